@@ -1,0 +1,71 @@
+# The commands of the house. `make` lists them; docs/stack.md tells more about the stack.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+# One stack: its name, its first port, its data folder (empty: the usual one), its policy (empty: the demo's durations).
+STACK     ?= dev
+PORT_BASE ?= 7200
+DATA_DIR  ?=
+POLICY    ?=
+export STACK PORT_BASE DATA_DIR POLICY
+
+stack := go run ./deploy/stack/cmd/stack
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+## the development stack
+
+.PHONY: up down status reset env demo
+up: ## start what is not running, wait until it answers, print addresses and sign-ins
+	@$(stack) up
+
+down: ## stop what `make up` started; keep the data
+	@$(stack) down
+
+status: ## show every part
+	@$(stack) status
+
+reset: ## stop, and delete the stack's data and secrets
+	@$(stack) reset
+
+env: ## print the stack's environment: eval "$(make -s env)"
+	@$(stack) env
+
+demo: ## play the whole story on the running stack
+	@$(stack) run -- go run ./deploy/demo
+
+## tests
+
+.PHONY: test record
+test: ## run every test on the tests' stack, with the race detector
+	@$(stack) tool gcc >/dev/null
+	@$(stack) --test run --parts infra -- go test -race ./...
+
+record: ## record the workflows' histories anew
+	@$(stack) --test run --parts infra -- go test ./workflows -run TestRecord -count=1 -record
+
+## checks
+
+.PHONY: check fmt generate lint
+check: ## format, vet, lint, workflowcheck, generate, tidy: and nothing of it may change the tree
+	@before=$$($(tree)); \
+	$(MAKE) --no-print-directory fmt lint generate; \
+	go mod tidy; \
+	diff <(echo "$$before") <($(tree)) || { echo "check: the files above were not as make check leaves them; look at git diff" >&2; exit 1; }
+
+# The content of all that is not ignored. Compared before and after, so that check also works in a tree with changes.
+tree = git ls-files -z --cached --others --exclude-standard | sort -zu | xargs -0 -r sha256sum 2>/dev/null || true
+
+fmt: ## format the code
+	@gofmt -w $$(git ls-files --cached --others --exclude-standard '*.go' | sort -u | xargs -r ls -d 2>/dev/null)
+
+lint: ## go vet, golangci-lint and workflowcheck
+	@go vet ./...
+	@"$$($(stack) tool golangci-lint)" run
+	@"$$($(stack) tool workflowcheck)" -config .workflowcheck.yaml ./workflows/...
+
+generate: ## run go generate
+	@go generate ./...

@@ -1,0 +1,195 @@
+package activities
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+
+	"campuscard/campus"
+	"campuscard/school"
+	"campuscard/storage"
+)
+
+// person reads the applicant of a case, personal data included.
+func (a *Activities) person(ctx context.Context, ref campus.StepRef) (storage.ApplicationFile, storage.Identity, error) {
+	file, err := a.store.ApplicationFile(ctx, ref.Case.ID)
+	if err != nil {
+		return file, storage.Identity{}, err
+	}
+	who, err := a.store.Identity(ctx, file.PersonID)
+	return file, who, err
+}
+
+// CheckRegistry asks Academic Affairs whether the applicant is whom the roster says, and registered (A1).
+func (a *Activities) CheckRegistry(ctx context.Context, ref campus.StepRef) (campus.Finding, error) {
+	return attempt(ctx, a, ref, func(ctx context.Context) (campus.Finding, error) {
+		finding := campus.Finding{Item: campus.RegistryItem}
+		_, who, err := a.person(ctx, ref)
+		if err != nil {
+			return finding, err
+		}
+		student, err := a.school.Academic.Student(ctx, who.University, who.Number)
+		switch {
+		case campus.CodeOf(err) == campus.NotFound:
+			finding.Verdict, finding.Reason = campus.Fail, "registry_unknown"
+		case err != nil:
+			return finding, err
+		case student.Status != "registered":
+			finding.Verdict, finding.Reason = campus.Fail, "registry_not_registered"
+		case student.Name != who.Name || campus.NormalizeDocumentNumber(student.DocumentNumber) != who.DocumentNumber:
+			finding.Verdict, finding.Reason = campus.Fail, "registry_disagrees"
+		default:
+			finding.Verdict = campus.Pass
+		}
+		return finding, nil
+	})
+}
+
+// CheckCertificate asks Academic Affairs whether the enrolment certificate is the applicant's and valid (A3).
+func (a *Activities) CheckCertificate(ctx context.Context, ref campus.StepRef) (campus.Finding, error) {
+	return attempt(ctx, a, ref, func(ctx context.Context) (campus.Finding, error) {
+		finding := campus.Finding{Item: campus.CertificateItem}
+		file, who, err := a.person(ctx, ref)
+		if err != nil {
+			return finding, err
+		}
+		certificate, err := a.school.Academic.Certificate(ctx, who.University, file.CertificateCode)
+		switch {
+		case campus.CodeOf(err) == campus.NotFound:
+			finding.Verdict, finding.Reason = campus.Fail, "certificate_unknown"
+		case err != nil:
+			return finding, err
+		case certificate.Number != who.Number:
+			finding.Verdict, finding.Reason = campus.Fail, "certificate_of_another"
+		case certificate.Status != "valid" || certificate.ValidUntil.Before(campus.DateOf(a.store.Now())):
+			finding.Verdict, finding.Reason = campus.Fail, "certificate_expired"
+		default:
+			finding.Verdict = campus.Pass
+		}
+		return finding, nil
+	})
+}
+
+// CheckPhone asks the carrier whether the phone is registered in the applicant's name (A3).
+func (a *Activities) CheckPhone(ctx context.Context, ref campus.StepRef) (campus.Finding, error) {
+	return attempt(ctx, a, ref, func(ctx context.Context) (campus.Finding, error) {
+		finding := campus.Finding{Item: campus.PhoneItem}
+		_, who, err := a.person(ctx, ref)
+		if err != nil {
+			return finding, err
+		}
+		match, err := a.school.Carrier.VerifyHolder(ctx, who.Phone, who.Name, who.DocumentNumber)
+		if err != nil {
+			return finding, err
+		}
+		finding.Verdict = campus.Pass
+		if !match {
+			finding.Verdict, finding.Reason = campus.Fail, "phone_of_another"
+		}
+		return finding, nil
+	})
+}
+
+// Liveness is the verdict on a try and how many tries have really failed.
+type Liveness struct {
+	Finding campus.Finding
+	Failed  int
+}
+
+// CheckLiveness has the face service judge the newest try (B1).
+func (a *Activities) CheckLiveness(ctx context.Context, ref campus.StepRef) (Liveness, error) {
+	return attempt(ctx, a, ref, func(ctx context.Context) (Liveness, error) {
+		try, frames, err := a.newestTry(ctx, ref)
+		if err != nil {
+			return Liveness{}, err
+		}
+		result, err := a.school.Face.Liveness(ctx, ref.IdempotencyKey()+"/"+try.ID.String(), string(try.Gesture), frames)
+		if err != nil {
+			return Liveness{}, err
+		}
+		finding := campus.Finding{Item: campus.LivenessItem, Verdict: campus.Pass, Score: result.Score, Hash: pictureHash(frames[0])}
+		if !result.Passed {
+			finding.Verdict, finding.Reason = campus.Fail, result.Reason
+		}
+		failed, err := a.store.JudgeLiveness(ctx, try.ID, finding.Verdict, finding.Reason, finding.Score)
+		return Liveness{Finding: finding, Failed: failed}, err
+	})
+}
+
+// newestTry reads the newest answer to a challenge with its pictures.
+func (a *Activities) newestTry(ctx context.Context, ref campus.StepRef) (storage.LivenessTry, [][]byte, error) {
+	try, err := a.store.LastLivenessTry(ctx, ref.Case.ID)
+	if err != nil {
+		return try, nil, err
+	}
+	frames := make([][]byte, len(try.Frames))
+	for i, id := range try.Frames {
+		if _, frames[i], err = a.store.ReadUpload(ctx, id); err != nil {
+			return try, nil, err
+		}
+	}
+	return try, frames, nil
+}
+
+// FetchPhoto fetches the registry's photo for the comparison and answers its version, empty when there is none (B2).
+func (a *Activities) FetchPhoto(ctx context.Context, ref campus.StepRef) (string, error) {
+	return attempt(ctx, a, ref, func(ctx context.Context) (string, error) {
+		_, who, err := a.person(ctx, ref)
+		if err != nil {
+			return "", err
+		}
+		photo, err := a.school.Academic.Photo(ctx, who.University, who.Number)
+		if campus.CodeOf(err) == campus.NotFound {
+			return "", nil
+		}
+		if err != nil {
+			return "", err
+		}
+		return photo.Version, a.store.KeepPhoto(ctx, ref.Case.ID, photo.Content)
+	})
+}
+
+// CompareFaces is one comparison: the live frame of the newest try with the photo fetched under a version.
+type CompareFaces struct {
+	Ref     campus.StepRef
+	Version string
+}
+
+// CompareFaces has the face service compare the live frame with the registry's photo (B2).
+func (a *Activities) CompareFaces(ctx context.Context, in CompareFaces) (campus.Finding, error) {
+	return attempt(ctx, a, in.Ref, func(ctx context.Context) (campus.Finding, error) {
+		finding := campus.Finding{Item: campus.PhotoItem}
+		if in.Version == "" {
+			finding.Verdict, finding.Reason = campus.Fail, "photo_absent"
+			return finding, nil
+		}
+		photo, err := a.store.Photo(ctx, in.Ref.Case.ID)
+		if err != nil {
+			return finding, err
+		}
+		_, frames, err := a.newestTry(ctx, in.Ref)
+		if err != nil {
+			return finding, err
+		}
+		result, err := a.school.Face.Compare(ctx, in.Ref.IdempotencyKey()+"/"+in.Version, photo, frames[0])
+		if err != nil {
+			return finding, err
+		}
+		finding.Verdict, finding.Score, finding.Hash = campus.Pass, result.Score, pictureHash(photo)
+		if !result.Same {
+			finding.Verdict, finding.Reason = campus.Fail, "photo_differs"
+		}
+		return finding, nil
+	})
+}
+
+// pictureHash is what stays of a picture (B4).
+func pictureHash(picture []byte) string {
+	sum := sha256.Sum256(picture)
+	return hex.EncodeToString(sum[:])
+}
+
+// holder is how access control, library and canteen get to know a card holder.
+func holder(card storage.Card, who storage.Identity) school.Holder {
+	return school.Holder{CardID: card.ID.String(), Number: who.Number, Name: who.Name, Group: who.Level, Campus: who.Campus}
+}

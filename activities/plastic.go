@@ -1,0 +1,169 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/school"
+	"campuscard/storage"
+)
+
+// PlasticPlan is what a plastic's workflow needs to know when it begins.
+type PlasticPlan struct {
+	Steps    campus.StepPolicy
+	Plastic  campus.PlasticPolicy
+	Promised time.Time // D2: the end of the promised day
+	ID       uuid.UUID // of the first plastic
+}
+
+// BeginPlastic takes the case out of the queue and reads the policy it keeps to its end.
+func (a *Activities) BeginPlastic(ctx context.Context, in BeginCase) (PlasticPlan, error) {
+	version, plastic, err := a.store.BeginPlastic(ctx, in.Move)
+	if err != nil {
+		return PlasticPlan{}, err
+	}
+	policy, err := a.policies.find(ctx, version, in.University)
+	if err != nil {
+		return PlasticPlan{}, err
+	}
+	promised := policy.Calendar.AddWorkingDays(plastic.CreatedAt, policy.Plastic.PromiseWorkingDays)
+	return PlasticPlan{Steps: policy.Steps, Plastic: policy.Plastic, Promised: promised, ID: plastic.ID}, nil
+}
+
+// PlasticStatus is how a plastic stands.
+type PlasticStatus struct {
+	ID    uuid.UUID
+	Seq   int
+	State campus.PlasticState
+}
+
+// ReadPlastic looks at the facts: call-backs and kiosks have written them.
+func (a *Activities) ReadPlastic(ctx context.Context, caseID uuid.UUID) (PlasticStatus, error) {
+	p, err := a.store.CurrentPlastic(ctx, caseID)
+	return PlasticStatus{ID: p.ID, Seq: p.Seq, State: p.State}, err
+}
+
+// PlasticStep is one step of one plastic.
+type PlasticStep struct {
+	Ref     campus.StepRef
+	Plastic uuid.UUID
+}
+
+// OrderPlastic sends the production order of one plastic to the bureau (D3).
+func (a *Activities) OrderPlastic(ctx context.Context, in PlasticStep) error {
+	_, err := attempt(ctx, a, in.Ref, func(ctx context.Context) (struct{}, error) {
+		p, err := a.store.CurrentPlastic(ctx, in.Ref.Case.ID)
+		if err != nil {
+			return struct{}{}, err
+		}
+		card, err := a.store.Card(ctx, p.CardID)
+		if err != nil {
+			return struct{}{}, err
+		}
+		who, err := a.store.Identity(ctx, p.PersonID)
+		if err != nil {
+			return struct{}{}, err
+		}
+		production, err := a.school.Bureau.PlaceOrder(ctx, in.Ref.IdempotencyKey()+"/"+in.Plastic.String(), school.Order{
+			Reference: in.Plastic.String(), University: p.University, Number: who.Number, HolderName: who.Name,
+			CardNumber: card.Number, Kiosk: p.KioskID, DueOn: p.PromisedOn,
+		})
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, a.store.SaveOrder(ctx, in.Plastic, production.OrderID)
+	})
+	return err
+}
+
+// AskBureau asks how an order stands, for the case that a call-back was lost, and keeps the answer as one.
+func (a *Activities) AskBureau(ctx context.Context, in PlasticStep) error {
+	_, err := attempt(ctx, a, in.Ref, func(ctx context.Context) (struct{}, error) {
+		p, err := a.store.CurrentPlastic(ctx, in.Ref.Case.ID)
+		if err != nil {
+			return struct{}{}, err
+		}
+		production, err := a.school.Bureau.Production(ctx, p.OrderID)
+		if err != nil {
+			return struct{}{}, err
+		}
+		report, err := ProductionReport(production)
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, a.store.TakeReport(ctx, report)
+	})
+	return err
+}
+
+// ProductionReport brings what the bureau says into our words. BadAnswer: a status or reference we do not know.
+func ProductionReport(p school.Production) (storage.Report, error) {
+	states := map[string]campus.PlasticState{
+		"accepted": campus.PlasticInProduction, "produced": campus.PlasticInProduction, "spoilt": campus.PlasticSpoilt,
+		"shipped": campus.PlasticShipped, "delivered": campus.PlasticReady, "cancelled": campus.PlasticCancelled,
+	}
+	state, known := states[p.Status]
+	id, err := uuid.Parse(p.Reference)
+	if !known || err != nil {
+		return storage.Report{}, campus.Errorf(campus.BadAnswer, "", "the bureau reports a status or reference we do not know")
+	}
+	return storage.Report{
+		OrderID: p.OrderID, Plastic: id, State: state, Reason: p.Reason, Kiosk: p.Kiosk, Compartment: p.Compartment,
+		Sequence: p.Sequence,
+	}, nil
+}
+
+// CancelOrder takes an order back at the bureau; one that is made already is let be.
+func (a *Activities) CancelOrder(ctx context.Context, in PlasticStep) error {
+	_, err := attempt(ctx, a, in.Ref, func(ctx context.Context) (struct{}, error) {
+		p, err := a.store.CurrentPlastic(ctx, in.Ref.Case.ID)
+		if err != nil || p.OrderID == "" {
+			return struct{}{}, err
+		}
+		_, err = a.school.Bureau.Cancel(ctx, in.Ref.IdempotencyKey(), p.OrderID)
+		if code := campus.CodeOf(err); code == campus.Conflict || code == campus.NotFound {
+			err = nil
+		}
+		return struct{}{}, err
+	})
+	return err
+}
+
+// AnnouncePickup is the move that tells the student where their card waits.
+type AnnouncePickup struct {
+	Move    campus.Move
+	Plastic uuid.UUID
+}
+
+// AnnouncePickup queues the message with the pickup code, which only storage knows, with the move it belongs to (D3).
+func (a *Activities) AnnouncePickup(ctx context.Context, in AnnouncePickup) error {
+	return a.store.AnnouncePickup(ctx, in.Move, in.Plastic)
+}
+
+// RemakePlastic orders another plastic in the place of a spoilt one.
+type RemakePlastic struct {
+	Move    campus.Move
+	Plastic uuid.UUID // of the new one
+}
+
+// RemakePlastic notes that a spoilt plastic is made again (D3).
+func (a *Activities) RemakePlastic(ctx context.Context, in RemakePlastic) error {
+	return a.store.RemakePlastic(ctx, in.Move, in.Plastic)
+}
+
+// EndPlastic is the end of a plastic nobody has picked up.
+type EndPlastic struct {
+	Move    campus.Move
+	Plastic uuid.UUID
+	State   campus.PlasticState
+	Reason  string
+}
+
+// EndPlastic takes a plastic that nobody will pick up to its last state.
+func (a *Activities) EndPlastic(ctx context.Context, in EndPlastic) error {
+	change := campus.Change{Actor: campus.System(), Channel: "workflow", Reason: in.Reason}
+	return a.store.EndPlastic(ctx, in.Move, in.Plastic, in.State, change)
+}

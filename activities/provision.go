@@ -1,0 +1,79 @@
+package activities
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/school"
+)
+
+// ServiceStep is one service of one card.
+type ServiceStep struct {
+	Ref     campus.StepRef
+	Card    uuid.UUID
+	Service campus.Service
+}
+
+// serviceClient is how one of the school's systems takes a card and lets it go.
+type serviceClient struct {
+	grant  func(ctx context.Context, university, key string, h school.Holder) (school.Grant, error)
+	revoke func(ctx context.Context, university, key, cardID string) error
+}
+
+func (a *Activities) service(name campus.Service) (serviceClient, error) {
+	clients := map[campus.Service]serviceClient{
+		campus.AccessService:  {a.school.Access.Grant, a.school.Access.Revoke},
+		campus.LibraryService: {a.school.Library.OpenPatron, a.school.Library.ClosePatron},
+		campus.CanteenService: {a.school.Canteen.OpenAccount, a.school.Canteen.CloseAccount},
+	}
+	client, found := clients[name]
+	if !found {
+		return client, campus.Errorf(campus.Invalid, "", "no system provides the service %s", name)
+	}
+	return client, nil
+}
+
+// GrantService makes a card known to the system that owns a service (C1).
+func (a *Activities) GrantService(ctx context.Context, in ServiceStep) error {
+	_, err := attempt(ctx, a, in.Ref, func(ctx context.Context) (struct{}, error) {
+		client, err := a.service(in.Service)
+		if err != nil {
+			return struct{}{}, err
+		}
+		card, err := a.store.Card(ctx, in.Card)
+		if err != nil {
+			return struct{}{}, err
+		}
+		who, err := a.store.Identity(ctx, card.PersonID)
+		if err != nil {
+			return struct{}{}, err
+		}
+		grant, err := client.grant(ctx, card.University, in.Ref.IdempotencyKey(), holder(card, who))
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, a.store.SaveProvision(ctx, in.Card, in.Service, grant.Reference)
+	})
+	return err
+}
+
+// RevokeService takes a card out of the system that owns a service; harmless where it never was.
+func (a *Activities) RevokeService(ctx context.Context, in ServiceStep) error {
+	_, err := attempt(ctx, a, in.Ref, func(ctx context.Context) (struct{}, error) {
+		client, err := a.service(in.Service)
+		if err != nil {
+			return struct{}{}, err
+		}
+		card, err := a.store.Card(ctx, in.Card)
+		if err != nil {
+			return struct{}{}, err
+		}
+		if err := client.revoke(ctx, card.University, in.Ref.IdempotencyKey(), in.Card.String()); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, a.store.RevokeProvision(ctx, in.Card, in.Service)
+	})
+	return err
+}

@@ -1,0 +1,81 @@
+package api
+
+import (
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+// authenticate finds out who calls and whether the route is for them. Kiosks are checked once the body is there, and
+// hooks by their handlers.
+func (s *Server) authenticate(c *gin.Context) {
+	request := callOfGin(c)
+	if request.route == nil {
+		return
+	}
+	switch request.route.access.audience {
+	case anyone, hook, kiosk:
+		return
+	case signedIn, firstTimer, student, staffMember:
+	default:
+		s.refuse(c, campus.Errorf(campus.Forbidden, "route_undeclared", "route %s has no access", c.FullPath()))
+		return
+	}
+	scheme, token, _ := strings.Cut(c.GetHeader("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		s.refuse(c, campus.Errorf(campus.Unauthenticated, "token_missing", "no bearer token"))
+		return
+	}
+	principal, err := s.store.FindSession(c.Request.Context(), token)
+	if err != nil {
+		s.refuse(c, err)
+		return
+	}
+	request.identify(principal)
+	if err := mayCall(request.route.access, principal); err != nil {
+		s.refuse(c, err)
+	}
+}
+
+func (r *call) identify(who storage.Principal) {
+	r.principal = who
+	if who.Staff != nil {
+		r.actor = campus.Staff(who.Staff.ID)
+		return
+	}
+	r.actor = campus.Student(who.Person.ID)
+	if !r.chosen {
+		r.language = who.Person.Language
+	}
+}
+
+// mayCall compares what a route asks for with who is there.
+func mayCall(a access, who storage.Principal) error {
+	switch a.audience {
+	case signedIn:
+		return nil
+	case staffMember:
+		if who.Staff == nil {
+			return campus.Errorf(campus.Forbidden, "staff_only", "for staff")
+		}
+		if a.permission != "" && !who.Staff.May(a.permission, "") {
+			return campus.Errorf(campus.Forbidden, "permission_missing", "needs %s", a.permission)
+		}
+		return nil
+	case firstTimer:
+		if who.Person == nil || who.Level != storage.InitialSession {
+			return campus.Errorf(campus.Conflict, "password_set", "the first sign-in is finished")
+		}
+		return nil
+	}
+	if who.Person == nil {
+		return campus.Errorf(campus.Forbidden, "students_only", "for students")
+	}
+	if who.Level != storage.FullSession {
+		return campus.Errorf(campus.Forbidden, "first_password_missing", "the first sign-in is not finished")
+	}
+	return nil
+}

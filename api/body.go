@@ -1,0 +1,121 @@
+package api
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+const (
+	keyHeader   = "Idempotency-Key"
+	jsonLimit   = 1 << 20
+	formSlack   = 64 << 10 // what a form is more than its file
+	jsonReading = 10 * time.Second
+)
+
+// takeBody reads the whole body within the route's limit, so that signatures and idempotency hashes are over what was
+// sent, and huma reads from memory.
+func (s *Server) takeBody(c *gin.Context) {
+	request := callOfGin(c)
+	if request.route == nil || c.Request.Body == nil || c.Request.Body == http.NoBody {
+		return
+	}
+	limit, tooLarge, patience := int64(jsonLimit), "body_too_large", jsonReading
+	if request.route.has(form) {
+		limit, tooLarge, patience = s.policies.For(university(request)).Uploads.MaxBytes+formSlack, "file_too_large", requestTime
+	}
+	if c.Request.ContentLength > limit {
+		s.refuse(c, campus.Errorf(campus.TooLarge, tooLarge, "the body has more than %d bytes", limit))
+		return
+	}
+	// Recorders in tests have no deadline. It is taken away again: left on the connection, it would end a handler that
+	// works for longer.
+	connection := http.NewResponseController(c.Writer)
+	_ = connection.SetReadDeadline(time.Now().Add(patience))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
+	_ = connection.SetReadDeadline(time.Time{})
+	if err != nil {
+		s.refuse(c, bodyError(err, tooLarge))
+		return
+	}
+	if !request.route.has(form) && bytes.Contains(body, []byte(`\u0000`)) {
+		s.refuse(c, campus.Errorf(campus.Invalid, "text_invalid", "the body holds a NUL character"))
+		return
+	}
+	request.body = body
+	c.Request.Body = io.NopCloser(bytes.NewReader(body))
+}
+
+// bodyError tells what went wrong with a body. It is the sender's fault in every case, or the line's.
+func bodyError(err error, tooLarge string) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return campus.Errorf(campus.TooLarge, tooLarge, "the body is too large")
+	}
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		return campus.Errorf(campus.Invalid, "body_too_slow", "the body came too slowly")
+	}
+	return campus.Errorf(campus.Invalid, "body_broken", "the body ended early")
+}
+
+// university is the one whose policy holds for the caller.
+func university(c *call) string {
+	switch {
+	case c.principal.Person != nil:
+		return c.principal.Person.University
+	case c.principal.Staff != nil:
+		return c.principal.Staff.University
+	}
+	return c.kiosk.University
+}
+
+// takeKey makes the request that storage keeps: every POST that changes something has an Idempotency-Key.
+func (s *Server) takeKey(c *gin.Context) {
+	request := callOfGin(c)
+	if request.route == nil || !request.route.keyed() {
+		return
+	}
+	key := c.GetHeader(keyHeader)
+	if key == "" {
+		s.refuse(c, campus.Errorf(campus.Invalid, "idempotency_key_missing", "no Idempotency-Key"))
+		return
+	}
+	if !validKey(key) {
+		s.refuse(c, campus.Errorf(campus.Invalid, "idempotency_key_form", "an Idempotency-Key has 8 to 128 visible characters"))
+		return
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		s.refuse(c, err)
+		return
+	}
+	request.request = storage.Request{
+		ID: id, Key: key, Actor: request.actor, Route: c.Request.Method + " " + c.Request.URL.Path, BodyHash: hash(request.body),
+	}
+}
+
+func validKey(key string) bool {
+	if len(key) < 8 || len(key) > 128 {
+		return false
+	}
+	for _, b := range []byte(key) {
+		if b <= ' ' || b > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func hash(content []byte) []byte {
+	sum := sha256.Sum256(content)
+	return sum[:]
+}

@@ -1,0 +1,91 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+type cardView struct {
+	storage.Card
+	StateText string           `json:"state_text"`
+	Services  []campus.Service `json:"services" doc:"Systems that know the card"`
+	Plastics  []plasticView    `json:"plastics"`
+}
+
+type plasticView struct {
+	storage.Plastic
+	PickupCode string `json:"pickup_code,omitempty" doc:"Opens the compartment, while the card waits there"`
+}
+
+type cardList struct {
+	Items []cardView `json:"items"`
+}
+
+// listCards are one's cards with their plastics, newest first.
+func (s *Server) listCards(ctx context.Context, _ *struct{}) (*answer[cardList], error) {
+	who := person(ctx).ID
+	cards, err := s.store.Cards(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	plastics, err := s.store.Plastics(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	list := cardList{Items: []cardView{}}
+	for _, card := range cards {
+		view := cardView{Card: card, StateText: campus.Text(language(ctx), "card."+string(card.State), nil), Plastics: []plasticView{}}
+		if view.Services, err = s.store.CardServices(ctx, card.ID); err != nil {
+			return nil, err
+		}
+		for _, p := range plastics {
+			if p.CardID != card.ID {
+				continue
+			}
+			plastic, err := s.plasticOf(p)
+			if err != nil {
+				return nil, err
+			}
+			view.Plastics = append(view.Plastics, *plastic)
+		}
+		list.Items = append(list.Items, view)
+	}
+	return answered(list), nil
+}
+
+func (s *Server) plasticOf(p storage.Plastic) (*plasticView, error) {
+	code, err := s.store.PickupCode(p)
+	return &plasticView{Plastic: p, PickupCode: code}, err
+}
+
+type noticeView struct {
+	ID        uuid.UUID `json:"id" format:"uuid"`
+	CreatedAt time.Time `json:"created_at"`
+	Subject   string    `json:"subject"`
+	Text      string    `json:"text"`
+}
+
+// listNotices are the messages sent to the holder, newest first. Codes that were sent to the phone are not repeated.
+func (s *Server) listNotices(ctx context.Context, in *struct{ pageQuery }) (*answer[page[noticeView]], error) {
+	after, err := readCursor[uuid.UUID](in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	notices, err := s.store.Notices(ctx, person(ctx).ID, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	show := func(n storage.Notice) noticeView {
+		message := campus.NoticeText(language(ctx), n.Template, n.Params)
+		if message.Subject == "" {
+			message.Text = ""
+		}
+		return noticeView{n.ID, n.CreatedAt, message.Subject, message.Text}
+	}
+	return answered(newPage(notices, in.Limit, show, func(n storage.Notice) uuid.UUID { return n.ID })), nil
+}

@@ -1,0 +1,162 @@
+package api
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+// caseView is a case in words (C4): stage, whom it waits for, since when, until when.
+type caseView struct {
+	ID           uuid.UUID       `json:"id" format:"uuid"`
+	Kind         campus.CaseKind `json:"kind"`
+	Campus       string          `json:"campus"`
+	Stage        campus.Stage    `json:"stage"`
+	StageText    string          `json:"stage_text"`
+	WaitsFor     campus.Party    `json:"waits_for"`
+	WaitsForText string          `json:"waits_for_text"`
+	Since        time.Time       `json:"since"`
+	Due          *time.Time      `json:"due,omitempty"`
+	Outcome      campus.Outcome  `json:"outcome,omitempty"`
+	OutcomeText  string          `json:"outcome_text,omitempty"`
+	Reason       string          `json:"reason,omitempty"`
+	ReasonText   string          `json:"reason_text,omitempty" doc:"Why, and where to go"`
+	OpenedAt     time.Time       `json:"opened_at"`
+	ClosedAt     *time.Time      `json:"closed_at,omitempty"`
+}
+
+func caseOf(in campus.Language, c storage.Case) caseView {
+	view := caseView{
+		ID: c.ID, Kind: c.Kind, Campus: c.Campus, Stage: c.Stage, WaitsFor: c.WaitsFor, Since: c.Since, Due: c.Due,
+		Outcome: c.Outcome, Reason: c.Reason, OpenedAt: c.OpenedAt, ClosedAt: c.ClosedAt,
+		StageText:    campus.Text(in, "stage."+string(c.Stage), nil),
+		WaitsForText: campus.Text(in, "waits."+string(c.WaitsFor), nil),
+		ReasonText:   campus.ReasonText(in, c.Reason),
+	}
+	if c.Outcome != "" {
+		view.OutcomeText = campus.Text(in, "outcome."+string(c.Outcome), nil)
+	}
+	return view
+}
+
+// nextView is what the reader can do now, and why.
+type nextView struct {
+	Text   string `json:"text"`
+	Method string `json:"method,omitempty"`
+	Href   string `json:"href,omitempty" doc:"Empty when there is nothing to do but wait"`
+}
+
+// nextOf is what the student can do at a stage (C4).
+func nextOf(in campus.Language, c storage.Case) nextView {
+	action := map[campus.Stage]string{
+		campus.StageLiveness: "liveness-tries", campus.StageEvidence: "evidence", campus.StageActivation: "activation",
+		campus.StageLapsed: "reopening", campus.StagePhoto: "counter-check",
+	}[c.Stage]
+	key := "next." + string(c.Stage)
+	if c.Outcome != "" {
+		key = "next.done_" + string(c.Outcome)
+	}
+	next := nextView{Text: campus.Text(in, key, nil)}
+	if action != "" {
+		next.Method, next.Href = "POST", "/api/v1/applications/"+c.ID.String()+"/"+action
+	}
+	return next
+}
+
+type eventView struct {
+	At   time.Time `json:"at"`
+	Kind string    `json:"kind"`
+	Text string    `json:"text"`
+	By   string    `json:"by" doc:"student, system, machine, or staff; for staff with their id"`
+}
+
+// eventOf is a line of a timeline in words. Students are not told which member of staff it was.
+func eventOf(in campus.Language, e storage.TimelineEvent, forStaff bool) eventView {
+	filled := map[string]string{}
+	for name, value := range e.Data {
+		switch name {
+		case "reason":
+			value = campus.ReasonText(in, value)
+		case "step":
+			value = stepText(in, value)
+		case "cause":
+			value = campus.Text(in, "problem."+value, nil)
+		case "action":
+			value = campus.Text(in, "settlement."+value, nil)
+		}
+		filled[name] = value
+	}
+	by := e.Actor
+	if !forStaff {
+		by, _, _ = strings.Cut(e.Actor, "/")
+	}
+	return eventView{At: e.At, Kind: e.Kind, Text: campus.Text(in, "event."+e.Kind, filled), By: by}
+}
+
+type findingView struct {
+	Item        campus.Item    `json:"item"`
+	ItemText    string         `json:"item_text"`
+	Verdict     campus.Verdict `json:"verdict"`
+	VerdictText string         `json:"verdict_text"`
+	ReasonText  string         `json:"reason_text,omitempty"`
+}
+
+func findingOf(in campus.Language) func(campus.Finding) findingView {
+	return func(f campus.Finding) findingView {
+		return findingView{
+			Item: f.Item, ItemText: campus.Text(in, "item."+string(f.Item), nil),
+			Verdict: f.Verdict, VerdictText: campus.Text(in, "verdict."+string(f.Verdict), nil),
+			ReasonText: campus.ReasonText(in, f.Reason),
+		}
+	}
+}
+
+// caseDetail is a case with all a student may know of it.
+type caseDetail struct {
+	caseView
+	Next     nextView      `json:"next"`
+	Note     string        `json:"note,omitempty" doc:"What the reviewer wrote"`
+	Findings []findingView `json:"findings,omitempty"`
+	Timeline []eventView   `json:"timeline"`
+	Plastic  *plasticView  `json:"plastic,omitempty"`
+}
+
+func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDetail], error) {
+	in := language(ctx)
+	detail := caseDetail{caseView: caseOf(in, c), Next: nextOf(in, c)}
+	timeline, err := s.store.Timeline(ctx, c.ID, true)
+	if err != nil {
+		return nil, err
+	}
+	detail.Timeline = each(timeline, func(e storage.TimelineEvent) eventView { return eventOf(in, e, false) })
+	if c.Kind == campus.PlasticCase {
+		plastic, err := s.store.CurrentPlastic(ctx, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		detail.Plastic, err = s.plasticOf(plastic)
+		return answered(detail), err
+	}
+	findings, err := s.store.Findings(ctx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	detail.Findings = each(findings, findingOf(in))
+	file, err := s.store.ApplicationFile(ctx, c.ID)
+	detail.Note = file.ReviewNote
+	return answered(detail), err
+}
+
+// each maps a list; an empty one stays a list.
+func each[A, B any](list []A, view func(A) B) []B {
+	views := make([]B, len(list))
+	for i, item := range list {
+		views[i] = view(item)
+	}
+	return views
+}

@@ -1,0 +1,92 @@
+package api
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/contrib/instrumentation/github.com/gin-gonic/gin/otelgin"
+
+	"campuscard/campus"
+)
+
+// openEngine sets gin up with what every request passes, in this order, and huma on top of it.
+func (s *Server) openEngine() error {
+	gin.SetMode(gin.ReleaseMode) // its debug mode prints every route on standard output
+	s.engine = gin.New()
+	s.engine.HandleMethodNotAllowed = true
+	s.engine.RedirectTrailingSlash = false // one address for one thing
+	if err := s.engine.SetTrustedProxies(s.cfg.TrustedProxies); err != nil {
+		return fmt.Errorf("read the trusted proxies: %w", err)
+	}
+	s.engine.Use(
+		s.begin,                              // request id, language, headers that every answer has
+		otelgin.Middleware("campuscard-api"), // a span, below the caller's
+		s.observe,                            // one line in the log, one count in the metrics
+		s.recovered,                          // a panic is an answer, too
+		s.admit,                              // only what routes.go declares, only clean text
+		s.slowDown,                           // sign-ins from one address
+		s.authenticate,                       // who is it, and may they
+		s.takeBody,                           // within the limit
+		s.checkKiosk,                         // signed over the body
+		s.takeKey,                            // Idempotency-Key
+	)
+	s.engine.NoRoute(func(c *gin.Context) {
+		s.refuse(c, campus.Errorf(campus.NotFound, "route_unknown", "no such address"))
+	})
+	s.engine.NoMethod(func(c *gin.Context) {
+		s.refuse(c, campus.Errorf(campus.Invalid, "method_not_allowed", "no such method at this address"))
+	})
+	config := huma.DefaultConfig("campuscard", s.cfg.Version)
+	config.Info.Description = "The back office of a mobile campus card."
+	// These would be routes that routes.go does not declare; see docs.go.
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", "", nil
+	config.RejectUnknownQueryParameters = true
+	// Transformers see huma's own errors on their way out. Replacing huma.NewError would do the same with a global.
+	config.Transformers = []huma.Transformer{s.translate}
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"session": {Type: "http", Scheme: "bearer"},
+		"kiosk":   {Type: "apiKey", In: "header", Name: kioskSignature},
+	}
+	s.huma = humagin.New(s.engine, config)
+	return nil
+}
+
+// raw declares a route that is not an operation of /openapi.json.
+func (s *Server) raw(r route, handler gin.HandlerFunc) {
+	s.declare(&r)
+	s.engine.Handle(r.method, ginPath(r.path), handler)
+}
+
+// handle declares a typed operation: huma reads and checks the input, fn answers, errors become problems.
+func handle[I, O any](s *Server, r route, fn func(context.Context, *I) (*O, error)) {
+	s.declare(&r)
+	huma.Register(s.huma, r.document(s.huma), func(ctx context.Context, in *I) (*O, error) {
+		ctx, cancel := context.WithTimeout(ctx, handlerTime)
+		defer cancel()
+		out, err := fn(ctx, in)
+		if err != nil {
+			return nil, s.problem(ctx, err)
+		}
+		return out, nil
+	})
+	if r.has(form) { // told afterwards: before, huma would check the form against it as if it were JSON
+		s.huma.OpenAPI().Paths[r.path].Post.RequestBody = formBody()
+	}
+}
+
+func (s *Server) declare(r *route) {
+	s.declared[r.method+" "+ginPath(r.path)] = r
+}
+
+// noContent is the answer without a body.
+type noContent struct{}
+
+// answer is a body with the status of its route.
+type answer[T any] struct {
+	Body T
+}
+
+func answered[T any](body T) *answer[T] { return &answer[T]{body} }

@@ -1,0 +1,178 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"campuscard/campus"
+)
+
+const (
+	problemType = "application/problem+json"
+	problemURN  = "urn:campuscard:problem:"
+
+	// retryAfter is what a caller is told to wait, in seconds, when waiting helps.
+	retryAfter = 5
+	// clientGone is the status of a request whose caller left; nobody reads it but the log.
+	clientGone = 499
+)
+
+// status is the one place that knows what a code is in HTTP.
+func status(code campus.Code, reason string) int {
+	switch reason { // HTTP has words of its own for these
+	case "method_not_allowed":
+		return http.StatusMethodNotAllowed
+	case "body_too_slow":
+		return http.StatusRequestTimeout
+	case "idempotency_key_missing", "idempotency_key_form", "json_malformed", "body_missing", "body_broken", "text_invalid":
+		return http.StatusBadRequest
+	case "client_gone":
+		return clientGone
+	}
+	switch code {
+	case campus.Invalid, campus.Refused:
+		return http.StatusUnprocessableEntity
+	case campus.Unauthenticated:
+		return http.StatusUnauthorized
+	case campus.Forbidden:
+		return http.StatusForbidden
+	case campus.NotFound:
+		return http.StatusNotFound
+	case campus.Conflict:
+		return http.StatusConflict
+	case campus.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case campus.Unsupported:
+		return http.StatusUnsupportedMediaType
+	case campus.TooMany:
+		return http.StatusTooManyRequests
+	case campus.Unavailable:
+		return http.StatusServiceUnavailable
+	case campus.BadAnswer:
+		return http.StatusBadGateway
+	}
+	return http.StatusInternalServerError
+}
+
+// problem is an error as RFC 9457 has it. Title says the class, detail what the reader can do; both in their language.
+type problem struct {
+	Type      string         `json:"type" doc:"urn:campuscard:problem: and the reason"`
+	Title     string         `json:"title"`
+	Status    int            `json:"status"`
+	Detail    string         `json:"detail"`
+	Code      campus.Code    `json:"code" doc:"The class of the error"`
+	Reason    string         `json:"reason,omitempty" doc:"What exactly; stable, for programs"`
+	Errors    []fieldProblem `json:"errors,omitempty"`
+	RequestID string         `json:"request_id" doc:"Name it when you ask for help"`
+}
+
+// fieldProblem is what is wrong with one field. It does not repeat the value: it may be a password.
+type fieldProblem struct {
+	Location string `json:"location" example:"body.number"`
+	Field    string `json:"field" example:"number"`
+	Reason   string `json:"reason"`
+	Message  string `json:"message"`
+}
+
+func problemSchema() reflect.Type { return reflect.TypeFor[problem]() }
+
+// Error implements error.
+func (p *problem) Error() string { return p.Detail }
+
+// GetStatus implements huma.StatusError.
+func (p *problem) GetStatus() int { return p.Status }
+
+// ContentType implements huma.ContentTypeFilter.
+func (p *problem) ContentType(string) string { return problemType }
+
+// GetHeaders implements huma.HeadersError.
+func (p *problem) GetHeaders() http.Header {
+	header := http.Header{}
+	switch p.Status {
+	case http.StatusUnauthorized:
+		header.Set("WWW-Authenticate", "Bearer")
+	case http.StatusServiceUnavailable, http.StatusBadGateway:
+		header.Set("Retry-After", strconv.Itoa(retryAfter))
+	}
+	if p.Reason == "rate_limited" {
+		header.Set("Retry-After", strconv.Itoa(retryAfter))
+	}
+	return header
+}
+
+// problem tells an error to the caller. What we did not foresee is one sentence to them and everything to the log.
+func (s *Server) problem(ctx context.Context, err error) *problem {
+	if ready, ok := errors.AsType[*problem](err); ok {
+		return ready
+	}
+	known, ok := errors.AsType[*campus.Error](err)
+	switch {
+	case ok && known.Code != campus.Internal:
+		return s.newProblem(ctx, known.Code, known.Reason, known.Field)
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return s.newProblem(ctx, campus.Unavailable, "client_gone", "")
+	case errors.Is(err, context.DeadlineExceeded):
+		return s.newProblem(ctx, campus.Unavailable, "", "")
+	}
+	request := callOf(ctx)
+	path := ""
+	if request.route != nil {
+		path = request.route.path
+	}
+	s.log.ErrorContext(ctx, "request failed", "request_id", request.id, "route", path, "error", err)
+	return s.newProblem(ctx, campus.Internal, "", "")
+}
+
+func (s *Server) newProblem(ctx context.Context, code campus.Code, reason, field string) *problem {
+	request := callOf(ctx)
+	p := &problem{
+		Type: problemURN + cmp.Or(reason, string(code)), Title: problemText(request.language, code, ""), Status: status(code, reason),
+		Detail: problemText(request.language, code, reason), Code: code, Reason: reason, RequestID: request.id,
+	}
+	if field != "" {
+		p.Errors = []fieldProblem{{Location: "body." + field, Field: field, Reason: reason, Message: p.Detail}}
+	}
+	return p
+}
+
+// problemText is what is told for a reason, or for its class where the catalogue has no more to say.
+func problemText(in campus.Language, code campus.Code, reason string) string {
+	if key := "problem." + reason; reason != "" && campus.HasText(key) {
+		return campus.Text(in, key, nil)
+	}
+	return campus.Text(in, "problem."+string(code), nil)
+}
+
+// refuse ends a request with a problem, from a middleware.
+func (s *Server) refuse(c *gin.Context, err error) {
+	s.answerProblem(c, s.problem(c.Request.Context(), err))
+}
+
+func (s *Server) answerProblem(c *gin.Context, p *problem) {
+	c.Abort()
+	for name, values := range p.GetHeaders() {
+		c.Writer.Header()[name] = values
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		body = []byte(`{}`) // not reached: a problem is strings and numbers
+	}
+	c.Data(p.Status, problemType, append(body, '\n'))
+}
+
+// lastSegment is the name of a field at a location such as "body.identity_document.number".
+func lastSegment(location string) string {
+	_, field, found := strings.Cut(location, ".")
+	if !found {
+		return ""
+	}
+	return field
+}

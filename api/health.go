@@ -1,0 +1,60 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"go.temporal.io/sdk/client"
+)
+
+// probeTime is how long a part may take to answer a probe.
+const probeTime = time.Second
+
+// healthz answers as long as the process can.
+func (s *Server) healthz(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) }
+
+// readiness is the answer of /readyz. Degraded is ready: applications are accepted while Temporal is down.
+type readiness struct {
+	Status   string `json:"status"` // ready, degraded, unready or draining
+	Database string `json:"database"`
+	Temporal string `json:"temporal"`
+}
+
+func (s *Server) readyz(c *gin.Context) {
+	state := s.readiness(c.Request.Context())
+	code := http.StatusOK
+	if state.Status == "unready" || state.Status == "draining" {
+		code = http.StatusServiceUnavailable
+	}
+	c.JSON(code, state)
+}
+
+func (s *Server) readiness(ctx context.Context) readiness {
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	temporal := make(chan error, 1)
+	go func() {
+		_, err := s.temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+		temporal <- err
+	}()
+	database := s.store.Ready(ctx)
+	state := readiness{Status: "ready", Database: word(database), Temporal: word(<-temporal)}
+	switch {
+	case s.draining.Load():
+		state.Status = "draining"
+	case database != nil:
+		state.Status = "unready"
+	case state.Temporal != "up":
+		state.Status = "degraded"
+	}
+	return state
+}
+
+func word(err error) string {
+	if err != nil {
+		return "down"
+	}
+	return "up"
+}

@@ -1,0 +1,118 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
+
+	"campuscard/campus"
+)
+
+// huma checks input and says in English what is wrong. Here its sentences become reasons, whose texts are in the
+// catalogue like all others.
+
+// humaText is one sentence of huma's and the reason it stands for. {a} in the text of the reason is the first thing
+// the sentence names: a number or a list from the schema, never what the caller sent.
+type humaText struct {
+	form   *regexp.Regexp
+	reason string
+}
+
+func humaTexts() []humaText {
+	list := []struct{ sentence, reason string }{
+		{validation.MsgExpectedRequiredProperty, "field_required"},
+		{"required %s parameter is missing", "field_required"},
+		{validation.MsgUnexpectedProperty, "field_unknown"},
+		{"unknown query parameter", "field_unknown"},
+		{validation.MsgExpectedOneOf, "field_one_of"},
+		{validation.MsgExpectedMinLength, "field_min_length"},
+		{validation.MsgExpectedMaxLength, "field_max_length"},
+		{validation.MsgExpectedMinimumNumber, "field_minimum"},
+		{validation.MsgExpectedMaximumNumber, "field_maximum"},
+		{validation.MsgExpectedMinItems, "field_min_items"},
+		{validation.MsgExpectedMaxItems, "field_max_items"},
+		{validation.MsgExpectedArrayItemsUnique, "field_unique"},
+		{validation.MsgExpectedBoolean, "field_boolean"},
+		{validation.MsgExpectedNumber, "field_number"},
+		{validation.MsgExpectedInteger, "field_integer"},
+		{"invalid integer", "field_integer"},
+		{validation.MsgExpectedString, "field_string"},
+		{validation.MsgExpectedArray, "field_array"},
+		{validation.MsgExpectedObject, "field_object"},
+		{validation.MsgExpectedRFC4122UUID, "field_uuid"},
+		{validation.MsgExpectedRFC3339Date, "field_date"},
+		{validation.MsgExpectedRFC3339DateTime, "field_time"},
+	}
+	texts := make([]humaText, 0, len(list))
+	verb := regexp.MustCompile(`%[a-z]`)
+	for _, entry := range list {
+		form := verb.ReplaceAllString(regexp.QuoteMeta(entry.sentence), `(.*)`)
+		texts = append(texts, humaText{regexp.MustCompile(`^` + form + `$`), entry.reason})
+	}
+	return texts
+}
+
+// translate turns huma's own errors into problems on their way out; everything else passes.
+func (s *Server) translate(ctx huma.Context, _ string, v any) (any, error) {
+	model, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	request := ctx.Context()
+	switch model.Status {
+	case http.StatusUnprocessableEntity:
+		p := s.newProblem(request, campus.Invalid, "fields", "")
+		for _, detail := range model.Errors {
+			p.Errors = append(p.Errors, s.fieldProblem(callOf(request).language, detail))
+		}
+		return p, nil
+	case http.StatusBadRequest:
+		return s.badBody(ctx), nil
+	case http.StatusUnsupportedMediaType:
+		return s.newProblem(request, campus.Unsupported, "media_type", ""), nil
+	}
+	s.log.ErrorContext(request, "huma failed", "request_id", callOf(request).id, "status", model.Status, "detail", model.Detail)
+	return s.newProblem(request, campus.Internal, "", ""), nil
+}
+
+// badBody says where the JSON is broken.
+func (s *Server) badBody(ctx huma.Context) *problem {
+	request := callOf(ctx.Context())
+	if len(request.body) == 0 {
+		return s.newProblem(ctx.Context(), campus.Invalid, "body_missing", "")
+	}
+	p := s.newProblem(ctx.Context(), campus.Invalid, "json_malformed", "")
+	var parsed any
+	syntax, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(request.body, &parsed))
+	if ok {
+		at := map[string]string{"a": strconv.FormatInt(syntax.Offset, 10)}
+		p.Errors = []fieldProblem{{Location: "body", Reason: "json_offset", Message: campus.Text(request.language, "problem.json_offset", at)}}
+	}
+	return p
+}
+
+func (s *Server) fieldProblem(language campus.Language, detail *huma.ErrorDetail) fieldProblem {
+	reason, params := "field_invalid", map[string]string{}
+	for _, text := range s.texts {
+		found := text.form.FindStringSubmatch(detail.Message)
+		if found == nil {
+			continue
+		}
+		reason = text.reason
+		if len(found) > 1 {
+			params["a"] = found[1]
+		}
+		break
+	}
+	location := detail.Location
+	if reason == "field_required" && strings.HasPrefix(location, "body") {
+		location += "." + params["a"] // huma names the object that lacks it
+	}
+	return fieldProblem{Location: location, Field: lastSegment(location), Reason: reason, Message: campus.Text(language, "problem."+reason, params)}
+}

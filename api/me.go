@@ -1,0 +1,87 @@
+package api
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+)
+
+type holder struct {
+	ID         uuid.UUID       `json:"id" format:"uuid"`
+	University string          `json:"university"`
+	Number     string          `json:"number"`
+	Name       string          `json:"name"`
+	Phone      string          `json:"phone" doc:"Last four digits"`
+	Level      string          `json:"level"`
+	College    string          `json:"college"`
+	Campus     string          `json:"campus"`
+	Dormitory  string          `json:"dormitory"`
+	Language   campus.Language `json:"language" enum:"zh-CN,en"`
+}
+
+func (s *Server) me(ctx context.Context, _ *struct{}) (*answer[holder], error) {
+	p, err := s.store.Person(ctx, person(ctx).ID)
+	if err != nil {
+		return nil, err
+	}
+	return answered(holder{
+		ID: p.ID, University: p.University, Number: p.Number, Name: p.Name, Phone: p.Phone[max(0, len(p.Phone)-4):],
+		Level: p.Level, College: p.College, Campus: p.Campus, Dormitory: p.Dormitory, Language: p.Language,
+	}), nil
+}
+
+type languageChoice struct {
+	Body struct {
+		Language campus.Language `json:"language" enum:"zh-CN,en"`
+	}
+}
+
+func (s *Server) setLanguage(ctx context.Context, in *languageChoice) (*noContent, error) {
+	return &noContent{}, s.store.SetLanguage(ctx, person(ctx).ID, in.Body.Language)
+}
+
+type challenge struct {
+	ID        uuid.UUID      `json:"id" format:"uuid"`
+	Gesture   campus.Gesture `json:"gesture" enum:"nod,blink"`
+	Text      string         `json:"text" doc:"What to do, in the caller's language"`
+	ExpiresAt time.Time      `json:"expires_at"`
+}
+
+// addChallenge draws the gesture (B1): who does not know it beforehand cannot have filmed it.
+func (s *Server) addChallenge(ctx context.Context, _ *struct{}) (*answer[challenge], error) {
+	gestures := []campus.Gesture{campus.Nod, campus.Blink}
+	gesture := gestures[rand.N(len(gestures))] // a coin, not a key
+	who := person(ctx)
+	life := s.policies.For(who.University).Identity.ChallengeLife.Std()
+	kept, err := s.store.AddChallenge(ctx, s.request(ctx), who.ID, gesture, life)
+	text := campus.Text(language(ctx), "gesture."+string(kept.Gesture), nil)
+	return answered(challenge{kept.ID, kept.Gesture, text, kept.ExpiresAt}), err
+}
+
+type colleague struct {
+	ID          uuid.UUID           `json:"id" format:"uuid"`
+	University  string              `json:"university"`
+	Username    string              `json:"username"`
+	Name        string              `json:"name"`
+	Grants      []grant             `json:"grants"`
+	Permissions []campus.Permission `json:"permissions"`
+}
+
+type grant struct {
+	Role     campus.Role `json:"role"`
+	Campuses []string    `json:"campuses" doc:"None means all of the university"`
+}
+
+func (s *Server) staffMe(ctx context.Context, _ *struct{}) (*answer[colleague], error) {
+	m := member(ctx)
+	view := colleague{ID: m.ID, University: m.University, Username: m.Username, Name: m.Name,
+		Grants: []grant{}, Permissions: append([]campus.Permission{}, m.Permissions()...)}
+	for _, g := range m.Grants {
+		view.Grants = append(view.Grants, grant{g.Role, append([]string{}, g.Campuses...)})
+	}
+	return answered(view), nil
+}

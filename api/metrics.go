@@ -1,0 +1,42 @@
+package api
+
+import (
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"campuscard/storage"
+)
+
+// metrics are what /metrics shows of this process.
+type metrics struct {
+	registry *prometheus.Registry
+	duration *prometheus.HistogramVec
+}
+
+func newMetrics(store *storage.Store) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "campuscard_http_request_duration_seconds", Help: "Time to answer, by route pattern.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 30},
+		}, []string{"method", "route", "status"}),
+	}
+	m.registry.MustRegister(m.duration, collectors.NewGoCollector(), collectors.NewBuildInfoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	pool := func(name, help string, value func(storage.PoolStats) float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "campuscard_db_pool_" + name, Help: help},
+			func() float64 { return value(store.PoolStats()) }))
+	}
+	pool("max", "Connections allowed.", func(p storage.PoolStats) float64 { return float64(p.Max) })
+	pool("open", "Connections open.", func(p storage.PoolStats) float64 { return float64(p.Total) })
+	pool("in_use", "Connections in use.", func(p storage.PoolStats) float64 { return float64(p.InUse) })
+	pool("waits", "Times somebody waited for a connection, since the start.", func(p storage.PoolStats) float64 { return float64(p.Waits) })
+	pool("wait_seconds", "Time spent waiting, since the start.", func(p storage.PoolStats) float64 { return p.Waited.Seconds() })
+	return m
+}
+
+func (s *Server) serveMetrics(c *gin.Context) {
+	promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}).ServeHTTP(c.Writer, c.Request)
+}

@@ -1,0 +1,61 @@
+package api
+
+import "campuscard/campus"
+
+// routes are all addresses of the product, on one screen: method, path, what it is for, who may call it, and what is
+// unusual about it. An address that is not here does not exist, and one without an access is refused.
+func (s *Server) routes() {
+	// Sign-in answers with a token, which is kept nowhere and so cannot be answered twice: no idempotency key. A
+	// repeated sign-in opens a second session, and a repeated first password finds its session gone.
+	handle(s, route{"POST", "/api/v1/sessions", "Sign in with number and password", public(), keyless | created | signIn}, s.signInStudent)
+	handle(s, route{"POST", "/api/v1/staff/sessions", "Sign in as a member of staff", public(), keyless | created | signIn}, s.signInStaff)
+	handle(s, route{"GET", "/api/v1/sessions/current", "The session of the token", session(), 0}, s.currentSession)
+	handle(s, route{"DELETE", "/api/v1/sessions/current", "Sign out", session(), 0}, s.signOut)
+	handle(s, route{"POST", "/api/v1/sessions/current/phone-codes", "Send a code to the phone on file", initial(), created}, s.sendPhoneCode)
+	handle(s, route{"POST", "/api/v1/sessions/current/first-password", "Replace the initial password", initial(), keyless | created}, s.setFirstPassword)
+
+	handle(s, route{"GET", "/api/v1/universities", "Universities with campuses and kiosks", public(), 0}, s.listUniversities)
+
+	handle(s, route{"GET", "/api/v1/me", "The holder", students(), 0}, s.me)
+	handle(s, route{"PUT", "/api/v1/me/language", "The language of messages", students(), 0}, s.setLanguage)
+	handle(s, route{"POST", "/api/v1/me/liveness-challenges", "Ask for a gesture to show", students(), created}, s.addChallenge)
+	handle(s, route{"POST", "/api/v1/uploads", "Hand in a file", students(), created | form}, s.addUpload)
+	handle(s, route{"GET", "/api/v1/uploads/{id}", "What is known about one's file", students(), 0}, s.getUpload)
+
+	handle(s, route{"GET", "/api/v1/consents/biometrics", "The text to agree to before the face is checked", public(), 0}, s.getConsent)
+	handle(s, route{"POST", "/api/v1/applications", "Apply for a card", students(), created}, s.apply)
+	handle(s, route{"GET", "/api/v1/applications", "One's applications", students(), 0}, s.listApplications)
+	handle(s, route{"GET", "/api/v1/applications/{id}", "Where an application stands, and what to do next", students(), 0}, s.getApplication)
+	handle(s, route{"POST", "/api/v1/applications/{id}/liveness-tries", "Answer another challenge", students(), 0}, s.tryLiveness)
+	handle(s, route{"POST", "/api/v1/applications/{id}/counter-check", "Be checked in person instead", students(), 0}, s.chooseCounter)
+	handle(s, route{"POST", "/api/v1/applications/{id}/evidence", "Bring what was asked for", students(), 0}, s.bringEvidence)
+	handle(s, route{"POST", "/api/v1/applications/{id}/activation", "Activate the card", students(), 0}, s.activate)
+	handle(s, route{"POST", "/api/v1/applications/{id}/reopening", "Have a lapsed activation back", students(), 0}, s.reopen)
+	handle(s, route{"POST", "/api/v1/applications/{id}/withdrawal", "Take an application back", students(), 0}, s.withdraw)
+	handle(s, route{"GET", "/api/v1/decisions/{id}", "What became of a decision", session(), 0}, s.getDecision)
+	handle(s, route{"GET", "/api/v1/cards", "One's cards with their plastics", students(), 0}, s.listCards)
+	handle(s, route{"GET", "/api/v1/notices", "Messages to the holder", students(), 0}, s.listNotices)
+
+	handle(s, route{"GET", "/api/v1/staff/work-items", "What one may decide, oldest first", staff(campus.ReadCases), 0}, s.listWorkItems)
+	handle(s, route{"GET", "/api/v1/staff/work-items/{id}", "One item", staff(campus.ReadCases), 0}, s.getWorkItem)
+	handle(s, route{"POST", "/api/v1/staff/work-items/{id}/claim", "Take an item", staff(campus.ReadCases), 0}, s.claimWorkItem)
+	handle(s, route{"POST", "/api/v1/staff/work-items/{id}/release", "Give an item back", staff(campus.ReadCases), 0}, s.releaseWorkItem)
+	handle(s, route{"POST", "/api/v1/staff/work-items/{id}/decision", "Decide an item", staff(campus.ReadCases), 0}, s.decideWorkItem)
+	handle(s, route{"POST", "/api/v1/staff/work-items/decisions", "Decide many items", staff(campus.ReadCases), 0}, s.decideWorkItems)
+	handle(s, route{"GET", "/api/v1/staff/cases", "Find cases", staff(campus.ReadCases), 0}, s.listStaffCases)
+	handle(s, route{"GET", "/api/v1/staff/cases/{id}", "One case with timeline and attempts", staff(campus.ReadCases), 0}, s.getStaffCase)
+	handle(s, route{"GET", "/api/v1/staff/cases/{id}/files/{file}", "Look at evidence", staff(campus.ReadPeople), 0}, s.getCaseFile)
+	handle(s, route{"POST", "/api/v1/staff/cases/{id}/steps/{step}/settlement", "Retry, skip or abort a parked step", staff(campus.SettleSteps), 0}, s.settleStep)
+	handle(s, route{"GET", "/api/v1/staff/people/{id}", "Who somebody is", staff(campus.ReadPeople), 0}, s.getPerson)
+
+	handle(s, route{"POST", "/api/v1/kiosk/pickups", "Open a compartment", kiosks(), 0}, s.pickUp)
+	handle(s, route{"POST", "/api/v1/hooks/bureau", "The card bureau reports", hooks(), 0}, s.bureauCallback)
+
+	handle(s, route{"GET", "/api/v1/staff/me", "The member of staff and what they may do", anyStaff(), 0}, s.staffMe)
+
+	s.raw(route{"GET", "/healthz", "Lives", public(), 0}, s.healthz)
+	s.raw(route{"GET", "/readyz", "Can answer", public(), 0}, s.readyz)
+	s.raw(route{"GET", "/metrics", "Prometheus", public(), 0}, s.serveMetrics)
+	s.raw(route{"GET", "/openapi.json", "This interface as OpenAPI 3.1", public(), 0}, s.openAPI)
+	s.raw(route{"GET", "/docs", "This interface as a page", public(), 0}, s.docs)
+}

@@ -1,0 +1,198 @@
+package api_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/api"
+	"campuscard/campus"
+	"campuscard/storage/storagetest"
+)
+
+func TestAccess(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.tokens["stranger"] = "no such token"
+	table := map[string]scenario{
+		"an address nobody has":     {call{method: "GET", path: "/api/v1/nothing"}, 404, "route_unknown", ""},
+		"a method it does not take": {call{method: "PATCH", path: "/api/v1/me"}, 405, "method_not_allowed", ""},
+		"no token":                  {call{method: "GET", path: "/api/v1/me"}, 401, "token_missing", ""},
+		"an unknown token":          {call{who: "stranger", method: "GET", path: "/api/v1/me"}, 401, "session_over", ""},
+		"a NUL in the address":      {call{who: "student", method: "GET", path: "/api/v1/uploads/%00"}, 400, "text_invalid", ""},
+		"no text in the query":      {call{method: "GET", path: "/api/v1/universities?x=%ff"}, 400, "text_invalid", ""},
+		"an unknown query":          {call{method: "GET", path: "/api/v1/universities?x=1"}, 422, "fields", "x"},
+		"no id":                     {call{who: "student", method: "GET", path: "/api/v1/uploads/7"}, 422, "fields", "id"},
+		"an id nobody has":          {call{who: "student", method: "GET", path: "/api/v1/uploads/" + uuid.NewString()}, 404, "upload_unknown", ""},
+	}
+	who := []string{"nobody", "student", "freshman", "reviewer"}
+	for path, want := range map[string][]int{
+		"/api/v1/me":               {401, 200, 403, 403},
+		"/api/v1/staff/me":         {401, 403, 403, 200},
+		"/api/v1/sessions/current": {401, 200, 200, 200},
+		"/api/v1/universities":     {200, 200, 200, 200},
+	} {
+		for i, name := range who {
+			table[name+" at "+path] = scenario{call: call{who: name, method: "GET", path: path}, status: want[i]}
+		}
+	}
+	h.play(t, table)
+}
+
+func TestIdempotencyKeys(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	challenge := func(key string) call {
+		return call{who: "student", method: "POST", path: "/api/v1/me/liveness-challenges", header: map[string]string{"Idempotency-Key": key}}
+	}
+	h.play(t, map[string]scenario{
+		"none":                            {challenge(""), 400, "idempotency_key_missing", ""},
+		"too short":                       {challenge("1234567"), 400, "idempotency_key_form", ""},
+		"too long":                        {challenge(strings.Repeat("k", 129)), 400, "idempotency_key_form", ""},
+		"with a blank":                    {challenge("1234 5678"), 400, "idempotency_key_form", ""},
+		"with a letter of another script": {challenge("12345678é"), 400, "idempotency_key_form", ""},
+	})
+	first := h.do(t, challenge("a-key-of-mine"))
+	require.Equal(t, 201, first.status, "%s", first.body)
+	require.Equal(t, string(first.body), string(h.do(t, challenge("a-key-of-mine")).body))
+	other := challenge("a-key-of-mine")
+	other.who = "other"
+	require.Equal(t, "idempotency_key_reused", read[problem](t, h.do(t, other)).Reason)
+}
+
+func TestLanguage(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	missing := call{who: "student", method: "GET", path: "/api/v1/uploads/" + uuid.NewString()}
+	detail := func(accept string) string {
+		missing.header = map[string]string{"Accept-Language": accept}
+		return read[problem](t, h.do(t, missing)).Detail
+	}
+	require.Equal(t, "没有这个文件。", detail(""))
+	require.Equal(t, "There is no such file.", detail("en-GB,zh;q=0.5"))
+	set := call{who: "student", method: "PUT", path: "/api/v1/me/language", body: `{"language":"en"}`}
+	require.Equal(t, 204, h.do(t, set).status)
+	require.Equal(t, "There is no such file.", detail(""), "the person's own")
+	require.Equal(t, "没有这个文件。", detail("zh-CN"))
+	set.body = `{"language":"fr"}`
+	require.Equal(t, 422, h.do(t, set).status)
+}
+
+func TestBodies(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	big := call{method: "POST", path: "/api/v1/sessions", body: `{"number":"` + strings.Repeat("9", 1<<20) + `"}`}
+	got := h.do(t, big)
+	require.Equal(t, 413, got.status)
+	require.Equal(t, "body_too_large", read[problem](t, got).Reason)
+	got = h.do(t, call{method: "POST", path: "/api/v1/sessions", body: `{"university":"lcu","number":"1","password":"secret-1",}`})
+	require.NotContains(t, string(got.body), "secret-1", "a problem repeats nothing")
+	require.Equal(t, "body", read[problem](t, got).Errors[0].Location)
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	require.Equal(t, 200, h.do(t, call{method: "GET", path: "/healthz"}).status)
+	ready := h.do(t, call{method: "GET", path: "/readyz"})
+	require.Equal(t, 200, ready.status, "without Temporal applications are still accepted")
+	require.JSONEq(t, `{"status":"degraded","database":"up","temporal":"down"}`, string(ready.body))
+	metrics := string(h.do(t, call{method: "GET", path: "/metrics"}).body)
+	require.Contains(t, metrics, `campuscard_http_request_duration_seconds_count{method="GET",route="/readyz",status="200"} 1`)
+	require.Contains(t, metrics, "campuscard_db_pool_max 8")
+}
+
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	var spec struct {
+		Paths map[string]map[string]struct {
+			Access    string `json:"x-access"`
+			Responses map[string]any
+		}
+		Components struct{ Schemas map[string]any }
+	}
+	require.NoError(t, json.Unmarshal(h.do(t, call{method: "GET", path: "/openapi.json"}).body, &spec))
+	require.NotEmpty(t, spec.Paths["/api/v1/uploads"]["post"].Access)
+	for path, operations := range spec.Paths {
+		for method, operation := range operations {
+			require.NotEmpty(t, operation.Access, "%s %s", method, path)
+			require.Contains(t, operation.Responses, "default")
+		}
+	}
+	names := slices.Collect(maps.Keys(spec.Components.Schemas))
+	require.Contains(t, names, "Problem")
+	require.NotContains(t, names, "ErrorModel")
+
+	docs := h.do(t, call{method: "GET", path: "/docs"})
+	require.Contains(t, docs.header.Get("Content-Security-Policy"), "default-src 'none'")
+	for _, line := range []string{"/api/v1/uploads", "first-password", "Idempotency-Key"} {
+		require.Contains(t, string(docs.body), line)
+	}
+	require.NotContains(t, string(docs.body), "https://", "the page loads nothing from elsewhere")
+	require.NotContains(t, string(docs.body), "<script")
+	_, rest, _ := strings.Cut(string(docs.body), "<style>")
+	style, _, _ := strings.Cut(rest, "</style>")
+	sum := sha256.Sum256([]byte(style))
+	require.Contains(t, docs.header.Get("Content-Security-Policy"), base64.StdEncoding.EncodeToString(sum[:]), "the browser takes the style")
+}
+
+func TestRateLimit(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	server, err := api.New(api.Config{Policies: h.Policies, SignInsPerSec: 0.1}, h.Store, nil, h.Log)
+	require.NoError(t, err)
+	h.serve(t, server)
+	body := credentials(h.holder, h.holder.Initial)
+	require.Equal(t, 201, h.do(t, call{method: "POST", path: "/api/v1/sessions", body: body}).status)
+	got := h.do(t, call{method: "POST", path: "/api/v1/sessions", body: body})
+	require.Equal(t, 429, got.status)
+	require.NotEmpty(t, got.header.Get("Retry-After"))
+	require.Equal(t, 200, h.do(t, call{method: "GET", path: "/api/v1/universities"}).status, "other routes are free")
+}
+
+func TestUniversities(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	got := h.do(t, call{method: "GET", path: "/api/v1/universities", header: map[string]string{"Accept-Language": "en"}})
+	var list struct {
+		Items []struct {
+			Code, Name string
+			Campuses   []struct {
+				Code   string
+				Kiosks []struct{ ID string }
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal(got.body, &list))
+	require.Len(t, list.Items, 2)
+	require.Equal(t, "Liaocheng University", list.Items[0].Name)
+	require.Equal(t, storagetest.EastKiosk, list.Items[0].Campuses[0].Kiosks[0].ID)
+	require.NotContains(t, string(got.body), "secret")
+}
+
+func TestMe(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	got := h.do(t, call{who: "student", method: "GET", path: "/api/v1/me"})
+	require.Equal(t, 200, got.status)
+	require.Contains(t, string(got.body), h.holder.Roster.Number)
+	require.NotContains(t, string(got.body), h.holder.Roster.DocumentNumber)
+	require.NotContains(t, string(got.body), h.holder.Roster.Phone)
+
+	challenge := read[struct {
+		Gesture, Text string
+		ExpiresAt     time.Time `json:"expires_at"`
+	}](t, h.do(t, call{who: "student", method: "POST", path: "/api/v1/me/liveness-challenges"}))
+	require.Contains(t, []string{string(campus.Nod), string(campus.Blink)}, challenge.Gesture)
+	require.NotContains(t, challenge.Text, "gesture.")
+	require.True(t, h.Clock.Now().Add(h.Policy().Identity.ChallengeLife.Std()).Equal(challenge.ExpiresAt))
+}

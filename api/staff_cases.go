@@ -1,0 +1,226 @@
+package api
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+type staffCaseListInput struct {
+	pageQuery
+	Kind     campus.CaseKind `query:"kind" enum:"application,plastic"`
+	Stage    campus.Stage    `query:"stage" maxLength:"30"`
+	WaitsFor campus.Party    `query:"waits_for" maxLength:"30"`
+	Campus   string          `query:"campus" maxLength:"40"`
+	Parked   bool            `query:"parked" doc:"Only cases with a parked step"`
+	Open     bool            `query:"open" doc:"Only cases that are not closed"`
+	Number   string          `query:"number" maxLength:"40" doc:"Student or staff number"`
+}
+
+// staffCaseView is a case in a list for staff: ids and codes, no personal data.
+type staffCaseView struct {
+	caseView
+	PersonID   uuid.UUID `json:"person_id" format:"uuid"`
+	Parked     []string  `json:"parked" doc:"Steps that wait for staff"`
+	CauseText  string    `json:"cause_text,omitempty"`
+	TemporalUI string    `json:"temporal_ui,omitempty" doc:"The case's workflow in the Temporal UI"`
+}
+
+func (s *Server) staffCaseOf(in campus.Language) func(storage.Case) staffCaseView {
+	return func(c storage.Case) staffCaseView {
+		view := staffCaseView{caseView: caseOf(in, c), PersonID: c.PersonID, Parked: append([]string{}, c.Parked...)}
+		if c.Cause != "" {
+			view.CauseText = campus.Text(in, "problem."+string(c.Cause), nil)
+		}
+		if s.cfg.TemporalUI != "" {
+			view.TemporalUI = strings.TrimRight(s.cfg.TemporalUI, "/") + "/namespaces/" + url.PathEscape(s.cfg.Namespace) +
+				"/workflows/" + url.PathEscape(c.Ref().WorkflowID())
+		}
+		return view
+	}
+}
+
+// listStaffCases finds cases of one's university and campuses, newest first (K5).
+func (s *Server) listStaffCases(ctx context.Context, in *staffCaseListInput) (*answer[page[staffCaseView]], error) {
+	after, err := readCursor[uuid.UUID](in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	cases, err := s.store.StaffCases(ctx, member(ctx), storage.CaseFilter{
+		Kind: in.Kind, Stage: in.Stage, WaitsFor: in.WaitsFor, Campus: in.Campus, Parked: in.Parked, Open: in.Open,
+		Number: in.Number, After: after, Limit: in.Limit + 1,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answered(newPage(cases, in.Limit, s.staffCaseOf(language(ctx)), func(c storage.Case) uuid.UUID { return c.ID })), nil
+}
+
+type attemptView struct {
+	storage.Attempt
+	StepText string `json:"step_text"`
+}
+
+// staffCaseDetail is a case with all that staff may know of it, but who it is about.
+type staffCaseDetail struct {
+	staffCaseView
+	Flagged   string         `json:"flagged,omitempty" doc:"A mark for the reviewer"`
+	Findings  []findingView  `json:"findings"`
+	Timeline  []eventView    `json:"timeline"`
+	Attempts  []attemptView  `json:"attempts" doc:"Every try of every step, with its error"`
+	WorkItems []workItemView `json:"work_items" doc:"What the case waits for people to decide"`
+	Files     []caseFileView `json:"files" doc:"Evidence that can still be looked at"`
+}
+
+type caseFileView struct {
+	ID          uuid.UUID            `json:"id" format:"uuid"`
+	Purpose     campus.UploadPurpose `json:"purpose"`
+	ContentType string               `json:"content_type"`
+}
+
+// getStaffCase is one case with its timeline, attempts, open items and evidence.
+func (s *Server) getStaffCase(ctx context.Context, in *caseInput) (*answer[staffCaseDetail], error) {
+	c, err := s.store.StaffCase(ctx, member(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	lang := language(ctx)
+	detail := staffCaseDetail{staffCaseView: s.staffCaseOf(lang)(c), Findings: []findingView{}, Files: []caseFileView{}}
+	timeline, err := s.store.Timeline(ctx, c.ID, false)
+	if err != nil {
+		return nil, err
+	}
+	detail.Timeline = each(timeline, func(e storage.TimelineEvent) eventView { return eventOf(lang, e, true) })
+	attempts, err := s.store.Attempts(ctx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	detail.Attempts = each(attempts, func(a storage.Attempt) attemptView { return attemptView{a, stepText(lang, a.Step)} })
+	items, err := s.store.CaseWorkItems(ctx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	detail.WorkItems = each(items, workItemOf(lang))
+	if c.Kind == campus.ApplicationCase {
+		err = s.addEvidence(ctx, c, &detail)
+	}
+	return answered(detail), err
+}
+
+func (s *Server) addEvidence(ctx context.Context, c storage.Case, detail *staffCaseDetail) error {
+	findings, err := s.store.Findings(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	detail.Findings = each(findings, findingOf(language(ctx)))
+	file, err := s.store.ApplicationFile(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if file.Flagged != "" {
+		detail.Flagged = campus.ReasonText(language(ctx), file.Flagged)
+	}
+	files, err := s.store.CaseFiles(ctx, c.ID)
+	detail.Files = each(files, func(u storage.Upload) caseFileView { return caseFileView{u.ID, u.Purpose, u.ContentType} })
+	return err
+}
+
+// personView is who somebody is. Every look at it is audited.
+type personView struct {
+	ID         uuid.UUID `json:"id" format:"uuid"`
+	Number     string    `json:"number"`
+	Name       string    `json:"name"`
+	Phone      string    `json:"phone"`
+	Level      string    `json:"level"`
+	College    string    `json:"college"`
+	Campus     string    `json:"campus"`
+	Dormitory  string    `json:"dormitory"`
+	Status     string    `json:"status"`
+	University string    `json:"university"`
+}
+
+// getPerson shows who a case is about. People of other universities and campuses do not exist (A0).
+func (s *Server) getPerson(ctx context.Context, in *struct {
+	ID uuid.UUID `path:"id" format:"uuid"`
+}) (*answer[personView], error) {
+	who := member(ctx)
+	p, err := s.store.Person(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if p.University != who.University || !who.May(campus.ReadPeople, p.Campus) {
+		return nil, campus.Errorf(campus.NotFound, "", "no person %s", in.ID)
+	}
+	if err := s.store.RecordLook(ctx, actor(ctx), "person.read", "person/"+p.ID.String(), p.University); err != nil {
+		return nil, err
+	}
+	return answered(personView{p.ID, p.Number, p.Name, p.Phone, p.Level, p.College, p.Campus, p.Dormitory, p.Status, p.University}), nil
+}
+
+type caseFileInput struct {
+	caseInput
+	File uuid.UUID `path:"file" format:"uuid"`
+}
+
+// fileAnswer is a file's content, not to be kept by anybody on the way.
+type fileAnswer struct {
+	ContentType  string `header:"Content-Type"`
+	CacheControl string `header:"Cache-Control"`
+	Disposition  string `header:"Content-Disposition"`
+	Body         []byte
+}
+
+// getCaseFile shows a piece of evidence to who may read people. Every look is audited.
+func (s *Server) getCaseFile(ctx context.Context, in *caseFileInput) (*fileAnswer, error) {
+	who := member(ctx)
+	c, err := s.store.StaffCase(ctx, who, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !who.May(campus.ReadPeople, c.Campus) {
+		return nil, campus.Errorf(campus.Forbidden, "", "evidence needs %s", campus.ReadPeople)
+	}
+	upload, content, err := s.store.ReadUpload(ctx, in.File)
+	if err != nil {
+		return nil, err
+	}
+	if upload.TakenBy == nil || *upload.TakenBy != c.ID {
+		return nil, campus.Errorf(campus.NotFound, "", "no file %s in case %s", in.File, c.ID)
+	}
+	if err := s.store.RecordLook(ctx, actor(ctx), "evidence.read", "upload/"+in.File.String(), c.University); err != nil {
+		return nil, err
+	}
+	return &fileAnswer{ContentType: upload.ContentType, CacheControl: "no-store", Disposition: "inline", Body: content}, nil
+}
+
+type settlementInput struct {
+	caseInput
+	Step string `path:"step" maxLength:"60"`
+	Body struct {
+		Action  campus.Settlement `json:"action" enum:"retry,skip,abort"`
+		Attempt int               `json:"attempt" minimum:"1" doc:"The attempt that was looked at"`
+		Note    string            `json:"note,omitempty" required:"false" maxLength:"1000" doc:"Why; needed to skip or abort"`
+	}
+}
+
+// settleStep retries, skips or aborts a parked step; the answer to a retry is the outcome of the new attempt (K3).
+func (s *Server) settleStep(ctx context.Context, in *settlementInput) (*decisionAnswer, error) {
+	who := member(ctx)
+	c, err := s.store.StaffCase(ctx, who, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !who.May(campus.SettleSteps, c.Campus) {
+		return nil, campus.Errorf(campus.Forbidden, "", "parked steps need %s", campus.SettleSteps)
+	}
+	d := itemDecision{Action: string(in.Body.Action), Attempt: in.Body.Attempt, Note: in.Body.Note}
+	if err := checkItemDecision(campus.IncidentItem, d); err != nil {
+		return nil, err
+	}
+	return s.decide(ctx, s.request(ctx), itemUpdate(c.Ref(), campus.IncidentItem, in.Step, d, campus.Staff(who.ID)))
+}

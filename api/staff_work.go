@@ -1,0 +1,239 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/workflows"
+)
+
+type workItemView struct {
+	storage.WorkItem
+	KindText   string `json:"kind_text"`
+	StepText   string `json:"step_text,omitempty"`
+	StageText  string `json:"stage_text"`
+	CauseText  string `json:"cause_text,omitempty"`
+	ReasonText string `json:"reason_text,omitempty"`
+}
+
+func workItemOf(in campus.Language) func(storage.WorkItem) workItemView {
+	return func(w storage.WorkItem) workItemView {
+		view := workItemView{WorkItem: w, KindText: campus.Text(in, "work."+string(w.Kind), nil),
+			StepText: stepText(in, w.Step), StageText: campus.Text(in, "stage."+string(w.Stage), nil)}
+		switch {
+		case w.Kind == campus.IncidentItem && w.Reason != "":
+			view.CauseText = campus.Text(in, "problem."+w.Reason, nil)
+		case w.Cause != "":
+			view.CauseText = campus.Text(in, "problem."+string(w.Cause), nil)
+		default:
+			view.ReasonText = campus.ReasonText(in, w.Reason)
+		}
+		return view
+	}
+}
+
+type workItemListInput struct {
+	pageQuery
+	Kind campus.WorkItemKind `query:"kind" enum:"review,incident,in_person,overdue"`
+	Mine bool                `query:"mine" doc:"Only those I have claimed"`
+	Free bool                `query:"free" doc:"Only those nobody has claimed"`
+}
+
+// listWorkItems are the open items one may decide, oldest first.
+func (s *Server) listWorkItems(ctx context.Context, in *workItemListInput) (*answer[page[workItemView]], error) {
+	after, err := readCursor[uuid.UUID](in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	items, err := s.store.WorkItems(ctx, member(ctx), storage.WorkItemFilter{
+		Kind: in.Kind, Mine: in.Mine, Free: in.Free, After: after, Limit: in.Limit + 1,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answered(newPage(items, in.Limit, workItemOf(language(ctx)), func(w storage.WorkItem) uuid.UUID { return w.ID })), nil
+}
+
+type workItemInput struct {
+	ID uuid.UUID `path:"id" format:"uuid"`
+}
+
+func (s *Server) getWorkItem(ctx context.Context, in *workItemInput) (*answer[workItemView], error) {
+	item, err := s.store.WorkItem(ctx, member(ctx), in.ID)
+	return answered(workItemOf(language(ctx))(item)), err
+}
+
+func (s *Server) claimWorkItem(ctx context.Context, in *workItemInput) (*answer[workItemView], error) {
+	item, err := s.store.ClaimWorkItem(ctx, s.request(ctx), member(ctx), in.ID)
+	return answered(workItemOf(language(ctx))(item)), err
+}
+
+func (s *Server) releaseWorkItem(ctx context.Context, in *workItemInput) (*answer[workItemView], error) {
+	item, err := s.store.ReleaseWorkItem(ctx, s.request(ctx), member(ctx), in.ID)
+	return answered(workItemOf(language(ctx))(item)), err
+}
+
+// itemDecision is what a member of staff decides. Which actions fit depends on the kind of item.
+type itemDecision struct {
+	Action  string `json:"action" enum:"approve,reject,ask_more,pass,fail,retry,skip,abort,acknowledge" doc:"review: approve, reject, ask_more; in_person: pass, fail; incident: retry, skip, abort; overdue: acknowledge"`
+	Reason  string `json:"reason,omitempty" required:"false" maxLength:"60" pattern:"^[a-z_]*$" doc:"A code, see reasons in /openapi.json; needed to reject or ask for more"`
+	Note    string `json:"note,omitempty" required:"false" maxLength:"1000" doc:"To the student; for a skip or an abort, the reason for colleagues"`
+	Attempt int    `json:"attempt,omitempty" required:"false" minimum:"1" doc:"Of an incident: the attempt that was looked at"`
+}
+
+type workItemDecisionInput struct {
+	workItemInput
+	Body itemDecision
+}
+
+func (s *Server) decideWorkItem(ctx context.Context, in *workItemDecisionInput) (*decisionAnswer, error) {
+	return s.decideItem(ctx, s.request(ctx), in.ID, in.Body)
+}
+
+// decideItem has the workflow of an item's case decide. That the item is open and free is looked at here for a clear
+// answer; that the decision still fits is the workflow's to say.
+func (s *Server) decideItem(ctx context.Context, request storage.Request, id uuid.UUID, d itemDecision) (*decisionAnswer, error) {
+	who := member(ctx)
+	item, err := s.store.WorkItem(ctx, who, id)
+	if err != nil {
+		return nil, err
+	}
+	if !who.May(item.Kind.Permission(), item.Campus) {
+		return nil, campus.Errorf(campus.Forbidden, "", "work items of kind %s need %s", item.Kind, item.Kind.Permission())
+	}
+	if err := checkItemDecision(item.Kind, d); err != nil {
+		return nil, err
+	}
+	if item.ClaimedBy != nil && *item.ClaimedBy != who.ID && item.ClosedAt == nil {
+		return nil, campus.Errorf(campus.Conflict, "claimed_by_another", "work item %s is claimed by another", id)
+	}
+	if item.Kind == campus.OverdueItem {
+		done, err := s.store.AcknowledgeWorkItem(ctx, request, who, id)
+		return &decisionAnswer{Status: http.StatusOK, Body: decisionView{ID: done.ID, Status: "done", Stage: done.Stage}}, err
+	}
+	u := itemUpdate(campus.CaseRef{Kind: item.CaseKind, ID: item.CaseID}, item.Kind, item.Step, d, campus.Staff(who.ID))
+	answer, err := s.decide(ctx, request, u)
+	if item.ClosedAt != nil && campus.ReasonOf(err) == "wrong_stage" {
+		return nil, campus.Errorf(campus.Conflict, "already_decided", "work item %s is closed", id)
+	}
+	return answer, err
+}
+
+// itemActions are what can be decided about each kind of item.
+var itemActions = map[campus.WorkItemKind][]string{
+	campus.ReviewItem:   {string(campus.Approve), string(campus.Reject), string(campus.AskMore)},
+	campus.InPersonItem: {string(campus.Pass), string(campus.Fail)},
+	campus.IncidentItem: {string(campus.RetryStep), string(campus.SkipStep), string(campus.AbortSteps)},
+	campus.OverdueItem:  {"acknowledge"},
+}
+
+func checkItemDecision(kind campus.WorkItemKind, d itemDecision) error {
+	switch {
+	case !slices.Contains(itemActions[kind], d.Action):
+		return campus.FieldErrorf("action", "action_unknown", "%s is nothing to do with an item of kind %s", d.Action, kind)
+	case (d.Action == string(campus.Reject) || d.Action == string(campus.AskMore)) && !campus.HasText("reason."+d.Reason):
+		return campus.FieldErrorf("reason", "reason_unknown", "a rejection needs a reason of the catalogue")
+	case kind == campus.IncidentItem && d.Attempt == 0:
+		return campus.FieldErrorf("attempt", "attempt_missing", "name the attempt that was looked at")
+	case kind == campus.IncidentItem && campus.Settlement(d.Action).FourEyes() && d.Note == "":
+		return campus.FieldErrorf("note", "note_missing", "a skip or an abort needs a reason")
+	}
+	return nil
+}
+
+// itemUpdate is the update that carries a decision about an item.
+func itemUpdate(ref campus.CaseRef, kind campus.WorkItemKind, step string, d itemDecision, by campus.Actor) update {
+	u := update{workflowID: ref.WorkflowID(), payload: storage.ReviewNote{Note: d.Note}}
+	if kind == campus.IncidentItem {
+		u.name, u.step = workflows.SettleStepUpdate, true
+		u.arg = func(id uuid.UUID) any {
+			return workflows.SettleStep{Decision: id, By: by, Step: step, Attempt: d.Attempt, Action: campus.Settlement(d.Action)}
+		}
+		return u
+	}
+	u.name = workflows.ReviewUpdate
+	if kind == campus.InPersonItem {
+		u.name = workflows.VerifyUpdate
+	}
+	u.arg = func(id uuid.UUID) any {
+		return workflows.Decide{Decision: id, By: by, Action: d.Action, Reason: d.Reason}
+	}
+	return u
+}
+
+type bulkInput struct {
+	Body struct {
+		Items []struct {
+			ID uuid.UUID `json:"id" format:"uuid"`
+			itemDecision
+		} `json:"items" minItems:"1" maxItems:"100"`
+	}
+}
+
+// bulkResult is the outcome of one item: a decision, or a problem.
+type bulkResult struct {
+	ID       uuid.UUID     `json:"id" format:"uuid"`
+	Decision *decisionView `json:"decision,omitempty"`
+	Problem  *problem      `json:"problem,omitempty"`
+}
+
+type bulkAnswer struct {
+	Items []bulkResult `json:"items"`
+}
+
+const bulkAtOnce = 8
+
+// decideWorkItems decides many items, each for itself: what happens to one says nothing about another (C3). Each has
+// an idempotency key of its own under the request's.
+func (s *Server) decideWorkItems(ctx context.Context, in *bulkInput) (*answer[bulkAnswer], error) {
+	outer := s.request(ctx)
+	if _, err := s.store.OpenDecision(ctx, outer, "", struct{}{}); err != nil {
+		return nil, err
+	}
+	results := make([]bulkResult, len(in.Body.Items))
+	var group errgroup.Group
+	group.SetLimit(bulkAtOnce)
+	for i, item := range in.Body.Items {
+		group.Go(func() error {
+			request := outer
+			request.Key = outer.Key + "/" + item.ID.String()
+			request.ID = uuid.Must(uuid.NewV7())
+			results[i] = s.bulkOne(ctx, request, item.ID, item.itemDecision)
+			return nil
+		})
+	}
+	_ = group.Wait() // what went wrong is in the results
+	return answered(bulkAnswer{results}), nil
+}
+
+func (s *Server) bulkOne(ctx context.Context, request storage.Request, id uuid.UUID, d itemDecision) bulkResult {
+	decided, err := s.decideItem(ctx, request, id, d)
+	if err != nil {
+		return bulkResult{ID: id, Problem: s.problem(ctx, err)}
+	}
+	return bulkResult{ID: id, Decision: &decided.Body}
+}
+
+// stepText is a step in words; "order-2" is the second of its kind.
+func stepText(in campus.Language, step string) string {
+	if step == "" {
+		return ""
+	}
+	return campus.Text(in, "step."+trimCount(step), nil)
+}
+
+func trimCount(step string) string {
+	for len(step) > 0 && (step[len(step)-1] >= '0' && step[len(step)-1] <= '9') {
+		step = step[:len(step)-1]
+	}
+	if n := len(step); n > 0 && step[n-1] == '-' {
+		return step[:n-1]
+	}
+	return step
+}

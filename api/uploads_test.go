@@ -1,0 +1,115 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"image"
+	"image/png"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"campuscard/storage/storagetest"
+)
+
+// hugePNG says that it has 20,000 x 20,000 pixels and has none: only its head is there to be read.
+func hugePNG() []byte {
+	head := []byte("IHDR")
+	head = binary.BigEndian.AppendUint32(head, 20_000)
+	head = binary.BigEndian.AppendUint32(head, 20_000)
+	head = append(head, 8, 2, 0, 0, 0)
+	out := []byte("\x89PNG\r\n\x1a\n")
+	out = binary.BigEndian.AppendUint32(out, uint32(len(head)-4))
+	out = append(out, head...)
+	return binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(head))
+}
+
+func smallPNG(t *testing.T) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	require.NoError(t, png.Encode(&out, image.NewGray(image.Rect(0, 0, 32, 16))))
+	return out.Bytes()
+}
+
+func TestUploadRefusals(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	picture := storagetest.JPEG(64, 48)
+	pdf := []byte("%PDF-1.7\n1 0 obj\n%%EOF\n")
+	const document, certificate = "identity_document", "certificate"
+	plain := func(body, contentType string) call {
+		return call{who: "student", method: "POST", path: "/api/v1/uploads", body: body, header: map[string]string{"Content-Type": contentType}}
+	}
+	twice, form := upload(document, "a.jpg", "image/jpeg", picture)
+	boundary := strings.TrimPrefix(form, "multipart/form-data; boundary=")
+	extra := strings.Replace(twice, "--"+boundary+"\r\n", "--"+boundary+"\r\nContent-Disposition: form-data; name=\"colour\"\r\n\r\nred\r\n--"+boundary+"\r\n", 1)
+	nobody := uploadCall(document, "a.jpg", "image/jpeg", picture)
+	nobody.who = "nobody"
+	keyless := uploadCall(document, "a.jpg", "image/jpeg", picture)
+	keyless.header["Idempotency-Key"] = ""
+	h.play(t, map[string]scenario{
+		"a text that is called a picture": {uploadCall(document, "a.jpg", "image/jpeg", []byte("hello, I am a picture")), 415, "file_type", "file"},
+		"a PNG that is called JPEG":       {uploadCall(document, "a.jpg", "", smallPNG(t)), 415, "file_disguised", "file"},
+		"a PNG that is declared JPEG":     {uploadCall(document, "a.png", "image/jpeg", smallPNG(t)), 415, "file_disguised", "file"},
+		"a program's name":                {uploadCall(document, "a.exe", "", picture), 415, "file_disguised", "file"},
+		"20,000 by 20,000 pixels":         {uploadCall(document, "a.png", "image/png", hugePNG()), 413, "file_pixels", "file"},
+		"half a picture":                  {uploadCall(document, "a.jpg", "image/jpeg", picture[:len(picture)/2]), 422, "file_damaged", "file"},
+		"a head and nothing else":         {uploadCall(document, "a.jpg", "image/jpeg", []byte("\xff\xd8\xff")), 422, "file_damaged", "file"},
+		"a PDF as identity document":      {uploadCall(document, "a.pdf", "application/pdf", pdf), 415, "file_not_picture", "file"},
+		"half a PDF":                      {uploadCall(certificate, "a.pdf", "application/pdf", pdf[:12]), 422, "file_damaged", "file"},
+		"over 10 MiB":                     {uploadCall(document, "a.jpg", "image/jpeg", append(picture, make([]byte, 10<<20)...)), 413, "file_too_large", ""},
+		"far over 10 MiB":                 {uploadCall(document, "a.jpg", "image/jpeg", make([]byte, 11<<20)), 413, "file_too_large", ""},
+		"an empty file":                   {uploadCall(document, "a.jpg", "image/jpeg", nil), 422, "file_missing", "file"},
+		"a purpose nobody knows":          {uploadCall("selfie", "a.jpg", "image/jpeg", picture), 422, "purpose_unknown", "purpose"},
+		"a part nobody asked for":         {plain(extra, form), 422, "form_unknown", ""},
+		"a form that ends early":          {plain(twice[:len(twice)/2], form), 422, "form_broken", ""},
+		"JSON":                            {plain(`{}`, "application/json"), 415, "form_expected", ""},
+		"a form without boundary":         {plain(twice, "multipart/form-data"), 415, "form_expected", ""},
+		"nobody":                          {nobody, 401, "token_missing", ""},
+		"no idempotency key":              {keyless, 400, "idempotency_key_missing", ""},
+	})
+	require.Zero(t, storagetest.One[int](h.House, `select count(*) from uploads`), "nothing of this was kept")
+	require.Empty(t, h.Objects())
+}
+
+func TestUpload(t *testing.T) {
+	t.Parallel()
+
+	for name, c := range map[string]call{
+		"a JPEG":                      uploadCall("identity_document", "证件.JPG", "image/jpeg", storagetest.JPEG(64, 48)),
+		"a PNG without a name":        uploadCall("live_frame", "blob", "application/octet-stream", smallPNG(t)),
+		"a PDF that is a certificate": uploadCall("certificate", "a.pdf", "application/pdf", []byte("%PDF-1.7\n1 0 obj\n%%EOF\n")),
+	} {
+		t.Run(name+" is kept, once for a key, and shown to its owner only", func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			c.header = map[string]string{"Content-Type": c.header["Content-Type"], "Idempotency-Key": "one-key-for-it"}
+			first := h.do(t, c)
+			require.Equal(t, 201, first.status, "%s", first.body)
+			kept := read[struct{ ID string }](t, first)
+			require.Equal(t, string(first.body), string(h.do(t, c).body))
+			require.Len(t, h.Objects(), 1)
+
+			path := "/api/v1/uploads/" + kept.ID
+			require.Equal(t, string(first.body), string(h.do(t, call{who: "student", method: "GET", path: path}).body))
+			require.Equal(t, 404, h.do(t, call{who: "other", method: "GET", path: path}).status)
+		})
+	}
+
+	t.Run("the same key with another file is a conflict; a new boundary is not another file", func(t *testing.T) {
+		t.Parallel()
+		h := newHouse(t)
+		send := func(content []byte) reply {
+			c := uploadCall("identity_document", "a.jpg", "image/jpeg", content) // a new boundary each time
+			c.header["Idempotency-Key"] = "always-the-same"
+			return h.do(t, c)
+		}
+		require.Equal(t, 201, send(storagetest.JPEG(8, 8)).status)
+		require.Equal(t, 201, send(storagetest.JPEG(8, 8)).status)
+		got := send(storagetest.JPEG(9, 9))
+		require.Equal(t, 409, got.status)
+		require.Equal(t, "idempotency_key_reused", read[problem](t, got).Reason)
+	})
+}

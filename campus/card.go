@@ -1,0 +1,107 @@
+package campus
+
+import "slices"
+
+// CardState is a state of the right to be somebody here (D4).
+type CardState string
+
+// The states of a card.
+const (
+	CardPending  CardState = "pending"
+	CardActive   CardState = "active"
+	CardFrozen   CardState = "frozen"
+	CardLost     CardState = "lost"
+	CardReplaced CardState = "replaced"
+	CardClosed   CardState = "closed"
+	CardAlumni   CardState = "alumni"
+)
+
+// cardMoves are all changes a card can make. D4: terminal states never revive, so Replaced and Closed have none.
+var cardMoves = map[CardState][]CardState{
+	CardPending:  {CardActive, CardClosed},
+	CardActive:   {CardFrozen, CardLost, CardReplaced, CardAlumni, CardClosed},
+	CardFrozen:   {CardActive, CardLost, CardReplaced, CardClosed},
+	CardLost:     {CardReplaced, CardClosed},
+	CardReplaced: {},
+	CardClosed:   {},
+	CardAlumni:   {CardClosed},
+}
+
+// CanBecome tells whether a card may go from s to next.
+func (s CardState) CanBecome(next CardState) bool { return slices.Contains(cardMoves[s], next) }
+
+// PlasticState is a state of one physical card.
+type PlasticState string
+
+// The states of a plastic.
+const (
+	PlasticOrdered      PlasticState = "ordered"       // we want it made
+	PlasticInProduction PlasticState = "in_production" // the bureau has the order
+	PlasticShipped      PlasticState = "shipped"       // on its way to the kiosk
+	PlasticReady        PlasticState = "ready"         // in a compartment of the kiosk
+	PlasticPickedUp     PlasticState = "picked_up"
+	PlasticReturned     PlasticState = "returned" // nobody came for it
+	PlasticSpoilt       PlasticState = "spoilt"   // the bureau could not make it; another is ordered
+	PlasticCancelled    PlasticState = "cancelled"
+)
+
+var plasticMoves = map[PlasticState][]PlasticState{
+	PlasticOrdered:      {PlasticInProduction, PlasticShipped, PlasticReady, PlasticSpoilt, PlasticCancelled},
+	PlasticInProduction: {PlasticShipped, PlasticReady, PlasticSpoilt, PlasticCancelled},
+	PlasticShipped:      {PlasticReady, PlasticSpoilt, PlasticReturned, PlasticCancelled},
+	PlasticReady:        {PlasticPickedUp, PlasticReturned, PlasticCancelled},
+	PlasticPickedUp:     {},
+	PlasticReturned:     {},
+	PlasticSpoilt:       {},
+	PlasticCancelled:    {},
+}
+
+// CanBecome tells whether a plastic may go from s to next. Steps in between may be left out, because a call-back can
+// be lost: a plastic that is reported ready has been shipped.
+func (s PlasticState) CanBecome(next PlasticState) bool {
+	return slices.Contains(plasticMoves[s], next)
+}
+
+// Terminal tells whether nothing can happen to the plastic any more.
+func (s PlasticState) Terminal() bool { return len(plasticMoves[s]) == 0 }
+
+// Change says who changed a state, how and why (D4).
+type Change struct {
+	Actor   Actor  `json:"actor"`
+	Channel string `json:"channel"` // app, counter, kiosk, bureau, workflow
+	Reason  string `json:"reason"`  // a code
+	Text    string `json:"text,omitempty"`
+}
+
+// CardNumber is the number printed on a card: a fixed issuer prefix, a running number and a Luhn check digit.
+func CardNumber(serial int64) string {
+	const issuer, width = "937100", 9
+	digits := make([]byte, 0, len(issuer)+width+1)
+	digits = append(digits, issuer...)
+	for i := width - 1; i >= 0; i-- {
+		digits = append(digits, byte('0'+serial/pow10(i)%10))
+	}
+	return string(append(digits, luhn(digits)))
+}
+
+func pow10(n int) int64 {
+	p := int64(1)
+	for range n {
+		p *= 10
+	}
+	return p
+}
+
+// luhn is the check digit of digits (ISO/IEC 7812-1, annex B).
+func luhn(digits []byte) byte {
+	sum := 0
+	for i := range digits {
+		d := int(digits[len(digits)-1-i] - '0')
+		if i%2 == 0 {
+			d *= 2
+			d = d/10 + d%10
+		}
+		sum += d
+	}
+	return byte('0' + (10-sum%10)%10)
+}

@@ -1,0 +1,195 @@
+package campus
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// CaseKind is a kind of process seen by people. It is also the first part of the workflow id: "application/0190…".
+type CaseKind string
+
+// CaseRef names a case. Its id is made before anything starts.
+type CaseRef struct {
+	Kind CaseKind  `json:"kind"`
+	ID   uuid.UUID `json:"id"`
+}
+
+// WorkflowID is the id of the workflow that runs the case.
+func (r CaseRef) WorkflowID() string { return string(r.Kind) + "/" + r.ID.String() }
+
+// Stage is where a case stands. The stages of a kind are listed beside it.
+type Stage string
+
+// StageQueued is the stage before the workflow has begun; StageDone the one after which nothing happens.
+const (
+	StageQueued Stage = "queued"
+	StageDone   Stage = "done"
+)
+
+// Party is whom a case waits for.
+type Party string
+
+// The parties a case can wait for.
+const (
+	WaitsForEngine     Party = "engine"      // us: queued or working
+	WaitsForStudent    Party = "student"     //
+	WaitsForReviewer   Party = "reviewer"    //
+	WaitsForCardCentre Party = "card_centre" //
+	WaitsForOperator   Party = "operator"    // a parked step
+	WaitsForSchool     Party = "school"      // one of the school's systems
+	WaitsForRegistry   Party = "registry"    // Academic Affairs has to do something, e.g. renew a photo
+	WaitsForBureau     Party = "bureau"      // the card bureau
+	WaitsForNobody     Party = "nobody"      // done
+)
+
+// Outcome is how a case ended; empty while it runs.
+type Outcome string
+
+// The outcomes.
+const (
+	Completed Outcome = "completed"
+	RefusedBy Outcome = "refused"   // a check said no
+	Rejected  Outcome = "rejected"  // a person said no
+	Withdrawn Outcome = "withdrawn" // the student took it back
+	Expired   Outcome = "expired"   // nobody did anything in time
+	Aborted   Outcome = "aborted"   // two members of staff gave it up
+)
+
+// Event is a line of a case's timeline. Kind is a key of the text catalogue; Data fills its places and carries codes
+// and ids only.
+type Event struct {
+	Kind   string            `json:"kind"`
+	Actor  Actor             `json:"actor"`
+	Data   map[string]string `json:"data,omitempty"`
+	Public bool              `json:"public"` // shown to the student
+}
+
+// WorkItemKind is a kind of thing a person must decide.
+type WorkItemKind string
+
+// The kinds of work item.
+const (
+	ReviewItem   WorkItemKind = "review"
+	IncidentItem WorkItemKind = "incident"  // a parked step
+	InPersonItem WorkItemKind = "in_person" // look at the person and the document
+	OverdueItem  WorkItemKind = "overdue"   // a promise is about to break
+)
+
+// Permission is what it takes to see and decide a work item of this kind.
+func (k WorkItemKind) Permission() Permission {
+	switch k {
+	case ReviewItem:
+		return ReviewCases
+	case IncidentItem:
+		return SettleSteps
+	case InPersonItem:
+		return VerifyInPerson
+	default:
+		return HandlePlastic
+	}
+}
+
+// NewWorkItem asks a person for a decision. At most one item of a kind and step is open in a case.
+type NewWorkItem struct {
+	Kind    WorkItemKind `json:"kind"`
+	Step    string       `json:"step,omitempty"`
+	Attempt int          `json:"attempt,omitempty"`
+	Cause   Code         `json:"cause,omitempty"`
+	Reason  string       `json:"reason,omitempty"`
+	Due     *time.Time   `json:"due,omitempty"`
+}
+
+// WorkItemKey names the open item of a case.
+type WorkItemKey struct {
+	Kind WorkItemKind `json:"kind"`
+	Step string       `json:"step,omitempty"`
+}
+
+// Notice is a message to the person of the case, in their language, by every channel the template names.
+type Notice struct {
+	Template string            `json:"template"` // a key of the text catalogue
+	Params   map[string]string `json:"params,omitempty"`
+}
+
+// Move is one change of a case, recorded in one transaction: the case, its timeline, its work items, its notices.
+// Version is the one the case has afterwards: a move that arrives late or twice changes nothing.
+type Move struct {
+	Case     CaseRef       `json:"case"`
+	Version  int64         `json:"version"`
+	Stage    Stage         `json:"stage"`
+	WaitsFor Party         `json:"waits_for"`
+	Due      *time.Time    `json:"due,omitempty"`
+	Parked   []string      `json:"parked,omitempty"` // names of parked steps, sorted
+	Cause    Code          `json:"cause,omitempty"`  // why the first of them is parked
+	Outcome  Outcome       `json:"outcome,omitempty"`
+	Reason   string        `json:"reason,omitempty"` // why it ended or waits: a key of the text catalogue
+	Events   []Event       `json:"events,omitempty"`
+	Opens    []NewWorkItem `json:"opens,omitempty"`
+	Closes   []WorkItemKey `json:"closes,omitempty"`
+	Escalate []WorkItemKey `json:"escalate,omitempty"`
+	Notices  []Notice      `json:"notices,omitempty"`
+	Decision uuid.UUID     `json:"decision,omitzero"` // the decision of a person that caused it
+}
+
+// StepRef names one try of one step of a case.
+type StepRef struct {
+	Case    CaseRef `json:"case"`
+	Step    string  `json:"step"`
+	Attempt int     `json:"attempt"` // counts the tries that staff asked for; 1 is the first
+	Key     int     `json:"key"`     // grows only after a confirmed failure, so that an unclear try is repeated under its old key
+	By      Actor   `json:"by"`
+}
+
+// IdempotencyKey is what another system is sent, so that a step repeated acts once.
+func (r StepRef) IdempotencyKey() string {
+	return r.Case.WorkflowID() + "/" + r.Step + "/" + strconv.Itoa(r.Key)
+}
+
+// AttemptOutcome is how one try ended.
+type AttemptOutcome string
+
+// The outcomes of a try. Lost is one whose end nobody saw.
+const (
+	AttemptOpen   AttemptOutcome = "open"
+	AttemptOK     AttemptOutcome = "ok"
+	AttemptFailed AttemptOutcome = "failed"
+	AttemptLost   AttemptOutcome = "lost"
+)
+
+// Settlement is what staff do with a parked step (K3).
+type Settlement string
+
+// The settlements. Skip and abort take two people.
+const (
+	RetryStep  Settlement = "retry"
+	SkipStep   Settlement = "skip"
+	AbortSteps Settlement = "abort"
+)
+
+// FourEyes tells whether the settlement needs a second person.
+func (s Settlement) FourEyes() bool { return s != RetryStep }
+
+// FactsChanged is the signal that tells the workflow of a case to look at the facts again. It carries nothing, so it
+// may come twice.
+const FactsChanged = "facts-changed"
+
+// CaseInput starts the workflow of a case. The workflow is registered under the kind of the case. Progress is empty
+// at the start and carries the case over when a run continues as new.
+type CaseInput struct {
+	Case       CaseRef   `json:"case"`
+	University string    `json:"university"`
+	Campus     string    `json:"campus"`
+	Progress   *Progress `json:"progress,omitempty"`
+}
+
+// Progress is what a run hands to the next when it continues as new.
+type Progress struct {
+	Version  int64           `json:"version"`
+	Stage    Stage           `json:"stage"`
+	WaitsFor Party           `json:"waits_for"`
+	Due      *time.Time      `json:"due,omitempty"`
+	State    json.RawMessage `json:"state"` // of the process
+}

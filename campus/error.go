@@ -1,0 +1,73 @@
+package campus
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code is the class of an error. It is what crosses a border: the worker turns it into the type of a Temporal
+// application error, the API into an HTTP status. Nothing else about an error is decided on.
+type Code string
+
+// The codes. Invalid to TooMany are final: trying again unchanged cannot help. Unavailable and BadAnswer are
+// outages and are retried. Internal is everything we did not foresee.
+const (
+	Invalid         Code = "invalid"         // the request itself is wrong
+	Unauthenticated Code = "unauthenticated" // nobody is signed in, or not fully
+	Forbidden       Code = "forbidden"       // known, but not allowed to do this
+	NotFound        Code = "not_found"       // absent, or somebody else's
+	Conflict        Code = "conflict"        // the present state does not allow it
+	Refused         Code = "refused"         // another system looked at it and said no
+	TooLarge        Code = "too_large"       // more bytes or pixels than we take
+	Unsupported     Code = "unsupported"     // a kind of content we do not take
+	TooMany         Code = "too_many"        // too many tries; wait
+	Unavailable     Code = "unavailable"     // another system is down or slow
+	BadAnswer       Code = "bad_answer"      // another system answered something we cannot read
+	Internal        Code = "internal"        // a fault of ours
+)
+
+// Retryable tells whether the same call may succeed later without anybody changing anything.
+func (c Code) Retryable() bool {
+	return c == Unavailable || c == BadAnswer || c == Internal
+}
+
+// Error is the only error type that decisions are made on. Message is for engineers and carries no personal data:
+// it is kept in workflow histories and attempts. Texts for people are looked up by Reason, see Text.
+type Error struct {
+	Code    Code   // class
+	Reason  string // what exactly, a key of the text catalogue such as "application_open"; may be empty
+	Field   string // the field of the request that is wrong, if one is
+	Message string
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Message }
+
+// Errorf makes an Error. reason is a key of the text catalogue, or empty when the code says enough.
+func Errorf(code Code, reason, format string, args ...any) *Error {
+	return &Error{Code: code, Reason: reason, Message: fmt.Sprintf(format, args...)}
+}
+
+// FieldErrorf makes an Invalid error about one field of a request.
+func FieldErrorf(field, reason, format string, args ...any) *Error {
+	return &Error{Code: Invalid, Reason: reason, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+// CodeOf is the code of err: Internal for errors that are not ours, empty for nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return Internal
+}
+
+// ReasonOf is the reason of err, empty where there is none.
+func ReasonOf(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Reason
+	}
+	return ""
+}

@@ -1,0 +1,35 @@
+package campus
+
+import "maps"
+
+// Message is a notice in the words of a language. Subject is empty for templates that are sent by SMS only, and not
+// shown again: codes.
+type Message struct {
+	Subject string
+	Text    string
+}
+
+// NoticeText renders a notice. The parameters "reason" and "kiosk_zh"/"kiosk_en" become {reason} and {kiosk} in the
+// language.
+func NoticeText(language Language, template string, params map[string]string) Message {
+	filled := maps.Clone(params)
+	if reason, found := params["reason"]; found {
+		filled["reason"] = ReasonText(language, reason)
+	}
+	if kiosk, found := params["kiosk_"+string(language[:2])]; found {
+		filled["kiosk"] = kiosk
+	}
+	message := Message{Text: Text(language, template, filled)}
+	if subject := template + ".subject"; HasText(subject) {
+		message.Subject = Text(language, subject, filled)
+	}
+	return message
+}
+
+// ReasonText is a reason code in words; empty for none.
+func ReasonText(language Language, reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return Text(language, "reason."+reason, nil)
+}

@@ -1,0 +1,189 @@
+package campus
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Policy is every number and switch of the product. The fields are explained in deploy/policy.yaml, the default.
+// A case keeps the policy it began with.
+type Policy struct {
+	Application ApplicationPolicy `yaml:"application" json:"application"`
+	Identity    IdentityPolicy    `yaml:"identity" json:"identity"`
+	Activation  ActivationPolicy  `yaml:"activation" json:"activation"`
+	Plastic     PlasticPolicy     `yaml:"plastic" json:"plastic"`
+	Steps       StepPolicy        `yaml:"steps" json:"steps"`
+	SignIn      SignInPolicy      `yaml:"sign_in" json:"sign_in"`
+	Uploads     UploadPolicy      `yaml:"uploads" json:"uploads"`
+	Calendar    Calendar          `yaml:"calendar" json:"calendar"`
+}
+
+// ApplicationPolicy holds the numbers of the review (C3).
+type ApplicationPolicy struct {
+	ReviewWorkingDays int      `yaml:"review_working_days"`
+	ReviewReminder    Duration `yaml:"review_reminder"`
+	ReviewEscalation  Duration `yaml:"review_escalation"`
+	ReviewLimit       Duration `yaml:"review_limit"`
+	EvidenceWait      Duration `yaml:"evidence_wait"`
+	EvidenceReminder  Duration `yaml:"evidence_reminder"`
+}
+
+// IdentityPolicy holds the numbers of the identity check (B1, B2).
+type IdentityPolicy struct {
+	LivenessTries    int      `yaml:"liveness_tries"`
+	ChallengeLife    Duration `yaml:"challenge_life"`
+	LivenessWait     Duration `yaml:"liveness_wait"`
+	LivenessReminder Duration `yaml:"liveness_reminder"`
+	PhotoPoll        Duration `yaml:"photo_poll"`
+	PhotoReminder    Duration `yaml:"photo_reminder"`
+	PhotoWait        Duration `yaml:"photo_wait"`
+	InPersonWait     Duration `yaml:"in_person_wait"`
+	InPersonReminder Duration `yaml:"in_person_reminder"`
+}
+
+// ActivationPolicy holds the numbers of the activation (D1).
+type ActivationPolicy struct {
+	Wait          Duration `yaml:"wait"`
+	FirstReminder Duration `yaml:"first_reminder"`
+	LastReminder  Duration `yaml:"last_reminder"`
+	Reopen        Duration `yaml:"reopen"`
+	CardLife      Duration `yaml:"card_life"`
+}
+
+// PlasticPolicy holds the numbers of production and pickup (D2, D3).
+type PlasticPolicy struct {
+	PromiseWorkingDays  int      `yaml:"promise_working_days"`
+	EscalateBefore      Duration `yaml:"escalate_before"`
+	Poll                Duration `yaml:"poll"`
+	SpoiltLimit         int      `yaml:"spoilt_limit"`
+	ProductionLimit     Duration `yaml:"production_limit"`
+	PickupWait          Duration `yaml:"pickup_wait"`
+	PickupFirstReminder Duration `yaml:"pickup_first_reminder"`
+	PickupLastReminder  Duration `yaml:"pickup_last_reminder"`
+	PickupTries         int      `yaml:"pickup_tries"`
+}
+
+// StepPolicy holds the budget of a step (K3).
+type StepPolicy struct {
+	Call    Duration `yaml:"call"`
+	Tries   int      `yaml:"tries"`
+	Backoff Duration `yaml:"backoff"`
+	Budget  Duration `yaml:"budget"`
+}
+
+// SignInPolicy holds the numbers of the sign-in (A5).
+type SignInPolicy struct {
+	StudentSession    Duration `yaml:"student_session"`
+	StaffSession      Duration `yaml:"staff_session"`
+	InitialSession    Duration `yaml:"initial_session"`
+	PhoneCode         Duration `yaml:"phone_code"`
+	PhoneCodeTries    int      `yaml:"phone_code_tries"`
+	PhoneCodesPerHour int      `yaml:"phone_codes_per_hour"`
+	WrongEntries      int      `yaml:"wrong_entries"`
+}
+
+// UploadPolicy holds the limits of a file.
+type UploadPolicy struct {
+	MaxBytes   int64    `yaml:"max_bytes"`
+	MaxPixels  int64    `yaml:"max_pixels"`
+	UnusedLife Duration `yaml:"unused_life"`
+}
+
+// Policies are the policies of all universities, read from files and checked.
+type Policies struct {
+	version string
+	common  Policy
+	special map[string]Policy
+}
+
+// Version names the content: two processes with the same version decide alike.
+func (p *Policies) Version() string { return p.version }
+
+// For is the policy of a university.
+func (p *Policies) For(university string) Policy {
+	if special, found := p.special[university]; found {
+		return special
+	}
+	return p.common
+}
+
+// LoadPolicies reads YAML files, a later one over an earlier one, and the universities' overrides over both.
+// Unknown fields and impossible numbers are errors.
+func LoadPolicies(files ...[]byte) (*Policies, error) {
+	loaded := &Policies{special: map[string]Policy{}}
+	overrides := map[string][]ast.Node{}
+	for _, file := range files {
+		var top struct {
+			Policy       `yaml:",inline"`
+			Universities map[string]ast.Node `yaml:"universities"`
+		}
+		top.Policy = loaded.common
+		if err := yaml.UnmarshalWithOptions(file, &top, yaml.DisallowUnknownField()); err != nil {
+			return nil, fmt.Errorf("read the policy: %w", err)
+		}
+		loaded.common = top.Policy
+		for university, node := range top.Universities {
+			overrides[university] = append(overrides[university], node)
+		}
+	}
+	if err := loaded.common.check(); err != nil {
+		return nil, err
+	}
+	for university, nodes := range overrides {
+		special := loaded.common
+		for _, node := range nodes {
+			if err := yaml.NodeToValue(node, &special, yaml.DisallowUnknownField()); err != nil {
+				return nil, fmt.Errorf("read the policy of %s: %w", university, err)
+			}
+		}
+		if err := special.check(); err != nil {
+			return nil, fmt.Errorf("policy of %s: %w", university, err)
+		}
+		loaded.special[university] = special
+	}
+	sum := sha256.Sum256(bytes.Join(files, []byte("\n---\n")))
+	loaded.version = hex.EncodeToString(sum[:6])
+	return loaded, nil
+}
+
+// check refuses a policy under which the product could not work.
+func (p Policy) check() error {
+	positive := map[string]Duration{
+		"application.review_limit": p.Application.ReviewLimit, "application.evidence_wait": p.Application.EvidenceWait,
+		"identity.challenge_life": p.Identity.ChallengeLife, "identity.liveness_wait": p.Identity.LivenessWait,
+		"identity.photo_poll": p.Identity.PhotoPoll, "identity.photo_wait": p.Identity.PhotoWait,
+		"identity.in_person_wait": p.Identity.InPersonWait, "activation.wait": p.Activation.Wait,
+		"activation.reopen": p.Activation.Reopen, "activation.card_life": p.Activation.CardLife,
+		"plastic.poll": p.Plastic.Poll, "plastic.pickup_wait": p.Plastic.PickupWait,
+		"plastic.production_limit": p.Plastic.ProductionLimit, "steps.call": p.Steps.Call, "steps.backoff": p.Steps.Backoff,
+		"sign_in.student_session": p.SignIn.StudentSession, "sign_in.staff_session": p.SignIn.StaffSession,
+		"sign_in.initial_session": p.SignIn.InitialSession, "sign_in.phone_code": p.SignIn.PhoneCode,
+		"uploads.unused_life": p.Uploads.UnusedLife,
+	}
+	for name, value := range positive {
+		if value <= 0 {
+			return Errorf(Invalid, "", "policy %s must be longer than nothing", name)
+		}
+	}
+	counts := map[string]int{
+		"application.review_working_days": p.Application.ReviewWorkingDays, "identity.liveness_tries": p.Identity.LivenessTries,
+		"plastic.promise_working_days": p.Plastic.PromiseWorkingDays, "plastic.spoilt_limit": p.Plastic.SpoiltLimit,
+		"plastic.pickup_tries": p.Plastic.PickupTries, "steps.tries": p.Steps.Tries, "sign_in.wrong_entries": p.SignIn.WrongEntries,
+		"sign_in.phone_code_tries": p.SignIn.PhoneCodeTries, "sign_in.phone_codes_per_hour": p.SignIn.PhoneCodesPerHour,
+		"uploads.max_bytes": int(p.Uploads.MaxBytes), "uploads.max_pixels": int(p.Uploads.MaxPixels),
+	}
+	for name, value := range counts {
+		if value < 1 {
+			return Errorf(Invalid, "", "policy %s must be at least 1", name)
+		}
+	}
+	if p.Steps.Budget < p.Steps.Call {
+		return Errorf(Invalid, "", "policy steps.budget is shorter than one call")
+	}
+	return nil
+}

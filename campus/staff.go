@@ -1,0 +1,94 @@
+package campus
+
+import (
+	"slices"
+
+	"github.com/google/uuid"
+)
+
+// Role is a job at a university. Roles give permissions; each is limited to campuses.
+type Role string
+
+// The roles of the product. Issues to come add what merchants, finance and laboratories do.
+const (
+	Reviewer      Role = "reviewer"
+	CardCentre    Role = "card_centre"
+	Production    Role = "production"
+	Operator      Role = "operator"
+	Auditor       Role = "auditor"
+	Administrator Role = "administrator"
+)
+
+// Permission is one thing a member of staff may do.
+type Permission string
+
+// The permissions.
+const (
+	ReadCases      Permission = "cases.read"
+	ReadPeople     Permission = "people.read" // personal data; every use is audited
+	ReviewCases    Permission = "cases.review"
+	VerifyInPerson Permission = "people.verify"
+	HandlePlastic  Permission = "plastic.handle"
+	SettleSteps    Permission = "steps.settle"
+	ReadAudit      Permission = "audit.read"
+)
+
+var rolePermissions = map[Role][]Permission{
+	Reviewer:      {ReadCases, ReadPeople, ReviewCases},
+	CardCentre:    {ReadCases, ReadPeople, VerifyInPerson, HandlePlastic},
+	Production:    {ReadCases, HandlePlastic},
+	Operator:      {ReadCases, SettleSteps},
+	Auditor:       {ReadCases, ReadAudit},
+	Administrator: {ReadCases, ReadPeople, ReviewCases, VerifyInPerson, HandlePlastic, SettleSteps, ReadAudit},
+}
+
+// Grant is a role on some campuses; no campuses means all of the university.
+type Grant struct {
+	Role     Role     `json:"role"`
+	Campuses []string `json:"campuses,omitempty"`
+}
+
+// StaffMember is a signed-in member of staff. University is the only one whose people they can see (A0).
+type StaffMember struct {
+	ID         uuid.UUID `json:"id"`
+	University string    `json:"university"`
+	Username   string    `json:"username"`
+	Name       string    `json:"name"`
+	Grants     []Grant   `json:"grants"`
+}
+
+// May tells whether the member may do p on a campus of their university. An empty campus asks "anywhere".
+func (m StaffMember) May(p Permission, campus string) bool {
+	for _, grant := range m.Grants {
+		if slices.Contains(rolePermissions[grant.Role], p) &&
+			(campus == "" || len(grant.Campuses) == 0 || slices.Contains(grant.Campuses, campus)) {
+			return true
+		}
+	}
+	return false
+}
+
+// Campuses are those on which the member may do p; all is true when there is no limit.
+func (m StaffMember) Campuses(p Permission) (campuses []string, all bool) {
+	for _, grant := range m.Grants {
+		if !slices.Contains(rolePermissions[grant.Role], p) {
+			continue
+		}
+		if len(grant.Campuses) == 0 {
+			return nil, true
+		}
+		campuses = append(campuses, grant.Campuses...)
+	}
+	slices.Sort(campuses)
+	return slices.Compact(campuses), false
+}
+
+// Permissions are all the member has anywhere, sorted.
+func (m StaffMember) Permissions() []Permission {
+	var all []Permission
+	for _, grant := range m.Grants {
+		all = append(all, rolePermissions[grant.Role]...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"go.temporal.io/sdk/interceptor"
+	"golang.org/x/sync/errgroup"
+
+	"campuscard/api"
+	"campuscard/deploy/seed"
+	"campuscard/school/simulator"
+	"campuscard/worker"
+)
+
+type apiCommand struct {
+	house
+	Address     string `env:"API_ADDRESS" default:"127.0.0.1:7200" help:"Where to listen."`
+	TemporalUI  string `env:"TEMPORAL_UI_URL" help:"Where operators look at a case's workflow."`
+	CallbackKey string `env:"CALLBACK_SECRET" required:"" help:"Standard Webhooks secret of the card bureau."`
+}
+
+// Run implements kong's command.
+func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
+	h, err := c.open(ctx, "api", log)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	build, err := worker.ThisBuild()
+	if err != nil {
+		return err
+	}
+	server, err := api.New(api.Config{
+		Address: c.Address, Version: string(build), Policies: h.policies, DrainDelay: 200 * time.Millisecond,
+		TemporalUI: c.TemporalUI, Namespace: c.Namespace, CallbackSecret: c.CallbackKey, Metrics: h.tell.Registry,
+	}, h.store, h.temporal, log)
+	if err != nil {
+		return err
+	}
+	return server.Run(ctx)
+}
+
+type workerCommand struct {
+	house
+	schools
+	Address string `env:"WORKER_ADDRESS" default:"127.0.0.1:7201" help:"Where health and metrics are."`
+}
+
+// Run implements kong's command.
+func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
+	h, err := c.open(ctx, "worker", log)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	systems, err := c.systems()
+	if err != nil {
+		return err
+	}
+	build, err := worker.ThisBuild()
+	if err != nil {
+		return err
+	}
+	w := worker.New(worker.Config{Version: build, Tracing: []interceptor.WorkerInterceptor{h.tell.Tracing}}, h.temporal, h.store, systems, h.policies, log)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return w.Run(ctx) })
+	group.Go(func() error { return serveOps(ctx, c.Address, h) })
+	return group.Wait()
+}
+
+// serveOps answers health and metrics beside the worker.
+func serveOps(ctx context.Context, address string, h *openHouse) error {
+	server := &http.Server{Addr: address, Handler: worker.Ops(h.store, h.temporal, h.tell.Registry), ReadHeaderTimeout: 5 * time.Second}
+	stopped := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stopped()
+	if err := server.ListenAndServe(); ctx.Err() == nil {
+		return fmt.Errorf("serve health and metrics: %w", err)
+	}
+	return nil
+}
+
+type simulatorCommand struct {
+	Address        string `env:"SIMULATOR_ADDRESS" default:"127.0.0.1:7202" help:"HTTP of all systems and the admin side."`
+	SMTPAddress    string `env:"SIMULATOR_SMTP_ADDRESS" default:"127.0.0.1:7203" help:"The mail catcher."`
+	State          string `env:"SIMULATOR_STATE" required:"" help:"Folder of its state."`
+	APIKey         string `env:"SCHOOL_API_KEY" required:"" help:"What every system wants as bearer token."`
+	CallbackURL    string `env:"CALLBACK_URL" help:"Where the bureau calls back."`
+	CallbackSecret string `env:"CALLBACK_SECRET" help:"Standard Webhooks secret."`
+	Seed           uint64 `env:"SIMULATOR_SEED" default:"1" help:"Of the people."`
+	People         int    `env:"SIMULATOR_PEOPLE" default:"10000" help:"How many there are."`
+}
+
+// Run implements kong's command.
+func (c *simulatorCommand) Run(ctx context.Context, log *slog.Logger) error {
+	s, err := simulator.New(simulator.Config{
+		Address: c.Address, SMTPAddress: c.SMTPAddress, StateDir: c.State, APIKey: c.APIKey, CallbackURL: c.CallbackURL,
+		CallbackSecret: c.CallbackSecret, Seed: c.Seed, People: c.People,
+	}, log)
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+type migrateCommand struct{ house }
+
+// Run implements kong's command.
+func (c *migrateCommand) Run(ctx context.Context, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	h, err := c.open(ctx, "migrate", log)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	if err := h.store.Migrate(ctx); err != nil {
+		return err
+	}
+	return worker.PrepareNamespace(ctx, h.temporal, c.Namespace)
+}
+
+type seedCommand struct {
+	house
+	schools
+	StaffPassword string `env:"SEED_STAFF_PASSWORD" required:"" help:"Of the first staff."`
+	KioskKey      string `env:"SEED_KIOSK_KEY" required:"" help:"Kiosk secrets are derived from it."`
+}
+
+// Run implements kong's command.
+func (c *seedCommand) Run(ctx context.Context, log *slog.Logger) error {
+	h, err := c.open(ctx, "seed", log)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	systems, err := c.systems()
+	if err != nil {
+		return err
+	}
+	return seed.Run(ctx, seed.Config{StaffPassword: c.StaffPassword, KioskKey: c.KioskKey}, h.store, systems, log)
+}
+
+type promoteCommand struct {
+	temporalConfig
+	Patience time.Duration `default:"1m" help:"How long to wait for the workers."`
+}
+
+// Run implements kong's command.
+func (c *promoteCommand) Run(ctx context.Context, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, c.Patience)
+	defer cancel()
+	temporal, err := c.dial(log, nil)
+	if err != nil {
+		return err
+	}
+	defer temporal.Close()
+	build, err := worker.ThisBuild()
+	if err != nil {
+		return err
+	}
+	if err := worker.Promote(ctx, temporal, build); err != nil {
+		return err
+	}
+	log.Info("current", "build", build)
+	return nil
+}
+
+type replayCommand struct{ temporalConfig }
+
+// Run implements kong's command.
+func (c *replayCommand) Run(ctx context.Context, log *slog.Logger) error {
+	temporal, err := c.dial(log, nil)
+	if err != nil {
+		return err
+	}
+	defer temporal.Close()
+	count, err := worker.Replay(ctx, temporal, c.Namespace, log)
+	fmt.Printf("%d open cases replayed\n", count)
+	return err
+}

@@ -1,0 +1,17 @@
+# Installs the packages named as arguments. Run as root by apt.go.
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+
+# Debian's postgresql package makes and starts a cluster of its own on port 5432. Ours is private: where there is no
+# cluster yet, none is made.
+case " $* " in
+*" postgresql "*)
+	if [ ! -e /etc/postgresql ]; then
+		mkdir -p /etc/postgresql-common/createcluster.d
+		echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/campuscard.conf
+	fi
+	;;
+esac
+
+apt-get update
+apt-get install -y --no-install-recommends "$@"

@@ -1,0 +1,210 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// open is a stack in folders of the test's own, on ports nobody uses; what it starts is stopped with the test.
+func open(t *testing.T, root string) (*Stack, *strings.Builder) {
+	t.Helper()
+	var said strings.Builder
+	s, err := Open(t.Context(), Options{Name: t.Name(), PortBase: freeBase(t), DataDir: t.TempDir(), Root: root, Log: &said})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Down(context.WithoutCancel(t.Context()))) })
+	return s, &said
+}
+
+func freeBase(t *testing.T) int {
+	t.Helper()
+	for range 100 {
+		base := 20000 + rand.IntN(10000)
+		all := make([]int, portCount)
+		for i := range all {
+			all[i] = base + i
+		}
+		if checkFree(t.Context(), all) == nil {
+			return base
+		}
+	}
+	t.Fatal("no free ports")
+	return 0
+}
+
+func TestPortsAreDistinctAndWithinTheirRange(t *testing.T) {
+	s, _ := open(t, t.TempDir())
+	var all []int
+	for _, svc := range s.services() {
+		all = append(all, svc.ports...)
+	}
+	slices.Sort(all)
+	require.Equal(t, all, slices.Compact(slices.Clone(all)), "two parts share a port")
+	require.Len(t, all, portCount)
+	require.Equal(t, s.opts.PortBase, all[0])
+	require.Equal(t, s.opts.PortBase+portCount-1, all[len(all)-1])
+}
+
+func TestPortBase(t *testing.T) {
+	tests := map[string]struct {
+		text string
+		ok   bool
+	}{
+		"the usual one":               {"7200", true},
+		"room for the last port":      {"65518", true},
+		"no room for the last port":   {"65530", false},
+		"a port that only root opens": {"80", false},
+		"not a number":                {"high", false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := parsePortBase(tt.text)
+			require.Equal(t, tt.ok, err == nil, "%v", err)
+		})
+	}
+}
+
+func TestTakenPortIsNamed(t *testing.T) {
+	s, _ := open(t, t.TempDir())
+	stop := listen(t, s.ports.API)
+	require.ErrorContains(t, checkFree(t.Context(), []int{s.ports.Worker, s.ports.API}), "PORT_BASE")
+	stop()
+	require.NoError(t, checkFree(t.Context(), []int{s.ports.API}))
+}
+
+func TestTwoStacksShareNothing(t *testing.T) {
+	one, _ := open(t, t.TempDir())
+	two, _ := open(t, t.TempDir())
+	same := map[string]bool{"TEMPORAL_NAMESPACE": true, "S3_BUCKET": true, "LOG_LEVEL": true, markerEnv: true}
+	for name, value := range one.Env() {
+		if !same[name] {
+			require.NotEqual(t, value, two.Env()[name], name)
+		}
+	}
+}
+
+func TestEnvironmentOfAStackIsNoOverride(t *testing.T) {
+	env := map[string]string{"DATABASE_URL": "postgres://elsewhere/x"}
+	get := func(name string) string { return env[name] }
+
+	e, err := externalFromEnv(get)
+	require.NoError(t, err)
+	require.Equal(t, env["DATABASE_URL"], e.DatabaseURL)
+
+	env[markerEnv] = "dev" // as in a shell that has evaluated `make env`
+	e, err = externalFromEnv(get)
+	require.NoError(t, err)
+	require.Empty(t, e)
+}
+
+func TestS3EndpointNeedsItsKeys(t *testing.T) {
+	_, err := externalFromEnv(func(name string) string { return map[string]string{"S3_ENDPOINT": "http://x"}[name] })
+	require.ErrorContains(t, err, "S3_ACCESS_KEY")
+}
+
+func TestExportsSurviveTheShell(t *testing.T) {
+	s, _ := open(t, t.TempDir())
+	s.secrets["PEPPER"] = `it's "$HOME" \ and more`
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", s.Exports()+`printf %s "$PEPPER"`).Output()
+	require.NoError(t, err)
+	require.Equal(t, s.secrets["PEPPER"], string(out))
+}
+
+func TestEveryNeedIsInTheGraph(t *testing.T) {
+	s, _ := open(t, t.TempDir())
+	nodes := wanted(s.graph(func(Part) {}), All())
+	var names []Part
+	for _, n := range nodes {
+		names = append(names, n.part)
+	}
+	require.ElementsMatch(t, append(All(), build, migrate, seed), names)
+	for _, n := range nodes {
+		require.Subset(t, names, n.needs)
+	}
+	require.Len(t, wanted(s.graph(func(Part) {}), Infra()), 3, "infra needs nothing of ours")
+}
+
+func TestWalkKeepsTheOrderOfNeedsAndStopsAtAnError(t *testing.T) {
+	s, _ := open(t, t.TempDir())
+	var done []Part
+	step := func(part Part, err error, needs ...Part) node {
+		return node{part, needs, func(context.Context) error {
+			done = append(done, part) // in a line of needs no two run at the same time
+			return err
+		}}
+	}
+	broken := errors.New("broken")
+	err := s.walk(t.Context(), []node{
+		step("third", broken, "second"), step("first", nil), step("fourth", nil, "third"), step("second", nil, "first"),
+	})
+	require.ErrorIs(t, err, broken)
+	require.ErrorContains(t, err, "third")
+	require.Equal(t, []Part{"first", "second", "third"}, done)
+}
+
+func TestParseParts(t *testing.T) {
+	parts, err := ParseParts([]string{"infra", "api"})
+	require.NoError(t, err)
+	require.Equal(t, append(Infra(), API), parts)
+	_, err = ParseParts([]string{"mongo"})
+	require.ErrorContains(t, err, `"mongo"`)
+}
+
+func TestLockExcludesAndWaitsNoLongerThanItsContext(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	unlock, err := lockFile(t.Context(), path, func() {})
+	require.NoError(t, err)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err = lockFile(ctx, path, func() {})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+
+	unlock()
+	unlock, err = lockFile(t.Context(), path, func() {})
+	require.NoError(t, err)
+	unlock()
+}
+
+func TestSecretsAreMadeOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secrets.env")
+	first, err := loadSecrets(path)
+	require.NoError(t, err)
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode())
+
+	again, err := loadSecrets(path)
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	for name, value := range first {
+		require.NotEmpty(t, value, name)
+	}
+}
+
+func TestNewSecretJoinsOldOnes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secrets.env")
+	require.NoError(t, secrets{"PEPPER": "old=", "LATER": "kept"}.write(path))
+	s, err := loadSecrets(path)
+	require.NoError(t, err)
+	require.Equal(t, "old=", s["PEPPER"])
+	require.Equal(t, "kept", s["LATER"])
+	require.NotEmpty(t, s["DATA_KEY"])
+}
+
+func TestBrokenSecretsAreNotQuoted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secrets.env")
+	require.NoError(t, os.WriteFile(path, []byte("hunter2\n"), 0o600))
+	_, err := loadSecrets(path)
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "hunter2")
+}

@@ -1,0 +1,42 @@
+// Command campuscard is the back office of a mobile campus card: one program, several jobs. Here is wiring only.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+type program struct {
+	API       apiCommand       `cmd:"" name:"api" help:"Answer HTTP."`
+	Worker    workerCommand    `cmd:"" help:"Run the processes."`
+	Simulator simulatorCommand `cmd:"" help:"Stand in for the school's systems (development only)."`
+	Migrate   migrateCommand   `cmd:"" help:"Prepare database, bucket, Temporal namespace and search attributes."`
+	Seed      seedCommand      `cmd:"" help:"Fill in universities, kiosks, first staff, and the roster."`
+	Promote   promoteCommand   `cmd:"" help:"Make this build the current one of the running workers."`
+	Replay    replayCommand    `cmd:"" help:"Run the histories of all open cases against this build."`
+
+	LogLevel slog.Level `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
+}
+
+func main() {
+	var p program
+	parsed := kong.Parse(&p, kong.Name("campuscard"), kong.UsageOnError(),
+		kong.Description("The back office of a mobile campus card. Everything is configured by environment variables."))
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: p.LogLevel})).With("job", parsed.Command())
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.Bind(log)
+	if err := parsed.Run(); err != nil && !errors.Is(err, context.Canceled) {
+		log.Error("stopped", "error", err)
+		fmt.Fprintln(os.Stderr, "campuscard:", err)
+		os.Exit(1)
+	}
+}

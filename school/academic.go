@@ -1,0 +1,141 @@
+package school
+
+import (
+	"bytes"
+	"context"
+	"image"
+	_ "image/jpeg" // the two formats of registry photos
+	_ "image/png"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"campuscard/campus"
+)
+
+// Academic is Academic Affairs (教务) of each university: who studies here, and with which photo.
+type Academic struct{ client *client }
+
+// Student is a person as Academic Affairs has them.
+type Student struct {
+	Number         string      `json:"number"` // unique within the university
+	Name           string      `json:"name"`
+	DocumentType   string      `json:"document_type"`
+	DocumentNumber string      `json:"document_number"`
+	Phone          string      `json:"phone"` // E.164
+	Email          string      `json:"email"`
+	Level          string      `json:"level"` // undergraduate, postgraduate, exchange, or one the university adds
+	College        string      `json:"college"`
+	Campus         string      `json:"campus"`    // campus code
+	Dormitory      string      `json:"dormitory"` // empty for who lives elsewhere
+	Status         string      `json:"status"`    // registered, suspended, graduated, withdrawn
+	EnrolledOn     campus.Date `json:"enrolled_on"`
+	GraduatesOn    campus.Date `json:"graduates_on"`
+	PhotoVersion   string      `json:"photo_version"` // changes when the photo is renewed; empty without a photo
+}
+
+func (s *Student) complete() bool {
+	for _, required := range []string{s.Number, s.Name, s.DocumentType, s.DocumentNumber, s.Level, s.Campus} {
+		if required == "" {
+			return false
+		}
+	}
+	switch s.Status {
+	case "registered", "suspended", "graduated", "withdrawn":
+		return true
+	}
+	return false
+}
+
+// Student looks one person up. NotFound if the registry has nobody of that number.
+func (a *Academic) Student(ctx context.Context, university, number string) (Student, error) {
+	var s Student
+	if err := a.client.json(ctx, studentCall(university, number), &s); err != nil {
+		return Student{}, err
+	}
+	if s.Number != number {
+		return Student{}, a.client.badAnswer("about somebody else")
+	}
+	return s, nil
+}
+
+func studentCall(university, number string, more ...string) call {
+	return call{method: http.MethodGet, university: university, path: append([]string{"students", number}, more...)}
+}
+
+type rosterPage struct {
+	Students []Student `json:"students"`
+	Next     *string   `json:"next"`
+}
+
+func (p *rosterPage) complete() bool {
+	for i := range p.Students {
+		if !p.Students[i].complete() {
+			return false
+		}
+	}
+	return p.Students != nil && p.Next != nil
+}
+
+// Roster reads a page of the roster in the order of numbers. An empty cursor begins, an empty next ends.
+func (a *Academic) Roster(ctx context.Context, university, cursor string, limit int) (students []Student, next string, err error) {
+	var page rosterPage
+	query := url.Values{"cursor": {cursor}, "limit": {strconv.Itoa(limit)}}
+	c := call{method: http.MethodGet, university: university, path: []string{"students"}, query: query}
+	if err := a.client.json(ctx, c, &page); err != nil {
+		return nil, "", err
+	}
+	return page.Students, *page.Next, nil
+}
+
+// Photo is the registry's picture of a person.
+type Photo struct {
+	Version     string // the Student's PhotoVersion
+	ContentType string // image/jpeg or image/png
+	Content     []byte // at most 5 MiB
+}
+
+// Photo fetches the registry's picture. NotFound if there is no person or no picture.
+func (a *Academic) Photo(ctx context.Context, university, number string) (Photo, error) {
+	got, err := a.client.do(ctx, studentCall(university, number, "photo"), maxPhoto)
+	if err != nil {
+		return Photo{}, err
+	}
+	if err := a.client.expectType(got, "image/jpeg", "image/png"); err != nil {
+		return Photo{}, err
+	}
+	_, format, err := image.DecodeConfig(bytes.NewReader(got.body))
+	if err != nil {
+		return Photo{}, a.client.badAnswer("not a picture")
+	}
+	version := got.header.Get("Photo-Version")
+	if version == "" {
+		return Photo{}, a.client.badAnswer("a photo without a version")
+	}
+	return Photo{version, "image/" + format, got.body}, nil
+}
+
+// Certificate is an electronic enrolment certificate.
+type Certificate struct {
+	Code       string      `json:"code"`        // verification code, printed on it
+	Number     string      `json:"number"`      // whose it is
+	Status     string      `json:"status"`      // valid, expired, revoked
+	ValidUntil campus.Date `json:"valid_until"` // last day
+}
+
+func (c *Certificate) complete() bool {
+	return c.Code != "" && c.Number != "" && c.Status != "" && !c.ValidUntil.IsZero()
+}
+
+// Certificate looks an enrolment certificate up by its verification code. NotFound if there is none.
+func (a *Academic) Certificate(ctx context.Context, university, code string) (Certificate, error) {
+	var got Certificate
+	c := call{method: http.MethodGet, university: university, path: []string{"certificates", code}}
+	if err := a.client.json(ctx, c, &got); err != nil {
+		return Certificate{}, err
+	}
+	if got.Code != code {
+		return Certificate{}, a.client.badAnswer("about another certificate")
+	}
+	return got, nil
+}

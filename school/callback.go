@@ -1,0 +1,61 @@
+package school
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"campuscard/campus"
+
+	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+)
+
+// callbackTolerance is how old, or how far ahead of our clock, a call-back may be.
+const callbackTolerance = 5 * time.Minute
+
+// Callback is a message the bureau sends on its own account. Repeats carry the same ID, and order is not promised:
+// Sequence tells the later of two.
+type Callback struct {
+	ID string
+	Production
+}
+
+type callbackBody struct {
+	Type      string      `json:"type"`
+	Timestamp time.Time   `json:"timestamp"`
+	Data      *Production `json:"data"`
+}
+
+// VerifyCallback checks a signed call-back (Standard Webhooks) and reads it. The secret is "whsec_" and base64.
+// Unauthenticated if it is not signed with the secret, altered, or more than 5 minutes off; Invalid if it is signed and
+// cannot be read.
+func VerifyCallback(secret string, header http.Header, body []byte, now time.Time) (Callback, error) {
+	if err := verifySignature(secret, header, body, now); err != nil {
+		return Callback{}, err
+	}
+	var b callbackBody
+	if err := json.Unmarshal(body, &b); err != nil {
+		return Callback{}, campus.Errorf(campus.Invalid, "callback_unreadable", "call-back: not the JSON that was agreed on")
+	}
+	if b.Type != "production.updated" || b.Data == nil || !b.Data.complete() {
+		return Callback{}, campus.Errorf(campus.Invalid, "callback_unreadable", "call-back: of unknown type, or incomplete")
+	}
+	return Callback{header.Get(webhooks.HeaderWebhookID), *b.Data}, nil
+}
+
+func verifySignature(secret string, header http.Header, body []byte, now time.Time) error {
+	hook, err := webhooks.NewWebhook(secret)
+	if err != nil || len(secret) < 16 {
+		return campus.Errorf(campus.Internal, "", "call-back: the secret is not base64, or too short")
+	}
+	// The library can only compare with the wall clock, so the age is judged here, by the clock handed in.
+	if err := hook.VerifyIgnoringTimestamp(body, header); err != nil {
+		return campus.Errorf(campus.Unauthenticated, "callback_signature", "call-back: not signed with our secret")
+	}
+	seconds, err := strconv.ParseInt(header.Get(webhooks.HeaderWebhookTimestamp), 10, 64)
+	if err != nil || now.Sub(time.Unix(seconds, 0)).Abs() > callbackTolerance {
+		return campus.Errorf(campus.Unauthenticated, "callback_stale", "call-back: signed too long ago, or for later")
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package simulator
+
+import (
+	"net"
+	"net/http"
+)
+
+// route is one operation of one system. Method and path are a pattern of http.ServeMux, which is all the router this
+// needs.
+type route struct {
+	system    string
+	operation string
+	pattern   string
+	handle    func(*call) act
+}
+
+func (s *Simulator) routes() []route {
+	return []route{
+		{"academic", "student", "GET /academic/{university}/v1/students/{number}", s.student},
+		{"academic", "roster", "GET /academic/{university}/v1/students", s.roster},
+		{"academic", "photo", "GET /academic/{university}/v1/students/{number}/photo", s.photo},
+		{"academic", "certificate", "GET /academic/{university}/v1/certificates/{code}", s.certificate},
+		{"carrier", "verification", "POST /carrier/v1/verifications", s.verification},
+		{"face", "liveness_check", "POST /face/v1/liveness-checks", s.livenessCheck},
+		{"face", "comparison", "POST /face/v1/comparisons", s.comparison},
+		{"bureau", "order", "POST /bureau/v1/orders", s.placeOrder},
+		{"bureau", "production", "GET /bureau/v1/orders/{order}", s.production},
+		{"bureau", "cancellation", "POST /bureau/v1/orders/{order}/cancellation", s.cancelOrder},
+		{"access", "grant", "POST /access/{university}/v1/grants", s.openHolder},
+		{"access", "revoke", "DELETE /access/{university}/v1/grants/{card}", s.closeHolder},
+		{"library", "open_patron", "POST /library/{university}/v1/patrons", s.openHolder},
+		{"library", "close_patron", "DELETE /library/{university}/v1/patrons/{card}", s.closeHolder},
+		{"canteen", "open_account", "POST /canteen/{university}/v1/accounts", s.openHolder},
+		{"canteen", "close_account", "DELETE /canteen/{university}/v1/accounts/{card}", s.closeHolder},
+		{"sms", "message", "POST /sms/v1/messages", s.sendMessage},
+	}
+}
+
+func (s *Simulator) handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range s.routes() {
+		mux.HandleFunc(r.pattern, s.serve(r))
+	}
+	admin := map[string]http.HandlerFunc{
+		"GET /admin/faults":                       s.listFaults,
+		"PUT /admin/faults/{system}":              s.setFault,
+		"GET /admin/calls":                        s.listCalls,
+		"GET /admin/effects":                      s.listEffects,
+		"GET /admin/people":                       s.listPeople,
+		"GET /admin/people/{university}/{number}": s.getPerson,
+		"PUT /admin/people/{university}/{number}": s.changePerson,
+		"PUT /admin/photos/{university}/{number}": s.renewPhoto,
+		"GET /admin/messages":                     s.listMessages,
+		"GET /admin/mails":                        s.listMails,
+		"GET /admin/bureau":                       s.getBureau,
+		"PUT /admin/bureau":                       s.setBureau,
+		"GET /admin/callbacks":                    s.listCallbacks,
+		"POST /admin/reset":                       s.reset,
+	}
+	for pattern, handle := range admin {
+		mux.HandleFunc(pattern, fromHere(handle))
+	}
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		jsonAnswer(http.StatusOK, map[string]string{"status": "ok"}).write(w)
+	})
+	return mux
+}
+
+// fromHere lets this machine only in: the admin side has no key.
+func fromHere(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		host, _, _ := net.SplitHostPort(r.RemoteAddr)
+		if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+			refuse(http.StatusForbidden, "loopback_only").write(w)
+			return
+		}
+		next(w, r)
+	}
+}

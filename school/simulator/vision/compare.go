@@ -1,0 +1,82 @@
+package vision
+
+import "math"
+
+// same is the least likeness, 0 to 1, of two pictures of one person.
+const same = 0.78
+
+// The grid that faces are compared on, and the luminances of one on it. Eyes and mouth move and look alike on
+// everybody, so the grid leaves them out.
+const (
+	gridRows, gridCols = 30, 24
+	shifts             = 2     // how far one grid is moved over the other, in steps
+	shift              = 0.035 // of one step, in half faces
+)
+
+// Compare judges whether two pictures show the same person. The score is their likeness, 0 to 1.
+func Compare(photo, live []byte) (isSame bool, score float64, err error) {
+	a, err := decode(photo)
+	if err != nil {
+		return false, 0, err
+	}
+	b, err := decode(live)
+	if err != nil {
+		return false, 0, err
+	}
+	boxA, okA := a.find()
+	boxB, okB := b.find()
+	if !okA || !okB {
+		return false, 0, nil
+	}
+	score = likeness(a, boxA, b, boxB)
+	return score >= same, score, nil
+}
+
+// likeness is the best correlation over small shifts: the boxes are some pixels off.
+func likeness(a *picture, boxA box, b *picture, boxB box) float64 {
+	reference := a.grid(boxA, 0, 0)
+	best := 0.0
+	for dy := -shifts; dy <= shifts; dy++ {
+		for dx := -shifts; dx <= shifts; dx++ {
+			best = max(best, correlation(reference, b.grid(boxB, float64(dx)*shift, float64(dy)*shift)))
+		}
+	}
+	return best
+}
+
+func (p *picture) grid(b box, du, dv float64) []float64 {
+	g := make([]float64, 0, gridRows*gridCols)
+	for row := range gridRows {
+		v := -0.9 + 1.8*float64(row)/(gridRows-1)
+		for col := range gridCols {
+			u := -0.9 + 1.8*float64(col)/(gridCols-1)
+			if telling(u, v) {
+				g = append(g, p.at(b, u+du, v+dv))
+			}
+		}
+	}
+	return g
+}
+
+// telling leaves out what is beyond the face, the eyes with the brows, the nose and the mouth.
+func telling(u, v float64) bool {
+	eyes := v < -0.12 && math.Abs(u) > 0.12 && math.Abs(u) < 0.72
+	nose := math.Abs(u) < 0.08 && v < 0.15
+	mouth := math.Abs(u) < 0.42 && v > 0.22 && v < 0.68
+	return u*u+max(v, 0)*v < 0.75 && !eyes && !nose && !mouth
+}
+
+// correlation is blind to brightness and contrast.
+func correlation(a, b []float64) float64 {
+	n := float64(len(a))
+	var sumA, sumB, aa, bb, ab float64
+	for i := range a {
+		sumA, sumB = sumA+a[i], sumB+b[i]
+		aa, bb, ab = aa+a[i]*a[i], bb+b[i]*b[i], ab+a[i]*b[i]
+	}
+	spread := (aa - sumA*sumA/n) * (bb - sumB*sumB/n)
+	if spread <= 0 {
+		return 0
+	}
+	return (ab - sumA*sumB/n) / math.Sqrt(spread)
+}

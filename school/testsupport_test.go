@@ -1,0 +1,132 @@
+package school_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"campuscard/school"
+	"campuscard/school/simulator"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	apiKey = "test-key"
+	secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	lcu    = "lcu"
+	people = 3000 // enough for every kind
+)
+
+// bundle is a simulator and the clients that talk to it.
+type bundle struct {
+	*school.Systems
+	t    *testing.T
+	sim  *simulator.Simulator
+	stop func()
+}
+
+// setup starts a simulator of its own for the test.
+func setup(t *testing.T) *bundle { return start(t, t.TempDir(), "") }
+
+func start(t *testing.T, dir, callbackURL string) *bundle {
+	t.Helper()
+	sim, err := simulator.New(simulator.Config{Address: "127.0.0.1:0", SMTPAddress: "127.0.0.1:0", StateDir: dir,
+		APIKey: apiKey, CallbackURL: callbackURL, CallbackSecret: secret, Seed: 1, People: people}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- sim.Run(ctx) }()
+	b := &bundle{t: t, sim: sim}
+	stopped := false
+	b.stop = func() {
+		if cancel(); !stopped {
+			stopped = true
+			require.NoError(t, <-done)
+		}
+	}
+	t.Cleanup(b.stop)
+	b.Systems = b.clients(5 * time.Second)
+	return b
+}
+
+func (b *bundle) clients(timeout time.Duration) *school.Systems {
+	b.t.Helper()
+	systems, err := school.New(school.Config{BaseURL: b.sim.URL(), APIKey: apiKey, SMTPAddress: b.sim.SMTPAddress(),
+		MailFrom: "campus card <card@campuscard.example>", Timeout: timeout})
+	require.NoError(b.t, err)
+	return systems
+}
+
+// admin asks the admin side and reads its answer into out.
+func (b *bundle) admin(method, path string, body, out any) {
+	b.t.Helper()
+	var r io.Reader
+	switch v := body.(type) {
+	case nil:
+	case []byte:
+		r = bytes.NewReader(v)
+	default:
+		raw, err := json.Marshal(v)
+		require.NoError(b.t, err)
+		r = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(b.t.Context(), method, b.sim.URL()+path, r)
+	require.NoError(b.t, err)
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(b.t, err)
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	require.NoError(b.t, err)
+	require.Equal(b.t, http.StatusOK, res.StatusCode, "%s %s: %s", method, path, raw)
+	if out != nil {
+		require.NoError(b.t, json.Unmarshal(raw, out))
+	}
+}
+
+type fields = map[string]any
+
+func (b *bundle) fault(system string, fault fields) {
+	b.t.Helper()
+	b.admin(http.MethodPut, "/admin/faults/"+system, fault, nil)
+}
+
+// effects is how often something was done under the key.
+func (b *bundle) effects(key string) int {
+	b.t.Helper()
+	var got struct{ Count int }
+	b.admin(http.MethodGet, "/admin/effects?key="+key, nil, &got)
+	return got.Count
+}
+
+// person is somebody the admin side offers to tests.
+type person struct {
+	school.Student
+	University      string
+	Kind            string
+	CertificateCode string `json:"certificate_code"`
+	Identity        string
+}
+
+func (b *bundle) somebody(kind string) person {
+	b.t.Helper()
+	var got struct{ People []person }
+	b.admin(http.MethodGet, fmt.Sprintf("/admin/people?university=lcu&document_type=resident_card&limit=1&kind=%s", kind), nil, &got)
+	require.Len(b.t, got.People, 1)
+	return got.People[0]
+}
+
+func (p person) holder() school.Holder {
+	return school.Holder{CardID: "card-" + p.Number, Number: p.Number, Name: p.Name, Group: p.Level, Campus: p.Campus}
+}
+
+func (p person) order(reference string) school.Order {
+	return school.Order{Reference: reference, University: p.University, Number: p.Number, HolderName: p.Name,
+		CardNumber: "6217000000000001", Kiosk: "lcu-east-1", DueOn: p.GraduatesOn}
+}

@@ -1,0 +1,183 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+)
+
+// Card is the right to be somebody here.
+type Card struct {
+	ID            uuid.UUID        `json:"id"`
+	PersonID      uuid.UUID        `json:"-"`
+	University    string           `json:"university"`
+	ApplicationID uuid.UUID        `json:"application_id"`
+	Number        string           `json:"number"`
+	State         campus.CardState `json:"state"`
+	CreatedAt     time.Time        `json:"created_at"`
+	ActivatedAt   *time.Time       `json:"activated_at,omitempty"`
+	ValidUntil    campus.Date      `json:"valid_until,omitzero"`
+}
+
+// CreateCard makes the pending card of an approved application, with the move that approves it.
+func (s *Store) CreateCard(ctx context.Context, m campus.Move, id uuid.UUID, change campus.Change) error {
+	return s.move(ctx, m, func(t tx) error {
+		var serial int64
+		if err := t.Raw(`select nextval('card_serial')`).Row().Scan(&serial); err != nil {
+			return err
+		}
+		if err := t.Exec(`insert into cards (id, person_id, university, application_id, number, state, created_at)
+			select ?, person_id, university, id, ?, ?, ? from applications where id = ?`,
+			id, campus.CardNumber(serial), campus.CardPending, t.now, m.Case.ID).Error; err != nil {
+			return err
+		}
+		if err := saveNote(t, m); err != nil {
+			return err
+		}
+		return addCardChange(t, id, "", campus.CardPending, change)
+	})
+}
+
+// Activation says what activating a card sets going.
+type Activation struct {
+	Card        uuid.UUID
+	PlasticCase uuid.UUID
+	Plastic     uuid.UUID
+	CardLife    time.Duration // from now, at the most; the end of studies comes first
+	PromisedOn  campus.Date   // D2
+	Change      campus.Change
+}
+
+// ActivateCard makes a pending card active, orders its plastic as a case of its own, and ends the application, all at
+// the same instant (D1, D2, D4).
+func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) error {
+	return s.move(ctx, m, func(t tx) error {
+		card, err := changeCard(t, a.Card, campus.CardActive, a.Change)
+		if err != nil {
+			return err
+		}
+		latest := campus.DateOf(t.now.Add(a.CardLife))
+		if err := t.Exec(`update cards set activated_at = ?, valid_until = (
+				select least(?::date, graduates_on) from people where id = cards.person_id) where id = ?`,
+			t.now, latest, a.Card).Error; err != nil {
+			return err
+		}
+		if err := closeApplication(t, m.Case.ID); err != nil {
+			return err
+		}
+		if err := openPlasticCase(ctx, t, m.Case, card, a); err != nil {
+			return err
+		}
+		return addAudit(t, a.Change.Actor, "card.activate", "card/"+a.Card.String(), card.University, nil)
+	})
+}
+
+// openPlasticCase files the case that brings the plastic into a hand (D2: it starts at the activation).
+func openPlasticCase(ctx context.Context, t tx, from campus.CaseRef, card Card, a Activation) error {
+	parent, err := lockCase(t, from)
+	if err != nil {
+		return err
+	}
+	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: a.PlasticCase}
+	owner := caseOwner{parent.University, parent.Campus, parent.PersonID}
+	if err := openCase(t, ref, owner, parent.PolicyVersion); err != nil {
+		return err
+	}
+	if err := t.Exec(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_on, created_at)
+		select ?, ?, ?, ?, ?, kiosk_id, 1, ?, ?, ? from applications where id = ?`,
+		a.Plastic, ref.ID, card.ID, card.PersonID, card.University, campus.PlasticOrdered, a.PromisedOn, t.now, from.ID).Error; err != nil {
+		return err
+	}
+	if err := addPlasticChange(t, a.Plastic, "", campus.PlasticOrdered, a.Change); err != nil {
+		return err
+	}
+	input := campus.CaseInput{Case: ref, University: owner.University, Campus: owner.Campus}
+	return enqueueStart(ctx, t, ref, string(ref.Kind), input)
+}
+
+// changeCard takes a card to another state, if its machine allows it (D4).
+func changeCard(t tx, id uuid.UUID, next campus.CardState, change campus.Change) (Card, error) {
+	var card Card
+	if err := t.Raw(`select * from cards where id = ? for update`, id).Scan(&card).Error; err != nil {
+		return card, err
+	}
+	if card.ID == uuid.Nil {
+		return card, campus.Errorf(campus.NotFound, "", "no card %s", id)
+	}
+	if !card.State.CanBecome(next) {
+		return card, campus.Errorf(campus.Conflict, "card_state", "a card that is %s cannot become %s", card.State, next)
+	}
+	err := t.Exec(`update cards set state = ? where id = ?`, next, id).Error
+	if violated(err) == "cards_one_active" {
+		return card, campus.Errorf(campus.Conflict, "card_exists", "the person has another active card")
+	}
+	if err != nil {
+		return card, fmt.Errorf("change a card: %w", err)
+	}
+	err = addCardChange(t, id, card.State, next, change)
+	card.State = next
+	return card, err
+}
+
+func addCardChange(t tx, id uuid.UUID, from, to campus.CardState, c campus.Change) error {
+	return t.Exec(`insert into card_changes (card_id, from_state, to_state, actor, channel, reason, text, at)
+		values (?, ?, ?, ?, ?, ?, ?, ?)`, id, from, to, c.Actor.String(), c.Channel, c.Reason, c.Text, t.now).Error
+}
+
+// closePendingCard closes the card an application had made, if it made one.
+func closePendingCard(t tx, application uuid.UUID, change campus.Change) error {
+	var pending []uuid.UUID
+	err := t.Raw(`select id from cards where application_id = ? and state = ?`, application, campus.CardPending).Scan(&pending).Error
+	if err != nil {
+		return err
+	}
+	for _, id := range pending {
+		if _, err := changeCard(t, id, campus.CardClosed, change); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SaveProvision keeps what a system answered when it took a card (C1).
+func (s *Store) SaveProvision(ctx context.Context, card uuid.UUID, service campus.Service, reference string) error {
+	_, err := s.pool.Exec(ctx, `insert into provisions (card_id, service, reference, granted_at) values ($1, $2, $3, $4)
+		on conflict (card_id, service) do update set reference = excluded.reference, revoked_at = null`,
+		card, service, reference, s.Now())
+	return wrap("keep a provision", err)
+}
+
+// RevokeProvision notes that a system has let a card go. It succeeds when the card was never there.
+func (s *Store) RevokeProvision(ctx context.Context, card uuid.UUID, service campus.Service) error {
+	_, err := s.pool.Exec(ctx, `update provisions set revoked_at = $3 where card_id = $1 and service = $2 and revoked_at is null`,
+		card, service, s.Now())
+	return wrap("revoke a provision", err)
+}
+
+// Cards are the cards of a person, newest first.
+func (s *Store) Cards(ctx context.Context, person uuid.UUID) ([]Card, error) {
+	cards := []Card{}
+	err := s.read(ctx).Raw(`select * from cards where person_id = ? order by created_at desc, id desc`, person).Scan(&cards).Error
+	return cards, wrap("list cards", err)
+}
+
+// Card is one card, for activities.
+func (s *Store) Card(ctx context.Context, id uuid.UUID) (Card, error) {
+	var card Card
+	err := s.read(ctx).Raw(`select * from cards where id = ?`, id).Scan(&card).Error
+	if err == nil && card.ID == uuid.Nil {
+		return card, campus.Errorf(campus.NotFound, "", "no card %s", id)
+	}
+	return card, wrap("read a card", err)
+}
+
+// CardServices are the services that hold a card now.
+func (s *Store) CardServices(ctx context.Context, card uuid.UUID) ([]campus.Service, error) {
+	services := []campus.Service{}
+	err := s.read(ctx).Raw(`select service from provisions where card_id = ? and revoked_at is null order by service`, card).Scan(&services).Error
+	return services, wrap("list the services of a card", err)
+}

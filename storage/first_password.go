@@ -1,0 +1,155 @@
+package storage
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"fmt"
+	"math/big"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+)
+
+// PhoneCodeSent says that a code is on its way, and where it goes.
+type PhoneCodeSent struct {
+	Phone     string    `json:"phone"` // the last four digits
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// SendPhoneCode queues a code for the phone on file (A5). The code counts in this session only, and the newest one
+// alone. Over the policy's number in an hour: TooMany.
+func (s *Store) SendPhoneCode(ctx context.Context, req Request, policy campus.SignInPolicy, who Principal) (PhoneCodeSent, error) {
+	return once(ctx, s, "send a phone code", req, func(t tx) (PhoneCodeSent, error) {
+		phone, err := claimPhoneCode(t, policy, who.Person.ID)
+		if err != nil {
+			return PhoneCodeSent{}, err
+		}
+		code, err := sixDigits()
+		if err != nil {
+			return PhoneCodeSent{}, err
+		}
+		expires := t.now.Add(policy.PhoneCode.Std())
+		err = t.Exec(`insert into phone_codes (id, session_id, person_id, code_hash, created_at, expires_at)
+			values (?, ?, ?, ?, ?, ?)`,
+			req.ID, who.Session, who.Person.ID, t.keys.keyed(phoneCodeContext(who.Session), code), t.now, expires).Error
+		if err != nil {
+			return PhoneCodeSent{}, fmt.Errorf("keep a phone code: %w", err)
+		}
+		minutes := strconv.Itoa(int(policy.PhoneCode.Std().Minutes()))
+		notice := campus.Notice{Template: "notice.phone_code", Params: map[string]string{"code": code, "minutes": minutes}}
+		if err := queueNotice(t, who.Person.ID, nil, notice, &expires); err != nil {
+			return PhoneCodeSent{}, err
+		}
+		return PhoneCodeSent{Phone: phone[max(0, len(phone)-4):], ExpiresAt: expires}, nil
+	})
+}
+
+// claimPhoneCode locks the person, so that codes asked for at the same time are counted one after the other.
+func claimPhoneCode(t tx, policy campus.SignInPolicy, person uuid.UUID) (phone string, err error) {
+	if err := t.Raw(`select phone from people where id = ? for update`, person).Scan(&phone).Error; err != nil {
+		return "", fmt.Errorf("find the phone: %w", err)
+	}
+	if phone == "" {
+		return "", campus.Errorf(campus.Conflict, "phone_missing", "the roster has no phone for this person")
+	}
+	var sent int
+	err = t.Raw(`select count(*) from phone_codes where person_id = ? and created_at > ?`,
+		person, t.now.Add(-time.Hour)).Scan(&sent).Error
+	if err != nil {
+		return "", fmt.Errorf("count the phone codes: %w", err)
+	}
+	if sent >= policy.PhoneCodesPerHour {
+		return "", campus.Errorf(campus.TooMany, "too_many_codes", "%d phone codes in an hour", sent)
+	}
+	return phone, nil
+}
+
+// SetFirstPassword finishes the first sign-in: with the code, the new password replaces the initial one, every old
+// session ends, and a full one begins. The answer holds a token and is therefore not kept under an idempotency key;
+// nothing is lost by that, because the session that asks ends with it and the new password opens another.
+func (s *Store) SetFirstPassword(ctx context.Context, policy campus.SignInPolicy, who Principal, code, password string) (Session, error) {
+	person, err := s.Identity(ctx, who.Person.ID)
+	if err != nil {
+		return Session{}, err
+	}
+	if err := campus.CheckNewPassword(password, person.Number, person.DocumentNumber); err != nil {
+		return Session{}, err
+	}
+	hash, err := s.hashPassword(ctx, password)
+	if err != nil {
+		return Session{}, err
+	}
+	var session Session
+	var refusal error
+	err = s.inTx(ctx, "set the first password", func(t tx) (err error) {
+		if refusal, err = usePhoneCode(t, policy.PhoneCodeTries, who.Session, code); err != nil || refusal != nil {
+			return err // a refusal commits: the try stays counted
+		}
+		set := t.Exec(`update people set password_hash = ?, wrong_entries = 0 where id = ? and password_hash is null`, hash, who.Person.ID)
+		if set.Error != nil {
+			return fmt.Errorf("keep the password: %w", set.Error)
+		}
+		if set.RowsAffected == 0 {
+			return campus.Errorf(campus.Conflict, "password_set", "the first password was set in another session")
+		}
+		if err := forgetSessions(t, who.Person.ID); err != nil {
+			return err
+		}
+		session, err = openSession(t, owner{person: &who.Person.ID}, FullSession, policy.StudentSession)
+		return err
+	})
+	if err == nil {
+		err = refusal
+	}
+	return session, err
+}
+
+func (s *Store) hashPassword(ctx context.Context, password string) (string, error) {
+	release, err := s.passwords.slot(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	return s.passwords.hash(password), nil
+}
+
+// usePhoneCode counts a try of the session's newest code, then looks at it. refusal is what to tell the person.
+func usePhoneCode(t tx, tries int, session uuid.UUID, code string) (refusal, err error) {
+	var row struct {
+		ID       uuid.UUID
+		CodeHash []byte
+		Tries    int
+	}
+	found := t.Raw(`update phone_codes set tries = tries + 1
+		where id = (select id from phone_codes where session_id = ? order by created_at desc, id desc limit 1)
+			and used_at is null and expires_at > ?
+		returning id, code_hash, tries`, session, t.now).Scan(&row)
+	switch {
+	case found.Error != nil:
+		return nil, fmt.Errorf("count a try of the phone code: %w", found.Error)
+	case found.RowsAffected == 0:
+		return campus.FieldErrorf("code", "code_expired", "no phone code is open in this session"), nil
+	case row.Tries > tries:
+		return campus.Errorf(campus.TooMany, "code_locked", "the phone code was tried too often"), nil
+	case subtle.ConstantTimeCompare(row.CodeHash, t.keys.keyed(phoneCodeContext(session), code)) != 1:
+		return campus.FieldErrorf("code", "code_wrong", "the phone code is wrong"), nil
+	}
+	if err := t.Exec(`update phone_codes set used_at = ? where id = ?`, t.now, row.ID).Error; err != nil {
+		return nil, fmt.Errorf("use up the phone code: %w", err)
+	}
+	return nil, nil
+}
+
+func phoneCodeContext(session uuid.UUID) string { return "phone_codes/" + session.String() }
+
+func sixDigits() (string, error) {
+	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
+	if err != nil {
+		return "", fmt.Errorf("draw a code: %w", err)
+	}
+	return fmt.Sprintf("%06d", n), nil
+}

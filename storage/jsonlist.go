@@ -1,0 +1,34 @@
+package storage
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+)
+
+// jsonList is a list in a jsonb column; nil is kept as the empty list.
+type jsonList[T any] []T
+
+// Value implements driver.Valuer.
+func (l jsonList[T]) Value() (driver.Value, error) {
+	if l == nil {
+		return "[]", nil
+	}
+	b, err := json.Marshal([]T(l))
+	return string(b), err
+}
+
+// Scan implements sql.Scanner.
+func (l *jsonList[T]) Scan(src any) error {
+	switch v := src.(type) {
+	case nil:
+		*l = nil
+		return nil
+	case string:
+		return json.Unmarshal([]byte(v), (*[]T)(l))
+	case []byte:
+		return json.Unmarshal(v, (*[]T)(l))
+	default:
+		return fmt.Errorf("scan %T into a list", src)
+	}
+}

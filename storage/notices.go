@@ -1,0 +1,109 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+)
+
+// queueNotice keeps a message to a person; a sender delivers it by every channel its template names. expires is when
+// it is of no use any more, nil for never.
+func queueNotice(t tx, person uuid.UUID, caseID *uuid.UUID, notice campus.Notice, expires *time.Time) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	params, err := json.Marshal(notice.Params)
+	if err != nil {
+		return fmt.Errorf("write a notice: %w", err)
+	}
+	return t.Exec(`insert into notices (id, person_id, case_id, template, params, created_at, expires_at, next_try)
+		values (?, ?, ?, ?, ?, ?, ?, ?)`,
+		id, person, caseID, notice.Template, t.keys.seal("notices", params), t.now, expires, t.now).Error
+}
+
+// Notice is a message with what it takes to send it.
+type Notice struct {
+	ID        uuid.UUID
+	PersonID  uuid.UUID
+	CaseID    *uuid.UUID
+	Template  string
+	Params    map[string]string `gorm:"-"`
+	Sealed    []byte            `gorm:"column:params"`
+	CreatedAt time.Time
+	ExpiresAt *time.Time
+	SMSAt     *time.Time `gorm:"column:sms_at"`
+	MailAt    *time.Time
+	Tries     int
+	Phone     string
+	Email     string
+	Language  campus.Language
+}
+
+func (s *Store) openNotices(notices []Notice) error {
+	for i := range notices {
+		params, err := s.keys.open("notices", notices[i].Sealed)
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(params, &notices[i].Params); err != nil {
+			return fmt.Errorf("read a notice: %w", err)
+		}
+	}
+	return nil
+}
+
+// ClaimNotices takes up to limit due notices for a while, so that no other sender takes them too. If this one dies,
+// they are due again after the lease; the id of a message keeps it from arriving twice.
+func (s *Store) ClaimNotices(ctx context.Context, limit int, lease time.Duration) ([]Notice, error) {
+	var notices []Notice
+	now := s.Now()
+	err := s.read(ctx).Raw(`with due as (
+			select id from notices where done_at is null and next_try <= @now order by next_try limit @limit for update skip locked),
+		claimed as (
+			update notices set next_try = @until, tries = tries + 1 where id in (select id from due) returning *)
+		select n.*, p.phone, p.email, p.language from claimed n join people p on p.id = n.person_id`,
+		map[string]any{"now": now, "limit": limit, "until": now.Add(lease)}).Scan(&notices).Error
+	if err != nil {
+		return nil, wrap("claim notices", err)
+	}
+	return notices, s.openNotices(notices)
+}
+
+// NoticeResult is what became of a notice's channels.
+type NoticeResult struct {
+	SMSDone, MailDone bool
+	Done              bool          // nothing is left to do
+	Wait              time.Duration // until the next try otherwise
+	Failure           string        // a code
+}
+
+// FinishNotice keeps how far a notice has come.
+func (s *Store) FinishNotice(ctx context.Context, id uuid.UUID, r NoticeResult) error {
+	now := s.Now()
+	_, err := s.pool.Exec(ctx, `update notices set
+			sms_at = case when $2 then coalesce(sms_at, $5) else sms_at end,
+			mail_at = case when $3 then coalesce(mail_at, $5) else mail_at end,
+			done_at = case when $4 then $5::timestamptz end,
+			next_try = $6, failure = $7 where id = $1`,
+		id, r.SMSDone, r.MailDone, r.Done, now, now.Add(r.Wait), r.Failure)
+	return wrap("finish a notice", err)
+}
+
+// Notices are the messages of a person, newest first, for the app.
+func (s *Store) Notices(ctx context.Context, person, after uuid.UUID, limit int) ([]Notice, error) {
+	notices := []Notice{}
+	query := s.read(ctx).Table("notices").Where("person_id = ?", person)
+	if after != uuid.Nil {
+		query = query.Where("id < ?", after)
+	}
+	if err := query.Order("id desc").Limit(limit).Find(&notices).Error; err != nil {
+		return nil, wrap("list notices", err)
+	}
+	return notices, s.openNotices(notices)
+}

@@ -1,0 +1,100 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"campuscard/campus"
+)
+
+// ObjectsConfig says where the object files are. Endpoint is a URL; its scheme decides on TLS.
+type ObjectsConfig struct {
+	Endpoint  string
+	AccessKey string
+	SecretKey string
+	Bucket    string
+}
+
+// objects is the bucket. It holds sealed bytes only, so whoever can read the bucket reads nothing.
+type objects struct {
+	client *minio.Client
+	bucket string
+}
+
+// objectRegion is what S3 asks for and neither versitygw nor MinIO looks at. Naming it saves a question before the
+// first call.
+const objectRegion = "us-east-1"
+
+func openObjects(cfg ObjectsConfig) (*objects, error) {
+	endpoint, err := url.Parse(cfg.Endpoint)
+	if err != nil || endpoint.Host == "" {
+		return nil, errors.New("S3_ENDPOINT is not a URL such as http://127.0.0.1:7216")
+	}
+	if cfg.Bucket == "" {
+		return nil, errors.New("S3_BUCKET is empty")
+	}
+	client, err := minio.New(endpoint.Host, &minio.Options{
+		Creds:      credentials.NewStaticV4(cfg.AccessKey, cfg.SecretKey, ""),
+		Secure:     endpoint.Scheme == "https",
+		Region:     objectRegion,
+		MaxRetries: 2, // a person waits; whoever needs more patience is an activity and has its own
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the object store: %w", err)
+	}
+	return &objects{client: client, bucket: cfg.Bucket}, nil
+}
+
+// makeBucket makes the bucket unless it is there.
+func (o *objects) makeBucket(ctx context.Context) error {
+	err := o.client.MakeBucket(ctx, o.bucket, minio.MakeBucketOptions{Region: objectRegion})
+	switch minio.ToErrorResponse(err).Code {
+	case "BucketAlreadyOwnedByYou", "BucketAlreadyExists":
+		return nil
+	}
+	return objectError("make the bucket", err)
+}
+
+func (o *objects) put(ctx context.Context, key string, sealed []byte) error {
+	_, err := o.client.PutObject(ctx, o.bucket, key, bytes.NewReader(sealed), int64(len(sealed)),
+		minio.PutObjectOptions{ContentType: "application/octet-stream", DisableMultipart: true})
+	return objectError("keep a file", err)
+}
+
+func (o *objects) get(ctx context.Context, key string) ([]byte, error) {
+	object, err := o.client.GetObject(ctx, o.bucket, key, minio.GetObjectOptions{})
+	if err != nil {
+		return nil, objectError("fetch a file", err)
+	}
+	defer object.Close() //nolint:errcheck // only read
+	content, err := io.ReadAll(object)
+	return content, objectError("fetch a file", err)
+}
+
+// delete is content when the object is gone already.
+func (o *objects) delete(ctx context.Context, key string) error {
+	return objectError("delete a file", o.client.RemoveObject(ctx, o.bucket, key, minio.RemoveObjectOptions{}))
+}
+
+// objectError tells an outage of the object store from a fault of ours. Keys are random and may be named.
+func objectError(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	answer := minio.ToErrorResponse(err)
+	switch {
+	case answer.Code == minio.NoSuchKey:
+		return campus.Errorf(campus.NotFound, "file_gone", "%s: it is not there", what)
+	case answer.StatusCode >= http.StatusInternalServerError, answer.StatusCode == http.StatusTooManyRequests, isBroken(err):
+		return campus.Errorf(campus.Unavailable, "objects_down", "%s: the object store does not answer", what)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

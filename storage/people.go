@@ -1,0 +1,208 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm/clause"
+
+	"campuscard/campus"
+)
+
+// RosterPerson is a person as the roster of Academic Affairs gives them.
+type RosterPerson struct {
+	Number         string
+	Name           string
+	DocumentType   campus.DocumentType
+	DocumentNumber string
+	Phone          string
+	Email          string
+	Level          string
+	College        string
+	Campus         string
+	Dormitory      string
+	Status         string
+	EnrolledOn     campus.Date
+	GraduatesOn    campus.Date
+}
+
+// RosterFault is a line of a roster that was left out. Line counts from 0; Reason is a key of the text catalogue.
+type RosterFault struct {
+	Line   int
+	Reason string
+}
+
+// Person is a holder without what identifies them to others.
+type Person struct {
+	ID         uuid.UUID
+	University string
+	Number     string
+	Name       string
+	Phone      string
+	Email      string
+	Language   campus.Language
+	Level      string
+	College    string
+	Campus     string
+	Dormitory  string
+	Status     string
+}
+
+// Identity is a person with the document number opened. It is for checks against other systems only: it must not
+// leave an activity.
+type Identity struct {
+	Person
+	DocumentType   campus.DocumentType
+	DocumentNumber string
+	EnrolledOn     campus.Date
+	GraduatesOn    campus.Date
+}
+
+type personRow struct {
+	ID           uuid.UUID `gorm:"primaryKey"`
+	University   string
+	Number       string
+	Name         string
+	DocumentType campus.DocumentType
+	Document     []byte
+	DocumentHash []byte
+	Phone        string
+	Email        string
+	Language     campus.Language
+	Level        string
+	College      string
+	Campus       string
+	Dormitory    string
+	Status       string
+	EnrolledOn   campus.Date
+	GraduatesOn  campus.Date
+	RosterAt     time.Time
+}
+
+// TableName implements gorm's Tabler.
+func (personRow) TableName() string { return "people" }
+
+// rosterColumns are what a later roster replaces. Language and password belong to the person.
+func rosterColumns() []string {
+	return []string{"name", "document_type", "document", "document_hash", "phone", "email", "level", "college", "campus",
+		"dormitory", "status", "enrolled_on", "graduates_on", "roster_at"}
+}
+
+// ImportPeople takes a roster, or a part of one: new numbers are added and known ones brought up to date. Lines that
+// cannot be taken are left out and returned; the others are taken all together or not at all.
+func (s *Store) ImportPeople(ctx context.Context, university string, roster []RosterPerson) ([]RosterFault, error) {
+	var faults []RosterFault
+	err := s.inTx(ctx, "import people", func(t tx) error {
+		campuses, err := campusCodes(t, university)
+		if err != nil {
+			return err
+		}
+		rows := make([]personRow, 0, len(roster))
+		seen := map[string]bool{}
+		for line, person := range roster {
+			if reason := rosterFault(person, campuses, seen); reason != "" {
+				faults = append(faults, RosterFault{line, reason})
+				continue
+			}
+			seen[person.Number] = true
+			row, err := newPersonRow(t, university, person)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, row)
+		}
+		return t.Clauses(clause.OnConflict{
+			Columns:   []clause.Column{{Name: "university"}, {Name: "number"}},
+			DoUpdates: clause.AssignmentColumns(rosterColumns()),
+		}).CreateInBatches(rows, 500).Error
+	})
+	return faults, err
+}
+
+func rosterFault(p RosterPerson, campuses, seen map[string]bool) string {
+	switch {
+	case p.Number == "" || p.Name == "" || p.DocumentNumber == "":
+		return "roster.incomplete"
+	case seen[p.Number]:
+		return "roster.twice"
+	case !campuses[p.Campus]:
+		return "roster.campus"
+	}
+	return ""
+}
+
+func newPersonRow(t tx, university string, p RosterPerson) (personRow, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return personRow{}, fmt.Errorf("make a person's id: %w", err)
+	}
+	phone, err := campus.ParseMobile(p.Phone)
+	if err != nil {
+		phone = "" // A roster without a usable phone still is a roster: the sign-in says what is missing.
+	}
+	document := campus.NormalizeDocumentNumber(p.DocumentNumber)
+	return personRow{
+		ID: id, University: university, Number: p.Number, Name: p.Name, DocumentType: p.DocumentType,
+		Document:     t.keys.seal(documentContext(university, p.Number), []byte(document)),
+		DocumentHash: t.keys.document(document),
+		Phone:        phone, Email: p.Email, Language: campus.Chinese, Level: p.Level, College: p.College,
+		Campus: p.Campus, Dormitory: p.Dormitory, Status: p.Status,
+		EnrolledOn: p.EnrolledOn, GraduatesOn: p.GraduatesOn, RosterAt: t.now,
+	}, nil
+}
+
+// documentContext binds a sealed document number to its owner. The id cannot be used: an import seals before it knows
+// whether the number has one.
+func documentContext(university, number string) string {
+	return "people.document/" + university + "/" + number
+}
+
+// Person is a holder; an unknown id is NotFound.
+func (s *Store) Person(ctx context.Context, id uuid.UUID) (Person, error) {
+	row, err := findPerson(s.read(ctx), id)
+	return row.person(), wrap("find a person", err)
+}
+
+// Identity opens what identifies a person. Activities only.
+func (s *Store) Identity(ctx context.Context, id uuid.UUID) (Identity, error) {
+	row, err := findPerson(s.read(ctx), id)
+	if err != nil {
+		return Identity{}, wrap("find a person", err)
+	}
+	document, err := s.keys.open(documentContext(row.University, row.Number), row.Document)
+	if err != nil {
+		return Identity{}, err
+	}
+	return Identity{
+		Person: row.person(), DocumentType: row.DocumentType, DocumentNumber: string(document),
+		EnrolledOn: row.EnrolledOn, GraduatesOn: row.GraduatesOn,
+	}, nil
+}
+
+// SetLanguage changes the language a person is spoken to in.
+func (s *Store) SetLanguage(ctx context.Context, id uuid.UUID, language campus.Language) error {
+	return s.inTx(ctx, "set the language", func(t tx) error {
+		return t.Exec(`update people set language = ? where id = ?`, language, id).Error
+	})
+}
+
+func findPerson(t tx, id uuid.UUID) (personRow, error) {
+	var row personRow
+	found := t.Where("id = ?", id).Limit(1).Find(&row)
+	if found.Error != nil {
+		return row, found.Error
+	}
+	if found.RowsAffected == 0 {
+		return row, campus.Errorf(campus.NotFound, "person_unknown", "no person %s", id)
+	}
+	return row, nil
+}
+
+func (r personRow) person() Person {
+	return Person{
+		ID: r.ID, University: r.University, Number: r.Number, Name: r.Name, Phone: r.Phone, Email: r.Email,
+		Language: r.Language, Level: r.Level, College: r.College, Campus: r.Campus, Dormitory: r.Dormitory, Status: r.Status,
+	}
+}

@@ -1,0 +1,68 @@
+package storage_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+)
+
+func TestImportPeople(t *testing.T) {
+	t.Parallel()
+
+	t.Run("twice: the person stays the same and the roster wins", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		person := h.Person()
+		require.NoError(t, h.SetLanguage(t.Context(), person.ID, campus.English))
+		changed := person.Roster
+		changed.Campus, changed.Phone, changed.DocumentNumber = storagetest.WestCampus, "13900000000", storagetest.ResidentNumber(77)
+		faults, err := h.ImportPeople(t.Context(), storagetest.University, []storage.RosterPerson{changed})
+		require.NoError(t, err)
+		require.Empty(t, faults)
+
+		found, err := h.Identity(t.Context(), person.ID)
+		require.NoError(t, err)
+		require.Equal(t, "+8613900000000", found.Phone)
+		require.Equal(t, storagetest.WestCampus, found.Campus)
+		require.Equal(t, storagetest.ResidentNumber(77), found.DocumentNumber)
+		require.Equal(t, campus.English, found.Language, "the language is the person's")
+		require.Equal(t, 1, storagetest.One[int](h, `select count(*) from people`))
+	})
+
+	t.Run("lines that cannot be taken are left out and named", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		good := h.Person().Roster
+		nameless, elsewhere, twice := good, good, good
+		nameless.Number, nameless.Name = "1", ""
+		elsewhere.Number, elsewhere.Campus = "2", "moon"
+		faults, err := h.ImportPeople(t.Context(), storagetest.University,
+			[]storage.RosterPerson{nameless, good, elsewhere, twice})
+		require.NoError(t, err)
+		require.Equal(t, []storage.RosterFault{{Line: 0, Reason: "roster.incomplete"}, {Line: 2, Reason: "roster.campus"}, {Line: 3, Reason: "roster.twice"}}, faults)
+		require.Equal(t, 1, storagetest.One[int](h, `select count(*) from people`))
+	})
+
+	t.Run("a university nobody knows is not found", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		_, err := h.ImportPeople(t.Context(), "nowhere", nil)
+		require.Equal(t, campus.NotFound, campus.CodeOf(err))
+	})
+
+	t.Run("the document number is sealed, and bound to its owner", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		one, other := h.Person(), h.Person()
+		sealed := storagetest.One[[]byte](h, `select document from people where id = $1`, one.ID)
+		require.False(t, bytes.Contains(sealed, []byte(one.Roster.DocumentNumber)))
+		h.Exec(`update people set document = $1 where id = $2`, sealed, other.ID)
+		_, err := h.Identity(t.Context(), other.ID)
+		require.ErrorContains(t, err, "wrong key or damaged")
+	})
+}

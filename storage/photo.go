@@ -1,0 +1,38 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+)
+
+// The registry's photo of an applicant is kept sealed from the moment it is fetched to the verdict, so that the
+// register and the face service are asked in steps of their own and no picture travels through a workflow (B4).
+
+func photoKey(application uuid.UUID) string { return "photos/" + application.String() }
+
+// KeepPhoto keeps the registry's photo for the comparison.
+func (s *Store) KeepPhoto(ctx context.Context, application uuid.UUID, content []byte) error {
+	key := photoKey(application)
+	return s.objects.put(ctx, key, s.keys.file.Seal(nil, nil, content, []byte(key)))
+}
+
+// Photo is the registry's photo of an applicant. NotFound: file_gone.
+func (s *Store) Photo(ctx context.Context, application uuid.UUID) ([]byte, error) {
+	key := photoKey(application)
+	sealed, err := s.objects.get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	content, err := s.keys.file.Open(nil, nil, sealed, []byte(key))
+	if err != nil {
+		return nil, fmt.Errorf("open the photo of application %s: wrong key or damaged", application)
+	}
+	return content, nil
+}
+
+// ForgetPhoto deletes the registry's photo; it succeeds when there is none.
+func (s *Store) ForgetPhoto(ctx context.Context, application uuid.UUID) error {
+	return s.objects.delete(ctx, photoKey(application))
+}

@@ -1,0 +1,123 @@
+package storage
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+)
+
+// SessionLevel says what a session may be used for.
+type SessionLevel string
+
+// The levels. Initial is a session opened with the initial password: it may only finish the first sign-in (A5).
+const (
+	InitialSession SessionLevel = "initial"
+	FullSession    SessionLevel = "full"
+)
+
+// Session is an open session. Token is known at this moment only; the table keeps its hash.
+type Session struct {
+	Token     string
+	Level     SessionLevel
+	ExpiresAt time.Time
+}
+
+// Principal is who a token belongs to: Person or Staff, never both.
+type Principal struct {
+	Session   uuid.UUID
+	Level     SessionLevel
+	ExpiresAt time.Time
+	Person    *SignedInPerson
+	Staff     *campus.StaffMember
+}
+
+// SignedInPerson is what every request of a holder needs to know about them.
+type SignedInPerson struct {
+	ID         uuid.UUID
+	University string
+	Campus     string
+	Language   campus.Language
+}
+
+// FindSession is the principal of a token, in one query: every request asks it. A token that is unknown, expired or
+// revoked, or whose owner has left, is Unauthenticated.
+func (s *Store) FindSession(ctx context.Context, token string) (Principal, error) {
+	t := s.read(ctx)
+	var row struct {
+		ID         uuid.UUID
+		Level      SessionLevel
+		ExpiresAt  time.Time
+		PersonID   *uuid.UUID
+		StaffID    *uuid.UUID
+		University string
+		Campus     string
+		Language   campus.Language
+		Username   string
+		Name       string
+		Grants     jsonList[campus.Grant]
+	}
+	found := t.Raw(`select s.id, s.level, s.expires_at, s.person_id, s.staff_id,
+			coalesce(p.university, f.university) as university, coalesce(p.campus, '') as campus,
+			coalesce(p.language, '') as language, coalesce(f.username, '') as username,
+			coalesce(f.name, '') as name, coalesce(f.grants, '[]') as grants
+		from sessions s left join people p on p.id = s.person_id left join staff f on f.id = s.staff_id
+		where s.token_hash = ? and s.revoked_at is null and s.expires_at > ? and f.retired_at is null`,
+		tokenHash(token), t.now).Scan(&row)
+	if found.Error != nil {
+		return Principal{}, wrap("find a session", found.Error)
+	}
+	if found.RowsAffected == 0 {
+		return Principal{}, campus.Errorf(campus.Unauthenticated, "session_over", "the session is unknown or over")
+	}
+	principal := Principal{Session: row.ID, Level: row.Level, ExpiresAt: row.ExpiresAt.UTC()}
+	if row.StaffID != nil {
+		principal.Staff = &campus.StaffMember{ID: *row.StaffID, University: row.University, Username: row.Username,
+			Name: row.Name, Grants: row.Grants}
+		return principal, nil
+	}
+	principal.Person = &SignedInPerson{ID: *row.PersonID, University: row.University, Campus: row.Campus, Language: row.Language}
+	return principal, nil
+}
+
+// EndSession revokes a session. Revoking it twice is harmless.
+func (s *Store) EndSession(ctx context.Context, id uuid.UUID) error {
+	return s.inTx(ctx, "end a session", func(t tx) error {
+		return t.Exec(`update sessions set revoked_at = ? where id = ? and revoked_at is null`, t.now, id).Error
+	})
+}
+
+// owner is whose session it is; one of the two.
+type owner struct {
+	person, staff *uuid.UUID
+}
+
+// openSession makes a token that nobody can guess and keeps its hash.
+func openSession(t tx, who owner, level SessionLevel, life campus.Duration) (Session, error) {
+	session := Session{
+		Token:     base64.RawURLEncoding.EncodeToString(randomBytes(32)),
+		Level:     level,
+		ExpiresAt: t.now.Add(life.Std()),
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Session{}, fmt.Errorf("make a session id: %w", err)
+	}
+	err = t.Exec(`insert into sessions (id, token_hash, person_id, staff_id, level, created_at, expires_at)
+		values (?, ?, ?, ?, ?, ?, ?)`, id, tokenHash(session.Token), who.person, who.staff, level, t.now, session.ExpiresAt).Error
+	if err != nil {
+		return Session{}, fmt.Errorf("keep a session: %w", err)
+	}
+	return session, nil
+}
+
+// tokenHash is how a token is kept. It has 256 random bits, so a fast hash without salt is enough.
+func tokenHash(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}

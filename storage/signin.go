@@ -1,0 +1,153 @@
+package storage
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"campuscard/campus"
+)
+
+// Credentials are what somebody types to sign in. Name is a student's number or a member of staff's username.
+type Credentials struct {
+	University string
+	Name       string
+	Password   string
+}
+
+// account is the row an entry is counted on.
+type account struct {
+	ID           uuid.UUID
+	PasswordHash *string
+	Document     []byte // sealed; students only
+	WrongEntries int    // with this entry
+	Locked       bool
+}
+
+// SignInStudent opens a session of a holder. Until the first sign-in is finished the initial password is the one that
+// counts, and the session is an initial one (A5).
+func (s *Store) SignInStudent(ctx context.Context, policy campus.SignInPolicy, who Credentials) (Session, error) {
+	return s.signIn(ctx, "people", policy, who, func(t tx, a account) (Session, error) {
+		if a.PasswordHash == nil {
+			return openSession(t, owner{person: &a.ID}, InitialSession, policy.InitialSession)
+		}
+		return openSession(t, owner{person: &a.ID}, FullSession, policy.StudentSession)
+	})
+}
+
+// SignInStaff opens a session of a member of staff.
+func (s *Store) SignInStaff(ctx context.Context, policy campus.SignInPolicy, who Credentials) (Session, error) {
+	return s.signIn(ctx, "staff", policy, who, func(t tx, a account) (Session, error) {
+		return openSession(t, owner{staff: &a.ID}, FullSession, policy.StaffSession)
+	})
+}
+
+// signIn counts the entry, checks it and opens the session. The count is committed before the password is looked at,
+// so tries that come at the same time cannot share one; and no connection is held while the hash is computed.
+func (s *Store) signIn(ctx context.Context, table string, policy campus.SignInPolicy, who Credentials,
+	open func(tx, account) (Session, error)) (Session, error) {
+	release, err := s.passwords.slot(ctx)
+	if err != nil {
+		return Session{}, err
+	}
+	defer release()
+	found, err := s.countEntry(ctx, table, policy.WrongEntries, who)
+	if err != nil {
+		return Session{}, err
+	}
+	if found != nil && found.Locked {
+		return Session{}, campus.Errorf(campus.TooMany, "sign_in_locked", "too many wrong entries today")
+	}
+	right, err := s.checkEntry(found, who)
+	if err != nil {
+		return Session{}, err
+	}
+	if !right {
+		return Session{}, campus.Errorf(campus.Unauthenticated, "wrong_password", "unknown number or wrong password")
+	}
+	var session Session
+	err = s.inTx(ctx, "sign in", func(t tx) (err error) {
+		if err := forgiveEntries(t, table, *found); err != nil {
+			return err
+		}
+		session, err = open(t, *found)
+		return err
+	})
+	return session, err
+}
+
+// The statements of an entry, by table. F5's rule holds for sign-ins too: the day is one in Shanghai, and its end
+// begins the count anew. An entry that finds the account locked is not counted: the answer is the same in any case.
+const (
+	countStudentEntry = `update people a set
+			wrong_entries = case when a.wrong_on = @today then a.wrong_entries + 1 else 1 end, wrong_on = @today
+		where university = @university and number = @name
+			and not (coalesce(a.wrong_on = @today, false) and a.wrong_entries >= @limit)
+		returning id, password_hash, document, wrong_entries`
+	countStaffEntry = `update staff a set
+			wrong_entries = case when a.wrong_on = @today then a.wrong_entries + 1 else 1 end, wrong_on = @today
+		where university = @university and username = @name and retired_at is null
+			and not (coalesce(a.wrong_on = @today, false) and a.wrong_entries >= @limit)
+		returning id, password_hash, null::bytea as document, wrong_entries`
+	findLockedStudent = `select id from people where university = @university and number = @name`
+	findLockedStaff   = `select id from staff where university = @university and username = @name and retired_at is null`
+)
+
+// countEntry counts one entry in one statement on the account's row, which is what makes five mean five however many
+// come at once. It answers nil for an unknown account.
+func (s *Store) countEntry(ctx context.Context, table string, limit int, who Credentials) (*account, error) {
+	count, find := countStudentEntry, findLockedStudent
+	if table == "staff" {
+		count, find = countStaffEntry, findLockedStaff
+	}
+	var found *account
+	err := s.inTx(ctx, "count a sign-in", func(t tx) error {
+		args := map[string]any{"today": campus.DateOf(t.now), "university": who.University, "name": who.Name, "limit": limit}
+		var a account
+		counted := t.Raw(count, args).Scan(&a)
+		if counted.Error == nil && counted.RowsAffected == 0 {
+			counted = t.Raw(find, args).Scan(&a)
+			a.Locked = true
+		}
+		if counted.Error == nil && counted.RowsAffected > 0 {
+			found = &a
+		}
+		return counted.Error
+	})
+	return found, err
+}
+
+// checkEntry tells whether the password is right, and takes about as long in every case.
+func (s *Store) checkEntry(a *account, who Credentials) (bool, error) {
+	if a != nil && a.PasswordHash != nil {
+		return s.passwords.matches(*a.PasswordHash, who.Password)
+	}
+	s.passwords.waste(who.Password)
+	if a == nil {
+		return false, nil
+	}
+	document, err := s.keys.open(documentContext(who.University, who.Name), a.Document)
+	if err != nil {
+		return false, err
+	}
+	want := campus.InitialPassword(string(document))
+	return subtle.ConstantTimeCompare([]byte(want), []byte(who.Password)) == 1, nil
+}
+
+// forgiveEntries takes back the entries up to this right one; wrong ones that came after it stay counted.
+func forgiveEntries(t tx, table string, a account) error {
+	return t.Exec(`update ? set wrong_entries = greatest(wrong_entries - ?, 0) where id = ?`,
+		gorm.Expr(table), a.WrongEntries, a.ID).Error
+}
+
+// forgetSessions revokes every open session of a person.
+func forgetSessions(t tx, person uuid.UUID) error {
+	err := t.Exec(`update sessions set revoked_at = ? where person_id = ? and revoked_at is null`, t.now, person).Error
+	if err != nil {
+		return fmt.Errorf("revoke the old sessions: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,301 @@
+package storage_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+)
+
+func credentials(p storagetest.Person, password string) storage.Credentials {
+	return storage.Credentials{University: p.University, Name: p.Roster.Number, Password: password}
+}
+
+func TestWrongEntries(t *testing.T) {
+	t.Parallel()
+
+	t.Run("100 at once: five are looked at, the rest finds it locked until the day ends", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		p := h.Person()
+		policy := h.Policy().SignIn
+		var mu sync.Mutex
+		reasons := map[string]int{}
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				_, err := h.SignInStudent(t.Context(), policy, credentials(p, "wrong1234"))
+				mu.Lock()
+				defer mu.Unlock()
+				reasons[campus.ReasonOf(err)]++
+			})
+		}
+		all.Wait()
+		require.Equal(t, map[string]int{"wrong_password": 5, "sign_in_locked": 95}, reasons)
+		require.Equal(t, 5, storagetest.One[int](h, `select wrong_entries from people where id = $1`, p.ID))
+
+		_, err := h.SignInStudent(t.Context(), policy, credentials(p, p.Initial))
+		require.Equal(t, "sign_in_locked", campus.ReasonOf(err), "the right one comes too late today")
+		h.Clock.Advance(campus.DateOf(h.Clock.Now()).End().Sub(h.Clock.Now()))
+		_, err = h.SignInStudent(t.Context(), policy, credentials(p, p.Initial))
+		require.NoError(t, err, "a new day in Shanghai")
+	})
+
+	t.Run("a right entry begins the count anew", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		p := h.Person()
+		policy := h.Policy().SignIn
+		for range 3 {
+			for range policy.WrongEntries - 1 {
+				_, err := h.SignInStudent(t.Context(), policy, credentials(p, "wrong1234"))
+				require.Equal(t, "wrong_password", campus.ReasonOf(err))
+			}
+			_, err := h.SignInStudent(t.Context(), policy, credentials(p, p.Initial))
+			require.NoError(t, err)
+		}
+	})
+
+	t.Run("an unknown number is told what a wrong password is told", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		p := h.Person()
+		_, known := h.SignInStudent(t.Context(), h.Policy().SignIn, credentials(p, "wrong1234"))
+		_, unknown := h.SignInStudent(t.Context(), h.Policy().SignIn, storage.Credentials{University: p.University, Name: "0", Password: "wrong1234"})
+		require.Equal(t, known, unknown)
+	})
+
+	t.Run("a number belongs to one university", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		p := h.Person()
+		h.University("lcvtc")
+		_, err := h.SignInStudent(t.Context(), h.Policy().SignIn,
+			storage.Credentials{University: "lcvtc", Name: p.Roster.Number, Password: p.Initial})
+		require.Equal(t, "wrong_password", campus.ReasonOf(err))
+	})
+}
+
+func TestFirstSignIn(t *testing.T) {
+	t.Parallel()
+
+	t.Run("code and new password open a full session and end the others", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		p := h.Person()
+		who, token := signInFirst(t, h, p)
+		other := h.InitialSession(p.ID)
+		sent, err := h.SendPhoneCode(t.Context(), storagetest.Request(campus.Student(p.ID)), h.Policy().SignIn, who)
+		require.NoError(t, err)
+		require.Equal(t, p.Roster.Phone[7:], sent.Phone)
+		session, err := h.SetFirstPassword(t.Context(), h.Policy().SignIn, who, h.PhoneCode(t.Context()), "correct horse 7")
+		require.NoError(t, err)
+		require.Equal(t, storage.FullSession, session.Level)
+
+		found, err := h.FindSession(t.Context(), session.Token)
+		require.NoError(t, err)
+		require.Equal(t, p.ID, found.Person.ID)
+		for _, old := range []string{token, other} {
+			_, err = h.FindSession(t.Context(), old)
+			require.Equal(t, campus.Unauthenticated, campus.CodeOf(err))
+		}
+		_, err = h.SignInStudent(t.Context(), h.Policy().SignIn, credentials(p, p.Initial))
+		require.Equal(t, "wrong_password", campus.ReasonOf(err), "the initial password is over")
+		again, err := h.SignInStudent(t.Context(), h.Policy().SignIn, credentials(p, "correct horse 7"))
+		require.NoError(t, err)
+		require.Equal(t, storage.FullSession, again.Level)
+	})
+
+	t.Run("two at once set one password", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		p := h.Person()
+		who, _ := signInFirst(t, h, p)
+		_, err := h.SendPhoneCode(t.Context(), storagetest.Request(campus.Student(p.ID)), h.Policy().SignIn, who)
+		require.NoError(t, err)
+		code := h.PhoneCode(t.Context())
+		errs := make([]error, 2)
+		var both sync.WaitGroup
+		for i := range errs {
+			both.Go(func() {
+				_, errs[i] = h.SetFirstPassword(t.Context(), h.Policy().SignIn, who, code, "correct horse 7")
+			})
+		}
+		both.Wait()
+		require.True(t, (errs[0] == nil) != (errs[1] == nil), "%v, %v", errs[0], errs[1])
+	})
+
+	t.Run("a phone nobody can be reached at is said", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		p := h.Person(func(r *storage.RosterPerson) { r.Phone = "0635-8230000" })
+		who, _ := signInFirst(t, h, p)
+		_, err := h.SendPhoneCode(t.Context(), storagetest.Request(campus.Student(p.ID)), h.Policy().SignIn, who)
+		require.Equal(t, "phone_missing", campus.ReasonOf(err))
+	})
+}
+
+func TestPhoneCodes(t *testing.T) {
+	t.Parallel()
+
+	t.Run("the fifth wrong try at once is the last", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		p := h.Person()
+		who, _ := signInFirst(t, h, p)
+		_, err := h.SendPhoneCode(t.Context(), storagetest.Request(campus.Student(p.ID)), h.Policy().SignIn, who)
+		require.NoError(t, err)
+		code := h.PhoneCode(t.Context())
+		var mu sync.Mutex
+		reasons := map[string]int{}
+		var all sync.WaitGroup
+		for range 12 {
+			all.Go(func() {
+				_, err := h.SetFirstPassword(t.Context(), h.Policy().SignIn, who, "000000x", "correct horse 7")
+				mu.Lock()
+				defer mu.Unlock()
+				reasons[campus.ReasonOf(err)]++
+			})
+		}
+		all.Wait()
+		require.Equal(t, map[string]int{"code_wrong": 5, "code_locked": 7}, reasons)
+		_, err = h.SetFirstPassword(t.Context(), h.Policy().SignIn, who, code, "correct horse 7")
+		require.Equal(t, "code_locked", campus.ReasonOf(err))
+	})
+
+	t.Run("a code dies of age, of a newer one, and in another session", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		p := h.Person()
+		who, _ := signInFirst(t, h, p)
+		send := func() string {
+			_, err := h.SendPhoneCode(t.Context(), storagetest.Request(campus.Student(p.ID)), h.Policy().SignIn, who)
+			require.NoError(t, err)
+			return h.PhoneCode(t.Context())
+		}
+		refused := func(who storage.Principal, code, reason string) {
+			_, err := h.SetFirstPassword(t.Context(), h.Policy().SignIn, who, code, "correct horse 7")
+			require.Equal(t, reason, campus.ReasonOf(err))
+		}
+		first := send()
+		elsewhere, err := h.FindSession(t.Context(), h.InitialSession(p.ID))
+		require.NoError(t, err)
+		refused(elsewhere, first, "code_expired")
+		h.Clock.Advance(time.Second)
+		second := send()
+		if first != second {
+			refused(who, first, "code_wrong")
+		}
+		h.Clock.Advance(h.Policy().SignIn.PhoneCode.Std())
+		refused(who, second, "code_expired")
+	})
+
+	t.Run("no more than the policy allows in an hour, also at once", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		p := h.Person()
+		who, _ := signInFirst(t, h, p)
+		var mu sync.Mutex
+		reasons := map[string]int{}
+		var all sync.WaitGroup
+		for range 12 {
+			all.Go(func() {
+				_, err := h.SendPhoneCode(t.Context(), storagetest.Request(campus.Student(p.ID)), h.Policy().SignIn, who)
+				mu.Lock()
+				defer mu.Unlock()
+				reasons[campus.ReasonOf(err)]++
+			})
+		}
+		all.Wait()
+		require.Equal(t, map[string]int{"": 5, "too_many_codes": 7}, reasons)
+		require.Equal(t, 5, storagetest.One[int](h, `select count(*) from notices where template = 'notice.phone_code'`))
+	})
+}
+
+// signInFirst signs in with the initial password.
+func signInFirst(t *testing.T, h *storagetest.House, p storagetest.Person) (storage.Principal, string) {
+	t.Helper()
+	session, err := h.SignInStudent(t.Context(), h.Policy().SignIn, credentials(p, p.Initial))
+	require.NoError(t, err)
+	require.Equal(t, storage.InitialSession, session.Level)
+	who, err := h.FindSession(t.Context(), session.Token)
+	require.NoError(t, err)
+	return who, session.Token
+}
+
+func TestSessions(t *testing.T) {
+	t.Parallel()
+
+	t.Run("the table keeps hashes only", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		_, token := signInFirst(t, h, h.Person())
+		require.Zero(t, storagetest.One[int](h, `select count(*) from sessions where token_hash = $1`, []byte(token)))
+	})
+
+	t.Run("it ends when it expires and when it is revoked", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		p := h.Person()
+		who, token := signInFirst(t, h, p)
+		other := h.SignedIn(p.ID)
+		require.NoError(t, h.EndSession(t.Context(), who.Session))
+		_, err := h.FindSession(t.Context(), token)
+		require.Equal(t, "session_over", campus.ReasonOf(err))
+		_, err = h.FindSession(t.Context(), other)
+		require.NoError(t, err)
+		h.Clock.Advance(31 * 24 * time.Hour)
+		_, err = h.FindSession(t.Context(), other)
+		require.Equal(t, "session_over", campus.ReasonOf(err))
+	})
+
+	t.Run("staff: seeded twice, signed in, retired", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		h.University(storagetest.University)
+		seed := []storage.StaffSeed{{University: storagetest.University, Username: "wang", Name: "王老师", Password: "a good pass 1",
+			Grants: []campus.Grant{{Role: campus.Reviewer, Campuses: []string{storagetest.EastCampus}}}}}
+		require.NoError(t, h.SeedStaff(t.Context(), seed))
+		hash := storagetest.One[string](h, `select password_hash from staff`)
+		require.NoError(t, h.SeedStaff(t.Context(), seed))
+		require.Equal(t, hash, storagetest.One[string](h, `select password_hash from staff`))
+
+		session, err := h.SignInStaff(t.Context(), h.Policy().SignIn,
+			storage.Credentials{University: storagetest.University, Name: "wang", Password: "a good pass 1"})
+		require.NoError(t, err)
+		who, err := h.FindSession(t.Context(), session.Token)
+		require.NoError(t, err)
+		require.Nil(t, who.Person)
+		require.True(t, who.Staff.May(campus.ReviewCases, storagetest.EastCampus))
+		require.False(t, who.Staff.May(campus.ReviewCases, storagetest.WestCampus))
+		h.Exec(`update staff set retired_at = now()`)
+		_, err = h.FindSession(t.Context(), session.Token)
+		require.Equal(t, "session_over", campus.ReasonOf(err))
+	})
+}
+
+func TestKiosks(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	h.University(storagetest.University)
+	found, secret, err := h.KioskSecret(t.Context(), storagetest.EastKiosk)
+	require.NoError(t, err)
+	require.Equal(t, storagetest.KioskSecret, string(secret))
+	require.Equal(t, storagetest.EastCampus, found.Campus)
+	require.NotContains(t, string(storagetest.One[[]byte](h, `select secret from kiosks limit 1`)), storagetest.KioskSecret)
+	_, _, err = h.KioskSecret(t.Context(), "lcu-moon-1")
+	require.Equal(t, campus.NotFound, campus.CodeOf(err))
+
+	nonce := uuid.NewString()
+	require.NoError(t, h.UseNonce(t.Context(), found.ID, nonce))
+	require.Equal(t, "nonce_used", campus.ReasonOf(h.UseNonce(t.Context(), found.ID, nonce)))
+	require.NoError(t, h.UseNonce(t.Context(), "another", nonce))
+	require.NoError(t, h.DropNonces(t.Context(), h.Clock.Now().Add(time.Second)))
+	require.NoError(t, h.UseNonce(t.Context(), found.ID, nonce))
+}

@@ -1,0 +1,62 @@
+package storagetest
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"io"
+
+	"github.com/google/uuid"
+	"github.com/minio/minio-go/v7"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+// Upload keeps a small picture of a person.
+func (h *House) Upload(person uuid.UUID, purpose campus.UploadPurpose) storage.Upload {
+	h.t.Helper()
+	upload, err := h.AddUpload(h.t.Context(), Request(campus.Student(person)), storage.NewUpload{
+		Person: person, Purpose: purpose, ContentType: "image/jpeg", Width: 64, Height: 48, Content: JPEG(64, 48),
+	})
+	require.NoError(h.t, err)
+	return upload
+}
+
+// JPEG is a picture of that size with something on it.
+func JPEG(width, height int) []byte {
+	picture := image.NewRGBA(image.Rect(0, 0, width, height))
+	for y := range height {
+		for x := range width {
+			picture.Set(x, y, color.RGBA{uint8(x), uint8(y), uint8(x ^ y), 255}) // wraps, as it should
+		}
+	}
+	var out bytes.Buffer
+	if err := jpeg.Encode(&out, picture, nil); err != nil {
+		panic(err) // a buffer takes everything
+	}
+	return out.Bytes()
+}
+
+// Objects are all objects of the test's bucket, as they lie there.
+func (h *House) Objects() map[string][]byte {
+	h.t.Helper()
+	found := map[string][]byte{}
+	for object := range h.client.ListObjectsIter(h.t.Context(), h.Config.Objects.Bucket, minio.ListObjectsOptions{Recursive: true}) {
+		require.NoError(h.t, object.Err)
+		content, err := h.client.GetObject(h.t.Context(), h.Config.Objects.Bucket, object.Key, minio.GetObjectOptions{})
+		require.NoError(h.t, err)
+		found[object.Key], err = io.ReadAll(content)
+		require.NoError(h.t, err)
+	}
+	return found
+}
+
+// PutObject puts bytes into the bucket behind the store's back.
+func (h *House) PutObject(key string, content []byte) {
+	h.t.Helper()
+	_, err := h.client.PutObject(h.t.Context(), h.Config.Objects.Bucket, key, bytes.NewReader(content), int64(len(content)), minio.PutObjectOptions{})
+	require.NoError(h.t, err)
+}

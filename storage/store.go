@@ -1,0 +1,158 @@
+// Package storage holds all SQL and all object files. A public method is one transaction and one fact; nothing here
+// decides what should happen, and nothing here calls another system.
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"campuscard/campus"
+)
+
+// Config is what a Store needs to know.
+type Config struct {
+	DatabaseURL string
+	MaxConns    int32 // of the pool; 0 means 16
+	Objects     ObjectsConfig
+	Keys        Keys
+}
+
+// Store is the facts: Postgres and the object files.
+type Store struct {
+	pool      *pgxpool.Pool
+	db        *gorm.DB // on the same pool
+	objects   *objects
+	keys      keyring
+	passwords *passwords
+	now       func() time.Time
+	log       *slog.Logger
+}
+
+// Open connects to Postgres and to the object store and answers when both can be used. now is the clock of every
+// transaction.
+func Open(ctx context.Context, cfg Config, now func() time.Time, log *slog.Logger) (*Store, error) {
+	keys, err := newKeyring(cfg.Keys)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := openPool(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	db, err := gorm.Open(postgres.New(postgres.Config{Conn: stdlib.OpenDBFromPool(pool)}), &gorm.Config{
+		Logger:                 logger.Discard, // errors are returned, and SQL holds personal data
+		NowFunc:                now,
+		SkipDefaultTransaction: true,
+		TranslateError:         false,
+	})
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open gorm on the pool: %w", err)
+	}
+	files, err := openObjects(cfg.Objects)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &Store{pool: pool, db: db, objects: files, keys: keys, passwords: newPasswords(cfg.Keys.Pepper), now: now, log: log}, nil
+}
+
+func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
+	poolConfig, err := pgxpool.ParseConfig(cfg.DatabaseURL)
+	if err != nil {
+		return nil, errors.New("DATABASE_URL cannot be read") // its text holds the password
+	}
+	poolConfig.MaxConns = cfg.MaxConns
+	if poolConfig.MaxConns == 0 {
+		poolConfig.MaxConns = 16
+	}
+	poolConfig.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	poolConfig.ConnConfig.RuntimeParams["application_name"] = "campuscard"
+	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
+	if err != nil {
+		return nil, fmt.Errorf("open the database pool: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("reach the database: %w", err)
+	}
+	return pool, nil
+}
+
+// Close gives the connections back.
+func (s *Store) Close() { s.pool.Close() }
+
+// Ready tells whether the database answers.
+func (s *Store) Ready(ctx context.Context) error { return s.pool.Ping(ctx) }
+
+// Now is the store's clock.
+func (s *Store) Now() time.Time { return s.now().UTC() }
+
+// tx is one transaction with its clock.
+type tx struct {
+	*gorm.DB
+	now  time.Time
+	keys keyring
+}
+
+// inTx runs fn in one transaction; an error rolls it back. Outages of Postgres come back as campus.Unavailable.
+func (s *Store) inTx(ctx context.Context, what string, fn func(tx) error) error {
+	err := s.db.WithContext(ctx).Transaction(func(db *gorm.DB) error {
+		return fn(tx{db, s.Now(), s.keys})
+	})
+	return wrap(what, err)
+}
+
+// read runs a query outside a transaction.
+func (s *Store) read(ctx context.Context) tx {
+	return tx{s.db.WithContext(ctx), s.Now(), s.keys}
+}
+
+// wrap says what was being done, and tells an outage of Postgres from a fault of ours.
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ours := errors.AsType[*campus.Error](err); ours {
+		return err
+	}
+	if isOutage(err) {
+		return campus.Errorf(campus.Unavailable, "database_down", "%s: the database does not answer", what)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// isOutage tells whether the same statement may work later: the connection broke, the server stops or starts, or a
+// deadlock picked us.
+func isOutage(err error) bool {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch pgErr.Code[:2] {
+		case "08", "53", "57", "40": // connection, resources, operator intervention, rollback
+			return true
+		}
+		return false
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	return errors.Is(err, pgx.ErrTxClosed) || pgconn.SafeToRetry(err) || isBroken(err)
+}
+
+// violated is the name of the constraint err broke, or empty.
+func violated(err error) string {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code[:2] == "23" {
+		return pgErr.ConstraintName
+	}
+	return ""
+}

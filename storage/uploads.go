@@ -1,0 +1,163 @@
+package storage
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+)
+
+// NewUpload is a file that was looked at and found to be what it says.
+type NewUpload struct {
+	Person      uuid.UUID
+	Purpose     campus.UploadPurpose
+	ContentType string
+	Width       int // pixels; 0 for a document without any
+	Height      int
+	Content     []byte
+}
+
+// Upload is what is known about a file without opening it.
+type Upload struct {
+	ID          uuid.UUID
+	PersonID    uuid.UUID
+	Purpose     campus.UploadPurpose
+	ContentType string
+	Bytes       int64
+	Width       int
+	Height      int
+	SHA256      []byte
+	CreatedAt   time.Time
+	TakenBy     *uuid.UUID
+	DeletedAt   *time.Time
+}
+
+type uploadRow struct {
+	Upload
+	ObjectKey string
+}
+
+// AddUpload seals a file and keeps it. The object goes first, so that a row never points to nothing. What a repeated
+// or failed request leaves behind is taken away again.
+func (s *Store) AddUpload(ctx context.Context, req Request, up NewUpload) (Upload, error) {
+	sum := sha256.Sum256(up.Content)
+	upload := Upload{
+		ID: req.ID, PersonID: up.Person, Purpose: up.Purpose, ContentType: up.ContentType, Bytes: int64(len(up.Content)),
+		Width: up.Width, Height: up.Height, SHA256: sum[:],
+	}
+	key := "uploads/" + upload.ID.String()
+	if err := s.objects.put(ctx, key, s.keys.file.Seal(nil, nil, up.Content, []byte(key))); err != nil {
+		return Upload{}, err
+	}
+	kept, err := once(ctx, s, "add an upload", req, func(t tx) (Upload, error) {
+		upload.CreatedAt = t.now
+		return upload, t.Exec(`insert into uploads
+				(id, person_id, purpose, object_key, content_type, bytes, width, height, sha256, created_at)
+			values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			upload.ID, upload.PersonID, upload.Purpose, key, upload.ContentType, upload.Bytes, upload.Width, upload.Height,
+			upload.SHA256, upload.CreatedAt).Error
+	})
+	if err == nil && kept.ID == upload.ID {
+		return kept, nil
+	}
+	s.discard(ctx, key, err)
+	return kept, err
+}
+
+// discard takes an object away that no row points to. After an outage the row may be there although nobody told us:
+// then the object stays, sealed, and the sweep of unused files finds it by its row or leaves it.
+func (s *Store) discard(ctx context.Context, key string, err error) {
+	if campus.CodeOf(err).Retryable() {
+		return
+	}
+	if err := s.objects.delete(context.WithoutCancel(ctx), key); err != nil {
+		s.log.WarnContext(ctx, "an object without a row stays", "object", key, "error", err)
+	}
+}
+
+// ReadUpload opens a file. Activities only. One whose content was deleted is NotFound.
+func (s *Store) ReadUpload(ctx context.Context, id uuid.UUID) (Upload, []byte, error) {
+	row, err := findUpload(s.read(ctx), id)
+	if err != nil {
+		return Upload{}, nil, wrap("find an upload", err)
+	}
+	if row.DeletedAt != nil {
+		return Upload{}, nil, campus.Errorf(campus.NotFound, "file_gone", "the file of upload %s was deleted", id)
+	}
+	sealed, err := s.objects.get(ctx, row.ObjectKey)
+	if err != nil {
+		return Upload{}, nil, err
+	}
+	content, err := s.keys.file.Open(nil, nil, sealed, []byte(row.ObjectKey))
+	if err != nil {
+		return Upload{}, nil, fmt.Errorf("open upload %s: wrong key or damaged", id)
+	}
+	return row.Upload, content, nil
+}
+
+// OwnUpload is what is known about a person's file; somebody else's is NotFound as if it did not exist.
+func (s *Store) OwnUpload(ctx context.Context, person, id uuid.UUID) (Upload, error) {
+	row, err := findUpload(s.read(ctx), id)
+	if err == nil && row.PersonID != person {
+		err = uploadUnknown(id)
+	}
+	if err != nil {
+		return Upload{}, wrap("find an upload", err)
+	}
+	return row.Upload, nil
+}
+
+func findUpload(t tx, id uuid.UUID) (uploadRow, error) {
+	var row uploadRow
+	found := t.Raw(`select id, person_id, purpose, object_key, content_type, bytes, width, height, sha256, created_at,
+		taken_by, deleted_at from uploads where id = ?`, id).Scan(&row)
+	if found.Error == nil && found.RowsAffected == 0 {
+		return row, uploadUnknown(id)
+	}
+	return row, found.Error
+}
+
+func uploadUnknown(id uuid.UUID) error {
+	return campus.Errorf(campus.NotFound, "upload_unknown", "no upload %s", id)
+}
+
+// DeleteUploadContent takes the files away and keeps what is known about them (B4). The object goes first and the row
+// is marked after it, so that a second call finishes what a first one left.
+func (s *Store) DeleteUploadContent(ctx context.Context, ids []uuid.UUID) error {
+	var rows []uploadRow
+	err := s.read(ctx).Raw(`select id, object_key from uploads where id in ? and deleted_at is null`, ids).Scan(&rows).Error
+	if err != nil {
+		return wrap("find the uploads", err)
+	}
+	for _, row := range rows {
+		if err := s.objects.delete(ctx, row.ObjectKey); err != nil {
+			return err
+		}
+	}
+	return s.inTx(ctx, "mark deleted uploads", func(t tx) error {
+		return t.Exec(`update uploads set deleted_at = ? where id in ? and deleted_at is null`, t.now, ids).Error
+	})
+}
+
+// ExpireUnusedUploads deletes up to limit files that no application has taken and that are older than before. They
+// are first taken for nobody (the zero id), so that no application can take a file that is about to go; a run that
+// dies after that is finished by the next one.
+func (s *Store) ExpireUnusedUploads(ctx context.Context, before time.Time, limit int) (int, error) {
+	var ids []uuid.UUID
+	err := s.inTx(ctx, "find unused uploads", func(t tx) error {
+		return t.Raw(`update uploads set taken_by = @nobody where id in (
+				select id from uploads
+				where deleted_at is null and (taken_by is null or taken_by = @nobody) and created_at < @before
+				order by created_at limit @limit for update skip locked)
+			returning id`,
+			map[string]any{"nobody": uuid.Nil, "before": before, "limit": limit}).Scan(&ids).Error
+	})
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	return len(ids), s.DeleteUploadContent(ctx, ids)
+}

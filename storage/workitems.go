@@ -1,0 +1,180 @@
+package storage
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+)
+
+// openWorkItem asks a person; asking again for the same thing renews what it says.
+func openWorkItem(t tx, caseID uuid.UUID, owner caseOwner, item campus.NewWorkItem) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	return t.Exec(`insert into work_items (id, case_id, university, campus, kind, step, attempt, cause, reason, opened_at, due)
+		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		on conflict (case_id, kind, step) where closed_at is null
+		do update set attempt = excluded.attempt, cause = excluded.cause, reason = excluded.reason, due = excluded.due`,
+		id, caseID, owner.University, owner.Campus, item.Kind, item.Step, item.Attempt, item.Cause, item.Reason,
+		t.now, item.Due).Error
+}
+
+func closeWorkItem(t tx, caseID uuid.UUID, key campus.WorkItemKey) error {
+	return t.Exec(`update work_items set closed_at = ? where case_id = ? and kind = ? and step = ? and closed_at is null`,
+		t.now, caseID, key.Kind, key.Step).Error
+}
+
+// WorkItem is something a person must decide.
+type WorkItem struct {
+	ID          uuid.UUID           `json:"id"`
+	CaseID      uuid.UUID           `json:"case_id"`
+	CaseKind    campus.CaseKind     `json:"case_kind"`
+	PersonID    uuid.UUID           `json:"person_id"`
+	University  string              `json:"university"`
+	Campus      string              `json:"campus"`
+	Kind        campus.WorkItemKind `json:"kind"`
+	Step        string              `json:"step,omitempty"`
+	Attempt     int                 `json:"attempt,omitempty"`
+	Cause       campus.Code         `json:"cause,omitempty"`
+	Reason      string              `json:"reason,omitempty"`
+	Stage       campus.Stage        `json:"stage"`
+	OpenedAt    time.Time           `json:"opened_at"`
+	Due         *time.Time          `json:"due,omitempty"`
+	EscalatedAt *time.Time          `json:"escalated_at,omitempty"`
+	ClaimedBy   *uuid.UUID          `json:"claimed_by,omitempty"`
+	ClaimedAt   *time.Time          `json:"claimed_at,omitempty"`
+	ClosedAt    *time.Time          `json:"closed_at,omitempty"`
+}
+
+const selectWorkItem = `select w.*, c.kind as case_kind, c.person_id, c.stage from work_items w join cases c on c.id = w.case_id`
+
+// WorkItemFilter narrows a list of open work items; empty fields do not.
+type WorkItemFilter struct {
+	Kind  campus.WorkItemKind
+	Mine  bool // claimed by the one who asks
+	Free  bool // claimed by nobody
+	After uuid.UUID
+	Limit int
+}
+
+// WorkItems are the open items the member may see, oldest first. Items of other universities, of other campuses and
+// of kinds the member may not decide do not exist for them (A0).
+func (s *Store) WorkItems(ctx context.Context, who campus.StaffMember, f WorkItemFilter) ([]WorkItem, error) {
+	query := s.read(ctx).Table("(?) as w", s.db.Raw(selectWorkItem+` where w.closed_at is null and w.university = ?`, who.University))
+	seen := s.db.Where("false")
+	for _, kind := range []campus.WorkItemKind{campus.ReviewItem, campus.IncidentItem, campus.InPersonItem, campus.OverdueItem} {
+		if f.Kind != "" && f.Kind != kind {
+			continue
+		}
+		switch campuses, all := who.Campuses(kind.Permission()); {
+		case all:
+			seen = seen.Or("kind = ?", kind)
+		case len(campuses) > 0:
+			seen = seen.Or("kind = ? and campus in ?", kind, campuses)
+		}
+	}
+	query = query.Where(seen)
+	if f.Mine {
+		query = query.Where("claimed_by = ?", who.ID)
+	}
+	if f.Free {
+		query = query.Where("claimed_by is null")
+	}
+	if f.After != uuid.Nil { // ids are made when the item opens, so they are in its order
+		query = query.Where("id > ?", f.After)
+	}
+	items := []WorkItem{}
+	err := query.Order("id").Limit(f.Limit).Find(&items).Error
+	return items, wrap("list work items", err)
+}
+
+// WorkItem is one item, open or closed, if the member may see it.
+func (s *Store) WorkItem(ctx context.Context, who campus.StaffMember, id uuid.UUID) (WorkItem, error) {
+	item, err := findWorkItem(s.read(ctx), who, id, "")
+	return item, wrap("read a work item", err)
+}
+
+func findWorkItem(t tx, who campus.StaffMember, id uuid.UUID, lock string) (WorkItem, error) {
+	var item WorkItem
+	err := t.Raw(selectWorkItem+` where w.id = ? and w.university = ? `+lock, id, who.University).Scan(&item).Error
+	if err != nil {
+		return item, err
+	}
+	if item.ID == uuid.Nil || !who.May(campus.ReadCases, item.Campus) {
+		return item, campus.Errorf(campus.NotFound, "", "no work item %s", id)
+	}
+	return item, nil
+}
+
+// ClaimWorkItem gives an open item to the member. One that another holds is a conflict; one's own stays one's own.
+func (s *Store) ClaimWorkItem(ctx context.Context, req Request, who campus.StaffMember, id uuid.UUID) (WorkItem, error) {
+	return once(ctx, s, "claim a work item", req, func(t tx) (WorkItem, error) {
+		item, err := lockOpenItem(t, who, id)
+		if err != nil {
+			return item, err
+		}
+		if item.ClaimedBy != nil && *item.ClaimedBy != who.ID {
+			return item, campus.Errorf(campus.Conflict, "claimed_by_another", "work item %s is claimed by another", id)
+		}
+		item.ClaimedBy, item.ClaimedAt = &who.ID, &t.now
+		return item, claimItem(t, item, campus.Staff(who.ID), "work_item.claim")
+	})
+}
+
+// ReleaseWorkItem gives a claimed item back to everybody.
+func (s *Store) ReleaseWorkItem(ctx context.Context, req Request, who campus.StaffMember, id uuid.UUID) (WorkItem, error) {
+	return once(ctx, s, "release a work item", req, func(t tx) (WorkItem, error) {
+		item, err := lockOpenItem(t, who, id)
+		if err != nil {
+			return item, err
+		}
+		if item.ClaimedBy == nil {
+			return item, nil
+		}
+		if *item.ClaimedBy != who.ID {
+			return item, campus.Errorf(campus.Conflict, "claimed_by_another", "work item %s is claimed by another", id)
+		}
+		item.ClaimedBy, item.ClaimedAt = nil, nil
+		return item, claimItem(t, item, campus.Staff(who.ID), "work_item.release")
+	})
+}
+
+func lockOpenItem(t tx, who campus.StaffMember, id uuid.UUID) (WorkItem, error) {
+	item, err := findWorkItem(t, who, id, "for update of w")
+	switch {
+	case err != nil:
+		return item, err
+	case !who.May(item.Kind.Permission(), item.Campus):
+		return item, campus.Errorf(campus.Forbidden, "", "work items of kind %s need %s", item.Kind, item.Kind.Permission())
+	case item.ClosedAt != nil:
+		return item, campus.Errorf(campus.Conflict, "already_decided", "work item %s is closed", id)
+	}
+	return item, nil
+}
+
+func claimItem(t tx, item WorkItem, actor campus.Actor, action string) error {
+	err := t.Exec(`update work_items set claimed_by = ?, claimed_at = ? where id = ?`, item.ClaimedBy, item.ClaimedAt, item.ID).Error
+	if err != nil {
+		return err
+	}
+	return addAudit(t, actor, action, "work_item/"+item.ID.String(), item.University, nil)
+}
+
+// AcknowledgeWorkItem closes an item that tells a person something and asks nothing of a workflow.
+func (s *Store) AcknowledgeWorkItem(ctx context.Context, req Request, who campus.StaffMember, id uuid.UUID) (WorkItem, error) {
+	return once(ctx, s, "acknowledge a work item", req, func(t tx) (WorkItem, error) {
+		item, err := lockOpenItem(t, who, id)
+		if err != nil {
+			return item, err
+		}
+		item.ClosedAt = &t.now
+		if err := closeWorkItem(t, item.CaseID, campus.WorkItemKey{Kind: item.Kind, Step: item.Step}); err != nil {
+			return item, err
+		}
+		return item, addAudit(t, campus.Staff(who.ID), "work_item.acknowledge", "work_item/"+id.String(), item.University, nil)
+	})
+}

@@ -1,0 +1,59 @@
+package worker
+
+import (
+	"context"
+
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/workflow"
+
+	"campuscard/workflows"
+)
+
+// faults takes our errors over the border of Temporal: from activities, workflows and updates.
+type faults struct {
+	interceptor.WorkerInterceptorBase
+}
+
+// Faults is the interceptor without which no code arrives anywhere; every worker has it, also one in a test.
+func Faults() interceptor.WorkerInterceptor { return &faults{} }
+
+// InterceptActivity implements interceptor.WorkerInterceptor.
+func (*faults) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	return &activityFaults{interceptor.ActivityInboundInterceptorBase{Next: next}}
+}
+
+type activityFaults struct {
+	interceptor.ActivityInboundInterceptorBase
+}
+
+// ExecuteActivity implements interceptor.ActivityInboundInterceptor.
+func (a *activityFaults) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
+	result, err := a.Next.ExecuteActivity(ctx, in)
+	return result, workflows.ToTemporal(err)
+}
+
+// InterceptWorkflow implements interceptor.WorkerInterceptor.
+func (*faults) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	return &workflowFaults{interceptor.WorkflowInboundInterceptorBase{Next: next}}
+}
+
+type workflowFaults struct {
+	interceptor.WorkflowInboundInterceptorBase
+}
+
+// ExecuteWorkflow implements interceptor.WorkflowInboundInterceptor.
+func (w *workflowFaults) ExecuteWorkflow(ctx workflow.Context, in *interceptor.ExecuteWorkflowInput) (any, error) {
+	result, err := w.Next.ExecuteWorkflow(ctx, in)
+	return result, workflows.ToTemporal(err)
+}
+
+// ValidateUpdate implements interceptor.WorkflowInboundInterceptor.
+func (w *workflowFaults) ValidateUpdate(ctx workflow.Context, in *interceptor.UpdateInput) error {
+	return workflows.ToTemporal(w.Next.ValidateUpdate(ctx, in))
+}
+
+// ExecuteUpdate implements interceptor.WorkflowInboundInterceptor.
+func (w *workflowFaults) ExecuteUpdate(ctx workflow.Context, in *interceptor.UpdateInput) (any, error) {
+	result, err := w.Next.ExecuteUpdate(ctx, in)
+	return result, workflows.ToTemporal(err)
+}

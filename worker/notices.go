@@ -1,0 +1,96 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"campuscard/campus"
+	"campuscard/school"
+	"campuscard/storage"
+)
+
+const (
+	noticeBatch = 50
+	noticeLease = 30 * time.Second // longer than sending one takes
+	noticePause = 200 * time.Millisecond
+	noticeLife  = 24 * time.Hour // after that nobody waits for it
+)
+
+// noticeSender delivers messages by SMS and mail. Each channel is tried until it has taken the message, under the id
+// of the message, so that a repeated try arrives once.
+type noticeSender struct {
+	store   *storage.Store
+	systems *school.Systems
+	log     *slog.Logger
+}
+
+func (s *noticeSender) run(ctx context.Context) error {
+	for {
+		sent, err := s.round(ctx)
+		pause := noticePause
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			s.log.WarnContext(ctx, "notices wait", "error", err)
+			pause = 2 * time.Second
+		case sent == noticeBatch:
+			pause = 0
+		}
+		if !sleep(ctx, pause) {
+			return nil
+		}
+	}
+}
+
+func (s *noticeSender) round(ctx context.Context) (int, error) {
+	notices, err := s.store.ClaimNotices(ctx, noticeBatch, noticeLease)
+	if err != nil {
+		return 0, err
+	}
+	var group errgroup.Group
+	group.SetLimit(8)
+	for _, n := range notices {
+		group.Go(func() error { return s.store.FinishNotice(ctx, n.ID, s.send(ctx, n)) })
+	}
+	return len(notices), group.Wait()
+}
+
+// send tries the channels that have not taken the message yet.
+func (s *noticeSender) send(ctx context.Context, n storage.Notice) storage.NoticeResult {
+	result := storage.NoticeResult{SMSDone: n.SMSAt != nil, MailDone: n.MailAt != nil}
+	if n.ExpiresAt != nil && n.ExpiresAt.Before(s.store.Now()) {
+		result.Done, result.Failure = true, "expired"
+		return result
+	}
+	message := campus.NoticeText(n.Language, n.Template, n.Params)
+	var failure error
+	if !result.SMSDone {
+		if failure = s.systems.SMS.Send(ctx, n.ID.String(), n.Phone, message.Text); failure == nil {
+			result.SMSDone = true
+		}
+	}
+	if !result.MailDone && message.Subject != "" && n.Email != "" {
+		if err := s.systems.Mail.Send(ctx, n.ID.String(), n.Email, message.Subject, message.Text); err != nil {
+			failure = err
+		} else {
+			result.MailDone = true
+		}
+	}
+	return s.conclude(ctx, n, result, failure)
+}
+
+func (s *noticeSender) conclude(ctx context.Context, n storage.Notice, result storage.NoticeResult, failure error) storage.NoticeResult {
+	if failure == nil {
+		result.Done = true
+		return result
+	}
+	result.Failure = string(campus.CodeOf(failure))
+	result.Wait = min(time.Second<<min(n.Tries, 9), 10*time.Minute)
+	result.Done = !campus.CodeOf(failure).Retryable() || s.store.Now().Sub(n.CreatedAt) > noticeLife
+	s.log.WarnContext(ctx, "a notice was not delivered", "notice", n.ID, "template", n.Template, "given_up", result.Done, "error", failure)
+	return result
+}

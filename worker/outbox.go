@@ -1,0 +1,146 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/workflows"
+)
+
+const (
+	outboxBatch    = 100
+	outboxAtOnce   = 16
+	outboxPause    = 50 * time.Millisecond // between looks at an empty outbox
+	outboxPatience = 5 * time.Second       // for one call of Temporal
+)
+
+// dispatcher brings what transactions ask of Temporal to Temporal. Several may run: rows are locked while delivered.
+type dispatcher struct {
+	store    *storage.Store
+	temporal client.Client
+	log      *slog.Logger
+}
+
+// run delivers until ctx ends. While Postgres or Temporal is away it waits, a little longer each time.
+func (d *dispatcher) run(ctx context.Context) error {
+	pause := outboxPause
+	for {
+		var outage atomic.Bool
+		taken, err := d.store.DeliverOutbox(ctx, outboxBatch, func(ctx context.Context, rows []storage.OutboxRow) []storage.Delivery {
+			return d.deliver(ctx, rows, &outage)
+		})
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil || outage.Load():
+			pause = min(2*pause, 2*time.Second)
+			d.log.WarnContext(ctx, "the outbox waits", "error", err, "temporal_away", outage.Load())
+		case taken == outboxBatch:
+			pause = 0
+		default:
+			pause = outboxPause
+		}
+		if !sleep(ctx, pause) {
+			return nil
+		}
+		pause = max(pause, outboxPause)
+	}
+}
+
+// sleep waits, and answers false when ctx ended meanwhile.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// deliver hands rows to Temporal, some at once. After the first sign of an outage the rest keep their places.
+func (d *dispatcher) deliver(ctx context.Context, rows []storage.OutboxRow, outage *atomic.Bool) []storage.Delivery {
+	results := make([]storage.Delivery, len(rows))
+	var group errgroup.Group
+	group.SetLimit(outboxAtOnce)
+	for i, row := range rows {
+		group.Go(func() error {
+			if outage.Load() {
+				results[i].Outage = true
+				return nil
+			}
+			results[i] = d.deliverRow(ctx, row)
+			if results[i].Outage {
+				outage.Store(true)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // what went wrong is in the results
+	return results
+}
+
+func (d *dispatcher) deliverRow(ctx context.Context, row storage.OutboxRow) storage.Delivery {
+	ctx, cancel := context.WithTimeout(ctx, outboxPatience)
+	defer cancel()
+	ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": row.Trace})
+	ctx, span := otel.Tracer("campuscard/outbox").Start(ctx, "outbox "+string(row.Kind))
+	defer span.End()
+	err := d.call(ctx, row)
+	delivery := judge(row, err)
+	if !delivery.Done && !delivery.Drop && !delivery.Outage {
+		d.log.ErrorContext(ctx, "an outbox row cannot be delivered", "workflow_id", row.WorkflowID, "kind", row.Kind, "error", err)
+	}
+	return delivery
+}
+
+func (d *dispatcher) call(ctx context.Context, row storage.OutboxRow) error {
+	if row.Kind == storage.SignalRow {
+		return d.temporal.SignalWorkflow(ctx, row.WorkflowID, "", row.Workflow, nil)
+	}
+	var input campus.CaseInput
+	if err := json.Unmarshal(row.Input, &input); err != nil {
+		return err
+	}
+	_, err := d.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: row.WorkflowID, TaskQueue: workflows.CaseQueue,
+		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		TypedSearchAttributes:                    workflows.StartAttributes(input),
+		StaticSummary:                            row.Workflow + " · " + input.University + " · " + input.Campus,
+	}, row.Workflow, input)
+	return err
+}
+
+// judge tells what an answer of Temporal means for a row. A workflow that was started before is started; a signal to
+// one that has not begun or has ended is not needed, because workflows look at the facts when they begin.
+func judge(row storage.OutboxRow, err error) storage.Delivery {
+	if err == nil {
+		return storage.Delivery{Done: true}
+	}
+	if _, started := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); started {
+		return storage.Delivery{Done: true}
+	}
+	if workflows.IsGone(err) && row.Kind == storage.SignalRow {
+		return storage.Delivery{Drop: true}
+	}
+	if workflows.IsOutage(err) {
+		return storage.Delivery{Outage: true}
+	}
+	wait := min(time.Second<<min(row.Tries, 9), 5*time.Minute)
+	return storage.Delivery{Wait: wait, Reason: err.Error()}
+}

@@ -1,0 +1,66 @@
+package worker
+
+import (
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"campuscard/workflows"
+)
+
+// taskQueue is one queue with its limits.
+type taskQueue struct {
+	name  string
+	rate  float64 // activities per second for all workers together; 0 is without limit
+	slots int     // activities at once in this process
+}
+
+// taskQueues are ours, and one for each of the school's systems with what that system can bear (K2).
+func taskQueues(rates map[string]float64) []taskQueue {
+	queues := []taskQueue{
+		{name: workflows.CaseQueue},
+		{name: workflows.AcademicQueue, rate: 200, slots: 32},
+		{name: workflows.CarrierQueue, rate: 100, slots: 16},
+		{name: workflows.FaceQueue, rate: 100, slots: 16},
+		{name: workflows.BureauQueue, rate: 50, slots: 8},
+		{name: workflows.AccessQueue, rate: 200, slots: 16},
+		{name: workflows.LibraryQueue, rate: 200, slots: 16},
+		{name: workflows.CanteenQueue, rate: 200, slots: 16},
+	}
+	for i, q := range queues {
+		if rate, found := rates[q.name]; found {
+			queues[i].rate = rate
+		}
+	}
+	return queues
+}
+
+// stopTimeout is as long as the longest activity: a retry by staff.
+const stopTimeout = 12 * time.Second
+
+func (q taskQueue) options(cfg Config) worker.Options {
+	options := worker.Options{
+		TaskQueueActivitiesPerSecond:       q.rate,
+		MaxConcurrentActivityExecutionSize: q.slots,
+		WorkerStopTimeout:                  stopTimeout,
+		DisableRegistrationAliasing:        true,
+		Interceptors:                       append(slices.Clone(cfg.Tracing), Faults()),
+	}
+	if q.name == workflows.CaseQueue {
+		options.LocalActivityWorkerOnly = true
+		options.MaxConcurrentLocalActivityExecutionSize = 64
+		options.MaxConcurrentWorkflowTaskPollers = 8
+	} else {
+		options.DisableWorkflowWorker = true
+		options.MaxConcurrentActivityTaskPollers = 2
+	}
+	if !cfg.Unmanaged {
+		options.DeploymentOptions = worker.DeploymentOptions{
+			UseVersioning: true, Version: cfg.Version.deployment(),
+			DefaultVersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
+		}
+	}
+	return options
+}

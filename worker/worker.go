@@ -1,0 +1,104 @@
+// Package worker runs the processes: task queues, registration, interceptors, the dispatcher of the outbox, the sender
+// of notices and the upkeep. It wires; what happens is decided in workflows and done in activities.
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+	"golang.org/x/sync/errgroup"
+
+	"campuscard/activities"
+	"campuscard/campus"
+	"campuscard/school"
+	"campuscard/storage"
+	"campuscard/workflows"
+)
+
+// Config is what a worker needs to know.
+type Config struct {
+	Version   Version // of this build, for versioned deployments
+	Unmanaged bool    // no versioned deployment: tests that run one build only
+	Rates     map[string]float64
+	Tracing   []interceptor.WorkerInterceptor
+}
+
+// Worker runs everything behind the API.
+type Worker struct {
+	temporal client.Client
+	queues   []worker.Worker
+	loops    []func(context.Context) error
+	log      *slog.Logger
+}
+
+// New prepares a worker on all task queues.
+func New(cfg Config, temporal client.Client, store *storage.Store, systems *school.Systems, policies *campus.Policies, log *slog.Logger) *Worker {
+	w := &Worker{temporal: temporal, log: log}
+	steps := activities.New(store, systems, policies, log)
+	for _, q := range taskQueues(cfg.Rates) {
+		tq := worker.New(temporal, q.name, q.options(cfg))
+		if q.name == workflows.CaseQueue {
+			RegisterWorkflows(tq)
+		}
+		registerActivities(tq, steps)
+		w.queues = append(w.queues, tq)
+	}
+	outbox := &dispatcher{store: store, temporal: temporal, log: log}
+	sender := &noticeSender{store: store, systems: systems, log: log}
+	upkeep := &upkeep{store: store, policies: policies, log: log}
+	w.loops = []func(context.Context) error{outbox.run, sender.run, upkeep.run}
+	return w
+}
+
+// registry is the half of a worker that takes workflows, shared with the replayer.
+type registry interface {
+	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
+}
+
+// RegisterWorkflows registers every process under its kind, so that renaming a function breaks no running case.
+func RegisterWorkflows(r registry) {
+	for kind, process := range map[campus.CaseKind]any{
+		campus.ApplicationCase: workflows.Application,
+		campus.PlasticCase:     workflows.Plastic,
+	} {
+		r.RegisterWorkflowWithOptions(process, workflow.RegisterOptions{Name: string(kind)})
+	}
+}
+
+// registerActivities registers every step under the name of its method. Local ones run on the queue of the cases;
+// a step of a school's system on any other queue of ours would do the same, but is sent to its own.
+func registerActivities(r worker.Worker, steps *activities.Activities) {
+	r.RegisterActivityWithOptions(steps, activity.RegisterOptions{DisableAlreadyRegisteredCheck: true})
+}
+
+// Run works until ctx ends, then lets what has begun come to its end. Temporal being away at the start is waited for.
+func (w *Worker) Run(ctx context.Context) error {
+	for i, q := range w.queues {
+		if err := q.Start(); err != nil {
+			w.stop(w.queues[:i])
+			return fmt.Errorf("start the worker: %w", err)
+		}
+	}
+	w.log.InfoContext(ctx, "worker started", "queues", len(w.queues))
+	group, ctx := errgroup.WithContext(ctx)
+	for _, loop := range w.loops {
+		group.Go(func() error { return loop(ctx) })
+	}
+	err := group.Wait()
+	w.stop(w.queues)
+	return err
+}
+
+func (w *Worker) stop(queues []worker.Worker) {
+	var group errgroup.Group
+	for _, q := range queues {
+		group.Go(func() error { q.Stop(); return nil })
+	}
+	_ = group.Wait() // Stop answers nothing
+}

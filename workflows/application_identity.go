@@ -1,0 +1,284 @@
+package workflows
+
+import (
+	"errors"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"campuscard/activities"
+	"campuscard/campus"
+)
+
+// identify judges the newest live frames, fetches the photo on file meanwhile, and compares (B1, B2).
+func (w *application) identify(ctx workflow.Context) error {
+	var live activities.Liveness
+	var version string
+	err := parallel(ctx, []string{"liveness", "fetch-photo"}, func(ctx workflow.Context, i int) (err error) {
+		if i == 0 {
+			live, err = w.liveness(ctx)
+		} else {
+			version, err = w.fetchPhoto(ctx)
+		}
+		return err
+	})
+	if errors.Is(err, errSkipped) { // nothing is known of the face, so a person looks
+		return w.toCounter(ctx, w.stage, campus.Finding{Item: campus.LivenessItem, Verdict: campus.Unknown, Reason: "check_skipped"})
+	}
+	if err != nil {
+		return err
+	}
+	if live.Finding.Verdict != campus.Pass {
+		return w.livenessFailed(ctx, live)
+	}
+	if err := w.saveFindings(ctx, w.stage, campus.Move{Events: []campus.Event{event("liveness_passed", campus.System())}},
+		[]campus.Finding{live.Finding}); err != nil {
+		return err
+	}
+	return w.compare(ctx, version)
+}
+
+func (w *application) liveness(ctx workflow.Context) (activities.Liveness, error) {
+	return step[activities.Liveness](ctx, w.casework, stepKind{Name: "liveness"}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+		return workflow.ExecuteActivity(on(ctx, FaceQueue, "judge the liveness try"), steps.CheckLiveness, ref)
+	})
+}
+
+func (w *application) fetchPhoto(ctx workflow.Context) (string, error) {
+	return step[string](ctx, w.casework, stepKind{Name: "fetch-photo"}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+		return workflow.ExecuteActivity(on(ctx, AcademicQueue, "fetch the photo on file"), steps.FetchPhoto, ref)
+	})
+}
+
+// livenessFailed lets the student try again, until the tries are used up and the counter is what remains (B1).
+func (w *application) livenessFailed(ctx workflow.Context, live activities.Liveness) error {
+	if live.Failed >= w.plan.Identity.LivenessTries {
+		return w.toCounter(ctx, w.stage, live.Finding)
+	}
+	return w.saveFindings(ctx, w.stage, campus.Move{
+		Stage: campus.StageLiveness, WaitsFor: campus.WaitsForStudent, Reason: live.Finding.Reason,
+		Due:    until(ctx, w.plan.Identity.LivenessWait),
+		Events: []campus.Event{event("liveness_failed", campus.System(), "reason", live.Finding.Reason)},
+	}, []campus.Finding{live.Finding})
+}
+
+// awaitLiveness waits for the student's next try.
+func (w *application) awaitLiveness(ctx workflow.Context) error {
+	p := w.plan.Identity
+	done, err := wait(ctx, workflow.Now(ctx), p.LivenessWait.Std(), "next liveness try", w.left(campus.StageLiveness),
+		w.remind(p.LivenessReminder, "next liveness try"))
+	if err == nil && !done {
+		return w.expire(ctx, campus.StageLiveness, "liveness_not_tried")
+	}
+	return err
+}
+
+// left tells that the case has gone on from a stage, by whatever handler.
+func (w *application) left(stage campus.Stage) func() bool {
+	return func() bool { return w.stage != stage || w.outcome != "" || w.ending != nil }
+}
+
+func (w *application) tryLiveness(ctx workflow.Context, d Decide) (Decided, error) {
+	m := campus.Move{Stage: campus.StageIdentity, WaitsFor: campus.WaitsForSchool, Decision: d.Decision,
+		Events: []campus.Event{event("liveness_tried", d.By)}}
+	err := w.decide(ctx, campus.StageLiveness, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
+		return workflow.ExecuteLocalActivity(ctx, steps.AddLivenessTry, m)
+	})
+	if err != nil {
+		return Decided{}, err
+	}
+	return w.decided(), nil
+}
+
+// compare compares the live frame with the photo fetched under a version. A match makes the pictures superfluous.
+func (w *application) compare(ctx workflow.Context, version string) error {
+	from := w.stage
+	found, err := w.finding(ctx, campus.PhotoItem, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+		return workflow.ExecuteActivity(on(ctx, FaceQueue, "compare live frame and photo"), steps.CompareFaces,
+			activities.CompareFaces{Ref: ref, Version: version})
+	})
+	if err != nil {
+		return err
+	}
+	switch {
+	case found.Verdict == campus.Pass:
+		return w.identified(ctx, from, found, event("photo_matched", campus.System()))
+	case found.Verdict == campus.Unknown, from == campus.StagePhoto: // still different: a person looks, and knows why
+		return w.toCounter(ctx, from, found)
+	}
+	w.state.PhotoVersion, w.state.Since = version, workflow.Now(ctx)
+	return w.saveFindings(ctx, w.stage, campus.Move{
+		Stage: campus.StagePhoto, WaitsFor: campus.WaitsForRegistry, Reason: found.Reason,
+		Due:     until(ctx, w.plan.Identity.PhotoWait),
+		Events:  []campus.Event{event("photo_stale", campus.System(), "reason", found.Reason)},
+		Notices: []campus.Notice{{Template: "notice.photo_stale"}},
+	}, []campus.Finding{found})
+}
+
+// identified goes on to the review; the biometric pictures have had their verdict and go (B4).
+func (w *application) identified(ctx workflow.Context, from campus.Stage, found campus.Finding, happened campus.Event) error {
+	if err := w.forgetImages(ctx, campus.FrameUpload); err != nil {
+		return err
+	}
+	w.state.Identified = true
+	m := w.reviewMove(ctx)
+	m.Events = append([]campus.Event{happened}, m.Events...)
+	return w.saveFindings(ctx, from, m, []campus.Finding{found})
+}
+
+// awaitPhoto waits for Academic Affairs to renew the photo and resumes by itself (B2), unless the student leaves for the
+// counter: then nobody needs what is being done here any more.
+func (w *application) awaitPhoto(ctx workflow.Context) error {
+	watching, leave := workflow.WithCancel(ctx)
+	defer leave()
+	w.leave = leave
+	err := w.watchPhoto(watching)
+	if temporal.IsCanceledError(err) && ctx.Err() == nil && w.left(campus.StagePhoto)() {
+		return nil
+	}
+	return err
+}
+
+// watchPhoto asks for the photo again and again. A look that fails is no news; the next one comes.
+func (w *application) watchPhoto(ctx workflow.Context) error {
+	p := w.plan.Identity
+	since := w.state.Since
+	for polls := 0; ; polls++ {
+		left := since.Add(p.PhotoWait.Std()).Sub(workflow.Now(ctx))
+		if left <= 0 {
+			return w.toCounter(ctx, w.stage, campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_not_renewed"})
+		}
+		gone, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
+			Timeout: min(p.PhotoPoll.Std(), left), TimerOptions: workflow.TimerOptions{Summary: "look for a new photo"},
+		}, w.left(campus.StagePhoto))
+		if err != nil || gone {
+			return err
+		}
+		if err := w.remindPhoto(ctx); err != nil {
+			return err
+		}
+		version, err := w.lookForPhoto(ctx, polls)
+		if err != nil {
+			return err
+		}
+		if w.left(campus.StagePhoto)() {
+			return nil
+		}
+		if version != "" && version != w.state.PhotoVersion {
+			return w.compare(ctx, version)
+		}
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			return w.continueAsNew(ctx)
+		}
+	}
+}
+
+// remindPhoto reminds the student once, when the photo has not come for a while.
+func (w *application) remindPhoto(ctx workflow.Context) error {
+	late := w.state.Since.Add(w.plan.Identity.PhotoReminder.Std())
+	if w.state.PhotoReminded || workflow.Now(ctx).Before(late) {
+		return nil
+	}
+	w.state.PhotoReminded = true
+	return w.sendReminder(ctx)
+}
+
+// lookForPhoto asks for the photo's version; an outage answers as if nothing were new.
+func (w *application) lookForPhoto(ctx workflow.Context, polls int) (string, error) {
+	ref := campus.StepRef{Case: w.input.Case, Step: "poll-photo", Attempt: polls + 1, Key: polls + 1, By: campus.System()}
+	var version string
+	err := workflow.ExecuteActivity(on(w.oneTry(ctx), AcademicQueue, "look for a new photo"), steps.FetchPhoto, ref).Get(ctx, &version)
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	if err != nil {
+		return "", nil
+	}
+	return version, nil
+}
+
+// continueAsNew hands the case to a new run with a short history, once no handler is at work.
+func (w *application) continueAsNew(ctx workflow.Context) error {
+	// Not drain: a withdrawal that comes meanwhile waits for this flow, and cancels it.
+	err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+	if err != nil || w.left(campus.StagePhoto)() {
+		return err
+	}
+	next := w.input
+	if next.Progress, err = w.progress(w.state); err != nil {
+		return err
+	}
+	return workflow.NewContinueAsNewError(ctx, string(campus.ApplicationCase), next)
+}
+
+// toCounter has the card centre look at the person, with the reason as a mark for the reviewer (B1, B2, B3).
+func (w *application) toCounter(ctx workflow.Context, from campus.Stage, found campus.Finding) error {
+	return w.advance(ctx, from, w.counterMove(ctx, found.Reason), func(ctx workflow.Context, m campus.Move) workflow.Future {
+		return workflow.ExecuteLocalActivity(ctx, steps.FlagApplication,
+			activities.FlagApplication{Move: m, Flag: found.Reason, Finding: found})
+	})
+}
+
+func (w *application) counterMove(ctx workflow.Context, reason string) campus.Move {
+	due := until(ctx, w.plan.Identity.InPersonWait)
+	return campus.Move{
+		Stage: campus.StageInPerson, WaitsFor: campus.WaitsForCardCentre, Reason: reason, Due: due,
+		Events:  []campus.Event{event("counter_asked", campus.System(), "reason", reason)},
+		Opens:   []campus.NewWorkItem{{Kind: campus.InPersonItem, Reason: reason, Due: due}},
+		Notices: []campus.Notice{{Template: "notice.in_person"}},
+	}
+}
+
+// chooseCounter is the student's own choice of the route without a face (B3).
+func (w *application) chooseCounter(ctx workflow.Context, d Decide) (Decided, error) {
+	if w.busy > 0 {
+		return Decided{}, campus.Errorf(campus.Conflict, "step_busy", "a step is being settled")
+	}
+	m := w.counterMove(ctx, "chosen")
+	m.Decision, m.Events[0].Actor = d.Decision, d.By
+	w.drop(string(campus.PhotoItem)) // where the comparison is parked
+	if err := w.decide(ctx, w.stage, m, nil); err != nil {
+		return Decided{}, err
+	}
+	if w.leave != nil {
+		w.leave()
+	}
+	return w.decided(), nil
+}
+
+func (w *application) awaitCounter(ctx workflow.Context) error {
+	if err := w.forgetImages(ctx, campus.FrameUpload); err != nil {
+		return err
+	}
+	p := w.plan.Identity
+	done, err := wait(ctx, workflow.Now(ctx), p.InPersonWait.Std(), "check in person", w.left(campus.StageInPerson),
+		w.remind(p.InPersonReminder, "check in person"))
+	if err == nil && !done {
+		return w.expire(ctx, campus.StageInPerson, "not_seen_in_person")
+	}
+	return err
+}
+
+// verify is the card centre's verdict on person and document (A3, B2).
+func (w *application) verify(ctx workflow.Context, d Decide) (Decided, error) {
+	found := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Pass, Reason: "seen_in_person"}
+	m := w.reviewMove(ctx)
+	m.Events = append([]campus.Event{event("verified", d.By)}, m.Events...)
+	if d.Action != string(campus.Pass) {
+		found.Verdict, found.Reason = campus.Fail, "not_the_person"
+		m = campus.Move{Stage: campus.StageClosing, WaitsFor: campus.WaitsForSchool, Reason: found.Reason}
+	}
+	m.Decision = d.Decision
+	m.Closes = []campus.WorkItemKey{{Kind: campus.InPersonItem}}
+	err := w.decide(ctx, campus.StageInPerson, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
+		return workflow.ExecuteLocalActivity(ctx, steps.SaveFindings, activities.SaveFindings{Move: m, Findings: []campus.Finding{found}})
+	})
+	if err != nil {
+		return Decided{}, err
+	}
+	w.state.Identified = found.Verdict == campus.Pass
+	if !w.state.Identified {
+		w.end(ending{outcome: campus.RefusedBy, reason: found.Reason, by: d.By, decision: d.Decision})
+	}
+	return w.decided(), nil
+}

@@ -1,0 +1,102 @@
+package workflows
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"campuscard/campus"
+)
+
+// The search attributes with which operators find cases in the Temporal UI (K5). Codes only: they are not encrypted.
+var (
+	KindAttribute       = temporal.NewSearchAttributeKeyKeyword("CampusCaseKind")
+	UniversityAttribute = temporal.NewSearchAttributeKeyKeyword("CampusUniversity")
+	CampusAttribute     = temporal.NewSearchAttributeKeyKeyword("CampusCampus")
+	StageAttribute      = temporal.NewSearchAttributeKeyKeyword("CampusStage")
+	WaitsForAttribute   = temporal.NewSearchAttributeKeyKeyword("CampusWaitsFor")
+	DueAttribute        = temporal.NewSearchAttributeKeyTime("CampusDue")
+	ParkedAttribute     = temporal.NewSearchAttributeKeyKeywordList("CampusParkedStep")
+	CauseAttribute      = temporal.NewSearchAttributeKeyKeyword("CampusCause")
+)
+
+// SearchAttributes are all of them; the namespace must know them.
+func SearchAttributes() []temporal.SearchAttributeKey {
+	return []temporal.SearchAttributeKey{KindAttribute, UniversityAttribute, CampusAttribute, StageAttribute,
+		WaitsForAttribute, DueAttribute, ParkedAttribute, CauseAttribute}
+}
+
+// StartAttributes are those a case has from its start to its end.
+func StartAttributes(in campus.CaseInput) temporal.SearchAttributes {
+	return temporal.NewSearchAttributes(KindAttribute.ValueSet(string(in.Case.Kind)),
+		UniversityAttribute.ValueSet(in.University), CampusAttribute.ValueSet(in.Campus),
+		StageAttribute.ValueSet(string(campus.StageQueued)), WaitsForAttribute.ValueSet(string(campus.WaitsForEngine)))
+}
+
+// attributes are what the Temporal UI shows of a case.
+type attributes struct {
+	stage  campus.Stage
+	waits  campus.Party
+	due    time.Time
+	parked []string
+	cause  campus.Code
+}
+
+// show carries a move into the Temporal UI: search attributes where they changed, and the details in words.
+func (c *casework) show(ctx workflow.Context, m campus.Move) error {
+	now := attributes{stage: m.Stage, waits: m.WaitsFor, parked: m.Parked, cause: m.Cause}
+	if m.Due != nil {
+		now.due = m.Due.UTC()
+	}
+	workflow.SetCurrentDetails(ctx, details(m))
+	if reflect.DeepEqual(now, c.shown) {
+		return nil
+	}
+	changes := changedAttributes(c.shown, now)
+	c.shown = now
+	return workflow.UpsertTypedSearchAttributes(ctx, changes...)
+}
+
+func changedAttributes(old, now attributes) []temporal.SearchAttributeUpdate {
+	changes := []temporal.SearchAttributeUpdate{}
+	if now.stage != old.stage {
+		changes = append(changes, StageAttribute.ValueSet(string(now.stage)))
+	}
+	if now.waits != old.waits {
+		changes = append(changes, WaitsForAttribute.ValueSet(string(now.waits)))
+	}
+	switch {
+	case now.due.Equal(old.due):
+	case now.due.IsZero():
+		changes = append(changes, DueAttribute.ValueUnset())
+	default:
+		changes = append(changes, DueAttribute.ValueSet(now.due))
+	}
+	if reflect.DeepEqual(now.parked, old.parked) && now.cause == old.cause {
+		return changes
+	}
+	if len(now.parked) == 0 {
+		return append(changes, ParkedAttribute.ValueUnset(), CauseAttribute.ValueUnset())
+	}
+	return append(changes, ParkedAttribute.ValueSet(now.parked), CauseAttribute.ValueSet(string(now.cause)))
+}
+
+// details is the state of a case in words, for the head of its page in the Temporal UI.
+func details(m campus.Move) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "**%s** · waits for **%s**", m.Stage, m.WaitsFor)
+	if m.Due != nil {
+		fmt.Fprintf(&b, " until %s", m.Due.In(campus.Shanghai).Format("2006-01-02 15:04"))
+	}
+	if len(m.Parked) > 0 {
+		fmt.Fprintf(&b, "\n\nParked: %s (%s)", strings.Join(m.Parked, ", "), m.Cause)
+	}
+	if m.Outcome != "" {
+		fmt.Fprintf(&b, "\n\nOutcome: **%s** %s", m.Outcome, m.Reason)
+	}
+	return b.String()
+}

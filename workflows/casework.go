@@ -1,0 +1,248 @@
+// Package workflows holds the processes. They decide what happens when, and do nothing themselves: every look at a
+// clock, a table or another system is an activity.
+package workflows
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"campuscard/activities"
+	"campuscard/campus"
+)
+
+// steps names the activities; it is never called.
+var steps *activities.Activities
+
+// casework is what every case's workflow is made of: its place, its moves, its parked steps and its end.
+// All handlers and coroutines of a run share it; moves are made one at a time.
+type casework struct {
+	input   campus.CaseInput
+	turn    workflow.Mutex // one move at a time, because a move carries the next version
+	version int64
+	stage   campus.Stage
+	waits   campus.Party // for whom the stage waits when no step is parked
+	due     *time.Time
+	outcome campus.Outcome
+	parked  map[string]*parkedStep
+	dropped []campus.WorkItemKey // incidents of steps that nobody needs any more
+	busy    int                  // settlements at work
+	nudges  int                  // how often the facts have changed behind us
+	steps   campus.StepPolicy
+	shown   attributes
+
+	undoings []undoing
+}
+
+// newCasework prepares a run: a new one, or one that continues another.
+func newCasework(ctx workflow.Context, input campus.CaseInput) *casework {
+	c := &casework{
+		input: input, turn: workflow.NewMutex(ctx), stage: campus.StageQueued, waits: campus.WaitsForEngine,
+		parked: map[string]*parkedStep{},
+	}
+	if input.Progress != nil {
+		p := input.Progress
+		c.version, c.stage, c.waits, c.due = p.Version, p.Stage, p.WaitsFor, p.Due
+		c.shown = attributes{stage: p.Stage, waits: p.WaitsFor}
+		if p.Due != nil {
+			c.shown.due = p.Due.UTC()
+		}
+	}
+	return c
+}
+
+// setup registers what every case answers to. It comes before anything that blocks.
+func (c *casework) setup(ctx workflow.Context) error {
+	changed := workflow.GetSignalChannel(ctx, campus.FactsChanged)
+	workflow.GoNamed(ctx, campus.FactsChanged, func(ctx workflow.Context) {
+		for changed.Receive(ctx, nil) {
+			c.nudges++
+		}
+	})
+	return workflow.SetUpdateHandlerWithOptions(ctx, SettleStepUpdate, c.settle,
+		workflow.UpdateHandlerOptions{Validator: c.checkSettle, Description: "Retry, skip or abort a parked step"})
+}
+
+// fact is the local activity that records a move, with the fact it stands for.
+type fact func(ctx workflow.Context, m campus.Move) workflow.Future
+
+func record(ctx workflow.Context, m campus.Move) workflow.Future {
+	return workflow.ExecuteLocalActivity(ctx, steps.Record, m)
+}
+
+// move records a move. It does not stop for a cancelled flow: what has been decided is written.
+// A move without a stage stays where the case is.
+func (c *casework) move(ctx workflow.Context, m campus.Move, do fact) error {
+	return c.moveFrom(ctx, "", m, do)
+}
+
+// decide records a move that is only right while the case stands at a stage; wrong_stage otherwise. The stage is
+// looked at again here, because another decision or a timer may have been first.
+func (c *casework) decide(ctx workflow.Context, from campus.Stage, m campus.Move, do fact) error {
+	return c.moveFrom(ctx, from, m, do)
+}
+
+// advance records a move of the process itself that is only right at a stage. When a person has moved the case on
+// meanwhile, their decision stands and nothing happens.
+func (c *casework) advance(ctx workflow.Context, from campus.Stage, m campus.Move, do fact) error {
+	err := c.moveFrom(ctx, from, m, do)
+	if campus.ReasonOf(err) == "wrong_stage" {
+		return nil
+	}
+	return err
+}
+
+func (c *casework) moveFrom(ctx workflow.Context, from campus.Stage, m campus.Move, do fact) error {
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	if err := c.turn.Lock(ctx); err != nil {
+		return err
+	}
+	defer c.turn.Unlock()
+	if c.outcome != "" || (from != "" && c.stage != from) {
+		return c.wrongStage()
+	}
+	if m.Stage == "" {
+		m.Stage, m.WaitsFor, m.Due = c.stage, c.waits, c.due
+	}
+	stage, waits, due, closing := m.Stage, m.WaitsFor, m.Due, len(c.dropped)
+	c.fill(&m)
+	if do == nil {
+		do = record
+	}
+	if err := do(workflow.WithLocalActivityOptions(ctx, ownStep), m).Get(ctx, nil); err != nil {
+		return FromTemporal(err)
+	}
+	c.version, c.stage, c.waits, c.due, c.outcome = m.Version, stage, waits, due, m.Outcome
+	c.dropped = c.dropped[closing:]
+	return c.show(ctx, m)
+}
+
+// fill completes a move with what the case knows: its version and its parked steps.
+func (c *casework) fill(m *campus.Move) {
+	m.Case, m.Version = c.input.Case, c.version+1
+	m.Closes = append(m.Closes, c.dropped...)
+	if m.Outcome != "" {
+		return
+	}
+	m.Parked = slices.Sorted(maps.Keys(c.parked))
+	if len(m.Parked) > 0 {
+		m.WaitsFor, m.Cause = campus.WaitsForOperator, campus.CodeOf(c.parked[m.Parked[0]].cause)
+	}
+}
+
+func (c *casework) wrongStage() error {
+	return campus.Errorf(campus.Conflict, "wrong_stage", "the case is at stage %s", c.stage)
+}
+
+// progress is what this run hands to the next, with the state of the process.
+func (c *casework) progress(state any) (*campus.Progress, error) {
+	raw, err := json.Marshal(state)
+	return &campus.Progress{Version: c.version, Stage: c.stage, WaitsFor: c.waits, Due: c.due, State: raw}, err
+}
+
+// at refuses what is asked for at another stage. Validators use it; decide looks again.
+func (c *casework) at(stages ...campus.Stage) error {
+	if c.outcome != "" || !slices.Contains(stages, c.stage) {
+		return c.wrongStage()
+	}
+	return nil
+}
+
+// undoing is what takes back a step when the case leads to nothing. It is kept before the step is taken, because a step
+// whose outcome is unknown may have been taken; undoing what never happened is harmless.
+type undoing struct {
+	kind stepKind
+	call func(workflow.Context, campus.StepRef) workflow.Future
+}
+
+// undo takes everything back, newest first, whether or not the flow was cancelled. What fails parks like any step; a
+// second skip or abort lets it be.
+func (c *casework) undo(ctx workflow.Context) error {
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	for _, u := range slices.Backward(c.undoings) {
+		_, err := step[struct{}](ctx, c, u.kind, u.call)
+		if err != nil && !errors.Is(err, errSkipped) && !errors.Is(err, errAborted) {
+			return err
+		}
+	}
+	c.undoings = nil
+	return nil
+}
+
+// quiet waits until nobody is in the middle of settling a step.
+func (c *casework) quiet(ctx workflow.Context) error {
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	return workflow.Await(ctx, func() bool { return c.busy == 0 })
+}
+
+// drain waits until every handler has given its answer: a run may end only then.
+func drain(ctx workflow.Context) error {
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+}
+
+// event is a line of the timeline that the student sees too.
+func event(kind string, by campus.Actor, data ...string) campus.Event {
+	return campus.Event{Kind: kind, Actor: by, Data: pairs(data), Public: true}
+}
+
+// internalEvent is a line of the timeline for staff only.
+func internalEvent(kind string, by campus.Actor, data ...string) campus.Event {
+	return campus.Event{Kind: kind, Actor: by, Data: pairs(data)}
+}
+
+func pairs(data []string) map[string]string {
+	if len(data) == 0 {
+		return nil
+	}
+	m := make(map[string]string, len(data)/2)
+	for i := 0; i+1 < len(data); i += 2 {
+		m[data[i]] = data[i+1]
+	}
+	return m
+}
+
+// parallel runs fns at the same time and waits for all. The first error that is not a cancellation is the answer,
+// and cancels the others.
+func parallel(ctx workflow.Context, names []string, fn func(ctx workflow.Context, i int) error) error {
+	ctx, cancel := workflow.WithCancel(ctx)
+	defer cancel()
+	failures := make([]error, len(names))
+	group := workflow.NewWaitGroup(ctx)
+	group.Add(len(names))
+	for i, name := range names {
+		workflow.GoNamed(ctx, name, func(ctx workflow.Context) {
+			defer group.Done()
+			if failures[i] = fn(ctx, i); failures[i] != nil {
+				cancel()
+			}
+		})
+	}
+	waiting, stop := workflow.NewDisconnectedContext(ctx)
+	defer stop()
+	group.Wait(waiting)
+	return firstFailure(failures)
+}
+
+// firstFailure prefers the error that cancelled the others to their cancellation, and giving up to skipping.
+func firstFailure(failures []error) error {
+	var first error
+	for _, err := range failures {
+		switch {
+		case errors.Is(err, errAborted):
+			return err
+		case err != nil && (first == nil || temporal.IsCanceledError(first)):
+			first = err
+		}
+	}
+	return first
+}

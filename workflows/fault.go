@@ -1,0 +1,101 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"campuscard/campus"
+)
+
+// A Go error does not survive the border of Temporal, a code does. ToTemporal and FromTemporal are the two directions
+// of that border; nothing else in the product looks at Temporal's errors.
+
+// faultDetails travels with an application error whose type is the code.
+type faultDetails struct {
+	Reason string `json:"reason,omitempty"`
+	Field  string `json:"field,omitempty"`
+}
+
+// ToTemporal turns an error into what Temporal keeps: the code as its type, final unless the code is an outage.
+// Errors of Temporal itself (cancelled, continued as new) pass as they are.
+func ToTemporal(err error) error {
+	if err == nil || temporal.IsCanceledError(err) || temporal.IsApplicationError(err) {
+		return err
+	}
+	ours, ok := errors.AsType[*campus.Error](err)
+	if !ok {
+		return err
+	}
+	return temporal.NewApplicationErrorWithOptions(ours.Message, string(ours.Code), temporal.ApplicationErrorOptions{
+		NonRetryable: !ours.Code.Retryable(),
+		Details:      []any{faultDetails{ours.Reason, ours.Field}},
+	})
+}
+
+// FromTemporal turns what came back from Temporal into a campus.Error again. A time-out of a call is an outage of the
+// system called; cancellation stays what it is.
+func FromTemporal(err error) error {
+	if err == nil || temporal.IsCanceledError(err) {
+		return err
+	}
+	if _, ours := errors.AsType[*campus.Error](err); ours {
+		return err
+	}
+	if fault, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		var details faultDetails
+		if fault.HasDetails() {
+			_ = fault.Details(&details) // details of another shape say nothing to us
+		}
+		return &campus.Error{
+			Code: knownCode(fault.Type()), Reason: details.Reason, Field: details.Field, Message: fault.Message(),
+		}
+	}
+	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok {
+		return campus.Errorf(campus.Unavailable, "no_answer_in_time", "no answer in time (%s)", timeout.TimeoutType())
+	}
+	return err
+}
+
+// knownCode keeps foreign types (the name of a Go error, a panic) from passing as a code.
+func knownCode(name string) campus.Code {
+	switch code := campus.Code(name); code {
+	case campus.Invalid, campus.Unauthenticated, campus.Forbidden, campus.NotFound, campus.Conflict, campus.Refused,
+		campus.TooLarge, campus.Unsupported, campus.TooMany, campus.Unavailable, campus.BadAnswer:
+		return code
+	}
+	return campus.Internal
+}
+
+// IsOutage tells whether err of a client's call means that Temporal does not answer now.
+func IsOutage(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return true
+	}
+	if _, waited := errors.AsType[*client.WorkflowUpdateServiceTimeoutOrCanceledError](err); waited {
+		return true
+	}
+	if answer, ok := errors.AsType[serviceerror.ServiceError](err); ok {
+		return isOutageCode(answer.Status().Code())
+	}
+	return isOutageCode(status.Code(err))
+}
+
+func isOutageCode(code codes.Code) bool {
+	switch code {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted, codes.Canceled, codes.Aborted:
+		return true
+	}
+	return false
+}
+
+// IsGone tells whether err of a client's call means that no such workflow is running.
+func IsGone(err error) bool {
+	_, gone := errors.AsType[*serviceerror.NotFound](err)
+	return gone
+}

@@ -1,0 +1,80 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"campuscard/campus"
+)
+
+// ownStep is for steps that touch only our own Postgres: local activities. They are repeated without limit, with a
+// backoff that grows past the 10 s of a workflow task, so that a long outage of Postgres becomes a timer; errors of
+// the domain are final. Without the schedule-to-close time it would equal the start-to-close time, and one restart of
+// Postgres would fail the step for good.
+var ownStep = workflow.LocalActivityOptions{
+	StartToCloseTimeout:    5 * time.Second,
+	ScheduleToCloseTimeout: 30 * 24 * time.Hour,
+	RetryPolicy: &temporal.RetryPolicy{
+		InitialInterval: 50 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second,
+	},
+}
+
+// budget is for a call of another system: so many tries, each so long, before the case parks (K3). What is running
+// when the case is given up is waited for, so that undoing comes after doing.
+func (c *casework) budget(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout:    c.steps.Call.Std(),
+		ScheduleToCloseTimeout: c.steps.Budget.Std(),
+		WaitForCancellation:    true,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: c.steps.Backoff.Std(), BackoffCoefficient: 2, MaximumInterval: time.Minute,
+			MaximumAttempts: int32(c.steps.Tries), //nolint:gosec // a small number of the policy
+		},
+	})
+}
+
+// staffTry is the longest a retry asked for by staff may take: they wait for its outcome (K3).
+const staffTry = 10 * time.Second
+
+// oneTry is for a retry that staff asked for, and for looks that are repeated anyway: one attempt, no more.
+func (c *casework) oneTry(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout:    min(c.steps.Call.Std(), staffTry),
+		ScheduleToCloseTimeout: staffTry,
+		WaitForCancellation:    true,
+		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 1},
+	})
+}
+
+// The task queues. Each of the school's systems has its own, with its own rate limit (K2).
+const (
+	CaseQueue     = "cases"
+	AcademicQueue = "school-academic"
+	CarrierQueue  = "school-carrier"
+	FaceQueue     = "school-face"
+	BureauQueue   = "school-bureau"
+	AccessQueue   = "school-access"
+	LibraryQueue  = "school-library"
+	CanteenQueue  = "school-canteen"
+)
+
+// on sends an activity to a system's queue; summary is what the Temporal UI shows beside it.
+func on(ctx workflow.Context, queue, summary string) workflow.Context {
+	options := workflow.GetActivityOptions(ctx)
+	options.TaskQueue, options.Summary = queue, summary
+	return workflow.WithActivityOptions(ctx, options)
+}
+
+// serviceQueue is the queue of the system that owns a service.
+func serviceQueue(s campus.Service) string {
+	switch s {
+	case campus.AccessService:
+		return AccessQueue
+	case campus.LibraryService:
+		return LibraryQueue
+	default:
+		return CanteenQueue
+	}
+}

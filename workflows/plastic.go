@@ -1,0 +1,283 @@
+package workflows
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"go.temporal.io/sdk/workflow"
+
+	"campuscard/activities"
+	"campuscard/campus"
+)
+
+// plastic is one run of the process that brings a physical card into its holder's hand (D2, D3).
+type plastic struct {
+	*casework
+	state plasticState
+}
+
+// plasticState is what a run hands to the next.
+type plasticState struct {
+	Plan      activities.PlasticPlan
+	Plastic   uuid.UUID // the one that is being made
+	Seq       int
+	Polls     int
+	Since     time.Time // when the bureau got the first order
+	Escalated bool
+}
+
+// Plastic is the process of a physical card: order, production, pickup. It starts at the activation of the card.
+func Plastic(ctx workflow.Context, input campus.CaseInput) error {
+	w := &plastic{casework: newCasework(ctx, input)}
+	if err := w.setup(ctx); err != nil {
+		return err
+	}
+	return w.run(ctx)
+}
+
+func (w *plastic) run(ctx workflow.Context) error {
+	if err := w.begin(ctx); err != nil {
+		return err
+	}
+	stages := map[campus.Stage]func(workflow.Context) error{
+		campus.StageOrdering:   w.order,
+		campus.StageProduction: w.produce,
+		campus.StagePickup:     w.awaitPickup,
+	}
+	for w.outcome == "" {
+		err := stages[w.stage](ctx)
+		if errors.Is(err, errAborted) {
+			err = w.giveUp(ctx, campus.Aborted, "order_given_up")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return drain(ctx)
+}
+
+func (w *plastic) begin(ctx workflow.Context) error {
+	if p := w.input.Progress; p != nil {
+		err := json.Unmarshal(p.State, &w.state)
+		w.steps = w.state.Plan.Steps
+		return err
+	}
+	m := campus.Move{Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau,
+		Events: []campus.Event{event("plastic_begun", campus.System())}}
+	err := w.move(ctx, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
+		f := workflow.ExecuteLocalActivity(ctx, steps.BeginPlastic, activities.BeginCase{Move: m, University: w.input.University})
+		return withResult(ctx, f, &w.state.Plan)
+	})
+	w.steps = w.state.Plan.Steps
+	w.state.Plastic, w.state.Seq, w.state.Since = w.state.Plan.ID, 1, workflow.Now(ctx)
+	return err
+}
+
+// order sends the order of the present plastic to the bureau. Nothing can go on without it, so it cannot be skipped.
+func (w *plastic) order(ctx workflow.Context) error {
+	kind := stepKind{Name: fmt.Sprintf("order-%d", w.state.Seq), NoSkip: true}
+	_, err := step[struct{}](ctx, w.casework, kind, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+		return workflow.ExecuteActivity(on(ctx, BureauQueue, "order the plastic"), steps.OrderPlastic,
+			activities.PlasticStep{Ref: ref, Plastic: w.state.Plastic})
+	})
+	if err != nil {
+		return err
+	}
+	return w.move(ctx, campus.Move{
+		Stage: campus.StageProduction, WaitsFor: campus.WaitsForBureau, Due: &w.state.Plan.Promised,
+		Events: []campus.Event{event("plastic_ordered", campus.System())},
+	}, nil)
+}
+
+// produce waits for the bureau. Call-backs write the facts and nudge; one that never comes is asked for.
+func (w *plastic) produce(ctx workflow.Context) error {
+	for {
+		seen := w.nudges // before looking, so that none is lost in between
+		status, err := w.look(ctx)
+		if err != nil {
+			return err
+		}
+		switch status.State {
+		case campus.PlasticReady, campus.PlasticPickedUp:
+			return w.announce(ctx)
+		case campus.PlasticSpoilt:
+			return w.remake(ctx)
+		case campus.PlasticCancelled:
+			return w.giveUp(ctx, campus.Expired, "bureau_cancelled")
+		}
+		limit := w.state.Since.Add(w.state.Plan.Plastic.ProductionLimit.Std()).Sub(workflow.Now(ctx))
+		if limit <= 0 {
+			return w.giveUp(ctx, campus.Expired, "never_produced")
+		}
+		nudged, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
+			Timeout:      min(w.state.Plan.Plastic.Poll.Std(), limit, w.untilEscalation(ctx)),
+			TimerOptions: workflow.TimerOptions{Summary: "ask the bureau"},
+		}, func() bool { return w.nudges != seen })
+		if err != nil {
+			return err
+		}
+		if err := w.afterWait(ctx, nudged); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *plastic) look(ctx workflow.Context) (activities.PlasticStatus, error) {
+	var status activities.PlasticStatus
+	err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, ownStep), steps.ReadPlastic, w.input.Case.ID).Get(ctx, &status)
+	return status, FromTemporal(err)
+}
+
+// untilEscalation is how long it is until the promise has to become somebody's work (D2).
+func (w *plastic) untilEscalation(ctx workflow.Context) time.Duration {
+	at := w.state.Plan.Promised.Add(-w.state.Plan.Plastic.EscalateBefore.Std())
+	if w.state.Escalated {
+		return w.state.Plan.Plastic.Poll.Std()
+	}
+	return max(at.Sub(workflow.Now(ctx)), 0)
+}
+
+// afterWait escalates in time, asks the bureau when it has been silent, and keeps the history short.
+func (w *plastic) afterWait(ctx workflow.Context, nudged bool) error {
+	if w.untilEscalation(ctx) == 0 {
+		w.state.Escalated = true
+		return w.move(ctx, campus.Move{
+			Events: []campus.Event{internalEvent("promise_in_danger", campus.System())},
+			Opens:  []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "promise_in_danger", Due: &w.state.Plan.Promised}},
+		}, nil)
+	}
+	if !nudged {
+		w.ask(ctx)
+	}
+	if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+		return nil
+	}
+	if err := drain(ctx); err != nil {
+		return err
+	}
+	next := w.input
+	var err error
+	if next.Progress, err = w.progress(w.state); err != nil {
+		return err
+	}
+	return workflow.NewContinueAsNewError(ctx, string(campus.PlasticCase), next)
+}
+
+// ask looks at the bureau's own state. A look that fails is no news; its attempt is kept and the next one comes.
+func (w *plastic) ask(ctx workflow.Context) {
+	w.state.Polls++
+	ref := campus.StepRef{Case: w.input.Case, Step: "poll-bureau", Attempt: w.state.Polls, Key: w.state.Polls, By: campus.System()}
+	err := workflow.ExecuteActivity(on(w.oneTry(ctx), BureauQueue, "ask the bureau"), steps.AskBureau,
+		activities.PlasticStep{Ref: ref, Plastic: w.state.Plastic}).Get(ctx, nil)
+	if err != nil {
+		workflow.GetLogger(ctx).Warn("the bureau gave no answer", "code", campus.CodeOf(FromTemporal(err)))
+	}
+}
+
+// remake orders another plastic in the place of a spoilt one; one spoilt too often becomes somebody's work as well.
+func (w *plastic) remake(ctx workflow.Context) error {
+	m := campus.Move{
+		Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau, Due: &w.state.Plan.Promised,
+		Events: []campus.Event{event("plastic_spoilt", campus.System())},
+	}
+	if w.state.Seq >= w.state.Plan.Plastic.SpoiltLimit {
+		m.Opens = []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "spoilt_often", Due: &w.state.Plan.Promised}}
+	}
+	next := uuid.NewSHA1(w.input.Case.ID, fmt.Appendf(nil, "plastic %d", w.state.Seq+1))
+	err := w.move(ctx, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
+		return workflow.ExecuteLocalActivity(ctx, steps.RemakePlastic, activities.RemakePlastic{Move: m, Plastic: next})
+	})
+	if err == nil {
+		w.state.Plastic, w.state.Seq = next, w.state.Seq+1
+	}
+	return err
+}
+
+// announce tells the student where the card waits, and with which code it is handed out (D3).
+func (w *plastic) announce(ctx workflow.Context) error {
+	return w.move(ctx, campus.Move{
+		Stage: campus.StagePickup, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.state.Plan.Plastic.PickupWait),
+		Events: []campus.Event{event("plastic_ready", campus.System())},
+		Closes: []campus.WorkItemKey{{Kind: campus.OverdueItem}},
+	}, func(ctx workflow.Context, m campus.Move) workflow.Future {
+		return workflow.ExecuteLocalActivity(ctx, steps.AnnouncePickup, activities.AnnouncePickup{Move: m, Plastic: w.state.Plastic})
+	})
+}
+
+// awaitPickup waits for the holder at the kiosk. The kiosk hands out in SQL and nudges.
+func (w *plastic) awaitPickup(ctx workflow.Context) error {
+	p := w.state.Plan.Plastic
+	since := workflow.Now(ctx)
+	for {
+		seen := w.nudges
+		status, err := w.look(ctx)
+		if err != nil {
+			return err
+		}
+		if status.State == campus.PlasticPickedUp {
+			break
+		}
+		done, err := wait(ctx, since, p.PickupWait.Std(), "pickup", func() bool { return w.nudges != seen },
+			w.remind(p.PickupFirstReminder), w.remind(p.PickupLastReminder))
+		if err != nil {
+			return err
+		}
+		if !done {
+			return w.giveUp(ctx, campus.Expired, "not_picked_up")
+		}
+	}
+	return w.pickedUp(ctx)
+}
+
+// pickedUp ends the case of a plastic that is in its holder's hand.
+func (w *plastic) pickedUp(ctx workflow.Context) error {
+	return w.move(ctx, campus.Move{
+		Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Completed,
+		Events: []campus.Event{event("picked_up", campus.System())},
+	}, nil)
+}
+
+// remind is a rung of a ladder that reminds the student to come.
+func (w *plastic) remind(after campus.Duration) rung {
+	return rung{after.Std(), "pickup: remind the student", func(ctx workflow.Context) error {
+		return w.move(ctx, campus.Move{
+			Events:  []campus.Event{event("reminded", campus.System())},
+			Notices: []campus.Notice{{Template: "notice.remind_pickup"}},
+		}, nil)
+	}}
+}
+
+// giveUp ends the case of a plastic nobody will hold: the order is taken back where it still can be.
+func (w *plastic) giveUp(ctx workflow.Context, outcome campus.Outcome, reason string) error {
+	if err := w.quiet(ctx); err != nil {
+		return err
+	}
+	_, err := step[struct{}](ctx, w.casework, stepKind{Name: "cancel-order"}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+		return workflow.ExecuteActivity(on(ctx, BureauQueue, "take the order back"), steps.CancelOrder,
+			activities.PlasticStep{Ref: ref, Plastic: w.state.Plastic})
+	})
+	if err != nil && !errors.Is(err, errSkipped) && !errors.Is(err, errAborted) {
+		return err
+	}
+	status, err := w.look(ctx)
+	if err != nil {
+		return err
+	}
+	if status.State == campus.PlasticPickedUp { // the holder came at last, maybe while the bureau did not answer
+		return w.pickedUp(ctx)
+	}
+	return w.move(ctx, campus.Move{
+		Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: outcome, Reason: reason,
+		Events:  []campus.Event{event("plastic_ended", campus.System(), "reason", reason)},
+		Notices: []campus.Notice{{Template: "notice.plastic_ended", Params: map[string]string{"reason": reason}}},
+	}, func(ctx workflow.Context, m campus.Move) workflow.Future {
+		return workflow.ExecuteLocalActivity(ctx, steps.EndPlastic,
+			activities.EndPlastic{Move: m, Plastic: w.state.Plastic, State: campus.PlasticReturned, Reason: reason})
+	})
+}
+
+// promisedDay is the day that ends at t.
+func promisedDay(t time.Time) campus.Date { return campus.DateOf(t.Add(-time.Nanosecond)) }

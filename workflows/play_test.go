@@ -1,0 +1,231 @@
+package workflows_test
+
+import (
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/interceptor"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+	sdkworker "go.temporal.io/sdk/worker"
+
+	"campuscard/activities"
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+	"campuscard/worker"
+	"campuscard/workflows"
+	"campuscard/workflows/workflowtest"
+)
+
+// play is a case whose people act at set times, in Temporal's test environment: its clock skips what nobody waits for.
+// Everything else is real. Verbs are said first, in the order in which they happen; run plays them.
+type play struct {
+	*workflowtest.House
+	t       *testing.T
+	env     *testsuite.TestWorkflowEnvironment
+	student workflowtest.Student
+	ref     campus.CaseRef
+	input   campus.CaseInput
+	at      time.Duration // when the next thing happens
+	replies []*reply
+}
+
+// pause is between two things that people do: longer than a step is tried.
+const pause = 2 * time.Minute
+
+// newApplication is an application that has been handed in and whose workflow has not begun.
+func newApplication(t *testing.T, policy string, flaw workflowtest.Flaw) *play {
+	t.Helper()
+	house := workflowtest.New(t, policy)
+	student := house.Student()
+	return stage(t, house, student, house.Apply(student, flaw))
+}
+
+// stage prepares a case to be played, from now on the house's clock.
+func stage(t *testing.T, house *workflowtest.House, student workflowtest.Student, ref campus.CaseRef) *play {
+	t.Helper()
+	p := &play{
+		House: house, t: t, student: student, ref: ref,
+		input: campus.CaseInput{Case: ref, University: storagetest.University, Campus: storagetest.EastCampus},
+	}
+	p.env = p.newEnv()
+	return p
+}
+
+func (p *play) newEnv(more ...interceptor.WorkerInterceptor) *testsuite.TestWorkflowEnvironment {
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetTestTimeout(30 * time.Second)
+	env.SetStartTime(p.Clock.Now())
+	env.SetWorkerOptions(sdkworker.Options{Interceptors: append(more, worker.Faults())})
+	worker.RegisterWorkflows(env)
+	env.RegisterActivityWithOptions(activities.New(p.Store, p.Systems, p.Policies, p.Log), activity.RegisterOptions{})
+	return env
+}
+
+// run plays everything and requires that the run ended well and every answer was as expected.
+func (p *play) run() {
+	p.t.Helper()
+	p.env.ExecuteWorkflow(string(p.ref.Kind), p.input)
+	require.True(p.t, p.env.IsWorkflowCompleted())
+	require.NoError(p.t, p.env.GetWorkflowError())
+	for _, r := range p.replies {
+		r.check(p.t)
+	}
+}
+
+// after waits before the next thing happens.
+func (p *play) after(d time.Duration) *play {
+	p.at += d
+	return p
+}
+
+// do has something happen, a little after the last.
+func (p *play) do(what func()) {
+	p.at += pause
+	p.env.RegisterDelayedCallback(func() {
+		p.Clock.Advance(p.env.Now().Sub(p.Clock.Now()))
+		what()
+	}, p.at)
+}
+
+// reply is what a decision is answered with.
+type reply struct {
+	what   string
+	result any
+	err    error
+	done   bool
+	want   string // reason of the refusal; empty: none
+}
+
+func (r *reply) refused(reason string) { r.want = reason }
+
+func (r *reply) check(t *testing.T) {
+	t.Helper()
+	require.True(t, r.done, "%s was not answered", r.what)
+	require.Equal(t, r.want, campus.ReasonOf(workflows.FromTemporal(r.err)), "%s: %v", r.what, r.err)
+	if r.want == "" {
+		require.NoError(t, r.err, r.what)
+	}
+}
+
+// Accept implements the callbacks of an update.
+func (r *reply) Accept() {}
+
+// Reject implements the callbacks of an update.
+func (r *reply) Reject(err error) { r.err, r.done = err, true }
+
+// Complete implements the callbacks of an update.
+func (r *reply) Complete(result any, err error) { r.result, r.err, r.done = result, err, true }
+
+// decide sends a decision, with what it says, when its time has come.
+func (p *play) decide(update string, by campus.Actor, change func(*workflows.Decide), payload func() any) *reply {
+	r := &reply{what: update}
+	p.replies = append(p.replies, r)
+	p.do(func() {
+		d := p.Decide(p.ref, by, payload())
+		change(&d)
+		p.env.UpdateWorkflow(update, d.Decision.String(), r, d)
+	})
+	return r
+}
+
+func plainly(*workflows.Decide) {}
+
+func nothing() any { return struct{}{} }
+
+func (p *play) byStudent(update string) *reply {
+	return p.decide(update, campus.Student(p.student.ID), plainly, nothing)
+}
+
+func (p *play) activate() *reply      { return p.byStudent(workflows.ActivateUpdate) }
+func (p *play) reopen() *reply        { return p.byStudent(workflows.ReopenUpdate) }
+func (p *play) withdraw() *reply      { return p.byStudent(workflows.WithdrawUpdate) }
+func (p *play) chooseCounter() *reply { return p.byStudent(workflows.ChooseCounterUpdate) }
+
+func (p *play) tryLiveness(flaw workflowtest.Flaw) *reply {
+	return p.decide(workflows.TryLivenessUpdate, campus.Student(p.student.ID), plainly,
+		func() any { return p.Answer(p.student, flaw) })
+}
+
+// review is a reviewer's decision; the reason is that of a rejection or of what is asked for.
+func (p *play) review(action campus.ReviewAction, reason string) *reply {
+	return p.decide(workflows.ReviewUpdate, workflowtest.Staff("reviewer"),
+		func(d *workflows.Decide) { d.Action, d.Reason = string(action), reason },
+		func() any { return storage.ReviewNote{Note: "请补交"} })
+}
+
+func (p *play) verify(verdict campus.Verdict) *reply {
+	return p.decide(workflows.VerifyUpdate, workflowtest.Staff("card centre"),
+		func(d *workflows.Decide) { d.Action = string(verdict) }, nothing)
+}
+
+func (p *play) bringCertificate(code string) *reply {
+	return p.decide(workflows.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any {
+		return storage.NewEvidence{
+			CertificateUpload: p.Upload(p.student.ID, campus.CertificateUpload).ID, CertificateCode: code,
+		}
+	})
+}
+
+// settle is what one of the operators does with a parked step.
+func (p *play) settle(operator string, action campus.Settlement, step string, attempt int) *reply {
+	r := &reply{what: string(action) + " " + step}
+	p.replies = append(p.replies, r)
+	p.do(func() {
+		by := workflowtest.Staff(operator)
+		d := p.Decide(p.ref, by, struct{}{})
+		p.env.UpdateWorkflow(workflows.SettleStepUpdate, d.Decision.String(), r, workflows.SettleStep{
+			Decision: d.Decision, By: by, Step: step, Attempt: attempt, Action: action,
+		})
+	})
+	return r
+}
+
+func (r *reply) settled() workflows.Settled {
+	s, _ := r.result.(workflows.Settled)
+	return s
+}
+
+// requireEnd requires how the case ended, that nothing is left open behind it, and that no picture is left (B4).
+func (p *play) requireEnd(outcome campus.Outcome, reason string) {
+	p.t.Helper()
+	c := p.Case(p.ref)
+	require.Equal(p.t, outcome, c.Outcome)
+	require.Equal(p.t, reason, c.Reason)
+	require.Equal(p.t, campus.StageDone, c.Stage)
+	require.Equal(p.t, campus.WaitsForNobody, c.WaitsFor)
+	require.NotNil(p.t, c.ClosedAt)
+	require.Empty(p.t, c.Parked)
+	require.Empty(p.t, p.OpenItems(p.ref))
+	for key := range p.Objects() {
+		require.Fail(p.t, "a picture is left", key)
+	}
+}
+
+// requireNoCard requires that an application has led to nothing: no card that works, no service that knows of one.
+func (p *play) requireNoCard() {
+	p.t.Helper()
+	for _, state := range p.CardStates(p.student) {
+		require.Equal(p.t, campus.CardClosed, state)
+	}
+	for _, service := range []struct{ grant, revoke string }{
+		{"grant", "revoke"}, {"open_patron", "close_patron"}, {"open_account", "close_account"},
+	} {
+		require.Equal(p.t, p.School.Effects(service.grant), p.School.Effects(service.revoke), service.grant)
+	}
+	require.Zero(p.t, storagetest.One[int](p.House.House, `select count(*) from provisions where revoked_at is null`))
+	require.Zero(p.t, storagetest.One[int](p.House.House, `select count(*) from applications where closed_at is null`))
+}
+
+// story is the timeline as one line.
+func (p *play) story() string { return strings.Join(p.Events(p.ref), " ") }
+
+func isIncident(item storage.WorkItem) bool { return item.Kind == campus.IncidentItem }

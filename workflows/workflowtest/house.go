@@ -1,0 +1,231 @@
+package workflowtest
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/deploy"
+	"campuscard/school"
+	"campuscard/school/simulator"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+	"campuscard/workflows"
+)
+
+// House is a store and a school for one test.
+type House struct {
+	*storagetest.House
+	Systems *school.Systems
+	School  *School
+
+	t testing.TB
+}
+
+// New opens a house. policy is YAML laid over the default policy; empty leaves it as it is.
+func New(t testing.TB, policy string) *House {
+	t.Helper()
+	h := &House{House: storagetest.New(t), School: startSchool(t), t: t}
+	h.University(storagetest.University)
+	files := [][]byte{deploy.Policy}
+	if policy != "" {
+		files = append(files, []byte(policy))
+	}
+	var err error
+	h.Policies, err = campus.LoadPolicies(files...)
+	require.NoError(t, err)
+	require.NoError(t, h.KeepPolicy(t.Context(), h.Policies.Version(), files))
+	h.Systems, err = school.New(school.Config{BaseURL: h.School.url, APIKey: apiKey, SMTPAddress: h.School.smtp,
+		MailFrom: "card@campuscard.example"})
+	require.NoError(t, err)
+	return h
+}
+
+// Student is a student in the house's roster and in the school's registers.
+type Student struct {
+	ID          uuid.UUID
+	Number      string
+	Certificate string
+	Identity    string // whose face they have
+	Document    string
+	Name        string
+	Phone       string
+	Email       string
+}
+
+// Student imports the next student of the school for whom all is well.
+func (h *House) Student() Student {
+	h.t.Helper()
+	return h.enroll(h.School.next())
+}
+
+// Stranger is on the house's roster and nobody at the school knows them.
+func (h *House) Stranger() Student {
+	h.t.Helper()
+	p := h.School.next()
+	p.Number, p.CertificateCode = "1999010001", "NOBODYSCODE"
+	return h.enroll(p)
+}
+
+func (h *House) enroll(p person) Student {
+	h.t.Helper()
+	faults, err := h.ImportPeople(h.t.Context(), storagetest.University, []storage.RosterPerson{{
+		Number: p.Number, Name: p.Name, DocumentType: campus.ResidentCard, DocumentNumber: p.DocumentNumber, Phone: p.Phone,
+		Email: p.Email, Level: p.Level, College: p.College, Campus: p.Campus, Status: p.Status,
+		EnrolledOn: p.EnrolledOn, GraduatesOn: p.GraduatesOn,
+	}})
+	require.NoError(h.t, err)
+	require.Empty(h.t, faults)
+	return Student{
+		ID:     storagetest.One[uuid.UUID](h.House, `select id from people where number = $1`, p.Number),
+		Number: p.Number, Certificate: p.CertificateCode, Identity: p.Identity, Document: p.DocumentNumber, Name: p.Name,
+		Phone: p.Phone, Email: p.Email,
+	}
+}
+
+// Apply hands in an application of the student with live frames that have a flaw, and answers the case.
+func (h *House) Apply(s Student, flaw Flaw) campus.CaseRef {
+	h.t.Helper()
+	accepted, err := h.Store.Apply(h.t.Context(), storagetest.Request(campus.Student(s.ID)), storage.NewApplication{
+		Person: s.ID, Kiosk: storagetest.EastKiosk, DocumentNumber: s.Document,
+		DocumentUpload:    h.Upload(s.ID, campus.DocumentUpload).ID,
+		CertificateUpload: h.Upload(s.ID, campus.CertificateUpload).ID, CertificateCode: s.Certificate,
+		ConsentVersion: "1", Liveness: h.Answer(s, flaw), PolicyVersion: h.Policies.Version(),
+	})
+	require.NoError(h.t, err)
+	return campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID}
+}
+
+// Answer answers a new challenge with live frames that have a flaw.
+func (h *House) Answer(s Student, flaw Flaw) storage.LivenessAnswer {
+	h.t.Helper()
+	challenge, err := h.AddChallenge(h.t.Context(), storagetest.Request(campus.Student(s.ID)), s.ID, campus.Nod, time.Hour)
+	require.NoError(h.t, err)
+	answer := storage.LivenessAnswer{Challenge: challenge.ID}
+	for _, frame := range frames(s.Identity, flaw) {
+		upload, err := h.AddUpload(h.t.Context(), storagetest.Request(campus.Student(s.ID)), storage.NewUpload{
+			Person: s.ID, Purpose: campus.FrameUpload, ContentType: "image/jpeg", Width: 640, Height: 480, Content: frame,
+		})
+		require.NoError(h.t, err)
+		answer.Frames = append(answer.Frames, upload.ID)
+	}
+	return answer
+}
+
+// Decide keeps a decision on a case and what it says, and answers what the workflow is sent.
+func (h *House) Decide(ref campus.CaseRef, by campus.Actor, payload any) workflows.Decide {
+	h.t.Helper()
+	decision, err := h.OpenDecision(h.t.Context(), storagetest.Request(by), ref.WorkflowID(), payload)
+	require.NoError(h.t, err)
+	return workflows.Decide{Decision: decision.ID, By: by}
+}
+
+// Staff is somebody who works here, another one for each name.
+func Staff(name string) campus.Actor { return campus.Staff(uuid.NewSHA1(uuid.NameSpaceOID, []byte(name))) }
+
+// Case is how a case stands in the tables.
+func (h *House) Case(ref campus.CaseRef) storage.Case {
+	h.t.Helper()
+	person := storagetest.One[uuid.UUID](h.House, `select person_id from cases where id = $1 and kind = $2`, ref.ID, ref.Kind)
+	found, err := h.PersonCase(h.t.Context(), person, ref.ID)
+	require.NoError(h.t, err)
+	return found
+}
+
+// Events are the kinds of the timeline of a case, in order.
+func (h *House) Events(ref campus.CaseRef) []string {
+	h.t.Helper()
+	timeline, err := h.Timeline(h.t.Context(), ref.ID, false)
+	require.NoError(h.t, err)
+	kinds := make([]string, len(timeline))
+	for i, event := range timeline {
+		kinds[i] = event.Kind
+	}
+	return kinds
+}
+
+// OpenItems are the open work items of a case.
+func (h *House) OpenItems(ref campus.CaseRef) []storage.WorkItem {
+	h.t.Helper()
+	items, err := h.CaseWorkItems(h.t.Context(), ref.ID)
+	require.NoError(h.t, err)
+	return items
+}
+
+// Verdicts are the verdicts of an application by item, each with its reason if it has one: "fail phone_of_another".
+func (h *House) Verdicts(ref campus.CaseRef) map[campus.Item]string {
+	h.t.Helper()
+	findings, err := h.Findings(h.t.Context(), ref.ID)
+	require.NoError(h.t, err)
+	verdicts := map[campus.Item]string{}
+	for _, f := range findings {
+		verdicts[f.Item] = string(f.Verdict)
+		if f.Reason != "" {
+			verdicts[f.Item] += " " + f.Reason
+		}
+	}
+	return verdicts
+}
+
+// Tries are the attempts of a step, oldest first, as "attempt outcome".
+func (h *House) Tries(ref campus.CaseRef, step string) []storage.Attempt {
+	h.t.Helper()
+	all, err := h.Attempts(h.t.Context(), ref.ID)
+	require.NoError(h.t, err)
+	var tries []storage.Attempt
+	for _, attempt := range all {
+		if attempt.Step == step {
+			tries = append(tries, attempt)
+		}
+	}
+	return tries
+}
+
+// Cards are the states of the student's cards, newest first.
+func (h *House) CardStates(s Student) []campus.CardState {
+	h.t.Helper()
+	cards, err := h.Cards(h.t.Context(), s.ID)
+	require.NoError(h.t, err)
+	states := make([]campus.CardState, len(cards))
+	for i, card := range cards {
+		states[i] = card.State
+	}
+	return states
+}
+
+// Notices are the templates of the messages a case has queued, oldest first.
+func (h *House) Notices(ref campus.CaseRef) []string {
+	h.t.Helper()
+	return storagetest.One[[]string](h.House,
+		`select coalesce(array_agg(template order by created_at, id), '{}') from notices where case_id = $1`, ref.ID)
+}
+
+// PlasticCase is the case of the plastic that an activated application has begun.
+func (h *House) PlasticCase(application campus.CaseRef) campus.CaseRef {
+	h.t.Helper()
+	return campus.CaseRef{Kind: campus.PlasticCase, ID: storagetest.One[uuid.UUID](h.House,
+		`select p.case_id from plastics p join cards c on c.id = p.card_id where c.application_id = $1 limit 1`, application.ID)}
+}
+
+// startSchool starts a simulator that ends with the test.
+func startSchool(t testing.TB) *School {
+	t.Helper()
+	sim, err := simulator.New(simulator.Config{Address: "127.0.0.1:0", SMTPAddress: "127.0.0.1:0", StateDir: t.TempDir(),
+		APIKey: apiKey, Seed: 1, People: 400}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- sim.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+	s := &School{t: t, url: sim.URL(), smtp: sim.SMTPAddress()}
+	s.Bureau(Fields{"produce_ms": 0, "ship_ms": 0, "deliver_ms": 0})
+	return s
+}

@@ -1,0 +1,145 @@
+package workflowtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"campuscard/school"
+	"campuscard/school/portrait"
+	"campuscard/storage/storagetest"
+)
+
+const apiKey = "the key of every test school"
+
+// School is the admin side of a simulator.
+type School struct {
+	t    testing.TB
+	url  string
+	smtp string
+	mu   sync.Mutex
+	used int
+}
+
+// Fields is a JSON object.
+type Fields = map[string]any
+
+// Flaw is something wrong with live frames.
+type Flaw = portrait.Flaw
+
+// The flaws that tests use.
+const (
+	Good    = portrait.NoFlaw
+	TooDark = portrait.TooDark
+)
+
+type person struct {
+	school.Student
+	CertificateCode string `json:"certificate_code"`
+	Identity        string
+}
+
+// next is the next student with a resident card for whom all is well, from the youngest year: their certificates last.
+func (s *School) next() person {
+	s.t.Helper()
+	var found struct{ People []person }
+	s.ask(http.MethodGet, "/admin/people?kind=plain&document_type=resident_card&limit=1000&university="+storagetest.University, nil, &found)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	skip := s.used
+	for _, p := range found.People {
+		if !strings.HasPrefix(p.Number, "2026") {
+			continue
+		}
+		if skip == 0 {
+			s.used++
+			return p
+		}
+		skip--
+	}
+	require.Fail(s.t, "the school has no more students")
+	return person{}
+}
+
+// Fault makes a system misbehave from now on; mode "none" ends it.
+func (s *School) Fault(system, mode string, more Fields) {
+	s.t.Helper()
+	fault := Fields{"mode": mode}
+	for name, value := range more {
+		fault[name] = value
+	}
+	s.ask(http.MethodPut, "/admin/faults/"+system, fault, nil)
+}
+
+// Change changes what the school's systems know of a student; the roster of the house stays as it is.
+func (s *School) Change(who Student, fields Fields) {
+	s.t.Helper()
+	s.ask(http.MethodPut, "/admin/people/"+storagetest.University+"/"+who.Number, fields, nil)
+}
+
+// RenewPhoto puts the face of an identity into the register; empty is the student's own.
+func (s *School) RenewPhoto(who Student, identity string) {
+	s.t.Helper()
+	s.ask(http.MethodPut, "/admin/photos/"+storagetest.University+"/"+who.Number, Fields{"identity": identity}, nil)
+}
+
+// Bureau changes how the card bureau works.
+func (s *School) Bureau(settings Fields) {
+	s.t.Helper()
+	s.ask(http.MethodPut, "/admin/bureau", settings, nil)
+}
+
+// Effects is how often an operation of the school has had its effect.
+func (s *School) Effects(operation string) int {
+	s.t.Helper()
+	var found struct{ Count int }
+	s.ask(http.MethodGet, "/admin/effects?limit=1&operation="+url.QueryEscape(operation), nil, &found)
+	return found.Count
+}
+
+// Calls is how often an operation of the school was called.
+func (s *School) Calls(operation string) int {
+	s.t.Helper()
+	var found struct{ Count int }
+	s.ask(http.MethodGet, "/admin/calls?limit=1&operation="+url.QueryEscape(operation), nil, &found)
+	return found.Count
+}
+
+func (s *School) ask(method, path string, body, answer any) {
+	s.t.Helper()
+	raw, err := json.Marshal(body)
+	require.NoError(s.t, err)
+	request, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, bytes.NewReader(raw))
+	require.NoError(s.t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(s.t, err)
+	defer response.Body.Close() //nolint:errcheck // only read
+	content, err := io.ReadAll(response.Body)
+	require.NoError(s.t, err)
+	require.Equal(s.t, http.StatusOK, response.StatusCode, "%s %s: %s", method, path, content)
+	if answer != nil {
+		require.NoError(s.t, json.Unmarshal(content, answer))
+	}
+}
+
+// frames draws live frames; drawing is slow, and most tests want the same student's.
+func frames(identity string, flaw Flaw) [][]byte {
+	type key struct {
+		identity string
+		flaw     Flaw
+	}
+	drawn, _ := drawnFrames.LoadOrStore(key{identity, flaw}, sync.OnceValue(func() [][]byte {
+		return portrait.FlawedFrames(identity, portrait.Nod, 3, flaw)
+	}))
+	return drawn.(func() [][]byte)()
+}
+
+//nolint:gochecknoglobals // pictures that never change, drawn once for each test process
+var drawnFrames sync.Map
