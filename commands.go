@@ -34,7 +34,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	server, err := api.New(api.Config{
+	server, err := api.New(api.Config{ //nolint:contextcheck // its handlers take the context of each request
 		Address: c.Address, Version: string(build), Policies: h.policies, DrainDelay: 200 * time.Millisecond,
 		TemporalUI: c.TemporalUI, Namespace: c.Namespace, CallbackSecret: c.CallbackKey, Metrics: h.tell.Registry,
 	}, h.store, h.temporal, log)
@@ -74,7 +74,8 @@ func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
 
 // serveOps answers health and metrics beside the worker.
 func serveOps(ctx context.Context, address string, h *openHouse) error {
-	server := &http.Server{Addr: address, Handler: worker.Ops(h.store, h.temporal, h.tell.Registry), ReadHeaderTimeout: 5 * time.Second}
+	ops := worker.Ops(h.store, h.temporal, h.tell.Registry) //nolint:contextcheck // measured when Prometheus asks
+	server := &http.Server{Addr: address, Handler: ops, ReadHeaderTimeout: 5 * time.Second}
 	stopped := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stopped()
 	if err := server.ListenAndServe(); ctx.Err() == nil {

@@ -25,7 +25,10 @@ type program struct {
 	LogLevel slog.Level `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
 }
 
-func main() {
+func main() { os.Exit(run()) }
+
+// run runs the command named on the command line and answers the exit status.
+func run() int {
 	var p program
 	parsed := kong.Parse(&p, kong.Name("campuscard"), kong.UsageOnError(),
 		kong.Description("The back office of a mobile campus card. Everything is configured by environment variables."))
@@ -37,6 +40,7 @@ func main() {
 	if err := parsed.Run(); err != nil && !errors.Is(err, context.Canceled) {
 		log.Error("stopped", "error", err)
 		fmt.Fprintln(os.Stderr, "campuscard:", err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }

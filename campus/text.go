@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"sort"
 	"strings"
 
@@ -49,12 +50,14 @@ func mustReadTexts() map[string]phrase {
 	names, _ := fs.Glob(textFiles, "text/*.yaml")
 	for _, name := range names {
 		content, err := textFiles.ReadFile(name)
+		part := map[string]phrase{}
 		if err == nil {
-			err = yaml.UnmarshalWithOptions(content, &all, yaml.DisallowUnknownField())
+			err = yaml.UnmarshalWithOptions(content, &part, yaml.DisallowUnknownField())
 		}
 		if err != nil {
 			panic(fmt.Sprintf("%s: %v", name, err)) // compiled in; a test reads them all
 		}
+		maps.Copy(all, part)
 	}
 	return all
 }

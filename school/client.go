@@ -75,7 +75,7 @@ func (c *client) do(ctx context.Context, r call, limit int64) (answer, error) {
 	if err != nil {
 		return answer{}, c.unreachable(ctx, limited, err)
 	}
-	defer res.Body.Close()
+	defer res.Body.Close() //nolint:errcheck // only read
 	body, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
 	if err != nil {
 		return answer{}, c.brokenOff(ctx, limited)

@@ -81,7 +81,7 @@ func (b *bundle) admin(method, path string, body, out any) {
 	require.NoError(b.t, err)
 	res, err := http.DefaultClient.Do(req)
 	require.NoError(b.t, err)
-	defer res.Body.Close()
+	defer res.Body.Close() //nolint:errcheck // only read
 	raw, err := io.ReadAll(res.Body)
 	require.NoError(b.t, err)
 	require.Equal(b.t, http.StatusOK, res.StatusCode, "%s %s: %s", method, path, raw)

@@ -61,7 +61,7 @@ func (s *Store) Apply(ctx context.Context, req Request, a NewApplication) (Accep
 		if err := addEvent(t, ref.ID, campus.Event{Kind: "applied", Actor: student, Public: true}, uuid.Nil); err != nil {
 			return Accepted{}, err
 		}
-		if err := addAudit(t, student, "application.apply", ref.WorkflowID(), owner.University, nil); err != nil {
+		if err := addAudit(t, student, "application.apply", ref.WorkflowID(), owner.University); err != nil {
 			return Accepted{}, err
 		}
 		input := campus.CaseInput{Case: ref, University: owner.University, Campus: owner.Campus}

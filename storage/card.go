@@ -72,7 +72,7 @@ func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) e
 		if err := openPlasticCase(ctx, t, m.Case, card, a); err != nil {
 			return err
 		}
-		return addAudit(t, a.Change.Actor, "card.activate", "card/"+a.Card.String(), card.University, nil)
+		return addAudit(t, a.Change.Actor, "card.activate", "card/"+a.Card.String(), card.University)
 	})
 }
 

@@ -103,6 +103,11 @@ func recordMove(t tx, m campus.Move, owner caseOwner) error {
 		}
 	}
 	for _, item := range m.Opens {
+		if item.Kind == campus.IncidentItem { // the step is given to staff: a try whose end nobody saw is lost
+			if err := loseAttempts(t, m.Case.ID, item.Step); err != nil {
+				return err
+			}
+		}
 		if err := openWorkItem(t, m.Case.ID, owner, item); err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return fmt.Errorf("find the migrations: %w", err)
 	}
 	db := stdlib.OpenDBFromPool(s.pool)
-	defer db.Close()
+	defer db.Close() //nolint:errcheck // the pool stays; this handle holds nothing of its own
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, files)
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)

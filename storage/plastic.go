@@ -268,7 +268,7 @@ func handOver(ctx context.Context, t tx, p Plastic, actor campus.Actor) (Opened,
 	if err := setPlastic(t, p, campus.PlasticPickedUp, change); err != nil {
 		return Opened{}, err
 	}
-	if err := addAudit(t, actor, "plastic.pick_up", "plastic/"+p.ID.String(), p.University, nil); err != nil {
+	if err := addAudit(t, actor, "plastic.pick_up", "plastic/"+p.ID.String(), p.University); err != nil {
 		return Opened{}, err
 	}
 	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: p.CaseID}

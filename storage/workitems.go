@@ -161,7 +161,7 @@ func claimItem(t tx, item WorkItem, actor campus.Actor, action string) error {
 	if err != nil {
 		return err
 	}
-	return addAudit(t, actor, action, "work_item/"+item.ID.String(), item.University, nil)
+	return addAudit(t, actor, action, "work_item/"+item.ID.String(), item.University)
 }
 
 // AcknowledgeWorkItem closes an item that tells a person something and asks nothing of a workflow.
@@ -175,6 +175,6 @@ func (s *Store) AcknowledgeWorkItem(ctx context.Context, req Request, who campus
 		if err := closeWorkItem(t, item.CaseID, campus.WorkItemKey{Kind: item.Kind, Step: item.Step}); err != nil {
 			return item, err
 		}
-		return item, addAudit(t, campus.Staff(who.ID), "work_item.acknowledge", "work_item/"+id.String(), item.University, nil)
+		return item, addAudit(t, campus.Staff(who.ID), "work_item.acknowledge", "work_item/"+id.String(), item.University)
 	})
 }

@@ -73,7 +73,7 @@ func TestLivenessTriesAreUsedUpAndTheCardCentre(t *testing.T) {
 	t.Run("verifies the person", func(t *testing.T) {
 		t.Parallel()
 		p := atCounter(t)
-		p.tryLiveness(workflowtest.Good).refused("wrong_stage")
+		p.chooseCounter().refused("wrong_stage")
 		p.verify(campus.Pass)
 		p.review(campus.Approve, "")
 		p.activate()
@@ -135,7 +135,7 @@ func TestStalePhoto(t *testing.T) {
 		t.Parallel()
 		p := stalePhoto(t)
 		p.do(func() { p.School.RenewPhoto(p.student, "") })
-		p.after(3 * day).review(campus.Approve, "")
+		p.after(3*day).review(campus.Approve, "")
 		p.activate()
 		p.run()
 		p.requireEnd(campus.Completed, "")

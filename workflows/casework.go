@@ -5,7 +5,6 @@ package workflows
 import (
 	"encoding/json"
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
@@ -130,7 +129,7 @@ func (c *casework) fill(m *campus.Move) {
 	if m.Outcome != "" {
 		return
 	}
-	m.Parked = slices.Sorted(maps.Keys(c.parked))
+	m.Parked = workflow.DeterministicKeys(c.parked)
 	if len(m.Parked) > 0 {
 		m.WaitsFor, m.Cause = campus.WaitsForOperator, campus.CodeOf(c.parked[m.Parked[0]].cause)
 	}

@@ -133,7 +133,7 @@ func (s *Simulator) deliver(ctx context.Context, hook *webhooks.Webhook, c callb
 	if err != nil {
 		return false
 	}
-	defer res.Body.Close()
+	defer res.Body.Close()                                      //nolint:errcheck // only read
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20)) // so that the connection is used again
 	return res.StatusCode >= 200 && res.StatusCode < 300
 }

@@ -394,8 +394,7 @@ create table audit (
     actor      text not null,
     action     text not null,
     subject    text not null,
-    university text not null default '',
-    data       jsonb not null default '{}'
+    university text not null default ''
 );
 create index audit_subject on audit (subject, id);
 

@@ -126,7 +126,9 @@ func (h *House) Decide(ref campus.CaseRef, by campus.Actor, payload any) workflo
 }
 
 // Staff is somebody who works here, another one for each name.
-func Staff(name string) campus.Actor { return campus.Staff(uuid.NewSHA1(uuid.NameSpaceOID, []byte(name))) }
+func Staff(name string) campus.Actor {
+	return campus.Staff(uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)))
+}
 
 // Case is how a case stands in the tables.
 func (h *House) Case(ref campus.CaseRef) storage.Case {

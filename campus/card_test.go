@@ -1,0 +1,47 @@
+package campus_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+)
+
+// D4: terminal states never revive.
+func TestTerminalStatesNeverRevive(t *testing.T) {
+	t.Parallel()
+	cards := []campus.CardState{campus.CardPending, campus.CardActive, campus.CardFrozen, campus.CardLost,
+		campus.CardReplaced, campus.CardClosed, campus.CardAlumni}
+	for _, next := range cards {
+		require.False(t, campus.CardReplaced.CanBecome(next))
+		require.False(t, campus.CardClosed.CanBecome(next))
+		require.False(t, next.CanBecome(campus.CardPending), "nothing becomes pending again")
+		require.False(t, next.CanBecome(next))
+	}
+	require.True(t, campus.CardPending.CanBecome(campus.CardActive))
+	require.False(t, campus.CardLost.CanBecome(campus.CardActive))
+	for _, end := range []campus.PlasticState{campus.PlasticPickedUp, campus.PlasticReturned, campus.PlasticSpoilt, campus.PlasticCancelled} {
+		require.True(t, end.Terminal())
+	}
+	require.False(t, campus.PlasticReady.Terminal())
+	require.False(t, campus.PlasticReady.CanBecome(campus.PlasticSpoilt))
+}
+
+// A0: staff of one university, and of one campus, see nobody else's.
+func TestStaffMay(t *testing.T) {
+	t.Parallel()
+	west := campus.StaffMember{Grants: []campus.Grant{{Role: campus.Reviewer, Campuses: []string{"west"}}}}
+	require.True(t, west.May(campus.ReviewCases, "west"))
+	require.False(t, west.May(campus.ReviewCases, "east"))
+	require.True(t, west.May(campus.ReviewCases, ""), "somewhere")
+	require.False(t, west.May(campus.SettleSteps, "west"))
+	campuses, all := west.Campuses(campus.ReviewCases)
+	require.False(t, all)
+	require.Equal(t, []string{"west"}, campuses)
+
+	mixed := campus.StaffMember{Grants: []campus.Grant{{Role: campus.Reviewer, Campuses: []string{"west"}}, {Role: campus.Operator}}}
+	_, all = mixed.Campuses(campus.SettleSteps)
+	require.True(t, all)
+	require.False(t, campus.StaffMember{}.May(campus.ReadCases, ""))
+}

@@ -1,0 +1,148 @@
+package campus_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+)
+
+func TestEveryTextHasBothLanguagesAndTheSamePlaces(t *testing.T) {
+	t.Parallel()
+	places := regexp.MustCompile(`\{[a-z_]+\}`)
+	for _, key := range campus.TextKeys() {
+		zh, en := campus.Text(campus.Chinese, key, nil), campus.Text(campus.English, key, nil)
+		require.NotEmpty(t, zh, key)
+		require.NotEmpty(t, en, key)
+		require.ElementsMatch(t, places.FindAllString(zh, -1), places.FindAllString(en, -1), key)
+	}
+}
+
+// Every code that a person may meet has words: reasons of errors, stages, parties, outcomes and so on are found in the
+// source, so that a new one without a text fails here.
+func TestEveryCodeHasAText(t *testing.T) {
+	t.Parallel()
+	missing := map[string]bool{}
+	want := func(prefix, code string) {
+		if code != "" && !strings.HasSuffix(code, "_") && !strings.HasSuffix(code, ".") && !campus.HasText(prefix+code) {
+			missing[prefix+code] = true
+		}
+	}
+	prefixes := map[string]string{"Stage": "stage.", "Party": "waits.", "Outcome": "outcome.", "Item": "item.", "Verdict": "verdict.",
+		"CardState": "card.", "WorkItemKind": "work.", "Settlement": "settlement.", "Code": "problem."}
+	eachFile(t, func(path string, file *ast.File) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.ValueSpec:
+				if kind, ok := n.Type.(*ast.Ident); ok && len(n.Values) == 1 && strings.HasPrefix(path, "../campus/") {
+					if prefix, known := prefixes[kind.Name]; known {
+						want(prefix, literal(n.Values[0]))
+					}
+				}
+			case *ast.CallExpr:
+				for _, c := range callsWithCodes {
+					if callee(n) == c.name && len(n.Args) > c.arg && isOurs(n) {
+						want(c.prefix, literal(n.Args[c.arg]))
+					}
+				}
+			case *ast.KeyValueExpr:
+				if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Template" {
+					want("", literal(n.Value))
+				} else if ok && key.Name == "Reason" && strings.HasPrefix(path, "../workflows/") {
+					want("reason.", literal(n.Value))
+				}
+			case *ast.AssignStmt:
+				for i, left := range n.Lhs {
+					if field, ok := left.(*ast.SelectorExpr); ok && field.Sel.Name == "Reason" && len(n.Rhs) == len(n.Lhs) {
+						want("reason.", literal(n.Rhs[i]))
+					}
+				}
+			}
+			return true
+		})
+	})
+	require.Empty(t, missing, "keys without a text")
+}
+
+// callsWithCodes are the calls of which an argument is a code.
+var callsWithCodes = []struct {
+	name   string
+	arg    int
+	prefix string
+}{
+	{"Errorf", 1, "problem."}, {"FieldErrorf", 1, "problem."}, {"fileError", 1, "problem."},
+	{"event", 0, "event."}, {"internalEvent", 0, "event."}, {"expire", 0, "reason."}, {"giveUp", 2, "reason."},
+}
+
+func eachFile(t *testing.T, visit func(path string, file *ast.File)) {
+	for _, dir := range []string{"../campus", "../school", "../storage", "../activities", "../workflows", "../api"} {
+		require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
+				strings.Contains(path, "simulator") {
+				return err
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+			if err == nil {
+				visit(filepath.ToSlash(path), file)
+			}
+			return err
+		}))
+	}
+}
+
+func callee(call *ast.CallExpr) string {
+	switch f := call.Fun.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		return f.Sel.Name
+	}
+	return ""
+}
+
+// isOurs tells campus.Errorf from fmt.Errorf.
+func isOurs(call *ast.CallExpr) bool {
+	selector, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return true
+	}
+	pkg, ok := selector.X.(*ast.Ident)
+	return !ok || pkg.Name != "fmt"
+}
+
+func literal(e ast.Expr) string {
+	if lit, ok := e.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+		s, _ := strconv.Unquote(lit.Value)
+		return s
+	}
+	return ""
+}
+
+func TestParseLanguage(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]campus.Language{
+		"": campus.Chinese, "en": campus.English, "en-GB,zh;q=0.5": campus.English, "fr, zh-TW;q=0.8": campus.Chinese,
+		"de, en;q=0.1": campus.English, "*": campus.Chinese, ";;,": campus.Chinese,
+	} {
+		require.Equal(t, want, campus.ParseLanguage(header), header)
+	}
+}
+
+func TestNoticeText(t *testing.T) {
+	t.Parallel()
+	ready := map[string]string{"code": "12345678", "kiosk_zh": "东校区", "kiosk_en": "East Campus"}
+	require.Contains(t, campus.NoticeText(campus.Chinese, "notice.ready_for_pickup", ready).Text, "东校区，取卡码 12345678")
+	require.Contains(t, campus.NoticeText(campus.English, "notice.ready_for_pickup", ready).Text, "East Campus")
+	require.Contains(t, campus.NoticeText(campus.English, "notice.refused", map[string]string{"reason": "registry_unknown"}).Text, "Academic Affairs")
+	require.Empty(t, campus.NoticeText(campus.English, "notice.phone_code", nil).Subject, "codes go to the phone only")
+	require.NotEmpty(t, campus.NoticeText(campus.English, "notice.approved", nil).Subject)
+}

@@ -1,0 +1,296 @@
+package workflows_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage/storagetest"
+	"campuscard/workflows"
+	"campuscard/workflows/workflowtest"
+)
+
+// libraryAway is an approved application for which the library cannot open an account.
+func libraryAway(t *testing.T) *play {
+	t.Helper()
+	p := underReview(t)
+	p.School.Fault("library", "outage", nil)
+	p.review(campus.Approve, "")
+	p.do(func() {
+		c := p.Case(p.ref)
+		require.Equal(t, campus.StageProvisioning, c.Stage)
+		require.Equal(t, campus.WaitsForOperator, c.WaitsFor)
+		require.Equal(t, []string{"grant-library"}, []string(c.Parked))
+		require.Equal(t, campus.Unavailable, c.Cause)
+		require.Len(t, p.Tries(p.ref, "grant-library"), 6, "the whole budget")
+		items := p.OpenItems(p.ref)
+		require.Len(t, items, 1)
+		require.Equal(t, campus.IncidentItem, items[0].Kind)
+		require.Equal(t, "grant-library", items[0].Step)
+		require.Equal(t, 1, p.School.Effects("grant"), "the others went on")
+		require.Equal(t, 1, p.School.Effects("open_account"))
+	})
+	return p
+}
+
+func TestProvisioningParksAndIsRetried(t *testing.T) {
+	t.Parallel()
+	p := libraryAway(t)
+	again := p.settle("operator", campus.RetryStep, "grant-library", 1)
+	p.do(func() {
+		require.Equal(t, workflows.StepFailed, again.settled().Outcome)
+		require.Equal(t, 2, again.settled().Attempt)
+		require.Equal(t, campus.Unavailable, again.settled().Code)
+		require.Equal(t, 2, p.OpenItems(p.ref)[0].Attempt)
+		p.School.Fault("library", "none", nil)
+	})
+	p.settle("operator", campus.RetryStep, "grant-library", 1).refused("stale_step")
+	third := p.settle("operator", campus.RetryStep, "grant-library", 2)
+	p.settle("operator", campus.RetryStep, "grant-library", 3).refused("step_not_parked")
+	p.activate()
+	p.run()
+	p.requireEnd(campus.Completed, "")
+	require.Equal(t, workflows.StepOK, third.settled().Outcome)
+	require.Equal(t, 1, p.School.Effects("open_patron"))
+	tries := p.Tries(p.ref, "grant-library")
+	require.Len(t, tries, 8)
+	require.Equal(t, campus.AttemptFailed, tries[6].Outcome)
+	require.Equal(t, workflowtest.Staff("operator").String(), tries[6].Actor)
+	require.Equal(t, campus.AttemptOK, tries[7].Outcome)
+	require.Equal(t, 3, tries[7].Attempt)
+}
+
+func TestRetryOfAStepWhoseAnswersWereLostActsOnce(t *testing.T) {
+	t.Parallel()
+	p := underReview(t)
+	p.School.Fault("library", "flaky", workflowtest.Fields{"rate": 1, "moment": "after"})
+	p.review(campus.Approve, "")
+	p.do(func() {
+		require.Equal(t, []string{"grant-library"}, []string(p.Case(p.ref).Parked))
+		p.School.Fault("library", "none", nil)
+	})
+	p.settle("operator", campus.RetryStep, "grant-library", 1)
+	p.activate()
+	p.run()
+	p.requireEnd(campus.Completed, "")
+	require.Equal(t, 1, p.School.Effects("open_patron"))
+}
+
+func TestAnswerThatCannotBeReadParksToo(t *testing.T) {
+	t.Parallel()
+	for _, form := range []string{"html", "half", "type", "missing", "large"} {
+		t.Run(form, func(t *testing.T) {
+			t.Parallel()
+			p := newApplication(t, "steps: {tries: 2}", workflowtest.Good)
+			p.School.Fault("carrier", "malformed", workflowtest.Fields{"malformed": form})
+			p.do(func() {
+				require.Equal(t, []string{"phone"}, []string(p.Case(p.ref).Parked))
+				require.Equal(t, campus.BadAnswer, p.Case(p.ref).Cause)
+			})
+			p.withdraw()
+			p.run()
+			p.requireEnd(campus.Withdrawn, "")
+		})
+	}
+}
+
+func TestSkipTakesTwoPeople(t *testing.T) {
+	t.Parallel()
+	p := libraryAway(t)
+	first := p.settle("first", campus.SkipStep, "grant-library", 1)
+	p.settle("first", campus.SkipStep, "grant-library", 1).refused("same_person")
+	p.settle("first", "forget", "grant-library", 1).refused("action_unknown")
+	second := p.settle("second", campus.SkipStep, "grant-library", 1)
+	p.activate()
+	p.run()
+	p.requireEnd(campus.Completed, "")
+	require.Equal(t, workflows.StepSecondPerson, first.settled().Outcome)
+	require.Equal(t, workflows.StepSkipped, second.settled().Outcome)
+	require.Zero(t, p.School.Effects("open_patron"))
+	require.Contains(t, p.story(), "step_proposed step_skipped provisioned")
+}
+
+func TestProposalOfOneThingConfirmsNoOther(t *testing.T) {
+	t.Parallel()
+	p := libraryAway(t)
+	p.settle("first", campus.SkipStep, "grant-library", 1)
+	other := p.settle("second", campus.AbortSteps, "grant-library", 1)
+	p.do(func() { require.Equal(t, campus.StageProvisioning, p.Case(p.ref).Stage) })
+	p.settle("operator", campus.RetryStep, "grant-library", 1) // takes the proposals away
+	third := p.settle("first", campus.AbortSteps, "grant-library", 2)
+	p.withdraw()
+	p.do(func() { p.School.Fault("library", "none", nil) })
+	p.settle("operator", campus.RetryStep, "revoke-library", 1)
+	p.run()
+	p.requireEnd(campus.Withdrawn, "")
+	require.Equal(t, workflows.StepSecondPerson, other.settled().Outcome)
+	require.Equal(t, workflows.StepSecondPerson, third.settled().Outcome)
+}
+
+func TestAbortTakesTwoPeopleAndUndoesEverything(t *testing.T) {
+	t.Parallel()
+	p := libraryAway(t)
+	p.settle("first", campus.AbortSteps, "grant-library", 1)
+	p.settle("first", campus.AbortSteps, "grant-library", 1).refused("same_person")
+	second := p.settle("second", campus.AbortSteps, "grant-library", 1)
+	p.do(func() { // the library is still away, so its undoing parks as any step does
+		require.Equal(t, campus.StageClosing, p.Case(p.ref).Stage)
+		require.Equal(t, []string{"revoke-library"}, []string(p.Case(p.ref).Parked))
+		p.School.Fault("library", "none", nil)
+	})
+	p.settle("operator", campus.RetryStep, "revoke-library", 1)
+	p.run()
+	p.requireEnd(campus.Aborted, "")
+	p.requireNoCard()
+	require.Equal(t, workflows.StepAborted, second.settled().Outcome)
+	require.Equal(t, 1, p.School.Effects("revoke"))
+	require.Equal(t, 1, p.School.Effects("close_account"))
+}
+
+func TestUndoingThatTwoPeopleSkipLetsTheCaseEnd(t *testing.T) {
+	t.Parallel()
+	p := libraryAway(t)
+	p.withdraw()
+	p.settle("first", campus.SkipStep, "revoke-library", 1)
+	p.settle("second", campus.SkipStep, "revoke-library", 1)
+	p.run()
+	p.requireEnd(campus.Withdrawn, "")
+	require.Equal(t, []campus.CardState{campus.CardClosed}, p.CardStates(p.student))
+}
+
+// approved is an application whose card waits to be activated.
+func approved(t *testing.T) *play {
+	t.Helper()
+	p := underReview(t)
+	p.review(campus.Approve, "")
+	p.do(func() { require.Equal(t, campus.StageActivation, p.Case(p.ref).Stage) })
+	return p
+}
+
+func TestActivationLapsesAndIsOpenedAgain(t *testing.T) {
+	t.Parallel()
+	p := approved(t)
+	p.after(30 * day).do(func() {
+		c := p.Case(p.ref)
+		require.Equal(t, campus.StageLapsed, c.Stage)
+		require.Equal(t, campus.WaitsForStudent, c.WaitsFor)
+		require.Equal(t, 2, strings.Count(p.story(), "reminded"))
+		require.Equal(t, []campus.CardState{campus.CardPending}, p.CardStates(p.student))
+	})
+	p.activate().refused("wrong_stage")
+	p.reopen()
+	p.activate()
+	p.run()
+	p.requireEnd(campus.Completed, "")
+	require.Equal(t, []campus.CardState{campus.CardActive}, p.CardStates(p.student))
+	require.Equal(t, []string{"notice.approved", "notice.remind_activation", "notice.remind_activation", "notice.activation_lapsed",
+		"notice.activated"}, p.Notices(p.ref))
+}
+
+func TestActivationLapsesAndIsNeverOpenedAgain(t *testing.T) {
+	t.Parallel()
+	p := approved(t)
+	p.run()
+	p.requireEnd(campus.Expired, "not_activated")
+	p.requireNoCard()
+	require.Equal(t, []campus.CardState{campus.CardClosed}, p.CardStates(p.student))
+	require.Equal(t, 1, p.School.Effects("close_patron"))
+}
+
+func TestWithdrawal(t *testing.T) {
+	t.Parallel()
+	for stage, reach := range map[campus.Stage]func(*testing.T) *play{
+		campus.StageLiveness:     func(t *testing.T) *play { return newApplication(t, "", workflowtest.TooDark) },
+		campus.StagePhoto:        stalePhoto,
+		campus.StageInPerson:     atCounter,
+		campus.StageReview:       underReview,
+		campus.StageProvisioning: libraryAway,
+		campus.StageActivation:   approved,
+		campus.StageEvidence: func(t *testing.T) *play {
+			p := underReview(t)
+			p.review(campus.AskMore, "certificate_unclear")
+			return p
+		},
+		campus.StageLapsed: func(t *testing.T) *play {
+			p := approved(t)
+			p.after(30 * day)
+			return p
+		},
+		campus.StageChecking: func(t *testing.T) *play {
+			p := newApplication(t, "", workflowtest.Good)
+			p.School.Fault("academic", "outage", nil)
+			return p
+		},
+		campus.StageIdentity: func(t *testing.T) *play {
+			p := newApplication(t, "", workflowtest.Good)
+			p.School.Fault("face", "outage", nil)
+			return p
+		},
+	} {
+		t.Run("at "+string(stage)+" undoes everything", func(t *testing.T) {
+			t.Parallel()
+			p := reach(t)
+			p.do(func() {
+				require.Equal(t, stage, p.Case(p.ref).Stage)
+				for _, system := range []string{"academic", "face", "library"} {
+					p.School.Fault(system, "none", nil)
+				}
+			})
+			answer := p.withdraw()
+			p.run()
+			p.requireEnd(campus.Withdrawn, "")
+			p.requireNoCard()
+			require.Equal(t, workflows.Decided{Stage: campus.StageDone, Outcome: campus.Withdrawn}, answer.result)
+			p.Apply(p.student, workflowtest.Good) // the student may apply again
+		})
+	}
+}
+
+func TestWithdrawalBeforeTheWorkflowBeginsNeedsNoWorkflow(t *testing.T) {
+	t.Parallel()
+	p := newApplication(t, "", workflowtest.Good)
+	request := storagetest.Request(campus.Student(p.student.ID))
+	done, err := p.WithdrawQueued(t.Context(), request, p.ref.ID)
+	require.NoError(t, err)
+	require.Equal(t, request.ID, done)
+	p.run()
+	p.requireEnd(campus.Withdrawn, "")
+	require.Zero(t, p.School.Calls("student"))
+	require.Equal(t, "applied withdrawn", p.story())
+}
+
+func TestWithdrawalOfABegunApplicationIsTheWorkflows(t *testing.T) {
+	t.Parallel()
+	p := underReview(t)
+	p.do(func() {
+		done, err := p.WithdrawQueued(t.Context(), storagetest.Request(campus.Student(p.student.ID)), p.ref.ID)
+		require.NoError(t, err)
+		require.Equal(t, uuid.Nil, done)
+	})
+	p.withdraw()
+	p.run()
+}
+
+func TestCardOfAnotherApplicationKeepsAnActivationFromHappening(t *testing.T) {
+	t.Parallel()
+	p := approved(t)
+	p.do(func() {
+		p.Exec(`insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
+			select gen_random_uuid(), 'import', university, campus, person_id, 'done', 'nobody', since, policy_version, opened_at from cases`)
+		p.Exec(`insert into applications select c.id, person_id, a.university, kiosk_id, document_expires_on, document_upload,
+			certificate_upload, certificate_code, consent_version, consent_at, flagged, review_note, a.created_at, a.created_at
+			from applications a join cases c using (person_id) where c.kind = 'import'`)
+		p.Exec(`insert into cards (id, person_id, university, application_id, number, state, created_at)
+			select gen_random_uuid(), person_id, university, id, 'another', 'active', created_at from applications where closed_at is not null`)
+	})
+	p.activate().refused("card_exists")
+	p.do(func() {
+		require.Equal(t, campus.StageActivation, p.Case(p.ref).Stage, "the case stands where it stood")
+	})
+	p.withdraw()
+	p.run()
+	require.Equal(t, campus.Withdrawn, p.Case(p.ref).Outcome)
+}

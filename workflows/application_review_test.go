@@ -1,0 +1,108 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/workflows/workflowtest"
+)
+
+// underReview is an application that a reviewer has before them.
+func underReview(t *testing.T) *play {
+	t.Helper()
+	p := newApplication(t, "", workflowtest.Good)
+	p.do(func() { require.Equal(t, campus.StageReview, p.Case(p.ref).Stage) })
+	return p
+}
+
+func TestReviewerRejects(t *testing.T) {
+	t.Parallel()
+	p := underReview(t)
+	p.review(campus.Reject, "document_unreadable")
+	p.run()
+	p.requireEnd(campus.Rejected, "document_unreadable")
+	p.requireNoCard()
+	file, err := p.ApplicationFile(t.Context(), p.ref.ID)
+	require.NoError(t, err)
+	require.Equal(t, "请补交", file.ReviewNote)
+	require.Equal(t, []string{"notice.rejected"}, p.Notices(p.ref))
+}
+
+func TestReviewOfAnUnknownKindIsRefused(t *testing.T) {
+	t.Parallel()
+	p := underReview(t)
+	p.review("postpone", "").refused("action_unknown")
+	p.review(campus.Reject, "document_unreadable")
+	p.run()
+}
+
+func TestReviewerAsksForMore(t *testing.T) {
+	t.Parallel()
+	t.Run("and it is brought, checked again and no good", func(t *testing.T) {
+		t.Parallel()
+		p := underReview(t)
+		p.review(campus.AskMore, "certificate_unclear")
+		p.do(func() {
+			c := p.Case(p.ref)
+			require.Equal(t, campus.StageEvidence, c.Stage)
+			require.Equal(t, campus.WaitsForStudent, c.WaitsFor)
+			require.Empty(t, p.OpenItems(p.ref))
+		})
+		p.bringCertificate("NOSUCHCODE")
+		p.run()
+		p.requireEnd(campus.RefusedBy, "certificate_unknown")
+	})
+	t.Run("and it is brought and stands, without the face being checked again", func(t *testing.T) {
+		t.Parallel()
+		p := underReview(t)
+		p.review(campus.AskMore, "certificate_unclear")
+		p.bringCertificate(p.student.Certificate)
+		p.do(func() { require.Equal(t, campus.StageReview, p.Case(p.ref).Stage) })
+		p.review(campus.Approve, "")
+		p.activate()
+		p.run()
+		p.requireEnd(campus.Completed, "")
+		require.Equal(t, 1, p.School.Effects("liveness_check"))
+		require.Equal(t, 2, p.School.Calls("certificate"))
+	})
+	t.Run("and it is never brought", func(t *testing.T) {
+		t.Parallel()
+		p := underReview(t)
+		p.review(campus.AskMore, "certificate_unclear")
+		p.run()
+		p.requireEnd(campus.Expired, "evidence_not_brought")
+		require.Equal(t, []string{"notice.more_asked", "notice.remind_evidence", "notice.expired"}, p.Notices(p.ref))
+	})
+}
+
+func TestReviewThatNobodyDecides(t *testing.T) {
+	t.Parallel()
+	p := underReview(t)
+	p.after(24 * time.Hour).do(func() {
+		require.Contains(t, p.story(), "review_reminded")
+		require.Nil(t, p.OpenItems(p.ref)[0].EscalatedAt)
+	})
+	p.after(16 * time.Hour).do(func() {
+		require.Contains(t, p.story(), "review_escalated")
+		require.NotNil(t, p.OpenItems(p.ref)[0].EscalatedAt)
+	})
+	p.run()
+	p.requireEnd(campus.Expired, "not_reviewed")
+	p.requireNoCard()
+}
+
+func TestApprovalIsTakenOnce(t *testing.T) {
+	t.Parallel()
+	p := underReview(t)
+	p.review(campus.Approve, "")
+	p.review(campus.Approve, "").refused("wrong_stage")
+	p.review(campus.Reject, "late").refused("wrong_stage")
+	p.withdraw()
+	p.run()
+	p.requireEnd(campus.Withdrawn, "")
+	p.requireNoCard()
+	require.Equal(t, []campus.CardState{campus.CardClosed}, p.CardStates(p.student))
+}
