@@ -94,13 +94,3 @@ const (
 	CertificateUpload UploadPurpose = "certificate"
 	FrameUpload       UploadPurpose = "live_frame"
 )
-
-// PlasticCase is the kind of case that brings a plastic into a hand.
-const PlasticCase CaseKind = "plastic"
-
-// The stages of a plastic's case.
-const (
-	StageOrdering   Stage = "ordering"   // the order goes to the bureau
-	StageProduction Stage = "production" // the bureau makes and ships it
-	StagePickup     Stage = "pickup"     // it waits at the kiosk
-)

@@ -52,6 +52,9 @@ func (w *application) fetchPhoto(ctx workflow.Context) (string, error) {
 
 // livenessFailed lets the student try again, until the tries are used up and the counter is what remains (B1).
 func (w *application) livenessFailed(ctx workflow.Context, live activities.Liveness) error {
+	if err := w.forgetImages(ctx, campus.FrameUpload); err != nil { // they have had their verdict (B4)
+		return err
+	}
 	if live.Failed >= w.plan.Identity.LivenessTries {
 		return w.toCounter(ctx, w.stage, live.Finding)
 	}

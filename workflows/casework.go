@@ -232,16 +232,16 @@ func parallel(ctx workflow.Context, names []string, fn func(ctx workflow.Context
 	return firstFailure(failures)
 }
 
-// firstFailure prefers the error that cancelled the others to their cancellation, and giving up to skipping.
+// firstFailure prefers the error that cancelled the others to their cancellation.
 func firstFailure(failures []error) error {
-	var first error
+	var cancelled error
 	for _, err := range failures {
-		switch {
-		case errors.Is(err, errAborted):
+		if err != nil && !temporal.IsCanceledError(err) {
 			return err
-		case err != nil && (first == nil || temporal.IsCanceledError(first)):
-			first = err
+		}
+		if cancelled == nil {
+			cancelled = err
 		}
 	}
-	return first
+	return cancelled
 }

@@ -1,0 +1,294 @@
+package workflowtest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	sdklog "go.temporal.io/sdk/log"
+
+	"campuscard/campus"
+	"campuscard/deploy/stack"
+	"campuscard/worker"
+	"campuscard/workflows"
+)
+
+// Quick is a policy under which nothing that machines do takes long on a clock that skips nothing.
+const Quick = `
+steps: {tries: 2, backoff: 50ms, call: 2s}
+identity: {photo_poll: 300ms}
+plastic: {poll: 1s}
+`
+
+// Engine is a house's own namespace on the Temporal server of the tests' stack.
+type Engine struct {
+	*House
+	Client    client.Client
+	Address   string // of the server
+	Namespace string
+}
+
+// Engine opens a namespace that is gone when the test ends, and lets the house's clock run from now on.
+func (h *House) Engine() *Engine {
+	h.t.Helper()
+	address, err := temporalAddress()
+	require.NoError(h.t, err)
+	e := &Engine{House: h, Address: address, Namespace: "test-" + uuid.NewString()}
+	e.Client = e.Dial(address)
+	h.runClock()
+	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(h.t, worker.PrepareNamespace(ctx, e.Client, e.Namespace))
+	h.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(h.t.Context()), 10*time.Second)
+		defer cancel()
+		_, err := e.Client.OperatorService().DeleteNamespace(ctx, &operatorservice.DeleteNamespaceRequest{Namespace: e.Namespace})
+		if err != nil {
+			h.t.Logf("a namespace stays: %v", err)
+		}
+		e.Client.Close()
+	})
+	return e
+}
+
+// Dial makes a client of the namespace that reaches the server by another address.
+func (e *Engine) Dial(address string) client.Client {
+	e.t.Helper()
+	quiet := sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
+	c, err := client.NewLazyClient(client.Options{HostPort: address, Namespace: e.Namespace, Logger: quiet})
+	require.NoError(e.t, err)
+	return c
+}
+
+// runClock makes the house's clock show the time of day and go on.
+func (h *House) runClock() {
+	h.Clock.Advance(time.Since(h.Clock.Now()))
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(5 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				h.Clock.Advance(time.Since(h.Clock.Now()))
+			}
+		}
+	}()
+	h.t.Cleanup(func() { stop(); <-done })
+}
+
+// Work runs a worker until the returned function is called or the test ends.
+func (e *Engine) Work(cfg worker.Config, more ...interceptor.WorkerInterceptor) (stop func()) {
+	return e.WorkThrough(e.Client, cfg, more...)
+}
+
+// WorkThrough runs a worker that reaches Temporal through a client of its own.
+func (e *Engine) WorkThrough(c client.Client, cfg worker.Config, more ...interceptor.WorkerInterceptor) (stop func()) {
+	e.t.Helper()
+	cfg.Unmanaged = cfg.Version == ""
+	cfg.Tracing = append(cfg.Tracing, more...)
+	w := worker.New(cfg, c, e.Store, e.Systems, e.Policies, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		require.NoError(e.t, <-done)
+	})
+	e.t.Cleanup(stop)
+	return stop
+}
+
+// AwaitStage waits until the tables have a case at a stage.
+func (e *Engine) AwaitStage(ref campus.CaseRef, stage campus.Stage) {
+	e.t.Helper()
+	e.Await(func() bool { return e.Case(ref).Stage == stage }, "case %s comes to %s", ref.WorkflowID(), stage)
+}
+
+// AwaitParked waits until a step of a case is parked at an attempt.
+func (e *Engine) AwaitParked(ref campus.CaseRef, step string, attempt int) {
+	e.t.Helper()
+	e.Await(func() bool {
+		for _, item := range e.OpenItems(ref) {
+			if item.Step == step && item.Attempt == attempt {
+				return true
+			}
+		}
+		return false
+	}, "step %s parks at attempt %d", step, attempt)
+}
+
+// Await waits until something is so.
+func (e *Engine) Await(so func() bool, what string, args ...any) {
+	e.t.Helper()
+	require.Eventually(e.t, so, 40*time.Second, 20*time.Millisecond, what, fmt.Sprint(args...))
+}
+
+// Update sends an update and waits for its answer.
+func Update[R any](ctx context.Context, e *Engine, ref campus.CaseRef, name string, id uuid.UUID, arg any) (answer R, err error) {
+	handle, err := e.Client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: ref.WorkflowID(), UpdateID: id.String(), UpdateName: name, Args: []any{arg},
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err != nil {
+		return answer, workflows.FromTemporal(err)
+	}
+	return answer, workflows.FromTemporal(handle.Get(ctx, &answer))
+}
+
+// Send makes a decision on a case and waits for its answer.
+func (e *Engine) Send(ref campus.CaseRef, name string, by campus.Actor, payload any, change func(*workflows.Decide)) (workflows.Decided, error) {
+	e.t.Helper()
+	d := e.Decide(ref, by, payload)
+	if change != nil {
+		change(&d)
+	}
+	return Update[workflows.Decided](e.t.Context(), e, ref, name, d.Decision, d)
+}
+
+// Settle settles a parked step and waits for the answer.
+func (e *Engine) Settle(ref campus.CaseRef, operator string, action campus.Settlement, step string, attempt int) (workflows.Settled, error) {
+	e.t.Helper()
+	by := Staff(operator)
+	d := e.Decide(ref, by, struct{}{})
+	return Update[workflows.Settled](e.t.Context(), e, ref, workflows.SettleStepUpdate, d.Decision,
+		workflows.SettleStep{Decision: d.Decision, By: by, Step: step, Attempt: attempt, Action: action})
+}
+
+// History is all that Temporal keeps of the newest run of a case.
+func (e *Engine) History(ref campus.CaseRef) *history.History {
+	e.t.Helper()
+	events := e.Client.GetWorkflowHistory(e.t.Context(), ref.WorkflowID(), "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	h := &history.History{}
+	for events.HasNext() {
+		event, err := events.Next()
+		require.NoError(e.t, err)
+		h.Events = append(h.Events, event)
+	}
+	return h
+}
+
+// Ended waits until the workflow of a case has ended, and answers how.
+func (e *Engine) Ended(ref campus.CaseRef) error {
+	e.t.Helper()
+	ctx, cancel := context.WithTimeout(e.t.Context(), 40*time.Second)
+	defer cancel()
+	return e.Client.GetWorkflow(ctx, ref.WorkflowID(), "").Get(ctx, nil)
+}
+
+// temporalAddress starts the tests' Temporal if it does not run.
+//
+//nolint:gochecknoglobals // a process has one environment, and starting it is what must happen once
+var temporalAddress = sync.OnceValues(func() (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	defer cancel()
+	opts, err := stack.TestOptions(nil)
+	if err != nil {
+		return "", err
+	}
+	running, err := stack.Open(ctx, opts)
+	if err != nil {
+		return "", fmt.Errorf("open the test stack: %w", err)
+	}
+	if err := running.Up(ctx, stack.Infra()...); err != nil {
+		return "", fmt.Errorf("start the test stack: %w", err)
+	}
+	return running.Env()["TEMPORAL_ADDRESS"], nil
+})
+
+// Line is a way to a server that can be cut.
+type Line struct {
+	listener net.Listener
+	target   string
+	mu       sync.Mutex
+	cut      bool
+	open     map[net.Conn]struct{}
+}
+
+// Line opens a way to the server.
+func (e *Engine) Line() *Line {
+	e.t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(e.t, err)
+	l := &Line{listener: listener, target: e.Address, open: map[net.Conn]struct{}{}}
+	go l.serve()
+	e.t.Cleanup(func() { l.Cut(); listener.Close() }) //nolint:errcheck // nothing is lost
+	return l
+}
+
+// Address is where the line begins.
+func (l *Line) Address() string { return l.listener.Addr().String() }
+
+// Cut breaks what is open and lets nothing through.
+func (l *Line) Cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cut = true
+	for c := range l.open {
+		_ = c.Close()
+	}
+}
+
+// Mend lets new connections through.
+func (l *Line) Mend() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cut = false
+}
+
+func (l *Line) serve() {
+	for {
+		from, err := l.listener.Accept()
+		if err != nil {
+			return
+		}
+		go l.pass(from)
+	}
+}
+
+func (l *Line) pass(from net.Conn) {
+	to, err := net.Dial("tcp", l.target)
+	if err != nil || !l.keep(from, to) {
+		_ = from.Close()
+		return
+	}
+	var both sync.WaitGroup
+	for _, way := range [][2]net.Conn{{from, to}, {to, from}} {
+		both.Go(func() {
+			_, _ = io.Copy(way[0], way[1])
+			_ = way[0].Close()
+		})
+	}
+	both.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.open, from)
+	delete(l.open, to)
+}
+
+func (l *Line) keep(conns ...net.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cut {
+		return false
+	}
+	for _, c := range conns {
+		l.open[c] = struct{}{}
+	}
+	return true
+}
