@@ -142,6 +142,9 @@ func takeUpload(t tx, application, person, upload uuid.UUID, purpose campus.Uplo
 
 // insertLivenessTry takes the answer to a challenge: one's own, in time, and only once (B1).
 func insertLivenessTry(t tx, application, person uuid.UUID, answer LivenessAnswer) error {
+	if len(answer.Frames) == 0 {
+		return uploadMissing("liveness.frames")
+	}
 	var gesture string
 	used := t.Raw(`update challenges set used_at = ? where id = ? and person_id = ? and used_at is null and expires_at > ?
 		returning gesture`, t.now, answer.Challenge, person, t.now).Scan(&gesture)
@@ -212,6 +215,9 @@ func (s *Store) WithdrawQueued(ctx context.Context, req Request, id uuid.UUID) (
 			return uuid.Nil, err
 		}
 		if err := closeApplication(t, id); err != nil {
+			return uuid.Nil, err
+		}
+		if err := addAudit(t, req.Actor, "application.withdraw", row.Ref().WorkflowID(), row.University); err != nil {
 			return uuid.Nil, err
 		}
 		return req.ID, addEvent(t, id, campus.Event{Kind: "withdrawn", Actor: req.Actor, Public: true}, uuid.Nil)

@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"campuscard/campus"
 )
@@ -64,12 +63,5 @@ func (s *Store) UseNonce(ctx context.Context, machine, nonce string) error {
 			return campus.Errorf(campus.Unauthenticated, "nonce_used", "the nonce was used before")
 		}
 		return nil
-	})
-}
-
-// DropNonces forgets nonces whose requests are too old to be accepted anyway.
-func (s *Store) DropNonces(ctx context.Context, before time.Time) error {
-	return s.inTx(ctx, "drop old nonces", func(t tx) error {
-		return t.Exec(`delete from nonces where at < ?`, before).Error
 	})
 }

@@ -16,7 +16,10 @@ type upkeep struct {
 	log      *slog.Logger
 }
 
-const upkeepPause = 10 * time.Minute
+const (
+	upkeepPause = 10 * time.Minute
+	upkeepBatch = 500 // rows at once, so that nobody waits for their locks
+)
 
 func (u *upkeep) run(ctx context.Context) error {
 	for {
@@ -30,14 +33,19 @@ func (u *upkeep) run(ctx context.Context) error {
 }
 
 func (u *upkeep) round(ctx context.Context) error {
-	now := u.store.Now()
-	if err := u.store.DropNonces(ctx, now.Add(-time.Hour)); err != nil {
-		return err
-	}
-	life := u.policies.For("").Uploads.UnusedLife.Std()
 	for {
-		expired, err := u.store.ExpireUnusedUploads(ctx, now.Add(-life), 100)
-		if err != nil || expired < 100 {
+		dropped, err := u.store.DropExpired(ctx, upkeepBatch)
+		if err != nil {
+			return err
+		}
+		if dropped < upkeepBatch {
+			break
+		}
+	}
+	unused := u.store.Now().Add(-u.policies.For("").Uploads.UnusedLife.Std())
+	for {
+		expired, err := u.store.ExpireUnusedUploads(ctx, unused, upkeepBatch)
+		if err != nil || expired < upkeepBatch {
 			return err
 		}
 	}

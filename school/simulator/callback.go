@@ -135,7 +135,8 @@ func (s *Simulator) deliver(ctx context.Context, hook *webhooks.Webhook, c callb
 	}
 	defer res.Body.Close()                                      //nolint:errcheck // only read
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20)) // so that the connection is used again
-	return res.StatusCode >= 200 && res.StatusCode < 300
+	// 409 says that this call-back has been taken before, or contradicts one: sending it again cannot help.
+	return res.StatusCode == http.StatusConflict || res.StatusCode >= 200 && res.StatusCode < 300
 }
 
 // settleCallback forgets what was taken or tried often enough, and plans the next attempt of the rest.

@@ -63,7 +63,7 @@ func (h *House) PersonOf(university string, change ...func(*storage.RosterPerson
 		Number: fmt.Sprintf("2026%06d", h.number), Name: "张伟", DocumentType: campus.ResidentCard,
 		DocumentNumber: ResidentNumber(h.number), Phone: fmt.Sprintf("138%08d", h.number),
 		Email: fmt.Sprintf("s%d@example.edu.cn", h.number), Level: "undergraduate", College: "计算机学院",
-		Campus: EastCampus, Dormitory: "E3", Status: "enrolled",
+		Campus: EastCampus, Dormitory: "E3", Status: "registered",
 		EnrolledOn: campus.Date{Year: 2026, Month: 9, Day: 1}, GraduatesOn: campus.Date{Year: 2030, Month: 6, Day: 30},
 	}
 	for _, fn := range change {

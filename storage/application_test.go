@@ -1,0 +1,314 @@
+package storage_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+)
+
+func TestApply(t *testing.T) {
+	t.Parallel()
+
+	t.Run("one case with its evidence, and one start in the outbox", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		p := h.Person()
+		a := h.NewApplication(p)
+		accepted, err := h.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), a)
+		require.NoError(t, err)
+		require.Equal(t, campus.StageQueued, accepted.Stage)
+
+		found, err := h.PersonCase(t.Context(), p.ID, accepted.ID)
+		require.NoError(t, err)
+		require.Equal(t, campus.WaitsForEngine, found.WaitsFor)
+		require.Equal(t, h.Policies.Version(), found.PolicyVersion)
+		require.Equal(t, storagetest.EastCampus, found.Campus)
+		require.JSONEq(t, `{"case": {"kind": "application", "id": "`+accepted.ID.String()+`"}, "university": "lcu", "campus": "east"}`,
+			storagetest.One[string](h, `select input::text from outbox where kind = 'start' and workflow_id = $1`, "application/"+accepted.ID.String()))
+		require.Equal(t, 4, count(h, `uploads where taken_by = $1`, accepted.ID))
+		require.Equal(t, 1, count(h, `challenges where used_at is not null`))
+		require.Equal(t, 1, count(h, `audit where action = 'application.apply' and actor = $1`, campus.Student(p.ID).String()))
+		file, err := h.ApplicationFile(t.Context(), accepted.ID)
+		require.NoError(t, err)
+		require.Equal(t, storagetest.EastKiosk, file.KioskID, "D2: the home campus's, when none is named")
+		require.True(t, file.DocumentExpiresOn.IsZero(), "长期")
+		try, err := h.LastLivenessTry(t.Context(), accepted.ID)
+		require.NoError(t, err)
+		require.Equal(t, a.Liveness.Frames, []uuid.UUID(try.Frames))
+	})
+
+	t.Run("a kiosk of another campus may be chosen", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		p := h.Person()
+		a := h.NewApplication(p)
+		a.Kiosk, a.DocumentExpiresOn = storagetest.WestKiosk, campus.Date{Year: 2040, Month: time.May, Day: 1}
+		accepted, err := h.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), a)
+		require.NoError(t, err)
+		file, err := h.ApplicationFile(t.Context(), accepted.ID)
+		require.NoError(t, err)
+		require.Equal(t, storagetest.WestKiosk, file.KioskID)
+		require.Equal(t, a.DocumentExpiresOn, file.DocumentExpiresOn)
+	})
+
+	t.Run("20 at once of one person are one", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		p := h.Person()
+		documents := h.NewApplication(p)
+		answers := make([]storage.LivenessAnswer, 20)
+		for i := range answers { // all may be true; the files are the same, as when a button is pressed again and again
+			answers[i] = h.LivenessAnswer(p.ID)
+		}
+		errs := atOnce(20, func(i int) error {
+			a := documents
+			a.Liveness = answers[i]
+			return second(h.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), a))
+		})
+		require.Equal(t, map[string]int{"done": 1, "application_open": 19}, outcomes(errs))
+		for _, table := range []string{"cases", "applications", "outbox", "events", "liveness_tries", "audit", "challenges where used_at is not null"} {
+			require.Equal(t, 1, count(h, table), table)
+		}
+		require.Equal(t, 4, count(h, "uploads where taken_by is not null"))
+	})
+
+	t.Run("one key 20 times at once is one application and one answer", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		p := h.Person()
+		a := h.NewApplication(p)
+		req := storagetest.Request(campus.Student(p.ID))
+		answers := make([]storage.Accepted, 20)
+		errs := atOnce(20, func(i int) (err error) {
+			mine := req
+			mine.ID = uuid.Must(uuid.NewV7())
+			answers[i], err = h.Apply(t.Context(), mine, a)
+			return err
+		})
+		require.Equal(t, map[string]int{"done": 20}, outcomes(errs))
+		for _, answer := range answers {
+			require.Equal(t, answers[0], answer)
+		}
+		for _, table := range []string{"cases", "applications", "outbox", "requests where route = 'POST /test' and id = (select id from cases)"} {
+			require.Equal(t, 1, count(h, table), table)
+		}
+	})
+}
+
+func TestApplyRefuses(t *testing.T) {
+	t.Parallel()
+	refusals := map[string]struct {
+		spoil func(h *storagetest.House, p storagetest.Person, a *storage.NewApplication)
+		code  campus.Code
+		want  string
+		field string
+	}{
+		"nobody of that id": {
+			spoil: func(_ *storagetest.House, _ storagetest.Person, a *storage.NewApplication) { a.Person = uuid.New() },
+			code:  campus.NotFound, want: "not_found",
+		},
+		"the roster has the person as suspended": {
+			spoil: func(h *storagetest.House, p storagetest.Person, _ *storage.NewApplication) {
+				h.Exec(`update people set status = 'suspended' where id = $1`, p.ID)
+			},
+			code: campus.Refused, want: "not_registered",
+		},
+		"another document than the roster's": {
+			spoil: func(_ *storagetest.House, _ storagetest.Person, a *storage.NewApplication) {
+				a.DocumentNumber = storagetest.ResidentNumber(900)
+			},
+			code: campus.Invalid, want: "document_mismatch", field: "identity_document.number",
+		},
+		"a kiosk nobody knows": {
+			spoil: func(_ *storagetest.House, _ storagetest.Person, a *storage.NewApplication) { a.Kiosk = "lcu-moon-1" },
+			code:  campus.Invalid, want: "kiosk_unknown", field: "kiosk",
+		},
+		"a kiosk of another university": {
+			spoil: func(h *storagetest.House, _ storagetest.Person, a *storage.NewApplication) {
+				h.University("lcvtc")
+				a.Kiosk = "lcvtc-east-1"
+			},
+			code: campus.Invalid, want: "kiosk_unknown", field: "kiosk",
+		},
+		"no kiosk left on the home campus": {
+			spoil: func(h *storagetest.House, p storagetest.Person, _ *storage.NewApplication) {
+				h.Exec(`update people set campus = $1 where id = $2`, storagetest.WestCampus, p.ID)
+				h.Exec(`update kiosks set retired_at = now() where id = $1`, storagetest.WestKiosk)
+			},
+			code: campus.Invalid, want: "kiosk_unknown", field: "kiosk",
+		},
+		"a document file that is not there": {
+			spoil: func(_ *storagetest.House, _ storagetest.Person, a *storage.NewApplication) {
+				a.DocumentUpload = uuid.New()
+			},
+			code: campus.Invalid, want: "upload_missing", field: "identity_document.upload",
+		},
+		"a certificate file that is not there": {
+			spoil: func(_ *storagetest.House, _ storagetest.Person, a *storage.NewApplication) {
+				a.CertificateUpload = uuid.New()
+			},
+			code: campus.Invalid, want: "upload_missing", field: "certificate.upload",
+		},
+		"somebody else's certificate file": {
+			spoil: func(h *storagetest.House, _ storagetest.Person, a *storage.NewApplication) {
+				a.CertificateUpload = h.Upload(h.Person().ID, campus.CertificateUpload).ID
+			},
+			code: campus.Invalid, want: "upload_missing", field: "certificate.upload",
+		},
+		"the document handed in as the certificate": {
+			spoil: func(_ *storagetest.House, _ storagetest.Person, a *storage.NewApplication) {
+				a.CertificateUpload = a.DocumentUpload
+			},
+			code: campus.Invalid, want: "upload_missing", field: "certificate.upload",
+		},
+		"a document file that was deleted": {
+			spoil: func(h *storagetest.House, _ storagetest.Person, a *storage.NewApplication) {
+				h.Exec(`update uploads set deleted_at = now() where id = $1`, a.DocumentUpload)
+			},
+			code: campus.Invalid, want: "upload_missing", field: "identity_document.upload",
+		},
+		"a document file that is about to be deleted": {
+			spoil: func(h *storagetest.House, _ storagetest.Person, a *storage.NewApplication) {
+				h.Exec(`update uploads set taken_by = $1 where id = $2`, uuid.Nil, a.DocumentUpload)
+			},
+			code: campus.Invalid, want: "upload_missing", field: "identity_document.upload",
+		},
+		"a challenge that is too old": {
+			spoil: func(h *storagetest.House, _ storagetest.Person, _ *storage.NewApplication) {
+				h.Clock.Advance(2 * time.Hour)
+			},
+			code: campus.Invalid, want: "challenge_unusable", field: "liveness.challenge",
+		},
+		"somebody else's challenge": {
+			spoil: func(h *storagetest.House, _ storagetest.Person, a *storage.NewApplication) {
+				a.Liveness.Challenge = h.LivenessAnswer(h.Person().ID).Challenge
+			},
+			code: campus.Invalid, want: "challenge_unusable", field: "liveness.challenge",
+		},
+		"a challenge that was answered before": {
+			spoil: func(h *storagetest.House, _ storagetest.Person, a *storage.NewApplication) {
+				h.Exec(`update challenges set used_at = now() where id = $1`, a.Liveness.Challenge)
+			},
+			code: campus.Invalid, want: "challenge_unusable", field: "liveness.challenge",
+		},
+		"somebody else's frame": {
+			spoil: func(h *storagetest.House, _ storagetest.Person, a *storage.NewApplication) {
+				a.Liveness.Frames[1] = h.Upload(h.Person().ID, campus.FrameUpload).ID
+			},
+			code: campus.Invalid, want: "upload_missing", field: "liveness.frames",
+		},
+		"the same frame twice": {
+			spoil: func(_ *storagetest.House, _ storagetest.Person, a *storage.NewApplication) {
+				a.Liveness.Frames[1] = a.Liveness.Frames[0]
+			},
+			code: campus.Invalid, want: "upload_missing", field: "liveness.frames",
+		},
+		"no frame at all": {
+			spoil: func(_ *storagetest.House, _ storagetest.Person, a *storage.NewApplication) { a.Liveness.Frames = nil },
+			code:  campus.Invalid, want: "upload_missing", field: "liveness.frames",
+		},
+		"an application that is open": {
+			spoil: func(h *storagetest.House, p storagetest.Person, _ *storage.NewApplication) { h.Applied(p) },
+			code:  campus.Conflict, want: "application_open",
+		},
+	}
+	h := storagetest.New(t) // one for all: a refusal leaves nothing behind
+	for name, test := range refusals {
+		p := h.Person()
+		a := h.NewApplication(p)
+		test.spoil(h, p, &a)
+		before := everything(t, h)
+		_, err := h.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), a)
+		require.Equal(t, test.want, outcome(err), name)
+		require.Equal(t, test.code, campus.CodeOf(err), name)
+		requireField(t, test.field, err)
+		require.Equal(t, before, everything(t, h), name)
+	}
+}
+
+func TestApplyWithACard(t *testing.T) {
+	t.Parallel()
+	s := apply(t).activate()
+	for _, state := range []campus.CardState{campus.CardPending, campus.CardActive, campus.CardFrozen, campus.CardLost} {
+		s.Exec(`update cards set state = $1`, state)
+		a := s.NewApplication(s.person)
+		before := everything(t, s.House)
+		_, err := s.Apply(t.Context(), storagetest.Request(campus.Student(s.person.ID)), a)
+		require.Equal(t, "card_exists", campus.ReasonOf(err), state)
+		require.Equal(t, before, everything(t, s.House), state)
+	}
+	s.Exec(`update cards set state = 'closed'`)
+	s.Applied(s.person) // one that is over does not stand in the way
+}
+
+func requireField(t *testing.T, want string, err error) {
+	t.Helper()
+	var ours *campus.Error
+	require.ErrorAs(t, err, &ours)
+	require.Equal(t, want, ours.Field)
+}
+
+func TestWithdrawQueued(t *testing.T) {
+	t.Parallel()
+
+	t.Run("is done without the workflow, which then finds it withdrawn", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t)
+		student := campus.Student(s.person.ID)
+		req := storagetest.Request(student)
+		for range 2 {
+			by, err := s.WithdrawQueued(t.Context(), req, s.application.ID)
+			require.NoError(t, err)
+			require.Equal(t, req.ID, by, "the same request gets the same answer")
+		}
+		require.Equal(t, 1, count(s.House, `events where kind = 'withdrawn'`))
+		require.Equal(t, 1, count(s.House, `audit where action = 'application.withdraw' and actor = $1`, student.String()))
+		begun, err := s.BeginApplication(t.Context(), s.NextMove(s.application, campus.StageChecking, campus.WaitsForSchool))
+		require.NoError(t, err)
+		require.True(t, begun.Withdrawn)
+		require.Equal(t, string(campus.StageDone), storagetest.One[string](s.House, `select stage from cases`), "it is not begun again")
+		s.Applied(s.person) // and may be made again
+	})
+
+	t.Run("one that has begun is the workflow's", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t)
+		_, err := s.BeginApplication(t.Context(), s.NextMove(s.application, campus.StageChecking, campus.WaitsForSchool))
+		require.NoError(t, err)
+		before := everything(t, s.House)
+		by, err := s.WithdrawQueued(t.Context(), storagetest.Request(campus.Student(s.person.ID)), s.application.ID)
+		require.NoError(t, err)
+		require.Equal(t, uuid.Nil, by)
+		require.Equal(t, before, everything(t, s.House), "not even the key is used up: the decision needs it")
+	})
+
+	t.Run("at the same time as the workflow begins, one of the two wins", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t)
+		var begun storage.Begun
+		var by uuid.UUID
+		errs := atOnce(2, func(i int) (err error) {
+			if i == 0 {
+				begun, err = s.BeginApplication(t.Context(), campus.Move{Case: s.application, Version: 1, Stage: campus.StageChecking})
+				return err
+			}
+			by, err = s.WithdrawQueued(t.Context(), storagetest.Request(campus.Student(s.person.ID)), s.application.ID)
+			return err
+		})
+		require.Equal(t, map[string]int{"done": 2}, outcomes(errs))
+		require.Equal(t, begun.Withdrawn, by != uuid.Nil)
+	})
+
+	t.Run("an application nobody knows is not found", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		_, err := h.WithdrawQueued(t.Context(), storagetest.Request(campus.System()), uuid.New())
+		require.Equal(t, campus.NotFound, campus.CodeOf(err))
+	})
+}

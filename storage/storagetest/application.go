@@ -1,0 +1,60 @@
+package storagetest
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+// NewApplication is an application of the person that will be accepted: their own files, and a challenge answered.
+// change may spoil it.
+func (h *House) NewApplication(p Person, change ...func(*storage.NewApplication)) storage.NewApplication {
+	h.t.Helper()
+	a := storage.NewApplication{
+		Person: p.ID, DocumentNumber: p.Roster.DocumentNumber,
+		DocumentUpload:    h.Upload(p.ID, campus.DocumentUpload).ID,
+		CertificateUpload: h.Upload(p.ID, campus.CertificateUpload).ID, CertificateCode: "CERT" + p.Roster.Number,
+		ConsentVersion: campus.ConsentVersion, Liveness: h.LivenessAnswer(p.ID), PolicyVersion: h.Policies.Version(),
+	}
+	for _, fn := range change {
+		fn(&a)
+	}
+	return a
+}
+
+// LivenessAnswer answers a new challenge with two frames that were just uploaded.
+func (h *House) LivenessAnswer(person uuid.UUID) storage.LivenessAnswer {
+	h.t.Helper()
+	challenge, err := h.AddChallenge(h.t.Context(), Request(campus.Student(person)), person, campus.Nod, time.Hour)
+	require.NoError(h.t, err)
+	return storage.LivenessAnswer{Challenge: challenge.ID, Frames: []uuid.UUID{
+		h.Upload(person, campus.FrameUpload).ID, h.Upload(person, campus.FrameUpload).ID,
+	}}
+}
+
+// Applied is the case of an application the person has just handed in.
+func (h *House) Applied(p Person) campus.CaseRef {
+	h.t.Helper()
+	accepted, err := h.Apply(h.t.Context(), Request(campus.Student(p.ID)), h.NewApplication(p))
+	require.NoError(h.t, err)
+	return campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID}
+}
+
+// Decision keeps what somebody decides about a case, as the API does before it tells the workflow.
+func (h *House) Decision(ref campus.CaseRef, by campus.Actor, payload any) uuid.UUID {
+	h.t.Helper()
+	decision, err := h.OpenDecision(h.t.Context(), Request(by), ref.WorkflowID(), payload)
+	require.NoError(h.t, err)
+	return decision.ID
+}
+
+// NextMove is the next move of a case to a stage.
+func (h *House) NextMove(ref campus.CaseRef, stage campus.Stage, waits campus.Party) campus.Move {
+	h.t.Helper()
+	version := One[int64](h, `select version from cases where id = $1`, ref.ID)
+	return campus.Move{Case: ref, Version: version + 1, Stage: stage, WaitsFor: waits}
+}

@@ -1,0 +1,45 @@
+package storage
+
+import (
+	"context"
+	"time"
+)
+
+// How long rows are kept after they have done their work.
+const (
+	keepSessions  = 24 * time.Hour      // after they have expired
+	keepRequests  = 7 * 24 * time.Hour  // answers to repeated requests
+	keepDecisions = 90 * 24 * time.Hour // what people decided, beyond the end of nearly every case
+	keepCallbacks = 30 * 24 * time.Hour // ids of call-backs; their signatures are good for five minutes
+	keepNonces    = time.Hour           // of signed requests, which are good for two minutes
+)
+
+// DropExpired deletes rows that are of no use any more, at most limit of each kind, and answers how many there were.
+func (s *Store) DropExpired(ctx context.Context, limit int) (int64, error) {
+	var dropped int64
+	err := s.inTx(ctx, "drop expired rows", func(t tx) error {
+		for _, sweep := range []struct {
+			table, key, condition string
+			before                time.Time
+		}{
+			{"sessions", "id", "expires_at < ?", t.now.Add(-keepSessions)},
+			{"requests", "key", "workflow = '' and created_at < ?", t.now.Add(-keepRequests)},
+			{"requests", "key", "created_at < ?", t.now.Add(-keepDecisions)},
+			{"callbacks", "id", "received_at < ?", t.now.Add(-keepCallbacks)},
+			{"nonces", "(machine, nonce)", "at < ?", t.now.Add(-keepNonces)},
+		} {
+			columns := sweep.key
+			if columns[0] == '(' {
+				columns = columns[1 : len(columns)-1]
+			}
+			deleted := t.Exec(`delete from `+sweep.table+` where `+sweep.key+` in (select `+columns+` from `+sweep.table+
+				` where `+sweep.condition+` limit ?)`, sweep.before, limit)
+			if deleted.Error != nil {
+				return deleted.Error
+			}
+			dropped += deleted.RowsAffected
+		}
+		return nil
+	})
+	return dropped, err
+}
