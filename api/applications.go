@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -54,7 +56,7 @@ func (s *Server) apply(ctx context.Context, in *applicationInput) (*answer[stora
 	if err != nil {
 		return nil, err
 	}
-	if err := checkFrames(in.Body.Liveness); err != nil {
+	if err := checkFrames("liveness.frames", in.Body.Liveness); err != nil {
 		return nil, err
 	}
 	accepted, err := s.store.Apply(ctx, s.request(ctx), storage.NewApplication{
@@ -83,9 +85,19 @@ func (s *Server) checkDocument(d documentInput) (string, error) {
 	number := campus.NormalizeDocumentNumber(d.Number)
 	today := campus.DateOf(s.store.Now())
 	if err := campus.CheckResidentNumber(number, today); err != nil {
-		return "", err
+		return "", inField("identity_document.number", err)
 	}
 	return number, checkExpiry(d.ExpiresOn, d.NeverExpires, today)
+}
+
+// inField tells where in the request the wrong thing stands, of which a rule knows only what is wrong.
+func inField(field string, err error) error {
+	if known, ok := errors.AsType[*campus.Error](err); ok && known.Code == campus.Invalid {
+		moved := *known
+		moved.Field = field
+		return &moved
+	}
+	return err
 }
 
 func checkExpiry(expires campus.Date, never bool, today campus.Date) error {
@@ -98,29 +110,29 @@ func checkExpiry(expires campus.Date, never bool, today campus.Date) error {
 	return nil
 }
 
-func checkFrames(l livenessInput) error {
+func checkFrames(field string, l livenessInput) error {
 	seen := map[uuid.UUID]bool{}
 	for _, frame := range l.Frames {
 		if seen[frame] {
-			return campus.FieldErrorf("liveness.frames", "frame_twice", "the same frame is there twice")
+			return campus.FieldErrorf(field, "frame_twice", "the same frame is there twice")
 		}
 		seen[frame] = true
 	}
 	return nil
 }
 
-// caseInput names a case in the path.
-type caseInput struct {
+// CaseInput names a case in the path.
+type CaseInput struct {
 	ID uuid.UUID `path:"id" format:"uuid"`
 }
 
 type caseListInput struct {
-	pageQuery
+	PageQuery
 	Kind campus.CaseKind `query:"kind" enum:"application,plastic" doc:"Only cases of this kind"`
 }
 
 // listApplications are one's cases, newest first.
-func (s *Server) listApplications(ctx context.Context, in *caseListInput) (*answer[page[caseView]], error) {
+func (s *Server) listApplications(ctx context.Context, in *caseListInput) (*answer[page[CaseView]], error) {
 	after, err := readCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
@@ -133,12 +145,12 @@ func (s *Server) listApplications(ctx context.Context, in *caseListInput) (*answ
 	if err != nil {
 		return nil, err
 	}
-	show := func(c storage.Case) caseView { return caseOf(language(ctx), c) }
+	show := func(c storage.Case) CaseView { return caseOf(language(ctx), c) }
 	return answered(newPage(cases, in.Limit, show, func(c storage.Case) uuid.UUID { return c.ID })), nil
 }
 
 // getApplication is everything a student follows (C4).
-func (s *Server) getApplication(ctx context.Context, in *caseInput) (*answer[caseDetail], error) {
+func (s *Server) getApplication(ctx context.Context, in *CaseInput) (*answer[caseDetail], error) {
 	c, err := s.store.PersonCase(ctx, person(ctx).ID, in.ID)
 	if err != nil {
 		return nil, err
@@ -164,23 +176,27 @@ func (s *Server) ownApplication(ctx context.Context, id uuid.UUID) (storage.Case
 }
 
 type livenessTryInput struct {
-	caseInput
+	CaseInput
 	Body livenessInput
 }
 
 func (s *Server) tryLiveness(ctx context.Context, in *livenessTryInput) (*decisionAnswer, error) {
-	if err := checkFrames(in.Body); err != nil {
+	if err := checkFrames("frames", in.Body); err != nil {
 		return nil, err
 	}
-	return s.ownDecision(ctx, in.ID, workflows.TryLivenessUpdate, storage.LivenessAnswer(in.Body))
+	answer, err := s.ownDecision(ctx, in.ID, workflows.TryLivenessUpdate, storage.LivenessAnswer(in.Body))
+	if known, ok := errors.AsType[*campus.Error](err); ok { // storage knows the field from the application
+		err = inField(strings.TrimPrefix(known.Field, "liveness."), err)
+	}
+	return answer, err
 }
 
-func (s *Server) chooseCounter(ctx context.Context, in *caseInput) (*decisionAnswer, error) {
+func (s *Server) chooseCounter(ctx context.Context, in *CaseInput) (*decisionAnswer, error) {
 	return s.ownDecision(ctx, in.ID, workflows.ChooseCounterUpdate, struct{}{})
 }
 
 type evidenceInput struct {
-	caseInput
+	CaseInput
 	Body struct {
 		Document *struct {
 			ExpiresOn    campus.Date `json:"expires_on,omitempty" required:"false" format:"date"`
@@ -209,16 +225,16 @@ func (s *Server) bringEvidence(ctx context.Context, in *evidenceInput) (*decisio
 	return s.ownDecision(ctx, in.ID, workflows.BringEvidenceUpdate, evidence)
 }
 
-func (s *Server) activate(ctx context.Context, in *caseInput) (*decisionAnswer, error) {
+func (s *Server) activate(ctx context.Context, in *CaseInput) (*decisionAnswer, error) {
 	return s.ownDecision(ctx, in.ID, workflows.ActivateUpdate, struct{}{})
 }
 
-func (s *Server) reopen(ctx context.Context, in *caseInput) (*decisionAnswer, error) {
+func (s *Server) reopen(ctx context.Context, in *CaseInput) (*decisionAnswer, error) {
 	return s.ownDecision(ctx, in.ID, workflows.ReopenUpdate, struct{}{})
 }
 
 // withdraw works at any point: in SQL while the case is queued, by its workflow afterwards.
-func (s *Server) withdraw(ctx context.Context, in *caseInput) (*decisionAnswer, error) {
+func (s *Server) withdraw(ctx context.Context, in *CaseInput) (*decisionAnswer, error) {
 	c, err := s.ownApplication(ctx, in.ID)
 	if err != nil {
 		return nil, err

@@ -71,7 +71,7 @@ type noticeView struct {
 }
 
 // listNotices are the messages sent to the holder, newest first. Codes that were sent to the phone are not repeated.
-func (s *Server) listNotices(ctx context.Context, in *struct{ pageQuery }) (*answer[page[noticeView]], error) {
+func (s *Server) listNotices(ctx context.Context, in *struct{ PageQuery }) (*answer[page[noticeView]], error) {
 	after, err := readCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err

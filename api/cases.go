@@ -11,8 +11,8 @@ import (
 	"campuscard/storage"
 )
 
-// caseView is a case in words (C4): stage, whom it waits for, since when, until when.
-type caseView struct {
+// CaseView is a case in words (C4): stage, whom it waits for, since when, until when.
+type CaseView struct {
 	ID           uuid.UUID       `json:"id" format:"uuid"`
 	Kind         campus.CaseKind `json:"kind"`
 	Campus       string          `json:"campus"`
@@ -30,8 +30,8 @@ type caseView struct {
 	ClosedAt     *time.Time      `json:"closed_at,omitempty"`
 }
 
-func caseOf(in campus.Language, c storage.Case) caseView {
-	view := caseView{
+func caseOf(in campus.Language, c storage.Case) CaseView {
+	view := CaseView{
 		ID: c.ID, Kind: c.Kind, Campus: c.Campus, Stage: c.Stage, WaitsFor: c.WaitsFor, Since: c.Since, Due: c.Due,
 		Outcome: c.Outcome, Reason: c.Reason, OpenedAt: c.OpenedAt, ClosedAt: c.ClosedAt,
 		StageText:    campus.Text(in, "stage."+string(c.Stage), nil),
@@ -118,7 +118,7 @@ func findingOf(in campus.Language) func(campus.Finding) findingView {
 
 // caseDetail is a case with all a student may know of it.
 type caseDetail struct {
-	caseView
+	CaseView
 	Next     nextView      `json:"next"`
 	Note     string        `json:"note,omitempty" doc:"What the reviewer wrote"`
 	Findings []findingView `json:"findings,omitempty"`
@@ -128,7 +128,7 @@ type caseDetail struct {
 
 func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDetail], error) {
 	in := language(ctx)
-	detail := caseDetail{caseView: caseOf(in, c), Next: nextOf(in, c)}
+	detail := caseDetail{CaseView: caseOf(in, c), Next: nextOf(in, c)}
 	timeline, err := s.store.Timeline(ctx, c.ID, true)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 	"go.temporal.io/sdk/client"
 
@@ -34,6 +35,13 @@ type decisionAnswer struct {
 	Status   int
 	Location string `header:"Location"`
 	Body     decisionView
+}
+
+// stillRunning is the 202 in /openapi.json.
+func stillRunning(done *huma.Response) *huma.Response {
+	running := *done
+	running.Description = "Taken, and still at work"
+	return &running
 }
 
 // update is a decision as a workflow takes it.

@@ -72,8 +72,19 @@ func handle[I, O any](s *Server, r route, fn func(context.Context, *I) (*O, erro
 		}
 		return out, nil
 	})
+	item := s.huma.OpenAPI().Paths[r.path]
 	if r.has(form) { // told afterwards: before, huma would check the form against it as if it were JSON
-		s.huma.OpenAPI().Paths[r.path].Post.RequestBody = formBody()
+		item.Post.RequestBody = formBody()
+	}
+	switch any((*O)(nil)).(type) { // answers that their types do not describe
+	case *decisionAnswer:
+		for _, op := range []*huma.Operation{item.Get, item.Post} {
+			if op != nil {
+				op.Responses["202"] = stillRunning(op.Responses["200"])
+			}
+		}
+	case *fileAnswer:
+		item.Get.Responses["200"].Content = fileContent()
 	}
 }
 

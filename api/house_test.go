@@ -2,8 +2,11 @@ package api_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
+	"log/slog"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -11,10 +14,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
 
 	"campuscard/api"
 	"campuscard/campus"
@@ -26,33 +31,66 @@ import (
 type house struct {
 	*storagetest.House
 	url      string
+	promised *api.Promise
 	holder   storagetest.Person
-	tokens   map[string]string // by who: student, freshman, reviewer, centre, other
+	people   map[string]storagetest.Person // by who, those who are students
+	tokens   map[string]string             // by who: student, freshman, reviewer, centre, other
 	reviewer campus.StaffMember
+}
+
+// callbackSecret is what the card bureau signs with.
+const callbackSecret = "whsec_dGhlIHNlY3JldCBvZiBldmVyeSB0ZXN0IGJ1cmVhdQ=="
+
+func config(h *storagetest.House) api.Config {
+	return api.Config{Version: "test", Policies: h.Policies, SignInsPerSec: 1000, CallbackSecret: callbackSecret,
+		TemporalUI: "http://temporal.example/", Namespace: "test"}
+}
+
+// nowhere is a client of a Temporal that does not answer.
+func nowhere(t *testing.T) client.Client {
+	t.Helper()
+	quiet := log.NewStructuredLogger(slog.New(slog.DiscardHandler))
+	temporal, err := client.NewLazyClient(client.Options{HostPort: "127.0.0.1:1", Logger: quiet})
+	require.NoError(t, err)
+	t.Cleanup(temporal.Close)
+	return temporal
 }
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{House: storagetest.New(t)}
-	temporal, err := client.NewLazyClient(client.Options{HostPort: "127.0.0.1:1"})
-	require.NoError(t, err)
-	t.Cleanup(temporal.Close)
-	server, err := api.New(api.Config{Version: "test", Policies: h.Policies, SignInsPerSec: 1000}, h.Store, temporal, h.Log)
+	server, err := api.New(config(h.House), h.Store, nowhere(t), h.Log)
 	require.NoError(t, err)
 	h.serve(t, server)
-	h.holder = h.Person()
+	h.holder = h.Person(registered)
 	h.University("lcvtc")
-	var reviewer, centre string
-	h.reviewer, reviewer = h.Staff(storagetest.University, campus.Grant{Role: campus.Reviewer})
-	_, centre = h.Staff(storagetest.University, campus.Grant{Role: campus.CardCentre, Campuses: []string{storagetest.EastCampus}})
+	other := h.PersonOf("lcvtc", registered)
+	h.people = map[string]storagetest.Person{"student": h.holder, "other": other}
 	h.tokens = map[string]string{
 		"student":  h.SignedIn(h.holder.ID),
 		"freshman": h.InitialSession(h.holder.ID),
-		"reviewer": reviewer,
-		"centre":   centre,
-		"other":    h.SignedIn(h.PersonOf("lcvtc").ID),
+		"other":    h.SignedIn(other.ID),
 	}
+	h.reviewer = h.hire("reviewer", storagetest.University, campus.Grant{Role: campus.Reviewer})
+	h.hire("centre", storagetest.University, campus.Grant{Role: campus.CardCentre, Campuses: []string{storagetest.EastCampus}})
 	return h
+}
+
+// registered makes somebody one whom the roster has as studying here.
+func registered(p *storage.RosterPerson) { p.Status = "registered" }
+
+// hire makes a member of staff who calls under a name.
+func (h *house) hire(who, university string, grants ...campus.Grant) campus.StaffMember {
+	member, token := h.Staff(university, grants...)
+	h.tokens[who] = token
+	return member
+}
+
+// enrol makes a student of the default university who calls under a name.
+func (h *house) enrol(who string) storagetest.Person {
+	p := h.Person(registered)
+	h.people[who], h.tokens[who] = p, h.SignedIn(p.ID)
+	return p
 }
 
 // serve makes do talk to a server.
@@ -60,7 +98,7 @@ func (h *house) serve(t *testing.T, server *api.Server) {
 	t.Helper()
 	listening := httptest.NewServer(server.Handler())
 	t.Cleanup(listening.Close)
-	h.url = listening.URL
+	h.url, h.promised = listening.URL, server.Promised()
 }
 
 // call is one request as a person or a program would send it. What is left out gets what a well-behaved caller sends.
@@ -69,7 +107,22 @@ type call struct {
 	method string
 	path   string
 	body   string
-	header map[string]string // an empty value takes the header away
+	header map[string]string                  // an empty value takes the header away
+	sign   func(r *http.Request, body string) // a machine's signature, made anew each time
+}
+
+// in is the call in a language.
+func (c call) in(language campus.Language) call { return c.with("Accept-Language", string(language)) }
+
+// with is the call with a header, unless it has that header.
+func (c call) with(name, value string) call {
+	if _, found := c.header[name]; found {
+		return c
+	}
+	header := map[string]string{name: value}
+	maps.Copy(header, c.header)
+	c.header = header
+	return c
 }
 
 type reply struct {
@@ -105,11 +158,18 @@ func (h *house) do(t *testing.T, c call) reply {
 			request.Header.Set(name, value)
 		}
 	}
+	if c.sign != nil {
+		c.sign(request, c.body)
+	}
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	defer response.Body.Close() //nolint:errcheck // read to its end
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
+	require.NotEqual(t, http.StatusInternalServerError, response.StatusCode, "%s %s: %s", c.method, c.path, body)
+	kind, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";")
+	require.Empty(t, h.promised.Broken(c.method, request.URL.Path, response.StatusCode, kind, body), "%s %s: %d %s",
+		c.method, c.path, response.StatusCode, body)
 	return reply{response.StatusCode, response.Header, body}
 }
 
@@ -129,28 +189,75 @@ type scenario struct {
 	field  string
 }
 
-// play sends every line on one server and checks what comes back; nothing may change.
+// play sends every line on one server, in Chinese and in English, and checks what comes back; nothing may change.
 func (h *house) play(t *testing.T, table map[string]scenario) {
 	t.Helper()
+	before := h.facts()
 	for name, line := range table {
-		t.Run(name, func(t *testing.T) {
-			got := h.do(t, line.call)
-			require.Equal(t, line.status, got.status, "%s", got.body)
-			if line.reason == "" {
-				return
-			}
-			require.Equal(t, "application/problem+json", got.header.Get("Content-Type"))
-			p := read[problem](t, got)
-			require.Equal(t, line.reason, p.Reason, "%s", got.body)
-			require.Equal(t, line.status, p.Status)
-			require.NotEmpty(t, p.RequestID)
-			require.NotContains(t, p.Detail, "problem.", "a text is missing")
-			if line.field != "" {
-				require.NotEmpty(t, p.Errors, "%s", got.body)
-				require.Equal(t, line.field, p.Errors[0].Field, "%s", got.body)
-			}
-		})
+		t.Run(name, func(t *testing.T) { h.playLine(t, line) })
 	}
+	require.Equal(t, before, h.facts(), "something was changed")
+}
+
+func (h *house) playLine(t *testing.T, line scenario) {
+	t.Helper()
+	chinese := h.do(t, line.in(campus.Chinese))
+	require.Equal(t, line.status, chinese.status, "%s", chinese.body)
+	if line.reason == "" && line.status < 400 {
+		return
+	}
+	zh, en := line.check(t, chinese), line.check(t, h.do(t, line.in(campus.English)))
+	require.True(t, isHan(zh.Title) && isHan(zh.Detail), "%s", chinese.body)
+	require.False(t, isHan(en.Title) || isHan(en.Detail), "%v", en)
+}
+
+// check wants an answer to be the problem of the line.
+func (s scenario) check(t *testing.T, got reply) problem {
+	t.Helper()
+	require.Equal(t, s.status, got.status, "%s", got.body)
+	require.Equal(t, "application/problem+json", got.header.Get("Content-Type"))
+	p := read[problem](t, got)
+	require.Equal(t, s.status, p.Status)
+	require.Contains(t, classes(s.status), campus.Code(p.Code), "%s", got.body)
+	if s.reason != "" {
+		require.Equal(t, s.reason, p.Reason, "%s", got.body)
+	}
+	require.Equal(t, "urn:campuscard:problem:"+cmp.Or(p.Reason, p.Code), p.Type)
+	require.NotEmpty(t, p.Title)
+	require.NotEmpty(t, p.Detail)
+	require.NotEmpty(t, p.RequestID)
+	require.NotContains(t, string(got.body), `"problem.`, "a text is missing")
+	if s.field != "" {
+		require.NotEmpty(t, p.Errors, "%s", got.body)
+		require.Equal(t, s.field, p.Errors[0].Field, "%s", got.body)
+		require.NotEmpty(t, p.Errors[0].Message)
+	}
+	return p
+}
+
+// classes are the codes that a status stands for.
+func classes(status int) []campus.Code {
+	return map[int][]campus.Code{
+		400: {campus.Invalid}, 401: {campus.Unauthenticated}, 403: {campus.Forbidden}, 404: {campus.NotFound},
+		405: {campus.Invalid}, 409: {campus.Conflict}, 413: {campus.TooLarge}, 415: {campus.Unsupported},
+		422: {campus.Invalid, campus.Refused}, 429: {campus.TooMany}, 503: {campus.Unavailable},
+	}[status]
+}
+
+func isHan(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+}
+
+// facts are all rows of the database, as a hash for each table. What counts wrong tries is left out, and so are nonces
+// and requests that have no answer.
+func (h *house) facts() map[string]string {
+	return storagetest.One[map[string]string](h.House, `select jsonb_object_agg(name, coalesce(hash, '')) from (
+		select table_name as name, (xpath('/row/h/text()', query_to_xml(format(
+			'select md5(string_agg((to_jsonb(t) - %L::text[])::text, chr(10) order by to_jsonb(t)::text)) as h from %I t where %s',
+			'{wrong_entries,wrong_on,pickup_tries}', table_name,
+			case table_name when 'requests' then 'response is not null' else 'true' end), false, true, '')))[1]::text as hash
+		from information_schema.tables
+		where table_schema = 'public' and table_type = 'BASE TABLE' and table_name not in ('nonces', 'goose_db_version')) tables`)
 }
 
 // upload is a form with a file in it.

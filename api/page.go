@@ -7,8 +7,9 @@ import (
 	"campuscard/campus"
 )
 
-// pageQuery is embedded in the input of every list.
-type pageQuery struct {
+// PageQuery is embedded in the input of every list. Like all that is embedded here it has an exported name, because huma
+// passes over what is embedded under another.
+type PageQuery struct {
 	Cursor string `query:"cursor" maxLength:"300" doc:"next_cursor of the page before"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"campuscard/campus"
@@ -12,7 +13,7 @@ import (
 )
 
 type staffCaseListInput struct {
-	pageQuery
+	PageQuery
 	Kind     campus.CaseKind `query:"kind" enum:"application,plastic"`
 	Stage    campus.Stage    `query:"stage" maxLength:"30"`
 	WaitsFor campus.Party    `query:"waits_for" maxLength:"30"`
@@ -22,18 +23,18 @@ type staffCaseListInput struct {
 	Number   string          `query:"number" maxLength:"40" doc:"Student or staff number"`
 }
 
-// staffCaseView is a case in a list for staff: ids and codes, no personal data.
-type staffCaseView struct {
-	caseView
+// StaffCaseView is a case in a list for staff: ids and codes, no personal data.
+type StaffCaseView struct {
+	CaseView
 	PersonID   uuid.UUID `json:"person_id" format:"uuid"`
 	Parked     []string  `json:"parked" doc:"Steps that wait for staff"`
 	CauseText  string    `json:"cause_text,omitempty"`
 	TemporalUI string    `json:"temporal_ui,omitempty" doc:"The case's workflow in the Temporal UI"`
 }
 
-func (s *Server) staffCaseOf(in campus.Language) func(storage.Case) staffCaseView {
-	return func(c storage.Case) staffCaseView {
-		view := staffCaseView{caseView: caseOf(in, c), PersonID: c.PersonID, Parked: append([]string{}, c.Parked...)}
+func (s *Server) staffCaseOf(in campus.Language) func(storage.Case) StaffCaseView {
+	return func(c storage.Case) StaffCaseView {
+		view := StaffCaseView{CaseView: caseOf(in, c), PersonID: c.PersonID, Parked: append([]string{}, c.Parked...)}
 		if c.Cause != "" {
 			view.CauseText = campus.Text(in, "problem."+string(c.Cause), nil)
 		}
@@ -46,7 +47,7 @@ func (s *Server) staffCaseOf(in campus.Language) func(storage.Case) staffCaseVie
 }
 
 // listStaffCases finds cases of one's university and campuses, newest first (K5).
-func (s *Server) listStaffCases(ctx context.Context, in *staffCaseListInput) (*answer[page[staffCaseView]], error) {
+func (s *Server) listStaffCases(ctx context.Context, in *staffCaseListInput) (*answer[page[StaffCaseView]], error) {
 	after, err := readCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
@@ -68,7 +69,7 @@ type attemptView struct {
 
 // staffCaseDetail is a case with all that staff may know of it, but who it is about.
 type staffCaseDetail struct {
-	staffCaseView
+	StaffCaseView
 	Flagged   string         `json:"flagged,omitempty" doc:"A mark for the reviewer"`
 	Findings  []findingView  `json:"findings"`
 	Timeline  []eventView    `json:"timeline"`
@@ -84,13 +85,13 @@ type caseFileView struct {
 }
 
 // getStaffCase is one case with its timeline, attempts, open items and evidence.
-func (s *Server) getStaffCase(ctx context.Context, in *caseInput) (*answer[staffCaseDetail], error) {
+func (s *Server) getStaffCase(ctx context.Context, in *CaseInput) (*answer[staffCaseDetail], error) {
 	c, err := s.store.StaffCase(ctx, member(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
 	lang := language(ctx)
-	detail := staffCaseDetail{staffCaseView: s.staffCaseOf(lang)(c), Findings: []findingView{}, Files: []caseFileView{}}
+	detail := staffCaseDetail{StaffCaseView: s.staffCaseOf(lang)(c), Findings: []findingView{}, Files: []caseFileView{}}
 	timeline, err := s.store.Timeline(ctx, c.ID, false)
 	if err != nil {
 		return nil, err
@@ -154,7 +155,7 @@ func (s *Server) getPerson(ctx context.Context, in *struct {
 		return nil, err
 	}
 	if p.University != who.University || !who.May(campus.ReadPeople, p.Campus) {
-		return nil, campus.Errorf(campus.NotFound, "", "no person %s", in.ID)
+		return nil, campus.Errorf(campus.NotFound, "person_unknown", "no person %s", in.ID) // as if absent
 	}
 	if err := s.store.RecordLook(ctx, actor(ctx), "person.read", "person/"+p.ID.String(), p.University); err != nil {
 		return nil, err
@@ -163,7 +164,7 @@ func (s *Server) getPerson(ctx context.Context, in *struct {
 }
 
 type caseFileInput struct {
-	caseInput
+	CaseInput
 	File uuid.UUID `path:"file" format:"uuid"`
 }
 
@@ -173,6 +174,15 @@ type fileAnswer struct {
 	CacheControl string `header:"Cache-Control"`
 	Disposition  string `header:"Content-Disposition"`
 	Body         []byte
+}
+
+// fileContent is the content in /openapi.json.
+func fileContent() map[string]*huma.MediaType {
+	content := map[string]*huma.MediaType{}
+	for _, kind := range formats() {
+		content[kind.contentType] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
+	}
+	return content
 }
 
 // getCaseFile shows a piece of evidence to who may read people. Every look is audited.
@@ -190,7 +200,7 @@ func (s *Server) getCaseFile(ctx context.Context, in *caseFileInput) (*fileAnswe
 		return nil, err
 	}
 	if upload.TakenBy == nil || *upload.TakenBy != c.ID {
-		return nil, campus.Errorf(campus.NotFound, "", "no file %s in case %s", in.File, c.ID)
+		return nil, campus.Errorf(campus.NotFound, "upload_unknown", "no file %s in case %s", in.File, c.ID)
 	}
 	if err := s.store.RecordLook(ctx, actor(ctx), "evidence.read", "upload/"+in.File.String(), c.University); err != nil {
 		return nil, err
@@ -199,7 +209,7 @@ func (s *Server) getCaseFile(ctx context.Context, in *caseFileInput) (*fileAnswe
 }
 
 type settlementInput struct {
-	caseInput
+	CaseInput
 	Step string `path:"step" maxLength:"60"`
 	Body struct {
 		Action  campus.Settlement `json:"action" enum:"retry,skip,abort"`
@@ -218,7 +228,7 @@ func (s *Server) settleStep(ctx context.Context, in *settlementInput) (*decision
 	if !who.May(campus.SettleSteps, c.Campus) {
 		return nil, campus.Errorf(campus.Forbidden, "", "parked steps need %s", campus.SettleSteps)
 	}
-	d := itemDecision{Action: string(in.Body.Action), Attempt: in.Body.Attempt, Note: in.Body.Note}
+	d := ItemDecision{Action: string(in.Body.Action), Attempt: in.Body.Attempt, Note: in.Body.Note}
 	if err := checkItemDecision(campus.IncidentItem, d); err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func workItemOf(in campus.Language) func(storage.WorkItem) workItemView {
 			StepText: stepText(in, w.Step), StageText: campus.Text(in, "stage."+string(w.Stage), nil)}
 		switch {
 		case w.Kind == campus.IncidentItem && w.Reason != "":
-			view.CauseText = campus.Text(in, "problem."+w.Reason, nil)
+			view.CauseText = problemText(in, w.Cause, w.Reason) // the reason may be a word of another system
 		case w.Cause != "":
 			view.CauseText = campus.Text(in, "problem."+string(w.Cause), nil)
 		default:
@@ -39,7 +39,7 @@ func workItemOf(in campus.Language) func(storage.WorkItem) workItemView {
 }
 
 type workItemListInput struct {
-	pageQuery
+	PageQuery
 	Kind campus.WorkItemKind `query:"kind" enum:"review,incident,in_person,overdue"`
 	Mine bool                `query:"mine" doc:"Only those I have claimed"`
 	Free bool                `query:"free" doc:"Only those nobody has claimed"`
@@ -60,27 +60,27 @@ func (s *Server) listWorkItems(ctx context.Context, in *workItemListInput) (*ans
 	return answered(newPage(items, in.Limit, workItemOf(language(ctx)), func(w storage.WorkItem) uuid.UUID { return w.ID })), nil
 }
 
-type workItemInput struct {
+type WorkItemInput struct {
 	ID uuid.UUID `path:"id" format:"uuid"`
 }
 
-func (s *Server) getWorkItem(ctx context.Context, in *workItemInput) (*answer[workItemView], error) {
+func (s *Server) getWorkItem(ctx context.Context, in *WorkItemInput) (*answer[workItemView], error) {
 	item, err := s.store.WorkItem(ctx, member(ctx), in.ID)
 	return answered(workItemOf(language(ctx))(item)), err
 }
 
-func (s *Server) claimWorkItem(ctx context.Context, in *workItemInput) (*answer[workItemView], error) {
+func (s *Server) claimWorkItem(ctx context.Context, in *WorkItemInput) (*answer[workItemView], error) {
 	item, err := s.store.ClaimWorkItem(ctx, s.request(ctx), member(ctx), in.ID)
 	return answered(workItemOf(language(ctx))(item)), err
 }
 
-func (s *Server) releaseWorkItem(ctx context.Context, in *workItemInput) (*answer[workItemView], error) {
+func (s *Server) releaseWorkItem(ctx context.Context, in *WorkItemInput) (*answer[workItemView], error) {
 	item, err := s.store.ReleaseWorkItem(ctx, s.request(ctx), member(ctx), in.ID)
 	return answered(workItemOf(language(ctx))(item)), err
 }
 
-// itemDecision is what a member of staff decides. Which actions fit depends on the kind of item.
-type itemDecision struct {
+// ItemDecision is what a member of staff decides. Which actions fit depends on the kind of item.
+type ItemDecision struct {
 	Action  string `json:"action" enum:"approve,reject,ask_more,pass,fail,retry,skip,abort,acknowledge" doc:"review: approve, reject, ask_more; in_person: pass, fail; incident: retry, skip, abort; overdue: acknowledge"`
 	Reason  string `json:"reason,omitempty" required:"false" maxLength:"60" pattern:"^[a-z_]*$" doc:"A code, see reasons in /openapi.json; needed to reject or ask for more"`
 	Note    string `json:"note,omitempty" required:"false" maxLength:"1000" doc:"To the student; for a skip or an abort, the reason for colleagues"`
@@ -88,8 +88,8 @@ type itemDecision struct {
 }
 
 type workItemDecisionInput struct {
-	workItemInput
-	Body itemDecision
+	WorkItemInput
+	Body ItemDecision
 }
 
 func (s *Server) decideWorkItem(ctx context.Context, in *workItemDecisionInput) (*decisionAnswer, error) {
@@ -98,7 +98,7 @@ func (s *Server) decideWorkItem(ctx context.Context, in *workItemDecisionInput) 
 
 // decideItem has the workflow of an item's case decide. That the item is open and free is looked at here for a clear
 // answer; that the decision still fits is the workflow's to say.
-func (s *Server) decideItem(ctx context.Context, request storage.Request, id uuid.UUID, d itemDecision) (*decisionAnswer, error) {
+func (s *Server) decideItem(ctx context.Context, request storage.Request, id uuid.UUID, d ItemDecision) (*decisionAnswer, error) {
 	who := member(ctx)
 	item, err := s.store.WorkItem(ctx, who, id)
 	if err != nil {
@@ -133,7 +133,7 @@ var itemActions = map[campus.WorkItemKind][]string{
 	campus.OverdueItem:  {"acknowledge"},
 }
 
-func checkItemDecision(kind campus.WorkItemKind, d itemDecision) error {
+func checkItemDecision(kind campus.WorkItemKind, d ItemDecision) error {
 	switch {
 	case !slices.Contains(itemActions[kind], d.Action):
 		return campus.FieldErrorf("action", "action_unknown", "%s is nothing to do with an item of kind %s", d.Action, kind)
@@ -148,7 +148,7 @@ func checkItemDecision(kind campus.WorkItemKind, d itemDecision) error {
 }
 
 // itemUpdate is the update that carries a decision about an item.
-func itemUpdate(ref campus.CaseRef, kind campus.WorkItemKind, step string, d itemDecision, by campus.Actor) update {
+func itemUpdate(ref campus.CaseRef, kind campus.WorkItemKind, step string, d ItemDecision, by campus.Actor) update {
 	u := update{workflowID: ref.WorkflowID(), payload: storage.ReviewNote{Note: d.Note}}
 	if kind == campus.IncidentItem {
 		u.name, u.step = workflows.SettleStepUpdate, true
@@ -171,7 +171,7 @@ type bulkInput struct {
 	Body struct {
 		Items []struct {
 			ID uuid.UUID `json:"id" format:"uuid"`
-			itemDecision
+			ItemDecision
 		} `json:"items" minItems:"1" maxItems:"100"`
 	}
 }
@@ -192,6 +192,13 @@ const bulkAtOnce = 8
 // decideWorkItems decides many items, each for itself: what happens to one says nothing about another (C3). Each has
 // an idempotency key of its own under the request's.
 func (s *Server) decideWorkItems(ctx context.Context, in *bulkInput) (*answer[bulkAnswer], error) {
+	seen := map[uuid.UUID]bool{}
+	for _, item := range in.Body.Items { // two decisions about one item would be one request to it
+		if seen[item.ID] {
+			return nil, campus.FieldErrorf("items", "field_unique", "item %s is there twice", item.ID)
+		}
+		seen[item.ID] = true
+	}
 	outer := s.request(ctx)
 	if _, err := s.store.OpenDecision(ctx, outer, "", struct{}{}); err != nil {
 		return nil, err
@@ -204,7 +211,7 @@ func (s *Server) decideWorkItems(ctx context.Context, in *bulkInput) (*answer[bu
 			request := outer
 			request.Key = outer.Key + "/" + item.ID.String()
 			request.ID = uuid.Must(uuid.NewV7())
-			results[i] = s.bulkOne(ctx, request, item.ID, item.itemDecision)
+			results[i] = s.bulkOne(ctx, request, item.ID, item.ItemDecision)
 			return nil
 		})
 	}
@@ -212,7 +219,7 @@ func (s *Server) decideWorkItems(ctx context.Context, in *bulkInput) (*answer[bu
 	return answered(bulkAnswer{results}), nil
 }
 
-func (s *Server) bulkOne(ctx context.Context, request storage.Request, id uuid.UUID, d itemDecision) bulkResult {
+func (s *Server) bulkOne(ctx context.Context, request storage.Request, id uuid.UUID, d ItemDecision) bulkResult {
 	decided, err := s.decideItem(ctx, request, id, d)
 	if err != nil {
 		return bulkResult{ID: id, Problem: s.problem(ctx, err)}

@@ -225,9 +225,10 @@ type Opened struct {
 // waits here is counted before it is checked, so that documents cannot be tried out, not even many at once.
 // Refused: pickup_code, pickup_locked, pickup_document.
 func (s *Store) PickUp(ctx context.Context, req Request, p Pickup) (Opened, error) {
+	var try int // none when no code of that kind waits
 	if err := s.inTx(ctx, "count a pickup", func(t tx) error {
-		return t.Exec(`update plastics set pickup_tries = pickup_tries + 1 where kiosk_id = ? and pickup_code_hash = ? and state = 'ready'`,
-			p.Kiosk, t.keys.keyed("pickup/"+p.Kiosk, p.Code)).Error
+		return t.Raw(`update plastics set pickup_tries = pickup_tries + 1 where kiosk_id = ? and pickup_code_hash = ? and state = 'ready'
+			returning pickup_tries`, p.Kiosk, t.keys.keyed("pickup/"+p.Kiosk, p.Code)).Scan(&try).Error
 	}); err != nil {
 		return Opened{}, err
 	}
@@ -236,7 +237,10 @@ func (s *Store) PickUp(ctx context.Context, req Request, p Pickup) (Opened, erro
 		if err != nil {
 			return Opened{}, err
 		}
-		if plastic.PickupTries > p.Tries(plastic.University) {
+		if try == 0 { // it came to wait here a moment after the count
+			return Opened{}, campus.Errorf(campus.Refused, "pickup_code", "no card waits here under this code")
+		}
+		if try > p.Tries(plastic.University) { // its own number, so that of many at once the first ones are looked at
 			return Opened{}, campus.Errorf(campus.Refused, "pickup_locked", "too many wrong documents for this code")
 		}
 		var hash []byte

@@ -1,43 +1,150 @@
 package workflows_test
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/interceptor"
 
+	"campuscard/activities"
 	"campuscard/campus"
+	"campuscard/school"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
 	"campuscard/worker"
 	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
 )
 
-// approve and others are what people answer on the real server; each requires that the answer is yes.
-func approve(t *testing.T, e *workflowtest.Engine, ref campus.CaseRef) {
-	t.Helper()
-	e.AwaitStage(ref, campus.StageReview)
-	_, err := e.Send(ref, workflows.ReviewUpdate, workflowtest.Staff("reviewer"), struct{}{},
-		func(d *workflows.Decide) { d.Action = string(campus.Approve) })
-	require.NoError(t, err)
+// live is a case on the real server, with people who act when it has come to them.
+type live struct {
+	*workflowtest.Engine
+	t       *testing.T
+	student workflowtest.Student
+	ref     campus.CaseRef
 }
 
-func activate(t *testing.T, e *workflowtest.Engine, ref campus.CaseRef, s workflowtest.Student) {
+// newLive is an application on the real server, handed in with live frames that have a flaw. Nobody works yet.
+func newLive(t *testing.T, flaw workflowtest.Flaw) *live {
 	t.Helper()
-	e.AwaitStage(ref, campus.StageActivation)
-	_, err := e.Send(ref, workflows.ActivateUpdate, campus.Student(s.ID), struct{}{}, nil)
-	require.NoError(t, err)
-	require.NoError(t, e.Ended(ref))
-}
-
-func TestPlainApplicationOnTheRealServer(t *testing.T) {
-	t.Parallel()
 	e := workflowtest.New(t, workflowtest.Quick).Engine()
-	e.Work(worker.Config{})
-	student := e.Student()
-	ref := e.Apply(student, workflowtest.Good)
-	approve(t, e, ref)
-	activate(t, e, ref, student)
-	require.Equal(t, campus.Completed, e.Case(ref).Outcome)
-	events := len(e.History(ref).Events)
-	t.Logf("the history of a plain application has %d events", events)
-	require.LessOrEqual(t, events, 100)
+	e.School.Bureau(idle)
+	l := &live{Engine: e, t: t, student: e.Student()}
+	l.ref = e.Apply(l.student, flaw)
+	return l
 }
+
+// working is newLive with a worker.
+func working(t *testing.T, flaw workflowtest.Flaw, with ...interceptor.WorkerInterceptor) *live {
+	t.Helper()
+	l := newLive(t, flaw)
+	l.Work(worker.Config{Tracing: with})
+	return l
+}
+
+// work runs a worker until the returned function is called.
+func (l *live) work() (stop func()) {
+	l.t.Helper()
+	return l.Work(worker.Config{})
+}
+
+// application is the case before that of the plastic.
+func (l *live) application() campus.CaseRef {
+	l.t.Helper()
+	return campus.CaseRef{Kind: campus.ApplicationCase, ID: storagetest.One[uuid.UUID](l.House.House, `select id from applications`)}
+}
+
+// await waits until the case has come to a stage.
+func (l *live) await(stage campus.Stage) *live {
+	l.t.Helper()
+	l.AwaitStage(l.ref, stage)
+	return l
+}
+
+func (l *live) send(update string, by campus.Actor, payload any, change func(*workflows.Decide)) {
+	l.t.Helper()
+	_, err := l.Send(l.ref, update, by, payload, change)
+	require.NoError(l.t, err, update)
+}
+
+func (l *live) byStudent(update string, payload any) {
+	l.t.Helper()
+	l.send(update, campus.Student(l.student.ID), payload, nil)
+}
+
+// review decides as soon as there is something to review.
+func (l *live) review(action campus.ReviewAction, reason string) {
+	l.t.Helper()
+	l.await(campus.StageReview)
+	l.send(workflows.ReviewUpdate, workflowtest.Staff("reviewer"), storage.ReviewNote{Note: "请补交"},
+		func(d *workflows.Decide) { d.Action, d.Reason = string(action), reason })
+}
+
+func (l *live) verify(verdict campus.Verdict) {
+	l.t.Helper()
+	l.await(campus.StageInPerson)
+	l.send(workflows.VerifyUpdate, workflowtest.Staff("card centre"), struct{}{},
+		func(d *workflows.Decide) { d.Action = string(verdict) })
+}
+
+func (l *live) activate() {
+	l.t.Helper()
+	l.await(campus.StageActivation)
+	l.byStudent(workflows.ActivateUpdate, struct{}{})
+}
+
+// settle settles a step as soon as it is parked at the attempt, and answers the outcome.
+func (l *live) settle(operator string, action campus.Settlement, step string, attempt int) workflows.Settled {
+	l.t.Helper()
+	l.AwaitParked(l.ref, step, attempt)
+	settled, err := l.Settle(l.ref, operator, action, step, attempt)
+	require.NoError(l.t, err)
+	return settled
+}
+
+// plastic goes on with the case of the plastic that the activation has begun, and waits until it is in production.
+func (l *live) plastic() *live {
+	l.t.Helper()
+	l.end(campus.Completed)
+	l.ref = l.PlasticCase(l.ref)
+	return l.await(campus.StageProduction)
+}
+
+// report is a call-back of the bureau about the newest plastic.
+func (l *live) report(status string, sequence int) {
+	l.t.Helper()
+	made, err := l.CurrentPlastic(l.t.Context(), l.ref.ID)
+	require.NoError(l.t, err)
+	report, err := activities.ProductionReport(school.Production{
+		OrderID: made.OrderID, Reference: made.ID.String(), Status: status, Kiosk: made.KioskID, Compartment: "A07", Sequence: sequence,
+	})
+	require.NoError(l.t, err)
+	require.NoError(l.t, l.TakeReport(l.t.Context(), report))
+}
+
+// pickUp is the holder at the kiosk.
+func (l *live) pickUp() {
+	l.t.Helper()
+	l.await(campus.StagePickup)
+	made, err := l.CurrentPlastic(l.t.Context(), l.ref.ID)
+	require.NoError(l.t, err)
+	code, err := l.PickupCode(made)
+	require.NoError(l.t, err)
+	_, err = l.PickUp(l.t.Context(), storagetest.Request(campus.Machine(made.KioskID)), storage.Pickup{
+		Kiosk: made.KioskID, Code: code, DocumentNumber: l.student.Document, Tries: func(string) int { return 5 },
+	})
+	require.NoError(l.t, err)
+}
+
+// end requires that the case and its workflow end well, in this way.
+func (l *live) end(outcome campus.Outcome) {
+	l.t.Helper()
+	l.await(campus.StageDone)
+	require.NoError(l.t, l.Ended(l.ref))
+	require.Equal(l.t, outcome, l.Case(l.ref).Outcome)
+	require.Empty(l.t, l.OpenItems(l.ref))
+}
+
+func joined(kinds []string) string { return strings.Join(kinds, " ") }

@@ -3,7 +3,6 @@ package workflows_test
 import (
 	"io"
 	"log/slog"
-	"strings"
 	"testing"
 	"time"
 
@@ -226,6 +225,6 @@ func (p *play) requireNoCard() {
 }
 
 // story is the timeline as one line.
-func (p *play) story() string { return strings.Join(p.Events(p.ref), " ") }
+func (p *play) story() string { return joined(p.Events(p.ref)) }
 
 func isIncident(item storage.WorkItem) bool { return item.Kind == campus.IncidentItem }

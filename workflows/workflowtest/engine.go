@@ -15,7 +15,6 @@ import (
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 
 	"campuscard/campus"
@@ -66,7 +65,7 @@ func (h *House) Engine() *Engine {
 func (e *Engine) Dial(address string) client.Client {
 	e.t.Helper()
 	quiet := sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
-	c, err := client.NewLazyClient(client.Options{HostPort: address, Namespace: e.Namespace, Logger: quiet})
+	c, err := client.NewLazyClient(client.Options{HostPort: address, Namespace: e.Namespace, Identity: "test", Logger: quiet})
 	require.NoError(e.t, err)
 	return c
 }
@@ -93,15 +92,14 @@ func (h *House) runClock() {
 }
 
 // Work runs a worker until the returned function is called or the test ends.
-func (e *Engine) Work(cfg worker.Config, more ...interceptor.WorkerInterceptor) (stop func()) {
-	return e.WorkThrough(e.Client, cfg, more...)
+func (e *Engine) Work(cfg worker.Config) (stop func()) {
+	return e.WorkThrough(e.Client, cfg)
 }
 
 // WorkThrough runs a worker that reaches Temporal through a client of its own.
-func (e *Engine) WorkThrough(c client.Client, cfg worker.Config, more ...interceptor.WorkerInterceptor) (stop func()) {
+func (e *Engine) WorkThrough(c client.Client, cfg worker.Config) (stop func()) {
 	e.t.Helper()
 	cfg.Unmanaged = cfg.Version == ""
-	cfg.Tracing = append(cfg.Tracing, more...)
 	w := worker.New(cfg, c, e.Store, e.Systems, e.Policies, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -136,7 +134,7 @@ func (e *Engine) AwaitParked(ref campus.CaseRef, step string, attempt int) {
 // Await waits until something is so.
 func (e *Engine) Await(so func() bool, what string, args ...any) {
 	e.t.Helper()
-	require.Eventually(e.t, so, 40*time.Second, 20*time.Millisecond, what, fmt.Sprint(args...))
+	require.Eventually(e.t, so, time.Minute, 20*time.Millisecond, append([]any{what}, args...)...)
 }
 
 // Update sends an update and waits for its answer.
@@ -186,7 +184,7 @@ func (e *Engine) History(ref campus.CaseRef) *history.History {
 // Ended waits until the workflow of a case has ended, and answers how.
 func (e *Engine) Ended(ref campus.CaseRef) error {
 	e.t.Helper()
-	ctx, cancel := context.WithTimeout(e.t.Context(), 40*time.Second)
+	ctx, cancel := context.WithTimeout(e.t.Context(), time.Minute)
 	defer cancel()
 	return e.Client.GetWorkflow(ctx, ref.WorkflowID(), "").Get(ctx, nil)
 }

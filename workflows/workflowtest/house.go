@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
-	"campuscard/deploy"
 	"campuscard/school"
 	"campuscard/school/simulator"
 	"campuscard/storage"
@@ -24,18 +23,16 @@ type House struct {
 	Systems *school.Systems
 	School  *School
 
-	t testing.TB
+	t      testing.TB
+	policy string // laid over the default
 }
 
 // New opens a house. policy is YAML laid over the default policy; empty leaves it as it is.
 func New(t testing.TB, policy string) *House {
 	t.Helper()
-	h := &House{House: storagetest.New(t), School: startSchool(t), t: t}
+	h := &House{House: storagetest.New(t), School: startSchool(t), t: t, policy: policy}
 	h.University(storagetest.University)
-	files := [][]byte{deploy.Policy}
-	if policy != "" {
-		files = append(files, []byte(policy))
-	}
+	files := policyFiles(policy)
 	var err error
 	h.Policies, err = campus.LoadPolicies(files...)
 	require.NoError(t, err)
@@ -230,4 +227,12 @@ func startSchool(t testing.TB) *School {
 	s := &School{t: t, url: sim.URL(), smtp: sim.SMTPAddress()}
 	s.Bureau(Fields{"produce_ms": 0, "ship_ms": 0, "deliver_ms": 0})
 	return s
+}
+
+// Facts is a fingerprint of every table but the attempts, which are a new row each time by their nature.
+func (h *House) Facts() string {
+	h.t.Helper()
+	return storagetest.One[string](h.House, `select string_agg(relname || md5(query_to_xml('select * from ' || relname || ' t order by t::text',
+		true, true, '')::text), ' ' order by relname) from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace
+		and relname not in ('attempts', 'goose_db_version')`)
 }

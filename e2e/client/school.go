@@ -1,0 +1,127 @@
+package client
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"time"
+
+	"campuscard/campus"
+	"campuscard/school"
+	"campuscard/school/simulator"
+)
+
+// School is the admin side of the simulator: what the school's systems know, have done, and how they fail.
+type School struct{ client *Client }
+
+// NewSchool speaks to the simulator at base.
+func NewSchool(base string, patience time.Duration) *School {
+	return &School{New(base, campus.English, patience)}
+}
+
+// Person is somebody at the school.
+type Person struct {
+	school.Student
+	University      string `json:"university"`
+	Kind            string `json:"kind"`
+	CertificateCode string `json:"certificate_code"`
+	Identity        string `json:"identity"` // whose face they have
+}
+
+// PersonFilter narrows a list of people.
+type PersonFilter struct {
+	Kind, University string
+	Offset, Limit    int
+}
+
+// People with mainland documents that match, and how many there are in all.
+func (s *School) People(ctx context.Context, f PersonFilter) ([]Person, int, error) {
+	var list struct {
+		People []Person `json:"people"`
+		Count  int      `json:"count"`
+	}
+	query := url.Values{
+		"kind": {f.Kind}, "university": {f.University}, "document_type": {string(campus.ResidentCard)},
+		"offset": {strconv.Itoa(f.Offset)}, "limit": {strconv.Itoa(f.Limit)},
+	}
+	err := s.client.do(ctx, get("", "/admin/people", query), &list)
+	return list.People, list.Count, err
+}
+
+// RenewPhoto has Academic Affairs take a new photo of somebody.
+func (s *School) RenewPhoto(ctx context.Context, p Person) error {
+	return s.client.put(ctx, "", "/admin/photos/"+p.University+"/"+p.Number, map[string]string{"identity": p.Identity}, nil)
+}
+
+// Break makes a system fail at one university as the fault says; Mend ends it.
+func (s *School) Break(ctx context.Context, f simulator.Fault) error {
+	return s.client.put(ctx, "", "/admin/faults/"+f.System, f, nil)
+}
+
+// Mend ends every fault of a system at one university.
+func (s *School) Mend(ctx context.Context, system, university string) error {
+	return s.Break(ctx, simulator.Fault{System: system, University: university, Mode: "none"})
+}
+
+// Message is a text message in somebody's inbox.
+type Message struct {
+	ID   string    `json:"id"`
+	Text string    `json:"text"`
+	At   time.Time `json:"at"`
+}
+
+// Messages are the text messages of a phone, oldest first.
+func (s *School) Messages(ctx context.Context, phone string) ([]Message, error) {
+	var list struct {
+		Messages []Message `json:"messages"`
+	}
+	err := s.client.do(ctx, get("", "/admin/messages", url.Values{"phone": {phone}}), &list)
+	return list.Messages, err
+}
+
+// Mail is a mail in somebody's inbox.
+type Mail struct {
+	MessageID string `json:"message_id"`
+	Subject   string `json:"subject"`
+	Text      string `json:"text"`
+}
+
+// Mails are the mails to an address, oldest first.
+func (s *School) Mails(ctx context.Context, to string) ([]Mail, error) {
+	var list struct {
+		Mails []Mail `json:"mails"`
+	}
+	err := s.client.do(ctx, get("", "/admin/mails", url.Values{"to": {to}}), &list)
+	return list.Mails, err
+}
+
+// Done names something that a system may have done or been asked for.
+type Done struct{ System, Operation, Reference, Key string }
+
+func (d Done) query() url.Values {
+	query := url.Values{"limit": {"1"}}
+	for name, value := range map[string]string{"system": d.System, "operation": d.Operation, "reference": d.Reference, "key": d.Key} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	return query
+}
+
+// Effects counts how often it was done.
+func (s *School) Effects(ctx context.Context, d Done) (int, error) {
+	return s.count(ctx, "/admin/effects", d)
+}
+
+// Calls counts how often it was asked for, with or without success.
+func (s *School) Calls(ctx context.Context, d Done) (int, error) {
+	return s.count(ctx, "/admin/calls", d)
+}
+
+func (s *School) count(ctx context.Context, path string, d Done) (int, error) {
+	var list struct {
+		Count int `json:"count"`
+	}
+	err := s.client.do(ctx, get("", path, d.query()), &list)
+	return list.Count, err
+}

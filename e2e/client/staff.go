@@ -1,0 +1,57 @@
+package client
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+)
+
+// Staff is a member of staff, signed in.
+type Staff struct{ session }
+
+// StaffSignIn signs a member of staff in.
+func (c *Client) StaffSignIn(ctx context.Context, university, username, password string) (*Staff, error) {
+	body := map[string]string{"university": university, "username": username, "password": password}
+	var o opened
+	if err := c.post(ctx, "", "/api/v1/staff/sessions", body, &o); err != nil {
+		return nil, err
+	}
+	return &Staff{session{c, o.Token}}, nil
+}
+
+// Case is one case of the university.
+func (s *Staff) Case(ctx context.Context, id uuid.UUID) (StaffCase, error) {
+	var found StaffCase
+	err := s.client.do(ctx, get(s.token, "/api/v1/staff/cases/"+id.String(), nil), &found)
+	return found, err
+}
+
+// Look is the content of a piece of evidence.
+func (s *Staff) Look(ctx context.Context, application, file uuid.UUID) ([]byte, error) {
+	var content []byte
+	err := s.client.do(ctx, get(s.token, fmt.Sprintf("/api/v1/staff/cases/%s/files/%s", application, file), nil), &content)
+	return content, err
+}
+
+// Claim takes a work item.
+func (s *Staff) Claim(ctx context.Context, item uuid.UUID) error {
+	return s.client.post(ctx, s.token, "/api/v1/staff/work-items/"+item.String()+"/claim", nil, nil)
+}
+
+// Review decides about an application; the reason is a code of the catalogue.
+func (s *Staff) Review(ctx context.Context, item uuid.UUID, action campus.ReviewAction, reason string) (Decision, error) {
+	body := map[string]any{"action": action}
+	if reason != "" {
+		body["reason"] = reason
+	}
+	return s.decide(ctx, "/api/v1/staff/work-items/"+item.String()+"/decision", body)
+}
+
+// Retry has a parked step tried once more; attempt is the one that was looked at.
+func (s *Staff) Retry(ctx context.Context, id uuid.UUID, step string, attempt int) (Decision, error) {
+	body := map[string]any{"action": campus.RetryStep, "attempt": attempt}
+	return s.decide(ctx, fmt.Sprintf("/api/v1/staff/cases/%s/steps/%s/settlement", id, step), body)
+}

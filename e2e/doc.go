@@ -1,0 +1,3 @@
+// Package e2e tests the whole product from outside: the real binary, on the real servers, playing the stories of
+// e2e/story. There is no code of the product here.
+package e2e

@@ -1,0 +1,151 @@
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestEndToEnd goes through the life of one house, from an empty database. The parts build on each other.
+func TestEndToEnd(t *testing.T) {
+	h := newHouse(t)
+	for _, part := range []struct {
+		name string
+		test func(*testing.T, *house)
+	}{
+		{"probes and metrics answer", probesAnswer},
+		{"openapi.json has every operation", openAPIComplete},
+		{"the stories go as they should", storiesGo},
+		{"while Temporal is away", temporalAway},
+		{"the stories go on after kill -9 and a graceful stop", storiesSurvive},
+		{"open cases replay", casesReplay},
+		{"a stop drains", stopDrains},
+	} {
+		if !t.Run(part.name, func(t *testing.T) { part.test(t, h) }) {
+			return
+		}
+	}
+}
+
+func probesAnswer(t *testing.T, h *house) {
+	require.JSONEq(t, `{"status":"ok"}`, string(h.await(h.api()+"/healthz")))
+	require.JSONEq(t, `{"status":"ready","database":"up","temporal":"up"}`, string(h.await(h.api()+"/readyz")))
+	require.Equal(t, "ok\n", string(h.await(h.worker()+"/healthz")))
+	require.Equal(t, "ok\n", string(h.await(h.worker()+"/readyz")))
+	require.Contains(t, string(h.await(h.api()+"/metrics")), "campuscard_")
+	require.Contains(t, string(h.await(h.worker()+"/metrics")), "campuscard_outbox_rows 0")
+}
+
+// openAPIComplete compares the description with the one screen on which all operations are declared.
+func openAPIComplete(t *testing.T, h *house) {
+	var described struct {
+		OpenAPI string
+		Paths   map[string]map[string]any
+	}
+	require.NoError(t, json.Unmarshal(h.await(h.api()+"/openapi.json"), &described))
+	require.Equal(t, "3.1.0", described.OpenAPI)
+	source, err := os.ReadFile("../api/routes.go")
+	require.NoError(t, err)
+	declared := regexp.MustCompile(`handle\(s, route\{"(\w+)", "([^"]+)"`).FindAllStringSubmatch(string(source), -1)
+	require.NotEmpty(t, declared)
+	for _, line := range declared {
+		require.Contains(t, described.Paths[line[2]], strings.ToLower(line[1]), line[2])
+	}
+}
+
+func storiesGo(t *testing.T, h *house) {
+	require.NoError(t, h.world.Play(t.Context()))
+}
+
+func temporalAway(t *testing.T, h *house) {
+	require.NoError(t, h.world.PlayWithout(t.Context(), h.gate))
+}
+
+// When, counted in lines of the stories, what happens to the processes.
+const (
+	killAt      = 14
+	terminateAt = 34
+)
+
+func storiesSurvive(t *testing.T, h *house) {
+	var lines atomic.Int32
+	struck := make(chan error, 2)
+	h.told = func(string) {
+		switch lines.Add(1) {
+		case killAt:
+			go func() { struck <- h.killAndRestart() }()
+		case terminateAt:
+			go func() { struck <- h.stopAndRestart() }()
+		}
+	}
+	defer func() { h.told = func(string) {} }()
+	require.NoError(t, h.world.Play(t.Context()))
+	require.NoError(t, <-struck)
+	require.NoError(t, <-struck)
+}
+
+// killAndRestart is kill -9 of everything that is ours.
+func (h *house) killAndRestart() error {
+	for _, name := range []string{"api", "worker"} {
+		h.running[name].kill()
+	}
+	return h.restart("api", "worker")
+}
+
+// stopAndRestart asks politely: both must end well, and in time.
+func (h *house) stopAndRestart() error {
+	for _, name := range []string{"api", "worker"} {
+		if err := h.running[name].terminate(); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"api", "worker"} {
+		if err := h.running[name].ended(); err != nil {
+			return fmt.Errorf("%s after a SIGTERM: %w", name, err)
+		}
+	}
+	return h.restart("api", "worker")
+}
+
+func casesReplay(t *testing.T, h *house) {
+	said := h.job("replay")
+	found := regexp.MustCompile(`(\d+) open cases replayed`).FindStringSubmatch(said)
+	require.NotNil(t, found, said)
+	require.NotEqual(t, "0", found[1])
+}
+
+// stopDrains stops the interface while a request is on its way: readiness goes, the request is answered, the process
+// ends well.
+func stopDrains(t *testing.T, h *house) {
+	const body = `{"university":"lcu","number":"1","password":"wrong"}`
+	conn, err := net.Dial("tcp", h.env["API_ADDRESS"])
+	require.NoError(t, err)
+	defer conn.Close() //nolint:errcheck // only read
+	_, err = fmt.Fprintf(conn, "POST /api/v1/sessions HTTP/1.1\r\nHost: campuscard\r\nContent-Type: application/json\r\n"+
+		"Content-Length: %d\r\n\r\n%s", len(body), body[:10])
+	require.NoError(t, err)
+	require.NoError(t, h.running["api"].terminate())
+	require.Eventually(t, func() bool {
+		status, err := h.ask(h.api() + "/readyz")
+		return err != nil || status == http.StatusServiceUnavailable
+	}, patience, 10*time.Millisecond)
+	_, err = fmt.Fprint(conn, body[10:])
+	require.NoError(t, err)
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.Equal(t, http.StatusUnauthorized, answer.StatusCode)
+	require.NoError(t, h.running["api"].ended())
+	require.NoError(t, h.running["worker"].terminate())
+	require.NoError(t, h.running["worker"].ended())
+}

@@ -1,0 +1,114 @@
+package story
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"campuscard/campus"
+	"campuscard/e2e/client"
+)
+
+// Engine is Temporal, which a story takes away for a while.
+type Engine interface {
+	Stop(context.Context) error
+	Start(context.Context) error
+}
+
+// PlayWithout plays what goes on while Temporal cannot be reached: applications are accepted and can be taken back,
+// decisions are told to come again later, and everything goes on when it is back.
+func (w *World) PlayWithout(ctx context.Context, engine Engine) error {
+	waiting, err := w.prepare(ctx, "D", (*scene).signInFirst, (*scene).apply, (*scene).isChecked, (*scene).isApproved)
+	if err != nil {
+		return err
+	}
+	applicant, err := w.prepare(ctx, "E", (*scene).signInFirst)
+	if err != nil {
+		return err
+	}
+	waverer, err := w.prepare(ctx, "F", (*scene).signInFirst)
+	if err != nil {
+		return err
+	}
+	if err := engine.Stop(ctx); err != nil {
+		return fmt.Errorf("take Temporal away: %w", err)
+	}
+	meanwhile := errors.Join(
+		applicant.run(ctx, (*scene).apply, (*scene).isQueued),
+		waverer.run(ctx, (*scene).apply, (*scene).isQueued, (*scene).withdrawsQueued),
+		waiting.run(ctx, (*scene).isPutOff),
+	)
+	if err := engine.Start(context.WithoutCancel(ctx)); err != nil {
+		return errors.Join(meanwhile, fmt.Errorf("bring Temporal back: %w", err))
+	}
+	if meanwhile != nil {
+		return meanwhile
+	}
+	return errors.Join(
+		waiting.run(ctx, (*scene).activates, (*scene).isHeldOnce),
+		applicant.run(ctx, (*scene).isChecked, (*scene).isApproved, (*scene).activates, (*scene).isHeldOnce),
+		waverer.run(ctx, (*scene).staysWithdrawn, (*scene).apply, (*scene).isChecked),
+	)
+}
+
+func (w *World) prepare(ctx context.Context, name string, steps ...step) (*scene, error) {
+	s, err := w.open(ctx, story{name: name, kind: "plain", university: university})
+	if err != nil {
+		return nil, fmt.Errorf("story %s: %w", name, err)
+	}
+	return s, s.run(ctx, steps...)
+}
+
+// isQueued checks that the application has been accepted and waits for the engine, and that nobody can decide yet.
+func (s *scene) isQueued(ctx context.Context) error {
+	found, err := s.student.Case(ctx, s.application)
+	if err != nil {
+		return err
+	}
+	if found.Stage != campus.StageQueued || found.WaitsFor != campus.WaitsForEngine {
+		return fmt.Errorf("%s: it should be queued", found)
+	}
+	_, err = s.student.Once().Activate(ctx, s.application)
+	if problem, ok := errors.AsType[*client.Problem](err); !ok || problem.Status != http.StatusConflict || problem.Reason != "queued" {
+		return fmt.Errorf("a decision about a queued case is answered %w, not 409 queued", err)
+	}
+	s.say("Temporal 停机，申请照常受理：%s", "Temporal is away, the application is accepted: %s", found.StageText)
+	return nil
+}
+
+func (s *scene) withdrawsQueued(ctx context.Context) error {
+	decided, err := s.student.Withdraw(ctx, s.application)
+	if err != nil {
+		return err
+	}
+	if decided.Outcome != campus.Withdrawn {
+		return fmt.Errorf("the withdrawal of a queued application answers %+v", decided)
+	}
+	s.say("Temporal 停机，撤回排队中的申请", "Temporal is away, the queued application is taken back")
+	return nil
+}
+
+// isPutOff checks that a decision is not taken, and that its maker is told when to come again.
+func (s *scene) isPutOff(ctx context.Context) error {
+	_, err := s.student.Once().Activate(ctx, s.application)
+	problem, ok := errors.AsType[*client.Problem](err)
+	if !ok || problem.Status != http.StatusServiceUnavailable || problem.RetryAfter <= 0 {
+		return fmt.Errorf("while Temporal is away, a decision is answered %w, not 503 with Retry-After", err)
+	}
+	s.say("Temporal 停机，激活得到 503，%s 后再试", "Temporal is away, the activation is answered 503: again in %s", problem.RetryAfter)
+	return nil
+}
+
+// staysWithdrawn checks that the engine, once it is back, does not begin what was taken back.
+func (s *scene) staysWithdrawn(ctx context.Context) error {
+	if err := s.happened(ctx, s.application, "applied", "withdrawn"); err != nil {
+		return err
+	}
+	found, err := s.student.Case(ctx, s.application)
+	if err == nil && found.Outcome != campus.Withdrawn {
+		err = fmt.Errorf("%s: it should stay withdrawn", found)
+	}
+	s.told = 0 // another application follows
+	return err
+}

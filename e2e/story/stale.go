@@ -1,0 +1,52 @@
+package story
+
+import (
+	"context"
+	"fmt"
+
+	"campuscard/campus"
+)
+
+// stalePhoto is a student whose photo on file looks like somebody else, until Academic Affairs takes a new one.
+func stalePhoto() story {
+	return story{name: "B", kind: "stale_photo", university: university, steps: []step{
+		(*scene).signInFirst,
+		(*scene).apply,
+		(*scene).waitsForPhoto,
+		(*scene).photoIsRenewed,
+		(*scene).isChecked,
+		(*scene).isApproved,
+		(*scene).wentOnByItself,
+	}}
+}
+
+// waitsForPhoto checks that the case waits for Academic Affairs and that the student is told.
+func (s *scene) waitsForPhoto(ctx context.Context) error {
+	found, err := s.reaches(ctx, campus.StagePhoto)
+	if err != nil {
+		return err
+	}
+	if found.WaitsFor != campus.WaitsForRegistry || found.Due == nil || found.Next.Href == "" {
+		return fmt.Errorf("%s, due %v, next %q: it should wait for Academic Affairs, with an end and a way out", found, found.Due, found.Next.Href)
+	}
+	if err := s.hears(ctx, "notice.photo_stale", nil); err != nil {
+		return err
+	}
+	s.say("收到照片不符的短信和邮件，等待：%s", "told by message and mail that the photo differs, waits for: %s",
+		campus.Text(s.cfg.Language, "waits."+string(found.WaitsFor), nil))
+	return nil
+}
+
+func (s *scene) photoIsRenewed(ctx context.Context) error {
+	if err := s.school.RenewPhoto(ctx, s.person); err != nil {
+		return err
+	}
+	s.say("教务处更新了照片", "Academic Affairs has taken a new photo")
+	return nil
+}
+
+// wentOnByItself checks that nobody but the reviewer had to do anything.
+func (s *scene) wentOnByItself(ctx context.Context) error {
+	return s.happened(ctx, s.application, "applied", "checking", "checked", "liveness_passed", "photo_stale",
+		"photo_matched", "review_asked", "approved", "provisioned")
+}

@@ -1,0 +1,127 @@
+// Package story plays what people do with the product, against any house that runs: the demo against the development
+// stack, the end-to-end test against its own processes. It believes nothing it can look up: each step checks the case,
+// the inboxes, and what the school's systems say they have done.
+package story
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"campuscard/campus"
+	"campuscard/deploy/seed"
+	"campuscard/e2e/client"
+)
+
+// Config says which house the stories are played in.
+type Config struct {
+	API           string // base address
+	School        string // base address of the simulator
+	StaffPassword string
+	KioskKey      string
+	Language      campus.Language
+	Patience      time.Duration // how long a request with an unclear outcome is repeated
+	Limit         time.Duration // how long a case may take to its next stage
+	Tell          func(line string)
+}
+
+// World is the house and the school, seen from outside.
+type World struct {
+	cfg      Config
+	api      *client.Client
+	school   *client.School
+	narrator *narrator
+}
+
+// New prepares to play.
+func New(cfg Config) *World {
+	return &World{
+		cfg: cfg, api: client.New(cfg.API, cfg.Language, cfg.Patience), school: client.NewSchool(cfg.School, cfg.Patience),
+		narrator: newNarrator(cfg.Language, cfg.Tell),
+	}
+}
+
+// Where the stories play: at both universities.
+const (
+	university = "lcu"
+	college    = "lcvtc"
+)
+
+// Play plays all stories side by side, to the end of each: what goes wrong in one is no reason to stop the others.
+func (w *World) Play(ctx context.Context) error {
+	var group errgroup.Group
+	failed := make([]error, len(stories()))
+	for i, s := range stories() {
+		group.Go(func() error {
+			failed[i] = w.play(ctx, s)
+			return nil
+		})
+	}
+	_ = group.Wait() // what went wrong is in the list
+	return errors.Join(failed...)
+}
+
+// story is one person's way: who they are, and what happens.
+type story struct {
+	name       string
+	kind       string // of person, as the simulator names it
+	university string
+	steps      []step
+}
+
+type step func(*scene, context.Context) error
+
+// stories are issue 2's: one that goes well, one with a stale photo, one with an outage.
+func stories() []story {
+	return []story{plain(), stalePhoto(), outage()}
+}
+
+func (w *World) play(ctx context.Context, s story) error {
+	scene, err := w.open(ctx, s)
+	if err != nil {
+		return fmt.Errorf("story %s: %w", s.name, err)
+	}
+	return scene.run(ctx, s.steps...)
+}
+
+// find is somebody of a kind who has never signed in, and so has neither application nor card; they are signed in now.
+func (w *World) find(ctx context.Context, kind, at string) (client.Person, *client.Student, error) {
+	_, count, err := w.school.People(ctx, client.PersonFilter{Kind: kind, University: at, Limit: 1})
+	if err != nil {
+		return client.Person{}, nil, err
+	}
+	for _, offset := range rand.Perm(count) {
+		people, _, err := w.school.People(ctx, client.PersonFilter{Kind: kind, University: at, Offset: offset, Limit: 1})
+		if err != nil || len(people) == 0 {
+			return client.Person{}, nil, err
+		}
+		student, err := w.api.SignIn(ctx, at, people[0].Number, campus.InitialPassword(people[0].DocumentNumber))
+		if err == nil && student.First {
+			return people[0], student, nil
+		}
+		if err != nil && !takenAlready(err) {
+			return client.Person{}, nil, err
+		}
+	}
+	return client.Person{}, nil, fmt.Errorf("all %d people of kind %s at %s have signed in before: make reset brings new ones", count, kind, at)
+}
+
+// takenAlready tells that the initial password is none any more.
+func takenAlready(err error) bool {
+	problem, ok := errors.AsType[*client.Problem](err)
+	return ok && (problem.Status == http.StatusUnauthorized || problem.Reason == "sign_in_locked")
+}
+
+// staff signs the first staff of a university in.
+func (w *World) staff(ctx context.Context, at, username string) (*client.Staff, error) {
+	return w.api.StaffSignIn(ctx, at, username, w.cfg.StaffPassword)
+}
+
+func (w *World) kiosk(id string) *client.Kiosk {
+	return w.api.Kiosk(id, seed.KioskSecret(w.cfg.KioskKey, id))
+}

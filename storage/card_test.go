@@ -1,0 +1,198 @@
+package storage_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+)
+
+// D4: exactly one active card per person at any instant.
+func TestOneActiveCard(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	const cards = 50
+	ids := s.twins(cards)
+
+	stop, most := make(chan struct{}), make(chan int)
+	watcher := connect(t, s.House)
+	go func() {
+		seen := 0
+		for {
+			select {
+			case <-stop:
+				most <- seen
+				return
+			default:
+				var active int
+				if err := watcher.QueryRow(t.Context(), `select count(*) from cards where state = 'active'`).Scan(&active); err != nil {
+					active = cards // and so the test fails
+				}
+				seen = max(seen, active)
+			}
+		}
+	}()
+	errs := atOnce(cards, func(i int) error {
+		m := campus.Move{Case: campus.CaseRef{Kind: campus.ApplicationCase, ID: ids[i]}, Version: 1, Stage: campus.StageDone, Outcome: campus.Completed}
+		return s.ActivateCard(t.Context(), m, storage.Activation{
+			Card: ids[i], PlasticCase: uuid.Must(uuid.NewV7()), Plastic: uuid.Must(uuid.NewV7()), CardLife: time.Hour,
+			PromisedOn: campus.Date{Year: 2026, Month: time.November, Day: 20},
+			Change:     campus.Change{Actor: campus.Student(s.person.ID), Channel: "app", Reason: "activated"},
+		})
+	})
+	close(stop)
+	require.Equal(t, map[string]int{"done": 1, "card_exists": cards - 1}, outcomes(errs))
+	require.LessOrEqual(t, <-most, 1, "at any instant")
+	require.Equal(t, 1, count(s.House, `cards where state = 'active'`))
+	require.Equal(t, 1, count(s.House, `card_changes where to_state = 'active'`))
+	require.Equal(t, 1, count(s.House, `plastics`))
+	require.Equal(t, 1, count(s.House, `outbox where workflow = 'plastic'`))
+	require.Equal(t, 1, count(s.House, `cases where kind = 'application' and outcome = 'completed'`), "the others have not moved")
+}
+
+func TestActivateCard(t *testing.T) {
+	t.Parallel()
+
+	t.Run("card, application, plastic and its start, in one", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t).activate()
+		cards, err := s.Cards(t.Context(), s.person.ID)
+		require.NoError(t, err)
+		require.Len(t, cards, 1)
+		card := cards[0]
+		require.Equal(t, campus.CardActive, card.State)
+		require.True(t, card.ActivatedAt.Equal(s.Clock.Now()))
+		require.Equal(t, campus.DateOf(s.Clock.Now()).AddDays(365), card.ValidUntil)
+		require.Regexp(t, `^937100\d{10}$`, card.Number)
+		require.Equal(t, 1, count(s.House, `applications where closed_at is not null`))
+		plastic := s.currentPlastic()
+		require.Equal(t, campus.PlasticOrdered, plastic.State)
+		require.Equal(t, storagetest.EastKiosk, plastic.KioskID)
+		require.Equal(t, 1, plastic.Seq)
+		require.Equal(t, "2026-11-20", plastic.PromisedOn.String())
+		require.Equal(t, 1, count(s.House, `outbox where workflow_id = $1 and kind = 'start'`, s.plasticCase.WorkflowID()))
+		require.Equal(t, 1, count(s.House, `audit where action = 'card.activate' and subject = $1`, "card/"+s.card.String()))
+		require.Equal(t, s.Policies.Version(), storagetest.One[string](s.House, `select policy_version from cases where id = $1`, s.plasticCase.ID),
+			"the policy the application began with")
+	})
+
+	t.Run("studies that end first end the card", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t)
+		s.Exec(`update people set graduates_on = '2027-06-30'`)
+		s.activate()
+		card, err := s.Card(t.Context(), s.card)
+		require.NoError(t, err)
+		require.Equal(t, "2027-06-30", card.ValidUntil.String())
+	})
+
+	t.Run("somebody without an end of studies has the card's life", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t)
+		s.Exec(`update people set graduates_on = null`)
+		s.activate()
+		card, err := s.Card(t.Context(), s.card)
+		require.NoError(t, err)
+		require.Equal(t, campus.DateOf(s.Clock.Now()).AddDays(365), card.ValidUntil)
+	})
+}
+
+// D4: terminal states never revive, and activation is from pending only (or from frozen).
+func TestNoCardRevives(t *testing.T) {
+	t.Parallel()
+	s := apply(t).approve()
+	a := s.activation()
+	for _, state := range []campus.CardState{campus.CardReplaced, campus.CardClosed, campus.CardAlumni, campus.CardLost, campus.CardActive} {
+		s.Exec(`update cards set state = $1`, state)
+		before := everything(t, s.House)
+		err := s.ActivateCard(t.Context(), s.done(), a)
+		require.Equal(t, "card_state", campus.ReasonOf(err), state)
+		require.Equal(t, before, everything(t, s.House), state)
+	}
+}
+
+// D4: every change of state has actor, channel and reason.
+func TestCardChanges(t *testing.T) {
+	t.Parallel()
+	type change struct {
+		From, To, Actor, Channel, Reason string
+	}
+	read := func(s *story) []change {
+		rows, err := connect(t, s.House).Query(t.Context(), `select from_state, to_state, actor, channel, reason from card_changes order by id`)
+		require.NoError(t, err)
+		changes, err := pgx.CollectRows(rows, pgx.RowToStructByPos[change])
+		require.NoError(t, err)
+		return changes
+	}
+	created := change{"", "pending", reviewer().String(), "workflow", "approved"}
+
+	t.Run("created and activated", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t).activate()
+		require.Equal(t, []change{created, {"pending", "active", campus.Student(s.person.ID).String(), "app", "activated"}}, read(s))
+	})
+
+	t.Run("closed with its application, and never active again", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t).approve()
+		m := s.done()
+		m.Outcome = campus.Expired
+		require.NoError(t, s.CloseApplication(t.Context(), m))
+		require.Equal(t, []change{created, {"pending", "closed", "system", "workflow", "expired"}}, read(s))
+		require.Equal(t, "card_state", outcome(s.ActivateCard(t.Context(), s.done(), s.activation())))
+	})
+
+	t.Run("an active card is not closed with its application", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t).activate()
+		require.NoError(t, s.CloseApplication(t.Context(), s.done()))
+		require.Len(t, read(s), 2)
+	})
+}
+
+func TestProvisions(t *testing.T) {
+	t.Parallel()
+	s := apply(t).approve()
+	ctx := t.Context()
+	services := func() []campus.Service {
+		list, err := s.CardServices(ctx, s.card)
+		require.NoError(t, err)
+		return list
+	}
+	require.NoError(t, s.RevokeProvision(ctx, s.card, campus.AccessService), "where it never was")
+	for _, do := range []struct {
+		step func(context.Context) error
+		want []campus.Service
+	}{
+		{func(ctx context.Context) error { return s.SaveProvision(ctx, s.card, campus.LibraryService, "l-1") }, []campus.Service{"library"}},
+		{func(ctx context.Context) error { return s.SaveProvision(ctx, s.card, campus.AccessService, "a-1") }, []campus.Service{"access", "library"}},
+		{func(ctx context.Context) error { return s.RevokeProvision(ctx, s.card, campus.LibraryService) }, []campus.Service{"access"}},
+		{func(ctx context.Context) error { return s.SaveProvision(ctx, s.card, campus.LibraryService, "l-2") }, []campus.Service{"access", "library"}},
+	} {
+		for range 2 {
+			require.NoError(t, do.step(ctx))
+			require.Equal(t, do.want, services())
+		}
+	}
+	require.Equal(t, 2, count(s.House, `provisions`))
+}
+
+func TestCardLookups(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	_, err := h.Card(t.Context(), uuid.New())
+	require.Equal(t, campus.NotFound, campus.CodeOf(err))
+	cards, err := h.Cards(t.Context(), uuid.New())
+	require.NoError(t, err)
+	require.Equal(t, []storage.Card{}, cards, "a list, not nothing")
+	services, err := h.CardServices(t.Context(), uuid.New())
+	require.NoError(t, err)
+	require.Empty(t, services)
+}

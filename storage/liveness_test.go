@@ -1,0 +1,90 @@
+package storage_test
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage/storagetest"
+)
+
+func TestLivenessTries(t *testing.T) {
+	t.Parallel()
+
+	t.Run("only real failures count, and judging twice counts once", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t)
+		judge := func(verdict campus.Verdict, reason string) int {
+			try, err := s.LastLivenessTry(t.Context(), s.application.ID)
+			require.NoError(t, err)
+			failed := 0
+			for range 2 {
+				failed, err = s.JudgeLiveness(t.Context(), try.ID, verdict, reason, 0.5)
+				require.NoError(t, err)
+			}
+			return failed
+		}
+		again := func() {
+			m := s.NextMove(s.application, campus.StageIdentity, campus.WaitsForSchool)
+			m.Decision = s.Decision(s.application, campus.Student(s.person.ID), s.LivenessAnswer(s.person.ID))
+			require.NoError(t, s.AddLivenessTry(t.Context(), m))
+		}
+		require.Equal(t, 1, judge(campus.Fail, "too_dark"))
+		again()
+		require.Equal(t, 1, judge(campus.Unknown, ""))
+		again()
+		require.Equal(t, 2, judge(campus.Fail, "outside_frame"))
+		again()
+		require.Equal(t, 2, judge(campus.Pass, ""))
+		try, err := s.LastLivenessTry(t.Context(), s.application.ID)
+		require.NoError(t, err)
+		require.Equal(t, 4, try.Seq)
+		require.Equal(t, campus.Nod, try.Gesture)
+	})
+
+	t.Run("one challenge answered by two at once is one try", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		p, other := h.Person(), h.Person()
+		mine, theirs := h.NewApplication(p), h.NewApplication(other)
+		theirs.Liveness.Challenge = mine.Liveness.Challenge
+		h.Exec(`update challenges set person_id = $1`, p.ID)
+		errs := atOnce(2, func(i int) error {
+			if i == 0 {
+				return second(h.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), mine))
+			}
+			return second(h.Apply(t.Context(), storagetest.Request(campus.Student(other.ID)), theirs))
+		})
+		require.Equal(t, map[string]int{"done": 1, "challenge_unusable": 1}, outcomes(errs))
+	})
+
+	t.Run("an application without a try, or a try nobody knows", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		_, err := h.LastLivenessTry(t.Context(), uuid.New())
+		require.Equal(t, campus.NotFound, campus.CodeOf(err))
+		_, err = h.JudgeLiveness(t.Context(), uuid.New(), campus.Pass, "", 1)
+		require.Error(t, err)
+	})
+}
+
+func TestImagesOf(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	find := func(purposes ...campus.UploadPurpose) int {
+		ids, err := s.ImagesOf(t.Context(), s.application.ID, purposes)
+		require.NoError(t, err)
+		return len(ids)
+	}
+	require.Equal(t, 2, find(campus.FrameUpload))
+	require.Equal(t, 4, find(campus.FrameUpload, campus.DocumentUpload, campus.CertificateUpload))
+	frames, err := s.ImagesOf(t.Context(), s.application.ID, []campus.UploadPurpose{campus.FrameUpload})
+	require.NoError(t, err)
+	require.NoError(t, s.DeleteUploadContent(t.Context(), frames[:1]))
+	require.Equal(t, 1, find(campus.FrameUpload), "what is gone is not listed")
+	files, err := s.CaseFiles(t.Context(), s.application.ID)
+	require.NoError(t, err)
+	require.Len(t, files, 3)
+}

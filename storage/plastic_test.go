@@ -1,0 +1,244 @@
+package storage_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+)
+
+func TestTakeReport(t *testing.T) {
+	t.Parallel()
+	type said struct {
+		state    campus.PlasticState
+		sequence int
+		want     string
+	}
+	const (
+		making, shipped, ready   = campus.PlasticInProduction, campus.PlasticShipped, campus.PlasticReady
+		spoilt, cancelled, taken = campus.PlasticSpoilt, campus.PlasticCancelled, campus.PlasticPickedUp
+	)
+	s := apply(t).activate()
+	for name, test := range map[string]struct {
+		reports []said
+		end     campus.PlasticState
+		signals int // one for each change, and none for what is no news
+	}{
+		"one after the other":                     {[]said{{making, 1, "done"}, {shipped, 3, "done"}, {ready, 4, "done"}}, ready, 3},
+		"the last one only":                       {[]said{{ready, 4, "done"}}, ready, 1},
+		"the same state twice":                    {[]said{{shipped, 3, "done"}, {shipped, 3, "done"}}, shipped, 1},
+		"an older one comes late":                 {[]said{{shipped, 3, "done"}, {making, 2, "done"}}, shipped, 1},
+		"an old end comes late":                   {[]said{{shipped, 3, "done"}, {spoilt, 2, "done"}}, shipped, 1},
+		"spoilt on the way":                       {[]said{{shipped, 3, "done"}, {spoilt, 4, "done"}}, spoilt, 2},
+		"cancelled":                               {[]said{{making, 1, "done"}, {cancelled, 2, "done"}}, cancelled, 2},
+		"what is spoilt cannot be shipped":        {[]said{{spoilt, 2, "done"}, {shipped, 3, "report_contradicts"}}, spoilt, 1},
+		"what is ready cannot be spoilt":          {[]said{{ready, 4, "done"}, {spoilt, 5, "report_contradicts"}}, ready, 1},
+		"what is shipped is not in production":    {[]said{{shipped, 3, "done"}, {making, 4, "report_contradicts"}}, shipped, 1},
+		"the bureau does not hand over":           {[]said{{taken, 4, "report_contradicts"}}, campus.PlasticOrdered, 0},
+		"nothing is shipped that is cancelled":    {[]said{{cancelled, 2, "done"}, {ready, 5, "report_contradicts"}}, cancelled, 1},
+		"after a contradiction the truth is told": {[]said{{shipped, 3, "done"}, {making, 4, "report_contradicts"}, {ready, 5, "done"}}, ready, 2},
+	} {
+		s.Exec(`update plastics set state = 'ordered', order_id = '', bureau_seq = 0`)
+		s.Exec(`truncate plastic_changes, outbox`)
+		for _, report := range test.reports {
+			require.Equal(t, report.want, outcome(s.TakeReport(t.Context(), s.report(report.state, report.sequence))), name)
+		}
+		require.Equal(t, test.end, s.currentPlastic().State, name)
+		require.Equal(t, test.signals, count(s.House, `outbox where kind = 'signal' and workflow = $1 and workflow_id = $2`,
+			campus.FactsChanged, s.plasticCase.WorkflowID()), name)
+		require.Equal(t, test.signals, count(s.House, `plastic_changes where actor = 'machine/bureau' and channel = 'bureau' and reason <> ''`), name)
+	}
+}
+
+func TestReportsThatAreNotTaken(t *testing.T) {
+	t.Parallel()
+	s := apply(t).activate()
+	require.NoError(t, s.SaveOrder(t.Context(), s.plastic, "bo-1"))
+	first := s.report(campus.PlasticShipped, 3)
+	require.NoError(t, s.TakeReport(t.Context(), first))
+	replayed := s.report(campus.PlasticReady, 4)
+	replayed.CallbackID = first.CallbackID
+	elsewhere := s.report(campus.PlasticReady, 4)
+	elsewhere.Kiosk = storagetest.WestKiosk
+	another := s.report(campus.PlasticReady, 4)
+	another.OrderID = "bo-2"
+	unknown := s.report(campus.PlasticReady, 4)
+	unknown.Plastic = uuid.New()
+	for name, test := range map[string]struct {
+		report storage.Report
+		want   string
+	}{
+		"a call-back that was taken before": {replayed, "callback_replayed"},
+		"delivered to another kiosk":        {elsewhere, "report_contradicts"},
+		"another order's":                   {another, "not_found"},
+		"a plastic nobody knows":            {unknown, "not_found"},
+	} {
+		before := everything(t, s.House)
+		require.Equal(t, test.want, outcome(s.TakeReport(t.Context(), test.report)), name)
+		require.Equal(t, before, everything(t, s.House), name)
+	}
+	replayed.CallbackID = uuid.NewString()
+	require.NoError(t, s.TakeReport(t.Context(), replayed))
+}
+
+func TestReportsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := apply(t).activate()
+	same := s.report(campus.PlasticReady, 4)
+	errs := atOnce(10, func(i int) error {
+		r := same
+		if i%2 == 0 {
+			r.CallbackID = uuid.NewString()
+		}
+		return s.TakeReport(t.Context(), r)
+	})
+	require.Equal(t, map[string]int{"done": 6, "callback_replayed": 4}, outcomes(errs))
+	require.Equal(t, 1, count(s.House, `outbox where kind = 'signal'`))
+	require.Equal(t, 1, count(s.House, `plastic_changes where to_state = 'ready'`))
+}
+
+func TestSaveOrder(t *testing.T) {
+	t.Parallel()
+
+	t.Run("twice is once", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t).activate()
+		require.NoError(t, s.SaveOrder(t.Context(), s.plastic, "bo-1"))
+		before := everything(t, s.House)
+		s.Clock.Advance(1)
+		require.NoError(t, s.SaveOrder(t.Context(), s.plastic, "bo-1"))
+		require.Equal(t, before, everything(t, s.House))
+		require.Equal(t, campus.PlasticInProduction, s.currentPlastic().State)
+	})
+
+	t.Run("after a call-back that was quicker, the state stays", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t).activate()
+		require.NoError(t, s.TakeReport(t.Context(), s.report(campus.PlasticShipped, 3)))
+		require.NoError(t, s.SaveOrder(t.Context(), s.plastic, "bo-1"))
+		require.Equal(t, campus.PlasticShipped, s.currentPlastic().State)
+	})
+
+	t.Run("of a plastic nobody knows", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		require.Equal(t, "not_found", outcome(h.SaveOrder(t.Context(), uuid.New(), "bo-1")))
+	})
+}
+
+func TestRemakePlastic(t *testing.T) {
+	t.Parallel()
+	s := apply(t).activate()
+	remake := func() error {
+		return s.RemakePlastic(t.Context(), s.NextMove(s.plasticCase, campus.StageOrdering, campus.WaitsForBureau), uuid.Must(uuid.NewV7()))
+	}
+	before := everything(t, s.House)
+	require.ErrorContains(t, remake(), "plastics_one_alive", "the old one still lives")
+	require.Equal(t, before, everything(t, s.House))
+
+	old := s.currentPlastic()
+	require.NoError(t, s.TakeReport(t.Context(), s.report(campus.PlasticSpoilt, 2)))
+	require.NoError(t, remake())
+	made := s.currentPlastic()
+	require.Equal(t, 2, made.Seq)
+	require.NotEqual(t, old.ID, made.ID)
+	require.Equal(t, []string{string(campus.PlasticOrdered), old.KioskID, old.PromisedOn.String(), ""},
+		[]string{string(made.State), made.KioskID, made.PromisedOn.String(), made.OrderID})
+	require.Equal(t, 1, count(s.House, `plastic_changes where reason = 'made_again' and plastic_id = $1`, made.ID))
+	all, err := s.Plastics(t.Context(), s.person.ID)
+	require.NoError(t, err)
+	require.Len(t, all, 2)
+	require.Equal(t, made.ID, all[0].ID, "the newest first")
+
+	s.plastic = old.ID
+	require.Equal(t, "report_contradicts", outcome(s.TakeReport(t.Context(), s.report(campus.PlasticReady, 9))), "the old one stays spoilt")
+}
+
+func TestEndPlastic(t *testing.T) {
+	t.Parallel()
+	s := apply(t).activate()
+	for name, test := range map[string]struct {
+		before, want campus.PlasticState
+	}{
+		"one that waits comes back":           {campus.PlasticReady, campus.PlasticReturned},
+		"one on its way comes back":           {campus.PlasticShipped, campus.PlasticReturned},
+		"one that was not made is cancelled":  {campus.PlasticOrdered, campus.PlasticCancelled},
+		"one that is being made is cancelled": {campus.PlasticInProduction, campus.PlasticCancelled},
+		"one that was picked up stays so":     {campus.PlasticPickedUp, campus.PlasticPickedUp},
+		"one that is spoilt stays so":         {campus.PlasticSpoilt, campus.PlasticSpoilt},
+		"one that is cancelled stays so":      {campus.PlasticCancelled, campus.PlasticCancelled},
+		"one that has come back stays so":     {campus.PlasticReturned, campus.PlasticReturned},
+	} {
+		s.Exec(`update plastics set state = $1`, test.before)
+		s.Exec(`truncate plastic_changes`)
+		m := s.NextMove(s.plasticCase, campus.StageDone, campus.WaitsForNobody)
+		m.Outcome = campus.Expired
+		change := campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "unclaimed"}
+		require.NoError(t, s.EndPlastic(t.Context(), m, s.plastic, campus.PlasticReturned, change), name)
+		require.Equal(t, test.want, s.currentPlastic().State, name)
+		changed := 0
+		if test.want != test.before {
+			changed = 1
+		}
+		require.Equal(t, changed, count(s.House, `plastic_changes where reason = 'unclaimed' and actor = 'system'`), name)
+	}
+}
+
+// D3: the code is shown to its owner while the plastic waits, and to nobody else.
+func TestPickupCode(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	code := s.deliver()
+	require.Regexp(t, `^\d{8}$`, code)
+	sealed := storagetest.One[[]byte](s.House, `select pickup_code from plastics`)
+	require.False(t, bytes.Contains(sealed, []byte(code)), "sealed at rest")
+	require.NotContains(t, storagetest.One[string](s.House, `select p::text from plastics p`), code)
+
+	m := s.NextMove(s.plasticCase, campus.StagePickup, campus.WaitsForStudent)
+	require.NoError(t, s.AnnouncePickup(t.Context(), m, s.plastic))
+	notices, err := s.Notices(t.Context(), s.person.ID, uuid.Nil, 10)
+	require.NoError(t, err)
+	require.Len(t, notices, 1)
+	require.Equal(t, "notice.ready_for_pickup", notices[0].Template)
+	require.Equal(t, map[string]string{"code": code, "kiosk_zh": "图书馆一楼", "kiosk_en": "Library, ground floor"}, notices[0].Params)
+
+	s.Exec(`update plastics set state = 'picked_up'`)
+	none, err := s.PickupCode(s.currentPlastic())
+	require.NoError(t, err)
+	require.Empty(t, none, "only while it waits")
+	require.NoError(t, s.AnnouncePickup(t.Context(), s.NextMove(s.plasticCase, campus.StagePickup, campus.WaitsForStudent), s.plastic))
+	require.Equal(t, 1, count(s.House, `notices`), "who has it needs no code any more")
+}
+
+func TestPickupCodesAreUnique(t *testing.T) {
+	t.Parallel()
+	s := apply(t).activate()
+	ids := s.twins(20) // twenty that arrive at one kiosk at the same time; their cards and plastics have one id
+	s.Exec(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_on, created_at)
+		select c.id, c.id, c.id, c.person_id, c.university, $2, 1, 'shipped', '2026-11-20', c.created_at from cards c where c.id = any($1)`,
+		ids, storagetest.EastKiosk)
+	errs := atOnce(len(ids), func(i int) error {
+		r := s.report(campus.PlasticReady, 4)
+		r.Plastic = ids[i]
+		return s.TakeReport(t.Context(), r)
+	})
+	require.Equal(t, map[string]int{"done": len(ids)}, outcomes(errs))
+	require.Equal(t, len(ids), storagetest.One[int](s.House, `select count(distinct pickup_code_hash) from plastics`))
+	require.Equal(t, len(ids), storagetest.One[int](s.House, `select count(distinct pickup_code) from plastics`))
+}
+
+func TestBeginPlastic(t *testing.T) {
+	t.Parallel()
+	s := apply(t).activate()
+	policy, plastic, err := s.BeginPlastic(t.Context(), s.NextMove(s.plasticCase, campus.StageOrdering, campus.WaitsForBureau))
+	require.NoError(t, err)
+	require.Equal(t, s.Policies.Version(), policy)
+	require.Equal(t, s.plastic, plastic.ID)
+	_, err = s.CurrentPlastic(t.Context(), s.application.ID)
+	require.Equal(t, campus.NotFound, campus.CodeOf(err), "an application has none")
+}

@@ -1,0 +1,142 @@
+package worker_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/sdk/client"
+	sdkworker "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"campuscard/campus"
+	"campuscard/storage/storagetest"
+	"campuscard/worker"
+	"campuscard/workflows"
+	"campuscard/workflows/workflowtest"
+)
+
+func TestNamespaceIsPreparedAsOftenAsOneLikes(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, "").Engine() // prepares it for the first time
+	require.NoError(t, worker.PrepareNamespace(t.Context(), e.Client, e.Namespace))
+	known, err := e.Client.OperatorService().ListSearchAttributes(t.Context(),
+		&operatorservice.ListSearchAttributesRequest{Namespace: e.Namespace})
+	require.NoError(t, err)
+	for _, attribute := range workflows.SearchAttributes() {
+		require.Equal(t, attribute.GetValueType(), known.GetCustomAttributes()[attribute.GetName()], attribute.GetName())
+	}
+}
+
+func TestPreparingGivesUpWithItsContext(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, "").Engine()
+	line := e.Line()
+	line.Cut()
+	away := e.Dial(line.Address())
+	t.Cleanup(away.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	require.Error(t, worker.PrepareNamespace(ctx, away, e.Namespace))
+}
+
+// current is the build that new cases go to.
+func current(t *testing.T, e *workflowtest.Engine) string {
+	t.Helper()
+	found, err := e.Client.WorkerDeploymentClient().GetHandle(worker.Deployment).Describe(t.Context(), client.WorkerDeploymentDescribeOptions{})
+	require.NoError(t, err)
+	if found.Info.RoutingConfig.CurrentVersion == nil {
+		return ""
+	}
+	return found.Info.RoutingConfig.CurrentVersion.BuildID
+}
+
+func TestBuildBecomesCurrentAndRunningCasesMoveOn(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	ref := e.Apply(e.Student(), workflowtest.Good)
+	stop := e.Work(worker.Config{Version: "first"})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	require.NoError(t, worker.Promote(ctx, e.Client, "first"))
+	require.NoError(t, worker.Promote(ctx, e.Client, "first"), "twice")
+	require.Equal(t, "first", current(t, e))
+	e.AwaitStage(ref, campus.StageReview)
+
+	e.Work(worker.Config{Version: "second"})
+	require.NoError(t, worker.Promote(ctx, e.Client, "second"))
+	require.Equal(t, "second", current(t, e))
+	stop()
+	_, err := e.Send(ref, workflows.ReviewUpdate, workflowtest.Staff("reviewer"), struct{}{},
+		func(d *workflows.Decide) { d.Action = string(campus.Approve) })
+	require.NoError(t, err)
+	e.AwaitStage(ref, campus.StageActivation)
+}
+
+func TestBuildWithoutWorkersIsNotMadeCurrent(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, "").Engine()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	require.ErrorContains(t, worker.Promote(ctx, e.Client, "nobody's"), "its workers were not seen in time")
+}
+
+func TestThisBuildIsAlwaysTheSame(t *testing.T) {
+	t.Parallel()
+	first, err := worker.ThisBuild()
+	require.NoError(t, err)
+	second, err := worker.ThisBuild()
+	require.NoError(t, err)
+	require.Equal(t, first, second)
+	require.Len(t, string(first), 12)
+}
+
+func TestOpenCasesAreReplayed(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	e.Work(worker.Config{})
+	for range 2 {
+		e.AwaitStage(e.Apply(e.Student(), workflowtest.Good), campus.StageReview)
+	}
+	replay := func() (int, error) { return worker.Replay(t.Context(), e.Client, e.Namespace, slog.New(slog.DiscardHandler)) }
+	e.Await(func() bool {
+		count, err := replay()
+		require.NoError(t, err)
+		return count == 2
+	}, "both cases are listed")
+
+	startAnother(t, e)
+	e.Await(func() bool {
+		count, err := replay()
+		return count == 3 && err != nil && err.Error() == "1 of 3 open cases break with this build"
+	}, "the case of another build is found")
+}
+
+// startAnother starts a case whose workflow is of another build, which did something quite different.
+func startAnother(t *testing.T, e *workflowtest.Engine) {
+	t.Helper()
+	other := sdkworker.New(e.Client, "other", sdkworker.Options{DisableRegistrationAliasing: true})
+	slept := make(chan struct{})
+	other.RegisterWorkflowWithOptions(func(ctx workflow.Context, _ campus.CaseInput) error {
+		if err := workflow.Sleep(ctx, time.Millisecond); err != nil {
+			return err
+		}
+		close(slept)
+		return workflow.Sleep(ctx, time.Hour)
+	}, workflow.RegisterOptions{Name: string(campus.PlasticCase)})
+	require.NoError(t, other.Start())
+	t.Cleanup(other.Stop)
+	input := campus.CaseInput{
+		Case:       campus.CaseRef{Kind: campus.PlasticCase, ID: uuid.New()},
+		University: storagetest.University, Campus: storagetest.EastCampus,
+	}
+	_, err := e.Client.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
+		ID: input.Case.WorkflowID(), TaskQueue: "other", TypedSearchAttributes: workflows.StartAttributes(input),
+	}, string(campus.PlasticCase), input)
+	require.NoError(t, err)
+	<-slept
+}

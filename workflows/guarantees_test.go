@@ -1,0 +1,293 @@
+package workflows_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/interceptor"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+	"campuscard/worker"
+	"campuscard/workflows"
+	"campuscard/workflows/workflowtest"
+)
+
+// around does something about every activity of a worker.
+type around struct {
+	interceptor.WorkerInterceptorBase
+	do func(ctx context.Context, run func() (any, error)) (any, error)
+}
+
+// InterceptActivity implements interceptor.WorkerInterceptor.
+func (a *around) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	return &aroundActivity{interceptor.ActivityInboundInterceptorBase{Next: next}, a}
+}
+
+type aroundActivity struct {
+	interceptor.ActivityInboundInterceptorBase
+	around *around
+}
+
+// ExecuteActivity implements interceptor.ActivityInboundInterceptor.
+func (a *aroundActivity) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
+	return a.around.do(ctx, func() (any, error) { return a.Next.ExecuteActivity(ctx, in) })
+}
+
+// losesAnswers is a worker that dies, as it were, each time after it has done something new and before it could say so.
+func losesAnswers() interceptor.WorkerInterceptor {
+	return &around{do: func(ctx context.Context, run func() (any, error)) (any, error) {
+		result, err := run()
+		if err == nil && activity.GetInfo(ctx).Attempt == 1 {
+			return nil, campus.Errorf(campus.Unavailable, "", "the answer was lost")
+		}
+		return result, err
+	}}
+}
+
+func TestAnswersThatAreLostChangeNothing(t *testing.T) {
+	t.Parallel()
+	for course, want := range map[string]struct {
+		story   string
+		effects map[string]int
+	}{
+		"application-asked-for-more": {
+			"applied checking checked liveness_passed photo_matched review_asked more_asked evidence_brought review_asked checked " +
+				"approved provisioned activated",
+			map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
+		},
+		"application-withdrawn": {
+			"applied checking checked liveness_passed photo_matched review_asked approved provisioned withdrawn",
+			map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1,
+				"revoke": 1, "close_patron": 1, "close_account": 1},
+		},
+		"plastic-spoilt": {
+			"plastic_begun plastic_ordered plastic_spoilt plastic_ordered plastic_ready picked_up",
+			map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 2},
+		},
+	} {
+		t.Run(course, func(t *testing.T) {
+			t.Parallel()
+			l := recorded[course](t, losesAnswers())
+			require.Equal(t, want.story, joined(l.Events(l.ref)))
+			require.Equal(t, want.effects, l.effects())
+		})
+	}
+}
+
+// effects is what the school has done, by operation, when nothing more is under way.
+func (l *live) effects() map[string]int {
+	l.t.Helper()
+	if l.ref.Kind == campus.ApplicationCase && l.Case(l.ref).Outcome == campus.Completed {
+		l.AwaitStage(l.PlasticCase(l.ref), campus.StageProduction)
+	}
+	effects := map[string]int{}
+	for _, operation := range []string{"liveness_check", "comparison", "order", "cancellation", "grant", "revoke", "open_patron",
+		"close_patron", "open_account", "close_account"} {
+		if n := l.School.Effects(operation); n > 0 {
+			effects[operation] = n
+		}
+	}
+	return effects
+}
+
+// twice does everything twice and refuses to go on when the second time has changed a fact.
+func twice(h *workflowtest.House) interceptor.WorkerInterceptor {
+	return &around{do: func(ctx context.Context, run func() (any, error)) (any, error) {
+		result, err := run()
+		if err != nil {
+			return result, err
+		}
+		before := h.Facts()
+		result, err = run()
+		if err == nil && activity.GetInfo(ctx).IsLocalActivity && before != h.Facts() {
+			err = campus.Errorf(campus.Invalid, "", "%s has changed something the second time", activity.GetInfo(ctx).ActivityType.Name)
+		}
+		return result, err
+	}}
+}
+
+func TestEveryStepMayBeDeliveredTwice(t *testing.T) {
+	t.Parallel()
+	p := newApplication(t, "", workflowtest.TooDark)
+	p.School.Bureau(workflowtest.Fields{"silent": true, "spoil_next": 1})
+	p.env = p.newEnv(twice(p.House))
+	p.tryLiveness(workflowtest.Good)
+	p.review(campus.AskMore, "certificate_unclear")
+	p.bringCertificate(p.student.Certificate)
+	p.review(campus.Approve, "")
+	p.activate()
+	p.run()
+	p.requireEnd(campus.Completed, "")
+	require.Equal(t, 2, p.School.Effects("liveness_check"))
+	require.Equal(t, 1, p.School.Effects("grant"))
+
+	plastic := stage(t, p.House, p.student, p.PlasticCase(p.ref))
+	plastic.env = plastic.newEnv(twice(p.House))
+	plastic.bureauHas("spoilt")
+	plastic.after(plastic.Policy().Plastic.Poll.Std()).bureauHas("delivered")
+	plastic.run()
+	plastic.requireEnd(campus.Expired, "not_picked_up")
+	require.Equal(t, 2, p.School.Effects("order"))
+
+	again := newApplication(t, "identity: {liveness_tries: 1}", workflowtest.TooDark)
+	again.env = again.newEnv(twice(again.House))
+	again.verify(campus.Pass)
+	again.review(campus.Reject, "document_unreadable")
+	again.run()
+	again.requireEnd(campus.Rejected, "document_unreadable")
+}
+
+func TestMoveThatArrivesLateTwiceOrTooEarlyChangesNothing(t *testing.T) {
+	t.Parallel()
+	h := workflowtest.New(t, "")
+	ref := h.Apply(h.Student(), workflowtest.Good)
+	move := func(version int64, stage campus.Stage) campus.Move {
+		return campus.Move{
+			Case: ref, Version: version, Stage: stage, WaitsFor: campus.WaitsForSchool,
+			Events:  []campus.Event{{Kind: "checking", Actor: campus.System()}},
+			Opens:   []campus.NewWorkItem{{Kind: campus.IncidentItem, Step: "registry"}},
+			Notices: []campus.Notice{{Template: "notice.approved"}},
+		}
+	}
+	require.NoError(t, h.Record(t.Context(), move(1, campus.StageChecking)))
+	require.NoError(t, h.Record(t.Context(), move(2, campus.StageIdentity)))
+	before := h.Facts()
+	require.NoError(t, h.Record(t.Context(), move(2, campus.StageIdentity)), "twice")
+	require.NoError(t, h.Record(t.Context(), move(1, campus.StageChecking)), "late")
+	require.Equal(t, campus.Internal, campus.CodeOf(h.Record(t.Context(), move(4, campus.StageReview))), "too early")
+	require.Equal(t, before, h.Facts())
+	require.Equal(t, campus.StageIdentity, h.Case(ref).Stage)
+}
+
+func TestOfManyWhoDecideAtOnceOneDoes(t *testing.T) {
+	t.Parallel()
+	l := working(t, workflowtest.Good)
+	l.await(campus.StageReview)
+	failures := make([]error, 8)
+	var together sync.WaitGroup
+	for i := range failures {
+		d := l.Decide(l.ref, campus.Staff(uuid.New()), storage.ReviewNote{})
+		d.Action = string([]campus.ReviewAction{campus.Approve, campus.AskMore}[i%2])
+		together.Go(func() {
+			_, failures[i] = workflowtest.Update[workflows.Decided](t.Context(), l.Engine, l.ref, workflows.ReviewUpdate, d.Decision, d)
+		})
+	}
+	together.Wait()
+	yes := 0
+	for _, err := range failures {
+		if err == nil {
+			yes++
+			continue
+		}
+		require.Equal(t, campus.Conflict, campus.CodeOf(err), err)
+		require.Equal(t, "wrong_stage", campus.ReasonOf(err))
+	}
+	require.Equal(t, 1, yes)
+	require.Equal(t, 1, storagetest.One[int](l.House.House, `select count(distinct decision_id) from events where decision_id is not null`))
+}
+
+func TestDecisionSentTwiceIsTakenOnceAndAnsweredAlike(t *testing.T) {
+	t.Parallel()
+	l := working(t, workflowtest.Good)
+	l.await(campus.StageReview)
+	d := l.Decide(l.ref, workflowtest.Staff("reviewer"), storage.ReviewNote{})
+	d.Action = string(campus.Approve)
+	answers, failures := make([]workflows.Decided, 4), make([]error, 4)
+	var together sync.WaitGroup
+	for i := range answers {
+		together.Go(func() {
+			answers[i], failures[i] = workflowtest.Update[workflows.Decided](t.Context(), l.Engine, l.ref, workflows.ReviewUpdate, d.Decision, d)
+		})
+	}
+	together.Wait()
+	for i := range answers {
+		require.NoError(t, failures[i])
+		require.Equal(t, workflows.Decided{Stage: campus.StageProvisioning}, answers[i])
+	}
+	l.await(campus.StageActivation)
+	require.Equal(t, 1, storagetest.One[int](l.House.House, `select count(*) from events where kind = 'approved'`))
+	require.Len(t, l.CardStates(l.student), 1)
+}
+
+func TestWithdrawalWhileTheSchoolFailsEndsTheCaseWell(t *testing.T) {
+	t.Parallel()
+	l := newLive(t, workflowtest.Good)
+	l.School.Fault("academic", "slow", workflowtest.Fields{"latency_ms": 700, "moment": "before"})
+	l.School.Fault("carrier", "slow", workflowtest.Fields{"latency_ms": 700, "moment": "before"})
+	l.Work(worker.Config{})
+	l.await(campus.StageChecking)
+	l.Await(func() bool { return len(l.Tries(l.ref, "registry")) > 0 && len(l.Tries(l.ref, "phone")) > 0 }, "the checks are under way")
+	l.School.Fault("academic", "outage", nil)
+	l.byStudent(workflows.WithdrawUpdate, struct{}{})
+	l.end(campus.Withdrawn)
+}
+
+func TestWithdrawalWhileServicesAreBeingGrantedLeavesNone(t *testing.T) {
+	t.Parallel()
+	l := working(t, workflowtest.Good)
+	l.await(campus.StageReview)
+	for _, system := range []string{"access", "library", "canteen"} {
+		l.School.Fault(system, "slow", workflowtest.Fields{"latency_ms": 500, "moment": "before"})
+	}
+	l.review(campus.Approve, "")
+	l.Await(func() bool { return len(l.Tries(l.ref, "grant-library")) > 0 }, "the services are being granted")
+	l.byStudent(workflows.WithdrawUpdate, struct{}{})
+	l.end(campus.Withdrawn)
+	for grant, revoke := range map[string]string{"grant": "revoke", "open_patron": "close_patron", "open_account": "close_account"} {
+		require.Equal(t, l.School.Effects(grant), l.School.Effects(revoke), grant)
+	}
+	require.Equal(t, []campus.CardState{campus.CardClosed}, l.CardStates(l.student))
+}
+
+func TestLongCaseContinuesAsNewOnTheRealServer(t *testing.T) {
+	t.Parallel()
+	l := working(t, workflowtest.Good)
+	l.review(campus.Approve, "")
+	l.activate()
+	l.plastic()
+	first := l.runID()
+	l.Await(func() bool { // signals that say nothing at length make the history large
+		require.NoError(t, l.Client.SignalWorkflow(t.Context(), l.ref.WorkflowID(), "", campus.FactsChanged, make([]byte, 512<<10)))
+		return l.runID() != first
+	}, "the run continues as new")
+	require.Equal(t, campus.StageProduction, l.Case(l.ref).Stage)
+	l.School.Fault("bureau", "outage", nil)
+	_, err := l.Settle(l.ref, "operator", campus.RetryStep, "order-1", 1)
+	require.Equal(t, "step_not_parked", campus.ReasonOf(err), "the new run takes updates")
+	l.report("delivered", 2)
+	l.pickUp()
+	l.end(campus.Completed)
+}
+
+func (l *live) runID() string {
+	l.t.Helper()
+	found, err := l.Client.DescribeWorkflowExecution(l.t.Context(), l.ref.WorkflowID(), "")
+	require.NoError(l.t, err)
+	return found.GetWorkflowExecutionInfo().GetExecution().GetRunId()
+}
+
+func TestAttemptThatNobodyClosedIsLost(t *testing.T) {
+	t.Parallel()
+	h := workflowtest.New(t, "")
+	ref := campus.StepRef{Case: h.Apply(h.Student(), workflowtest.Good), Step: "registry", Attempt: 1, Key: 1, By: campus.System()}
+	_, err := h.OpenAttempt(t.Context(), ref, 1)
+	require.NoError(t, err)
+	other := ref
+	other.Step = "phone"
+	_, err = h.OpenAttempt(t.Context(), other, 1)
+	require.NoError(t, err)
+	second, err := h.OpenAttempt(t.Context(), ref, 2)
+	require.NoError(t, err)
+	require.NoError(t, h.CloseAttempt(t.Context(), second, nil))
+	tries := h.Tries(ref.Case, "registry")
+	require.Equal(t, campus.AttemptLost, tries[0].Outcome)
+	require.NotNil(t, tries[0].FinishedAt)
+	require.Equal(t, campus.AttemptOK, tries[1].Outcome)
+	require.Equal(t, campus.AttemptOpen, h.Tries(ref.Case, "phone")[0].Outcome, "another step's try may still be at work")
+}

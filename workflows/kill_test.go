@@ -1,0 +1,78 @@
+package workflows_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/workflows"
+	"campuscard/workflows/workflowtest"
+)
+
+// killing is a case whose worker is killed at every stage, in the middle of what it does.
+type killing struct {
+	*live
+	worker *workflowtest.Process
+}
+
+// during kills the worker while a system of the school acts and has not answered yet, and starts another.
+func (k *killing) during(system, operation string, next func()) {
+	k.t.Helper()
+	before := k.School.Calls(operation)
+	k.School.Fault(system, "slow", workflowtest.Fields{"latency_ms": 60_000, "moment": "after"})
+	next()
+	k.Await(func() bool { return k.School.Calls(operation) > before }, "%s is called", system)
+	k.worker.Kill()
+	k.School.Fault(system, "none", nil)
+	k.worker = k.Process()
+}
+
+func TestWorkerKilledAtEveryStage(t *testing.T) {
+	t.Parallel()
+	k := &killing{live: newLive(t, workflowtest.Good)}
+	k.during("carrier", "verification", func() { k.worker = k.Process() })
+	k.await(campus.StageReview)
+	k.during("library", "open_patron", func() { k.review(campus.Approve, "") })
+	k.await(campus.StageActivation)
+	k.during("bureau", "order", k.activate)
+	k.plastic()
+	k.worker.Kill()
+	k.report("delivered", 2) // while nobody works
+	k.worker = k.Process()
+	k.pickUp()
+	k.end(campus.Completed)
+	require.Equal(t, map[string]int{
+		"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1,
+	}, k.effects())
+	application := k.application()
+	require.Equal(t, campus.AttemptLost, k.Tries(application, "phone")[0].Outcome)
+	require.Equal(t, campus.AttemptOK, k.Tries(application, "phone")[1].Outcome)
+	require.Equal(t, campus.AttemptLost, k.Tries(application, "grant-library")[0].Outcome)
+	require.Equal(t, "applied checking checked liveness_passed photo_matched review_asked approved provisioned activated",
+		joined(k.Events(application)))
+	require.Equal(t, "plastic_begun plastic_ordered plastic_ready picked_up", joined(k.Events(k.ref)))
+}
+
+func TestWorkerStoppedAndStartedAtEveryStage(t *testing.T) {
+	t.Parallel()
+	l := newLive(t, workflowtest.Good)
+	for _, step := range []struct {
+		stage campus.Stage
+		next  func()
+	}{
+		{campus.StageReview, func() { l.review(campus.AskMore, "certificate_unclear") }},
+		{campus.StageEvidence, func() { l.byStudent(workflows.BringEvidenceUpdate, struct{}{}) }},
+		{campus.StageReview, func() { l.review(campus.Approve, "") }},
+		{campus.StageActivation, l.activate},
+	} {
+		stop := l.work()
+		l.await(step.stage)
+		stop()
+		stop = l.work()
+		step.next()
+		stop()
+	}
+	l.work()
+	l.end(campus.Completed)
+}

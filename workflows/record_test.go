@@ -1,0 +1,217 @@
+package workflows_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/interceptor"
+	sdkworker "go.temporal.io/sdk/worker"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/worker"
+	"campuscard/workflows"
+	"campuscard/workflows/workflowtest"
+)
+
+//nolint:gochecknoglobals // flags are
+var record = flag.Bool("record", false, "replace the recorded histories in testdata/histories")
+
+const histories = "testdata/histories"
+
+// recorded are the courses of a case whose histories are kept: every later build must be able to go on from them.
+var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerInterceptor) *live{
+	"application-plain": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := working(t, workflowtest.Good, with...)
+		l.review(campus.Approve, "")
+		l.activate()
+		l.end(campus.Completed)
+		events := len(l.History(l.ref).Events)
+		t.Logf("the history of a plain application has %d events", events)
+		require.LessOrEqual(t, events, 100)
+		return l
+	},
+	"application-refused": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := newLive(t, workflowtest.Good)
+		l.School.Change(l.student, workflowtest.Fields{"phone_foreign": true})
+		l.Work(worker.Config{Tracing: with})
+		l.end(campus.RefusedBy)
+		return l
+	},
+	"application-parked-and-retried": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := working(t, workflowtest.Good, with...)
+		l.School.Fault("library", "outage", nil)
+		l.review(campus.Approve, "")
+		require.Equal(t, workflows.StepFailed, l.settle("operator", campus.RetryStep, "grant-library", 1).Outcome)
+		l.School.Fault("library", "none", nil)
+		require.Equal(t, workflows.StepOK, l.settle("operator", campus.RetryStep, "grant-library", 2).Outcome)
+		l.activate()
+		l.end(campus.Completed)
+		return l
+	},
+	"application-skipped": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := newLive(t, workflowtest.Good)
+		l.School.Fault("carrier", "outage", nil)
+		l.Work(worker.Config{Tracing: with})
+		l.settle("first", campus.SkipStep, "phone", 1)
+		l.settle("second", campus.SkipStep, "phone", 1)
+		l.review(campus.Reject, "phone_unchecked")
+		l.end(campus.Rejected)
+		return l
+	},
+	"application-aborted": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := working(t, workflowtest.Good, with...)
+		l.School.Fault("access", "outage", nil)
+		l.review(campus.Approve, "")
+		l.settle("first", campus.AbortSteps, "grant-access", 1)
+		l.settle("second", campus.AbortSteps, "grant-access", 1)
+		l.AwaitParked(l.ref, "revoke-access", 1)
+		l.School.Fault("access", "none", nil)
+		l.settle("operator", campus.RetryStep, "revoke-access", 1)
+		l.end(campus.Aborted)
+		return l
+	},
+	"application-stale-photo": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := newLive(t, workflowtest.Good)
+		l.School.RenewPhoto(l.student, "somebody else")
+		l.Work(worker.Config{Tracing: with})
+		l.await(campus.StagePhoto)
+		l.School.RenewPhoto(l.student, "")
+		l.review(campus.Approve, "")
+		l.activate()
+		l.end(campus.Completed)
+		return l
+	},
+	"application-withdrawn": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := working(t, workflowtest.Good, with...)
+		l.review(campus.Approve, "")
+		l.await(campus.StageActivation)
+		l.byStudent(workflows.WithdrawUpdate, struct{}{})
+		l.end(campus.Withdrawn)
+		return l
+	},
+	"application-asked-for-more": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := working(t, workflowtest.Good, with...)
+		l.review(campus.AskMore, "certificate_unclear")
+		l.byStudent(workflows.BringEvidenceUpdate, storage.NewEvidence{
+			CertificateUpload: l.Upload(l.student.ID, campus.CertificateUpload).ID, CertificateCode: l.student.Certificate,
+		})
+		l.review(campus.Approve, "")
+		l.activate()
+		l.end(campus.Completed)
+		return l
+	},
+	"application-in-person": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := working(t, workflowtest.TooDark, with...)
+		l.await(campus.StageLiveness)
+		l.byStudent(workflows.TryLivenessUpdate, l.Answer(l.student, workflowtest.TooDark))
+		l.await(campus.StageLiveness)
+		l.byStudent(workflows.ChooseCounterUpdate, struct{}{})
+		l.verify(campus.Pass)
+		l.review(campus.Approve, "")
+		l.activate()
+		l.end(campus.Completed)
+		return l
+	},
+	"plastic-plain": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := working(t, workflowtest.Good, with...)
+		l.review(campus.Approve, "")
+		l.activate()
+		l.plastic()
+		l.report("produced", 2)
+		l.report("delivered", 3)
+		l.pickUp()
+		l.end(campus.Completed)
+		return l
+	},
+	"plastic-spoilt": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := working(t, workflowtest.Good, with...)
+		l.School.Bureau(workflowtest.Fields{"produce_ms": 0, "spoil_next": 1})
+		l.review(campus.Approve, "")
+		l.activate()
+		l.plastic()
+		l.pickUp()
+		l.end(campus.Completed)
+		require.Equal(t, 2, l.School.Effects("order"))
+		return l
+	},
+	"plastic-parked": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := working(t, workflowtest.Good, with...)
+		l.School.Fault("bureau", "outage", nil)
+		l.review(campus.Approve, "")
+		l.activate()
+		l.end(campus.Completed)
+		l.ref = l.PlasticCase(l.ref)
+		require.Equal(t, workflows.StepFailed, l.settle("operator", campus.RetryStep, "order-1", 1).Outcome)
+		l.School.Fault("bureau", "none", nil)
+		l.settle("operator", campus.RetryStep, "order-1", 2)
+		l.await(campus.StageProduction)
+		l.report("cancelled", 2)
+		l.end(campus.Expired)
+		return l
+	},
+}
+
+// TestRecord plays every course on the real server; with -record it keeps the histories.
+func TestRecord(t *testing.T) {
+	t.Parallel()
+	for name, course := range recorded {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := course(t)
+			h := l.History(l.ref)
+			requireNothingPersonal(t, h, l.student)
+			if *record {
+				write(t, filepath.Join(histories, name+".json"), h)
+			}
+		})
+	}
+}
+
+// requireNothingPersonal looks through a history as it is stored, where what travels is not encoded any further.
+func requireNothingPersonal(t *testing.T, h *history.History, s workflowtest.Student) {
+	t.Helper()
+	stored, err := proto.Marshal(h)
+	require.NoError(t, err)
+	for what, value := range map[string]string{
+		"name": s.Name, "number": s.Number, "document": s.Document, "phone": s.Phone, "mail": s.Email, "certificate": s.Certificate,
+		"face": s.Identity,
+	} {
+		require.NotEmpty(t, value, what)
+		require.False(t, bytes.Contains(stored, []byte(value)), "the history holds the student's %s", what)
+	}
+}
+
+func write(t *testing.T, path string, h *history.History) {
+	t.Helper()
+	raw, err := protojson.Marshal(h)
+	require.NoError(t, err)
+	var indented bytes.Buffer
+	require.NoError(t, json.Indent(&indented, raw, "", " "))
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, os.WriteFile(path, append(indented.Bytes(), '\n'), 0o600))
+}
+
+// TestReplay runs every history ever recorded against this build.
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(histories, "*.json"))
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(files), len(recorded))
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			replayer := sdkworker.NewWorkflowReplayer()
+			worker.RegisterWorkflows(replayer)
+			require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(nil, file))
+		})
+	}
+}
