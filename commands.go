@@ -18,9 +18,10 @@ import (
 
 type apiCommand struct {
 	house
-	Address     string `env:"API_ADDRESS" default:"127.0.0.1:7200" help:"Where to listen."`
-	TemporalUI  string `env:"TEMPORAL_UI_URL" help:"Where operators look at a case's workflow."`
-	CallbackKey string `env:"CALLBACK_SECRET" required:"" help:"Standard Webhooks secret of the card bureau."`
+	Address     string   `env:"API_ADDRESS" default:"127.0.0.1:7200" help:"Where to listen."`
+	TemporalUI  string   `env:"TEMPORAL_UI_URL" help:"Where operators look at a case's workflow."`
+	CallbackKey string   `env:"CALLBACK_SECRET" required:"" help:"Standard Webhooks secret of the card bureau."`
+	Proxies     []string `env:"TRUSTED_PROXIES" help:"Addresses whose X-Forwarded-For is believed."`
 }
 
 // Run implements kong's command.
@@ -37,6 +38,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 	server, err := api.New(api.Config{ //nolint:contextcheck // its handlers take the context of each request
 		Address: c.Address, Version: string(build), Policies: h.policies, DrainDelay: 200 * time.Millisecond,
 		TemporalUI: c.TemporalUI, Namespace: c.Namespace, CallbackSecret: c.CallbackKey, Metrics: h.tell.Registry,
+		TrustedProxies: c.Proxies,
 	}, h.store, h.temporal, log)
 	if err != nil {
 		return err
@@ -47,7 +49,8 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 type workerCommand struct {
 	house
 	schools
-	Address string `env:"WORKER_ADDRESS" default:"127.0.0.1:7201" help:"Where health and metrics are."`
+	Address string             `env:"WORKER_ADDRESS" default:"127.0.0.1:7201" help:"Where health and metrics are."`
+	Rates   map[string]float64 `env:"QUEUE_RATES" help:"Activities per second of a queue: school-face=50;school-bureau=10"`
 }
 
 // Run implements kong's command.
@@ -65,7 +68,7 @@ func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	w := worker.New(worker.Config{Version: build, Tracing: []interceptor.WorkerInterceptor{h.tell.Tracing}}, h.temporal, h.store, systems, h.policies, log)
+	w := worker.New(worker.Config{Version: build, Rates: c.Rates, Tracing: []interceptor.WorkerInterceptor{h.tell.Tracing}}, h.temporal, h.store, systems, h.policies, log)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return w.Run(ctx) })
 	group.Go(func() error { return serveOps(ctx, c.Address, h) })

@@ -134,12 +134,13 @@ func (c *temporalConfig) dial(logger *slog.Logger, tell *worker.Telemetry) (clie
 
 // schools is where the school's systems are.
 type schools struct {
-	SchoolURL    string `env:"SCHOOL_URL" required:"" help:"Base address of the school's systems."`
-	SchoolAPIKey string `env:"SCHOOL_API_KEY" required:""`
-	SMTPAddress  string `env:"SMTP_ADDRESS" required:"" help:"Mail server."`
-	MailFrom     string `env:"MAIL_FROM" default:"card@campus.example" help:"Sender of every mail."`
+	SchoolURL    string            `env:"SCHOOL_URL" required:"" help:"Base address of the school's systems."`
+	SchoolAPIKey string            `env:"SCHOOL_API_KEY" required:""`
+	Addresses    map[string]string `env:"SCHOOL_ADDRESSES" help:"Systems that live elsewhere: academic/lcu=https://…;face=https://…"`
+	SMTPAddress  string            `env:"SMTP_ADDRESS" required:"" help:"Mail server."`
+	MailFrom     string            `env:"MAIL_FROM" default:"card@campus.example" help:"Sender of every mail."`
 }
 
 func (c *schools) systems() (*school.Systems, error) {
-	return school.New(school.Config{BaseURL: c.SchoolURL, APIKey: c.SchoolAPIKey, SMTPAddress: c.SMTPAddress, MailFrom: c.MailFrom})
+	return school.New(school.Config{BaseURL: c.SchoolURL, Addresses: c.Addresses, APIKey: c.SchoolAPIKey, SMTPAddress: c.SMTPAddress, MailFrom: c.MailFrom})
 }

@@ -88,12 +88,13 @@ func (a *Activities) CloseApplication(ctx context.Context, m campus.Move) error 
 type ForgetImages struct {
 	Application uuid.UUID
 	Purposes    []campus.UploadPurpose
+	KeepLive    bool // but for the one live frame that the next comparison needs
 	Photo       bool // the registry's photo too
 }
 
 // ForgetImages deletes pictures for good; verdict, score and hash stay (B4).
 func (a *Activities) ForgetImages(ctx context.Context, in ForgetImages) error {
-	ids, err := a.store.ImagesOf(ctx, in.Application, in.Purposes)
+	ids, err := a.store.ImagesOf(ctx, in.Application, in.Purposes, in.KeepLive)
 	if err != nil {
 		return err
 	}

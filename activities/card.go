@@ -37,7 +37,7 @@ type ActivateCard struct {
 func (a *Activities) ActivateCard(ctx context.Context, in ActivateCard) error {
 	return a.store.ActivateCard(ctx, in.Move, storage.Activation{
 		Card: in.Card, PlasticCase: in.PlasticCase, Plastic: in.Plastic, CardLife: in.CardLife.Std(),
-		PromisedOn: campus.DateOf(in.Promised.Add(-time.Nanosecond)),
+		PromisedAt: in.Promised,
 		Change:     campus.Change{Actor: in.By, Channel: "app", Reason: "activated"},
 	})
 }

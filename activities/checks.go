@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"math"
 
 	"campuscard/campus"
 	"campuscard/school"
@@ -99,7 +100,7 @@ type Liveness struct {
 // CheckLiveness has the face service judge the newest try (B1).
 func (a *Activities) CheckLiveness(ctx context.Context, ref campus.StepRef) (Liveness, error) {
 	return attempt(ctx, a, ref, func(ctx context.Context) (Liveness, error) {
-		try, frames, err := a.newestTry(ctx, ref)
+		try, frames, err := a.newestTry(ctx, ref, allFrames)
 		if err != nil {
 			return Liveness{}, err
 		}
@@ -116,14 +117,17 @@ func (a *Activities) CheckLiveness(ctx context.Context, ref campus.StepRef) (Liv
 	})
 }
 
-// newestTry reads the newest answer to a challenge with its pictures.
-func (a *Activities) newestTry(ctx context.Context, ref campus.StepRef) (storage.LivenessTry, [][]byte, error) {
+// allFrames is more than a try has.
+const allFrames = math.MaxInt
+
+// newestTry reads the newest answer to a challenge with the first n of its pictures.
+func (a *Activities) newestTry(ctx context.Context, ref campus.StepRef, n int) (storage.LivenessTry, [][]byte, error) {
 	try, err := a.store.LastLivenessTry(ctx, ref.Case.ID)
 	if err != nil {
 		return try, nil, err
 	}
-	frames := make([][]byte, len(try.Frames))
-	for i, id := range try.Frames {
+	frames := make([][]byte, min(n, len(try.Frames)))
+	for i, id := range try.Frames[:len(frames)] {
 		if _, frames[i], err = a.store.ReadUpload(ctx, id); err != nil {
 			return try, nil, err
 		}
@@ -149,6 +153,18 @@ func (a *Activities) FetchPhoto(ctx context.Context, ref campus.StepRef) (string
 	})
 }
 
+// LookForPhoto asks which version of the photo is on file, without fetching it (B2).
+func (a *Activities) LookForPhoto(ctx context.Context, ref campus.StepRef) (string, error) {
+	return attempt(ctx, a, ref, func(ctx context.Context) (string, error) {
+		_, who, err := a.person(ctx, ref)
+		if err != nil {
+			return "", err
+		}
+		student, err := a.school.Academic.Student(ctx, who.University, who.Number)
+		return student.PhotoVersion, err
+	})
+}
+
 // CompareFaces is one comparison: the live frame of the newest try with the photo fetched under a version.
 type CompareFaces struct {
 	Ref     campus.StepRef
@@ -167,7 +183,7 @@ func (a *Activities) CompareFaces(ctx context.Context, in CompareFaces) (campus.
 		if err != nil {
 			return finding, err
 		}
-		_, frames, err := a.newestTry(ctx, in.Ref)
+		_, frames, err := a.newestTry(ctx, in.Ref, 1) // the others may be gone already
 		if err != nil {
 			return finding, err
 		}

@@ -29,8 +29,7 @@ func (a *Activities) BeginPlastic(ctx context.Context, in BeginCase) (PlasticPla
 	if err != nil {
 		return PlasticPlan{}, err
 	}
-	promised := policy.Calendar.AddWorkingDays(plastic.CreatedAt, policy.Plastic.PromiseWorkingDays)
-	return PlasticPlan{Steps: policy.Steps, Plastic: policy.Plastic, Promised: promised, ID: plastic.ID}, nil
+	return PlasticPlan{Steps: policy.Steps, Plastic: policy.Plastic, Promised: plastic.PromisedAt, ID: plastic.ID}, nil
 }
 
 // PlasticStatus is how a plastic stands.
@@ -59,24 +58,33 @@ func (a *Activities) OrderPlastic(ctx context.Context, in PlasticStep) error {
 		if err != nil {
 			return struct{}{}, err
 		}
-		card, err := a.store.Card(ctx, p.CardID)
-		if err != nil {
+		p.OrderKey = in.Ref.IdempotencyKey() + "/" + in.Plastic.String()
+		if err := a.store.NoteOrder(ctx, p.ID, p.OrderKey); err != nil {
 			return struct{}{}, err
 		}
-		who, err := a.store.Identity(ctx, p.PersonID)
-		if err != nil {
-			return struct{}{}, err
-		}
-		production, err := a.school.Bureau.PlaceOrder(ctx, in.Ref.IdempotencyKey()+"/"+in.Plastic.String(), school.Order{
-			Reference: in.Plastic.String(), University: p.University, Number: who.Number, HolderName: who.Name,
-			CardNumber: card.Number, Kiosk: p.KioskID, DueOn: p.PromisedOn,
-		})
+		production, err := a.placeOrder(ctx, p)
 		if err != nil {
 			return struct{}{}, err
 		}
 		return struct{}{}, a.store.SaveOrder(ctx, in.Plastic, production.OrderID)
 	})
 	return err
+}
+
+// placeOrder sends the order of a plastic under its key: the first time, or again to learn what became of it.
+func (a *Activities) placeOrder(ctx context.Context, p storage.Plastic) (school.Production, error) {
+	card, err := a.store.Card(ctx, p.CardID)
+	if err != nil {
+		return school.Production{}, err
+	}
+	who, err := a.store.Identity(ctx, p.PersonID)
+	if err != nil {
+		return school.Production{}, err
+	}
+	return a.school.Bureau.PlaceOrder(ctx, p.OrderKey, school.Order{
+		Reference: p.ID.String(), University: p.University, Number: who.Number, HolderName: who.Name,
+		CardNumber: card.Number, Kiosk: p.KioskID, DueOn: p.PromisedOn(),
+	})
 }
 
 // AskBureau asks how an order stands, for the case that a call-back was lost, and keeps the answer as one.
@@ -116,12 +124,23 @@ func ProductionReport(p school.Production) (storage.Report, error) {
 	}, nil
 }
 
-// CancelOrder takes an order back at the bureau; one that is made already is let be.
+// CancelOrder takes an order back at the bureau; one that is made already is let be. An order whose outcome nobody saw
+// is found by its key first.
 func (a *Activities) CancelOrder(ctx context.Context, in PlasticStep) error {
 	_, err := attempt(ctx, a, in.Ref, func(ctx context.Context) (struct{}, error) {
 		p, err := a.store.CurrentPlastic(ctx, in.Ref.Case.ID)
-		if err != nil || p.OrderID == "" {
+		if err != nil || p.OrderKey == "" {
 			return struct{}{}, err
+		}
+		if p.OrderID == "" {
+			production, err := a.placeOrder(ctx, p)
+			if err != nil {
+				if !campus.CodeOf(err).Retryable() {
+					err = nil // the bureau never took it
+				}
+				return struct{}{}, err
+			}
+			p.OrderID = production.OrderID
 		}
 		_, err = a.school.Bureau.Cancel(ctx, in.Ref.IdempotencyKey(), p.OrderID)
 		if code := campus.CodeOf(err); code == campus.Conflict || code == campus.NotFound {

@@ -14,6 +14,16 @@ import (
 	"campuscard/storage/storagetest"
 )
 
+// handedIn are the ids in an application.
+type handedIn struct {
+	Document    struct{ Upload uuid.UUID } `json:"identity_document"`
+	Certificate struct{ Upload uuid.UUID }
+	Liveness    struct {
+		Challenge uuid.UUID
+		Frames    []uuid.UUID
+	}
+}
+
 func TestApplyRefusals(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -29,22 +39,7 @@ func TestApplyRefusals(t *testing.T) {
 	used := h.application(t, me)
 	first := read[storage.Accepted](t, h.do(t, applyCall("student", used)))
 	require.Equal(t, 200, h.do(t, call{who: "student", method: "POST", path: "/api/v1/applications/" + first.ID.String() + "/withdrawal"}).status)
-	var spent struct {
-		Document    struct{ Upload uuid.UUID } `json:"identity_document"`
-		Certificate struct{ Upload uuid.UUID }
-		Liveness    struct {
-			Challenge uuid.UUID
-			Frames    []uuid.UUID
-		}
-	}
-	spent = read[struct {
-		Document    struct{ Upload uuid.UUID } `json:"identity_document"`
-		Certificate struct{ Upload uuid.UUID }
-		Liveness    struct {
-			Challenge uuid.UUID
-			Frames    []uuid.UUID
-		}
-	}](t, reply{body: []byte(used)})
+	spent := read[handedIn](t, reply{body: []byte(used)})
 
 	good := h.application(t, me)
 	frame := func() uuid.UUID { return h.Upload(me.ID, campus.FrameUpload).ID }
@@ -156,26 +151,31 @@ func TestApplyOnce(t *testing.T) {
 	})
 }
 
+// shownCase is a case as its student sees it.
 type shownCase struct {
-	ID                                         uuid.UUID
-	Kind, Campus, Stage, Outcome, Reason, Note string
-	StageText                                  string `json:"stage_text"`
-	WaitsFor                                   string `json:"waits_for"`
-	WaitsForText                               string `json:"waits_for_text"`
-	OutcomeText                                string `json:"outcome_text"`
-	ReasonText                                 string `json:"reason_text"`
-	Due, Since                                 *time.Time
-	Next                                       struct{ Text, Method, Href string }
-	Findings                                   []struct {
-		Item, Verdict string
-		ItemText      string `json:"item_text"`
-		VerdictText   string `json:"verdict_text"`
+	ID                                 uuid.UUID
+	Kind, Stage, Outcome, Reason, Note string
+	StageText                          string `json:"stage_text"`
+	WaitsFor                           string `json:"waits_for"`
+	WaitsForText                       string `json:"waits_for_text"`
+	OutcomeText                        string `json:"outcome_text"`
+	ReasonText                         string `json:"reason_text"`
+	Due                                *time.Time
+	Next                               struct {
+		Text    string
+		Actions []struct{ Method, Href string }
 	}
+	Findings []shownFinding
 	Timeline []struct{ Kind, Text, By string }
 	Plastic  *struct {
-		State      string
 		PickupCode string `json:"pickup_code"`
 	}
+}
+
+type shownFinding struct {
+	Item, Verdict string
+	ItemText      string `json:"item_text"`
+	VerdictText   string `json:"verdict_text"`
 }
 
 func caseCall(who string, id uuid.UUID) call {
@@ -206,7 +206,7 @@ func TestQueuedApplication(t *testing.T) {
 	require.Equal(t, "已受理，等待处理", zh.StageText)
 	require.Equal(t, "系统", zh.WaitsForText)
 	require.NotEmpty(t, en.Next.Text)
-	require.Empty(t, en.Next.Href, "there is nothing to do")
+	require.Len(t, en.Next.Actions, 1, "there is nothing to do but to take it back")
 	require.Len(t, en.Timeline, 1)
 	require.Equal(t, "student", en.Timeline[0].By)
 	require.Len(t, en.Findings, 1)

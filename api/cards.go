@@ -19,7 +19,8 @@ type cardView struct {
 
 type plasticView struct {
 	storage.Plastic
-	PickupCode string `json:"pickup_code,omitempty" doc:"Opens the compartment, while the card waits there"`
+	PromisedOn campus.Date `json:"promised_on" format:"date" doc:"The day by whose end it waits at the kiosk"`
+	PickupCode string      `json:"pickup_code,omitempty" doc:"Opens the compartment, while the card waits there"`
 }
 
 type cardList struct {
@@ -60,7 +61,7 @@ func (s *Server) listCards(ctx context.Context, _ *struct{}) (*answer[cardList],
 
 func (s *Server) plasticOf(p storage.Plastic) (*plasticView, error) {
 	code, err := s.store.PickupCode(p)
-	return &plasticView{Plastic: p, PickupCode: code}, err
+	return &plasticView{Plastic: p, PromisedOn: p.PromisedOn(), PickupCode: code}, err
 }
 
 type noticeView struct {
@@ -82,9 +83,6 @@ func (s *Server) listNotices(ctx context.Context, in *struct{ PageQuery }) (*ans
 	}
 	show := func(n storage.Notice) noticeView {
 		message := campus.NoticeText(language(ctx), n.Template, n.Params)
-		if message.Subject == "" {
-			message.Text = ""
-		}
 		return noticeView{n.ID, n.CreatedAt, message.Subject, message.Text}
 	}
 	return answered(newPage(notices, in.Limit, show, func(n storage.Notice) uuid.UUID { return n.ID })), nil

@@ -46,26 +46,31 @@ func caseOf(in campus.Language, c storage.Case) CaseView {
 
 // nextView is what the reader can do now, and why.
 type nextView struct {
-	Text   string `json:"text"`
-	Method string `json:"method,omitempty"`
-	Href   string `json:"href,omitempty" doc:"Empty when there is nothing to do but wait"`
+	Text    string       `json:"text"`
+	Actions []actionView `json:"actions" doc:"Empty when there is nothing to do but wait; the first is the usual one"`
+}
+
+type actionView struct {
+	Method string `json:"method"`
+	Href   string `json:"href"`
 }
 
 // nextOf is what the student can do at a stage (C4).
 func nextOf(in campus.Language, c storage.Case) nextView {
-	action := map[campus.Stage]string{
-		campus.StageLiveness: "liveness-tries", campus.StageEvidence: "evidence", campus.StageActivation: "activation",
-		campus.StageLapsed: "reopening", campus.StagePhoto: "counter-check",
+	actions := map[campus.Stage][]string{
+		campus.StageLiveness: {"liveness-tries", "counter-check"}, campus.StageEvidence: {"evidence"},
+		campus.StageActivation: {"activation"}, campus.StageLapsed: {"reopening"}, campus.StagePhoto: {"counter-check"},
 	}[c.Stage]
+	if c.Kind == campus.ApplicationCase && c.Outcome == "" && c.Stage != campus.StageClosing {
+		actions = append(actions, "withdrawal")
+	}
 	key := "next." + string(c.Stage)
 	if c.Outcome != "" {
 		key = "next.done_" + string(c.Outcome)
 	}
-	next := nextView{Text: campus.Text(in, key, nil)}
-	if action != "" {
-		next.Method, next.Href = "POST", "/api/v1/applications/"+c.ID.String()+"/"+action
-	}
-	return next
+	return nextView{Text: campus.Text(in, key, nil), Actions: each(actions, func(action string) actionView {
+		return actionView{"POST", "/api/v1/applications/" + c.ID.String() + "/" + action}
+	})}
 }
 
 type eventView struct {
@@ -73,6 +78,7 @@ type eventView struct {
 	Kind string    `json:"kind"`
 	Text string    `json:"text"`
 	By   string    `json:"by" doc:"student, system, machine, or staff; for staff with their id"`
+	Note string    `json:"note,omitempty" doc:"For staff: what the person who decided wrote"`
 }
 
 // eventOf is a line of a timeline in words. Students are not told which member of staff it was.
@@ -91,11 +97,12 @@ func eventOf(in campus.Language, e storage.TimelineEvent, forStaff bool) eventVi
 		}
 		filled[name] = value
 	}
-	by := e.Actor
+	view := eventView{At: e.At, Kind: e.Kind, Text: campus.Text(in, "event."+e.Kind, filled), By: e.Actor, Note: e.Note}
 	if !forStaff {
-		by, _, _ = strings.Cut(e.Actor, "/")
+		view.By, _, _ = strings.Cut(e.Actor, "/")
+		view.Note = ""
 	}
-	return eventView{At: e.At, Kind: e.Kind, Text: campus.Text(in, "event."+e.Kind, filled), By: by}
+	return view
 }
 
 type findingView struct {

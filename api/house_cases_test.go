@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -117,7 +116,7 @@ func (h *house) inProduction(t *testing.T, who string) (plastic uuid.UUID) {
 		WaitsFor: campus.WaitsForStudent, Decision: decision.ID}, card, by))
 	require.NoError(t, h.ActivateCard(ctx, campus.Move{Case: ref, Version: 3, Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody,
 		Outcome: campus.Completed}, storage.Activation{Card: card, PlasticCase: order.ID, Plastic: plastic, CardLife: 24 * time.Hour,
-		PromisedOn: campus.DateOf(h.Clock.Now()).AddDays(3), Change: by}))
+		PromisedAt: campus.DateOf(h.Clock.Now()).AddDays(3).End(), Change: by}))
 	h.record(t, campus.Move{Case: order, Version: 1, Stage: campus.StageProduction, WaitsFor: campus.WaitsForBureau})
 	require.NoError(t, h.SaveOrder(ctx, plastic, orderID))
 	return plastic
@@ -239,14 +238,4 @@ func nibble(text string) string {
 		return text[:len(text)-1] + "2"
 	}
 	return text[:len(text)-1] + "1"
-}
-
-// altered is hex with one of its bits turned.
-func altered(signature string) string {
-	raw, err := hex.DecodeString(signature)
-	if err != nil {
-		panic(err)
-	}
-	raw[0] ^= 1
-	return hex.EncodeToString(raw)
 }

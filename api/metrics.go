@@ -15,16 +15,21 @@ type metrics struct {
 	duration *prometheus.HistogramVec
 }
 
-func newMetrics(store *storage.Store) *metrics {
+// newMetrics adds the server's metrics to those of its process; one that has none yet gets the usual ones.
+func newMetrics(registry *prometheus.Registry, store *storage.Store) *metrics {
+	if registry == nil {
+		registry = prometheus.NewRegistry()
+		registry.MustRegister(collectors.NewGoCollector(), collectors.NewBuildInfoCollector(),
+			collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	}
 	m := &metrics{
-		registry: prometheus.NewRegistry(),
+		registry: registry,
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "campuscard_http_request_duration_seconds", Help: "Time to answer, by route pattern.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 30},
 		}, []string{"method", "route", "status"}),
 	}
-	m.registry.MustRegister(m.duration, collectors.NewGoCollector(), collectors.NewBuildInfoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.duration)
 	pool := func(name, help string, value func(storage.PoolStats) float64) {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "campuscard_db_pool_" + name, Help: help},
 			func() float64 { return value(store.PoolStats()) }))

@@ -46,6 +46,7 @@ func (s *Server) routes() {
 	handle(s, route{"GET", "/api/v1/staff/cases/{id}", "One case with timeline and attempts", staff(campus.ReadCases), 0}, s.getStaffCase)
 	handle(s, route{"GET", "/api/v1/staff/cases/{id}/files/{file}", "Look at evidence", staff(campus.ReadPeople), 0}, s.getCaseFile)
 	handle(s, route{"POST", "/api/v1/staff/cases/{id}/steps/{step}/settlement", "Retry, skip or abort a parked step", staff(campus.SettleSteps), 0}, s.settleStep)
+	handle(s, route{"POST", "/api/v1/staff/cases/{id}/pickup-code", "Send the holder another pickup code", staff(campus.VerifyInPerson), 0}, s.renewPickupCode)
 	handle(s, route{"GET", "/api/v1/staff/people/{id}", "Who somebody is", staff(campus.ReadPeople), 0}, s.getPerson)
 
 	handle(s, route{"POST", "/api/v1/kiosk/pickups", "Open a compartment", kiosks(), 0}, s.pickUp)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -152,7 +154,30 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 	}
 }
 
-// pages are the lists that come page by page.
+// An example that its own schema refuses would mislead.
+func TestExamplesAreValid(t *testing.T) {
+	t.Parallel()
+	s, _ := newServer(t)
+	registry, seen := s.huma.OpenAPI().Components.Schemas, 0
+	for name, schema := range registry.Map() {
+		for field, property := range schema.Properties {
+			for _, example := range property.Examples {
+				seen++
+				raw, err := json.Marshal(example)
+				require.NoError(t, err)
+				var value any
+				require.NoError(t, json.Unmarshal(raw, &value))
+				result := &huma.ValidateResult{}
+				huma.Validate(registry, property, huma.NewPathBuffer(nil, 0), huma.ModeReadFromServer, value, result)
+				require.Empty(t, result.Errors, "%s.%s: %s", name, field, raw)
+			}
+		}
+	}
+	require.Positive(t, seen)
+	var document map[string]any
+	require.NoError(t, json.Unmarshal(s.spec, &document))
+}
+
 func TestEveryListHasPages(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)

@@ -26,13 +26,13 @@ type Config struct {
 	Address        string // host:port that Run listens on
 	Version        string // of this build, shown in /openapi.json
 	Policies       *campus.Policies
-	TemporalUI     string              // address of the Temporal UI, for links to a case's workflow; empty: no links
-	Namespace      string              // of Temporal
-	CallbackSecret string              // Standard Webhooks secret of the card bureau
-	Metrics        prometheus.Gatherer // further metrics of the process, shown with the server's own; may be nil
-	TrustedProxies []string            // addresses whose X-Forwarded-For is believed; none by default
-	SignInsPerSec  float64             // of one client address; 0 means 20: a campus behind one address signs in too
-	DrainDelay     time.Duration       // how long readiness is off before connections are closed
+	TemporalUI     string               // address of the Temporal UI, for links to a case's workflow; empty: no links
+	Namespace      string               // of Temporal
+	CallbackSecret string               // Standard Webhooks secret of the card bureau
+	Metrics        *prometheus.Registry // of the process, shown with the server's own; may be nil
+	TrustedProxies []string             // addresses whose X-Forwarded-For is believed; none by default
+	SignInsPerSec  float64              // of one client address; 0 means 20: a campus behind one address signs in too
+	DrainDelay     time.Duration        // how long readiness is off before connections are closed
 }
 
 // Server answers HTTP.
@@ -65,7 +65,7 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 		declared: map[string]*route{},
 		signIns:  newLimiter(cfg.SignInsPerSec),
 		pictures: make(chan struct{}, picturesAtOnce),
-		metrics:  newMetrics(store),
+		metrics:  newMetrics(cfg.Metrics, store),
 		texts:    humaTexts(),
 	}
 	if err := s.openEngine(); err != nil {

@@ -40,6 +40,7 @@ func TestSignInCourse(t *testing.T) {
 	require.Equal(t, "session_over", read[problem](t, h.do(t, set)).Reason, "the session that asked has ended")
 
 	h.tokens["new"] = full.Token
+	require.JSONEq(t, `{"items":[]}`, string(h.do(t, call{who: "new", method: "GET", path: "/api/v1/notices"}).body), "a code is for the phone alone")
 	require.Equal(t, 200, h.do(t, call{who: "new", method: "GET", path: "/api/v1/me"}).status)
 	got = h.do(t, call{who: "new", method: "POST", path: "/api/v1/sessions/current/phone-codes"})
 	require.Equal(t, "password_set", read[problem](t, got).Reason)

@@ -208,6 +208,20 @@ func (s *Server) getCaseFile(ctx context.Context, in *caseFileInput) (*fileAnswe
 	return &fileAnswer{ContentType: upload.ContentType, CacheControl: "no-store", Disposition: "inline", Body: content}, nil
 }
 
+// renewPickupCode gives the holder another code, once the card centre has seen person and document (D3).
+func (s *Server) renewPickupCode(ctx context.Context, in *CaseInput) (*noContent, error) {
+	who := member(ctx)
+	c, err := s.store.StaffCase(ctx, who, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !who.May(campus.VerifyInPerson, c.Campus) {
+		return nil, campus.Errorf(campus.Forbidden, "", "pickup codes need %s", campus.VerifyInPerson)
+	}
+	_, err = s.store.RenewPickupCode(ctx, s.request(ctx), who, c.ID)
+	return &noContent{}, err
+}
+
 type settlementInput struct {
 	CaseInput
 	Step string `path:"step" maxLength:"60"`
@@ -231,6 +245,15 @@ func (s *Server) settleStep(ctx context.Context, in *settlementInput) (*decision
 	d := ItemDecision{Action: string(in.Body.Action), Attempt: in.Body.Attempt, Note: in.Body.Note}
 	if err := checkItemDecision(campus.IncidentItem, d); err != nil {
 		return nil, err
+	}
+	items, err := s.store.CaseWorkItems(ctx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, item := range items {
+		if item.Step == in.Step && item.ClaimedBy != nil && *item.ClaimedBy != who.ID {
+			return nil, campus.Errorf(campus.Conflict, "claimed_by_another", "work item %s is claimed by another", item.ID)
+		}
 	}
 	return s.decide(ctx, s.request(ctx), itemUpdate(c.Ref(), campus.IncidentItem, in.Step, d, campus.Staff(who.ID)))
 }

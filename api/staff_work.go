@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -43,6 +44,7 @@ type workItemListInput struct {
 	Kind campus.WorkItemKind `query:"kind" enum:"review,incident,in_person,overdue"`
 	Mine bool                `query:"mine" doc:"Only those I have claimed"`
 	Free bool                `query:"free" doc:"Only those nobody has claimed"`
+	Late bool                `query:"late" doc:"Only those whose deadline nears or has passed"`
 }
 
 // listWorkItems are the open items one may decide, oldest first.
@@ -52,7 +54,7 @@ func (s *Server) listWorkItems(ctx context.Context, in *workItemListInput) (*ans
 		return nil, err
 	}
 	items, err := s.store.WorkItems(ctx, member(ctx), storage.WorkItemFilter{
-		Kind: in.Kind, Mine: in.Mine, Free: in.Free, After: after, Limit: in.Limit + 1,
+		Kind: in.Kind, Mine: in.Mine, Free: in.Free, Late: in.Late, After: after, Limit: in.Limit + 1,
 	})
 	if err != nil {
 		return nil, err
@@ -82,7 +84,7 @@ func (s *Server) releaseWorkItem(ctx context.Context, in *WorkItemInput) (*answe
 // ItemDecision is what a member of staff decides. Which actions fit depends on the kind of item.
 type ItemDecision struct {
 	Action  string `json:"action" enum:"approve,reject,ask_more,pass,fail,retry,skip,abort,acknowledge" doc:"review: approve, reject, ask_more; in_person: pass, fail; incident: retry, skip, abort; overdue: acknowledge"`
-	Reason  string `json:"reason,omitempty" required:"false" maxLength:"60" pattern:"^[a-z_]*$" doc:"A code, see reasons in /openapi.json; needed to reject or ask for more"`
+	Reason  string `json:"reason,omitempty" required:"false" maxLength:"60" pattern:"^[a-z_]*$" doc:"Needed to reject or ask for more: document_unreadable, document_wrong, certificate_unreadable, certificate_wrong, not_entitled"`
 	Note    string `json:"note,omitempty" required:"false" maxLength:"1000" doc:"To the student; for a skip or an abort, the reason for colleagues"`
 	Attempt int    `json:"attempt,omitempty" required:"false" minimum:"1" doc:"Of an incident: the attempt that was looked at"`
 }
@@ -117,12 +119,19 @@ func (s *Server) decideItem(ctx context.Context, request storage.Request, id uui
 		done, err := s.store.AcknowledgeWorkItem(ctx, request, who, id)
 		return &decisionAnswer{Status: http.StatusOK, Body: decisionView{ID: done.ID, Status: "done", Stage: done.Stage}}, err
 	}
-	u := itemUpdate(campus.CaseRef{Kind: item.CaseKind, ID: item.CaseID}, item.Kind, item.Step, d, campus.Staff(who.ID))
-	answer, err := s.decide(ctx, request, u)
-	if item.ClosedAt != nil && campus.ReasonOf(err) == "wrong_stage" {
-		return nil, campus.Errorf(campus.Conflict, "already_decided", "work item %s is closed", id)
+	if item.ClosedAt != nil {
+		// Only who has decided it gets their answer again: the case may be before the reviewers once more, with other
+		// evidence, and this is not about that.
+		recorded, err := s.store.Recorded(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		if !recorded {
+			return nil, campus.Errorf(campus.Conflict, "already_decided", "work item %s is closed", id)
+		}
 	}
-	return answer, err
+	u := itemUpdate(campus.CaseRef{Kind: item.CaseKind, ID: item.CaseID}, item.Kind, item.Step, d, campus.Staff(who.ID))
+	return s.decide(ctx, request, u)
 }
 
 // itemActions are what can be decided about each kind of item.
@@ -137,7 +146,7 @@ func checkItemDecision(kind campus.WorkItemKind, d ItemDecision) error {
 	switch {
 	case !slices.Contains(itemActions[kind], d.Action):
 		return campus.FieldErrorf("action", "action_unknown", "%s is nothing to do with an item of kind %s", d.Action, kind)
-	case (d.Action == string(campus.Reject) || d.Action == string(campus.AskMore)) && !campus.HasText("reason."+d.Reason):
+	case (d.Action == string(campus.Reject) || d.Action == string(campus.AskMore)) && !slices.Contains(campus.ReviewReasons(), d.Reason):
 		return campus.FieldErrorf("reason", "reason_unknown", "a rejection needs a reason of the catalogue")
 	case kind == campus.IncidentItem && d.Attempt == 0:
 		return campus.FieldErrorf("attempt", "attempt_missing", "name the attempt that was looked at")
@@ -204,6 +213,7 @@ func (s *Server) decideWorkItems(ctx context.Context, in *bulkInput) (*answer[bu
 		return nil, err
 	}
 	results := make([]bulkResult, len(in.Body.Items))
+	var away atomic.Bool
 	var group errgroup.Group
 	group.SetLimit(bulkAtOnce)
 	for i, item := range in.Body.Items {
@@ -211,7 +221,14 @@ func (s *Server) decideWorkItems(ctx context.Context, in *bulkInput) (*answer[bu
 			request := outer
 			request.Key = outer.Key + "/" + item.ID.String()
 			request.ID = uuid.Must(uuid.NewV7())
+			if away.Load() { // once Temporal is known to be away, nobody waits for it a hundred times
+				results[i] = bulkResult{ID: item.ID, Problem: s.newProblem(ctx, campus.Unavailable, "engine_down", "")}
+				return nil
+			}
 			results[i] = s.bulkOne(ctx, request, item.ID, item.ItemDecision)
+			if p := results[i].Problem; p != nil && p.Reason == "engine_down" {
+				away.Store(true)
+			}
 			return nil
 		})
 	}

@@ -72,6 +72,11 @@ const (
 	AskMore ReviewAction = "ask_more"
 )
 
+// ReviewReasons are the reasons for which a reviewer rejects or asks for more, keys of the catalogue (C3).
+func ReviewReasons() []string {
+	return []string{"document_unreadable", "document_wrong", "certificate_unreadable", "certificate_wrong", "not_entitled"}
+}
+
 // Service is a package that a card gives access to.
 type Service string
 

@@ -129,6 +129,7 @@ type Move struct {
 	Events   []Event       `json:"events,omitempty"`
 	Opens    []NewWorkItem `json:"opens,omitempty"`
 	Closes   []WorkItemKey `json:"closes,omitempty"`
+	Remind   []WorkItemKey `json:"remind,omitempty"` // mark open items: the deadline nears
 	Escalate []WorkItemKey `json:"escalate,omitempty"`
 	Notices  []Notice      `json:"notices,omitempty"`
 	Decision uuid.UUID     `json:"decision,omitzero"` // the decision of a person that caused it

@@ -26,8 +26,8 @@ type Policy struct {
 // ApplicationPolicy holds the numbers of the review (C3).
 type ApplicationPolicy struct {
 	ReviewWorkingDays int      `yaml:"review_working_days"`
-	ReviewReminder    Duration `yaml:"review_reminder"`
-	ReviewEscalation  Duration `yaml:"review_escalation"`
+	ReviewReminder    Duration `yaml:"review_reminder"`   // before the deadline
+	ReviewEscalation  Duration `yaml:"review_escalation"` // before the deadline
 	ReviewLimit       Duration `yaml:"review_limit"`
 	EvidenceWait      Duration `yaml:"evidence_wait"`
 	EvidenceReminder  Duration `yaml:"evidence_reminder"`

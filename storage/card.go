@@ -48,7 +48,7 @@ type Activation struct {
 	PlasticCase uuid.UUID
 	Plastic     uuid.UUID
 	CardLife    time.Duration // from now, at the most; the end of studies comes first
-	PromisedOn  campus.Date   // D2
+	PromisedAt  time.Time     // D2: the end of the promised day
 	Change      campus.Change
 }
 
@@ -87,9 +87,9 @@ func openPlasticCase(ctx context.Context, t tx, from campus.CaseRef, card Card, 
 	if err := openCase(t, ref, owner, parent.PolicyVersion); err != nil {
 		return err
 	}
-	if err := t.Exec(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_on, created_at)
+	if err := t.Exec(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at)
 		select ?, ?, ?, ?, ?, kiosk_id, 1, ?, ?, ? from applications where id = ?`,
-		a.Plastic, ref.ID, card.ID, card.PersonID, card.University, campus.PlasticOrdered, a.PromisedOn, t.now, from.ID).Error; err != nil {
+		a.Plastic, ref.ID, card.ID, card.PersonID, card.University, campus.PlasticOrdered, a.PromisedAt, t.now, from.ID).Error; err != nil {
 		return err
 	}
 	if err := addPlasticChange(t, a.Plastic, "", campus.PlasticOrdered, a.Change); err != nil {

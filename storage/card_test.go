@@ -43,7 +43,7 @@ func TestOneActiveCard(t *testing.T) {
 		m := campus.Move{Case: campus.CaseRef{Kind: campus.ApplicationCase, ID: ids[i]}, Version: 1, Stage: campus.StageDone, Outcome: campus.Completed}
 		return s.ActivateCard(t.Context(), m, storage.Activation{
 			Card: ids[i], PlasticCase: uuid.Must(uuid.NewV7()), Plastic: uuid.Must(uuid.NewV7()), CardLife: time.Hour,
-			PromisedOn: campus.Date{Year: 2026, Month: time.November, Day: 20},
+			PromisedAt: campus.Date{Year: 2026, Month: time.November, Day: 20}.End(),
 			Change:     campus.Change{Actor: campus.Student(s.person.ID), Channel: "app", Reason: "activated"},
 		})
 	})
@@ -76,7 +76,7 @@ func TestActivateCard(t *testing.T) {
 		require.Equal(t, campus.PlasticOrdered, plastic.State)
 		require.Equal(t, storagetest.EastKiosk, plastic.KioskID)
 		require.Equal(t, 1, plastic.Seq)
-		require.Equal(t, "2026-11-20", plastic.PromisedOn.String())
+		require.Equal(t, "2026-11-20", plastic.PromisedOn().String())
 		require.Equal(t, 1, count(s.House, `outbox where workflow_id = $1 and kind = 'start'`, s.plasticCase.WorkflowID()))
 		require.Equal(t, 1, count(s.House, `audit where action = 'card.activate' and subject = $1`, "card/"+s.card.String()))
 		require.Equal(t, s.Policies.Version(), storagetest.One[string](s.House, `select policy_version from cases where id = $1`, s.plasticCase.ID),

@@ -126,16 +126,18 @@ type TimelineEvent struct {
 	Data   map[string]string `gorm:"-"`
 	Raw    []byte            `gorm:"column:data"`
 	Public bool
+	Note   string // what the person who decided wrote
 }
 
 // Timeline is what happened in a case, oldest first; onlyPublic leaves out what is not the student's to see.
 func (s *Store) Timeline(ctx context.Context, caseID uuid.UUID, onlyPublic bool) ([]TimelineEvent, error) {
 	events := []TimelineEvent{}
-	query := s.read(ctx).Table("events").Where("case_id = ?", caseID)
+	query := s.read(ctx).Table("events").Select("events.*, coalesce(requests.payload->>'note', '') as note").
+		Joins("left join requests on requests.id = events.decision_id").Where("case_id = ?", caseID)
 	if onlyPublic {
 		query = query.Where("public")
 	}
-	if err := query.Order("id").Find(&events).Error; err != nil {
+	if err := query.Order("events.id").Find(&events).Error; err != nil {
 		return nil, wrap("read a timeline", err)
 	}
 	for i := range events {

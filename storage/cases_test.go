@@ -38,7 +38,7 @@ func TestStaffCases(t *testing.T) {
 		"those of the other, for the other": {"lcvtc", everywhere, storage.CaseFilter{}, []uuid.UUID{theirs.ID}},
 		"one campus": {"lcu", []campus.Grant{{Role: campus.Reviewer, Campuses: []string{storagetest.WestCampus}}},
 			storage.CaseFilter{}, []uuid.UUID{parked.ID}},
-		"no grant":                  {"lcu", nil, storage.CaseFilter{}, nil},
+		"no grant":                  {"lcu", []campus.Grant{}, storage.CaseFilter{}, nil},
 		"by stage":                  {"lcu", everywhere, storage.CaseFilter{Stage: campus.StageQueued}, []uuid.UUID{first.ID}},
 		"by kind":                   {"lcu", everywhere, storage.CaseFilter{Kind: campus.PlasticCase}, nil},
 		"by party":                  {"lcu", everywhere, storage.CaseFilter{WaitsFor: campus.WaitsForOperator}, []uuid.UUID{parked.ID}},

@@ -112,9 +112,15 @@ func recordMove(t tx, m campus.Move, owner caseOwner) error {
 			return err
 		}
 	}
-	for _, key := range m.Escalate {
-		if err := t.Exec(`update work_items set escalated_at = ? where case_id = ? and kind = ? and step = ?
-			and closed_at is null`, t.now, m.Case.ID, key.Kind, key.Step).Error; err != nil {
+	if err := markWorkItems(t, m, "reminded_at", m.Remind); err != nil {
+		return err
+	}
+	if err := markWorkItems(t, m, "escalated_at", m.Escalate); err != nil {
+		return err
+	}
+	if m.Decision != uuid.Nil && len(m.Events) > 0 {
+		first := m.Events[0]
+		if err := addAudit(t, first.Actor, "case."+first.Kind, m.Case.WorkflowID(), owner.University); err != nil {
 			return err
 		}
 	}

@@ -133,7 +133,7 @@ func (s *story) activation() storage.Activation {
 	s.plasticCase = campus.CaseRef{Kind: campus.PlasticCase, ID: uuid.Must(uuid.NewV7())}
 	return storage.Activation{
 		Card: s.card, PlasticCase: s.plasticCase.ID, Plastic: s.plastic, CardLife: 365 * 24 * time.Hour,
-		PromisedOn: campus.Date{Year: 2026, Month: time.November, Day: 20},
+		PromisedAt: campus.Date{Year: 2026, Month: time.November, Day: 20}.End(),
 		Change:     campus.Change{Actor: campus.Student(s.person.ID), Channel: "app", Reason: "activated"},
 	}
 }

@@ -24,8 +24,11 @@ func queueNotice(t tx, person uuid.UUID, caseID *uuid.UUID, notice campus.Notice
 	}
 	return t.Exec(`insert into notices (id, person_id, case_id, template, params, created_at, expires_at, next_try)
 		values (?, ?, ?, ?, ?, ?, ?, ?)`,
-		id, person, caseID, notice.Template, t.keys.seal("notices", params), t.now, expires, t.now).Error
+		id, person, caseID, notice.Template, t.keys.seal(noticeContext(id), params), t.now, expires, t.now).Error
 }
+
+// noticeContext binds sealed parameters to their notice.
+func noticeContext(id uuid.UUID) string { return "notices.params/" + id.String() }
 
 // Notice is a message with what it takes to send it.
 type Notice struct {
@@ -47,7 +50,7 @@ type Notice struct {
 
 func (s *Store) openNotices(notices []Notice) error {
 	for i := range notices {
-		params, err := s.keys.open("notices", notices[i].Sealed)
+		params, err := s.keys.open(noticeContext(notices[i].ID), notices[i].Sealed)
 		if err != nil {
 			return err
 		}
@@ -83,22 +86,23 @@ type NoticeResult struct {
 	Failure           string        // a code
 }
 
-// FinishNotice keeps how far a notice has come.
+// FinishNotice keeps how far a notice has come. Whoever comes back after their lease does not open again what another
+// has finished.
 func (s *Store) FinishNotice(ctx context.Context, id uuid.UUID, r NoticeResult) error {
 	now := s.Now()
 	_, err := s.pool.Exec(ctx, `update notices set
 			sms_at = case when $2 then coalesce(sms_at, $5) else sms_at end,
 			mail_at = case when $3 then coalesce(mail_at, $5) else mail_at end,
 			done_at = case when $4 then $5::timestamptz end,
-			next_try = $6, failure = $7 where id = $1`,
+			next_try = $6, failure = $7 where id = $1 and done_at is null`,
 		id, r.SMSDone, r.MailDone, r.Done, now, now.Add(r.Wait), r.Failure)
 	return wrap("finish a notice", err)
 }
 
-// Notices are the messages of a person, newest first, for the app.
+// Notices are the messages of a person, newest first, for the app. What expires was a code for the phone alone.
 func (s *Store) Notices(ctx context.Context, person, after uuid.UUID, limit int) ([]Notice, error) {
 	notices := []Notice{}
-	query := s.read(ctx).Table("notices").Where("person_id = ?", person)
+	query := s.read(ctx).Table("notices").Where("person_id = ? and expires_at is null", person)
 	if after != uuid.Nil {
 		query = query.Where("id < ?", after)
 	}

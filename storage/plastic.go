@@ -25,7 +25,8 @@ type Plastic struct {
 	KioskID     string              `json:"kiosk"`
 	Seq         int                 `json:"made"`
 	State       campus.PlasticState `json:"state"`
-	PromisedOn  campus.Date         `json:"promised_on"`
+	PromisedAt  time.Time           `json:"-"` // D2: it waits at the kiosk before this
+	OrderKey    string              `json:"-"`
 	OrderID     string              `json:"-"`
 	BureauSeq   int                 `json:"-"`
 	Compartment string              `json:"-"`
@@ -70,8 +71,17 @@ func (s *Store) PickupCode(p Plastic) (string, error) {
 	if p.State != campus.PlasticReady {
 		return "", nil
 	}
-	code, err := s.keys.open("pickup", p.PickupCode)
+	code, err := s.keys.open(pickupContext(p.ID), p.PickupCode)
 	return string(code), err
+}
+
+// PromisedOn is the day the plastic is promised for.
+func (p Plastic) PromisedOn() campus.Date { return campus.DateOf(p.PromisedAt.Add(-time.Nanosecond)) }
+
+// NoteOrder keeps the key of an order before it is sent, so that one whose outcome nobody saw can be found again.
+func (s *Store) NoteOrder(ctx context.Context, plastic uuid.UUID, key string) error {
+	_, err := s.pool.Exec(ctx, `update plastics set order_key = $2 where id = $1`, plastic, key)
+	return wrap("note an order", err)
 }
 
 // SaveOrder keeps the number of the bureau's order; the plastic is in production then.
@@ -158,32 +168,41 @@ func fillCompartment(t tx, p Plastic, r Report) error {
 	if r.Kiosk != p.KioskID {
 		return campus.Errorf(campus.Conflict, "report_contradicts", "plastic %s was ordered to another kiosk", p.ID)
 	}
+	if err := t.Exec(`update plastics set compartment = ?, ready_at = ? where id = ?`, r.Compartment, t.now, p.ID).Error; err != nil {
+		return err
+	}
+	_, err := newPickupCode(t, p)
+	return err
+}
+
+// newPickupCode gives a plastic another code, with all tries before it.
+func newPickupCode(t tx, p Plastic) (string, error) {
 	for range 20 { // codes are unique among those that wait at one kiosk
 		n, err := rand.Int(rand.Reader, big.NewInt(1e8))
 		if err != nil {
-			return fmt.Errorf("make a pickup code: %w", err)
+			return "", fmt.Errorf("make a pickup code: %w", err)
 		}
 		code := fmt.Sprintf("%08d", n)
 		hash := t.keys.keyed("pickup/"+p.KioskID, code)
 		var taken bool
 		if err := t.Raw(`select exists (select 1 from plastics where kiosk_id = ? and pickup_code_hash = ? and state = 'ready')`,
 			p.KioskID, hash).Row().Scan(&taken); err != nil {
-			return err
+			return "", err
 		}
 		if taken {
 			continue
 		}
-		return t.Exec(`update plastics set compartment = ?, pickup_code = ?, pickup_code_hash = ?, pickup_tries = 0, ready_at = ? where id = ?`,
-			r.Compartment, t.keys.seal("pickup", []byte(code)), hash, t.now, p.ID).Error
+		return code, t.Exec(`update plastics set pickup_code = ?, pickup_code_hash = ?, pickup_tries = 0 where id = ?`,
+			t.keys.seal(pickupContext(p.ID), []byte(code)), hash, p.ID).Error
 	}
-	return errors.New("make a pickup code: every code tried is in use")
+	return "", errors.New("make a pickup code: every code tried is in use")
 }
 
 // RemakePlastic orders another plastic in the place of a spoilt one, with the move it causes.
 func (s *Store) RemakePlastic(ctx context.Context, m campus.Move, id uuid.UUID) error {
 	return s.move(ctx, m, func(t tx) error {
-		if err := t.Exec(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_on, created_at)
-			select ?, case_id, card_id, person_id, university, kiosk_id, seq + 1, ?, promised_on, ?
+		if err := t.Exec(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at)
+			select ?, case_id, card_id, person_id, university, kiosk_id, seq + 1, ?, promised_at, ?
 			from plastics where case_id = ? order by seq desc limit 1`, id, campus.PlasticOrdered, t.now, m.Case.ID).Error; err != nil {
 			return err
 		}
@@ -193,12 +212,18 @@ func (s *Store) RemakePlastic(ctx context.Context, m campus.Move, id uuid.UUID) 
 }
 
 // EndPlastic takes a plastic that nobody will pick up to its last state, with the move that closes the case.
-// A plastic that has ended already stays as it is.
+// A plastic that has ended already stays as it is. Conflict: picked_up_meanwhile.
 func (s *Store) EndPlastic(ctx context.Context, m campus.Move, id uuid.UUID, state campus.PlasticState, change campus.Change) error {
 	return s.move(ctx, m, func(t tx) error {
 		p, err := lockPlastic(t, id)
-		if err != nil || p.State.Terminal() {
+		if err != nil {
 			return err
+		}
+		if p.State == campus.PlasticPickedUp {
+			return campus.Errorf(campus.Conflict, "picked_up_meanwhile", "plastic %s has been picked up", id)
+		}
+		if p.State.Terminal() {
+			return nil
 		}
 		if !p.State.CanBecome(state) {
 			state = campus.PlasticCancelled
@@ -279,6 +304,9 @@ func handOver(ctx context.Context, t tx, p Plastic, actor campus.Actor) (Opened,
 	return Opened{Plastic: p.ID, Compartment: p.Compartment}, enqueueSignal(ctx, t, ref, campus.FactsChanged)
 }
 
+// pickupContext binds a sealed code to its plastic.
+func pickupContext(plastic uuid.UUID) string { return "plastics.pickup_code/" + plastic.String() }
+
 func lockPlastic(t tx, id uuid.UUID) (Plastic, error) {
 	var p Plastic
 	err := t.Raw(`select * from plastics where id = ? for update`, id).Scan(&p).Error
@@ -309,21 +337,53 @@ func BodyHash(body []byte) []byte {
 // AnnouncePickup queues the message that tells the holder the kiosk and the code, with the move it belongs to.
 func (s *Store) AnnouncePickup(ctx context.Context, m campus.Move, id uuid.UUID) error {
 	return s.move(ctx, m, func(t tx) error {
-		var p struct {
-			Plastic
-			NameZH string `gorm:"column:name_zh"`
-			NameEN string `gorm:"column:name_en"`
-		}
-		err := t.Raw(`select p.*, k.name_zh, k.name_en from plastics p join kiosks k on k.id = p.kiosk_id where p.id = ?`, id).Scan(&p).Error
+		p, err := lockPlastic(t, id)
 		if err != nil || p.State != campus.PlasticReady {
 			return err
 		}
-		code, err := s.PickupCode(p.Plastic)
+		code, err := s.PickupCode(p)
 		if err != nil {
 			return err
 		}
-		notice := campus.Notice{Template: "notice.ready_for_pickup",
-			Params: map[string]string{"code": code, "kiosk_zh": p.NameZH, "kiosk_en": p.NameEN}}
-		return queueNotice(t, p.PersonID, &m.Case.ID, notice, nil)
+		return tellPickup(t, p, code)
+	})
+}
+
+func tellPickup(t tx, p Plastic, code string) error {
+	var zh, en string
+	if err := t.Raw(`select name_zh, name_en from kiosks where id = ?`, p.KioskID).Row().Scan(&zh, &en); err != nil {
+		return err
+	}
+	notice := campus.Notice{Template: "notice.ready_for_pickup",
+		Params: map[string]string{"code": code, "kiosk_zh": zh, "kiosk_en": en}}
+	return queueNotice(t, p.PersonID, &p.CaseID, notice, nil)
+}
+
+// RenewPickupCode gives the holder of a plastic that waits another code, after the card centre has seen person and
+// document: the way out when the old code is locked or lost (D3).
+func (s *Store) RenewPickupCode(ctx context.Context, req Request, who campus.StaffMember, caseID uuid.UUID) (Plastic, error) {
+	return once(ctx, s, "renew a pickup code", req, func(t tx) (Plastic, error) {
+		var p Plastic
+		err := t.Raw(`select * from plastics where case_id = ? order by seq desc limit 1 for update`, caseID).Scan(&p).Error
+		switch {
+		case err != nil:
+			return p, err
+		case p.ID == uuid.Nil:
+			return p, campus.Errorf(campus.NotFound, "", "case %s has no plastic", caseID)
+		case p.State != campus.PlasticReady:
+			return p, campus.Errorf(campus.Conflict, "plastic_not_waiting", "a plastic that is %s has no pickup code", p.State)
+		}
+		code, err := newPickupCode(t, p)
+		if err != nil {
+			return p, err
+		}
+		if err := tellPickup(t, p, code); err != nil {
+			return p, err
+		}
+		event := campus.Event{Kind: "pickup_code_renewed", Actor: campus.Staff(who.ID), Public: true}
+		if err := addEvent(t, caseID, event, uuid.Nil); err != nil {
+			return p, err
+		}
+		return p, addAudit(t, campus.Staff(who.ID), "plastic.renew_code", "plastic/"+p.ID.String(), p.University)
 	})
 }

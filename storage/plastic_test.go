@@ -147,8 +147,8 @@ func TestRemakePlastic(t *testing.T) {
 	made := s.currentPlastic()
 	require.Equal(t, 2, made.Seq)
 	require.NotEqual(t, old.ID, made.ID)
-	require.Equal(t, []string{string(campus.PlasticOrdered), old.KioskID, old.PromisedOn.String(), ""},
-		[]string{string(made.State), made.KioskID, made.PromisedOn.String(), made.OrderID})
+	require.Equal(t, []string{string(campus.PlasticOrdered), old.KioskID, old.PromisedOn().String(), ""},
+		[]string{string(made.State), made.KioskID, made.PromisedOn().String(), made.OrderID})
 	require.Equal(t, 1, count(s.House, `plastic_changes where reason = 'made_again' and plastic_id = $1`, made.ID))
 	all, err := s.Plastics(t.Context(), s.person.ID)
 	require.NoError(t, err)
@@ -219,7 +219,7 @@ func TestPickupCodesAreUnique(t *testing.T) {
 	t.Parallel()
 	s := apply(t).activate()
 	ids := s.twins(20) // twenty that arrive at one kiosk at the same time; their cards and plastics have one id
-	s.Exec(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_on, created_at)
+	s.Exec(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at)
 		select c.id, c.id, c.id, c.person_id, c.university, $2, 1, 'shipped', '2026-11-20', c.created_at from cards c where c.id = any($1)`,
 		ids, storagetest.EastKiosk)
 	errs := atOnce(len(ids), func(i int) error {

@@ -60,10 +60,18 @@ func openRequest(t tx, req Request) (requestRow, error) {
 	if inserted.RowsAffected == 1 {
 		return requestRow{ID: req.ID}, nil
 	}
+	return findRequest(t, req)
+}
+
+// findRequest is the request that has a key, nothing if none has; a conflict if it is another one.
+func findRequest(t tx, req Request) (requestRow, error) {
 	var first requestRow
 	if err := t.Raw(`select id, actor, route, body_hash, status, response from requests where key = ?`, req.Key).
 		Scan(&first).Error; err != nil {
 		return requestRow{}, fmt.Errorf("read the idempotency key: %w", err)
+	}
+	if first.ID == uuid.Nil {
+		return first, nil
 	}
 	if first.Actor != req.Actor.String() || first.Route != req.Route || !bytes.Equal(first.BodyHash, req.BodyHash) {
 		return requestRow{}, campus.Errorf(campus.Conflict, "idempotency_key_reused",
@@ -72,12 +80,13 @@ func openRequest(t tx, req Request) (requestRow, error) {
 	return first, nil
 }
 
+// closeRequest keeps the answer; the first one stays.
 func closeRequest(t tx, key string, status int, response any) error {
 	body, err := json.Marshal(response)
 	if err != nil {
 		return fmt.Errorf("keep the answer: %w", err)
 	}
-	return t.Exec(`update requests set status = ?, response = ? where key = ?`, status, string(body), key).Error
+	return t.Exec(`update requests set status = ?, response = ? where key = ? and response is null`, status, string(body), key).Error
 }
 
 // Decision is a request whose answer comes from a workflow. Its id is the id of the update that is sent.
@@ -114,6 +123,15 @@ func (s *Store) OpenDecision(ctx context.Context, req Request, workflowID string
 	return decision, err
 }
 
+// Recorded tells whether the same request has been made before and was recorded in its case.
+func (s *Store) Recorded(ctx context.Context, req Request) (bool, error) {
+	first, err := findRequest(s.read(ctx), req)
+	if err != nil || first.ID == uuid.Nil {
+		return false, wrap("find a decision", err)
+	}
+	return s.Decided(ctx, first.ID)
+}
+
 // FindDecision is a decision of an actor, with its answer if there is one; somebody else's is not found.
 func (s *Store) FindDecision(ctx context.Context, actor campus.Actor, id uuid.UUID) (Decision, error) {
 	var row struct {
@@ -142,7 +160,7 @@ func readDecision[T any](t tx, id uuid.UUID) (payload T, err error) {
 	return payload, json.Unmarshal(body, &payload)
 }
 
-// CloseDecision keeps the answer of a decision.
+// CloseDecision keeps the answer of a decision. Two that wait for the same one may both bring it: the first stays.
 func (s *Store) CloseDecision(ctx context.Context, key string, status int, answer any) error {
 	return s.inTx(ctx, "close a decision", func(t tx) error { return closeRequest(t, key, status, answer) })
 }

@@ -28,6 +28,17 @@ func closeWorkItem(t tx, caseID uuid.UUID, key campus.WorkItemKey) error {
 		t.now, caseID, key.Kind, key.Step).Error
 }
 
+// markWorkItems notes when the deadline of open items neared, or was escalated.
+func markWorkItems(t tx, m campus.Move, column string, keys []campus.WorkItemKey) error {
+	for _, key := range keys {
+		if err := t.Exec(`update work_items set `+column+` = ? where case_id = ? and kind = ? and step = ? and closed_at is null`,
+			t.now, m.Case.ID, key.Kind, key.Step).Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // WorkItem is something a person must decide.
 type WorkItem struct {
 	ID          uuid.UUID           `json:"id"`
@@ -44,6 +55,7 @@ type WorkItem struct {
 	Stage       campus.Stage        `json:"stage"`
 	OpenedAt    time.Time           `json:"opened_at"`
 	Due         *time.Time          `json:"due,omitempty"`
+	RemindedAt  *time.Time          `json:"reminded_at,omitempty"`
 	EscalatedAt *time.Time          `json:"escalated_at,omitempty"`
 	ClaimedBy   *uuid.UUID          `json:"claimed_by,omitempty"`
 	ClaimedAt   *time.Time          `json:"claimed_at,omitempty"`
@@ -57,6 +69,7 @@ type WorkItemFilter struct {
 	Kind  campus.WorkItemKind
 	Mine  bool // claimed by the one who asks
 	Free  bool // claimed by nobody
+	Late  bool // the deadline nears or has passed: reminded or escalated
 	After uuid.UUID
 	Limit int
 }
@@ -83,6 +96,9 @@ func (s *Store) WorkItems(ctx context.Context, who campus.StaffMember, f WorkIte
 	}
 	if f.Free {
 		query = query.Where("claimed_by is null")
+	}
+	if f.Late {
+		query = query.Where("coalesce(reminded_at, escalated_at) is not null")
 	}
 	if f.After != uuid.Nil { // ids are made when the item opens, so they are in its order
 		query = query.Where("id > ?", f.After)

@@ -74,7 +74,7 @@ func TestWhoSeesWorkItems(t *testing.T) {
 			map[string]int{"lcu/east": 2, "lcu/west": 1}, everyKind()[:2]},
 		"an auditor decides nothing and sees nothing": {
 			"lcu", []campus.Grant{{Role: campus.Auditor}}, storage.WorkItemFilter{}, map[string]int{}, nil},
-		"nobody without a grant sees anything": {"lcu", nil, storage.WorkItemFilter{}, map[string]int{}, nil},
+		"nobody without a grant sees anything": {"lcu", []campus.Grant{}, storage.WorkItemFilter{}, map[string]int{}, nil},
 		"asked for one kind": {
 			"lcu", []campus.Grant{{Role: campus.Administrator}}, storage.WorkItemFilter{Kind: campus.OverdueItem},
 			map[string]int{"lcu/east": 1, "lcu/west": 1}, everyKind()[3:]},

@@ -102,7 +102,9 @@ func TestOpenCasesAreReplayed(t *testing.T) {
 	for range 2 {
 		e.AwaitStage(e.Apply(e.Student(), workflowtest.Good), campus.StageReview)
 	}
-	replay := func() (int, error) { return worker.Replay(t.Context(), e.Client, e.Namespace, slog.New(slog.DiscardHandler)) }
+	replay := func() (int, error) {
+		return worker.Replay(t.Context(), e.Client, e.Namespace, slog.New(slog.DiscardHandler))
+	}
 	e.Await(func() bool {
 		count, err := replay()
 		require.NoError(t, err)

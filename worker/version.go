@@ -13,6 +13,8 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
+
+	"campuscard/workflows"
 )
 
 // Deployment is the name of our workers' versioned deployment.
@@ -51,7 +53,7 @@ func Promote(ctx context.Context, temporal client.Client, v Version) error {
 		if err == nil {
 			return nil
 		}
-		if !notYet(err) {
+		if !notYet(err) && !workflows.IsOutage(err) {
 			return fmt.Errorf("make build %s current: %w", v, err)
 		}
 		if !sleep(ctx, 200*time.Millisecond) {

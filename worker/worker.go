@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
@@ -31,23 +32,24 @@ type Config struct {
 
 // Worker runs everything behind the API.
 type Worker struct {
-	temporal client.Client
-	queues   []worker.Worker
-	loops    []func(context.Context) error
-	log      *slog.Logger
+	queues []func() worker.Worker // each prepares the worker of a task queue
+	loops  []func(context.Context) error
+	log    *slog.Logger
 }
 
 // New prepares a worker on all task queues.
 func New(cfg Config, temporal client.Client, store *storage.Store, systems *school.Systems, policies *campus.Policies, log *slog.Logger) *Worker {
-	w := &Worker{temporal: temporal, log: log}
+	w := &Worker{log: log}
 	steps := activities.New(store, systems, policies, log)
 	for _, q := range taskQueues(cfg.Rates) {
-		tq := worker.New(temporal, q.name, q.options(cfg))
-		if q.name == workflows.CaseQueue {
-			RegisterWorkflows(tq)
-		}
-		registerActivities(tq, steps)
-		w.queues = append(w.queues, tq)
+		w.queues = append(w.queues, func() worker.Worker {
+			tq := worker.New(temporal, q.name, q.options(cfg))
+			if q.name == workflows.CaseQueue {
+				RegisterWorkflows(tq)
+			}
+			registerActivities(tq, steps)
+			return tq
+		})
 	}
 	outbox := &dispatcher{store: store, temporal: temporal, log: log}
 	sender := &noticeSender{store: store, systems: systems, log: log}
@@ -77,23 +79,54 @@ func registerActivities(r worker.Worker, steps *activities.Activities) {
 	r.RegisterActivityWithOptions(steps, activity.RegisterOptions{DisableAlreadyRegisteredCheck: true})
 }
 
-// Run works until ctx ends, then lets what has begun come to its end. Temporal being away at the start is waited for.
+// Run works until ctx ends, then lets what has begun come to its end. Temporal being away at the start is waited for;
+// messages go out meanwhile.
 func (w *Worker) Run(ctx context.Context) error {
-	for i, q := range w.queues {
-		if err := q.Start(); err != nil {
-			w.stop(w.queues[:i])
-			return fmt.Errorf("start the worker: %w", err)
-		}
-	}
-	w.log.InfoContext(ctx, "worker started", "queues", len(w.queues))
 	group, ctx := errgroup.WithContext(ctx)
 	for _, loop := range w.loops {
 		group.Go(func() error { return loop(ctx) })
 	}
-	err := group.Wait()
-	w.stop(w.queues)
-	return err
+	group.Go(func() error { return w.work(ctx) })
+	return group.Wait()
 }
+
+// work polls every queue until ctx ends.
+func (w *Worker) work(ctx context.Context) error {
+	var started []worker.Worker
+	defer func() { w.stop(started) }()
+	for _, prepare := range w.queues {
+		q, err := w.start(ctx, prepare)
+		if err != nil || q == nil {
+			return err
+		}
+		started = append(started, q)
+	}
+	w.log.InfoContext(ctx, "worker started", "queues", len(started))
+	<-ctx.Done()
+	return nil
+}
+
+// start starts the worker of a queue, or answers none when ctx ends before Temporal is there. One that could not be
+// started is of no further use, so each try has its own.
+func (w *Worker) start(ctx context.Context, prepare func() worker.Worker) (worker.Worker, error) {
+	for {
+		q := prepare()
+		err := q.Start()
+		switch {
+		case err == nil:
+			return q, nil
+		case !workflows.IsOutage(err) && !notYet(err):
+			return nil, fmt.Errorf("start the worker: %w", err)
+		}
+		w.log.WarnContext(ctx, "the worker waits for Temporal", "error", err)
+		if !sleep(ctx, startPause) {
+			return nil, nil //nolint:nilnil // nobody works, and nothing is wrong
+		}
+	}
+}
+
+// startPause is between two tries to start while Temporal is away.
+const startPause = 500 * time.Millisecond
 
 func (w *Worker) stop(queues []worker.Worker) {
 	var group errgroup.Group

@@ -224,14 +224,15 @@ func (w *application) finish(ctx workflow.Context) error {
 
 // forget deletes all pictures of the application (B4).
 func (w *application) forget(ctx workflow.Context) error {
-	return w.forgetImages(ctx, campus.DocumentUpload, campus.CertificateUpload, campus.FrameUpload)
+	purposes := []campus.UploadPurpose{campus.DocumentUpload, campus.CertificateUpload, campus.FrameUpload}
+	return w.forgetImages(ctx, activities.ForgetImages{Purposes: purposes, Photo: true})
 }
 
-func (w *application) forgetImages(ctx workflow.Context, purposes ...campus.UploadPurpose) error {
+func (w *application) forgetImages(ctx workflow.Context, what activities.ForgetImages) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	return workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, ownStep), steps.ForgetImages,
-		activities.ForgetImages{Application: w.input.Case.ID, Purposes: purposes, Photo: true}).Get(ctx, nil)
+	what.Application = w.input.Case.ID
+	return workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, ownStep), steps.ForgetImages, what).Get(ctx, nil)
 }
 
 // withdraw takes the application back at any point; it answers when everything is undone.

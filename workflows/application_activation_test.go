@@ -17,7 +17,7 @@ import (
 func libraryAway(t *testing.T) *play {
 	t.Helper()
 	p := underReview(t)
-	p.School.Fault("library", "outage", nil)
+	p.School.Fault("library", "outage")
 	p.review(campus.Approve, "")
 	p.do(func() {
 		c := p.Case(p.ref)
@@ -45,7 +45,7 @@ func TestProvisioningParksAndIsRetried(t *testing.T) {
 		require.Equal(t, 2, again.settled().Attempt)
 		require.Equal(t, campus.Unavailable, again.settled().Code)
 		require.Equal(t, 2, p.OpenItems(p.ref)[0].Attempt)
-		p.School.Fault("library", "none", nil)
+		p.School.Fault("library", "none")
 	})
 	p.settle("operator", campus.RetryStep, "grant-library", 1).refused("stale_step")
 	third := p.settle("operator", campus.RetryStep, "grant-library", 2)
@@ -70,7 +70,7 @@ func TestRetryOfAStepWhoseAnswersWereLostActsOnce(t *testing.T) {
 	p.review(campus.Approve, "")
 	p.do(func() {
 		require.Equal(t, []string{"grant-library"}, []string(p.Case(p.ref).Parked))
-		p.School.Fault("library", "none", nil)
+		p.School.Fault("library", "none")
 	})
 	p.settle("operator", campus.RetryStep, "grant-library", 1)
 	p.activate()
@@ -122,7 +122,7 @@ func TestProposalOfOneThingConfirmsNoOther(t *testing.T) {
 	p.settle("operator", campus.RetryStep, "grant-library", 1) // takes the proposals away
 	third := p.settle("first", campus.AbortSteps, "grant-library", 2)
 	p.withdraw()
-	p.do(func() { p.School.Fault("library", "none", nil) })
+	p.do(func() { p.School.Fault("library", "none") })
 	p.settle("operator", campus.RetryStep, "revoke-library", 1)
 	p.run()
 	p.requireEnd(campus.Withdrawn, "")
@@ -139,7 +139,7 @@ func TestAbortTakesTwoPeopleAndUndoesEverything(t *testing.T) {
 	p.do(func() { // the library is still away, so its undoing parks as any step does
 		require.Equal(t, campus.StageClosing, p.Case(p.ref).Stage)
 		require.Equal(t, []string{"revoke-library"}, []string(p.Case(p.ref).Parked))
-		p.School.Fault("library", "none", nil)
+		p.School.Fault("library", "none")
 	})
 	p.settle("operator", campus.RetryStep, "revoke-library", 1)
 	p.run()
@@ -221,12 +221,12 @@ func TestWithdrawal(t *testing.T) {
 		},
 		campus.StageChecking: func(t *testing.T) *play {
 			p := newApplication(t, "", workflowtest.Good)
-			p.School.Fault("academic", "outage", nil)
+			p.School.Fault("academic", "outage")
 			return p
 		},
 		campus.StageIdentity: func(t *testing.T) *play {
 			p := newApplication(t, "", workflowtest.Good)
-			p.School.Fault("face", "outage", nil)
+			p.School.Fault("face", "outage")
 			return p
 		},
 	} {
@@ -236,7 +236,7 @@ func TestWithdrawal(t *testing.T) {
 			p.do(func() {
 				require.Equal(t, stage, p.Case(p.ref).Stage)
 				for _, system := range []string{"academic", "face", "library"} {
-					p.School.Fault(system, "none", nil)
+					p.School.Fault(system, "none")
 				}
 			})
 			answer := p.withdraw()

@@ -85,7 +85,7 @@ func TestCheckThatCannotBeMadeParksAndTwoPeopleCanSkipIt(t *testing.T) {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()
 			p := newApplication(t, "", workflowtest.Good)
-			p.School.Fault(system, "outage", nil)
+			p.School.Fault(system, "outage")
 			p.do(func() {
 				c := p.Case(p.ref)
 				require.Contains(t, c.Parked, step)
@@ -96,7 +96,7 @@ func TestCheckThatCannotBeMadeParksAndTwoPeopleCanSkipIt(t *testing.T) {
 			p.settle("second", campus.SkipStep, step, 1)
 			p.do(func() {
 				require.NotContains(t, p.Case(p.ref).Parked, step)
-				p.School.Fault(system, "none", nil)
+				p.School.Fault(system, "none")
 			})
 			if system == "academic" { // the other of the two waits too
 				p.settle("first", campus.RetryStep, map[string]string{"registry": "certificate", "certificate": "registry"}[step], 1)

@@ -38,6 +38,9 @@ func (w *application) identify(ctx workflow.Context) error {
 	return w.compare(ctx, version)
 }
 
+// frames are the pictures of a liveness check.
+var frames = []campus.UploadPurpose{campus.FrameUpload}
+
 func (w *application) liveness(ctx workflow.Context) (activities.Liveness, error) {
 	return step[activities.Liveness](ctx, w.casework, stepKind{Name: "liveness"}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
 		return workflow.ExecuteActivity(on(ctx, FaceQueue, "judge the liveness try"), steps.CheckLiveness, ref)
@@ -52,7 +55,7 @@ func (w *application) fetchPhoto(ctx workflow.Context) (string, error) {
 
 // livenessFailed lets the student try again, until the tries are used up and the counter is what remains (B1).
 func (w *application) livenessFailed(ctx workflow.Context, live activities.Liveness) error {
-	if err := w.forgetImages(ctx, campus.FrameUpload); err != nil { // they have had their verdict (B4)
+	if err := w.forgetImages(ctx, activities.ForgetImages{Purposes: frames, Photo: true}); err != nil { // they have had their verdict (B4)
 		return err
 	}
 	if live.Failed >= w.plan.Identity.LivenessTries {
@@ -110,17 +113,20 @@ func (w *application) compare(ctx workflow.Context, version string) error {
 		return w.toCounter(ctx, from, found)
 	}
 	w.state.PhotoVersion, w.state.Since = version, workflow.Now(ctx)
+	if err := w.forgetImages(ctx, activities.ForgetImages{Purposes: frames, KeepLive: true, Photo: true}); err != nil {
+		return err
+	}
 	return w.saveFindings(ctx, w.stage, campus.Move{
 		Stage: campus.StagePhoto, WaitsFor: campus.WaitsForRegistry, Reason: found.Reason,
 		Due:     until(ctx, w.plan.Identity.PhotoWait),
 		Events:  []campus.Event{event("photo_stale", campus.System(), "reason", found.Reason)},
-		Notices: []campus.Notice{{Template: "notice.photo_stale"}},
+		Notices: []campus.Notice{{Template: "notice." + found.Reason}},
 	}, []campus.Finding{found})
 }
 
 // identified goes on to the review; the biometric pictures have had their verdict and go (B4).
 func (w *application) identified(ctx workflow.Context, from campus.Stage, found campus.Finding, happened campus.Event) error {
-	if err := w.forgetImages(ctx, campus.FrameUpload); err != nil {
+	if err := w.forgetImages(ctx, activities.ForgetImages{Purposes: frames, Photo: true}); err != nil {
 		return err
 	}
 	w.state.Identified = true
@@ -151,9 +157,7 @@ func (w *application) watchPhoto(ctx workflow.Context) error {
 		if left <= 0 {
 			return w.toCounter(ctx, w.stage, campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_not_renewed"})
 		}
-		gone, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
-			Timeout: min(p.PhotoPoll.Std(), left), TimerOptions: workflow.TimerOptions{Summary: "look for a new photo"},
-		}, w.left(campus.StagePhoto))
+		gone, err := awaitFor(ctx, min(p.PhotoPoll.Std(), left), "look for a new photo", w.left(campus.StagePhoto))
 		if err != nil || gone {
 			return err
 		}
@@ -167,8 +171,8 @@ func (w *application) watchPhoto(ctx workflow.Context) error {
 		if w.left(campus.StagePhoto)() {
 			return nil
 		}
-		if version != "" && version != w.state.PhotoVersion {
-			return w.compare(ctx, version)
+		if version != w.state.PhotoVersion {
+			return w.compareRenewed(ctx)
 		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 			return w.continueAsNew(ctx)
@@ -186,16 +190,28 @@ func (w *application) remindPhoto(ctx workflow.Context) error {
 	return w.sendReminder(ctx)
 }
 
-// lookForPhoto asks for the photo's version; an outage answers as if nothing were new.
+// compareRenewed fetches the new photo and compares it with the live frame kept for it.
+func (w *application) compareRenewed(ctx workflow.Context) error {
+	version, err := w.fetchPhoto(ctx)
+	if errors.Is(err, errSkipped) {
+		return w.toCounter(ctx, campus.StagePhoto, campus.Finding{Item: campus.PhotoItem, Verdict: campus.Unknown, Reason: "check_skipped"})
+	}
+	if err != nil {
+		return err
+	}
+	return w.compare(ctx, version)
+}
+
+// lookForPhoto asks which photo is on file; an outage answers as if nothing were new.
 func (w *application) lookForPhoto(ctx workflow.Context, polls int) (string, error) {
 	ref := campus.StepRef{Case: w.input.Case, Step: "poll-photo", Attempt: polls + 1, Key: polls + 1, By: campus.System()}
 	var version string
-	err := workflow.ExecuteActivity(on(w.oneTry(ctx), AcademicQueue, "look for a new photo"), steps.FetchPhoto, ref).Get(ctx, &version)
+	err := workflow.ExecuteActivity(on(w.oneTry(ctx), AcademicQueue, "look for a new photo"), steps.LookForPhoto, ref).Get(ctx, &version)
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
 	if err != nil {
-		return "", nil
+		return w.state.PhotoVersion, nil
 	}
 	return version, nil
 }
@@ -250,7 +266,7 @@ func (w *application) chooseCounter(ctx workflow.Context, d Decide) (Decided, er
 }
 
 func (w *application) awaitCounter(ctx workflow.Context) error {
-	if err := w.forgetImages(ctx, campus.FrameUpload); err != nil {
+	if err := w.forgetImages(ctx, activities.ForgetImages{Purposes: frames, Photo: true}); err != nil {
 		return err
 	}
 	p := w.plan.Identity

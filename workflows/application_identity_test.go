@@ -43,8 +43,8 @@ func TestLivenessIsNeverTriedAgain(t *testing.T) {
 func TestLivenessOutageCountsAsNoTry(t *testing.T) {
 	t.Parallel()
 	p := newApplication(t, "identity: {liveness_tries: 2}", workflowtest.TooDark)
-	p.School.Fault("face", "outage", nil)
-	p.do(func() { p.School.Fault("face", "none", nil) })
+	p.School.Fault("face", "outage")
+	p.do(func() { p.School.Fault("face", "none") })
 	p.settle("operator", campus.RetryStep, "liveness", 1)
 	p.do(func() { require.Equal(t, campus.StageLiveness, p.Case(p.ref).Stage) })
 	p.tryLiveness(workflowtest.Good)
@@ -124,7 +124,7 @@ func stalePhoto(t *testing.T) *play {
 		require.Equal(t, campus.StagePhoto, c.Stage)
 		require.Equal(t, campus.WaitsForRegistry, c.WaitsFor)
 		require.Equal(t, "photo_differs", c.Reason)
-		require.Contains(t, p.Notices(p.ref), "notice.photo_stale")
+		require.Contains(t, p.Notices(p.ref), "notice.photo_differs")
 	})
 	return p
 }
@@ -185,12 +185,12 @@ func TestStalePhoto(t *testing.T) {
 		p := stalePhoto(t)
 		p.do(func() {
 			p.School.RenewPhoto(p.student, "")
-			p.School.Fault("academic", "outage", nil)
+			p.School.Fault("academic", "outage")
 		})
 		p.after(3 * day).do(func() {
 			require.Equal(t, campus.StagePhoto, p.Case(p.ref).Stage)
 			require.Empty(t, p.OpenItems(p.ref), "a look that fails is no incident")
-			p.School.Fault("academic", "none", nil)
+			p.School.Fault("academic", "none")
 		})
 		p.after(3 * day).do(func() { require.Equal(t, campus.StageReview, p.Case(p.ref).Stage) })
 		p.withdraw()
@@ -217,7 +217,7 @@ func TestCounterIsAWayOutOfAComparisonThatIsParked(t *testing.T) {
 	p := stalePhoto(t)
 	p.do(func() {
 		p.School.RenewPhoto(p.student, "")
-		p.School.Fault("face", "outage", nil)
+		p.School.Fault("face", "outage")
 	})
 	p.after(3 * day).do(func() { require.Equal(t, []string{"photo"}, []string(p.Case(p.ref).Parked)) })
 	p.chooseCounter()
@@ -269,7 +269,7 @@ func TestSkippedFaceStepsLeadToTheCounter(t *testing.T) {
 func (p *play) tryLivenessWhile(away []string) {
 	p.do(func() {
 		for _, system := range away {
-			p.School.Fault(system, "outage", nil)
+			p.School.Fault(system, "outage")
 		}
 	})
 	p.tryLiveness(workflowtest.Good)

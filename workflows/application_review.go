@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"time"
+
 	"github.com/google/uuid"
 	"go.temporal.io/sdk/workflow"
 
@@ -22,11 +24,16 @@ func (w *application) reviewMove(ctx workflow.Context) campus.Move {
 func (w *application) awaitReview(ctx workflow.Context) error {
 	p := w.plan.Application
 	item := campus.WorkItemKey{Kind: campus.ReviewItem}
-	done, err := wait(ctx, workflow.Now(ctx), p.ReviewLimit.Std(), "review", w.left(campus.StageReview),
-		rung{p.ReviewReminder.Std(), "review: remind", func(ctx workflow.Context) error {
-			return w.advance(ctx, campus.StageReview, campus.Move{Events: []campus.Event{internalEvent("review_reminded", campus.System())}}, nil)
+	since := workflow.Now(ctx)
+	untilDue := func(before campus.Duration) time.Duration { return w.due.Sub(since) - before.Std() }
+	done, err := wait(ctx, since, p.ReviewLimit.Std(), "review", w.left(campus.StageReview),
+		rung{untilDue(p.ReviewReminder), "review: remind", func(ctx workflow.Context) error {
+			return w.advance(ctx, campus.StageReview, campus.Move{
+				Events: []campus.Event{internalEvent("review_reminded", campus.System())},
+				Remind: []campus.WorkItemKey{item},
+			}, nil)
 		}},
-		rung{p.ReviewEscalation.Std(), "review: escalate", func(ctx workflow.Context) error {
+		rung{untilDue(p.ReviewEscalation), "review: escalate", func(ctx workflow.Context) error {
 			return w.advance(ctx, campus.StageReview, campus.Move{
 				Events:   []campus.Event{internalEvent("review_escalated", campus.System())},
 				Escalate: []campus.WorkItemKey{item},

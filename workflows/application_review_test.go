@@ -81,11 +81,15 @@ func TestReviewerAsksForMore(t *testing.T) {
 func TestReviewThatNobodyDecides(t *testing.T) {
 	t.Parallel()
 	p := underReview(t)
-	p.after(24 * time.Hour).do(func() {
+	p.at = p.untilReview(p.Policy().Application.ReviewReminder)
+	p.do(func() {
+		item := p.OpenItems(p.ref)[0]
 		require.Contains(t, p.story(), "review_reminded")
-		require.Nil(t, p.OpenItems(p.ref)[0].EscalatedAt)
+		require.NotNil(t, item.RemindedAt)
+		require.Nil(t, item.EscalatedAt)
 	})
-	p.after(16 * time.Hour).do(func() {
+	p.at = p.untilReview(p.Policy().Application.ReviewEscalation)
+	p.do(func() {
 		require.Contains(t, p.story(), "review_escalated")
 		require.NotNil(t, p.OpenItems(p.ref)[0].EscalatedAt)
 	})
@@ -105,4 +109,10 @@ func TestApprovalIsTakenOnce(t *testing.T) {
 	p.requireEnd(campus.Withdrawn, "")
 	p.requireNoCard()
 	require.Equal(t, []campus.CardState{campus.CardClosed}, p.CardStates(p.student))
+}
+
+// untilReview is how long it is, from the start, until so long before the date by which a reviewer decides.
+func (p *play) untilReview(before campus.Duration) time.Duration {
+	due := p.Policy().Calendar.AddWorkingDays(p.Clock.Now(), p.Policy().Application.ReviewWorkingDays)
+	return due.Sub(p.Clock.Now()) - before.Std()
 }

@@ -85,12 +85,12 @@ func changedAttributes(old, now attributes) []temporal.SearchAttributeUpdate {
 	return append(changes, ParkedAttribute.ValueSet(now.parked), CauseAttribute.ValueSet(string(now.cause)))
 }
 
-// details is the state of a case in words, for the head of its page in the Temporal UI.
+// details is the state of a case in words, for its page in the Temporal UI.
 func details(m campus.Move) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "**%s** · waits for **%s**", m.Stage, m.WaitsFor)
 	if m.Due != nil {
-		fmt.Fprintf(&b, " until %s", m.Due.In(campus.Shanghai).Format("2006-01-02 15:04"))
+		fmt.Fprintf(&b, " until %s", m.Due.In(campus.Shanghai).Format("2006-01-02 15:04 -0700"))
 	}
 	if len(m.Parked) > 0 {
 		fmt.Fprintf(&b, "\n\nParked: %s (%s)", strings.Join(m.Parked, ", "), m.Cause)

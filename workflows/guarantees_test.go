@@ -223,7 +223,7 @@ func TestWithdrawalWhileTheSchoolFailsEndsTheCaseWell(t *testing.T) {
 	l.Work(worker.Config{})
 	l.await(campus.StageChecking)
 	l.Await(func() bool { return len(l.Tries(l.ref, "registry")) > 0 && len(l.Tries(l.ref, "phone")) > 0 }, "the checks are under way")
-	l.School.Fault("academic", "outage", nil)
+	l.School.Fault("academic", "outage")
 	l.byStudent(workflows.WithdrawUpdate, struct{}{})
 	l.end(campus.Withdrawn)
 }
@@ -257,7 +257,7 @@ func TestLongCaseContinuesAsNewOnTheRealServer(t *testing.T) {
 		return l.runID() != first
 	}, "the run continues as new")
 	require.Equal(t, campus.StageProduction, l.Case(l.ref).Stage)
-	l.School.Fault("bureau", "outage", nil)
+	l.School.Fault("bureau", "outage")
 	_, err := l.Settle(l.ref, "operator", campus.RetryStep, "order-1", 1)
 	require.Equal(t, "step_not_parked", campus.ReasonOf(err), "the new run takes updates")
 	l.report("delivered", 2)

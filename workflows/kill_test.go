@@ -24,7 +24,7 @@ func (k *killing) during(system, operation string, next func()) {
 	next()
 	k.Await(func() bool { return k.School.Calls(operation) > before }, "%s is called", system)
 	k.worker.Kill()
-	k.School.Fault(system, "none", nil)
+	k.School.Fault(system, "none")
 	k.worker = k.Process()
 }
 

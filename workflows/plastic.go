@@ -112,10 +112,8 @@ func (w *plastic) produce(ctx workflow.Context) error {
 		if limit <= 0 {
 			return w.giveUp(ctx, campus.Expired, "never_produced")
 		}
-		nudged, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
-			Timeout:      min(w.state.Plan.Plastic.Poll.Std(), limit, w.untilEscalation(ctx)),
-			TimerOptions: workflow.TimerOptions{Summary: "ask the bureau"},
-		}, func() bool { return w.nudges != seen })
+		pause := min(w.state.Plan.Plastic.Poll.Std(), limit, w.untilEscalation(ctx))
+		nudged, err := awaitFor(ctx, pause, "ask the bureau", func() bool { return w.nudges != seen })
 		if err != nil {
 			return err
 		}
@@ -269,7 +267,7 @@ func (w *plastic) giveUp(ctx workflow.Context, outcome campus.Outcome, reason st
 	if status.State == campus.PlasticPickedUp { // the holder came at last, maybe while the bureau did not answer
 		return w.pickedUp(ctx)
 	}
-	return w.move(ctx, campus.Move{
+	err = w.move(ctx, campus.Move{
 		Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: outcome, Reason: reason,
 		Events:  []campus.Event{event("plastic_ended", campus.System(), "reason", reason)},
 		Notices: []campus.Notice{{Template: "notice.plastic_ended", Params: map[string]string{"reason": reason}}},
@@ -277,6 +275,10 @@ func (w *plastic) giveUp(ctx workflow.Context, outcome campus.Outcome, reason st
 		return workflow.ExecuteLocalActivity(ctx, steps.EndPlastic,
 			activities.EndPlastic{Move: m, Plastic: w.state.Plastic, State: campus.PlasticReturned, Reason: reason})
 	})
+	if campus.ReasonOf(err) == "picked_up_meanwhile" {
+		return w.announce(ctx) // the holder was faster
+	}
+	return err
 }
 
 // promisedDay is the day that ends at t.

@@ -48,10 +48,10 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	},
 	"application-parked-and-retried": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := working(t, workflowtest.Good, with...)
-		l.School.Fault("library", "outage", nil)
+		l.School.Fault("library", "outage")
 		l.review(campus.Approve, "")
 		require.Equal(t, workflows.StepFailed, l.settle("operator", campus.RetryStep, "grant-library", 1).Outcome)
-		l.School.Fault("library", "none", nil)
+		l.School.Fault("library", "none")
 		require.Equal(t, workflows.StepOK, l.settle("operator", campus.RetryStep, "grant-library", 2).Outcome)
 		l.activate()
 		l.end(campus.Completed)
@@ -59,7 +59,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	},
 	"application-skipped": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := newLive(t, workflowtest.Good)
-		l.School.Fault("carrier", "outage", nil)
+		l.School.Fault("carrier", "outage")
 		l.Work(worker.Config{Tracing: with})
 		l.settle("first", campus.SkipStep, "phone", 1)
 		l.settle("second", campus.SkipStep, "phone", 1)
@@ -69,12 +69,12 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	},
 	"application-aborted": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := working(t, workflowtest.Good, with...)
-		l.School.Fault("access", "outage", nil)
+		l.School.Fault("access", "outage")
 		l.review(campus.Approve, "")
 		l.settle("first", campus.AbortSteps, "grant-access", 1)
 		l.settle("second", campus.AbortSteps, "grant-access", 1)
 		l.AwaitParked(l.ref, "revoke-access", 1)
-		l.School.Fault("access", "none", nil)
+		l.School.Fault("access", "none")
 		l.settle("operator", campus.RetryStep, "revoke-access", 1)
 		l.end(campus.Aborted)
 		return l
@@ -145,13 +145,13 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	},
 	"plastic-parked": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := working(t, workflowtest.Good, with...)
-		l.School.Fault("bureau", "outage", nil)
+		l.School.Fault("bureau", "outage")
 		l.review(campus.Approve, "")
 		l.activate()
 		l.end(campus.Completed)
 		l.ref = l.PlasticCase(l.ref)
 		require.Equal(t, workflows.StepFailed, l.settle("operator", campus.RetryStep, "order-1", 1).Outcome)
-		l.School.Fault("bureau", "none", nil)
+		l.School.Fault("bureau", "none")
 		l.settle("operator", campus.RetryStep, "order-1", 2)
 		l.await(campus.StageProduction)
 		l.report("cancelled", 2)

@@ -21,9 +21,7 @@ func wait(ctx workflow.Context, since time.Time, limit time.Duration, what strin
 		if r.climb != nil && (r.after >= limit || left <= 0) {
 			continue // past it already, as after continuing as new
 		}
-		ok, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
-			Timeout: max(left, 0), TimerOptions: workflow.TimerOptions{Summary: r.name},
-		}, done)
+		ok, err := awaitFor(ctx, max(left, 0), r.name, done)
 		if err != nil || ok {
 			return ok, err
 		}
@@ -35,4 +33,14 @@ func wait(ctx workflow.Context, since time.Time, limit time.Duration, what strin
 		}
 	}
 	return done(), nil
+}
+
+// awaitFor waits until done or for so long, under a timer with a name. The timer goes when the wait is over: left to
+// itself it would stay in the history and wake the workflow for nothing, perhaps after weeks.
+func awaitFor(ctx workflow.Context, timeout time.Duration, name string, done func() bool) (bool, error) {
+	ctx, cancel := workflow.WithCancel(ctx)
+	defer cancel()
+	return workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
+		Timeout: timeout, TimerOptions: workflow.TimerOptions{Summary: name},
+	}, done)
 }

@@ -32,7 +32,6 @@ func secretMakers() map[string]func() string {
 		"CALLBACK_SECRET":     func() string { return "whsec_" + randomKey() }, // the form Standard Webhooks asks for
 		"PEPPER":              randomKey,
 		"DATA_KEY":            randomKey,
-		"CODE_KEY":            randomKey,
 		"SEED_STAFF_PASSWORD": readablePassword,
 		"SEED_KIOSK_KEY":      func() string { return randomHex(24) },
 	}

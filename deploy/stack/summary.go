@@ -19,7 +19,7 @@ func (s *Stack) Summary(parts []Part) string {
 	env := s.Env()
 	text.WriteString("\nstack " + s.opts.Name + " is up\n")
 	line(API, "API", webAddress(s.ports.API)+"/api/v1")
-	line(API, "API reference", webAddress(s.ports.API)+"/openapi.json")
+	line(API, "API reference", webAddress(s.ports.API)+"/docs")
 	line(UI, "Temporal UI", env["TEMPORAL_UI_URL"])
 	line(Simulator, "school systems", env["SCHOOL_URL"]+"  (mail "+env["SMTP_ADDRESS"]+")")
 	line(Temporal, "Temporal", env["TEMPORAL_ADDRESS"]+"  namespace "+env["TEMPORAL_NAMESPACE"])

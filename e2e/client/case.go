@@ -34,9 +34,11 @@ func (c Case) String() string {
 
 // Next is what the student can do.
 type Next struct {
-	Text   string `json:"text"`
-	Method string `json:"method"`
-	Href   string `json:"href"`
+	Text    string `json:"text"`
+	Actions []struct {
+		Method string `json:"method"`
+		Href   string `json:"href"`
+	} `json:"actions"`
 }
 
 // Finding is the verdict on one item.

@@ -206,6 +206,7 @@ type Card struct {
 // Plastic is a physical card.
 type Plastic struct {
 	storage.Plastic
+	PromisedOn campus.Date `json:"promised_on"`
 	PickupCode string `json:"pickup_code"`
 }
 

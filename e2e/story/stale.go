@@ -26,8 +26,8 @@ func (s *scene) waitsForPhoto(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if found.WaitsFor != campus.WaitsForRegistry || found.Due == nil || found.Next.Href == "" {
-		return fmt.Errorf("%s, due %v, next %q: it should wait for Academic Affairs, with an end and a way out", found, found.Due, found.Next.Href)
+	if found.WaitsFor != campus.WaitsForRegistry || found.Due == nil || len(found.Next.Actions) == 0 {
+		return fmt.Errorf("%s, due %v, next %q: it should wait for Academic Affairs, with an end and a way out", found, found.Due, found.Next.Text)
 	}
 	if err := s.hears(ctx, "notice.photo_stale", nil); err != nil {
 		return err

@@ -205,6 +205,7 @@ create table work_items (
     reason       text not null default '',
     opened_at    timestamptz not null,
     due          timestamptz,
+    reminded_at  timestamptz,
     escalated_at timestamptz,
     claimed_by   uuid references staff,
     claimed_at   timestamptz,
@@ -341,7 +342,8 @@ create table plastics (
     kiosk_id         text not null references kiosks,
     seq              int not null,           -- 1 for the first, more when one was spoilt
     state            text not null,
-    promised_on      date not null,          -- D2
+    promised_at      timestamptz not null,   -- D2: the end of the promised day
+    order_key        text not null default '', -- under which the order was last sent
     order_id         text not null default '',
     bureau_seq       int not null default 0, -- of the last report we took
     compartment      text not null default '',

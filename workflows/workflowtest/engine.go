@@ -102,12 +102,14 @@ func (e *Engine) WorkThrough(c client.Client, cfg worker.Config) (stop func()) {
 	cfg.Unmanaged = cfg.Version == ""
 	w := worker.New(cfg, c, e.Store, e.Systems, e.Policies, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- w.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		require.NoError(e.t, <-done)
-	})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := w.Run(ctx); err != nil {
+			e.t.Errorf("the worker ended: %v", err)
+		}
+	}()
+	stop = func() { cancel(); <-done }
 	e.t.Cleanup(stop)
 	return stop
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -69,11 +70,11 @@ func (s *School) next() person {
 }
 
 // Fault makes a system misbehave from now on; mode "none" ends it.
-func (s *School) Fault(system, mode string, more Fields) {
+func (s *School) Fault(system, mode string, more ...Fields) {
 	s.t.Helper()
 	fault := Fields{"mode": mode}
-	for name, value := range more {
-		fault[name] = value
+	for _, fields := range more {
+		maps.Copy(fault, fields)
 	}
 	s.ask(http.MethodPut, "/admin/faults/"+system, fault, nil)
 }

@@ -1,0 +1,243 @@
+package activities_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"campuscard/activities"
+	"campuscard/campus"
+	"campuscard/school/portrait"
+	"campuscard/workflows/workflowtest"
+)
+
+type fields = workflowtest.Fields
+
+// A1, A3: every verdict of the checks of the school's registers, and its reason.
+func TestRegisterChecks(t *testing.T) {
+	t.Parallel()
+	h := applied(t)
+	other := h.Student()
+	registry, certificate, phone := h.acts.CheckRegistry, h.acts.CheckCertificate, h.acts.CheckPhone
+	plain := fields{"name": h.student.Name, "status": "registered", "document_number": h.student.Document, "phone_foreign": false,
+		"certificate_until": "2030-06-30"}
+	for name, test := range map[string]struct {
+		check func(context.Context, campus.StepRef) (campus.Finding, error)
+		set   func()
+		want  campus.Finding
+	}{
+		"the registry agrees": {registry, func() {}, campus.Finding{Item: campus.RegistryItem, Verdict: campus.Pass}},
+		"the registry knows nobody of that number": {registry, func() { h.Exec(`update people set number = '1999010001' where id = $1`, h.student.ID) },
+			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "registry_unknown"}},
+		"the registry has another name": {registry, func() { h.School.Change(h.student, fields{"name": "别的人"}) },
+			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "registry_disagrees"}},
+		"the registry has another document": {registry, func() { h.School.Change(h.student, fields{"document_number": other.Document}) },
+			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "registry_disagrees"}},
+		"the registry has them as withdrawn": {registry, func() { h.School.Change(h.student, fields{"status": "withdrawn"}) },
+			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "registry_not_registered"}},
+		"the certificate is good": {certificate, func() {}, campus.Finding{Item: campus.CertificateItem, Verdict: campus.Pass}},
+		"the certificate is another's": {certificate, func() { h.Exec(`update applications set certificate_code = $1`, other.Certificate) },
+			campus.Finding{Item: campus.CertificateItem, Verdict: campus.Fail, Reason: "certificate_of_another"}},
+		"the certificate is nobody's": {certificate, func() { h.Exec(`update applications set certificate_code = 'NOBODYSCODE'`) },
+			campus.Finding{Item: campus.CertificateItem, Verdict: campus.Fail, Reason: "certificate_unknown"}},
+		"the certificate's last day is over": {certificate, func() { h.School.Change(h.student, fields{"certificate_until": "2026-08-31"}) },
+			campus.Finding{Item: campus.CertificateItem, Verdict: campus.Fail, Reason: "certificate_expired"}},
+		"the certificate was revoked": {certificate, func() { h.School.Change(h.student, fields{"status": "suspended"}) },
+			campus.Finding{Item: campus.CertificateItem, Verdict: campus.Fail, Reason: "certificate_expired"}},
+		"the phone is theirs": {phone, func() {}, campus.Finding{Item: campus.PhoneItem, Verdict: campus.Pass}},
+		"the phone is registered in another name": {phone, func() { h.School.Change(h.student, fields{"phone_foreign": true}) },
+			campus.Finding{Item: campus.PhoneItem, Verdict: campus.Fail, Reason: "phone_of_another"}},
+	} {
+		h.Exec(`update people set number = $1 where id = $2`, h.student.Number, h.student.ID)
+		h.Exec(`update applications set certificate_code = $1`, h.student.Certificate)
+		h.Exec(`truncate attempts`)
+		h.School.Change(h.student, plain)
+		test.set()
+		ref := h.step("check")
+		require.Equal(t, test.want, twice[campus.Finding](h, test.check, ref), name)
+		h.requireTries(ref, "ok", "ok")
+	}
+}
+
+// B1: every verdict on live frames.
+func TestCheckLiveness(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		flaw   workflowtest.Flaw
+		reason string
+		failed int
+	}{
+		"a nod, as asked":      {portrait.NoFlaw, "", 0},
+		"too dark":             {portrait.TooDark, "too_dark", 1},
+		"against the light":    {portrait.AgainstTheLight, "against_the_light", 1},
+		"outside the frame":    {portrait.OutsideFrame, "outside_frame", 1},
+		"nobody nods: a still": {portrait.Still, "action_not_as_asked", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := appliedWith(t, test.flaw)
+			ref := h.step("liveness")
+			live := twice[activities.Liveness](h, h.acts.CheckLiveness, ref)
+			require.Equal(t, test.failed, live.Failed)
+			require.Equal(t, test.reason, live.Finding.Reason)
+			require.Equal(t, campus.LivenessItem, live.Finding.Item)
+			require.Equal(t, test.reason == "", live.Finding.Verdict == campus.Pass)
+			require.Len(t, live.Finding.Hash, 64)
+			require.Equal(t, 1, h.School.Effects("liveness_check"), "judged once")
+			require.Equal(t, 2, h.School.Calls("liveness_check"))
+			require.Equal(t, 1, h.count(`liveness_tries where verdict = $1 and reason = $2`, live.Finding.Verdict, test.reason))
+			h.requireTries(ref, "ok", "ok")
+		})
+	}
+}
+
+// B2: the live frame and the photo on file.
+func TestCompareFaces(t *testing.T) {
+	t.Parallel()
+	h := applied(t)
+	compare := func(version string) campus.Finding {
+		t.Helper()
+		ref := h.step("compare-" + version)
+		found := twice[campus.Finding](h, h.acts.CompareFaces, activities.CompareFaces{Ref: ref, Version: version})
+		h.requireTries(ref, "ok", "ok")
+		require.Equal(t, campus.PhotoItem, found.Item)
+		return found
+	}
+	fetch := func() string {
+		t.Helper()
+		return twice[string](h, h.acts.FetchPhoto, h.step("fetch"))
+	}
+	hash := func(identity string) string {
+		sum := sha256.Sum256(portrait.Photo(identity))
+		return hex.EncodeToString(sum[:])
+	}
+
+	h.School.Change(h.student, fields{"photo_version": ""})
+	require.Empty(t, fetch(), "the register has none")
+	require.Equal(t, campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_absent"}, compare(""))
+	require.Zero(t, h.School.Calls("comparison"), "there is nothing to compare")
+
+	h.School.RenewPhoto(h.student, "somebody else")
+	stale := fetch()
+	require.NotEmpty(t, stale)
+	differs := compare(stale)
+	require.Equal(t, "photo_differs", differs.Reason)
+	require.Equal(t, campus.Fail, differs.Verdict)
+	require.Equal(t, hash("somebody else"), differs.Hash)
+	require.Equal(t, 1, h.School.Effects("comparison"))
+
+	h.School.RenewPhoto(h.student, "")
+	renewed := fetch()
+	require.NotEqual(t, stale, renewed)
+	same := compare(renewed)
+	require.Equal(t, campus.Pass, same.Verdict)
+	require.Greater(t, same.Score, differs.Score)
+	require.Equal(t, hash(h.student.Identity), same.Hash)
+	require.Equal(t, 2, h.School.Effects("comparison"))
+	require.Len(t, h.photos(), 1, "the newer took the place of the older")
+}
+
+// photos are the pictures of registers that lie in the bucket.
+func (h *house) photos() (keys []string) {
+	for key := range h.Objects() {
+		if key[:7] == "photos/" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// B4: images are deleted once there is a verdict; verdict, score and hash stay.
+func TestForgetImages(t *testing.T) {
+	t.Parallel()
+	h := applied(t)
+	live := twice[activities.Liveness](h, h.acts.CheckLiveness, h.step("liveness"))
+	twice[string](h, h.acts.FetchPhoto, h.step("fetch"))
+	m := h.NextMove(h.ref, campus.StageReview, campus.WaitsForReviewer)
+	twice[nothing](h, h.acts.SaveFindings, activities.SaveFindings{Move: m, Findings: []campus.Finding{live.Finding}})
+	require.Len(t, h.Objects(), 6, "document, certificate, three frames, photo")
+
+	twice[nothing](h, h.acts.ForgetImages, activities.ForgetImages{Application: h.ref.ID, Purposes: []campus.UploadPurpose{campus.FrameUpload}})
+	require.Len(t, h.Objects(), 3)
+	require.Len(t, h.photos(), 1)
+	twice[nothing](h, h.acts.ForgetImages, activities.ForgetImages{Application: h.ref.ID, Photo: true,
+		Purposes: []campus.UploadPurpose{campus.FrameUpload, campus.DocumentUpload, campus.CertificateUpload}})
+	require.Empty(t, h.Objects())
+	require.Equal(t, 5, h.count(`uploads where deleted_at is not null and length(sha256) = 32`))
+	findings, err := h.Findings(t.Context(), h.ref.ID)
+	require.NoError(t, err)
+	require.Contains(t, findings, live.Finding)
+
+	_, err = run[activities.Liveness](h, h.acts.CheckLiveness, h.step("again"))
+	require.Equal(t, campus.NotFound, campus.CodeOf(err), "there is nothing left to judge")
+	h.requireTries(h.step("again"), "failed not_found")
+}
+
+// A system that misbehaves is an outage or a bad answer, and the try says so, without a word about the person.
+func TestFaultsOfTheSchool(t *testing.T) {
+	t.Parallel()
+	faults := map[string]struct {
+		mode string
+		more fields
+		want campus.Code
+	}{
+		"outage":     {"outage", nil, campus.Unavailable},
+		"slow":       {"slow", fields{"latency_ms": 60_000, "moment": "before"}, campus.Unavailable},
+		"slow after": {"slow", fields{"latency_ms": 60_000, "moment": "after"}, campus.Unavailable},
+		"HTML":       {"malformed", fields{"malformed": "html"}, campus.BadAnswer},
+		"half":       {"malformed", fields{"malformed": "half"}, campus.BadAnswer},
+		"wrong type": {"malformed", fields{"malformed": "type"}, campus.BadAnswer},
+	}
+	h := applied(t)
+	card, plastic := h.activated()
+	version := twice[string](h, h.acts.FetchPhoto, h.step("photo"))
+	steps := map[string]struct {
+		system   string
+		activity any
+		input    func(campus.StepRef) any
+	}{
+		"registry":    {"academic", h.acts.CheckRegistry, func(r campus.StepRef) any { return r }},
+		"certificate": {"academic", h.acts.CheckCertificate, func(r campus.StepRef) any { return r }},
+		"phone":       {"carrier", h.acts.CheckPhone, func(r campus.StepRef) any { return r }},
+		"liveness":    {"face", h.acts.CheckLiveness, func(r campus.StepRef) any { return r }},
+		"compare":     {"face", h.acts.CompareFaces, func(r campus.StepRef) any { return activities.CompareFaces{Ref: r, Version: version} }},
+		"grant": {"library", h.acts.GrantService, func(r campus.StepRef) any {
+			return activities.ServiceStep{Ref: r, Card: card, Service: campus.LibraryService}
+		}},
+	}
+	for fault, test := range faults {
+		for name, step := range steps {
+			h.School.Fault(step.system, test.mode, test.more)
+			ref := h.step(name + " " + fault)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			if test.mode == "slow" {
+				cancel()
+				ctx, cancel = context.WithTimeout(t.Context(), 400*time.Millisecond) // the step's time is over first
+			}
+			_, err := runWithin[nothing](ctx, h, step.activity, step.input(ref))
+			cancel()
+			require.Equal(t, test.want, campus.CodeOf(err), "%s: %v", ref.Step, err)
+			h.requireTries(ref, "failed "+string(test.want))
+			h.School.Fault(step.system, "none")
+			_, err = run[nothing](h, step.activity, step.input(ref)) // the same key: whatever had happened happens once
+			require.NoError(t, err, ref.Step)
+			h.requireTries(ref, "failed "+string(test.want), "ok")
+		}
+	}
+	require.Equal(t, 1, h.School.Effects("open_patron"), "one card, however often it was told")
+	require.Equal(t, len(faults), h.School.Effects("liveness_check"), "once for each key")
+	require.Equal(t, len(faults), h.School.Effects("comparison"))
+
+	plastic.Ref.Step = "order"
+	h.School.Fault("bureau", "flaky", fields{"rate": 1, "moment": "after"})
+	_, err := run[nothing](h, h.acts.OrderPlastic, plastic)
+	require.Equal(t, campus.Unavailable, campus.CodeOf(err), "it was ordered, and nobody told us")
+	h.School.Fault("bureau", "none")
+	twice[nothing](h, h.acts.OrderPlastic, plastic)
+	require.Equal(t, 1, h.School.Effects("order"))
+	h.requireTries(plastic.Ref, "failed unavailable", "ok", "ok")
+}

@@ -1,0 +1,61 @@
+package storage_test
+
+import (
+	"database/sql"
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver that goose is given
+	"github.com/pressly/goose/v3"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+)
+
+// schema is everything that migrations make, in one text.
+const schema = `select string_agg(line, E'\n' order by line) from (
+	select format('column %s.%s %s %s %s', table_name, column_name, data_type, is_nullable, column_default) as line
+		from information_schema.columns where table_schema = 'public'
+	union all select 'index ' || indexdef from pg_indexes where schemaname = 'public'
+	union all select format('constraint %s %s', conrelid::regclass, pg_get_constraintdef(oid)) from pg_constraint where connamespace = 'public'::regnamespace
+	union all select 'sequence ' || sequencename from pg_sequences where schemaname = 'public') lines
+	where line !~ 'goose'`
+
+func TestMigrationsUpDownUp(t *testing.T) {
+	t.Parallel()
+	config := storagetest.Empty(t)
+	db, err := sql.Open("pgx", config.DatabaseURL)
+	require.NoError(t, err)
+	defer db.Close() //nolint:errcheck // the database goes with the test
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, os.DirFS("migrations"))
+	require.NoError(t, err)
+	look := func() (lines sql.NullString) {
+		require.NoError(t, db.QueryRowContext(t.Context(), schema).Scan(&lines))
+		return lines
+	}
+	require.False(t, look().Valid, "empty")
+	_, err = provider.Up(t.Context())
+	require.NoError(t, err)
+	first := look()
+	require.Contains(t, first.String, "plastics_one_alive")
+	_, err = provider.DownTo(t.Context(), 0)
+	require.NoError(t, err)
+	require.False(t, look().Valid, "nothing is left")
+	_, err = provider.Up(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, first, look())
+}
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	store, err := storage.Open(t.Context(), storagetest.Empty(t), time.Now, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer store.Close()
+	errs := atOnce(3, func(int) error { return store.Migrate(t.Context()) })
+	require.Equal(t, map[string]int{"done": 3}, outcomes(errs), "%v", errs)
+	require.NoError(t, store.Migrate(t.Context()), "again")
+	require.NoError(t, store.KeepPolicy(t.Context(), "v1", nil))
+}

@@ -1,0 +1,174 @@
+package storage_test
+
+import (
+	"bytes"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+)
+
+// tell queues messages to the story's person with a move each, a minute apart.
+func (s *story) tell(texts ...string) {
+	s.t.Helper()
+	for _, text := range texts {
+		m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+		m.Notices = []campus.Notice{{Template: "notice.test", Params: map[string]string{"code": text}}}
+		require.NoError(s.t, s.Record(s.t.Context(), m))
+		s.Clock.Advance(time.Minute)
+	}
+}
+
+func (s *story) claim(limit int) []storage.Notice {
+	s.t.Helper()
+	notices, err := s.ClaimNotices(s.t.Context(), limit, time.Minute)
+	require.NoError(s.t, err)
+	return notices
+}
+
+func TestClaimNotices(t *testing.T) {
+	t.Parallel()
+
+	t.Run("several senders at once: each message is one sender's", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t)
+		s.tell("once")
+		s.Exec(`insert into notices (id, person_id, case_id, template, params, created_at, next_try)
+			select gen_random_uuid(), person_id, case_id, template, params, created_at, next_try from notices, generate_series(2, 100)`)
+		var mu sync.Mutex
+		claimed := map[uuid.UUID]int{}
+		errs := atOnce(5, func(int) error {
+			for {
+				notices, err := s.ClaimNotices(t.Context(), 7, time.Minute)
+				if err != nil || len(notices) == 0 {
+					return err
+				}
+				mu.Lock()
+				for _, notice := range notices {
+					claimed[notice.ID]++
+				}
+				mu.Unlock()
+			}
+		})
+		require.Equal(t, map[string]int{"done": 5}, outcomes(errs))
+		require.Len(t, claimed, 100)
+		for _, times := range claimed {
+			require.Equal(t, 1, times)
+		}
+	})
+
+	t.Run("the message of a sender that died is due again after its lease", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t)
+		s.tell("a")
+		require.Len(t, s.claim(10), 1)
+		require.Empty(t, s.claim(10), "it is held")
+		s.Clock.Advance(time.Minute)
+		again := s.claim(10)
+		require.Len(t, again, 1)
+		require.Equal(t, 2, again[0].Tries)
+	})
+
+	t.Run("it has all that sending takes", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t)
+		require.NoError(t, s.SetLanguage(t.Context(), s.person.ID, campus.English))
+		s.tell("4711")
+		notice := s.claim(10)[0]
+		require.Equal(t, map[string]string{"code": "4711"}, notice.Params)
+		require.Equal(t, "+86"+s.person.Roster.Phone, notice.Phone)
+		require.Equal(t, s.person.Roster.Email, notice.Email)
+		require.Equal(t, campus.English, notice.Language)
+		require.Equal(t, s.application.ID, *notice.CaseID)
+	})
+
+	t.Run("what a message says is sealed at rest, and stays in its place", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t)
+		s.tell("47114711")
+		raw := storagetest.One[[]byte](s.House, `select params from notices`)
+		require.False(t, bytes.Contains(raw, []byte("4711")))
+		require.False(t, bytes.Contains(raw, []byte("code")))
+		s.Exec(`update notices set params = set_byte(params, length(params) - 1, get_byte(params, length(params) - 1) # 1)`)
+		require.ErrorContains(t, second(s.ClaimNotices(t.Context(), 1, time.Minute)), "wrong key or damaged")
+	})
+
+	t.Run("so many at most, the longest due first", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t)
+		s.tell("a", "b", "c")
+		first := s.claim(2)
+		require.Len(t, first, 2)
+		require.ElementsMatch(t, []string{"a", "b"}, []string{first[0].Params["code"], first[1].Params["code"]})
+	})
+}
+
+func TestFinishNotice(t *testing.T) {
+	t.Parallel()
+	finish := func(s *story, id uuid.UUID, r storage.NoticeResult) {
+		s.t.Helper()
+		require.NoError(s.t, s.FinishNotice(s.t.Context(), id, r))
+	}
+
+	t.Run("a channel that has it does not get it again", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t)
+		s.tell("a")
+		id := s.claim(1)[0].ID
+		taken := s.Clock.Now()
+		finish(s, id, storage.NoticeResult{SMSDone: true, Wait: time.Hour, Failure: "unavailable"})
+		s.Clock.Advance(time.Hour - 1)
+		require.Empty(t, s.claim(1), "not before its time")
+		s.Clock.Advance(1)
+		again := s.claim(1)
+		require.Len(t, again, 1)
+		require.True(t, again[0].SMSAt.Equal(taken))
+		require.Nil(t, again[0].MailAt)
+		finish(s, id, storage.NoticeResult{SMSDone: true, MailDone: true, Done: true})
+		require.True(t, storagetest.One[time.Time](s.House, `select sms_at from notices`).Equal(taken))
+		s.Clock.Advance(24 * time.Hour)
+		require.Empty(t, s.claim(1), "done")
+		require.Equal(t, 1, count(s.House, `notices where failure = '' and done_at is not null`))
+	})
+
+	t.Run("a sender that comes back after its lease does not open again what another has finished", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t)
+		s.tell("a")
+		slow := s.claim(1)[0]
+		s.Clock.Advance(time.Minute)
+		finish(s, s.claim(1)[0].ID, storage.NoticeResult{SMSDone: true, Done: true})
+		finish(s, slow.ID, storage.NoticeResult{Wait: time.Second, Failure: "unavailable"})
+		s.Clock.Advance(time.Hour)
+		require.Empty(t, s.claim(1))
+		require.Equal(t, 1, count(s.House, `notices where done_at is not null and sms_at is not null`))
+	})
+}
+
+func TestNotices(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	s.tell("a", "b", "c", "d", "e")
+	other := s.Person()
+	none, err := s.Notices(t.Context(), other.ID, uuid.Nil, 10)
+	require.NoError(t, err)
+	require.Empty(t, none)
+	var seen []string
+	for after := uuid.Nil; ; {
+		page, err := s.Notices(t.Context(), s.person.ID, after, 2)
+		require.NoError(t, err)
+		if len(page) == 0 {
+			break
+		}
+		for _, notice := range page {
+			seen, after = append(seen, notice.Params["code"]), notice.ID
+		}
+	}
+	require.Equal(t, []string{"e", "d", "c", "b", "a"}, seen, "newest first, each once")
+}

@@ -1,0 +1,125 @@
+package storage_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+)
+
+// terminate kills the store's connections that a condition finds, as a restart of Postgres does.
+func terminate(t *testing.T, h *storagetest.House, condition string) {
+	t.Helper()
+	require.Positive(t, storagetest.One[int](h, `select count(pg_terminate_backend(pid)) from pg_stat_activity
+		where datname = current_database() and application_name = 'campuscard' and pid <> pg_backend_pid() and `+condition))
+}
+
+// A connection that breaks in the middle of anything is an outage, nothing is half done, and the next call works.
+func TestConnectionBreaksInTheMiddle(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	p := s.Person()
+	a := s.NewApplication(p)
+	req := storagetest.Request(campus.Student(p.ID))
+	token := s.SignedIn(p.ID)
+	ref := campus.StepRef{Case: s.application, Step: "registry", Attempt: 1, Key: 1, By: campus.System()}
+	for name, test := range map[string]struct {
+		table string
+		call  func(ctx context.Context) error
+	}{
+		"a transaction":                  {"outbox", func(ctx context.Context) error { return second(s.Apply(ctx, req, a)) }},
+		"a move":                         {"events", func(ctx context.Context) error { return s.Record(ctx, s.oneEvent()) }},
+		"a statement without one":        {"attempts", func(ctx context.Context) error { return second(s.OpenAttempt(ctx, ref, 1)) }},
+		"a look":                         {"sessions", func(ctx context.Context) error { return second(s.FindSession(ctx, token)) }},
+		"a claim of notices":             {"notices", func(ctx context.Context) error { return second(s.ClaimNotices(ctx, 1, time.Minute)) }},
+		"a look that scans a single row": {"requests", func(ctx context.Context) error { return second(s.FindDecision(ctx, campus.System(), uuid.Nil)) }},
+	} {
+		lock, err := connect(t, s.House).Begin(t.Context())
+		require.NoError(t, err)
+		_, err = lock.Exec(t.Context(), `lock table `+test.table+` in access exclusive mode`)
+		require.NoError(t, err)
+		said := make(chan error, 1)
+		go func() { said <- test.call(t.Context()) }()
+		require.Eventually(t, func() bool {
+			return count(s.House, `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) > 0
+		}, 20*time.Second, 5*time.Millisecond, name)
+		terminate(t, s.House, `wait_event_type = 'Lock'`)
+		err = <-said
+		require.Equal(t, campus.Unavailable, campus.CodeOf(err), "%s: %v", name, err)
+		require.True(t, campus.CodeOf(err).Retryable())
+		require.NoError(t, lock.Rollback(t.Context()))
+		if again := test.call(t.Context()); campus.CodeOf(again) != campus.NotFound {
+			require.NoError(t, again, name)
+		}
+	}
+	require.Equal(t, 1, count(s.House, `applications where person_id = $1`, p.ID), "the same key went through once")
+	require.Equal(t, 1, count(s.House, `events where kind = 'one'`))
+	require.Equal(t, 1, count(s.House, `attempts`))
+}
+
+// oneEvent is a move that leaves one event.
+func (s *story) oneEvent() campus.Move {
+	return campus.Move{Case: s.application, Version: 1, Stage: campus.StageReview, WaitsFor: campus.WaitsForReviewer,
+		Events: []campus.Event{{Kind: "one", Actor: campus.System()}}}
+}
+
+// After a restart of Postgres every connection of the pool is dead.
+func TestEveryConnectionBreaks(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	atOnce(8, func(int) error { return second(s.PersonCases(t.Context(), s.person.ID, "", uuid.Nil, 1)) })
+	terminate(t, s.House, `true`)
+	require.Eventually(t, func() bool {
+		err := second(s.PersonCases(t.Context(), s.person.ID, "", uuid.Nil, 1))
+		if err != nil {
+			require.Equal(t, campus.Unavailable, campus.CodeOf(err), "%v", err)
+		}
+		return err == nil
+	}, 20*time.Second, time.Millisecond)
+	require.NoError(t, s.Record(t.Context(), s.oneEvent()))
+}
+
+func TestNobodyThere(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	cfg := h.Config
+	cfg.DatabaseURL = "postgres://nobody@127.0.0.1:1/none"
+	require.Error(t, second(storage.Open(t.Context(), cfg, h.Clock.Now, h.Log)), "a store that cannot be used is not opened")
+	require.NoError(t, h.Ready(t.Context()))
+	stopped, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+	defer cancel()
+	require.Error(t, h.Ready(stopped))
+}
+
+// Two transactions that wait for each other: when ours is the one that Postgres ends, it is told to try again.
+func TestDeadlockIsAnOutage(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	for ours := false; !ours; { // it is the one that waits longest: the store, unless this machine sleeps for a second
+		other, err := connect(t, s.House).Begin(t.Context())
+		require.NoError(t, err)
+		_, err = other.Exec(t.Context(), `lock table events in access exclusive mode`)
+		require.NoError(t, err)
+		said := make(chan error, 1)
+		go func() { said <- s.Record(t.Context(), s.oneEvent()) }() // holds the case, wants the events
+		require.Eventually(t, func() bool {
+			return count(s.House, `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) > 0
+		}, 20*time.Second, 5*time.Millisecond)
+		_, err = other.Exec(t.Context(), `update cases set reason = 'x'`) // holds the events, wants the case
+		require.NoError(t, other.Rollback(t.Context()))
+		if failure := <-said; failure != nil {
+			require.NoError(t, err)
+			require.Equal(t, campus.Unavailable, campus.CodeOf(failure), "%v", failure)
+			ours = true
+		} else {
+			s.Exec(`update cases set version = 0`)
+		}
+	}
+	require.NoError(t, s.Record(t.Context(), s.oneEvent()))
+}

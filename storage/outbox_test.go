@@ -1,0 +1,255 @@
+package storage_test
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+)
+
+// enqueue writes rows to the outbox, as n transactions would have.
+func enqueue(h *storagetest.House, n int) {
+	h.Exec(`insert into outbox (kind, workflow, workflow_id, created_at, next_try)
+		select 'start', 'application', 'application/' || n, $1, $1 from generate_series(1, $2) n`, h.Clock.Now(), n)
+}
+
+// deliverAll answers the same for every row and keeps their ids.
+func deliverAll(ids *[]int64, answer storage.Delivery) func(context.Context, []storage.OutboxRow) []storage.Delivery {
+	return func(_ context.Context, rows []storage.OutboxRow) []storage.Delivery {
+		results := make([]storage.Delivery, len(rows))
+		for i, row := range rows {
+			*ids = append(*ids, row.ID)
+			results[i] = answer
+		}
+		return results
+	}
+}
+
+func TestDeliverOutbox(t *testing.T) {
+	t.Parallel()
+	done := storage.Delivery{Done: true}
+
+	t.Run("what an application asks for arrives as it was written", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t)
+		n, err := s.DeliverOutbox(t.Context(), 10, func(_ context.Context, rows []storage.OutboxRow) []storage.Delivery {
+			require.Equal(t, storage.StartRow, rows[0].Kind)
+			require.Equal(t, "application", rows[0].Workflow)
+			require.Equal(t, s.application.WorkflowID(), rows[0].WorkflowID)
+			var input campus.CaseInput
+			require.NoError(t, json.Unmarshal(rows[0].Input, &input))
+			require.Equal(t, campus.CaseInput{Case: s.application, University: "lcu", Campus: "east"}, input)
+			return []storage.Delivery{done}
+		})
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		rows, oldest, err := s.OutboxBacklog(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, rows)
+		require.Nil(t, oldest)
+	})
+
+	t.Run("two dispatchers at once: each row is in one hand at a time, and delivered once", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		const rows = 300
+		enqueue(h, rows)
+		var mu sync.Mutex
+		held, delivered, together, most := map[int64]bool{}, map[int64]int{}, 0, 0
+		deliver := func(_ context.Context, rows []storage.OutboxRow) []storage.Delivery {
+			mu.Lock()
+			together++
+			most = max(most, together)
+			for _, row := range rows {
+				if held[row.ID] {
+					delivered[row.ID] = -1000 // and so the test fails
+				}
+				held[row.ID] = true
+			}
+			mu.Unlock()
+			// The other one looks for work while this one is at it.
+			_, err := h.DeliverOutbox(context.WithoutCancel(t.Context()), 1, func(_ context.Context, more []storage.OutboxRow) []storage.Delivery {
+				mu.Lock()
+				defer mu.Unlock()
+				if held[more[0].ID] {
+					delivered[more[0].ID] = -1000
+				}
+				delivered[more[0].ID]++
+				return []storage.Delivery{done}
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			together--
+			results := make([]storage.Delivery, len(rows))
+			for i, row := range rows {
+				delete(held, row.ID)
+				delivered[row.ID]++
+				results[i] = done
+			}
+			if err != nil {
+				return make([]storage.Delivery, len(rows)) // the rows come again, and the test fails
+			}
+			return results
+		}
+		errs := atOnce(3, func(int) error {
+			for {
+				if n, err := h.DeliverOutbox(t.Context(), 10, deliver); err != nil || n == 0 {
+					return err
+				}
+			}
+		})
+		require.Equal(t, map[string]int{"done": 3}, outcomes(errs))
+		require.Zero(t, count(h, "outbox"))
+		require.Len(t, delivered, rows)
+		for id, times := range delivered {
+			require.Equal(t, 1, times, "row %d", id)
+		}
+		require.Greater(t, most, 1, "they did work at the same time")
+	})
+
+	t.Run("a dispatcher that dies between delivery and commit delivers again, and loses nothing", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		enqueue(h, 3)
+		var first, again []int64
+		_, err := h.DeliverOutbox(t.Context(), 10, func(ctx context.Context, rows []storage.OutboxRow) []storage.Delivery {
+			results := deliverAll(&first, done)(ctx, rows)
+			terminate(t, h, `state = 'idle in transaction'`)
+			return results
+		})
+		require.Equal(t, campus.Unavailable, campus.CodeOf(err), "%v", err)
+		n, err := h.DeliverOutbox(t.Context(), 10, deliverAll(&again, done))
+		require.NoError(t, err)
+		require.Equal(t, 3, n)
+		require.Equal(t, first, again)
+		require.Zero(t, count(h, "outbox"))
+	})
+
+	t.Run("a dispatcher that panics lets the rows go", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		enqueue(h, 1)
+		require.Panics(t, func() {
+			_, _ = h.DeliverOutbox(t.Context(), 1, func(context.Context, []storage.OutboxRow) []storage.Delivery { panic("dies") })
+		})
+		var ids []int64
+		n, err := h.DeliverOutbox(t.Context(), 1, deliverAll(&ids, done))
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+	})
+
+	t.Run("while Temporal is away rows keep order and tries", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		enqueue(h, 5)
+		before := everything(t, h)
+		var first, second []int64
+		for _, ids := range []*[]int64{&first, &second} {
+			n, err := h.DeliverOutbox(t.Context(), 10, deliverAll(ids, storage.Delivery{Outage: true}))
+			require.NoError(t, err)
+			require.Equal(t, 5, n)
+			h.Clock.Advance(time.Minute)
+		}
+		require.Equal(t, first, second)
+		require.IsIncreasing(t, first)
+		require.Equal(t, before, everything(t, h))
+	})
+
+	t.Run("a bad row steps back and does not block the others", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		enqueue(h, 3)
+		bad := storagetest.One[int64](h, `select min(id) from outbox`)
+		var order []int64
+		deliver := func(_ context.Context, rows []storage.OutboxRow) []storage.Delivery {
+			order = append(order, rows[0].ID)
+			if rows[0].ID == bad && len(order) < 5 {
+				return []storage.Delivery{{Wait: time.Minute << rows[0].Tries, Reason: "bad"}}
+			}
+			return []storage.Delivery{done}
+		}
+		round := func() int { // one row at a time
+			for taken := 0; ; taken++ {
+				n, err := h.DeliverOutbox(t.Context(), 1, deliver)
+				require.NoError(t, err)
+				if n == 0 {
+					return taken
+				}
+			}
+		}
+		require.Equal(t, 3, round())
+		require.Equal(t, []int64{bad, bad + 1, bad + 2}, order)
+		require.Equal(t, 1, count(h, `outbox where tries = 1 and failure = 'bad'`))
+		require.Zero(t, round(), "it waits")
+		h.Clock.Advance(time.Minute)
+		require.Equal(t, 1, round())
+		h.Clock.Advance(time.Minute)
+		require.Zero(t, round(), "longer now")
+		h.Clock.Advance(time.Minute)
+		require.Equal(t, 1, round())
+		require.Zero(t, count(h, `outbox`))
+	})
+
+	t.Run("a row that can never be delivered goes", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		enqueue(h, 2)
+		_, err := h.DeliverOutbox(t.Context(), 10, deliverAll(new([]int64), storage.Delivery{Drop: true}))
+		require.NoError(t, err)
+		require.Zero(t, count(h, "outbox"))
+	})
+
+	t.Run("a row whose transaction commits late is not lost", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		late, err := connect(t, h).Begin(t.Context())
+		require.NoError(t, err)
+		_, err = late.Exec(t.Context(), `insert into outbox (kind, workflow, workflow_id, created_at, next_try)
+			values ('start', 'application', 'application/late', $1, $1)`, h.Clock.Now())
+		require.NoError(t, err)
+		enqueue(h, 2) // later, and committed before
+		var ids []int64
+		n, err := h.DeliverOutbox(t.Context(), 10, deliverAll(&ids, done))
+		require.NoError(t, err)
+		require.Equal(t, 2, n)
+		require.NoError(t, late.Commit(t.Context()))
+		n, err = h.DeliverOutbox(t.Context(), 10, deliverAll(&ids, done))
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		require.Less(t, ids[2], ids[0], "its number is lower than those that were delivered before")
+	})
+
+	t.Run("the fact and its row are there together or not at all", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t)
+		p := s.pickup(s.deliver())
+		rows := count(s.House, "outbox")
+		s.Exec(`create function fail() returns trigger language plpgsql as 'begin raise exception ''no''; end'`)
+		s.Exec(`create trigger fail before insert on outbox execute function fail()`)
+		require.ErrorContains(t, s.try(p), "no")
+		require.Equal(t, campus.PlasticReady, s.currentPlastic().State)
+		s.Exec(`drop trigger fail on outbox`)
+		require.NoError(t, s.try(p))
+		require.Equal(t, rows+1, count(s.House, "outbox"))
+	})
+}
+
+func TestOutboxBacklog(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	enqueue(h, 2)
+	began := h.Clock.Now()
+	h.Clock.Advance(time.Minute)
+	enqueue(h, 1)
+	rows, oldest, err := h.OutboxBacklog(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 3, rows)
+	require.True(t, oldest.Equal(began))
+}

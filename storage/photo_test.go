@@ -1,0 +1,42 @@
+package storage_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/storage/storagetest"
+)
+
+// B4: the registry's photo is sealed while it waits for the comparison, and then gone.
+func TestPhoto(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	one, other := uuid.New(), uuid.New()
+	picture := storagetest.JPEG(64, 48)
+	require.NoError(t, h.ForgetPhoto(t.Context(), one), "there is none")
+	require.Equal(t, "file_gone", outcome(second(h.Photo(t.Context(), one))))
+	for range 2 {
+		require.NoError(t, h.KeepPhoto(t.Context(), one, picture))
+		require.Len(t, h.Objects(), 1)
+	}
+	for key, sealed := range h.Objects() {
+		require.False(t, bytes.Contains(sealed, picture[:16]))
+		h.PutObject("photos/"+other.String(), sealed)
+		require.Equal(t, "photos/"+one.String(), key)
+	}
+	found, err := h.Photo(t.Context(), one)
+	require.NoError(t, err)
+	require.Equal(t, picture, found)
+	require.ErrorContains(t, second(h.Photo(t.Context(), other)), "wrong key or damaged", "moved to another application")
+	require.NoError(t, h.KeepPhoto(t.Context(), one, storagetest.JPEG(32, 32)))
+	found, err = h.Photo(t.Context(), one)
+	require.NoError(t, err)
+	require.Equal(t, storagetest.JPEG(32, 32), found, "the newest")
+	for range 2 {
+		require.NoError(t, h.ForgetPhoto(t.Context(), one))
+		require.Len(t, h.Objects(), 1)
+	}
+}

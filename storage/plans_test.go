@@ -1,0 +1,160 @@
+package storage_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+)
+
+// crowd fills the hot tables as a year does: 10,000 cases, most of them closed, and what belongs to them.
+func crowd(t *testing.T) *story {
+	t.Helper()
+	s := apply(t)
+	s.University("lcvtc")
+	s.tell("a")
+	for _, sql := range []string{
+		`insert into people select gen_random_uuid(), case n % 3 when 0 then 'lcvtc' else 'lcu' end, 'n' || n, name, document_type, document,
+			document_hash, phone, email, language, level, college, case n % 2 when 0 then 'east' else 'west' end, dormitory, status,
+			enrolled_on, graduates_on, roster_at from people, generate_series(1, 2000) n`,
+		`insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, parked, policy_version, opened_at, closed_at)
+			select gen_random_uuid(), 'application', p.university, p.campus, p.id, case n when 1 then 'review' else 'done' end,
+				case n when 1 then 'reviewer' else 'nobody' end, now(), case when n = 1 and p.number like '%7' then '["x"]' else '[]' end::jsonb,
+				'1', now() - n * interval '1 day', case n when 1 then null else now() end
+			from people p, generate_series(1, 5) n where p.number like 'n%'`,
+		`insert into work_items (id, case_id, university, campus, kind, opened_at, closed_at)
+			select gen_random_uuid(), id, university, campus, case when random() < 0.8 then 'review' else 'overdue' end, opened_at,
+				case when random() < 0.95 then opened_at end from cases`,
+		`insert into sessions (id, token_hash, person_id, level, created_at, expires_at)
+			select gen_random_uuid(), sha256(c.id::text::bytea), c.person_id, 'full', now(), now() + interval '1 day' from cases c`,
+		`insert into notices (id, person_id, case_id, template, params, created_at, next_try, done_at)
+			select gen_random_uuid(), c.person_id, c.id, n.template, n.params, n.created_at, n.next_try, case when random() < 0.97 then now() end
+			from cases c, notices n`,
+		`insert into outbox (kind, workflow, workflow_id, created_at, next_try)
+			select 'start', 'application', id::text, now(), now() + random() * interval '1 hour' from cases`,
+		`insert into events (case_id, at, kind, actor, public) select id, now(), 'applied', 'system', true from cases`,
+		`insert into attempts (id, case_id, step, attempt, try, actor, started_at, outcome)
+			select gen_random_uuid(), id, 'registry', 1, 1, 'system', now(), 'ok' from cases`,
+		`analyze`,
+	} {
+		s.Exec(sql)
+	}
+	return s
+}
+
+// The lists that are asked all day find their rows by an index, not by reading the table. The real methods are asked,
+// often enough for Postgres to settle on a plan, and its own counters say what they have done.
+func TestHotListsUseIndexes(t *testing.T) {
+	t.Parallel()
+	s := crowd(t)
+	reviewerOf := func(campuses ...string) campus.StaffMember {
+		return s.colleague(campus.Grant{Role: campus.Reviewer, Campuses: campuses})
+	}
+	everywhere, east := reviewerOf(), reviewerOf(storagetest.EastCampus)
+	token := s.SignedIn(s.person.ID)
+	after := storagetest.One[uuid.UUID](s.House, `select id from cases order by id desc offset 5000 limit 1`)
+	keep := func(_ context.Context, rows []storage.OutboxRow) []storage.Delivery {
+		results := make([]storage.Delivery, len(rows))
+		for i := range results {
+			results[i].Outage = true
+		}
+		return results
+	}
+	for name, test := range map[string]struct {
+		tables []string
+		ask    func(ctx context.Context, store *storage.Store) error
+	}{
+		"the queue of work items": {[]string{"work_items", "cases"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.WorkItems(ctx, everywhere, storage.WorkItemFilter{Limit: 20}))
+		}},
+		"the queue of a campus, free ones": {[]string{"work_items", "cases"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.WorkItems(ctx, east, storage.WorkItemFilter{Free: true, Kind: campus.ReviewItem, Limit: 20}))
+		}},
+		"the cases of a university": {[]string{"cases"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.StaffCases(ctx, everywhere, storage.CaseFilter{Limit: 20}))
+		}},
+		"a later page of them": {[]string{"cases"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.StaffCases(ctx, everywhere, storage.CaseFilter{After: after, Limit: 20}))
+		}},
+		"the parked cases": {[]string{"cases"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.StaffCases(ctx, everywhere, storage.CaseFilter{Parked: true, Limit: 20}))
+		}},
+		"the open cases of a stage": {[]string{"cases"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.StaffCases(ctx, everywhere, storage.CaseFilter{Open: true, Kind: campus.ApplicationCase, Stage: campus.StageReview, Limit: 20}))
+		}},
+		"the cases of a person": {[]string{"cases"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.PersonCases(ctx, s.person.ID, "", uuid.Nil, 20))
+		}},
+		"one case with what belongs to it": {[]string{"cases", "events", "attempts", "work_items"}, func(ctx context.Context, store *storage.Store) error {
+			if _, err := store.Timeline(ctx, s.application.ID, true); err != nil {
+				return err
+			}
+			if _, err := store.Attempts(ctx, s.application.ID); err != nil {
+				return err
+			}
+			return second(store.CaseWorkItems(ctx, s.application.ID))
+		}},
+		"the outbox": {[]string{"outbox"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.DeliverOutbox(ctx, 100, keep))
+		}},
+		"the notices that are due": {[]string{"notices"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.ClaimNotices(ctx, 5, time.Minute))
+		}},
+		"the notices of a person": {[]string{"notices"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.Notices(ctx, s.person.ID, uuid.Nil, 20))
+		}},
+		"whose session it is": {[]string{"sessions", "people"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.FindSession(ctx, token))
+		}},
+		"an attempt": {[]string{"attempts"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.OpenAttempt(ctx, campus.StepRef{Case: s.application, Step: "x"}, 1))
+		}},
+	} {
+		before := scans(t, s.House)
+		const times = 12
+		store, err := storage.Open(t.Context(), s.Config, time.Now, s.Log)
+		require.NoError(t, err)
+		for range times {
+			require.NoError(t, test.ask(t.Context(), store), name)
+		}
+		store.Close() // a connection that ends tells its counters
+		require.Eventually(t, func() bool { return scans(t, s.House)[test.tables[0]].Index > before[test.tables[0]].Index },
+			20*time.Second, 10*time.Millisecond, "%s: no index of %s is used", name, test.tables[0])
+		now := scans(t, s.House)
+		for _, table := range test.tables {
+			require.Equal(t, before[table].Whole, now[table].Whole, "%s reads the whole of %s", name, table)
+		}
+		read := now[test.tables[0]].Rows - before[test.tables[0]].Rows
+		require.Less(t, read/times, int64(2500), "%s: rows of %s read through the index each time", name, test.tables[0])
+	}
+}
+
+// scanned is how often a table was read, and how.
+type scanned struct {
+	Table string
+	Whole int64
+	Index int64
+	Rows  int64 // fetched through indexes
+}
+
+func scans(t *testing.T, h *storagetest.House) map[string]scanned {
+	t.Helper()
+	conn := connect(t, h)
+	defer conn.Close(t.Context()) //nolint:errcheck // nothing is lost
+	rows, err := conn.Query(t.Context(), `select relname, coalesce(seq_scan, 0), coalesce(idx_scan, 0), coalesce(idx_tup_fetch, 0) from pg_stat_user_tables`)
+	require.NoError(t, err)
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[scanned])
+	require.NoError(t, err)
+	byTable := map[string]scanned{}
+	for _, table := range found {
+		byTable[table.Table] = table
+	}
+	return byTable
+}
