@@ -40,6 +40,7 @@ type house struct {
 	env     map[string]string
 	gate    *gate
 	running map[string]*process
+	traces  *traces
 	world   *story.World
 	told    func(line string) // called for each line a story tells
 }
@@ -49,6 +50,8 @@ func newHouse(t *testing.T) *house {
 	h := &house{t: t, binary: build(t), running: map[string]*process{}, told: func(string) {}}
 	h.gate = openGate(t, temporalAddress(t))
 	h.env = environment(t, h.gate.address)
+	h.traces = collectTraces(t)
+	h.env["OTEL_EXPORTER_OTLP_ENDPOINT"] = h.traces.address
 	dropNamespace(t, h.gate.behind, h.env["TEMPORAL_NAMESPACE"])
 	t.Cleanup(func() {
 		for _, p := range h.running {

@@ -207,7 +207,7 @@ type Card struct {
 type Plastic struct {
 	storage.Plastic
 	PromisedOn campus.Date `json:"promised_on"`
-	PickupCode string `json:"pickup_code"`
+	PickupCode string      `json:"pickup_code"`
 }
 
 // Cards are the student's cards, newest first.
