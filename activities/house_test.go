@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 	sdkworker "go.temporal.io/sdk/worker"
 
@@ -31,7 +32,7 @@ type house struct {
 	ref     campus.CaseRef // of the student's application
 }
 
-// New makes a house with one application of one student for whom all is well.
+// applied is a house with one application of one student for whom all is well.
 func applied(t *testing.T) *house { return appliedWith(t, workflowtest.Good) }
 
 func appliedWith(t *testing.T, flaw workflowtest.Flaw) *house {
@@ -52,6 +53,7 @@ func run[R any](h *house, activity, input any) (R, error) {
 func runWithin[R any](ctx context.Context, h *house, activity, input any) (result R, err error) {
 	h.t.Helper()
 	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(h.Log))
 	env := suite.NewTestActivityEnvironment()
 	env.SetWorkerOptions(sdkworker.Options{
 		BackgroundActivityContext: ctx, Interceptors: []interceptor.WorkerInterceptor{worker.Faults()},

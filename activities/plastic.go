@@ -58,6 +58,9 @@ func (a *Activities) OrderPlastic(ctx context.Context, in PlasticStep) error {
 		if err != nil {
 			return struct{}{}, err
 		}
+		if p.ID != in.Plastic { // a try that comes late: another plastic has taken its place
+			return struct{}{}, nil
+		}
 		p.OrderKey = in.Ref.IdempotencyKey() + "/" + in.Plastic.String()
 		if err := a.store.NoteOrder(ctx, p.ID, p.OrderKey); err != nil {
 			return struct{}{}, err

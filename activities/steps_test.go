@@ -90,6 +90,23 @@ func TestOrderPlastic(t *testing.T) {
 	h.requireTries(cancel.Ref, "ok", "ok")
 }
 
+// An order whose outcome nobody saw is found by its key, and cancelled.
+func TestCancelUnseenOrder(t *testing.T) {
+	t.Parallel()
+	h := applied(t)
+	h.School.Bureau(fields{"produce_ms": 3_600_000})
+	_, step := h.activated()
+	h.School.Fault("bureau", "flaky", fields{"rate": 1, "moment": "after"})
+	_, err := run[nothing](h, h.acts.OrderPlastic, step)
+	require.Equal(t, campus.Unavailable, campus.CodeOf(err))
+	h.School.Fault("bureau", "none", nil)
+	cancel := step
+	cancel.Ref.Step = "cancel"
+	twice[nothing](h, h.acts.CancelOrder, cancel)
+	require.Equal(t, 1, h.School.Effects("order"))
+	require.Equal(t, 1, h.School.Effects("cancellation"))
+}
+
 // A call-back that is lost is made good by asking.
 func TestAskBureau(t *testing.T) {
 	t.Parallel()
@@ -143,6 +160,9 @@ func TestSpoiltPlastic(t *testing.T) {
 		Move: h.NextMove(step.Ref.Case, campus.StageOrdering, campus.WaitsForBureau), Plastic: again})
 	status := twice[activities.PlasticStatus](h, h.acts.ReadPlastic, step.Ref.Case.ID)
 	require.Equal(t, activities.PlasticStatus{ID: again, Seq: 2, State: campus.PlasticOrdered}, status)
+	twice[nothing](h, h.acts.OrderPlastic, step)
+	require.Equal(t, 1, h.School.Effects("order"), "a try of the spoilt one that comes late orders nothing")
+	require.Equal(t, 1, h.count(`plastics where state = 'spoilt'`))
 	step.Plastic = again
 	twice[nothing](h, h.acts.OrderPlastic, step) // the step has the same name; the plastic makes it another order
 	require.Equal(t, 2, h.School.Effects("order"))

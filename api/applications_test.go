@@ -166,7 +166,7 @@ type shownCase struct {
 		Actions []struct{ Method, Href string }
 	}
 	Findings []shownFinding
-	Timeline []struct{ Kind, Text, By string }
+	Timeline []struct{ Kind, Text, By, Note string }
 	Plastic  *struct {
 		PickupCode string `json:"pickup_code"`
 	}

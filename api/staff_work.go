@@ -62,6 +62,7 @@ func (s *Server) listWorkItems(ctx context.Context, in *workItemListInput) (*ans
 	return answered(newPage(items, in.Limit, workItemOf(language(ctx)), func(w storage.WorkItem) uuid.UUID { return w.ID })), nil
 }
 
+// WorkItemInput names a work item in the path.
 type WorkItemInput struct {
 	ID uuid.UUID `path:"id" format:"uuid"`
 }

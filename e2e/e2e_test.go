@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -80,18 +81,21 @@ const (
 
 func storiesSurvive(t *testing.T, h *house) {
 	var lines atomic.Int32
-	struck := make(chan error, 2)
+	due, struck := make(chan func() error, 2), make(chan error, 1)
 	h.told = func(string) {
 		switch lines.Add(1) {
 		case killAt:
-			go func() { struck <- h.killAndRestart() }()
+			due <- h.killAndRestart
 		case terminateAt:
-			go func() { struck <- h.stopAndRestart() }()
+			due <- h.stopAndRestart
 		}
 	}
 	defer func() { h.told = func(string) {} }()
+	go func() { // one after the other, while the stories go on
+		killed := (<-due)()
+		struck <- errors.Join(killed, (<-due)())
+	}()
 	require.NoError(t, h.world.Play(t.Context()))
-	require.NoError(t, <-struck)
 	require.NoError(t, <-struck)
 }
 

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Keys are the secrets that live outside the database. Each has 32 bytes.
@@ -65,7 +66,8 @@ func (k keyring) seal(context string, plain []byte) []byte {
 func (k keyring) open(context string, sealed []byte) ([]byte, error) {
 	plain, err := k.value.Open(nil, nil, sealed, []byte(context))
 	if err != nil {
-		return nil, fmt.Errorf("open a sealed value of %s: wrong key or damaged", context)
+		column, _, _ := strings.Cut(context, "/") // the rest may be a person's number
+		return nil, fmt.Errorf("open a sealed value of %s: wrong key or damaged", column)
 	}
 	return plain, nil
 }

@@ -22,6 +22,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	}
 	db := stdlib.OpenDBFromPool(s.pool)
 	defer db.Close() //nolint:errcheck // the pool stays; this handle holds nothing of its own
+
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // looks every second, for five minutes
 	if err != nil {
 		return fmt.Errorf("prepare the lock of the migrations: %w", err)

@@ -38,9 +38,11 @@ func TestClaimNotices(t *testing.T) {
 	t.Run("several senders at once: each message is one sender's", func(t *testing.T) {
 		t.Parallel()
 		s := apply(t)
-		s.tell("once")
-		s.Exec(`insert into notices (id, person_id, case_id, template, params, created_at, next_try)
-			select gen_random_uuid(), person_id, case_id, template, params, created_at, next_try from notices, generate_series(2, 100)`)
+		m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+		for range 100 {
+			m.Notices = append(m.Notices, campus.Notice{Template: "notice.test"})
+		}
+		require.NoError(t, s.Record(t.Context(), m))
 		var mu sync.Mutex
 		claimed := map[uuid.UUID]int{}
 		errs := atOnce(5, func(int) error {

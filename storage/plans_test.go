@@ -14,7 +14,7 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-// crowd fills the hot tables as a year does: 10,000 cases, most of them closed, and what belongs to them.
+// crowd fills the hot tables as a year does: 10,000 cases, all but the newest closed, and what belongs to them.
 func crowd(t *testing.T) *story {
 	t.Helper()
 	s := apply(t)
@@ -24,21 +24,23 @@ func crowd(t *testing.T) *story {
 		`insert into people select gen_random_uuid(), case n % 3 when 0 then 'lcvtc' else 'lcu' end, 'n' || n, name, document_type, document,
 			document_hash, phone, email, language, level, college, case n % 2 when 0 then 'east' else 'west' end, dormitory, status,
 			enrolled_on, graduates_on, roster_at from people, generate_series(1, 2000) n`,
+		`create function nth(n bigint) returns uuid language sql as
+			$$select ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid$$`, // in the order of time, as ours are
 		`insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, parked, policy_version, opened_at, closed_at)
-			select gen_random_uuid(), 'application', p.university, p.campus, p.id, case n when 1 then 'review' else 'done' end,
-				case n when 1 then 'reviewer' else 'nobody' end, now(), case when n = 1 and p.number like '%7' then '["x"]' else '[]' end::jsonb,
-				'1', now() - n * interval '1 day', case n when 1 then null else now() end
-			from people p, generate_series(1, 5) n where p.number like 'n%'`,
+			select nth(row_number() over w), 'application', p.university, p.campus, p.id, case n when 5 then 'review' else 'done' end,
+				case n when 5 then 'reviewer' else 'nobody' end, now(), case when n = 5 and p.number like '%7' then '["x"]' else '[]' end::jsonb,
+				'1', now() - (6 - n) * interval '1 day', case n when 5 then null else now() end
+			from people p, generate_series(1, 5) n where p.number like 'n%' window w as (order by n, p.number)`,
 		`insert into work_items (id, case_id, university, campus, kind, opened_at, closed_at)
-			select gen_random_uuid(), id, university, campus, case when random() < 0.8 then 'review' else 'overdue' end, opened_at,
-				case when random() < 0.95 then opened_at end from cases`,
+			select nth(row_number() over w), id, university, campus, case when row_number() over w % 5 > 0 then 'review' else 'overdue' end,
+				opened_at, case when row_number() over w < 9500 then opened_at end from cases window w as (order by id)`,
 		`insert into sessions (id, token_hash, person_id, level, created_at, expires_at)
 			select gen_random_uuid(), sha256(c.id::text::bytea), c.person_id, 'full', now(), now() + interval '1 day' from cases c`,
 		`insert into notices (id, person_id, case_id, template, params, created_at, next_try, done_at)
-			select gen_random_uuid(), c.person_id, c.id, n.template, n.params, n.created_at, n.next_try, case when random() < 0.97 then now() end
-			from cases c, notices n`,
+			select gen_random_uuid(), c.person_id, c.id, n.template, n.params, n.created_at, now() + interval '1 hour', case when row_number() over () % 33 > 0 then now() end
+			from cases c, notices n where c.person_id <> n.person_id`,
 		`insert into outbox (kind, workflow, workflow_id, created_at, next_try)
-			select 'start', 'application', id::text, now(), now() + random() * interval '1 hour' from cases`,
+			select 'start', 'application', id::text, now(), now() + row_number() over () * interval '1 second' from cases`,
 		`insert into events (case_id, at, kind, actor, public) select id, now(), 'applied', 'system', true from cases`,
 		`insert into attempts (id, case_id, step, attempt, try, actor, started_at, outcome)
 			select gen_random_uuid(), id, 'registry', 1, 1, 'system', now(), 'ok' from cases`,
@@ -92,7 +94,7 @@ func TestHotListsUseIndexes(t *testing.T) {
 		"the cases of a person": {[]string{"cases"}, func(ctx context.Context, store *storage.Store) error {
 			return second(store.PersonCases(ctx, s.person.ID, "", uuid.Nil, 20))
 		}},
-		"one case with what belongs to it": {[]string{"cases", "events", "attempts", "work_items"}, func(ctx context.Context, store *storage.Store) error {
+		"one case with what belongs to it": {[]string{"events", "attempts", "work_items", "cases"}, func(ctx context.Context, store *storage.Store) error {
 			if _, err := store.Timeline(ctx, s.application.ID, true); err != nil {
 				return err
 			}
@@ -132,7 +134,7 @@ func TestHotListsUseIndexes(t *testing.T) {
 			require.Equal(t, before[table].Whole, now[table].Whole, "%s reads the whole of %s", name, table)
 		}
 		read := now[test.tables[0]].Rows - before[test.tables[0]].Rows
-		require.Less(t, read/times, int64(2500), "%s: rows of %s read through the index each time", name, test.tables[0])
+		require.Less(t, read/times, int64(1000), "%s: rows of %s read through the index each time", name, test.tables[0])
 	}
 }
 

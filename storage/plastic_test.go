@@ -164,22 +164,23 @@ func TestEndPlastic(t *testing.T) {
 	s := apply(t).activate()
 	for name, test := range map[string]struct {
 		before, want campus.PlasticState
+		said         string
 	}{
-		"one that waits comes back":           {campus.PlasticReady, campus.PlasticReturned},
-		"one on its way comes back":           {campus.PlasticShipped, campus.PlasticReturned},
-		"one that was not made is cancelled":  {campus.PlasticOrdered, campus.PlasticCancelled},
-		"one that is being made is cancelled": {campus.PlasticInProduction, campus.PlasticCancelled},
-		"one that was picked up stays so":     {campus.PlasticPickedUp, campus.PlasticPickedUp},
-		"one that is spoilt stays so":         {campus.PlasticSpoilt, campus.PlasticSpoilt},
-		"one that is cancelled stays so":      {campus.PlasticCancelled, campus.PlasticCancelled},
-		"one that has come back stays so":     {campus.PlasticReturned, campus.PlasticReturned},
+		"one that waits comes back":           {campus.PlasticReady, campus.PlasticReturned, "done"},
+		"one on its way comes back":           {campus.PlasticShipped, campus.PlasticReturned, "done"},
+		"one that was not made is cancelled":  {campus.PlasticOrdered, campus.PlasticCancelled, "done"},
+		"one that is being made is cancelled": {campus.PlasticInProduction, campus.PlasticCancelled, "done"},
+		"one that was picked up stays so":     {campus.PlasticPickedUp, campus.PlasticPickedUp, "picked_up_meanwhile"},
+		"one that is spoilt stays so":         {campus.PlasticSpoilt, campus.PlasticSpoilt, "done"},
+		"one that is cancelled stays so":      {campus.PlasticCancelled, campus.PlasticCancelled, "done"},
+		"one that has come back stays so":     {campus.PlasticReturned, campus.PlasticReturned, "done"},
 	} {
 		s.Exec(`update plastics set state = $1`, test.before)
 		s.Exec(`truncate plastic_changes`)
 		m := s.NextMove(s.plasticCase, campus.StageDone, campus.WaitsForNobody)
 		m.Outcome = campus.Expired
 		change := campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "unclaimed"}
-		require.NoError(t, s.EndPlastic(t.Context(), m, s.plastic, campus.PlasticReturned, change), name)
+		require.Equal(t, test.said, outcome(s.EndPlastic(t.Context(), m, s.plastic, campus.PlasticReturned, change)), name)
 		require.Equal(t, test.want, s.currentPlastic().State, name)
 		changed := 0
 		if test.want != test.before {

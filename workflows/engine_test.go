@@ -29,7 +29,13 @@ type live struct {
 // newLive is an application on the real server, handed in with live frames that have a flaw. Nobody works yet.
 func newLive(t *testing.T, flaw workflowtest.Flaw) *live {
 	t.Helper()
-	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	return newLiveUnder(t, workflowtest.Quick, flaw)
+}
+
+// newLiveUnder is newLive under another policy.
+func newLiveUnder(t *testing.T, policy string, flaw workflowtest.Flaw) *live {
+	t.Helper()
+	e := workflowtest.New(t, policy).Engine()
 	e.School.Bureau(idle)
 	l := &live{Engine: e, t: t, student: e.Student()}
 	l.ref = e.Apply(l.student, flaw)
@@ -105,11 +111,11 @@ func (l *live) settle(operator string, action campus.Settlement, step string, at
 }
 
 // plastic goes on with the case of the plastic that the activation has begun, and waits until it is in production.
-func (l *live) plastic() *live {
+func (l *live) plastic() {
 	l.t.Helper()
 	l.end(campus.Completed)
 	l.ref = l.PlasticCase(l.ref)
-	return l.await(campus.StageProduction)
+	l.await(campus.StageProduction)
 }
 
 // report is a call-back of the bureau about the newest plastic.

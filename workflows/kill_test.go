@@ -30,7 +30,7 @@ func (k *killing) during(system, operation string, next func()) {
 
 func TestWorkerKilledAtEveryStage(t *testing.T) {
 	t.Parallel()
-	k := &killing{live: newLive(t, workflowtest.Good)}
+	k := &killing{live: newLiveUnder(t, workflowtest.Patient, workflowtest.Good)}
 	k.during("carrier", "verification", func() { k.worker = k.Process() })
 	k.await(campus.StageReview)
 	k.during("library", "open_patron", func() { k.review(campus.Approve, "") })
@@ -56,7 +56,7 @@ func TestWorkerKilledAtEveryStage(t *testing.T) {
 
 func TestWorkerStoppedAndStartedAtEveryStage(t *testing.T) {
 	t.Parallel()
-	l := newLive(t, workflowtest.Good)
+	l := newLiveUnder(t, workflowtest.Patient, workflowtest.Good)
 	for _, step := range []struct {
 		stage campus.Stage
 		next  func()

@@ -149,8 +149,8 @@ func (p *play) reopen() *reply        { return p.byStudent(workflows.ReopenUpdat
 func (p *play) withdraw() *reply      { return p.byStudent(workflows.WithdrawUpdate) }
 func (p *play) chooseCounter() *reply { return p.byStudent(workflows.ChooseCounterUpdate) }
 
-func (p *play) tryLiveness(flaw workflowtest.Flaw) *reply {
-	return p.decide(workflows.TryLivenessUpdate, campus.Student(p.student.ID), plainly,
+func (p *play) tryLiveness(flaw workflowtest.Flaw) {
+	p.decide(workflows.TryLivenessUpdate, campus.Student(p.student.ID), plainly,
 		func() any { return p.Answer(p.student, flaw) })
 }
 
@@ -161,13 +161,13 @@ func (p *play) review(action campus.ReviewAction, reason string) *reply {
 		func() any { return storage.ReviewNote{Note: "请补交"} })
 }
 
-func (p *play) verify(verdict campus.Verdict) *reply {
-	return p.decide(workflows.VerifyUpdate, workflowtest.Staff("card centre"),
+func (p *play) verify(verdict campus.Verdict) {
+	p.decide(workflows.VerifyUpdate, workflowtest.Staff("card centre"),
 		func(d *workflows.Decide) { d.Action = string(verdict) }, nothing)
 }
 
-func (p *play) bringCertificate(code string) *reply {
-	return p.decide(workflows.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any {
+func (p *play) bringCertificate(code string) {
+	p.decide(workflows.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any {
 		return storage.NewEvidence{
 			CertificateUpload: p.Upload(p.student.ID, campus.CertificateUpload).ID, CertificateCode: code,
 		}

@@ -88,7 +88,11 @@ func (s session) decide(ctx context.Context, path string, body any) (Decision, e
 	if err := s.client.post(ctx, s.token, path, body, &d); err != nil {
 		return d, err
 	}
+	deadline := time.Now().Add(s.client.patience)
 	for d.Status == "running" {
+		if time.Now().After(deadline) {
+			return d, fmt.Errorf("%s: decision %s is still running after %s", path, d.ID, s.client.patience)
+		}
 		if err := Sleep(ctx, decisionPause); err != nil {
 			return d, fmt.Errorf("wait for decision %s: %w", d.ID, err)
 		}

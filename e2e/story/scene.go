@@ -151,6 +151,9 @@ func (s *scene) acted(ctx context.Context, done client.Done) error {
 
 // hears waits until a notice has come by text message and by mail, and checks that the message came once.
 func (s *scene) hears(ctx context.Context, template string, params map[string]string) error {
+	if !campus.HasText(template) {
+		return fmt.Errorf("the catalogue has no %s", template)
+	}
 	want := campus.NoticeText(s.cfg.Language, template, params)
 	return s.await(ctx, "notice "+template, func(ctx context.Context) (bool, string, error) {
 		messages, err := s.school.Messages(ctx, s.person.Phone)

@@ -29,7 +29,7 @@ func (s *scene) waitsForPhoto(ctx context.Context) error {
 	if found.WaitsFor != campus.WaitsForRegistry || found.Due == nil || len(found.Next.Actions) == 0 {
 		return fmt.Errorf("%s, due %v, next %q: it should wait for Academic Affairs, with an end and a way out", found, found.Due, found.Next.Text)
 	}
-	if err := s.hears(ctx, "notice.photo_stale", nil); err != nil {
+	if err := s.hears(ctx, "notice.photo_differs", nil); err != nil {
 		return err
 	}
 	s.say("收到照片不符的短信和邮件，等待：%s", "told by message and mail that the photo differs, waits for: %s",

@@ -158,10 +158,10 @@ create table cases (
     opened_at      timestamptz not null,
     closed_at      timestamptz
 );
-create index cases_person on cases (person_id, opened_at);
-create index cases_listing on cases (university, opened_at desc, id desc);
+create index cases_person on cases (person_id, id);
+create index cases_listing on cases (university, id); -- lists page by id, which is in the order of time
 create index cases_open on cases (university, kind, stage) where closed_at is null;
-create index cases_parked on cases (university, opened_at) where parked <> '[]';
+create index cases_parked on cases (university, id) where parked <> '[]';
 
 create table events (
     id          bigint generated always as identity primary key,
@@ -212,7 +212,8 @@ create table work_items (
     closed_at    timestamptz
 );
 create unique index work_items_one_open on work_items (case_id, kind, step) where closed_at is null;
-create index work_items_queue on work_items (university, kind, opened_at, id) where closed_at is null;
+-- In the order of the list, or Postgres reads all that ever were closed to find the first that are open.
+create index work_items_queue on work_items (university, id) where closed_at is null;
 
 -- Messages to people. params are sealed: they may hold a code.
 create table notices (
@@ -231,7 +232,7 @@ create table notices (
     failure    text not null default ''
 );
 create index notices_due on notices (next_try) where done_at is null;
-create index notices_person on notices (person_id, created_at desc, id desc);
+create index notices_person on notices (person_id, id);
 
 -- What a transaction asks Temporal to do: start a workflow, or tell one to look again. Rows go when they are done.
 create table outbox (

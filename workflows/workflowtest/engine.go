@@ -23,10 +23,17 @@ import (
 	"campuscard/workflows"
 )
 
-// Quick is a policy under which nothing that machines do takes long on a clock that skips nothing.
+// Quick is a policy under which nothing that machines do takes long on a clock that skips nothing. A call may: on a busy
+// machine the answer of a school that is well takes seconds.
 const Quick = `
-steps: {tries: 2, backoff: 50ms, call: 2s}
+steps: {tries: 3, backoff: 50ms, call: 5s}
 identity: {photo_poll: 300ms}
+plastic: {poll: 1s}
+`
+
+// Patient is a policy under which a call that died is soon made again, and none is ever given up.
+const Patient = `
+steps: {tries: 50, backoff: 50ms, call: 2s}
 plastic: {poll: 1s}
 `
 
@@ -136,7 +143,7 @@ func (e *Engine) AwaitParked(ref campus.CaseRef, step string, attempt int) {
 // Await waits until something is so.
 func (e *Engine) Await(so func() bool, what string, args ...any) {
 	e.t.Helper()
-	require.Eventually(e.t, so, time.Minute, 20*time.Millisecond, append([]any{what}, args...)...)
+	require.Eventually(e.t, so, 2*time.Minute, 20*time.Millisecond, append([]any{what}, args...)...)
 }
 
 // Update sends an update and waits for its answer.
@@ -186,7 +193,7 @@ func (e *Engine) History(ref campus.CaseRef) *history.History {
 // Ended waits until the workflow of a case has ended, and answers how.
 func (e *Engine) Ended(ref campus.CaseRef) error {
 	e.t.Helper()
-	ctx, cancel := context.WithTimeout(e.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(e.t.Context(), 2*time.Minute)
 	defer cancel()
 	return e.Client.GetWorkflow(ctx, ref.WorkflowID(), "").Get(ctx, nil)
 }

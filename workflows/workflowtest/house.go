@@ -185,7 +185,7 @@ func (h *House) Tries(ref campus.CaseRef, step string) []storage.Attempt {
 	return tries
 }
 
-// Cards are the states of the student's cards, newest first.
+// CardStates are the states of the student's cards, newest first.
 func (h *House) CardStates(s Student) []campus.CardState {
 	h.t.Helper()
 	cards, err := h.Cards(h.t.Context(), s.ID)
