@@ -34,8 +34,8 @@ reset: ## stop, and delete the stack's data and secrets
 env: ## print the stack's environment: eval "$(make -s env)"
 	@$(stack) env
 
-demo: ## play the whole story on the running stack
-	@$(stack) run -- go run ./deploy/demo
+demo: ## play the whole story on the running stack; ARGS="--lang en", ARGS="--kill worker,api"
+	@$(stack) run -- go run ./deploy/demo $(ARGS)
 
 ## tests
 
@@ -46,6 +46,12 @@ test: ## run every test on the tests' stack, with the race detector
 
 record: ## record the workflows' histories anew
 	@$(stack) --test run --parts infra -- go test ./workflows -run TestRecord -count=1 -record
+
+## documentation
+
+.PHONY: diagrams
+diagrams: ## draw docs/images again (needs graphviz)
+	@for source in docs/images/*.dot; do dot -Tsvg $$source -o $${source%.dot}.svg; done
 
 ## checks
 

@@ -41,6 +41,8 @@ func crowd(t *testing.T) *story {
 			from cases c, notices n where c.person_id <> n.person_id`,
 		`insert into outbox (kind, workflow, workflow_id, created_at, next_try)
 			select 'start', 'application', id::text, now(), now() + row_number() over () * interval '1 second' from cases`,
+		`insert into uploads (id, person_id, purpose, object_key, content_type, bytes, width, height, sha256, created_at, taken_by)
+			select gen_random_uuid(), person_id, 'live_frame', id::text, 'image/jpeg', 1, 1, 1, '', now(), id from cases`,
 		`insert into events (case_id, at, kind, actor, public) select id, now(), 'applied', 'system', true from cases`,
 		`insert into attempts (id, case_id, step, attempt, try, actor, started_at, outcome)
 			select gen_random_uuid(), id, 'registry', 1, 1, 'system', now(), 'ok' from cases`,
@@ -102,6 +104,12 @@ func TestHotListsUseIndexes(t *testing.T) {
 				return err
 			}
 			return second(store.CaseWorkItems(ctx, s.application.ID))
+		}},
+		"the pictures of a case": {[]string{"uploads"}, func(ctx context.Context, store *storage.Store) error {
+			if _, err := store.ImagesOf(ctx, s.application.ID, []campus.UploadPurpose{campus.FrameUpload}, true); err != nil {
+				return err
+			}
+			return second(store.CaseFiles(ctx, s.application.ID))
 		}},
 		"the outbox": {[]string{"outbox"}, func(ctx context.Context, store *storage.Store) error {
 			return second(store.DeliverOutbox(ctx, 100, keep))

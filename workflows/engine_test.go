@@ -63,10 +63,9 @@ func (l *live) application() campus.CaseRef {
 }
 
 // await waits until the case has come to a stage.
-func (l *live) await(stage campus.Stage) *live {
+func (l *live) await(stage campus.Stage) {
 	l.t.Helper()
 	l.AwaitStage(l.ref, stage)
-	return l
 }
 
 func (l *live) send(update string, by campus.Actor, payload any, change func(*workflows.Decide)) {

@@ -125,6 +125,7 @@ create table uploads (
     deleted_at   timestamptz     -- the object is gone (B4)
 );
 create index uploads_person on uploads (person_id, created_at);
+create index uploads_taken on uploads (taken_by) where deleted_at is null;
 -- The zero id takes what is about to be deleted.
 create index uploads_unused on uploads (created_at)
     where deleted_at is null and (taken_by is null or taken_by = '00000000-0000-0000-0000-000000000000');

@@ -23,10 +23,9 @@ import (
 	"campuscard/workflows"
 )
 
-// Quick is a policy under which nothing that machines do takes long on a clock that skips nothing. A call may: on a busy
-// machine the answer of a school that is well takes seconds.
+// Quick is a policy under which nothing that machines do takes long on a clock that skips nothing.
 const Quick = `
-steps: {tries: 3, backoff: 50ms, call: 5s}
+steps: {tries: 2, backoff: 50ms}
 identity: {photo_poll: 300ms}
 plastic: {poll: 1s}
 `

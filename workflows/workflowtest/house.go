@@ -38,7 +38,7 @@ func New(t testing.TB, policy string) *House {
 	require.NoError(t, err)
 	require.NoError(t, h.KeepPolicy(t.Context(), h.Policies.Version(), files))
 	h.Systems, err = school.New(school.Config{BaseURL: h.School.url, APIKey: apiKey, SMTPAddress: h.School.smtp,
-		MailFrom: "card@campuscard.example"})
+		MailFrom: "card@campuscard.example", Timeout: patience})
 	require.NoError(t, err)
 	return h
 }

@@ -41,7 +41,7 @@ func (e *Engine) Process() *Process {
 	e.t.Helper()
 	told, err := json.Marshal(process{
 		Storage: e.Config, Address: e.Address, Namespace: e.Namespace, Policy: e.policy,
-		School: school.Config{BaseURL: e.School.url, APIKey: apiKey, SMTPAddress: e.School.smtp, MailFrom: "card@campuscard.example"},
+		School: school.Config{BaseURL: e.School.url, APIKey: apiKey, SMTPAddress: e.School.smtp, MailFrom: "card@campuscard.example", Timeout: patience},
 	})
 	require.NoError(e.t, err)
 	program, err := os.Executable()
@@ -101,9 +101,12 @@ func (p process) run(ctx context.Context) error {
 	return worker.New(worker.Config{Unmanaged: true}, temporal, store, systems, policies, quiet).Run(ctx)
 }
 
-// policyFiles are the default policy and what is laid over it.
+// patience keeps a busy machine from being taken for a school that does not answer.
+const patience = 30 * time.Second
+
+// policyFiles are the default policy with more patience, and what is laid over it.
 func policyFiles(over string) [][]byte {
-	files := [][]byte{deploy.Policy}
+	files := [][]byte{deploy.Policy, []byte("steps: {call: " + patience.String() + "}")}
 	if over != "" {
 		files = append(files, []byte(over))
 	}
