@@ -2,7 +2,9 @@ package storage
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -184,7 +186,11 @@ func (s *Store) KeepPolicy(ctx context.Context, version string, files [][]byte) 
 // PolicyFiles is the text of a policy some case began with.
 func (s *Store) PolicyFiles(ctx context.Context, version string) ([][]byte, error) {
 	var texts jsonList[string]
-	if err := s.read(ctx).Raw(`select files from policies where version = ?`, version).Row().Scan(&texts); err != nil {
+	err := s.read(ctx).Raw(`select files from policies where version = ?`, version).Row().Scan(&texts)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, campus.Errorf(campus.NotFound, "", "no policy of version %s", version)
+	}
+	if err != nil {
 		return nil, wrap("read a policy", err)
 	}
 	files := make([][]byte, len(texts))

@@ -48,17 +48,22 @@ type Notice struct {
 	Language  campus.Language
 }
 
-func (s *Store) openNotices(notices []Notice) error {
-	for i := range notices {
-		params, err := s.keys.open(noticeContext(notices[i].ID), notices[i].Sealed)
+// openNotices opens what can be opened. One that cannot, because it is damaged or sealed under another key, is left
+// out and logged: it must not hold up the others.
+func (s *Store) openNotices(ctx context.Context, sealed []Notice) []Notice {
+	notices := make([]Notice, 0, len(sealed))
+	for _, n := range sealed {
+		params, err := s.keys.open(noticeContext(n.ID), n.Sealed)
+		if err == nil {
+			err = json.Unmarshal(params, &n.Params)
+		}
 		if err != nil {
-			return err
+			s.log.ErrorContext(ctx, "a notice cannot be read", "notice", n.ID, "error", err)
+			continue
 		}
-		if err := json.Unmarshal(params, &notices[i].Params); err != nil {
-			return fmt.Errorf("read a notice: %w", err)
-		}
+		notices = append(notices, n)
 	}
-	return nil
+	return notices
 }
 
 // ClaimNotices takes up to limit due notices for a while, so that no other sender takes them too. If this one dies,
@@ -75,7 +80,7 @@ func (s *Store) ClaimNotices(ctx context.Context, limit int, lease time.Duration
 	if err != nil {
 		return nil, wrap("claim notices", err)
 	}
-	return notices, s.openNotices(notices)
+	return s.openNotices(ctx, notices), nil
 }
 
 // NoticeResult is what became of a notice's channels.
@@ -109,5 +114,5 @@ func (s *Store) Notices(ctx context.Context, person, after uuid.UUID, limit int)
 	if err := query.Order("id desc").Limit(limit).Find(&notices).Error; err != nil {
 		return nil, wrap("list notices", err)
 	}
-	return notices, s.openNotices(notices)
+	return s.openNotices(ctx, notices), nil
 }

@@ -12,7 +12,7 @@ import (
 func TestMain(m *testing.M) {
 	workflowtest.RunProcess()
 	flag.Parse()
-	if err := flag.Set("test.parallel", "4"); err != nil {
+	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())
