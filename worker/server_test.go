@@ -55,12 +55,15 @@ func current(t *testing.T, e *workflowtest.Engine) string {
 	return found.Info.RoutingConfig.CurrentVersion.BuildID
 }
 
+// ofDeployments is a namespace of its own kind: where a build is current, workers without one get nothing.
+const ofDeployments = "test-deployments"
+
 func TestBuildBecomesCurrentAndRunningCasesMoveOn(t *testing.T) {
 	t.Parallel()
-	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	e := workflowtest.New(t, workflowtest.Quick).EngineOf(ofDeployments)
 	ref := e.Apply(e.Student(), workflowtest.Good)
 	stop := e.Work(worker.Config{Version: "first"})
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	require.NoError(t, worker.Promote(ctx, e.Client, "first"))
 	require.NoError(t, worker.Promote(ctx, e.Client, "first"), "twice")
@@ -79,7 +82,7 @@ func TestBuildBecomesCurrentAndRunningCasesMoveOn(t *testing.T) {
 
 func TestBuildWithoutWorkersIsNotMadeCurrent(t *testing.T) {
 	t.Parallel()
-	e := workflowtest.New(t, "").Engine()
+	e := workflowtest.New(t, "").EngineOf(ofDeployments)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	require.ErrorContains(t, worker.Promote(ctx, e.Client, "nobody's"), "its workers were not seen in time")

@@ -6,14 +6,18 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"sync"
+	"syscall"
+	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
-	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
@@ -23,9 +27,10 @@ import (
 	"campuscard/workflows"
 )
 
-// Quick is a policy under which nothing that machines do takes long on a clock that skips nothing.
+// Quick is a policy under which nothing that machines do takes long on a clock that skips nothing. Not fewer tries: an
+// overloaded Temporal gives up handing over a task after a second, and that try is gone without the worker seeing it.
 const Quick = `
-steps: {tries: 2, backoff: 50ms}
+steps: {tries: 4, backoff: 50ms, call: 5s}
 identity: {photo_poll: 300ms}
 plastic: {poll: 1s}
 `
@@ -36,7 +41,7 @@ steps: {tries: 50, backoff: 50ms, call: 2s}
 plastic: {poll: 1s}
 `
 
-// Engine is a house's own namespace on the Temporal server of the tests' stack.
+// Engine is a namespace that a house has for itself on the Temporal server of the tests' stack.
 type Engine struct {
 	*House
 	Client    client.Client
@@ -44,27 +49,66 @@ type Engine struct {
 	Namespace string
 }
 
-// Engine opens a namespace that is gone when the test ends, and lets the house's clock run from now on.
+// Engine borrows a namespace for the test and lets the house's clock run from now on.
 func (h *House) Engine() *Engine {
+	h.t.Helper()
+	return h.EngineOf("test")
+}
+
+// EngineOf borrows one of the namespaces of a kind. They are made once and used again, because a server is busy for a long
+// time with one that was deleted.
+func (h *House) EngineOf(kind string) *Engine {
 	h.t.Helper()
 	address, err := temporalAddress()
 	require.NoError(h.t, err)
-	e := &Engine{House: h, Address: address, Namespace: "test-" + uuid.NewString()}
+	e := &Engine{House: h, Address: address, Namespace: borrow(h.t, kind)}
 	e.Client = e.Dial(address)
+	h.t.Cleanup(e.Client.Close)
 	h.runClock()
 	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
 	defer cancel()
 	require.NoError(h.t, worker.PrepareNamespace(ctx, e.Client, e.Namespace))
+	e.clear(ctx) // what a test left that was killed
 	h.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(h.t.Context()), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(h.t.Context()), time.Minute)
 		defer cancel()
-		_, err := e.Client.OperatorService().DeleteNamespace(ctx, &operatorservice.DeleteNamespaceRequest{Namespace: e.Namespace})
-		if err != nil {
-			h.t.Logf("a namespace stays: %v", err)
-		}
-		e.Client.Close()
+		e.clear(ctx)
 	})
 	return e
+}
+
+// borrow takes a namespace that no other test has, in this process or another, until the test ends.
+func borrow(t testing.TB, kind string) string {
+	t.Helper()
+	for n := 1; ; n++ {
+		name := fmt.Sprintf("%s-%d", kind, n)
+		lock, err := os.OpenFile(filepath.Join(os.TempDir(), "campuscard-"+name+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+		require.NoError(t, err)
+		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+			require.NoError(t, lock.Close())
+			continue
+		}
+		t.Cleanup(func() { require.NoError(t, lock.Close()) })
+		return name
+	}
+}
+
+// clear ends whatever still runs in the namespace.
+func (e *Engine) clear(ctx context.Context) {
+	e.t.Helper()
+	for {
+		open, err := e.Client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+			Namespace: e.Namespace, Query: "ExecutionStatus = 'Running' and CampusCaseKind is not null",
+		})
+		require.NoError(e.t, err)
+		if len(open.GetExecutions()) == 0 {
+			return
+		}
+		for _, found := range open.GetExecutions() {
+			// It may have ended by itself since it was listed.
+			_ = e.Client.TerminateWorkflow(ctx, found.GetExecution().GetWorkflowId(), "", "the test is over")
+		}
+	}
 }
 
 // Dial makes a client of the namespace that reaches the server by another address.
