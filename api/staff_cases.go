@@ -26,7 +26,7 @@ type staffCaseListInput struct {
 // StaffCaseView is a case in a list for staff: ids and codes, no personal data.
 type StaffCaseView struct {
 	CaseView
-	PersonID   uuid.UUID `json:"person_id" format:"uuid"`
+	PersonID   uuid.UUID `json:"person_id,omitzero" required:"false" format:"uuid"`
 	Parked     []string  `json:"parked" doc:"Steps that wait for staff"`
 	CauseText  string    `json:"cause_text,omitempty"`
 	TemporalUI string    `json:"temporal_ui,omitempty" doc:"The case's workflow in the Temporal UI"`

@@ -68,7 +68,8 @@ func (m StaffMember) May(p Permission, campus string) bool {
 	return false
 }
 
-// Campuses are those on which the member may do p; all is true when there is no limit.
+// Campuses are those on which the member may do p, and the empty one, of what belongs to the university as a whole; all
+// is true when there is no limit. No campuses: nowhere.
 func (m StaffMember) Campuses(p Permission) (campuses []string, all bool) {
 	for _, grant := range m.Grants {
 		if !slices.Contains(rolePermissions[grant.Role], p) {
@@ -78,6 +79,9 @@ func (m StaffMember) Campuses(p Permission) (campuses []string, all bool) {
 			return nil, true
 		}
 		campuses = append(campuses, grant.Campuses...)
+	}
+	if len(campuses) > 0 {
+		campuses = append(campuses, "")
 	}
 	slices.Sort(campuses)
 	return slices.Compact(campuses), false

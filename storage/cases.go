@@ -21,7 +21,7 @@ type Case struct {
 	Kind          campus.CaseKind  `json:"kind"`
 	University    string           `json:"university"`
 	Campus        string           `json:"campus"`
-	PersonID      uuid.UUID        `json:"person_id"`
+	PersonID      uuid.UUID        `json:"person_id"` // zero: the case is about nobody in particular
 	Stage         campus.Stage     `json:"stage"`
 	WaitsFor      campus.Party     `json:"waits_for"`
 	Since         time.Time        `json:"since"`

@@ -42,7 +42,8 @@ func (s *Store) move(ctx context.Context, m campus.Move, fact func(tx) error) er
 	return err
 }
 
-// caseOwner is what the rows around a case are filed under.
+// caseOwner is what the rows around a case are filed under. A case about nobody in particular has no person, and one of
+// the whole university no campus.
 type caseOwner struct {
 	University string
 	Campus     string
@@ -124,7 +125,7 @@ func recordMove(t tx, m campus.Move, owner caseOwner) error {
 			return err
 		}
 	}
-	for _, notice := range m.Notices {
+	for _, notice := range m.Notices { // of a case that is about somebody
 		if err := queueNotice(t, owner.PersonID, &m.Case.ID, notice, nil); err != nil {
 			return err
 		}
@@ -155,7 +156,7 @@ func nullable(id uuid.UUID) *uuid.UUID {
 func openCase(t tx, ref campus.CaseRef, owner caseOwner, policyVersion string) error {
 	return t.Exec(`insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
 		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		ref.ID, ref.Kind, owner.University, owner.Campus, owner.PersonID, campus.StageQueued, campus.WaitsForEngine,
+		ref.ID, ref.Kind, owner.University, owner.Campus, nullable(owner.PersonID), campus.StageQueued, campus.WaitsForEngine,
 		t.now, policyVersion, t.now).Error
 }
 

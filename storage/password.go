@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"golang.org/x/crypto/argon2"
 
@@ -32,12 +33,12 @@ const (
 type passwords struct {
 	pepper []byte
 	slots  chan struct{}
-	decoy  string
+	decoy  func() string // made when first needed, because it takes as long as any hash
 }
 
 func newPasswords(pepper []byte) *passwords {
 	p := &passwords{pepper: pepper, slots: make(chan struct{}, hashesAtOnce)}
-	p.decoy = p.hash(base64.RawStdEncoding.EncodeToString(randomBytes(argonKey)))
+	p.decoy = sync.OnceValue(func() string { return p.hash(base64.RawStdEncoding.EncodeToString(randomBytes(argonKey))) })
 	return p
 }
 
@@ -81,7 +82,7 @@ func (p *passwords) matches(phc, password string) (bool, error) {
 }
 
 // waste takes as long as matches: an unknown number must not answer sooner than a wrong password.
-func (p *passwords) waste(password string) { _, _ = p.matches(p.decoy, password) }
+func (p *passwords) waste(password string) { _, _ = p.matches(p.decoy(), password) }
 
 // peppered brings the pepper in, without which hashes that were stolen cannot be tried.
 func (p *passwords) peppered(password string) []byte {

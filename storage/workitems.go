@@ -44,7 +44,7 @@ type WorkItem struct {
 	ID          uuid.UUID           `json:"id"`
 	CaseID      uuid.UUID           `json:"case_id"`
 	CaseKind    campus.CaseKind     `json:"case_kind"`
-	PersonID    uuid.UUID           `json:"person_id"`
+	PersonID    uuid.UUID           `json:"person_id,omitzero"`
 	University  string              `json:"university"`
 	Campus      string              `json:"campus"`
 	Kind        campus.WorkItemKind `json:"kind"`
