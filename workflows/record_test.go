@@ -160,6 +160,63 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	},
 }
 
+// told is what each course leaves behind: its timeline, and what the school has done.
+var told = map[string]struct {
+	story   string
+	effects map[string]int
+}{
+	"application-plain": {
+		"applied checking checked liveness_passed photo_matched review_asked approved provisioned activated",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
+	},
+	"application-refused": {"applied checking refused", map[string]int{}},
+	"application-parked-and-retried": {
+		"applied checking checked liveness_passed photo_matched review_asked approved step_parked step_failed_again step_retried " +
+			"provisioned activated",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
+	},
+	"application-skipped": {
+		"applied checking step_parked step_proposed step_skipped checked liveness_passed photo_matched review_asked rejected",
+		map[string]int{"liveness_check": 1, "comparison": 1},
+	},
+	"application-aborted": {
+		"applied checking checked liveness_passed photo_matched review_asked approved step_parked step_proposed step_aborted " +
+			"step_parked step_retried aborted",
+		map[string]int{"liveness_check": 1, "comparison": 1, "open_patron": 1, "open_account": 1, "close_patron": 1, "close_account": 1},
+	},
+	"application-stale-photo": {
+		"applied checking checked liveness_passed photo_stale photo_matched review_asked approved provisioned activated",
+		map[string]int{"liveness_check": 1, "comparison": 2, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
+	},
+	"application-withdrawn": {
+		"applied checking checked liveness_passed photo_matched review_asked approved provisioned withdrawn",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1,
+			"revoke": 1, "close_patron": 1, "close_account": 1},
+	},
+	"application-asked-for-more": {
+		"applied checking checked liveness_passed photo_matched review_asked more_asked evidence_brought review_asked checked " +
+			"approved provisioned activated",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
+	},
+	"application-in-person": {
+		"applied checking checked liveness_failed liveness_tried liveness_failed counter_asked verified review_asked approved " +
+			"provisioned activated",
+		map[string]int{"liveness_check": 2, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
+	},
+	"plastic-plain": {
+		"plastic_begun plastic_ordered plastic_ready picked_up",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
+	},
+	"plastic-spoilt": {
+		"plastic_begun plastic_ordered plastic_spoilt plastic_ordered plastic_ready picked_up",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 2},
+	},
+	"plastic-parked": {
+		"plastic_begun step_parked step_failed_again step_retried plastic_ordered plastic_ended",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "cancellation": 1},
+	},
+}
+
 // TestRecord plays every course on the real server; with -record it keeps the histories.
 func TestRecord(t *testing.T) {
 	t.Parallel()
@@ -167,6 +224,8 @@ func TestRecord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := course(t)
+			require.Equal(t, told[name].story, joined(l.Events(l.ref)))
+			require.Equal(t, told[name].effects, l.effects())
 			h := l.History(l.ref)
 			requireNothingPersonal(t, h, l.student)
 			if *record {
