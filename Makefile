@@ -44,7 +44,7 @@ test: ## run every test on the tests' stack, with the race detector
 	@$(stack) tool gcc >/dev/null
 	@$(stack) --test run --parts infra -- go test -race ./...
 
-record: ## record the workflows' histories anew
+record: ## record the histories of courses that have none; those that are there stay
 	@$(stack) --test run --parts infra -- go test ./workflows -run TestRecord -count=1 -record
 
 ## documentation

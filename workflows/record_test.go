@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -23,7 +24,7 @@ import (
 )
 
 //nolint:gochecknoglobals // flags are
-var record = flag.Bool("record", false, "replace the recorded histories in testdata/histories")
+var record = flag.Bool("record", false, "record the histories of courses that testdata/histories does not have yet")
 
 const histories = "testdata/histories"
 
@@ -217,7 +218,8 @@ var told = map[string]struct {
 	},
 }
 
-// TestRecord plays every course on the real server; with -record it keeps the histories.
+// TestRecord plays every course on the real server; with -record it keeps the histories of those that have none. One that
+// is there stays: it is what running cases of that build look like. A course that has changed is recorded under a new name.
 func TestRecord(t *testing.T) {
 	t.Parallel()
 	for name, course := range recorded {
@@ -255,8 +257,13 @@ func write(t *testing.T, path string, h *history.History) {
 	require.NoError(t, err)
 	var indented bytes.Buffer
 	require.NoError(t, json.Indent(&indented, raw, "", " "))
-	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-	require.NoError(t, os.WriteFile(path, append(indented.Bytes(), '\n'), 0o600))
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return
+	}
+	require.NoError(t, err)
+	_, err = file.Write(append(indented.Bytes(), '\n'))
+	require.NoError(t, errors.Join(err, file.Close()))
 }
 
 // TestReplay runs every history ever recorded against this build.
