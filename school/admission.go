@@ -14,8 +14,9 @@ type Admission struct {
 	Name           string      `json:"name"`
 	DocumentType   string      `json:"document_type"`
 	DocumentNumber string      `json:"document_number"`
-	Status         string      `json:"status"`    // admitted, enrolled, declined
-	EnrolsOn       campus.Date `json:"enrols_on"` // the day on which they are expected
+	Status         string      `json:"status"`        // admitted, enrolled, declined
+	EnrolsOn       campus.Date `json:"enrols_on"`     // the day on which they are expected
+	PhotoVersion   string      `json:"photo_version"` // of the photo from the entrance examination, as Academic.Photo has it
 }
 
 func (a *Admission) complete() bool {

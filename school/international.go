@@ -68,4 +68,6 @@ func (i *International) ResidenceRegistration(ctx context.Context, university, c
 }
 
 // isPeriod tells whether both days are known and in their order.
-func isPeriod(first, last campus.Date) bool { return !first.IsZero() && !last.IsZero() && !last.Before(first) }
+func isPeriod(first, last campus.Date) bool {
+	return !first.IsZero() && !last.IsZero() && !last.Before(first)
+}

@@ -15,11 +15,14 @@ type Services struct {
 	transport *http.Transport
 }
 
-var serviceName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
+var serviceName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+
+// IsServiceName tells whether a service can be called so: a part of an address, and of no other address.
+func IsServiceName(system string) bool { return serviceName.MatchString(system) }
 
 // client is the client of one service. It is made for each call; the connections are everybody's.
 func (s *Services) client(system string) (*client, error) {
-	if !serviceName.MatchString(system) {
+	if !IsServiceName(system) {
 		return nil, campus.Errorf(campus.Invalid, "", "value-added service: its name is not short words with hyphens")
 	}
 	return &client{system: system, cfg: s.cfg, web: newWeb(system, s.transport)}, nil
