@@ -2,10 +2,13 @@ package activities
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
 	"campuscard/campus"
+	"campuscard/storage"
 )
 
 // ApplicationPlan is what an application's workflow needs to know of its policy.
@@ -17,6 +20,15 @@ type ApplicationPlan struct {
 	Activation         campus.ActivationPolicy
 	Calendar           campus.Calendar
 	PromiseWorkingDays int
+
+	// What follows is not in the histories of the first builds: there everybody is a mainland student with a certificate,
+	// and a check that fails refuses.
+	Route    campus.Route     `json:",omitempty"`
+	Checks   []campus.Item    `json:",omitempty"` // to be asked of the school's systems
+	Papers   []campus.Finding `json:",omitempty"` // how what was handed in stands
+	Counter  bool             `json:",omitempty"` // B3: the route without a face was chosen at once
+	Tried    bool             `json:",omitempty"` // a liveness check has been answered
+	EnrolsOn *time.Time       `json:",omitempty"` // A6: the beginning of the day
 }
 
 // BeginApplication takes the case out of the queue and reads the policy it keeps to its end.
@@ -32,7 +44,22 @@ func (a *Activities) BeginApplication(ctx context.Context, in BeginCase) (Applic
 	return ApplicationPlan{
 		Withdrawn: begun.Withdrawn, Steps: policy.Steps, Application: policy.Application, Identity: policy.Identity,
 		Activation: policy.Activation, Calendar: policy.Calendar, PromiseWorkingDays: policy.Plastic.PromiseWorkingDays,
+		Route: begun.Route, Papers: begun.Papers, Counter: begun.Counter, Tried: begun.Tried,
+		Checks: checksOf(begun.Route, begun.Category), EnrolsOn: enrolment(begun),
 	}, nil
+}
+
+// checksOf are the items of the checklist for which a system is asked; the rest is the reviewer's.
+func checksOf(route campus.Route, category campus.Category) []campus.Item {
+	return slices.DeleteFunc(campus.Checklist(route, category), func(item campus.Item) bool { return item == campus.DocumentItem })
+}
+
+func enrolment(begun storage.Begun) *time.Time {
+	if begun.Route != campus.FreshmanRoute || begun.EnrolsOn.IsZero() {
+		return nil
+	}
+	day := begun.EnrolsOn.Start()
+	return &day
 }
 
 // BeginCase begins a case of a university.
@@ -74,8 +101,8 @@ func (a *Activities) SaveReview(ctx context.Context, m campus.Move) error {
 	return a.store.SaveReview(ctx, m)
 }
 
-// ReplaceEvidence puts the evidence of the move's decision in the place of the old.
-func (a *Activities) ReplaceEvidence(ctx context.Context, m campus.Move) error {
+// ReplaceEvidence puts the evidence of the move's decision in the place of the old, and answers how the papers stand then.
+func (a *Activities) ReplaceEvidence(ctx context.Context, m campus.Move) ([]campus.Finding, error) {
 	return a.store.ReplaceEvidence(ctx, m)
 }
 

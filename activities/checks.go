@@ -21,56 +21,6 @@ func (a *Activities) person(ctx context.Context, ref campus.StepRef) (storage.Ap
 	return file, who, err
 }
 
-// CheckRegistry asks Academic Affairs whether the applicant is whom the roster says, and registered (A1).
-func (a *Activities) CheckRegistry(ctx context.Context, ref campus.StepRef) (campus.Finding, error) {
-	return attempt(ctx, a, ref, func(ctx context.Context) (campus.Finding, error) {
-		finding := campus.Finding{Item: campus.RegistryItem}
-		_, who, err := a.person(ctx, ref)
-		if err != nil {
-			return finding, err
-		}
-		student, err := a.school.Academic.Student(ctx, who.University, who.Number)
-		switch {
-		case campus.CodeOf(err) == campus.NotFound:
-			finding.Verdict, finding.Reason = campus.Fail, "registry_unknown"
-		case err != nil:
-			return finding, err
-		case student.Status != "registered":
-			finding.Verdict, finding.Reason = campus.Fail, "registry_not_registered"
-		case student.Name != who.Name || campus.NormalizeDocumentNumber(student.DocumentNumber) != who.DocumentNumber:
-			finding.Verdict, finding.Reason = campus.Fail, "registry_disagrees"
-		default:
-			finding.Verdict = campus.Pass
-		}
-		return finding, nil
-	})
-}
-
-// CheckCertificate asks Academic Affairs whether the enrolment certificate is the applicant's and valid (A3).
-func (a *Activities) CheckCertificate(ctx context.Context, ref campus.StepRef) (campus.Finding, error) {
-	return attempt(ctx, a, ref, func(ctx context.Context) (campus.Finding, error) {
-		finding := campus.Finding{Item: campus.CertificateItem}
-		file, who, err := a.person(ctx, ref)
-		if err != nil {
-			return finding, err
-		}
-		certificate, err := a.school.Academic.Certificate(ctx, who.University, file.CertificateCode)
-		switch {
-		case campus.CodeOf(err) == campus.NotFound:
-			finding.Verdict, finding.Reason = campus.Fail, "certificate_unknown"
-		case err != nil:
-			return finding, err
-		case certificate.Number != who.Number:
-			finding.Verdict, finding.Reason = campus.Fail, "certificate_of_another"
-		case certificate.Status != "valid" || certificate.ValidUntil.Before(campus.DateOf(a.store.Now())):
-			finding.Verdict, finding.Reason = campus.Fail, "certificate_expired"
-		default:
-			finding.Verdict = campus.Pass
-		}
-		return finding, nil
-	})
-}
-
 // CheckPhone asks the carrier whether the phone is registered in the applicant's name (A3).
 func (a *Activities) CheckPhone(ctx context.Context, ref campus.StepRef) (campus.Finding, error) {
 	return attempt(ctx, a, ref, func(ctx context.Context) (campus.Finding, error) {
@@ -135,14 +85,19 @@ func (a *Activities) newestTry(ctx context.Context, ref campus.StepRef, n int) (
 	return try, frames, nil
 }
 
-// FetchPhoto fetches the registry's photo for the comparison and answers its version, empty when there is none (B2).
+// FetchPhoto fetches the photo on file for the comparison and answers its version, empty when there is none (B2). That of
+// staff is HR's.
 func (a *Activities) FetchPhoto(ctx context.Context, ref campus.StepRef) (string, error) {
 	return attempt(ctx, a, ref, func(ctx context.Context) (string, error) {
-		_, who, err := a.person(ctx, ref)
+		file, who, err := a.person(ctx, ref)
 		if err != nil {
 			return "", err
 		}
-		photo, err := a.school.Academic.Photo(ctx, who.University, who.Number)
+		fetch := a.school.Academic.Photo
+		if file.Route == campus.StaffRoute {
+			fetch = a.school.HR.Photo
+		}
+		photo, err := fetch(ctx, who.University, who.Number)
 		if campus.CodeOf(err) == campus.NotFound {
 			return "", nil
 		}
@@ -156,9 +111,13 @@ func (a *Activities) FetchPhoto(ctx context.Context, ref campus.StepRef) (string
 // LookForPhoto asks which version of the photo is on file, without fetching it (B2).
 func (a *Activities) LookForPhoto(ctx context.Context, ref campus.StepRef) (string, error) {
 	return attempt(ctx, a, ref, func(ctx context.Context) (string, error) {
-		_, who, err := a.person(ctx, ref)
+		file, who, err := a.person(ctx, ref)
 		if err != nil {
 			return "", err
+		}
+		if file.Route == campus.StaffRoute {
+			employee, err := a.school.HR.Employee(ctx, who.University, who.Number)
+			return employee.PhotoVersion, err
 		}
 		student, err := a.school.Academic.Student(ctx, who.University, who.Number)
 		return student.PhotoVersion, err

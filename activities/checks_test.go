@@ -38,9 +38,9 @@ func TestRegisterChecks(t *testing.T) {
 		"the registry has them as withdrawn": {registry, func() { h.School.Change(h.student, fields{"status": "withdrawn"}) },
 			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "registry_not_registered"}},
 		"the certificate is good": {certificate, func() {}, campus.Finding{Item: campus.CertificateItem, Verdict: campus.Pass}},
-		"the certificate is another's": {certificate, func() { h.Exec(`update applications set certificate_code = $1`, other.Certificate) },
+		"the certificate is another's": {certificate, func() { h.Exec(`update evidence set code = $1 where item = 'certificate'`, other.Certificate) },
 			campus.Finding{Item: campus.CertificateItem, Verdict: campus.Fail, Reason: "certificate_of_another"}},
-		"the certificate is nobody's": {certificate, func() { h.Exec(`update applications set certificate_code = 'NOBODYSCODE'`) },
+		"the certificate is nobody's": {certificate, func() { h.Exec(`update evidence set code = 'NOBODYSCODE' where item = 'certificate'`) },
 			campus.Finding{Item: campus.CertificateItem, Verdict: campus.Fail, Reason: "certificate_unknown"}},
 		"the certificate's last day is over": {certificate, func() { h.School.Change(h.student, fields{"certificate_until": "2026-08-31"}) },
 			campus.Finding{Item: campus.CertificateItem, Verdict: campus.Fail, Reason: "certificate_expired"}},
@@ -50,7 +50,7 @@ func TestRegisterChecks(t *testing.T) {
 		"the phone is registered in another name": {phone, func() { h.School.Change(h.student, fields{"phone_foreign": true}) },
 			campus.Finding{Item: campus.PhoneItem, Verdict: campus.Fail, Reason: "phone_of_another"}},
 	} {
-		h.Exec(`update applications set certificate_code = $1`, h.student.Certificate)
+		h.Exec(`update evidence set code = $1 where item = 'certificate'`, h.student.Certificate)
 		h.Exec(`truncate attempts`)
 		h.School.Change(h.student, plain)
 		test.set()

@@ -242,13 +242,14 @@ func TestOwnSteps(t *testing.T) {
 	twice[nothing](h, h.acts.FlagApplication, activities.FlagApplication{Move: decided(reviewer, struct{}{}), Flag: "photo_differs", Finding: finding})
 	twice[nothing](h, h.acts.AddLivenessTry, decided(student, h.Answer(h.student, workflowtest.Good)))
 	twice[nothing](h, h.acts.SaveReview, decided(reviewer, storage.ReviewNote{Note: "more"}))
-	twice[nothing](h, h.acts.ReplaceEvidence, decided(student, storage.NewEvidence{
-		CertificateUpload: h.Upload(h.student.ID, campus.CertificateUpload).ID, CertificateCode: "NEW"}))
+	twice[[]campus.Finding](h, h.acts.ReplaceEvidence, decided(student, storage.NewEvidence{Evidence: []storage.Evidence{
+		{Item: campus.CertificateItem, Upload: h.Upload(h.student.ID, campus.CertificateUpload).ID, Code: "NEW"}}}))
 	end := decided(student, struct{}{})
 	end.Outcome = campus.Withdrawn
 	twice[nothing](h, h.acts.CloseApplication, end)
 	require.Equal(t, 6, h.count(`events where kind = 'step'`), "each once")
-	require.Equal(t, 1, h.count(`applications where flagged = 'photo_differs' and review_note = 'more' and certificate_code = 'NEW' and closed_at is not null`))
+	require.Equal(t, 1, h.count(`applications where flagged = 'photo_differs' and review_note = 'more' and closed_at is not null`))
+	require.Equal(t, 1, h.count(`evidence where item = 'certificate' and code = 'NEW'`))
 	require.Equal(t, 2, h.count(`liveness_tries`))
 
 	_, err := run[nothing](h, h.acts.AddLivenessTry, decided(student, storage.LivenessAnswer{Challenge: uuid.New()}))

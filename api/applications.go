@@ -13,21 +13,50 @@ import (
 	"campuscard/workflows"
 )
 
-// documentInput is an identity document as the student hands it in. The number is compared with the roster's.
+// documentInput is an identity document as the applicant hands it in. The number is compared with the roster's.
 type documentInput struct {
-	Type         campus.DocumentType `json:"type" enum:"resident_card"`
-	Number       string              `json:"number" minLength:"1" maxLength:"40"`
-	ExpiresOn    campus.Date         `json:"expires_on,omitempty" required:"false" format:"date" doc:"Last valid day; left out with never_expires"`
-	NeverExpires bool                `json:"never_expires,omitempty" required:"false" doc:"长期"`
-	Upload       uuid.UUID           `json:"upload" format:"uuid"`
+	Type   campus.DocumentType `json:"type" enum:"resident_card,residence_permit,travel_permit,passport" doc:"Which one depends on where somebody is from (A4)"`
+	Number string              `json:"number" minLength:"1" maxLength:"40"`
+	DocumentPicture
 }
 
-type certificateInput struct {
+// DocumentPicture is the picture of an identity document with the days it is valid.
+type DocumentPicture struct {
+	ValidFrom    campus.Date `json:"valid_from,omitempty" required:"false" format:"date"`
+	ExpiresOn    campus.Date `json:"expires_on,omitempty" required:"false" format:"date" doc:"Last valid day; left out with never_expires"`
+	NeverExpires bool        `json:"never_expires,omitempty" required:"false" doc:"长期"`
+	Upload       uuid.UUID   `json:"upload" format:"uuid"`
+}
+
+// paperInput is a paper that the office which has issued it knows by a code.
+type paperInput struct {
 	Upload uuid.UUID `json:"upload" format:"uuid"`
-	Code   string    `json:"code" minLength:"4" maxLength:"40" pattern:"^[A-Za-z0-9-]+$" doc:"Verification code of the electronic certificate"`
+	Code   string    `json:"code" minLength:"4" maxLength:"40" pattern:"^[A-Za-z0-9-]+$" doc:"Verification code of the electronic certificate, number of the letter or of the registration"`
 }
 
-type livenessInput struct {
+// PapersInput are the papers of the checklist. What is left out is asked for later, and the rest kept (A4).
+type PapersInput struct {
+	Certificate *paperInput `json:"certificate,omitempty" required:"false" doc:"Enrolment certificate; students only"`
+	Residence   *paperInput `json:"residence_registration,omitempty" required:"false" doc:"Temporary residence registration; not for mainland students"`
+	Letter      *paperInput `json:"issc_letter,omitempty" required:"false" doc:"Letter of the International Student Service Centre; not for mainland students"`
+}
+
+// evidence are the papers that are there.
+func (p PapersInput) evidence() []storage.Evidence {
+	var brought []storage.Evidence
+	for _, paper := range []struct {
+		item campus.Item
+		in   *paperInput
+	}{{campus.CertificateItem, p.Certificate}, {campus.ResidenceItem, p.Residence}, {campus.LetterItem, p.Letter}} {
+		if paper.in != nil {
+			brought = append(brought, storage.Evidence{Item: paper.item, Upload: paper.in.Upload, Code: paper.in.Code})
+		}
+	}
+	return brought
+}
+
+// LivenessInput is the answer to a challenge.
+type LivenessInput struct {
 	Challenge uuid.UUID   `json:"challenge" format:"uuid"`
 	Frames    []uuid.UUID `json:"frames" minItems:"2" maxItems:"8" doc:"Uploads, in the order they were taken"`
 }
@@ -37,36 +66,56 @@ type consentInput struct {
 	Version    string `json:"version" maxLength:"20" doc:"Of the text that was agreed to, see /api/v1/consents/biometrics"`
 }
 
-type applicationInput struct {
-	Body struct {
-		Kiosk       string           `json:"kiosk,omitempty" required:"false" maxLength:"60" doc:"Where the plastic is picked up; one of the home campus if left out"`
-		Document    documentInput    `json:"identity_document"`
-		Certificate certificateInput `json:"certificate"`
-		Liveness    livenessInput    `json:"liveness"`
-		Consent     consentInput     `json:"consent"`
-	}
+// ApplicationBody is what an applicant hands in.
+type ApplicationBody struct {
+	Kiosk    string        `json:"kiosk,omitempty" required:"false" maxLength:"60" doc:"Where the plastic is picked up; one of the home campus if left out"`
+	Document documentInput `json:"identity_document"`
+	PapersInput
+	Counter  bool           `json:"counter,omitempty" required:"false" doc:"Be checked in person at the counter instead of by the face; then liveness and consent are left out"`
+	Liveness *LivenessInput `json:"liveness,omitempty" required:"false"`
+	Consent  *consentInput  `json:"consent,omitempty" required:"false"`
 }
+
+type applicationInput struct{ Body ApplicationBody }
 
 // apply takes an application, whether or not Temporal or any of the school's systems answers (C5).
 func (s *Server) apply(ctx context.Context, in *applicationInput) (*answer[storage.Accepted], error) {
-	if err := checkConsent(in.Body.Consent); err != nil {
-		return nil, err
-	}
-	number, err := s.checkDocument(in.Body.Document)
+	b := in.Body
+	document, err := s.documentEvidence(b.Document.DocumentPicture)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkFrames("liveness.frames", in.Body.Liveness); err != nil {
+	application := storage.NewApplication{
+		Person: person(ctx).ID, Levels: s.policies.For(person(ctx).University).Application.Levels, Kiosk: b.Kiosk,
+		DocumentType: b.Document.Type, DocumentNumber: campus.NormalizeDocumentNumber(b.Document.Number),
+		Evidence: append([]storage.Evidence{document}, b.evidence()...), Counter: b.Counter, PolicyVersion: s.policies.Version(),
+	}
+	if err := addFace(&application, b); err != nil {
 		return nil, err
 	}
-	accepted, err := s.store.Apply(ctx, s.request(ctx), storage.NewApplication{
-		Person: person(ctx).ID, Kiosk: in.Body.Kiosk, DocumentNumber: number,
-		DocumentExpiresOn: in.Body.Document.ExpiresOn, DocumentUpload: in.Body.Document.Upload,
-		CertificateUpload: in.Body.Certificate.Upload, CertificateCode: in.Body.Certificate.Code,
-		ConsentVersion: in.Body.Consent.Version, PolicyVersion: s.policies.Version(),
-		Liveness: storage.LivenessAnswer{Challenge: in.Body.Liveness.Challenge, Frames: in.Body.Liveness.Frames},
-	})
+	accepted, err := s.store.Apply(ctx, s.request(ctx), application)
 	return answered(accepted), err
+}
+
+// addFace takes the liveness check and the consent that comes before it (B4), or neither when the route without a face
+// was chosen (B3).
+func addFace(a *storage.NewApplication, b ApplicationBody) error {
+	switch {
+	case b.Counter && b.Liveness == nil && b.Consent == nil:
+		return nil
+	case b.Counter:
+		return campus.FieldErrorf("liveness", "face_not_needed", "who is checked in person hands in no pictures of their face")
+	case b.Consent == nil:
+		return campus.FieldErrorf("consent", "consent_missing", "the check of the face needs consent")
+	case b.Liveness == nil:
+		return campus.FieldErrorf("liveness", "liveness_missing", "the check of the face needs pictures")
+	}
+	if err := checkConsent(*b.Consent); err != nil {
+		return err
+	}
+	a.ConsentVersion = b.Consent.Version
+	a.Liveness = storage.LivenessAnswer{Challenge: b.Liveness.Challenge, Frames: b.Liveness.Frames}
+	return checkFrames("liveness.frames", *b.Liveness)
 }
 
 // checkConsent wants the present text agreed to (B4).
@@ -80,14 +129,10 @@ func checkConsent(c consentInput) error {
 	return nil
 }
 
-// checkDocument answers the number in its stored form (A3).
-func (s *Server) checkDocument(d documentInput) (string, error) {
-	number := campus.NormalizeDocumentNumber(d.Number)
-	today := campus.DateOf(s.store.Now())
-	if err := campus.CheckResidentNumber(number, today); err != nil {
-		return "", inField("identity_document.number", err)
-	}
-	return number, checkExpiry(d.ExpiresOn, d.NeverExpires, today)
+// documentEvidence is the picture of an identity document, valid today (A3).
+func (s *Server) documentEvidence(d DocumentPicture) (storage.Evidence, error) {
+	return storage.Evidence{Item: campus.DocumentItem, Upload: d.Upload, ValidFrom: d.ValidFrom, ExpiresOn: d.ExpiresOn},
+		checkDays(d, campus.DateOf(s.store.Now()))
 }
 
 // inField tells where in the request the wrong thing stands, of which a rule knows only what is wrong.
@@ -100,17 +145,19 @@ func inField(field string, err error) error {
 	return err
 }
 
-func checkExpiry(expires campus.Date, never bool, today campus.Date) error {
+func checkDays(d DocumentPicture, today campus.Date) error {
 	switch {
-	case never != expires.IsZero():
+	case d.NeverExpires != d.ExpiresOn.IsZero():
 		return campus.FieldErrorf("identity_document.expires_on", "document_expiry_missing", "either a last valid day or never_expires")
-	case !never && expires.Before(today):
+	case !d.NeverExpires && d.ExpiresOn.Before(today):
 		return campus.FieldErrorf("identity_document.expires_on", "document_expired", "the document has expired")
+	case today.Before(d.ValidFrom):
+		return campus.FieldErrorf("identity_document.valid_from", "document_not_yet_valid", "the document is not valid yet")
 	}
 	return nil
 }
 
-func checkFrames(field string, l livenessInput) error {
+func checkFrames(field string, l LivenessInput) error {
 	seen := map[uuid.UUID]bool{}
 	for _, frame := range l.Frames {
 		if seen[frame] {
@@ -177,14 +224,24 @@ func (s *Server) ownApplication(ctx context.Context, id uuid.UUID) (storage.Case
 
 type livenessTryInput struct {
 	CaseInput
-	Body livenessInput
+	Body struct {
+		LivenessInput
+		Consent *consentInput `json:"consent,omitempty" required:"false" doc:"Needed once, if there is none on file"`
+	}
 }
 
 func (s *Server) tryLiveness(ctx context.Context, in *livenessTryInput) (*decisionAnswer, error) {
-	if err := checkFrames("frames", in.Body); err != nil {
+	if err := checkFrames("frames", in.Body.LivenessInput); err != nil {
 		return nil, err
 	}
-	answer, err := s.ownDecision(ctx, in.ID, workflows.TryLivenessUpdate, storage.LivenessAnswer(in.Body))
+	tried := storage.LivenessAnswer{Challenge: in.Body.Challenge, Frames: in.Body.Frames}
+	if c := in.Body.Consent; c != nil {
+		if err := checkConsent(*c); err != nil {
+			return nil, err
+		}
+		tried.Consent = c.Version
+	}
+	answer, err := s.ownDecision(ctx, in.ID, workflows.TryLivenessUpdate, tried)
 	if known, ok := errors.AsType[*campus.Error](err); ok { // storage knows the field from the application
 		err = inField(strings.TrimPrefix(known.Field, "liveness."), err)
 	}
@@ -198,31 +255,26 @@ func (s *Server) chooseCounter(ctx context.Context, in *CaseInput) (*decisionAns
 type evidenceInput struct {
 	CaseInput
 	Body struct {
-		Document *struct {
-			ExpiresOn    campus.Date `json:"expires_on,omitempty" required:"false" format:"date"`
-			NeverExpires bool        `json:"never_expires,omitempty" required:"false"`
-			Upload       uuid.UUID   `json:"upload" format:"uuid"`
-		} `json:"identity_document,omitempty" required:"false"`
-		Certificate *certificateInput `json:"certificate,omitempty" required:"false"`
+		Document *DocumentPicture `json:"identity_document,omitempty" required:"false"`
+		PapersInput
+		Recheck []campus.Item `json:"recheck,omitempty" required:"false" enum:"phone" maxItems:"1" doc:"Items that were put right elsewhere: the phone, at the carrier"`
 	}
 }
 
-// bringEvidence takes what a reviewer asked for; what is left out stays as it is (A4).
+// bringEvidence takes what was asked for; what is left out stays as it is (A4).
 func (s *Server) bringEvidence(ctx context.Context, in *evidenceInput) (*decisionAnswer, error) {
-	var evidence storage.NewEvidence
+	brought := storage.NewEvidence{Evidence: in.Body.evidence(), Recheck: in.Body.Recheck}
 	if d := in.Body.Document; d != nil {
-		if err := checkExpiry(d.ExpiresOn, d.NeverExpires, campus.DateOf(s.store.Now())); err != nil {
+		document, err := s.documentEvidence(*d)
+		if err != nil {
 			return nil, err
 		}
-		evidence.DocumentUpload, evidence.DocumentExpiresOn = d.Upload, d.ExpiresOn
+		brought.Evidence = append(brought.Evidence, document)
 	}
-	if c := in.Body.Certificate; c != nil {
-		evidence.CertificateUpload, evidence.CertificateCode = c.Upload, c.Code
-	}
-	if evidence == (storage.NewEvidence{}) {
+	if len(brought.Evidence)+len(brought.Recheck) == 0 {
 		return nil, campus.Errorf(campus.Invalid, "evidence_empty", "nothing was brought")
 	}
-	return s.ownDecision(ctx, in.ID, workflows.BringEvidenceUpdate, evidence)
+	return s.ownDecision(ctx, in.ID, workflows.BringEvidenceUpdate, brought)
 }
 
 func (s *Server) activate(ctx context.Context, in *CaseInput) (*decisionAnswer, error) {

@@ -32,8 +32,14 @@ func TestApplyRefusals(t *testing.T) {
 	h.apply(t, "busy")
 	h.enrol("holder")
 	h.inProduction(t, "holder")
-	graduate := h.Person(func(p *storage.RosterPerson) { p.Status = "graduated" })
-	h.people["graduate"], h.tokens["graduate"] = graduate, h.SignedIn(graduate.ID)
+	known := func(name string, change func(*storage.RosterPerson)) storagetest.Person {
+		p := h.Person(change)
+		h.people[name], h.tokens[name] = p, h.SignedIn(p.ID)
+		return p
+	}
+	graduate := known("graduate", func(p *storage.RosterPerson) { p.Status = "graduated" })
+	lecturer := known("lecturer", func(p *storage.RosterPerson) { p.Status = "employed" })
+	pupil := known("pupil", func(p *storage.RosterPerson) { p.Level = "evening_school" })
 
 	// What an application that was taken back has used cannot be used again.
 	used := h.application(t, me)
@@ -57,6 +63,11 @@ func TestApplyRefusals(t *testing.T) {
 	refused := func(path string, value any, reason, field string) scenario {
 		return scenario{applyCall("student", good.with(path, value)), 422, reason, field}
 	}
+	const kind = "identity_document.type"
+	document2 := func(kind, number, reason, field string) scenario {
+		return scenario{applyCall("student", good.with("identity_document.type", kind).with("identity_document.number", number)), 422, reason, field}
+	}
+	paper := fields{"upload": h.Upload(me.ID, campus.LetterUpload).ID, "code": "ISSC-2026-1"}
 	keyless := applyCall("student", good).with("Idempotency-Key", "")
 	asked := applyCall("student", good)
 	asked.path += "?fast=1"
@@ -68,7 +79,15 @@ func TestApplyRefusals(t *testing.T) {
 		"a number in words":                 refused(number, "three seven one", "document_form", number),
 		"an empty number":                   refused(number, "", "fields", number),
 		"a valid number, of somebody else":  refused(number, storagetest.ResidentNumber(999), "document_mismatch", number),
-		"a passport":                        refused("identity_document.type", "passport", "fields", "identity_document.type"),
+		"a kind of document there is not":   refused("identity_document.type", "library_card", "fields", "identity_document.type"),
+		"a passport, of a mainland student": document2("passport", "E12345678", "document_category", kind),
+		"a passport with signs in it":       document2("passport", "E1234-5678", "document_form", number),
+		"a travel permit, of the mainland":  document2("travel_permit", "H12345678", "document_category", kind),
+		"a travel permit of Taiwan":         document2("travel_permit", "12345678", "document_form", number),
+		"a residence permit of Taiwan":      document2("residence_permit", "830000199901010018", "document_category", kind),
+		"a residence permit as a card":      document2("resident_card", "830000199901010018", "document_category", kind),
+		"a card as a residence permit":      refused(kind, "residence_permit", "document_category", kind),
+		"a document that is not valid yet":  refused("identity_document.valid_from", "2026-11-18", "document_not_yet_valid", "identity_document.valid_from"),
 		"a document that has expired":       {applyCall("student", good.with("identity_document.never_expires", nil).with("identity_document.expires_on", "2026-11-16")), 422, "document_expired", "identity_document.expires_on"},
 		"a document that expires when?":     refused("identity_document.never_expires", nil, "document_expiry_missing", "identity_document.expires_on"),
 		"a document that never expires, on": refused("identity_document.expires_on", "2030-01-01", "document_expiry_missing", "identity_document.expires_on"),
@@ -107,7 +126,11 @@ func TestApplyRefusals(t *testing.T) {
 		"an unknown field":           refused("vip", true, "fields", "vip"),
 		"an unknown field inside":    refused("liveness.passed", true, "fields", "liveness.passed"),
 		"text where a list belongs":  refused(frames, "all", "fields", frames),
-		"no consent at all":          refused("consent", nil, "fields", "consent"),
+		"no consent at all":          refused("consent", nil, "consent_missing", "consent"),
+		"no face at all":             refused("liveness", nil, "liveness_missing", "liveness"),
+		"the counter, and the face":  refused("counter", true, "face_not_needed", "liveness"),
+		"a letter nobody asks for":   refused("issc_letter", paper, "item_not_asked", "issc_letter"),
+		"a paper without its number": refused("issc_letter", fields{"upload": paper["upload"]}, "fields", "issc_letter.code"),
 		"half the JSON":              {applyCall("student", good[:len(good)/2]), 400, "json_malformed", ""},
 		"no body":                    {applyCall("student", ""), 400, "body_missing", ""},
 		"an unknown query parameter": {asked, 422, "fields", "fast"},
@@ -115,6 +138,8 @@ func TestApplyRefusals(t *testing.T) {
 		"a second open application":  {applyCall("busy", h.application(t, h.people["busy"])), 409, "application_open", ""},
 		"a holder of a card":         {applyCall("holder", h.application(t, h.people["holder"])), 409, "card_exists", ""},
 		"a graduate":                 {applyCall("graduate", h.application(t, graduate)), 422, "not_registered", ""},
+		"a member of staff":          {applyCall("lecturer", h.application(t, lecturer)), 422, "apply_through_hr", ""},
+		"a level without a card":     {applyCall("pupil", h.application(t, pupil)), 422, "level_not_served", ""},
 	})
 	require.Equal(t, 201, h.do(t, applyCall("student", good)).status, "nothing of this was used up")
 }
@@ -209,8 +234,7 @@ func TestQueuedApplication(t *testing.T) {
 	require.Len(t, en.Next.Actions, 1, "there is nothing to do but to take it back")
 	require.Len(t, en.Timeline, 1)
 	require.Equal(t, "student", en.Timeline[0].By)
-	require.Len(t, en.Findings, 1)
-	require.Equal(t, "pass", en.Findings[0].Verdict)
+	require.Empty(t, en.Findings, "nothing has been looked at yet")
 
 	frames := toForm(fields{"challenge": uuid.New(), "frames": []uuid.UUID{uuid.New(), uuid.New()}})
 	evidence := toForm(fields{"certificate": fields{"upload": uuid.New(), "code": "ABCD1234"}})

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,8 +59,9 @@ type actionView struct {
 // nextOf is what the student can do at a stage (C4).
 func nextOf(in campus.Language, c storage.Case) nextView {
 	actions := map[campus.Stage][]string{
+		campus.StageChecking: {"counter-check"}, campus.StageIdentity: {"counter-check"},
 		campus.StageLiveness: {"liveness-tries", "counter-check"}, campus.StageEvidence: {"evidence"},
-		campus.StageActivation: {"activation"}, campus.StageLapsed: {"reopening"}, campus.StagePhoto: {"counter-check"},
+		campus.StageActivation: {"activation"}, campus.StageEnrolment: {"activation"}, campus.StageLapsed: {"reopening"}, campus.StagePhoto: {"counter-check"},
 	}[c.Stage]
 	if c.Kind == campus.ApplicationCase && c.Outcome == "" && c.Stage != campus.StageClosing {
 		actions = append(actions, "withdrawal")
@@ -88,6 +90,8 @@ func eventOf(in campus.Language, e storage.TimelineEvent, forStaff bool) eventVi
 		switch name {
 		case "reason":
 			value = campus.ReasonText(in, value)
+		case "items":
+			value = campus.ItemsText(in, value)
 		case "step":
 			value = stepText(in, value)
 		case "cause":
@@ -129,6 +133,7 @@ type caseDetail struct {
 	Next     nextView      `json:"next"`
 	Note     string        `json:"note,omitempty" doc:"What the reviewer wrote"`
 	Findings []findingView `json:"findings,omitempty"`
+	Wanted   []wantedView  `json:"wanted,omitempty" doc:"What to bring or to put right, while the case waits for it"`
 	Timeline []eventView   `json:"timeline"`
 	Plastic  *plasticView  `json:"plastic,omitempty"`
 }
@@ -154,9 +159,33 @@ func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDe
 		return nil, err
 	}
 	detail.Findings = each(findings, findingOf(in))
+	if c.Stage == campus.StageEvidence {
+		detail.Wanted = wantedOf(in, c, findings)
+	}
 	file, err := s.store.ApplicationFile(ctx, c.ID)
 	detail.Note = file.ReviewNote
 	return answered(detail), err
+}
+
+// wantedView is an item that the applicant has to bring or to put right.
+type wantedView struct {
+	Item       campus.Item `json:"item"`
+	ItemText   string      `json:"item_text"`
+	ReasonText string      `json:"reason_text"`
+}
+
+// wantedOf are the items that checks have found missing or wrong, or the one that the reviewer asked for.
+func wantedOf(in campus.Language, c storage.Case, findings []campus.Finding) []wantedView {
+	wanted := []wantedView{}
+	for _, f := range findings {
+		if slices.Contains(campus.Wanted([]campus.Finding{f}), f.Item) {
+			wanted = append(wanted, wantedView{f.Item, campus.Text(in, "item."+string(f.Item), nil), campus.ReasonText(in, f.Reason)})
+		}
+	}
+	if item := campus.ItemOfReason(c.Reason); len(wanted) == 0 && item != "" {
+		wanted = append(wanted, wantedView{item, campus.Text(in, "item."+string(item), nil), campus.ReasonText(in, c.Reason)})
+	}
+	return wanted
 }
 
 // each maps a list; an empty one stays a list.

@@ -42,8 +42,11 @@ type house struct {
 // callbackSecret is what the card bureau signs with.
 const callbackSecret = "whsec_dGhlIHNlY3JldCBvZiBldmVyeSB0ZXN0IGJ1cmVhdQ=="
 
+// hrSecret is what the HR systems sign with.
+const hrSecret = "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMnIEhSIHN5c3RlbQ=="
+
 func config(h *storagetest.House) api.Config {
-	return api.Config{Version: "test", Policies: h.Policies, SignInsPerSec: 1000, CallbackSecret: callbackSecret,
+	return api.Config{Version: "test", Policies: h.Policies, SignInsPerSec: 1000, CallbackSecret: callbackSecret, HRSecret: hrSecret,
 		TemporalUI: "http://temporal.example/", Namespace: "test"}
 }
 

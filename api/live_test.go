@@ -218,7 +218,6 @@ func (l *town) testParked(t *testing.T) {
 		"a step nobody has":                {settlement(id, "dance", `{"action":"retry","attempt":1}`), 409, "step_not_parked", ""},
 		"an activation, much too early":    {act("parked", id, "activation"), 409, "wrong_stage", ""},
 		"a reopening of what is open":      {act("parked", id, "reopening"), 409, "wrong_stage", ""},
-		"a check in person nobody needs":   {act("parked", id, "counter-check"), 409, "wrong_stage", ""},
 		"another university's operator":    {decision("foreigner", item.ID, `{"action":"retry","attempt":1}`), 404, "", ""},
 	})
 	again := l.done(t, settlement(id, "phone", `{"action":"retry","attempt":1}`))

@@ -32,12 +32,16 @@ type callbackInput struct {
 	RawBody   []byte
 }
 
-// bureauCallback takes what the card bureau reports, signed as Standard Webhooks.
-func (s *Server) bureauCallback(ctx context.Context, in *callbackInput) (*noContent, error) {
-	header := map[string][]string{
+// header are the headers of a signed call, as the library that verifies it wants them.
+func (in *callbackInput) header() map[string][]string {
+	return map[string][]string{
 		"Webhook-Id": {in.ID}, "Webhook-Timestamp": {in.Timestamp}, "Webhook-Signature": {in.Signature},
 	}
-	callback, err := school.VerifyCallback(s.cfg.CallbackSecret, header, in.RawBody, s.store.Now())
+}
+
+// bureauCallback takes what the card bureau reports, signed as Standard Webhooks.
+func (s *Server) bureauCallback(ctx context.Context, in *callbackInput) (*noContent, error) {
+	callback, err := school.VerifyCallback(s.cfg.CallbackSecret, in.header(), in.RawBody, s.store.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -47,4 +51,19 @@ func (s *Server) bureauCallback(ctx context.Context, in *callbackInput) (*noCont
 	}
 	report.CallbackID, report.BodyHash = callback.ID, storage.BodyHash(in.RawBody)
 	return &noContent{}, s.store.TakeReport(ctx, report)
+}
+
+type submissionsView struct {
+	Employees []storage.Submission `json:"employees" doc:"What became of each, in the order of the call"`
+}
+
+// hrCallback takes the members of staff whom an HR system submits, signed as Standard Webhooks (A2).
+func (s *Server) hrCallback(ctx context.Context, in *callbackInput) (*answer[submissionsView], error) {
+	submission, err := school.VerifySubmission(s.cfg.HRSecret, in.header(), in.RawBody, s.store.Now())
+	if err != nil {
+		return nil, err
+	}
+	call := storage.Callback{System: "hr", ID: submission.ID, BodyHash: storage.BodyHash(in.RawBody)}
+	opened, err := s.store.SubmitEmployees(ctx, call, submission.University, submission.Numbers, s.policies.Version())
+	return answered(submissionsView{opened}), err
 }

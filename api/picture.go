@@ -93,9 +93,9 @@ func (k format) agrees(f file) bool {
 	return f.declared == "" || err == nil && (declared == k.contentType || declared == "application/octet-stream")
 }
 
-// checkPDF takes a PDF as a certificate only. It is not rendered here; its end shows that it came whole.
+// checkPDF takes a PDF as a paper only, not as a picture of a document or a face. It is not rendered here; its end shows that it came whole.
 func checkPDF(f file) error {
-	if f.purpose != campus.CertificateUpload {
+	if f.purpose == campus.DocumentUpload || f.purpose == campus.FrameUpload {
 		return fileError(campus.Unsupported, "file_not_picture", "this purpose takes pictures only")
 	}
 	if !bytes.Contains(f.content[max(0, len(f.content)-1024):], []byte("%%EOF")) {

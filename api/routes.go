@@ -51,6 +51,7 @@ func (s *Server) routes() {
 
 	handle(s, route{"POST", "/api/v1/kiosk/pickups", "Open a compartment", kiosks(), 0}, s.pickUp)
 	handle(s, route{"POST", "/api/v1/hooks/bureau", "The card bureau reports", hooks(), 0}, s.bureauCallback)
+	handle(s, route{"POST", "/api/v1/hooks/hr", "An HR system submits members of staff", hooks(), 0}, s.hrCallback)
 
 	handle(s, route{"GET", "/api/v1/staff/me", "The member of staff and what they may do", anyStaff(), 0}, s.staffMe)
 

@@ -29,6 +29,7 @@ type Config struct {
 	TemporalUI     string               // address of the Temporal UI, for links to a case's workflow; empty: no links
 	Namespace      string               // of Temporal
 	CallbackSecret string               // Standard Webhooks secret of the card bureau
+	HRSecret       string               // the same of the HR systems
 	Metrics        *prometheus.Registry // of the process, shown with the server's own; may be nil
 	TrustedProxies []string             // addresses whose X-Forwarded-For is believed; none by default
 	SignInsPerSec  float64              // of one client address; 0 means 20: a campus behind one address signs in too

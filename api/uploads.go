@@ -115,7 +115,7 @@ func (f *file) take(part *multipart.Part, maxBytes int64) error {
 
 func (f *file) complete() error {
 	switch f.purpose {
-	case campus.DocumentUpload, campus.CertificateUpload, campus.FrameUpload:
+	case campus.DocumentUpload, campus.CertificateUpload, campus.FrameUpload, campus.ResidenceUpload, campus.LetterUpload:
 	default:
 		return campus.FieldErrorf("purpose", "purpose_unknown", "no such purpose")
 	}
@@ -127,11 +127,12 @@ func (f *file) complete() error {
 
 // formBody is the form in /openapi.json.
 func formBody() *huma.RequestBody {
-	purposes := []any{string(campus.DocumentUpload), string(campus.CertificateUpload), string(campus.FrameUpload)}
+	purposes := []any{string(campus.DocumentUpload), string(campus.CertificateUpload), string(campus.FrameUpload),
+		string(campus.ResidenceUpload), string(campus.LetterUpload)}
 	return &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {
 		Schema: &huma.Schema{Type: huma.TypeObject, Required: []string{"purpose", "file"}, Properties: map[string]*huma.Schema{
 			"purpose": {Type: huma.TypeString, Enum: purposes},
-			"file":    {Type: huma.TypeString, Format: "binary", Description: "JPEG or PNG; for a certificate PDF too"},
+			"file":    {Type: huma.TypeString, Format: "binary", Description: "JPEG or PNG; for certificate, letter and registration PDF too"},
 		}},
 	}}}
 }

@@ -1,19 +1,22 @@
 package campus
 
+import "strings"
+
 // ApplicationCase is the kind of case that turns a student into a card holder.
 const ApplicationCase CaseKind = "application"
 
 // The stages of an application (C4).
 const (
-	StageChecking     Stage = "checking"     // registry, certificate and phone, side by side
+	StageChecking     Stage = "checking"     // everything but the face, side by side
 	StageIdentity     Stage = "identity"     // liveness and comparison
-	StageLiveness     Stage = "liveness"     // the student tries again
+	StageLiveness     Stage = "liveness"     // the student shows their face, or does so again
 	StagePhoto        Stage = "photo"        // the photo on file is stale; Academic Affairs renews it
 	StageInPerson     Stage = "in_person"    // the card centre looks at person and document
 	StageReview       Stage = "review"       // a reviewer decides
-	StageEvidence     Stage = "evidence"     // the student brings what the reviewer asked for
+	StageEvidence     Stage = "evidence"     // the student brings what is missing or wrong
 	StageProvisioning Stage = "provisioning" // the base package is set up
 	StageActivation   Stage = "activation"   // the student activates the card
+	StageEnrolment    Stage = "enrolment"    // the card activates when the freshman has enrolled (A6)
 	StageLapsed       Stage = "lapsed"       // not activated in time; may be re-opened
 	StageClosing      Stage = "closing"      // everything is undone, because it leads to no card
 )
@@ -21,11 +24,13 @@ const (
 // Item is a piece of evidence with a verdict of its own (A3).
 type Item string
 
-// The items of evidence of a mainland student.
+// The items of evidence.
 const (
 	RegistryItem    Item = "registry"
 	DocumentItem    Item = "identity_document"
 	CertificateItem Item = "certificate"
+	ResidenceItem   Item = "residence_registration" // A4: 临时住宿登记
+	LetterItem      Item = "issc_letter"            // A4: of the International Student Service Centre
 	PhoneItem       Item = "phone"
 	LivenessItem    Item = "liveness"
 	PhotoItem       Item = "photo"
@@ -74,7 +79,14 @@ const (
 
 // ReviewReasons are the reasons for which a reviewer rejects or asks for more, keys of the catalogue (C3).
 func ReviewReasons() []string {
-	return []string{"document_unreadable", "document_wrong", "certificate_unreadable", "certificate_wrong", "not_entitled"}
+	return []string{"document_unreadable", "document_wrong", "certificate_unreadable", "certificate_wrong",
+		"residence_unreadable", "residence_wrong", "letter_unreadable", "letter_wrong", "not_entitled"}
+}
+
+// ItemOfReason is the item that a reviewer's reason is about; none for one about the whole application.
+func ItemOfReason(reason string) Item {
+	subject, _, _ := strings.Cut(reason, "_")
+	return map[string]Item{"document": DocumentItem, "certificate": CertificateItem, "residence": ResidenceItem, "letter": LetterItem}[subject]
 }
 
 // Service is a package that a card gives access to.
@@ -93,9 +105,11 @@ func BasePackage() []Service { return []Service{AccessService, CanteenService, L
 // UploadPurpose is what a file is for.
 type UploadPurpose string
 
-// The purposes of a file.
+// The purposes of a file. One that is evidence has the name of its item.
 const (
 	DocumentUpload    UploadPurpose = "identity_document"
 	CertificateUpload UploadPurpose = "certificate"
+	ResidenceUpload   UploadPurpose = "residence_registration"
+	LetterUpload      UploadPurpose = "issc_letter"
 	FrameUpload       UploadPurpose = "live_frame"
 )

@@ -9,10 +9,64 @@ import (
 // DocumentType is a kind of identity document (A3, A4).
 type DocumentType string
 
-// The kinds of document. ResidentCard is the mainland identity card, GB 11643-1999.
+// The kinds of document. A Taiwan travel permit is none of them: the guide asks for the residence permit (A4).
 const (
-	ResidentCard DocumentType = "resident_card"
+	ResidentCard    DocumentType = "resident_card"    // of the mainland, GB 11643-1999
+	ResidencePermit DocumentType = "residence_permit" // of Hong Kong, Macau and Taiwan people, the same 18 digits
+	TravelPermit    DocumentType = "travel_permit"    // 回乡证, of Hong Kong and Macau people
+	Passport        DocumentType = "passport"
 )
+
+var (
+	travelPermitForm = regexp.MustCompile(`^[HM](\d{8}|\d{10})$`)
+	passportForm     = regexp.MustCompile(`^[A-Z0-9]{5,17}$`)
+	hasDigit         = regexp.MustCompile(`\d`)
+	// permitOf is whose residence permit starts with these digits.
+	permitOf = map[string]Category{"810000": HongKongMacau, "820000": HongKongMacau, "830000": Taiwan}
+)
+
+// CheckDocument checks that a number can be one of a document of its kind, and that somebody of the category shows such a
+// document (A4). today is the day on which it is checked. Invalid: document_form, document_birthday, document_check_digit,
+// document_category.
+func CheckDocument(kind DocumentType, number string, category Category, today Date) error {
+	owner, err := documentOwner(kind, number, today)
+	if err != nil {
+		return err
+	}
+	if owner != category {
+		return FieldErrorf("document_number", "document_category", "a %s of this kind is not what %s people show", kind, category)
+	}
+	return nil
+}
+
+// documentOwner is the category of people who have such a document.
+func documentOwner(kind DocumentType, number string, today Date) (Category, error) {
+	switch kind {
+	case ResidentCard, ResidencePermit:
+		if err := CheckResidentNumber(number, today); err != nil {
+			return "", err
+		}
+		owner, permit := permitOf[number[:6]]
+		if !permit {
+			owner = Mainland
+		}
+		if permit != (kind == ResidencePermit) {
+			return "", FieldErrorf("document_number", "document_category", "the number is not one of a %s", kind)
+		}
+		return owner, nil
+	case TravelPermit:
+		if !travelPermitForm.MatchString(number) {
+			return "", FieldErrorf("document_number", "document_form", "a travel permit has H or M and 8 or 10 digits")
+		}
+		return HongKongMacau, nil
+	case Passport:
+		if !passportForm.MatchString(number) || !hasDigit.MatchString(number) {
+			return "", FieldErrorf("document_number", "document_form", "a passport number has 5 to 17 letters and digits")
+		}
+		return Foreign, nil
+	}
+	return "", FieldErrorf("document_type", "document_category", "no such kind of document")
+}
 
 var (
 	// residentWeights are the weights of ISO 7064 MOD 11-2 as GB 11643-1999 prints them.

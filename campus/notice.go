@@ -1,6 +1,9 @@
 package campus
 
-import "maps"
+import (
+	"maps"
+	"strings"
+)
 
 // Message is a notice in the words of a language. Subject is empty for templates that are sent by SMS only, and not
 // shown again: codes.
@@ -9,12 +12,15 @@ type Message struct {
 	Text    string
 }
 
-// NoticeText renders a notice. The parameters "reason" and "kiosk_zh"/"kiosk_en" become {reason} and {kiosk} in the
+// NoticeText renders a notice. The parameters "reason", "items" and "kiosk_zh"/"kiosk_en" become {reason} and {kiosk} in the
 // language.
 func NoticeText(language Language, template string, params map[string]string) Message {
 	filled := maps.Clone(params)
 	if reason, found := params["reason"]; found {
 		filled["reason"] = ReasonText(language, reason)
+	}
+	if items, found := params["items"]; found {
+		filled["items"] = ItemsText(language, items)
 	}
 	if kiosk, found := params["kiosk_"+string(language[:2])]; found {
 		filled["kiosk"] = kiosk
@@ -24,6 +30,18 @@ func NoticeText(language Language, template string, params map[string]string) Me
 		message.Subject = Text(language, subject, filled)
 	}
 	return message
+}
+
+// ItemsText is a list of items, as events and notices carry it, in words.
+func ItemsText(language Language, items string) string {
+	names := strings.Split(items, ",")
+	for i, item := range names {
+		names[i] = Text(language, "item."+item, nil)
+	}
+	if language == Chinese {
+		return strings.Join(names, "、")
+	}
+	return strings.Join(names, ", ")
 }
 
 // ReasonText is a reason code in words; empty for none.

@@ -31,6 +31,9 @@ type ApplicationPolicy struct {
 	ReviewLimit       Duration `yaml:"review_limit"`
 	EvidenceWait      Duration `yaml:"evidence_wait"`
 	EvidenceReminder  Duration `yaml:"evidence_reminder"`
+	Levels            []string `yaml:"levels"`          // that have a card (A1)
+	EnrolmentPoll     Duration `yaml:"enrolment_poll"`  // how often Academic Affairs is asked for a freshman (A6)
+	EnrolmentGrace    Duration `yaml:"enrolment_grace"` // from the day of enrolment to the cancellation
 }
 
 // IdentityPolicy holds the numbers of the identity check (B1, B2).
@@ -155,6 +158,7 @@ func LoadPolicies(files ...[]byte) (*Policies, error) {
 func (p Policy) check() error {
 	positive := map[string]Duration{
 		"application.review_limit": p.Application.ReviewLimit, "application.evidence_wait": p.Application.EvidenceWait,
+		"application.enrolment_poll": p.Application.EnrolmentPoll, "application.enrolment_grace": p.Application.EnrolmentGrace,
 		"identity.challenge_life": p.Identity.ChallengeLife, "identity.liveness_wait": p.Identity.LivenessWait,
 		"identity.photo_poll": p.Identity.PhotoPoll, "identity.photo_wait": p.Identity.PhotoWait,
 		"identity.in_person_wait": p.Identity.InPersonWait, "activation.wait": p.Activation.Wait,

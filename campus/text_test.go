@@ -49,6 +49,11 @@ func TestEveryCodeHasAText(t *testing.T) {
 					}
 				}
 			case *ast.CallExpr:
+				if callee(n) == "checkPaper" && len(n.Args) > 3 { // its reasons begin with the word for the paper
+					for _, end := range []string{"_unknown", "_of_another", "_not_yet_valid", "_expired"} {
+						want("reason.", literal(n.Args[3])+end)
+					}
+				}
 				for _, c := range callsWithCodes {
 					if callee(n) == c.name && len(n.Args) > c.arg && isOurs(n) {
 						want(c.prefix, literal(n.Args[c.arg]))
@@ -81,6 +86,7 @@ var callsWithCodes = []struct {
 }{
 	{"Errorf", 1, "problem."}, {"FieldErrorf", 1, "problem."}, {"fileError", 1, "problem."},
 	{"event", 0, "event."}, {"internalEvent", 0, "event."}, {"expire", 0, "reason."}, {"giveUp", 2, "reason."},
+	{"ofRoute", 1, "reason."}, {"ofRoute", 2, "reason."}, {"ofRoute", 3, "reason."},
 }
 
 func eachFile(t *testing.T, visit func(path string, file *ast.File)) {

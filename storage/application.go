@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,18 +12,19 @@ import (
 	"campuscard/campus"
 )
 
-// NewApplication is what a student hands in.
+// NewApplication is what an applicant hands in.
 type NewApplication struct {
-	Person            uuid.UUID
-	Kiosk             string      // empty: one of the home campus (D2)
-	DocumentNumber    string      // as typed; compared with the roster's and not kept
-	DocumentExpiresOn campus.Date // zero: 长期, never
-	DocumentUpload    uuid.UUID
-	CertificateUpload uuid.UUID
-	CertificateCode   string
-	ConsentVersion    string
-	Liveness          LivenessAnswer
-	PolicyVersion     string
+	Person         uuid.UUID
+	Route          campus.Route // the only one that is let in; empty: any but that of staff, who come through HR (A2)
+	Levels         []string     // that the university serves (A1); empty: all
+	Kiosk          string       // empty: one of the home campus (D2)
+	DocumentType   campus.DocumentType
+	DocumentNumber string     // as typed; compared with the roster's and not kept
+	Evidence       []Evidence // what is left out is asked for later (A4)
+	Counter        bool       // B3: the route without a face; then there is neither consent nor liveness
+	ConsentVersion string
+	Liveness       LivenessAnswer
+	PolicyVersion  string
 }
 
 // Accepted is the answer to an application.
@@ -32,112 +34,136 @@ type Accepted struct {
 }
 
 // Apply takes an application: the case, its evidence, and the start of its workflow, in one transaction. It needs
-// neither Temporal nor any of the school's systems (A1, C5). Conflicts: application_open, card_exists. Invalid:
-// document_mismatch, upload_missing, challenge_unusable, kiosk_unknown.
+// neither Temporal nor any of the school's systems (A1, C5). Conflicts: application_open, card_exists. Refused:
+// not_registered, level_not_served, apply_through_hr. Invalid: document_mismatch and what campus.CheckDocument says,
+// item_not_asked, upload_missing, challenge_unusable, kiosk_unknown.
 func (s *Store) Apply(ctx context.Context, req Request, a NewApplication) (Accepted, error) {
 	return once(ctx, s, "take an application", req, func(t tx) (Accepted, error) {
-		owner, kiosk, err := checkApplicant(t, a)
-		if err != nil {
-			return Accepted{}, err
-		}
-		a.Kiosk = kiosk
-		ref := campus.CaseRef{Kind: campus.ApplicationCase, ID: req.ID}
-		if err := openCase(t, ref, owner, a.PolicyVersion); err != nil {
-			return Accepted{}, err
-		}
-		if err := insertApplication(t, ref.ID, owner, a); err != nil {
-			return Accepted{}, err
-		}
-		if err := takeUploads(t, ref.ID, a); err != nil {
-			return Accepted{}, err
-		}
-		if err := insertLivenessTry(t, ref.ID, a.Person, a.Liveness); err != nil {
-			return Accepted{}, err
-		}
-		if err := upsertFinding(t, ref.ID, campus.Finding{Item: campus.DocumentItem, Verdict: campus.Pass}); err != nil {
-			return Accepted{}, err
-		}
-		student := campus.Student(a.Person)
-		if err := addEvent(t, ref.ID, campus.Event{Kind: "applied", Actor: student, Public: true}, uuid.Nil); err != nil {
-			return Accepted{}, err
-		}
-		if err := addAudit(t, student, "application.apply", ref.WorkflowID(), owner.University); err != nil {
-			return Accepted{}, err
-		}
-		input := campus.CaseInput{Case: ref, University: owner.University, Campus: owner.Campus}
-		return Accepted{ID: ref.ID, Stage: campus.StageQueued}, enqueueStart(ctx, t, ref, string(ref.Kind), input)
+		return Accepted{ID: req.ID, Stage: campus.StageQueued}, openApplication(ctx, t, req.ID, campus.Student(a.Person), a)
 	})
 }
 
-// checkApplicant looks at the person in SQL only (A1).
-func checkApplicant(t tx, a NewApplication) (owner caseOwner, kiosk string, err error) {
-	var who struct {
-		Owner        caseOwner `gorm:"embedded"` // gorm passes over what is embedded without a name
-		Status       string
-		DocumentHash []byte
-		KioskID      *string
-		HasCard      bool
+func openApplication(ctx context.Context, t tx, id uuid.UUID, by campus.Actor, a NewApplication) error {
+	found, err := checkApplicant(t, a)
+	if err != nil {
+		return err
 	}
-	err = t.Raw(`select p.id as person_id, p.university, p.campus, p.status, p.document_hash, k.id as kiosk_id,
-			exists (select 1 from cards where person_id = p.id and state in ('pending', 'active', 'frozen', 'lost')) as has_card
+	a.Kiosk, a.Route = *found.KioskID, found.Route
+	ref := campus.CaseRef{Kind: campus.ApplicationCase, ID: id}
+	owner := found.Owner
+	if err := openCase(t, ref, owner, a.PolicyVersion); err != nil {
+		return err
+	}
+	if err := insertApplication(t, id, owner, a); err != nil {
+		return err
+	}
+	if err := takeEvidence(t, id, applicant{a.Person, a.Route, found.Category}, a.Evidence); err != nil {
+		return err
+	}
+	if !a.Counter && a.Route != campus.StaffRoute {
+		if err := insertLivenessTry(t, id, a.Person, a.Liveness); err != nil {
+			return err
+		}
+	}
+	if err := addEvent(t, id, campus.Event{Kind: "applied", Actor: by, Public: true}, uuid.Nil); err != nil {
+		return err
+	}
+	if err := addAudit(t, by, "application.apply", ref.WorkflowID(), owner.University); err != nil {
+		return err
+	}
+	input := campus.CaseInput{Case: ref, University: owner.University, Campus: owner.Campus}
+	return enqueueStart(ctx, t, ref, string(ref.Kind), input)
+}
+
+// applicantRow is what intake needs to know of a person.
+type applicantRow struct {
+	Owner        caseOwner `gorm:"embedded"` // gorm passes over what is embedded without a name
+	Status       string
+	Level        string
+	Category     campus.Category
+	DocumentType campus.DocumentType
+	DocumentHash []byte
+	KioskID      *string
+	HasCard      bool
+	Applied      bool
+	Route        campus.Route `gorm:"-"`
+}
+
+// checkApplicant looks at the person in SQL only (A1).
+func checkApplicant(t tx, a NewApplication) (applicantRow, error) {
+	var who applicantRow
+	err := t.Raw(`select p.id as person_id, p.university, p.campus, p.status, p.level, p.category, p.document_type, p.document_hash,
+			k.id as kiosk_id,
+			exists (select 1 from cards where person_id = p.id and state in ('pending', 'active', 'frozen', 'lost')) as has_card,
+			exists (select 1 from applications where person_id = p.id and closed_at is null) as applied
 		from people p left join kiosks k on k.university = p.university and k.retired_at is null
 			and (k.id = @kiosk or (@kiosk = '' and k.campus = p.campus))
 		where p.id = @person order by k.id limit 1`, map[string]any{"kiosk": a.Kiosk, "person": a.Person}).Scan(&who).Error
-	switch {
-	case err != nil:
-		return owner, "", err
-	case who.Owner.PersonID == uuid.Nil:
-		return owner, "", campus.Errorf(campus.NotFound, "", "no person %s", a.Person)
-	case who.Status != "registered":
-		return owner, "", campus.Errorf(campus.Refused, "not_registered", "the roster does not have the person as registered")
-	case who.HasCard:
-		return owner, "", campus.Errorf(campus.Conflict, "card_exists", "the person has a card already")
-	case who.KioskID == nil:
-		return owner, "", campus.FieldErrorf("kiosk", "kiosk_unknown", "no kiosk of that name at the university")
-	case !hmac.Equal(who.DocumentHash, t.keys.document(a.DocumentNumber)):
-		return owner, "", campus.FieldErrorf("identity_document.number", "document_mismatch",
-			"the document number is not the one on the roster")
+	if err != nil {
+		return who, err
 	}
-	return who.Owner, *who.KioskID, nil
+	if who.Owner.PersonID == uuid.Nil {
+		return who, campus.Errorf(campus.NotFound, "", "no person %s", a.Person)
+	}
+	if who.Route, err = routeOf(who, a); err != nil {
+		return who, err
+	}
+	switch {
+	case who.HasCard:
+		return who, campus.Errorf(campus.Conflict, "card_exists", "the person has a card already")
+	case who.Applied:
+		return who, applicationOpen()
+	case who.KioskID == nil:
+		return who, campus.FieldErrorf("kiosk", "kiosk_unknown", "no kiosk of that name at the university")
+	case who.Route == campus.StaffRoute: // HR has said who it is; the document comes with the evidence
+		return who, nil
+	}
+	return who, checkClaim(t, who, a)
+}
+
+// routeOf is the way on which the person becomes a holder, if it is one that is open here (A1, A2, A6).
+func routeOf(who applicantRow, a NewApplication) (campus.Route, error) {
+	route, open := campus.RouteOf(who.Status)
+	switch {
+	case !open, a.Route != "" && a.Route != route:
+		return "", campus.Errorf(campus.Refused, "not_registered", "the roster does not have the person as registered")
+	case a.Route == "" && route == campus.StaffRoute && !who.Applied:
+		return "", campus.Errorf(campus.Refused, "apply_through_hr", "staff apply through the HR system")
+	case route != campus.StaffRoute && len(a.Levels) > 0 && !slices.Contains(a.Levels, who.Level):
+		return "", campus.Errorf(campus.Refused, "level_not_served", "the university has no card for the level %s", who.Level)
+	}
+	return route, nil
+}
+
+// checkClaim compares the document that is claimed with the roster's (A3, A4).
+func checkClaim(t tx, who applicantRow, a NewApplication) error {
+	err := campus.CheckDocument(a.DocumentType, a.DocumentNumber, who.Category, campus.DateOf(t.now))
+	if known, ok := errors.AsType[*campus.Error](err); ok {
+		field := "identity_document.number"
+		if known.Reason == "document_category" {
+			field = "identity_document.type"
+		}
+		return campus.FieldErrorf(field, known.Reason, "%s", known.Message)
+	}
+	if who.DocumentType != a.DocumentType || !hmac.Equal(who.DocumentHash, t.keys.document(a.DocumentNumber)) {
+		return campus.FieldErrorf("identity_document.number", "document_mismatch", "the document number is not the one on the roster")
+	}
+	return nil
+}
+
+func applicationOpen() error {
+	return campus.Errorf(campus.Conflict, "application_open", "the person has an open application")
 }
 
 func insertApplication(t tx, id uuid.UUID, owner caseOwner, a NewApplication) error {
-	err := t.Exec(`insert into applications (id, person_id, university, kiosk_id, document_expires_on, document_upload,
-			certificate_upload, certificate_code, consent_version, consent_at, created_at)
-		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		id, a.Person, owner.University, a.Kiosk, a.DocumentExpiresOn, a.DocumentUpload, a.CertificateUpload,
-		a.CertificateCode, a.ConsentVersion, t.now, t.now).Error
-	switch violated(err) {
-	case "applications_one_open":
-		return campus.Errorf(campus.Conflict, "application_open", "the person has an open application")
-	case "applications_document_upload_fkey":
-		return uploadMissing("identity_document.upload")
-	case "applications_certificate_upload_fkey":
-		return uploadMissing("certificate.upload")
+	version, at := consentAt(a, t.now)
+	err := t.Exec(`insert into applications (id, person_id, university, kiosk_id, route, counter, consent_version, consent_at, created_at)
+		values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		id, a.Person, owner.University, a.Kiosk, a.Route, a.Counter, version, at, t.now).Error
+	if violated(err) == "applications_one_open" { // another request was as fast
+		return applicationOpen()
 	}
 	return err
-}
-
-func uploadMissing(field string) error {
-	return campus.FieldErrorf(field, "upload_missing", "no such upload for this purpose")
-}
-
-// takeUploads marks the files as used by the application. Somebody else's file, one of another purpose and one that
-// is used or gone are all the same: missing.
-func takeUploads(t tx, application uuid.UUID, a NewApplication) error {
-	if err := takeUpload(t, application, a.Person, a.DocumentUpload, campus.DocumentUpload, "identity_document.upload"); err != nil {
-		return err
-	}
-	return takeUpload(t, application, a.Person, a.CertificateUpload, campus.CertificateUpload, "certificate.upload")
-}
-
-func takeUpload(t tx, application, person, upload uuid.UUID, purpose campus.UploadPurpose, field string) error {
-	taken := t.Exec(`update uploads set taken_by = ? where id = ? and person_id = ? and purpose = ?
-		and taken_by is null and deleted_at is null`, application, upload, person, purpose)
-	if taken.Error == nil && taken.RowsAffected == 0 {
-		return uploadMissing(field)
-	}
-	return taken.Error
 }
 
 // insertLivenessTry takes the answer to a challenge: one's own, in time, and only once (B1).
@@ -175,6 +201,12 @@ func insertLivenessTry(t tx, application, person uuid.UUID, answer LivenessAnswe
 type Begun struct {
 	Withdrawn     bool // the student took it back while it was queued
 	PolicyVersion string
+	Route         campus.Route
+	Category      campus.Category
+	Counter       bool             // B3: the route without a face was chosen at once
+	Tried         bool             // a liveness check has been answered
+	EnrolsOn      campus.Date      // of a freshman
+	Papers        []campus.Finding `gorm:"-"`
 }
 
 // BeginApplication takes the case out of the queue, unless the student has taken it back before.
@@ -185,7 +217,12 @@ func (s *Store) BeginApplication(ctx context.Context, m campus.Move) (Begun, err
 		if err != nil {
 			return err
 		}
-		begun = Begun{Withdrawn: row.Outcome == campus.Withdrawn, PolicyVersion: row.PolicyVersion}
+		if err := t.Raw(`select a.route, p.category, a.counter, p.enrolled_on as enrols_on,
+				exists (select 1 from liveness_tries where application_id = a.id) as tried
+			from applications a join people p on p.id = a.person_id where a.id = ?`, m.Case.ID).Scan(&begun).Error; err != nil {
+			return err
+		}
+		begun.Withdrawn, begun.PolicyVersion = row.Outcome == campus.Withdrawn, row.PolicyVersion
 		if begun.Withdrawn || row.Version >= m.Version {
 			return nil
 		}
@@ -195,6 +232,9 @@ func (s *Store) BeginApplication(ctx context.Context, m campus.Move) (Begun, err
 		}
 		return recordMove(t, m, owner)
 	})
+	if err == nil && !begun.Withdrawn {
+		begun.Papers, err = s.papers(ctx, m.Case.ID)
+	}
 	return begun, err
 }
 
@@ -277,68 +317,34 @@ func saveNote(t tx, m campus.Move) error {
 	return t.Exec(`update applications set review_note = ? where id = ?`, review.Note, m.Case.ID).Error
 }
 
-// NewEvidence is what a student brings after a reviewer asked for more; what is left out stays as it is.
-type NewEvidence struct {
-	DocumentUpload    uuid.UUID   `json:"document_upload,omitzero"`
-	DocumentExpiresOn campus.Date `json:"document_expires_on,omitzero"`
-	CertificateUpload uuid.UUID   `json:"certificate_upload,omitzero"`
-	CertificateCode   string      `json:"certificate_code,omitempty"`
-}
-
-// ReplaceEvidence puts the evidence of the move's decision in the place of the old. Invalid: upload_missing.
-func (s *Store) ReplaceEvidence(ctx context.Context, m campus.Move) error {
-	return s.move(ctx, m, func(t tx) error {
-		e, err := readDecision[NewEvidence](t, m.Decision)
-		if err != nil {
-			return err
-		}
-		person, err := applicant(t, m.Case.ID)
-		if err != nil {
-			return err
-		}
-		if e.DocumentUpload != uuid.Nil {
-			if err := takeUpload(t, m.Case.ID, person, e.DocumentUpload, campus.DocumentUpload, "identity_document.upload"); err != nil {
-				return err
-			}
-			if err := t.Exec(`update applications set document_upload = ?, document_expires_on = ? where id = ?`,
-				e.DocumentUpload, e.DocumentExpiresOn, m.Case.ID).Error; err != nil {
-				return err
-			}
-		}
-		if e.CertificateUpload == uuid.Nil {
-			return nil
-		}
-		if err := takeUpload(t, m.Case.ID, person, e.CertificateUpload, campus.CertificateUpload, "certificate.upload"); err != nil {
-			return err
-		}
-		return t.Exec(`update applications set certificate_upload = ?, certificate_code = ? where id = ?`,
-			e.CertificateUpload, e.CertificateCode, m.Case.ID).Error
-	})
-}
-
-func applicant(t tx, application uuid.UUID) (person uuid.UUID, err error) {
-	err = t.Raw(`select person_id from applications where id = ?`, application).Row().Scan(&person)
-	return person, err
-}
-
 // LivenessAnswer answers a challenge with frames.
 type LivenessAnswer struct {
 	Challenge uuid.UUID   `json:"challenge"`
 	Frames    []uuid.UUID `json:"frames"`
+	Consent   string      `json:"consent,omitempty"` // B4: version of the text agreed to, where none was agreed to before
 }
 
-// AddLivenessTry takes the answer of the move's decision (B1). Invalid: challenge_unusable, upload_missing.
+// AddLivenessTry takes the answer of the move's decision (B1), and the consent that must be there before (B4). Invalid:
+// consent_missing, challenge_unusable, upload_missing.
 func (s *Store) AddLivenessTry(ctx context.Context, m campus.Move) error {
 	return s.move(ctx, m, func(t tx) error {
 		answer, err := readDecision[LivenessAnswer](t, m.Decision)
 		if err != nil {
 			return err
 		}
-		person, err := applicant(t, m.Case.ID)
+		agreed := t.Exec(`update applications set consent_version = coalesce(consent_version, ?), consent_at = coalesce(consent_at, ?)
+			where id = ? and coalesce(consent_version, ?) <> ''`, answer.Consent, t.now, m.Case.ID, answer.Consent)
+		if agreed.Error != nil {
+			return agreed.Error
+		}
+		if agreed.RowsAffected == 0 {
+			return campus.FieldErrorf("consent", "consent_missing", "the check of the face needs consent")
+		}
+		who, err := applicantOf(t, m.Case.ID)
 		if err != nil {
 			return err
 		}
-		return insertLivenessTry(t, m.Case.ID, person, answer)
+		return insertLivenessTry(t, m.Case.ID, who.PersonID, answer)
 	})
 }
 
@@ -357,19 +363,18 @@ func closeApplication(t tx, id uuid.UUID) error {
 	return t.Exec(`update applications set closed_at = ? where id = ? and closed_at is null`, t.now, id).Error
 }
 
-// ApplicationFile is what activities need to know of an application, personal data included.
+// ApplicationFile is what activities need to know of an application.
 type ApplicationFile struct {
-	ID                uuid.UUID
-	PersonID          uuid.UUID
-	University        string
-	KioskID           string
-	DocumentExpiresOn campus.Date
-	CertificateCode   string
-	ReviewNote        string
-	Flagged           string
-	CreatedAt         time.Time
-	DocumentUpload    uuid.UUID
-	CertificateUpload uuid.UUID
+	ID             uuid.UUID
+	PersonID       uuid.UUID
+	University     string
+	KioskID        string
+	Route          campus.Route
+	Counter        bool
+	ConsentVersion *string // B4: none when nothing biometric was handed in
+	ReviewNote     string
+	Flagged        string
+	CreatedAt      time.Time
 }
 
 // ApplicationFile reads an application for the activities.

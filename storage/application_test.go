@@ -37,7 +37,9 @@ func TestApply(t *testing.T) {
 		file, err := h.ApplicationFile(t.Context(), accepted.ID)
 		require.NoError(t, err)
 		require.Equal(t, storagetest.EastKiosk, file.KioskID, "D2: the home campus's, when none is named")
-		require.True(t, file.DocumentExpiresOn.IsZero(), "长期")
+		brought, err := h.Evidence(t.Context(), accepted.ID)
+		require.NoError(t, err)
+		require.ElementsMatch(t, a.Evidence, brought)
 		try, err := h.LastLivenessTry(t.Context(), accepted.ID)
 		require.NoError(t, err)
 		require.Equal(t, a.Liveness.Frames, []uuid.UUID(try.Frames))
@@ -48,13 +50,15 @@ func TestApply(t *testing.T) {
 		h := storagetest.New(t)
 		p := h.Person()
 		a := h.NewApplication(p)
-		a.Kiosk, a.DocumentExpiresOn = storagetest.WestKiosk, campus.Date{Year: 2040, Month: time.May, Day: 1}
+		a.Kiosk, a.Evidence[0].ExpiresOn = storagetest.WestKiosk, campus.Date{Year: 2040, Month: time.May, Day: 1}
 		accepted, err := h.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), a)
 		require.NoError(t, err)
 		file, err := h.ApplicationFile(t.Context(), accepted.ID)
 		require.NoError(t, err)
 		require.Equal(t, storagetest.WestKiosk, file.KioskID)
-		require.Equal(t, a.DocumentExpiresOn, file.DocumentExpiresOn)
+		brought, err := h.Evidence(t.Context(), accepted.ID)
+		require.NoError(t, err)
+		require.ElementsMatch(t, a.Evidence, brought)
 	})
 
 	t.Run("20 at once of one person are one", func(t *testing.T) {
@@ -145,37 +149,37 @@ func TestApplyRefuses(t *testing.T) {
 		},
 		"a document file that is not there": {
 			spoil: func(_ *storagetest.House, _ storagetest.Person, a *storage.NewApplication) {
-				a.DocumentUpload = uuid.New()
+				a.Evidence[0].Upload = uuid.New()
 			},
 			code: campus.Invalid, want: "upload_missing", field: "identity_document.upload",
 		},
 		"a certificate file that is not there": {
 			spoil: func(_ *storagetest.House, _ storagetest.Person, a *storage.NewApplication) {
-				a.CertificateUpload = uuid.New()
+				a.Evidence[1].Upload = uuid.New()
 			},
 			code: campus.Invalid, want: "upload_missing", field: "certificate.upload",
 		},
 		"somebody else's certificate file": {
 			spoil: func(h *storagetest.House, _ storagetest.Person, a *storage.NewApplication) {
-				a.CertificateUpload = h.Upload(h.Person().ID, campus.CertificateUpload).ID
+				a.Evidence[1].Upload = h.Upload(h.Person().ID, campus.CertificateUpload).ID
 			},
 			code: campus.Invalid, want: "upload_missing", field: "certificate.upload",
 		},
 		"the document handed in as the certificate": {
 			spoil: func(_ *storagetest.House, _ storagetest.Person, a *storage.NewApplication) {
-				a.CertificateUpload = a.DocumentUpload
+				a.Evidence[1].Upload = a.Evidence[0].Upload
 			},
 			code: campus.Invalid, want: "upload_missing", field: "certificate.upload",
 		},
 		"a document file that was deleted": {
 			spoil: func(h *storagetest.House, _ storagetest.Person, a *storage.NewApplication) {
-				h.Exec(`update uploads set deleted_at = now() where id = $1`, a.DocumentUpload)
+				h.Exec(`update uploads set deleted_at = now() where id = $1`, a.Evidence[0].Upload)
 			},
 			code: campus.Invalid, want: "upload_missing", field: "identity_document.upload",
 		},
 		"a document file that is about to be deleted": {
 			spoil: func(h *storagetest.House, _ storagetest.Person, a *storage.NewApplication) {
-				h.Exec(`update uploads set taken_by = $1 where id = $2`, uuid.Nil, a.DocumentUpload)
+				h.Exec(`update uploads set taken_by = $1 where id = $2`, uuid.Nil, a.Evidence[0].Upload)
 			},
 			code: campus.Invalid, want: "upload_missing", field: "identity_document.upload",
 		},

@@ -55,7 +55,7 @@ func facts() map[string]func(s *story) fact {
 		"ReplaceEvidence": func(s *story) fact {
 			m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
 			m.Decision = s.Decision(s.application, campus.Student(s.person.ID), s.evidence())
-			return fact{m, s.ReplaceEvidence}
+			return fact{m, s.replaceEvidence}
 		},
 		"CreateCard": func(s *story) fact {
 			m := s.NextMove(s.application, campus.StageActivation, campus.WaitsForStudent)
@@ -108,12 +108,20 @@ func facts() map[string]func(s *story) fact {
 	}
 }
 
+// replaceEvidence leaves the answer out.
+func (s *story) replaceEvidence(ctx context.Context, m campus.Move) error {
+	_, err := s.ReplaceEvidence(ctx, m)
+	return err
+}
+
 // evidence is what the student brings after a reviewer asked for more.
 func (s *story) evidence() storage.NewEvidence {
 	return storage.NewEvidence{
-		DocumentUpload:    s.Upload(s.person.ID, campus.DocumentUpload).ID,
-		DocumentExpiresOn: campus.Date{Year: 2041, Month: time.March, Day: 1},
-		CertificateUpload: s.Upload(s.person.ID, campus.CertificateUpload).ID, CertificateCode: "ANOTHER",
+		Evidence: []storage.Evidence{
+			{Item: campus.CertificateItem, Upload: s.Upload(s.person.ID, campus.CertificateUpload).ID, Code: "ANOTHER"},
+			{Item: campus.DocumentItem, Upload: s.Upload(s.person.ID, campus.DocumentUpload).ID,
+				ExpiresOn: campus.Date{Year: 2041, Month: time.March, Day: 1}},
+		},
 	}
 }
 
@@ -171,7 +179,7 @@ func TestFailedFacts(t *testing.T) {
 	lost := s.LivenessAnswer(s.person.ID)
 	lost.Frames[1] = s.Upload(other.ID, campus.FrameUpload).ID
 	foreign := s.evidence()
-	foreign.CertificateUpload = s.Upload(other.ID, campus.CertificateUpload).ID
+	foreign.Evidence[0].Upload = s.Upload(other.ID, campus.CertificateUpload).ID
 	unknown := s.activation()
 	unknown.Card = uuid.New()
 
@@ -183,7 +191,7 @@ func TestFailedFacts(t *testing.T) {
 		"a challenge answered twice":          {decided(used), s.AddLivenessTry, "challenge_unusable"},
 		"a frame of somebody else":            {decided(lost), s.AddLivenessTry, "upload_missing"},
 		"an answer without frames":            {decided(storage.LivenessAnswer{}), s.AddLivenessTry, "upload_missing"},
-		"evidence of somebody else":           {decided(foreign), s.ReplaceEvidence, "upload_missing"},
+		"evidence of somebody else":           {decided(foreign), s.replaceEvidence, "upload_missing"},
 		"a review without a decision":         {s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer), s.SaveReview, "internal"},
 		"a second card for one application":   {decided(storage.ReviewNote{}), func(ctx context.Context, m campus.Move) error { return s.CreateCard(ctx, m, uuid.New(), approval()) }, "internal"},
 		"activating a card that is not there": {s.done(), func(ctx context.Context, m campus.Move) error { return s.ActivateCard(ctx, m, unknown) }, "not_found"},
@@ -282,7 +290,7 @@ func TestApplicationFacts(t *testing.T) {
 	require.NoError(t, s.SaveFindings(t.Context(), s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer), []campus.Finding{matched}))
 	findings, err := s.Findings(t.Context(), s.application.ID)
 	require.NoError(t, err)
-	require.Equal(t, []campus.Finding{{Item: campus.DocumentItem, Verdict: campus.Pass}, matched}, findings, "a later verdict takes the place of the old one")
+	require.Equal(t, []campus.Finding{matched}, findings, "a later verdict takes the place of the old one")
 
 	m := s.NextMove(s.application, campus.StageEvidence, campus.WaitsForStudent)
 	m.Decision = s.Decision(s.application, reviewer(), storage.ReviewNote{Note: "照片看不清"})
@@ -294,14 +302,16 @@ func TestApplicationFacts(t *testing.T) {
 	require.Equal(t, "photo_differs", before.Flagged)
 
 	some := s.evidence() // what is left out stays as it is
-	some.DocumentUpload, some.DocumentExpiresOn = uuid.Nil, campus.Date{}
+	some.Evidence = some.Evidence[:1]
+	old, err := s.Evidence(t.Context(), s.application.ID)
+	require.NoError(t, err)
 	m = s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
 	m.Decision = s.Decision(s.application, student, some)
-	require.NoError(t, s.ReplaceEvidence(t.Context(), m))
-	after, err := s.ApplicationFile(t.Context(), s.application.ID)
+	papers, err := s.ReplaceEvidence(t.Context(), m)
 	require.NoError(t, err)
-	require.Equal(t, before.DocumentUpload, after.DocumentUpload)
-	require.Equal(t, some.CertificateUpload, after.CertificateUpload)
-	require.Equal(t, "ANOTHER", after.CertificateCode)
+	require.Equal(t, []campus.Finding{{Item: campus.DocumentItem, Verdict: campus.Pass}, {Item: campus.CertificateItem, Verdict: campus.Pass}}, papers)
+	after, err := s.Evidence(t.Context(), s.application.ID)
+	require.NoError(t, err)
+	require.Equal(t, []storage.Evidence{some.Evidence[0], old[1]}, after)
 	require.Equal(t, 5, count(s.House, `uploads where taken_by = $1`, s.application.ID), "the old file stays in the case")
 }

@@ -193,10 +193,8 @@ func (s *story) twins(n int) []uuid.UUID {
 	s.Exec(`insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
 		select twin, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at
 		from cases, unnest($2::uuid[]) twin where id = $1`, s.application.ID, ids)
-	s.Exec(`insert into applications (id, person_id, university, kiosk_id, document_upload, certificate_upload,
-			certificate_code, consent_version, consent_at, created_at, closed_at)
-		select twin, person_id, university, kiosk_id, document_upload, certificate_upload, certificate_code, consent_version,
-			consent_at, created_at, created_at from applications, unnest($2::uuid[]) twin where id = $1`, s.application.ID, ids)
+	s.Exec(`insert into applications (id, person_id, university, kiosk_id, created_at, closed_at)
+		select twin, person_id, university, kiosk_id, created_at, created_at from applications, unnest($2::uuid[]) twin where id = $1`, s.application.ID, ids)
 	s.Exec(`insert into cards (id, person_id, university, application_id, number, state, created_at)
 		select id, person_id, university, id, id::text, 'pending', created_at from applications where id = any($1)`, ids)
 	return ids

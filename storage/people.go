@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -17,6 +18,7 @@ type RosterPerson struct {
 	Name           string
 	DocumentType   campus.DocumentType
 	DocumentNumber string
+	Category       campus.Category // empty: mainland
 	Phone          string
 	Email          string
 	Level          string
@@ -48,6 +50,7 @@ type Person struct {
 	Campus     string
 	Dormitory  string
 	Status     string
+	Category   campus.Category
 }
 
 // Identity is a person with the document number opened. It is for checks against other systems only: it must not
@@ -76,6 +79,7 @@ type personRow struct {
 	Campus       string
 	Dormitory    string
 	Status       string
+	Category     campus.Category
 	EnrolledOn   campus.Date
 	GraduatesOn  campus.Date
 	RosterAt     time.Time
@@ -87,7 +91,7 @@ func (personRow) TableName() string { return "people" }
 // rosterColumns are what a later roster replaces. Language and password belong to the person.
 func rosterColumns() []string {
 	return []string{"name", "document_type", "document", "document_hash", "phone", "email", "level", "college", "campus",
-		"dormitory", "status", "enrolled_on", "graduates_on", "roster_at"}
+		"dormitory", "status", "category", "enrolled_on", "graduates_on", "roster_at"}
 }
 
 // ImportPeople takes a roster, or a part of one: new numbers are added and known ones brought up to date. Lines that
@@ -129,6 +133,8 @@ func rosterFault(p RosterPerson, campuses, seen map[string]bool) string {
 		return "roster.twice"
 	case !campuses[p.Campus]:
 		return "roster.campus"
+	case p.Status == "admitted" && p.EnrolledOn.IsZero(): // A6: the card waits for that day
+		return "roster.enrolment"
 	}
 	return ""
 }
@@ -148,7 +154,7 @@ func newPersonRow(t tx, university string, p RosterPerson) (personRow, error) {
 		Document:     t.keys.seal(documentContext(university, p.Number), []byte(document)),
 		DocumentHash: t.keys.document(document),
 		Phone:        phone, Email: p.Email, Language: campus.Chinese, Level: p.Level, College: p.College,
-		Campus: p.Campus, Dormitory: p.Dormitory, Status: p.Status,
+		Campus: p.Campus, Dormitory: p.Dormitory, Status: p.Status, Category: cmp.Or(p.Category, campus.Mainland),
 		EnrolledOn: p.EnrolledOn, GraduatesOn: p.GraduatesOn, RosterAt: t.now,
 	}, nil
 }
@@ -204,5 +210,6 @@ func (r personRow) person() Person {
 	return Person{
 		ID: r.ID, University: r.University, Number: r.Number, Name: r.Name, Phone: r.Phone, Email: r.Email,
 		Language: r.Language, Level: r.Level, College: r.College, Campus: r.Campus, Dormitory: r.Dormitory, Status: r.Status,
+		Category: r.Category,
 	}
 }

@@ -126,7 +126,7 @@ func (s *Store) TakeReport(ctx context.Context, r Report) error {
 		if p.OrderID != "" && p.OrderID != r.OrderID {
 			return campus.Errorf(campus.NotFound, "", "no order of that number for plastic %s", p.ID)
 		}
-		if err := takeCallback(t, r); err != nil {
+		if err := takeCallback(t, Callback{"bureau", r.CallbackID, r.BodyHash}); err != nil {
 			return err
 		}
 		if r.Sequence <= p.BureauSeq || r.State == p.State {
@@ -149,18 +149,6 @@ func (s *Store) TakeReport(ctx context.Context, r Report) error {
 		}
 		return enqueueSignal(ctx, t, campus.CaseRef{Kind: campus.PlasticCase, ID: p.CaseID}, campus.FactsChanged)
 	})
-}
-
-func takeCallback(t tx, r Report) error {
-	if r.CallbackID == "" {
-		return nil
-	}
-	err := t.Exec(`insert into callbacks (id, system, body_hash, received_at) values (?, 'bureau', ?, ?)`,
-		r.CallbackID, r.BodyHash, t.now).Error
-	if violated(err) == "callbacks_pkey" {
-		return campus.Errorf(campus.Conflict, "callback_replayed", "this call-back has been taken before")
-	}
-	return err
 }
 
 // fillCompartment notes where the plastic lies and makes the code that opens it.

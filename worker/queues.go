@@ -28,6 +28,8 @@ func taskQueues(rates map[string]float64) []taskQueue {
 		{name: workflows.AccessQueue, rate: 200, slots: 16},
 		{name: workflows.LibraryQueue, rate: 200, slots: 16},
 		{name: workflows.CanteenQueue, rate: 200, slots: 16},
+		{name: workflows.HRQueue, rate: 50, slots: 8},
+		{name: workflows.InternationalQueue, rate: 50, slots: 8},
 	}
 	for i, q := range queues {
 		if rate, found := rates[q.name]; found {

@@ -46,16 +46,20 @@ type application struct {
 	state  applicationState
 	ending *ending
 	cancel workflow.CancelFunc // of the flow
-	leave  workflow.CancelFunc // of what is done while waiting for a photo
+	leave  workflow.CancelFunc // of what is done about the face while the student may still choose another way
 }
 
 // applicationState is what a run hands to the next.
 type applicationState struct {
 	Plan          activities.ApplicationPlan
-	Card          uuid.UUID // from the approval on
-	Identified    bool      // the identity has been established
-	PhotoVersion  string    // of the registry's photo that did not match
+	Card          uuid.UUID        // from the approval on
+	Identified    bool             // the identity has been established
+	Papers        []campus.Finding `json:",omitempty"` // how what was handed in stands
+	Tried         bool             `json:",omitempty"` // a liveness check has been answered
+	Counter       bool             `json:",omitempty"` // the student has chosen the check in person (B3)
+	PhotoVersion  string           // of the registry's photo that did not match
 	PhotoReminded bool
+	Polls         int       `json:",omitempty"` // looks for the enrolment
 	Since         time.Time // when the wait for a photo began
 }
 
@@ -86,11 +90,11 @@ func (w *application) setup(ctx workflow.Context) error {
 		handle func(workflow.Context, Decide) (Decided, error)
 	}{
 		{TryLivenessUpdate, []campus.Stage{campus.StageLiveness}, w.tryLiveness},
-		{ChooseCounterUpdate, []campus.Stage{campus.StageLiveness, campus.StagePhoto}, w.chooseCounter},
+		{ChooseCounterUpdate, beforeIdentity, w.chooseCounter},
 		{VerifyUpdate, []campus.Stage{campus.StageInPerson}, w.verify},
 		{ReviewUpdate, []campus.Stage{campus.StageReview}, w.review},
 		{BringEvidenceUpdate, []campus.Stage{campus.StageEvidence}, w.bringEvidence},
-		{ActivateUpdate, []campus.Stage{campus.StageActivation}, w.activate},
+		{ActivateUpdate, []campus.Stage{campus.StageActivation, campus.StageEnrolment}, w.activate},
 		{ReopenUpdate, []campus.Stage{campus.StageLapsed}, w.reopen},
 		{WithdrawUpdate, withdrawable, w.withdraw},
 	} {
@@ -102,10 +106,13 @@ func (w *application) setup(ctx workflow.Context) error {
 	return nil
 }
 
+// beforeIdentity are the stages at which the route without a face can be chosen (B3).
+var beforeIdentity = []campus.Stage{campus.StageChecking, campus.StageEvidence, campus.StageIdentity, campus.StageLiveness, campus.StagePhoto}
+
 // withdrawable are all stages at which there is something to take back.
 var withdrawable = []campus.Stage{campus.StageQueued, campus.StageChecking, campus.StageIdentity, campus.StageLiveness,
 	campus.StagePhoto, campus.StageInPerson, campus.StageReview, campus.StageEvidence, campus.StageProvisioning,
-	campus.StageActivation, campus.StageLapsed}
+	campus.StageActivation, campus.StageLapsed, campus.StageEnrolment}
 
 func (w *application) run(ctx workflow.Context) error {
 	begun, err := w.begin(ctx)
@@ -142,6 +149,9 @@ func (w *application) begin(ctx workflow.Context) (bool, error) {
 			return false, err
 		}
 		w.adopt(w.state.Plan)
+		if w.state.Card != uuid.Nil { // what the run before has set up
+			w.keepRevocations()
+		}
 		return true, nil
 	}
 	m := campus.Move{Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool,
@@ -154,6 +164,7 @@ func (w *application) begin(ctx workflow.Context) (bool, error) {
 		return false, err
 	}
 	w.adopt(w.plan)
+	w.state.Papers, w.state.Tried, w.state.Counter = w.plan.Papers, w.plan.Tried, w.plan.Counter
 	if w.plan.Withdrawn {
 		closed := campus.Move{Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Withdrawn}
 		w.stage, w.outcome = closed.Stage, closed.Outcome
@@ -179,6 +190,7 @@ func (w *application) flow(ctx workflow.Context) error {
 		campus.StageProvisioning: w.provision,
 		campus.StageActivation:   w.awaitActivation,
 		campus.StageLapsed:       w.awaitReopening,
+		campus.StageEnrolment:    w.awaitEnrolment,
 	}
 	for w.outcome == "" && w.ending == nil {
 		if err := stages[w.stage](ctx); err != nil {
@@ -224,7 +236,8 @@ func (w *application) finish(ctx workflow.Context) error {
 
 // forget deletes all pictures of the application (B4).
 func (w *application) forget(ctx workflow.Context) error {
-	purposes := []campus.UploadPurpose{campus.DocumentUpload, campus.CertificateUpload, campus.FrameUpload}
+	purposes := []campus.UploadPurpose{campus.DocumentUpload, campus.CertificateUpload, campus.FrameUpload,
+		campus.ResidenceUpload, campus.LetterUpload}
 	return w.forgetImages(ctx, activities.ForgetImages{Purposes: purposes, Photo: true})
 }
 

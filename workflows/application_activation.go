@@ -20,8 +20,8 @@ func (w *application) provision(ctx workflow.Context) error {
 	names := make([]string, len(services))
 	for i, service := range services {
 		names[i] = "grant-" + string(service)
-		w.undoings = append(w.undoings, w.revocation(service))
 	}
+	w.keepRevocations()
 	err := parallel(ctx, names, func(ctx workflow.Context, i int) error {
 		_, err := step[struct{}](ctx, w.casework, stepKind{Name: names[i]}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
 			return workflow.ExecuteActivity(on(ctx, serviceQueue(services[i]), names[i]), steps.GrantService,
@@ -35,11 +35,21 @@ func (w *application) provision(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
+	if w.plan.EnrolsOn != nil {
+		return w.move(ctx, w.enrolmentMove(), nil)
+	}
 	return w.move(ctx, campus.Move{
 		Stage: campus.StageActivation, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.plan.Activation.Wait),
 		Events:  []campus.Event{event("provisioned", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.approved"}},
 	}, nil)
+}
+
+// keepRevocations keeps the undoing of every service of the base package.
+func (w *application) keepRevocations() {
+	for _, service := range campus.BasePackage() {
+		w.undoings = append(w.undoings, w.revocation(service))
+	}
 }
 
 func (w *application) revocation(service campus.Service) undoing {
@@ -67,23 +77,32 @@ func (w *application) awaitActivation(ctx workflow.Context) error {
 
 // activate makes the card active, ends the application and starts the plastic, all in one transaction (D1, D2, D4).
 func (w *application) activate(ctx workflow.Context, d Decide) (Decided, error) {
+	from := w.stage
+	if from == campus.StageEnrolment {
+		if err := w.mustBeEnrolled(ctx); err != nil {
+			return Decided{}, err
+		}
+	}
+	if err := w.makeActive(ctx, from, d); err != nil {
+		return Decided{}, err
+	}
+	return w.decided(), nil
+}
+
+func (w *application) makeActive(ctx workflow.Context, from campus.Stage, d Decide) error {
 	promised := w.plan.Calendar.AddWorkingDays(workflow.Now(ctx), w.plan.PromiseWorkingDays)
 	m := campus.Move{
 		Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Completed, Decision: d.Decision,
 		Events:  []campus.Event{event("activated", d.By)},
 		Notices: []campus.Notice{{Template: "notice.activated", Params: map[string]string{"promised": promisedDay(promised).String()}}},
 	}
-	err := w.decide(ctx, campus.StageActivation, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
+	return w.decide(ctx, from, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
 		return workflow.ExecuteLocalActivity(ctx, steps.ActivateCard, activities.ActivateCard{
 			Move: m, Card: w.state.Card, CardLife: w.plan.Activation.CardLife, Promised: promised, By: d.By,
 			PlasticCase: uuid.NewSHA1(w.state.Card, []byte("plastic case")),
 			Plastic:     uuid.NewSHA1(w.state.Card, []byte("plastic 1")),
 		})
 	})
-	if err != nil {
-		return Decided{}, err
-	}
-	return w.decided(), nil
 }
 
 // awaitReopening keeps a lapsed activation for a while; after that everything is undone.

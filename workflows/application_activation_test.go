@@ -280,9 +280,8 @@ func TestCardOfAnotherApplicationKeepsAnActivationFromHappening(t *testing.T) {
 	p.do(func() {
 		p.Exec(`insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
 			select gen_random_uuid(), 'import', university, campus, person_id, 'done', 'nobody', since, policy_version, opened_at from cases`)
-		p.Exec(`insert into applications select c.id, person_id, a.university, kiosk_id, document_expires_on, document_upload,
-			certificate_upload, certificate_code, consent_version, consent_at, flagged, review_note, a.created_at, a.created_at
-			from applications a join cases c using (person_id) where c.kind = 'import'`)
+		p.Exec(`insert into applications (id, person_id, university, kiosk_id, created_at, closed_at)
+			select c.id, person_id, a.university, kiosk_id, a.created_at, a.created_at from applications a join cases c using (person_id) where c.kind = 'import'`)
 		p.Exec(`insert into cards (id, person_id, university, application_id, number, state, created_at)
 			select gen_random_uuid(), person_id, university, id, 'another', 'active', created_at from applications where closed_at is not null`)
 	})

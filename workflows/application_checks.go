@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -10,41 +11,103 @@ import (
 	"campuscard/campus"
 )
 
-// check asks the register, for the certificate and the carrier, side by side (A1, A3). One that says no refuses the
-// application, with the reason and where to go.
+// check asks for every item of the checklist that is there, side by side (A1, A3, A4, A6). Whom the register does not
+// confirm is refused, with the reason and where to go; what is missing or wrong otherwise is asked for, and the rest kept.
 func (w *application) check(ctx workflow.Context) error {
-	checks := []struct {
-		item  campus.Item
-		queue string
-		call  any
-	}{
-		{campus.RegistryItem, AcademicQueue, steps.CheckRegistry},
-		{campus.CertificateItem, AcademicQueue, steps.CheckCertificate},
-		{campus.PhoneItem, CarrierQueue, steps.CheckPhone},
+	items := w.itemsToAsk()
+	names := make([]string, len(items))
+	for i, item := range items {
+		names[i] = string(item)
 	}
-	names := make([]string, len(checks))
-	for i, check := range checks {
-		names[i] = string(check.item)
-	}
-	findings := make([]campus.Finding, len(checks))
+	findings := make([]campus.Finding, len(items))
 	err := parallel(ctx, names, func(ctx workflow.Context, i int) (err error) {
-		findings[i], err = w.finding(ctx, checks[i].item, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(on(ctx, checks[i].queue, "check "+names[i]), checks[i].call, ref)
+		queue, call := w.askFor(items[i])
+		findings[i], err = w.finding(ctx, items[i], func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+			return workflow.ExecuteActivity(on(ctx, queue, "check "+names[i]), call, ref)
 		})
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	findings = append(findings, w.papersNotAsked(items)...)
+	if refusal := w.refusal(findings); refusal != nil {
+		return w.refuse(ctx, findings, refusal.Reason)
+	}
+	if wanted := campus.Wanted(findings); len(wanted) > 0 {
+		return w.askForEvidence(ctx, findings, wanted)
+	}
 	next := campus.Move{Stage: campus.StageIdentity, WaitsFor: campus.WaitsForSchool}
 	if w.state.Identified {
 		next = w.reviewMove(ctx)
 	}
 	next.Events = append(next.Events, event("checked", campus.System()))
-	if failed := firstFail(findings); failed != nil {
-		return w.refuse(ctx, findings, failed.Reason)
-	}
 	return w.saveFindings(ctx, campus.StageChecking, next, findings)
+}
+
+// itemsToAsk are the items for which a system is asked: all but the papers that are missing or out of date anyway.
+func (w *application) itemsToAsk() []campus.Item {
+	if len(w.plan.Checks) == 0 { // begun by the first builds
+		return []campus.Item{campus.RegistryItem, campus.CertificateItem, campus.PhoneItem}
+	}
+	return slices.DeleteFunc(slices.Clone(w.plan.Checks), func(item campus.Item) bool {
+		return slices.ContainsFunc(w.state.Papers, func(f campus.Finding) bool { return f.Item == item && f.Verdict != campus.Pass })
+	})
+}
+
+// papersNotAsked are the findings about papers for which no system is asked.
+func (w *application) papersNotAsked(asked []campus.Item) []campus.Finding {
+	return slices.DeleteFunc(slices.Clone(w.state.Papers), func(f campus.Finding) bool { return slices.Contains(asked, f.Item) })
+}
+
+// askFor is who is asked for an item.
+func (w *application) askFor(item campus.Item) (queue string, call any) {
+	switch item {
+	case campus.RegistryItem:
+		return w.registerQueue(), steps.CheckRegistry
+	case campus.CertificateItem:
+		return AcademicQueue, steps.CheckCertificate
+	case campus.ResidenceItem:
+		return InternationalQueue, steps.CheckResidence
+	case campus.LetterItem:
+		return InternationalQueue, steps.CheckLetter
+	default:
+		return CarrierQueue, steps.CheckPhone
+	}
+}
+
+// registerQueue is the queue of the register that answers for the applicant (A1, A2).
+func (w *application) registerQueue() string {
+	if w.plan.Route == campus.StaffRoute {
+		return HRQueue
+	}
+	return AcademicQueue
+}
+
+// refusal is the finding that ends the application, if there is one. The first builds ended it for every failed check.
+func (w *application) refusal(findings []campus.Finding) *campus.Finding {
+	i := slices.IndexFunc(findings, func(f campus.Finding) bool {
+		return f.Verdict == campus.Fail && (len(w.plan.Checks) == 0 || !campus.AskedAgain(f.Item))
+	})
+	if i < 0 {
+		return nil
+	}
+	return &findings[i]
+}
+
+// askForEvidence tells the applicant what is missing or wrong, and waits for it (A4).
+func (w *application) askForEvidence(ctx workflow.Context, findings []campus.Finding, wanted []campus.Item) error {
+	names := make([]string, len(wanted))
+	for i, item := range wanted {
+		names[i] = string(item)
+	}
+	items := strings.Join(names, ",")
+	reason := findings[slices.IndexFunc(findings, func(f campus.Finding) bool { return f.Item == wanted[0] })].Reason
+	return w.saveFindings(ctx, campus.StageChecking, campus.Move{
+		Stage: campus.StageEvidence, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.plan.Application.EvidenceWait), Reason: reason,
+		Events:  []campus.Event{event("evidence_asked", campus.System(), "items", items)},
+		Notices: []campus.Notice{{Template: "notice.evidence_asked", Params: map[string]string{"items": items}}},
+	}, findings)
 }
 
 // finding runs a check as a step. One that two people skip is unknown: it never passes by itself, the reviewer sees it.
@@ -54,14 +117,6 @@ func (w *application) finding(ctx workflow.Context, item campus.Item, call func(
 		return campus.Finding{Item: item, Verdict: campus.Unknown, Reason: "check_skipped"}, nil
 	}
 	return found, err
-}
-
-func firstFail(findings []campus.Finding) *campus.Finding {
-	i := slices.IndexFunc(findings, func(f campus.Finding) bool { return f.Verdict == campus.Fail })
-	if i < 0 {
-		return nil
-	}
-	return &findings[i]
 }
 
 // saveFindings keeps verdicts with the move they cause, unless the case has left the stage they were sought at.

@@ -1,15 +1,17 @@
 package workflows_test
 
 import (
+	"cmp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
+	"campuscard/storage"
 	"campuscard/workflows/workflowtest"
 )
 
-func TestCheckThatSaysNoRefusesTheApplication(t *testing.T) {
+func TestRegisterThatSaysNoRefusesTheApplication(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change workflowtest.Fields // of what the school knows
@@ -24,12 +26,6 @@ func TestCheckThatSaysNoRefusesTheApplication(t *testing.T) {
 		},
 		"a student who has left": {
 			workflowtest.Fields{"status": "withdrawn"}, campus.RegistryItem, "registry_not_registered",
-		},
-		"a certificate whose last day is over": {
-			workflowtest.Fields{"certificate_until": "2026-08-31"}, campus.CertificateItem, "certificate_expired",
-		},
-		"a phone in another's name": {
-			workflowtest.Fields{"phone_foreign": true}, campus.PhoneItem, "phone_of_another",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -47,36 +43,84 @@ func TestCheckThatSaysNoRefusesTheApplication(t *testing.T) {
 	}
 }
 
-func TestPaperThatIsNotTheApplicantsRefusesTheApplication(t *testing.T) {
+func TestStrangerIsRefused(t *testing.T) {
+	t.Parallel()
+	house := workflowtest.New(t, "")
+	student := house.Stranger()
+	p := stage(t, house, student, house.Apply(student, workflowtest.Good))
+	p.run()
+	p.requireEnd(campus.RefusedBy, "registry_unknown")
+	p.requireNoCard()
+}
+
+// A4: what is missing or wrong is asked for, and the rest kept.
+func TestWhatIsWrongIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		who    func(*workflowtest.House) workflowtest.Student
+		spoil  workflowtest.Fields // what the school knows
+		mend   workflowtest.Fields
+		code   string // of the certificate that is handed in first; empty: the student's own
 		item   campus.Item
 		reason string
 	}{
-		"somebody the register does not know": {(*workflowtest.House).Stranger, campus.RegistryItem, "registry_unknown"},
-		"a certificate of another": {func(h *workflowtest.House) workflowtest.Student {
-			student := h.Student()
-			student.Certificate = h.Student().Certificate
-			return student
-		}, campus.CertificateItem, "certificate_of_another"},
-		"a certificate that was never given": {func(h *workflowtest.House) workflowtest.Student {
-			student := h.Student()
-			student.Certificate = "NOSUCHCODE"
-			return student
-		}, campus.CertificateItem, "certificate_unknown"},
+		"a certificate whose last day is over": {
+			spoil: workflowtest.Fields{"certificate_until": "2026-08-31"}, mend: workflowtest.Fields{"certificate_until": "2030-06-30"},
+			item: campus.CertificateItem, reason: "certificate_expired",
+		},
+		"a certificate that was never given": {code: "NOSUCHCODE", item: campus.CertificateItem, reason: "certificate_unknown"},
+		"a phone in another's name": {
+			spoil: workflowtest.Fields{"phone_foreign": true}, mend: workflowtest.Fields{"phone_foreign": false},
+			item: campus.PhoneItem, reason: "phone_of_another",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			house := workflowtest.New(t, "")
-			student := test.who(house)
-			p := stage(t, house, student, house.Apply(student, workflowtest.Good))
+			student := house.Student()
+			first := student
+			first.Certificate = cmp.Or(test.code, student.Certificate)
+			p := stage(t, house, student, house.Apply(first, workflowtest.Good))
+			if test.spoil != nil {
+				p.School.Change(student, test.spoil)
+			}
+			p.do(func() {
+				c := p.Case(p.ref)
+				require.Equal(t, campus.StageEvidence, c.Stage)
+				require.Equal(t, campus.WaitsForStudent, c.WaitsFor)
+				require.Equal(t, test.reason, c.Reason)
+				require.Equal(t, "fail "+test.reason, p.Verdicts(p.ref)[test.item])
+				require.Equal(t, "pass", p.Verdicts(p.ref)[campus.RegistryItem], "the rest is kept")
+				require.Equal(t, []string{"notice.evidence_asked"}, p.Notices(p.ref))
+				require.Zero(t, p.School.Calls("liveness_check"), "no biometric call before it is needed")
+				if test.mend != nil {
+					p.School.Change(student, test.mend)
+				}
+			})
+			if test.item == campus.PhoneItem {
+				p.bring(storage.NewEvidence{Recheck: []campus.Item{campus.PhoneItem}})
+			} else {
+				p.bringCertificate(student.Certificate)
+			}
+			p.do(func() {
+				require.Equal(t, campus.StageReview, p.Case(p.ref).Stage)
+				require.Equal(t, "pass", p.Verdicts(p.ref)[test.item])
+			})
+			p.withdraw()
 			p.run()
-			p.requireEnd(campus.RefusedBy, test.reason)
-			p.requireNoCard()
-			require.Equal(t, "fail "+test.reason, p.Verdicts(p.ref)[test.item])
+			require.Equal(t, "applied checking evidence_asked evidence_brought checked liveness_passed photo_matched review_asked withdrawn", p.story())
 		})
 	}
+}
+
+func TestWhatIsNeverPutRightExpires(t *testing.T) {
+	t.Parallel()
+	p := newApplication(t, "", workflowtest.Good)
+	p.School.Change(p.student, workflowtest.Fields{"phone_foreign": true})
+	p.bring(storage.NewEvidence{Recheck: []campus.Item{campus.PhoneItem}})
+	p.run()
+	p.requireEnd(campus.Expired, "evidence_not_brought")
+	require.Equal(t, []string{"notice.evidence_asked", "notice.evidence_asked", "notice.remind_evidence", "notice.expired"}, p.Notices(p.ref))
+	require.Equal(t, 2, p.School.Calls("verification"))
 }
 
 func TestCheckThatCannotBeMadeParksAndTwoPeopleCanSkipIt(t *testing.T) {

@@ -10,8 +10,41 @@ import (
 	"campuscard/campus"
 )
 
-// identify judges the newest live frames, fetches the photo on file meanwhile, and compares (B1, B2).
+// identify has the identity established: by the face, unless the student has chosen the counter (B3). Then nobody needs
+// what is being done about the face any more.
 func (w *application) identify(ctx workflow.Context) error {
+	switch {
+	case w.state.Counter:
+		return w.advance(ctx, campus.StageIdentity, w.counterMove(ctx, "chosen"), nil)
+	case !w.state.Tried && w.plan.Route != "": // the first builds took nobody without a face
+		return w.askForFace(ctx)
+	}
+	return w.untilCounter(ctx, campus.StageIdentity, w.identifyByFace)
+}
+
+// untilCounter does something at a stage that ends when the student leaves it for the counter.
+func (w *application) untilCounter(ctx workflow.Context, stage campus.Stage, do func(workflow.Context) error) error {
+	going, leave := workflow.WithCancel(ctx)
+	defer leave()
+	w.leave = leave
+	err := do(going)
+	if temporal.IsCanceledError(err) && ctx.Err() == nil && w.left(stage)() {
+		return nil
+	}
+	return err
+}
+
+// askForFace waits for the first liveness check of somebody who has not shown their face yet (A2).
+func (w *application) askForFace(ctx workflow.Context) error {
+	return w.advance(ctx, campus.StageIdentity, campus.Move{
+		Stage: campus.StageLiveness, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.plan.Identity.LivenessWait),
+		Events:  []campus.Event{event("liveness_asked", campus.System())},
+		Notices: []campus.Notice{{Template: "notice.liveness_asked"}},
+	}, nil)
+}
+
+// identifyByFace judges the newest live frames, fetches the photo on file meanwhile, and compares (B1, B2).
+func (w *application) identifyByFace(ctx workflow.Context) error {
 	var live activities.Liveness
 	var version string
 	err := parallel(ctx, []string{"liveness", "fetch-photo"}, func(ctx workflow.Context, i int) (err error) {
@@ -49,7 +82,7 @@ func (w *application) liveness(ctx workflow.Context) (activities.Liveness, error
 
 func (w *application) fetchPhoto(ctx workflow.Context) (string, error) {
 	return step[string](ctx, w.casework, stepKind{Name: "fetch-photo"}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(on(ctx, AcademicQueue, "fetch the photo on file"), steps.FetchPhoto, ref)
+		return workflow.ExecuteActivity(on(ctx, w.registerQueue(), "fetch the photo on file"), steps.FetchPhoto, ref)
 	})
 }
 
@@ -93,6 +126,7 @@ func (w *application) tryLiveness(ctx workflow.Context, d Decide) (Decided, erro
 	if err != nil {
 		return Decided{}, err
 	}
+	w.state.Tried = true
 	return w.decided(), nil
 }
 
@@ -138,14 +172,7 @@ func (w *application) identified(ctx workflow.Context, from campus.Stage, found 
 // awaitPhoto waits for Academic Affairs to renew the photo and resumes by itself (B2), unless the student leaves for the
 // counter: then nobody needs what is being done here any more.
 func (w *application) awaitPhoto(ctx workflow.Context) error {
-	watching, leave := workflow.WithCancel(ctx)
-	defer leave()
-	w.leave = leave
-	err := w.watchPhoto(watching)
-	if temporal.IsCanceledError(err) && ctx.Err() == nil && w.left(campus.StagePhoto)() {
-		return nil
-	}
-	return err
+	return w.untilCounter(ctx, campus.StagePhoto, w.watchPhoto)
 }
 
 // watchPhoto asks for the photo again and again. A look that fails is no news; the next one comes.
@@ -175,7 +202,7 @@ func (w *application) watchPhoto(ctx workflow.Context) error {
 			return w.compareRenewed(ctx)
 		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
-			return w.continueAsNew(ctx)
+			return w.continueAsNew(ctx, campus.StagePhoto)
 		}
 	}
 }
@@ -206,7 +233,7 @@ func (w *application) compareRenewed(ctx workflow.Context) error {
 func (w *application) lookForPhoto(ctx workflow.Context, polls int) (string, error) {
 	ref := campus.StepRef{Case: w.input.Case, Step: "poll-photo", Attempt: polls + 1, Key: polls + 1, By: campus.System()}
 	var version string
-	err := workflow.ExecuteActivity(on(w.oneTry(ctx), AcademicQueue, "look for a new photo"), steps.LookForPhoto, ref).Get(ctx, &version)
+	err := workflow.ExecuteActivity(on(w.oneTry(ctx), w.registerQueue(), "look for a new photo"), steps.LookForPhoto, ref).Get(ctx, &version)
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
@@ -217,10 +244,10 @@ func (w *application) lookForPhoto(ctx workflow.Context, polls int) (string, err
 }
 
 // continueAsNew hands the case to a new run with a short history, once no handler is at work.
-func (w *application) continueAsNew(ctx workflow.Context) error {
+func (w *application) continueAsNew(ctx workflow.Context, stage campus.Stage) error {
 	// Not drain: a withdrawal that comes meanwhile waits for this flow, and cancels it.
 	err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
-	if err != nil || w.left(campus.StagePhoto)() {
+	if err != nil || w.left(stage)() {
 		return err
 	}
 	next := w.input
@@ -248,14 +275,25 @@ func (w *application) counterMove(ctx workflow.Context, reason string) campus.Mo
 	}
 }
 
-// chooseCounter is the student's own choice of the route without a face (B3).
+// chooseCounter is the student's own choice of the route without a face, at any point before the identity is established
+// (B3). While papers are checked or asked for, it is kept for later.
 func (w *application) chooseCounter(ctx workflow.Context, d Decide) (Decided, error) {
+	if w.stage == campus.StageChecking || w.stage == campus.StageEvidence {
+		err := w.decide(ctx, w.stage, campus.Move{Decision: d.Decision, Events: []campus.Event{event("counter_chosen", d.By)}}, nil)
+		if err != nil {
+			return Decided{}, err
+		}
+		w.state.Counter = true
+		return w.decided(), nil
+	}
 	if w.busy > 0 {
 		return Decided{}, campus.Errorf(campus.Conflict, "step_busy", "a step is being settled")
 	}
 	m := w.counterMove(ctx, "chosen")
 	m.Decision, m.Events[0].Actor = d.Decision, d.By
-	w.drop(string(campus.PhotoItem)) // where the comparison is parked
+	for _, step := range []string{string(campus.PhotoItem), "liveness", "fetch-photo"} { // that may be parked
+		w.drop(step)
+	}
 	if err := w.decide(ctx, w.stage, m, nil); err != nil {
 		return Decided{}, err
 	}

@@ -101,15 +101,18 @@ func (w *application) awaitEvidence(ctx workflow.Context) error {
 	return err
 }
 
-// bringEvidence takes what the student brings and has everything but the face checked again.
+// bringEvidence takes what the student brings and has everything but the face checked again; what is still missing is
+// asked for again (A4).
 func (w *application) bringEvidence(ctx workflow.Context, d Decide) (Decided, error) {
 	m := campus.Move{Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool, Decision: d.Decision,
 		Events: []campus.Event{event("evidence_brought", d.By)}}
+	var papers []campus.Finding
 	err := w.decide(ctx, campus.StageEvidence, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		return workflow.ExecuteLocalActivity(ctx, steps.ReplaceEvidence, m)
+		return withResult(ctx, workflow.ExecuteLocalActivity(ctx, steps.ReplaceEvidence, m), &papers)
 	})
 	if err != nil {
 		return Decided{}, err
 	}
+	w.state.Papers = papers
 	return w.decided(), nil
 }

@@ -52,8 +52,12 @@ func TestReviewerAsksForMore(t *testing.T) {
 			require.Empty(t, p.OpenItems(p.ref))
 		})
 		p.bringCertificate("NOSUCHCODE")
+		p.do(func() {
+			require.Equal(t, campus.StageEvidence, p.Case(p.ref).Stage)
+			require.Equal(t, "fail certificate_unknown", p.Verdicts(p.ref)[campus.CertificateItem])
+		})
 		p.run()
-		p.requireEnd(campus.RefusedBy, "certificate_unknown")
+		p.requireEnd(campus.Expired, "evidence_not_brought")
 	})
 	t.Run("and it is brought and stands, without the face being checked again", func(t *testing.T) {
 		t.Parallel()

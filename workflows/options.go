@@ -58,6 +58,9 @@ const (
 	AccessQueue   = "school-access"
 	LibraryQueue  = "school-library"
 	CanteenQueue  = "school-canteen"
+	HRQueue       = "school-hr"
+
+	InternationalQueue = "school-international"
 )
 
 // on sends an activity to a system's queue; summary is what the Temporal UI shows beside it.

@@ -167,11 +167,13 @@ func (p *play) verify(verdict campus.Verdict) {
 }
 
 func (p *play) bringCertificate(code string) {
-	p.decide(workflows.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any {
-		return storage.NewEvidence{
-			CertificateUpload: p.Upload(p.student.ID, campus.CertificateUpload).ID, CertificateCode: code,
-		}
-	})
+	p.bring(storage.NewEvidence{Evidence: []storage.Evidence{
+		{Item: campus.CertificateItem, Upload: p.Upload(p.student.ID, campus.CertificateUpload).ID, Code: code},
+	}})
+}
+
+func (p *play) bring(evidence storage.NewEvidence) *reply {
+	return p.decide(workflows.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any { return evidence })
 }
 
 // settle is what one of the operators does with a parked step.

@@ -42,7 +42,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	},
 	"application-refused": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := newLive(t, workflowtest.Good)
-		l.School.Change(l.student, workflowtest.Fields{"phone_foreign": true})
+		l.School.Change(l.student, workflowtest.Fields{"status": "withdrawn"})
 		l.Work(worker.Config{Tracing: with})
 		l.end(campus.RefusedBy)
 		return l
@@ -102,9 +102,9 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	"application-asked-for-more": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := working(t, workflowtest.Good, with...)
 		l.review(campus.AskMore, "certificate_unclear")
-		l.byStudent(workflows.BringEvidenceUpdate, storage.NewEvidence{
-			CertificateUpload: l.Upload(l.student.ID, campus.CertificateUpload).ID, CertificateCode: l.student.Certificate,
-		})
+		l.byStudent(workflows.BringEvidenceUpdate, storage.NewEvidence{Evidence: []storage.Evidence{
+			{Item: campus.CertificateItem, Upload: l.Upload(l.student.ID, campus.CertificateUpload).ID, Code: l.student.Certificate},
+		}})
 		l.review(campus.Approve, "")
 		l.activate()
 		l.end(campus.Completed)

@@ -15,9 +15,11 @@ import (
 func (h *House) NewApplication(p Person, change ...func(*storage.NewApplication)) storage.NewApplication {
 	h.t.Helper()
 	a := storage.NewApplication{
-		Person: p.ID, DocumentNumber: p.Roster.DocumentNumber,
-		DocumentUpload:    h.Upload(p.ID, campus.DocumentUpload).ID,
-		CertificateUpload: h.Upload(p.ID, campus.CertificateUpload).ID, CertificateCode: "CERT" + p.Roster.Number,
+		Person: p.ID, DocumentType: p.Roster.DocumentType, DocumentNumber: p.Roster.DocumentNumber,
+		Evidence: []storage.Evidence{
+			{Item: campus.DocumentItem, Upload: h.Upload(p.ID, campus.DocumentUpload).ID},
+			{Item: campus.CertificateItem, Upload: h.Upload(p.ID, campus.CertificateUpload).ID, Code: "CERT" + p.Roster.Number},
+		},
 		ConsentVersion: campus.ConsentVersion, Liveness: h.LivenessAnswer(p.ID), PolicyVersion: h.Policies.Version(),
 	}
 	for _, fn := range change {

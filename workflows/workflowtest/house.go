@@ -89,9 +89,11 @@ func (h *House) enroll(p person) Student {
 func (h *House) Apply(s Student, flaw Flaw) campus.CaseRef {
 	h.t.Helper()
 	accepted, err := h.Store.Apply(h.t.Context(), storagetest.Request(campus.Student(s.ID)), storage.NewApplication{
-		Person: s.ID, Kiosk: storagetest.EastKiosk, DocumentNumber: s.Document,
-		DocumentUpload:    h.Upload(s.ID, campus.DocumentUpload).ID,
-		CertificateUpload: h.Upload(s.ID, campus.CertificateUpload).ID, CertificateCode: s.Certificate,
+		Person: s.ID, Kiosk: storagetest.EastKiosk, DocumentType: campus.ResidentCard, DocumentNumber: s.Document,
+		Evidence: []storage.Evidence{
+			{Item: campus.DocumentItem, Upload: h.Upload(s.ID, campus.DocumentUpload).ID},
+			{Item: campus.CertificateItem, Upload: h.Upload(s.ID, campus.CertificateUpload).ID, Code: s.Certificate},
+		},
 		ConsentVersion: "1", Liveness: h.Answer(s, flaw), PolicyVersion: h.Policies.Version(),
 	})
 	require.NoError(h.t, err)

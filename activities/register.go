@@ -1,0 +1,88 @@
+package activities
+
+import (
+	"context"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+// registered is a person as the register that answers for them has them.
+type registered struct {
+	name, documentType, document, category string
+	good                                   bool // they may have a card
+}
+
+// CheckRegistry asks who answers for the applicant whether they are whom the roster says: Academic Affairs for students
+// (A1), its admission list for freshmen (A6), the HR system for staff (A2).
+func (a *Activities) CheckRegistry(ctx context.Context, ref campus.StepRef) (campus.Finding, error) {
+	return attempt(ctx, a, ref, func(ctx context.Context) (campus.Finding, error) {
+		finding := campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail}
+		file, who, err := a.person(ctx, ref)
+		if err != nil {
+			return finding, err
+		}
+		found, err := a.lookUp(ctx, file.Route, who)
+		switch {
+		case campus.CodeOf(err) == campus.NotFound:
+			finding.Reason = ofRoute(file.Route, "registry_unknown", "admission_unknown", "employee_not_known")
+		case err != nil:
+			return campus.Finding{Item: campus.RegistryItem}, err
+		case !found.good:
+			finding.Reason = ofRoute(file.Route, "registry_not_registered", "admission_declined", "not_employed")
+		case !found.is(who):
+			finding.Reason = ofRoute(file.Route, "registry_disagrees", "registry_disagrees", "hr_disagrees")
+		default:
+			finding.Verdict = campus.Pass
+		}
+		return finding, nil
+	})
+}
+
+func ofRoute(route campus.Route, student, freshman, staff string) string {
+	switch route {
+	case campus.FreshmanRoute:
+		return freshman
+	case campus.StaffRoute:
+		return staff
+	}
+	return student
+}
+
+func (r registered) is(who storage.Identity) bool {
+	return r.name == who.Name && campus.NormalizeDocumentNumber(r.document) == who.DocumentNumber &&
+		(r.documentType == "" || campus.DocumentType(r.documentType) == who.DocumentType) &&
+		(r.category == "" || campus.Category(r.category) == who.Category)
+}
+
+func (a *Activities) lookUp(ctx context.Context, route campus.Route, who storage.Identity) (registered, error) {
+	switch route {
+	case campus.FreshmanRoute:
+		admission, err := a.school.Academic.Admission(ctx, who.University, who.Number)
+		return registered{name: admission.Name, documentType: admission.DocumentType, document: admission.DocumentNumber,
+			good: admission.Status == "admitted" || admission.Status == "enrolled"}, err
+	case campus.StaffRoute:
+		employee, err := a.school.HR.Employee(ctx, who.University, who.Number)
+		return registered{name: employee.Name, documentType: employee.DocumentType, document: employee.DocumentNumber,
+			good: employee.Status == "employed"}, err
+	default:
+		student, err := a.school.Academic.Student(ctx, who.University, who.Number)
+		return registered{name: student.Name, documentType: student.DocumentType, document: student.DocumentNumber,
+			category: student.Category, good: student.Status == "registered"}, err
+	}
+}
+
+// LookForEnrolment asks whether a freshman has enrolled (A6): Academic Affairs has them as a registered student then.
+func (a *Activities) LookForEnrolment(ctx context.Context, ref campus.StepRef) (bool, error) {
+	return attempt(ctx, a, ref, func(ctx context.Context) (bool, error) {
+		_, who, err := a.person(ctx, ref)
+		if err != nil {
+			return false, err
+		}
+		student, err := a.school.Academic.Student(ctx, who.University, who.Number)
+		if campus.CodeOf(err) == campus.NotFound {
+			return false, nil
+		}
+		return student.Status == "registered", err
+	})
+}

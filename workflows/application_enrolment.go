@@ -1,0 +1,92 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"campuscard/campus"
+)
+
+// enrolmentMove has an approved freshman wait for the day of enrolment (A6). Due is the day after which the card is
+// cancelled.
+func (w *application) enrolmentMove() campus.Move {
+	due := w.enrolmentEnd()
+	return campus.Move{
+		Stage: campus.StageEnrolment, WaitsFor: campus.WaitsForRegistry, Due: &due,
+		Events: []campus.Event{event("provisioned", campus.System())},
+		Notices: []campus.Notice{{Template: "notice.approved_freshman",
+			Params: map[string]string{"day": campus.DateOf(*w.plan.EnrolsOn).String()}}},
+	}
+}
+
+func (w *application) enrolmentEnd() time.Time {
+	return w.plan.EnrolsOn.Add(w.plan.Application.EnrolmentGrace.Std())
+}
+
+// awaitEnrolment waits until Academic Affairs has the freshman as a student, and activates the card then (A6). It begins
+// to ask a while before the day, and gives up some time after it: who never arrives is cancelled.
+func (w *application) awaitEnrolment(ctx workflow.Context) error {
+	p := w.plan.Application
+	begin := w.plan.EnrolsOn.Add(-p.EnrolmentPoll.Std()).Sub(workflow.Now(ctx))
+	if begin > 0 {
+		gone, err := awaitFor(ctx, begin, "enrolment: begin to ask", w.left(campus.StageEnrolment))
+		if err != nil || gone {
+			return err
+		}
+	}
+	for {
+		enrolled, err := w.lookForEnrolment(ctx)
+		if err != nil || w.left(campus.StageEnrolment)() {
+			return err
+		}
+		if enrolled {
+			return w.enrolled(ctx)
+		}
+		left := w.enrolmentEnd().Sub(workflow.Now(ctx))
+		if left <= 0 {
+			return w.expire(ctx, campus.StageEnrolment, "not_enrolled")
+		}
+		gone, err := awaitFor(ctx, min(p.EnrolmentPoll.Std(), left), "ask for the enrolment", w.left(campus.StageEnrolment))
+		if err != nil || gone {
+			return err
+		}
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			return w.continueAsNew(ctx, campus.StageEnrolment)
+		}
+	}
+}
+
+// enrolled activates the card, unless the student was faster and took the application back.
+func (w *application) enrolled(ctx workflow.Context) error {
+	err := w.makeActive(ctx, campus.StageEnrolment, Decide{By: campus.System()})
+	if campus.ReasonOf(err) == "wrong_stage" {
+		return nil
+	}
+	return err
+}
+
+// mustBeEnrolled is asked for by a freshman who has enrolled just now and does not want to wait for the next look.
+func (w *application) mustBeEnrolled(ctx workflow.Context) error {
+	enrolled, err := w.askEnrolment(ctx)
+	if err == nil && !enrolled {
+		err = campus.Errorf(campus.Conflict, "not_enrolled_yet", "Academic Affairs does not have the freshman as enrolled")
+	}
+	return err
+}
+
+// lookForEnrolment is one look of the process itself: an outage answers as if nothing were new.
+func (w *application) lookForEnrolment(ctx workflow.Context) (bool, error) {
+	enrolled, err := w.askEnrolment(ctx)
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	return enrolled && err == nil, nil
+}
+
+func (w *application) askEnrolment(ctx workflow.Context) (enrolled bool, err error) {
+	w.state.Polls++
+	ref := campus.StepRef{Case: w.input.Case, Step: "poll-enrolment", Attempt: w.state.Polls, Key: w.state.Polls, By: campus.System()}
+	err = workflow.ExecuteActivity(on(w.oneTry(ctx), AcademicQueue, "has the freshman enrolled?"), steps.LookForEnrolment, ref).Get(ctx, &enrolled)
+	return enrolled, FromTemporal(err)
+}
