@@ -21,6 +21,7 @@ type apiCommand struct {
 	Address     string   `env:"API_ADDRESS" default:"127.0.0.1:7200" help:"Where to listen."`
 	TemporalUI  string   `env:"TEMPORAL_UI_URL" help:"Where operators look at a case's workflow."`
 	CallbackKey string   `env:"CALLBACK_SECRET" required:"" help:"Standard Webhooks secret of the card bureau."`
+	HRKey       string   `env:"HR_CALLBACK_SECRET" required:"" help:"Standard Webhooks secret of the HR systems."`
 	Proxies     []string `env:"TRUSTED_PROXIES" help:"Addresses whose X-Forwarded-For is believed."`
 }
 
@@ -38,7 +39,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 	server, err := api.New(api.Config{ //nolint:contextcheck // its handlers take the context of each request
 		Address: c.Address, Version: string(build), Policies: h.policies, DrainDelay: 200 * time.Millisecond,
 		TemporalUI: c.TemporalUI, Namespace: c.Namespace, CallbackSecret: c.CallbackKey, Metrics: h.tell.Registry,
-		TrustedProxies: c.Proxies,
+		TrustedProxies: c.Proxies, HRCallbackSecret: c.HRKey,
 	}, h.store, h.temporal, log)
 	if err != nil {
 		return err
@@ -92,10 +93,13 @@ type simulatorCommand struct {
 	SMTPAddress    string `env:"SIMULATOR_SMTP_ADDRESS" default:"127.0.0.1:7203" help:"The mail catcher."`
 	State          string `env:"SIMULATOR_STATE" required:"" help:"Folder of its state."`
 	APIKey         string `env:"SCHOOL_API_KEY" required:"" help:"What every system wants as bearer token."`
-	CallbackURL    string `env:"CALLBACK_URL" help:"Where the bureau calls back."`
-	CallbackSecret string `env:"CALLBACK_SECRET" help:"Standard Webhooks secret."`
+	CallbackURL    string `env:"CALLBACK_URL" help:"Where the bureau calls back, at …/bureau, and HR, at …/hr."`
+	CallbackSecret string `env:"CALLBACK_SECRET" help:"Standard Webhooks secret of the bureau."`
 	Seed           uint64 `env:"SIMULATOR_SEED" default:"1" help:"Of the people."`
-	People         int    `env:"SIMULATOR_PEOPLE" default:"10000" help:"How many there are."`
+	People         int    `env:"SIMULATOR_PEOPLE" default:"10000" help:"How many students there are; the newcomers come on top."`
+
+	HRCallbackSecret string   `env:"HR_CALLBACK_SECRET" help:"Standard Webhooks secret of the HR systems."`
+	Services         []string `env:"SIMULATOR_SERVICES" default:"dormitory-power,laundry,laboratory,gym" help:"Systems of value-added services."`
 }
 
 // Run implements kong's command.
@@ -103,6 +107,7 @@ func (c *simulatorCommand) Run(ctx context.Context, log *slog.Logger) error {
 	s, err := simulator.New(simulator.Config{
 		Address: c.Address, SMTPAddress: c.SMTPAddress, StateDir: c.State, APIKey: c.APIKey, CallbackURL: c.CallbackURL,
 		CallbackSecret: c.CallbackSecret, Seed: c.Seed, People: c.People,
+		HRCallbackSecret: c.HRCallbackSecret, Services: c.Services,
 	}, log)
 	if err != nil {
 		return err

@@ -34,6 +34,8 @@ type Config struct {
 	TrustedProxies []string             // addresses whose X-Forwarded-For is believed; none by default
 	SignInsPerSec  float64              // of one client address; 0 means 20: a campus behind one address signs in too
 	DrainDelay     time.Duration        // how long readiness is off before connections are closed
+
+	HRCallbackSecret string // Standard Webhooks secret of the HR systems (A2)
 }
 
 // Server answers HTTP.

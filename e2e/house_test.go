@@ -116,6 +116,7 @@ func environment(t *testing.T, temporal string) map[string]string {
 		"SIMULATOR_ADDRESS": ports[2], "SCHOOL_URL": "http://" + ports[2], "SIMULATOR_SMTP_ADDRESS": ports[3], "SMTP_ADDRESS": ports[3],
 		"SIMULATOR_STATE": t.TempDir(), "SIMULATOR_PEOPLE": people, "SCHOOL_API_KEY": random(16),
 		"CALLBACK_SECRET":     "whsec_" + base64.StdEncoding.EncodeToString([]byte(random(16))),
+		"HR_CALLBACK_SECRET":  "whsec_" + base64.StdEncoding.EncodeToString([]byte(random(16))),
 		"SEED_STAFF_PASSWORD": random(8), "SEED_KIOSK_KEY": random(16), "POLICY_FILE": policy,
 		"GORACE": "halt_on_error=1",
 	}

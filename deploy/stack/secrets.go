@@ -30,6 +30,7 @@ func secretMakers() map[string]func() string {
 		"S3_SECRET_KEY":       func() string { return randomHex(20) },
 		"SCHOOL_API_KEY":      func() string { return randomHex(24) },
 		"CALLBACK_SECRET":     func() string { return "whsec_" + randomKey() }, // the form Standard Webhooks asks for
+		"HR_CALLBACK_SECRET":  func() string { return "whsec_" + randomKey() },
 		"PEPPER":              randomKey,
 		"DATA_KEY":            randomKey,
 		"SEED_STAFF_PASSWORD": readablePassword,

@@ -199,6 +199,7 @@ func TestNewSecretJoinsOldOnes(t *testing.T) {
 	require.Equal(t, "old=", s["PEPPER"])
 	require.Equal(t, "kept", s["LATER"])
 	require.NotEmpty(t, s["DATA_KEY"])
+	require.Regexp(t, `^whsec_`, s["HR_CALLBACK_SECRET"])
 }
 
 func TestBrokenSecretsAreNotQuoted(t *testing.T) {
