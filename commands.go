@@ -39,7 +39,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 	server, err := api.New(api.Config{ //nolint:contextcheck // its handlers take the context of each request
 		Address: c.Address, Version: string(build), Policies: h.policies, DrainDelay: 200 * time.Millisecond,
 		TemporalUI: c.TemporalUI, Namespace: c.Namespace, CallbackSecret: c.CallbackKey, Metrics: h.tell.Registry,
-		TrustedProxies: c.Proxies, HRCallbackSecret: c.HRKey,
+		TrustedProxies: c.Proxies, HRSecret: c.HRKey,
 	}, h.store, h.temporal, log)
 	if err != nil {
 		return err

@@ -115,12 +115,8 @@ func (a *Activities) LookForPhoto(ctx context.Context, ref campus.StepRef) (stri
 		if err != nil {
 			return "", err
 		}
-		if file.Route == campus.StaffRoute {
-			employee, err := a.school.HR.Employee(ctx, who.University, who.Number)
-			return employee.PhotoVersion, err
-		}
-		student, err := a.school.Academic.Student(ctx, who.University, who.Number)
-		return student.PhotoVersion, err
+		found, err := a.lookUp(ctx, file.Route, who)
+		return found.photo, err
 	})
 }
 

@@ -10,7 +10,8 @@ import (
 // registered is a person as the register that answers for them has them.
 type registered struct {
 	name, documentType, document, category string
-	good                                   bool // they may have a card
+	photo                                  string // version of the photo on file; empty without one
+	good                                   bool   // they may have a card
 }
 
 // CheckRegistry asks who answers for the applicant whether they are whom the roster says: Academic Affairs for students
@@ -59,16 +60,16 @@ func (a *Activities) lookUp(ctx context.Context, route campus.Route, who storage
 	switch route {
 	case campus.FreshmanRoute:
 		admission, err := a.school.Academic.Admission(ctx, who.University, who.Number)
-		return registered{name: admission.Name, documentType: admission.DocumentType, document: admission.DocumentNumber,
+		return registered{name: admission.Name, documentType: admission.DocumentType, document: admission.DocumentNumber, photo: admission.PhotoVersion,
 			good: admission.Status == "admitted" || admission.Status == "enrolled"}, err
 	case campus.StaffRoute:
 		employee, err := a.school.HR.Employee(ctx, who.University, who.Number)
-		return registered{name: employee.Name, documentType: employee.DocumentType, document: employee.DocumentNumber,
+		return registered{name: employee.Name, documentType: employee.DocumentType, document: employee.DocumentNumber, photo: employee.PhotoVersion, category: employee.Category,
 			good: employee.Status == "employed"}, err
 	default:
 		student, err := a.school.Academic.Student(ctx, who.University, who.Number)
 		return registered{name: student.Name, documentType: student.DocumentType, document: student.DocumentNumber,
-			category: student.Category, good: student.Status == "registered"}, err
+			category: student.Category, photo: student.PhotoVersion, good: student.Status == "registered"}, err
 	}
 }
 

@@ -35,7 +35,6 @@ type Config struct {
 	SignInsPerSec  float64              // of one client address; 0 means 20: a campus behind one address signs in too
 	DrainDelay     time.Duration        // how long readiness is off before connections are closed
 
-	HRCallbackSecret string // Standard Webhooks secret of the HR systems (A2)
 }
 
 // Server answers HTTP.

@@ -42,6 +42,16 @@ func newLiveUnder(t *testing.T, policy string, flaw workflowtest.Flaw) *live {
 	return l
 }
 
+// applying is newLive of somebody whom the school has under some criteria.
+func applying(t *testing.T, criteria string, change ...func(*storage.NewApplication)) *live {
+	t.Helper()
+	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	e.School.Bureau(idle)
+	l := &live{Engine: e, t: t, student: e.Applicant(criteria)}
+	l.ref = e.Apply(l.student, workflowtest.Good, change...)
+	return l
+}
+
 // working is newLive with a worker.
 func working(t *testing.T, flaw workflowtest.Flaw, with ...interceptor.WorkerInterceptor) *live {
 	t.Helper()

@@ -100,33 +100,65 @@ func Run(ctx context.Context, cfg Config, store *storage.Store, systems *school.
 
 const rosterPage = 500
 
-// importRoster brings a university's people up to date from its register (A1).
+// importRoster brings a university's people up to date from its registers: students and freshmen from Academic Affairs
+// (A1, A6), staff from HR (A2).
 func importRoster(ctx context.Context, store *storage.Store, systems *school.Systems, university string, log *slog.Logger) error {
+	students, err := importPages(ctx, store, university, log, systems.Academic.Roster, rosterStudent)
+	if err != nil {
+		return fmt.Errorf("the roster of %s: %w", university, err)
+	}
+	employees, err := importPages(ctx, store, university, log, systems.HR.Employees, rosterEmployee)
+	if err != nil {
+		return fmt.Errorf("the employees of %s: %w", university, err)
+	}
+	log.InfoContext(ctx, "roster imported", "university", university, "students", students, "employees", employees)
+	return nil
+}
+
+// importPages reads an export page by page and keeps each page; it answers how many people there were.
+func importPages[P any](ctx context.Context, store *storage.Store, university string, log *slog.Logger,
+	read func(ctx context.Context, university, cursor string, limit int) ([]P, string, error), convert func(P) storage.RosterPerson) (int, error) {
 	count, cursor := 0, ""
 	for {
-		students, next, err := systems.Academic.Roster(ctx, university, cursor, rosterPage)
+		page, next, err := read(ctx, university, cursor, rosterPage)
 		if err != nil {
-			return fmt.Errorf("read the roster of %s: %w", university, err)
+			return count, fmt.Errorf("read: %w", err)
 		}
-		people := make([]storage.RosterPerson, len(students))
-		for i, s := range students {
-			people[i] = storage.RosterPerson{
-				Number: s.Number, Name: s.Name, DocumentType: campus.DocumentType(s.DocumentType), DocumentNumber: s.DocumentNumber,
-				Phone: s.Phone, Email: s.Email, Level: s.Level, College: s.College, Campus: s.Campus, Dormitory: s.Dormitory,
-				Status: s.Status, EnrolledOn: s.EnrolledOn, GraduatesOn: s.GraduatesOn,
-			}
+		people := make([]storage.RosterPerson, len(page))
+		for i, p := range page {
+			people[i] = convert(p)
 		}
 		faults, err := store.ImportPeople(ctx, university, people)
 		if err != nil {
-			return fmt.Errorf("import the roster of %s: %w", university, err)
+			return count, fmt.Errorf("import: %w", err)
 		}
 		for _, fault := range faults {
 			log.WarnContext(ctx, "a line of the roster was left out", "university", university, "line", count+fault.Line, "reason", fault.Reason)
 		}
-		count += len(students)
+		count += len(page)
 		if cursor = next; cursor == "" {
-			log.InfoContext(ctx, "roster imported", "university", university, "people", count)
-			return nil
+			return count, nil
 		}
+	}
+}
+
+// rosterStudent is a student or a freshman. The day a freshman enrols is the day they will be enrolled from.
+func rosterStudent(s school.Student) storage.RosterPerson {
+	enrolled := s.EnrolledOn
+	if enrolled.IsZero() {
+		enrolled = s.EnrolsOn
+	}
+	return storage.RosterPerson{
+		Number: s.Number, Name: s.Name, DocumentType: campus.DocumentType(s.DocumentType), DocumentNumber: s.DocumentNumber,
+		Category: campus.Category(s.Category), Phone: s.Phone, Email: s.Email, Level: s.Level, College: s.College, Campus: s.Campus,
+		Dormitory: s.Dormitory, Status: s.Status, EnrolledOn: enrolled, GraduatesOn: s.GraduatesOn,
+	}
+}
+
+func rosterEmployee(e school.Employee) storage.RosterPerson {
+	return storage.RosterPerson{
+		Number: e.Number, Name: e.Name, DocumentType: campus.DocumentType(e.DocumentType), DocumentNumber: e.DocumentNumber,
+		Category: campus.Category(e.Category), Phone: e.Phone, Email: e.Email, Level: "staff", College: e.Department, Campus: e.Campus,
+		Status: e.Status,
 	}
 }

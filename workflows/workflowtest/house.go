@@ -1,6 +1,7 @@
 package workflowtest
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"testing"
@@ -47,7 +48,12 @@ func New(t testing.TB, policy string) *House {
 type Student struct {
 	ID          uuid.UUID
 	Number      string
+	Route       campus.Route
+	Category    campus.Category
+	Type        campus.DocumentType
 	Certificate string
+	Letter      string
+	Residence   string
 	Identity    string // whose face they have
 	Document    string
 	Name        string
@@ -61,6 +67,12 @@ func (h *House) Student() Student {
 	return h.enroll(h.School.next())
 }
 
+// Applicant imports one of those whom the school has under some criteria, e.g. "kind=admitted&category=mainland".
+func (h *House) Applicant(criteria string) Student {
+	h.t.Helper()
+	return h.enroll(h.School.one(criteria))
+}
+
 // Stranger is on the house's roster and nobody at the school knows them.
 func (h *House) Stranger() Student {
 	h.t.Helper()
@@ -72,32 +84,60 @@ func (h *House) Stranger() Student {
 func (h *House) enroll(p person) Student {
 	h.t.Helper()
 	faults, err := h.ImportPeople(h.t.Context(), storagetest.University, []storage.RosterPerson{{
-		Number: p.Number, Name: p.Name, DocumentType: campus.ResidentCard, DocumentNumber: p.DocumentNumber, Phone: p.Phone,
-		Email: p.Email, Level: p.Level, College: p.College, Campus: p.Campus, Status: p.Status,
-		EnrolledOn: p.EnrolledOn, GraduatesOn: p.GraduatesOn,
+		Number: p.Number, Name: p.Name, DocumentType: campus.DocumentType(p.DocumentType), DocumentNumber: p.DocumentNumber,
+		Category: campus.Category(p.Category), Phone: p.Phone, Email: p.Email, Level: p.Level, College: p.College, Campus: p.Campus,
+		Status: p.Status, EnrolledOn: cmp.Or(p.EnrolledOn, p.EnrolsOn), GraduatesOn: p.GraduatesOn,
 	}})
 	require.NoError(h.t, err)
 	require.Empty(h.t, faults)
+	route, _ := campus.RouteOf(p.Status)
 	return Student{
+		Route: route, Category: campus.Category(p.Category), Type: campus.DocumentType(p.DocumentType),
+		Letter: p.LetterCode, Residence: p.RegistrationCode,
 		ID:     storagetest.One[uuid.UUID](h.House, `select id from people where number = $1`, p.Number),
 		Number: p.Number, Certificate: p.CertificateCode, Identity: p.Identity, Document: p.DocumentNumber, Name: p.Name,
 		Phone: p.Phone, Email: p.Email,
 	}
 }
 
-// Apply hands in an application of the student with live frames that have a flaw, and answers the case.
-func (h *House) Apply(s Student, flaw Flaw) campus.CaseRef {
+// Apply hands in an application of the student with live frames that have a flaw, and answers the case. change may leave
+// something out.
+func (h *House) Apply(s Student, flaw Flaw, change ...func(*storage.NewApplication)) campus.CaseRef {
 	h.t.Helper()
-	accepted, err := h.Store.Apply(h.t.Context(), storagetest.Request(campus.Student(s.ID)), storage.NewApplication{
-		Person: s.ID, Kiosk: storagetest.EastKiosk, DocumentType: campus.ResidentCard, DocumentNumber: s.Document,
-		Evidence: []storage.Evidence{
-			{Item: campus.DocumentItem, Upload: h.Upload(s.ID, campus.DocumentUpload).ID},
-			{Item: campus.CertificateItem, Upload: h.Upload(s.ID, campus.CertificateUpload).ID, Code: s.Certificate},
-		},
-		ConsentVersion: "1", Liveness: h.Answer(s, flaw), PolicyVersion: h.Policies.Version(),
-	})
+	application := storage.NewApplication{
+		Person: s.ID, Kiosk: storagetest.EastKiosk, DocumentType: s.Type, DocumentNumber: s.Document,
+		Evidence: h.Papers(s, campus.Papers(s.Route, s.Category)...), ConsentVersion: "1", PolicyVersion: h.Policies.Version(),
+	}
+	for _, fn := range change {
+		fn(&application)
+	}
+	if !application.Counter {
+		application.Liveness = h.Answer(s, flaw)
+	}
+	accepted, err := h.Store.Apply(h.t.Context(), storagetest.Request(campus.Student(s.ID)), application)
 	require.NoError(h.t, err)
 	return campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID}
+}
+
+// Submit is HR's call for a member of staff (A2), and answers the case that it opens.
+func (h *House) Submit(s Student) campus.CaseRef {
+	h.t.Helper()
+	call := storage.Callback{System: "hr", ID: uuid.NewString(), BodyHash: []byte("body")}
+	opened, err := h.SubmitEmployees(h.t.Context(), call, storagetest.University, []string{s.Number}, h.Policies.Version())
+	require.NoError(h.t, err)
+	require.Equal(h.t, "opened", opened[0].Outcome)
+	return campus.CaseRef{Kind: campus.ApplicationCase, ID: opened[0].ID}
+}
+
+// Papers are papers of the student, uploaded anew.
+func (h *House) Papers(s Student, items ...campus.Item) []storage.Evidence {
+	h.t.Helper()
+	codes := map[campus.Item]string{campus.CertificateItem: s.Certificate, campus.ResidenceItem: s.Residence, campus.LetterItem: s.Letter}
+	brought := make([]storage.Evidence, len(items))
+	for i, item := range items {
+		brought[i] = storage.Evidence{Item: item, Upload: h.Upload(s.ID, campus.UploadPurpose(item)).ID, Code: codes[item]}
+	}
+	return brought
 }
 
 // Answer answers a new challenge with live frames that have a flaw.

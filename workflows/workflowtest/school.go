@@ -43,8 +43,19 @@ const (
 
 type person struct {
 	school.Student
-	CertificateCode string `json:"certificate_code"`
-	Identity        string
+	CertificateCode  string `json:"certificate_code"`
+	LetterCode       string `json:"letter_code"`
+	RegistrationCode string `json:"residence_registration_code"`
+	Identity         string
+}
+
+// one is the first of those whom the school has under some criteria, e.g. "kind=admitted&category=mainland".
+func (s *School) one(criteria string) person {
+	s.t.Helper()
+	var found struct{ People []person }
+	s.ask(http.MethodGet, "/admin/people?limit=1&university="+storagetest.University+"&"+criteria, nil, &found)
+	require.NotEmpty(s.t, found.People, criteria)
+	return found.People[0]
 }
 
 // next is the next student with a resident card for whom all is well, from the youngest year: their certificates last.
