@@ -181,6 +181,16 @@ func (h *house) report(body form, how ...webhook) call {
 	}}
 }
 
+// submit is HR's call for members of staff, signed anew each time it is sent.
+func (h *house) submit(body form, w webhook) call {
+	if w.secret == "" {
+		w.secret = hrSecret
+	}
+	c := h.report(body, w)
+	c.path = "/api/v1/hooks/hr"
+	return c
+}
+
 func (w webhook) sign(r *http.Request, sent string, now time.Time) {
 	if w.id == "" {
 		w.id = "msg_" + uuid.NewString()

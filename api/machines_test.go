@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"campuscard/storage"
 	"campuscard/storage/storagetest"
 )
 
@@ -149,4 +150,50 @@ func TestPickup(t *testing.T) {
 		})
 		require.Equal(t, "ready", h.card(t, "unlucky").Plastics[0].State)
 	})
+}
+
+// A2: staff are submitted by the HR system in a signed call.
+func TestSubmissionsOfStaff(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	lecturer := h.Person(func(p *storage.RosterPerson) { p.Status, p.Number, p.Level = "employed", "T2019001", "staff" })
+	h.people["lecturer"], h.tokens["lecturer"] = lecturer, h.SignedIn(lecturer.ID)
+	body := func(numbers ...string) form {
+		employees := make([]fields, len(numbers))
+		for i, number := range numbers {
+			employees[i] = fields{"number": number}
+		}
+		return toForm(fields{"type": "staff.submitted", "university": storagetest.University, "submitted_at": h.Now(), "employees": employees})
+	}
+	good := body("T2019001")
+	h.play(t, map[string]scenario{
+		"unsigned":                     {h.submit(good, webhook{unsigned: true}), 401, "callback_signature", ""},
+		"signed by the bureau":         {h.submit(good, webhook{secret: callbackSecret}), 401, "callback_signature", ""},
+		"signed for another body":      {h.submit(good, webhook{body: string(body("T1"))}), 401, "callback_signature", ""},
+		"signed long ago":              {h.submit(good, webhook{age: time.Hour}), 401, "callback_stale", ""},
+		"somebody who is not known":    {h.submit(body("T0"), webhook{}), 422, "employee_unknown", "employees"},
+		"one of two who is not known":  {h.submit(body("T2019001", "T0"), webhook{}), 422, "employee_unknown", "employees"},
+		"a student":                    {h.submit(body(h.holder.Roster.Number), webhook{}), 422, "employee_unknown", "employees"},
+		"nobody":                       {h.submit(body(), webhook{}), 422, "callback_unreadable", ""},
+		"another kind of message":      {h.submit(good.with("type", "staff.fired"), webhook{}), 422, "callback_unreadable", ""},
+		"half the JSON":                {h.submit(good[:len(good)/2], webhook{}), 422, "callback_unreadable", ""},
+		"of a university there is not": {h.submit(good.with("university", "nowhere"), webhook{}), 422, "employee_unknown", "employees"},
+		"an application before HR's":   {applyCall("lecturer", h.application(t, lecturer)), 422, "apply_through_hr", ""},
+	})
+	require.Zero(t, storagetest.One[int](h.House, `select count(*) from cases`), "all or none")
+
+	taken := h.do(t, h.submit(good, webhook{id: "msg_1"}))
+	require.Equal(t, 200, taken.status, "%s", taken.body)
+	answer := read[struct{ Employees []storage.Submission }](t, taken)
+	require.Equal(t, "opened", answer.Employees[0].Outcome)
+	shown := read[shownCase](t, h.do(t, caseCall("lecturer", answer.Employees[0].ID)))
+	require.Equal(t, "queued", shown.Stage)
+	require.Equal(t, "machine", shown.Timeline[0].By)
+	h.play(t, map[string]scenario{
+		"the same call again":         {h.submit(good, webhook{id: "msg_1"}), 409, "callback_replayed", ""},
+		"an application of their own": {applyCall("lecturer", h.application(t, lecturer)), 409, "application_open", ""},
+	})
+	again := h.do(t, h.submit(good, webhook{}))
+	require.Equal(t, "application_open", read[struct{ Employees []storage.Submission }](t, again).Employees[0].Outcome)
+	require.Equal(t, 1, storagetest.One[int](h.House, `select count(*) from cases`))
 }

@@ -47,6 +47,82 @@ func TestCheckResidentNumber(t *testing.T) {
 	}
 }
 
+// A4: which document goes with which category.
+func TestCheckDocument(t *testing.T) {
+	t.Parallel()
+	const (
+		mainland = "371502200609010016"
+		hongKong = "810000199901010014"
+		taiwan   = "830000199901010018"
+	)
+	for name, tc := range map[string]struct {
+		kind     campus.DocumentType
+		number   string
+		category campus.Category
+		reason   string
+	}{
+		"a mainland student's identity card":     {campus.ResidentCard, mainland, campus.Mainland, ""},
+		"a residence permit of Hong Kong":        {campus.ResidencePermit, hongKong, campus.HongKongMacau, ""},
+		"a residence permit of Taiwan":           {campus.ResidencePermit, taiwan, campus.Taiwan, ""},
+		"a travel permit of Hong Kong":           {campus.TravelPermit, "H12345678", campus.HongKongMacau, ""},
+		"an older travel permit of Macau":        {campus.TravelPermit, "M1234567890", campus.HongKongMacau, ""},
+		"a passport":                             {campus.Passport, "E12345678", campus.Foreign, ""},
+		"a long passport":                        {campus.Passport, "A2345678901234567", campus.Foreign, ""},
+		"an identity card of a foreign student":  {campus.ResidentCard, mainland, campus.Foreign, "document_category"},
+		"a passport of a mainland student":       {campus.Passport, "E12345678", campus.Mainland, "document_category"},
+		"a travel permit of a Taiwan student":    {campus.TravelPermit, "H12345678", campus.Taiwan, "document_category"},
+		"a Hong Kong permit of a Taiwan student": {campus.ResidencePermit, hongKong, campus.Taiwan, "document_category"},
+		"a Taiwan permit of a Hong Kong student": {campus.ResidencePermit, taiwan, campus.HongKongMacau, "document_category"},
+		"a residence permit as an identity card": {campus.ResidentCard, taiwan, campus.Taiwan, "document_category"},
+		"an identity card as a residence permit": {campus.ResidencePermit, mainland, campus.Mainland, "document_category"},
+		"a Taiwan travel permit":                 {campus.TravelPermit, "12345678", campus.Taiwan, "document_form"},
+		"a travel permit with nine digits":       {campus.TravelPermit, "H123456789", campus.HongKongMacau, "document_form"},
+		"a residence permit with a wrong check":  {campus.ResidencePermit, "830000199901010019", campus.Taiwan, "document_check_digit"},
+		"a passport of four signs":               {campus.Passport, "E123", campus.Foreign, "document_form"},
+		"a passport of eighteen signs":           {campus.Passport, "A23456789012345678", campus.Foreign, "document_form"},
+		"a passport of letters only":             {campus.Passport, "ABCDEFGH", campus.Foreign, "document_form"},
+		"a passport with a hyphen":               {campus.Passport, "E-1234567", campus.Foreign, "document_form"},
+		"a kind of document that there is not":   {"library_card", "E12345678", campus.Foreign, "document_category"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := campus.CheckDocument(tc.kind, tc.number, tc.category, today)
+			require.Equal(t, tc.reason, campus.ReasonOf(err))
+			if err != nil {
+				require.NotContains(t, err.Error(), tc.number, "a number is personal data")
+			}
+		})
+	}
+}
+
+// A3, A4, A6: the checklist follows from route and category, and only the register's word is final.
+func TestChecklist(t *testing.T) {
+	t.Parallel()
+	abroad := []campus.Item{campus.RegistryItem, campus.DocumentItem, campus.CertificateItem, campus.ResidenceItem, campus.LetterItem, campus.PhoneItem}
+	for _, category := range []campus.Category{campus.HongKongMacau, campus.Taiwan, campus.Foreign} {
+		require.Equal(t, abroad, campus.Checklist(campus.StudentRoute, category))
+	}
+	require.Equal(t, []campus.Item{campus.RegistryItem, campus.DocumentItem, campus.CertificateItem, campus.PhoneItem},
+		campus.Checklist(campus.StudentRoute, campus.Mainland))
+	require.Equal(t, []campus.Item{campus.RegistryItem, campus.DocumentItem, campus.PhoneItem}, campus.Checklist(campus.FreshmanRoute, campus.Mainland))
+	require.Equal(t, []campus.Item{campus.RegistryItem, campus.DocumentItem, campus.PhoneItem}, campus.Checklist(campus.StaffRoute, campus.Foreign))
+
+	missing := campus.Finding{Item: campus.LetterItem, Verdict: campus.Unknown, Reason: campus.MissingReason}
+	skipped := campus.Finding{Item: campus.CertificateItem, Verdict: campus.Unknown, Reason: "check_skipped"}
+	wrong := campus.Finding{Item: campus.PhoneItem, Verdict: campus.Fail, Reason: "phone_of_another"}
+	refused := campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "registry_unknown"}
+	require.Equal(t, []campus.Item{campus.LetterItem, campus.PhoneItem}, campus.Wanted([]campus.Finding{missing, skipped, wrong, refused}))
+
+	for _, status := range []string{"suspended", "graduated", "withdrawn", "left", ""} {
+		_, open := campus.RouteOf(status)
+		require.False(t, open, status)
+	}
+	for reason, item := range map[string]campus.Item{"letter_wrong": campus.LetterItem, "residence_unreadable": campus.ResidenceItem,
+		"document_wrong": campus.DocumentItem, "certificate_wrong": campus.CertificateItem, "not_entitled": ""} {
+		require.Equal(t, item, campus.ItemOfReason(reason))
+	}
+}
+
 // A check digit of MOD 11-2 finds every wrong digit and every swap of neighbours.
 func TestCheckDigitFindsSlips(t *testing.T) {
 	t.Parallel()
