@@ -15,6 +15,7 @@ func (s *Server) routes() {
 	handle(s, route{"POST", "/api/v1/sessions/current/first-password", "Replace the initial password", initial(), keyless | created}, s.setFirstPassword)
 
 	handle(s, route{"GET", "/api/v1/universities", "Universities with campuses and kiosks", public(), 0}, s.listUniversities)
+	handle(s, route{"GET", "/api/v1/universities/{university}/promise", "By when a plastic is at its kiosk", public(), 0}, s.getPromise)
 
 	handle(s, route{"GET", "/api/v1/me", "The holder", students(), 0}, s.me)
 	handle(s, route{"PUT", "/api/v1/me/language", "The language of messages", students(), 0}, s.setLanguage)

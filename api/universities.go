@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 
 	"campuscard/campus"
 	"campuscard/storage"
@@ -59,4 +60,27 @@ func named(in campus.Language, zh, en string) string {
 		return en
 	}
 	return zh
+}
+
+type promiseInput struct {
+	University  string      `path:"university" maxLength:"20"`
+	ActivatedOn campus.Date `query:"activated_on" format:"date" required:"true" doc:"Day of the activation"`
+}
+
+type promiseView struct {
+	PromisedOn campus.Date `json:"promised_on" format:"date" doc:"Last day on which the plastic reaches its kiosk"`
+}
+
+// getPromise tells by which day a plastic waits at its kiosk, if the card is activated on a day (D2): for who plans
+// around a holiday.
+func (s *Server) getPromise(ctx context.Context, in *promiseInput) (*answer[promiseView], error) {
+	found, err := s.store.Universities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(found, func(u storage.University) bool { return u.Code == in.University }) {
+		return nil, campus.Errorf(campus.NotFound, "", "no university of that code")
+	}
+	p := s.policies.For(in.University)
+	return answered(promiseView{p.Calendar.WorkingDayAfter(in.ActivatedOn, p.Plastic.PromiseWorkingDays)}), nil
 }

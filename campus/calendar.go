@@ -34,12 +34,16 @@ func (c Calendar) AddWorkingDays(t time.Time, n int) time.Time {
 	if c.WorkingDay > 0 {
 		return t.Add(time.Duration(n) * c.WorkingDay.Std())
 	}
-	day := DateOf(t)
+	return c.WorkingDayAfter(DateOf(t), n).End()
+}
+
+// WorkingDayAfter is the n-th working day after a day, which itself does not count. Always of the real calendar.
+func (c Calendar) WorkingDayAfter(day Date, n int) Date {
 	for n > 0 {
 		day = day.AddDays(1)
 		if c.IsWorkingDay(day) {
 			n--
 		}
 	}
-	return day.End()
+	return day
 }

@@ -24,6 +24,7 @@ type Case struct {
 	ReasonText string          `json:"reason_text"`
 	Next       Next            `json:"next"`
 	Findings   []Finding       `json:"findings"`
+	Wanted     []Wanted        `json:"wanted"`
 	Timeline   []Event         `json:"timeline"`
 }
 
@@ -39,6 +40,13 @@ type Next struct {
 		Method string `json:"method"`
 		Href   string `json:"href"`
 	} `json:"actions"`
+}
+
+// Wanted is an item to bring or to put right.
+type Wanted struct {
+	Item       campus.Item `json:"item"`
+	ItemText   string      `json:"item_text"`
+	ReasonText string      `json:"reason_text"`
 }
 
 // Finding is the verdict on one item.

@@ -25,23 +25,25 @@ type Person struct {
 	University      string `json:"university"`
 	Kind            string `json:"kind"`
 	CertificateCode string `json:"certificate_code"`
+	LetterCode      string `json:"letter_code"`
+	ResidenceCode   string `json:"residence_registration_code"`
 	Identity        string `json:"identity"` // whose face they have
 }
 
 // PersonFilter narrows a list of people.
 type PersonFilter struct {
-	Kind, University string
-	Offset, Limit    int
+	Kind, University, Category, Level, DocumentType string
+	Offset, Limit                                   int
 }
 
-// People with mainland documents that match, and how many there are in all.
+// People that match, and how many there are in all.
 func (s *School) People(ctx context.Context, f PersonFilter) ([]Person, int, error) {
 	var list struct {
 		People []Person `json:"people"`
 		Count  int      `json:"count"`
 	}
 	query := url.Values{
-		"kind": {f.Kind}, "university": {f.University}, "document_type": {string(campus.ResidentCard)},
+		"kind": {f.Kind}, "university": {f.University}, "category": {f.Category}, "level": {f.Level}, "document_type": {f.DocumentType},
 		"offset": {strconv.Itoa(f.Offset)}, "limit": {strconv.Itoa(f.Limit)},
 	}
 	err := s.client.do(ctx, get("", "/admin/people", query), &list)
@@ -51,6 +53,16 @@ func (s *School) People(ctx context.Context, f PersonFilter) ([]Person, int, err
 // RenewPhoto has Academic Affairs take a new photo of somebody.
 func (s *School) RenewPhoto(ctx context.Context, p Person) error {
 	return s.client.put(ctx, "", "/admin/photos/"+p.University+"/"+p.Number, map[string]string{"identity": p.Identity}, nil)
+}
+
+// Enrol has a freshman enrol (报到).
+func (s *School) Enrol(ctx context.Context, p Person) error {
+	return s.client.put(ctx, "", "/admin/people/"+p.University+"/"+p.Number, map[string]string{"status": "registered"}, nil)
+}
+
+// SubmitStaff has the HR system of a university submit members of staff.
+func (s *School) SubmitStaff(ctx context.Context, university string, numbers ...string) error {
+	return s.client.post(ctx, "", "/admin/hr/"+university+"/submissions", map[string][]string{"numbers": numbers}, nil)
 }
 
 // Break makes a system fail at one university as the fault says; Mend ends it.

@@ -50,6 +50,11 @@ func (s *Staff) Review(ctx context.Context, item uuid.UUID, action campus.Review
 	return s.decide(ctx, "/api/v1/staff/work-items/"+item.String()+"/decision", body)
 }
 
+// Verify says whether the person at the counter is the one of the document.
+func (s *Staff) Verify(ctx context.Context, item uuid.UUID, verdict campus.Verdict) (Decision, error) {
+	return s.decide(ctx, "/api/v1/staff/work-items/"+item.String()+"/decision", map[string]any{"action": verdict})
+}
+
 // Retry has a parked step tried once more; attempt is the one that was looked at.
 func (s *Staff) Retry(ctx context.Context, id uuid.UUID, step string, attempt int) (Decision, error) {
 	body := map[string]any{"action": campus.RetryStep, "attempt": attempt}

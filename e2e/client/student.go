@@ -121,25 +121,33 @@ func (s *Student) AskChallenge(ctx context.Context) (Challenge, error) {
 	return drawn, err
 }
 
-// Application is what a student hands in.
+// Application is what somebody hands in; what is nil is left out.
 type Application struct {
-	Kiosk       string      `json:"kiosk,omitempty"`
-	Document    Document    `json:"identity_document"`
-	Certificate Certificate `json:"certificate"`
-	Liveness    Liveness    `json:"liveness"`
-	Consent     Consent     `json:"consent"`
+	Kiosk    string   `json:"kiosk,omitempty"`
+	Document Document `json:"identity_document"`
+	Papers
+	Counter  bool      `json:"counter,omitempty"` // no face, but the counter
+	Liveness *Liveness `json:"liveness,omitempty"`
+	Consent  *Consent  `json:"consent,omitempty"`
+}
+
+// Papers are the papers of the checklist.
+type Papers struct {
+	Certificate *Paper `json:"certificate,omitempty"`
+	Residence   *Paper `json:"residence_registration,omitempty"`
+	Letter      *Paper `json:"issc_letter,omitempty"`
 }
 
 // Document is an identity document that never expires.
 type Document struct {
-	Type         campus.DocumentType `json:"type"`
-	Number       string              `json:"number"`
+	Type         campus.DocumentType `json:"type,omitempty"`   // left out in evidence
+	Number       string              `json:"number,omitempty"` // the same
 	NeverExpires bool                `json:"never_expires"`
 	Upload       uuid.UUID           `json:"upload"`
 }
 
-// Certificate is an enrolment certificate.
-type Certificate struct {
+// Paper is a paper that the office which has issued it knows by a code.
+type Paper struct {
 	Upload uuid.UUID `json:"upload"`
 	Code   string    `json:"code"`
 }
@@ -148,6 +156,20 @@ type Certificate struct {
 type Liveness struct {
 	Challenge uuid.UUID   `json:"challenge"`
 	Frames    []uuid.UUID `json:"frames"`
+}
+
+// Promise is the last day on which a plastic reaches its kiosk, if the card is activated on a day.
+func (c *Client) Promise(ctx context.Context, university string, activated campus.Date) (campus.Date, error) {
+	var promise struct {
+		PromisedOn campus.Date `json:"promised_on"`
+	}
+	err := c.do(ctx, get("", "/api/v1/universities/"+university+"/promise", url.Values{"activated_on": {activated.String()}}), &promise)
+	return promise.PromisedOn, err
+}
+
+// ChooseCounter chooses the check in person instead of the face.
+func (s *Student) ChooseCounter(ctx context.Context, application uuid.UUID) (Decision, error) {
+	return s.decide(ctx, "/api/v1/applications/"+application.String()+"/counter-check", nil)
 }
 
 // Consent is the consent to the check of the face.
@@ -189,6 +211,24 @@ func (s *Student) Cases(ctx context.Context, kind campus.CaseKind) ([]Case, erro
 // Activate activates the card.
 func (s *Student) Activate(ctx context.Context, application uuid.UUID) (Decision, error) {
 	return s.decide(ctx, "/api/v1/applications/"+application.String()+"/activation", nil)
+}
+
+// Bring hands in what was asked for: papers, and maybe the document.
+func (s *Student) Bring(ctx context.Context, application uuid.UUID, papers Papers, document *Document) (Decision, error) {
+	body := struct {
+		Papers
+		Document *Document `json:"identity_document,omitempty"`
+	}{papers, document}
+	return s.decide(ctx, "/api/v1/applications/"+application.String()+"/evidence", body)
+}
+
+// TryLiveness answers another challenge; consent is needed where there is none on file.
+func (s *Student) TryLiveness(ctx context.Context, application uuid.UUID, shown Liveness, consent *Consent) (Decision, error) {
+	body := struct {
+		Liveness
+		Consent *Consent `json:"consent,omitempty"`
+	}{shown, consent}
+	return s.decide(ctx, "/api/v1/applications/"+application.String()+"/liveness-tries", body)
 }
 
 // Withdraw takes an application back.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -76,44 +77,82 @@ func digits(text string, n int) string {
 
 // apply hands in document, certificate and live frames, and the application.
 func (s *scene) apply(ctx context.Context) error {
-	s.document = portrait.Document("resident_card", s.person.Identity)
-	filled, err := s.fillIn(ctx)
+	filled, err := s.fillIn(ctx, papersOf(s.person)...)
 	if err != nil {
 		return err
 	}
 	if s.application, err = s.student.Apply(ctx, filled); err != nil {
 		return err
 	}
-	s.say("上传证件、在读证明和活体照片，提交申请", "uploads document, certificate and live frames, and applies")
+	s.say("上传证件、材料和活体照片，提交申请", "uploads document, papers and live frames, and applies")
 	return nil
 }
 
-func (s *scene) fillIn(ctx context.Context) (a client.Application, err error) {
-	a.Document = client.Document{Type: campus.ResidentCard, Number: s.person.DocumentNumber, NeverExpires: true}
-	if a.Document.Upload, err = s.student.Upload(ctx, campus.DocumentUpload, s.document); err != nil {
+// papersOf is the checklist of somebody, but for the document.
+func papersOf(p client.Person) []campus.Item {
+	route, _ := campus.RouteOf(p.Status)
+	return slices.DeleteFunc(campus.Papers(route, campus.Category(p.Category)), func(item campus.Item) bool { return item == campus.DocumentItem })
+}
+
+// fillIn fills in an application with these papers and the face.
+func (s *scene) fillIn(ctx context.Context, papers ...campus.Item) (a client.Application, err error) {
+	if a.Document, err = s.handInDocument(ctx); err != nil {
 		return a, err
 	}
-	a.Certificate.Code = s.person.CertificateCode
-	a.Certificate.Upload, err = s.student.Upload(ctx, campus.CertificateUpload, portrait.Certificate(s.person.Identity))
+	a.Document.Type, a.Document.Number = campus.DocumentType(s.person.DocumentType), s.person.DocumentNumber
+	if a.Papers, err = s.handInPapers(ctx, papers...); err != nil {
+		return a, err
+	}
+	shown, err := s.showFace(ctx, portrait.NoFlaw)
 	if err != nil {
 		return a, err
 	}
-	if a.Liveness, err = s.showFace(ctx); err != nil {
-		return a, err
-	}
-	a.Consent.Biometrics = true
-	a.Consent.Version, err = s.student.AskConsent(ctx)
+	consent, err := s.consent(ctx)
+	a.Liveness, a.Consent = &shown, &consent
 	return a, err
 }
 
-// showFace asks for a gesture and does it before the camera.
-func (s *scene) showFace(ctx context.Context) (client.Liveness, error) {
+// handInDocument uploads the picture of the identity document.
+func (s *scene) handInDocument(ctx context.Context) (d client.Document, err error) {
+	s.document = portrait.Document(s.person.DocumentType, s.person.Identity)
+	d.NeverExpires = true
+	d.Upload, err = s.student.Upload(ctx, campus.DocumentUpload, s.document)
+	return d, err
+}
+
+// handInPapers uploads papers, with the codes under which their offices know them.
+func (s *scene) handInPapers(ctx context.Context, items ...campus.Item) (papers client.Papers, err error) {
+	for _, item := range items {
+		paper := &client.Paper{}
+		switch item {
+		case campus.CertificateItem:
+			papers.Certificate, paper.Code = paper, s.person.CertificateCode
+		case campus.ResidenceItem:
+			papers.Residence, paper.Code = paper, s.person.ResidenceCode
+		case campus.LetterItem:
+			papers.Letter, paper.Code = paper, s.person.LetterCode
+		}
+		if paper.Upload, err = s.student.Upload(ctx, campus.UploadPurpose(item), portrait.Certificate(s.person.Identity)); err != nil {
+			return papers, err
+		}
+	}
+	return papers, nil
+}
+
+// consent agrees to the present text.
+func (s *scene) consent(ctx context.Context) (client.Consent, error) {
+	version, err := s.student.AskConsent(ctx)
+	return client.Consent{Biometrics: true, Version: version}, err
+}
+
+// showFace asks for a gesture and does it before the camera, with something wrong or not.
+func (s *scene) showFace(ctx context.Context, flaw portrait.Flaw) (client.Liveness, error) {
 	challenge, err := s.student.AskChallenge(ctx)
 	if err != nil {
 		return client.Liveness{}, err
 	}
 	shown := client.Liveness{Challenge: challenge.ID, Frames: make([]uuid.UUID, frames)}
-	for i, frame := range portrait.Frames(s.person.Identity, string(challenge.Gesture), frames) {
+	for i, frame := range portrait.FlawedFrames(s.person.Identity, string(challenge.Gesture), frames, flaw) {
 		if shown.Frames[i], err = s.student.Upload(ctx, campus.FrameUpload, frame); err != nil {
 			return shown, err
 		}

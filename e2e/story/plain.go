@@ -32,8 +32,8 @@ func (s *scene) isChecked(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.passed(found, campus.DocumentItem, campus.RegistryItem, campus.CertificateItem,
-		campus.PhoneItem, campus.LivenessItem, campus.PhotoItem)
+	return s.passed(found, append(papersOf(s.person), campus.DocumentItem, campus.RegistryItem,
+		campus.PhoneItem, campus.LivenessItem, campus.PhotoItem)...)
 }
 
 // passed checks that exactly these items have a verdict, and that it is good.

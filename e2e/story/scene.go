@@ -2,6 +2,7 @@ package story
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -23,6 +24,7 @@ type scene struct {
 	student  *client.Student
 	reviewer *client.Staff
 	operator *client.Staff
+	counter  *client.Staff
 
 	application uuid.UUID
 	plastic     uuid.UUID // the case of the physical card
@@ -34,13 +36,16 @@ type scene struct {
 func (w *World) open(ctx context.Context, s story) (*scene, error) {
 	now := &scene{World: w, name: s.name, last: time.Now()}
 	var err error
-	if now.person, now.student, err = w.find(ctx, s.kind, s.university); err != nil {
+	if now.person, now.student, err = w.find(ctx, s); err != nil {
 		return nil, err
 	}
 	if now.reviewer, err = w.staff(ctx, s.university, "reviewer"); err != nil {
 		return nil, err
 	}
-	now.operator, err = w.staff(ctx, s.university, "operator")
+	if now.operator, err = w.staff(ctx, s.university, "operator"); err != nil {
+		return nil, err
+	}
+	now.counter, err = w.staff(ctx, s.university, "counter")
 	return now, err
 }
 
@@ -181,4 +186,12 @@ func count[T any](list []T, matches func(T) bool) int {
 		}
 	}
 	return n
+}
+
+// refusedFor checks that an answer is a refusal for a reason.
+func refusedFor(err error, reason string) error {
+	if problem, ok := errors.AsType[*client.Problem](err); !ok || problem.Reason != reason {
+		return fmt.Errorf("it is answered %w, not refused for %s", err, reason)
+	}
+	return nil
 }

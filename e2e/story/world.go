@@ -4,6 +4,7 @@
 package story
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,6 +60,9 @@ func (w *World) Play(ctx context.Context) error {
 	for i, s := range stories() {
 		group.Go(func() error {
 			failed[i] = w.play(ctx, s)
+			if failed[i] == nil && s.then != nil {
+				failed[i] = w.play(ctx, *s.then)
+			}
 			return nil
 		})
 	}
@@ -70,15 +74,21 @@ func (w *World) Play(ctx context.Context) error {
 type story struct {
 	name       string
 	kind       string // of person, as the simulator names it
+	category   campus.Category
+	level      string
 	university string
 	steps      []step
+	then       *story // what can only be told when this one is over
 }
 
 type step func(*scene, context.Context) error
 
-// stories are issue 2's: one that goes well, one with a stale photo, one with an outage.
+// stories are all that are played: one that goes well, one with a stale photo, one with an outage, and those of people of
+// every sort.
 func stories() []story {
-	return []story{plain(), stalePhoto(), outage()}
+	broken, after := outage(), nationalDay()
+	broken.then = &after // it plays at the same university, whose library is out of order meanwhile
+	return append([]story{plain(), stalePhoto(), broken}, people()...)
 }
 
 func (w *World) play(ctx context.Context, s story) error {
@@ -89,18 +99,21 @@ func (w *World) play(ctx context.Context, s story) error {
 	return scene.run(ctx, s.steps...)
 }
 
-// find is somebody of a kind who has never signed in, and so has neither application nor card; they are signed in now.
-func (w *World) find(ctx context.Context, kind, at string) (client.Person, *client.Student, error) {
-	_, count, err := w.school.People(ctx, client.PersonFilter{Kind: kind, University: at, Limit: 1})
+// find is somebody of a sort who has never signed in, and so has neither application nor card; they are signed in now.
+func (w *World) find(ctx context.Context, of story) (client.Person, *client.Student, error) {
+	filter := client.PersonFilter{Kind: of.kind, University: of.university, Category: string(cmp.Or(of.category, campus.Mainland)),
+		Level: of.level, Limit: 1}
+	_, count, err := w.school.People(ctx, filter)
 	if err != nil {
 		return client.Person{}, nil, err
 	}
 	for _, offset := range rand.Perm(count) {
-		people, _, err := w.school.People(ctx, client.PersonFilter{Kind: kind, University: at, Offset: offset, Limit: 1})
+		filter.Offset = offset
+		people, _, err := w.school.People(ctx, filter)
 		if err != nil || len(people) == 0 {
 			return client.Person{}, nil, err
 		}
-		student, err := w.api.SignIn(ctx, at, people[0].Number, campus.InitialPassword(people[0].DocumentNumber))
+		student, err := w.api.SignIn(ctx, of.university, people[0].Number, campus.InitialPassword(people[0].DocumentNumber))
 		if err == nil && student.First {
 			return people[0], student, nil
 		}
@@ -108,7 +121,8 @@ func (w *World) find(ctx context.Context, kind, at string) (client.Person, *clie
 			return client.Person{}, nil, err
 		}
 	}
-	return client.Person{}, nil, fmt.Errorf("all %d people of kind %s at %s have signed in before: make reset brings new ones", count, kind, at)
+	return client.Person{}, nil, fmt.Errorf("all %d people of kind %s, category %s, level %q at %s have signed in before: make reset brings new ones",
+		count, of.kind, filter.Category, of.level, of.university)
 }
 
 // takenAlready tells that the initial password is none any more.
