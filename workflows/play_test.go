@@ -172,8 +172,8 @@ func (p *play) bringCertificate(code string) {
 	}})
 }
 
-func (p *play) bring(evidence storage.NewEvidence) *reply {
-	return p.decide(workflows.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any { return evidence })
+func (p *play) bring(evidence storage.NewEvidence) {
+	p.decide(workflows.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any { return evidence })
 }
 
 // settle is what one of the operators does with a parked step.

@@ -101,12 +101,12 @@ func (c *Client) post(ctx context.Context, token, path string, body, into any) e
 	return c.do(ctx, r, into)
 }
 
-func (c *Client) put(ctx context.Context, token, path string, body, into any) error {
+func (c *Client) put(ctx context.Context, token, path string, body any) error {
 	r, err := send(http.MethodPut, token, path, body)
 	if err != nil {
 		return err
 	}
-	return c.do(ctx, r, into)
+	return c.do(ctx, r, nil)
 }
 
 func (c *Client) try(ctx context.Context, r request, into any) error {

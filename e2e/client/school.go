@@ -52,12 +52,12 @@ func (s *School) People(ctx context.Context, f PersonFilter) ([]Person, int, err
 
 // RenewPhoto has Academic Affairs take a new photo of somebody.
 func (s *School) RenewPhoto(ctx context.Context, p Person) error {
-	return s.client.put(ctx, "", "/admin/photos/"+p.University+"/"+p.Number, map[string]string{"identity": p.Identity}, nil)
+	return s.client.put(ctx, "", "/admin/photos/"+p.University+"/"+p.Number, map[string]string{"identity": p.Identity})
 }
 
 // Enrol has a freshman enrol (报到).
 func (s *School) Enrol(ctx context.Context, p Person) error {
-	return s.client.put(ctx, "", "/admin/people/"+p.University+"/"+p.Number, map[string]string{"status": "registered"}, nil)
+	return s.client.put(ctx, "", "/admin/people/"+p.University+"/"+p.Number, map[string]string{"status": "registered"})
 }
 
 // SubmitStaff has the HR system of a university submit members of staff.
@@ -67,7 +67,7 @@ func (s *School) SubmitStaff(ctx context.Context, university string, numbers ...
 
 // Break makes a system fail at one university as the fault says; Mend ends it.
 func (s *School) Break(ctx context.Context, f simulator.Fault) error {
-	return s.client.put(ctx, "", "/admin/faults/"+f.System, f, nil)
+	return s.client.put(ctx, "", "/admin/faults/"+f.System, f)
 }
 
 // Mend ends every fault of a system at one university.

@@ -79,7 +79,7 @@ func (s *Student) SetFirstPassword(ctx context.Context, code, password string) e
 
 // Speak chooses the language of messages.
 func (s *Student) Speak(ctx context.Context, language campus.Language) error {
-	return s.client.put(ctx, s.token, "/api/v1/me/language", map[string]any{"language": language}, nil)
+	return s.client.put(ctx, s.token, "/api/v1/me/language", map[string]any{"language": language})
 }
 
 // Upload hands a JPEG in.
