@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"campuscard/school"
-
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"go.etcd.io/bbolt"
 )
@@ -37,16 +35,17 @@ type callback struct {
 
 func (c callback) place() string { return fmt.Sprintf("%s/%06d", c.OrderID, c.Sequence) }
 
-func (s *Simulator) queueCallback(tx *bbolt.Tx, p school.Production) error {
+// queueMessage queues a message about an order or a delivery. Those about the same come one after the other.
+func (s *Simulator) queueMessage(tx *bbolt.Tx, about string, sequence int, kind string, at time.Time, data any) error {
 	set, err := bureauSettings(tx)
 	if err != nil || set.Silent || s.cfg.CallbackURL == "" {
 		return err
 	}
-	body, err := json.Marshal(map[string]any{"type": "production.updated", "timestamp": p.UpdatedAt, "data": p})
+	body, err := json.Marshal(map[string]any{"type": kind, "timestamp": at, "data": data})
 	if err != nil {
 		return fmt.Errorf("write a call-back: %w", err)
 	}
-	c := callback{ID: "msg_" + rand.Text(), OrderID: p.OrderID, Sequence: p.Sequence, Body: body, NextAt: now()}
+	c := callback{ID: "msg_" + rand.Text(), OrderID: about, Sequence: sequence, Body: body, NextAt: now()}
 	return put(tx, callbackBucket, c.place(), c)
 }
 

@@ -44,11 +44,12 @@ const (
 	messageBucket  = "messages"  // sequence: short message
 	mailBucket     = "mails"     // message id: mail
 	settingBucket  = "settings"  // faults, bureau
+	batchBucket    = "batches"   // batch id: batch; reference/our id: batch id
 )
 
 func buckets() []string {
 	return []string{callBucket, effectBucket, answerBucket, personBucket, photoBucket, orderBucket, plasticBucket, dueBucket,
-		callbackBucket, holderBucket, messageBucket, mailBucket, settingBucket}
+		callbackBucket, holderBucket, messageBucket, mailBucket, settingBucket, batchBucket}
 }
 
 func openStore(path string) (*store, error) {
