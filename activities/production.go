@@ -265,7 +265,7 @@ type BatchCounts = storage.BatchStatus
 // BatchStatus asks how the cards of a batch stand.
 type BatchStatus struct {
 	Batch uuid.UUID
-	Late  time.Time // deliveries that left before this should have a receipt
+	Late  time.Time // deliveries known since before this should have a receipt
 }
 
 // ReadBatch counts the cards of a batch: call-backs and receipts have written them.

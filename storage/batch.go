@@ -222,12 +222,12 @@ type BatchStatus struct {
 	State    campus.BatchState
 	Making   int // with us or the bureau
 	Shipped  int // on their way to a kiosk
-	LateSent int // deliveries without a receipt that left before a moment asked for
+	LateSent int // deliveries without a receipt that we knew of before a moment asked for
 	Ready    int // arrived, whatever became of them then
 	Remade   int // spoilt, lost or damaged
 }
 
-// ReadBatchStatus counts the cards of a batch, and its deliveries that left before late and have no receipt.
+// ReadBatchStatus counts the cards of a batch, and its deliveries known since before late that have no receipt.
 func (s *Store) ReadBatchStatus(ctx context.Context, id uuid.UUID, late time.Time) (BatchStatus, error) {
 	var status BatchStatus
 	err := s.read(ctx).Raw(`select b.state,
@@ -235,7 +235,7 @@ func (s *Store) ReadBatchStatus(ctx context.Context, id uuid.UUID, late time.Tim
 			count(*) filter (where p.state = 'shipped') as shipped,
 			count(*) filter (where p.state in ('ready', 'picked_up', 'returned')) as ready,
 			count(*) filter (where p.state in ('spoilt', 'lost', 'damaged')) as remade,
-			(select count(*) from deliveries d where d.batch_id = b.id and d.state = 'shipped' and d.shipped_at < ?) as late_sent
+			(select count(*) from deliveries d where d.batch_id = b.id and d.state = 'shipped' and d.noted_at < ?) as late_sent
 		from batches b left join plastics p on p.batch_id = b.id where b.id = ? group by b.id`, late, id).Scan(&status).Error
 	return status, wrap("count the cards of a batch", err)
 }

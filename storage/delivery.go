@@ -67,9 +67,9 @@ func (s *Store) TakeShipment(ctx context.Context, r Shipment) error {
 		if err := checkShipment(r, cards); err != nil {
 			return err
 		}
-		added := t.Exec(`insert into deliveries (id, batch_id, university, kiosk_id, number, state, shipped_at, expected)
-			values (?, ?, ?, ?, ?, ?, ?, ?) on conflict on constraint deliveries_number do nothing`,
-			id, b.ID, b.University, r.Kiosk, r.Number, campus.DeliveryShipped, r.ShippedAt, len(cards))
+		added := t.Exec(`insert into deliveries (id, batch_id, university, kiosk_id, number, state, shipped_at, noted_at, expected)
+			values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict on constraint deliveries_number do nothing`,
+			id, b.ID, b.University, r.Kiosk, r.Number, campus.DeliveryShipped, r.ShippedAt, t.now, len(cards))
 		if added.Error != nil || added.RowsAffected == 0 {
 			return added.Error
 		}

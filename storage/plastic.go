@@ -134,7 +134,7 @@ func (s *Store) TakeReport(ctx context.Context, r Report) error {
 		if noNews(p, b, r) {
 			return nil
 		}
-		if !p.State.CanBecome(r.State) {
+		if p.State == campus.PlasticReady || !p.State.CanBecome(r.State) { // what lies in a kiosk is the card centre's
 			return campus.Errorf(campus.Conflict, "report_contradicts", "a plastic that is %s cannot become %s", p.State, r.State)
 		}
 		if err := t.Exec(`update plastics set order_id = ?, bureau_seq = ? where id = ?`, r.OrderID, r.Sequence, p.ID).Error; err != nil {

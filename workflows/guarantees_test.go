@@ -114,7 +114,7 @@ func twice(h *workflowtest.House) interceptor.WorkerInterceptor {
 
 func TestEveryStepMayBeDeliveredTwice(t *testing.T) {
 	t.Parallel()
-	p := newApplication(t, "", workflowtest.TooDark)
+	p := newApplication(t, "production: {batches: false}", workflowtest.TooDark)
 	p.School.Bureau(workflowtest.Fields{"silent": true, "spoil_next": 1})
 	p.env = p.newEnv(twice(p.House))
 	p.tryLiveness(workflowtest.Good)

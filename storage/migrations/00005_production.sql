@@ -32,7 +32,8 @@ create table deliveries (
     kiosk_id     text not null references kiosks,
     number       text not null,                      -- the bureau's
     state        text not null,
-    shipped_at   timestamptz not null,
+    shipped_at   timestamptz not null,               -- by the bureau's clock
+    noted_at     timestamptz not null,               -- by ours; the receipt is waited for from then on
     expected     int not null,
     received     int not null default 0,
     missing      int not null default 0,
