@@ -31,6 +31,7 @@ const quick = `
 steps: {tries: 2, backoff: 50ms, call: 10s}
 identity: {photo_poll: 300ms}
 plastic: {poll: 1s}
+production: {batches: false}
 `
 
 // patience is how long a case may take to come to a stage.

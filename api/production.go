@@ -62,6 +62,10 @@ func (s *Server) openBatch(ctx context.Context, _ *struct{}) (*answer[BatchView]
 		ID: id, University: who.University, Reason: campus.BatchByStaff, PolicyVersion: s.policies.Version(),
 		Size: max(s.policies.For(who.University).Production.BatchSize, 1),
 	})
+	if err != nil {
+		return nil, err
+	}
+	b, err = s.store.StaffBatch(ctx, who, b.ID) // a kept answer holds what is shown only
 	return answered(batchOf(language(ctx))(b)), err
 }
 
