@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -243,6 +244,77 @@ func TestChooseKiosk(t *testing.T) {
 	h.play(t, map[string]scenario{
 		"once it is in a batch": {choose("student", card, storagetest.EastKiosk), 409, "plastic_on_its_way", ""},
 	})
+}
+
+// soon lets a card that nobody picks up go back after a few seconds.
+const soon = `
+steps: {tries: 2, backoff: 50ms, call: 10s}
+identity: {photo_poll: 300ms}
+plastic: {pickup_wait: 8s, pickup_first_reminder: 0s, pickup_last_reminder: 0s}
+production: {poll: 1s, schedule: "", urgent_before: 0s}
+`
+
+// D3 over HTTP, with the engine: a batch opened by staff, the receipt of the kiosk, a card nobody comes for that is sent
+// to another kiosk, and picked up there.
+func TestProductionCourse(t *testing.T) {
+	t.Parallel()
+	const me = "me"
+	l := newTownUnder(t, soon, me)
+	l.hire("maker", storagetest.University, campus.Grant{Role: campus.Production})
+	l.engine.School.Bureau(fields{"produce_ms": 0, "silent": true, "kiosk_receipt": true})
+	id, item := l.reviewed(t, me)
+	l.done(t, decision("reviewer", item, approval))
+	l.comes(t, me, id, "activation", "student")
+	l.done(t, act(me, id, "activation"))
+	made := ask[struct{ Items []shownCase }](t, l.house, me, "/api/v1/applications?kind=plastic").Items[0].ID
+	l.comes(t, me, made, "batching", "engine")
+	mine := l.both(t, me, made)
+	require.Equal(t, "PUT", mine.Next.Actions[0].Method)
+	require.Equal(t, 200, l.do(t, call{who: me, method: "PUT", path: mine.Next.Actions[0].Href,
+		body: `{"kiosk":"` + storagetest.EastKiosk + `"}`}).status)
+
+	b := l.opens(t)
+	number := l.delivered(t, storagetest.EastKiosk, "A07")
+	first := l.comes(t, me, made, "pickup", "student").Plastic.PickupCode
+	require.Len(t, first, 8)
+	require.Eventually(t, func() bool { return ask[shownBatch](t, l.house, "maker", batches+"/"+b.ID.String()).State == "done" },
+		patience, 50*time.Millisecond)
+
+	mine = l.comes(t, me, made, "returned", "student")
+	require.Equal(t, []string{"not_picked_up", "POST"}, []string{mine.Reason, mine.Next.Actions[0].Method})
+	l.both(t, me, made)
+	again := call{who: me, method: "POST", path: mine.Next.Actions[0].Href, body: `{"kiosk":"` + storagetest.WestKiosk + `"}`}.
+		with("Idempotency-Key", "once-more-please")
+	sent := l.done(t, again)
+	require.Equal(t, "batching", sent.Stage)
+	require.Equal(t, sent, l.done(t, again), "the same again gets the first answer")
+	l.refuse(t, made, map[string]scenario{
+		"the old code":        {l.pickup(first, l.students[me].Document), 422, "pickup_code", ""},
+		"another wish, keyed": {call{who: me, method: "POST", path: again.path, body: again.body}, 409, "wrong_stage", ""},
+	})
+	l.opens(t)
+	require.Equal(t, number, l.delivered(t, storagetest.WestKiosk, "B01"), "the very same card")
+	code := l.comes(t, me, made, "pickup", "student").Plastic.PickupCode
+	require.NotEqual(t, first, code)
+	got := l.do(t, l.pickupAt(signer{kiosk: storagetest.WestKiosk, secret: storagetest.KioskSecret}, code, l.students[me].Document))
+	require.Equal(t, 200, got.status, "%s", got.body)
+	l.comes(t, me, made, "done", "nobody")
+}
+
+// delivered waits for a delivery to a kiosk and gives the receipt for its only card, whose number it answers.
+func (l *town) delivered(t *testing.T, kiosk, compartment string) string {
+	t.Helper()
+	by := signer{kiosk: kiosk, secret: storagetest.KioskSecret}
+	var open []shownDelivery
+	require.Eventually(t, func() bool {
+		got := l.do(t, call{method: "GET", path: "/api/v1/kiosk/deliveries", sign: by.sign(l.Now)})
+		open = read[struct{ Items []shownDelivery }](t, got).Items
+		return len(open) == 1
+	}, patience, 50*time.Millisecond, "a delivery to %s", kiosk)
+	got := l.do(t, call{method: "POST", path: "/api/v1/kiosk/deliveries/" + open[0].ID.String() + "/receipt", sign: by.sign(l.Now),
+		body: string(toForm(fields{"placed": []fields{{"card_number": open[0].Cards[0], "compartment": compartment}}}))})
+	require.Equal(t, 200, got.status, "%s", got.body)
+	return open[0].Cards[0]
 }
 
 // What a student can do is named where they look.

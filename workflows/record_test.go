@@ -182,7 +182,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		return l
 	},
 	"plastic-unclaimed-resent": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
-		l := workingUnder(t, workflowtest.Batched+"plastic: {pickup_wait: 4s, pickup_first_reminder: 0s, pickup_last_reminder: 0s}\n", with...)
+		l := workingUnder(t, workflowtest.Batched+"plastic: {pickup_wait: 6s, pickup_first_reminder: 0s, pickup_last_reminder: 0s}\n", with...)
 		l.School.Bureau(workflowtest.Fields{"silent": true, "produce_ms": 0})
 		l.queued()
 		l.batch()

@@ -243,7 +243,7 @@ func arrive(tx *bbolt.Tx, o *order) (status string, err error) {
 	if err != nil {
 		return "", err
 	}
-	o.Production.Compartment = fmt.Sprintf("%c%03d", 'A'+n/1000%26, n%1000) // one after the other, so that none is taken
+	o.Production.Compartment = fmt.Sprintf("%c%03d", 'A'+n/999%26, n%999+1) // one after the other, so that none is taken
 	return "delivered", put(tx, settingBucket, place, n+1)
 }
 
