@@ -69,7 +69,7 @@ func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	w := worker.New(worker.Config{Version: build, Rates: c.Rates, Tracing: []interceptor.WorkerInterceptor{h.tell.Tracing}}, h.temporal, h.store, systems, h.policies, log)
+	w := worker.New(worker.Config{Version: build, Rates: c.Rates, Schedules: true, Tracing: []interceptor.WorkerInterceptor{h.tell.Tracing}}, h.temporal, h.store, systems, h.policies, log)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return w.Run(ctx) })
 	group.Go(func() error { return serveOps(ctx, c.Address, h) })

@@ -17,6 +17,9 @@ type PlasticPlan struct {
 	Plastic  campus.PlasticPolicy
 	Promised time.Time // D2: the end of the promised day
 	ID       uuid.UUID // of the first plastic
+	Batched  bool      // D3: with others; else each plastic is ordered by itself, as in cases from before there were batches
+	Urgent   campus.Duration
+	Calendar campus.Calendar
 }
 
 // BeginPlastic takes the case out of the queue and reads the policy it keeps to its end.
@@ -29,7 +32,10 @@ func (a *Activities) BeginPlastic(ctx context.Context, in BeginCase) (PlasticPla
 	if err != nil {
 		return PlasticPlan{}, err
 	}
-	return PlasticPlan{Steps: policy.Steps, Plastic: policy.Plastic, Promised: plastic.PromisedAt, ID: plastic.ID}, nil
+	return PlasticPlan{
+		Steps: policy.Steps, Plastic: policy.Plastic, Promised: plastic.PromisedAt, ID: plastic.ID,
+		Batched: policy.Production.Batches, Urgent: policy.Production.UrgentBefore, Calendar: policy.Calendar,
+	}, nil
 }
 
 // PlasticStatus is how a plastic stands.
@@ -37,12 +43,15 @@ type PlasticStatus struct {
 	ID    uuid.UUID
 	Seq   int
 	State campus.PlasticState
+
+	Waits    bool   // for a batch, or for another one
+	Rejected string // the bureau's word for why it would not make it
 }
 
 // ReadPlastic looks at the facts: call-backs and kiosks have written them.
 func (a *Activities) ReadPlastic(ctx context.Context, caseID uuid.UUID) (PlasticStatus, error) {
 	p, err := a.store.CurrentPlastic(ctx, caseID)
-	return PlasticStatus{ID: p.ID, Seq: p.Seq, State: p.State}, err
+	return PlasticStatus{ID: p.ID, Seq: p.Seq, State: p.State, Waits: p.Waits(), Rejected: p.Rejected}, err
 }
 
 // PlasticStep is one step of one plastic.
@@ -115,14 +124,19 @@ func ProductionReport(p school.Production) (storage.Report, error) {
 	states := map[string]campus.PlasticState{
 		"accepted": campus.PlasticInProduction, "produced": campus.PlasticInProduction, "spoilt": campus.PlasticSpoilt,
 		"shipped": campus.PlasticShipped, "delivered": campus.PlasticReady, "cancelled": campus.PlasticCancelled,
+		"lost": campus.PlasticLost, "damaged": campus.PlasticDamaged,
 	}
 	state, known := states[p.Status]
 	id, err := uuid.Parse(p.Reference)
+	batch := uuid.Nil
+	if err == nil && p.Batch != "" {
+		batch, err = uuid.Parse(p.Batch)
+	}
 	if !known || err != nil {
 		return storage.Report{}, campus.Errorf(campus.BadAnswer, "", "the bureau reports a status or reference we do not know")
 	}
 	return storage.Report{
-		OrderID: p.OrderID, Plastic: id, State: state, Reason: p.Reason, Kiosk: p.Kiosk, Compartment: p.Compartment,
+		OrderID: p.OrderID, Plastic: id, Batch: batch, State: state, Reason: p.Reason, Kiosk: p.Kiosk, Compartment: p.Compartment,
 		Sequence: p.Sequence,
 	}, nil
 }
@@ -134,6 +148,9 @@ func (a *Activities) CancelOrder(ctx context.Context, in PlasticStep) error {
 		p, err := a.store.CurrentPlastic(ctx, in.Ref.Case.ID)
 		if err != nil || p.OrderKey == "" {
 			return struct{}{}, err
+		}
+		if p.OrderID == "" && p.BatchID != nil { // its batch is being sent: no order is known that could be taken back
+			return struct{}{}, nil
 		}
 		if p.OrderID == "" {
 			production, err := a.placeOrder(ctx, p)

@@ -159,7 +159,7 @@ func TestSpoiltPlastic(t *testing.T) {
 	twice[nothing](h, h.acts.RemakePlastic, activities.RemakePlastic{
 		Move: h.NextMove(step.Ref.Case, campus.StageOrdering, campus.WaitsForBureau), Plastic: again})
 	status := twice[activities.PlasticStatus](h, h.acts.ReadPlastic, step.Ref.Case.ID)
-	require.Equal(t, activities.PlasticStatus{ID: again, Seq: 2, State: campus.PlasticOrdered}, status)
+	require.Equal(t, activities.PlasticStatus{ID: again, Seq: 2, State: campus.PlasticOrdered, Waits: true}, status)
 	twice[nothing](h, h.acts.OrderPlastic, step)
 	require.Equal(t, 1, h.School.Effects("order"), "a try of the spoilt one that comes late orders nothing")
 	require.Equal(t, 1, h.count(`plastics where state = 'spoilt'`))
@@ -174,6 +174,7 @@ func TestProductionReport(t *testing.T) {
 	for status, want := range map[string]campus.PlasticState{
 		"accepted": campus.PlasticInProduction, "produced": campus.PlasticInProduction, "shipped": campus.PlasticShipped,
 		"delivered": campus.PlasticReady, "spoilt": campus.PlasticSpoilt, "cancelled": campus.PlasticCancelled,
+		"lost": campus.PlasticLost, "damaged": campus.PlasticDamaged,
 	} {
 		report, err := activities.ProductionReport(school.Production{OrderID: "bo-1", Reference: id.String(), Status: status, Sequence: 2, Kiosk: "k", Compartment: "A01"})
 		require.NoError(t, err)
@@ -182,6 +183,7 @@ func TestProductionReport(t *testing.T) {
 	for name, strange := range map[string]school.Production{
 		"a status nobody knows":    {Reference: id.String(), Status: "lost in the post"},
 		"a reference that is none": {Reference: "42", Status: "shipped"},
+		"a batch that is none":     {Reference: id.String(), Batch: "42", Status: "shipped"},
 	} {
 		_, err := activities.ProductionReport(strange)
 		require.Equal(t, campus.BadAnswer, campus.CodeOf(err), name)

@@ -151,6 +151,7 @@ func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDe
 		if err != nil {
 			return nil, err
 		}
+		detail.Next.Actions = plasticNext(c, plastic.CardID)
 		detail.Plastic, err = s.plasticOf(plastic)
 		return answered(detail), err
 	}

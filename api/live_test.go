@@ -31,6 +31,7 @@ const quick = `
 steps: {tries: 2, backoff: 50ms, call: 10s}
 identity: {photo_poll: 300ms}
 plastic: {poll: 1s}
+production: {batches: false}
 `
 
 // patience is how long a case may take to come to a stage.
@@ -38,7 +39,13 @@ const patience = 90 * time.Second
 
 func newTown(t *testing.T, students ...string) *town {
 	t.Helper()
-	e := workflowtest.New(t, quick).Engine()
+	return newTownUnder(t, quick, students...)
+}
+
+// newTownUnder is newTown under another policy.
+func newTownUnder(t *testing.T, policy string, students ...string) *town {
+	t.Helper()
+	e := workflowtest.New(t, policy).Engine()
 	e.School.Bureau(workflowtest.Fields{"produce_ms": 3_600_000}) // what it reports, the tests report
 	l := &town{&house{House: e.House.House, people: map[string]storagetest.Person{}, tokens: map[string]string{}}, e,
 		map[string]workflowtest.Student{}, nil}

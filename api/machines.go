@@ -45,6 +45,14 @@ func (s *Server) bureauCallback(ctx context.Context, in *callbackInput) (*noCont
 	if err != nil {
 		return nil, err
 	}
+	if callback.Delivery != nil {
+		shipment, err := activities.ShipmentReport(*callback.Delivery)
+		if err != nil {
+			return nil, campus.Errorf(campus.Invalid, "report_unknown", "%s", err)
+		}
+		shipment.CallbackID, shipment.BodyHash = callback.ID, storage.BodyHash(in.RawBody)
+		return &noContent{}, s.store.TakeShipment(ctx, shipment)
+	}
 	report, err := activities.ProductionReport(callback.Production)
 	if err != nil {
 		return nil, campus.Errorf(campus.Invalid, "report_unknown", "%s", err)

@@ -31,7 +31,7 @@ func TestCallbackRefusals(t *testing.T) {
 		"a card nobody has":                  {h.report(report(uuid.New())), 404, "", ""},
 		"an order that is not this card's":   {h.report(good.with("data.order_id", "bo-2")), 404, "", ""},
 		"a reference that is none":           {h.report(good.with("data.reference", "7")), 422, "report_unknown", ""},
-		"a status nobody knows":              {h.report(good.with("data.status", "lost")), 422, "callback_unreadable", ""},
+		"a status nobody knows":              {h.report(good.with("data.status", "eaten")), 422, "callback_unreadable", ""},
 		"a type nobody knows":                {h.report(good.with("type", "order.eaten")), 422, "callback_unreadable", ""},
 		"nothing about anything":             {h.report(good.with("data", nil)), 422, "callback_unreadable", ""},
 		"without a sequence":                 {h.report(good.with("data.sequence", nil)), 422, "callback_unreadable", ""},

@@ -54,6 +54,19 @@ func (s *Server) routes() {
 	handle(s, route{"POST", "/api/v1/hooks/bureau", "The card bureau reports", hooks(), 0}, s.bureauCallback)
 	handle(s, route{"POST", "/api/v1/hooks/hr", "An HR system submits members of staff", hooks(), 0}, s.hrCallback)
 
+	// Production (D3).
+	handle(s, route{"PUT", "/api/v1/cards/{id}/plastic/kiosk", "Have the physical card brought elsewhere", students(), 0}, s.chooseKiosk)
+	handle(s, route{"POST", "/api/v1/cards/{id}/plastic/resend", "Have an unclaimed card sent again", students(), 0}, s.resendPlastic)
+	handle(s, route{"POST", "/api/v1/staff/batches", "Open a batch of what waits", staff(campus.HandlePlastic), created}, s.openBatch)
+	handle(s, route{"GET", "/api/v1/staff/batches", "Batches, newest first", staff(campus.HandlePlastic), 0}, s.listBatches)
+	handle(s, route{"GET", "/api/v1/staff/batches/{id}", "One batch with its cards and deliveries", staff(campus.HandlePlastic), 0}, s.getBatch)
+	handle(s, route{"GET", "/api/v1/staff/batches/{id}/order-file", "What the bureau was sent", staff(campus.ReadPeople), 0}, s.getOrderFile)
+	handle(s, route{"GET", "/api/v1/staff/deliveries", "Deliveries to the kiosks, newest first", staff(campus.HandlePlastic), 0}, s.listDeliveries)
+	handle(s, route{"POST", "/api/v1/staff/deliveries/{id}/receipt", "Give the receipt for a kiosk", staff(campus.HandlePlastic), 0}, s.receiveAsStaff)
+	handle(s, route{"POST", "/api/v1/staff/cases/{id}/plastic-report", "A card is not in its compartment, or of no use", staff(campus.HandlePlastic), 0}, s.reportPlastic)
+	handle(s, route{"GET", "/api/v1/kiosk/deliveries", "What is on its way to the kiosk", kiosks(), 0}, s.listKioskDeliveries)
+	handle(s, route{"POST", "/api/v1/kiosk/deliveries/{id}/receipt", "Give the receipt of a delivery", kiosks(), 0}, s.receiveAtKiosk)
+
 	handle(s, route{"GET", "/api/v1/staff/me", "The member of staff and what they may do", anyStaff(), 0}, s.staffMe)
 
 	s.raw(route{"GET", "/healthz", "Lives", public(), 0}, s.healthz)

@@ -181,7 +181,8 @@ func TestExamplesAreValid(t *testing.T) {
 func TestEveryListHasPages(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
-	for _, path := range []string{"/api/v1/applications", "/api/v1/notices", "/api/v1/staff/work-items", "/api/v1/staff/cases"} {
+	for _, path := range []string{"/api/v1/applications", "/api/v1/notices", "/api/v1/staff/work-items", "/api/v1/staff/cases",
+		"/api/v1/staff/batches", "/api/v1/staff/deliveries"} {
 		names := []string{}
 		for _, p := range s.huma.OpenAPI().Paths[path].Get.Parameters {
 			names = append(names, p.Name)

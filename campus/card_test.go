@@ -21,7 +21,8 @@ func TestTerminalStatesNeverRevive(t *testing.T) {
 	}
 	require.True(t, campus.CardPending.CanBecome(campus.CardActive))
 	require.False(t, campus.CardLost.CanBecome(campus.CardActive))
-	for _, end := range []campus.PlasticState{campus.PlasticPickedUp, campus.PlasticReturned, campus.PlasticSpoilt, campus.PlasticCancelled} {
+	for _, end := range []campus.PlasticState{campus.PlasticPickedUp, campus.PlasticSpoilt, campus.PlasticLost, campus.PlasticDamaged,
+		campus.PlasticCancelled} {
 		require.True(t, end.Terminal())
 	}
 	require.False(t, campus.PlasticReady.Terminal())

@@ -21,6 +21,7 @@ type Policy struct {
 	SignIn      SignInPolicy      `yaml:"sign_in" json:"sign_in"`
 	Uploads     UploadPolicy      `yaml:"uploads" json:"uploads"`
 	Calendar    Calendar          `yaml:"calendar" json:"calendar"`
+	Production  ProductionPolicy  `yaml:"production" json:"production"`
 }
 
 // ApplicationPolicy holds the numbers of the review (C3).
@@ -69,6 +70,8 @@ type PlasticPolicy struct {
 	PickupFirstReminder Duration `yaml:"pickup_first_reminder"`
 	PickupLastReminder  Duration `yaml:"pickup_last_reminder"`
 	PickupTries         int      `yaml:"pickup_tries"`
+	ReturnedWait        Duration `yaml:"returned_wait"` // none in cases from before unclaimed cards could be sent again
+	ReturnedReminder    Duration `yaml:"returned_reminder"`
 }
 
 // StepPolicy holds the budget of a step (K3).
@@ -189,5 +192,5 @@ func (p Policy) check() error {
 	if p.Steps.Budget < p.Steps.Call {
 		return Errorf(Invalid, "", "policy steps.budget is shorter than one call")
 	}
-	return nil
+	return p.Production.check()
 }

@@ -1,7 +1,9 @@
 package campus_test
 
 import (
+	"bytes"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -40,11 +42,25 @@ func TestLoadPolicies(t *testing.T) {
 		require.Equal(t, 10*time.Minute, policies.For("lcvtc").Identity.ChallengeLife.Std())
 		require.Equal(t, 5, policies.For("lcu").Identity.LivenessTries)
 	})
+	t.Run("one from before there were batches has none", func(t *testing.T) {
+		t.Parallel()
+		before, after, found := bytes.Cut(deploy.Policy, []byte("\nproduction:\n"))
+		require.True(t, found)
+		_, after, found = bytes.Cut(after, []byte("\nsteps:\n"))
+		require.True(t, found)
+		policies, err := campus.LoadPolicies(slices.Concat(before, []byte("\nsteps:\n"), after))
+		require.NoError(t, err, "cases keep it to their end")
+		require.False(t, policies.For("lcu").Production.Batches)
+	})
 	for name, bad := range map[string]string{
 		"an unknown field":               "identity: {livenes_tries: 3}",
 		"an unknown field in a override": "universities: {lcu: {identity: {tries: 3}}}",
 		"a number out of range":          "identity: {liveness_tries: 0}",
 		"a duration that is none":        "steps: {call: soon}",
+		"a batch of nothing":             "production: {batch_size: 0}",
+		"a batch too large to answer":    "production: {batch_size: 2001}",
+		"more than a batch holds":        "production: {batch_at: 501}",
+		"a batch without an end":         "production: {limit: 0s}",
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
 			t.Parallel()

@@ -38,7 +38,8 @@ func TestEveryCodeHasAText(t *testing.T) {
 		}
 	}
 	prefixes := map[string]string{"Stage": "stage.", "Party": "waits.", "Outcome": "outcome.", "Item": "item.", "Verdict": "verdict.",
-		"CardState": "card.", "WorkItemKind": "work.", "Settlement": "settlement.", "Code": "problem."}
+		"CardState": "card.", "PlasticState": "plastic.", "BatchState": "batch.", "BatchReason": "batch_reason.",
+		"WorkItemKind": "work.", "Settlement": "settlement.", "Code": "problem."}
 	eachFile(t, func(path string, file *ast.File) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			switch n := n.(type) {

@@ -28,7 +28,7 @@ import (
 )
 
 const (
-	people   = "300"            // at the school; enough for every kind of person a story asks for
+	people   = "2800"           // at the school: two rounds of newcomers, as the stories are played twice and take somebody of every kind
 	patience = 60 * time.Second // of everything that waits for a process
 )
 

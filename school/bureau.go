@@ -27,8 +27,9 @@ type Order struct {
 type Production struct {
 	OrderID     string    `json:"order_id"` // the bureau's id
 	Reference   string    `json:"reference"`
-	Status      string    `json:"status"` // accepted, produced, spoilt, shipped, delivered, cancelled
-	Reason      string    `json:"reason"` // why it is spoilt or cancelled
+	Batch       string    `json:"batch,omitempty"` // our id of the batch it was ordered with
+	Status      string    `json:"status"`          // accepted, produced, spoilt, shipped, delivered, lost, damaged, cancelled
+	Reason      string    `json:"reason"`          // why it is spoilt, lost, damaged or cancelled
 	Kiosk       string    `json:"kiosk"`
 	Compartment string    `json:"compartment"` // known once delivered
 	UpdatedAt   time.Time `json:"updated_at"`
@@ -40,7 +41,7 @@ func (p *Production) complete() bool {
 		return false
 	}
 	switch p.Status {
-	case "accepted", "produced", "spoilt", "shipped", "cancelled":
+	case EntryAccepted, "produced", "spoilt", "shipped", "lost", "damaged", "cancelled":
 		return true
 	case "delivered":
 		return p.Kiosk != "" && p.Compartment != ""

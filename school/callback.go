@@ -19,12 +19,13 @@ const callbackTolerance = 5 * time.Minute
 type Callback struct {
 	ID string
 	Production
+	Delivery *Delivery // that it has left the bureau; Production is empty then
 }
 
 type callbackBody struct {
-	Type      string      `json:"type"`
-	Timestamp time.Time   `json:"timestamp"`
-	Data      *Production `json:"data"`
+	Type      string          `json:"type"`
+	Timestamp time.Time       `json:"timestamp"`
+	Data      json.RawMessage `json:"data"`
 }
 
 // VerifyCallback checks a signed call-back of the bureau (Standard Webhooks) and reads it. The secret is "whsec_" and base64.
@@ -34,14 +35,24 @@ func VerifyCallback(secret string, header http.Header, body []byte, now time.Tim
 	if err := verifySignature(secret, header, body, now); err != nil {
 		return Callback{}, err
 	}
+	c := Callback{ID: header.Get(webhooks.HeaderWebhookID)}
 	var b callbackBody
-	if err := json.Unmarshal(body, &b); err != nil {
+	err := json.Unmarshal(body, &b)
+	var data checked = &c.Production
+	if b.Type == "delivery.shipped" {
+		c.Delivery = &Delivery{}
+		data = c.Delivery
+	}
+	if err == nil && len(b.Data) > 0 {
+		err = json.Unmarshal(b.Data, data)
+	}
+	if err != nil {
 		return Callback{}, notAsAgreed()
 	}
-	if b.Type != "production.updated" || b.Data == nil || !b.Data.complete() {
+	if b.Type != "production.updated" && b.Type != "delivery.shipped" || !data.complete() {
 		return Callback{}, incomplete()
 	}
-	return Callback{header.Get(webhooks.HeaderWebhookID), *b.Data}, nil
+	return c, nil
 }
 
 func notAsAgreed() error {

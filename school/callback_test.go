@@ -48,7 +48,7 @@ func TestCallbackIsVerified(t *testing.T) {
 		"no data":             {secret, `{"type":"production.updated"}`, `{"type":"production.updated"}`, at, campus.Invalid},
 		"of an unknown type":  {secret, `{"type":"x","data":{}}`, `{"type":"x","data":{}}`, at, campus.Invalid},
 		"sequence as a text":  {secret, altered(`"sequence":3`, `"sequence":"3"`), altered(`"sequence":3`, `"sequence":"3"`), at, campus.Invalid},
-		"an unknown status":   {secret, altered("shipped", "lost"), altered("shipped", "lost"), at, campus.Invalid},
+		"an unknown status":   {secret, altered("shipped", "eaten"), altered("shipped", "eaten"), at, campus.Invalid},
 		"delivered, nowhere":  {secret, altered("shipped", "delivered"), altered("shipped", "delivered"), at, campus.Invalid},
 		"an additional field": {secret, altered(`"reason"`, `"new":1,"reason"`), altered(`"reason"`, `"new":1,"reason"`), at, ""},
 	}
@@ -64,6 +64,29 @@ func TestCallbackIsVerified(t *testing.T) {
 	require.Equal(t, campus.Unauthenticated, campus.CodeOf(err), "no headers")
 	_, err = school.VerifyCallback("", signed(t, secret, callbackBody, at), []byte(callbackBody), at)
 	require.Equal(t, campus.Internal, campus.CodeOf(err), "an empty secret verifies nothing")
+}
+
+const deliveryBody = `{"type":"delivery.shipped","timestamp":"2026-11-22T08:00:00Z","data":{"delivery_id":"bd-1","batch":"b-1",
+	"kiosk":"lcu-east-1","cards":["p-1","p-2"],"shipped_at":"2026-11-22T08:00:00Z"}}`
+
+func TestCallbackAboutADelivery(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	got, err := school.VerifyCallback(secret, signed(t, secret, deliveryBody, at), []byte(deliveryBody), at)
+	require.NoError(t, err)
+	require.Equal(t, &school.Delivery{DeliveryID: "bd-1", Batch: "b-1", Kiosk: "lcu-east-1", Cards: []string{"p-1", "p-2"}, ShippedAt: at}, got.Delivery)
+	require.Empty(t, got.Production)
+	for name, bad := range map[string]string{
+		"no cards":     strings.Replace(deliveryBody, `"p-1","p-2"`, "", 1),
+		"of no batch":  strings.Replace(deliveryBody, "b-1", "", 1),
+		"to no kiosk":  strings.Replace(deliveryBody, "lcu-east-1", "", 1),
+		"at no time":   strings.Replace(deliveryBody, `,"shipped_at":"2026-11-22T08:00:00Z"`, "", 1),
+		"cards as one": strings.Replace(deliveryBody, `["p-1","p-2"]`, `"p-1"`, 1),
+		"a card's":     strings.Replace(deliveryBody, "delivery.shipped", "production.updated", 1),
+	} {
+		_, err := school.VerifyCallback(secret, signed(t, secret, bad, at), []byte(bad), at)
+		require.Equal(t, campus.Invalid, campus.CodeOf(err), name)
+	}
 }
 
 func altered(from, to string) string { return strings.Replace(callbackBody, from, to, 1) }

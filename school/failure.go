@@ -48,14 +48,8 @@ func ownCode(a answer) (string, bool) {
 	if json.Unmarshal(a.body, &body) != nil || body.Code == "" {
 		return "", false
 	}
-	if len(body.Code) > 40 {
+	if !plainWord(body.Code) {
 		return "", true
-	}
-	for i, r := range body.Code {
-		letter := r >= 'a' && r <= 'z'
-		if !letter && (i == 0 || r != '_' && (r < '0' || r > '9')) {
-			return "", true
-		}
 	}
 	return body.Code, true
 }

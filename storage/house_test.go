@@ -124,6 +124,7 @@ func (s *story) activate() *story {
 	s.t.Helper()
 	s.approve()
 	require.NoError(s.t, s.ActivateCard(s.t.Context(), s.done(), s.activation()))
+	require.NoError(s.t, s.NoteOrder(s.t.Context(), s.plastic, "order-1")) // what was never ordered is not reported on
 	return s
 }
 

@@ -2,12 +2,8 @@ package storage
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
-	"errors"
-	"fmt"
-	"math/big"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,7 +31,14 @@ type Plastic struct {
 	PickedUpAt  *time.Time          `json:"picked_up_at,omitempty"`
 	PickupCode  []byte              `json:"-"` // sealed
 	PickupTries int                 `json:"-"`
+	QueuedAt    *time.Time          `json:"-"` // since when it waits for a batch; none: it is ordered by itself
+	BatchID     *uuid.UUID          `json:"-"`
+	DeliveryID  *uuid.UUID          `json:"-"`
+	Rejected    string              `json:"-"` // why the bureau would not make it
 }
+
+// Waits tells whether the plastic has to be put into a batch, or into another one, and the bureau does not have it.
+func (p Plastic) Waits() bool { return slices.Contains(campus.Waiting(), p.State) && p.OrderID == "" }
 
 // BeginPlastic takes a plastic's case out of the queue and tells the policy it keeps.
 func (s *Store) BeginPlastic(ctx context.Context, m campus.Move) (policyVersion string, plastic Plastic, err error) {
@@ -107,6 +110,7 @@ type Report struct {
 	BodyHash    []byte
 	OrderID     string
 	Plastic     uuid.UUID
+	Batch       uuid.UUID // it was ordered with; zero when it was ordered by itself
 	State       campus.PlasticState
 	Reason      string
 	Kiosk       string
@@ -114,32 +118,33 @@ type Report struct {
 	Sequence    int // of the order's changes; an older one than we have is no news
 }
 
-// TakeReport takes what the bureau says, and tells the workflow to look, in one transaction (design 4.5).
+// TakeReport takes what the bureau says, and tells the workflows to look, in one transaction (design 4.5).
 // NotFound: a plastic or order we do not know. Conflict: callback_replayed when its id has been taken before,
-// report_contradicts when the plastic cannot have become that.
+// report_not_ordered when the plastic was not ordered, or not with that batch, report_contradicts when it cannot have
+// become that, compartment_full when another lies there.
 func (s *Store) TakeReport(ctx context.Context, r Report) error {
 	return s.inTx(ctx, "take a production report", func(t tx) error {
-		p, err := lockPlastic(t, r.Plastic)
+		p, b, err := lockReported(t, r)
 		if err != nil {
 			return err
-		}
-		if p.OrderID != "" && p.OrderID != r.OrderID {
-			return campus.Errorf(campus.NotFound, "", "no order of that number for plastic %s", p.ID)
 		}
 		if err := takeCallback(t, Callback{"bureau", r.CallbackID, r.BodyHash}); err != nil {
 			return err
 		}
-		if r.Sequence <= p.BureauSeq || r.State == p.State {
+		if noNews(p, b, r) {
 			return nil
 		}
-		if !p.State.CanBecome(r.State) {
+		if p.State == campus.PlasticReady || !p.State.CanBecome(r.State) { // what lies in a kiosk is the card centre's
 			return campus.Errorf(campus.Conflict, "report_contradicts", "a plastic that is %s cannot become %s", p.State, r.State)
 		}
 		if err := t.Exec(`update plastics set order_id = ?, bureau_seq = ? where id = ?`, r.OrderID, r.Sequence, p.ID).Error; err != nil {
 			return err
 		}
 		if r.State == campus.PlasticReady {
-			if err := fillCompartment(t, p, r); err != nil {
+			if r.Kiosk != p.KioskID {
+				return campus.Errorf(campus.Conflict, "report_contradicts", "plastic %s was ordered to another kiosk", p.ID)
+			}
+			if err := fillCompartment(t, p, r.Compartment); err != nil {
 				return err
 			}
 		}
@@ -147,56 +152,94 @@ func (s *Store) TakeReport(ctx context.Context, r Report) error {
 		if err := setPlastic(t, p, r.State, change); err != nil {
 			return err
 		}
+		if p.BatchID != nil {
+			if err := settleBatch(ctx, t, *p.BatchID, p.State != campus.PlasticShipped); err != nil {
+				return err
+			}
+		}
 		return enqueueSignal(ctx, t, campus.CaseRef{Kind: campus.PlasticCase, ID: p.CaseID}, campus.FactsChanged)
 	})
 }
 
-// fillCompartment notes where the plastic lies and makes the code that opens it.
-func fillCompartment(t tx, p Plastic, r Report) error {
-	if r.Kiosk != p.KioskID {
-		return campus.Errorf(campus.Conflict, "report_contradicts", "plastic %s was ordered to another kiosk", p.ID)
+// lockReported locks the plastic a report is about, and its batch. Only what was ordered can be reported on.
+func lockReported(t tx, r Report) (Plastic, Batch, error) {
+	p, err := lockPlastic(t, r.Plastic)
+	if err != nil {
+		return p, Batch{}, err
 	}
-	if err := t.Exec(`update plastics set compartment = ?, ready_at = ? where id = ?`, r.Compartment, t.now, p.ID).Error; err != nil {
+	var b Batch
+	if p.BatchID != nil {
+		if b, err = readBatch(t, *p.BatchID, "for no key update"); err != nil {
+			return p, b, err
+		}
+	}
+	switch {
+	case p.OrderID != "" && p.OrderID != r.OrderID:
+		return p, b, campus.Errorf(campus.NotFound, "", "no order of that number for plastic %s", p.ID)
+	case r.Batch != b.ID, p.OrderKey == "" && p.OrderID == "":
+		return p, b, campus.Errorf(campus.Conflict, "report_not_ordered", "plastic %s was not ordered like that", p.ID)
+	}
+	return p, b, nil
+}
+
+// noNews tells whether a report says nothing new: an older one, what is known, the beginning of what has ended well,
+// the end of what we are taking back ourselves, or that work has begun on a card that only has to be brought.
+func noNews(p Plastic, b Batch, r Report) bool {
+	switch {
+	case r.Sequence <= p.BureauSeq, r.State == p.State:
+		return true
+	case r.State == campus.PlasticReady:
+		return p.State == campus.PlasticPickedUp || p.State == campus.PlasticReturned
+	case r.State == campus.PlasticCancelled:
+		return b.Cancelling
+	}
+	return r.State == campus.PlasticInProduction && p.State == campus.PlasticResent
+}
+
+// fillCompartment notes where the plastic lies and makes the code that opens it. Conflict: compartment_full. Those who
+// fill compartments of one kiosk take turns.
+func fillCompartment(t tx, p Plastic, compartment string) error {
+	if err := t.Exec(`select 1 from kiosks where id = ? for no key update`, p.KioskID).Error; err != nil {
+		return err
+	}
+	var full bool
+	if err := t.Raw(`select exists (select 1 from plastics where kiosk_id = ? and compartment = ? and state = 'ready' and id <> ?)`,
+		p.KioskID, compartment, p.ID).Row().Scan(&full); err != nil {
+		return err
+	}
+	if full {
+		return campus.Errorf(campus.Conflict, "compartment_full", "compartment %s of %s is taken", compartment, p.KioskID)
+	}
+	if err := t.Exec(`update plastics set compartment = ?, ready_at = ? where id = ?`, compartment, t.now, p.ID).Error; err != nil {
 		return err
 	}
 	_, err := newPickupCode(t, p)
 	return err
 }
 
-// newPickupCode gives a plastic another code, with all tries before it.
-func newPickupCode(t tx, p Plastic) (string, error) {
-	for range 20 { // codes are unique among those that wait at one kiosk
-		n, err := rand.Int(rand.Reader, big.NewInt(1e8))
-		if err != nil {
-			return "", fmt.Errorf("make a pickup code: %w", err)
-		}
-		code := fmt.Sprintf("%08d", n)
-		hash := t.keys.keyed("pickup/"+p.KioskID, code)
-		var taken bool
-		if err := t.Raw(`select exists (select 1 from plastics where kiosk_id = ? and pickup_code_hash = ? and state = 'ready')`,
-			p.KioskID, hash).Row().Scan(&taken); err != nil {
-			return "", err
-		}
-		if taken {
-			continue
-		}
-		return code, t.Exec(`update plastics set pickup_code = ?, pickup_code_hash = ?, pickup_tries = 0 where id = ?`,
-			t.keys.seal(pickupContext(p.ID), []byte(code)), hash, p.ID).Error
-	}
-	return "", errors.New("make a pickup code: every code tried is in use")
-}
-
 // RemakePlastic orders another plastic in the place of a spoilt one, with the move it causes.
 func (s *Store) RemakePlastic(ctx context.Context, m campus.Move, id uuid.UUID) error {
+	return s.move(ctx, m, func(t tx) error { return remake(t, m.Case.ID, id) })
+}
+
+// RemakeInBatch has another plastic in the place of a spoilt one wait for a batch, with the move it causes.
+func (s *Store) RemakeInBatch(ctx context.Context, m campus.Move, id uuid.UUID, n NewBatch) error {
 	return s.move(ctx, m, func(t tx) error {
-		if err := t.Exec(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at)
-			select ?, case_id, card_id, person_id, university, kiosk_id, seq + 1, ?, promised_at, ?
-			from plastics where case_id = ? order by seq desc limit 1`, id, campus.PlasticOrdered, t.now, m.Case.ID).Error; err != nil {
+		if err := remake(t, m.Case.ID, id); err != nil {
 			return err
 		}
-		return addPlasticChange(t, id, "", campus.PlasticOrdered,
-			campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "made_again"})
+		return queuePlastic(ctx, t, id, n)
 	})
+}
+
+func remake(t tx, caseID, id uuid.UUID) error {
+	if err := t.Exec(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at)
+		select ?, case_id, card_id, person_id, university, kiosk_id, seq + 1, ?, promised_at, ?
+		from plastics where case_id = ? order by seq desc limit 1`, id, campus.PlasticOrdered, t.now, caseID).Error; err != nil {
+		return err
+	}
+	return addPlasticChange(t, id, "", campus.PlasticOrdered,
+		campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "made_again"})
 }
 
 // EndPlastic takes a plastic that nobody will pick up to its last state, with the move that closes the case.
@@ -210,7 +253,7 @@ func (s *Store) EndPlastic(ctx context.Context, m campus.Move, id uuid.UUID, sta
 		if p.State == campus.PlasticPickedUp {
 			return campus.Errorf(campus.Conflict, "picked_up_meanwhile", "plastic %s has been picked up", id)
 		}
-		if p.State.Terminal() {
+		if p.State.Terminal() || p.State == state {
 			return nil
 		}
 		if !p.State.CanBecome(state) {
@@ -219,81 +262,6 @@ func (s *Store) EndPlastic(ctx context.Context, m campus.Move, id uuid.UUID, sta
 		return setPlastic(t, p, state, change)
 	})
 }
-
-// Pickup is what a kiosk sends: the code typed, and the document it has read.
-type Pickup struct {
-	Kiosk          string
-	Code           string
-	DocumentNumber string
-	Tries          func(university string) int // wrong ones in a row before the code is locked
-}
-
-// Opened tells a kiosk which compartment to open.
-type Opened struct {
-	Plastic     uuid.UUID `json:"plastic"`
-	Compartment string    `json:"compartment"`
-}
-
-// PickUp hands a plastic to its holder, at once and whether or not Temporal runs (D3). Every try under a code that
-// waits here is counted before it is checked, so that documents cannot be tried out, not even many at once.
-// Refused: pickup_code, pickup_locked, pickup_document.
-func (s *Store) PickUp(ctx context.Context, req Request, p Pickup) (Opened, error) {
-	var try int // none when no code of that kind waits
-	if err := s.inTx(ctx, "count a pickup", func(t tx) error {
-		return t.Raw(`update plastics set pickup_tries = pickup_tries + 1 where kiosk_id = ? and pickup_code_hash = ? and state = 'ready'
-			returning pickup_tries`, p.Kiosk, t.keys.keyed("pickup/"+p.Kiosk, p.Code)).Scan(&try).Error
-	}); err != nil {
-		return Opened{}, err
-	}
-	return once(ctx, s, "pick up a plastic", req, func(t tx) (Opened, error) {
-		plastic, err := findPickup(t, p)
-		if err != nil {
-			return Opened{}, err
-		}
-		if try == 0 { // it came to wait here a moment after the count
-			return Opened{}, campus.Errorf(campus.Refused, "pickup_code", "no card waits here under this code")
-		}
-		if try > p.Tries(plastic.University) { // its own number, so that of many at once the first ones are looked at
-			return Opened{}, campus.Errorf(campus.Refused, "pickup_locked", "too many wrong documents for this code")
-		}
-		var hash []byte
-		if err := t.Raw(`select document_hash from people where id = ?`, plastic.PersonID).Row().Scan(&hash); err != nil {
-			return Opened{}, err
-		}
-		if !hmac.Equal(hash, t.keys.document(p.DocumentNumber)) {
-			return Opened{}, campus.Errorf(campus.Refused, "pickup_document", "the document is not the holder's")
-		}
-		return handOver(ctx, t, plastic, campus.Machine(p.Kiosk))
-	})
-}
-
-func findPickup(t tx, p Pickup) (Plastic, error) {
-	var plastic Plastic
-	err := t.Raw(`select * from plastics where kiosk_id = ? and pickup_code_hash = ? and state = 'ready' for update`,
-		p.Kiosk, t.keys.keyed("pickup/"+p.Kiosk, p.Code)).Scan(&plastic).Error
-	if err == nil && plastic.ID == uuid.Nil {
-		return plastic, campus.Errorf(campus.Refused, "pickup_code", "no card waits here under this code")
-	}
-	return plastic, err
-}
-
-func handOver(ctx context.Context, t tx, p Plastic, actor campus.Actor) (Opened, error) {
-	if err := t.Exec(`update plastics set picked_up_at = ?, pickup_code = null, pickup_code_hash = null where id = ?`, t.now, p.ID).Error; err != nil {
-		return Opened{}, err
-	}
-	change := campus.Change{Actor: actor, Channel: "kiosk", Reason: "picked_up"}
-	if err := setPlastic(t, p, campus.PlasticPickedUp, change); err != nil {
-		return Opened{}, err
-	}
-	if err := addAudit(t, actor, "plastic.pick_up", "plastic/"+p.ID.String(), p.University); err != nil {
-		return Opened{}, err
-	}
-	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: p.CaseID}
-	return Opened{Plastic: p.ID, Compartment: p.Compartment}, enqueueSignal(ctx, t, ref, campus.FactsChanged)
-}
-
-// pickupContext binds a sealed code to its plastic.
-func pickupContext(plastic uuid.UUID) string { return "plastics.pickup_code/" + plastic.String() }
 
 func lockPlastic(t tx, id uuid.UUID) (Plastic, error) {
 	var p Plastic
@@ -320,58 +288,4 @@ func addPlasticChange(t tx, id uuid.UUID, from, to campus.PlasticState, c campus
 func BodyHash(body []byte) []byte {
 	sum := sha256.Sum256(body)
 	return sum[:]
-}
-
-// AnnouncePickup queues the message that tells the holder the kiosk and the code, with the move it belongs to.
-func (s *Store) AnnouncePickup(ctx context.Context, m campus.Move, id uuid.UUID) error {
-	return s.move(ctx, m, func(t tx) error {
-		p, err := lockPlastic(t, id)
-		if err != nil || p.State != campus.PlasticReady {
-			return err
-		}
-		code, err := s.PickupCode(p)
-		if err != nil {
-			return err
-		}
-		return tellPickup(t, p, code)
-	})
-}
-
-func tellPickup(t tx, p Plastic, code string) error {
-	var zh, en string
-	if err := t.Raw(`select name_zh, name_en from kiosks where id = ?`, p.KioskID).Row().Scan(&zh, &en); err != nil {
-		return err
-	}
-	notice := campus.Notice{Template: "notice.ready_for_pickup",
-		Params: map[string]string{"code": code, "kiosk_zh": zh, "kiosk_en": en}}
-	return queueNotice(t, p.PersonID, &p.CaseID, notice, nil)
-}
-
-// RenewPickupCode gives the holder of a plastic that waits another code, after the card centre has seen person and
-// document: the way out when the old code is locked or lost (D3).
-func (s *Store) RenewPickupCode(ctx context.Context, req Request, who campus.StaffMember, caseID uuid.UUID) (Plastic, error) {
-	return once(ctx, s, "renew a pickup code", req, func(t tx) (Plastic, error) {
-		var p Plastic
-		err := t.Raw(`select * from plastics where case_id = ? order by seq desc limit 1 for update`, caseID).Scan(&p).Error
-		switch {
-		case err != nil:
-			return p, err
-		case p.ID == uuid.Nil:
-			return p, campus.Errorf(campus.NotFound, "", "case %s has no plastic", caseID)
-		case p.State != campus.PlasticReady:
-			return p, campus.Errorf(campus.Conflict, "plastic_not_waiting", "a plastic that is %s has no pickup code", p.State)
-		}
-		code, err := newPickupCode(t, p)
-		if err != nil {
-			return p, err
-		}
-		if err := tellPickup(t, p, code); err != nil {
-			return p, err
-		}
-		event := campus.Event{Kind: "pickup_code_renewed", Actor: campus.Staff(who.ID), Public: true}
-		if err := addEvent(t, caseID, event, uuid.Nil); err != nil {
-			return p, err
-		}
-		return p, addAudit(t, campus.Staff(who.ID), "plastic.renew_code", "plastic/"+p.ID.String(), p.University)
-	})
 }

@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"github.com/google/uuid"
@@ -220,12 +221,12 @@ func TestPickupCodesAreUnique(t *testing.T) {
 	t.Parallel()
 	s := apply(t).activate()
 	ids := s.twins(20) // twenty that arrive at one kiosk at the same time; their cards and plastics have one id
-	s.Exec(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at)
-		select c.id, c.id, c.id, c.person_id, c.university, $2, 1, 'shipped', '2026-11-20', c.created_at from cards c where c.id = any($1)`,
+	s.Exec(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at, order_key)
+		select c.id, c.id, c.id, c.person_id, c.university, $2, 1, 'shipped', '2026-11-20', c.created_at, 'order' from cards c where c.id = any($1)`,
 		ids, storagetest.EastKiosk)
 	errs := atOnce(len(ids), func(i int) error {
 		r := s.report(campus.PlasticReady, 4)
-		r.Plastic = ids[i]
+		r.Plastic, r.Compartment = ids[i], fmt.Sprintf("A%02d", i)
 		return s.TakeReport(t.Context(), r)
 	})
 	require.Equal(t, map[string]int{"done": len(ids)}, outcomes(errs))

@@ -45,8 +45,27 @@ func (u *upkeep) round(ctx context.Context) error {
 	unused := u.store.Now().Add(-u.policies.For("").Uploads.UnusedLife.Std())
 	for {
 		expired, err := u.store.ExpireUnusedUploads(ctx, unused, upkeepBatch)
-		if err != nil || expired < upkeepBatch {
+		if err != nil {
+			return err
+		}
+		if expired < upkeepBatch {
+			break
+		}
+	}
+	return u.orderFiles(ctx)
+}
+
+// orderFiles deletes those of batches that ended long ago, by each university's policy.
+func (u *upkeep) orderFiles(ctx context.Context) error {
+	universities, err := u.store.Universities(ctx)
+	if err != nil {
+		return err
+	}
+	for _, university := range universities {
+		life := u.policies.For(university.Code).Production.FileLife.Std()
+		if _, err := u.store.ExpireOrderFiles(ctx, university.Code, u.store.Now().Add(-life), upkeepBatch); err != nil {
 			return err
 		}
 	}
+	return nil
 }

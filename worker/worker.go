@@ -28,6 +28,7 @@ type Config struct {
 	Unmanaged bool    // no versioned deployment: tests that run one build only
 	Rates     map[string]float64
 	Tracing   []interceptor.WorkerInterceptor
+	Schedules bool // keep the universities' schedules; tests open batches when they want them
 }
 
 // Worker runs everything behind the API.
@@ -55,6 +56,10 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 	sender := &noticeSender{store: store, systems: systems, log: log}
 	upkeep := &upkeep{store: store, policies: policies, log: log}
 	w.loops = []func(context.Context) error{outbox.run, sender.run, upkeep.run}
+	if cfg.Schedules {
+		schedules := &schedules{store: store, temporal: temporal, policies: policies, log: log}
+		w.loops = append(w.loops, schedules.run)
+	}
 	return w
 }
 
@@ -68,9 +73,11 @@ func RegisterWorkflows(r registry) {
 	for kind, process := range map[campus.CaseKind]any{
 		campus.ApplicationCase: workflows.Application,
 		campus.PlasticCase:     workflows.Plastic,
+		campus.BatchCase:       workflows.Batch,
 	} {
 		r.RegisterWorkflowWithOptions(process, workflow.RegisterOptions{Name: string(kind)})
 	}
+	r.RegisterWorkflowWithOptions(workflows.OpenBatch, workflow.RegisterOptions{Name: workflows.OpenBatchWorkflow})
 }
 
 // registerActivities registers every step under the name of its method. Local ones run on the queue of the cases;

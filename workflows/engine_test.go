@@ -60,6 +60,22 @@ func working(t *testing.T, flaw workflowtest.Flaw, with ...interceptor.WorkerInt
 	return l
 }
 
+// workingUnder is working under another policy.
+func workingUnder(t *testing.T, policy string, with ...interceptor.WorkerInterceptor) *live {
+	t.Helper()
+	l := newLiveUnder(t, policy, workflowtest.Good)
+	l.Work(worker.Config{Tracing: with})
+	return l
+}
+
+// current is the newest plastic of the case.
+func (l *live) current() storage.Plastic {
+	l.t.Helper()
+	made, err := l.CurrentPlastic(l.t.Context(), l.ref.ID)
+	require.NoError(l.t, err)
+	return made
+}
+
 // work runs a worker until the returned function is called.
 func (l *live) work() (stop func()) {
 	l.t.Helper()
@@ -127,13 +143,30 @@ func (l *live) plastic() {
 	l.await(campus.StageProduction)
 }
 
+// queued goes on with the case of the plastic until it waits for a batch.
+func (l *live) queued() {
+	l.t.Helper()
+	l.review(campus.Approve, "")
+	l.activate()
+	l.end(campus.Completed)
+	l.ref = l.PlasticCase(l.ref)
+	l.await(campus.StageBatching)
+}
+
+// batch opens a batch of what waits.
+func (l *live) batch() campus.CaseRef {
+	l.t.Helper()
+	return openNow(l.t, l.House)
+}
+
 // report is a call-back of the bureau about the newest plastic.
 func (l *live) report(status string, sequence int) {
 	l.t.Helper()
 	made, err := l.CurrentPlastic(l.t.Context(), l.ref.ID)
 	require.NoError(l.t, err)
 	report, err := activities.ProductionReport(school.Production{
-		OrderID: made.OrderID, Reference: made.ID.String(), Status: status, Kiosk: made.KioskID, Compartment: "A07", Sequence: sequence,
+		OrderID: made.OrderID, Reference: made.ID.String(), Batch: batchOf(made), Status: status, Kiosk: made.KioskID,
+		Compartment: "A07", Sequence: sequence,
 	})
 	require.NoError(l.t, err)
 	require.NoError(l.t, l.TakeReport(l.t.Context(), report))

@@ -72,7 +72,7 @@ func (l *live) effects() map[string]int {
 		l.AwaitStage(l.PlasticCase(l.ref), campus.StageProduction)
 	}
 	effects := map[string]int{}
-	for _, operation := range []string{"liveness_check", "comparison", "order", "cancellation", "grant", "revoke", "open_patron",
+	for _, operation := range []string{"liveness_check", "comparison", "order", "batch", "cancellation", "grant", "revoke", "open_patron",
 		"close_patron", "open_account", "close_account"} {
 		if n := l.School.Effects(operation); n > 0 {
 			effects[operation] = n
@@ -99,7 +99,7 @@ func twice(h *workflowtest.House) interceptor.WorkerInterceptor {
 
 func TestEveryStepMayBeDeliveredTwice(t *testing.T) {
 	t.Parallel()
-	p := newApplication(t, "", workflowtest.TooDark)
+	p := newApplication(t, "production: {batches: false}", workflowtest.TooDark)
 	p.School.Bureau(workflowtest.Fields{"silent": true, "spoil_next": 1})
 	p.env = p.newEnv(twice(p.House))
 	p.tryLiveness(workflowtest.Good)

@@ -27,6 +27,7 @@ type plasticState struct {
 	Polls     int
 	Since     time.Time // when the bureau got the first order
 	Escalated bool
+	Urged     bool // a batch was opened because the promise nears
 }
 
 // Plastic is the process of a physical card: order, production, pickup. It starts at the activation of the card.
@@ -44,8 +45,10 @@ func (w *plastic) run(ctx workflow.Context) error {
 	}
 	stages := map[campus.Stage]func(workflow.Context) error{
 		campus.StageOrdering:   w.order,
+		campus.StageBatching:   w.awaitBatch,
 		campus.StageProduction: w.produce,
 		campus.StagePickup:     w.awaitPickup,
+		campus.StageReturned:   w.awaitResend,
 	}
 	for w.outcome == "" {
 		err := stages[w.stage](ctx)
@@ -76,8 +79,12 @@ func (w *plastic) begin(ctx workflow.Context) error {
 	return err
 }
 
-// order sends the order of the present plastic to the bureau. Nothing can go on without it, so it cannot be skipped.
+// order sends the order of the present plastic to the bureau, unless it goes there with others. Nothing can go on
+// without it, so it cannot be skipped.
 func (w *plastic) order(ctx workflow.Context) error {
+	if w.state.Plan.Batched {
+		return w.queue(ctx)
+	}
 	kind := stepKind{Name: fmt.Sprintf("order-%d", w.state.Seq), NoSkip: true}
 	_, err := step[struct{}](ctx, w.casework, kind, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
 		return workflow.ExecuteActivity(on(ctx, BureauQueue, "order the plastic"), steps.OrderPlastic,
@@ -100,19 +107,20 @@ func (w *plastic) produce(ctx workflow.Context) error {
 		if err != nil {
 			return err
 		}
-		switch status.State {
-		case campus.PlasticReady, campus.PlasticPickedUp:
-			return w.announce(ctx)
-		case campus.PlasticSpoilt:
-			return w.remake(ctx)
-		case campus.PlasticCancelled:
-			return w.giveUp(ctx, campus.Expired, "bureau_cancelled")
+		if turned, err := w.turn(ctx, status); turned || err != nil {
+			return err
+		}
+		if w.state.Plan.Batched && status.Waits { // its batch was given up
+			return w.queue(ctx)
 		}
 		limit := w.state.Since.Add(w.state.Plan.Plastic.ProductionLimit.Std()).Sub(workflow.Now(ctx))
 		if limit <= 0 {
 			return w.giveUp(ctx, campus.Expired, "never_produced")
 		}
-		pause := min(w.state.Plan.Plastic.Poll.Std(), limit, w.untilEscalation(ctx))
+		pause := min(limit, w.untilEscalation(ctx))
+		if !w.state.Plan.Batched { // else its batch asks
+			pause = min(pause, w.state.Plan.Plastic.Poll.Std())
+		}
 		nudged, err := awaitFor(ctx, pause, "ask the bureau", func() bool { return w.nudges != seen })
 		if err != nil {
 			return err
@@ -121,6 +129,19 @@ func (w *plastic) produce(ctx workflow.Context) error {
 			return err
 		}
 	}
+}
+
+// turn does what follows from what has become of the plastic; false when it is still under way.
+func (w *plastic) turn(ctx workflow.Context, status activities.PlasticStatus) (bool, error) {
+	switch status.State {
+	case campus.PlasticReady, campus.PlasticPickedUp:
+		return true, w.announce(ctx)
+	case campus.PlasticSpoilt, campus.PlasticLost, campus.PlasticDamaged:
+		return true, w.remake(ctx, status)
+	case campus.PlasticCancelled:
+		return true, w.giveUp(ctx, campus.Expired, "bureau_cancelled")
+	}
+	return false, nil
 }
 
 func (w *plastic) look(ctx workflow.Context) (activities.PlasticStatus, error) {
@@ -132,6 +153,9 @@ func (w *plastic) look(ctx workflow.Context) (activities.PlasticStatus, error) {
 // untilEscalation is how long it is until the promise has to become somebody's work (D2).
 func (w *plastic) untilEscalation(ctx workflow.Context) time.Duration {
 	at := w.state.Plan.Promised.Add(-w.state.Plan.Plastic.EscalateBefore.Std())
+	if w.state.Escalated && w.state.Plan.Batched {
+		return w.state.Plan.Plastic.ProductionLimit.Std()
+	}
 	if w.state.Escalated {
 		return w.state.Plan.Plastic.Poll.Std()
 	}
@@ -147,7 +171,7 @@ func (w *plastic) afterWait(ctx workflow.Context, nudged bool) error {
 			Opens:  []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "promise_in_danger", Due: &w.state.Plan.Promised}},
 		}, nil)
 	}
-	if !nudged {
+	if !nudged && !w.state.Plan.Batched {
 		w.ask(ctx)
 	}
 	if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
@@ -175,21 +199,41 @@ func (w *plastic) ask(ctx workflow.Context) {
 	}
 }
 
-// remake orders another plastic in the place of a spoilt one; one spoilt too often becomes somebody's work as well.
-func (w *plastic) remake(ctx workflow.Context) error {
+// remade is what the timeline says of a plastic that has to be made again.
+var remade = map[campus.PlasticState]string{
+	campus.PlasticSpoilt: "plastic_spoilt", campus.PlasticLost: "plastic_lost", campus.PlasticDamaged: "plastic_damaged",
+}
+
+// remake orders another plastic in the place of a spoilt, lost or damaged one; one remade too often becomes somebody's
+// work as well. One that the bureau would not make waits for staff first: the next would fare no better.
+func (w *plastic) remake(ctx workflow.Context, status activities.PlasticStatus) error {
+	if status.State == campus.PlasticSpoilt && status.Rejected != "" {
+		if err := w.parkRejected(ctx); err != nil {
+			return err
+		}
+	}
 	m := campus.Move{
 		Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau, Due: &w.state.Plan.Promised,
-		Events: []campus.Event{event("plastic_spoilt", campus.System())},
+		Events: []campus.Event{event(remade[status.State], campus.System())},
+	}
+	if w.state.Plan.Batched {
+		m.Stage, m.WaitsFor = campus.StageBatching, campus.WaitsForEngine
+	}
+	if w.stage == campus.StagePickup { // they were told to come for it
+		m.Notices = []campus.Notice{{Template: "notice.plastic_remade"}}
 	}
 	if w.state.Seq >= w.state.Plan.Plastic.SpoiltLimit {
 		m.Opens = []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "spoilt_often", Due: &w.state.Plan.Promised}}
 	}
 	next := uuid.NewSHA1(w.input.Case.ID, fmt.Appendf(nil, "plastic %d", w.state.Seq+1))
 	err := w.move(ctx, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
+		if w.state.Plan.Batched {
+			return workflow.ExecuteLocalActivity(ctx, steps.RemakeInBatch, w.queued(m, next))
+		}
 		return workflow.ExecuteLocalActivity(ctx, steps.RemakePlastic, activities.RemakePlastic{Move: m, Plastic: next})
 	})
 	if err == nil {
-		w.state.Plastic, w.state.Seq = next, w.state.Seq+1
+		w.state.Plastic, w.state.Seq, w.state.Urged = next, w.state.Seq+1, false
 	}
 	return err
 }
@@ -218,10 +262,16 @@ func (w *plastic) awaitPickup(ctx workflow.Context) error {
 		if status.State == campus.PlasticPickedUp {
 			break
 		}
+		if status.State == campus.PlasticLost || status.State == campus.PlasticDamaged {
+			return w.remake(ctx, status)
+		}
 		done, err := wait(ctx, since, p.PickupWait.Std(), "pickup", func() bool { return w.nudges != seen },
 			w.remind(p.PickupFirstReminder), w.remind(p.PickupLastReminder))
 		if err != nil {
 			return err
+		}
+		if !done && p.ReturnedWait > 0 {
+			return w.takeBack(ctx)
 		}
 		if !done {
 			return w.giveUp(ctx, campus.Expired, "not_picked_up")

@@ -19,10 +19,10 @@ import (
 )
 
 // newPlastic is the case of a plastic whose card was activated just now: the application before it has been played.
-// bureau is how the card bureau works.
+// bureau is how the card bureau works. The card is ordered by itself.
 func newPlastic(t *testing.T, policy string, bureau workflowtest.Fields) *play {
 	t.Helper()
-	before := newApplication(t, policy, workflowtest.Good)
+	before := newApplication(t, "production: {batches: false}\n"+policy, workflowtest.Good)
 	before.School.Bureau(bureau)
 	before.review(campus.Approve, "")
 	before.activate()
@@ -49,13 +49,22 @@ func (p *play) report(status string, sequence int) {
 	p.do(func() {
 		made := p.plastic()
 		report, err := activities.ProductionReport(school.Production{
-			OrderID: made.OrderID, Reference: made.ID.String(), Status: status, Kiosk: made.KioskID, Compartment: "A07", Sequence: sequence,
+			OrderID: made.OrderID, Reference: made.ID.String(), Batch: batchOf(made), Status: status, Kiosk: made.KioskID,
+			Compartment: "A07", Sequence: sequence,
 		})
 		require.NoError(p.t, err)
 		report.CallbackID, report.BodyHash = uuid.NewString(), storage.BodyHash([]byte(status))
 		require.NoError(p.t, p.TakeReport(p.t.Context(), report))
 		p.env.SignalWorkflow(campus.FactsChanged, nil)
 	})
+}
+
+// batchOf is what the bureau names the batch of a plastic by, empty for one that was ordered by itself.
+func batchOf(p storage.Plastic) string {
+	if p.BatchID == nil {
+		return ""
+	}
+	return p.BatchID.String()
 }
 
 // bureauHas waits until the bureau, whose clock skips nothing, has the newest order at a status.
@@ -208,6 +217,20 @@ func TestPlasticIsNeverPickedUp(t *testing.T) {
 	p.report("delivered", 2)
 	p.run()
 	p.requireEnd(campus.Expired, "not_picked_up")
+	require.Equal(t, campus.PlasticCancelled, p.plastic().State)
+	require.Equal(t, []string{"notice.ready_for_pickup", "notice.remind_pickup", "notice.remind_pickup", "notice.plastic_returned",
+		"notice.remind_returned", "notice.plastic_destroyed"}, p.Notices(p.ref))
+}
+
+// beforeReturns is a policy of the time when a card nobody came for was given up at once.
+const beforeReturns = "plastic: {returned_wait: 0s}"
+
+func TestPlasticOfBeforeReturnsIsGivenUp(t *testing.T) {
+	t.Parallel()
+	p := newPlastic(t, beforeReturns, idle)
+	p.report("delivered", 2)
+	p.run()
+	p.requireEnd(campus.Expired, "not_picked_up")
 	require.Equal(t, campus.PlasticReturned, p.plastic().State)
 	require.Equal(t, []string{"notice.ready_for_pickup", "notice.remind_pickup", "notice.remind_pickup", "notice.plastic_ended"},
 		p.Notices(p.ref))
@@ -215,7 +238,7 @@ func TestPlasticIsNeverPickedUp(t *testing.T) {
 
 func TestHolderWhoComesWhileTheOrderIsTakenBackHasTheirCard(t *testing.T) {
 	t.Parallel()
-	p := newPlastic(t, "", idle)
+	p := newPlastic(t, beforeReturns, idle)
 	p.report("delivered", 2)
 	p.do(func() { p.School.Fault("bureau", "outage") })
 	p.after(30 * day).do(func() { require.Equal(t, []string{"cancel-order"}, []string(p.Case(p.ref).Parked)) })

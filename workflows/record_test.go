@@ -214,6 +214,77 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Expired)
 		return l
 	},
+	"plastic-batched": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := workingUnder(t, workflowtest.Batched, with...)
+		l.School.Bureau(workflowtest.Fields{"silent": true, "produce_ms": 0, "lose_next": 1})
+		l.queued()
+		l.batch()
+		l.Await(func() bool { return l.current().Seq == 2 }, "it is lost, and made again")
+		l.batch()
+		l.pickUp()
+		l.end(campus.Completed)
+		return l
+	},
+	"plastic-rejected": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := workingUnder(t, workflowtest.Batched, with...)
+		l.School.Bureau(workflowtest.Fields{"silent": true, "produce_ms": 0, "reject_next": 1})
+		l.queued()
+		l.batch()
+		require.Equal(t, workflows.StepOK, l.settle("operator", campus.RetryStep, "order-1", 1).Outcome)
+		l.Await(func() bool { return l.current().Waits() && l.current().QueuedAt != nil }, "it waits again")
+		l.batch()
+		l.pickUp()
+		l.end(campus.Completed)
+		return l
+	},
+	"plastic-unclaimed-resent": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := workingUnder(t, workflowtest.Batched+"plastic: {pickup_wait: 6s, pickup_first_reminder: 0s, pickup_last_reminder: 0s}\n", with...)
+		l.School.Bureau(workflowtest.Fields{"silent": true, "produce_ms": 0})
+		l.queued()
+		l.batch()
+		l.await(campus.StageReturned)
+		l.byStudent(workflows.ResendUpdate, storage.Resend{Kiosk: "lcu-west-1"})
+		l.batch()
+		l.pickUp()
+		l.end(campus.Completed)
+		return l
+	},
+	"batch-plain": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := workingUnder(t, workflowtest.Batched, with...)
+		l.School.Bureau(workflowtest.Fields{"silent": true, "produce_ms": 0})
+		l.queued()
+		l.ref = l.batch()
+		l.end(campus.Completed)
+		return l
+	},
+	"batch-parked": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := workingUnder(t, workflowtest.Batched, with...)
+		l.queued()
+		l.School.Fault("bureau", "outage")
+		l.ref = l.batch()
+		require.Equal(t, workflows.StepFailed, l.settle("operator", campus.RetryStep, "send-batch", 1).Outcome)
+		l.School.Fault("bureau", "none")
+		l.settle("operator", campus.RetryStep, "send-batch", 2)
+		l.await(campus.StageProduction)
+		l.School.Bureau(workflowtest.Fields{"kiosk_receipt": true, "produce_ms": 0})
+		require.Equal(t, 1, l.School.Effects("batch"))
+		l.Exec(`update plastics set state = 'ready'`) // the receipt, as it were
+		l.end(campus.Completed)
+		return l
+	},
+	"batch-aborted": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := workingUnder(t, workflowtest.Batched, with...)
+		l.queued()
+		l.School.Fault("bureau", "outage")
+		l.ref = l.batch()
+		l.settle("first", campus.AbortSteps, "send-batch", 1)
+		l.settle("second", campus.AbortSteps, "send-batch", 1)
+		l.AwaitParked(l.ref, "cancel-batch", 1)
+		l.School.Fault("bureau", "none")
+		l.settle("operator", campus.RetryStep, "cancel-batch", 1)
+		l.end(campus.Aborted)
+		return l
+	},
 }
 
 // told is what each course leaves behind: its timeline, and what the school has done.
@@ -292,6 +363,30 @@ var told = map[string]struct {
 	"plastic-parked": {
 		"plastic_begun step_parked step_failed_again step_retried plastic_ordered plastic_ended",
 		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "cancellation": 1},
+	},
+	"plastic-batched": {
+		"plastic_begun plastic_queued plastic_ordered plastic_lost plastic_ordered plastic_ready picked_up",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 2, "batch": 2},
+	},
+	"plastic-rejected": {
+		"plastic_begun plastic_queued step_parked step_retried plastic_spoilt plastic_ordered plastic_ready picked_up",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "batch": 2},
+	},
+	"plastic-unclaimed-resent": {
+		"plastic_begun plastic_queued plastic_ordered plastic_ready plastic_returned plastic_resent plastic_ordered plastic_ready picked_up",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 2, "batch": 2},
+	},
+	"batch-plain": {
+		"batch_begun order_file_written batch_sent batch_done",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "batch": 1},
+	},
+	"batch-parked": {
+		"batch_begun order_file_written step_parked step_failed_again step_retried batch_sent batch_done",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "batch": 1},
+	},
+	"batch-aborted": {
+		"batch_begun order_file_written step_parked step_proposed step_aborted step_parked step_retried batch_failed",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "batch": 1},
 	},
 }
 

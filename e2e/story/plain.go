@@ -218,7 +218,7 @@ func (s *scene) wentPlainly(ctx context.Context) error {
 	if state := card.Plastics[0].State; state != campus.PlasticPickedUp {
 		return fmt.Errorf("the plastic is %s, not %s", state, campus.PlasticPickedUp)
 	}
-	if err := s.happened(ctx, s.plastic, "plastic_begun", "plastic_ordered", "plastic_ready", "picked_up"); err != nil {
+	if err := s.happened(ctx, s.plastic, "plastic_begun", "plastic_queued", "plastic_ordered", "plastic_ready", "picked_up"); err != nil {
 		return err
 	}
 	return s.happened(ctx, s.application, "applied", "checking", "checked", "liveness_passed", "photo_matched",

@@ -17,12 +17,19 @@ type BureauSettings struct {
 	DeliverMS int  `json:"deliver_ms"` // from shipped to delivered
 	SpoilNext int  `json:"spoil_next"` // so many of the next cards are spoilt
 	Silent    bool `json:"silent"`     // it works and never calls back
+
+	RejectNext   int  `json:"reject_next"`   // so many of the next cards of batches are not taken
+	LoseNext     int  `json:"lose_next"`     // so many of the next cards never arrive
+	DamageNext   int  `json:"damage_next"`   // so many arrive and are of no use
+	KioskReceipt bool `json:"kiosk_receipt"` // the courier says nothing about batches: the kiosk gives the receipt
 }
 
 // order is an order as the bureau keeps it.
 type order struct {
 	Order      school.Order      `json:"order"`
 	Production school.Production `json:"production"`
+	Carry      bool              `json:"carry,omitempty"`  // nothing to make, only to bring
+	DueAt      int64             `json:"due_at,omitempty"` // of its next move, as in the bucket of what is due
 }
 
 func (s *Simulator) placeOrder(c *call) act {

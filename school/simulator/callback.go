@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"campuscard/school"
-
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"go.etcd.io/bbolt"
 )
@@ -52,13 +50,14 @@ func (c callback) queue(tx *bbolt.Tx, body any) (err error) {
 	return put(tx, callbackBucket, c.place(), c)
 }
 
-func (s *Simulator) queueCallback(tx *bbolt.Tx, p school.Production) error {
+// queueMessage queues a message about an order or a delivery. Those about the same come one after the other.
+func (s *Simulator) queueMessage(tx *bbolt.Tx, about string, sequence int, kind string, at time.Time, data any) error {
 	set, err := bureauSettings(tx)
 	if err != nil || set.Silent || s.cfg.CallbackURL == "" {
 		return err
 	}
-	c := callback{ID: "msg_" + rand.Text(), Hook: bureauHook, Subject: p.OrderID, Sequence: p.Sequence, NextAt: now()}
-	return c.queue(tx, map[string]any{"type": "production.updated", "timestamp": p.UpdatedAt, "data": p})
+	c := callback{ID: "msg_" + rand.Text(), Hook: bureauHook, Subject: about, Sequence: sequence, NextAt: now()}
+	return c.queue(tx, map[string]any{"type": kind, "timestamp": at, "data": data})
 }
 
 // signers has the secret of each hook that is called.

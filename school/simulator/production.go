@@ -4,8 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"time"
+
+	"campuscard/school"
 
 	"go.etcd.io/bbolt"
 )
@@ -60,36 +61,41 @@ func (s *Simulator) moveOne(tx *bbolt.Tx, due []byte) error {
 	if err != nil || !found {
 		return err
 	}
+	if o.DueAt != 0 && o.DueAt != int64(binary.BigEndian.Uint64(due)) { //nolint:gosec // a time
+		return nil // it was moved meanwhile
+	}
+	set, err := bureauSettings(tx)
+	if err != nil {
+		return err
+	}
 	status, reason := "", ""
 	switch o.Production.Status {
-	case "accepted":
-		spoilt, err := spoils(tx)
-		if err != nil {
-			return err
+	case school.EntryAccepted:
+		spoilt := false
+		if !o.Carry {
+			spoilt, err = countDown(tx, func(set *BureauSettings) *int { return &set.SpoilNext })
 		}
 		if status = "produced"; spoilt {
 			status, reason = "spoilt", "print_defect"
 		}
 	case "produced":
+		if o.Production.Batch != "" {
+			return s.shipDelivery(tx, o)
+		}
 		status = "shipped"
 	case "shipped":
-		status = "delivered"
-		o.Production.Compartment = fmt.Sprintf("%c%02d", 'A'+rand.IntN(4), 1+rand.IntN(40))
+		if o.Production.Batch != "" && set.KioskReceipt {
+			return nil
+		}
+		status, err = arrive(tx, &o)
 	default:
 		return nil
 	}
+	if err != nil {
+		return err
+	}
 	_, err = s.move(tx, o, status, reason)
 	return err
-}
-
-// spoils takes one off the number of cards that are to be spoilt.
-func spoils(tx *bbolt.Tx) (bool, error) {
-	set, err := bureauSettings(tx)
-	if err != nil || set.SpoilNext <= 0 {
-		return false, err
-	}
-	set.SpoilNext--
-	return true, put(tx, settingBucket, "bureau", set)
 }
 
 // move changes an order's status and queues the call-back.
@@ -100,7 +106,7 @@ func (s *Simulator) move(tx *bbolt.Tx, o order, status, reason string) (order, e
 	if err := s.keep(tx, o); err != nil {
 		return order{}, err
 	}
-	return o, s.queueCallback(tx, o.Production)
+	return o, s.queueMessage(tx, o.Production.OrderID, o.Production.Sequence, "production.updated", o.Production.UpdatedAt, o.Production)
 }
 
 // keep stores an order with the time of its next move.
@@ -109,10 +115,11 @@ func (s *Simulator) keep(tx *bbolt.Tx, o order) error {
 	if err != nil {
 		return err
 	}
-	waits := map[string]int{"accepted": set.ProduceMS, "produced": set.ShipMS, "shipped": set.DeliverMS}
+	waits := map[string]int{school.EntryAccepted: set.ProduceMS, "produced": set.ShipMS, "shipped": set.DeliverMS}
 	if ms, moves := waits[o.Production.Status]; moves {
 		at := now().Add(time.Duration(ms) * time.Millisecond)
-		k := append(binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano())), o.Production.OrderID...)
+		o.DueAt = at.UnixNano()
+		k := append(binary.BigEndian.AppendUint64(nil, uint64(o.DueAt)), o.Production.OrderID...) //nolint:gosec // a time
 		if err := tx.Bucket([]byte(dueBucket)).Put(k, nil); err != nil {
 			return err
 		}

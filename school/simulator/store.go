@@ -44,6 +44,7 @@ const (
 	messageBucket  = "messages"  // sequence: short message
 	mailBucket     = "mails"     // message id: mail
 	settingBucket  = "settings"  // faults, bureau
+	batchBucket    = "batches"   // batch id: batch; reference/our id: batch id
 
 	letterBucket       = "letters"       // university/code: letter made or changed
 	registrationBucket = "registrations" // university/code: registration of residence made or changed
@@ -51,7 +52,7 @@ const (
 
 func buckets() []string {
 	return []string{callBucket, effectBucket, answerBucket, personBucket, photoBucket, orderBucket, plasticBucket, dueBucket,
-		callbackBucket, holderBucket, messageBucket, mailBucket, settingBucket, letterBucket, registrationBucket}
+		callbackBucket, holderBucket, messageBucket, mailBucket, settingBucket, batchBucket, letterBucket, registrationBucket}
 }
 
 func openStore(path string) (*store, error) {

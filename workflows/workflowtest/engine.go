@@ -27,18 +27,28 @@ import (
 	"campuscard/workflows"
 )
 
-// Quick is a policy under which nothing that machines do takes long on a clock that skips nothing. Not fewer tries: an
+// Quick is a policy under which nothing that machines do takes long on a clock that skips nothing; cards are ordered one
+// by one. Not fewer tries: an
 // overloaded Temporal gives up handing over a task after a second, and that try is gone without the worker seeing it.
 const Quick = `
 steps: {tries: 4, backoff: 50ms, call: 5s}
 identity: {photo_poll: 300ms}
 plastic: {poll: 1s}
+production: {batches: false}
+`
+
+// Batched is Quick with cards that go to the bureau together.
+const Batched = `
+steps: {tries: 4, backoff: 50ms, call: 5s}
+identity: {photo_poll: 300ms}
+production: {poll: 1s, schedule: "", urgent_before: 0s}
 `
 
 // Patient is a policy under which a call that died is soon made again, and none is ever given up.
 const Patient = `
 steps: {tries: 50, backoff: 50ms, call: 2s}
 plastic: {poll: 1s}
+production: {batches: false}
 `
 
 // Engine is a namespace that a house has for itself on the Temporal server of the tests' stack.

@@ -1,0 +1,305 @@
+package api
+
+import (
+	"context"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/workflows"
+)
+
+// BatchView is a batch in a list: codes and counts.
+type BatchView struct {
+	storage.Batch
+	StateText  string      `json:"state_text"`
+	ReasonText string      `json:"reason_text"`
+	PromisedOn campus.Date `json:"promised_on" format:"date" doc:"The earliest day promised to a holder"`
+	SHA256     string      `json:"sha256,omitempty" doc:"Hex, of the order file"`
+}
+
+func batchOf(in campus.Language) func(storage.Batch) BatchView {
+	return func(b storage.Batch) BatchView {
+		return BatchView{
+			Batch: b, StateText: campus.Text(in, "batch."+string(b.State), nil),
+			ReasonText: campus.Text(in, "batch_reason."+string(b.Reason), nil),
+			PromisedOn: campus.DateOf(b.PromisedAt.Add(-time.Nanosecond)), SHA256: hex.EncodeToString(b.SHA256),
+		}
+	}
+}
+
+type batchListInput struct {
+	PageQuery
+	State campus.BatchState `query:"state" enum:"open,sent,done,failed"`
+}
+
+// listBatches are the batches of one's university, newest first (D3).
+func (s *Server) listBatches(ctx context.Context, in *batchListInput) (*answer[page[BatchView]], error) {
+	after, err := readCursor[uuid.UUID](in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	batches, err := s.store.StaffBatches(ctx, member(ctx), in.State, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return answered(newPage(batches, in.Limit, batchOf(language(ctx)), func(b storage.Batch) uuid.UUID { return b.ID })), nil
+}
+
+// openBatch opens a batch of what waits, now. It works while Temporal is away: the batch begins when it is back.
+func (s *Server) openBatch(ctx context.Context, _ *struct{}) (*answer[BatchView], error) {
+	who := member(ctx)
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.store.OpenBatchNow(ctx, s.request(ctx), who, storage.NewBatch{
+		ID: id, University: who.University, Reason: campus.BatchByStaff, PolicyVersion: s.policies.Version(),
+		Size: max(s.policies.For(who.University).Production.BatchSize, 1),
+	})
+	if err != nil {
+		return nil, err
+	}
+	b, err = s.store.StaffBatch(ctx, who, b.ID) // a kept answer holds what is shown only
+	return answered(batchOf(language(ctx))(b)), err
+}
+
+type batchCardView struct {
+	storage.BatchCard
+	StateText  string      `json:"state_text"`
+	PromisedOn campus.Date `json:"promised_on" format:"date"`
+}
+
+// batchDetail is a batch with its case, its cards and its deliveries.
+type batchDetail struct {
+	BatchView
+	Stage      campus.Stage            `json:"stage"`
+	StageText  string                  `json:"stage_text"`
+	WaitsFor   campus.Party            `json:"waits_for"`
+	Due        *time.Time              `json:"due,omitempty"`
+	Parked     []string                `json:"parked" doc:"Steps that wait for staff; settle them under /staff/cases/{id}"`
+	TheCards   []batchCardView         `json:"items" doc:"Each card, and where it is"`
+	Deliveries []storage.KioskDelivery `json:"deliveries"`
+}
+
+// getBatch is one batch with all that is known about it.
+func (s *Server) getBatch(ctx context.Context, in *CaseInput) (*answer[batchDetail], error) {
+	who, lang := member(ctx), language(ctx)
+	b, err := s.store.StaffBatch(ctx, who, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.store.StaffCase(ctx, who, b.ID)
+	if err != nil {
+		return nil, err
+	}
+	cards, err := s.store.BatchCards(ctx, b.ID)
+	if err != nil {
+		return nil, err
+	}
+	deliveries, err := s.store.BatchDeliveries(ctx, b.ID)
+	if err != nil {
+		return nil, err
+	}
+	return answered(batchDetail{
+		BatchView: batchOf(lang)(b), Stage: c.Stage, StageText: campus.Text(lang, "stage."+string(c.Stage), nil),
+		WaitsFor: c.WaitsFor, Due: c.Due, Parked: append([]string{}, c.Parked...), Deliveries: deliveries,
+		TheCards: each(cards, func(card storage.BatchCard) batchCardView {
+			return batchCardView{card, campus.Text(lang, "plastic."+string(card.State), nil),
+				campus.DateOf(card.PromisedAt.Add(-time.Nanosecond))}
+		}),
+	}), nil
+}
+
+// orderFileAnswer is an order file, not to be kept by anybody on the way.
+type orderFileAnswer struct {
+	ContentType  string `header:"Content-Type"`
+	CacheControl string `header:"Cache-Control"`
+	Disposition  string `header:"Content-Disposition"`
+	Body         []byte
+}
+
+const orderFileType = "application/x-ndjson"
+
+// orderFileContent is the content in /openapi.json.
+func orderFileContent() map[string]*huma.MediaType {
+	return map[string]*huma.MediaType{orderFileType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}
+}
+
+// getOrderFile shows what the bureau was sent. It names people, so every look is audited.
+func (s *Server) getOrderFile(ctx context.Context, in *CaseInput) (*orderFileAnswer, error) {
+	who := member(ctx)
+	b, err := s.store.StaffBatch(ctx, who, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !who.May(campus.HandlePlastic, "") {
+		return nil, campus.Errorf(campus.Forbidden, "", "order files need %s", campus.HandlePlastic)
+	}
+	content, err := s.store.OrderFile(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.store.RecordLook(ctx, actor(ctx), "batch.read_order_file", "batch/"+b.ID.String(), b.University); err != nil {
+		return nil, err
+	}
+	return &orderFileAnswer{ContentType: orderFileType, CacheControl: "no-store",
+		Disposition: "attachment; filename=" + b.ID.String() + ".jsonl", Body: content}, nil
+}
+
+// kioskDeliveryView is what a kiosk has to receive.
+type kioskDeliveryView struct {
+	ID        uuid.UUID `json:"id" format:"uuid"`
+	ShippedAt time.Time `json:"shipped_at"`
+	Cards     []string  `json:"cards" doc:"Numbers of the cards still to come"`
+}
+
+type kioskDeliveryList struct {
+	Items []kioskDeliveryView `json:"items"`
+}
+
+// listKioskDeliveries are what is on its way to the kiosk that asks, oldest first.
+func (s *Server) listKioskDeliveries(ctx context.Context, _ *struct{}) (*answer[kioskDeliveryList], error) {
+	open, cards, err := s.store.OpenDeliveries(ctx, machine(ctx).ID)
+	if err != nil {
+		return nil, err
+	}
+	return answered(kioskDeliveryList{each(open, func(d storage.KioskDelivery) kioskDeliveryView {
+		view := kioskDeliveryView{ID: d.ID, ShippedAt: d.ShippedAt, Cards: []string{}}
+		for _, card := range cards {
+			if card.DeliveryID == d.ID {
+				view.Cards = append(view.Cards, card.CardNumber)
+			}
+		}
+		return view
+	})}), nil
+}
+
+type deliveryListInput struct {
+	PageQuery
+	Open bool `query:"open" doc:"Only those without a receipt"`
+}
+
+// listDeliveries are the deliveries to the kiosks of one's university, newest first.
+func (s *Server) listDeliveries(ctx context.Context, in *deliveryListInput) (*answer[page[storage.KioskDelivery]], error) {
+	after, err := readCursor[uuid.UUID](in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	deliveries, err := s.store.StaffDeliveries(ctx, member(ctx), in.Open, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	same := func(d storage.KioskDelivery) storage.KioskDelivery { return d }
+	return answered(newPage(deliveries, in.Limit, same, func(d storage.KioskDelivery) uuid.UUID { return d.ID })), nil
+}
+
+type placedInput struct {
+	CardNumber  string `json:"card_number" pattern:"^[0-9]{8,20}$"`
+	Compartment string `json:"compartment" pattern:"^[A-Z][0-9]{1,3}$" example:"A07"`
+}
+
+type receiptInput struct {
+	ID   uuid.UUID `path:"id" format:"uuid"`
+	Body struct {
+		Placed  []placedInput `json:"placed" maxItems:"2000" nullable:"false" doc:"Where each card lies"`
+		Missing []string      `json:"missing,omitempty" required:"false" maxItems:"2000" nullable:"false" doc:"Card numbers that did not arrive"`
+		Damaged []string      `json:"damaged,omitempty" required:"false" maxItems:"2000" nullable:"false" doc:"Card numbers that are of no use"`
+	}
+}
+
+func (in *receiptInput) receipt() storage.Receipt {
+	return storage.Receipt{
+		Delivery: in.ID, Missing: slices.Concat(in.Body.Missing), Damaged: slices.Concat(in.Body.Damaged),
+		Placed: each(in.Body.Placed, func(p placedInput) storage.Placed { return storage.Placed(p) }),
+	}
+}
+
+// receiveAtKiosk takes the receipt of the kiosk a delivery came to (D3). It works while Temporal is away.
+func (s *Server) receiveAtKiosk(ctx context.Context, in *receiptInput) (*answer[storage.KioskDelivery], error) {
+	d, err := s.store.KioskReceipt(ctx, s.request(ctx), machine(ctx), in.receipt())
+	return answered(d), err
+}
+
+// receiveAsStaff takes the receipt of the card centre, for a kiosk that cannot give it.
+func (s *Server) receiveAsStaff(ctx context.Context, in *receiptInput) (*answer[storage.KioskDelivery], error) {
+	d, err := s.store.StaffReceipt(ctx, s.request(ctx), member(ctx), in.receipt())
+	return answered(d), err
+}
+
+type kioskInput struct {
+	ID   uuid.UUID `path:"id" format:"uuid"`
+	Body struct {
+		Kiosk string `json:"kiosk" minLength:"1" maxLength:"40" doc:"Of one's university; GET /universities lists them"`
+	}
+}
+
+// chooseKiosk has the physical card brought elsewhere, as long as it is in no batch (D2).
+func (s *Server) chooseKiosk(ctx context.Context, in *kioskInput) (*answer[plasticView], error) {
+	p, err := s.store.ChooseKiosk(ctx, person(ctx).ID, in.ID, in.Body.Kiosk)
+	if err != nil {
+		return nil, err
+	}
+	view, err := s.plasticOf(p)
+	if err != nil {
+		return nil, err
+	}
+	return answered(*view), nil
+}
+
+// resendPlastic has a card that nobody came for brought to a kiosk once more (D3).
+func (s *Server) resendPlastic(ctx context.Context, in *kioskInput) (*decisionAnswer, error) {
+	who := person(ctx)
+	p, err := s.store.CardPlastic(ctx, who.ID, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.store.KioskOf(ctx, p.University, in.Body.Kiosk); err != nil {
+		return nil, err
+	}
+	c, err := s.store.PersonCase(ctx, who.ID, p.CaseID)
+	if err != nil {
+		return nil, err
+	}
+	return s.caseDecision(ctx, c, workflows.ResendUpdate, workflows.Decide{}, storage.Resend{Kiosk: in.Body.Kiosk})
+}
+
+type plasticReportInput struct {
+	CaseInput
+	Body struct {
+		State campus.PlasticState `json:"state" enum:"lost,damaged"`
+		Note  string              `json:"note,omitempty" required:"false" maxLength:"1000" doc:"To colleagues"`
+	}
+}
+
+// reportPlastic notes that a card is not in its compartment, or of no use: another is made, and the old code is dead.
+func (s *Server) reportPlastic(ctx context.Context, in *plasticReportInput) (*noContent, error) {
+	who := member(ctx)
+	c, err := s.store.StaffCase(ctx, who, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !who.May(campus.HandlePlastic, c.Campus) {
+		return nil, campus.Errorf(campus.Forbidden, "", "plastics need %s", campus.HandlePlastic)
+	}
+	_, err = s.store.ReportPlastic(ctx, s.request(ctx), who, c.ID, in.Body.State, in.Body.Note)
+	return &noContent{}, err
+}
+
+// plasticNext is what the holder of a plastic can do at a stage of its case.
+func plasticNext(c storage.Case, card uuid.UUID) []actionView {
+	href := "/api/v1/cards/" + card.String() + "/plastic/"
+	switch {
+	case c.Outcome != "":
+	case c.Stage == campus.StageBatching:
+		return []actionView{{"PUT", href + "kiosk"}}
+	case c.Stage == campus.StageReturned:
+		return []actionView{{"POST", href + "resend"}}
+	}
+	return []actionView{}
+}

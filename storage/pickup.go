@@ -1,0 +1,166 @@
+package storage
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math/big"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+)
+
+// Pickup is what a kiosk sends: the code typed, and the document it has read.
+type Pickup struct {
+	Kiosk          string
+	Code           string
+	DocumentNumber string
+	Tries          func(university string) int // wrong ones in a row before the code is locked
+}
+
+// Opened tells a kiosk which compartment to open.
+type Opened struct {
+	Plastic     uuid.UUID `json:"plastic"`
+	Compartment string    `json:"compartment"`
+}
+
+// PickUp hands a plastic to its holder, at once and whether or not Temporal runs (D3). Every try under a code that
+// waits here is counted before it is checked, so that documents cannot be tried out, not even many at once.
+// Refused: pickup_code, pickup_locked, pickup_document.
+func (s *Store) PickUp(ctx context.Context, req Request, p Pickup) (Opened, error) {
+	var try int // none when no code of that kind waits
+	if err := s.inTx(ctx, "count a pickup", func(t tx) error {
+		return t.Raw(`update plastics set pickup_tries = pickup_tries + 1 where kiosk_id = ? and pickup_code_hash = ? and state = 'ready'
+			returning pickup_tries`, p.Kiosk, t.keys.keyed("pickup/"+p.Kiosk, p.Code)).Scan(&try).Error
+	}); err != nil {
+		return Opened{}, err
+	}
+	return once(ctx, s, "pick up a plastic", req, func(t tx) (Opened, error) {
+		plastic, err := findPickup(t, p)
+		if err != nil {
+			return Opened{}, err
+		}
+		if try == 0 { // it came to wait here a moment after the count
+			return Opened{}, campus.Errorf(campus.Refused, "pickup_code", "no card waits here under this code")
+		}
+		if try > p.Tries(plastic.University) { // its own number, so that of many at once the first ones are looked at
+			return Opened{}, campus.Errorf(campus.Refused, "pickup_locked", "too many wrong documents for this code")
+		}
+		var hash []byte
+		if err := t.Raw(`select document_hash from people where id = ?`, plastic.PersonID).Row().Scan(&hash); err != nil {
+			return Opened{}, err
+		}
+		if !hmac.Equal(hash, t.keys.document(p.DocumentNumber)) {
+			return Opened{}, campus.Errorf(campus.Refused, "pickup_document", "the document is not the holder's")
+		}
+		return handOver(ctx, t, plastic, campus.Machine(p.Kiosk))
+	})
+}
+
+func findPickup(t tx, p Pickup) (Plastic, error) {
+	var plastic Plastic
+	err := t.Raw(`select * from plastics where kiosk_id = ? and pickup_code_hash = ? and state = 'ready' for update`,
+		p.Kiosk, t.keys.keyed("pickup/"+p.Kiosk, p.Code)).Scan(&plastic).Error
+	if err == nil && plastic.ID == uuid.Nil {
+		return plastic, campus.Errorf(campus.Refused, "pickup_code", "no card waits here under this code")
+	}
+	return plastic, err
+}
+
+func handOver(ctx context.Context, t tx, p Plastic, actor campus.Actor) (Opened, error) {
+	if err := t.Exec(`update plastics set picked_up_at = ?, pickup_code = null, pickup_code_hash = null where id = ?`, t.now, p.ID).Error; err != nil {
+		return Opened{}, err
+	}
+	change := campus.Change{Actor: actor, Channel: "kiosk", Reason: "picked_up"}
+	if err := setPlastic(t, p, campus.PlasticPickedUp, change); err != nil {
+		return Opened{}, err
+	}
+	if err := addAudit(t, actor, "plastic.pick_up", "plastic/"+p.ID.String(), p.University); err != nil {
+		return Opened{}, err
+	}
+	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: p.CaseID}
+	return Opened{Plastic: p.ID, Compartment: p.Compartment}, enqueueSignal(ctx, t, ref, campus.FactsChanged)
+}
+
+// pickupContext binds a sealed code to its plastic.
+func pickupContext(plastic uuid.UUID) string { return "plastics.pickup_code/" + plastic.String() }
+
+// newPickupCode gives a plastic another code, with all tries before it.
+func newPickupCode(t tx, p Plastic) (string, error) {
+	for range 20 { // codes are unique among those that wait at one kiosk
+		n, err := rand.Int(rand.Reader, big.NewInt(1e8))
+		if err != nil {
+			return "", fmt.Errorf("make a pickup code: %w", err)
+		}
+		code := fmt.Sprintf("%08d", n)
+		hash := t.keys.keyed("pickup/"+p.KioskID, code)
+		var taken bool
+		if err := t.Raw(`select exists (select 1 from plastics where kiosk_id = ? and pickup_code_hash = ? and state = 'ready')`,
+			p.KioskID, hash).Row().Scan(&taken); err != nil {
+			return "", err
+		}
+		if taken {
+			continue
+		}
+		return code, t.Exec(`update plastics set pickup_code = ?, pickup_code_hash = ?, pickup_tries = 0 where id = ?`,
+			t.keys.seal(pickupContext(p.ID), []byte(code)), hash, p.ID).Error
+	}
+	return "", errors.New("make a pickup code: every code tried is in use")
+}
+
+// AnnouncePickup queues the message that tells the holder the kiosk and the code, with the move it belongs to.
+func (s *Store) AnnouncePickup(ctx context.Context, m campus.Move, id uuid.UUID) error {
+	return s.move(ctx, m, func(t tx) error {
+		p, err := lockPlastic(t, id)
+		if err != nil || p.State != campus.PlasticReady {
+			return err
+		}
+		code, err := s.PickupCode(p)
+		if err != nil {
+			return err
+		}
+		return tellPickup(t, p, code)
+	})
+}
+
+func tellPickup(t tx, p Plastic, code string) error {
+	var zh, en string
+	if err := t.Raw(`select name_zh, name_en from kiosks where id = ?`, p.KioskID).Row().Scan(&zh, &en); err != nil {
+		return err
+	}
+	notice := campus.Notice{Template: "notice.ready_for_pickup",
+		Params: map[string]string{"code": code, "kiosk_zh": zh, "kiosk_en": en}}
+	return queueNotice(t, p.PersonID, &p.CaseID, notice, nil)
+}
+
+// RenewPickupCode gives the holder of a plastic that waits another code, after the card centre has seen person and
+// document: the way out when the old code is locked or lost (D3).
+func (s *Store) RenewPickupCode(ctx context.Context, req Request, who campus.StaffMember, caseID uuid.UUID) (Plastic, error) {
+	return once(ctx, s, "renew a pickup code", req, func(t tx) (Plastic, error) {
+		var p Plastic
+		err := t.Raw(`select * from plastics where case_id = ? order by seq desc limit 1 for update`, caseID).Scan(&p).Error
+		switch {
+		case err != nil:
+			return p, err
+		case p.ID == uuid.Nil:
+			return p, campus.Errorf(campus.NotFound, "", "case %s has no plastic", caseID)
+		case p.State != campus.PlasticReady:
+			return p, campus.Errorf(campus.Conflict, "plastic_not_waiting", "a plastic that is %s has no pickup code", p.State)
+		}
+		code, err := newPickupCode(t, p)
+		if err != nil {
+			return p, err
+		}
+		if err := tellPickup(t, p, code); err != nil {
+			return p, err
+		}
+		event := campus.Event{Kind: "pickup_code_renewed", Actor: campus.Staff(who.ID), Public: true}
+		if err := addEvent(t, caseID, event, uuid.Nil); err != nil {
+			return p, err
+		}
+		return p, addAudit(t, campus.Staff(who.ID), "plastic.renew_code", "plastic/"+p.ID.String(), p.University)
+	})
+}

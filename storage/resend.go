@@ -1,0 +1,180 @@
+package storage
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+)
+
+// ReturnPlastic notes that a plastic nobody came for goes back to the card centre, with the move that says so. Its code
+// is of no use any more. Conflict: picked_up_meanwhile, plastic_not_there.
+func (s *Store) ReturnPlastic(ctx context.Context, m campus.Move, id uuid.UUID) error {
+	return s.move(ctx, m, func(t tx) error {
+		p, err := lockPlastic(t, id)
+		switch {
+		case err != nil:
+			return err
+		case p.State == campus.PlasticPickedUp:
+			return campus.Errorf(campus.Conflict, "picked_up_meanwhile", "plastic %s has been picked up", id)
+		case p.State != campus.PlasticReady:
+			return campus.Errorf(campus.Conflict, "plastic_not_there", "a plastic that is %s does not come back from a kiosk", p.State)
+		}
+		if err := dropCode(t, id); err != nil {
+			return err
+		}
+		return setPlastic(t, p, campus.PlasticReturned, campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "not_picked_up"})
+	})
+}
+
+// dropCode takes the pickup code of a plastic away, and the compartment it opened.
+func dropCode(t tx, id uuid.UUID) error {
+	return t.Exec(`update plastics set compartment = '', pickup_code = null, pickup_code_hash = null where id = ?`, id).Error
+}
+
+// Resend is where a student wants a returned card brought to.
+type Resend struct {
+	Kiosk string `json:"kiosk"`
+}
+
+// Resending is a returned plastic that goes to a kiosk once more.
+type Resending struct {
+	Plastic  uuid.UUID
+	Promised time.Time // the end of the day it is promised for now (D2)
+	By       campus.Actor
+	Batch    NewBatch // what a batch would be opened with, when enough wait
+}
+
+// ResendPlastic has a returned plastic wait for a batch that brings it where the move's decision says.
+// Conflict: plastic_not_there. Invalid: kiosk_unknown.
+func (s *Store) ResendPlastic(ctx context.Context, m campus.Move, r Resending) error {
+	return s.move(ctx, m, func(t tx) error {
+		said, err := readDecision[Resend](t, m.Decision)
+		if err != nil {
+			return err
+		}
+		p, err := lockPlastic(t, r.Plastic)
+		if err != nil {
+			return err
+		}
+		if p.State != campus.PlasticReturned {
+			return campus.Errorf(campus.Conflict, "plastic_not_there", "a plastic that is %s is not at the card centre", p.State)
+		}
+		if err := kioskAtWork(t, p.University, said.Kiosk); err != nil {
+			return err
+		}
+		if err := t.Exec(`update plastics set kiosk_id = ?, promised_at = ?, batch_id = null, delivery_id = null, order_key = '',
+			order_id = '', bureau_seq = 0, pickup_tries = 0 where id = ?`, said.Kiosk, r.Promised, p.ID).Error; err != nil {
+			return err
+		}
+		if err := setPlastic(t, p, campus.PlasticResent, campus.Change{Actor: r.By, Channel: "app", Reason: "sent_again"}); err != nil {
+			return err
+		}
+		return queuePlastic(ctx, t, p.ID, r.Batch)
+	})
+}
+
+// KioskOf tells whether a kiosk is at work at a university. Invalid: kiosk_unknown.
+func (s *Store) KioskOf(ctx context.Context, university, kiosk string) error {
+	return wrap("find a kiosk", kioskAtWork(s.read(ctx), university, kiosk))
+}
+
+func kioskAtWork(t tx, university, kiosk string) error {
+	var found bool
+	if err := t.Raw(`select exists (select 1 from kiosks where id = ? and university = ? and retired_at is null)`, kiosk, university).
+		Row().Scan(&found); err != nil {
+		return err
+	}
+	if !found {
+		return campus.FieldErrorf("kiosk", "kiosk_unknown", "no kiosk of that name at the university")
+	}
+	return nil
+}
+
+// CardPlastic is the newest plastic of a person's card; somebody else's card is NotFound.
+func (s *Store) CardPlastic(ctx context.Context, person, card uuid.UUID) (Plastic, error) {
+	p, err := cardPlastic(s.read(ctx), person, card, "")
+	return p, wrap("read a plastic", err)
+}
+
+func cardPlastic(t tx, person, card uuid.UUID, lock string) (Plastic, error) {
+	var p Plastic
+	err := t.Raw(`select * from plastics where card_id = ? and person_id = ? order by created_at desc, seq desc limit 1 `+lock,
+		card, person).Scan(&p).Error
+	if err == nil && p.ID == uuid.Nil {
+		return p, campus.Errorf(campus.NotFound, "", "no plastic of card %s", card)
+	}
+	return p, err
+}
+
+// ChooseKiosk has the plastic of a card brought to another kiosk of the university, as long as it is in no batch (D2).
+// Conflict: plastic_on_its_way. Invalid: kiosk_unknown.
+func (s *Store) ChooseKiosk(ctx context.Context, person, card uuid.UUID, kiosk string) (Plastic, error) {
+	var p Plastic
+	err := s.inTx(ctx, "choose a kiosk", func(t tx) (err error) {
+		if p, err = cardPlastic(t, person, card, "for update"); err != nil {
+			return err
+		}
+		if err := kioskAtWork(t, p.University, kiosk); err != nil {
+			return err
+		}
+		if p.KioskID == kiosk {
+			return nil
+		}
+		if p.QueuedAt == nil || p.BatchID != nil || !p.Waits() {
+			return campus.Errorf(campus.Conflict, "plastic_on_its_way", "a plastic that is %s goes where it was ordered to", p.State)
+		}
+		p.KioskID = kiosk
+		if err := t.Exec(`update plastics set kiosk_id = ? where id = ?`, kiosk, p.ID).Error; err != nil {
+			return err
+		}
+		event := campus.Event{Kind: "kiosk_chosen", Actor: campus.Student(person), Public: true}
+		if err := addEvent(t, p.CaseID, event, uuid.Nil); err != nil {
+			return err
+		}
+		return addAudit(t, campus.Student(person), "plastic.choose_kiosk", "plastic/"+p.ID.String(), p.University)
+	})
+	return p, err
+}
+
+// ReportPlastic notes that a plastic is not where it should be, or of no use: the card centre has looked. Its code is
+// dead from then on, and its workflow has another made. Conflict: plastic_not_there.
+func (s *Store) ReportPlastic(ctx context.Context, req Request, who campus.StaffMember, caseID uuid.UUID, next campus.PlasticState, note string) (Plastic, error) {
+	return once(ctx, s, "report a plastic", req, func(t tx) (Plastic, error) {
+		found, err := lockPlastics(t, `case_id = ? and seq = (select max(seq) from plastics where case_id = ?)`, caseID, caseID)
+		if err != nil {
+			return Plastic{}, err
+		}
+		if len(found) == 0 {
+			return Plastic{}, campus.Errorf(campus.NotFound, "", "case %s has no plastic", caseID)
+		}
+		p := found[0]
+		if p.State != campus.PlasticReady && p.State != campus.PlasticShipped && p.State != campus.PlasticResent {
+			return p, campus.Errorf(campus.Conflict, "plastic_not_there", "a plastic that is %s cannot be %s", p.State, next)
+		}
+		by := campus.Staff(who.ID)
+		if p.BatchID != nil {
+			if _, err := readBatch(t, *p.BatchID, "for no key update"); err != nil {
+				return p, err
+			}
+		}
+		if err := dropCode(t, p.ID); err != nil {
+			return p, err
+		}
+		if err := setPlastic(t, p, next, campus.Change{Actor: by, Channel: "counter", Reason: "seen", Text: note}); err != nil {
+			return p, err
+		}
+		if p.BatchID != nil {
+			if err := settleBatch(ctx, t, *p.BatchID, false); err != nil {
+				return p, err
+			}
+		}
+		if err := nudge(ctx, t, campus.PlasticCase, []uuid.UUID{p.CaseID}); err != nil {
+			return p, err
+		}
+		p.State = next
+		return p, addAudit(t, by, "plastic.report_"+string(next), "plastic/"+p.ID.String(), p.University)
+	})
+}

@@ -1,0 +1,164 @@
+package workflows
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	"go.temporal.io/sdk/workflow"
+
+	"campuscard/activities"
+	"campuscard/campus"
+)
+
+// ResendUpdate is the student's wish to have a card that nobody came for brought to a kiosk once more (D3).
+const ResendUpdate = "resend"
+
+func (w *plastic) setup(ctx workflow.Context) error {
+	if err := w.casework.setup(ctx); err != nil {
+		return err
+	}
+	return workflow.SetUpdateHandlerWithOptions(ctx, ResendUpdate, w.resend, workflow.UpdateHandlerOptions{
+		Validator: func(Decide) error { return w.at(campus.StageReturned) }, Description: "Send an unclaimed card again",
+	})
+}
+
+// queued is a plastic that waits for a batch from now on.
+func (w *plastic) queued(m campus.Move, id uuid.UUID) activities.QueuePlastic {
+	return activities.QueuePlastic{Move: m, University: w.input.University, Plastic: id}
+}
+
+// queue has the present plastic wait for a batch: for the first time, or again because its batch was given up.
+func (w *plastic) queue(ctx workflow.Context) error {
+	return w.move(ctx, campus.Move{
+		Stage: campus.StageBatching, WaitsFor: campus.WaitsForEngine, Due: &w.state.Plan.Promised,
+		Events: []campus.Event{event("plastic_queued", campus.System())},
+	}, func(ctx workflow.Context, m campus.Move) workflow.Future {
+		return workflow.ExecuteLocalActivity(ctx, steps.QueuePlastic, w.queued(m, w.state.Plastic))
+	})
+}
+
+// awaitBatch waits until a batch has taken the plastic to the bureau. When the promise nears it opens one itself (D2).
+func (w *plastic) awaitBatch(ctx workflow.Context) error {
+	for {
+		seen := w.nudges // before looking, so that none is lost in between
+		status, err := w.look(ctx)
+		if err != nil {
+			return err
+		}
+		if turned, err := w.turn(ctx, status); turned || err != nil {
+			return err
+		}
+		if !status.Waits {
+			return w.move(ctx, campus.Move{
+				Stage: campus.StageProduction, WaitsFor: campus.WaitsForBureau, Due: &w.state.Plan.Promised,
+				Events: []campus.Event{event("plastic_ordered", campus.System())},
+			}, nil)
+		}
+		limit := w.state.Since.Add(w.state.Plan.Plastic.ProductionLimit.Std()).Sub(workflow.Now(ctx))
+		if limit <= 0 {
+			return w.giveUp(ctx, campus.Expired, "never_produced")
+		}
+		if w.untilUrgent(ctx) == 0 {
+			if err := w.urge(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		pause := min(limit, w.untilEscalation(ctx), w.untilUrgent(ctx))
+		nudged, err := awaitFor(ctx, pause, "wait for a batch", func() bool { return w.nudges != seen })
+		if err != nil {
+			return err
+		}
+		if err := w.afterWait(ctx, nudged); err != nil {
+			return err
+		}
+	}
+}
+
+// untilUrgent is how long it is until the plastic cannot wait for others any more.
+func (w *plastic) untilUrgent(ctx workflow.Context) time.Duration {
+	if w.state.Urged {
+		return w.state.Plan.Plastic.ProductionLimit.Std()
+	}
+	return max(w.state.Plan.Promised.Add(-w.state.Plan.Urgent.Std()).Sub(workflow.Now(ctx)), 0)
+}
+
+// urge opens a batch for the plastic and whatever else waits.
+func (w *plastic) urge(ctx workflow.Context) error {
+	w.state.Urged = true
+	return openBatch(ctx, activities.OpenBatch{University: w.input.University, Reason: campus.BatchUrgent, Only: w.state.Plastic})
+}
+
+// parkRejected gives a card that the bureau would not make to staff. Their retry has it made again, once they have
+// settled what was wrong; it goes with the next batch, so that there is no attempt whose outcome could be told now.
+func (w *plastic) parkRejected(ctx workflow.Context) error {
+	return w.park(ctx, &parkedStep{
+		ref: campus.StepRef{
+			Case: w.input.Case, Step: campus.OrderStep(w.state.Seq), Attempt: 1, Key: 1, By: campus.System(),
+		},
+		noSkip: true,
+		cause:  campus.Errorf(campus.Refused, "order_rejected", "the bureau does not take the card"),
+		try:    func(workflow.Context, campus.StepRef) error { return nil },
+	})
+}
+
+// takeBack sends a card nobody came for back to the card centre, and tells the student what they can do.
+func (w *plastic) takeBack(ctx workflow.Context) error {
+	err := w.move(ctx, campus.Move{
+		Stage: campus.StageReturned, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.state.Plan.Plastic.ReturnedWait),
+		Reason:  "not_picked_up",
+		Events:  []campus.Event{event("plastic_returned", campus.System())},
+		Notices: []campus.Notice{{Template: "notice.plastic_returned"}},
+	}, func(ctx workflow.Context, m campus.Move) workflow.Future {
+		return workflow.ExecuteLocalActivity(ctx, steps.ReturnPlastic, activities.ReturnPlastic{Move: m, Plastic: w.state.Plastic})
+	})
+	switch campus.ReasonOf(err) {
+	case "picked_up_meanwhile", "plastic_not_there": // the stage looks again
+		return nil
+	}
+	return err
+}
+
+// awaitResend keeps a returned card until the student wants it after all. After that it is destroyed.
+func (w *plastic) awaitResend(ctx workflow.Context) error {
+	p := w.state.Plan.Plastic
+	done, err := wait(ctx, workflow.Now(ctx), p.ReturnedWait.Std(), "returned", func() bool { return w.stage != campus.StageReturned },
+		rung{p.ReturnedReminder.Std(), "returned: remind the student", func(ctx workflow.Context) error {
+			return w.advance(ctx, campus.StageReturned, campus.Move{
+				Events:  []campus.Event{event("reminded", campus.System())},
+				Notices: []campus.Notice{{Template: "notice.remind_returned"}},
+			}, nil)
+		}})
+	if err != nil || done {
+		return err
+	}
+	const reason = "not_picked_up"
+	return w.advance(ctx, campus.StageReturned, campus.Move{
+		Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Expired, Reason: reason,
+		Events:  []campus.Event{event("plastic_destroyed", campus.System())},
+		Notices: []campus.Notice{{Template: "notice.plastic_destroyed"}},
+	}, func(ctx workflow.Context, m campus.Move) workflow.Future {
+		return workflow.ExecuteLocalActivity(ctx, steps.EndPlastic,
+			activities.EndPlastic{Move: m, Plastic: w.state.Plastic, State: campus.PlasticCancelled, Reason: reason})
+	})
+}
+
+// resend has the next batch bring a returned card to the kiosk the student has named, with a promise of its own (D2).
+func (w *plastic) resend(ctx workflow.Context, d Decide) (Decided, error) {
+	now := workflow.Now(ctx)
+	promised := w.state.Plan.Calendar.AddWorkingDays(now, w.state.Plan.Plastic.PromiseWorkingDays)
+	m := campus.Move{
+		Stage: campus.StageBatching, WaitsFor: campus.WaitsForEngine, Due: &promised, Decision: d.Decision,
+		Events: []campus.Event{event("plastic_resent", d.By)},
+	}
+	err := w.decide(ctx, campus.StageReturned, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
+		return workflow.ExecuteLocalActivity(ctx, steps.ResendPlastic, activities.ResendPlastic{
+			Move: m, University: w.input.University, Plastic: w.state.Plastic, Promised: promised, By: d.By,
+		})
+	})
+	if err != nil {
+		return Decided{}, err
+	}
+	w.state.Plan.Promised, w.state.Since, w.state.Escalated, w.state.Urged = promised, now, false, false
+	return Decided{Stage: w.stage, Outcome: w.outcome}, nil
+}
