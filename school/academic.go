@@ -1,11 +1,7 @@
 package school
 
 import (
-	"bytes"
 	"context"
-	"image"
-	_ "image/jpeg" // the two formats of registry photos
-	_ "image/png"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -20,7 +16,8 @@ type Academic struct{ client *client }
 type Student struct {
 	Number         string      `json:"number"` // unique within the university
 	Name           string      `json:"name"`
-	DocumentType   string      `json:"document_type"`
+	Category       string      `json:"category"`      // mainland, hong_kong_macau, taiwan, foreign
+	DocumentType   string      `json:"document_type"` // resident_card, residence_permit, travel_permit, passport
 	DocumentNumber string      `json:"document_number"`
 	Phone          string      `json:"phone"` // E.164
 	Email          string      `json:"email"`
@@ -28,26 +25,51 @@ type Student struct {
 	College        string      `json:"college"`
 	Campus         string      `json:"campus"`    // campus code
 	Dormitory      string      `json:"dormitory"` // empty for who lives elsewhere
-	Status         string      `json:"status"`    // registered, suspended, graduated, withdrawn
+	Status         string      `json:"status"`    // registered, suspended, graduated, withdrawn; in the roster also admitted
+	EnrolsOn       campus.Date `json:"enrols_on"` // day of enrolment (报到) of who was admitted; none for others
 	EnrolledOn     campus.Date `json:"enrolled_on"`
 	GraduatesOn    campus.Date `json:"graduates_on"`
 	PhotoVersion   string      `json:"photo_version"` // changes when the photo is renewed; empty without a photo
 }
 
 func (s *Student) complete() bool {
-	for _, required := range []string{s.Number, s.Name, s.DocumentType, s.DocumentNumber, s.Level, s.Campus} {
+	for _, required := range []string{s.Number, s.Name, s.DocumentNumber, s.Level, s.Campus} {
 		if required == "" {
 			return false
 		}
 	}
+	if !knownCategory(s.Category) || !knownDocument(s.DocumentType) {
+		return false
+	}
 	switch s.Status {
 	case "registered", "suspended", "graduated", "withdrawn":
+		return true
+	case "admitted":
+		return !s.EnrolsOn.IsZero()
+	}
+	return false
+}
+
+// knownCategory tells whether it says where somebody's documents come from (A4).
+func knownCategory(category string) bool {
+	switch category {
+	case "mainland", "hong_kong_macau", "taiwan", "foreign":
 		return true
 	}
 	return false
 }
 
-// Student looks one person up. NotFound if the registry has nobody of that number.
+// knownDocument tells whether it is a kind of identity document (A3, A4).
+func knownDocument(documentType string) bool {
+	switch documentType {
+	case "resident_card", "residence_permit", "travel_permit", "passport":
+		return true
+	}
+	return false
+}
+
+// Student looks one person up. NotFound if the registry has nobody of that number; who is admitted and has not enrolled
+// yet is not in the registry.
 func (a *Academic) Student(ctx context.Context, university, number string) (Student, error) {
 	var s Student
 	if err := a.client.json(ctx, studentCall(university, number), &s); err != nil {
@@ -55,6 +77,9 @@ func (a *Academic) Student(ctx context.Context, university, number string) (Stud
 	}
 	if s.Number != number {
 		return Student{}, a.client.badAnswer("about somebody else")
+	}
+	if s.Status == "admitted" {
+		return Student{}, a.client.badAnswer("somebody in the registry who has not enrolled")
 	}
 	return s, nil
 }
@@ -77,7 +102,7 @@ func (p *rosterPage) complete() bool {
 	return p.Students != nil && p.Next != nil
 }
 
-// Roster reads a page of the roster in the order of numbers. An empty cursor begins, an empty next ends.
+// Roster reads a page of the roster, students and admitted freshmen, in the order of numbers. An empty cursor begins, an empty next ends.
 func (a *Academic) Roster(ctx context.Context, university, cursor string, limit int) (students []Student, next string, err error) {
 	var page rosterPage
 	query := url.Values{"cursor": {cursor}, "limit": {strconv.Itoa(limit)}}
@@ -88,31 +113,9 @@ func (a *Academic) Roster(ctx context.Context, university, cursor string, limit 
 	return page.Students, *page.Next, nil
 }
 
-// Photo is the registry's picture of a person.
-type Photo struct {
-	Version     string // the Student's PhotoVersion
-	ContentType string // image/jpeg or image/png
-	Content     []byte // at most 5 MiB
-}
-
 // Photo fetches the registry's picture. NotFound if there is no person or no picture.
 func (a *Academic) Photo(ctx context.Context, university, number string) (Photo, error) {
-	got, err := a.client.do(ctx, studentCall(university, number, "photo"), maxPhoto)
-	if err != nil {
-		return Photo{}, err
-	}
-	if err := a.client.expectType(got, "image/jpeg", "image/png"); err != nil {
-		return Photo{}, err
-	}
-	_, format, err := image.DecodeConfig(bytes.NewReader(got.body))
-	if err != nil {
-		return Photo{}, a.client.badAnswer("not a picture")
-	}
-	version := got.header.Get("Photo-Version")
-	if version == "" {
-		return Photo{}, a.client.badAnswer("a photo without a version")
-	}
-	return Photo{version, "image/" + format, got.body}, nil
+	return a.client.photo(ctx, studentCall(university, number, "photo"))
 }
 
 // Certificate is an electronic enrolment certificate.

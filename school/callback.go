@@ -27,7 +27,7 @@ type callbackBody struct {
 	Data      *Production `json:"data"`
 }
 
-// VerifyCallback checks a signed call-back (Standard Webhooks) and reads it. The secret is "whsec_" and base64.
+// VerifyCallback checks a signed call-back of the bureau (Standard Webhooks) and reads it. The secret is "whsec_" and base64.
 // Unauthenticated if it is not signed with the secret, altered, or more than 5 minutes off; Invalid if it is signed and
 // cannot be read.
 func VerifyCallback(secret string, header http.Header, body []byte, now time.Time) (Callback, error) {
@@ -36,12 +36,20 @@ func VerifyCallback(secret string, header http.Header, body []byte, now time.Tim
 	}
 	var b callbackBody
 	if err := json.Unmarshal(body, &b); err != nil {
-		return Callback{}, campus.Errorf(campus.Invalid, "callback_unreadable", "call-back: not the JSON that was agreed on")
+		return Callback{}, notAsAgreed()
 	}
 	if b.Type != "production.updated" || b.Data == nil || !b.Data.complete() {
-		return Callback{}, campus.Errorf(campus.Invalid, "callback_unreadable", "call-back: of unknown type, or incomplete")
+		return Callback{}, incomplete()
 	}
 	return Callback{header.Get(webhooks.HeaderWebhookID), *b.Data}, nil
+}
+
+func notAsAgreed() error {
+	return campus.Errorf(campus.Invalid, "callback_unreadable", "call-back: not the JSON that was agreed on")
+}
+
+func incomplete() error {
+	return campus.Errorf(campus.Invalid, "callback_unreadable", "call-back: of unknown type, or incomplete")
 }
 
 func verifySignature(secret string, header http.Header, body []byte, now time.Time) error {

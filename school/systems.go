@@ -38,6 +38,10 @@ type Systems struct {
 	Canteen  *Canteen
 	SMS      *SMS
 	Mail     *Mail
+
+	HR            *HR
+	International *International
+	Services      *Services
 }
 
 // New prepares the clients; it calls nobody.
@@ -64,6 +68,10 @@ func New(cfg Config) (*Systems, error) {
 		Canteen:  &Canteen{system("canteen")},
 		SMS:      &SMS{system("sms")},
 		Mail:     mail,
+
+		HR:            &HR{system("hr")},
+		International: &International{system("international")},
+		Services:      &Services{cfg, transport},
 	}, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -22,6 +21,8 @@ const (
 	secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	lcu    = "lcu"
 	people = 3000 // enough for every kind
+
+	hrSecret = "whsec_aGVyZSBpcyB3aGF0IEhSIHNpZ25zIHdpdGguLi4="
 )
 
 // bundle is a simulator and the clients that talk to it.
@@ -38,7 +39,8 @@ func setup(t *testing.T) *bundle { return start(t, t.TempDir(), "") }
 func start(t *testing.T, dir, callbackURL string) *bundle {
 	t.Helper()
 	sim, err := simulator.New(simulator.Config{Address: "127.0.0.1:0", SMTPAddress: "127.0.0.1:0", StateDir: dir,
-		APIKey: apiKey, CallbackURL: callbackURL, CallbackSecret: secret, Seed: 1, People: people}, slog.New(slog.DiscardHandler))
+		APIKey: apiKey, CallbackURL: callbackURL, CallbackSecret: secret,
+		HRCallbackSecret: hrSecret, Seed: 1, People: people}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -112,14 +114,29 @@ type person struct {
 	Kind            string
 	CertificateCode string `json:"certificate_code"`
 	Identity        string
+
+	LetterCode       string `json:"letter_code"`
+	RegistrationCode string `json:"residence_registration_code"`
 }
 
 func (b *bundle) somebody(kind string) person {
+	return b.one("document_type=resident_card&kind=" + kind)
+}
+
+// one is somebody of lcu who matches.
+func (b *bundle) one(query string) person {
 	b.t.Helper()
 	var got struct{ People []person }
-	b.admin(http.MethodGet, fmt.Sprintf("/admin/people?university=lcu&document_type=resident_card&limit=1&kind=%s", kind), nil, &got)
-	require.Len(b.t, got.People, 1)
+	b.admin(http.MethodGet, "/admin/people?university=lcu&limit=1&"+query, nil, &got)
+	require.Len(b.t, got.People, 1, query)
 	return got.People[0]
+}
+
+// change lays fields over somebody's, and answers what they are now.
+func (b *bundle) change(p person, fields fields) (now person) {
+	b.t.Helper()
+	b.admin(http.MethodPut, "/admin/people/"+p.University+"/"+p.Number, fields, &now)
+	return now
 }
 
 func (p person) holder() school.Holder {

@@ -25,39 +25,66 @@ const (
 	longestPause  = time.Minute
 )
 
+// The hooks of ours that the school's systems call: {CallbackURL}/bureau, {CallbackURL}/hr.
+const (
+	bureauHook = "bureau"
+	hrHook     = "hr"
+)
+
 // callback is a message to us that has not been taken yet. Its id and body stay the same over all attempts.
 type callback struct {
 	ID       string          `json:"id"`
-	OrderID  string          `json:"order_id"`
+	Hook     string          `json:"hook"`
+	Subject  string          `json:"subject"` // an order, a submission; what is about one subject is told in order
 	Sequence int             `json:"sequence"`
 	Body     json.RawMessage `json:"body"`
 	Attempts int             `json:"attempts"`
 	NextAt   time.Time       `json:"next_at"`
 }
 
-func (c callback) place() string { return fmt.Sprintf("%s/%06d", c.OrderID, c.Sequence) }
+func (c callback) place() string { return fmt.Sprintf("%s/%06d", c.Subject, c.Sequence) }
+
+// queue keeps a call-back until it is taken.
+func (c callback) queue(tx *bbolt.Tx, body any) (err error) {
+	if c.Body, err = json.Marshal(body); err != nil {
+		return fmt.Errorf("write a call-back: %w", err)
+	}
+	return put(tx, callbackBucket, c.place(), c)
+}
 
 func (s *Simulator) queueCallback(tx *bbolt.Tx, p school.Production) error {
 	set, err := bureauSettings(tx)
 	if err != nil || set.Silent || s.cfg.CallbackURL == "" {
 		return err
 	}
-	body, err := json.Marshal(map[string]any{"type": "production.updated", "timestamp": p.UpdatedAt, "data": p})
-	if err != nil {
-		return fmt.Errorf("write a call-back: %w", err)
-	}
-	c := callback{ID: "msg_" + rand.Text(), OrderID: p.OrderID, Sequence: p.Sequence, Body: body, NextAt: now()}
-	return put(tx, callbackBucket, c.place(), c)
+	c := callback{ID: "msg_" + rand.Text(), Hook: bureauHook, Subject: p.OrderID, Sequence: p.Sequence, NextAt: now()}
+	return c.queue(tx, map[string]any{"type": "production.updated", "timestamp": p.UpdatedAt, "data": p})
 }
 
-// callBack delivers: the oldest of each order first, and orders side by side.
+// signers has the secret of each hook that is called.
+func (s *Simulator) signers() (map[string]*webhooks.Webhook, error) {
+	signers := map[string]*webhooks.Webhook{}
+	for hook, secret := range map[string]string{bureauHook: s.cfg.CallbackSecret, hrHook: s.cfg.HRCallbackSecret} {
+		if hook == hrHook && secret == "" {
+			continue
+		}
+		signer, err := webhooks.NewWebhook(secret)
+		if err != nil {
+			return nil, fmt.Errorf("call-back secret of %s: %w", hook, err)
+		}
+		signers[hook] = signer
+	}
+	return signers, nil
+}
+
+// callBack delivers: the oldest of each subject first, and subjects side by side.
 func (s *Simulator) callBack(ctx context.Context) error {
 	if s.cfg.CallbackURL == "" {
 		return nil
 	}
-	hook, err := webhooks.NewWebhook(s.cfg.CallbackSecret)
+	signers, err := s.signers()
 	if err != nil {
-		return fmt.Errorf("call-back secret: %w", err)
+		return err
 	}
 	busy, finished := map[string]bool{}, make(chan delivered)
 	ticker := time.NewTicker(tick)
@@ -70,7 +97,7 @@ func (s *Simulator) callBack(ctx context.Context) error {
 			}
 			return nil
 		case d := <-finished:
-			delete(busy, d.OrderID)
+			delete(busy, d.Subject)
 			if err := s.settleCallback(d); err != nil {
 				return fmt.Errorf("call-back: %w", err)
 			}
@@ -80,8 +107,8 @@ func (s *Simulator) callBack(ctx context.Context) error {
 				return fmt.Errorf("call-backs that are due: %w", err)
 			}
 			for _, c := range due {
-				busy[c.OrderID] = true
-				go func() { finished <- delivered{c, s.deliver(ctx, hook, c)} }()
+				busy[c.Subject] = true
+				go func() { finished <- delivered{c, s.deliver(ctx, signers[c.Hook], c)} }()
 			}
 		}
 	}
@@ -93,7 +120,7 @@ type delivered struct {
 	taken bool
 }
 
-// dueCallbacks are the heads of the orders' queues whose time has come.
+// dueCallbacks are the heads of the subjects' queues whose time has come.
 func (s *Simulator) dueCallbacks(busy map[string]bool) (due []callback, err error) {
 	err = s.store.view(func(tx *bbolt.Tx) error {
 		cursor := tx.Bucket([]byte(callbackBucket)).Cursor()
@@ -102,25 +129,32 @@ func (s *Simulator) dueCallbacks(busy map[string]bool) (due []callback, err erro
 			if err := json.Unmarshal(v, &c); err != nil {
 				return err
 			}
-			if !busy[c.OrderID] && !c.NextAt.After(now()) {
+			if c.Subject == "" { // written when there was only the bureau
+				order, _, _ := strings.Cut(string(k), "/")
+				c.Hook, c.Subject = bureauHook, order
+			}
+			if !busy[c.Subject] && !c.NextAt.After(now()) {
 				due = append(due, c)
 			}
-			k, v = cursor.Seek([]byte(c.OrderID + "0")) // the next order: '0' comes after '/'
+			k, v = cursor.Seek([]byte(c.Subject + "0")) // the next subject: '0' comes after '/'
 		}
 		return nil
 	})
 	return due, err
 }
 
-func (s *Simulator) deliver(ctx context.Context, hook *webhooks.Webhook, c callback) (taken bool) {
+func (s *Simulator) deliver(ctx context.Context, signer *webhooks.Webhook, c callback) (taken bool) {
+	if signer == nil { // its secret was taken away after it was queued
+		return false
+	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	at := now()
-	signature, err := hook.Sign(c.ID, at, c.Body)
+	signature, err := signer.Sign(c.ID, at, c.Body)
 	if err != nil {
 		return false
 	}
-	address := strings.TrimRight(s.cfg.CallbackURL, "/") + "/bureau"
+	address := strings.TrimRight(s.cfg.CallbackURL, "/") + "/" + c.Hook
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(c.Body))
 	if err != nil {
 		return false
@@ -145,7 +179,7 @@ func (s *Simulator) settleCallback(d delivered) error {
 	c.Attempts++
 	c.NextAt = now().Add(min(firstPause<<min(c.Attempts, 10), longestPause))
 	if c.Attempts >= mostAttempts && !d.taken {
-		s.log.Warn("the bureau gives a call-back up", "callback", c.ID, "attempts", c.Attempts)
+		s.log.Warn("a call-back is given up", "hook", c.Hook, "callback", c.ID, "attempts", c.Attempts)
 	}
 	return s.store.update(func(tx *bbolt.Tx) error {
 		b := tx.Bucket([]byte(callbackBucket))

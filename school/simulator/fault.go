@@ -102,7 +102,7 @@ func (f fault) garbled(a answer) answer {
 	case "half":
 		a.Body = a.Body[:len(a.Body)/2]
 	case "type":
-		a.Body = []byte(`{"number":1,"match":"yes","passed":"yes","same":1,"order_id":7,"reference":7,"id":7,"students":{},"code":[]}`)
+		a.Body = []byte(`{"number":1,"match":"yes","passed":"yes","same":1,"order_id":7,"reference":7,"id":7,"students":{},"employees":{},"code":[]}`)
 		a.ContentType = "application/json"
 	case "missing":
 		a.Body = []byte(`{}`)

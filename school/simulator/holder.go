@@ -8,7 +8,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// openHolder serves access, library and canteen: they keep the same about a card, each for itself.
+// openHolder serves access, library, canteen and the services: they keep the same about a card, each for itself.
 func (s *Simulator) openHolder(c *call) act {
 	var h school.Holder
 	if c.read(&h) != nil || h.CardID == "" || h.Number == "" || h.Name == "" || h.Group == "" || h.Campus == "" {

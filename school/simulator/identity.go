@@ -23,6 +23,22 @@ func (g *generator) identify(p *person, enrolled int) {
 		}
 	}
 	g.documents[p.DocumentNumber] = true
+	p.Category = categoryOf(p.DocumentType, p.DocumentNumber)
+}
+
+// categoryOf is where somebody comes from, as their document tells.
+func categoryOf(documentType, number string) string {
+	switch {
+	case documentType == "passport":
+		return "foreign"
+	case documentType == "travel_permit":
+		return "hong_kong_macau"
+	case documentType == "residence_permit" && strings.HasPrefix(number, "83"):
+		return "taiwan"
+	case documentType == "residence_permit":
+		return "hong_kong_macau"
+	}
+	return "mainland"
 }
 
 // district is where the person was first registered; most come from around Liaocheng.

@@ -3,6 +3,7 @@ package simulator
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	_ "image/jpeg" // the formats that a registry takes
@@ -11,6 +12,8 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+
+	"campuscard/campus"
 
 	"go.etcd.io/bbolt"
 )
@@ -24,6 +27,7 @@ type shownPerson struct {
 func (s *Simulator) listPeople(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	kind, university, level, document := q.Get("kind"), q.Get("university"), q.Get("level"), q.Get("document_type")
+	category, status := q.Get("category"), q.Get("status")
 	skip, _ := strconv.Atoi(q.Get("offset"))
 	people, count, most := []shownPerson{}, 0, limit(r, 100)
 	err := s.store.view(func(tx *bbolt.Tx) error {
@@ -32,7 +36,8 @@ func (s *Simulator) listPeople(w http.ResponseWriter, r *http.Request) {
 			if err != nil {
 				return err
 			}
-			if !is(kind, p.Kind) || !is(university, p.University) || !is(level, p.Level) || !is(document, p.DocumentType) {
+			if !is(kind, p.Kind) || !is(university, p.University) || !is(level, p.Level) || !is(document, p.DocumentType) ||
+				!is(category, p.Category) || !is(status, p.Status) {
 				continue
 			}
 			if count++; count > skip && len(people) < most {
@@ -72,7 +77,7 @@ func (s *Simulator) changePerson(w http.ResponseWriter, r *http.Request) {
 			a = notFound()
 			return err
 		}
-		p, err := before.changed(body)
+		p, err := before.changed(body, s.cfg.Seed)
 		if err != nil {
 			a = refuse(http.StatusUnprocessableEntity, "unknown_field_or_value")
 			return nil
@@ -90,15 +95,15 @@ func (s *Simulator) changePerson(w http.ResponseWriter, r *http.Request) {
 	a.write(w)
 }
 
-func (p *person) changed(body []byte) (person, error) {
+func (p *person) changed(body []byte, seed uint64) (person, error) {
 	after := *p
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&after); err != nil {
 		return person{}, fmt.Errorf("change of a person: %w", err)
 	}
-	if !slices.Contains([]string{"registered", "suspended", "graduated", "withdrawn"}, after.Status) {
-		return person{}, fmt.Errorf("status %q", after.Status)
+	if err := after.check(p); err != nil {
+		return person{}, err
 	}
 	after.University, after.Number, after.CertificateCode = p.University, p.Number, p.CertificateCode
 	if after.Name != p.Name { // the next export of the roster has it too
@@ -106,8 +111,46 @@ func (p *person) changed(body []byte) (person, error) {
 	}
 	if after.Status != p.Status {
 		after.ListedStatus = ""
+		after.enrol(seed)
 	}
 	return after, nil
+}
+
+// check looks for what no system of the school could have written.
+func (p *person) check(before *person) error {
+	statuses := []string{"registered", "suspended", "graduated", "withdrawn"}
+	switch {
+	case p.staff() != before.staff():
+		return errors.New("a member of staff is a person of their own")
+	case p.staff():
+		statuses = []string{"employed", "left"}
+	case !p.EnrolsOn.IsZero():
+		statuses = append(statuses, "admitted", "declined")
+	}
+	if !slices.Contains(statuses, p.Status) {
+		return fmt.Errorf("status %q", p.Status)
+	}
+	if !slices.Contains([]string{"mainland", "hong_kong_macau", "taiwan", "foreign"}, p.Category) {
+		return fmt.Errorf("category %q", p.Category)
+	}
+	if !slices.Contains([]string{"resident_card", "residence_permit", "travel_permit", "passport"}, p.DocumentType) {
+		return fmt.Errorf("document type %q", p.DocumentType)
+	}
+	return nil
+}
+
+// enrol gives a certificate to who has come to enrol (报到), and takes it from who has not.
+func (p *person) enrol(seed uint64) {
+	switch {
+	case p.staff():
+	case !p.enrolled():
+		p.CertificateCode, p.CertificateUntil, p.EnrolledOn = "", campus.Date{}, campus.Date{}
+	case p.CertificateCode == "":
+		p.CertificateCode, p.CertificateUntil = certificateCode(seed, p.id()), p.GraduatesOn
+		if p.EnrolledOn.IsZero() {
+			p.EnrolledOn = campus.DateOf(now())
+		}
+	}
 }
 
 // renewPhoto takes a picture, or {"identity": "lcu/2025010001"} for a drawn one; with an empty identity, the person's own.

@@ -19,6 +19,19 @@ type person struct {
 	ListedName       string      `json:"listed_name,omitempty"`   // in the roster, where it differs from the registry
 	ListedStatus     string      `json:"listed_status,omitempty"` // the same
 	PhoneForeign     bool        `json:"phone_foreign"`           // the carrier has the phone under another name
+	NotOnList        bool        `json:"not_on_admission_list"`   // the admission list does not know this freshman
+	LetterCode       string      `json:"letter_code"`             // of the letter that the person hands in, if any (A4)
+	RegistrationCode string      `json:"residence_registration_code"`
+}
+
+// levelStaff marks members of staff: HR has them, and Academic Affairs does not. It stands where a student's level is.
+const levelStaff = "staff"
+
+func (p *person) staff() bool { return p.Level == levelStaff }
+
+// enrolled tells whether the registry of Academic Affairs has the person, and a certificate for them.
+func (p *person) enrolled() bool {
+	return !p.staff() && p.Status != "admitted" && p.Status != "declined"
 }
 
 // The kinds of people. All but plain have something that a process must cope with.
@@ -33,6 +46,29 @@ const (
 	kindInactive      = "inactive"            // suspended, in roster and registry
 )
 
+// Kinds of who has more papers, in population.papers (A4). Everybody from outside the mainland has a letter and a
+// registration; all is well with both of those of another kind.
+const (
+	kindNoLetter              = "no_letter"               // has none to hand in
+	kindLetterExpired         = "letter_expired"          // its last day is over
+	kindLetterRevoked         = "letter_revoked"          // the centre took it back
+	kindLetterOfAnother       = "letter_of_another"       // it is about somebody else
+	kindRegistrationExpired   = "registration_expired"    // its last day is over
+	kindRegistrationCancelled = "registration_cancelled"  // ended early
+	kindRegistrationLater     = "registration_later"      // it has not begun
+	kindRegistrationOfAnother = "registration_of_another" // it is about somebody else
+)
+
+// Kinds of freshmen (A6) and of staff (A2).
+const (
+	kindAdmitted        = "admitted"           // on the admission list, in no registry, without a certificate
+	kindDeclined        = "admission_declined" // does not come; the roster does not know it yet
+	kindNotAdmitted     = "not_admitted"       // in the roster, and not on the admission list
+	kindStaff           = "staff"
+	kindStaffLeft       = "staff_left"        // left; HR's export does not know it yet
+	kindStaffStalePhoto = "staff_stale_photo" // HR's photo looks like somebody else
+)
+
 // id is the person's place in the state, and the identity whose face they have.
 func (p *person) id() string { return personID(p.University, p.Number) }
 
@@ -44,8 +80,11 @@ func (p *person) listed() school.Student {
 	if p.ListedName != "" {
 		s.Name = p.ListedName
 	}
-	if p.ListedStatus != "" {
+	switch {
+	case p.ListedStatus != "":
 		s.Status = p.ListedStatus
+	case s.Status == "declined": // which only the admission list tells apart
+		s.Status = "withdrawn"
 	}
 	return s
 }
@@ -61,10 +100,13 @@ func (s *Simulator) person(tx *bbolt.Tx, university, number string) (person, boo
 	if err != nil {
 		return person{}, false, fmt.Errorf("person: %w", err)
 	}
-	if found {
-		return changed, true, nil
+	if !found {
+		return *seeded, true, nil
 	}
-	return *seeded, true, nil
+	if changed.Category == "" { // written before there were categories
+		changed.Category, changed.LetterCode, changed.RegistrationCode = seeded.Category, seeded.LetterCode, seeded.RegistrationCode
+	}
+	return changed, true, nil
 }
 
 // phoneOwner is whose phone it is, if anybody's here.

@@ -18,20 +18,29 @@ type population struct {
 	all           []*person // by university and number
 	byID          map[string]*person
 	byPhone       map[string]*person
-	byCertificate map[string]*person
+	byCertificate map[string]*person // also of freshmen, who get theirs when they enrol
+	letters       map[string]school.Letter
+	registrations map[string]school.ResidenceRegistration
 }
 
+// newPopulation makes n students as the registry has had them always, and more people after them: see newcomers.go.
 func newPopulation(seed uint64, n int) *population {
 	g := &generator{seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), city: universities(),
 		counts: map[string]int{}, documents: map[string]bool{}}
-	pop := &population{byID: map[string]*person{}, byPhone: map[string]*person{}, byCertificate: map[string]*person{}}
+	pop := &population{byID: map[string]*person{}, byPhone: map[string]*person{}, byCertificate: map[string]*person{},
+		letters: map[string]school.Letter{}, registrations: map[string]school.ResidenceRegistration{}}
 	for i := range n {
-		p := g.person(i)
-		pop.all = append(pop.all, p)
+		pop.all = append(pop.all, g.person(i))
+	}
+	pop.all = append(pop.all, newcomers(g, n)...)
+	for _, p := range pop.all {
 		pop.byID[p.id()] = p
 		pop.byPhone[p.Phone] = p
-		pop.byCertificate[p.University+"/"+p.CertificateCode] = p
+		if !p.staff() {
+			pop.byCertificate[p.University+"/"+certificateCode(seed, p.id())] = p
+		}
 	}
+	pop.papers(seed)
 	slices.SortFunc(pop.all, func(a, b *person) int { return cmp.Compare(a.id(), b.id()) })
 	return pop
 }
@@ -65,7 +74,7 @@ func (g *generator) person(i int) *person {
 	p.Email = p.Number + "@stu." + code + ".example"
 	p.GraduatesOn = campus.Date{Year: year + years(code, p.Level), Month: time.June, Day: 30}
 	g.identify(p, year)
-	p.CertificateCode, p.CertificateUntil = g.certificate(p), p.GraduatesOn
+	p.CertificateCode, p.CertificateUntil = certificateCode(g.seed, p.id()), p.GraduatesOn
 	g.spoil(p)
 	return p
 }
@@ -107,9 +116,11 @@ func (g *generator) phone(i int) string {
 	return fmt.Sprintf("+86%s%07d", prefixes[i%len(prefixes)], (i*7919+int(g.seed%1000))%10_000_000)
 }
 
-// certificate is the verification code of the person's enrolment certificate, 16 letters and digits.
-func (g *generator) certificate(p *person) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d/%s", g.seed, p.id()))
+// certificateCode is the verification code of somebody's enrolment certificate, 16 letters and digits.
+func certificateCode(seed uint64, id string) string { return codeOf(fmt.Sprintf("%d/%s", seed, id)) }
+
+func codeOf(what string) string {
+	sum := sha256.Sum256([]byte(what))
 	return base32.StdEncoding.EncodeToString(sum[:10])
 }
 

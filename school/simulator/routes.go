@@ -15,7 +15,7 @@ type route struct {
 }
 
 func (s *Simulator) routes() []route {
-	return []route{
+	routes := []route{
 		{"academic", "student", "GET /academic/{university}/v1/students/{number}", s.student},
 		{"academic", "roster", "GET /academic/{university}/v1/students", s.roster},
 		{"academic", "photo", "GET /academic/{university}/v1/students/{number}/photo", s.photo},
@@ -33,7 +33,21 @@ func (s *Simulator) routes() []route {
 		{"canteen", "open_account", "POST /canteen/{university}/v1/accounts", s.openHolder},
 		{"canteen", "close_account", "DELETE /canteen/{university}/v1/accounts/{card}", s.closeHolder},
 		{"sms", "message", "POST /sms/v1/messages", s.sendMessage},
+
+		{"academic", "admission", "GET /academic/{university}/v1/admissions/{number}", s.admission},
+		{"hr", "employee", "GET /hr/{university}/v1/employees/{number}", s.employee},
+		{"hr", "employees", "GET /hr/{university}/v1/employees", s.employees},
+		{"hr", "photo", "GET /hr/{university}/v1/employees/{number}/photo", s.photo},
+		{"international", "letter", "GET /international/{university}/v1/letters/{code}", s.letter},
+		{"international", "residence_registration", "GET /international/{university}/v1/residence-registrations/{code}",
+			s.residenceRegistration},
 	}
+	for _, service := range s.cfg.Services {
+		path := "/" + service + "/{university}/v1/subscriptions"
+		routes = append(routes, route{service, "subscribe", "POST " + path, s.openHolder},
+			route{service, "unsubscribe", "DELETE " + path + "/{card}", s.closeHolder})
+	}
+	return routes
 }
 
 func (s *Simulator) handler() http.Handler {
@@ -56,6 +70,10 @@ func (s *Simulator) handler() http.Handler {
 		"PUT /admin/bureau":                       s.setBureau,
 		"GET /admin/callbacks":                    s.listCallbacks,
 		"POST /admin/reset":                       s.reset,
+
+		"PUT /admin/letters/{university}/{code}":                 s.changeLetter,
+		"PUT /admin/residence-registrations/{university}/{code}": s.changeRegistration,
+		"POST /admin/hr/{university}/submissions":                s.submitStaff,
 	}
 	for pattern, handle := range admin {
 		mux.HandleFunc(pattern, fromHere(handle))

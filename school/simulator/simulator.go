@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"campuscard/school"
+
 	"github.com/emersion/go-smtp"
 	"golang.org/x/sync/errgroup"
 )
@@ -25,8 +27,14 @@ type Config struct {
 	CallbackURL    string // the bureau posts to {CallbackURL}/bureau; empty: it never calls back
 	CallbackSecret string // "whsec_" and base64
 	Seed           uint64 // of the people
-	People         int    // 10,000 if zero
+	People         int    // 10,000 students if zero; the newcomers come on top
+
+	HRCallbackSecret string   // as CallbackSecret, for {CallbackURL}/hr; empty: HR submits nobody
+	Services         []string // systems of value-added services; DefaultServices if nil
 }
+
+// DefaultServices are the systems of value-added services that there are unless others are named (C2).
+func DefaultServices() []string { return []string{"dormitory-power", "laundry", "laboratory", "gym"} }
 
 // Simulator is all systems of the school in one program.
 type Simulator struct {
@@ -46,6 +54,12 @@ func New(cfg Config, log *slog.Logger) (*Simulator, error) {
 	if cfg.APIKey == "" {
 		return nil, errors.New("simulator: an API key is needed")
 	}
+	if cfg.Services == nil {
+		cfg.Services = DefaultServices()
+	}
+	if err := checkServices(cfg.Services); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(cfg.StateDir, 0o700); err != nil {
 		return nil, fmt.Errorf("state folder of the simulator: %w", err)
 	}
@@ -63,6 +77,21 @@ func New(cfg Config, log *slog.Logger) (*Simulator, error) {
 	}
 	s := &Simulator{cfg: cfg, log: log, store: st, people: newPopulation(cfg.Seed, cfg.People), web: web, mail: mail}
 	return s, nil
+}
+
+// checkServices wants names that are no other system's.
+func checkServices(services []string) error {
+	taken := map[string]bool{"admin": true, "healthz": true, "mail": true}
+	for _, r := range (&Simulator{}).routes() {
+		taken[r.system] = true
+	}
+	for _, name := range services {
+		if !school.IsServiceName(name) || taken[name] {
+			return fmt.Errorf("simulator: a service cannot be called %q, or not twice", name)
+		}
+		taken[name] = true
+	}
+	return nil
 }
 
 // URL is the base URL of all systems and of /admin.

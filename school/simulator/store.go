@@ -39,16 +39,19 @@ const (
 	orderBucket    = "orders"    // order id: order
 	plasticBucket  = "plastics"  // reference: order id of the latest order
 	dueBucket      = "due"       // time and order id: nothing; orders that move by themselves
-	callbackBucket = "callbacks" // order id/sequence: call-back not yet taken
+	callbackBucket = "callbacks" // subject/sequence: call-back not yet taken
 	holderBucket   = "holders"   // system/university/card: reference
 	messageBucket  = "messages"  // sequence: short message
 	mailBucket     = "mails"     // message id: mail
 	settingBucket  = "settings"  // faults, bureau
+
+	letterBucket       = "letters"       // university/code: letter made or changed
+	registrationBucket = "registrations" // university/code: registration of residence made or changed
 )
 
 func buckets() []string {
 	return []string{callBucket, effectBucket, answerBucket, personBucket, photoBucket, orderBucket, plasticBucket, dueBucket,
-		callbackBucket, holderBucket, messageBucket, mailBucket, settingBucket}
+		callbackBucket, holderBucket, messageBucket, mailBucket, settingBucket, letterBucket, registrationBucket}
 }
 
 func openStore(path string) (*store, error) {
