@@ -44,6 +44,7 @@ type applicationInput struct {
 		Certificate certificateInput `json:"certificate"`
 		Liveness    livenessInput    `json:"liveness"`
 		Consent     consentInput     `json:"consent"`
+		Packages    []string         `json:"packages,omitempty" required:"false" maxItems:"20" doc:"Codes of /api/v1/packages, set up when the card is active"`
 	}
 }
 
@@ -59,7 +60,12 @@ func (s *Server) apply(ctx context.Context, in *applicationInput) (*answer[stora
 	if err := checkFrames("liveness.frames", in.Body.Liveness); err != nil {
 		return nil, err
 	}
+	packages, err := s.choosePackages(ctx, "packages", in.Body.Packages...)
+	if err != nil {
+		return nil, err
+	}
 	accepted, err := s.store.Apply(ctx, s.request(ctx), storage.NewApplication{
+		Packages: packages,
 		Person: person(ctx).ID, Kiosk: in.Body.Kiosk, DocumentNumber: number,
 		DocumentExpiresOn: in.Body.Document.ExpiresOn, DocumentUpload: in.Body.Document.Upload,
 		CertificateUpload: in.Body.Certificate.Upload, CertificateCode: in.Body.Certificate.Code,
@@ -128,7 +134,7 @@ type CaseInput struct {
 
 type caseListInput struct {
 	PageQuery
-	Kind campus.CaseKind `query:"kind" enum:"application,plastic" doc:"Only cases of this kind"`
+	Kind campus.CaseKind `query:"kind" enum:"application,plastic,package" doc:"Only cases of this kind"`
 }
 
 // listApplications are one's cases, newest first.

@@ -131,6 +131,7 @@ type caseDetail struct {
 	Findings []findingView `json:"findings,omitempty"`
 	Timeline []eventView   `json:"timeline"`
 	Plastic  *plasticView  `json:"plastic,omitempty"`
+	Package  *packageView  `json:"package,omitempty"`
 }
 
 func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDetail], error) {
@@ -140,7 +141,12 @@ func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDe
 	if err != nil {
 		return nil, err
 	}
+	s.namePackages(in, c.University, timeline)
 	detail.Timeline = each(timeline, func(e storage.TimelineEvent) eventView { return eventOf(in, e, false) })
+	if c.Kind == campus.PackageCase {
+		detail.Package, err = s.casePackage(ctx, c)
+		return answered(detail), err
+	}
 	if c.Kind == campus.PlasticCase {
 		plastic, err := s.store.CurrentPlastic(ctx, c.ID)
 		if err != nil {

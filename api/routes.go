@@ -36,6 +36,11 @@ func (s *Server) routes() {
 	handle(s, route{"GET", "/api/v1/cards", "One's cards with their plastics", students(), 0}, s.listCards)
 	handle(s, route{"GET", "/api/v1/notices", "Messages to the holder", students(), 0}, s.listNotices)
 
+	handle(s, route{"GET", "/api/v1/packages", "Value-added packages one may choose", students(), 0}, s.listPackages)
+	handle(s, route{"GET", "/api/v1/cards/{id}/packages", "The packages of one's card", students(), 0}, s.listCardPackages)
+	handle(s, route{"POST", "/api/v1/cards/{id}/packages", "Ask for a package", students(), created}, s.requestPackage)
+	handle(s, route{"POST", "/api/v1/cards/{id}/packages/{code}/withdrawal", "Give a package back", students(), 0}, s.withdrawPackage)
+
 	handle(s, route{"GET", "/api/v1/staff/work-items", "What one may decide, oldest first", staff(campus.ReadCases), 0}, s.listWorkItems)
 	handle(s, route{"GET", "/api/v1/staff/work-items/{id}", "One item", staff(campus.ReadCases), 0}, s.getWorkItem)
 	handle(s, route{"POST", "/api/v1/staff/work-items/{id}/claim", "Take an item", staff(campus.ReadCases), 0}, s.claimWorkItem)

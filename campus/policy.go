@@ -21,6 +21,7 @@ type Policy struct {
 	SignIn      SignInPolicy      `yaml:"sign_in" json:"sign_in"`
 	Uploads     UploadPolicy      `yaml:"uploads" json:"uploads"`
 	Calendar    Calendar          `yaml:"calendar" json:"calendar"`
+	Packages    PackagePolicies   `yaml:"packages" json:"packages"`
 }
 
 // ApplicationPolicy holds the numbers of the review (C3).
@@ -184,6 +185,9 @@ func (p Policy) check() error {
 	}
 	if p.Steps.Budget < p.Steps.Call {
 		return Errorf(Invalid, "", "policy steps.budget is shorter than one call")
+	}
+	if err := p.Packages.check(); err != nil {
+		return err
 	}
 	return nil
 }

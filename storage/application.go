@@ -23,6 +23,7 @@ type NewApplication struct {
 	ConsentVersion    string
 	Liveness          LivenessAnswer
 	PolicyVersion     string
+	Packages          []campus.ChosenPackage // C2: granted when the card is active
 }
 
 // Accepted is the answer to an application.
@@ -46,6 +47,9 @@ func (s *Store) Apply(ctx context.Context, req Request, a NewApplication) (Accep
 			return Accepted{}, err
 		}
 		if err := insertApplication(t, ref.ID, owner, a); err != nil {
+			return Accepted{}, err
+		}
+		if err := keepChoice(t, ref.ID, a.Packages); err != nil {
 			return Accepted{}, err
 		}
 		if err := takeUploads(t, ref.ID, a); err != nil {
