@@ -66,7 +66,7 @@ func (s *Server) apply(ctx context.Context, in *applicationInput) (*answer[stora
 	}
 	accepted, err := s.store.Apply(ctx, s.request(ctx), storage.NewApplication{
 		Packages: packages,
-		Person: person(ctx).ID, Kiosk: in.Body.Kiosk, DocumentNumber: number,
+		Person:   person(ctx).ID, Kiosk: in.Body.Kiosk, DocumentNumber: number,
 		DocumentExpiresOn: in.Body.Document.ExpiresOn, DocumentUpload: in.Body.Document.Upload,
 		CertificateUpload: in.Body.Certificate.Upload, CertificateCode: in.Body.Certificate.Code,
 		ConsentVersion: in.Body.Consent.Version, PolicyVersion: s.policies.Version(),

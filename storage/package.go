@@ -113,6 +113,9 @@ func livePackage(t tx, card uuid.UUID, code string) (p Package, found bool, err 
 
 // keepChoice keeps the packages an applicant has chosen with the application.
 func keepChoice(t tx, application uuid.UUID, chosen []campus.ChosenPackage) error {
+	if len(chosen) == 0 {
+		return nil
+	}
 	return t.Exec(`update applications set packages = ? where id = ?`, jsonList[campus.ChosenPackage](chosen), application).Error
 }
 

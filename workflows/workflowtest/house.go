@@ -86,14 +86,18 @@ func (h *House) enroll(p person) Student {
 }
 
 // Apply hands in an application of the student with live frames that have a flaw, and answers the case.
-func (h *House) Apply(s Student, flaw Flaw) campus.CaseRef {
+func (h *House) Apply(s Student, flaw Flaw, change ...func(*storage.NewApplication)) campus.CaseRef {
 	h.t.Helper()
-	accepted, err := h.Store.Apply(h.t.Context(), storagetest.Request(campus.Student(s.ID)), storage.NewApplication{
+	application := storage.NewApplication{
 		Person: s.ID, Kiosk: storagetest.EastKiosk, DocumentNumber: s.Document,
 		DocumentUpload:    h.Upload(s.ID, campus.DocumentUpload).ID,
 		CertificateUpload: h.Upload(s.ID, campus.CertificateUpload).ID, CertificateCode: s.Certificate,
 		ConsentVersion: "1", Liveness: h.Answer(s, flaw), PolicyVersion: h.Policies.Version(),
-	})
+	}
+	for _, fn := range change {
+		fn(&application)
+	}
+	accepted, err := h.Store.Apply(h.t.Context(), storagetest.Request(campus.Student(s.ID)), application)
 	require.NoError(h.t, err)
 	return campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID}
 }
