@@ -74,6 +74,7 @@ type ApplicationBody struct {
 	Counter  bool           `json:"counter,omitempty" required:"false" doc:"Be checked in person at the counter instead of by the face; then liveness and consent are left out"`
 	Liveness *LivenessInput `json:"liveness,omitempty" required:"false"`
 	Consent  *consentInput  `json:"consent,omitempty" required:"false"`
+	Packages []string       `json:"packages,omitempty" required:"false" maxItems:"20" doc:"Codes of /api/v1/packages, set up when the card is active"`
 }
 
 type applicationInput struct{ Body ApplicationBody }
@@ -91,6 +92,9 @@ func (s *Server) apply(ctx context.Context, in *applicationInput) (*answer[stora
 		Evidence: append([]storage.Evidence{document}, b.evidence()...), Counter: b.Counter, PolicyVersion: s.policies.Version(),
 	}
 	if err := addFace(&application, b); err != nil {
+		return nil, err
+	}
+	if application.Packages, err = s.choosePackages(ctx, "packages", b.Packages...); err != nil {
 		return nil, err
 	}
 	accepted, err := s.store.Apply(ctx, s.request(ctx), application)
@@ -175,7 +179,7 @@ type CaseInput struct {
 
 type caseListInput struct {
 	PageQuery
-	Kind campus.CaseKind `query:"kind" enum:"application,plastic" doc:"Only cases of this kind"`
+	Kind campus.CaseKind `query:"kind" enum:"application,plastic,package" doc:"Only cases of this kind"`
 }
 
 // listApplications are one's cases, newest first.

@@ -136,6 +136,7 @@ type caseDetail struct {
 	Wanted   []wantedView  `json:"wanted,omitempty" doc:"What to bring or to put right, while the case waits for it"`
 	Timeline []eventView   `json:"timeline"`
 	Plastic  *plasticView  `json:"plastic,omitempty"`
+	Package  *packageView  `json:"package,omitempty"`
 }
 
 func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDetail], error) {
@@ -145,7 +146,12 @@ func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDe
 	if err != nil {
 		return nil, err
 	}
+	s.namePackages(in, c.University, timeline)
 	detail.Timeline = each(timeline, func(e storage.TimelineEvent) eventView { return eventOf(in, e, false) })
+	if c.Kind == campus.PackageCase {
+		detail.Package, err = s.casePackage(ctx, c)
+		return answered(detail), err
+	}
 	if c.Kind == campus.PlasticCase {
 		plastic, err := s.store.CurrentPlastic(ctx, c.ID)
 		if err != nil {

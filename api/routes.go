@@ -2,9 +2,23 @@ package api
 
 import "campuscard/campus"
 
-// routes are all addresses of the product, on one screen: method, path, what it is for, who may call it, and what is
+// routes are all addresses of the product, in this file: method, path, what it is for, who may call it, and what is
 // unusual about it. An address that is not here does not exist, and one without an access is refused.
 func (s *Server) routes() {
+	s.sessionRoutes()
+	s.studentRoutes()
+	s.staffRoutes()
+	s.productionRoutes()
+	s.machineRoutes()
+
+	s.raw(route{"GET", "/healthz", "Lives", public(), 0}, s.healthz)
+	s.raw(route{"GET", "/readyz", "Can answer", public(), 0}, s.readyz)
+	s.raw(route{"GET", "/metrics", "Prometheus", public(), 0}, s.serveMetrics)
+	s.raw(route{"GET", "/openapi.json", "This interface as OpenAPI 3.1", public(), 0}, s.openAPI)
+	s.raw(route{"GET", "/docs", "This interface as a page", public(), 0}, s.docs)
+}
+
+func (s *Server) sessionRoutes() {
 	// Sign-in answers with a token, which is kept nowhere and so cannot be answered twice: no idempotency key. A
 	// repeated sign-in opens a second session, and a repeated first password finds its session gone.
 	handle(s, route{"POST", "/api/v1/sessions", "Sign in with number and password", public(), keyless | created | signIn}, s.signInStudent)
@@ -13,7 +27,10 @@ func (s *Server) routes() {
 	handle(s, route{"DELETE", "/api/v1/sessions/current", "Sign out", session(), 0}, s.signOut)
 	handle(s, route{"POST", "/api/v1/sessions/current/phone-codes", "Send a code to the phone on file", initial(), created}, s.sendPhoneCode)
 	handle(s, route{"POST", "/api/v1/sessions/current/first-password", "Replace the initial password", initial(), keyless | created}, s.setFirstPassword)
+}
 
+// studentRoutes are what a holder does, and what anybody may know.
+func (s *Server) studentRoutes() {
 	handle(s, route{"GET", "/api/v1/universities", "Universities with campuses and kiosks", public(), 0}, s.listUniversities)
 	handle(s, route{"GET", "/api/v1/universities/{university}/promise", "By when a plastic is at its kiosk", public(), 0}, s.getPromise)
 
@@ -37,6 +54,15 @@ func (s *Server) routes() {
 	handle(s, route{"GET", "/api/v1/cards", "One's cards with their plastics", students(), 0}, s.listCards)
 	handle(s, route{"GET", "/api/v1/notices", "Messages to the holder", students(), 0}, s.listNotices)
 
+	handle(s, route{"GET", "/api/v1/packages", "Value-added packages one may choose", students(), 0}, s.listPackages)
+	handle(s, route{"GET", "/api/v1/cards/{id}/packages", "The packages of one's card", students(), 0}, s.listCardPackages)
+	handle(s, route{"POST", "/api/v1/cards/{id}/packages", "Ask for a package", students(), created}, s.requestPackage)
+	handle(s, route{"POST", "/api/v1/cards/{id}/packages/{code}/withdrawal", "Give a package back", students(), 0}, s.withdrawPackage)
+}
+
+// staffRoutes are what staff do at any stage of a case.
+func (s *Server) staffRoutes() {
+	handle(s, route{"GET", "/api/v1/staff/me", "The member of staff and what they may do", anyStaff(), 0}, s.staffMe)
 	handle(s, route{"GET", "/api/v1/staff/work-items", "What one may decide, oldest first", staff(campus.ReadCases), 0}, s.listWorkItems)
 	handle(s, route{"GET", "/api/v1/staff/work-items/{id}", "One item", staff(campus.ReadCases), 0}, s.getWorkItem)
 	handle(s, route{"POST", "/api/v1/staff/work-items/{id}/claim", "Take an item", staff(campus.ReadCases), 0}, s.claimWorkItem)
@@ -49,12 +75,10 @@ func (s *Server) routes() {
 	handle(s, route{"POST", "/api/v1/staff/cases/{id}/steps/{step}/settlement", "Retry, skip or abort a parked step", staff(campus.SettleSteps), 0}, s.settleStep)
 	handle(s, route{"POST", "/api/v1/staff/cases/{id}/pickup-code", "Send the holder another pickup code", staff(campus.VerifyInPerson), 0}, s.renewPickupCode)
 	handle(s, route{"GET", "/api/v1/staff/people/{id}", "Who somebody is", staff(campus.ReadPeople), 0}, s.getPerson)
+}
 
-	handle(s, route{"POST", "/api/v1/kiosk/pickups", "Open a compartment", kiosks(), 0}, s.pickUp)
-	handle(s, route{"POST", "/api/v1/hooks/bureau", "The card bureau reports", hooks(), 0}, s.bureauCallback)
-	handle(s, route{"POST", "/api/v1/hooks/hr", "An HR system submits members of staff", hooks(), 0}, s.hrCallback)
-
-	// Production (D3).
+// productionRoutes are the making and the delivery of physical cards (D3).
+func (s *Server) productionRoutes() {
 	handle(s, route{"PUT", "/api/v1/cards/{id}/plastic/kiosk", "Have the physical card brought elsewhere", students(), 0}, s.chooseKiosk)
 	handle(s, route{"POST", "/api/v1/cards/{id}/plastic/resend", "Have an unclaimed card sent again", students(), 0}, s.resendPlastic)
 	handle(s, route{"POST", "/api/v1/staff/batches", "Open a batch of what waits", staff(campus.HandlePlastic), created}, s.openBatch)
@@ -66,12 +90,11 @@ func (s *Server) routes() {
 	handle(s, route{"POST", "/api/v1/staff/cases/{id}/plastic-report", "A card is not in its compartment, or of no use", staff(campus.HandlePlastic), 0}, s.reportPlastic)
 	handle(s, route{"GET", "/api/v1/kiosk/deliveries", "What is on its way to the kiosk", kiosks(), 0}, s.listKioskDeliveries)
 	handle(s, route{"POST", "/api/v1/kiosk/deliveries/{id}/receipt", "Give the receipt of a delivery", kiosks(), 0}, s.receiveAtKiosk)
+}
 
-	handle(s, route{"GET", "/api/v1/staff/me", "The member of staff and what they may do", anyStaff(), 0}, s.staffMe)
-
-	s.raw(route{"GET", "/healthz", "Lives", public(), 0}, s.healthz)
-	s.raw(route{"GET", "/readyz", "Can answer", public(), 0}, s.readyz)
-	s.raw(route{"GET", "/metrics", "Prometheus", public(), 0}, s.serveMetrics)
-	s.raw(route{"GET", "/openapi.json", "This interface as OpenAPI 3.1", public(), 0}, s.openAPI)
-	s.raw(route{"GET", "/docs", "This interface as a page", public(), 0}, s.docs)
+// machineRoutes are for kiosks and for the call-backs of the school's systems; their calls are signed.
+func (s *Server) machineRoutes() {
+	handle(s, route{"POST", "/api/v1/kiosk/pickups", "Open a compartment", kiosks(), 0}, s.pickUp)
+	handle(s, route{"POST", "/api/v1/hooks/bureau", "The card bureau reports", hooks(), 0}, s.bureauCallback)
+	handle(s, route{"POST", "/api/v1/hooks/hr", "An HR system submits members of staff", hooks(), 0}, s.hrCallback)
 }

@@ -85,7 +85,7 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 	s, h := newServer(t)
 	s.cfg.CallbackSecret, s.cfg.HRSecret = "whsec_dGhlIHNlY3JldCBvZiBldmVyeSB0ZXN0IGJ1cmVhdQ==", "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMnIEhSIHN5c3RlbQ=="
 	everybody := callers(h)
-	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone")
+	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone", "{code}", "laundry")
 	for _, name := range slices.Sorted(maps.Keys(s.declared)) {
 		r := s.declared[name]
 		calling := everybody

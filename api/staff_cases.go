@@ -14,7 +14,7 @@ import (
 
 type staffCaseListInput struct {
 	PageQuery
-	Kind     campus.CaseKind `query:"kind" enum:"application,plastic,batch"`
+	Kind     campus.CaseKind `query:"kind" enum:"application,plastic,batch,package"`
 	Stage    campus.Stage    `query:"stage" maxLength:"30"`
 	WaitsFor campus.Party    `query:"waits_for" maxLength:"30"`
 	Campus   string          `query:"campus" maxLength:"40"`
@@ -76,6 +76,7 @@ type staffCaseDetail struct {
 	Attempts  []attemptView  `json:"attempts" doc:"Every try of every step, with its error"`
 	WorkItems []workItemView `json:"work_items" doc:"What the case waits for people to decide"`
 	Files     []caseFileView `json:"files" doc:"Evidence that can still be looked at"`
+	Package   *packageView   `json:"package,omitempty" doc:"That the case changes"`
 }
 
 type caseFileView struct {
@@ -96,6 +97,7 @@ func (s *Server) getStaffCase(ctx context.Context, in *CaseInput) (*answer[staff
 	if err != nil {
 		return nil, err
 	}
+	s.namePackages(lang, c.University, timeline)
 	detail.Timeline = each(timeline, func(e storage.TimelineEvent) eventView { return eventOf(lang, e, true) })
 	attempts, err := s.store.Attempts(ctx, c.ID)
 	if err != nil {
@@ -107,8 +109,11 @@ func (s *Server) getStaffCase(ctx context.Context, in *CaseInput) (*answer[staff
 		return nil, err
 	}
 	detail.WorkItems = each(items, workItemOf(lang))
-	if c.Kind == campus.ApplicationCase {
+	switch c.Kind {
+	case campus.ApplicationCase:
 		err = s.addEvidence(ctx, c, &detail)
+	case campus.PackageCase:
+		detail.Package, err = s.casePackage(ctx, c)
 	}
 	return answered(detail), err
 }
@@ -143,6 +148,8 @@ type personView struct {
 	Dormitory  string    `json:"dormitory"`
 	Status     string    `json:"status"`
 	University string    `json:"university"`
+
+	Packages []packageView `json:"packages" doc:"Of the person's cards: what they have, and what became of what was asked for last"`
 }
 
 // getPerson shows who a case is about. People of other universities and campuses do not exist (A0).
@@ -160,7 +167,9 @@ func (s *Server) getPerson(ctx context.Context, in *struct {
 	if err := s.store.RecordLook(ctx, actor(ctx), "person.read", "person/"+p.ID.String(), p.University); err != nil {
 		return nil, err
 	}
-	return answered(personView{p.ID, p.Number, p.Name, p.Phone, p.Level, p.College, p.Campus, p.Dormitory, p.Status, p.University}), nil
+	packages, err := s.store.PersonPackages(ctx, p.ID)
+	return answered(personView{p.ID, p.Number, p.Name, p.Phone, p.Level, p.College, p.Campus, p.Dormitory, p.Status, p.University,
+		each(packages, s.packageOf(language(ctx), p.University))}), err
 }
 
 type caseFileInput struct {

@@ -250,6 +250,9 @@ func stepText(in campus.Language, step string) string {
 	if step == "" {
 		return ""
 	}
+	if text, ours := packageStepText(in, step); ours {
+		return text
+	}
 	return campus.Text(in, "step."+trimCount(step), nil)
 }
 

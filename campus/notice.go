@@ -12,8 +12,8 @@ type Message struct {
 	Text    string
 }
 
-// NoticeText renders a notice. The parameters "reason", "items" and "kiosk_zh"/"kiosk_en" become {reason} and {kiosk} in the
-// language.
+// NoticeText renders a notice. The parameters "reason", "items", "kiosk_zh"/"kiosk_en" and "package_zh"/"package_en" become
+// {reason}, {items}, {kiosk} and {package} in the language.
 func NoticeText(language Language, template string, params map[string]string) Message {
 	filled := maps.Clone(params)
 	if reason, found := params["reason"]; found {
@@ -24,6 +24,9 @@ func NoticeText(language Language, template string, params map[string]string) Me
 	}
 	if kiosk, found := params["kiosk_"+string(language[:2])]; found {
 		filled["kiosk"] = kiosk
+	}
+	if name, found := params["package_"+string(language[:2])]; found {
+		filled["package"] = name
 	}
 	message := Message{Text: Text(language, template, filled)}
 	if subject := template + ".subject"; HasText(subject) {

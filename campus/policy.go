@@ -22,6 +22,7 @@ type Policy struct {
 	Uploads     UploadPolicy      `yaml:"uploads" json:"uploads"`
 	Calendar    Calendar          `yaml:"calendar" json:"calendar"`
 	Production  ProductionPolicy  `yaml:"production" json:"production"`
+	Packages    PackagePolicies   `yaml:"packages" json:"packages"`
 }
 
 // ApplicationPolicy holds the numbers of the review (C3).
@@ -191,6 +192,9 @@ func (p Policy) check() error {
 	}
 	if p.Steps.Budget < p.Steps.Call {
 		return Errorf(Invalid, "", "policy steps.budget is shorter than one call")
+	}
+	if err := p.Packages.check(); err != nil {
+		return err
 	}
 	return p.Production.check()
 }

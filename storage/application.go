@@ -25,6 +25,7 @@ type NewApplication struct {
 	ConsentVersion string
 	Liveness       LivenessAnswer
 	PolicyVersion  string
+	Packages       []campus.ChosenPackage // C2: granted when the card is active
 }
 
 // Accepted is the answer to an application.
@@ -55,6 +56,9 @@ func openApplication(ctx context.Context, t tx, id uuid.UUID, by campus.Actor, a
 		return err
 	}
 	if err := insertApplication(t, id, owner, a); err != nil {
+		return err
+	}
+	if err := keepChoice(t, id, a.Packages); err != nil {
 		return err
 	}
 	if err := takeEvidence(t, id, applicant{a.Person, a.Route, found.Category}, a.Evidence); err != nil {

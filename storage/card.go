@@ -52,8 +52,8 @@ type Activation struct {
 	Change      campus.Change
 }
 
-// ActivateCard makes a pending card active, orders its plastic as a case of its own, and ends the application, all at
-// the same instant (D1, D2, D4).
+// ActivateCard makes a pending card active, orders its plastic and each package that was chosen as cases of their own, and
+// ends the application, all at the same instant (D1, D2, D4, C2).
 func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) error {
 	return s.move(ctx, m, func(t tx) error {
 		card, err := changeCard(t, a.Card, campus.CardActive, a.Change)
@@ -70,6 +70,9 @@ func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) e
 			return err
 		}
 		if err := openPlasticCase(ctx, t, m.Case, card, a); err != nil {
+			return err
+		}
+		if err := openChosenPackages(ctx, t, m.Case, card, a.Change.Actor); err != nil {
 			return err
 		}
 		return addAudit(t, a.Change.Actor, "card.activate", "card/"+a.Card.String(), card.University)

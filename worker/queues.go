@@ -17,8 +17,9 @@ type taskQueue struct {
 	slots int     // activities at once in this process
 }
 
-// taskQueues are ours, and one for each of the school's systems with what that system can bear (K2).
-func taskQueues(rates map[string]float64) []taskQueue {
+// taskQueues are ours, and one for each of the school's systems with what that system can bear (K2). services are the
+// systems of packages, which the policy names.
+func taskQueues(rates map[string]float64, services []string) []taskQueue {
 	queues := []taskQueue{
 		{name: workflows.CaseQueue},
 		{name: workflows.AcademicQueue, rate: 200, slots: 32},
@@ -30,6 +31,9 @@ func taskQueues(rates map[string]float64) []taskQueue {
 		{name: workflows.CanteenQueue, rate: 200, slots: 16},
 		{name: workflows.HRQueue, rate: 50, slots: 8},
 		{name: workflows.InternationalQueue, rate: 50, slots: 8},
+	}
+	for _, system := range services {
+		queues = append(queues, taskQueue{name: workflows.ServiceQueue(system), rate: 50, slots: 8})
 	}
 	for i, q := range queues {
 		if rate, found := rates[q.name]; found {

@@ -42,7 +42,7 @@ type Worker struct {
 func New(cfg Config, temporal client.Client, store *storage.Store, systems *school.Systems, policies *campus.Policies, log *slog.Logger) *Worker {
 	w := &Worker{log: log}
 	steps := activities.New(store, systems, policies, log)
-	for _, q := range taskQueues(cfg.Rates) {
+	for _, q := range taskQueues(cfg.Rates, policies.ServiceSystems()) {
 		w.queues = append(w.queues, func() worker.Worker {
 			tq := worker.New(temporal, q.name, q.options(cfg))
 			if q.name == workflows.CaseQueue {
@@ -74,6 +74,7 @@ func RegisterWorkflows(r registry) {
 		campus.ApplicationCase: workflows.Application,
 		campus.PlasticCase:     workflows.Plastic,
 		campus.BatchCase:       workflows.Batch,
+		campus.PackageCase:     workflows.Package,
 	} {
 		r.RegisterWorkflowWithOptions(process, workflow.RegisterOptions{Name: string(kind)})
 	}

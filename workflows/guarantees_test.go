@@ -73,7 +73,7 @@ func (l *live) effects() map[string]int {
 	}
 	effects := map[string]int{}
 	for _, operation := range []string{"liveness_check", "comparison", "order", "batch", "cancellation", "grant", "revoke", "open_patron",
-		"close_patron", "open_account", "close_account"} {
+		"close_patron", "open_account", "close_account", "subscribe", "unsubscribe"} {
 		if n := l.School.Effects(operation); n > 0 {
 			effects[operation] = n
 		}

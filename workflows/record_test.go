@@ -177,6 +177,63 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
+	"package-plain": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := choosing(t, laundry, with...)
+		l.end(campus.Completed)
+		return l
+	},
+	"package-parked": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := choosing(t, laundry, with...)
+		l.end(campus.Completed)
+		l.School.Fault("laboratory", "outage")
+		l.asksFor(laboratory)
+		require.Equal(t, workflows.StepFailed, l.settle("operator", campus.RetryStep, "subscribe-laboratory", 1).Outcome)
+		l.School.Fault("laboratory", "none")
+		l.settle("operator", campus.RetryStep, "subscribe-laboratory", 2)
+		l.end(campus.Completed)
+		return l
+	},
+	"package-refused": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := choosing(t, laundry, with...)
+		l.end(campus.Completed)
+		l.School.Change(l.student, workflowtest.Fields{"dormitory": ""})
+		l.asksFor(campus.ChosenPackage{Code: "dormitory_power", System: "dormitory-power"})
+		l.end(campus.RefusedBy)
+		return l
+	},
+	"package-given-up": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := choosing(t, laundry, with...)
+		l.end(campus.Completed)
+		l.School.Fault("laboratory", "outage")
+		l.asksFor(laboratory)
+		l.settle("first", campus.AbortSteps, "subscribe-laboratory", 1)
+		l.settle("second", campus.AbortSteps, "subscribe-laboratory", 1)
+		l.AwaitParked(l.ref, "unsubscribe-laboratory", 1)
+		l.School.Fault("laboratory", "none")
+		l.settle("operator", campus.RetryStep, "unsubscribe-laboratory", 1)
+		l.end(campus.Aborted)
+		return l
+	},
+	"package-withdrawn": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := choosing(t, laundry, with...)
+		l.end(campus.Completed)
+		l.givesBack(laundry)
+		l.end(campus.Completed)
+		return l
+	},
+	"package-kept": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := choosing(t, laundry, with...)
+		l.end(campus.Completed)
+		l.School.Fault("laundry", "outage")
+		l.givesBack(laundry)
+		l.settle("first", campus.AbortSteps, "unsubscribe-laundry", 1)
+		l.settle("second", campus.AbortSteps, "unsubscribe-laundry", 1)
+		l.AwaitParked(l.ref, "subscribe-laundry", 1)
+		l.School.Fault("laundry", "none")
+		l.settle("operator", campus.RetryStep, "subscribe-laundry", 1)
+		l.end(campus.Aborted)
+		return l
+	},
 	"plastic-plain": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := working(t, workflowtest.Good, with...)
 		l.review(campus.Approve, "")
@@ -351,6 +408,30 @@ var told = map[string]struct {
 		"applied checking evidence_asked evidence_brought checked liveness_asked liveness_tried liveness_passed photo_matched " +
 			"review_asked approved provisioned activated",
 		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
+	},
+	"package-plain": {
+		"package_requested package_granted",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "subscribe": 1},
+	},
+	"package-parked": {
+		"package_requested step_parked step_failed_again step_retried package_granted",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "subscribe": 2},
+	},
+	"package-refused": {
+		"package_requested package_refused",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "subscribe": 1},
+	},
+	"package-given-up": {
+		"package_requested step_parked step_proposed step_aborted step_parked step_retried package_ended",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "subscribe": 1},
+	},
+	"package-withdrawn": {
+		"package_returned package_withdrawn",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "subscribe": 1, "unsubscribe": 1},
+	},
+	"package-kept": {
+		"package_returned step_parked step_proposed step_aborted step_parked step_retried package_ended",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "subscribe": 1},
 	},
 	"plastic-plain": {
 		"plastic_begun plastic_ordered plastic_ready picked_up",

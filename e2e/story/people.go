@@ -16,10 +16,12 @@ func toCard(before ...step) []step {
 	return append(before, (*scene).isChecked, (*scene).isApproved, (*scene).activates, (*scene).isHeldOnce)
 }
 
-// nationalDay is a student of the second university, who asks about the promise around National Day first (D2).
+// nationalDay is a student of the second university, who asks about the promise around National Day first (D2)
+// and tries a package (C2).
 func nationalDay() story {
 	return story{name: "O", kind: "plain", university: college,
-		steps: append(toCard((*scene).signInFirst, (*scene).asksForNationalDay, (*scene).apply), (*scene).isProduced, (*scene).picksUp)}
+		steps: append(toCard((*scene).signInFirst, (*scene).asksForNationalDay, (*scene).apply),
+			(*scene).joinsGym, (*scene).leavesGym, (*scene).isProduced, (*scene).picksUp)}
 }
 
 // people are applicants of every sort (A1 to A6, B1, B3).

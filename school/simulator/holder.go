@@ -9,6 +9,7 @@ import (
 )
 
 // openHolder serves access, library, canteen and the services: they keep the same about a card, each for itself.
+// The power of dormitories is for who has a bed in one.
 func (s *Simulator) openHolder(c *call) act {
 	var h school.Holder
 	if c.read(&h) != nil || h.CardID == "" || h.Number == "" || h.Name == "" || h.Group == "" || h.Campus == "" {
@@ -22,6 +23,15 @@ func (s *Simulator) openHolder(c *call) act {
 			return answer{}, err
 		}
 		granted := jsonAnswer(http.StatusCreated, school.Grant{Reference: c.system + "-" + h.CardID})
+		if !there && c.system == "dormitory-power" {
+			who, found, err := s.person(tx, c.university, h.Number)
+			if err != nil {
+				return answer{}, err
+			}
+			if !found || who.Dormitory == "" {
+				return refuse(http.StatusUnprocessableEntity, "not_a_resident"), nil
+			}
+		}
 		if there { // another key, the same card: what was asked for is already so
 			return granted, put(tx, holderBucket, place, h)
 		}

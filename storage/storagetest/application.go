@@ -39,9 +39,9 @@ func (h *House) LivenessAnswer(person uuid.UUID) storage.LivenessAnswer {
 }
 
 // Applied is the case of an application the person has just handed in.
-func (h *House) Applied(p Person) campus.CaseRef {
+func (h *House) Applied(p Person, change ...func(*storage.NewApplication)) campus.CaseRef {
 	h.t.Helper()
-	accepted, err := h.Apply(h.t.Context(), Request(campus.Student(p.ID)), h.NewApplication(p))
+	accepted, err := h.Apply(h.t.Context(), Request(campus.Student(p.ID)), h.NewApplication(p, change...))
 	require.NoError(h.t, err)
 	return campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID}
 }

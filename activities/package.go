@@ -1,0 +1,117 @@
+package activities
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/school"
+	"campuscard/storage"
+)
+
+// PackagePlan is what the workflow of a package's change needs to know.
+type PackagePlan struct {
+	Steps   campus.StepPolicy
+	Change  campus.PackageChange
+	Package uuid.UUID
+	Code    string
+	System  string       // that provides it
+	Name    campus.Words // what the holder calls it
+}
+
+// PlanPackage reads what a case is to do with a package, and the policy it keeps to its end.
+func (a *Activities) PlanPackage(ctx context.Context, in PlanCase) (PackagePlan, error) {
+	found, err := a.store.PackageChange(ctx, in.Case)
+	if err != nil {
+		return PackagePlan{}, err
+	}
+	policy, err := a.policies.find(ctx, found.PolicyVersion, in.University)
+	if err != nil {
+		return PackagePlan{}, err
+	}
+	p := found.Package
+	name := policy.Packages[p.Code].Name
+	if name == (campus.Words{}) { // it has left the policy before the holder gave it back
+		name = campus.Words{ZH: p.Code, EN: p.Code}
+	}
+	return PackagePlan{Steps: policy.Steps, Change: found.Change, Package: p.ID, Code: p.Code, System: p.System, Name: name}, nil
+}
+
+// PlanCase asks for the plan of a case of a university.
+type PlanCase struct {
+	Case       uuid.UUID
+	University string
+}
+
+// PackageStep is one step of a package's case at its system.
+type PackageStep struct {
+	Ref campus.StepRef
+}
+
+// PackageAnswer is what a system said about a card.
+type PackageAnswer struct {
+	Refused bool   `json:"refused,omitempty"`
+	Refusal string `json:"refusal,omitempty"` // the system's own word for no
+}
+
+// SubscribePackage makes a card known to the system of its package (C2). A refusal is an answer, not a failure.
+func (a *Activities) SubscribePackage(ctx context.Context, in PackageStep) (PackageAnswer, error) {
+	_, err := attempt(ctx, a, in.Ref, func(ctx context.Context) (struct{}, error) {
+		p, card, err := a.packageOf(ctx, in)
+		if err != nil {
+			return struct{}{}, err
+		}
+		who, err := a.store.Person(ctx, card.PersonID)
+		if err != nil {
+			return struct{}{}, err
+		}
+		grant, err := a.school.Services.Subscribe(ctx, p.System, card.University, in.Ref.IdempotencyKey(), subscriber(card, who))
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, a.store.SavePackageReference(ctx, p.ID, grant.Reference)
+	})
+	if campus.CodeOf(err) == campus.Refused {
+		return PackageAnswer{Refused: true, Refusal: campus.ReasonOf(err)}, nil
+	}
+	return PackageAnswer{}, err
+}
+
+// subscriber is how the system of a package gets to know a card holder.
+func subscriber(card storage.Card, who storage.Person) school.Holder {
+	return holder(card, storage.Identity{Person: who})
+}
+
+// UnsubscribePackage takes a card out of the system of its package; harmless where it never was.
+func (a *Activities) UnsubscribePackage(ctx context.Context, in PackageStep) (PackageAnswer, error) {
+	return attempt(ctx, a, in.Ref, func(ctx context.Context) (PackageAnswer, error) {
+		p, card, err := a.packageOf(ctx, in)
+		if err != nil {
+			return PackageAnswer{}, err
+		}
+		return PackageAnswer{}, a.school.Services.Unsubscribe(ctx, p.System, card.University, in.Ref.IdempotencyKey(), card.ID.String())
+	})
+}
+
+func (a *Activities) packageOf(ctx context.Context, in PackageStep) (storage.Package, storage.Card, error) {
+	found, err := a.store.PackageChange(ctx, in.Ref.Case.ID)
+	if err != nil {
+		return storage.Package{}, storage.Card{}, err
+	}
+	card, err := a.store.Card(ctx, found.Package.CardID)
+	return found.Package, card, err
+}
+
+// SettlePackage is the end of one change of a package.
+type SettlePackage struct {
+	Move    campus.Move
+	Package uuid.UUID
+	State   campus.PackageState
+	Refusal string
+}
+
+// SettlePackage keeps what became of a package, with the move that says so.
+func (a *Activities) SettlePackage(ctx context.Context, in SettlePackage) error {
+	return a.store.SettlePackage(ctx, in.Move, in.Package, in.State, in.Refusal)
+}

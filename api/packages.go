@@ -1,0 +1,172 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+// offerView is a package that a university offers, and whether the reader may choose it.
+type offerView struct {
+	Code       string `json:"code"`
+	Name       string `json:"name"`
+	About      string `json:"about" doc:"What one gets by it"`
+	Allowed    bool   `json:"allowed"`
+	Reason     string `json:"reason,omitempty" doc:"Why not"`
+	ReasonText string `json:"reason_text,omitempty"`
+}
+
+type offerList struct {
+	Items []offerView `json:"items"`
+}
+
+// listPackages are the packages of one's university: what one may choose, and why not the rest (C2).
+func (s *Server) listPackages(ctx context.Context, _ *struct{}) (*answer[offerList], error) {
+	who, err := s.store.Person(ctx, person(ctx).ID)
+	if err != nil {
+		return nil, err
+	}
+	offered, in := s.policies.For(who.University).Packages, language(ctx)
+	view := func(code string) offerView {
+		p := offered[code]
+		offer := offerView{Code: code, Name: p.Name.In(in), About: p.About.In(in), Reason: bars(p, who)}
+		if offer.Allowed = offer.Reason == ""; !offer.Allowed {
+			offer.ReasonText = problemText(in, campus.Refused, offer.Reason)
+		}
+		return offer
+	}
+	return answered(offerList{each(offered.Codes(), view)}), nil
+}
+
+// bars tells why a package is not for a person, or nothing.
+func bars(p campus.PackagePolicy, who storage.Person) string {
+	return p.Bars([]string{who.Level, who.Status}, who.Dormitory)
+}
+
+// choosePackages are the packages that a person asks for by codes, each of which must be for them. field is where in the
+// request the codes stand.
+func (s *Server) choosePackages(ctx context.Context, field string, codes ...string) ([]campus.ChosenPackage, error) {
+	if len(codes) == 0 {
+		return nil, nil
+	}
+	who, err := s.store.Person(ctx, person(ctx).ID)
+	if err != nil {
+		return nil, err
+	}
+	offered := s.policies.For(who.University).Packages
+	chosen := make([]campus.ChosenPackage, len(codes))
+	for i, code := range codes {
+		p, found := offered[code]
+		if !found {
+			return nil, campus.FieldErrorf(field, "package_unknown", "no package of that code at %s", who.University)
+		}
+		if reason := bars(p, who); reason != "" {
+			return nil, campus.FieldErrorf(field, reason, "package %s is not for them", code)
+		}
+		if slices.Contains(codes[:i], code) {
+			return nil, campus.FieldErrorf(field, "package_twice", "package %s is there twice", code)
+		}
+		chosen[i] = campus.ChosenPackage{Code: code, System: p.System}
+	}
+	return chosen, nil
+}
+
+// packageView is a package of a card in words.
+type packageView struct {
+	storage.Package
+	Name      string `json:"name"`
+	StateText string `json:"state_text"`
+}
+
+func (s *Server) packageOf(in campus.Language, university string) func(storage.Package) packageView {
+	return func(p storage.Package) packageView {
+		return packageView{p, s.packageName(in, university, p.Code), campus.Text(in, "package_state."+string(p.State), nil)}
+	}
+}
+
+// packageName is what a university calls a package; one that has left the policy has its code left.
+func (s *Server) packageName(in campus.Language, university, code string) string {
+	if p, found := s.policies.For(university).Packages[code]; found {
+		return p.Name.In(in)
+	}
+	return code
+}
+
+// namePackages puts the name of a package where a timeline has its code.
+func (s *Server) namePackages(in campus.Language, university string, timeline []storage.TimelineEvent) {
+	for _, event := range timeline {
+		if code, found := event.Data["package"]; found {
+			event.Data["package"] = s.packageName(in, university, code)
+		}
+	}
+}
+
+// CardInput names a card in the path.
+type CardInput struct {
+	ID uuid.UUID `path:"id" format:"uuid"`
+}
+
+type packageList struct {
+	Items []packageView `json:"items"`
+}
+
+// listCardPackages are the packages of one's card: what it has, and what became of what was asked for last.
+func (s *Server) listCardPackages(ctx context.Context, in *CardInput) (*answer[packageList], error) {
+	who := person(ctx)
+	packages, err := s.store.CardPackages(ctx, who.ID, in.ID)
+	return answered(packageList{each(packages, s.packageOf(language(ctx), who.University))}), err
+}
+
+type packageRequestInput struct {
+	CardInput
+	Body struct {
+		Code string `json:"code" minLength:"1" maxLength:"40" doc:"Of /api/v1/packages"`
+	}
+}
+
+// requestPackage asks for a package for one's card; its case goes on by itself (C2).
+func (s *Server) requestPackage(ctx context.Context, in *packageRequestInput) (*answer[packageView], error) {
+	chosen, err := s.choosePackages(ctx, "code", in.Body.Code)
+	if err != nil {
+		return nil, err
+	}
+	who := person(ctx)
+	asked, err := s.store.RequestPackage(ctx, s.request(ctx), storage.NewPackage{
+		Person: who.ID, Card: in.ID, Chosen: chosen[0], PolicyVersion: s.policies.Version(),
+	})
+	return answered(s.packageOf(language(ctx), who.University)(asked)), err
+}
+
+type packageInput struct {
+	CardInput
+	Code string `path:"code" maxLength:"40"`
+}
+
+// withdrawPackage gives a package of one's card back, also one that is offered to nobody any more.
+func (s *Server) withdrawPackage(ctx context.Context, in *packageInput) (*answer[packageView], error) {
+	who := person(ctx)
+	held, err := s.store.WithdrawPackage(ctx, s.request(ctx), who.ID, in.ID, in.Code, s.policies.Version())
+	return answered(s.packageOf(language(ctx), who.University)(held)), err
+}
+
+// casePackage is the package that a case of that kind changes.
+func (s *Server) casePackage(ctx context.Context, c storage.Case) (*packageView, error) {
+	found, err := s.store.PackageChange(ctx, c.ID)
+	view := s.packageOf(language(ctx), c.University)(found.Package)
+	return &view, err
+}
+
+// packageStepText is a step at the system of a package in words; other steps are none of its.
+func packageStepText(in campus.Language, step string) (text string, found bool) {
+	for _, verb := range []string{"subscribe", "unsubscribe"} {
+		if system, ours := strings.CutPrefix(step, verb+"-"); ours {
+			return campus.Text(in, "step."+verb, map[string]string{"system": system}), true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,258 @@
+package storage
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+)
+
+// Package is one value-added package of one card, from the request to its end (C2).
+type Package struct {
+	ID          uuid.UUID           `json:"id"`
+	CardID      uuid.UUID           `json:"card_id"`
+	Code        string              `json:"code"`
+	System      string              `json:"-"`
+	State       campus.PackageState `json:"state"`
+	Reference   string              `json:"-"`
+	Refusal     string              `json:"refusal,omitempty"` // the system's own word
+	CaseID      uuid.UUID           `json:"case_id"`           // of the last change, or of the one under way
+	RequestedAt time.Time           `json:"requested_at"`
+	GrantedAt   *time.Time          `json:"granted_at,omitempty"`
+	EndedAt     *time.Time          `json:"ended_at,omitempty"`
+}
+
+// selectPackage shows each package with its newest change.
+const selectPackage = `select p.*, c.case_id from packages p cross join lateral (
+	select case_id from package_changes where package_id = p.id order by at desc, case_id desc limit 1) c `
+
+// NewPackage is a package that the holder of a card asks for.
+type NewPackage struct {
+	Person        uuid.UUID
+	Card          uuid.UUID
+	Chosen        campus.ChosenPackage
+	PolicyVersion string
+}
+
+// RequestPackage opens the case that grants a package to somebody's card. It needs neither Temporal nor the system.
+// NotFound: not their card. Conflict: card_not_active, package_exists, package_changing.
+func (s *Store) RequestPackage(ctx context.Context, req Request, n NewPackage) (Package, error) {
+	return once(ctx, s, "ask for a package", req, func(t tx) (Package, error) {
+		card, owner, err := lockOwnCard(t, n.Person, n.Card)
+		if err != nil {
+			return Package{}, err
+		}
+		if card.State != campus.CardActive {
+			return Package{}, campus.Errorf(campus.Conflict, "card_not_active", "a card that is %s gets no packages", card.State)
+		}
+		held, found, err := livePackage(t, card.ID, n.Chosen.Code)
+		switch {
+		case err != nil:
+			return Package{}, err
+		case found && held.State == campus.PackageGranted:
+			return Package{}, campus.Errorf(campus.Conflict, "package_exists", "the card has package %s", n.Chosen.Code)
+		case found:
+			return Package{}, packageChanging(held)
+		}
+		return openGrant(ctx, t, owner, card.ID, n.Chosen, n.PolicyVersion, req.Actor)
+	})
+}
+
+// WithdrawPackage opens the case that takes a package from somebody's card, whatever state the card is in. NotFound: not
+// their card, or package_absent. Conflict: package_changing.
+func (s *Store) WithdrawPackage(ctx context.Context, req Request, person, card uuid.UUID, code, policyVersion string) (Package, error) {
+	return once(ctx, s, "give a package back", req, func(t tx) (Package, error) {
+		_, owner, err := lockOwnCard(t, person, card)
+		if err != nil {
+			return Package{}, err
+		}
+		held, found, err := livePackage(t, card, code)
+		switch {
+		case err != nil:
+			return held, err
+		case !found:
+			return held, campus.Errorf(campus.NotFound, "package_absent", "the card does not have package %s", code)
+		case !held.State.CanBecome(campus.PackageWithdrawing):
+			return held, packageChanging(held)
+		}
+		held.State = campus.PackageWithdrawing
+		if err := t.Exec(`update packages set state = ? where id = ?`, held.State, held.ID).Error; err != nil {
+			return held, err
+		}
+		held.CaseID, err = openChange(ctx, t, owner, held, campus.WithdrawPackage, policyVersion, req.Actor)
+		return held, err
+	})
+}
+
+func packageChanging(p Package) error {
+	return campus.Errorf(campus.Conflict, "package_changing", "package %s is %s", p.Code, p.State)
+}
+
+// lockOwnCard reads a card of the person and keeps others from changing it or its packages until the transaction ends.
+func lockOwnCard(t tx, person, id uuid.UUID) (Card, caseOwner, error) {
+	var found struct {
+		Card   Card `gorm:"embedded"` // gorm passes over what is embedded without a name
+		Campus string
+	}
+	err := t.Raw(`select c.*, p.campus from cards c join people p on p.id = c.person_id
+		where c.id = ? and c.person_id = ? for update of c`, id, person).Scan(&found).Error
+	if err == nil && found.Card.ID == uuid.Nil {
+		err = campus.Errorf(campus.NotFound, "", "no card %s", id)
+	}
+	return found.Card, caseOwner{found.Card.University, found.Campus, person}, err
+}
+
+// livePackage is the package of a card that has not come to its end, if there is one.
+func livePackage(t tx, card uuid.UUID, code string) (p Package, found bool, err error) {
+	err = t.Raw(selectPackage+`where p.card_id = ? and p.code = ? and p.state in ('requested', 'granted', 'withdrawing') for update of p`,
+		card, code).Scan(&p).Error
+	return p, p.ID != uuid.Nil, err
+}
+
+// keepChoice keeps the packages an applicant has chosen with the application.
+func keepChoice(t tx, application uuid.UUID, chosen []campus.ChosenPackage) error {
+	if len(chosen) == 0 {
+		return nil
+	}
+	return t.Exec(`update applications set packages = ? where id = ?`, jsonList[campus.ChosenPackage](chosen), application).Error
+}
+
+// openChosenPackages opens a case for each package that was chosen with the application of a card. Each goes its own way:
+// the card is active whatever becomes of them.
+func openChosenPackages(ctx context.Context, t tx, application campus.CaseRef, card Card, actor campus.Actor) error {
+	var chosen jsonList[campus.ChosenPackage]
+	if err := t.Raw(`select packages from applications where id = ?`, application.ID).Row().Scan(&chosen); err != nil {
+		return err
+	}
+	if len(chosen) == 0 {
+		return nil
+	}
+	parent, err := lockCase(t, application)
+	if err != nil {
+		return err
+	}
+	owner := caseOwner{parent.University, parent.Campus, parent.PersonID}
+	for _, one := range chosen {
+		if _, err := openGrant(ctx, t, owner, card.ID, one, parent.PolicyVersion, actor); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openGrant files a package that is asked for, and the case that grants it.
+func openGrant(ctx context.Context, t tx, owner caseOwner, card uuid.UUID, chosen campus.ChosenPackage, policyVersion string, actor campus.Actor) (Package, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Package{}, err
+	}
+	p := Package{ID: id, CardID: card, Code: chosen.Code, System: chosen.System, State: campus.PackageRequested, RequestedAt: t.now}
+	err = t.Exec(`insert into packages (id, card_id, code, system, state, requested_at) values (?, ?, ?, ?, ?, ?)`,
+		p.ID, p.CardID, p.Code, p.System, p.State, p.RequestedAt).Error
+	if violated(err) == "packages_one_live" {
+		return p, packageChanging(p)
+	}
+	if err != nil {
+		return p, err
+	}
+	p.CaseID, err = openChange(ctx, t, owner, p, campus.GrantPackage, policyVersion, actor)
+	return p, err
+}
+
+// openChange files the case of one change of a package, and the start of its workflow.
+func openChange(ctx context.Context, t tx, owner caseOwner, p Package, change campus.PackageChange, policyVersion string, actor campus.Actor) (uuid.UUID, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return id, err
+	}
+	ref := campus.CaseRef{Kind: campus.PackageCase, ID: id}
+	if err := openCase(t, ref, owner, policyVersion); err != nil {
+		return id, err
+	}
+	if err := t.Exec(`insert into package_changes (case_id, package_id, change, actor, at) values (?, ?, ?, ?, ?)`,
+		id, p.ID, change, actor.String(), t.now).Error; err != nil {
+		return id, err
+	}
+	event := campus.Event{Kind: "package_requested", Actor: actor, Data: map[string]string{"package": p.Code}, Public: true}
+	if change == campus.WithdrawPackage {
+		event.Kind = "package_returned"
+	}
+	if err := addEvent(t, id, event, uuid.Nil); err != nil {
+		return id, err
+	}
+	if err := addAudit(t, actor, "package."+string(change), ref.WorkflowID(), owner.University); err != nil {
+		return id, err
+	}
+	input := campus.CaseInput{Case: ref, University: owner.University, Campus: owner.Campus}
+	return id, enqueueStart(ctx, t, ref, string(ref.Kind), input)
+}
+
+// PackageChange is what one case does with a package.
+type PackageChange struct {
+	Package       Package `gorm:"embedded"` // gorm passes over what is embedded without a name
+	Change        campus.PackageChange
+	PolicyVersion string // of the case
+}
+
+// PackageChange is what a case is about.
+func (s *Store) PackageChange(ctx context.Context, caseID uuid.UUID) (PackageChange, error) {
+	var found PackageChange
+	err := s.read(ctx).Raw(`select p.*, c.case_id, c.change, cases.policy_version from package_changes c
+		join packages p on p.id = c.package_id join cases on cases.id = c.case_id where c.case_id = ?`, caseID).Scan(&found).Error
+	if err == nil && found.Package.ID == uuid.Nil {
+		err = campus.Errorf(campus.NotFound, "", "case %s is about no package", caseID)
+	}
+	return found, wrap("read a package", err)
+}
+
+// SavePackageReference keeps the name under which a system has a card.
+func (s *Store) SavePackageReference(ctx context.Context, id uuid.UUID, reference string) error {
+	_, err := s.pool.Exec(ctx, `update packages set reference = $2 where id = $1`, id, reference)
+	return wrap("keep a package's reference", err)
+}
+
+// SettlePackage takes a package to another state, with the move that says so. refusal is the system's own word for no.
+func (s *Store) SettlePackage(ctx context.Context, m campus.Move, id uuid.UUID, next campus.PackageState, refusal string) error {
+	return s.move(ctx, m, func(t tx) error {
+		var state campus.PackageState
+		if err := t.Raw(`select state from packages where id = ? for update`, id).Row().Scan(&state); err != nil {
+			return err
+		}
+		if !state.CanBecome(next) {
+			return campus.Errorf(campus.Conflict, "package_state", "a package that is %s cannot become %s", state, next)
+		}
+		return t.Exec(`update packages set state = @state, refusal = @refusal,
+				granted_at = case when @granted then coalesce(granted_at, @now) else granted_at end,
+				ended_at = case when @ended then cast(@now as timestamptz) end where id = @id`,
+			map[string]any{"state": next, "refusal": refusal, "granted": next == campus.PackageGranted,
+				"ended": next.Terminal(), "now": t.now, "id": id}).Error
+	})
+}
+
+// CardPackages are the packages of a person's card by code: what it has, and what became of what was asked for last.
+// NotFound: not their card.
+func (s *Store) CardPackages(ctx context.Context, person, card uuid.UUID) ([]Package, error) {
+	var theirs bool
+	err := s.read(ctx).Raw(`select exists (select 1 from cards where id = ? and person_id = ?)`, card, person).Row().Scan(&theirs)
+	if err != nil {
+		return nil, wrap("list the packages of a card", err)
+	}
+	if !theirs {
+		return nil, campus.Errorf(campus.NotFound, "", "no card %s", card)
+	}
+	return s.packages(ctx, `where p.card_id = ?`, card)
+}
+
+// PersonPackages are the packages of all cards of a person, as CardPackages.
+func (s *Store) PersonPackages(ctx context.Context, person uuid.UUID) ([]Package, error) {
+	return s.packages(ctx, `where p.card_id in (select id from cards where person_id = ?)`, person)
+}
+
+func (s *Store) packages(ctx context.Context, which string, id uuid.UUID) ([]Package, error) {
+	found := []Package{}
+	err := s.read(ctx).Raw(`select distinct on (card_id, code) * from (`+selectPackage+which+`) all_of_them
+		order by card_id, code, requested_at desc, id desc`, id).Scan(&found).Error
+	return found, wrap("list packages", err)
+}

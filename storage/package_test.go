@@ -1,0 +1,218 @@
+package storage_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+)
+
+var (
+	laundry    = campus.ChosenPackage{Code: "laundry", System: "laundry"}
+	laboratory = campus.ChosenPackage{Code: "laboratory", System: "laboratory"}
+)
+
+// request asks for a package for the story's card.
+func (s *story) request(chosen campus.ChosenPackage) (storage.Package, error) {
+	return s.RequestPackage(s.t.Context(), storagetest.Request(campus.Student(s.person.ID)), s.newPackage(chosen))
+}
+
+func (s *story) newPackage(chosen campus.ChosenPackage) storage.NewPackage {
+	return storage.NewPackage{Person: s.person.ID, Card: s.card, Chosen: chosen, PolicyVersion: s.Policies.Version()}
+}
+
+// giveBack asks for the withdrawal of a package of the story's card.
+func (s *story) giveBack(code string) (storage.Package, error) {
+	return s.WithdrawPackage(s.t.Context(), storagetest.Request(campus.Student(s.person.ID)), s.person.ID, s.card, code, s.Policies.Version())
+}
+
+// settle ends the case under way about a package.
+func (s *story) settle(p storage.Package, next campus.PackageState, refusal string) error {
+	m := s.NextMove(campus.CaseRef{Kind: campus.PackageCase, ID: p.CaseID}, campus.StageDone, campus.WaitsForNobody)
+	m.Outcome = campus.Completed
+	return s.SettlePackage(s.t.Context(), m, p.ID, next, refusal)
+}
+
+// held are the packages of the story's card as "code state".
+func (s *story) held() []string {
+	s.t.Helper()
+	packages, err := s.CardPackages(s.t.Context(), s.person.ID, s.card)
+	require.NoError(s.t, err)
+	said := []string{}
+	for _, p := range packages {
+		said = append(said, p.Code+" "+string(p.State))
+	}
+	return said
+}
+
+// C2: what was chosen with the application begins when the card is active, each as a case of its own.
+func TestChosenPackagesBeginWithTheCard(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	person := h.Person()
+	ref := h.Applied(person, func(a *storage.NewApplication) { a.Packages = []campus.ChosenPackage{laundry, laboratory} })
+	s := (&story{House: h, t: t, person: person, application: ref}).approve()
+	require.Zero(t, count(h, `packages`), "not before the card is active")
+
+	m, activation := s.done(), s.activation()
+	require.NoError(t, s.ActivateCard(t.Context(), m, activation))
+	require.Equal(t, []string{"laboratory requested", "laundry requested"}, s.held())
+	require.Equal(t, 2, count(h, `cases where kind = 'package' and stage = 'queued' and person_id = $1 and campus = $2 and policy_version = $3`,
+		person.ID, person.Roster.Campus, h.Policies.Version()))
+	require.Equal(t, 2, count(h, `outbox o join package_changes c on o.workflow_id = 'package/' || c.case_id
+		where o.kind = 'start' and o.workflow = 'package' and c.change = 'grant' and c.actor = $1`, campus.Student(person.ID).String()))
+	require.Equal(t, 2, count(h, `events where kind = 'package_requested' and public`))
+	require.Equal(t, 2, count(h, `audit where action = 'package.grant'`))
+
+	before := everything(t, h)
+	require.NoError(t, s.ActivateCard(t.Context(), m, activation), "delivered twice")
+	require.Equal(t, before, everything(t, h))
+
+	plain := apply(t).activate()
+	require.Empty(t, plain.held(), "who has chosen nothing gets nothing")
+}
+
+func TestPackageFromRequestToWithdrawal(t *testing.T) {
+	t.Parallel()
+	s := apply(t).activate()
+	asked, err := s.request(laundry)
+	require.NoError(t, err)
+	require.Equal(t, campus.PackageRequested, asked.State)
+	change, err := s.PackageChange(t.Context(), asked.CaseID)
+	require.NoError(t, err)
+	require.Equal(t, campus.GrantPackage, change.Change)
+	require.Equal(t, []string{"laundry", s.card.String(), s.Policies.Version()},
+		[]string{change.Package.System, change.Package.CardID.String(), change.PolicyVersion})
+
+	require.NoError(t, s.SavePackageReference(t.Context(), asked.ID, "laundry-7"))
+	s.Clock.Advance(time.Minute)
+	require.NoError(t, s.settle(asked, campus.PackageGranted, ""))
+	require.Equal(t, []string{"laundry granted"}, s.held())
+
+	back, err := s.giveBack("laundry")
+	require.NoError(t, err)
+	require.Equal(t, asked.ID, back.ID)
+	require.NotEqual(t, asked.CaseID, back.CaseID, "another change, another case")
+	change, err = s.PackageChange(t.Context(), back.CaseID)
+	require.NoError(t, err)
+	require.Equal(t, campus.WithdrawPackage, change.Change)
+	require.Equal(t, "laundry-7", change.Package.Reference)
+	s.Clock.Advance(time.Minute)
+	require.NoError(t, s.settle(back, campus.PackageWithdrawn, ""))
+
+	s.Clock.Advance(time.Minute)
+	again, err := s.request(laundry)
+	require.NoError(t, err, "what was given back can be had again")
+	require.NotEqual(t, asked.ID, again.ID)
+	require.Equal(t, []string{"laundry requested"}, s.held(), "the newest only")
+	require.NoError(t, s.settle(again, campus.PackageRefused, "no_room"))
+	packages, err := s.PersonPackages(t.Context(), s.person.ID)
+	require.NoError(t, err)
+	require.Len(t, packages, 1)
+	require.Equal(t, "no_room", packages[0].Refusal)
+	require.Equal(t, again.CaseID, packages[0].CaseID)
+	require.NotNil(t, packages[0].EndedAt)
+	require.Nil(t, packages[0].GrantedAt)
+	require.Equal(t, 1, count(s.House, `packages where state = 'withdrawn' and granted_at < ended_at and reference = 'laundry-7'`))
+}
+
+func TestPackageRequestsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	s := apply(t).activate()
+	requested, err := s.request(laundry)
+	require.NoError(t, err)
+	granted, err := s.request(laboratory)
+	require.NoError(t, err)
+	require.NoError(t, s.settle(granted, campus.PackageGranted, ""))
+	stranger := s.Person()
+	foreign := s.newPackage(campus.ChosenPackage{Code: "gym", System: "gym"})
+	foreign.Person = stranger.ID
+	unknown := s.newPackage(laundry)
+	unknown.Card = uuid.New()
+	for name, test := range map[string]struct {
+		ask  func() error
+		want string
+	}{
+		"one that is being set up": {func() error { return second(s.request(laundry)) }, "package_changing"},
+		"one that is there":        {func() error { return second(s.request(laboratory)) }, "package_exists"},
+		"one for somebody else's card": {func() error {
+			return second(s.RequestPackage(t.Context(), storagetest.Request(campus.Student(stranger.ID)), foreign))
+		}, "not_found"},
+		"one for no card": {func() error {
+			return second(s.RequestPackage(t.Context(), storagetest.Request(campus.Student(s.person.ID)), unknown))
+		}, "not_found"},
+		"back, while it is being set up": {func() error { return second(s.giveBack("laundry")) }, "package_changing"},
+		"back, what is not there":        {func() error { return second(s.giveBack("gym")) }, "package_absent"},
+		"back, somebody else's": {func() error {
+			return second(s.WithdrawPackage(t.Context(), storagetest.Request(campus.Student(stranger.ID)), stranger.ID, s.card, "laboratory", "1"))
+		}, "not_found"},
+		"an end that cannot be":     {func() error { return s.settle(requested, campus.PackageWithdrawing, "") }, "package_state"},
+		"a look at somebody else's": {func() error { return second(s.CardPackages(t.Context(), stranger.ID, s.card)) }, "not_found"},
+		"a look at no card's":       {func() error { return second(s.CardPackages(t.Context(), s.person.ID, uuid.New())) }, "not_found"},
+		"a case about no package":   {func() error { return second(s.PackageChange(t.Context(), s.application.ID)) }, "not_found"},
+	} {
+		before := everything(t, s.House)
+		require.Equal(t, test.want, outcome(test.ask()), name)
+		require.Equal(t, before, everything(t, s.House), name)
+	}
+	for _, state := range []campus.CardState{campus.CardPending, campus.CardFrozen, campus.CardLost, campus.CardClosed} {
+		s.Exec(`update cards set state = $1`, state)
+		require.Equal(t, "card_not_active", outcome(second(s.request(campus.ChosenPackage{Code: "gym", System: "gym"}))), state)
+	}
+	require.NoError(t, second(s.giveBack("laboratory")), "from a card that is not active, too")
+}
+
+func TestSettledPackageTwiceIsOnce(t *testing.T) {
+	t.Parallel()
+	s := apply(t).activate()
+	asked, err := s.request(laundry)
+	require.NoError(t, err)
+	m := s.NextMove(campus.CaseRef{Kind: campus.PackageCase, ID: asked.CaseID}, campus.StageDone, campus.WaitsForNobody)
+	m.Outcome = campus.Completed
+	require.NoError(t, s.SettlePackage(t.Context(), m, asked.ID, campus.PackageGranted, ""))
+	before := everything(t, s.House)
+	s.Clock.Advance(time.Hour)
+	require.NoError(t, s.SettlePackage(t.Context(), m, asked.ID, campus.PackageGranted, ""))
+	require.Equal(t, before, everything(t, s.House))
+}
+
+// Of many who ask at once for the same thing one gets it, and one case begins.
+func TestPackageRequestsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := apply(t).activate()
+	errs := atOnce(12, func(int) error { return second(s.request(laundry)) })
+	require.Equal(t, map[string]int{"done": 1, "package_changing": 11}, outcomes(errs))
+	require.Equal(t, 1, count(s.House, `packages`))
+	require.Equal(t, 1, count(s.House, `outbox where workflow = 'package'`))
+
+	same := storagetest.Request(campus.Student(s.person.ID))
+	errs = atOnce(12, func(int) error {
+		return second(s.RequestPackage(t.Context(), same, s.newPackage(laboratory)))
+	})
+	require.Equal(t, map[string]int{"done": 12}, outcomes(errs), "one request, sent often: %v", errs)
+	require.Equal(t, 2, count(s.House, `packages`))
+
+	s.Exec(`update packages set state = 'granted'`)
+	errs = atOnce(12, func(i int) error { return second(s.giveBack([]string{"laundry", "laboratory"}[i%2])) })
+	require.Equal(t, map[string]int{"done": 2, "package_changing": 10}, outcomes(errs))
+	require.Equal(t, 4, count(s.House, `package_changes`))
+}
+
+// The constraint holds whatever the code does.
+func TestOneLivePackageOfACode(t *testing.T) {
+	t.Parallel()
+	s := apply(t).activate()
+	require.NoError(t, second(s.request(laundry)))
+	errs := atOnce(1, func(int) error {
+		conn := connect(t, s.House)
+		_, err := conn.Exec(t.Context(), `insert into packages (id, card_id, code, system, state, requested_at)
+			select gen_random_uuid(), card_id, code, system, 'granted', requested_at from packages`)
+		return err
+	})
+	require.ErrorContains(t, errs[0], "packages_one_live")
+}

@@ -1,0 +1,151 @@
+package workflows
+
+import (
+	"errors"
+
+	"go.temporal.io/sdk/workflow"
+
+	"campuscard/activities"
+	"campuscard/campus"
+)
+
+// packageChange is one run of the process that grants one package to a card, or withdraws it (C2).
+type packageChange struct {
+	*casework
+	plan activities.PackagePlan
+}
+
+// Package is the process of one change of one value-added package. Each package of a card has cases of its own, so that
+// each fails and is settled alone, and the card is used meanwhile.
+func Package(ctx workflow.Context, input campus.CaseInput) error {
+	w := &packageChange{casework: newCasework(ctx, input)}
+	if err := w.setup(ctx); err != nil {
+		return err
+	}
+	if err := w.begin(ctx); err != nil {
+		return err
+	}
+	run := w.grant
+	if w.plan.Change == campus.WithdrawPackage {
+		run = w.withdraw
+	}
+	if err := run(ctx); err != nil {
+		return err
+	}
+	return drain(ctx)
+}
+
+// ServiceQueue is the queue of a system that provides packages: of each system that a policy names there is one (K2).
+func ServiceQueue(system string) string { return "school-service-" + system }
+
+func (w *packageChange) begin(ctx workflow.Context) error {
+	err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, ownStep), steps.PlanPackage,
+		activities.PlanCase{Case: w.input.Case.ID, University: w.input.University}).Get(ctx, &w.plan)
+	if err != nil {
+		return FromTemporal(err)
+	}
+	w.steps = w.plan.Steps
+	m := campus.Move{Stage: campus.StageSubscribing, WaitsFor: campus.WaitsForSchool}
+	if w.plan.Change == campus.WithdrawPackage {
+		m.Stage = campus.StageUnsubscribing
+	}
+	return w.move(ctx, m, nil)
+}
+
+// grant has the system take the card. Its no is final; while it does not answer, the step parks.
+func (w *packageChange) grant(ctx workflow.Context) error {
+	answer, err := w.subscribe(ctx)
+	switch {
+	case errors.Is(err, errAborted):
+		return w.giveUpGrant(ctx)
+	case err != nil && !errors.Is(err, errSkipped): // skipped: two people have seen to it in the system itself
+		return err
+	case answer.Refused:
+		m := w.ending("package_refused", campus.RefusedBy, "package_refused")
+		return w.settlePackage(ctx, m, campus.PackageRefused, answer.Refusal)
+	}
+	return w.settlePackage(ctx, w.ending("package_granted", campus.Completed, ""), campus.PackageGranted, "")
+}
+
+// withdraw has the system let the card go.
+func (w *packageChange) withdraw(ctx workflow.Context) error {
+	err := w.unsubscribe(ctx)
+	switch {
+	case errors.Is(err, errAborted):
+		return w.giveUpWithdrawal(ctx)
+	case err != nil && !errors.Is(err, errSkipped):
+		return err
+	}
+	return w.settlePackage(ctx, w.ending("package_withdrawn", campus.Completed, ""), campus.PackageWithdrawn, "")
+}
+
+// giveUpGrant takes the card out again, because a call whose outcome nobody saw may have put it in.
+func (w *packageChange) giveUpGrant(ctx workflow.Context) error {
+	if err := letBe(w.unsubscribe(ctx)); err != nil {
+		return err
+	}
+	m := w.ending("package_ended", campus.Aborted, "package_given_up")
+	return w.settlePackage(ctx, m, campus.PackageWithdrawn, "")
+}
+
+// giveUpWithdrawal puts the card in again, because a call whose outcome nobody saw may have taken it out. A system that
+// will not have it back has ended the package.
+func (w *packageChange) giveUpWithdrawal(ctx workflow.Context) error {
+	answer, err := w.subscribe(ctx)
+	if err := letBe(err); err != nil {
+		return err
+	}
+	if answer.Refused {
+		m := w.ending("package_ended", campus.Aborted, "package_lost")
+		return w.settlePackage(ctx, m, campus.PackageWithdrawn, answer.Refusal)
+	}
+	return w.settlePackage(ctx, w.ending("package_ended", campus.Aborted, "package_kept"), campus.PackageGranted, "")
+}
+
+// letBe passes over an undoing that two people have skipped or given up as well.
+func letBe(err error) error {
+	if errors.Is(err, errSkipped) || errors.Is(err, errAborted) {
+		return nil
+	}
+	return err
+}
+
+func (w *packageChange) subscribe(ctx workflow.Context) (activities.PackageAnswer, error) {
+	return w.call(ctx, "subscribe-"+w.plan.System, steps.SubscribePackage)
+}
+
+func (w *packageChange) unsubscribe(ctx workflow.Context) error {
+	_, err := w.call(ctx, "unsubscribe-"+w.plan.System, steps.UnsubscribePackage)
+	return err
+}
+
+// call is a step at the package's system, on that system's queue.
+func (w *packageChange) call(ctx workflow.Context, name string, activity any) (activities.PackageAnswer, error) {
+	return step[activities.PackageAnswer](ctx, w.casework, stepKind{Name: name}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+		return workflow.ExecuteActivity(on(ctx, ServiceQueue(w.plan.System), name), activity, activities.PackageStep{Ref: ref})
+	})
+}
+
+// ending is the move that ends the case, and tells the holder; said names the event and the notice.
+func (w *packageChange) ending(said string, outcome campus.Outcome, reason string) campus.Move {
+	params := map[string]string{"package_zh": w.plan.Name.ZH, "package_en": w.plan.Name.EN}
+	e := event(said, campus.System(), "package", w.plan.Code)
+	if reason != "" {
+		e.Data["reason"], params["reason"] = reason, reason
+	}
+	return campus.Move{
+		Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: outcome, Reason: reason,
+		Events: []campus.Event{e}, Notices: []campus.Notice{{Template: "notice." + said, Params: params}},
+	}
+}
+
+// settlePackage records the ending together with the state the package has then.
+func (w *packageChange) settlePackage(ctx workflow.Context, m campus.Move, state campus.PackageState, refusal string) error {
+	if err := w.quiet(ctx); err != nil {
+		return err
+	}
+	return w.move(ctx, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
+		return workflow.ExecuteLocalActivity(ctx, steps.SettlePackage,
+			activities.SettlePackage{Move: m, Package: w.plan.Package, State: state, Refusal: refusal})
+	})
+}
