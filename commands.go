@@ -22,6 +22,7 @@ type apiCommand struct {
 	TemporalUI  string   `env:"TEMPORAL_UI_URL" help:"Where operators look at a case's workflow."`
 	CallbackKey string   `env:"CALLBACK_SECRET" required:"" help:"Standard Webhooks secret of the card bureau."`
 	Proxies     []string `env:"TRUSTED_PROXIES" help:"Addresses whose X-Forwarded-For is believed."`
+	ReceiptFont string   `env:"RECEIPT_FONT" default:"/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf" help:"TrueType font with Chinese glyphs, for receipts."`
 }
 
 // Run implements kong's command.
@@ -38,7 +39,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 	server, err := api.New(api.Config{ //nolint:contextcheck // its handlers take the context of each request
 		Address: c.Address, Version: string(build), Policies: h.policies, DrainDelay: 200 * time.Millisecond,
 		TemporalUI: c.TemporalUI, Namespace: c.Namespace, CallbackSecret: c.CallbackKey, Metrics: h.tell.Registry,
-		TrustedProxies: c.Proxies,
+		TrustedProxies: c.Proxies, ReceiptFont: c.ReceiptFont,
 	}, h.store, h.temporal, log)
 	if err != nil {
 		return err

@@ -85,6 +85,8 @@ func handle[I, O any](s *Server, r route, fn func(context.Context, *I) (*O, erro
 		}
 	case *fileAnswer:
 		item.Get.Responses["200"].Content = fileContent()
+	case *receiptAnswer:
+		item.Get.Responses["200"].Content = receiptContent()
 	}
 }
 

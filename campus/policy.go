@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"github.com/goccy/go-yaml"
@@ -21,6 +22,10 @@ type Policy struct {
 	SignIn      SignInPolicy      `yaml:"sign_in" json:"sign_in"`
 	Uploads     UploadPolicy      `yaml:"uploads" json:"uploads"`
 	Calendar    Calendar          `yaml:"calendar" json:"calendar"`
+
+	Work    WorkPolicy    `yaml:"work" json:"work"`       // campus/work.go
+	Counter CounterPolicy `yaml:"counter" json:"counter"` // campus/counter.go
+	Notices NoticePolicy  `yaml:"notices" json:"notices"` // campus/notice_template.go
 }
 
 // ApplicationPolicy holds the numbers of the review (C3).
@@ -185,5 +190,5 @@ func (p Policy) check() error {
 	if p.Steps.Budget < p.Steps.Call {
 		return Errorf(Invalid, "", "policy steps.budget is shorter than one call")
 	}
-	return nil
+	return errors.Join(p.Work.check(), p.Counter.check(), p.Notices.check())
 }

@@ -55,6 +55,7 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 	sender := &noticeSender{store: store, systems: systems, log: log}
 	upkeep := &upkeep{store: store, policies: policies, log: log}
 	w.loops = []func(context.Context) error{outbox.run, sender.run, upkeep.run}
+	w.loops = append(w.loops, (&foreman{store: store, policies: policies, log: log}).run)
 	return w
 }
 
