@@ -24,6 +24,7 @@ func drawReceipt(font []byte, text receiptText) ([]byte, error) {
 	pdf := fpdf.New("P", "mm", "A5", "")
 	pdf.SetMargins(receiptMargin, receiptMargin, receiptMargin)
 	pdf.SetAutoPageBreak(false, 0)
+	pdf.SetCatalogSort(true) // the same receipt is the same file
 	pdf.SetCreationDate(text.at)
 	pdf.SetModificationDate(text.at)
 	pdf.SetTitle(text.title, true)

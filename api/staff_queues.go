@@ -52,7 +52,7 @@ type colleagueListInput struct {
 }
 
 // listColleagues are those who could take an item.
-func (s *Server) listColleagues(ctx context.Context, in *colleagueListInput) (*answer[page[storage.Colleague]], error) {
+func (s *Server) listColleagues(ctx context.Context, in *colleagueListInput) (*answer[page[storage.Assignee]], error) {
 	after, err := readCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
@@ -68,8 +68,8 @@ func (s *Server) listColleagues(ctx context.Context, in *colleagueListInput) (*a
 	if err != nil {
 		return nil, err
 	}
-	same := func(c storage.Colleague) storage.Colleague { return c }
-	return answered(newPage(colleagues, in.Limit, same, func(c storage.Colleague) uuid.UUID { return c.ID })), nil
+	same := func(c storage.Assignee) storage.Assignee { return c }
+	return answered(newPage(colleagues, in.Limit, same, func(c storage.Assignee) uuid.UUID { return c.ID })), nil
 }
 
 // setStaffLanguage is the language in which a member of staff gets mail.

@@ -46,6 +46,8 @@ type NoticeTemplate struct {
 	Places []string `json:"places" doc:"What has to stand in the text of the mail and in the SMS, as {place}"`
 	Mail   bool     `json:"mail"`
 	SMS    bool     `json:"sms"`
+
+	known []string // these, and what the subject may say
 }
 
 // Key is the template's key of the text catalogue.
@@ -76,14 +78,24 @@ func FindNoticeTemplate(name string) (NoticeTemplate, error) {
 }
 
 func newNoticeTemplate(name string) NoticeTemplate {
-	n := NoticeTemplate{Name: name, Places: []string{}, Mail: HasText(noticePrefix + name + subjectSuffix),
+	n := NoticeTemplate{Name: name, Mail: HasText(noticePrefix + name + subjectSuffix),
 		SMS: !strings.HasPrefix(name, staffNotice)}
-	for _, place := range placeForm.FindAllString(Text(Chinese, n.Key(), nil), -1) {
-		n.Places = append(n.Places, strings.Trim(place, "{}"))
+	n.Places = placesOf(Text(Chinese, n.Key(), nil))
+	n.known = n.Places
+	if n.Mail {
+		n.known = append(placesOf(Text(Chinese, n.Key()+subjectSuffix, nil)), n.Places...)
 	}
-	slices.Sort(n.Places)
-	n.Places = slices.Compact(n.Places)
 	return n
+}
+
+// placesOf are the names of the places of a text, sorted.
+func placesOf(text string) []string {
+	places := []string{}
+	for _, place := range placeForm.FindAllString(text, -1) {
+		places = append(places, strings.Trim(place, "{}"))
+	}
+	slices.Sort(places)
+	return slices.Compact(places)
 }
 
 // Default are the catalogue's words.
@@ -121,7 +133,7 @@ func (texts NoticeTexts) Hash() string {
 // Sample is a message filled with what it may say, for a preview.
 func (n NoticeTemplate) Sample(language Language, words NoticeWords) Message {
 	params := map[string]string{}
-	for _, place := range n.Places {
+	for _, place := range n.known {
 		params[place] = "‹" + place + "›"
 		if key := "sample." + place; HasText(key) {
 			params[place] = Text(language, key, nil)
@@ -173,8 +185,8 @@ func (n NoticeTemplate) checkPart(field, text string, wanted, whole, line bool) 
 	case strings.ContainsAny(text, controls) || line && strings.ContainsAny(text, "\r\n"):
 		return FieldErrorf(field, "template_line", "the text has a character that is no text, or more than one line")
 	}
-	for _, place := range placeForm.FindAllString(text, -1) {
-		if !slices.Contains(n.Places, strings.Trim(place, "{}")) {
+	for _, place := range placesOf(text) {
+		if !slices.Contains(n.known, place) {
 			return FieldErrorf(field, "template_place_unknown", "nobody fills a place of the text")
 		}
 	}

@@ -118,8 +118,8 @@ func (s *Store) WorkSummary(ctx context.Context, who campus.StaffMember) ([]Queu
 	return queues, wrap("count the work items", err)
 }
 
-// Colleague is somebody who could take an item.
-type Colleague struct {
+// Assignee is somebody who could take an item.
+type Assignee struct {
 	ID       uuid.UUID `json:"id"`
 	Username string    `json:"username"`
 	Name     string    `json:"name"`
@@ -128,17 +128,17 @@ type Colleague struct {
 
 // Colleagues are the members of staff of the caller's university who have a permission on a campus, in the order in
 // which they came, after one of them. A university has some hundred members of staff: grants are looked at here.
-func (s *Store) Colleagues(ctx context.Context, who campus.StaffMember, p campus.Permission, place string, after uuid.UUID, limit int) ([]Colleague, error) {
+func (s *Store) Colleagues(ctx context.Context, who campus.StaffMember, p campus.Permission, place string, after uuid.UUID, limit int) ([]Assignee, error) {
 	var rows []struct {
 		Row     staffRow `gorm:"embedded"` // gorm passes over what is embedded without a name
 		Holding int
 	}
 	err := s.read(ctx).Raw(`select f.*, (select count(*) from work_items w where w.claimed_by = f.id and w.closed_at is null and w.claimed_until > ?) as holding
 		from staff f where f.university = ? and f.retired_at is null and f.id > ? order by f.id`, s.Now(), who.University, after).Scan(&rows).Error
-	fit := []Colleague{}
+	fit := []Assignee{}
 	for _, r := range rows {
 		if len(fit) < limit && r.Row.member().May(p, place) {
-			fit = append(fit, Colleague{r.Row.ID, r.Row.Username, r.Row.Name, r.Holding})
+			fit = append(fit, Assignee{r.Row.ID, r.Row.Username, r.Row.Name, r.Holding})
 		}
 	}
 	return fit, wrap("list the colleagues", err)

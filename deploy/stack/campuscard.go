@@ -95,11 +95,10 @@ func (s *Stack) api() service {
 // receiptFont gets the font that the api draws receipts with, where it is missing. Without it everything else works: the
 // api says so, and receipts answer 503.
 func (s *Stack) receiptFont(ctx context.Context) error {
-	const font = "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf" // the default of RECEIPT_FONT
-	if found, err := exists(font); found || err != nil || os.Getenv("RECEIPT_FONT") != "" {
-		return err
+	if os.Getenv("RECEIPT_FONT") != "" {
+		return nil
 	}
-	if err := s.tools.install(ctx, API, "fonts-droid-fallback"); err != nil {
+	if _, err := s.tools.receiptFont(ctx, API); err != nil {
 		s.progress.say(API, "no receipts: %v", err)
 	}
 	return nil
