@@ -258,6 +258,7 @@ func (s *Server) withdrawQueuedFor(ctx context.Context, c storage.Case, act stor
 		return nil, err
 	}
 	request.Key += "/queued" // the workflow may have begun meanwhile; then the key itself is for its update
+	request.ID = uuid.Must(uuid.NewV7())
 	done, err := s.store.WithdrawQueued(ctx, request, c.ID)
 	if err != nil || done == uuid.Nil {
 		return nil, err

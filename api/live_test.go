@@ -68,6 +68,7 @@ func newTown(t *testing.T, students ...string) *town {
 
 type shownDecision struct {
 	ID                     uuid.UUID
+	Receipt                string
 	Status, Stage, Outcome string
 	Step                   *struct {
 		Step, Outcome, Code string
