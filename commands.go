@@ -23,6 +23,7 @@ type apiCommand struct {
 	CallbackKey string   `env:"CALLBACK_SECRET" required:"" help:"Standard Webhooks secret of the card bureau."`
 	HRKey       string   `env:"HR_CALLBACK_SECRET" required:"" help:"Standard Webhooks secret of the HR systems."`
 	Proxies     []string `env:"TRUSTED_PROXIES" help:"Addresses whose X-Forwarded-For is believed."`
+	ReceiptFont string   `env:"RECEIPT_FONT" default:"/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf" help:"TrueType font with Chinese glyphs, for receipts."`
 }
 
 // Run implements kong's command.
@@ -39,7 +40,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 	server, err := api.New(api.Config{ //nolint:contextcheck // its handlers take the context of each request
 		Address: c.Address, Version: string(build), Policies: h.policies, DrainDelay: 200 * time.Millisecond,
 		TemporalUI: c.TemporalUI, Namespace: c.Namespace, CallbackSecret: c.CallbackKey, Metrics: h.tell.Registry,
-		TrustedProxies: c.Proxies, HRSecret: c.HRKey,
+		TrustedProxies: c.Proxies, HRSecret: c.HRKey, ReceiptFont: c.ReceiptFont,
 	}, h.store, h.temporal, log)
 	if err != nil {
 		return err

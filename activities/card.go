@@ -35,9 +35,13 @@ type ActivateCard struct {
 
 // ActivateCard makes the card active and orders its plastic, at the same instant (D1, D2).
 func (a *Activities) ActivateCard(ctx context.Context, in ActivateCard) error {
+	channel := "app"
+	if in.By.Kind == campus.StaffActor { // L1: at the counter, for a holder who stands there
+		channel = "counter"
+	}
 	return a.store.ActivateCard(ctx, in.Move, storage.Activation{
 		Card: in.Card, PlasticCase: in.PlasticCase, Plastic: in.Plastic, CardLife: in.CardLife.Std(),
 		PromisedAt: in.Promised,
-		Change:     campus.Change{Actor: in.By, Channel: "app", Reason: "activated"},
+		Change:     campus.Change{Actor: in.By, Channel: channel, Reason: "activated"},
 	})
 }

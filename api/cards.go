@@ -29,7 +29,11 @@ type cardList struct {
 
 // listCards are one's cards with their plastics, newest first.
 func (s *Server) listCards(ctx context.Context, _ *struct{}) (*answer[cardList], error) {
-	who := person(ctx).ID
+	return s.cardsOf(ctx, person(ctx).ID, s.plasticOf)
+}
+
+// cardsOf are the cards of a person; plastic says what the reader may know of each plastic.
+func (s *Server) cardsOf(ctx context.Context, who uuid.UUID, plastic func(storage.Plastic) (*plasticView, error)) (*answer[cardList], error) {
 	cards, err := s.store.Cards(ctx, who)
 	if err != nil {
 		return nil, err
@@ -48,11 +52,11 @@ func (s *Server) listCards(ctx context.Context, _ *struct{}) (*answer[cardList],
 			if p.CardID != card.ID {
 				continue
 			}
-			plastic, err := s.plasticOf(p)
+			shown, err := plastic(p)
 			if err != nil {
 				return nil, err
 			}
-			view.Plastics = append(view.Plastics, *plastic)
+			view.Plastics = append(view.Plastics, *shown)
 		}
 		list.Items = append(list.Items, view)
 	}
@@ -69,6 +73,8 @@ type noticeView struct {
 	CreatedAt time.Time `json:"created_at"`
 	Subject   string    `json:"subject"`
 	Text      string    `json:"text"`
+
+	ReadAt *time.Time `json:"read_at,omitempty" doc:"None: not read yet"`
 }
 
 // listNotices are the messages sent to the holder, newest first. Codes that were sent to the phone are not repeated.
@@ -82,8 +88,15 @@ func (s *Server) listNotices(ctx context.Context, in *struct{ PageQuery }) (*ans
 		return nil, err
 	}
 	show := func(n storage.Notice) noticeView {
-		message := campus.NoticeText(language(ctx), n.Template, n.Params)
-		return noticeView{n.ID, n.CreatedAt, message.Subject, message.Text}
+		message := n.In(language(ctx))
+		return noticeView{n.ID, n.CreatedAt, message.Subject, message.Text, n.ReadAt}
 	}
 	return answered(newPage(notices, in.Limit, show, func(n storage.Notice) uuid.UUID { return n.ID })), nil
+}
+
+// readNotice notes that the holder has read a message. Again it changes nothing.
+func (s *Server) readNotice(ctx context.Context, in *struct {
+	ID uuid.UUID `path:"id" format:"uuid"`
+}) (*noContent, error) {
+	return &noContent{}, s.store.ReadNotice(ctx, person(ctx).ID, in.ID)
 }

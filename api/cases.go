@@ -98,6 +98,8 @@ func eventOf(in campus.Language, e storage.TimelineEvent, forStaff bool) eventVi
 			value = campus.Text(in, "problem."+value, nil)
 		case "action":
 			value = campus.Text(in, "settlement."+value, nil)
+		case "item":
+			value = campus.Text(in, "work."+value, nil)
 		}
 		filled[name] = value
 	}

@@ -28,6 +28,7 @@ type decisionView struct {
 	Stage   campus.Stage       `json:"stage,omitempty" doc:"Where the case stands afterwards"`
 	Outcome campus.Outcome     `json:"outcome,omitempty" doc:"How the case ended, if it did"`
 	Step    *workflows.Settled `json:"step,omitempty" doc:"For a parked step: the outcome of the new attempt"`
+	Receipt string             `json:"receipt,omitempty" doc:"Of what is done at the counter"`
 }
 
 // decisionAnswer is 200 with the outcome, or 202 with the address of a decision that is still at work.
@@ -49,8 +50,9 @@ type update struct {
 	workflowID string
 	name       string
 	arg        func(decision uuid.UUID) any
-	payload    any  // what stays in SQL: texts, uploads
-	step       bool // answers workflows.Settled instead of workflows.Decided
+	payload    any                    // what stays in SQL: texts, uploads
+	step       bool                   // answers workflows.Settled instead of workflows.Decided
+	act        *storage.NewCounterAct // it is made at the counter, and has a receipt
 }
 
 // decide keeps a decision under its idempotency key and has the workflow take it. The same request again gets the
@@ -60,6 +62,19 @@ func (s *Server) decide(ctx context.Context, request storage.Request, u update) 
 	if err != nil {
 		return nil, err
 	}
+	if u.act != nil {
+		if err := s.store.OpenCounterAct(ctx, decision.ID, member(ctx), *u.act); err != nil {
+			return nil, err
+		}
+	}
+	taken, err := s.decideOnce(ctx, decision, u)
+	if err == nil && u.act != nil {
+		taken.Body.Receipt = receiptPath(decision.ID)
+	}
+	return taken, err
+}
+
+func (s *Server) decideOnce(ctx context.Context, decision storage.Decision, u update) (*decisionAnswer, error) {
 	if decision.Answer != nil {
 		return keptDecision(decision)
 	}

@@ -87,6 +87,8 @@ func handle[I, O any](s *Server, r route, fn func(context.Context, *I) (*O, erro
 		item.Get.Responses["200"].Content = fileContent()
 	case *orderFileAnswer:
 		item.Get.Responses["200"].Content = orderFileContent()
+	case *receiptAnswer:
+		item.Get.Responses["200"].Content = receiptContent()
 	}
 }
 

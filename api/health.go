@@ -20,6 +20,7 @@ type readiness struct {
 	Status   string `json:"status"` // ready, degraded, unready or draining
 	Database string `json:"database"`
 	Temporal string `json:"temporal"`
+	Receipts string `json:"receipts,omitempty"` // down: there is no font to print them with; the rest works
 }
 
 func (s *Server) readyz(c *gin.Context) {
@@ -41,6 +42,9 @@ func (s *Server) readiness(ctx context.Context) readiness {
 	}()
 	database := s.store.Ready(ctx)
 	state := readiness{Status: "ready", Database: word(database), Temporal: word(<-temporal)}
+	if s.receiptFont == nil {
+		state.Receipts = "down"
+	}
 	switch {
 	case s.draining.Load():
 		state.Status = "draining"

@@ -75,6 +75,7 @@ func newTownUnder(t *testing.T, policy string, students ...string) *town {
 
 type shownDecision struct {
 	ID                     uuid.UUID
+	Receipt                string
 	Status, Stage, Outcome string
 	Step                   *struct {
 		Step, Outcome, Code string

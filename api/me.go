@@ -21,6 +21,8 @@ type holder struct {
 	Campus     string          `json:"campus"`
 	Dormitory  string          `json:"dormitory"`
 	Language   campus.Language `json:"language" enum:"zh-CN,en"`
+
+	UnreadNotices int `json:"unread_notices" doc:"Messages not read in the app yet"`
 }
 
 func (s *Server) me(ctx context.Context, _ *struct{}) (*answer[holder], error) {
@@ -28,8 +30,13 @@ func (s *Server) me(ctx context.Context, _ *struct{}) (*answer[holder], error) {
 	if err != nil {
 		return nil, err
 	}
+	unread, err := s.store.UnreadNotices(ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
 	return answered(holder{
-		ID: p.ID, University: p.University, Number: p.Number, Name: p.Name, Phone: p.Phone[max(0, len(p.Phone)-4):],
+		UnreadNotices: unread,
+		ID:            p.ID, University: p.University, Number: p.Number, Name: p.Name, Phone: p.Phone[max(0, len(p.Phone)-4):],
 		Level: p.Level, College: p.College, Campus: p.Campus, Dormitory: p.Dormitory, Language: p.Language,
 	}), nil
 }

@@ -8,6 +8,8 @@ func (s *Server) routes() {
 	s.sessionRoutes()
 	s.studentRoutes()
 	s.staffRoutes()
+	s.counterRoutes()
+	s.noticeRoutes()
 	s.productionRoutes()
 	s.machineRoutes()
 
@@ -53,6 +55,7 @@ func (s *Server) studentRoutes() {
 	handle(s, route{"GET", "/api/v1/decisions/{id}", "What became of a decision", session(), 0}, s.getDecision)
 	handle(s, route{"GET", "/api/v1/cards", "One's cards with their plastics", students(), 0}, s.listCards)
 	handle(s, route{"GET", "/api/v1/notices", "Messages to the holder", students(), 0}, s.listNotices)
+	handle(s, route{"POST", "/api/v1/notices/{id}/read", "Note that a message was read", students(), 0}, s.readNotice)
 
 	handle(s, route{"GET", "/api/v1/packages", "Value-added packages one may choose", students(), 0}, s.listPackages)
 	handle(s, route{"GET", "/api/v1/cards/{id}/packages", "The packages of one's card", students(), 0}, s.listCardPackages)
@@ -63,18 +66,47 @@ func (s *Server) studentRoutes() {
 // staffRoutes are what staff do at any stage of a case.
 func (s *Server) staffRoutes() {
 	handle(s, route{"GET", "/api/v1/staff/me", "The member of staff and what they may do", anyStaff(), 0}, s.staffMe)
+	handle(s, route{"PUT", "/api/v1/staff/me/language", "The language of mail to oneself", anyStaff(), 0}, s.setStaffLanguage)
 	handle(s, route{"GET", "/api/v1/staff/work-items", "What one may decide, oldest first", staff(campus.ReadCases), 0}, s.listWorkItems)
 	handle(s, route{"GET", "/api/v1/staff/work-items/{id}", "One item", staff(campus.ReadCases), 0}, s.getWorkItem)
 	handle(s, route{"POST", "/api/v1/staff/work-items/{id}/claim", "Take an item", staff(campus.ReadCases), 0}, s.claimWorkItem)
 	handle(s, route{"POST", "/api/v1/staff/work-items/{id}/release", "Give an item back", staff(campus.ReadCases), 0}, s.releaseWorkItem)
 	handle(s, route{"POST", "/api/v1/staff/work-items/{id}/decision", "Decide an item", staff(campus.ReadCases), 0}, s.decideWorkItem)
 	handle(s, route{"POST", "/api/v1/staff/work-items/decisions", "Decide many items", staff(campus.ReadCases), 0}, s.decideWorkItems)
+	handle(s, route{"GET", "/api/v1/staff/work-items/summary", "What waits, by kind and campus", staff(campus.ReadCases), 0}, s.summarizeWorkItems)
+	handle(s, route{"POST", "/api/v1/staff/work-items/{id}/assignment", "Give an item to a colleague", staff(campus.ReadCases), 0}, s.assignWorkItem)
+	handle(s, route{"GET", "/api/v1/staff/colleagues", "Who could take an item", staff(campus.ReadCases), 0}, s.listColleagues)
 	handle(s, route{"GET", "/api/v1/staff/cases", "Find cases", staff(campus.ReadCases), 0}, s.listStaffCases)
 	handle(s, route{"GET", "/api/v1/staff/cases/{id}", "One case with timeline and attempts", staff(campus.ReadCases), 0}, s.getStaffCase)
 	handle(s, route{"GET", "/api/v1/staff/cases/{id}/files/{file}", "Look at evidence", staff(campus.ReadPeople), 0}, s.getCaseFile)
 	handle(s, route{"POST", "/api/v1/staff/cases/{id}/steps/{step}/settlement", "Retry, skip or abort a parked step", staff(campus.SettleSteps), 0}, s.settleStep)
 	handle(s, route{"POST", "/api/v1/staff/cases/{id}/pickup-code", "Send the holder another pickup code", staff(campus.VerifyInPerson), 0}, s.renewPickupCode)
 	handle(s, route{"GET", "/api/v1/staff/people/{id}", "Who somebody is", staff(campus.ReadPeople), 0}, s.getPerson)
+}
+
+// counterRoutes are what the card centre does for somebody who stands there (L1). Searches and previews keep nothing, so
+// they need no idempotency key.
+func (s *Server) counterRoutes() {
+	handle(s, route{"GET", "/api/v1/staff/people", "Find people", staff(campus.ServeCounter), 0}, s.findPeople)
+	handle(s, route{"POST", "/api/v1/staff/people/searches", "Find people by the number of a document", staff(campus.ServeCounter), keyless}, s.findByDocument)
+	handle(s, route{"GET", "/api/v1/staff/people/{id}/cases", "Cases of a person", staff(campus.ServeCounter), 0}, s.listPersonCases)
+	handle(s, route{"GET", "/api/v1/staff/people/{id}/cards", "Cards of a person with their plastics", staff(campus.ServeCounter), 0}, s.listPersonCards)
+	handle(s, route{"GET", "/api/v1/staff/people/{id}/acts", "What was done for a person at the counter", staff(campus.ServeCounter), 0}, s.listCounterActs)
+	handle(s, route{"POST", "/api/v1/staff/people/{id}/verifications", "Compare person and original document with the roster", staff(campus.ServeCounter), created}, s.verifyPerson)
+	handle(s, route{"POST", "/api/v1/staff/people/{id}/acts", "Act for a person who was verified", staff(campus.ServeCounter), 0}, s.actFor)
+	handle(s, route{"POST", "/api/v1/staff/people/{id}/uploads", "Take a document for a person who was verified", staff(campus.ServeCounter), created | form}, s.addUploadFor)
+	handle(s, route{"POST", "/api/v1/staff/people/{id}/notices", "Write to a person", staff(campus.ServeCounter), 0}, s.writeNotice)
+	handle(s, route{"GET", "/api/v1/staff/receipts/{id}", "The receipt of an act at the counter, as PDF", staff(campus.ServeCounter), 0}, s.getReceipt)
+}
+
+// noticeRoutes are the words of messages (L10).
+func (s *Server) noticeRoutes() {
+	handle(s, route{"GET", "/api/v1/staff/notice-templates", "Messages with the words that count", staff(campus.EditNotices), 0}, s.listNoticeTemplates)
+	handle(s, route{"GET", "/api/v1/staff/notice-templates/{name}", "One message", staff(campus.EditNotices), 0}, s.getNoticeTemplate)
+	handle(s, route{"GET", "/api/v1/staff/notice-templates/{name}/versions", "What a message has said", staff(campus.EditNotices), 0}, s.listNoticeVersions)
+	handle(s, route{"PUT", "/api/v1/staff/notice-templates/{name}", "Word a message", staff(campus.EditNotices), 0}, s.wordNotice)
+	handle(s, route{"DELETE", "/api/v1/staff/notice-templates/{name}", "Take the words back", staff(campus.EditNotices), 0}, s.unwordNotice)
+	handle(s, route{"POST", "/api/v1/staff/notice-templates/{name}/preview", "See words filled with samples", staff(campus.EditNotices), keyless}, s.previewNotice)
 }
 
 // productionRoutes are the making and the delivery of physical cards (D3).

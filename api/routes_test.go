@@ -39,7 +39,7 @@ func callers(h *storagetest.House) map[string]caller {
 		"student":  {student, nil, bearer(func() string { return h.SignedIn(h.Person().ID) })},
 		"kiosk":    {kiosk, nil, func(r *http.Request, body string) { signAsKiosk(r, h, body) }},
 	}
-	for _, role := range []campus.Role{campus.Reviewer, campus.CardCentre, campus.Production, campus.Operator, campus.Auditor, campus.Administrator, "of no role"} {
+	for _, role := range []campus.Role{campus.Reviewer, campus.CardCentre, campus.Production, campus.Operator, campus.Auditor, campus.Administrator, campus.Head, "of no role"} {
 		grants := []campus.Grant{{Role: role, Campuses: []string{storagetest.EastCampus}}}
 		all[string(role)] = caller{staffMember, campus.StaffMember{Grants: grants}.Permissions(), bearer(func() string {
 			_, token := h.Staff(storagetest.University, grants...)
@@ -85,7 +85,7 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 	s, h := newServer(t)
 	s.cfg.CallbackSecret, s.cfg.HRSecret = "whsec_dGhlIHNlY3JldCBvZiBldmVyeSB0ZXN0IGJ1cmVhdQ==", "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMnIEhSIHN5c3RlbQ=="
 	everybody := callers(h)
-	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone", "{code}", "laundry")
+	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone", "{code}", "laundry", "{name}", "approved")
 	for _, name := range slices.Sorted(maps.Keys(s.declared)) {
 		r := s.declared[name]
 		calling := everybody
@@ -182,7 +182,8 @@ func TestEveryListHasPages(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
 	for _, path := range []string{"/api/v1/applications", "/api/v1/notices", "/api/v1/staff/work-items", "/api/v1/staff/cases",
-		"/api/v1/staff/batches", "/api/v1/staff/deliveries"} {
+		"/api/v1/staff/batches", "/api/v1/staff/deliveries", "/api/v1/staff/colleagues", "/api/v1/staff/people",
+		"/api/v1/staff/people/{id}/cases", "/api/v1/staff/people/{id}/acts", "/api/v1/staff/notice-templates/{name}/versions"} {
 		names := []string{}
 		for _, p := range s.huma.OpenAPI().Paths[path].Get.Parameters {
 			names = append(names, p.Name)

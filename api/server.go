@@ -34,7 +34,7 @@ type Config struct {
 	TrustedProxies []string             // addresses whose X-Forwarded-For is believed; none by default
 	SignInsPerSec  float64              // of one client address; 0 means 20: a campus behind one address signs in too
 	DrainDelay     time.Duration        // how long readiness is off before connections are closed
-
+	ReceiptFont    string               // path of a TrueType font with Chinese glyphs; without it there are no receipts
 }
 
 // Server answers HTTP.
@@ -55,6 +55,9 @@ type Server struct {
 	spec     []byte // /openapi.json
 	docsHTML []byte
 	draining atomic.Bool
+
+	receiptFont []byte        // nil: receipts cannot be drawn
+	printing    chan struct{} // slots for drawing receipts
 }
 
 // New makes a server that is ready to answer. Temporal need not be reachable.
@@ -69,6 +72,11 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 		pictures: make(chan struct{}, picturesAtOnce),
 		metrics:  newMetrics(cfg.Metrics, store),
 		texts:    humaTexts(),
+		printing: make(chan struct{}, receiptsAtOnce),
+	}
+	var err error
+	if s.receiptFont, err = readFont(cfg.ReceiptFont); err != nil {
+		log.Warn("receipts cannot be printed", "error", err)
 	}
 	if err := s.openEngine(); err != nil {
 		return nil, err

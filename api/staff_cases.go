@@ -260,7 +260,7 @@ func (s *Server) settleStep(ctx context.Context, in *settlementInput) (*decision
 		return nil, err
 	}
 	for _, item := range items {
-		if item.Step == in.Step && item.ClaimedBy != nil && *item.ClaimedBy != who.ID {
+		if item.Step == in.Step && item.HeldByAnother(who.ID, s.store.Now()) {
 			return nil, campus.Errorf(campus.Conflict, "claimed_by_another", "work item %s is claimed by another", item.ID)
 		}
 	}

@@ -45,9 +45,14 @@ type workItemListInput struct {
 	Mine bool                `query:"mine" doc:"Only those I have claimed"`
 	Free bool                `query:"free" doc:"Only those nobody has claimed"`
 	Late bool                `query:"late" doc:"Only those whose deadline nears or has passed"`
+
+	Campus       string `query:"campus" maxLength:"40" doc:"Only those of this campus"`
+	Overdue      bool   `query:"overdue" doc:"Only those whose deadline has passed"`
+	SecondPerson bool   `query:"second_person" doc:"Only those with a skip or an abort that waits for a second person"`
+	Order        string `query:"order" enum:"opened,due" default:"opened" doc:"opened: oldest first; due: the next deadline first"`
 }
 
-// listWorkItems are the open items one may decide, oldest first.
+// listWorkItems are the open items one may decide or give to others, oldest first or the next deadline first.
 func (s *Server) listWorkItems(ctx context.Context, in *workItemListInput) (*answer[page[workItemView]], error) {
 	after, err := readCursor[uuid.UUID](in.Cursor)
 	if err != nil {
@@ -55,6 +60,7 @@ func (s *Server) listWorkItems(ctx context.Context, in *workItemListInput) (*ans
 	}
 	items, err := s.store.WorkItems(ctx, member(ctx), storage.WorkItemFilter{
 		Kind: in.Kind, Mine: in.Mine, Free: in.Free, Late: in.Late, After: after, Limit: in.Limit + 1,
+		Campus: in.Campus, Overdue: in.Overdue, SecondPerson: in.SecondPerson, ByDue: in.Order == "due",
 	})
 	if err != nil {
 		return nil, err
@@ -73,7 +79,7 @@ func (s *Server) getWorkItem(ctx context.Context, in *WorkItemInput) (*answer[wo
 }
 
 func (s *Server) claimWorkItem(ctx context.Context, in *WorkItemInput) (*answer[workItemView], error) {
-	item, err := s.store.ClaimWorkItem(ctx, s.request(ctx), member(ctx), in.ID)
+	item, err := s.store.ClaimWorkItem(ctx, s.request(ctx), member(ctx), in.ID, s.claimLife(ctx))
 	return answered(workItemOf(language(ctx))(item)), err
 }
 
@@ -113,7 +119,7 @@ func (s *Server) decideItem(ctx context.Context, request storage.Request, id uui
 	if err := checkItemDecision(item.Kind, d); err != nil {
 		return nil, err
 	}
-	if item.ClaimedBy != nil && *item.ClaimedBy != who.ID && item.ClosedAt == nil {
+	if item.HeldByAnother(who.ID, s.store.Now()) && item.ClosedAt == nil {
 		return nil, campus.Errorf(campus.Conflict, "claimed_by_another", "work item %s is claimed by another", id)
 	}
 	if item.Kind == campus.OverdueItem {
@@ -132,6 +138,9 @@ func (s *Server) decideItem(ctx context.Context, request storage.Request, id uui
 		}
 	}
 	u := itemUpdate(campus.CaseRef{Kind: item.CaseKind, ID: item.CaseID}, item.Kind, item.Step, d, campus.Staff(who.ID))
+	if item.Kind == campus.InPersonItem { // B3: done at the counter, so there is a receipt
+		u.act = &storage.NewCounterAct{Kind: campus.CheckAct, Person: item.PersonID, Case: item.CaseID, Detail: d.Action}
+	}
 	return s.decide(ctx, request, u)
 }
 

@@ -132,7 +132,8 @@ type Move struct {
 	Remind   []WorkItemKey `json:"remind,omitempty"` // mark open items: the deadline nears
 	Escalate []WorkItemKey `json:"escalate,omitempty"`
 	Notices  []Notice      `json:"notices,omitempty"`
-	Decision uuid.UUID     `json:"decision,omitzero"` // the decision of a person that caused it
+	Decision uuid.UUID     `json:"decision,omitzero"`  // the decision of a person that caused it
+	Proposes []Proposal    `json:"proposes,omitempty"` // what now waits for a second person
 }
 
 // StepRef names one try of one step of a case.

@@ -1,38 +1,55 @@
 package campus
 
 import (
-	"maps"
 	"strings"
 )
 
 // Message is a notice in the words of a language. Subject is empty for templates that are sent by SMS only, and not
-// shown again: codes.
+// shown again: codes. SMS is empty for those that are sent by mail only.
 type Message struct {
 	Subject string
-	Text    string
+	Text    string // of the mail, and in the app
+	SMS     string
 }
 
-// NoticeText renders a notice. The parameters "reason", "items", "kiosk_zh"/"kiosk_en" and "package_zh"/"package_en" become
-// {reason}, {items}, {kiosk} and {package} in the language.
+// NoticeText renders a notice in the catalogue's words.
 func NoticeText(language Language, template string, params map[string]string) Message {
-	filled := maps.Clone(params)
-	if reason, found := params["reason"]; found {
-		filled["reason"] = ReasonText(language, reason)
+	return RenderNotice(language, template, params, nil)
+}
+
+// RenderNotice renders a notice, in a university's own words if there are any. The parameters "reason", "items" and
+// "work_kind" become {reason}, {items} and {kind} in words; of "kiosk_zh" and "kiosk_en" the one of the language becomes {kiosk}, and so for
+// every such pair.
+func RenderNotice(language Language, template string, params map[string]string, own NoticeTexts) Message {
+	words, found := own[language]
+	if !found {
+		words = defaultWords(language, template)
 	}
-	if items, found := params["items"]; found {
-		filled["items"] = ItemsText(language, items)
-	}
-	if kiosk, found := params["kiosk_"+string(language[:2])]; found {
-		filled["kiosk"] = kiosk
-	}
-	if name, found := params["package_"+string(language[:2])]; found {
-		filled["package"] = name
-	}
-	message := Message{Text: Text(language, template, filled)}
-	if subject := template + ".subject"; HasText(subject) {
-		message.Subject = Text(language, subject, filled)
+	places := noticePlaces(language, params)
+	message := Message{Subject: places.Replace(words.Subject), Text: places.Replace(words.Mail), SMS: places.Replace(words.SMS)}
+	if message.Text == "" {
+		message.Text = message.SMS
 	}
 	return message
+}
+
+// noticePlaces fills all places at once, so that what is filled in is never taken for a place.
+func noticePlaces(language Language, params map[string]string) *strings.Replacer {
+	pairs := make([]string, 0, 2*len(params))
+	for name, value := range params {
+		switch name {
+		case "reason":
+			value = ReasonText(language, value)
+		case "items":
+			value = ItemsText(language, value)
+		case "work_kind":
+			name, value = "kind", Text(language, "work."+value, nil)
+		default:
+			name = strings.TrimSuffix(name, "_"+string(language[:2]))
+		}
+		pairs = append(pairs, "{"+name+"}", value)
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 // ItemsText is a list of items, as events and notices carry it, in words.

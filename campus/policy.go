@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"github.com/goccy/go-yaml"
@@ -23,6 +24,9 @@ type Policy struct {
 	Calendar    Calendar          `yaml:"calendar" json:"calendar"`
 	Production  ProductionPolicy  `yaml:"production" json:"production"`
 	Packages    PackagePolicies   `yaml:"packages" json:"packages"`
+	Work        WorkPolicy        `yaml:"work" json:"work"`
+	Counter     CounterPolicy     `yaml:"counter" json:"counter"`
+	Notices     NoticePolicy      `yaml:"notices" json:"notices"`
 }
 
 // ApplicationPolicy holds the numbers of the review (C3).
@@ -193,8 +197,5 @@ func (p Policy) check() error {
 	if p.Steps.Budget < p.Steps.Call {
 		return Errorf(Invalid, "", "policy steps.budget is shorter than one call")
 	}
-	if err := p.Packages.check(); err != nil {
-		return err
-	}
-	return p.Production.check()
+	return errors.Join(p.Packages.check(), p.Production.check(), p.Work.check(), p.Counter.check(), p.Notices.check())
 }

@@ -17,6 +17,9 @@ const (
 	Operator      Role = "operator"
 	Auditor       Role = "auditor"
 	Administrator Role = "administrator"
+
+	// Head leads a team: gives items to others and hears of what is late. Who decides too has the team's role beside it.
+	Head Role = "head"
 )
 
 // Permission is one thing a member of staff may do.
@@ -31,15 +34,20 @@ const (
 	HandlePlastic  Permission = "plastic.handle"
 	SettleSteps    Permission = "steps.settle"
 	ReadAudit      Permission = "audit.read"
+
+	AssignWork   Permission = "work.assign"   // gives an item that another holds, or nobody, to a colleague
+	ServeCounter Permission = "counter.serve" // finds people, verifies them, acts for them, prints receipts (L1)
+	EditNotices  Permission = "notices.edit"  // words the messages of the university (L10)
 )
 
 var rolePermissions = map[Role][]Permission{
 	Reviewer:      {ReadCases, ReadPeople, ReviewCases},
-	CardCentre:    {ReadCases, ReadPeople, VerifyInPerson, HandlePlastic},
+	CardCentre:    {ReadCases, ReadPeople, VerifyInPerson, HandlePlastic, ServeCounter},
 	Production:    {ReadCases, HandlePlastic},
 	Operator:      {ReadCases, SettleSteps},
 	Auditor:       {ReadCases, ReadAudit},
-	Administrator: {ReadCases, ReadPeople, ReviewCases, VerifyInPerson, HandlePlastic, SettleSteps, ReadAudit},
+	Administrator: {ReadCases, ReadPeople, ReviewCases, VerifyInPerson, HandlePlastic, SettleSteps, ReadAudit, AssignWork, ServeCounter, EditNotices},
+	Head:          {ReadCases, AssignWork},
 }
 
 // Grant is a role on some campuses; no campuses means all of the university.

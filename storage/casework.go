@@ -113,6 +113,9 @@ func recordMove(t tx, m campus.Move, owner caseOwner) error {
 			return err
 		}
 	}
+	if err := keepProposals(t, m); err != nil {
+		return err
+	}
 	if err := markWorkItems(t, m, "reminded_at", m.Remind); err != nil {
 		return err
 	}

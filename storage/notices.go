@@ -14,17 +14,46 @@ import (
 // queueNotice keeps a message to a person; a sender delivers it by every channel its template names. expires is when
 // it is of no use any more, nil for never.
 func queueNotice(t tx, person uuid.UUID, caseID *uuid.UUID, notice campus.Notice, expires *time.Time) error {
+	var university string
+	if err := t.Raw(`select university from people where id = ?`, person).Row().Scan(&university); err != nil {
+		return fmt.Errorf("find whom a notice is for: %w", err)
+	}
+	return insertNotice(t, newNotice{person: &person, university: university, caseID: caseID, notice: notice, expires: expires})
+}
+
+// queueStaffNotice keeps a message to a member of staff. It goes by mail: of staff no phone is known.
+func queueStaffNotice(t tx, staff uuid.UUID, notice campus.Notice) error {
+	var university string
+	if err := t.Raw(`select university from staff where id = ?`, staff).Row().Scan(&university); err != nil {
+		return fmt.Errorf("find whom a notice is for: %w", err)
+	}
+	return insertNotice(t, newNotice{staff: &staff, university: university, notice: notice})
+}
+
+// newNotice is a message to one of two.
+type newNotice struct {
+	person, staff *uuid.UUID
+	university    string
+	caseID        *uuid.UUID
+	notice        campus.Notice
+	expires       *time.Time
+}
+
+// insertNotice keeps a message with the version of the university's words, so that it reads the same at all times and
+// on every channel.
+func insertNotice(t tx, n newNotice) error {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return err
 	}
-	params, err := json.Marshal(notice.Params)
+	params, err := json.Marshal(n.notice.Params)
 	if err != nil {
 		return fmt.Errorf("write a notice: %w", err)
 	}
-	return t.Exec(`insert into notices (id, person_id, case_id, template, params, created_at, expires_at, next_try)
-		values (?, ?, ?, ?, ?, ?, ?, ?)`,
-		id, person, caseID, notice.Template, t.keys.seal(noticeContext(id), params), t.now, expires, t.now).Error
+	return t.Exec(`insert into notices (id, person_id, staff_id, case_id, template, template_version, params, created_at, expires_at, next_try)
+		values (?, ?, ?, ?, ?, coalesce((select max(version) from notice_templates where university = ? and template = ?), 0), ?, ?, ?, ?)`,
+		id, n.person, n.staff, n.caseID, n.notice.Template, n.university, n.notice.Template,
+		t.keys.seal(noticeContext(id), params), t.now, n.expires, t.now).Error
 }
 
 // noticeContext binds sealed parameters to their notice.
@@ -43,9 +72,18 @@ type Notice struct {
 	SMSAt     *time.Time `gorm:"column:sms_at"`
 	MailAt    *time.Time
 	Tries     int
-	Phone     string
-	Email     string
+	Phone     string // empty: none is known
+	Email     string // the same
 	Language  campus.Language
+
+	ReadAt *time.Time
+	Own    campus.NoticeTexts `gorm:"-"` // the university's words; none: the catalogue's
+	Texts  []byte
+}
+
+// In is the message in a language.
+func (n Notice) In(language campus.Language) campus.Message {
+	return campus.RenderNotice(language, n.Template, n.Params, n.Own)
 }
 
 // openNotices opens what can be opened. One that cannot, because it is damaged or sealed under another key, is left
@@ -56,6 +94,9 @@ func (s *Store) openNotices(ctx context.Context, sealed []Notice) []Notice {
 		params, err := s.keys.open(noticeContext(n.ID), n.Sealed)
 		if err == nil {
 			err = json.Unmarshal(params, &n.Params)
+		}
+		if err == nil && n.Texts != nil {
+			err = json.Unmarshal(n.Texts, &n.Own)
 		}
 		if err != nil {
 			s.log.ErrorContext(ctx, "a notice cannot be read", "notice", n.ID, "error", err)
@@ -75,7 +116,10 @@ func (s *Store) ClaimNotices(ctx context.Context, limit int, lease time.Duration
 			select id from notices where done_at is null and next_try <= @now order by next_try limit @limit for update skip locked),
 		claimed as (
 			update notices set next_try = @until, tries = tries + 1 where id in (select id from due) returning *)
-		select n.*, p.phone, p.email, p.language from claimed n join people p on p.id = n.person_id`,
+		select n.*, coalesce(p.phone, '') as phone, coalesce(p.email, f.email) as email, coalesce(p.language, f.language) as language, w.texts
+		from claimed n left join people p on p.id = n.person_id left join staff f on f.id = n.staff_id
+			left join notice_templates w on w.university = coalesce(p.university, f.university) and w.template = n.template
+				and w.version = n.template_version`,
 		map[string]any{"now": now, "limit": limit, "until": now.Add(lease)}).Scan(&notices).Error
 	if err != nil {
 		return nil, wrap("claim notices", err)
@@ -107,12 +151,32 @@ func (s *Store) FinishNotice(ctx context.Context, id uuid.UUID, r NoticeResult) 
 // Notices are the messages of a person, newest first, for the app. What expires was a code for the phone alone.
 func (s *Store) Notices(ctx context.Context, person, after uuid.UUID, limit int) ([]Notice, error) {
 	notices := []Notice{}
-	query := s.read(ctx).Table("notices").Where("person_id = ? and expires_at is null", person)
+	query := s.read(ctx).Table("notices as n").Select("n.*, w.texts").Joins(`join people p on p.id = n.person_id
+		left join notice_templates w on w.university = p.university and w.template = n.template and w.version = n.template_version`).
+		Where("n.person_id = ? and n.expires_at is null", person)
 	if after != uuid.Nil {
-		query = query.Where("id < ?", after)
+		query = query.Where("n.id < ?", after)
 	}
-	if err := query.Order("id desc").Limit(limit).Find(&notices).Error; err != nil {
+	if err := query.Order("n.id desc").Limit(limit).Find(&notices).Error; err != nil {
 		return nil, wrap("list notices", err)
 	}
 	return s.openNotices(ctx, notices), nil
+}
+
+// UnreadNotices is how many messages a person has not read in the app.
+func (s *Store) UnreadNotices(ctx context.Context, person uuid.UUID) (count int, err error) {
+	err = s.read(ctx).Raw(`select count(*) from notices where person_id = ? and read_at is null and expires_at is null`, person).
+		Row().Scan(&count)
+	return count, wrap("count notices", err)
+}
+
+// ReadNotice notes that a person has read a message; the first time stays. Somebody else's is NotFound.
+func (s *Store) ReadNotice(ctx context.Context, person, id uuid.UUID) error {
+	return s.inTx(ctx, "read a notice", func(t tx) error {
+		read := t.Exec(`update notices set read_at = coalesce(read_at, ?) where id = ? and person_id = ? and expires_at is null`, t.now, id, person)
+		if read.Error == nil && read.RowsAffected == 0 {
+			return campus.Errorf(campus.NotFound, "notice_unknown", "no notice %s", id)
+		}
+		return read.Error
+	})
 }

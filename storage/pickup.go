@@ -139,28 +139,30 @@ func tellPickup(t tx, p Plastic, code string) error {
 // RenewPickupCode gives the holder of a plastic that waits another code, after the card centre has seen person and
 // document: the way out when the old code is locked or lost (D3).
 func (s *Store) RenewPickupCode(ctx context.Context, req Request, who campus.StaffMember, caseID uuid.UUID) (Plastic, error) {
-	return once(ctx, s, "renew a pickup code", req, func(t tx) (Plastic, error) {
-		var p Plastic
-		err := t.Raw(`select * from plastics where case_id = ? order by seq desc limit 1 for update`, caseID).Scan(&p).Error
-		switch {
-		case err != nil:
-			return p, err
-		case p.ID == uuid.Nil:
-			return p, campus.Errorf(campus.NotFound, "", "case %s has no plastic", caseID)
-		case p.State != campus.PlasticReady:
-			return p, campus.Errorf(campus.Conflict, "plastic_not_waiting", "a plastic that is %s has no pickup code", p.State)
-		}
-		code, err := newPickupCode(t, p)
-		if err != nil {
-			return p, err
-		}
-		if err := tellPickup(t, p, code); err != nil {
-			return p, err
-		}
-		event := campus.Event{Kind: "pickup_code_renewed", Actor: campus.Staff(who.ID), Public: true}
-		if err := addEvent(t, caseID, event, uuid.Nil); err != nil {
-			return p, err
-		}
-		return p, addAudit(t, campus.Staff(who.ID), "plastic.renew_code", "plastic/"+p.ID.String(), p.University)
-	})
+	return once(ctx, s, "renew a pickup code", req, func(t tx) (Plastic, error) { return renewPickupCode(t, who, caseID) })
+}
+
+func renewPickupCode(t tx, who campus.StaffMember, caseID uuid.UUID) (Plastic, error) {
+	var p Plastic
+	err := t.Raw(`select * from plastics where case_id = ? order by seq desc limit 1 for update`, caseID).Scan(&p).Error
+	switch {
+	case err != nil:
+		return p, err
+	case p.ID == uuid.Nil:
+		return p, campus.Errorf(campus.NotFound, "", "case %s has no plastic", caseID)
+	case p.State != campus.PlasticReady:
+		return p, campus.Errorf(campus.Conflict, "plastic_not_waiting", "a plastic that is %s has no pickup code", p.State)
+	}
+	code, err := newPickupCode(t, p)
+	if err != nil {
+		return p, err
+	}
+	if err := tellPickup(t, p, code); err != nil {
+		return p, err
+	}
+	event := campus.Event{Kind: "pickup_code_renewed", Actor: campus.Staff(who.ID), Public: true}
+	if err := addEvent(t, caseID, event, uuid.Nil); err != nil {
+		return p, err
+	}
+	return p, addAudit(t, campus.Staff(who.ID), "plastic.renew_code", "plastic/"+p.ID.String(), p.University)
 }

@@ -18,6 +18,7 @@ type StaffSeed struct {
 	Name       string
 	Password   string
 	Grants     []campus.Grant
+	Email      string // messages to staff go by mail
 }
 
 // SeedStaff brings members of staff up to date. A password that already is theirs keeps its hash, so that seeding
@@ -45,10 +46,10 @@ func (s *Store) seedStaffMember(ctx context.Context, m StaffSeed) error {
 		return fmt.Errorf("make an id: %w", err)
 	}
 	return s.inTx(ctx, "keep a member of staff", func(t tx) error {
-		return t.Exec(`insert into staff (id, university, username, name, password_hash, grants) values (?, ?, ?, ?, ?, ?)
+		return t.Exec(`insert into staff (id, university, username, name, password_hash, grants, email) values (?, ?, ?, ?, ?, ?, ?)
 			on conflict (university, username) do update
-				set name = excluded.name, password_hash = excluded.password_hash, grants = excluded.grants`,
-			id, m.University, m.Username, m.Name, hash, string(grants)).Error
+				set name = excluded.name, password_hash = excluded.password_hash, grants = excluded.grants, email = excluded.email`,
+			id, m.University, m.Username, m.Name, hash, string(grants), m.Email).Error
 	})
 }
 

@@ -44,6 +44,11 @@ type uploadRow struct {
 // AddUpload seals a file and keeps it. The object goes first, so that a row never points to nothing. What a repeated
 // or failed request leaves behind is taken away again.
 func (s *Store) AddUpload(ctx context.Context, req Request, up NewUpload) (Upload, error) {
+	return s.addUpload(ctx, req, up, nil)
+}
+
+// addUpload keeps a file, and in the same transaction what else is to be said of it.
+func (s *Store) addUpload(ctx context.Context, req Request, up NewUpload, also func(tx, uuid.UUID) error) (Upload, error) {
 	sum := sha256.Sum256(up.Content)
 	upload := Upload{
 		ID: req.ID, PersonID: up.Person, Purpose: up.Purpose, ContentType: up.ContentType, Bytes: int64(len(up.Content)),
@@ -55,11 +60,15 @@ func (s *Store) AddUpload(ctx context.Context, req Request, up NewUpload) (Uploa
 	}
 	kept, err := once(ctx, s, "add an upload", req, func(t tx) (Upload, error) {
 		upload.CreatedAt = t.now
-		return upload, t.Exec(`insert into uploads
+		err := t.Exec(`insert into uploads
 				(id, person_id, purpose, object_key, content_type, bytes, width, height, sha256, created_at)
 			values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			upload.ID, upload.PersonID, upload.Purpose, key, upload.ContentType, upload.Bytes, upload.Width, upload.Height,
 			upload.SHA256, upload.CreatedAt).Error
+		if err != nil || also == nil {
+			return upload, err
+		}
+		return upload, also(t, upload.ID)
 	})
 	if err == nil && kept.ID == upload.ID {
 		return kept, nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"gorm.io/gorm"
 
 	"campuscard/campus"
 )
@@ -18,7 +19,8 @@ func openWorkItem(t tx, caseID uuid.UUID, owner caseOwner, item campus.NewWorkIt
 	return t.Exec(`insert into work_items (id, case_id, university, campus, kind, step, attempt, cause, reason, opened_at, due)
 		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		on conflict (case_id, kind, step) where closed_at is null
-		do update set attempt = excluded.attempt, cause = excluded.cause, reason = excluded.reason, due = excluded.due`,
+		do update set attempt = excluded.attempt, cause = excluded.cause, reason = excluded.reason, due = excluded.due,
+			proposed_action = '', proposed_by = null, proposed_at = null, proposal = null`,
 		id, caseID, owner.University, owner.Campus, item.Kind, item.Step, item.Attempt, item.Cause, item.Reason,
 		t.now, item.Due).Error
 }
@@ -60,25 +62,68 @@ type WorkItem struct {
 	ClaimedBy   *uuid.UUID          `json:"claimed_by,omitempty"`
 	ClaimedAt   *time.Time          `json:"claimed_at,omitempty"`
 	ClosedAt    *time.Time          `json:"closed_at,omitempty"`
+
+	ClaimedUntil   *time.Time        `json:"claimed_until,omitempty" doc:"From then on the claim keeps nobody away"`
+	ClaimedByName  string            `json:"claimed_by_name,omitempty"`
+	ProposedAction campus.Settlement `json:"proposed_action,omitempty" doc:"A skip or an abort that waits for a second person"`
+	ProposedBy     *uuid.UUID        `json:"proposed_by,omitempty"`
+	ProposedByName string            `json:"proposed_by_name,omitempty"`
+	ProposedAt     *time.Time        `json:"proposed_at,omitempty"`
+	ProposalNote   string            `json:"proposal_note,omitempty" doc:"Why"`
 }
 
-const selectWorkItem = `select w.*, c.kind as case_kind, c.person_id, c.stage from work_items w join cases c on c.id = w.case_id`
+// HeldByAnother tells whether a colleague of who holds the item. A claim that is over holds nothing.
+func (w WorkItem) HeldByAnother(who uuid.UUID, now time.Time) bool {
+	return w.ClaimedBy != nil && *w.ClaimedBy != who && campus.ClaimStands(w.ClaimedUntil, now)
+}
+
+const selectWorkItem = `select w.*, c.kind as case_kind, c.person_id, c.stage, coalesce(h.name, '') as claimed_by_name,
+		coalesce(q.name, '') as proposed_by_name, coalesce(r.payload->>'note', '') as proposal_note
+	from work_items w join cases c on c.id = w.case_id left join staff h on h.id = w.claimed_by
+		left join staff q on q.id = w.proposed_by left join requests r on r.id = w.proposal`
 
 // WorkItemFilter narrows a list of open work items; empty fields do not.
 type WorkItemFilter struct {
 	Kind  campus.WorkItemKind
 	Mine  bool // claimed by the one who asks
-	Free  bool // claimed by nobody
+	Free  bool // claimed by nobody, or once and not any more
 	Late  bool // the deadline nears or has passed: reminded or escalated
 	After uuid.UUID
 	Limit int
+
+	Campus       string
+	Overdue      bool // the deadline has passed
+	SecondPerson bool // a skip or an abort waits for a second person
+	ByDue        bool // the next deadline first; else oldest first
 }
 
-// WorkItems are the open items the member may see, oldest first. Items of other universities, of other campuses and
-// of kinds the member may not decide do not exist for them (A0).
+// WorkItems are the open items the member may see, oldest first or the next deadline first. Items of other
+// universities, of other campuses and of kinds the member may neither decide nor give to others do not exist for them
+// (A0).
 func (s *Store) WorkItems(ctx context.Context, who campus.StaffMember, f WorkItemFilter) ([]WorkItem, error) {
 	query := s.read(ctx).Table("(?) as w", s.db.Raw(selectWorkItem+` where w.closed_at is null and w.university = ?`, who.University))
+	query = s.narrow(query.Where(s.seenItems(who, f)), who, f)
+	if f.ByDue {
+		query = query.Order("coalesce(due, 'infinity'::timestamptz)")
+	}
+	items := []WorkItem{}
+	err := query.Order("id").Limit(f.Limit).Find(&items).Error
+	return items, wrap("list work items", err)
+}
+
+// seenItems are the items of kinds and campuses that the member may decide or give to others.
+func (s *Store) seenItems(who campus.StaffMember, f WorkItemFilter) *gorm.DB {
 	seen := s.db.Where("false")
+	switch campuses, all := who.Campuses(campus.AssignWork); {
+	case all && f.Kind == "":
+		return s.db.Where("true")
+	case all:
+		return s.db.Where("kind = ?", f.Kind)
+	case len(campuses) > 0 && f.Kind == "":
+		seen = seen.Or("campus in ?", campuses)
+	case len(campuses) > 0:
+		seen = seen.Or("kind = ? and campus in ?", f.Kind, campuses)
+	}
 	for _, kind := range []campus.WorkItemKind{campus.ReviewItem, campus.IncidentItem, campus.InPersonItem, campus.OverdueItem} {
 		if f.Kind != "" && f.Kind != kind {
 			continue
@@ -90,22 +135,38 @@ func (s *Store) WorkItems(ctx context.Context, who campus.StaffMember, f WorkIte
 			seen = seen.Or("kind = ? and campus in ?", kind, campuses)
 		}
 	}
-	query = query.Where(seen)
+	return seen
+}
+
+func (s *Store) narrow(query *gorm.DB, who campus.StaffMember, f WorkItemFilter) *gorm.DB {
+	now := s.Now()
 	if f.Mine {
-		query = query.Where("claimed_by = ?", who.ID)
+		query = query.Where("claimed_by = ? and claimed_until > ?", who.ID, now)
 	}
 	if f.Free {
-		query = query.Where("claimed_by is null")
+		query = query.Where("(claimed_by is null or claimed_until <= ?)", now)
+	}
+	if f.Campus != "" {
+		query = query.Where("campus = ?", f.Campus)
+	}
+	if f.Overdue {
+		query = query.Where("due < ?", now)
+	}
+	if f.SecondPerson {
+		query = query.Where("proposed_action <> ''")
 	}
 	if f.Late {
 		query = query.Where("coalesce(reminded_at, escalated_at) is not null")
 	}
-	if f.After != uuid.Nil { // ids are made when the item opens, so they are in its order
+	switch {
+	case f.After == uuid.Nil:
+	case f.ByDue:
+		query = query.Where(`(coalesce(due, 'infinity'::timestamptz), id) >
+			(select coalesce(l.due, 'infinity'::timestamptz), l.id from work_items l where l.id = ?)`, f.After)
+	default: // ids are made when the item opens, so they are in its order
 		query = query.Where("id > ?", f.After)
 	}
-	items := []WorkItem{}
-	err := query.Order("id").Limit(f.Limit).Find(&items).Error
-	return items, wrap("list work items", err)
+	return query
 }
 
 // WorkItem is one item, open or closed, if the member may see it.
@@ -126,17 +187,18 @@ func findWorkItem(t tx, who campus.StaffMember, id uuid.UUID, lock string) (Work
 	return item, nil
 }
 
-// ClaimWorkItem gives an open item to the member. One that another holds is a conflict; one's own stays one's own.
-func (s *Store) ClaimWorkItem(ctx context.Context, req Request, who campus.StaffMember, id uuid.UUID) (WorkItem, error) {
+// ClaimWorkItem gives an open item to the member, for a while. One that another holds is a conflict; one's own stays
+// one's own, and is kept from now on.
+func (s *Store) ClaimWorkItem(ctx context.Context, req Request, who campus.StaffMember, id uuid.UUID, life time.Duration) (WorkItem, error) {
 	return once(ctx, s, "claim a work item", req, func(t tx) (WorkItem, error) {
 		item, err := lockOpenItem(t, who, id)
 		if err != nil {
 			return item, err
 		}
-		if item.ClaimedBy != nil && *item.ClaimedBy != who.ID {
+		if item.HeldByAnother(who.ID, t.now) {
 			return item, campus.Errorf(campus.Conflict, "claimed_by_another", "work item %s is claimed by another", id)
 		}
-		item.ClaimedBy, item.ClaimedAt = &who.ID, &t.now
+		item.claim(who.ID, who.Name, t.now, life)
 		return item, claimItem(t, item, campus.Staff(who.ID), "work_item.claim")
 	})
 }
@@ -151,10 +213,10 @@ func (s *Store) ReleaseWorkItem(ctx context.Context, req Request, who campus.Sta
 		if item.ClaimedBy == nil {
 			return item, nil
 		}
-		if *item.ClaimedBy != who.ID {
+		if item.HeldByAnother(who.ID, t.now) {
 			return item, campus.Errorf(campus.Conflict, "claimed_by_another", "work item %s is claimed by another", id)
 		}
-		item.ClaimedBy, item.ClaimedAt = nil, nil
+		item.ClaimedBy, item.ClaimedAt, item.ClaimedUntil, item.ClaimedByName = nil, nil, nil, ""
 		return item, claimItem(t, item, campus.Staff(who.ID), "work_item.release")
 	})
 }
@@ -172,8 +234,15 @@ func lockOpenItem(t tx, who campus.StaffMember, id uuid.UUID) (WorkItem, error) 
 	return item, nil
 }
 
+// claim has somebody hold the item from now on.
+func (w *WorkItem) claim(by uuid.UUID, name string, now time.Time, life time.Duration) {
+	until := now.Add(life)
+	w.ClaimedBy, w.ClaimedByName, w.ClaimedAt, w.ClaimedUntil = &by, name, &now, &until
+}
+
 func claimItem(t tx, item WorkItem, actor campus.Actor, action string) error {
-	err := t.Exec(`update work_items set claimed_by = ?, claimed_at = ? where id = ?`, item.ClaimedBy, item.ClaimedAt, item.ID).Error
+	err := t.Exec(`update work_items set claimed_by = ?, claimed_at = ?, claimed_until = ? where id = ?`,
+		item.ClaimedBy, item.ClaimedAt, item.ClaimedUntil, item.ID).Error
 	if err != nil {
 		return err
 	}

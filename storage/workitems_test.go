@@ -102,7 +102,7 @@ func TestWhoSeesWorkItems(t *testing.T) {
 		for what, do := range map[string]func() error{
 			"look": func() error { return second(h.WorkItem(t.Context(), who, item)) },
 			"claim": func() error {
-				return second(h.ClaimWorkItem(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, item))
+				return second(h.ClaimWorkItem(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, item, time.Hour))
 			},
 			"release": func() error {
 				return second(h.ReleaseWorkItem(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, item))
@@ -119,7 +119,7 @@ func TestWhoSeesWorkItems(t *testing.T) {
 func TestClaimWorkItem(t *testing.T) {
 	t.Parallel()
 	claim := func(s *story, who campus.StaffMember, item uuid.UUID) error {
-		return second(s.ClaimWorkItem(s.t.Context(), storagetest.Request(campus.Staff(who.ID)), who, item))
+		return second(s.ClaimWorkItem(s.t.Context(), storagetest.Request(campus.Staff(who.ID)), who, item, time.Hour))
 	}
 	release := func(s *story, who campus.StaffMember, item uuid.UUID) error {
 		return second(s.ReleaseWorkItem(s.t.Context(), storagetest.Request(campus.Staff(who.ID)), who, item))
@@ -168,10 +168,10 @@ func TestClaimWorkItem(t *testing.T) {
 		item := s.open(campus.NewWorkItem{Kind: campus.ReviewItem})
 		one := s.colleague(campus.Grant{Role: campus.Reviewer})
 		req := storagetest.Request(campus.Staff(one.ID))
-		first, err := s.ClaimWorkItem(t.Context(), req, one, item)
+		first, err := s.ClaimWorkItem(t.Context(), req, one, item, time.Hour)
 		require.NoError(t, err)
 		require.NoError(t, release(s, one, item))
-		again, err := s.ClaimWorkItem(t.Context(), req, one, item)
+		again, err := s.ClaimWorkItem(t.Context(), req, one, item, time.Hour)
 		require.NoError(t, err)
 		require.Equal(t, first.ClaimedBy, again.ClaimedBy)
 		require.Equal(t, 1, count(s.House, `work_items where claimed_by is null`))
@@ -220,7 +220,7 @@ func TestWorkItemsOfACase(t *testing.T) {
 	s := apply(t)
 	operator := s.colleague(campus.Grant{Role: campus.Operator})
 	item := s.open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: "registry", Attempt: 1, Cause: campus.Unavailable})
-	require.NoError(t, second(s.ClaimWorkItem(t.Context(), storagetest.Request(campus.Staff(operator.ID)), operator, item)))
+	require.NoError(t, second(s.ClaimWorkItem(t.Context(), storagetest.Request(campus.Staff(operator.ID)), operator, item, time.Hour)))
 	due := s.Clock.Now().Add(time.Hour)
 	again := s.open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: "registry", Attempt: 2, Cause: campus.BadAnswer, Reason: "why", Due: &due})
 	require.Equal(t, item, again, "asking again renews what it says")

@@ -66,14 +66,19 @@ func (s *noticeSender) send(ctx context.Context, n storage.Notice) storage.Notic
 		result.Done, result.Failure = true, "expired"
 		return result
 	}
-	message := campus.NoticeText(n.Language, n.Template, n.Params)
+	message := n.In(n.Language)
+	bySMS, byMail := message.SMS != "" && n.Phone != "", message.Subject != "" && n.Email != ""
+	if !bySMS && !byMail { // in the app it can be read all the same
+		result.Done, result.Failure = true, "no_address"
+		return result
+	}
 	var failure error
-	if !result.SMSDone {
-		if failure = s.systems.SMS.Send(ctx, n.ID.String(), n.Phone, message.Text); failure == nil {
+	if !result.SMSDone && bySMS {
+		if failure = s.systems.SMS.Send(ctx, n.ID.String(), n.Phone, message.SMS); failure == nil {
 			result.SMSDone = true
 		}
 	}
-	if !result.MailDone && message.Subject != "" && n.Email != "" {
+	if !result.MailDone && byMail {
 		if err := s.systems.Mail.Send(ctx, n.ID.String(), n.Email, message.Subject, message.Text); err != nil {
 			failure = err
 		} else {

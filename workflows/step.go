@@ -188,6 +188,7 @@ func (c *casework) propose(ctx workflow.Context, p *parkedStep, d SettleStep) (S
 	return Settled{Step: d.Step, Attempt: p.ref.Attempt, Outcome: StepSecondPerson}, c.move(ctx, campus.Move{
 		Decision: d.Decision,
 		Events:   []campus.Event{internalEvent("step_proposed", d.By, "step", d.Step, "action", string(d.Action))},
+		Proposes: []campus.Proposal{{Step: d.Step, Action: d.Action, By: d.By}},
 	}, nil)
 }
 

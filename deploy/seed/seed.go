@@ -45,6 +45,7 @@ type content struct {
 		Staff []struct {
 			Username string `yaml:"username"`
 			Name     string `yaml:"name"`
+			Email    string `yaml:"email"`
 			Grants   []struct {
 				Role     campus.Role `yaml:"role"`
 				Campuses []string    `yaml:"campuses"`
@@ -82,7 +83,7 @@ func Run(ctx context.Context, cfg Config, store *storage.Store, systems *school.
 		}
 		var members []storage.StaffSeed
 		for _, m := range u.Staff {
-			member := storage.StaffSeed{University: u.Code, Username: m.Username, Name: m.Name, Password: cfg.StaffPassword}
+			member := storage.StaffSeed{University: u.Code, Username: m.Username, Name: m.Name, Password: cfg.StaffPassword, Email: m.Email}
 			for _, g := range m.Grants {
 				member.Grants = append(member.Grants, campus.Grant{Role: g.Role, Campuses: g.Campuses})
 			}

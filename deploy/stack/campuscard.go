@@ -84,11 +84,24 @@ func (s *Stack) api() service {
 		url:      webAddress(s.ports.API),
 		ports:    []int{s.ports.API},
 		command:  s.campuscardCommand("api"),
+		prepare:  s.receiptFont,
 		ready:    answersHTTP(webAddress(s.ports.API) + "/readyz"),
 		patience: 30 * time.Second,
 		ask:      syscall.SIGTERM,
 		grace:    30 * time.Second, // requests are drained; the longest waits 25 s for a decision's outcome
 	}
+}
+
+// receiptFont gets the font that the api draws receipts with, where it is missing. Without it everything else works: the
+// api says so, and receipts answer 503.
+func (s *Stack) receiptFont(ctx context.Context) error {
+	if os.Getenv("RECEIPT_FONT") != "" {
+		return nil
+	}
+	if _, err := s.tools.receiptFont(ctx, API); err != nil {
+		s.progress.say(API, "no receipts: %v", err)
+	}
+	return nil
 }
 
 func (s *Stack) worker() service {

@@ -54,15 +54,7 @@ func newToolbox(logDir string, progress *progress) (*toolbox, error) {
 // Tool is the path of a build tool at the project's version, after getting it: a name of toolSources, or "gcc", which
 // the race detector needs and apt has. It belongs to no stack.
 func Tool(ctx context.Context, name string, log io.Writer) (string, error) {
-	root, err := moduleRoot(ctx)
-	if err != nil {
-		return "", err
-	}
-	logDir := filepath.Join(root, ".run", "tools", "logs")
-	if err := os.MkdirAll(logDir, 0o755); err != nil {
-		return "", fmt.Errorf("make the folder of logs: %w", err)
-	}
-	t, err := newToolbox(logDir, newProgress(log))
+	t, err := ownToolbox(ctx, log)
 	if err != nil {
 		return "", err
 	}
@@ -76,6 +68,37 @@ func Tool(ctx context.Context, name string, log io.Writer) (string, error) {
 		return "", err
 	}
 	return exec.LookPath("gcc")
+}
+
+// ownToolbox is one that belongs to no stack.
+func ownToolbox(ctx context.Context, log io.Writer) (*toolbox, error) {
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	logDir := filepath.Join(root, ".run", "tools", "logs")
+	if err := os.MkdirAll(logDir, 0o755); err != nil {
+		return nil, fmt.Errorf("make the folder of logs: %w", err)
+	}
+	return newToolbox(logDir, newProgress(log))
+}
+
+// ReceiptFont is the path of the font with Chinese glyphs that receipts are drawn with, after getting it.
+func ReceiptFont(ctx context.Context, log io.Writer) (string, error) {
+	t, err := ownToolbox(ctx, log)
+	if err != nil {
+		return "", err
+	}
+	return t.receiptFont(ctx, "tools")
+}
+
+// receiptFont installs the font if it is missing. The path is the default of RECEIPT_FONT.
+func (t *toolbox) receiptFont(ctx context.Context, part Part) (string, error) {
+	const path = "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf"
+	if found, err := exists(path); found || err != nil {
+		return path, err
+	}
+	return path, t.install(ctx, part, "fonts-droid-fallback")
 }
 
 // path is where the tool is, after building it if it is not there.

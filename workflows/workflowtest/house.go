@@ -33,6 +33,10 @@ func New(t testing.TB, policy string) *House {
 	t.Helper()
 	h := &House{House: storagetest.New(t), School: startSchool(t), t: t, policy: policy}
 	h.University(storagetest.University)
+	for _, name := range []string{"reviewer", "operator", "first", "second"} {
+		h.Exec(`insert into staff (id, university, username, name, password_hash, grants) values ($1, $2, $3, $3, '', '[]')`,
+			Staff(name).ID, storagetest.University, name)
+	}
 	files := policyFiles(policy)
 	var err error
 	h.Policies, err = campus.LoadPolicies(files...)

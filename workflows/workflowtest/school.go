@@ -124,6 +124,17 @@ func (s *School) Calls(operation string) int {
 	return found.Count
 }
 
+// Mail is a mail that the catcher has taken.
+type Mail struct{ Subject, Text string }
+
+// Mails are the mails to an address, oldest first.
+func (s *School) Mails(to string) []Mail {
+	s.t.Helper()
+	var found struct{ Mails []Mail }
+	s.ask(http.MethodGet, "/admin/mails?to="+url.QueryEscape(to), nil, &found)
+	return found.Mails
+}
+
 func (s *School) ask(method, path string, body, answer any) {
 	s.t.Helper()
 	raw, err := json.Marshal(body)

@@ -1,0 +1,328 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/workflows"
+)
+
+// searchLimit is how many people one page of a search shows: it is for finding one, not for reading a roster.
+const searchLimit = 20
+
+type personSearchInput struct {
+	Cursor string            `query:"cursor" maxLength:"300" doc:"next_cursor of the page before"`
+	Limit  int               `query:"limit" minimum:"1" maximum:"20" default:"20"`
+	Q      string            `query:"q" required:"true" minLength:"2" maxLength:"60" doc:"A whole number, a part of a name, or the last digits of a phone"`
+	By     campus.SearchKind `query:"by" enum:"any,number,name,phone" default:"any"`
+}
+
+// findPeople looks for somebody who stands at the counter (L1). Every search is audited by its kind.
+func (s *Server) findPeople(ctx context.Context, in *personSearchInput) (*answer[page[storage.FoundPerson]], error) {
+	after, err := readCursor[uuid.UUID](in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	if in.By == campus.SearchPhone && (!campus.AllDigits(in.Q) || len(in.Q) < campus.PhoneTail) || utf8.RuneCountInString(in.Q) < 2 {
+		return nil, campus.FieldErrorf("q", "search_short", "too little to search by")
+	}
+	return s.foundPeople(ctx, storage.PersonSearch{By: in.By, Q: in.Q, After: after, Limit: in.Limit})
+}
+
+func (s *Server) foundPeople(ctx context.Context, f storage.PersonSearch) (*answer[page[storage.FoundPerson]], error) {
+	limit := f.Limit
+	f.Limit++
+	people, err := s.store.FindPeople(ctx, member(ctx), f)
+	if err != nil {
+		return nil, err
+	}
+	same := func(p storage.FoundPerson) storage.FoundPerson { return p }
+	return answered(newPage(people, limit, same, func(p storage.FoundPerson) uuid.UUID { return p.ID })), nil
+}
+
+type documentSearchInput struct {
+	Body struct {
+		DocumentNumber string `json:"document_number" minLength:"4" maxLength:"40"`
+	}
+}
+
+// findByDocument is a POST because the number of a document has no place in an address, which others on the way log.
+func (s *Server) findByDocument(ctx context.Context, in *documentSearchInput) (*answer[page[storage.FoundPerson]], error) {
+	number := campus.NormalizeDocumentNumber(in.Body.DocumentNumber)
+	return s.foundPeople(ctx, storage.PersonSearch{By: campus.SearchDocument, Q: number, Limit: searchLimit})
+}
+
+// PersonInput names a person in the path.
+type PersonInput struct {
+	ID uuid.UUID `path:"id" format:"uuid"`
+}
+
+// counterActView is something that was done at the counter.
+type counterActView struct {
+	storage.CounterAct
+	KindText   string     `json:"kind_text"`
+	ReasonText string     `json:"reason_text,omitempty"`
+	ValidUntil *time.Time `json:"valid_until,omitempty" doc:"Of a verification: until then who made it may act for the person"`
+	Receipt    string     `json:"receipt,omitempty" doc:"Where its receipt is, once it is done"`
+}
+
+func (s *Server) counterActOf(in campus.Language) func(storage.CounterAct) counterActView {
+	return func(a storage.CounterAct) counterActView {
+		view := counterActView{CounterAct: a, KindText: campus.Text(in, "act."+string(a.Kind), nil), ReasonText: campus.ReasonText(in, a.Reason)}
+		if a.DoneAt != nil {
+			view.Receipt = receiptPath(a.ID)
+		}
+		if a.Kind == campus.VerificationAct && a.Verdict == campus.Pass {
+			until := a.At.Add(s.policies.For(a.University).Counter.VerificationLife.Std())
+			view.ValidUntil = &until
+		}
+		return view
+	}
+}
+
+func receiptPath(act uuid.UUID) string { return "/api/v1/staff/receipts/" + act.String() }
+
+type verificationInput struct {
+	PersonInput
+	Body struct {
+		DocumentType   campus.DocumentType `json:"document_type" maxLength:"40" pattern:"^[a-z_]+$"`
+		DocumentNumber string              `json:"document_number" minLength:"1" maxLength:"40" doc:"As it stands on the original"`
+		ExpiresOn      campus.Date         `json:"expires_on,omitempty" required:"false" format:"date" doc:"Last valid day; left out with never_expires"`
+		NeverExpires   bool                `json:"never_expires,omitempty" required:"false" doc:"长期"`
+	}
+}
+
+// verifyPerson keeps that a member of staff has seen a person with the original of the document (A3, L1).
+func (s *Server) verifyPerson(ctx context.Context, in *verificationInput) (*answer[counterActView], error) {
+	number := campus.NormalizeDocumentNumber(in.Body.DocumentNumber)
+	if in.Body.DocumentType == campus.ResidentCard { // a slip of the pen is no wrong document
+		if err := campus.CheckResidentNumber(number, campus.DateOf(s.store.Now())); err != nil {
+			return nil, err
+		}
+	}
+	if in.Body.NeverExpires != in.Body.ExpiresOn.IsZero() {
+		return nil, campus.FieldErrorf("expires_on", "document_expiry_missing", "either a last valid day or never_expires")
+	}
+	who := member(ctx)
+	act, err := s.store.VerifyAtCounter(ctx, s.request(ctx), who, s.policies.For(who.University).Counter, storage.Verification{
+		Person: in.ID, DocumentType: in.Body.DocumentType, DocumentNumber: number, ExpiresOn: in.Body.ExpiresOn,
+	})
+	act.University = who.University
+	return answered(s.counterActOf(language(ctx))(act)), err
+}
+
+// lookAt is for persons the caller serves; each look is audited under a name of its own.
+func (s *Server) lookAt(ctx context.Context, id uuid.UUID, look string) error {
+	p, err := s.store.ServedPerson(ctx, member(ctx), id)
+	if err != nil {
+		return err
+	}
+	return s.store.RecordLook(ctx, actor(ctx), look, "person/"+id.String(), p.University)
+}
+
+type personListInput struct {
+	PersonInput
+	PageQuery
+}
+
+// listPersonCases are the cases of a person, newest first.
+func (s *Server) listPersonCases(ctx context.Context, in *personListInput) (*answer[page[StaffCaseView]], error) {
+	after, err := readCursor[uuid.UUID](in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.lookAt(ctx, in.ID, "person.read_cases"); err != nil {
+		return nil, err
+	}
+	cases, err := s.store.PersonCases(ctx, in.ID, "", after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return answered(newPage(cases, in.Limit, s.staffCaseOf(language(ctx)), func(c storage.Case) uuid.UUID { return c.ID })), nil
+}
+
+// listPersonCards are the cards of a person with their plastics. The pickup code is the holder's alone.
+func (s *Server) listPersonCards(ctx context.Context, in *PersonInput) (*answer[cardList], error) {
+	if err := s.lookAt(ctx, in.ID, "person.read_cards"); err != nil {
+		return nil, err
+	}
+	return s.cardsOf(ctx, in.ID, func(p storage.Plastic) (*plasticView, error) {
+		return &plasticView{Plastic: p, PromisedOn: p.PromisedOn()}, nil
+	})
+}
+
+// listCounterActs are what was done for a person at the counter, newest first, each with its receipt.
+func (s *Server) listCounterActs(ctx context.Context, in *personListInput) (*answer[page[counterActView]], error) {
+	after, err := readCursor[uuid.UUID](in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.lookAt(ctx, in.ID, "person.read_acts"); err != nil {
+		return nil, err
+	}
+	acts, err := s.store.CounterActs(ctx, in.ID, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return answered(newPage(acts, in.Limit, s.counterActOf(language(ctx)), func(a storage.CounterAct) uuid.UUID { return a.ID })), nil
+}
+
+type counterActInput struct {
+	PersonInput
+	Body struct {
+		Act      campus.CounterActKind `json:"act" enum:"withdrawal,counter_check,activation,reopening,language,pickup_code"`
+		Case     uuid.UUID             `json:"case,omitzero" required:"false" format:"uuid" doc:"Needed for all but the language"`
+		Language campus.Language       `json:"language,omitempty" required:"false" enum:"zh-CN,en" doc:"Needed for the language"`
+	}
+}
+
+// actFor does for a person what is theirs to do, while they stand at the counter (L1). Whoever does it has verified
+// them shortly before. The id of the decision is that of the receipt.
+func (s *Server) actFor(ctx context.Context, in *counterActInput) (*decisionAnswer, error) {
+	if _, err := s.store.ServedPerson(ctx, member(ctx), in.ID); err != nil {
+		return nil, err
+	}
+	act := storage.NewCounterAct{Kind: in.Body.Act, Person: in.ID, Case: in.Body.Case, Policy: s.policies.For(member(ctx).University).Counter}
+	if act.Kind == campus.LanguageAct {
+		if in.Body.Language == "" {
+			return nil, campus.FieldErrorf("language", "language_missing", "which language?")
+		}
+		act.Case, act.Detail = uuid.Nil, string(in.Body.Language)
+		return actDone(s.store.SetLanguageAtCounter(ctx, s.request(ctx), member(ctx), act))
+	}
+	if act.Case == uuid.Nil {
+		return nil, campus.FieldErrorf("case", "case_missing", "which case?")
+	}
+	c, err := s.store.CaseOfPerson(ctx, member(ctx), in.ID, act.Case)
+	if err != nil {
+		return nil, err
+	}
+	if act.Kind == campus.PickupCodeAct {
+		return actDone(s.store.RenewPickupCodeAtCounter(ctx, s.request(ctx), member(ctx), act))
+	}
+	if c.Kind != campus.ApplicationCase {
+		return nil, campus.Errorf(campus.NotFound, "", "no application %s", c.ID)
+	}
+	return s.decideFor(ctx, c, act)
+}
+
+// actDone is the answer for an act that needs no workflow.
+func actDone(act storage.CounterAct, err error) (*decisionAnswer, error) {
+	return &decisionAnswer{Status: http.StatusOK, Body: decisionView{ID: act.ID, Status: "done", Receipt: receiptPath(act.ID)}}, err
+}
+
+// counterUpdates are the holder's decisions that can be made for them.
+var counterUpdates = map[campus.CounterActKind]string{
+	campus.WithdrawalAct:    workflows.WithdrawUpdate,
+	campus.CounterChoiceAct: workflows.ChooseCounterUpdate,
+	campus.ActivationAct:    workflows.ActivateUpdate,
+	campus.ReopeningAct:     workflows.ReopenUpdate,
+}
+
+// decideFor has the workflow of a case take the holder's decision from a member of staff, who stays its actor.
+func (s *Server) decideFor(ctx context.Context, c storage.Case, act storage.NewCounterAct) (*decisionAnswer, error) {
+	queued := c.Stage == campus.StageQueued || c.Outcome == campus.Withdrawn
+	if act.Kind == campus.WithdrawalAct && queued {
+		if done, err := s.withdrawQueuedFor(ctx, c, act); done != nil || err != nil {
+			return done, err
+		}
+		var err error
+		if c, err = s.store.CaseOfPerson(ctx, member(ctx), act.Person, c.ID); err != nil {
+			return nil, err
+		}
+	}
+	if c.Stage == campus.StageQueued {
+		return nil, campus.Errorf(campus.Conflict, "queued", "case %s has not begun yet", c.ID)
+	}
+	by := actor(ctx)
+	return s.decide(ctx, s.request(ctx), update{
+		workflowID: c.Ref().WorkflowID(), name: counterUpdates[act.Kind], payload: struct{}{}, act: &act,
+		arg: func(id uuid.UUID) any { return workflows.Decide{Decision: id, By: by} },
+	})
+}
+
+// withdrawQueuedFor takes back an application that no workflow has begun; nothing when one has.
+func (s *Server) withdrawQueuedFor(ctx context.Context, c storage.Case, act storage.NewCounterAct) (*decisionAnswer, error) {
+	request := s.request(ctx)
+	decision, err := s.store.OpenDecision(ctx, request, c.Ref().WorkflowID(), struct{}{})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.store.OpenCounterAct(ctx, decision.ID, member(ctx), act); err != nil {
+		return nil, err
+	}
+	request.Key += "/queued" // the workflow may have begun meanwhile; then the key itself is for its update
+	request.ID = uuid.Must(uuid.NewV7())
+	done, err := s.store.WithdrawQueued(ctx, request, c.ID)
+	if err != nil || done == uuid.Nil {
+		return nil, err
+	}
+	if err := s.store.CloseCounterAct(ctx, decision.ID); err != nil {
+		return nil, err
+	}
+	return &decisionAnswer{Status: http.StatusOK, Body: decisionView{ID: decision.ID, Status: "done", Stage: campus.StageDone,
+		Outcome: campus.Withdrawn, Receipt: receiptPath(decision.ID)}}, nil
+}
+
+type counterUploadInput struct {
+	PersonInput
+	ContentType string `header:"Content-Type" required:"true"`
+}
+
+// addUploadFor keeps a document that a verified person has handed in on paper (L1). Frames are not taken: the counter is
+// the way without a face (B3).
+func (s *Server) addUploadFor(ctx context.Context, in *counterUploadInput) (*answer[uploadView], error) {
+	who := member(ctx)
+	if _, err := s.store.ServedPerson(ctx, who, in.ID); err != nil {
+		return nil, err
+	}
+	policy := s.policies.For(who.University)
+	sent, err := readForm(in.ContentType, rawBody(ctx), policy.Uploads.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	if sent.purpose == campus.FrameUpload {
+		return nil, campus.FieldErrorf("purpose", "purpose_counter", "no pictures of a face at the counter")
+	}
+	looked, err := s.inspect(ctx, policy.Uploads, sent)
+	if err != nil {
+		return nil, err
+	}
+	request := s.request(ctx)
+	request.BodyHash = hash(append([]byte(sent.purpose+"\n"), sent.content...)) // the form's boundary is new each time
+	kept, err := s.store.AddUploadAtCounter(ctx, request, who, storage.NewUpload{
+		Person: in.ID, Purpose: sent.purpose, ContentType: looked.contentType,
+		Width: looked.width, Height: looked.height, Content: sent.content,
+	}, policy.Counter)
+	return answered(uploadOf(kept)), err
+}
+
+type staffNoticeInput struct {
+	PersonInput
+	Body struct {
+		Subject string `json:"subject" minLength:"1" maxLength:"60" pattern:"^[^\\r\\n]+$"`
+		Text    string `json:"text" minLength:"1" maxLength:"500" pattern:"^[^\\r\\n]+$" doc:"One line; it goes by SMS, too"`
+	}
+}
+
+// writeNotice sends a person a message in the words of a member of staff (L10).
+func (s *Server) writeNotice(ctx context.Context, in *staffNoticeInput) (*noContent, error) {
+	who := member(ctx)
+	p, err := s.store.ServedPerson(ctx, who, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	notice := campus.Notice{Template: "notice.message", Params: map[string]string{"subject": in.Body.Subject, "text": in.Body.Text}}
+	limit := s.policies.For(who.University).Notices.SMSCharacters
+	if sms := campus.NoticeText(p.Language, notice.Template, notice.Params).SMS; utf8.RuneCountInString(sms) > limit {
+		return nil, campus.FieldErrorf("text", "template_sms_long", "the SMS has more than %d characters", limit)
+	}
+	_, err = s.store.WriteNotice(ctx, s.request(ctx), who, p, notice)
+	return &noContent{}, err
+}

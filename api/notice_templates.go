@@ -1,0 +1,189 @@
+package api
+
+import (
+	"context"
+	"unicode/utf8"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+// TemplateView is a message that a university may word in its own way (L10).
+type TemplateView struct {
+	campus.NoticeTemplate
+	Version int         `json:"version" doc:"0: never changed. A change names the version that was looked at"`
+	Own     bool        `json:"own" doc:"The university's own words count, not the product's"`
+	Texts   noticeTexts `json:"texts" doc:"The words that count"`
+}
+
+// noticeTexts are the words of a message in both languages.
+type noticeTexts struct {
+	Chinese campus.NoticeWords `json:"zh-CN"`
+	English campus.NoticeWords `json:"en"`
+}
+
+func (n noticeTexts) texts() campus.NoticeTexts {
+	return campus.NoticeTexts{campus.Chinese: n.Chinese, campus.English: n.English}
+}
+
+func textsOf(t campus.NoticeTexts) noticeTexts {
+	return noticeTexts{t[campus.Chinese], t[campus.English]}
+}
+
+func templateOf(n campus.NoticeTemplate, counts storage.NoticeVersion) TemplateView {
+	view := TemplateView{NoticeTemplate: n, Version: counts.Version, Own: counts.Texts != nil, Texts: textsOf(n.Default())}
+	if view.Own {
+		view.Texts = textsOf(counts.Texts)
+	}
+	return view
+}
+
+type templateList struct {
+	Items []TemplateView `json:"items" nullable:"false"`
+}
+
+// listNoticeTemplates are all messages with the words that count.
+func (s *Server) listNoticeTemplates(ctx context.Context, _ *struct{}) (*answer[templateList], error) {
+	wording, err := s.store.NoticeWording(ctx, member(ctx).University)
+	if err != nil {
+		return nil, err
+	}
+	return answered(templateList{each(campus.NoticeTemplates(), func(n campus.NoticeTemplate) TemplateView {
+		return templateOf(n, wording[n.Key()])
+	})}), nil
+}
+
+// TemplateInput names a message in the path.
+type TemplateInput struct {
+	Name string `path:"name" maxLength:"60"`
+}
+
+type templateDetail struct {
+	TemplateView
+	Preview  previewAnswer `json:"preview" doc:"The words that count, filled with samples"`
+	Defaults noticeTexts   `json:"defaults" doc:"The product's words"`
+}
+
+func (s *Server) getNoticeTemplate(ctx context.Context, in *TemplateInput) (*answer[templateDetail], error) {
+	n, err := campus.FindNoticeTemplate(in.Name)
+	if err != nil {
+		return nil, err
+	}
+	versions, err := s.store.NoticeVersions(ctx, member(ctx).University, n, 0, 1)
+	if err != nil {
+		return nil, err
+	}
+	detail := templateDetail{Defaults: textsOf(n.Default())}
+	detail.TemplateView = templateOf(n, first(versions))
+	detail.Preview = previewOf(n, detail.Texts)
+	return answered(detail), nil
+}
+
+// first is the first of a list, or nothing.
+func first[T any](list []T) (none T) {
+	if len(list) > 0 {
+		return list[0]
+	}
+	return none
+}
+
+type templateVersionsInput struct {
+	TemplateInput
+	PageQuery
+}
+
+// listNoticeVersions are what a message has said, newest first.
+func (s *Server) listNoticeVersions(ctx context.Context, in *templateVersionsInput) (*answer[page[storage.NoticeVersion]], error) {
+	n, err := campus.FindNoticeTemplate(in.Name)
+	if err != nil {
+		return nil, err
+	}
+	before, err := readCursor[int](in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	versions, err := s.store.NoticeVersions(ctx, member(ctx).University, n, before, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	same := func(v storage.NoticeVersion) storage.NoticeVersion { return v }
+	return answered(newPage(versions, in.Limit, same, func(v storage.NoticeVersion) int { return v.Version })), nil
+}
+
+type wordingInput struct {
+	TemplateInput
+	Body struct {
+		Version int         `json:"version" minimum:"0" doc:"The one that was looked at"`
+		Texts   noticeTexts `json:"texts"`
+	}
+}
+
+// wordNotice gives a message the university's own words.
+func (s *Server) wordNotice(ctx context.Context, in *wordingInput) (*answer[TemplateView], error) {
+	who := member(ctx)
+	n, err := campus.FindNoticeTemplate(in.Name)
+	if err != nil {
+		return nil, err
+	}
+	texts := in.Body.Texts.texts()
+	if err := n.Check(texts, s.policies.For(who.University).Notices); err != nil {
+		return nil, err
+	}
+	next, err := s.store.WordNotice(ctx, who, n, texts, in.Body.Version)
+	return answered(templateOf(n, next)), err
+}
+
+type unwordingInput struct {
+	TemplateInput
+	Version int `query:"version" minimum:"0" required:"true" doc:"The one that was looked at"`
+}
+
+// unwordNotice takes the university's words back: the product's count again.
+func (s *Server) unwordNotice(ctx context.Context, in *unwordingInput) (*noContent, error) {
+	n, err := campus.FindNoticeTemplate(in.Name)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.store.WordNotice(ctx, member(ctx), n, nil, in.Version)
+	return &noContent{}, err
+}
+
+type previewInput struct {
+	TemplateInput
+	Body struct {
+		Texts noticeTexts `json:"texts"`
+	}
+}
+
+// previewWords are a message as somebody would get it.
+type previewWords struct {
+	Subject       string `json:"subject"`
+	Mail          string `json:"mail"`
+	SMS           string `json:"sms"`
+	SMSCharacters int    `json:"sms_characters"`
+}
+
+type previewAnswer struct {
+	Chinese previewWords `json:"zh-CN"`
+	English previewWords `json:"en"`
+}
+
+// previewNotice shows words filled with samples, and refuses what could not be kept.
+func (s *Server) previewNotice(ctx context.Context, in *previewInput) (*answer[previewAnswer], error) {
+	n, err := campus.FindNoticeTemplate(in.Name)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.Check(in.Body.Texts.texts(), s.policies.For(member(ctx).University).Notices); err != nil {
+		return nil, err
+	}
+	return answered(previewOf(n, in.Body.Texts)), nil
+}
+
+func previewOf(n campus.NoticeTemplate, texts noticeTexts) previewAnswer {
+	words := func(in campus.Language, w campus.NoticeWords) previewWords {
+		m := n.Sample(in, w)
+		return previewWords{m.Subject, m.Text, m.SMS, utf8.RuneCountInString(m.SMS)}
+	}
+	return previewAnswer{words(campus.Chinese, texts.Chinese), words(campus.English, texts.English)}
+}

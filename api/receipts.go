@@ -1,0 +1,129 @@
+package api
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+const pdfType = "application/pdf"
+
+type actReceiptInput struct {
+	ID   uuid.UUID       `path:"id" format:"uuid"`
+	Lang campus.Language `query:"lang" enum:"zh-CN,en" doc:"The person's if left out"`
+}
+
+// receiptAnswer is paper for the person at the counter; nobody on the way keeps it.
+type receiptAnswer struct {
+	ContentType  string `header:"Content-Type"`
+	CacheControl string `header:"Cache-Control"`
+	Disposition  string `header:"Content-Disposition"`
+	Body         []byte
+}
+
+// receiptContent is the content in /openapi.json.
+func receiptContent() map[string]*huma.MediaType {
+	return map[string]*huma.MediaType{pdfType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}
+}
+
+// getReceipt is the receipt of an act at the counter (L1). The look is audited.
+func (s *Server) getReceipt(ctx context.Context, in *actReceiptInput) (*receiptAnswer, error) {
+	if s.receiptFont == nil {
+		return nil, campus.Errorf(campus.Unavailable, "receipts_unavailable", "there is no font for receipts")
+	}
+	receipt, err := s.store.ActReceipt(ctx, member(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case s.printing <- struct{}{}:
+		defer func() { <-s.printing }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	content, err := drawReceipt(s.receiptFont, receiptLines(cmp.Or(in.Lang, receipt.Language), receipt))
+	if err != nil {
+		return nil, err
+	}
+	return &receiptAnswer{ContentType: pdfType, CacheControl: "no-store", Body: content,
+		Disposition: `inline; filename="receipt-` + in.ID.String() + `.pdf"`}, nil
+}
+
+// receiptsAtOnce is how many receipts are drawn at the same time: each reads the whole font.
+const receiptsAtOnce = 2
+
+// trueType are the first bytes of a font that can be embedded; a collection (.ttc) cannot.
+var trueType = []byte{0, 1, 0, 0}
+
+// readFont reads the font of receipts. One that is missing or of another kind is no reason not to work: receipts answer
+// 503, and /readyz says so.
+func readFont(path string) ([]byte, error) {
+	if path == "" {
+		return nil, errors.New("RECEIPT_FONT names no file")
+	}
+	font, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.HasPrefix(font, trueType) {
+		return nil, errors.New("RECEIPT_FONT is no TrueType font")
+	}
+	if _, err := drawReceipt(font, receiptText{title: "校园卡", rows: [][2]string{{"A", "一"}}}); err != nil {
+		return nil, err
+	}
+	return font, nil
+}
+
+// receiptText is what stands on a receipt.
+type receiptText struct {
+	university string
+	title      string
+	rows       [][2]string
+	footer     string
+	at         time.Time
+}
+
+// receiptLines are the words of a receipt in a language. The number is masked: the paper may lie about.
+func receiptLines(in campus.Language, r storage.ActReceipt) receiptText {
+	text := func(key string) string { return campus.Text(in, key, nil) }
+	university, place := r.UniversityZH, r.CampusZH
+	if in == campus.English {
+		university, place = r.UniversityEN, r.CampusEN
+	}
+	act := r.Act
+	lines := receiptText{university: university, title: text("receipt.title"), footer: text("receipt.footer"), at: *act.DoneAt}
+	add := func(key, value string) {
+		if value != "" {
+			lines.rows = append(lines.rows, [2]string{text(key), value})
+		}
+	}
+	add("receipt.act", text("act."+string(act.Kind)))
+	if act.Verdict != "" {
+		add("receipt.result", text("verdict."+string(act.Verdict)))
+	}
+	if act.Verdict == campus.Fail {
+		add("receipt.detail", campus.ReasonText(in, act.Reason))
+	}
+	if act.Detail != "" && campus.HasText("detail."+act.Detail) {
+		add("receipt.detail", text("detail."+act.Detail))
+	}
+	add("receipt.at", act.DoneAt.In(campus.Shanghai).Format("2006-01-02 15:04"))
+	add("receipt.holder", r.PersonName)
+	add("receipt.holder_number", campus.Masked(r.PersonNumber))
+	add("receipt.campus", place)
+	add("receipt.staff", act.StaffName)
+	if act.CaseID != nil {
+		add("receipt.case", act.CaseID.String())
+	}
+	add("receipt.number", act.ID.String())
+	return lines
+}

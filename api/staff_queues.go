@@ -1,0 +1,78 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+type queueView struct {
+	storage.QueueSummary
+	KindText string `json:"kind_text"`
+}
+
+type queueList struct {
+	Items []queueView `json:"items" nullable:"false"`
+}
+
+// summarizeWorkItems counts what waits, by kind and campus (C3).
+func (s *Server) summarizeWorkItems(ctx context.Context, _ *struct{}) (*answer[queueList], error) {
+	queues, err := s.store.WorkSummary(ctx, member(ctx))
+	return answered(queueList{each(queues, func(q storage.QueueSummary) queueView {
+		return queueView{q, campus.Text(language(ctx), "work."+string(q.Kind), nil)}
+	})}), err
+}
+
+type assignmentInput struct {
+	WorkItemInput
+	Body struct {
+		To uuid.UUID `json:"to" format:"uuid" doc:"A colleague who may decide the item, see /api/v1/staff/colleagues"`
+	}
+}
+
+// assignWorkItem gives an item to a colleague, who hears of it by mail.
+func (s *Server) assignWorkItem(ctx context.Context, in *assignmentInput) (*answer[workItemView], error) {
+	item, err := s.store.AssignWorkItem(ctx, s.request(ctx), member(ctx), in.ID, in.Body.To, s.claimLife(ctx))
+	return answered(workItemOf(language(ctx))(item)), err
+}
+
+func (s *Server) claimLife(ctx context.Context) time.Duration {
+	return s.policies.For(member(ctx).University).Work.ClaimLife.Std()
+}
+
+type colleagueListInput struct {
+	PageQuery
+	Kind       campus.WorkItemKind `query:"kind" maxLength:"30" doc:"Who may decide items of this kind"`
+	Permission campus.Permission   `query:"permission" maxLength:"40" doc:"Or: who has this permission"`
+	Campus     string              `query:"campus" maxLength:"40" doc:"On this campus"`
+}
+
+// listColleagues are those who could take an item.
+func (s *Server) listColleagues(ctx context.Context, in *colleagueListInput) (*answer[page[storage.Assignee]], error) {
+	after, err := readCursor[uuid.UUID](in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	wanted := in.Permission
+	if in.Kind != "" {
+		wanted = in.Kind.Permission()
+	}
+	if wanted == "" {
+		return nil, campus.FieldErrorf("kind", "colleagues_of_what", "colleagues who may do what?")
+	}
+	colleagues, err := s.store.Colleagues(ctx, member(ctx), wanted, in.Campus, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	same := func(c storage.Assignee) storage.Assignee { return c }
+	return answered(newPage(colleagues, in.Limit, same, func(c storage.Assignee) uuid.UUID { return c.ID })), nil
+}
+
+// setStaffLanguage is the language in which a member of staff gets mail.
+func (s *Server) setStaffLanguage(ctx context.Context, in *languageChoice) (*noContent, error) {
+	return &noContent{}, s.store.SetStaffLanguage(ctx, member(ctx).ID, in.Body.Language)
+}

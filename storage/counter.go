@@ -1,0 +1,349 @@
+package storage
+
+import (
+	"context"
+	"crypto/hmac"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+)
+
+// PersonSearch is what people are looked for by. Q is a document's number in its stored form when By is the document.
+type PersonSearch struct {
+	By    campus.SearchKind
+	Q     string
+	After uuid.UUID
+	Limit int
+}
+
+// FoundPerson is somebody a search has found: enough to tell people of one name apart.
+type FoundPerson struct {
+	ID      uuid.UUID `json:"id"`
+	Number  string    `json:"number"`
+	Name    string    `json:"name"`
+	Phone   string    `json:"phone" doc:"Last four digits"`
+	Level   string    `json:"level"`
+	College string    `json:"college"`
+	Campus  string    `json:"campus"`
+	Status  string    `json:"status"`
+}
+
+// FindPeople looks for people whom the member serves, and notes by what kind of word it was looked. People of other
+// universities and campuses do not exist (A0).
+func (s *Store) FindPeople(ctx context.Context, who campus.StaffMember, f PersonSearch) ([]FoundPerson, error) {
+	people := []FoundPerson{}
+	err := s.inTx(ctx, "find people", func(t tx) error {
+		if err := addAudit(t, campus.Staff(who.ID), "people.search", "by/"+string(f.By), who.University); err != nil {
+			return err
+		}
+		query := t.Table("people").Select("id, number, name, right(phone, ?) as phone, level, college, campus, status", campus.PhoneTail).
+			Where("university = ?", who.University)
+		if campuses, all := who.Campuses(campus.ServeCounter); !all {
+			query = query.Where("campus in ?", campuses)
+		}
+		words, args := searchWords(t, f)
+		query = query.Where(words, args...)
+		if f.After != uuid.Nil {
+			query = query.Where("id > ?", f.After)
+		}
+		return query.Order("id").Limit(f.Limit).Find(&people).Error
+	})
+	return people, err
+}
+
+// searchWords is the condition of a search. What has too few digits for a phone finds nobody by it.
+func searchWords(t tx, f PersonSearch) (string, []any) {
+	number, byNumber := []any{f.Q}, "number = ?"
+	name, byName := []any{likePattern(f.Q)}, "name like ?"
+	tail, byPhone := []any{campus.PhoneTail, last(f.Q, campus.PhoneTail), "%" + f.Q}, "(right(phone, ?) = ? and phone like ?)"
+	phone := campus.AllDigits(f.Q) && len(f.Q) >= campus.PhoneTail
+	switch f.By {
+	case campus.SearchNumber:
+		return byNumber, number
+	case campus.SearchName:
+		return byName, name
+	case campus.SearchDocument:
+		return "document_hash = ?", []any{t.keys.document(f.Q)}
+	case campus.SearchPhone:
+		if !phone {
+			return "false", nil
+		}
+		return byPhone, tail
+	}
+	if phone {
+		return "(" + byNumber + " or " + byPhone + ")", append(number, tail...)
+	}
+	return "(" + byNumber + " or " + byName + ")", append(number, name...)
+}
+
+func last(s string, n int) string { return s[max(0, len(s)-n):] }
+
+// ServedPerson is a person whom the member serves at the counter; anybody else does not exist (A0).
+func (s *Store) ServedPerson(ctx context.Context, who campus.StaffMember, id uuid.UUID) (Person, error) {
+	row, err := servedPerson(s.read(ctx), who, id)
+	return row.person(), wrap("find a person", err)
+}
+
+func servedPerson(t tx, who campus.StaffMember, id uuid.UUID) (personRow, error) {
+	row, err := findPerson(t, id)
+	if err == nil && (row.University != who.University || !who.May(campus.ServeCounter, row.Campus)) {
+		return personRow{}, campus.Errorf(campus.NotFound, "person_unknown", "no person %s", id)
+	}
+	return row, err
+}
+
+// CounterAct is something that was done at the counter.
+type CounterAct struct {
+	ID           uuid.UUID             `json:"id"`
+	University   string                `json:"-"`
+	Campus       string                `json:"campus"`
+	PersonID     uuid.UUID             `json:"person_id"`
+	StaffID      uuid.UUID             `json:"staff_id"`
+	Kind         campus.CounterActKind `json:"kind"`
+	CaseID       *uuid.UUID            `json:"case_id,omitempty"`
+	VerifiedBy   *uuid.UUID            `json:"verified_by,omitempty"`
+	DocumentType string                `json:"document_type,omitempty"`
+	Verdict      campus.Verdict        `json:"verdict,omitempty"`
+	Reason       string                `json:"reason,omitempty"`
+	Detail       string                `json:"detail,omitempty"`
+	At           time.Time             `json:"at"`
+	DoneAt       *time.Time            `json:"done_at,omitempty"`
+	StaffName    string                `json:"staff_name,omitempty"`
+}
+
+// selectAct answers with when an act was done: at once, or when its decision came into the timeline of its case.
+const selectAct = `select a.id, a.university, a.campus, a.person_id, a.staff_id, a.kind, a.case_id, a.verified_by, a.document_type,
+		a.verdict, a.reason, a.detail, a.at, f.name as staff_name,
+		coalesce(a.done_at, (select min(e.at) from events e where e.decision_id = a.id)) as done_at
+	from counter_acts a join staff f on f.id = a.staff_id`
+
+// Verification is what a member of staff has before them.
+type Verification struct {
+	Person         uuid.UUID
+	DocumentType   campus.DocumentType
+	DocumentNumber string      // in its stored form; compared with the roster's and not kept
+	ExpiresOn      campus.Date // zero: never
+}
+
+// VerifyAtCounter compares the original document with the roster (A3). A document that does not fit is an answer, not
+// an error: it is kept, too. TooMany: verification_locked.
+func (s *Store) VerifyAtCounter(ctx context.Context, req Request, who campus.StaffMember, policy campus.CounterPolicy, v Verification) (CounterAct, error) {
+	return once(ctx, s, "verify a person", req, func(t tx) (CounterAct, error) {
+		if err := t.Exec(`select 1 from people where id = ? for update`, v.Person).Error; err != nil { // so that tries are counted one by one
+			return CounterAct{}, err
+		}
+		person, err := servedPerson(t, who, v.Person)
+		if err != nil {
+			return CounterAct{}, err
+		}
+		var wrong int
+		if err := t.Raw(`select count(*) from counter_acts where person_id = ? and staff_id = ? and kind = 'verification' and verdict = ? and at >= ?`,
+			v.Person, who.ID, campus.Fail, campus.DateOf(t.now).Start()).Row().Scan(&wrong); err != nil {
+			return CounterAct{}, err
+		}
+		if wrong >= policy.VerificationTries {
+			return CounterAct{}, campus.Errorf(campus.TooMany, "verification_locked", "too many wrong documents for person %s today", v.Person)
+		}
+		act := newAct(t, req.ID, who, person, campus.VerificationAct)
+		act.DocumentType, act.DoneAt = string(v.DocumentType), &t.now
+		act.Verdict, act.Reason = verdictOn(t, person, v)
+		return act, insertAct(t, act, "counter.verify_"+string(act.Verdict))
+	})
+}
+
+func verdictOn(t tx, person personRow, v Verification) (campus.Verdict, string) {
+	switch {
+	case person.DocumentType != v.DocumentType, !hmac.Equal(person.DocumentHash, t.keys.document(v.DocumentNumber)):
+		return campus.Fail, "document_mismatch"
+	case !v.ExpiresOn.IsZero() && v.ExpiresOn.Before(campus.DateOf(t.now)):
+		return campus.Fail, "document_expired"
+	}
+	return campus.Pass, "seen_in_person"
+}
+
+func newAct(t tx, id uuid.UUID, who campus.StaffMember, person personRow, kind campus.CounterActKind) CounterAct {
+	return CounterAct{ID: id, University: person.University, Campus: person.Campus, PersonID: person.ID, StaffID: who.ID,
+		StaffName: who.Name, Kind: kind, At: t.now}
+}
+
+func insertAct(t tx, a CounterAct, action string) error {
+	err := t.Exec(`insert into counter_acts (id, university, campus, person_id, staff_id, kind, case_id, verified_by, document_type,
+			verdict, reason, detail, at, done_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		a.ID, a.University, a.Campus, a.PersonID, a.StaffID, a.Kind, a.CaseID, a.VerifiedBy, a.DocumentType,
+		a.Verdict, a.Reason, a.Detail, a.At, a.DoneAt).Error
+	if err != nil {
+		return err
+	}
+	return addAudit(t, campus.Staff(a.StaffID), action, "person/"+a.PersonID.String(), a.University)
+}
+
+// verified is the member's own verification of a person that still counts: the last one, passed, and within its life.
+// Forbidden: verification_missing.
+func verified(t tx, who campus.StaffMember, person uuid.UUID, policy campus.CounterPolicy) (uuid.UUID, error) {
+	var found struct {
+		ID      uuid.UUID
+		Verdict campus.Verdict
+		At      time.Time
+	}
+	err := t.Raw(`select id, verdict, at from counter_acts where person_id = ? and staff_id = ? and kind = 'verification'
+		order by at desc, id desc limit 1`, person, who.ID).Scan(&found).Error
+	if err != nil {
+		return uuid.Nil, err
+	}
+	if found.Verdict != campus.Pass || !t.now.Before(found.At.Add(policy.VerificationLife.Std())) {
+		return uuid.Nil, campus.Errorf(campus.Forbidden, "verification_missing", "person %s has not been verified lately by the member", person)
+	}
+	return found.ID, nil
+}
+
+// NewCounterAct is something that is about to be done at the counter.
+type NewCounterAct struct {
+	Kind   campus.CounterActKind
+	Person uuid.UUID
+	Case   uuid.UUID
+	Detail string
+	Policy campus.CounterPolicy
+}
+
+// OpenCounterAct notes, under the id of a decision, what is about to be decided at the counter. It comes before the
+// decision is sent, so that no act is without its row; whether it was done the timeline of the case tells. Again for the
+// same decision it changes nothing. Forbidden: verification_missing, unless the act is a check itself.
+func (s *Store) OpenCounterAct(ctx context.Context, decision uuid.UUID, who campus.StaffMember, a NewCounterAct) error {
+	return s.inTx(ctx, "open an act at the counter", func(t tx) error {
+		var known bool
+		if err := t.Raw(`select exists (select 1 from counter_acts where id = ?)`, decision).Row().Scan(&known); err != nil || known {
+			return err
+		}
+		_, err := openAct(t, decision, who, a)
+		return err
+	})
+}
+
+// openAct inserts an act for whoever may have it done.
+func openAct(t tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
+	person, err := findPerson(t, a.Person)
+	if err == nil && a.Kind.OnBehalf() {
+		person, err = servedPerson(t, who, a.Person)
+	}
+	if err != nil {
+		return CounterAct{}, err
+	}
+	act := newAct(t, id, who, person, a.Kind)
+	act.CaseID, act.Detail = nullable(a.Case), a.Detail
+	if a.Kind == campus.CheckAct {
+		act.Verdict = campus.Verdict(a.Detail)
+	} else {
+		verification, err := verified(t, who, a.Person, a.Policy)
+		if err != nil {
+			return CounterAct{}, err
+		}
+		act.VerifiedBy = &verification
+	}
+	return act, insertAct(t, act, "counter."+string(a.Kind))
+}
+
+// actNow is an act that is done in this transaction.
+func actNow(t tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
+	act, err := openAct(t, id, who, a)
+	if err != nil {
+		return act, err
+	}
+	act.DoneAt = &t.now
+	return act, t.Exec(`update counter_acts set done_at = ? where id = ?`, t.now, id).Error
+}
+
+// CloseCounterAct notes that an act was done which leaves no decision in a timeline: taking back what is queued.
+func (s *Store) CloseCounterAct(ctx context.Context, id uuid.UUID) error {
+	return s.inTx(ctx, "close an act at the counter", func(t tx) error {
+		return t.Exec(`update counter_acts set done_at = coalesce(done_at, ?) where id = ?`, t.now, id).Error
+	})
+}
+
+// SetLanguageAtCounter changes the language of a person's messages, for the person.
+func (s *Store) SetLanguageAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
+	return once(ctx, s, "set a language at the counter", req, func(t tx) (CounterAct, error) {
+		act, err := actNow(t, req.ID, who, a)
+		if err != nil {
+			return act, err
+		}
+		return act, t.Exec(`update people set language = ? where id = ?`, a.Detail, a.Person).Error
+	})
+}
+
+// RenewPickupCodeAtCounter sends the holder another pickup code, for the holder (D3).
+func (s *Store) RenewPickupCodeAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
+	return once(ctx, s, "renew a pickup code at the counter", req, func(t tx) (CounterAct, error) {
+		act, err := actNow(t, req.ID, who, a)
+		if err != nil {
+			return act, err
+		}
+		_, err = renewPickupCode(t, who, a.Case)
+		return act, err
+	})
+}
+
+// AddUploadAtCounter keeps a document that a person has handed in on paper, as their file.
+func (s *Store) AddUploadAtCounter(ctx context.Context, req Request, who campus.StaffMember, up NewUpload, policy campus.CounterPolicy) (Upload, error) {
+	return s.addUpload(ctx, req, up, func(t tx, id uuid.UUID) error {
+		act := NewCounterAct{Kind: campus.UploadAct, Person: up.Person, Detail: string(up.Purpose), Policy: policy}
+		if _, err := actNow(t, id, who, act); err != nil {
+			return err
+		}
+		return t.Exec(`update uploads set staff_id = ? where id = ?`, who.ID, id).Error
+	})
+}
+
+// CounterActs are what was done for a person at the counter, newest first.
+func (s *Store) CounterActs(ctx context.Context, person, after uuid.UUID, limit int) ([]CounterAct, error) {
+	acts := []CounterAct{}
+	where, args := "a.person_id = ?", []any{person}
+	if after != uuid.Nil {
+		where, args = where+" and a.id < ?", append(args, after)
+	}
+	err := s.read(ctx).Raw(selectAct+` where `+where+` order by a.id desc limit ?`, append(args, limit)...).Scan(&acts).Error
+	return acts, wrap("list the acts at the counter", err)
+}
+
+// ActReceipt is what a receipt says: an act, and for whom and where it was.
+type ActReceipt struct {
+	Act          CounterAct `gorm:"embedded"` // gorm passes over what is embedded without a name
+	PersonName   string
+	PersonNumber string
+	Language     campus.Language // of the person
+	UniversityZH string
+	UniversityEN string
+	CampusZH     string
+	CampusEN     string
+}
+
+// ActReceipt is the receipt of an act that was done for somebody whom the member serves; the look is noted, since it names
+// a person. NotFound: receipt_unknown. Conflict: receipt_not_yet.
+func (s *Store) ActReceipt(ctx context.Context, who campus.StaffMember, id uuid.UUID) (ActReceipt, error) {
+	var r ActReceipt
+	err := s.inTx(ctx, "read a receipt", func(t tx) error {
+		err := t.Raw(`select a.*, p.name as person_name, p.number as person_number, p.language, u.name_zh as university_zh,
+				u.name_en as university_en, coalesce(c.name_zh, '') as campus_zh, coalesce(c.name_en, '') as campus_en
+			from (`+selectAct+` where a.id = ? and a.university = ?) a join people p on p.id = a.person_id
+				join universities u on u.code = a.university left join campuses c on c.university = a.university and c.code = a.campus`,
+			id, who.University).Scan(&r).Error
+		switch {
+		case err != nil:
+			return err
+		case r.Act.ID == uuid.Nil || !who.May(campus.ServeCounter, r.Act.Campus):
+			return campus.Errorf(campus.NotFound, "receipt_unknown", "no receipt %s", id)
+		case r.Act.DoneAt == nil:
+			return campus.Errorf(campus.Conflict, "receipt_not_yet", "act %s has not been done", id)
+		}
+		return addAudit(t, campus.Staff(who.ID), "receipt.read", "counter_act/"+id.String(), who.University)
+	})
+	return r, err
+}
+
+// CaseOfPerson is a case of a person that the member may see, not found when it is somebody else's.
+func (s *Store) CaseOfPerson(ctx context.Context, who campus.StaffMember, person, id uuid.UUID) (Case, error) {
+	return s.findCase(ctx, id, func(c Case) bool {
+		return c.University == who.University && who.May(campus.ReadCases, c.Campus) && c.PersonID == person
+	})
+}

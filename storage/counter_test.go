@@ -1,0 +1,230 @@
+package storage_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+)
+
+var centreGrant = campus.Grant{Role: campus.CardCentre}
+
+func TestFindPeople(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	s.University("lcvtc")
+	someone := func(university string, number, name, phone, place string) storagetest.Person {
+		return s.PersonOf(university, func(p *storage.RosterPerson) { p.Number, p.Name, p.Phone, p.Campus = number, name, phone, place })
+	}
+	east := someone(storagetest.University, "7001", "欧阳晓东", "13900001234", storagetest.EastCampus)
+	west := someone(storagetest.University, "7002", "欧阳晓西", "13900011234", storagetest.WestCampus)
+	odd := someone(storagetest.University, "1234", "100%_王", "13900005678", storagetest.EastCampus)
+	someone("lcvtc", "7003", "欧阳晓外", "13900001234", storagetest.EastCampus)
+	anywhere, here := s.colleague(centreGrant), s.colleague(campus.Grant{Role: campus.CardCentre, Campuses: []string{storagetest.EastCampus}})
+	find := func(who campus.StaffMember, by campus.SearchKind, q string) (ids []uuid.UUID) {
+		found, err := s.FindPeople(t.Context(), who, storage.PersonSearch{By: by, Q: q, Limit: 20})
+		require.NoError(t, err)
+		for _, p := range found {
+			require.Len(t, p.Phone, campus.PhoneTail)
+			ids = append(ids, p.ID)
+		}
+		return ids
+	}
+	for name, line := range map[string]struct {
+		by   campus.SearchKind
+		q    string
+		want []uuid.UUID
+	}{
+		"a number":                      {campus.SearchNumber, "7001", []uuid.UUID{east.ID}},
+		"a part of a number":            {campus.SearchNumber, "700", nil},
+		"a part of a name":              {campus.SearchName, "阳晓", []uuid.UUID{east.ID, west.ID}},
+		"a name with a pattern in it":   {campus.SearchName, "0%_", []uuid.UUID{odd.ID}},
+		"a pattern that is no name":     {campus.SearchName, "%晓", nil},
+		"the end of a phone":            {campus.SearchPhone, "1234", []uuid.UUID{east.ID, west.ID}},
+		"more of a phone":               {campus.SearchPhone, "01234", []uuid.UUID{east.ID}},
+		"too little of a phone":         {campus.SearchPhone, "234", nil},
+		"the middle of a phone":         {campus.SearchPhone, "0000", nil},
+		"a document":                    {campus.SearchDocument, west.Roster.DocumentNumber, []uuid.UUID{west.ID}},
+		"a document of nobody":          {campus.SearchDocument, "11010519491231002X", nil},
+		"digits: a number or a phone":   {campus.SearchAny, "1234", []uuid.UUID{east.ID, west.ID, odd.ID}},
+		"few digits: a number":          {campus.SearchAny, "700", nil},
+		"letters: a number or a name":   {campus.SearchAny, "欧阳", []uuid.UUID{east.ID, west.ID}},
+		"somebody of another house":     {campus.SearchNumber, "7003", nil},
+		"a name nobody has":             {campus.SearchName, "司马", nil},
+		"quotes, which are only quotes": {campus.SearchName, `' or ''='`, nil},
+	} {
+		require.Equal(t, line.want, find(anywhere, line.by, line.q), name)
+	}
+	require.Equal(t, []uuid.UUID{east.ID}, find(here, campus.SearchName, "欧阳"), "A0: people of other campuses do not exist")
+	page, err := s.FindPeople(t.Context(), anywhere, storage.PersonSearch{By: campus.SearchName, Q: "欧阳", After: east.ID, Limit: 1})
+	require.NoError(t, err)
+	require.Equal(t, west.ID, page[0].ID)
+	require.Equal(t, 19, count(s.House, `audit where action = 'people.search' and university = 'lcu'`))
+	require.Zero(t, count(s.House, `audit where action = 'people.search' and subject !~ '^by/(any|number|name|phone|document)$'`), "no personal data")
+}
+
+// counter is a story with somebody at the counter.
+type counter struct {
+	*story
+	who    campus.StaffMember
+	policy campus.CounterPolicy
+}
+
+func atCounter(t *testing.T) *counter {
+	t.Helper()
+	s := apply(t)
+	return &counter{s, s.colleague(centreGrant), campus.CounterPolicy{VerificationLife: campus.Duration(15 * time.Minute), VerificationTries: 3}}
+}
+
+func (c *counter) verify(who campus.StaffMember, number string) (storage.CounterAct, error) {
+	return c.VerifyAtCounter(c.t.Context(), storagetest.Request(campus.Staff(who.ID)), who, c.policy, storage.Verification{
+		Person: c.person.ID, DocumentType: campus.ResidentCard, DocumentNumber: number,
+	})
+}
+
+func (c *counter) english() error {
+	return second(c.SetLanguageAtCounter(c.t.Context(), storagetest.Request(campus.Staff(c.who.ID)), c.who,
+		storage.NewCounterAct{Kind: campus.LanguageAct, Person: c.person.ID, Detail: "en", Policy: c.policy}))
+}
+
+func TestVerifyAtCounter(t *testing.T) {
+	t.Parallel()
+	c := atCounter(t)
+	right := c.person.Roster.DocumentNumber
+	act, err := c.verify(c.who, right)
+	require.NoError(t, err)
+	require.Equal(t, []any{campus.VerificationAct, campus.Pass, c.who.ID}, []any{act.Kind, act.Verdict, act.StaffID})
+	require.Equal(t, 1, count(c.House, `audit where action = 'counter.verify_pass' and subject = $1`, "person/"+c.person.ID.String()))
+	raw := storagetest.One[string](c.House, `select jsonb_agg(to_jsonb(a))::text from counter_acts a`)
+	require.NotContains(t, raw, right, "the number is compared and not kept")
+
+	expired := storage.Verification{Person: c.person.ID, DocumentType: campus.ResidentCard, DocumentNumber: right,
+		ExpiresOn: campus.DateOf(c.Clock.Now()).AddDays(-1)}
+	act, err = c.VerifyAtCounter(t.Context(), storagetest.Request(campus.Staff(c.who.ID)), c.who, c.policy, expired)
+	require.NoError(t, err)
+	require.Equal(t, []any{campus.Fail, "document_expired"}, []any{act.Verdict, act.Reason})
+	expired.ExpiresOn, expired.DocumentType = expired.ExpiresOn.AddDays(1), "passport"
+	act, err = c.VerifyAtCounter(t.Context(), storagetest.Request(campus.Staff(c.who.ID)), c.who, c.policy, expired)
+	require.NoError(t, err)
+	require.Equal(t, []any{campus.Fail, "document_mismatch"}, []any{act.Verdict, act.Reason})
+
+	other := c.colleague(centreGrant)
+	errs := atOnce(8, func(i int) error { return second(c.verify(other, storagetest.ResidentNumber(500+i))) })
+	require.Equal(t, map[string]int{"done": 3, "verification_locked": 5}, outcomes(errs), "three wrong ones a day, however many come at once")
+	require.Equal(t, "verification_locked", outcome(second(c.verify(other, right))), "the right one, too")
+	require.NoError(t, second(c.verify(c.who, right)), "a colleague is not locked")
+	c.Clock.Advance(14 * time.Hour) // past midnight in Shanghai
+	require.NoError(t, second(c.verify(other, right)))
+
+	west := c.colleague(campus.Grant{Role: campus.CardCentre, Campuses: []string{storagetest.WestCampus}})
+	require.Equal(t, "person_unknown", outcome(second(c.verify(west, right))))
+	c.University("lcvtc")
+	foreign, _ := c.Staff("lcvtc", centreGrant)
+	require.Equal(t, "person_unknown", outcome(second(c.verify(foreign, right))))
+}
+
+// L1: nobody acts for somebody whom they have not seen themselves, shortly before.
+func TestActingNeedsAFreshVerification(t *testing.T) {
+	t.Parallel()
+	c := atCounter(t)
+	right := c.person.Roster.DocumentNumber
+	const missing = "verification_missing"
+	require.Equal(t, missing, outcome(c.english()), "never verified")
+	require.NoError(t, second(c.verify(c.colleague(centreGrant), right)))
+	require.Equal(t, missing, outcome(c.english()), "verified by a colleague")
+	require.NoError(t, second(c.verify(c.who, right)))
+	c.Clock.Advance(15*time.Minute - 1)
+	require.NoError(t, c.english())
+	c.Clock.Advance(1)
+	require.Equal(t, missing, outcome(c.english()), "its life is over to the instant")
+	require.NoError(t, second(c.verify(c.who, right)))
+	c.Clock.Advance(time.Second)
+	require.NoError(t, second(c.verify(c.who, storagetest.ResidentNumber(777))))
+	require.Equal(t, missing, outcome(c.english()), "the last look was not passed")
+	require.Equal(t, "en", storagetest.One[string](c.House, `select language from people where id = $1`, c.person.ID))
+	require.Equal(t, 1, count(c.House, `counter_acts where kind = 'language' and detail = 'en' and done_at is not null and verified_by is not null`))
+}
+
+func TestPickupCodeAtCounter(t *testing.T) {
+	t.Parallel()
+	c := atCounter(t)
+	code := c.deliver()
+	act := storage.NewCounterAct{Kind: campus.PickupCodeAct, Person: c.person.ID, Case: c.plasticCase.ID, Policy: c.policy}
+	req := storagetest.Request(campus.Staff(c.who.ID))
+	renew := func() error { return second(c.RenewPickupCodeAtCounter(t.Context(), req, c.who, act)) }
+	before := everything(t, c.House)
+	require.Equal(t, "verification_missing", outcome(renew()))
+	require.Equal(t, before, everything(t, c.House))
+	require.NoError(t, second(c.verify(c.who, c.person.Roster.DocumentNumber)))
+	require.NoError(t, renew())
+	fresh, err := c.PickupCode(c.currentPlastic())
+	require.NoError(t, err)
+	require.NotEqual(t, code, fresh)
+	require.NoError(t, renew(), "the same request again sends no third one")
+	same, err := c.PickupCode(c.currentPlastic())
+	require.NoError(t, err)
+	require.Equal(t, fresh, same)
+}
+
+func TestUploadAtCounter(t *testing.T) {
+	t.Parallel()
+	c := atCounter(t)
+	up := storage.NewUpload{Person: c.person.ID, Purpose: campus.CertificateUpload, ContentType: "image/jpeg", Width: 64, Height: 48, Content: storagetest.JPEG(64, 48)}
+	add := func() (storage.Upload, error) {
+		return c.AddUploadAtCounter(t.Context(), storagetest.Request(campus.Staff(c.who.ID)), c.who, up, c.policy)
+	}
+	objects := len(c.Objects())
+	require.Equal(t, "verification_missing", outcome(second(add())))
+	require.Len(t, c.Objects(), objects, "nothing is left behind")
+	require.NoError(t, second(c.verify(c.who, c.person.Roster.DocumentNumber)))
+	kept, err := add()
+	require.NoError(t, err)
+	require.Equal(t, c.who.ID, storagetest.One[uuid.UUID](c.House, `select staff_id from uploads where id = $1`, kept.ID))
+	require.NoError(t, second(c.OwnUpload(t.Context(), c.person.ID, kept.ID)), "it is the person's file")
+	require.Equal(t, 1, count(c.House, `counter_acts where id = $1 and kind = 'upload' and detail = 'certificate'`, kept.ID))
+}
+
+func TestReceipts(t *testing.T) {
+	t.Parallel()
+	c := atCounter(t)
+	passed, err := c.verify(c.who, c.person.Roster.DocumentNumber)
+	require.NoError(t, err)
+	receipt, err := c.ActReceipt(t.Context(), c.who, passed.ID)
+	require.NoError(t, err)
+	require.Equal(t, []string{c.person.Roster.Name, c.person.Roster.Number, "聊城大学", "East Campus", c.who.Name},
+		[]string{receipt.PersonName, receipt.PersonNumber, receipt.UniversityZH, receipt.CampusEN, receipt.Act.StaffName})
+	require.Equal(t, 1, count(c.House, `audit where action = 'receipt.read' and subject = $1`, "counter_act/"+passed.ID.String()))
+
+	decision := c.Decision(c.application, campus.Staff(c.who.ID), struct{}{})
+	act := storage.NewCounterAct{Kind: campus.ActivationAct, Person: c.person.ID, Case: c.application.ID, Policy: c.policy}
+	for range 2 { // the same decision may be opened again
+		require.NoError(t, c.OpenCounterAct(t.Context(), decision, c.who, act))
+	}
+	require.Equal(t, "receipt_not_yet", outcome(second(c.ActReceipt(t.Context(), c.who, decision))), "no workflow has taken it")
+	m := c.NextMove(c.application, campus.StageReview, campus.WaitsForReviewer)
+	m.Decision, m.Events = decision, []campus.Event{{Kind: "activated", Actor: campus.Staff(c.who.ID), Public: true}}
+	require.NoError(t, c.Record(t.Context(), m))
+	receipt, err = c.ActReceipt(t.Context(), c.who, decision)
+	require.NoError(t, err)
+	require.Equal(t, []any{campus.ActivationAct, c.application.ID, passed.ID}, []any{receipt.Act.Kind, *receipt.Act.CaseID, *receipt.Act.VerifiedBy})
+
+	check := c.Decision(c.application, campus.Staff(c.who.ID), struct{}{})
+	require.NoError(t, c.OpenCounterAct(t.Context(), check, c.colleague(centreGrant), storage.NewCounterAct{Kind: campus.CheckAct,
+		Person: c.person.ID, Case: c.application.ID, Detail: "pass"}), "a check is a verification itself")
+	west := c.colleague(campus.Grant{Role: campus.CardCentre, Campuses: []string{storagetest.WestCampus}})
+	require.Equal(t, "receipt_unknown", outcome(second(c.ActReceipt(t.Context(), west, passed.ID))))
+	require.Equal(t, "receipt_unknown", outcome(second(c.ActReceipt(t.Context(), c.who, uuid.New()))))
+
+	acts, err := c.CounterActs(t.Context(), c.person.ID, uuid.Nil, 10)
+	require.NoError(t, err)
+	require.Len(t, acts, 3)
+	require.Equal(t, []bool{false, true, true}, []bool{acts[0].DoneAt != nil, acts[1].DoneAt != nil, acts[2].DoneAt != nil})
+	older, err := c.CounterActs(t.Context(), c.person.ID, acts[1].ID, 10)
+	require.NoError(t, err)
+	require.Equal(t, []uuid.UUID{passed.ID}, []uuid.UUID{older[0].ID})
+}

@@ -1,0 +1,141 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+)
+
+// NoticeVersion is one version of a university's words for a message.
+type NoticeVersion struct {
+	Version   int                `json:"version"`
+	Texts     campus.NoticeTexts `gorm:"-" json:"texts,omitempty" doc:"None: the product's own words again"`
+	Raw       []byte             `gorm:"column:texts" json:"-"`
+	Hash      string             `json:"hash"`
+	StaffID   uuid.UUID          `json:"by"`
+	StaffName string             `json:"by_name"`
+	CreatedAt time.Time          `json:"created_at"`
+}
+
+// NoticeVersions are the versions of a university's words for a message, newest first; none when they were never
+// changed.
+func (s *Store) NoticeVersions(ctx context.Context, university string, template campus.NoticeTemplate, before, limit int) ([]NoticeVersion, error) {
+	versions, err := readVersions(s.read(ctx), `university = ? and template = ? and (? = 0 or version < ?) order by version desc limit ?`,
+		university, template.Key(), before, before, limit)
+	return versions, wrap("list the versions of a notice", err)
+}
+
+// NoticeWording is what counts for every message that a university has changed, by key of the catalogue.
+func (s *Store) NoticeWording(ctx context.Context, university string) (map[string]NoticeVersion, error) {
+	var rows []struct {
+		Template string
+		Version  int
+	}
+	err := s.read(ctx).Raw(`select template, max(version) as version from notice_templates where university = ? group by template`,
+		university).Scan(&rows).Error
+	if err != nil {
+		return nil, wrap("list the notices", err)
+	}
+	wording := map[string]NoticeVersion{}
+	for _, row := range rows {
+		versions, err := readVersions(s.read(ctx), `university = ? and template = ? and version = ?`, university, row.Template, row.Version)
+		if err != nil || len(versions) == 0 {
+			return nil, wrap("list the notices", err)
+		}
+		wording[row.Template] = versions[0]
+	}
+	return wording, nil
+}
+
+func readVersions(t tx, where string, args ...any) ([]NoticeVersion, error) {
+	versions := []NoticeVersion{}
+	err := t.Raw(`select v.*, f.name as staff_name from (select * from notice_templates where `+where+`) v
+		join staff f on f.id = v.staff_id order by v.version desc`, args...).Scan(&versions).Error
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range versions {
+		if v.Raw == nil {
+			continue
+		}
+		if err := json.Unmarshal(v.Raw, &versions[i].Texts); err != nil {
+			return nil, fmt.Errorf("read the words of a notice: %w", err)
+		}
+	}
+	return versions, nil
+}
+
+// WordNotice gives a university its own words for a message, or with no texts the catalogue's again. base is the version
+// that was looked at: if there has been another since, the change is a conflict (template_changed). Old versions stay:
+// messages that were made with them read as they were sent.
+func (s *Store) WordNotice(ctx context.Context, who campus.StaffMember, template campus.NoticeTemplate, texts campus.NoticeTexts, base int) (NoticeVersion, error) {
+	var next NoticeVersion
+	err := s.inTx(ctx, "word a notice", func(t tx) error {
+		last, err := lastWording(t, who.University, template)
+		if err != nil {
+			return err
+		}
+		counts := texts
+		if counts == nil {
+			counts = template.Default()
+		}
+		next = NoticeVersion{Version: last.Version + 1, Texts: texts, Hash: counts.Hash(), StaffID: who.ID, StaffName: who.Name, CreatedAt: t.now}
+		switch {
+		case last.Version != base:
+			return templateChanged(template)
+		case next.Hash == last.Hash:
+			return campus.Errorf(campus.Conflict, "template_same", "notice %s has these words", template.Name)
+		}
+		var body *string
+		if texts != nil {
+			raw, err := json.Marshal(texts)
+			if err != nil {
+				return fmt.Errorf("write the words of a notice: %w", err)
+			}
+			text := string(raw)
+			body = &text
+		}
+		err = t.Exec(`insert into notice_templates (university, template, version, texts, hash, staff_id, created_at) values (?, ?, ?, ?, ?, ?, ?)`,
+			who.University, template.Key(), next.Version, body, next.Hash, who.ID, t.now).Error
+		if violated(err) == "notice_templates_version" { // somebody was faster
+			return templateChanged(template)
+		}
+		if err != nil {
+			return err
+		}
+		return addAudit(t, campus.Staff(who.ID), "notice_template.change", "notice_template/"+template.Name+"/"+last.Hash+"/"+next.Hash, who.University)
+	})
+	return next, err
+}
+
+func templateChanged(template campus.NoticeTemplate) error {
+	return campus.Errorf(campus.Conflict, "template_changed", "notice %s was changed meanwhile", template.Name)
+}
+
+// lastWording is what counts now: version 0 are the catalogue's words.
+func lastWording(t tx, university string, template campus.NoticeTemplate) (NoticeVersion, error) {
+	versions, err := readVersions(t, `university = ? and template = ? order by version desc limit 1`, university, template.Key())
+	if err != nil {
+		return NoticeVersion{}, err
+	}
+	if len(versions) == 0 {
+		return NoticeVersion{Hash: template.Default().Hash()}, nil
+	}
+	return versions[0], nil
+}
+
+// WriteNotice queues a message that a member of staff has written to a person (L10). What it says is sealed like every
+// other.
+func (s *Store) WriteNotice(ctx context.Context, req Request, who campus.StaffMember, person Person, notice campus.Notice) (uuid.UUID, error) {
+	return once(ctx, s, "write to a person", req, func(t tx) (uuid.UUID, error) {
+		if err := queueNotice(t, person.ID, nil, notice, nil); err != nil {
+			return uuid.Nil, err
+		}
+		return person.ID, addAudit(t, campus.Staff(who.ID), "notice.write", "person/"+person.ID.String(), person.University)
+	})
+}

@@ -1,0 +1,44 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+// foreman tells staff of work whose deadline nears (C3). Workflows only mark the items: many deadlines fall on the same
+// moment, and one mail about all of them is read where a hundred are not.
+type foreman struct {
+	store    *storage.Store
+	policies *campus.Policies
+	log      *slog.Logger
+}
+
+const foremanPause = 2 * time.Second
+
+func (f *foreman) run(ctx context.Context) error {
+	for {
+		if err := f.round(ctx); err != nil && ctx.Err() == nil {
+			f.log.WarnContext(ctx, "staff were not told of late work", "error", err)
+		}
+		if !sleep(ctx, foremanPause) {
+			return nil
+		}
+	}
+}
+
+func (f *foreman) round(ctx context.Context) error {
+	universities, err := f.store.UniversitiesWithLateWork(ctx)
+	if err != nil {
+		return err
+	}
+	for _, university := range universities {
+		if _, err := f.store.TellStaff(ctx, university, f.policies.For(university).Work.MailEvery.Std()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
