@@ -65,7 +65,7 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 		declared: map[string]*route{},
 		signIns:  newLimiter(cfg.SignInsPerSec),
 		pictures: make(chan struct{}, picturesAtOnce),
-		metrics:  newMetrics(cfg.Metrics, store),
+		metrics:  newMetrics(cfg.Metrics),
 		texts:    humaTexts(),
 	}
 	if err := s.openEngine(); err != nil {

@@ -21,6 +21,7 @@ type Policy struct {
 	SignIn      SignInPolicy      `yaml:"sign_in" json:"sign_in"`
 	Uploads     UploadPolicy      `yaml:"uploads" json:"uploads"`
 	Calendar    Calendar          `yaml:"calendar" json:"calendar"`
+	Watch       WatchPolicy       `yaml:"watch" json:"watch"`
 }
 
 // ApplicationPolicy holds the numbers of the review (C3).
@@ -99,6 +100,7 @@ type Policies struct {
 	version string
 	common  Policy
 	special map[string]Policy
+	first   []byte // the file that all others were laid over
 }
 
 // Version names the content: two processes with the same version decide alike.
@@ -112,10 +114,19 @@ func (p *Policies) For(university string) Policy {
 	return p.common
 }
 
+// Kept reads a policy that was kept for the cases that began with it. What it does not know, because it is older than
+// this program, has the value of this program's default.
+func (p *Policies) Kept(files ...[]byte) (*Policies, error) {
+	return LoadPolicies(append([][]byte{p.first}, files...)...)
+}
+
 // LoadPolicies reads YAML files, a later one over an earlier one, and the universities' overrides over both.
 // Unknown fields and impossible numbers are errors.
 func LoadPolicies(files ...[]byte) (*Policies, error) {
 	loaded := &Policies{special: map[string]Policy{}}
+	if len(files) > 0 {
+		loaded.first = files[0]
+	}
 	overrides := map[string][]ast.Node{}
 	for _, file := range files {
 		var top struct {
@@ -185,5 +196,5 @@ func (p Policy) check() error {
 	if p.Steps.Budget < p.Steps.Call {
 		return Errorf(Invalid, "", "policy steps.budget is shorter than one call")
 	}
-	return nil
+	return p.Watch.check()
 }

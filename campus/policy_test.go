@@ -2,6 +2,7 @@ package campus_test
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,11 +41,26 @@ func TestLoadPolicies(t *testing.T) {
 		require.Equal(t, 10*time.Minute, policies.For("lcvtc").Identity.ChallengeLife.Std())
 		require.Equal(t, 5, policies.For("lcu").Identity.LivenessTries)
 	})
+	t.Run("a kept policy that is older than a section takes that from the default, and no override of today", func(t *testing.T) {
+		t.Parallel()
+		policies, err := campus.LoadPolicies(deploy.Policy, []byte("universities: {lcu: {steps: {tries: 2}}}"))
+		require.NoError(t, err)
+		before, _, found := strings.Cut(string(deploy.Policy), "\nwatch:")
+		require.True(t, found)
+		old := strings.Replace(before, "liveness_tries: 5", "liveness_tries: 7", 1)
+		kept, err := policies.Kept([]byte(old))
+		require.NoError(t, err)
+		require.Equal(t, 7, kept.For("lcu").Identity.LivenessTries)
+		require.Equal(t, 6, kept.For("lcu").Steps.Tries)
+		require.Equal(t, policies.For("lcvtc").Watch, kept.For("lcu").Watch)
+	})
 	for name, bad := range map[string]string{
 		"an unknown field":               "identity: {livenes_tries: 3}",
 		"an unknown field in a override": "universities: {lcu: {identity: {tries: 3}}}",
 		"a number out of range":          "identity: {liveness_tries: 0}",
 		"a duration that is none":        "steps: {call: soon}",
+		"a share of more than all":       "watch: {disk: 101}",
+		"a wait of nothing":              "watch: {parked_age: 0s}",
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
 			t.Parallel()

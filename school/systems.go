@@ -38,6 +38,8 @@ type Systems struct {
 	Canteen  *Canteen
 	SMS      *SMS
 	Mail     *Mail
+
+	clients []*client // of the systems over HTTP
 }
 
 // New prepares the clients; it calls nobody.
@@ -48,13 +50,23 @@ func New(cfg Config) (*Systems, error) {
 	if err := checkAddresses(cfg); err != nil {
 		return nil, err
 	}
+	timing, err := newTiming()
+	if err != nil {
+		return nil, err
+	}
 	mail, err := newMail(cfg)
 	if err != nil {
 		return nil, err
 	}
+	mail.timing = timing
 	transport := newTransport() // one pool of connections for all
-	system := func(name string) *client { return &client{system: name, cfg: cfg, web: newWeb(name, transport)} }
-	return &Systems{
+	var clients []*client
+	system := func(name string) *client {
+		c := &client{system: name, cfg: cfg, web: newWeb(name, transport), timing: timing}
+		clients = append(clients, c)
+		return c
+	}
+	systems := &Systems{
 		Academic: &Academic{system("academic")},
 		Carrier:  &Carrier{system("carrier")},
 		Face:     &Face{system("face")},
@@ -64,7 +76,9 @@ func New(cfg Config) (*Systems, error) {
 		Canteen:  &Canteen{system("canteen")},
 		SMS:      &SMS{system("sms")},
 		Mail:     mail,
-	}, nil
+	}
+	systems.clients = clients
+	return systems, nil
 }
 
 func newTransport() *http.Transport {
