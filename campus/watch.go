@@ -12,12 +12,13 @@ type WatchPolicy struct {
 	Disk           int      `yaml:"disk"`            // percent
 	ClockSkew      Duration `yaml:"clock_skew"`
 	CalendarAhead  Duration `yaml:"calendar_ahead"`
+	Certificate    Duration `yaml:"certificate"`
 }
 
 func (p WatchPolicy) check() error {
 	for name, value := range map[string]Duration{
 		"outbox_age": p.OutboxAge, "queued_age": p.QueuedAge, "parked_age": p.ParkedAge, "notice_age": p.NoticeAge,
-		"clock_skew": p.ClockSkew, "calendar_ahead": p.CalendarAhead,
+		"clock_skew": p.ClockSkew, "calendar_ahead": p.CalendarAhead, "certificate": p.Certificate,
 	} {
 		if value <= 0 {
 			return Errorf(Invalid, "", "policy watch.%s must be longer than nothing", name)

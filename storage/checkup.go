@@ -163,7 +163,7 @@ func (s *Store) NotOpen(ctx context.Context, refs []campus.CaseRef, before time.
 func (s *Store) ObjectsReady(ctx context.Context) error {
 	there, err := s.objects.client.BucketExists(ctx, s.objects.bucket)
 	if err == nil && !there {
-		return campus.Errorf(campus.NotFound, "bucket_gone", "the bucket %s is not there", s.objects.bucket)
+		return campus.Errorf(campus.NotFound, "", "the bucket %s is not there", s.objects.bucket)
 	}
 	return objectError("look for the bucket", err)
 }
