@@ -37,6 +37,10 @@ env: ## print the stack's environment: eval "$(make -s env)"
 demo: ## play the whole story on the running stack; ARGS="--lang en", ARGS="--kill worker,api"
 	@$(stack) run -- go run ./deploy/demo $(ARGS)
 
+.PHONY: doctor
+doctor: ## look at every part of the running stack and say what is wrong; ARGS="--lang en"
+	@$(stack) run -- "$$($(stack) binary)" doctor $(ARGS)
+
 ## tests
 
 .PHONY: test record

@@ -33,12 +33,8 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer h.close()
-	build, err := worker.ThisBuild()
-	if err != nil {
-		return err
-	}
 	server, err := api.New(api.Config{ //nolint:contextcheck // its handlers take the context of each request
-		Address: c.Address, Version: string(build), Policies: h.policies, DrainDelay: 200 * time.Millisecond,
+		Address: c.Address, Version: string(h.build), Policies: h.policies, DrainDelay: 200 * time.Millisecond,
 		TemporalUI: c.TemporalUI, Namespace: c.Namespace, CallbackSecret: c.CallbackKey, Metrics: h.tell.Registry,
 		TrustedProxies: c.Proxies, HRSecret: c.HRKey, ReceiptFont: c.ReceiptFont,
 	}, h.store, h.temporal, log)
@@ -66,11 +62,9 @@ func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	build, err := worker.ThisBuild()
-	if err != nil {
-		return err
-	}
-	w := worker.New(worker.Config{Version: build, Rates: c.Rates, Schedules: true, Tracing: []interceptor.WorkerInterceptor{h.tell.Tracing}}, h.temporal, h.store, systems, h.policies, log)
+	w := worker.New(worker.Config{
+		Version: h.build, Rates: c.Rates, Schedules: true, Tracing: []interceptor.WorkerInterceptor{h.tell.Tracing}, Metrics: h.tell.Registry,
+	}, h.temporal, h.store, systems, h.policies, log)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return w.Run(ctx) })
 	group.Go(func() error { return serveOps(ctx, c.Address, h) })
@@ -79,7 +73,7 @@ func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
 
 // serveOps answers health and metrics beside the worker.
 func serveOps(ctx context.Context, address string, h *openHouse) error {
-	ops := worker.Ops(h.store, h.temporal, h.tell.Registry) //nolint:contextcheck // measured when Prometheus asks
+	ops := worker.Ops(h.store, h.temporal, h.tell.Registry)
 	server := &http.Server{Addr: address, Handler: ops, ReadHeaderTimeout: 5 * time.Second}
 	stopped := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stopped()

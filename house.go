@@ -52,6 +52,7 @@ type openHouse struct {
 	temporal client.Client
 	policies *campus.Policies
 	tell     *worker.Telemetry
+	build    worker.Version
 	closers  []func()
 }
 
@@ -87,6 +88,10 @@ func (c *house) open(ctx context.Context, job string, logger *slog.Logger) (_ *o
 	}
 	h.closers = append(h.closers, h.store.Close)
 	if job == "api" || job == "worker" { // cases begin with this policy, and keep it
+		if h.build, err = worker.ThisBuild(); err != nil {
+			return nil, err
+		}
+		h.tell.Watch(h.store, h.build)
 		if err := h.store.KeepPolicy(ctx, h.policies.Version(), files); err != nil {
 			return nil, err
 		}

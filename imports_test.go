@@ -24,6 +24,7 @@ func TestImports(t *testing.T) {
 		"activities":              {"campus", "school", "storage"},
 		"workflows":               {"activities", "campus"},
 		"worker":                  {"activities", "campus", "school", "storage", "workflows"},
+		"doctor":                  {"campus", "school", "storage", "worker", "workflows"},
 		"api":                     {"activities", "campus", "school", "storage", "workflows"},
 	}
 	list := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")

@@ -21,6 +21,7 @@ type program struct {
 	Seed      seedCommand      `cmd:"" help:"Fill in universities, kiosks, first staff, and the roster."`
 	Promote   promoteCommand   `cmd:"" help:"Make this build the current one of the running workers."`
 	Replay    replayCommand    `cmd:"" help:"Run the histories of all open cases against this build."`
+	Doctor    doctorCommand    `cmd:"" help:"Look at every part and say what is wrong; works while parts are down."`
 
 	LogLevel slog.Level `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
 }
@@ -37,7 +38,10 @@ func run() int {
 	defer stop()
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.Bind(log)
-	if err := parsed.Run(); err != nil && !errors.Is(err, context.Canceled) {
+	switch err := parsed.Run(); {
+	case errors.Is(err, errUnwell):
+		return 1
+	case err != nil && !errors.Is(err, context.Canceled):
 		log.Error("stopped", "error", err)
 		fmt.Fprintln(os.Stderr, "campuscard:", err)
 		return 1

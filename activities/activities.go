@@ -49,7 +49,7 @@ func (b *policyBook) find(ctx context.Context, version, university string) (camp
 	if err != nil {
 		return campus.Policy{}, err
 	}
-	policies, err := campus.LoadPolicies(files...)
+	policies, err := b.current.Kept(files...)
 	if err != nil {
 		return campus.Policy{}, fmt.Errorf("policy %s: %w", version, err)
 	}

@@ -199,7 +199,7 @@ func TestBeginApplication(t *testing.T) {
 	require.Equal(t, h.Policy().Identity, plan.Identity)
 
 	h.Exec(`update cases set policy_version = 'older'`)
-	require.NoError(t, h.KeepPolicy(t.Context(), "older", [][]byte{[]byte("{}")}))
+	require.NoError(t, h.KeepPolicy(t.Context(), "older", [][]byte{[]byte("steps: {tries: 0}")}))
 	_, err := run[activities.ApplicationPlan](h, h.acts.BeginApplication, begin)
 	require.Equal(t, campus.Invalid, campus.CodeOf(err), "a policy under which nothing can work")
 	h.Exec(`update cases set policy_version = 'nobody kept it'`)

@@ -5,8 +5,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"campuscard/storage"
 )
 
 // metrics are what /metrics shows of this process.
@@ -16,7 +14,7 @@ type metrics struct {
 }
 
 // newMetrics adds the server's metrics to those of its process; one that has none yet gets the usual ones.
-func newMetrics(registry *prometheus.Registry, store *storage.Store) *metrics {
+func newMetrics(registry *prometheus.Registry) *metrics {
 	if registry == nil {
 		registry = prometheus.NewRegistry()
 		registry.MustRegister(collectors.NewGoCollector(), collectors.NewBuildInfoCollector(),
@@ -30,15 +28,6 @@ func newMetrics(registry *prometheus.Registry, store *storage.Store) *metrics {
 		}, []string{"method", "route", "status"}),
 	}
 	m.registry.MustRegister(m.duration)
-	pool := func(name, help string, value func(storage.PoolStats) float64) {
-		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "campuscard_db_pool_" + name, Help: help},
-			func() float64 { return value(store.PoolStats()) }))
-	}
-	pool("max", "Connections allowed.", func(p storage.PoolStats) float64 { return float64(p.Max) })
-	pool("open", "Connections open.", func(p storage.PoolStats) float64 { return float64(p.Total) })
-	pool("in_use", "Connections in use.", func(p storage.PoolStats) float64 { return float64(p.InUse) })
-	pool("waits", "Times somebody waited for a connection, since the start.", func(p storage.PoolStats) float64 { return float64(p.Waits) })
-	pool("wait_seconds", "Time spent waiting, since the start.", func(p storage.PoolStats) float64 { return p.Waited.Seconds() })
 	return m
 }
 

@@ -70,7 +70,7 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 		declared: map[string]*route{},
 		signIns:  newLimiter(cfg.SignInsPerSec),
 		pictures: make(chan struct{}, picturesAtOnce),
-		metrics:  newMetrics(cfg.Metrics, store),
+		metrics:  newMetrics(cfg.Metrics),
 		texts:    humaTexts(),
 		printing: make(chan struct{}, receiptsAtOnce),
 	}

@@ -27,6 +27,7 @@ type Policy struct {
 	Work        WorkPolicy        `yaml:"work" json:"work"`
 	Counter     CounterPolicy     `yaml:"counter" json:"counter"`
 	Notices     NoticePolicy      `yaml:"notices" json:"notices"`
+	Watch       WatchPolicy       `yaml:"watch" json:"watch"`
 }
 
 // ApplicationPolicy holds the numbers of the review (C3).
@@ -110,6 +111,7 @@ type Policies struct {
 	version string
 	common  Policy
 	special map[string]Policy
+	first   []byte // the file that all others were laid over
 }
 
 // Version names the content: two processes with the same version decide alike.
@@ -123,22 +125,50 @@ func (p *Policies) For(university string) Policy {
 	return p.common
 }
 
+// Kept reads a policy that was kept for the cases that began with it. What it does not know, because it is older than
+// this program, has the value of this program's default; but cases from before there were batches or packages have none
+// to their end.
+func (p *Policies) Kept(files ...[]byte) (*Policies, error) {
+	base, _, err := readPolicy(Policy{}, p.first)
+	if err != nil {
+		return nil, err
+	}
+	base.Production, base.Packages = ProductionPolicy{}, nil
+	return loadPolicies(base, files)
+}
+
 // LoadPolicies reads YAML files, a later one over an earlier one, and the universities' overrides over both.
 // Unknown fields and impossible numbers are errors.
 func LoadPolicies(files ...[]byte) (*Policies, error) {
-	loaded := &Policies{special: map[string]Policy{}}
+	return loadPolicies(Policy{}, files)
+}
+
+// readPolicy lays a file over a policy; what it has for single universities is read later.
+func readPolicy(under Policy, file []byte) (Policy, map[string]ast.Node, error) {
+	var top struct {
+		Policy       `yaml:",inline"`
+		Universities map[string]ast.Node `yaml:"universities"`
+	}
+	top.Policy = under
+	if err := yaml.UnmarshalWithOptions(file, &top, yaml.DisallowUnknownField()); err != nil {
+		return under, nil, fmt.Errorf("read the policy: %w", err)
+	}
+	return top.Policy, top.Universities, nil
+}
+
+func loadPolicies(base Policy, files [][]byte) (*Policies, error) {
+	loaded := &Policies{common: base, special: map[string]Policy{}}
+	if len(files) > 0 {
+		loaded.first = files[0]
+	}
 	overrides := map[string][]ast.Node{}
 	for _, file := range files {
-		var top struct {
-			Policy       `yaml:",inline"`
-			Universities map[string]ast.Node `yaml:"universities"`
+		common, universities, err := readPolicy(loaded.common, file)
+		if err != nil {
+			return nil, err
 		}
-		top.Policy = loaded.common
-		if err := yaml.UnmarshalWithOptions(file, &top, yaml.DisallowUnknownField()); err != nil {
-			return nil, fmt.Errorf("read the policy: %w", err)
-		}
-		loaded.common = top.Policy
-		for university, node := range top.Universities {
+		loaded.common = common
+		for university, node := range universities {
 			overrides[university] = append(overrides[university], node)
 		}
 	}
@@ -197,5 +227,5 @@ func (p Policy) check() error {
 	if p.Steps.Budget < p.Steps.Call {
 		return Errorf(Invalid, "", "policy steps.budget is shorter than one call")
 	}
-	return errors.Join(p.Packages.check(), p.Production.check(), p.Work.check(), p.Counter.check(), p.Notices.check())
+	return errors.Join(p.Packages.check(), p.Production.check(), p.Work.check(), p.Counter.check(), p.Notices.check(), p.Watch.check())
 }

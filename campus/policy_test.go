@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,9 +49,24 @@ func TestLoadPolicies(t *testing.T) {
 		require.True(t, found)
 		_, after, found = bytes.Cut(after, []byte("\nsteps:\n"))
 		require.True(t, found)
-		policies, err := campus.LoadPolicies(slices.Concat(before, []byte("\nsteps:\n"), after))
+		today, err := campus.LoadPolicies(deploy.Policy)
+		require.NoError(t, err)
+		policies, err := today.Kept(slices.Concat(before, []byte("\nsteps:\n"), after))
 		require.NoError(t, err, "cases keep it to their end")
 		require.False(t, policies.For("lcu").Production.Batches)
+	})
+	t.Run("a kept policy that is older than a section takes that from the default, and no override of today", func(t *testing.T) {
+		t.Parallel()
+		policies, err := campus.LoadPolicies(deploy.Policy, []byte("universities: {lcu: {steps: {tries: 2}}}"))
+		require.NoError(t, err)
+		before, _, found := strings.Cut(string(deploy.Policy), "\nwatch:")
+		require.True(t, found)
+		old := strings.Replace(before, "liveness_tries: 5", "liveness_tries: 7", 1)
+		kept, err := policies.Kept([]byte(old))
+		require.NoError(t, err)
+		require.Equal(t, 7, kept.For("lcu").Identity.LivenessTries)
+		require.Equal(t, 6, kept.For("lcu").Steps.Tries)
+		require.Equal(t, policies.For("lcvtc").Watch, kept.For("lcu").Watch)
 	})
 	for name, bad := range map[string]string{
 		"an unknown field":               "identity: {livenes_tries: 3}",
@@ -61,6 +77,8 @@ func TestLoadPolicies(t *testing.T) {
 		"a batch too large to answer":    "production: {batch_size: 2001}",
 		"more than a batch holds":        "production: {batch_at: 501}",
 		"a batch without an end":         "production: {limit: 0s}",
+		"a share of more than all":       "watch: {disk: 101}",
+		"a wait of nothing":              "watch: {parked_age: 0s}",
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
 			t.Parallel()

@@ -9,6 +9,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
 
 	"campuscard/campus"
 )
@@ -23,6 +26,7 @@ type client struct {
 	system string
 	cfg    Config
 	web    *http.Client
+	timing metric.Float64Histogram
 }
 
 // call is one request to a system.
@@ -46,8 +50,9 @@ type answer struct {
 type checked interface{ complete() bool }
 
 // json makes the call and reads its answer into out.
-func (c *client) json(ctx context.Context, r call, out checked) error {
-	a, err := c.do(ctx, r, maxAnswer)
+func (c *client) json(ctx context.Context, r call, out checked) (err error) {
+	defer measure(ctx, c.timing, c.system, time.Now(), &err)
+	a, err := c.ask(ctx, r, maxAnswer)
 	if err != nil {
 		return err
 	}
@@ -64,7 +69,12 @@ func (c *client) json(ctx context.Context, r call, out checked) error {
 }
 
 // do makes the call and returns successful answers only.
-func (c *client) do(ctx context.Context, r call, limit int64) (answer, error) {
+func (c *client) do(ctx context.Context, r call, limit int64) (a answer, err error) {
+	defer measure(ctx, c.timing, c.system, time.Now(), &err)
+	return c.ask(ctx, r, limit)
+}
+
+func (c *client) ask(ctx context.Context, r call, limit int64) (answer, error) {
 	limited, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	req, err := c.request(limited, r)

@@ -8,10 +8,12 @@ import (
 	netmail "net/mail"
 	"strconv"
 	"strings"
+	"time"
 
 	"campuscard/campus"
 
 	"github.com/wneessen/go-mail"
+	"go.opentelemetry.io/otel/metric"
 )
 
 // Mail sends over SMTP, with TLS where the server offers it.
@@ -20,6 +22,7 @@ type Mail struct {
 	host   string
 	port   int
 	domain string // right side of message ids
+	timing metric.Float64Histogram
 }
 
 func newMail(cfg Config) (*Mail, error) {
@@ -45,7 +48,8 @@ func newMail(cfg Config) (*Mail, error) {
 
 // Send delivers a plain-text mail to the mail server. The message id becomes the Message-ID, by which a repeated mail
 // can be told; it must be of letters, digits, '.', '-' and '_'. Refused if the server does not take the recipient.
-func (m *Mail) Send(ctx context.Context, messageID, to, subject, text string) error {
+func (m *Mail) Send(ctx context.Context, messageID, to, subject, text string) (err error) {
+	defer measure(ctx, m.timing, "mail", time.Now(), &err)
 	if m.host == "" {
 		return campus.Errorf(campus.Unavailable, "", "mail: no mail server is configured")
 	}
@@ -53,14 +57,22 @@ func (m *Mail) Send(ctx context.Context, messageID, to, subject, text string) er
 	if err != nil {
 		return err
 	}
-	client, err := mail.NewClient(m.host, mail.WithPort(m.port), mail.WithTimeout(m.cfg.Timeout),
-		mail.WithTLSPolicy(mail.TLSOpportunistic), mail.WithHELO(m.domain))
+	client, err := m.client()
 	if err != nil {
-		return fmt.Errorf("mail: prepare: %w", err)
+		return err
 	}
 	limited, cancel := context.WithTimeout(ctx, m.cfg.Timeout)
 	defer cancel()
 	return m.failure(ctx, client.DialAndSendWithContext(limited, msg))
+}
+
+func (m *Mail) client() (*mail.Client, error) {
+	client, err := mail.NewClient(m.host, mail.WithPort(m.port), mail.WithTimeout(m.cfg.Timeout),
+		mail.WithTLSPolicy(mail.TLSOpportunistic), mail.WithHELO(m.domain))
+	if err != nil {
+		return nil, fmt.Errorf("mail: prepare: %w", err)
+	}
+	return client, nil
 }
 
 func (m *Mail) message(id, to, subject, text string) (*mail.Msg, error) {

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"regexp"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"campuscard/campus"
 )
 
@@ -13,6 +15,7 @@ import (
 type Services struct {
 	cfg       Config
 	transport *http.Transport
+	timing    metric.Float64Histogram
 }
 
 var serviceName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
@@ -25,7 +28,7 @@ func (s *Services) client(system string) (*client, error) {
 	if !IsServiceName(system) {
 		return nil, campus.Errorf(campus.Invalid, "", "value-added service: its name is not short words with hyphens")
 	}
-	return &client{system: system, cfg: s.cfg, web: newWeb(system, s.transport)}, nil
+	return &client{system: system, cfg: s.cfg, web: newWeb(system, s.transport), timing: s.timing}, nil
 }
 
 // Subscribe makes the holder known to a service; the same key subscribes once.

@@ -42,6 +42,7 @@ type Systems struct {
 	HR            *HR
 	International *International
 	Services      *Services
+	clients       []*client // of the systems over HTTP
 }
 
 // New prepares the clients; it calls nobody.
@@ -52,13 +53,23 @@ func New(cfg Config) (*Systems, error) {
 	if err := checkAddresses(cfg); err != nil {
 		return nil, err
 	}
+	timing, err := newTiming()
+	if err != nil {
+		return nil, err
+	}
 	mail, err := newMail(cfg)
 	if err != nil {
 		return nil, err
 	}
+	mail.timing = timing
 	transport := newTransport() // one pool of connections for all
-	system := func(name string) *client { return &client{system: name, cfg: cfg, web: newWeb(name, transport)} }
-	return &Systems{
+	var clients []*client
+	system := func(name string) *client {
+		c := &client{system: name, cfg: cfg, web: newWeb(name, transport), timing: timing}
+		clients = append(clients, c)
+		return c
+	}
+	systems := &Systems{
 		Academic: &Academic{system("academic")},
 		Carrier:  &Carrier{system("carrier")},
 		Face:     &Face{system("face")},
@@ -71,8 +82,10 @@ func New(cfg Config) (*Systems, error) {
 
 		HR:            &HR{system("hr")},
 		International: &International{system("international")},
-		Services:      &Services{cfg, transport},
-	}, nil
+		Services:      &Services{cfg, transport, timing},
+	}
+	systems.clients = clients
+	return systems, nil
 }
 
 func newTransport() *http.Transport {

@@ -8,9 +8,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"go.opentelemetry.io/otel/metric"
 
 	"campuscard/campus"
 )
@@ -27,6 +29,7 @@ type ObjectsConfig struct {
 type objects struct {
 	client *minio.Client
 	bucket string
+	timing metric.Float64Histogram
 }
 
 // objectRegion is what S3 asks for and neither versitygw nor MinIO looks at. Naming it saves a question before the
@@ -50,7 +53,11 @@ func openObjects(cfg ObjectsConfig) (*objects, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the object store: %w", err)
 	}
-	return &objects{client: client, bucket: cfg.Bucket}, nil
+	timing, err := objectTiming()
+	if err != nil {
+		return nil, err
+	}
+	return &objects{client: client, bucket: cfg.Bucket, timing: timing}, nil
 }
 
 // makeBucket makes the bucket unless it is there.
@@ -63,24 +70,27 @@ func (o *objects) makeBucket(ctx context.Context) error {
 	return objectError("make the bucket", err)
 }
 
-func (o *objects) put(ctx context.Context, key string, sealed []byte) error {
-	_, err := o.client.PutObject(ctx, o.bucket, key, bytes.NewReader(sealed), int64(len(sealed)),
+func (o *objects) put(ctx context.Context, key string, sealed []byte) (err error) {
+	defer o.measure(ctx, "put", time.Now(), &err)
+	_, err = o.client.PutObject(ctx, o.bucket, key, bytes.NewReader(sealed), int64(len(sealed)),
 		minio.PutObjectOptions{ContentType: "application/octet-stream", DisableMultipart: true})
 	return objectError("keep a file", err)
 }
 
-func (o *objects) get(ctx context.Context, key string) ([]byte, error) {
+func (o *objects) get(ctx context.Context, key string) (content []byte, err error) {
+	defer o.measure(ctx, "get", time.Now(), &err)
 	object, err := o.client.GetObject(ctx, o.bucket, key, minio.GetObjectOptions{})
 	if err != nil {
 		return nil, objectError("fetch a file", err)
 	}
 	defer object.Close() //nolint:errcheck // only read
-	content, err := io.ReadAll(object)
+	content, err = io.ReadAll(object)
 	return content, objectError("fetch a file", err)
 }
 
 // delete is content when the object is gone already.
-func (o *objects) delete(ctx context.Context, key string) error {
+func (o *objects) delete(ctx context.Context, key string) (err error) {
+	defer o.measure(ctx, "delete", time.Now(), &err)
 	return objectError("delete a file", o.client.RemoveObject(ctx, o.bucket, key, minio.RemoveObjectOptions{}))
 }
 

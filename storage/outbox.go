@@ -90,9 +90,3 @@ func (s *Store) DeliverOutbox(ctx context.Context, limit int, deliver func(conte
 	})
 	return len(rows), err
 }
-
-// OutboxBacklog is how many rows wait, and since when the oldest does.
-func (s *Store) OutboxBacklog(ctx context.Context) (rows int64, oldest *time.Time, err error) {
-	err = s.read(ctx).Raw(`select count(*), min(created_at) from outbox`).Row().Scan(&rows, &oldest)
-	return rows, oldest, wrap("measure the outbox", err)
-}

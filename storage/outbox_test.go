@@ -50,10 +50,7 @@ func TestDeliverOutbox(t *testing.T) {
 		})
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
-		rows, oldest, err := s.OutboxBacklog(t.Context())
-		require.NoError(t, err)
-		require.Zero(t, rows)
-		require.Nil(t, oldest)
+		require.Zero(t, count(s.House, "outbox"))
 	})
 
 	t.Run("two dispatchers at once: each row is in one hand at a time, and delivered once", func(t *testing.T) {
@@ -239,17 +236,4 @@ func TestDeliverOutbox(t *testing.T) {
 		require.NoError(t, s.try(p))
 		require.Equal(t, rows+1, count(s.House, "outbox"))
 	})
-}
-
-func TestOutboxBacklog(t *testing.T) {
-	t.Parallel()
-	h := storagetest.New(t)
-	enqueue(h, 2)
-	began := h.Clock.Now()
-	h.Clock.Advance(time.Minute)
-	enqueue(h, 1)
-	rows, oldest, err := h.OutboxBacklog(t.Context())
-	require.NoError(t, err)
-	require.EqualValues(t, 3, rows)
-	require.True(t, oldest.Equal(began))
 }

@@ -42,6 +42,19 @@ type Store struct {
 // Open connects to Postgres and to the object store and answers when both can be used. now is the clock of every
 // transaction.
 func Open(ctx context.Context, cfg Config, now func() time.Time, log *slog.Logger) (*Store, error) {
+	s, err := Prepare(ctx, cfg, now, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Ready(ctx); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("reach the database: %w", err)
+	}
+	return s, nil
+}
+
+// Prepare makes a Store that calls nobody until it is used: for who has to work while a part is down.
+func Prepare(ctx context.Context, cfg Config, now func() time.Time, log *slog.Logger) (*Store, error) {
 	keys, err := newKeyring(cfg.Keys)
 	if err != nil {
 		return nil, err
@@ -55,6 +68,7 @@ func Open(ctx context.Context, cfg Config, now func() time.Time, log *slog.Logge
 		NowFunc:                now,
 		SkipDefaultTransaction: true,
 		TranslateError:         false,
+		DisableAutomaticPing:   true,
 	})
 	if err != nil {
 		pool.Close()
@@ -82,10 +96,6 @@ func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
 	if err != nil {
 		return nil, fmt.Errorf("open the database pool: %w", err)
-	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("reach the database: %w", err)
 	}
 	return pool, nil
 }

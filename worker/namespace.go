@@ -16,13 +16,13 @@ import (
 	"campuscard/workflows"
 )
 
-// retention is how long the history of a closed case can be looked at. What people need longer is in Postgres.
-const retention = 30 * 24 * time.Hour
+// Retention is how long the history of a closed case can be looked at. What people need longer is in Postgres.
+const Retention = 30 * 24 * time.Hour
 
 // PrepareNamespace makes the namespace and its search attributes (K5). It is safe to run twice.
 func PrepareNamespace(ctx context.Context, temporal client.Client, namespace string) error {
 	_, err := temporal.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
-		Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(retention),
+		Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(Retention),
 		Description: "Campus card: every case is a workflow",
 	})
 	if _, there := errors.AsType[*serviceerror.NamespaceAlreadyExists](err); err != nil && !there {

@@ -24,6 +24,7 @@ const (
 type noticeSender struct {
 	store   *storage.Store
 	systems *school.Systems
+	metrics *metrics
 	log     *slog.Logger
 }
 
@@ -63,7 +64,8 @@ func (s *noticeSender) round(ctx context.Context) (int, error) {
 func (s *noticeSender) send(ctx context.Context, n storage.Notice) storage.NoticeResult {
 	result := storage.NoticeResult{SMSDone: n.SMSAt != nil, MailDone: n.MailAt != nil}
 	if n.ExpiresAt != nil && n.ExpiresAt.Before(s.store.Now()) {
-		result.Done, result.Failure = true, "expired"
+		result.Done, result.Failure = true, noticeExpired
+		s.metrics.notices.WithLabelValues(noticeExpired).Inc()
 		return result
 	}
 	message := n.In(n.Language)
@@ -91,11 +93,17 @@ func (s *noticeSender) send(ctx context.Context, n storage.Notice) storage.Notic
 func (s *noticeSender) conclude(ctx context.Context, n storage.Notice, result storage.NoticeResult, failure error) storage.NoticeResult {
 	if failure == nil {
 		result.Done = true
+		s.metrics.notices.WithLabelValues(noticeDelivered).Inc()
 		return result
 	}
 	result.Failure = string(campus.CodeOf(failure))
 	result.Wait = min(time.Second<<min(n.Tries, 9), 10*time.Minute)
 	result.Done = !campus.CodeOf(failure).Retryable() || s.store.Now().Sub(n.CreatedAt) > noticeLife
+	outcome := noticeAgain
+	if result.Done {
+		outcome = noticeGivenUp
+	}
+	s.metrics.notices.WithLabelValues(outcome).Inc()
 	s.log.WarnContext(ctx, "a notice was not delivered", "notice", n.ID, "template", n.Template, "given_up", result.Done, "error", failure)
 	return result
 }

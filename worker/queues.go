@@ -46,13 +46,13 @@ func taskQueues(rates map[string]float64, services []string) []taskQueue {
 // stopTimeout is as long as the longest activity: a retry by staff.
 const stopTimeout = 12 * time.Second
 
-func (q taskQueue) options(cfg Config) worker.Options {
+func (q taskQueue) options(cfg Config, m *metrics) worker.Options {
 	options := worker.Options{
 		TaskQueueActivitiesPerSecond:       q.rate,
 		MaxConcurrentActivityExecutionSize: q.slots,
 		WorkerStopTimeout:                  stopTimeout,
 		DisableRegistrationAliasing:        true,
-		Interceptors:                       append(slices.Clone(cfg.Tracing), Faults()),
+		Interceptors:                       append(slices.Clone(cfg.Tracing), Faults(), &failureCounter{failures: m.failures}),
 	}
 	if q.name == workflows.CaseQueue {
 		options.LocalActivityWorkerOnly = true
@@ -69,4 +69,13 @@ func (q taskQueue) options(cfg Config) worker.Options {
 		}
 	}
 	return options
+}
+
+// TaskQueues are the names of all queues that a worker polls. services are the systems of packages.
+func TaskQueues(services []string) []string {
+	var names []string
+	for _, q := range taskQueues(nil, services) {
+		names = append(names, q.name)
+	}
+	return names
 }

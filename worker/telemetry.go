@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.opentelemetry.io/otel/sdk/trace"
@@ -23,6 +24,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 
 	"campuscard/storage"
+	"campuscard/workflows"
 )
 
 // Telemetry is what a process tells about itself: metrics for Prometheus, and traces where a collector is named by
@@ -43,17 +45,68 @@ func NewTelemetry(ctx context.Context, job string) (*Telemetry, error) {
 	if err := t.startTraces(ctx, job); err != nil {
 		return nil, err
 	}
-	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(t.Registry))
-	if err != nil {
-		return nil, fmt.Errorf("export metrics: %w", err)
+	if err := t.startMetrics(); err != nil {
+		return nil, err
 	}
-	meter := metric.NewMeterProvider(metric.WithReader(exporter)).Meter("temporal-sdk")
-	t.Metrics = opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{Meter: meter})
+	var err error
 	t.Tracing, err = opentelemetry.NewTracingInterceptor(opentelemetry.TracerOptions{Tracer: otel.Tracer("campuscard/temporal")})
 	if err != nil {
 		return nil, fmt.Errorf("trace workflows: %w", err)
 	}
 	return t, nil
+}
+
+// sdkScope is the name under which the Temporal SDK measures.
+const sdkScope = "temporal-sdk"
+
+// startMetrics collects what the Temporal SDK, the school's clients and the object store measure.
+func (t *Telemetry) startMetrics() error {
+	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(t.Registry), otelprometheus.WithoutScopeInfo(),
+		otelprometheus.WithoutTargetInfo())
+	if err != nil {
+		return fmt.Errorf("export metrics: %w", err)
+	}
+	// The SDK measures in seconds and names no buckets, and the usual ones are made for milliseconds.
+	seconds := metric.NewView(metric.Instrument{Kind: metric.InstrumentKindHistogram, Scope: instrumentation.Scope{Name: sdkScope}},
+		metric.Stream{Aggregation: metric.AggregationExplicitBucketHistogram{
+			Boundaries: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 600, 3600, 86400},
+		}})
+	provider := metric.NewMeterProvider(metric.WithReader(exporter), metric.WithView(seconds))
+	otel.SetMeterProvider(provider)
+	t.Metrics = opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{Meter: provider.Meter(sdkScope), UseMonotonicCounters: true})
+	for name, tags := range watchedFailures() {
+		t.Metrics.WithTags(tags).Counter(name).Inc(0)
+	}
+	return nil
+}
+
+// watchedFailures are counters of the SDK that operators are woken by. They are shown from the start, because a counter
+// that appears with its first failure has not increased.
+func watchedFailures() map[string]map[string]string {
+	return map[string]map[string]string{
+		"temporal_workflow_task_execution_failed": {"task_queue": workflows.CaseQueue, "failure_reason": "NonDeterminismError"},
+		"temporal_workflow_failed":                {"task_queue": workflows.CaseQueue},
+	}
+}
+
+// Watch adds what every job with a store shows: its build and its connections.
+func (t *Telemetry) Watch(store *storage.Store, build Version) {
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "campuscard_build_info", Help: "1, for the build that runs."}, []string{"build"})
+	info.WithLabelValues(string(build)).Set(1)
+	t.Registry.MustRegister(info)
+	gauge := func(name, help string, value func(storage.PoolStats) float64) {
+		t.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "campuscard_db_pool_" + name, Help: help},
+			func() float64 { return value(store.PoolStats()) }))
+	}
+	counter := func(name, help string, value func(storage.PoolStats) float64) {
+		t.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "campuscard_db_pool_" + name, Help: help},
+			func() float64 { return value(store.PoolStats()) }))
+	}
+	gauge("max", "Connections allowed.", func(p storage.PoolStats) float64 { return float64(p.Max) })
+	gauge("open", "Connections open.", func(p storage.PoolStats) float64 { return float64(p.Total) })
+	gauge("in_use", "Connections in use.", func(p storage.PoolStats) float64 { return float64(p.InUse) })
+	counter("waits_total", "Times somebody waited for a connection.", func(p storage.PoolStats) float64 { return float64(p.Waits) })
+	counter("wait_seconds_total", "Time spent waiting.", func(p storage.PoolStats) float64 { return p.Waited.Seconds() })
 }
 
 // startTraces sends traces to a collector if one is configured; without one, only their ids are passed on.
@@ -84,27 +137,6 @@ func (t *Telemetry) Close() {
 
 // Ops answers health and metrics of a worker.
 func Ops(store *storage.Store, temporal client.Client, registry *prometheus.Registry) http.Handler {
-	backlog := func(measure func(rows int64, oldest *time.Time) float64) func() float64 {
-		return func() float64 {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			defer cancel()
-			rows, oldest, err := store.OutboxBacklog(ctx)
-			if err != nil {
-				return -1
-			}
-			return measure(rows, oldest)
-		}
-	}
-	registry.MustRegister(
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "campuscard_outbox_rows", Help: "Rows that wait for Temporal; -1 when unknown."},
-			backlog(func(rows int64, _ *time.Time) float64 { return float64(rows) })),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "campuscard_outbox_oldest_seconds", Help: "Age of the oldest row; -1 when unknown."},
-			backlog(func(_ int64, oldest *time.Time) float64 {
-				if oldest == nil {
-					return 0
-				}
-				return store.Now().Sub(*oldest).Seconds()
-			})))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {

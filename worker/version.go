@@ -87,3 +87,15 @@ func notYet(err error) bool {
 	_, ok := errors.AsType[*serviceerror.Unavailable](err)
 	return ok
 }
+
+// CurrentBuild is the build that new cases go to; none is empty.
+func CurrentBuild(ctx context.Context, temporal client.Client) (Version, error) {
+	found, err := temporal.WorkerDeploymentClient().GetHandle(Deployment).Describe(ctx, client.WorkerDeploymentDescribeOptions{})
+	if err != nil {
+		return "", fmt.Errorf("look for the current build: %w", err)
+	}
+	if found.Info.RoutingConfig.CurrentVersion == nil {
+		return "", nil
+	}
+	return Version(found.Info.RoutingConfig.CurrentVersion.BuildID), nil
+}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
@@ -28,7 +29,8 @@ type Config struct {
 	Unmanaged bool    // no versioned deployment: tests that run one build only
 	Rates     map[string]float64
 	Tracing   []interceptor.WorkerInterceptor
-	Schedules bool // keep the universities' schedules; tests open batches when they want them
+	Schedules bool                  // keep the universities' schedules; tests open batches when they want them
+	Metrics   prometheus.Registerer // of the process; may be nil
 }
 
 // Worker runs everything behind the API.
@@ -40,11 +42,16 @@ type Worker struct {
 
 // New prepares a worker on all task queues.
 func New(cfg Config, temporal client.Client, store *storage.Store, systems *school.Systems, policies *campus.Policies, log *slog.Logger) *Worker {
+	if cfg.Metrics == nil {
+		cfg.Metrics = prometheus.NewRegistry()
+	}
+	counts := newMetrics(cfg.Metrics)
+	cfg.Metrics.MustRegister(newFigures(cfg.Version, store, temporal, policies, log))
 	w := &Worker{log: log}
 	steps := activities.New(store, systems, policies, log)
 	for _, q := range taskQueues(cfg.Rates, policies.ServiceSystems()) {
 		w.queues = append(w.queues, func() worker.Worker {
-			tq := worker.New(temporal, q.name, q.options(cfg))
+			tq := worker.New(temporal, q.name, q.options(cfg, counts))
 			if q.name == workflows.CaseQueue {
 				RegisterWorkflows(tq)
 			}
@@ -53,7 +60,7 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 		})
 	}
 	outbox := &dispatcher{store: store, temporal: temporal, log: log}
-	sender := &noticeSender{store: store, systems: systems, log: log}
+	sender := &noticeSender{store: store, systems: systems, metrics: counts, log: log}
 	upkeep := &upkeep{store: store, policies: policies, log: log}
 	w.loops = []func(context.Context) error{outbox.run, sender.run, upkeep.run}
 	if cfg.Schedules {

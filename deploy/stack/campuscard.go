@@ -14,6 +14,9 @@ import (
 	"time"
 )
 
+// Binary is where the program is that the stack runs, once it has been started.
+func (s *Stack) Binary() string { return s.binary() }
+
 func (s *Stack) binary() string { return s.dataPath("bin", "campuscard") }
 
 // build compiles this tree. The new binary takes the old one's place only as a whole, and under a running process.

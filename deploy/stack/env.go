@@ -49,6 +49,7 @@ func (s *Stack) Env() map[string]string {
 		"SIMULATOR_SMTP_ADDRESS": address(s.ports.SMTP),
 		"SIMULATOR_STATE":        s.dataPath("simulator"),
 		"POLICY_FILE":            s.opts.Policy,
+		"DATA_FOLDER":            s.opts.DataDir,
 		"LOG_LEVEL":              "info",
 	}
 	if s.external == (external{}) { // otherwise who is given this environment must take the override over too

@@ -32,6 +32,7 @@ type cli struct {
 	Reset  resetCmd  `cmd:"" help:"Stop and delete the data."`
 	Env    envCmd    `cmd:"" help:"Print the environment of its programs, for eval. Holds secrets."`
 	Run    runCmd    `cmd:"" help:"Run a command with its environment."`
+	Binary binaryCmd `cmd:"" help:"Print the path of the campuscard that it runs."`
 	Tool   toolCmd   `cmd:"" help:"Print the path of a build tool, after getting it."`
 }
 
@@ -161,6 +162,17 @@ func (envCmd) Run(ctx context.Context, c cli) error {
 		return err
 	}
 	fmt.Print(s.Exports())
+	return nil
+}
+
+type binaryCmd struct{}
+
+func (binaryCmd) Run(ctx context.Context, c cli) error {
+	s, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Println(s.Binary())
 	return nil
 }
 

@@ -1,0 +1,35 @@
+package campus
+
+// WatchPolicy holds the numbers from which something waits too long or is too full: `campuscard doctor` reads them, and
+// the alarms of deploy/alarms.yaml name them.
+type WatchPolicy struct {
+	OutboxAge      Duration `yaml:"outbox_age"`
+	QueuedAge      Duration `yaml:"queued_age"`
+	ParkedAge      Duration `yaml:"parked_age"`
+	NoticeAge      Duration `yaml:"notice_age"`
+	SchoolFailures int      `yaml:"school_failures"` // percent of the calls of a system
+	Connections    int      `yaml:"connections"`     // percent of what Postgres allows
+	Disk           int      `yaml:"disk"`            // percent
+	ClockSkew      Duration `yaml:"clock_skew"`
+	CalendarAhead  Duration `yaml:"calendar_ahead"`
+	Certificate    Duration `yaml:"certificate"`
+}
+
+func (p WatchPolicy) check() error {
+	for name, value := range map[string]Duration{
+		"outbox_age": p.OutboxAge, "queued_age": p.QueuedAge, "parked_age": p.ParkedAge, "notice_age": p.NoticeAge,
+		"clock_skew": p.ClockSkew, "calendar_ahead": p.CalendarAhead, "certificate": p.Certificate,
+	} {
+		if value <= 0 {
+			return Errorf(Invalid, "", "policy watch.%s must be longer than nothing", name)
+		}
+	}
+	for name, value := range map[string]int{
+		"school_failures": p.SchoolFailures, "connections": p.Connections, "disk": p.Disk,
+	} {
+		if value < 1 || value > 100 {
+			return Errorf(Invalid, "", "policy watch.%s is a share from 1 to 100 percent", name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,206 @@
+package storage
+
+import (
+	"context"
+	"crypto/hmac"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/minio/minio-go/v7"
+	"github.com/pressly/goose/v3"
+
+	"campuscard/campus"
+)
+
+// What `campuscard doctor` looks at. Nothing here changes a fact.
+
+// ServerFacts are what a Postgres server says about itself.
+type ServerFacts struct {
+	Version           string
+	Number            int       // 150004 is 15.4
+	Now               time.Time // its clock
+	OldestTransaction time.Duration
+}
+
+// Server asks Postgres about itself.
+func (s *Store) Server(ctx context.Context) (ServerFacts, error) {
+	var f ServerFacts
+	err := s.pool.QueryRow(ctx, `select current_setting('server_version'), current_setting('server_version_num')::int, clock_timestamp(),
+		(select coalesce(max(clock_timestamp() - xact_start), '0') from pg_stat_activity
+			where datname = current_database() and pid <> pg_backend_pid())`).
+		Scan(&f.Version, &f.Number, &f.Now, &f.OldestTransaction)
+	return f, wrap("ask Postgres about itself", err)
+}
+
+// SchemaVersions are the newest migration the database has had, 0 for none, and the newest this program knows.
+func (s *Store) SchemaVersions(ctx context.Context) (applied, known int64, err error) {
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return 0, 0, fmt.Errorf("find the migrations: %w", err)
+	}
+	for _, name := range names {
+		version, err := goose.NumericComponent(name)
+		if err != nil {
+			return 0, 0, fmt.Errorf("read the migrations: %w", err)
+		}
+		known = max(known, version)
+	}
+	err = s.pool.QueryRow(ctx, `select coalesce(max(version_id), 0) from goose_db_version where is_applied`).Scan(&applied)
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == "42P01" { // no such table: never migrated
+		return 0, known, nil
+	}
+	return applied, known, wrap("look for the migrations", err)
+}
+
+// KeyFacts tell whether our keys are those the data was made with.
+type KeyFacts struct {
+	Tried        bool // there was something to try them on
+	Data, Pepper bool // they fit
+}
+
+// KeysFit tries the keys on a person's sealed document number and its keyed hash.
+func (s *Store) KeysFit(ctx context.Context) (KeyFacts, error) {
+	var university, number string
+	var sealed, hash []byte
+	err := s.pool.QueryRow(ctx, `select university, number, document, document_hash from people limit 1`).
+		Scan(&university, &number, &sealed, &hash)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return KeyFacts{}, nil
+	}
+	if err != nil {
+		return KeyFacts{}, wrap("look for a sealed value", err)
+	}
+	document, err := s.keys.open(documentContext(university, number), sealed)
+	if err != nil { // without the number its hash cannot be tried
+		return KeyFacts{Tried: true}, nil //nolint:nilerr // that it does not open is the answer
+	}
+	return KeyFacts{Tried: true, Data: true, Pepper: hmac.Equal(hash, s.keys.document(string(document)))}, nil
+}
+
+// SeedFigure counts who and what a university has.
+type SeedFigure struct {
+	University string
+	Kiosks     int // at work
+	People     int
+	Staff      int // not retired
+	Settlers   int // of them who may settle a parked step somewhere
+}
+
+// Seeds count what every university was given, by code.
+func (s *Store) Seeds(ctx context.Context) ([]SeedFigure, error) {
+	var seeds []SeedFigure
+	var staff []struct {
+		University string
+		Grants     []campus.Grant
+	}
+	batch := &pgx.Batch{}
+	list(batch, &seeds, `select code, (select count(*) from kiosks where university = code and retired_at is null),
+		(select count(*) from people where university = code), 0, 0 from universities order by code`)
+	list(batch, &staff, `select university, grants from staff where retired_at is null`)
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, wrap("count the seeds", err)
+	}
+	for i := range seeds {
+		for _, member := range staff {
+			if member.University != seeds[i].University {
+				continue
+			}
+			seeds[i].Staff++
+			if (campus.StaffMember{Grants: member.Grants}).May(campus.SettleSteps, "") {
+				seeds[i].Settlers++
+			}
+		}
+	}
+	return seeds, nil
+}
+
+// OpenCases are open cases that have not moved since a moment, those first that have stood longest. Queued ones are
+// left out: they have no workflow yet.
+func (s *Store) OpenCases(ctx context.Context, before time.Time, limit int) ([]campus.CaseRef, error) {
+	rows, err := s.pool.Query(ctx, `select kind, id from cases where closed_at is null and stage <> $1 and since < $2
+		order by since limit $3`, campus.StageQueued, before, limit)
+	if err != nil {
+		return nil, wrap("list open cases", err)
+	}
+	refs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[campus.CaseRef])
+	return refs, wrap("list open cases", err)
+}
+
+// NotOpen are those of the cases that are not open here: unknown, or closed before a moment.
+func (s *Store) NotOpen(ctx context.Context, refs []campus.CaseRef, before time.Time) ([]campus.CaseRef, error) {
+	ids := make([]uuid.UUID, len(refs))
+	for i, ref := range refs {
+		ids[i] = ref.ID
+	}
+	rows, err := s.pool.Query(ctx, `select id from cases where id = any($1) and (closed_at is null or closed_at >= $2)`, ids, before)
+	if err != nil {
+		return nil, wrap("look for open cases", err)
+	}
+	open, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, wrap("look for open cases", err)
+	}
+	known := map[uuid.UUID]bool{}
+	for _, id := range open {
+		known[id] = true
+	}
+	var others []campus.CaseRef
+	for _, ref := range refs {
+		if !known[ref.ID] {
+			others = append(others, ref)
+		}
+	}
+	return others, nil
+}
+
+// ObjectsReady tells whether the object store answers and has our bucket; without it NotFound.
+func (s *Store) ObjectsReady(ctx context.Context) error {
+	there, err := s.objects.client.BucketExists(ctx, s.objects.bucket)
+	if err == nil && !there {
+		return campus.Errorf(campus.NotFound, "", "the bucket %s is not there", s.objects.bucket)
+	}
+	return objectError("look for the bucket", err)
+}
+
+// ProbeObjects writes, reads and deletes a file of its own.
+func (s *Store) ProbeObjects(ctx context.Context) error {
+	key, content := "probe/"+uuid.NewString(), "probe"
+	if err := s.objects.put(ctx, key, []byte(content)); err != nil {
+		return err
+	}
+	read, err := s.objects.get(ctx, key)
+	if err == nil && string(read) != content {
+		err = errors.New("what was read is not what was written")
+	}
+	return errors.Join(err, s.objects.delete(context.WithoutCancel(ctx), key))
+}
+
+// ObjectsVersioned tells whether the bucket keeps what is deleted. A store that knows no versions keeps none.
+func (s *Store) ObjectsVersioned(ctx context.Context) (bool, error) {
+	found, err := s.objects.client.GetBucketVersioning(ctx, s.objects.bucket)
+	if answer := minio.ToErrorResponse(err); err != nil &&
+		(answer.StatusCode == http.StatusNotImplemented || answer.Code == "NotImplemented" || answer.Code == "VersioningNotConfigured") {
+		return false, nil
+	}
+	return found.Enabled() || found.Suspended(), objectError("ask for the bucket's versions", err)
+}
+
+// ObjectsPublic tells whether somebody without a key may list the bucket.
+func (s *Store) ObjectsPublic(ctx context.Context) (bool, error) {
+	address := s.objects.client.EndpointURL().JoinPath(s.objects.bucket).String() + "/?list-type=2&max-keys=1"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return false, fmt.Errorf("ask without a key: %w", err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false, objectError("ask without a key", err)
+	}
+	return answer.StatusCode == http.StatusOK, answer.Body.Close()
+}

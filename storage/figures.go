@@ -1,0 +1,103 @@
+package storage
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"campuscard/campus"
+)
+
+// Figures are the counts that operators watch. They hold codes and numbers, never who a case is about.
+type Figures struct {
+	At             time.Time
+	Cases          []CaseFigure
+	Parked         []ParkedFigure
+	WorkItems      []WorkItemFigure
+	Outbox         WaitingFigure
+	Notices        WaitingFigure
+	Pickups        []PickupFigure
+	Connections    int // that all clients of the server hold, ours and others'
+	ConnectionsMax int // that clients like us may hold
+}
+
+// CaseFigure counts the open cases of a university that stand at the same place.
+type CaseFigure struct {
+	University string
+	Kind       campus.CaseKind
+	Stage      campus.Stage
+	WaitsFor   campus.Party
+	Open       int
+	Late       int       // their date has passed
+	Oldest     time.Time // since when the first of them stands there
+}
+
+// ParkedFigure counts the parked steps of a university (K3).
+type ParkedFigure struct {
+	University string
+	Step       string
+	Cause      campus.Code
+	Count      int
+	Oldest     time.Time
+}
+
+// WorkItemFigure counts what waits for a decision of staff.
+type WorkItemFigure struct {
+	University string
+	Kind       campus.WorkItemKind
+	Open       int
+	Escalated  int
+	Late       int // their date has passed
+	Oldest     time.Time
+}
+
+// WaitingFigure counts what waits to leave the house.
+type WaitingFigure struct {
+	Rows    int
+	Failing int // tried, and sent back with a reason
+	Oldest  *time.Time
+}
+
+// PickupFigure counts the plastics in compartments whose code was entered with a wrong document so many times. How many
+// lock it is the policy's.
+type PickupFigure struct {
+	University string
+	Tries      int
+	Count      int
+}
+
+// Figures reads all of them in one round trip. Every count is on an index of what is open, so its cost follows what is
+// open now and not what ever was.
+func (s *Store) Figures(ctx context.Context) (Figures, error) {
+	f := Figures{At: s.Now()}
+	batch := &pgx.Batch{}
+	list(batch, &f.Cases, `select university, kind, stage, waits_for, count(*), count(*) filter (where due < $1), min(since)
+		from cases where closed_at is null group by 1, 2, 3, 4`, f.At)
+	list(batch, &f.Parked, `select university, step, cause, count(*), min(opened_at)
+		from work_items where closed_at is null and kind = $1 and step <> '' group by 1, 2, 3`, campus.IncidentItem)
+	list(batch, &f.WorkItems, `select university, kind, count(*), count(*) filter (where escalated_at is not null),
+		count(*) filter (where due < $1), min(opened_at) from work_items where closed_at is null group by 1, 2`, f.At)
+	waiting(batch, &f.Outbox, `select count(*), count(*) filter (where failure <> ''), min(created_at) from outbox`)
+	waiting(batch, &f.Notices, `select count(*), count(*) filter (where failure <> ''), min(created_at) from notices where done_at is null`)
+	list(batch, &f.Pickups, `select university, pickup_tries, count(*) from plastics
+		where state = 'ready' and pickup_tries > 0 group by 1, 2`)
+	batch.Queue(connectionsQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&f.Connections, &f.ConnectionsMax) })
+	return f, wrap("read the figures", s.pool.SendBatch(ctx, batch).Close())
+}
+
+// connectionsQuery counts all clients: pg_stat_activity would show us our own only.
+const connectionsQuery = `select (select sum(numbackends) from pg_stat_database)::int,
+	current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int`
+
+// list asks for the rows of a query as structs, in the order of their columns.
+func list[T any](batch *pgx.Batch, into *[]T, sql string, args ...any) {
+	batch.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
+		*into, err = pgx.CollectRows(rows, pgx.RowToStructByPos[T])
+		return err
+	})
+}
+
+func waiting(batch *pgx.Batch, into *WaitingFigure, sql string) {
+	batch.Queue(sql).QueryRow(func(row pgx.Row) error { return row.Scan(&into.Rows, &into.Failing, &into.Oldest) })
+}

@@ -1,0 +1,209 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/sdk/client"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+const (
+	figuresLife     = 10 * time.Second // shorter than a usual scrape interval: each scrape reads anew, many at once read once
+	figuresPatience = 2 * time.Second  // for a part to answer
+)
+
+// figures shows the state of the house: what waits, for whom, since when, and which parts are there. It is read from the
+// tables when Prometheus asks. Labels are codes of ours, so there are as many series as places where a case can stand.
+// Every worker shows the same, so one takes the maximum over them.
+type figures struct {
+	build    Version
+	store    *storage.Store
+	temporal client.Client
+	policies *campus.Policies
+	log      *slog.Logger
+
+	mu   sync.Mutex
+	last state
+}
+
+// state is what was seen at one moment.
+type state struct {
+	at      time.Time
+	figures storage.Figures
+	read    bool            // the figures are there
+	parts   map[string]bool // by name, whether they answer
+	current bool            // this build is the one that new cases go to
+}
+
+// The parts, as a label says them.
+const (
+	postgresPart = "postgres"
+	temporalPart = "temporal"
+	objectsPart  = "objects"
+)
+
+func newFigures(build Version, store *storage.Store, temporal client.Client, policies *campus.Policies, log *slog.Logger) *figures {
+	return &figures{build: build, store: store, temporal: temporal, policies: policies, log: log}
+}
+
+// figure describes one metric.
+func figure(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("campuscard_"+name, help, labels, nil)
+}
+
+var (
+	partUp       = figure("part_up", "Whether a part answers this worker.", "part")
+	figuresUp    = figure("figures_up", "Whether the counts below could be read.")
+	buildCurrent = figure("build_current", "Whether this worker's build is the one that new cases go to.")
+
+	casesOpen   = figure("cases_open", "Open cases.", "university", "kind", "stage", "waits_for")
+	casesLate   = figure("cases_late", "Open cases whose date has passed.", "university", "kind", "stage", "waits_for")
+	casesOldest = figure("cases_oldest_seconds", "How long the first of them stands there.", "university", "kind", "stage", "waits_for")
+
+	parkedSteps  = figure("parked_steps", "Steps that wait for an operator.", "university", "step", "cause")
+	parkedOldest = figure("parked_oldest_seconds", "How long the first of them waits.", "university", "step", "cause")
+
+	itemsOpen      = figure("work_items_open", "What waits for a decision of staff.", "university", "kind")
+	itemsEscalated = figure("work_items_escalated", "Of these, those whose date is near or has passed.", "university", "kind")
+	itemsLate      = figure("work_items_late", "Of these, those whose date has passed.", "university", "kind")
+	itemsOldest    = figure("work_items_oldest_seconds", "How long the first of them waits.", "university", "kind")
+
+	outboxRows    = figure("outbox_rows", "What waits for Temporal.")
+	outboxFailing = figure("outbox_failing", "Of these, what could not be delivered although Temporal answered.")
+	outboxOldest  = figure("outbox_oldest_seconds", "How long the first of them waits.")
+
+	noticesWaiting = figure("notices_waiting", "Messages that have not gone out on every channel.")
+	noticesFailing = figure("notices_failing", "Of these, those that were tried.")
+	noticesOldest  = figure("notices_oldest_seconds", "How long the first of them waits.")
+
+	pickupsLocked = figure("pickup_codes_locked", "Cards in a compartment whose code is locked (D3).", "university")
+
+	connections    = figure("db_server_connections", "Connections that all clients of Postgres hold.")
+	connectionsMax = figure("db_server_connections_max", "Connections that clients like us may hold.")
+)
+
+// Describe implements prometheus.Collector. It names one metric only, which is enough to register once.
+func (f *figures) Describe(descs chan<- *prometheus.Desc) { descs <- figuresUp }
+
+// Collect implements prometheus.Collector.
+func (f *figures) Collect(metrics chan<- prometheus.Metric) {
+	s := f.state()
+	show := func(desc *prometheus.Desc, value float64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	show(figuresUp, truth(s.read))
+	show(buildCurrent, truth(s.current))
+	for part, up := range s.parts {
+		show(partUp, truth(up), part)
+	}
+	if s.read {
+		f.showCases(s.figures, show)
+		f.showQueues(s.figures, show)
+	}
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+type shower func(desc *prometheus.Desc, value float64, labels ...string)
+
+// showCases shows what is counted by university.
+func (f *figures) showCases(seen storage.Figures, show shower) {
+	for _, c := range seen.Cases {
+		labels := []string{c.University, string(c.Kind), string(c.Stage), string(c.WaitsFor)}
+		show(casesOpen, float64(c.Open), labels...)
+		show(casesLate, float64(c.Late), labels...)
+		show(casesOldest, seen.At.Sub(c.Oldest).Seconds(), labels...)
+	}
+	for _, p := range seen.Parked {
+		labels := []string{p.University, p.Step, string(p.Cause)}
+		show(parkedSteps, float64(p.Count), labels...)
+		show(parkedOldest, seen.At.Sub(p.Oldest).Seconds(), labels...)
+	}
+	for _, w := range seen.WorkItems {
+		labels := []string{w.University, string(w.Kind)}
+		show(itemsOpen, float64(w.Open), labels...)
+		show(itemsEscalated, float64(w.Escalated), labels...)
+		show(itemsLate, float64(w.Late), labels...)
+		show(itemsOldest, seen.At.Sub(w.Oldest).Seconds(), labels...)
+	}
+	locked := map[string]int{}
+	for _, p := range seen.Pickups {
+		if p.Tries >= f.policies.For(p.University).Plastic.PickupTries {
+			locked[p.University] += p.Count
+		}
+	}
+	for university, count := range locked {
+		show(pickupsLocked, float64(count), university)
+	}
+}
+
+// showQueues shows what is counted for all universities together.
+func (f *figures) showQueues(seen storage.Figures, show shower) {
+	show(outboxRows, float64(seen.Outbox.Rows))
+	show(outboxFailing, float64(seen.Outbox.Failing))
+	show(outboxOldest, age(seen.At, seen.Outbox.Oldest))
+	show(noticesWaiting, float64(seen.Notices.Rows))
+	show(noticesFailing, float64(seen.Notices.Failing))
+	show(noticesOldest, age(seen.At, seen.Notices.Oldest))
+	show(connections, float64(seen.Connections))
+	show(connectionsMax, float64(seen.ConnectionsMax))
+}
+
+// age is 0 when nothing waits.
+func age(now time.Time, since *time.Time) float64 {
+	if since == nil {
+		return 0
+	}
+	return now.Sub(*since).Seconds()
+}
+
+// state is what was seen a moment ago, or looks again. While one looks, others wait for what it sees.
+func (f *figures) state() state {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if time.Since(f.last.at) > figuresLife {
+		f.last = f.look()
+	}
+	return f.last
+}
+
+// look asks all parts at once.
+func (f *figures) look() state {
+	ctx, cancel := context.WithTimeout(context.Background(), figuresPatience)
+	defer cancel()
+	s := state{parts: map[string]bool{}}
+	var figuresErr, temporalErr, objectsErr error
+	var all sync.WaitGroup
+	all.Go(func() { s.figures, figuresErr = f.store.Figures(ctx) })
+	all.Go(func() { _, temporalErr = f.temporal.CheckHealth(ctx, nil) })
+	all.Go(func() { objectsErr = f.store.ObjectsReady(ctx) })
+	all.Go(func() { s.current = f.isCurrent(ctx) })
+	all.Wait()
+	s.at, s.read = time.Now(), figuresErr == nil
+	s.parts[postgresPart] = figuresErr == nil || campus.CodeOf(figuresErr) != campus.Unavailable
+	s.parts[temporalPart], s.parts[objectsPart] = temporalErr == nil, objectsErr == nil
+	if figuresErr != nil {
+		f.log.Warn("the figures could not be read", "error", figuresErr)
+	}
+	return s
+}
+
+// isCurrent tells whether new cases go to this build. One that is not versioned is the only one.
+func (f *figures) isCurrent(ctx context.Context) bool {
+	if f.build == "" {
+		return true
+	}
+	current, err := CurrentBuild(ctx, f.temporal)
+	return err == nil && current == f.build
+}

@@ -1,0 +1,69 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/interceptor"
+
+	"campuscard/campus"
+)
+
+// metrics are what a worker counts itself, beside what the Temporal SDK does.
+type metrics struct {
+	notices  *prometheus.CounterVec
+	failures *prometheus.CounterVec
+}
+
+// What becomes of a try to send a message.
+const (
+	noticeDelivered = "delivered"
+	noticeAgain     = "again"    // some channel is tried again
+	noticeGivenUp   = "given_up" // refused, or nobody waits for it any more
+	noticeExpired   = "expired"  // it was a code
+)
+
+func newMetrics(registry prometheus.Registerer) *metrics {
+	m := &metrics{
+		notices: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "campuscard_notices_total", Help: "Tries to send a message, by what became of it.",
+		}, []string{"outcome"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "campuscard_activity_failures_total", Help: "Tries of activities that failed, by code; local ones touch our own facts only.",
+		}, []string{"activity", "code", "local"}),
+	}
+	for _, outcome := range []string{noticeDelivered, noticeAgain, noticeGivenUp, noticeExpired} {
+		m.notices.WithLabelValues(outcome) // from the start, so that the first one is an increase
+	}
+	registry.MustRegister(m.notices, m.failures)
+	return m
+}
+
+// failureCounter counts the failures of activities. It has to be inside of Faults, where errors are still ours.
+type failureCounter struct {
+	interceptor.WorkerInterceptorBase
+	failures *prometheus.CounterVec
+}
+
+// InterceptActivity implements interceptor.WorkerInterceptor.
+func (f *failureCounter) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	return &activityFailures{interceptor.ActivityInboundInterceptorBase{Next: next}, f.failures}
+}
+
+type activityFailures struct {
+	interceptor.ActivityInboundInterceptorBase
+	failures *prometheus.CounterVec
+}
+
+// ExecuteActivity implements interceptor.ActivityInboundInterceptor.
+func (a *activityFailures) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
+	result, err := a.Next.ExecuteActivity(ctx, in)
+	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
+		info := activity.GetInfo(ctx)
+		a.failures.WithLabelValues(info.ActivityType.Name, string(campus.CodeOf(err)), strconv.FormatBool(info.IsLocalActivity)).Inc()
+	}
+	return result, err
+}
