@@ -21,7 +21,8 @@ type Settings struct {
 	Objects        storage.ObjectsConfig
 	DataKey        string // base64
 	Pepper         string // base64
-	CallbackSecret string
+	CallbackSecret string // of the bureau
+	HRSecret       string
 	School         school.Config
 	PolicyFiles    func() ([][]byte, error)
 	Temporal       client.Client // that connects when it is first used

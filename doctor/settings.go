@@ -54,6 +54,7 @@ func (d *doctor) lookAtSecrets(context.Context) []Finding {
 		{"S3_SECRET_KEY", d.Objects.SecretKey, true},
 		{"SCHOOL_API_KEY", d.School.APIKey, len(d.School.APIKey) >= schoolKey},
 		{"CALLBACK_SECRET", d.CallbackSecret, isCallbackSecret(d.CallbackSecret)},
+		{"HR_CALLBACK_SECRET", d.HRSecret, isCallbackSecret(d.HRSecret)},
 	} {
 		switch {
 		case secret.value == "":

@@ -27,6 +27,8 @@ func TestEndToEnd(t *testing.T) {
 		{"probes and metrics answer", probesAnswer},
 		{"openapi.json has every operation", openAPIComplete},
 		{"the stories go as they should", storiesGo},
+		{"dashboards and alarms ask for metrics that exist", metricsExist},
+		{"the doctor knows what is wrong", doctorKnows},
 		{"a request is one trace, down to the school's system", oneTrace},
 		{"while Temporal is away", temporalAway},
 		{"the stories go on after kill -9 and a graceful stop", storiesSurvive},
