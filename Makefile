@@ -41,6 +41,10 @@ demo: ## play the whole story on the running stack; ARGS="--lang en", ARGS="--ki
 doctor: ## look at every part of the running stack and say what is wrong; ARGS="--lang en"
 	@$(stack) run -- "$$($(stack) binary)" doctor $(ARGS)
 
+.PHONY: bench
+bench: ## measure the product on a stack of its own and compare with the bars; ARGS="--only accept_down"
+	@env -u STACK -u PORT_BASE -u DATA_DIR -u POLICY go run ./deploy/bench $(ARGS)
+
 ## tests
 
 .PHONY: test record

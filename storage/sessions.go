@@ -45,44 +45,66 @@ type SignedInPerson struct {
 	Language   campus.Language
 }
 
-// FindSession is the principal of a token, in one query: every request asks it. A token that is unknown, expired or
-// revoked, or whose owner has left, is Unauthenticated.
+// FindSession is the principal of a token. A token that is unknown, expired or revoked, or whose owner has left, is
+// Unauthenticated. Every request asks it, so those that arrive together are looked up together; nothing is kept.
 func (s *Store) FindSession(ctx context.Context, token string) (Principal, error) {
+	principal, err := s.sessions.do(ctx, tokenHash(token))
+	return principal, wrap("find a session", err)
+}
+
+const (
+	sessionLot     = 256
+	sessionsAtOnce = 1
+)
+
+type sessionRow struct {
+	N          int
+	ID         uuid.UUID
+	Level      SessionLevel
+	ExpiresAt  time.Time
+	PersonID   *uuid.UUID
+	StaffID    *uuid.UUID
+	University string
+	Campus     string
+	Language   campus.Language
+	Username   string
+	Name       string
+	Grants     jsonList[campus.Grant]
+}
+
+// findSessions looks up a lot of tokens by their hashes.
+func (s *Store) findSessions(ctx context.Context, hashes [][]byte) []settled[Principal] {
 	t := s.read(ctx)
-	var row struct {
-		ID         uuid.UUID
-		Level      SessionLevel
-		ExpiresAt  time.Time
-		PersonID   *uuid.UUID
-		StaffID    *uuid.UUID
-		University string
-		Campus     string
-		Language   campus.Language
-		Username   string
-		Name       string
-		Grants     jsonList[campus.Grant]
-	}
-	found := t.Raw(`select s.id, s.level, s.expires_at, s.person_id, s.staff_id,
+	var rows []sessionRow
+	err := wrap("find a session", t.Raw(`select v.n, s.id, s.level, s.expires_at, s.person_id, s.staff_id,
 			coalesce(p.university, f.university) as university, coalesce(p.campus, '') as campus,
 			coalesce(p.language, '') as language, coalesce(f.username, '') as username,
 			coalesce(f.name, '') as name, coalesce(f.grants, '[]') as grants
-		from sessions s left join people p on p.id = s.person_id left join staff f on f.id = s.staff_id
-		where s.token_hash = ? and s.revoked_at is null and s.expires_at > ? and f.retired_at is null`,
-		tokenHash(token), t.now).Scan(&row)
-	if found.Error != nil {
-		return Principal{}, wrap("find a session", found.Error)
+		from unnest(?::bytea[]) with ordinality v (hash, n) join sessions s on s.token_hash = v.hash
+			left join people p on p.id = s.person_id left join staff f on f.id = s.staff_id
+		where s.revoked_at is null and s.expires_at > ? and f.retired_at is null`,
+		column(hashes, func(h []byte) []byte { return h }), t.now).Scan(&rows).Error)
+	answers := make([]settled[Principal], len(hashes))
+	for i := range answers {
+		if answers[i].err = err; err == nil {
+			answers[i].err = campus.Errorf(campus.Unauthenticated, "session_over", "the session is unknown or over")
+		}
 	}
-	if found.RowsAffected == 0 {
-		return Principal{}, campus.Errorf(campus.Unauthenticated, "session_over", "the session is unknown or over")
+	for _, row := range rows {
+		answers[row.N-1] = settled[Principal]{result: row.principal()}
 	}
-	principal := Principal{Session: row.ID, Level: row.Level, ExpiresAt: row.ExpiresAt.UTC()}
-	if row.StaffID != nil {
-		principal.Staff = &campus.StaffMember{ID: *row.StaffID, University: row.University, Username: row.Username,
-			Name: row.Name, Grants: row.Grants}
-		return principal, nil
+	return answers
+}
+
+func (r sessionRow) principal() Principal {
+	principal := Principal{Session: r.ID, Level: r.Level, ExpiresAt: r.ExpiresAt.UTC()}
+	if r.StaffID != nil {
+		principal.Staff = &campus.StaffMember{ID: *r.StaffID, University: r.University, Username: r.Username,
+			Name: r.Name, Grants: r.Grants}
+		return principal
 	}
-	principal.Person = &SignedInPerson{ID: *row.PersonID, University: row.University, Campus: row.Campus, Language: row.Language}
-	return principal, nil
+	principal.Person = &SignedInPerson{ID: *r.PersonID, University: r.University, Campus: r.Campus, Language: r.Language}
+	return principal
 }
 
 // EndSession revokes a session. Revoking it twice is harmless.

@@ -37,6 +37,8 @@ type Store struct {
 	passwords *passwords
 	now       func() time.Time
 	log       *slog.Logger
+
+	sessions together[[]byte, Principal]
 }
 
 // Open connects to Postgres and to the object store and answers when both can be used. now is the clock of every
@@ -79,7 +81,9 @@ func Prepare(ctx context.Context, cfg Config, now func() time.Time, log *slog.Lo
 		pool.Close()
 		return nil, err
 	}
-	return &Store{pool: pool, db: db, objects: files, keys: keys, passwords: newPasswords(cfg.Keys.Pepper), now: now, log: log}, nil
+	s := &Store{pool: pool, db: db, objects: files, keys: keys, passwords: newPasswords(cfg.Keys.Pepper), now: now, log: log}
+	s.sessions.take, s.sessions.most, s.sessions.atOnce = s.findSessions, sessionLot, sessionsAtOnce
+	return s, nil
 }
 
 func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {

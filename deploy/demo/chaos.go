@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -69,25 +67,15 @@ type victim struct {
 }
 
 // Stop kills them: no farewell, no flush.
-func (v *victim) Stop(ctx context.Context) error {
-	found, err := v.stack.Status(ctx, v.parts...)
-	if err != nil {
-		return err
-	}
-	for _, part := range found {
-		fmt.Printf("        kill -9 %s (%d)\n", part.Part, part.PID)
-		if err := kill(part.PID); err != nil {
-			return fmt.Errorf("kill %s: %w", part.Part, err)
+func (v *victim) Stop(context.Context) error {
+	for _, part := range v.parts {
+		pid, err := v.stack.Kill(part)
+		if err != nil {
+			return err
 		}
+		fmt.Printf("        kill -9 %s (%d)\n", part, pid)
 	}
 	return nil
-}
-
-func kill(pid int) error {
-	if pid == 0 {
-		return errors.New("it does not run")
-	}
-	return syscall.Kill(pid, syscall.SIGKILL)
 }
 
 // Start is `make up`.

@@ -21,6 +21,39 @@ func (s *Stack) Down(ctx context.Context) error {
 	return s.down(ctx, func(Part) bool { return true })
 }
 
+// Stop stops some parts, as Down stops all.
+func (s *Stack) Stop(ctx context.Context, parts ...Part) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return s.down(ctx, func(p Part) bool { return slices.Contains(parts, p) })
+}
+
+// Kill kills a part that this stack started with kill -9: no farewell, no flush. It answers the process that was.
+func (s *Stack) Kill(part Part) (pid int, err error) {
+	p, err := s.recorded(part)
+	if err != nil {
+		return 0, err
+	}
+	if p == nil {
+		return 0, fmt.Errorf("kill %s: it was not started", part)
+	}
+	handle, err := os.FindProcess(p.PID)
+	if err != nil {
+		return 0, fmt.Errorf("kill %s: %w", part, err)
+	}
+	defer handle.Release() //nolint:errcheck // nothing to do about it
+	if !p.alive() {        // looked at after the handle is taken: see stop
+		return 0, fmt.Errorf("kill %s: it does not run", part)
+	}
+	if err := handle.Kill(); err != nil {
+		return 0, fmt.Errorf("kill %s: %w", part, err)
+	}
+	return p.PID, nil
+}
+
 func (s *Stack) down(ctx context.Context, chosen func(Part) bool) error {
 	var failures []error
 	services := s.services()

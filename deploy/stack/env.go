@@ -71,6 +71,7 @@ func (s *Stack) Env() map[string]string {
 	if env["S3_ENDPOINT"] == "" {
 		env["S3_ENDPOINT"], env["S3_ACCESS_KEY"], env["S3_SECRET_KEY"] = webAddress(s.ports.S3), s.secrets["S3_ACCESS_KEY"], s.secrets["S3_SECRET_KEY"]
 	}
+	maps.Copy(env, s.opts.Env)
 	return env
 }
 

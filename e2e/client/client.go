@@ -35,7 +35,15 @@ type Client struct {
 
 // New speaks to the interface at base in a language. Patience zero means one try.
 func New(base string, language campus.Language, patience time.Duration) *Client {
-	return &Client{base: base, language: language, patience: patience, http: &http.Client{Timeout: tryTime}}
+	return &Client{base: base, language: language, patience: patience, http: &http.Client{Timeout: tryTime, Transport: transport()}}
+}
+
+// transport keeps as many connections as there are people: the usual one keeps two a host and opens the others anew for
+// every request.
+func transport() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // net/http says so
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, 256
+	return t
 }
 
 // request is one call, the same in every try but for its signature.

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"campuscard/campus"
+	"campuscard/e2e/client"
+)
+
+// referenceCommand serves what an application is compared with: the same request, read by the same libraries, to a
+// handler that inserts one row. No session, no idempotency key, no check.
+type referenceCommand struct {
+	Address     string `required:"" help:"Where to listen."`
+	DatabaseURL string `env:"DATABASE_URL" required:""`
+}
+
+const createReference = `create table if not exists bench_reference (id uuid primary key, body jsonb not null, created_at timestamptz not null)`
+
+// Run implements kong's command.
+func (c *referenceCommand) Run(ctx context.Context) error {
+	cfg, err := pgxpool.ParseConfig(c.DatabaseURL)
+	if err != nil {
+		return errors.New("DATABASE_URL cannot be read")
+	}
+	cfg.MaxConns = 24 // as the interface has
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if _, err := pool.Exec(ctx, createReference); err != nil {
+		return fmt.Errorf("make the reference's table: %w", err)
+	}
+	server := &http.Server{Addr: c.Address, Handler: referenceHandler(pool), ReadHeaderTimeout: 5 * time.Second}
+	stopped := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stopped()
+	if err := server.ListenAndServe(); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+type referenceInput struct{ Body client.Application }
+
+type referenceOutput struct {
+	Body struct {
+		ID uuid.UUID `json:"id"`
+	}
+}
+
+func referenceHandler(pool *pgxpool.Pool) http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	api := humagin.New(engine, huma.DefaultConfig("reference", "1"))
+	huma.Register(api, huma.Operation{Method: http.MethodPost, Path: "/api/v1/applications", DefaultStatus: http.StatusCreated},
+		func(ctx context.Context, in *referenceInput) (*referenceOutput, error) {
+			body, err := json.Marshal(in.Body)
+			if err != nil {
+				return nil, err
+			}
+			out := &referenceOutput{}
+			out.Body.ID = newID()
+			_, err = pool.Exec(ctx, `insert into bench_reference (id, body, created_at) values ($1, $2, $3)`, out.Body.ID, body, time.Now())
+			return out, err
+		})
+	engine.GET("/healthz", func(c *gin.Context) { c.Status(http.StatusOK) })
+	return engine
+}
+
+// startSelf runs a command of this program as a process of its own, as the product's parts are.
+func startSelf(ctx context.Context, h *house, args ...string) (stop func(), err error) {
+	path, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = os.Environ()
+	for name, value := range h.env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	if err := cmd.Start(); err != nil {
+		cancel()
+		return nil, fmt.Errorf("start %s: %w", args[0], err)
+	}
+	return func() { cancel(); _ = cmd.Wait() }, nil // killed: it says so
+}
+
+// answers waits until an address answers.
+func answers(ctx context.Context, base string) (*client.Client, error) {
+	c := client.New(base, campus.English, 10*time.Second)
+	_, err := c.Page(ctx, "/healthz")
+	return c, err
+}

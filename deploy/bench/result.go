@@ -1,0 +1,117 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// result is one figure. Reference and ratio are null for a figure that is compared with nothing.
+type result struct {
+	Name      string   `json:"name"`
+	Value     float64  `json:"value"`
+	Unit      string   `json:"unit"`
+	Reference *float64 `json:"reference"`
+	Ratio     *float64 `json:"ratio"`
+}
+
+// compare takes ours between two looks at the reference, so that what the machine does beside it weighs on both.
+func compare(name, unit string, reference, ours func() (float64, error)) (result, error) {
+	before, err := reference()
+	if err != nil {
+		return result{}, fmt.Errorf("reference: %w", err)
+	}
+	value, err := ours()
+	if err != nil {
+		return result{}, err
+	}
+	after, err := reference()
+	if err != nil {
+		return result{}, fmt.Errorf("reference: %w", err)
+	}
+	middle := median([]float64{before, after})
+	ratio := value / middle
+	return result{Name: name, Value: value, Unit: unit, Reference: &middle, Ratio: &ratio}, nil
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	half := len(sorted) / 2
+	if len(sorted)%2 == 0 {
+		return (sorted[half-1] + sorted[half]) / 2
+	}
+	return sorted[half]
+}
+
+// bar is what a figure must reach.
+type bar struct {
+	least float64 // of the value; 0 asks for none
+	most  float64 // of the value; 0 asks for none
+	ratio float64 // at least; 0 asks for none
+}
+
+// bars are those of design's "Numbers to hold".
+func bars() map[string]bar {
+	return map[string]bar{
+		"accept_up":    {least: 1000, ratio: 0.5},
+		"accept_down":  {least: 1000, ratio: 0.5},
+		"applications": {ratio: 0.8},
+		"history":      {most: 100},
+	}
+}
+
+func (b bar) holds(r result) bool {
+	return (b.least == 0 || r.Value >= b.least) && (b.most == 0 || r.Value <= b.most) &&
+		(b.ratio == 0 || r.Ratio != nil && *r.Ratio >= b.ratio)
+}
+
+func (b bar) String() string {
+	var parts []string
+	if b.least > 0 {
+		parts = append(parts, fmt.Sprintf("at least %g", b.least))
+	}
+	if b.most > 0 {
+		parts = append(parts, fmt.Sprintf("at most %g", b.most))
+	}
+	if b.ratio > 0 {
+		parts = append(parts, fmt.Sprintf("ratio %g", b.ratio))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// show prints the table and answers the names of the figures that missed their bar.
+func show(w io.Writer, results []result) (missed []string) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(columns ...string) { fmt.Fprintln(table, strings.Join(columns, "\t")) } //nolint:errcheck // a terminal
+	line("FIGURE", "VALUE", "UNIT", "REFERENCE", "RATIO", "BAR", "")
+	for _, r := range results {
+		reference, ratio, verdict := "-", "-", "ok"
+		if r.Reference != nil {
+			reference, ratio = fmt.Sprintf("%.1f", *r.Reference), fmt.Sprintf("%.2f", *r.Ratio)
+		}
+		limit := bars()[r.Name]
+		if !limit.holds(r) {
+			verdict, missed = "MISSED", append(missed, r.Name)
+		}
+		line(r.Name, fmt.Sprintf("%.1f", r.Value), r.Unit, reference, ratio, limit.String(), verdict)
+	}
+	_ = table.Flush() // a terminal too
+	return missed
+}
+
+// write keeps the results where scripts look for them.
+func write(path string, results []result) error {
+	content, err := json.MarshalIndent(results, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write the results: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("write the results: %w", err)
+	}
+	return os.WriteFile(path, append(content, '\n'), 0o644)
+}

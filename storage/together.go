@@ -1,0 +1,102 @@
+package storage
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// together takes jobs that arrive at the same time in one go: while one lot is with Postgres, the next gathers. A job
+// that comes alone is a lot of one and waits for nobody. It keeps nothing and knows nothing from one lot to the next.
+type together[J, R any] struct {
+	take   func(ctx context.Context, jobs []J) []settled[R] // answers for each job, in order
+	most   int                                              // jobs in a lot
+	atOnce int                                              // lots under way
+
+	mu      sync.Mutex
+	queue   []*gathered[J, R]
+	running int
+}
+
+// settled is what became of a job.
+type settled[R any] struct {
+	result R
+	err    error
+}
+
+type gathered[J, R any] struct {
+	job  J
+	done chan settled[R] // has room for the answer, so that nobody waits for a caller who has gone
+}
+
+// lotTime is the longest a lot may take. It is not the callers' time: they come and go.
+const lotTime = 25 * time.Second
+
+// do hands a job in and waits for its answer. When ctx ends first, what becomes of the job is unknown to the caller, as
+// with any transaction that is left alone.
+func (g *together[J, R]) do(ctx context.Context, job J) (R, error) {
+	mine := &gathered[J, R]{job, make(chan settled[R], 1)}
+	g.mu.Lock()
+	g.queue = append(g.queue, mine)
+	idle := g.running < g.atOnce
+	if idle {
+		g.running++
+	}
+	g.mu.Unlock()
+	if idle {
+		go g.run(context.WithoutCancel(ctx))
+	}
+	select {
+	case answer := <-mine.done:
+		return answer.result, answer.err
+	case <-ctx.Done():
+		var none R
+		return none, ctx.Err()
+	}
+}
+
+// run takes lots until nobody waits.
+func (g *together[J, R]) run(ctx context.Context) {
+	for {
+		lot := g.next()
+		if len(lot) == 0 {
+			return
+		}
+		jobs := make([]J, len(lot))
+		for i, waiting := range lot {
+			jobs[i] = waiting.job
+		}
+		limited, cancel := context.WithTimeout(ctx, lotTime)
+		answers := g.take(limited, jobs)
+		cancel()
+		for i, waiting := range lot {
+			waiting.done <- answers[i]
+		}
+	}
+}
+
+func (g *together[J, R]) next() []*gathered[J, R] {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := min(len(g.queue), g.most)
+	if n == 0 {
+		g.running--
+		return nil
+	}
+	lot := g.queue[:n:n]
+	g.queue = g.queue[n:]
+	return lot
+}
+
+// column is one field of many rows, for unnest.
+func column[R, V any](rows []R, value func(R) V) pgtype.Array[V] {
+	values := make([]V, len(rows))
+	for i, row := range rows {
+		values[i] = value(row)
+	}
+	return pgtype.Array[V]{
+		Elements: values, Dims: []pgtype.ArrayDimension{{Length: int32(len(rows)), LowerBound: 1}}, Valid: true, //nolint:gosec // a lot
+	}
+}

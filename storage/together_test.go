@@ -1,0 +1,86 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	patience = 10 * time.Second
+	tick     = time.Millisecond
+)
+
+func TestTogether(t *testing.T) {
+	t.Parallel()
+	var lots, most atomic.Int64
+	held, free := make(chan struct{}), make(chan struct{})
+	g := together[int, int]{most: 10, atOnce: 1, take: func(_ context.Context, jobs []int) []settled[int] {
+		if lots.Add(1) == 1 {
+			close(held)
+			<-free
+		}
+		most.Store(max(most.Load(), int64(len(jobs))))
+		answers := make([]settled[int], len(jobs))
+		for i, job := range jobs {
+			answers[i] = settled[int]{result: 2 * job}
+			if job == 13 {
+				answers[i].err = errors.New("thirteen")
+			}
+		}
+		return answers
+	}}
+	var first sync.WaitGroup
+	first.Go(func() {
+		answer, err := g.do(t.Context(), 1)
+		require.NoError(t, err)
+		require.Equal(t, 2, answer)
+	})
+	<-held
+	var rest sync.WaitGroup
+	for job := 2; job <= 40; job++ {
+		rest.Go(func() {
+			answer, err := g.do(t.Context(), job)
+			if job == 13 {
+				require.EqualError(t, err, "thirteen", "each has its own answer")
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, 2*job, answer)
+		})
+	}
+	require.Eventually(t, func() bool { g.mu.Lock(); defer g.mu.Unlock(); return len(g.queue) == 39 }, patience, tick)
+	close(free)
+	first.Wait()
+	rest.Wait()
+	require.EqualValues(t, 5, lots.Load(), "those who waited went in lots: 1, 10, 10, 10, 9")
+	require.EqualValues(t, 10, most.Load())
+	require.Zero(t, g.running, "nobody goes on when nobody waits")
+}
+
+// Who leaves is told so at once, and the others get their answers.
+func TestTogetherLeft(t *testing.T) {
+	t.Parallel()
+	held, free := make(chan struct{}), make(chan struct{})
+	g := together[string, string]{most: 10, atOnce: 1, take: func(_ context.Context, jobs []string) []settled[string] {
+		close(held)
+		<-free
+		return make([]settled[string], len(jobs))
+	}}
+	ctx, leave := context.WithCancel(t.Context())
+	var gone sync.WaitGroup
+	gone.Go(func() {
+		_, err := g.do(ctx, "somebody")
+		require.ErrorIs(t, err, context.Canceled)
+	})
+	<-held
+	leave()
+	gone.Wait()
+	close(free)
+	require.Eventually(t, func() bool { g.mu.Lock(); defer g.mu.Unlock(); return g.running == 0 }, patience, tick)
+}
