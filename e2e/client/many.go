@@ -51,3 +51,13 @@ func (s *Staff) Approve(ctx context.Context, items []uuid.UUID) ([]Decided, erro
 func (s *School) SetBureau(ctx context.Context, settings simulator.BureauSettings) error {
 	return s.client.put(ctx, "", "/admin/bureau", settings)
 }
+
+// SpoilCardOf has the next card of somebody come out spoilt.
+func (s *School) SpoilCardOf(ctx context.Context, p Person) error {
+	var settings simulator.BureauSettings
+	if err := s.client.do(ctx, get("", "/admin/bureau", nil), &settings); err != nil {
+		return err
+	}
+	settings.SpoilOf = p.University + "/" + p.Number
+	return s.SetBureau(ctx, settings)
+}

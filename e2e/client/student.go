@@ -258,3 +258,8 @@ func (s *Student) Cards(ctx context.Context) ([]Card, error) {
 	err := s.client.do(ctx, get(s.token, "/api/v1/cards", nil), &list)
 	return list.Items, err
 }
+
+// Resend has an unclaimed card sent to a kiosk.
+func (s *Student) Resend(ctx context.Context, card uuid.UUID, kiosk string) (Decision, error) {
+	return s.decide(ctx, "/api/v1/cards/"+card.String()+"/plastic/resend", map[string]string{"kiosk": kiosk})
+}

@@ -83,12 +83,12 @@ type story struct {
 
 type step func(*scene, context.Context) error
 
-// stories are all that are played: one that goes well, one with a stale photo, one with an outage, and those of people of
-// every sort.
+// stories are all that are played: one that goes well, one with a stale photo, one with an outage, a spoilt card, an
+// unclaimed one, and those of people of every sort.
 func stories() []story {
 	broken, after := outage(), nationalDay()
 	broken.then = &after // it plays at the same university, whose library is out of order meanwhile
-	return append([]story{plain(), stalePhoto(), broken}, people()...)
+	return append([]story{plain(), stalePhoto(), broken, spoiltCard(), unclaimedCard()}, people()...)
 }
 
 func (w *World) play(ctx context.Context, s story) error {

@@ -256,3 +256,16 @@ func countDown(tx *bbolt.Tx, number func(*BureauSettings) *int) (bool, error) {
 	}
 	return false, err
 }
+
+// spoils tells whether a card comes out spoilt. Whose name is in the settings has bad luck once.
+func spoils(tx *bbolt.Tx, o school.Order) (bool, error) {
+	set, err := bureauSettings(tx)
+	if err == nil && set.SpoilOf != "" && set.SpoilOf == o.University+"/"+o.Number {
+		set.SpoilOf = ""
+		return true, put(tx, settingBucket, "bureau", set)
+	}
+	if err != nil {
+		return false, err
+	}
+	return countDown(tx, func(set *BureauSettings) *int { return &set.SpoilNext })
+}

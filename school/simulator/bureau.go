@@ -12,11 +12,12 @@ import (
 
 // BureauSettings is how the bureau works.
 type BureauSettings struct {
-	ProduceMS int  `json:"produce_ms"` // from accepted to produced
-	ShipMS    int  `json:"ship_ms"`    // from produced to shipped
-	DeliverMS int  `json:"deliver_ms"` // from shipped to delivered
-	SpoilNext int  `json:"spoil_next"` // so many of the next cards are spoilt
-	Silent    bool `json:"silent"`     // it works and never calls back
+	ProduceMS int    `json:"produce_ms"` // from accepted to produced
+	ShipMS    int    `json:"ship_ms"`    // from produced to shipped
+	DeliverMS int    `json:"deliver_ms"` // from shipped to delivered
+	SpoilNext int    `json:"spoil_next"` // so many of the next cards are spoilt
+	SpoilOf   string `json:"spoil_of"`   // or the next one of this holder: university/number
+	Silent    bool   `json:"silent"`     // it works and never calls back
 
 	RejectNext   int  `json:"reject_next"`   // so many of the next cards of batches are not taken
 	LoseNext     int  `json:"lose_next"`     // so many of the next cards never arrive

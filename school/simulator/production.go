@@ -73,7 +73,7 @@ func (s *Simulator) moveOne(tx *bbolt.Tx, due []byte) error {
 	case school.EntryAccepted:
 		spoilt := false
 		if !o.Carry {
-			spoilt, err = countDown(tx, func(set *BureauSettings) *int { return &set.SpoilNext })
+			spoilt, err = spoils(tx, o.Order)
 		}
 		if status = "produced"; spoilt {
 			status, reason = "spoilt", "print_defect"
