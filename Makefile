@@ -45,6 +45,10 @@ doctor: ## look at every part of the running stack and say what is wrong; ARGS="
 bench: ## measure the product on a stack of its own and compare with the bars; ARGS="--only accept_down"
 	@env -u STACK -u PORT_BASE -u DATA_DIR -u POLICY go run ./deploy/bench $(ARGS)
 
+.PHONY: chaos
+chaos: ## kill every process of a stack of its own while people apply; ARGS="--kills 7 --people 30" for a small one
+	@env -u STACK -u PORT_BASE -u DATA_DIR -u POLICY go run ./deploy/chaos $(ARGS)
+
 ## tests
 
 .PHONY: test record

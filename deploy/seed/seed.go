@@ -9,6 +9,7 @@ import (
 	_ "embed"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -116,12 +117,35 @@ func importRoster(ctx context.Context, store *storage.Store, systems *school.Sys
 	return nil
 }
 
+// export reads one page of people from a system, and answers where the next one begins.
+type export[P any] func(ctx context.Context, university, cursor string, limit int) ([]P, string, error)
+
+// Tries of a page and the first pause between them, which doubles: a system that hiccups is no reason to begin anew.
+const (
+	pageTries = 6
+	pagePause = 250 * time.Millisecond
+)
+
+func readPage[P any](ctx context.Context, university, cursor string, read export[P]) (page []P, next string, err error) {
+	for try, pause := 1, pagePause; ; try, pause = try+1, 2*pause {
+		page, next, err = read(ctx, university, cursor, rosterPage)
+		if err == nil || try == pageTries || !campus.CodeOf(err).Retryable() {
+			return page, next, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, "", ctx.Err()
+		}
+	}
+}
+
 // importPages reads an export page by page and keeps each page; it answers how many people there were.
 func importPages[P any](ctx context.Context, store *storage.Store, university string, log *slog.Logger,
-	read func(ctx context.Context, university, cursor string, limit int) ([]P, string, error), convert func(P) storage.RosterPerson) (int, error) {
+	read export[P], convert func(P) storage.RosterPerson) (int, error) {
 	count, cursor := 0, ""
 	for {
-		page, next, err := read(ctx, university, cursor, rosterPage)
+		page, next, err := readPage(ctx, university, cursor, read)
 		if err != nil {
 			return count, fmt.Errorf("read: %w", err)
 		}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/deploy/stack"
+)
+
+// report is what a run has shown. What is not built yet is null.
+type report struct {
+	Kills         int  `json:"kills"`
+	Cases         int  `json:"cases"`
+	Payments      *int `json:"payments"`
+	Lost          int  `json:"lost"`    // accepted and not there
+	Doubled       int  `json:"doubled"` // done twice
+	Stuck         int  `json:"stuck"`   // open, with neither a date nor a work item
+	Overdrawn     *int `json:"overdrawn"`
+	Unbalanced    *int `json:"unbalanced"`
+	LimitPassed   *int `json:"limit_passed"`
+	RefusedPosted *int `json:"refused_posted"`
+	TwoActive     int  `json:"two_active"` // people with two active cards
+	Late          int  `json:"late"`       // open past their date, and nobody was told
+
+	mu       sync.Mutex
+	accepted []uuid.UUID
+	ended    int
+	failed   []error
+	retries  int
+	slowest  time.Duration // restart
+	slow     []stack.Part  // restarted too late
+	notes    []string      // which it was
+}
+
+func (r *report) note(format string, args ...any) {
+	r.notes = append(r.notes, fmt.Sprintf(format, args...))
+}
+
+func (r *report) accept(id uuid.UUID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.accepted = append(r.accepted, id)
+	r.Cases = len(r.accepted)
+}
+
+// end notes that somebody's way is over: with the plastic in hand, or with what went wrong.
+func (r *report) end(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended++; err != nil {
+		r.failed = append(r.failed, err)
+	}
+}
+
+func (r *report) killed(part stack.Part, down time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Kills++
+	r.slowest = max(r.slowest, down)
+	if down > restartLimit {
+		r.slow = append(r.slow, part)
+	}
+}
+
+func (r *report) progress() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return fmt.Sprintf("%d applied, %d have their card, %d failed", len(r.accepted), r.ended-len(r.failed), len(r.failed))
+}
+
+// bad are the figures that are not as they should be.
+func (r *report) bad() (bad []string) {
+	for name, count := range map[string]int{
+		"lost": r.Lost, "doubled": r.Doubled, "stuck": r.Stuck, "two_active": r.TwoActive, "late": r.Late, "without a card": len(r.failed),
+	} {
+		if count > 0 {
+			bad = append(bad, fmt.Sprintf("%s: %d", name, count))
+		}
+	}
+	return bad
+}
+
+func (r *report) show(w io.Writer) {
+	fmt.Fprintf(w, "chaos: %s; operators retried %d steps; the slowest restart took %.1f s, %d took more than %s %v\n", //nolint:errcheck // a terminal
+		r.progress(), r.retries, r.slowest.Seconds(), len(r.slow), restartLimit, r.slow)
+	for _, err := range r.failed {
+		fmt.Fprintln(w, "chaos: without a card:", err) //nolint:errcheck // a terminal
+	}
+	for _, note := range r.notes {
+		fmt.Fprintln(w, "chaos:", note) //nolint:errcheck // a terminal
+	}
+	fmt.Fprintf(w, "chaos: kills %d, cases %d, lost %d, doubled %d, stuck %d, two_active %d, late %d\n", //nolint:errcheck // a terminal
+		r.Kills, r.Cases, r.Lost, r.Doubled, r.Stuck, r.TwoActive, r.Late)
+}
+
+// write keeps the figures where scripts look for them.
+func (r *report) write(path string) error {
+	content, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write the results: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("write the results: %w", err)
+	}
+	return os.WriteFile(path, append(content, '\n'), 0o644)
+}
