@@ -60,7 +60,7 @@ func TestTogether(t *testing.T) {
 	rest.Wait()
 	require.EqualValues(t, 5, lots.Load(), "those who waited went in lots: 1, 10, 10, 10, 9")
 	require.EqualValues(t, 10, most.Load())
-	require.Zero(t, g.running, "nobody goes on when nobody waits")
+	require.Eventually(t, g.idle, patience, tick, "nobody goes on when nobody waits")
 }
 
 // Who leaves is told so at once, and the others get their answers.
@@ -82,5 +82,11 @@ func TestTogetherLeft(t *testing.T) {
 	leave()
 	gone.Wait()
 	close(free)
-	require.Eventually(t, func() bool { g.mu.Lock(); defer g.mu.Unlock(); return g.running == 0 }, patience, tick)
+	require.Eventually(t, g.idle, patience, tick)
+}
+
+func (g *together[J, R]) idle() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.running == 0
 }
