@@ -90,6 +90,7 @@ func (s *Server) apply(ctx context.Context, in *applicationInput) (*answer[stora
 		Person: person(ctx).ID, Levels: s.policies.For(person(ctx).University).Application.Levels, Kiosk: b.Kiosk,
 		DocumentType: b.Document.Type, DocumentNumber: campus.NormalizeDocumentNumber(b.Document.Number),
 		Evidence: append([]storage.Evidence{document}, b.evidence()...), Counter: b.Counter, PolicyVersion: s.policies.Version(),
+		Rush: s.policies.For("").Rush,
 	}
 	if err := addFace(&application, b); err != nil {
 		return nil, err

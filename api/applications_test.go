@@ -158,7 +158,7 @@ func TestApplyOnce(t *testing.T) {
 		require.Equal(t, 201, got.status, "%s", got.body)
 		require.Equal(t, string(answers[0].body), string(got.body))
 	}
-	for _, table := range []string{"cases", "applications", "outbox", "liveness_tries"} {
+	for _, table := range []string{"cases", "applications", "line", "liveness_tries"} {
 		require.Equal(t, 1, storagetest.One[int](h.House, `select count(*) from `+table), table)
 	}
 	require.Equal(t, "student/"+h.holder.ID.String(), storagetest.One[string](h.House, `select actor from audit where action = 'application.apply'`))

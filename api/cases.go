@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -139,6 +140,28 @@ type caseDetail struct {
 	Timeline []eventView   `json:"timeline"`
 	Plastic  *plasticView  `json:"plastic,omitempty"`
 	Package  *packageView  `json:"package,omitempty"`
+	Line     *lineView     `json:"line,omitempty" doc:"While the case is queued and has not been let in yet"`
+}
+
+// lineView is where an application stands in the line (C5).
+type lineView struct {
+	Position    int       `json:"position" doc:"1 is the next of the university"`
+	EstimatedAt time.Time `json:"estimated_at" doc:"When it begins to be worked, as it looks now"`
+	Text        string    `json:"text"`
+}
+
+// lineOf is nothing for a case that is not in the line.
+func (s *Server) lineOf(ctx context.Context, c storage.Case) (*lineView, error) {
+	if c.Stage != campus.StageQueued {
+		return nil, nil //nolint:nilnil // no line
+	}
+	place, err := s.store.LinePlace(ctx, s.policies.For("").Rush, c.ID)
+	if err != nil || place == nil {
+		return nil, err
+	}
+	at := place.Estimated.In(campus.Shanghai).Format("2006-01-02 15:04")
+	return &lineView{place.Position, place.Estimated, campus.Text(language(ctx), "line.place",
+		map[string]string{"ahead": strconv.Itoa(place.Position - 1), "at": at})}, nil
 }
 
 func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDetail], error) {
@@ -162,6 +185,9 @@ func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDe
 		detail.Next.Actions = plasticNext(c, plastic.CardID)
 		detail.Plastic, err = s.plasticOf(plastic)
 		return answered(detail), err
+	}
+	if detail.Line, err = s.lineOf(ctx, c); err != nil {
+		return nil, err
 	}
 	findings, err := s.store.Findings(ctx, c.ID)
 	if err != nil {

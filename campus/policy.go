@@ -28,6 +28,7 @@ type Policy struct {
 	Counter     CounterPolicy     `yaml:"counter" json:"counter"`
 	Notices     NoticePolicy      `yaml:"notices" json:"notices"`
 	Watch       WatchPolicy       `yaml:"watch" json:"watch"`
+	Rush        RushPolicy        `yaml:"rush" json:"rush"`
 }
 
 // ApplicationPolicy holds the numbers of the review (C3).
@@ -227,5 +228,5 @@ func (p Policy) check() error {
 	if p.Steps.Budget < p.Steps.Call {
 		return Errorf(Invalid, "", "policy steps.budget is shorter than one call")
 	}
-	return errors.Join(p.Packages.check(), p.Production.check(), p.Work.check(), p.Counter.check(), p.Notices.check(), p.Watch.check())
+	return errors.Join(p.Packages.check(), p.Production.check(), p.Work.check(), p.Counter.check(), p.Notices.check(), p.Watch.check(), p.Rush.check())
 }

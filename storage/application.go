@@ -26,6 +26,7 @@ type NewApplication struct {
 	Liveness       LivenessAnswer
 	PolicyVersion  string
 	Packages       []campus.ChosenPackage // C2: granted when the card is active
+	Rush           campus.RushPolicy      // C5: where in the line it stands
 }
 
 // Accepted is the answer to an application.
@@ -76,7 +77,7 @@ func openApplication(ctx context.Context, t tx, id uuid.UUID, by campus.Actor, a
 		return err
 	}
 	input := campus.CaseInput{Case: ref, University: owner.University, Campus: owner.Campus}
-	return enqueueStart(ctx, t, ref, string(ref.Kind), input)
+	return joinLine(ctx, t, ref, owner.University, a.Rush.Place(t.now, found.deadline()), input)
 }
 
 // applicantRow is what intake needs to know of a person.
@@ -91,12 +92,21 @@ type applicantRow struct {
 	HasCard      bool
 	Applied      bool
 	Route        campus.Route `gorm:"-"`
+	EnrolledOn   campus.Date
+}
+
+// deadline is the day a freshman enrols; the others have none.
+func (r applicantRow) deadline() campus.Date {
+	if r.Route != campus.FreshmanRoute {
+		return campus.Date{}
+	}
+	return r.EnrolledOn
 }
 
 // checkApplicant looks at the person in SQL only (A1).
 func checkApplicant(t tx, a NewApplication) (applicantRow, error) {
 	var who applicantRow
-	err := t.Raw(`select p.id as person_id, p.university, p.campus, p.status, p.level, p.category, p.document_type, p.document_hash,
+	err := t.Raw(`select p.id as person_id, p.university, p.campus, p.status, p.level, p.category, p.document_type, p.document_hash, p.enrolled_on,
 			k.id as kiosk_id,
 			exists (select 1 from cards where person_id = p.id and state in ('pending', 'active', 'frozen', 'lost')) as has_card,
 			exists (select 1 from applications where person_id = p.id and closed_at is null) as applied
@@ -256,6 +266,9 @@ func (s *Store) WithdrawQueued(ctx context.Context, req Request, id uuid.UUID) (
 		}
 		if err := t.Exec(`update cases set stage = ?, waits_for = ?, since = ?, outcome = ?, closed_at = ? where id = ?`,
 			campus.StageDone, campus.WaitsForNobody, t.now, campus.Withdrawn, t.now, id).Error; err != nil {
+			return uuid.Nil, err
+		}
+		if err := leaveLine(t, id); err != nil {
 			return uuid.Nil, err
 		}
 		if err := closeApplication(t, id); err != nil {

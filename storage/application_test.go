@@ -15,7 +15,7 @@ import (
 func TestApply(t *testing.T) {
 	t.Parallel()
 
-	t.Run("one case with its evidence, and one start in the outbox", func(t *testing.T) {
+	t.Run("one case with its evidence, and a place in the line", func(t *testing.T) {
 		t.Parallel()
 		h := storagetest.New(t)
 		p := h.Person()
@@ -30,7 +30,7 @@ func TestApply(t *testing.T) {
 		require.Equal(t, h.Policies.Version(), found.PolicyVersion)
 		require.Equal(t, storagetest.EastCampus, found.Campus)
 		require.JSONEq(t, `{"case": {"kind": "application", "id": "`+accepted.ID.String()+`"}, "university": "lcu", "campus": "east"}`,
-			storagetest.One[string](h, `select input::text from outbox where kind = 'start' and workflow_id = $1`, "application/"+accepted.ID.String()))
+			storagetest.One[string](h, `select input::text from line where case_id = $1`, accepted.ID))
 		require.Equal(t, 4, count(h, `uploads where taken_by = $1`, accepted.ID))
 		require.Equal(t, 1, count(h, `challenges where used_at is not null`))
 		require.Equal(t, 1, count(h, `audit where action = 'application.apply' and actor = $1`, campus.Student(p.ID).String()))
@@ -76,7 +76,7 @@ func TestApply(t *testing.T) {
 			return second(h.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), a))
 		})
 		require.Equal(t, map[string]int{"done": 1, "application_open": 19}, outcomes(errs))
-		for _, table := range []string{"cases", "applications", "outbox", "events", "liveness_tries", "audit", "challenges where used_at is not null"} {
+		for _, table := range []string{"cases", "applications", "line", "events", "liveness_tries", "audit", "challenges where used_at is not null"} {
 			require.Equal(t, 1, count(h, table), table)
 		}
 		require.Equal(t, 4, count(h, "uploads where taken_by is not null"))
@@ -99,7 +99,7 @@ func TestApply(t *testing.T) {
 		for _, answer := range answers {
 			require.Equal(t, answers[0], answer)
 		}
-		for _, table := range []string{"cases", "applications", "outbox", "requests where route = 'POST /test' and id = (select id from cases)"} {
+		for _, table := range []string{"cases", "applications", "line", "requests where route = 'POST /test' and id = (select id from cases)"} {
 			require.Equal(t, 1, count(h, table), table)
 		}
 	})

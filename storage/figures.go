@@ -15,6 +15,7 @@ type Figures struct {
 	Cases          []CaseFigure
 	Parked         []ParkedFigure
 	WorkItems      []WorkItemFigure
+	Line           WaitingFigure // applications that were not let in yet (C5); never failing
 	Outbox         WaitingFigure
 	Notices        WaitingFigure
 	Pickups        []PickupFigure
@@ -78,6 +79,7 @@ func (s *Store) Figures(ctx context.Context) (Figures, error) {
 		from work_items where closed_at is null and kind = $1 and step <> '' group by 1, 2, 3`, campus.IncidentItem)
 	list(batch, &f.WorkItems, `select university, kind, count(*), count(*) filter (where escalated_at is not null),
 		count(*) filter (where due < $1), min(opened_at) from work_items where closed_at is null group by 1, 2`, f.At)
+	waiting(batch, &f.Line, `select count(*), 0, min(c.opened_at) from line l join cases c on c.id = l.case_id`)
 	waiting(batch, &f.Outbox, `select count(*), count(*) filter (where failure <> ''), min(created_at) from outbox`)
 	waiting(batch, &f.Notices, `select count(*), count(*) filter (where failure <> ''), min(created_at) from notices where done_at is null`)
 	list(batch, &f.Pickups, `select university, pickup_tries, count(*) from plastics

@@ -19,6 +19,7 @@ func TestFiguresOfAnEmptyHouse(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, f.Cases)
 	require.Empty(t, f.Parked)
+	require.Zero(t, f.Line)
 	require.Zero(t, f.Outbox)
 	require.Zero(t, f.Notices)
 	require.Positive(t, f.Connections)
@@ -29,7 +30,8 @@ func TestFigures(t *testing.T) {
 	t.Parallel()
 	s := apply(t)
 	began := s.Clock.Now()
-	other := s.Applied(s.Person())
+	require.Len(t, letIn(t, s.House, rush, 1), 1)
+	s.Applied(s.Person())
 	s.Clock.Advance(time.Hour)
 	due := s.Clock.Now().Add(time.Minute)
 	parked := s.NextMove(s.application, campus.StageChecking, campus.WaitsForOperator)
@@ -39,7 +41,7 @@ func TestFigures(t *testing.T) {
 	parked.Notices = []campus.Notice{{Template: "notice.approved"}}
 	require.NoError(t, s.Record(t.Context(), parked))
 	since := s.Clock.Now()
-	s.Exec(`update outbox set failure = 'no such workflow' where workflow_id = $1`, other.WorkflowID())
+	s.Exec(`update outbox set failure = 'no such workflow' where workflow_id = $1`, s.application.WorkflowID())
 
 	s.Clock.Advance(2 * time.Minute)
 	f, err := s.Figures(t.Context())
@@ -57,7 +59,9 @@ func TestFigures(t *testing.T) {
 	require.True(t, f.Parked[0].Oldest.Equal(since))
 	require.Len(t, f.WorkItems, 1)
 	require.Equal(t, []int{1, 1, 1}, []int{f.WorkItems[0].Open, f.WorkItems[0].Escalated, f.WorkItems[0].Late})
-	require.Equal(t, []int{2, 1}, []int{f.Outbox.Rows, f.Outbox.Failing})
+	require.Equal(t, 1, f.Line.Rows)
+	require.True(t, f.Line.Oldest.Equal(began))
+	require.Equal(t, []int{1, 1}, []int{f.Outbox.Rows, f.Outbox.Failing})
 	require.True(t, f.Outbox.Oldest.Equal(began))
 	require.Equal(t, []int{1, 0}, []int{f.Notices.Rows, f.Notices.Failing})
 }

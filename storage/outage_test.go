@@ -33,7 +33,7 @@ func TestConnectionBreaksInTheMiddle(t *testing.T) {
 		table string
 		call  func(ctx context.Context) error
 	}{
-		"a transaction":                  {"outbox", func(ctx context.Context) error { return second(s.Apply(ctx, req, a)) }},
+		"a transaction":                  {"line", func(ctx context.Context) error { return second(s.Apply(ctx, req, a)) }},
 		"a move":                         {"events", func(ctx context.Context) error { return s.Record(ctx, s.oneEvent()) }},
 		"a statement without one":        {"attempts", func(ctx context.Context) error { return second(s.OpenAttempt(ctx, ref, 1)) }},
 		"a look":                         {"sessions", func(ctx context.Context) error { return second(s.FindSession(ctx, token)) }},

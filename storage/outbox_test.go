@@ -39,6 +39,7 @@ func TestDeliverOutbox(t *testing.T) {
 	t.Run("what an application asks for arrives as it was written", func(t *testing.T) {
 		t.Parallel()
 		s := apply(t)
+		require.Len(t, letIn(t, s.House, rush, 10), 1)
 		n, err := s.DeliverOutbox(t.Context(), 10, func(_ context.Context, rows []storage.OutboxRow) []storage.Delivery {
 			require.Equal(t, storage.StartRow, rows[0].Kind)
 			require.Equal(t, "application", rows[0].Workflow)

@@ -41,6 +41,8 @@ func crowd(t *testing.T) *story {
 			from cases c, notices n where c.person_id <> n.person_id`,
 		`insert into outbox (kind, workflow, workflow_id, created_at, next_try)
 			select 'start', 'application', id::text, now(), now() + row_number() over () * interval '1 second' from cases`,
+		`insert into line (case_id, university, place, input) select id, university, opened_at + row_number() over () * interval '1 second', '{}' from cases
+			where person_id <> (select person_id from cases order by opened_at, id limit 1)`,
 		`insert into uploads (id, person_id, purpose, object_key, content_type, bytes, width, height, sha256, created_at, taken_by)
 			select gen_random_uuid(), person_id, 'live_frame', id::text, 'image/jpeg', 1, 1, 1, '', now(), id from cases`,
 		`insert into events (case_id, at, kind, actor, public) select id, now(), 'applied', 'system', true from cases`,
@@ -110,6 +112,9 @@ func TestHotListsUseIndexes(t *testing.T) {
 				return err
 			}
 			return second(store.CaseFiles(ctx, s.application.ID))
+		}},
+		"whose turn it is": {[]string{"line", "cases"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.LetIn(ctx, rush, 1))
 		}},
 		"the outbox": {[]string{"outbox"}, func(ctx context.Context, store *storage.Store) error {
 			return second(store.DeliverOutbox(ctx, 100, keep))

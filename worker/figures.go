@@ -78,6 +78,9 @@ var (
 	outboxFailing = figure("outbox_failing", "Of these, what could not be delivered although Temporal answered.")
 	outboxOldest  = figure("outbox_oldest_seconds", "How long the first of them waits.")
 
+	lineLength = figure("line_length", "Applications that are in the line (C5).")
+	lineOldest = figure("line_oldest_seconds", "How long the first of them waits.")
+
 	noticesWaiting = figure("notices_waiting", "Messages that have not gone out on every channel.")
 	noticesFailing = figure("notices_failing", "Of these, those that were tried.")
 	noticesOldest  = figure("notices_oldest_seconds", "How long the first of them waits.")
@@ -150,6 +153,8 @@ func (f *figures) showCases(seen storage.Figures, show shower) {
 
 // showQueues shows what is counted for all universities together.
 func (f *figures) showQueues(seen storage.Figures, show shower) {
+	show(lineLength, float64(seen.Line.Rows))
+	show(lineOldest, age(seen.At, seen.Line.Oldest))
 	show(outboxRows, float64(seen.Outbox.Rows))
 	show(outboxFailing, float64(seen.Outbox.Failing))
 	show(outboxOldest, age(seen.At, seen.Outbox.Oldest))

@@ -1,0 +1,137 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+)
+
+// joinLine has an application wait for its workflow to be started (C5).
+func joinLine(ctx context.Context, t tx, ref campus.CaseRef, university string, place time.Time, input campus.CaseInput) error {
+	body, err := json.Marshal(input)
+	if err != nil {
+		return fmt.Errorf("join the line: %w", err)
+	}
+	return t.Exec(`insert into line (case_id, university, place, input, trace) values (?, ?, ?, ?, ?)`,
+		ref.ID, university, place, string(body), traceparent(ctx)).Error
+}
+
+// leaveLine takes an application out of the line; one that is not there any more is no error.
+func leaveLine(t tx, id uuid.UUID) error {
+	return t.Exec(`delete from line where case_id = ?`, id).Error
+}
+
+// The line's measure of itself.
+const (
+	paceSpan  = 10 * time.Second // how long the line has to be busy for one measurement
+	paceBurst = time.Second      // what may be caught up after nobody was let in
+)
+
+type pace struct {
+	NextAt    time.Time
+	BeganAt   time.Time
+	LetIn     int
+	PerSecond *float64
+}
+
+// LetIn starts the applications whose turn it is, and answers how many: no more a second than the policy says, and none
+// while the engine has its backlog of cases that wait for it or for the school. Universities take turns, whatever the
+// length of their lines. Of several callers at once one does it.
+func (s *Store) LetIn(ctx context.Context, p campus.RushPolicy, limit int) (taken int, err error) {
+	err = s.inTx(ctx, "let applications in", func(t tx) error {
+		var now pace
+		found := t.Raw(`select next_at, began_at, let_in, per_second from line_pace for update skip locked`).Scan(&now)
+		if found.Error != nil || found.RowsAffected == 0 {
+			return found.Error
+		}
+		room, err := lineRoom(t, p, now, limit)
+		if err != nil || room < 1 {
+			return err
+		}
+		moved := t.Exec(`with next as (
+				select case_id from (
+					select l.*, row_number() over (partition by l.university order by l.place, l.case_id) as turn
+					from universities u cross join lateral
+						(select * from line where university = u.code order by place, case_id limit @room) l) q
+				order by turn, place, case_id limit @room),
+			gone as (delete from line where case_id in (select case_id from next) returning case_id, input, trace, place)
+			insert into outbox (kind, workflow, workflow_id, input, trace, created_at, next_try)
+			select 'start', @kind, @kind || '/' || case_id, input, trace, @now, @now from gone order by place`,
+			map[string]any{"room": room, "kind": string(campus.ApplicationCase), "now": t.now})
+		taken = int(moved.RowsAffected)
+		if moved.Error != nil {
+			return moved.Error
+		}
+		return keepPace(t, p, now, taken, room)
+	})
+	return taken, err
+}
+
+// lineRoom is how many may be let in now.
+func lineRoom(t tx, p campus.RushPolicy, now pace, limit int) (int, error) {
+	if now.NextAt.After(t.now) {
+		return 0, nil
+	}
+	saved := min(t.now.Sub(now.NextAt), paceBurst).Seconds()
+	room := min(limit, 1+int(saved*p.StartsPerSecond))
+	var busy int
+	err := t.Raw(`select (select count(*) from (select 1 from outbox where kind = 'start' limit @most) o)
+		+ (select count(*) from (select 1 from cases where closed_at is null and waits_for in ('engine', 'school')
+			and stage <> 'queued' and kind = @kind limit @most) c)`,
+		map[string]any{"most": p.Backlog, "kind": string(campus.ApplicationCase)}).Row().Scan(&busy)
+	return min(room, p.Backlog-busy), err
+}
+
+// keepPace notes when the next one may come, and measures how fast the line moves while somebody is left in it.
+func keepPace(t tx, p campus.RushPolicy, now pace, taken, room int) error {
+	if taken == 0 {
+		return nil
+	}
+	next := now.NextAt
+	if earliest := t.now.Add(-paceBurst); next.Before(earliest) {
+		next = earliest
+	}
+	now.NextAt = next.Add(time.Duration(float64(taken) / p.StartsPerSecond * float64(time.Second)))
+	switch span := t.now.Sub(now.BeganAt); {
+	case taken < room || span > 2*paceSpan: // nobody is left, or nobody was let in for long
+		now.BeganAt, now.LetIn = t.now, 0
+	case span >= paceSpan:
+		measured := float64(now.LetIn+taken) / span.Seconds()
+		now.PerSecond, now.BeganAt, now.LetIn = &measured, t.now, 0
+	default:
+		now.LetIn += taken
+	}
+	return t.Exec(`update line_pace set next_at = ?, began_at = ?, let_in = ?, per_second = ?`,
+		now.NextAt, now.BeganAt, now.LetIn, now.PerSecond).Error
+}
+
+// LinePlace tells where an application stands; nil when it is not in the line. The estimate counts those ahead in its own
+// line and as many of each other university's, and goes by how fast the line moved last, at most as fast as the policy has it.
+func (s *Store) LinePlace(ctx context.Context, p campus.RushPolicy, id uuid.UUID) (*campus.LinePlace, error) {
+	var seen struct {
+		Own       int
+		Others    int
+		PerSecond *float64
+	}
+	found := s.read(ctx).Raw(`with mine as (select * from line where case_id = @id),
+			own as (select count(*) as n from line l, mine m where l.university = m.university and (l.place, l.case_id) < (m.place, m.case_id))
+		select own.n as own, (select per_second from line_pace where began_at > cast(@now as timestamptz) - interval '1 minute') as per_second,
+			coalesce((select sum((select count(*) from (select 1 from line l where l.university = u.code limit own.n) few))
+				from universities u where u.code <> mine.university), 0) as others
+		from mine, own`, map[string]any{"id": id, "now": s.Now()}).Scan(&seen)
+	if found.Error != nil || found.RowsAffected == 0 {
+		return nil, wrap("find a place in the line", found.Error)
+	}
+	rate := p.StartsPerSecond
+	if seen.PerSecond != nil && *seen.PerSecond > 0 {
+		rate = math.Min(rate, *seen.PerSecond)
+	}
+	wait := time.Duration(float64(seen.Own+seen.Others) / rate * float64(time.Second))
+	return &campus.LinePlace{Position: seen.Own + 1, Estimated: s.Now().Add(wait)}, nil
+}
