@@ -316,3 +316,63 @@ func TestWithdrawQueued(t *testing.T) {
 		require.Equal(t, campus.NotFound, campus.CodeOf(err))
 	})
 }
+
+// Applications that arrive together are taken in one transaction. What speaks against one of them is nobody else's matter.
+func TestApplyTogether(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	const people = 60
+	jobs := make([]storage.NewApplication, people)
+	reqs := make([]storage.Request, people)
+	for i := range jobs {
+		p := h.Person()
+		jobs[i], reqs[i] = h.NewApplication(p), storagetest.Request(campus.Student(p.ID))
+	}
+	jobs[7].Evidence[1].Upload = uuid.New()
+	jobs[8].DocumentNumber = storagetest.ResidentNumber(900)
+	jobs[9].Liveness.Challenge = jobs[10].Liveness.Challenge
+	jobs[11].Counter, jobs[11].Liveness, jobs[11].ConsentVersion = true, storage.LivenessAnswer{}, ""
+	reqs[12].Key = reqs[13].Key // another request under the same key: one of the two is refused
+	jobs[14].Packages = []campus.ChosenPackage{{Code: "laundry", System: "laundry"}}
+	errs := atOnce(2*people, func(i int) error { // each is sent twice, as by an impatient client
+		req := reqs[i%people]
+		req.ID = uuid.Must(uuid.NewV7())
+		return second(h.Apply(t.Context(), req, jobs[i%people]))
+	})
+	require.Equal(t, map[string]int{
+		"done": 2 * (people - 4), "upload_missing": 2, "document_mismatch": 2, "challenge_unusable": 2, "idempotency_key_reused": 2,
+	}, outcomes(errs))
+	for _, table := range []string{"cases", "applications", "line", "requests where id in (select id from cases)", "audit", "events where kind = 'applied'"} {
+		require.Equal(t, people-4, count(h, table), table)
+	}
+	require.Equal(t, people-5, count(h, "liveness_tries where seq = 1"))
+	require.Equal(t, people-5, count(h, "challenges where used_at is not null"))
+	require.Equal(t, 4*(people-5)+2, count(h, "uploads where taken_by is not null"))
+	require.Equal(t, 1, count(h, "applications where counter and consent_at is null and consent_version is null"))
+	require.Equal(t, 1, count(h, `applications where packages = '[{"code": "laundry", "system": "laundry"}]'`))
+	require.Zero(t, count(h, `evidence e where not exists (select 1 from uploads where id = e.upload_id and taken_by = e.application_id)`))
+}
+
+// Two houses, each with lots of its own, may be asked for the same people at once.
+func TestApplyTogetherFromTwoProcesses(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	other, err := storage.Open(t.Context(), h.Config, h.Clock.Now, h.Log)
+	require.NoError(t, err)
+	defer other.Close()
+	const people = 30
+	jobs := make([]storage.NewApplication, people)
+	for i := range jobs {
+		jobs[i] = h.NewApplication(h.Person())
+	}
+	errs := atOnce(4*people, func(i int) error {
+		store, job := h.Store, jobs[i%people]
+		if i >= 2*people { // in the other order
+			store, job = other, jobs[people-1-i%people]
+		}
+		return second(store.Apply(t.Context(), storagetest.Request(campus.Student(job.Person)), job))
+	})
+	require.Equal(t, map[string]int{"done": people, "application_open": 3 * people}, outcomes(errs))
+	require.Equal(t, people, count(h, "line"))
+	require.Equal(t, people, count(h, "requests where id in (select id from cases)"))
+}

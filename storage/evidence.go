@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -63,38 +62,74 @@ func applicantOf(t tx, application uuid.UUID) (applicant, error) {
 	return who, err
 }
 
-// takeEvidence marks the files as used by the application and keeps what came with them. Somebody else's file, one of
-// another purpose and one that is used or gone are all the same: missing.
-func takeEvidence(t tx, application uuid.UUID, who applicant, brought []Evidence) error {
-	papers := campus.Papers(who.Route, who.Category)
-	for _, e := range brought {
+// brought is an item of evidence somebody has handed in, and for what.
+type brought struct {
+	application, person uuid.UUID
+	Evidence
+}
+
+// file is the upload of the item.
+func (b brought) file() wantedFile {
+	return wantedFile{b.Upload, b.person, b.application, campus.UploadPurpose(b.Item), string(b.Item) + ".upload"}
+}
+
+// handedIn are the items as an application's evidence.
+func handedIn(application, person uuid.UUID, evidence []Evidence) []brought {
+	items := make([]brought, len(evidence))
+	for i, e := range evidence {
+		items[i] = brought{application, person, e}
+	}
+	return items
+}
+
+// checkAsked refuses evidence nobody has asked for. Invalid: item_not_asked.
+func checkAsked(route campus.Route, category campus.Category, evidence []Evidence) error {
+	papers := campus.Papers(route, category)
+	for _, e := range evidence {
 		if !slices.Contains(papers, e.Item) {
 			return campus.FieldErrorf(string(e.Item), "item_not_asked", "%s is not on the checklist", e.Item)
-		}
-		if err := takeUpload(t, application, who.PersonID, e.Upload, campus.UploadPurpose(e.Item), string(e.Item)+".upload"); err != nil {
-			return err
-		}
-		if err := t.Exec(`insert into evidence (application_id, item, upload_id, code, valid_from, expires_on, brought_at)
-			values (?, ?, ?, ?, ?, ?, ?) on conflict (application_id, item) do update set upload_id = excluded.upload_id,
-			code = excluded.code, valid_from = excluded.valid_from, expires_on = excluded.expires_on, brought_at = excluded.brought_at`,
-			application, e.Item, nullable(e.Upload), e.Code, e.ValidFrom, e.ExpiresOn, t.now).Error; err != nil {
-			return err
 		}
 	}
 	return nil
 }
 
-func uploadMissing(field string) error {
-	return campus.FieldErrorf(field, "upload_missing", "no such upload for this purpose")
+// takeEvidence marks the files as used by the application and keeps what came with them, in the place of what was there.
+func takeEvidence(t tx, application uuid.UUID, who applicant, evidence []Evidence) error {
+	if err := checkAsked(who.Route, who.Category, evidence); err != nil {
+		return err
+	}
+	items := handedIn(application, who.PersonID, evidence)
+	if err := takeFiles(t, filesOf(items)); err != nil {
+		return err
+	}
+	return keepEvidence(t, items)
 }
 
-func takeUpload(t tx, application, person, upload uuid.UUID, purpose campus.UploadPurpose, field string) error {
-	taken := t.Exec(`update uploads set taken_by = ? where id = ? and person_id = ? and purpose = ?
-		and taken_by is null and deleted_at is null`, application, upload, person, purpose)
-	if taken.Error == nil && taken.RowsAffected == 0 {
-		return uploadMissing(field)
+func filesOf(items []brought) []wantedFile {
+	files := make([]wantedFile, len(items))
+	for i, item := range items {
+		files[i] = item.file()
 	}
-	return taken.Error
+	return files
+}
+
+func keepEvidence(t tx, items []brought) error {
+	if len(items) == 0 {
+		return nil
+	}
+	return t.Exec(`insert into evidence (application_id, item, upload_id, code, valid_from, expires_on, brought_at)
+		select v.application, v.item, v.upload, v.code, nullif(v.valid_from, '')::date, nullif(v.expires_on, '')::date, ?
+		from unnest(?::uuid[], ?::text[], ?::uuid[], ?::text[], ?::text[], ?::text[])
+			v (application, item, upload, code, valid_from, expires_on)
+		on conflict (application_id, item) do update set upload_id = excluded.upload_id, code = excluded.code,
+			valid_from = excluded.valid_from, expires_on = excluded.expires_on, brought_at = excluded.brought_at`,
+		t.now,
+		ids(items, func(b brought) uuid.UUID { return b.application }),
+		column(items, func(b brought) string { return string(b.Item) }),
+		ids(items, func(b brought) uuid.UUID { return b.Upload }),
+		column(items, func(b brought) string { return b.Code }),
+		column(items, func(b brought) string { return b.ValidFrom.String() }),
+		column(items, func(b brought) string { return b.ExpiresOn.String() })).Error
 }
 
 // papers are the items of an application that are handed in, with what can be said of them without asking anybody: that
@@ -132,68 +167,4 @@ func (s *Store) Evidence(ctx context.Context, application uuid.UUID) ([]Evidence
 	err := s.read(ctx).Raw(`select item, upload_id as upload, code, valid_from, expires_on from evidence where application_id = ?
 		order by item`, application).Scan(&brought).Error
 	return brought, wrap("read the evidence", err)
-}
-
-// Submission is one member of staff whom the HR system has submitted (A2).
-type Submission struct {
-	Number  string    `json:"number"`
-	Outcome string    `json:"outcome"` // opened, application_open, card_exists
-	ID      uuid.UUID `json:"application_id,omitzero"`
-}
-
-// SubmitEmployees takes what the HR system says in one signed call (A2): an application is opened for each, for which
-// they then bring their evidence themselves. All are taken or none. Who has an open application or a card already is
-// left as they are. Invalid: employee_unknown. Conflict: callback_replayed.
-func (s *Store) SubmitEmployees(ctx context.Context, call Callback, university string, numbers []string, policyVersion string) ([]Submission, error) {
-	results := make([]Submission, 0, len(numbers))
-	err := s.inTx(ctx, "take a submission of staff", func(t tx) error {
-		if err := takeCallback(t, call); err != nil {
-			return err
-		}
-		for _, number := range numbers {
-			result, err := submitEmployee(ctx, t, university, number, policyVersion)
-			if err != nil {
-				return err
-			}
-			results = append(results, result)
-		}
-		return nil
-	})
-	return results, err
-}
-
-func submitEmployee(ctx context.Context, t tx, university, number, policyVersion string) (Submission, error) {
-	result := Submission{Number: number, Outcome: "opened"}
-	var who struct {
-		ID      uuid.UUID
-		Applied bool
-	}
-	err := t.Raw(`select id, exists (select 1 from applications where person_id = p.id and closed_at is null) as applied
-		from people p where university = ? and number = ? and status = 'employed'`, university, number).Scan(&who).Error
-	switch {
-	case err != nil:
-		return result, err
-	case who.ID == uuid.Nil:
-		return result, campus.FieldErrorf("employees", "employee_unknown", "the call names somebody who is no employee on the roster")
-	case who.Applied: // looked at first: a violated constraint would end the transaction
-		result.Outcome = "application_open"
-		return result, nil
-	}
-	if result.ID, err = uuid.NewV7(); err != nil {
-		return result, err
-	}
-	err = openApplication(ctx, t, result.ID, campus.Machine("hr"),
-		NewApplication{Person: who.ID, PolicyVersion: policyVersion, Route: campus.StaffRoute})
-	if campus.ReasonOf(err) == "card_exists" {
-		return Submission{Number: number, Outcome: "card_exists"}, nil
-	}
-	return result, err
-}
-
-// consentAt is when biometric data were agreed to be used, if they were.
-func consentAt(a NewApplication, now time.Time) (version *string, at *time.Time) {
-	if a.ConsentVersion == "" {
-		return nil, nil
-	}
-	return &a.ConsentVersion, &now
 }

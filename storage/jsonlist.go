@@ -32,3 +32,12 @@ func (l *jsonList[T]) Scan(src any) error {
 		return fmt.Errorf("scan %T into a list", src)
 	}
 }
+
+// jsonText is a value of ours as JSON, for a column.
+func jsonText(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("%T is no JSON: %v", v, err)) // by its type: no value changes that
+	}
+	return string(b)
+}

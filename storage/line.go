@@ -2,8 +2,6 @@ package storage
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"math"
 	"time"
 
@@ -11,16 +9,6 @@ import (
 
 	"campuscard/campus"
 )
-
-// joinLine has an application wait for its workflow to be started (C5).
-func joinLine(ctx context.Context, t tx, ref campus.CaseRef, university string, place time.Time, input campus.CaseInput) error {
-	body, err := json.Marshal(input)
-	if err != nil {
-		return fmt.Errorf("join the line: %w", err)
-	}
-	return t.Exec(`insert into line (case_id, university, place, input, trace) values (?, ?, ?, ?, ?)`,
-		ref.ID, university, place, string(body), traceparent(ctx)).Error
-}
 
 // leaveLine takes an application out of the line; one that is not there any more is no error.
 func leaveLine(t tx, id uuid.UUID) error {

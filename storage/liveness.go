@@ -48,8 +48,108 @@ func (s *Store) JudgeLiveness(ctx context.Context, try uuid.UUID, verdict campus
 // of the newest try that is compared with the photo on file.
 func (s *Store) ImagesOf(ctx context.Context, application uuid.UUID, purposes []campus.UploadPurpose, exceptLive bool) ([]uuid.UUID, error) {
 	var ids []uuid.UUID
-	err := s.read(ctx).Raw(`select id from uploads where taken_by = ? and purpose in ? and deleted_at is null
+	err := s.read(ctx).Raw(`select id from uploads where person_id = (select person_id from applications where id = ?) and taken_by = ?
+			and purpose in ? and deleted_at is null
 			and not (? and id::text = (select frames->>0 from liveness_tries where application_id = uploads.taken_by order by seq desc limit 1))
-		order by id`, application, purposes, exceptLive).Scan(&ids).Error
+		order by id`, application, application, purposes, exceptLive).Scan(&ids).Error
 	return ids, wrap("list the images of an application", err)
+}
+
+// LivenessAnswer answers a challenge with frames.
+type LivenessAnswer struct {
+	Challenge uuid.UUID   `json:"challenge"`
+	Frames    []uuid.UUID `json:"frames"`
+	Consent   string      `json:"consent,omitempty"` // B4: version of the text agreed to, where none was agreed to before
+}
+
+// AddLivenessTry takes the answer of the move's decision (B1), and the consent that must be there before (B4). Invalid:
+// consent_missing, challenge_unusable, upload_missing.
+func (s *Store) AddLivenessTry(ctx context.Context, m campus.Move) error {
+	return s.move(ctx, m, func(t tx) error {
+		answer, err := readDecision[LivenessAnswer](t, m.Decision)
+		if err != nil {
+			return err
+		}
+		agreed := t.Exec(`update applications set consent_version = coalesce(consent_version, ?), consent_at = coalesce(consent_at, ?)
+			where id = ? and coalesce(consent_version, ?) <> ''`, answer.Consent, t.now, m.Case.ID, answer.Consent)
+		if agreed.Error != nil {
+			return agreed.Error
+		}
+		if agreed.RowsAffected == 0 {
+			return campus.FieldErrorf("consent", "consent_missing", "the check of the face needs consent")
+		}
+		who, err := applicantOf(t, m.Case.ID)
+		if err != nil {
+			return err
+		}
+		return addLivenessTry(t, m.Case.ID, who.PersonID, answer)
+	})
+}
+
+// challenged is somebody's answer to a challenge, for an application.
+type challenged struct {
+	application, person uuid.UUID
+	gesture             string // what the challenge asked for; empty: it is not theirs, used, or too old
+	LivenessAnswer
+}
+
+// files are the frames of the answer.
+func (c challenged) files() []wantedFile {
+	files := make([]wantedFile, len(c.Frames))
+	for i, frame := range c.Frames {
+		files[i] = wantedFile{frame, c.person, c.application, campus.FrameUpload, "liveness.frames"}
+	}
+	return files
+}
+
+// check says what is wrong with the answer apart from its frames not being there.
+func (c challenged) check() error {
+	if len(c.Frames) == 0 {
+		return uploadMissing("liveness.frames")
+	}
+	if c.gesture == "" {
+		return campus.FieldErrorf("liveness.challenge", "challenge_unusable", "no such challenge, or it is used or too old")
+	}
+	return nil
+}
+
+// addLivenessTry takes one answer to a challenge: one's own, in time, and only once (B1).
+func addLivenessTry(t tx, application, person uuid.UUID, answer LivenessAnswer) error {
+	c := challenged{application: application, person: person, LivenessAnswer: answer}
+	err := t.Raw(`select gesture from challenges where id = ? and person_id = ? and used_at is null and expires_at > ?`,
+		answer.Challenge, person, t.now).Scan(&c.gesture).Error
+	if err != nil {
+		return err
+	}
+	if err := c.check(); err != nil {
+		return err
+	}
+	if err := takeFiles(t, c.files()); err != nil {
+		return err
+	}
+	return insertLivenessTries(t, []challenged{c})
+}
+
+// insertLivenessTries uses up the challenges and keeps the answers. The files are taken beside it.
+func insertLivenessTries(t tx, answers []challenged) error {
+	if len(answers) == 0 {
+		return nil
+	}
+	challenges := ids(answers, func(c challenged) uuid.UUID { return c.Challenge })
+	used := t.Exec(`update challenges set used_at = ? where id = any(?::uuid[]) and used_at is null`, t.now, challenges)
+	if used.Error != nil {
+		return used.Error
+	}
+	if int(used.RowsAffected) != len(answers) {
+		return errContested
+	}
+	return t.Exec(`insert into liveness_tries (id, application_id, seq, challenge_id, gesture, frames, created_at)
+		select v.id, v.application, (select count(*) + 1 from liveness_tries where application_id = v.application),
+			v.challenge, v.gesture, v.frames::jsonb, ?
+		from unnest(?::uuid[], ?::uuid[], ?::uuid[], ?::text[], ?::text[]) v (id, application, challenge, gesture, frames)`,
+		t.now,
+		ids(answers, func(challenged) uuid.UUID { return uuid.Must(uuid.NewV7()) }),
+		ids(answers, func(c challenged) uuid.UUID { return c.application }), challenges,
+		column(answers, func(c challenged) string { return c.gesture }),
+		column(answers, func(c challenged) string { return jsonText(c.Frames) })).Error
 }

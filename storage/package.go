@@ -111,14 +111,6 @@ func livePackage(t tx, card uuid.UUID, code string) (p Package, found bool, err 
 	return p, p.ID != uuid.Nil, err
 }
 
-// keepChoice keeps the packages an applicant has chosen with the application.
-func keepChoice(t tx, application uuid.UUID, chosen []campus.ChosenPackage) error {
-	if len(chosen) == 0 {
-		return nil
-	}
-	return t.Exec(`update applications set packages = ? where id = ?`, jsonList[campus.ChosenPackage](chosen), application).Error
-}
-
 // openChosenPackages opens a case for each package that was chosen with the application of a card. Each goes its own way:
 // the card is active whatever becomes of them.
 func openChosenPackages(ctx context.Context, t tx, application campus.CaseRef, card Card, actor campus.Actor) error {

@@ -73,11 +73,15 @@ func findRequest(t tx, req Request) (requestRow, error) {
 	if first.ID == uuid.Nil {
 		return first, nil
 	}
-	if first.Actor != req.Actor.String() || first.Route != req.Route || !bytes.Equal(first.BodyHash, req.BodyHash) {
-		return requestRow{}, campus.Errorf(campus.Conflict, "idempotency_key_reused",
-			"the idempotency key was used for another request")
+	return first, first.sameAs(req)
+}
+
+// sameAs is a conflict when another request comes under the key of the first.
+func (first requestRow) sameAs(req Request) error {
+	if first.Actor == req.Actor.String() && first.Route == req.Route && bytes.Equal(first.BodyHash, req.BodyHash) {
+		return nil
 	}
-	return first, nil
+	return campus.Errorf(campus.Conflict, "idempotency_key_reused", "the idempotency key was used for another request")
 }
 
 // closeRequest keeps the answer; the first one stays.

@@ -39,6 +39,7 @@ type Store struct {
 	log       *slog.Logger
 
 	sessions together[[]byte, Principal]
+	intake   together[newcomer, Accepted]
 }
 
 // Open connects to Postgres and to the object store and answers when both can be used. now is the clock of every
@@ -65,7 +66,7 @@ func Prepare(ctx context.Context, cfg Config, now func() time.Time, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	db, err := gorm.Open(postgres.New(postgres.Config{Conn: stdlib.OpenDBFromPool(pool)}), &gorm.Config{
+	db, err := gorm.Open(dialector{&postgres.Dialector{Config: &postgres.Config{Conn: stdlib.OpenDBFromPool(pool)}}}, &gorm.Config{
 		Logger:                 logger.Discard, // errors are returned, and SQL holds personal data
 		NowFunc:                now,
 		SkipDefaultTransaction: true,
@@ -82,9 +83,17 @@ func Prepare(ctx context.Context, cfg Config, now func() time.Time, log *slog.Lo
 		return nil, err
 	}
 	s := &Store{pool: pool, db: db, objects: files, keys: keys, passwords: newPasswords(cfg.Keys.Pepper), now: now, log: log}
-	s.sessions.take, s.sessions.most, s.sessions.atOnce = s.findSessions, sessionLot, sessionsAtOnce
+	s.sessions.take, s.sessions.most, s.sessions.atOnce, s.sessions.pause = s.findSessions, sessionLot, sessionsAtOnce, crowdPause
+	s.intake.take, s.intake.most, s.intake.atOnce, s.intake.pause = s.takeIn, intakeLot, intakeAtOnce, crowdPause
 	return s, nil
 }
+
+// dialector is gorm's for Postgres, but for one thing: gorm's Scan writes every statement out with its values, for a log
+// that nobody keeps. That is work, and the values are personal data.
+type dialector struct{ *postgres.Dialector }
+
+// Explain implements gorm.Dialector.
+func (dialector) Explain(sql string, _ ...any) string { return sql }
 
 func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	poolConfig, err := pgxpool.ParseConfig(cfg.DatabaseURL)

@@ -5,19 +5,23 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// together takes jobs that arrive at the same time in one go: while one lot is with Postgres, the next gathers. A job
-// that comes alone is a lot of one and waits for nobody. It keeps nothing and knows nothing from one lot to the next.
+// together takes jobs that arrive at the same time in one go: while one lot is with Postgres, the next gathers. After a
+// lot of several, whose callers come back about now, the next waits a moment for more; a job that comes alone is a lot
+// of one and waits for nobody. It keeps nothing from one lot to the next but whether there was a crowd.
 type together[J, R any] struct {
 	take   func(ctx context.Context, jobs []J) []settled[R] // answers for each job, in order
 	most   int                                              // jobs in a lot
 	atOnce int                                              // lots under way
+	pause  time.Duration                                    // for a crowd to gather
 
 	mu      sync.Mutex
 	queue   []*gathered[J, R]
 	running int
+	crowd   bool // the last lot was one of several jobs
 }
 
 // settled is what became of a job.
@@ -33,6 +37,9 @@ type gathered[J, R any] struct {
 
 // lotTime is the longest a lot may take. It is not the callers' time: they come and go.
 const lotTime = 25 * time.Second
+
+// crowdPause is short beside the time a lot takes.
+const crowdPause = time.Millisecond
 
 // do hands a job in and waits for its answer. When ctx ends first, what becomes of the job is unknown to the caller, as
 // with any transaction that is left alone.
@@ -60,6 +67,9 @@ func (g *together[J, R]) do(ctx context.Context, job J) (R, error) {
 // run takes lots until nobody waits.
 func (g *together[J, R]) run(ctx context.Context) {
 	for {
+		if g.gathering() {
+			time.Sleep(g.pause)
+		}
 		lot := g.next()
 		if len(lot) == 0 {
 			return
@@ -77,6 +87,13 @@ func (g *together[J, R]) run(ctx context.Context) {
 	}
 }
 
+// gathering tells whether more are likely to come in a moment.
+func (g *together[J, R]) gathering() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.crowd && len(g.queue) < g.most
+}
+
 func (g *together[J, R]) next() []*gathered[J, R] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -85,6 +102,7 @@ func (g *together[J, R]) next() []*gathered[J, R] {
 		g.running--
 		return nil
 	}
+	g.crowd = n > 1
 	lot := g.queue[:n:n]
 	g.queue = g.queue[n:]
 	return lot
@@ -99,4 +117,13 @@ func column[R, V any](rows []R, value func(R) V) pgtype.Array[V] {
 	return pgtype.Array[V]{
 		Elements: values, Dims: []pgtype.ArrayDimension{{Length: int32(len(rows)), LowerBound: 1}}, Valid: true, //nolint:gosec // a lot
 	}
+}
+
+// ids is such a column of ids; none, where one is zero. As Postgres has them: pgx would send each as a text and read it
+// again.
+func ids[R any](rows []R, value func(R) uuid.UUID) pgtype.Array[pgtype.UUID] {
+	return column(rows, func(row R) pgtype.UUID {
+		id := value(row)
+		return pgtype.UUID{Bytes: id, Valid: id != uuid.Nil}
+	})
 }

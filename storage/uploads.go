@@ -170,3 +170,68 @@ func (s *Store) ExpireUnusedUploads(ctx context.Context, before time.Time, limit
 	}
 	return len(ids), s.DeleteUploadContent(ctx, ids)
 }
+
+// wantedFile is an upload that somebody wants to use for an application.
+type wantedFile struct {
+	id, person  uuid.UUID
+	application uuid.UUID
+	purpose     campus.UploadPurpose
+	field       string // of the request, where it stands
+}
+
+// usableFiles are those of the wanted that can be used: one's own, for this purpose, not used before, not gone.
+func usableFiles(t tx, wanted []wantedFile) (map[uuid.UUID]bool, error) {
+	var found []uuid.UUID
+	err := t.Raw(`select u.id from unnest(?::uuid[], ?::uuid[], ?::text[]) v (id, person, purpose)
+			join uploads u on u.id = v.id and u.person_id = v.person and u.purpose = v.purpose
+		where u.taken_by is null and u.deleted_at is null`,
+		ids(wanted, func(f wantedFile) uuid.UUID { return f.id }),
+		ids(wanted, func(f wantedFile) uuid.UUID { return f.person }),
+		column(wanted, func(f wantedFile) string { return string(f.purpose) })).Scan(&found).Error
+	usable := make(map[uuid.UUID]bool, len(found))
+	for _, id := range found {
+		usable[id] = true
+	}
+	return usable, err
+}
+
+// firstMissing is the error for the first file that cannot be used, or is wanted twice. Somebody else's file, one of
+// another purpose and one that is used or gone are all the same: missing.
+func firstMissing(usable map[uuid.UUID]bool, wanted []wantedFile) error {
+	seen := make(map[uuid.UUID]bool, len(wanted))
+	for _, f := range wanted {
+		if !usable[f.id] || seen[f.id] {
+			return uploadMissing(f.field)
+		}
+		seen[f.id] = true
+	}
+	return nil
+}
+
+func uploadMissing(field string) error {
+	return campus.FieldErrorf(field, "upload_missing", "no such upload for this purpose")
+}
+
+// takeFiles marks files as used by an application. Invalid: upload_missing.
+func takeFiles(t tx, wanted []wantedFile) error {
+	usable, err := usableFiles(t, wanted)
+	if err != nil {
+		return err
+	}
+	if err := firstMissing(usable, wanted); err != nil {
+		return err
+	}
+	return markTaken(t, wanted)
+}
+
+// markTaken marks files that can be used, unless one was taken meanwhile.
+func markTaken(t tx, files []wantedFile) error {
+	taken := t.Exec(`update uploads u set taken_by = v.application from unnest(?::uuid[], ?::uuid[]) v (id, application)
+		where u.id = v.id and u.taken_by is null and u.deleted_at is null`,
+		ids(files, func(f wantedFile) uuid.UUID { return f.id }),
+		ids(files, func(f wantedFile) uuid.UUID { return f.application }))
+	if taken.Error == nil && int(taken.RowsAffected) != len(files) {
+		return errContested
+	}
+	return taken.Error
+}

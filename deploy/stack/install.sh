@@ -13,5 +13,7 @@ case " $* " in
 	;;
 esac
 
-apt-get update
-apt-get install -y --no-install-recommends "$@"
+# Another apt may be at work, that of a second stack or of the machine itself: it is waited for.
+apt="apt-get -o DPkg::Lock::Timeout=300"
+$apt update
+$apt install -y --no-install-recommends "$@"

@@ -1,0 +1,70 @@
+package storage
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+)
+
+// Submission is one member of staff whom the HR system has submitted (A2).
+type Submission struct {
+	Number  string    `json:"number"`
+	Outcome string    `json:"outcome"` // opened, application_open, card_exists
+	ID      uuid.UUID `json:"application_id,omitzero"`
+}
+
+// SubmitEmployees takes what the HR system says in one signed call (A2): an application is opened for each, for which
+// they then bring their evidence themselves. All are taken or none. Who has an open application or a card already is
+// left as they are. Invalid: employee_unknown. Conflict: callback_replayed.
+func (s *Store) SubmitEmployees(ctx context.Context, call Callback, university string, numbers []string, policyVersion string) ([]Submission, error) {
+	results := make([]Submission, 0, len(numbers))
+	err := s.inTx(ctx, "take a submission of staff", func(t tx) error {
+		if err := takeCallback(t, call); err != nil {
+			return err
+		}
+		for _, number := range numbers {
+			result, err := submitEmployee(ctx, t, university, number, policyVersion)
+			if err != nil {
+				return err
+			}
+			results = append(results, result)
+		}
+		return nil
+	})
+	return results, err
+}
+
+func submitEmployee(ctx context.Context, t tx, university, number, policyVersion string) (Submission, error) {
+	result := Submission{Number: number, Outcome: "opened"}
+	var who struct {
+		ID      uuid.UUID
+		Applied bool
+	}
+	err := t.Raw(`select id, exists (select 1 from applications where person_id = p.id and closed_at is null) as applied
+		from people p where university = ? and number = ? and status = 'employed'`, university, number).Scan(&who).Error
+	switch {
+	case err != nil:
+		return result, err
+	case who.ID == uuid.Nil:
+		return result, campus.FieldErrorf("employees", "employee_unknown", "the call names somebody who is no employee on the roster")
+	case who.Applied: // looked at first: a violated constraint would end the transaction
+		result.Outcome = "application_open"
+		return result, nil
+	}
+	if result.ID, err = uuid.NewV7(); err != nil {
+		return result, err
+	}
+	refusals, err := openApplications(t, []newcomer{{
+		NewApplication: NewApplication{Person: who.ID, PolicyVersion: policyVersion, Route: campus.StaffRoute},
+		id:             result.ID, by: campus.Machine("hr"), trace: traceparent(ctx),
+	}})
+	if err != nil {
+		return result, err
+	}
+	if campus.ReasonOf(refusals[0]) == "card_exists" {
+		return Submission{Number: number, Outcome: "card_exists"}, nil
+	}
+	return result, refusals[0]
+}

@@ -1,0 +1,271 @@
+package storage
+
+import (
+	"crypto/hmac"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+)
+
+// newcomer is somebody who applies, with what the tables know about them.
+type newcomer struct {
+	NewApplication
+	id      uuid.UUID // of the case
+	by      campus.Actor
+	request Request // with which the answer is kept
+	place   int     // in the lot
+	trace   string
+
+	who applicantRow
+}
+
+// applicantRow is what intake needs to know of a person.
+type applicantRow struct {
+	N            int
+	Owner        caseOwner `gorm:"embedded"` // gorm passes over what is embedded without a name
+	Status       string
+	Level        string
+	Category     campus.Category
+	DocumentType campus.DocumentType
+	DocumentHash []byte
+	KioskID      *string
+	HasCard      bool
+	Applied      bool
+	Gesture      string       // of their challenge, if it can be used
+	Route        campus.Route `gorm:"-"`
+	EnrolledOn   campus.Date
+}
+
+// openApplications opens the cases of those against whom nothing speaks, and says what speaks against the others. The
+// people are different ones.
+func openApplications(t tx, lot []newcomer) (refusals []error, err error) {
+	var files []wantedFile
+	for _, n := range lot {
+		files = append(files, n.files()...)
+	}
+	// Files before people: whose files went to an application of theirs in this moment is told that they have one.
+	usable, err := usableFiles(t, files)
+	if err != nil {
+		return nil, err
+	}
+	if err := look(t, lot); err != nil {
+		return nil, err
+	}
+	refusals = make([]error, len(lot))
+	accepted := make([]newcomer, 0, len(lot))
+	for i := range lot {
+		if refusals[i] = lot[i].judge(t, usable); refusals[i] == nil {
+			accepted = append(accepted, lot[i])
+		}
+	}
+	return refusals, insertNewcomers(t, accepted)
+}
+
+// look reads what is known of the people: in SQL only (A1). Not by "exists": Postgres may answer that for many people by
+// reading all open applications.
+func look(t tx, lot []newcomer) error {
+	var rows []applicantRow
+	err := t.Raw(`select v.n, p.id as person_id, p.university, p.campus, p.status, p.level, p.category, p.document_type, p.document_hash,
+			p.enrolled_on, k.id as kiosk_id, coalesce(c.gesture, '') as gesture,
+			card.id is not null as has_card, open.id is not null as applied
+		from unnest(cast(@people as uuid[]), cast(@kiosks as text[]), cast(@challenges as uuid[])) with ordinality v (person, kiosk, challenge, n)
+			join people p on p.id = v.person
+			left join lateral (select id from kiosks where university = p.university and retired_at is null
+				and (id = v.kiosk or (v.kiosk = '' and campus = p.campus)) order by id limit 1) k on true
+			left join lateral (select id from cards where person_id = p.id and state in ('pending', 'active', 'frozen', 'lost')
+				limit 1) card on true
+			left join lateral (select id from applications where person_id = p.id and closed_at is null limit 1) open on true
+			left join challenges c on c.id = v.challenge and c.person_id = p.id and c.used_at is null and c.expires_at > @now`,
+		map[string]any{
+			"now":        t.now,
+			"people":     ids(lot, func(n newcomer) uuid.UUID { return n.Person }),
+			"kiosks":     column(lot, func(n newcomer) string { return n.Kiosk }),
+			"challenges": ids(lot, func(n newcomer) uuid.UUID { return n.Liveness.Challenge }),
+		}).Scan(&rows).Error
+	for _, row := range rows {
+		lot[row.N-1].who = row
+	}
+	return err
+}
+
+// judge compares what was handed in with what is known, and completes it with the route.
+func (n *newcomer) judge(t tx, usable map[uuid.UUID]bool) error {
+	if n.who.Owner.PersonID == uuid.Nil {
+		return campus.Errorf(campus.NotFound, "", "no person %s", n.Person)
+	}
+	route, err := routeOf(n.who, n.NewApplication)
+	if err != nil {
+		return err
+	}
+	n.who.Route = route
+	switch {
+	case n.who.HasCard:
+		return campus.Errorf(campus.Conflict, "card_exists", "the person has a card already")
+	case n.who.Applied:
+		return campus.Errorf(campus.Conflict, "application_open", "the person has an open application")
+	case n.who.KioskID == nil:
+		return campus.FieldErrorf("kiosk", "kiosk_unknown", "no kiosk of that name at the university")
+	}
+	if err := checkAsked(route, n.who.Category, n.Evidence); err != nil {
+		return err
+	}
+	if route != campus.StaffRoute { // of whom HR has said who it is; document and face come with the evidence
+		if err := n.checkClaim(t); err != nil {
+			return err
+		}
+	}
+	if n.faces() {
+		if err := n.face().check(); err != nil {
+			return err
+		}
+	}
+	return firstMissing(usable, n.files())
+}
+
+// faces tells whether the application comes with a check of the face (B3).
+func (n newcomer) faces() bool { return !n.Counter && n.who.Route != campus.StaffRoute }
+
+func (n newcomer) face() challenged {
+	return challenged{n.id, n.Person, n.who.Gesture, n.Liveness}
+}
+
+func (n newcomer) items() []brought { return handedIn(n.id, n.Person, n.Evidence) }
+
+// files are all uploads the application wants to use.
+func (n newcomer) files() []wantedFile { return append(filesOf(n.items()), n.face().files()...) }
+
+// routeOf is the way on which the person becomes a holder, if it is one that is open here (A1, A2, A6).
+func routeOf(who applicantRow, a NewApplication) (campus.Route, error) {
+	route, open := campus.RouteOf(who.Status)
+	switch {
+	case !open, a.Route != "" && a.Route != route:
+		return "", campus.Errorf(campus.Refused, "not_registered", "the roster does not have the person as registered")
+	case a.Route == "" && route == campus.StaffRoute && !who.Applied:
+		return "", campus.Errorf(campus.Refused, "apply_through_hr", "staff apply through the HR system")
+	case route != campus.StaffRoute && len(a.Levels) > 0 && !slices.Contains(a.Levels, who.Level):
+		return "", campus.Errorf(campus.Refused, "level_not_served", "the university has no card for the level %s", who.Level)
+	}
+	return route, nil
+}
+
+// checkClaim compares the document that is claimed with the roster's (A3, A4).
+func (n *newcomer) checkClaim(t tx) error {
+	err := campus.CheckDocument(n.DocumentType, n.DocumentNumber, n.who.Category, campus.DateOf(t.now))
+	if known, ok := errors.AsType[*campus.Error](err); ok {
+		field := "identity_document.number"
+		if known.Reason == "document_category" {
+			field = "identity_document.type"
+		}
+		return campus.FieldErrorf(field, known.Reason, "%s", known.Message)
+	}
+	if n.who.DocumentType != n.DocumentType || !hmac.Equal(n.who.DocumentHash, t.keys.document(n.DocumentNumber)) {
+		return campus.FieldErrorf("identity_document.number", "document_mismatch", "the document number is not the one on the roster")
+	}
+	return nil
+}
+
+// deadline is the day a freshman enrols; the others have none.
+func (n newcomer) deadline() campus.Date {
+	if n.who.Route != campus.FreshmanRoute {
+		return campus.Date{}
+	}
+	return n.who.EnrolledOn
+}
+
+// insertNewcomers files the cases with all that belongs to them, a table at a time.
+func insertNewcomers(t tx, lot []newcomer) error {
+	if len(lot) == 0 {
+		return nil
+	}
+	var items []brought
+	var faces []challenged
+	var files []wantedFile
+	for _, n := range lot {
+		items = append(items, n.items()...)
+		files = append(files, n.files()...)
+		if n.faces() {
+			faces = append(faces, n.face())
+		}
+	}
+	for _, insert := range []func() error{
+		func() error { return insertCases(t, lot) },
+		func() error { return insertApplications(t, lot) },
+		func() error { return markTaken(t, files) },
+		func() error { return keepEvidence(t, items) },
+		func() error { return insertLivenessTries(t, faces) },
+		func() error { return noteApplied(t, lot) },
+		func() error { return joinLine(t, lot) },
+	} {
+		if err := insert(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func caseIDs(lot []newcomer) any { return ids(lot, func(n newcomer) uuid.UUID { return n.id }) }
+
+func universities(lot []newcomer) any {
+	return column(lot, func(n newcomer) string { return n.who.Owner.University })
+}
+
+func insertCases(t tx, lot []newcomer) error {
+	return t.Exec(`insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
+		select v.id, ?, v.university, v.campus, v.person, ?, ?, ?, v.policy, ?
+		from unnest(?::uuid[], ?::text[], ?::text[], ?::uuid[], ?::text[]) v (id, university, campus, person, policy)`,
+		campus.ApplicationCase, campus.StageQueued, campus.WaitsForEngine, t.now, t.now,
+		caseIDs(lot), universities(lot),
+		column(lot, func(n newcomer) string { return n.who.Owner.Campus }),
+		ids(lot, func(n newcomer) uuid.UUID { return n.Person }),
+		column(lot, func(n newcomer) string { return n.PolicyVersion })).Error
+}
+
+func insertApplications(t tx, lot []newcomer) error {
+	return t.Exec(`insert into applications (id, person_id, university, kiosk_id, route, counter, consent_version, consent_at, packages, created_at)
+		select v.id, v.person, v.university, v.kiosk, v.route, v.counter,
+			nullif(v.consent, ''), case when v.consent <> '' then ?::timestamptz end, v.packages::jsonb, ?
+		from unnest(?::uuid[], ?::uuid[], ?::text[], ?::text[], ?::text[], ?::boolean[], ?::text[], ?::text[])
+			v (id, person, university, kiosk, route, counter, consent, packages)`,
+		t.now, t.now, caseIDs(lot),
+		ids(lot, func(n newcomer) uuid.UUID { return n.Person }), universities(lot),
+		column(lot, func(n newcomer) string { return *n.who.KioskID }),
+		column(lot, func(n newcomer) string { return string(n.who.Route) }),
+		column(lot, func(n newcomer) bool { return n.Counter }),
+		column(lot, func(n newcomer) string { return n.ConsentVersion }),
+		column(lot, func(n newcomer) string { return jsonText(append([]campus.ChosenPackage{}, n.Packages...)) })).Error
+}
+
+// noteApplied writes the first line of each timeline and of the audit trail.
+func noteApplied(t tx, lot []newcomer) error {
+	actors := column(lot, func(n newcomer) string { return n.by.String() })
+	err := t.Exec(`insert into events (case_id, at, kind, actor, public)
+		select v.id, ?, 'applied', v.actor, true from unnest(?::uuid[], ?::text[]) v (id, actor)`, t.now, caseIDs(lot), actors).Error
+	if err != nil {
+		return err
+	}
+	return t.Exec(`insert into audit (at, actor, action, subject, university)
+		select ?, v.actor, 'application.apply', v.subject, v.university
+		from unnest(?::text[], ?::text[], ?::text[]) v (actor, subject, university)`,
+		t.now, actors, column(lot, func(n newcomer) string { return n.ref().WorkflowID() }), universities(lot)).Error
+}
+
+func (n newcomer) ref() campus.CaseRef {
+	return campus.CaseRef{Kind: campus.ApplicationCase, ID: n.id}
+}
+
+// joinLine has the applications wait for their workflows to be started (C5).
+func joinLine(t tx, lot []newcomer) error {
+	return t.Exec(`insert into line (case_id, university, place, input, trace)
+		select v.id, v.university, v.place, v.input::jsonb, v.trace
+		from unnest(?::uuid[], ?::text[], ?::timestamptz[], ?::text[], ?::text[]) v (id, university, place, input, trace)`,
+		caseIDs(lot), universities(lot),
+		column(lot, func(n newcomer) time.Time { return n.Rush.Place(t.now, n.deadline()) }),
+		column(lot, func(n newcomer) string {
+			return jsonText(campus.CaseInput{Case: n.ref(), University: n.who.Owner.University, Campus: n.who.Owner.Campus})
+		}),
+		column(lot, func(n newcomer) string { return n.trace })).Error
+}
