@@ -27,8 +27,8 @@ type Campaign struct {
 	Audience   campus.Audience `json:"audience"`
 	Level      string          `json:"level,omitempty"`
 	College    string          `json:"college,omitempty"`
-	FirstDay   campus.Date     `json:"from"`
-	LastDay    campus.Date     `json:"until"`
+	FirstDay   campus.Date     `json:"from" format:"date"`
+	LastDay    campus.Date     `json:"until" format:"date"`
 	People     int             `json:"people"` // who could be invited when it was opened
 	OpenedBy   uuid.UUID       `json:"opened_by"`
 	OpenedAt   time.Time       `json:"opened_at"`
