@@ -8,10 +8,12 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/interceptor"
 
 	"campuscard/campus"
 	"campuscard/storage"
 	"campuscard/storage/storagetest"
+	"campuscard/worker"
 	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
 )
@@ -331,4 +333,14 @@ func TestEveryStepOfACampaignMayBeDeliveredTwice(t *testing.T) {
 	p.steer(workflows.ResumeUpdate)
 	p.run()
 	p.requireCampaignEnd(campus.Completed, "", "5", "5")
+}
+
+// inviting is a campaign among three freshmen on the real server, at any hour, with a worker.
+func inviting(t *testing.T, numbers string, with ...interceptor.WorkerInterceptor) *live {
+	t.Helper()
+	e := workflowtest.New(t, workflowtest.Quick+"invitations: {hours: {from: 0, until: 24}, "+numbers+"}\n").Engine()
+	l := &live{Engine: e, t: t, student: admitted(e.House, 3)}
+	l.ref = openedCampaign(t, e.House, 0, 14)
+	e.Work(worker.Config{Tracing: with})
+	return l
 }
