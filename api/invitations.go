@@ -166,26 +166,43 @@ func (s *Server) getCampaign(ctx context.Context, in *CaseInput) (*answer[campai
 	return answered(campaignDetail{campaignOf(language(ctx))(c), waves}), err
 }
 
-func (s *Server) pauseCampaign(ctx context.Context, in *CaseInput) (*decisionAnswer, error) {
-	return s.campaignDecision(ctx, in.ID, workflows.PauseUpdate)
+// steerInput names a campaign, and may say to colleagues why; the timeline shows it.
+type steerInput struct {
+	CaseInput
+	Body *struct {
+		Note string `json:"note,omitempty" required:"false" maxLength:"1000" doc:"To colleagues"`
+	}
 }
 
-func (s *Server) resumeCampaign(ctx context.Context, in *CaseInput) (*decisionAnswer, error) {
-	return s.campaignDecision(ctx, in.ID, workflows.ResumeUpdate)
+func (s *Server) pauseCampaign(ctx context.Context, in *steerInput) (*decisionAnswer, error) {
+	return s.steer(ctx, in, workflows.PauseUpdate)
 }
 
-func (s *Server) cancelCampaign(ctx context.Context, in *CaseInput) (*decisionAnswer, error) {
-	return s.campaignDecision(ctx, in.ID, workflows.CancelUpdate)
+func (s *Server) resumeCampaign(ctx context.Context, in *steerInput) (*decisionAnswer, error) {
+	return s.steer(ctx, in, workflows.ResumeUpdate)
 }
 
-// campaignDecision has the workflow of a campaign of one's university decide.
-func (s *Server) campaignDecision(ctx context.Context, id uuid.UUID, update string) (*decisionAnswer, error) {
-	campaign, err := s.store.StaffCampaign(ctx, member(ctx), id)
+func (s *Server) cancelCampaign(ctx context.Context, in *steerInput) (*decisionAnswer, error) {
+	return s.steer(ctx, in, workflows.CancelUpdate)
+}
+
+// steer has the workflow of a campaign of one's university decide.
+func (s *Server) steer(ctx context.Context, in *steerInput, name string) (*decisionAnswer, error) {
+	c, err := s.store.StaffCampaign(ctx, member(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
-	c := storage.Case{ID: campaign.ID, Kind: campus.InvitationCase, Stage: campaign.Stage}
-	return s.caseDecision(ctx, c, update, workflows.Decide{}, struct{}{})
+	if c.Stage == campus.StageQueued {
+		return nil, campus.Errorf(campus.Conflict, "queued", "campaign %s has not begun yet", c.ID)
+	}
+	note := storage.ReviewNote{}
+	if in.Body != nil {
+		note.Note = in.Body.Note
+	}
+	return s.decide(ctx, s.request(ctx), update{
+		workflowID: c.Ref().WorkflowID(), name: name, payload: note,
+		arg: func(id uuid.UUID) any { return workflows.Decide{Decision: id, By: actor(ctx)} },
+	})
 }
 
 // invitationView is what a person was asked and has not done yet.

@@ -183,6 +183,7 @@ func TestInvitationRefusals(t *testing.T) {
 		"a pause of one that nobody has": {steer(uuid.New(), "pause"), 404, "", ""},
 		"a pause without a key":          {steer(running.ID, "pause").with("Idempotency-Key", ""), 400, "idempotency_key_missing", ""},
 		"a pause while Temporal is away": {steer(running.ID, "pause"), 503, "engine_down", ""},
+		"a note that is none":            {call{who: "boss", method: "POST", path: invitations + "/" + running.ID.String() + "/pause", body: `{"note": 9}`}, 422, "fields", "note"},
 		"a cancellation, the same":       {steer(running.ID, "cancellation"), 503, "engine_down", ""},
 	})
 }
@@ -212,7 +213,14 @@ func TestCampaignIsSteered(t *testing.T) {
 		"a resumption by one who may not":       {reviewer, 403, "permission_missing", ""},
 		"another request under the pause's key": {steer("resumption").with("Idempotency-Key", "pause-"+c.ID.String()), 409, "idempotency_key_reused", ""},
 	})
-	require.Equal(t, "inviting", l.done(t, steer("resumption")).Stage)
+	resume := steer("resumption")
+	resume.body = `{"note": "线路已恢复"}`
+	require.Equal(t, "inviting", l.done(t, resume).Stage)
+	timeline := ask[struct {
+		Timeline []struct{ Kind, Note, By string }
+	}](t, l.house, "boss", staffCases+"/"+c.ID.String()).Timeline
+	last := timeline[len(timeline)-1]
+	require.Equal(t, []string{"campaign_resumed", "线路已恢复"}, []string{last.Kind, last.Note})
 	cancel := steer("cancellation").with("Idempotency-Key", "cancel-"+c.ID.String())
 	ended := l.done(t, cancel)
 	require.Equal(t, []string{"done", "withdrawn"}, []string{ended.Stage, ended.Outcome})
