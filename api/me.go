@@ -23,6 +23,8 @@ type holder struct {
 	Language   campus.Language `json:"language" enum:"zh-CN,en"`
 
 	UnreadNotices int `json:"unread_notices" doc:"Messages not read in the app yet"`
+
+	Invitation *invitationView `json:"invitation,omitempty" doc:"Asked to apply, and has not done so yet"`
 }
 
 func (s *Server) me(ctx context.Context, _ *struct{}) (*answer[holder], error) {
@@ -34,9 +36,13 @@ func (s *Server) me(ctx context.Context, _ *struct{}) (*answer[holder], error) {
 	if err != nil {
 		return nil, err
 	}
+	invited, err := s.invitationTo(ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
 	return answered(holder{
-		UnreadNotices: unread,
-		ID:            p.ID, University: p.University, Number: p.Number, Name: p.Name, Phone: p.Phone[max(0, len(p.Phone)-4):],
+		UnreadNotices: unread, Invitation: invited,
+		ID: p.ID, University: p.University, Number: p.Number, Name: p.Name, Phone: p.Phone[max(0, len(p.Phone)-4):],
 		Level: p.Level, College: p.College, Campus: p.Campus, Dormitory: p.Dormitory, Language: p.Language,
 	}), nil
 }

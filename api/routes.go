@@ -11,6 +11,7 @@ func (s *Server) routes() {
 	s.counterRoutes()
 	s.noticeRoutes()
 	s.productionRoutes()
+	s.invitationRoutes()
 	s.machineRoutes()
 
 	s.raw(route{"GET", "/healthz", "Lives", public(), 0}, s.healthz)
@@ -122,6 +123,17 @@ func (s *Server) productionRoutes() {
 	handle(s, route{"POST", "/api/v1/staff/cases/{id}/plastic-report", "A card is not in its compartment, or of no use", staff(campus.HandlePlastic), 0}, s.reportPlastic)
 	handle(s, route{"GET", "/api/v1/kiosk/deliveries", "What is on its way to the kiosk", kiosks(), 0}, s.listKioskDeliveries)
 	handle(s, route{"POST", "/api/v1/kiosk/deliveries/{id}/receipt", "Give the receipt of a delivery", kiosks(), 0}, s.receiveAtKiosk)
+}
+
+// invitationRoutes are how people are asked to apply, in waves (C5).
+func (s *Server) invitationRoutes() {
+	handle(s, route{"GET", "/api/v1/staff/invitations/audience", "How many people a campaign would invite", staff(campus.ManageInvitations), 0}, s.countAudience)
+	handle(s, route{"POST", "/api/v1/staff/invitations", "Open a campaign of invitations", staff(campus.ManageInvitations), created}, s.openCampaign)
+	handle(s, route{"GET", "/api/v1/staff/invitations", "Campaigns with what they have come to, newest first", staff(campus.ManageInvitations), 0}, s.listCampaigns)
+	handle(s, route{"GET", "/api/v1/staff/invitations/{id}", "One campaign with its waves", staff(campus.ManageInvitations), 0}, s.getCampaign)
+	handle(s, route{"POST", "/api/v1/staff/invitations/{id}/pause", "Stop a campaign for a while", staff(campus.ManageInvitations), 0}, s.pauseCampaign)
+	handle(s, route{"POST", "/api/v1/staff/invitations/{id}/resumption", "Go on with a campaign", staff(campus.ManageInvitations), 0}, s.resumeCampaign)
+	handle(s, route{"POST", "/api/v1/staff/invitations/{id}/cancellation", "End a campaign", staff(campus.ManageInvitations), 0}, s.cancelCampaign)
 }
 
 // machineRoutes are for kiosks and for the call-backs of the school's systems; their calls are signed.

@@ -29,6 +29,7 @@ type Policy struct {
 	Notices     NoticePolicy      `yaml:"notices" json:"notices"`
 	Watch       WatchPolicy       `yaml:"watch" json:"watch"`
 	Rush        RushPolicy        `yaml:"rush" json:"rush"`
+	Invitations InvitationPolicy  `yaml:"invitations" json:"invitations"`
 }
 
 // ApplicationPolicy holds the numbers of the review (C3).
@@ -228,5 +229,6 @@ func (p Policy) check() error {
 	if p.Steps.Budget < p.Steps.Call {
 		return Errorf(Invalid, "", "policy steps.budget is shorter than one call")
 	}
-	return errors.Join(p.Packages.check(), p.Production.check(), p.Work.check(), p.Counter.check(), p.Notices.check(), p.Watch.check(), p.Rush.check())
+	return errors.Join(p.Packages.check(), p.Production.check(), p.Work.check(), p.Counter.check(), p.Notices.check(), p.Watch.check(), p.Rush.check(),
+		p.Invitations.check())
 }

@@ -79,6 +79,13 @@ func TestLoadPolicies(t *testing.T) {
 		"a batch without an end":         "production: {limit: 0s}",
 		"a share of more than all":       "watch: {disk: 101}",
 		"a wait of nothing":              "watch: {parked_age: 0s}",
+		"a wave of nobody":               "invitations: {wave: 0}",
+		"a wave of too many":             "invitations: {wave: 5001}",
+		"hours that are none":            "invitations: {hours: {from: 20, until: 8}}",
+		"hours of more than a day":       "invitations: {hours: {until: 25}}",
+		"waves without a pause":          "invitations: {pause: 0s}",
+		"a line of nothing":              "invitations: {line: 0}",
+		"a rest below nothing":           "invitations: {rest: -1h}",
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
 			t.Parallel()

@@ -38,16 +38,19 @@ const (
 	AssignWork   Permission = "work.assign"   // gives an item that another holds, or nobody, to a colleague
 	ServeCounter Permission = "counter.serve" // finds people, verifies them, acts for them, prints receipts (L1)
 	EditNotices  Permission = "notices.edit"  // words the messages of the university (L10)
+
+	ManageInvitations Permission = "invitations.manage" // asks the people of the university to apply (C5)
 )
 
 var rolePermissions = map[Role][]Permission{
-	Reviewer:      {ReadCases, ReadPeople, ReviewCases},
-	CardCentre:    {ReadCases, ReadPeople, VerifyInPerson, HandlePlastic, ServeCounter},
-	Production:    {ReadCases, HandlePlastic},
-	Operator:      {ReadCases, SettleSteps},
-	Auditor:       {ReadCases, ReadAudit},
-	Administrator: {ReadCases, ReadPeople, ReviewCases, VerifyInPerson, HandlePlastic, SettleSteps, ReadAudit, AssignWork, ServeCounter, EditNotices},
-	Head:          {ReadCases, AssignWork},
+	Reviewer:   {ReadCases, ReadPeople, ReviewCases},
+	CardCentre: {ReadCases, ReadPeople, VerifyInPerson, HandlePlastic, ServeCounter},
+	Production: {ReadCases, HandlePlastic},
+	Operator:   {ReadCases, SettleSteps},
+	Auditor:    {ReadCases, ReadAudit},
+	Administrator: {ReadCases, ReadPeople, ReviewCases, VerifyInPerson, HandlePlastic, SettleSteps, ReadAudit, AssignWork, ServeCounter, EditNotices,
+		ManageInvitations},
+	Head: {ReadCases, AssignWork},
 }
 
 // Grant is a role on some campuses; no campuses means all of the university.

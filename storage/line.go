@@ -68,12 +68,18 @@ func lineRoom(t tx, p campus.RushPolicy, now pace, limit int) (int, error) {
 	}
 	saved := min(t.now.Sub(now.NextAt), paceBurst).Seconds()
 	room := min(limit, 1+int(saved*p.StartsPerSecond))
-	var busy int
-	err := t.Raw(`select (select count(*) from (select 1 from outbox where kind = 'start' limit @most) o)
+	busy, err := backlog(t, p.Backlog)
+	return min(room, p.Backlog-busy), err
+}
+
+// backlog is how many applications wait for their workflow's start, for the engine or for the school; what is far above most
+// is not counted to its end.
+func backlog(t tx, most int) (busy int, err error) {
+	err = t.Raw(`select (select count(*) from (select 1 from outbox where kind = 'start' limit @most) o)
 		+ (select count(*) from (select 1 from cases where closed_at is null and waits_for in ('engine', 'school')
 			and stage <> 'queued' and kind = @kind limit @most) c)`,
-		map[string]any{"most": p.Backlog, "kind": string(campus.ApplicationCase)}).Row().Scan(&busy)
-	return min(room, p.Backlog-busy), err
+		map[string]any{"most": most, "kind": string(campus.ApplicationCase)}).Row().Scan(&busy)
+	return busy, err
 }
 
 // keepPace notes when the next one may come, and measures how fast the line moves while somebody is left in it.

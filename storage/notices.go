@@ -56,6 +56,36 @@ func insertNotice(t tx, n newNotice) error {
 		t.keys.seal(noticeContext(id), params), t.now, n.expires, t.now).Error
 }
 
+// queueNotices keeps the same message to many people of a university, in one statement. Each is sealed for itself, as its
+// parameters are bound to its id.
+func queueNotices(t tx, university string, people []uuid.UUID, caseID uuid.UUID, notice campus.Notice) error {
+	if len(people) == 0 {
+		return nil
+	}
+	params, err := json.Marshal(notice.Params)
+	if err != nil {
+		return fmt.Errorf("write a notice: %w", err)
+	}
+	type sealed struct {
+		id, person uuid.UUID
+		params     []byte
+	}
+	rows := make([]sealed, len(people))
+	for i, person := range people {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return err
+		}
+		rows[i] = sealed{id, person, t.keys.seal(noticeContext(id), params)}
+	}
+	return t.Exec(`insert into notices (id, person_id, case_id, template, template_version, params, created_at, next_try)
+		select n.id, n.person_id, ?, ?, coalesce((select max(version) from notice_templates where university = ? and template = ?), 0),
+			n.params, ?, ? from unnest(?::uuid[], ?::uuid[], ?::bytea[]) as n (id, person_id, params)`,
+		caseID, notice.Template, university, notice.Template, t.now, t.now,
+		column(rows, func(r sealed) uuid.UUID { return r.id }), column(rows, func(r sealed) uuid.UUID { return r.person }),
+		column(rows, func(r sealed) []byte { return r.params })).Error
+}
+
 // noticeContext binds sealed parameters to their notice.
 func noticeContext(id uuid.UUID) string { return "notices.params/" + id.String() }
 

@@ -48,6 +48,13 @@ func crowd(t *testing.T) *story {
 		`insert into events (case_id, at, kind, actor, public) select id, now(), 'applied', 'system', true from cases`,
 		`insert into attempts (id, case_id, step, attempt, try, actor, started_at, outcome)
 			select gen_random_uuid(), id, 'registry', 1, 1, 'system', now(), 'ok' from cases`,
+		`insert into staff (id, university, username, name, password_hash, grants) values (nth(0), 'lcu', 'boss', '', '', '[]')`,
+		`insert into cases (id, kind, university, campus, stage, waits_for, since, policy_version, opened_at)
+			values (nth(0), 'invitation', 'lcu', '', 'inviting', 'date', now(), '1', now())`,
+		`insert into campaigns (id, university, audience, first_day, last_day, people, opened_by, opened_at)
+			values (nth(0), 'lcu', 'students', now(), now() + interval '9 days', 2000, nth(0), now())`,
+		`insert into invitation_waves (campaign_id, seq, kind, at, size) values (nth(0), 1, 'invitation', now(), 2000)`,
+		`insert into invitations (campaign_id, person_id, wave, invited_at) select nth(0), id, 1, now() from people where university = 'lcu'`,
 		`analyze`,
 	} {
 		s.Exec(sql)
@@ -115,6 +122,9 @@ func TestHotListsUseIndexes(t *testing.T) {
 		}},
 		"whose turn it is": {[]string{"line", "cases"}, func(ctx context.Context, store *storage.Store) error {
 			return second(store.LetIn(ctx, rush, 1))
+		}},
+		"what a person was invited to": {[]string{"invitations", "people"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.OpenInvitation(ctx, s.person.ID))
 		}},
 		"the outbox": {[]string{"outbox"}, func(ctx context.Context, store *storage.Store) error {
 			return second(store.DeliverOutbox(ctx, 100, keep))

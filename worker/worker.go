@@ -84,6 +84,7 @@ func RegisterWorkflows(r registry) {
 		campus.PlasticCase:     workflows.Plastic,
 		campus.BatchCase:       workflows.Batch,
 		campus.PackageCase:     workflows.Package,
+		campus.InvitationCase:  workflows.Invitation,
 	} {
 		r.RegisterWorkflowWithOptions(process, workflow.RegisterOptions{Name: string(kind)})
 	}

@@ -95,8 +95,11 @@ func details(m campus.Move) string {
 	if len(m.Parked) > 0 {
 		fmt.Fprintf(&b, "\n\nParked: %s (%s)", strings.Join(m.Parked, ", "), m.Cause)
 	}
-	if m.Outcome != "" {
+	switch {
+	case m.Outcome != "":
 		fmt.Fprintf(&b, "\n\nOutcome: **%s** %s", m.Outcome, m.Reason)
+	case m.Reason != "":
+		fmt.Fprintf(&b, "\n\nReason: %s", m.Reason)
 	}
 	return b.String()
 }

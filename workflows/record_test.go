@@ -342,6 +342,21 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Aborted)
 		return l
 	},
+	"invitation-plain": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := inviting(t, "wave: 2, pause: 300ms, reminder: 1s", with...)
+		l.end(campus.Completed)
+		return l
+	},
+	"invitation-paused-and-cancelled": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := inviting(t, "wave: 1, pause: 1h", with...)
+		l.Await(func() bool { return joined(l.Events(l.ref)) == "campaign_begun wave_sent" }, "the first wave")
+		l.send(workflows.PauseUpdate, workflowtest.Staff("operator"), struct{}{}, nil)
+		l.await(campus.StagePaused)
+		l.send(workflows.ResumeUpdate, workflowtest.Staff("operator"), struct{}{}, nil)
+		l.send(workflows.CancelUpdate, workflowtest.Staff("second"), struct{}{}, nil)
+		l.end(campus.Withdrawn)
+		return l
+	},
 }
 
 // told is what each course leaves behind: its timeline, and what the school has done.
@@ -468,6 +483,12 @@ var told = map[string]struct {
 	"batch-aborted": {
 		"batch_begun order_file_written step_parked step_proposed step_aborted step_parked step_retried batch_failed",
 		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "batch": 1},
+	},
+	"invitation-plain": {
+		"campaign_begun wave_sent wave_sent inviting_ended reminders_sent reminders_sent campaign_done", map[string]int{},
+	},
+	"invitation-paused-and-cancelled": {
+		"campaign_begun wave_sent campaign_paused campaign_resumed campaign_cancelled", map[string]int{},
 	},
 }
 

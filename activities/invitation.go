@@ -1,0 +1,66 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+// CampaignPlan is what a campaign's workflow needs to know of its policy and its days.
+type CampaignPlan struct {
+	Steps       campus.StepPolicy
+	Invitations campus.InvitationPolicy
+	Levels      []string // that the university serves (A1)
+	Period      campus.Period
+}
+
+// PlanCampaign reads a campaign and the policy it keeps to its end.
+func (a *Activities) PlanCampaign(ctx context.Context, in PlanCase) (CampaignPlan, error) {
+	c, version, err := a.store.CampaignPlan(ctx, in.Case)
+	if err != nil {
+		return CampaignPlan{}, err
+	}
+	policy, err := a.policies.find(ctx, version, in.University)
+	return CampaignPlan{Steps: policy.Steps, Invitations: policy.Invitations, Levels: policy.Application.Levels, Period: c.Period()}, err
+}
+
+// LookAtAudience asks how a campaign stands before a wave.
+type LookAtAudience struct {
+	Campaign uuid.UUID
+	Kind     campus.WaveKind
+	Levels   []string
+	Rested   time.Time // whom a campaign has invited after this is left alone
+}
+
+// AudienceSeen is how a campaign stands before a wave.
+type AudienceSeen = storage.AudienceSeen
+
+// LookAtAudience counts who is left, and looks at the line and the engine. How much the engine takes at once is the policy
+// in force, as for the line itself: it is about the machines of today (C5).
+func (a *Activities) LookAtAudience(ctx context.Context, in LookAtAudience) (AudienceSeen, error) {
+	return a.store.LookAtAudience(ctx, storage.AudienceLook{Campaign: in.Campaign, Kind: in.Kind, Levels: in.Levels,
+		Rested: in.Rested, Backlog: a.policies.current.For("").Rush.Backlog})
+}
+
+// Wave is what goes to many people at once.
+type Wave = storage.Wave
+
+// SendWave is one wave of a campaign, with the move that says so.
+type SendWave struct {
+	Move campus.Move
+	Wave Wave
+}
+
+// SendWave invites or reminds the next people, and answers how many (C5). Twice it is one wave.
+func (a *Activities) SendWave(ctx context.Context, in SendWave) (int, error) {
+	return a.store.SendWave(ctx, in.Move, in.Wave)
+}
+
+// EndCampaign ends a campaign.
+func (a *Activities) EndCampaign(ctx context.Context, m campus.Move) error {
+	return a.store.EndCampaign(ctx, m)
+}
