@@ -44,7 +44,8 @@ type place struct {
 // applications measures how fast applications are worked from their start to the active card, between two looks at the
 // bare workflow.
 func (b *bench) applications(ctx context.Context) (result, error) {
-	h, size := b.house, b.Work
+	size, h := b.Work, *b.house // its people repeat what was unclear under the same key, as apps do
+	h.api = client.New("http://"+h.env["API_ADDRESS"], campus.English, size.Patience)
 	list, err := h.people(ctx)
 	if err != nil {
 		return result{}, err
@@ -53,11 +54,11 @@ func (b *bench) applications(ctx context.Context) (result, error) {
 	if err := h.prepare(ctx, own, len(own)); err != nil {
 		return result{}, err
 	}
-	ours, err := newProduct(ctx, h, own)
+	ours, err := newProduct(ctx, &h, own)
 	if err != nil {
 		return result{}, err
 	}
-	bare, err := newBare(ctx, h, others)
+	bare, err := newBare(ctx, &h, others)
 	if err != nil {
 		return result{}, fmt.Errorf("prepare the bare workflow: %w", err)
 	}

@@ -137,6 +137,7 @@ func (b *bare) activate(ctx context.Context, p place) error {
 		return err
 	}
 	b.tell(p, "activated")
+	ctx = context.WithoutCancel(ctx) // the last of them begin after the last card is active
 	b.beside.Go(func() error { return b.start(ctx, barePlastic, p.Case) })
 	return nil
 }
