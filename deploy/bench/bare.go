@@ -132,13 +132,13 @@ func (b *bare) places(context.Context) ([]place, error) {
 func (b *bare) approve(ctx context.Context, p place) error { return b.decide(ctx, p, bareReview) }
 
 func (b *bare) activate(ctx context.Context, p place) error {
-	b.tell(p, "approved") // sent when the case comes here, as by the product
+	beside := context.WithoutCancel(ctx) // it may come to its end after the last card is active
+	b.tell(beside, p, "approved")        // when the case comes here, as the product does
 	if err := b.decide(ctx, p, bareActivate); err != nil {
 		return err
 	}
-	b.tell(p, "activated")
-	ctx = context.WithoutCancel(ctx) // the last of them begin after the last card is active
-	b.beside.Go(func() error { return b.start(ctx, barePlastic, p.Case) })
+	b.tell(beside, p, "activated")
+	b.beside.Go(func() error { return b.start(beside, barePlastic, p.Case) })
 	return nil
 }
 
@@ -154,11 +154,11 @@ func (b *bare) decide(ctx context.Context, p place, update string) error {
 }
 
 // tell sends somebody what the product tells them, on both of its channels.
-func (b *bare) tell(p place, what string) {
+func (b *bare) tell(ctx context.Context, p place, what string) {
 	who := p.applicant.person
 	message := campus.RenderNotice(campus.Chinese, "notice."+what, map[string]string{"promised": "2026-11-30"}, campus.NoticeTexts{})
 	b.beside.Go(func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
 		id := newID().String()
 		if err := b.systems.SMS.Send(ctx, id, who.Phone, message.SMS); err != nil {
