@@ -11,21 +11,11 @@ import (
 	"campuscard/storage"
 )
 
-// person reads the applicant of a case, personal data included.
-func (a *Activities) person(ctx context.Context, ref campus.StepRef) (storage.ApplicationFile, storage.Identity, error) {
-	file, err := a.store.ApplicationFile(ctx, ref.Case.ID)
-	if err != nil {
-		return file, storage.Identity{}, err
-	}
-	who, err := a.store.Identity(ctx, file.PersonID)
-	return file, who, err
-}
-
 // CheckPhone asks the carrier whether the phone is registered in the applicant's name (A3).
 func (a *Activities) CheckPhone(ctx context.Context, ref campus.StepRef) (campus.Finding, error) {
 	return attempt(ctx, a, ref, func(ctx context.Context) (campus.Finding, error) {
 		finding := campus.Finding{Item: campus.PhoneItem}
-		_, who, err := a.person(ctx, ref)
+		_, who, err := a.store.Applicant(ctx, ref.Case.ID)
 		if err != nil {
 			return finding, err
 		}
@@ -89,12 +79,12 @@ func (a *Activities) newestTry(ctx context.Context, ref campus.StepRef, n int) (
 // staff is HR's.
 func (a *Activities) FetchPhoto(ctx context.Context, ref campus.StepRef) (string, error) {
 	return attempt(ctx, a, ref, func(ctx context.Context) (string, error) {
-		file, who, err := a.person(ctx, ref)
+		route, who, err := a.store.Applicant(ctx, ref.Case.ID)
 		if err != nil {
 			return "", err
 		}
 		fetch := a.school.Academic.Photo
-		if file.Route == campus.StaffRoute {
+		if route == campus.StaffRoute {
 			fetch = a.school.HR.Photo
 		}
 		photo, err := fetch(ctx, who.University, who.Number)
@@ -111,11 +101,11 @@ func (a *Activities) FetchPhoto(ctx context.Context, ref campus.StepRef) (string
 // LookForPhoto asks which version of the photo is on file, without fetching it (B2).
 func (a *Activities) LookForPhoto(ctx context.Context, ref campus.StepRef) (string, error) {
 	return attempt(ctx, a, ref, func(ctx context.Context) (string, error) {
-		file, who, err := a.person(ctx, ref)
+		route, who, err := a.store.Applicant(ctx, ref.Case.ID)
 		if err != nil {
 			return "", err
 		}
-		found, err := a.lookUp(ctx, file.Route, who)
+		found, err := a.lookUp(ctx, route, who)
 		return found.photo, err
 	})
 }

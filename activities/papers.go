@@ -33,11 +33,11 @@ func (a *Activities) checkPaper(ctx context.Context, ref campus.StepRef, item ca
 	ask func(ctx context.Context, university, code string) (paper, error)) (campus.Finding, error) {
 	return attempt(ctx, a, ref, func(ctx context.Context) (campus.Finding, error) {
 		finding := campus.Finding{Item: item}
-		file, who, err := a.person(ctx, ref)
+		_, who, err := a.store.Applicant(ctx, ref.Case.ID)
 		if err != nil {
 			return finding, err
 		}
-		brought, err := a.store.Evidence(ctx, file.ID)
+		brought, err := a.store.Evidence(ctx, ref.Case.ID)
 		if err != nil {
 			return finding, err
 		}

@@ -19,20 +19,20 @@ type registered struct {
 func (a *Activities) CheckRegistry(ctx context.Context, ref campus.StepRef) (campus.Finding, error) {
 	return attempt(ctx, a, ref, func(ctx context.Context) (campus.Finding, error) {
 		finding := campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail}
-		file, who, err := a.person(ctx, ref)
+		route, who, err := a.store.Applicant(ctx, ref.Case.ID)
 		if err != nil {
 			return finding, err
 		}
-		found, err := a.lookUp(ctx, file.Route, who)
+		found, err := a.lookUp(ctx, route, who)
 		switch {
 		case campus.CodeOf(err) == campus.NotFound:
-			finding.Reason = ofRoute(file.Route, "registry_unknown", "admission_unknown", "employee_not_known")
+			finding.Reason = ofRoute(route, "registry_unknown", "admission_unknown", "employee_not_known")
 		case err != nil:
 			return campus.Finding{Item: campus.RegistryItem}, err
 		case !found.good:
-			finding.Reason = ofRoute(file.Route, "registry_not_registered", "admission_declined", "not_employed")
+			finding.Reason = ofRoute(route, "registry_not_registered", "admission_declined", "not_employed")
 		case !found.is(who):
-			finding.Reason = ofRoute(file.Route, "registry_disagrees", "registry_disagrees", "hr_disagrees")
+			finding.Reason = ofRoute(route, "registry_disagrees", "registry_disagrees", "hr_disagrees")
 		default:
 			finding.Verdict = campus.Pass
 		}
@@ -76,7 +76,7 @@ func (a *Activities) lookUp(ctx context.Context, route campus.Route, who storage
 // LookForEnrolment asks whether a freshman has enrolled (A6): Academic Affairs has them as a registered student then.
 func (a *Activities) LookForEnrolment(ctx context.Context, ref campus.StepRef) (bool, error) {
 	return attempt(ctx, a, ref, func(ctx context.Context) (bool, error) {
-		_, who, err := a.person(ctx, ref)
+		_, who, err := a.store.Applicant(ctx, ref.Case.ID)
 		if err != nil {
 			return false, err
 		}

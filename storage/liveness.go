@@ -33,15 +33,13 @@ func (s *Store) LastLivenessTry(ctx context.Context, application uuid.UUID) (Liv
 
 // JudgeLiveness keeps the verdict of a try and tells how many have really failed (B1: only those count).
 func (s *Store) JudgeLiveness(ctx context.Context, try uuid.UUID, verdict campus.Verdict, reason string, score float64) (failed int, err error) {
-	err = s.inTx(ctx, "judge a liveness try", func(t tx) error {
-		var application uuid.UUID
-		if err := t.Raw(`update liveness_tries set verdict = ?, reason = ?, score = ? where id = ? returning application_id`,
-			verdict, reason, score, try).Row().Scan(&application); err != nil {
-			return err
-		}
-		return t.Raw(`select count(*) from liveness_tries where application_id = ? and verdict = 'fail'`, application).Row().Scan(&failed)
-	})
-	return failed, err
+	// The count sees the table as it was, so that this try is counted by itself.
+	err = s.pool.QueryRow(ctx, `with judged as (
+			update liveness_tries set verdict = $2, reason = $3, score = $4 where id = $1 returning application_id)
+		select case when $2 = 'fail' then 1 else 0 end
+			+ (select count(*) from liveness_tries t where t.application_id = judged.application_id and t.id <> $1 and t.verdict = 'fail')
+		from judged`, try, verdict, reason, score).Scan(&failed)
+	return failed, wrap("judge a liveness try", err)
 }
 
 // ImagesOf are the uploads of an application that still have a content, by purpose; with exceptLive all but the frame

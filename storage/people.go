@@ -177,6 +177,10 @@ func (s *Store) Identity(ctx context.Context, id uuid.UUID) (Identity, error) {
 	if err != nil {
 		return Identity{}, wrap("find a person", err)
 	}
+	return s.identify(row)
+}
+
+func (s *Store) identify(row personRow) (Identity, error) {
 	document, err := s.keys.open(documentContext(row.University, row.Number), row.Document)
 	if err != nil {
 		return Identity{}, err
@@ -185,6 +189,25 @@ func (s *Store) Identity(ctx context.Context, id uuid.UUID) (Identity, error) {
 		Person: row.person(), DocumentType: row.DocumentType, DocumentNumber: string(document),
 		EnrolledOn: row.EnrolledOn, GraduatesOn: row.GraduatesOn,
 	}, nil
+}
+
+// Applicant opens what identifies who has made an application, with the route they came by: one look, because every
+// check begins with it. Activities only.
+func (s *Store) Applicant(ctx context.Context, application uuid.UUID) (campus.Route, Identity, error) {
+	var found struct {
+		Person personRow `gorm:"embedded"`
+		Route  campus.Route
+	}
+	err := s.read(ctx).Raw(`select p.*, a.route from applications a join people p on p.id = a.person_id where a.id = ?`, application).
+		Scan(&found).Error
+	if err == nil && found.Person.ID == uuid.Nil {
+		return "", Identity{}, campus.Errorf(campus.NotFound, "", "no application %s", application)
+	}
+	if err != nil {
+		return "", Identity{}, wrap("find an applicant", err)
+	}
+	who, err := s.identify(found.Person)
+	return found.Route, who, err
 }
 
 // SetLanguage changes the language a person is spoken to in.

@@ -139,7 +139,7 @@ func uploadUnknown(id uuid.UUID) error {
 func (s *Store) DeleteUploadContent(ctx context.Context, ids []uuid.UUID) error {
 	var rows []uploadRow
 	err := s.read(ctx).Raw(`select id, object_key from uploads where id in ? and deleted_at is null`, ids).Scan(&rows).Error
-	if err != nil {
+	if err != nil || len(rows) == 0 {
 		return wrap("find the uploads", err)
 	}
 	for _, row := range rows {
@@ -147,9 +147,8 @@ func (s *Store) DeleteUploadContent(ctx context.Context, ids []uuid.UUID) error 
 			return err
 		}
 	}
-	return s.inTx(ctx, "mark deleted uploads", func(t tx) error {
-		return t.Exec(`update uploads set deleted_at = ? where id in ? and deleted_at is null`, t.now, ids).Error
-	})
+	_, err = s.pool.Exec(ctx, `update uploads set deleted_at = $1 where id = any($2) and deleted_at is null`, s.Now(), ids)
+	return wrap("mark deleted uploads", err)
 }
 
 // ExpireUnusedUploads deletes up to limit files that no application has taken and that are older than before. They

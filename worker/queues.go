@@ -4,9 +4,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"campuscard/campus"
 	"campuscard/workflows"
 )
 
@@ -69,6 +71,17 @@ func (q taskQueue) options(cfg Config, m *metrics) worker.Options {
 		}
 	}
 	return options
+}
+
+// QueueOptions are those of a queue's worker without its versioned deployment, for a bench that works something else
+// under the same limits. NotFound: there is no such queue.
+func QueueOptions(queue string) (worker.Options, error) {
+	for _, q := range taskQueues(nil, nil) {
+		if q.name == queue {
+			return q.options(Config{Unmanaged: true}, newMetrics(prometheus.NewRegistry())), nil
+		}
+	}
+	return worker.Options{}, campus.Errorf(campus.NotFound, "", "no task queue %s", queue)
 }
 
 // TaskQueues are the names of all queues that a worker polls. services are the systems of packages.

@@ -35,6 +35,7 @@ type bench struct {
 	Limit    time.Duration `default:"10m" help:"It gives up after this."`
 	People   int           `default:"30000" help:"How many people the school has."`
 	Accept   acceptSize    `embed:"" prefix:"accept-"`
+	Work     workSize      `embed:"" prefix:"work-"`
 
 	house *house `kong:"-"`
 }
@@ -83,6 +84,7 @@ func (b *bench) measure(ctx context.Context) (results []result, err error) {
 		measure func(context.Context) ([]result, error)
 	}{
 		{"history", func(ctx context.Context) ([]result, error) { return one(b.history(ctx)) }},
+		{"applications", func(ctx context.Context) ([]result, error) { return one(b.applications(ctx)) }},
 		{"accept_down", func(ctx context.Context) ([]result, error) { return one(b.accept(ctx, "accept_down", false)) }},
 		{"accept_up", func(ctx context.Context) ([]result, error) { return one(b.accept(ctx, "accept_up", true)) }},
 	} {

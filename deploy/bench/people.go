@@ -46,19 +46,23 @@ func (h *house) applicants(ctx context.Context, withPictures int) ([]*applicant,
 	if err != nil {
 		return nil, err
 	}
+	return list, h.prepare(ctx, list, withPictures)
+}
+
+func (h *house) prepare(ctx context.Context, list []*applicant, withPictures int) error {
 	if err := h.signIn(ctx, list); err != nil {
-		return nil, fmt.Errorf("sign everybody in: %w", err)
+		return fmt.Errorf("sign everybody in: %w", err)
 	}
 	if err := h.fillIn(ctx, list); err != nil {
-		return nil, fmt.Errorf("prepare the uploads: %w", err)
+		return fmt.Errorf("prepare the uploads: %w", err)
 	}
 	if err := h.handIn(ctx, list[:min(withPictures, len(list))]); err != nil {
-		return nil, err
+		return err
 	}
 	// As Postgres does by itself within a minute: plans made before it knows these tables read them from end to end. Not
 	// the empty ones: believed to be small, they would be read so while they grow.
-	_, err = h.pool.Exec(ctx, `analyze people, sessions, challenges, uploads`)
-	return list, err
+	_, err := h.pool.Exec(ctx, `analyze people, sessions, challenges, uploads`)
+	return err
 }
 
 // people are students of the mainland whom the school's systems have nothing against, and who have not applied yet.
@@ -171,6 +175,16 @@ func (h *house) handIn(ctx context.Context, list []*applicant) error {
 		})
 	}
 	return group.Wait()
+}
+
+// drawAll draws the pictures of people who keep them to themselves.
+func drawAll(list []*applicant) {
+	var group errgroup.Group
+	group.SetLimit(drawAtOnce)
+	for _, a := range list {
+		group.Go(func() error { a.pictures = draw(a.person.Identity); return nil })
+	}
+	_ = group.Wait() // drawing does not fail
 }
 
 func draw(identity string) pictures {
