@@ -40,6 +40,6 @@ func TestStaffAreToldOfLateWork(t *testing.T) {
 		return storagetest.One[int](e.House.House, `select count(*) from notices where staff_id is not null and done_at is null`) == 0
 	}, "all are done")
 	require.Equal(t, "no_address", storagetest.One[string](e.House.House, `select failure from notices where staff_id = $1`, silent.ID))
-	require.Zero(t, e.School.Effects("sms"), "of staff no phone is known")
+	require.Zero(t, e.School.Effects("message"), "of staff no phone is known")
 	require.Equal(t, uuid.Nil, storagetest.One[uuid.UUID](e.House.House, `select coalesce(max(person_id::text), $1::text)::uuid from notices`, uuid.Nil))
 }

@@ -2,7 +2,9 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -74,31 +76,32 @@ func (s *noticeSender) send(ctx context.Context, n storage.Notice) storage.Notic
 		result.Done, result.Failure = true, "no_address"
 		return result
 	}
-	var failure error
+	var failures []error // each channel is judged by itself: what one refuses for good the other may take later
 	if !result.SMSDone && bySMS {
-		if failure = s.systems.SMS.Send(ctx, n.ID.String(), n.Phone, message.SMS); failure == nil {
-			result.SMSDone = true
-		}
+		err := s.systems.SMS.Send(ctx, n.ID.String(), n.Phone, message.SMS)
+		result.SMSDone, failures = err == nil, append(failures, err)
 	}
 	if !result.MailDone && byMail {
-		if err := s.systems.Mail.Send(ctx, n.ID.String(), n.Email, message.Subject, message.Text); err != nil {
-			failure = err
-		} else {
-			result.MailDone = true
-		}
+		err := s.systems.Mail.Send(ctx, n.ID.String(), n.Email, message.Subject, message.Text)
+		result.MailDone, failures = err == nil, append(failures, err)
 	}
-	return s.conclude(ctx, n, result, failure)
+	return s.conclude(ctx, n, result, failures)
 }
 
-func (s *noticeSender) conclude(ctx context.Context, n storage.Notice, result storage.NoticeResult, failure error) storage.NoticeResult {
+func (s *noticeSender) conclude(ctx context.Context, n storage.Notice, result storage.NoticeResult, failures []error) storage.NoticeResult {
+	failure := errors.Join(failures...)
 	if failure == nil {
 		result.Done = true
 		s.metrics.notices.WithLabelValues(noticeDelivered).Inc()
 		return result
 	}
+	again := slices.IndexFunc(failures, func(err error) bool { return campus.CodeOf(err).Retryable() })
+	if again >= 0 {
+		failure = failures[again]
+	}
 	result.Failure = string(campus.CodeOf(failure))
 	result.Wait = min(time.Second<<min(n.Tries, 9), 10*time.Minute)
-	result.Done = !campus.CodeOf(failure).Retryable() || s.store.Now().Sub(n.CreatedAt) > noticeLife
+	result.Done = again < 0 || s.store.Now().Sub(n.CreatedAt) > noticeLife
 	outcome := noticeAgain
 	if result.Done {
 		outcome = noticeGivenUp
