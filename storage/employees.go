@@ -56,15 +56,19 @@ func submitEmployee(ctx context.Context, t tx, university, number, policyVersion
 	if result.ID, err = uuid.NewV7(); err != nil {
 		return result, err
 	}
-	refusals, err := openApplications(t, []newcomer{{
+	one := []newcomer{{
 		NewApplication: NewApplication{Person: who.ID, PolicyVersion: policyVersion, Route: campus.StaffRoute},
-		id:             result.ID, by: campus.Machine("hr"), trace: traceparent(ctx),
-	}})
-	if err != nil {
+		id:             result.ID, by: campus.Machine("hr"),
+	}}
+	refusals, err := openApplications(t, one)
+	switch {
+	case err != nil:
 		return result, err
-	}
-	if campus.ReasonOf(refusals[0]) == "card_exists" {
+	case campus.ReasonOf(refusals[0]) == "card_exists":
 		return Submission{Number: number, Outcome: "card_exists"}, nil
+	case refusals[0] != nil:
+		return result, refusals[0]
 	}
-	return result, refusals[0]
+	// Colleagues do not stand in the line of the students.
+	return result, enqueueStart(ctx, t, one[0].ref(), string(campus.ApplicationCase), one[0].input())
 }

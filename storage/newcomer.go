@@ -41,7 +41,7 @@ type applicantRow struct {
 }
 
 // openApplications opens the cases of those against whom nothing speaks, and says what speaks against the others. The
-// people are different ones.
+// people are different ones. Their workflows are the caller's to start.
 func openApplications(t tx, lot []newcomer) (refusals []error, err error) {
 	var files []wantedFile
 	for _, n := range lot {
@@ -198,7 +198,6 @@ func insertNewcomers(t tx, lot []newcomer) error {
 		func() error { return keepEvidence(t, items) },
 		func() error { return insertLivenessTries(t, faces) },
 		func() error { return noteApplied(t, lot) },
-		func() error { return joinLine(t, lot) },
 	} {
 		if err := insert(); err != nil {
 			return err
@@ -257,15 +256,21 @@ func (n newcomer) ref() campus.CaseRef {
 	return campus.CaseRef{Kind: campus.ApplicationCase, ID: n.id}
 }
 
+// input starts the workflow.
+func (n newcomer) input() campus.CaseInput {
+	return campus.CaseInput{Case: n.ref(), University: n.who.Owner.University, Campus: n.who.Owner.Campus}
+}
+
 // joinLine has the applications wait for their workflows to be started (C5).
 func joinLine(t tx, lot []newcomer) error {
+	if len(lot) == 0 {
+		return nil
+	}
 	return t.Exec(`insert into line (case_id, university, place, input, trace)
 		select v.id, v.university, v.place, v.input::jsonb, v.trace
 		from unnest(?::uuid[], ?::text[], ?::timestamptz[], ?::text[], ?::text[]) v (id, university, place, input, trace)`,
 		caseIDs(lot), universities(lot),
 		column(lot, func(n newcomer) time.Time { return n.Rush.Place(t.now, n.deadline()) }),
-		column(lot, func(n newcomer) string {
-			return jsonText(campus.CaseInput{Case: n.ref(), University: n.who.Owner.University, Campus: n.who.Owner.Campus})
-		}),
+		column(lot, func(n newcomer) string { return jsonText(n.input()) }),
 		column(lot, func(n newcomer) string { return n.trace })).Error
 }

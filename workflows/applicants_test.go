@@ -319,6 +319,8 @@ func TestSubmissionsThatCannotBeTaken(t *testing.T) {
 	require.Equal(t, before, house.Facts(), "all or none")
 	_, err := submit("1", lecturer.Number)
 	require.NoError(t, err)
+	require.Zero(t, storagetest.One[int](house.House, `select count(*) from line`), "colleagues do not stand in the students' line")
+	require.Equal(t, 1, storagetest.One[int](house.House, `select count(*) from outbox where kind = 'start' and workflow = 'application'`))
 	_, err = submit("1", lecturer.Number)
 	require.Equal(t, "callback_replayed", campus.ReasonOf(err))
 	again, err := submit("2", lecturer.Number)
