@@ -43,26 +43,49 @@ type applicantRow struct {
 // openApplications opens the cases of those against whom nothing speaks, and says what speaks against the others. The
 // people are different ones. Their workflows are the caller's to start.
 func openApplications(t tx, lot []newcomer) (refusals []error, err error) {
-	var files []wantedFile
-	for _, n := range lot {
-		files = append(files, n.files()...)
-	}
-	// Files before people: whose files went to an application of theirs in this moment is told that they have one.
-	usable, err := usableFiles(t, files)
-	if err != nil {
-		return nil, err
-	}
 	if err := look(t, lot); err != nil {
 		return nil, err
 	}
 	refusals = make([]error, len(lot))
-	accepted := make([]newcomer, 0, len(lot))
+	var files []wantedFile
 	for i := range lot {
-		if refusals[i] = lot[i].judge(t, usable); refusals[i] == nil {
-			accepted = append(accepted, lot[i])
+		if refusals[i] = lot[i].judge(t); refusals[i] == nil {
+			files = append(files, lot[i].files()...)
+		}
+	}
+	taken, err := markTaken(t, files)
+	if err != nil {
+		return nil, err
+	}
+	accepted := make([]newcomer, 0, len(lot))
+	for i, n := range lot {
+		if refusals[i] != nil {
+			continue
+		}
+		missing := firstMissing(taken, n.files())
+		if missing == nil {
+			accepted = append(accepted, n)
+		} else if refusals[i], err = refuseFiles(t, n, missing); err != nil {
+			return nil, err
 		}
 	}
 	return refusals, insertNewcomers(t, accepted)
+}
+
+// refuseFiles lets go of the files of somebody of whom one is missing, and says why it is: when an application of theirs has
+// just taken it, that is the reason.
+func refuseFiles(t tx, n newcomer, missing error) (refusal, err error) {
+	if err := letGo(t, n.Person, n.id); err != nil {
+		return nil, err
+	}
+	again := []newcomer{n}
+	if err := look(t, again); err != nil {
+		return nil, err
+	}
+	if refusal := again[0].judge(t); refusal != nil {
+		return refusal, nil
+	}
+	return missing, nil
 }
 
 // look reads what is known of the people: in SQL only (A1). Not by "exists": Postgres may answer that for many people by
@@ -93,7 +116,7 @@ func look(t tx, lot []newcomer) error {
 }
 
 // judge compares what was handed in with what is known, and completes it with the route.
-func (n *newcomer) judge(t tx, usable map[uuid.UUID]bool) error {
+func (n *newcomer) judge(t tx) error {
 	if n.who.Owner.PersonID == uuid.Nil {
 		return campus.Errorf(campus.NotFound, "", "no person %s", n.Person)
 	}
@@ -119,11 +142,9 @@ func (n *newcomer) judge(t tx, usable map[uuid.UUID]bool) error {
 		}
 	}
 	if n.faces() {
-		if err := n.face().check(); err != nil {
-			return err
-		}
+		return n.face().check()
 	}
-	return firstMissing(usable, n.files())
+	return nil
 }
 
 // faces tells whether the application comes with a check of the face (B3).
@@ -183,10 +204,8 @@ func insertNewcomers(t tx, lot []newcomer) error {
 	}
 	var items []brought
 	var faces []challenged
-	var files []wantedFile
 	for _, n := range lot {
 		items = append(items, n.items()...)
-		files = append(files, n.files()...)
 		if n.faces() {
 			faces = append(faces, n.face())
 		}
@@ -194,7 +213,6 @@ func insertNewcomers(t tx, lot []newcomer) error {
 	for _, insert := range []func() error{
 		func() error { return insertCases(t, lot) },
 		func() error { return insertApplications(t, lot) },
-		func() error { return markTaken(t, files) },
 		func() error { return keepEvidence(t, items) },
 		func() error { return insertLivenessTries(t, faces) },
 		func() error { return noteApplied(t, lot) },

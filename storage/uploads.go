@@ -178,28 +178,12 @@ type wantedFile struct {
 	field       string // of the request, where it stands
 }
 
-// usableFiles are those of the wanted that can be used: one's own, for this purpose, not used before, not gone.
-func usableFiles(t tx, wanted []wantedFile) (map[uuid.UUID]bool, error) {
-	var found []uuid.UUID
-	err := t.Raw(`select u.id from unnest(?::uuid[], ?::uuid[], ?::text[]) v (id, person, purpose)
-			join uploads u on u.id = v.id and u.person_id = v.person and u.purpose = v.purpose
-		where u.taken_by is null and u.deleted_at is null`,
-		ids(wanted, func(f wantedFile) uuid.UUID { return f.id }),
-		ids(wanted, func(f wantedFile) uuid.UUID { return f.person }),
-		column(wanted, func(f wantedFile) string { return string(f.purpose) })).Scan(&found).Error
-	usable := make(map[uuid.UUID]bool, len(found))
-	for _, id := range found {
-		usable[id] = true
-	}
-	return usable, err
-}
-
 // firstMissing is the error for the first file that cannot be used, or is wanted twice. Somebody else's file, one of
 // another purpose and one that is used or gone are all the same: missing.
-func firstMissing(usable map[uuid.UUID]bool, wanted []wantedFile) error {
+func firstMissing(taken map[uuid.UUID]bool, wanted []wantedFile) error {
 	seen := make(map[uuid.UUID]bool, len(wanted))
 	for _, f := range wanted {
-		if !usable[f.id] || seen[f.id] {
+		if !taken[f.id] || seen[f.id] {
 			return uploadMissing(f.field)
 		}
 		seen[f.id] = true
@@ -211,26 +195,35 @@ func uploadMissing(field string) error {
 	return campus.FieldErrorf(field, "upload_missing", "no such upload for this purpose")
 }
 
-// takeFiles marks files as used by an application. Invalid: upload_missing.
+// takeFiles marks files as used by an application. Invalid: upload_missing; then the transaction must not be kept.
 func takeFiles(t tx, wanted []wantedFile) error {
-	usable, err := usableFiles(t, wanted)
+	taken, err := markTaken(t, wanted)
 	if err != nil {
 		return err
 	}
-	if err := firstMissing(usable, wanted); err != nil {
-		return err
-	}
-	return markTaken(t, wanted)
+	return firstMissing(taken, wanted)
 }
 
-// markTaken marks files that can be used, unless one was taken meanwhile.
-func markTaken(t tx, files []wantedFile) error {
-	taken := t.Exec(`update uploads u set taken_by = v.application from unnest(?::uuid[], ?::uuid[]) v (id, application)
-		where u.id = v.id and u.taken_by is null and u.deleted_at is null`,
-		ids(files, func(f wantedFile) uuid.UUID { return f.id }),
-		ids(files, func(f wantedFile) uuid.UUID { return f.application }))
-	if taken.Error == nil && int(taken.RowsAffected) != len(files) {
-		return errContested
+// markTaken marks the files that can be used: one's own, for this purpose, not used before, not gone. It answers which
+// these are.
+func markTaken(t tx, wanted []wantedFile) (map[uuid.UUID]bool, error) {
+	var found []uuid.UUID
+	err := t.Raw(`update uploads u set taken_by = v.application
+		from unnest(?::uuid[], ?::uuid[], ?::text[], ?::uuid[]) v (id, person, purpose, application)
+		where u.id = v.id and u.person_id = v.person and u.purpose = v.purpose and u.taken_by is null and u.deleted_at is null
+		returning u.id`,
+		ids(wanted, func(f wantedFile) uuid.UUID { return f.id }),
+		ids(wanted, func(f wantedFile) uuid.UUID { return f.person }),
+		column(wanted, func(f wantedFile) string { return string(f.purpose) }),
+		ids(wanted, func(f wantedFile) uuid.UUID { return f.application })).Scan(&found).Error
+	taken := make(map[uuid.UUID]bool, len(found))
+	for _, id := range found {
+		taken[id] = true
 	}
-	return taken.Error
+	return taken, err
+}
+
+// letGo undoes what markTaken has done for an application in the same transaction.
+func letGo(t tx, person, application uuid.UUID) error {
+	return t.Exec(`update uploads set taken_by = null where person_id = ? and taken_by = ?`, person, application).Error
 }

@@ -56,6 +56,7 @@ func (s *Stack) postgresCommand(ctx context.Context) (command, error) {
 		"max_connections=300",
 		"shared_buffers=512MB",
 		"max_wal_size=2GB",
+		"wal_compression=lz4",
 		"timezone=UTC",
 		"log_timezone=UTC",
 		"cluster_name=campuscard-" + s.opts.Name,
