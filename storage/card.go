@@ -23,6 +23,18 @@ type Card struct {
 	ValidUntil    campus.Date      `json:"valid_until,omitzero"`
 }
 
+// CardHolder is a card with what other systems get to know of its holder.
+type CardHolder struct {
+	Card         Card `gorm:"embedded"` // gorm passes over what is embedded without a name
+	HolderNumber string
+	HolderName   string
+	HolderLevel  string
+	HolderCampus string
+}
+
+const selectCardHolder = `select c.*, p.number as holder_number, p.name as holder_name, p.level as holder_level, p.campus as holder_campus
+	from cards c join people p on p.id = c.person_id where c.id = @about`
+
 // CreateCard makes the pending card of an approved application, with the move that approves it.
 func (s *Store) CreateCard(ctx context.Context, m campus.Move, id uuid.UUID, change campus.Change) error {
 	return s.move(ctx, m, func(t tx) error {
