@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -117,11 +118,12 @@ func (s *Store) SaveReview(ctx context.Context, m campus.Move) error {
 }
 
 func saveNote(t tx, m campus.Move) error {
-	review, err := readDecision[ReviewNote](t, m.Decision)
-	if err != nil {
-		return err
+	noted := t.Exec(`update applications set review_note = coalesce(r.payload->>'note', '') from requests r where applications.id = ? and r.id = ?`,
+		m.Case.ID, m.Decision)
+	if noted.Error == nil && noted.RowsAffected == 0 {
+		return fmt.Errorf("no application %s, or no decision %s", m.Case.ID, m.Decision)
 	}
-	return t.Exec(`update applications set review_note = ? where id = ?`, review.Note, m.Case.ID).Error
+	return noted.Error
 }
 
 // CloseApplication ends an application: a pending card is closed with it (D4), the student may apply again.
