@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"math"
 
 	"campuscard/campus"
 	"campuscard/school"
@@ -13,12 +12,8 @@ import (
 
 // CheckPhone asks the carrier whether the phone is registered in the applicant's name (A3).
 func (a *Activities) CheckPhone(ctx context.Context, ref campus.StepRef) (campus.Finding, error) {
-	return attempt(ctx, a, ref, func(ctx context.Context) (campus.Finding, error) {
+	return attemptFor(ctx, a, ref, func(ctx context.Context, who storage.Applicant) (campus.Finding, error) {
 		finding := campus.Finding{Item: campus.PhoneItem}
-		_, who, err := a.store.Applicant(ctx, ref.Case.ID)
-		if err != nil {
-			return finding, err
-		}
 		match, err := a.school.Carrier.VerifyHolder(ctx, who.Phone, who.Name, who.DocumentNumber)
 		if err != nil {
 			return finding, err
@@ -39,8 +34,8 @@ type Liveness struct {
 
 // CheckLiveness has the face service judge the newest try (B1).
 func (a *Activities) CheckLiveness(ctx context.Context, ref campus.StepRef) (Liveness, error) {
-	return attempt(ctx, a, ref, func(ctx context.Context) (Liveness, error) {
-		try, frames, err := a.newestTry(ctx, ref, allFrames)
+	return attemptAbout(ctx, a, ref, a.store.OpenLivenessAttempt, func(ctx context.Context, try storage.LivenessTry) (Liveness, error) {
+		frames, err := a.store.ReadUploads(ctx, try.Frames)
 		if err != nil {
 			return Liveness{}, err
 		}
@@ -57,34 +52,12 @@ func (a *Activities) CheckLiveness(ctx context.Context, ref campus.StepRef) (Liv
 	})
 }
 
-// allFrames is more than a try has.
-const allFrames = math.MaxInt
-
-// newestTry reads the newest answer to a challenge with the first n of its pictures.
-func (a *Activities) newestTry(ctx context.Context, ref campus.StepRef, n int) (storage.LivenessTry, [][]byte, error) {
-	try, err := a.store.LastLivenessTry(ctx, ref.Case.ID)
-	if err != nil {
-		return try, nil, err
-	}
-	frames := make([][]byte, min(n, len(try.Frames)))
-	for i, id := range try.Frames[:len(frames)] {
-		if _, frames[i], err = a.store.ReadUpload(ctx, id); err != nil {
-			return try, nil, err
-		}
-	}
-	return try, frames, nil
-}
-
 // FetchPhoto fetches the photo on file for the comparison and answers its version, empty when there is none (B2). That of
 // staff is HR's.
 func (a *Activities) FetchPhoto(ctx context.Context, ref campus.StepRef) (string, error) {
-	return attempt(ctx, a, ref, func(ctx context.Context) (string, error) {
-		route, who, err := a.store.Applicant(ctx, ref.Case.ID)
-		if err != nil {
-			return "", err
-		}
+	return attemptFor(ctx, a, ref, func(ctx context.Context, who storage.Applicant) (string, error) {
 		fetch := a.school.Academic.Photo
-		if route == campus.StaffRoute {
+		if who.Route == campus.StaffRoute {
 			fetch = a.school.HR.Photo
 		}
 		photo, err := fetch(ctx, who.University, who.Number)
@@ -100,12 +73,8 @@ func (a *Activities) FetchPhoto(ctx context.Context, ref campus.StepRef) (string
 
 // LookForPhoto asks which version of the photo is on file, without fetching it (B2).
 func (a *Activities) LookForPhoto(ctx context.Context, ref campus.StepRef) (string, error) {
-	return attempt(ctx, a, ref, func(ctx context.Context) (string, error) {
-		route, who, err := a.store.Applicant(ctx, ref.Case.ID)
-		if err != nil {
-			return "", err
-		}
-		found, err := a.lookUp(ctx, route, who)
+	return attemptFor(ctx, a, ref, func(ctx context.Context, who storage.Applicant) (string, error) {
+		found, err := a.lookUp(ctx, who.Route, who.Identity)
 		return found.photo, err
 	})
 }
@@ -128,7 +97,11 @@ func (a *Activities) CompareFaces(ctx context.Context, in CompareFaces) (campus.
 		if err != nil {
 			return finding, err
 		}
-		_, frames, err := a.newestTry(ctx, in.Ref, 1) // the others may be gone already
+		try, err := a.store.LastLivenessTry(ctx, in.Ref.Case.ID)
+		if err != nil {
+			return finding, err
+		}
+		frames, err := a.store.ReadUploads(ctx, try.Frames[:1]) // the others may be gone already
 		if err != nil {
 			return finding, err
 		}
@@ -151,6 +124,6 @@ func pictureHash(picture []byte) string {
 }
 
 // holder is how access control, library and canteen get to know a card holder.
-func holder(card storage.Card, who storage.Identity) school.Holder {
-	return school.Holder{CardID: card.ID.String(), Number: who.Number, Name: who.Name, Group: who.Level, Campus: who.Campus}
+func holder(h storage.CardHolder) school.Holder {
+	return school.Holder{CardID: h.Card.ID.String(), Number: h.HolderNumber, Name: h.HolderName, Group: h.HolderLevel, Campus: h.HolderCampus}
 }

@@ -80,7 +80,7 @@ func (a *Activities) SubscribePackage(ctx context.Context, in PackageStep) (Pack
 
 // subscriber is how the system of a package gets to know a card holder.
 func subscriber(card storage.Card, who storage.Person) school.Holder {
-	return holder(card, storage.Identity{Person: who})
+	return holder(storage.CardHolder{Card: card, HolderNumber: who.Number, HolderName: who.Name, HolderLevel: who.Level, HolderCampus: who.Campus})
 }
 
 // UnsubscribePackage takes a card out of the system of its package; harmless where it never was.

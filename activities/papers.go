@@ -31,12 +31,8 @@ func (p paper) judge(word string, who storage.Identity, today campus.Date) (camp
 // checkPaper asks the office for a paper by the code that was handed in with it.
 func (a *Activities) checkPaper(ctx context.Context, ref campus.StepRef, item campus.Item, word string,
 	ask func(ctx context.Context, university, code string) (paper, error)) (campus.Finding, error) {
-	return attempt(ctx, a, ref, func(ctx context.Context) (campus.Finding, error) {
+	return attemptFor(ctx, a, ref, func(ctx context.Context, who storage.Applicant) (campus.Finding, error) {
 		finding := campus.Finding{Item: item}
-		_, who, err := a.store.Applicant(ctx, ref.Case.ID)
-		if err != nil {
-			return finding, err
-		}
 		brought, err := a.store.Evidence(ctx, ref.Case.ID)
 		if err != nil {
 			return finding, err
@@ -53,7 +49,7 @@ func (a *Activities) checkPaper(ctx context.Context, ref campus.StepRef, item ca
 		case err != nil:
 			return finding, err
 		default:
-			finding.Verdict, finding.Reason = found.judge(word, who, campus.DateOf(a.store.Now()))
+			finding.Verdict, finding.Reason = found.judge(word, who.Identity, campus.DateOf(a.store.Now()))
 		}
 		return finding, nil
 	})

@@ -7,6 +7,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/school"
+	"campuscard/storage"
 )
 
 // ServiceStep is one service of one card.
@@ -37,20 +38,15 @@ func (a *Activities) service(name campus.Service) (serviceClient, error) {
 
 // GrantService makes a card known to the system that owns a service (C1).
 func (a *Activities) GrantService(ctx context.Context, in ServiceStep) error {
-	_, err := attempt(ctx, a, in.Ref, func(ctx context.Context) (struct{}, error) {
+	open := func(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, storage.CardHolder, error) {
+		return a.store.OpenHolderAttempt(ctx, ref, try, in.Card)
+	}
+	_, err := attemptAbout(ctx, a, in.Ref, open, func(ctx context.Context, who storage.CardHolder) (struct{}, error) {
 		client, err := a.service(in.Service)
 		if err != nil {
 			return struct{}{}, err
 		}
-		card, err := a.store.Card(ctx, in.Card)
-		if err != nil {
-			return struct{}{}, err
-		}
-		who, err := a.store.Identity(ctx, card.PersonID)
-		if err != nil {
-			return struct{}{}, err
-		}
-		grant, err := client.grant(ctx, card.University, in.Ref.IdempotencyKey(), holder(card, who))
+		grant, err := client.grant(ctx, who.Card.University, in.Ref.IdempotencyKey(), holder(who))
 		if err != nil {
 			return struct{}{}, err
 		}

@@ -17,13 +17,10 @@ type registered struct {
 // CheckRegistry asks who answers for the applicant whether they are whom the roster says: Academic Affairs for students
 // (A1), its admission list for freshmen (A6), the HR system for staff (A2).
 func (a *Activities) CheckRegistry(ctx context.Context, ref campus.StepRef) (campus.Finding, error) {
-	return attempt(ctx, a, ref, func(ctx context.Context) (campus.Finding, error) {
+	return attemptFor(ctx, a, ref, func(ctx context.Context, who storage.Applicant) (campus.Finding, error) {
 		finding := campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail}
-		route, who, err := a.store.Applicant(ctx, ref.Case.ID)
-		if err != nil {
-			return finding, err
-		}
-		found, err := a.lookUp(ctx, route, who)
+		route := who.Route
+		found, err := a.lookUp(ctx, route, who.Identity)
 		switch {
 		case campus.CodeOf(err) == campus.NotFound:
 			finding.Reason = ofRoute(route, "registry_unknown", "admission_unknown", "employee_not_known")
@@ -31,7 +28,7 @@ func (a *Activities) CheckRegistry(ctx context.Context, ref campus.StepRef) (cam
 			return campus.Finding{Item: campus.RegistryItem}, err
 		case !found.good:
 			finding.Reason = ofRoute(route, "registry_not_registered", "admission_declined", "not_employed")
-		case !found.is(who):
+		case !found.is(who.Identity):
 			finding.Reason = ofRoute(route, "registry_disagrees", "registry_disagrees", "hr_disagrees")
 		default:
 			finding.Verdict = campus.Pass
@@ -75,11 +72,7 @@ func (a *Activities) lookUp(ctx context.Context, route campus.Route, who storage
 
 // LookForEnrolment asks whether a freshman has enrolled (A6): Academic Affairs has them as a registered student then.
 func (a *Activities) LookForEnrolment(ctx context.Context, ref campus.StepRef) (bool, error) {
-	return attempt(ctx, a, ref, func(ctx context.Context) (bool, error) {
-		_, who, err := a.store.Applicant(ctx, ref.Case.ID)
-		if err != nil {
-			return false, err
-		}
+	return attemptFor(ctx, a, ref, func(ctx context.Context, who storage.Applicant) (bool, error) {
 		student, err := a.school.Academic.Student(ctx, who.University, who.Number)
 		if campus.CodeOf(err) == campus.NotFound {
 			return false, nil

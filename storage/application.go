@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,31 +24,18 @@ type Begun struct {
 }
 
 // BeginApplication takes the case out of the queue, unless the student has taken it back before.
-func (s *Store) BeginApplication(ctx context.Context, m campus.Move) (Begun, error) {
-	var begun Begun
-	err := s.inTx(ctx, "begin an application", func(t tx) error {
-		row, err := lockCase(t, m.Case)
-		if err != nil {
-			return err
-		}
-		if err := t.Raw(`select a.route, p.category, a.counter, p.enrolled_on as enrols_on,
-				exists (select 1 from liveness_tries where application_id = a.id) as tried
-			from applications a join people p on p.id = a.person_id where a.id = ?`, m.Case.ID).Scan(&begun).Error; err != nil {
-			return err
-		}
-		begun.Withdrawn, begun.PolicyVersion = row.Outcome == campus.Withdrawn, row.PolicyVersion
-		if begun.Withdrawn || row.Version >= m.Version {
-			return nil
-		}
-		owner, err := moveCase(t, m)
-		if err != nil {
-			return err
-		}
-		return recordMove(t, m, owner)
-	})
-	if err == nil && !begun.Withdrawn {
-		begun.Papers, err = s.papers(ctx, m.Case.ID)
+func (s *Store) BeginApplication(ctx context.Context, m campus.Move) (begun Begun, err error) {
+	if err := s.move(ctx, m, nil); err != nil {
+		return begun, err
 	}
+	err = s.read(ctx).Raw(`select c.outcome = ? as withdrawn, c.policy_version, a.route, p.category, a.counter, p.enrolled_on as enrols_on,
+			exists (select 1 from liveness_tries where application_id = a.id) as tried
+		from cases c join applications a on a.id = c.id join people p on p.id = a.person_id where c.id = ?`,
+		campus.Withdrawn, m.Case.ID).Scan(&begun).Error
+	if err != nil || begun.Withdrawn {
+		return begun, wrap("begin an application", err)
+	}
+	begun.Papers, err = s.papersOf(ctx, m.Case.ID, begun.Route, begun.Category)
 	return begun, err
 }
 
@@ -88,31 +76,35 @@ var errBegun = errors.New("the workflow has begun")
 
 // SaveFindings keeps verdicts and records the move they cause.
 func (s *Store) SaveFindings(ctx context.Context, m campus.Move, findings []campus.Finding) error {
-	return s.move(ctx, m, func(t tx) error {
-		for _, f := range findings {
-			if err := upsertFinding(t, m.Case.ID, f); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return s.moveAs(ctx, m, part{findingsSQL, findingWords(findings)}, nil)
 }
 
-func upsertFinding(t tx, application uuid.UUID, f campus.Finding) error {
-	return t.Exec(`insert into findings (application_id, item, verdict, reason, score, hash, checked_at)
-		values (?, ?, ?, ?, ?, ?, ?) on conflict (application_id, item) do update set verdict = excluded.verdict,
-		reason = excluded.reason, score = excluded.score, hash = excluded.hash, checked_at = excluded.checked_at`,
-		application, f.Item, f.Verdict, f.Reason, f.Score, f.Hash, t.now).Error
+// findingsSQL puts the verdicts on items in the place of older ones; of two on the same item the later one stays.
+const findingsSQL = `, found as (
+		insert into findings (application_id, item, verdict, reason, score, hash, checked_at)
+		select distinct on (f.item) moved.id, f.item, f.verdict, f.reason, f.score, f.hash, cast(@now as timestamptz)
+		from moved, unnest(cast(@items as text[]), cast(@verdicts as text[]), cast(@reasons as text[]), cast(@scores as double precision[]),
+			cast(@hashes as text[])) with ordinality f (item, verdict, reason, score, hash, n)
+		order by f.item, f.n desc
+		on conflict (application_id, item) do update set verdict = excluded.verdict,
+			reason = excluded.reason, score = excluded.score, hash = excluded.hash, checked_at = excluded.checked_at)`
+
+func findingWords(findings []campus.Finding) map[string]any {
+	return map[string]any{
+		"items":    column(findings, func(f campus.Finding) string { return string(f.Item) }),
+		"verdicts": column(findings, func(f campus.Finding) string { return string(f.Verdict) }),
+		"reasons":  column(findings, func(f campus.Finding) string { return f.Reason }),
+		"scores":   column(findings, func(f campus.Finding) float64 { return f.Score }),
+		"hashes":   column(findings, func(f campus.Finding) string { return f.Hash }),
+	}
 }
 
 // FlagApplication keeps a verdict together with a mark for the reviewer, e.g. a photo that never matched (B2).
 func (s *Store) FlagApplication(ctx context.Context, m campus.Move, flag string, finding campus.Finding) error {
-	return s.move(ctx, m, func(t tx) error {
-		if err := t.Exec(`update applications set flagged = ? where id = ?`, flag, m.Case.ID).Error; err != nil {
-			return err
-		}
-		return upsertFinding(t, m.Case.ID, finding)
-	})
+	words := findingWords([]campus.Finding{finding})
+	words["flag"] = flag
+	flagged := `, flagged as (update applications a set flagged = @flag from moved where a.id = moved.id)`
+	return s.moveAs(ctx, m, part{findingsSQL + flagged, words}, nil)
 }
 
 // ReviewNote is what a reviewer tells the student.
@@ -126,11 +118,12 @@ func (s *Store) SaveReview(ctx context.Context, m campus.Move) error {
 }
 
 func saveNote(t tx, m campus.Move) error {
-	review, err := readDecision[ReviewNote](t, m.Decision)
-	if err != nil {
-		return err
+	noted := t.Exec(`update applications set review_note = coalesce(r.payload->>'note', '') from requests r where applications.id = ? and r.id = ?`,
+		m.Case.ID, m.Decision)
+	if noted.Error == nil && noted.RowsAffected == 0 {
+		return fmt.Errorf("no application %s, or no decision %s", m.Case.ID, m.Decision)
 	}
-	return t.Exec(`update applications set review_note = ? where id = ?`, review.Note, m.Case.ID).Error
+	return noted.Error
 }
 
 // CloseApplication ends an application: a pending card is closed with it (D4), the student may apply again.

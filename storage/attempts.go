@@ -24,18 +24,64 @@ type Attempt struct {
 	Message    string                `json:"message,omitempty"`
 }
 
-// OpenAttempt opens the row of a try before the call is made. Tries of the same step that never closed are lost: their
-// process died, and nobody will close them.
-func (s *Store) OpenAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, error) {
+// openAttemptSQL opens the row of a try. Tries of the same step that never closed are lost: their process died, and
+// nobody will close them. What the call is about is read by the same statement: every call begins with both.
+const openAttemptSQL = `with lost as (
+		update attempts set outcome = 'lost', finished_at = @now where case_id = @case and step = @step and outcome = 'open'),
+	opened as (
+		insert into attempts (id, case_id, step, attempt, try, actor, started_at) values (@id, @case, @step, @attempt, @try, @by, @now)) `
+
+// openAttempt opens a try and scans what look finds into found. Words of look are @case, and @about for what is given.
+func (s *Store) openAttempt(ctx context.Context, ref campus.StepRef, try int, look string, about, found any) (uuid.UUID, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
-		return id, err
+		return uuid.Nil, err
 	}
-	_, err = s.pool.Exec(ctx, `with lost as (
-			update attempts set outcome = 'lost', finished_at = $7 where case_id = $2 and step = $3 and outcome = 'open')
-		insert into attempts (id, case_id, step, attempt, try, actor, started_at) values ($1, $2, $3, $4, $5, $6, $7)`,
-		id, ref.Case.ID, ref.Step, ref.Attempt, try, ref.By.String(), s.Now())
-	return id, wrap("open an attempt", err)
+	t := s.read(ctx)
+	err = t.Raw(openAttemptSQL+look, map[string]any{"id": id, "case": ref.Case.ID, "step": ref.Step, "attempt": ref.Attempt, "try": try,
+		"by": ref.By.String(), "now": t.now, "about": about}).Scan(found).Error
+	if err != nil {
+		return uuid.Nil, wrap("open an attempt", err)
+	}
+	return id, nil
+}
+
+// OpenAttempt opens the row of a try before the call is made.
+func (s *Store) OpenAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, error) {
+	var one int
+	return s.openAttempt(ctx, ref, try, `select 1`, nil, &one)
+}
+
+// OpenApplicantAttempt opens a try of a step that is about who has made the application of its case. An error beside an id
+// is of what the try is about; the try is open. So it is with the other two.
+func (s *Store) OpenApplicantAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
+	var found applicantFound
+	id, err := s.openAttempt(ctx, ref, try, selectApplicant, ref.Case.ID, &found)
+	if err != nil {
+		return id, Applicant{}, err
+	}
+	who, err := s.identifyApplicant(found, ref.Case.ID)
+	return id, who, err
+}
+
+// OpenHolderAttempt opens a try of a step that is about a card and its holder.
+func (s *Store) OpenHolderAttempt(ctx context.Context, ref campus.StepRef, try int, card uuid.UUID) (uuid.UUID, CardHolder, error) {
+	var found CardHolder
+	id, err := s.openAttempt(ctx, ref, try, selectCardHolder, card, &found)
+	if err == nil && found.Card.ID == uuid.Nil {
+		err = campus.Errorf(campus.NotFound, "", "no card %s", card)
+	}
+	return id, found, err
+}
+
+// OpenLivenessAttempt opens a try of a step that is about the newest answer to a challenge.
+func (s *Store) OpenLivenessAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, LivenessTry, error) {
+	var found LivenessTry
+	id, err := s.openAttempt(ctx, ref, try, selectLastTry, ref.Case.ID, &found)
+	if err == nil && found.ID == uuid.Nil {
+		err = campus.Errorf(campus.NotFound, "", "application %s has no liveness try", ref.Case.ID)
+	}
+	return id, found, err
 }
 
 // CloseAttempt says how a try ended; failure is nil when it went well.

@@ -10,6 +10,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
+	"campuscard/storage/storagetest"
 )
 
 func TestAttempts(t *testing.T) {
@@ -80,6 +81,45 @@ func TestAttempts(t *testing.T) {
 		open(s, ref(s, "registry", 1), 2)
 		require.NoError(t, s.CloseAttempt(t.Context(), slow, nil))
 		require.Equal(t, campus.AttemptOK, all(s)[0].Outcome)
+	})
+
+	t.Run("opened together with what it is about, and open when that is not there", func(t *testing.T) {
+		t.Parallel()
+		s := apply(t).activate()
+		open(s, ref(s, "phone", 1), 1)
+		_, who, err := s.OpenApplicantAttempt(t.Context(), ref(s, "phone", 1), 2)
+		require.NoError(t, err)
+		require.Equal(t, []any{s.person.ID, campus.StudentRoute, s.person.Roster.DocumentNumber}, []any{who.ID, who.Route, who.DocumentNumber})
+		_, holder, err := s.OpenHolderAttempt(t.Context(), ref(s, "access", 1), 1, s.card)
+		require.NoError(t, err)
+		require.Equal(t, []any{s.card, s.person.ID, s.person.Roster.Number, s.person.Roster.Name, storagetest.EastCampus},
+			[]any{holder.Card.ID, holder.Card.PersonID, holder.HolderNumber, holder.HolderName, holder.HolderCampus})
+		require.NotEqual(t, holder.HolderNumber, holder.Card.Number)
+		_, try, err := s.OpenLivenessAttempt(t.Context(), ref(s, "liveness", 1), 1)
+		require.NoError(t, err)
+		require.Len(t, try.Frames, 2)
+		require.Equal(t, 1, count(s.House, `attempts where outcome = 'lost' and step = 'phone' and try = 1`))
+		require.Equal(t, 3, count(s.House, `attempts where outcome = 'open'`))
+
+		elsewhere := campus.StepRef{Case: s.plasticCase, Step: "x", Attempt: 1, By: campus.System()}
+		for name, openAbout := range map[string]func() (uuid.UUID, error){
+			"no application": func() (uuid.UUID, error) {
+				id, _, err := s.OpenApplicantAttempt(t.Context(), elsewhere, 1)
+				return id, err
+			},
+			"no card": func() (uuid.UUID, error) {
+				id, _, err := s.OpenHolderAttempt(t.Context(), elsewhere, 1, uuid.New())
+				return id, err
+			},
+			"no face": func() (uuid.UUID, error) {
+				id, _, err := s.OpenLivenessAttempt(t.Context(), elsewhere, 1)
+				return id, err
+			},
+		} {
+			id, err := openAbout()
+			require.Equal(t, campus.NotFound, campus.CodeOf(err), name)
+			require.Equal(t, 1, count(s.House, `attempts where id = $1 and outcome = 'open'`, id), name)
+		}
 	})
 
 	t.Run("of a case that is not there", func(t *testing.T) {

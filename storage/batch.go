@@ -49,6 +49,9 @@ type NewBatch struct {
 // opened once.
 func (s *Store) OpenBatch(ctx context.Context, n NewBatch) (opened bool, err error) {
 	err = s.inTx(ctx, "open a batch", func(t tx) error {
+		if err := takeTurn(t, n.University); err != nil {
+			return err
+		}
 		b, err := openBatch(ctx, t, n)
 		opened = b.ID != uuid.Nil
 		return err
@@ -59,6 +62,9 @@ func (s *Store) OpenBatch(ctx context.Context, n NewBatch) (opened bool, err err
 // OpenBatchNow opens a batch because a member of staff wants one. Conflict: nothing_waits.
 func (s *Store) OpenBatchNow(ctx context.Context, req Request, who campus.StaffMember, n NewBatch) (Batch, error) {
 	return once(ctx, s, "open a batch", req, func(t tx) (Batch, error) {
+		if err := takeTurn(t, n.University); err != nil {
+			return Batch{}, err
+		}
 		b, err := openBatch(ctx, t, n)
 		if err != nil {
 			return b, err
@@ -71,12 +77,9 @@ func (s *Store) OpenBatchNow(ctx context.Context, req Request, who campus.StaffM
 }
 
 // openBatch takes the cards whose promise is the oldest, files the case and asks for its workflow. Openers of one
-// university take turns, so that each sees what the one before has left; the locks on the cards are for those who
+// university take turns before they call, so that each sees what the one before has left; the locks on the cards are for those who
 // change a card at the same time.
 func openBatch(ctx context.Context, t tx, n NewBatch) (Batch, error) {
-	if err := takeTurn(t, n.University); err != nil {
-		return Batch{}, err
-	}
 	var needless bool
 	if err := t.Raw(`select exists (select 1 from batches where id = @id) or @only <> @nobody and not exists (
 			select 1 from plastics where id = @only and queued_at is not null and batch_id is null and state in @waiting)`,

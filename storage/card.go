@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,6 +24,18 @@ type Card struct {
 	ValidUntil    campus.Date      `json:"valid_until,omitzero"`
 }
 
+// CardHolder is a card with what other systems get to know of its holder.
+type CardHolder struct {
+	Card         Card `gorm:"embedded"` // gorm passes over what is embedded without a name
+	HolderNumber string
+	HolderName   string
+	HolderLevel  string
+	HolderCampus string
+}
+
+const selectCardHolder = `select c.*, p.number as holder_number, p.name as holder_name, p.level as holder_level, p.campus as holder_campus
+	from cards c join people p on p.id = c.person_id where c.id = @about`
+
 // CreateCard makes the pending card of an approved application, with the move that approves it.
 func (s *Store) CreateCard(ctx context.Context, m campus.Move, id uuid.UUID, change campus.Change) error {
 	return s.move(ctx, m, func(t tx) error {
@@ -30,15 +43,15 @@ func (s *Store) CreateCard(ctx context.Context, m campus.Move, id uuid.UUID, cha
 		if err := t.Raw(`select nextval('card_serial')`).Row().Scan(&serial); err != nil {
 			return err
 		}
-		if err := t.Exec(`insert into cards (id, person_id, university, application_id, number, state, created_at)
-			select ?, person_id, university, id, ?, ?, ? from applications where id = ?`,
-			id, campus.CardNumber(serial), campus.CardPending, t.now, m.Case.ID).Error; err != nil {
+		words := cardChange(t, id, "", campus.CardPending, change)
+		words["number"], words["application"] = campus.CardNumber(serial), m.Case.ID
+		if err := t.Exec(`with made as (
+				insert into cards (id, person_id, university, application_id, number, state, created_at)
+				select @id, person_id, university, id, @number, @to, @now from applications where id = @application)`+insertCardChange,
+			words).Error; err != nil {
 			return err
 		}
-		if err := saveNote(t, m); err != nil {
-			return err
-		}
-		return addCardChange(t, id, "", campus.CardPending, change)
+		return saveNote(t, m)
 	})
 }
 
@@ -55,7 +68,7 @@ type Activation struct {
 // ActivateCard makes a pending card active, orders its plastic and each package that was chosen as cases of their own, and
 // ends the application, all at the same instant (D1, D2, D4, C2).
 func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) error {
-	return s.move(ctx, m, func(t tx) error {
+	return s.moveAs(ctx, m, part{}, func(t tx, moved movedCase) error {
 		card, err := changeCard(t, a.Card, campus.CardActive, a.Change)
 		if err != nil {
 			return err
@@ -69,10 +82,10 @@ func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) e
 		if err := closeApplication(t, m.Case.ID); err != nil {
 			return err
 		}
-		if err := openPlasticCase(ctx, t, m.Case, card, a); err != nil {
+		if err := openPlasticCase(ctx, t, m.Case, moved, card, a); err != nil {
 			return err
 		}
-		if err := openChosenPackages(ctx, t, m.Case, card, a.Change.Actor); err != nil {
+		if err := openChosenPackages(ctx, t, m.Case, moved, card, a.Change.Actor); err != nil {
 			return err
 		}
 		return addAudit(t, a.Change.Actor, "card.activate", "card/"+a.Card.String(), card.University)
@@ -80,25 +93,20 @@ func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) e
 }
 
 // openPlasticCase files the case that brings the plastic into a hand (D2: it starts at the activation).
-func openPlasticCase(ctx context.Context, t tx, from campus.CaseRef, card Card, a Activation) error {
-	parent, err := lockCase(t, from)
-	if err != nil {
-		return err
-	}
+func openPlasticCase(ctx context.Context, t tx, from campus.CaseRef, parent movedCase, card Card, a Activation) error {
 	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: a.PlasticCase}
-	owner := caseOwner{parent.University, parent.Campus, parent.PersonID}
-	if err := openCase(t, ref, owner, parent.PolicyVersion); err != nil {
+	if err := openCase(t, ref, parent.Owner, parent.PolicyVersion); err != nil {
 		return err
 	}
-	if err := t.Exec(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at)
-		select ?, ?, ?, ?, ?, kiosk_id, 1, ?, ?, ? from applications where id = ?`,
-		a.Plastic, ref.ID, card.ID, card.PersonID, card.University, campus.PlasticOrdered, a.PromisedAt, t.now, from.ID).Error; err != nil {
+	words := plasticChange(t, a.Plastic, "", campus.PlasticOrdered, a.Change)
+	maps.Copy(words, map[string]any{"case": ref.ID, "card": card.ID, "person": card.PersonID, "university": card.University,
+		"promised": a.PromisedAt, "application": from.ID})
+	if err := t.Exec(`with made as (
+			insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at)
+			select @id, @case, @card, @person, @university, kiosk_id, 1, @to, @promised, @now from applications where id = @application)`+insertPlasticChange, words).Error; err != nil {
 		return err
 	}
-	if err := addPlasticChange(t, a.Plastic, "", campus.PlasticOrdered, a.Change); err != nil {
-		return err
-	}
-	input := campus.CaseInput{Case: ref, University: owner.University, Campus: owner.Campus}
+	input := campus.CaseInput{Case: ref, University: parent.Owner.University, Campus: parent.Owner.Campus}
 	return enqueueStart(ctx, t, ref, string(ref.Kind), input)
 }
 
@@ -114,21 +122,25 @@ func changeCard(t tx, id uuid.UUID, next campus.CardState, change campus.Change)
 	if !card.State.CanBecome(next) {
 		return card, campus.Errorf(campus.Conflict, "card_state", "a card that is %s cannot become %s", card.State, next)
 	}
-	err := t.Exec(`update cards set state = ? where id = ?`, next, id).Error
+	err := t.Exec(`with changed as (update cards set state = @to where id = @id)`+insertCardChange,
+		cardChange(t, id, card.State, next, change)).Error
 	if violated(err) == "cards_one_active" {
 		return card, campus.Errorf(campus.Conflict, "card_exists", "the person has another active card")
 	}
 	if err != nil {
 		return card, fmt.Errorf("change a card: %w", err)
 	}
-	err = addCardChange(t, id, card.State, next, change)
 	card.State = next
-	return card, err
+	return card, nil
 }
 
-func addCardChange(t tx, id uuid.UUID, from, to campus.CardState, c campus.Change) error {
-	return t.Exec(`insert into card_changes (card_id, from_state, to_state, actor, channel, reason, text, at)
-		values (?, ?, ?, ?, ?, ?, ?, ?)`, id, from, to, c.Actor.String(), c.Channel, c.Reason, c.Text, t.now).Error
+// insertCardChange stands behind the change of a card itself, in one statement with it; cardChange are its words.
+const insertCardChange = ` insert into card_changes (card_id, from_state, to_state, actor, channel, reason, text, at)
+	values (@id, @from, @to, @actor, @channel, @reason, @text, @now)`
+
+func cardChange(t tx, id uuid.UUID, from, to campus.CardState, c campus.Change) map[string]any {
+	return map[string]any{"id": id, "from": from, "to": to, "actor": c.Actor.String(), "channel": c.Channel, "reason": c.Reason,
+		"text": c.Text, "now": t.now}
 }
 
 // closePendingCard closes the card an application had made, if it made one.

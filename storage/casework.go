@@ -2,9 +2,9 @@ package storage
 
 import (
 	"context"
-	"encoding/json"
+	"database/sql"
 	"errors"
-	"fmt"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,22 +24,40 @@ func (s *Store) Record(ctx context.Context, m campus.Move) error {
 // move records a move and, in the same transaction, the fact it stands for. A move whose version the case already
 // has changes nothing and succeeds, fact included, so that every step of a workflow may be delivered twice.
 func (s *Store) move(ctx context.Context, m campus.Move, fact func(tx) error) error {
-	err := s.inTx(ctx, "record a move", func(t tx) error {
-		who, err := moveCase(t, m)
-		if err != nil {
-			return err
-		}
-		if fact != nil {
-			if err := fact(t); err != nil {
-				return err
-			}
-		}
-		return recordMove(t, m, who)
-	})
+	if fact == nil {
+		return s.moveAs(ctx, m, part{}, nil)
+	}
+	return s.moveAs(ctx, m, part{}, func(t tx, _ movedCase) error { return fact(t) })
+}
+
+// moveAs is move for a fact that is told which case has moved, or that is a part of the move's own statement.
+func (s *Store) moveAs(ctx context.Context, m campus.Move, own part, fact func(tx, movedCase) error) error {
+	err := s.recordMove(ctx, m, own, fact)
 	if errors.Is(err, errMoved) {
 		return nil
 	}
 	return err
+}
+
+// recordMove needs a transaction only when there is more to do than the move's one statement: BEGIN and COMMIT are round
+// trips like any other.
+func (s *Store) recordMove(ctx context.Context, m campus.Move, own part, fact func(tx, movedCase) error) error {
+	if fact == nil && len(m.Opens)+len(m.Proposes)+len(m.Remind)+len(m.Escalate) == 0 {
+		_, err := moveCase(s.read(ctx), m, own)
+		return wrap("record a move", err)
+	}
+	return s.inTx(ctx, "record a move", func(t tx) error {
+		moved, err := moveCase(t, m, own)
+		if err != nil {
+			return err
+		}
+		if fact != nil {
+			if err := fact(t, moved); err != nil {
+				return err
+			}
+		}
+		return askPeople(t, m, moved.Owner)
+	})
 }
 
 // caseOwner is what the rows around a case are filed under. A case about nobody in particular has no person, and one of
@@ -50,59 +68,105 @@ type caseOwner struct {
 	PersonID   uuid.UUID
 }
 
-// moveCase takes the case to the move's version, or says that it has been there.
-func moveCase(t tx, m campus.Move) (caseOwner, error) {
-	var closed *time.Time
-	if m.Outcome != "" {
-		closed = &t.now
-	}
-	var owner caseOwner
-	moved := t.Raw(`update cases set stage = @stage, waits_for = @waits, due = @due, parked = @parked, cause = @cause,
+// movedCase is the case a move has changed, locked until the transaction ends.
+type movedCase struct {
+	Owner         caseOwner `gorm:"embedded"` // gorm passes over what is embedded without a name
+	PolicyVersion string
+}
+
+// part is a fact that is written by the statement of its move: more of its "with", and the words used there.
+type part struct {
+	sql   string
+	words map[string]any
+}
+
+// moveSQL takes a case to the next version and writes what the move brings along; where nothing is moved, nothing is
+// written. One that has ended in the queue is not begun. Items are closed here and opened by a statement after this
+// one, because a move may do both to the same item.
+const moveSQL = `with moved as (
+		update cases set stage = @stage, waits_for = @waits, due = @due, parked = @parked, cause = @cause,
 			outcome = @outcome, reason = @reason, version = @version, closed_at = @closed,
 			since = case when stage = @stage and waits_for = @waits then since else @now end
-		where id = @id and kind = @kind and version = @version - 1
-		returning university, campus, person_id`,
-		map[string]any{
-			"stage": m.Stage, "waits": m.WaitsFor, "due": m.Due, "parked": jsonList[string](m.Parked),
-			"cause": m.Cause, "outcome": m.Outcome, "reason": m.Reason, "version": m.Version, "closed": closed,
-			"now": t.now, "id": m.Case.ID, "kind": m.Case.Kind,
-		}).Scan(&owner)
-	if moved.Error != nil {
-		return owner, moved.Error
+		where id = @id and kind = @kind and version = @version - 1 and (version > 0 or outcome = '')
+		returning id, university, campus, person_id, policy_version),
+	timeline as (
+		insert into events (case_id, at, kind, actor, data, public, decision_id)
+		select moved.id, @now, e.kind, e.actor, cast(e.data as jsonb), e.public, cast(@decision as uuid)
+		from moved, unnest(cast(@kinds as text[]), cast(@actors as text[]), cast(@data as text[]), cast(@public as boolean[]))
+			with ordinality e (kind, actor, data, public, n) order by e.n),
+	closed as (
+		update work_items w set closed_at = @now from moved
+		where w.case_id = moved.id and w.closed_at is null and (@outcome <> '' or (w.kind, w.step) in (
+			select * from unnest(cast(@closes as text[]), cast(@steps as text[]))))),
+	audited as (
+		insert into audit (at, actor, action, subject, university)
+		select @now, @by, @action, @subject, moved.university from moved where @action <> ''),
+	notified as (
+		insert into notices (id, person_id, case_id, template, template_version, params, created_at, next_try)
+		select n.id, moved.person_id, moved.id, n.template, coalesce((select max(version) from notice_templates
+			where university = moved.university and template = n.template), 0), n.params, @now, @now
+		from moved, unnest(cast(@notices as uuid[]), cast(@templates as text[]), cast(@params as bytea[])) n (id, template, params))`
+
+// moveCase takes the case to the move's version, or says that it has been there.
+func moveCase(t tx, m campus.Move, own part) (movedCase, error) {
+	var moved []movedCase
+	words := moveWords(t, m)
+	maps.Copy(words, own.words)
+	err := t.Raw(moveSQL+own.sql+` select university, campus, person_id, policy_version from moved`, words).Scan(&moved).Error
+	if err != nil {
+		return movedCase{}, err
 	}
-	if moved.RowsAffected == 1 {
-		return owner, nil
+	if len(moved) == 1 {
+		return moved[0], nil
 	}
+	return movedCase{}, unmoved(t, m)
+}
+
+// unmoved says why a move has found no case: it is late, or too early, or there is none.
+func unmoved(t tx, m campus.Move) error {
 	var version int64
-	if err := t.Raw(`select version from cases where id = ? and kind = ?`, m.Case.ID, m.Case.Kind).
-		Row().Scan(&version); err != nil {
-		return owner, campus.Errorf(campus.NotFound, "", "no case %s", m.Case.WorkflowID())
+	var ended bool
+	if err := t.Raw(`select version, outcome <> '' from cases where id = ? and kind = ?`, m.Case.ID, m.Case.Kind).
+		Row().Scan(&version, &ended); err != nil {
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		return campus.Errorf(campus.NotFound, "", "no case %s", m.Case.WorkflowID())
 	}
-	if version >= m.Version {
-		return owner, errMoved
+	if version >= m.Version || ended && version == 0 && m.Version == 1 {
+		return errMoved
 	}
-	return owner, campus.Errorf(campus.Internal, "", "case %s is at version %d, the move expects %d",
+	return campus.Errorf(campus.Internal, "", "case %s is at version %d, the move expects %d",
 		m.Case.WorkflowID(), version, m.Version-1)
 }
 
-// recordMove writes what a move brings along: timeline, work items, notices.
-func recordMove(t tx, m campus.Move, owner caseOwner) error {
-	for _, event := range m.Events {
-		if err := addEvent(t, m.Case.ID, event, m.Decision); err != nil {
-			return err
-		}
-	}
-	for _, key := range m.Closes {
-		if err := closeWorkItem(t, m.Case.ID, key); err != nil {
-			return err
-		}
-	}
+// moveWords are the words of moveSQL.
+func moveWords(t tx, m campus.Move) map[string]any {
+	var closed *time.Time
 	if m.Outcome != "" { // nothing stays open behind a closed case
-		if err := t.Exec(`update work_items set closed_at = ? where case_id = ? and closed_at is null`,
-			t.now, m.Case.ID).Error; err != nil {
-			return err
-		}
+		closed = &t.now
 	}
+	words := map[string]any{
+		"stage": m.Stage, "waits": m.WaitsFor, "due": m.Due, "parked": jsonList[string](m.Parked),
+		"cause": m.Cause, "outcome": m.Outcome, "reason": m.Reason, "version": m.Version, "closed": closed,
+		"now": t.now, "id": m.Case.ID, "kind": m.Case.Kind, "decision": nullable(m.Decision),
+		"kinds":  column(m.Events, func(e campus.Event) string { return e.Kind }),
+		"actors": column(m.Events, func(e campus.Event) string { return e.Actor.String() }),
+		"data":   column(m.Events, eventData),
+		"public": column(m.Events, func(e campus.Event) bool { return e.Public }),
+		"closes": column(m.Closes, func(k campus.WorkItemKey) string { return string(k.Kind) }),
+		"steps":  column(m.Closes, func(k campus.WorkItemKey) string { return k.Step }),
+		"by":     "", "action": "", "subject": m.Case.WorkflowID(),
+	}
+	if m.Decision != uuid.Nil && len(m.Events) > 0 {
+		words["by"], words["action"] = m.Events[0].Actor.String(), "case."+m.Events[0].Kind
+	}
+	maps.Copy(words, noticeWords(t, m.Notices))
+	return words
+}
+
+// askPeople opens the work items of a move and marks those that are open. Closing was part of the move.
+func askPeople(t tx, m campus.Move, owner caseOwner) error {
 	for _, item := range m.Opens {
 		if item.Kind == campus.IncidentItem { // the step is given to staff: a try whose end nobody saw is lost
 			if err := loseAttempts(t, m.Case.ID, item.Step); err != nil {
@@ -119,33 +183,19 @@ func recordMove(t tx, m campus.Move, owner caseOwner) error {
 	if err := markWorkItems(t, m, "reminded_at", m.Remind); err != nil {
 		return err
 	}
-	if err := markWorkItems(t, m, "escalated_at", m.Escalate); err != nil {
-		return err
-	}
-	if m.Decision != uuid.Nil && len(m.Events) > 0 {
-		first := m.Events[0]
-		if err := addAudit(t, first.Actor, "case."+first.Kind, m.Case.WorkflowID(), owner.University); err != nil {
-			return err
-		}
-	}
-	for _, notice := range m.Notices { // of a case that is about somebody
-		if err := queueNotice(t, owner.PersonID, &m.Case.ID, notice, nil); err != nil {
-			return err
-		}
-	}
-	return nil
+	return markWorkItems(t, m, "escalated_at", m.Escalate)
 }
 
 func addEvent(t tx, caseID uuid.UUID, event campus.Event, decision uuid.UUID) error {
-	data, err := json.Marshal(event.Data)
-	if err != nil {
-		return fmt.Errorf("write an event: %w", err)
-	}
-	if event.Data == nil {
-		data = []byte("{}")
-	}
 	return t.Exec(`insert into events (case_id, at, kind, actor, data, public, decision_id) values (?, ?, ?, ?, ?, ?, ?)`,
-		caseID, t.now, event.Kind, event.Actor.String(), string(data), event.Public, nullable(decision)).Error
+		caseID, t.now, event.Kind, event.Actor.String(), eventData(event), event.Public, nullable(decision)).Error
+}
+
+func eventData(event campus.Event) string {
+	if event.Data == nil {
+		return "{}"
+	}
+	return jsonText(event.Data)
 }
 
 func nullable(id uuid.UUID) *uuid.UUID {

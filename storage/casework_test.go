@@ -279,6 +279,98 @@ func TestMoveOfACase(t *testing.T) {
 	})
 }
 
+// A move that opens nothing and has no fact of its own is one statement without a transaction around it.
+func TestMoveOfOneStatement(t *testing.T) {
+	t.Parallel()
+	finding := func(verdict campus.Verdict) campus.Finding {
+		return campus.Finding{Item: campus.PhotoItem, Verdict: verdict, Hash: string(verdict)}
+	}
+	for name, prepare := range map[string]func(s *story) func(context.Context, campus.Move) error{
+		"Record": func(s *story) func(context.Context, campus.Move) error { return s.Record },
+		"SaveFindings": func(s *story) func(context.Context, campus.Move) error {
+			return func(ctx context.Context, m campus.Move) error {
+				return s.SaveFindings(ctx, m, []campus.Finding{finding(campus.Fail), finding(campus.Pass)})
+			}
+		},
+		"FlagApplication": func(s *story) func(context.Context, campus.Move) error {
+			return func(ctx context.Context, m campus.Move) error {
+				return s.FlagApplication(ctx, m, "photo_differs", finding(campus.Pass))
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := apply(t)
+			record := prepare(s)
+			asks := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+			asks.Opens = []campus.NewWorkItem{{Kind: campus.ReviewItem}, {Kind: campus.OverdueItem}}
+			require.NoError(t, s.Record(t.Context(), asks))
+
+			m := s.NextMove(s.application, campus.StageIdentity, campus.WaitsForSchool)
+			m.Decision = s.Decision(s.application, reviewer(), storage.ReviewNote{})
+			m.Events = []campus.Event{{Kind: "one", Actor: reviewer()}, {Kind: "two", Actor: campus.System(), Data: map[string]string{"k": "v"}}}
+			m.Closes = []campus.WorkItemKey{{Kind: campus.ReviewItem}, {Kind: campus.IncidentItem, Step: "none"}}
+			m.Notices = []campus.Notice{{Template: "notice.x", Params: map[string]string{"code": "1"}}, {Template: "notice.y"}}
+			before := everything(t, s.House)
+			future := m
+			future.Version++
+			require.Equal(t, campus.Internal, campus.CodeOf(record(t.Context(), future)), "a gap in the versions")
+			require.Equal(t, before, everything(t, s.House))
+
+			require.Equal(t, map[string]int{"done": 8}, outcomes(atOnce(8, func(int) error { return record(t.Context(), m) })))
+			require.Equal(t, []string{"applied {}", "one {}", `two {"k": "v"}`},
+				storagetest.One[[]string](s.House, `select array_agg(kind || ' ' || data order by id) from events`))
+			require.Equal(t, 2, count(s.House, `events where decision_id = $1`, m.Decision))
+			require.Equal(t, 1, count(s.House, `audit where action = 'case.one' and actor = $1 and university <> ''`, reviewer().String()))
+			require.Equal(t, []string{"overdue"}, storagetest.One[[]string](s.House, `select array_agg(kind) from work_items where closed_at is null`))
+			notices, err := s.Notices(t.Context(), s.person.ID, uuid.Nil, 10)
+			require.NoError(t, err)
+			require.Len(t, notices, 2)
+			require.Equal(t, []any{"notice.y", map[string]string{"code": "1"}}, []any{notices[0].Template, notices[1].Params})
+			found, err := s.Findings(t.Context(), s.application.ID)
+			require.NoError(t, err)
+			if name != "Record" {
+				require.Equal(t, []campus.Finding{finding(campus.Pass)}, found, "the later one on an item")
+			}
+
+			after := everything(t, s.House)
+			s.Clock.Advance(time.Minute)
+			require.NoError(t, record(t.Context(), m), "delivered again")
+			require.Equal(t, after, everything(t, s.House))
+		})
+	}
+}
+
+func TestMoveThatClosesAnItemAndAsksAnew(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+	m.Opens = []campus.NewWorkItem{{Kind: campus.ReviewItem}}
+	require.NoError(t, s.Record(t.Context(), m))
+	m.Version++
+	m.Closes = []campus.WorkItemKey{{Kind: campus.ReviewItem}}
+	require.NoError(t, s.Record(t.Context(), m))
+	require.Equal(t, 1, count(s.House, `work_items where closed_at is null`))
+	require.Equal(t, 1, count(s.House, `work_items where closed_at is not null`))
+}
+
+// What the student took back in the queue is not begun by the workflow that comes after, whatever else it may do.
+func TestCaseThatEndedInTheQueueIsNotBegun(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	m := s.NextMove(s.application, campus.StageChecking, campus.WaitsForSchool)
+	m.Events = []campus.Event{{Kind: "checking", Actor: campus.System()}}
+	require.NoError(t, second(s.WithdrawQueued(t.Context(), storagetest.Request(campus.Student(s.person.ID)), s.application.ID)))
+	before := everything(t, s.House)
+	begun, err := s.BeginApplication(t.Context(), m)
+	require.NoError(t, err)
+	require.True(t, begun.Withdrawn)
+	require.NoError(t, s.Record(t.Context(), m))
+	m.Version++
+	require.Equal(t, campus.Internal, campus.CodeOf(s.Record(t.Context(), m)))
+	require.Equal(t, before, everything(t, s.House))
+}
+
 func TestApplicationFacts(t *testing.T) {
 	t.Parallel()
 	s := apply(t)

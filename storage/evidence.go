@@ -139,13 +139,18 @@ func (s *Store) papers(ctx context.Context, application uuid.UUID) ([]campus.Fin
 	if err != nil {
 		return nil, err
 	}
+	return s.papersOf(ctx, application, who.Route, who.Category)
+}
+
+// papersOf is papers for who knows what is asked for.
+func (s *Store) papersOf(ctx context.Context, application uuid.UUID, route campus.Route, category campus.Category) ([]campus.Finding, error) {
 	brought, err := s.Evidence(ctx, application)
 	if err != nil {
 		return nil, err
 	}
 	today := campus.DateOf(s.Now())
 	findings := []campus.Finding{}
-	for _, item := range campus.Papers(who.Route, who.Category) {
+	for _, item := range campus.Papers(route, category) {
 		finding := campus.Finding{Item: item, Verdict: campus.Pass}
 		i := slices.IndexFunc(brought, func(e Evidence) bool { return e.Item == item })
 		switch {

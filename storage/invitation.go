@@ -225,7 +225,9 @@ func (s *Store) SendWave(ctx context.Context, m campus.Move, w Wave) (sent int, 
 		if err := queueNotices(t, c.University, people, c.ID, w.Notice); err != nil {
 			return err
 		}
-		say(m, "count", len(people))
+		if err := say(t, m, map[string]int{"count": len(people)}); err != nil {
+			return err
+		}
 		return t.Exec(`update invitation_waves set size = ? where campaign_id = ? and seq = ?`, len(people), c.ID, w.Seq).Error
 	})
 	if err != nil {
@@ -290,17 +292,16 @@ func (s *Store) EndCampaign(ctx context.Context, m campus.Move) error {
 		if len(found) == 0 {
 			return errors.New("a campaign without a case")
 		}
-		say(m, "invited", found[0].Invited)
-		say(m, "applied", found[0].Applied)
-		say(m, "reminded", found[0].Reminded)
-		return nil
+		return say(t, m, map[string]int{"invited": found[0].Invited, "applied": found[0].Applied, "reminded": found[0].Reminded})
 	})
 }
 
-// say puts a count into the first event of a move: what the workflow cannot know before the fact is there.
-func say(m campus.Move, what string, n int) {
-	if m.Events[0].Data == nil {
-		m.Events[0].Data = map[string]string{}
+// say puts counts into the event of a move: what the workflow cannot know before the fact is there.
+func say(t tx, m campus.Move, counts map[string]int) error {
+	data := make(map[string]string, len(counts))
+	for what, n := range counts {
+		data[what] = strconv.Itoa(n)
 	}
-	m.Events[0].Data[what] = strconv.Itoa(n)
+	return t.Exec(`update events set data = data || ?::jsonb where id = (
+		select id from events where case_id = ? and kind = ? order by id desc limit 1)`, jsonText(data), m.Case.ID, m.Events[0].Kind).Error
 }

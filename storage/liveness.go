@@ -20,11 +20,12 @@ type LivenessTry struct {
 	Reason    string
 }
 
+const selectLastTry = `select * from liveness_tries where application_id = @about order by seq desc limit 1`
+
 // LastLivenessTry is the newest try of an application.
 func (s *Store) LastLivenessTry(ctx context.Context, application uuid.UUID) (LivenessTry, error) {
 	var try LivenessTry
-	err := s.read(ctx).Raw(`select * from liveness_tries where application_id = ? order by seq desc limit 1`, application).
-		Scan(&try).Error
+	err := s.read(ctx).Raw(selectLastTry, map[string]any{"about": application}).Scan(&try).Error
 	if err == nil && try.ID == uuid.Nil {
 		return try, campus.Errorf(campus.NotFound, "", "application %s has no liveness try", application)
 	}

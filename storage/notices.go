@@ -86,6 +86,25 @@ func queueNotices(t tx, university string, people []uuid.UUID, caseID uuid.UUID,
 		column(rows, func(r sealed) []byte { return r.params })).Error
 }
 
+// noticeWords are messages to the person of a case, for moveSQL.
+func noticeWords(t tx, notices []campus.Notice) map[string]any {
+	type sealed struct {
+		id       uuid.UUID
+		template string
+		params   []byte
+	}
+	rows := make([]sealed, len(notices))
+	for i, notice := range notices {
+		id := uuid.Must(uuid.NewV7())
+		rows[i] = sealed{id, notice.Template, t.keys.seal(noticeContext(id), []byte(jsonText(notice.Params)))}
+	}
+	return map[string]any{
+		"notices":   ids(rows, func(r sealed) uuid.UUID { return r.id }),
+		"templates": column(rows, func(r sealed) string { return r.template }),
+		"params":    column(rows, func(r sealed) []byte { return r.params }),
+	}
+}
+
 // noticeContext binds sealed parameters to their notice.
 func noticeContext(id uuid.UUID) string { return "notices.params/" + id.String() }
 
@@ -202,11 +221,10 @@ func (s *Store) UnreadNotices(ctx context.Context, person uuid.UUID) (count int,
 
 // ReadNotice notes that a person has read a message; the first time stays. Somebody else's is NotFound.
 func (s *Store) ReadNotice(ctx context.Context, person, id uuid.UUID) error {
-	return s.inTx(ctx, "read a notice", func(t tx) error {
-		read := t.Exec(`update notices set read_at = coalesce(read_at, ?) where id = ? and person_id = ? and expires_at is null`, t.now, id, person)
-		if read.Error == nil && read.RowsAffected == 0 {
-			return campus.Errorf(campus.NotFound, "notice_unknown", "no notice %s", id)
-		}
-		return read.Error
-	})
+	read, err := s.pool.Exec(ctx, `update notices set read_at = coalesce(read_at, $1) where id = $2 and person_id = $3 and expires_at is null`,
+		s.Now(), id, person)
+	if err == nil && read.RowsAffected() == 0 {
+		return campus.Errorf(campus.NotFound, "notice_unknown", "no notice %s", id)
+	}
+	return wrap("read a notice", err)
 }

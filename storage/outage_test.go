@@ -101,25 +101,31 @@ func TestNobodyThere(t *testing.T) {
 func TestDeadlockIsAnOutage(t *testing.T) {
 	t.Parallel()
 	s := apply(t)
+	asks := s.oneEvent()
+	asks.Opens = []campus.NewWorkItem{{Kind: campus.ReviewItem}}
+	require.NoError(t, s.Record(t.Context(), asks))
+	answers := s.oneEvent()
+	answers.Version, answers.Closes = 2, []campus.WorkItemKey{{Kind: campus.ReviewItem}}
 	for ours := false; !ours; { // it is the one that waits longest: the store, unless this machine sleeps for a second
 		other, err := connect(t, s.House).Begin(t.Context())
 		require.NoError(t, err)
-		_, err = other.Exec(t.Context(), `lock table events in access exclusive mode`)
+		_, err = other.Exec(t.Context(), `update work_items set reason = 'x'`)
 		require.NoError(t, err)
 		said := make(chan error, 1)
-		go func() { said <- s.Record(t.Context(), s.oneEvent()) }() // holds the case, wants the events
+		go func() { said <- s.Record(t.Context(), answers) }() // holds the case, wants the item
 		require.Eventually(t, func() bool {
 			return count(s.House, `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) > 0
 		}, 20*time.Second, 5*time.Millisecond)
-		_, err = other.Exec(t.Context(), `update cases set reason = 'x'`) // holds the events, wants the case
+		_, err = other.Exec(t.Context(), `update cases set reason = 'x'`) // holds the item, wants the case
 		require.NoError(t, other.Rollback(t.Context()))
 		if failure := <-said; failure != nil {
 			require.NoError(t, err)
 			require.Equal(t, campus.Unavailable, campus.CodeOf(failure), "%v", failure)
 			ours = true
 		} else {
-			s.Exec(`update cases set version = 0`)
+			s.Exec(`update cases set version = 1`)
+			s.Exec(`update work_items set closed_at = null`)
 		}
 	}
-	require.NoError(t, s.Record(t.Context(), s.oneEvent()))
+	require.NoError(t, s.Record(t.Context(), answers))
 }

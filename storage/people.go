@@ -191,30 +191,31 @@ func (s *Store) identify(row personRow) (Identity, error) {
 	}, nil
 }
 
-// Applicant opens what identifies who has made an application, with the route they came by: one look, because every
-// check begins with it. Activities only.
-func (s *Store) Applicant(ctx context.Context, application uuid.UUID) (campus.Route, Identity, error) {
-	var found struct {
-		Person personRow `gorm:"embedded"`
-		Route  campus.Route
-	}
-	err := s.read(ctx).Raw(`select p.*, a.route from applications a join people p on p.id = a.person_id where a.id = ?`, application).
-		Scan(&found).Error
-	if err == nil && found.Person.ID == uuid.Nil {
-		return "", Identity{}, campus.Errorf(campus.NotFound, "", "no application %s", application)
-	}
-	if err != nil {
-		return "", Identity{}, wrap("find an applicant", err)
+// Applicant is who has made an application, with what identifies them and the route they came by. Activities only.
+type Applicant struct {
+	Identity
+	Route campus.Route
+}
+
+type applicantFound struct {
+	Person personRow `gorm:"embedded"`
+	Route  campus.Route
+}
+
+const selectApplicant = `select p.*, a.route from applications a join people p on p.id = a.person_id where a.id = @about`
+
+func (s *Store) identifyApplicant(found applicantFound, application uuid.UUID) (Applicant, error) {
+	if found.Person.ID == uuid.Nil {
+		return Applicant{}, campus.Errorf(campus.NotFound, "", "no application %s", application)
 	}
 	who, err := s.identify(found.Person)
-	return found.Route, who, err
+	return Applicant{who, found.Route}, err
 }
 
 // SetLanguage changes the language a person is spoken to in.
 func (s *Store) SetLanguage(ctx context.Context, id uuid.UUID, language campus.Language) error {
-	return s.inTx(ctx, "set the language", func(t tx) error {
-		return t.Exec(`update people set language = ? where id = ?`, language, id).Error
-	})
+	_, err := s.pool.Exec(ctx, `update people set language = $1 where id = $2`, language, id)
+	return wrap("set the language", err)
 }
 
 func findPerson(t tx, id uuid.UUID) (personRow, error) {

@@ -45,11 +45,16 @@ func (s *Store) BeginPlastic(ctx context.Context, m campus.Move) (policyVersion 
 	if err := s.move(ctx, m, nil); err != nil {
 		return "", plastic, err
 	}
-	if err := s.read(ctx).Raw(`select policy_version from cases where id = ?`, m.Case.ID).Row().Scan(&policyVersion); err != nil {
-		return "", plastic, wrap("read a case", err)
+	var found struct {
+		Plastic       Plastic `gorm:"embedded"` // gorm passes over what is embedded without a name
+		PolicyVersion string
 	}
-	plastic, err = s.CurrentPlastic(ctx, m.Case.ID)
-	return policyVersion, plastic, err
+	err = s.read(ctx).Raw(`select p.*, c.policy_version from plastics p join cases c on c.id = p.case_id where p.case_id = ?
+		order by p.seq desc limit 1`, m.Case.ID).Scan(&found).Error
+	if err == nil && found.Plastic.ID == uuid.Nil {
+		err = campus.Errorf(campus.NotFound, "", "case %s has no plastic", m.Case.ID)
+	}
+	return found.PolicyVersion, found.Plastic, wrap("read a plastic", err)
 }
 
 // CurrentPlastic is the newest plastic of a case.
@@ -273,15 +278,21 @@ func lockPlastic(t tx, id uuid.UUID) (Plastic, error) {
 }
 
 func setPlastic(t tx, p Plastic, next campus.PlasticState, change campus.Change) error {
-	if err := t.Exec(`update plastics set state = ? where id = ?`, next, p.ID).Error; err != nil {
-		return err
-	}
-	return addPlasticChange(t, p.ID, p.State, next, change)
+	return t.Exec(`with changed as (update plastics set state = @to where id = @id)`+insertPlasticChange,
+		plasticChange(t, p.ID, p.State, next, change)).Error
 }
 
 func addPlasticChange(t tx, id uuid.UUID, from, to campus.PlasticState, c campus.Change) error {
-	return t.Exec(`insert into plastic_changes (plastic_id, from_state, to_state, actor, channel, reason, text, at)
-		values (?, ?, ?, ?, ?, ?, ?, ?)`, id, from, to, c.Actor.String(), c.Channel, c.Reason, c.Text, t.now).Error
+	return t.Exec(insertPlasticChange, plasticChange(t, id, from, to, c)).Error
+}
+
+// insertPlasticChange may stand behind the change of a plastic itself; plasticChange are its words.
+const insertPlasticChange = ` insert into plastic_changes (plastic_id, from_state, to_state, actor, channel, reason, text, at)
+	values (@id, @from, @to, @actor, @channel, @reason, @text, @now)`
+
+func plasticChange(t tx, id uuid.UUID, from, to campus.PlasticState, c campus.Change) map[string]any {
+	return map[string]any{"id": id, "from": from, "to": to, "actor": c.Actor.String(), "channel": c.Channel, "reason": c.Reason,
+		"text": c.Text, "now": t.now}
 }
 
 // BodyHash is the hash a call-back is remembered by.

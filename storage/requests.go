@@ -109,22 +109,22 @@ func (s *Store) OpenDecision(ctx context.Context, req Request, workflowID string
 	if err != nil {
 		return Decision{}, fmt.Errorf("keep a decision: %w", err)
 	}
-	var decision Decision
-	err = s.inTx(ctx, "open a decision", func(t tx) error {
-		first, err := openRequest(t, req)
-		if err != nil {
-			return err
-		}
-		decision = Decision{ID: first.ID, Key: req.Key, Workflow: workflowID, Answer: first.Response}
-		if first.Status != nil {
-			decision.Status = *first.Status
-		}
-		if first.ID != req.ID {
-			return nil
-		}
-		return t.Exec(`update requests set workflow = ?, payload = ? where id = ?`, workflowID, string(body), first.ID).Error
-	})
-	return decision, err
+	opened, err := s.pool.Exec(ctx, `insert into requests (key, id, actor, route, body_hash, created_at, workflow, payload)
+		values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (key) do nothing`,
+		req.Key, req.ID, req.Actor.String(), req.Route, req.BodyHash, s.Now(), workflowID, string(body))
+	if err != nil {
+		return Decision{}, wrap("open a decision", err)
+	}
+	decision := Decision{ID: req.ID, Key: req.Key, Workflow: workflowID}
+	if opened.RowsAffected() == 1 {
+		return decision, nil
+	}
+	first, err := findRequest(s.read(ctx), req)
+	decision.ID, decision.Answer = first.ID, first.Response
+	if first.Status != nil {
+		decision.Status = *first.Status
+	}
+	return decision, wrap("open a decision", err)
 }
 
 // Recorded tells whether the same request has been made before and was recorded in its case.
@@ -166,5 +166,5 @@ func readDecision[T any](t tx, id uuid.UUID) (payload T, err error) {
 
 // CloseDecision keeps the answer of a decision. Two that wait for the same one may both bring it: the first stays.
 func (s *Store) CloseDecision(ctx context.Context, key string, status int, answer any) error {
-	return s.inTx(ctx, "close a decision", func(t tx) error { return closeRequest(t, key, status, answer) })
+	return wrap("close a decision", closeRequest(s.read(ctx), key, status, answer))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -88,24 +89,53 @@ func (s *Store) discard(ctx context.Context, key string, err error) {
 	}
 }
 
-// ReadUpload opens a file. Activities only. One whose content was deleted is NotFound.
+// ReadUpload opens a file. One whose content was deleted is NotFound.
 func (s *Store) ReadUpload(ctx context.Context, id uuid.UUID) (Upload, []byte, error) {
 	row, err := findUpload(s.read(ctx), id)
 	if err != nil {
 		return Upload{}, nil, wrap("find an upload", err)
 	}
-	if row.DeletedAt != nil {
-		return Upload{}, nil, campus.Errorf(campus.NotFound, "file_gone", "the file of upload %s was deleted", id)
-	}
-	sealed, err := s.objects.get(ctx, row.ObjectKey)
+	content, err := s.openUpload(ctx, row)
 	if err != nil {
 		return Upload{}, nil, err
 	}
+	return row.Upload, content, nil
+}
+
+// ReadUploads opens files, in order; the first that cannot be opened is the error. Activities only.
+func (s *Store) ReadUploads(ctx context.Context, ids []uuid.UUID) ([][]byte, error) {
+	var rows []uploadRow
+	if err := s.read(ctx).Raw(selectUpload+`where id in ?`, ids).Scan(&rows).Error; err != nil {
+		return nil, wrap("find uploads", err)
+	}
+	contents := make([][]byte, len(ids))
+	for i, id := range ids {
+		found := slices.IndexFunc(rows, func(row uploadRow) bool { return row.ID == id })
+		if found < 0 {
+			return nil, uploadUnknown(id)
+		}
+		var err error
+		if contents[i], err = s.openUpload(ctx, rows[found]); err != nil {
+			return nil, err
+		}
+	}
+	return contents, nil
+}
+
+// openUpload fetches the content of a file.
+func (s *Store) openUpload(ctx context.Context, row uploadRow) ([]byte, error) {
+	if row.DeletedAt != nil {
+		return nil, campus.Errorf(campus.NotFound, "file_gone", "the file of upload %s was deleted", row.ID)
+	}
+	sealed, err := s.objects.get(ctx, row.ObjectKey)
+	if err != nil {
+		return nil, err
+	}
 	content, err := s.keys.file.Open(nil, nil, sealed, []byte(row.ObjectKey))
 	if err != nil {
-		return Upload{}, nil, fmt.Errorf("open upload %s: wrong key or damaged", id)
+		return nil, fmt.Errorf("open upload %s: wrong key or damaged", row.ID)
 	}
-	return row.Upload, content, nil
+	return content, nil
 }
 
 // OwnUpload is what is known about a person's file; somebody else's is NotFound as if it did not exist.
@@ -120,10 +150,12 @@ func (s *Store) OwnUpload(ctx context.Context, person, id uuid.UUID) (Upload, er
 	return row.Upload, nil
 }
 
+const selectUpload = `select id, person_id, purpose, object_key, content_type, bytes, width, height, sha256, created_at,
+	taken_by, deleted_at from uploads `
+
 func findUpload(t tx, id uuid.UUID) (uploadRow, error) {
 	var row uploadRow
-	found := t.Raw(`select id, person_id, purpose, object_key, content_type, bytes, width, height, sha256, created_at,
-		taken_by, deleted_at from uploads where id = ?`, id).Scan(&row)
+	found := t.Raw(selectUpload+`where id = ?`, id).Scan(&row)
 	if found.Error == nil && found.RowsAffected == 0 {
 		return row, uploadUnknown(id)
 	}
