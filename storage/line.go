@@ -32,8 +32,11 @@ type pace struct {
 // while the engine has its backlog of cases that wait for it or for the school. Universities take turns, whatever the
 // length of their lines. Of several callers at once one does it.
 func (s *Store) LetIn(ctx context.Context, p campus.RushPolicy, limit int) (taken int, err error) {
-	var anybody bool // most looks find nobody, and a transaction is four times as much
-	if err := s.pool.QueryRow(ctx, `select exists (select 1 from line)`).Scan(&anybody); err != nil || !anybody {
+	// Most looks find nobody, and a transaction is four times as much. In the order of the index: who has left the line
+	// leaves dead rows behind, which a plain look would read from the beginning each time.
+	var anybody int
+	err = s.pool.QueryRow(ctx, `select count(*) from (select 1 from line order by university, place, case_id limit 1) l`).Scan(&anybody)
+	if err != nil || anybody == 0 {
 		return 0, wrap("look at the line", err)
 	}
 	err = s.inTx(ctx, "let applications in", func(t tx) error {
