@@ -88,14 +88,16 @@ var errBegun = errors.New("the workflow has begun")
 
 // SaveFindings keeps verdicts and records the move they cause.
 func (s *Store) SaveFindings(ctx context.Context, m campus.Move, findings []campus.Finding) error {
-	return s.move(ctx, m, func(t tx) error {
-		for _, f := range findings {
-			if err := upsertFinding(t, m.Case.ID, f); err != nil {
-				return err
-			}
+	return s.move(ctx, m, func(t tx) error { return saveFindings(t, m.Case.ID, findings) })
+}
+
+func saveFindings(t tx, application uuid.UUID, findings []campus.Finding) error {
+	for _, f := range findings {
+		if err := upsertFinding(t, application, f); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func upsertFinding(t tx, application uuid.UUID, f campus.Finding) error {
@@ -105,13 +107,13 @@ func upsertFinding(t tx, application uuid.UUID, f campus.Finding) error {
 		application, f.Item, f.Verdict, f.Reason, f.Score, f.Hash, t.now).Error
 }
 
-// FlagApplication keeps a verdict together with a mark for the reviewer, e.g. a photo that never matched (B2).
-func (s *Store) FlagApplication(ctx context.Context, m campus.Move, flag string, finding campus.Finding) error {
+// FlagApplication keeps verdicts together with a mark for the reviewer, e.g. a photo that never matched (B2).
+func (s *Store) FlagApplication(ctx context.Context, m campus.Move, flag string, findings ...campus.Finding) error {
 	return s.move(ctx, m, func(t tx) error {
 		if err := t.Exec(`update applications set flagged = ? where id = ?`, flag, m.Case.ID).Error; err != nil {
 			return err
 		}
-		return upsertFinding(t, m.Case.ID, finding)
+		return saveFindings(t, m.Case.ID, findings)
 	})
 }
 

@@ -133,14 +133,14 @@ func (w *application) tryLiveness(ctx workflow.Context, d Decide) (Decided, erro
 // compare compares the live frame with the photo fetched under a version. A match makes the pictures superfluous.
 func (w *application) compare(ctx workflow.Context, version string) error {
 	from := w.stage
-	found, err := w.finding(ctx, campus.PhotoItem, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(on(ctx, FaceQueue, "compare live frame and photo"), steps.CompareFaces,
-			activities.CompareFaces{Ref: ref, Version: version})
-	})
+	compared, err := w.compareFaces(ctx, version)
 	if err != nil {
 		return err
 	}
+	found := compared.Finding
 	switch {
+	case found.Item == campus.LivenessItem: // nobody was in front of the camera: no reason to have the photo renewed
+		return w.livenessFailed(ctx, activities.Liveness{Finding: found, Failed: compared.Failed})
 	case found.Verdict == campus.Pass:
 		return w.identified(ctx, from, found, event("photo_matched", campus.System()))
 	case found.Verdict == campus.Unknown, from == campus.StagePhoto: // still different: a person looks, and knows why
@@ -156,6 +156,19 @@ func (w *application) compare(ctx workflow.Context, version string) error {
 		Events:  []campus.Event{event("photo_stale", campus.System(), "reason", found.Reason)},
 		Notices: []campus.Notice{{Template: "notice." + found.Reason}},
 	}, []campus.Finding{found})
+}
+
+// compareFaces asks the face service. A comparison that two people skip is unknown.
+func (w *application) compareFaces(ctx workflow.Context, version string) (activities.Compared, error) {
+	kind := stepKind{Name: string(campus.PhotoItem)}
+	compared, err := step[activities.Compared](ctx, w.casework, kind, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+		return workflow.ExecuteActivity(on(ctx, FaceQueue, "compare live frame and photo"), steps.CompareFaces,
+			activities.CompareFaces{Ref: ref, Version: version})
+	})
+	if errors.Is(err, errSkipped) {
+		return activities.Compared{Finding: campus.Finding{Item: campus.PhotoItem, Verdict: campus.Unknown, Reason: "check_skipped"}}, nil
+	}
+	return compared, err
 }
 
 // identified goes on to the review; the biometric pictures have had their verdict and go (B4).
