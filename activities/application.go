@@ -29,6 +29,7 @@ type ApplicationPlan struct {
 	Counter  bool             `json:",omitempty"` // B3: the route without a face was chosen at once
 	Tried    bool             `json:",omitempty"` // a liveness check has been answered
 	EnrolsOn *time.Time       `json:",omitempty"` // A6: the beginning of the day
+	LastLook bool             `json:",omitempty"` // the last look before a wait ends without anything is a step: no outage ends it
 }
 
 // BeginApplication takes the case out of the queue and reads the policy it keeps to its end.
@@ -45,7 +46,7 @@ func (a *Activities) BeginApplication(ctx context.Context, in BeginCase) (Applic
 		Withdrawn: begun.Withdrawn, Steps: policy.Steps, Application: policy.Application, Identity: policy.Identity,
 		Activation: policy.Activation, Calendar: policy.Calendar, PromiseWorkingDays: policy.Plastic.PromiseWorkingDays,
 		Route: begun.Route, Papers: begun.Papers, Counter: begun.Counter, Tried: begun.Tried,
-		Checks: checksOf(begun.Route, begun.Category), EnrolsOn: enrolment(begun),
+		Checks: checksOf(begun.Route, begun.Category), EnrolsOn: enrolment(begun), LastLook: true,
 	}, nil
 }
 
@@ -79,16 +80,17 @@ func (a *Activities) SaveFindings(ctx context.Context, in SaveFindings) error {
 	return a.store.SaveFindings(ctx, in.Move, in.Findings)
 }
 
-// FlagApplication is a mark for the reviewer.
+// FlagApplication is a mark for the reviewer, and the verdict that it is about.
 type FlagApplication struct {
 	Move    campus.Move
 	Flag    string
 	Finding campus.Finding
+	Beside  []campus.Finding `json:",omitempty"` // what else became known by then
 }
 
 // FlagApplication marks an application for the reviewer (B2).
 func (a *Activities) FlagApplication(ctx context.Context, in FlagApplication) error {
-	return a.store.FlagApplication(ctx, in.Move, in.Flag, in.Finding)
+	return a.store.FlagApplication(ctx, in.Move, in.Flag, append(in.Beside, in.Finding)...)
 }
 
 // AddLivenessTry takes the answer of the move's decision (B1).

@@ -85,36 +85,52 @@ type CompareFaces struct {
 	Version string
 }
 
+// Compared is the verdict of a comparison. When the live frame was the photo itself, it is one on the liveness (B1), with
+// how many tries have really failed.
+type Compared struct {
+	campus.Finding
+	Failed int `json:",omitempty"`
+}
+
 // CompareFaces has the face service compare the live frame with the registry's photo (B2).
-func (a *Activities) CompareFaces(ctx context.Context, in CompareFaces) (campus.Finding, error) {
-	return attempt(ctx, a, in.Ref, func(ctx context.Context) (campus.Finding, error) {
-		finding := campus.Finding{Item: campus.PhotoItem}
+func (a *Activities) CompareFaces(ctx context.Context, in CompareFaces) (Compared, error) {
+	return attempt(ctx, a, in.Ref, func(ctx context.Context) (Compared, error) {
 		if in.Version == "" {
-			finding.Verdict, finding.Reason = campus.Fail, "photo_absent"
-			return finding, nil
+			return Compared{Finding: campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_absent"}}, nil
 		}
 		photo, err := a.store.Photo(ctx, in.Ref.Case.ID)
 		if err != nil {
-			return finding, err
+			return Compared{}, err
 		}
 		try, err := a.store.LastLivenessTry(ctx, in.Ref.Case.ID)
 		if err != nil {
-			return finding, err
+			return Compared{}, err
 		}
 		frames, err := a.store.ReadUploads(ctx, try.Frames[:1]) // the others may be gone already
 		if err != nil {
-			return finding, err
+			return Compared{}, err
 		}
-		result, err := a.school.Face.Compare(ctx, in.Ref.IdempotencyKey()+"/"+in.Version, photo, frames[0])
+		// One photo may be compared with the frames of several tries.
+		result, err := a.school.Face.Compare(ctx, in.Ref.IdempotencyKey()+"/"+in.Version+"/"+try.ID.String(), photo, frames[0])
 		if err != nil {
-			return finding, err
+			return Compared{}, err
 		}
-		finding.Verdict, finding.Score, finding.Hash = campus.Pass, result.Score, pictureHash(photo)
+		if result.Reason == school.PhotoOfPhoto {
+			return a.noLivePicture(ctx, try, result, frames[0])
+		}
+		finding := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Pass, Score: result.Score, Hash: pictureHash(photo)}
 		if !result.Same {
 			finding.Verdict, finding.Reason = campus.Fail, "photo_differs"
 		}
-		return finding, nil
+		return Compared{Finding: finding}, nil
 	})
+}
+
+// noLivePicture takes back that a try has passed: its live frame is the photo on file, and says nothing about anybody.
+func (a *Activities) noLivePicture(ctx context.Context, try storage.LivenessTry, result school.Comparison, frame []byte) (Compared, error) {
+	finding := campus.Finding{Item: campus.LivenessItem, Verdict: campus.Fail, Reason: result.Reason, Score: result.Score, Hash: pictureHash(frame)}
+	failed, err := a.store.JudgeLiveness(ctx, try.ID, finding.Verdict, finding.Reason, finding.Score)
+	return Compared{finding, failed}, err
 }
 
 // pictureHash is what stays of a picture (B4).

@@ -105,10 +105,11 @@ func TestCompareFaces(t *testing.T) {
 	compare := func(version string) campus.Finding {
 		t.Helper()
 		ref := h.step("compare-" + version)
-		found := twice[campus.Finding](h, h.acts.CompareFaces, activities.CompareFaces{Ref: ref, Version: version})
+		found := twice[activities.Compared](h, h.acts.CompareFaces, activities.CompareFaces{Ref: ref, Version: version})
 		h.requireTries(ref, "ok", "ok")
 		require.Equal(t, campus.PhotoItem, found.Item)
-		return found
+		require.Zero(t, found.Failed)
+		return found.Finding
 	}
 	fetch := func() string {
 		t.Helper()
@@ -168,7 +169,7 @@ func TestForgetImages(t *testing.T) {
 	frames := activities.ForgetImages{Application: h.ref.ID, Purposes: []campus.UploadPurpose{campus.FrameUpload}, KeepLive: true}
 	twice[nothing](h, h.acts.ForgetImages, frames)
 	require.Len(t, h.Objects(), 4, "one frame waits for the comparison")
-	found := twice[campus.Finding](h, h.acts.CompareFaces, activities.CompareFaces{Ref: h.step("compare"), Version: "1"})
+	found := twice[activities.Compared](h, h.acts.CompareFaces, activities.CompareFaces{Ref: h.step("compare"), Version: "1"})
 	require.Equal(t, campus.Pass, found.Verdict)
 	frames.KeepLive = false
 	twice[nothing](h, h.acts.ForgetImages, frames)

@@ -262,13 +262,13 @@ type evidenceInput struct {
 	Body struct {
 		Document *DocumentPicture `json:"identity_document,omitempty" required:"false"`
 		PapersInput
-		Recheck []campus.Item `json:"recheck,omitempty" required:"false" enum:"phone" maxItems:"1" doc:"Items that were put right elsewhere: the phone, at the carrier"`
+		Recheck []campus.Item `json:"recheck,omitempty" required:"false" enum:"phone" maxItems:"1" doc:"Says that nothing is handed in because it was put right elsewhere: the phone, at the carrier. Everything is looked at again in any case"`
 	}
 }
 
 // bringEvidence takes what was asked for; what is left out stays as it is (A4).
 func (s *Server) bringEvidence(ctx context.Context, in *evidenceInput) (*decisionAnswer, error) {
-	brought := storage.NewEvidence{Evidence: in.Body.evidence(), Recheck: in.Body.Recheck}
+	brought := storage.NewEvidence{Evidence: in.Body.evidence()}
 	if d := in.Body.Document; d != nil {
 		document, err := s.documentEvidence(*d)
 		if err != nil {
@@ -276,7 +276,7 @@ func (s *Server) bringEvidence(ctx context.Context, in *evidenceInput) (*decisio
 		}
 		brought.Evidence = append(brought.Evidence, document)
 	}
-	if len(brought.Evidence)+len(brought.Recheck) == 0 {
+	if len(brought.Evidence)+len(in.Body.Recheck) == 0 {
 		return nil, campus.Errorf(campus.Invalid, "evidence_empty", "nothing was brought")
 	}
 	return s.ownDecision(ctx, in.ID, workflows.BringEvidenceUpdate, brought)

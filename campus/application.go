@@ -79,7 +79,7 @@ const (
 
 // ReviewReasons are the reasons for which a reviewer rejects or asks for more, keys of the catalogue (C3).
 func ReviewReasons() []string {
-	return []string{"document_unreadable", "document_wrong", "certificate_unreadable", "certificate_wrong",
+	return []string{"document_unreadable", "document_wrong", "document_expired", "certificate_unreadable", "certificate_wrong",
 		"residence_unreadable", "residence_wrong", "letter_unreadable", "letter_wrong", "not_entitled"}
 }
 

@@ -41,16 +41,23 @@ func (f *Face) Liveness(ctx context.Context, key, action string, frames [][]byte
 
 // Comparison is a verdict about two pictures.
 type Comparison struct {
-	Same  bool
-	Score float64 // 0 to 1
+	Same   bool
+	Reason string  // different, or PhotoOfPhoto; empty when the same
+	Score  float64 // 0 to 1
 }
+
+// PhotoOfPhoto is the reason of a comparison that what was handed in as a live frame is the photo on file again.
+const PhotoOfPhoto = "photo_of_photo"
 
 type comparisonAnswer struct {
-	Same  *bool    `json:"same"`
-	Score *float64 `json:"score"`
+	Same   *bool    `json:"same"`
+	Reason string   `json:"reason"`
+	Score  *float64 `json:"score"`
 }
 
-func (a *comparisonAnswer) complete() bool { return a.Same != nil && isScore(a.Score) }
+func (a *comparisonAnswer) complete() bool {
+	return a.Same != nil && isScore(a.Score) && *a.Same == (a.Reason == "")
+}
 
 // Compare asks whether the photo on file and a live frame show the same person.
 func (f *Face) Compare(ctx context.Context, key string, photo, live []byte) (Comparison, error) {
@@ -63,7 +70,7 @@ func (f *Face) Compare(ctx context.Context, key string, photo, live []byte) (Com
 	if err := f.client.json(ctx, c, &a); err != nil {
 		return Comparison{}, err
 	}
-	return Comparison{*a.Same, *a.Score}, nil
+	return Comparison{*a.Same, a.Reason, *a.Score}, nil
 }
 
 func isScore(s *float64) bool { return s != nil && *s >= 0 && *s <= 1 }

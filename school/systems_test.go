@@ -169,6 +169,13 @@ func TestFaceServiceLooksAtThePictures(t *testing.T) {
 	_, err = b.Face.Liveness(t.Context(), "k3", portrait.Nod, [][]byte{[]byte("text")})
 	require.Equal(t, campus.Refused, campus.CodeOf(err))
 	require.Equal(t, "not_a_picture", campus.ReasonOf(err))
+	photo, other := portrait.Photo("lcu/1"), portrait.Photo("lcu/2")
+	verdict, err := b.Face.Compare(t.Context(), "k4", photo, photo)
+	require.NoError(t, err)
+	require.Equal(t, school.Comparison{Reason: school.PhotoOfPhoto, Score: 1}, verdict)
+	verdict, err = b.Face.Compare(t.Context(), "k5", photo, other)
+	require.NoError(t, err)
+	require.Equal(t, "different", verdict.Reason)
 	_, err = b.Face.Compare(t.Context(), "", nil, nil)
 	require.Equal(t, "key_missing", campus.ReasonOf(err))
 }

@@ -99,9 +99,9 @@ func findingWords(findings []campus.Finding) map[string]any {
 	}
 }
 
-// FlagApplication keeps a verdict together with a mark for the reviewer, e.g. a photo that never matched (B2).
-func (s *Store) FlagApplication(ctx context.Context, m campus.Move, flag string, finding campus.Finding) error {
-	words := findingWords([]campus.Finding{finding})
+// FlagApplication keeps verdicts together with a mark for the reviewer, e.g. a photo that never matched (B2).
+func (s *Store) FlagApplication(ctx context.Context, m campus.Move, flag string, findings ...campus.Finding) error {
+	words := findingWords(findings)
 	words["flag"] = flag
 	flagged := `, flagged as (update applications a set flagged = @flag from moved where a.id = moved.id)`
 	return s.moveAs(ctx, m, part{findingsSQL + flagged, words}, nil)

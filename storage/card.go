@@ -36,9 +36,13 @@ type CardHolder struct {
 const selectCardHolder = `select c.*, p.number as holder_number, p.name as holder_name, p.level as holder_level, p.campus as holder_campus
 	from cards c join people p on p.id = c.person_id where c.id = @about`
 
-// CreateCard makes the pending card of an approved application, with the move that approves it.
+// CreateCard makes the pending card of an approved application, with the move that approves it. Conflict:
+// document_expired_meanwhile.
 func (s *Store) CreateCard(ctx context.Context, m campus.Move, id uuid.UUID, change campus.Change) error {
 	return s.move(ctx, m, func(t tx) error {
+		if err := checkStillValid(t, m.Case.ID); err != nil {
+			return err
+		}
 		var serial int64
 		if err := t.Raw(`select nextval('card_serial')`).Row().Scan(&serial); err != nil {
 			return err

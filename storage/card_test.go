@@ -196,3 +196,34 @@ func TestCardLookups(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, services)
 }
+
+// A3: what has expired by the approval is not approved.
+func TestExpiredPapersAreNotApproved(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	today := campus.DateOf(h.Clock.Now())
+	for name, test := range map[string]struct {
+		item    campus.Item
+		expires campus.Date // none: never
+		want    string
+	}{
+		"a document that never expires":        {campus.DocumentItem, campus.Date{}, "done"},
+		"a document on its last day":           {campus.DocumentItem, today, "done"},
+		"a document of which that was the day": {campus.DocumentItem, today.AddDays(-1), "document_expired_meanwhile"},
+		"a certificate whose days are over":    {campus.CertificateItem, today.AddDays(-1), "document_expired_meanwhile"},
+	} {
+		ref := h.Applied(h.Person())
+		if !test.expires.IsZero() {
+			h.Exec(`update evidence set expires_on = $3 where application_id = $1 and item = $2`, ref.ID, test.item, test.expires.String())
+		}
+		m := h.NextMove(ref, campus.StageProvisioning, campus.WaitsForSchool)
+		m.Decision = h.Decision(ref, reviewer(), storage.ReviewNote{})
+		before := everything(t, h)
+		err := h.CreateCard(t.Context(), m, uuid.Must(uuid.NewV7()), approval())
+		require.Equal(t, test.want, outcome(err), name)
+		if err != nil {
+			require.Equal(t, campus.Conflict, campus.CodeOf(err), name)
+			require.Equal(t, before, everything(t, h), name)
+		}
+	}
+}

@@ -18,11 +18,10 @@ type Evidence struct {
 	ExpiresOn campus.Date `json:"expires_on,omitzero"` // zero: 长期, never
 }
 
-// NewEvidence is what an applicant brings after something was asked for; what is left out stays as it is. Recheck names
-// items that were put right elsewhere, such as a phone at the carrier.
+// NewEvidence is what an applicant brings after something was asked for; what is left out stays as it is. There may be
+// nothing: what was put right elsewhere, such as a phone at the carrier, is looked at again in any case.
 type NewEvidence struct {
-	Evidence []Evidence    `json:"evidence,omitempty"`
-	Recheck  []campus.Item `json:"recheck,omitempty"`
+	Evidence []Evidence `json:"evidence,omitempty"`
 }
 
 // ReplaceEvidence puts the evidence of the move's decision in the place of the old, and answers how the papers stand
@@ -164,6 +163,18 @@ func (s *Store) papersOf(ctx context.Context, application uuid.UUID, route campu
 		findings = append(findings, finding)
 	}
 	return findings, nil
+}
+
+// checkStillValid refuses papers that were valid when they were handed in and are no longer (A3). Conflict:
+// document_expired_meanwhile.
+func checkStillValid(t tx, application uuid.UUID) error {
+	var expired []campus.Item
+	err := t.Raw(`select item from evidence where application_id = ? and expires_on < ? order by item`, application, campus.DateOf(t.now)).
+		Scan(&expired).Error
+	if err == nil && len(expired) > 0 {
+		err = campus.Errorf(campus.Conflict, "document_expired_meanwhile", "%s of application %s has expired since it was handed in", expired[0], application)
+	}
+	return err
 }
 
 // Evidence is what has been handed in with an application.

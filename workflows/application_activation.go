@@ -79,9 +79,7 @@ func (w *application) awaitActivation(ctx workflow.Context) error {
 func (w *application) activate(ctx workflow.Context, d Decide) (Decided, error) {
 	from := w.stage
 	if from == campus.StageEnrolment {
-		if err := w.mustBeEnrolled(ctx); err != nil {
-			return Decided{}, err
-		}
+		return w.activateEnrolled(ctx, d)
 	}
 	if err := w.makeActive(ctx, from, d); err != nil {
 		return Decided{}, err

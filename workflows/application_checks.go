@@ -114,9 +114,14 @@ func (w *application) askForEvidence(ctx workflow.Context, findings []campus.Fin
 func (w *application) finding(ctx workflow.Context, item campus.Item, call func(workflow.Context, campus.StepRef) workflow.Future) (campus.Finding, error) {
 	found, err := step[campus.Finding](ctx, w.casework, stepKind{Name: string(item)}, call)
 	if errors.Is(err, errSkipped) {
-		return campus.Finding{Item: item, Verdict: campus.Unknown, Reason: "check_skipped"}, nil
+		return skipped(item), nil
 	}
 	return found, err
+}
+
+// skipped is the finding about an item that two people have let be.
+func skipped(item campus.Item) campus.Finding {
+	return campus.Finding{Item: item, Verdict: campus.Unknown, Reason: "check_skipped"}
 }
 
 // saveFindings keeps verdicts with the move they cause, unless the case has left the stage they were sought at.

@@ -27,6 +27,10 @@ func (w *application) enrolmentEnd() time.Time {
 // awaitEnrolment waits until Academic Affairs has the freshman as a student, and activates the card then (A6). It begins
 // to ask a while before the day, and gives up some time after it: who never arrives is cancelled.
 func (w *application) awaitEnrolment(ctx workflow.Context) error {
+	return w.untilLeft(ctx, campus.StageEnrolment, w.watchEnrolment)
+}
+
+func (w *application) watchEnrolment(ctx workflow.Context) error {
 	p := w.plan.Application
 	begin := w.plan.EnrolsOn.Add(-p.EnrolmentPoll.Std()).Sub(workflow.Now(ctx))
 	if begin > 0 {
@@ -45,7 +49,7 @@ func (w *application) awaitEnrolment(ctx workflow.Context) error {
 		}
 		left := w.enrolmentEnd().Sub(workflow.Now(ctx))
 		if left <= 0 {
-			return w.expire(ctx, campus.StageEnrolment, "not_enrolled")
+			return w.enrolmentIsOver(ctx)
 		}
 		gone, err := awaitFor(ctx, min(p.EnrolmentPoll.Std(), left), "ask for the enrolment", w.left(campus.StageEnrolment))
 		if err != nil || gone {
@@ -57,6 +61,28 @@ func (w *application) awaitEnrolment(ctx workflow.Context) error {
 	}
 }
 
+// lastEnrolmentLook is the step of the last look whether a freshman has enrolled.
+const lastEnrolmentLook = "last-look-enrolment"
+
+// enrolmentIsOver looks a last time before the card is cancelled. That is a step that cannot be skipped: an outage is no
+// freshman who never arrived, and nobody else knows.
+func (w *application) enrolmentIsOver(ctx workflow.Context) error {
+	if !w.plan.LastLook { // begun by earlier builds
+		return w.expire(ctx, campus.StageEnrolment, "not_enrolled")
+	}
+	kind := stepKind{Name: lastEnrolmentLook, NoSkip: true}
+	enrolled, err := step[bool](ctx, w.casework, kind, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+		return workflow.ExecuteActivity(on(ctx, AcademicQueue, "has the freshman enrolled, after all?"), steps.LookForEnrolment, ref)
+	})
+	switch {
+	case err != nil:
+		return err
+	case enrolled:
+		return w.enrolled(ctx)
+	}
+	return w.expire(ctx, campus.StageEnrolment, "not_enrolled")
+}
+
 // enrolled activates the card, unless the student was faster and took the application back.
 func (w *application) enrolled(ctx workflow.Context) error {
 	err := w.makeActive(ctx, campus.StageEnrolment, Decide{By: campus.System()})
@@ -64,6 +90,24 @@ func (w *application) enrolled(ctx workflow.Context) error {
 		return nil
 	}
 	return err
+}
+
+// activateEnrolled activates the card of a freshman who does not want to wait for the next look. A last look that is made
+// or parked meanwhile is not needed any more.
+func (w *application) activateEnrolled(ctx workflow.Context, d Decide) (Decided, error) {
+	if err := w.mustBeEnrolled(ctx); err != nil {
+		return Decided{}, err
+	}
+	if w.busy > 0 {
+		return Decided{}, campus.Errorf(campus.Conflict, "step_busy", "a step is being settled")
+	}
+	if err := w.makeActive(ctx, campus.StageEnrolment, d); err != nil {
+		return Decided{}, err
+	}
+	if w.plan.LastLook && w.leave != nil { // earlier builds let a look of theirs end by itself
+		w.leave()
+	}
+	return w.decided(), nil
 }
 
 // mustBeEnrolled is asked for by a freshman who has enrolled just now and does not want to wait for the next look.

@@ -19,11 +19,11 @@ func (w *application) identify(ctx workflow.Context) error {
 	case !w.state.Tried && w.plan.Route != "": // the first builds took nobody without a face
 		return w.askForFace(ctx)
 	}
-	return w.untilCounter(ctx, campus.StageIdentity, w.identifyByFace)
+	return w.untilLeft(ctx, campus.StageIdentity, w.identifyByFace)
 }
 
-// untilCounter does something at a stage that ends when the student leaves it for the counter.
-func (w *application) untilCounter(ctx workflow.Context, stage campus.Stage, do func(workflow.Context) error) error {
+// untilLeft does something at a stage that ends when the student leaves it, as for the counter.
+func (w *application) untilLeft(ctx workflow.Context, stage campus.Stage, do func(workflow.Context) error) error {
 	going, leave := workflow.WithCancel(ctx)
 	defer leave()
 	w.leave = leave
@@ -47,16 +47,19 @@ func (w *application) askForFace(ctx workflow.Context) error {
 func (w *application) identifyByFace(ctx workflow.Context) error {
 	var live activities.Liveness
 	var version string
+	unknown := campus.LivenessItem
 	err := parallel(ctx, []string{"liveness", "fetch-photo"}, func(ctx workflow.Context, i int) (err error) {
 		if i == 0 {
 			live, err = w.liveness(ctx)
-		} else {
-			version, err = w.fetchPhoto(ctx)
+			return err
+		}
+		if version, err = w.fetchPhoto(ctx); errors.Is(err, errSkipped) {
+			unknown = campus.PhotoItem
 		}
 		return err
 	})
-	if errors.Is(err, errSkipped) { // nothing is known of the face, so a person looks
-		return w.toCounter(ctx, w.stage, campus.Finding{Item: campus.LivenessItem, Verdict: campus.Unknown, Reason: "check_skipped"})
+	if errors.Is(err, errSkipped) { // a person looks, and sees what is not known, and what is
+		return w.toCounter(ctx, w.stage, skipped(unknown), known(live.Finding)...)
 	}
 	if err != nil {
 		return err
@@ -69,6 +72,14 @@ func (w *application) identifyByFace(ctx workflow.Context) error {
 		return err
 	}
 	return w.compare(ctx, version)
+}
+
+// known leaves a finding out that was never made.
+func known(found campus.Finding) []campus.Finding {
+	if found.Verdict == "" {
+		return nil
+	}
+	return []campus.Finding{found}
 }
 
 // frames are the pictures of a liveness check.
@@ -133,14 +144,14 @@ func (w *application) tryLiveness(ctx workflow.Context, d Decide) (Decided, erro
 // compare compares the live frame with the photo fetched under a version. A match makes the pictures superfluous.
 func (w *application) compare(ctx workflow.Context, version string) error {
 	from := w.stage
-	found, err := w.finding(ctx, campus.PhotoItem, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(on(ctx, FaceQueue, "compare live frame and photo"), steps.CompareFaces,
-			activities.CompareFaces{Ref: ref, Version: version})
-	})
+	compared, err := w.compareFaces(ctx, version)
 	if err != nil {
 		return err
 	}
+	found := compared.Finding
 	switch {
+	case found.Item == campus.LivenessItem: // nobody was in front of the camera: no reason to have the photo renewed
+		return w.livenessFailed(ctx, activities.Liveness{Finding: found, Failed: compared.Failed})
 	case found.Verdict == campus.Pass:
 		return w.identified(ctx, from, found, event("photo_matched", campus.System()))
 	case found.Verdict == campus.Unknown, from == campus.StagePhoto: // still different: a person looks, and knows why
@@ -158,6 +169,19 @@ func (w *application) compare(ctx workflow.Context, version string) error {
 	}, []campus.Finding{found})
 }
 
+// compareFaces asks the face service. A comparison that two people skip is unknown.
+func (w *application) compareFaces(ctx workflow.Context, version string) (activities.Compared, error) {
+	kind := stepKind{Name: string(campus.PhotoItem)}
+	compared, err := step[activities.Compared](ctx, w.casework, kind, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+		return workflow.ExecuteActivity(on(ctx, FaceQueue, "compare live frame and photo"), steps.CompareFaces,
+			activities.CompareFaces{Ref: ref, Version: version})
+	})
+	if errors.Is(err, errSkipped) {
+		return activities.Compared{Finding: skipped(campus.PhotoItem)}, nil
+	}
+	return compared, err
+}
+
 // identified goes on to the review; the biometric pictures have had their verdict and go (B4).
 func (w *application) identified(ctx workflow.Context, from campus.Stage, found campus.Finding, happened campus.Event) error {
 	if err := w.forgetImages(ctx, activities.ForgetImages{Purposes: frames, Photo: true}); err != nil {
@@ -167,80 +191,6 @@ func (w *application) identified(ctx workflow.Context, from campus.Stage, found 
 	m := w.reviewMove(ctx)
 	m.Events = append([]campus.Event{happened}, m.Events...)
 	return w.saveFindings(ctx, from, m, []campus.Finding{found})
-}
-
-// awaitPhoto waits for Academic Affairs to renew the photo and resumes by itself (B2), unless the student leaves for the
-// counter: then nobody needs what is being done here any more.
-func (w *application) awaitPhoto(ctx workflow.Context) error {
-	return w.untilCounter(ctx, campus.StagePhoto, w.watchPhoto)
-}
-
-// watchPhoto asks for the photo again and again. A look that fails is no news; the next one comes.
-func (w *application) watchPhoto(ctx workflow.Context) error {
-	p := w.plan.Identity
-	since := w.state.Since
-	for polls := 0; ; polls++ {
-		left := since.Add(p.PhotoWait.Std()).Sub(workflow.Now(ctx))
-		if left <= 0 {
-			return w.toCounter(ctx, w.stage, campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_not_renewed"})
-		}
-		gone, err := awaitFor(ctx, min(p.PhotoPoll.Std(), left), "look for a new photo", w.left(campus.StagePhoto))
-		if err != nil || gone {
-			return err
-		}
-		if err := w.remindPhoto(ctx); err != nil {
-			return err
-		}
-		version, err := w.lookForPhoto(ctx, polls)
-		if err != nil {
-			return err
-		}
-		if w.left(campus.StagePhoto)() {
-			return nil
-		}
-		if version != w.state.PhotoVersion {
-			return w.compareRenewed(ctx)
-		}
-		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
-			return w.continueAsNew(ctx, campus.StagePhoto)
-		}
-	}
-}
-
-// remindPhoto reminds the student once, when the photo has not come for a while.
-func (w *application) remindPhoto(ctx workflow.Context) error {
-	late := w.state.Since.Add(w.plan.Identity.PhotoReminder.Std())
-	if w.state.PhotoReminded || workflow.Now(ctx).Before(late) {
-		return nil
-	}
-	w.state.PhotoReminded = true
-	return w.sendReminder(ctx)
-}
-
-// compareRenewed fetches the new photo and compares it with the live frame kept for it.
-func (w *application) compareRenewed(ctx workflow.Context) error {
-	version, err := w.fetchPhoto(ctx)
-	if errors.Is(err, errSkipped) {
-		return w.toCounter(ctx, campus.StagePhoto, campus.Finding{Item: campus.PhotoItem, Verdict: campus.Unknown, Reason: "check_skipped"})
-	}
-	if err != nil {
-		return err
-	}
-	return w.compare(ctx, version)
-}
-
-// lookForPhoto asks which photo is on file; an outage answers as if nothing were new.
-func (w *application) lookForPhoto(ctx workflow.Context, polls int) (string, error) {
-	ref := campus.StepRef{Case: w.input.Case, Step: "poll-photo", Attempt: polls + 1, Key: polls + 1, By: campus.System()}
-	var version string
-	err := workflow.ExecuteActivity(on(w.oneTry(ctx), w.registerQueue(), "look for a new photo"), steps.LookForPhoto, ref).Get(ctx, &version)
-	if ctx.Err() != nil {
-		return "", ctx.Err()
-	}
-	if err != nil {
-		return w.state.PhotoVersion, nil
-	}
-	return version, nil
 }
 
 // continueAsNew hands the case to a new run with a short history, once no handler is at work.
@@ -258,10 +208,10 @@ func (w *application) continueAsNew(ctx workflow.Context, stage campus.Stage) er
 }
 
 // toCounter has the card centre look at the person, with the reason as a mark for the reviewer (B1, B2, B3).
-func (w *application) toCounter(ctx workflow.Context, from campus.Stage, found campus.Finding) error {
+func (w *application) toCounter(ctx workflow.Context, from campus.Stage, found campus.Finding, beside ...campus.Finding) error {
 	return w.advance(ctx, from, w.counterMove(ctx, found.Reason), func(ctx workflow.Context, m campus.Move) workflow.Future {
 		return workflow.ExecuteLocalActivity(ctx, steps.FlagApplication,
-			activities.FlagApplication{Move: m, Flag: found.Reason, Finding: found})
+			activities.FlagApplication{Move: m, Flag: found.Reason, Finding: found, Beside: beside})
 	})
 }
 
@@ -291,7 +241,7 @@ func (w *application) chooseCounter(ctx workflow.Context, d Decide) (Decided, er
 	}
 	m := w.counterMove(ctx, "chosen")
 	m.Decision, m.Events[0].Actor = d.Decision, d.By
-	for _, step := range []string{string(campus.PhotoItem), "liveness", "fetch-photo"} { // that may be parked
+	for _, step := range []string{string(campus.PhotoItem), "liveness", "fetch-photo", lastPhotoLook} { // that may be parked
 		w.drop(step)
 	}
 	if err := w.decide(ctx, w.stage, m, nil); err != nil {

@@ -240,10 +240,12 @@ func TestSkippedFaceStepsLeadToTheCounter(t *testing.T) {
 	for name, test := range map[string]struct {
 		systems []string
 		step    string
+		face    string // what is known of the liveness and of the photo then
+		photo   string
 	}{
-		"a liveness check that cannot be made":        {[]string{"face"}, "liveness"},
-		"a photo that cannot be had":                  {[]string{"academic"}, "fetch-photo"},
-		"a photo, while the face service is away too": {[]string{"academic", "face"}, "fetch-photo"},
+		"a liveness check that cannot be made":        {[]string{"face"}, "liveness", "unknown check_skipped", ""},
+		"a photo that cannot be had":                  {[]string{"academic"}, "fetch-photo", "pass", "unknown check_skipped"},
+		"a photo, while the face service is away too": {[]string{"academic", "face"}, "fetch-photo", "fail too_dark", "unknown check_skipped"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -256,6 +258,8 @@ func TestSkippedFaceStepsLeadToTheCounter(t *testing.T) {
 				require.Equal(t, campus.StageInPerson, p.Case(p.ref).Stage)
 				require.Empty(t, p.Case(p.ref).Parked)
 				require.False(t, slices.ContainsFunc(p.OpenItems(p.ref), isIncident), "no incident is left for nobody")
+				require.Equal(t, test.face, p.Verdicts(p.ref)[campus.LivenessItem])
+				require.Equal(t, test.photo, p.Verdicts(p.ref)[campus.PhotoItem])
 			})
 			p.verify(campus.Pass)
 			p.withdraw()

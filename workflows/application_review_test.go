@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -119,4 +121,49 @@ func TestApprovalIsTakenOnce(t *testing.T) {
 func (p *play) untilReview(before campus.Duration) time.Duration {
 	due := p.Policy().Calendar.AddWorkingDays(p.Clock.Now(), p.Policy().Application.ReviewWorkingDays)
 	return due.Sub(p.Clock.Now()) - before.Std()
+}
+
+// A3: a document that expires while the application waits for its reviewer.
+func TestDocumentThatExpiresBeforeTheApproval(t *testing.T) {
+	t.Parallel()
+	house := workflowtest.New(t, "")
+	student := house.Student()
+	today := campus.DateOf(house.Clock.Now())
+	document := func(expires campus.Date) []storage.Evidence {
+		papers := house.Papers(student, campus.DocumentItem)
+		papers[0].ExpiresOn = expires
+		return papers
+	}
+	p := stage(t, house, student, house.Apply(student, workflowtest.Good, func(a *storage.NewApplication) {
+		for i := range a.Evidence {
+			if a.Evidence[i].Item == campus.DocumentItem {
+				a.Evidence[i].ExpiresOn = today
+			}
+		}
+	}))
+	p.do(func() {
+		require.Equal(t, campus.StageReview, p.Case(p.ref).Stage, "it is valid to the end of its last day")
+		require.Equal(t, "pass", p.Verdicts(p.ref)[campus.DocumentItem])
+	})
+	p.after(day).review(campus.Approve, "").refused("document_expired_meanwhile")
+	p.do(func() {
+		c := p.Case(p.ref)
+		require.Equal(t, campus.StageReview, c.Stage)
+		require.Equal(t, campus.ReviewItem, p.OpenItems(p.ref)[0].Kind, "it is still the reviewer's")
+		require.Empty(t, p.CardStates(student))
+	})
+	p.review(campus.AskMore, "document_expired")
+	p.do(func() { require.Equal(t, "document_expired", p.Case(p.ref).Reason) })
+	p.decide(workflows.BringEvidenceUpdate, campus.Student(student.ID), plainly, nothing)
+	p.do(func() {
+		require.Equal(t, campus.StageEvidence, p.Case(p.ref).Stage, "the old one is no good any more")
+		require.Equal(t, "fail document_expired", p.Verdicts(p.ref)[campus.DocumentItem])
+	})
+	p.decide(workflows.BringEvidenceUpdate, campus.Student(student.ID), plainly, func() any {
+		return storage.NewEvidence{Evidence: document(today.AddDays(3650))}
+	})
+	p.review(campus.Approve, "")
+	p.activate()
+	p.run()
+	p.requireEnd(campus.Completed, "")
 }

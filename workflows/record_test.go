@@ -7,6 +7,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -86,6 +87,30 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.Work(worker.Config{Tracing: with})
 		l.await(campus.StagePhoto)
 		l.School.RenewPhoto(l.student, "")
+		l.review(campus.Approve, "")
+		l.activate()
+		l.end(campus.Completed)
+		return l
+	},
+	"application-photo-of-photo": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := working(t, workflowtest.Copied, with...)
+		l.await(campus.StageLiveness)
+		l.byStudent(workflows.TryLivenessUpdate, l.Answer(l.student, workflowtest.Good))
+		l.review(campus.Approve, "")
+		l.activate()
+		l.end(campus.Completed)
+		return l
+	},
+	"application-last-look": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := newLiveUnder(t, strings.Replace(workflowtest.Quick, "photo_poll: 300ms", "photo_poll: 300ms, photo_reminder: 1s, photo_wait: 4s", 1), workflowtest.Good)
+		l.School.RenewPhoto(l.student, "somebody else")
+		l.Work(worker.Config{Tracing: with})
+		l.await(campus.StagePhoto)
+		l.School.Fault("academic", "outage")
+		require.Equal(t, workflows.StepFailed, l.settle("operator", campus.RetryStep, "last-look-photo", 1).Outcome)
+		l.School.Fault("academic", "none")
+		l.settle("operator", campus.RetryStep, "last-look-photo", 2)
+		l.verify(campus.Pass)
 		l.review(campus.Approve, "")
 		l.activate()
 		l.end(campus.Completed)
@@ -369,6 +394,16 @@ var told = map[string]struct {
 		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
 	},
 	"application-refused": {"applied checking refused", map[string]int{}},
+	"application-photo-of-photo": {
+		"applied checking checked liveness_passed liveness_failed liveness_tried liveness_passed photo_matched review_asked approved " +
+			"provisioned activated",
+		map[string]int{"liveness_check": 2, "comparison": 2, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
+	},
+	"application-last-look": {
+		"applied checking checked liveness_passed photo_stale reminded step_parked step_failed_again step_retried counter_asked verified " +
+			"review_asked approved provisioned activated",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
+	},
 	"application-parked-and-retried": {
 		"applied checking checked liveness_passed photo_matched review_asked approved step_parked step_failed_again step_retried " +
 			"provisioned activated",

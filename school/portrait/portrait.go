@@ -7,6 +7,8 @@ import (
 	"bytes"
 	"hash/fnv"
 	"image"
+	"image/color"
+	"image/draw"
 	"image/jpeg"
 	"math/rand/v2"
 )
@@ -82,6 +84,45 @@ func flawed(p pose, flaw Flaw) pose {
 		p.x = 0.3 * p.size
 	}
 	return p
+}
+
+// Copies are n frames that somebody makes of the photo on file who is not in front of the camera: each is the photo, a
+// little further down, as in a nod.
+func Copies(identity string, n int) [][]byte {
+	// Reading what has just been written cannot fail.
+	photo, _ := jpeg.Decode(bytes.NewReader(Photo(identity)))
+	frames := make([][]byte, n)
+	for i := range frames {
+		frame := image.NewRGBA(photo.Bounds())
+		draw.Draw(frame, frame.Bounds(), image.NewUniform(photo.At(2, 2)), image.Point{}, draw.Src)
+		draw.Draw(frame, frame.Bounds().Add(image.Pt(0, i*25)), photo, image.Point{}, draw.Src)
+		frames[i] = encode(frame)
+	}
+	return frames
+}
+
+// Encoded are n frames that are one picture of the person, encoded anew each time.
+func Encoded(identity string, n int) [][]byte {
+	// Reading what has just been written cannot fail.
+	picture, _ := jpeg.Decode(bytes.NewReader(Frames(identity, Nod, 1)[0]))
+	frames := make([][]byte, n)
+	for i := range frames {
+		var b bytes.Buffer
+		_ = jpeg.Encode(&b, picture, &jpeg.Options{Quality: 90 - i})
+		frames[i] = b.Bytes()
+	}
+	return frames
+}
+
+// Blank are n frames that show nothing but one shade of grey.
+func Blank(grey uint8, n int) [][]byte {
+	frames := make([][]byte, n)
+	for i := range frames {
+		frame := image.NewGray(image.Rect(0, 0, 640, 480+i)) // no two are the same bytes
+		draw.Draw(frame, frame.Bounds(), image.NewUniform(color.Gray{Y: grey}), image.Point{}, draw.Src)
+		frames[i] = encode(frame)
+	}
+	return frames
 }
 
 func seeded(identity, purpose string) *rand.Rand {

@@ -34,8 +34,8 @@ func (s *Simulator) comparison(c *call) act {
 	if c.read(&asked) != nil {
 		return always(refuse(http.StatusBadRequest, "incomplete"))
 	}
-	same, score, err := vision.Compare(asked.Photo, asked.Live)
-	return c.judged(map[string]any{"same": same, "score": score}, err)
+	reason, score, err := vision.Compare(asked.Photo, asked.Live)
+	return c.judged(map[string]any{"same": reason == "", "reason": reason, "score": score}, err)
 }
 
 // judged is the act of a verdict: what the city bills for, once per key.

@@ -41,6 +41,15 @@ const (
 	TooDark = portrait.TooDark
 )
 
+// What people hand in who are not in front of the camera.
+const (
+	Copied     Flaw = "copied"  // the photo on file, moved as in a nod
+	Encoded    Flaw = "encoded" // one frame, encoded anew each time
+	BlankWhite Flaw = "blank_white"
+	BlankGrey  Flaw = "blank_grey"
+	BlankBlack Flaw = "blank_black"
+)
+
 type person struct {
 	school.Student
 	CertificateCode  string `json:"certificate_code"`
@@ -102,6 +111,12 @@ func (s *School) RenewPhoto(who Student, identity string) {
 	s.ask(http.MethodPut, "/admin/photos/"+storagetest.University+"/"+who.Number, Fields{"identity": identity}, nil)
 }
 
+// PutPhoto puts the first live frame of the student into the register.
+func (s *School) PutPhoto(who Student, flaw Flaw) {
+	s.t.Helper()
+	s.send(http.MethodPut, "/admin/photos/"+storagetest.University+"/"+who.Number, "image/jpeg", frames(who.Identity, flaw)[0], nil)
+}
+
 // Bureau changes how the card bureau works.
 func (s *School) Bureau(settings Fields) {
 	s.t.Helper()
@@ -139,8 +154,14 @@ func (s *School) ask(method, path string, body, answer any) {
 	s.t.Helper()
 	raw, err := json.Marshal(body)
 	require.NoError(s.t, err)
-	request, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, bytes.NewReader(raw))
+	s.send(method, path, "application/json", raw, answer)
+}
+
+func (s *School) send(method, path, kind string, body []byte, answer any) {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, bytes.NewReader(body))
 	require.NoError(s.t, err)
+	request.Header.Set("Content-Type", kind)
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(s.t, err)
 	defer response.Body.Close() //nolint:errcheck // only read
@@ -159,9 +180,25 @@ func frames(identity string, flaw Flaw) [][]byte {
 		flaw     Flaw
 	}
 	drawn, _ := drawnFrames.LoadOrStore(key{identity, flaw}, sync.OnceValue(func() [][]byte {
-		return portrait.FlawedFrames(identity, portrait.Nod, 3, flaw)
+		return draw(identity, flaw)
 	}))
 	return drawn.(func() [][]byte)()
+}
+
+func draw(identity string, flaw Flaw) [][]byte {
+	switch flaw {
+	case Copied:
+		return portrait.Copies(identity, 3)
+	case Encoded:
+		return portrait.Encoded(identity, 3)
+	case BlankWhite:
+		return portrait.Blank(255, 3)
+	case BlankGrey:
+		return portrait.Blank(128, 3)
+	case BlankBlack:
+		return portrait.Blank(0, 3)
+	}
+	return portrait.FlawedFrames(identity, portrait.Nod, 3, flaw)
 }
 
 //nolint:gochecknoglobals // pictures that never change, drawn once for each test process

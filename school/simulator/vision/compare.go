@@ -13,23 +13,36 @@ const (
 	shift              = 0.035 // of one step, in half faces
 )
 
-// Compare judges whether two pictures show the same person. The score is their likeness, 0 to 1.
-func Compare(photo, live []byte) (isSame bool, score float64, err error) {
+// Why a live frame does not go with the photo on file.
+const (
+	Different    = "different"
+	PhotoOfPhoto = "photo_of_photo" // it is that photo again, and nobody was in front of the camera
+)
+
+// Compare judges whether a live frame shows the person of the photo. An empty reason is that it does. The score is their
+// likeness, 0 to 1.
+func Compare(photo, live []byte) (reason string, score float64, err error) {
 	a, err := decode(photo)
 	if err != nil {
-		return false, 0, err
+		return "", 0, err
 	}
 	b, err := decode(live)
 	if err != nil {
-		return false, 0, err
+		return "", 0, err
 	}
 	boxA, okA := a.find()
 	boxB, okB := b.find()
 	if !okA || !okB {
-		return false, 0, nil
+		return Different, 0, nil
 	}
 	score = likeness(a, boxA, b, boxB)
-	return score >= same, score, nil
+	switch {
+	case closeness(a, boxA, b, boxB) >= copied:
+		return PhotoOfPhoto, score, nil
+	case score < same:
+		return Different, score, nil
+	}
+	return "", score, nil
 }
 
 // likeness is the best correlation over small shifts: the boxes are some pixels off.

@@ -50,6 +50,8 @@ func TestAnotherMovementIsNotTheOneAskedFor(t *testing.T) {
 		"nodded, not blinked":     {"blink", nod},
 		"eyes closed at the end":  {"blink", blink[:2]},
 		"one frame twice":         {"blink", [][]byte{blink[0], blink[1], blink[0]}},
+		"one frame encoded twice": {"blink", [][]byte{blink[0], blink[1], encoded(t, blink[0], image.Point{}, 80)}},
+		"one nod encoded twice":   {"nod", [][]byte{nod[0], nod[1], encoded(t, nod[0], image.Point{}, 80)}},
 		"a single frame":          {"nod", nod[:1]},
 		"an action nobody offers": {"dance", nod},
 	}
@@ -76,15 +78,15 @@ func TestComparisonStandsWhatHappensToPictures(t *testing.T) {
 	for name, img := range tests {
 		var b bytes.Buffer
 		require.NoError(t, jpeg.Encode(&b, img, &jpeg.Options{Quality: 35}))
-		same, score, err := vision.Compare(photo, b.Bytes())
+		reason, score, err := vision.Compare(photo, b.Bytes())
 		require.NoError(t, err)
-		require.True(t, same, "%s: %v", name, score)
+		require.Empty(t, reason, "%s: %v", name, score)
 	}
 	var b bytes.Buffer
 	require.NoError(t, (&png.Encoder{CompressionLevel: png.NoCompression}).Encode(&b, frame))
-	same, score, err := vision.Compare(photo, b.Bytes())
+	reason, score, err := vision.Compare(photo, b.Bytes())
 	require.NoError(t, err)
-	require.True(t, same, "as PNG: %v", score)
+	require.Empty(t, reason, "as PNG: %v", score)
 }
 
 // redrawn is the picture moved, and with its light changed.
@@ -113,9 +115,9 @@ func TestOnlyPicturesAreLookedAt(t *testing.T) {
 		_, _, err = vision.Liveness("nod", [][]byte{content})
 		require.ErrorIs(t, err, vision.ErrPicture, name)
 	}
-	same, score, err := vision.Compare(photo, portrait.Certificate("lcu/1"))
+	reason, score, err := vision.Compare(photo, portrait.Certificate("lcu/1"))
 	require.NoError(t, err)
-	require.False(t, same)
+	require.Equal(t, vision.Different, reason)
 	require.Zero(t, score, "there is no face on it")
 }
 
@@ -126,4 +128,70 @@ func BenchmarkCompare(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func TestBlankPicturesAreNobody(t *testing.T) {
+	t.Parallel()
+	photo, live := portrait.Photo("lcu/1"), portrait.Frames("lcu/1", portrait.Nod, 1)[0]
+	for name, test := range map[string]struct {
+		grey   uint8
+		reason string
+	}{
+		"white": {255, vision.OutsideFrame},
+		"grey":  {128, vision.OutsideFrame},
+		"black": {0, vision.TooDark},
+	} {
+		blank := portrait.Blank(test.grey, 3)
+		for _, action := range []string{portrait.Nod, portrait.Blink} {
+			reason, score, err := vision.Liveness(action, blank)
+			require.NoError(t, err, name)
+			require.Equal(t, test.reason, reason, name)
+			require.Zero(t, score, name)
+			reason, _, err = vision.Liveness(action, [][]byte{live, blank[1], live})
+			require.NoError(t, err, name)
+			require.Equal(t, test.reason, reason, "%s between others", name)
+		}
+		for _, pair := range [][2][]byte{{photo, blank[0]}, {blank[0], live}, {blank[0], blank[1]}, {portrait.Document("resident_card", "lcu/1"), blank[0]}} {
+			reason, score, err := vision.Compare(pair[0], pair[1])
+			require.NoError(t, err, name)
+			require.Equal(t, vision.Different, reason, name)
+			require.Zero(t, score, name)
+		}
+	}
+}
+
+// B1: what somebody can hand in who has nothing but pictures.
+func TestPicturesOfPicturesAreNobody(t *testing.T) {
+	t.Parallel()
+	for n := range 4 {
+		identity := fmt.Sprintf("lcu/%d", n)
+		photo := portrait.Photo(identity)
+		for _, still := range [][]byte{photo, portrait.Frames(identity, portrait.Nod, 3)[0]} {
+			for _, action := range []string{portrait.Nod, portrait.Blink} {
+				reason, _, err := vision.Liveness(action, [][]byte{still, encoded(t, still, image.Point{}, 80), encoded(t, still, image.Point{}, 45)})
+				require.NoError(t, err)
+				require.Equal(t, vision.ActionNotAsAsked, reason, "%s: one picture, encoded three times", action)
+			}
+		}
+		moved := encoded(t, photo, image.Pt(0, 25), 80)
+		reason, _, err := vision.Liveness(portrait.Nod, [][]byte{photo, moved})
+		require.NoError(t, err)
+		require.Empty(t, reason, "the frames alone look like a nod")
+		for _, copied := range [][]byte{photo, moved, encoded(t, photo, image.Point{}, 45)} {
+			reason, score, err := vision.Compare(photo, copied)
+			require.NoError(t, err)
+			require.Equal(t, vision.PhotoOfPhoto, reason)
+			require.Greater(t, score, 0.9)
+		}
+	}
+}
+
+// encoded is a picture moved, and encoded anew.
+func encoded(t *testing.T, content []byte, by image.Point, quality int) []byte {
+	t.Helper()
+	img, err := jpeg.Decode(bytes.NewReader(content))
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, jpeg.Encode(&b, redrawn(img, by, 1), &jpeg.Options{Quality: quality}))
+	return b.Bytes()
 }

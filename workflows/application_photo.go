@@ -1,0 +1,109 @@
+package workflows
+
+import (
+	"errors"
+
+	"go.temporal.io/sdk/workflow"
+
+	"campuscard/campus"
+)
+
+// awaitPhoto waits for Academic Affairs to renew the photo and resumes by itself (B2), unless the student leaves for the
+// counter: then nobody needs what is being done here any more.
+func (w *application) awaitPhoto(ctx workflow.Context) error {
+	return w.untilLeft(ctx, campus.StagePhoto, w.watchPhoto)
+}
+
+// watchPhoto asks for the photo again and again. A look that fails is no news; the next one comes.
+func (w *application) watchPhoto(ctx workflow.Context) error {
+	p := w.plan.Identity
+	since := w.state.Since
+	for polls := 0; ; polls++ {
+		left := since.Add(p.PhotoWait.Std()).Sub(workflow.Now(ctx))
+		if left <= 0 {
+			return w.photoWaitIsOver(ctx)
+		}
+		gone, err := awaitFor(ctx, min(p.PhotoPoll.Std(), left), "look for a new photo", w.left(campus.StagePhoto))
+		if err != nil || gone {
+			return err
+		}
+		if err := w.remindPhoto(ctx); err != nil {
+			return err
+		}
+		if w.plan.LastLook && left <= p.PhotoPoll.Std() {
+			continue // the look at the end is no poll
+		}
+		version, err := w.lookForPhoto(ctx, polls)
+		if err != nil {
+			return err
+		}
+		if w.left(campus.StagePhoto)() {
+			return nil
+		}
+		if version != w.state.PhotoVersion {
+			return w.compareRenewed(ctx)
+		}
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			return w.continueAsNew(ctx, campus.StagePhoto)
+		}
+	}
+}
+
+// lastPhotoLook is the step of the last look for a new photo.
+const lastPhotoLook = "last-look-photo"
+
+// photoWaitIsOver looks a last time before a person looks. That is a step: an outage is not a photo that was not renewed.
+func (w *application) photoWaitIsOver(ctx workflow.Context) error {
+	late := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_not_renewed"}
+	if !w.plan.LastLook { // begun by earlier builds
+		return w.toCounter(ctx, w.stage, late)
+	}
+	version, err := step[string](ctx, w.casework, stepKind{Name: lastPhotoLook}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+		return workflow.ExecuteActivity(on(ctx, w.registerQueue(), "look for a new photo a last time"), steps.LookForPhoto, ref)
+	})
+	switch {
+	case errors.Is(err, errSkipped):
+		return w.toCounter(ctx, campus.StagePhoto, skipped(campus.PhotoItem))
+	case err != nil:
+		return err
+	case version != w.state.PhotoVersion:
+		return w.compareRenewed(ctx)
+	}
+	return w.toCounter(ctx, campus.StagePhoto, late)
+}
+
+// remindPhoto reminds the student once, when the photo has not come for a while.
+func (w *application) remindPhoto(ctx workflow.Context) error {
+	late := w.state.Since.Add(w.plan.Identity.PhotoReminder.Std())
+	if w.state.PhotoReminded || workflow.Now(ctx).Before(late) {
+		return nil
+	}
+	w.state.PhotoReminded = true
+	return w.sendReminder(ctx)
+}
+
+// compareRenewed fetches the new photo and compares it with the live frame kept for it.
+func (w *application) compareRenewed(ctx workflow.Context) error {
+	version, err := w.fetchPhoto(ctx)
+	if errors.Is(err, errSkipped) {
+		return w.toCounter(ctx, campus.StagePhoto, skipped(campus.PhotoItem))
+	}
+	if err != nil {
+		return err
+	}
+	return w.compare(ctx, version)
+}
+
+// lookForPhoto asks which photo is on file; an outage answers as if nothing were new.
+func (w *application) lookForPhoto(ctx workflow.Context, polls int) (string, error) {
+	ref := campus.StepRef{Case: w.input.Case, Step: "poll-photo", Attempt: polls + 1, Key: polls + 1, By: campus.System()}
+	var version string
+	err := workflow.ExecuteActivity(on(w.oneTry(ctx), w.registerQueue(), "look for a new photo"), steps.LookForPhoto, ref).Get(ctx, &version)
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	if err != nil {
+		return w.state.PhotoVersion, nil
+	}
+	return version, nil
+}
