@@ -90,6 +90,12 @@ var errBegun = errors.New("the workflow has begun")
 func (s *Store) SaveFindings(ctx context.Context, m campus.Move, findings []campus.Finding) error {
 	return s.move(ctx, m, func(t tx) error {
 		for _, f := range findings {
+			if f.Item == campus.PhoneItem {
+				var err error
+				if f, err = currentPhone(t, m.Case.ID, f); err != nil {
+					return err
+				}
+			}
 			if err := upsertFinding(t, m.Case.ID, f); err != nil {
 				return err
 			}

@@ -23,9 +23,13 @@ type Card struct {
 	ValidUntil    campus.Date      `json:"valid_until,omitzero"`
 }
 
-// CreateCard makes the pending card of an approved application, with the move that approves it.
+// CreateCard makes the pending card of an approved application, with the move that approves it. Conflict:
+// phone_unchecked.
 func (s *Store) CreateCard(ctx context.Context, m campus.Move, id uuid.UUID, change campus.Change) error {
 	return s.move(ctx, m, func(t tx) error {
+		if err := phoneLookedAt(t, m.Case.ID); err != nil {
+			return err
+		}
 		var serial int64
 		if err := t.Raw(`select nextval('card_serial')`).Row().Scan(&serial); err != nil {
 			return err

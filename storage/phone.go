@@ -1,0 +1,100 @@
+package storage
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+)
+
+// phoneSource is who gave the number on file.
+type phoneSource string
+
+const (
+	phoneByHolder  phoneSource = "holder"
+	phoneByCounter phoneSource = "counter"
+)
+
+// setPhone puts another number on file, and says so to the person: on the way that they have now, and at the old number.
+func setPhone(t tx, by campus.Actor, person uuid.UUID, phone string, source phoneSource) error {
+	var old struct{ Phone, University string }
+	if err := t.Raw(`select phone, university from people where id = ? for no key update`, person).Scan(&old).Error; err != nil {
+		return fmt.Errorf("find the phone: %w", err)
+	}
+	if old.Phone == phone {
+		return campus.FieldErrorf("phone", "phone_same", "this is the number on file")
+	}
+	if err := t.Exec(`update people set phone = ?, phone_source = ?, phone_changed_at = ? where id = ?`,
+		phone, source, t.now, person).Error; err != nil {
+		return fmt.Errorf("keep the phone: %w", err)
+	}
+	if err := doubtPhone(t, by, person); err != nil {
+		return err
+	}
+	changed := campus.Notice{Template: "notice.phone_changed"}
+	if err := queueNotice(t, person, nil, changed, nil); err != nil {
+		return err
+	}
+	if old.Phone != "" {
+		if err := queuePhoneMessage(t, person, old.Phone, changed, nil); err != nil {
+			return err
+		}
+	}
+	return addAudit(t, by, "person.phone", "person/"+person.String(), old.University)
+}
+
+// doubtPhone takes the verdict on the old number from the application that is open: it says nothing about the new one
+// (A3). The carrier is asked again when the applicant has it looked at, and until then nobody approves.
+func doubtPhone(t tx, by campus.Actor, person uuid.UUID) error {
+	var open []uuid.UUID
+	if err := t.Raw(`select id from applications where person_id = ? and closed_at is null`, person).Scan(&open).Error; err != nil {
+		return fmt.Errorf("find the open application: %w", err)
+	}
+	for _, application := range open {
+		if err := t.Exec(`update findings set verdict = ?, reason = ?, checked_at = ? where application_id = ? and item = ?`,
+			campus.Unknown, campus.PhoneChangedReason, t.now, application, campus.PhoneItem).Error; err != nil {
+			return fmt.Errorf("doubt the phone: %w", err)
+		}
+		event := campus.Event{Kind: "phone_changed", Actor: by, Public: true}
+		if err := addEvent(t, application, event, uuid.Nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// currentPhone is the verdict on the phone, or that it was about another number: one that was changed while the carrier
+// was being asked. The lock keeps a change away until the verdict is in.
+func currentPhone(t tx, application uuid.UUID, f campus.Finding) (campus.Finding, error) {
+	var changed *time.Time
+	if err := t.Raw(`select p.phone_changed_at from people p where p.id = (select person_id from applications where id = ?) for share`,
+		application).Row().Scan(&changed); err != nil {
+		return f, fmt.Errorf("look when the phone was changed: %w", err)
+	}
+	if changed == nil {
+		return f, nil
+	}
+	var asked *time.Time
+	if err := t.Raw(`select max(started_at) from attempts where case_id = ? and step = ?`, application, campus.PhoneItem).
+		Row().Scan(&asked); err != nil {
+		return f, fmt.Errorf("look when the carrier was asked: %w", err)
+	}
+	if asked != nil && changed.After(*asked) {
+		f.Verdict, f.Reason = campus.Unknown, campus.PhoneChangedReason
+	}
+	return f, nil
+}
+
+// phoneLookedAt refuses an approval as long as the number on file is another than the one that was checked (A3).
+// Conflict: phone_unchecked.
+func phoneLookedAt(t tx, application uuid.UUID) error {
+	var changed bool
+	err := t.Raw(`select exists (select 1 from findings where application_id = ? and item = ? and reason = ?)`,
+		application, campus.PhoneItem, campus.PhoneChangedReason).Row().Scan(&changed)
+	if err == nil && changed {
+		return campus.Errorf(campus.Conflict, "phone_unchecked", "the phone of application %s was changed after it was checked", application)
+	}
+	return err
+}
