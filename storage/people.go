@@ -131,6 +131,9 @@ func (s *Store) ImportPeople(ctx context.Context, university string, roster []Ro
 			}
 			rows = append(rows, row)
 		}
+		if err := doubtRosterPhones(t, university, rows); err != nil {
+			return err
+		}
 		return t.Clauses(clause.OnConflict{
 			Columns:   []clause.Column{{Name: "university"}, {Name: "number"}},
 			DoUpdates: append(clause.AssignmentColumns(rosterColumns()), rosterPhone()...),

@@ -24,7 +24,7 @@ func setPhone(t tx, by campus.Actor, person uuid.UUID, phone string, source phon
 		return fmt.Errorf("find the phone: %w", err)
 	}
 	if old.Phone == phone {
-		return campus.FieldErrorf("phone", "phone_same", "this is the number on file")
+		return phoneSame()
 	}
 	if err := t.Exec(`update people set phone = ?, phone_source = ?, phone_changed_at = ? where id = ?`,
 		phone, source, t.now, person).Error; err != nil {
@@ -45,6 +45,10 @@ func setPhone(t tx, by campus.Actor, person uuid.UUID, phone string, source phon
 	return addAudit(t, by, "person.phone", "person/"+person.String(), old.University)
 }
 
+func phoneSame() error {
+	return campus.FieldErrorf("phone", "phone_same", "this is the number on file")
+}
+
 // doubtPhone takes the verdict on the old number from the application that is open: it says nothing about the new one
 // (A3). The carrier is asked again when the applicant has it looked at, and until then nobody approves.
 func doubtPhone(t tx, by campus.Actor, person uuid.UUID) error {
@@ -59,6 +63,25 @@ func doubtPhone(t tx, by campus.Actor, person uuid.UUID) error {
 		}
 		event := campus.Event{Kind: "phone_changed", Actor: by, Public: true}
 		if err := addEvent(t, application, event, uuid.Nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// doubtRosterPhones does the same for those of whom a roster brings another number while their application is open.
+func doubtRosterPhones(t tx, university string, rows []personRow) error {
+	var changed []uuid.UUID
+	err := t.Raw(`update people p set phone_changed_at = ? from unnest(?::text[], ?::text[]) v (number, phone)
+		where p.university = ? and p.number = v.number and p.phone <> v.phone and p.phone_source = 'roster'
+			and exists (select 1 from applications a where a.person_id = p.id and a.closed_at is null) returning p.id`,
+		t.now, column(rows, func(r personRow) string { return r.Number }), column(rows, func(r personRow) string { return r.Phone }),
+		university).Scan(&changed).Error
+	if err != nil {
+		return fmt.Errorf("find whose phone the roster changes: %w", err)
+	}
+	for _, person := range changed {
+		if err := doubtPhone(t, campus.System(), person); err != nil {
 			return err
 		}
 	}

@@ -106,6 +106,24 @@ func TestChangedPhoneIsCheckedAgain(t *testing.T) {
 	require.NoError(t, approve())
 }
 
+// A3, L6: a roster that corrects the number has it checked again, too.
+func TestRosterPhoneIsCheckedAgain(t *testing.T) {
+	t.Parallel()
+	c := atCounter(t)
+	c.checked(c.Clock.Now(), campus.StageReview)
+	line := c.person.Roster
+	again := func() {
+		_, err := c.ImportPeople(t.Context(), storagetest.University, []storage.RosterPerson{line})
+		require.NoError(t, err)
+	}
+	again()
+	require.Equal(t, campus.Pass, c.phoneFinding().Verdict, "the same number")
+	line.Phone = "13900000001"
+	again()
+	require.Equal(t, campus.PhoneChangedReason, c.phoneFinding().Reason)
+	require.Equal(t, 1, count(c.House, `events where case_id = $1 and kind = 'phone_changed' and actor = 'system'`, c.application.ID))
+}
+
 // L6: a later roster does not put the old number back, until it knows the new one.
 func TestRosterKeepsAChangedPhone(t *testing.T) {
 	t.Parallel()

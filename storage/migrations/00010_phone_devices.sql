@@ -5,7 +5,7 @@
 alter table people
     add column phone_source     text not null default 'roster'
         constraint people_phone_source check (phone_source in ('roster', 'holder', 'counter')),
-    add column phone_changed_at timestamptz; -- by the holder or at the counter
+    add column phone_changed_at timestamptz; -- by the holder, at the counter, or by a roster while an application is open
 
 alter table sessions add column device text not null default ''; -- what the app calls the device, as it was signed in
 
