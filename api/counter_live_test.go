@@ -2,7 +2,9 @@ package api_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -52,6 +54,7 @@ func (l *town) testRenumbered(t *testing.T) {
 	s := l.students[me]
 	id, item := l.reviewed(t, me)
 	l.seen(t, me)
+	old := storagetest.One[string](l.House, `select phone from people where id = $1`, s.ID)
 	l.engine.School.Change(s, fields{"phone": "+8613912340001"})
 	l.done(t, atDesk(s.ID, "phone", fields{"phone": "13912340001"}))
 	l.tokens[me] = l.SignedIn(s.ID)
@@ -62,6 +65,9 @@ func (l *town) testRenumbered(t *testing.T) {
 		return c.Findings[i].Verdict
 	}
 	require.Equal(t, "unknown", phone(mine))
+	require.Eventually(t, func() bool {
+		return slices.ContainsFunc(l.engine.School.Messages(old), func(text string) bool { return strings.Contains(text, "手机号已更换") })
+	}, patience, 50*time.Millisecond, "the old number hears of it")
 	l.refuse(t, id, map[string]scenario{"an approval of what nobody has checked": {decision("reviewer", item, approval), 409, "phone_unchecked", ""}})
 
 	require.Equal(t, "evidence", l.done(t, decision("reviewer", item, `{"action":"ask_more","reason":"phone_changed"}`)).Stage)

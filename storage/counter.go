@@ -57,7 +57,7 @@ func (s *Store) FindPeople(ctx context.Context, who campus.StaffMember, f Person
 func searchWords(t tx, f PersonSearch) (string, []any) {
 	number, byNumber := []any{f.Q}, "number = ?"
 	name, byName := []any{likePattern(f.Q)}, "name like ?"
-	tail, byPhone := []any{campus.PhoneTail, last(f.Q, campus.PhoneTail), "%" + f.Q}, "(right(phone, ?) = ? and phone like ?)"
+	tail, byPhone := []any{campus.PhoneTail, phoneTail(f.Q), "%" + f.Q}, "(right(phone, ?) = ? and phone like ?)"
 	phone := campus.AllDigits(f.Q) && len(f.Q) >= campus.PhoneTail
 	switch f.By {
 	case campus.SearchNumber:
@@ -78,7 +78,8 @@ func searchWords(t tx, f PersonSearch) (string, []any) {
 	return "(" + byNumber + " or " + byName + ")", append(number, name...)
 }
 
-func last(s string, n int) string { return s[max(0, len(s)-n):] }
+// phoneTail is what is shown of a number.
+func phoneTail(s string) string { return s[max(0, len(s)-campus.PhoneTail):] }
 
 // ServedPerson is a person whom the member serves at the counter; anybody else does not exist (A0).
 func (s *Store) ServedPerson(ctx context.Context, who campus.StaffMember, id uuid.UUID) (Person, error) {

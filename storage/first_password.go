@@ -32,7 +32,7 @@ func (s *Store) SendPhoneCode(ctx context.Context, req Request, policy campus.Si
 		if err != nil {
 			return PhoneCodeSent{}, err
 		}
-		return PhoneCodeSent{Phone: last(phone, campus.PhoneTail), ExpiresAt: expires}, queueNotice(t, who.Person.ID, nil, notice, &expires)
+		return PhoneCodeSent{Phone: phoneTail(phone), ExpiresAt: expires}, queueNotice(t, who.Person.ID, nil, notice, &expires)
 	})
 }
 

@@ -33,7 +33,7 @@ func (s *Store) SendNewPhoneCode(ctx context.Context, req Request, policy campus
 		if err != nil {
 			return PhoneCodeSent{}, err
 		}
-		sent := PhoneCodeSent{Phone: last(phone, campus.PhoneTail), ExpiresAt: expires}
+		sent := PhoneCodeSent{Phone: phoneTail(phone), ExpiresAt: expires}
 		return sent, queuePhoneMessage(t, who.Person.ID, phone, notice, &expires)
 	})
 }
@@ -86,7 +86,7 @@ func (s *Store) ChangePhone(ctx context.Context, req Request, policy campus.Sign
 		if err := setPhone(t, req.Actor, who.Person.ID, phone, phoneByHolder); err != nil {
 			return err
 		}
-		changed.Phone = last(phone, campus.PhoneTail)
+		changed.Phone = phoneTail(phone)
 		if err := forgetOthers(t, who.Person.ID, who.Session); err != nil {
 			return err
 		}

@@ -27,11 +27,11 @@ func (c *counter) seen() *counter {
 }
 
 // checked has the carrier asked about the phone at a moment, and keeps the verdict.
-func (c *counter) checked(asked time.Time, stage campus.Stage) {
+func (c *counter) checked(asked time.Time) {
 	c.t.Helper()
 	c.Exec(`insert into attempts (id, case_id, step, attempt, try, actor, started_at, outcome) values ($1, $2, 'phone', 1, 1, 'system', $3, 'ok')`,
 		uuid.New(), c.application.ID, asked)
-	m := c.NextMove(c.application, stage, campus.WaitsForReviewer)
+	m := c.NextMove(c.application, campus.StageReview, campus.WaitsForReviewer)
 	require.NoError(c.t, c.SaveFindings(c.t.Context(), m, []campus.Finding{{Item: campus.PhoneItem, Verdict: campus.Pass}}))
 }
 
@@ -81,7 +81,7 @@ func TestPhoneAtCounter(t *testing.T) {
 func TestChangedPhoneIsCheckedAgain(t *testing.T) {
 	t.Parallel()
 	c := atCounter(t).seen()
-	c.checked(c.Clock.Now(), campus.StageReview)
+	c.checked(c.Clock.Now())
 	require.Equal(t, campus.Pass, c.phoneFinding().Verdict)
 	c.Clock.Advance(time.Minute)
 	require.NoError(t, c.phone(newPhone))
@@ -98,10 +98,10 @@ func TestChangedPhoneIsCheckedAgain(t *testing.T) {
 	require.Equal(t, "phone_unchecked", outcome(approve()))
 	require.Equal(t, before, everything(t, c.House)["cases"], "the case stays where it is")
 
-	c.checked(c.Clock.Now().Add(-time.Second), campus.StageReview)
+	c.checked(c.Clock.Now().Add(-time.Second))
 	require.Equal(t, campus.PhoneChangedReason, c.phoneFinding().Reason, "the carrier was asked about the old number")
 	c.Clock.Advance(time.Second)
-	c.checked(c.Clock.Now(), campus.StageReview)
+	c.checked(c.Clock.Now())
 	require.Equal(t, campus.Pass, c.phoneFinding().Verdict)
 	require.NoError(t, approve())
 }
@@ -110,7 +110,7 @@ func TestChangedPhoneIsCheckedAgain(t *testing.T) {
 func TestRosterPhoneIsCheckedAgain(t *testing.T) {
 	t.Parallel()
 	c := atCounter(t)
-	c.checked(c.Clock.Now(), campus.StageReview)
+	c.checked(c.Clock.Now())
 	line := c.person.Roster
 	again := func() {
 		_, err := c.ImportPeople(t.Context(), storagetest.University, []storage.RosterPerson{line})
