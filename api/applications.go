@@ -81,25 +81,31 @@ type applicationInput struct{ Body ApplicationBody }
 
 // apply takes an application, whether or not Temporal or any of the school's systems answers (C5).
 func (s *Server) apply(ctx context.Context, in *applicationInput) (*answer[storage.Accepted], error) {
-	b := in.Body
-	document, err := s.documentEvidence(b.Document.DocumentPicture)
+	application, err := s.newApplication(ctx, person(ctx).ID, person(ctx).University, in.Body)
 	if err != nil {
 		return nil, err
 	}
+	accepted, err := s.store.Apply(ctx, s.request(ctx), application)
+	return answered(accepted), err
+}
+
+// newApplication is what an applicant hands in, themselves or at the counter.
+func (s *Server) newApplication(ctx context.Context, applicant uuid.UUID, university string, b ApplicationBody) (storage.NewApplication, error) {
+	document, err := s.documentEvidence(b.Document.DocumentPicture)
+	if err != nil {
+		return storage.NewApplication{}, err
+	}
 	application := storage.NewApplication{
-		Person: person(ctx).ID, Levels: s.policies.For(person(ctx).University).Application.Levels, Kiosk: b.Kiosk,
+		Person: applicant, Levels: s.policies.For(university).Application.Levels, Kiosk: b.Kiosk,
 		DocumentType: b.Document.Type, DocumentNumber: campus.NormalizeDocumentNumber(b.Document.Number),
 		Evidence: append([]storage.Evidence{document}, b.evidence()...), Counter: b.Counter, PolicyVersion: s.policies.Version(),
 		Rush: s.policies.For("").Rush,
 	}
 	if err := addFace(&application, b); err != nil {
-		return nil, err
+		return application, err
 	}
-	if application.Packages, err = s.choosePackages(ctx, "packages", b.Packages...); err != nil {
-		return nil, err
-	}
-	accepted, err := s.store.Apply(ctx, s.request(ctx), application)
-	return answered(accepted), err
+	application.Packages, err = s.choosePackages(ctx, applicant, "packages", b.Packages...)
+	return application, err
 }
 
 // addFace takes the liveness check and the consent that comes before it (B4), or neither when the route without a face
@@ -257,29 +263,40 @@ func (s *Server) chooseCounter(ctx context.Context, in *CaseInput) (*decisionAns
 	return s.ownDecision(ctx, in.ID, workflows.ChooseCounterUpdate, struct{}{})
 }
 
+// EvidenceBody is what was asked for.
+type EvidenceBody struct {
+	Document *DocumentPicture `json:"identity_document,omitempty" required:"false"`
+	PapersInput
+	Recheck []campus.Item `json:"recheck,omitempty" required:"false" enum:"phone" maxItems:"1" doc:"Says that nothing is handed in because it was put right elsewhere: the phone, at the carrier or by another number. Everything is looked at again in any case"`
+}
+
 type evidenceInput struct {
 	CaseInput
-	Body struct {
-		Document *DocumentPicture `json:"identity_document,omitempty" required:"false"`
-		PapersInput
-		Recheck []campus.Item `json:"recheck,omitempty" required:"false" enum:"phone" maxItems:"1" doc:"Says that nothing is handed in because it was put right elsewhere: the phone, at the carrier. Everything is looked at again in any case"`
-	}
+	Body EvidenceBody
 }
 
 // bringEvidence takes what was asked for; what is left out stays as it is (A4).
 func (s *Server) bringEvidence(ctx context.Context, in *evidenceInput) (*decisionAnswer, error) {
-	brought := storage.NewEvidence{Evidence: in.Body.evidence()}
-	if d := in.Body.Document; d != nil {
+	brought, err := s.newEvidence(in.Body)
+	if err != nil {
+		return nil, err
+	}
+	return s.ownDecision(ctx, in.ID, workflows.BringEvidenceUpdate, brought)
+}
+
+func (s *Server) newEvidence(b EvidenceBody) (storage.NewEvidence, error) {
+	brought := storage.NewEvidence{Evidence: b.evidence()}
+	if d := b.Document; d != nil {
 		document, err := s.documentEvidence(*d)
 		if err != nil {
-			return nil, err
+			return brought, err
 		}
 		brought.Evidence = append(brought.Evidence, document)
 	}
-	if len(brought.Evidence)+len(in.Body.Recheck) == 0 {
-		return nil, campus.Errorf(campus.Invalid, "evidence_empty", "nothing was brought")
+	if len(brought.Evidence)+len(b.Recheck) == 0 {
+		return brought, campus.Errorf(campus.Invalid, "evidence_empty", "nothing was brought")
 	}
-	return s.ownDecision(ctx, in.ID, workflows.BringEvidenceUpdate, brought)
+	return brought, nil
 }
 
 func (s *Server) activate(ctx context.Context, in *CaseInput) (*decisionAnswer, error) {

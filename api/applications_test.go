@@ -191,6 +191,7 @@ type shownCase struct {
 		Actions []struct{ Method, Href string }
 	}
 	Findings []shownFinding
+	Wanted   []struct{ Item string }
 	Timeline []struct{ Kind, Text, By, Note string }
 	Plastic  *struct {
 		PickupCode string `json:"pickup_code"`

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"time"
 	"unicode/utf8"
 
@@ -10,7 +9,6 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
-	"campuscard/workflows"
 )
 
 // searchLimit is how many people one page of a search shows: it is for finding one, not for reading a roster.
@@ -171,103 +169,6 @@ func (s *Server) listCounterActs(ctx context.Context, in *personListInput) (*ans
 		return nil, err
 	}
 	return answered(newPage(acts, in.Limit, s.counterActOf(language(ctx)), func(a storage.CounterAct) uuid.UUID { return a.ID })), nil
-}
-
-type counterActInput struct {
-	PersonInput
-	Body struct {
-		Act      campus.CounterActKind `json:"act" enum:"withdrawal,counter_check,activation,reopening,language,pickup_code"`
-		Case     uuid.UUID             `json:"case,omitzero" required:"false" format:"uuid" doc:"Needed for all but the language"`
-		Language campus.Language       `json:"language,omitempty" required:"false" enum:"zh-CN,en" doc:"Needed for the language"`
-	}
-}
-
-// actFor does for a person what is theirs to do, while they stand at the counter (L1). Whoever does it has verified
-// them shortly before. The id of the decision is that of the receipt.
-func (s *Server) actFor(ctx context.Context, in *counterActInput) (*decisionAnswer, error) {
-	if _, err := s.store.ServedPerson(ctx, member(ctx), in.ID); err != nil {
-		return nil, err
-	}
-	act := storage.NewCounterAct{Kind: in.Body.Act, Person: in.ID, Case: in.Body.Case, Policy: s.policies.For(member(ctx).University).Counter}
-	if act.Kind == campus.LanguageAct {
-		if in.Body.Language == "" {
-			return nil, campus.FieldErrorf("language", "language_missing", "which language?")
-		}
-		act.Case, act.Detail = uuid.Nil, string(in.Body.Language)
-		return actDone(s.store.SetLanguageAtCounter(ctx, s.request(ctx), member(ctx), act))
-	}
-	if act.Case == uuid.Nil {
-		return nil, campus.FieldErrorf("case", "case_missing", "which case?")
-	}
-	c, err := s.store.CaseOfPerson(ctx, member(ctx), in.ID, act.Case)
-	if err != nil {
-		return nil, err
-	}
-	if act.Kind == campus.PickupCodeAct {
-		return actDone(s.store.RenewPickupCodeAtCounter(ctx, s.request(ctx), member(ctx), act))
-	}
-	if c.Kind != campus.ApplicationCase {
-		return nil, campus.Errorf(campus.NotFound, "", "no application %s", c.ID)
-	}
-	return s.decideFor(ctx, c, act)
-}
-
-// actDone is the answer for an act that needs no workflow.
-func actDone(act storage.CounterAct, err error) (*decisionAnswer, error) {
-	return &decisionAnswer{Status: http.StatusOK, Body: decisionView{ID: act.ID, Status: "done", Receipt: receiptPath(act.ID)}}, err
-}
-
-// counterUpdates are the holder's decisions that can be made for them.
-var counterUpdates = map[campus.CounterActKind]string{
-	campus.WithdrawalAct:    workflows.WithdrawUpdate,
-	campus.CounterChoiceAct: workflows.ChooseCounterUpdate,
-	campus.ActivationAct:    workflows.ActivateUpdate,
-	campus.ReopeningAct:     workflows.ReopenUpdate,
-}
-
-// decideFor has the workflow of a case take the holder's decision from a member of staff, who stays its actor.
-func (s *Server) decideFor(ctx context.Context, c storage.Case, act storage.NewCounterAct) (*decisionAnswer, error) {
-	queued := c.Stage == campus.StageQueued || c.Outcome == campus.Withdrawn
-	if act.Kind == campus.WithdrawalAct && queued {
-		if done, err := s.withdrawQueuedFor(ctx, c, act); done != nil || err != nil {
-			return done, err
-		}
-		var err error
-		if c, err = s.store.CaseOfPerson(ctx, member(ctx), act.Person, c.ID); err != nil {
-			return nil, err
-		}
-	}
-	if c.Stage == campus.StageQueued {
-		return nil, campus.Errorf(campus.Conflict, "queued", "case %s has not begun yet", c.ID)
-	}
-	by := actor(ctx)
-	return s.decide(ctx, s.request(ctx), update{
-		workflowID: c.Ref().WorkflowID(), name: counterUpdates[act.Kind], payload: struct{}{}, act: &act,
-		arg: func(id uuid.UUID) any { return workflows.Decide{Decision: id, By: by} },
-	})
-}
-
-// withdrawQueuedFor takes back an application that no workflow has begun; nothing when one has.
-func (s *Server) withdrawQueuedFor(ctx context.Context, c storage.Case, act storage.NewCounterAct) (*decisionAnswer, error) {
-	request := s.request(ctx)
-	decision, err := s.store.OpenDecision(ctx, request, c.Ref().WorkflowID(), struct{}{})
-	if err != nil {
-		return nil, err
-	}
-	if err := s.store.OpenCounterAct(ctx, decision.ID, member(ctx), act); err != nil {
-		return nil, err
-	}
-	request.Key += "/queued" // the workflow may have begun meanwhile; then the key itself is for its update
-	request.ID = uuid.Must(uuid.NewV7())
-	done, err := s.store.WithdrawQueued(ctx, request, c.ID)
-	if err != nil || done == uuid.Nil {
-		return nil, err
-	}
-	if err := s.store.CloseCounterAct(ctx, decision.ID); err != nil {
-		return nil, err
-	}
-	return &decisionAnswer{Status: http.StatusOK, Body: decisionView{ID: decision.ID, Status: "done", Stage: campus.StageDone,
-		Outcome: campus.Withdrawn, Receipt: receiptPath(decision.ID)}}, nil
 }
 
 type counterUploadInput struct {

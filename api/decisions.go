@@ -29,6 +29,7 @@ type decisionView struct {
 	Outcome campus.Outcome     `json:"outcome,omitempty" doc:"How the case ended, if it did"`
 	Step    *workflows.Settled `json:"step,omitempty" doc:"For a parked step: the outcome of the new attempt"`
 	Receipt string             `json:"receipt,omitempty" doc:"Of what is done at the counter"`
+	Case    *uuid.UUID         `json:"case,omitempty" format:"uuid" doc:"The application that was made at the counter"`
 }
 
 // decisionAnswer is 200 with the outcome, or 202 with the address of a decision that is still at work.

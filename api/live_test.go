@@ -554,6 +554,10 @@ func (l *town) testLiveness(t *testing.T) {
 		"an approval at the desk":   {decision("centre", item, approval), 422, "action_unknown", "action"},
 		"another university's desk": {decision("foreigner", item, `{"action":"pass"}`), 404, "", ""},
 	})
+	l.refuse(t, id, map[string]scenario{
+		"a pass for somebody not seen": {decision("centre", item, `{"action":"pass"}`), 403, "verification_missing", ""},
+	})
+	l.seen(t, me)
 	require.Equal(t, "review", l.done(t, decision("centre", item, `{"action":"pass"}`)).Stage)
 	require.NotEmpty(t, ask[shownStaffCase](t, l.house, "reviewer", staffCases+"/"+id.String()).Attempts)
 }

@@ -50,11 +50,11 @@ func bars(p campus.PackagePolicy, who storage.Person) string {
 
 // choosePackages are the packages that a person asks for by codes, each of which must be for them. field is where in the
 // request the codes stand.
-func (s *Server) choosePackages(ctx context.Context, field string, codes ...string) ([]campus.ChosenPackage, error) {
+func (s *Server) choosePackages(ctx context.Context, holder uuid.UUID, field string, codes ...string) ([]campus.ChosenPackage, error) {
 	if len(codes) == 0 {
 		return nil, nil
 	}
-	who, err := s.store.Person(ctx, person(ctx).ID)
+	who, err := s.store.Person(ctx, holder)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ type packageRequestInput struct {
 
 // requestPackage asks for a package for one's card; its case goes on by itself (C2).
 func (s *Server) requestPackage(ctx context.Context, in *packageRequestInput) (*answer[packageView], error) {
-	chosen, err := s.choosePackages(ctx, "code", in.Body.Code)
+	chosen, err := s.choosePackages(ctx, person(ctx).ID, "code", in.Body.Code)
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,9 @@ func (s *Server) sessionRoutes() {
 	handle(s, route{"POST", "/api/v1/sessions", "Sign in with number and password", public(), keyless | created | signIn}, s.signInStudent)
 	handle(s, route{"POST", "/api/v1/staff/sessions", "Sign in as a member of staff", public(), keyless | created | signIn}, s.signInStaff)
 	handle(s, route{"GET", "/api/v1/sessions/current", "The session of the token", session(), 0}, s.currentSession)
+	handle(s, route{"GET", "/api/v1/sessions", "The devices on which one is signed in", students(), 0}, s.listSessions)
+	handle(s, route{"DELETE", "/api/v1/sessions/others", "Sign every other device out", students(), 0}, s.endOtherSessions)
+	handle(s, route{"DELETE", "/api/v1/sessions/{id}", "Sign one device out", students(), 0}, s.endSession)
 	handle(s, route{"DELETE", "/api/v1/sessions/current", "Sign out", session(), 0}, s.signOut)
 	handle(s, route{"POST", "/api/v1/sessions/current/phone-codes", "Send a code to the phone on file", initial(), created}, s.sendPhoneCode)
 	handle(s, route{"POST", "/api/v1/sessions/current/first-password", "Replace the initial password", initial(), keyless | created}, s.setFirstPassword)
@@ -39,6 +42,8 @@ func (s *Server) studentRoutes() {
 
 	handle(s, route{"GET", "/api/v1/me", "The holder", students(), 0}, s.me)
 	handle(s, route{"PUT", "/api/v1/me/language", "The language of messages", students(), 0}, s.setLanguage)
+	handle(s, route{"POST", "/api/v1/me/phone-codes", "Send a code to a new phone", students(), created}, s.sendNewPhoneCode)
+	handle(s, route{"POST", "/api/v1/me/phone", "Have the new phone on file", students(), 0}, s.changePhone)
 	handle(s, route{"POST", "/api/v1/me/liveness-challenges", "Ask for a gesture to show", students(), created}, s.addChallenge)
 	handle(s, route{"POST", "/api/v1/uploads", "Hand in a file", students(), created | form}, s.addUpload)
 	handle(s, route{"GET", "/api/v1/uploads/{id}", "What is known about one's file", students(), 0}, s.getUpload)

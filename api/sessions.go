@@ -12,6 +12,7 @@ type studentCredentials struct {
 		University string `json:"university" minLength:"1" maxLength:"40" doc:"Code of the university"`
 		Number     string `json:"number" minLength:"1" maxLength:"40" doc:"Student or staff number"`
 		Password   string `json:"password" minLength:"1" maxLength:"200"`
+		Device     string `json:"device,omitempty" required:"false" maxLength:"60" pattern:"^[^\\r\\n]*$" doc:"What the holder will know the device by, in GET /sessions"`
 	}
 }
 
@@ -38,7 +39,7 @@ func opened(session storage.Session, err error) (*answer[sessionOpened], error) 
 }
 
 func (s *Server) signInStudent(ctx context.Context, in *studentCredentials) (*answer[sessionOpened], error) {
-	who := storage.Credentials{University: in.Body.University, Name: in.Body.Number, Password: in.Body.Password}
+	who := storage.Credentials{University: in.Body.University, Name: in.Body.Number, Password: in.Body.Password, Device: in.Body.Device}
 	return opened(s.store.SignInStudent(ctx, s.policies.For(who.University).SignIn, who))
 }
 

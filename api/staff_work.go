@@ -139,7 +139,8 @@ func (s *Server) decideItem(ctx context.Context, request storage.Request, id uui
 	}
 	u := itemUpdate(campus.CaseRef{Kind: item.CaseKind, ID: item.CaseID}, item.Kind, item.Step, d, campus.Staff(who.ID))
 	if item.Kind == campus.InPersonItem { // B3: done at the counter, so there is a receipt
-		u.act = &storage.NewCounterAct{Kind: campus.CheckAct, Person: item.PersonID, Case: item.CaseID, Detail: d.Action}
+		u.act = &storage.NewCounterAct{Kind: campus.CheckAct, Person: item.PersonID, Case: item.CaseID, Detail: d.Action,
+			Policy: s.policies.For(who.University).Counter}
 	}
 	return s.decide(ctx, request, u)
 }

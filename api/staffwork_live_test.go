@@ -16,7 +16,7 @@ import (
 // Staff at work on the real engine.
 func TestStaffWork(t *testing.T) {
 	t.Parallel()
-	l := newTown(t, "proposed", "served", "leaver", "many 1", "many 2", "many 3", "many 4", "many 5", "many 6")
+	l := newTown(t, "proposed", "served", "leaver", "carried", "renumbered", "many 1", "many 2", "many 3", "many 4", "many 5", "many 6")
 	for _, who := range []string{"third", "fourth"} {
 		l.hire(who, storagetest.University, campus.Grant{Role: campus.Reviewer})
 	}
@@ -24,6 +24,8 @@ func TestStaffWork(t *testing.T) {
 	for name, test := range map[string]func(*testing.T){
 		"many decide the same items at the same time": l.testManyAtOnce,
 		"somebody is served at the counter":           l.testServed,
+		"somebody applies at the counter":             l.testCarried,
+		"somebody has another number":                 l.testRenumbered,
 		"somebody takes it back at the counter":       l.testLeaver,
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); test(t) })

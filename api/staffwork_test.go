@@ -56,10 +56,10 @@ type shownAct struct {
 	DoneAt        *time.Time `json:"done_at"`
 }
 
-// verify has somebody at the counter look at a person and their document.
-func (h *house) verify(t *testing.T, who string, p storagetest.Person) shownAct {
+// verify has the card centre look at a person and their document.
+func (h *house) verify(t *testing.T, p storagetest.Person) shownAct {
 	t.Helper()
-	got := h.do(t, personCall(who, p.ID, "verifications", original(p)))
+	got := h.do(t, personCall("centre", p.ID, "verifications", original(p)))
 	require.Equal(t, 201, got.status, "%s", got.body)
 	return read[shownAct](t, got)
 }
@@ -129,7 +129,7 @@ func TestVerifyingPeople(t *testing.T) {
 		"a picture of a face":     {counterUpload("centre", me.ID, "live_frame"), 422, "purpose_counter", "purpose"},
 		"a receipt without fonts": {call{who: "centre", method: "GET", path: "/api/v1/staff/receipts/" + uuid.NewString()}, 503, "receipts_unavailable", ""},
 	})
-	act := h.verify(t, "centre", me)
+	act := h.verify(t, me)
 	require.Equal(t, []string{"verification", "pass"}, []string{act.Kind, act.Verdict})
 	require.Equal(t, h.Clock.Now().Add(15*time.Minute).UTC(), act.ValidUntil.UTC())
 
@@ -157,7 +157,7 @@ func TestActingForPeople(t *testing.T) {
 	h.hireAll()
 	h.printing(t)
 	me := h.holder
-	verified := h.verify(t, "centre", me)
+	verified := h.verify(t, me)
 
 	english := personCall("centre", me.ID, "acts", `{"act":"language","language":"en"}`).with("Idempotency-Key", "speak-english")
 	got := h.do(t, english)
@@ -232,7 +232,7 @@ func TestCasesAndCardsOfPeople(t *testing.T) {
 	}
 	h.play(t, table)
 
-	h.verify(t, "centre", h.holder)
+	h.verify(t, h.holder)
 	renew := personCall("centre", h.holder.ID, "acts", toForm(fields{"act": "pickup_code", "case": cases[0].ID}))
 	require.Equal(t, 200, h.do(t, renew).status)
 	require.NotEqual(t, code, h.card(t, "student").Plastics[0].PickupCode)

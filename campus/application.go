@@ -80,13 +80,14 @@ const (
 // ReviewReasons are the reasons for which a reviewer rejects or asks for more, keys of the catalogue (C3).
 func ReviewReasons() []string {
 	return []string{"document_unreadable", "document_wrong", "document_expired", "certificate_unreadable", "certificate_wrong",
-		"residence_unreadable", "residence_wrong", "letter_unreadable", "letter_wrong", "not_entitled"}
+		"residence_unreadable", "residence_wrong", "letter_unreadable", "letter_wrong", PhoneChangedReason, "not_entitled"}
 }
 
 // ItemOfReason is the item that a reviewer's reason is about; none for one about the whole application.
 func ItemOfReason(reason string) Item {
 	subject, _, _ := strings.Cut(reason, "_")
-	return map[string]Item{"document": DocumentItem, "certificate": CertificateItem, "residence": ResidenceItem, "letter": LetterItem}[subject]
+	return map[string]Item{"document": DocumentItem, "certificate": CertificateItem, "residence": ResidenceItem, "letter": LetterItem,
+		"phone": PhoneItem}[subject]
 }
 
 // Service is a package that a card gives access to.

@@ -35,9 +35,16 @@ const (
 	LanguageAct      CounterActKind = "language"      // messages come in another language
 	PickupCodeAct    CounterActKind = "pickup_code"   // another pickup code is sent (D3)
 	UploadAct        CounterActKind = "upload"        // a document is handed in on paper
+	PhoneAct         CounterActKind = "phone"         // another number is put on file (L6)
+	SessionsAct      CounterActKind = "sessions"      // every device is signed out (L6)
+	ApplicationAct   CounterActKind = "application"   // a card is applied for (L1)
+	EvidenceAct      CounterActKind = "evidence"      // what was asked for is brought
+	KioskAct         CounterActKind = "kiosk"         // the plastic is brought to another kiosk (D2)
+	ResendAct        CounterActKind = "resend"        // an unclaimed plastic is sent again (D3)
 )
 
-// OnBehalf tells whether the act is the holder's own, so that they must have been verified shortly before.
+// OnBehalf tells whether the act is the holder's own. For that, and for a check that is passed, they must have been
+// verified shortly before.
 func (k CounterActKind) OnBehalf() bool { return k != VerificationAct && k != CheckAct }
 
 // SearchKind is what people are searched by.

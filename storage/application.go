@@ -79,18 +79,26 @@ func (s *Store) SaveFindings(ctx context.Context, m campus.Move, findings []camp
 	return s.moveAs(ctx, m, part{findingsSQL, findingWords(findings)}, nil)
 }
 
-// findingsSQL puts the verdicts on items in the place of older ones; of two on the same item the later one stays.
-const findingsSQL = `, found as (
+// findingsSQL puts the verdicts on items in the place of older ones; of two on the same item the later one stays. One on
+// the phone is about another number when that was changed after the carrier was asked; the lock keeps a change away until
+// the verdict is in (A3, L6).
+const findingsSQL = `, holder as (
+		select p.phone_changed_at > (select max(started_at) from attempts where case_id = moved.id and step = 'phone') as outdated
+		from people p join moved on p.id = moved.person_id where 'phone' = any(cast(@items as text[])) for share of p),
+	found as (
 		insert into findings (application_id, item, verdict, reason, score, hash, checked_at)
-		select distinct on (f.item) moved.id, f.item, f.verdict, f.reason, f.score, f.hash, cast(@now as timestamptz)
-		from moved, unnest(cast(@items as text[]), cast(@verdicts as text[]), cast(@reasons as text[]), cast(@scores as double precision[]),
-			cast(@hashes as text[])) with ordinality f (item, verdict, reason, score, hash, n)
+		select distinct on (f.item) moved.id, f.item,
+			case when f.item = 'phone' and holder.outdated then @unknown else f.verdict end,
+			case when f.item = 'phone' and holder.outdated then @changed else f.reason end, f.score, f.hash, cast(@now as timestamptz)
+		from moved left join holder on true, unnest(cast(@items as text[]), cast(@verdicts as text[]), cast(@reasons as text[]),
+			cast(@scores as double precision[]), cast(@hashes as text[])) with ordinality f (item, verdict, reason, score, hash, n)
 		order by f.item, f.n desc
 		on conflict (application_id, item) do update set verdict = excluded.verdict,
 			reason = excluded.reason, score = excluded.score, hash = excluded.hash, checked_at = excluded.checked_at)`
 
 func findingWords(findings []campus.Finding) map[string]any {
 	return map[string]any{
+		"unknown": campus.Unknown, "changed": campus.PhoneChangedReason,
 		"items":    column(findings, func(f campus.Finding) string { return string(f.Item) }),
 		"verdicts": column(findings, func(f campus.Finding) string { return string(f.Verdict) }),
 		"reasons":  column(findings, func(f campus.Finding) string { return f.Reason }),

@@ -37,10 +37,13 @@ const selectCardHolder = `select c.*, p.number as holder_number, p.name as holde
 	from cards c join people p on p.id = c.person_id where c.id = @about`
 
 // CreateCard makes the pending card of an approved application, with the move that approves it. Conflict:
-// document_expired_meanwhile.
+// document_expired_meanwhile, phone_unchecked.
 func (s *Store) CreateCard(ctx context.Context, m campus.Move, id uuid.UUID, change campus.Change) error {
 	return s.move(ctx, m, func(t tx) error {
 		if err := checkStillValid(t, m.Case.ID); err != nil {
+			return err
+		}
+		if err := phoneLookedAt(t, m.Case.ID); err != nil {
 			return err
 		}
 		var serial int64

@@ -57,7 +57,7 @@ func (s *Store) FindPeople(ctx context.Context, who campus.StaffMember, f Person
 func searchWords(t tx, f PersonSearch) (string, []any) {
 	number, byNumber := []any{f.Q}, "number = ?"
 	name, byName := []any{likePattern(f.Q)}, "name like ?"
-	tail, byPhone := []any{campus.PhoneTail, last(f.Q, campus.PhoneTail), "%" + f.Q}, "(right(phone, ?) = ? and phone like ?)"
+	tail, byPhone := []any{campus.PhoneTail, phoneTail(f.Q), "%" + f.Q}, "(right(phone, ?) = ? and phone like ?)"
 	phone := campus.AllDigits(f.Q) && len(f.Q) >= campus.PhoneTail
 	switch f.By {
 	case campus.SearchNumber:
@@ -78,7 +78,8 @@ func searchWords(t tx, f PersonSearch) (string, []any) {
 	return "(" + byNumber + " or " + byName + ")", append(number, name...)
 }
 
-func last(s string, n int) string { return s[max(0, len(s)-n):] }
+// phoneTail is what is shown of a number.
+func phoneTail(s string) string { return s[max(0, len(s)-campus.PhoneTail):] }
 
 // ServedPerson is a person whom the member serves at the counter; anybody else does not exist (A0).
 func (s *Store) ServedPerson(ctx context.Context, who campus.StaffMember, id uuid.UUID) (Person, error) {
@@ -209,7 +210,8 @@ type NewCounterAct struct {
 
 // OpenCounterAct notes, under the id of a decision, what is about to be decided at the counter. It comes before the
 // decision is sent, so that no act is without its row; whether it was done the timeline of the case tells. Again for the
-// same decision it changes nothing. Forbidden: verification_missing, unless the act is a check itself.
+// same decision it changes nothing. Forbidden: verification_missing, unless the act is a check that is
+// failed.
 func (s *Store) OpenCounterAct(ctx context.Context, decision uuid.UUID, who campus.StaffMember, a NewCounterAct) error {
 	return s.inTx(ctx, "open an act at the counter", func(t tx) error {
 		var known bool
@@ -234,7 +236,8 @@ func openAct(t tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (Count
 	act.CaseID, act.Detail = nullable(a.Case), a.Detail
 	if a.Kind == campus.CheckAct {
 		act.Verdict = campus.Verdict(a.Detail)
-	} else {
+	}
+	if a.Kind != campus.CheckAct || act.Verdict == campus.Pass { // who is not the one, or has no document, cannot be verified
 		verification, err := verified(t, who, a.Person, a.Policy)
 		if err != nil {
 			return CounterAct{}, err
@@ -258,40 +261,6 @@ func actNow(t tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (Counte
 func (s *Store) CloseCounterAct(ctx context.Context, id uuid.UUID) error {
 	return s.inTx(ctx, "close an act at the counter", func(t tx) error {
 		return t.Exec(`update counter_acts set done_at = coalesce(done_at, ?) where id = ?`, t.now, id).Error
-	})
-}
-
-// SetLanguageAtCounter changes the language of a person's messages, for the person.
-func (s *Store) SetLanguageAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
-	return once(ctx, s, "set a language at the counter", req, func(t tx) (CounterAct, error) {
-		act, err := actNow(t, req.ID, who, a)
-		if err != nil {
-			return act, err
-		}
-		return act, t.Exec(`update people set language = ? where id = ?`, a.Detail, a.Person).Error
-	})
-}
-
-// RenewPickupCodeAtCounter sends the holder another pickup code, for the holder (D3).
-func (s *Store) RenewPickupCodeAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
-	return once(ctx, s, "renew a pickup code at the counter", req, func(t tx) (CounterAct, error) {
-		act, err := actNow(t, req.ID, who, a)
-		if err != nil {
-			return act, err
-		}
-		_, err = renewPickupCode(t, who, a.Case)
-		return act, err
-	})
-}
-
-// AddUploadAtCounter keeps a document that a person has handed in on paper, as their file.
-func (s *Store) AddUploadAtCounter(ctx context.Context, req Request, who campus.StaffMember, up NewUpload, policy campus.CounterPolicy) (Upload, error) {
-	return s.addUpload(ctx, req, up, func(t tx, id uuid.UUID) error {
-		act := NewCounterAct{Kind: campus.UploadAct, Person: up.Person, Detail: string(up.Purpose), Policy: policy}
-		if _, err := actNow(t, id, who, act); err != nil {
-			return err
-		}
-		return t.Exec(`update uploads set staff_id = ? where id = ?`, who.ID, id).Error
 	})
 }
 

@@ -214,8 +214,12 @@ func TestReceipts(t *testing.T) {
 	require.Equal(t, []any{campus.ActivationAct, c.application.ID, passed.ID}, []any{receipt.Act.Kind, *receipt.Act.CaseID, *receipt.Act.VerifiedBy})
 
 	check := c.Decision(c.application, campus.Staff(c.who.ID), struct{}{})
-	require.NoError(t, c.OpenCounterAct(t.Context(), check, c.colleague(centreGrant), storage.NewCounterAct{Kind: campus.CheckAct,
-		Person: c.person.ID, Case: c.application.ID, Detail: "pass"}), "a check is a verification itself")
+	checked := func(who campus.StaffMember, verdict campus.Verdict) error {
+		return c.OpenCounterAct(t.Context(), check, who, storage.NewCounterAct{Kind: campus.CheckAct, Person: c.person.ID,
+			Case: c.application.ID, Detail: string(verdict), Policy: c.policy})
+	}
+	require.Equal(t, "verification_missing", outcome(checked(c.colleague(centreGrant), campus.Pass)), "nobody passes who was not seen")
+	require.NoError(t, checked(c.colleague(centreGrant), campus.Fail), "who has no document fails without one")
 	west := c.colleague(campus.Grant{Role: campus.CardCentre, Campuses: []string{storagetest.WestCampus}})
 	require.Equal(t, "receipt_unknown", outcome(second(c.ActReceipt(t.Context(), west, passed.ID))))
 	require.Equal(t, "receipt_unknown", outcome(second(c.ActReceipt(t.Context(), c.who, uuid.New()))))

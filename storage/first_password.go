@@ -28,24 +28,29 @@ func (s *Store) SendPhoneCode(ctx context.Context, req Request, policy campus.Si
 		if err != nil {
 			return PhoneCodeSent{}, err
 		}
-		code, err := sixDigits()
+		notice, expires, err := makePhoneCode(t, req.ID, policy, who, nil)
 		if err != nil {
 			return PhoneCodeSent{}, err
 		}
-		expires := t.now.Add(policy.PhoneCode.Std())
-		err = t.Exec(`insert into phone_codes (id, session_id, person_id, code_hash, created_at, expires_at)
-			values (?, ?, ?, ?, ?, ?)`,
-			req.ID, who.Session, who.Person.ID, t.keys.keyed(phoneCodeContext(who.Session), code), t.now, expires).Error
-		if err != nil {
-			return PhoneCodeSent{}, fmt.Errorf("keep a phone code: %w", err)
-		}
-		minutes := strconv.Itoa(int(policy.PhoneCode.Std().Minutes()))
-		notice := campus.Notice{Template: "notice.phone_code", Params: map[string]string{"code": code, "minutes": minutes}}
-		if err := queueNotice(t, who.Person.ID, nil, notice, &expires); err != nil {
-			return PhoneCodeSent{}, err
-		}
-		return PhoneCodeSent{Phone: phone[max(0, len(phone)-4):], ExpiresAt: expires}, nil
+		return PhoneCodeSent{Phone: phoneTail(phone), ExpiresAt: expires}, queueNotice(t, who.Person.ID, nil, notice, &expires)
 	})
+}
+
+// makePhoneCode draws a code and keeps its hash, with the new number it is for, if any.
+func makePhoneCode(t tx, id uuid.UUID, policy campus.SignInPolicy, who Principal, phone []byte) (campus.Notice, time.Time, error) {
+	expires := t.now.Add(policy.PhoneCode.Std())
+	code, err := sixDigits()
+	if err != nil {
+		return campus.Notice{}, expires, err
+	}
+	err = t.Exec(`insert into phone_codes (id, session_id, person_id, code_hash, phone, created_at, expires_at)
+		values (?, ?, ?, ?, ?, ?, ?)`,
+		id, who.Session, who.Person.ID, t.keys.keyed(phoneCodeContext(who.Session), code), phone, t.now, expires).Error
+	if err != nil {
+		return campus.Notice{}, expires, fmt.Errorf("keep a phone code: %w", err)
+	}
+	minutes := strconv.Itoa(int(policy.PhoneCode.Std().Minutes()))
+	return campus.Notice{Template: "notice.phone_code", Params: map[string]string{"code": code, "minutes": minutes}}, expires, nil
 }
 
 // claimPhoneCode locks the person, so that codes asked for at the same time are counted one after the other.
@@ -56,16 +61,21 @@ func claimPhoneCode(t tx, policy campus.SignInPolicy, person uuid.UUID) (phone s
 	if phone == "" {
 		return "", campus.Errorf(campus.Conflict, "phone_missing", "the roster has no phone for this person")
 	}
+	return phone, countPhoneCodes(t, policy, person)
+}
+
+// countPhoneCodes limits codes, to whatever number they go: each is an SMS, and a guess more. The person is locked.
+func countPhoneCodes(t tx, policy campus.SignInPolicy, person uuid.UUID) error {
 	var sent int
-	err = t.Raw(`select count(*) from phone_codes where person_id = ? and created_at > ?`,
+	err := t.Raw(`select count(*) from phone_codes where person_id = ? and created_at > ?`,
 		person, t.now.Add(-time.Hour)).Scan(&sent).Error
 	if err != nil {
-		return "", fmt.Errorf("count the phone codes: %w", err)
+		return fmt.Errorf("count the phone codes: %w", err)
 	}
 	if sent >= policy.PhoneCodesPerHour {
-		return "", campus.Errorf(campus.TooMany, "too_many_codes", "%d phone codes in an hour", sent)
+		return campus.Errorf(campus.TooMany, "too_many_codes", "%d phone codes in an hour", sent)
 	}
-	return phone, nil
+	return nil
 }
 
 // SetFirstPassword finishes the first sign-in: with the code, the new password replaces the initial one, every old
@@ -99,7 +109,11 @@ func (s *Store) SetFirstPassword(ctx context.Context, policy campus.SignInPolicy
 		if err := forgetSessions(t, who.Person.ID); err != nil {
 			return err
 		}
-		session, err = openSession(t, owner{person: &who.Person.ID}, FullSession, policy.StudentSession)
+		device := owner{person: &who.Person.ID} // the one that asks goes on under its name
+		if err := t.Raw(`select device from sessions where id = ?`, who.Session).Row().Scan(&device.device); err != nil {
+			return fmt.Errorf("find the device: %w", err)
+		}
+		session, err = openSession(t, device, FullSession, policy.StudentSession)
 		return err
 	})
 	if err == nil {

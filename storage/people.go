@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"campuscard/campus"
@@ -88,10 +89,23 @@ type personRow struct {
 // TableName implements gorm's Tabler.
 func (personRow) TableName() string { return "people" }
 
-// rosterColumns are what a later roster replaces. Language and password belong to the person.
+// rosterColumns are what a later roster replaces. Language and password belong to the person, and so does a phone that
+// they, or the counter for them, have changed (L6).
 func rosterColumns() []string {
-	return []string{"name", "document_type", "document", "document_hash", "phone", "email", "level", "college", "campus",
+	return []string{"name", "document_type", "document", "document_hash", "email", "level", "college", "campus",
 		"dormitory", "status", "category", "enrolled_on", "graduates_on", "roster_at"}
+}
+
+// rosterPhone takes the roster's number unless the person has changed theirs. Once the roster has caught up with the change,
+// its numbers count again.
+func rosterPhone() clause.Set {
+	set := func(column, value string) clause.Assignment {
+		return clause.Assignment{Column: clause.Column{Name: column}, Value: gorm.Expr(value)}
+	}
+	return clause.Set{
+		set("phone", `case when people.phone_source = 'roster' then excluded.phone else people.phone end`),
+		set("phone_source", `case when people.phone = excluded.phone then 'roster' else people.phone_source end`),
+	}
 }
 
 // ImportPeople takes a roster, or a part of one: new numbers are added and known ones brought up to date. Lines that
@@ -117,9 +131,12 @@ func (s *Store) ImportPeople(ctx context.Context, university string, roster []Ro
 			}
 			rows = append(rows, row)
 		}
+		if err := doubtRosterPhones(t, university, rows); err != nil {
+			return err
+		}
 		return t.Clauses(clause.OnConflict{
 			Columns:   []clause.Column{{Name: "university"}, {Name: "number"}},
-			DoUpdates: clause.AssignmentColumns(rosterColumns()),
+			DoUpdates: append(clause.AssignmentColumns(rosterColumns()), rosterPhone()...),
 		}).CreateInBatches(rows, 500).Error
 	})
 	return faults, err

@@ -50,6 +50,10 @@ type Resending struct {
 // ResendPlastic has a returned plastic wait for a batch that brings it where the move's decision says.
 // Conflict: plastic_not_there. Invalid: kiosk_unknown.
 func (s *Store) ResendPlastic(ctx context.Context, m campus.Move, r Resending) error {
+	channel := "app"
+	if r.By.Kind == campus.StaffActor { // L1: at the counter, for a holder who stands there
+		channel = "counter"
+	}
 	return s.move(ctx, m, func(t tx) error {
 		said, err := readDecision[Resend](t, m.Decision)
 		if err != nil {
@@ -69,7 +73,7 @@ func (s *Store) ResendPlastic(ctx context.Context, m campus.Move, r Resending) e
 			order_id = '', bureau_seq = 0, pickup_tries = 0 where id = ?`, said.Kiosk, r.Promised, p.ID).Error; err != nil {
 			return err
 		}
-		if err := setPlastic(t, p, campus.PlasticResent, campus.Change{Actor: r.By, Channel: "app", Reason: "sent_again"}); err != nil {
+		if err := setPlastic(t, p, campus.PlasticResent, campus.Change{Actor: r.By, Channel: channel, Reason: "sent_again"}); err != nil {
 			return err
 		}
 		return queuePlastic(ctx, t, p.ID, r.Batch)
@@ -114,29 +118,35 @@ func cardPlastic(t tx, person, card uuid.UUID, lock string) (Plastic, error) {
 func (s *Store) ChooseKiosk(ctx context.Context, person, card uuid.UUID, kiosk string) (Plastic, error) {
 	var p Plastic
 	err := s.inTx(ctx, "choose a kiosk", func(t tx) (err error) {
-		if p, err = cardPlastic(t, person, card, "for update"); err != nil {
-			return err
-		}
-		if err := kioskAtWork(t, p.University, kiosk); err != nil {
-			return err
-		}
-		if p.KioskID == kiosk {
-			return nil
-		}
-		if p.QueuedAt == nil || p.BatchID != nil || !p.Waits() {
-			return campus.Errorf(campus.Conflict, "plastic_on_its_way", "a plastic that is %s goes where it was ordered to", p.State)
-		}
-		p.KioskID = kiosk
-		if err := t.Exec(`update plastics set kiosk_id = ? where id = ?`, kiosk, p.ID).Error; err != nil {
-			return err
-		}
-		event := campus.Event{Kind: "kiosk_chosen", Actor: campus.Student(person), Public: true}
-		if err := addEvent(t, p.CaseID, event, uuid.Nil); err != nil {
-			return err
-		}
-		return addAudit(t, campus.Student(person), "plastic.choose_kiosk", "plastic/"+p.ID.String(), p.University)
+		p, err = chooseKiosk(t, campus.Student(person), person, card, kiosk)
+		return err
 	})
 	return p, err
+}
+
+func chooseKiosk(t tx, by campus.Actor, person, card uuid.UUID, kiosk string) (Plastic, error) {
+	p, err := cardPlastic(t, person, card, "for update")
+	if err != nil {
+		return p, err
+	}
+	if err := kioskAtWork(t, p.University, kiosk); err != nil {
+		return p, err
+	}
+	if p.KioskID == kiosk {
+		return p, nil
+	}
+	if p.QueuedAt == nil || p.BatchID != nil || !p.Waits() {
+		return p, campus.Errorf(campus.Conflict, "plastic_on_its_way", "a plastic that is %s goes where it was ordered to", p.State)
+	}
+	p.KioskID = kiosk
+	if err := t.Exec(`update plastics set kiosk_id = ? where id = ?`, kiosk, p.ID).Error; err != nil {
+		return p, err
+	}
+	event := campus.Event{Kind: "kiosk_chosen", Actor: by, Public: true}
+	if err := addEvent(t, p.CaseID, event, uuid.Nil); err != nil {
+		return p, err
+	}
+	return p, addAudit(t, by, "plastic.choose_kiosk", "plastic/"+p.ID.String(), p.University)
 }
 
 // ReportPlastic notes that a plastic is not where it should be, or of no use: the card centre has looked. Its code is

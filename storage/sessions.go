@@ -117,6 +117,7 @@ func (s *Store) EndSession(ctx context.Context, id uuid.UUID) error {
 // owner is whose session it is; one of the two.
 type owner struct {
 	person, staff *uuid.UUID
+	device        string // what the app calls it; may be empty
 }
 
 // openSession makes a token that nobody can guess and keeps its hash.
@@ -130,8 +131,8 @@ func openSession(t tx, who owner, level SessionLevel, life campus.Duration) (Ses
 	if err != nil {
 		return Session{}, fmt.Errorf("make a session id: %w", err)
 	}
-	err = t.Exec(`insert into sessions (id, token_hash, person_id, staff_id, level, created_at, expires_at)
-		values (?, ?, ?, ?, ?, ?, ?)`, id, tokenHash(session.Token), who.person, who.staff, level, t.now, session.ExpiresAt).Error
+	err = t.Exec(`insert into sessions (id, token_hash, person_id, staff_id, level, device, created_at, expires_at)
+		values (?, ?, ?, ?, ?, ?, ?, ?)`, id, tokenHash(session.Token), who.person, who.staff, level, who.device, t.now, session.ExpiresAt).Error
 	if err != nil {
 		return Session{}, fmt.Errorf("keep a session: %w", err)
 	}

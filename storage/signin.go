@@ -16,6 +16,7 @@ type Credentials struct {
 	University string
 	Name       string
 	Password   string
+	Device     string // what the app calls the device, if it says so (L6)
 }
 
 // account is the row an entry is counted on.
@@ -32,9 +33,9 @@ type account struct {
 func (s *Store) SignInStudent(ctx context.Context, policy campus.SignInPolicy, who Credentials) (Session, error) {
 	return s.signIn(ctx, "people", policy, who, func(t tx, a account) (Session, error) {
 		if a.PasswordHash == nil {
-			return openSession(t, owner{person: &a.ID}, InitialSession, policy.InitialSession)
+			return openSession(t, owner{person: &a.ID, device: who.Device}, InitialSession, policy.InitialSession)
 		}
-		return openSession(t, owner{person: &a.ID}, FullSession, policy.StudentSession)
+		return openSession(t, owner{person: &a.ID, device: who.Device}, FullSession, policy.StudentSession)
 	})
 }
 
@@ -45,38 +46,45 @@ func (s *Store) SignInStaff(ctx context.Context, policy campus.SignInPolicy, who
 	})
 }
 
-// signIn counts the entry, checks it and opens the session. The count is committed before the password is looked at,
-// so tries that come at the same time cannot share one; and no connection is held while the hash is computed.
+// signIn opens a session for who knows the password.
 func (s *Store) signIn(ctx context.Context, table string, policy campus.SignInPolicy, who Credentials,
 	open func(tx, account) (Session, error)) (Session, error) {
+	var session Session
+	err := s.enter(ctx, table, policy, who, func(t tx, a account) (err error) {
+		session, err = open(t, a)
+		return err
+	})
+	return session, err
+}
+
+// enter counts the entry, checks it and does what a right one opens. The count is committed before the password is looked
+// at, so tries that come at the same time cannot share one; and no connection is held while the hash is computed.
+func (s *Store) enter(ctx context.Context, table string, policy campus.SignInPolicy, who Credentials, open func(tx, account) error) error {
 	release, err := s.passwords.slot(ctx)
 	if err != nil {
-		return Session{}, err
+		return err
 	}
 	defer release()
 	found, err := s.countEntry(ctx, table, policy.WrongEntries, who)
 	if err != nil {
-		return Session{}, err
+		return err
 	}
 	if found != nil && found.Locked {
-		return Session{}, campus.Errorf(campus.TooMany, "sign_in_locked", "too many wrong entries today")
+		return campus.Errorf(campus.TooMany, "sign_in_locked", "too many wrong entries today")
 	}
 	right, err := s.checkEntry(found, who)
 	if err != nil {
-		return Session{}, err
+		return err
 	}
 	if !right {
-		return Session{}, campus.Errorf(campus.Unauthenticated, "wrong_password", "unknown number or wrong password")
+		return campus.Errorf(campus.Unauthenticated, "wrong_password", "unknown number or wrong password")
 	}
-	var session Session
-	err = s.inTx(ctx, "sign in", func(t tx) (err error) {
+	return s.inTx(ctx, "sign in", func(t tx) error {
 		if err := forgiveEntries(t, table, *found); err != nil {
 			return err
 		}
-		session, err = open(t, *found)
-		return err
+		return open(t, *found)
 	})
-	return session, err
 }
 
 // The statements of an entry, by table. F5's rule holds for sign-ins too: the day is one in Shanghai, and its end
@@ -145,7 +153,12 @@ func forgiveEntries(t tx, table string, a account) error {
 
 // forgetSessions revokes every open session of a person.
 func forgetSessions(t tx, person uuid.UUID) error {
-	err := t.Exec(`update sessions set revoked_at = ? where person_id = ? and revoked_at is null`, t.now, person).Error
+	return forgetOthers(t, person, uuid.Nil)
+}
+
+// forgetOthers revokes every open session of a person but one.
+func forgetOthers(t tx, person, but uuid.UUID) error {
+	err := t.Exec(`update sessions set revoked_at = ? where person_id = ? and id <> ? and revoked_at is null`, t.now, person, but).Error
 	if err != nil {
 		return fmt.Errorf("revoke the old sessions: %w", err)
 	}

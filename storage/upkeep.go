@@ -11,6 +11,7 @@ const (
 	keepRequests  = 7 * 24 * time.Hour  // answers to repeated requests
 	keepDecisions = 90 * 24 * time.Hour // what people decided, beyond the end of nearly every case
 	keepCallbacks = 30 * 24 * time.Hour // ids of call-backs; their signatures are good for five minutes
+	keepMessages  = 7 * 24 * time.Hour  // to numbers that are not on file; long after the sender gives up
 	keepNonces    = time.Hour           // of signed requests, which are good for two minutes
 )
 
@@ -26,6 +27,7 @@ func (s *Store) DropExpired(ctx context.Context, limit int) (int64, error) {
 			{"requests", "key", "workflow = '' and created_at < ?", t.now.Add(-keepRequests)},
 			{"requests", "key", "created_at < ?", t.now.Add(-keepDecisions)},
 			{"callbacks", "id", "received_at < ?", t.now.Add(-keepCallbacks)},
+			{"phone_messages", "id", "created_at < ?", t.now.Add(-keepMessages)},
 			{"nonces", "(machine, nonce)", "at < ?", t.now.Add(-keepNonces)},
 		} {
 			columns := sweep.key

@@ -66,6 +66,7 @@ type Event struct {
 // StaffCase is a case as staff see it.
 type StaffCase struct {
 	Case
+	PersonID   uuid.UUID          `json:"person_id"`
 	Parked     []string           `json:"parked"`
 	TemporalUI string             `json:"temporal_ui"`
 	Attempts   []storage.Attempt  `json:"attempts"`

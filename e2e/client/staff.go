@@ -50,6 +50,12 @@ func (s *Staff) Review(ctx context.Context, item uuid.UUID, action campus.Review
 	return s.decide(ctx, "/api/v1/staff/work-items/"+item.String()+"/decision", body)
 }
 
+// SeeOriginal keeps that the person stands at the counter with the original of their document; it never expires.
+func (s *Staff) SeeOriginal(ctx context.Context, person uuid.UUID, documentType, number string) error {
+	body := map[string]any{"document_type": documentType, "document_number": number, "never_expires": true}
+	return s.client.post(ctx, s.token, "/api/v1/staff/people/"+person.String()+"/verifications", body, nil)
+}
+
 // Verify says whether the person at the counter is the one of the document.
 func (s *Staff) Verify(ctx context.Context, item uuid.UUID, verdict campus.Verdict) (Decision, error) {
 	return s.decide(ctx, "/api/v1/staff/work-items/"+item.String()+"/decision", map[string]any{"action": verdict})

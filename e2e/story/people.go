@@ -278,6 +278,9 @@ func (s *scene) isSeenAtCounter(ctx context.Context) error {
 	if len(found.WorkItems) != 1 || found.WorkItems[0].Kind != campus.InPersonItem {
 		return fmt.Errorf("%s has the work items %v, not one check in person", found, found.WorkItems)
 	}
+	if err := s.counter.SeeOriginal(ctx, found.PersonID, s.person.DocumentType, s.person.DocumentNumber); err != nil {
+		return err
+	}
 	if _, err := s.counter.Verify(ctx, found.WorkItems[0].ID, campus.Pass); err != nil {
 		return err
 	}

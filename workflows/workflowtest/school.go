@@ -150,6 +150,17 @@ func (s *School) Mails(to string) []Mail {
 	return found.Mails
 }
 
+// Messages are the texts of the short messages to a phone.
+func (s *School) Messages(phone string) (texts []string) {
+	s.t.Helper()
+	var found struct{ Messages []struct{ Text string } }
+	s.ask(http.MethodGet, "/admin/messages?phone="+url.QueryEscape(phone), nil, &found)
+	for _, m := range found.Messages {
+		texts = append(texts, m.Text)
+	}
+	return texts
+}
+
 func (s *School) ask(method, path string, body, answer any) {
 	s.t.Helper()
 	raw, err := json.Marshal(body)

@@ -1,0 +1,203 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/workflows"
+)
+
+// ActBody is an act at the counter with what it takes.
+type ActBody struct {
+	Act         campus.CounterActKind `json:"act" enum:"withdrawal,counter_check,activation,reopening,evidence,application,language,phone,sessions,pickup_code,kiosk,resend"`
+	Case        uuid.UUID             `json:"case,omitzero" required:"false" format:"uuid" doc:"Needed for all that is about a case"`
+	Language    campus.Language       `json:"language,omitempty" required:"false" enum:"zh-CN,en" doc:"Needed for the language"`
+	Phone       string                `json:"phone,omitempty" required:"false" pattern:"^1[3-9][0-9]{9}$" doc:"The new number, needed for the phone"`
+	Application *ApplicationBody      `json:"application,omitempty" required:"false" doc:"Needed for the application; counter is true, because no face is taken here"`
+	Evidence    *EvidenceBody         `json:"evidence,omitempty" required:"false" doc:"Needed for the evidence"`
+	Card        uuid.UUID             `json:"card,omitzero" required:"false" format:"uuid" doc:"Needed for kiosk and resend"`
+	Kiosk       string                `json:"kiosk,omitempty" required:"false" maxLength:"40" doc:"Needed for kiosk and resend"`
+}
+
+type counterActInput struct {
+	PersonInput
+	Body ActBody
+}
+
+// actFor does for a person what is theirs to do, while they stand at the counter (L1). Whoever does it has verified
+// them shortly before. The id of the decision is that of the receipt.
+func (s *Server) actFor(ctx context.Context, in *counterActInput) (*decisionAnswer, error) {
+	who, b := member(ctx), in.Body
+	if _, err := s.store.ServedPerson(ctx, who, in.ID); err != nil {
+		return nil, err
+	}
+	act := storage.NewCounterAct{Kind: b.Act, Person: in.ID, Policy: s.policies.For(who.University).Counter}
+	switch act.Kind {
+	case campus.LanguageAct:
+		if b.Language == "" {
+			return nil, campus.FieldErrorf("language", "language_missing", "which language?")
+		}
+		act.Detail = string(b.Language)
+		return actDone(s.store.SetLanguageAtCounter(ctx, s.request(ctx), who, act))
+	case campus.PhoneAct:
+		phone, err := campus.ParseMobile(b.Phone)
+		if err != nil {
+			return nil, err
+		}
+		return actDone(s.store.SetPhoneAtCounter(ctx, s.request(ctx), who, act, phone))
+	case campus.SessionsAct:
+		return actDone(s.store.EndSessionsAtCounter(ctx, s.request(ctx), who, act))
+	case campus.ApplicationAct:
+		return s.applyFor(ctx, act, b.Application)
+	case campus.KioskAct, campus.ResendAct:
+		return s.plasticFor(ctx, act, b)
+	}
+	return s.caseFor(ctx, act, b)
+}
+
+// actDone is the answer for an act that needs no workflow.
+func actDone(act storage.CounterAct, err error) (*decisionAnswer, error) {
+	return &decisionAnswer{Status: http.StatusOK, Body: decisionView{ID: act.ID, Status: "done", Receipt: receiptPath(act.ID)}}, err
+}
+
+// applyFor applies for a person who has their documents with them (L1). Nobody's face is taken at the counter (B3).
+func (s *Server) applyFor(ctx context.Context, act storage.NewCounterAct, b *ApplicationBody) (*decisionAnswer, error) {
+	switch {
+	case b == nil:
+		return nil, campus.FieldErrorf("application", "application_missing", "which application?")
+	case !b.Counter:
+		return nil, campus.FieldErrorf("application.counter", "counter_only", "at the counter people apply without their face")
+	}
+	application, err := s.newApplication(ctx, act.Person, member(ctx).University, *b)
+	if err != nil {
+		return nil, below("application", err)
+	}
+	done, err := s.store.ApplyAtCounter(ctx, s.request(ctx), member(ctx), act, application)
+	if err != nil {
+		return nil, below("application", err)
+	}
+	answer, err := actDone(done, nil)
+	answer.Body.Stage, answer.Body.Case = campus.StageQueued, done.CaseID
+	return answer, err
+}
+
+// below tells where in the act the wrong thing stands, of which a handler knows only where in its own body.
+func below(part string, err error) error {
+	if known, ok := errors.AsType[*campus.Error](err); ok && known.Field != "" {
+		return inField(part+"."+known.Field, err)
+	}
+	return err
+}
+
+// plasticFor says for a person where their plastic is brought (D2, D3).
+func (s *Server) plasticFor(ctx context.Context, act storage.NewCounterAct, b ActBody) (*decisionAnswer, error) {
+	who := member(ctx)
+	switch {
+	case b.Card == uuid.Nil:
+		return nil, campus.FieldErrorf("card", "card_missing", "which card?")
+	case b.Kiosk == "":
+		return nil, campus.FieldErrorf("kiosk", "kiosk_missing", "which kiosk?")
+	}
+	p, err := s.store.CardPlastic(ctx, act.Person, b.Card)
+	if err != nil {
+		return nil, err
+	}
+	act.Case = p.CaseID
+	if act.Kind == campus.KioskAct {
+		return actDone(s.store.ChooseKioskAtCounter(ctx, s.request(ctx), who, act, b.Card, b.Kiosk))
+	}
+	if err := s.store.KioskOf(ctx, p.University, b.Kiosk); err != nil {
+		return nil, err
+	}
+	c, err := s.store.CaseOfPerson(ctx, who, act.Person, act.Case)
+	if err != nil {
+		return nil, err
+	}
+	return s.decideFor(ctx, c, act, workflows.ResendUpdate, storage.Resend{Kiosk: b.Kiosk})
+}
+
+// caseFor does what is done about a case.
+func (s *Server) caseFor(ctx context.Context, act storage.NewCounterAct, b ActBody) (*decisionAnswer, error) {
+	if act.Case = b.Case; act.Case == uuid.Nil {
+		return nil, campus.FieldErrorf("case", "case_missing", "which case?")
+	}
+	c, err := s.store.CaseOfPerson(ctx, member(ctx), act.Person, act.Case)
+	if err != nil {
+		return nil, err
+	}
+	if act.Kind == campus.PickupCodeAct {
+		return actDone(s.store.RenewPickupCodeAtCounter(ctx, s.request(ctx), member(ctx), act))
+	}
+	if c.Kind != campus.ApplicationCase {
+		return nil, campus.Errorf(campus.NotFound, "", "no application %s", c.ID)
+	}
+	if act.Kind != campus.EvidenceAct {
+		return s.decideFor(ctx, c, act, counterUpdates[act.Kind], struct{}{})
+	}
+	if b.Evidence == nil {
+		return nil, campus.FieldErrorf("evidence", "evidence_empty", "nothing was brought")
+	}
+	brought, err := s.newEvidence(*b.Evidence)
+	if err != nil {
+		return nil, below("evidence", err)
+	}
+	return s.decideFor(ctx, c, act, workflows.BringEvidenceUpdate, brought)
+}
+
+// counterUpdates are the holder's decisions that can be made for them, and that say nothing else.
+var counterUpdates = map[campus.CounterActKind]string{
+	campus.WithdrawalAct:    workflows.WithdrawUpdate,
+	campus.CounterChoiceAct: workflows.ChooseCounterUpdate,
+	campus.ActivationAct:    workflows.ActivateUpdate,
+	campus.ReopeningAct:     workflows.ReopenUpdate,
+}
+
+// decideFor has the workflow of a case take the holder's decision from a member of staff, who stays its actor.
+func (s *Server) decideFor(ctx context.Context, c storage.Case, act storage.NewCounterAct, name string, payload any) (*decisionAnswer, error) {
+	queued := c.Stage == campus.StageQueued || c.Outcome == campus.Withdrawn
+	if act.Kind == campus.WithdrawalAct && queued {
+		if done, err := s.withdrawQueuedFor(ctx, c, act); done != nil || err != nil {
+			return done, err
+		}
+		var err error
+		if c, err = s.store.CaseOfPerson(ctx, member(ctx), act.Person, c.ID); err != nil {
+			return nil, err
+		}
+	}
+	if c.Stage == campus.StageQueued {
+		return nil, campus.Errorf(campus.Conflict, "queued", "case %s has not begun yet", c.ID)
+	}
+	by := actor(ctx)
+	return s.decide(ctx, s.request(ctx), update{
+		workflowID: c.Ref().WorkflowID(), name: name, payload: payload, act: &act,
+		arg: func(id uuid.UUID) any { return workflows.Decide{Decision: id, By: by} },
+	})
+}
+
+// withdrawQueuedFor takes back an application that no workflow has begun; nothing when one has.
+func (s *Server) withdrawQueuedFor(ctx context.Context, c storage.Case, act storage.NewCounterAct) (*decisionAnswer, error) {
+	request := s.request(ctx)
+	decision, err := s.store.OpenDecision(ctx, request, c.Ref().WorkflowID(), struct{}{})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.store.OpenCounterAct(ctx, decision.ID, member(ctx), act); err != nil {
+		return nil, err
+	}
+	request.Key += "/queued" // the workflow may have begun meanwhile; then the key itself is for its update
+	request.ID = uuid.Must(uuid.NewV7())
+	done, err := s.store.WithdrawQueued(ctx, request, c.ID)
+	if err != nil || done == uuid.Nil {
+		return nil, err
+	}
+	if err := s.store.CloseCounterAct(ctx, decision.ID); err != nil {
+		return nil, err
+	}
+	return &decisionAnswer{Status: http.StatusOK, Body: decisionView{ID: decision.ID, Status: "done", Stage: campus.StageDone,
+		Outcome: campus.Withdrawn, Receipt: receiptPath(decision.ID)}}, nil
+}

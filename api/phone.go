@@ -1,0 +1,41 @@
+package api
+
+import (
+	"context"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+type newPhone struct {
+	Body struct {
+		Phone    string `json:"phone" pattern:"^1[3-9][0-9]{9}$" doc:"The new number, of the mainland and without +86"`
+		Password string `json:"password" minLength:"1" maxLength:"200" doc:"The present one"`
+	}
+}
+
+// sendNewPhoneCode is the first step to another number: a code goes there (L6).
+func (s *Server) sendNewPhoneCode(ctx context.Context, in *newPhone) (*answer[phoneCodeSent], error) {
+	phone, err := campus.ParseMobile(in.Body.Phone)
+	if err != nil {
+		return nil, err
+	}
+	who := callOf(ctx).principal
+	policy := s.policies.For(who.Person.University).SignIn
+	sent, err := s.store.SendNewPhoneCode(ctx, s.request(ctx), policy, who, in.Body.Password, phone)
+	return answered(phoneCodeSent(sent)), err
+}
+
+type phoneCode struct {
+	Body struct {
+		Code string `json:"code" minLength:"6" maxLength:"6" doc:"From the text message to the new number"`
+	}
+}
+
+// changePhone is the second step: the number that the code went to is the one on file.
+func (s *Server) changePhone(ctx context.Context, in *phoneCode) (*answer[storage.PhoneChanged], error) {
+	who := callOf(ctx).principal
+	policy := s.policies.For(who.Person.University).SignIn
+	changed, err := s.store.ChangePhone(ctx, s.request(ctx), policy, who, in.Body.Code)
+	return answered(changed), err
+}

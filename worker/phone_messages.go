@@ -1,0 +1,35 @@
+package worker
+
+import (
+	"context"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// phoneSender delivers messages to numbers that are not on file: the code to a new one, and the word to the old one. It
+// sends as the sender of notices does, from a queue of its own.
+type phoneSender struct{ *noticeSender }
+
+func (s phoneSender) run(ctx context.Context) error {
+	for {
+		if err := s.round(ctx); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "messages to phones wait", "error", err)
+		}
+		if !sleep(ctx, noticePause) {
+			return nil
+		}
+	}
+}
+
+func (s phoneSender) round(ctx context.Context) error {
+	messages, err := s.store.ClaimPhoneMessages(ctx, noticeBatch, noticeLease)
+	if err != nil {
+		return err
+	}
+	var group errgroup.Group
+	group.SetLimit(8)
+	for _, m := range messages {
+		group.Go(func() error { return s.store.FinishPhoneMessage(ctx, m.ID, s.send(ctx, m)) })
+	}
+	return group.Wait()
+}
