@@ -185,6 +185,11 @@ type CaseInput struct {
 	University string    `json:"university"`
 	Campus     string    `json:"campus"`
 	Progress   *Progress `json:"progress,omitempty"`
+
+	// What Temporal shows of the case until it says otherwise: where its first step takes it. Cases of earlier builds have
+	// neither, and are shown as queued until that step is done.
+	Stage    Stage `json:"stage,omitempty"`
+	WaitsFor Party `json:"waits_for,omitempty"`
 }
 
 // Progress is what a run hands to the next when it continues as new.

@@ -113,7 +113,8 @@ func openPlasticCase(ctx context.Context, t tx, from campus.CaseRef, parent move
 			select @id, @case, @card, @person, @university, kiosk_id, 1, @to, @promised, @now from applications where id = @application)`+insertPlasticChange, words).Error; err != nil {
 		return err
 	}
-	input := campus.CaseInput{Case: ref, University: parent.Owner.University, Campus: parent.Owner.Campus}
+	input := campus.CaseInput{Case: ref, University: parent.Owner.University, Campus: parent.Owner.Campus,
+		Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau}
 	return enqueueStart(ctx, t, ref, string(ref.Kind), input)
 }
 

@@ -276,7 +276,8 @@ func (n newcomer) ref() campus.CaseRef {
 
 // input starts the workflow.
 func (n newcomer) input() campus.CaseInput {
-	return campus.CaseInput{Case: n.ref(), University: n.who.Owner.University, Campus: n.who.Owner.Campus}
+	return campus.CaseInput{Case: n.ref(), University: n.who.Owner.University, Campus: n.who.Owner.Campus,
+		Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool}
 }
 
 // joinLine has the applications wait for their workflows to be started (C5).

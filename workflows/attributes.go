@@ -30,11 +30,20 @@ func SearchAttributes() []temporal.SearchAttributeKey {
 		WaitsForAttribute, DueAttribute, ParkedAttribute, CauseAttribute}
 }
 
-// StartAttributes are those a case has from its start to its end.
+// StartAttributes are those a case begins with.
 func StartAttributes(in campus.CaseInput) temporal.SearchAttributes {
+	begins := firstShown(in)
 	return temporal.NewSearchAttributes(KindAttribute.ValueSet(string(in.Case.Kind)),
 		UniversityAttribute.ValueSet(in.University), CampusAttribute.ValueSet(in.Campus),
-		StageAttribute.ValueSet(string(campus.StageQueued)), WaitsForAttribute.ValueSet(string(campus.WaitsForEngine)))
+		StageAttribute.ValueSet(string(begins.stage)), WaitsForAttribute.ValueSet(string(begins.waits)))
+}
+
+// firstShown is what is shown of a case from its start.
+func firstShown(in campus.CaseInput) attributes {
+	if in.Stage == "" {
+		return attributes{stage: campus.StageQueued, waits: campus.WaitsForEngine}
+	}
+	return attributes{stage: in.Stage, waits: in.WaitsFor}
 }
 
 // attributes are what the Temporal UI shows of a case.
@@ -53,12 +62,19 @@ func (c *casework) show(ctx workflow.Context, m campus.Move) error {
 		now.due = m.Due.UTC()
 	}
 	workflow.SetCurrentDetails(ctx, details(m))
-	if reflect.DeepEqual(now, c.shown) {
+	if reflect.DeepEqual(now, c.shown) || c.input.Stage != "" && now.follows(c.shown) {
 		return nil
 	}
 	changes := changedAttributes(c.shown, now)
 	c.shown = now
 	return workflow.UpsertTypedSearchAttributes(ctx, changes...)
+}
+
+// follows tells that the school is asked the next thing after another, and nothing is parked. Most such stages are over in
+// a moment, and each change costs the server as much as an activity does: the details say which it is, and the attributes
+// when it lasts because a step parks.
+func (a attributes) follows(shown attributes) bool {
+	return a.waits == campus.WaitsForSchool && shown.waits == a.waits && len(a.parked)+len(shown.parked) == 0 && a.due.Equal(shown.due)
 }
 
 func changedAttributes(old, now attributes) []temporal.SearchAttributeUpdate {

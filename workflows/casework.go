@@ -44,6 +44,9 @@ func newCasework(ctx workflow.Context, input campus.CaseInput) *casework {
 		input: input, turn: workflow.NewMutex(ctx), stage: campus.StageQueued, waits: campus.WaitsForEngine,
 		parked: map[string]*parkedStep{},
 	}
+	if input.Stage != "" {
+		c.shown = firstShown(input)
+	}
 	if input.Progress != nil {
 		p := input.Progress
 		c.version, c.stage, c.waits, c.due = p.Version, p.Stage, p.WaitsFor, p.Due

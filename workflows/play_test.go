@@ -53,6 +53,9 @@ func stage(t *testing.T, house *workflowtest.House, student workflowtest.Student
 		House: house, t: t, student: student, ref: ref,
 		input: campus.CaseInput{Case: ref, University: storagetest.University, Campus: storagetest.EastCampus},
 	}
+	if ref.Kind == campus.ApplicationCase {
+		p.input.Stage, p.input.WaitsFor = campus.StageChecking, campus.WaitsForSchool
+	}
 	p.env = p.newEnv()
 	return p
 }

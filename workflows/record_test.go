@@ -11,7 +11,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
 	sdkworker "go.temporal.io/sdk/worker"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -39,6 +41,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		events := len(l.History(l.ref).Events)
 		t.Logf("the history of a plain application has %d events", events)
 		require.LessOrEqual(t, events, 100)
+		require.Equal(t, []string{"checking", "review", "provisioning", "activation", "done"}, stagesShown(t, l.History(l.ref)))
 		return l
 	},
 	"application-refused": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
@@ -57,6 +60,20 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		require.Equal(t, workflows.StepOK, l.settle("operator", campus.RetryStep, "grant-library", 2).Outcome)
 		l.activate()
 		l.end(campus.Completed)
+		return l
+	},
+	"application-face-away": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := newLive(t, workflowtest.Good)
+		l.School.Fault("face", "outage")
+		l.Work(worker.Config{Tracing: with})
+		l.AwaitParked(l.ref, "liveness", 1)
+		l.School.Fault("face", "none")
+		require.Equal(t, workflows.StepOK, l.settle("operator", campus.RetryStep, "liveness", 1).Outcome)
+		l.review(campus.Approve, "")
+		l.activate()
+		l.end(campus.Completed)
+		require.Equal(t, []string{"checking", "identity", "review", "provisioning", "activation", "done"}, stagesShown(t, l.History(l.ref)),
+			"identity is shown because it lasts")
 		return l
 	},
 	"application-skipped": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
@@ -409,6 +426,10 @@ var told = map[string]struct {
 			"provisioned activated",
 		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
 	},
+	"application-face-away": {
+		"applied checking checked step_parked step_retried liveness_passed photo_matched review_asked approved provisioned activated",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
+	},
 	"application-skipped": {
 		"applied checking step_parked step_proposed step_skipped checked liveness_passed photo_matched review_asked rejected",
 		map[string]int{"liveness_check": 1, "comparison": 1},
@@ -592,4 +613,23 @@ func TestReplay(t *testing.T) {
 			require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(nil, file))
 		})
 	}
+}
+
+// stagesShown are the stages that Temporal's list of cases has shown, in their order.
+func stagesShown(t *testing.T, h *history.History) (shown []string) {
+	t.Helper()
+	for _, event := range h.GetEvents() {
+		fields := event.GetWorkflowExecutionStartedEventAttributes().GetSearchAttributes().GetIndexedFields()
+		if event.GetEventType() == enums.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES {
+			fields = event.GetUpsertWorkflowSearchAttributesEventAttributes().GetSearchAttributes().GetIndexedFields()
+		}
+		stage, found := fields[workflows.StageAttribute.GetName()]
+		if !found {
+			continue
+		}
+		var name string
+		require.NoError(t, converter.GetDefaultDataConverter().FromPayload(stage, &name))
+		shown = append(shown, name)
+	}
+	return shown
 }
