@@ -5,6 +5,8 @@ import "time"
 // RushPolicy holds the numbers of the line in which applications wait for their workflow (C5).
 type RushPolicy struct {
 	StartsPerSecond float64  `yaml:"starts_per_second"`
+	Pressing        int      `yaml:"pressing"` // 0: never
+	PressedStarts   float64  `yaml:"pressed_starts_per_second"`
 	Backlog         int      `yaml:"backlog"`
 	Near            Duration `yaml:"near"`
 	HeadStart       Duration `yaml:"head_start"`
@@ -14,6 +16,10 @@ func (p RushPolicy) check() error {
 	switch {
 	case p.StartsPerSecond <= 0:
 		return Errorf(Invalid, "", "policy rush.starts_per_second must be more than nothing")
+	case p.Pressing < 0:
+		return Errorf(Invalid, "", "policy rush.pressing must not be negative")
+	case p.Pressing > 0 && (p.PressedStarts <= 0 || p.PressedStarts > p.StartsPerSecond):
+		return Errorf(Invalid, "", "policy rush.pressed_starts_per_second must be more than nothing and no more than starts_per_second")
 	case p.Backlog < 1:
 		return Errorf(Invalid, "", "policy rush.backlog must be at least 1")
 	case p.Near < 0 || p.HeadStart < 0:

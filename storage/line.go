@@ -28,8 +28,8 @@ type pace struct {
 	PerSecond *float64
 }
 
-// LetIn starts the applications whose turn it is, and answers how many: no more a second than the policy says, and none
-// while the engine has its backlog of cases that wait for it or for the school. Universities take turns, whatever the
+// LetIn starts the applications whose turn it is, and answers how many: no more a second than the policy says, fewer while
+// applications press, and none while the engine has its backlog of cases that wait for it or for the school. Universities take turns, whatever the
 // length of their lines. Of several callers at once one does it.
 func (s *Store) LetIn(ctx context.Context, p campus.RushPolicy, limit int) (taken int, err error) {
 	// Most looks find nobody, and a transaction is four times as much. In the order of the index: who has left the line
@@ -44,6 +44,10 @@ func (s *Store) LetIn(ctx context.Context, p campus.RushPolicy, limit int) (take
 		found := t.Raw(`select next_at, began_at, let_in, per_second from line_pace for update skip locked`).Scan(&now)
 		if found.Error != nil || found.RowsAffected == 0 {
 			return found.Error
+		}
+		p, err := pressed(t, p)
+		if err != nil {
+			return err
 		}
 		room, err := lineRoom(t, p, now, limit)
 		if err != nil || room < 1 {
@@ -66,6 +70,22 @@ func (s *Store) LetIn(ctx context.Context, p campus.RushPolicy, limit int) (take
 		return keepPace(t, p, now, taken, room)
 	})
 	return taken, err
+}
+
+// pressed is the policy with the pace that holds at this moment: a slower one while applications come so fast that accepting
+// them needs the house.
+func pressed(t tx, p campus.RushPolicy) (campus.RushPolicy, error) {
+	if p.Pressing == 0 {
+		return p, nil
+	}
+	var most int // who has a head start is not counted: their place is not the time they came
+	err := t.Raw(`select coalesce(max(came), 0) from universities u cross join lateral
+			(select count(*) as came from (select 1 from line where university = u.code and place > @since limit @pressing) l) n`,
+		map[string]any{"since": t.now.Add(-time.Second), "pressing": p.Pressing}).Row().Scan(&most)
+	if most >= p.Pressing {
+		p.StartsPerSecond = p.PressedStarts
+	}
+	return p, err
 }
 
 // lineRoom is how many may be let in now.

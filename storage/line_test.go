@@ -57,6 +57,18 @@ func number(h *storagetest.House, workflow string) string {
 	return storagetest.One[string](h, `select p.number from cases c join people p on p.id = c.person_id where 'application/' || c.id = $1`, workflow)
 }
 
+// C5: while applications press, accepting them comes first.
+func TestFewAreLetInWhileApplicationsPress(t *testing.T) {
+	t.Parallel()
+	h := line(t, map[string]int{"lcu": 60, "lcvtc": 3})
+	p := campus.RushPolicy{StartsPerSecond: 1000, Pressing: 50, PressedStarts: 2, Backlog: 100_000}
+	h.Exec(`update line set place = $1 where university = 'lcu'`, h.Clock.Now().Add(-time.Second/2))
+	require.Len(t, letIn(t, h, p, 50), 3, "a second at the slow pace is caught up")
+	require.Empty(t, letIn(t, h, p, 50), "and half a second has to pass for the next")
+	h.Clock.Advance(time.Second)
+	require.Greater(t, len(letIn(t, h, p, 50)), 40, "the crowd is through")
+}
+
 // C5: who has the shorter line does not wait for the longer one.
 func TestUniversitiesTakeTurns(t *testing.T) {
 	t.Parallel()
