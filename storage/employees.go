@@ -25,7 +25,7 @@ func (s *Store) SubmitEmployees(ctx context.Context, call Callback, university s
 			return err
 		}
 		for _, number := range numbers {
-			result, err := submitEmployee(ctx, t, university, number, policyVersion)
+			result, err := submitEmployee(t, university, number, policyVersion)
 			if err != nil {
 				return err
 			}
@@ -36,7 +36,7 @@ func (s *Store) SubmitEmployees(ctx context.Context, call Callback, university s
 	return results, err
 }
 
-func submitEmployee(ctx context.Context, t tx, university, number, policyVersion string) (Submission, error) {
+func submitEmployee(t tx, university, number, policyVersion string) (Submission, error) {
 	result := Submission{Number: number, Outcome: "opened"}
 	var who struct {
 		ID      uuid.UUID
@@ -56,19 +56,15 @@ func submitEmployee(ctx context.Context, t tx, university, number, policyVersion
 	if result.ID, err = uuid.NewV7(); err != nil {
 		return result, err
 	}
-	one := []newcomer{{
+	refusals, err := openApplications(t, []newcomer{{
 		NewApplication: NewApplication{Person: who.ID, PolicyVersion: policyVersion, Route: campus.StaffRoute},
 		id:             result.ID, by: campus.Machine("hr"),
-	}}
-	refusals, err := openApplications(t, one)
+	}})
 	switch {
 	case err != nil:
 		return result, err
 	case campus.ReasonOf(refusals[0]) == "card_exists":
 		return Submission{Number: number, Outcome: "card_exists"}, nil
-	case refusals[0] != nil:
-		return result, refusals[0]
 	}
-	// Colleagues do not stand in the line of the students.
-	return result, enqueueStart(ctx, t, one[0].ref(), string(campus.ApplicationCase), one[0].input())
+	return result, refusals[0]
 }

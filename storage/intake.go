@@ -131,20 +131,14 @@ func (s *Store) takeLot(ctx context.Context, lot []newcomer) (answers []settled[
 		if err != nil {
 			return err
 		}
-		var accepted []newcomer
 		var refused []uuid.UUID
 		for i, n := range asked {
 			answers[n.place] = settled[Accepted]{n.accepted(), refusals[i]}
-			if refusals[i] == nil {
-				accepted = append(accepted, n)
-			} else {
+			if refusals[i] != nil {
 				refused = append(refused, n.id)
 			}
 		}
-		if err := forgetAnswers(t, refused); err != nil {
-			return err
-		}
-		return joinLine(t, accepted)
+		return forgetAnswers(t, refused)
 	})
 	return answers, err
 }

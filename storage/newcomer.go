@@ -41,7 +41,7 @@ type applicantRow struct {
 }
 
 // openApplications opens the cases of those against whom nothing speaks, and says what speaks against the others. The
-// people are different ones. Their workflows are the caller's to start.
+// people are different ones.
 func openApplications(t tx, lot []newcomer) (refusals []error, err error) {
 	if err := look(t, lot); err != nil {
 		return nil, err
@@ -216,6 +216,7 @@ func insertNewcomers(t tx, lot []newcomer) error {
 		func() error { return keepEvidence(t, items) },
 		func() error { return insertLivenessTries(t, faces) },
 		func() error { return noteApplied(t, lot) },
+		func() error { return startNewcomers(t, lot) },
 	} {
 		if err := insert(); err != nil {
 			return err
@@ -280,7 +281,22 @@ func (n newcomer) input() campus.CaseInput {
 		Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool}
 }
 
-// joinLine has the applications wait for their workflows to be started (C5).
+// startNewcomers has students wait in the line for their workflows to be started (C5). Colleagues, whom HR submits at its
+// own pace, do not stand in the line of the students.
+func startNewcomers(t tx, lot []newcomer) error {
+	var students []newcomer
+	for _, n := range lot {
+		if n.who.Route != campus.StaffRoute {
+			students = append(students, n)
+			continue
+		}
+		if err := enqueueStart(t.Statement.Context, t, n.ref(), string(campus.ApplicationCase), n.input()); err != nil {
+			return err
+		}
+	}
+	return joinLine(t, students)
+}
+
 func joinLine(t tx, lot []newcomer) error {
 	if len(lot) == 0 {
 		return nil

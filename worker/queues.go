@@ -26,7 +26,7 @@ func taskQueues(rates map[string]float64, services []string) []taskQueue {
 		{name: workflows.CaseQueue},
 		{name: workflows.AcademicQueue, rate: 200, slots: 32},
 		{name: workflows.CarrierQueue, rate: 100, slots: 16},
-		{name: workflows.FaceQueue, rate: 100, slots: 16},
+		{name: workflows.FaceQueue, rate: 100, slots: 4}, // it works on pictures: more at once only wait for each other, and time out
 		{name: workflows.BureauQueue, rate: 50, slots: 8},
 		{name: workflows.AccessQueue, rate: 200, slots: 16},
 		{name: workflows.LibraryQueue, rate: 200, slots: 16},
