@@ -214,8 +214,11 @@ func (w *plastic) remake(ctx workflow.Context, status activities.PlasticStatus) 
 	}
 	m := campus.Move{
 		Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau, Due: &w.state.Plan.Promised,
-		Events: []campus.Event{event(remade[status.State], campus.System())},
 	}
+	if status.Rejected == "" {
+		m.Events = w.missed()
+	}
+	m.Events = append(m.Events, event(remade[status.State], campus.System()))
 	if w.state.Plan.Batched {
 		m.Stage, m.WaitsFor = campus.StageBatching, campus.WaitsForEngine
 	}
@@ -238,11 +241,19 @@ func (w *plastic) remake(ctx workflow.Context, status activities.PlasticStatus) 
 	return err
 }
 
+// missed is what the timeline has to say first when no worker was there to see it: what the bureau has made was ordered.
+func (w *plastic) missed() []campus.Event {
+	if w.stage != campus.StageBatching {
+		return nil
+	}
+	return []campus.Event{event("plastic_ordered", campus.System())}
+}
+
 // announce tells the student where the card waits, and with which code it is handed out (D3).
 func (w *plastic) announce(ctx workflow.Context) error {
 	return w.move(ctx, campus.Move{
 		Stage: campus.StagePickup, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.state.Plan.Plastic.PickupWait),
-		Events: []campus.Event{event("plastic_ready", campus.System())},
+		Events: append(w.missed(), event("plastic_ready", campus.System())),
 		Closes: []campus.WorkItemKey{{Kind: campus.OverdueItem}},
 	}, func(ctx workflow.Context, m campus.Move) workflow.Future {
 		return workflow.ExecuteLocalActivity(ctx, steps.AnnouncePickup, activities.AnnouncePickup{Move: m, Plastic: w.state.Plastic})
