@@ -46,7 +46,8 @@ func TestDeliverOutbox(t *testing.T) {
 			require.Equal(t, s.application.WorkflowID(), rows[0].WorkflowID)
 			var input campus.CaseInput
 			require.NoError(t, json.Unmarshal(rows[0].Input, &input))
-			require.Equal(t, campus.CaseInput{Case: s.application, University: "lcu", Campus: "east"}, input)
+			require.Equal(t, campus.CaseInput{Case: s.application, University: "lcu", Campus: "east",
+				Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool}, input)
 			return []storage.Delivery{done}
 		})
 		require.NoError(t, err)
