@@ -54,7 +54,7 @@ chaos: ## kill every process of a stack of its own while people apply; ARGS="--k
 .PHONY: test record
 test: ## run every test on the tests' stack, with the race detector
 	@$(stack) tool gcc >/dev/null
-	@$(stack) --test run --parts infra -- go test -race ./...
+	@$(stack) --test run --parts infra -- go test -race -timeout 20m ./...
 
 record: ## record the histories of courses that have none; those that are there stay
 	@$(stack) --test run --parts infra -- go test ./workflows -run TestRecord -count=1 -record
