@@ -17,13 +17,7 @@ const (
 // Unlike the likeness of faces it looks at the surroundings too, and is not blind to their contrast with the face.
 func closeness(a *picture, boxA box, b *picture, boxB box) float64 {
 	reference := a.surroundings(boxA, 0, 0)
-	best := 0.0
-	for dy := -shifts; dy <= shifts; dy++ {
-		for dx := -shifts; dx <= shifts; dx++ {
-			best = max(best, overlap(reference, b.surroundings(boxB, float64(dx)*shift, float64(dy)*shift)))
-		}
-	}
-	return best
+	return bestShift(func(du, dv float64) float64 { return overlap(reference, b.surroundings(boxB, du, dv)) })
 }
 
 // surroundings are the luminances on the grid; beyond the picture there is none, which is less than 0.
