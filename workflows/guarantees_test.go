@@ -53,18 +53,6 @@ func losesAnswers() interceptor.WorkerInterceptor {
 	}}
 }
 
-func TestAnswersThatAreLostChangeNothing(t *testing.T) {
-	t.Parallel()
-	for name, course := range recorded {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := course(t, losesAnswers())
-			require.Equal(t, told[name].story, joined(l.Events(l.ref)))
-			require.Equal(t, told[name].effects, l.effects())
-		})
-	}
-}
-
 // effects is what the school has done, by operation, when nothing more is under way.
 func (l *live) effects() map[string]int {
 	l.t.Helper()

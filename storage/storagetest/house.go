@@ -6,10 +6,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/minio/minio-go/v7"
 	"github.com/stretchr/testify/require"
 
@@ -17,6 +18,9 @@ import (
 	"campuscard/deploy"
 	"campuscard/storage"
 )
+
+// defaultPolicies are read once: a variable, because reading takes a tenth of a second under the race detector.
+var defaultPolicies = sync.OnceValues(func() (*campus.Policies, error) { return campus.LoadPolicies(deploy.Policy) })
 
 // House is a store for one test, gone when the test ends.
 type House struct {
@@ -27,6 +31,7 @@ type House struct {
 	Policies *campus.Policies
 
 	t      testing.TB
+	db     *pgxpool.Pool // of Exec and One
 	client *minio.Client
 	number int // of the last person made
 }
@@ -41,7 +46,7 @@ func New(t testing.TB) *House {
 		Log:   slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 		t:     t, client: servers.client,
 	}
-	h.Policies, err = campus.LoadPolicies(deploy.Policy)
+	h.Policies, err = defaultPolicies()
 	require.NoError(t, err)
 	name := fmt.Sprintf("%s%d_%s", clonePrefix, time.Now().Unix(), randomHex(6))
 	url, err := servers.clone(t.Context(), name)
@@ -50,8 +55,11 @@ func New(t testing.TB) *House {
 	h.Config.MaxConns = 8
 	h.Store, err = storage.Open(t.Context(), h.Config, h.Clock.Now, h.Log)
 	require.NoError(t, err)
+	h.db, err = pgxpool.New(t.Context(), url)
+	require.NoError(t, err)
 	require.NoError(t, servers.makeBucket(t.Context(), h.Config.Objects.Bucket))
 	t.Cleanup(func() {
+		h.db.Close()
 		h.Close()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
@@ -68,27 +76,16 @@ func (h *House) Policy() campus.Policy { return h.Policies.For("") }
 // Exec changes the test's database behind the store's back.
 func (h *House) Exec(sql string, args ...any) {
 	h.t.Helper()
-	conn := h.connect()
-	_, err := conn.Exec(h.t.Context(), sql, args...)
+	_, err := h.db.Exec(h.t.Context(), sql, args...)
 	require.NoError(h.t, err)
-	require.NoError(h.t, conn.Close(h.t.Context()))
 }
 
 // One is the single value a query answers.
 func One[T any](h *House, sql string, args ...any) T {
 	h.t.Helper()
-	conn := h.connect()
 	var value T
-	require.NoError(h.t, conn.QueryRow(h.t.Context(), sql, args...).Scan(&value))
-	require.NoError(h.t, conn.Close(h.t.Context()))
+	require.NoError(h.t, h.db.QueryRow(h.t.Context(), sql, args...).Scan(&value))
 	return value
-}
-
-func (h *House) connect() *pgx.Conn {
-	h.t.Helper()
-	conn, err := pgx.Connect(h.t.Context(), h.Config.DatabaseURL)
-	require.NoError(h.t, err)
-	return conn
 }
 
 func randomHex(n int) string {

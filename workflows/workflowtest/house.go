@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,7 +40,7 @@ func New(t testing.TB, policy string) *House {
 	}
 	files := policyFiles(policy)
 	var err error
-	h.Policies, err = campus.LoadPolicies(files...)
+	h.Policies, err = readPolicies(policy)
 	require.NoError(t, err)
 	require.NoError(t, h.KeepPolicy(t.Context(), h.Policies.Version(), files))
 	h.Systems, err = school.New(school.Config{BaseURL: h.School.url, APIKey: apiKey, SMTPAddress: h.School.smtp,
@@ -47,6 +48,16 @@ func New(t testing.TB, policy string) *House {
 	require.NoError(t, err)
 	return h
 }
+
+// readPolicies reads a policy once: a variable, because reading takes a tenth of a second under the race detector.
+func readPolicies(over string) (*campus.Policies, error) {
+	read, _ := policies.LoadOrStore(over, sync.OnceValues(func() (*campus.Policies, error) {
+		return campus.LoadPolicies(policyFiles(over)...)
+	}))
+	return read.(func() (*campus.Policies, error))()
+}
+
+var policies sync.Map // by what is laid over the default
 
 // Student is a student in the house's roster and in the school's registers.
 type Student struct {
