@@ -47,7 +47,7 @@ func (s *Store) Apply(ctx context.Context, req Request, a NewApplication) (Accep
 }
 
 const (
-	intakeLot    = 48 // applications in one transaction at most
+	intakeLot    = 64 // applications in one transaction at most
 	intakeAtOnce = 2  // transactions of this process
 	aloneTries   = 3  // of an application that others are in the way of
 )

@@ -197,7 +197,7 @@ func (n newcomer) deadline() campus.Date {
 	return n.who.EnrolledOn
 }
 
-// insertNewcomers files the cases with all that belongs to them, a table at a time.
+// insertNewcomers files the cases with all that belongs to them.
 func insertNewcomers(t tx, lot []newcomer) error {
 	if len(lot) == 0 {
 		return nil
@@ -212,11 +212,9 @@ func insertNewcomers(t tx, lot []newcomer) error {
 	}
 	for _, insert := range []func() error{
 		func() error { return insertCases(t, lot) },
-		func() error { return insertApplications(t, lot) },
 		func() error { return keepEvidence(t, items) },
 		func() error { return insertLivenessTries(t, faces) },
-		func() error { return noteApplied(t, lot) },
-		func() error { return startNewcomers(t, lot) },
+		func() error { return startColleagues(t, lot) },
 	} {
 		if err := insert(); err != nil {
 			return err
@@ -225,50 +223,47 @@ func insertNewcomers(t tx, lot []newcomer) error {
 	return nil
 }
 
-func caseIDs(lot []newcomer) any { return ids(lot, func(n newcomer) uuid.UUID { return n.id }) }
-
-func universities(lot []newcomer) any {
-	return column(lot, func(n newcomer) string { return n.who.Owner.University })
-}
-
+// insertCases writes the cases with their applications, the first line of each timeline and of the audit trail, and the
+// places of the students in the line (C5). One statement, for each costs a round trip.
 func insertCases(t tx, lot []newcomer) error {
-	return t.Exec(`insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
-		select v.id, ?, v.university, v.campus, v.person, ?, ?, ?, v.policy, ?
-		from unnest(?::uuid[], ?::text[], ?::text[], ?::uuid[], ?::text[]) v (id, university, campus, person, policy)`,
-		campus.ApplicationCase, campus.StageQueued, campus.WaitsForEngine, t.now, t.now,
-		caseIDs(lot), universities(lot),
-		column(lot, func(n newcomer) string { return n.who.Owner.Campus }),
-		ids(lot, func(n newcomer) uuid.UUID { return n.Person }),
-		column(lot, func(n newcomer) string { return n.PolicyVersion })).Error
-}
-
-func insertApplications(t tx, lot []newcomer) error {
-	return t.Exec(`insert into applications (id, person_id, university, kiosk_id, route, counter, consent_version, consent_at, packages, created_at)
-		select v.id, v.person, v.university, v.kiosk, v.route, v.counter,
-			nullif(v.consent, ''), case when v.consent <> '' then ?::timestamptz end, v.packages::jsonb, ?
-		from unnest(?::uuid[], ?::uuid[], ?::text[], ?::text[], ?::text[], ?::boolean[], ?::text[], ?::text[])
-			v (id, person, university, kiosk, route, counter, consent, packages)`,
-		t.now, t.now, caseIDs(lot),
-		ids(lot, func(n newcomer) uuid.UUID { return n.Person }), universities(lot),
-		column(lot, func(n newcomer) string { return *n.who.KioskID }),
-		column(lot, func(n newcomer) string { return string(n.who.Route) }),
-		column(lot, func(n newcomer) bool { return n.Counter }),
-		column(lot, func(n newcomer) string { return n.ConsentVersion }),
-		column(lot, func(n newcomer) string { return jsonText(append([]campus.ChosenPackage{}, n.Packages...)) })).Error
-}
-
-// noteApplied writes the first line of each timeline and of the audit trail.
-func noteApplied(t tx, lot []newcomer) error {
-	actors := column(lot, func(n newcomer) string { return n.by.String() })
-	err := t.Exec(`insert into events (case_id, at, kind, actor, public)
-		select v.id, ?, 'applied', v.actor, true from unnest(?::uuid[], ?::text[]) v (id, actor)`, t.now, caseIDs(lot), actors).Error
-	if err != nil {
-		return err
-	}
-	return t.Exec(`insert into audit (at, actor, action, subject, university)
-		select ?, v.actor, 'application.apply', v.subject, v.university
-		from unnest(?::text[], ?::text[], ?::text[]) v (actor, subject, university)`,
-		t.now, actors, column(lot, func(n newcomer) string { return n.ref().WorkflowID() }), universities(lot)).Error
+	return t.Exec(`with v as (
+			select * from unnest(cast(@ids as uuid[]), cast(@people as uuid[]), cast(@universities as text[]), cast(@campuses as text[]),
+				cast(@policies as text[]), cast(@kiosks as text[]), cast(@routes as text[]), cast(@counter as boolean[]),
+				cast(@consents as text[]), cast(@packages as text[]), cast(@actors as text[]), cast(@subjects as text[]),
+				cast(@places as timestamptz[]), cast(@inputs as text[]), cast(@traces as text[]))
+			v (id, person, university, campus, policy, kiosk, route, counter, consent, packages, actor, subject, place, input, trace)
+		), opened as (
+			insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
+			select id, @kind, university, campus, person, @stage, @waits_for, @now, policy, @now from v
+		), applied as (
+			insert into applications (id, person_id, university, kiosk_id, route, counter, consent_version, consent_at, packages, created_at)
+			select id, person, university, kiosk, route, counter,
+				nullif(consent, ''), case when consent <> '' then cast(@now as timestamptz) end, packages::jsonb, @now from v
+		), told as (
+			insert into events (case_id, at, kind, actor, public) select id, @now, 'applied', actor, true from v
+		), audited as (
+			insert into audit (at, actor, action, subject, university) select @now, actor, 'application.apply', subject, university from v
+		)
+		insert into line (case_id, university, place, input, trace)
+		select id, university, place, input::jsonb, trace from v where route <> @staff`,
+		map[string]any{
+			"now": t.now, "kind": campus.ApplicationCase, "stage": campus.StageQueued, "waits_for": campus.WaitsForEngine, "staff": campus.StaffRoute,
+			"ids":          ids(lot, func(n newcomer) uuid.UUID { return n.id }),
+			"people":       ids(lot, func(n newcomer) uuid.UUID { return n.Person }),
+			"universities": column(lot, func(n newcomer) string { return n.who.Owner.University }),
+			"campuses":     column(lot, func(n newcomer) string { return n.who.Owner.Campus }),
+			"policies":     column(lot, func(n newcomer) string { return n.PolicyVersion }),
+			"kiosks":       column(lot, func(n newcomer) string { return *n.who.KioskID }),
+			"routes":       column(lot, func(n newcomer) string { return string(n.who.Route) }),
+			"counter":      column(lot, func(n newcomer) bool { return n.Counter }),
+			"consents":     column(lot, func(n newcomer) string { return n.ConsentVersion }),
+			"packages":     column(lot, func(n newcomer) string { return jsonText(append([]campus.ChosenPackage{}, n.Packages...)) }),
+			"actors":       column(lot, func(n newcomer) string { return n.by.String() }),
+			"subjects":     column(lot, func(n newcomer) string { return n.ref().WorkflowID() }),
+			"places":       column(lot, func(n newcomer) time.Time { return n.Rush.Place(t.now, n.deadline()) }),
+			"inputs":       column(lot, func(n newcomer) string { return jsonText(n.input()) }),
+			"traces":       column(lot, func(n newcomer) string { return n.trace }),
+		}).Error
 }
 
 func (n newcomer) ref() campus.CaseRef {
@@ -281,31 +276,16 @@ func (n newcomer) input() campus.CaseInput {
 		Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool}
 }
 
-// startNewcomers has students wait in the line for their workflows to be started (C5). Colleagues, whom HR submits at its
-// own pace, do not stand in the line of the students.
-func startNewcomers(t tx, lot []newcomer) error {
-	var students []newcomer
+// startColleagues starts the workflows of those whom HR submits: at its own pace, so they do not stand in the line of the
+// students.
+func startColleagues(t tx, lot []newcomer) error {
 	for _, n := range lot {
 		if n.who.Route != campus.StaffRoute {
-			students = append(students, n)
 			continue
 		}
 		if err := enqueueStart(t.Statement.Context, t, n.ref(), string(campus.ApplicationCase), n.input()); err != nil {
 			return err
 		}
 	}
-	return joinLine(t, students)
-}
-
-func joinLine(t tx, lot []newcomer) error {
-	if len(lot) == 0 {
-		return nil
-	}
-	return t.Exec(`insert into line (case_id, university, place, input, trace)
-		select v.id, v.university, v.place, v.input::jsonb, v.trace
-		from unnest(?::uuid[], ?::text[], ?::timestamptz[], ?::text[], ?::text[]) v (id, university, place, input, trace)`,
-		caseIDs(lot), universities(lot),
-		column(lot, func(n newcomer) time.Time { return n.Rush.Place(t.now, n.deadline()) }),
-		column(lot, func(n newcomer) string { return jsonText(n.input()) }),
-		column(lot, func(n newcomer) string { return n.trace })).Error
+	return nil
 }
