@@ -18,7 +18,8 @@ func leaveLine(t tx, id uuid.UUID) error {
 // The line's measure of itself.
 const (
 	paceSpan  = 10 * time.Second // how long the line has to be busy for one measurement
-	paceBurst = time.Second      // what may be caught up after nobody was let in
+	paceBurst = time.Second / 5  // what may be caught up after nobody was let in
+	rushSpan  = time.Second / 5  // how long a crowd is counted: the longer, the more begin before it is seen
 )
 
 type pace struct {
@@ -78,11 +79,12 @@ func pressed(t tx, p campus.RushPolicy) (campus.RushPolicy, error) {
 	if p.Pressing == 0 {
 		return p, nil
 	}
-	var most int // who has a head start is not counted: their place is not the time they came
+	most := max(1, int(float64(p.Pressing)*rushSpan.Seconds()))
+	var came int // who has a head start is not counted: their place is not the time they came
 	err := t.Raw(`select coalesce(max(came), 0) from universities u cross join lateral
 			(select count(*) as came from (select 1 from line where university = u.code and place > @since limit @pressing) l) n`,
-		map[string]any{"since": t.now.Add(-time.Second), "pressing": p.Pressing}).Row().Scan(&most)
-	if most >= p.Pressing {
+		map[string]any{"since": t.now.Add(-rushSpan), "pressing": most}).Row().Scan(&came)
+	if came >= most {
 		p.StartsPerSecond = p.PressedStarts
 	}
 	return p, err
