@@ -175,7 +175,7 @@ func (s *Server) decideFor(ctx context.Context, c storage.Case, act storage.NewC
 	by := actor(ctx)
 	return s.decide(ctx, s.request(ctx), update{
 		workflowID: c.Ref().WorkflowID(), name: name, payload: payload, act: &act,
-		arg: func(id uuid.UUID) any { return workflows.Decide{Decision: id, By: by} },
+		arg: func(own storage.Decision) any { return workflows.Decide{Decision: own.ID, Seen: own.Seen, By: by} },
 	})
 }
 

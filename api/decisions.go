@@ -50,7 +50,7 @@ func stillRunning(done *huma.Response) *huma.Response {
 type update struct {
 	workflowID string
 	name       string
-	arg        func(decision uuid.UUID) any
+	arg        func(storage.Decision) any
 	payload    any                    // what stays in SQL: texts, uploads
 	step       bool                   // answers workflows.Settled instead of workflows.Decided
 	act        *storage.NewCounterAct // it is made at the counter, and has a receipt
@@ -91,7 +91,7 @@ func (s *Server) send(ctx context.Context, decision storage.Decision, u update) 
 	ctx, cancel := context.WithTimeout(ctx, admission)
 	defer cancel()
 	return s.temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: u.workflowID, UpdateID: decision.ID.String(), UpdateName: u.name, Args: []any{u.arg(decision.ID)},
+		WorkflowID: u.workflowID, UpdateID: decision.ID.String(), UpdateName: u.name, Args: []any{u.arg(decision)},
 		WaitForStage: client.WorkflowUpdateStageAccepted,
 	})
 }
@@ -212,6 +212,6 @@ func (s *Server) caseDecision(ctx context.Context, c storage.Case, name string, 
 	d.By = actor(ctx)
 	return s.decide(ctx, s.request(ctx), update{
 		workflowID: c.Ref().WorkflowID(), name: name, payload: payload,
-		arg: func(id uuid.UUID) any { d.Decision = id; return d },
+		arg: func(own storage.Decision) any { d.Decision, d.Seen = own.ID, own.Seen; return d },
 	})
 }

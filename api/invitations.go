@@ -201,7 +201,9 @@ func (s *Server) steer(ctx context.Context, in *steerInput, name string) (*decis
 	}
 	return s.decide(ctx, s.request(ctx), update{
 		workflowID: c.Ref().WorkflowID(), name: name, payload: note,
-		arg: func(id uuid.UUID) any { return workflows.Decide{Decision: id, By: actor(ctx)} },
+		arg: func(own storage.Decision) any {
+			return workflows.Decide{Decision: own.ID, Seen: own.Seen, By: actor(ctx)}
+		},
 	})
 }
 

@@ -172,8 +172,9 @@ func itemUpdate(ref campus.CaseRef, kind campus.WorkItemKind, step string, d Ite
 	u := update{workflowID: ref.WorkflowID(), payload: storage.ReviewNote{Note: d.Note}}
 	if kind == campus.IncidentItem {
 		u.name, u.step = workflows.SettleStepUpdate, true
-		u.arg = func(id uuid.UUID) any {
-			return workflows.SettleStep{Decision: id, By: by, Step: step, Attempt: d.Attempt, Action: campus.Settlement(d.Action)}
+		u.arg = func(own storage.Decision) any {
+			return workflows.SettleStep{Decision: own.ID, Seen: own.Seen, By: by, Step: step, Attempt: d.Attempt,
+				Action: campus.Settlement(d.Action)}
 		}
 		return u
 	}
@@ -181,8 +182,8 @@ func itemUpdate(ref campus.CaseRef, kind campus.WorkItemKind, step string, d Ite
 	if kind == campus.InPersonItem {
 		u.name = workflows.VerifyUpdate
 	}
-	u.arg = func(id uuid.UUID) any {
-		return workflows.Decide{Decision: id, By: by, Action: d.Action, Reason: d.Reason}
+	u.arg = func(own storage.Decision) any {
+		return workflows.Decide{Decision: own.ID, Seen: own.Seen, By: by, Action: d.Action, Reason: d.Reason}
 	}
 	return u
 }

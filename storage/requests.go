@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -100,6 +101,7 @@ type Decision struct {
 	Workflow string // id of the workflow that decides
 	Answer   []byte // JSON of the first answer, nil while there is none
 	Status   int
+	Seen     int64 // version of its case at this moment
 }
 
 // OpenDecision keeps a request before its update is sent, with what it says: texts and codes of people stay here, and
@@ -109,14 +111,20 @@ func (s *Store) OpenDecision(ctx context.Context, req Request, workflowID string
 	if err != nil {
 		return Decision{}, fmt.Errorf("keep a decision: %w", err)
 	}
-	opened, err := s.pool.Exec(ctx, `insert into requests (key, id, actor, route, body_hash, created_at, workflow, payload)
-		values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (key) do nothing`,
-		req.Key, req.ID, req.Actor.String(), req.Route, req.BodyHash, s.Now(), workflowID, string(body))
+	_, id, _ := strings.Cut(workflowID, "/")
+	ofCase, _ := uuid.Parse(id) // none, of what is no case
+	decision := Decision{ID: req.ID, Key: req.Key, Workflow: workflowID}
+	var opened bool
+	err = s.pool.QueryRow(ctx, `with opened as (
+			insert into requests (key, id, actor, route, body_hash, created_at, workflow, payload)
+			values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (key) do nothing returning id)
+		select exists (select from opened), coalesce((select version from cases where id = $9), 0)`,
+		req.Key, req.ID, req.Actor.String(), req.Route, req.BodyHash, s.Now(), workflowID, string(body), ofCase).
+		Scan(&opened, &decision.Seen)
 	if err != nil {
 		return Decision{}, wrap("open a decision", err)
 	}
-	decision := Decision{ID: req.ID, Key: req.Key, Workflow: workflowID}
-	if opened.RowsAffected() == 1 {
+	if opened {
 		return decision, nil
 	}
 	first, err := findRequest(s.read(ctx), req)

@@ -28,6 +28,7 @@ const (
 // Decide is a decision of a person about a case. What they wrote or handed in stays in SQL under Decision.
 type Decide struct {
 	Decision uuid.UUID    `json:"decision"`
+	Seen     int64        `json:"seen,omitempty"` // version of the case that it is about
 	By       campus.Actor `json:"by"`
 	Action   string       `json:"action,omitempty"` // of a review: approve, reject, ask_more; of a verification: pass, fail
 	Reason   string       `json:"reason,omitempty"` // a code
@@ -98,7 +99,7 @@ func (w *application) setup(ctx workflow.Context) error {
 		{ReopenUpdate, []campus.Stage{campus.StageLapsed}, w.reopen},
 		{WithdrawUpdate, withdrawable, w.withdraw},
 	} {
-		validate := func(Decide) error { return w.at(h.stages...) }
+		validate := func(d Decide) error { return w.admits(d.Seen, h.stages...) }
 		if err := workflow.SetUpdateHandlerWithOptions(ctx, h.name, h.handle, workflow.UpdateHandlerOptions{Validator: validate}); err != nil {
 			return err
 		}

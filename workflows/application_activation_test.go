@@ -170,6 +170,21 @@ func approved(t *testing.T) *play {
 	return p
 }
 
+// A decision about what the workflow has yet to make again, because a worker has died, is not refused for good.
+func TestDecisionAheadOfTheWorkflow(t *testing.T) {
+	t.Parallel()
+	p := approved(t)
+	ahead := func(d *workflows.Decide) { d.Seen = p.Case(p.ref).Version + 1 }
+	for _, update := range []string{workflows.ActivateUpdate, workflows.ReopenUpdate} {
+		r := p.decide(update, campus.Student(p.student.ID), ahead, nothing)
+		r.refused("engine_behind")
+		p.do(func() { require.Equal(t, campus.Unavailable, campus.CodeOf(workflows.FromTemporal(r.err))) })
+	}
+	p.activate()
+	p.run()
+	p.requireEnd(campus.Completed, "")
+}
+
 func TestActivationLapsesAndIsOpenedAgain(t *testing.T) {
 	t.Parallel()
 	p := approved(t)

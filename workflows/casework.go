@@ -67,7 +67,7 @@ func (c *casework) setup(ctx workflow.Context) error {
 		}
 	})
 	return workflow.SetUpdateHandlerWithOptions(ctx, SettleStepUpdate, c.settle,
-		workflow.UpdateHandlerOptions{Validator: c.checkSettle, Description: "Retry, skip or abort a parked step"})
+		workflow.UpdateHandlerOptions{Validator: c.admitSettle, Description: "Retry, skip or abort a parked step"})
 }
 
 // fact is the local activity that records a move, with the fact it stands for.
@@ -148,7 +148,25 @@ func (c *casework) progress(state any) (*campus.Progress, error) {
 	return &campus.Progress{Version: c.version, Stage: c.stage, WaitsFor: c.waits, Due: c.due, State: raw}, err
 }
 
-// at refuses what is asked for at another stage. Validators use it; decide looks again.
+// admits lets a decision in that is about the case as it is: at one of some stages, and at no later version. Validators use
+// it; decide looks again.
+func (c *casework) admits(seen int64, stages ...campus.Stage) error {
+	if err := c.caughtUp(seen); err != nil {
+		return err
+	}
+	return c.at(stages...)
+}
+
+// caughtUp refuses for now what is about a version that this run does not know. A move is written before Temporal hears of
+// it; when the worker, or Temporal, dies in between, the case is ahead of its workflow until the move has been made again.
+func (c *casework) caughtUp(seen int64) error {
+	if seen > c.version {
+		return campus.Errorf(campus.Unavailable, "engine_behind", "the workflow is at version %d of the case, which is at %d", c.version, seen)
+	}
+	return nil
+}
+
+// at refuses what is asked for at another stage.
 func (c *casework) at(stages ...campus.Stage) error {
 	if c.outcome != "" || !slices.Contains(stages, c.stage) {
 		return c.wrongStage()

@@ -71,7 +71,7 @@ func (w *invitation) setup(ctx workflow.Context) error {
 		{ResumeUpdate, []campus.Stage{campus.StagePaused}, w.resume},
 		{CancelUpdate, append(running, campus.StagePaused), w.cancel},
 	} {
-		validate := func(Decide) error { return w.at(h.stages...) }
+		validate := func(d Decide) error { return w.admits(d.Seen, h.stages...) }
 		if err := workflow.SetUpdateHandlerWithOptions(ctx, h.name, h.handle, workflow.UpdateHandlerOptions{Validator: validate}); err != nil {
 			return err
 		}

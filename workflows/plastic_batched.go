@@ -18,7 +18,7 @@ func (w *plastic) setup(ctx workflow.Context) error {
 		return err
 	}
 	return workflow.SetUpdateHandlerWithOptions(ctx, ResendUpdate, w.resend, workflow.UpdateHandlerOptions{
-		Validator: func(Decide) error { return w.at(campus.StageReturned) }, Description: "Send an unclaimed card again",
+		Validator: func(d Decide) error { return w.admits(d.Seen, campus.StageReturned) }, Description: "Send an unclaimed card again",
 	})
 }
 

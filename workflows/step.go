@@ -16,6 +16,7 @@ const SettleStepUpdate = "settle-step"
 // SettleStep is what a member of staff does with a parked step. Their reason stays in SQL under the decision.
 type SettleStep struct {
 	Decision uuid.UUID         `json:"decision"`
+	Seen     int64             `json:"seen,omitempty"` // version of the case that it is about
 	By       campus.Actor      `json:"by"`
 	Step     string            `json:"step"`
 	Attempt  int               `json:"attempt"` // the one that was seen; another is stale
@@ -141,6 +142,14 @@ func (c *casework) checkSettle(d SettleStep) error {
 		return campus.Errorf(campus.Forbidden, "same_person", "a second person must confirm")
 	}
 	return nil
+}
+
+// admitSettle lets a settlement in that is about the case as it is.
+func (c *casework) admitSettle(d SettleStep) error {
+	if err := c.caughtUp(d.Seen); err != nil {
+		return err
+	}
+	return c.checkSettle(d)
 }
 
 // settle is what staff do with a parked step. It answers after the outcome is recorded.

@@ -55,8 +55,10 @@ func (s *scene) phoneCode(ctx context.Context, before int) (code string, err err
 func (s *scene) pickupCode(ctx context.Context, p client.Plastic) (code string, err error) {
 	err = s.await(ctx, "text message with the pickup code", func(ctx context.Context) (bool, string, error) {
 		messages, err := s.school.Messages(ctx, s.person.Phone)
-		if err == nil && len(messages) > 0 {
-			code = digits(messages[len(messages)-1].Text, 8)
+		for _, m := range slices.Backward(messages) { // another message may have been under way for longer
+			if code == "" {
+				code = digits(m.Text, 8)
+			}
 		}
 		return code != "", fmt.Sprintf("%d messages", len(messages)), err
 	})

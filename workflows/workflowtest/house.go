@@ -176,7 +176,7 @@ func (h *House) Decide(ref campus.CaseRef, by campus.Actor, payload any) workflo
 	h.t.Helper()
 	decision, err := h.OpenDecision(h.t.Context(), storagetest.Request(by), ref.WorkflowID(), payload)
 	require.NoError(h.t, err)
-	return workflows.Decide{Decision: decision.ID, By: by}
+	return workflows.Decide{Decision: decision.ID, Seen: decision.Seen, By: by}
 }
 
 // Staff is somebody who works here, another one for each name.
