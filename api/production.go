@@ -210,12 +210,13 @@ type receiptInput struct {
 		Placed  []placedInput `json:"placed" maxItems:"2000" nullable:"false" doc:"Where each card lies"`
 		Missing []string      `json:"missing,omitempty" required:"false" maxItems:"2000" nullable:"false" doc:"Card numbers that did not arrive"`
 		Damaged []string      `json:"damaged,omitempty" required:"false" maxItems:"2000" nullable:"false" doc:"Card numbers that are of no use"`
+		NoRoom  []string      `json:"no_room,omitempty" required:"false" maxItems:"2000" nullable:"false" doc:"Card numbers for which no compartment was free: they stay with the courier, and another receipt tells of them"`
 	}
 }
 
 func (in *receiptInput) receipt() storage.Receipt {
 	return storage.Receipt{
-		Delivery: in.ID, Missing: slices.Concat(in.Body.Missing), Damaged: slices.Concat(in.Body.Damaged),
+		Delivery: in.ID, Missing: slices.Concat(in.Body.Missing), Damaged: slices.Concat(in.Body.Damaged), NoRoom: slices.Concat(in.Body.NoRoom),
 		Placed: each(in.Body.Placed, func(p placedInput) storage.Placed { return storage.Placed(p) }),
 	}
 }

@@ -148,12 +148,13 @@ type Placed struct {
 }
 
 // Receipt is what the kiosk or the card centre says about a delivery: where each card lies, and which are missing or
-// damaged.
+// damaged. Cards for which there was no room stay with the courier; the delivery waits for another receipt about them.
 type Receipt struct {
 	Delivery uuid.UUID `json:"-"`
 	Placed   []Placed  `json:"placed"`
 	Missing  []string  `json:"missing"`
 	Damaged  []string  `json:"damaged"`
+	NoRoom   []string  `json:"no_room,omitempty"`
 }
 
 // fate is what a receipt says of one card.
@@ -177,14 +178,14 @@ func (r Receipt) fates() (map[string]fate, error) {
 			return nil, err
 		}
 	}
-	for _, number := range r.Missing {
-		if err := add(number, fate{state: campus.PlasticLost}); err != nil {
-			return nil, err
-		}
-	}
-	for _, number := range r.Damaged {
-		if err := add(number, fate{state: campus.PlasticDamaged}); err != nil {
-			return nil, err
+	for _, rest := range []struct {
+		numbers []string
+		state   campus.PlasticState
+	}{{r.Missing, campus.PlasticLost}, {r.Damaged, campus.PlasticDamaged}, {r.NoRoom, campus.PlasticShipped}} {
+		for _, number := range rest.numbers {
+			if err := add(number, fate{state: rest.state}); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return said, nil
@@ -241,6 +242,9 @@ func (s *Store) receive(ctx context.Context, req Request, r Receipt, theirs func
 		}
 		if err := receiveCards(ctx, t, d, cards, said, req.Actor); err != nil {
 			return d, err
+		}
+		if len(r.NoRoom) > 0 {
+			hash = nil // not the last word
 		}
 		if err := t.Exec(`update deliveries set receipt_hash = ?, received_by = ? where id = ?`, hash, req.Actor.String(), d.ID).Error; err != nil {
 			return d, err

@@ -115,6 +115,28 @@ func TestReceipt(t *testing.T) {
 		require.Equal(t, 1, count(f.House, `audit where action = 'delivery.receive'`))
 	})
 
+	t.Run("what finds no room in a full kiosk comes again with the same delivery", func(t *testing.T) {
+		t.Parallel()
+		f, d, cards := shipped(t, 3)
+		part := receipt(d, cards[0])
+		part.NoRoom = []string{cards[1].CardNumber, cards[2].CardNumber}
+		open, err := f.give(part)
+		require.NoError(t, err)
+		require.Equal(t, campus.DeliveryShipped, open.State)
+		require.Nil(t, open.ReceivedAt)
+		require.Equal(t, []campus.PlasticState{campus.PlasticReady, campus.PlasticShipped, campus.PlasticShipped},
+			[]campus.PlasticState{f.state(cards[0].ID), f.state(cards[1].ID), f.state(cards[2].ID)})
+		require.Equal(t, "receipt_incomplete", outcome(second(f.give(receipt(d, cards[1])))))
+		nowhere := receipt(d, cards[1], cards[2])
+		nowhere.NoRoom = []string{cards[0].CardNumber}
+		require.Equal(t, "receipt_contradicts", outcome(second(f.give(nowhere))), "it lies there already")
+		rest := receipt(d, cards[1], cards[2])
+		rest.Placed[0].Compartment, rest.Placed[1].Compartment = "B01", "B02"
+		done, err := f.give(rest)
+		require.NoError(t, err)
+		require.Equal(t, []any{campus.DeliveryReceived, 3}, []any{done.State, done.Received})
+	})
+
 	t.Run("what is wrong with a receipt is said, and changes nothing", func(t *testing.T) {
 		t.Parallel()
 		f, d, cards := shipped(t, 3)
