@@ -126,12 +126,13 @@ func TestReceipt(t *testing.T) {
 		require.Nil(t, open.ReceivedAt)
 		require.Equal(t, []campus.PlasticState{campus.PlasticReady, campus.PlasticShipped, campus.PlasticShipped},
 			[]campus.PlasticState{f.state(cards[0].ID), f.state(cards[1].ID), f.state(cards[2].ID)})
-		require.Equal(t, "receipt_incomplete", outcome(second(f.give(receipt(d, cards[1])))))
-		nowhere := receipt(d, cards[1], cards[2])
-		nowhere.NoRoom = []string{cards[0].CardNumber}
-		require.Equal(t, "receipt_contradicts", outcome(second(f.give(nowhere))), "it lies there already")
 		rest := receipt(d, cards[1], cards[2])
 		rest.Placed[0].Compartment, rest.Placed[1].Compartment = "B01", "B02"
+		half, nowhere := rest, rest
+		half.Placed = rest.Placed[:1]
+		require.Equal(t, "receipt_incomplete", outcome(second(f.give(half))))
+		nowhere.NoRoom = []string{cards[0].CardNumber}
+		require.Equal(t, "receipt_contradicts", outcome(second(f.give(nowhere))), "it lies there already")
 		done, err := f.give(rest)
 		require.NoError(t, err)
 		require.Equal(t, []any{campus.DeliveryReceived, 3}, []any{done.State, done.Received})

@@ -53,6 +53,7 @@ const besideAtOnce = 8
 func newBare(ctx context.Context, h *house, list []*applicant) (*bare, error) {
 	temporal, err := temporalclient.DialContext(ctx, temporalclient.Options{
 		HostPort: h.env["TEMPORAL_ADDRESS"], Namespace: bareNamespace, Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+		ConnectionOptions: temporalclient.ConnectionOptions{GrpcCompression: &temporalclient.GrpcCompressionNone{}}, // as the product
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reach Temporal: %w", err)
