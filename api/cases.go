@@ -145,9 +145,9 @@ type caseDetail struct {
 
 // lineView is where an application stands in the line (C5).
 type lineView struct {
-	Position    int       `json:"position" doc:"1 is the next of the university"`
-	EstimatedAt time.Time `json:"estimated_at" doc:"When it begins to be worked, as it looks now"`
-	Text        string    `json:"text"`
+	Position    int        `json:"position" doc:"1 is the next of the university"`
+	EstimatedAt *time.Time `json:"estimated_at,omitempty" doc:"When it begins to be worked, as it looks now; none while the line stands"`
+	Text        string     `json:"text"`
 }
 
 // lineOf is nothing for a case that is not in the line.
@@ -159,9 +159,14 @@ func (s *Server) lineOf(ctx context.Context, c storage.Case) (*lineView, error) 
 	if err != nil || place == nil {
 		return nil, err
 	}
-	at := place.Estimated.In(campus.Shanghai).Format("2006-01-02 15:04")
-	return &lineView{place.Position, place.Estimated, campus.Text(language(ctx), "line.place",
-		map[string]string{"ahead": strconv.Itoa(place.Position - 1), "at": at})}, nil
+	view := &lineView{Position: place.Position}
+	said, words := "line.stands", map[string]string{"ahead": strconv.Itoa(place.Position - 1)}
+	if !place.Estimated.IsZero() {
+		view.EstimatedAt = &place.Estimated
+		said, words["at"] = "line.place", place.Estimated.In(campus.Shanghai).Format("2006-01-02 15:04")
+	}
+	view.Text = campus.Text(language(ctx), said, words)
+	return view, nil
 }
 
 func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDetail], error) {

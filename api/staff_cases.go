@@ -70,6 +70,7 @@ type attemptView struct {
 // staffCaseDetail is a case with all that staff may know of it, but who it is about.
 type staffCaseDetail struct {
 	StaffCaseView
+	Next      *nextView      `json:"next,omitempty" doc:"What the holder is told that comes next, and can do"`
 	Flagged   string         `json:"flagged,omitempty" doc:"A mark for the reviewer"`
 	Findings  []findingView  `json:"findings"`
 	Timeline  []eventView    `json:"timeline"`
@@ -109,6 +110,10 @@ func (s *Server) getStaffCase(ctx context.Context, in *CaseInput) (*answer[staff
 		return nil, err
 	}
 	detail.WorkItems = each(items, workItemOf(lang))
+	if c.Kind != campus.BatchCase && c.Kind != campus.InvitationCase { // they are nobody's
+		next := nextOf(lang, c)
+		detail.Next = &next
+	}
 	switch c.Kind {
 	case campus.ApplicationCase:
 		err = s.addEvidence(ctx, c, &detail)

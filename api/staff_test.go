@@ -127,6 +127,7 @@ func TestStaffLooksAreAudited(t *testing.T) {
 	require.Len(t, c.Files, 4)
 	require.NotEmpty(t, c.Timeline)
 	require.Empty(t, c.Attempts)
+	require.Equal(t, "无需操作，请等待审核结果。", c.Next.Text, "what the holder reads")
 	raw := h.do(t, call{who: "reviewer", method: "GET", path: staffCases + "/" + ref.ID.String()})
 	for _, personal := range []string{h.holder.Roster.Name, h.holder.Roster.Number, h.holder.Roster.DocumentNumber, h.holder.Roster.Phone} {
 		require.NotContains(t, string(raw.body), personal, "a case says nothing about who it is")

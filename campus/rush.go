@@ -44,5 +44,5 @@ func (p RushPolicy) Place(now time.Time, deadline Date) time.Time {
 // LinePlace is where an application stands in the line.
 type LinePlace struct {
 	Position  int       // in the line of its university; 1 is the next
-	Estimated time.Time // when its workflow begins
+	Estimated time.Time // when its workflow begins; zero while nobody can say
 }

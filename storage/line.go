@@ -17,9 +17,10 @@ func leaveLine(t tx, id uuid.UUID) error {
 
 // The line's measure of itself.
 const (
-	paceSpan  = 10 * time.Second // how long the line has to be busy for one measurement
-	paceBurst = time.Second / 5  // what may be caught up after nobody was let in
-	rushSpan  = time.Second / 5  // how long a crowd is counted: the longer, the more begin before it is seen
+	paceSpan    = 10 * time.Second // how long the line has to be busy for one measurement
+	paceBurst   = time.Second / 5  // what may be caught up after nobody was let in
+	standsAfter = 10 * time.Second // that nobody was let in, the line stands
+	rushSpan    = time.Second / 5  // how long a crowd is counted: the longer, the more begin before it is seen
 )
 
 type pace struct {
@@ -136,25 +137,33 @@ func keepPace(t tx, p campus.RushPolicy, now pace, taken, room int) error {
 
 // LinePlace tells where an application stands; nil when it is not in the line. The estimate counts those ahead in its own
 // line and as many of each other university's, and goes by how fast the line moved last, at most as fast as the policy has it.
+// While nobody is let in, as in an outage, there is none.
 func (s *Store) LinePlace(ctx context.Context, p campus.RushPolicy, id uuid.UUID) (*campus.LinePlace, error) {
 	var seen struct {
 		Own       int
 		Others    int
 		PerSecond *float64
+		Stands    bool
 	}
 	found := s.read(ctx).Raw(`with mine as (select * from line where case_id = @id),
 			own as (select count(*) as n from line l, mine m where l.university = m.university and (l.place, l.case_id) < (m.place, m.case_id))
 		select own.n as own, (select per_second from line_pace where began_at > cast(@now as timestamptz) - interval '1 minute') as per_second,
+			greatest(mine.place, (select next_at from line_pace)) < @stood as stands,
 			coalesce((select sum((select count(*) from (select 1 from line l where l.university = u.code limit own.n) few))
 				from universities u where u.code <> mine.university), 0) as others
-		from mine, own`, map[string]any{"id": id, "now": s.Now()}).Scan(&seen)
+		from mine, own`, map[string]any{"id": id, "now": s.Now(), "stood": s.Now().Add(-standsAfter)}).Scan(&seen)
 	if found.Error != nil || found.RowsAffected == 0 {
 		return nil, wrap("find a place in the line", found.Error)
+	}
+	place := &campus.LinePlace{Position: seen.Own + 1}
+	if seen.Stands {
+		return place, nil
 	}
 	rate := p.StartsPerSecond
 	if seen.PerSecond != nil && *seen.PerSecond > 0 {
 		rate = math.Min(rate, *seen.PerSecond)
 	}
 	wait := time.Duration(float64(seen.Own+seen.Others) / rate * float64(time.Second))
-	return &campus.LinePlace{Position: seen.Own + 1, Estimated: s.Now().Add(wait)}, nil
+	place.Estimated = s.Now().Add(wait)
+	return place, nil
 }

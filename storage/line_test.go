@@ -150,6 +150,25 @@ func TestEstimatesGoByWhatWasSeen(t *testing.T) {
 	require.InDelta(t, left/5, seen.Estimated.Sub(h.Clock.Now()).Seconds(), left/5/4)
 }
 
+// While nobody is let in, no time is promised.
+func TestLineThatStandsHasNoEstimate(t *testing.T) {
+	t.Parallel()
+	h := line(t, map[string]int{"lcu": 100})
+	h.Exec(`update line set place = $1`, h.Clock.Now())
+	last := uuid.MustParse(storagetest.One[string](h, `select case_id::text from line order by case_id desc limit 1`))
+	estimate := func() time.Time {
+		place, err := h.LinePlace(t.Context(), rush, last)
+		require.NoError(t, err)
+		require.Positive(t, place.Position)
+		return place.Estimated
+	}
+	require.Equal(t, 5*time.Second, estimate().Sub(h.Clock.Now()).Round(time.Second))
+	h.Clock.Advance(11 * time.Second)
+	require.Zero(t, estimate())
+	require.NotEmpty(t, letIn(t, h, rush, 50))
+	require.NotZero(t, estimate())
+}
+
 func TestUshersAtOnceLetEachInOnce(t *testing.T) {
 	t.Parallel()
 	h := line(t, map[string]int{"lcu": 30, "lcvtc": 30})

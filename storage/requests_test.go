@@ -80,3 +80,19 @@ func TestDecisionAtOnce(t *testing.T) {
 	}
 	require.Equal(t, 1, count(h, `requests where workflow = 'application/1' and payload = '{}'`))
 }
+
+// A decision knows which version of its case it is about, at every try.
+func TestDecisionSeesItsCase(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	p := h.Person()
+	accepted, err := h.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), h.NewApplication(p))
+	require.NoError(t, err)
+	req := storagetest.Request(campus.Student(p.ID))
+	for _, version := range []int64{0, 4, 5} {
+		h.Exec(`update cases set version = $1`, version)
+		decision, err := h.OpenDecision(t.Context(), req, "application/"+accepted.ID.String(), struct{}{})
+		require.NoError(t, err)
+		require.Equal(t, version, decision.Seen)
+	}
+}

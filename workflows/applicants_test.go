@@ -302,6 +302,56 @@ func TestStaffComeThroughHR(t *testing.T) {
 		p.run()
 		p.requireEnd(campus.RefusedBy, "not_employed")
 	})
+	t.Run("are somebody else, says HR", func(t *testing.T) {
+		t.Parallel()
+		p := submitted(t, "kind=staff&category=mainland")
+		p.School.Change(p.student, workflowtest.Fields{"name": "另一个"})
+		p.run()
+		p.requireEnd(campus.RefusedBy, "hr_disagrees")
+		p.requireNoCard()
+	})
+}
+
+// An outage of HR or of the International Student Service Centre is no verdict: the step parks, and passes when it is made.
+func TestOutagesOfTheOthersPark(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		begin  func(t *testing.T) *play
+		system string
+		steps  []string
+		goes   campus.Stage
+	}{
+		"the Centre": {func(t *testing.T) *play { return applicant(t, "kind=plain&category=foreign") }, "international",
+			[]string{string(campus.LetterItem), string(campus.ResidenceItem)}, campus.StageReview},
+		"HR": {func(t *testing.T) *play { return submitted(t, "kind=staff&category=mainland") }, "hr", []string{"registry"}, campus.StageEvidence},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := test.begin(t)
+			p.School.Fault(test.system, "outage")
+			p.do(func() {
+				c := p.Case(p.ref)
+				require.ElementsMatch(t, test.steps, c.Parked)
+				require.Equal(t, campus.WaitsForOperator, c.WaitsFor)
+				for _, step := range test.steps {
+					require.NotEqual(t, "pass", p.Verdicts(p.ref)[campus.Item(step)])
+				}
+				p.School.Fault(test.system, "none")
+			})
+			for _, step := range test.steps {
+				p.settle("operator", campus.RetryStep, step, 1)
+			}
+			p.do(func() {
+				require.Equal(t, test.goes, p.Case(p.ref).Stage)
+				for _, step := range test.steps {
+					require.Equal(t, "pass", p.Verdicts(p.ref)[campus.Item(step)])
+				}
+			})
+			p.withdraw()
+			p.run()
+			p.requireEnd(campus.Withdrawn, "")
+		})
+	}
 }
 
 func TestSubmissionsThatCannotBeTaken(t *testing.T) {

@@ -105,11 +105,15 @@ func (w *application) livenessFailed(ctx workflow.Context, live activities.Liven
 	if live.Failed >= w.plan.Identity.LivenessTries {
 		return w.toCounter(ctx, w.stage, live.Finding)
 	}
-	return w.saveFindings(ctx, w.stage, campus.Move{
+	m := campus.Move{
 		Stage: campus.StageLiveness, WaitsFor: campus.WaitsForStudent, Reason: live.Finding.Reason,
 		Due:    until(ctx, w.plan.Identity.LivenessWait),
 		Events: []campus.Event{event("liveness_failed", campus.System(), "reason", live.Finding.Reason)},
-	}, []campus.Finding{live.Finding})
+	}
+	if w.stage == campus.StagePhoto { // days after the student has last looked
+		m.Notices = []campus.Notice{{Template: "notice.liveness_asked"}}
+	}
+	return w.saveFindings(ctx, w.stage, m, []campus.Finding{live.Finding})
 }
 
 // awaitLiveness waits for the student's next try.
@@ -153,7 +157,7 @@ func (w *application) compare(ctx workflow.Context, version string) error {
 	case found.Item == campus.LivenessItem: // nobody was in front of the camera: no reason to have the photo renewed
 		return w.livenessFailed(ctx, activities.Liveness{Finding: found, Failed: compared.Failed})
 	case found.Verdict == campus.Pass:
-		return w.identified(ctx, from, found, event("photo_matched", campus.System()))
+		return w.identified(ctx, from, found)
 	case found.Verdict == campus.Unknown, from == campus.StagePhoto: // still different: a person looks, and knows why
 		return w.toCounter(ctx, from, found)
 	}
@@ -182,14 +186,18 @@ func (w *application) compareFaces(ctx workflow.Context, version string) (activi
 	return compared, err
 }
 
-// identified goes on to the review; the biometric pictures have had their verdict and go (B4).
-func (w *application) identified(ctx workflow.Context, from campus.Stage, found campus.Finding, happened campus.Event) error {
+// identified goes on to the review; the biometric pictures have had their verdict and go (B4). Who has waited for a new
+// photo is told that it is there (B2).
+func (w *application) identified(ctx workflow.Context, from campus.Stage, found campus.Finding) error {
 	if err := w.forgetImages(ctx, activities.ForgetImages{Purposes: frames, Photo: true}); err != nil {
 		return err
 	}
 	w.state.Identified = true
 	m := w.reviewMove(ctx)
-	m.Events = append([]campus.Event{happened}, m.Events...)
+	m.Events = append([]campus.Event{event("photo_matched", campus.System())}, m.Events...)
+	if from == campus.StagePhoto {
+		m.Notices = append(m.Notices, campus.Notice{Template: "notice.photo_renewed"})
+	}
 	return w.saveFindings(ctx, from, m, []campus.Finding{found})
 }
 

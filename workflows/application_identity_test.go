@@ -140,6 +140,7 @@ func TestStalePhoto(t *testing.T) {
 		p.run()
 		p.requireEnd(campus.Completed, "")
 		require.Equal(t, "pass", p.Verdicts(p.ref)[campus.PhotoItem])
+		require.Contains(t, p.Notices(p.ref), "notice.photo_renewed")
 	})
 	t.Run("is renewed and still shows another", func(t *testing.T) {
 		t.Parallel()
