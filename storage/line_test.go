@@ -30,10 +30,10 @@ func line(t *testing.T, lengths map[string]int) *storagetest.House {
 			`insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
 				select gen_random_uuid(), 'application', university, campus, id, 'queued', 'engine', now(), '1', now() from people where number like '%[1]s%%'`,
 			`insert into line (case_id, university, place, input) select c.id, c.university,
-				timestamptz '2026-09-01' + substring(p.number from length('%[1]s') + 1)::int * interval '1 millisecond', '{}'
+				timestamptz '%[3]s' + substring(p.number from length('%[1]s') + 1)::int * interval '1 millisecond', '{}'
 				from cases c join people p on p.id = c.person_id where c.university = '%[1]s'`,
 		} {
-			h.Exec(fmt.Sprintf(sql, university, n))
+			h.Exec(fmt.Sprintf(sql, university, n, h.Clock.Now().Add(-time.Second).Format(time.RFC3339)))
 		}
 	}
 	return h

@@ -192,7 +192,9 @@ func TestPackageRequestsAtOnce(t *testing.T) {
 
 	same := storagetest.Request(campus.Student(s.person.ID))
 	errs = atOnce(12, func(int) error {
-		return second(s.RequestPackage(t.Context(), same, s.newPackage(laboratory)))
+		mine := same
+		mine.ID = uuid.Must(uuid.NewV7())
+		return second(s.RequestPackage(t.Context(), mine, s.newPackage(laboratory)))
 	})
 	require.Equal(t, map[string]int{"done": 12}, outcomes(errs), "one request, sent often: %v", errs)
 	require.Equal(t, 2, count(s.House, `packages`))
