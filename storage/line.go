@@ -83,8 +83,8 @@ func pressed(t tx, p campus.RushPolicy) (campus.RushPolicy, error) {
 	most := max(1, int(float64(p.Pressing)*rushSpan.Seconds()))
 	var came int // who has a head start is not counted: their place is not the time they came
 	err := t.Raw(`select coalesce(max(came), 0) from universities u cross join lateral
-			(select count(*) as came from (select 1 from line where university = u.code and place > @since limit @pressing) l) n`,
-		map[string]any{"since": t.now.Add(-rushSpan), "pressing": most}).Row().Scan(&came)
+			(select count(*) as came from (select 1 from line where university = u.code and place > @since limit @most) l) n`,
+		map[string]any{"since": t.now.Add(-rushSpan), "most": most}).Row().Scan(&came)
 	if came >= most {
 		p.StartsPerSecond = p.PressedStarts
 	}

@@ -124,18 +124,13 @@ func Request(actor campus.Actor) storage.Request {
 	}
 }
 
-// NewPhoneCode is the newest code sent to a number that is not on file; like a sender it takes the messages away.
+// NewPhoneCode is the newest code sent to a number that is not on file, empty if none was; like a sender it takes the
+// messages away.
 func (h *House) NewPhoneCode(ctx context.Context) string {
 	h.t.Helper()
 	messages, err := h.ClaimPhoneMessages(ctx, 100, time.Minute)
 	require.NoError(h.t, err)
-	code := ""
-	for _, message := range messages {
-		if message.Template == "notice.phone_code" {
-			code = message.Params["code"]
-		}
-	}
-	return code
+	return newestCode(messages)
 }
 
 // PhoneCode is the newest code sent to anybody; like a sender it takes the messages away.
@@ -143,12 +138,16 @@ func (h *House) PhoneCode(ctx context.Context) string {
 	h.t.Helper()
 	notices, err := h.ClaimNotices(ctx, 100, time.Minute)
 	require.NoError(h.t, err)
-	code := ""
-	for _, notice := range notices {
-		if notice.Template == "notice.phone_code" {
-			code = notice.Params["code"]
+	code := newestCode(notices)
+	require.NotEmpty(h.t, code)
+	return code
+}
+
+func newestCode(messages []storage.Notice) (code string) {
+	for _, message := range messages {
+		if message.Template == "notice.phone_code" {
+			code = message.Params["code"]
 		}
 	}
-	require.NotEmpty(h.t, code)
 	return code
 }

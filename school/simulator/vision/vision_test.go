@@ -163,7 +163,7 @@ func TestBlankPicturesAreNobody(t *testing.T) {
 // B1: what somebody can hand in who has nothing but pictures.
 func TestPicturesOfPicturesAreNobody(t *testing.T) {
 	t.Parallel()
-	for n := range 2 {
+	for n := range 4 {
 		identity := fmt.Sprintf("lcu/%d", n)
 		photo := portrait.Photo(identity)
 		for _, still := range [][]byte{photo, portrait.Frames(identity, portrait.Nod, 3)[0]} {
