@@ -29,6 +29,7 @@ type ApplicationPlan struct {
 	Counter  bool             `json:",omitempty"` // B3: the route without a face was chosen at once
 	Tried    bool             `json:",omitempty"` // a liveness check has been answered
 	EnrolsOn *time.Time       `json:",omitempty"` // A6: the beginning of the day
+	Batched  bool             `json:",omitempty"` // D3: the plastic goes to the bureau with others
 	LastLook bool             `json:",omitempty"` // the last look before a wait ends without anything is a step: no outage ends it
 }
 
@@ -47,6 +48,7 @@ func (a *Activities) BeginApplication(ctx context.Context, in BeginCase) (Applic
 		Activation: policy.Activation, Calendar: policy.Calendar, PromiseWorkingDays: policy.Plastic.PromiseWorkingDays,
 		Route: begun.Route, Papers: begun.Papers, Counter: begun.Counter, Tried: begun.Tried,
 		Checks: checksOf(begun.Route, begun.Category), EnrolsOn: enrolment(begun), LastLook: true,
+		Batched: policy.Production.Batches,
 	}, nil
 }
 
@@ -123,15 +125,5 @@ type ForgetImages struct {
 
 // ForgetImages deletes pictures for good; verdict, score and hash stay (B4).
 func (a *Activities) ForgetImages(ctx context.Context, in ForgetImages) error {
-	ids, err := a.store.ImagesOf(ctx, in.Application, in.Purposes, in.KeepLive)
-	if err != nil {
-		return err
-	}
-	if err := a.store.DeleteUploadContent(ctx, ids); err != nil {
-		return err
-	}
-	if !in.Photo {
-		return nil
-	}
-	return a.store.ForgetPhoto(ctx, in.Application)
+	return a.store.ForgetImages(ctx, storage.Images(in))
 }

@@ -30,6 +30,7 @@ type ActivateCard struct {
 	Plastic     uuid.UUID
 	CardLife    campus.Duration
 	Promised    time.Time // the end of the promised day (D2)
+	Batched     bool      // the plastic waits for a batch (D3)
 	By          campus.Actor
 }
 
@@ -41,7 +42,7 @@ func (a *Activities) ActivateCard(ctx context.Context, in ActivateCard) error {
 	}
 	return a.store.ActivateCard(ctx, in.Move, storage.Activation{
 		Card: in.Card, PlasticCase: in.PlasticCase, Plastic: in.Plastic, CardLife: in.CardLife.Std(),
-		PromisedAt: in.Promised,
-		Change:     campus.Change{Actor: in.By, Channel: channel, Reason: "activated"},
+		PromisedAt: in.Promised, Batched: in.Batched,
+		Change: campus.Change{Actor: in.By, Channel: channel, Reason: "activated"},
 	})
 }

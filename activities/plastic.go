@@ -24,7 +24,15 @@ type PlasticPlan struct {
 
 // BeginPlastic takes the case out of the queue and reads the policy it keeps to its end.
 func (a *Activities) BeginPlastic(ctx context.Context, in BeginCase) (PlasticPlan, error) {
-	version, plastic, err := a.store.BeginPlastic(ctx, in.Move)
+	var batch *storage.NewBatch
+	if in.Move.Stage == campus.StageBatching {
+		n, err := a.queued(in.University)
+		if err != nil {
+			return PlasticPlan{}, err
+		}
+		batch = &n
+	}
+	version, plastic, err := a.store.BeginPlastic(ctx, in.Move, batch)
 	if err != nil {
 		return PlasticPlan{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -76,43 +77,43 @@ var errBegun = errors.New("the workflow has begun")
 
 // SaveFindings keeps verdicts and records the move they cause.
 func (s *Store) SaveFindings(ctx context.Context, m campus.Move, findings []campus.Finding) error {
-	return s.moveAs(ctx, m, part{findingsSQL, findingWords(findings)}, nil)
+	return s.moveAs(ctx, m, findingsPart(findings), nil)
 }
 
-// findingsSQL puts the verdicts on items in the place of older ones; of two on the same item the later one stays. One on
-// the phone is about another number when that was changed after the carrier was asked; the lock keeps a change away until
-// the verdict is in (A3, L6).
-const findingsSQL = `, holder as (
-		select p.phone_changed_at > (select max(started_at) from attempts where case_id = moved.id and step = 'phone') as outdated
-		from people p join moved on p.id = moved.person_id where 'phone' = any(cast(@items as text[])) for share of p),
-	found as (
+// findingsPart puts the verdicts on items in the place of older ones; of two on the same item the later one stays.
+func findingsPart(findings []campus.Finding) part {
+	words := map[string]any{"findings": jsonText(findings)}
+	holder, of, verdict, reason := "", "moved", "f.verdict", "coalesce(f.reason, '')"
+	if slices.ContainsFunc(findings, func(f campus.Finding) bool { return f.Item == campus.PhoneItem }) {
+		words["unknown"], words["changed"] = campus.Unknown, campus.PhoneChangedReason
+		holder, of = phoneHolderSQL, "moved left join holder on true"
+		verdict = "case when f.item = 'phone' and holder.outdated then @unknown else " + verdict + " end"
+		reason = "case when f.item = 'phone' and holder.outdated then @changed else " + reason + " end"
+	}
+	return part{holder + `, found as (
 		insert into findings (application_id, item, verdict, reason, score, hash, checked_at)
-		select distinct on (f.item) moved.id, f.item,
-			case when f.item = 'phone' and holder.outdated then @unknown else f.verdict end,
-			case when f.item = 'phone' and holder.outdated then @changed else f.reason end, f.score, f.hash, cast(@now as timestamptz)
-		from moved left join holder on true, unnest(cast(@items as text[]), cast(@verdicts as text[]), cast(@reasons as text[]),
-			cast(@scores as double precision[]), cast(@hashes as text[])) with ordinality f (item, verdict, reason, score, hash, n)
+		select distinct on (f.item) moved.id, f.item, ` + verdict + `, ` + reason + `,
+			coalesce(f.score, 0), coalesce(f.hash, ''), cast(@now as timestamptz)
+		from ` + of + `, rows from (jsonb_to_recordset(cast(@findings as jsonb))
+				as (item text, verdict text, reason text, score double precision, hash text))
+			with ordinality f (item, verdict, reason, score, hash, n)
 		order by f.item, f.n desc
 		on conflict (application_id, item) do update set verdict = excluded.verdict,
-			reason = excluded.reason, score = excluded.score, hash = excluded.hash, checked_at = excluded.checked_at)`
-
-func findingWords(findings []campus.Finding) map[string]any {
-	return map[string]any{
-		"unknown": campus.Unknown, "changed": campus.PhoneChangedReason,
-		"items":    column(findings, func(f campus.Finding) string { return string(f.Item) }),
-		"verdicts": column(findings, func(f campus.Finding) string { return string(f.Verdict) }),
-		"reasons":  column(findings, func(f campus.Finding) string { return f.Reason }),
-		"scores":   column(findings, func(f campus.Finding) float64 { return f.Score }),
-		"hashes":   column(findings, func(f campus.Finding) string { return f.Hash }),
-	}
+			reason = excluded.reason, score = excluded.score, hash = excluded.hash, checked_at = excluded.checked_at)`, words}
 }
+
+// phoneHolderSQL tells whether a verdict on the phone is about another number: it was changed after the carrier was asked.
+// The lock keeps a change away until the verdict is in (A3, L6).
+const phoneHolderSQL = `, holder as (
+		select p.phone_changed_at > (select max(started_at) from attempts where case_id = moved.id and step = 'phone') as outdated
+		from people p join moved on p.id = moved.person_id for share of p)`
 
 // FlagApplication keeps verdicts together with a mark for the reviewer, e.g. a photo that never matched (B2).
 func (s *Store) FlagApplication(ctx context.Context, m campus.Move, flag string, findings ...campus.Finding) error {
-	words := findingWords(findings)
-	words["flag"] = flag
-	flagged := `, flagged as (update applications a set flagged = @flag from moved where a.id = moved.id)`
-	return s.moveAs(ctx, m, part{findingsSQL + flagged, words}, nil)
+	what := findingsPart(findings)
+	what.sql += `, flagged as (update applications a set flagged = @flag from moved where a.id = moved.id)`
+	what.words["flag"] = flag
+	return s.moveAs(ctx, m, what, nil)
 }
 
 // ReviewNote is what a reviewer tells the student.

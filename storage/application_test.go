@@ -30,7 +30,7 @@ func TestApply(t *testing.T) {
 		require.Equal(t, h.Policies.Version(), found.PolicyVersion)
 		require.Equal(t, storagetest.EastCampus, found.Campus)
 		require.JSONEq(t, `{"case": {"kind": "application", "id": "`+accepted.ID.String()+`"}, "university": "lcu", "campus": "east",
-			"stage": "checking", "waits_for": "school"}`,
+			"stage": "checking", "waits_for": "school", "lasting": true}`,
 			storagetest.One[string](h, `select input::text from line where case_id = $1`, accepted.ID))
 		require.Equal(t, 4, count(h, `uploads where taken_by = $1`, accepted.ID))
 		require.Equal(t, 1, count(h, `challenges where used_at is not null`))

@@ -82,8 +82,10 @@ func (s *Store) OpenBatchNow(ctx context.Context, req Request, who campus.StaffM
 func openBatch(ctx context.Context, t tx, n NewBatch) (Batch, error) {
 	var needless bool
 	if err := t.Raw(`select exists (select 1 from batches where id = @id) or @only <> @nobody and not exists (
-			select 1 from plastics where id = @only and queued_at is not null and batch_id is null and state in @waiting)`,
-		map[string]any{"id": n.ID, "only": n.Only, "nobody": uuid.Nil, "waiting": campus.Waiting()}).
+			select 1 from plastics where id = @only and queued_at is not null and batch_id is null and state in @waiting)
+		or @at > (select count(*) from (select 1 from plastics where university = @university and queued_at is not null and batch_id is null
+			and state in @waiting limit @at) w)`,
+		map[string]any{"id": n.ID, "only": n.Only, "nobody": uuid.Nil, "waiting": campus.Waiting(), "university": n.University, "at": n.At}).
 		Row().Scan(&needless); err != nil || needless {
 		return Batch{}, err
 	}

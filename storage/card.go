@@ -69,6 +69,7 @@ type Activation struct {
 	Plastic     uuid.UUID
 	CardLife    time.Duration // from now, at the most; the end of studies comes first
 	PromisedAt  time.Time     // D2: the end of the promised day
+	Batched     bool          // D3: the plastic waits for a batch
 	Change      campus.Change
 }
 
@@ -114,7 +115,10 @@ func openPlasticCase(ctx context.Context, t tx, from campus.CaseRef, parent move
 		return err
 	}
 	input := campus.CaseInput{Case: ref, University: parent.Owner.University, Campus: parent.Owner.Campus,
-		Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau}
+		Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau, Lasting: true}
+	if a.Batched {
+		input.Stage, input.WaitsFor, input.Due = campus.StageBatching, campus.WaitsForEngine, &a.PromisedAt
+	}
 	return enqueueStart(ctx, t, ref, string(ref.Kind), input)
 }
 

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"maps"
 	"time"
@@ -80,39 +81,46 @@ type part struct {
 	words map[string]any
 }
 
-// moveSQL takes a case to the next version and writes what the move brings along; where nothing is moved, nothing is
-// written. One that has ended in the queue is not begun. Items are closed here and opened by a statement after this
-// one, because a move may do both to the same item.
-const moveSQL = `with moved as (
+// movedSQL takes a case to the next version; where nothing is moved, nothing of what the move brings along is written. One
+// that has ended in the queue is not begun.
+//
+// What stands behind it is only there when the move needs it, and lists are JSON: Postgres plans a statement anew each time
+// whose arrays it may count, and that is more work than the statement itself.
+const movedSQL = `with moved as (
 		update cases set stage = @stage, waits_for = @waits, due = @due, parked = @parked, cause = @cause,
 			outcome = @outcome, reason = @reason, version = @version, closed_at = @closed,
 			since = case when stage = @stage and waits_for = @waits then since else @now end
 		where id = @id and kind = @kind and version = @version - 1 and (version > 0 or outcome = '')
-		returning id, university, campus, person_id, policy_version),
-	timeline as (
+		returning id, university, campus, person_id, policy_version)`
+
+// Items are closed here and opened by a statement after this one, because a move may do both to the same item.
+const (
+	timelineSQL = `, timeline as (
 		insert into events (case_id, at, kind, actor, data, public, decision_id)
-		select moved.id, @now, e.kind, e.actor, cast(e.data as jsonb), e.public, cast(@decision as uuid)
-		from moved, unnest(cast(@kinds as text[]), cast(@actors as text[]), cast(@data as text[]), cast(@public as boolean[]))
-			with ordinality e (kind, actor, data, public, n) order by e.n),
-	closed as (
-		update work_items w set closed_at = @now from moved
-		where w.case_id = moved.id and w.closed_at is null and (@outcome <> '' or (w.kind, w.step) in (
-			select * from unnest(cast(@closes as text[]), cast(@steps as text[]))))),
-	audited as (
+		select moved.id, @now, e.kind, e.actor, e.data, e.public, cast(@decision as uuid)
+		from moved, rows from (jsonb_to_recordset(cast(@events as jsonb)) as (kind text, actor text, data jsonb, public boolean))
+			with ordinality e (kind, actor, data, public, n) order by e.n)`
+	closedAllSQL = `, closed as (
+		update work_items w set closed_at = @now from moved where w.case_id = moved.id and w.closed_at is null)`
+	closedSQL = `, closed as (
+		update work_items w set closed_at = @now from moved where w.case_id = moved.id and w.closed_at is null
+			and (w.kind, w.step) in (select kind, coalesce(step, '') from jsonb_to_recordset(cast(@closes as jsonb)) as c (kind text, step text)))`
+	auditedSQL = `, audited as (
 		insert into audit (at, actor, action, subject, university)
-		select @now, @by, @action, @subject, moved.university from moved where @action <> ''),
-	notified as (
+		select @now, @by, @action, @subject, moved.university from moved)`
+	notifiedSQL = `, notified as (
 		insert into notices (id, person_id, case_id, template, template_version, params, created_at, next_try)
 		select n.id, moved.person_id, moved.id, n.template, coalesce((select max(version) from notice_templates
-			where university = moved.university and template = n.template), 0), n.params, @now, @now
-		from moved, unnest(cast(@notices as uuid[]), cast(@templates as text[]), cast(@params as bytea[])) n (id, template, params))`
+			where university = moved.university and template = n.template), 0), decode(n.params, 'base64'), @now, @now
+		from moved, jsonb_to_recordset(cast(@notices as jsonb)) as n (id uuid, template text, params text))`
+)
 
 // moveCase takes the case to the move's version, or says that it has been there.
 func moveCase(t tx, m campus.Move, own part) (movedCase, error) {
 	var moved []movedCase
-	words := moveWords(t, m)
-	maps.Copy(words, own.words)
-	err := t.Raw(moveSQL+own.sql+` select university, campus, person_id, policy_version from moved`, words).Scan(&moved).Error
+	what := moveParts(t, m)
+	maps.Copy(what.words, own.words)
+	err := t.Raw(movedSQL+what.sql+own.sql+` select university, campus, person_id, policy_version from moved`, what.words).Scan(&moved).Error
 	if err != nil {
 		return movedCase{}, err
 	}
@@ -140,29 +148,48 @@ func unmoved(t tx, m campus.Move) error {
 		m.Case.WorkflowID(), version, m.Version-1)
 }
 
-// moveWords are the words of moveSQL.
-func moveWords(t tx, m campus.Move) map[string]any {
-	var closed *time.Time
-	if m.Outcome != "" { // nothing stays open behind a closed case
-		closed = &t.now
-	}
-	words := map[string]any{
+// moveParts are what a move brings along, and the words of all.
+func moveParts(t tx, m campus.Move) part {
+	what := part{words: map[string]any{
 		"stage": m.Stage, "waits": m.WaitsFor, "due": m.Due, "parked": jsonList[string](m.Parked),
-		"cause": m.Cause, "outcome": m.Outcome, "reason": m.Reason, "version": m.Version, "closed": closed,
-		"now": t.now, "id": m.Case.ID, "kind": m.Case.Kind, "decision": nullable(m.Decision),
-		"kinds":  column(m.Events, func(e campus.Event) string { return e.Kind }),
-		"actors": column(m.Events, func(e campus.Event) string { return e.Actor.String() }),
-		"data":   column(m.Events, eventData),
-		"public": column(m.Events, func(e campus.Event) bool { return e.Public }),
-		"closes": column(m.Closes, func(k campus.WorkItemKey) string { return string(k.Kind) }),
-		"steps":  column(m.Closes, func(k campus.WorkItemKey) string { return k.Step }),
-		"by":     "", "action": "", "subject": m.Case.WorkflowID(),
+		"cause": m.Cause, "outcome": m.Outcome, "reason": m.Reason, "version": m.Version, "closed": (*time.Time)(nil),
+		"now": t.now, "id": m.Case.ID, "kind": m.Case.Kind,
+	}}
+	add := func(sql string, words map[string]any) {
+		what.sql += sql
+		maps.Copy(what.words, words)
+	}
+	if len(m.Events) > 0 {
+		add(timelineSQL, map[string]any{"events": eventRows(m.Events), "decision": nullable(m.Decision)})
+	}
+	switch {
+	case m.Outcome != "": // nothing stays open behind a closed case
+		add(closedAllSQL, map[string]any{"closed": &t.now})
+	case len(m.Closes) > 0:
+		add(closedSQL, map[string]any{"closes": jsonText(m.Closes)})
 	}
 	if m.Decision != uuid.Nil && len(m.Events) > 0 {
-		words["by"], words["action"] = m.Events[0].Actor.String(), "case."+m.Events[0].Kind
+		add(auditedSQL, map[string]any{"by": m.Events[0].Actor.String(), "action": "case." + m.Events[0].Kind, "subject": m.Case.WorkflowID()})
 	}
-	maps.Copy(words, noticeWords(t, m.Notices))
-	return words
+	if len(m.Notices) > 0 {
+		add(notifiedSQL, map[string]any{"notices": noticeRows(t, m.Notices)})
+	}
+	return what
+}
+
+// eventRows are events as timelineSQL reads them.
+func eventRows(events []campus.Event) string {
+	type row struct {
+		Kind   string          `json:"kind"`
+		Actor  string          `json:"actor"`
+		Data   json.RawMessage `json:"data"`
+		Public bool            `json:"public"`
+	}
+	rows := make([]row, len(events))
+	for i, e := range events {
+		rows[i] = row{e.Kind, e.Actor.String(), json.RawMessage(eventData(e)), e.Public}
+	}
+	return jsonText(rows)
 }
 
 // askPeople opens the work items of a move and marks those that are open. Closing was part of the move.

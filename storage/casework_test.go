@@ -76,7 +76,7 @@ func facts() map[string]func(s *story) fact {
 		"BeginPlastic": func(s *story) fact {
 			s.activate()
 			return fact{s.NextMove(s.plasticCase, campus.StageOrdering, campus.WaitsForBureau), func(ctx context.Context, m campus.Move) error {
-				_, plastic, err := s.BeginPlastic(ctx, m)
+				_, plastic, err := s.BeginPlastic(ctx, m, nil)
 				if err == nil {
 					require.Equal(s.t, s.plastic, plastic.ID)
 				}

@@ -91,12 +91,13 @@ func pressed(t tx, p campus.RushPolicy) (campus.RushPolicy, error) {
 	return p, err
 }
 
-// lineRoom is how many may be let in now.
+// lineRoom is how many may be let in now. What is further ahead than one start comes from a slower pace, which has ended.
 func lineRoom(t tx, p campus.RushPolicy, now pace, limit int) (int, error) {
-	if now.NextAt.After(t.now) {
+	ahead := now.NextAt.Sub(t.now)
+	if ahead > 0 && ahead.Seconds() <= 1/p.StartsPerSecond {
 		return 0, nil
 	}
-	saved := min(t.now.Sub(now.NextAt), paceBurst).Seconds()
+	saved := min(max(-ahead, 0), paceBurst).Seconds()
 	room := min(limit, 1+int(saved*p.StartsPerSecond))
 	busy, err := backlog(t, p.Backlog)
 	return min(room, p.Backlog-busy), err
@@ -120,6 +121,8 @@ func keepPace(t tx, p campus.RushPolicy, now pace, taken, room int) error {
 	next := now.NextAt
 	if earliest := t.now.Add(-paceBurst); next.Before(earliest) {
 		next = earliest
+	} else if next.After(t.now) {
+		next = t.now
 	}
 	now.NextAt = next.Add(time.Duration(float64(taken) / p.StartsPerSecond * float64(time.Second)))
 	switch span := t.now.Sub(now.BeganAt); {

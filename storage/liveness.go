@@ -43,17 +43,6 @@ func (s *Store) JudgeLiveness(ctx context.Context, try uuid.UUID, verdict campus
 	return failed, wrap("judge a liveness try", err)
 }
 
-// ImagesOf are the uploads of an application that still have a content, by purpose; with exceptLive all but the frame
-// of the newest try that is compared with the photo on file.
-func (s *Store) ImagesOf(ctx context.Context, application uuid.UUID, purposes []campus.UploadPurpose, exceptLive bool) ([]uuid.UUID, error) {
-	var ids []uuid.UUID
-	err := s.read(ctx).Raw(`select id from uploads where person_id = (select person_id from applications where id = ?) and taken_by = ?
-			and purpose in ? and deleted_at is null
-			and not (? and id::text = (select frames->>0 from liveness_tries where application_id = uploads.taken_by order by seq desc limit 1))
-		order by id`, application, application, purposes, exceptLive).Scan(&ids).Error
-	return ids, wrap("list the images of an application", err)
-}
-
 // LivenessAnswer answers a challenge with frames.
 type LivenessAnswer struct {
 	Challenge uuid.UUID   `json:"challenge"`

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
+	"campuscard/storage"
 	"campuscard/storage/storagetest"
 )
 
@@ -70,24 +71,28 @@ func TestLivenessTries(t *testing.T) {
 	})
 }
 
-func TestImagesOf(t *testing.T) {
+// B4: pictures that have had their verdict are deleted, all at once, as often as somebody asks.
+func TestForgetImages(t *testing.T) {
 	t.Parallel()
 	s := apply(t)
-	find := func(purposes ...campus.UploadPurpose) int {
-		ids, err := s.ImagesOf(t.Context(), s.application.ID, purposes, false)
+	require.NoError(t, s.KeepPhoto(t.Context(), s.application.ID, storagetest.JPEG(64, 48)))
+	forget := func(live, photo bool, purposes ...campus.UploadPurpose) (rows, objects int) {
+		for range 2 {
+			require.NoError(t, s.ForgetImages(t.Context(), storage.Images{
+				Application: s.application.ID, Purposes: purposes, KeepLive: live, Photo: photo,
+			}))
+		}
+		files, err := s.CaseFiles(t.Context(), s.application.ID)
 		require.NoError(t, err)
-		return len(ids)
+		return len(files), len(s.Objects())
 	}
-	require.Equal(t, 2, find(campus.FrameUpload))
-	require.Equal(t, 4, find(campus.FrameUpload, campus.DocumentUpload, campus.CertificateUpload))
-	frames, err := s.ImagesOf(t.Context(), s.application.ID, []campus.UploadPurpose{campus.FrameUpload}, false)
-	require.NoError(t, err)
-	others, err := s.ImagesOf(t.Context(), s.application.ID, []campus.UploadPurpose{campus.FrameUpload}, true)
-	require.NoError(t, err)
-	require.Len(t, others, len(frames)-1, "all but the live frame that the next comparison needs")
-	require.NoError(t, s.DeleteUploadContent(t.Context(), frames[:1]))
-	require.Equal(t, 1, find(campus.FrameUpload), "what is gone is not listed")
-	files, err := s.CaseFiles(t.Context(), s.application.ID)
-	require.NoError(t, err)
-	require.Len(t, files, 3)
+	all := []campus.UploadPurpose{campus.FrameUpload, campus.DocumentUpload, campus.CertificateUpload}
+	rows, objects := forget(false, false, campus.LetterUpload)
+	require.Equal(t, []int{4, 5}, []int{rows, objects}, "none of that purpose")
+	rows, objects = forget(true, false, campus.FrameUpload)
+	require.Equal(t, []int{3, 4}, []int{rows, objects}, "all but the live frame that the next comparison needs")
+	rows, objects = forget(false, true, campus.FrameUpload)
+	require.Equal(t, []int{2, 2}, []int{rows, objects})
+	rows, objects = forget(false, true, all...)
+	require.Equal(t, []int{0, 0}, []int{rows, objects})
 }

@@ -86,23 +86,19 @@ func queueNotices(t tx, university string, people []uuid.UUID, caseID uuid.UUID,
 		column(rows, func(r sealed) []byte { return r.params })).Error
 }
 
-// noticeWords are messages to the person of a case, for moveSQL.
-func noticeWords(t tx, notices []campus.Notice) map[string]any {
-	type sealed struct {
-		id       uuid.UUID
-		template string
-		params   []byte
+// noticeRows are messages to the person of a case, as notifiedSQL reads them.
+func noticeRows(t tx, notices []campus.Notice) string {
+	type row struct {
+		ID       uuid.UUID `json:"id"`
+		Template string    `json:"template"`
+		Params   []byte    `json:"params"` // sealed
 	}
-	rows := make([]sealed, len(notices))
+	rows := make([]row, len(notices))
 	for i, notice := range notices {
 		id := uuid.Must(uuid.NewV7())
-		rows[i] = sealed{id, notice.Template, t.keys.seal(noticeContext(id), []byte(jsonText(notice.Params)))}
+		rows[i] = row{id, notice.Template, t.keys.seal(noticeContext(id), []byte(jsonText(notice.Params)))}
 	}
-	return map[string]any{
-		"notices":   ids(rows, func(r sealed) uuid.UUID { return r.id }),
-		"templates": column(rows, func(r sealed) string { return r.template }),
-		"params":    column(rows, func(r sealed) []byte { return r.params }),
-	}
+	return jsonText(rows)
 }
 
 // noticeContext binds sealed parameters to their notice.

@@ -88,10 +88,24 @@ func (o *objects) get(ctx context.Context, key string) (content []byte, err erro
 	return content, objectError("fetch a file", err)
 }
 
-// delete is content when the object is gone already.
-func (o *objects) delete(ctx context.Context, key string) (err error) {
+// delete is content when the objects are gone already.
+func (o *objects) delete(ctx context.Context, keys ...string) (err error) {
+	if len(keys) == 0 {
+		return nil
+	}
 	defer o.measure(ctx, "delete", time.Now(), &err)
-	return objectError("delete a file", o.client.RemoveObject(ctx, o.bucket, key, minio.RemoveObjectOptions{}))
+	if len(keys) == 1 {
+		return objectError("delete a file", o.client.RemoveObject(ctx, o.bucket, keys[0], minio.RemoveObjectOptions{}))
+	}
+	named := make(chan minio.ObjectInfo, len(keys))
+	for _, key := range keys {
+		named <- minio.ObjectInfo{Key: key}
+	}
+	close(named)
+	for failed := range o.client.RemoveObjects(ctx, o.bucket, named, minio.RemoveObjectsOptions{}) {
+		err = errors.Join(err, objectError("delete a file", failed.Err))
+	}
+	return err
 }
 
 // objectError tells an outage of the object store from a fault of ours. Keys are random and may be named.

@@ -31,8 +31,3 @@ func (s *Store) Photo(ctx context.Context, application uuid.UUID) ([]byte, error
 	}
 	return content, nil
 }
-
-// ForgetPhoto deletes the registry's photo; it succeeds when there is none.
-func (s *Store) ForgetPhoto(ctx context.Context, application uuid.UUID) error {
-	return s.objects.delete(ctx, photoKey(application))
-}

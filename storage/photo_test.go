@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"campuscard/storage"
 	"campuscard/storage/storagetest"
 )
 
@@ -16,7 +17,6 @@ func TestPhoto(t *testing.T) {
 	h := storagetest.New(t)
 	one, other := uuid.New(), uuid.New()
 	picture := storagetest.JPEG(64, 48)
-	require.NoError(t, h.ForgetPhoto(t.Context(), one), "there is none")
 	require.Equal(t, "file_gone", outcome(second(h.Photo(t.Context(), one))))
 	for range 2 {
 		require.NoError(t, h.KeepPhoto(t.Context(), one, picture))
@@ -36,7 +36,7 @@ func TestPhoto(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, storagetest.JPEG(32, 32), found, "the newest")
 	for range 2 {
-		require.NoError(t, h.ForgetPhoto(t.Context(), one))
+		require.NoError(t, h.ForgetImages(t.Context(), storage.Images{Application: one, Photo: true}))
 		require.Len(t, h.Objects(), 1)
 	}
 }

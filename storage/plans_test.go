@@ -115,7 +115,8 @@ func TestHotListsUseIndexes(t *testing.T) {
 			return second(store.CaseWorkItems(ctx, s.application.ID))
 		}},
 		"the pictures of a case": {[]string{"uploads"}, func(ctx context.Context, store *storage.Store) error {
-			if _, err := store.ImagesOf(ctx, s.application.ID, []campus.UploadPurpose{campus.FrameUpload}, true); err != nil {
+			letters := storage.Images{Application: s.application.ID, Purposes: []campus.UploadPurpose{campus.LetterUpload}, KeepLive: true}
+			if err := store.ForgetImages(ctx, letters); err != nil {
 				return err
 			}
 			return second(store.CaseFiles(ctx, s.application.ID))

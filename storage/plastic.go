@@ -40,11 +40,8 @@ type Plastic struct {
 // Waits tells whether the plastic has to be put into a batch, or into another one, and the bureau does not have it.
 func (p Plastic) Waits() bool { return slices.Contains(campus.Waiting(), p.State) && p.OrderID == "" }
 
-// BeginPlastic takes a plastic's case out of the queue and tells the policy it keeps.
-func (s *Store) BeginPlastic(ctx context.Context, m campus.Move) (policyVersion string, plastic Plastic, err error) {
-	if err := s.move(ctx, m, nil); err != nil {
-		return "", plastic, err
-	}
+// BeginPlastic takes a plastic's case out of the queue and tells the policy it keeps. With n the plastic waits for a batch.
+func (s *Store) BeginPlastic(ctx context.Context, m campus.Move, n *NewBatch) (policyVersion string, plastic Plastic, err error) {
 	var found struct {
 		Plastic       Plastic `gorm:"embedded"` // gorm passes over what is embedded without a name
 		PolicyVersion string
@@ -54,7 +51,15 @@ func (s *Store) BeginPlastic(ctx context.Context, m campus.Move) (policyVersion 
 	if err == nil && found.Plastic.ID == uuid.Nil {
 		err = campus.Errorf(campus.NotFound, "", "case %s has no plastic", m.Case.ID)
 	}
-	return found.PolicyVersion, found.Plastic, wrap("read a plastic", err)
+	if err != nil {
+		return "", plastic, wrap("read a plastic", err)
+	}
+	if n == nil {
+		err = s.move(ctx, m, nil)
+	} else {
+		err = s.QueuePlastic(ctx, m, found.Plastic.ID, *n)
+	}
+	return found.PolicyVersion, found.Plastic, err
 }
 
 // CurrentPlastic is the newest plastic of a case.

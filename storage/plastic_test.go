@@ -237,7 +237,7 @@ func TestPickupCodesAreUnique(t *testing.T) {
 func TestBeginPlastic(t *testing.T) {
 	t.Parallel()
 	s := apply(t).activate()
-	policy, plastic, err := s.BeginPlastic(t.Context(), s.NextMove(s.plasticCase, campus.StageOrdering, campus.WaitsForBureau))
+	policy, plastic, err := s.BeginPlastic(t.Context(), s.NextMove(s.plasticCase, campus.StageOrdering, campus.WaitsForBureau), nil)
 	require.NoError(t, err)
 	require.Equal(t, s.Policies.Version(), policy)
 	require.Equal(t, s.plastic, plastic.ID)

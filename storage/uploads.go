@@ -166,23 +166,6 @@ func uploadUnknown(id uuid.UUID) error {
 	return campus.Errorf(campus.NotFound, "upload_unknown", "no upload %s", id)
 }
 
-// DeleteUploadContent takes the files away and keeps what is known about them (B4). The object goes first and the row
-// is marked after it, so that a second call finishes what a first one left.
-func (s *Store) DeleteUploadContent(ctx context.Context, ids []uuid.UUID) error {
-	var rows []uploadRow
-	err := s.read(ctx).Raw(`select id, object_key from uploads where id in ? and deleted_at is null`, ids).Scan(&rows).Error
-	if err != nil || len(rows) == 0 {
-		return wrap("find the uploads", err)
-	}
-	for _, row := range rows {
-		if err := s.objects.delete(ctx, row.ObjectKey); err != nil {
-			return err
-		}
-	}
-	_, err = s.pool.Exec(ctx, `update uploads set deleted_at = $1 where id = any($2) and deleted_at is null`, s.Now(), ids)
-	return wrap("mark deleted uploads", err)
-}
-
 // ExpireUnusedUploads deletes up to limit files that no application has taken and that are older than before. They
 // are first taken for nobody (the zero id), so that no application can take a file that is about to go; a run that
 // dies after that is finished by the next one.

@@ -101,7 +101,7 @@ func TestObjectOutage(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
 	p := h.Person()
-	kept := h.Upload(p.ID, campus.DocumentUpload)
+	kept, more := h.Upload(p.ID, campus.DocumentUpload), h.Upload(p.ID, campus.CertificateUpload)
 	cfg := h.Config
 	cfg.Objects.Endpoint = "http://127.0.0.1:1"
 	store, err := storage.Open(t.Context(), cfg, h.Clock.Now, h.Log)
@@ -112,7 +112,8 @@ func TestObjectOutage(t *testing.T) {
 	_, _, err = store.ReadUpload(t.Context(), kept.ID)
 	require.Equal(t, campus.Unavailable, campus.CodeOf(err))
 	require.Equal(t, campus.Unavailable, campus.CodeOf(store.DeleteUploadContent(t.Context(), []uuid.UUID{kept.ID})))
-	require.Equal(t, 1, storagetest.One[int](h, `select count(*) from uploads where deleted_at is null`), "no row points to nothing")
+	require.Equal(t, campus.Unavailable, campus.CodeOf(store.DeleteUploadContent(t.Context(), []uuid.UUID{kept.ID, more.ID})))
+	require.Equal(t, 2, storagetest.One[int](h, `select count(*) from uploads where deleted_at is null`), "no row points to nothing")
 }
 
 func TestIdempotency(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -19,7 +20,8 @@ import (
 // Retention is how long the history of a closed case can be looked at. What people need longer is in Postgres.
 const Retention = 30 * 24 * time.Hour
 
-// PrepareNamespace makes the namespace and its search attributes (K5). It is safe to run twice.
+// PrepareNamespace makes the namespace and its search attributes (K5), and answers when they can be used. It is safe to run
+// twice.
 func PrepareNamespace(ctx context.Context, temporal client.Client, namespace string) error {
 	_, err := temporal.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
 		Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(Retention),
@@ -32,12 +34,21 @@ func PrepareNamespace(ctx context.Context, temporal client.Client, namespace str
 	for _, key := range workflows.SearchAttributes() {
 		wanted[key.GetName()] = key.GetValueType()
 	}
-	for { // a new namespace is known to every service of the server only after a moment
-		err := addSearchAttributes(ctx, temporal, namespace, wanted)
+	if err := whenKnown(ctx, func() error { return addSearchAttributes(ctx, temporal, namespace, wanted) }); err != nil {
+		return err
+	}
+	return whenKnown(ctx, func() error { return useSearchAttributes(ctx, temporal, namespace, wanted) })
+}
+
+// whenKnown does what needs something new of the server's, which is known to all of its services only after a moment.
+func whenKnown(ctx context.Context, do func() error) error {
+	for {
+		err := do()
 		if err == nil {
 			return nil
 		}
-		if _, unknown := errors.AsType[*serviceerror.NamespaceNotFound](err); !unknown && !notYet(err) {
+		_, unknown := errors.AsType[*serviceerror.NamespaceNotFound](err)
+		if !unknown && !errors.Is(err, errUnknownAttribute) && !notYet(err) {
 			return err
 		}
 		if !sleep(ctx, 200*time.Millisecond) {
@@ -67,4 +78,21 @@ func addSearchAttributes(ctx context.Context, temporal client.Client, namespace 
 		return fmt.Errorf("add search attributes: %w", err)
 	}
 	return nil
+}
+
+var errUnknownAttribute = errors.New("a search attribute is not known yet")
+
+// useSearchAttributes asks for something in which all of them stand.
+func useSearchAttributes(ctx context.Context, temporal client.Client, namespace string, wanted map[string]enumspb.IndexedValueType) error {
+	var conditions []string
+	for name := range wanted {
+		conditions = append(conditions, name+" is null")
+	}
+	_, err := temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
+		Namespace: namespace, Query: strings.Join(conditions, " and "),
+	})
+	if _, unknown := errors.AsType[*serviceerror.InvalidArgument](err); unknown {
+		return fmt.Errorf("%w: %w", errUnknownAttribute, err)
+	}
+	return err
 }

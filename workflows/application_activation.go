@@ -96,7 +96,7 @@ func (w *application) makeActive(ctx workflow.Context, from campus.Stage, d Deci
 	}
 	return w.decide(ctx, from, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
 		return workflow.ExecuteLocalActivity(ctx, steps.ActivateCard, activities.ActivateCard{
-			Move: m, Card: w.state.Card, CardLife: w.plan.Activation.CardLife, Promised: promised, By: d.By,
+			Move: m, Card: w.state.Card, CardLife: w.plan.Activation.CardLife, Promised: promised, Batched: w.plan.Batched, By: d.By,
 			PlasticCase: uuid.NewSHA1(w.state.Card, []byte("plastic case")),
 			Plastic:     uuid.NewSHA1(w.state.Card, []byte("plastic 1")),
 		})

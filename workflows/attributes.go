@@ -33,9 +33,13 @@ func SearchAttributes() []temporal.SearchAttributeKey {
 // StartAttributes are those a case begins with.
 func StartAttributes(in campus.CaseInput) temporal.SearchAttributes {
 	begins := firstShown(in)
-	return temporal.NewSearchAttributes(KindAttribute.ValueSet(string(in.Case.Kind)),
+	first := []temporal.SearchAttributeUpdate{KindAttribute.ValueSet(string(in.Case.Kind)),
 		UniversityAttribute.ValueSet(in.University), CampusAttribute.ValueSet(in.Campus),
-		StageAttribute.ValueSet(string(begins.stage)), WaitsForAttribute.ValueSet(string(begins.waits)))
+		StageAttribute.ValueSet(string(begins.stage)), WaitsForAttribute.ValueSet(string(begins.waits))}
+	if !begins.due.IsZero() {
+		first = append(first, DueAttribute.ValueSet(begins.due))
+	}
+	return temporal.NewSearchAttributes(first...)
 }
 
 // firstShown is what is shown of a case from its start.
@@ -43,7 +47,15 @@ func firstShown(in campus.CaseInput) attributes {
 	if in.Stage == "" {
 		return attributes{stage: campus.StageQueued, waits: campus.WaitsForEngine}
 	}
-	return attributes{stage: in.Stage, waits: in.WaitsFor}
+	return attributes{stage: in.Stage, waits: in.WaitsFor, due: utc(in.Due)}
+}
+
+// utc is a due time as it is shown; zero when there is none.
+func utc(due *time.Time) time.Time {
+	if due == nil {
+		return time.Time{}
+	}
+	return due.UTC()
 }
 
 // attributes are what the Temporal UI shows of a case.
@@ -55,24 +67,68 @@ type attributes struct {
 	cause  campus.Code
 }
 
-// show carries a move into the Temporal UI: search attributes where they changed, and the details in words.
+// lasts is how long a stage in which only machines are asked has to last before the attributes show it. Most are over in a
+// moment, and a change of the attributes costs the server more than an activity does (decision 39).
+const lasts = 10 * time.Second
+
+// show carries a move into the Temporal UI: the details in words at once, the search attributes where they changed.
 func (c *casework) show(ctx workflow.Context, m campus.Move) error {
-	now := attributes{stage: m.Stage, waits: m.WaitsFor, parked: m.Parked, cause: m.Cause}
-	if m.Due != nil {
-		now.due = m.Due.UTC()
-	}
+	now := attributes{stage: m.Stage, waits: m.WaitsFor, due: utc(m.Due), parked: m.Parked, cause: m.Cause}
 	workflow.SetCurrentDetails(ctx, details(m))
+	if !c.input.Lasting {
+		return c.showAlways(ctx, now)
+	}
+	c.passed()
+	if len(now.parked) == 0 {
+		now.parked = nil
+	}
+	switch {
+	case reflect.DeepEqual(now, c.shown), now.follows(c.shown):
+		return nil
+	case now.passing():
+		c.passed = c.showIfItLasts(now)
+		return nil
+	}
+	return c.upsert(ctx, now)
+}
+
+// showAlways is what cases begun by an earlier build have: every stage is shown, if none follows.
+func (c *casework) showAlways(ctx workflow.Context, now attributes) error {
 	if reflect.DeepEqual(now, c.shown) || c.input.Stage != "" && now.follows(c.shown) {
 		return nil
 	}
+	return c.upsert(ctx, now)
+}
+
+// showIfItLasts shows a stage unless it is over before; what it answers is called when it is.
+func (c *casework) showIfItLasts(now attributes) func() {
+	ctx, over := workflow.WithCancel(c.root)
+	workflow.GoNamed(ctx, "show a stage that lasts", func(ctx workflow.Context) {
+		timer := workflow.NewTimerWithOptions(ctx, lasts, workflow.TimerOptions{Summary: "show the stage"})
+		if timer.Get(ctx, nil) != nil {
+			return
+		}
+		if err := c.upsert(ctx, now); err != nil {
+			workflow.GetLogger(ctx).Error("a stage is not shown", "error", err)
+		}
+	})
+	return over
+}
+
+func (c *casework) upsert(ctx workflow.Context, now attributes) error {
 	changes := changedAttributes(c.shown, now)
 	c.shown = now
 	return workflow.UpsertTypedSearchAttributes(ctx, changes...)
 }
 
-// follows tells that the school is asked the next thing after another, and nothing is parked. Most such stages are over in
-// a moment, and each change costs the server as much as an activity does: the details say which it is, and the attributes
-// when it lasts because a step parks.
+// passing tells that nobody is waited for: a machine is asked, no date is set, and nothing is parked.
+func (a attributes) passing() bool {
+	machine := a.waits == campus.WaitsForSchool || a.waits == campus.WaitsForBureau || a.waits == campus.WaitsForEngine
+	return machine && a.due.IsZero() && len(a.parked) == 0
+}
+
+// follows tells that the school is asked the next thing after another, and nothing is parked: the details say which it is, and
+// the attributes when a step parks.
 func (a attributes) follows(shown attributes) bool {
 	return a.waits == campus.WaitsForSchool && shown.waits == a.waits && len(a.parked)+len(shown.parked) == 0 && a.due.Equal(shown.due)
 }

@@ -21,6 +21,7 @@ var steps *activities.Activities
 // casework is what every case's workflow is made of: its place, its moves, its parked steps and its end.
 // All handlers and coroutines of a run share it; moves are made one at a time.
 type casework struct {
+	root    workflow.Context // of the run
 	input   campus.CaseInput
 	turn    workflow.Mutex // one move at a time, because a move carries the next version
 	version int64
@@ -34,6 +35,7 @@ type casework struct {
 	nudges  int                  // how often the facts have changed behind us
 	steps   campus.StepPolicy
 	shown   attributes
+	passed  func() // a stage that is shown once it lasts is over
 
 	undoings []undoing
 }
@@ -41,6 +43,7 @@ type casework struct {
 // newCasework prepares a run: a new one, or one that continues another.
 func newCasework(ctx workflow.Context, input campus.CaseInput) *casework {
 	c := &casework{
+		root: ctx, passed: func() {},
 		input: input, turn: workflow.NewMutex(ctx), stage: campus.StageQueued, waits: campus.WaitsForEngine,
 		parked: map[string]*parkedStep{},
 	}

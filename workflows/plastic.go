@@ -70,6 +70,10 @@ func (w *plastic) begin(ctx workflow.Context) error {
 	}
 	m := campus.Move{Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau,
 		Events: []campus.Event{event("plastic_begun", campus.System())}}
+	if w.input.Stage == campus.StageBatching { // it waits for a batch from the beginning
+		m.Stage, m.WaitsFor, m.Due = w.input.Stage, w.input.WaitsFor, w.input.Due
+		m.Events = append(m.Events, event("plastic_queued", campus.System()))
+	}
 	err := w.move(ctx, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
 		f := workflow.ExecuteLocalActivity(ctx, steps.BeginPlastic, activities.BeginCase{Move: m, University: w.input.University})
 		return withResult(ctx, f, &w.state.Plan)

@@ -54,7 +54,7 @@ func stage(t *testing.T, house *workflowtest.House, student workflowtest.Student
 		input: campus.CaseInput{Case: ref, University: storagetest.University, Campus: storagetest.EastCampus},
 	}
 	if ref.Kind == campus.ApplicationCase {
-		p.input.Stage, p.input.WaitsFor = campus.StageChecking, campus.WaitsForSchool
+		p.input.Stage, p.input.WaitsFor, p.input.Lasting = campus.StageChecking, campus.WaitsForSchool, true
 	}
 	p.env = p.newEnv()
 	return p

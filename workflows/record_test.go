@@ -33,7 +33,7 @@ const histories = "testdata/histories"
 
 // recorded are the courses of a case whose histories are kept: every later build must be able to go on from them.
 var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerInterceptor) *live{
-	"application-plain": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-active": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := working(t, workflowtest.Good, with...)
 		l.review(campus.Approve, "")
 		l.activate()
@@ -41,7 +41,20 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		events := len(l.History(l.ref).Events)
 		t.Logf("the history of a plain application has %d events", events)
 		require.LessOrEqual(t, events, 100)
-		require.Equal(t, []string{"checking", "review", "provisioning", "activation", "done"}, stagesShown(t, l.History(l.ref)))
+		require.Equal(t, []string{"checking", "review", "activation", "done"}, stagesShown(t, l.History(l.ref)),
+			"what machines do in a moment is not shown")
+		return l
+	},
+	"application-service-slow": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := workingUnder(t, "steps: {tries: 50, backoff: 3s}\nproduction: {batches: false}", with...)
+		l.School.Fault("library", "outage")
+		l.review(campus.Approve, "")
+		l.finds(`CampusStage = 'provisioning' AND CampusWaitsFor = 'school' AND CampusDue IS NULL`)
+		l.School.Fault("library", "none")
+		l.activate()
+		l.end(campus.Completed)
+		require.Equal(t, []string{"checking", "review", "provisioning", "activation", "done"}, stagesShown(t, l.History(l.ref)),
+			"provisioning is shown because it lasts")
 		return l
 	},
 	"application-refused": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
@@ -72,8 +85,8 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.review(campus.Approve, "")
 		l.activate()
 		l.end(campus.Completed)
-		require.Equal(t, []string{"checking", "identity", "review", "provisioning", "activation", "done"}, stagesShown(t, l.History(l.ref)),
-			"identity is shown because it lasts")
+		require.Equal(t, []string{"checking", "identity", "review", "activation", "done"}, stagesShown(t, l.History(l.ref)),
+			"identity is shown because a step parks")
 		return l
 	},
 	"application-skipped": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
@@ -313,7 +326,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Expired)
 		return l
 	},
-	"plastic-batched": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"plastic-lost-in-batch": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := workingUnder(t, workflowtest.Batched, with...)
 		l.School.Bureau(workflowtest.Fields{"silent": true, "produce_ms": 0, "lose_next": 1})
 		l.queued()
@@ -406,7 +419,11 @@ var told = map[string]struct {
 	story   string
 	effects map[string]int
 }{
-	"application-plain": {
+	"application-active": {
+		"applied checking checked liveness_passed photo_matched review_asked approved provisioned activated",
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
+	},
+	"application-service-slow": {
 		"applied checking checked liveness_passed photo_matched review_asked approved provisioned activated",
 		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
 	},
@@ -516,7 +533,7 @@ var told = map[string]struct {
 		"plastic_begun step_parked step_failed_again step_retried plastic_ordered plastic_ended",
 		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "cancellation": 1},
 	},
-	"plastic-batched": {
+	"plastic-lost-in-batch": {
 		"plastic_begun plastic_queued plastic_ordered plastic_lost plastic_ordered plastic_ready picked_up",
 		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 2, "batch": 2},
 	},
