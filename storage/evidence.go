@@ -112,23 +112,31 @@ func filesOf(items []brought) []wantedFile {
 	return files
 }
 
+// keepEvidence keeps items in the place of earlier ones of the same kind.
 func keepEvidence(t tx, items []brought) error {
 	if len(items) == 0 {
 		return nil
 	}
-	return t.Exec(`insert into evidence (application_id, item, upload_id, code, valid_from, expires_on, brought_at)
-		select v.application, v.item, v.upload, v.code, nullif(v.valid_from, '')::date, nullif(v.expires_on, '')::date, ?
-		from unnest(?::uuid[], ?::text[], ?::uuid[], ?::text[], ?::text[], ?::text[])
-			v (application, item, upload, code, valid_from, expires_on)
-		on conflict (application_id, item) do update set upload_id = excluded.upload_id, code = excluded.code,
-			valid_from = excluded.valid_from, expires_on = excluded.expires_on, brought_at = excluded.brought_at`,
-		t.now,
-		ids(items, func(b brought) uuid.UUID { return b.application }),
-		column(items, func(b brought) string { return string(b.Item) }),
-		ids(items, func(b brought) uuid.UUID { return b.Upload }),
-		column(items, func(b brought) string { return b.Code }),
-		column(items, func(b brought) string { return b.ValidFrom.String() }),
-		column(items, func(b brought) string { return b.ExpiresOn.String() })).Error
+	return t.Exec(evidenceSQL+` on conflict (application_id, item) do update set upload_id = excluded.upload_id, code = excluded.code,
+			valid_from = excluded.valid_from, expires_on = excluded.expires_on, brought_at = excluded.brought_at`, evidenceWords(t, items)).Error
+}
+
+const evidenceSQL = `insert into evidence (application_id, item, upload_id, code, valid_from, expires_on, brought_at)
+	select e.application, e.item, e.upload, e.code, nullif(e.valid_from, '')::date, nullif(e.expires_on, '')::date, @now
+	from unnest(cast(@item_of as uuid[]), cast(@items as text[]), cast(@uploads as uuid[]), cast(@codes as text[]),
+			cast(@valid_from as text[]), cast(@expires_on as text[]))
+		e (application, item, upload, code, valid_from, expires_on)`
+
+func evidenceWords(t tx, items []brought) map[string]any {
+	return map[string]any{
+		"now":        t.now,
+		"item_of":    ids(items, func(b brought) uuid.UUID { return b.application }),
+		"items":      column(items, func(b brought) string { return string(b.Item) }),
+		"uploads":    ids(items, func(b brought) uuid.UUID { return b.Upload }),
+		"codes":      column(items, func(b brought) string { return b.Code }),
+		"valid_from": column(items, func(b brought) string { return b.ValidFrom.String() }),
+		"expires_on": column(items, func(b brought) string { return b.ExpiresOn.String() }),
+	}
 }
 
 // papers are the items of an application that are handed in, with what can be said of them without asking anybody: that

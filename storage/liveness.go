@@ -120,24 +120,32 @@ func addLivenessTry(t tx, application, person uuid.UUID, answer LivenessAnswer) 
 
 // insertLivenessTries uses up the challenges and keeps the answers. The files are taken beside it.
 func insertLivenessTries(t tx, answers []challenged) error {
-	if len(answers) == 0 {
-		return nil
-	}
-	challenges := ids(answers, func(c challenged) uuid.UUID { return c.Challenge })
-	used := t.Exec(`update challenges set used_at = ? where id = any(?::uuid[]) and used_at is null`, t.now, challenges)
-	if used.Error != nil {
-		return used.Error
-	}
-	if int(used.RowsAffected) != len(answers) {
+	var used int
+	err := t.Raw(`with used as (`+useChallengesSQL+`), tried as (`+livenessTriesSQL+`) select count(*) from used`, tryWords(t, answers)).
+		Row().Scan(&used)
+	if err == nil && used != len(answers) {
 		return errContested
 	}
-	return t.Exec(`insert into liveness_tries (id, application_id, seq, challenge_id, gesture, frames, created_at)
-		select v.id, v.application, (select count(*) + 1 from liveness_tries where application_id = v.application),
-			v.challenge, v.gesture, v.frames::jsonb, ?
-		from unnest(?::uuid[], ?::uuid[], ?::uuid[], ?::text[], ?::text[]) v (id, application, challenge, gesture, frames)`,
-		t.now,
-		ids(answers, func(challenged) uuid.UUID { return uuid.Must(uuid.NewV7()) }),
-		ids(answers, func(c challenged) uuid.UUID { return c.application }), challenges,
-		column(answers, func(c challenged) string { return c.gesture }),
-		column(answers, func(c challenged) string { return jsonText(c.Frames) })).Error
+	return err
+}
+
+// tryWords are the words of both; used are the challenges that nobody else has used meanwhile.
+const (
+	useChallengesSQL = `update challenges set used_at = @now where id = any(cast(@challenges as uuid[])) and used_at is null returning id`
+	livenessTriesSQL = `insert into liveness_tries (id, application_id, seq, challenge_id, gesture, frames, created_at)
+		select f.id, f.application, (select count(*) + 1 from liveness_tries where application_id = f.application),
+			f.challenge, f.gesture, f.frames::jsonb, @now
+		from unnest(cast(@tries as uuid[]), cast(@try_of as uuid[]), cast(@challenges as uuid[]), cast(@gestures as text[]), cast(@frames as text[]))
+			f (id, application, challenge, gesture, frames)`
+)
+
+func tryWords(t tx, answers []challenged) map[string]any {
+	return map[string]any{
+		"now":        t.now,
+		"tries":      ids(answers, func(challenged) uuid.UUID { return uuid.Must(uuid.NewV7()) }),
+		"try_of":     ids(answers, func(c challenged) uuid.UUID { return c.application }),
+		"challenges": ids(answers, func(c challenged) uuid.UUID { return c.Challenge }),
+		"gestures":   column(answers, func(c challenged) string { return c.gesture }),
+		"frames":     column(answers, func(c challenged) string { return jsonText(c.Frames) }),
+	}
 }

@@ -3,6 +3,7 @@ package storage
 import (
 	"crypto/hmac"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -210,23 +211,20 @@ func insertNewcomers(t tx, lot []newcomer) error {
 			faces = append(faces, n.face())
 		}
 	}
-	for _, insert := range []func() error{
-		func() error { return insertCases(t, lot) },
-		func() error { return keepEvidence(t, items) },
-		func() error { return insertLivenessTries(t, faces) },
-		func() error { return startColleagues(t, lot) },
-	} {
-		if err := insert(); err != nil {
-			return err
-		}
+	if err := insertCases(t, lot, items, faces); err != nil {
+		return err
 	}
-	return nil
+	return startColleagues(t, lot)
 }
 
-// insertCases writes the cases with their applications, the first line of each timeline and of the audit trail, and the
-// places of the students in the line (C5). One statement, for each costs a round trip.
-func insertCases(t tx, lot []newcomer) error {
-	return t.Exec(`with v as (
+// insertCases writes the cases with their applications, what was handed in, the answers to challenges, the first line of each
+// timeline and of the audit trail, and the places of the students in the line (C5). One statement, for each costs a round trip.
+func insertCases(t tx, lot []newcomer, items []brought, faces []challenged) error {
+	words := newcomerWords(t, lot)
+	maps.Copy(words, evidenceWords(t, items))
+	maps.Copy(words, tryWords(t, faces))
+	var used int
+	err := t.Raw(`with v as (
 			select * from unnest(cast(@ids as uuid[]), cast(@people as uuid[]), cast(@universities as text[]), cast(@campuses as text[]),
 				cast(@policies as text[]), cast(@kiosks as text[]), cast(@routes as text[]), cast(@counter as boolean[]),
 				cast(@consents as text[]), cast(@packages as text[]), cast(@actors as text[]), cast(@subjects as text[]),
@@ -243,27 +241,36 @@ func insertCases(t tx, lot []newcomer) error {
 			insert into events (case_id, at, kind, actor, public) select id, @now, 'applied', actor, true from v
 		), audited as (
 			insert into audit (at, actor, action, subject, university) select @now, actor, 'application.apply', subject, university from v
-		)
-		insert into line (case_id, university, place, input, trace)
-		select id, university, place, input::jsonb, trace from v where route <> @staff`,
-		map[string]any{
-			"now": t.now, "kind": campus.ApplicationCase, "stage": campus.StageQueued, "waits_for": campus.WaitsForEngine, "staff": campus.StaffRoute,
-			"ids":          ids(lot, func(n newcomer) uuid.UUID { return n.id }),
-			"people":       ids(lot, func(n newcomer) uuid.UUID { return n.Person }),
-			"universities": column(lot, func(n newcomer) string { return n.who.Owner.University }),
-			"campuses":     column(lot, func(n newcomer) string { return n.who.Owner.Campus }),
-			"policies":     column(lot, func(n newcomer) string { return n.PolicyVersion }),
-			"kiosks":       column(lot, func(n newcomer) string { return *n.who.KioskID }),
-			"routes":       column(lot, func(n newcomer) string { return string(n.who.Route) }),
-			"counter":      column(lot, func(n newcomer) bool { return n.Counter }),
-			"consents":     column(lot, func(n newcomer) string { return n.ConsentVersion }),
-			"packages":     column(lot, func(n newcomer) string { return jsonText(append([]campus.ChosenPackage{}, n.Packages...)) }),
-			"actors":       column(lot, func(n newcomer) string { return n.by.String() }),
-			"subjects":     column(lot, func(n newcomer) string { return n.ref().WorkflowID() }),
-			"places":       column(lot, func(n newcomer) time.Time { return n.Rush.Place(t.now, n.deadline()) }),
-			"inputs":       column(lot, func(n newcomer) string { return jsonText(n.input()) }),
-			"traces":       column(lot, func(n newcomer) string { return n.trace }),
-		}).Error
+		), lined as (
+			insert into line (case_id, university, place, input, trace)
+			select id, university, place, input::jsonb, trace from v where route <> @staff
+		), evidenced as (`+evidenceSQL+`), used as (`+useChallengesSQL+`), tried as (`+livenessTriesSQL+`)
+		select count(*) from used`, words).Row().Scan(&used)
+	if err == nil && used != len(faces) {
+		return errContested
+	}
+	return err
+}
+
+func newcomerWords(t tx, lot []newcomer) map[string]any {
+	return map[string]any{
+		"now": t.now, "kind": campus.ApplicationCase, "stage": campus.StageQueued, "waits_for": campus.WaitsForEngine, "staff": campus.StaffRoute,
+		"ids":          ids(lot, func(n newcomer) uuid.UUID { return n.id }),
+		"people":       ids(lot, func(n newcomer) uuid.UUID { return n.Person }),
+		"universities": column(lot, func(n newcomer) string { return n.who.Owner.University }),
+		"campuses":     column(lot, func(n newcomer) string { return n.who.Owner.Campus }),
+		"policies":     column(lot, func(n newcomer) string { return n.PolicyVersion }),
+		"kiosks":       column(lot, func(n newcomer) string { return *n.who.KioskID }),
+		"routes":       column(lot, func(n newcomer) string { return string(n.who.Route) }),
+		"counter":      column(lot, func(n newcomer) bool { return n.Counter }),
+		"consents":     column(lot, func(n newcomer) string { return n.ConsentVersion }),
+		"packages":     column(lot, func(n newcomer) string { return jsonText(append([]campus.ChosenPackage{}, n.Packages...)) }),
+		"actors":       column(lot, func(n newcomer) string { return n.by.String() }),
+		"subjects":     column(lot, func(n newcomer) string { return n.ref().WorkflowID() }),
+		"places":       column(lot, func(n newcomer) time.Time { return n.Rush.Place(t.now, n.deadline()) }),
+		"inputs":       column(lot, func(n newcomer) string { return jsonText(n.input()) }),
+		"traces":       column(lot, func(n newcomer) string { return n.trace }),
+	}
 }
 
 func (n newcomer) ref() campus.CaseRef {

@@ -85,7 +85,7 @@ func (c *casework) show(ctx workflow.Context, m campus.Move) error {
 	switch {
 	case reflect.DeepEqual(now, c.shown), now.follows(c.shown):
 		return nil
-	case now.passing():
+	case now.passing() && len(c.shown.parked) == 0: // that a step is parked no more is shown at once
 		c.passed = c.showIfItLasts(now)
 		return nil
 	}

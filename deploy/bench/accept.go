@@ -66,6 +66,9 @@ func (b *bench) accept(ctx context.Context, name string, temporal bool) (result,
 	if temporal {
 		return r, nil
 	}
+	if err := h.stack.Stop(ctx, stack.Worker); err != nil { // it looks at the tables that are cleared
+		return r, err
+	}
 	if err := h.clear(ctx); err != nil { // before Temporal hears of any of it
 		return r, err
 	}
