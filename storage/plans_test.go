@@ -145,7 +145,9 @@ func TestHotListsUseIndexes(t *testing.T) {
 	} {
 		before := scans(t, s.House)
 		const times = 12
-		store, err := storage.Open(t.Context(), s.Config, time.Now, s.Log)
+		cfg := s.Config
+		cfg.DatabaseURL += "&enable_seqscan=on" // a table without its index is to be seen
+		store, err := storage.Open(t.Context(), cfg, time.Now, s.Log)
 		require.NoError(t, err)
 		for range times {
 			require.NoError(t, test.ask(t.Context(), store), name)
@@ -160,6 +162,32 @@ func TestHotListsUseIndexes(t *testing.T) {
 		read := now[test.tables[0]].Rows - before[test.tables[0]].Rows
 		require.Less(t, read/times, int64(1000), "%s: rows of %s read through the index each time", name, test.tables[0])
 	}
+}
+
+// C5: what was planned while a table was small does not read the whole of it on the day it grows, before Postgres gathers
+// statistics.
+func TestPlansOfSmallTablesStand(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	cfg := s.Config
+	cfg.MaxConns = 1
+	store, err := storage.Open(t.Context(), cfg, time.Now, s.Log)
+	require.NoError(t, err)
+	const times = 12
+	ask := func() {
+		for range times {
+			require.NoError(t, store.DeleteUploadContent(t.Context(), []uuid.UUID{uuid.New()}))
+		}
+	}
+	s.Exec(`analyze uploads`) // there are four
+	ask()
+	s.Exec(`insert into uploads (id, person_id, purpose, object_key, content_type, bytes, width, height, sha256, created_at)
+		select gen_random_uuid(), $1, 'live_frame', '', '', 1, 1, 1, '', now() from generate_series(1, 5000)`, s.person.ID)
+	before := scans(t, s.House)["uploads"]
+	ask()
+	store.Close()
+	require.Eventually(t, func() bool { return scans(t, s.House)["uploads"].Index >= before.Index+times }, 5*time.Second, 10*time.Millisecond)
+	require.Equal(t, before.Whole, scans(t, s.House)["uploads"].Whole)
 }
 
 // scanned is how often a table was read, and how.

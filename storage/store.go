@@ -95,6 +95,14 @@ type dialector struct{ *postgres.Dialector }
 // Explain implements gorm.Dialector.
 func (dialector) Explain(sql string, _ ...any) string { return sql }
 
+// sessionSettings are what our connections have unless DATABASE_URL says otherwise. Postgres reads a small table as a whole
+// rather than by its index, and keeps the plan of a prepared statement when the table has grown: on the day the line opens
+// (C5) that is a look at every upload for each application, until statistics are gathered. What we ask has an index, so
+// reading whole tables is made the last resort; and such plans look so dear that Postgres would compile them.
+var sessionSettings = map[string]string{
+	"timezone": "UTC", "application_name": "campuscard", "enable_seqscan": "off", "jit": "off",
+}
+
 func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	poolConfig, err := pgxpool.ParseConfig(cfg.DatabaseURL)
 	if err != nil {
@@ -104,8 +112,11 @@ func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	if poolConfig.MaxConns == 0 {
 		poolConfig.MaxConns = 16
 	}
-	poolConfig.ConnConfig.RuntimeParams["timezone"] = "UTC"
-	poolConfig.ConnConfig.RuntimeParams["application_name"] = "campuscard"
+	for name, value := range sessionSettings {
+		if _, said := poolConfig.ConnConfig.RuntimeParams[name]; !said {
+			poolConfig.ConnConfig.RuntimeParams[name] = value
+		}
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
 	if err != nil {
 		return nil, fmt.Errorf("open the database pool: %w", err)
