@@ -76,16 +76,19 @@ func (s *Store) OpenBatchNow(ctx context.Context, req Request, who campus.StaffM
 	})
 }
 
+// waitsForBatch is a card that no batch has yet; @waiting are campus.Waiting.
+const waitsForBatch = `queued_at is not null and batch_id is null and state in @waiting`
+
 // openBatch takes the cards whose promise is the oldest, files the case and asks for its workflow. Openers of one
 // university take turns before they call, so that each sees what the one before has left; the locks on the cards are for those who
 // change a card at the same time.
 func openBatch(ctx context.Context, t tx, n NewBatch) (Batch, error) {
 	var needless bool
-	if err := t.Raw(`select exists (select 1 from batches where id = @id) or @only <> @nobody and not exists (
-			select 1 from plastics where id = @only and queued_at is not null and batch_id is null and state in @waiting)
-		or @at > (select count(*) from (select 1 from plastics where university = @university and queued_at is not null and batch_id is null
-			and state in @waiting limit @at) w)`,
-		map[string]any{"id": n.ID, "only": n.Only, "nobody": uuid.Nil, "waiting": campus.Waiting(), "university": n.University, "at": n.At}).
+	words := map[string]any{"id": n.ID, "only": n.Only, "nobody": uuid.Nil, "waiting": campus.Waiting(), "university": n.University,
+		"at": n.At, "size": n.Size}
+	if err := t.Raw(`select exists (select 1 from batches where id = @id)
+		or @only <> @nobody and not exists (select 1 from plastics where id = @only and `+waitsForBatch+`)
+		or @at > (select count(*) from (select 1 from plastics where university = @university and `+waitsForBatch+` limit @at) w)`, words).
 		Row().Scan(&needless); err != nil || needless {
 		return Batch{}, err
 	}
@@ -93,9 +96,8 @@ func openBatch(ctx context.Context, t tx, n NewBatch) (Batch, error) {
 		ID         uuid.UUID
 		PromisedAt time.Time
 	}
-	if err := t.Raw(`select id, promised_at from plastics where university = ? and queued_at is not null and batch_id is null
-			and state in ? order by promised_at, queued_at, id limit ? for update skip locked`,
-		n.University, campus.Waiting(), n.Size).Scan(&cards).Error; err != nil {
+	if err := t.Raw(`select id, promised_at from plastics where university = @university and `+waitsForBatch+`
+			order by promised_at, queued_at, id limit @size for update skip locked`, words).Scan(&cards).Error; err != nil {
 		return Batch{}, err
 	}
 	if len(cards) < max(n.At, 1) {

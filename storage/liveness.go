@@ -129,7 +129,8 @@ func insertLivenessTries(t tx, answers []challenged) error {
 	return err
 }
 
-// tryWords are the words of both; used are the challenges that nobody else has used meanwhile.
+// What an answer to a challenge writes, for the statements that do it. The first answers with the challenges that nobody else
+// has used meanwhile; tryWords are the words of both.
 const (
 	useChallengesSQL = `update challenges set used_at = @now where id = any(cast(@challenges as uuid[])) and used_at is null returning id`
 	livenessTriesSQL = `insert into liveness_tries (id, application_id, seq, challenge_id, gesture, frames, created_at)

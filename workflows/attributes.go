@@ -76,7 +76,7 @@ func (c *casework) show(ctx workflow.Context, m campus.Move) error {
 	now := attributes{stage: m.Stage, waits: m.WaitsFor, due: utc(m.Due), parked: m.Parked, cause: m.Cause}
 	workflow.SetCurrentDetails(ctx, details(m))
 	if !c.input.Lasting {
-		return c.showAlways(ctx, now)
+		return c.showAtOnce(ctx, now)
 	}
 	c.passed()
 	if len(now.parked) == 0 {
@@ -92,8 +92,8 @@ func (c *casework) show(ctx workflow.Context, m campus.Move) error {
 	return c.upsert(ctx, now)
 }
 
-// showAlways is what cases begun by an earlier build have: every stage is shown, if none follows.
-func (c *casework) showAlways(ctx workflow.Context, now attributes) error {
+// showAtOnce is how cases begun by an earlier build are shown: none waits to see whether it lasts.
+func (c *casework) showAtOnce(ctx workflow.Context, now attributes) error {
 	if reflect.DeepEqual(now, c.shown) || c.input.Stage != "" && now.follows(c.shown) {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"encoding/json"
 	"io"
 	"log/slog"
 	"testing"
@@ -51,11 +52,10 @@ func stage(t *testing.T, house *workflowtest.House, student workflowtest.Student
 	t.Helper()
 	p := &play{
 		House: house, t: t, student: student, ref: ref,
-		input: campus.CaseInput{Case: ref, University: storagetest.University, Campus: storagetest.EastCampus},
 	}
-	if ref.Kind == campus.ApplicationCase {
-		p.input.Stage, p.input.WaitsFor, p.input.Lasting = campus.StageChecking, campus.WaitsForSchool, true
-	}
+	written := storagetest.One[string](house.House, `select input::text from line where case_id = $1
+		union all select input::text from outbox where kind = 'start' and workflow_id = $2`, ref.ID, ref.WorkflowID())
+	require.NoError(t, json.Unmarshal([]byte(written), &p.input))
 	p.env = p.newEnv()
 	return p
 }
