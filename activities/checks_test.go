@@ -66,6 +66,54 @@ func TestRegisterChecks(t *testing.T) {
 	require.Equal(t, "certificate_unknown", twice[campus.Finding](h, certificate, h.step("certificate")).Reason)
 }
 
+// A4: every verdict on the papers of the International Student Service Centre, and its reason.
+func TestCentreChecks(t *testing.T) {
+	t.Parallel()
+	h := applied(t)
+	other := h.student
+	h.student = h.Applicant("kind=plain&category=foreign")
+	h.ref = h.Apply(h.student, workflowtest.Good)
+	today := campus.DateOf(h.Store.Now())
+	yesterday, tomorrow := today.AddDays(-1), today.AddDays(1)
+	for item, paper := range map[campus.Item]struct {
+		check func(context.Context, campus.StepRef) (campus.Finding, error)
+		word  string
+		kind  string
+		code  string
+		first string // the field with its first day
+	}{
+		campus.LetterItem:    {h.acts.CheckLetter, "letter", "letters", h.student.Letter, "issued_on"},
+		campus.ResidenceItem: {h.acts.CheckResidence, "residence", "residence-registrations", h.student.Residence, "valid_from"},
+	} {
+		for name, test := range map[string]struct {
+			laid    fields
+			code    string
+			verdict campus.Verdict
+			reason  string
+		}{
+			"good":                   {fields{}, paper.code, campus.Pass, ""},
+			"begins today":           {fields{paper.first: today}, paper.code, campus.Pass, ""},
+			"begins tomorrow":        {fields{paper.first: tomorrow}, paper.code, campus.Fail, paper.word + "_not_yet_valid"},
+			"ends today":             {fields{"valid_until": today}, paper.code, campus.Pass, ""},
+			"ended yesterday":        {fields{"valid_until": yesterday}, paper.code, campus.Fail, paper.word + "_expired"},
+			"another's":              {fields{"number": other.Number}, paper.code, campus.Fail, paper.word + "_of_another"},
+			"a code that nobody has": {fields{}, "NOBODYSCODE", campus.Fail, paper.word + "_unknown"},
+		} {
+			h.School.Paper(paper.kind, paper.code, fields{"number": h.student.Number, paper.first: yesterday, "valid_until": tomorrow})
+			h.School.Paper(paper.kind, paper.code, test.laid)
+			h.Exec(`update evidence set code = $1 where application_id = $2 and item = $3`, test.code, h.ref.ID, item)
+			h.Exec(`truncate attempts`)
+			ref := h.step("check")
+			require.Equal(t, campus.Finding{Item: item, Verdict: test.verdict, Reason: test.reason},
+				twice[campus.Finding](h, paper.check, ref), "%s: %s", item, name)
+			h.requireTries(ref, "ok", "ok")
+		}
+	}
+	h.Exec(`delete from evidence where application_id = $1 and item = 'issc_letter'`, h.ref.ID)
+	require.Equal(t, campus.Finding{Item: campus.LetterItem, Verdict: campus.Unknown, Reason: campus.MissingReason},
+		twice[campus.Finding](h, h.acts.CheckLetter, h.step("missing")), "what is not there never passes")
+}
+
 // B1: every verdict on live frames.
 func TestCheckLiveness(t *testing.T) {
 	t.Parallel()

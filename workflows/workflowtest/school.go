@@ -105,6 +105,12 @@ func (s *School) Change(who Student, fields Fields) {
 	s.ask(http.MethodPut, "/admin/people/"+storagetest.University+"/"+who.Number, fields, nil)
 }
 
+// Paper lays fields over a paper of the International Student Service Centre, one of "letters" or "residence-registrations".
+func (s *School) Paper(kind, code string, fields Fields) {
+	s.t.Helper()
+	s.ask(http.MethodPut, "/admin/"+kind+"/"+storagetest.University+"/"+code, fields, nil)
+}
+
 // RenewPhoto puts the face of an identity into the register; empty is the student's own.
 func (s *School) RenewPhoto(who Student, identity string) {
 	s.t.Helper()
