@@ -66,8 +66,8 @@ func TestRegisterChecks(t *testing.T) {
 	require.Equal(t, "certificate_unknown", twice[campus.Finding](h, certificate, h.step("certificate")).Reason)
 }
 
-// A4: every verdict on the papers of the International Student Service Centre, and its reason.
-func TestCentreChecks(t *testing.T) {
+// A4: every verdict on the letter of the International Student Service Centre and on the residence registration, and its reason.
+func TestPaperChecks(t *testing.T) {
 	t.Parallel()
 	h := applied(t)
 	other := h.student
@@ -81,9 +81,10 @@ func TestCentreChecks(t *testing.T) {
 		kind  string
 		code  string
 		first string // the field with its first day
+		ended string // its status once it was taken back
 	}{
-		campus.LetterItem:    {h.acts.CheckLetter, "letter", "letters", h.student.Letter, "issued_on"},
-		campus.ResidenceItem: {h.acts.CheckResidence, "residence", "residence-registrations", h.student.Residence, "valid_from"},
+		campus.LetterItem:    {h.acts.CheckLetter, "letter", "letters", h.student.Letter, "issued_on", "revoked"},
+		campus.ResidenceItem: {h.acts.CheckResidence, "residence", "residence-registrations", h.student.Residence, "valid_from", "cancelled"},
 	} {
 		for name, test := range map[string]struct {
 			laid    fields
@@ -96,22 +97,23 @@ func TestCentreChecks(t *testing.T) {
 			"begins tomorrow":        {fields{paper.first: tomorrow}, paper.code, campus.Fail, paper.word + "_not_yet_valid"},
 			"ends today":             {fields{"valid_until": today}, paper.code, campus.Pass, ""},
 			"ended yesterday":        {fields{"valid_until": yesterday}, paper.code, campus.Fail, paper.word + "_expired"},
+			"taken back":             {fields{"status": paper.ended}, paper.code, campus.Fail, paper.word + "_expired"},
 			"another's":              {fields{"number": other.Number}, paper.code, campus.Fail, paper.word + "_of_another"},
 			"a code that nobody has": {fields{}, "NOBODYSCODE", campus.Fail, paper.word + "_unknown"},
 		} {
-			h.School.Paper(paper.kind, paper.code, fields{"number": h.student.Number, paper.first: yesterday, "valid_until": tomorrow})
-			h.School.Paper(paper.kind, paper.code, test.laid)
+			h.School.ChangePaper(paper.kind, paper.code, fields{"number": h.student.Number, "status": "valid",
+				paper.first: yesterday, "valid_until": tomorrow})
+			h.School.ChangePaper(paper.kind, paper.code, test.laid)
 			h.Exec(`update evidence set code = $1 where application_id = $2 and item = $3`, test.code, h.ref.ID, item)
-			h.Exec(`truncate attempts`)
-			ref := h.step("check")
+			ref := h.step(paper.word + " " + name)
 			require.Equal(t, campus.Finding{Item: item, Verdict: test.verdict, Reason: test.reason},
-				twice[campus.Finding](h, paper.check, ref), "%s: %s", item, name)
+				twice[campus.Finding](h, paper.check, ref), ref.Step)
 			h.requireTries(ref, "ok", "ok")
 		}
+		h.Exec(`delete from evidence where application_id = $1 and item = $2`, h.ref.ID, item)
+		require.Equal(t, campus.Finding{Item: item, Verdict: campus.Unknown, Reason: campus.MissingReason},
+			twice[campus.Finding](h, paper.check, h.step(paper.word+" missing")), "what is not there never passes")
 	}
-	h.Exec(`delete from evidence where application_id = $1 and item = 'issc_letter'`, h.ref.ID)
-	require.Equal(t, campus.Finding{Item: campus.LetterItem, Verdict: campus.Unknown, Reason: campus.MissingReason},
-		twice[campus.Finding](h, h.acts.CheckLetter, h.step("missing")), "what is not there never passes")
 }
 
 // B1: every verdict on live frames.

@@ -105,8 +105,9 @@ func (s *School) Change(who Student, fields Fields) {
 	s.ask(http.MethodPut, "/admin/people/"+storagetest.University+"/"+who.Number, fields, nil)
 }
 
-// Paper lays fields over a paper of the International Student Service Centre, one of "letters" or "residence-registrations".
-func (s *School) Paper(kind, code string, fields Fields) {
+// ChangePaper lays fields over a letter of the International Student Service Centre or a residence registration; kind is
+// "letters" or "residence-registrations".
+func (s *School) ChangePaper(kind, code string, fields Fields) {
 	s.t.Helper()
 	s.ask(http.MethodPut, "/admin/"+kind+"/"+storagetest.University+"/"+code, fields, nil)
 }
