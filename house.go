@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
 
 	"campuscard/campus"
@@ -36,7 +35,7 @@ func (s *secret) UnmarshalText(text []byte) error {
 type house struct {
 	temporalConfig
 	DatabaseURL string `env:"DATABASE_URL" required:"" help:"Postgres."`
-	MaxConns    int32  `env:"DATABASE_MAX_CONNS" default:"24" help:"Connections of this process."`
+	MaxConns    int32  `env:"DATABASE_MAX_CONNS" default:"12" help:"Connections of this process."`
 	S3Endpoint  string `env:"S3_ENDPOINT" required:"" help:"Object store."`
 	S3AccessKey string `env:"S3_ACCESS_KEY" required:""`
 	S3SecretKey string `env:"S3_SECRET_KEY" required:""`
@@ -132,7 +131,7 @@ func (c *temporalConfig) dial(logger *slog.Logger, tell *worker.Telemetry) (clie
 	}
 	if tell != nil {
 		options.MetricsHandler = tell.Metrics
-		options.Interceptors = []interceptor.ClientInterceptor{tell.Tracing}
+		options.Interceptors = tell.Tracing
 	}
 	temporal, err := client.NewLazyClient(options)
 	if err != nil {

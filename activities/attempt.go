@@ -24,12 +24,24 @@ func attempt[R any](ctx context.Context, a *Activities, ref campus.StepRef, call
 // fails there is a row to close.
 func attemptAbout[W, R any](ctx context.Context, a *Activities, ref campus.StepRef,
 	open func(context.Context, campus.StepRef, int) (uuid.UUID, W, error), call func(context.Context, W) (R, error)) (result R, err error) {
+	return attemptKept(ctx, a, ref, open, call, nil)
+}
+
+// attemptKept is attemptAbout for a call that brings something to keep: keep does so, and closes the row of a call that went
+// well in the same statement.
+func attemptKept[W, R any](ctx context.Context, a *Activities, ref campus.StepRef, open func(context.Context, campus.StepRef, int) (uuid.UUID, W, error),
+	call func(context.Context, W) (R, error), keep func(context.Context, uuid.UUID, *R) error) (result R, err error) {
 	id, about, err := open(ctx, ref, int(activity.GetInfo(ctx).Attempt))
 	if id == uuid.Nil {
 		return result, err
 	}
 	if err == nil {
 		result, err = call(ctx, about)
+	}
+	if err == nil && keep != nil {
+		if err = keep(ctx, id, &result); err == nil {
+			return result, nil
+		}
 	}
 	if closing := a.store.CloseAttempt(context.WithoutCancel(ctx), id, err); closing != nil {
 		a.log.WarnContext(ctx, "an attempt stays open", "case", ref.Case.WorkflowID(), "step", ref.Step, "error", closing)

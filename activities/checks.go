@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 
+	"github.com/google/uuid"
+
 	"campuscard/campus"
 	"campuscard/school"
 	"campuscard/storage"
@@ -34,7 +36,9 @@ type Liveness struct {
 
 // CheckLiveness has the face service judge the newest try (B1).
 func (a *Activities) CheckLiveness(ctx context.Context, ref campus.StepRef) (Liveness, error) {
-	return attemptAbout(ctx, a, ref, a.store.OpenLivenessAttempt, func(ctx context.Context, try storage.LivenessTry) (Liveness, error) {
+	var judged uuid.UUID
+	call := func(ctx context.Context, try storage.LivenessTry) (Liveness, error) {
+		judged = try.ID
 		frames, err := a.store.ReadUploads(ctx, try.Frames)
 		if err != nil {
 			return Liveness{}, err
@@ -47,8 +51,11 @@ func (a *Activities) CheckLiveness(ctx context.Context, ref campus.StepRef) (Liv
 		if !result.Passed {
 			finding.Verdict, finding.Reason = campus.Fail, result.Reason
 		}
-		failed, err := a.store.JudgeLiveness(ctx, try.ID, finding.Verdict, finding.Reason, finding.Score)
-		return Liveness{Finding: finding, Failed: failed}, err
+		return Liveness{Finding: finding}, nil
+	}
+	return attemptKept(ctx, a, ref, a.store.OpenLivenessAttempt, call, func(ctx context.Context, attempt uuid.UUID, live *Liveness) (err error) {
+		live.Failed, err = a.store.JudgeLiveness(ctx, attempt, judged, live.Finding)
+		return err
 	})
 }
 
@@ -94,15 +101,11 @@ type Compared struct {
 
 // CompareFaces has the face service compare the live frame with the registry's photo (B2).
 func (a *Activities) CompareFaces(ctx context.Context, in CompareFaces) (Compared, error) {
-	return attempt(ctx, a, in.Ref, func(ctx context.Context) (Compared, error) {
+	return attemptAbout(ctx, a, in.Ref, a.store.OpenLivenessAttempt, func(ctx context.Context, try storage.LivenessTry) (Compared, error) {
 		if in.Version == "" {
 			return Compared{Finding: campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_absent"}}, nil
 		}
 		photo, err := a.store.Photo(ctx, in.Ref.Case.ID)
-		if err != nil {
-			return Compared{}, err
-		}
-		try, err := a.store.LastLivenessTry(ctx, in.Ref.Case.ID)
 		if err != nil {
 			return Compared{}, err
 		}
@@ -129,7 +132,7 @@ func (a *Activities) CompareFaces(ctx context.Context, in CompareFaces) (Compare
 // noLivePicture takes back that a try has passed: its live frame is the photo on file, and says nothing about anybody.
 func (a *Activities) noLivePicture(ctx context.Context, try storage.LivenessTry, result school.Comparison, frame []byte) (Compared, error) {
 	finding := campus.Finding{Item: campus.LivenessItem, Verdict: campus.Fail, Reason: result.Reason, Score: result.Score, Hash: pictureHash(frame)}
-	failed, err := a.store.JudgeLiveness(ctx, try.ID, finding.Verdict, finding.Reason, finding.Score)
+	failed, err := a.store.JudgeLiveness(ctx, uuid.Nil, try.ID, finding)
 	return Compared{finding, failed}, err
 }
 

@@ -20,6 +20,8 @@ type PlasticPlan struct {
 	Batched  bool      // D3: with others; else each plastic is ordered by itself, as in cases from before there were batches
 	Urgent   campus.Duration
 	Calendar campus.Calendar
+
+	Found *PlasticStatus `json:",omitempty"` // how it stood then; none in the histories of earlier builds
 }
 
 // BeginPlastic takes the case out of the queue and reads the policy it keeps to its end.
@@ -43,6 +45,7 @@ func (a *Activities) BeginPlastic(ctx context.Context, in BeginCase) (PlasticPla
 	return PlasticPlan{
 		Steps: policy.Steps, Plastic: policy.Plastic, Promised: plastic.PromisedAt, ID: plastic.ID,
 		Batched: policy.Production.Batches, Urgent: policy.Production.UrgentBefore, Calendar: policy.Calendar,
+		Found: new(statusOf(plastic)),
 	}, nil
 }
 
@@ -59,7 +62,11 @@ type PlasticStatus struct {
 // ReadPlastic looks at the facts: call-backs and kiosks have written them.
 func (a *Activities) ReadPlastic(ctx context.Context, caseID uuid.UUID) (PlasticStatus, error) {
 	p, err := a.store.CurrentPlastic(ctx, caseID)
-	return PlasticStatus{ID: p.ID, Seq: p.Seq, State: p.State, Waits: p.Waits(), Rejected: p.Rejected}, err
+	return statusOf(p), err
+}
+
+func statusOf(p storage.Plastic) PlasticStatus {
+	return PlasticStatus{ID: p.ID, Seq: p.Seq, State: p.State, Waits: p.Waits(), Rejected: p.Rejected}
 }
 
 // PlasticStep is one step of one plastic.

@@ -41,16 +41,15 @@ func (a *Activities) GrantService(ctx context.Context, in ServiceStep) error {
 	open := func(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, storage.CardHolder, error) {
 		return a.store.OpenHolderAttempt(ctx, ref, try, in.Card)
 	}
-	_, err := attemptAbout(ctx, a, in.Ref, open, func(ctx context.Context, who storage.CardHolder) (struct{}, error) {
+	call := func(ctx context.Context, who storage.CardHolder) (school.Grant, error) {
 		client, err := a.service(in.Service)
 		if err != nil {
-			return struct{}{}, err
+			return school.Grant{}, err
 		}
-		grant, err := client.grant(ctx, who.Card.University, in.Ref.IdempotencyKey(), holder(who))
-		if err != nil {
-			return struct{}{}, err
-		}
-		return struct{}{}, a.store.SaveProvision(ctx, in.Card, in.Service, grant.Reference)
+		return client.grant(ctx, who.Card.University, in.Ref.IdempotencyKey(), holder(who))
+	}
+	_, err := attemptKept(ctx, a, in.Ref, open, call, func(ctx context.Context, attempt uuid.UUID, grant *school.Grant) error {
+		return a.store.SaveProvision(ctx, attempt, in.Card, in.Service, grant.Reference)
 	})
 	return err
 }

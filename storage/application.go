@@ -18,10 +18,10 @@ type Begun struct {
 	PolicyVersion string
 	Route         campus.Route
 	Category      campus.Category
-	Counter       bool             // B3: the route without a face was chosen at once
-	Tried         bool             // a liveness check has been answered
-	EnrolsOn      campus.Date      // of a freshman
-	Papers        []campus.Finding `gorm:"-"`
+	Counter       bool        // B3: the route without a face was chosen at once
+	Tried         bool        // a liveness check has been answered
+	EnrolsOn      campus.Date // of a freshman
+	Papers        []campus.Finding
 }
 
 // BeginApplication takes the case out of the queue, unless the student has taken it back before.
@@ -29,10 +29,10 @@ func (s *Store) BeginApplication(ctx context.Context, m campus.Move) (begun Begu
 	if err := s.move(ctx, m, nil); err != nil {
 		return begun, err
 	}
-	err = s.read(ctx).Raw(`select c.outcome = ? as withdrawn, c.policy_version, a.route, p.category, a.counter, p.enrolled_on as enrols_on,
-			exists (select 1 from liveness_tries where application_id = a.id) as tried
-		from cases c join applications a on a.id = c.id join people p on p.id = a.person_id where c.id = ?`,
-		campus.Withdrawn, m.Case.ID).Scan(&begun).Error
+	begun, _, err = one[Begun](ctx, s, `select c.outcome = @withdrawn as withdrawn, c.policy_version, a.route, p.category, a.counter,
+			p.enrolled_on as enrols_on, exists (select 1 from liveness_tries where application_id = a.id) as tried
+		from cases c join applications a on a.id = c.id join people p on p.id = a.person_id where c.id = @id`,
+		map[string]any{"withdrawn": campus.Withdrawn, "id": m.Case.ID})
 	if err != nil || begun.Withdrawn {
 		return begun, wrap("begin an application", err)
 	}
@@ -90,7 +90,7 @@ func findingsPart(findings []campus.Finding) part {
 		verdict = "case when f.item = 'phone' and holder.outdated then @unknown else " + verdict + " end"
 		reason = "case when f.item = 'phone' and holder.outdated then @changed else " + reason + " end"
 	}
-	return part{holder + `, found as (
+	return part{words: words, sql: holder + `, found as (
 		insert into findings (application_id, item, verdict, reason, score, hash, checked_at)
 		select distinct on (f.item) moved.id, f.item, ` + verdict + `, ` + reason + `,
 			coalesce(f.score, 0), coalesce(f.hash, ''), cast(@now as timestamptz)
@@ -99,7 +99,7 @@ func findingsPart(findings []campus.Finding) part {
 			with ordinality f (item, verdict, reason, score, hash, n)
 		order by f.item, f.n desc
 		on conflict (application_id, item) do update set verdict = excluded.verdict,
-			reason = excluded.reason, score = excluded.score, hash = excluded.hash, checked_at = excluded.checked_at)`, words}
+			reason = excluded.reason, score = excluded.score, hash = excluded.hash, checked_at = excluded.checked_at)`}
 }
 
 // phoneHolderSQL tells whether a verdict on the phone is about another number: it was changed after the carrier was asked.
@@ -123,27 +123,24 @@ type ReviewNote struct {
 
 // SaveReview keeps what the reviewer of the move's decision told the student, with the move it causes.
 func (s *Store) SaveReview(ctx context.Context, m campus.Move) error {
-	return s.move(ctx, m, func(t tx) error { return saveNote(t, m) })
+	return s.moveAs(ctx, m, part{sql: notedSQL, guard: decidedGuard, words: map[string]any{"decision": m.Decision}, refusal: undecided(m)}, nil)
 }
 
-func saveNote(t tx, m campus.Move) error {
-	noted := t.Exec(`update applications set review_note = coalesce(r.payload->>'note', '') from requests r where applications.id = ? and r.id = ?`,
-		m.Case.ID, m.Decision)
-	if noted.Error == nil && noted.RowsAffected == 0 {
-		return fmt.Errorf("no application %s, or no decision %s", m.Case.ID, m.Decision)
-	}
-	return noted.Error
+// What a review writes. It is only right with the decision it carries out.
+const (
+	decidedGuard = ` and exists (select 1 from requests where id = @decision)`
+	notedSQL     = `, noted as (
+		update applications a set review_note = coalesce(r.payload->>'note', '') from moved, requests r where a.id = moved.id and r.id = @decision)`
+)
+
+func undecided(m campus.Move) func(tx) error {
+	return func(tx) error { return fmt.Errorf("no decision %s about application %s", m.Decision, m.Case.ID) }
 }
 
 // CloseApplication ends an application: a pending card is closed with it (D4), the student may apply again.
 func (s *Store) CloseApplication(ctx context.Context, m campus.Move) error {
-	return s.move(ctx, m, func(t tx) error {
-		if err := closeApplication(t, m.Case.ID); err != nil {
-			return err
-		}
-		change := campus.Change{Actor: campus.System(), Channel: "workflow", Reason: string(m.Outcome)}
-		return closePendingCard(t, m.Case.ID, change)
-	})
+	change := campus.Change{Actor: campus.System(), Channel: "workflow", Reason: string(m.Outcome)}
+	return s.moveAs(ctx, m, part{sql: closedCardSQL + cardChangedSQL + endedSQL, words: cardWords(uuid.Nil, campus.CardClosed, change)}, nil)
 }
 
 func closeApplication(t tx, id uuid.UUID) error {

@@ -41,7 +41,7 @@ func TestApply(t *testing.T) {
 		brought, err := h.Evidence(t.Context(), accepted.ID)
 		require.NoError(t, err)
 		require.ElementsMatch(t, a.Evidence, brought)
-		try, err := h.LastLivenessTry(t.Context(), accepted.ID)
+		_, try, err := openLiveness(t, h, campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID})
 		require.NoError(t, err)
 		require.Equal(t, a.Liveness.Frames, []uuid.UUID(try.Frames))
 	})

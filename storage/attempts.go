@@ -31,58 +31,58 @@ const openAttemptSQL = `with lost as (
 	opened as (
 		insert into attempts (id, case_id, step, attempt, try, actor, started_at) values (@id, @case, @step, @attempt, @try, @by, @now)) `
 
-// openAttempt opens a try and scans what look finds into found. Words of look are @case, and @about for what is given.
-func (s *Store) openAttempt(ctx context.Context, ref campus.StepRef, try int, look string, about, found any) (uuid.UUID, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return uuid.Nil, err
+// openAttempt opens a try and reads what look finds, if anything. Words of look are @case, and @about for what is given.
+func openAttempt[T any](ctx context.Context, s *Store, ref campus.StepRef, try int, look string, about any) (id uuid.UUID, what T, found bool, err error) {
+	if id, err = uuid.NewV7(); err != nil {
+		return uuid.Nil, what, false, err
 	}
-	t := s.read(ctx)
-	err = t.Raw(openAttemptSQL+look, map[string]any{"id": id, "case": ref.Case.ID, "step": ref.Step, "attempt": ref.Attempt, "try": try,
-		"by": ref.By.String(), "now": t.now, "about": about}).Scan(found).Error
+	what, found, err = one[T](ctx, s, openAttemptSQL+look, map[string]any{"id": id, "case": ref.Case.ID, "step": ref.Step,
+		"attempt": ref.Attempt, "try": try, "by": ref.By.String(), "now": s.Now(), "about": about})
 	if err != nil {
-		return uuid.Nil, wrap("open an attempt", err)
+		return uuid.Nil, what, false, wrap("open an attempt", err)
 	}
-	return id, nil
+	return id, what, found, nil
 }
 
 // OpenAttempt opens the row of a try before the call is made.
 func (s *Store) OpenAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, error) {
-	var one int
-	return s.openAttempt(ctx, ref, try, `select 1`, nil, &one)
+	id, _, _, err := openAttempt[struct{}](ctx, s, ref, try, `select`, nil)
+	return id, err
 }
 
 // OpenApplicantAttempt opens a try of a step that is about who has made the application of its case. An error beside an id
 // is of what the try is about; the try is open. So it is with the other two.
 func (s *Store) OpenApplicantAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
-	var found applicantFound
-	id, err := s.openAttempt(ctx, ref, try, selectApplicant, ref.Case.ID, &found)
-	if err != nil {
+	id, row, found, err := openAttempt[applicantFound](ctx, s, ref, try, selectApplicant, ref.Case.ID)
+	switch {
+	case err != nil:
 		return id, Applicant{}, err
+	case !found:
+		return id, Applicant{}, campus.Errorf(campus.NotFound, "", "no application %s", ref.Case.ID)
 	}
-	who, err := s.identifyApplicant(found, ref.Case.ID)
-	return id, who, err
+	who, err := s.identify(row.personRow)
+	return id, Applicant{who, row.Route}, err
 }
 
 // OpenHolderAttempt opens a try of a step that is about a card and its holder.
 func (s *Store) OpenHolderAttempt(ctx context.Context, ref campus.StepRef, try int, card uuid.UUID) (uuid.UUID, CardHolder, error) {
-	var found CardHolder
-	id, err := s.openAttempt(ctx, ref, try, selectCardHolder, card, &found)
-	if err == nil && found.Card.ID == uuid.Nil {
+	id, holder, found, err := openAttempt[CardHolder](ctx, s, ref, try, selectCardHolder, card)
+	if err == nil && !found {
 		err = campus.Errorf(campus.NotFound, "", "no card %s", card)
 	}
-	return id, found, err
+	return id, holder, err
 }
 
 // OpenLivenessAttempt opens a try of a step that is about the newest answer to a challenge.
 func (s *Store) OpenLivenessAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, LivenessTry, error) {
-	var found LivenessTry
-	id, err := s.openAttempt(ctx, ref, try, selectLastTry, ref.Case.ID, &found)
-	if err == nil && found.ID == uuid.Nil {
-		err = campus.Errorf(campus.NotFound, "", "application %s has no liveness try", ref.Case.ID)
+	id, newest, found, err := openAttempt[LivenessTry](ctx, s, ref, try, selectLastTry, ref.Case.ID)
+	if err == nil && !found {
+		err = noTry(ref.Case.ID)
 	}
-	return id, found, err
+	return id, newest, err
 }
+
+const closeAttemptSQL = `update attempts set outcome = $2, code = $3, message = $4, finished_at = $5 where id = $1`
 
 // CloseAttempt says how a try ended; failure is nil when it went well.
 func (s *Store) CloseAttempt(ctx context.Context, id uuid.UUID, failure error) error {
@@ -90,8 +90,7 @@ func (s *Store) CloseAttempt(ctx context.Context, id uuid.UUID, failure error) e
 	if failure != nil {
 		outcome, message = campus.AttemptFailed, failure.Error()
 	}
-	_, err := s.pool.Exec(ctx, `update attempts set outcome = $2, code = $3, message = $4, finished_at = $5 where id = $1`,
-		id, outcome, campus.CodeOf(failure), message, s.Now())
+	_, err := s.pool.Exec(ctx, closeAttemptSQL, id, outcome, campus.CodeOf(failure), message, s.Now())
 	return wrap("close an attempt", err)
 }
 

@@ -79,16 +79,23 @@ func (s *Store) OpenBatchNow(ctx context.Context, req Request, who campus.StaffM
 // waitsForBatch is a card that no batch has yet; @waiting are campus.Waiting.
 const waitsForBatch = `queued_at is not null and batch_id is null and state in @waiting`
 
+// enoughWait tells whether a batch is due by its size.
+const enoughWait = `@at <= (select count(*) from (select 1 from plastics where university = @university and ` + waitsForBatch + ` limit @at) w)`
+
+func (n NewBatch) words() map[string]any {
+	return map[string]any{"id": n.ID, "only": n.Only, "nobody": uuid.Nil, "waiting": campus.Waiting(), "university": n.University,
+		"at": n.At, "size": n.Size}
+}
+
 // openBatch takes the cards whose promise is the oldest, files the case and asks for its workflow. Openers of one
 // university take turns before they call, so that each sees what the one before has left; the locks on the cards are for those who
 // change a card at the same time.
 func openBatch(ctx context.Context, t tx, n NewBatch) (Batch, error) {
 	var needless bool
-	words := map[string]any{"id": n.ID, "only": n.Only, "nobody": uuid.Nil, "waiting": campus.Waiting(), "university": n.University,
-		"at": n.At, "size": n.Size}
+	words := n.words()
 	if err := t.Raw(`select exists (select 1 from batches where id = @id)
 		or @only <> @nobody and not exists (select 1 from plastics where id = @only and `+waitsForBatch+`)
-		or @at > (select count(*) from (select 1 from plastics where university = @university and `+waitsForBatch+` limit @at) w)`, words).
+		or not `+enoughWait, words).
 		Row().Scan(&needless); err != nil || needless {
 		return Batch{}, err
 	}
@@ -135,18 +142,34 @@ func takeTurn(t tx, university string) error {
 
 // QueuePlastic has a plastic wait for a batch, with the move that says so, and opens one when enough wait (D3).
 func (s *Store) QueuePlastic(ctx context.Context, m campus.Move, id uuid.UUID, n NewBatch) error {
-	return s.move(ctx, m, func(t tx) error { return queuePlastic(ctx, t, id, n) })
-}
-
-func queuePlastic(ctx context.Context, t tx, id uuid.UUID, n NewBatch) error {
-	if err := takeTurn(t, n.University); err != nil {
+	queued := part{sql: queuedSQL, words: map[string]any{
+		"plastic": id, "waiting": column(campus.Waiting(), func(s campus.PlasticState) string { return string(s) }),
+	}}
+	if err := s.moveAs(ctx, m, queued, nil); err != nil {
 		return err
 	}
-	if err := t.Exec(`update plastics set queued_at = ? where id = ? and state in ?`, t.now, id, campus.Waiting()).Error; err != nil {
-		return fmt.Errorf("queue a plastic: %w", err)
+	return s.openFullBatch(ctx, n)
+}
+
+// queuePlastic is the same for a fact of more statements; openFullBatch comes after it.
+func queuePlastic(t tx, id uuid.UUID) error {
+	err := t.Exec(`update plastics set queued_at = ? where id = ? and state in ?`, t.now, id, campus.Waiting()).Error
+	return wrap("queue a plastic", err)
+}
+
+const queuedSQL = `, queued as (
+	update plastics p set queued_at = @now from moved where p.id = @plastic and p.state = any(cast(@waiting as text[])))`
+
+// openFullBatch opens a batch when enough cards wait for one. Who has a card wait calls it once that is committed: of two
+// at the same time one sees both. A step that is repeated calls it again, so that a crash in between loses nothing.
+func (s *Store) openFullBatch(ctx context.Context, n NewBatch) error {
+	var enough bool
+	err := s.read(ctx).Raw(`select `+enoughWait, n.words()).Row().Scan(&enough)
+	if err != nil || !enough {
+		return wrap("count the cards that wait", err)
 	}
 	n.Reason = campus.BatchBySize
-	_, err := openBatch(ctx, t, n)
+	_, err = s.OpenBatch(ctx, n)
 	return err
 }
 

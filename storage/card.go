@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"time"
 
@@ -26,40 +25,39 @@ type Card struct {
 
 // CardHolder is a card with what other systems get to know of its holder.
 type CardHolder struct {
-	Card         Card `gorm:"embedded"` // gorm passes over what is embedded without a name
+	Card
 	HolderNumber string
 	HolderName   string
 	HolderLevel  string
 	HolderCampus string
 }
 
-const selectCardHolder = `select c.*, p.number as holder_number, p.name as holder_name, p.level as holder_level, p.campus as holder_campus
+const selectCardHolder = `select c.id, c.person_id, c.university, c.application_id, c.number, c.state, c.created_at, c.activated_at, c.valid_until,
+		p.number as holder_number, p.name as holder_name, p.level as holder_level, p.campus as holder_campus
 	from cards c join people p on p.id = c.person_id where c.id = @about`
 
 // CreateCard makes the pending card of an approved application, with the move that approves it. Conflict:
-// document_expired_meanwhile, phone_unchecked.
+// document_expired_meanwhile, phone_unchecked. A refused or repeated approval leaves a gap in the numbers of cards.
 func (s *Store) CreateCard(ctx context.Context, m campus.Move, id uuid.UUID, change campus.Change) error {
-	return s.move(ctx, m, func(t tx) error {
-		if err := checkStillValid(t, m.Case.ID); err != nil {
-			return err
-		}
-		if err := phoneLookedAt(t, m.Case.ID); err != nil {
-			return err
-		}
-		var serial int64
-		if err := t.Raw(`select nextval('card_serial')`).Row().Scan(&serial); err != nil {
-			return err
-		}
-		words := cardChange(t, id, "", campus.CardPending, change)
-		words["number"], words["application"] = campus.CardNumber(serial), m.Case.ID
-		if err := t.Exec(`with made as (
-				insert into cards (id, person_id, university, application_id, number, state, created_at)
-				select @id, person_id, university, id, @number, @to, @now from applications where id = @application)`+insertCardChange,
-			words).Error; err != nil {
-			return err
-		}
-		return saveNote(t, m)
-	})
+	var serial int64
+	if err := s.pool.QueryRow(ctx, `select nextval('card_serial')`).Scan(&serial); err != nil {
+		return wrap("number a card", err)
+	}
+	words := cardWords(id, campus.CardPending, change)
+	maps.Copy(words, map[string]any{"number": campus.CardNumber(serial), "decision": m.Decision, "today": campus.DateOf(s.Now()),
+		"phone": campus.PhoneItem, "phone_changed": campus.PhoneChangedReason})
+	return s.moveAs(ctx, m, part{
+		sql: madeCardSQL + cardChangedSQL + notedSQL, guard: decidedGuard + stillValidGuard + phoneLookedAtGuard, words: words,
+		refusal: func(t tx) error {
+			if err := checkStillValid(t, m.Case.ID); err != nil {
+				return err
+			}
+			if err := phoneLookedAt(t, m.Case.ID); err != nil {
+				return err
+			}
+			return undecided(m)(t)
+		},
+	}, nil)
 }
 
 // Activation says what activating a card sets going.
@@ -74,107 +72,104 @@ type Activation struct {
 }
 
 // ActivateCard makes a pending card active, orders its plastic and each package that was chosen as cases of their own, and
-// ends the application, all at the same instant (D1, D2, D4, C2).
+// ends the application, all at the same instant (D1, D2, D4, C2). Conflict: card_state, card_exists.
 func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) error {
-	return s.moveAs(ctx, m, part{}, func(t tx, moved movedCase) error {
-		card, err := changeCard(t, a.Card, campus.CardActive, a.Change)
-		if err != nil {
-			return err
+	var chosen jsonList[campus.ChosenPackage]
+	if err := s.pool.QueryRow(ctx, `select coalesce((select packages from applications where id = $1), '[]')`, m.Case.ID).Scan(&chosen); err != nil {
+		return wrap("read the chosen packages", err)
+	}
+	var openPackages func(tx, movedCase) error
+	if len(chosen) > 0 {
+		openPackages = func(t tx, moved movedCase) error {
+			return openChosenPackages(ctx, t, moved, a.Card, chosen, a.Change.Actor)
 		}
-		latest := campus.DateOf(t.now.Add(a.CardLife))
-		if err := t.Exec(`update cards set activated_at = ?, valid_until = (
-				select least(?::date, graduates_on) from people where id = cards.person_id) where id = ?`,
-			t.now, latest, a.Card).Error; err != nil {
-			return err
-		}
-		if err := closeApplication(t, m.Case.ID); err != nil {
-			return err
-		}
-		if err := openPlasticCase(ctx, t, m.Case, moved, card, a); err != nil {
-			return err
-		}
-		if err := openChosenPackages(ctx, t, m.Case, moved, card, a.Change.Actor); err != nil {
-			return err
-		}
-		return addAudit(t, a.Change.Actor, "card.activate", "card/"+a.Card.String(), card.University)
-	})
+	}
+	err := s.moveAs(ctx, m, a.part(ctx, s.Now()), openPackages)
+	if violated(err) == "cards_one_active" {
+		return campus.Errorf(campus.Conflict, "card_exists", "the person has another active card")
+	}
+	return err
 }
 
-// openPlasticCase files the case that brings the plastic into a hand (D2: it starts at the activation).
-func openPlasticCase(ctx context.Context, t tx, from campus.CaseRef, parent movedCase, card Card, a Activation) error {
+// part is what an activation writes with its move.
+func (a Activation) part(ctx context.Context, now time.Time) part {
 	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: a.PlasticCase}
-	if err := openCase(t, ref, parent.Owner, parent.PolicyVersion); err != nil {
-		return err
-	}
-	words := plasticChange(t, a.Plastic, "", campus.PlasticOrdered, a.Change)
-	maps.Copy(words, map[string]any{"case": ref.ID, "card": card.ID, "person": card.PersonID, "university": card.University,
-		"promised": a.PromisedAt, "application": from.ID})
-	if err := t.Exec(`with made as (
-			insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at)
-			select @id, @case, @card, @person, @university, kiosk_id, 1, @to, @promised, @now from applications where id = @application)`+insertPlasticChange, words).Error; err != nil {
-		return err
-	}
-	input := campus.CaseInput{Case: ref, University: parent.Owner.University, Campus: parent.Owner.Campus,
-		Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau, Lasting: true}
+	input := campus.CaseInput{Case: ref, Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau, Lasting: true}
 	if a.Batched {
 		input.Stage, input.WaitsFor, input.Due = campus.StageBatching, campus.WaitsForEngine, &a.PromisedAt
 	}
-	return enqueueStart(ctx, t, ref, string(ref.Kind), input)
+	words := cardWords(a.Card, campus.CardActive, a.Change)
+	maps.Copy(words, map[string]any{"latest": campus.DateOf(now.Add(a.CardLife)),
+		"plastic": a.Plastic, "ordered": campus.PlasticOrdered, "promised": a.PromisedAt,
+		"plastic_case": ref.ID, "plastic_kind": ref.Kind, "queued": campus.StageQueued, "engine": campus.WaitsForEngine,
+		"workflow": ref.WorkflowID(), "input": jsonText(input), "trace": traceparent(ctx),
+		"activation": "card.activate", "card_subject": "card/" + a.Card.String()})
+	return part{
+		sql: activatedSQL + cardChangedSQL + endedSQL + plasticCaseSQL, words: words,
+		guard:   ` and exists (select 1 from cards where id = @card and state = @pending)`,
+		refusal: func(t tx) error { return notPending(t, a.Card) },
+	}
 }
 
-// changeCard takes a card to another state, if its machine allows it (D4).
-func changeCard(t tx, id uuid.UUID, next campus.CardState, change campus.Change) (Card, error) {
-	var card Card
-	if err := t.Raw(`select * from cards where id = ? for update`, id).Scan(&card).Error; err != nil {
-		return card, err
-	}
-	if card.ID == uuid.Nil {
-		return card, campus.Errorf(campus.NotFound, "", "no card %s", id)
-	}
-	if !card.State.CanBecome(next) {
-		return card, campus.Errorf(campus.Conflict, "card_state", "a card that is %s cannot become %s", card.State, next)
-	}
-	err := t.Exec(`with changed as (update cards set state = @to where id = @id)`+insertCardChange,
-		cardChange(t, id, card.State, next, change)).Error
-	if violated(err) == "cards_one_active" {
-		return card, campus.Errorf(campus.Conflict, "card_exists", "the person has another active card")
-	}
-	if err != nil {
-		return card, fmt.Errorf("change a card: %w", err)
-	}
-	card.State = next
-	return card, nil
+// What an application's moves write about its card. A card that is pending is changed by these alone, so that whoever has
+// moved the case has it; "made" is the card with its state before.
+const (
+	madeCardSQL = `, made as (
+		insert into cards (id, person_id, university, application_id, number, state, created_at)
+		select @card, a.person_id, a.university, a.id, @number, @card_state, @now from moved join applications a on a.id = moved.id
+		returning id, '' as before)`
+	activatedSQL = `, made as (
+		update cards c set state = @card_state, activated_at = @now,
+			valid_until = (select least(cast(@latest as date), graduates_on) from people where id = c.person_id)
+		from moved where c.id = @card returning c.id, @pending as before)`
+	closedCardSQL = `, made as (
+		update cards c set state = @card_state from moved where c.application_id = moved.id and c.state = @pending
+		returning c.id, @pending as before)`
+	cardChangedSQL = `, changed as (
+		insert into card_changes (card_id, from_state, to_state, actor, channel, reason, text, at)
+		select id, before, @card_state, @changed_by, @channel, @change_reason, @change_text, @now from made)`
+	endedSQL = `, ended as (update applications a set closed_at = @now from moved where a.id = moved.id and a.closed_at is null)`
+
+	// The case that brings the plastic into a hand (D2: it starts at the activation).
+	plasticCaseSQL = `, opened_case as (
+		insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
+		select @plastic_case, @plastic_kind, university, campus, person_id, @queued, @engine, @now, policy_version, @now from moved
+	), plastic as (
+		insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at)
+		select @plastic, @plastic_case, @card, a.person_id, a.university, a.kiosk_id, 1, @ordered, @promised, @now
+		from moved join applications a on a.id = moved.id
+	), plastic_changed as (
+		insert into plastic_changes (plastic_id, from_state, to_state, actor, channel, reason, text, at)
+		select @plastic, '', @ordered, @changed_by, @channel, @change_reason, @change_text, @now from moved
+	), started as (
+		insert into outbox (kind, workflow, workflow_id, input, trace, created_at, next_try)
+		select 'start', @plastic_kind, @workflow,
+			cast(@input as jsonb) || jsonb_build_object('university', university, 'campus', campus), @trace, @now, @now from moved
+	), audited_card as (
+		insert into audit (at, actor, action, subject, university) select @now, @changed_by, @activation, @card_subject, university from moved)`
+)
+
+// cardWords are the words of a card and its change in them.
+func cardWords(id uuid.UUID, next campus.CardState, c campus.Change) map[string]any {
+	return map[string]any{"card": id, "card_state": next, "pending": campus.CardPending, "changed_by": c.Actor.String(), "channel": c.Channel,
+		"change_reason": c.Reason, "change_text": c.Text}
 }
 
-// insertCardChange stands behind the change of a card itself, in one statement with it; cardChange are its words.
-const insertCardChange = ` insert into card_changes (card_id, from_state, to_state, actor, channel, reason, text, at)
-	values (@id, @from, @to, @actor, @channel, @reason, @text, @now)`
-
-func cardChange(t tx, id uuid.UUID, from, to campus.CardState, c campus.Change) map[string]any {
-	return map[string]any{"id": id, "from": from, "to": to, "actor": c.Actor.String(), "channel": c.Channel, "reason": c.Reason,
-		"text": c.Text, "now": t.now}
-}
-
-// closePendingCard closes the card an application had made, if it made one.
-func closePendingCard(t tx, application uuid.UUID, change campus.Change) error {
-	var pending []uuid.UUID
-	err := t.Raw(`select id from cards where application_id = ? and state = ?`, application, campus.CardPending).Scan(&pending).Error
+// notPending says why a card cannot become active (D4).
+func notPending(t tx, id uuid.UUID) error {
+	card, err := findCard(t, id)
 	if err != nil {
 		return err
 	}
-	for _, id := range pending {
-		if _, err := changeCard(t, id, campus.CardClosed, change); err != nil {
-			return err
-		}
-	}
-	return nil
+	return campus.Errorf(campus.Conflict, "card_state", "a card that is %s cannot become %s", card.State, campus.CardActive)
 }
 
-// SaveProvision keeps what a system answered when it took a card (C1).
-func (s *Store) SaveProvision(ctx context.Context, card uuid.UUID, service campus.Service, reference string) error {
-	_, err := s.pool.Exec(ctx, `insert into provisions (card_id, service, reference, granted_at) values ($1, $2, $3, $4)
+// SaveProvision keeps what a system answered when it took a card (C1), and closes the attempt in which it did.
+func (s *Store) SaveProvision(ctx context.Context, attempt, card uuid.UUID, service campus.Service, reference string) error {
+	_, err := s.pool.Exec(ctx, `with closed as (`+closeAttemptSQL+`)
+		insert into provisions (card_id, service, reference, granted_at) values ($6, $7, $8, $5)
 		on conflict (card_id, service) do update set reference = excluded.reference, revoked_at = null`,
-		card, service, reference, s.Now())
+		attempt, campus.AttemptOK, "", "", s.Now(), card, service, reference)
 	return wrap("keep a provision", err)
 }
 
@@ -194,12 +189,17 @@ func (s *Store) Cards(ctx context.Context, person uuid.UUID) ([]Card, error) {
 
 // Card is one card, for activities.
 func (s *Store) Card(ctx context.Context, id uuid.UUID) (Card, error) {
-	var card Card
-	err := s.read(ctx).Raw(`select * from cards where id = ?`, id).Scan(&card).Error
-	if err == nil && card.ID == uuid.Nil {
-		return card, campus.Errorf(campus.NotFound, "", "no card %s", id)
-	}
+	card, err := findCard(s.read(ctx), id)
 	return card, wrap("read a card", err)
+}
+
+func findCard(t tx, id uuid.UUID) (Card, error) {
+	var card Card
+	err := t.Raw(`select * from cards where id = ?`, id).Scan(&card).Error
+	if err == nil && card.ID == uuid.Nil {
+		err = campus.Errorf(campus.NotFound, "", "no card %s", id)
+	}
+	return card, err
 }
 
 // CardServices are the services that hold a card now.

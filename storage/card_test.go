@@ -167,14 +167,19 @@ func TestProvisions(t *testing.T) {
 		return list
 	}
 	require.NoError(t, s.RevokeProvision(ctx, s.card, campus.AccessService), "where it never was")
+	attempt, err := s.OpenAttempt(ctx, campus.StepRef{Case: s.application, Step: "grant-library", Attempt: 1}, 1)
+	require.NoError(t, err)
+	provide := func(service campus.Service, reference string) error {
+		return s.SaveProvision(ctx, attempt, s.card, service, reference)
+	}
 	for _, do := range []struct {
 		step func(context.Context) error
 		want []campus.Service
 	}{
-		{func(ctx context.Context) error { return s.SaveProvision(ctx, s.card, campus.LibraryService, "l-1") }, []campus.Service{"library"}},
-		{func(ctx context.Context) error { return s.SaveProvision(ctx, s.card, campus.AccessService, "a-1") }, []campus.Service{"access", "library"}},
+		{func(context.Context) error { return provide(campus.LibraryService, "l-1") }, []campus.Service{"library"}},
+		{func(context.Context) error { return provide(campus.AccessService, "a-1") }, []campus.Service{"access", "library"}},
 		{func(ctx context.Context) error { return s.RevokeProvision(ctx, s.card, campus.LibraryService) }, []campus.Service{"access"}},
-		{func(ctx context.Context) error { return s.SaveProvision(ctx, s.card, campus.LibraryService, "l-2") }, []campus.Service{"access", "library"}},
+		{func(context.Context) error { return provide(campus.LibraryService, "l-2") }, []campus.Service{"access", "library"}},
 	} {
 		for range 2 {
 			require.NoError(t, do.step(ctx))
@@ -182,6 +187,7 @@ func TestProvisions(t *testing.T) {
 		}
 	}
 	require.Equal(t, 2, count(s.House, `provisions`))
+	require.Equal(t, 1, count(s.House, `attempts where id = $1 and outcome = 'ok' and finished_at is not null`, attempt))
 }
 
 func TestCardLookups(t *testing.T) {

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,7 +45,7 @@ func (s *Store) moveAs(ctx context.Context, m campus.Move, own part, fact func(t
 // recordMove needs a transaction only when there is more to do than the move's one statement: BEGIN and COMMIT are round
 // trips like any other.
 func (s *Store) recordMove(ctx context.Context, m campus.Move, own part, fact func(tx, movedCase) error) error {
-	if fact == nil && len(m.Opens)+len(m.Proposes)+len(m.Remind)+len(m.Escalate) == 0 {
+	if fact == nil && len(opensAfter(m))+len(m.Proposes)+len(m.Remind)+len(m.Escalate) == 0 {
 		_, err := moveCase(s.read(ctx), m, own)
 		return wrap("record a move", err)
 	}
@@ -57,7 +59,7 @@ func (s *Store) recordMove(ctx context.Context, m campus.Move, own part, fact fu
 				return err
 			}
 		}
-		return askPeople(t, m, moved.Owner)
+		return askPeople(t, m)
 	})
 }
 
@@ -71,7 +73,7 @@ type caseOwner struct {
 
 // movedCase is the case a move has changed, locked until the transaction ends.
 type movedCase struct {
-	Owner         caseOwner `gorm:"embedded"` // gorm passes over what is embedded without a name
+	Owner         caseOwner
 	PolicyVersion string
 }
 
@@ -79,6 +81,9 @@ type movedCase struct {
 type part struct {
 	sql   string
 	words map[string]any
+
+	guard   string         // "and ...": the case is moved only where this is true as well
+	refusal func(tx) error // why it is not; needed with a guard
 }
 
 // movedSQL takes a case to the next version; where nothing is moved, nothing of what the move brings along is written. One
@@ -90,10 +95,9 @@ const movedSQL = `with moved as (
 		update cases set stage = @stage, waits_for = @waits, due = @due, parked = @parked, cause = @cause,
 			outcome = @outcome, reason = @reason, version = @version, closed_at = @closed,
 			since = case when stage = @stage and waits_for = @waits then since else @now end
-		where id = @id and kind = @kind and version = @version - 1 and (version > 0 or outcome = '')
+		where id = @id and kind = @kind and version = @version - 1 and (version > 0 or outcome = '') %s
 		returning id, university, campus, person_id, policy_version)`
 
-// Items are closed here and opened by a statement after this one, because a move may do both to the same item.
 const (
 	timelineSQL = `, timeline as (
 		insert into events (case_id, at, kind, actor, data, public, decision_id)
@@ -113,25 +117,24 @@ const (
 		select n.id, moved.person_id, moved.id, n.template, coalesce((select max(version) from notice_templates
 			where university = moved.university and template = n.template), 0), decode(n.params, 'base64'), @now, @now
 		from moved, jsonb_to_recordset(cast(@notices as jsonb)) as n (id uuid, template text, params text))`
+	openedSQL = `, opened as (` + openItemsSQL + `)`
 )
 
 // moveCase takes the case to the move's version, or says that it has been there.
 func moveCase(t tx, m campus.Move, own part) (movedCase, error) {
-	var moved []movedCase
+	var moved movedCase
 	what := moveParts(t, m)
 	maps.Copy(what.words, own.words)
-	err := t.Raw(movedSQL+what.sql+own.sql+` select university, campus, person_id, policy_version from moved`, what.words).Scan(&moved).Error
-	if err != nil {
-		return movedCase{}, err
+	err := t.ask(fmt.Sprintf(movedSQL, own.guard)+what.sql+own.sql+` select university, campus, person_id, policy_version from moved`, what.words).
+		Scan(&moved.Owner.University, &moved.Owner.Campus, &moved.Owner.PersonID, &moved.PolicyVersion)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = unmoved(t, m, own.refusal)
 	}
-	if len(moved) == 1 {
-		return moved[0], nil
-	}
-	return movedCase{}, unmoved(t, m)
+	return moved, err
 }
 
-// unmoved says why a move has found no case: it is late, or too early, or there is none.
-func unmoved(t tx, m campus.Move) error {
+// unmoved says why a move has found no case: it is late, or too early, or there is none, or its fact does not hold.
+func unmoved(t tx, m campus.Move, refusal func(tx) error) error {
 	var version int64
 	var ended bool
 	if err := t.Raw(`select version, outcome <> '' from cases where id = ? and kind = ?`, m.Case.ID, m.Case.Kind).
@@ -143,6 +146,11 @@ func unmoved(t tx, m campus.Move) error {
 	}
 	if version >= m.Version || ended && version == 0 && m.Version == 1 {
 		return errMoved
+	}
+	if version == m.Version-1 && refusal != nil {
+		if err := refusal(t); err != nil {
+			return err
+		}
 	}
 	return campus.Errorf(campus.Internal, "", "case %s is at version %d, the move expects %d",
 		m.Case.WorkflowID(), version, m.Version-1)
@@ -174,7 +182,21 @@ func moveParts(t tx, m campus.Move) part {
 	if len(m.Notices) > 0 {
 		add(notifiedSQL, map[string]any{"notices": noticeRows(t, m.Notices)})
 	}
+	if len(m.Opens) > 0 && len(opensAfter(m)) == 0 {
+		add(openedSQL, map[string]any{"opens": itemRows(m.Opens)})
+	}
 	return what
+}
+
+// opensAfter are the items that are opened by a statement after the move's: all of them, when one is closed by the same
+// move, or stands for a step whose tries end with it.
+func opensAfter(m campus.Move) []campus.NewWorkItem {
+	for _, item := range m.Opens {
+		if m.Outcome != "" || item.Kind == campus.IncidentItem || slices.Contains(m.Closes, campus.WorkItemKey{Kind: item.Kind, Step: item.Step}) {
+			return m.Opens
+		}
+	}
+	return nil
 }
 
 // eventRows are events as timelineSQL reads them.
@@ -192,15 +214,21 @@ func eventRows(events []campus.Event) string {
 	return jsonText(rows)
 }
 
-// askPeople opens the work items of a move and marks those that are open. Closing was part of the move.
-func askPeople(t tx, m campus.Move, owner caseOwner) error {
-	for _, item := range m.Opens {
+// askPeople opens the work items that the move's statement has not opened, and marks those that are open. Closing was part
+// of the move.
+func askPeople(t tx, m campus.Move) error {
+	items := opensAfter(m)
+	for _, item := range items {
 		if item.Kind == campus.IncidentItem { // the step is given to staff: a try whose end nobody saw is lost
 			if err := loseAttempts(t, m.Case.ID, item.Step); err != nil {
 				return err
 			}
 		}
-		if err := openWorkItem(t, m.Case.ID, owner, item); err != nil {
+	}
+	if len(items) > 0 {
+		err := t.Exec(`with moved as (select id, university, campus from cases where id = @id) `+openItemsSQL,
+			map[string]any{"id": m.Case.ID, "now": t.now, "opens": itemRows(items)}).Error
+		if err != nil {
 			return err
 		}
 	}

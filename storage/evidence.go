@@ -173,6 +173,9 @@ func (s *Store) papersOf(ctx context.Context, application uuid.UUID, route campu
 	return findings, nil
 }
 
+// stillValidGuard keeps a case from moving with papers that have expired since they were handed in (A3).
+const stillValidGuard = ` and not exists (select 1 from evidence where application_id = cases.id and expires_on < @today)`
+
 // checkStillValid refuses papers that were valid when they were handed in and are no longer (A3). Conflict:
 // document_expired_meanwhile.
 func checkStillValid(t tx, application uuid.UUID) error {
@@ -187,8 +190,7 @@ func checkStillValid(t tx, application uuid.UUID) error {
 
 // Evidence is what has been handed in with an application.
 func (s *Store) Evidence(ctx context.Context, application uuid.UUID) ([]Evidence, error) {
-	brought := []Evidence{}
-	err := s.read(ctx).Raw(`select item, upload_id as upload, code, valid_from, expires_on from evidence where application_id = ?
-		order by item`, application).Scan(&brought).Error
+	brought, err := all[Evidence](ctx, s, `select item, upload_id as upload, code, valid_from, expires_on from evidence where application_id = @id
+		order by item`, map[string]any{"id": application})
 	return brought, wrap("read the evidence", err)
 }

@@ -18,11 +18,10 @@ type Images struct {
 
 // ForgetImages deletes pictures for good; what is gone already is no error (B4).
 func (s *Store) ForgetImages(ctx context.Context, what Images) error {
-	var rows []uploadRow
-	err := s.read(ctx).Raw(`select id, object_key from uploads where person_id = (select person_id from applications where id = @application)
-			and taken_by = @application and purpose in @purposes and deleted_at is null
+	rows, err := all[uploadRow](ctx, s, `select id, object_key from uploads where person_id = (select person_id from applications where id = @application)
+			and taken_by = @application and purpose = any(cast(@purposes as text[])) and deleted_at is null
 			and not (@live and id::text = (select frames->>0 from liveness_tries where application_id = uploads.taken_by order by seq desc limit 1))`,
-		map[string]any{"application": what.Application, "purposes": what.Purposes, "live": what.KeepLive}).Scan(&rows).Error
+		map[string]any{"application": what.Application, "purposes": what.Purposes, "live": what.KeepLive})
 	if err != nil {
 		return wrap("list the images of an application", err)
 	}
@@ -35,8 +34,7 @@ func (s *Store) ForgetImages(ctx context.Context, what Images) error {
 
 // DeleteUploadContent takes the files of uploads away and keeps what is known about them (B4).
 func (s *Store) DeleteUploadContent(ctx context.Context, ids []uuid.UUID) error {
-	var rows []uploadRow
-	err := s.read(ctx).Raw(`select id, object_key from uploads where id in ? and deleted_at is null`, ids).Scan(&rows).Error
+	rows, err := all[uploadRow](ctx, s, `select id, object_key from uploads where id = any(@ids) and deleted_at is null`, map[string]any{"ids": ids})
 	if err != nil {
 		return wrap("find the uploads", err)
 	}

@@ -55,6 +55,9 @@ func (s *Store) LetIn(ctx context.Context, p campus.RushPolicy, limit int) (take
 		if err != nil || room < 1 {
 			return err
 		}
+		if err := planAnew(t); err != nil {
+			return err
+		}
 		moved := t.Exec(`with next as (
 				select case_id from (
 					select l.*, row_number() over (partition by l.university order by l.place, l.case_id) as turn

@@ -20,26 +20,21 @@ type LivenessTry struct {
 	Reason    string
 }
 
-const selectLastTry = `select * from liveness_tries where application_id = @about order by seq desc limit 1`
+const selectLastTry = `select id, seq, gesture, frames, created_at, verdict, reason from liveness_tries where application_id = @about order by seq desc limit 1`
 
-// LastLivenessTry is the newest try of an application.
-func (s *Store) LastLivenessTry(ctx context.Context, application uuid.UUID) (LivenessTry, error) {
-	var try LivenessTry
-	err := s.read(ctx).Raw(selectLastTry, map[string]any{"about": application}).Scan(&try).Error
-	if err == nil && try.ID == uuid.Nil {
-		return try, campus.Errorf(campus.NotFound, "", "application %s has no liveness try", application)
-	}
-	return try, wrap("read a liveness try", err)
+func noTry(application uuid.UUID) error {
+	return campus.Errorf(campus.NotFound, "", "application %s has no liveness try", application)
 }
 
-// JudgeLiveness keeps the verdict of a try and tells how many have really failed (B1: only those count).
-func (s *Store) JudgeLiveness(ctx context.Context, try uuid.UUID, verdict campus.Verdict, reason string, score float64) (failed int, err error) {
+// JudgeLiveness keeps the verdict of a try and tells how many have really failed (B1: only those count). It closes the attempt
+// in which that was found, unless that is zero.
+func (s *Store) JudgeLiveness(ctx context.Context, attempt, try uuid.UUID, found campus.Finding) (failed int, err error) {
 	// The count sees the table as it was, so that this try is counted by itself.
-	err = s.pool.QueryRow(ctx, `with judged as (
-			update liveness_tries set verdict = $2, reason = $3, score = $4 where id = $1 returning application_id)
-		select case when $2 = 'fail' then 1 else 0 end
-			+ (select count(*) from liveness_tries t where t.application_id = judged.application_id and t.id <> $1 and t.verdict = 'fail')
-		from judged`, try, verdict, reason, score).Scan(&failed)
+	err = s.pool.QueryRow(ctx, `with closed as (`+closeAttemptSQL+`), judged as (
+			update liveness_tries set verdict = $7, reason = $8, score = $9 where id = $6 returning application_id)
+		select case when $7 = 'fail' then 1 else 0 end
+			+ (select count(*) from liveness_tries t where t.application_id = judged.application_id and t.id <> $6 and t.verdict = 'fail')
+		from judged`, attempt, campus.AttemptOK, "", "", s.Now(), try, found.Verdict, found.Reason, found.Score).Scan(&failed)
 	return failed, wrap("judge a liveness try", err)
 }
 

@@ -18,13 +18,14 @@ func TestLivenessTries(t *testing.T) {
 		t.Parallel()
 		s := apply(t)
 		judge := func(verdict campus.Verdict, reason string) int {
-			try, err := s.LastLivenessTry(t.Context(), s.application.ID)
+			attempt, try, err := openLiveness(t, s.House, s.application)
 			require.NoError(t, err)
 			failed := 0
 			for range 2 {
-				failed, err = s.JudgeLiveness(t.Context(), try.ID, verdict, reason, 0.5)
+				failed, err = s.JudgeLiveness(t.Context(), attempt, try.ID, campus.Finding{Verdict: verdict, Reason: reason, Score: 0.5})
 				require.NoError(t, err)
 			}
+			require.Equal(t, campus.AttemptOK, storagetest.One[campus.AttemptOutcome](s.House, `select outcome from attempts where id = $1`, attempt))
 			return failed
 		}
 		again := func() {
@@ -39,7 +40,7 @@ func TestLivenessTries(t *testing.T) {
 		require.Equal(t, 2, judge(campus.Fail, "outside_frame"))
 		again()
 		require.Equal(t, 2, judge(campus.Pass, ""))
-		try, err := s.LastLivenessTry(t.Context(), s.application.ID)
+		_, try, err := openLiveness(t, s.House, s.application)
 		require.NoError(t, err)
 		require.Equal(t, 4, try.Seq)
 		require.Equal(t, campus.Nod, try.Gesture)
@@ -63,12 +64,20 @@ func TestLivenessTries(t *testing.T) {
 
 	t.Run("an application without a try, or a try nobody knows", func(t *testing.T) {
 		t.Parallel()
-		h := storagetest.New(t)
-		_, err := h.LastLivenessTry(t.Context(), uuid.New())
+		s := apply(t)
+		s.Exec(`delete from liveness_tries`)
+		attempt, _, err := openLiveness(t, s.House, s.application)
 		require.Equal(t, campus.NotFound, campus.CodeOf(err))
-		_, err = h.JudgeLiveness(t.Context(), uuid.New(), campus.Pass, "", 1)
+		require.NotZero(t, attempt, "it is open all the same")
+		_, err = s.JudgeLiveness(t.Context(), attempt, uuid.New(), campus.Finding{Verdict: campus.Pass, Score: 1})
 		require.Error(t, err)
 	})
+}
+
+// openLiveness opens an attempt to judge the newest try of an application.
+func openLiveness(t *testing.T, h *storagetest.House, application campus.CaseRef) (uuid.UUID, storage.LivenessTry, error) {
+	t.Helper()
+	return h.OpenLivenessAttempt(t.Context(), campus.StepRef{Case: application, Step: "liveness", Attempt: 1}, 1)
 }
 
 // B4: pictures that have had their verdict are deleted, all at once, as often as somebody asks.

@@ -62,8 +62,14 @@ type Delivery struct {
 // each in order, and keeps the results. It returns how many rows it took. A row stays until its delivery is known,
 // so a crash in between delivers it twice and never not at all.
 func (s *Store) DeliverOutbox(ctx context.Context, limit int, deliver func(context.Context, []OutboxRow) []Delivery) (int, error) {
+	// Most looks find nothing, and a transaction is three times as much. In the order of the index, as with the line.
+	var due int
+	err := s.pool.QueryRow(ctx, `select count(*) from (select 1 from outbox where next_try <= $1 order by next_try, id limit 1) o`, s.Now()).Scan(&due)
+	if err != nil || due == 0 {
+		return 0, wrap("look into the outbox", err)
+	}
 	var rows []OutboxRow
-	err := s.inTx(ctx, "deliver the outbox", func(t tx) error {
+	err = s.inTx(ctx, "deliver the outbox", func(t tx) error {
 		err := t.Raw(`select id, kind, workflow, workflow_id, input, trace, created_at, tries from outbox
 			where next_try <= ? order by next_try, id limit ? for update skip locked`, t.now, limit).Scan(&rows).Error
 		if err != nil || len(rows) == 0 {

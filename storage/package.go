@@ -113,13 +113,9 @@ func livePackage(t tx, card uuid.UUID, code string) (p Package, found bool, err 
 
 // openChosenPackages opens a case for each package that was chosen with the application of a card. Each goes its own way:
 // the card is active whatever becomes of them.
-func openChosenPackages(ctx context.Context, t tx, application campus.CaseRef, parent movedCase, card Card, actor campus.Actor) error {
-	var chosen jsonList[campus.ChosenPackage]
-	if err := t.Raw(`select packages from applications where id = ?`, application.ID).Row().Scan(&chosen); err != nil {
-		return err
-	}
+func openChosenPackages(ctx context.Context, t tx, parent movedCase, card uuid.UUID, chosen []campus.ChosenPackage, actor campus.Actor) error {
 	for _, one := range chosen {
-		if _, err := openGrant(ctx, t, parent.Owner, card.ID, one, parent.PolicyVersion, actor); err != nil {
+		if _, err := openGrant(ctx, t, parent.Owner, card, one, parent.PolicyVersion, actor); err != nil {
 			return err
 		}
 	}

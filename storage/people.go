@@ -215,19 +215,13 @@ type Applicant struct {
 }
 
 type applicantFound struct {
-	Person personRow `gorm:"embedded"`
-	Route  campus.Route
+	personRow
+	Route campus.Route
 }
 
-const selectApplicant = `select p.*, a.route from applications a join people p on p.id = a.person_id where a.id = @about`
-
-func (s *Store) identifyApplicant(found applicantFound, application uuid.UUID) (Applicant, error) {
-	if found.Person.ID == uuid.Nil {
-		return Applicant{}, campus.Errorf(campus.NotFound, "", "no application %s", application)
-	}
-	who, err := s.identify(found.Person)
-	return Applicant{who, found.Route}, err
-}
+const selectApplicant = `select p.id, p.university, p.number, p.name, p.document_type, p.document, p.phone, p.email, p.language, p.level,
+		p.college, p.campus, p.dormitory, p.status, p.category, p.enrolled_on, p.graduates_on, a.route
+	from applications a join people p on p.id = a.person_id where a.id = @about`
 
 // SetLanguage changes the language a person is spoken to in.
 func (s *Store) SetLanguage(ctx context.Context, id uuid.UUID, language campus.Language) error {

@@ -234,12 +234,16 @@ func (s *Store) RemakePlastic(ctx context.Context, m campus.Move, id uuid.UUID) 
 
 // RemakeInBatch has another plastic in the place of a spoilt one wait for a batch, with the move it causes.
 func (s *Store) RemakeInBatch(ctx context.Context, m campus.Move, id uuid.UUID, n NewBatch) error {
-	return s.move(ctx, m, func(t tx) error {
+	err := s.move(ctx, m, func(t tx) error {
 		if err := remake(t, m.Case.ID, id); err != nil {
 			return err
 		}
-		return queuePlastic(ctx, t, id, n)
+		return queuePlastic(t, id)
 	})
+	if err != nil {
+		return err
+	}
+	return s.openFullBatch(ctx, n)
 }
 
 func remake(t tx, caseID, id uuid.UUID) error {

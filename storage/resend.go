@@ -54,7 +54,7 @@ func (s *Store) ResendPlastic(ctx context.Context, m campus.Move, r Resending) e
 	if r.By.Kind == campus.StaffActor { // L1: at the counter, for a holder who stands there
 		channel = "counter"
 	}
-	return s.move(ctx, m, func(t tx) error {
+	err := s.move(ctx, m, func(t tx) error {
 		said, err := readDecision[Resend](t, m.Decision)
 		if err != nil {
 			return err
@@ -76,8 +76,12 @@ func (s *Store) ResendPlastic(ctx context.Context, m campus.Move, r Resending) e
 		if err := setPlastic(t, p, campus.PlasticResent, campus.Change{Actor: r.By, Channel: channel, Reason: "sent_again"}); err != nil {
 			return err
 		}
-		return queuePlastic(ctx, t, p.ID, r.Batch)
+		return queuePlastic(t, p.ID)
 	})
+	if err != nil {
+		return err
+	}
+	return s.openFullBatch(ctx, r.Batch)
 }
 
 // KioskOf tells whether a kiosk is at work at a university. Invalid: kiosk_unknown.

@@ -100,7 +100,12 @@ func (dialector) Explain(sql string, _ ...any) string { return sql }
 // (C5) that is a look at every upload for each application, until statistics are gathered. What we ask has an index, so
 // reading whole tables is made the last resort; and such plans look so dear that Postgres would compile them.
 var sessionSettings = map[string]string{
-	"timezone": "UTC", "application_name": "campuscard", "enable_seqscan": "off", "jit": "off",
+	"timezone": "UTC", "application_name": "campuscard", "enable_seqscan": "off", "jit": "off", "plan_cache_mode": "force_generic_plan",
+}
+
+// planAnew has what follows in a transaction planned for its values: for a statement whose plan depends on its limit.
+func planAnew(t tx) error {
+	return t.Exec(`set local plan_cache_mode = force_custom_plan`).Error
 }
 
 func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
@@ -133,24 +138,55 @@ func (s *Store) Ready(ctx context.Context) error { return s.pool.Ping(ctx) }
 // Now is the store's clock.
 func (s *Store) Now() time.Time { return s.now().UTC() }
 
-// tx is one transaction with its clock.
+// tx is one transaction with its clock, or single statements on the pool.
 type tx struct {
 	*gorm.DB
 	now  time.Time
 	keys keyring
+	pool *pgxpool.Pool // nil in a transaction
+}
+
+// row is the row a statement answers with: sql.ErrNoRows when it has none.
+type row interface{ Scan(into ...any) error }
+
+// ask runs a statement that answers with one row. On the pool it does without gorm and database/sql, which for the
+// statements of every step take as much time as the statement itself. Lists are column's: gorm writes others out.
+func (t tx) ask(sql string, words map[string]any) row {
+	if t.pool == nil {
+		return t.Raw(sql, words).Row()
+	}
+	return t.pool.QueryRow(t.Statement.Context, sql, pgx.NamedArgs(words))
+}
+
+// one is the row a statement answers with, on the pool like ask; found tells whether it has one.
+func one[T any](ctx context.Context, s *Store, sql string, words map[string]any) (result T, found bool, err error) {
+	rows, err := all[T](ctx, s, sql, words)
+	if err != nil || len(rows) == 0 {
+		return result, false, err
+	}
+	return rows[0], true, nil
+}
+
+// all are the rows a statement answers with.
+func all[T any](ctx context.Context, s *Store, sql string, words map[string]any) ([]T, error) {
+	rows, err := s.pool.Query(ctx, sql, pgx.NamedArgs(words))
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByNameLax[T])
 }
 
 // inTx runs fn in one transaction; an error rolls it back. Outages of Postgres come back as campus.Unavailable.
 func (s *Store) inTx(ctx context.Context, what string, fn func(tx) error) error {
 	err := s.db.WithContext(ctx).Transaction(func(db *gorm.DB) error {
-		return fn(tx{db, s.Now(), s.keys})
+		return fn(tx{DB: db, now: s.Now(), keys: s.keys})
 	})
 	return wrap(what, err)
 }
 
 // read runs a query outside a transaction.
 func (s *Store) read(ctx context.Context) tx {
-	return tx{s.db.WithContext(ctx), s.Now(), s.keys}
+	return tx{s.db.WithContext(ctx), s.Now(), s.keys, s.pool}
 }
 
 // wrap says what was being done, and tells an outage of Postgres from a fault of ours.

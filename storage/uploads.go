@@ -104,8 +104,8 @@ func (s *Store) ReadUpload(ctx context.Context, id uuid.UUID) (Upload, []byte, e
 
 // ReadUploads opens files, in order; the first that cannot be opened is the error. Activities only.
 func (s *Store) ReadUploads(ctx context.Context, ids []uuid.UUID) ([][]byte, error) {
-	var rows []uploadRow
-	if err := s.read(ctx).Raw(selectUpload+`where id in ?`, ids).Scan(&rows).Error; err != nil {
+	rows, err := all[uploadRow](ctx, s, selectUpload+`where id = any(@ids)`, map[string]any{"ids": ids})
+	if err != nil {
 		return nil, wrap("find uploads", err)
 	}
 	contents := make([][]byte, len(ids))
@@ -114,7 +114,6 @@ func (s *Store) ReadUploads(ctx context.Context, ids []uuid.UUID) ([][]byte, err
 		if found < 0 {
 			return nil, uploadUnknown(id)
 		}
-		var err error
 		if contents[i], err = s.openUpload(ctx, rows[found]); err != nil {
 			return nil, err
 		}

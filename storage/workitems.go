@@ -10,19 +10,31 @@ import (
 	"campuscard/campus"
 )
 
-// openWorkItem asks a person; asking again for the same thing renews what it says.
-func openWorkItem(t tx, caseID uuid.UUID, owner caseOwner, item campus.NewWorkItem) error {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return err
+// openItemsSQL asks people about the case that is "moved"; asking again for the same thing renews what it says.
+const openItemsSQL = `insert into work_items (id, case_id, university, campus, kind, step, attempt, cause, reason, opened_at, due)
+	select i.id, moved.id, moved.university, moved.campus, i.kind, i.step, i.attempt, i.cause, i.reason, @now, i.due
+	from moved, jsonb_to_recordset(cast(@opens as jsonb))
+		as i (id uuid, kind text, step text, attempt int, cause text, reason text, due timestamptz)
+	on conflict (case_id, kind, step) where closed_at is null
+	do update set attempt = excluded.attempt, cause = excluded.cause, reason = excluded.reason, due = excluded.due,
+		proposed_action = '', proposed_by = null, proposed_at = null, proposal = null`
+
+// itemRows are items as openItemsSQL reads them.
+func itemRows(items []campus.NewWorkItem) string {
+	type row struct {
+		ID      uuid.UUID           `json:"id"`
+		Kind    campus.WorkItemKind `json:"kind"`
+		Step    string              `json:"step"`
+		Attempt int                 `json:"attempt"`
+		Cause   campus.Code         `json:"cause"`
+		Reason  string              `json:"reason"`
+		Due     *time.Time          `json:"due"`
 	}
-	return t.Exec(`insert into work_items (id, case_id, university, campus, kind, step, attempt, cause, reason, opened_at, due)
-		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		on conflict (case_id, kind, step) where closed_at is null
-		do update set attempt = excluded.attempt, cause = excluded.cause, reason = excluded.reason, due = excluded.due,
-			proposed_action = '', proposed_by = null, proposed_at = null, proposal = null`,
-		id, caseID, owner.University, owner.Campus, item.Kind, item.Step, item.Attempt, item.Cause, item.Reason,
-		t.now, item.Due).Error
+	rows := make([]row, len(items))
+	for i, item := range items {
+		rows[i] = row{uuid.Must(uuid.NewV7()), item.Kind, item.Step, item.Attempt, item.Cause, item.Reason, item.Due}
+	}
+	return jsonText(rows)
 }
 
 func closeWorkItem(t tx, caseID uuid.UUID, key campus.WorkItemKey) error {
