@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"go.temporal.io/sdk/interceptor"
 	"golang.org/x/sync/errgroup"
 
 	"campuscard/api"
@@ -63,7 +62,7 @@ func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	w := worker.New(worker.Config{
-		Version: h.build, Rates: c.Rates, Schedules: true, Tracing: []interceptor.WorkerInterceptor{h.tell.Tracing}, Metrics: h.tell.Registry,
+		Version: h.build, Rates: c.Rates, Schedules: true, Metrics: h.tell.Registry,
 	}, h.temporal, h.store, systems, h.policies, log)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return w.Run(ctx) })

@@ -31,6 +31,7 @@ const (
 type dispatcher struct {
 	store    *storage.Store
 	temporal client.Client
+	eager    *eager
 	log      *slog.Logger
 }
 
@@ -75,6 +76,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // deliver hands rows to Temporal, some at once. After the first sign of an outage the rest keep their places.
 func (d *dispatcher) deliver(ctx context.Context, rows []storage.OutboxRow, outage *atomic.Bool) []storage.Delivery {
 	results := make([]storage.Delivery, len(rows))
+	eager := d.eager.allowed(ctx, d.store.Now())
 	var group errgroup.Group
 	group.SetLimit(outboxAtOnce)
 	for i, row := range rows {
@@ -83,7 +85,7 @@ func (d *dispatcher) deliver(ctx context.Context, rows []storage.OutboxRow, outa
 				results[i].Outage = true
 				return nil
 			}
-			results[i] = d.deliverRow(ctx, row)
+			results[i] = d.deliverRow(ctx, row, eager)
 			if results[i].Outage {
 				outage.Store(true)
 			}
@@ -94,13 +96,13 @@ func (d *dispatcher) deliver(ctx context.Context, rows []storage.OutboxRow, outa
 	return results
 }
 
-func (d *dispatcher) deliverRow(ctx context.Context, row storage.OutboxRow) storage.Delivery {
+func (d *dispatcher) deliverRow(ctx context.Context, row storage.OutboxRow, eager bool) storage.Delivery {
 	ctx, cancel := context.WithTimeout(ctx, outboxPatience)
 	defer cancel()
 	ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": row.Trace})
 	ctx, span := otel.Tracer("campuscard/outbox").Start(ctx, "outbox "+string(row.Kind))
 	defer span.End()
-	err := d.call(ctx, row)
+	err := d.call(ctx, row, eager)
 	delivery := judge(row, err)
 	if !delivery.Done && !delivery.Drop && !delivery.Outage {
 		d.log.ErrorContext(ctx, "an outbox row cannot be delivered", "workflow_id", row.WorkflowID, "kind", row.Kind, "error", err)
@@ -108,7 +110,7 @@ func (d *dispatcher) deliverRow(ctx context.Context, row storage.OutboxRow) stor
 	return delivery
 }
 
-func (d *dispatcher) call(ctx context.Context, row storage.OutboxRow) error {
+func (d *dispatcher) call(ctx context.Context, row storage.OutboxRow, eager bool) error {
 	if row.Kind == storage.SignalRow {
 		return d.temporal.SignalWorkflow(ctx, row.WorkflowID, "", row.Workflow, nil)
 	}
@@ -120,6 +122,7 @@ func (d *dispatcher) call(ctx context.Context, row storage.OutboxRow) error {
 		ID: row.WorkflowID, TaskQueue: workflows.CaseQueue,
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		EnableEagerStart:                         eager,
 		TypedSearchAttributes:                    workflows.StartAttributes(input),
 		StaticSummary:                            row.Workflow + " · " + input.University + " · " + input.Campus,
 	}, row.Workflow, input)

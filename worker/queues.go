@@ -54,7 +54,7 @@ func (q taskQueue) options(cfg Config, m *metrics) worker.Options {
 		MaxConcurrentActivityExecutionSize: q.slots,
 		WorkerStopTimeout:                  stopTimeout,
 		DisableRegistrationAliasing:        true,
-		Interceptors:                       append(slices.Clone(cfg.Tracing), Faults(), &failureCounter{failures: m.failures}),
+		Interceptors:                       append(slices.Clone(cfg.Around), Faults(), &failureCounter{failures: m.failures}),
 	}
 	if q.name == workflows.CaseQueue {
 		options.LocalActivityWorkerOnly = true

@@ -80,6 +80,24 @@ func TestBuildBecomesCurrentAndRunningCasesMoveOn(t *testing.T) {
 	e.AwaitStage(ref, campus.StageActivation)
 }
 
+func TestBuildThatIsNotCurrentBeginsNoCase(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, workflowtest.Quick).EngineOf(ofDeployments)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	stop := e.Work(worker.Config{Version: "first"})
+	require.NoError(t, worker.Promote(ctx, e.Client, "first"))
+	stop()
+
+	e.Work(worker.Config{Version: "second"})
+	ref := e.Apply(e.Student(), workflowtest.Good)
+	e.Await(func() bool { return waiting(e) == 0 }, "its dispatcher has started the case")
+	time.Sleep(500 * time.Millisecond)
+	require.Zero(t, storagetest.One[int](e.House.House, `select version from cases where id = $1`, ref.ID))
+	require.NoError(t, worker.Promote(ctx, e.Client, "second"))
+	e.AwaitStage(ref, campus.StageReview)
+}
+
 func TestBuildWithoutWorkersIsNotMadeCurrent(t *testing.T) {
 	t.Parallel()
 	e := workflowtest.New(t, "").EngineOf(ofDeployments)

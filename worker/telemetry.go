@@ -31,8 +31,8 @@ import (
 // OTEL_EXPORTER_OTLP_ENDPOINT.
 type Telemetry struct {
 	Registry *prometheus.Registry
-	Metrics  client.MetricsHandler   // of the Temporal SDK, into Registry
-	Tracing  interceptor.Interceptor // spans of workflows and activities
+	Metrics  client.MetricsHandler           // of the Temporal SDK, into Registry
+	Tracing  []interceptor.ClientInterceptor // spans of workflows and activities; workers have those of their client. None without a collector
 
 	traces *trace.TracerProvider
 }
@@ -47,11 +47,6 @@ func NewTelemetry(ctx context.Context, job string) (*Telemetry, error) {
 	}
 	if err := t.startMetrics(); err != nil {
 		return nil, err
-	}
-	var err error
-	t.Tracing, err = opentelemetry.NewTracingInterceptor(opentelemetry.TracerOptions{Tracer: otel.Tracer("campuscard/temporal")})
-	if err != nil {
-		return nil, fmt.Errorf("trace workflows: %w", err)
 	}
 	return t, nil
 }
@@ -109,7 +104,7 @@ func (t *Telemetry) Watch(store *storage.Store, build Version) {
 	counter("wait_seconds_total", "Time spent waiting.", func(p storage.PoolStats) float64 { return p.Waited.Seconds() })
 }
 
-// startTraces sends traces to a collector if one is configured; without one, only their ids are passed on.
+// startTraces sends traces to a collector if one is configured.
 func (t *Telemetry) startTraces(ctx context.Context, job string) error {
 	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
 	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" {
@@ -122,6 +117,11 @@ func (t *Telemetry) startTraces(ctx context.Context, job string) error {
 	name := resource.NewSchemaless(semconv.ServiceName("campuscard-" + job))
 	t.traces = trace.NewTracerProvider(trace.WithBatcher(exporter), trace.WithResource(name))
 	otel.SetTracerProvider(t.traces)
+	tracing, err := opentelemetry.NewTracingInterceptor(opentelemetry.TracerOptions{Tracer: otel.Tracer("campuscard/temporal")})
+	if err != nil {
+		return fmt.Errorf("trace workflows: %w", err)
+	}
+	t.Tracing = []interceptor.ClientInterceptor{tracing}
 	return nil
 }
 

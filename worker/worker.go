@@ -28,9 +28,9 @@ type Config struct {
 	Version   Version // of this build, for versioned deployments
 	Unmanaged bool    // no versioned deployment: tests that run one build only
 	Rates     map[string]float64
-	Tracing   []interceptor.WorkerInterceptor
-	Schedules bool                  // keep the universities' schedules; tests open batches when they want them
-	Metrics   prometheus.Registerer // of the process; may be nil
+	Around    []interceptor.WorkerInterceptor // ours: tests lose answers with them
+	Schedules bool                            // keep the universities' schedules; tests open batches when they want them
+	Metrics   prometheus.Registerer           // of the process; may be nil
 }
 
 // Worker runs everything behind the API.
@@ -59,7 +59,8 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 			return tq
 		})
 	}
-	outbox := &dispatcher{store: store, temporal: temporal, log: log}
+	outbox := &dispatcher{store: store, temporal: temporal, log: log,
+		eager: &eager{temporal: temporal, version: cfg.Version, unmanaged: cfg.Unmanaged}}
 	sender := &noticeSender{store: store, systems: systems, metrics: counts, log: log}
 	upkeep := &upkeep{store: store, policies: policies, log: log}
 	w.loops = []func(context.Context) error{outbox.run, sender.run, phoneSender{sender}.run, upkeep.run}

@@ -56,7 +56,7 @@ func applying(t *testing.T, criteria string, change ...func(*storage.NewApplicat
 func working(t *testing.T, flaw workflowtest.Flaw, with ...interceptor.WorkerInterceptor) *live {
 	t.Helper()
 	l := newLive(t, flaw)
-	l.Work(worker.Config{Tracing: with})
+	l.Work(worker.Config{Around: with})
 	return l
 }
 
@@ -64,7 +64,7 @@ func working(t *testing.T, flaw workflowtest.Flaw, with ...interceptor.WorkerInt
 func workingUnder(t *testing.T, policy string, with ...interceptor.WorkerInterceptor) *live {
 	t.Helper()
 	l := newLiveUnder(t, policy, workflowtest.Good)
-	l.Work(worker.Config{Tracing: with})
+	l.Work(worker.Config{Around: with})
 	return l
 }
 

@@ -341,6 +341,6 @@ func inviting(t *testing.T, numbers string, with ...interceptor.WorkerIntercepto
 	e := workflowtest.New(t, workflowtest.Quick+"invitations: {hours: {from: 0, until: 24}, "+numbers+"}\n").Engine()
 	l := &live{Engine: e, t: t, student: admitted(e.House, 3)}
 	l.ref = openedCampaign(t, e.House, 0, 14)
-	e.Work(worker.Config{Tracing: with})
+	e.Work(worker.Config{Around: with})
 	return l
 }

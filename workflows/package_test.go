@@ -24,7 +24,7 @@ var (
 func choosing(t *testing.T, chosen campus.ChosenPackage, with ...interceptor.WorkerInterceptor) *live {
 	t.Helper()
 	l := applying(t, "kind=plain&category=mainland", func(a *storage.NewApplication) { a.Packages = []campus.ChosenPackage{chosen} })
-	l.Work(worker.Config{Tracing: with})
+	l.Work(worker.Config{Around: with})
 	l.review(campus.Approve, "")
 	l.activate()
 	l.plastic()

@@ -40,8 +40,7 @@ func (w *plastic) queue(ctx workflow.Context) error {
 // awaitBatch waits until a batch has taken the plastic to the bureau. When the promise nears it opens one itself (D2).
 func (w *plastic) awaitBatch(ctx workflow.Context) error {
 	for {
-		seen := w.nudges // before looking, so that none is lost in between
-		status, err := w.look(ctx)
+		seen, status, err := w.lookOrBegun(ctx)
 		if err != nil {
 			return err
 		}
@@ -73,6 +72,18 @@ func (w *plastic) awaitBatch(ctx workflow.Context) error {
 			return err
 		}
 	}
+}
+
+// lookOrBegun is how the plastic stands, and how many nudges there were before: the first time what was seen when the case
+// began, before any nudge.
+func (w *plastic) lookOrBegun(ctx workflow.Context) (nudges int, status activities.PlasticStatus, err error) {
+	if found := w.state.Plan.Found; found != nil {
+		w.state.Plan.Found = nil
+		return 0, *found, nil
+	}
+	nudges = w.nudges // before looking, so that none is lost in between
+	status, err = w.look(ctx)
+	return nudges, status, err
 }
 
 // untilUrgent is how long it is until the plastic cannot wait for others any more.

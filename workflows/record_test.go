@@ -60,7 +60,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	"application-refused": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := newLive(t, workflowtest.Good)
 		l.School.Change(l.student, workflowtest.Fields{"status": "withdrawn"})
-		l.Work(worker.Config{Tracing: with})
+		l.Work(worker.Config{Around: with})
 		l.end(campus.RefusedBy)
 		return l
 	},
@@ -78,7 +78,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	"application-face-away": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := newLive(t, workflowtest.Good)
 		l.School.Fault("face", "outage")
-		l.Work(worker.Config{Tracing: with})
+		l.Work(worker.Config{Around: with})
 		l.AwaitParked(l.ref, "liveness", 1)
 		l.School.Fault("face", "none")
 		require.Equal(t, workflows.StepOK, l.settle("operator", campus.RetryStep, "liveness", 1).Outcome)
@@ -92,7 +92,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	"application-skipped": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := newLive(t, workflowtest.Good)
 		l.School.Fault("carrier", "outage")
-		l.Work(worker.Config{Tracing: with})
+		l.Work(worker.Config{Around: with})
 		l.settle("first", campus.SkipStep, "phone", 1)
 		l.settle("second", campus.SkipStep, "phone", 1)
 		l.review(campus.Reject, "phone_unchecked")
@@ -114,7 +114,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	"application-stale-photo": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := newLive(t, workflowtest.Good)
 		l.School.RenewPhoto(l.student, "somebody else")
-		l.Work(worker.Config{Tracing: with})
+		l.Work(worker.Config{Around: with})
 		l.await(campus.StagePhoto)
 		l.School.RenewPhoto(l.student, "")
 		l.review(campus.Approve, "")
@@ -134,7 +134,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	"application-last-look": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := newLiveUnder(t, strings.Replace(workflowtest.Quick, "photo_poll: 300ms", "photo_poll: 300ms, photo_reminder: 1s, photo_wait: 4s", 1), workflowtest.Good)
 		l.School.RenewPhoto(l.student, "somebody else")
-		l.Work(worker.Config{Tracing: with})
+		l.Work(worker.Config{Around: with})
 		l.await(campus.StagePhoto)
 		l.School.Fault("academic", "outage")
 		require.Equal(t, workflows.StepFailed, l.settle("operator", campus.RetryStep, "last-look-photo", 1).Outcome)
@@ -179,7 +179,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	},
 	"application-paper-missing": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := applying(t, "kind=plain&category=foreign", without(campus.LetterItem))
-		l.Work(worker.Config{Tracing: with})
+		l.Work(worker.Config{Around: with})
 		l.await(campus.StageEvidence)
 		l.byStudent(workflows.BringEvidenceUpdate, storage.NewEvidence{Evidence: l.Papers(l.student, campus.LetterItem)})
 		l.review(campus.Approve, "")
@@ -189,7 +189,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	},
 	"application-counter": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := applying(t, "kind=plain&category=taiwan", byCounter)
-		l.Work(worker.Config{Tracing: with})
+		l.Work(worker.Config{Around: with})
 		l.verify(campus.Pass)
 		l.review(campus.Approve, "")
 		l.activate()
@@ -198,7 +198,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	},
 	"application-freshman": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := applying(t, "kind=admitted&category=mainland")
-		l.Work(worker.Config{Tracing: with})
+		l.Work(worker.Config{Around: with})
 		l.review(campus.Approve, "")
 		l.await(campus.StageEnrolment)
 		l.School.Change(l.student, workflowtest.Fields{"status": "registered"})
@@ -208,7 +208,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	},
 	"application-freshman-withdrawn": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := applying(t, "kind=admitted&category=mainland")
-		l.Work(worker.Config{Tracing: with})
+		l.Work(worker.Config{Around: with})
 		l.review(campus.Approve, "")
 		l.await(campus.StageEnrolment)
 		l.byStudent(workflows.WithdrawUpdate, struct{}{})
@@ -220,7 +220,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		e.School.Bureau(idle)
 		l := &live{Engine: e, t: t, student: e.Applicant("kind=staff&category=mainland")}
 		l.ref = e.Submit(l.student)
-		l.Work(worker.Config{Tracing: with})
+		l.Work(worker.Config{Around: with})
 		l.await(campus.StageEvidence)
 		l.byStudent(workflows.BringEvidenceUpdate, storage.NewEvidence{Evidence: l.Papers(l.student, campus.DocumentItem)})
 		l.await(campus.StageLiveness)
@@ -326,7 +326,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Expired)
 		return l
 	},
-	"plastic-lost-in-batch": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"plastic-lost-on-the-way": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := workingUnder(t, workflowtest.Batched, with...)
 		l.School.Bureau(workflowtest.Fields{"silent": true, "produce_ms": 0, "lose_next": 1})
 		l.queued()
@@ -533,7 +533,7 @@ var told = map[string]struct {
 		"plastic_begun step_parked step_failed_again step_retried plastic_ordered plastic_ended",
 		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "cancellation": 1},
 	},
-	"plastic-lost-in-batch": {
+	"plastic-lost-on-the-way": {
 		"plastic_begun plastic_queued plastic_ordered plastic_lost plastic_ordered plastic_ready picked_up",
 		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 2, "batch": 2},
 	},
