@@ -28,8 +28,8 @@ func (b *bench) accept(ctx context.Context, name string, temporal bool) (result,
 			return result{}, err
 		}
 	}
-	address := fmt.Sprintf("127.0.0.1:%d", b.PortBase+referencePort)
-	stop, err := startSelf(ctx, h, "reference", "--address", address)
+	address := b.referenceAddress()
+	stop, err := startSelf(ctx, h, nil, "reference", "--address", address)
 	if err != nil {
 		return result{}, err
 	}
@@ -77,3 +77,8 @@ func (b *bench) accept(ctx context.Context, name string, temporal bool) (result,
 
 // referencePort is after the stack's own.
 const referencePort = 40
+
+// referenceAddress is where the process listens with which a figure is compared.
+func (b *bench) referenceAddress() string {
+	return fmt.Sprintf("127.0.0.1:%d", b.PortBase+referencePort)
+}

@@ -35,9 +35,9 @@ type way interface {
 
 // place is where a case waits for a person.
 type place struct {
-	Case      uuid.UUID
-	Stage     campus.Stage
-	Item      uuid.UUID // of the review, in the product
+	Case      uuid.UUID    `json:"case"`
+	Stage     campus.Stage `json:"stage"`
+	Item      uuid.UUID    `json:"item,omitzero"` // of the review, in the product
 	applicant *applicant
 }
 
@@ -58,14 +58,14 @@ func (b *bench) applications(ctx context.Context) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	bare, err := newBare(ctx, &h, others)
+	bare, err := newBare(ctx, &h, b.referenceAddress(), others)
 	if err != nil {
 		return result{}, fmt.Errorf("prepare the bare workflow: %w", err)
 	}
 	defer bare.close()
 	return compare("applications", "applications/s",
 		func() (float64, error) {
-			if err := bare.open(); err != nil {
+			if err := bare.open(ctx); err != nil {
 				return 0, err
 			}
 			worked, err := size.work(ctx, "the bare workflow", bare, others)

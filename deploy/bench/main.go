@@ -22,6 +22,8 @@ import (
 type cli struct {
 	Run       bench            `cmd:"" default:"withargs" help:"Measure."`
 	Reference referenceCommand `cmd:"" hidden:"" help:"Serve what accept_up and accept_down are compared with."`
+
+	BareWorker bareWorkerCommand `cmd:"" hidden:"" help:"Work what applications is compared with."`
 }
 
 // bench is a whole measurement.

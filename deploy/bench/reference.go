@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -35,7 +36,7 @@ func (c *referenceCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.New("DATABASE_URL cannot be read")
 	}
-	cfg.MaxConns = 24 // as the interface has
+	cfg.MaxConns = 24 // twice ours: with every row committed by itself, more of them share a write to disk
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return err
@@ -44,7 +45,12 @@ func (c *referenceCommand) Run(ctx context.Context) error {
 	if _, err := pool.Exec(ctx, createReference); err != nil {
 		return fmt.Errorf("make the reference's table: %w", err)
 	}
-	server := &http.Server{Addr: c.Address, Handler: referenceHandler(pool), ReadHeaderTimeout: 5 * time.Second}
+	return serveUntil(ctx, c.Address, referenceHandler(pool))
+}
+
+// serveUntil serves until ctx ends.
+func serveUntil(ctx context.Context, address string, handler http.Handler) error {
+	server := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 	stopped := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stopped()
 	if err := server.ListenAndServe(); ctx.Err() == nil {
@@ -80,8 +86,8 @@ func referenceHandler(pool *pgxpool.Pool) http.Handler {
 	return engine
 }
 
-// startSelf runs a command of this program as a process of its own, as the product's parts are.
-func startSelf(ctx context.Context, h *house, args ...string) (stop func(), err error) {
+// startSelf runs a command of this program as a process of its own, as the product's parts are, and gives it what in holds.
+func startSelf(ctx context.Context, h *house, in io.Reader, args ...string) (stop func(), err error) {
 	path, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
@@ -92,12 +98,14 @@ func startSelf(ctx context.Context, h *house, args ...string) (stop func(), err 
 	for name, value := range h.env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, os.Stderr, os.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Start(); err != nil {
 		cancel()
 		return nil, fmt.Errorf("start %s: %w", args[0], err)
 	}
-	return func() { cancel(); _ = cmd.Wait() }, nil // killed: it says so
+	return func() { cancel(); _ = cmd.Wait() }, nil // asked to end: it says so
 }
 
 // answers waits until an address answers.

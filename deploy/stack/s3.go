@@ -34,7 +34,7 @@ func (s *Stack) s3Command(ctx context.Context) (command, error) {
 	if err := os.MkdirAll(objects, 0o700); err != nil {
 		return command{}, fmt.Errorf("make the folder of objects: %w", err)
 	}
-	args := []string{"--port", address(s.ports.S3), "--health", "/health", "--quiet", "posix"}
+	args := []string{"--port", address(s.ports.S3), "--health", "/health", "--quiet", "--keep-alive", "posix"}
 	if ok, err := keepsAttributes(objects); err != nil {
 		return command{}, err
 	} else if !ok {
