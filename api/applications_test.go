@@ -34,7 +34,8 @@ func TestApplyRefusals(t *testing.T) {
 	h.inProduction(t, "holder")
 	known := func(name string, change func(*storage.RosterPerson)) storagetest.Person {
 		p := h.Person(change)
-		h.people[name], h.tokens[name] = p, h.SignedIn(p.ID)
+		h.people[name] = p
+		h.tokens.Store(name, h.SignedIn(p.ID))
 		return p
 	}
 	graduate := known("graduate", func(p *storage.RosterPerson) { p.Status = "graduated" })

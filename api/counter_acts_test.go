@@ -137,7 +137,7 @@ func TestPhoneForPeople(t *testing.T) {
 	require.Equal(t, 200, got.status, "%s", got.body)
 	require.NotContains(t, string(got.body), "13912345678")
 	require.Equal(t, 401, h.do(t, call{who: "student", method: "GET", path: "/api/v1/me"}).status, "every device is signed out")
-	h.tokens["student"] = h.SignedIn(me.ID)
+	h.tokens.Store("student", h.SignedIn(me.ID))
 	require.Equal(t, "5678", ask[struct{ Phone string }](t, h, "student", "/api/v1/me").Phone)
 	paper := h.do(t, call{who: "centre", method: "GET", path: read[struct{ Receipt string }](t, got).Receipt})
 	require.Equal(t, 200, paper.status, "%s", paper.body)

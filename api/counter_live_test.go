@@ -57,7 +57,7 @@ func (l *town) testRenumbered(t *testing.T) {
 	old := storagetest.One[string](l.House, `select phone from people where id = $1`, s.ID)
 	l.engine.School.Change(s, fields{"phone": "+8613912340001"})
 	l.done(t, atDesk(s.ID, "phone", fields{"phone": "13912340001"}))
-	l.tokens[me] = l.SignedIn(s.ID)
+	l.tokens.Store(me, l.SignedIn(s.ID))
 	mine := l.both(t, me, id)
 	require.Contains(t, kinds(mine), "phone_changed")
 	phone := func(c shownCase) string {

@@ -20,7 +20,7 @@ func TestHolderDevices(t *testing.T) {
 	list := func(who string) []shownDevice {
 		return ask[struct{ Items []shownDevice }](t, h, who, "/api/v1/sessions").Items
 	}
-	h.tokens["tablet"] = h.SignedIn(h.holder.ID)
+	h.tokens.Store("tablet", h.SignedIn(h.holder.ID))
 	mine := list("student")
 	require.Len(t, mine, 3, "phone, tablet, and a first sign-in that is not finished")
 	require.True(t, mine[2].Current || mine[1].Current)
@@ -83,7 +83,7 @@ func TestHolderPhone(t *testing.T) {
 	require.Equal(t, 201, sent.status, "%s", sent.body)
 	require.Equal(t, "5678", read[struct{ Phone string }](t, sent).Phone)
 	code := h.NewPhoneCode(t.Context())
-	h.tokens["tablet"] = h.SignedIn(h.holder.ID)
+	h.tokens.Store("tablet", h.SignedIn(h.holder.ID))
 	require.Equal(t, 422, h.do(t, confirm("tablet", code)).status, "the code counts on the device that asked for it")
 	got := h.do(t, confirm("student", code))
 	require.Equal(t, 200, got.status, "%s", got.body)

@@ -13,6 +13,7 @@ import (
 	"net/textproto"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"unicode"
 
@@ -35,7 +36,7 @@ type house struct {
 	patient  bool // what Temporal was too busy for is sent again, as the answer asks for
 	holder   storagetest.Person
 	people   map[string]storagetest.Person // by who, those who are students
-	tokens   map[string]string             // by who: student, freshman, reviewer, centre, other
+	tokens   *sync.Map                     // by who: student, freshman, reviewer, centre, other; texts
 	reviewer campus.StaffMember
 }
 
@@ -70,10 +71,13 @@ func newHouse(t *testing.T) *house {
 	h.University("lcvtc")
 	other := h.PersonOf("lcvtc", registered)
 	h.people = map[string]storagetest.Person{"student": h.holder, "other": other}
-	h.tokens = map[string]string{
+	h.tokens = &sync.Map{}
+	for who, token := range map[string]string{
 		"student":  h.SignedIn(h.holder.ID),
 		"freshman": h.InitialSession(h.holder.ID),
 		"other":    h.SignedIn(other.ID),
+	} {
+		h.tokens.Store(who, token)
 	}
 	h.reviewer = h.hire("reviewer", storagetest.University, campus.Grant{Role: campus.Reviewer})
 	h.hire("centre", storagetest.University, campus.Grant{Role: campus.CardCentre, Campuses: []string{storagetest.EastCampus}})
@@ -86,14 +90,15 @@ func registered(p *storage.RosterPerson) { p.Status = "registered" }
 // hire makes a member of staff who calls under a name.
 func (h *house) hire(who, university string, grants ...campus.Grant) campus.StaffMember {
 	member, token := h.Staff(university, grants...)
-	h.tokens[who] = token
+	h.tokens.Store(who, token)
 	return member
 }
 
 // enrol makes a student of the default university who calls under a name.
 func (h *house) enrol(who string) {
 	p := h.Person(registered)
-	h.people[who], h.tokens[who] = p, h.SignedIn(p.ID)
+	h.people[who] = p
+	h.tokens.Store(who, h.SignedIn(p.ID))
 }
 
 // serve makes do talk to a server.
@@ -158,8 +163,8 @@ func (h *house) send(t *testing.T, c call) reply {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), c.method, h.url+c.path, strings.NewReader(c.body))
 	require.NoError(t, err)
-	if token := h.tokens[c.who]; token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
+	if token, known := h.tokens.Load(c.who); known {
+		request.Header.Set("Authorization", "Bearer "+token.(string))
 	}
 	if c.body != "" {
 		request.Header.Set("Content-Type", "application/json")

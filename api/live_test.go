@@ -47,7 +47,7 @@ func newTownUnder(t *testing.T, policy string, students ...string) *town {
 	t.Helper()
 	e := workflowtest.New(t, policy).Engine()
 	e.School.Bureau(workflowtest.Fields{"produce_ms": 3_600_000}) // what it reports, the tests report
-	l := &town{&house{House: e.House.House, people: map[string]storagetest.Person{}, tokens: map[string]string{}}, e,
+	l := &town{&house{House: e.House.House, people: map[string]storagetest.Person{}, tokens: &sync.Map{}}, e,
 		map[string]workflowtest.Student{}, nil}
 	quiet := slog.New(slog.DiscardHandler)
 	cfg := config(l.House)
@@ -62,7 +62,7 @@ func newTownUnder(t *testing.T, policy string, students ...string) *town {
 	e.Work(worker.Config{})
 	for _, who := range students {
 		l.students[who] = e.Student()
-		l.tokens[who] = l.SignedIn(l.students[who].ID)
+		l.tokens.Store(who, l.SignedIn(l.students[who].ID))
 	}
 	for who, role := range map[string]campus.Role{"reviewer": campus.Reviewer, "colleague": campus.Reviewer, "centre": campus.CardCentre,
 		"operator": campus.Operator, "second operator": campus.Operator, "auditor": campus.Auditor} {

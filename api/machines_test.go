@@ -157,7 +157,8 @@ func TestSubmissionsOfStaff(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	lecturer := h.Person(func(p *storage.RosterPerson) { p.Status, p.Number, p.Level = "employed", "T2019001", "staff" })
-	h.people["lecturer"], h.tokens["lecturer"] = lecturer, h.SignedIn(lecturer.ID)
+	h.people["lecturer"] = lecturer
+	h.tokens.Store("lecturer", h.SignedIn(lecturer.ID))
 	body := func(numbers ...string) form {
 		employees := make([]fields, len(numbers))
 		for i, number := range numbers {

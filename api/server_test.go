@@ -21,7 +21,7 @@ import (
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	h.tokens["stranger"] = "no such token"
+	h.tokens.Store("stranger", "no such token")
 	table := map[string]scenario{
 		"an address nobody has":     {call{method: "GET", path: "/api/v1/nothing"}, 404, "route_unknown", ""},
 		"a method it does not take": {call{method: "PATCH", path: "/api/v1/me"}, 405, "method_not_allowed", ""},

@@ -22,7 +22,7 @@ func TestSignInCourse(t *testing.T) {
 	require.Equal(t, "no-store", got.header.Get("Cache-Control"))
 	first := read[opened](t, got)
 	require.Equal(t, "initial", first.Level)
-	h.tokens["new"] = first.Token
+	h.tokens.Store("new", first.Token)
 
 	got = h.do(t, call{who: "new", method: "GET", path: "/api/v1/me"})
 	require.Equal(t, "first_password_missing", read[problem](t, got).Reason)
@@ -39,7 +39,7 @@ func TestSignInCourse(t *testing.T) {
 	require.Equal(t, "full", full.Level)
 	require.Equal(t, "session_over", read[problem](t, h.do(t, set)).Reason, "the session that asked has ended")
 
-	h.tokens["new"] = full.Token
+	h.tokens.Store("new", full.Token)
 	require.JSONEq(t, `{"items":[]}`, string(h.do(t, call{who: "new", method: "GET", path: "/api/v1/notices"}).body), "a code is for the phone alone")
 	require.Equal(t, 200, h.do(t, call{who: "new", method: "GET", path: "/api/v1/me"}).status)
 	got = h.do(t, call{who: "new", method: "POST", path: "/api/v1/sessions/current/phone-codes"})
@@ -57,7 +57,7 @@ func TestSignInStaff(t *testing.T) {
 	}
 	got := h.do(t, call{method: "POST", path: "/api/v1/staff/sessions", body: body("a good pass 1")})
 	require.Equal(t, 201, got.status, "%s", got.body)
-	h.tokens["wang"] = read[opened](t, got).Token
+	h.tokens.Store("wang", read[opened](t, got).Token)
 	got = h.do(t, call{who: "wang", method: "GET", path: "/api/v1/staff/me"})
 	require.Equal(t, 200, got.status)
 	require.Contains(t, string(got.body), `"cases.review"`)
