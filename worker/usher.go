@@ -18,7 +18,7 @@ type usher struct {
 
 const (
 	usherBatch = 50
-	usherPause = 50 * time.Millisecond
+	usherPause = 100 * time.Millisecond
 )
 
 func (u *usher) run(ctx context.Context) error {
