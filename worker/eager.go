@@ -19,7 +19,10 @@ type eager struct {
 	until   time.Time // for so long it is believed
 }
 
-const eagerBelief = 2 * time.Second
+const (
+	eagerBelief   = 2 * time.Second
+	eagerPatience = time.Second // for the answer; while Temporal is away the rows that wait are not kept waiting for it
+)
 
 // allowed asks Temporal which build is current, every now and then. It is for one goroutine.
 func (e *eager) allowed(ctx context.Context, now time.Time) bool {
@@ -27,7 +30,7 @@ func (e *eager) allowed(ctx context.Context, now time.Time) bool {
 		return true
 	}
 	if now.After(e.until) {
-		ctx, cancel := context.WithTimeout(ctx, outboxPatience)
+		ctx, cancel := context.WithTimeout(ctx, eagerPatience)
 		defer cancel()
 		build, err := CurrentBuild(ctx, e.temporal)
 		e.current, e.until = err == nil && build == e.version, now.Add(eagerBelief)
