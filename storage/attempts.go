@@ -77,7 +77,7 @@ func (s *Store) OpenHolderAttempt(ctx context.Context, ref campus.StepRef, try i
 func (s *Store) OpenLivenessAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, LivenessTry, error) {
 	id, newest, found, err := openAttempt[LivenessTry](ctx, s, ref, try, selectLastTry, ref.Case.ID)
 	if err == nil && !found {
-		err = noTry(ref.Case.ID)
+		err = campus.Errorf(campus.NotFound, "", "application %s has no liveness try", ref.Case.ID)
 	}
 	return id, newest, err
 }

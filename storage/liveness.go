@@ -22,10 +22,6 @@ type LivenessTry struct {
 
 const selectLastTry = `select id, seq, gesture, frames, created_at, verdict, reason from liveness_tries where application_id = @about order by seq desc limit 1`
 
-func noTry(application uuid.UUID) error {
-	return campus.Errorf(campus.NotFound, "", "application %s has no liveness try", application)
-}
-
 // JudgeLiveness keeps the verdict of a try and tells how many have really failed (B1: only those count). It closes the attempt
 // in which that was found, unless that is zero.
 func (s *Store) JudgeLiveness(ctx context.Context, attempt, try uuid.UUID, found campus.Finding) (failed int, err error) {
