@@ -30,6 +30,7 @@ type ApplicationPlan struct {
 	Tried    bool             `json:",omitempty"` // a liveness check has been answered
 	EnrolsOn *time.Time       `json:",omitempty"` // A6: the beginning of the day
 	Batched  bool             `json:",omitempty"` // D3: the plastic goes to the bureau with others
+	Forgets  bool             `json:",omitempty"` // the move that makes pictures superfluous has them deleted (B4)
 	LastLook bool             `json:",omitempty"` // the last look before a wait ends without anything is a step: no outage ends it
 }
 
@@ -47,7 +48,7 @@ func (a *Activities) BeginApplication(ctx context.Context, in BeginCase) (Applic
 		Withdrawn: begun.Withdrawn, Steps: policy.Steps, Application: policy.Application, Identity: policy.Identity,
 		Activation: policy.Activation, Calendar: policy.Calendar, PromiseWorkingDays: policy.Plastic.PromiseWorkingDays,
 		Route: begun.Route, Papers: begun.Papers, Counter: begun.Counter, Tried: begun.Tried,
-		Checks: checksOf(begun.Route, begun.Category), EnrolsOn: enrolment(begun), LastLook: true,
+		Checks: checksOf(begun.Route, begun.Category), EnrolsOn: enrolment(begun), Forgets: true, LastLook: true,
 		Batched: policy.Production.Batches,
 	}, nil
 }
@@ -115,15 +116,13 @@ func (a *Activities) CloseApplication(ctx context.Context, m campus.Move) error 
 	return a.store.CloseApplication(ctx, m)
 }
 
-// ForgetImages names the pictures that have had their verdict.
+// ForgetImages names the pictures of an application that have had their verdict.
 type ForgetImages struct {
 	Application uuid.UUID
-	Purposes    []campus.UploadPurpose
-	KeepLive    bool // but for the one live frame that the next comparison needs
-	Photo       bool // the registry's photo too
+	campus.Images
 }
 
 // ForgetImages deletes pictures for good; verdict, score and hash stay (B4).
 func (a *Activities) ForgetImages(ctx context.Context, in ForgetImages) error {
-	return a.store.ForgetImages(ctx, storage.Images(in))
+	return a.store.ForgetImages(ctx, in.Application, in.Images)
 }

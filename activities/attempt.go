@@ -10,8 +10,9 @@ import (
 	"campuscard/storage"
 )
 
-// attempt runs one try of a step under a row of its own: opened before the call, closed after it (K3). A try whose
-// process dies stays open, and is closed as lost when the next one opens.
+// attempt runs one try of a step under a row of its own: opened before the call, closed after it (K3), or by the move that
+// follows when it went well and the workflow says so. A try whose process dies stays open, and is closed as lost when the next
+// one opens.
 func attempt[R any](ctx context.Context, a *Activities, ref campus.StepRef, call func(context.Context) (R, error)) (R, error) {
 	open := func(ctx context.Context, ref campus.StepRef, try int) (id uuid.UUID, _ struct{}, err error) {
 		id, err = a.store.OpenAttempt(ctx, ref, try)
@@ -37,6 +38,9 @@ func attemptKept[W, R any](ctx context.Context, a *Activities, ref campus.StepRe
 	}
 	if err == nil {
 		result, err = call(ctx, about)
+	}
+	if err == nil && ref.Moves {
+		return result, nil
 	}
 	if err == nil && keep != nil {
 		if err = keep(ctx, id, &result); err == nil {

@@ -62,7 +62,7 @@ func (a *Activities) CheckLiveness(ctx context.Context, ref campus.StepRef) (Liv
 // FetchPhoto fetches the photo on file for the comparison and answers its version, empty when there is none (B2). That of
 // staff is HR's.
 func (a *Activities) FetchPhoto(ctx context.Context, ref campus.StepRef) (string, error) {
-	return attemptFor(ctx, a, ref, func(ctx context.Context, who storage.Applicant) (string, error) {
+	return attemptAbout(ctx, a, ref, a.store.OpenPhotoAttempt, func(ctx context.Context, who storage.Applicant) (string, error) {
 		fetch := a.school.Academic.Photo
 		if who.Route == campus.StaffRoute {
 			fetch = a.school.HR.Photo

@@ -216,7 +216,7 @@ func TestForgetImages(t *testing.T) {
 	twice[nothing](h, h.acts.SaveFindings, activities.SaveFindings{Move: m, Findings: []campus.Finding{live.Finding}})
 	require.Len(t, h.Objects(), 6, "document, certificate, three frames, photo")
 
-	frames := activities.ForgetImages{Application: h.ref.ID, Purposes: []campus.UploadPurpose{campus.FrameUpload}, KeepLive: true}
+	frames := activities.ForgetImages{Application: h.ref.ID, Images: campus.Images{Purposes: []campus.UploadPurpose{campus.FrameUpload}, KeepLive: true}}
 	twice[nothing](h, h.acts.ForgetImages, frames)
 	require.Len(t, h.Objects(), 4, "one frame waits for the comparison")
 	found := twice[activities.Compared](h, h.acts.CompareFaces, activities.CompareFaces{Ref: h.step("compare"), Version: "1"})
@@ -225,8 +225,8 @@ func TestForgetImages(t *testing.T) {
 	twice[nothing](h, h.acts.ForgetImages, frames)
 	require.Len(t, h.Objects(), 3)
 	require.Len(t, h.photos(), 1)
-	twice[nothing](h, h.acts.ForgetImages, activities.ForgetImages{Application: h.ref.ID, Photo: true,
-		Purposes: []campus.UploadPurpose{campus.FrameUpload, campus.DocumentUpload, campus.CertificateUpload}})
+	twice[nothing](h, h.acts.ForgetImages, activities.ForgetImages{Application: h.ref.ID, Images: campus.Images{Photo: true,
+		Purposes: []campus.UploadPurpose{campus.FrameUpload, campus.DocumentUpload, campus.CertificateUpload}}})
 	require.Empty(t, h.Objects())
 	require.Equal(t, 5, h.count(`uploads where deleted_at is not null and length(sha256) = 32`))
 	findings, err := h.Findings(t.Context(), h.ref.ID)

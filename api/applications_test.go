@@ -52,7 +52,7 @@ func TestApplyRefusals(t *testing.T) {
 	frame := func() uuid.UUID { return h.Upload(me.ID, campus.FrameUpload).ID }
 	theirs := func(purpose campus.UploadPurpose) uuid.UUID { return h.Upload(other.ID, purpose).ID }
 	gone := h.Upload(me.ID, campus.DocumentUpload).ID
-	require.NoError(t, h.DeleteUploadContent(t.Context(), []uuid.UUID{gone}))
+	require.NoError(t, h.ForgetUploads(t.Context(), []uuid.UUID{gone}))
 	nine := make([]uuid.UUID, 9)
 	for i := range nine {
 		nine[i] = uuid.New()

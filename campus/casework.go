@@ -117,23 +117,38 @@ type Notice struct {
 // Move is one change of a case, recorded in one transaction: the case, its timeline, its work items, its notices.
 // Version is the one the case has afterwards: a move that arrives late or twice changes nothing.
 type Move struct {
-	Case     CaseRef       `json:"case"`
-	Version  int64         `json:"version"`
-	Stage    Stage         `json:"stage"`
-	WaitsFor Party         `json:"waits_for"`
-	Due      *time.Time    `json:"due,omitempty"`
-	Parked   []string      `json:"parked,omitempty"` // names of parked steps, sorted
-	Cause    Code          `json:"cause,omitempty"`  // why the first of them is parked
-	Outcome  Outcome       `json:"outcome,omitempty"`
-	Reason   string        `json:"reason,omitempty"` // why it ended or waits: a key of the text catalogue
-	Events   []Event       `json:"events,omitempty"`
-	Opens    []NewWorkItem `json:"opens,omitempty"`
-	Closes   []WorkItemKey `json:"closes,omitempty"`
-	Remind   []WorkItemKey `json:"remind,omitempty"` // mark open items: the deadline nears
-	Escalate []WorkItemKey `json:"escalate,omitempty"`
-	Notices  []Notice      `json:"notices,omitempty"`
-	Decision uuid.UUID     `json:"decision,omitzero"`  // the decision of a person that caused it
-	Proposes []Proposal    `json:"proposes,omitempty"` // what now waits for a second person
+	Case     CaseRef        `json:"case"`
+	Version  int64          `json:"version"`
+	Stage    Stage          `json:"stage"`
+	WaitsFor Party          `json:"waits_for"`
+	Due      *time.Time     `json:"due,omitempty"`
+	Parked   []string       `json:"parked,omitempty"` // names of parked steps, sorted
+	Cause    Code           `json:"cause,omitempty"`  // why the first of them is parked
+	Outcome  Outcome        `json:"outcome,omitempty"`
+	Reason   string         `json:"reason,omitempty"` // why it ended or waits: a key of the text catalogue
+	Events   []Event        `json:"events,omitempty"`
+	Opens    []NewWorkItem  `json:"opens,omitempty"`
+	Closes   []WorkItemKey  `json:"closes,omitempty"`
+	Remind   []WorkItemKey  `json:"remind,omitempty"` // mark open items: the deadline nears
+	Escalate []WorkItemKey  `json:"escalate,omitempty"`
+	Notices  []Notice       `json:"notices,omitempty"`
+	Decision uuid.UUID      `json:"decision,omitzero"`  // the decision of a person that caused it
+	Proposes []Proposal     `json:"proposes,omitempty"` // what now waits for a second person
+	Forgets  *Images        `json:"forgets,omitempty"`  // pictures of an application that nobody needs any more (B4)
+	Finished []FinishedStep `json:"finished,omitempty"` // calls that went well since the last move
+}
+
+// Images are pictures of an application.
+type Images struct {
+	Purposes []UploadPurpose `json:"purposes"`
+	KeepLive bool            `json:"keep_live,omitempty"` // but for the one live frame that the next comparison needs
+	Photo    bool            `json:"photo,omitempty"`     // the photo on file too
+}
+
+// FinishedStep is a call that went well and whose attempt the next move closes.
+type FinishedStep struct {
+	Step string    `json:"step"`
+	At   time.Time `json:"at"`
 }
 
 // StepRef names one try of one step of a case.
@@ -143,6 +158,7 @@ type StepRef struct {
 	Attempt int     `json:"attempt"` // counts the tries that staff asked for; 1 is the first
 	Key     int     `json:"key"`     // grows only after a confirmed failure, so that an unclear try is repeated under its old key
 	By      Actor   `json:"by"`
+	Moves   bool    `json:"moves,omitempty"` // the next move closes the attempt of a call that went well; else the call does so itself
 }
 
 // IdempotencyKey is what another system is sent, so that a step repeated acts once.

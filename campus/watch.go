@@ -7,6 +7,7 @@ type WatchPolicy struct {
 	QueuedAge      Duration `yaml:"queued_age"`
 	ParkedAge      Duration `yaml:"parked_age"`
 	NoticeAge      Duration `yaml:"notice_age"`
+	ForgottenAge   Duration `yaml:"forgotten_age"`
 	SchoolFailures int      `yaml:"school_failures"` // percent of the calls of a system
 	Connections    int      `yaml:"connections"`     // percent of what Postgres allows
 	Disk           int      `yaml:"disk"`            // percent
@@ -18,7 +19,8 @@ type WatchPolicy struct {
 func (p WatchPolicy) check() error {
 	for name, value := range map[string]Duration{
 		"outbox_age": p.OutboxAge, "queued_age": p.QueuedAge, "parked_age": p.ParkedAge, "notice_age": p.NoticeAge,
-		"clock_skew": p.ClockSkew, "calendar_ahead": p.CalendarAhead, "certificate": p.Certificate,
+		"forgotten_age": p.ForgottenAge,
+		"clock_skew":    p.ClockSkew, "calendar_ahead": p.CalendarAhead, "certificate": p.Certificate,
 	} {
 		if value <= 0 {
 			return Errorf(Invalid, "", "policy watch.%s must be longer than nothing", name)

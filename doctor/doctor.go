@@ -121,6 +121,7 @@ func (d *doctor) checks() []check {
 		{name: "steps", needs: []string{schemaCheck, policyCheck}, look: d.lookAtSteps},
 		{name: "cases", needs: []string{schemaCheck, namespaceCheck}, look: d.lookAtCases},
 		{name: "notices", needs: []string{schemaCheck, policyCheck}, look: d.lookAtNotices},
+		{name: "forgotten", needs: []string{schemaCheck, policyCheck}, look: d.lookAtForgotten},
 
 		{name: "api", look: d.lookAtAPI},
 		{name: "worker", look: d.lookAtWorkers},

@@ -88,6 +88,20 @@ func (d *doctor) lookAtNotices(ctx context.Context) []Finding {
 	return well("notices.fine", seen)
 }
 
+// lookAtForgotten looks for files that the object store should have deleted (B4).
+func (d *doctor) lookAtForgotten(ctx context.Context) []Finding {
+	figures, err := d.store.Figures(ctx)
+	if err != nil {
+		return broken(err)
+	}
+	waits := age(figures.At, figures.Forgotten.Oldest)
+	seen := values{"count": strconv.Itoa(figures.Forgotten.Rows), "time": span(waits)}
+	if waits > d.watch().ForgottenAge.Std() {
+		return warn("forgotten.old", seen)
+	}
+	return well("forgotten.fine", seen)
+}
+
 func age(now time.Time, since *time.Time) time.Duration {
 	if since == nil {
 		return 0

@@ -53,7 +53,11 @@ func (s *Store) OpenAttempt(ctx context.Context, ref campus.StepRef, try int) (u
 // OpenApplicantAttempt opens a try of a step that is about who has made the application of its case. An error beside an id
 // is of what the try is about; the try is open. So it is with the other two.
 func (s *Store) OpenApplicantAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
-	id, row, found, err := openAttempt[applicantFound](ctx, s, ref, try, selectApplicant, ref.Case.ID)
+	return s.openApplicantAttempt(ctx, ref, try, "")
+}
+
+func (s *Store) openApplicantAttempt(ctx context.Context, ref campus.StepRef, try int, also string) (uuid.UUID, Applicant, error) {
+	id, row, found, err := openAttempt[applicantFound](ctx, s, ref, try, also+selectApplicant, ref.Case.ID)
 	switch {
 	case err != nil:
 		return id, Applicant{}, err
@@ -62,6 +66,12 @@ func (s *Store) OpenApplicantAttempt(ctx context.Context, ref campus.StepRef, tr
 	}
 	who, err := s.identify(row.personRow)
 	return id, Applicant{who, row.Route}, err
+}
+
+// OpenPhotoAttempt is OpenApplicantAttempt for a try to fetch the photo on file. One that was forgotten before may be kept
+// again from here on.
+func (s *Store) OpenPhotoAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
+	return s.openApplicantAttempt(ctx, ref, try, `, kept as (delete from forgotten_files where object_key = '`+photoFolder+`' || cast(@case as uuid)) `)
 }
 
 // OpenHolderAttempt opens a try of a step that is about a card and its holder.

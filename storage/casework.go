@@ -117,7 +117,11 @@ const (
 		select n.id, moved.person_id, moved.id, n.template, coalesce((select max(version) from notice_templates
 			where university = moved.university and template = n.template), 0), decode(n.params, 'base64'), @now, @now
 		from moved, jsonb_to_recordset(cast(@notices as jsonb)) as n (id uuid, template text, params text))`
-	openedSQL = `, opened as (` + openItemsSQL + `)`
+	openedSQL   = `, opened as (` + openItemsSQL + `)`
+	finishedSQL = `, finished as (
+		update attempts a set outcome = 'ok', finished_at = f.at
+		from moved, jsonb_to_recordset(cast(@finished as jsonb)) as f (step text, at timestamptz)
+		where a.case_id = moved.id and a.step = f.step and a.outcome = 'open')`
 )
 
 // moveCase takes the case to the move's version, or says that it has been there.
@@ -181,6 +185,12 @@ func moveParts(t tx, m campus.Move) part {
 	}
 	if len(m.Notices) > 0 {
 		add(notifiedSQL, map[string]any{"notices": noticeRows(t, m.Notices)})
+	}
+	if m.Forgets != nil {
+		add(forgottenSQL, forgetWords(*m.Forgets))
+	}
+	if len(m.Finished) > 0 {
+		add(finishedSQL, map[string]any{"finished": jsonText(m.Finished)})
 	}
 	if len(m.Opens) > 0 && len(opensAfter(m)) == 0 {
 		add(openedSQL, map[string]any{"opens": itemRows(m.Opens)})

@@ -407,3 +407,33 @@ func TestApplicationFacts(t *testing.T) {
 	require.Equal(t, []storage.Evidence{some.Evidence[0], old[1]}, after)
 	require.Equal(t, 5, count(s.House, `uploads where taken_by = $1`, s.application.ID), "the old file stays in the case")
 }
+
+// B4, K3: what a move brings along is written with it, once, and not at all when the move is refused.
+func TestMoveForgetsAndFinishes(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	require.NoError(t, s.KeepPhoto(t.Context(), s.application.ID, storagetest.JPEG(64, 48)))
+	open := func(step string) {
+		_, err := s.OpenAttempt(t.Context(), campus.StepRef{Case: s.application, Step: step, Attempt: 1}, 1)
+		require.NoError(t, err)
+	}
+	open("phone")
+	open("registry")
+	at := s.Clock.Now().Add(-time.Second).UTC().Truncate(time.Microsecond)
+	m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+	m.Finished = []campus.FinishedStep{{Step: "phone", At: at}, {Step: "never opened", At: at}}
+	m.Forgets = &campus.Images{Purposes: []campus.UploadPurpose{campus.FrameUpload}, Photo: true}
+
+	early := m
+	early.Version++
+	require.Error(t, s.Record(t.Context(), early))
+	require.Len(t, s.Objects(), 5)
+	require.Equal(t, 2, count(s.House, `attempts where outcome = 'open'`))
+
+	for range 2 {
+		require.NoError(t, s.Record(t.Context(), m))
+		require.Len(t, s.Objects(), 2, "the papers stay for the reviewer")
+		require.Equal(t, at, storagetest.One[time.Time](s.House, `select finished_at from attempts where step = 'phone' and outcome = 'ok'`).UTC())
+		require.Equal(t, 1, count(s.House, `attempts where outcome = 'open' and step = 'registry'`))
+	}
+}

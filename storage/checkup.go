@@ -178,7 +178,8 @@ func (s *Store) ProbeObjects(ctx context.Context) error {
 	if err == nil && string(read) != content {
 		err = errors.New("what was read is not what was written")
 	}
-	return errors.Join(err, s.objects.delete(context.WithoutCancel(ctx), key))
+	_, deleting := s.objects.delete(context.WithoutCancel(ctx), key)
+	return errors.Join(err, deleting)
 }
 
 // ObjectsVersioned tells whether the bucket keeps what is deleted. A store that knows no versions keeps none.

@@ -18,6 +18,7 @@ type Figures struct {
 	Line           WaitingFigure // applications that were not let in yet (C5); never failing
 	Outbox         WaitingFigure
 	Notices        WaitingFigure
+	Forgotten      WaitingFigure // files that the object store has to delete (B4); never failing
 	Pickups        []PickupFigure
 	Connections    int // that all clients of the server hold, ours and others'
 	ConnectionsMax int // that clients like us may hold
@@ -82,6 +83,7 @@ func (s *Store) Figures(ctx context.Context) (Figures, error) {
 	waiting(batch, &f.Line, `select count(*), 0, min(c.opened_at) from line l join cases c on c.id = l.case_id`)
 	waiting(batch, &f.Outbox, `select count(*), count(*) filter (where failure <> ''), min(created_at) from outbox`)
 	waiting(batch, &f.Notices, `select count(*), count(*) filter (where failure <> ''), min(created_at) from notices where done_at is null`)
+	waiting(batch, &f.Forgotten, `select count(*), 0, min(at) from forgotten_files`)
 	list(batch, &f.Pickups, `select university, pickup_tries, count(*) from plastics
 		where state = 'ready' and pickup_tries > 0 group by 1, 2`)
 	batch.Queue(connectionsQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&f.Connections, &f.ConnectionsMax) })

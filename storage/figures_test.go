@@ -22,6 +22,7 @@ func TestFiguresOfAnEmptyHouse(t *testing.T) {
 	require.Zero(t, f.Line)
 	require.Zero(t, f.Outbox)
 	require.Zero(t, f.Notices)
+	require.Zero(t, f.Forgotten)
 	require.Positive(t, f.Connections)
 	require.Greater(t, f.ConnectionsMax, f.Connections)
 }
@@ -41,6 +42,7 @@ func TestFigures(t *testing.T) {
 	parked.Notices = []campus.Notice{{Template: "notice.approved"}}
 	require.NoError(t, s.Record(t.Context(), parked))
 	since := s.Clock.Now()
+	require.NoError(t, s.ForgetImages(t.Context(), s.application.ID, handedIn))
 	s.Exec(`update outbox set failure = 'no such workflow' where workflow_id = $1`, s.application.WorkflowID())
 
 	s.Clock.Advance(2 * time.Minute)
@@ -64,6 +66,8 @@ func TestFigures(t *testing.T) {
 	require.Equal(t, []int{1, 1}, []int{f.Outbox.Rows, f.Outbox.Failing})
 	require.True(t, f.Outbox.Oldest.Equal(began))
 	require.Equal(t, []int{1, 0}, []int{f.Notices.Rows, f.Notices.Failing})
+	require.Equal(t, 4, f.Forgotten.Rows)
+	require.True(t, f.Forgotten.Oldest.Equal(since))
 }
 
 func TestFiguresOfPickups(t *testing.T) {

@@ -2,55 +2,83 @@ package storage
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
 	"campuscard/campus"
 )
 
-// Images are pictures of an application.
-type Images struct {
-	Application uuid.UUID
-	Purposes    []campus.UploadPurpose
-	KeepLive    bool // but for the frame of the newest try that is compared with the photo on file
-	Photo       bool // the registry's photo too
+// A file is forgotten in the transaction that says nobody needs it any more: from then on it reads as gone, and its key
+// waits in forgotten_files until the object store has deleted the object. No case stops while the store is down.
+
+// forgottenSQL forgets pictures of an application, which is "moved" (B4). The photo on file has no row: its key follows from
+// the application.
+const forgottenSQL = `, forgot as (
+		update uploads u set deleted_at = @now from moved where u.person_id = moved.person_id and u.taken_by = moved.id
+			and u.purpose = any(cast(@forgets as text[])) and u.deleted_at is null
+			and not (cast(@keep_live as boolean)
+				and u.id::text = (select frames->>0 from liveness_tries where application_id = moved.id order by seq desc limit 1))
+		returning u.object_key),
+	forgotten as (
+		insert into forgotten_files (object_key, at)
+		select object_key, @now from forgot union all select '` + photoFolder + `' || moved.id, @now from moved where cast(@photo as boolean)
+		on conflict do nothing)`
+
+// forgetWords are its words.
+func forgetWords(what campus.Images) map[string]any {
+	return map[string]any{"photo": what.Photo, "keep_live": what.KeepLive, "forgets": texts(what.Purposes)}
 }
 
-// ForgetImages deletes pictures for good; what is gone already is no error (B4).
-func (s *Store) ForgetImages(ctx context.Context, what Images) error {
-	rows, err := all[uploadRow](ctx, s, `select id, object_key from uploads where person_id = (select person_id from applications where id = @application)
-			and taken_by = @application and purpose = any(cast(@purposes as text[])) and deleted_at is null
-			and not (@live and id::text = (select frames->>0 from liveness_tries where application_id = uploads.taken_by order by seq desc limit 1))`,
-		map[string]any{"application": what.Application, "purposes": what.Purposes, "live": what.KeepLive})
-	if err != nil {
-		return wrap("list the images of an application", err)
-	}
-	var photo []string
-	if what.Photo {
-		photo = []string{photoKey(what.Application)}
-	}
-	return s.deleteContent(ctx, rows, photo...)
+// ForgetImages forgets pictures of an application; what is forgotten already is no error (B4).
+func (s *Store) ForgetImages(ctx context.Context, application uuid.UUID, what campus.Images) error {
+	words := forgetWords(what)
+	words["now"], words["application"] = s.Now(), application
+	_, _, err := one[struct{}](ctx, s, `with moved as (select id, person_id from applications where id = @application)`+forgottenSQL+` select`, words)
+	return wrap("forget the images of an application", err)
 }
 
-// DeleteUploadContent takes the files of uploads away and keeps what is known about them (B4).
-func (s *Store) DeleteUploadContent(ctx context.Context, ids []uuid.UUID) error {
-	rows, err := all[uploadRow](ctx, s, `select id, object_key from uploads where id = any(@ids) and deleted_at is null`, map[string]any{"ids": ids})
-	if err != nil {
-		return wrap("find the uploads", err)
-	}
-	return s.deleteContent(ctx, rows)
+// ForgetUploads forgets the files of uploads and keeps what is known about them (B4).
+func (s *Store) ForgetUploads(ctx context.Context, ids []uuid.UUID) error {
+	_, err := s.forget(ctx, `update uploads set deleted_at = @now where id = any(@ids) and deleted_at is null`, map[string]any{"ids": ids})
+	return wrap("forget uploads", err)
 }
 
-// deleteContent deletes the files of uploads, and others beside them. The rows are marked after that, so that a second call
-// finishes what a first one left.
-func (s *Store) deleteContent(ctx context.Context, rows []uploadRow, others ...string) error {
-	keys, uploads := others, make([]uuid.UUID, len(rows))
-	for i, row := range rows {
-		keys, uploads[i] = append(keys, row.ObjectKey), row.ID
+// forget forgets the files of the rows that an update marks, and answers how many.
+func (s *Store) forget(ctx context.Context, update string, words map[string]any) (int, error) {
+	words["now"] = s.Now()
+	keys, err := all[struct{ ObjectKey string }](ctx, s, `with forgot as (`+update+` returning object_key),
+		forgotten as (insert into forgotten_files (object_key, at) select object_key, @now from forgot on conflict do nothing)
+		select object_key from forgot`, words)
+	return len(keys), err
+}
+
+// shredPatience is for the object store to delete one lot.
+const shredPatience = 20 * time.Second
+
+// Shred has the object store delete up to limit forgotten files, and answers how many are gone. The rows are locked
+// meanwhile: several may shred at once, and who writes a file again under its key waits. Those the store refuses stay.
+func (s *Store) Shred(ctx context.Context, limit int) (gone int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, shredPatience)
+	defer cancel()
+	var anything bool
+	if err := s.pool.QueryRow(ctx, `select exists (select 1 from forgotten_files)`).Scan(&anything); err != nil || !anything {
+		return 0, wrap("look for forgotten files", err)
 	}
-	if err := s.objects.delete(ctx, keys...); err != nil || len(rows) == 0 {
-		return err
+	var refused error
+	err = s.inTx(ctx, "shred files", func(t tx) error {
+		var keys, left []string
+		if err := t.Raw(`select object_key from forgotten_files order by at limit ? for update skip locked`, limit).Scan(&keys).Error; err != nil {
+			return err
+		}
+		if left, refused = s.objects.delete(ctx, keys...); len(left) == len(keys) {
+			return nil
+		}
+		gone = len(keys) - len(left)
+		return t.Exec(`delete from forgotten_files where object_key = any(?) and object_key <> all(?)`, texts(keys), texts(left)).Error
+	})
+	if err == nil {
+		err = refused
 	}
-	_, err := s.pool.Exec(ctx, `update uploads set deleted_at = $1 where id = any($2) and deleted_at is null`, s.Now(), uploads)
-	return wrap("mark deleted uploads", err)
+	return gone, err
 }

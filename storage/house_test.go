@@ -101,6 +101,9 @@ type story struct {
 	plastic     uuid.UUID
 }
 
+// handedIn are the pictures that a story begins with.
+var handedIn = campus.Images{Purposes: []campus.UploadPurpose{campus.FrameUpload, campus.DocumentUpload, campus.CertificateUpload}}
+
 // apply begins a story.
 func apply(t *testing.T) *story {
 	t.Helper()

@@ -87,21 +87,18 @@ func TestForgetImages(t *testing.T) {
 	require.NoError(t, s.KeepPhoto(t.Context(), s.application.ID, storagetest.JPEG(64, 48)))
 	forget := func(live, photo bool, purposes ...campus.UploadPurpose) (rows, objects int) {
 		for range 2 {
-			require.NoError(t, s.ForgetImages(t.Context(), storage.Images{
-				Application: s.application.ID, Purposes: purposes, KeepLive: live, Photo: photo,
-			}))
+			require.NoError(t, s.ForgetImages(t.Context(), s.application.ID, campus.Images{Purposes: purposes, KeepLive: live, Photo: photo}))
 		}
 		files, err := s.CaseFiles(t.Context(), s.application.ID)
 		require.NoError(t, err)
 		return len(files), len(s.Objects())
 	}
-	all := []campus.UploadPurpose{campus.FrameUpload, campus.DocumentUpload, campus.CertificateUpload}
 	rows, objects := forget(false, false, campus.LetterUpload)
 	require.Equal(t, []int{4, 5}, []int{rows, objects}, "none of that purpose")
 	rows, objects = forget(true, false, campus.FrameUpload)
 	require.Equal(t, []int{3, 4}, []int{rows, objects}, "all but the live frame that the next comparison needs")
 	rows, objects = forget(false, true, campus.FrameUpload)
 	require.Equal(t, []int{2, 2}, []int{rows, objects})
-	rows, objects = forget(false, true, all...)
+	rows, objects = forget(false, true, handedIn.Purposes...)
 	require.Equal(t, []int{0, 0}, []int{rows, objects})
 }

@@ -79,7 +79,8 @@ func (o *objects) put(ctx context.Context, key string, sealed []byte) (err error
 
 func (o *objects) get(ctx context.Context, key string) (content []byte, err error) {
 	defer o.measure(ctx, "get", time.Now(), &err)
-	object, err := o.client.GetObject(ctx, o.bucket, key, minio.GetObjectOptions{})
+	// The core's answer is the body itself; the client's would seek, with a goroutine and a channel for each read.
+	object, _, _, err := minio.Core{Client: o.client}.GetObject(ctx, o.bucket, key, minio.GetObjectOptions{})
 	if err != nil {
 		return nil, objectError("fetch a file", err)
 	}
@@ -88,14 +89,17 @@ func (o *objects) get(ctx context.Context, key string) (content []byte, err erro
 	return content, objectError("fetch a file", err)
 }
 
-// delete is content when the objects are gone already.
-func (o *objects) delete(ctx context.Context, keys ...string) (err error) {
+// delete is content when the objects are gone already. It answers which stay, with the reason of each.
+func (o *objects) delete(ctx context.Context, keys ...string) (left []string, err error) {
 	if len(keys) == 0 {
-		return nil
+		return nil, nil
 	}
 	defer o.measure(ctx, "delete", time.Now(), &err)
 	if len(keys) == 1 {
-		return objectError("delete a file", o.client.RemoveObject(ctx, o.bucket, keys[0], minio.RemoveObjectOptions{}))
+		if err = o.client.RemoveObject(ctx, o.bucket, keys[0], minio.RemoveObjectOptions{}); err != nil {
+			left = keys
+		}
+		return left, objectError("delete a file", err)
 	}
 	named := make(chan minio.ObjectInfo, len(keys))
 	for _, key := range keys {
@@ -103,9 +107,9 @@ func (o *objects) delete(ctx context.Context, keys ...string) (err error) {
 	}
 	close(named)
 	for failed := range o.client.RemoveObjects(ctx, o.bucket, named, minio.RemoveObjectsOptions{}) {
-		err = errors.Join(err, objectError("delete a file", failed.Err))
+		left, err = append(left, failed.ObjectName), errors.Join(err, objectError("delete a file", failed.Err))
 	}
-	return err
+	return left, err
 }
 
 // objectError tells an outage of the object store from a fault of ours. Keys are random and may be named.

@@ -72,22 +72,13 @@ func (s *Store) OrderFile(ctx context.Context, b Batch) ([]byte, error) {
 	return content, nil
 }
 
-// ExpireOrderFiles deletes up to limit order files of batches that ended before a moment; their hashes stay.
+// ExpireOrderFiles forgets up to limit order files of batches that ended before a moment; their hashes stay.
 func (s *Store) ExpireOrderFiles(ctx context.Context, university string, before time.Time, limit int) (int, error) {
-	var old []Batch
-	if err := s.read(ctx).Raw(`select * from batches where university = ? and closed_at < ? and object_key <> '' and deleted_at is null
-		order by closed_at limit ?`, university, before, limit).Scan(&old).Error; err != nil {
-		return 0, wrap("find old order files", err)
-	}
-	for _, b := range old {
-		if err := s.objects.delete(ctx, b.ObjectKey); err != nil {
-			return 0, err
-		}
-		if _, err := s.pool.Exec(ctx, `update batches set deleted_at = $2 where id = $1`, b.ID, s.Now()); err != nil {
-			return 0, wrap("mark an old order file", err)
-		}
-	}
-	return len(old), nil
+	expired, err := s.forget(ctx, `update batches set deleted_at = @now where id in (
+			select id from batches where university = @university and closed_at < @before and object_key <> '' and deleted_at is null
+			order by closed_at limit @limit for update skip locked)`,
+		map[string]any{"university": university, "before": before, "limit": limit})
+	return expired, wrap("expire order files", err)
 }
 
 // NoteBatchOrder keeps the key under which a batch is sent before it is, so that one whose outcome nobody saw can be

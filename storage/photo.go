@@ -10,7 +10,9 @@ import (
 // The registry's photo of an applicant is kept sealed from the moment it is fetched to the verdict, so that the
 // register and the face service are asked in steps of their own and no picture travels through a workflow (B4).
 
-func photoKey(application uuid.UUID) string { return "photos/" + application.String() }
+const photoFolder = "photos/"
+
+func photoKey(application uuid.UUID) string { return photoFolder + application.String() }
 
 // KeepPhoto keeps the registry's photo for the comparison.
 func (s *Store) KeepPhoto(ctx context.Context, application uuid.UUID, content []byte) error {

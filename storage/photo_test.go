@@ -7,15 +7,16 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"campuscard/storage"
+	"campuscard/campus"
 	"campuscard/storage/storagetest"
 )
 
 // B4: the registry's photo is sealed while it waits for the comparison, and then gone.
 func TestPhoto(t *testing.T) {
 	t.Parallel()
-	h := storagetest.New(t)
-	one, other := uuid.New(), uuid.New()
+	h := apply(t)
+	one, other := h.application.ID, uuid.New()
+	require.NoError(t, h.ForgetImages(t.Context(), one, handedIn))
 	picture := storagetest.JPEG(64, 48)
 	require.Equal(t, "file_gone", outcome(second(h.Photo(t.Context(), one))))
 	for range 2 {
@@ -36,7 +37,13 @@ func TestPhoto(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, storagetest.JPEG(32, 32), found, "the newest")
 	for range 2 {
-		require.NoError(t, h.ForgetImages(t.Context(), storage.Images{Application: one, Photo: true}))
+		require.NoError(t, h.ForgetImages(t.Context(), one, campus.Images{Photo: true}))
 		require.Len(t, h.Objects(), 1)
 	}
+	require.NoError(t, h.ForgetImages(t.Context(), one, campus.Images{Photo: true}))
+	step := campus.StepRef{Case: h.application, Step: "fetch-photo", Attempt: 1}
+	_, _, err = h.OpenPhotoAttempt(t.Context(), step, 1)
+	require.NoError(t, err)
+	require.NoError(t, h.KeepPhoto(t.Context(), one, picture))
+	require.Len(t, h.Objects(), 2, "fetched again before the old one was shredded")
 }

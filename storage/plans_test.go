@@ -115,8 +115,8 @@ func TestHotListsUseIndexes(t *testing.T) {
 			return second(store.CaseWorkItems(ctx, s.application.ID))
 		}},
 		"the pictures of a case": {[]string{"uploads"}, func(ctx context.Context, store *storage.Store) error {
-			letters := storage.Images{Application: s.application.ID, Purposes: []campus.UploadPurpose{campus.LetterUpload}, KeepLive: true}
-			if err := store.ForgetImages(ctx, letters); err != nil {
+			letters := campus.Images{Purposes: []campus.UploadPurpose{campus.LetterUpload}, KeepLive: true}
+			if err := store.ForgetImages(ctx, s.application.ID, letters); err != nil {
 				return err
 			}
 			return second(store.CaseFiles(ctx, s.application.ID))
@@ -176,7 +176,7 @@ func TestPlansOfSmallTablesStand(t *testing.T) {
 	const times = 12
 	ask := func() {
 		for range times {
-			require.NoError(t, store.DeleteUploadContent(t.Context(), []uuid.UUID{uuid.New()}))
+			require.NoError(t, store.ForgetUploads(t.Context(), []uuid.UUID{uuid.New()}))
 		}
 	}
 	s.Exec(`analyze uploads`) // there are four

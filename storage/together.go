@@ -108,6 +108,11 @@ func (g *together[J, R]) next() []*gathered[J, R] {
 	return lot
 }
 
+// texts are words, for any and all.
+func texts[T ~string](words []T) pgtype.Array[string] {
+	return column(words, func(word T) string { return string(word) })
+}
+
 // column is one field of many rows, for unnest.
 func column[R, V any](rows []R, value func(R) V) pgtype.Array[V] {
 	values := make([]V, len(rows))

@@ -84,7 +84,7 @@ func (s *Store) discard(ctx context.Context, key string, err error) {
 	if campus.CodeOf(err).Retryable() {
 		return
 	}
-	if err := s.objects.delete(context.WithoutCancel(ctx), key); err != nil {
+	if _, err := s.objects.delete(context.WithoutCancel(ctx), key); err != nil {
 		s.log.WarnContext(ctx, "an object without a row stays", "object", key, "error", err)
 	}
 }
@@ -165,23 +165,13 @@ func uploadUnknown(id uuid.UUID) error {
 	return campus.Errorf(campus.NotFound, "upload_unknown", "no upload %s", id)
 }
 
-// ExpireUnusedUploads deletes up to limit files that no application has taken and that are older than before. They
-// are first taken for nobody (the zero id), so that no application can take a file that is about to go; a run that
-// dies after that is finished by the next one.
+// ExpireUnusedUploads forgets up to limit files that no application has taken and that are older than before.
 func (s *Store) ExpireUnusedUploads(ctx context.Context, before time.Time, limit int) (int, error) {
-	var ids []uuid.UUID
-	err := s.inTx(ctx, "find unused uploads", func(t tx) error {
-		return t.Raw(`update uploads set taken_by = @nobody where id in (
-				select id from uploads
-				where deleted_at is null and (taken_by is null or taken_by = @nobody) and created_at < @before
-				order by created_at limit @limit for update skip locked)
-			returning id`,
-			map[string]any{"nobody": uuid.Nil, "before": before, "limit": limit}).Scan(&ids).Error
-	})
-	if err != nil || len(ids) == 0 {
-		return 0, err
-	}
-	return len(ids), s.DeleteUploadContent(ctx, ids)
+	expired, err := s.forget(ctx, `update uploads set deleted_at = @now where id in (
+			select id from uploads where deleted_at is null and taken_by is null and created_at < @before
+			order by created_at limit @limit for update skip locked)`,
+		map[string]any{"before": before, "limit": limit})
+	return expired, wrap("expire unused uploads", err)
 }
 
 // wantedFile is an upload that somebody wants to use for an application.

@@ -69,27 +69,26 @@ func TestUploads(t *testing.T) {
 		p := h.Person()
 		upload := h.Upload(p.ID, campus.FrameUpload)
 		for range 2 {
-			require.NoError(t, h.DeleteUploadContent(t.Context(), []uuid.UUID{upload.ID}))
+			require.NoError(t, h.ForgetUploads(t.Context(), []uuid.UUID{upload.ID}))
 			require.Empty(t, h.Objects())
 			_, _, err := h.ReadUpload(t.Context(), upload.ID)
 			require.Equal(t, "file_gone", campus.ReasonOf(err))
 		}
 	})
 
-	t.Run("unused ones go, used ones stay, and a sweep that died is finished", func(t *testing.T) {
+	t.Run("unused ones go, used ones stay", func(t *testing.T) {
 		t.Parallel()
 		h := storagetest.New(t)
 		p := h.Person()
-		unused, used, half := h.Upload(p.ID, campus.FrameUpload), h.Upload(p.ID, campus.FrameUpload), h.Upload(p.ID, campus.FrameUpload)
+		unused, used := h.Upload(p.ID, campus.FrameUpload), h.Upload(p.ID, campus.FrameUpload)
 		h.Exec(`update uploads set taken_by = $1 where id = $2`, uuid.New(), used.ID)
-		h.Exec(`update uploads set taken_by = $1 where id = $2`, uuid.Nil, half.ID)
 		n, err := h.ExpireUnusedUploads(t.Context(), h.Clock.Now(), 10)
 		require.NoError(t, err)
 		require.Zero(t, n, "not old enough")
 		h.Clock.Advance(49 * time.Hour)
 		n, err = h.ExpireUnusedUploads(t.Context(), h.Clock.Now().Add(-48*time.Hour), 10)
 		require.NoError(t, err)
-		require.Equal(t, 2, n)
+		require.Equal(t, 1, n)
 		_, _, err = h.ReadUpload(t.Context(), unused.ID)
 		require.Equal(t, "file_gone", campus.ReasonOf(err))
 		_, _, err = h.ReadUpload(t.Context(), used.ID)
@@ -111,9 +110,18 @@ func TestObjectOutage(t *testing.T) {
 	require.Equal(t, "objects_down", campus.ReasonOf(err))
 	_, _, err = store.ReadUpload(t.Context(), kept.ID)
 	require.Equal(t, campus.Unavailable, campus.CodeOf(err))
-	require.Equal(t, campus.Unavailable, campus.CodeOf(store.DeleteUploadContent(t.Context(), []uuid.UUID{kept.ID})))
-	require.Equal(t, campus.Unavailable, campus.CodeOf(store.DeleteUploadContent(t.Context(), []uuid.UUID{kept.ID, more.ID})))
-	require.Equal(t, 2, storagetest.One[int](h, `select count(*) from uploads where deleted_at is null`), "no row points to nothing")
+	for i, id := range []uuid.UUID{kept.ID, more.ID} {
+		require.NoError(t, store.ForgetUploads(t.Context(), []uuid.UUID{id}), "no case stops for it")
+		_, _, err = h.ReadUpload(t.Context(), id)
+		require.Equal(t, "file_gone", campus.ReasonOf(err), "nobody reads it any more")
+		require.Equal(t, campus.Unavailable, campus.CodeOf(second(store.Shred(t.Context(), 10))))
+		require.Equal(t, i+1, count(h, `forgotten_files`), "it waits for the object store")
+	}
+	gone, err := h.Shred(t.Context(), 1)
+	require.NoError(t, err)
+	require.Equal(t, 1, gone, "no more than asked for")
+	require.Empty(t, h.Objects())
+	require.Zero(t, count(h, `forgotten_files`))
 }
 
 func TestIdempotency(t *testing.T) {

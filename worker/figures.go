@@ -85,6 +85,9 @@ var (
 	noticesFailing = figure("notices_failing", "Of these, those that were tried.")
 	noticesOldest  = figure("notices_oldest_seconds", "How long the first of them waits.")
 
+	filesForgotten  = figure("forgotten_files", "Files that the object store has to delete (B4).")
+	forgottenOldest = figure("forgotten_files_oldest_seconds", "How long the first of them waits.")
+
 	pickupsLocked = figure("pickup_codes_locked", "Cards in a compartment whose code is locked (D3).", "university")
 
 	connections    = figure("db_server_connections", "Connections that all clients of Postgres hold.")
@@ -161,6 +164,8 @@ func (f *figures) showQueues(seen storage.Figures, show shower) {
 	show(noticesWaiting, float64(seen.Notices.Rows))
 	show(noticesFailing, float64(seen.Notices.Failing))
 	show(noticesOldest, age(seen.At, seen.Notices.Oldest))
+	show(filesForgotten, float64(seen.Forgotten.Rows))
+	show(forgottenOldest, age(seen.At, seen.Forgotten.Oldest))
 	show(connections, float64(seen.Connections))
 	show(connectionsMax, float64(seen.ConnectionsMax))
 }

@@ -63,7 +63,7 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 		eager: &eager{temporal: temporal, version: cfg.Version, unmanaged: cfg.Unmanaged}}
 	sender := &noticeSender{store: store, systems: systems, metrics: counts, log: log}
 	upkeep := &upkeep{store: store, policies: policies, log: log}
-	w.loops = []func(context.Context) error{outbox.run, sender.run, phoneSender{sender}.run, upkeep.run}
+	w.loops = []func(context.Context) error{outbox.run, sender.run, phoneSender{sender}.run, upkeep.run, (&shredder{store: store, log: log}).run}
 	if cfg.Schedules {
 		schedules := &schedules{store: store, temporal: temporal, policies: policies, log: log}
 		w.loops = append(w.loops, schedules.run)

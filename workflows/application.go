@@ -237,16 +237,18 @@ func (w *application) finish(ctx workflow.Context) error {
 
 // forget deletes all pictures of the application (B4).
 func (w *application) forget(ctx workflow.Context) error {
-	purposes := []campus.UploadPurpose{campus.DocumentUpload, campus.CertificateUpload, campus.FrameUpload,
-		campus.ResidenceUpload, campus.LetterUpload}
-	return w.forgetImages(ctx, activities.ForgetImages{Purposes: purposes, Photo: true})
+	return w.forgetImages(ctx, allImages)
 }
 
-func (w *application) forgetImages(ctx workflow.Context, what activities.ForgetImages) error {
+// allImages are all pictures of an application.
+var allImages = campus.Images{Photo: true, Purposes: []campus.UploadPurpose{campus.DocumentUpload, campus.CertificateUpload,
+	campus.FrameUpload, campus.ResidenceUpload, campus.LetterUpload}}
+
+func (w *application) forgetImages(ctx workflow.Context, what campus.Images) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	what.Application = w.input.Case.ID
-	return workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, ownStep), steps.ForgetImages, what).Get(ctx, nil)
+	return workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, ownStep), steps.ForgetImages,
+		activities.ForgetImages{Application: w.input.Case.ID, Images: what}).Get(ctx, nil)
 }
 
 // withdraw takes the application back at any point; it answers when everything is undone.

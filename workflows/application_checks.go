@@ -112,7 +112,7 @@ func (w *application) askForEvidence(ctx workflow.Context, findings []campus.Fin
 
 // finding runs a check as a step. One that two people skip is unknown: it never passes by itself, the reviewer sees it.
 func (w *application) finding(ctx workflow.Context, item campus.Item, call func(workflow.Context, campus.StepRef) workflow.Future) (campus.Finding, error) {
-	found, err := step[campus.Finding](ctx, w.casework, stepKind{Name: string(item)}, call)
+	found, err := step[campus.Finding](ctx, w.casework, stepKind{Name: string(item), Moves: true}, call)
 	if errors.Is(err, errSkipped) {
 		return skipped(item), nil
 	}

@@ -92,14 +92,14 @@ func (w *application) liveness(ctx workflow.Context) (activities.Liveness, error
 }
 
 func (w *application) fetchPhoto(ctx workflow.Context) (string, error) {
-	return step[string](ctx, w.casework, stepKind{Name: "fetch-photo"}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+	return step[string](ctx, w.casework, stepKind{Name: "fetch-photo", Moves: true}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
 		return workflow.ExecuteActivity(on(ctx, w.registerQueue(), "fetch the photo on file"), steps.FetchPhoto, ref)
 	})
 }
 
 // livenessFailed lets the student try again, until the tries are used up and the counter is what remains (B1).
 func (w *application) livenessFailed(ctx workflow.Context, live activities.Liveness) error {
-	if err := w.forgetImages(ctx, activities.ForgetImages{Purposes: frames, Photo: true}); err != nil { // they have had their verdict (B4)
+	if err := w.forgetImages(ctx, campus.Images{Purposes: frames, Photo: true}); err != nil { // they have had their verdict (B4)
 		return err
 	}
 	if live.Failed >= w.plan.Identity.LivenessTries {
@@ -162,7 +162,7 @@ func (w *application) compare(ctx workflow.Context, version string) error {
 		return w.toCounter(ctx, from, found)
 	}
 	w.state.PhotoVersion, w.state.Since = version, workflow.Now(ctx)
-	if err := w.forgetImages(ctx, activities.ForgetImages{Purposes: frames, KeepLive: true, Photo: true}); err != nil {
+	if err := w.forgetImages(ctx, campus.Images{Purposes: frames, KeepLive: true, Photo: true}); err != nil {
 		return err
 	}
 	return w.saveFindings(ctx, w.stage, campus.Move{
@@ -175,7 +175,7 @@ func (w *application) compare(ctx workflow.Context, version string) error {
 
 // compareFaces asks the face service. A comparison that two people skip is unknown.
 func (w *application) compareFaces(ctx workflow.Context, version string) (activities.Compared, error) {
-	kind := stepKind{Name: string(campus.PhotoItem)}
+	kind := stepKind{Name: string(campus.PhotoItem), Moves: true}
 	compared, err := step[activities.Compared](ctx, w.casework, kind, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
 		return workflow.ExecuteActivity(on(ctx, FaceQueue, "compare live frame and photo"), steps.CompareFaces,
 			activities.CompareFaces{Ref: ref, Version: version})
@@ -189,11 +189,17 @@ func (w *application) compareFaces(ctx workflow.Context, version string) (activi
 // identified goes on to the review; the biometric pictures have had their verdict and go (B4). Who has waited for a new
 // photo is told that it is there (B2).
 func (w *application) identified(ctx workflow.Context, from campus.Stage, found campus.Finding) error {
-	if err := w.forgetImages(ctx, activities.ForgetImages{Purposes: frames, Photo: true}); err != nil {
-		return err
+	forgets := campus.Images{Purposes: frames, Photo: true}
+	if !w.plan.Forgets { // begun by earlier builds
+		if err := w.forgetImages(ctx, forgets); err != nil {
+			return err
+		}
 	}
 	w.state.Identified = true
 	m := w.reviewMove(ctx)
+	if w.plan.Forgets {
+		m.Forgets = &forgets
+	}
 	m.Events = append([]campus.Event{event("photo_matched", campus.System())}, m.Events...)
 	if from == campus.StagePhoto {
 		m.Notices = append(m.Notices, campus.Notice{Template: "notice.photo_renewed"})
@@ -262,7 +268,7 @@ func (w *application) chooseCounter(ctx workflow.Context, d Decide) (Decided, er
 }
 
 func (w *application) awaitCounter(ctx workflow.Context) error {
-	if err := w.forgetImages(ctx, activities.ForgetImages{Purposes: frames, Photo: true}); err != nil {
+	if err := w.forgetImages(ctx, campus.Images{Purposes: frames, Photo: true}); err != nil {
 		return err
 	}
 	p := w.plan.Identity

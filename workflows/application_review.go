@@ -76,10 +76,14 @@ func saveReview(ctx workflow.Context, m campus.Move) workflow.Future {
 	return workflow.ExecuteLocalActivity(ctx, steps.SaveReview, m)
 }
 
-// approve makes the pending card; its id follows from the case, so that it is the same however often this runs.
+// approve makes the pending card; its id follows from the case, so that it is the same however often this runs. The
+// pictures of documents have had their verdict with it, and go (B4).
 func (w *application) approve(ctx workflow.Context, d Decide, m campus.Move) error {
 	m.Stage, m.WaitsFor = campus.StageProvisioning, campus.WaitsForSchool
 	m.Events = []campus.Event{event("approved", d.By)}
+	if w.plan.Forgets {
+		m.Forgets = &allImages
+	}
 	card := uuid.NewSHA1(w.input.Case.ID, []byte("card"))
 	err := w.decide(ctx, campus.StageReview, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
 		return workflow.ExecuteLocalActivity(ctx, steps.CreateCard, activities.CreateCard{Move: m, Card: card, By: d.By})

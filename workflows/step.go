@@ -52,6 +52,7 @@ var (
 type stepKind struct {
 	Name   string
 	NoSkip bool // nothing can go on without it
+	Moves  bool // when it has gone well a move follows, before it is taken again; that move closes its attempt
 }
 
 // parkedStep is a step whose budget is spent or whose answer is final. It waits for staff.
@@ -69,8 +70,12 @@ type parkedStep struct {
 // parks and staff settle it: a retry that works is the answer, a skip is errSkipped, an abort errAborted.
 func step[R any](ctx workflow.Context, c *casework, kind stepKind, call func(workflow.Context, campus.StepRef) workflow.Future) (R, error) {
 	var result R
-	ref := campus.StepRef{Case: c.input.Case, Step: kind.Name, Attempt: 1, Key: 1, By: campus.System()}
+	ref := campus.StepRef{Case: c.input.Case, Step: kind.Name, Attempt: 1, Key: 1, By: campus.System(), Moves: kind.Moves}
 	err := call(c.budget(ctx), ref).Get(ctx, &result)
+	if err == nil && kind.Moves {
+		c.finished = append(c.finished, campus.FinishedStep{Step: kind.Name, At: workflow.Now(ctx)})
+	}
+	ref.Moves = false
 	switch {
 	case err == nil, temporal.IsCanceledError(err):
 		return result, err

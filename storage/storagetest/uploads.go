@@ -40,9 +40,11 @@ func JPEG(width, height int) []byte {
 	return out.Bytes()
 }
 
-// Objects are all objects of the test's bucket, as they lie there.
+// Objects are all objects of the test's bucket, as they lie there when the forgotten ones are gone.
 func (h *House) Objects() map[string][]byte {
 	h.t.Helper()
+	_, err := h.Shred(h.t.Context(), 1000)
+	require.NoError(h.t, err)
 	found := map[string][]byte{}
 	for object := range h.client.ListObjectsIter(h.t.Context(), h.Config.Objects.Bucket, minio.ListObjectsOptions{Recursive: true}) {
 		require.NoError(h.t, object.Err)
