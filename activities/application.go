@@ -30,7 +30,8 @@ type ApplicationPlan struct {
 	Tried    bool             `json:",omitempty"` // a liveness check has been answered
 	EnrolsOn *time.Time       `json:",omitempty"` // A6: the beginning of the day
 	Batched  bool             `json:",omitempty"` // D3: the plastic goes to the bureau with others
-	Forgets  bool             `json:",omitempty"` // the move that makes pictures superfluous has them deleted (B4)
+	Bare     bool             `json:",omitempty"` // C2: no package was chosen
+	Carries  bool             `json:",omitempty"` // moves carry what else becomes known: what went well, verdicts on the way, pictures to forget
 	LastLook bool             `json:",omitempty"` // the last look before a wait ends without anything is a step: no outage ends it
 }
 
@@ -48,7 +49,7 @@ func (a *Activities) BeginApplication(ctx context.Context, in BeginCase) (Applic
 		Withdrawn: begun.Withdrawn, Steps: policy.Steps, Application: policy.Application, Identity: policy.Identity,
 		Activation: policy.Activation, Calendar: policy.Calendar, PromiseWorkingDays: policy.Plastic.PromiseWorkingDays,
 		Route: begun.Route, Papers: begun.Papers, Counter: begun.Counter, Tried: begun.Tried,
-		Checks: checksOf(begun.Route, begun.Category), EnrolsOn: enrolment(begun), Forgets: true, LastLook: true,
+		Checks: checksOf(begun.Route, begun.Category), EnrolsOn: enrolment(begun), Carries: true, Bare: !begun.Packages, LastLook: true,
 		Batched: policy.Production.Batches,
 	}, nil
 }

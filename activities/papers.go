@@ -31,18 +31,14 @@ func (p paper) judge(word string, who storage.Identity, today campus.Date) (camp
 // checkPaper asks the office for a paper by the code that was handed in with it.
 func (a *Activities) checkPaper(ctx context.Context, ref campus.StepRef, item campus.Item, word string,
 	ask func(ctx context.Context, university, code string) (paper, error)) (campus.Finding, error) {
-	return attemptFor(ctx, a, ref, func(ctx context.Context, who storage.Applicant) (campus.Finding, error) {
+	return attemptAbout(ctx, a, ref, a.store.OpenPaperAttempt, func(ctx context.Context, who storage.Applicant) (campus.Finding, error) {
 		finding := campus.Finding{Item: item}
-		brought, err := a.store.Evidence(ctx, ref.Case.ID)
-		if err != nil {
-			return finding, err
-		}
-		i := slices.IndexFunc(brought, func(e storage.Evidence) bool { return e.Item == item })
+		i := slices.IndexFunc(who.Evidence, func(e storage.Evidence) bool { return e.Item == item })
 		if i < 0 {
 			finding.Verdict, finding.Reason = campus.Unknown, campus.MissingReason
 			return finding, nil
 		}
-		found, err := ask(ctx, who.University, brought[i].Code)
+		found, err := ask(ctx, who.University, who.Evidence[i].Code)
 		switch {
 		case campus.CodeOf(err) == campus.NotFound:
 			finding.Verdict, finding.Reason = campus.Fail, word+"_unknown"

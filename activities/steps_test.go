@@ -32,11 +32,11 @@ func TestServices(t *testing.T) {
 		twice[nothing](h, h.acts.RevokeService, early) // harmless where it never was
 		require.Zero(t, h.School.Effects(operations[service][1]))
 
-		twice[nothing](h, h.acts.GrantService, grant)
+		twice[string](h, h.acts.GrantService, grant)
 		require.Equal(t, 1, h.School.Effects(operations[service][0]))
 		require.Equal(t, 1, h.count(`provisions where service = $1 and reference <> '' and revoked_at is null`, service))
 		grant.Ref.Key = 2 // a try of staff after a confirmed failure: another key, the same card
-		twice[nothing](h, h.acts.GrantService, grant)
+		twice[string](h, h.acts.GrantService, grant)
 		require.Equal(t, 1, h.School.Effects(operations[service][0]))
 
 		twice[nothing](h, h.acts.RevokeService, revoke)
@@ -45,9 +45,9 @@ func TestServices(t *testing.T) {
 		h.requireTries(grant.Ref, "ok", "ok", "ok", "ok")
 		h.requireTries(revoke.Ref, "ok", "ok")
 	}
-	_, err := run[nothing](h, h.acts.GrantService, activities.ServiceStep{Ref: h.step("grant-x"), Card: card, Service: "laundry"})
+	_, err := run[string](h, h.acts.GrantService, activities.ServiceStep{Ref: h.step("grant-x"), Card: card, Service: "laundry"})
 	require.Equal(t, campus.Invalid, campus.CodeOf(err))
-	_, err = run[nothing](h, h.acts.GrantService, activities.ServiceStep{Ref: h.step("grant-y"), Card: uuid.New(), Service: campus.AccessService})
+	_, err = run[string](h, h.acts.GrantService, activities.ServiceStep{Ref: h.step("grant-y"), Card: uuid.New(), Service: campus.AccessService})
 	require.Equal(t, campus.NotFound, campus.CodeOf(err))
 	h.requireTries(h.step("grant-y"), "failed not_found")
 }

@@ -135,7 +135,10 @@ type Move struct {
 	Decision uuid.UUID      `json:"decision,omitzero"`  // the decision of a person that caused it
 	Proposes []Proposal     `json:"proposes,omitempty"` // what now waits for a second person
 	Forgets  *Images        `json:"forgets,omitempty"`  // pictures of an application that nobody needs any more (B4)
+	Earlier  []Event        `json:"earlier,omitempty"`  // what has happened since the last move, before Events
+	Findings []Finding      `json:"findings,omitempty"` // verdicts on items of an application, in the place of older ones
 	Finished []FinishedStep `json:"finished,omitempty"` // calls that went well since the last move
+	Granted  []Granted      `json:"granted,omitempty"`  // systems that have taken a card since
 }
 
 // Images are pictures of an application.
@@ -149,6 +152,14 @@ type Images struct {
 type FinishedStep struct {
 	Step string    `json:"step"`
 	At   time.Time `json:"at"`
+}
+
+// Granted is a system that has taken a card (C1).
+type Granted struct {
+	Card      uuid.UUID `json:"card"`
+	Service   Service   `json:"service"`
+	Reference string    `json:"reference"` // what the system calls it
+	At        time.Time `json:"at"`
 }
 
 // StepRef names one try of one step of a case.

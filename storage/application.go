@@ -21,23 +21,29 @@ type Begun struct {
 	Counter       bool        // B3: the route without a face was chosen at once
 	Tried         bool        // a liveness check has been answered
 	EnrolsOn      campus.Date // of a freshman
+	Packages      bool        // some were chosen (C2)
 	Papers        []campus.Finding
 }
 
 // BeginApplication takes the case out of the queue, unless the student has taken it back before.
-func (s *Store) BeginApplication(ctx context.Context, m campus.Move) (begun Begun, err error) {
+func (s *Store) BeginApplication(ctx context.Context, m campus.Move) (Begun, error) {
 	if err := s.move(ctx, m, nil); err != nil {
-		return begun, err
+		return Begun{}, err
 	}
-	begun, _, err = one[Begun](ctx, s, `select c.outcome = @withdrawn as withdrawn, c.policy_version, a.route, p.category, a.counter,
-			p.enrolled_on as enrols_on, exists (select 1 from liveness_tries where application_id = a.id) as tried
+	type found struct {
+		Begun
+		Evidence jsonList[Evidence]
+	}
+	row, _, err := one[found](ctx, s, `select c.outcome = @withdrawn as withdrawn, c.policy_version, a.route, p.category, a.counter,
+			p.enrolled_on as enrols_on, exists (select 1 from liveness_tries where application_id = a.id) as tried,
+			a.packages <> '[]' as packages, `+evidenceColumn+`
 		from cases c join applications a on a.id = c.id join people p on p.id = a.person_id where c.id = @id`,
 		map[string]any{"withdrawn": campus.Withdrawn, "id": m.Case.ID})
-	if err != nil || begun.Withdrawn {
-		return begun, wrap("begin an application", err)
+	if row.Withdrawn || err != nil {
+		return row.Begun, wrap("begin an application", err)
 	}
-	begun.Papers, err = s.papersOf(ctx, m.Case.ID, begun.Route, begun.Category)
-	return begun, err
+	row.Papers = papers(row.Route, row.Category, row.Evidence, campus.DateOf(s.Now()))
+	return row.Begun, nil
 }
 
 // WithdrawQueued takes back an application whose workflow has not begun, so that it can be done while Temporal is
@@ -77,7 +83,8 @@ var errBegun = errors.New("the workflow has begun")
 
 // SaveFindings keeps verdicts and records the move they cause.
 func (s *Store) SaveFindings(ctx context.Context, m campus.Move, findings []campus.Finding) error {
-	return s.moveAs(ctx, m, findingsPart(findings), nil)
+	m.Findings = append(m.Findings, findings...)
+	return s.Record(ctx, m)
 }
 
 // findingsPart puts the verdicts on items in the place of older ones; of two on the same item the later one stays.
@@ -110,11 +117,11 @@ const phoneHolderSQL = `, holder as (
 
 // FlagApplication keeps verdicts together with a mark for the reviewer, e.g. a photo that never matched (B2).
 func (s *Store) FlagApplication(ctx context.Context, m campus.Move, flag string, findings ...campus.Finding) error {
-	what := findingsPart(findings)
-	what.sql += `, flagged as (update applications a set flagged = @flag from moved where a.id = moved.id)`
-	what.words["flag"] = flag
-	return s.moveAs(ctx, m, what, nil)
+	m.Findings = append(m.Findings, findings...)
+	return s.moveAs(ctx, m, part{sql: flaggedSQL, words: map[string]any{"flag": flag}}, nil)
 }
+
+const flaggedSQL = `, flagged as (update applications a set flagged = @flag from moved where a.id = moved.id)`
 
 // ReviewNote is what a reviewer tells the student.
 type ReviewNote struct {

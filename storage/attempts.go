@@ -53,11 +53,16 @@ func (s *Store) OpenAttempt(ctx context.Context, ref campus.StepRef, try int) (u
 // OpenApplicantAttempt opens a try of a step that is about who has made the application of its case. An error beside an id
 // is of what the try is about; the try is open. So it is with the other two.
 func (s *Store) OpenApplicantAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
-	return s.openApplicantAttempt(ctx, ref, try, "")
+	return s.openApplicantAttempt(ctx, ref, try, selectApplicant)
 }
 
-func (s *Store) openApplicantAttempt(ctx context.Context, ref campus.StepRef, try int, also string) (uuid.UUID, Applicant, error) {
-	id, row, found, err := openAttempt[applicantFound](ctx, s, ref, try, also+selectApplicant, ref.Case.ID)
+// OpenPaperAttempt is OpenApplicantAttempt with what has been handed in.
+func (s *Store) OpenPaperAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
+	return s.openApplicantAttempt(ctx, ref, try, selectPapers)
+}
+
+func (s *Store) openApplicantAttempt(ctx context.Context, ref campus.StepRef, try int, look string) (uuid.UUID, Applicant, error) {
+	id, row, found, err := openAttempt[applicantFound](ctx, s, ref, try, look, ref.Case.ID)
 	switch {
 	case err != nil:
 		return id, Applicant{}, err
@@ -65,13 +70,13 @@ func (s *Store) openApplicantAttempt(ctx context.Context, ref campus.StepRef, tr
 		return id, Applicant{}, campus.Errorf(campus.NotFound, "", "no application %s", ref.Case.ID)
 	}
 	who, err := s.identify(row.personRow)
-	return id, Applicant{who, row.Route}, err
+	return id, Applicant{who, row.Route, row.Evidence}, err
 }
 
 // OpenPhotoAttempt is OpenApplicantAttempt for a try to fetch the photo on file. One that was forgotten before may be kept
 // again from here on.
 func (s *Store) OpenPhotoAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
-	return s.openApplicantAttempt(ctx, ref, try, `, kept as (delete from forgotten_files where object_key = '`+photoFolder+`' || cast(@case as uuid)) `)
+	return s.openApplicantAttempt(ctx, ref, try, `, kept as (delete from forgotten_files where object_key = '`+photoFolder+`' || cast(@case as uuid)) `+selectApplicant)
 }
 
 // OpenHolderAttempt opens a try of a step that is about a card and its holder.

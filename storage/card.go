@@ -68,6 +68,7 @@ type Activation struct {
 	CardLife    time.Duration // from now, at the most; the end of studies comes first
 	PromisedAt  time.Time     // D2: the end of the promised day
 	Batched     bool          // D3: the plastic waits for a batch
+	Bare        bool          // no package was chosen (C2)
 	Change      campus.Change
 }
 
@@ -75,8 +76,10 @@ type Activation struct {
 // ends the application, all at the same instant (D1, D2, D4, C2). Conflict: card_state, card_exists.
 func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) error {
 	var chosen jsonList[campus.ChosenPackage]
-	if err := s.pool.QueryRow(ctx, `select coalesce((select packages from applications where id = $1), '[]')`, m.Case.ID).Scan(&chosen); err != nil {
-		return wrap("read the chosen packages", err)
+	if !a.Bare {
+		if err := s.pool.QueryRow(ctx, `select coalesce((select packages from applications where id = $1), '[]')`, m.Case.ID).Scan(&chosen); err != nil {
+			return wrap("read the chosen packages", err)
+		}
 	}
 	var openPackages func(tx, movedCase) error
 	if len(chosen) > 0 {
@@ -163,6 +166,13 @@ func notPending(t tx, id uuid.UUID) error {
 	}
 	return campus.Errorf(campus.Conflict, "card_state", "a card that is %s cannot become %s", card.State, campus.CardActive)
 }
+
+// grantedSQL keeps what systems answered when they took a card (C1).
+const grantedSQL = `, granted as (
+		insert into provisions (card_id, service, reference, granted_at)
+		select g.card, g.service, g.reference, g.at
+		from moved, jsonb_to_recordset(cast(@granted as jsonb)) as g (card uuid, service text, reference text, at timestamptz)
+		on conflict (card_id, service) do update set reference = excluded.reference, revoked_at = null)`
 
 // SaveProvision keeps what a system answered when it took a card (C1), and closes the attempt in which it did.
 func (s *Store) SaveProvision(ctx context.Context, attempt, card uuid.UUID, service campus.Service, reference string) error {

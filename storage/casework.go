@@ -171,8 +171,8 @@ func moveParts(t tx, m campus.Move) part {
 		what.sql += sql
 		maps.Copy(what.words, words)
 	}
-	if len(m.Events) > 0 {
-		add(timelineSQL, map[string]any{"events": eventRows(m.Events), "decision": nullable(m.Decision)})
+	if events := slices.Concat(m.Earlier, m.Events); len(events) > 0 {
+		add(timelineSQL, map[string]any{"events": eventRows(events), "decision": nullable(m.Decision)})
 	}
 	switch {
 	case m.Outcome != "": // nothing stays open behind a closed case
@@ -185,6 +185,13 @@ func moveParts(t tx, m campus.Move) part {
 	}
 	if len(m.Notices) > 0 {
 		add(notifiedSQL, map[string]any{"notices": noticeRows(t, m.Notices)})
+	}
+	if len(m.Findings) > 0 {
+		found := findingsPart(m.Findings)
+		add(found.sql, found.words)
+	}
+	if len(m.Granted) > 0 {
+		add(grantedSQL, map[string]any{"granted": jsonText(m.Granted)})
 	}
 	if m.Forgets != nil {
 		add(forgottenSQL, forgetWords(*m.Forgets))

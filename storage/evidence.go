@@ -41,7 +41,12 @@ func (s *Store) ReplaceEvidence(ctx context.Context, m campus.Move) ([]campus.Fi
 	if err != nil {
 		return nil, err
 	}
-	return s.papers(ctx, m.Case.ID)
+	who, err := applicantOf(s.read(ctx), m.Case.ID)
+	if err != nil {
+		return nil, err
+	}
+	brought, err := s.Evidence(ctx, m.Case.ID)
+	return papers(who.Route, who.Category, brought, campus.DateOf(s.Now())), err
 }
 
 // applicant is who an application is about, as far as its evidence depends on it.
@@ -139,23 +144,9 @@ func evidenceWords(t tx, items []brought) map[string]any {
 	}
 }
 
-// papers are the items of an application that are handed in, with what can be said of them without asking anybody: that
-// one is missing, or outside of its days (A3, A4).
-func (s *Store) papers(ctx context.Context, application uuid.UUID) ([]campus.Finding, error) {
-	who, err := applicantOf(s.read(ctx), application)
-	if err != nil {
-		return nil, err
-	}
-	return s.papersOf(ctx, application, who.Route, who.Category)
-}
-
-// papersOf is papers for who knows what is asked for.
-func (s *Store) papersOf(ctx context.Context, application uuid.UUID, route campus.Route, category campus.Category) ([]campus.Finding, error) {
-	brought, err := s.Evidence(ctx, application)
-	if err != nil {
-		return nil, err
-	}
-	today := campus.DateOf(s.Now())
+// papers are the items that an applicant has to hand in, with what can be said of those without asking anybody: that one is
+// missing, or outside of its days (A3, A4).
+func papers(route campus.Route, category campus.Category, brought []Evidence, today campus.Date) []campus.Finding {
 	findings := []campus.Finding{}
 	for _, item := range campus.Papers(route, category) {
 		finding := campus.Finding{Item: item, Verdict: campus.Pass}
@@ -170,7 +161,7 @@ func (s *Store) papersOf(ctx context.Context, application uuid.UUID, route campu
 		}
 		findings = append(findings, finding)
 	}
-	return findings, nil
+	return findings
 }
 
 // stillValidGuard keeps a case from moving with papers that have expired since they were handed in (A3).
@@ -187,6 +178,11 @@ func checkStillValid(t tx, application uuid.UUID) error {
 	}
 	return err
 }
+
+// evidenceColumn is what has been handed in with the application a.
+const evidenceColumn = `(select coalesce(jsonb_agg(jsonb_build_object('item', item, 'upload', upload_id, 'code', code,
+		'valid_from', coalesce(valid_from::text, ''), 'expires_on', coalesce(expires_on::text, '')) order by item), '[]')
+	from evidence where application_id = a.id) as evidence`
 
 // Evidence is what has been handed in with an application.
 func (s *Store) Evidence(ctx context.Context, application uuid.UUID) ([]Evidence, error) {

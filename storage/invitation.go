@@ -182,8 +182,9 @@ func (s *Store) LookAtAudience(ctx context.Context, look AudienceLook) (Audience
 	if err != nil {
 		return seen, wrap("look at an audience", err)
 	}
-	working, err := backlog(t, look.Backlog)
-	seen.Busy = working >= look.Backlog
+	var busy int
+	err = t.Raw(`select `+backlogSQL, map[string]any{"most": look.Backlog, "kind": string(campus.ApplicationCase)}).Row().Scan(&busy)
+	seen.Busy = busy >= look.Backlog
 	return seen, wrap("look at an audience", err)
 }
 

@@ -28,7 +28,23 @@ type pace struct {
 	BeganAt   time.Time
 	LetIn     int
 	PerSecond *float64
+	Came      int // within the last rushSpan, to the university most came to; who has a head start is not counted: their place is not the time they came
+	Busy      int // as backlogSQL has it
 }
+
+// lockPace takes the row by which callers take turns, with what the line and the engine look like; found is false while another
+// caller has it.
+func lockPace(t tx, p campus.RushPolicy) (now pace, found bool, err error) {
+	row := t.Raw(`select next_at, began_at, let_in, per_second, `+backlogSQL+` as busy, (
+			select coalesce(max(came), 0) from universities u cross join lateral
+				(select count(*) as came from (select 1 from line where university = u.code and place > @since order by place limit @crowd) l) n) as came
+		from line_pace for update skip locked`,
+		map[string]any{"since": t.now.Add(-rushSpan), "crowd": crowd(p), "most": p.Backlog, "kind": string(campus.ApplicationCase)}).Scan(&now)
+	return now, row.RowsAffected > 0, row.Error
+}
+
+// crowd is how many in one line within rushSpan are a rush.
+func crowd(p campus.RushPolicy) int { return max(1, int(float64(p.Pressing)*rushSpan.Seconds())) }
 
 // LetIn starts the applications whose turn it is, and answers how many: no more a second than the policy says, fewer while
 // applications press, and none while the engine has its backlog of cases that wait for it or for the school. Universities take turns, whatever the
@@ -42,18 +58,14 @@ func (s *Store) LetIn(ctx context.Context, p campus.RushPolicy, limit int) (take
 		return 0, wrap("look at the line", err)
 	}
 	err = s.inTx(ctx, "let applications in", func(t tx) error {
-		var now pace
-		found := t.Raw(`select next_at, began_at, let_in, per_second from line_pace for update skip locked`).Scan(&now)
-		if found.Error != nil || found.RowsAffected == 0 {
-			return found.Error
-		}
-		p, err := pressed(t, p)
-		if err != nil {
+		now, found, err := lockPace(t, p)
+		if err != nil || !found {
 			return err
 		}
-		room, err := lineRoom(t, p, now, limit)
-		if err != nil || room < 1 {
-			return err
+		p := pressed(p, now)
+		room := lineRoom(p, now, t.now, limit)
+		if room < 1 {
+			return nil
 		}
 		if err := planAnew(t); err != nil {
 			return err
@@ -79,42 +91,28 @@ func (s *Store) LetIn(ctx context.Context, p campus.RushPolicy, limit int) (take
 
 // pressed is the policy with the pace that holds at this moment: a slower one while applications come so fast that accepting
 // them needs the house.
-func pressed(t tx, p campus.RushPolicy) (campus.RushPolicy, error) {
-	if p.Pressing == 0 {
-		return p, nil
-	}
-	most := max(1, int(float64(p.Pressing)*rushSpan.Seconds()))
-	var came int // who has a head start is not counted: their place is not the time they came
-	err := t.Raw(`select coalesce(max(came), 0) from universities u cross join lateral
-			(select count(*) as came from (select 1 from line where university = u.code and place > @since limit @most) l) n`,
-		map[string]any{"since": t.now.Add(-rushSpan), "most": most}).Row().Scan(&came)
-	if came >= most {
+func pressed(p campus.RushPolicy, now pace) campus.RushPolicy {
+	if p.Pressing > 0 && now.Came >= crowd(p) {
 		p.StartsPerSecond = p.PressedStarts
 	}
-	return p, err
+	return p
 }
 
 // lineRoom is how many may be let in now. What is further ahead than one start comes from a slower pace, which has ended.
-func lineRoom(t tx, p campus.RushPolicy, now pace, limit int) (int, error) {
-	ahead := now.NextAt.Sub(t.now)
+func lineRoom(p campus.RushPolicy, now pace, at time.Time, limit int) int {
+	ahead := now.NextAt.Sub(at)
 	if ahead > 0 && ahead.Seconds() <= 1/p.StartsPerSecond {
-		return 0, nil
+		return 0
 	}
 	saved := min(max(-ahead, 0), paceBurst).Seconds()
-	room := min(limit, 1+int(saved*p.StartsPerSecond))
-	busy, err := backlog(t, p.Backlog)
-	return min(room, p.Backlog-busy), err
+	return min(limit, 1+int(saved*p.StartsPerSecond), p.Backlog-now.Busy)
 }
 
-// backlog is how many applications wait for their workflow's start, for the engine or for the school; what is far above most
+// backlogSQL is how many applications wait for their workflow's start, for the engine or for the school; what is far above @most
 // is not counted to its end.
-func backlog(t tx, most int) (busy int, err error) {
-	err = t.Raw(`select (select count(*) from (select 1 from outbox where kind = 'start' limit @most) o)
+const backlogSQL = `(select count(*) from (select 1 from outbox where kind = 'start' limit @most) o)
 		+ (select count(*) from (select 1 from cases where closed_at is null and waits_for in ('engine', 'school')
-			and stage <> 'queued' and kind = @kind limit @most) c)`,
-		map[string]any{"most": most, "kind": string(campus.ApplicationCase)}).Row().Scan(&busy)
-	return busy, err
-}
+			and stage <> 'queued' and kind = @kind limit @most) c)`
 
 // keepPace notes when the next one may come, and measures how fast the line moves while somebody is left in it.
 func keepPace(t tx, p campus.RushPolicy, now pace, taken, room int) error {

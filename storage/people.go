@@ -211,17 +211,23 @@ func (s *Store) identify(row personRow) (Identity, error) {
 // Applicant is who has made an application, with what identifies them and the route they came by. Activities only.
 type Applicant struct {
 	Identity
-	Route campus.Route
+	Route    campus.Route
+	Evidence []Evidence // what has been handed in, where that was asked for
 }
 
 type applicantFound struct {
 	personRow
-	Route campus.Route
+	Route    campus.Route
+	Evidence jsonList[Evidence]
 }
 
-const selectApplicant = `select p.id, p.university, p.number, p.name, p.document_type, p.document, p.phone, p.email, p.language, p.level,
-		p.college, p.campus, p.dormitory, p.status, p.category, p.enrolled_on, p.graduates_on, a.route
-	from applications a join people p on p.id = a.person_id where a.id = @about`
+const (
+	selectApplicant  = `select ` + applicantColumns + ofApplicant
+	selectPapers     = `select ` + applicantColumns + `, ` + evidenceColumn + ofApplicant
+	ofApplicant      = ` from applications a join people p on p.id = a.person_id where a.id = @about`
+	applicantColumns = `p.id, p.university, p.number, p.name, p.document_type, p.document, p.phone, p.email, p.language, p.level,
+		p.college, p.campus, p.dormitory, p.status, p.category, p.enrolled_on, p.graduates_on, a.route`
+)
 
 // SetLanguage changes the language a person is spoken to in.
 func (s *Store) SetLanguage(ctx context.Context, id uuid.UUID, language campus.Language) error {

@@ -13,7 +13,7 @@ import (
 // provision makes the card known to every system of the base package, side by side (C1). Before each, its undoing is
 // kept.
 func (w *application) provision(ctx workflow.Context) error {
-	if !w.plan.Forgets { // begun by earlier builds
+	if !w.plan.Carries { // begun by earlier builds
 		if err := w.forget(ctx); err != nil {
 			return err
 		}
@@ -25,10 +25,13 @@ func (w *application) provision(ctx workflow.Context) error {
 	}
 	w.keepRevocations()
 	err := parallel(ctx, names, func(ctx workflow.Context, i int) error {
-		_, err := step[struct{}](ctx, w.casework, stepKind{Name: names[i]}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+		reference, err := step[string](ctx, w.casework, stepKind{Name: names[i], Moves: w.plan.Carries}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
 			return workflow.ExecuteActivity(on(ctx, serviceQueue(services[i]), names[i]), steps.GrantService,
 				activities.ServiceStep{Ref: ref, Card: w.state.Card, Service: services[i]})
 		})
+		if err == nil && w.plan.Carries {
+			w.news.granted = append(w.news.granted, campus.Granted{Card: w.state.Card, Service: services[i], Reference: reference, At: workflow.Now(ctx)})
+		}
 		if errors.Is(err, errSkipped) {
 			return nil // two people took it upon them; the timeline says so
 		}
@@ -98,7 +101,7 @@ func (w *application) makeActive(ctx workflow.Context, from campus.Stage, d Deci
 	}
 	return w.decide(ctx, from, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
 		return workflow.ExecuteLocalActivity(ctx, steps.ActivateCard, activities.ActivateCard{
-			Move: m, Card: w.state.Card, CardLife: w.plan.Activation.CardLife, Promised: promised, Batched: w.plan.Batched, By: d.By,
+			Move: m, Card: w.state.Card, CardLife: w.plan.Activation.CardLife, Promised: promised, Batched: w.plan.Batched, Bare: w.plan.Bare, By: d.By,
 			PlasticCase: uuid.NewSHA1(w.state.Card, []byte("plastic case")),
 			Plastic:     uuid.NewSHA1(w.state.Card, []byte("plastic 1")),
 		})

@@ -67,8 +67,10 @@ func (w *application) identifyByFace(ctx workflow.Context) error {
 	if live.Finding.Verdict != campus.Pass {
 		return w.livenessFailed(ctx, live)
 	}
-	if err := w.saveFindings(ctx, w.stage, campus.Move{Events: []campus.Event{event("liveness_passed", campus.System())}},
-		[]campus.Finding{live.Finding}); err != nil {
+	passed, found := []campus.Event{event("liveness_passed", campus.System())}, []campus.Finding{live.Finding}
+	if w.plan.Carries {
+		w.news = w.news.and(news{events: passed, findings: found})
+	} else if err := w.saveFindings(ctx, w.stage, campus.Move{Events: passed}, found); err != nil {
 		return err
 	}
 	return w.compare(ctx, version)
@@ -190,14 +192,14 @@ func (w *application) compareFaces(ctx workflow.Context, version string) (activi
 // photo is told that it is there (B2).
 func (w *application) identified(ctx workflow.Context, from campus.Stage, found campus.Finding) error {
 	forgets := campus.Images{Purposes: frames, Photo: true}
-	if !w.plan.Forgets { // begun by earlier builds
+	if !w.plan.Carries { // begun by earlier builds
 		if err := w.forgetImages(ctx, forgets); err != nil {
 			return err
 		}
 	}
 	w.state.Identified = true
 	m := w.reviewMove(ctx)
-	if w.plan.Forgets {
+	if w.plan.Carries {
 		m.Forgets = &forgets
 	}
 	m.Events = append([]campus.Event{event("photo_matched", campus.System())}, m.Events...)

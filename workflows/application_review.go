@@ -81,7 +81,7 @@ func saveReview(ctx workflow.Context, m campus.Move) workflow.Future {
 func (w *application) approve(ctx workflow.Context, d Decide, m campus.Move) error {
 	m.Stage, m.WaitsFor = campus.StageProvisioning, campus.WaitsForSchool
 	m.Events = []campus.Event{event("approved", d.By)}
-	if w.plan.Forgets {
+	if w.plan.Carries {
 		m.Forgets = &allImages
 	}
 	card := uuid.NewSHA1(w.input.Case.ID, []byte("card"))

@@ -21,22 +21,21 @@ var steps *activities.Activities
 // casework is what every case's workflow is made of: its place, its moves, its parked steps and its end.
 // All handlers and coroutines of a run share it; moves are made one at a time.
 type casework struct {
-	root     workflow.Context // of the run
-	input    campus.CaseInput
-	turn     workflow.Mutex // one move at a time, because a move carries the next version
-	version  int64
-	stage    campus.Stage
-	waits    campus.Party // for whom the stage waits when no step is parked
-	due      *time.Time
-	outcome  campus.Outcome
-	parked   map[string]*parkedStep
-	dropped  []campus.WorkItemKey  // incidents of steps that nobody needs any more
-	finished []campus.FinishedStep // calls that went well; the next move closes their attempts
-	busy     int                   // settlements at work
-	nudges   int                   // how often the facts have changed behind us
-	steps    campus.StepPolicy
-	shown    attributes
-	passed   func() // a stage that is shown once it lasts is over
+	root    workflow.Context // of the run
+	input   campus.CaseInput
+	turn    workflow.Mutex // one move at a time, because a move carries the next version
+	version int64
+	stage   campus.Stage
+	waits   campus.Party // for whom the stage waits when no step is parked
+	due     *time.Time
+	outcome campus.Outcome
+	parked  map[string]*parkedStep
+	news    news // goes with the next move
+	busy    int  // settlements at work
+	nudges  int  // how often the facts have changed behind us
+	steps   campus.StepPolicy
+	shown   attributes
+	passed  func() // a stage that is shown once it lasts is over
 
 	undoings []undoing
 }
@@ -116,24 +115,24 @@ func (c *casework) moveFrom(ctx workflow.Context, from campus.Stage, m campus.Mo
 	if m.Stage == "" {
 		m.Stage, m.WaitsFor, m.Due = c.stage, c.waits, c.due
 	}
-	stage, waits, due, closing := m.Stage, m.WaitsFor, m.Due, len(c.dropped)
-	finished := len(c.finished)
-	c.fill(&m)
+	stage, waits, due, told := m.Stage, m.WaitsFor, m.Due, c.news
+	c.news = news{}
+	c.fill(&m, told)
 	if do == nil {
 		do = record
 	}
 	if err := do(workflow.WithLocalActivityOptions(ctx, ownStep), m).Get(ctx, nil); err != nil {
+		c.news = told.and(c.news)
 		return FromTemporal(err)
 	}
 	c.version, c.stage, c.waits, c.due, c.outcome = m.Version, stage, waits, due, m.Outcome
-	c.dropped, c.finished = c.dropped[closing:], c.finished[finished:]
 	return c.show(ctx, m)
 }
 
-// fill completes a move with what the case knows: its version and its parked steps.
-func (c *casework) fill(m *campus.Move) {
+// fill completes a move with what the case knows: its version, its news and its parked steps.
+func (c *casework) fill(m *campus.Move, told news) {
 	m.Case, m.Version = c.input.Case, c.version+1
-	m.Closes, m.Finished = append(m.Closes, c.dropped...), c.finished
+	told.add(m)
 	if m.Outcome != "" {
 		return
 	}

@@ -73,7 +73,7 @@ func step[R any](ctx workflow.Context, c *casework, kind stepKind, call func(wor
 	ref := campus.StepRef{Case: c.input.Case, Step: kind.Name, Attempt: 1, Key: 1, By: campus.System(), Moves: kind.Moves}
 	err := call(c.budget(ctx), ref).Get(ctx, &result)
 	if err == nil && kind.Moves {
-		c.finished = append(c.finished, campus.FinishedStep{Step: kind.Name, At: workflow.Now(ctx)})
+		c.news.finished = append(c.news.finished, campus.FinishedStep{Step: kind.Name, At: workflow.Now(ctx)})
 	}
 	ref.Moves = false
 	switch {
@@ -118,7 +118,7 @@ func (c *casework) park(ctx workflow.Context, p *parkedStep) error {
 func (c *casework) drop(step string) {
 	if _, found := c.parked[step]; found {
 		delete(c.parked, step)
-		c.dropped = append(c.dropped, campus.WorkItemKey{Kind: campus.IncidentItem, Step: step})
+		c.news.closes = append(c.news.closes, campus.WorkItemKey{Kind: campus.IncidentItem, Step: step})
 	}
 }
 

@@ -1,0 +1,28 @@
+package workflows
+
+import "campuscard/campus"
+
+// news is what has become known since the last move, and is written with the next one: a move of its own for each would tell
+// nobody anything sooner that matters.
+type news struct {
+	closes   []campus.WorkItemKey  // incidents of steps that nobody needs any more
+	finished []campus.FinishedStep // calls that went well
+	granted  []campus.Granted      // systems that have taken the card
+	events   []campus.Event
+	findings []campus.Finding
+}
+
+// add puts what is known into a move.
+func (n news) add(m *campus.Move) {
+	m.Closes = append(m.Closes, n.closes...)
+	m.Finished, m.Granted, m.Earlier = n.finished, n.granted, n.events
+	m.Findings = append(n.findings, m.Findings...)
+}
+
+// and is both, in their order.
+func (n news) and(later news) news {
+	return news{
+		closes: append(n.closes, later.closes...), finished: append(n.finished, later.finished...), granted: append(n.granted, later.granted...),
+		events: append(n.events, later.events...), findings: append(n.findings, later.findings...),
+	}
+}
