@@ -39,7 +39,7 @@ func (a *Activities) CheckLiveness(ctx context.Context, ref campus.StepRef) (Liv
 	var judged uuid.UUID
 	call := func(ctx context.Context, try storage.LivenessTry) (Liveness, error) {
 		judged = try.ID
-		frames, err := a.store.ReadUploads(ctx, try.Frames)
+		frames, err := a.store.ReadFrames(ctx, try, len(try.Frames))
 		if err != nil {
 			return Liveness{}, err
 		}
@@ -109,7 +109,7 @@ func (a *Activities) CompareFaces(ctx context.Context, in CompareFaces) (Compare
 		if err != nil {
 			return Compared{}, err
 		}
-		frames, err := a.store.ReadUploads(ctx, try.Frames[:1]) // the others may be gone already
+		frames, err := a.store.ReadFrames(ctx, try, 1) // the others may be gone already
 		if err != nil {
 			return Compared{}, err
 		}

@@ -18,9 +18,28 @@ type LivenessTry struct {
 	CreatedAt time.Time
 	Verdict   campus.Verdict
 	Reason    string
+	Files     jsonList[keptFile] // of the frames, in their order
 }
 
-const selectLastTry = `select id, seq, gesture, frames, created_at, verdict, reason from liveness_tries where application_id = @about order by seq desc limit 1`
+const selectLastTry = `select t.id, t.seq, t.gesture, t.frames, t.created_at, t.verdict, t.reason, (
+			select jsonb_agg(jsonb_build_object('id', u.id, 'key', u.object_key, 'gone', u.deleted_at is not null) order by f.n)
+			from jsonb_array_elements_text(t.frames) with ordinality f (id, n) join uploads u on u.id = cast(f.id as uuid)) as files
+	from liveness_tries t where t.application_id = @about order by t.seq desc limit 1`
+
+// ReadFrames opens the first frames of a try; the first that cannot be opened is the error. Activities only.
+func (s *Store) ReadFrames(ctx context.Context, try LivenessTry, first int) ([][]byte, error) {
+	if len(try.Files) < first {
+		return nil, campus.Errorf(campus.NotFound, "upload_unknown", "liveness try %s has no %d frames", try.ID, first)
+	}
+	frames := make([][]byte, first)
+	for i := range frames {
+		var err error
+		if frames[i], err = s.openFile(ctx, try.Files[i]); err != nil {
+			return nil, err
+		}
+	}
+	return frames, nil
+}
 
 // JudgeLiveness keeps the verdict of a try and tells how many have really failed (B1: only those count). It closes the attempt
 // in which that was found, unless that is zero.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -95,44 +94,34 @@ func (s *Store) ReadUpload(ctx context.Context, id uuid.UUID) (Upload, []byte, e
 	if err != nil {
 		return Upload{}, nil, wrap("find an upload", err)
 	}
-	content, err := s.openUpload(ctx, row)
+	content, err := s.openFile(ctx, row.file())
 	if err != nil {
 		return Upload{}, nil, err
 	}
 	return row.Upload, content, nil
 }
 
-// ReadUploads opens files, in order; the first that cannot be opened is the error. Activities only.
-func (s *Store) ReadUploads(ctx context.Context, ids []uuid.UUID) ([][]byte, error) {
-	rows, err := all[uploadRow](ctx, s, selectUpload+`where id = any(@ids)`, map[string]any{"ids": ids})
-	if err != nil {
-		return nil, wrap("find uploads", err)
-	}
-	contents := make([][]byte, len(ids))
-	for i, id := range ids {
-		found := slices.IndexFunc(rows, func(row uploadRow) bool { return row.ID == id })
-		if found < 0 {
-			return nil, uploadUnknown(id)
-		}
-		if contents[i], err = s.openUpload(ctx, rows[found]); err != nil {
-			return nil, err
-		}
-	}
-	return contents, nil
+// keptFile is where the content of an upload is kept.
+type keptFile struct {
+	ID   uuid.UUID `json:"id"`
+	Key  string    `json:"key"`
+	Gone bool      `json:"gone"`
 }
 
-// openUpload fetches the content of a file.
-func (s *Store) openUpload(ctx context.Context, row uploadRow) ([]byte, error) {
-	if row.DeletedAt != nil {
-		return nil, campus.Errorf(campus.NotFound, "file_gone", "the file of upload %s was deleted", row.ID)
+func (row uploadRow) file() keptFile { return keptFile{row.ID, row.ObjectKey, row.DeletedAt != nil} }
+
+// openFile fetches the content of an upload.
+func (s *Store) openFile(ctx context.Context, file keptFile) ([]byte, error) {
+	if file.Gone {
+		return nil, campus.Errorf(campus.NotFound, "file_gone", "the file of upload %s was deleted", file.ID)
 	}
-	sealed, err := s.objects.get(ctx, row.ObjectKey)
+	sealed, err := s.objects.get(ctx, file.Key)
 	if err != nil {
 		return nil, err
 	}
-	content, err := s.keys.file.Open(nil, nil, sealed, []byte(row.ObjectKey))
+	content, err := s.keys.file.Open(nil, nil, sealed, []byte(file.Key))
 	if err != nil {
-		return nil, fmt.Errorf("open upload %s: wrong key or damaged", row.ID)
+		return nil, fmt.Errorf("open upload %s: wrong key or damaged", file.ID)
 	}
 	return content, nil
 }
