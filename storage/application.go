@@ -14,36 +14,45 @@ import (
 
 // Begun is what an application's workflow learns when it begins.
 type Begun struct {
-	Withdrawn     bool // the student took it back while it was queued
-	PolicyVersion string
-	Route         campus.Route
-	Category      campus.Category
-	Counter       bool        // B3: the route without a face was chosen at once
-	Tried         bool        // a liveness check has been answered
-	EnrolsOn      campus.Date // of a freshman
-	Packages      bool        // some were chosen (C2)
-	Papers        []campus.Finding
+	Withdrawn     bool             `json:"-"` // the student took it back while it was queued
+	PolicyVersion string           `json:"policy_version"`
+	Route         campus.Route     `json:"route"`
+	Category      campus.Category  `json:"category"`
+	Counter       bool             `json:"counter"`   // B3: the route without a face was chosen at once
+	Tried         bool             `json:"tried"`     // a liveness check has been answered
+	EnrolsOn      campus.Date      `json:"enrols_on"` // of a freshman
+	Packages      bool             `json:"packages"`  // some were chosen (C2)
+	Papers        []campus.Finding `json:"-"`
 }
 
 // BeginApplication takes the case out of the queue, unless the student has taken it back before.
 func (s *Store) BeginApplication(ctx context.Context, m campus.Move) (Begun, error) {
-	if err := s.move(ctx, m, nil); err != nil {
-		return Begun{}, err
+	var row begunRow
+	var withdrawn bool
+	err := s.recordMove(ctx, m, part{answer: begunColumn("moved"), into: &row}, nil)
+	if errors.Is(err, errMoved) { // by an earlier try, or by the student
+		err = s.pool.QueryRow(ctx, `select c.outcome = $2, `+begunColumn("c")+` from cases c where c.id = $1`, m.Case.ID, campus.Withdrawn).
+			Scan(&withdrawn, &row)
 	}
-	type found struct {
-		Begun
-		Evidence jsonList[Evidence]
-	}
-	row, _, err := one[found](ctx, s, `select c.outcome = @withdrawn as withdrawn, c.policy_version, a.route, p.category, a.counter,
-			p.enrolled_on as enrols_on, exists (select 1 from liveness_tries where application_id = a.id) as tried,
-			a.packages <> '[]' as packages, `+evidenceColumn+`
-		from cases c join applications a on a.id = c.id join people p on p.id = a.person_id where c.id = @id`,
-		map[string]any{"withdrawn": campus.Withdrawn, "id": m.Case.ID})
-	if row.Withdrawn || err != nil {
-		return row.Begun, wrap("begin an application", err)
+	row.Withdrawn = withdrawn
+	if err != nil {
+		return Begun{}, wrap("begin an application", err)
 	}
 	row.Papers = papers(row.Route, row.Category, row.Evidence, campus.DateOf(s.Now()))
 	return row.Begun, nil
+}
+
+// begunRow is what is read of an application when it begins.
+type begunRow struct {
+	Begun
+	Evidence []Evidence `json:"evidence"`
+}
+
+// begunColumn is a begunRow of the case, which stands in the statement under a name.
+func begunColumn(of string) string {
+	return `(select to_jsonb(b) from (select ` + of + `.policy_version, a.route, p.category, a.counter, p.enrolled_on as enrols_on,
+			exists (select 1 from liveness_tries where application_id = a.id) as tried, a.packages <> '[]' as packages, ` + evidenceColumn + `
+		from applications a join people p on p.id = a.person_id where a.id = ` + of + `.id) b)`
 }
 
 // WithdrawQueued takes back an application whose workflow has not begun, so that it can be done while Temporal is

@@ -82,6 +82,8 @@ type part struct {
 	sql   string
 	words map[string]any
 
+	answer  string         // a value of the moved case that the statement answers with
+	into    any            // where it goes
 	guard   string         // "and ...": the case is moved only where this is true as well
 	refusal func(tx) error // why it is not; needed with a guard
 }
@@ -129,8 +131,11 @@ func moveCase(t tx, m campus.Move, own part) (movedCase, error) {
 	var moved movedCase
 	what := moveParts(t, m)
 	maps.Copy(what.words, own.words)
-	err := t.ask(fmt.Sprintf(movedSQL, own.guard)+what.sql+own.sql+` select university, campus, person_id, policy_version from moved`, what.words).
-		Scan(&moved.Owner.University, &moved.Owner.Campus, &moved.Owner.PersonID, &moved.PolicyVersion)
+	columns, into := "university, campus, person_id, policy_version", []any{&moved.Owner.University, &moved.Owner.Campus, &moved.Owner.PersonID, &moved.PolicyVersion}
+	if own.answer != "" {
+		columns, into = columns+", "+own.answer, append(into, own.into)
+	}
+	err := t.ask(fmt.Sprintf(movedSQL, own.guard)+what.sql+own.sql+` select `+columns+` from moved`, what.words).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = unmoved(t, m, own.refusal)
 	}

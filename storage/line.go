@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"time"
 
@@ -67,19 +68,17 @@ func (s *Store) LetIn(ctx context.Context, p campus.RushPolicy, limit int) (take
 		if room < 1 {
 			return nil
 		}
-		if err := planAnew(t); err != nil {
-			return err
-		}
-		moved := t.Exec(`with next as (
+		// The limit stands in the text, so that the plan that is kept is one for so few.
+		moved := t.Exec(fmt.Sprintf(`with next as (
 				select case_id from (
 					select l.*, row_number() over (partition by l.university order by l.place, l.case_id) as turn
 					from universities u cross join lateral
-						(select * from line where university = u.code order by place, case_id limit @room) l) q
-				order by turn, place, case_id limit @room),
+						(select * from line where university = u.code order by place, case_id limit %[1]d) l) q
+				order by turn, place, case_id limit %[1]d),
 			gone as (delete from line where case_id in (select case_id from next) returning case_id, input, trace, place)
 			insert into outbox (kind, workflow, workflow_id, input, trace, created_at, next_try)
-			select 'start', @kind, @kind || '/' || case_id, input, trace, @now, @now from gone order by place`,
-			map[string]any{"room": room, "kind": string(campus.ApplicationCase), "now": t.now})
+			select 'start', @kind, @kind || '/' || case_id, input, trace, @now, @now from gone order by place`, room),
+			map[string]any{"kind": string(campus.ApplicationCase), "now": t.now})
 		taken = int(moved.RowsAffected)
 		if moved.Error != nil {
 			return moved.Error

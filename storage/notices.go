@@ -174,23 +174,32 @@ func (s *Store) ClaimNotices(ctx context.Context, limit int, lease time.Duration
 
 // NoticeResult is what became of a notice's channels.
 type NoticeResult struct {
+	ID                uuid.UUID
 	SMSDone, MailDone bool
 	Done              bool          // nothing is left to do
 	Wait              time.Duration // until the next try otherwise
 	Failure           string        // a code
 }
 
-// FinishNotice keeps how far a notice has come. Whoever comes back after their lease does not open again what another
+// FinishNotices keeps how far notices have come. Whoever comes back after their lease does not open again what another
 // has finished.
-func (s *Store) FinishNotice(ctx context.Context, id uuid.UUID, r NoticeResult) error {
+func (s *Store) FinishNotices(ctx context.Context, results []NoticeResult) error {
 	now := s.Now()
-	_, err := s.pool.Exec(ctx, `update notices set
-			sms_at = case when $2 then coalesce(sms_at, $5) else sms_at end,
-			mail_at = case when $3 then coalesce(mail_at, $5) else mail_at end,
-			done_at = case when $4 then $5::timestamptz end,
-			next_try = $6, failure = $7 where id = $1 and done_at is null`,
-		id, r.SMSDone, r.MailDone, r.Done, now, now.Add(r.Wait), r.Failure)
-	return wrap("finish a notice", err)
+	_, err := s.pool.Exec(ctx, `update notices n set
+			sms_at = case when r.sms then coalesce(sms_at, $1) else sms_at end,
+			mail_at = case when r.mail then coalesce(mail_at, $1) else mail_at end,
+			done_at = case when r.done then $1::timestamptz end,
+			next_try = r.next_try, failure = r.failure
+		from unnest($2::uuid[], $3::boolean[], $4::boolean[], $5::boolean[], $6::timestamptz[], $7::text[])
+			r (id, sms, mail, done, next_try, failure)
+		where n.id = r.id and n.done_at is null`, now,
+		ids(results, func(r NoticeResult) uuid.UUID { return r.ID }),
+		column(results, func(r NoticeResult) bool { return r.SMSDone }),
+		column(results, func(r NoticeResult) bool { return r.MailDone }),
+		column(results, func(r NoticeResult) bool { return r.Done }),
+		column(results, func(r NoticeResult) time.Time { return now.Add(r.Wait) }),
+		column(results, func(r NoticeResult) string { return r.Failure }))
+	return wrap("finish notices", err)
 }
 
 // Notices are the messages of a person, newest first, for the app. What expires was a code for the phone alone.

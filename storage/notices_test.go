@@ -114,11 +114,12 @@ func TestClaimNotices(t *testing.T) {
 	})
 }
 
-func TestFinishNotice(t *testing.T) {
+func TestFinishNotices(t *testing.T) {
 	t.Parallel()
 	finish := func(s *story, id uuid.UUID, r storage.NoticeResult) {
 		s.t.Helper()
-		require.NoError(s.t, s.FinishNotice(s.t.Context(), id, r))
+		r.ID = id
+		require.NoError(s.t, s.FinishNotices(s.t.Context(), []storage.NoticeResult{r, {ID: uuid.New(), Done: true}}))
 	}
 
 	t.Run("a channel that has it does not get it again", func(t *testing.T) {

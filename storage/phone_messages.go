@@ -93,9 +93,9 @@ func (s *Store) openPhoneMessage(row phoneMessageRow) (Notice, error) {
 }
 
 // FinishPhoneMessage keeps how far a message has come.
-func (s *Store) FinishPhoneMessage(ctx context.Context, id uuid.UUID, r NoticeResult) error {
+func (s *Store) FinishPhoneMessage(ctx context.Context, r NoticeResult) error {
 	now := s.Now()
 	_, err := s.pool.Exec(ctx, `update phone_messages set done_at = case when $2 then $3::timestamptz end, next_try = $4, failure = $5
-		where id = $1 and done_at is null`, id, r.Done, now, now.Add(r.Wait), r.Failure)
+		where id = $1 and done_at is null`, r.ID, r.Done, now, now.Add(r.Wait), r.Failure)
 	return wrap("finish a message to a phone", err)
 }

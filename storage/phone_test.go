@@ -69,7 +69,7 @@ func TestPhoneAtCounter(t *testing.T) {
 	again, err := c.ClaimPhoneMessages(t.Context(), 10, time.Minute)
 	require.NoError(t, err)
 	require.Empty(t, again, "another sender has it")
-	require.NoError(t, c.FinishPhoneMessage(t.Context(), messages[0].ID, storage.NoticeResult{Done: true}))
+	require.NoError(t, c.FinishPhoneMessage(t.Context(), storage.NoticeResult{ID: messages[0].ID, Done: true}))
 	raw := storagetest.One[string](c.House, `select jsonb_agg(to_jsonb(m))::text from phone_messages m`)
 	require.NotContains(t, raw, c.person.Roster.Phone, "sealed")
 	notices, err := c.ClaimNotices(t.Context(), 10, time.Minute)

@@ -104,11 +104,6 @@ var sessionSettings = map[string]string{
 	"timezone": "UTC", "application_name": "campuscard", "enable_seqscan": "off", "jit": "off", "plan_cache_mode": "force_generic_plan",
 }
 
-// planAnew has what follows in a transaction planned for its values: for a statement whose plan depends on its limit.
-func planAnew(t tx) error {
-	return t.Exec(`set local plan_cache_mode = force_custom_plan`).Error
-}
-
 func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	poolConfig, err := pgxpool.ParseConfig(cfg.DatabaseURL)
 	if err != nil {

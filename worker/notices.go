@@ -5,9 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"campuscard/campus"
 	"campuscard/school"
@@ -15,10 +14,12 @@ import (
 )
 
 const (
-	noticeBatch = 50
+	noticeBatch = 16               // at once
 	noticeLease = 30 * time.Second // longer than sending one takes
 	noticePause = 200 * time.Millisecond
 	noticeLife  = 24 * time.Hour // after that nobody waits for it
+
+	finishPatience = 5 * time.Second // for our own rows, also while we stop
 )
 
 // noticeSender delivers messages by SMS and mail. Each channel is tried until it has taken the message, under the id
@@ -51,20 +52,26 @@ func (s *noticeSender) run(ctx context.Context) error {
 
 func (s *noticeSender) round(ctx context.Context) (int, error) {
 	notices, err := s.store.ClaimNotices(ctx, noticeBatch, noticeLease)
-	if err != nil {
+	if err != nil || len(notices) == 0 {
 		return 0, err
 	}
-	var group errgroup.Group
-	group.SetLimit(8)
-	for _, n := range notices {
-		group.Go(func() error { return s.store.FinishNotice(ctx, n.ID, s.send(ctx, n)) })
+	results := make([]storage.NoticeResult, len(notices))
+	var all sync.WaitGroup
+	for i, n := range notices {
+		all.Go(func() { results[i] = s.send(ctx, n) })
 	}
-	return len(notices), group.Wait()
+	all.Wait()
+	if ctx.Err() != nil { // what fails while we stop says nothing about the message
+		results = slices.DeleteFunc(results, func(r storage.NoticeResult) bool { return r.Failure != "" })
+	}
+	finishing, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishPatience)
+	defer cancel()
+	return len(notices), s.store.FinishNotices(finishing, results)
 }
 
 // send tries the channels that have not taken the message yet.
 func (s *noticeSender) send(ctx context.Context, n storage.Notice) storage.NoticeResult {
-	result := storage.NoticeResult{SMSDone: n.SMSAt != nil, MailDone: n.MailAt != nil}
+	result := storage.NoticeResult{ID: n.ID, SMSDone: n.SMSAt != nil, MailDone: n.MailAt != nil}
 	if n.ExpiresAt != nil && n.ExpiresAt.Before(s.store.Now()) {
 		result.Done, result.Failure = true, noticeExpired
 		s.metrics.notices.WithLabelValues(noticeExpired).Inc()

@@ -27,9 +27,8 @@ func (s phoneSender) round(ctx context.Context) error {
 		return err
 	}
 	var group errgroup.Group
-	group.SetLimit(8)
 	for _, m := range messages {
-		group.Go(func() error { return s.store.FinishPhoneMessage(ctx, m.ID, s.send(ctx, m)) })
+		group.Go(func() error { return s.store.FinishPhoneMessage(ctx, s.send(ctx, m)) })
 	}
 	return group.Wait()
 }

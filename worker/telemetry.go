@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/exemplar"
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/semconv/v1.37.0"
@@ -66,7 +67,8 @@ func (t *Telemetry) startMetrics() error {
 		metric.Stream{Aggregation: metric.AggregationExplicitBucketHistogram{
 			Boundaries: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 600, 3600, 86400},
 		}})
-	provider := metric.NewMeterProvider(metric.WithReader(exporter), metric.WithView(seconds))
+	provider := metric.NewMeterProvider(metric.WithReader(exporter), metric.WithView(seconds),
+		metric.WithExemplarFilter(exemplar.AlwaysOffFilter)) // nobody reads them
 	otel.SetMeterProvider(provider)
 	t.Metrics = opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{Meter: provider.Meter(sdkScope), UseMonotonicCounters: true})
 	for name, tags := range watchedFailures() {
