@@ -33,7 +33,7 @@ const histories = "testdata/histories"
 
 // recorded are the courses of a case whose histories are kept: every later build must be able to go on from them.
 var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerInterceptor) *live{
-	"application-active": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-active-at-once": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := working(t, workflowtest.Good, with...)
 		l.review(campus.Approve, "")
 		l.activate()
@@ -64,7 +64,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.RefusedBy)
 		return l
 	},
-	"application-parked-and-retried": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-parked-then-retried": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := working(t, workflowtest.Good, with...)
 		l.School.Fault("library", "outage")
 		l.review(campus.Approve, "")
@@ -75,7 +75,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"application-face-away": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-face-away-at-comparison": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := newLive(t, workflowtest.Good)
 		l.School.Fault("face", "outage")
 		l.Work(worker.Config{Around: with})
@@ -111,7 +111,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Aborted)
 		return l
 	},
-	"application-stale-photo": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-photo-renewed": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := newLive(t, workflowtest.Good)
 		l.School.RenewPhoto(l.student, "somebody else")
 		l.Work(worker.Config{Around: with})
@@ -146,7 +146,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"application-withdrawn": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-taken-back": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := working(t, workflowtest.Good, with...)
 		l.review(campus.Approve, "")
 		l.await(campus.StageActivation)
@@ -419,7 +419,7 @@ var told = map[string]struct {
 	story   string
 	effects map[string]int
 }{
-	"application-active": {
+	"application-active-at-once": {
 		"applied checking checked liveness_passed photo_matched review_asked approved provisioned activated",
 		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
 	},
@@ -438,12 +438,12 @@ var told = map[string]struct {
 			"review_asked approved provisioned activated",
 		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
 	},
-	"application-parked-and-retried": {
+	"application-parked-then-retried": {
 		"applied checking checked liveness_passed photo_matched review_asked approved step_parked step_failed_again step_retried " +
 			"provisioned activated",
 		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
 	},
-	"application-face-away": {
+	"application-face-away-at-comparison": {
 		"applied checking checked step_parked step_retried liveness_passed photo_matched review_asked approved provisioned activated",
 		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
 	},
@@ -456,11 +456,11 @@ var told = map[string]struct {
 			"step_parked step_retried aborted",
 		map[string]int{"liveness_check": 1, "comparison": 1, "open_patron": 1, "open_account": 1, "close_patron": 1, "close_account": 1},
 	},
-	"application-stale-photo": {
+	"application-photo-renewed": {
 		"applied checking checked liveness_passed photo_stale photo_matched review_asked approved provisioned activated",
 		map[string]int{"liveness_check": 1, "comparison": 2, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1},
 	},
-	"application-withdrawn": {
+	"application-taken-back": {
 		"applied checking checked liveness_passed photo_matched review_asked approved provisioned withdrawn",
 		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1,
 			"revoke": 1, "close_patron": 1, "close_account": 1},
