@@ -31,7 +31,7 @@ type ActivateCard struct {
 	CardLife    campus.Duration
 	Promised    time.Time // the end of the promised day (D2)
 	Batched     bool      // the plastic waits for a batch (D3)
-	Bare        bool      `json:",omitempty"` // without packages (C2)
+	NoPackages  bool      `json:",omitempty"` // without packages (C2)
 	By          campus.Actor
 }
 
@@ -43,7 +43,7 @@ func (a *Activities) ActivateCard(ctx context.Context, in ActivateCard) error {
 	}
 	return a.store.ActivateCard(ctx, in.Move, storage.Activation{
 		Card: in.Card, PlasticCase: in.PlasticCase, Plastic: in.Plastic, CardLife: in.CardLife.Std(),
-		PromisedAt: in.Promised, Batched: in.Batched, Bare: in.Bare,
+		PromisedAt: in.Promised, Batched: in.Batched, NoPackages: in.NoPackages,
 		Change: campus.Change{Actor: in.By, Channel: channel, Reason: "activated"},
 	})
 }

@@ -68,7 +68,7 @@ type Activation struct {
 	CardLife    time.Duration // from now, at the most; the end of studies comes first
 	PromisedAt  time.Time     // D2: the end of the promised day
 	Batched     bool          // D3: the plastic waits for a batch
-	Bare        bool          // no package was chosen (C2)
+	NoPackages  bool          // no package was chosen (C2)
 	Change      campus.Change
 }
 
@@ -76,7 +76,7 @@ type Activation struct {
 // ends the application, all at the same instant (D1, D2, D4, C2). Conflict: card_state, card_exists.
 func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) error {
 	var chosen jsonList[campus.ChosenPackage]
-	if !a.Bare {
+	if !a.NoPackages {
 		if err := s.pool.QueryRow(ctx, `select coalesce((select packages from applications where id = $1), '[]')`, m.Case.ID).Scan(&chosen); err != nil {
 			return wrap("read the chosen packages", err)
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -108,6 +109,9 @@ func (o *objects) delete(ctx context.Context, keys ...string) (left []string, er
 	close(named)
 	for failed := range o.client.RemoveObjects(ctx, o.bucket, named, minio.RemoveObjectsOptions{}) {
 		left, err = append(left, failed.ObjectName), errors.Join(err, objectError("delete a file", failed.Err))
+	}
+	if slices.Contains(left, "") { // the answer as a whole was none: nobody knows
+		left = keys
 	}
 	return left, err
 }

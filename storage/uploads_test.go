@@ -2,6 +2,8 @@ package storage_test
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -117,7 +119,17 @@ func TestObjectOutage(t *testing.T) {
 		require.Equal(t, campus.Unavailable, campus.CodeOf(second(store.Shred(t.Context(), 10))))
 		require.Equal(t, i+1, count(h, `forgotten_files`), "it waits for the object store")
 	}
-	gone, err := h.Shred(t.Context(), 1)
+	mute := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("well")) }))
+	defer mute.Close()
+	cfg.Objects.Endpoint = mute.URL
+	strange, err := storage.Open(t.Context(), cfg, h.Clock.Now, h.Log)
+	require.NoError(t, err)
+	defer strange.Close()
+	gone, err := strange.Shred(t.Context(), 10)
+	require.Error(t, err)
+	require.Zero(t, gone, "an answer that nobody understands is none")
+	require.Equal(t, 2, count(h, `forgotten_files`))
+	gone, err = h.Shred(t.Context(), 1)
 	require.NoError(t, err)
 	require.Equal(t, 1, gone, "no more than asked for")
 	require.Empty(t, h.Objects())

@@ -29,7 +29,7 @@ func (w *application) provision(ctx workflow.Context) error {
 			return workflow.ExecuteActivity(on(ctx, serviceQueue(services[i]), names[i]), steps.GrantService,
 				activities.ServiceStep{Ref: ref, Card: w.state.Card, Service: services[i]})
 		})
-		if err == nil && w.plan.Carries {
+		if err == nil && reference != "" && w.plan.Carries { // an earlier build keeps it itself and answers none
 			w.news.granted = append(w.news.granted, campus.Granted{Card: w.state.Card, Service: services[i], Reference: reference, At: workflow.Now(ctx)})
 		}
 		if errors.Is(err, errSkipped) {
@@ -101,7 +101,7 @@ func (w *application) makeActive(ctx workflow.Context, from campus.Stage, d Deci
 	}
 	return w.decide(ctx, from, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
 		return workflow.ExecuteLocalActivity(ctx, steps.ActivateCard, activities.ActivateCard{
-			Move: m, Card: w.state.Card, CardLife: w.plan.Activation.CardLife, Promised: promised, Batched: w.plan.Batched, Bare: w.plan.Bare, By: d.By,
+			Move: m, Card: w.state.Card, CardLife: w.plan.Activation.CardLife, Promised: promised, Batched: w.plan.Batched, NoPackages: w.plan.NoPackages, By: d.By,
 			PlasticCase: uuid.NewSHA1(w.state.Card, []byte("plastic case")),
 			Plastic:     uuid.NewSHA1(w.state.Card, []byte("plastic 1")),
 		})
