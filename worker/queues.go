@@ -59,7 +59,7 @@ func (q taskQueue) options(cfg Config, m *metrics) worker.Options {
 	if q.name == workflows.CaseQueue {
 		options.LocalActivityWorkerOnly = true
 		options.MaxConcurrentLocalActivityExecutionSize = 64
-		options.MaxConcurrentWorkflowTaskPollers = 8
+		options.MaxConcurrentWorkflowTaskPollers = 16 // half of them wait where only the first task of a case comes, and most of those begin here
 	} else {
 		options.DisableWorkflowWorker = true
 		options.MaxConcurrentActivityTaskPollers = 2
