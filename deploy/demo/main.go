@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -43,6 +44,9 @@ func main() {
 
 // Run implements kong's command.
 func (d *demo) Run(ctx context.Context) error {
+	if err := d.answers(ctx); err != nil {
+		return err
+	}
 	began := time.Now()
 	language := language(d.Lang)
 	world := story.New(story.Config{
@@ -58,6 +62,19 @@ func (d *demo) Run(ctx context.Context) error {
 	}
 	fmt.Printf(done, time.Since(began).Seconds())
 	return nil
+}
+
+// answers tells whether there is a system to play on, before thirteen stories say one after the other that there is none.
+func (d *demo) answers(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.API+"/healthz", http.NoBody)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("nothing to play on: make up starts the system (%w)", err)
+	}
+	return answer.Body.Close()
 }
 
 // language reads a flag such as en or a locale such as zh_CN.UTF-8; what is neither (C, POSIX) is Chinese.
