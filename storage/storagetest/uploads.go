@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"io"
+	"strconv"
 
 	"github.com/google/uuid"
 	"github.com/minio/minio-go/v7"
@@ -40,12 +41,18 @@ func JPEG(width, height int) []byte {
 	return out.Bytes()
 }
 
+// Sealed is the content of an object. A test that fails says how long it is, not what is in it.
+type Sealed []byte
+
+// String implements fmt.Stringer.
+func (s Sealed) String() string { return strconv.Itoa(len(s)) + " bytes" }
+
 // Objects are all objects of the test's bucket, as they lie there when the forgotten ones are gone.
-func (h *House) Objects() map[string][]byte {
+func (h *House) Objects() map[string]Sealed {
 	h.t.Helper()
 	_, err := h.Shred(h.t.Context(), 1000)
 	require.NoError(h.t, err)
-	found := map[string][]byte{}
+	found := map[string]Sealed{}
 	for object := range h.client.ListObjectsIter(h.t.Context(), h.Config.Objects.Bucket, minio.ListObjectsOptions{Recursive: true}) {
 		require.NoError(h.t, object.Err)
 		content, err := h.client.GetObject(h.t.Context(), h.Config.Objects.Bucket, object.Key, minio.GetObjectOptions{})
