@@ -51,7 +51,7 @@ func (s *Store) OpenAttempt(ctx context.Context, ref campus.StepRef, try int) (u
 }
 
 // OpenApplicantAttempt opens a try of a step that is about who has made the application of its case. An error beside an id
-// is of what the try is about; the try is open. So it is with the other two.
+// is of what the try is about; the try is open. So it is with all that open one about something.
 func (s *Store) OpenApplicantAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
 	return s.openApplicantAttempt(ctx, ref, try, selectApplicant)
 }

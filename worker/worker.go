@@ -1,5 +1,5 @@
-// Package worker runs the processes: task queues, registration, interceptors, the dispatcher of the outbox, the sender
-// of notices and the upkeep. It wires; what happens is decided in workflows and done in activities.
+// Package worker runs the processes: task queues, registration, interceptors, and loops: the dispatcher of the outbox, the sender
+// of notices, the shredder, the upkeep. It wires; what happens is decided in workflows and done in activities.
 package worker
 
 import (
