@@ -21,8 +21,6 @@ type ApplicationPlan struct {
 	Calendar           campus.Calendar
 	PromiseWorkingDays int
 
-	// What follows is not in the histories of the first builds: there everybody is a mainland student with a certificate,
-	// and a check that fails refuses.
 	Route      campus.Route     `json:",omitempty"`
 	Checks     []campus.Item    `json:",omitempty"` // to be asked of the school's systems
 	Papers     []campus.Finding `json:",omitempty"` // how what was handed in stands
@@ -31,8 +29,6 @@ type ApplicationPlan struct {
 	EnrolsOn   *time.Time       `json:",omitempty"` // A6: the beginning of the day
 	Batched    bool             `json:",omitempty"` // D3: the plastic goes to the bureau with others
 	NoPackages bool             `json:",omitempty"` // C2: no package was chosen
-	Carries    bool             `json:",omitempty"` // moves carry what else becomes known: what went well, verdicts on the way, pictures to forget
-	LastLook   bool             `json:",omitempty"` // the last look before a wait ends without anything is a step: no outage ends it
 }
 
 // BeginApplication takes the case out of the queue and reads the policy it keeps to its end.
@@ -49,7 +45,7 @@ func (a *Activities) BeginApplication(ctx context.Context, in BeginCase) (Applic
 		Withdrawn: begun.Withdrawn, Steps: policy.Steps, Application: policy.Application, Identity: policy.Identity,
 		Activation: policy.Activation, Calendar: policy.Calendar, PromiseWorkingDays: policy.Plastic.PromiseWorkingDays,
 		Route: begun.Route, Papers: begun.Papers, Counter: begun.Counter, Tried: begun.Tried,
-		Checks: checksOf(begun.Route, begun.Category), EnrolsOn: enrolment(begun), Carries: true, NoPackages: !begun.Packages, LastLook: true,
+		Checks: checksOf(begun.Route, begun.Category), EnrolsOn: enrolment(begun), NoPackages: !begun.Packages,
 		Batched: policy.Production.Batches,
 	}, nil
 }

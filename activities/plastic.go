@@ -17,11 +17,11 @@ type PlasticPlan struct {
 	Plastic  campus.PlasticPolicy
 	Promised time.Time // D2: the end of the promised day
 	ID       uuid.UUID // of the first plastic
-	Batched  bool      // D3: with others; else each plastic is ordered by itself, as in cases from before there were batches
+	Batched  bool      // D3: with others; else each plastic is ordered by itself
 	Urgent   campus.Duration
 	Calendar campus.Calendar
 
-	Found *PlasticStatus `json:",omitempty"` // how it stood then; none in the histories of earlier builds
+	Found *PlasticStatus `json:",omitempty"` // how it stood when the case began
 }
 
 // BeginPlastic takes the case out of the queue and reads the policy it keeps to its end.

@@ -40,7 +40,7 @@ func (a *Activities) OpenBatch(ctx context.Context, in OpenBatch) (bool, error) 
 		return false, err
 	}
 	n.ID, n.Reason, n.At, n.Only = in.Batch, in.Reason, 0, in.Only
-	if n.Size == 0 { // the present policy has no batches, and cards of before still wait for one
+	if n.Size == 0 { // the policy of now has no batches, and the card began under one that has
 		n.Size = 1
 	}
 	return a.store.OpenBatch(ctx, n)

@@ -213,13 +213,11 @@ type CaseInput struct {
 	Campus     string    `json:"campus"`
 	Progress   *Progress `json:"progress,omitempty"`
 
-	// What Temporal shows of the case until it says otherwise: where its first steps take it. Cases of earlier builds have
-	// none of it, and are shown as queued until their first step is done.
+	// What Temporal shows of the case until it says otherwise: where its first step takes it. A case that does not know yet
+	// is shown as queued.
 	Stage    Stage      `json:"stage,omitempty"`
 	WaitsFor Party      `json:"waits_for,omitempty"`
 	Due      *time.Time `json:"due,omitempty"`
-	// Lasting has Temporal show a stage in which only machines are asked once it lasts, and not in passing.
-	Lasting bool `json:"lasting,omitempty"`
 }
 
 // Progress is what a run hands to the next when it continues as new.

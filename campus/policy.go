@@ -78,7 +78,7 @@ type PlasticPolicy struct {
 	PickupFirstReminder Duration `yaml:"pickup_first_reminder"`
 	PickupLastReminder  Duration `yaml:"pickup_last_reminder"`
 	PickupTries         int      `yaml:"pickup_tries"`
-	ReturnedWait        Duration `yaml:"returned_wait"` // none in cases from before unclaimed cards could be sent again
+	ReturnedWait        Duration `yaml:"returned_wait"`
 	ReturnedReminder    Duration `yaml:"returned_reminder"`
 }
 

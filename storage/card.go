@@ -97,7 +97,7 @@ func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) e
 // part is what an activation writes with its move.
 func (a Activation) part(ctx context.Context, now time.Time) part {
 	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: a.PlasticCase}
-	input := campus.CaseInput{Case: ref, Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau, Lasting: true}
+	input := campus.CaseInput{Case: ref, Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau}
 	if a.Batched {
 		input.Stage, input.WaitsFor, input.Due = campus.StageBatching, campus.WaitsForEngine, &a.PromisedAt
 	}

@@ -280,7 +280,7 @@ func (n newcomer) ref() campus.CaseRef {
 // input starts the workflow.
 func (n newcomer) input() campus.CaseInput {
 	return campus.CaseInput{Case: n.ref(), University: n.who.Owner.University, Campus: n.who.Owner.Campus,
-		Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool, Lasting: true}
+		Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool}
 }
 
 // startColleagues starts the workflows of those whom HR submits: at its own pace, so they do not stand in the line of the

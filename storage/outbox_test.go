@@ -47,7 +47,7 @@ func TestDeliverOutbox(t *testing.T) {
 			var input campus.CaseInput
 			require.NoError(t, json.Unmarshal(rows[0].Input, &input))
 			require.Equal(t, campus.CaseInput{Case: s.application, University: "lcu", Campus: "east",
-				Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool, Lasting: true}, input)
+				Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool}, input)
 			return []storage.Delivery{done}
 		})
 		require.NoError(t, err)

@@ -13,11 +13,6 @@ import (
 // provision makes the card known to every system of the base package, side by side (C1). Before each, its undoing is
 // kept.
 func (w *application) provision(ctx workflow.Context) error {
-	if !w.plan.Carries { // begun by earlier builds
-		if err := w.forget(ctx); err != nil {
-			return err
-		}
-	}
 	services := campus.BasePackage()
 	names := make([]string, len(services))
 	for i, service := range services {
@@ -25,11 +20,11 @@ func (w *application) provision(ctx workflow.Context) error {
 	}
 	w.keepRevocations()
 	err := parallel(ctx, names, func(ctx workflow.Context, i int) error {
-		reference, err := step[string](ctx, w.casework, stepKind{Name: names[i], Moves: w.plan.Carries}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+		reference, err := step[string](ctx, w.casework, stepKind{Name: names[i], Moves: true}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
 			return workflow.ExecuteActivity(on(ctx, serviceQueue(services[i]), names[i]), steps.GrantService,
 				activities.ServiceStep{Ref: ref, Card: w.state.Card, Service: services[i]})
 		})
-		if err == nil && reference != "" && w.plan.Carries { // an earlier build keeps it itself and answers none
+		if err == nil && reference != "" {
 			w.news.granted = append(w.news.granted, campus.Granted{Card: w.state.Card, Service: services[i], Reference: reference, At: workflow.Now(ctx)})
 		}
 		if errors.Is(err, errSkipped) {

@@ -47,9 +47,6 @@ func (w *application) check(ctx workflow.Context) error {
 
 // itemsToAsk are the items for which a system is asked: all but the papers that are missing or out of date anyway.
 func (w *application) itemsToAsk() []campus.Item {
-	if len(w.plan.Checks) == 0 { // begun by the first builds
-		return []campus.Item{campus.RegistryItem, campus.CertificateItem, campus.PhoneItem}
-	}
 	return slices.DeleteFunc(slices.Clone(w.plan.Checks), func(item campus.Item) bool {
 		return slices.ContainsFunc(w.state.Papers, func(f campus.Finding) bool { return f.Item == item && f.Verdict != campus.Pass })
 	})
@@ -84,10 +81,10 @@ func (w *application) registerQueue() string {
 	return AcademicQueue
 }
 
-// refusal is the finding that ends the application, if there is one. The first builds ended it for every failed check.
+// refusal is the finding that ends the application, if there is one.
 func (w *application) refusal(findings []campus.Finding) *campus.Finding {
 	i := slices.IndexFunc(findings, func(f campus.Finding) bool {
-		return f.Verdict == campus.Fail && (len(w.plan.Checks) == 0 || !campus.AskedAgain(f.Item))
+		return f.Verdict == campus.Fail && !campus.AskedAgain(f.Item)
 	})
 	if i < 0 {
 		return nil

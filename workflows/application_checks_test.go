@@ -8,7 +8,6 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
-	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -117,9 +116,7 @@ func TestWhatIsNeverPutRightExpires(t *testing.T) {
 	t.Parallel()
 	p := newApplication(t, "", workflowtest.Good)
 	p.School.Change(p.student, workflowtest.Fields{"phone_foreign": true})
-	p.decide(workflows.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any {
-		return map[string]any{"recheck": []string{"phone"}} // as earlier builds kept it
-	})
+	p.bring(storage.NewEvidence{})
 	p.run()
 	p.requireEnd(campus.Expired, "evidence_not_brought")
 	require.Equal(t, []string{"notice.evidence_asked", "notice.evidence_asked", "notice.remind_evidence", "notice.expired"}, p.Notices(p.ref))

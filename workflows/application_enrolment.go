@@ -67,9 +67,6 @@ const lastEnrolmentLook = "last-look-enrolment"
 // enrolmentIsOver looks a last time before the card is cancelled. That is a step that cannot be skipped: an outage is no
 // freshman who never arrived, and nobody else knows.
 func (w *application) enrolmentIsOver(ctx workflow.Context) error {
-	if !w.plan.LastLook { // begun by earlier builds
-		return w.expire(ctx, campus.StageEnrolment, "not_enrolled")
-	}
 	kind := stepKind{Name: lastEnrolmentLook, NoSkip: true}
 	enrolled, err := step[bool](ctx, w.casework, kind, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
 		return workflow.ExecuteActivity(on(ctx, AcademicQueue, "has the freshman enrolled, after all?"), steps.LookForEnrolment, ref)
@@ -104,7 +101,7 @@ func (w *application) activateEnrolled(ctx workflow.Context, d Decide) (Decided,
 	if err := w.makeActive(ctx, campus.StageEnrolment, d); err != nil {
 		return Decided{}, err
 	}
-	if w.plan.LastLook && w.leave != nil { // earlier builds let a look of theirs end by itself
+	if w.leave != nil {
 		w.leave()
 	}
 	return w.decided(), nil

@@ -16,7 +16,7 @@ func (w *application) identify(ctx workflow.Context) error {
 	switch {
 	case w.state.Counter:
 		return w.advance(ctx, campus.StageIdentity, w.counterMove(ctx, "chosen"), nil)
-	case !w.state.Tried && w.plan.Route != "": // the first builds took nobody without a face
+	case !w.state.Tried:
 		return w.askForFace(ctx)
 	}
 	return w.untilLeft(ctx, campus.StageIdentity, w.identifyByFace)
@@ -67,12 +67,7 @@ func (w *application) identifyByFace(ctx workflow.Context) error {
 	if live.Finding.Verdict != campus.Pass {
 		return w.livenessFailed(ctx, live)
 	}
-	passed, found := []campus.Event{event("liveness_passed", campus.System())}, []campus.Finding{live.Finding}
-	if w.plan.Carries {
-		w.news = w.news.and(news{events: passed, findings: found})
-	} else if err := w.saveFindings(ctx, w.stage, campus.Move{Events: passed}, found); err != nil {
-		return err
-	}
+	w.news = w.news.and(news{events: []campus.Event{event("liveness_passed", campus.System())}, findings: []campus.Finding{live.Finding}})
 	return w.compare(ctx, version)
 }
 
@@ -192,16 +187,9 @@ func (w *application) compareFaces(ctx workflow.Context, version string) (activi
 // photo is told that it is there (B2).
 func (w *application) identified(ctx workflow.Context, from campus.Stage, found campus.Finding) error {
 	forgets := campus.Images{Purposes: frames, Photo: true}
-	if !w.plan.Carries { // begun by earlier builds
-		if err := w.forgetImages(ctx, forgets); err != nil {
-			return err
-		}
-	}
 	w.state.Identified = true
 	m := w.reviewMove(ctx)
-	if w.plan.Carries {
-		m.Forgets = &forgets
-	}
+	m.Forgets = &forgets
 	m.Events = append([]campus.Event{event("photo_matched", campus.System())}, m.Events...)
 	if from == campus.StagePhoto {
 		m.Notices = append(m.Notices, campus.Notice{Template: "notice.photo_renewed"})

@@ -30,7 +30,7 @@ func (w *application) watchPhoto(ctx workflow.Context) error {
 		if err := w.remindPhoto(ctx); err != nil {
 			return err
 		}
-		if w.plan.LastLook && left <= p.PhotoPoll.Std() {
+		if left <= p.PhotoPoll.Std() {
 			continue // the look at the end is no poll
 		}
 		version, err := w.lookForPhoto(ctx, polls)
@@ -55,9 +55,6 @@ const lastPhotoLook = "last-look-photo"
 // photoWaitIsOver looks a last time before a person looks. That is a step: an outage is not a photo that was not renewed.
 func (w *application) photoWaitIsOver(ctx workflow.Context) error {
 	late := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_not_renewed"}
-	if !w.plan.LastLook { // begun by earlier builds
-		return w.toCounter(ctx, w.stage, late)
-	}
 	version, err := step[string](ctx, w.casework, stepKind{Name: lastPhotoLook}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
 		return workflow.ExecuteActivity(on(ctx, w.registerQueue(), "look for a new photo a last time"), steps.LookForPhoto, ref)
 	})

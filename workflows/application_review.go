@@ -81,9 +81,7 @@ func saveReview(ctx workflow.Context, m campus.Move) workflow.Future {
 func (w *application) approve(ctx workflow.Context, d Decide, m campus.Move) error {
 	m.Stage, m.WaitsFor = campus.StageProvisioning, campus.WaitsForSchool
 	m.Events = []campus.Event{event("approved", d.By)}
-	if w.plan.Carries {
-		m.Forgets = &allImages
-	}
+	m.Forgets = &allImages
 	card := uuid.NewSHA1(w.input.Case.ID, []byte("card"))
 	err := w.decide(ctx, campus.StageReview, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
 		return workflow.ExecuteLocalActivity(ctx, steps.CreateCard, activities.CreateCard{Move: m, Card: card, By: d.By})

@@ -44,7 +44,7 @@ func StartAttributes(in campus.CaseInput) temporal.SearchAttributes {
 
 // firstShown is what is shown of a case from its start.
 func firstShown(in campus.CaseInput) attributes {
-	if in.Stage == "" {
+	if in.Stage == "" { // its first step tells
 		return attributes{stage: campus.StageQueued, waits: campus.WaitsForEngine}
 	}
 	return attributes{stage: in.Stage, waits: in.WaitsFor, due: utc(in.Due)}
@@ -75,9 +75,6 @@ const lasts = 10 * time.Second
 func (c *casework) show(ctx workflow.Context, m campus.Move) error {
 	now := attributes{stage: m.Stage, waits: m.WaitsFor, due: utc(m.Due), parked: m.Parked, cause: m.Cause}
 	workflow.SetCurrentDetails(ctx, details(m))
-	if !c.input.Lasting {
-		return c.showAtOnce(ctx, now)
-	}
 	c.passed()
 	if len(now.parked) == 0 {
 		now.parked = nil
@@ -87,14 +84,6 @@ func (c *casework) show(ctx workflow.Context, m campus.Move) error {
 		return nil
 	case now.passing() && len(c.shown.parked) == 0: // that a step is parked no more is shown at once
 		c.passed = c.showIfItLasts(now)
-		return nil
-	}
-	return c.upsert(ctx, now)
-}
-
-// showAtOnce is how cases begun by an earlier build are shown: none waits to see whether it lasts.
-func (c *casework) showAtOnce(ctx workflow.Context, now attributes) error {
-	if reflect.DeepEqual(now, c.shown) || c.input.Stage != "" && now.follows(c.shown) {
 		return nil
 	}
 	return c.upsert(ctx, now)

@@ -1,14 +1,11 @@
 package workflows_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 
-	"campuscard/activities"
 	"campuscard/campus"
 	"campuscard/workflows/workflowtest"
 )
@@ -156,23 +153,4 @@ func TestEnrolmentThatEndsInAnOutage(t *testing.T) {
 		p.requireEnd(campus.Withdrawn, "")
 		p.requireNoCard()
 	})
-}
-
-// A case that was begun by an earlier build keeps its course: its wait ends with a poll.
-func TestWaitOfAnEarlierBuildEndsWithAPoll(t *testing.T) {
-	t.Parallel()
-	p := stalePhoto(t)
-	p.env.OnActivity("BeginApplication", mock.Anything, mock.Anything).Return(
-		func(ctx context.Context, in activities.BeginCase) (activities.ApplicationPlan, error) {
-			plan, err := activities.New(p.Store, p.Systems, p.Policies, p.Log).BeginApplication(ctx, in)
-			plan.LastLook = false
-			return plan, err
-		})
-	p.do(func() { p.School.Fault("academic", "outage") })
-	p.after(30 * day).do(func() {
-		require.Equal(t, campus.StageInPerson, p.Case(p.ref).Stage)
-		require.Equal(t, "fail photo_not_renewed", p.Verdicts(p.ref)[campus.PhotoItem])
-	})
-	p.withdraw()
-	p.run()
 }

@@ -285,11 +285,8 @@ func (w *plastic) awaitPickup(ctx workflow.Context) error {
 		if err != nil {
 			return err
 		}
-		if !done && p.ReturnedWait > 0 {
-			return w.takeBack(ctx)
-		}
 		if !done {
-			return w.giveUp(ctx, campus.Expired, "not_picked_up")
+			return w.takeBack(ctx)
 		}
 	}
 	return w.pickedUp(ctx)
