@@ -27,7 +27,7 @@ func New(store *storage.Store, systems *school.Systems, policies *campus.Policie
 }
 
 // Record moves a case and nothing else.
-func (a *Activities) Record(ctx context.Context, m campus.Move) error {
+func (a *Activities) Record(ctx context.Context, m campus.Move) (campus.Moved, error) {
 	return a.store.Record(ctx, m)
 }
 

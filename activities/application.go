@@ -13,7 +13,6 @@ import (
 
 // ApplicationPlan is what an application's workflow needs to know of its policy.
 type ApplicationPlan struct {
-	Withdrawn          bool // taken back while it was queued: there is nothing to do
 	Steps              campus.StepPolicy
 	Application        campus.ApplicationPolicy
 	Identity           campus.IdentityPolicy
@@ -32,22 +31,22 @@ type ApplicationPlan struct {
 }
 
 // BeginApplication takes the case out of the queue and reads the policy it keeps to its end.
-func (a *Activities) BeginApplication(ctx context.Context, in BeginCase) (ApplicationPlan, error) {
+func (a *Activities) BeginApplication(ctx context.Context, in BeginCase) (Began[ApplicationPlan], error) {
 	begun, err := a.store.BeginApplication(ctx, in.Move)
 	if err != nil {
-		return ApplicationPlan{}, err
+		return Began[ApplicationPlan]{}, err
 	}
 	policy, err := a.policies.find(ctx, begun.PolicyVersion, in.University)
 	if err != nil {
-		return ApplicationPlan{}, err
+		return Began[ApplicationPlan]{}, err
 	}
-	return ApplicationPlan{
-		Withdrawn: begun.Withdrawn, Steps: policy.Steps, Application: policy.Application, Identity: policy.Identity,
+	return Began[ApplicationPlan]{begun.Moved, ApplicationPlan{
+		Steps: policy.Steps, Application: policy.Application, Identity: policy.Identity,
 		Activation: policy.Activation, Calendar: policy.Calendar, PromiseWorkingDays: policy.Plastic.PromiseWorkingDays,
 		Route: begun.Route, Papers: begun.Papers, Counter: begun.Counter, Tried: begun.Tried,
 		Checks: checksOf(begun.Route, begun.Category), EnrolsOn: enrolment(begun), NoPackages: !begun.Packages,
 		Batched: policy.Production.Batches,
-	}, nil
+	}}, nil
 }
 
 // checksOf are the items of the checklist for which a system is asked; the rest is the reviewer's.
@@ -63,6 +62,12 @@ func enrolment(begun storage.Begun) *time.Time {
 	return &day
 }
 
+// Began is the first move of a case as it was written, with what its workflow needs to know of its policy.
+type Began[P any] struct {
+	Moved campus.Moved
+	Plan  P
+}
+
 // BeginCase begins a case of a university.
 type BeginCase struct {
 	Move       campus.Move
@@ -76,7 +81,7 @@ type SaveFindings struct {
 }
 
 // SaveFindings keeps verdicts, with the move they cause.
-func (a *Activities) SaveFindings(ctx context.Context, in SaveFindings) error {
+func (a *Activities) SaveFindings(ctx context.Context, in SaveFindings) (campus.Moved, error) {
 	return a.store.SaveFindings(ctx, in.Move, in.Findings)
 }
 
@@ -89,27 +94,34 @@ type FlagApplication struct {
 }
 
 // FlagApplication marks an application for the reviewer (B2).
-func (a *Activities) FlagApplication(ctx context.Context, in FlagApplication) error {
+func (a *Activities) FlagApplication(ctx context.Context, in FlagApplication) (campus.Moved, error) {
 	return a.store.FlagApplication(ctx, in.Move, in.Flag, append(in.Beside, in.Finding)...)
 }
 
 // AddLivenessTry takes the answer of the move's decision (B1).
-func (a *Activities) AddLivenessTry(ctx context.Context, m campus.Move) error {
+func (a *Activities) AddLivenessTry(ctx context.Context, m campus.Move) (campus.Moved, error) {
 	return a.store.AddLivenessTry(ctx, m)
 }
 
 // SaveReview keeps what the reviewer told the student, with the move it causes (C3).
-func (a *Activities) SaveReview(ctx context.Context, m campus.Move) error {
+func (a *Activities) SaveReview(ctx context.Context, m campus.Move) (campus.Moved, error) {
 	return a.store.SaveReview(ctx, m)
 }
 
 // ReplaceEvidence puts the evidence of the move's decision in the place of the old, and answers how the papers stand then.
-func (a *Activities) ReplaceEvidence(ctx context.Context, m campus.Move) ([]campus.Finding, error) {
-	return a.store.ReplaceEvidence(ctx, m)
+func (a *Activities) ReplaceEvidence(ctx context.Context, m campus.Move) (Replaced, error) {
+	moved, papers, err := a.store.ReplaceEvidence(ctx, m)
+	return Replaced{moved, papers}, err
+}
+
+// Replaced is how the papers of an application stand after others were brought.
+type Replaced struct {
+	Moved  campus.Moved
+	Papers []campus.Finding
 }
 
 // CloseApplication ends an application that leads to no card.
-func (a *Activities) CloseApplication(ctx context.Context, m campus.Move) error {
+func (a *Activities) CloseApplication(ctx context.Context, m campus.Move) (campus.Moved, error) {
 	return a.store.CloseApplication(ctx, m)
 }
 

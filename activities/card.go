@@ -18,7 +18,7 @@ type CreateCard struct {
 }
 
 // CreateCard makes the pending card of an approved application (C3, D4).
-func (a *Activities) CreateCard(ctx context.Context, in CreateCard) error {
+func (a *Activities) CreateCard(ctx context.Context, in CreateCard) (campus.Moved, error) {
 	return a.store.CreateCard(ctx, in.Move, in.Card, campus.Change{Actor: in.By, Channel: "workflow", Reason: "approved"})
 }
 
@@ -36,7 +36,7 @@ type ActivateCard struct {
 }
 
 // ActivateCard makes the card active and orders its plastic, at the same instant (D1, D2).
-func (a *Activities) ActivateCard(ctx context.Context, in ActivateCard) error {
+func (a *Activities) ActivateCard(ctx context.Context, in ActivateCard) (campus.Moved, error) {
 	channel := "app"
 	if in.By.Kind == campus.StaffActor { // L1: at the counter, for a holder who stands there
 		channel = "counter"

@@ -55,12 +55,13 @@ type SendWave struct {
 	Wave Wave
 }
 
-// SendWave invites or reminds the next people, and answers how many (C5). Twice it is one wave.
-func (a *Activities) SendWave(ctx context.Context, in SendWave) (int, error) {
-	return a.store.SendWave(ctx, in.Move, in.Wave)
+// SendWave invites or reminds the next people (C5). Twice it is one wave.
+func (a *Activities) SendWave(ctx context.Context, in SendWave) (campus.Moved, error) {
+	moved, _, err := a.store.SendWave(ctx, in.Move, in.Wave)
+	return moved, err
 }
 
 // EndCampaign ends a campaign.
-func (a *Activities) EndCampaign(ctx context.Context, m campus.Move) error {
+func (a *Activities) EndCampaign(ctx context.Context, m campus.Move) (campus.Moved, error) {
 	return a.store.EndCampaign(ctx, m)
 }

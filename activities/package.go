@@ -112,6 +112,6 @@ type SettlePackage struct {
 }
 
 // SettlePackage keeps what became of a package, with the move that says so.
-func (a *Activities) SettlePackage(ctx context.Context, in SettlePackage) error {
+func (a *Activities) SettlePackage(ctx context.Context, in SettlePackage) (campus.Moved, error) {
 	return a.store.SettlePackage(ctx, in.Move, in.Package, in.State, in.Refusal)
 }

@@ -25,28 +25,28 @@ type PlasticPlan struct {
 }
 
 // BeginPlastic takes the case out of the queue and reads the policy it keeps to its end.
-func (a *Activities) BeginPlastic(ctx context.Context, in BeginCase) (PlasticPlan, error) {
+func (a *Activities) BeginPlastic(ctx context.Context, in BeginCase) (Began[PlasticPlan], error) {
 	var batch *storage.NewBatch
 	if in.Move.Stage == campus.StageBatching {
 		n, err := a.queued(in.University)
 		if err != nil {
-			return PlasticPlan{}, err
+			return Began[PlasticPlan]{}, err
 		}
 		batch = &n
 	}
-	version, plastic, err := a.store.BeginPlastic(ctx, in.Move, batch)
+	moved, version, plastic, err := a.store.BeginPlastic(ctx, in.Move, batch)
 	if err != nil {
-		return PlasticPlan{}, err
+		return Began[PlasticPlan]{}, err
 	}
 	policy, err := a.policies.find(ctx, version, in.University)
 	if err != nil {
-		return PlasticPlan{}, err
+		return Began[PlasticPlan]{}, err
 	}
-	return PlasticPlan{
+	return Began[PlasticPlan]{moved, PlasticPlan{
 		Steps: policy.Steps, Plastic: policy.Plastic, Promised: plastic.PromisedAt, ID: plastic.ID,
 		Batched: policy.Production.Batches, Urgent: policy.Production.UrgentBefore, Calendar: policy.Calendar,
 		Found: new(statusOf(plastic)),
-	}, nil
+	}}, nil
 }
 
 // PlasticStatus is how a plastic stands.
@@ -193,7 +193,7 @@ type AnnouncePickup struct {
 }
 
 // AnnouncePickup queues the message with the pickup code, which only storage knows, with the move it belongs to (D3).
-func (a *Activities) AnnouncePickup(ctx context.Context, in AnnouncePickup) error {
+func (a *Activities) AnnouncePickup(ctx context.Context, in AnnouncePickup) (campus.Moved, error) {
 	return a.store.AnnouncePickup(ctx, in.Move, in.Plastic)
 }
 
@@ -204,7 +204,7 @@ type RemakePlastic struct {
 }
 
 // RemakePlastic notes that a spoilt plastic is made again (D3).
-func (a *Activities) RemakePlastic(ctx context.Context, in RemakePlastic) error {
+func (a *Activities) RemakePlastic(ctx context.Context, in RemakePlastic) (campus.Moved, error) {
 	return a.store.RemakePlastic(ctx, in.Move, in.Plastic)
 }
 
@@ -217,7 +217,7 @@ type EndPlastic struct {
 }
 
 // EndPlastic takes a plastic that nobody will pick up to its last state.
-func (a *Activities) EndPlastic(ctx context.Context, in EndPlastic) error {
+func (a *Activities) EndPlastic(ctx context.Context, in EndPlastic) (campus.Moved, error) {
 	change := campus.Change{Actor: campus.System(), Channel: "workflow", Reason: in.Reason}
 	return a.store.EndPlastic(ctx, in.Move, in.Plastic, in.State, change)
 }

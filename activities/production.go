@@ -54,13 +54,13 @@ type BatchPlan struct {
 }
 
 // BeginBatch takes the case out of the queue and reads the policy it keeps to its end.
-func (a *Activities) BeginBatch(ctx context.Context, in BeginCase) (BatchPlan, error) {
-	version, b, err := a.store.BeginBatch(ctx, in.Move)
+func (a *Activities) BeginBatch(ctx context.Context, in BeginCase) (Began[BatchPlan], error) {
+	moved, version, b, err := a.store.BeginBatch(ctx, in.Move)
 	if err != nil {
-		return BatchPlan{}, err
+		return Began[BatchPlan]{}, err
 	}
 	policy, err := a.policies.find(ctx, version, in.University)
-	return BatchPlan{Steps: policy.Steps, Production: policy.Production, Promised: b.PromisedAt}, err
+	return Began[BatchPlan]{moved, BatchPlan{Steps: policy.Steps, Production: policy.Production, Promised: b.PromisedAt}}, err
 }
 
 // WriteOrderFile writes the order file of a batch, seals it and keeps it with its hash. It answers how many lines it has.
@@ -281,7 +281,7 @@ type EndBatch struct {
 }
 
 // EndBatch closes a batch; its cards that have come to no end wait for another one.
-func (a *Activities) EndBatch(ctx context.Context, in EndBatch) error {
+func (a *Activities) EndBatch(ctx context.Context, in EndBatch) (campus.Moved, error) {
 	return a.store.EndBatch(ctx, in.Move, in.State, in.Lose)
 }
 
@@ -293,10 +293,10 @@ type QueuePlastic struct {
 }
 
 // QueuePlastic has a plastic wait for a batch, and opens one when enough wait (D3).
-func (a *Activities) QueuePlastic(ctx context.Context, in QueuePlastic) error {
+func (a *Activities) QueuePlastic(ctx context.Context, in QueuePlastic) (campus.Moved, error) {
 	n, err := a.queued(in.University)
 	if err != nil {
-		return err
+		return campus.Moved{}, err
 	}
 	return a.store.QueuePlastic(ctx, in.Move, in.Plastic, n)
 }
@@ -311,10 +311,10 @@ func (a *Activities) queued(university string) (storage.NewBatch, error) {
 }
 
 // RemakeInBatch has another plastic in the place of a spoilt one wait for a batch.
-func (a *Activities) RemakeInBatch(ctx context.Context, in QueuePlastic) error {
+func (a *Activities) RemakeInBatch(ctx context.Context, in QueuePlastic) (campus.Moved, error) {
 	n, err := a.queued(in.University)
 	if err != nil {
-		return err
+		return campus.Moved{}, err
 	}
 	return a.store.RemakeInBatch(ctx, in.Move, in.Plastic, n)
 }
@@ -326,7 +326,7 @@ type ReturnPlastic struct {
 }
 
 // ReturnPlastic notes that nobody came for a plastic (D3).
-func (a *Activities) ReturnPlastic(ctx context.Context, in ReturnPlastic) error {
+func (a *Activities) ReturnPlastic(ctx context.Context, in ReturnPlastic) (campus.Moved, error) {
 	return a.store.ReturnPlastic(ctx, in.Move, in.Plastic)
 }
 
@@ -340,10 +340,10 @@ type ResendPlastic struct {
 }
 
 // ResendPlastic has a returned plastic wait for the next batch, which brings it (D3).
-func (a *Activities) ResendPlastic(ctx context.Context, in ResendPlastic) error {
+func (a *Activities) ResendPlastic(ctx context.Context, in ResendPlastic) (campus.Moved, error) {
 	n, err := a.queued(in.University)
 	if err != nil {
-		return err
+		return campus.Moved{}, err
 	}
 	return a.store.ResendPlastic(ctx, in.Move, storage.Resending{Plastic: in.Plastic, Promised: in.Promised, By: in.By, Batch: n})
 }

@@ -1,6 +1,10 @@
 package campus
 
-import "github.com/google/uuid"
+import (
+	"strings"
+
+	"github.com/google/uuid"
+)
 
 // ActorKind tells what sort of somebody acts.
 type ActorKind string
@@ -37,4 +41,14 @@ func (a Actor) String() string {
 		return string(a.Kind)
 	}
 	return string(a.Kind) + "/" + a.ID
+}
+
+// ParseActor reads the form kept in tables. Internal: it is none.
+func ParseActor(kept string) (Actor, error) {
+	kind, id, _ := strings.Cut(kept, "/")
+	switch a := (Actor{ActorKind(kind), id}); a.Kind {
+	case StudentActor, StaffActor, MachineActor, SystemActor:
+		return a, nil
+	}
+	return Actor{}, Errorf(Internal, "", "no kind of actor is called like the kept one")
 }

@@ -115,30 +115,34 @@ type Notice struct {
 }
 
 // Move is one change of a case, recorded in one transaction: the case, its timeline, its work items, its notices.
-// Version is the one the case has afterwards: a move that arrives late or twice changes nothing.
+// Version is the one the case has afterwards. What makes it the same move when it is delivered twice is its name and its
+// decision, never a moment or the build: an honest repetition has other moments.
 type Move struct {
-	Case     CaseRef        `json:"case"`
-	Version  int64          `json:"version"`
-	Stage    Stage          `json:"stage"`
-	WaitsFor Party          `json:"waits_for"`
-	Due      *time.Time     `json:"due,omitempty"`
-	Parked   []string       `json:"parked,omitempty"` // names of parked steps, sorted
-	Cause    Code           `json:"cause,omitempty"`  // why the first of them is parked
-	Outcome  Outcome        `json:"outcome,omitempty"`
-	Reason   string         `json:"reason,omitempty"` // why it ended or waits: a key of the text catalogue
-	Events   []Event        `json:"events,omitempty"`
-	Opens    []NewWorkItem  `json:"opens,omitempty"`
-	Closes   []WorkItemKey  `json:"closes,omitempty"`
-	Remind   []WorkItemKey  `json:"remind,omitempty"` // mark open items: the deadline nears
-	Escalate []WorkItemKey  `json:"escalate,omitempty"`
-	Notices  []Notice       `json:"notices,omitempty"`
-	Decision uuid.UUID      `json:"decision,omitzero"`  // the decision of a person that caused it
-	Proposes []Proposal     `json:"proposes,omitempty"` // what now waits for a second person
-	Forgets  *Images        `json:"forgets,omitempty"`  // pictures of an application that nobody needs any more (B4)
-	Earlier  []Event        `json:"earlier,omitempty"`  // what has happened since the last move, before Events
-	Findings []Finding      `json:"findings,omitempty"` // verdicts on items of an application, in the place of older ones
-	Finished []FinishedStep `json:"finished,omitempty"` // calls that went well since the last move
-	Granted  []Granted      `json:"granted,omitempty"`  // systems that have taken a card since
+	Case     CaseRef         `json:"case"`
+	Version  int64           `json:"version"`
+	Name     string          `json:"name"` // "expire:review"; that of a decision begins with its update
+	Stage    Stage           `json:"stage"`
+	WaitsFor Party           `json:"waits_for"`
+	Due      *time.Time      `json:"due,omitempty"`
+	Parked   []string        `json:"parked,omitempty"` // names of parked steps, sorted
+	Cause    Code            `json:"cause,omitempty"`  // why the first of them is parked
+	Outcome  Outcome         `json:"outcome,omitempty"`
+	Reason   string          `json:"reason,omitempty"` // why it ended or waits: a key of the text catalogue
+	State    json.RawMessage `json:"state,omitempty"`  // what the process knows afterwards: codes and ids
+	Events   []Event         `json:"events,omitempty"`
+	Opens    []NewWorkItem   `json:"opens,omitempty"`
+	Closes   []WorkItemKey   `json:"closes,omitempty"`
+	Remind   []WorkItemKey   `json:"remind,omitempty"` // mark open items: the deadline nears
+	Escalate []WorkItemKey   `json:"escalate,omitempty"`
+	Notices  []Notice        `json:"notices,omitempty"`
+	Decision Decision        `json:"decision,omitzero"`  // the decision of a person that it stands for
+	Proposes []Proposal      `json:"proposes,omitempty"` // what now waits for a second person
+	Confirms []Proposal      `json:"confirms,omitempty"` // what another person has proposed, and still does
+	Forgets  *Images         `json:"forgets,omitempty"`  // pictures of an application that nobody needs any more (B4)
+	Earlier  []Event         `json:"earlier,omitempty"`  // what has happened since the last move, before Events
+	Findings []Finding       `json:"findings,omitempty"` // verdicts on items of an application, in the place of older ones
+	Finished []FinishedStep  `json:"finished,omitempty"` // calls that went well since the last move
+	Granted  []Granted       `json:"granted,omitempty"`  // systems that have taken a card since
 }
 
 // Images are pictures of an application.

@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 
 // Begun is what an application's workflow learns when it begins.
 type Begun struct {
-	Withdrawn     bool             `json:"-"` // the student took it back while it was queued
+	Moved         campus.Moved     `json:"-"`
 	PolicyVersion string           `json:"policy_version"`
 	Route         campus.Route     `json:"route"`
 	Category      campus.Category  `json:"category"`
@@ -25,20 +24,17 @@ type Begun struct {
 	Papers        []campus.Finding `json:"-"`
 }
 
-// BeginApplication takes the case out of the queue, unless the student has taken it back before.
+// BeginApplication takes the case out of the queue. One that the student has taken back before answers how it has ended.
 func (s *Store) BeginApplication(ctx context.Context, m campus.Move) (Begun, error) {
 	var row begunRow
-	var withdrawn bool
-	err := s.recordMove(ctx, m, part{answer: begunColumn("moved"), into: &row}, nil)
-	if errors.Is(err, errMoved) { // by an earlier try, or by the student
-		err = s.pool.QueryRow(ctx, `select c.outcome = $2, `+begunColumn("c")+` from cases c where c.id = $1`, m.Case.ID, campus.Withdrawn).
-			Scan(&withdrawn, &row)
+	moved, err := s.moveAs(ctx, m, part{answer: begunColumn("moved"), into: &row}, nil)
+	if err == nil && row.PolicyVersion == "" { // the move was there before
+		err = s.pool.QueryRow(ctx, `select `+begunColumn("c")+` from cases c where c.id = $1`, m.Case.ID).Scan(&row)
 	}
-	row.Withdrawn = withdrawn
 	if err != nil {
 		return Begun{}, wrap("begin an application", err)
 	}
-	row.Papers = papers(row.Route, row.Category, row.Evidence, campus.DateOf(s.Now()))
+	row.Moved, row.Papers = moved, papers(row.Route, row.Category, row.Evidence, campus.DateOf(s.Now()))
 	return row.Begun, nil
 }
 
@@ -67,8 +63,7 @@ func (s *Store) WithdrawQueued(ctx context.Context, req Request, id uuid.UUID) (
 		if row.Stage != campus.StageQueued {
 			return uuid.Nil, errBegun
 		}
-		if err := t.Exec(`update cases set stage = ?, waits_for = ?, since = ?, outcome = ?, closed_at = ? where id = ?`,
-			campus.StageDone, campus.WaitsForNobody, t.now, campus.Withdrawn, t.now, id).Error; err != nil {
+		if err := closeQueued(t, row, "withdrawn-in-line", campus.Withdrawn); err != nil {
 			return uuid.Nil, err
 		}
 		if err := leaveLine(t, id); err != nil {
@@ -88,10 +83,17 @@ func (s *Store) WithdrawQueued(ctx context.Context, req Request, id uuid.UUID) (
 	return done, err
 }
 
+// closeQueued ends a case whose workflow has not begun: its first move is its last.
+func closeQueued(t tx, c caseRow, name string, outcome campus.Outcome) error {
+	_, err := moveCase(t, campus.Move{Case: c.Ref(), Version: c.Version + 1, Name: name, Stage: campus.StageDone,
+		WaitsFor: campus.WaitsForNobody, Outcome: outcome}, part{})
+	return err
+}
+
 var errBegun = errors.New("the workflow has begun")
 
 // SaveFindings keeps verdicts and records the move they cause.
-func (s *Store) SaveFindings(ctx context.Context, m campus.Move, findings []campus.Finding) error {
+func (s *Store) SaveFindings(ctx context.Context, m campus.Move, findings []campus.Finding) (campus.Moved, error) {
 	m.Findings = append(m.Findings, findings...)
 	return s.Record(ctx, m)
 }
@@ -125,7 +127,7 @@ const phoneHolderSQL = `, holder as (
 		from people p join moved on p.id = moved.person_id for share of p)`
 
 // FlagApplication keeps verdicts together with a mark for the reviewer, e.g. a photo that never matched (B2).
-func (s *Store) FlagApplication(ctx context.Context, m campus.Move, flag string, findings ...campus.Finding) error {
+func (s *Store) FlagApplication(ctx context.Context, m campus.Move, flag string, findings ...campus.Finding) (campus.Moved, error) {
 	m.Findings = append(m.Findings, findings...)
 	return s.moveAs(ctx, m, part{sql: flaggedSQL, words: map[string]any{"flag": flag}}, nil)
 }
@@ -138,23 +140,16 @@ type ReviewNote struct {
 }
 
 // SaveReview keeps what the reviewer of the move's decision told the student, with the move it causes.
-func (s *Store) SaveReview(ctx context.Context, m campus.Move) error {
-	return s.moveAs(ctx, m, part{sql: notedSQL, guard: decidedGuard, words: map[string]any{"decision": m.Decision}, refusal: undecided(m)}, nil)
+func (s *Store) SaveReview(ctx context.Context, m campus.Move) (campus.Moved, error) {
+	return s.moveAs(ctx, m, part{sql: notedSQL}, nil)
 }
 
-// What a review writes. It is only right with the decision it carries out.
-const (
-	decidedGuard = ` and exists (select 1 from requests where id = @decision)`
-	notedSQL     = `, noted as (
+// notedSQL is what a review writes beside its move.
+const notedSQL = `, noted as (
 		update applications a set review_note = coalesce(r.payload->>'note', '') from moved, requests r where a.id = moved.id and r.id = @decision)`
-)
-
-func undecided(m campus.Move) func(tx) error {
-	return func(tx) error { return fmt.Errorf("no decision %s about application %s", m.Decision, m.Case.ID) }
-}
 
 // CloseApplication ends an application: a pending card is closed with it (D4), the student may apply again.
-func (s *Store) CloseApplication(ctx context.Context, m campus.Move) error {
+func (s *Store) CloseApplication(ctx context.Context, m campus.Move) (campus.Moved, error) {
 	change := campus.Change{Actor: campus.System(), Channel: "workflow", Reason: string(m.Outcome)}
 	return s.moveAs(ctx, m, part{sql: closedCardSQL + cardChangedSQL + endedSQL, words: cardWords(uuid.Nil, campus.CardClosed, change)}, nil)
 }

@@ -141,14 +141,15 @@ func takeTurn(t tx, university string) error {
 }
 
 // QueuePlastic has a plastic wait for a batch, with the move that says so, and opens one when enough wait (D3).
-func (s *Store) QueuePlastic(ctx context.Context, m campus.Move, id uuid.UUID, n NewBatch) error {
+func (s *Store) QueuePlastic(ctx context.Context, m campus.Move, id uuid.UUID, n NewBatch) (campus.Moved, error) {
 	queued := part{sql: queuedSQL, words: map[string]any{
 		"plastic": id, "waiting": column(campus.Waiting(), func(s campus.PlasticState) string { return string(s) }),
 	}}
-	if err := s.moveAs(ctx, m, queued, nil); err != nil {
-		return err
+	moved, err := s.moveAs(ctx, m, queued, nil)
+	if err != nil {
+		return moved, err
 	}
-	return s.openFullBatch(ctx, n)
+	return moved, s.openFullBatch(ctx, n)
 }
 
 // queuePlastic is the same for a fact of more statements; openFullBatch comes after it.
@@ -174,15 +175,15 @@ func (s *Store) openFullBatch(ctx context.Context, n NewBatch) error {
 }
 
 // BeginBatch takes a batch's case out of the queue and tells the policy it keeps.
-func (s *Store) BeginBatch(ctx context.Context, m campus.Move) (policyVersion string, b Batch, err error) {
-	if err := s.move(ctx, m, nil); err != nil {
-		return "", b, err
+func (s *Store) BeginBatch(ctx context.Context, m campus.Move) (moved campus.Moved, policyVersion string, b Batch, err error) {
+	if moved, err = s.Record(ctx, m); err != nil {
+		return moved, "", b, err
 	}
 	if err := s.read(ctx).Raw(`select policy_version from cases where id = ?`, m.Case.ID).Row().Scan(&policyVersion); err != nil {
-		return "", b, wrap("read a case", err)
+		return moved, "", b, wrap("read a case", err)
 	}
 	b, err = s.Batch(ctx, m.Case.ID)
-	return policyVersion, b, err
+	return moved, policyVersion, b, err
 }
 
 // Batch is one batch, for activities.

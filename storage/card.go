@@ -38,24 +38,21 @@ const selectCardHolder = `select c.id, c.person_id, c.university, c.application_
 
 // CreateCard makes the pending card of an approved application, with the move that approves it. Conflict:
 // document_expired_meanwhile, phone_unchecked. A refused or repeated approval leaves a gap in the numbers of cards.
-func (s *Store) CreateCard(ctx context.Context, m campus.Move, id uuid.UUID, change campus.Change) error {
+func (s *Store) CreateCard(ctx context.Context, m campus.Move, id uuid.UUID, change campus.Change) (campus.Moved, error) {
 	var serial int64
 	if err := s.pool.QueryRow(ctx, `select nextval('card_serial')`).Scan(&serial); err != nil {
-		return wrap("number a card", err)
+		return campus.Moved{}, wrap("number a card", err)
 	}
 	words := cardWords(id, campus.CardPending, change)
-	maps.Copy(words, map[string]any{"number": campus.CardNumber(serial), "decision": m.Decision, "today": campus.DateOf(s.Now()),
+	maps.Copy(words, map[string]any{"number": campus.CardNumber(serial), "today": campus.DateOf(s.Now()),
 		"phone": campus.PhoneItem, "phone_changed": campus.PhoneChangedReason})
 	return s.moveAs(ctx, m, part{
-		sql: madeCardSQL + cardChangedSQL + notedSQL, guard: decidedGuard + stillValidGuard + phoneLookedAtGuard, words: words,
+		sql: madeCardSQL + cardChangedSQL + notedSQL, guard: stillValidGuard + phoneLookedAtGuard, words: words,
 		refusal: func(t tx) error {
 			if err := checkStillValid(t, m.Case.ID); err != nil {
 				return err
 			}
-			if err := phoneLookedAt(t, m.Case.ID); err != nil {
-				return err
-			}
-			return undecided(m)(t)
+			return phoneLookedAt(t, m.Case.ID)
 		},
 	}, nil)
 }
@@ -74,11 +71,11 @@ type Activation struct {
 
 // ActivateCard makes a pending card active, orders its plastic and each package that was chosen as cases of their own, and
 // ends the application, all at the same instant (D1, D2, D4, C2). Conflict: card_state, card_exists.
-func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) error {
+func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) (campus.Moved, error) {
 	var chosen jsonList[campus.ChosenPackage]
 	if !a.NoPackages {
 		if err := s.pool.QueryRow(ctx, `select coalesce((select packages from applications where id = $1), '[]')`, m.Case.ID).Scan(&chosen); err != nil {
-			return wrap("read the chosen packages", err)
+			return campus.Moved{}, wrap("read the chosen packages", err)
 		}
 	}
 	var openPackages func(tx, movedCase) error
@@ -87,11 +84,11 @@ func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) e
 			return openChosenPackages(ctx, t, moved, a.Card, chosen, a.Change.Actor)
 		}
 	}
-	err := s.moveAs(ctx, m, a.part(ctx, s.Now()), openPackages)
+	moved, err := s.moveAs(ctx, m, a.part(ctx, s.Now()), openPackages)
 	if violated(err) == "cards_one_active" {
-		return campus.Errorf(campus.Conflict, "card_exists", "the person has another active card")
+		return moved, campus.Errorf(campus.Conflict, "card_exists", "the person has another active card")
 	}
-	return err
+	return moved, err
 }
 
 // part is what an activation writes with its move.

@@ -31,6 +31,7 @@ type Case struct {
 	Outcome       campus.Outcome   `json:"outcome,omitempty"`
 	Reason        string           `json:"reason,omitempty"`
 	Version       int64            `json:"-"`
+	Entered       int64            `json:"-"` // version at which its stage was entered
 	PolicyVersion string           `json:"-"`
 	OpenedAt      time.Time        `json:"opened_at"`
 	ClosedAt      *time.Time       `json:"closed_at,omitempty"`

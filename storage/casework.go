@@ -11,56 +11,85 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"gorm.io/gorm"
 
 	"campuscard/campus"
 )
 
-// errMoved ends a transaction whose move is already in: it was delivered twice.
-var errMoved = errors.New("the move is already recorded")
-
 // Record moves a case and nothing else.
-func (s *Store) Record(ctx context.Context, m campus.Move) error {
-	return s.move(ctx, m, nil)
+func (s *Store) Record(ctx context.Context, m campus.Move) (campus.Moved, error) {
+	return s.moveAs(ctx, m, part{}, nil)
 }
 
-// move records a move and, in the same transaction, the fact it stands for. A move whose version the case already
-// has changes nothing and succeeds, fact included, so that every step of a workflow may be delivered twice.
-func (s *Store) move(ctx context.Context, m campus.Move, fact func(tx) error) error {
-	if fact == nil {
-		return s.moveAs(ctx, m, part{}, nil)
-	}
+// move records a move and, in the same transaction, the fact it stands for. A move that is recorded already answers as it
+// was written and changes nothing, fact included, so that every step of a workflow may be delivered twice.
+//
+// Conflict: campus.Behind when the case has other moves that the caller does not know. Forbidden: decision_unknown,
+// decision_missing. Conflict: decision_closed, wrong_stage.
+func (s *Store) move(ctx context.Context, m campus.Move, fact func(tx) error) (campus.Moved, error) {
 	return s.moveAs(ctx, m, part{}, func(t tx, _ movedCase) error { return fact(t) })
 }
 
 // moveAs is move for a fact that is told which case has moved, or that is a part of the move's own statement.
-func (s *Store) moveAs(ctx context.Context, m campus.Move, own part, fact func(tx, movedCase) error) error {
-	err := s.recordMove(ctx, m, own, fact)
-	if errors.Is(err, errMoved) {
-		return nil
+//
+// It needs a transaction only when there is more to do than the move's one statement: BEGIN and COMMIT are round trips like
+// any other.
+func (s *Store) moveAs(ctx context.Context, m campus.Move, own part, fact func(tx, movedCase) error) (moved campus.Moved, err error) {
+	if m.Decision.ID != uuid.Nil {
+		return s.moveDecided(ctx, m, own, fact)
 	}
-	return err
+	if m.NeedsDecision() {
+		return moved, decisionMissing(m)
+	}
+	if fact == nil && len(opensAfter(m))+len(m.Remind)+len(m.Escalate) == 0 {
+		c, err := moveCase(s.read(ctx), m, own)
+		return c.Row, wrap("record a move", err)
+	}
+	err = s.inTx(ctx, "record a move", func(t tx) error {
+		moved, err = writeMove(t, m, own, fact)
+		return err
+	})
+	return moved, err
 }
 
-// recordMove needs a transaction only when there is more to do than the move's one statement: BEGIN and COMMIT are round
-// trips like any other.
-func (s *Store) recordMove(ctx context.Context, m campus.Move, own part, fact func(tx, movedCase) error) error {
-	if fact == nil && len(opensAfter(m))+len(m.Proposes)+len(m.Remind)+len(m.Escalate) == 0 {
-		_, err := moveCase(s.read(ctx), m, own)
-		return wrap("record a move", err)
-	}
-	return s.inTx(ctx, "record a move", func(t tx) error {
-		moved, err := moveCase(t, m, own)
+// moveDecided records a move that a person has decided: with the case locked, and the decision looked for in SQL.
+func (s *Store) moveDecided(ctx context.Context, m campus.Move, own part, fact func(tx, movedCase) error) (moved campus.Moved, err error) {
+	err = s.inTx(ctx, "record a decision", func(t tx) error {
+		c, err := lockCase(t, m.Case)
 		if err != nil {
 			return err
 		}
-		if fact != nil {
-			if err := fact(t, moved); err != nil {
-				return err
-			}
+		var found bool
+		if moved, found, err = findMove(t, `decision = @decision`, map[string]any{"decision": m.Decision.ID}); err != nil || found {
+			return err
 		}
-		return askPeople(t, m)
+		if err := checkDecision(t, m, c); err != nil {
+			return err
+		}
+		if err := checkConfirmed(t, m); err != nil {
+			return err
+		}
+		moved, err = writeMove(t, m, own, fact)
+		return err
 	})
+	return moved, err
+}
+
+// writeMove writes a move with all that it brings along and the fact it stands for.
+func writeMove(t tx, m campus.Move, own part, fact func(tx, movedCase) error) (campus.Moved, error) {
+	c, err := moveCase(t, m, own)
+	if err != nil || c.Repeated {
+		return c.Row, err
+	}
+	if fact != nil {
+		if err := fact(t, c); err != nil {
+			return c.Row, err
+		}
+	}
+	return c.Row, askPeople(t, m)
+}
+
+func decisionMissing(m campus.Move) error {
+	return campus.Errorf(campus.Forbidden, "decision_missing", "move %s of case %s is a person's, and no decision is there", m.Name, m.Case.ID)
 }
 
 // caseOwner is what the rows around a case are filed under. A case about nobody in particular has no person, and one of
@@ -71,8 +100,11 @@ type caseOwner struct {
 	PersonID   uuid.UUID
 }
 
-// movedCase is the case a move has changed, locked until the transaction ends.
+// movedCase is the case a move has changed, locked until the transaction ends. When the move was there before, only Row is
+// known, and nothing was changed.
 type movedCase struct {
+	Row           campus.Moved
+	Repeated      bool
 	Owner         caseOwner
 	PolicyVersion string
 }
@@ -89,16 +121,21 @@ type part struct {
 }
 
 // movedSQL takes a case to the next version; where nothing is moved, nothing of what the move brings along is written. One
-// that has ended in the queue is not begun.
+// that has ended is moved no more, and no stage is left without the decision it takes.
 //
 // What stands behind it is only there when the move needs it, and lists are JSON: Postgres plans a statement anew each time
 // whose arrays it may count, and that is more work than the statement itself.
 const movedSQL = `with moved as (
 		update cases set stage = @stage, waits_for = @waits, due = @due, parked = @parked, cause = @cause,
 			outcome = @outcome, reason = @reason, version = @version, closed_at = @closed,
-			since = case when stage = @stage and waits_for = @waits then since else @now end
-		where id = @id and kind = @kind and version = @version - 1 and (version > 0 or outcome = '') %s
-		returning id, university, campus, person_id, policy_version)`
+			since = case when stage = @stage and waits_for = @waits then since else @now end,
+			entered = case when stage = @stage then entered else @version end
+		where id = @id and kind = @kind and version = @version - 1 and outcome = '' and not jsonb_exists(cast(@people_from as jsonb), stage) %s
+		returning id, university, campus, person_id, policy_version, due),
+	written as (
+		insert into moves (case_id, version, name, decision, stage, waits_for, due, parked, cause, outcome, reason, state, at)
+		select moved.id, @version, @name, cast(@decision as uuid), @stage, @waits, @due, cast(@parked as jsonb), @cause, @outcome, @reason,
+			cast(@state as jsonb), @now from moved)`
 
 const (
 	timelineSQL = `, timeline as (
@@ -126,43 +163,73 @@ const (
 		where a.case_id = moved.id and a.step = f.step and a.outcome = 'open')`
 )
 
-// moveCase takes the case to the move's version, or says that it has been there.
+// moveCase takes the case to the move's version, or finds that it has been taken there.
 func moveCase(t tx, m campus.Move, own part) (movedCase, error) {
-	var moved movedCase
+	var c movedCase
 	what := moveParts(t, m)
 	maps.Copy(what.words, own.words)
-	columns, into := "university, campus, person_id, policy_version", []any{&moved.Owner.University, &moved.Owner.Campus, &moved.Owner.PersonID, &moved.PolicyVersion}
+	columns, into := "university, campus, person_id, policy_version, due",
+		[]any{&c.Owner.University, &c.Owner.Campus, &c.Owner.PersonID, &c.PolicyVersion, &c.Row.Due}
 	if own.answer != "" {
 		columns, into = columns+", "+own.answer, append(into, own.into)
 	}
 	err := t.ask(fmt.Sprintf(movedSQL, own.guard)+what.sql+own.sql+` select `+columns+` from moved`, what.words).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = unmoved(t, m, own.refusal)
+		c.Repeated = true
+		c.Row, err = unmoved(t, m, own.refusal)
+		return c, err
 	}
-	return moved, err
+	due := c.Row.Due
+	c.Row = campus.Moved{Version: m.Version, Stage: m.Stage, WaitsFor: m.WaitsFor, Due: due, Parked: m.Parked, Cause: m.Cause,
+		Outcome: m.Outcome, Reason: m.Reason, State: m.State}
+	return c, err
 }
 
-// unmoved says why a move has found no case: it is late, or too early, or there is none, or its fact does not hold.
-func unmoved(t tx, m campus.Move, refusal func(tx) error) error {
-	var version int64
-	var ended bool
-	if err := t.Raw(`select version, outcome <> '' from cases where id = ? and kind = ?`, m.Case.ID, m.Case.Kind).
-		Row().Scan(&version, &ended); err != nil {
-		if !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		return campus.Errorf(campus.NotFound, "", "no case %s", m.Case.WorkflowID())
+// unmoved is the move as it was written before, or says why it has found no case to move: the case has other moves, has
+// ended, or there is none, or the fact does not hold. Who comes late to a case that has ended is told how.
+func unmoved(t tx, m campus.Move, refusal func(tx) error) (campus.Moved, error) {
+	var c caseRow
+	if err := t.Raw(`select * from cases where id = ? and kind = ?`, m.Case.ID, m.Case.Kind).Scan(&c).Error; err != nil {
+		return campus.Moved{}, err
 	}
-	if version >= m.Version || ended && version == 0 && m.Version == 1 {
-		return errMoved
+	if c.ID == uuid.Nil {
+		return campus.Moved{}, campus.Errorf(campus.NotFound, "", "no case %s", m.Case.WorkflowID())
 	}
-	if version == m.Version-1 && refusal != nil {
+	which, decision := `version = @version and name = @name and decision is not distinct from cast(@decision as uuid)`, nullable(m.Decision.ID)
+	if c.Outcome != "" && decision == nil {
+		which = `version = @last`
+	}
+	row, found, err := findMove(t, `case_id = @id and `+which,
+		map[string]any{"id": c.ID, "version": m.Version, "name": m.Name, "decision": decision, "last": c.Version})
+	switch {
+	case err != nil || found:
+		return row, err
+	case c.Outcome != "":
+		return row, wrongStage(c)
+	case c.Version >= m.Version:
+		return row, campus.Errorf(campus.Conflict, campus.Behind, "case %s is at version %d, %s would be %d", c.ID, c.Version, m.Name, m.Version)
+	case c.Version < m.Version-1:
+		return row, campus.Errorf(campus.Internal, "case_behind", "case %s is at version %d, the workflow at %d", c.ID, c.Version, m.Version-1)
+	case m.Decision.ID == uuid.Nil && slices.Contains(campus.OnlyPeopleFrom(m.Case.Kind, m.Stage), c.Stage):
+		return row, decisionMissing(m)
+	case refusal != nil:
 		if err := refusal(t); err != nil {
-			return err
+			return row, err
 		}
 	}
-	return campus.Errorf(campus.Internal, "", "case %s is at version %d, the move expects %d",
-		m.Case.WorkflowID(), version, m.Version-1)
+	return row, campus.Errorf(campus.Internal, "", "move %s of case %s was not written", m.Name, c.ID)
+}
+
+// findMove is a move as it was written.
+func findMove(t tx, which string, words map[string]any) (row campus.Moved, found bool, err error) {
+	var parked jsonList[string]
+	err = t.ask(`select version, stage, waits_for, due, parked, cause, outcome, reason, state from moves where `+which, words).
+		Scan(&row.Version, &row.Stage, &row.WaitsFor, &row.Due, &parked, &row.Cause, &row.Outcome, &row.Reason, &row.State)
+	if errors.Is(err, sql.ErrNoRows) {
+		return row, false, nil
+	}
+	row.Parked = parked
+	return row, err == nil, err
 }
 
 // moveParts are what a move brings along, and the words of all.
@@ -170,14 +237,15 @@ func moveParts(t tx, m campus.Move) part {
 	what := part{words: map[string]any{
 		"stage": m.Stage, "waits": m.WaitsFor, "due": m.Due, "parked": jsonList[string](m.Parked),
 		"cause": m.Cause, "outcome": m.Outcome, "reason": m.Reason, "version": m.Version, "closed": (*time.Time)(nil),
-		"now": t.now, "id": m.Case.ID, "kind": m.Case.Kind,
+		"now": t.now, "id": m.Case.ID, "kind": m.Case.Kind, "name": m.Name, "decision": nullable(m.Decision.ID), "state": stateText(m.State),
+		"people_from": peopleFrom(m),
 	}}
 	add := func(sql string, words map[string]any) {
 		what.sql += sql
 		maps.Copy(what.words, words)
 	}
 	if events := slices.Concat(m.Earlier, m.Events); len(events) > 0 {
-		add(timelineSQL, map[string]any{"events": eventRows(events), "decision": nullable(m.Decision)})
+		add(timelineSQL, map[string]any{"events": eventRows(events)})
 	}
 	switch {
 	case m.Outcome != "": // nothing stays open behind a closed case
@@ -185,8 +253,8 @@ func moveParts(t tx, m campus.Move) part {
 	case len(m.Closes) > 0:
 		add(closedSQL, map[string]any{"closes": jsonText(m.Closes)})
 	}
-	if m.Decision != uuid.Nil && len(m.Events) > 0 {
-		add(auditedSQL, map[string]any{"by": m.Events[0].Actor.String(), "action": "case." + m.Events[0].Kind, "subject": m.Case.WorkflowID()})
+	if m.Decision.ID != uuid.Nil {
+		add(auditedSQL, map[string]any{"by": m.Decision.By.String(), "action": auditAction(m), "subject": m.Case.WorkflowID()})
 	}
 	if len(m.Notices) > 0 {
 		add(notifiedSQL, map[string]any{"notices": noticeRows(t, m.Notices)})
@@ -208,6 +276,29 @@ func moveParts(t tx, m campus.Move) part {
 		add(openedSQL, map[string]any{"opens": itemRows(m.Opens)})
 	}
 	return what
+}
+
+// auditAction is what the audit calls a decision: as the timeline does, where it says something.
+func auditAction(m campus.Move) string {
+	if len(m.Events) > 0 {
+		return "case." + m.Events[0].Kind
+	}
+	return "case." + m.Name
+}
+
+func stateText(state json.RawMessage) string {
+	if len(state) == 0 {
+		return "{}"
+	}
+	return string(state)
+}
+
+// peopleFrom are the stages from which the move would take a decision that it has not, as JSON.
+func peopleFrom(m campus.Move) string {
+	if m.Decision.ID != uuid.Nil {
+		return "[]"
+	}
+	return jsonText(append([]campus.Stage{}, campus.OnlyPeopleFrom(m.Case.Kind, m.Stage)...))
 }
 
 // opensAfter are the items that are opened by a statement after the move's: all of them, when one is closed by the same
@@ -288,24 +379,4 @@ func openCase(t tx, ref campus.CaseRef, owner caseOwner, policyVersion string) e
 		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		ref.ID, ref.Kind, owner.University, owner.Campus, nullable(owner.PersonID), campus.StageQueued, campus.WaitsForEngine,
 		t.now, policyVersion, t.now).Error
-}
-
-// Decided tells whether a decision has been recorded in a case, whatever became of the answer.
-func (s *Store) Decided(ctx context.Context, decision uuid.UUID) (bool, error) {
-	var found bool
-	err := s.read(ctx).Raw(`select exists (select 1 from events where decision_id = ?)`, decision).Row().Scan(&found)
-	return found, wrap("look for a decision", err)
-}
-
-// lockCase reads a case's row and keeps others from moving it until the transaction ends.
-func lockCase(t tx, ref campus.CaseRef) (caseRow, error) {
-	var row caseRow
-	err := t.Raw(`select * from cases where id = ? and kind = ? for update`, ref.ID, ref.Kind).Scan(&row).Error
-	if err == nil && row.ID == uuid.Nil {
-		err = gorm.ErrRecordNotFound
-	}
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return row, campus.Errorf(campus.NotFound, "", "no case %s", ref.WorkflowID())
-	}
-	return row, err
 }

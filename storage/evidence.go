@@ -26,9 +26,9 @@ type NewEvidence struct {
 
 // ReplaceEvidence puts the evidence of the move's decision in the place of the old, and answers how the papers stand
 // then. Invalid: upload_missing, item_not_asked.
-func (s *Store) ReplaceEvidence(ctx context.Context, m campus.Move) ([]campus.Finding, error) {
-	err := s.move(ctx, m, func(t tx) error {
-		brought, err := readDecision[NewEvidence](t, m.Decision)
+func (s *Store) ReplaceEvidence(ctx context.Context, m campus.Move) (campus.Moved, []campus.Finding, error) {
+	moved, err := s.move(ctx, m, func(t tx) error {
+		brought, err := readDecision[NewEvidence](t, m.Decision.ID)
 		if err != nil {
 			return err
 		}
@@ -39,14 +39,14 @@ func (s *Store) ReplaceEvidence(ctx context.Context, m campus.Move) ([]campus.Fi
 		return takeEvidence(t, m.Case.ID, who, brought.Evidence)
 	})
 	if err != nil {
-		return nil, err
+		return moved, nil, err
 	}
 	who, err := applicantOf(s.read(ctx), m.Case.ID)
 	if err != nil {
-		return nil, err
+		return moved, nil, err
 	}
 	brought, err := s.Evidence(ctx, m.Case.ID)
-	return papers(who.Route, who.Category, brought, campus.DateOf(s.Now())), err
+	return moved, papers(who.Route, who.Category, brought, campus.DateOf(s.Now())), err
 }
 
 // applicant is who an application is about, as far as its evidence depends on it.

@@ -202,8 +202,8 @@ type Wave struct {
 // SendWave invites or reminds the next people of a campaign, with the move that says so, and answers how many. It takes
 // the same few statements whatever their number. Waves of one university take turns, so that of two campaigns the second
 // sees whom the first has just invited.
-func (s *Store) SendWave(ctx context.Context, m campus.Move, w Wave) (sent int, err error) {
-	err = s.move(ctx, m, func(t tx) error {
+func (s *Store) SendWave(ctx context.Context, m campus.Move, w Wave) (moved campus.Moved, sent int, err error) {
+	moved, err = s.move(ctx, m, func(t tx) error {
 		c, err := readCampaign(t, m.Case.ID)
 		if err != nil {
 			return err
@@ -232,10 +232,10 @@ func (s *Store) SendWave(ctx context.Context, m campus.Move, w Wave) (sent int, 
 		return t.Exec(`update invitation_waves set size = ? where campaign_id = ? and seq = ?`, len(people), c.ID, w.Seq).Error
 	})
 	if err != nil {
-		return 0, err
+		return moved, 0, err
 	}
 	err = s.read(ctx).Raw(`select size from invitation_waves where campaign_id = ? and seq = ?`, m.Case.ID, w.Seq).Row().Scan(&sent)
-	return sent, wrap("read a wave", err)
+	return moved, sent, wrap("read a wave", err)
 }
 
 // invitePeople goes on through the audience where the last wave has stopped. When it comes to the end it looks once from
@@ -281,7 +281,7 @@ func remindPeople(t tx, c Campaign, w Wave) ([]uuid.UUID, error) {
 }
 
 // EndCampaign ends a campaign; its last event says what it has come to.
-func (s *Store) EndCampaign(ctx context.Context, m campus.Move) error {
+func (s *Store) EndCampaign(ctx context.Context, m campus.Move) (campus.Moved, error) {
 	return s.move(ctx, m, func(t tx) error {
 		if err := t.Exec(`update campaigns set closed_at = ? where id = ? and closed_at is null`, t.now, m.Case.ID).Error; err != nil {
 			return err

@@ -62,9 +62,9 @@ type LivenessAnswer struct {
 
 // AddLivenessTry takes the answer of the move's decision (B1), and the consent that must be there before (B4). Invalid:
 // consent_missing, challenge_unusable, upload_missing.
-func (s *Store) AddLivenessTry(ctx context.Context, m campus.Move) error {
+func (s *Store) AddLivenessTry(ctx context.Context, m campus.Move) (campus.Moved, error) {
 	return s.move(ctx, m, func(t tx) error {
-		answer, err := readDecision[LivenessAnswer](t, m.Decision)
+		answer, err := readDecision[LivenessAnswer](t, m.Decision.ID)
 		if err != nil {
 			return err
 		}

@@ -184,7 +184,7 @@ func addRejection(t tx, p Plastic, reason string) error {
 
 // EndBatch closes a batch with its case. What it has not brought to an end waits for another batch, or is lost when it
 // was shipped and lose is set; a card that was only to be brought goes on waiting. Each card's workflow is told.
-func (s *Store) EndBatch(ctx context.Context, m campus.Move, state campus.BatchState, lose bool) error {
+func (s *Store) EndBatch(ctx context.Context, m campus.Move, state campus.BatchState, lose bool) (campus.Moved, error) {
 	return s.move(ctx, m, func(t tx) error {
 		cards, err := lockPlastics(t, `batch_id = ?`, m.Case.ID)
 		if err != nil {

@@ -194,7 +194,7 @@ func (s *Store) SavePackageReference(ctx context.Context, id uuid.UUID, referenc
 }
 
 // SettlePackage takes a package to another state, with the move that says so. refusal is the system's own word for no.
-func (s *Store) SettlePackage(ctx context.Context, m campus.Move, id uuid.UUID, next campus.PackageState, refusal string) error {
+func (s *Store) SettlePackage(ctx context.Context, m campus.Move, id uuid.UUID, next campus.PackageState, refusal string) (campus.Moved, error) {
 	return s.move(ctx, m, func(t tx) error {
 		var state campus.PackageState
 		if err := t.Raw(`select state from packages where id = ? for update`, id).Row().Scan(&state); err != nil {

@@ -112,7 +112,7 @@ func newPickupCode(t tx, p Plastic) (string, error) {
 }
 
 // AnnouncePickup queues the message that tells the holder the kiosk and the code, with the move it belongs to.
-func (s *Store) AnnouncePickup(ctx context.Context, m campus.Move, id uuid.UUID) error {
+func (s *Store) AnnouncePickup(ctx context.Context, m campus.Move, id uuid.UUID) (campus.Moved, error) {
 	return s.move(ctx, m, func(t tx) error {
 		p, err := lockPlastic(t, id)
 		if err != nil || p.State != campus.PlasticReady {

@@ -41,7 +41,7 @@ type Plastic struct {
 func (p Plastic) Waits() bool { return slices.Contains(campus.Waiting(), p.State) && p.OrderID == "" }
 
 // BeginPlastic takes a plastic's case out of the queue and tells the policy it keeps. With n the plastic waits for a batch.
-func (s *Store) BeginPlastic(ctx context.Context, m campus.Move, n *NewBatch) (policyVersion string, plastic Plastic, err error) {
+func (s *Store) BeginPlastic(ctx context.Context, m campus.Move, n *NewBatch) (moved campus.Moved, policyVersion string, plastic Plastic, err error) {
 	var found struct {
 		Plastic       Plastic `gorm:"embedded"` // gorm passes over what is embedded without a name
 		PolicyVersion string
@@ -52,14 +52,14 @@ func (s *Store) BeginPlastic(ctx context.Context, m campus.Move, n *NewBatch) (p
 		err = campus.Errorf(campus.NotFound, "", "case %s has no plastic", m.Case.ID)
 	}
 	if err != nil {
-		return "", plastic, wrap("read a plastic", err)
+		return moved, "", plastic, wrap("read a plastic", err)
 	}
 	if n == nil {
-		err = s.move(ctx, m, nil)
+		moved, err = s.Record(ctx, m)
 	} else {
-		err = s.QueuePlastic(ctx, m, found.Plastic.ID, *n)
+		moved, err = s.QueuePlastic(ctx, m, found.Plastic.ID, *n)
 	}
-	return found.PolicyVersion, found.Plastic, err
+	return moved, found.PolicyVersion, found.Plastic, err
 }
 
 // CurrentPlastic is the newest plastic of a case.
@@ -228,22 +228,22 @@ func fillCompartment(t tx, p Plastic, compartment string) error {
 }
 
 // RemakePlastic orders another plastic in the place of a spoilt one, with the move it causes.
-func (s *Store) RemakePlastic(ctx context.Context, m campus.Move, id uuid.UUID) error {
+func (s *Store) RemakePlastic(ctx context.Context, m campus.Move, id uuid.UUID) (campus.Moved, error) {
 	return s.move(ctx, m, func(t tx) error { return remake(t, m.Case.ID, id) })
 }
 
 // RemakeInBatch has another plastic in the place of a spoilt one wait for a batch, with the move it causes.
-func (s *Store) RemakeInBatch(ctx context.Context, m campus.Move, id uuid.UUID, n NewBatch) error {
-	err := s.move(ctx, m, func(t tx) error {
+func (s *Store) RemakeInBatch(ctx context.Context, m campus.Move, id uuid.UUID, n NewBatch) (campus.Moved, error) {
+	moved, err := s.move(ctx, m, func(t tx) error {
 		if err := remake(t, m.Case.ID, id); err != nil {
 			return err
 		}
 		return queuePlastic(t, id)
 	})
 	if err != nil {
-		return err
+		return moved, err
 	}
-	return s.openFullBatch(ctx, n)
+	return moved, s.openFullBatch(ctx, n)
 }
 
 func remake(t tx, caseID, id uuid.UUID) error {
@@ -258,7 +258,7 @@ func remake(t tx, caseID, id uuid.UUID) error {
 
 // EndPlastic takes a plastic that nobody will pick up to its last state, with the move that closes the case.
 // A plastic that has ended already stays as it is. Conflict: picked_up_meanwhile.
-func (s *Store) EndPlastic(ctx context.Context, m campus.Move, id uuid.UUID, state campus.PlasticState, change campus.Change) error {
+func (s *Store) EndPlastic(ctx context.Context, m campus.Move, id uuid.UUID, state campus.PlasticState, change campus.Change) (campus.Moved, error) {
 	return s.move(ctx, m, func(t tx) error {
 		p, err := lockPlastic(t, id)
 		if err != nil {

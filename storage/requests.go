@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -92,87 +91,4 @@ func closeRequest(t tx, key string, status int, response any) error {
 		return fmt.Errorf("keep the answer: %w", err)
 	}
 	return t.Exec(`update requests set status = ?, response = ? where key = ? and response is null`, status, string(body), key).Error
-}
-
-// Decision is a request whose answer comes from a workflow. Its id is the id of the update that is sent.
-type Decision struct {
-	ID       uuid.UUID
-	Key      string
-	Workflow string // id of the workflow that decides
-	Answer   []byte // JSON of the first answer, nil while there is none
-	Status   int
-	Seen     int64 // version of its case at this moment
-}
-
-// OpenDecision keeps a request before its update is sent, with what it says: texts and codes of people stay here, and
-// the workflow carries the id only. The same request again gets the same id, and the answer once there is one.
-func (s *Store) OpenDecision(ctx context.Context, req Request, workflowID string, payload any) (Decision, error) {
-	body, err := json.Marshal(payload)
-	if err != nil {
-		return Decision{}, fmt.Errorf("keep a decision: %w", err)
-	}
-	_, id, _ := strings.Cut(workflowID, "/")
-	ofCase, _ := uuid.Parse(id) // none, of what is no case
-	decision := Decision{ID: req.ID, Key: req.Key, Workflow: workflowID}
-	var opened bool
-	err = s.pool.QueryRow(ctx, `with opened as (
-			insert into requests (key, id, actor, route, body_hash, created_at, workflow, payload)
-			values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (key) do nothing returning id)
-		select exists (select from opened), coalesce((select version from cases where id = $9), 0)`,
-		req.Key, req.ID, req.Actor.String(), req.Route, req.BodyHash, s.Now(), workflowID, string(body), ofCase).
-		Scan(&opened, &decision.Seen)
-	if err != nil {
-		return Decision{}, wrap("open a decision", err)
-	}
-	if opened {
-		return decision, nil
-	}
-	first, err := findRequest(s.read(ctx), req)
-	decision.ID, decision.Answer = first.ID, first.Response
-	if first.Status != nil {
-		decision.Status = *first.Status
-	}
-	return decision, wrap("open a decision", err)
-}
-
-// Recorded tells whether the same request has been made before and was recorded in its case.
-func (s *Store) Recorded(ctx context.Context, req Request) (bool, error) {
-	first, err := findRequest(s.read(ctx), req)
-	if err != nil || first.ID == uuid.Nil {
-		return false, wrap("find a decision", err)
-	}
-	return s.Decided(ctx, first.ID)
-}
-
-// FindDecision is a decision of an actor, with its answer if there is one; somebody else's is not found.
-func (s *Store) FindDecision(ctx context.Context, actor campus.Actor, id uuid.UUID) (Decision, error) {
-	var row struct {
-		First    requestRow `gorm:"embedded"` // gorm passes over what is embedded without a name
-		Key      string
-		Workflow string
-	}
-	err := s.read(ctx).Raw(`select id, key, workflow, status, response from requests where id = ? and actor = ? and workflow <> ''`,
-		id, actor.String()).Scan(&row).Error
-	if err == nil && row.First.ID == uuid.Nil {
-		return Decision{}, campus.Errorf(campus.NotFound, "", "no decision %s", id)
-	}
-	decision := Decision{ID: row.First.ID, Key: row.Key, Workflow: row.Workflow, Answer: row.First.Response}
-	if row.First.Status != nil {
-		decision.Status = *row.First.Status
-	}
-	return decision, wrap("read a decision", err)
-}
-
-// readDecision is what a decision says.
-func readDecision[T any](t tx, id uuid.UUID) (payload T, err error) {
-	var body []byte
-	if err := t.Raw(`select payload from requests where id = ?`, id).Row().Scan(&body); err != nil {
-		return payload, fmt.Errorf("read decision %s: %w", id, err)
-	}
-	return payload, json.Unmarshal(body, &payload)
-}
-
-// CloseDecision keeps the answer of a decision. Two that wait for the same one may both bring it: the first stays.
-func (s *Store) CloseDecision(ctx context.Context, key string, status int, answer any) error {
-	return wrap("close a decision", closeRequest(s.read(ctx), key, status, answer))
 }

@@ -11,7 +11,7 @@ import (
 
 // ReturnPlastic notes that a plastic nobody came for goes back to the card centre, with the move that says so. Its code
 // is of no use any more. Conflict: picked_up_meanwhile, plastic_not_there.
-func (s *Store) ReturnPlastic(ctx context.Context, m campus.Move, id uuid.UUID) error {
+func (s *Store) ReturnPlastic(ctx context.Context, m campus.Move, id uuid.UUID) (campus.Moved, error) {
 	return s.move(ctx, m, func(t tx) error {
 		p, err := lockPlastic(t, id)
 		switch {
@@ -49,13 +49,13 @@ type Resending struct {
 
 // ResendPlastic has a returned plastic wait for a batch that brings it where the move's decision says.
 // Conflict: plastic_not_there. Invalid: kiosk_unknown.
-func (s *Store) ResendPlastic(ctx context.Context, m campus.Move, r Resending) error {
+func (s *Store) ResendPlastic(ctx context.Context, m campus.Move, r Resending) (campus.Moved, error) {
 	channel := "app"
 	if r.By.Kind == campus.StaffActor { // L1: at the counter, for a holder who stands there
 		channel = "counter"
 	}
-	err := s.move(ctx, m, func(t tx) error {
-		said, err := readDecision[Resend](t, m.Decision)
+	moved, err := s.move(ctx, m, func(t tx) error {
+		said, err := readDecision[Resend](t, m.Decision.ID)
 		if err != nil {
 			return err
 		}
@@ -79,9 +79,9 @@ func (s *Store) ResendPlastic(ctx context.Context, m campus.Move, r Resending) e
 		return queuePlastic(t, p.ID)
 	})
 	if err != nil {
-		return err
+		return moved, err
 	}
-	return s.openFullBatch(ctx, r.Batch)
+	return moved, s.openFullBatch(ctx, r.Batch)
 }
 
 // KioskOf tells whether a kiosk is at work at a university. Invalid: kiosk_unknown.

@@ -21,8 +21,24 @@ func keepProposals(t tx, m campus.Move) error {
 		}
 		if err := t.Exec(`update work_items set proposed_action = ?, proposed_by = ?, proposed_at = ?, proposal = ?
 			where case_id = ? and kind = ? and step = ? and closed_at is null`,
-			p.Action, by, t.now, nullable(m.Decision), m.Case.ID, campus.IncidentItem, p.Step).Error; err != nil {
+			p.Action, by, t.now, nullable(m.Decision.ID), m.Case.ID, campus.IncidentItem, p.Step).Error; err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// checkConfirmed refuses a skip or an abort that no other person has proposed, and proposes now (K3).
+func checkConfirmed(t tx, m campus.Move) error {
+	for _, p := range m.Confirms {
+		var proposed bool
+		if err := t.Raw(`select exists (select 1 from work_items where case_id = ? and kind = ? and step = ? and closed_at is null
+			and proposed_action = ? and proposed_by::text <> ?)`, m.Case.ID, campus.IncidentItem, p.Step, p.Action, p.By.ID).
+			Row().Scan(&proposed); err != nil {
+			return err
+		}
+		if !proposed {
+			return campus.Errorf(campus.Conflict, "not_proposed", "nobody else proposes to %s step %s", p.Action, p.Step)
 		}
 	}
 	return nil

@@ -196,7 +196,20 @@ func wrap(what string, err error) error {
 	if isOutage(err) {
 		return campus.Errorf(campus.Unavailable, "database_down", "%s: the database does not answer", what)
 	}
+	if refusal, ok := dataRefused(what, err); ok {
+		return fmt.Errorf("%w: %w", refusal, err)
+	}
 	return fmt.Errorf("%s: %w", what, err)
+}
+
+// dataRefused tells that Postgres does not take the values of a statement, or that they break a constraint: SQLSTATE classes
+// 22 and 23. Repetition does not mend that. The values themselves are not told.
+func dataRefused(what string, err error) (*campus.Error, bool) {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || pgErr.Code[:2] != "22" && pgErr.Code[:2] != "23" {
+		return nil, false
+	}
+	return campus.Errorf(campus.Internal, campus.DataRefused, "%s: SQLSTATE %s %s", what, pgErr.Code, pgErr.ConstraintName), true
 }
 
 // isOutage tells whether the same statement may work later: the connection broke, the server stops or starts, or a

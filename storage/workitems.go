@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"gorm.io/gorm"
 
 	"campuscard/campus"
@@ -40,6 +41,20 @@ func itemRows(items []campus.NewWorkItem) string {
 func closeWorkItem(t tx, caseID uuid.UUID, key campus.WorkItemKey) error {
 	return t.Exec(`update work_items set closed_at = ? where case_id = ? and kind = ? and step = ? and closed_at is null`,
 		t.now, caseID, key.Kind, key.Step).Error
+}
+
+// OpenIncident asks staff about something that a case cannot get past by itself. It is one statement that needs neither the
+// version of the case nor a lock on it, because the move that fails may have both.
+func (s *Store) OpenIncident(ctx context.Context, ref campus.CaseRef, item campus.NewWorkItem) error {
+	_, err := s.pool.Exec(ctx, `with moved as (select id, university, campus from cases where id = @id) `+openItemsSQL,
+		pgx.NamedArgs{"id": ref.ID, "now": s.Now(), "opens": itemRows([]campus.NewWorkItem{item})})
+	return wrap("open an incident", err)
+}
+
+// CloseIncident closes what OpenIncident has opened.
+func (s *Store) CloseIncident(ctx context.Context, ref campus.CaseRef, step string) error {
+	err := closeWorkItem(s.read(ctx), ref.ID, campus.WorkItemKey{Kind: campus.IncidentItem, Step: step})
+	return wrap("close an incident", err)
 }
 
 // markWorkItems notes when the deadline of open items neared, or was escalated.

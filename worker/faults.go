@@ -3,9 +3,11 @@ package worker
 import (
 	"context"
 
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/workflow"
 
+	"campuscard/campus"
 	"campuscard/workflows"
 )
 
@@ -29,7 +31,22 @@ type activityFaults struct {
 // ExecuteActivity implements interceptor.ActivityInboundInterceptor.
 func (a *activityFaults) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	result, err := a.Next.ExecuteActivity(ctx, in)
+	if info := activity.GetInfo(ctx); info.IsLocalActivity && info.Attempt >= ownTries {
+		return result, workflows.ToTemporal(hopeless(err))
+	}
 	return result, workflows.ToTemporal(err)
+}
+
+// ownTries is how often a step of our own is tried that fails for another reason than an outage: with its backoff that is
+// about two minutes. What has failed so often becomes somebody's work.
+const ownTries = 12
+
+// hopeless makes a fault of ours one that is not tried again.
+func hopeless(err error) error {
+	if err == nil || campus.CodeOf(err) != campus.Internal {
+		return err
+	}
+	return campus.Errorf(campus.Internal, campus.DataRefused, "%v", err)
 }
 
 // InterceptWorkflow implements interceptor.WorkerInterceptor.

@@ -13,129 +13,108 @@ import (
 	"campuscard/campus"
 )
 
-// The updates an application answers to. Each carries the id of a decision kept in SQL, and codes.
-const (
-	TryLivenessUpdate   = "try-liveness"   // the student answers another challenge (B1)
-	ChooseCounterUpdate = "choose-counter" // the student asks for the check in person (B3)
-	VerifyUpdate        = "verify"         // the card centre has looked at the person (B2)
-	ReviewUpdate        = "review"         // a reviewer decides (C3)
-	BringEvidenceUpdate = "bring-evidence" // the student brings what was asked for
-	ActivateUpdate      = "activate"       // the student activates the card (D1)
-	ReopenUpdate        = "reopen"         // the student wants a lapsed activation back
-	WithdrawUpdate      = "withdraw"       // the student takes the application back
-)
-
-// Decide is a decision of a person about a case. What they wrote or handed in stays in SQL under Decision.
-type Decide struct {
-	Decision uuid.UUID    `json:"decision"`
-	Seen     int64        `json:"seen,omitempty"` // version of the case that it is about
-	By       campus.Actor `json:"by"`
-	Action   string       `json:"action,omitempty"` // of a review: approve, reject, ask_more; of a verification: pass, fail
-	Reason   string       `json:"reason,omitempty"` // a code
-}
-
-// Decided is where a case stands after a decision.
-type Decided struct {
-	Stage   campus.Stage   `json:"stage"`
-	Outcome campus.Outcome `json:"outcome,omitempty"`
-}
-
 // application is one run of the process that turns a student into a card holder.
 type application struct {
 	*casework
 	plan   activities.ApplicationPlan
 	state  applicationState
-	ending *ending
+	polls  int                 // looks for the enrolment
 	cancel workflow.CancelFunc // of the flow
 	leave  workflow.CancelFunc // of what is done about the face while the student may still choose another way
 }
 
-// applicationState is what a run hands to the next.
+// applicationState is what the process knows: it is written with each move.
 type applicationState struct {
-	Plan          activities.ApplicationPlan
-	Card          uuid.UUID        // from the approval on
-	Identified    bool             // the identity has been established
-	Papers        []campus.Finding `json:",omitempty"` // how what was handed in stands
-	Tried         bool             `json:",omitempty"` // a liveness check has been answered
-	Counter       bool             `json:",omitempty"` // the student has chosen the check in person (B3)
-	PhotoVersion  string           // of the registry's photo that did not match
-	PhotoReminded bool
-	Polls         int       `json:",omitempty"` // looks for the enrolment
-	Since         time.Time // when the wait for a photo began
+	Card          uuid.UUID        `json:"card,omitzero"`        // from the approval on
+	Identified    bool             `json:"identified,omitempty"` // the identity has been established
+	Papers        []campus.Finding `json:"papers,omitempty"`     // how what was handed in stands
+	Tried         bool             `json:"tried,omitempty"`      // a liveness check has been answered
+	Counter       bool             `json:"counter,omitempty"`    // the student has chosen the check in person (B3)
+	PhotoVersion  string           `json:"photo_version,omitempty"`
+	PhotoReminded bool             `json:"photo_reminded,omitempty"`
+	Since         time.Time        `json:"since,omitzero"` // when the wait for a photo began
+	Ending        *ending          `json:"ending,omitempty"`
+}
+
+// applicationCarried is what a run hands to the next.
+type applicationCarried struct {
+	Plan  activities.ApplicationPlan
+	State applicationState
+	Polls int
 }
 
 // ending is how an application that leads to no card ends.
 type ending struct {
-	outcome  campus.Outcome
-	reason   string
-	by       campus.Actor
-	decision uuid.UUID
+	Outcome campus.Outcome `json:"outcome"`
+	Reason  string         `json:"reason,omitempty"`
+	By      campus.Actor   `json:"by"`
 }
 
 // Application is the process of an application: checks, identity, review, provisioning, activation.
 func Application(ctx workflow.Context, input campus.CaseInput) error {
 	w := &application{casework: newCasework(ctx, input)}
-	if err := w.setup(ctx); err != nil {
+	err := w.setup(ctx, w, map[string]handler{
+		campus.TryLivenessUpdate:   w.tryLiveness,
+		campus.ChooseCounterUpdate: w.chooseCounter,
+		campus.VerifyUpdate:        w.verify,
+		campus.ReviewUpdate:        w.review,
+		campus.BringEvidenceUpdate: w.bringEvidence,
+		campus.ActivateUpdate:      w.activate,
+		campus.ReopenUpdate:        w.reopen,
+		campus.WithdrawUpdate:      w.withdraw,
+	})
+	if err != nil {
 		return err
 	}
 	return w.run(ctx)
 }
 
-func (w *application) setup(ctx workflow.Context) error {
-	if err := w.casework.setup(ctx); err != nil {
-		return err
-	}
-	for _, h := range []struct {
-		name   string
-		stages []campus.Stage
-		handle func(workflow.Context, Decide) (Decided, error)
-	}{
-		{TryLivenessUpdate, []campus.Stage{campus.StageLiveness}, w.tryLiveness},
-		{ChooseCounterUpdate, beforeIdentity, w.chooseCounter},
-		{VerifyUpdate, []campus.Stage{campus.StageInPerson}, w.verify},
-		{ReviewUpdate, []campus.Stage{campus.StageReview}, w.review},
-		{BringEvidenceUpdate, []campus.Stage{campus.StageEvidence}, w.bringEvidence},
-		{ActivateUpdate, []campus.Stage{campus.StageActivation, campus.StageEnrolment}, w.activate},
-		{ReopenUpdate, []campus.Stage{campus.StageLapsed}, w.reopen},
-		{WithdrawUpdate, withdrawable, w.withdraw},
-	} {
-		validate := func(d Decide) error { return w.admits(d.Seen, h.stages...) }
-		if err := workflow.SetUpdateHandlerWithOptions(ctx, h.name, h.handle, workflow.UpdateHandlerOptions{Validator: validate}); err != nil {
-			return err
-		}
-	}
-	return nil
+func (w *application) keep() any { return w.state }
+
+func (w *application) restore(state json.RawMessage) error {
+	w.state = applicationState{}
+	return json.Unmarshal(state, &w.state)
 }
 
-// beforeIdentity are the stages at which the route without a face can be chosen (B3).
-var beforeIdentity = []campus.Stage{campus.StageChecking, campus.StageEvidence, campus.StageIdentity, campus.StageLiveness, campus.StagePhoto}
+// knowing is the state with something changed, for the move that changes it.
+func (w *application) knowing(change func(*applicationState)) func() any {
+	return func() any {
+		next := w.state
+		change(&next)
+		return next
+	}
+}
 
-// withdrawable are all stages at which there is something to take back.
-var withdrawable = []campus.Stage{campus.StageQueued, campus.StageChecking, campus.StageIdentity, campus.StageLiveness,
-	campus.StagePhoto, campus.StageInPerson, campus.StageReview, campus.StageEvidence, campus.StageProvisioning,
-	campus.StageActivation, campus.StageLapsed, campus.StageEnrolment}
+// endingAs is the state of an application that ends from now on; the first ending stands.
+func (w *application) endingAs(e ending) func() any {
+	return w.knowing(func(s *applicationState) {
+		if s.Ending == nil {
+			s.Ending = &e
+		}
+	})
+}
+
+// closing is the move to the stage in which everything is undone, because the application leads to no card.
+func (w *application) closing(name string, e ending) change {
+	return change{knows: w.endingAs(e),
+		Move: campus.Move{Name: name, Stage: campus.StageClosing, WaitsFor: campus.WaitsForSchool, Reason: e.Reason}}
+}
 
 func (w *application) run(ctx workflow.Context) error {
-	begun, err := w.begin(ctx)
-	if err != nil || !begun {
+	if err := w.begin(ctx); err != nil {
 		return err
 	}
 	flow, cancel := workflow.WithCancel(ctx)
 	defer cancel()
 	w.cancel = cancel
-	if w.ending != nil { // withdrawn while it began
-		cancel()
-	}
-	err = w.flow(flow)
+	err := w.flow(flow)
 	if next, ok := errors.AsType[*workflow.ContinueAsNewError](err); ok {
 		return next
 	}
-	if errors.Is(err, errAborted) {
-		w.end(ending{outcome: campus.Aborted, by: campus.System()})
-		err = nil
-	}
-	if err != nil && (w.ending == nil || !temporal.IsCanceledError(err)) {
-		return err
+	if err != nil && w.outcome == "" {
+		if err := w.stop(ctx, err); err != nil {
+			return err
+		}
 	}
 	if err := w.finish(ctx); err != nil {
 		return err
@@ -143,39 +122,54 @@ func (w *application) run(ctx workflow.Context) error {
 	return drain(ctx)
 }
 
+// stop deals with a flow that was stopped: two people have given the case up, or the application is ending.
+func (w *application) stop(ctx workflow.Context, cause error) error {
+	switch {
+	case errors.Is(cause, errAborted) && w.state.Ending == nil:
+		return w.advance(ctx, w.closing("abort", ending{Outcome: campus.Aborted, By: campus.System()}))
+	case errors.Is(cause, errAborted), w.state.Ending != nil && temporal.IsCanceledError(cause):
+		return nil
+	}
+	return cause
+}
+
 // begin takes the case out of the queue, or goes on where the run before has stopped.
-func (w *application) begin(ctx workflow.Context) (bool, error) {
+func (w *application) begin(ctx workflow.Context) error {
 	if p := w.input.Progress; p != nil {
-		if err := json.Unmarshal(p.State, &w.state); err != nil {
-			return false, err
+		var carried applicationCarried
+		if err := json.Unmarshal(p.State, &carried); err != nil {
+			return err
 		}
-		w.adopt(w.state.Plan)
+		w.state, w.polls = carried.State, carried.Polls
+		w.adopted(carried.Plan)
 		if w.state.Card != uuid.Nil { // what the run before has set up
 			w.keepRevocations()
 		}
-		return true, nil
+		return nil
 	}
-	m := campus.Move{Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool,
-		Events: []campus.Event{event("checking", campus.System())}}
-	err := w.move(ctx, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		f := workflow.ExecuteLocalActivity(ctx, steps.BeginApplication, activities.BeginCase{Move: m, University: w.input.University})
-		return withResult(ctx, f, &w.plan)
+	var began activities.Began[activities.ApplicationPlan]
+	err := w.advance(ctx, change{
+		Move: campus.Move{Name: "begin", Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool,
+			Events: []campus.Event{event("checking", campus.System())}},
+		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			err := workflow.ExecuteLocalActivity(ctx, steps.BeginApplication, activities.BeginCase{Move: m, University: w.input.University}).
+				Get(ctx, &began)
+			return began.Moved, err
+		},
 	})
 	if err != nil {
-		return false, err
+		return err
 	}
-	w.adopt(w.plan)
+	w.adopted(began.Plan)
 	w.state.Papers, w.state.Tried, w.state.Counter = w.plan.Papers, w.plan.Tried, w.plan.Counter
-	if w.plan.Withdrawn {
-		closed := campus.Move{Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Withdrawn}
-		w.stage, w.outcome = closed.Stage, closed.Outcome
-		return false, errors.Join(w.show(ctx, closed), w.forget(ctx), drain(ctx))
+	if w.outcome != "" { // taken back while it was queued
+		return w.forget(ctx)
 	}
-	return true, nil
+	return nil
 }
 
-func (w *application) adopt(plan activities.ApplicationPlan) {
-	w.plan, w.state.Plan, w.casework.steps = plan, plan, plan.Steps
+func (w *application) adopted(plan activities.ApplicationPlan) {
+	w.plan, w.steps = plan, plan.Steps
 }
 
 // flow goes from stage to stage until the card is active or an ending is found.
@@ -193,7 +187,7 @@ func (w *application) flow(ctx workflow.Context) error {
 		campus.StageLapsed:       w.awaitReopening,
 		campus.StageEnrolment:    w.awaitEnrolment,
 	}
-	for w.outcome == "" && w.ending == nil {
+	for w.outcome == "" && w.state.Ending == nil {
 		if err := stages[w.stage](ctx); err != nil {
 			return err
 		}
@@ -203,21 +197,8 @@ func (w *application) flow(ctx workflow.Context) error {
 
 // finish ends an application that leads to no card: everything is undone, the pictures are deleted, the case is closed.
 func (w *application) finish(ctx workflow.Context) error {
-	if err := w.quiet(ctx); err != nil {
+	if err := w.quiet(ctx); err != nil || w.outcome != "" {
 		return err
-	}
-	if w.outcome != "" {
-		return nil
-	}
-	if w.stage != campus.StageClosing {
-		m := campus.Move{Stage: campus.StageClosing, WaitsFor: campus.WaitsForSchool, Reason: w.ending.reason}
-		err := w.move(ctx, m, nil)
-		if w.outcome != "" { // the student activated the card in the same moment
-			return nil
-		}
-		if err != nil {
-			return err
-		}
 	}
 	if err := w.undo(ctx); err != nil {
 		return err
@@ -225,13 +206,16 @@ func (w *application) finish(ctx workflow.Context) error {
 	if err := w.forget(ctx); err != nil {
 		return err
 	}
-	return w.move(ctx, campus.Move{
-		Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: w.ending.outcome, Reason: w.ending.reason,
-		Decision: w.ending.decision,
-		Events:   []campus.Event{event(string(w.ending.outcome), w.ending.by, "reason", w.ending.reason)},
-		Notices:  []campus.Notice{{Template: "notice." + string(w.ending.outcome), Params: map[string]string{"reason": w.ending.reason}}},
-	}, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		return workflow.ExecuteLocalActivity(ctx, steps.CloseApplication, m)
+	e := *w.state.Ending
+	return w.advance(ctx, change{
+		Move: campus.Move{
+			Name: "end", Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: e.Outcome, Reason: e.Reason,
+			Events:  []campus.Event{event(string(e.Outcome), e.By, "reason", e.Reason)},
+			Notices: []campus.Notice{{Template: "notice." + string(e.Outcome), Params: map[string]string{"reason": e.Reason}}},
+		},
+		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			return written(ctx, steps.CloseApplication, m)
+		},
 	})
 }
 
@@ -247,43 +231,29 @@ var allImages = campus.Images{Photo: true, Purposes: []campus.UploadPurpose{camp
 func (w *application) forgetImages(ctx workflow.Context, what campus.Images) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	return workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, ownStep), steps.ForgetImages,
-		activities.ForgetImages{Application: w.input.Case.ID, Images: what}).Get(ctx, nil)
+	return w.own(ctx, "forget-images", steps.ForgetImages, activities.ForgetImages{Application: w.input.Case.ID, Images: what}, nil)
 }
 
 // withdraw takes the application back at any point; it answers when everything is undone.
-func (w *application) withdraw(ctx workflow.Context, d Decide) (Decided, error) {
-	if w.ending == nil {
-		w.end(ending{outcome: campus.Withdrawn, by: d.By, decision: d.Decision})
+func (w *application) withdraw(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
+	ch := w.closing(campus.WithdrawUpdate, ending{Outcome: campus.Withdrawn, By: d.By})
+	ch.then = func() {
 		if w.cancel != nil {
 			w.cancel()
 		}
 	}
+	if err := w.decide(ctx, d, ch); err != nil {
+		return campus.Decided{}, err
+	}
 	if err := workflow.Await(ctx, func() bool { return w.outcome != "" }); err != nil {
-		return Decided{}, err
+		return campus.Decided{}, err
 	}
-	if w.outcome != campus.Withdrawn {
-		return Decided{}, w.wrongStage()
-	}
-	return w.decided(), nil
+	return w.decided(nil)
 }
 
-func (w *application) decided() Decided { return Decided{Stage: w.stage, Outcome: w.outcome} }
-
-// end keeps how the application ends; the first ending stands.
-func (w *application) end(e ending) {
-	if w.ending == nil {
-		w.ending = &e
-	}
-}
-
-// expire ends a wait at a stage that nobody has ended in time; a decision that was first stands.
-func (w *application) expire(ctx workflow.Context, from campus.Stage, reason string) error {
-	err := w.advance(ctx, from, campus.Move{Stage: campus.StageClosing, WaitsFor: campus.WaitsForSchool, Reason: reason}, nil)
-	if err == nil && w.stage == campus.StageClosing {
-		w.end(ending{outcome: campus.Expired, reason: reason, by: campus.System()})
-	}
-	return err
+// expire ends a wait at the stage that nobody has ended in time; a decision that was first stands.
+func (w *application) expire(ctx workflow.Context, reason string) error {
+	return w.advance(ctx, w.closing("expire:"+string(w.stage), ending{Outcome: campus.Expired, Reason: reason, By: campus.System()}))
 }
 
 // remind is a rung of a ladder that reminds the student.
@@ -292,10 +262,15 @@ func (w *application) remind(after campus.Duration, what string) rung {
 }
 
 func (w *application) sendReminder(ctx workflow.Context) error {
-	return w.advance(ctx, w.stage, campus.Move{
+	return w.advance(ctx, w.reminder())
+}
+
+func (w *application) reminder() change {
+	return change{Move: campus.Move{
+		Name:    "remind:" + string(w.stage),
 		Events:  []campus.Event{event("reminded", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.remind_" + string(w.stage)}},
-	}, nil)
+	}}
 }
 
 // until is the due time of a wait that begins now.

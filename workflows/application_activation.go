@@ -36,13 +36,13 @@ func (w *application) provision(ctx workflow.Context) error {
 		return err
 	}
 	if w.plan.EnrolsOn != nil {
-		return w.move(ctx, w.enrolmentMove(), nil)
+		return w.advance(ctx, change{Move: w.enrolmentMove()})
 	}
-	return w.move(ctx, campus.Move{
-		Stage: campus.StageActivation, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.plan.Activation.Wait),
+	return w.advance(ctx, change{Move: campus.Move{
+		Name: "provisioned", Stage: campus.StageActivation, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.plan.Activation.Wait),
 		Events:  []campus.Event{event("provisioned", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.approved"}},
-	}, nil)
+	}})
 }
 
 // keepRevocations keeps the undoing of every service of the base package.
@@ -68,58 +68,53 @@ func (w *application) awaitActivation(ctx workflow.Context) error {
 	if err != nil || done {
 		return err
 	}
-	return w.advance(ctx, campus.StageActivation, campus.Move{
-		Stage: campus.StageLapsed, WaitsFor: campus.WaitsForStudent, Due: until(ctx, p.Reopen), Reason: "not_activated",
+	return w.advance(ctx, change{Move: campus.Move{
+		Name: "lapse", Stage: campus.StageLapsed, WaitsFor: campus.WaitsForStudent, Due: until(ctx, p.Reopen), Reason: "not_activated",
 		Events:  []campus.Event{event("activation_lapsed", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.activation_lapsed"}},
-	}, nil)
+	}})
 }
 
 // activate makes the card active, ends the application and starts the plastic, all in one transaction (D1, D2, D4).
-func (w *application) activate(ctx workflow.Context, d Decide) (Decided, error) {
-	from := w.stage
-	if from == campus.StageEnrolment {
+func (w *application) activate(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
+	if w.stage == campus.StageEnrolment {
 		return w.activateEnrolled(ctx, d)
 	}
-	if err := w.makeActive(ctx, from, d); err != nil {
-		return Decided{}, err
-	}
-	return w.decided(), nil
+	return w.decided(w.decide(ctx, d, w.activation(ctx, campus.ActivateUpdate, d.By)))
 }
 
-func (w *application) makeActive(ctx workflow.Context, from campus.Stage, d Decide) error {
+// activation is the move that makes the card active.
+func (w *application) activation(ctx workflow.Context, name string, by campus.Actor) change {
 	promised := w.plan.Calendar.AddWorkingDays(workflow.Now(ctx), w.plan.PromiseWorkingDays)
-	m := campus.Move{
-		Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Completed, Decision: d.Decision,
-		Events:  []campus.Event{event("activated", d.By)},
-		Notices: []campus.Notice{{Template: "notice.activated", Params: map[string]string{"promised": promisedDay(promised).String()}}},
+	return change{
+		Move: campus.Move{
+			Name: name, Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Completed,
+			Events:  []campus.Event{event("activated", by)},
+			Notices: []campus.Notice{{Template: "notice.activated", Params: map[string]string{"promised": promisedDay(promised).String()}}},
+		},
+		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			return written(ctx, steps.ActivateCard, activities.ActivateCard{
+				Move: m, Card: w.state.Card, CardLife: w.plan.Activation.CardLife, Promised: promised, Batched: w.plan.Batched, NoPackages: w.plan.NoPackages, By: by,
+				PlasticCase: uuid.NewSHA1(w.state.Card, []byte("plastic case")),
+				Plastic:     uuid.NewSHA1(w.state.Card, []byte("plastic 1")),
+			})
+		},
 	}
-	return w.decide(ctx, from, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		return workflow.ExecuteLocalActivity(ctx, steps.ActivateCard, activities.ActivateCard{
-			Move: m, Card: w.state.Card, CardLife: w.plan.Activation.CardLife, Promised: promised, Batched: w.plan.Batched, NoPackages: w.plan.NoPackages, By: d.By,
-			PlasticCase: uuid.NewSHA1(w.state.Card, []byte("plastic case")),
-			Plastic:     uuid.NewSHA1(w.state.Card, []byte("plastic 1")),
-		})
-	})
 }
 
 // awaitReopening keeps a lapsed activation for a while; after that everything is undone.
 func (w *application) awaitReopening(ctx workflow.Context) error {
 	done, err := wait(ctx, workflow.Now(ctx), w.plan.Activation.Reopen.Std(), "re-opening", w.left(campus.StageLapsed))
 	if err == nil && !done {
-		return w.expire(ctx, campus.StageLapsed, "not_activated")
+		return w.expire(ctx, "not_activated")
 	}
 	return err
 }
 
 // reopen gives the student a new period to activate the card (D1).
-func (w *application) reopen(ctx workflow.Context, d Decide) (Decided, error) {
-	err := w.decide(ctx, campus.StageLapsed, campus.Move{
+func (w *application) reopen(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
+	return w.decided(w.decide(ctx, d, change{Move: campus.Move{
 		Stage: campus.StageActivation, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.plan.Activation.Wait),
-		Decision: d.Decision, Events: []campus.Event{event("reopened", d.By)},
-	}, nil)
-	if err != nil {
-		return Decided{}, err
-	}
-	return w.decided(), nil
+		Events: []campus.Event{event("reopened", d.By)},
+	}}))
 }

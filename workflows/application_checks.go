@@ -41,8 +41,9 @@ func (w *application) check(ctx workflow.Context) error {
 	if w.state.Identified {
 		next = w.reviewMove(ctx)
 	}
+	next.Name = "checked"
 	next.Events = append(next.Events, event("checked", campus.System()))
-	return w.saveFindings(ctx, campus.StageChecking, next, findings)
+	return w.saveFindings(ctx, change{Move: next}, findings)
 }
 
 // itemsToAsk are the items for which a system is asked: all but the papers that are missing or out of date anyway.
@@ -100,11 +101,11 @@ func (w *application) askForEvidence(ctx workflow.Context, findings []campus.Fin
 	}
 	items := strings.Join(names, ",")
 	reason := findings[slices.IndexFunc(findings, func(f campus.Finding) bool { return f.Item == wanted[0] })].Reason
-	return w.saveFindings(ctx, campus.StageChecking, campus.Move{
-		Stage: campus.StageEvidence, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.plan.Application.EvidenceWait), Reason: reason,
+	return w.saveFindings(ctx, change{Move: campus.Move{
+		Name: "ask-evidence", Stage: campus.StageEvidence, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.plan.Application.EvidenceWait), Reason: reason,
 		Events:  []campus.Event{event("evidence_asked", campus.System(), "items", items)},
 		Notices: []campus.Notice{{Template: "notice.evidence_asked", Params: map[string]string{"items": items}}},
-	}, findings)
+	}}, findings)
 }
 
 // finding runs a check as a step. One that two people skip is unknown: it never passes by itself, the reviewer sees it.
@@ -122,14 +123,14 @@ func skipped(item campus.Item) campus.Finding {
 }
 
 // saveFindings keeps verdicts with the move they cause, unless the case has left the stage they were sought at.
-func (w *application) saveFindings(ctx workflow.Context, from campus.Stage, m campus.Move, findings []campus.Finding) error {
-	return w.advance(ctx, from, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		return workflow.ExecuteLocalActivity(ctx, steps.SaveFindings, activities.SaveFindings{Move: m, Findings: findings})
-	})
+func (w *application) saveFindings(ctx workflow.Context, ch change, findings []campus.Finding) error {
+	ch.fact = func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		return written(ctx, steps.SaveFindings, activities.SaveFindings{Move: m, Findings: findings})
+	}
+	return w.advance(ctx, ch)
 }
 
 // refuse keeps the verdicts and ends the application for the reason one of them gives.
 func (w *application) refuse(ctx workflow.Context, findings []campus.Finding, reason string) error {
-	w.end(ending{outcome: campus.RefusedBy, reason: reason, by: campus.System()})
-	return w.saveFindings(ctx, campus.StageChecking, campus.Move{Stage: campus.StageClosing, WaitsFor: campus.WaitsForSchool, Reason: reason}, findings)
+	return w.saveFindings(ctx, w.closing("refuse", ending{Outcome: campus.RefusedBy, Reason: reason, By: campus.System()}), findings)
 }

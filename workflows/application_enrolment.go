@@ -13,7 +13,7 @@ import (
 func (w *application) enrolmentMove() campus.Move {
 	due := w.enrolmentEnd()
 	return campus.Move{
-		Stage: campus.StageEnrolment, WaitsFor: campus.WaitsForRegistry, Due: &due,
+		Name: "provisioned", Stage: campus.StageEnrolment, WaitsFor: campus.WaitsForRegistry, Due: &due,
 		Events: []campus.Event{event("provisioned", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.approved_freshman",
 			Params: map[string]string{"day": campus.DateOf(*w.plan.EnrolsOn).String()}}},
@@ -77,34 +77,35 @@ func (w *application) enrolmentIsOver(ctx workflow.Context) error {
 	case enrolled:
 		return w.enrolled(ctx)
 	}
-	return w.expire(ctx, campus.StageEnrolment, "not_enrolled")
+	return w.expire(ctx, "not_enrolled")
 }
 
 // enrolled activates the card, unless the student was faster and took the application back.
 func (w *application) enrolled(ctx workflow.Context) error {
-	err := w.makeActive(ctx, campus.StageEnrolment, Decide{By: campus.System()})
-	if campus.ReasonOf(err) == "wrong_stage" {
-		return nil
-	}
-	return err
+	return w.advance(ctx, w.activation(ctx, "enrolled", campus.System()))
 }
 
 // activateEnrolled activates the card of a freshman who does not want to wait for the next look. A last look that is made
-// or parked meanwhile is not needed any more.
-func (w *application) activateEnrolled(ctx workflow.Context, d Decide) (Decided, error) {
+// or parked meanwhile is not needed any more. Nobody is asked before the decision is known to have been made.
+func (w *application) activateEnrolled(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
+	m := campus.Move{Case: w.input.Case, Decision: d}
+	own := workflow.WithLocalActivityOptions(ctx, ownStep)
+	if err := workflow.ExecuteLocalActivity(own, steps.CheckDecision, m).Get(ctx, nil); err != nil {
+		return campus.Decided{}, FromTemporal(err)
+	}
 	if err := w.mustBeEnrolled(ctx); err != nil {
-		return Decided{}, err
+		return campus.Decided{}, err
 	}
 	if w.busy > 0 {
-		return Decided{}, campus.Errorf(campus.Conflict, "step_busy", "a step is being settled")
+		return campus.Decided{}, campus.Errorf(campus.Conflict, "step_busy", "a step is being settled")
 	}
-	if err := w.makeActive(ctx, campus.StageEnrolment, d); err != nil {
-		return Decided{}, err
+	ch := w.activation(ctx, campus.ActivateUpdate, d.By)
+	ch.then = func() {
+		if w.leave != nil {
+			w.leave()
+		}
 	}
-	if w.leave != nil {
-		w.leave()
-	}
-	return w.decided(), nil
+	return w.decided(w.decide(ctx, d, ch))
 }
 
 // mustBeEnrolled is asked for by a freshman who has enrolled just now and does not want to wait for the next look.
@@ -126,8 +127,8 @@ func (w *application) lookForEnrolment(ctx workflow.Context) (bool, error) {
 }
 
 func (w *application) askEnrolment(ctx workflow.Context) (enrolled bool, err error) {
-	w.state.Polls++
-	ref := campus.StepRef{Case: w.input.Case, Step: "poll-enrolment", Attempt: w.state.Polls, Key: w.state.Polls, By: campus.System()}
+	w.polls++
+	ref := campus.StepRef{Case: w.input.Case, Step: "poll-enrolment", Attempt: w.polls, Key: w.polls, By: campus.System()}
 	err = workflow.ExecuteActivity(on(w.oneTry(ctx), AcademicQueue, "has the freshman enrolled?"), steps.LookForEnrolment, ref).Get(ctx, &enrolled)
 	return enrolled, FromTemporal(err)
 }

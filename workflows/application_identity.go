@@ -15,7 +15,7 @@ import (
 func (w *application) identify(ctx workflow.Context) error {
 	switch {
 	case w.state.Counter:
-		return w.advance(ctx, campus.StageIdentity, w.counterMove(ctx, "chosen"), nil)
+		return w.advance(ctx, change{Move: w.counterMove(ctx, "chosen")})
 	case !w.state.Tried:
 		return w.askForFace(ctx)
 	}
@@ -36,11 +36,11 @@ func (w *application) untilLeft(ctx workflow.Context, stage campus.Stage, do fun
 
 // askForFace waits for the first liveness check of somebody who has not shown their face yet (A2).
 func (w *application) askForFace(ctx workflow.Context) error {
-	return w.advance(ctx, campus.StageIdentity, campus.Move{
-		Stage: campus.StageLiveness, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.plan.Identity.LivenessWait),
+	return w.advance(ctx, change{Move: campus.Move{
+		Name: "ask-liveness", Stage: campus.StageLiveness, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.plan.Identity.LivenessWait),
 		Events:  []campus.Event{event("liveness_asked", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.liveness_asked"}},
-	}, nil)
+	}})
 }
 
 // identifyByFace judges the newest live frames, fetches the photo on file meanwhile, and compares (B1, B2).
@@ -59,7 +59,7 @@ func (w *application) identifyByFace(ctx workflow.Context) error {
 		return err
 	})
 	if errors.Is(err, errSkipped) { // a person looks, and sees what is not known, and what is
-		return w.toCounter(ctx, w.stage, skipped(unknown), known(live.Finding)...)
+		return w.toCounter(ctx, skipped(unknown), known(live.Finding)...)
 	}
 	if err != nil {
 		return err
@@ -100,17 +100,17 @@ func (w *application) livenessFailed(ctx workflow.Context, live activities.Liven
 		return err
 	}
 	if live.Failed >= w.plan.Identity.LivenessTries {
-		return w.toCounter(ctx, w.stage, live.Finding)
+		return w.toCounter(ctx, live.Finding)
 	}
 	m := campus.Move{
-		Stage: campus.StageLiveness, WaitsFor: campus.WaitsForStudent, Reason: live.Finding.Reason,
+		Name: "liveness-failed", Stage: campus.StageLiveness, WaitsFor: campus.WaitsForStudent, Reason: live.Finding.Reason,
 		Due:    until(ctx, w.plan.Identity.LivenessWait),
 		Events: []campus.Event{event("liveness_failed", campus.System(), "reason", live.Finding.Reason)},
 	}
 	if w.stage == campus.StagePhoto { // days after the student has last looked
 		m.Notices = []campus.Notice{{Template: "notice.liveness_asked"}}
 	}
-	return w.saveFindings(ctx, w.stage, m, []campus.Finding{live.Finding})
+	return w.saveFindings(ctx, change{Move: m}, []campus.Finding{live.Finding})
 }
 
 // awaitLiveness waits for the student's next try.
@@ -119,27 +119,25 @@ func (w *application) awaitLiveness(ctx workflow.Context) error {
 	done, err := wait(ctx, workflow.Now(ctx), p.LivenessWait.Std(), "next liveness try", w.left(campus.StageLiveness),
 		w.remind(p.LivenessReminder, "next liveness try"))
 	if err == nil && !done {
-		return w.expire(ctx, campus.StageLiveness, "liveness_not_tried")
+		return w.expire(ctx, "liveness_not_tried")
 	}
 	return err
 }
 
 // left tells that the case has gone on from a stage, by whatever handler.
 func (w *application) left(stage campus.Stage) func() bool {
-	return func() bool { return w.stage != stage || w.outcome != "" || w.ending != nil }
+	return func() bool { return w.stage != stage || w.outcome != "" || w.state.Ending != nil }
 }
 
-func (w *application) tryLiveness(ctx workflow.Context, d Decide) (Decided, error) {
-	m := campus.Move{Stage: campus.StageIdentity, WaitsFor: campus.WaitsForSchool, Decision: d.Decision,
-		Events: []campus.Event{event("liveness_tried", d.By)}}
-	err := w.decide(ctx, campus.StageLiveness, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		return workflow.ExecuteLocalActivity(ctx, steps.AddLivenessTry, m)
-	})
-	if err != nil {
-		return Decided{}, err
-	}
-	w.state.Tried = true
-	return w.decided(), nil
+func (w *application) tryLiveness(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
+	return w.decided(w.decide(ctx, d, change{
+		Move: campus.Move{Stage: campus.StageIdentity, WaitsFor: campus.WaitsForSchool,
+			Events: []campus.Event{event("liveness_tried", d.By)}},
+		knows: w.knowing(func(s *applicationState) { s.Tried = true }),
+		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			return written(ctx, steps.AddLivenessTry, m)
+		},
+	}))
 }
 
 // compare compares the live frame with the photo fetched under a version. A match makes the pictures superfluous.
@@ -156,18 +154,18 @@ func (w *application) compare(ctx workflow.Context, version string) error {
 	case found.Verdict == campus.Pass:
 		return w.identified(ctx, from, found)
 	case found.Verdict == campus.Unknown, from == campus.StagePhoto: // still different: a person looks, and knows why
-		return w.toCounter(ctx, from, found)
+		return w.toCounter(ctx, found)
 	}
-	w.state.PhotoVersion, w.state.Since = version, workflow.Now(ctx)
 	if err := w.forgetImages(ctx, campus.Images{Purposes: frames, KeepLive: true, Photo: true}); err != nil {
 		return err
 	}
-	return w.saveFindings(ctx, w.stage, campus.Move{
-		Stage: campus.StagePhoto, WaitsFor: campus.WaitsForRegistry, Reason: found.Reason,
+	waiting := w.knowing(func(s *applicationState) { s.PhotoVersion, s.Since = version, workflow.Now(ctx) })
+	return w.saveFindings(ctx, change{knows: waiting, Move: campus.Move{
+		Name: "photo-stale", Stage: campus.StagePhoto, WaitsFor: campus.WaitsForRegistry, Reason: found.Reason,
 		Due:     until(ctx, w.plan.Identity.PhotoWait),
 		Events:  []campus.Event{event("photo_stale", campus.System(), "reason", found.Reason)},
 		Notices: []campus.Notice{{Template: "notice." + found.Reason}},
-	}, []campus.Finding{found})
+	}}, []campus.Finding{found})
 }
 
 // compareFaces asks the face service. A comparison that two people skip is unknown.
@@ -187,14 +185,13 @@ func (w *application) compareFaces(ctx workflow.Context, version string) (activi
 // photo is told that it is there (B2).
 func (w *application) identified(ctx workflow.Context, from campus.Stage, found campus.Finding) error {
 	forgets := campus.Images{Purposes: frames, Photo: true}
-	w.state.Identified = true
 	m := w.reviewMove(ctx)
 	m.Forgets = &forgets
 	m.Events = append([]campus.Event{event("photo_matched", campus.System())}, m.Events...)
 	if from == campus.StagePhoto {
 		m.Notices = append(m.Notices, campus.Notice{Template: "notice.photo_renewed"})
 	}
-	return w.saveFindings(ctx, from, m, []campus.Finding{found})
+	return w.saveFindings(ctx, change{Move: m, knows: w.knowing(func(s *applicationState) { s.Identified = true })}, []campus.Finding{found})
 }
 
 // continueAsNew hands the case to a new run with a short history, once no handler is at work.
@@ -205,24 +202,23 @@ func (w *application) continueAsNew(ctx workflow.Context, stage campus.Stage) er
 		return err
 	}
 	next := w.input
-	if next.Progress, err = w.progress(w.state); err != nil {
+	if next.Progress, err = w.progress(applicationCarried{w.plan, w.state, w.polls}); err != nil {
 		return err
 	}
 	return workflow.NewContinueAsNewError(ctx, string(campus.ApplicationCase), next)
 }
 
 // toCounter has the card centre look at the person, with the reason as a mark for the reviewer (B1, B2, B3).
-func (w *application) toCounter(ctx workflow.Context, from campus.Stage, found campus.Finding, beside ...campus.Finding) error {
-	return w.advance(ctx, from, w.counterMove(ctx, found.Reason), func(ctx workflow.Context, m campus.Move) workflow.Future {
-		return workflow.ExecuteLocalActivity(ctx, steps.FlagApplication,
-			activities.FlagApplication{Move: m, Flag: found.Reason, Finding: found, Beside: beside})
-	})
+func (w *application) toCounter(ctx workflow.Context, found campus.Finding, beside ...campus.Finding) error {
+	return w.advance(ctx, change{Move: w.counterMove(ctx, found.Reason), fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		return written(ctx, steps.FlagApplication, activities.FlagApplication{Move: m, Flag: found.Reason, Finding: found, Beside: beside})
+	}})
 }
 
 func (w *application) counterMove(ctx workflow.Context, reason string) campus.Move {
 	due := until(ctx, w.plan.Identity.InPersonWait)
 	return campus.Move{
-		Stage: campus.StageInPerson, WaitsFor: campus.WaitsForCardCentre, Reason: reason, Due: due,
+		Name: "ask-in-person", Stage: campus.StageInPerson, WaitsFor: campus.WaitsForCardCentre, Reason: reason, Due: due,
 		Events:  []campus.Event{event("counter_asked", campus.System(), "reason", reason)},
 		Opens:   []campus.NewWorkItem{{Kind: campus.InPersonItem, Reason: reason, Due: due}},
 		Notices: []campus.Notice{{Template: "notice.in_person"}},
@@ -231,30 +227,27 @@ func (w *application) counterMove(ctx workflow.Context, reason string) campus.Mo
 
 // chooseCounter is the student's own choice of the route without a face, at any point before the identity is established
 // (B3). While papers are checked or asked for, it is kept for later.
-func (w *application) chooseCounter(ctx workflow.Context, d Decide) (Decided, error) {
+func (w *application) chooseCounter(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
 	if w.stage == campus.StageChecking || w.stage == campus.StageEvidence {
-		err := w.decide(ctx, w.stage, campus.Move{Decision: d.Decision, Events: []campus.Event{event("counter_chosen", d.By)}}, nil)
-		if err != nil {
-			return Decided{}, err
-		}
-		w.state.Counter = true
-		return w.decided(), nil
+		return w.decided(w.decide(ctx, d, change{at: w.stage, knows: w.knowing(func(s *applicationState) { s.Counter = true }),
+			Move: campus.Move{Events: []campus.Event{event("counter_chosen", d.By)}}}))
 	}
 	if w.busy > 0 {
-		return Decided{}, campus.Errorf(campus.Conflict, "step_busy", "a step is being settled")
+		return campus.Decided{}, campus.Errorf(campus.Conflict, "step_busy", "a step is being settled")
 	}
-	m := w.counterMove(ctx, "chosen")
-	m.Decision, m.Events[0].Actor = d.Decision, d.By
-	for _, step := range []string{string(campus.PhotoItem), "liveness", "fetch-photo", lastPhotoLook} { // that may be parked
-		w.drop(step)
+	ch := change{at: w.stage, Move: w.counterMove(ctx, "chosen"), then: func() {
+		if w.leave != nil {
+			w.leave()
+		}
+	}}
+	ch.Name, ch.Events[0].Actor = campus.ChooseCounterUpdate, d.By
+	for _, step := range []string{string(campus.PhotoItem), "liveness", "fetch-photo", lastPhotoLook} {
+		if _, parked := w.parked[step]; parked {
+			ch.drops = append(ch.drops, step)
+			ch.Closes = append(ch.Closes, campus.WorkItemKey{Kind: campus.IncidentItem, Step: step})
+		}
 	}
-	if err := w.decide(ctx, w.stage, m, nil); err != nil {
-		return Decided{}, err
-	}
-	if w.leave != nil {
-		w.leave()
-	}
-	return w.decided(), nil
+	return w.decided(w.decide(ctx, d, ch))
 }
 
 func (w *application) awaitCounter(ctx workflow.Context) error {
@@ -265,31 +258,24 @@ func (w *application) awaitCounter(ctx workflow.Context) error {
 	done, err := wait(ctx, workflow.Now(ctx), p.InPersonWait.Std(), "check in person", w.left(campus.StageInPerson),
 		w.remind(p.InPersonReminder, "check in person"))
 	if err == nil && !done {
-		return w.expire(ctx, campus.StageInPerson, "not_seen_in_person")
+		return w.expire(ctx, "not_seen_in_person")
 	}
 	return err
 }
 
 // verify is the card centre's verdict on person and document (A3, B2).
-func (w *application) verify(ctx workflow.Context, d Decide) (Decided, error) {
+func (w *application) verify(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
 	found := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Pass, Reason: "seen_in_person"}
-	m := w.reviewMove(ctx)
-	m.Events = append([]campus.Event{event("verified", d.By)}, m.Events...)
+	ch := change{Move: w.reviewMove(ctx), knows: w.knowing(func(s *applicationState) { s.Identified = true })}
+	ch.Events = append([]campus.Event{event("verified", d.By)}, ch.Events...)
 	if d.Action != string(campus.Pass) {
 		found.Verdict, found.Reason = campus.Fail, "not_the_person"
-		m = campus.Move{Stage: campus.StageClosing, WaitsFor: campus.WaitsForSchool, Reason: found.Reason}
+		ch = w.closing("", ending{Outcome: campus.RefusedBy, Reason: found.Reason, By: d.By})
 	}
-	m.Decision = d.Decision
-	m.Closes = []campus.WorkItemKey{{Kind: campus.InPersonItem}}
-	err := w.decide(ctx, campus.StageInPerson, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		return workflow.ExecuteLocalActivity(ctx, steps.SaveFindings, activities.SaveFindings{Move: m, Findings: []campus.Finding{found}})
-	})
-	if err != nil {
-		return Decided{}, err
+	ch.Name = campus.VerifyUpdate + ":" + d.Action
+	ch.Closes = []campus.WorkItemKey{{Kind: campus.InPersonItem}}
+	ch.fact = func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		return written(ctx, steps.SaveFindings, activities.SaveFindings{Move: m, Findings: []campus.Finding{found}})
 	}
-	w.state.Identified = found.Verdict == campus.Pass
-	if !w.state.Identified {
-		w.end(ending{outcome: campus.RefusedBy, reason: found.Reason, by: d.By, decision: d.Decision})
-	}
-	return w.decided(), nil
+	return w.decided(w.decide(ctx, d, ch))
 }

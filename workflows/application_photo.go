@@ -60,13 +60,13 @@ func (w *application) photoWaitIsOver(ctx workflow.Context) error {
 	})
 	switch {
 	case errors.Is(err, errSkipped):
-		return w.toCounter(ctx, campus.StagePhoto, skipped(campus.PhotoItem))
+		return w.toCounter(ctx, skipped(campus.PhotoItem))
 	case err != nil:
 		return err
 	case version != w.state.PhotoVersion:
 		return w.compareRenewed(ctx)
 	}
-	return w.toCounter(ctx, campus.StagePhoto, late)
+	return w.toCounter(ctx, late)
 }
 
 // remindPhoto reminds the student once, when the photo has not come for a while.
@@ -75,15 +75,16 @@ func (w *application) remindPhoto(ctx workflow.Context) error {
 	if w.state.PhotoReminded || workflow.Now(ctx).Before(late) {
 		return nil
 	}
-	w.state.PhotoReminded = true
-	return w.sendReminder(ctx)
+	ch := w.reminder()
+	ch.knows = w.knowing(func(s *applicationState) { s.PhotoReminded = true })
+	return w.advance(ctx, ch)
 }
 
 // compareRenewed fetches the new photo and compares it with the live frame kept for it.
 func (w *application) compareRenewed(ctx workflow.Context) error {
 	version, err := w.fetchPhoto(ctx)
 	if errors.Is(err, errSkipped) {
-		return w.toCounter(ctx, campus.StagePhoto, skipped(campus.PhotoItem))
+		return w.toCounter(ctx, skipped(campus.PhotoItem))
 	}
 	if err != nil {
 		return err

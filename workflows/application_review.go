@@ -14,7 +14,7 @@ import (
 func (w *application) reviewMove(ctx workflow.Context) campus.Move {
 	due := w.plan.Calendar.AddWorkingDays(workflow.Now(ctx), w.plan.Application.ReviewWorkingDays)
 	return campus.Move{
-		Stage: campus.StageReview, WaitsFor: campus.WaitsForReviewer, Due: &due,
+		Name: "ask-review", Stage: campus.StageReview, WaitsFor: campus.WaitsForReviewer, Due: &due,
 		Events: []campus.Event{event("review_asked", campus.System())},
 		Opens:  []campus.NewWorkItem{{Kind: campus.ReviewItem, Due: &due}},
 	}
@@ -28,68 +28,63 @@ func (w *application) awaitReview(ctx workflow.Context) error {
 	untilDue := func(before campus.Duration) time.Duration { return w.due.Sub(since) - before.Std() }
 	done, err := wait(ctx, since, p.ReviewLimit.Std(), "review", w.left(campus.StageReview),
 		rung{untilDue(p.ReviewReminder), "review: remind", func(ctx workflow.Context) error {
-			return w.advance(ctx, campus.StageReview, campus.Move{
+			return w.advance(ctx, change{Move: campus.Move{
+				Name:   "remind:review",
 				Events: []campus.Event{internalEvent("review_reminded", campus.System())},
 				Remind: []campus.WorkItemKey{item},
-			}, nil)
+			}})
 		}},
 		rung{untilDue(p.ReviewEscalation), "review: escalate", func(ctx workflow.Context) error {
-			return w.advance(ctx, campus.StageReview, campus.Move{
+			return w.advance(ctx, change{Move: campus.Move{
+				Name:     "escalate:review",
 				Events:   []campus.Event{internalEvent("review_escalated", campus.System())},
 				Escalate: []campus.WorkItemKey{item},
-			}, nil)
+			}})
 		}})
 	if err == nil && !done {
-		return w.expire(ctx, campus.StageReview, "not_reviewed")
+		return w.expire(ctx, "not_reviewed")
 	}
 	return err
 }
 
 // review is a reviewer's decision (C3).
-func (w *application) review(ctx workflow.Context, d Decide) (Decided, error) {
-	m := campus.Move{Decision: d.Decision, Closes: []campus.WorkItemKey{{Kind: campus.ReviewItem}}}
-	var err error
+func (w *application) review(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
+	ch := change{fact: saveReview}
 	switch campus.ReviewAction(d.Action) {
 	case campus.Approve:
-		err = w.approve(ctx, d, m)
+		ch = w.approval(d)
 	case campus.Reject:
-		m.Stage, m.WaitsFor, m.Reason = campus.StageClosing, campus.WaitsForSchool, d.Reason
-		if err = w.decide(ctx, campus.StageReview, m, saveReview); err == nil {
-			w.end(ending{outcome: campus.Rejected, reason: d.Reason, by: d.By, decision: d.Decision})
-		}
+		ch = w.closing("", ending{Outcome: campus.Rejected, Reason: d.Reason, By: d.By})
+		ch.fact = saveReview
 	case campus.AskMore:
-		m.Stage, m.WaitsFor, m.Due = campus.StageEvidence, campus.WaitsForStudent, until(ctx, w.plan.Application.EvidenceWait)
-		m.Reason = d.Reason
-		m.Events = []campus.Event{event("more_asked", d.By, "reason", d.Reason)}
-		m.Notices = []campus.Notice{{Template: "notice.more_asked"}}
-		err = w.decide(ctx, campus.StageReview, m, saveReview)
+		ch.Stage, ch.WaitsFor, ch.Due = campus.StageEvidence, campus.WaitsForStudent, until(ctx, w.plan.Application.EvidenceWait)
+		ch.Reason = d.Reason
+		ch.Events = []campus.Event{event("more_asked", d.By, "reason", d.Reason)}
+		ch.Notices = []campus.Notice{{Template: "notice.more_asked"}}
 	default:
-		err = campus.FieldErrorf("action", "action_unknown", "a review approves, rejects or asks for more")
+		return campus.Decided{}, campus.FieldErrorf("action", "action_unknown", "a review approves, rejects or asks for more")
 	}
-	if err != nil {
-		return Decided{}, err
-	}
-	return w.decided(), nil
+	ch.Name = campus.ReviewUpdate + ":" + d.Action
+	ch.Closes = []campus.WorkItemKey{{Kind: campus.ReviewItem}}
+	return w.decided(w.decide(ctx, d, ch))
 }
 
-func saveReview(ctx workflow.Context, m campus.Move) workflow.Future {
-	return workflow.ExecuteLocalActivity(ctx, steps.SaveReview, m)
+func saveReview(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+	return written(ctx, steps.SaveReview, m)
 }
 
-// approve makes the pending card; its id follows from the case, so that it is the same however often this runs. The
+// approval makes the pending card; its id follows from the case, so that it is the same however often this runs. The
 // pictures of documents have had their verdict with it, and go (B4).
-func (w *application) approve(ctx workflow.Context, d Decide, m campus.Move) error {
-	m.Stage, m.WaitsFor = campus.StageProvisioning, campus.WaitsForSchool
-	m.Events = []campus.Event{event("approved", d.By)}
-	m.Forgets = &allImages
+func (w *application) approval(d campus.Decision) change {
 	card := uuid.NewSHA1(w.input.Case.ID, []byte("card"))
-	err := w.decide(ctx, campus.StageReview, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		return workflow.ExecuteLocalActivity(ctx, steps.CreateCard, activities.CreateCard{Move: m, Card: card, By: d.By})
-	})
-	if err == nil {
-		w.state.Card = card
+	return change{
+		Move: campus.Move{Stage: campus.StageProvisioning, WaitsFor: campus.WaitsForSchool, Forgets: &allImages,
+			Events: []campus.Event{event("approved", d.By)}},
+		knows: w.knowing(func(s *applicationState) { s.Card = card }),
+		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			return written(ctx, steps.CreateCard, activities.CreateCard{Move: m, Card: card, By: d.By})
+		},
 	}
-	return err
 }
 
 // awaitEvidence waits for what the reviewer asked the student for.
@@ -98,23 +93,22 @@ func (w *application) awaitEvidence(ctx workflow.Context) error {
 	done, err := wait(ctx, workflow.Now(ctx), p.EvidenceWait.Std(), "evidence", w.left(campus.StageEvidence),
 		w.remind(p.EvidenceReminder, "evidence"))
 	if err == nil && !done {
-		return w.expire(ctx, campus.StageEvidence, "evidence_not_brought")
+		return w.expire(ctx, "evidence_not_brought")
 	}
 	return err
 }
 
 // bringEvidence takes what the student brings and has everything but the face checked again; what is still missing is
 // asked for again (A4).
-func (w *application) bringEvidence(ctx workflow.Context, d Decide) (Decided, error) {
-	m := campus.Move{Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool, Decision: d.Decision,
-		Events: []campus.Event{event("evidence_brought", d.By)}}
-	var papers []campus.Finding
-	err := w.decide(ctx, campus.StageEvidence, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		return withResult(ctx, workflow.ExecuteLocalActivity(ctx, steps.ReplaceEvidence, m), &papers)
-	})
-	if err != nil {
-		return Decided{}, err
-	}
-	w.state.Papers = papers
-	return w.decided(), nil
+func (w *application) bringEvidence(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
+	var replaced activities.Replaced
+	return w.decided(w.decide(ctx, d, change{
+		Move: campus.Move{Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool,
+			Events: []campus.Event{event("evidence_brought", d.By)}},
+		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			err := workflow.ExecuteLocalActivity(ctx, steps.ReplaceEvidence, m).Get(ctx, &replaced)
+			return replaced.Moved, err
+		},
+		then: func() { w.state.Papers = replaced.Papers },
+	}))
 }

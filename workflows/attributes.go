@@ -72,7 +72,7 @@ type attributes struct {
 const lasts = 10 * time.Second
 
 // show carries a move into the Temporal UI: the details in words at once, the search attributes where they changed.
-func (c *casework) show(ctx workflow.Context, m campus.Move) error {
+func (c *casework) show(ctx workflow.Context, m campus.Moved) error {
 	now := attributes{stage: m.Stage, waits: m.WaitsFor, due: utc(m.Due), parked: m.Parked, cause: m.Cause}
 	workflow.SetCurrentDetails(ctx, details(m))
 	c.passed()
@@ -147,7 +147,7 @@ func changedAttributes(old, now attributes) []temporal.SearchAttributeUpdate {
 }
 
 // details is the state of a case in words, for its page in the Temporal UI.
-func details(m campus.Move) string {
+func details(m campus.Moved) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "**%s** · waits for **%s**", m.Stage, m.WaitsFor)
 	if m.Due != nil {

@@ -33,24 +33,47 @@ func openBatch(ctx workflow.Context, in activities.OpenBatch) error {
 // batch is one run of the process that has many plastics made and brought to the kiosks (D3).
 type batch struct {
 	*casework
+	plan  activities.BatchPlan
 	state batchState
+	polls int
 }
 
-// batchState is what a run hands to the next.
+// batchState is what the process knows: it is written with each move.
 type batchState struct {
-	Plan   activities.BatchPlan
-	Since  time.Time // when the bureau got it
-	Polls  int
-	Warned bool // that a delivery has no receipt
+	Since  time.Time `json:"since,omitzero"`   // when the bureau got it
+	Warned bool      `json:"warned,omitempty"` // that a delivery has no receipt
+}
+
+// batchCarried is what a run hands to the next.
+type batchCarried struct {
+	Plan  activities.BatchPlan
+	State batchState
+	Polls int
 }
 
 // Batch is the process of a batch: order file, bureau, production, delivery.
 func Batch(ctx workflow.Context, input campus.CaseInput) error {
 	w := &batch{casework: newCasework(ctx, input)}
-	if err := w.setup(ctx); err != nil {
+	if err := w.setup(ctx, w, nil); err != nil {
 		return err
 	}
 	return w.run(ctx)
+}
+
+func (w *batch) keep() any { return w.state }
+
+func (w *batch) restore(state json.RawMessage) error {
+	w.state = batchState{}
+	return json.Unmarshal(state, &w.state)
+}
+
+// knowing is the state with something changed, for the move that changes it.
+func (w *batch) knowing(change func(*batchState)) func() any {
+	return func() any {
+		next := w.state
+		change(&next)
+		return next
+	}
 }
 
 func (w *batch) run(ctx workflow.Context) error {
@@ -65,10 +88,10 @@ func (w *batch) run(ctx workflow.Context) error {
 	}
 	for w.outcome == "" {
 		err := stages[w.stage](ctx)
-		if errors.Is(err, errAborted) {
+		if errors.Is(err, errAborted) && w.outcome == "" {
 			err = w.giveUp(ctx, campus.Aborted, "batch_given_up", false)
 		}
-		if err != nil {
+		if err != nil && w.outcome == "" {
 			return err
 		}
 	}
@@ -80,17 +103,23 @@ func (w *batch) begin(ctx workflow.Context) error {
 		return workflow.ExecuteActivity(on(ctx, BureauQueue, "take the batch back"), steps.CancelBatch, ref)
 	}})
 	if p := w.input.Progress; p != nil {
-		err := json.Unmarshal(p.State, &w.state)
-		w.steps = w.state.Plan.Steps
+		var carried batchCarried
+		err := json.Unmarshal(p.State, &carried)
+		w.plan, w.state, w.polls = carried.Plan, carried.State, carried.Polls
+		w.steps = w.plan.Steps
 		return err
 	}
-	m := campus.Move{Stage: campus.StageOrderFile, WaitsFor: campus.WaitsForEngine,
-		Events: []campus.Event{internalEvent("batch_begun", campus.System())}}
-	err := w.move(ctx, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		f := workflow.ExecuteLocalActivity(ctx, steps.BeginBatch, activities.BeginCase{Move: m, University: w.input.University})
-		return withResult(ctx, f, &w.state.Plan)
+	var began activities.Began[activities.BatchPlan]
+	err := w.advance(ctx, change{
+		Move: campus.Move{Name: "begin", Stage: campus.StageOrderFile, WaitsFor: campus.WaitsForEngine,
+			Events: []campus.Event{internalEvent("batch_begun", campus.System())}},
+		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			err := workflow.ExecuteLocalActivity(ctx, steps.BeginBatch, activities.BeginCase{Move: m, University: w.input.University}).Get(ctx, &began)
+			return began.Moved, err
+		},
 	})
-	w.steps = w.state.Plan.Steps
+	w.plan = began.Plan
+	w.steps = w.plan.Steps
 	return err
 }
 
@@ -106,10 +135,10 @@ func (w *batch) writeFile(ctx workflow.Context) error {
 	if lines == 0 { // every card was given up meanwhile
 		return w.end(ctx, campus.Completed, "", false)
 	}
-	return w.move(ctx, campus.Move{
-		Stage: campus.StageSending, WaitsFor: campus.WaitsForBureau, Due: &w.state.Plan.Promised,
+	return w.advance(ctx, change{Move: campus.Move{
+		Name: "file-written", Stage: campus.StageSending, WaitsFor: campus.WaitsForBureau, Due: &w.plan.Promised,
 		Events: []campus.Event{internalEvent("order_file_written", campus.System())},
-	}, nil)
+	}})
 }
 
 // send hands the order file to the bureau.
@@ -120,17 +149,17 @@ func (w *batch) send(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
-	w.state.Since = workflow.Now(ctx)
-	return w.move(ctx, campus.Move{
-		Stage: campus.StageProduction, WaitsFor: campus.WaitsForBureau, Due: &w.state.Plan.Promised,
+	now := workflow.Now(ctx)
+	return w.advance(ctx, change{knows: w.knowing(func(s *batchState) { s.Since = now }), Move: campus.Move{
+		Name: "sent", Stage: campus.StageProduction, WaitsFor: campus.WaitsForBureau, Due: &w.plan.Promised,
 		Events: []campus.Event{internalEvent("batch_sent", campus.System())},
-	}, nil)
+	}})
 }
 
 // watch waits until every card has reached its kiosk or is made again. Call-backs and receipts write the facts; those
 // that never come are asked for.
 func (w *batch) watch(ctx workflow.Context) error {
-	p := w.state.Plan.Production
+	p := w.plan.Production
 	for {
 		seen := w.nudges // before looking, so that none is lost in between
 		status, err := w.look(ctx)
@@ -140,10 +169,10 @@ func (w *batch) watch(ctx workflow.Context) error {
 		case status.Making == 0 && status.Shipped == 0:
 			return w.end(ctx, campus.Completed, "", false)
 		case status.Making == 0 && w.stage == campus.StageProduction:
-			return w.move(ctx, campus.Move{
-				Stage: campus.StageDelivery, WaitsFor: campus.WaitsForCourier, Due: &w.state.Plan.Promised,
+			return w.advance(ctx, change{Move: campus.Move{
+				Name: "shipped", Stage: campus.StageDelivery, WaitsFor: campus.WaitsForCourier, Due: &w.plan.Promised,
 				Events: []campus.Event{internalEvent("batch_shipped", campus.System())},
-			}, nil)
+			}})
 		}
 		limit := w.state.Since.Add(p.Limit.Std()).Sub(workflow.Now(ctx))
 		if limit <= 0 {
@@ -166,27 +195,26 @@ func (w *batch) watch(ctx workflow.Context) error {
 
 func (w *batch) look(ctx workflow.Context) (activities.BatchCounts, error) {
 	var status activities.BatchCounts
-	late := workflow.Now(ctx).Add(-w.state.Plan.Production.ReceiptWait.Std())
-	err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, ownStep), steps.ReadBatch,
-		activities.BatchStatus{Batch: w.input.Case.ID, Late: late}).Get(ctx, &status)
-	return status, FromTemporal(err)
+	late := workflow.Now(ctx).Add(-w.plan.Production.ReceiptWait.Std())
+	err := w.own(ctx, "look", steps.ReadBatch, activities.BatchStatus{Batch: w.input.Case.ID, Late: late}, &status)
+	return status, err
 }
 
 // warn makes a delivery without a receipt somebody's work.
 func (w *batch) warn(ctx workflow.Context) error {
-	w.state.Warned = true
-	return w.move(ctx, campus.Move{
+	return w.advance(ctx, change{knows: w.knowing(func(s *batchState) { s.Warned = true }), Move: campus.Move{
+		Name:   "warn:receipt",
 		Events: []campus.Event{internalEvent("receipt_missing", campus.System())},
-		Opens:  []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "receipt_missing", Due: &w.state.Plan.Promised}},
-	}, nil)
+		Opens:  []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "receipt_missing", Due: &w.plan.Promised}},
+	}})
 }
 
 // afterWait asks the bureau when it has been silent, and keeps the history short. A look that fails is no news; its
 // attempt is kept and the next one comes.
 func (w *batch) afterWait(ctx workflow.Context, nudged bool) error {
 	if !nudged {
-		w.state.Polls++
-		ref := campus.StepRef{Case: w.input.Case, Step: "poll-batch", Attempt: w.state.Polls, Key: w.state.Polls, By: campus.System()}
+		w.polls++
+		ref := campus.StepRef{Case: w.input.Case, Step: "poll-batch", Attempt: w.polls, Key: w.polls, By: campus.System()}
 		err := workflow.ExecuteActivity(on(w.oneTry(ctx), BureauQueue, "ask about the batch"), steps.AskAboutBatch, ref).Get(ctx, nil)
 		if err != nil {
 			workflow.GetLogger(ctx).Warn("the bureau gave no answer", "code", campus.CodeOf(FromTemporal(err)))
@@ -200,7 +228,7 @@ func (w *batch) afterWait(ctx workflow.Context, nudged bool) error {
 	}
 	next := w.input
 	var err error
-	if next.Progress, err = w.progress(w.state); err != nil {
+	if next.Progress, err = w.progress(batchCarried{w.plan, w.state, w.polls}); err != nil {
 		return err
 	}
 	return workflow.NewContinueAsNewError(ctx, string(campus.BatchCase), next)
@@ -222,10 +250,10 @@ func (w *batch) end(ctx workflow.Context, outcome campus.Outcome, reason string,
 	if outcome != campus.Completed {
 		state, kind = campus.BatchFailed, "batch_failed"
 	}
-	return w.move(ctx, campus.Move{
-		Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: outcome, Reason: reason,
+	return w.advance(ctx, change{Move: campus.Move{
+		Name: "end:" + kind, Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: outcome, Reason: reason,
 		Events: []campus.Event{internalEvent(kind, campus.System(), "reason", reason)},
-	}, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		return workflow.ExecuteLocalActivity(ctx, steps.EndBatch, activities.EndBatch{Move: m, State: state, Lose: lose})
-	})
+	}, fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		return written(ctx, steps.EndBatch, activities.EndBatch{Move: m, State: state, Lose: lose})
+	}})
 }

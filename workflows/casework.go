@@ -23,6 +23,7 @@ var steps *activities.Activities
 type casework struct {
 	root    workflow.Context // of the run
 	input   campus.CaseInput
+	process process
 	turn    workflow.Mutex // one move at a time, because a move carries the next version
 	version int64
 	stage   campus.Stage
@@ -30,6 +31,7 @@ type casework struct {
 	due     *time.Time
 	outcome campus.Outcome
 	parked  map[string]*parkedStep
+	stuck   map[string]*stuckStep
 	news    news // goes with the next move
 	busy    int  // settlements at work
 	nudges  int  // how often the facts have changed behind us
@@ -40,142 +42,107 @@ type casework struct {
 	undoings []undoing
 }
 
+// process is what a kind of case knows beside its stage. It is written with every move, and read from the move that was
+// written.
+type process interface {
+	keep() any
+	restore(state json.RawMessage) error
+}
+
 // newCasework prepares a run: a new one, or one that continues another.
 func newCasework(ctx workflow.Context, input campus.CaseInput) *casework {
 	c := &casework{
 		root: ctx, passed: func() {},
 		input: input, turn: workflow.NewMutex(ctx), stage: campus.StageQueued, waits: campus.WaitsForEngine,
-		parked: map[string]*parkedStep{},
+		parked: map[string]*parkedStep{}, stuck: map[string]*stuckStep{},
 	}
-	if input.Stage != "" {
-		c.shown = firstShown(input)
-	}
+	c.shown = firstShown(input)
 	if input.Progress != nil {
 		p := input.Progress
 		c.version, c.stage, c.waits, c.due = p.Version, p.Stage, p.WaitsFor, p.Due
-		c.shown = attributes{stage: p.Stage, waits: p.WaitsFor}
-		if p.Due != nil {
-			c.shown.due = p.Due.UTC()
-		}
+		c.shown = attributes{stage: p.Stage, waits: p.WaitsFor, due: utc(p.Due)}
 	}
 	return c
 }
 
-// setup registers what every case answers to. It comes before anything that blocks.
-func (c *casework) setup(ctx workflow.Context) error {
+// handler carries out one kind of decision.
+type handler func(ctx workflow.Context, d campus.Decision) (campus.Decided, error)
+
+// setup registers what a case answers to: the signal, and every decision that can be made about its kind. It comes before
+// anything that blocks.
+func (c *casework) setup(ctx workflow.Context, p process, handlers map[string]handler) error {
+	c.process = p
 	changed := workflow.GetSignalChannel(ctx, campus.FactsChanged)
 	workflow.GoNamed(ctx, campus.FactsChanged, func(ctx workflow.Context) {
 		for changed.Receive(ctx, nil) {
 			c.nudges++
 		}
 	})
-	return workflow.SetUpdateHandlerWithOptions(ctx, SettleStepUpdate, c.settle,
+	for _, name := range campus.DecisionUpdates(c.input.Case.Kind) {
+		if name == campus.SettleStepUpdate {
+			continue
+		}
+		handle, found := handlers[name]
+		if !found {
+			return campus.Errorf(campus.Internal, "", "nothing carries out the decision %s", name)
+		}
+		rule, _ := campus.RuleOf(c.input.Case.Kind, name)
+		err := workflow.SetUpdateHandlerWithOptions(ctx, name,
+			func(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
+				d.Update = name
+				return handle(ctx, d)
+			},
+			workflow.UpdateHandlerOptions{Validator: func(d campus.Decision) error { return c.admits(d.Seen, rule) }})
+		if err != nil {
+			return err
+		}
+	}
+	return workflow.SetUpdateHandlerWithOptions(ctx, campus.SettleStepUpdate, c.settle,
 		workflow.UpdateHandlerOptions{Validator: c.admitSettle, Description: "Retry, skip or abort a parked step"})
 }
 
-// fact is the local activity that records a move, with the fact it stands for.
-type fact func(ctx workflow.Context, m campus.Move) workflow.Future
-
-func record(ctx workflow.Context, m campus.Move) workflow.Future {
-	return workflow.ExecuteLocalActivity(ctx, steps.Record, m)
-}
-
-// move records a move. It does not stop for a cancelled flow: what has been decided is written.
-// A move without a stage stays where the case is.
-func (c *casework) move(ctx workflow.Context, m campus.Move, do fact) error {
-	return c.moveFrom(ctx, "", m, do)
-}
-
-// decide records a move that is only right while the case stands at a stage; wrong_stage otherwise. The stage is
-// looked at again here, because another decision or a timer may have been first.
-func (c *casework) decide(ctx workflow.Context, from campus.Stage, m campus.Move, do fact) error {
-	return c.moveFrom(ctx, from, m, do)
-}
-
-// advance records a move of the process itself that is only right at a stage. When a person has moved the case on
-// meanwhile, their decision stands and nothing happens.
-func (c *casework) advance(ctx workflow.Context, from campus.Stage, m campus.Move, do fact) error {
-	err := c.moveFrom(ctx, from, m, do)
-	if campus.ReasonOf(err) == "wrong_stage" {
-		return nil
-	}
-	return err
-}
-
-func (c *casework) moveFrom(ctx workflow.Context, from campus.Stage, m campus.Move, do fact) error {
-	ctx, cancel := workflow.NewDisconnectedContext(ctx)
-	defer cancel()
-	if err := c.turn.Lock(ctx); err != nil {
-		return err
-	}
-	defer c.turn.Unlock()
-	if c.outcome != "" || (from != "" && c.stage != from) {
-		return c.wrongStage()
-	}
-	if m.Stage == "" {
-		m.Stage, m.WaitsFor, m.Due = c.stage, c.waits, c.due
-	}
-	stage, waits, due, told := m.Stage, m.WaitsFor, m.Due, c.news
-	c.news = news{}
-	c.fill(&m, told)
-	if do == nil {
-		do = record
-	}
-	if err := do(workflow.WithLocalActivityOptions(ctx, ownStep), m).Get(ctx, nil); err != nil {
-		c.news = told.and(c.news)
-		return FromTemporal(err)
-	}
-	c.version, c.stage, c.waits, c.due, c.outcome = m.Version, stage, waits, due, m.Outcome
-	return c.show(ctx, m)
-}
-
-// fill completes a move with what the case knows: its version, its news and its parked steps.
-func (c *casework) fill(m *campus.Move, told news) {
-	m.Case, m.Version = c.input.Case, c.version+1
-	told.add(m)
-	if m.Outcome != "" {
-		return
-	}
-	m.Parked = workflow.DeterministicKeys(c.parked)
-	if len(m.Parked) > 0 {
-		m.WaitsFor, m.Cause = campus.WaitsForOperator, campus.CodeOf(c.parked[m.Parked[0]].cause)
-	}
-}
-
-func (c *casework) wrongStage() error {
-	return campus.Errorf(campus.Conflict, "wrong_stage", "the case is at stage %s", c.stage)
-}
-
-// progress is what this run hands to the next, with the state of the process.
-func (c *casework) progress(state any) (*campus.Progress, error) {
-	raw, err := json.Marshal(state)
+// progress is what this run hands to the next, with all that the process knows.
+func (c *casework) progress(known any) (*campus.Progress, error) {
+	raw, err := json.Marshal(known)
 	return &campus.Progress{Version: c.version, Stage: c.stage, WaitsFor: c.waits, Due: c.due, State: raw}, err
 }
 
 // admits lets a decision in that is about the case as it is: at one of some stages, and at no later version. Validators use
 // it; decide looks again.
-func (c *casework) admits(seen int64, stages ...campus.Stage) error {
+func (c *casework) admits(seen int64, rule campus.DecisionRule) error {
 	if err := c.caughtUp(seen); err != nil {
 		return err
 	}
-	return c.at(stages...)
+	return c.at(rule)
 }
 
 // caughtUp refuses for now what is about a version that this run does not know. A move is written before Temporal hears of
 // it; when the worker, or Temporal, dies in between, the case is ahead of its workflow until the move has been made again.
 func (c *casework) caughtUp(seen int64) error {
 	if seen > c.version {
-		return campus.Errorf(campus.Unavailable, "engine_behind", "the workflow is at version %d of the case, which is at %d", c.version, seen)
+		return campus.Errorf(campus.Unavailable, campus.EngineBehind, "the workflow is at version %d of the case, which is at %d", c.version, seen)
 	}
 	return nil
 }
 
 // at refuses what is asked for at another stage.
-func (c *casework) at(stages ...campus.Stage) error {
-	if c.outcome != "" || !slices.Contains(stages, c.stage) {
+func (c *casework) at(rule campus.DecisionRule) error {
+	if c.outcome != "" || !rule.At(c.stage) {
 		return c.wrongStage()
 	}
 	return nil
+}
+
+func (c *casework) wrongStage() error {
+	return campus.Errorf(campus.Conflict, campus.WrongStage, "the case is at stage %s", c.stage)
+}
+
+// decided is how a case stands after a decision that was carried out.
+func (c *casework) decided(err error) (campus.Decided, error) {
+	if err != nil {
+		return campus.Decided{}, err
+	}
+	return campus.Decided{Stage: c.stage, Outcome: c.outcome}, nil
 }
 
 // undoing is what takes back a step when the case leads to nothing. It is kept before the step is taken, because a step

@@ -33,7 +33,7 @@ func ToTemporal(err error) error {
 		return err
 	}
 	return temporal.NewApplicationErrorWithOptions(ours.Message, string(ours.Code), temporal.ApplicationErrorOptions{
-		NonRetryable: !ours.Code.Retryable(),
+		NonRetryable: !ours.Code.Retryable() || ours.Reason == campus.DataRefused,
 		Details:      []any{faultDetails{ours.Reason, ours.Field}},
 	})
 }
@@ -92,6 +92,15 @@ func isOutageCode(code codes.Code) bool {
 		return true
 	}
 	return false
+}
+
+// IsAnswer tells whether err is what a workflow has answered to an update: a refusal, or that it could not be carried out.
+func IsAnswer(err error) bool {
+	if _, ours := errors.AsType[*campus.Error](err); ours {
+		return true
+	}
+	_, said := errors.AsType[*temporal.ApplicationError](err)
+	return said
 }
 
 // IsGone tells whether err of a client's call means that no such workflow is running.

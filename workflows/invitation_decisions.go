@@ -7,35 +7,26 @@ import (
 )
 
 // pause stops a campaign until it is resumed. A wave that is being sent is sent.
-func (w *invitation) pause(ctx workflow.Context, d Decide) (Decided, error) {
-	from, last := w.stage, w.state.Plan.Period.Until.End()
-	err := w.decide(ctx, from, campus.Move{
-		Stage: campus.StagePaused, WaitsFor: campus.WaitsForAdministrator, Due: &last, Decision: d.Decision,
-		Events: []campus.Event{internalEvent("campaign_paused", d.By)},
-	}, nil)
-	if err != nil {
-		return Decided{}, err
-	}
-	w.state.From, w.state.Held = from, ""
-	return Decided{Stage: w.stage}, nil
+func (w *invitation) pause(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
+	from, last := w.stage, w.plan.Period.Until.End()
+	return w.decided(w.decide(ctx, d, change{
+		at: from,
+		Move: campus.Move{Stage: campus.StagePaused, WaitsFor: campus.WaitsForAdministrator, Due: &last,
+			Events: []campus.Event{internalEvent("campaign_paused", d.By)}},
+		knows: w.knowing(func(s *invitationState) { s.From, s.Held = from, "" }),
+	}))
 }
 
 // resume has a campaign go on where it was paused. The wave that fell into the pause goes out now, not all that did.
-func (w *invitation) resume(ctx workflow.Context, d Decide) (Decided, error) {
-	m := w.stageMove(ctx, w.state.From, "campaign_resumed")
-	m.Events[0].Actor, m.Decision = d.By, d.Decision
-	if err := w.decide(ctx, campus.StagePaused, m, nil); err != nil {
-		return Decided{}, err
-	}
-	return Decided{Stage: w.stage}, nil
+func (w *invitation) resume(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
+	ch := w.stageMove(ctx, w.state.From, "campaign_resumed")
+	ch.Name, ch.Events[0].Actor = campus.ResumeUpdate, d.By
+	return w.decided(w.decide(ctx, d, ch))
 }
 
 // cancel ends a campaign. Who was invited may apply all the same, as anybody may.
-func (w *invitation) cancel(ctx workflow.Context, d Decide) (Decided, error) {
-	m := campaignEnding(campus.Withdrawn, "campaign_cancelled", internalEvent("campaign_cancelled", d.By))
-	m.Decision = d.Decision
-	if err := w.decide(ctx, w.stage, m, endCampaign); err != nil {
-		return Decided{}, err
-	}
-	return Decided{Stage: w.stage, Outcome: w.outcome}, nil
+func (w *invitation) cancel(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
+	ch := campaignEnding(campus.Withdrawn, "campaign_cancelled", internalEvent("campaign_cancelled", d.By))
+	ch.Name = campus.CancelUpdate
+	return w.decided(w.decide(ctx, d, ch))
 }

@@ -21,6 +21,13 @@ var ownStep = workflow.LocalActivityOptions{
 	},
 }
 
+// ownRound is ownStep for as long as an outage of our own parts is taken as it comes; then the step looks what it is.
+var ownRound = func() workflow.LocalActivityOptions {
+	round := ownStep
+	round.ScheduleToCloseTimeout = 10 * time.Minute
+	return round
+}()
+
 // budget is for a call of another system: so many tries, each so long, before the case parks (K3). What is running
 // when the case is given up is waited for, so that undoing comes after doing.
 func (c *casework) budget(ctx workflow.Context) workflow.Context {

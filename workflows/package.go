@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"encoding/json"
 	"errors"
 
 	"go.temporal.io/sdk/workflow"
@@ -19,7 +20,7 @@ type packageChange struct {
 // each fails and is settled alone, and the card is used meanwhile.
 func Package(ctx workflow.Context, input campus.CaseInput) error {
 	w := &packageChange{casework: newCasework(ctx, input)}
-	if err := w.setup(ctx); err != nil {
+	if err := w.setup(ctx, w, nil); err != nil {
 		return err
 	}
 	if err := w.begin(ctx); err != nil {
@@ -29,27 +30,32 @@ func Package(ctx workflow.Context, input campus.CaseInput) error {
 	if w.plan.Change == campus.WithdrawPackage {
 		run = w.withdraw
 	}
-	if err := run(ctx); err != nil {
-		return err
+	if w.outcome == "" {
+		if err := run(ctx); err != nil && w.outcome == "" {
+			return err
+		}
 	}
 	return drain(ctx)
 }
+
+// A change of a package knows nothing beside its stage: what it is to do is in the tables.
+func (w *packageChange) keep() any                     { return struct{}{} }
+func (w *packageChange) restore(json.RawMessage) error { return nil }
 
 // ServiceQueue is the queue of a system that provides packages: of each system that a policy names there is one (K2).
 func ServiceQueue(system string) string { return "school-service-" + system }
 
 func (w *packageChange) begin(ctx workflow.Context) error {
-	err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, ownStep), steps.PlanPackage,
-		activities.PlanCase{Case: w.input.Case.ID, University: w.input.University}).Get(ctx, &w.plan)
-	if err != nil {
-		return FromTemporal(err)
+	in := activities.PlanCase{Case: w.input.Case.ID, University: w.input.University}
+	if err := w.own(ctx, "plan", steps.PlanPackage, in, &w.plan); err != nil {
+		return err
 	}
 	w.steps = w.plan.Steps
-	m := campus.Move{Stage: campus.StageSubscribing, WaitsFor: campus.WaitsForSchool}
+	m := campus.Move{Name: "begin", Stage: campus.StageSubscribing, WaitsFor: campus.WaitsForSchool}
 	if w.plan.Change == campus.WithdrawPackage {
 		m.Stage = campus.StageUnsubscribing
 	}
-	return w.move(ctx, m, nil)
+	return w.advance(ctx, change{Move: m})
 }
 
 // grant has the system take the card. Its no is final; while it does not answer, the step parks.
@@ -134,7 +140,7 @@ func (w *packageChange) ending(said string, outcome campus.Outcome, reason strin
 		e.Data["reason"], params["reason"] = reason, reason
 	}
 	return campus.Move{
-		Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: outcome, Reason: reason,
+		Name: "end:" + said, Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: outcome, Reason: reason,
 		Events: []campus.Event{e}, Notices: []campus.Notice{{Template: "notice." + said, Params: params}},
 	}
 }
@@ -144,8 +150,7 @@ func (w *packageChange) settlePackage(ctx workflow.Context, m campus.Move, state
 	if err := w.quiet(ctx); err != nil {
 		return err
 	}
-	return w.move(ctx, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		return workflow.ExecuteLocalActivity(ctx, steps.SettlePackage,
-			activities.SettlePackage{Move: m, Package: w.plan.Package, State: state, Refusal: refusal})
-	})
+	return w.advance(ctx, change{Move: m, fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		return written(ctx, steps.SettlePackage, activities.SettlePackage{Move: m, Package: w.plan.Package, State: state, Refusal: refusal})
+	}})
 }

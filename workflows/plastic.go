@@ -16,27 +16,52 @@ import (
 // plastic is one run of the process that brings a physical card into its holder's hand (D2, D3).
 type plastic struct {
 	*casework
+	plan  activities.PlasticPlan
 	state plasticState
+	polls int
+	urged bool // a batch was opened because the promise nears
 }
 
-// plasticState is what a run hands to the next.
+// plasticState is what the process knows: it is written with each move.
 type plasticState struct {
-	Plan      activities.PlasticPlan
-	Plastic   uuid.UUID // the one that is being made
-	Seq       int
-	Polls     int
-	Since     time.Time // when the bureau got the first order
-	Escalated bool
-	Urged     bool // a batch was opened because the promise nears
+	Plastic   uuid.UUID `json:"plastic,omitzero"` // the one that is being made
+	Seq       int       `json:"seq,omitempty"`
+	Promised  time.Time `json:"promised,omitzero"` // D2: the end of the promised day
+	Since     time.Time `json:"since,omitzero"`    // when the bureau got the first order
+	Escalated bool      `json:"escalated,omitempty"`
+}
+
+// plasticCarried is what a run hands to the next.
+type plasticCarried struct {
+	Plan  activities.PlasticPlan
+	State plasticState
+	Polls int
+	Urged bool
 }
 
 // Plastic is the process of a physical card: order, production, pickup. It starts at the activation of the card.
 func Plastic(ctx workflow.Context, input campus.CaseInput) error {
 	w := &plastic{casework: newCasework(ctx, input)}
-	if err := w.setup(ctx); err != nil {
+	if err := w.setup(ctx, w, map[string]handler{campus.ResendUpdate: w.resend}); err != nil {
 		return err
 	}
 	return w.run(ctx)
+}
+
+func (w *plastic) keep() any { return w.state }
+
+func (w *plastic) restore(state json.RawMessage) error {
+	w.state = plasticState{}
+	return json.Unmarshal(state, &w.state)
+}
+
+// knowing is the state with something changed, for the move that changes it.
+func (w *plastic) knowing(change func(*plasticState)) func() any {
+	return func() any {
+		next := w.state
+		change(&next)
+		return next
+	}
 }
 
 func (w *plastic) run(ctx workflow.Context) error {
@@ -52,10 +77,10 @@ func (w *plastic) run(ctx workflow.Context) error {
 	}
 	for w.outcome == "" {
 		err := stages[w.stage](ctx)
-		if errors.Is(err, errAborted) {
+		if errors.Is(err, errAborted) && w.outcome == "" {
 			err = w.giveUp(ctx, campus.Aborted, "order_given_up")
 		}
-		if err != nil {
+		if err != nil && w.outcome == "" {
 			return err
 		}
 	}
@@ -64,29 +89,33 @@ func (w *plastic) run(ctx workflow.Context) error {
 
 func (w *plastic) begin(ctx workflow.Context) error {
 	if p := w.input.Progress; p != nil {
-		err := json.Unmarshal(p.State, &w.state)
-		w.steps = w.state.Plan.Steps
+		var carried plasticCarried
+		err := json.Unmarshal(p.State, &carried)
+		w.plan, w.state, w.polls, w.urged = carried.Plan, carried.State, carried.Polls, carried.Urged
+		w.steps = w.plan.Steps
 		return err
 	}
-	m := campus.Move{Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau,
+	m := campus.Move{Name: "begin", Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau,
 		Events: []campus.Event{event("plastic_begun", campus.System())}}
 	if w.input.Stage == campus.StageBatching { // it waits for a batch from the beginning
 		m.Stage, m.WaitsFor, m.Due = w.input.Stage, w.input.WaitsFor, w.input.Due
 		m.Events = append(m.Events, event("plastic_queued", campus.System()))
 	}
-	err := w.move(ctx, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		f := workflow.ExecuteLocalActivity(ctx, steps.BeginPlastic, activities.BeginCase{Move: m, University: w.input.University})
-		return withResult(ctx, f, &w.state.Plan)
-	})
-	w.steps = w.state.Plan.Steps
-	w.state.Plastic, w.state.Seq, w.state.Since = w.state.Plan.ID, 1, workflow.Now(ctx)
+	var began activities.Began[activities.PlasticPlan]
+	err := w.advance(ctx, change{Move: m, fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		err := workflow.ExecuteLocalActivity(ctx, steps.BeginPlastic, activities.BeginCase{Move: m, University: w.input.University}).Get(ctx, &began)
+		return began.Moved, err
+	}})
+	w.plan = began.Plan
+	w.steps = w.plan.Steps
+	w.state.Plastic, w.state.Seq, w.state.Since, w.state.Promised = w.plan.ID, 1, workflow.Now(ctx), w.plan.Promised
 	return err
 }
 
 // order sends the order of the present plastic to the bureau, unless it goes there with others. Nothing can go on
 // without it, so it cannot be skipped.
 func (w *plastic) order(ctx workflow.Context) error {
-	if w.state.Plan.Batched {
+	if w.plan.Batched {
 		return w.queue(ctx)
 	}
 	kind := stepKind{Name: fmt.Sprintf("order-%d", w.state.Seq), NoSkip: true}
@@ -97,10 +126,15 @@ func (w *plastic) order(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
-	return w.move(ctx, campus.Move{
-		Stage: campus.StageProduction, WaitsFor: campus.WaitsForBureau, Due: &w.state.Plan.Promised,
+	return w.advance(ctx, w.ordered())
+}
+
+// ordered is the move that says that the bureau has the plastic.
+func (w *plastic) ordered() change {
+	return change{Move: campus.Move{
+		Name: "ordered", Stage: campus.StageProduction, WaitsFor: campus.WaitsForBureau, Due: &w.state.Promised,
 		Events: []campus.Event{event("plastic_ordered", campus.System())},
-	}, nil)
+	}}
 }
 
 // produce waits for the bureau. Call-backs write the facts and nudge; one that never comes is asked for.
@@ -114,16 +148,16 @@ func (w *plastic) produce(ctx workflow.Context) error {
 		if turned, err := w.turn(ctx, status); turned || err != nil {
 			return err
 		}
-		if w.state.Plan.Batched && status.Waits { // its batch was given up
+		if w.plan.Batched && status.Waits { // its batch was given up
 			return w.queue(ctx)
 		}
-		limit := w.state.Since.Add(w.state.Plan.Plastic.ProductionLimit.Std()).Sub(workflow.Now(ctx))
+		limit := w.state.Since.Add(w.plan.Plastic.ProductionLimit.Std()).Sub(workflow.Now(ctx))
 		if limit <= 0 {
 			return w.giveUp(ctx, campus.Expired, "never_produced")
 		}
 		pause := min(limit, w.untilEscalation(ctx))
-		if !w.state.Plan.Batched { // else its batch asks
-			pause = min(pause, w.state.Plan.Plastic.Poll.Std())
+		if !w.plan.Batched { // else its batch asks
+			pause = min(pause, w.plan.Plastic.Poll.Std())
 		}
 		nudged, err := awaitFor(ctx, pause, "ask the bureau", func() bool { return w.nudges != seen })
 		if err != nil {
@@ -150,18 +184,18 @@ func (w *plastic) turn(ctx workflow.Context, status activities.PlasticStatus) (b
 
 func (w *plastic) look(ctx workflow.Context) (activities.PlasticStatus, error) {
 	var status activities.PlasticStatus
-	err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, ownStep), steps.ReadPlastic, w.input.Case.ID).Get(ctx, &status)
-	return status, FromTemporal(err)
+	err := w.own(ctx, "look", steps.ReadPlastic, w.input.Case.ID, &status)
+	return status, err
 }
 
 // untilEscalation is how long it is until the promise has to become somebody's work (D2).
 func (w *plastic) untilEscalation(ctx workflow.Context) time.Duration {
-	at := w.state.Plan.Promised.Add(-w.state.Plan.Plastic.EscalateBefore.Std())
-	if w.state.Escalated && w.state.Plan.Batched {
-		return w.state.Plan.Plastic.ProductionLimit.Std()
+	at := w.state.Promised.Add(-w.plan.Plastic.EscalateBefore.Std())
+	if w.state.Escalated && w.plan.Batched {
+		return w.plan.Plastic.ProductionLimit.Std()
 	}
 	if w.state.Escalated {
-		return w.state.Plan.Plastic.Poll.Std()
+		return w.plan.Plastic.Poll.Std()
 	}
 	return max(at.Sub(workflow.Now(ctx)), 0)
 }
@@ -169,13 +203,13 @@ func (w *plastic) untilEscalation(ctx workflow.Context) time.Duration {
 // afterWait escalates in time, asks the bureau when it has been silent, and keeps the history short.
 func (w *plastic) afterWait(ctx workflow.Context, nudged bool) error {
 	if w.untilEscalation(ctx) == 0 {
-		w.state.Escalated = true
-		return w.move(ctx, campus.Move{
+		return w.advance(ctx, change{knows: w.knowing(func(s *plasticState) { s.Escalated = true }), Move: campus.Move{
+			Name:   "escalate",
 			Events: []campus.Event{internalEvent("promise_in_danger", campus.System())},
-			Opens:  []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "promise_in_danger", Due: &w.state.Plan.Promised}},
-		}, nil)
+			Opens:  []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "promise_in_danger", Due: &w.state.Promised}},
+		}})
 	}
-	if !nudged && !w.state.Plan.Batched {
+	if !nudged && !w.plan.Batched {
 		w.ask(ctx)
 	}
 	if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
@@ -186,7 +220,7 @@ func (w *plastic) afterWait(ctx workflow.Context, nudged bool) error {
 	}
 	next := w.input
 	var err error
-	if next.Progress, err = w.progress(w.state); err != nil {
+	if next.Progress, err = w.progress(plasticCarried{w.plan, w.state, w.polls, w.urged}); err != nil {
 		return err
 	}
 	return workflow.NewContinueAsNewError(ctx, string(campus.PlasticCase), next)
@@ -194,8 +228,8 @@ func (w *plastic) afterWait(ctx workflow.Context, nudged bool) error {
 
 // ask looks at the bureau's own state. A look that fails is no news; its attempt is kept and the next one comes.
 func (w *plastic) ask(ctx workflow.Context) {
-	w.state.Polls++
-	ref := campus.StepRef{Case: w.input.Case, Step: "poll-bureau", Attempt: w.state.Polls, Key: w.state.Polls, By: campus.System()}
+	w.polls++
+	ref := campus.StepRef{Case: w.input.Case, Step: "poll-bureau", Attempt: w.polls, Key: w.polls, By: campus.System()}
 	err := workflow.ExecuteActivity(on(w.oneTry(ctx), BureauQueue, "ask the bureau"), steps.AskBureau,
 		activities.PlasticStep{Ref: ref, Plastic: w.state.Plastic}).Get(ctx, nil)
 	if err != nil {
@@ -217,32 +251,33 @@ func (w *plastic) remake(ctx workflow.Context, status activities.PlasticStatus) 
 		}
 	}
 	m := campus.Move{
-		Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau, Due: &w.state.Plan.Promised,
+		Name: "remake:" + string(status.State), Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau, Due: &w.state.Promised,
 	}
 	if status.Rejected == "" {
 		m.Events = w.missed()
 	}
 	m.Events = append(m.Events, event(remade[status.State], campus.System()))
-	if w.state.Plan.Batched {
+	if w.plan.Batched {
 		m.Stage, m.WaitsFor = campus.StageBatching, campus.WaitsForEngine
 	}
 	if w.stage == campus.StagePickup { // they were told to come for it
 		m.Notices = []campus.Notice{{Template: "notice.plastic_remade"}}
 	}
-	if w.state.Seq >= w.state.Plan.Plastic.SpoiltLimit {
-		m.Opens = []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "spoilt_often", Due: &w.state.Plan.Promised}}
+	if w.state.Seq >= w.plan.Plastic.SpoiltLimit {
+		m.Opens = []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "spoilt_often", Due: &w.state.Promised}}
 	}
 	next := uuid.NewSHA1(w.input.Case.ID, fmt.Appendf(nil, "plastic %d", w.state.Seq+1))
-	err := w.move(ctx, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		if w.state.Plan.Batched {
-			return workflow.ExecuteLocalActivity(ctx, steps.RemakeInBatch, w.queued(m, next))
-		}
-		return workflow.ExecuteLocalActivity(ctx, steps.RemakePlastic, activities.RemakePlastic{Move: m, Plastic: next})
+	return w.advance(ctx, change{
+		Move:  m,
+		knows: w.knowing(func(s *plasticState) { s.Plastic, s.Seq = next, s.Seq+1 }),
+		then:  func() { w.urged = false },
+		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			if w.plan.Batched {
+				return written(ctx, steps.RemakeInBatch, w.queued(m, next))
+			}
+			return written(ctx, steps.RemakePlastic, activities.RemakePlastic{Move: m, Plastic: next})
+		},
 	})
-	if err == nil {
-		w.state.Plastic, w.state.Seq, w.state.Urged = next, w.state.Seq+1, false
-	}
-	return err
 }
 
 // missed is what the timeline has to say first when no worker was there to see it: what the bureau has made was ordered.
@@ -255,18 +290,18 @@ func (w *plastic) missed() []campus.Event {
 
 // announce tells the student where the card waits, and with which code it is handed out (D3).
 func (w *plastic) announce(ctx workflow.Context) error {
-	return w.move(ctx, campus.Move{
-		Stage: campus.StagePickup, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.state.Plan.Plastic.PickupWait),
+	return w.advance(ctx, change{Move: campus.Move{
+		Name: "ready", Stage: campus.StagePickup, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.plan.Plastic.PickupWait),
 		Events: append(w.missed(), event("plastic_ready", campus.System())),
 		Closes: []campus.WorkItemKey{{Kind: campus.OverdueItem}},
-	}, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		return workflow.ExecuteLocalActivity(ctx, steps.AnnouncePickup, activities.AnnouncePickup{Move: m, Plastic: w.state.Plastic})
-	})
+	}, fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		return written(ctx, steps.AnnouncePickup, activities.AnnouncePickup{Move: m, Plastic: w.state.Plastic})
+	}})
 }
 
 // awaitPickup waits for the holder at the kiosk. The kiosk hands out in SQL and nudges.
 func (w *plastic) awaitPickup(ctx workflow.Context) error {
-	p := w.state.Plan.Plastic
+	p := w.plan.Plastic
 	since := workflow.Now(ctx)
 	for {
 		seen := w.nudges
@@ -294,19 +329,20 @@ func (w *plastic) awaitPickup(ctx workflow.Context) error {
 
 // pickedUp ends the case of a plastic that is in its holder's hand.
 func (w *plastic) pickedUp(ctx workflow.Context) error {
-	return w.move(ctx, campus.Move{
-		Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Completed,
+	return w.advance(ctx, change{Move: campus.Move{
+		Name: "picked-up", Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Completed,
 		Events: []campus.Event{event("picked_up", campus.System())},
-	}, nil)
+	}})
 }
 
 // remind is a rung of a ladder that reminds the student to come.
 func (w *plastic) remind(after campus.Duration) rung {
 	return rung{after.Std(), "pickup: remind the student", func(ctx workflow.Context) error {
-		return w.move(ctx, campus.Move{
+		return w.advance(ctx, change{Move: campus.Move{
+			Name:    "remind:pickup",
 			Events:  []campus.Event{event("reminded", campus.System())},
 			Notices: []campus.Notice{{Template: "notice.remind_pickup"}},
-		}, nil)
+		}})
 	}}
 }
 
@@ -329,14 +365,14 @@ func (w *plastic) giveUp(ctx workflow.Context, outcome campus.Outcome, reason st
 	if status.State == campus.PlasticPickedUp { // the holder came at last, maybe while the bureau did not answer
 		return w.pickedUp(ctx)
 	}
-	err = w.move(ctx, campus.Move{
-		Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: outcome, Reason: reason,
+	err = w.advance(ctx, change{Move: campus.Move{
+		Name: "give-up:" + reason, Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: outcome, Reason: reason,
 		Events:  []campus.Event{event("plastic_ended", campus.System(), "reason", reason)},
 		Notices: []campus.Notice{{Template: "notice.plastic_ended", Params: map[string]string{"reason": reason}}},
-	}, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		return workflow.ExecuteLocalActivity(ctx, steps.EndPlastic,
+	}, fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		return written(ctx, steps.EndPlastic,
 			activities.EndPlastic{Move: m, Plastic: w.state.Plastic, State: campus.PlasticReturned, Reason: reason})
-	})
+	}})
 	if campus.ReasonOf(err) == "picked_up_meanwhile" {
 		return w.announce(ctx) // the holder was faster
 	}

@@ -10,18 +10,6 @@ import (
 	"campuscard/campus"
 )
 
-// ResendUpdate is the student's wish to have a card that nobody came for brought to a kiosk once more (D3).
-const ResendUpdate = "resend"
-
-func (w *plastic) setup(ctx workflow.Context) error {
-	if err := w.casework.setup(ctx); err != nil {
-		return err
-	}
-	return workflow.SetUpdateHandlerWithOptions(ctx, ResendUpdate, w.resend, workflow.UpdateHandlerOptions{
-		Validator: func(d Decide) error { return w.admits(d.Seen, campus.StageReturned) }, Description: "Send an unclaimed card again",
-	})
-}
-
 // queued is a plastic that waits for a batch from now on.
 func (w *plastic) queued(m campus.Move, id uuid.UUID) activities.QueuePlastic {
 	return activities.QueuePlastic{Move: m, University: w.input.University, Plastic: id}
@@ -29,12 +17,12 @@ func (w *plastic) queued(m campus.Move, id uuid.UUID) activities.QueuePlastic {
 
 // queue has the present plastic wait for a batch: for the first time, or again because its batch was given up.
 func (w *plastic) queue(ctx workflow.Context) error {
-	return w.move(ctx, campus.Move{
-		Stage: campus.StageBatching, WaitsFor: campus.WaitsForEngine, Due: &w.state.Plan.Promised,
+	return w.advance(ctx, change{Move: campus.Move{
+		Name: "queue", Stage: campus.StageBatching, WaitsFor: campus.WaitsForEngine, Due: &w.state.Promised,
 		Events: []campus.Event{event("plastic_queued", campus.System())},
-	}, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		return workflow.ExecuteLocalActivity(ctx, steps.QueuePlastic, w.queued(m, w.state.Plastic))
-	})
+	}, fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		return written(ctx, steps.QueuePlastic, w.queued(m, w.state.Plastic))
+	}})
 }
 
 // awaitBatch waits until a batch has taken the plastic to the bureau. When the promise nears it opens one itself (D2).
@@ -48,12 +36,9 @@ func (w *plastic) awaitBatch(ctx workflow.Context) error {
 			return err
 		}
 		if !status.Waits {
-			return w.move(ctx, campus.Move{
-				Stage: campus.StageProduction, WaitsFor: campus.WaitsForBureau, Due: &w.state.Plan.Promised,
-				Events: []campus.Event{event("plastic_ordered", campus.System())},
-			}, nil)
+			return w.advance(ctx, w.ordered())
 		}
-		limit := w.state.Since.Add(w.state.Plan.Plastic.ProductionLimit.Std()).Sub(workflow.Now(ctx))
+		limit := w.state.Since.Add(w.plan.Plastic.ProductionLimit.Std()).Sub(workflow.Now(ctx))
 		if limit <= 0 {
 			return w.giveUp(ctx, campus.Expired, "never_produced")
 		}
@@ -77,8 +62,8 @@ func (w *plastic) awaitBatch(ctx workflow.Context) error {
 // lookOrBegun is how the plastic stands, and how many nudges there were before: the first time what was seen when the case
 // began, before any nudge.
 func (w *plastic) lookOrBegun(ctx workflow.Context) (nudges int, status activities.PlasticStatus, err error) {
-	if found := w.state.Plan.Found; found != nil {
-		w.state.Plan.Found = nil
+	if found := w.plan.Found; found != nil {
+		w.plan.Found = nil
 		return 0, *found, nil
 	}
 	nudges = w.nudges // before looking, so that none is lost in between
@@ -88,15 +73,15 @@ func (w *plastic) lookOrBegun(ctx workflow.Context) (nudges int, status activiti
 
 // untilUrgent is how long it is until the plastic cannot wait for others any more.
 func (w *plastic) untilUrgent(ctx workflow.Context) time.Duration {
-	if w.state.Urged {
-		return w.state.Plan.Plastic.ProductionLimit.Std()
+	if w.urged {
+		return w.plan.Plastic.ProductionLimit.Std()
 	}
-	return max(w.state.Plan.Promised.Add(-w.state.Plan.Urgent.Std()).Sub(workflow.Now(ctx)), 0)
+	return max(w.state.Promised.Add(-w.plan.Urgent.Std()).Sub(workflow.Now(ctx)), 0)
 }
 
 // urge opens a batch for the plastic and whatever else waits.
 func (w *plastic) urge(ctx workflow.Context) error {
-	w.state.Urged = true
+	w.urged = true
 	return openBatch(ctx, activities.OpenBatch{University: w.input.University, Reason: campus.BatchUrgent, Only: w.state.Plastic})
 }
 
@@ -115,14 +100,14 @@ func (w *plastic) parkRejected(ctx workflow.Context) error {
 
 // takeBack sends a card nobody came for back to the card centre, and tells the student what they can do.
 func (w *plastic) takeBack(ctx workflow.Context) error {
-	err := w.move(ctx, campus.Move{
-		Stage: campus.StageReturned, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.state.Plan.Plastic.ReturnedWait),
+	err := w.advance(ctx, change{Move: campus.Move{
+		Name: "take-back", Stage: campus.StageReturned, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.plan.Plastic.ReturnedWait),
 		Reason:  "not_picked_up",
 		Events:  []campus.Event{event("plastic_returned", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.plastic_returned"}},
-	}, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		return workflow.ExecuteLocalActivity(ctx, steps.ReturnPlastic, activities.ReturnPlastic{Move: m, Plastic: w.state.Plastic})
-	})
+	}, fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		return written(ctx, steps.ReturnPlastic, activities.ReturnPlastic{Move: m, Plastic: w.state.Plastic})
+	}})
 	switch campus.ReasonOf(err) {
 	case "picked_up_meanwhile", "plastic_not_there": // the stage looks again
 		return nil
@@ -132,44 +117,42 @@ func (w *plastic) takeBack(ctx workflow.Context) error {
 
 // awaitResend keeps a returned card until the student wants it after all. After that it is destroyed.
 func (w *plastic) awaitResend(ctx workflow.Context) error {
-	p := w.state.Plan.Plastic
+	p := w.plan.Plastic
 	done, err := wait(ctx, workflow.Now(ctx), p.ReturnedWait.Std(), "returned", func() bool { return w.stage != campus.StageReturned },
 		rung{p.ReturnedReminder.Std(), "returned: remind the student", func(ctx workflow.Context) error {
-			return w.advance(ctx, campus.StageReturned, campus.Move{
+			return w.advance(ctx, change{Move: campus.Move{
+				Name:    "remind:returned",
 				Events:  []campus.Event{event("reminded", campus.System())},
 				Notices: []campus.Notice{{Template: "notice.remind_returned"}},
-			}, nil)
+			}})
 		}})
 	if err != nil || done {
 		return err
 	}
 	const reason = "not_picked_up"
-	return w.advance(ctx, campus.StageReturned, campus.Move{
-		Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Expired, Reason: reason,
+	return w.advance(ctx, change{Move: campus.Move{
+		Name: "destroy", Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Expired, Reason: reason,
 		Events:  []campus.Event{event("plastic_destroyed", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.plastic_destroyed"}},
-	}, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		return workflow.ExecuteLocalActivity(ctx, steps.EndPlastic,
+	}, fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		return written(ctx, steps.EndPlastic,
 			activities.EndPlastic{Move: m, Plastic: w.state.Plastic, State: campus.PlasticCancelled, Reason: reason})
-	})
+	}})
 }
 
 // resend has the next batch bring a returned card to the kiosk the student has named, with a promise of its own (D2).
-func (w *plastic) resend(ctx workflow.Context, d Decide) (Decided, error) {
+func (w *plastic) resend(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
 	now := workflow.Now(ctx)
-	promised := w.state.Plan.Calendar.AddWorkingDays(now, w.state.Plan.Plastic.PromiseWorkingDays)
-	m := campus.Move{
-		Stage: campus.StageBatching, WaitsFor: campus.WaitsForEngine, Due: &promised, Decision: d.Decision,
-		Events: []campus.Event{event("plastic_resent", d.By)},
-	}
-	err := w.decide(ctx, campus.StageReturned, m, func(ctx workflow.Context, m campus.Move) workflow.Future {
-		return workflow.ExecuteLocalActivity(ctx, steps.ResendPlastic, activities.ResendPlastic{
-			Move: m, University: w.input.University, Plastic: w.state.Plastic, Promised: promised, By: d.By,
-		})
-	})
-	if err != nil {
-		return Decided{}, err
-	}
-	w.state.Plan.Promised, w.state.Since, w.state.Escalated, w.state.Urged = promised, now, false, false
-	return Decided{Stage: w.stage, Outcome: w.outcome}, nil
+	promised := w.plan.Calendar.AddWorkingDays(now, w.plan.Plastic.PromiseWorkingDays)
+	return w.decided(w.decide(ctx, d, change{
+		Move: campus.Move{Stage: campus.StageBatching, WaitsFor: campus.WaitsForEngine, Due: &promised,
+			Events: []campus.Event{event("plastic_resent", d.By)}},
+		knows: w.knowing(func(s *plasticState) { s.Promised, s.Since, s.Escalated = promised, now, false }),
+		then:  func() { w.urged = false },
+		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			return written(ctx, steps.ResendPlastic, activities.ResendPlastic{
+				Move: m, University: w.input.University, Plastic: w.state.Plastic, Promised: promised, By: d.By,
+			})
+		},
+	}))
 }

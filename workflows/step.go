@@ -3,44 +3,11 @@ package workflows
 import (
 	"errors"
 
-	"github.com/google/uuid"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"campuscard/campus"
 )
-
-// SettleStepUpdate is the update with which staff settle a parked step (K3).
-const SettleStepUpdate = "settle-step"
-
-// SettleStep is what a member of staff does with a parked step. Their reason stays in SQL under the decision.
-type SettleStep struct {
-	Decision uuid.UUID         `json:"decision"`
-	Seen     int64             `json:"seen,omitempty"` // version of the case that it is about
-	By       campus.Actor      `json:"by"`
-	Step     string            `json:"step"`
-	Attempt  int               `json:"attempt"` // the one that was seen; another is stale
-	Action   campus.Settlement `json:"action"`
-}
-
-// The results of a settlement.
-const (
-	StepOK           = "ok"
-	StepFailed       = "failed"
-	StepSkipped      = "skipped"
-	StepAborted      = "aborted"
-	StepSecondPerson = "second_person_needed"
-)
-
-// Settled is the outcome of a settlement: for a retry, that of the new attempt.
-type Settled struct {
-	Step    string      `json:"step"`
-	Attempt int         `json:"attempt"`
-	Outcome string      `json:"outcome"`
-	Code    campus.Code `json:"code,omitempty"`
-	Reason  string      `json:"reason,omitempty"`
-	Message string      `json:"message,omitempty"`
-}
 
 // errSkipped and errAborted are what a step answers when two people have skipped it or given the case up.
 var (
@@ -61,8 +28,8 @@ type parkedStep struct {
 	noSkip     bool
 	cause      error
 	try        func(ctx workflow.Context, ref campus.StepRef) error
-	busy       bool        // a settlement is at work
-	proposal   *SettleStep // skip or abort, waiting for a second person
+	busy       bool             // a settlement is at work
+	proposal   *campus.Decision // skip or abort, waiting for a second person
 	settlement campus.Settlement
 }
 
@@ -92,25 +59,25 @@ func step[R any](ctx workflow.Context, c *casework, kind stepKind, call func(wor
 
 // park opens an incident and waits until staff have settled it, or the case is given up otherwise.
 func (c *casework) park(ctx workflow.Context, p *parkedStep) error {
-	c.parked[p.ref.Step] = p
-	err := c.move(ctx, campus.Move{
+	err := c.advance(ctx, change{parks: p, Move: campus.Move{
+		Name:   "park:" + p.ref.Step,
 		Events: []campus.Event{internalEvent("step_parked", campus.System(), "step", p.ref.Step, "cause", string(campus.CodeOf(p.cause)))},
 		Opens:  []campus.NewWorkItem{p.incident()},
-	}, nil)
+	}})
 	if err != nil {
 		return err
 	}
-	if err := workflow.Await(ctx, func() bool { return p.settlement != "" }); err != nil {
+	if err := workflow.Await(ctx, func() bool { return p.settlement != "" || c.outcome != "" }); err != nil {
 		c.drop(p.ref.Step)
 		return err
 	}
 	switch p.settlement {
 	case campus.SkipStep:
 		return errSkipped
-	case campus.AbortSteps:
-		return errAborted
-	default:
+	case campus.RetryStep:
 		return nil
+	default: // also when the case has ended behind us
+		return errAborted
 	}
 }
 
@@ -130,27 +97,48 @@ func (p *parkedStep) incident() campus.NewWorkItem {
 }
 
 // checkSettle refuses a settlement that comes too late, of another attempt, or by the same person twice.
-func (c *casework) checkSettle(d SettleStep) error {
+func (c *casework) checkSettle(d campus.Decision) error {
+	if s, found := c.stuck[d.Step]; found {
+		return checkStuck(s, d)
+	}
 	p, found := c.parked[d.Step]
+	action := campus.Settlement(d.Action)
 	switch {
 	case !found:
 		return campus.Errorf(campus.Conflict, "step_not_parked", "step %s is not parked", d.Step)
-	case d.Action != campus.RetryStep && d.Action != campus.SkipStep && d.Action != campus.AbortSteps:
+	case action != campus.RetryStep && action != campus.SkipStep && action != campus.AbortSteps:
 		return campus.FieldErrorf("action", "action_unknown", "a step is retried, skipped or aborted")
 	case d.Attempt != p.ref.Attempt:
 		return campus.Errorf(campus.Conflict, "stale_step", "step %s is at attempt %d, not %d", d.Step, p.ref.Attempt, d.Attempt)
 	case p.busy:
 		return campus.Errorf(campus.Conflict, "step_busy", "step %s is being settled", d.Step)
-	case d.Action == campus.SkipStep && p.noSkip:
+	case action == campus.SkipStep && p.noSkip:
 		return campus.Errorf(campus.Conflict, "step_not_skippable", "nothing can go on without step %s", d.Step)
-	case d.Action.FourEyes() && p.proposal != nil && p.proposal.Action == d.Action && p.proposal.By == d.By:
+	case p.waitsForSecond(action) && p.proposal.By == d.By:
 		return campus.Errorf(campus.Forbidden, "same_person", "a second person must confirm")
 	}
 	return nil
 }
 
+func checkStuck(s *stuckStep, d campus.Decision) error {
+	switch {
+	case d.Action != string(campus.RetryStep):
+		return campus.Errorf(campus.Conflict, "step_not_skippable", "nothing can go on without step %s", d.Step)
+	case d.Attempt != s.attempt:
+		return campus.Errorf(campus.Conflict, "stale_step", "step %s is at attempt %d, not %d", d.Step, s.attempt, d.Attempt)
+	case s.retry:
+		return campus.Errorf(campus.Conflict, "step_busy", "step %s is being settled", d.Step)
+	}
+	return nil
+}
+
+// waitsForSecond tells whether somebody has proposed the same.
+func (p *parkedStep) waitsForSecond(action campus.Settlement) bool {
+	return action.FourEyes() && p.proposal != nil && p.proposal.Action == string(action)
+}
+
 // admitSettle lets a settlement in that is about the case as it is.
-func (c *casework) admitSettle(d SettleStep) error {
+func (c *casework) admitSettle(d campus.Decision) error {
 	if err := c.caughtUp(d.Seen); err != nil {
 		return err
 	}
@@ -158,71 +146,86 @@ func (c *casework) admitSettle(d SettleStep) error {
 }
 
 // settle is what staff do with a parked step. It answers after the outcome is recorded.
-func (c *casework) settle(ctx workflow.Context, d SettleStep) (Settled, error) {
+func (c *casework) settle(ctx workflow.Context, d campus.Decision) (campus.Settled, error) {
+	d.Update = campus.SettleStepUpdate
 	if err := c.checkSettle(d); err != nil { // another settlement may have been admitted in the same moment
-		return Settled{}, err
+		return campus.Settled{}, err
+	}
+	if s, found := c.stuck[d.Step]; found {
+		return c.retryStuck(ctx, s, d)
 	}
 	p := c.parked[d.Step]
 	p.busy = true
 	c.busy++
 	defer func() { p.busy = false; c.busy-- }()
-	switch {
-	case d.Action == campus.RetryStep:
+	switch action := campus.Settlement(d.Action); {
+	case action == campus.RetryStep:
 		return c.retry(ctx, p, d)
-	case p.proposal == nil || p.proposal.Action != d.Action:
-		return c.propose(ctx, p, d)
-	default:
+	case p.waitsForSecond(action):
 		return c.confirm(ctx, p, d)
+	default:
+		return c.propose(ctx, p, d)
 	}
 }
 
-// retry makes one more attempt. An unclear one is repeated under its old key, so that it acts once; after a
-// confirmed failure the key is the next.
-func (c *casework) retry(ctx workflow.Context, p *parkedStep, d SettleStep) (Settled, error) {
-	p.ref.Attempt, p.ref.By, p.proposal = p.ref.Attempt+1, d.By, nil
-	if !campus.CodeOf(p.cause).Retryable() {
-		p.ref.Key++
+// retry makes one more attempt, once it is written who asks for it. An unclear attempt is repeated under its old key, so
+// that it acts once; after a confirmed failure the key is the next (K3).
+func (c *casework) retry(ctx workflow.Context, p *parkedStep, d campus.Decision) (campus.Settled, error) {
+	err := c.decide(ctx, d, change{Move: campus.Move{Name: campus.SettleMove(d.Said, false)}, then: func() {
+		p.ref.Attempt, p.ref.By, p.proposal = p.ref.Attempt+1, d.By, nil
+		if !campus.CodeOf(p.cause).Retryable() {
+			p.ref.Key++
+		}
+	}})
+	if err != nil {
+		return campus.Settled{}, err
 	}
-	result := Settled{Step: d.Step, Attempt: p.ref.Attempt, Outcome: StepOK}
+	result := campus.Settled{Step: d.Step, Attempt: p.ref.Attempt, Outcome: campus.StepOK}
 	if err := p.try(ctx, p.ref); err != nil {
-		p.cause = err
-		result.Outcome, result.Code, result.Reason, result.Message = StepFailed, campus.CodeOf(err), campus.ReasonOf(err), err.Error()
-		return result, c.move(ctx, campus.Move{
-			Decision: d.Decision,
-			Events:   []campus.Event{internalEvent("step_failed_again", d.By, "step", d.Step, "cause", string(result.Code))},
-			Opens:    []campus.NewWorkItem{p.incident()},
-		}, nil)
+		result.Failed(err)
+		return result, c.advance(ctx, change{Move: campus.Move{
+			Name:   "failed-again:" + d.Step,
+			Events: []campus.Event{internalEvent("step_failed_again", d.By, "step", d.Step, "cause", string(result.Code))},
+			Opens:  []campus.NewWorkItem{p.failed(err)},
+		}, then: func() { p.cause = err }})
 	}
-	return result, c.unpark(ctx, p, d, "step_retried")
+	return result, c.advance(ctx, c.settled(p, d, "retried:"+d.Step, "step_retried"))
+}
+
+// failed is the incident of a step after another failure.
+func (p *parkedStep) failed(cause error) campus.NewWorkItem {
+	again := *p
+	again.cause = cause
+	return again.incident()
 }
 
 // propose keeps a skip or an abort until a second person confirms it.
-func (c *casework) propose(ctx workflow.Context, p *parkedStep, d SettleStep) (Settled, error) {
-	p.proposal = &d
-	return Settled{Step: d.Step, Attempt: p.ref.Attempt, Outcome: StepSecondPerson}, c.move(ctx, campus.Move{
-		Decision: d.Decision,
-		Events:   []campus.Event{internalEvent("step_proposed", d.By, "step", d.Step, "action", string(d.Action))},
-		Proposes: []campus.Proposal{{Step: d.Step, Action: d.Action, By: d.By}},
-	}, nil)
+func (c *casework) propose(ctx workflow.Context, p *parkedStep, d campus.Decision) (campus.Settled, error) {
+	action := campus.Settlement(d.Action)
+	return campus.Settled{Step: d.Step, Attempt: p.ref.Attempt, Outcome: campus.StepSecondPerson}, c.decide(ctx, d, change{Move: campus.Move{
+		Name:     campus.SettleMove(d.Said, true),
+		Events:   []campus.Event{internalEvent("step_proposed", d.By, "step", d.Step, "action", d.Action)},
+		Proposes: []campus.Proposal{{Step: d.Step, Action: action, By: d.By}},
+	}, then: func() { p.proposal = &d }})
 }
 
-func (c *casework) confirm(ctx workflow.Context, p *parkedStep, d SettleStep) (Settled, error) {
-	result := Settled{Step: d.Step, Attempt: p.ref.Attempt, Outcome: StepSkipped}
+// confirm skips a step or gives the case up, as another person has proposed: the tables have to know that, too.
+func (c *casework) confirm(ctx workflow.Context, p *parkedStep, d campus.Decision) (campus.Settled, error) {
+	result := campus.Settled{Step: d.Step, Attempt: p.ref.Attempt, Outcome: campus.StepSkipped}
 	kind := "step_skipped"
-	if d.Action == campus.AbortSteps {
-		result.Outcome, kind = StepAborted, "step_aborted"
+	if d.Action == string(campus.AbortSteps) {
+		result.Outcome, kind = campus.StepAborted, "step_aborted"
 	}
-	return result, c.unpark(ctx, p, d, kind)
+	ch := c.settled(p, d, campus.SettleMove(d.Said, false), kind)
+	ch.Confirms = []campus.Proposal{{Step: d.Step, Action: campus.Settlement(d.Action), By: d.By}}
+	return result, c.decide(ctx, d, ch)
 }
 
-// unpark records that a step is settled, and then lets the step go on.
-func (c *casework) unpark(ctx workflow.Context, p *parkedStep, d SettleStep, kind string) error {
-	delete(c.parked, d.Step)
-	err := c.move(ctx, campus.Move{
-		Decision: d.Decision,
-		Events:   []campus.Event{internalEvent(kind, d.By, "step", d.Step)},
-		Closes:   []campus.WorkItemKey{{Kind: campus.IncidentItem, Step: d.Step}},
-	}, nil)
-	p.settlement = d.Action
-	return err
+// settled is the move that records that a step is settled, and lets the step go on.
+func (c *casework) settled(p *parkedStep, d campus.Decision, name, kind string) change {
+	return change{drops: []string{d.Step}, Move: campus.Move{
+		Name:   name,
+		Events: []campus.Event{internalEvent(kind, d.By, "step", d.Step)},
+		Closes: []campus.WorkItemKey{{Kind: campus.IncidentItem, Step: d.Step}},
+	}, then: func() { p.settlement = campus.Settlement(d.Action) }}
 }

@@ -1,0 +1,42 @@
+package activities
+
+import (
+	"context"
+
+	"campuscard/campus"
+)
+
+// Incident is something that a case cannot get past by itself.
+type Incident struct {
+	Case campus.CaseRef
+	Item campus.NewWorkItem
+}
+
+// OpenIncident asks staff for help, without the turn or the version of the case: what fails may hold both.
+func (a *Activities) OpenIncident(ctx context.Context, in Incident) error {
+	return a.store.OpenIncident(ctx, in.Case, in.Item)
+}
+
+// CloseIncident takes that back when it is mended.
+func (a *Activities) CloseIncident(ctx context.Context, in Incident) error {
+	return a.store.CloseIncident(ctx, in.Case, in.Item.Step)
+}
+
+// StoreAnswers tells whether our own Postgres answers.
+func (a *Activities) StoreAnswers(ctx context.Context) error { return a.store.Ready(ctx) }
+
+// LostMoves are the moves of a case that its workflow has lost.
+type LostMoves struct {
+	Case  campus.CaseRef
+	After int64 // version that the workflow knows
+}
+
+// RecallDecisions has the decisions that lost moves stand for sent again.
+func (a *Activities) RecallDecisions(ctx context.Context, in LostMoves) error {
+	return a.store.RecallDecisions(ctx, in.Case, in.After)
+}
+
+// CheckDecision tells whether a decision has been made, and is still open, before anybody is asked on account of it.
+func (a *Activities) CheckDecision(ctx context.Context, m campus.Move) error {
+	return a.store.CheckDecision(ctx, m)
+}

@@ -1,0 +1,227 @@
+package campus
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// The decisions that people make about a case. Each is the name of the update that its workflow answers to.
+const (
+	TryLivenessUpdate   = "try-liveness"   // the student answers another challenge (B1)
+	ChooseCounterUpdate = "choose-counter" // the student asks for the check in person (B3)
+	VerifyUpdate        = "verify"         // the card centre has looked at the person (B2)
+	ReviewUpdate        = "review"         // a reviewer decides (C3)
+	BringEvidenceUpdate = "bring-evidence" // the student brings what was asked for
+	ActivateUpdate      = "activate"       // the student activates the card (D1)
+	ReopenUpdate        = "reopen"         // the student wants a lapsed activation back
+	WithdrawUpdate      = "withdraw"       // the student takes the application back
+	ResendUpdate        = "resend"         // the student wants an unclaimed card brought to a kiosk once more (D3)
+	PauseUpdate         = "pause"          // an administrator stops a campaign for a while (C5)
+	ResumeUpdate        = "resume"         // an administrator goes on with it
+	CancelUpdate        = "cancel"         // an administrator ends it
+	SettleStepUpdate    = "settle-step"    // staff retry, skip or abort a parked step (K3)
+)
+
+// Said is what a decision says, in codes: what people wrote or handed in stays in SQL.
+type Said struct {
+	Action  string `json:"action,omitempty"` // of a review: approve, reject, ask_more; of a verification: pass, fail; of a step: a settlement
+	Reason  string `json:"reason,omitempty"`
+	Step    string `json:"step,omitempty"`    // that is settled
+	Attempt int    `json:"attempt,omitempty"` // that was seen; another is stale
+}
+
+// Decision is a decision of a person about a case, as its workflow is told of it. It is kept in SQL before, and a move
+// that stands for it is written only where that row is the same: Temporal alone can decide nothing.
+type Decision struct {
+	ID     uuid.UUID `json:"decision"`
+	Update string    `json:"update"`
+	By     Actor     `json:"by"`
+	Seen   int64     `json:"seen,omitempty"` // version of the case when the decision was made
+	Said
+}
+
+// Decided is where a case stands after a decision.
+type Decided struct {
+	Stage   Stage   `json:"stage"`
+	Outcome Outcome `json:"outcome,omitempty"`
+}
+
+// Settled is the outcome of a settlement: for a retry, that of the new attempt.
+type Settled struct {
+	Step    string `json:"step"`
+	Attempt int    `json:"attempt"`
+	Outcome string `json:"outcome"`
+	Code    Code   `json:"code,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// Failed makes the outcome that of an attempt which failed.
+func (s *Settled) Failed(cause error) {
+	s.Outcome, s.Code, s.Reason, s.Message = StepFailed, CodeOf(cause), ReasonOf(cause), cause.Error()
+}
+
+// The results of a settlement.
+const (
+	StepOK           = "ok"
+	StepFailed       = "failed"
+	StepSkipped      = "skipped"
+	StepAborted      = "aborted"
+	StepSecondPerson = "second_person_needed"
+)
+
+// DecisionRule says when a decision can be made.
+type DecisionRule struct {
+	Stages []Stage // at which it is made; empty: at any
+	// Stands: it holds also when the case has gone on to another of the stages since it was made. Else it is about the
+	// stage as it was entered, and nothing once that was left.
+	Stands bool
+	// About is what is decided. One decision about it is open in a case at a time.
+	About string
+}
+
+// What decisions are about.
+const (
+	aboutReview   = "review"
+	aboutPerson   = "in_person"
+	aboutHolder   = "holder" // what is the holder's to say
+	aboutCampaign = "campaign"
+)
+
+// beforeIdentity are the stages at which the route without a face can be chosen (B3).
+var beforeIdentity = []Stage{StageChecking, StageEvidence, StageIdentity, StageLiveness, StagePhoto}
+
+// withdrawable are the stages at which an application has something to take back.
+var withdrawable = []Stage{StageChecking, StageIdentity, StageLiveness, StagePhoto, StageInPerson, StageReview, StageEvidence,
+	StageProvisioning, StageActivation, StageLapsed, StageEnrolment}
+
+// campaigning are the stages of a campaign that can be paused.
+var campaigning = []Stage{StageScheduled, StageInviting, StageReminding}
+
+var settleRule = DecisionRule{Stands: true}
+
+var decisionRules = map[CaseKind]map[string]DecisionRule{
+	ApplicationCase: {
+		TryLivenessUpdate:   {Stages: []Stage{StageLiveness}, About: aboutHolder},
+		ChooseCounterUpdate: {Stages: beforeIdentity, Stands: true, About: aboutHolder},
+		VerifyUpdate:        {Stages: []Stage{StageInPerson}, About: aboutPerson},
+		ReviewUpdate:        {Stages: []Stage{StageReview}, About: aboutReview},
+		BringEvidenceUpdate: {Stages: []Stage{StageEvidence}, About: aboutHolder},
+		ActivateUpdate:      {Stages: []Stage{StageActivation, StageEnrolment}, About: aboutHolder},
+		ReopenUpdate:        {Stages: []Stage{StageLapsed}, About: aboutHolder},
+		WithdrawUpdate:      {Stages: withdrawable, Stands: true, About: aboutHolder},
+		SettleStepUpdate:    settleRule,
+	},
+	PlasticCase: {
+		ResendUpdate:     {Stages: []Stage{StageReturned}, About: aboutHolder},
+		SettleStepUpdate: settleRule,
+	},
+	InvitationCase: {
+		PauseUpdate:      {Stages: campaigning, Stands: true, About: aboutCampaign},
+		ResumeUpdate:     {Stages: []Stage{StagePaused}, About: aboutCampaign},
+		CancelUpdate:     {Stages: append(slices.Clone(campaigning), StagePaused), Stands: true, About: aboutCampaign},
+		SettleStepUpdate: settleRule,
+	},
+	PackageCase: {SettleStepUpdate: settleRule},
+	BatchCase:   {SettleStepUpdate: settleRule},
+}
+
+// DecisionUpdates are the names of the decisions that can be made about a kind of case, sorted.
+func DecisionUpdates(kind CaseKind) []string {
+	names := make([]string, 0, len(decisionRules[kind]))
+	for name := range decisionRules[kind] {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// RuleOf is when a decision can be made about a kind of case; false when it never can.
+func RuleOf(kind CaseKind, update string) (DecisionRule, bool) {
+	rule, found := decisionRules[kind][update]
+	return rule, found
+}
+
+// At tells whether the decision can be made at a stage.
+func (r DecisionRule) At(stage Stage) bool {
+	return stage != StageQueued && stage != StageDone && (len(r.Stages) == 0 || slices.Contains(r.Stages, stage))
+}
+
+// About is what a decision is about: one step, or what its rule says.
+func (s Said) About(r DecisionRule) string {
+	if s.Step != "" {
+		return "step:" + s.Step
+	}
+	return r.About
+}
+
+// onlyPeople are the changes of stage that a case makes for a decision of a person and for nothing else, by the stage it
+// comes to: the stages it comes from.
+var onlyPeople = map[CaseKind]map[Stage][]Stage{
+	ApplicationCase: {
+		StageIdentity:     {StageLiveness},
+		StageReview:       {StageInPerson},
+		StageProvisioning: {StageReview},
+		StageEvidence:     {StageReview},
+		StageChecking:     {StageEvidence},
+		StageActivation:   {StageLapsed},
+		StageDone:         {StageActivation},
+	},
+	PlasticCase: {StageBatching: {StageReturned}},
+	InvitationCase: {
+		StagePaused:    campaigning,
+		StageScheduled: {StagePaused},
+		StageInviting:  {StagePaused},
+		StageReminding: {StagePaused},
+	},
+}
+
+// SettleMove is the name of the move that a settlement makes, or that proposes it to a second person.
+func SettleMove(said Said, proposes bool) string {
+	if proposes {
+		return SettleStepUpdate + ":propose-" + said.Action + ":" + said.Step
+	}
+	return SettleStepUpdate + ":" + said.Action + ":" + said.Step
+}
+
+// OnlyPeopleFrom are the stages from which a kind of case comes to a stage by a decision only.
+func OnlyPeopleFrom(kind CaseKind, to Stage) []Stage { return onlyPeople[kind][to] }
+
+// NeedsDecision tells whether a move is one that a person makes: it has the name of a decision. What else needs one shows
+// when its stage is known, see OnlyPeopleFrom.
+func (m Move) NeedsDecision() bool {
+	name, _, _ := strings.Cut(m.Name, ":")
+	_, found := decisionRules[m.Case.Kind][name]
+	return found
+}
+
+// Moved is a move as it is written, and what a run goes on from: never from values of its own.
+type Moved struct {
+	Version  int64           `json:"version"`
+	Stage    Stage           `json:"stage"`
+	WaitsFor Party           `json:"waits_for"`
+	Due      *time.Time      `json:"due,omitempty"`
+	Parked   []string        `json:"parked,omitempty"`
+	Cause    Code            `json:"cause,omitempty"`
+	Outcome  Outcome         `json:"outcome,omitempty"`
+	Reason   string          `json:"reason,omitempty"`
+	State    json.RawMessage `json:"state,omitempty"`
+}
+
+// Reasons of the errors of moves and decisions that somebody reacts to.
+const (
+	// Behind: the case has moves that the run does not know. Nothing was written.
+	Behind = "behind"
+	// EngineBehind: the workflow does not know yet what the decision is about. It is sent again.
+	EngineBehind = "engine_behind"
+	// DecisionPassed: the decision is among the moves that the run has made already.
+	DecisionPassed = "decision_passed"
+	// WrongStage: the case is at a stage at which this is not decided.
+	WrongStage = "wrong_stage"
+	// DataRefused: Postgres does not take the values. Repetition does not mend that.
+	DataRefused = "data_refused"
+)

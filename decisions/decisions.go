@@ -1,0 +1,79 @@
+// Package decisions brings the decisions of people to the workflows of their cases, and what became of them back to
+// Postgres. The API sends a decision when it is made; the worker sends it again until its end is known.
+package decisions
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/workflows"
+)
+
+// How long a decision is waited for: until the workflow has taken it, and until it has answered.
+const (
+	admission = 5 * time.Second
+	patience  = 20 * time.Second
+)
+
+// Sender sends decisions that are kept in Postgres.
+type Sender struct {
+	store    *storage.Store
+	temporal client.Client
+	log      *slog.Logger
+}
+
+// NewSender makes a sender.
+func NewSender(store *storage.Store, temporal client.Client, log *slog.Logger) *Sender {
+	return &Sender{store: store, temporal: temporal, log: log}
+}
+
+// Send has the workflow of its case take a decision, waits for what becomes of it as long as people wait, and keeps that.
+// Temporal knows the decision by its id, so that it may be sent again. One that is still open afterwards is sent again by
+// the worker: nobody may be told that it was not taken.
+func (s *Sender) Send(ctx context.Context, d storage.Decision) (storage.Decision, error) {
+	if d.State == storage.DecisionRefused {
+		return d, nil
+	}
+	answer, err := s.outcome(ctx, d)
+	// What became of it is kept also when whoever has sent it waits no more.
+	kept, cancel := context.WithTimeout(context.WithoutCancel(ctx), admission)
+	defer cancel()
+	switch {
+	case err == nil:
+		return s.store.CloseDecision(kept, d.ID, answer)
+	case workflows.IsGone(err):
+		err = campus.Errorf(campus.Conflict, campus.WrongStage, "the case is not open to this any more")
+	case !workflows.IsAnswer(err):
+		s.log.WarnContext(ctx, "a decision is still open", "decision", d.ID, "case", d.Case.WorkflowID(), "error", err)
+		return d, nil
+	}
+	refused := workflows.FromTemporal(err)
+	if campus.ReasonOf(refused) == campus.EngineBehind {
+		return d, nil
+	}
+	return s.store.RefuseDecision(kept, d.ID, refused)
+}
+
+// outcome sends the update and waits for its answer.
+func (s *Sender) outcome(ctx context.Context, d storage.Decision) (json.RawMessage, error) {
+	admitting, cancel := context.WithTimeout(ctx, admission)
+	defer cancel()
+	handle, err := s.temporal.UpdateWorkflow(admitting, client.UpdateWorkflowOptions{
+		WorkflowID: d.Case.WorkflowID(), UpdateID: d.ID.String(), UpdateName: d.Update, Args: []any{d.Decision},
+		WaitForStage: client.WorkflowUpdateStageAccepted,
+	})
+	if err != nil {
+		return nil, err
+	}
+	waiting, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	var answer json.RawMessage
+	err = handle.Get(waiting, &answer)
+	return answer, err
+}

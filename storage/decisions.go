@@ -1,0 +1,394 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"campuscard/campus"
+)
+
+// DecisionState is how far a decision has come.
+type DecisionState string
+
+// The states of a decision. An open one is sent to its workflow until it is done or refused.
+const (
+	DecisionOpen    DecisionState = "open"
+	DecisionDone    DecisionState = "done"
+	DecisionRefused DecisionState = "refused"
+)
+
+// Decision is a request whose answer comes from the workflow of a case. Its id is the id of the update that is sent.
+type Decision struct {
+	campus.Decision
+	Case   campus.CaseRef
+	State  DecisionState
+	Answer json.RawMessage // of the workflow, once it is done
+	Why    *campus.Error   // it was refused
+}
+
+// decisionRow is a decision as the table has it.
+type decisionRow struct {
+	requestRow
+	CaseID     *uuid.UUID
+	Kind       campus.CaseKind
+	UpdateName string
+	Argument   []byte
+	Seen       int64
+	Entered    int64
+	State      DecisionState
+}
+
+const selectDecision = `select r.id, r.actor, r.route, r.body_hash, r.status, r.response, r.case_id, c.kind, r.update_name, r.argument, r.seen,
+		r.entered, r.state from requests r join cases c on c.id = r.case_id `
+
+// refusal is why a decision was refused, as it is kept.
+type refusal struct {
+	Code    campus.Code `json:"code"`
+	Reason  string      `json:"reason,omitempty"`
+	Field   string      `json:"field,omitempty"`
+	Message string      `json:"message,omitempty"`
+}
+
+func (r decisionRow) decision() (Decision, error) {
+	by, err := campus.ParseActor(r.Actor)
+	if err != nil {
+		return Decision{}, err
+	}
+	d := Decision{
+		Decision: campus.Decision{ID: r.ID, Update: r.UpdateName, By: by, Seen: r.Seen},
+		Case:     campus.CaseRef{Kind: r.Kind, ID: *r.CaseID}, State: r.State,
+	}
+	if err := json.Unmarshal(r.Argument, &d.Said); err != nil {
+		return d, fmt.Errorf("read what decision %s says: %w", r.ID, err)
+	}
+	if r.State == DecisionDone {
+		d.Answer = r.Response
+	}
+	if r.State == DecisionRefused {
+		var why refusal
+		if err := json.Unmarshal(r.Response, &why); err != nil {
+			return d, fmt.Errorf("read why decision %s was refused: %w", r.ID, err)
+		}
+		d.Why = &campus.Error{Code: why.Code, Reason: why.Reason, Field: why.Field, Message: why.Message}
+	}
+	return d, nil
+}
+
+// OpenDecision keeps a decision before its update is sent: what it says, what the person has written or handed in
+// (payload, which no workflow gets), and how the case stood. The same request again gets the decision as it is by then.
+// Conflict: wrong_stage when it cannot be made now, decision_pending while another about the same is open.
+func (s *Store) OpenDecision(ctx context.Context, req Request, ref campus.CaseRef, update string, said campus.Said, payload any) (Decision, error) {
+	var d Decision
+	err := s.inTx(ctx, "open a decision", func(t tx) (err error) {
+		if d, err = knownDecision(t, req); err != nil || d.ID != uuid.Nil {
+			return err
+		}
+		d, err = insertDecision(t, req, ref, update, said, payload)
+		return err
+	})
+	switch violated(err) {
+	case "requests_one_open":
+		return Decision{}, campus.Errorf(campus.Conflict, "decision_pending", "another decision about case %s is open", ref.ID)
+	case "requests_pkey": // the same request at the same moment
+		return s.openedDecision(ctx, req)
+	}
+	return d, err
+}
+
+// knownDecision is the decision that has a request's key; a conflict if another request has it.
+func knownDecision(t tx, req Request) (Decision, error) {
+	first, err := findRequest(t, req)
+	if err != nil || first.ID == uuid.Nil {
+		return Decision{}, err
+	}
+	return readDecisionRow(t, first.ID)
+}
+
+func (s *Store) openedDecision(ctx context.Context, req Request) (Decision, error) {
+	d, err := knownDecision(s.read(ctx), req)
+	return d, wrap("open a decision", err)
+}
+
+func readDecisionRow(t tx, id uuid.UUID) (Decision, error) {
+	var row decisionRow
+	if err := t.Raw(selectDecision+`where r.id = ?`, id).Scan(&row).Error; err != nil {
+		return Decision{}, err
+	}
+	if row.CaseID == nil {
+		return Decision{}, campus.Errorf(campus.NotFound, "", "no decision %s", id)
+	}
+	return row.decision()
+}
+
+// insertDecision keeps a decision that can be made as the case stands.
+func insertDecision(t tx, req Request, ref campus.CaseRef, update string, said campus.Said, payload any) (Decision, error) {
+	var c caseRow
+	if err := t.Raw(`select * from cases where id = ? and kind = ?`, ref.ID, ref.Kind).Scan(&c).Error; err != nil {
+		return Decision{}, err
+	}
+	rule, known := campus.RuleOf(ref.Kind, update)
+	switch {
+	case c.ID == uuid.Nil:
+		return Decision{}, campus.Errorf(campus.NotFound, "", "no case %s", ref.WorkflowID())
+	case !known, c.Outcome != "", !rule.At(c.Stage):
+		return Decision{}, wrongStage(c)
+	}
+	body, err := json.Marshal(payload)
+	if err != nil {
+		return Decision{}, fmt.Errorf("keep a decision: %w", err)
+	}
+	err = t.Exec(`insert into requests (key, id, actor, route, body_hash, created_at, workflow, payload,
+			case_id, about, update_name, argument, seen, entered, state)
+		values (@key, @id, @actor, @route, @hash, @now, @workflow, @payload, @case, @about, @update, @argument, @seen, @entered, 'open')`,
+		map[string]any{"key": req.Key, "id": req.ID, "actor": req.Actor.String(), "route": req.Route, "hash": req.BodyHash, "now": t.now,
+			"workflow": ref.WorkflowID(), "payload": string(body), "case": ref.ID, "about": said.About(rule), "update": update,
+			"argument": jsonText(said), "seen": c.Version, "entered": c.Entered}).Error
+	return Decision{
+		Decision: campus.Decision{ID: req.ID, Update: update, By: req.Actor, Seen: c.Version, Said: said},
+		Case:     ref, State: DecisionOpen,
+	}, err
+}
+
+func wrongStage(c caseRow) error {
+	return campus.Errorf(campus.Conflict, campus.WrongStage, "case %s is at stage %s", c.ID, c.Stage)
+}
+
+// FindDecision is a decision of an actor; somebody else's is not found.
+func (s *Store) FindDecision(ctx context.Context, actor campus.Actor, id uuid.UUID) (Decision, error) {
+	d, err := readDecisionRow(s.read(ctx), id)
+	if err == nil && d.By != actor {
+		return Decision{}, campus.Errorf(campus.NotFound, "", "no decision %s", id)
+	}
+	return d, wrap("read a decision", err)
+}
+
+// KnownDecision is the decision that the same request has made before; false when it has made none.
+func (s *Store) KnownDecision(ctx context.Context, req Request) (Decision, bool, error) {
+	d, err := knownDecision(s.read(ctx), req)
+	return d, d.ID != uuid.Nil, wrap("find a decision", err)
+}
+
+// CloseDecision keeps what the workflow has answered. Who comes second, or to a decision that is sent once more, finds the
+// first answer kept.
+func (s *Store) CloseDecision(ctx context.Context, id uuid.UUID, answer json.RawMessage) (Decision, error) {
+	return s.endDecision(ctx, id, func(t tx, _ Decision) error {
+		return t.Exec(`update requests set state = 'done', status = ?, response = ? where id = ?`, http.StatusOK, string(answer), id).Error
+	})
+}
+
+// RefuseDecision keeps that a decision is not carried out, and never will be: it is refused while it is open, before anybody
+// is told. One that is among the moves of its case has been carried out, whatever the workflow says: then its answer is
+// read from them.
+func (s *Store) RefuseDecision(ctx context.Context, id uuid.UUID, why error) (Decision, error) {
+	return s.endDecision(ctx, id, func(t tx, d Decision) error {
+		answer, err := answerFromMoves(t, d)
+		if err != nil {
+			return err
+		}
+		if answer != nil {
+			return t.Exec(`update requests set state = 'done', status = ?, response = ? where id = ?`, http.StatusOK, jsonText(answer), id).Error
+		}
+		kept := refusal{Code: campus.CodeOf(why), Reason: campus.ReasonOf(why), Message: why.Error()}
+		if ours, ok := errors.AsType[*campus.Error](why); ok {
+			kept.Field = ours.Field
+		}
+		return t.Exec(`update requests set state = 'refused', response = ? where id = ?`, jsonText(kept), id).Error
+	})
+}
+
+// endDecision ends an open decision, which is locked meanwhile, so that a move that stands for it is written before or never.
+func (s *Store) endDecision(ctx context.Context, id uuid.UUID, end func(tx, Decision) error) (d Decision, err error) {
+	err = s.inTx(ctx, "end a decision", func(t tx) error {
+		if err := t.Exec(`select 1 from requests where id = ? for update`, id).Error; err != nil {
+			return err
+		}
+		if d, err = readDecisionRow(t, id); err != nil {
+			return err
+		}
+		if d.State == DecisionOpen {
+			if err := end(t, d); err != nil {
+				return err
+			}
+		}
+		if err := t.Exec(`update requests set resend_at = null where id = ? and resend_at is not null`, id).Error; err != nil {
+			return err
+		}
+		d, err = readDecisionRow(t, id)
+		return err
+	})
+	return d, err
+}
+
+// answerFromMoves is what became of a decision that was carried out, as its workflow would have answered; nil of one that
+// was not.
+func answerFromMoves(t tx, d Decision) (any, error) {
+	var row struct {
+		Version int64
+		Name    string
+		campus.Decided
+	}
+	err := t.Raw(`select version, name, stage, outcome from moves where decision = ?`, d.ID).Row().
+		Scan(&row.Version, &row.Name, &row.Stage, &row.Outcome)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil || d.Update != campus.SettleStepUpdate {
+		return row.Decided, err
+	}
+	settled := campus.Settled{Step: d.Step, Attempt: d.Attempt, Outcome: campus.StepSecondPerson}
+	switch {
+	case row.Name != campus.SettleMove(d.Said, false):
+		return settled, nil // it has proposed something
+	case d.Action == string(campus.SkipStep):
+		settled.Outcome = campus.StepSkipped
+	case d.Action == string(campus.AbortSteps):
+		settled.Outcome = campus.StepAborted
+	default:
+		return retriedAttempt(t, d)
+	}
+	return settled, nil
+}
+
+// retriedAttempt is the outcome of the attempt that a retry has made. One whose end nobody saw has failed: its step waits
+// for staff again, or another has ended it.
+func retriedAttempt(t tx, d Decision) (campus.Settled, error) {
+	settled := campus.Settled{Step: d.Step, Attempt: d.Attempt + 1, Outcome: campus.StepFailed, Code: campus.Unavailable}
+	var found Attempt
+	err := t.Raw(`select * from attempts where case_id = ? and step = ? and attempt = ? order by started_at desc limit 1`,
+		d.Case.ID, d.Step, settled.Attempt).Scan(&found).Error
+	switch {
+	case err != nil || found.ID == uuid.Nil:
+	case found.Outcome == campus.AttemptOK:
+		settled.Outcome, settled.Code = campus.StepOK, ""
+	case found.Outcome == campus.AttemptFailed:
+		settled.Code, settled.Message = found.Code, found.Message
+	}
+	return settled, err
+}
+
+// readDecision is what a person has written or handed in with a decision.
+func readDecision[T any](t tx, id uuid.UUID) (payload T, err error) {
+	var body []byte
+	if err := t.Raw(`select payload from requests where id = ?`, id).Row().Scan(&body); err != nil {
+		return payload, fmt.Errorf("read decision %s: %w", id, err)
+	}
+	return payload, json.Unmarshal(body, &payload)
+}
+
+// checkDecision refuses a move whose decision nobody has made: of this person, about this case, saying this, open, and at
+// a stage at which it holds. The case is locked; the request is, too, until the move is written.
+func checkDecision(t tx, m campus.Move, c caseRow) error {
+	d := m.Decision
+	var kept struct {
+		State   DecisionState
+		Entered int64
+		Same    bool
+	}
+	err := t.Raw(`select state, entered, actor = @actor and case_id = @case and update_name = @update and argument = cast(@said as jsonb) as same
+		from requests where id = @id for update`, map[string]any{
+		"id": d.ID, "actor": d.By.String(), "case": m.Case.ID, "update": d.Update, "said": jsonText(d.Said),
+	}).Scan(&kept).Error
+	rule, known := campus.RuleOf(m.Case.Kind, d.Update)
+	switch {
+	case err != nil:
+		return err
+	case !kept.Same || !known:
+		return campus.Errorf(campus.Forbidden, "decision_unknown", "nobody has made decision %s about case %s", d.ID, m.Case.ID)
+	case kept.State != DecisionOpen:
+		return campus.Errorf(campus.Conflict, "decision_closed", "decision %s is %s", d.ID, kept.State)
+	case c.Outcome != "" || !rule.At(c.Stage) || !rule.Stands && kept.Entered != c.Entered:
+		return wrongStage(c)
+	}
+	return nil
+}
+
+// CheckDecision tells whether a move that is yet to be made would have its decision. Errors are those of the move.
+func (s *Store) CheckDecision(ctx context.Context, m campus.Move) error {
+	return s.inTx(ctx, "check a decision", func(t tx) error {
+		c, err := lockCase(t, m.Case)
+		if err != nil {
+			return err
+		}
+		if _, found, err := findMove(t, `decision = @decision`, map[string]any{"decision": m.Decision.ID}); err != nil || found {
+			return err
+		}
+		return checkDecision(t, m, c)
+	})
+}
+
+// resendAfter is how long an open decision is left to whoever sent it first, and between two tries of sending it again at
+// the least and at the most.
+const (
+	resendAfter = 5 * time.Second
+	resendMost  = time.Minute
+)
+
+// TakeResends takes decisions that are to be sent again, at most one of each case: first those that its moves stand for, in
+// their order, then those that were opened first. They are this caller's for a while.
+func (s *Store) TakeResends(ctx context.Context, limit int) ([]Decision, error) {
+	var due int
+	err := s.pool.QueryRow(ctx, `select count(*) from (select 1 from requests r where `+dueSQL+` limit 1) d`, s.Now(), s.Now().Add(-resendAfter)).Scan(&due)
+	if err != nil || due == 0 {
+		return nil, wrap("look for decisions to send again", err)
+	}
+	var taken []Decision
+	err = s.inTx(ctx, "take decisions to send again", func(t tx) error {
+		var rows []decisionRow
+		err := t.Raw(`with first as (
+				select distinct on (r.case_id) r.id from requests r left join moves m on m.decision = r.id
+				where r.state = 'open' or r.resend_at is not null
+				order by r.case_id, m.version nulls last, r.created_at, r.id),
+			taken as (
+				update requests r set resend_at = @now + 
+					least(greatest((@now - r.created_at) / 4, make_interval(secs => @least)), make_interval(secs => @most))
+				where r.id in (select id from requests where id in (select id from first)
+						and coalesce(resend_at, created_at + make_interval(secs => @least)) <= @now
+					order by created_at limit @limit for update skip locked)
+				returning r.*)
+			select t.id, t.actor, t.route, t.body_hash, t.status, t.response, t.case_id, c.kind, t.update_name, t.argument, t.seen, t.entered, t.state
+			from taken t join cases c on c.id = t.case_id`, map[string]any{
+			"now": t.now, "least": resendAfter.Seconds(), "most": resendMost.Seconds(), "limit": limit,
+		}).Scan(&rows).Error
+		for _, row := range rows {
+			d, wrong := row.decision()
+			if wrong != nil {
+				return wrong
+			}
+			taken = append(taken, d)
+		}
+		return err
+	})
+	return taken, err
+}
+
+// dueSQL is what is to be sent again now; $1 is now, $2 some seconds ago.
+const dueSQL = `(r.state = 'open' and r.resend_at is null and r.created_at <= $2 or r.resend_at <= $1)`
+
+// RecallDecisions has the decisions that a case's moves stand for after a version sent again, because its workflow has lost
+// them.
+func (s *Store) RecallDecisions(ctx context.Context, ref campus.CaseRef, after int64) error {
+	_, err := s.pool.Exec(ctx, `update requests r set resend_at = coalesce(r.resend_at, $3) from moves m
+		where m.case_id = $1 and m.version > $2 and r.id = m.decision`, ref.ID, after, s.Now())
+	return wrap("recall decisions", err)
+}
+
+// lockCase reads a case's row and keeps others from moving it until the transaction ends.
+func lockCase(t tx, ref campus.CaseRef) (caseRow, error) {
+	var row caseRow
+	err := t.Raw(`select * from cases where id = ? and kind = ? for update`, ref.ID, ref.Kind).Scan(&row).Error
+	if err == nil && row.ID == uuid.Nil {
+		err = gorm.ErrRecordNotFound
+	}
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return row, campus.Errorf(campus.NotFound, "", "no case %s", ref.WorkflowID())
+	}
+	return row, err
+}

@@ -1,0 +1,208 @@
+package workflows
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+	"go.temporal.io/sdk/workflow"
+
+	"campuscard/activities"
+	"campuscard/campus"
+)
+
+// change is a move that a run wants to make: what is written, the fact it stands for, and what the run does once it has
+// gone on from what was written.
+type change struct {
+	campus.Move
+	fact  fact
+	at    campus.Stage // a decision is only right at this stage, of all at which it can be made; empty: at any of them
+	knows func() any   // what the process knows afterwards; nil: what it does
+	drops []string     // steps that are parked no more
+	parks *parkedStep
+	then  func()
+}
+
+// fact is the local activity that records a move, with the fact it stands for. It answers the move as it is written, which
+// may have been before.
+type fact func(ctx workflow.Context, m campus.Move) (campus.Moved, error)
+
+func record(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+	return written(ctx, steps.Record, m)
+}
+
+// written runs a local activity that answers a move as it is written.
+func written(ctx workflow.Context, activity, in any) (row campus.Moved, err error) {
+	err = workflow.ExecuteLocalActivity(ctx, activity, in).Get(ctx, &row)
+	return row, err
+}
+
+// decide records the move that a decision stands for. wrong_stage when the case is at no stage at which it can be made:
+// another decision or a timer may have been first. Nothing is changed in the run before the move is written.
+func (c *casework) decide(ctx workflow.Context, d campus.Decision, ch change) error {
+	rule, _ := campus.RuleOf(c.input.Case.Kind, d.Update)
+	ch.Decision = d
+	if ch.Name == "" {
+		ch.Name = d.Update
+	}
+	return c.make(ctx, ch, func() bool { return rule.At(c.stage) && (ch.at == "" || c.stage == ch.at) })
+}
+
+// advance records a move of the process itself that is only right at the stage where the case stands now, or that stays
+// wherever the case is. When the case has been moved on meanwhile, that stands and nothing happens.
+func (c *casework) advance(ctx workflow.Context, ch change) error {
+	from := c.stage
+	err := c.make(ctx, ch, func() bool { return ch.Stage == "" || c.stage == from })
+	if campus.ReasonOf(err) == campus.WrongStage {
+		return nil
+	}
+	return err
+}
+
+// make makes a move. It does not stop for a cancelled flow: what has been decided is written. When the case has moves that
+// this run does not know, the flow waits until they have been made again, and looks once more whether its own is right.
+func (c *casework) make(ctx workflow.Context, ch change, right func() bool) error {
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	if ch.fact == nil {
+		ch.fact = record
+	}
+	for {
+		known := c.version
+		err := c.makeOnce(ctx, ch, right)
+		if campus.ReasonOf(err) != campus.Behind {
+			return err
+		}
+		if err := c.catchUp(ctx, known); err != nil {
+			return err
+		}
+	}
+}
+
+// makeOnce makes a move in its turn, and goes on from what was written.
+func (c *casework) makeOnce(ctx workflow.Context, ch change, right func() bool) error {
+	if err := c.turn.Lock(ctx); err != nil {
+		return err
+	}
+	defer c.turn.Unlock()
+	if c.outcome != "" || !right() {
+		return c.wrongStage()
+	}
+	told := c.news
+	m := c.fill(ch, told)
+	c.news = news{}
+	row, err := c.write(ctx, m, ch.fact)
+	if err == nil && row.Version <= c.version {
+		err = campus.Errorf(campus.Conflict, campus.DecisionPassed, "the decision was carried out at version %d", row.Version)
+	}
+	if err == nil && row.Version > m.Version && row.Outcome == "" {
+		err = campus.Errorf(campus.Conflict, campus.Behind, "the decision is at version %d, the run at %d", row.Version, c.version)
+	}
+	if err != nil {
+		c.news = told.and(c.news)
+		return err
+	}
+	return c.adopt(ctx, ch, m, row)
+}
+
+// write writes a move. What Postgres refuses for good is the decision's fault, and is told to who made it; a move of the
+// process waits for staff, and keeps its turn: nothing may go on without it.
+func (c *casework) write(ctx workflow.Context, m campus.Move, do fact) (row campus.Moved, err error) {
+	call := func(ctx workflow.Context) error {
+		row, err = do(ctx, m)
+		return FromTemporal(err)
+	}
+	if m.Decision.ID != uuid.Nil {
+		return row, call(workflow.WithLocalActivityOptions(ctx, ownStep))
+	}
+	return row, c.insist(ctx, m.Name, call)
+}
+
+// adopt goes on from a move as it is written, never from values of the run's own: an honest repetition has other moments.
+func (c *casework) adopt(ctx workflow.Context, ch change, m campus.Move, row campus.Moved) error {
+	waits := row.WaitsFor
+	if len(row.Parked) > 0 { // then it says for whom the case waits, and not the stage
+		if waits = ch.WaitsFor; ch.Stage == "" {
+			waits = c.waits
+		}
+	}
+	c.version, c.stage, c.waits, c.due, c.outcome = row.Version, row.Stage, waits, row.Due, row.Outcome
+	if err := c.process.restore(row.State); err != nil {
+		return err
+	}
+	if row.Version == m.Version {
+		for _, step := range ch.drops {
+			delete(c.parked, step)
+		}
+		if ch.parks != nil {
+			c.parked[ch.parks.ref.Step] = ch.parks
+		}
+		if ch.then != nil {
+			ch.then()
+		}
+	}
+	return c.show(ctx, row)
+}
+
+// fill completes a move with what the case knows: its place, its version, its news, its state and its parked steps. A move
+// without a stage stays where the case is.
+func (c *casework) fill(ch change, told news) campus.Move {
+	m := ch.Move
+	m.Case, m.Version = c.input.Case, c.version+1
+	if m.Stage == "" {
+		m.Stage, m.WaitsFor, m.Due = c.stage, c.waits, c.due
+	}
+	if ch.knows == nil {
+		ch.knows = c.process.keep
+	}
+	m.State = state(ch.knows())
+	told.add(&m)
+	if m.Outcome != "" {
+		return m
+	}
+	causes := map[string]campus.Code{}
+	for _, step := range workflow.DeterministicKeys(c.parked) {
+		causes[step] = campus.CodeOf(c.parked[step].cause)
+	}
+	if ch.parks != nil {
+		causes[ch.parks.ref.Step] = campus.CodeOf(ch.parks.cause)
+	}
+	for _, step := range ch.drops {
+		delete(causes, step)
+	}
+	if m.Parked = workflow.DeterministicKeys(causes); len(m.Parked) > 0 {
+		m.WaitsFor, m.Cause = campus.WaitsForOperator, causes[m.Parked[0]]
+	}
+	return m
+}
+
+// state is what a process knows, as a move keeps it.
+func state(known any) json.RawMessage {
+	raw, err := json.Marshal(known)
+	if err != nil {
+		panic(err) // by its type: no value changes that
+	}
+	return raw
+}
+
+// behindPatience is how long a run waits for moves that it has lost before somebody is told.
+const behindPatience = 2 * time.Minute
+
+// catchUp waits until the run knows another version of its case than it did: the moves that it lacks are those of decisions,
+// which are sent again, and those that its other flows make again.
+func (c *casework) catchUp(ctx workflow.Context, known int64) error {
+	moved := func() bool { return c.version != known || c.outcome != "" }
+	own := workflow.WithLocalActivityOptions(ctx, ownStep)
+	lost := activities.LostMoves{Case: c.input.Case, After: known}
+	if err := workflow.ExecuteLocalActivity(own, steps.RecallDecisions, lost).Get(ctx, nil); err != nil {
+		return FromTemporal(err)
+	}
+	if caught, err := awaitFor(ctx, behindPatience, "wait for lost moves", moved); err != nil || caught {
+		return err
+	}
+	behind := campus.Errorf(campus.Internal, campus.Behind, "the case has moves after version %d that its workflow does not know", known)
+	if err := c.askForHelp(ctx, "catch-up", behind, moved); err != nil || !moved() {
+		return err
+	}
+	return c.mended(ctx, "catch-up")
+}

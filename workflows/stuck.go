@@ -1,0 +1,125 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"campuscard/activities"
+	"campuscard/campus"
+)
+
+// stuckStep is a step of our own that repetition does not mend. Staff can have it tried again; it cannot be skipped, and
+// nothing of it is recorded as a move, because the move that fails has the turn and the version.
+type stuckStep struct {
+	attempt int // that waits for staff
+	cause   error
+	retry   bool // somebody asks for another try
+	over    bool // it works again
+}
+
+// insist makes a step of our own until it works. Outages of our own parts are waited out. What repetition does not mend
+// becomes an incident, and is tried again when staff say so.
+func (c *casework) insist(ctx workflow.Context, name string, call func(workflow.Context) error) error {
+	own := workflow.WithLocalActivityOptions(ctx, ownRound)
+	for {
+		err := call(own)
+		if isOurOutage(err) && c.outlasts(ctx) {
+			err = call(own)
+		}
+		switch {
+		case isOurOutage(err) && !c.storeAnswers(ctx):
+			continue
+		case err == nil || isAnswer(err) || temporal.IsCanceledError(err):
+			if mending := c.mended(ctx, name); mending != nil {
+				return mending
+			}
+			return err
+		}
+		if err := c.askForHelp(ctx, name, err, func() bool { return false }); err != nil {
+			return err
+		}
+	}
+}
+
+// own runs a step of our own that brings something back, and insists on it.
+func (c *casework) own(ctx workflow.Context, name string, activity, in, result any) error {
+	return c.insist(ctx, name, func(ctx workflow.Context) error {
+		return FromTemporal(workflow.ExecuteLocalActivity(ctx, activity, in).Get(ctx, result))
+	})
+}
+
+// isOurOutage tells that a step of our own found our own parts away.
+func isOurOutage(err error) bool { return campus.CodeOf(err) == campus.Unavailable }
+
+// isAnswer tells that an error is an answer about the facts, on which a process goes on, and not a fault.
+func isAnswer(err error) bool {
+	code := campus.CodeOf(err)
+	return code == campus.Conflict || code == campus.Refused
+}
+
+// outlasts waits until our Postgres answers again, however long that takes.
+func (c *casework) outlasts(ctx workflow.Context) bool {
+	return workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, ownStep), steps.StoreAnswers).Get(ctx, nil) == nil
+}
+
+// storeAnswers asks once whether our Postgres answers.
+func (c *casework) storeAnswers(ctx workflow.Context) bool {
+	once := ownStep
+	once.ScheduleToCloseTimeout = once.StartToCloseTimeout
+	return workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, once), steps.StoreAnswers).Get(ctx, nil) == nil
+}
+
+// helpPause is how long a stuck step waits for staff before it is tried once more: what was mended elsewhere goes on without
+// them.
+const helpPause = time.Hour
+
+// askForHelp opens an incident, and waits until something is so by itself or the step is to be tried again.
+func (c *casework) askForHelp(ctx workflow.Context, name string, cause error, so func() bool) error {
+	s, found := c.stuck[name]
+	if !found {
+		s = &stuckStep{}
+		c.stuck[name] = s
+	}
+	s.attempt, s.cause, s.retry = s.attempt+1, cause, false
+	incident := activities.Incident{Case: c.input.Case, Item: campus.NewWorkItem{Kind: campus.IncidentItem, Step: name,
+		Attempt: s.attempt, Cause: campus.CodeOf(cause), Reason: campus.ReasonOf(cause)}}
+	own := workflow.WithLocalActivityOptions(ctx, ownStep)
+	if err := workflow.ExecuteLocalActivity(own, steps.OpenIncident, incident).Get(ctx, nil); err != nil {
+		return FromTemporal(err)
+	}
+	if err := c.upsert(ctx, attributes{stage: c.stage, waits: campus.WaitsForOperator, due: utc(c.due),
+		parked: []string{name}, cause: campus.CodeOf(cause)}); err != nil {
+		return err
+	}
+	_, err := awaitFor(ctx, helpPause, name+": wait for staff", func() bool { return s.retry || so() })
+	return err
+}
+
+// mended takes the incident of a step back, if there is one.
+func (c *casework) mended(ctx workflow.Context, name string) error {
+	s, found := c.stuck[name]
+	if !found {
+		return nil
+	}
+	delete(c.stuck, name)
+	s.over = true
+	incident := activities.Incident{Case: c.input.Case, Item: campus.NewWorkItem{Step: name}}
+	own := workflow.WithLocalActivityOptions(ctx, ownStep)
+	return FromTemporal(workflow.ExecuteLocalActivity(own, steps.CloseIncident, incident).Get(ctx, nil))
+}
+
+// retryStuck has a stuck step tried once more, and answers what became of that.
+func (c *casework) retryStuck(ctx workflow.Context, s *stuckStep, d campus.Decision) (campus.Settled, error) {
+	tried := s.attempt
+	s.retry = true
+	if err := workflow.Await(ctx, func() bool { return s.over || s.attempt != tried || c.outcome != "" }); err != nil {
+		return campus.Settled{}, err
+	}
+	result := campus.Settled{Step: d.Step, Attempt: tried, Outcome: campus.StepOK}
+	if s.attempt != tried {
+		result.Failed(s.cause)
+	}
+	return result, nil
+}
