@@ -23,9 +23,10 @@ func TestImports(t *testing.T) {
 		"storage":                 {"campus"},
 		"activities":              {"campus", "school", "storage"},
 		"workflows":               {"activities", "campus"},
-		"worker":                  {"activities", "campus", "school", "storage", "workflows"},
+		"decisions":               {"campus", "storage", "workflows"},
+		"worker":                  {"activities", "campus", "decisions", "school", "storage", "workflows"},
 		"doctor":                  {"campus", "school", "storage", "worker", "workflows"},
-		"api":                     {"activities", "campus", "school", "storage", "workflows"},
+		"api":                     {"activities", "campus", "decisions", "school", "storage", "workflows"},
 	}
 	list := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
 	out, err := list.Output()

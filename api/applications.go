@@ -10,7 +10,6 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
-	"campuscard/workflows"
 )
 
 // documentInput is an identity document as the applicant hands it in. The number is compared with the roster's.
@@ -222,7 +221,7 @@ func (s *Server) ownDecision(ctx context.Context, id uuid.UUID, name string, pay
 	if err != nil {
 		return nil, err
 	}
-	return s.caseDecision(ctx, c, name, workflows.Decide{}, payload)
+	return s.caseDecision(ctx, c, name, payload)
 }
 
 func (s *Server) ownApplication(ctx context.Context, id uuid.UUID) (storage.Case, error) {
@@ -252,7 +251,7 @@ func (s *Server) tryLiveness(ctx context.Context, in *livenessTryInput) (*decisi
 		}
 		tried.Consent = c.Version
 	}
-	answer, err := s.ownDecision(ctx, in.ID, workflows.TryLivenessUpdate, tried)
+	answer, err := s.ownDecision(ctx, in.ID, campus.TryLivenessUpdate, tried)
 	if known, ok := errors.AsType[*campus.Error](err); ok { // storage knows the field from the application
 		err = inField(strings.TrimPrefix(known.Field, "liveness."), err)
 	}
@@ -260,7 +259,7 @@ func (s *Server) tryLiveness(ctx context.Context, in *livenessTryInput) (*decisi
 }
 
 func (s *Server) chooseCounter(ctx context.Context, in *CaseInput) (*decisionAnswer, error) {
-	return s.ownDecision(ctx, in.ID, workflows.ChooseCounterUpdate, struct{}{})
+	return s.ownDecision(ctx, in.ID, campus.ChooseCounterUpdate, struct{}{})
 }
 
 // EvidenceBody is what was asked for.
@@ -281,7 +280,7 @@ func (s *Server) bringEvidence(ctx context.Context, in *evidenceInput) (*decisio
 	if err != nil {
 		return nil, err
 	}
-	return s.ownDecision(ctx, in.ID, workflows.BringEvidenceUpdate, brought)
+	return s.ownDecision(ctx, in.ID, campus.BringEvidenceUpdate, brought)
 }
 
 func (s *Server) newEvidence(b EvidenceBody) (storage.NewEvidence, error) {
@@ -300,11 +299,11 @@ func (s *Server) newEvidence(b EvidenceBody) (storage.NewEvidence, error) {
 }
 
 func (s *Server) activate(ctx context.Context, in *CaseInput) (*decisionAnswer, error) {
-	return s.ownDecision(ctx, in.ID, workflows.ActivateUpdate, struct{}{})
+	return s.ownDecision(ctx, in.ID, campus.ActivateUpdate, struct{}{})
 }
 
 func (s *Server) reopen(ctx context.Context, in *CaseInput) (*decisionAnswer, error) {
-	return s.ownDecision(ctx, in.ID, workflows.ReopenUpdate, struct{}{})
+	return s.ownDecision(ctx, in.ID, campus.ReopenUpdate, struct{}{})
 }
 
 // withdraw works at any point: in SQL while the case is queued, by its workflow afterwards.
@@ -330,7 +329,7 @@ func (s *Server) withdraw(ctx context.Context, in *CaseInput) (*decisionAnswer, 
 			return nil, err
 		}
 	}
-	return s.caseDecision(ctx, c, workflows.WithdrawUpdate, workflows.Decide{}, struct{}{})
+	return s.caseDecision(ctx, c, campus.WithdrawUpdate, struct{}{})
 }
 
 type consentView struct {

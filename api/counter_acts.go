@@ -9,7 +9,6 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
-	"campuscard/workflows"
 )
 
 // ActBody is an act at the counter with what it takes.
@@ -118,7 +117,7 @@ func (s *Server) plasticFor(ctx context.Context, act storage.NewCounterAct, b Ac
 	if err != nil {
 		return nil, err
 	}
-	return s.decideFor(ctx, c, act, workflows.ResendUpdate, storage.Resend{Kiosk: b.Kiosk})
+	return s.decideFor(ctx, c, act, campus.ResendUpdate, storage.Resend{Kiosk: b.Kiosk})
 }
 
 // caseFor does what is done about a case.
@@ -146,22 +145,22 @@ func (s *Server) caseFor(ctx context.Context, act storage.NewCounterAct, b ActBo
 	if err != nil {
 		return nil, below("evidence", err)
 	}
-	return s.decideFor(ctx, c, act, workflows.BringEvidenceUpdate, brought)
+	return s.decideFor(ctx, c, act, campus.BringEvidenceUpdate, brought)
 }
 
 // counterUpdates are the holder's decisions that can be made for them, and that say nothing else.
 var counterUpdates = map[campus.CounterActKind]string{
-	campus.WithdrawalAct:    workflows.WithdrawUpdate,
-	campus.CounterChoiceAct: workflows.ChooseCounterUpdate,
-	campus.ActivationAct:    workflows.ActivateUpdate,
-	campus.ReopeningAct:     workflows.ReopenUpdate,
+	campus.WithdrawalAct:    campus.WithdrawUpdate,
+	campus.CounterChoiceAct: campus.ChooseCounterUpdate,
+	campus.ActivationAct:    campus.ActivateUpdate,
+	campus.ReopeningAct:     campus.ReopenUpdate,
 }
 
 // decideFor has the workflow of a case take the holder's decision from a member of staff, who stays its actor.
 func (s *Server) decideFor(ctx context.Context, c storage.Case, act storage.NewCounterAct, name string, payload any) (*decisionAnswer, error) {
 	queued := c.Stage == campus.StageQueued || c.Outcome == campus.Withdrawn
 	if act.Kind == campus.WithdrawalAct && queued {
-		if done, err := s.withdrawQueuedFor(ctx, c, act); done != nil || err != nil {
+		if done, err := s.withdrawQueuedFor(ctx, act); done != nil || err != nil {
 			return done, err
 		}
 		var err error
@@ -172,32 +171,20 @@ func (s *Server) decideFor(ctx context.Context, c storage.Case, act storage.NewC
 	if c.Stage == campus.StageQueued {
 		return nil, campus.Errorf(campus.Conflict, "queued", "case %s has not begun yet", c.ID)
 	}
-	by := actor(ctx)
-	return s.decide(ctx, s.request(ctx), update{
-		workflowID: c.Ref().WorkflowID(), name: name, payload: payload, act: &act,
-		arg: func(own storage.Decision) any { return workflows.Decide{Decision: own.ID, Seen: own.Seen, By: by} },
-	})
+	return s.decide(ctx, s.request(ctx), update{NewDecision: storage.NewDecision{
+		Case: c.Ref(), Update: name, Payload: payload, Act: &act, Member: member(ctx),
+	}})
 }
 
 // withdrawQueuedFor takes back an application that no workflow has begun; nothing when one has.
-func (s *Server) withdrawQueuedFor(ctx context.Context, c storage.Case, act storage.NewCounterAct) (*decisionAnswer, error) {
+func (s *Server) withdrawQueuedFor(ctx context.Context, act storage.NewCounterAct) (*decisionAnswer, error) {
 	request := s.request(ctx)
-	decision, err := s.store.OpenDecision(ctx, request, c.Ref().WorkflowID(), struct{}{})
-	if err != nil {
-		return nil, err
-	}
-	if err := s.store.OpenCounterAct(ctx, decision.ID, member(ctx), act); err != nil {
-		return nil, err
-	}
 	request.Key += "/queued" // the workflow may have begun meanwhile; then the key itself is for its update
-	request.ID = uuid.Must(uuid.NewV7())
-	done, err := s.store.WithdrawQueued(ctx, request, c.ID)
-	if err != nil || done == uuid.Nil {
+	done, taken, err := s.store.WithdrawQueuedAtCounter(ctx, request, member(ctx), act)
+	if err != nil || !taken {
 		return nil, err
 	}
-	if err := s.store.CloseCounterAct(ctx, decision.ID); err != nil {
-		return nil, err
-	}
-	return &decisionAnswer{Status: http.StatusOK, Body: decisionView{ID: decision.ID, Status: "done", Stage: campus.StageDone,
-		Outcome: campus.Withdrawn, Receipt: receiptPath(decision.ID)}}, nil
+	answer, err := actDone(done, nil)
+	answer.Body.Stage, answer.Body.Outcome = campus.StageDone, campus.Withdrawn
+	return answer, err
 }

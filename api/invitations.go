@@ -8,7 +8,6 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
-	"campuscard/workflows"
 )
 
 // CampaignView is a campaign in a list: codes, counts, and how its case stands (C5).
@@ -175,15 +174,15 @@ type steerInput struct {
 }
 
 func (s *Server) pauseCampaign(ctx context.Context, in *steerInput) (*decisionAnswer, error) {
-	return s.steer(ctx, in, workflows.PauseUpdate)
+	return s.steer(ctx, in, campus.PauseUpdate)
 }
 
 func (s *Server) resumeCampaign(ctx context.Context, in *steerInput) (*decisionAnswer, error) {
-	return s.steer(ctx, in, workflows.ResumeUpdate)
+	return s.steer(ctx, in, campus.ResumeUpdate)
 }
 
 func (s *Server) cancelCampaign(ctx context.Context, in *steerInput) (*decisionAnswer, error) {
-	return s.steer(ctx, in, workflows.CancelUpdate)
+	return s.steer(ctx, in, campus.CancelUpdate)
 }
 
 // steer has the workflow of a campaign of one's university decide.
@@ -199,12 +198,7 @@ func (s *Server) steer(ctx context.Context, in *steerInput, name string) (*decis
 	if in.Body != nil {
 		note.Note = in.Body.Note
 	}
-	return s.decide(ctx, s.request(ctx), update{
-		workflowID: c.Ref().WorkflowID(), name: name, payload: note,
-		arg: func(own storage.Decision) any {
-			return workflows.Decide{Decision: own.ID, Seen: own.Seen, By: actor(ctx)}
-		},
-	})
+	return s.decide(ctx, s.request(ctx), update{NewDecision: storage.NewDecision{Case: c.Ref(), Update: name, Payload: note}})
 }
 
 // invitationView is what a person was asked and has not done yet.

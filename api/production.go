@@ -11,7 +11,6 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
-	"campuscard/workflows"
 )
 
 // BatchView is a batch in a list: codes and counts.
@@ -267,7 +266,7 @@ func (s *Server) resendPlastic(ctx context.Context, in *kioskInput) (*decisionAn
 	if err != nil {
 		return nil, err
 	}
-	return s.caseDecision(ctx, c, workflows.ResendUpdate, workflows.Decide{}, storage.Resend{Kiosk: in.Body.Kiosk})
+	return s.caseDecision(ctx, c, campus.ResendUpdate, storage.Resend{Kiosk: in.Body.Kiosk})
 }
 
 type plasticReportInput struct {

@@ -18,6 +18,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"campuscard/campus"
+	"campuscard/decisions"
 	"campuscard/storage"
 )
 
@@ -45,6 +46,8 @@ type Server struct {
 	temporal client.Client
 	log      *slog.Logger
 
+	decisions *decisions.Sender
+
 	engine   *gin.Engine
 	huma     huma.API
 	declared map[string]*route // by method and gin's pattern; what is not here is refused
@@ -67,12 +70,13 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 	}
 	s := &Server{
 		cfg: cfg, policies: cfg.Policies, store: store, temporal: temporal, log: log,
-		declared: map[string]*route{},
-		signIns:  newLimiter(cfg.SignInsPerSec),
-		pictures: make(chan struct{}, picturesAtOnce),
-		metrics:  newMetrics(cfg.Metrics),
-		texts:    humaTexts(),
-		printing: make(chan struct{}, receiptsAtOnce),
+		decisions: decisions.NewSender(store, temporal, log),
+		declared:  map[string]*route{},
+		signIns:   newLimiter(cfg.SignInsPerSec),
+		pictures:  make(chan struct{}, picturesAtOnce),
+		metrics:   newMetrics(cfg.Metrics),
+		texts:     humaTexts(),
+		printing:  make(chan struct{}, receiptsAtOnce),
 	}
 	var err error
 	if s.receiptFont, err = readFont(cfg.ReceiptFont); err != nil {

@@ -269,5 +269,5 @@ func (s *Server) settleStep(ctx context.Context, in *settlementInput) (*decision
 			return nil, campus.Errorf(campus.Conflict, "claimed_by_another", "work item %s is claimed by another", item.ID)
 		}
 	}
-	return s.decide(ctx, s.request(ctx), itemUpdate(c.Ref(), campus.IncidentItem, in.Step, d, campus.Staff(who.ID)))
+	return s.decide(ctx, s.request(ctx), itemUpdate(c.Ref(), campus.IncidentItem, in.Step, d))
 }

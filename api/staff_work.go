@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -11,7 +12,6 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
-	"campuscard/workflows"
 )
 
 type workItemView struct {
@@ -102,12 +102,12 @@ type workItemDecisionInput struct {
 }
 
 func (s *Server) decideWorkItem(ctx context.Context, in *workItemDecisionInput) (*decisionAnswer, error) {
-	return s.decideItem(ctx, s.request(ctx), in.ID, in.Body)
+	return s.decideItem(ctx, s.request(ctx), in.ID, in.Body, false)
 }
 
 // decideItem has the workflow of an item's case decide. That the item is open and free is looked at here for a clear
-// answer; that the decision still fits is the workflow's to say.
-func (s *Server) decideItem(ctx context.Context, request storage.Request, id uuid.UUID, d ItemDecision) (*decisionAnswer, error) {
+// answer; that the decision still fits is the workflow's to say. Later has the worker send it, and nobody wait.
+func (s *Server) decideItem(ctx context.Context, request storage.Request, id uuid.UUID, d ItemDecision, later bool) (*decisionAnswer, error) {
 	who := member(ctx)
 	item, err := s.store.WorkItem(ctx, who, id)
 	if err != nil {
@@ -129,17 +129,15 @@ func (s *Server) decideItem(ctx context.Context, request storage.Request, id uui
 	if item.ClosedAt != nil {
 		// Only who has decided it gets their answer again: the case may be before the reviewers once more, with other
 		// evidence, and this is not about that.
-		recorded, err := s.store.Recorded(ctx, request)
-		if err != nil {
-			return nil, err
-		}
-		if !recorded {
-			return nil, campus.Errorf(campus.Conflict, "already_decided", "work item %s is closed", id)
+		if _, known, err := s.store.KnownDecision(ctx, request); err != nil || !known {
+			return nil, cmp.Or(err, error(campus.Errorf(campus.Conflict, "already_decided", "work item %s is closed", id)))
 		}
 	}
-	u := itemUpdate(campus.CaseRef{Kind: item.CaseKind, ID: item.CaseID}, item.Kind, item.Step, d, campus.Staff(who.ID))
+	u := itemUpdate(campus.CaseRef{Kind: item.CaseKind, ID: item.CaseID}, item.Kind, item.Step, d)
+	u.later = later
 	if item.Kind == campus.InPersonItem { // B3: done at the counter, so there is a receipt
-		u.act = &storage.NewCounterAct{Kind: campus.CheckAct, Person: item.PersonID, Case: item.CaseID, Detail: d.Action,
+		u.Member = who
+		u.Act = &storage.NewCounterAct{Kind: campus.CheckAct, Person: item.PersonID, Case: item.CaseID, Detail: d.Action,
 			Policy: s.policies.For(who.University).Counter}
 	}
 	return s.decide(ctx, request, u)
@@ -168,22 +166,14 @@ func checkItemDecision(kind campus.WorkItemKind, d ItemDecision) error {
 }
 
 // itemUpdate is the update that carries a decision about an item.
-func itemUpdate(ref campus.CaseRef, kind campus.WorkItemKind, step string, d ItemDecision, by campus.Actor) update {
-	u := update{workflowID: ref.WorkflowID(), payload: storage.ReviewNote{Note: d.Note}}
-	if kind == campus.IncidentItem {
-		u.name, u.step = workflows.SettleStepUpdate, true
-		u.arg = func(own storage.Decision) any {
-			return workflows.SettleStep{Decision: own.ID, Seen: own.Seen, By: by, Step: step, Attempt: d.Attempt,
-				Action: campus.Settlement(d.Action)}
-		}
-		return u
-	}
-	u.name = workflows.ReviewUpdate
-	if kind == campus.InPersonItem {
-		u.name = workflows.VerifyUpdate
-	}
-	u.arg = func(own storage.Decision) any {
-		return workflows.Decide{Decision: own.ID, Seen: own.Seen, By: by, Action: d.Action, Reason: d.Reason}
+func itemUpdate(ref campus.CaseRef, kind campus.WorkItemKind, step string, d ItemDecision) update {
+	u := update{NewDecision: storage.NewDecision{Case: ref, Update: campus.ReviewUpdate, Payload: storage.ReviewNote{Note: d.Note},
+		Said: campus.Said{Action: d.Action, Reason: d.Reason}}}
+	switch kind {
+	case campus.IncidentItem:
+		u.Update, u.Said = campus.SettleStepUpdate, campus.Said{Action: d.Action, Step: step, Attempt: d.Attempt}
+	case campus.InPersonItem:
+		u.Update = campus.VerifyUpdate
 	}
 	return u
 }
@@ -221,11 +211,11 @@ func (s *Server) decideWorkItems(ctx context.Context, in *bulkInput) (*answer[bu
 		seen[item.ID] = true
 	}
 	outer := s.request(ctx)
-	if _, err := s.store.OpenDecision(ctx, outer, "", struct{}{}); err != nil {
+	if err := s.store.KeepRequest(ctx, outer); err != nil {
 		return nil, err
 	}
 	results := make([]bulkResult, len(in.Body.Items))
-	var away atomic.Bool
+	var slow atomic.Bool // one is not answered in time, so nobody waits for a hundred: the worker sends the others
 	var group errgroup.Group
 	group.SetLimit(bulkAtOnce)
 	for i, item := range in.Body.Items {
@@ -233,13 +223,9 @@ func (s *Server) decideWorkItems(ctx context.Context, in *bulkInput) (*answer[bu
 			request := outer
 			request.Key = outer.Key + "/" + item.ID.String()
 			request.ID = uuid.Must(uuid.NewV7())
-			if away.Load() { // once Temporal is known to be away, nobody waits for it a hundred times
-				results[i] = bulkResult{ID: item.ID, Problem: s.newProblem(ctx, campus.Unavailable, "engine_down", "")}
-				return nil
-			}
-			results[i] = s.bulkOne(ctx, request, item.ID, item.ItemDecision)
-			if p := results[i].Problem; p != nil && p.Reason == "engine_down" {
-				away.Store(true)
+			results[i] = s.bulkOne(ctx, request, item.ID, item.ItemDecision, slow.Load())
+			if d := results[i].Decision; d != nil && d.Status == "running" {
+				slow.Store(true)
 			}
 			return nil
 		})
@@ -248,8 +234,8 @@ func (s *Server) decideWorkItems(ctx context.Context, in *bulkInput) (*answer[bu
 	return answered(bulkAnswer{results}), nil
 }
 
-func (s *Server) bulkOne(ctx context.Context, request storage.Request, id uuid.UUID, d ItemDecision) bulkResult {
-	decided, err := s.decideItem(ctx, request, id, d)
+func (s *Server) bulkOne(ctx context.Context, request storage.Request, id uuid.UUID, d ItemDecision, later bool) bulkResult {
+	decided, err := s.decideItem(ctx, request, id, d, later)
 	if err != nil {
 		return bulkResult{ID: id, Problem: s.problem(ctx, err)}
 	}

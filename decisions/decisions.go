@@ -46,8 +46,11 @@ func (s *Sender) Send(ctx context.Context, d storage.Decision) (storage.Decision
 	defer cancel()
 	switch {
 	case err == nil:
-		return s.store.CloseDecision(kept, d.ID, answer)
+		return s.kept(d)(s.store.CloseDecision(kept, d.ID, answer))
 	case workflows.IsGone(err):
+		if open, err := s.store.CaseIsOpen(kept, d.Case); err != nil || open {
+			return d, err // Temporal has lost the workflow of a case that goes on
+		}
 		err = campus.Errorf(campus.Conflict, campus.WrongStage, "the case is not open to this any more")
 	case !workflows.IsAnswer(err):
 		s.log.WarnContext(ctx, "a decision is still open", "decision", d.ID, "case", d.Case.WorkflowID(), "error", err)
@@ -57,7 +60,17 @@ func (s *Sender) Send(ctx context.Context, d storage.Decision) (storage.Decision
 	if campus.ReasonOf(refused) == campus.EngineBehind {
 		return d, nil
 	}
-	return s.store.RefuseDecision(kept, d.ID, refused)
+	return s.kept(d)(s.store.RefuseDecision(kept, d.ID, refused))
+}
+
+// kept is a decision as it is kept now, or as it was when that fails.
+func (*Sender) kept(before storage.Decision) func(storage.Decision, error) (storage.Decision, error) {
+	return func(now storage.Decision, err error) (storage.Decision, error) {
+		if err != nil {
+			return before, err
+		}
+		return now, nil
+	}
 }
 
 // outcome sends the update and waits for its answer.

@@ -56,31 +56,36 @@ func begunColumn(of string) string {
 // workflow has begun: it decides then.
 func (s *Store) WithdrawQueued(ctx context.Context, req Request, id uuid.UUID) (uuid.UUID, error) {
 	done, err := once(ctx, s, "withdraw a queued application", req, func(t tx) (uuid.UUID, error) {
-		row, err := lockCase(t, campus.CaseRef{Kind: campus.ApplicationCase, ID: id})
-		if err != nil {
-			return uuid.Nil, err
-		}
-		if row.Stage != campus.StageQueued {
-			return uuid.Nil, errBegun
-		}
-		if err := closeQueued(t, row, "withdrawn-in-line", campus.Withdrawn); err != nil {
-			return uuid.Nil, err
-		}
-		if err := leaveLine(t, id); err != nil {
-			return uuid.Nil, err
-		}
-		if err := closeApplication(t, id); err != nil {
-			return uuid.Nil, err
-		}
-		if err := addAudit(t, req.Actor, "application.withdraw", row.Ref().WorkflowID(), row.University); err != nil {
-			return uuid.Nil, err
-		}
-		return req.ID, addEvent(t, id, campus.Event{Kind: "withdrawn", Actor: req.Actor, Public: true}, uuid.Nil)
+		return req.ID, withdrawQueued(t, req.Actor, id)
 	})
 	if errors.Is(err, errBegun) {
 		return uuid.Nil, nil
 	}
 	return done, err
+}
+
+// withdrawQueued takes back an application whose workflow has not begun; errBegun when it has.
+func withdrawQueued(t tx, by campus.Actor, id uuid.UUID) error {
+	c, err := lockCase(t, campus.CaseRef{Kind: campus.ApplicationCase, ID: id})
+	if err != nil {
+		return err
+	}
+	if c.Stage != campus.StageQueued {
+		return errBegun
+	}
+	if err := closeQueued(t, c, "withdrawn-in-line", campus.Withdrawn); err != nil {
+		return err
+	}
+	if err := leaveLine(t, id); err != nil {
+		return err
+	}
+	if err := closeApplication(t, id); err != nil {
+		return err
+	}
+	if err := addAudit(t, by, "application.withdraw", c.Ref().WorkflowID(), c.University); err != nil {
+		return err
+	}
+	return addEvent(t, id, campus.Event{Kind: "withdrawn", Actor: by, Public: true}, uuid.Nil)
 }
 
 // closeQueued ends a case whose workflow has not begun: its first move is its last.

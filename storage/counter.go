@@ -114,10 +114,10 @@ type CounterAct struct {
 	StaffName    string                `json:"staff_name,omitempty"`
 }
 
-// selectAct answers with when an act was done: at once, or when its decision came into the timeline of its case.
+// selectAct answers with when an act was done: at once, or when its decision moved its case.
 const selectAct = `select a.id, a.university, a.campus, a.person_id, a.staff_id, a.kind, a.case_id, a.verified_by, a.document_type,
 		a.verdict, a.reason, a.detail, a.at, f.name as staff_name,
-		coalesce(a.done_at, (select min(e.at) from events e where e.decision_id = a.id)) as done_at
+		coalesce(a.done_at, (select m.at from moves m where m.decision = a.id)) as done_at
 	from counter_acts a join staff f on f.id = a.staff_id`
 
 // Verification is what a member of staff has before them.
@@ -208,22 +208,9 @@ type NewCounterAct struct {
 	Policy campus.CounterPolicy
 }
 
-// OpenCounterAct notes, under the id of a decision, what is about to be decided at the counter. It comes before the
-// decision is sent, so that no act is without its row; whether it was done the timeline of the case tells. Again for the
-// same decision it changes nothing. Forbidden: verification_missing, unless the act is a check that is
-// failed.
-func (s *Store) OpenCounterAct(ctx context.Context, decision uuid.UUID, who campus.StaffMember, a NewCounterAct) error {
-	return s.inTx(ctx, "open an act at the counter", func(t tx) error {
-		var known bool
-		if err := t.Raw(`select exists (select 1 from counter_acts where id = ?)`, decision).Row().Scan(&known); err != nil || known {
-			return err
-		}
-		_, err := openAct(t, decision, who, a)
-		return err
-	})
-}
-
-// openAct inserts an act for whoever may have it done.
+// openAct inserts an act for whoever may have it done. Under the id of a decision it comes with the decision, so that none
+// is made without its act; whether it was done the moves of the case tell. Forbidden: verification_missing, unless the act is
+// a check that is failed.
 func openAct(t tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
 	person, err := findPerson(t, a.Person)
 	if err == nil && a.Kind.OnBehalf() {
@@ -255,13 +242,6 @@ func actNow(t tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (Counte
 	}
 	act.DoneAt = &t.now
 	return act, t.Exec(`update counter_acts set done_at = ? where id = ?`, t.now, id).Error
-}
-
-// CloseCounterAct notes that an act was done which leaves no decision in a timeline: taking back what is queued.
-func (s *Store) CloseCounterAct(ctx context.Context, id uuid.UUID) error {
-	return s.inTx(ctx, "close an act at the counter", func(t tx) error {
-		return t.Exec(`update counter_acts set done_at = coalesce(done_at, ?) where id = ?`, t.now, id).Error
-	})
 }
 
 // CounterActs are what was done for a person at the counter, newest first.

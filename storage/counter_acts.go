@@ -9,8 +9,8 @@ import (
 	"campuscard/campus"
 )
 
-// What is done for somebody at the counter (L1), each with its act in the same transaction. What a workflow decides is
-// opened by OpenCounterAct instead.
+// What is done for somebody at the counter (L1), each with its act in the same transaction. What a workflow decides has
+// its act with the decision instead.
 
 // SetLanguageAtCounter changes the language of a person's messages, for the person.
 func (s *Store) SetLanguageAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
@@ -70,6 +70,21 @@ func (s *Store) EndSessionsAtCounter(ctx context.Context, req Request, who campu
 		}
 		return act, forgetSessions(t, a.Person)
 	})
+}
+
+// WithdrawQueuedAtCounter takes back an application for its holder, as WithdrawQueued does; false when its workflow has begun.
+func (s *Store) WithdrawQueuedAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct) (act CounterAct, done bool, err error) {
+	act, err = once(ctx, s, "withdraw a queued application at the counter", req, func(t tx) (CounterAct, error) {
+		act, err := actNow(t, req.ID, who, a)
+		if err != nil {
+			return act, err
+		}
+		return act, withdrawQueued(t, req.Actor, a.Case)
+	})
+	if errors.Is(err, errBegun) {
+		return act, false, nil
+	}
+	return act, err == nil, err
 }
 
 // ApplyAtCounter takes an application of a person from a member of staff, as Apply takes it from the person.

@@ -82,21 +82,35 @@ func (r decisionRow) decision() (Decision, error) {
 	return d, nil
 }
 
-// OpenDecision keeps a decision before its update is sent: what it says, what the person has written or handed in
-// (payload, which no workflow gets), and how the case stood. The same request again gets the decision as it is by then.
-// Conflict: wrong_stage when it cannot be made now, decision_pending while another about the same is open.
-func (s *Store) OpenDecision(ctx context.Context, req Request, ref campus.CaseRef, update string, said campus.Said, payload any) (Decision, error) {
+// NewDecision is a decision that is about to be made.
+type NewDecision struct {
+	Case    campus.CaseRef
+	Update  string
+	Said    campus.Said
+	Payload any // what the person has written or handed in; no workflow gets it
+
+	Act    *NewCounterAct // it is made at the counter, and has a receipt
+	Member campus.StaffMember
+}
+
+// OpenDecision keeps a decision before its update is sent: what it says, what comes with it, and how the case stood. The
+// same request again gets the decision as it is by then. Conflict: wrong_stage when it cannot be made now, decision_pending
+// while another about the same is open. Errors of an act at the counter are those of openAct.
+func (s *Store) OpenDecision(ctx context.Context, req Request, n NewDecision) (Decision, error) {
 	var d Decision
 	err := s.inTx(ctx, "open a decision", func(t tx) (err error) {
 		if d, err = knownDecision(t, req); err != nil || d.ID != uuid.Nil {
 			return err
 		}
-		d, err = insertDecision(t, req, ref, update, said, payload)
+		if d, err = insertDecision(t, req, n); err != nil || n.Act == nil {
+			return err
+		}
+		_, err = openAct(t, d.ID, n.Member, *n.Act)
 		return err
 	})
 	switch violated(err) {
 	case "requests_one_open":
-		return Decision{}, campus.Errorf(campus.Conflict, "decision_pending", "another decision about case %s is open", ref.ID)
+		return Decision{}, campus.Errorf(campus.Conflict, "decision_pending", "another decision about case %s is open", n.Case.ID)
 	case "requests_pkey": // the same request at the same moment
 		return s.openedDecision(ctx, req)
 	}
@@ -129,19 +143,20 @@ func readDecisionRow(t tx, id uuid.UUID) (Decision, error) {
 }
 
 // insertDecision keeps a decision that can be made as the case stands.
-func insertDecision(t tx, req Request, ref campus.CaseRef, update string, said campus.Said, payload any) (Decision, error) {
+func insertDecision(t tx, req Request, n NewDecision) (Decision, error) {
+	ref := n.Case
 	var c caseRow
 	if err := t.Raw(`select * from cases where id = ? and kind = ?`, ref.ID, ref.Kind).Scan(&c).Error; err != nil {
 		return Decision{}, err
 	}
-	rule, known := campus.RuleOf(ref.Kind, update)
+	rule, known := campus.RuleOf(ref.Kind, n.Update)
 	switch {
 	case c.ID == uuid.Nil:
 		return Decision{}, campus.Errorf(campus.NotFound, "", "no case %s", ref.WorkflowID())
 	case !known, c.Outcome != "", !rule.At(c.Stage):
 		return Decision{}, wrongStage(c)
 	}
-	body, err := json.Marshal(payload)
+	body, err := json.Marshal(n.Payload)
 	if err != nil {
 		return Decision{}, fmt.Errorf("keep a decision: %w", err)
 	}
@@ -149,10 +164,10 @@ func insertDecision(t tx, req Request, ref campus.CaseRef, update string, said c
 			case_id, about, update_name, argument, seen, entered, state)
 		values (@key, @id, @actor, @route, @hash, @now, @workflow, @payload, @case, @about, @update, @argument, @seen, @entered, 'open')`,
 		map[string]any{"key": req.Key, "id": req.ID, "actor": req.Actor.String(), "route": req.Route, "hash": req.BodyHash, "now": t.now,
-			"workflow": ref.WorkflowID(), "payload": string(body), "case": ref.ID, "about": said.About(rule), "update": update,
-			"argument": jsonText(said), "seen": c.Version, "entered": c.Entered}).Error
+			"workflow": ref.WorkflowID(), "payload": string(body), "case": ref.ID, "about": n.Said.About(rule), "update": n.Update,
+			"argument": jsonText(n.Said), "seen": c.Version, "entered": c.Entered}).Error
 	return Decision{
-		Decision: campus.Decision{ID: req.ID, Update: update, By: req.Actor, Seen: c.Version, Said: said},
+		Decision: campus.Decision{ID: req.ID, Update: n.Update, By: req.Actor, Seen: c.Version, Said: n.Said},
 		Case:     ref, State: DecisionOpen,
 	}, err
 }
@@ -174,6 +189,13 @@ func (s *Store) FindDecision(ctx context.Context, actor campus.Actor, id uuid.UU
 func (s *Store) KnownDecision(ctx context.Context, req Request) (Decision, bool, error) {
 	d, err := knownDecision(s.read(ctx), req)
 	return d, d.ID != uuid.Nil, wrap("find a decision", err)
+}
+
+// CaseIsOpen tells whether a case has come to no end yet.
+func (s *Store) CaseIsOpen(ctx context.Context, ref campus.CaseRef) (bool, error) {
+	var open bool
+	err := s.pool.QueryRow(ctx, `select exists (select 1 from cases where id = $1 and kind = $2 and outcome = '')`, ref.ID, ref.Kind).Scan(&open)
+	return open, wrap("look at a case", err)
 }
 
 // CloseDecision keeps what the workflow has answered. Who comes second, or to a decision that is sent once more, finds the

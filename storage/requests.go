@@ -92,3 +92,9 @@ func closeRequest(t tx, key string, status int, response any) error {
 	}
 	return t.Exec(`update requests set status = ?, response = ? where key = ? and response is null`, status, string(body), key).Error
 }
+
+// KeepRequest keeps a request whose parts are requests of their own. Conflict: idempotency_key_reused.
+func (s *Store) KeepRequest(ctx context.Context, req Request) error {
+	_, err := openRequest(s.read(ctx), req)
+	return wrap("keep a request", err)
+}

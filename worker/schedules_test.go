@@ -27,12 +27,12 @@ func TestScheduleOpensBatches(t *testing.T) {
 	stop := e.Work(worker.Config{Schedules: true})
 	e.AwaitStage(ref, campus.StageReview)
 	send := func(update string, by campus.Actor, action string) {
-		_, err := e.Send(ref, update, by, struct{}{}, func(d *workflows.Decide) { d.Action = action })
+		_, err := e.Send(ref, update, by, struct{}{}, func(d *campus.Decision) { d.Action = action })
 		require.NoError(t, err)
 	}
-	send(workflows.ReviewUpdate, workflowtest.Staff("reviewer"), string(campus.Approve))
+	send(campus.ReviewUpdate, workflowtest.Staff("reviewer"), string(campus.Approve))
 	e.AwaitStage(ref, campus.StageActivation)
-	send(workflows.ActivateUpdate, campus.Student(student.ID), "")
+	send(campus.ActivateUpdate, campus.Student(student.ID), "")
 	e.AwaitStage(e.PlasticCase(ref), campus.StageProduction)
 	require.Equal(t, 1, storagetest.One[int](e.House.House, `select count(*) from batches where reason = 'schedule' and cards = 1`))
 	stop()

@@ -18,6 +18,7 @@ import (
 
 	"campuscard/activities"
 	"campuscard/campus"
+	"campuscard/decisions"
 	"campuscard/school"
 	"campuscard/storage"
 	"campuscard/workflows"
@@ -62,8 +63,9 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 	outbox := &dispatcher{store: store, temporal: temporal, log: log,
 		eager: &eager{temporal: temporal, version: cfg.Version, unmanaged: cfg.Unmanaged}}
 	sender := &noticeSender{store: store, systems: systems, metrics: counts, log: log}
+	resender := &decisionResender{store: store, sender: decisions.NewSender(store, temporal, log), log: log}
 	upkeep := &upkeep{store: store, policies: policies, log: log}
-	w.loops = []func(context.Context) error{outbox.run, sender.run, phoneSender{sender}.run, upkeep.run, (&shredder{store: store, log: log}).run}
+	w.loops = []func(context.Context) error{outbox.run, sender.run, phoneSender{sender}.run, upkeep.run, resender.run, (&shredder{store: store, log: log}).run}
 	if cfg.Schedules {
 		schedules := &schedules{store: store, temporal: temporal, policies: policies, log: log}
 		w.loops = append(w.loops, schedules.run)

@@ -112,7 +112,7 @@ func TestPapersOfTheInternationalCentre(t *testing.T) {
 				p.requireEnd(campus.Withdrawn, "")
 				return
 			}
-			p.decide(workflows.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any {
+			p.decide(campus.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any {
 				return storage.NewEvidence{Evidence: p.Papers(p.student, test.missing)}
 			})
 			p.do(func() {
@@ -131,7 +131,7 @@ func TestPaperThatIsNotAskedForIsRefused(t *testing.T) {
 	t.Parallel()
 	p := newApplication(t, "", workflowtest.Good)
 	p.School.Change(p.student, workflowtest.Fields{"phone_foreign": true})
-	p.decide(workflows.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any {
+	p.decide(campus.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any {
 		return storage.NewEvidence{Evidence: p.Papers(p.student, campus.LetterItem)}
 	}).refused("item_not_asked")
 	p.do(func() { require.Equal(t, campus.StageEvidence, p.Case(p.ref).Stage) })
@@ -233,7 +233,7 @@ func submitted(t *testing.T, criteria string) *play {
 
 // brings is what HR has not handed in for a member of staff.
 func (p *play) brings(items ...campus.Item) {
-	p.decide(workflows.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any {
+	p.decide(campus.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any {
 		return storage.NewEvidence{Evidence: p.Papers(p.student, items...)}
 	})
 }
@@ -252,7 +252,7 @@ func TestStaffComeThroughHR(t *testing.T) {
 		p.do(func() { require.Equal(t, campus.StageLiveness, p.Case(p.ref).Stage) })
 		p.tryLiveness(workflowtest.Good)
 		p.do(func() { require.Equal(t, campus.StageLiveness, p.Case(p.ref).Stage, "B4: not without consent") })
-		p.decide(workflows.TryLivenessUpdate, campus.Student(p.student.ID), plainly, func() any {
+		p.decide(campus.TryLivenessUpdate, campus.Student(p.student.ID), plainly, func() any {
 			answer := p.Answer(p.student, workflowtest.Good)
 			answer.Consent = campus.ConsentVersion
 			return answer
@@ -269,7 +269,7 @@ func TestStaffComeThroughHR(t *testing.T) {
 		t.Parallel()
 		p := submitted(t, "kind=staff_stale_photo")
 		p.brings(campus.DocumentItem)
-		p.decide(workflows.TryLivenessUpdate, campus.Student(p.student.ID), plainly, func() any {
+		p.decide(campus.TryLivenessUpdate, campus.Student(p.student.ID), plainly, func() any {
 			answer := p.Answer(p.student, workflowtest.Good)
 			answer.Consent = campus.ConsentVersion
 			return answer

@@ -41,7 +41,7 @@ func TestProvisioningParksAndIsRetried(t *testing.T) {
 	p := libraryAway(t)
 	again := p.settle("operator", campus.RetryStep, "grant-library", 1)
 	p.do(func() {
-		require.Equal(t, workflows.StepFailed, again.settled().Outcome)
+		require.Equal(t, campus.StepFailed, again.settled().Outcome)
 		require.Equal(t, 2, again.settled().Attempt)
 		require.Equal(t, campus.Unavailable, again.settled().Code)
 		require.Equal(t, 2, p.OpenItems(p.ref)[0].Attempt)
@@ -53,7 +53,7 @@ func TestProvisioningParksAndIsRetried(t *testing.T) {
 	p.activate()
 	p.run()
 	p.requireEnd(campus.Completed, "")
-	require.Equal(t, workflows.StepOK, third.settled().Outcome)
+	require.Equal(t, campus.StepOK, third.settled().Outcome)
 	require.Equal(t, 1, p.School.Effects("open_patron"))
 	tries := p.Tries(p.ref, "grant-library")
 	require.Len(t, tries, 8)
@@ -107,8 +107,8 @@ func TestSkipTakesTwoPeople(t *testing.T) {
 	p.activate()
 	p.run()
 	p.requireEnd(campus.Completed, "")
-	require.Equal(t, workflows.StepSecondPerson, first.settled().Outcome)
-	require.Equal(t, workflows.StepSkipped, second.settled().Outcome)
+	require.Equal(t, campus.StepSecondPerson, first.settled().Outcome)
+	require.Equal(t, campus.StepSkipped, second.settled().Outcome)
 	require.Zero(t, p.School.Effects("open_patron"))
 	require.Contains(t, p.story(), "step_proposed step_skipped provisioned")
 }
@@ -126,8 +126,8 @@ func TestProposalOfOneThingConfirmsNoOther(t *testing.T) {
 	p.settle("operator", campus.RetryStep, "revoke-library", 1)
 	p.run()
 	p.requireEnd(campus.Withdrawn, "")
-	require.Equal(t, workflows.StepSecondPerson, other.settled().Outcome)
-	require.Equal(t, workflows.StepSecondPerson, third.settled().Outcome)
+	require.Equal(t, campus.StepSecondPerson, other.settled().Outcome)
+	require.Equal(t, campus.StepSecondPerson, third.settled().Outcome)
 }
 
 func TestAbortTakesTwoPeopleAndUndoesEverything(t *testing.T) {
@@ -145,7 +145,7 @@ func TestAbortTakesTwoPeopleAndUndoesEverything(t *testing.T) {
 	p.run()
 	p.requireEnd(campus.Aborted, "")
 	p.requireNoCard()
-	require.Equal(t, workflows.StepAborted, second.settled().Outcome)
+	require.Equal(t, campus.StepAborted, second.settled().Outcome)
 	require.Equal(t, 1, p.School.Effects("revoke"))
 	require.Equal(t, 1, p.School.Effects("close_account"))
 }
@@ -174,8 +174,8 @@ func approved(t *testing.T) *play {
 func TestDecisionAheadOfTheWorkflow(t *testing.T) {
 	t.Parallel()
 	p := approved(t)
-	ahead := func(d *workflows.Decide) { d.Seen = p.Case(p.ref).Version + 1 }
-	for _, update := range []string{workflows.ActivateUpdate, workflows.ReopenUpdate} {
+	ahead := func(d *campus.Decision) { d.Seen = p.Case(p.ref).Version + 1 }
+	for _, update := range []string{campus.ActivateUpdate, campus.ReopenUpdate} {
 		r := p.decide(update, campus.Student(p.student.ID), ahead, nothing)
 		r.refused("engine_behind")
 		p.do(func() { require.Equal(t, campus.Unavailable, campus.CodeOf(workflows.FromTemporal(r.err))) })
@@ -258,7 +258,7 @@ func TestWithdrawal(t *testing.T) {
 			p.run()
 			p.requireEnd(campus.Withdrawn, "")
 			p.requireNoCard()
-			require.Equal(t, workflows.Decided{Stage: campus.StageDone, Outcome: campus.Withdrawn}, answer.result)
+			require.Equal(t, campus.Decided{Stage: campus.StageDone, Outcome: campus.Withdrawn}, answer.result)
 			p.Apply(p.student, workflowtest.Good) // the student may apply again
 		})
 	}

@@ -94,7 +94,7 @@ func (l *live) await(stage campus.Stage) {
 	l.AwaitStage(l.ref, stage)
 }
 
-func (l *live) send(update string, by campus.Actor, payload any, change func(*workflows.Decide)) {
+func (l *live) send(update string, by campus.Actor, payload any, change func(*campus.Decision)) {
 	l.t.Helper()
 	_, err := l.Send(l.ref, update, by, payload, change)
 	require.NoError(l.t, err, update)
@@ -109,25 +109,25 @@ func (l *live) byStudent(update string, payload any) {
 func (l *live) review(action campus.ReviewAction, reason string) {
 	l.t.Helper()
 	l.await(campus.StageReview)
-	l.send(workflows.ReviewUpdate, workflowtest.Staff("reviewer"), storage.ReviewNote{Note: "请补交"},
-		func(d *workflows.Decide) { d.Action, d.Reason = string(action), reason })
+	l.send(campus.ReviewUpdate, workflowtest.Staff("reviewer"), storage.ReviewNote{Note: "请补交"},
+		func(d *campus.Decision) { d.Action, d.Reason = string(action), reason })
 }
 
 func (l *live) verify(verdict campus.Verdict) {
 	l.t.Helper()
 	l.await(campus.StageInPerson)
-	l.send(workflows.VerifyUpdate, workflowtest.Staff("card centre"), struct{}{},
-		func(d *workflows.Decide) { d.Action = string(verdict) })
+	l.send(campus.VerifyUpdate, workflowtest.Staff("card centre"), struct{}{},
+		func(d *campus.Decision) { d.Action = string(verdict) })
 }
 
 func (l *live) activate() {
 	l.t.Helper()
 	l.await(campus.StageActivation)
-	l.byStudent(workflows.ActivateUpdate, struct{}{})
+	l.byStudent(campus.ActivateUpdate, struct{}{})
 }
 
 // settle settles a step as soon as it is parked at the attempt, and answers the outcome.
-func (l *live) settle(operator string, action campus.Settlement, step string, attempt int) workflows.Settled {
+func (l *live) settle(operator string, action campus.Settlement, step string, attempt int) campus.Settled {
 	l.t.Helper()
 	l.AwaitParked(l.ref, step, attempt)
 	settled, err := l.Settle(l.ref, operator, action, step, attempt)

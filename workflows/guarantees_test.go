@@ -148,7 +148,7 @@ func TestOfManyWhoDecideAtOnceOneDoes(t *testing.T) {
 		d := l.Decide(l.ref, campus.Staff(uuid.New()), storage.ReviewNote{})
 		d.Action = string([]campus.ReviewAction{campus.Approve, campus.AskMore}[i%2])
 		together.Go(func() {
-			_, failures[i] = workflowtest.Update[workflows.Decided](t.Context(), l.Engine, l.ref, workflows.ReviewUpdate, d.Decision, d)
+			_, failures[i] = workflowtest.Update[campus.Decided](t.Context(), l.Engine, l.ref, campus.ReviewUpdate, d.Decision, d)
 		})
 	}
 	together.Wait()
@@ -171,17 +171,17 @@ func TestDecisionSentTwiceIsTakenOnceAndAnsweredAlike(t *testing.T) {
 	l.await(campus.StageReview)
 	d := l.Decide(l.ref, workflowtest.Staff("reviewer"), storage.ReviewNote{})
 	d.Action = string(campus.Approve)
-	answers, failures := make([]workflows.Decided, 4), make([]error, 4)
+	answers, failures := make([]campus.Decided, 4), make([]error, 4)
 	var together sync.WaitGroup
 	for i := range answers {
 		together.Go(func() {
-			answers[i], failures[i] = workflowtest.Update[workflows.Decided](t.Context(), l.Engine, l.ref, workflows.ReviewUpdate, d.Decision, d)
+			answers[i], failures[i] = workflowtest.Update[campus.Decided](t.Context(), l.Engine, l.ref, campus.ReviewUpdate, d.Decision, d)
 		})
 	}
 	together.Wait()
 	for i := range answers {
 		require.NoError(t, failures[i])
-		require.Equal(t, workflows.Decided{Stage: campus.StageProvisioning}, answers[i])
+		require.Equal(t, campus.Decided{Stage: campus.StageProvisioning}, answers[i])
 	}
 	l.await(campus.StageActivation)
 	require.Equal(t, 1, storagetest.One[int](l.House.House, `select count(*) from events where kind = 'approved'`))
@@ -197,7 +197,7 @@ func TestWithdrawalWhileTheSchoolFailsEndsTheCaseWell(t *testing.T) {
 	l.await(campus.StageChecking)
 	l.Await(func() bool { return len(l.Tries(l.ref, "registry")) > 0 && len(l.Tries(l.ref, "phone")) > 0 }, "the checks are under way")
 	l.School.Fault("academic", "outage")
-	l.byStudent(workflows.WithdrawUpdate, struct{}{})
+	l.byStudent(campus.WithdrawUpdate, struct{}{})
 	l.end(campus.Withdrawn)
 }
 
@@ -210,7 +210,7 @@ func TestWithdrawalWhileServicesAreBeingGrantedLeavesNone(t *testing.T) {
 	}
 	l.review(campus.Approve, "")
 	l.Await(func() bool { return len(l.Tries(l.ref, "grant-library")) > 0 }, "the services are being granted")
-	l.byStudent(workflows.WithdrawUpdate, struct{}{})
+	l.byStudent(campus.WithdrawUpdate, struct{}{})
 	l.end(campus.Withdrawn)
 	for grant, revoke := range map[string]string{"grant": "revoke", "open_patron": "close_patron", "open_account": "close_account"} {
 		require.Equal(t, l.School.Effects(grant), l.School.Effects(revoke), grant)

@@ -233,17 +233,17 @@ func TestCampaignEndsBehindALongLine(t *testing.T) {
 func TestCampaignIsPausedAndResumed(t *testing.T) {
 	t.Parallel()
 	p := newCampaign(t, twos, 5, 0, 14)
-	p.steer(workflows.ResumeUpdate).refused("wrong_stage")
-	paused := p.steer(workflows.PauseUpdate)
-	p.steer(workflows.PauseUpdate).refused("wrong_stage")
+	p.steer(campus.ResumeUpdate).refused("wrong_stage")
+	paused := p.steer(campus.PauseUpdate)
+	p.steer(campus.PauseUpdate).refused("wrong_stage")
 	p.after(48 * time.Hour).do(func() {
 		c := p.Case(p.ref)
 		require.Equal(t, []any{campus.StagePaused, campus.WaitsForAdministrator}, []any{c.Stage, c.WaitsFor})
 		require.Equal(t, "30", c.Due.Add(-time.Second).In(campus.Shanghai).Format("02"), "until the last day")
 	})
-	p.steer(workflows.ResumeUpdate)
+	p.steer(campus.ResumeUpdate)
 	p.run()
-	require.Equal(t, workflows.Decided{Stage: campus.StagePaused}, paused.result)
+	require.Equal(t, campus.Decided{Stage: campus.StagePaused}, paused.result)
 	require.Equal(t, []string{"17 10:00 2", "19 10:10 2", "19 11:10 1"}, strings.Split(p.sent(campus.InvitationWave), ", "))
 	p.requireCampaignEnd(campus.Completed, "", "5", "5")
 	require.Contains(t, p.story(), "wave_sent campaign_paused campaign_resumed wave_sent")
@@ -253,12 +253,12 @@ func TestCampaignIsPausedAndResumed(t *testing.T) {
 func TestPauseBeforeTheFirstDayAndAmongReminders(t *testing.T) {
 	t.Parallel()
 	p := newCampaign(t, twos, 2, 1, 14)
-	p.steer(workflows.PauseUpdate)
-	p.steer(workflows.ResumeUpdate)
+	p.steer(campus.PauseUpdate)
+	p.steer(campus.ResumeUpdate)
 	p.do(func() { require.Equal(t, campus.StageScheduled, p.Case(p.ref).Stage) })
 	p.after(48 * time.Hour)
-	p.steer(workflows.PauseUpdate)
-	p.steer(workflows.ResumeUpdate)
+	p.steer(campus.PauseUpdate)
+	p.steer(campus.ResumeUpdate)
 	p.do(func() { require.Equal(t, campus.StageReminding, p.Case(p.ref).Stage) })
 	p.run()
 	p.requireCampaignEnd(campus.Completed, "", "2", "2")
@@ -267,7 +267,7 @@ func TestPauseBeforeTheFirstDayAndAmongReminders(t *testing.T) {
 func TestCampaignThatIsLeftPaused(t *testing.T) {
 	t.Parallel()
 	p := newCampaign(t, twos, 5, 0, 4)
-	p.steer(workflows.PauseUpdate)
+	p.steer(campus.PauseUpdate)
 	p.run()
 	p.requireCampaignEnd(campus.Expired, "campaign_left_paused", "2", "0")
 }
@@ -276,7 +276,7 @@ func TestCampaignIsCancelled(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]func(p *play){
 		"while it invites":           func(*play) {},
-		"while it is paused":         func(p *play) { p.steer(workflows.PauseUpdate) },
+		"while it is paused":         func(p *play) { p.steer(campus.PauseUpdate) },
 		"while the wave has to wait": func(p *play) { p.queue(9); p.after(time.Hour) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -284,9 +284,9 @@ func TestCampaignIsCancelled(t *testing.T) {
 			p := newCampaign(t, "invitations: {wave: 2, pause: 1h, line: 3}", 5, 0, 14)
 			p.do(func() {})
 			before(p)
-			cancelled := p.steer(workflows.CancelUpdate)
+			cancelled := p.steer(campus.CancelUpdate)
 			p.run()
-			require.Equal(t, workflows.Decided{Stage: campus.StageDone, Outcome: campus.Withdrawn}, cancelled.result)
+			require.Equal(t, campus.Decided{Stage: campus.StageDone, Outcome: campus.Withdrawn}, cancelled.result)
 			invited := storagetest.One[string](p.House.House, `select count(*)::text from invitations`)
 			p.requireCampaignEnd(campus.Withdrawn, "campaign_cancelled", invited, "0")
 			open, err := p.OpenInvitation(t.Context(), storagetest.One[uuid.UUID](p.House.House, `select id from people limit 1`))
@@ -319,9 +319,9 @@ func TestCampaignThatContinuesAsNewKeepsItsPlace(t *testing.T) {
 	require.Equal(t, campus.StageInviting, next.Progress.Stage)
 	again := campaign(t, p.House, p.student, p.ref)
 	again.input = next
-	again.steer(workflows.PauseUpdate)
+	again.steer(campus.PauseUpdate)
 	again.env.SetContinueAsNewSuggested(false)
-	again.after(time.Hour).steer(workflows.ResumeUpdate)
+	again.after(time.Hour).steer(campus.ResumeUpdate)
 	again.run()
 	again.requireCampaignEnd(campus.Completed, "", "5", "5")
 	require.Equal(t, 1, strings.Count(again.story(), "campaign_begun"))
@@ -331,8 +331,8 @@ func TestEveryStepOfACampaignMayBeDeliveredTwice(t *testing.T) {
 	t.Parallel()
 	p := newCampaign(t, twos, 5, 0, 14)
 	p.env = p.newEnv(p.onTime(), twice(p.House))
-	p.steer(workflows.PauseUpdate)
-	p.steer(workflows.ResumeUpdate)
+	p.steer(campus.PauseUpdate)
+	p.steer(campus.ResumeUpdate)
 	p.run()
 	p.requireCampaignEnd(campus.Completed, "", "5", "5")
 }

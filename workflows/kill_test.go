@@ -62,7 +62,7 @@ func TestWorkerStoppedAndStartedAtEveryStage(t *testing.T) {
 		next  func()
 	}{
 		{campus.StageReview, func() { l.review(campus.AskMore, "certificate_unclear") }},
-		{campus.StageEvidence, func() { l.byStudent(workflows.BringEvidenceUpdate, struct{}{}) }},
+		{campus.StageEvidence, func() { l.byStudent(campus.BringEvidenceUpdate, struct{}{}) }},
 		{campus.StageReview, func() { l.review(campus.Approve, "") }},
 		{campus.StageActivation, l.activate},
 	} {

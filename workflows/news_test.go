@@ -32,7 +32,7 @@ func TestNewsGoWithTheMoveThatParks(t *testing.T) {
 	require.Equal(t, 6, len(l.Objects()), "what the comparison needs is kept, and the papers")
 
 	mended.Store(true)
-	require.Equal(t, workflows.StepOK, l.settle("operator", campus.RetryStep, step, 1).Outcome)
+	require.Equal(t, campus.StepOK, l.settle("operator", campus.RetryStep, step, 1).Outcome)
 	l.review(campus.Approve, "")
 	l.activate()
 	l.end(campus.Completed)

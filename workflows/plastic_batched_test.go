@@ -54,7 +54,7 @@ func (p *play) stands(stage campus.Stage, waits campus.Party) {
 
 // sendAgain is the student's wish to have the card at a kiosk after all.
 func (p *play) sendAgain(kiosk string) *reply {
-	return p.decide(workflows.ResendUpdate, campus.Student(p.student.ID), plainly, func() any { return storage.Resend{Kiosk: kiosk} })
+	return p.decide(campus.ResendUpdate, campus.Student(p.student.ID), plainly, func() any { return storage.Resend{Kiosk: kiosk} })
 }
 
 func TestPlasticGoesToTheBureauWithABatch(t *testing.T) {

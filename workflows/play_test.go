@@ -128,7 +128,7 @@ func (r *reply) Reject(err error) { r.err, r.done = err, true }
 func (r *reply) Complete(result any, err error) { r.result, r.err, r.done = result, err, true }
 
 // decide sends a decision, with what it says, when its time has come.
-func (p *play) decide(update string, by campus.Actor, change func(*workflows.Decide), payload func() any) *reply {
+func (p *play) decide(update string, by campus.Actor, change func(*campus.Decision), payload func() any) *reply {
 	r := &reply{what: update}
 	p.replies = append(p.replies, r)
 	p.do(func() {
@@ -139,7 +139,7 @@ func (p *play) decide(update string, by campus.Actor, change func(*workflows.Dec
 	return r
 }
 
-func plainly(*workflows.Decide) {}
+func plainly(*campus.Decision) {}
 
 func nothing() any { return struct{}{} }
 
@@ -147,26 +147,26 @@ func (p *play) byStudent(update string) *reply {
 	return p.decide(update, campus.Student(p.student.ID), plainly, nothing)
 }
 
-func (p *play) activate() *reply      { return p.byStudent(workflows.ActivateUpdate) }
-func (p *play) reopen() *reply        { return p.byStudent(workflows.ReopenUpdate) }
-func (p *play) withdraw() *reply      { return p.byStudent(workflows.WithdrawUpdate) }
-func (p *play) chooseCounter() *reply { return p.byStudent(workflows.ChooseCounterUpdate) }
+func (p *play) activate() *reply      { return p.byStudent(campus.ActivateUpdate) }
+func (p *play) reopen() *reply        { return p.byStudent(campus.ReopenUpdate) }
+func (p *play) withdraw() *reply      { return p.byStudent(campus.WithdrawUpdate) }
+func (p *play) chooseCounter() *reply { return p.byStudent(campus.ChooseCounterUpdate) }
 
 func (p *play) tryLiveness(flaw workflowtest.Flaw) {
-	p.decide(workflows.TryLivenessUpdate, campus.Student(p.student.ID), plainly,
+	p.decide(campus.TryLivenessUpdate, campus.Student(p.student.ID), plainly,
 		func() any { return p.Answer(p.student, flaw) })
 }
 
 // review is a reviewer's decision; the reason is that of a rejection or of what is asked for.
 func (p *play) review(action campus.ReviewAction, reason string) *reply {
-	return p.decide(workflows.ReviewUpdate, workflowtest.Staff("reviewer"),
-		func(d *workflows.Decide) { d.Action, d.Reason = string(action), reason },
+	return p.decide(campus.ReviewUpdate, workflowtest.Staff("reviewer"),
+		func(d *campus.Decision) { d.Action, d.Reason = string(action), reason },
 		func() any { return storage.ReviewNote{Note: "请补交"} })
 }
 
 func (p *play) verify(verdict campus.Verdict) {
-	p.decide(workflows.VerifyUpdate, workflowtest.Staff("card centre"),
-		func(d *workflows.Decide) { d.Action = string(verdict) }, nothing)
+	p.decide(campus.VerifyUpdate, workflowtest.Staff("card centre"),
+		func(d *campus.Decision) { d.Action = string(verdict) }, nothing)
 }
 
 func (p *play) bringCertificate(code string) {
@@ -176,7 +176,7 @@ func (p *play) bringCertificate(code string) {
 }
 
 func (p *play) bring(evidence storage.NewEvidence) {
-	p.decide(workflows.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any { return evidence })
+	p.decide(campus.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any { return evidence })
 }
 
 // settle is what one of the operators does with a parked step.
@@ -186,15 +186,15 @@ func (p *play) settle(operator string, action campus.Settlement, step string, at
 	p.do(func() {
 		by := workflowtest.Staff(operator)
 		d := p.Decide(p.ref, by, struct{}{})
-		p.env.UpdateWorkflow(workflows.SettleStepUpdate, d.Decision.String(), r, workflows.SettleStep{
+		p.env.UpdateWorkflow(campus.SettleStepUpdate, d.Decision.String(), r, workflows.SettleStep{
 			Decision: d.Decision, By: by, Step: step, Attempt: attempt, Action: action,
 		})
 	})
 	return r
 }
 
-func (r *reply) settled() workflows.Settled {
-	s, _ := r.result.(workflows.Settled)
+func (r *reply) settled() campus.Settled {
+	s, _ := r.result.(campus.Settled)
 	return s
 }
 

@@ -68,9 +68,9 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l := working(t, workflowtest.Good, with...)
 		l.School.Fault("library", "outage")
 		l.review(campus.Approve, "")
-		require.Equal(t, workflows.StepFailed, l.settle("operator", campus.RetryStep, "grant-library", 1).Outcome)
+		require.Equal(t, campus.StepFailed, l.settle("operator", campus.RetryStep, "grant-library", 1).Outcome)
 		l.School.Fault("library", "none")
-		require.Equal(t, workflows.StepOK, l.settle("operator", campus.RetryStep, "grant-library", 2).Outcome)
+		require.Equal(t, campus.StepOK, l.settle("operator", campus.RetryStep, "grant-library", 2).Outcome)
 		l.activate()
 		l.end(campus.Completed)
 		return l
@@ -81,7 +81,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.Work(worker.Config{Around: with})
 		l.AwaitParked(l.ref, "liveness", 1)
 		l.School.Fault("face", "none")
-		require.Equal(t, workflows.StepOK, l.settle("operator", campus.RetryStep, "liveness", 1).Outcome)
+		require.Equal(t, campus.StepOK, l.settle("operator", campus.RetryStep, "liveness", 1).Outcome)
 		l.review(campus.Approve, "")
 		l.activate()
 		l.end(campus.Completed)
@@ -125,7 +125,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	"application-photo-of-photo": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := working(t, workflowtest.Copied, with...)
 		l.await(campus.StageLiveness)
-		l.byStudent(workflows.TryLivenessUpdate, l.Answer(l.student, workflowtest.Good))
+		l.byStudent(campus.TryLivenessUpdate, l.Answer(l.student, workflowtest.Good))
 		l.review(campus.Approve, "")
 		l.activate()
 		l.end(campus.Completed)
@@ -137,7 +137,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.Work(worker.Config{Around: with})
 		l.await(campus.StagePhoto)
 		l.School.Fault("academic", "outage")
-		require.Equal(t, workflows.StepFailed, l.settle("operator", campus.RetryStep, "last-look-photo", 1).Outcome)
+		require.Equal(t, campus.StepFailed, l.settle("operator", campus.RetryStep, "last-look-photo", 1).Outcome)
 		l.School.Fault("academic", "none")
 		l.settle("operator", campus.RetryStep, "last-look-photo", 2)
 		l.verify(campus.Pass)
@@ -150,14 +150,14 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l := working(t, workflowtest.Good, with...)
 		l.review(campus.Approve, "")
 		l.await(campus.StageActivation)
-		l.byStudent(workflows.WithdrawUpdate, struct{}{})
+		l.byStudent(campus.WithdrawUpdate, struct{}{})
 		l.end(campus.Withdrawn)
 		return l
 	},
 	"application-asked-for-more": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := working(t, workflowtest.Good, with...)
 		l.review(campus.AskMore, "certificate_unclear")
-		l.byStudent(workflows.BringEvidenceUpdate, storage.NewEvidence{Evidence: []storage.Evidence{
+		l.byStudent(campus.BringEvidenceUpdate, storage.NewEvidence{Evidence: []storage.Evidence{
 			{Item: campus.CertificateItem, Upload: l.Upload(l.student.ID, campus.CertificateUpload).ID, Code: l.student.Certificate},
 		}})
 		l.review(campus.Approve, "")
@@ -168,9 +168,9 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	"application-in-person": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := working(t, workflowtest.TooDark, with...)
 		l.await(campus.StageLiveness)
-		l.byStudent(workflows.TryLivenessUpdate, l.Answer(l.student, workflowtest.TooDark))
+		l.byStudent(campus.TryLivenessUpdate, l.Answer(l.student, workflowtest.TooDark))
 		l.await(campus.StageLiveness)
-		l.byStudent(workflows.ChooseCounterUpdate, struct{}{})
+		l.byStudent(campus.ChooseCounterUpdate, struct{}{})
 		l.verify(campus.Pass)
 		l.review(campus.Approve, "")
 		l.activate()
@@ -181,7 +181,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l := applying(t, "kind=plain&category=foreign", without(campus.LetterItem))
 		l.Work(worker.Config{Around: with})
 		l.await(campus.StageEvidence)
-		l.byStudent(workflows.BringEvidenceUpdate, storage.NewEvidence{Evidence: l.Papers(l.student, campus.LetterItem)})
+		l.byStudent(campus.BringEvidenceUpdate, storage.NewEvidence{Evidence: l.Papers(l.student, campus.LetterItem)})
 		l.review(campus.Approve, "")
 		l.activate()
 		l.end(campus.Completed)
@@ -202,7 +202,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.review(campus.Approve, "")
 		l.await(campus.StageEnrolment)
 		l.School.Change(l.student, workflowtest.Fields{"status": "registered"})
-		l.byStudent(workflows.ActivateUpdate, struct{}{})
+		l.byStudent(campus.ActivateUpdate, struct{}{})
 		l.end(campus.Completed)
 		return l
 	},
@@ -211,7 +211,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.Work(worker.Config{Around: with})
 		l.review(campus.Approve, "")
 		l.await(campus.StageEnrolment)
-		l.byStudent(workflows.WithdrawUpdate, struct{}{})
+		l.byStudent(campus.WithdrawUpdate, struct{}{})
 		l.end(campus.Withdrawn)
 		return l
 	},
@@ -222,11 +222,11 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.ref = e.Submit(l.student)
 		l.Work(worker.Config{Around: with})
 		l.await(campus.StageEvidence)
-		l.byStudent(workflows.BringEvidenceUpdate, storage.NewEvidence{Evidence: l.Papers(l.student, campus.DocumentItem)})
+		l.byStudent(campus.BringEvidenceUpdate, storage.NewEvidence{Evidence: l.Papers(l.student, campus.DocumentItem)})
 		l.await(campus.StageLiveness)
 		face := l.Answer(l.student, workflowtest.Good)
 		face.Consent = campus.ConsentVersion
-		l.byStudent(workflows.TryLivenessUpdate, face)
+		l.byStudent(campus.TryLivenessUpdate, face)
 		l.review(campus.Approve, "")
 		l.activate()
 		l.end(campus.Completed)
@@ -242,7 +242,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		l.School.Fault("laboratory", "outage")
 		l.asksFor(laboratory)
-		require.Equal(t, workflows.StepFailed, l.settle("operator", campus.RetryStep, "subscribe-laboratory", 1).Outcome)
+		require.Equal(t, campus.StepFailed, l.settle("operator", campus.RetryStep, "subscribe-laboratory", 1).Outcome)
 		l.School.Fault("laboratory", "none")
 		l.settle("operator", campus.RetryStep, "subscribe-laboratory", 2)
 		l.end(campus.Completed)
@@ -318,7 +318,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.activate()
 		l.end(campus.Completed)
 		l.ref = l.PlasticCase(l.ref)
-		require.Equal(t, workflows.StepFailed, l.settle("operator", campus.RetryStep, "order-1", 1).Outcome)
+		require.Equal(t, campus.StepFailed, l.settle("operator", campus.RetryStep, "order-1", 1).Outcome)
 		l.School.Fault("bureau", "none")
 		l.settle("operator", campus.RetryStep, "order-1", 2)
 		l.await(campus.StageProduction)
@@ -342,7 +342,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.School.Bureau(workflowtest.Fields{"silent": true, "produce_ms": 0, "reject_next": 1})
 		l.queued()
 		l.batch()
-		require.Equal(t, workflows.StepOK, l.settle("operator", campus.RetryStep, "order-1", 1).Outcome)
+		require.Equal(t, campus.StepOK, l.settle("operator", campus.RetryStep, "order-1", 1).Outcome)
 		l.Await(func() bool { return l.current().Waits() && l.current().QueuedAt != nil }, "it waits again")
 		l.batch()
 		l.pickUp()
@@ -355,7 +355,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.queued()
 		l.batch()
 		l.await(campus.StageReturned)
-		l.byStudent(workflows.ResendUpdate, storage.Resend{Kiosk: "lcu-west-1"})
+		l.byStudent(campus.ResendUpdate, storage.Resend{Kiosk: "lcu-west-1"})
 		l.batch()
 		l.pickUp()
 		l.end(campus.Completed)
@@ -374,7 +374,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.queued()
 		l.School.Fault("bureau", "outage")
 		l.ref = l.batch()
-		require.Equal(t, workflows.StepFailed, l.settle("operator", campus.RetryStep, "send-batch", 1).Outcome)
+		require.Equal(t, campus.StepFailed, l.settle("operator", campus.RetryStep, "send-batch", 1).Outcome)
 		l.School.Fault("bureau", "none")
 		l.settle("operator", campus.RetryStep, "send-batch", 2)
 		l.await(campus.StageProduction)
@@ -405,10 +405,10 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	"invitation-paused-and-cancelled": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := inviting(t, "wave: 1, pause: 1h", with...)
 		l.Await(func() bool { return joined(l.Events(l.ref)) == "campaign_begun wave_sent" }, "the first wave")
-		l.send(workflows.PauseUpdate, workflowtest.Staff("operator"), struct{}{}, nil)
+		l.send(campus.PauseUpdate, workflowtest.Staff("operator"), struct{}{}, nil)
 		l.await(campus.StagePaused)
-		l.send(workflows.ResumeUpdate, workflowtest.Staff("operator"), struct{}{}, nil)
-		l.send(workflows.CancelUpdate, workflowtest.Staff("second"), struct{}{}, nil)
+		l.send(campus.ResumeUpdate, workflowtest.Staff("operator"), struct{}{}, nil)
+		l.send(campus.CancelUpdate, workflowtest.Staff("second"), struct{}{}, nil)
 		l.end(campus.Withdrawn)
 		return l
 	},

@@ -31,7 +31,7 @@ func TestOperatorsSeeACase(t *testing.T) {
 	require.Contains(t, l.details(), "Parked: grant-library (unavailable)")
 
 	l.School.Fault("library", "none")
-	require.Equal(t, workflows.StepOK, l.settle("operator", campus.RetryStep, "grant-library", 1).Outcome)
+	require.Equal(t, campus.StepOK, l.settle("operator", campus.RetryStep, "grant-library", 1).Outcome)
 	l.AwaitStage(l.ref, campus.StageActivation)
 	l.finds(`CampusStage = 'activation' AND CampusWaitsFor = 'student' AND CampusParkedStep IS NULL AND CampusCause IS NULL`)
 	l.requireSummaries()

@@ -9,7 +9,6 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
-	"campuscard/workflows"
 )
 
 // Case is a case as its student sees it.
@@ -82,11 +81,11 @@ type File struct {
 
 // Decision is what became of a decision.
 type Decision struct {
-	ID      uuid.UUID          `json:"id"`
-	Status  string             `json:"status"`
-	Stage   campus.Stage       `json:"stage"`
-	Outcome campus.Outcome     `json:"outcome"`
-	Step    *workflows.Settled `json:"step"`
+	ID      uuid.UUID       `json:"id"`
+	Status  string          `json:"status"`
+	Stage   campus.Stage    `json:"stage"`
+	Outcome campus.Outcome  `json:"outcome"`
+	Step    *campus.Settled `json:"step"`
 }
 
 const decisionPause = 500 * time.Millisecond

@@ -10,7 +10,6 @@ import (
 	"campuscard/campus"
 	"campuscard/e2e/client"
 	"campuscard/school/simulator"
-	"campuscard/workflows"
 )
 
 // The system that fails, and the step that asks it.
@@ -107,7 +106,7 @@ func (s *scene) retryFails(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if settled.Outcome != workflows.StepFailed || settled.Attempt != 2 || settled.Code != campus.Unavailable || settled.Message == "" {
+	if settled.Outcome != campus.StepFailed || settled.Attempt != 2 || settled.Code != campus.Unavailable || settled.Message == "" {
 		return fmt.Errorf("the retry during the outage answers %+v", settled)
 	}
 	s.say("运维员重试：仍失败（%s）", "the operator retries: failed again (%s)", settled.Message)
@@ -120,20 +119,20 @@ func (s *scene) retryWorks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if settled.Outcome != workflows.StepOK || settled.Attempt != 3 {
+	if settled.Outcome != campus.StepOK || settled.Attempt != 3 {
 		return fmt.Errorf("the retry after the outage answers %+v", settled)
 	}
 	s.say("运维员再次重试：成功", "the operator retries: done")
 	return nil
 }
 
-func (s *scene) retry(ctx context.Context, attempt int) (workflows.Settled, error) {
+func (s *scene) retry(ctx context.Context, attempt int) (campus.Settled, error) {
 	decided, err := s.operator.Retry(ctx, s.application, brokenStep, attempt)
 	if err != nil {
-		return workflows.Settled{}, err
+		return campus.Settled{}, err
 	}
 	if decided.Step == nil {
-		return workflows.Settled{}, fmt.Errorf("the retry answers %+v, without an outcome of the step", decided)
+		return campus.Settled{}, fmt.Errorf("the retry answers %+v, without an outcome of the step", decided)
 	}
 	return *decided.Step, nil
 }

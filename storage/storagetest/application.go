@@ -46,17 +46,27 @@ func (h *House) Applied(p Person, change ...func(*storage.NewApplication)) campu
 	return campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID}
 }
 
-// Decision keeps what somebody decides about a case, as the API does before it tells the workflow.
-func (h *House) Decision(ref campus.CaseRef, by campus.Actor, payload any) uuid.UUID {
+// Decision keeps what somebody decides about a case, as the API does before it tells the workflow. The case is put to a
+// stage at which that can be decided, if it is at none.
+func (h *House) Decision(ref campus.CaseRef, by campus.Actor, update string, said campus.Said, payload any) campus.Decision {
 	h.t.Helper()
-	decision, err := h.OpenDecision(h.t.Context(), Request(by), ref.WorkflowID(), payload)
+	rule, known := campus.RuleOf(ref.Kind, update)
+	require.True(h.t, known, "a case of kind %s takes no %s", ref.Kind, update)
+	if !rule.At(One[campus.Stage](h, `select stage from cases where id = $1`, ref.ID)) {
+		stage := campus.StageClosing
+		if len(rule.Stages) > 0 {
+			stage = rule.Stages[0]
+		}
+		h.Exec(`update cases set stage = $2 where id = $1`, ref.ID, stage)
+	}
+	decision, err := h.OpenDecision(h.t.Context(), Request(by), storage.NewDecision{Case: ref, Update: update, Said: said, Payload: payload})
 	require.NoError(h.t, err)
-	return decision.ID
+	return decision.Decision
 }
 
 // NextMove is the next move of a case to a stage.
 func (h *House) NextMove(ref campus.CaseRef, stage campus.Stage, waits campus.Party) campus.Move {
 	h.t.Helper()
 	version := One[int64](h, `select version from cases where id = $1`, ref.ID)
-	return campus.Move{Case: ref, Version: version + 1, Stage: stage, WaitsFor: waits}
+	return campus.Move{Case: ref, Version: version + 1, Name: "to:" + string(stage), Stage: stage, WaitsFor: waits}
 }

@@ -2,6 +2,7 @@ package workflowtest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
@@ -22,9 +22,10 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"campuscard/campus"
+	"campuscard/decisions"
 	"campuscard/deploy/stack"
+	"campuscard/storage"
 	"campuscard/worker"
-	"campuscard/workflows"
 )
 
 // Quick is a policy under which nothing that machines do takes long on a clock that skips nothing; cards are ordered one
@@ -199,35 +200,40 @@ func (e *Engine) Await(so func() bool, what string, args ...any) {
 	require.Eventually(e.t, so, 2*time.Minute, 20*time.Millisecond, append([]any{what}, args...)...)
 }
 
-// Update sends an update and waits for its answer.
-func Update[R any](ctx context.Context, e *Engine, ref campus.CaseRef, name string, id uuid.UUID, arg any) (answer R, err error) {
-	handle, err := e.Client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: ref.WorkflowID(), UpdateID: id.String(), UpdateName: name, Args: []any{arg},
-		WaitForStage: client.WorkflowUpdateStageCompleted,
-	})
+// Decide makes a decision on a case as the API does, and waits until it is done or refused.
+func (e *Engine) Decide(ref campus.CaseRef, update string, by campus.Actor, said campus.Said, payload any) (storage.Decision, error) {
+	e.t.Helper()
+	d, err := e.House.Decide(ref, update, by, said, payload)
 	if err != nil {
-		return answer, workflows.FromTemporal(err)
+		return d, err
 	}
-	return answer, workflows.FromTemporal(handle.Get(ctx, &answer))
+	for sender := decisions.NewSender(e.Store, e.Client, e.Log); d.State == storage.DecisionOpen && err == nil; {
+		d, err = sender.Send(e.t.Context(), d)
+	}
+	if d.State == storage.DecisionRefused {
+		err = d.Why
+	}
+	return d, err
 }
 
-// Send makes a decision on a case and waits for its answer.
-func (e *Engine) Send(ref campus.CaseRef, name string, by campus.Actor, payload any, change func(*workflows.Decide)) (workflows.Decided, error) {
+// Send makes a decision on a case and answers where the case stands then.
+func (e *Engine) Send(ref campus.CaseRef, update string, by campus.Actor, said campus.Said, payload any) (decided campus.Decided, err error) {
 	e.t.Helper()
-	d := e.Decide(ref, by, payload)
-	if change != nil {
-		change(&d)
+	d, err := e.Decide(ref, update, by, said, payload)
+	if err != nil {
+		return decided, err
 	}
-	return Update[workflows.Decided](e.t.Context(), e, ref, name, d.Decision, d)
+	return decided, json.Unmarshal(d.Answer, &decided)
 }
 
 // Settle settles a parked step and waits for the answer.
-func (e *Engine) Settle(ref campus.CaseRef, operator string, action campus.Settlement, step string, attempt int) (workflows.Settled, error) {
+func (e *Engine) Settle(ref campus.CaseRef, operator string, action campus.Settlement, step string, attempt int) (settled campus.Settled, err error) {
 	e.t.Helper()
-	by := Staff(operator)
-	d := e.Decide(ref, by, struct{}{})
-	return Update[workflows.Settled](e.t.Context(), e, ref, workflows.SettleStepUpdate, d.Decision,
-		workflows.SettleStep{Decision: d.Decision, By: by, Step: step, Attempt: attempt, Action: action})
+	d, err := e.Decide(ref, campus.SettleStepUpdate, Staff(operator), campus.Said{Action: string(action), Step: step, Attempt: attempt}, struct{}{})
+	if err != nil {
+		return settled, err
+	}
+	return settled, json.Unmarshal(d.Answer, &settled)
 }
 
 // History is all that Temporal keeps of the newest run of a case.

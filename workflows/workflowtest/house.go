@@ -16,7 +16,6 @@ import (
 	"campuscard/school/simulator"
 	"campuscard/storage"
 	"campuscard/storage/storagetest"
-	"campuscard/workflows"
 )
 
 // House is a store and a school for one test.
@@ -171,12 +170,10 @@ func (h *House) Answer(s Student, flaw Flaw) storage.LivenessAnswer {
 	return answer
 }
 
-// Decide keeps a decision on a case and what it says, and answers what the workflow is sent.
-func (h *House) Decide(ref campus.CaseRef, by campus.Actor, payload any) workflows.Decide {
+// Decide keeps a decision on a case, as the API does before its workflow is told.
+func (h *House) Decide(ref campus.CaseRef, update string, by campus.Actor, said campus.Said, payload any) (storage.Decision, error) {
 	h.t.Helper()
-	decision, err := h.OpenDecision(h.t.Context(), storagetest.Request(by), ref.WorkflowID(), payload)
-	require.NoError(h.t, err)
-	return workflows.Decide{Decision: decision.ID, Seen: decision.Seen, By: by}
+	return h.OpenDecision(h.t.Context(), storagetest.Request(by), storage.NewDecision{Case: ref, Update: update, Said: said, Payload: payload})
 }
 
 // Staff is somebody who works here, another one for each name.
