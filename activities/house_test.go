@@ -114,7 +114,7 @@ func (h *house) approved() uuid.UUID {
 	h.t.Helper()
 	card := uuid.Must(uuid.NewV7())
 	m := h.NextMove(h.ref, campus.StageProvisioning, campus.WaitsForSchool)
-	m.Decision = h.Decision(h.ref, workflowtest.Staff("reviewer"), storage.ReviewNote{Note: "ok"})
+	m.Decision = h.Decision(h.ref, workflowtest.Staff("reviewer"), campus.ReviewUpdate, campus.Said{Action: "approve"}, storage.ReviewNote{Note: "ok"})
 	twice[nothing](h, h.acts.CreateCard, activities.CreateCard{Move: m, Card: card, By: workflowtest.Staff("reviewer")})
 	return card
 }
@@ -128,6 +128,7 @@ func (h *house) activated() (card uuid.UUID, plastic activities.PlasticStep) {
 		Ref: campus.StepRef{Case: ref, Step: "order", Attempt: 1, Key: 1, By: campus.System()}}
 	m := h.NextMove(h.ref, campus.StageDone, campus.WaitsForNobody)
 	m.Outcome = campus.Completed
+	m.Decision = h.Decision(h.ref, campus.Student(h.student.ID), campus.ActivateUpdate, campus.Said{}, struct{}{})
 	twice[nothing](h, h.acts.ActivateCard, activities.ActivateCard{Move: m, Card: card, PlasticCase: ref.ID, Plastic: plastic.Plastic,
 		CardLife: h.Policy().Activation.CardLife, Promised: campus.Date{Year: 2026, Month: time.November, Day: 20}.End(),
 		By: campus.Student(h.student.ID)})

@@ -40,9 +40,9 @@ func (h *house) opened() campus.StepRef {
 	require.NoError(h.t, err)
 	require.False(h.t, again, "twice is once")
 	ref := campus.CaseRef{Kind: campus.BatchCase, ID: open.Batch}
-	plan := twice[activities.BatchPlan](h, h.acts.BeginBatch, activities.BeginCase{University: storagetest.University,
+	began := twice[activities.Began[activities.BatchPlan]](h, h.acts.BeginBatch, activities.BeginCase{University: storagetest.University,
 		Move: h.NextMove(ref, campus.StageOrderFile, campus.WaitsForEngine)})
-	require.Equal(h.t, h.Policy().Production, plan.Production)
+	require.Equal(h.t, h.Policy().Production, began.Plan.Production)
 	return campus.StepRef{Case: ref, Step: "step", Attempt: 1, Key: 1, By: campus.System()}
 }
 
@@ -146,7 +146,7 @@ func TestReturnAndResend(t *testing.T) {
 	twice[nothing](h, h.acts.ReturnPlastic, activities.ReturnPlastic{Plastic: plastic.Plastic,
 		Move: h.NextMove(plastic.Ref.Case, campus.StageReturned, campus.WaitsForStudent)})
 	m := h.NextMove(plastic.Ref.Case, campus.StageBatching, campus.WaitsForEngine)
-	m.Decision = h.Decision(plastic.Ref.Case, campus.Student(h.student.ID), storage.Resend{Kiosk: storagetest.WestKiosk})
+	m.Decision = h.Decision(plastic.Ref.Case, campus.Student(h.student.ID), campus.ResendUpdate, campus.Said{}, storage.Resend{Kiosk: storagetest.WestKiosk})
 	twice[nothing](h, h.acts.ResendPlastic, activities.ResendPlastic{Move: m, University: storagetest.University, Plastic: plastic.Plastic,
 		Promised: h.Clock.Now().Add(72 * time.Hour), By: campus.Student(h.student.ID)})
 	step = h.opened()

@@ -194,16 +194,16 @@ func TestBeginApplication(t *testing.T) {
 	t.Parallel()
 	h := applied(t)
 	begin := activities.BeginCase{Move: h.NextMove(h.ref, campus.StageChecking, campus.WaitsForSchool), University: "lcu"}
-	plan := twice[activities.ApplicationPlan](h, h.acts.BeginApplication, begin)
-	require.False(t, plan.Withdrawn)
-	require.Equal(t, h.Policy().Identity, plan.Identity)
+	began := twice[activities.Began[activities.ApplicationPlan]](h, h.acts.BeginApplication, begin)
+	require.Equal(t, []any{campus.StageChecking, campus.Outcome("")}, []any{began.Moved.Stage, began.Moved.Outcome})
+	require.Equal(t, h.Policy().Identity, began.Plan.Identity)
 
 	h.Exec(`update cases set policy_version = 'older'`)
 	require.NoError(t, h.KeepPolicy(t.Context(), "older", [][]byte{[]byte("steps: {tries: 0}")}))
-	_, err := run[activities.ApplicationPlan](h, h.acts.BeginApplication, begin)
+	_, err := run[activities.Began[activities.ApplicationPlan]](h, h.acts.BeginApplication, begin)
 	require.Equal(t, campus.Invalid, campus.CodeOf(err), "a policy under which nothing can work")
 	h.Exec(`update cases set policy_version = 'nobody kept it'`)
-	_, err = run[activities.ApplicationPlan](h, h.acts.BeginApplication, begin)
+	_, err = run[activities.Began[activities.ApplicationPlan]](h, h.acts.BeginApplication, begin)
 	require.Error(t, err)
 }
 
@@ -215,9 +215,9 @@ func TestOlderPolicy(t *testing.T) {
 	require.NoError(t, err)
 	h.acts = activities.New(h.Store, h.Systems, newer, h.Log)
 	begin := activities.BeginCase{Move: h.NextMove(h.ref, campus.StageChecking, campus.WaitsForSchool), University: "lcu"}
-	plan := twice[activities.ApplicationPlan](h, h.acts.BeginApplication, begin)
-	require.NotEqual(t, 9, plan.Identity.LivenessTries)
-	require.Equal(t, h.Policy().Identity, plan.Identity)
+	began := twice[activities.Began[activities.ApplicationPlan]](h, h.acts.BeginApplication, begin)
+	require.NotEqual(t, 9, began.Plan.Identity.LivenessTries)
+	require.Equal(t, h.Policy().Identity, began.Plan.Identity)
 }
 
 // policyFiles are the files of the policy in force with one more over them.
@@ -234,27 +234,43 @@ func TestOwnSteps(t *testing.T) {
 	h := applied(t)
 	student, reviewer := campus.Student(h.student.ID), workflowtest.Staff("reviewer")
 	finding := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_differs"}
-	decided := func(by campus.Actor, payload any) campus.Move {
+	decided := func(by campus.Actor, update, says string, payload any) campus.Move {
 		m := h.NextMove(h.ref, campus.StageReview, campus.WaitsForReviewer)
-		m.Decision = h.Decision(h.ref, by, payload)
-		m.Events = []campus.Event{{Kind: "step", Actor: by}}
+		m.Decision = h.Decision(h.ref, by, update, campus.Said{Action: says}, payload)
+		m.Name, m.Events = update+":"+says, []campus.Event{{Kind: "step", Actor: by}}
 		return m
 	}
-	twice[nothing](h, h.acts.Record, decided(reviewer, struct{}{}))
-	twice[nothing](h, h.acts.FlagApplication, activities.FlagApplication{Move: decided(reviewer, struct{}{}), Flag: "photo_differs", Finding: finding})
-	twice[nothing](h, h.acts.AddLivenessTry, decided(student, h.Answer(h.student, workflowtest.Good)))
-	twice[nothing](h, h.acts.SaveReview, decided(reviewer, storage.ReviewNote{Note: "more"}))
-	twice[[]campus.Finding](h, h.acts.ReplaceEvidence, decided(student, storage.NewEvidence{Evidence: []storage.Evidence{
-		{Item: campus.CertificateItem, Upload: h.Upload(h.student.ID, campus.CertificateUpload).ID, Code: "NEW"}}}))
-	end := decided(student, struct{}{})
-	end.Outcome = campus.Withdrawn
-	twice[nothing](h, h.acts.CloseApplication, end)
+	answered := func(m campus.Move) {
+		_, err := h.CloseDecision(t.Context(), m.Decision.ID, []byte(`{}`))
+		require.NoError(t, err)
+	}
+	own := func(activity any, m campus.Move, input any) { // a step that answers with its move
+		moved := twice[campus.Moved](h, activity, input)
+		require.Equal(t, []any{m.Version, m.Stage}, []any{moved.Version, moved.Stage})
+		answered(m)
+	}
+	m := decided(reviewer, campus.ReviewUpdate, "ask_more", struct{}{})
+	own(h.acts.Record, m, m)
+	m = decided(reviewer, campus.ReviewUpdate, "ask_more", struct{}{})
+	own(h.acts.FlagApplication, m, activities.FlagApplication{Move: m, Flag: "photo_differs", Finding: finding})
+	m = decided(student, campus.TryLivenessUpdate, "", h.Answer(h.student, workflowtest.Good))
+	own(h.acts.AddLivenessTry, m, m)
+	m = decided(reviewer, campus.ReviewUpdate, "ask_more", storage.ReviewNote{Note: "more"})
+	own(h.acts.SaveReview, m, m)
+	m = decided(student, campus.BringEvidenceUpdate, "", storage.NewEvidence{Evidence: []storage.Evidence{
+		{Item: campus.CertificateItem, Upload: h.Upload(h.student.ID, campus.CertificateUpload).ID, Code: "NEW"}}})
+	require.Equal(t, m.Version, twice[activities.Replaced](h, h.acts.ReplaceEvidence, m).Moved.Version)
+	answered(m)
+	wrong := decided(student, campus.TryLivenessUpdate, "", storage.LivenessAnswer{Challenge: uuid.New()})
+	_, err := run[campus.Moved](h, h.acts.AddLivenessTry, wrong)
+	require.Equal(t, campus.Invalid, campus.CodeOf(err))
+	require.False(t, campus.CodeOf(err).Retryable(), "it is not tried again without end")
+	answered(wrong)
+	end := decided(student, campus.WithdrawUpdate, "", struct{}{})
+	end.Stage, end.Outcome = campus.StageDone, campus.Withdrawn
+	own(h.acts.CloseApplication, end, end)
 	require.Equal(t, 6, h.count(`events where kind = 'step'`), "each once")
 	require.Equal(t, 1, h.count(`applications where flagged = 'photo_differs' and review_note = 'more' and closed_at is not null`))
 	require.Equal(t, 1, h.count(`evidence where item = 'certificate' and code = 'NEW'`))
 	require.Equal(t, 2, h.count(`liveness_tries`))
-
-	_, err := run[nothing](h, h.acts.AddLivenessTry, decided(student, storage.LivenessAnswer{Challenge: uuid.New()}))
-	require.Equal(t, campus.Invalid, campus.CodeOf(err))
-	require.False(t, campus.CodeOf(err).Retryable(), "it is not tried again without end")
 }

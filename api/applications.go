@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -251,11 +250,7 @@ func (s *Server) tryLiveness(ctx context.Context, in *livenessTryInput) (*decisi
 		}
 		tried.Consent = c.Version
 	}
-	answer, err := s.ownDecision(ctx, in.ID, campus.TryLivenessUpdate, tried)
-	if known, ok := errors.AsType[*campus.Error](err); ok { // storage knows the field from the application
-		err = inField(strings.TrimPrefix(known.Field, "liveness."), err)
-	}
-	return answer, err
+	return s.ownDecision(ctx, in.ID, campus.TryLivenessUpdate, tried)
 }
 
 func (s *Server) chooseCounter(ctx context.Context, in *CaseInput) (*decisionAnswer, error) {

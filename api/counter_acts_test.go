@@ -102,7 +102,7 @@ func TestKioskForPeople(t *testing.T) {
 		"a resend of nobody's":  {to("resend", uuid.New(), storagetest.WestKiosk), 404, "", ""},
 		"by another university": {personCall("foreigner", me.ID, "acts", toForm(fields{"act": "kiosk", "card": card, "kiosk": storagetest.WestKiosk})), 404, "person_unknown", ""},
 	})
-	h.playLine(t, scenario{to("resend", card, storagetest.WestKiosk), 503, "engine_down", ""}) // its act is kept, and not done
+	h.play(t, map[string]scenario{"a resend of what has not been there": {to("resend", card, storagetest.WestKiosk), 409, "wrong_stage", ""}})
 	got := h.do(t, choose)
 	require.Equal(t, 200, got.status, "%s", got.body)
 	require.Equal(t, storagetest.WestKiosk, storagetest.One[string](h.House, `select kiosk_id from plastics`))
@@ -110,6 +110,13 @@ func TestKioskForPeople(t *testing.T) {
 	require.Equal(t, 200, h.do(t, call{who: "centre", method: "GET", path: read[struct{ Receipt string }](t, got).Receipt}).status)
 	h.opens(t)
 	h.play(t, map[string]scenario{"once it is in a batch": {to("kiosk", card, storagetest.EastKiosk), 409, "plastic_on_its_way", ""}})
+
+	h.returned(t)
+	again := h.do(t, to("resend", card, storagetest.WestKiosk))
+	require.Equal(t, 202, again.status, "Temporal is away; it is carried out later: %s", again.body)
+	kept := read[shownDecision](t, again)
+	require.Empty(t, kept.Receipt, "nothing was done yet")
+	require.Equal(t, 0, storagetest.One[int](h.House, `select count(*) from counter_acts where id = $1 and done_at is not null`, kept.ID))
 }
 
 // L6: another number at the counter.

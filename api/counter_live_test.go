@@ -68,13 +68,17 @@ func (l *town) testRenumbered(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return slices.ContainsFunc(l.engine.School.Messages(old), func(text string) bool { return strings.Contains(text, "手机号已更换") })
 	}, patience, 50*time.Millisecond, "the old number hears of it")
-	l.refuse(t, id, map[string]scenario{"an approval of what nobody has checked": {decision("reviewer", item, approval), 409, "phone_unchecked", ""}})
+	early := decision("reviewer", item, approval).with("Idempotency-Key", "too-early-"+id.String())
+	l.refuse(t, id, map[string]scenario{"an approval of what nobody has checked": {early, 409, "phone_unchecked", ""}})
 
 	require.Equal(t, "evidence", l.done(t, decision("reviewer", item, `{"action":"ask_more","reason":"phone_changed"}`)).Stage)
 	require.Equal(t, "phone", l.both(t, me, id).Wanted[0].Item)
 	again := fields{"case": id, "evidence": fields{"recheck": []string{"phone"}}}
 	l.done(t, atDesk(s.ID, "evidence", again))
 	require.Equal(t, "pass", phone(l.comes(t, me, id, "review", "reviewer")))
+	l.refuse(t, id, map[string]scenario{
+		"the approval that was refused, now that it would do": {early, 409, "phone_unchecked", ""},
+	})
 	l.done(t, decision("reviewer", l.item(id), approval))
 	l.comes(t, me, id, "activation", "student")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -15,7 +16,7 @@ import (
 // decisionView is what became of a decision.
 type decisionView struct {
 	ID      uuid.UUID       `json:"id" format:"uuid"`
-	Status  string          `json:"status" enum:"done,running" doc:"running: it is kept and is being carried out; look again at /api/v1/decisions/{id}"`
+	Status  string          `json:"status" enum:"done,running" doc:"running: it is kept, and is carried out or refused later; what becomes of it is at /api/v1/decisions/{id}"`
 	Stage   campus.Stage    `json:"stage,omitempty" doc:"Where the case stands afterwards"`
 	Outcome campus.Outcome  `json:"outcome,omitempty" doc:"How the case ended, if it did"`
 	Step    *campus.Settled `json:"step,omitempty" doc:"For a parked step: the outcome of the new attempt"`
@@ -33,7 +34,7 @@ type decisionAnswer struct {
 // stillRunning is the 202 in /openapi.json.
 func stillRunning(done *huma.Response) *huma.Response {
 	running := *done
-	running.Description = "Taken, and still at work"
+	running.Description = "Kept. What becomes of it is not known yet; look again at Location"
 	return &running
 }
 
@@ -55,19 +56,30 @@ func (s *Server) decide(ctx context.Context, request storage.Request, u update) 
 			// It is kept, and the worker goes on sending it: that Postgres went away meanwhile refuses nothing.
 			s.log.WarnContext(ctx, "what became of a decision is not kept yet", "decision", decision.ID, "error", err)
 		}
+		if decision.Why != nil && decision.Why.Code.Retryable() {
+			s.log.ErrorContext(ctx, "a decision was not carried out", "decision", decision.ID, "error", decision.Why)
+		}
 	}
-	taken, err := decisionOf(decision)
-	if err == nil && u.Act != nil {
-		taken.Body.Receipt = receiptPath(decision.ID)
+	return decisionOf(decision)
+}
+
+// again is what became of the decision that the same request has made before, whatever stands against making it by now:
+// somebody else may have claimed the item meanwhile, or the case be at another stage.
+func (s *Server) again(ctx context.Context, request storage.Request, first *decisionAnswer, err error) (*decisionAnswer, error) {
+	if err == nil || request.Key == "" || campus.CodeOf(err).Retryable() {
+		return first, err
 	}
-	return taken, err
+	if known, found, notFound := s.store.KnownDecision(ctx, request); found && notFound == nil {
+		return decisionOf(known)
+	}
+	return nil, err
 }
 
 // decisionOf is a decision as Postgres has it: the answer, the refusal, or that it is being carried out.
 func decisionOf(d storage.Decision) (*decisionAnswer, error) {
 	switch d.State {
 	case storage.DecisionRefused:
-		return nil, d.Why
+		return nil, whyRefused(d)
 	case storage.DecisionOpen:
 		return &decisionAnswer{
 			Status: http.StatusAccepted, Location: "/api/v1/decisions/" + d.ID.String(),
@@ -75,6 +87,9 @@ func decisionOf(d storage.Decision) (*decisionAnswer, error) {
 		}, nil
 	}
 	view := decisionView{ID: d.ID, Status: "done"}
+	if atCounter(d) {
+		view.Receipt = receiptPath(d.ID)
+	}
 	if d.Update == campus.SettleStepUpdate {
 		view.Step = &campus.Settled{}
 		return &decisionAnswer{Status: http.StatusOK, Body: view}, json.Unmarshal(d.Answer, view.Step)
@@ -83,6 +98,29 @@ func decisionOf(d storage.Decision) (*decisionAnswer, error) {
 	err := json.Unmarshal(d.Answer, &decided)
 	view.Stage, view.Outcome = decided.Stage, decided.Outcome
 	return &decisionAnswer{Status: http.StatusOK, Body: view}, err
+}
+
+// whyRefused is the refusal, of which storage knows the field from the body of an application or of evidence.
+func whyRefused(d storage.Decision) error {
+	switch {
+	case d.Why.Code.Retryable(): // it is known what became of it, whatever went wrong
+		return campus.Errorf(campus.Conflict, "decision_failed", "decision %s was not carried out: %s", d.ID, d.Why.Message)
+	case d.Update == campus.TryLivenessUpdate:
+		return inField(strings.TrimPrefix(d.Why.Field, "liveness."), d.Why)
+	case d.Update == campus.BringEvidenceUpdate && atCounter(d):
+		return below("evidence", d.Why)
+	}
+	return d.Why
+}
+
+// atCounter tells whether a decision was made for its holder, or about their person, at the counter: then there is a
+// receipt once it is done.
+func atCounter(d storage.Decision) bool {
+	switch d.Update {
+	case campus.ReviewUpdate, campus.SettleStepUpdate, campus.PauseUpdate, campus.ResumeUpdate, campus.CancelUpdate:
+		return false
+	}
+	return d.By.Kind == campus.StaffActor
 }
 
 // getDecision is where a 202 points to. It asks Postgres alone.

@@ -69,6 +69,10 @@ func handle[I, O any](s *Server, r route, fn func(context.Context, *I) (*O, erro
 		ctx, cancel := context.WithTimeout(ctx, handlerTime)
 		defer cancel()
 		out, err := fn(ctx, in)
+		if decided, ok := any(out).(*decisionAnswer); ok {
+			decided, err = s.again(ctx, s.request(ctx), decided, err)
+			out = any(decided).(*O) //nolint:forcetypeassert // it was one
+		}
 		if err != nil {
 			return nil, s.problem(ctx, err)
 		}

@@ -115,12 +115,14 @@ func (s *Server) problem(ctx context.Context, err error) *problem {
 	}
 	known, ok := errors.AsType[*campus.Error](err)
 	switch {
+	case ok && known.Code == campus.Unavailable && known.Reason == "database_down":
+		return s.unclear(ctx, known.Reason)
 	case ok && known.Code != campus.Internal:
 		return s.newProblem(ctx, known.Code, known.Reason, known.Field)
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return s.newProblem(ctx, campus.Unavailable, "client_gone", "")
 	case errors.Is(err, context.DeadlineExceeded):
-		return s.newProblem(ctx, campus.Unavailable, "", "")
+		return s.unclear(ctx, "")
 	}
 	request := callOf(ctx)
 	path := ""
@@ -129,6 +131,16 @@ func (s *Server) problem(ctx context.Context, err error) *problem {
 	}
 	s.log.ErrorContext(ctx, "request failed", "request_id", request.id, "route", path, "error", err)
 	return s.newProblem(ctx, campus.Internal, "", "")
+}
+
+// unclear is an outage under which a request may have been carried out all the same: the commit was sent, and its answer
+// was lost. Who has sent an Idempotency-Key finds out by it.
+func (s *Server) unclear(ctx context.Context, reason string) *problem {
+	p := s.newProblem(ctx, campus.Unavailable, reason, "")
+	if request := callOf(ctx); request.request.Key != "" {
+		p.Detail = campus.Text(request.language, "problem.outcome_unknown", nil)
+	}
+	return p
 }
 
 func (s *Server) newProblem(ctx context.Context, code campus.Code, reason, field string) *problem {

@@ -83,7 +83,8 @@ func (h *house) apply(t *testing.T, who string) campus.CaseRef {
 // record moves a case as its workflow would.
 func (h *house) record(t *testing.T, m campus.Move) {
 	t.Helper()
-	require.NoError(t, h.Record(t.Context(), m))
+	_, err := h.Record(t.Context(), m)
+	require.NoError(t, err)
 }
 
 // inReview applies and brings the application before the reviewers, as the workflow would; the item is what they decide.
@@ -106,17 +107,21 @@ const orderID = "bo-1"
 func (h *house) inProduction(t *testing.T, who string) (plastic uuid.UUID) {
 	t.Helper()
 	ref, ctx, by := h.apply(t, who), t.Context(), campus.Change{Actor: campus.Staff(h.reviewer.ID), Channel: "app", Reason: "approved"}
-	_, err := h.BeginApplication(ctx, campus.Move{Case: ref, Version: 1, Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool})
-	require.NoError(t, err)
-	decision, err := h.OpenDecision(ctx, storagetest.Request(by.Actor), ref.WorkflowID(), storage.ReviewNote{})
+	_, err := h.BeginApplication(ctx, h.NextMove(ref, campus.StageReview, campus.WaitsForReviewer))
 	require.NoError(t, err)
 	card, plastic := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
 	order := campus.CaseRef{Kind: campus.PlasticCase, ID: uuid.Must(uuid.NewV7())}
-	require.NoError(t, h.CreateCard(ctx, campus.Move{Case: ref, Version: 2, Stage: campus.StageActivation,
-		WaitsFor: campus.WaitsForStudent, Decision: decision.ID}, card, by))
-	require.NoError(t, h.ActivateCard(ctx, campus.Move{Case: ref, Version: 3, Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody,
-		Outcome: campus.Completed}, storage.Activation{Card: card, PlasticCase: order.ID, Plastic: plastic, CardLife: 24 * time.Hour,
-		PromisedAt: campus.DateOf(h.Clock.Now()).AddDays(3).End(), Change: by}))
+	approved := h.NextMove(ref, campus.StageProvisioning, campus.WaitsForEngine)
+	approved.Decision = h.Decision(ref, by.Actor, campus.ReviewUpdate, campus.Said{Action: string(campus.Approve)}, storage.ReviewNote{})
+	_, err = h.CreateCard(ctx, approved, card, by)
+	require.NoError(t, err)
+	h.record(t, h.NextMove(ref, campus.StageActivation, campus.WaitsForStudent))
+	active := h.NextMove(ref, campus.StageDone, campus.WaitsForNobody)
+	active.Outcome = campus.Completed
+	active.Decision = h.Decision(ref, campus.Student(h.people[who].ID), campus.ActivateUpdate, campus.Said{}, nil)
+	_, err = h.ActivateCard(ctx, active, storage.Activation{Card: card, PlasticCase: order.ID, Plastic: plastic, CardLife: 24 * time.Hour,
+		PromisedAt: campus.DateOf(h.Clock.Now()).AddDays(3).End(), Change: by})
+	require.NoError(t, err)
 	h.record(t, campus.Move{Case: order, Version: 1, Stage: campus.StageProduction, WaitsFor: campus.WaitsForBureau})
 	require.NoError(t, h.SaveOrder(ctx, plastic, orderID))
 	return plastic

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/google/uuid"
@@ -33,7 +34,7 @@ type house struct {
 	*storagetest.House
 	url      string
 	promised *api.Promise
-	patient  bool // what Temporal was too busy for is sent again, as the answer asks for
+	patient  bool // what is not known yet is looked for again, as the answer asks for
 	holder   storagetest.Person
 	people   map[string]storagetest.Person // by who, those who are students
 	tokens   *sync.Map                     // by who: student, freshman, reviewer, centre, other; texts
@@ -153,9 +154,22 @@ func (h *house) do(t *testing.T, c call) reply {
 		c = c.with("Idempotency-Key", uuid.NewString())
 	}
 	got := h.send(t, c)
-	for tries := 0; h.patient && got.status == http.StatusServiceUnavailable && tries < 6; tries++ {
-		got = h.send(t, c)
+	if h.patient && got.status == http.StatusAccepted {
+		return h.outcome(t, c.who, got)
 	}
+	return got
+}
+
+// outcome is what becomes of a decision that was answered with 202, as whoever made it finds it.
+func (h *house) outcome(t *testing.T, who string, running reply) (got reply) {
+	t.Helper()
+	require.Equal(t, http.StatusAccepted, running.status, "%s", running.body)
+	look := call{who: who, method: http.MethodGet, path: running.header.Get("Location")}
+	require.NotEmpty(t, look.path)
+	require.Eventually(t, func() bool {
+		got = h.send(t, look)
+		return got.status != http.StatusAccepted
+	}, patience, 50*time.Millisecond, "%s", running.body)
 	return got
 }
 

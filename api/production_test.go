@@ -234,7 +234,7 @@ func TestChooseKiosk(t *testing.T) {
 		"a card nobody has":             {choose("student", uuid.NewString(), storagetest.WestKiosk), 404, "", ""},
 		"sending somebody else's again": {theirs, 404, "", ""},
 		"sending it to no kiosk":        {unknown, 422, "kiosk_unknown", "kiosk"},
-		"while the engine is away":      {resend, 503, "engine_down", ""},
+		"sending again what waits here": {resend, 409, "wrong_stage", ""},
 	}
 	h.play(t, table)
 	got := h.do(t, choose("student", card, storagetest.WestKiosk))
@@ -244,6 +244,8 @@ func TestChooseKiosk(t *testing.T) {
 	h.play(t, map[string]scenario{
 		"once it is in a batch": {choose("student", card, storagetest.EastKiosk), 409, "plastic_on_its_way", ""},
 	})
+	h.returned(t)
+	require.Equal(t, 202, h.do(t, resend).status, "Temporal is away; it is carried out later")
 }
 
 // soon lets a card that nobody picks up go back after a few seconds.
@@ -317,19 +319,30 @@ func (l *town) delivered(t *testing.T, kiosk, compartment string) string {
 	return open[0].Cards[0]
 }
 
+// returned has the only plastic come back because nobody has picked it up, as the workflow would.
+func (h *house) returned(t *testing.T) {
+	t.Helper()
+	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: storagetest.One[uuid.UUID](h.House, `select case_id from plastics`)}
+	h.record(t, h.NextMove(ref, campus.StageReturned, campus.WaitsForStudent))
+}
+
 // What a student can do is named where they look.
 func TestPlasticSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	h := factory(t, "student")
 	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: storagetest.One[uuid.UUID](h.House, `select case_id from plastics`)}
 	card := storagetest.One[string](h.House, `select id::text from cards`)
-	for stage, href := range map[campus.Stage]string{
-		campus.StageBatching: "PUT /api/v1/cards/" + card + "/plastic/kiosk", campus.StageReturned: "POST /api/v1/cards/" + card + "/plastic/resend",
+	for _, at := range []struct {
+		stage campus.Stage
+		href  string
+	}{
+		{campus.StageBatching, "PUT /api/v1/cards/" + card + "/plastic/kiosk"},
+		{campus.StageReturned, "POST /api/v1/cards/" + card + "/plastic/resend"},
 	} {
-		h.record(t, h.NextMove(ref, stage, campus.WaitsForStudent))
+		h.record(t, h.NextMove(ref, at.stage, campus.WaitsForStudent))
 		seen := ask[shownCase](t, h, "student", "/api/v1/applications/"+ref.ID.String())
 		require.Len(t, seen.Next.Actions, 1)
-		require.Equal(t, href, seen.Next.Actions[0].Method+" "+seen.Next.Actions[0].Href)
+		require.Equal(t, at.href, seen.Next.Actions[0].Method+" "+seen.Next.Actions[0].Href)
 		require.NotContains(t, seen.Next.Text, "next.")
 	}
 }

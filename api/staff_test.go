@@ -207,7 +207,7 @@ func TestDecisionRefusals(t *testing.T) {
 	h.record(t, campus.Move{Case: ref, Version: 3, Stage: campus.StageInPerson, WaitsFor: campus.WaitsForCardCentre,
 		Opens: []campus.NewWorkItem{{Kind: campus.InPersonItem, Reason: "chosen"}}})
 	person := h.openItem(ref)
-	h.record(t, campus.Move{Case: ref, Version: 4, Stage: campus.StageReview, WaitsFor: campus.WaitsForReviewer,
+	h.record(t, campus.Move{Case: ref, Version: 4, Stage: campus.StageInPerson, WaitsFor: campus.WaitsForCardCentre,
 		Opens: []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "promise_in_danger"}}})
 	overdue := h.openItem(ref)
 

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -127,11 +126,8 @@ func (s *Server) decideItem(ctx context.Context, request storage.Request, id uui
 		return &decisionAnswer{Status: http.StatusOK, Body: decisionView{ID: done.ID, Status: "done", Stage: done.Stage}}, err
 	}
 	if item.ClosedAt != nil {
-		// Only who has decided it gets their answer again: the case may be before the reviewers once more, with other
-		// evidence, and this is not about that.
-		if _, known, err := s.store.KnownDecision(ctx, request); err != nil || !known {
-			return nil, cmp.Or(err, error(campus.Errorf(campus.Conflict, "already_decided", "work item %s is closed", id)))
-		}
+		// The case may be before the reviewers once more, with other evidence, and this is not about that.
+		return nil, campus.Errorf(campus.Conflict, "already_decided", "work item %s is closed", id)
 	}
 	u := itemUpdate(campus.CaseRef{Kind: item.CaseKind, ID: item.CaseID}, item.Kind, item.Step, d)
 	u.later = later
@@ -236,7 +232,7 @@ func (s *Server) decideWorkItems(ctx context.Context, in *bulkInput) (*answer[bu
 
 func (s *Server) bulkOne(ctx context.Context, request storage.Request, id uuid.UUID, d ItemDecision, later bool) bulkResult {
 	decided, err := s.decideItem(ctx, request, id, d, later)
-	if err != nil {
+	if decided, err = s.again(ctx, request, decided, err); err != nil {
 		return bulkResult{ID: id, Problem: s.problem(ctx, err)}
 	}
 	return bulkResult{ID: id, Decision: &decided.Body}
@@ -250,7 +246,10 @@ func stepText(in campus.Language, step string) string {
 	if text, ours := packageStepText(in, step); ours {
 		return text
 	}
-	return campus.Text(in, "step."+trimCount(step), nil)
+	if key := "step." + trimCount(step); campus.HasText(key) {
+		return campus.Text(in, key, nil)
+	}
+	return campus.Text(in, "step.own", nil) // of ours, such as writing what was decided
 }
 
 func trimCount(step string) string {

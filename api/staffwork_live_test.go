@@ -109,11 +109,11 @@ func (l *town) testManyAtOnce(t *testing.T) {
 			with("Idempotency-Key", "all-of-"+by.who)
 		answers[d] = map[uuid.UUID]result{}
 		all.Go(func() {
-			for busy := true; busy; { // what Temporal was too busy for is asked again, under the same key
+			for busy := true; busy; { // what is not known yet is asked for again, under the same key
 				busy = false
 				for _, r := range read[struct{ Items []result }](t, l.do(t, many)).Items {
 					answers[d][r.ID] = r
-					busy = busy || r.Problem != nil && r.Problem.Status == 503
+					busy = busy || r.Decision != nil && r.Decision.Status == "running"
 				}
 			}
 		})
@@ -149,7 +149,7 @@ func (l *town) testManyAtOnce(t *testing.T) {
 				winners = append(winners, by.who+" "+by.action)
 				require.Equal(t, map[string]string{approve: "provisioning", reject: "closing"}[by.action], r.Decision.Stage)
 			default:
-				require.Contains(t, []string{"already_decided", "wrong_stage"}, r.Problem.Reason)
+				require.Contains(t, []string{"already_decided", "wrong_stage", "decision_pending"}, r.Problem.Reason)
 			}
 		}
 		require.Len(t, winners, 1, "item %d is decided once", i)

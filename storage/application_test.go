@@ -30,7 +30,7 @@ func TestApply(t *testing.T) {
 		require.Equal(t, h.Policies.Version(), found.PolicyVersion)
 		require.Equal(t, storagetest.EastCampus, found.Campus)
 		require.JSONEq(t, `{"case": {"kind": "application", "id": "`+accepted.ID.String()+`"}, "university": "lcu", "campus": "east",
-			"stage": "checking", "waits_for": "school", "lasting": true}`,
+			"stage": "checking", "waits_for": "school"}`,
 			storagetest.One[string](h, `select input::text from line where case_id = $1`, accepted.ID))
 		require.Equal(t, 4, count(h, `uploads where taken_by = $1`, accepted.ID))
 		require.Equal(t, 1, count(h, `challenges where used_at is not null`))
@@ -276,7 +276,7 @@ func TestWithdrawQueued(t *testing.T) {
 		require.Equal(t, 1, count(s.House, `audit where action = 'application.withdraw' and actor = $1`, student.String()))
 		begun, err := s.BeginApplication(t.Context(), s.NextMove(s.application, campus.StageChecking, campus.WaitsForSchool))
 		require.NoError(t, err)
-		require.True(t, begun.Withdrawn)
+		require.Equal(t, campus.Withdrawn, begun.Moved.Outcome)
 		require.Equal(t, string(campus.StageDone), storagetest.One[string](s.House, `select stage from cases`), "it is not begun again")
 		s.Applied(s.person) // and may be made again
 	})
@@ -307,7 +307,7 @@ func TestWithdrawQueued(t *testing.T) {
 			return err
 		})
 		require.Equal(t, map[string]int{"done": 2}, outcomes(errs))
-		require.Equal(t, begun.Withdrawn, by != uuid.Nil)
+		require.Equal(t, begun.Moved.Outcome == campus.Withdrawn, by != uuid.Nil)
 	})
 
 	t.Run("an application nobody knows is not found", func(t *testing.T) {

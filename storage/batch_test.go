@@ -167,7 +167,7 @@ func TestTheLastOfEnoughOpensABatch(t *testing.T) {
 		m := campus.Move{Case: campus.CaseRef{Kind: campus.PlasticCase, ID: ids[i]}, Version: 1, Stage: campus.StageBatching,
 			WaitsFor: campus.WaitsForEngine}
 		for range 2 { // delivered twice
-			if err := f.QueuePlastic(t.Context(), m, ids[i], n); err != nil {
+			if err := second(f.QueuePlastic(t.Context(), m, ids[i], n)); err != nil {
 				return err
 			}
 		}
@@ -308,9 +308,9 @@ func TestEndBatch(t *testing.T) {
 			require.NoError(t, f.TakeReport(t.Context(), f.says(id, cards[4], campus.PlasticCancelled, 2)), "cancelled by ourselves: no news")
 			m := campus.Move{Case: campus.CaseRef{Kind: campus.BatchCase, ID: id}, Version: 1, Stage: campus.StageDone,
 				WaitsFor: campus.WaitsForNobody, Outcome: campus.Aborted}
-			require.NoError(t, f.EndBatch(t.Context(), m, campus.BatchFailed, test.lose))
+			require.NoError(t, second(f.EndBatch(t.Context(), m, campus.BatchFailed, test.lose)))
 			before := everything(t, f.House)
-			require.NoError(t, f.EndBatch(t.Context(), m, campus.BatchFailed, test.lose))
+			require.NoError(t, second(f.EndBatch(t.Context(), m, campus.BatchFailed, test.lose)))
 			require.Equal(t, before, everything(t, f.House), "twice is once")
 			require.Equal(t, test.shipped, f.state(cards[1].ID))
 			require.Equal(t, campus.PlasticReady, f.state(cards[2].ID))

@@ -41,11 +41,11 @@ func TestOneActiveCard(t *testing.T) {
 	}()
 	errs := atOnce(cards, func(i int) error {
 		m := campus.Move{Case: campus.CaseRef{Kind: campus.ApplicationCase, ID: ids[i]}, Version: 1, Stage: campus.StageDone, Outcome: campus.Completed}
-		return s.ActivateCard(t.Context(), m, storage.Activation{
+		return second(s.ActivateCard(t.Context(), m, storage.Activation{
 			Card: ids[i], PlasticCase: uuid.Must(uuid.NewV7()), Plastic: uuid.Must(uuid.NewV7()), CardLife: time.Hour,
 			PromisedAt: campus.Date{Year: 2026, Month: time.November, Day: 20}.End(),
 			Change:     campus.Change{Actor: campus.Student(s.person.ID), Channel: "app", Reason: "activated"},
-		})
+		}))
 	})
 	close(stop)
 	require.Equal(t, map[string]int{"done": 1, "card_exists": cards - 1}, outcomes(errs))
@@ -108,11 +108,11 @@ func TestActivateCard(t *testing.T) {
 func TestNoCardRevives(t *testing.T) {
 	t.Parallel()
 	s := apply(t).approve()
-	a := s.activation()
+	a, m := s.activation(), s.activated()
 	for _, state := range []campus.CardState{campus.CardReplaced, campus.CardClosed, campus.CardAlumni, campus.CardLost, campus.CardActive} {
 		s.Exec(`update cards set state = $1`, state)
 		before := everything(t, s.House)
-		err := s.ActivateCard(t.Context(), s.done(), a)
+		err := second(s.ActivateCard(t.Context(), m, a))
 		require.Equal(t, "card_state", campus.ReasonOf(err), state)
 		require.Equal(t, before, everything(t, s.House), state)
 	}
@@ -142,17 +142,20 @@ func TestCardChanges(t *testing.T) {
 	t.Run("closed with its application, and never active again", func(t *testing.T) {
 		t.Parallel()
 		s := apply(t).approve()
+		late := s.activated()
+		s.lapse()
 		m := s.done()
 		m.Outcome = campus.Expired
-		require.NoError(t, s.CloseApplication(t.Context(), m))
+		require.NoError(t, second(s.CloseApplication(t.Context(), m)))
 		require.Equal(t, []change{created, {"pending", "closed", "system", "workflow", "expired"}}, read(s))
-		require.Equal(t, "card_state", outcome(s.ActivateCard(t.Context(), s.done(), s.activation())))
+		require.Equal(t, campus.WrongStage, outcome(second(s.ActivateCard(t.Context(), late, s.activation()))), "a closed case never moves")
+		require.Equal(t, "closed", storagetest.One[string](s.House, `select state from cards`))
 	})
 
 	t.Run("an active card is not closed with its application", func(t *testing.T) {
 		t.Parallel()
 		s := apply(t).activate()
-		require.NoError(t, s.CloseApplication(t.Context(), s.done()))
+		require.NoError(t, second(s.CloseApplication(t.Context(), s.done())))
 		require.Len(t, read(s), 2)
 	})
 }
@@ -223,9 +226,9 @@ func TestExpiredPapersAreNotApproved(t *testing.T) {
 			h.Exec(`update evidence set expires_on = $3 where application_id = $1 and item = $2`, ref.ID, test.item, test.expires.String())
 		}
 		m := h.NextMove(ref, campus.StageProvisioning, campus.WaitsForSchool)
-		m.Decision = h.Decision(ref, reviewer(), storage.ReviewNote{})
+		m.Decision = h.Decision(ref, reviewer(), campus.ReviewUpdate, approve, storage.ReviewNote{})
 		before := everything(t, h)
-		err := h.CreateCard(t.Context(), m, uuid.Must(uuid.NewV7()), approval())
+		err := second(h.CreateCard(t.Context(), m, uuid.Must(uuid.NewV7()), approval()))
 		require.Equal(t, test.want, outcome(err), name)
 		if err != nil {
 			require.Equal(t, campus.Conflict, campus.CodeOf(err), name)

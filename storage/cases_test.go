@@ -21,10 +21,10 @@ func TestStaffCases(t *testing.T) {
 	first, parked, closed, theirs := h.Applied(east), h.Applied(west), h.Applied(other), h.Applied(foreign)
 	m := h.NextMove(parked, campus.StageChecking, campus.WaitsForOperator)
 	m.Parked, m.Cause = []string{"registry"}, campus.Unavailable
-	require.NoError(t, h.Record(t.Context(), m))
+	require.NoError(t, second(h.Record(t.Context(), m)))
 	m = h.NextMove(closed, campus.StageDone, campus.WaitsForNobody)
 	m.Outcome = campus.Rejected
-	require.NoError(t, h.CloseApplication(t.Context(), m))
+	require.NoError(t, second(h.CloseApplication(t.Context(), m)))
 
 	all := []uuid.UUID{closed.ID, parked.ID, first.ID} // newest first
 	everywhere := []campus.Grant{{Role: campus.Auditor}}

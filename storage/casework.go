@@ -37,7 +37,7 @@ func (s *Store) moveAs(ctx context.Context, m campus.Move, own part, fact func(t
 	if m.Decision.ID != uuid.Nil {
 		return s.moveDecided(ctx, m, own, fact)
 	}
-	if m.NeedsDecision() {
+	if m.NeedsDecision() || len(m.Proposes)+len(m.Confirms) > 0 { // K3: only people propose and confirm
 		return moved, decisionMissing(m)
 	}
 	if fact == nil && len(opensAfter(m))+len(m.Remind)+len(m.Escalate) == 0 {
@@ -59,7 +59,7 @@ func (s *Store) moveDecided(ctx context.Context, m campus.Move, own part, fact f
 			return err
 		}
 		var found bool
-		if moved, found, err = findMove(t, `decision = @decision`, map[string]any{"decision": m.Decision.ID}); err != nil || found {
+		if moved, found, err = findDecided(t, m); err != nil || found {
 			return err
 		}
 		if err := checkDecision(t, m, c); err != nil {
@@ -135,7 +135,7 @@ const movedSQL = `with moved as (
 	written as (
 		insert into moves (case_id, version, name, decision, stage, waits_for, due, parked, cause, outcome, reason, state, at)
 		select moved.id, @version, @name, cast(@decision as uuid), @stage, @waits, @due, cast(@parked as jsonb), @cause, @outcome, @reason,
-			cast(@state as jsonb), @now from moved)`
+			cast(@state as jsonb), cast(@now as timestamptz) from moved returning state)`
 
 const (
 	timelineSQL = `, timeline as (
@@ -168,8 +168,8 @@ func moveCase(t tx, m campus.Move, own part) (movedCase, error) {
 	var c movedCase
 	what := moveParts(t, m)
 	maps.Copy(what.words, own.words)
-	columns, into := "university, campus, person_id, policy_version, due",
-		[]any{&c.Owner.University, &c.Owner.Campus, &c.Owner.PersonID, &c.PolicyVersion, &c.Row.Due}
+	columns, into := "university, campus, person_id, policy_version, due, (select state from written)",
+		[]any{&c.Owner.University, &c.Owner.Campus, &c.Owner.PersonID, &c.PolicyVersion, &c.Row.Due, &c.Row.State}
 	if own.answer != "" {
 		columns, into = columns+", "+own.answer, append(into, own.into)
 	}
@@ -179,9 +179,8 @@ func moveCase(t tx, m campus.Move, own part) (movedCase, error) {
 		c.Row, err = unmoved(t, m, own.refusal)
 		return c, err
 	}
-	due := c.Row.Due
-	c.Row = campus.Moved{Version: m.Version, Stage: m.Stage, WaitsFor: m.WaitsFor, Due: due, Parked: m.Parked, Cause: m.Cause,
-		Outcome: m.Outcome, Reason: m.Reason, State: m.State}
+	c.Row = campus.Moved{Version: m.Version, Stage: m.Stage, WaitsFor: m.WaitsFor, Due: c.Row.Due, Parked: m.Parked, Cause: m.Cause,
+		Outcome: m.Outcome, Reason: m.Reason, State: c.Row.State}
 	return c, err
 }
 
@@ -218,6 +217,11 @@ func unmoved(t tx, m campus.Move, refusal func(tx) error) (campus.Moved, error) 
 		}
 	}
 	return row, campus.Errorf(campus.Internal, "", "move %s of case %s was not written", m.Name, c.ID)
+}
+
+// findDecided is the move of a case that was written for a move's decision.
+func findDecided(t tx, m campus.Move) (campus.Moved, bool, error) {
+	return findMove(t, `decision = @decision and case_id = @id`, map[string]any{"decision": m.Decision.ID, "id": m.Case.ID})
 }
 
 // findMove is a move as it was written.

@@ -1,7 +1,9 @@
 package storage_test
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -13,10 +15,13 @@ import (
 	"campuscard/storage/storagetest"
 )
 
+// recorder writes a move with what it stands for.
+type recorder = func(context.Context, campus.Move) (campus.Moved, error)
+
 // fact is a move with what it stands for, ready to be recorded.
 type fact struct {
 	move   campus.Move
-	record func(context.Context, campus.Move) error
+	record recorder
 }
 
 // facts are all methods that move a case, each with the story that comes before.
@@ -28,72 +33,75 @@ func facts() map[string]func(s *story) fact {
 			return fact{s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer), s.Record}
 		},
 		"BeginApplication": func(s *story) fact {
-			return fact{s.NextMove(s.application, campus.StageChecking, campus.WaitsForSchool), func(ctx context.Context, m campus.Move) error {
-				return second(s.BeginApplication(ctx, m))
+			return fact{s.NextMove(s.application, campus.StageChecking, campus.WaitsForSchool), func(ctx context.Context, m campus.Move) (campus.Moved, error) {
+				begun, err := s.BeginApplication(ctx, m)
+				return begun.Moved, err
 			}}
 		},
 		"SaveFindings": func(s *story) fact {
-			return fact{s.NextMove(s.application, campus.StageIdentity, campus.WaitsForSchool), func(ctx context.Context, m campus.Move) error {
+			return fact{s.NextMove(s.application, campus.StageIdentity, campus.WaitsForSchool), func(ctx context.Context, m campus.Move) (campus.Moved, error) {
 				return s.SaveFindings(ctx, m, []campus.Finding{finding, {Item: campus.PhoneItem, Verdict: campus.Pass}})
 			}}
 		},
 		"FlagApplication": func(s *story) fact {
-			return fact{s.NextMove(s.application, campus.StageInPerson, campus.WaitsForCardCentre), func(ctx context.Context, m campus.Move) error {
+			return fact{s.NextMove(s.application, campus.StageInPerson, campus.WaitsForCardCentre), func(ctx context.Context, m campus.Move) (campus.Moved, error) {
 				return s.FlagApplication(ctx, m, "photo_differs", finding)
 			}}
 		},
 		"AddLivenessTry": func(s *story) fact {
 			m := s.NextMove(s.application, campus.StageIdentity, campus.WaitsForSchool)
-			m.Decision = s.Decision(s.application, campus.Student(s.person.ID), s.LivenessAnswer(s.person.ID))
+			m.Decision = s.Decision(s.application, campus.Student(s.person.ID), campus.TryLivenessUpdate, campus.Said{}, s.LivenessAnswer(s.person.ID))
 			return fact{m, s.AddLivenessTry}
 		},
 		"SaveReview": func(s *story) fact {
 			m := s.NextMove(s.application, campus.StageEvidence, campus.WaitsForStudent)
-			m.Decision = s.Decision(s.application, reviewer(), storage.ReviewNote{Note: "照片看不清"})
+			m.Decision = s.Decision(s.application, reviewer(), campus.ReviewUpdate, askMore, storage.ReviewNote{Note: "照片看不清"})
 			return fact{m, s.SaveReview}
 		},
 		"ReplaceEvidence": func(s *story) fact {
 			m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
-			m.Decision = s.Decision(s.application, campus.Student(s.person.ID), s.evidence())
+			m.Decision = s.Decision(s.application, campus.Student(s.person.ID), campus.BringEvidenceUpdate, campus.Said{}, s.evidence())
 			return fact{m, s.replaceEvidence}
 		},
 		"CreateCard": func(s *story) fact {
 			m := s.NextMove(s.application, campus.StageActivation, campus.WaitsForStudent)
-			m.Decision = s.Decision(s.application, reviewer(), storage.ReviewNote{Note: "ok"})
+			m.Decision = s.Decision(s.application, reviewer(), campus.ReviewUpdate, approve, storage.ReviewNote{Note: "ok"})
 			card := uuid.Must(uuid.NewV7())
-			return fact{m, func(ctx context.Context, m campus.Move) error { return s.CreateCard(ctx, m, card, approval()) }}
+			return fact{m, func(ctx context.Context, m campus.Move) (campus.Moved, error) {
+				return s.CreateCard(ctx, m, card, approval())
+			}}
 		},
 		"ActivateCard": func(s *story) fact {
 			a := s.approve().activation()
-			return fact{s.done(), func(ctx context.Context, m campus.Move) error { return s.ActivateCard(ctx, m, a) }}
+			return fact{s.activated(), func(ctx context.Context, m campus.Move) (campus.Moved, error) { return s.ActivateCard(ctx, m, a) }}
 		},
 		"CloseApplication": func(s *story) fact {
-			s.approve()
+			s.approve().lapse()
 			m := s.done()
 			m.Outcome = campus.Expired
 			return fact{m, s.CloseApplication}
 		},
 		"BeginPlastic": func(s *story) fact {
 			s.activate()
-			return fact{s.NextMove(s.plasticCase, campus.StageOrdering, campus.WaitsForBureau), func(ctx context.Context, m campus.Move) error {
-				_, plastic, err := s.BeginPlastic(ctx, m, nil)
+			return fact{s.NextMove(s.plasticCase, campus.StageOrdering, campus.WaitsForBureau), func(ctx context.Context, m campus.Move) (campus.Moved, error) {
+				moved, _, plastic, err := s.BeginPlastic(ctx, m, nil)
 				if err == nil {
 					require.Equal(s.t, s.plastic, plastic.ID)
 				}
-				return err
+				return moved, err
 			}}
 		},
 		"RemakePlastic": func(s *story) fact {
 			s.activate()
 			require.NoError(s.t, s.TakeReport(s.t.Context(), s.report(campus.PlasticSpoilt, 2)))
 			again := uuid.Must(uuid.NewV7())
-			return fact{s.NextMove(s.plasticCase, campus.StageOrdering, campus.WaitsForBureau), func(ctx context.Context, m campus.Move) error {
+			return fact{s.NextMove(s.plasticCase, campus.StageOrdering, campus.WaitsForBureau), func(ctx context.Context, m campus.Move) (campus.Moved, error) {
 				return s.RemakePlastic(ctx, m, again)
 			}}
 		},
 		"AnnouncePickup": func(s *story) fact {
 			s.deliver()
-			return fact{s.NextMove(s.plasticCase, campus.StagePickup, campus.WaitsForStudent), func(ctx context.Context, m campus.Move) error {
+			return fact{s.NextMove(s.plasticCase, campus.StagePickup, campus.WaitsForStudent), func(ctx context.Context, m campus.Move) (campus.Moved, error) {
 				return s.AnnouncePickup(ctx, m, s.plastic)
 			}}
 		},
@@ -101,7 +109,7 @@ func facts() map[string]func(s *story) fact {
 			s.deliver()
 			m := s.NextMove(s.plasticCase, campus.StageDone, campus.WaitsForNobody)
 			m.Outcome = campus.Expired
-			return fact{m, func(ctx context.Context, m campus.Move) error {
+			return fact{m, func(ctx context.Context, m campus.Move) (campus.Moved, error) {
 				return s.EndPlastic(ctx, m, s.plastic, campus.PlasticReturned, change)
 			}}
 		},
@@ -109,9 +117,9 @@ func facts() map[string]func(s *story) fact {
 }
 
 // replaceEvidence leaves the answer out.
-func (s *story) replaceEvidence(ctx context.Context, m campus.Move) error {
-	_, err := s.ReplaceEvidence(ctx, m)
-	return err
+func (s *story) replaceEvidence(ctx context.Context, m campus.Move) (campus.Moved, error) {
+	moved, _, err := s.ReplaceEvidence(ctx, m)
+	return moved, err
 }
 
 // evidence is what the student brings after a reviewer asked for more.
@@ -136,31 +144,70 @@ func TestMoves(t *testing.T) {
 			f.move.Events = []campus.Event{{Kind: "this_move", Actor: campus.System()}}
 			f.move.Opens = []campus.NewWorkItem{{Kind: campus.OverdueItem}}
 			f.move.Notices = []campus.Notice{{Template: "notice.this_move"}}
+			due := s.Clock.Now().Add(time.Hour + time.Nanosecond) // Postgres knows no nanoseconds
+			f.move.Due, f.move.State = &due, []byte(`{ "b":[1,2], "a" :{}}`)
 			before := everything(t, s.House)
 
 			future := f.move
 			future.Version += 3
-			require.Equal(t, campus.Internal, campus.CodeOf(f.record(t.Context(), future)), "a move from the future")
+			require.Equal(t, campus.Internal, campus.CodeOf(second(f.record(t.Context(), future))), "a move from the future")
 			require.Equal(t, before, everything(t, s.House))
 
-			errs := atOnce(2, func(int) error { return f.record(t.Context(), f.move) })
+			rows := make([]campus.Moved, 2)
+			errs := atOnce(2, func(i int) (err error) { rows[i], err = f.record(t.Context(), f.move); return err })
 			require.Equal(t, map[string]int{"done": 2}, outcomes(errs))
+			requireWritten(t, f.move, rows[0])
+			require.Equal(t, encoded(t, rows[0]), encoded(t, rows[1]), "both go on from the row as it was written")
 			require.Equal(t, 1, count(s.House, `events where kind = 'this_move'`))
 			after := everything(t, s.House)
 			require.NotEqual(t, before["cases"], after["cases"])
 
+			again := func(when string) {
+				row, err := f.record(t.Context(), f.move)
+				require.NoError(t, err, when)
+				requireWritten(t, f.move, row)
+				require.Equal(t, after, everything(t, s.House), when)
+			}
 			s.Clock.Advance(time.Minute)
-			require.NoError(t, f.record(t.Context(), f.move), "delivered again")
-			require.Equal(t, after, everything(t, s.House))
-
-			later := f.move
+			again("delivered again")
+			other := f.move
+			other.Name, other.Decision = "another", campus.Decision{}
+			row, err := s.Record(t.Context(), other)
+			later := other
 			later.Version, later.Events, later.Opens, later.Notices = f.move.Version+1, nil, nil, nil
-			require.NoError(t, s.Record(t.Context(), later))
-			after = everything(t, s.House)
-			require.NoError(t, f.record(t.Context(), f.move), "delivered late")
+			if f.move.Outcome != "" { // it moves no more, and whoever comes late is told how it has ended
+				require.NoError(t, err)
+				requireWritten(t, f.move, row)
+				row, err = s.Record(t.Context(), later)
+				require.NoError(t, err)
+				requireWritten(t, f.move, row)
+				again("delivered late")
+				return
+			}
+			require.Equal(t, campus.Behind, outcome(err), "the version is taken")
 			require.Equal(t, after, everything(t, s.House))
+			require.NoError(t, second(s.Record(t.Context(), later)))
+			after = everything(t, s.House)
+			again("delivered late")
 		})
 	}
+}
+
+// encoded is a row as a workflow gets it.
+func encoded(t *testing.T, row campus.Moved) string {
+	t.Helper()
+	body, err := json.Marshal(row)
+	require.NoError(t, err)
+	return string(body)
+}
+
+// requireWritten checks that a row is a move as it was written.
+func requireWritten(t *testing.T, m campus.Move, row campus.Moved) {
+	t.Helper()
+	require.Equal(t, []any{m.Version, m.Stage, m.WaitsFor, m.Outcome, m.Reason, m.Cause, len(m.Parked)},
+		[]any{row.Version, row.Stage, row.WaitsFor, row.Outcome, row.Reason, row.Cause, len(row.Parked)})
+	require.Equal(t, m.Due == nil, row.Due == nil)
+	require.JSONEq(t, cmp.Or(string(m.State), "{}"), cmp.Or(string(row.State), "{}"))
 }
 
 // A fact that cannot be leaves the case where it is, and nothing behind.
@@ -168,11 +215,16 @@ func TestFailedFacts(t *testing.T) {
 	t.Parallel()
 	s := apply(t).approve()
 	other := s.Person()
-	student := campus.Student(s.person.ID)
-	decided := func(payload any) campus.Move {
-		m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
-		m.Decision = s.Decision(s.application, student, payload)
-		return m
+	move := func() campus.Move { return s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer) }
+	decided := func(by campus.Actor, update string, said campus.Said, payload any) func() campus.Move {
+		return func() campus.Move {
+			m := move()
+			m.Decision = s.Decision(s.application, by, update, said, payload)
+			return m
+		}
+	}
+	answers := func(payload storage.LivenessAnswer) func() campus.Move {
+		return decided(campus.Student(s.person.ID), campus.TryLivenessUpdate, campus.Said{}, payload)
 	}
 	used := s.LivenessAnswer(s.person.ID)
 	s.Exec(`update challenges set used_at = now() where id = $1`, used.Challenge)
@@ -182,30 +234,53 @@ func TestFailedFacts(t *testing.T) {
 	foreign.Evidence[0].Upload = s.Upload(other.ID, campus.CertificateUpload).ID
 	unknown := s.activation()
 	unknown.Card = uuid.New()
+	of := func(kind campus.CaseKind, id uuid.UUID) func() campus.Move {
+		return func() campus.Move {
+			return campus.Move{Case: campus.CaseRef{Kind: kind, ID: id}, Version: 1, Name: "any"}
+		}
+	}
 
 	for name, test := range map[string]struct {
-		move   campus.Move
-		record func(context.Context, campus.Move) error
+		move   func() campus.Move
+		record recorder
 		want   string
 	}{
-		"a challenge answered twice":          {decided(used), s.AddLivenessTry, "challenge_unusable"},
-		"a frame of somebody else":            {decided(lost), s.AddLivenessTry, "upload_missing"},
-		"an answer without frames":            {decided(storage.LivenessAnswer{}), s.AddLivenessTry, "upload_missing"},
-		"evidence of somebody else":           {decided(foreign), s.replaceEvidence, "upload_missing"},
-		"a review without a decision":         {s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer), s.SaveReview, "internal"},
-		"a second card for one application":   {decided(storage.ReviewNote{}), func(ctx context.Context, m campus.Move) error { return s.CreateCard(ctx, m, uuid.New(), approval()) }, "internal"},
-		"activating a card that is not there": {s.done(), func(ctx context.Context, m campus.Move) error { return s.ActivateCard(ctx, m, unknown) }, "not_found"},
-		"a move of a case that is not there":  {campus.Move{Case: campus.CaseRef{Kind: campus.ApplicationCase, ID: uuid.New()}, Version: 1}, s.Record, "not_found"},
-		"a move of a case of another kind":    {campus.Move{Case: campus.CaseRef{Kind: campus.PlasticCase, ID: s.application.ID}, Version: 2}, s.Record, "not_found"},
-		"ending a plastic that is not there": {s.done(), func(ctx context.Context, m campus.Move) error {
+		"a challenge answered twice": {answers(used), s.AddLivenessTry, "challenge_unusable"},
+		"a frame of somebody else":   {answers(lost), s.AddLivenessTry, "upload_missing"},
+		"an answer without frames":   {answers(storage.LivenessAnswer{}), s.AddLivenessTry, "upload_missing"},
+		"evidence of somebody else": {decided(campus.Student(s.person.ID), campus.BringEvidenceUpdate, campus.Said{}, foreign),
+			s.replaceEvidence, "upload_missing"},
+		"a second card for one application": {decided(reviewer(), campus.ReviewUpdate, approve, storage.ReviewNote{}),
+			func(ctx context.Context, m campus.Move) (campus.Moved, error) {
+				return s.CreateCard(ctx, m, uuid.New(), approval())
+			}, campus.DataRefused},
+		"activating a card that is not there": {s.activated, func(ctx context.Context, m campus.Move) (campus.Moved, error) {
+			return s.ActivateCard(ctx, m, unknown)
+		}, "not_found"},
+		"a review without a decision": {func() campus.Move {
+			m := move()
+			m.Name = campus.ReviewUpdate + ":ask_more"
+			return m
+		}, s.SaveReview, "decision_missing"},
+		"a move of a case that is not there": {of(campus.ApplicationCase, uuid.New()), s.Record, "not_found"},
+		"a move of a case of another kind":   {of(campus.PlasticCase, s.application.ID), s.Record, "not_found"},
+		"ending a plastic that is not there": {move, func(ctx context.Context, m campus.Move) (campus.Moved, error) {
 			return s.EndPlastic(ctx, m, uuid.New(), campus.PlasticReturned, approval())
 		}, "not_found"},
-		"beginning a case that is not there":   {campus.Move{Case: campus.CaseRef{Kind: campus.ApplicationCase, ID: uuid.New()}, Version: 1}, func(ctx context.Context, m campus.Move) error { return second(s.BeginApplication(ctx, m)) }, "not_found"},
-		"withdrawing a case of a foreign kind": {campus.Move{Case: campus.CaseRef{Kind: campus.ApplicationCase, ID: uuid.New()}, Version: 1}, s.CloseApplication, "not_found"},
+		"beginning a case that is not there": {of(campus.ApplicationCase, uuid.New()), func(ctx context.Context, m campus.Move) (campus.Moved, error) {
+			begun, err := s.BeginApplication(ctx, m)
+			return begun.Moved, err
+		}, "not_found"},
+		"closing a case that is not there": {of(campus.ApplicationCase, uuid.New()), s.CloseApplication, "not_found"},
 	} {
+		m := test.move()
 		before := everything(t, s.House)
-		require.Equal(t, test.want, outcome(test.record(t.Context(), test.move)), name)
+		_, err := test.record(t.Context(), m)
+		require.Equal(t, test.want, outcome(err), name)
 		require.Equal(t, before, everything(t, s.House), name)
+		if m.Decision.ID != uuid.Nil {
+			require.Error(t, s.answered(m, err))
+		}
 	}
 }
 
@@ -218,14 +293,15 @@ func TestMoveOfACase(t *testing.T) {
 		due := s.Clock.Now().Add(time.Hour).UTC()
 		m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
 		m.Due, m.Reason, m.Cause, m.Parked = &due, "why", campus.Unavailable, []string{"a", "b"}
-		m.Decision = s.Decision(s.application, reviewer(), storage.ReviewNote{})
+		m.Decision = s.Decision(s.application, reviewer(), campus.ReviewUpdate, askMore, storage.ReviewNote{})
 		m.Events = []campus.Event{{Kind: "one", Actor: reviewer(), Data: map[string]string{"k": "v"}, Public: true}, {Kind: "two", Actor: campus.System()}}
 		m.Opens = []campus.NewWorkItem{{Kind: campus.ReviewItem, Due: &due, Reason: "why"}}
 		m.Notices = []campus.Notice{{Template: "notice.x", Params: map[string]string{"code": "1"}}}
-		decided, err := s.Decided(t.Context(), m.Decision)
+		m.State = []byte(`{"a": 1}`)
+		require.Zero(t, count(s.House, `moves where decision = $1`, m.Decision.ID))
+		moved, err := s.Record(t.Context(), m)
 		require.NoError(t, err)
-		require.False(t, decided)
-		require.NoError(t, s.Record(t.Context(), m))
+		requireWritten(t, m, moved)
 
 		found, err := s.PersonCase(t.Context(), s.person.ID, s.application.ID)
 		require.NoError(t, err)
@@ -247,9 +323,8 @@ func TestMoveOfACase(t *testing.T) {
 		notices, err := s.Notices(t.Context(), s.person.ID, uuid.Nil, 10)
 		require.NoError(t, err)
 		require.Len(t, notices, 1)
-		decided, err = s.Decided(t.Context(), m.Decision)
-		require.NoError(t, err)
-		require.True(t, decided)
+		require.Equal(t, 1, count(s.House, `moves where decision = $1 and name = $2 and version = $3 and case_id = $4`,
+			m.Decision.ID, m.Name, m.Version, m.Case.ID))
 	})
 
 	t.Run("since says how long it has waited for the same party in the same stage", func(t *testing.T) {
@@ -257,7 +332,7 @@ func TestMoveOfACase(t *testing.T) {
 		s := apply(t)
 		since := func(stage campus.Stage, waits campus.Party) time.Time {
 			s.Clock.Advance(time.Minute)
-			require.NoError(t, s.Record(t.Context(), s.NextMove(s.application, stage, waits)))
+			require.NoError(t, second(s.Record(t.Context(), s.NextMove(s.application, stage, waits))))
 			return storagetest.One[time.Time](s.House, `select since from cases`)
 		}
 		began := since(campus.StageReview, campus.WaitsForReviewer)
@@ -270,9 +345,9 @@ func TestMoveOfACase(t *testing.T) {
 		s := apply(t)
 		m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
 		m.Opens = []campus.NewWorkItem{{Kind: campus.ReviewItem}, {Kind: campus.IncidentItem, Step: "registry"}}
-		require.NoError(t, s.Record(t.Context(), m))
+		require.NoError(t, second(s.Record(t.Context(), m)))
 		require.Equal(t, 2, count(s.House, `work_items where closed_at is null`))
-		require.NoError(t, s.CloseApplication(t.Context(), s.done()))
+		require.NoError(t, second(s.CloseApplication(t.Context(), s.done())))
 		require.Zero(t, count(s.House, `work_items where closed_at is null`))
 		require.Equal(t, 1, count(s.House, `cases where closed_at is not null and outcome = 'completed'`))
 		require.Equal(t, 1, count(s.House, `applications where closed_at is not null`))
@@ -285,15 +360,15 @@ func TestMoveOfOneStatement(t *testing.T) {
 	finding := func(verdict campus.Verdict) campus.Finding {
 		return campus.Finding{Item: campus.PhotoItem, Verdict: verdict, Hash: string(verdict)}
 	}
-	for name, prepare := range map[string]func(s *story) func(context.Context, campus.Move) error{
-		"Record": func(s *story) func(context.Context, campus.Move) error { return s.Record },
-		"SaveFindings": func(s *story) func(context.Context, campus.Move) error {
-			return func(ctx context.Context, m campus.Move) error {
+	for name, prepare := range map[string]func(s *story) recorder{
+		"Record": func(s *story) recorder { return s.Record },
+		"SaveFindings": func(s *story) recorder {
+			return func(ctx context.Context, m campus.Move) (campus.Moved, error) {
 				return s.SaveFindings(ctx, m, []campus.Finding{finding(campus.Fail), finding(campus.Pass)})
 			}
 		},
-		"FlagApplication": func(s *story) func(context.Context, campus.Move) error {
-			return func(ctx context.Context, m campus.Move) error {
+		"FlagApplication": func(s *story) recorder {
+			return func(ctx context.Context, m campus.Move) (campus.Moved, error) {
 				return s.FlagApplication(ctx, m, "photo_differs", finding(campus.Pass))
 			}
 		},
@@ -304,23 +379,23 @@ func TestMoveOfOneStatement(t *testing.T) {
 			record := prepare(s)
 			asks := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
 			asks.Opens = []campus.NewWorkItem{{Kind: campus.ReviewItem}, {Kind: campus.OverdueItem}}
-			require.NoError(t, s.Record(t.Context(), asks))
+			require.NoError(t, second(s.Record(t.Context(), asks)))
 
 			m := s.NextMove(s.application, campus.StageIdentity, campus.WaitsForSchool)
-			m.Decision = s.Decision(s.application, reviewer(), storage.ReviewNote{})
+			m.Decision = s.Decision(s.application, reviewer(), campus.ReviewUpdate, askMore, storage.ReviewNote{})
 			m.Events = []campus.Event{{Kind: "one", Actor: reviewer()}, {Kind: "two", Actor: campus.System(), Data: map[string]string{"k": "v"}}}
 			m.Closes = []campus.WorkItemKey{{Kind: campus.ReviewItem}, {Kind: campus.IncidentItem, Step: "none"}}
 			m.Notices = []campus.Notice{{Template: "notice.x", Params: map[string]string{"code": "1"}}, {Template: "notice.y"}}
 			before := everything(t, s.House)
 			future := m
 			future.Version++
-			require.Equal(t, campus.Internal, campus.CodeOf(record(t.Context(), future)), "a gap in the versions")
+			require.Equal(t, campus.Internal, campus.CodeOf(second(record(t.Context(), future))), "a gap in the versions")
 			require.Equal(t, before, everything(t, s.House))
 
-			require.Equal(t, map[string]int{"done": 8}, outcomes(atOnce(8, func(int) error { return record(t.Context(), m) })))
+			require.Equal(t, map[string]int{"done": 8}, outcomes(atOnce(8, func(int) error { return second(record(t.Context(), m)) })))
 			require.Equal(t, []string{"applied {}", "one {}", `two {"k": "v"}`},
 				storagetest.One[[]string](s.House, `select array_agg(kind || ' ' || data order by id) from events`))
-			require.Equal(t, 2, count(s.House, `events where decision_id = $1`, m.Decision))
+			require.Equal(t, 2, count(s.House, `events where decision_id = $1`, m.Decision.ID))
 			require.Equal(t, 1, count(s.House, `audit where action = 'case.one' and actor = $1 and university <> ''`, reviewer().String()))
 			require.Equal(t, []string{"overdue"}, storagetest.One[[]string](s.House, `select array_agg(kind) from work_items where closed_at is null`))
 			notices, err := s.Notices(t.Context(), s.person.ID, uuid.Nil, 10)
@@ -335,7 +410,7 @@ func TestMoveOfOneStatement(t *testing.T) {
 
 			after := everything(t, s.House)
 			s.Clock.Advance(time.Minute)
-			require.NoError(t, record(t.Context(), m), "delivered again")
+			require.NoError(t, second(record(t.Context(), m)), "delivered again")
 			require.Equal(t, after, everything(t, s.House))
 		})
 	}
@@ -346,10 +421,10 @@ func TestMoveThatClosesAnItemAndAsksAnew(t *testing.T) {
 	s := apply(t)
 	m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
 	m.Opens = []campus.NewWorkItem{{Kind: campus.ReviewItem}}
-	require.NoError(t, s.Record(t.Context(), m))
+	require.NoError(t, second(s.Record(t.Context(), m)))
 	m.Version++
 	m.Closes = []campus.WorkItemKey{{Kind: campus.ReviewItem}}
-	require.NoError(t, s.Record(t.Context(), m))
+	require.NoError(t, second(s.Record(t.Context(), m)))
 	require.Equal(t, 1, count(s.House, `work_items where closed_at is null`))
 	require.Equal(t, 1, count(s.House, `work_items where closed_at is not null`))
 }
@@ -364,10 +439,12 @@ func TestCaseThatEndedInTheQueueIsNotBegun(t *testing.T) {
 	before := everything(t, s.House)
 	begun, err := s.BeginApplication(t.Context(), m)
 	require.NoError(t, err)
-	require.True(t, begun.Withdrawn)
-	require.NoError(t, s.Record(t.Context(), m))
+	require.Equal(t, []any{campus.StageDone, campus.Withdrawn}, []any{begun.Moved.Stage, begun.Moved.Outcome})
+	require.NoError(t, second(s.Record(t.Context(), m)))
 	m.Version++
-	require.Equal(t, campus.Internal, campus.CodeOf(s.Record(t.Context(), m)))
+	moved, err := s.Record(t.Context(), m)
+	require.NoError(t, err)
+	require.Equal(t, campus.Withdrawn, moved.Outcome, "it is told how the case has ended")
 	require.Equal(t, before, everything(t, s.House))
 }
 
@@ -377,16 +454,17 @@ func TestApplicationFacts(t *testing.T) {
 	student := campus.Student(s.person.ID)
 
 	flagged := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_differs", Score: 0.5, Hash: "ab"}
-	require.NoError(t, s.FlagApplication(t.Context(), s.NextMove(s.application, campus.StageInPerson, campus.WaitsForCardCentre), "photo_differs", flagged))
+	require.NoError(t, second(s.FlagApplication(t.Context(), s.NextMove(s.application, campus.StageInPerson, campus.WaitsForCardCentre), "photo_differs", flagged)))
 	matched := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Pass, Score: 0.9, Hash: "cd"}
-	require.NoError(t, s.SaveFindings(t.Context(), s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer), []campus.Finding{matched}))
+	s.Exec(`update cases set stage = 'identity'`) // a person who was looked at is a decision
+	require.NoError(t, second(s.SaveFindings(t.Context(), s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer), []campus.Finding{matched})))
 	findings, err := s.Findings(t.Context(), s.application.ID)
 	require.NoError(t, err)
 	require.Equal(t, []campus.Finding{matched}, findings, "a later verdict takes the place of the old one")
 
 	m := s.NextMove(s.application, campus.StageEvidence, campus.WaitsForStudent)
-	m.Decision = s.Decision(s.application, reviewer(), storage.ReviewNote{Note: "照片看不清"})
-	require.NoError(t, s.SaveReview(t.Context(), m))
+	m.Decision = s.Decision(s.application, reviewer(), campus.ReviewUpdate, askMore, storage.ReviewNote{Note: "照片看不清"})
+	require.NoError(t, s.answered(m, second(s.SaveReview(t.Context(), m))))
 
 	before, err := s.ApplicationFile(t.Context(), s.application.ID)
 	require.NoError(t, err)
@@ -398,8 +476,8 @@ func TestApplicationFacts(t *testing.T) {
 	old, err := s.Evidence(t.Context(), s.application.ID)
 	require.NoError(t, err)
 	m = s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
-	m.Decision = s.Decision(s.application, student, some)
-	papers, err := s.ReplaceEvidence(t.Context(), m)
+	m.Decision = s.Decision(s.application, student, campus.BringEvidenceUpdate, campus.Said{}, some)
+	_, papers, err := s.ReplaceEvidence(t.Context(), m)
 	require.NoError(t, err)
 	require.Equal(t, []campus.Finding{{Item: campus.DocumentItem, Verdict: campus.Pass}, {Item: campus.CertificateItem, Verdict: campus.Pass}}, papers)
 	after, err := s.Evidence(t.Context(), s.application.ID)
@@ -426,12 +504,12 @@ func TestMoveForgetsAndFinishes(t *testing.T) {
 
 	early := m
 	early.Version++
-	require.Error(t, s.Record(t.Context(), early))
+	require.Error(t, second(s.Record(t.Context(), early)))
 	require.Len(t, s.Objects(), 5)
 	require.Equal(t, 2, count(s.House, `attempts where outcome = 'open'`))
 
 	for range 2 {
-		require.NoError(t, s.Record(t.Context(), m))
+		require.NoError(t, second(s.Record(t.Context(), m)))
 		require.Len(t, s.Objects(), 2, "the papers stay for the reviewer")
 		require.Equal(t, at, storagetest.One[time.Time](s.House, `select finished_at from attempts where step = 'phone' and outcome = 'ok'`).UTC())
 		require.Equal(t, 1, count(s.House, `attempts where outcome = 'open' and step = 'registry'`))

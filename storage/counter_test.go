@@ -200,25 +200,32 @@ func TestReceipts(t *testing.T) {
 		[]string{receipt.PersonName, receipt.PersonNumber, receipt.UniversityZH, receipt.CampusEN, receipt.Act.StaffName})
 	require.Equal(t, 1, count(c.House, `audit where action = 'receipt.read' and subject = $1`, "counter_act/"+passed.ID.String()))
 
-	decision := c.Decision(c.application, campus.Staff(c.who.ID), struct{}{})
-	act := storage.NewCounterAct{Kind: campus.ActivationAct, Person: c.person.ID, Case: c.application.ID, Policy: c.policy}
+	c.PutWhere(c.application, campus.ActivateUpdate)
+	req, n := storagetest.Request(campus.Staff(c.who.ID)), storage.NewDecision{Case: c.application, Update: campus.ActivateUpdate, Member: c.who,
+		Act: &storage.NewCounterAct{Kind: campus.ActivationAct, Person: c.person.ID, Case: c.application.ID, Policy: c.policy}}
 	for range 2 { // the same decision may be opened again
-		require.NoError(t, c.OpenCounterAct(t.Context(), decision, c.who, act))
+		require.NoError(t, second(c.OpenDecision(t.Context(), req, n)))
 	}
+	decision := req.ID
 	require.Equal(t, "receipt_not_yet", outcome(second(c.ActReceipt(t.Context(), c.who, decision))), "no workflow has taken it")
 	m := c.NextMove(c.application, campus.StageReview, campus.WaitsForReviewer)
-	m.Decision, m.Events = decision, []campus.Event{{Kind: "activated", Actor: campus.Staff(c.who.ID), Public: true}}
-	require.NoError(t, c.Record(t.Context(), m))
+	m.Decision = campus.Decision{ID: decision, Update: n.Update, By: req.Actor}
+	m.Events = []campus.Event{{Kind: "activated", Actor: campus.Staff(c.who.ID), Public: true}}
+	require.NoError(t, second(c.Record(t.Context(), m)))
 	receipt, err = c.ActReceipt(t.Context(), c.who, decision)
 	require.NoError(t, err)
 	require.Equal(t, []any{campus.ActivationAct, c.application.ID, passed.ID}, []any{receipt.Act.Kind, *receipt.Act.CaseID, *receipt.Act.VerifiedBy})
 
-	check := c.Decision(c.application, campus.Staff(c.who.ID), struct{}{})
+	c.PutWhere(c.application, campus.VerifyUpdate)
 	checked := func(who campus.StaffMember, verdict campus.Verdict) error {
-		return c.OpenCounterAct(t.Context(), check, who, storage.NewCounterAct{Kind: campus.CheckAct, Person: c.person.ID,
-			Case: c.application.ID, Detail: string(verdict), Policy: c.policy})
+		return second(c.OpenDecision(t.Context(), storagetest.Request(campus.Staff(who.ID)), storage.NewDecision{Case: c.application,
+			Update: campus.VerifyUpdate, Said: campus.Said{Action: string(verdict)}, Member: who,
+			Act: &storage.NewCounterAct{Kind: campus.CheckAct, Person: c.person.ID, Case: c.application.ID, Detail: string(verdict), Policy: c.policy}}))
 	}
+	before := everything(t, c.House)
 	require.Equal(t, "verification_missing", outcome(checked(c.colleague(centreGrant), campus.Pass)), "nobody passes who was not seen")
+	require.Equal(t, []string{before["counter_acts"], before["requests"]},
+		[]string{everything(t, c.House)["counter_acts"], everything(t, c.House)["requests"]}, "neither the act nor its decision")
 	require.NoError(t, checked(c.colleague(centreGrant), campus.Fail), "who has no document fails without one")
 	west := c.colleague(campus.Grant{Role: campus.CardCentre, Campuses: []string{storagetest.WestCampus}})
 	require.Equal(t, "receipt_unknown", outcome(second(c.ActReceipt(t.Context(), west, passed.ID))))
@@ -231,4 +238,40 @@ func TestReceipts(t *testing.T) {
 	older, err := c.CounterActs(t.Context(), c.person.ID, acts[1].ID, 10)
 	require.NoError(t, err)
 	require.Equal(t, []uuid.UUID{passed.ID}, []uuid.UUID{older[0].ID})
+}
+
+// L1: an application whose workflow has not begun is taken back at the counter, with an act that is done.
+func TestWithdrawQueuedAtCounter(t *testing.T) {
+	t.Parallel()
+	c := atCounter(t)
+	req := storagetest.Request(campus.Staff(c.who.ID))
+	withdraw := func(req storage.Request) (storage.CounterAct, bool, error) {
+		return c.WithdrawQueuedAtCounter(t.Context(), req, c.who, storage.NewCounterAct{Kind: campus.WithdrawalAct,
+			Person: c.person.ID, Case: c.application.ID, Policy: c.policy})
+	}
+	before := everything(t, c.House)
+	_, done, err := withdraw(req)
+	require.Equal(t, "verification_missing", outcome(err))
+	require.False(t, done)
+	require.Equal(t, before, everything(t, c.House))
+
+	require.NoError(t, second(c.verify(c.who, c.person.Roster.DocumentNumber)))
+	for range 2 {
+		act, done, err := withdraw(req)
+		require.NoError(t, err)
+		require.True(t, done)
+		require.Equal(t, []any{req.ID, campus.WithdrawalAct}, []any{act.ID, act.Kind})
+	}
+	require.Equal(t, 1, count(c.House, `cases where outcome = 'withdrawn' and stage = 'done'`))
+	require.Equal(t, 1, count(c.House, `moves where outcome = 'withdrawn' and decision is null`))
+	require.Equal(t, 1, count(c.House, `counter_acts where kind = $1 and done_at is not null`, campus.WithdrawalAct))
+	require.NoError(t, second(c.ActReceipt(t.Context(), c.who, req.ID)))
+
+	c.application = c.Applied(c.person)
+	require.NoError(t, second(c.BeginApplication(t.Context(), c.NextMove(c.application, campus.StageChecking, campus.WaitsForSchool))))
+	before = everything(t, c.House)
+	_, done, err = withdraw(storagetest.Request(campus.Staff(c.who.ID)))
+	require.NoError(t, err)
+	require.False(t, done, "one that has begun is the workflow's")
+	require.Equal(t, before, everything(t, c.House), "not even the key is used up: the decision needs it")
 }

@@ -36,7 +36,9 @@ type Decision struct {
 
 // decisionRow is a decision as the table has it.
 type decisionRow struct {
-	requestRow
+	ID         uuid.UUID
+	Actor      string
+	Response   []byte
 	CaseID     *uuid.UUID
 	Kind       campus.CaseKind
 	UpdateName string
@@ -46,7 +48,7 @@ type decisionRow struct {
 	State      DecisionState
 }
 
-const selectDecision = `select r.id, r.actor, r.route, r.body_hash, r.status, r.response, r.case_id, c.kind, r.update_name, r.argument, r.seen,
+const selectDecision = `select r.id, r.actor, r.response, r.case_id, c.kind, r.update_name, r.argument, r.seen,
 		r.entered, r.state from requests r join cases c on c.id = r.case_id `
 
 // refusal is why a decision was refused, as it is kept.
@@ -339,7 +341,7 @@ func (s *Store) CheckDecision(ctx context.Context, m campus.Move) error {
 		if err != nil {
 			return err
 		}
-		if _, found, err := findMove(t, `decision = @decision`, map[string]any{"decision": m.Decision.ID}); err != nil || found {
+		if _, found, err := findDecided(t, m); err != nil || found {
 			return err
 		}
 		return checkDecision(t, m, c)
@@ -368,14 +370,16 @@ func (s *Store) TakeResends(ctx context.Context, limit int) ([]Decision, error) 
 				select distinct on (r.case_id) r.id from requests r left join moves m on m.decision = r.id
 				where r.state = 'open' or r.resend_at is not null
 				order by r.case_id, m.version nulls last, r.created_at, r.id),
+			due as materialized (
+				select id from requests where id in (select id from first)
+					and coalesce(resend_at, created_at + make_interval(secs => @least)) <= @now
+				order by created_at limit @limit for update skip locked),
 			taken as (
-				update requests r set resend_at = @now + 
+				update requests r set resend_at = cast(@now as timestamptz) +
 					least(greatest((@now - r.created_at) / 4, make_interval(secs => @least)), make_interval(secs => @most))
-				where r.id in (select id from requests where id in (select id from first)
-						and coalesce(resend_at, created_at + make_interval(secs => @least)) <= @now
-					order by created_at limit @limit for update skip locked)
+				from due where r.id = due.id
 				returning r.*)
-			select t.id, t.actor, t.route, t.body_hash, t.status, t.response, t.case_id, c.kind, t.update_name, t.argument, t.seen, t.entered, t.state
+			select t.id, t.actor, t.response, t.case_id, c.kind, t.update_name, t.argument, t.seen, t.entered, t.state
 			from taken t join cases c on c.id = t.case_id`, map[string]any{
 			"now": t.now, "least": resendAfter.Seconds(), "most": resendMost.Seconds(), "limit": limit,
 		}).Scan(&rows).Error
@@ -402,10 +406,11 @@ func (s *Store) RecallDecisions(ctx context.Context, ref campus.CaseRef, after i
 	return wrap("recall decisions", err)
 }
 
-// lockCase reads a case's row and keeps others from moving it until the transaction ends.
+// lockCase reads a case's row and keeps others from moving it until the transaction ends. Rows around the case may be added
+// meanwhile, an incident above all.
 func lockCase(t tx, ref campus.CaseRef) (caseRow, error) {
 	var row caseRow
-	err := t.Raw(`select * from cases where id = ? and kind = ? for update`, ref.ID, ref.Kind).Scan(&row).Error
+	err := t.Raw(`select * from cases where id = ? and kind = ? for no key update`, ref.ID, ref.Kind).Scan(&row).Error
 	if err == nil && row.ID == uuid.Nil {
 		err = gorm.ErrRecordNotFound
 	}

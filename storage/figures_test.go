@@ -40,7 +40,7 @@ func TestFigures(t *testing.T) {
 	item := campus.NewWorkItem{Kind: campus.IncidentItem, Step: "registry", Cause: campus.Unavailable, Due: &due}
 	parked.Opens, parked.Escalate = []campus.NewWorkItem{item}, []campus.WorkItemKey{{Kind: item.Kind, Step: item.Step}}
 	parked.Notices = []campus.Notice{{Template: "notice.approved"}}
-	require.NoError(t, s.Record(t.Context(), parked))
+	require.NoError(t, second(s.Record(t.Context(), parked)))
 	since := s.Clock.Now()
 	require.NoError(t, s.ForgetImages(t.Context(), s.application.ID, handedIn))
 	s.Exec(`update outbox set failure = 'no such workflow' where workflow_id = $1`, s.application.WorkflowID())
@@ -163,10 +163,10 @@ func TestOpenCasesAndTheOthers(t *testing.T) {
 	queued := s.Applied(s.Person())
 	closed := s.Applied(s.Person())
 	unknown := campus.CaseRef{Kind: campus.ApplicationCase, ID: uuid.New()}
-	require.NoError(t, s.Record(t.Context(), s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)))
+	require.NoError(t, second(s.Record(t.Context(), s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer))))
 	m := s.NextMove(closed, campus.StageDone, campus.WaitsForNobody)
 	m.Outcome = campus.Completed
-	require.NoError(t, s.Record(t.Context(), m))
+	require.NoError(t, second(s.Record(t.Context(), m)))
 	now := s.Clock.Now()
 	open, err := s.OpenCases(t.Context(), now, 10)
 	require.NoError(t, err)

@@ -22,7 +22,7 @@ const forgottenSQL = `, forgot as (
 		returning u.object_key),
 	forgotten as (
 		insert into forgotten_files (object_key, at)
-		select object_key, @now from forgot union all select '` + photoFolder + `' || moved.id, @now from moved where cast(@photo as boolean)
+		select object_key, cast(@now as timestamptz) from forgot union all select '` + photoFolder + `' || moved.id, cast(@now as timestamptz) from moved where cast(@photo as boolean)
 		on conflict do nothing)`
 
 // forgetWords are its words.

@@ -117,8 +117,8 @@ func (s *story) approve() *story {
 	s.t.Helper()
 	s.card = uuid.Must(uuid.NewV7())
 	m := s.NextMove(s.application, campus.StageActivation, campus.WaitsForStudent)
-	m.Decision = s.Decision(s.application, reviewer(), storage.ReviewNote{})
-	require.NoError(s.t, s.CreateCard(s.t.Context(), m, s.card, approval()))
+	m.Decision = s.Decision(s.application, reviewer(), campus.ReviewUpdate, approve, storage.ReviewNote{})
+	require.NoError(s.t, s.answered(m, second(s.CreateCard(s.t.Context(), m, s.card, approval()))))
 	return s
 }
 
@@ -126,7 +126,8 @@ func (s *story) approve() *story {
 func (s *story) activate() *story {
 	s.t.Helper()
 	s.approve()
-	require.NoError(s.t, s.ActivateCard(s.t.Context(), s.done(), s.activation()))
+	m := s.activated()
+	require.NoError(s.t, s.answered(m, second(s.ActivateCard(s.t.Context(), m, s.activation()))))
 	require.NoError(s.t, s.NoteOrder(s.t.Context(), s.plastic, "order-1")) // what was never ordered is not reported on
 	return s
 }
@@ -141,6 +142,38 @@ func (s *story) activation() storage.Activation {
 		Change:     campus.Change{Actor: campus.Student(s.person.ID), Channel: "app", Reason: "activated"},
 	}
 }
+
+// activated is the move by which the student activates the card, which closes the application well.
+func (s *story) activated() campus.Move {
+	s.t.Helper()
+	m := s.done()
+	m.Decision = s.Decision(s.application, campus.Student(s.person.ID), campus.ActivateUpdate, campus.Said{}, struct{}{})
+	return m
+}
+
+// lapse is the student not activating the card in time.
+func (s *story) lapse() *story {
+	s.t.Helper()
+	require.NoError(s.t, second(s.Record(s.t.Context(), s.NextMove(s.application, campus.StageLapsed, campus.WaitsForStudent))))
+	return s
+}
+
+// answered ends the decision of a move, as whoever has sent it to the workflow does.
+func (s *story) answered(m campus.Move, err error) error {
+	s.t.Helper()
+	if err != nil {
+		require.NoError(s.t, second(s.RefuseDecision(s.t.Context(), m.Decision.ID, err)))
+		return err
+	}
+	require.NoError(s.t, second(s.CloseDecision(s.t.Context(), m.Decision.ID, []byte(`{}`))))
+	return nil
+}
+
+// approve and askMore are what reviewers say.
+var (
+	approve = campus.Said{Action: "approve"}
+	askMore = campus.Said{Action: "ask_more"}
+)
 
 // done is the move that closes the application well.
 func (s *story) done() campus.Move {

@@ -75,7 +75,7 @@ func (d *drive) wave(ref campus.CaseRef, size int, change ...func(*storage.Wave)
 
 func (d *drive) send(ref campus.CaseRef, size int, change ...func(*storage.Wave)) int {
 	d.t.Helper()
-	n, err := d.SendWave(d.t.Context(), d.move(ref), d.wave(ref, size, change...))
+	_, n, err := d.SendWave(d.t.Context(), d.move(ref), d.wave(ref, size, change...))
 	require.NoError(d.t, err)
 	return n
 }
@@ -185,20 +185,20 @@ func TestWaveDeliveredTwice(t *testing.T) {
 	for _, err := range atOnce(6, func(int) error {
 		m := m
 		m.Events = []campus.Event{{Kind: "wave_sent", Actor: campus.System()}} // as it arrives: each delivery has its own
-		n, err := d.SendWave(t.Context(), m, w)
+		_, n, err := d.SendWave(t.Context(), m, w)
 		require.Equal(t, 8, n)
 		return err
 	}) {
 		require.NoError(t, err)
 	}
 	before := everything(t, d.House)
-	n, err := d.SendWave(t.Context(), m, w)
+	_, n, err := d.SendWave(t.Context(), m, w)
 	require.NoError(t, err)
 	require.Equal(t, 8, n)
 	require.Equal(t, before, everything(t, d.House))
 	require.Equal(t, []int{8, 8, 1}, []int{count(d.House, `invitations`), count(d.House, `notices`), count(d.House, `invitation_waves`)})
 
-	_, err = d.SendWave(t.Context(), campus.Move{Case: ref, Version: m.Version + 5, Events: m.Events}, w)
+	_, _, err = d.SendWave(t.Context(), campus.Move{Case: ref, Version: m.Version + 5, Events: m.Events}, w)
 	require.Error(t, err, "a move from the future")
 	require.Equal(t, before, everything(t, d.House))
 }
@@ -214,7 +214,10 @@ func TestCampaignsThatOverlapInviteOnce(t *testing.T) {
 	for i, ref := range []campus.CaseRef{one, two} {
 		moves[i], waves[i] = d.move(ref), d.wave(ref, 30)
 	}
-	for _, err := range atOnce(2, func(i int) error { return second(d.SendWave(t.Context(), moves[i], waves[i])) }) {
+	for _, err := range atOnce(2, func(i int) error {
+		_, _, err := d.SendWave(t.Context(), moves[i], waves[i])
+		return err
+	}) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, 60, storagetest.One[int](d.House, `select count(distinct person_id) from invitations`))
@@ -337,9 +340,9 @@ func TestEndCampaign(t *testing.T) {
 	d.applies(d.invited(ref)[0])
 	m := d.NextMove(ref, campus.StageDone, campus.WaitsForNobody)
 	m.Outcome, m.Events = campus.Completed, []campus.Event{{Kind: "campaign_done", Actor: campus.System()}}
-	require.NoError(t, d.EndCampaign(t.Context(), m))
+	require.NoError(t, second(d.EndCampaign(t.Context(), m)))
 	before := everything(t, d.House)
-	require.NoError(t, d.EndCampaign(t.Context(), m))
+	require.NoError(t, second(d.EndCampaign(t.Context(), m)))
 	require.Equal(t, before, everything(t, d.House))
 	require.Equal(t, map[string]string{"invited": "5", "applied": "1", "reminded": "0"}, storagetest.One[map[string]string](d.House,
 		`select data from events where kind = 'campaign_done'`))

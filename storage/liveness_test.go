@@ -30,8 +30,8 @@ func TestLivenessTries(t *testing.T) {
 		}
 		again := func() {
 			m := s.NextMove(s.application, campus.StageIdentity, campus.WaitsForSchool)
-			m.Decision = s.Decision(s.application, campus.Student(s.person.ID), s.LivenessAnswer(s.person.ID))
-			require.NoError(t, s.AddLivenessTry(t.Context(), m))
+			m.Decision = s.Decision(s.application, campus.Student(s.person.ID), campus.TryLivenessUpdate, campus.Said{}, s.LivenessAnswer(s.person.ID))
+			require.NoError(t, s.answered(m, second(s.AddLivenessTry(t.Context(), m))))
 		}
 		require.Equal(t, 1, judge(campus.Fail, "too_dark"))
 		again()

@@ -73,7 +73,7 @@ func TestNoticesKeepTheirWords(t *testing.T) {
 	tell := func() {
 		m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
 		m.Notices = []campus.Notice{{Template: n.Key()}}
-		require.NoError(t, s.Record(t.Context(), m))
+		require.NoError(t, second(s.Record(t.Context(), m)))
 	}
 	tell()
 	foreign, _ := s.Staff("lcvtc", campus.Grant{Role: campus.Administrator})

@@ -20,7 +20,7 @@ func (s *story) tell(texts ...string) {
 	for _, text := range texts {
 		m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
 		m.Notices = []campus.Notice{{Template: "notice.test", Params: map[string]string{"code": text}}}
-		require.NoError(s.t, s.Record(s.t.Context(), m))
+		require.NoError(s.t, second(s.Record(s.t.Context(), m)))
 		s.Clock.Advance(time.Minute)
 	}
 }
@@ -42,7 +42,7 @@ func TestClaimNotices(t *testing.T) {
 		for range 100 {
 			m.Notices = append(m.Notices, campus.Notice{Template: "notice.test"})
 		}
-		require.NoError(t, s.Record(t.Context(), m))
+		require.NoError(t, second(s.Record(t.Context(), m)))
 		var mu sync.Mutex
 		claimed := map[uuid.UUID]int{}
 		errs := atOnce(5, func(int) error {

@@ -34,7 +34,7 @@ func TestConnectionBreaksInTheMiddle(t *testing.T) {
 		call  func(ctx context.Context) error
 	}{
 		"a transaction":                  {"line", func(ctx context.Context) error { return second(s.Apply(ctx, req, a)) }},
-		"a move":                         {"events", func(ctx context.Context) error { return s.Record(ctx, s.oneEvent()) }},
+		"a move":                         {"events", func(ctx context.Context) error { return second(s.Record(ctx, s.oneEvent())) }},
 		"a statement without one":        {"attempts", func(ctx context.Context) error { return second(s.OpenAttempt(ctx, ref, 1)) }},
 		"a look":                         {"sessions", func(ctx context.Context) error { return second(s.FindSession(ctx, token)) }},
 		"a claim of notices":             {"notices", func(ctx context.Context) error { return second(s.ClaimNotices(ctx, 1, time.Minute)) }},
@@ -82,7 +82,7 @@ func TestEveryConnectionBreaks(t *testing.T) {
 		}
 		return err == nil
 	}, 20*time.Second, time.Millisecond)
-	require.NoError(t, s.Record(t.Context(), s.oneEvent()))
+	require.NoError(t, second(s.Record(t.Context(), s.oneEvent())))
 }
 
 func TestNobodyThere(t *testing.T) {
@@ -103,7 +103,7 @@ func TestDeadlockIsAnOutage(t *testing.T) {
 	s := apply(t)
 	asks := s.oneEvent()
 	asks.Opens = []campus.NewWorkItem{{Kind: campus.ReviewItem}}
-	require.NoError(t, s.Record(t.Context(), asks))
+	require.NoError(t, second(s.Record(t.Context(), asks)))
 	answers := s.oneEvent()
 	answers.Version, answers.Closes = 2, []campus.WorkItemKey{{Kind: campus.ReviewItem}}
 	for ours := false; !ours; { // it is the one that waits longest: the store, unless this machine sleeps for a second
@@ -112,7 +112,7 @@ func TestDeadlockIsAnOutage(t *testing.T) {
 		_, err = other.Exec(t.Context(), `update work_items set reason = 'x'`)
 		require.NoError(t, err)
 		said := make(chan error, 1)
-		go func() { said <- s.Record(t.Context(), answers) }() // holds the case, wants the item
+		go func() { said <- second(s.Record(t.Context(), answers)) }() // holds the case, wants the item
 		require.Eventually(t, func() bool {
 			return count(s.House, `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) > 0
 		}, 20*time.Second, 5*time.Millisecond)
@@ -127,5 +127,5 @@ func TestDeadlockIsAnOutage(t *testing.T) {
 			s.Exec(`update work_items set closed_at = null`)
 		}
 	}
-	require.NoError(t, s.Record(t.Context(), answers))
+	require.NoError(t, second(s.Record(t.Context(), answers)))
 }

@@ -35,7 +35,7 @@ func (s *story) giveBack(code string) (storage.Package, error) {
 func (s *story) settle(p storage.Package, next campus.PackageState, refusal string) error {
 	m := s.NextMove(campus.CaseRef{Kind: campus.PackageCase, ID: p.CaseID}, campus.StageDone, campus.WaitsForNobody)
 	m.Outcome = campus.Completed
-	return s.SettlePackage(s.t.Context(), m, p.ID, next, refusal)
+	return second(s.SettlePackage(s.t.Context(), m, p.ID, next, refusal))
 }
 
 // held are the packages of the story's card as "code state".
@@ -59,8 +59,8 @@ func TestChosenPackagesBeginWithTheCard(t *testing.T) {
 	s := (&story{House: h, t: t, person: person, application: ref}).approve()
 	require.Zero(t, count(h, `packages`), "not before the card is active")
 
-	m, activation := s.done(), s.activation()
-	require.NoError(t, s.ActivateCard(t.Context(), m, activation))
+	m, activation := s.activated(), s.activation()
+	require.NoError(t, second(s.ActivateCard(t.Context(), m, activation)))
 	require.Equal(t, []string{"laboratory requested", "laundry requested"}, s.held())
 	require.Equal(t, 2, count(h, `cases where kind = 'package' and stage = 'queued' and person_id = $1 and campus = $2 and policy_version = $3`,
 		person.ID, person.Roster.Campus, h.Policies.Version()))
@@ -70,7 +70,7 @@ func TestChosenPackagesBeginWithTheCard(t *testing.T) {
 	require.Equal(t, 2, count(h, `audit where action = 'package.grant'`))
 
 	before := everything(t, h)
-	require.NoError(t, s.ActivateCard(t.Context(), m, activation), "delivered twice")
+	require.NoError(t, second(s.ActivateCard(t.Context(), m, activation)), "delivered twice")
 	require.Equal(t, before, everything(t, h))
 
 	plain := apply(t).activate()
@@ -174,10 +174,10 @@ func TestSettledPackageTwiceIsOnce(t *testing.T) {
 	require.NoError(t, err)
 	m := s.NextMove(campus.CaseRef{Kind: campus.PackageCase, ID: asked.CaseID}, campus.StageDone, campus.WaitsForNobody)
 	m.Outcome = campus.Completed
-	require.NoError(t, s.SettlePackage(t.Context(), m, asked.ID, campus.PackageGranted, ""))
+	require.NoError(t, second(s.SettlePackage(t.Context(), m, asked.ID, campus.PackageGranted, "")))
 	before := everything(t, s.House)
 	s.Clock.Advance(time.Hour)
-	require.NoError(t, s.SettlePackage(t.Context(), m, asked.ID, campus.PackageGranted, ""))
+	require.NoError(t, second(s.SettlePackage(t.Context(), m, asked.ID, campus.PackageGranted, "")))
 	require.Equal(t, before, everything(t, s.House))
 }
 

@@ -32,7 +32,7 @@ func (c *counter) checked(asked time.Time) {
 	c.Exec(`insert into attempts (id, case_id, step, attempt, try, actor, started_at, outcome) values ($1, $2, 'phone', 1, 1, 'system', $3, 'ok')`,
 		uuid.New(), c.application.ID, asked)
 	m := c.NextMove(c.application, campus.StageReview, campus.WaitsForReviewer)
-	require.NoError(c.t, c.SaveFindings(c.t.Context(), m, []campus.Finding{{Item: campus.PhoneItem, Verdict: campus.Pass}}))
+	require.NoError(c.t, second(c.SaveFindings(c.t.Context(), m, []campus.Finding{{Item: campus.PhoneItem, Verdict: campus.Pass}})))
 }
 
 func (c *counter) phoneFinding() campus.Finding {
@@ -89,13 +89,13 @@ func TestChangedPhoneIsCheckedAgain(t *testing.T) {
 	require.Equal(t, []any{campus.Unknown, campus.PhoneChangedReason}, []any{changed.Verdict, changed.Reason})
 	require.Equal(t, []campus.Item{campus.PhoneItem}, campus.Wanted([]campus.Finding{changed}))
 
-	approve := func() error {
+	accept := func() error {
 		m := c.NextMove(c.application, campus.StageProvisioning, campus.WaitsForSchool)
-		m.Decision = c.Decision(c.application, reviewer(), storage.ReviewNote{})
-		return c.CreateCard(t.Context(), m, uuid.Must(uuid.NewV7()), approval())
+		m.Decision = c.Decision(c.application, reviewer(), campus.ReviewUpdate, approve, storage.ReviewNote{})
+		return c.answered(m, second(c.CreateCard(t.Context(), m, uuid.Must(uuid.NewV7()), approval())))
 	}
 	before := everything(t, c.House)["cases"]
-	require.Equal(t, "phone_unchecked", outcome(approve()))
+	require.Equal(t, "phone_unchecked", outcome(accept()))
 	require.Equal(t, before, everything(t, c.House)["cases"], "the case stays where it is")
 
 	c.checked(c.Clock.Now().Add(-time.Second))
@@ -103,7 +103,7 @@ func TestChangedPhoneIsCheckedAgain(t *testing.T) {
 	c.Clock.Advance(time.Second)
 	c.checked(c.Clock.Now())
 	require.Equal(t, campus.Pass, c.phoneFinding().Verdict)
-	require.NoError(t, approve())
+	require.NoError(t, accept())
 }
 
 // A3, L6: a roster that corrects the number has it checked again, too.

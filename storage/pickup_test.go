@@ -172,7 +172,7 @@ func TestPickUp(t *testing.T) {
 			if i == 0 {
 				return s.try(p)
 			}
-			return s.EndPlastic(t.Context(), m, s.plastic, campus.PlasticReturned, campus.Change{Actor: campus.System(), Reason: "unclaimed"})
+			return second(s.EndPlastic(t.Context(), m, s.plastic, campus.PlasticReturned, campus.Change{Actor: campus.System(), Reason: "unclaimed"}))
 		})
 		want := map[[2]string]campus.PlasticState{ // what the kiosk was told, what the workflow
 			{"done", "picked_up_meanwhile"}: campus.PlasticPickedUp, {"pickup_code", "done"}: campus.PlasticReturned,

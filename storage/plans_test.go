@@ -50,6 +50,13 @@ func crowd(t *testing.T) *story {
 		`insert into events (case_id, at, kind, actor, public) select id, now(), 'applied', 'system', true from cases`,
 		`insert into attempts (id, case_id, step, attempt, try, actor, started_at, outcome)
 			select gen_random_uuid(), id, 'registry', 1, 1, 'system', now(), 'ok' from cases`,
+		`insert into requests (key, id, actor, route, body_hash, created_at, case_id, about, update_name, argument, state, response)
+			select id::text, nth(1000000 + n), 'system', 'POST /', '', now() - interval '1 day', id, 'review', 'review', '{}', case when closed_at is null and n % 50 = 0 then 'open' else 'done' end, '{}'
+			from (select *, row_number() over (order by id) n from cases) c`,
+		`insert into moves (case_id, version, name, decision, stage, waits_for, at)
+			select id, v, 'x', case v when 2 then nth(1000000 + n) end, 'review', 'reviewer', now()
+			from (select *, row_number() over (order by id) n from cases) c, generate_series(1, 3) v on conflict do nothing`,
+		`update cases set version = 3`,
 		`insert into staff (id, university, username, name, password_hash, grants) values (nth(0), 'lcu', 'boss', '', '', '[]')`,
 		`insert into cases (id, kind, university, campus, stage, waits_for, since, policy_version, opened_at)
 			values (nth(0), 'invitation', 'lcu', '', 'inviting', 'date', now(), '1', now())`,
@@ -134,6 +141,26 @@ func TestHotListsUseIndexes(t *testing.T) {
 		}},
 		"the notices that are due": {[]string{"notices"}, func(ctx context.Context, store *storage.Store) error {
 			return second(store.ClaimNotices(ctx, 5, time.Minute))
+		}},
+		"the decisions to send again": {[]string{"requests", "moves", "cases"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.TakeResends(ctx, 3))
+		}},
+		"what a case has lost": {[]string{"requests", "moves"}, func(ctx context.Context, store *storage.Store) error {
+			return store.RecallDecisions(ctx, s.application, 1)
+		}},
+		"a decision about a case": {[]string{"requests", "moves", "cases"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.OpenDecision(ctx, storagetest.Request(campus.Student(s.person.ID)), storage.NewDecision{Case: s.application,
+				Update: campus.SettleStepUpdate, Said: campus.Said{Step: uuid.NewString()}}))
+		}},
+		"the moves of a case": {[]string{"moves", "cases", "requests"}, func(ctx context.Context, store *storage.Store) error {
+			said := campus.Said{Action: string(campus.RetryStep), Step: uuid.NewString(), Attempt: 1}
+			m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+			m.Name = campus.SettleMove(said, false)
+			m.Decision = s.Decision(s.application, reviewer(), campus.SettleStepUpdate, said, struct{}{})
+			if err := second(store.Record(ctx, m)); err != nil {
+				return err
+			}
+			return second(store.RefuseDecision(ctx, m.Decision.ID, context.Canceled))
 		}},
 		"the notices of a person": {[]string{"notices"}, func(ctx context.Context, store *storage.Store) error {
 			return second(store.Notices(ctx, s.person.ID, uuid.Nil, 20))

@@ -17,17 +17,17 @@ func returned(t *testing.T) (s *story, code string) {
 	t.Helper()
 	s = apply(t)
 	code = s.deliver()
-	require.NoError(t, s.ReturnPlastic(t.Context(), s.NextMove(s.plasticCase, campus.StageReturned, campus.WaitsForStudent), s.plastic))
+	require.NoError(t, second(s.ReturnPlastic(t.Context(), s.NextMove(s.plasticCase, campus.StageReturned, campus.WaitsForStudent), s.plastic)))
 	return s, code
 }
 
 // resend has the plastic sent to a kiosk, as the student's decision says.
 func (s *story) resend(kiosk string) error {
 	m := s.NextMove(s.plasticCase, campus.StageBatching, campus.WaitsForEngine)
-	m.Decision = s.Decision(s.plasticCase, campus.Student(s.person.ID), storage.Resend{Kiosk: kiosk})
-	return s.ResendPlastic(s.t.Context(), m, storage.Resending{Plastic: s.plastic, Promised: s.Clock.Now().Add(72 * time.Hour),
+	m.Decision = s.Decision(s.plasticCase, campus.Student(s.person.ID), campus.ResendUpdate, campus.Said{}, storage.Resend{Kiosk: kiosk})
+	return s.answered(m, second(s.ResendPlastic(s.t.Context(), m, storage.Resending{Plastic: s.plastic, Promised: s.Clock.Now().Add(72 * time.Hour),
 		By: campus.Student(s.person.ID), Batch: storage.NewBatch{ID: uuid.Must(uuid.NewV7()), University: storagetest.University,
-			Size: 10, At: 10, PolicyVersion: s.Policies.Version()}})
+			Size: 10, At: 10, PolicyVersion: s.Policies.Version()}})))
 }
 
 func TestReturnedPlasticIsSentAgain(t *testing.T) {
@@ -65,14 +65,14 @@ func TestReturnPlastic(t *testing.T) {
 		if i == 0 {
 			return s.try(s.pickup(code))
 		}
-		return s.ReturnPlastic(t.Context(), m, s.plastic)
+		return second(s.ReturnPlastic(t.Context(), m, s.plastic))
 	})
 	want := map[[2]string]campus.PlasticState{
 		{"done", "picked_up_meanwhile"}: campus.PlasticPickedUp, {"pickup_code", "done"}: campus.PlasticReturned,
 	}
 	require.Equal(t, want[[2]string{outcome(errs[0]), outcome(errs[1])}], s.currentPlastic().State)
 	s.Exec(`update plastics set state = 'lost'`)
-	require.Equal(t, "plastic_not_there", outcome(s.ReturnPlastic(t.Context(), s.NextMove(s.plasticCase, campus.StageReturned, campus.WaitsForStudent), s.plastic)))
+	require.Equal(t, "plastic_not_there", outcome(second(s.ReturnPlastic(t.Context(), s.NextMove(s.plasticCase, campus.StageReturned, campus.WaitsForStudent), s.plastic))))
 }
 
 func TestChooseKiosk(t *testing.T) {
@@ -130,6 +130,6 @@ func TestReportPlastic(t *testing.T) {
 	another := storagetest.Request(campus.Staff(who.ID))
 	require.Equal(t, "plastic_not_there", outcome(second(s.ReportPlastic(t.Context(), another, who, s.plasticCase.ID, campus.PlasticLost, ""))))
 	require.Equal(t, "not_found", outcome(second(s.ReportPlastic(t.Context(), another, who, uuid.New(), campus.PlasticLost, ""))))
-	require.NoError(t, s.RemakePlastic(t.Context(), s.NextMove(s.plasticCase, campus.StageOrdering, campus.WaitsForBureau), uuid.Must(uuid.NewV7())))
+	require.NoError(t, second(s.RemakePlastic(t.Context(), s.NextMove(s.plasticCase, campus.StageOrdering, campus.WaitsForBureau), uuid.Must(uuid.NewV7()))))
 	require.Equal(t, 2, s.currentPlastic().Seq)
 }

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,8 +17,8 @@ import (
 func keepProposals(t tx, m campus.Move) error {
 	for _, p := range m.Proposes {
 		by, err := uuid.Parse(p.By.ID)
-		if err != nil {
-			return campus.Errorf(campus.Internal, "", "a proposal is made by %s, who is no member of staff", p.By)
+		if err != nil || p.By.Kind != campus.StaffActor || p.By != m.Decision.By {
+			return campus.Errorf(campus.Internal, "", "a proposal is made by %s, who has not decided so as a member of staff", p.By)
 		}
 		if err := t.Exec(`update work_items set proposed_action = ?, proposed_by = ?, proposed_at = ?, proposal = ?
 			where case_id = ? and kind = ? and step = ? and closed_at is null`,
@@ -28,12 +29,18 @@ func keepProposals(t tx, m campus.Move) error {
 	return nil
 }
 
-// checkConfirmed refuses a skip or an abort that no other person has proposed, and proposes now (K3).
+// checkConfirmed refuses a skip or an abort that no other person has proposed, and proposes now (K3). Who another person is,
+// and whether it takes one, the decision says, which SQL knows; the move may leave it out.
 func checkConfirmed(t tx, m campus.Move) error {
-	for _, p := range m.Confirms {
+	d, confirms := m.Decision, m.Confirms
+	if action := campus.Settlement(d.Action); d.Update == campus.SettleStepUpdate && action.FourEyes() &&
+		m.Name != campus.SettleMove(d.Said, true) {
+		confirms = append(slices.Clone(confirms), campus.Proposal{Step: d.Step, Action: action})
+	}
+	for _, p := range confirms {
 		var proposed bool
 		if err := t.Raw(`select exists (select 1 from work_items where case_id = ? and kind = ? and step = ? and closed_at is null
-			and proposed_action = ? and proposed_by::text <> ?)`, m.Case.ID, campus.IncidentItem, p.Step, p.Action, p.By.ID).
+			and proposed_action = ? and proposed_by::text <> ?)`, m.Case.ID, campus.IncidentItem, p.Step, p.Action, d.By.ID).
 			Row().Scan(&proposed); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -196,20 +197,26 @@ func wrap(what string, err error) error {
 	if isOutage(err) {
 		return campus.Errorf(campus.Unavailable, "database_down", "%s: the database does not answer", what)
 	}
-	if refusal, ok := dataRefused(what, err); ok {
-		return fmt.Errorf("%w: %w", refusal, err)
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && (pgErr.Code[:2] == "22" || pgErr.Code[:2] == "23") {
+		return dataRefused{what, pgErr}
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// dataRefused tells that Postgres does not take the values of a statement, or that they break a constraint: SQLSTATE classes
-// 22 and 23. Repetition does not mend that. The values themselves are not told.
-func dataRefused(what string, err error) (*campus.Error, bool) {
-	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok || pgErr.Code[:2] != "22" && pgErr.Code[:2] != "23" {
-		return nil, false
-	}
-	return campus.Errorf(campus.Internal, campus.DataRefused, "%s: SQLSTATE %s %s", what, pgErr.Code, pgErr.ConstraintName), true
+// dataRefused says that Postgres does not take the values of a statement, or that they break a constraint: SQLSTATE classes
+// 22 and 23. Repetition does not mend that. What Postgres says of it may hold the values, so it is not told.
+type dataRefused struct {
+	what string
+	by   *pgconn.PgError
+}
+
+func (e dataRefused) Error() string {
+	where := strings.Join([]string{e.by.TableName, e.by.ColumnName, e.by.ConstraintName}, " ")
+	return fmt.Sprintf("%s: SQLSTATE %s %s", e.what, e.by.Code, strings.TrimSpace(where))
+}
+
+func (e dataRefused) Unwrap() []error {
+	return []error{&campus.Error{Code: campus.Internal, Reason: campus.DataRefused, Message: e.Error()}, e.by}
 }
 
 // isOutage tells whether the same statement may work later: the connection broke, the server stops or starts, or a

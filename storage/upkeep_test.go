@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
@@ -20,20 +21,34 @@ func TestDropExpiredKeepsWhatIsInUse(t *testing.T) {
 	request := storagetest.Request(campus.Student(person.ID))
 	_, err := h.AddChallenge(t.Context(), request, person.ID, campus.Nod, time.Minute)
 	require.NoError(t, err)
-	_, err = h.OpenDecision(t.Context(), storagetest.Request(campus.Student(person.ID)), "application/x", struct{}{})
-	require.NoError(t, err)
+	ref := h.Applied(person)
+	decide := func(actor campus.Actor, update string) uuid.UUID {
+		return h.Decision(ref, actor, update, campus.Said{}, struct{}{}).ID
+	}
+	open := decide(campus.Student(person.ID), campus.WithdrawUpdate)
+	done := decide(reviewer(), campus.VerifyUpdate)
+	require.NoError(t, second(h.CloseDecision(t.Context(), done, []byte(`{}`))))
+	refused := decide(reviewer(), campus.ReviewUpdate)
+	require.NoError(t, second(h.RefuseDecision(t.Context(), refused, campus.Errorf(campus.Conflict, campus.WrongStage, "no"))))
 
 	dropped, err := h.DropExpired(t.Context(), 100)
 	require.NoError(t, err)
 	require.Zero(t, dropped)
+	answers := count(h, `requests where state = ''`)
 
 	h.Clock.Advance(8 * 24 * time.Hour)
 	dropped, err = h.DropExpired(t.Context(), 100)
 	require.NoError(t, err)
-	require.EqualValues(t, 2, dropped, "the nonce and the kept answer; the session lives, the decision is remembered")
+	require.EqualValues(t, 1+answers, dropped, "the nonce and the kept answers; the session lives, decisions are remembered")
+	require.Equal(t, 3, count(h, `requests`))
 
 	h.Clock.Advance(100 * 24 * time.Hour)
 	dropped, err = h.DropExpired(t.Context(), 100)
 	require.NoError(t, err)
-	require.EqualValues(t, 2, dropped, "the session and the decision")
+	require.EqualValues(t, 3, dropped, "the session and the decisions that have an answer")
+	h.Clock.Advance(1000 * 24 * time.Hour)
+	dropped, err = h.DropExpired(t.Context(), 100)
+	require.NoError(t, err)
+	require.Zero(t, dropped)
+	require.Equal(t, open, storagetest.One[uuid.UUID](h, `select id from requests`), "an open one never goes")
 }

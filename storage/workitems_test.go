@@ -21,7 +21,7 @@ func (s *story) open(item campus.NewWorkItem) uuid.UUID {
 	s.t.Helper()
 	m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
 	m.Opens = []campus.NewWorkItem{item}
-	require.NoError(s.t, s.Record(s.t.Context(), m))
+	require.NoError(s.t, second(s.Record(s.t.Context(), m)))
 	return storagetest.One[uuid.UUID](s.House, `select id from work_items where kind = $1 and step = $2 and closed_at is null`, item.Kind, item.Step)
 }
 
@@ -47,7 +47,7 @@ func TestWhoSeesWorkItems(t *testing.T) {
 		for _, kind := range everyKind() {
 			m.Opens = append(m.Opens, campus.NewWorkItem{Kind: kind})
 		}
-		require.NoError(t, h.Record(t.Context(), m))
+		require.NoError(t, second(h.Record(t.Context(), m)))
 	}
 	east := []string{storagetest.EastCampus}
 	for name, test := range map[string]struct {
@@ -193,7 +193,7 @@ func TestClaimWorkItem(t *testing.T) {
 		one := s.colleague(campus.Grant{Role: campus.Reviewer})
 		m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
 		m.Closes = []campus.WorkItemKey{{Kind: campus.ReviewItem}}
-		require.NoError(t, s.Record(t.Context(), m))
+		require.NoError(t, second(s.Record(t.Context(), m)))
 		require.Equal(t, "already_decided", outcome(claim(s, one, item)))
 		require.Equal(t, "already_decided", outcome(release(s, one, item)))
 		found, err := s.WorkItem(t.Context(), one, item)
@@ -237,7 +237,7 @@ func TestWorkItemsOfACase(t *testing.T) {
 	m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
 	m.Escalate = []campus.WorkItemKey{{Kind: campus.IncidentItem, Step: "phone"}}
 	m.Closes = []campus.WorkItemKey{{Kind: campus.IncidentItem, Step: "registry"}, {Kind: campus.ReviewItem}}
-	require.NoError(t, s.Record(t.Context(), m))
+	require.NoError(t, second(s.Record(t.Context(), m)))
 	items, err = s.CaseWorkItems(t.Context(), s.application.ID)
 	require.NoError(t, err)
 	require.Len(t, items, 1)

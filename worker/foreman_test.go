@@ -26,7 +26,8 @@ func TestStaffAreToldOfLateWork(t *testing.T) {
 		m := e.NextMove(ref, campus.StageReview, campus.WaitsForReviewer)
 		key := []campus.WorkItemKey{{Kind: campus.ReviewItem}}
 		m.Opens, m.Remind = []campus.NewWorkItem{{Kind: campus.ReviewItem}}, key
-		require.NoError(t, e.Record(t.Context(), m))
+		_, err := e.Record(t.Context(), m)
+		require.NoError(t, err)
 	}
 	e.Exec(`truncate outbox, line`) // this is about the items alone
 	e.Work(worker.Config{})

@@ -27,7 +27,7 @@ func TestScheduleOpensBatches(t *testing.T) {
 	stop := e.Work(worker.Config{Schedules: true})
 	e.AwaitStage(ref, campus.StageReview)
 	send := func(update string, by campus.Actor, action string) {
-		_, err := e.Send(ref, update, by, struct{}{}, func(d *campus.Decision) { d.Action = action })
+		_, err := e.Send(ref, update, by, campus.Said{Action: action}, struct{}{})
 		require.NoError(t, err)
 	}
 	send(campus.ReviewUpdate, workflowtest.Staff("reviewer"), string(campus.Approve))

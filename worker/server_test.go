@@ -74,8 +74,7 @@ func TestBuildBecomesCurrentAndRunningCasesMoveOn(t *testing.T) {
 	require.NoError(t, worker.Promote(ctx, e.Client, "second"))
 	require.Equal(t, "second", current(t, e))
 	stop()
-	_, err := e.Send(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), struct{}{},
-		func(d *campus.Decision) { d.Action = string(campus.Approve) })
+	_, err := e.Send(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.Approve)}, struct{}{})
 	require.NoError(t, err)
 	e.AwaitStage(ref, campus.StageActivation)
 }

@@ -10,7 +10,6 @@ import (
 	"campuscard/campus"
 	"campuscard/storage"
 	"campuscard/storage/storagetest"
-	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -112,7 +111,7 @@ func TestPapersOfTheInternationalCentre(t *testing.T) {
 				p.requireEnd(campus.Withdrawn, "")
 				return
 			}
-			p.decide(campus.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any {
+			p.decide(campus.BringEvidenceUpdate, campus.Student(p.student.ID), campus.Said{}, func() any {
 				return storage.NewEvidence{Evidence: p.Papers(p.student, test.missing)}
 			})
 			p.do(func() {
@@ -131,7 +130,7 @@ func TestPaperThatIsNotAskedForIsRefused(t *testing.T) {
 	t.Parallel()
 	p := newApplication(t, "", workflowtest.Good)
 	p.School.Change(p.student, workflowtest.Fields{"phone_foreign": true})
-	p.decide(campus.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any {
+	p.decide(campus.BringEvidenceUpdate, campus.Student(p.student.ID), campus.Said{}, func() any {
 		return storage.NewEvidence{Evidence: p.Papers(p.student, campus.LetterItem)}
 	}).refused("item_not_asked")
 	p.do(func() { require.Equal(t, campus.StageEvidence, p.Case(p.ref).Stage) })
@@ -233,7 +232,7 @@ func submitted(t *testing.T, criteria string) *play {
 
 // brings is what HR has not handed in for a member of staff.
 func (p *play) brings(items ...campus.Item) {
-	p.decide(campus.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any {
+	p.decide(campus.BringEvidenceUpdate, campus.Student(p.student.ID), campus.Said{}, func() any {
 		return storage.NewEvidence{Evidence: p.Papers(p.student, items...)}
 	})
 }
@@ -252,7 +251,7 @@ func TestStaffComeThroughHR(t *testing.T) {
 		p.do(func() { require.Equal(t, campus.StageLiveness, p.Case(p.ref).Stage) })
 		p.tryLiveness(workflowtest.Good)
 		p.do(func() { require.Equal(t, campus.StageLiveness, p.Case(p.ref).Stage, "B4: not without consent") })
-		p.decide(campus.TryLivenessUpdate, campus.Student(p.student.ID), plainly, func() any {
+		p.decide(campus.TryLivenessUpdate, campus.Student(p.student.ID), campus.Said{}, func() any {
 			answer := p.Answer(p.student, workflowtest.Good)
 			answer.Consent = campus.ConsentVersion
 			return answer
@@ -269,7 +268,7 @@ func TestStaffComeThroughHR(t *testing.T) {
 		t.Parallel()
 		p := submitted(t, "kind=staff_stale_photo")
 		p.brings(campus.DocumentItem)
-		p.decide(campus.TryLivenessUpdate, campus.Student(p.student.ID), plainly, func() any {
+		p.decide(campus.TryLivenessUpdate, campus.Student(p.student.ID), campus.Said{}, func() any {
 			answer := p.Answer(p.student, workflowtest.Good)
 			answer.Consent = campus.ConsentVersion
 			return answer

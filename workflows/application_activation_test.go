@@ -174,12 +174,15 @@ func approved(t *testing.T) *play {
 func TestDecisionAheadOfTheWorkflow(t *testing.T) {
 	t.Parallel()
 	p := approved(t)
-	ahead := func(d *campus.Decision) { d.Seen = p.Case(p.ref).Version + 1 }
-	for _, update := range []string{campus.ActivateUpdate, campus.ReopenUpdate} {
-		r := p.decide(update, campus.Student(p.student.ID), ahead, nothing)
-		r.refused("engine_behind")
-		p.do(func() { require.Equal(t, campus.Unavailable, campus.CodeOf(workflows.FromTemporal(r.err))) })
-	}
+	r := p.decide(campus.ActivateUpdate, campus.Student(p.student.ID), campus.Said{}, func() any {
+		p.Exec(`update cases set version = version + 1 where id = $1`, p.ref.ID)
+		return struct{}{}
+	})
+	r.refused(campus.EngineBehind)
+	p.do(func() {
+		require.Equal(t, campus.Unavailable, campus.CodeOf(workflows.FromTemporal(r.err)))
+		p.Exec(`update cases set version = version - 1 where id = $1`, p.ref.ID)
+	})
 	p.activate()
 	p.run()
 	p.requireEnd(campus.Completed, "")

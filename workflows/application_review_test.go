@@ -8,7 +8,6 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
-	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -154,12 +153,12 @@ func TestDocumentThatExpiresBeforeTheApproval(t *testing.T) {
 	})
 	p.review(campus.AskMore, "document_expired")
 	p.do(func() { require.Equal(t, "document_expired", p.Case(p.ref).Reason) })
-	p.decide(campus.BringEvidenceUpdate, campus.Student(student.ID), plainly, nothing)
+	p.decide(campus.BringEvidenceUpdate, campus.Student(student.ID), campus.Said{}, nothing)
 	p.do(func() {
 		require.Equal(t, campus.StageEvidence, p.Case(p.ref).Stage, "the old one is no good any more")
 		require.Equal(t, "fail document_expired", p.Verdicts(p.ref)[campus.DocumentItem])
 	})
-	p.decide(campus.BringEvidenceUpdate, campus.Student(student.ID), plainly, func() any {
+	p.decide(campus.BringEvidenceUpdate, campus.Student(student.ID), campus.Said{}, func() any {
 		return storage.NewEvidence{Evidence: document(today.AddDays(3650))}
 	})
 	p.review(campus.Approve, "")

@@ -38,7 +38,8 @@ func queued(t *testing.T, h *workflowtest.House, ref campus.CaseRef) {
 	made, err := h.CurrentPlastic(t.Context(), ref.ID)
 	require.NoError(t, err)
 	m := h.NextMove(ref, campus.StageBatching, campus.WaitsForEngine)
-	require.NoError(t, h.QueuePlastic(t.Context(), m, made.ID, storage.NewBatch{University: storagetest.University, Size: 100, At: 100}))
+	_, err = h.QueuePlastic(t.Context(), m, made.ID, storage.NewBatch{University: storagetest.University, Size: 100, At: 100})
+	require.NoError(t, err)
 }
 
 // opened is a batch of everything that waits in a house.

@@ -14,7 +14,6 @@ import (
 	"campuscard/storage"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
-	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -94,30 +93,28 @@ func (l *live) await(stage campus.Stage) {
 	l.AwaitStage(l.ref, stage)
 }
 
-func (l *live) send(update string, by campus.Actor, payload any, change func(*campus.Decision)) {
+func (l *live) send(update string, by campus.Actor, said campus.Said, payload any) {
 	l.t.Helper()
-	_, err := l.Send(l.ref, update, by, payload, change)
+	_, err := l.Send(l.ref, update, by, said, payload)
 	require.NoError(l.t, err, update)
 }
 
 func (l *live) byStudent(update string, payload any) {
 	l.t.Helper()
-	l.send(update, campus.Student(l.student.ID), payload, nil)
+	l.send(update, campus.Student(l.student.ID), campus.Said{}, payload)
 }
 
 // review decides as soon as there is something to review.
 func (l *live) review(action campus.ReviewAction, reason string) {
 	l.t.Helper()
 	l.await(campus.StageReview)
-	l.send(campus.ReviewUpdate, workflowtest.Staff("reviewer"), storage.ReviewNote{Note: "请补交"},
-		func(d *campus.Decision) { d.Action, d.Reason = string(action), reason })
+	l.send(campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(action), Reason: reason}, storage.ReviewNote{Note: "请补交"})
 }
 
 func (l *live) verify(verdict campus.Verdict) {
 	l.t.Helper()
 	l.await(campus.StageInPerson)
-	l.send(campus.VerifyUpdate, workflowtest.Staff("card centre"), struct{}{},
-		func(d *campus.Decision) { d.Action = string(verdict) })
+	l.send(campus.VerifyUpdate, workflowtest.Staff("card centre"), campus.Said{Action: string(verdict)}, struct{}{})
 }
 
 func (l *live) activate() {

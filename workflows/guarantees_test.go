@@ -11,10 +11,10 @@ import (
 	"go.temporal.io/sdk/interceptor"
 
 	"campuscard/campus"
+	"campuscard/decisions"
 	"campuscard/storage"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
-	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -122,18 +122,35 @@ func TestMoveThatArrivesLateTwiceOrTooEarlyChangesNothing(t *testing.T) {
 	ref := h.Apply(h.Student(), workflowtest.Good)
 	move := func(version int64, stage campus.Stage) campus.Move {
 		return campus.Move{
-			Case: ref, Version: version, Stage: stage, WaitsFor: campus.WaitsForSchool,
+			Case: ref, Version: version, Name: "to:" + string(stage), Stage: stage, WaitsFor: campus.WaitsForSchool,
 			Events:  []campus.Event{{Kind: "checking", Actor: campus.System()}},
 			Opens:   []campus.NewWorkItem{{Kind: campus.IncidentItem, Step: "registry"}},
 			Notices: []campus.Notice{{Template: "notice.approved"}},
 		}
 	}
-	require.NoError(t, h.Record(t.Context(), move(1, campus.StageChecking)))
-	require.NoError(t, h.Record(t.Context(), move(2, campus.StageIdentity)))
+	record := func(m campus.Move) (int64, error) {
+		row, err := h.Record(t.Context(), m)
+		return row.Version, err
+	}
+	for _, test := range []struct {
+		what string
+		campus.Move
+	}{
+		{"the first", move(1, campus.StageChecking)}, {"the next", move(2, campus.StageIdentity)},
+	} {
+		_, err := record(test.Move)
+		require.NoError(t, err, test.what)
+	}
 	before := h.Facts()
-	require.NoError(t, h.Record(t.Context(), move(2, campus.StageIdentity)), "twice")
-	require.NoError(t, h.Record(t.Context(), move(1, campus.StageChecking)), "late")
-	require.Equal(t, campus.Internal, campus.CodeOf(h.Record(t.Context(), move(4, campus.StageReview))), "too early")
+	for what, m := range map[string]campus.Move{"twice": move(2, campus.StageIdentity), "late": move(1, campus.StageChecking)} {
+		version, err := record(m)
+		require.NoError(t, err, what)
+		require.Equal(t, m.Version, version, "%s: it answers as it was written", what)
+	}
+	_, err := record(move(4, campus.StageReview))
+	require.Equal(t, campus.Internal, campus.CodeOf(err), "too early")
+	_, err = record(move(2, campus.StageReview))
+	require.Equal(t, campus.Behind, campus.ReasonOf(err), "another at the same version")
 	require.Equal(t, before, h.Facts())
 	require.Equal(t, campus.StageIdentity, h.Case(ref).Stage)
 }
@@ -145,10 +162,9 @@ func TestOfManyWhoDecideAtOnceOneDoes(t *testing.T) {
 	failures := make([]error, 8)
 	var together sync.WaitGroup
 	for i := range failures {
-		d := l.Decide(l.ref, campus.Staff(uuid.New()), storage.ReviewNote{})
-		d.Action = string([]campus.ReviewAction{campus.Approve, campus.AskMore}[i%2])
+		said := campus.Said{Action: string([]campus.ReviewAction{campus.Approve, campus.AskMore}[i%2])}
 		together.Go(func() {
-			_, failures[i] = workflowtest.Update[campus.Decided](t.Context(), l.Engine, l.ref, campus.ReviewUpdate, d.Decision, d)
+			_, failures[i] = l.Send(l.ref, campus.ReviewUpdate, campus.Staff(uuid.New()), said, storage.ReviewNote{})
 		})
 	}
 	together.Wait()
@@ -159,29 +175,28 @@ func TestOfManyWhoDecideAtOnceOneDoes(t *testing.T) {
 			continue
 		}
 		require.Equal(t, campus.Conflict, campus.CodeOf(err), err)
-		require.Equal(t, "wrong_stage", campus.ReasonOf(err))
+		require.Contains(t, []string{"decision_pending", campus.WrongStage}, campus.ReasonOf(err))
 	}
 	require.Equal(t, 1, yes)
-	require.Equal(t, 1, storagetest.One[int](l.House.House, `select count(distinct decision_id) from events where decision_id is not null`))
+	require.Equal(t, 1, storagetest.One[int](l.House.House, `select count(*) from moves where decision is not null`))
 }
 
 func TestDecisionSentTwiceIsTakenOnceAndAnsweredAlike(t *testing.T) {
 	t.Parallel()
 	l := working(t, workflowtest.Good)
 	l.await(campus.StageReview)
-	d := l.Decide(l.ref, workflowtest.Staff("reviewer"), storage.ReviewNote{})
-	d.Action = string(campus.Approve)
-	answers, failures := make([]campus.Decided, 4), make([]error, 4)
+	d, err := l.House.Decide(l.ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.Approve)}, storage.ReviewNote{})
+	require.NoError(t, err)
+	answers, failures := make([]storage.Decision, 4), make([]error, 4)
 	var together sync.WaitGroup
+	sender := decisions.NewSender(l.Store, l.Client, l.Log)
 	for i := range answers {
-		together.Go(func() {
-			answers[i], failures[i] = workflowtest.Update[campus.Decided](t.Context(), l.Engine, l.ref, campus.ReviewUpdate, d.Decision, d)
-		})
+		together.Go(func() { answers[i], failures[i] = sender.Send(t.Context(), d) })
 	}
 	together.Wait()
 	for i := range answers {
 		require.NoError(t, failures[i])
-		require.Equal(t, campus.Decided{Stage: campus.StageProvisioning}, answers[i])
+		require.JSONEq(t, `{"stage": "provisioning"}`, string(answers[i].Answer))
 	}
 	l.await(campus.StageActivation)
 	require.Equal(t, 1, storagetest.One[int](l.House.House, `select count(*) from events where kind = 'approved'`))

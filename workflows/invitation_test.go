@@ -14,7 +14,6 @@ import (
 	"campuscard/storage"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
-	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -72,7 +71,7 @@ func (p *play) onTime() *around {
 }
 
 func (p *play) steer(update string) *reply {
-	return p.decide(update, workflowtest.Staff("operator"), plainly, nothing)
+	return p.decide(update, workflowtest.Staff("operator"), campus.Said{}, nothing)
 }
 
 // sent are the times of the waves of a kind in Shanghai and their sizes, as "17 10:00 2".

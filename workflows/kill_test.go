@@ -6,7 +6,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
-	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
 )
 

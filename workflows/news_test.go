@@ -10,7 +10,6 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage/storagetest"
-	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
 )
 

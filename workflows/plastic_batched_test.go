@@ -11,7 +11,6 @@ import (
 	"campuscard/campus"
 	"campuscard/storage"
 	"campuscard/storage/storagetest"
-	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -54,7 +53,7 @@ func (p *play) stands(stage campus.Stage, waits campus.Party) {
 
 // sendAgain is the student's wish to have the card at a kiosk after all.
 func (p *play) sendAgain(kiosk string) *reply {
-	return p.decide(campus.ResendUpdate, campus.Student(p.student.ID), plainly, func() any { return storage.Resend{Kiosk: kiosk} })
+	return p.decide(campus.ResendUpdate, campus.Student(p.student.ID), campus.Said{}, func() any { return storage.Resend{Kiosk: kiosk} })
 }
 
 func TestPlasticGoesToTheBureauWithABatch(t *testing.T) {
@@ -185,7 +184,8 @@ func TestPlasticWhoseBatchIsGivenUpWaitsForAnother(t *testing.T) {
 		ref := campus.CaseRef{Kind: campus.BatchCase, ID: *p.plastic().BatchID}
 		m := p.NextMove(ref, campus.StageDone, campus.WaitsForNobody)
 		m.Outcome = campus.Aborted
-		require.NoError(t, p.EndBatch(t.Context(), m, campus.BatchFailed, false))
+		_, err := p.EndBatch(t.Context(), m, campus.BatchFailed, false)
+		require.NoError(t, err)
 		p.env.SignalWorkflow(campus.FactsChanged, nil)
 	})
 	p.stands(campus.StageBatching, campus.WaitsForEngine)

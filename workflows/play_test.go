@@ -104,7 +104,8 @@ type reply struct {
 	result any
 	err    error
 	done   bool
-	want   string // reason of the refusal; empty: none
+	want   string                      // reason of the refusal; empty: none
+	kept   func(result any, err error) // keeps what became of the decision, as its sender does
 }
 
 func (r *reply) refused(reason string) { r.want = reason }
@@ -122,29 +123,48 @@ func (r *reply) check(t *testing.T) {
 func (r *reply) Accept() {}
 
 // Reject implements the callbacks of an update.
-func (r *reply) Reject(err error) { r.err, r.done = err, true }
+func (r *reply) Reject(err error) { r.Complete(nil, err) }
 
 // Complete implements the callbacks of an update.
-func (r *reply) Complete(result any, err error) { r.result, r.err, r.done = result, err, true }
+func (r *reply) Complete(result any, err error) {
+	r.result, r.err, r.done = result, err, true
+	r.kept(result, err)
+}
 
-// decide sends a decision, with what it says, when its time has come.
-func (p *play) decide(update string, by campus.Actor, change func(*campus.Decision), payload func() any) *reply {
-	r := &reply{what: update}
+// decide makes a decision, with what it says, when its time has come.
+func (p *play) decide(update string, by campus.Actor, said campus.Said, payload func() any) *reply {
+	r := &reply{what: update + " " + said.Action + said.Step}
 	p.replies = append(p.replies, r)
 	p.do(func() {
-		d := p.Decide(p.ref, by, payload())
-		change(&d)
-		p.env.UpdateWorkflow(update, d.Decision.String(), r, d)
+		d, err := p.Decide(p.ref, update, by, said, payload())
+		if err != nil {
+			r.err, r.done = err, true
+			return
+		}
+		r.kept = func(result any, err error) {
+			if err != nil {
+				_, err = p.RefuseDecision(p.t.Context(), d.ID, workflows.FromTemporal(err))
+			} else {
+				_, err = p.CloseDecision(p.t.Context(), d.ID, asJSON(p.t, result))
+			}
+			require.NoError(p.t, err)
+		}
+		p.env.UpdateWorkflow(update, d.ID.String(), r, d.Decision)
 	})
 	return r
 }
 
-func plainly(*campus.Decision) {}
+func asJSON(t *testing.T, v any) json.RawMessage {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	require.NoError(t, err)
+	return raw
+}
 
 func nothing() any { return struct{}{} }
 
 func (p *play) byStudent(update string) *reply {
-	return p.decide(update, campus.Student(p.student.ID), plainly, nothing)
+	return p.decide(update, campus.Student(p.student.ID), campus.Said{}, nothing)
 }
 
 func (p *play) activate() *reply      { return p.byStudent(campus.ActivateUpdate) }
@@ -153,20 +173,17 @@ func (p *play) withdraw() *reply      { return p.byStudent(campus.WithdrawUpdate
 func (p *play) chooseCounter() *reply { return p.byStudent(campus.ChooseCounterUpdate) }
 
 func (p *play) tryLiveness(flaw workflowtest.Flaw) {
-	p.decide(campus.TryLivenessUpdate, campus.Student(p.student.ID), plainly,
-		func() any { return p.Answer(p.student, flaw) })
+	p.decide(campus.TryLivenessUpdate, campus.Student(p.student.ID), campus.Said{}, func() any { return p.Answer(p.student, flaw) })
 }
 
 // review is a reviewer's decision; the reason is that of a rejection or of what is asked for.
 func (p *play) review(action campus.ReviewAction, reason string) *reply {
-	return p.decide(campus.ReviewUpdate, workflowtest.Staff("reviewer"),
-		func(d *campus.Decision) { d.Action, d.Reason = string(action), reason },
+	return p.decide(campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(action), Reason: reason},
 		func() any { return storage.ReviewNote{Note: "请补交"} })
 }
 
 func (p *play) verify(verdict campus.Verdict) {
-	p.decide(campus.VerifyUpdate, workflowtest.Staff("card centre"),
-		func(d *campus.Decision) { d.Action = string(verdict) }, nothing)
+	p.decide(campus.VerifyUpdate, workflowtest.Staff("card centre"), campus.Said{Action: string(verdict)}, nothing)
 }
 
 func (p *play) bringCertificate(code string) {
@@ -176,21 +193,13 @@ func (p *play) bringCertificate(code string) {
 }
 
 func (p *play) bring(evidence storage.NewEvidence) {
-	p.decide(campus.BringEvidenceUpdate, campus.Student(p.student.ID), plainly, func() any { return evidence })
+	p.decide(campus.BringEvidenceUpdate, campus.Student(p.student.ID), campus.Said{}, func() any { return evidence })
 }
 
 // settle is what one of the operators does with a parked step.
 func (p *play) settle(operator string, action campus.Settlement, step string, attempt int) *reply {
-	r := &reply{what: string(action) + " " + step}
-	p.replies = append(p.replies, r)
-	p.do(func() {
-		by := workflowtest.Staff(operator)
-		d := p.Decide(p.ref, by, struct{}{})
-		p.env.UpdateWorkflow(campus.SettleStepUpdate, d.Decision.String(), r, workflows.SettleStep{
-			Decision: d.Decision, By: by, Step: step, Attempt: attempt, Action: action,
-		})
-	})
-	return r
+	said := campus.Said{Action: string(action), Step: step, Attempt: attempt}
+	return p.decide(campus.SettleStepUpdate, workflowtest.Staff(operator), said, nothing)
 }
 
 func (r *reply) settled() campus.Settled {

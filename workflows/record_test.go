@@ -405,10 +405,10 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	"invitation-paused-and-cancelled": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := inviting(t, "wave: 1, pause: 1h", with...)
 		l.Await(func() bool { return joined(l.Events(l.ref)) == "campaign_begun wave_sent" }, "the first wave")
-		l.send(campus.PauseUpdate, workflowtest.Staff("operator"), struct{}{}, nil)
+		l.send(campus.PauseUpdate, workflowtest.Staff("operator"), campus.Said{}, struct{}{})
 		l.await(campus.StagePaused)
-		l.send(campus.ResumeUpdate, workflowtest.Staff("operator"), struct{}{}, nil)
-		l.send(campus.CancelUpdate, workflowtest.Staff("second"), struct{}{}, nil)
+		l.send(campus.ResumeUpdate, workflowtest.Staff("operator"), campus.Said{}, struct{}{})
+		l.send(campus.CancelUpdate, workflowtest.Staff("second"), campus.Said{}, struct{}{})
 		l.end(campus.Withdrawn)
 		return l
 	},

@@ -12,7 +12,6 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage/storagetest"
-	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
 )
 

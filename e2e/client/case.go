@@ -79,6 +79,9 @@ type File struct {
 	Purpose campus.UploadPurpose `json:"purpose"`
 }
 
+// Running tells of a decision that it is kept, and that nobody knows yet what becomes of it.
+const Running = "running"
+
 // Decision is what became of a decision.
 type Decision struct {
 	ID      uuid.UUID       `json:"id"`
@@ -90,23 +93,30 @@ type Decision struct {
 
 const decisionPause = 500 * time.Millisecond
 
-// decide sends a decision and waits for its outcome, at the address that an answer of 202 points to.
+// decide sends a decision and waits for its outcome, at the address that an answer of 202 points to. Who has no patience
+// gets the first answer.
 func (s session) decide(ctx context.Context, path string, body any) (Decision, error) {
 	var d Decision
 	if err := s.client.post(ctx, s.token, path, body, &d); err != nil {
 		return d, err
 	}
 	deadline := time.Now().Add(s.client.patience)
-	for d.Status == "running" {
+	for d.Status == Running && s.client.patience > 0 {
 		if time.Now().After(deadline) {
 			return d, fmt.Errorf("%s: decision %s is still running after %s", path, d.ID, s.client.patience)
 		}
 		if err := Sleep(ctx, decisionPause); err != nil {
 			return d, fmt.Errorf("wait for decision %s: %w", d.ID, err)
 		}
-		if err := s.client.do(ctx, get(s.token, "/api/v1/decisions/"+d.ID.String(), nil), &d); err != nil {
+		var err error
+		if d, err = s.Decision(ctx, d.ID); err != nil {
 			return d, err
 		}
 	}
 	return d, nil
+}
+
+// Decision is what has become of a decision of one's own. One that was refused is the problem it was refused for.
+func (s session) Decision(ctx context.Context, id uuid.UUID) (d Decision, err error) {
+	return d, s.client.do(ctx, get(s.token, "/api/v1/decisions/"+id.String(), nil), &d)
 }

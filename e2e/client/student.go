@@ -44,7 +44,7 @@ func (c *Client) SignIn(ctx context.Context, university, number, password string
 	return &Student{session{c, o.Token}, university, number, o.Level == storage.InitialSession}, nil
 }
 
-// Once is the same student with requests that are tried once, for looking at what an unclear answer says.
+// Once is the same student with requests that are tried once, for looking at what an unclear answer, or the first one, says.
 func (s *Student) Once() *Student {
 	hasty := *s
 	hasty.client = New(s.client.base, s.client.language, 0)

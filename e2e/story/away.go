@@ -17,7 +17,7 @@ type Engine interface {
 }
 
 // PlayWithout plays what goes on while Temporal cannot be reached: applications are accepted and can be taken back,
-// decisions are told to come again later, and everything goes on when it is back.
+// decisions are kept and carried out later, and everything goes on when it is back.
 func (w *World) PlayWithout(ctx context.Context, engine Engine) error {
 	waiting, err := w.prepare(ctx, "D", (*scene).signInFirst, (*scene).apply, (*scene).isChecked, (*scene).isApproved)
 	if err != nil {
@@ -37,7 +37,7 @@ func (w *World) PlayWithout(ctx context.Context, engine Engine) error {
 	meanwhile := errors.Join(
 		applicant.run(ctx, (*scene).apply, (*scene).isQueued),
 		waverer.run(ctx, (*scene).apply, (*scene).isQueued, (*scene).withdrawsQueued),
-		waiting.run(ctx, (*scene).isPutOff),
+		waiting.run(ctx, (*scene).decidesMeanwhile),
 	)
 	if err := engine.Start(context.WithoutCancel(ctx)); err != nil {
 		return errors.Join(meanwhile, fmt.Errorf("bring Temporal back: %w", err))
@@ -46,7 +46,7 @@ func (w *World) PlayWithout(ctx context.Context, engine Engine) error {
 		return meanwhile
 	}
 	return errors.Join(
-		waiting.run(ctx, (*scene).activates, (*scene).isHeldOnce),
+		waiting.run(ctx, (*scene).isCarriedOut, (*scene).isHeldOnce),
 		applicant.run(ctx, (*scene).isChecked, (*scene).isApproved, (*scene).activates, (*scene).isHeldOnce),
 		waverer.run(ctx, (*scene).staysWithdrawn, (*scene).apply, (*scene).isChecked),
 	)
@@ -89,15 +89,37 @@ func (s *scene) withdrawsQueued(ctx context.Context) error {
 	return nil
 }
 
-// isPutOff checks that a decision is not taken, and that its maker is told when to come again.
-func (s *scene) isPutOff(ctx context.Context) error {
-	_, err := s.student.Once().Activate(ctx, s.application)
-	problem, ok := errors.AsType[*client.Problem](err)
-	if !ok || problem.Status != http.StatusServiceUnavailable || problem.RetryAfter <= 0 {
-		return fmt.Errorf("while Temporal is away, a decision is answered %w, not 503 with Retry-After", err)
+// decidesMeanwhile checks that a decision is kept, that its maker is told no more than that, and that another about the
+// same is not taken beside it.
+func (s *scene) decidesMeanwhile(ctx context.Context) error {
+	decided, err := s.student.Once().Activate(ctx, s.application)
+	if err != nil {
+		return err
 	}
-	s.say("Temporal 停机，激活得到 503，%s 后再试", "Temporal is away, the activation is answered 503: again in %s", problem.RetryAfter)
+	if decided.Status != client.Running {
+		return fmt.Errorf("while Temporal is away, a decision is answered %+v, not that it is running", decided)
+	}
+	s.activation = decided.ID
+	_, err = s.student.Once().Withdraw(ctx, s.application)
+	if problem, ok := errors.AsType[*client.Problem](err); !ok || problem.Status != http.StatusConflict || problem.Reason != "decision_pending" {
+		return fmt.Errorf("a withdrawal beside an open activation is answered %w, not 409 decision_pending", err)
+	}
+	s.say("Temporal 停机，激活得到 202，结果待定", "Temporal is away, the activation is answered 202: it is carried out later")
 	return nil
+}
+
+// isCarriedOut checks that the activation is made once Temporal is back, without anybody asking for it again.
+func (s *scene) isCarriedOut(ctx context.Context) error {
+	var decided client.Decision
+	err := s.await(ctx, "outcome of the activation", func(ctx context.Context) (bool, string, error) {
+		var err error
+		decided, err = s.student.Decision(ctx, s.activation)
+		return decided.Status != client.Running, fmt.Sprintf("%+v", decided), err
+	})
+	if err != nil {
+		return err
+	}
+	return s.isActive(ctx, decided)
 }
 
 // staysWithdrawn checks that the engine, once it is back, does not begin what was taken back.

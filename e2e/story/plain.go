@@ -109,6 +109,11 @@ func (s *scene) activates(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return s.isActive(ctx, decided)
+}
+
+// isActive checks what an activation has brought about.
+func (s *scene) isActive(ctx context.Context, decided client.Decision) error {
 	if decided.Stage != campus.StageDone {
 		return fmt.Errorf("after the activation the case is at %s", decided.Stage)
 	}

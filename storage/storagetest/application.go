@@ -50,6 +50,15 @@ func (h *House) Applied(p Person, change ...func(*storage.NewApplication)) campu
 // stage at which that can be decided, if it is at none.
 func (h *House) Decision(ref campus.CaseRef, by campus.Actor, update string, said campus.Said, payload any) campus.Decision {
 	h.t.Helper()
+	h.PutWhere(ref, update)
+	decision, err := h.OpenDecision(h.t.Context(), Request(by), storage.NewDecision{Case: ref, Update: update, Said: said, Payload: payload})
+	require.NoError(h.t, err)
+	return decision.Decision
+}
+
+// PutWhere puts a case to a stage at which something is decided, if it is at none.
+func (h *House) PutWhere(ref campus.CaseRef, update string) {
+	h.t.Helper()
 	rule, known := campus.RuleOf(ref.Kind, update)
 	require.True(h.t, known, "a case of kind %s takes no %s", ref.Kind, update)
 	if !rule.At(One[campus.Stage](h, `select stage from cases where id = $1`, ref.ID)) {
@@ -59,9 +68,6 @@ func (h *House) Decision(ref campus.CaseRef, by campus.Actor, update string, sai
 		}
 		h.Exec(`update cases set stage = $2 where id = $1`, ref.ID, stage)
 	}
-	decision, err := h.OpenDecision(h.t.Context(), Request(by), storage.NewDecision{Case: ref, Update: update, Said: said, Payload: payload})
-	require.NoError(h.t, err)
-	return decision.Decision
 }
 
 // NextMove is the next move of a case to a stage.

@@ -1,0 +1,350 @@
+package storage_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+)
+
+// Which changes of stage people make is a list in campus: an empty id does not pass as the process's own.
+func TestMovesThatTakeADecision(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	try := func(kind campus.CaseKind, from, to campus.Stage, name string) error {
+		s.Exec(`update cases set kind = $1, stage = $2, version = 0`, kind, from)
+		s.Exec(`delete from moves`)
+		before := everything(t, s.House)
+		ref := campus.CaseRef{Kind: kind, ID: s.application.ID}
+		err := second(s.Record(t.Context(), campus.Move{Case: ref, Version: 1, Name: name, Stage: to, WaitsFor: campus.WaitsForEngine}))
+		if err != nil {
+			require.Equal(t, before, everything(t, s.House), "%s %s to %s", kind, from, to)
+		}
+		return err
+	}
+	pairs := 0
+	for kind, stages := range map[campus.CaseKind][]campus.Stage{
+		campus.ApplicationCase: {campus.StageIdentity, campus.StageReview, campus.StageProvisioning, campus.StageEvidence,
+			campus.StageChecking, campus.StageActivation, campus.StageDone},
+		campus.PlasticCase:    {campus.StageBatching},
+		campus.InvitationCase: {campus.StagePaused, campus.StageScheduled, campus.StageInviting, campus.StageReminding},
+	} {
+		for _, to := range stages {
+			for _, from := range campus.OnlyPeopleFrom(kind, to) {
+				pairs++
+				require.Equal(t, "decision_missing", outcome(try(kind, from, to, "any")), "%s from %s to %s", kind, from, to)
+			}
+		}
+		for _, update := range campus.DecisionUpdates(kind) {
+			for _, name := range []string{update, update + ":x"} {
+				require.Equal(t, "decision_missing", outcome(try(kind, campus.StageClosing, campus.StageClosing, name)), "%s %s", kind, name)
+			}
+		}
+	}
+	require.Equal(t, 14, pairs)
+	for name, test := range map[string]struct {
+		from, to campus.Stage
+		move     string
+	}{
+		"a check that leads to a review": {campus.StageIdentity, campus.StageReview, "ask-review"},
+		"a reminder":                     {campus.StageReview, campus.StageReview, "remind:review"},
+		"a review that nobody made":      {campus.StageReview, campus.StageClosing, "expire:review"},
+		"what only begins like one":      {campus.StageChecking, campus.StageChecking, "reviewed:x"},
+		"what another kind decides":      {campus.StageChecking, campus.StageChecking, campus.PauseUpdate},
+	} {
+		require.NoError(t, try(campus.ApplicationCase, test.from, test.to, test.move), name)
+	}
+}
+
+// A decision counts only as SQL has it: an update that was forged through Temporal itself changes nothing.
+func TestForgedDecisions(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	student, other := campus.Student(s.person.ID), s.Applied(s.Person())
+	s.Exec(`update cases set stage = 'review'`)
+	plain := storagetest.Request(reviewer())
+	require.NoError(t, second(s.AddChallenge(t.Context(), plain, s.person.ID, campus.Nod, 1)))
+	refused := s.Decision(s.application, reviewer(), campus.ReviewUpdate, approve, storage.ReviewNote{})
+	require.NoError(t, second(s.RefuseDecision(t.Context(), refused.ID, errors.New("no"))))
+	closed := s.Decision(s.application, reviewer(), campus.ReviewUpdate, approve, storage.ReviewNote{})
+	s.closeDecision(closed.ID)
+	d := s.Decision(s.application, reviewer(), campus.ReviewUpdate, approve, storage.ReviewNote{})
+	honest := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+	honest.Name, honest.Decision = campus.ReviewUpdate+":approve", d
+
+	forgeries := map[string]struct {
+		forge func(m *campus.Move)
+		want  string
+	}{
+		"no id at all":                    {func(m *campus.Move) { m.Decision.ID = uuid.Nil }, "decision_missing"},
+		"an id that was invented":         {func(m *campus.Move) { m.Decision.ID = uuid.New() }, "decision_unknown"},
+		"the id of another request":       {func(m *campus.Move) { m.Decision.ID = plain.ID }, "decision_unknown"},
+		"another person":                  {func(m *campus.Move) { m.Decision.By = campus.Staff(uuid.New()) }, "decision_unknown"},
+		"the student":                     {func(m *campus.Move) { m.Decision.By = student }, "decision_unknown"},
+		"the system":                      {func(m *campus.Move) { m.Decision.By = campus.System() }, "decision_unknown"},
+		"another case":                    {func(m *campus.Move) { m.Case = other }, "decision_unknown"},
+		"another update":                  {func(m *campus.Move) { m.Decision.Update = campus.SettleStepUpdate }, "decision_unknown"},
+		"an update the kind has not":      {func(m *campus.Move) { m.Decision.Update = campus.PauseUpdate }, "decision_unknown"},
+		"another argument":                {func(m *campus.Move) { m.Decision.Action = "reject" }, "decision_unknown"},
+		"an argument that is left out":    {func(m *campus.Move) { m.Decision.Said = campus.Said{} }, "decision_unknown"},
+		"more of an argument":             {func(m *campus.Move) { m.Decision.Step = "phone" }, "decision_unknown"},
+		"one that was refused":            {func(m *campus.Move) { m.Decision = refused }, "decision_closed"},
+		"one that ended without a move":   {func(m *campus.Move) { m.Decision = closed }, "decision_closed"},
+		"a case that is not there":        {func(m *campus.Move) { m.Case.ID = uuid.New() }, "not_found"},
+		"the id of the case's own events": {func(m *campus.Move) { m.Decision.ID = s.application.ID }, "decision_unknown"},
+	}
+	for name, test := range forgeries {
+		m := honest
+		test.forge(&m)
+		before := everything(t, s.House)
+		require.Equal(t, test.want, outcome(second(s.SaveReview(t.Context(), m))), name)
+		if m.Decision.ID != uuid.Nil {
+			require.Equal(t, test.want, outcome(s.CheckDecision(t.Context(), m)), name)
+		}
+		require.Equal(t, before, everything(t, s.House), name)
+	}
+
+	require.NoError(t, s.CheckDecision(t.Context(), honest))
+	written, err := s.SaveReview(t.Context(), honest)
+	require.NoError(t, err)
+	after := everything(t, s.House)
+	for name, change := range map[string]func(m *campus.Move){
+		"once more":                     func(*campus.Move) {},
+		"with what it would do by now":  func(m *campus.Move) { m.Version, m.Stage, m.Name = m.Version+1, campus.StageClosing, "else" },
+		"with another's name beside it": func(m *campus.Move) { m.Decision.By = campus.Staff(uuid.New()) },
+	} {
+		m := honest
+		change(&m)
+		row, err := s.SaveReview(t.Context(), m)
+		require.NoError(t, err, name)
+		requireWritten(t, honest, row)
+		require.Equal(t, written.Version, row.Version, "%s: as it was written", name)
+		require.NoError(t, s.CheckDecision(t.Context(), m), name)
+		require.Equal(t, after, everything(t, s.House), name)
+	}
+	elsewhere := honest
+	elsewhere.Case = other
+	require.Equal(t, "decision_unknown", outcome(second(s.SaveReview(t.Context(), elsewhere))), "what was carried out in one case is nothing in another")
+	require.Equal(t, "decision_unknown", outcome(s.CheckDecision(t.Context(), elsewhere)))
+	s.closeDecision(d.ID)
+	late := honest
+	late.Decision = s.Decision(s.application, reviewer(), campus.ReviewUpdate, askMore, storage.ReviewNote{})
+	after = everything(t, s.House)
+	require.Equal(t, campus.Behind, outcome(second(s.SaveReview(t.Context(), late))), "another decision at a version that is taken")
+	require.Equal(t, after, everything(t, s.House))
+}
+
+// A decision is about the stage as it was entered, unless its rule says that it stands.
+func TestDecisionsAndStages(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		update string
+		said   campus.Said
+		steps  []campus.Stage // where the case goes after it was decided
+		want   string
+	}{
+		"at once":                                {campus.ReviewUpdate, approve, nil, "done"},
+		"after a reminder":                       {campus.ReviewUpdate, approve, []campus.Stage{campus.StageReview}, "done"},
+		"when the stage was left":                {campus.ReviewUpdate, approve, []campus.Stage{campus.StageEvidence}, campus.WrongStage},
+		"when it was left and entered anew":      {campus.ReviewUpdate, approve, []campus.Stage{campus.StageEvidence, campus.StageChecking, campus.StageReview}, campus.WrongStage},
+		"a withdrawal, wherever the case stands": {campus.WithdrawUpdate, campus.Said{}, []campus.Stage{campus.StageEvidence, campus.StageChecking}, "done"},
+		"a withdrawal of the stage entered anew": {campus.WithdrawUpdate, campus.Said{}, []campus.Stage{campus.StageEvidence, campus.StageChecking, campus.StageReview}, "done"},
+		"a withdrawal when nothing is left":      {campus.WithdrawUpdate, campus.Said{}, []campus.Stage{campus.StageClosing}, campus.WrongStage},
+		"a withdrawal of what is done":           {campus.WithdrawUpdate, campus.Said{}, []campus.Stage{campus.StageDone}, campus.WrongStage},
+		"a settlement, wherever the case stands": {campus.SettleStepUpdate, campus.Said{Action: "retry", Step: "x"}, []campus.Stage{campus.StageClosing}, "done"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := apply(t)
+			require.NoError(t, second(s.Record(t.Context(), s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer))))
+			by := reviewer()
+			if test.update == campus.WithdrawUpdate {
+				by = campus.Student(s.person.ID)
+			}
+			d := s.Decision(s.application, by, test.update, test.said, struct{}{})
+			for _, stage := range test.steps {
+				s.goes(stage)
+			}
+			m := s.NextMove(s.application, campus.StageClosing, campus.WaitsForEngine)
+			m.Name, m.Decision = test.update, d
+			before := everything(t, s.House)
+			require.Equal(t, test.want, outcome(second(s.Record(t.Context(), m))))
+			if test.want != "done" {
+				require.Equal(t, before, everything(t, s.House))
+			}
+		})
+	}
+}
+
+// goes takes the application to a stage, by a decision where it takes one.
+func (s *story) goes(stage campus.Stage) {
+	s.t.Helper()
+	m := s.NextMove(s.application, stage, campus.WaitsForEngine)
+	if stage == campus.StageDone {
+		m.Outcome = campus.Expired
+	}
+	now := storagetest.One[campus.Stage](s.House, `select stage from cases where id = $1`, s.application.ID)
+	update, by := map[campus.Stage]string{campus.StageReview: campus.ReviewUpdate, campus.StageEvidence: campus.BringEvidenceUpdate}[now], reviewer()
+	if now != stage && stage != campus.StageDone && stage != campus.StageClosing && update != "" {
+		said := campus.Said{Reason: "another"}
+		s.Exec(`update requests set about = about || ' before' where state = 'open'`) // so that this one can be decided beside it
+		m.Decision = s.Decision(s.application, by, update, said, struct{}{})
+		require.NoError(s.t, s.answered(m, second(s.Record(s.t.Context(), m))))
+		return
+	}
+	require.NoError(s.t, second(s.Record(s.t.Context(), m)))
+}
+
+// K3: a skip or an abort needs another person's proposal, which the tables must have.
+func TestSecondPersonInSQL(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		before func(s *story, one, two campus.StaffMember)
+		change func(m *campus.Move)
+		want   string
+	}{
+		"proposed by another": {func(s *story, one, _ campus.StaffMember) { s.proposed(one, campus.SkipStep, "phone") }, nil, "done"},
+		"nobody's":            {func(*story, campus.StaffMember, campus.StaffMember) {}, nil, "not_proposed"},
+		"one's own":           {func(s *story, _, two campus.StaffMember) { s.proposed(two, campus.SkipStep, "phone") }, nil, "not_proposed"},
+		"for another step":    {func(s *story, one, _ campus.StaffMember) { s.proposed(one, campus.SkipStep, "registry") }, nil, "not_proposed"},
+		"for something else":  {func(s *story, one, _ campus.StaffMember) { s.proposed(one, campus.AbortSteps, "phone") }, nil, "not_proposed"},
+		"taken back by a retry that failed": {func(s *story, one, _ campus.StaffMember) {
+			s.proposed(one, campus.SkipStep, "phone")
+			s.open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: "phone", Attempt: 2})
+		}, nil, "not_proposed"},
+		"in the place of which one's own has come": {func(s *story, one, two campus.StaffMember) {
+			s.proposed(one, campus.SkipStep, "phone")
+			s.proposed(two, campus.SkipStep, "phone")
+		}, nil, "not_proposed"},
+		"about a step that is settled": {func(s *story, one, _ campus.StaffMember) {
+			s.proposed(one, campus.SkipStep, "phone")
+			s.Exec(`update work_items set closed_at = now() where step = 'phone'`)
+		}, nil, "not_proposed"},
+		"nobody's, and the move does not say that it confirms": {func(*story, campus.StaffMember, campus.StaffMember) {},
+			func(m *campus.Move) { m.Confirms = nil }, "not_proposed"},
+		"one's own, and the move names another who confirms": {func(s *story, _, two campus.StaffMember) { s.proposed(two, campus.SkipStep, "phone") },
+			func(m *campus.Move) { m.Confirms[0].By = campus.Staff(uuid.New()) }, "not_proposed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := apply(t)
+			one, two := s.colleague(campus.Grant{Role: campus.Operator}), s.colleague(campus.Grant{Role: campus.Operator})
+			for _, step := range []string{"phone", "registry"} {
+				s.open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: step, Attempt: 1})
+			}
+			test.before(s, one, two)
+			m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+			s.proposes(&m, two, campus.SkipStep, "phone", "seen on paper")
+			m.Name, m.Proposes, m.Confirms = campus.SettleMove(m.Decision.Said, false), nil, m.Proposes
+			m.Closes = []campus.WorkItemKey{{Kind: campus.IncidentItem, Step: "phone"}}
+			if test.change != nil {
+				test.change(&m)
+			}
+			before := everything(t, s.House)
+			require.Equal(t, test.want, outcome(second(s.Record(t.Context(), m))))
+			if test.want == "done" {
+				require.NoError(t, second(s.Record(t.Context(), m)), "delivered twice: the proposal is gone by then")
+				return
+			}
+			require.Equal(t, before, everything(t, s.House))
+		})
+	}
+}
+
+// proposed has a member of staff propose something about a step.
+func (s *story) proposed(who campus.StaffMember, action campus.Settlement, step string) {
+	s.t.Helper()
+	m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+	s.proposes(&m, who, action, step, "")
+	require.NoError(s.t, s.answered(m, second(s.Record(s.t.Context(), m))))
+}
+
+// A proposal is made by whoever has decided so.
+func TestProposalInTheNameOfAnother(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	one, two := s.colleague(campus.Grant{Role: campus.Operator}), s.colleague(campus.Grant{Role: campus.Operator})
+	s.open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: "phone", Attempt: 1})
+	m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+	s.proposes(&m, one, campus.SkipStep, "phone", "")
+	m.Proposes[0].By = campus.Staff(two.ID)
+	before := everything(t, s.House)
+	require.Equal(t, "internal", outcome(second(s.Record(t.Context(), m))))
+	require.Equal(t, before, everything(t, s.House))
+}
+
+// What fails may hold the case and its version: an incident is opened all the same.
+func TestIncidentWhileTheCaseIsHeld(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+	m.Decision = s.Decision(s.application, reviewer(), campus.ReviewUpdate, askMore, storage.ReviewNote{})
+	item := campus.NewWorkItem{Kind: campus.IncidentItem, Step: "case", Cause: campus.Internal, Reason: campus.DataRefused}
+	for name, hold := range map[string]string{
+		"by a move that was decided":   `select 1 from requests where id = '` + m.Decision.ID.String() + `' for update`,
+		"by a move that is not ending": `update cases set version = version + 0`,
+	} {
+		holder, err := connect(t, s.House).Begin(t.Context())
+		require.NoError(t, err)
+		_, err = holder.Exec(t.Context(), hold)
+		require.NoError(t, err)
+		said := make(chan error, 1)
+		go func() { said <- second(s.Record(t.Context(), m)) }()
+		require.Eventually(t, func() bool {
+			return count(s.House, `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) > 0
+		}, 20*time.Second, time.Millisecond, name)
+		opened := make(chan error, 1)
+		go func() { opened <- s.OpenIncident(t.Context(), s.application, item) }()
+		select {
+		case err := <-opened:
+			require.NoError(t, err, name)
+		case <-time.After(10 * time.Second):
+			require.Fail(t, "the incident waits for the case", name)
+		}
+		require.Equal(t, 1, count(s.House, `work_items where kind = 'incident' and step = 'case' and closed_at is null`), name)
+		require.NoError(t, holder.Rollback(t.Context()))
+		require.NoError(t, <-said, name)
+		require.NoError(t, s.OpenIncident(t.Context(), s.application, item), "twice is once")
+		require.NoError(t, s.CloseIncident(t.Context(), s.application, "case"))
+		require.Zero(t, count(s.House, `work_items where kind = 'incident' and closed_at is null`), name)
+	}
+}
+
+// Repetition does not mend values that Postgres does not take. What it says of them is not told.
+func TestRefusedData(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	someone := uuid.New()
+	for name, test := range map[string]struct {
+		change func(m *campus.Move)
+		secret string
+	}{
+		"a number that is too large (class 22)": {func(m *campus.Move) {
+			m.Opens = []campus.NewWorkItem{{Kind: campus.ReviewItem, Attempt: 1234567890123}}
+		}, "1234567890123"},
+		"a state that is no JSON (class 22)": {func(m *campus.Move) { m.State = []byte(`{"secret`) }, "secret"},
+		"a text that cannot be kept (class 22)": {func(m *campus.Move) {
+			m.Events = []campus.Event{{Kind: "one", Data: map[string]string{"k": "secret\x00"}}}
+		}, "secret"},
+		"a person who is not there (class 23)": {func(m *campus.Move) {
+			who := campus.StaffMember{ID: someone}
+			s.proposes(m, who, campus.SkipStep, "phone", "")
+		}, someone.String()},
+	} {
+		s.open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: "phone", Attempt: 1})
+		m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+		test.change(&m)
+		before := everything(t, s.House)
+		err := second(s.Record(t.Context(), m))
+		require.Equal(t, []any{campus.Internal, campus.DataRefused}, []any{campus.CodeOf(err), campus.ReasonOf(err)}, "%s: %v", name, err)
+		require.Contains(t, err.Error(), "SQLSTATE", name)
+		require.NotContains(t, err.Error(), test.secret, name)
+		require.Equal(t, before, everything(t, s.House), name)
+	}
+}
