@@ -63,8 +63,10 @@ func TestOrderPlastic(t *testing.T) {
 		return twice[activities.PlasticStatus](h, h.acts.ReadPlastic, step.Ref.Case.ID).State
 	}
 	require.Equal(t, campus.PlasticOrdered, status())
-	plan := twice[activities.PlasticPlan](h, h.acts.BeginPlastic, activities.BeginCase{
+	began := twice[activities.Began[activities.PlasticPlan]](h, h.acts.BeginPlastic, activities.BeginCase{
 		Move: h.NextMove(step.Ref.Case, campus.StageOrdering, campus.WaitsForBureau), University: "lcu"})
+	require.Equal(t, campus.StageOrdering, began.Moved.Stage)
+	plan := began.Plan
 	require.Equal(t, step.Plastic, plan.ID)
 	require.Equal(t, h.Policy().Plastic, plan.Plastic)
 	require.Equal(t, "2026-11-20", campus.DateOf(plan.Promised.Add(-1)).String(), "D2: three working days after Tuesday the 17th")

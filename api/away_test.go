@@ -101,7 +101,7 @@ func (a *away) twoAtOnce(t *testing.T) both {
 
 	look := call{who: b.winner.who, method: http.MethodGet, path: b.running.header.Get("Location")}
 	require.Equal(t, http.StatusAccepted, a.do(t, look).status)
-	again := a.do(t, b.winner)
+	again := a.do(t, b.winner.in(campus.English))
 	require.Equal(t, http.StatusAccepted, again.status, "%s", again.body)
 	require.JSONEq(t, string(b.running.body), string(again.body), "the same again is the same decision")
 	for _, who := range []string{b.loser.who, "two", "auditor"} {

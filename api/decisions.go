@@ -15,8 +15,10 @@ import (
 
 // decisionView is what became of a decision.
 type decisionView struct {
-	ID      uuid.UUID       `json:"id" format:"uuid"`
-	Status  string          `json:"status" enum:"done,running" doc:"running: it is kept, and is carried out or refused later; what becomes of it is at /api/v1/decisions/{id}"`
+	ID         uuid.UUID `json:"id" format:"uuid"`
+	Status     string    `json:"status" enum:"done,running" doc:"running: it is kept, and is carried out or refused later; what becomes of it is at /api/v1/decisions/{id}"`
+	StatusText string    `json:"status_text,omitempty" doc:"While it is running: what to do"`
+
 	Stage   campus.Stage    `json:"stage,omitempty" doc:"Where the case stands afterwards"`
 	Outcome campus.Outcome  `json:"outcome,omitempty" doc:"How the case ended, if it did"`
 	Step    *campus.Settled `json:"step,omitempty" doc:"For a parked step: the outcome of the new attempt"`
@@ -60,30 +62,35 @@ func (s *Server) decide(ctx context.Context, request storage.Request, u update) 
 			s.log.ErrorContext(ctx, "a decision was not carried out", "decision", decision.ID, "error", decision.Why)
 		}
 	}
-	return decisionOf(decision)
+	return decisionOf(ctx, decision)
 }
 
 // again is what became of the decision that the same request has made before, whatever stands against making it by now:
-// somebody else may have claimed the item meanwhile, or the case be at another stage.
+// somebody else may have claimed the item meanwhile, or the case be at another stage. What does not fit, and comes under the
+// key of another request, is told of that.
 func (s *Server) again(ctx context.Context, request storage.Request, first *decisionAnswer, err error) (*decisionAnswer, error) {
 	if err == nil || request.Key == "" || campus.CodeOf(err).Retryable() {
 		return first, err
 	}
-	if known, found, notFound := s.store.KnownDecision(ctx, request); found && notFound == nil {
-		return decisionOf(known)
+	known, found, reused := s.store.KnownDecision(ctx, request)
+	switch {
+	case reused != nil && campus.ReasonOf(reused) == "idempotency_key_reused" && campus.CodeOf(err) == campus.Conflict:
+		return nil, reused
+	case reused != nil || !found:
+		return nil, err
 	}
-	return nil, err
+	return decisionOf(ctx, known)
 }
 
 // decisionOf is a decision as Postgres has it: the answer, the refusal, or that it is being carried out.
-func decisionOf(d storage.Decision) (*decisionAnswer, error) {
+func decisionOf(ctx context.Context, d storage.Decision) (*decisionAnswer, error) {
 	switch d.State {
 	case storage.DecisionRefused:
 		return nil, whyRefused(d)
 	case storage.DecisionOpen:
 		return &decisionAnswer{
 			Status: http.StatusAccepted, Location: "/api/v1/decisions/" + d.ID.String(),
-			Body: decisionView{ID: d.ID, Status: "running"},
+			Body: decisionView{ID: d.ID, Status: "running", StatusText: campus.Text(language(ctx), "decision.running", nil)},
 		}, nil
 	}
 	view := decisionView{ID: d.ID, Status: "done"}
@@ -131,7 +138,7 @@ func (s *Server) getDecision(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return decisionOf(decision)
+	return decisionOf(ctx, decision)
 }
 
 // caseDecision is a decision about a case by whoever calls.

@@ -358,22 +358,22 @@ const (
 // TakeResends takes decisions that are to be sent again, at most one of each case: first those that its moves stand for, in
 // their order, then those that were opened first. They are this caller's for a while.
 func (s *Store) TakeResends(ctx context.Context, limit int) ([]Decision, error) {
-	var due int
-	err := s.pool.QueryRow(ctx, `select count(*) from (select 1 from requests r where `+dueSQL+` limit 1) d`, s.Now(), s.Now().Add(-resendAfter)).Scan(&due)
-	if err != nil || due == 0 {
+	var due bool
+	err := s.pool.QueryRow(ctx, dueSQL, s.Now(), s.Now().Add(-resendAfter)).Scan(&due)
+	if err != nil || !due {
 		return nil, wrap("look for decisions to send again", err)
 	}
 	var taken []Decision
 	err = s.inTx(ctx, "take decisions to send again", func(t tx) error {
 		var rows []decisionRow
 		err := t.Raw(`with first as (
-				select distinct on (r.case_id) r.id from requests r left join moves m on m.decision = r.id
+				select distinct on (r.case_id) r.id, r.created_at from requests r left join moves m on m.decision = r.id
 				where r.state = 'open' or r.resend_at is not null
 				order by r.case_id, m.version nulls last, r.created_at, r.id),
 			due as materialized (
-				select id from requests where id in (select id from first)
-					and coalesce(resend_at, created_at + make_interval(secs => @least)) <= @now
-				order by created_at limit @limit for update skip locked),
+				select r.id from first join requests r on r.id = first.id
+				where coalesce(r.resend_at, r.created_at + make_interval(secs => @least)) <= @now
+				order by first.created_at limit @limit for update of r skip locked),
 			taken as (
 				update requests r set resend_at = cast(@now as timestamptz) +
 					least(greatest((@now - r.created_at) / 4, make_interval(secs => @least)), make_interval(secs => @most))
@@ -395,8 +395,10 @@ func (s *Store) TakeResends(ctx context.Context, limit int) ([]Decision, error) 
 	return taken, err
 }
 
-// dueSQL is what is to be sent again now; $1 is now, $2 some seconds ago.
-const dueSQL = `(r.state = 'open' and r.resend_at is null and r.created_at <= $2 or r.resend_at <= $1)`
+// dueSQL tells whether something may have to be sent again now; $1 is now, $2 some seconds ago. In two parts, each with an
+// index of its own: as one condition it reads the whole table, whose newest rows come last.
+const dueSQL = `select exists (select 1 from requests where state = 'open' and resend_at is null and created_at <= $2)
+	or exists (select 1 from requests where resend_at <= $1)`
 
 // RecallDecisions has the decisions that a case's moves stand for after a version sent again, because its workflow has lost
 // them.

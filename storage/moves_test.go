@@ -283,13 +283,13 @@ func TestProposalInTheNameOfAnother(t *testing.T) {
 func TestIncidentWhileTheCaseIsHeld(t *testing.T) {
 	t.Parallel()
 	s := apply(t)
-	m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
-	m.Decision = s.Decision(s.application, reviewer(), campus.ReviewUpdate, askMore, storage.ReviewNote{})
 	item := campus.NewWorkItem{Kind: campus.IncidentItem, Step: "case", Cause: campus.Internal, Reason: campus.DataRefused}
 	for name, hold := range map[string]string{
-		"by a move that was decided":   `select 1 from requests where id = '` + m.Decision.ID.String() + `' for update`,
-		"by a move that is not ending": `update cases set version = version + 0`,
+		"by a move that waits for its decision": `select 1 from requests where state = 'open' for update`,
+		"by a move that has not ended":          `update cases set version = version + 0`,
 	} {
+		m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+		m.Decision = s.Decision(s.application, reviewer(), campus.ReviewUpdate, askMore, storage.ReviewNote{})
 		holder, err := connect(t, s.House).Begin(t.Context())
 		require.NoError(t, err)
 		_, err = holder.Exec(t.Context(), hold)
@@ -309,7 +309,7 @@ func TestIncidentWhileTheCaseIsHeld(t *testing.T) {
 		}
 		require.Equal(t, 1, count(s.House, `work_items where kind = 'incident' and step = 'case' and closed_at is null`), name)
 		require.NoError(t, holder.Rollback(t.Context()))
-		require.NoError(t, <-said, name)
+		require.NoError(t, s.answered(m, <-said), name)
 		require.NoError(t, s.OpenIncident(t.Context(), s.application, item), "twice is once")
 		require.NoError(t, s.CloseIncident(t.Context(), s.application, "case"))
 		require.Zero(t, count(s.House, `work_items where kind = 'incident' and closed_at is null`), name)

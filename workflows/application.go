@@ -188,7 +188,7 @@ func (w *application) flow(ctx workflow.Context) error {
 		campus.StageEnrolment:    w.awaitEnrolment,
 	}
 	for w.outcome == "" && w.state.Ending == nil {
-		if err := stages[w.stage](ctx); err != nil {
+		if err := w.do(ctx, stages); err != nil {
 			return err
 		}
 	}
@@ -200,6 +200,7 @@ func (w *application) finish(ctx workflow.Context) error {
 	if err := w.quiet(ctx); err != nil || w.outcome != "" {
 		return err
 	}
+	w.doing = campus.StageClosing
 	if err := w.undo(ctx); err != nil {
 		return err
 	}

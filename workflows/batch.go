@@ -87,7 +87,7 @@ func (w *batch) run(ctx workflow.Context) error {
 		campus.StageDelivery:   w.watch,
 	}
 	for w.outcome == "" {
-		err := stages[w.stage](ctx)
+		err := w.do(ctx, stages)
 		if errors.Is(err, errAborted) && w.outcome == "" {
 			err = w.giveUp(ctx, campus.Aborted, "batch_given_up", false)
 		}

@@ -27,6 +27,7 @@ type casework struct {
 	turn    workflow.Mutex // one move at a time, because a move carries the next version
 	version int64
 	stage   campus.Stage
+	doing   campus.Stage // that the flow is working at; a decision may have moved the case on meanwhile
 	waits   campus.Party // for whom the stage waits when no step is parked
 	due     *time.Time
 	outcome campus.Outcome
@@ -53,7 +54,7 @@ type process interface {
 func newCasework(ctx workflow.Context, input campus.CaseInput) *casework {
 	c := &casework{
 		root: ctx, passed: func() {},
-		input: input, turn: workflow.NewMutex(ctx), stage: campus.StageQueued, waits: campus.WaitsForEngine,
+		input: input, turn: workflow.NewMutex(ctx), stage: campus.StageQueued, doing: campus.StageQueued, waits: campus.WaitsForEngine,
 		parked: map[string]*parkedStep{}, stuck: map[string]*stuckStep{},
 	}
 	c.shown = firstShown(input)
@@ -99,6 +100,12 @@ func (c *casework) setup(ctx workflow.Context, p process, handlers map[string]ha
 	}
 	return workflow.SetUpdateHandlerWithOptions(ctx, campus.SettleStepUpdate, c.settle,
 		workflow.UpdateHandlerOptions{Validator: c.admitSettle, Description: "Retry, skip or abort a parked step"})
+}
+
+// do works at the stage where the case is, until something leads away from it.
+func (c *casework) do(ctx workflow.Context, stages map[campus.Stage]func(workflow.Context) error) error {
+	c.doing = c.stage
+	return stages[c.doing](ctx)
 }
 
 // progress is what this run hands to the next, with all that the process knows.

@@ -51,7 +51,7 @@ func Invitation(ctx workflow.Context, input campus.CaseInput) error {
 		campus.StagePaused:    w.awaitResumption,
 	}
 	for w.outcome == "" {
-		if err := stages[w.stage](ctx); err != nil && w.outcome == "" {
+		if err := w.do(ctx, stages); err != nil && w.outcome == "" {
 			return err
 		}
 	}

@@ -48,10 +48,10 @@ func (c *casework) decide(ctx workflow.Context, d campus.Decision, ch change) er
 	return c.make(ctx, ch, func() bool { return rule.At(c.stage) && (ch.at == "" || c.stage == ch.at) })
 }
 
-// advance records a move of the process itself that is only right at the stage where the case stands now, or that stays
+// advance records a move of the process itself that is only right at the stage that the flow is working at, or that stays
 // wherever the case is. When the case has been moved on meanwhile, that stands and nothing happens.
 func (c *casework) advance(ctx workflow.Context, ch change) error {
-	from := c.stage
+	from := c.doing
 	err := c.make(ctx, ch, func() bool { return ch.Stage == "" || c.stage == from })
 	if campus.ReasonOf(err) == campus.WrongStage {
 		return nil

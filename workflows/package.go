@@ -30,7 +30,7 @@ func Package(ctx workflow.Context, input campus.CaseInput) error {
 	if w.plan.Change == campus.WithdrawPackage {
 		run = w.withdraw
 	}
-	if w.outcome == "" {
+	if w.doing = w.stage; w.outcome == "" {
 		if err := run(ctx); err != nil && w.outcome == "" {
 			return err
 		}

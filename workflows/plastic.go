@@ -76,7 +76,7 @@ func (w *plastic) run(ctx workflow.Context) error {
 		campus.StageReturned:   w.awaitResend,
 	}
 	for w.outcome == "" {
-		err := stages[w.stage](ctx)
+		err := w.do(ctx, stages)
 		if errors.Is(err, errAborted) && w.outcome == "" {
 			err = w.giveUp(ctx, campus.Aborted, "order_given_up")
 		}

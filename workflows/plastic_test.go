@@ -222,26 +222,12 @@ func TestPlasticIsNeverPickedUp(t *testing.T) {
 		"notice.remind_returned", "notice.plastic_destroyed"}, p.Notices(p.ref))
 }
 
-// beforeReturns is a policy of the time when a card nobody came for was given up at once.
-const beforeReturns = "plastic: {returned_wait: 0s}"
-
-func TestPlasticOfBeforeReturnsIsGivenUp(t *testing.T) {
-	t.Parallel()
-	p := newPlastic(t, beforeReturns, idle)
-	p.report("delivered", 2)
-	p.run()
-	p.requireEnd(campus.Expired, "not_picked_up")
-	require.Equal(t, campus.PlasticReturned, p.plastic().State)
-	require.Equal(t, []string{"notice.ready_for_pickup", "notice.remind_pickup", "notice.remind_pickup", "notice.plastic_ended"},
-		p.Notices(p.ref))
-}
-
 func TestHolderWhoComesWhileTheOrderIsTakenBackHasTheirCard(t *testing.T) {
 	t.Parallel()
-	p := newPlastic(t, beforeReturns, idle)
-	p.report("delivered", 2)
+	p := newPlastic(t, "", idle)
 	p.do(func() { p.School.Fault("bureau", "outage") })
-	p.after(30 * day).do(func() { require.Equal(t, []string{"cancel-order"}, []string(p.Case(p.ref).Parked)) })
+	p.after(p.Policy().Plastic.ProductionLimit.Std()).do(func() { require.Equal(t, []string{"cancel-order"}, []string(p.Case(p.ref).Parked)) })
+	p.report("delivered", 2)
 	p.pickUp()
 	p.do(func() { p.School.Fault("bureau", "none") })
 	p.settle("operator", campus.RetryStep, "cancel-order", 1)

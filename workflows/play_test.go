@@ -2,8 +2,8 @@ package workflows_test
 
 import (
 	"encoding/json"
-	"io"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -62,7 +62,7 @@ func stage(t *testing.T, house *workflowtest.House, student workflowtest.Student
 
 func (p *play) newEnv(more ...interceptor.WorkerInterceptor) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
+	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))))
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(30 * time.Second)
 	env.SetStartTime(p.Clock.Now())

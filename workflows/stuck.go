@@ -83,6 +83,7 @@ func (c *casework) askForHelp(ctx workflow.Context, name string, cause error, so
 		c.stuck[name] = s
 	}
 	s.attempt, s.cause, s.retry = s.attempt+1, cause, false
+	workflow.GetLogger(ctx).Error("a step of our own does not get past a fault", "step", name, "error", cause)
 	incident := activities.Incident{Case: c.input.Case, Item: campus.NewWorkItem{Kind: campus.IncidentItem, Step: name,
 		Attempt: s.attempt, Cause: campus.CodeOf(cause), Reason: campus.ReasonOf(cause)}}
 	own := workflow.WithLocalActivityOptions(ctx, ownStep)
