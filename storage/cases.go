@@ -135,7 +135,7 @@ type TimelineEvent struct {
 func (s *Store) Timeline(ctx context.Context, caseID uuid.UUID, onlyPublic bool) ([]TimelineEvent, error) {
 	events := []TimelineEvent{}
 	query := s.read(ctx).Table("events").Select("events.*, coalesce(requests.payload->>'note', '') as note").
-		Joins("left join requests on requests.id = events.decision_id").Where("case_id = ?", caseID)
+		Joins("left join requests on requests.id = events.decision_id").Where("events.case_id = ?", caseID)
 	if onlyPublic {
 		query = query.Where("public")
 	}

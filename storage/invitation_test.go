@@ -27,7 +27,9 @@ func newDrive(t *testing.T, lcu, lcvtc int) *drive {
 	h.Person()
 	h.University("lcvtc")
 	for university, n := range map[string]int{storagetest.University: lcu, "lcvtc": lcvtc} {
-		h.Exec(fmt.Sprintf(`insert into people select gen_random_uuid(), '%[1]s', '%[1]s' || n, name, document_type, document, document_hash, phone,
+		h.Exec(fmt.Sprintf(`insert into people (id, university, number, name, document_type, document, document_hash, phone, email, language,
+			level, college, campus, dormitory, status, enrolled_on, graduates_on, roster_at)
+			select gen_random_uuid(), '%[1]s', '%[1]s' || n, name, document_type, document, document_hash, phone,
 			email, language, level, case n %% 2 when 0 then 'Law' else college end, campus, dormitory, 'admitted', enrolled_on, graduates_on, roster_at
 			from (select * from people where status = 'registered') p, generate_series(1, %[2]d) n`, university, n))
 	}
@@ -137,7 +139,9 @@ func TestWhoComesInBehindTheWavesIsInvited(t *testing.T) {
 	ref := d.open()
 	require.Equal(t, 7, d.send(ref, 7))
 	first := d.invited(ref)[0]
-	d.Exec(`insert into people select '00000000-0000-7000-8000-000000000001', university, 'late', name, document_type, document, document_hash, phone, email,
+	d.Exec(`insert into people (id, university, number, name, document_type, document, document_hash, phone, email, language,
+		level, college, campus, dormitory, status, enrolled_on, graduates_on, roster_at)
+		select '00000000-0000-7000-8000-000000000001', university, 'late', name, document_type, document, document_hash, phone, email,
 		language, level, college, campus, dormitory, status, enrolled_on, graduates_on, roster_at from people where id = $1`, first)
 	require.Equal(t, 4, d.look(ref, campus.InvitationWave).Left)
 	require.Equal(t, 4, d.send(ref, 7))

@@ -24,7 +24,9 @@ func line(t *testing.T, lengths map[string]int) *storagetest.House {
 			h.University(university)
 		}
 		for _, sql := range []string{
-			`insert into people select gen_random_uuid(), '%[1]s', '%[1]s' || n, name, document_type, document, document_hash, phone, email, language,
+			`insert into people (id, university, number, name, document_type, document, document_hash, phone, email, language,
+				level, college, campus, dormitory, status, enrolled_on, graduates_on, roster_at)
+				select gen_random_uuid(), '%[1]s', '%[1]s' || n, name, document_type, document, document_hash, phone, email, language,
 				level, college, campus, dormitory, status, enrolled_on, graduates_on, roster_at
 				from (select * from people limit 1) p, generate_series(1, %[2]d) n`,
 			`insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)

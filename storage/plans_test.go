@@ -21,7 +21,9 @@ func crowd(t *testing.T) *story {
 	s.University("lcvtc")
 	s.tell("a")
 	for _, sql := range []string{
-		`insert into people select gen_random_uuid(), case n % 3 when 0 then 'lcvtc' else 'lcu' end, 'n' || n, name, document_type, document,
+		`insert into people (id, university, number, name, document_type, document, document_hash, phone, email, language,
+			level, college, campus, dormitory, status, enrolled_on, graduates_on, roster_at)
+			select gen_random_uuid(), case n % 3 when 0 then 'lcvtc' else 'lcu' end, 'n' || n, name, document_type, document,
 			document_hash, phone, email, language, level, college, case n % 2 when 0 then 'east' else 'west' end, dormitory, status,
 			enrolled_on, graduates_on, roster_at from people, generate_series(1, 2000) n`,
 		`create function nth(n bigint) returns uuid language sql as

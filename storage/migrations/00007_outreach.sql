@@ -1,5 +1,27 @@
 -- +goose Up
--- C5: people are asked to apply, in waves. A campaign is a case of a university, under the same id.
+-- C5: people are asked to apply, in waves, and applications wait for their workflow to be started.
+
+-- Who waits, and how fast they are let in. The case that stands in line belongs to a university already.
+create table line (
+    case_id    uuid primary key references cases,
+    university text not null,
+    place      timestamptz not null, -- when it was accepted, less a head start for whose deadline is near
+    input      jsonb not null,
+    trace      text not null default ''
+);
+create index line_place on line (university, place, case_id);
+
+-- One row, which whoever lets people in holds meanwhile.
+create table line_pace (
+    one        boolean primary key default true check (one),
+    next_at    timestamptz not null, -- not before this is the next one let in
+    began_at   timestamptz not null, -- of the time that is being measured: the line has been busy since
+    let_in     int not null,         -- since then
+    per_second double precision      -- measured last, while the line was busy; none: it was not
+);
+insert into line_pace (next_at, began_at, let_in) values ('2000-01-01Z', '2000-01-01Z', 0);
+
+-- A campaign is a case of a university, under the same id.
 create table campaigns (
     id         uuid primary key constraint campaigns_case references cases,
     university text not null constraint campaigns_university references universities,
@@ -40,9 +62,5 @@ create table invitations (
 create index invitations_of_person on invitations (person_id, invited_at);
 create index invitations_unreminded on invitations (campaign_id, invited_at, person_id) where reminded_at is null;
 
--- In the order of ids, in which a wave goes through its audience.
-create index people_audience on people (university, status, id);
-
 -- +goose Down
-drop index people_audience;
-drop table invitations, invitation_waves, campaigns;
+drop table invitations, invitation_waves, campaigns, line_pace, line;

@@ -46,24 +46,54 @@ create table deliveries (
 create index deliveries_open on deliveries (kiosk_id) where state = 'shipped';
 create index deliveries_listing on deliveries (university, id);
 
-alter table plastics
-    add column queued_at   timestamptz,              -- since when it waits for a batch; none: ordered by itself
-    add column batch_id    uuid references batches,
-    add column delivery_id uuid references deliveries,
-    add column rejected    text not null default ''; -- why the bureau would not make it
+create table plastics (
+    id               uuid primary key,
+    case_id          uuid not null references cases,
+    card_id          uuid not null references cards,
+    person_id        uuid not null references people,
+    university       text not null,
+    kiosk_id         text not null references kiosks,
+    seq              int not null,             -- 1 for the first, more when one was spoilt
+    state            text not null,
+    promised_at      timestamptz not null,     -- D2: the end of the promised day
+    queued_at        timestamptz,              -- since when it waits for a batch; none: ordered by itself
+    batch_id         uuid references batches,
+    delivery_id      uuid references deliveries,
+    order_key        text not null default '', -- under which the order was last sent
+    order_id         text not null default '',
+    bureau_seq       int not null default 0,   -- of the last report we took
+    rejected         text not null default '', -- why the bureau would not make it
+    compartment      text not null default '',
+    pickup_code      bytea,                    -- sealed, to be shown to its owner
+    pickup_code_hash bytea,                    -- keyed
+    pickup_tries     int not null default 0,
+    created_at       timestamptz not null,
+    ready_at         timestamptz,
+    picked_up_at     timestamptz,
+    constraint plastics_seq unique (case_id, seq)
+);
+create unique index plastics_one_alive on plastics (card_id)
+    where state not in ('spoilt', 'lost', 'damaged', 'returned', 'cancelled');
+create unique index plastics_pickup_code on plastics (kiosk_id, pickup_code_hash) where state = 'ready';
+create index plastics_person on plastics (person_id);
 create index plastics_waiting on plastics (university, promised_at)
     where queued_at is not null and batch_id is null and state in ('ordered', 'resent');
 create index plastics_batch on plastics (batch_id) where batch_id is not null;
 create index plastics_delivery on plastics (delivery_id) where delivery_id is not null;
 create index plastics_compartment on plastics (kiosk_id, compartment) where state = 'ready';
 
-drop index plastics_one_alive;
-create unique index plastics_one_alive on plastics (card_id)
-    where state not in ('spoilt', 'lost', 'damaged', 'returned', 'cancelled');
+create table plastic_changes (
+    id         bigint generated always as identity primary key,
+    plastic_id uuid not null references plastics,
+    from_state text not null,
+    to_state   text not null,
+    actor      text not null,
+    channel    text not null,
+    reason     text not null,
+    text       text not null default '',
+    at         timestamptz not null
+);
+create index plastic_changes_plastic on plastic_changes (plastic_id, id);
 
 -- +goose Down
-drop index plastics_one_alive;
-create unique index plastics_one_alive on plastics (card_id) where state not in ('spoilt', 'returned', 'cancelled');
-drop index plastics_compartment, plastics_delivery, plastics_batch, plastics_waiting;
-alter table plastics drop column rejected, drop column delivery_id, drop column batch_id, drop column queued_at;
-drop table deliveries, batches;
+drop table plastic_changes, plastics, deliveries, batches;

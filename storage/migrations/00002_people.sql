@@ -1,0 +1,103 @@
+-- +goose Up
+-- Who exists, and how they sign in.
+
+-- A1: the roster as Academic Affairs gives it. Sign-in and intake look here only, so they work in any outage.
+create table people (
+    id               uuid primary key,
+    university       text not null references universities,
+    number           text not null,
+    name             text not null,
+    document_type    text not null,
+    document         bytea not null, -- the number, sealed with the data key
+    document_hash    bytea not null, -- keyed, so that a number can be compared without opening it
+    phone            text not null,
+    phone_source     text not null default 'roster' -- who gave it; a later roster replaces only the roster's own (L6)
+        constraint people_phone_source check (phone_source in ('roster', 'holder', 'counter')),
+    phone_changed_at timestamptz,    -- by the holder, at the counter, or by a roster while an application is open
+    email            text not null default '',
+    language         text not null default 'zh-CN',
+    category         text not null default 'mainland', -- A4: says which documents they have
+    level            text not null,
+    college          text not null,
+    campus           text not null,
+    dormitory        text not null default '',
+    status           text not null,
+    enrolled_on      date,
+    graduates_on     date,
+    roster_at        timestamptz not null,
+    password_hash    text,           -- none until the first sign-in is finished (A5)
+    wrong_entries    int not null default 0,
+    wrong_on         date,
+    constraint people_number_taken unique (university, number),
+    foreign key (university, campus) references campuses (university, code)
+);
+-- In the order of ids, in which a wave of invitations goes through its audience.
+create index people_audience on people (university, status, id);
+create index people_document on people (university, document_hash);
+create index people_phone_tail on people (university, right(phone, 4));
+
+create table staff (
+    id            uuid primary key,
+    university    text not null references universities,
+    username      text not null,
+    name          text not null,
+    email         text not null default '',
+    language      text not null default 'zh-CN',
+    password_hash text not null,
+    grants        jsonb not null,
+    wrong_entries int not null default 0,
+    wrong_on      date,
+    retired_at    timestamptz,
+    constraint staff_username_taken unique (university, username)
+);
+
+-- Opaque tokens, kept as hashes. "initial" may only finish the first sign-in.
+create table sessions (
+    id         uuid primary key,
+    token_hash bytea not null constraint sessions_token unique,
+    person_id  uuid references people,
+    staff_id   uuid references staff,
+    level      text not null check (level in ('initial', 'full')),
+    device     text not null default '', -- what the app calls the device, as it was signed in
+    created_at timestamptz not null,
+    expires_at timestamptz not null,
+    revoked_at timestamptz,
+    check (num_nonnulls(person_id, staff_id) = 1)
+);
+create index sessions_person on sessions (person_id);
+create index sessions_expired on sessions (expires_at);
+
+create table phone_codes (
+    id         uuid primary key,
+    session_id uuid not null references sessions on delete cascade,
+    person_id  uuid not null references people,
+    phone      bytea,          -- sealed: the new number that the code went to; none: the one on file
+    code_hash  bytea not null,
+    tries      int not null default 0,
+    created_at timestamptz not null,
+    expires_at timestamptz not null,
+    used_at    timestamptz
+);
+create index phone_codes_person on phone_codes (person_id, created_at);
+create index phone_codes_session on phone_codes (session_id, created_at);
+
+-- L6: messages to a number that is not on file: the code to a new one, and to the old one that it was replaced.
+create table phone_messages (
+    id               uuid primary key,
+    person_id        uuid not null references people,
+    phone            bytea not null, -- sealed
+    template         text not null,
+    template_version int not null,
+    params           bytea not null, -- sealed
+    created_at       timestamptz not null,
+    expires_at       timestamptz,    -- of no use afterwards
+    tries            int not null default 0,
+    next_try         timestamptz not null,
+    done_at          timestamptz,
+    failure          text not null default ''
+);
+create index phone_messages_due on phone_messages (next_try) where done_at is null;
+create index phone_messages_done on phone_messages (created_at);
+
+-- +goose Down
+drop table phone_messages, phone_codes, sessions, staff, people;
