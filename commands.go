@@ -12,6 +12,7 @@ import (
 	"campuscard/api"
 	"campuscard/deploy/seed"
 	"campuscard/school/simulator"
+	"campuscard/storage"
 	"campuscard/worker"
 )
 
@@ -109,18 +110,26 @@ func (c *simulatorCommand) Run(ctx context.Context, log *slog.Logger) error {
 	return s.Run(ctx)
 }
 
-type migrateCommand struct{ house }
+type migrateCommand struct {
+	house
+	OwnerURL string `env:"DATABASE_OWNER_URL" required:"" help:"Postgres, as the owner of the schema."` // whom to let use it: DATABASE_URL
+}
 
 // Run implements kong's command.
 func (c *migrateCommand) Run(ctx context.Context, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
+	program, err := storage.RoleOf(c.DatabaseURL)
+	if err != nil {
+		return fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	c.DatabaseURL = c.OwnerURL // nothing below is the program's work
 	h, err := c.open(ctx, "migrate", log)
 	if err != nil {
-		return err
+		return fmt.Errorf("open everything as the owner: %w", err)
 	}
 	defer h.close()
-	if err := h.store.Migrate(ctx); err != nil {
+	if err := h.store.Migrate(ctx, program); err != nil {
 		return err
 	}
 	return worker.PrepareNamespace(ctx, h.temporal, c.Namespace)

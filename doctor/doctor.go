@@ -96,6 +96,7 @@ func (d *doctor) checks() []check {
 
 		{name: postgresCheck, needs: []string{settingsCheck}, look: d.lookAtPostgres},
 		{name: schemaCheck, needs: []string{postgresCheck}, look: d.lookAtSchema},
+		{name: "postgres.role", needs: []string{postgresCheck}, look: d.lookAtRole},
 		{name: "postgres.connections", needs: []string{schemaCheck, policyCheck}, look: d.lookAtConnections},
 		{name: "postgres.clock", needs: []string{postgresCheck, policyCheck}, look: d.lookAtClock},
 		{name: "postgres.transactions", needs: []string{postgresCheck}, look: d.lookAtTransactions},

@@ -35,6 +35,19 @@ func (d *doctor) lookAtSchema(ctx context.Context) []Finding {
 	return well("postgres.schema.fine", seen)
 }
 
+// lookAtRole tells whether the program could rewrite what is only to be added to, audit and moves.
+func (d *doctor) lookAtRole(ctx context.Context) []Finding {
+	role, err := d.store.Role(ctx)
+	seen := values{"role": role.Name}
+	switch {
+	case err != nil:
+		return broken(err)
+	case role.Alters:
+		return fail("postgres.role.owner", seen)
+	}
+	return well("postgres.role.fine", seen)
+}
+
 func (d *doctor) lookAtConnections(ctx context.Context) []Finding {
 	figures, err := d.store.Figures(ctx)
 	if err != nil {

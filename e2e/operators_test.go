@@ -85,11 +85,12 @@ func doctorKnows(t *testing.T, h *house) {
 
 	for change, broken := range map[string]string{
 		"DATABASE_URL=postgres://nobody:secretword@127.0.0.1:1/none": "postgres",
-		"S3_SECRET_KEY=wrong":                       "s3",
-		"DATA_KEY=" + strings.Repeat("A", 43) + "=": "keys",
-		"HR_CALLBACK_SECRET=":                       "secrets",
-		"WORKER_ADDRESS=127.0.0.1:1":                "worker",
-		"POLICY_FILE=/nowhere/policy.yaml":          "policy",
+		"DATABASE_URL=" + h.env["DATABASE_OWNER_URL"]:                "postgres.role",
+		"S3_SECRET_KEY=wrong":                                        "s3",
+		"DATA_KEY=" + strings.Repeat("A", 43) + "=":                  "keys",
+		"HR_CALLBACK_SECRET=":                                        "secrets",
+		"WORKER_ADDRESS=127.0.0.1:1":                                 "worker",
+		"POLICY_FILE=/nowhere/policy.yaml":                           "policy",
 	} {
 		found, err := h.doctor(t, change)
 		require.Error(t, err, change)

@@ -58,6 +58,23 @@ func (s *Store) SchemaVersions(ctx context.Context) (applied, known int64, err e
 	return applied, known, wrap("look for the migrations", err)
 }
 
+// RoleFacts are what the role we are may do beyond its work.
+type RoleFacts struct {
+	Name   string
+	Alters bool // it may alter the schema, and give itself every right: a superuser, an owner, or who may become one
+}
+
+// Role looks at the role we are.
+func (s *Store) Role(ctx context.Context) (RoleFacts, error) {
+	var f RoleFacts
+	err := s.pool.QueryRow(ctx, `select current_user, has_schema_privilege('public', 'create')
+		or exists (select 1 from pg_database where datname = current_database() and pg_has_role(datdba, 'member'))
+		or exists (select 1 from pg_class
+			where relnamespace = 'public'::regnamespace and pg_has_role(relowner, 'member'))`).
+		Scan(&f.Name, &f.Alters)
+	return f, wrap("look at our role", err)
+}
+
 // KeyFacts tell whether our keys are those the data was made with.
 type KeyFacts struct {
 	Tried        bool // there was something to try them on

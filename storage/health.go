@@ -23,9 +23,11 @@ func (s *Store) PoolStats() PoolStats {
 	}
 }
 
-// SchemaHash names the content of the migrations: a database made by one set of them is not mistaken for another's.
+// SchemaHash names the content of the migrations and grants: a database made by one set of them is not mistaken for
+// another's.
 func SchemaHash() (string, error) {
 	sum := sha256.New()
+	sum.Write([]byte(grants))
 	err := fs.WalkDir(migrations, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

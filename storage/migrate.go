@@ -3,9 +3,12 @@ package storage
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -14,8 +17,24 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrate brings the schema to the newest version and makes the bucket. It is safe to run twice, and two at once.
-func (s *Store) Migrate(ctx context.Context) error {
+//go:embed grants.sql
+var grants string
+
+// RoleOf is the role that a database URL signs in as.
+func RoleOf(databaseURL string) (string, error) {
+	config, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		return "", errors.New("the URL of the database cannot be read") // its text holds the password
+	}
+	return config.User, nil
+}
+
+// Migrate brings the schema to the newest version, gives the program's role what it may do, and makes the bucket. The
+// store is the owner's: its role owns the schema, and is not the program's. It is safe to run twice, and two at once.
+func (s *Store) Migrate(ctx context.Context, program string) error {
+	if s.pool.Config().ConnConfig.User == program {
+		return fmt.Errorf("the program's role %s is the owner's, too: it needs one of its own", program)
+	}
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return fmt.Errorf("find the migrations: %w", err)
@@ -33,6 +52,11 @@ func (s *Store) Migrate(ctx context.Context) error {
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
+	}
+	// Without arguments the statements travel as one text, which Postgres takes as one transaction.
+	sql := strings.ReplaceAll(grants, ":program", pgx.Identifier{program}.Sanitize())
+	if _, err := s.pool.Exec(ctx, sql); err != nil {
+		return fmt.Errorf("let %s use the schema: %w", program, err)
 	}
 	return s.objects.makeBucket(ctx)
 }

@@ -26,8 +26,7 @@ const schema = `select string_agg(line, E'\n' order by line) from (
 
 func TestMigrationsUpDownUp(t *testing.T) {
 	t.Parallel()
-	config := storagetest.Empty(t)
-	db, err := sql.Open("pgx", config.DatabaseURL)
+	db, err := sql.Open("pgx", storagetest.Empty(t).OwnerURL)
 	require.NoError(t, err)
 	defer db.Close() //nolint:errcheck // the database goes with the test
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, os.DirFS("migrations"))
@@ -51,11 +50,23 @@ func TestMigrationsUpDownUp(t *testing.T) {
 
 func TestMigrate(t *testing.T) {
 	t.Parallel()
-	store, err := storage.Open(t.Context(), storagetest.Empty(t), time.Now, slog.New(slog.DiscardHandler))
+	empty := storagetest.Empty(t)
+	owner, program := open(t, empty.Owner()), open(t, empty.Config)
+	role, err := storage.RoleOf(empty.DatabaseURL)
 	require.NoError(t, err)
-	defer store.Close()
-	errs := atOnce(3, func(int) error { return store.Migrate(t.Context()) })
+	errs := atOnce(3, func(int) error { return owner.Migrate(t.Context(), role) })
 	require.Equal(t, map[string]int{"done": 3}, outcomes(errs), "%v", errs)
-	require.NoError(t, store.Migrate(t.Context()), "again")
-	require.NoError(t, store.KeepPolicy(t.Context(), "v1", nil))
+	require.NoError(t, owner.Migrate(t.Context(), role), "again")
+	require.NoError(t, program.KeepPolicy(t.Context(), "v1", nil))
+	require.ErrorContains(t, program.Migrate(t.Context(), role), "one of its own")
+	require.ErrorContains(t, owner.Migrate(t.Context(), "nobody"), "nobody")
+}
+
+// open is a store of a database, closed when the test ends.
+func open(t *testing.T, config storage.Config) *storage.Store {
+	t.Helper()
+	store, err := storage.Open(t.Context(), config, time.Now, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(store.Close)
+	return store
 }

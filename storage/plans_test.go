@@ -67,7 +67,7 @@ func crowd(t *testing.T) *story {
 		`analyze`,
 		`select pg_stat_force_next_flush()`, // or what all this has read is counted among what is asked later
 	} {
-		s.Exec(sql)
+		s.ExecAsOwner(sql)
 	}
 	return s
 }
@@ -209,7 +209,7 @@ func TestPlansOfSmallTablesStand(t *testing.T) {
 			require.NoError(t, store.ForgetUploads(t.Context(), []uuid.UUID{uuid.New()}))
 		}
 	}
-	s.Exec(`analyze uploads`) // there are four
+	s.ExecAsOwner(`analyze uploads`) // there are four
 	ask()
 	s.Exec(`insert into uploads (id, person_id, purpose, object_key, content_type, bytes, width, height, sha256, created_at)
 		select gen_random_uuid(), $1, 'live_frame', '', '', 1, 1, 1, '', now() from generate_series(1, 5000)`, s.person.ID)

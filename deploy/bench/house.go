@@ -26,7 +26,7 @@ import (
 type house struct {
 	stack   *stack.Stack
 	env     map[string]string
-	pool    *pgxpool.Pool
+	pool    *pgxpool.Pool // of the owner, who may truncate
 	store   *storage.Store
 	api     *client.Client
 	school  *client.School
@@ -54,7 +54,7 @@ func openHouse(ctx context.Context, opts stack.Options, people int, log io.Write
 		return h, err
 	}
 	h.env = h.stack.Env()
-	if h.pool, err = pgxpool.New(ctx, h.env["DATABASE_URL"]); err != nil {
+	if h.pool, err = pgxpool.New(ctx, h.env["DATABASE_OWNER_URL"]); err != nil {
 		return h, fmt.Errorf("open the database: %w", err)
 	}
 	if h.store, err = openStore(ctx, h.env); err != nil {

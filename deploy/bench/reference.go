@@ -25,7 +25,7 @@ import (
 // handler that inserts one row. No session, no idempotency key, no check.
 type referenceCommand struct {
 	Address     string `required:"" help:"Where to listen."`
-	DatabaseURL string `env:"DATABASE_URL" required:""`
+	DatabaseURL string `env:"DATABASE_OWNER_URL" required:""` // it makes a table of its own
 }
 
 const createReference = `create table if not exists bench_reference (id uuid primary key, body jsonb not null, created_at timestamptz not null)`
@@ -34,7 +34,7 @@ const createReference = `create table if not exists bench_reference (id uuid pri
 func (c *referenceCommand) Run(ctx context.Context) error {
 	cfg, err := pgxpool.ParseConfig(c.DatabaseURL)
 	if err != nil {
-		return errors.New("DATABASE_URL cannot be read")
+		return errors.New("DATABASE_OWNER_URL cannot be read")
 	}
 	cfg.MaxConns = 24 // twice ours: with every row committed by itself, more of them share a write to disk
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)

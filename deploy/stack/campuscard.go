@@ -36,20 +36,24 @@ func (s *Stack) build(ctx context.Context) error {
 	})
 }
 
-// campuscardEnv is Env and the build's id, by which Temporal tells one version of the workers from the next.
-func (s *Stack) campuscardEnv() (map[string]string, error) {
+// campuscardEnv is what one of campuscard's programs is given: what it needs of Env, and the build's id, by which
+// Temporal tells one version of the workers from the next.
+func (s *Stack) campuscardEnv(program string) (map[string]string, error) {
 	sum := sha256.New()
 	if err := hashFile(sum, s.binary()); err != nil {
 		return nil, err
 	}
 	env := s.Env()
+	if program != string(migrate) {
+		delete(env, ownerEnv)
+	}
 	env["BUILD_ID"] = hex.EncodeToString(sum.Sum(nil))[:12]
 	return env, nil
 }
 
 func (s *Stack) campuscardCommand(program string) func(context.Context) (command, error) {
 	return func(context.Context) (command, error) {
-		env, err := s.campuscardEnv()
+		env, err := s.campuscardEnv(program)
 		if err != nil {
 			return command{}, err
 		}
@@ -142,7 +146,7 @@ func (s *Stack) seed(ctx context.Context) error {
 
 // job runs one of campuscard's commands to its end and returns what it said. Each is harmless when done before.
 func (s *Stack) job(ctx context.Context, part Part) (string, error) {
-	env, err := s.campuscardEnv()
+	env, err := s.campuscardEnv(string(part))
 	if err != nil {
 		return "", err
 	}

@@ -11,9 +11,13 @@ import (
 // markerEnv tells a stack's own environment from one that somebody set by hand: see externalFromEnv.
 const markerEnv = "CAMPUSCARD_STACK"
 
+// ownerEnv is where Postgres is for the owner of the schema. Only who migrates is told: api and worker can neither alter
+// the schema nor rewrite what is only to be added to.
+const ownerEnv = "DATABASE_OWNER_URL"
+
 // external are servers that the caller brings along instead of ours.
 type external struct {
-	DatabaseURL                          string
+	DatabaseURL, DatabaseOwnerURL        string
 	S3Endpoint, S3AccessKey, S3SecretKey string
 }
 
@@ -24,8 +28,11 @@ func externalFromEnv(getenv func(string) string) (external, error) {
 		return external{}, nil
 	}
 	e := external{
-		DatabaseURL: getenv("DATABASE_URL"),
-		S3Endpoint:  getenv("S3_ENDPOINT"), S3AccessKey: getenv("S3_ACCESS_KEY"), S3SecretKey: getenv("S3_SECRET_KEY"),
+		DatabaseURL: getenv("DATABASE_URL"), DatabaseOwnerURL: getenv("DATABASE_OWNER_URL"),
+		S3Endpoint: getenv("S3_ENDPOINT"), S3AccessKey: getenv("S3_ACCESS_KEY"), S3SecretKey: getenv("S3_SECRET_KEY"),
+	}
+	if (e.DatabaseURL == "") != (e.DatabaseOwnerURL == "") {
+		return external{}, errors.New("of DATABASE_URL and DATABASE_OWNER_URL one is set: set both, or none")
 	}
 	if e.S3Endpoint != "" && (e.S3AccessKey == "" || e.S3SecretKey == "") {
 		return external{}, errors.New("S3_ENDPOINT is set without S3_ACCESS_KEY and S3_SECRET_KEY: set all three, or none")
@@ -33,7 +40,7 @@ func externalFromEnv(getenv func(string) string) (external, error) {
 	return e, nil
 }
 
-// Env is what every campuscard process of this stack is given. It holds secrets.
+// Env is what the campuscard processes of this stack are given, all of them together. It holds secrets.
 func (s *Stack) Env() map[string]string {
 	env := map[string]string{
 		"TEMPORAL_ADDRESS":       address(s.ports.Frontend),
@@ -63,9 +70,10 @@ func (s *Stack) Env() map[string]string {
 			env[name] = value
 		}
 	}
-	env["DATABASE_URL"] = s.external.DatabaseURL
+	env["DATABASE_URL"], env[ownerEnv] = s.external.DatabaseURL, s.external.DatabaseOwnerURL
 	if env["DATABASE_URL"] == "" {
 		env["DATABASE_URL"] = s.postgresURL("campuscard", "campuscard", s.secrets["CAMPUSCARD_PASSWORD"])
+		env[ownerEnv] = s.postgresURL("campuscard_owner", "campuscard", s.secrets["CAMPUSCARD_OWNER_PASSWORD"])
 	}
 	env["S3_ENDPOINT"], env["S3_ACCESS_KEY"], env["S3_SECRET_KEY"] = s.external.S3Endpoint, s.external.S3AccessKey, s.external.S3SecretKey
 	if env["S3_ENDPOINT"] == "" {

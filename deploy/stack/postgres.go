@@ -84,8 +84,9 @@ func (s *Stack) postgresReady(ctx context.Context) error {
 	return s.withPostgres(ctx, func(conn *pgx.Conn) error { return conn.Ping(ctx) })
 }
 
-// createDatabases makes the roles and databases that are missing. The one role of campuscard owns its database; for
-// tests it may also create databases, because each test clones its own from a template.
+// createDatabases makes the roles and databases that are missing. One role owns campuscard's database, another is the
+// program's and owns nothing. For tests the owner may also create databases, because each test clones its own from a
+// template, and end the connections to one that it drops.
 func (s *Stack) createDatabases(ctx context.Context) error {
 	roles := []struct {
 		name, password string
@@ -93,10 +94,11 @@ func (s *Stack) createDatabases(ctx context.Context) error {
 		databases      []string
 	}{
 		{"temporal", s.secrets["TEMPORAL_PASSWORD"], "", []string{"temporal", "temporal_visibility"}},
-		{"campuscard", s.secrets["CAMPUSCARD_PASSWORD"], "", []string{"campuscard"}},
+		{"campuscard_owner", s.secrets["CAMPUSCARD_OWNER_PASSWORD"], "", []string{"campuscard"}},
+		{"campuscard", s.secrets["CAMPUSCARD_PASSWORD"], "", nil},
 	}
 	if s.opts.Fast {
-		roles[1].may = " CREATEDB"
+		roles[1].may = " CREATEDB IN ROLE pg_signal_backend"
 	}
 	return s.withPostgres(ctx, func(conn *pgx.Conn) error {
 		have, err := names(ctx, conn, "SELECT rolname FROM pg_roles UNION ALL SELECT 'db:' || datname FROM pg_database")

@@ -23,18 +23,19 @@ type secrets map[string]string
 // secretMakers has one line a secret. A secret added here later is added to existing stacks by their next start.
 func secretMakers() map[string]func() string {
 	return map[string]func() string{
-		"POSTGRES_PASSWORD":   func() string { return randomHex(24) },
-		"TEMPORAL_PASSWORD":   func() string { return randomHex(24) },
-		"CAMPUSCARD_PASSWORD": func() string { return randomHex(24) },
-		"S3_ACCESS_KEY":       func() string { return "CC" + strings.ToUpper(randomHex(9)) },
-		"S3_SECRET_KEY":       func() string { return randomHex(20) },
-		"SCHOOL_API_KEY":      func() string { return randomHex(24) },
-		"CALLBACK_SECRET":     func() string { return "whsec_" + randomKey() }, // the form Standard Webhooks asks for
-		"HR_CALLBACK_SECRET":  func() string { return "whsec_" + randomKey() },
-		"PEPPER":              randomKey,
-		"DATA_KEY":            randomKey,
-		"SEED_STAFF_PASSWORD": readablePassword,
-		"SEED_KIOSK_KEY":      func() string { return randomHex(24) },
+		"POSTGRES_PASSWORD":         func() string { return randomHex(24) },
+		"TEMPORAL_PASSWORD":         func() string { return randomHex(24) },
+		"CAMPUSCARD_PASSWORD":       func() string { return randomHex(24) },
+		"CAMPUSCARD_OWNER_PASSWORD": func() string { return randomHex(24) },
+		"S3_ACCESS_KEY":             func() string { return "CC" + strings.ToUpper(randomHex(9)) },
+		"S3_SECRET_KEY":             func() string { return randomHex(20) },
+		"SCHOOL_API_KEY":            func() string { return randomHex(24) },
+		"CALLBACK_SECRET":           func() string { return "whsec_" + randomKey() }, // the form Standard Webhooks asks for
+		"HR_CALLBACK_SECRET":        func() string { return "whsec_" + randomKey() },
+		"PEPPER":                    randomKey,
+		"DATA_KEY":                  randomKey,
+		"SEED_STAFF_PASSWORD":       readablePassword,
+		"SEED_KIOSK_KEY":            func() string { return randomHex(24) },
 	}
 }
 

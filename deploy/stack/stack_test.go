@@ -93,17 +93,38 @@ func TestTwoStacksShareNothing(t *testing.T) {
 }
 
 func TestEnvironmentOfAStackIsNoOverride(t *testing.T) {
-	env := map[string]string{"DATABASE_URL": "postgres://elsewhere/x"}
+	env := map[string]string{"DATABASE_URL": "postgres://elsewhere/x", "DATABASE_OWNER_URL": "postgres://owner@there/x"}
 	get := func(name string) string { return env[name] }
 
 	e, err := externalFromEnv(get)
 	require.NoError(t, err)
 	require.Equal(t, env["DATABASE_URL"], e.DatabaseURL)
+	require.Equal(t, env["DATABASE_OWNER_URL"], e.DatabaseOwnerURL)
 
 	env[markerEnv] = "dev" // as in a shell that has evaluated `make env`
 	e, err = externalFromEnv(get)
 	require.NoError(t, err)
 	require.Empty(t, e)
+}
+
+func TestDatabaseNeedsItsOwner(t *testing.T) {
+	for _, name := range []string{"DATABASE_URL", "DATABASE_OWNER_URL"} {
+		_, err := externalFromEnv(func(asked string) string { return map[string]string{name: "postgres://x"}[asked] })
+		require.ErrorContains(t, err, "set both", name)
+	}
+}
+
+func TestOnlyMigrateIsToldTheOwner(t *testing.T) {
+	s, _ := open(t, t.TempDir())
+	require.NoError(t, os.MkdirAll(filepath.Dir(s.binary()), 0o700))
+	require.NoError(t, os.WriteFile(s.binary(), nil, 0o700))
+	programs := map[string]bool{"migrate": true, "seed": false, "api": false, "worker": false, "simulator": false}
+	for program, told := range programs {
+		env, err := s.campuscardEnv(program)
+		require.NoError(t, err)
+		require.Equal(t, told, env[ownerEnv] != "", program)
+		require.NotContains(t, env["DATABASE_URL"], "owner", program)
+	}
 }
 
 func TestS3EndpointNeedsItsKeys(t *testing.T) {

@@ -12,18 +12,30 @@ import (
 	"campuscard/storage"
 )
 
-// Empty is the configuration of a database with nothing in it, not even a table, and of a bucket that is not there.
-// Both are gone when the test ends.
-func Empty(t testing.TB) storage.Config {
+// Blank is the configuration of a database with nothing in it, not even a table, and of a bucket that is not there.
+type Blank struct {
+	storage.Config        // as the program has it, whose role may do nothing yet
+	OwnerURL       string // of the role that migrates
+}
+
+// Owner is the configuration of who migrates.
+func (b Blank) Owner() storage.Config {
+	config := b.Config
+	config.DatabaseURL = b.OwnerURL
+	return config
+}
+
+// Empty makes them. Both are gone when the test ends.
+func Empty(t testing.TB) Blank {
 	t.Helper()
 	servers, err := findServers()
 	require.NoError(t, err)
 	name := fmt.Sprintf("%s%d_%s", clonePrefix, time.Now().Unix(), randomHex(6))
-	admin, err := pgx.Connect(t.Context(), servers.adminURL)
+	admin, err := pgx.Connect(t.Context(), servers.ownerURL)
 	require.NoError(t, err)
 	require.NoError(t, run(t.Context(), admin, `create database `+name))
 	require.NoError(t, admin.Close(t.Context()))
-	config := servers.config(servers.databaseURL(name), bucketName(name))
+	config := servers.config(at(servers.program, name), bucketName(name))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
@@ -31,5 +43,5 @@ func Empty(t testing.TB) storage.Config {
 			t.Logf("the next run removes what this one left: %v", err)
 		}
 	})
-	return config
+	return Blank{config, at(servers.ownerURL, name)}
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/minio/minio-go/v7"
 	"github.com/stretchr/testify/require"
@@ -26,12 +28,13 @@ var defaultPolicies = sync.OnceValues(func() (*campus.Policies, error) { return 
 type House struct {
 	*storage.Store
 	Config   storage.Config // with the URL of the test's own database, for what the store does not offer
+	Owner    string         // the same database, as the owner of its schema
 	Clock    *Clock
 	Log      *slog.Logger // writes into the test's output
 	Policies *campus.Policies
 
 	t      testing.TB
-	db     *pgxpool.Pool // of Exec and One
+	db     *pgxpool.Pool // of Exec and One, as the program's role
 	client *minio.Client
 	number int // of the last person made
 }
@@ -49,13 +52,13 @@ func New(t testing.TB) *House {
 	h.Policies, err = defaultPolicies()
 	require.NoError(t, err)
 	name := fmt.Sprintf("%s%d_%s", clonePrefix, time.Now().Unix(), randomHex(6))
-	url, err := servers.clone(t.Context(), name)
-	require.NoError(t, err)
-	h.Config = servers.config(url, bucketName(name))
+	require.NoError(t, servers.clone(t.Context(), name))
+	h.Owner = at(servers.ownerURL, name)
+	h.Config = servers.config(at(servers.program, name), bucketName(name))
 	h.Config.MaxConns = 8
 	h.Store, err = storage.Open(t.Context(), h.Config, h.Clock.Now, h.Log)
 	require.NoError(t, err)
-	h.db, err = pgxpool.New(t.Context(), url)
+	h.db, err = pgxpool.New(t.Context(), h.Config.DatabaseURL)
 	require.NoError(t, err)
 	require.NoError(t, servers.makeBucket(t.Context(), h.Config.Objects.Bucket))
 	t.Cleanup(func() {
@@ -73,11 +76,20 @@ func New(t testing.TB) *House {
 // Policy is the default policy.
 func (h *House) Policy() campus.Policy { return h.Policies.For("") }
 
-// Exec changes the test's database behind the store's back.
+// Exec changes the test's database behind the store's back, with the rights that the program has.
 func (h *House) Exec(sql string, args ...any) {
 	h.t.Helper()
 	_, err := h.db.Exec(h.t.Context(), sql, args...)
 	require.NoError(h.t, err)
+}
+
+// ExecAsOwner changes what the program's role may not: the schema, and rows of tables that are only added to.
+func (h *House) ExecAsOwner(sql string, args ...any) {
+	h.t.Helper()
+	conn, err := pgx.Connect(h.t.Context(), h.Owner)
+	require.NoError(h.t, err)
+	_, err = conn.Exec(h.t.Context(), sql, args...)
+	require.NoError(h.t, errors.Join(err, conn.Close(h.t.Context())))
 }
 
 // One is the single value a query answers.

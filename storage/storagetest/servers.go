@@ -20,7 +20,8 @@ import (
 
 // servers are the Postgres and the S3 that all tests share.
 type servers struct {
-	adminURL string
+	ownerURL string // of the role that makes databases and owns their schema
+	program  string // the URL of the role that the program has
 	objects  storage.ObjectsConfig
 	client   *minio.Client
 	template string
@@ -43,7 +44,7 @@ var findServers = sync.OnceValues(func() (*servers, error) {
 		return nil, fmt.Errorf("start the test stack: %w", err)
 	}
 	env := running.Env()
-	s := &servers{adminURL: env["DATABASE_URL"], objects: storage.ObjectsConfig{
+	s := &servers{ownerURL: env["DATABASE_OWNER_URL"], program: env["DATABASE_URL"], objects: storage.ObjectsConfig{
 		Endpoint: env["S3_ENDPOINT"], AccessKey: env["S3_ACCESS_KEY"], SecretKey: env["S3_SECRET_KEY"],
 	}}
 	return s, errors.Join(s.openClient(), s.makeTemplate(ctx))
@@ -93,12 +94,17 @@ func (s *servers) dropBucket(ctx context.Context, name string) error {
 	return s.client.RemoveBucket(ctx, name)
 }
 
-// migrate makes the schema in an empty database.
-func (s *servers) migrate(ctx context.Context, databaseURL string) error {
-	store, err := storage.Open(ctx, s.config(databaseURL, "campuscard-template"), time.Now, slog.New(slog.DiscardHandler))
+// migrate makes the schema in an empty database, as its owner.
+func (s *servers) migrate(ctx context.Context, database string) error {
+	program, err := storage.RoleOf(s.program)
+	if err != nil {
+		return err
+	}
+	config := s.config(at(s.ownerURL, database), "campuscard-template")
+	store, err := storage.Open(ctx, config, time.Now, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	return store.Migrate(ctx)
+	return store.Migrate(ctx, program)
 }

@@ -42,7 +42,7 @@ func (s *servers) makeTemplate(ctx context.Context) error {
 		if err := run(ctx, admin, `drop database if exists `+s.template, `create database `+s.template); err != nil {
 			return err
 		}
-		if err := s.migrate(ctx, s.databaseURL(s.template)); err != nil {
+		if err := s.migrate(ctx, s.template); err != nil {
 			return fmt.Errorf("migrate the template: %w", err)
 		}
 		return run(ctx, admin, fmt.Sprintf(`comment on database %s is '%d'`, s.template, time.Now().Unix()),
@@ -52,7 +52,7 @@ func (s *servers) makeTemplate(ctx context.Context) error {
 
 // locked runs fn while this process is the only one that makes or drops templates.
 func (s *servers) locked(ctx context.Context, fn func(admin *pgx.Conn) error) error {
-	admin, err := pgx.Connect(ctx, s.adminURL)
+	admin, err := pgx.Connect(ctx, s.ownerURL)
 	if err != nil {
 		return fmt.Errorf("reach the tests' Postgres: %w", err)
 	}
@@ -63,10 +63,11 @@ func (s *servers) locked(ctx context.Context, fn func(admin *pgx.Conn) error) er
 	return fn(admin)
 }
 
-// dropStale removes templates of old migrations and clones of tests that were killed.
+// dropStale removes templates of old migrations and clones of tests that were killed, those that are ours to remove.
 func (s *servers) dropStale(ctx context.Context, admin *pgx.Conn) error {
-	rows, err := admin.Query(ctx, `select datname, coalesce(shobj_description(oid, 'pg_database'), '') from pg_database
-		where datname like $1 or datname like $2`, templatePrefix+"%", clonePrefix+"%")
+	rows, err := admin.Query(ctx, `select datname, coalesce(shobj_description(oid, 'pg_database'), '')
+		from pg_database where (datname like $1 or datname like $2) and pg_has_role(datdba, 'member')`,
+		templatePrefix+"%", clonePrefix+"%")
 	if err != nil {
 		return fmt.Errorf("list the databases: %w", err)
 	}
@@ -97,18 +98,18 @@ func older(text string, life time.Duration) bool {
 	return err == nil && time.Since(time.Unix(unix, 0)) > life
 }
 
-// clone makes a test's database and returns its URL.
-func (s *servers) clone(ctx context.Context, name string) (string, error) {
-	admin, err := pgx.Connect(ctx, s.adminURL)
+// clone makes a test's database.
+func (s *servers) clone(ctx context.Context, name string) error {
+	admin, err := pgx.Connect(ctx, s.ownerURL)
 	if err != nil {
-		return "", fmt.Errorf("reach the tests' Postgres: %w", err)
+		return fmt.Errorf("reach the tests' Postgres: %w", err)
 	}
 	defer admin.Close(ctx) //nolint:errcheck // nothing is lost
-	return s.databaseURL(name), run(ctx, admin, fmt.Sprintf(`create database %s template %s`, name, s.template))
+	return run(ctx, admin, fmt.Sprintf(`create database %s template %s`, name, s.template))
 }
 
 func (s *servers) drop(ctx context.Context, database, bucket string) error {
-	admin, err := pgx.Connect(ctx, s.adminURL)
+	admin, err := pgx.Connect(ctx, s.ownerURL)
 	if err != nil {
 		return fmt.Errorf("reach the tests' Postgres: %w", err)
 	}
@@ -116,12 +117,13 @@ func (s *servers) drop(ctx context.Context, database, bucket string) error {
 	return errors.Join(run(ctx, admin, `drop database if exists `+database+` with (force)`), s.dropBucket(ctx, bucket))
 }
 
-func (s *servers) databaseURL(name string) string {
-	u, err := url.Parse(s.adminURL)
+// at is the URL with another database.
+func at(address, database string) string {
+	u, err := url.Parse(address)
 	if err != nil {
 		return ""
 	}
-	u.Path = "/" + name
+	u.Path = "/" + database
 	return u.String()
 }
 

@@ -1,0 +1,17 @@
+-- What the program may do in the database that its owner has made. `campuscard migrate` runs this after the migrations,
+-- every time, as one transaction: a table of a later migration is covered, and what somebody granted by hand is gone.
+
+select pg_advisory_xact_lock(7203114002); -- two at once would change the same rows of the catalogue
+
+revoke create on schema public from public, :program;
+grant usage on schema public to :program;
+
+revoke all on all tables in schema public from :program;
+grant select, insert, update, delete on all tables in schema public to :program;
+revoke insert, update, delete on goose_db_version from :program;
+
+-- To these rows are only added. What they say was so, and no fault of the program can make it read otherwise.
+revoke update, delete on audit, moves from :program;
+
+revoke all on all sequences in schema public from :program;
+grant usage, select on all sequences in schema public to :program;
