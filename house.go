@@ -43,6 +43,8 @@ type house struct {
 	DataKey     secret `env:"DATA_KEY" required:"" help:"Seals personal data."`
 	Pepper      secret `env:"PEPPER" required:"" help:"Goes into every password hash."`
 	PolicyFile  string `env:"POLICY_FILE" help:"Laid over the default policy."`
+
+	ClockEvery time.Duration `env:"CLOCK_EVERY" default:"1m" help:"How often the clock is set right by that of Postgres."`
 }
 
 // openHouse is a house in use.
@@ -80,7 +82,7 @@ func (c *house) open(ctx context.Context, job string, logger *slog.Logger) (_ *o
 	h.store, err = storage.Open(ctx, storage.Config{
 		DatabaseURL: c.DatabaseURL, MaxConns: c.MaxConns,
 		Objects: storage.ObjectsConfig{Endpoint: c.S3Endpoint, AccessKey: c.S3AccessKey, SecretKey: c.S3SecretKey, Bucket: c.S3Bucket},
-		Keys:    storage.Keys{Data: c.DataKey, Pepper: c.Pepper},
+		Keys:    storage.Keys{Data: c.DataKey, Pepper: c.Pepper}, ClockEvery: c.ClockEvery,
 	}, time.Now, logger)
 	if err != nil {
 		return nil, err
