@@ -5,7 +5,10 @@ import (
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -28,6 +31,26 @@ func (s *secret) UnmarshalText(text []byte) error {
 		return fmt.Errorf("a key is 32 bytes in base64")
 	}
 	*s = key
+	return nil
+}
+
+// memory is a number of bytes, written as GOMEMLIMIT is: 512MiB, 2GiB.
+type memory int64
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (m *memory) UnmarshalText(text []byte) error {
+	number, unit := string(text), int64(1)
+	for suffix, size := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30} {
+		if before, found := strings.CutSuffix(number, suffix); found {
+			number, unit = before, size
+			break
+		}
+	}
+	count, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || count <= 0 || count > math.MaxInt64/unit {
+		return fmt.Errorf("%q is no size of memory: write 512MiB or 2GiB", text)
+	}
+	*m = memory(count * unit)
 	return nil
 }
 
