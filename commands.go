@@ -24,6 +24,8 @@ type apiCommand struct {
 	HRKey       string   `env:"HR_CALLBACK_SECRET" required:"" help:"Standard Webhooks secret of the HR systems."`
 	Proxies     []string `env:"TRUSTED_PROXIES" help:"Addresses whose X-Forwarded-For is believed."`
 	ReceiptFont string   `env:"RECEIPT_FONT" default:"/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf" help:"TrueType font with Chinese glyphs, for receipts."`
+
+	DrainDelay time.Duration `env:"DRAIN_DELAY" default:"5s" help:"How long /readyz says draining before connections close."`
 }
 
 // Run implements kong's command.
@@ -33,15 +35,19 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer h.close()
-	server, err := api.New(api.Config{ //nolint:contextcheck // its handlers take the context of each request
-		Address: c.Address, Version: string(h.build), Policies: h.policies, DrainDelay: 200 * time.Millisecond,
-		TemporalUI: c.TemporalUI, Namespace: c.Namespace, CallbackSecret: c.CallbackKey, Metrics: h.tell.Registry,
-		TrustedProxies: c.Proxies, HRSecret: c.HRKey, ReceiptFont: c.ReceiptFont,
-	}, h.store, h.temporal, log)
+	server, err := api.New(c.config(h), h.store, h.temporal, log) //nolint:contextcheck // handlers have their own
 	if err != nil {
 		return err
 	}
 	return server.Run(ctx)
+}
+
+func (c *apiCommand) config(h *openHouse) api.Config {
+	return api.Config{
+		Address: c.Address, Version: string(h.build), Policies: h.policies, DrainDelay: c.DrainDelay,
+		TemporalUI: c.TemporalUI, Namespace: c.Namespace, CallbackSecret: c.CallbackKey, Metrics: h.tell.Registry,
+		TrustedProxies: c.Proxies, HRSecret: c.HRKey, ReceiptFont: c.ReceiptFont,
+	}
 }
 
 type workerCommand struct {
@@ -49,6 +55,8 @@ type workerCommand struct {
 	schools
 	Address string             `env:"WORKER_ADDRESS" default:"127.0.0.1:7201" help:"Where health and metrics are."`
 	Rates   map[string]float64 `env:"QUEUE_RATES" help:"Activities per second of a queue: school-face=50;school-bureau=10"`
+
+	CacheMemory memory `env:"CACHE_MEMORY" default:"1GiB" help:"What open cases in memory may take; never more than half of GOMEMLIMIT."`
 }
 
 // Run implements kong's command.
@@ -62,13 +70,17 @@ func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	w := worker.New(worker.Config{
-		Version: h.build, Rates: c.Rates, Schedules: true, Metrics: h.tell.Registry,
-	}, h.temporal, h.store, systems, h.policies, log)
+	w := worker.New(c.config(h), h.temporal, h.store, systems, h.policies, log)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return w.Run(ctx) })
 	group.Go(func() error { return serveOps(ctx, c.Address, h) })
 	return group.Wait()
+}
+
+func (c *workerCommand) config(h *openHouse) worker.Config {
+	return worker.Config{
+		Version: h.build, Rates: c.Rates, Schedules: true, Metrics: h.tell.Registry, CacheMemory: int64(c.CacheMemory),
+	}
 }
 
 // serveOps answers health and metrics beside the worker.

@@ -5,7 +5,10 @@ import (
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -31,6 +34,26 @@ func (s *secret) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// memory is a number of bytes, written as GOMEMLIMIT is: 512MiB, 2GiB.
+type memory int64
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (m *memory) UnmarshalText(text []byte) error {
+	number, unit := string(text), int64(1)
+	for suffix, size := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30} {
+		if before, found := strings.CutSuffix(number, suffix); found {
+			number, unit = before, size
+			break
+		}
+	}
+	count, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || count <= 0 || count > math.MaxInt64/unit {
+		return fmt.Errorf("%q is no size of memory: write 512MiB or 2GiB", text)
+	}
+	*m = memory(count * unit)
+	return nil
+}
+
 // house is what every job that touches facts is configured with.
 type house struct {
 	temporalConfig
@@ -43,6 +66,8 @@ type house struct {
 	DataKey     secret `env:"DATA_KEY" required:"" help:"Seals personal data."`
 	Pepper      secret `env:"PEPPER" required:"" help:"Goes into every password hash."`
 	PolicyFile  string `env:"POLICY_FILE" help:"Laid over the default policy."`
+
+	ClockEvery time.Duration `env:"CLOCK_EVERY" default:"1m" help:"How often the clock is set right by that of Postgres."`
 }
 
 // openHouse is a house in use.
@@ -80,7 +105,7 @@ func (c *house) open(ctx context.Context, job string, logger *slog.Logger) (_ *o
 	h.store, err = storage.Open(ctx, storage.Config{
 		DatabaseURL: c.DatabaseURL, MaxConns: c.MaxConns,
 		Objects: storage.ObjectsConfig{Endpoint: c.S3Endpoint, AccessKey: c.S3AccessKey, SecretKey: c.S3SecretKey, Bucket: c.S3Bucket},
-		Keys:    storage.Keys{Data: c.DataKey, Pepper: c.Pepper},
+		Keys:    storage.Keys{Data: c.DataKey, Pepper: c.Pepper}, ClockEvery: c.ClockEvery,
 	}, time.Now, logger)
 	if err != nil {
 		return nil, err

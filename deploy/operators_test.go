@@ -76,7 +76,7 @@ func TestAlarmsHaveTheNumbersOfThePolicy(t *testing.T) {
 	for name, want := range map[string]float64{
 		"OutboxStands": watch.OutboxAge.Std().Seconds(), "CasesQueue": watch.QueuedAge.Std().Seconds(),
 		"StepsParked": watch.ParkedAge.Std().Seconds(), "MessagesWait": watch.NoticeAge.Std().Seconds(),
-		"FilesStay":         watch.ForgottenAge.Std().Seconds(),
+		"FilesStay": watch.ForgottenAge.Std().Seconds(), "ClocksApart": watch.ClockSkew.Std().Seconds(),
 		"SchoolSystemFails": float64(watch.SchoolFailures) / 100, "ConnectionsShort": float64(watch.Connections) / 100,
 	} {
 		require.True(t, strings.HasSuffix(strings.TrimSpace(rules[name].Expr), fmt.Sprintf("> %v", want)), "%s: %s, not %v", name, rules[name].Expr, want)

@@ -126,5 +126,6 @@ func (d *doctor) checks() []check {
 
 		{name: "api", look: d.lookAtAPI},
 		{name: "worker", look: d.lookAtWorkers},
+		{name: "clocks", needs: []string{postgresCheck, policyCheck}, look: d.lookAtClocks},
 	}
 }

@@ -18,6 +18,9 @@ func (d *doctor) lookAtPostgres(ctx context.Context) []Finding {
 	case server.Number < oldestPostgres:
 		return fail("postgres.old", values{"version": server.Version})
 	}
+	if err := d.store.MeasureClock(ctx); err != nil { // how long something waits is told by Postgres's clock
+		return broken(err)
+	}
 	return well("postgres.fine", values{"version": server.Version})
 }
 
@@ -58,21 +61,6 @@ func (d *doctor) lookAtConnections(ctx context.Context) []Finding {
 		return warn("postgres.connections.few", seen)
 	}
 	return well("postgres.connections.fine", seen)
-}
-
-// lookAtClock compares Postgres's clock with ours, in the middle of the question.
-func (d *doctor) lookAtClock(ctx context.Context) []Finding {
-	before := d.Now()
-	server, err := d.store.Server(ctx)
-	if err != nil {
-		return broken(err)
-	}
-	after := d.Now()
-	off := server.Now.Sub(before.Add(after.Sub(before) / 2)).Abs()
-	if off > d.watch().ClockSkew.Std()+after.Sub(before)/2 {
-		return warn("postgres.clock.off", values{"time": span(off)})
-	}
-	return well("postgres.clock.fine", values{"time": off.Round(time.Millisecond).String()})
 }
 
 // longTransaction holds back the cleaning of every table, and maybe locks.

@@ -43,7 +43,7 @@ func (d *doctor) lookAtQueued(ctx context.Context) []Finding {
 	count, waits := 0, time.Duration(0)
 	for _, c := range figures.Cases {
 		if c.Stage == campus.StageQueued {
-			count, waits = count+c.Open, max(waits, figures.At.Sub(c.Oldest))
+			count, waits = count+c.Open, max(waits, age(figures.At, &c.Oldest))
 		}
 	}
 	seen := values{"count": strconv.Itoa(count), "time": span(waits)}
@@ -61,7 +61,7 @@ func (d *doctor) lookAtSteps(ctx context.Context) []Finding {
 	}
 	var found []Finding
 	for _, p := range figures.Parked {
-		waits := figures.At.Sub(p.Oldest)
+		waits := age(figures.At, &p.Oldest)
 		seen := values{"university": p.University, "step": p.Step, "cause": string(p.Cause), "count": strconv.Itoa(p.Count), "time": span(waits)}
 		if waits > d.watch().ParkedAge.Std() {
 			found = append(found, fail("steps.old", seen)...)
@@ -106,7 +106,7 @@ func age(now time.Time, since *time.Time) time.Duration {
 	if since == nil {
 		return 0
 	}
-	return now.Sub(*since)
+	return max(0, now.Sub(*since))
 }
 
 const (
@@ -120,7 +120,7 @@ const (
 // lookAtCases compares open cases with running workflows, in both directions, and looks for workflows that cannot go on.
 // A difference counts only if it is there on both sides after a moment, and for a minute.
 func (d *doctor) lookAtCases(ctx context.Context) []Finding {
-	before := d.Now().Add(-settling)
+	before := d.store.Now().Add(-settling)
 	open, err := d.store.OpenCases(ctx, before, sample)
 	if err != nil {
 		return broken(err)

@@ -120,7 +120,8 @@ func environment(t *testing.T, temporal string) map[string]string {
 		"CALLBACK_SECRET":     "whsec_" + base64.StdEncoding.EncodeToString([]byte(random(16))),
 		"HR_CALLBACK_SECRET":  "whsec_" + base64.StdEncoding.EncodeToString([]byte(random(16))),
 		"SEED_STAFF_PASSWORD": random(8), "SEED_KIOSK_KEY": random(16), "POLICY_FILE": policy,
-		"GORACE": "halt_on_error=1",
+		"DRAIN_DELAY": "200ms",
+		"GORACE":      "halt_on_error=1",
 	}
 }
 

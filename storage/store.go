@@ -25,8 +25,10 @@ import (
 type Config struct {
 	DatabaseURL string
 	MaxConns    int32 // of the pool; 0 means 16
-	Objects     ObjectsConfig
-	Keys        Keys
+	// ClockEvery is how often the clock is set right by Postgres's. 0 means never, for tests that set it themselves.
+	ClockEvery time.Duration
+	Objects    ObjectsConfig
+	Keys       Keys
 }
 
 // Store is the facts: Postgres and the object files.
@@ -36,15 +38,16 @@ type Store struct {
 	objects   *objects
 	keys      keyring
 	passwords *passwords
-	now       func() time.Time
+	clock     *clock
+	stopClock func()
 	log       *slog.Logger
 
 	sessions together[[]byte, Principal]
 	intake   together[newcomer, Accepted]
 }
 
-// Open connects to Postgres and to the object store and answers when both can be used. now is the clock of every
-// transaction.
+// Open connects to Postgres and to the object store and answers when both can be used. now is the local clock; the clock
+// of every transaction is that one set right by Postgres's, if cfg says so.
 func Open(ctx context.Context, cfg Config, now func() time.Time, log *slog.Logger) (*Store, error) {
 	s, err := Prepare(ctx, cfg, now, log)
 	if err != nil {
@@ -53,6 +56,12 @@ func Open(ctx context.Context, cfg Config, now func() time.Time, log *slog.Logge
 	if err := s.Ready(ctx); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("reach the database: %w", err)
+	}
+	if cfg.ClockEvery > 0 {
+		if err := s.followClock(ctx, cfg.ClockEvery); err != nil {
+			s.Close()
+			return nil, err
+		}
 	}
 	return s, nil
 }
@@ -67,9 +76,10 @@ func Prepare(ctx context.Context, cfg Config, now func() time.Time, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
+	shown := &clock{local: now}
 	db, err := gorm.Open(dialector{&postgres.Dialector{Config: &postgres.Config{Conn: stdlib.OpenDBFromPool(pool)}}}, &gorm.Config{
 		Logger:                 logger.Discard, // errors are returned, and SQL holds personal data
-		NowFunc:                now,
+		NowFunc:                shown.Now,
 		SkipDefaultTransaction: true,
 		TranslateError:         false,
 		DisableAutomaticPing:   true,
@@ -83,7 +93,10 @@ func Prepare(ctx context.Context, cfg Config, now func() time.Time, log *slog.Lo
 		pool.Close()
 		return nil, err
 	}
-	s := &Store{pool: pool, db: db, objects: files, keys: keys, passwords: newPasswords(cfg.Keys.Pepper), now: now, log: log}
+	s := &Store{
+		pool: pool, db: db, objects: files, keys: keys, passwords: newPasswords(cfg.Keys.Pepper),
+		clock: shown, stopClock: func() {}, log: log,
+	}
 	s.sessions.take, s.sessions.most, s.sessions.atOnce, s.sessions.pause = s.findSessions, sessionLot, sessionsAtOnce, crowdPause
 	s.intake.take, s.intake.most, s.intake.atOnce, s.intake.pause = s.takeIn, intakeLot, intakeAtOnce, crowdPause
 	return s, nil
@@ -127,13 +140,13 @@ func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 }
 
 // Close gives the connections back.
-func (s *Store) Close() { s.pool.Close() }
+func (s *Store) Close() {
+	s.stopClock()
+	s.pool.Close()
+}
 
 // Ready tells whether the database answers.
 func (s *Store) Ready(ctx context.Context) error { return s.pool.Ping(ctx) }
-
-// Now is the store's clock.
-func (s *Store) Now() time.Time { return s.now().UTC() }
 
 // tx is one transaction with its clock, or single statements on the pool.
 type tx struct {

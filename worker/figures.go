@@ -129,19 +129,19 @@ func (f *figures) showCases(seen storage.Figures, show shower) {
 		labels := []string{c.University, string(c.Kind), string(c.Stage), string(c.WaitsFor)}
 		show(casesOpen, float64(c.Open), labels...)
 		show(casesLate, float64(c.Late), labels...)
-		show(casesOldest, seen.At.Sub(c.Oldest).Seconds(), labels...)
+		show(casesOldest, age(seen.At, &c.Oldest), labels...)
 	}
 	for _, p := range seen.Parked {
 		labels := []string{p.University, p.Step, string(p.Cause)}
 		show(parkedSteps, float64(p.Count), labels...)
-		show(parkedOldest, seen.At.Sub(p.Oldest).Seconds(), labels...)
+		show(parkedOldest, age(seen.At, &p.Oldest), labels...)
 	}
 	for _, w := range seen.WorkItems {
 		labels := []string{w.University, string(w.Kind)}
 		show(itemsOpen, float64(w.Open), labels...)
 		show(itemsEscalated, float64(w.Escalated), labels...)
 		show(itemsLate, float64(w.Late), labels...)
-		show(itemsOldest, seen.At.Sub(w.Oldest).Seconds(), labels...)
+		show(itemsOldest, age(seen.At, &w.Oldest), labels...)
 	}
 	locked := map[string]int{}
 	for _, p := range seen.Pickups {
@@ -170,12 +170,13 @@ func (f *figures) showQueues(seen storage.Figures, show shower) {
 	show(connectionsMax, float64(seen.ConnectionsMax))
 }
 
-// age is 0 when nothing waits.
+// age is in seconds, and 0 when nothing waits. It is never negative: what another process wrote a moment ago may be ahead of
+// our clock.
 func age(now time.Time, since *time.Time) float64 {
 	if since == nil {
 		return 0
 	}
-	return now.Sub(*since).Seconds()
+	return max(0, now.Sub(*since).Seconds())
 }
 
 // state is what was seen a moment ago, or looks again. While one looks, others wait for what it sees.

@@ -16,6 +16,7 @@ import (
 type metrics struct {
 	notices  *prometheus.CounterVec
 	failures *prometheus.CounterVec
+	cacheMax prometheus.Gauge
 }
 
 // What becomes of a try to send a message.
@@ -34,11 +35,15 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "campuscard_activity_failures_total", Help: "Tries of activities that failed, by code; local ones touch our own facts only.",
 		}, []string{"activity", "code", "local"}),
+		cacheMax: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "campuscard_workflow_cache_max",
+			Help: "Cases that may stay in memory; temporal_sticky_cache_size says how many do.",
+		}),
 	}
 	for _, outcome := range []string{noticeDelivered, noticeAgain, noticeGivenUp, noticeExpired} {
 		m.notices.WithLabelValues(outcome) // from the start, so that the first one is an increase
 	}
-	registry.MustRegister(m.notices, m.failures)
+	registry.MustRegister(m.notices, m.failures, m.cacheMax)
 	return m
 }
 

@@ -2,16 +2,12 @@ package worker_test
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/sdk/client"
-	sdkworker "go.temporal.io/sdk/worker"
-	"go.temporal.io/sdk/workflow"
 
 	"campuscard/campus"
 	"campuscard/storage/storagetest"
@@ -113,52 +109,4 @@ func TestThisBuildIsAlwaysTheSame(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first, second)
 	require.Len(t, string(first), 12)
-}
-
-func TestOpenCasesAreReplayed(t *testing.T) {
-	t.Parallel()
-	e := workflowtest.New(t, workflowtest.Quick).Engine()
-	e.Work(worker.Config{})
-	for range 2 {
-		e.AwaitStage(e.Apply(e.Student(), workflowtest.Good), campus.StageReview)
-	}
-	replay := func() (int, error) {
-		return worker.Replay(t.Context(), e.Client, e.Namespace, slog.New(slog.DiscardHandler))
-	}
-	e.Await(func() bool {
-		count, err := replay()
-		require.NoError(t, err)
-		return count == 2
-	}, "both cases are listed")
-
-	startAnother(t, e)
-	e.Await(func() bool {
-		count, err := replay()
-		return count == 3 && err != nil && err.Error() == "1 of 3 open cases break with this build"
-	}, "the case of another build is found")
-}
-
-// startAnother starts a case whose workflow is of another build, which did something quite different.
-func startAnother(t *testing.T, e *workflowtest.Engine) {
-	t.Helper()
-	other := sdkworker.New(e.Client, "other", sdkworker.Options{DisableRegistrationAliasing: true})
-	slept := make(chan struct{})
-	other.RegisterWorkflowWithOptions(func(ctx workflow.Context, _ campus.CaseInput) error {
-		if err := workflow.Sleep(ctx, time.Millisecond); err != nil {
-			return err
-		}
-		close(slept)
-		return workflow.Sleep(ctx, time.Hour)
-	}, workflow.RegisterOptions{Name: string(campus.PlasticCase)})
-	require.NoError(t, other.Start())
-	t.Cleanup(other.Stop)
-	input := campus.CaseInput{
-		Case:       campus.CaseRef{Kind: campus.PlasticCase, ID: uuid.New()},
-		University: storagetest.University, Campus: storagetest.EastCampus,
-	}
-	_, err := e.Client.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
-		ID: input.Case.WorkflowID(), TaskQueue: "other", TypedSearchAttributes: workflows.StartAttributes(input),
-	}, string(campus.PlasticCase), input)
-	require.NoError(t, err)
-	<-slept
 }

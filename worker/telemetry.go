@@ -86,11 +86,13 @@ func watchedFailures() map[string]map[string]string {
 	}
 }
 
-// Watch adds what every job with a store shows: its build and its connections.
+// Watch adds what every job with a store shows: its build, its clock and its connections.
 func (t *Telemetry) Watch(store *storage.Store, build Version) {
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "campuscard_build_info", Help: "1, for the build that runs."}, []string{"build"})
 	info.WithLabelValues(string(build)).Set(1)
-	t.Registry.MustRegister(info)
+	t.Registry.MustRegister(info, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "campuscard_clock_offset_seconds", Help: "How far Postgres's clock is ahead of this machine's; negative: behind.",
+	}, func() float64 { return store.ClockOffset().Seconds() }))
 	gauge := func(name, help string, value func(storage.PoolStats) float64) {
 		t.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "campuscard_db_pool_" + name, Help: help},
 			func() float64 { return value(store.PoolStats()) }))

@@ -32,6 +32,8 @@ type Config struct {
 	Around    []interceptor.WorkerInterceptor // ours: tests lose answers with them
 	Schedules bool                            // keep the universities' schedules; tests open batches when they want them
 	Metrics   prometheus.Registerer           // of the process; may be nil
+
+	CacheMemory int64 // bytes that cases may take in the memory of the process; 0: as many cases as the SDK likes
 }
 
 // Worker runs everything behind the API.
@@ -47,6 +49,9 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 		cfg.Metrics = prometheus.NewRegistry()
 	}
 	counts := newMetrics(cfg.Metrics)
+	if cfg.CacheMemory > 0 {
+		counts.cacheMax.Set(float64(boundCache(cfg.CacheMemory)))
+	}
 	cfg.Metrics.MustRegister(newFigures(cfg.Version, store, temporal, policies, log))
 	w := &Worker{log: log}
 	steps := activities.New(store, systems, policies, log)

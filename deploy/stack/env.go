@@ -58,6 +58,7 @@ func (s *Stack) Env() map[string]string {
 		"POLICY_FILE":            s.opts.Policy,
 		"DATA_FOLDER":            s.opts.DataDir,
 		"LOG_LEVEL":              "info",
+		"DRAIN_DELAY":            "200ms", // nobody has to see that the api goes, and everybody waits for its restart
 	}
 	if s.external == (external{}) { // otherwise who is given this environment must take the override over too
 		env[markerEnv] = s.opts.Name

@@ -127,6 +127,13 @@ func TestOnlyMigrateIsToldTheOwner(t *testing.T) {
 	}
 }
 
+func TestRestartsOfTheAPIAreNotWaitedFor(t *testing.T) {
+	s, _ := open(t, t.TempDir())
+	delay, err := time.ParseDuration(s.Env()["DRAIN_DELAY"])
+	require.NoError(t, err)
+	require.Less(t, delay, time.Second)
+}
+
 func TestS3EndpointNeedsItsKeys(t *testing.T) {
 	_, err := externalFromEnv(func(name string) string { return map[string]string{"S3_ENDPOINT": "http://x"}[name] })
 	require.ErrorContains(t, err, "S3_ACCESS_KEY")
