@@ -18,7 +18,7 @@ import (
 
 // What became of a request, by its key. Columns that a build does not have read as empty.
 const (
-	whatBecame = `select r.id, coalesce(to_jsonb(r)->>'state', ''), coalesce(c.id::text, ''), coalesce(c.stage, ''),
+	whatBecame = `select r.id, coalesce(to_jsonb(r)->>'state', ''), coalesce(c.id::text, r.workflow), coalesce(c.stage, ''),
 			coalesce(c.outcome, ''), coalesce(c.reason, ''),
 			coalesce((select k.state from cards k where k.application_id = c.id), ''),
 			exists (select from events e where e.decision_id = r.id)
@@ -92,31 +92,39 @@ func (h *house) moved(ctx context.Context) (map[string]bool, error) {
 	return moved, nil
 }
 
-// about says which case and which decision are meant.
-type about struct{ Case, Decision string }
+// about says which case and which decision are meant; the latter is zero of what no workflow answers.
+type about struct {
+	Case     string
+	Decision uuid.UUID
+}
 
 // find looks in the tables, and for a decision at its address, too.
 func (h *house) find(
 	ctx context.Context, s client.Sent, moved map[string]bool, deadline time.Time,
 ) (is found, a about, err error) {
-	k := kindOf(s.Path)
-	if query, ok := map[kind]string{application: appliedBy, claim: claimedBy, pickup: pickedUpBy}[k]; ok {
-		err := h.pool.QueryRow(ctx, query, s.Key).Scan(&is.Carried)
-		is.Kept = is.Carried
-		return is, about{Case: s.Path}, err
-	}
-	var id uuid.UUID
-	err = h.pool.QueryRow(ctx, whatBecame, s.Key).
-		Scan(&id, &is.State, &a.Case, &is.Stage, &is.Outcome, &is.Reason, &is.Card, &is.Carried)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return is, about{Case: s.Path}, nil
-	}
-	if err != nil {
+	if is, a, err = h.lookUp(ctx, s.Key, s.Path, moved); err != nil || a.Decision == uuid.Nil {
 		return is, a, err
 	}
-	a.Decision, is.Kept = id.String(), true
-	is.Carried = is.Carried || moved[a.Decision]
-	is.Now, err = h.ends(ctx, s, id, deadline)
+	is.Now, err = h.ends(ctx, s, a.Decision, deadline)
+	return is, a, err
+}
+
+// lookUp is what the tables say about a request.
+func (h *house) lookUp(ctx context.Context, key, path string, moved map[string]bool) (is found, a about, err error) {
+	a.Case = path // where no better name is known
+	k := kindOf(path)
+	if query, ok := map[kind]string{application: appliedBy, claim: claimedBy, pickup: pickedUpBy}[k]; ok {
+		err := h.pool.QueryRow(ctx, query, key).Scan(&is.Carried)
+		is.Kept = is.Carried
+		return is, a, err
+	}
+	err = h.pool.QueryRow(ctx, whatBecame, key).
+		Scan(&a.Decision, &is.State, &a.Case, &is.Stage, &is.Outcome, &is.Reason, &is.Card, &is.Carried)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return is, a, nil
+	}
+	is.Kept = true
+	is.Carried = is.Carried || moved[a.Decision.String()]
 	return is, a, err
 }
 

@@ -49,7 +49,8 @@ func openHouse(ctx context.Context, opts stack.Options) (h *house, err error) {
 	}
 	h.school = client.NewSchool(env["SCHOOL_URL"], patience)
 	h.world = story.New(story.Config{
-		API: "http://" + env["API_ADDRESS"], School: env["SCHOOL_URL"], StaffPassword: env["SEED_STAFF_PASSWORD"], KioskKey: env["SEED_KIOSK_KEY"],
+		API: "http://" + env["API_ADDRESS"], School: env["SCHOOL_URL"],
+		StaffPassword: env["SEED_STAFF_PASSWORD"], KioskKey: env["SEED_KIOSK_KEY"],
 		Language: campus.English, Patience: patience, Limit: 4 * time.Minute, Tell: func(string) {}, Watch: h.witness.hear,
 	})
 	return h, nil

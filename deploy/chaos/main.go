@@ -42,7 +42,7 @@ type chaos struct {
 	Pace      time.Duration `help:"Between two who apply; if 0, so that they last as long as the strikes."`
 	Every     time.Duration `default:"6s" help:"Between a restart and the next strike, half of it at least."`
 	Flaky     float64       `default:"0.1" help:"Part of the calls of the school's systems that fail."`
-	Settle    time.Duration `default:"60s" help:"From the last strike until everybody must have come to the end of their way."`
+	Settle    time.Duration `default:"60s" help:"From the last strike until everybody must have come to an end."`
 	Wait      time.Duration `default:"2m" help:"How long a review, an activation and a pickup wait for a person."`
 	Rest      time.Duration `default:"20s" help:"From the end of the waits until it compares."`
 	Seed      uint64        `help:"Of the order and the moments of the strikes; 0 draws one."`
@@ -52,7 +52,8 @@ type chaos struct {
 func main() {
 	var c chaos
 	parsed := kong.Parse(&c, kong.Name("chaos"),
-		kong.Description("Kills processes under load, has some hang, and compares every answer with what became of it."), kong.UsageOnError())
+		kong.Description("Kills processes under load, has some hang, and compares every answer with what became of it."),
+		kong.UsageOnError())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	err := parsed.Run()
@@ -92,7 +93,8 @@ func (c *chaos) Run(ctx context.Context) (err error) {
 	h, err := openHouse(ctx, stack.Options{
 		Name: c.Name, PortBase: c.PortBase, DataDir: c.DataDir, Policy: policy, Log: os.Stderr,
 	})
-	defer func() { err = errors.Join(err, h.close(c.Keep)) }() //nolint:contextcheck // it cleans up after an interrupt as well
+	//nolint:contextcheck // it cleans up after an interrupt as well
+	defer func() { err = errors.Join(err, h.close(c.Keep)) }()
 	if err != nil {
 		return err
 	}

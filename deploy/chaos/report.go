@@ -107,19 +107,20 @@ func (r *report) bad() (bad []string) {
 }
 
 func (r *report) show(w io.Writer) {
-	fmt.Fprintf(w, "chaos: %s; operators retried %d steps; the slowest restart took %.1f s, %d took more than %s %v\n", //nolint:errcheck // a terminal
+	tell := func(format string, args ...any) {
+		fmt.Fprintf(w, "chaos: "+format+"\n", args...) //nolint:errcheck // a terminal
+	}
+	tell("%s; operators retried %d steps; the slowest restart took %.1f s, %d took more than %s %v",
 		r.progress(), r.retries, r.slowest.Seconds(), len(r.slow), restartLimit, r.slow)
 	for _, err := range r.failed {
-		fmt.Fprintln(w, "chaos: without a card:", err) //nolint:errcheck // a terminal
+		tell("without a card: %v", err)
 	}
 	for _, note := range r.notes {
-		fmt.Fprintln(w, "chaos:", note) //nolint:errcheck // a terminal
+		tell("%s", note)
 	}
-	//nolint:errcheck // a terminal
-	fmt.Fprintf(w, "chaos: answers %d: done %d, running %d, not taken %d, neither yes nor no %d (%d carried out), none %d\n",
+	tell("answers %d: done %d, running %d, not taken %d, neither yes nor no %d (%d carried out), none %d",
 		r.Answers, r.said[saidDone], r.said[saidRunning], r.said[saidNot], r.said[saidVague], r.vague, r.said[saidSilent])
-	//nolint:errcheck // a terminal
-	fmt.Fprintf(w, "chaos: kills %d, hangs %d, cases %d, lost %d, doubled %d, stuck %d, two_active %d, late %d, untrue %d\n",
+	tell("kills %d, hangs %d, cases %d, lost %d, doubled %d, stuck %d, two_active %d, late %d, untrue %d",
 		r.Kills, r.Hangs, r.Cases, r.Lost, r.Doubled, r.Stuck, r.TwoActive, r.Late, r.Untrue)
 }
 

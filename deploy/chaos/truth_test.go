@@ -42,7 +42,8 @@ func TestWhatAnAnswerSays(t *testing.T) {
 
 func TestAnAnswerIsComparedWithWhatBecameOfIt(t *testing.T) {
 	approved := found{Kept: true, Carried: true, Now: 200, Stage: campus.StageActivation, Card: campus.CardPending}
-	activated := found{Kept: true, Carried: true, Now: 200, Stage: campus.StageDone, Outcome: campus.Completed, Card: campus.CardActive}
+	activated := approved
+	activated.Stage, activated.Outcome, activated.Card = campus.StageDone, campus.Completed, campus.CardActive
 	refused := found{Kept: true, Now: 409, State: "refused"}
 	// but is what was found, with a difference.
 	but := func(f found, change func(*found)) found { change(&f); return f }
