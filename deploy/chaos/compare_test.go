@@ -51,6 +51,17 @@ func TestWhatTheTablesSay(t *testing.T) {
 	is, _ = look(hold.Key, "/api/v1/staff/work-items/0190/claim")
 	require.Equal(t, found{Kept: true, Carried: true}, is)
 
+	for _, path := range []string{
+		"/api/v1/staff/work-items/" + item.String() + "/decision", "/api/v1/applications/" + accepted.ID.String() + "/activation",
+	} {
+		unlock, err := lockCase(t.Context(), pool, path)
+		require.NoError(t, err)
+		free := `select exists (select from cases where id = $1 for update skip locked)`
+		require.False(t, storagetest.One[bool](store, free, accepted.ID), path)
+		unlock()
+		require.True(t, storagetest.One[bool](store, free, accepted.ID), path)
+	}
+
 	ref := campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID}
 	approve := storagetest.Request(campus.Staff(reviewer.ID))
 	kept, err := store.OpenDecision(t.Context(), approve, ref.WorkflowID(), storage.ReviewNote{})

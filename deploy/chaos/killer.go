@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"campuscard/deploy/stack"
 	"campuscard/e2e/client"
@@ -17,7 +20,8 @@ type strike struct {
 	part  stack.Part
 	hangs bool          // it is stopped for a while; otherwise it is killed and brought back
 	after time.Duration // from the end of the strike before
-	aim   time.Duration // from the moment when a decision is sent, which is still at work then
+	aim   time.Duration // from the moment when the decision is sent that is at work then
+	holds time.Duration // how long the case of that decision stays locked after it
 	lasts time.Duration // how long it hangs, or lies dead before it is brought back
 }
 
@@ -34,7 +38,8 @@ func (c *chaos) strikes() []strike {
 	var list []strike
 	for _, part := range drawParts(kills, everyPart, c.Kills) {
 		list = append(list, strike{
-			part: part, after: pause(kills), aim: draw(kills, longestAim), lasts: draw(kills, longestDeath),
+			part: part, after: pause(kills), aim: draw(kills, longestAim), holds: draw(kills, longestHold),
+			lasts: draw(kills, longestDeath),
 		})
 	}
 	for _, part := range drawParts(hangs, c.HangParts, c.Hangs) {
@@ -42,7 +47,8 @@ func (c *chaos) strikes() []strike {
 		if lasts == 0 {
 			lasts = shortestHang + draw(hangs, longestHang-shortestHang)
 		}
-		hang := strike{part: part, hangs: true, after: pause(hangs), aim: draw(hangs, longestAim), lasts: lasts}
+		hang := strike{part: part, hangs: true, after: pause(hangs), aim: draw(hangs, longestAim), lasts: lasts,
+			holds: draw(hangs, longestHold)}
 		list = slices.Insert(list, hangs.IntN(len(list)+1), hang)
 	}
 	return list
@@ -53,10 +59,12 @@ const (
 	longestHang  = 60 * time.Second
 	longestDeath = 2 * time.Second
 
-	// Most strikes would find no decision at work, and the moment between a commit and an answer is short. So each waits,
-	// if that does not take too long, for one that is sent once and is not answered after a drawn moment.
-	longestAim = 100 * time.Millisecond
-	aimLimit   = 5 * time.Second
+	// Most strikes would find no decision at work, and the moment between its commit and its answer is short. So each
+	// waits, if that does not take too long, for one that is sent once, locks its case, and comes while it waits for it.
+	longestAim  = time.Second
+	longestHold = 2 * time.Second
+	aimLimit    = 5 * time.Second
+	lockLimit   = time.Second
 
 	// restartLimit is how long the house may take to be whole again after a kill.
 	restartLimit = 10 * time.Second
@@ -89,8 +97,10 @@ func drawParts(dice *rand.Rand, from []stack.Part, n int) []stack.Part {
 // killer strikes one process after the other, and brings each back.
 type killer struct {
 	stack   *stack.Stack
+	pool    *pgxpool.Pool
 	witness *witness
 	report  *report
+	aims    bool
 }
 
 func (k *killer) run(ctx context.Context, list []strike) error {
@@ -111,13 +121,49 @@ func (k *killer) run(ctx context.Context, list []strike) error {
 	return nil
 }
 
-// await waits for the moment of a strike: when a decision is on its way.
+// await waits for the moment of a strike: a decision has been sent, and waits for its case, which stays locked until a
+// while after the strike. Where nobody decides, the strike comes all the same.
 func (k *killer) await(ctx context.Context, s strike) error {
-	if err := client.Sleep(ctx, s.after); err != nil {
+	if err := client.Sleep(ctx, s.after); err != nil || !k.aims {
 		return err
 	}
-	return k.witness.decision(ctx, s.aim, aimLimit)
+	decision, err := k.witness.decision(ctx, aimLimit)
+	if err != nil || decision == nil {
+		return err
+	}
+	unlock, err := lockCase(ctx, k.pool, decision.path)
+	close(decision.send)
+	if err != nil {
+		return ctx.Err() // the database is not there: the strike comes without a lock
+	}
+	time.AfterFunc(s.aim+s.holds, unlock)
+	return client.Sleep(ctx, s.aim)
 }
+
+// lockCase locks the case that a path is about, as a slow transaction would.
+func lockCase(ctx context.Context, pool *pgxpool.Pool, path string) (unlock func(), err error) {
+	id := idIn.FindString(path)
+	limited, cancel := context.WithTimeout(ctx, lockLimit)
+	defer cancel()
+	tx, err := pool.Begin(limited)
+	if err != nil {
+		return nil, err
+	}
+	unlock = func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lockLimit)
+		defer cancel()
+		_ = tx.Rollback(ctx) // when the database is struck, the lock goes with the connection
+	}
+	if _, err := tx.Exec(limited, lockedCase, id); err != nil {
+		unlock()
+		return nil, err
+	}
+	return unlock, nil
+}
+
+const lockedCase = `select from cases where id = $1 or id = (select case_id from work_items where id = $1) for update`
+
+var idIn = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
 func (k *killer) kill(ctx context.Context, s strike) (said string, err error) {
 	pid, err := k.stack.Kill(s.part)

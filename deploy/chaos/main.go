@@ -36,6 +36,7 @@ type chaos struct {
 	Hangs     int           `default:"2" help:"How many times a part hangs (SIGSTOP, later SIGCONT), between two kills."`
 	HangParts []stack.Part  `default:"postgres,temporal,s3,simulator,api,worker" help:"Parts that may hang."`
 	HangFor   time.Duration `help:"How long each hangs; if 0, 20 to 60 seconds are drawn."`
+	Aim       bool          `default:"true" negatable:"" help:"Strike while a decision waits for its case, which is locked for a moment."`
 	People    int           `default:"200" help:"How many apply."`
 	Once      float64       `default:"0.5" help:"Share of people and staff who send each change once, never again."`
 	AtOnce    int           `default:"24" help:"How many of them are on their way at the same time."`
@@ -142,7 +143,7 @@ func (c *chaos) play(ctx context.Context, h *house, crowd *story.Crowd) (*report
 		c.live(all, crowd, r, &turn)
 	}()
 
-	k := &killer{stack: h.stack, witness: &h.witness, report: r}
+	k := &killer{stack: h.stack, pool: h.pool, witness: &h.witness, report: r, aims: c.Aim}
 	struck := k.run(ctx, list)
 	if struck == nil {
 		select {

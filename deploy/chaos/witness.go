@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -11,11 +10,19 @@ import (
 
 // witness keeps every change that was asked for, with the last answer to it.
 type witness struct {
-	mu     sync.Mutex
-	sent   []client.Sent
-	flying map[string]bool // decisions that are sent once and not answered yet, by key
-	next   chan string     // is told the next of them; nil when nobody waits for one
+	mu   sync.Mutex
+	sent []client.Sent
+	next chan *onItsWay // is told the next decision that is sent once; nil when nobody waits for one
 }
+
+// onItsWay is a decision that is about to be sent, and is sent when send is closed.
+type onItsWay struct {
+	path string
+	send chan struct{}
+}
+
+// holdLimit is how long a decision may be held back at most.
+const holdLimit = 3 * time.Second
 
 // hear is told of all changes, and keeps those that are compared later.
 func (w *witness) hear(s client.Sent) {
@@ -23,55 +30,48 @@ func (w *witness) hear(s client.Sent) {
 	if k == "" {
 		return
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !s.Ended.IsZero() {
-		delete(w.flying, s.Key)
-		w.sent = append(w.sent, s)
-		return
-	}
-	if !k.decided() || !s.Once {
-		return
-	}
-	if w.flying == nil {
-		w.flying = map[string]bool{}
-	}
-	w.flying[s.Key] = true
-	if w.next != nil {
-		w.next <- s.Key // has room for one
-		w.next = nil
-	}
-}
-
-// decision waits until somebody has sent a decision once and has no answer after a while, or for the limit.
-func (w *witness) decision(ctx context.Context, while, limit time.Duration) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, errNoDecision)
-	defer cancel()
-	for {
-		next := make(chan string, 1)
-		w.mu.Lock()
-		w.next = next
-		w.mu.Unlock()
-		select {
-		case key := <-next:
-			if client.Sleep(ctx, while) == nil && w.flies(key) {
-				return nil
-			}
-		case <-ctx.Done():
-			if errors.Is(context.Cause(ctx), errNoDecision) {
-				return nil
-			}
-			return ctx.Err()
+	if s.Ended.IsZero() {
+		if k.decided() && s.Once {
+			w.offer(s.Path)
 		}
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sent = append(w.sent, s)
+}
+
+// offer holds a decision back while somebody who waits for one prepares.
+func (w *witness) offer(path string) {
+	w.mu.Lock()
+	next := w.next
+	w.next = nil
+	w.mu.Unlock()
+	if next == nil {
+		return
+	}
+	decision := &onItsWay{path, make(chan struct{})}
+	next <- decision // has room for one
+	select {
+	case <-decision.send:
+	case <-time.After(holdLimit):
 	}
 }
 
-var errNoDecision = errors.New("nobody decides")
-
-func (w *witness) flies(key string) bool {
+// decision waits until somebody is about to send a decision once, or for the limit: then it is nil.
+func (w *witness) decision(ctx context.Context, limit time.Duration) (*onItsWay, error) {
+	next := make(chan *onItsWay, 1)
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.flying[key]
+	w.next = next
+	w.mu.Unlock()
+	select {
+	case decision := <-next:
+		return decision, nil
+	case <-time.After(limit):
+		return nil, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func (w *witness) all() []client.Sent {

@@ -10,12 +10,17 @@ import (
 	"campuscard/e2e/client"
 )
 
-func TestAStrikeWaitsForADecisionThatIsSentOnceAndAtWork(t *testing.T) {
+func TestAStrikeFindsADecisionThatIsSentOnceOnItsWay(t *testing.T) {
 	t.Parallel()
 	const path = "/api/v1/applications/0190/activation"
 	w := &witness{}
-	struck := make(chan error, 1)
-	go func() { struck <- w.decision(t.Context(), 0, time.Minute) }()
+	caught := make(chan *onItsWay, 1)
+	go func() {
+		decision, err := w.decision(t.Context(), time.Minute)
+		if err == nil {
+			caught <- decision
+		}
+	}()
 	waits := func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -29,17 +34,26 @@ func TestAStrikeWaitsForADecisionThatIsSentOnceAndAtWork(t *testing.T) {
 	w.hear(client.Sent{Key: "claim", Path: "/api/v1/staff/work-items/0190/claim", Once: true})
 	w.hear(client.Sent{Key: "answered", Path: path, Once: true, Ended: now})
 	require.True(t, waits())
-	require.Empty(t, struck)
-	w.hear(client.Sent{Key: "sent", Path: path, Once: true})
-	require.NoError(t, <-struck)
-	require.True(t, w.flies("sent"))
-	w.hear(client.Sent{Key: "sent", Path: path, Once: true, Ended: now})
-	require.False(t, w.flies("sent"))
 
-	require.Len(t, w.all(), 2, "what is over, and no upload")
+	sent := make(chan struct{})
+	go func() { w.hear(client.Sent{Key: "sent", Path: path, Once: true}); close(sent) }()
+	decision := <-caught
+	require.Equal(t, path, decision.path)
+	select {
+	case <-sent:
+		require.Fail(t, "it was not held back")
+	default:
+	}
+	close(decision.send)
+	<-sent
+
+	require.Len(t, w.all(), 1, "what is over, and nothing that only prepares")
 	require.Equal(t, now, w.last())
-	require.NoError(t, w.decision(t.Context(), 0, time.Millisecond), "nobody decides: it comes all the same")
+	none, err := w.decision(t.Context(), time.Millisecond)
+	require.NoError(t, err)
+	require.Nil(t, none, "nobody decides")
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, w.decision(over, 0, time.Minute), context.Canceled)
+	_, err = w.decision(over, time.Minute)
+	require.ErrorIs(t, err, context.Canceled)
 }
