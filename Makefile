@@ -46,7 +46,7 @@ bench: ## measure the product on a stack of its own and compare with the bars; A
 	@env -u STACK -u PORT_BASE -u DATA_DIR -u POLICY go run ./deploy/bench $(ARGS)
 
 .PHONY: chaos
-chaos: ## kill every process of a stack of its own while people apply; ARGS="--kills 7 --people 30" for a small one
+chaos: ## kill and hang the processes of a stack of its own while people apply; ARGS="--kills 3 --people 20" for a small one
 	@env -u STACK -u PORT_BASE -u DATA_DIR -u POLICY go run ./deploy/chaos $(ARGS)
 
 ## tests

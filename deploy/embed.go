@@ -7,3 +7,8 @@ import _ "embed"
 //
 //go:embed policy.yaml
 var Policy []byte
+
+// DemoPolicy is policy.demo.yaml: durations in which one can wait for everything.
+//
+//go:embed policy.demo.yaml
+var DemoPolicy []byte

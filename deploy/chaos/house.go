@@ -21,9 +21,12 @@ type house struct {
 	pool   *pgxpool.Pool
 	school *client.School
 	world  *story.World
+
+	witness witness // of all that was answered
 }
 
-const patience = 90 * time.Second // of requests with an unclear outcome, and of waits for a stage
+// patience is how long a request with an unclear outcome is repeated; a hang and what follows it must fit in.
+const patience = 2 * time.Minute
 
 func openHouse(ctx context.Context, opts stack.Options) (h *house, err error) {
 	opts.Env = map[string]string{"SIMULATOR_PEOPLE": "6000"}
@@ -46,8 +49,9 @@ func openHouse(ctx context.Context, opts stack.Options) (h *house, err error) {
 	}
 	h.school = client.NewSchool(env["SCHOOL_URL"], patience)
 	h.world = story.New(story.Config{
-		API: "http://" + env["API_ADDRESS"], School: env["SCHOOL_URL"], StaffPassword: env["SEED_STAFF_PASSWORD"], KioskKey: env["SEED_KIOSK_KEY"],
-		Language: campus.English, Patience: patience, Limit: 4 * time.Minute, Tell: func(string) {},
+		API: "http://" + env["API_ADDRESS"], School: env["SCHOOL_URL"],
+		StaffPassword: env["SEED_STAFF_PASSWORD"], KioskKey: env["SEED_KIOSK_KEY"],
+		Language: campus.English, Patience: patience, Limit: 4 * time.Minute, Tell: func(string) {}, Watch: h.witness.hear,
 	})
 	return h, nil
 }

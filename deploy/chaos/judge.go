@@ -16,18 +16,23 @@ const (
 	stuckCases = `select count(*) from cases c where c.closed_at is null and c.due is null and c.waits_for <> 'student'
 		and not exists (select 1 from work_items w where w.case_id = c.id and w.closed_at is null)`
 	// People with more than one case of a kind; a batch is nobody's.
-	doubledCases = `select count(*) from (select person_id from cases where person_id is not null group by person_id, kind having count(*) > 1) d`
-	twoActive    = `select count(*) from (select person_id from cards where state = 'active' group by person_id having count(*) > 1) d`
+	doubledCases = `select count(*) from (
+		select person_id from cases where person_id is not null group by person_id, kind having count(*) > 1) d`
+	twoActive = `select count(*) from (
+		select person_id from cards where state = 'active' group by person_id having count(*) > 1) d`
 	// Dates that have passed and nobody was told: no reminder, no escalation, no end.
 	lateCases = `select count(*) from cases c where c.closed_at is null and c.due < now() - interval '1 minute'
 		and not exists (select 1 from work_items w where w.case_id = c.id and w.closed_at is null)`
-	activeCards = `select id from cards where state = 'active'`
-	orders      = `select id from plastics where state <> 'ordered'`
+	acceptedCases = `select count(*) from cases where kind = 'application' and id = any($1)`
+	activeCards   = `select id from cards where state = 'active'`
+	orders        = `select id from plastics where state <> 'ordered'`
 )
 
 // judge looks at the tables, and at what the school's systems have done.
 func (h *house) judge(ctx context.Context, r *report) error {
-	for query, into := range map[string]*int{stuckCases: &r.Stuck, doubledCases: &r.Doubled, twoActive: &r.TwoActive, lateCases: &r.Late} {
+	for query, into := range map[string]*int{
+		stuckCases: &r.Stuck, doubledCases: &r.Doubled, twoActive: &r.TwoActive, lateCases: &r.Late,
+	} {
 		if err := h.pool.QueryRow(ctx, query).Scan(into); err != nil {
 			return fmt.Errorf("judge: %w", err)
 		}
@@ -36,11 +41,12 @@ func (h *house) judge(ctx context.Context, r *report) error {
 		}
 	}
 	var there int
-	if err := h.pool.QueryRow(ctx, `select count(*) from cases where kind = 'application' and id = any($1)`, r.accepted).Scan(&there); err != nil {
+	if err := h.pool.QueryRow(ctx, acceptedCases, r.accepted).Scan(&there); err != nil {
 		return fmt.Errorf("judge: %w", err)
 	}
 	r.Lost = len(r.accepted) - there
-	for system, operation := range map[string]string{"access": "grant", "library": "open_patron", "canteen": "open_account"} {
+	operations := map[string]string{"access": "grant", "library": "open_patron", "canteen": "open_account"}
+	for system, operation := range operations {
 		if err := h.once(ctx, r, activeCards, system, operation); err != nil {
 			return err
 		}

@@ -1,5 +1,6 @@
-// Command chaos kills every process of a stack of its own, again and again, while people apply and the school's systems
-// are flaky. Then it looks whether anything was lost, done twice, or stands still. It is what `make chaos` runs.
+// Command chaos kills every process of a stack of its own, again and again, and has some hang, while people apply and
+// the school's systems are flaky. Then it looks whether anything was lost, done twice, or stands still, and whether
+// every answer that somebody was given is true. It is what `make chaos` runs.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -25,25 +27,34 @@ import (
 
 // chaos is one run.
 type chaos struct {
-	Name     string        `env:"STACK" name:"stack" default:"chaos" help:"Of the stack that is started and deleted."`
-	PortBase int           `env:"PORT_BASE" default:"8100" help:"First of its ports."`
-	DataDir  string        `env:"DATA_DIR" help:"Of that stack; its data is deleted."`
-	Keep     bool          `help:"Leave the stack running."`
-	Out      string        `default:".run/chaos.json" help:"Where the figures are written."`
-	Kills    int           `default:"21" help:"How many processes are killed, every part as often as the others."`
-	People   int           `default:"200" help:"How many apply."`
-	AtOnce   int           `default:"24" help:"How many of them are on their way at the same time."`
-	Pace     time.Duration `default:"1s" help:"Between one who applies and the next, so that they last as long as the kills."`
-	Every    time.Duration `default:"6s" help:"Between a restart and the next kill, half of it at least."`
-	Flaky    float64       `default:"0.1" help:"Part of the calls of the school's systems that fail."`
-	Settle   time.Duration `default:"60s" help:"From the last kill until everything must stand well."`
-	Seed     uint64        `help:"Of the order and the moments of the kills; 0 draws one."`
-	Limit    time.Duration `default:"9m30s" help:"It gives up after this."`
+	Name      string        `env:"STACK" name:"stack" default:"chaos" help:"Of the stack that is started and deleted."`
+	PortBase  int           `env:"PORT_BASE" default:"8100" help:"First of its ports."`
+	DataDir   string        `env:"DATA_DIR" help:"Of that stack; its data is deleted."`
+	Keep      bool          `help:"Leave the stack running."`
+	Out       string        `default:".run/chaos.json" help:"Where the figures are written."`
+	Kills     int           `default:"14" help:"How many processes are killed, every part as often as the others."`
+	Hangs     int           `default:"2" help:"How many times a part hangs (SIGSTOP, later SIGCONT), between two kills."`
+	HangParts []stack.Part  `default:"postgres,temporal,s3,simulator,api,worker" help:"Parts that may hang."`
+	HangFor   time.Duration `help:"How long each hangs; if 0, 20 to 60 seconds are drawn."`
+	Aim       bool          `default:"true" negatable:"" help:"Strike while a decision waits for its case, which is locked for a moment."`
+	People    int           `default:"200" help:"How many apply."`
+	Once      float64       `default:"0.5" help:"Share of people and staff who send each change once, never again."`
+	AtOnce    int           `default:"24" help:"How many of them are on their way at the same time."`
+	Pace      time.Duration `help:"Between two who apply; if 0, so that they last as long as the strikes."`
+	Every     time.Duration `default:"6s" help:"Between a restart and the next strike, half of it at least."`
+	Flaky     float64       `default:"0.1" help:"Part of the calls of the school's systems that fail."`
+	Settle    time.Duration `default:"60s" help:"From the last strike until everybody must have come to an end."`
+	Wait      time.Duration `default:"2m" help:"How long a review, an activation and a pickup wait for a person."`
+	Rest      time.Duration `default:"20s" help:"From the end of the waits until it compares."`
+	Seed      uint64        `help:"Of the order and the moments of the strikes; 0 draws one."`
+	Limit     time.Duration `default:"9m30s" help:"It gives up after this."`
 }
 
 func main() {
 	var c chaos
-	parsed := kong.Parse(&c, kong.Name("chaos"), kong.Description("Kills processes under load and looks what became of it."), kong.UsageOnError())
+	parsed := kong.Parse(&c, kong.Name("chaos"),
+		kong.Description("Kills processes under load, has some hang, and compares every answer with what became of it."),
+		kong.UsageOnError())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	err := parsed.Run()
@@ -52,6 +63,16 @@ func main() {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 		os.Exit(1)
 	}
+}
+
+// Validate implements kong's check of the arguments.
+func (c *chaos) Validate() error {
+	for _, part := range c.HangParts {
+		if !slices.Contains(everyPart, part) {
+			return fmt.Errorf("no part is called %q: there are %v", part, everyPart)
+		}
+	}
+	return nil
 }
 
 // Run implements kong's command.
@@ -66,12 +87,19 @@ func (c *chaos) Run(ctx context.Context) (err error) {
 		c.Seed = rand.Uint64()
 	}
 	fmt.Printf("chaos: --seed %d\n", c.Seed)
-	h, err := openHouse(ctx, stack.Options{Name: c.Name, PortBase: c.PortBase, DataDir: c.DataDir, Log: os.Stderr})
-	defer func() { err = errors.Join(err, h.close(c.Keep)) }() //nolint:contextcheck // it cleans up after an interrupt as well
+	policy := filepath.Join(filepath.Dir(out), c.Name+"-policy.yaml")
+	if err := writePolicy(policy, c.Wait); err != nil {
+		return err
+	}
+	h, err := openHouse(ctx, stack.Options{
+		Name: c.Name, PortBase: c.PortBase, DataDir: c.DataDir, Policy: policy, Log: os.Stderr,
+	})
+	//nolint:contextcheck // it cleans up after an interrupt as well
+	defer func() { err = errors.Join(err, h.close(c.Keep)) }()
 	if err != nil {
 		return err
 	}
-	crowd, err := h.world.Crowd(ctx, c.People)
+	crowd, err := h.world.Crowd(ctx, c.People, c.Once)
 	if err != nil {
 		return fmt.Errorf("sign the people in: %w", err)
 	}
@@ -82,7 +110,7 @@ func (c *chaos) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := h.judge(ctx, r); err != nil {
+	if err := errors.Join(h.judge(ctx, r), h.compare(ctx, r)); err != nil {
 		return err
 	}
 	r.show(os.Stdout)
@@ -95,42 +123,29 @@ func (c *chaos) Run(ctx context.Context) (err error) {
 	return nil
 }
 
-// play has people apply and go on, operators retry what is parked, and processes die, until all is done or the time to
-// settle after the last kill is over.
+// play has people apply and go on, operators retry what is parked, and processes die and hang, until all is done or the
+// time to settle after the last strike is over, and the waits of what was decided have ended.
 func (c *chaos) play(ctx context.Context, h *house, crowd *story.Crowd) (*report, error) {
-	r := &report{}
+	r, list := &report{said: map[said]int{}}, c.strikes()
+	if c.Pace == 0 && c.People > 0 {
+		c.Pace = length(list) / time.Duration(c.People)
+	}
 	all, end := context.WithCancel(ctx)
 	defer end()
+	mending, mended := context.WithCancel(ctx)
+	defer mended()
 	var background errgroup.Group
-	background.Go(func() error { r.retries = crowd.Mend(all, time.Second); return nil })
-
-	var alive errgroup.Group
-	alive.SetLimit(c.AtOnce)
+	background.Go(func() error { r.retries = crowd.Mend(mending, time.Second); return nil })
 	var turn atomic.Int64
 	lived := make(chan struct{})
 	go func() {
 		defer close(lived)
-		for range crowd.Len() {
-			alive.Go(func() error {
-				i := int(turn.Add(1) - 1)
-				id, err := crowd.Apply(all, i)
-				if err == nil {
-					r.accept(id)
-					err = crowd.GoOn(all, i)
-				}
-				r.end(err)
-				return nil
-			})
-			if client.Sleep(all, c.Pace) != nil {
-				break
-			}
-		}
-		_ = alive.Wait() // what went wrong is in the report
+		c.live(all, crowd, r, &turn)
 	}()
 
-	k := &killer{stack: h.stack, dice: rand.New(rand.NewPCG(c.Seed, 0)), every: c.Every, report: r} //nolint:gosec // reproducible, not secret
-	killed := k.kill(ctx, c.Kills)
-	if killed == nil {
+	k := &killer{stack: h.stack, pool: h.pool, witness: &h.witness, report: r, aims: c.Aim}
+	struck := k.run(ctx, list)
+	if struck == nil {
 		select {
 		case <-lived:
 		case <-ctx.Done():
@@ -139,5 +154,38 @@ func (c *chaos) play(ctx context.Context, h *house, crowd *story.Crowd) (*report
 	}
 	end()
 	<-lived
-	return r, errors.Join(killed, background.Wait())
+	if struck == nil {
+		struck = c.rest(ctx, h.witness.last())
+	}
+	mended()
+	return r, errors.Join(struck, background.Wait())
+}
+
+// live has one after the other of the crowd apply and go on, and returns when all have come to an end.
+func (c *chaos) live(ctx context.Context, crowd *story.Crowd, r *report, turn *atomic.Int64) {
+	var alive errgroup.Group
+	alive.SetLimit(c.AtOnce)
+	for range crowd.Len() {
+		alive.Go(func() error {
+			i := int(turn.Add(1) - 1)
+			id, err := crowd.Apply(ctx, i)
+			if err == nil {
+				r.accept(id)
+				err = crowd.GoOn(ctx, i)
+			}
+			r.end(err)
+			return nil
+		})
+		if client.Sleep(ctx, c.Pace) != nil {
+			break
+		}
+	}
+	_ = alive.Wait() // what went wrong is in the report
+}
+
+// rest waits until the waits that decisions have ended, or should have, are over, and what was sent again has come in.
+func (c *chaos) rest(ctx context.Context, last time.Time) error {
+	pause := time.Until(last.Add(c.Wait + c.Rest))
+	fmt.Printf("chaos: everybody has come to an end; the waits are over in %.0f s\n", max(pause, 0).Seconds())
+	return client.Sleep(ctx, pause)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,11 +13,13 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/deploy/stack"
+	"campuscard/e2e/story"
 )
 
 // report is what a run has shown. What is not built yet is null.
 type report struct {
 	Kills         int  `json:"kills"`
+	Hangs         int  `json:"hangs"`
 	Cases         int  `json:"cases"`
 	Payments      *int `json:"payments"`
 	Lost          int  `json:"lost"`    // accepted and not there
@@ -28,11 +31,16 @@ type report struct {
 	RefusedPosted *int `json:"refused_posted"`
 	TwoActive     int  `json:"two_active"` // people with two active cards
 	Late          int  `json:"late"`       // open past their date, and nobody was told
+	Answers       int  `json:"answers"`    // given to changes, and compared with what became of them
+	Untrue        int  `json:"untrue"`     // those that were not so
 
 	mu       sync.Mutex
 	accepted []uuid.UUID
 	ended    int
 	failed   []error
+	stopped  int          // who sent a change once, and were told that it was not taken, or nothing
+	said     map[said]int // how many answers said what
+	vague    int          // those that said neither, where the change was carried out
 	retries  int
 	slowest  time.Duration // restart
 	slow     []stack.Part  // restarted too late
@@ -50,13 +58,22 @@ func (r *report) accept(id uuid.UUID) {
 	r.Cases = len(r.accepted)
 }
 
-// end notes that somebody's way is over: with the plastic in hand, or with what went wrong.
+// end notes that somebody's way is over: with the plastic in hand, where an answer left them, or with what went wrong.
 func (r *report) end(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ended++; err != nil {
+	r.ended++
+	if _, stopped := errors.AsType[*story.StoppedError](err); stopped {
+		r.stopped++
+	} else if err != nil {
 		r.failed = append(r.failed, err)
 	}
+}
+
+func (r *report) hung() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Hangs++
 }
 
 func (r *report) killed(part stack.Part, down time.Duration) {
@@ -72,13 +89,15 @@ func (r *report) killed(part stack.Part, down time.Duration) {
 func (r *report) progress() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return fmt.Sprintf("%d applied, %d have their card, %d failed", len(r.accepted), r.ended-len(r.failed), len(r.failed))
+	return fmt.Sprintf("%d applied, %d have their card, %d stopped, %d failed",
+		len(r.accepted), r.ended-len(r.failed)-r.stopped, r.stopped, len(r.failed))
 }
 
 // bad are the figures that are not as they should be.
 func (r *report) bad() (bad []string) {
 	for name, count := range map[string]int{
-		"lost": r.Lost, "doubled": r.Doubled, "stuck": r.Stuck, "two_active": r.TwoActive, "late": r.Late, "without a card": len(r.failed),
+		"lost": r.Lost, "doubled": r.Doubled, "stuck": r.Stuck, "two_active": r.TwoActive, "late": r.Late, "untrue": r.Untrue,
+		"without a card": len(r.failed),
 	} {
 		if count > 0 {
 			bad = append(bad, fmt.Sprintf("%s: %d", name, count))
@@ -88,16 +107,21 @@ func (r *report) bad() (bad []string) {
 }
 
 func (r *report) show(w io.Writer) {
-	fmt.Fprintf(w, "chaos: %s; operators retried %d steps; the slowest restart took %.1f s, %d took more than %s %v\n", //nolint:errcheck // a terminal
+	tell := func(format string, args ...any) {
+		fmt.Fprintf(w, "chaos: "+format+"\n", args...) //nolint:errcheck // a terminal
+	}
+	tell("%s; operators retried %d steps; the slowest restart took %.1f s, %d took more than %s %v",
 		r.progress(), r.retries, r.slowest.Seconds(), len(r.slow), restartLimit, r.slow)
 	for _, err := range r.failed {
-		fmt.Fprintln(w, "chaos: without a card:", err) //nolint:errcheck // a terminal
+		tell("without a card: %v", err)
 	}
 	for _, note := range r.notes {
-		fmt.Fprintln(w, "chaos:", note) //nolint:errcheck // a terminal
+		tell("%s", note)
 	}
-	fmt.Fprintf(w, "chaos: kills %d, cases %d, lost %d, doubled %d, stuck %d, two_active %d, late %d\n", //nolint:errcheck // a terminal
-		r.Kills, r.Cases, r.Lost, r.Doubled, r.Stuck, r.TwoActive, r.Late)
+	tell("answers %d: done %d, running %d, not taken %d, neither yes nor no %d (%d carried out), none %d",
+		r.Answers, r.said[saidDone], r.said[saidRunning], r.said[saidNot], r.said[saidVague], r.vague, r.said[saidSilent])
+	tell("kills %d, hangs %d, cases %d, lost %d, doubled %d, stuck %d, two_active %d, late %d, untrue %d",
+		r.Kills, r.Hangs, r.Cases, r.Lost, r.Doubled, r.Stuck, r.TwoActive, r.Late, r.Untrue)
 }
 
 // write keeps the figures where scripts look for them.

@@ -33,12 +33,9 @@ func (s *Stack) Stop(ctx context.Context, parts ...Part) error {
 
 // Kill kills a part that this stack started with kill -9: no farewell, no flush. It answers the process that was.
 func (s *Stack) Kill(part Part) (pid int, err error) {
-	p, err := s.recorded(part)
+	p, err := s.living(part)
 	if err != nil {
-		return 0, err
-	}
-	if p == nil {
-		return 0, fmt.Errorf("kill %s: it was not started", part)
+		return 0, fmt.Errorf("kill %s: %w", part, err)
 	}
 	handle, err := os.FindProcess(p.PID)
 	if err != nil {

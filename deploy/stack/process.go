@@ -179,6 +179,9 @@ func (s *Stack) stop(ctx context.Context, p *process, ask syscall.Signal, limit 
 	}
 	defer handle.Release() //nolint:errcheck // nothing to do about it
 	if p.alive() {
+		if err := p.resume(); err != nil { // one that an interrupted run has left hanging hears nothing
+			return err
+		}
 		if err := handle.Signal(ask); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return fmt.Errorf("stop %s: %w", p.Part, err)
 		}

@@ -31,6 +31,8 @@ type Client struct {
 	language campus.Language
 	patience time.Duration
 	http     *http.Client
+	once     bool       // decisions are sent once, whatever becomes of them
+	watch    func(Sent) // see Watched; may be nil
 }
 
 // New speaks to the interface at base in a language. Patience zero means one try.
@@ -55,6 +57,7 @@ type request struct {
 	contentType string
 	body        []byte
 	sign        func(*http.Request, []byte) // by a kiosk
+	prepares    bool                        // it only prepares a decision: a file, a gesture
 }
 
 // get is a request that changes nothing.
@@ -84,22 +87,40 @@ func send(method, token, path string, body any) (request, error) {
 
 // do sends a request until its outcome is clear, and reads the answer into into unless that is nil.
 func (c *Client) do(ctx context.Context, r request, into any) error {
+	told := func(Sent) {}
+	if r.key != "" && c.watch != nil {
+		told = c.watch
+	}
+	sent := Sent{Key: r.key, Path: r.path, Once: c.sendsOnce(r), Began: time.Now(), client: c, token: r.token}
+	told(sent)
+	last, err := c.repeat(ctx, r, into)
+	told(sent.answered(last, err))
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", r.method, r.path, err)
+	}
+	return nil
+}
+
+// repeat answers what the last try was answered.
+func (c *Client) repeat(ctx context.Context, r request, into any) (answered, error) {
 	deadline := time.Now().Add(c.patience)
 	pause := firstPause
 	for {
-		err := c.try(ctx, r, into)
-		if err == nil {
-			return nil
+		last, err := c.try(ctx, r, into)
+		if err == nil || !Unclear(err) || ctx.Err() != nil || time.Now().After(deadline) {
+			return last, err
 		}
-		if !Unclear(err) || ctx.Err() != nil || time.Now().After(deadline) {
-			return fmt.Errorf("%s %s: %w", r.method, r.path, err)
+		if c.sendsOnce(r) {
+			return last, err
 		}
 		if Sleep(ctx, pause) != nil {
-			return fmt.Errorf("%s %s: %w", r.method, r.path, err)
+			return last, err
 		}
 		pause = min(2*pause, longestPause)
 	}
 }
+
+func (c *Client) sendsOnce(r request) bool { return c.once && r.key != "" && !r.prepares }
 
 func (c *Client) post(ctx context.Context, token, path string, body, into any) error {
 	r, err := send(http.MethodPost, token, path, body)
@@ -117,10 +138,16 @@ func (c *Client) put(ctx context.Context, token, path string, body any) error {
 	return c.do(ctx, r, nil)
 }
 
-func (c *Client) try(ctx context.Context, r request, into any) error {
+// answered is an answer as it came; the status is 0 when none did.
+type answered struct {
+	status int
+	body   []byte
+}
+
+func (c *Client) try(ctx context.Context, r request, into any) (answered, error) {
 	sent, err := http.NewRequestWithContext(ctx, r.method, c.base+r.path, bytes.NewReader(r.body))
 	if err != nil {
-		return err
+		return answered{}, err
 	}
 	sent.Header.Set("Accept-Language", string(c.language))
 	for name, value := range map[string]string{"Idempotency-Key": r.key, "Content-Type": r.contentType} {
@@ -136,17 +163,18 @@ func (c *Client) try(ctx context.Context, r request, into any) error {
 	}
 	answer, err := c.http.Do(sent)
 	if err != nil {
-		return err
+		return answered{}, &NoAnswerError{err}
 	}
 	defer answer.Body.Close() //nolint:errcheck // read to its end
 	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return fmt.Errorf("read the answer: %w", err)
+	if err != nil { // of half an answer nobody believes the status
+		return answered{}, &NoAnswerError{fmt.Errorf("read the answer: %w", err)}
 	}
+	whole := answered{answer.StatusCode, body}
 	if answer.StatusCode >= http.StatusMultipleChoices {
-		return readProblem(answer, body)
+		return whole, readProblem(answer, body)
 	}
-	return read(body, into)
+	return whole, read(body, into)
 }
 
 func read(body []byte, into any) error {

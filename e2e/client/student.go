@@ -46,8 +46,9 @@ func (c *Client) SignIn(ctx context.Context, university, number, password string
 
 // Once is the same student with requests that are tried once, for looking at what an unclear answer, or the first one, says.
 func (s *Student) Once() *Student {
-	hasty := *s
-	hasty.client = New(s.client.base, s.client.language, 0)
+	hasty, client := *s, *s.client
+	client.patience = 0
+	hasty.client = &client
 	return &hasty
 }
 
@@ -103,7 +104,7 @@ func (s *Student) Upload(ctx context.Context, purpose campus.UploadPurpose, cont
 	}
 	err = s.client.do(ctx, request{
 		method: http.MethodPost, path: "/api/v1/uploads", token: s.token, key: uuid.NewString(),
-		contentType: w.FormDataContentType(), body: form.Bytes(),
+		contentType: w.FormDataContentType(), body: form.Bytes(), prepares: true,
 	}, &kept)
 	return kept.ID, err
 }
@@ -117,7 +118,12 @@ type Challenge struct {
 // AskChallenge asks for a gesture.
 func (s *Student) AskChallenge(ctx context.Context) (Challenge, error) {
 	var drawn Challenge
-	err := s.client.post(ctx, s.token, "/api/v1/me/liveness-challenges", nil, &drawn)
+	r, err := send(http.MethodPost, s.token, "/api/v1/me/liveness-challenges", nil)
+	if err != nil {
+		return drawn, err
+	}
+	r.prepares = true
+	err = s.client.do(ctx, r, &drawn)
 	return drawn, err
 }
 

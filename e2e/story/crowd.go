@@ -3,6 +3,7 @@ package story
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,13 +17,15 @@ import (
 type Crowd struct {
 	staff  map[string]scene // by university
 	scenes []scene
+	once   float64 // share of those who send each change once
 }
 
 const signInAtOnce = 4
 
-// Crowd signs n students of the mainland in, half of them at each university.
-func (w *World) Crowd(ctx context.Context, n int) (*Crowd, error) {
-	c := &Crowd{staff: map[string]scene{}}
+// Crowd signs n students of the mainland in, half of them at each university. A share of them sends each change once
+// and never again, and so does the staff that decides about them.
+func (w *World) Crowd(ctx context.Context, n int, once float64) (*Crowd, error) {
+	c := &Crowd{staff: map[string]scene{}, once: once}
 	for i, at := range []string{university, college} {
 		now := scene{World: w}
 		var err error
@@ -58,7 +61,11 @@ func (w *World) Crowd(ctx context.Context, n int) (*Crowd, error) {
 			return s.signInFirst(ctx)
 		})
 	}
-	return c, group.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	c.divide()
+	return c, nil
 }
 
 // Len is how many they are.
@@ -67,14 +74,20 @@ func (c *Crowd) Len() int { return len(c.scenes) }
 // Apply has one of them apply; from then on the application must not be lost.
 func (c *Crowd) Apply(ctx context.Context, i int) (uuid.UUID, error) {
 	err := c.scenes[i].apply(ctx)
+	if c.SendsOnce(i) && client.Unanswered(err) {
+		err = &StoppedError{err}
+	}
 	return c.scenes[i].application, err
 }
 
-// GoOn has the one who applied go on to the plastic in hand, with a reviewer who approves.
+// GoOn has the one who applied go on to the plastic in hand, with a reviewer who approves. One who sends each change
+// once goes as far as the answers let them.
 func (c *Crowd) GoOn(ctx context.Context, i int) error {
 	s := &c.scenes[i]
-	staff := c.staff[s.person.University]
-	s.reviewer, s.operator = staff.reviewer, staff.operator
+	if c.SendsOnce(i) {
+		return s.run(ctx, (*scene).isReviewedOnce, (*scene).activatesOnce, (*scene).isHeldOnce, (*scene).isProduced,
+			(*scene).picksUpOnce)
+	}
 	return s.run(ctx, (*scene).isReviewed, (*scene).activatesQuietly, (*scene).isHeldOnce, (*scene).isProduced, (*scene).picksUp)
 }
 
@@ -99,7 +112,8 @@ func (s *scene) activatesQuietly(ctx context.Context) error {
 }
 
 // Mend retries parked steps at both universities until ctx ends, as operators do, and answers how many tries it made.
-// A retry that fails stays parked and comes again.
+// A retry that fails stays parked and comes again. A share of the retries is sent once: an operator whose request got
+// no answer looks again at what is parked.
 func (c *Crowd) Mend(ctx context.Context, pause time.Duration) (retries int) {
 	for client.Sleep(ctx, pause) == nil {
 		for _, staff := range c.staff {
@@ -108,7 +122,11 @@ func (c *Crowd) Mend(ctx context.Context, pause time.Duration) (retries int) {
 				continue // the house is down, too
 			}
 			for _, item := range items {
-				if _, err := staff.operator.Retry(ctx, item.CaseID, item.Step, item.Attempt); err == nil {
+				operator := staff.operator
+				if rand.Float64() < c.once { //nolint:gosec // a share, not a secret
+					operator = operator.SendOnce()
+				}
+				if _, err := operator.Retry(ctx, item.CaseID, item.Step, item.Attempt); err == nil {
 					retries++
 				}
 			}

@@ -29,6 +29,7 @@ type Config struct {
 	Patience      time.Duration // how long a request with an unclear outcome is repeated
 	Limit         time.Duration // how long a case may take to its next stage
 	Tell          func(line string)
+	Watch         func(client.Sent) // hears of every change, see client.Watched; may be nil
 }
 
 // World is the house and the school, seen from outside.
@@ -42,7 +43,7 @@ type World struct {
 // New prepares to play.
 func New(cfg Config) *World {
 	return &World{
-		cfg: cfg, api: client.New(cfg.API, cfg.Language, cfg.Patience), school: client.NewSchool(cfg.School, cfg.Patience),
+		cfg: cfg, api: client.New(cfg.API, cfg.Language, cfg.Patience).Watched(cfg.Watch), school: client.NewSchool(cfg.School, cfg.Patience),
 		narrator: newNarrator(cfg.Language, cfg.Tell),
 	}
 }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+)
+
+func TestWhatTheTablesSay(t *testing.T) {
+	t.Parallel()
+	store := storagetest.New(t)
+	pool, err := pgxpool.New(t.Context(), store.Config.DatabaseURL)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	h := &house{pool: pool}
+	moved, err := h.moved(t.Context())
+	require.NoError(t, err)
+	look := func(key, path string) (found, about) {
+		is, a, err := h.lookUp(t.Context(), key, path, moved)
+		require.NoError(t, err)
+		return is, a
+	}
+
+	const applications, decision = "/api/v1/applications", "/api/v1/staff/work-items/0190/decision"
+	person := store.Person()
+	apply := storagetest.Request(campus.Student(person.ID))
+	accepted, err := store.Apply(t.Context(), apply, store.NewApplication(person))
+	require.NoError(t, err)
+	is, _ := look(apply.Key, applications)
+	require.Equal(t, found{Kept: true, Carried: true}, is)
+
+	for _, path := range []string{applications, decision, "/api/v1/kiosk/pickups", "/api/v1/staff/work-items/0190/claim"} {
+		is, a := look("no-such-key", path)
+		require.Equal(t, found{}, is, path)
+		require.Equal(t, about{Case: path}, a)
+	}
+
+	reviewer, _ := store.Staff(person.University, campus.Grant{Role: campus.Reviewer})
+	item := uuid.New()
+	store.Exec(`insert into work_items (id, case_id, university, campus, kind, opened_at)
+		select $1, id, university, campus, 'review', opened_at from cases where id = $2`, item, accepted.ID)
+	hold := storagetest.Request(campus.Staff(reviewer.ID))
+	_, err = store.ClaimWorkItem(t.Context(), hold, reviewer, item, store.Policy().Work.ClaimLife.Std())
+	require.NoError(t, err)
+	is, _ = look(hold.Key, "/api/v1/staff/work-items/0190/claim")
+	require.Equal(t, found{Kept: true, Carried: true}, is)
+
+	for _, path := range []string{
+		"/api/v1/staff/work-items/" + item.String() + "/decision", "/api/v1/applications/" + accepted.ID.String() + "/activation",
+	} {
+		unlock, err := lockCase(t.Context(), pool, path)
+		require.NoError(t, err)
+		free := `select exists (select from cases where id = $1 for update skip locked)`
+		locked := !storagetest.One[bool](store, free, accepted.ID)
+		unlock() // before anything can fail: a pool that closes waits for its connections
+		require.True(t, locked, path)
+		require.True(t, storagetest.One[bool](store, free, accepted.ID), path)
+	}
+
+	ref := campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID}
+	approve := storagetest.Request(campus.Staff(reviewer.ID))
+	kept, err := store.OpenDecision(t.Context(), approve, ref.WorkflowID(), storage.ReviewNote{})
+	require.NoError(t, err)
+	is, a := look(approve.Key, decision)
+	require.Equal(t, about{Case: accepted.ID.String(), Decision: kept.ID}, a)
+	require.True(t, is.Kept)
+	require.False(t, is.Carried)
+	require.Equal(t, accepted.Stage, is.Stage)
+
+	store.Exec(`insert into events (case_id, at, kind, actor, public, decision_id)
+		select id, opened_at, 'approved', 'system', true, $1 from cases where id = $2`, kept.ID, accepted.ID)
+	is, _ = look(approve.Key, decision)
+	require.True(t, is.Carried)
+}
+
+// What judges cannot be seen to fail in a run that goes well: it has to fit the tables.
+func TestJudgesFitTheTables(t *testing.T) {
+	t.Parallel()
+	store := storagetest.New(t)
+	for _, query := range []string{stuckCases, doubledCases, twoActive, lateCases} {
+		require.Zero(t, storagetest.One[int](store, query))
+	}
+	require.Zero(t, storagetest.One[int](store, acceptedCases, []uuid.UUID{uuid.New()}))
+	store.Exec(activeCards)
+	store.Exec(orders)
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"campuscard/e2e/client"
+)
+
+// witness keeps every change that was asked for, with the last answer to it.
+type witness struct {
+	mu   sync.Mutex
+	sent []client.Sent
+	next chan *onItsWay // is told the next decision that is sent once; nil when nobody waits for one
+}
+
+// onItsWay is a decision that is about to be sent, and is sent when send is closed.
+type onItsWay struct {
+	path string
+	send chan struct{}
+}
+
+// holdLimit is how long a decision may be held back at most.
+const holdLimit = 3 * time.Second
+
+// hear is told of all changes, and keeps those that are compared later.
+func (w *witness) hear(s client.Sent) {
+	k := kindOf(s.Path)
+	if k == "" {
+		return
+	}
+	if s.Ended.IsZero() {
+		if k.decided() && s.Once {
+			w.offer(s.Path)
+		}
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sent = append(w.sent, s)
+}
+
+// offer holds a decision back while somebody who waits for one prepares.
+func (w *witness) offer(path string) {
+	w.mu.Lock()
+	next := w.next
+	w.next = nil
+	w.mu.Unlock()
+	if next == nil {
+		return
+	}
+	decision := &onItsWay{path, make(chan struct{})}
+	next <- decision // has room for one
+	select {
+	case <-decision.send:
+	case <-time.After(holdLimit):
+	}
+}
+
+// decision waits until somebody is about to send a decision once, or for the limit: then it is nil.
+func (w *witness) decision(ctx context.Context, limit time.Duration) (*onItsWay, error) {
+	next := make(chan *onItsWay, 1)
+	w.mu.Lock()
+	w.next = next
+	w.mu.Unlock()
+	select {
+	case decision := <-next:
+		return decision, nil
+	case <-time.After(limit):
+		return nil, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (w *witness) all() []client.Sent {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]client.Sent(nil), w.sent...)
+}
+
+// last is when the last decision about an application was over for who had sent it; the waits that it ends, or should
+// have ended, began before.
+func (w *witness) last() (last time.Time) {
+	for _, s := range w.all() {
+		if k := kindOf(s.Path); k != settlement && s.Ended.After(last) {
+			last = s.Ended
+		}
+	}
+	return last
+}
