@@ -84,6 +84,7 @@ func Prepare(ctx context.Context, cfg Config, now func() time.Time, log *slog.Lo
 	}
 	s := &Store{pool: pool, db: db, objects: files, keys: keys, passwords: newPasswords(cfg.Keys.Pepper), now: now, log: log}
 	s.sessions.take, s.sessions.most, s.sessions.atOnce, s.sessions.pause = s.findSessions, sessionLot, sessionsAtOnce, crowdPause
+	s.sessions.lotFor = sessionLotTime
 	s.intake.take, s.intake.most, s.intake.atOnce, s.intake.pause = s.takeIn, intakeLot, intakeAtOnce, crowdPause
 	return s, nil
 }
@@ -104,6 +105,10 @@ var sessionSettings = map[string]string{
 	"timezone": "UTC", "application_name": "campuscard", "enable_seqscan": "off", "jit": "off", "plan_cache_mode": "force_generic_plan",
 }
 
+// connectTime is how long a new connection may take unless DATABASE_URL says otherwise. pgx's own two minutes would keep
+// the pool's places taken long after a server that did not answer is back.
+const connectTime = 5 * time.Second
+
 func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	poolConfig, err := pgxpool.ParseConfig(cfg.DatabaseURL)
 	if err != nil {
@@ -112,6 +117,9 @@ func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	poolConfig.MaxConns = cfg.MaxConns
 	if poolConfig.MaxConns == 0 {
 		poolConfig.MaxConns = 16
+	}
+	if poolConfig.ConnConfig.ConnectTimeout == 0 {
+		poolConfig.ConnConfig.ConnectTimeout = connectTime
 	}
 	for name, value := range sessionSettings {
 		if _, said := poolConfig.ConnConfig.RuntimeParams[name]; !said {
