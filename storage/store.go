@@ -40,6 +40,7 @@ type Store struct {
 
 	sessions together[[]byte, Principal]
 	intake   together[newcomer, Accepted]
+	writes   writeProbe
 }
 
 // Open connects to Postgres and to the object store and answers when both can be used. now is the clock of every
@@ -201,8 +202,11 @@ func wrap(what string, err error) error {
 	if _, ours := errors.AsType[*campus.Error](err); ours {
 		return err
 	}
+	if refusesWrites(err) {
+		return campus.Errorf(campus.Unavailable, campus.WritesRefused, "%s: the database takes nothing at the moment", what)
+	}
 	if isOutage(err) {
-		return campus.Errorf(campus.Unavailable, "database_down", "%s: the database does not answer", what)
+		return campus.Errorf(campus.Unavailable, campus.DatabaseDown, "%s: the database does not answer", what)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/workflow"
 
@@ -29,7 +30,10 @@ type activityFaults struct {
 // ExecuteActivity implements interceptor.ActivityInboundInterceptor.
 func (a *activityFaults) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	result, err := a.Next.ExecuteActivity(ctx, in)
-	return result, workflows.ToTemporal(err)
+	if activity.GetInfo(ctx).IsLocalActivity { // one of our own, which waits for our parts by trying again
+		return result, workflows.ToTemporal(err)
+	}
+	return result, workflows.EndRound(err)
 }
 
 // InterceptWorkflow implements interceptor.WorkerInterceptor.
