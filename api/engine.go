@@ -84,6 +84,9 @@ func handle[I, O any](s *Server, r route, fn func(context.Context, *I) (*O, erro
 				op.Responses["202"] = stillRunning(op.Responses["200"])
 			}
 		}
+	case *groupRetryAnswer:
+		item.Post.Responses["202"] = stillRunning(item.Post.Responses["200"])
+		delete(item.Post.Responses, "200")
 	case *fileAnswer:
 		item.Get.Responses["200"].Content = fileContent()
 	case *orderFileAnswer:
