@@ -102,13 +102,13 @@ func TestFailuresOfTheSchoolCountOverAnOutage(t *testing.T) {
 	d := l.Detour(t)
 	l.School.Fault("face", "outage")
 	l.WorkOn(d.Store, worker.Config{})
-	l.Await(func() bool { return l.failed("liveness") == 1 }, "the face service has failed once")
+	l.Await(func() bool { return l.failedChecks() == 1 }, "the face service has failed once")
 	d.Objects.Refuse()
 	l.Await(func() bool { return l.looks() > 2 }, "the step waits for our own parts")
 	require.Empty(t, l.OpenItems(l.ref))
 	d.Objects.Pass()
 	l.AwaitParked(l.ref, "liveness", 1)
-	require.Equal(t, 2, l.failed("liveness"))
+	require.Equal(t, 2, l.failedChecks())
 }
 
 // A try that an outage of ours ended takes none from the school's system: it has both of its own afterwards.
@@ -125,13 +125,13 @@ func TestAnOutageTakesNoTries(t *testing.T) {
 	}, "our own file store has ended a try")
 	d.Objects.Pass()
 	l.AwaitParked(l.ref, "liveness", 1)
-	require.Equal(t, 2, l.failed("liveness"))
+	require.Equal(t, 2, l.failedChecks())
 }
 
-// failed are the tries of a step that the other system has failed.
-func (l *live) failed(step string) (n int) {
+// failedChecks are the tries of the liveness check that the face service has failed.
+func (l *live) failedChecks() (n int) {
 	l.t.Helper()
-	for _, try := range l.Tries(l.ref, step) {
+	for _, try := range l.Tries(l.ref, "liveness") {
 		if try.Outcome == campus.AttemptFailed {
 			n++
 		}
@@ -145,7 +145,7 @@ func TestNothingParksWhileNobodyWorks(t *testing.T) {
 	l := newLiveUnder(t, "steps: {tries: 2, backoff: 2s, call: 1s, budget: 3s}", workflowtest.Good)
 	l.School.Fault("face", "outage")
 	stop := l.work()
-	l.Await(func() bool { return l.failed("liveness") == 1 }, "the face service has failed once")
+	l.Await(func() bool { return l.failedChecks() == 1 }, "the face service has failed once")
 	stop()
 	l.Await(func() bool {
 		for _, event := range l.History(l.ref).GetEvents() {
