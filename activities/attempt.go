@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 	"go.temporal.io/sdk/activity"
@@ -32,25 +33,52 @@ func attemptAbout[W, R any](ctx context.Context, a *Activities, ref campus.StepR
 // well in the same statement.
 func attemptKept[W, R any](ctx context.Context, a *Activities, ref campus.StepRef, open func(context.Context, campus.StepRef, int) (uuid.UUID, W, error),
 	call func(context.Context, W) (R, error), keep func(context.Context, uuid.UUID, *R) error) (result R, err error) {
-	id, about, err := open(ctx, ref, int(activity.GetInfo(ctx).Attempt))
+	opening, opened := context.WithTimeout(ctx, openTime)
+	id, about, err := open(opening, ref, int(activity.GetInfo(ctx).Attempt))
+	opened()
 	if id == uuid.Nil {
 		return result, err
 	}
 	if err == nil {
-		result, err = call(ctx, about)
+		calling, called := withoutOwnTime(ctx)
+		result, err = call(calling, about)
+		called()
 	}
 	if err == nil && ref.Moves {
 		return result, nil
 	}
+	keeping, kept := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
+	defer kept()
 	if err == nil && keep != nil {
-		if err = keep(ctx, id, &result); err == nil {
+		if err = keep(keeping, id, &result); err == nil {
 			return result, nil
 		}
 	}
-	if closing := a.store.CloseAttempt(context.WithoutCancel(ctx), id, err); closing != nil {
+	if closing := a.store.CloseAttempt(keeping, id, err); closing != nil {
 		a.log.WarnContext(ctx, "an attempt stays open", "case", ref.Case.WorkflowID(), "step", ref.Step, "error", closing)
 	}
 	return result, err
+}
+
+// OwnTime is what a try may take beside the call of the other system: to open its row, to keep what came, and to say so.
+// A Postgres or a file store that hangs is known by then, and told as what it is: without that time Temporal would give
+// the try up, and it would look as if the other system had not answered.
+const OwnTime = openTime + keepTime + tellTime
+
+const (
+	openTime = 2 * time.Second
+	keepTime = 2 * time.Second
+	tellTime = time.Second
+)
+
+// withoutOwnTime is the time that is left for the call.
+func withoutOwnTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, limited := ctx.Deadline()
+	if !limited {
+		return context.WithCancel(ctx)
+	}
+	left := time.Until(end)
+	return context.WithTimeout(ctx, max(left-OwnTime, left/2))
 }
 
 // attemptFor is attempt for a call about who has made the application of the case.

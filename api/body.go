@@ -41,9 +41,11 @@ func (s *Server) takeBody(c *gin.Context) {
 	// Recorders in tests have no deadline. It is taken away again: left on the connection, it would end a handler that
 	// works for longer.
 	connection := http.NewResponseController(c.Writer)
-	_ = connection.SetReadDeadline(time.Now().Add(patience))
+	began := time.Now()
+	_ = connection.SetReadDeadline(began.Add(patience))
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
 	_ = connection.SetReadDeadline(time.Time{})
+	c.Request = c.Request.WithContext(request.bound.extend(time.Since(began)))
 	if err != nil {
 		s.refuse(c, bodyError(err, tooLarge))
 		return

@@ -20,6 +20,7 @@ type call struct {
 	actor     campus.Actor
 	body      []byte
 	request   storage.Request
+	bound     *bound // of the time that all of it may take
 }
 
 type callKey struct{}

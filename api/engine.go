@@ -27,6 +27,7 @@ func (s *Server) openEngine() error {
 		// A span, below the caller's. Its metrics would have the caller's Host as a label.
 		otelgin.Middleware("campuscard-api", otelgin.WithMeterProvider(noop.NewMeterProvider())),
 		s.observe,      // one line in the log, one count in the metrics
+		s.withinTime,   // all that follows, middlewares and handler, has one time limit
 		s.recovered,    // a panic is an answer, too
 		s.admit,        // only what routes.go declares, only clean text
 		s.slowDown,     // sign-ins from one address
@@ -66,8 +67,6 @@ func (s *Server) raw(r route, handler gin.HandlerFunc) {
 func handle[I, O any](s *Server, r route, fn func(context.Context, *I) (*O, error)) {
 	s.declare(&r)
 	huma.Register(s.huma, r.document(s.huma), func(ctx context.Context, in *I) (*O, error) {
-		ctx, cancel := context.WithTimeout(ctx, handlerTime)
-		defer cancel()
 		out, err := fn(ctx, in)
 		if decided, ok := any(out).(*decisionAnswer); ok {
 			decided, err = s.again(ctx, s.request(ctx), decided, err)
@@ -89,6 +88,9 @@ func handle[I, O any](s *Server, r route, fn func(context.Context, *I) (*O, erro
 				op.Responses["202"] = stillRunning(op.Responses["200"])
 			}
 		}
+	case *groupRetryAnswer:
+		item.Post.Responses["202"] = stillRunning(item.Post.Responses["200"])
+		delete(item.Post.Responses, "200")
 	case *fileAnswer:
 		item.Get.Responses["200"].Content = fileContent()
 	case *orderFileAnswer:

@@ -86,6 +86,10 @@ func (s *Server) staffRoutes() {
 	handle(s, route{"GET", "/api/v1/staff/cases/{id}", "One case with timeline and attempts", staff(campus.ReadCases), 0}, s.getStaffCase)
 	handle(s, route{"GET", "/api/v1/staff/cases/{id}/files/{file}", "Look at evidence", staff(campus.ReadPeople), 0}, s.getCaseFile)
 	handle(s, route{"POST", "/api/v1/staff/cases/{id}/steps/{step}/settlement", "Retry, skip or abort a parked step", staff(campus.SettleSteps), 0}, s.settleStep)
+	handle(s, route{"GET", "/api/v1/staff/parked-groups", "Parked steps one may settle, by step and cause", staff(campus.SettleSteps), 0}, s.listParkedGroups)
+	handle(s, route{"POST", "/api/v1/staff/group-retries", "Retry a whole group of parked steps", staff(campus.SettleSteps), 0}, s.retryGroup)
+	handle(s, route{"GET", "/api/v1/staff/group-retries/{id}", "How a retry of a group stands", staff(campus.SettleSteps), 0}, s.getGroupRetry)
+	handle(s, route{"GET", "/api/v1/staff/group-retries/{id}/items", "What became of each step of a group", staff(campus.SettleSteps), 0}, s.listGroupRetryItems)
 	handle(s, route{"POST", "/api/v1/staff/cases/{id}/pickup-code", "Send the holder another pickup code", staff(campus.VerifyInPerson), 0}, s.renewPickupCode)
 	handle(s, route{"GET", "/api/v1/staff/people/{id}", "Who somebody is", staff(campus.ReadPeople), 0}, s.getPerson)
 }

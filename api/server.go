@@ -35,6 +35,7 @@ type Config struct {
 	TrustedProxies []string             // addresses whose X-Forwarded-For is believed; none by default
 	SignInsPerSec  float64              // of one client address; 0 means 20: a campus behind one address signs in too
 	DrainDelay     time.Duration        // how long readiness is off before connections are closed
+	HandlerTime    time.Duration        // of one request in all, its body excepted; 0 means 29 s
 	ReceiptFont    string               // path of a TrueType font with Chinese glyphs; without it there are no receipts
 }
 
@@ -68,6 +69,9 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 	if cfg.SignInsPerSec == 0 {
 		cfg.SignInsPerSec = 20
 	}
+	if cfg.HandlerTime == 0 {
+		cfg.HandlerTime = handlerTime
+	}
 	s := &Server{
 		cfg: cfg, policies: cfg.Policies, store: store, temporal: temporal, log: log,
 		decisions: decisions.NewSender(store, temporal, log),
@@ -95,12 +99,13 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 // Handler is the server without its listener.
 func (s *Server) Handler() http.Handler { return s.engine }
 
-// The limits of a connection. The longest answer is a staff retry, which waits 25 seconds for its outcome.
+// The limits of a connection. The longest answer is a staff retry, which waits 25 seconds for its outcome. An answer is
+// promised within 30 seconds of the end of the request; the last one is for writing it.
 const (
 	headerTime   = 5 * time.Second
 	requestTime  = 90 * time.Second // a slow upload
-	handlerTime  = 30 * time.Second
-	answerTime   = requestTime + handlerTime
+	handlerTime  = 29 * time.Second
+	answerTime   = requestTime + handlerTime + time.Second
 	idleTime     = 2 * time.Minute
 	shutdownTime = 30 * time.Second
 )

@@ -31,6 +31,20 @@ func (c Code) Retryable() bool {
 	return c == Unavailable || c == BadAnswer || c == Internal
 }
 
+// The reasons of an outage of our own parts, beside the code Unavailable.
+const (
+	DatabaseDown  = "database_down"
+	WritesRefused = "writes_refused" // Postgres answers and takes nothing: its disk is full, or it is a standby
+	ObjectsDown   = "objects_down"
+)
+
+// OwnOutage tells whether err is an outage of our own Postgres or file store. It says nothing about another system, so it
+// is waited out and is no failure of a call.
+func OwnOutage(err error) bool {
+	e, ours := errors.AsType[*Error](err)
+	return ours && e.Code == Unavailable && (e.Reason == DatabaseDown || e.Reason == WritesRefused || e.Reason == ObjectsDown)
+}
+
 // Error is the only error type that decisions are made on. Message is for engineers and carries no personal data:
 // it is kept in workflow histories and attempts. Texts for people are looked up by Reason, see Text.
 type Error struct {

@@ -155,6 +155,7 @@ func TestPoliciesOfStaffWork(t *testing.T) {
 	t.Parallel()
 	for name, over := range map[string]string{
 		"a claim of no length": "work: {claim_life: 0s}", "mails without a pause": "work: {mail_every: 0s}",
+		"retries without a pause":             "work: {retry_pause: 0s}",
 		"a verification that is over at once": "counter: {verification_life: 0s}", "no try": "counter: {verification_tries: 0}",
 		"an SMS of nothing": "notices: {sms_characters: 0}",
 	} {

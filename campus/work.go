@@ -6,10 +6,12 @@ import "time"
 type WorkPolicy struct {
 	ClaimLife Duration `yaml:"claim_life"`
 	MailEvery Duration `yaml:"mail_every"`
+
+	RetryPause Duration `yaml:"retry_pause"`
 }
 
 func (p WorkPolicy) check() error {
-	for name, value := range map[string]Duration{"claim_life": p.ClaimLife, "mail_every": p.MailEvery} {
+	for name, value := range map[string]Duration{"claim_life": p.ClaimLife, "mail_every": p.MailEvery, "retry_pause": p.RetryPause} {
 		if value <= 0 {
 			return Errorf(Invalid, "", "policy work.%s must be longer than nothing", name)
 		}

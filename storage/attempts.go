@@ -99,14 +99,26 @@ func (s *Store) OpenLivenessAttempt(ctx context.Context, ref campus.StepRef, try
 
 const closeAttemptSQL = `update attempts set outcome = $2, code = $3, message = $4, finished_at = $5 where id = $1`
 
-// CloseAttempt says how a try ended; failure is nil when it went well.
+// CloseAttempt says how a try ended; failure is nil when it went well. One that an outage of our own parts ended is lost:
+// it says nothing about the other system, and does not count.
 func (s *Store) CloseAttempt(ctx context.Context, id uuid.UUID, failure error) error {
 	outcome, message := campus.AttemptOK, ""
 	if failure != nil {
 		outcome, message = campus.AttemptFailed, failure.Error()
 	}
+	if campus.OwnOutage(failure) {
+		outcome = campus.AttemptLost
+	}
 	_, err := s.pool.Exec(ctx, closeAttemptSQL, id, outcome, campus.CodeOf(failure), message, s.Now())
 	return wrap("close an attempt", err)
+}
+
+// FailedTries are how many tries of an attempt at a step have failed.
+func (s *Store) FailedTries(ctx context.Context, ref campus.StepRef) (int, error) {
+	var failed int
+	err := s.pool.QueryRow(ctx, `select count(*) from attempts where case_id = $1 and step = $2 and attempt = $3 and outcome = 'failed'`,
+		ref.Case.ID, ref.Step, ref.Attempt).Scan(&failed)
+	return failed, wrap("count tries", err)
 }
 
 // loseAttempts closes what a step left open when it is given up.

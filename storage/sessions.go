@@ -55,6 +55,7 @@ func (s *Store) FindSession(ctx context.Context, token string) (Principal, error
 const (
 	sessionLot     = 256
 	sessionsAtOnce = 1
+	sessionLotTime = 5 * time.Second // it takes milliseconds: everybody waits for one that hangs
 )
 
 type sessionRow struct {

@@ -44,6 +44,7 @@ type Store struct {
 
 	sessions together[[]byte, Principal]
 	intake   together[newcomer, Accepted]
+	writes   writeProbe
 }
 
 // Open connects to Postgres and to the object store and answers when both can be used. now is the local clock; the clock
@@ -98,6 +99,7 @@ func Prepare(ctx context.Context, cfg Config, now func() time.Time, log *slog.Lo
 		clock: shown, stopClock: func() {}, log: log,
 	}
 	s.sessions.take, s.sessions.most, s.sessions.atOnce, s.sessions.pause = s.findSessions, sessionLot, sessionsAtOnce, crowdPause
+	s.sessions.lotFor = sessionLotTime
 	s.intake.take, s.intake.most, s.intake.atOnce, s.intake.pause = s.takeIn, intakeLot, intakeAtOnce, crowdPause
 	return s, nil
 }
@@ -118,6 +120,10 @@ var sessionSettings = map[string]string{
 	"timezone": "UTC", "application_name": "campuscard", "enable_seqscan": "off", "jit": "off", "plan_cache_mode": "force_generic_plan",
 }
 
+// connectTime is how long a new connection may take unless DATABASE_URL says otherwise. pgx's own two minutes would keep
+// the pool's places taken long after a server that did not answer is back.
+const connectTime = 5 * time.Second
+
 func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	poolConfig, err := pgxpool.ParseConfig(cfg.DatabaseURL)
 	if err != nil {
@@ -126,6 +132,9 @@ func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	poolConfig.MaxConns = cfg.MaxConns
 	if poolConfig.MaxConns == 0 {
 		poolConfig.MaxConns = 16
+	}
+	if poolConfig.ConnConfig.ConnectTimeout == 0 {
+		poolConfig.ConnConfig.ConnectTimeout = connectTime
 	}
 	for name, value := range sessionSettings {
 		if _, said := poolConfig.ConnConfig.RuntimeParams[name]; !said {
@@ -207,8 +216,11 @@ func wrap(what string, err error) error {
 	if _, ours := errors.AsType[*campus.Error](err); ours {
 		return err
 	}
+	if refusesWrites(err) {
+		return campus.Errorf(campus.Unavailable, campus.WritesRefused, "%s: the database takes nothing at the moment", what)
+	}
 	if isOutage(err) {
-		return campus.Errorf(campus.Unavailable, "database_down", "%s: the database does not answer", what)
+		return campus.Errorf(campus.Unavailable, campus.DatabaseDown, "%s: the database does not answer", what)
 	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && (pgErr.Code[:2] == "22" || pgErr.Code[:2] == "23") {
 		return dataRefused{what, pgErr}

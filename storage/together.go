@@ -1,7 +1,9 @@
 package storage
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +19,7 @@ type together[J, R any] struct {
 	most   int                                              // jobs in a lot
 	atOnce int                                              // lots under way
 	pause  time.Duration                                    // for a crowd to gather
+	lotFor time.Duration                                    // the longest a lot may take; 0 means lotTime
 
 	mu      sync.Mutex
 	queue   []*gathered[J, R]
@@ -32,10 +35,11 @@ type settled[R any] struct {
 
 type gathered[J, R any] struct {
 	job  J
+	ctx  context.Context // of the caller
 	done chan settled[R] // has room for the answer, so that nobody waits for a caller who has gone
 }
 
-// lotTime is the longest a lot may take. It is not the callers' time: they come and go.
+// lotTime is the longest a lot may take, unless its jobs are known to be quick.
 const lotTime = 25 * time.Second
 
 // crowdPause is short beside the time a lot takes.
@@ -44,7 +48,7 @@ const crowdPause = time.Millisecond
 // do hands a job in and waits for its answer. When ctx ends first, what becomes of the job is unknown to the caller, as
 // with any transaction that is left alone.
 func (g *together[J, R]) do(ctx context.Context, job J) (R, error) {
-	mine := &gathered[J, R]{job, make(chan settled[R], 1)}
+	mine := &gathered[J, R]{job, ctx, make(chan settled[R], 1)}
 	g.mu.Lock()
 	g.queue = append(g.queue, mine)
 	idle := g.running < g.atOnce
@@ -78,13 +82,30 @@ func (g *together[J, R]) run(ctx context.Context) {
 		for i, waiting := range lot {
 			jobs[i] = waiting.job
 		}
-		limited, cancel := context.WithTimeout(ctx, lotTime)
+		limited, cancel := context.WithDeadline(ctx, g.until(lot))
 		answers := g.take(limited, jobs)
 		cancel()
 		for i, waiting := range lot {
 			waiting.done <- answers[i]
 		}
 	}
+}
+
+// until is when a lot is given up. A caller who leaves takes nobody else along, and nobody works on for callers whose
+// time is over: it is the last of theirs.
+func (g *together[J, R]) until(lot []*gathered[J, R]) time.Time {
+	longest := time.Now().Add(cmp.Or(g.lotFor, lotTime))
+	var last time.Time
+	for _, waiting := range lot {
+		limit, limited := waiting.ctx.Deadline()
+		if !limited || limit.After(longest) {
+			return longest
+		}
+		if limit.After(last) {
+			last = limit
+		}
+	}
+	return last
 }
 
 // gathering tells whether more are likely to come in a moment.
@@ -97,6 +118,8 @@ func (g *together[J, R]) gathering() bool {
 func (g *together[J, R]) next() []*gathered[J, R] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	// Those who left while they queued have had their answer, and nothing was begun for them.
+	g.queue = slices.DeleteFunc(g.queue, func(waiting *gathered[J, R]) bool { return waiting.ctx.Err() != nil })
 	n := min(len(g.queue), g.most)
 	if n == 0 {
 		g.running--

@@ -90,3 +90,50 @@ func (g *together[J, R]) idle() bool {
 	defer g.mu.Unlock()
 	return g.running == 0
 }
+
+// One lot is not cancelled for all because the first caller left, and it ends when the time of the last is over.
+func TestTogetherEndsWithItsLastCaller(t *testing.T) {
+	t.Parallel()
+	lots := make(chan context.Context)
+	g := together[int, int]{most: 10, atOnce: 1, take: func(ctx context.Context, jobs []int) []settled[int] {
+		lots <- ctx
+		<-ctx.Done()
+		answers := make([]settled[int], len(jobs))
+		for i := range answers {
+			answers[i].err = ctx.Err()
+		}
+		return answers
+	}}
+	ask := func(ctx context.Context) <-chan error {
+		said := make(chan error, 1)
+		go func() { _, err := g.do(ctx, 1); said <- err }()
+		return said
+	}
+	queued := func(n int) func() bool {
+		return func() bool { g.mu.Lock(); defer g.mu.Unlock(); return len(g.queue) == n }
+	}
+	limit := func(life time.Duration) context.Context {
+		ctx, cancel := context.WithTimeout(t.Context(), life)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	first := ask(limit(200 * time.Millisecond))
+	alone := <-lots
+	second, last := limit(time.Second), limit(2*time.Second)
+	secondSaid, lastSaid := ask(second), ask(last)
+	left, leave := context.WithCancel(t.Context())
+	leftSaid := ask(left)
+	require.Eventually(t, queued(3), patience, tick)
+	leave()
+	require.ErrorIs(t, <-leftSaid, context.Canceled)
+	require.ErrorIs(t, <-first, context.DeadlineExceeded)
+	<-alone.Done() // long before lotTime
+	both := <-lots
+	ends, _ := both.Deadline()
+	want, _ := last.Deadline()
+	require.Equal(t, want, ends, "the lot has the time of the last of its callers")
+	require.ErrorIs(t, <-secondSaid, context.DeadlineExceeded)
+	require.NoError(t, both.Err(), "the others of the lot go on")
+	require.ErrorIs(t, <-lastSaid, context.DeadlineExceeded)
+	require.Eventually(t, g.idle, patience, tick, "nobody works for who left while they queued")
+}

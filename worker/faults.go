@@ -31,8 +31,12 @@ type activityFaults struct {
 // ExecuteActivity implements interceptor.ActivityInboundInterceptor.
 func (a *activityFaults) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	result, err := a.Next.ExecuteActivity(ctx, in)
-	if info := activity.GetInfo(ctx); info.IsLocalActivity && info.Attempt >= ownTries {
-		return result, workflows.ToTemporal(hopeless(err))
+	info := activity.GetInfo(ctx)
+	if !info.IsLocalActivity {
+		return result, workflows.EndRound(err)
+	}
+	if info.Attempt >= ownTries { // one of our own, which waits for our parts by trying again
+		err = hopeless(err)
 	}
 	return result, workflows.ToTemporal(err)
 }

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -46,6 +47,7 @@ const (
 	postgresPart = "postgres"
 	temporalPart = "temporal"
 	objectsPart  = "objects"
+	writesPart   = "writes" // of Postgres: 0 when it answers and takes none
 )
 
 func newFigures(build Version, store *storage.Store, temporal client.Client, policies *campus.Policies, log *slog.Logger) *figures {
@@ -194,16 +196,23 @@ func (f *figures) look() state {
 	ctx, cancel := context.WithTimeout(context.Background(), figuresPatience)
 	defer cancel()
 	s := state{parts: map[string]bool{}}
-	var figuresErr, temporalErr, objectsErr error
-	var all sync.WaitGroup
-	all.Go(func() { s.figures, figuresErr = f.store.Figures(ctx) })
-	all.Go(func() { _, temporalErr = f.temporal.CheckHealth(ctx, nil) })
-	all.Go(func() { objectsErr = f.store.ObjectsReady(ctx) })
-	all.Go(func() { s.current = f.isCurrent(ctx) })
-	all.Wait()
-	s.at, s.read = time.Now(), figuresErr == nil
-	s.parts[postgresPart] = figuresErr == nil || campus.CodeOf(figuresErr) != campus.Unavailable
-	s.parts[temporalPart], s.parts[objectsPart] = temporalErr == nil, objectsErr == nil
+	var seen storage.Figures
+	var current, refused bool
+	figures := ask(ctx, func() (err error) { seen, err = f.store.Figures(ctx); return err })
+	temporal := ask(ctx, func() error { _, err := f.temporal.CheckHealth(ctx, nil); return err })
+	objects := ask(ctx, func() error { return f.store.ObjectsReady(ctx) })
+	build := ask(ctx, func() error { current = f.isCurrent(ctx); return nil })
+	writes := ask(ctx, func() error { refused = f.store.WritesRefused(ctx); return nil })
+	figuresErr := <-figures
+	s.read = figuresErr == nil
+	if s.read { // else it may be written to still
+		s.figures = seen
+	}
+	s.parts[postgresPart] = s.read || !errors.Is(figuresErr, context.DeadlineExceeded) && campus.CodeOf(figuresErr) != campus.Unavailable
+	s.parts[temporalPart], s.parts[objectsPart] = <-temporal == nil, <-objects == nil
+	s.current = <-build == nil && current
+	s.parts[writesPart] = <-writes != nil || !refused
+	s.at = time.Now()
 	if figuresErr != nil {
 		f.log.Warn("the figures could not be read", "error", figuresErr)
 	}

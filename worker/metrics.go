@@ -17,6 +17,7 @@ type metrics struct {
 	notices  *prometheus.CounterVec
 	failures *prometheus.CounterVec
 	cacheMax prometheus.Gauge
+	outages  *prometheus.CounterVec
 }
 
 // What becomes of a try to send a message.
@@ -40,10 +41,16 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Help: "Cases that may stay in memory; temporal_sticky_cache_size says how many do.",
 		}),
 	}
+	m.outages = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "campuscard_step_outages_total", Help: "Tries of steps that an outage of our own parts ended; they do not count.",
+	}, []string{"reason"})
+	for _, reason := range []string{campus.DatabaseDown, campus.WritesRefused, campus.ObjectsDown} {
+		m.outages.WithLabelValues(reason)
+	}
 	for _, outcome := range []string{noticeDelivered, noticeAgain, noticeGivenUp, noticeExpired} {
 		m.notices.WithLabelValues(outcome) // from the start, so that the first one is an increase
 	}
-	registry.MustRegister(m.notices, m.failures, m.cacheMax)
+	registry.MustRegister(m.notices, m.failures, m.cacheMax, m.outages)
 	return m
 }
 
@@ -51,16 +58,17 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 type failureCounter struct {
 	interceptor.WorkerInterceptorBase
 	failures *prometheus.CounterVec
+	outages  *prometheus.CounterVec
 }
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
 func (f *failureCounter) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
-	return &activityFailures{interceptor.ActivityInboundInterceptorBase{Next: next}, f.failures}
+	return &activityFailures{interceptor.ActivityInboundInterceptorBase{Next: next}, f}
 }
 
 type activityFailures struct {
 	interceptor.ActivityInboundInterceptorBase
-	failures *prometheus.CounterVec
+	count *failureCounter
 }
 
 // ExecuteActivity implements interceptor.ActivityInboundInterceptor.
@@ -68,7 +76,10 @@ func (a *activityFailures) ExecuteActivity(ctx context.Context, in *interceptor.
 	result, err := a.Next.ExecuteActivity(ctx, in)
 	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
 		info := activity.GetInfo(ctx)
-		a.failures.WithLabelValues(info.ActivityType.Name, string(campus.CodeOf(err)), strconv.FormatBool(info.IsLocalActivity)).Inc()
+		a.count.failures.WithLabelValues(info.ActivityType.Name, string(campus.CodeOf(err)), strconv.FormatBool(info.IsLocalActivity)).Inc()
+		if !info.IsLocalActivity && campus.OwnOutage(err) {
+			a.count.outages.WithLabelValues(campus.ReasonOf(err)).Inc()
+		}
 	}
 	return result, err
 }

@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"campuscard/activities"
 	"campuscard/campus"
 	"campuscard/workflows"
 )
@@ -46,7 +47,7 @@ func taskQueues(rates map[string]float64, services []string) []taskQueue {
 }
 
 // stopTimeout is as long as the longest activity: a retry by staff.
-const stopTimeout = 12 * time.Second
+const stopTimeout = 10*time.Second + activities.OwnTime + 2*time.Second
 
 func (q taskQueue) options(cfg Config, m *metrics) worker.Options {
 	options := worker.Options{
@@ -54,7 +55,7 @@ func (q taskQueue) options(cfg Config, m *metrics) worker.Options {
 		MaxConcurrentActivityExecutionSize: q.slots,
 		WorkerStopTimeout:                  stopTimeout,
 		DisableRegistrationAliasing:        true,
-		Interceptors:                       append(slices.Clone(cfg.Around), Faults(), &failureCounter{failures: m.failures}),
+		Interceptors:                       append(slices.Clone(cfg.Around), Faults(), &failureCounter{failures: m.failures, outages: m.outages}),
 	}
 	if q.name == workflows.CaseQueue {
 		options.LocalActivityWorkerOnly = true

@@ -3,13 +3,11 @@ package worker
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
@@ -137,31 +135,4 @@ func (t *Telemetry) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	_ = t.traces.Shutdown(ctx) // the collector may be gone; nobody waits for it
-}
-
-// Ops answers health and metrics of a worker.
-func Ops(store *storage.Store, temporal client.Client, registry *prometheus.Registry) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-		defer cancel()
-		if err := ready(ctx, store, temporal); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = w.Write([]byte("ok\n"))
-	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	return mux
-}
-
-func ready(ctx context.Context, store *storage.Store, temporal client.Client) error {
-	if err := store.Ready(ctx); err != nil {
-		return fmt.Errorf("database: %w", err)
-	}
-	if _, err := temporal.CheckHealth(ctx, nil); err != nil {
-		return fmt.Errorf("temporal: %w", err)
-	}
-	return nil
 }

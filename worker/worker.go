@@ -75,6 +75,7 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 		schedules := &schedules{store: store, temporal: temporal, policies: policies, log: log}
 		w.loops = append(w.loops, schedules.run)
 	}
+	w.loops = append(w.loops, (&groupRetrier{store: store, sender: resender.sender, policies: policies, log: log}).run)
 	w.loops = append(w.loops, (&usher{store: store, policies: policies, log: log}).run)
 	w.loops = append(w.loops, (&foreman{store: store, policies: policies, log: log}).run)
 	return w

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -70,6 +71,30 @@ func knownCode(name string) campus.Code {
 		return code
 	}
 	return campus.Internal
+}
+
+// EndRound makes an outage of our own parts the end of a round of tries: Temporal would count it as a failure of the
+// system that was to be called. The step waits for our parts and begins another round.
+func EndRound(err error) error {
+	if ours, ok := errors.AsType[*campus.Error](err); ok && campus.OwnOutage(err) {
+		return temporal.NewApplicationErrorWithOptions(ours.Message, string(ours.Code), temporal.ApplicationErrorOptions{
+			NonRetryable: true, Details: []any{faultDetails{ours.Reason, ours.Field}},
+		})
+	}
+	return ToTemporal(err)
+}
+
+// ownOutage tells whether a round of tries ended because of our own parts: Postgres or the file store did not answer, or
+// the time passed while nobody tried, because no worker or no Temporal was there.
+func ownOutage(err error) bool {
+	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok {
+		switch timeout.TimeoutType() {
+		case enums.TIMEOUT_TYPE_SCHEDULE_TO_START, enums.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE:
+			return true
+		}
+		return false
+	}
+	return campus.OwnOutage(FromTemporal(err))
 }
 
 // IsOutage tells whether err of a client's call means that Temporal does not answer now.

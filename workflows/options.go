@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"campuscard/activities"
 	"campuscard/campus"
 )
 
@@ -28,16 +29,17 @@ var ownRound = func() workflow.LocalActivityOptions {
 	return round
 }()
 
-// budget is for a call of another system: so many tries, each so long, before the case parks (K3). What is running
-// when the case is given up is waited for, so that undoing comes after doing.
-func (c *casework) budget(ctx workflow.Context) workflow.Context {
+// budget is for a call of another system: so many tries, each so long, before the case parks (K3). Tries that have
+// failed in a round before are taken off; one is always left. What is running when the case is given up is waited for,
+// so that undoing comes after doing.
+func (c *casework) budget(ctx workflow.Context, failed int) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout:    c.steps.Call.Std(),
+		StartToCloseTimeout:    c.steps.Call.Std() + activities.OwnTime,
 		ScheduleToCloseTimeout: c.steps.Budget.Std(),
 		WaitForCancellation:    true,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: c.steps.Backoff.Std(), BackoffCoefficient: 2, MaximumInterval: time.Minute,
-			MaximumAttempts: int32(c.steps.Tries), //nolint:gosec // a small number of the policy
+			MaximumAttempts: int32(max(c.steps.Tries-failed, 1)), //nolint:gosec // a small number of the policy
 		},
 	})
 }
@@ -48,8 +50,8 @@ const staffTry = 10 * time.Second
 // oneTry is for a retry that staff asked for, and for looks that are repeated anyway: one attempt, no more.
 func (c *casework) oneTry(ctx workflow.Context) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout:    min(c.steps.Call.Std(), staffTry),
-		ScheduleToCloseTimeout: staffTry,
+		StartToCloseTimeout:    min(c.steps.Call.Std(), staffTry) + activities.OwnTime,
+		ScheduleToCloseTimeout: staffTry + activities.OwnTime,
 		WaitForCancellation:    true,
 		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 1},
 	})

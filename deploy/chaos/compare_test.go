@@ -65,16 +65,18 @@ func TestWhatTheTablesSay(t *testing.T) {
 
 	ref := campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID}
 	approve := storagetest.Request(campus.Staff(reviewer.ID))
-	kept, err := store.OpenDecision(t.Context(), approve, ref.WorkflowID(), storage.ReviewNote{})
+	store.Exec(`update cases set stage = 'review' where id = $1`, accepted.ID)
+	kept, err := store.OpenDecision(t.Context(), approve, storage.NewDecision{Case: ref, Update: campus.ReviewUpdate,
+		Said: campus.Said{Action: string(campus.Approve)}, Payload: storage.ReviewNote{}})
 	require.NoError(t, err)
 	is, a := look(approve.Key, decision)
 	require.Equal(t, about{Case: accepted.ID.String(), Decision: kept.ID}, a)
 	require.True(t, is.Kept)
 	require.False(t, is.Carried)
-	require.Equal(t, accepted.Stage, is.Stage)
+	require.Equal(t, campus.StageReview, is.Stage)
 
-	store.Exec(`insert into events (case_id, at, kind, actor, public, decision_id)
-		select id, opened_at, 'approved', 'system', true, $1 from cases where id = $2`, kept.ID, accepted.ID)
+	store.Exec(`insert into moves (case_id, version, name, decision, stage, waits_for, at)
+		select id, 1, 'review:approve', $1, 'provisioning', 'school', opened_at from cases where id = $2`, kept.ID, accepted.ID)
 	is, _ = look(approve.Key, decision)
 	require.True(t, is.Carried)
 }

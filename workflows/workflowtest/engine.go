@@ -160,8 +160,19 @@ func (e *Engine) Work(cfg worker.Config) (stop func()) {
 // WorkThrough runs a worker that reaches Temporal through a client of its own.
 func (e *Engine) WorkThrough(c client.Client, cfg worker.Config) (stop func()) {
 	e.t.Helper()
+	return e.work(c, e.Store, cfg)
+}
+
+// WorkOn runs a worker that has a store of its own.
+func (e *Engine) WorkOn(store *storage.Store, cfg worker.Config) (stop func()) {
+	e.t.Helper()
+	return e.work(e.Client, store, cfg)
+}
+
+func (e *Engine) work(c client.Client, store *storage.Store, cfg worker.Config) (stop func()) {
+	e.t.Helper()
 	cfg.Unmanaged = cfg.Version == ""
-	w := worker.New(cfg, c, e.Store, e.Systems, e.Policies, slog.New(slog.DiscardHandler))
+	w := worker.New(cfg, c, store, e.Systems, e.Policies, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

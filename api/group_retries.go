@@ -1,0 +1,82 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+type parkedGroupView struct {
+	storage.ParkedGroup
+	StepText  string `json:"step_text"`
+	CauseText string `json:"cause_text"`
+}
+
+type parkedGroupList struct {
+	Items []parkedGroupView `json:"items" nullable:"false"`
+}
+
+// listParkedGroups are the parked steps one may settle, by step and cause: what an outage has left (K3).
+func (s *Server) listParkedGroups(ctx context.Context, _ *struct{}) (*answer[parkedGroupList], error) {
+	groups, err := s.store.ParkedGroups(ctx, member(ctx))
+	return answered(parkedGroupList{each(groups, func(g storage.ParkedGroup) parkedGroupView {
+		return parkedGroupView{g, stepText(language(ctx), g.Step), campus.Text(language(ctx), "problem."+string(g.Cause), nil)}
+	})}), err
+}
+
+type groupRetryInput struct {
+	Body struct {
+		Step  string      `json:"step" minLength:"1" maxLength:"60"`
+		Cause campus.Code `json:"cause" minLength:"1" maxLength:"40"`
+	}
+}
+
+// groupRetryAnswer is 202 with the address where the progress is.
+type groupRetryAnswer struct {
+	Status   int
+	Location string `header:"Location"`
+	Body     storage.GroupRetry
+}
+
+// retryGroup has all steps of a group retried, by a loop of the worker and at the rate of the policy. Each is a retry
+// decision of the member, with an outcome of its own.
+func (s *Server) retryGroup(ctx context.Context, in *groupRetryInput) (*groupRetryAnswer, error) {
+	retry, err := s.store.OpenGroupRetry(ctx, s.request(ctx), member(ctx), in.Body.Step, in.Body.Cause)
+	if err != nil {
+		return nil, err
+	}
+	return &groupRetryAnswer{http.StatusAccepted, "/api/v1/staff/group-retries/" + retry.ID.String(), retry}, nil
+}
+
+// GroupRetryInput names a group retry in the path.
+type GroupRetryInput struct {
+	ID uuid.UUID `path:"id" format:"uuid"`
+}
+
+func (s *Server) getGroupRetry(ctx context.Context, in *GroupRetryInput) (*answer[storage.GroupRetry], error) {
+	retry, err := s.store.GroupRetry(ctx, member(ctx), in.ID)
+	return answered(retry), err
+}
+
+type groupRetryItemsInput struct {
+	GroupRetryInput
+	PageQuery
+}
+
+// listGroupRetryItems are the steps of a group retry with what became of each.
+func (s *Server) listGroupRetryItems(ctx context.Context, in *groupRetryItemsInput) (*answer[page[storage.GroupRetryItem]], error) {
+	after, err := readCursor[uuid.UUID](in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.store.GroupRetry(ctx, member(ctx), in.ID); err != nil {
+		return nil, err
+	}
+	items, err := s.store.GroupRetryItems(ctx, member(ctx), in.ID, after, in.Limit+1)
+	return answered(newPage(items, in.Limit, func(i storage.GroupRetryItem) storage.GroupRetryItem { return i },
+		func(i storage.GroupRetryItem) uuid.UUID { return i.ID })), err
+}

@@ -1,0 +1,71 @@
+package api
+
+import (
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+)
+
+// hangTime is the limit of a request in these tests, and slack what a busy machine may add to it.
+const (
+	hangTime = 2 * time.Second
+	slack    = 4 * time.Second
+)
+
+// A Postgres that takes connections and never answers keeps nobody waiting for longer than the limit, whoever calls:
+// every route of routes.go, by somebody it lets in.
+func TestHungPostgresIsAnsweredInTime(t *testing.T) {
+	t.Parallel()
+	s, h := newServer(t)
+	d := h.Detour(t)
+	s.store, s.cfg.HandlerTime = d.Store, hangTime
+	s.cfg.CallbackSecret, s.cfg.HRSecret = "whsec_dGhlIHNlY3JldCBvZiBldmVyeSB0ZXN0IGJ1cmVhdQ==", "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMnIEhSIHN5c3RlbQ=="
+	everybody := callers(h)
+	d.Postgres.Hang()
+	asked := map[audience]string{anyone: "nobody", signedIn: "student", student: "student", firstTimer: "freshman", kiosk: "kiosk", hook: "nobody"}
+	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone", "{code}", "laundry", "{name}", "approved")
+	var all sync.WaitGroup
+	for _, name := range slices.Sorted(maps.Keys(s.declared)) {
+		r := s.declared[name]
+		who := everybody[asked[r.access.audience]]
+		if r.access.audience == staffMember {
+			who = everybody["reviewer"]
+		}
+		all.Go(func() {
+			answer, took := timed(t, s, who, r.method, path.Replace(r.path), "{}")
+			require.Less(t, took, hangTime+slack, "%s: %d", name, answer.Code)
+			require.NotEqual(t, http.StatusInternalServerError, answer.Code, "%s: %s", name, answer.Body)
+			if r.access.audience != anyone && r.access.audience != hook {
+				require.Equal(t, http.StatusServiceUnavailable, answer.Code, "%s: %s", name, answer.Body)
+				require.Contains(t, answer.Body.String(), `"database_down"`, name)
+			}
+		})
+	}
+	all.Wait()
+	d.Postgres.Pass()
+	require.Eventually(t, func() bool {
+		answer, _ := timed(t, s, everybody["student"], "GET", "/api/v1/me", "")
+		return answer.Code == http.StatusOK
+	}, time.Minute, 10*time.Millisecond, "it goes on by itself")
+}
+
+// timed makes one request and tells how long its answer took.
+func timed(t *testing.T, s *Server, who caller, method, path, body string) (*httptest.ResponseRecorder, time.Duration) {
+	t.Helper()
+	request := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set(keyHeader, uuid.NewString())
+	who.authorize(request, body)
+	answer := httptest.NewRecorder()
+	began := time.Now()
+	s.Handler().ServeHTTP(answer, request)
+	return answer, time.Since(began)
+}
