@@ -92,6 +92,8 @@ func TestOrderOfResends(t *testing.T) {
 	known := storagetest.One[int64](s.House, `select version from moves where decision = $1`, carried[0])
 	require.NoError(t, s.RecallDecisions(t.Context(), s.application, known))
 	require.Equal(t, 2, count(s.House, `requests where state = 'done' and resend_at is not null`))
+	s.Clock.Advance(time.Second)
+	require.Empty(t, s.resends(10), "a case whose first one is somebody's is left alone")
 	s.closeDecision(theirs)
 	for _, next := range []uuid.UUID{carried[1], carried[2], withdraw, review} {
 		s.Clock.Advance(time.Minute)
@@ -115,6 +117,11 @@ func TestResendsWaitForTheFirstOfTheirCase(t *testing.T) {
 	s.Clock.Advance(5 * time.Second)
 	require.Equal(t, []uuid.UUID{first}, s.resends(10))
 	s.Decision(s.application, reviewer(), campus.ReviewUpdate, approve, storage.ReviewNote{})
+	other := s.Applied(s.Person())
+	theirs := s.Decision(other, reviewer(), campus.ReviewUpdate, approve, storage.ReviewNote{}).ID
+	s.Exec(`update requests set created_at = created_at - interval '1 minute' where id = $1`, theirs)
+	require.Equal(t, []uuid.UUID{theirs}, s.resends(10), "the first is somebody's for a while")
+	s.closeDecision(theirs)
 	s.Clock.Advance(5*time.Second - time.Microsecond)
 	s.Exec(`update requests set resend_at = resend_at + interval '1 hour' where id = $1`, first)
 	s.Clock.Advance(time.Minute)
@@ -169,9 +176,11 @@ func TestRecallDecisions(t *testing.T) {
 		require.NoError(t, s.answered(m, second(s.Record(t.Context(), m))))
 		return m.Decision.ID
 	}
+	other := s.Applied(s.Person())
 	carry(s.application)
 	last := carry(s.application)
-	carry(s.Applied(s.Person()))
+	carry(other)
+	carry(other)
 	require.NoError(t, s.RecallDecisions(t.Context(), s.application, 2))
 	require.Empty(t, s.resends(10), "it knows them all")
 	require.NoError(t, s.RecallDecisions(t.Context(), s.application, 1))

@@ -92,6 +92,17 @@ func TestDecisionAtOnce(t *testing.T) {
 	s := apply(t)
 	req, n := storagetest.Request(reviewer()), s.review(approve)
 	ids := make([]uuid.UUID, 20)
+	lock, err := connect(t, s.House).Begin(t.Context()) // nobody can keep anything before all have looked
+	require.NoError(t, err)
+	_, err = lock.Exec(t.Context(), `lock table requests in share mode`)
+	require.NoError(t, err)
+	freed := make(chan error, 1)
+	go func() {
+		for count(s.House, `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) < 4 {
+			continue
+		}
+		freed <- lock.Rollback(t.Context())
+	}()
 	errs := atOnce(20, func(i int) error {
 		mine := req
 		mine.ID = uuid.Must(uuid.NewV7())
@@ -99,6 +110,7 @@ func TestDecisionAtOnce(t *testing.T) {
 		ids[i] = decision.ID
 		return err
 	})
+	require.NoError(t, <-freed)
 	require.Equal(t, map[string]int{"done": 20}, outcomes(errs))
 	for _, id := range ids {
 		require.Equal(t, ids[0], id)
