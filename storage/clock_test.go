@@ -67,7 +67,8 @@ func TestClockKeepsItsOffsetWhilePostgresIsAway(t *testing.T) {
 	var local wrongClock
 	local.off.Store(int64(-time.Hour))
 	store := openWith(t, h, time.Hour, local.Now)
-	h.Exec(`do $$ begin execute format('alter database %I connection limit 0', current_database()); end $$`)
+	h.Exec(`select`) // a connection of the test's own, to terminate the others by
+	h.ExecAsOwner(`do $$ begin execute format('alter database %I connection limit 0', current_database()); end $$`)
 	terminate(t, h, `true`)
 	require.Eventually(t, func() bool { return store.MeasureClock(t.Context()) != nil }, 20*time.Second, time.Millisecond)
 	require.WithinDuration(t, time.Now(), store.Now(), near)

@@ -356,7 +356,9 @@ const (
 )
 
 // TakeResends takes decisions that are to be sent again, at most one of each case: first those that its moves stand for, in
-// their order, then those that were opened first. They are this caller's for a while.
+// their order, then those that were opened first. They are this caller's for a while. While one is out that no move stands
+// for, or that the workflow has lost, the others of its case wait; one that is written and whose answer takes long, as a
+// withdrawal's, keeps none waiting.
 func (s *Store) TakeResends(ctx context.Context, limit int) ([]Decision, error) {
 	var due bool
 	err := s.pool.QueryRow(ctx, dueSQL, s.Now(), s.Now().Add(-resendAfter)).Scan(&due)
@@ -366,13 +368,16 @@ func (s *Store) TakeResends(ctx context.Context, limit int) ([]Decision, error) 
 	var taken []Decision
 	err = s.inTx(ctx, "take decisions to send again", func(t tx) error {
 		var rows []decisionRow
-		err := t.Raw(`with first as (
-				select distinct on (r.case_id) r.id, r.created_at from requests r left join moves m on m.decision = r.id
-				where r.state = 'open' or r.resend_at is not null
-				order by r.case_id, m.version nulls last, r.created_at, r.id),
+		err := t.Raw(`with waiting as (
+				select r.id, r.case_id, r.state, r.created_at, m.version, coalesce(r.resend_at, r.created_at + make_interval(secs => @least)) <= @now as now
+				from requests r left join moves m on m.decision = r.id where r.state = 'open' or r.resend_at is not null),
+			first as (
+				select distinct on (case_id) id, created_at from waiting w where now
+					and not exists (select 1 from waiting o where o.case_id = w.case_id and not o.now
+							and (o.version is null or o.state = 'done'))
+				order by case_id, version nulls last, created_at, id),
 			due as materialized (
 				select r.id from first join requests r on r.id = first.id
-				where coalesce(r.resend_at, r.created_at + make_interval(secs => @least)) <= @now
 				order by first.created_at limit @limit for update of r skip locked),
 			taken as (
 				update requests r set resend_at = cast(@now as timestamptz) +

@@ -152,10 +152,9 @@ func (s *story) activated() campus.Move {
 }
 
 // lapse is the student not activating the card in time.
-func (s *story) lapse() *story {
+func (s *story) lapse() {
 	s.t.Helper()
 	require.NoError(s.t, second(s.Record(s.t.Context(), s.NextMove(s.application, campus.StageLapsed, campus.WaitsForStudent))))
-	return s
 }
 
 // answered ends the decision of a move, as whoever has sent it to the workflow does.

@@ -19,7 +19,7 @@ func TestMovesThatTakeADecision(t *testing.T) {
 	s := apply(t)
 	try := func(kind campus.CaseKind, from, to campus.Stage, name string) error {
 		s.Exec(`update cases set kind = $1, stage = $2, version = 0`, kind, from)
-		s.Exec(`delete from moves`)
+		s.ExecAsOwner(`delete from moves`)
 		before := everything(t, s.House)
 		ref := campus.CaseRef{Kind: kind, ID: s.application.ID}
 		err := second(s.Record(t.Context(), campus.Move{Case: ref, Version: 1, Name: name, Stage: to, WaitsFor: campus.WaitsForEngine}))
