@@ -378,6 +378,7 @@ func (s *Store) TakeResends(ctx context.Context, limit int) ([]Decision, error) 
 				order by case_id, version nulls last, created_at, id),
 			due as materialized (
 				select r.id from first join requests r on r.id = first.id
+				where coalesce(r.resend_at, r.created_at + make_interval(secs => @least)) <= @now -- another has taken it meanwhile
 				order by first.created_at limit @limit for update of r skip locked),
 			taken as (
 				update requests r set resend_at = cast(@now as timestamptz) +

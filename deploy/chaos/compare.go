@@ -16,15 +16,13 @@ import (
 	"campuscard/e2e/client"
 )
 
-// What became of a request, by its key. Columns that a build does not have read as empty.
+// What became of a request, by its key.
 const (
-	whatBecame = `select r.id, coalesce(to_jsonb(r)->>'state', ''), coalesce(c.id::text, r.workflow), coalesce(c.stage, ''),
+	whatBecame = `select r.id, r.state, coalesce(c.id::text, r.workflow), coalesce(c.stage, ''),
 			coalesce(c.outcome, ''), coalesce(c.reason, ''),
 			coalesce((select k.state from cards k where k.application_id = c.id), ''),
-			exists (select from events e where e.decision_id = r.id)
-		from requests r left join cases c
-			on c.id = case when r.workflow ~ '/[0-9a-f-]{36}$' then right(r.workflow, 36)::uuid end
-		where r.key = $1`
+			exists (select from moves m where m.decision = r.id)
+		from requests r left join cases c on c.id = r.case_id where r.key = $1`
 	// What is answered with the transaction that does it leaves its answer, and what it did.
 	appliedBy = `select exists (select from requests r join applications a on a.id::text = r.response->>'id'
 		join cases c on c.id = a.id where r.key = $1)`
@@ -32,11 +30,6 @@ const (
 		where r.key = $1 and w.claimed_by is not null)`
 	pickedUpBy = `select exists (select from requests r join plastics p on p.id::text = r.response->>'plastic'
 		where r.key = $1 and p.state = 'picked_up')`
-	// The decisions that a move stands for, where there is a table of moves.
-	hasMoves     = `select to_regclass('moves') is not null`
-	decidedMoves = `select d from (
-			select coalesce(to_jsonb(m)->>'decision', to_jsonb(m)->>'decision_id') d from moves m) x
-		where d is not null`
 )
 
 const (
@@ -48,17 +41,13 @@ const (
 
 // compare holds every answer against what became of it.
 func (h *house) compare(ctx context.Context, r *report) error {
-	moved, err := h.moved(ctx)
-	if err != nil {
-		return err
-	}
 	var mu sync.Mutex
 	deadline := time.Now().Add(endTime)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(askAtOnce)
 	for _, sent := range h.witness.all() {
 		group.Go(func() error {
-			is, about, err := h.find(ctx, sent, moved, deadline)
+			is, about, err := h.find(ctx, sent, deadline)
 			if err != nil {
 				return fmt.Errorf("compare %s with what became of it: %w", sent.Path, err)
 			}
@@ -71,27 +60,6 @@ func (h *house) compare(ctx context.Context, r *report) error {
 	return group.Wait()
 }
 
-// moved are the decisions that moves stand for; none where there is no such table.
-func (h *house) moved(ctx context.Context) (map[string]bool, error) {
-	var there bool
-	if err := h.pool.QueryRow(ctx, hasMoves).Scan(&there); err != nil || !there {
-		return nil, err
-	}
-	rows, err := h.pool.Query(ctx, decidedMoves)
-	if err != nil {
-		return nil, fmt.Errorf("read the moves: %w", err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("read the moves: %w", err)
-	}
-	moved := map[string]bool{}
-	for _, id := range ids {
-		moved[id] = true
-	}
-	return moved, nil
-}
-
 // about says which case and which decision are meant; the latter is zero of what no workflow answers.
 type about struct {
 	Case     string
@@ -100,9 +68,9 @@ type about struct {
 
 // find looks in the tables, and for a decision at its address, too.
 func (h *house) find(
-	ctx context.Context, s client.Sent, moved map[string]bool, deadline time.Time,
+	ctx context.Context, s client.Sent, deadline time.Time,
 ) (is found, a about, err error) {
-	if is, a, err = h.lookUp(ctx, s.Key, s.Path, moved); err != nil || a.Decision == uuid.Nil {
+	if is, a, err = h.lookUp(ctx, s.Key, s.Path); err != nil || a.Decision == uuid.Nil {
 		return is, a, err
 	}
 	is.Now, err = h.ends(ctx, s, a.Decision, deadline)
@@ -110,7 +78,7 @@ func (h *house) find(
 }
 
 // lookUp is what the tables say about a request.
-func (h *house) lookUp(ctx context.Context, key, path string, moved map[string]bool) (is found, a about, err error) {
+func (h *house) lookUp(ctx context.Context, key, path string) (is found, a about, err error) {
 	a.Case = path // where no better name is known
 	k := kindOf(path)
 	if query, ok := map[kind]string{application: appliedBy, claim: claimedBy, pickup: pickedUpBy}[k]; ok {
@@ -124,7 +92,6 @@ func (h *house) lookUp(ctx context.Context, key, path string, moved map[string]b
 		return is, a, nil
 	}
 	is.Kept = true
-	is.Carried = is.Carried || moved[a.Decision.String()]
 	return is, a, err
 }
 

@@ -19,10 +19,8 @@ func TestWhatTheTablesSay(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	h := &house{pool: pool}
-	moved, err := h.moved(t.Context())
-	require.NoError(t, err)
 	look := func(key, path string) (found, about) {
-		is, a, err := h.lookUp(t.Context(), key, path, moved)
+		is, a, err := h.lookUp(t.Context(), key, path)
 		require.NoError(t, err)
 		return is, a
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 
 	"campuscard/campus"
@@ -60,12 +59,9 @@ const (
 	saidSilent  said = "no answer"
 )
 
-// Outages that say that nothing was changed: by reason, or in so many words.
-var (
-	notTakenReasons = []string{"engine_down", "engine_behind"}
-	notTakenWords   = regexp.MustCompile(
-		`(?i)nothing (was|has been) (changed|done|taken|kept)|was not (taken|changed|carried out)`)
-)
+// notTakenWords are those of an outage that says that nothing was changed.
+var notTakenWords = regexp.MustCompile(
+	`(?i)nothing (was|has been) (changed|done|taken|kept)|was not (taken|changed|carried out)`)
 
 // hear tells what the last answer to a request says.
 func hear(status int, body []byte, problem *client.Problem) said {
@@ -73,7 +69,7 @@ func hear(status int, body []byte, problem *client.Problem) said {
 	case status == 0:
 		return saidSilent
 	case problem != nil && status >= http.StatusInternalServerError:
-		if slices.Contains(notTakenReasons, problem.Reason) || notTakenWords.MatchString(problem.Detail) {
+		if notTakenWords.MatchString(problem.Detail) {
 			return saidNot
 		}
 		return saidVague

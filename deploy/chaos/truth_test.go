@@ -26,7 +26,6 @@ func TestWhatAnAnswerSays(t *testing.T) {
 		"a conflict is not taken": {
 			409, "", &client.Problem{Status: 409, Reason: "decision_pending"}, saidNot},
 		"a refusal is not taken":                  {422, "", &client.Problem{Status: 422}, saidNot},
-		"the engine is down: nothing was changed": {503, "", outage("engine_down", ""), saidNot},
 		"an unknown outage that says nothing changed": {
 			503, "", outage("new", "Sorry. Nothing was changed."), saidNot},
 		"the database is down: who knows": {
