@@ -25,7 +25,7 @@ func TestWhatAnAnswerSays(t *testing.T) {
 		"a status running is running, whatever HTTP": {200, `{"status":"running"}`, nil, saidRunning},
 		"a conflict is not taken": {
 			409, "", &client.Problem{Status: 409, Reason: "decision_pending"}, saidNot},
-		"a refusal is not taken":                  {422, "", &client.Problem{Status: 422}, saidNot},
+		"a refusal is not taken": {422, "", &client.Problem{Status: 422}, saidNot},
 		"an unknown outage that says nothing changed": {
 			503, "", outage("new", "Sorry. Nothing was changed."), saidNot},
 		"the database is down: who knows": {
