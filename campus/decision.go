@@ -130,14 +130,16 @@ var decisionRules = map[CaseKind]map[string]DecisionRule{
 	BatchCase:   {SettleStepUpdate: settleRule},
 }
 
-// DecisionUpdates are the names of the decisions that can be made about a kind of case, sorted.
+// updates are all decisions, in an order that stays.
+var updates = []string{TryLivenessUpdate, ChooseCounterUpdate, VerifyUpdate, ReviewUpdate, BringEvidenceUpdate, ActivateUpdate, ReopenUpdate,
+	WithdrawUpdate, ResendUpdate, PauseUpdate, ResumeUpdate, CancelUpdate, SettleStepUpdate}
+
+// DecisionUpdates are the names of the decisions that can be made about a kind of case.
 func DecisionUpdates(kind CaseKind) []string {
-	names := make([]string, 0, len(decisionRules[kind]))
-	for name := range decisionRules[kind] {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return slices.DeleteFunc(slices.Clone(updates), func(name string) bool {
+		_, found := decisionRules[kind][name]
+		return !found
+	})
 }
 
 // RuleOf is when a decision can be made about a kind of case; false when it never can.
