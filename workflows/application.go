@@ -16,8 +16,8 @@ import (
 // application is one run of the process that turns a student into a card holder.
 type application struct {
 	*casework
+	memory[applicationState]
 	plan   activities.ApplicationPlan
-	state  applicationState
 	polls  int                 // looks for the enrolment
 	cancel workflow.CancelFunc // of the flow
 	leave  workflow.CancelFunc // of what is done about the face while the student may still choose another way
@@ -67,22 +67,6 @@ func Application(ctx workflow.Context, input campus.CaseInput) error {
 		return err
 	}
 	return w.run(ctx)
-}
-
-func (w *application) keep() any { return w.state }
-
-func (w *application) restore(state json.RawMessage) error {
-	w.state = applicationState{}
-	return json.Unmarshal(state, &w.state)
-}
-
-// knowing is the state with something changed, for the move that changes it.
-func (w *application) knowing(change func(*applicationState)) func() any {
-	return func() any {
-		next := w.state
-		change(&next)
-		return next
-	}
 }
 
 // endingAs is the state of an application that ends from now on; the first ending stands.

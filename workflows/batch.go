@@ -33,8 +33,8 @@ func openBatch(ctx workflow.Context, in activities.OpenBatch) error {
 // batch is one run of the process that has many plastics made and brought to the kiosks (D3).
 type batch struct {
 	*casework
+	memory[batchState]
 	plan  activities.BatchPlan
-	state batchState
 	polls int
 }
 
@@ -58,22 +58,6 @@ func Batch(ctx workflow.Context, input campus.CaseInput) error {
 		return err
 	}
 	return w.run(ctx)
-}
-
-func (w *batch) keep() any { return w.state }
-
-func (w *batch) restore(state json.RawMessage) error {
-	w.state = batchState{}
-	return json.Unmarshal(state, &w.state)
-}
-
-// knowing is the state with something changed, for the move that changes it.
-func (w *batch) knowing(change func(*batchState)) func() any {
-	return func() any {
-		next := w.state
-		change(&next)
-		return next
-	}
 }
 
 func (w *batch) run(ctx workflow.Context) error {

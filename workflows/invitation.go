@@ -14,8 +14,8 @@ import (
 // invitation is one run of the process that asks people to apply, in waves (C5).
 type invitation struct {
 	*casework
-	plan  activities.CampaignPlan
-	state invitationState
+	memory[invitationState]
+	plan activities.CampaignPlan
 }
 
 // invitationState is what the process knows: it is written with each move. NextAt alone also changes beside them: a wave
@@ -56,22 +56,6 @@ func Invitation(ctx workflow.Context, input campus.CaseInput) error {
 		}
 	}
 	return drain(ctx)
-}
-
-func (w *invitation) keep() any { return w.state }
-
-func (w *invitation) restore(state json.RawMessage) error {
-	w.state = invitationState{}
-	return json.Unmarshal(state, &w.state)
-}
-
-// knowing is the state with something changed, for the move that changes it.
-func (w *invitation) knowing(change func(*invitationState)) func() any {
-	return func() any {
-		next := w.state
-		change(&next)
-		return next
-	}
 }
 
 func (w *invitation) begin(ctx workflow.Context) error {

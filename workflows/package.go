@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"encoding/json"
 	"errors"
 
 	"go.temporal.io/sdk/workflow"
@@ -13,7 +12,8 @@ import (
 // packageChange is one run of the process that grants one package to a card, or withdraws it (C2).
 type packageChange struct {
 	*casework
-	plan activities.PackagePlan
+	memory[struct{}] // nothing: what it is to do is in the tables
+	plan             activities.PackagePlan
 }
 
 // Package is the process of one change of one value-added package. Each package of a card has cases of its own, so that
@@ -37,10 +37,6 @@ func Package(ctx workflow.Context, input campus.CaseInput) error {
 	}
 	return drain(ctx)
 }
-
-// A change of a package knows nothing beside its stage: what it is to do is in the tables.
-func (w *packageChange) keep() any                     { return struct{}{} }
-func (w *packageChange) restore(json.RawMessage) error { return nil }
 
 // ServiceQueue is the queue of a system that provides packages: of each system that a policy names there is one (K2).
 func ServiceQueue(system string) string { return "school-service-" + system }

@@ -16,8 +16,8 @@ import (
 // plastic is one run of the process that brings a physical card into its holder's hand (D2, D3).
 type plastic struct {
 	*casework
+	memory[plasticState]
 	plan  activities.PlasticPlan
-	state plasticState
 	polls int
 	urged bool // a batch was opened because the promise nears
 }
@@ -46,22 +46,6 @@ func Plastic(ctx workflow.Context, input campus.CaseInput) error {
 		return err
 	}
 	return w.run(ctx)
-}
-
-func (w *plastic) keep() any { return w.state }
-
-func (w *plastic) restore(state json.RawMessage) error {
-	w.state = plasticState{}
-	return json.Unmarshal(state, &w.state)
-}
-
-// knowing is the state with something changed, for the move that changes it.
-func (w *plastic) knowing(change func(*plasticState)) func() any {
-	return func() any {
-		next := w.state
-		change(&next)
-		return next
-	}
 }
 
 func (w *plastic) run(ctx workflow.Context) error {
