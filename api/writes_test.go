@@ -16,7 +16,7 @@ func TestWritesRefused(t *testing.T) {
 	t.Parallel()
 	for name, outage := range map[string]struct{ begin, end string }{
 		"a server that was made read-only": {`do $$ begin execute format('alter database %I set default_transaction_read_only = on', current_database()); end $$`,
-			`do $$ begin set transaction read write; execute format('alter database %I reset default_transaction_read_only', current_database()); end $$`},
+			`begin read write; do $$ begin execute format('alter database %I reset default_transaction_read_only', current_database()); end $$; commit`},
 		"a full disk": {`create function full_disk() returns trigger language plpgsql as
 				$$ begin raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$;
 			create trigger full_disk before insert on write_probes for each row execute function full_disk();
@@ -26,7 +26,7 @@ func TestWritesRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t)
-			h.Exec(outage.begin)
+			h.ExecAsOwner(outage.begin)
 			d := h.Detour(t) // with connections made since
 			server, err := api.New(config(h.House), d.Store, nowhere(t), h.Log)
 			require.NoError(t, err)
@@ -41,7 +41,7 @@ func TestWritesRefused(t *testing.T) {
 			require.Equal(t, 503, refused.status, "%s", refused.body)
 			require.Equal(t, "writes_refused", read[problem](t, refused).Reason)
 
-			h.Exec(outage.end)
+			h.ExecAsOwner(outage.end)
 			h.Exec(`select pg_terminate_backend(pid) from pg_stat_activity
 				where datname = current_database() and application_name = 'campuscard' and pid <> pg_backend_pid()`)
 			require.Eventually(t, func() bool {

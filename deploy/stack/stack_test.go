@@ -84,7 +84,7 @@ func TestTakenPortIsNamed(t *testing.T) {
 func TestTwoStacksShareNothing(t *testing.T) {
 	one, _ := open(t, t.TempDir())
 	two, _ := open(t, t.TempDir())
-	same := map[string]bool{"TEMPORAL_NAMESPACE": true, "S3_BUCKET": true, "LOG_LEVEL": true, markerEnv: true}
+	same := map[string]bool{"TEMPORAL_NAMESPACE": true, "S3_BUCKET": true, "LOG_LEVEL": true, "DRAIN_DELAY": true, markerEnv: true}
 	for name, value := range one.Env() {
 		if !same[name] {
 			require.NotEqual(t, value, two.Env()[name], name)
