@@ -40,6 +40,9 @@ func written(ctx workflow.Context, activity, in any) (row campus.Moved, err erro
 // decide records the move that a decision stands for. wrong_stage when the case is at no stage at which it can be made:
 // another decision or a timer may have been first. Nothing is changed in the run before the move is written.
 func (c *casework) decide(ctx workflow.Context, d campus.Decision, ch change) error {
+	if err := c.known(d); err != nil { // without its id the move would be one of the process itself
+		return err
+	}
 	rule, _ := campus.RuleOf(c.input.Case.Kind, d.Update)
 	ch.Decision = d
 	if ch.Name == "" {

@@ -139,7 +139,7 @@ func (p *parkedStep) waitsForSecond(action campus.Settlement) bool {
 
 // admitSettle lets a settlement in that is about the case as it is.
 func (c *casework) admitSettle(d campus.Decision) error {
-	if err := c.caughtUp(d.Seen); err != nil {
+	if err := c.known(d); err != nil {
 		return err
 	}
 	return c.checkSettle(d)
