@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
@@ -141,17 +142,22 @@ func (p *play) decide(update string, by campus.Actor, said campus.Said, payload 
 			r.err, r.done = err, true
 			return
 		}
-		r.kept = func(result any, err error) {
-			if err != nil {
-				_, err = p.RefuseDecision(p.t.Context(), d.ID, workflows.FromTemporal(err))
-			} else {
-				_, err = p.CloseDecision(p.t.Context(), d.ID, asJSON(p.t, result))
-			}
-			require.NoError(p.t, err)
-		}
+		r.kept = p.keeps(d.ID)
 		p.env.UpdateWorkflow(update, d.ID.String(), r, d.Decision)
 	})
 	return r
+}
+
+// keeps keeps what becomes of a decision, as its sender does.
+func (p *play) keeps(id uuid.UUID) func(result any, err error) {
+	return func(result any, err error) {
+		if err != nil {
+			_, err = p.RefuseDecision(p.t.Context(), id, workflows.FromTemporal(err))
+		} else {
+			_, err = p.CloseDecision(p.t.Context(), id, asJSON(p.t, result))
+		}
+		require.NoError(p.t, err)
+	}
 }
 
 func asJSON(t *testing.T, v any) json.RawMessage {
