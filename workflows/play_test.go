@@ -62,6 +62,11 @@ func stage(t *testing.T, house *workflowtest.House, student workflowtest.Student
 }
 
 func (p *play) newEnv(more ...interceptor.WorkerInterceptor) *testsuite.TestWorkflowEnvironment {
+	return p.newEnvOn(p.Store, more...)
+}
+
+// newEnvOn is newEnv whose steps have a store of their own.
+func (p *play) newEnvOn(store *storage.Store, more ...interceptor.WorkerInterceptor) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))))
 	env := suite.NewTestWorkflowEnvironment()
@@ -69,7 +74,7 @@ func (p *play) newEnv(more ...interceptor.WorkerInterceptor) *testsuite.TestWork
 	env.SetStartTime(p.Clock.Now())
 	env.SetWorkerOptions(sdkworker.Options{Interceptors: append(more, worker.Faults())})
 	worker.RegisterWorkflows(env)
-	env.RegisterActivityWithOptions(activities.New(p.Store, p.Systems, p.Policies, p.Log), activity.RegisterOptions{})
+	env.RegisterActivityWithOptions(activities.New(store, p.Systems, p.Policies, p.Log), activity.RegisterOptions{})
 	return env
 }
 
