@@ -349,3 +349,79 @@ func TestForgedWithTheIDOfALostDecision(t *testing.T) {
 	p.requireEnd(campus.Completed, "")
 	p.requireNoHelp()
 }
+
+// The other processes catch up with what they have lost, too: when something of their own is due, or when the decision is
+// sent again before.
+func TestDecisionsOfOtherProcessesThatTemporalHasLost(t *testing.T) {
+	t.Parallel()
+	t.Run("a pause of a campaign", func(t *testing.T) {
+		t.Parallel()
+		p := newCampaign(t, twos, 6, 0, 5)
+		p.resending(p.onTime())
+		p.do(func() {
+			p.lose(campus.PauseUpdate, workflowtest.Staff("operator"), campus.Said{}, struct{}{},
+				func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
+					m.Stage, m.WaitsFor = campus.StagePaused, campus.WaitsForAdministrator
+					m.State = asJSON(t, map[string]any{"waves": 1, "from": campus.StageInviting})
+					return a.Record(t.Context(), m)
+				})
+		})
+		p.after(3 * time.Hour).do(func() {
+			require.Equal(t, campus.StagePaused, p.Case(p.ref).Stage)
+			require.Equal(t, 1, strings.Count(p.story(), "wave_sent"), "no wave has gone out since")
+		})
+		p.steer(campus.CancelUpdate)
+		p.run()
+		p.requireEnd(campus.Withdrawn, "campaign_cancelled")
+		p.requireNoHelp()
+	})
+	t.Run("the wish to have a plastic brought again", func(t *testing.T) {
+		t.Parallel()
+		p := newBatched(t, "")
+		p.resending()
+		p.batched()
+		p.report("delivered", 4)
+		promised := time.Time{}
+		p.after(30 * day).do(func() {
+			promised = p.Clock.Now().Add(90 * time.Hour).Truncate(time.Second)
+			p.lose(campus.ResendUpdate, campus.Student(p.student.ID), campus.Said{}, storage.Resend{Kiosk: storagetest.WestKiosk},
+				func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
+					m.Stage, m.WaitsFor, m.Due = campus.StageBatching, campus.WaitsForEngine, &promised
+					m.State = asJSON(t, map[string]any{"plastic": p.plastic().ID, "seq": 1, "promised": promised, "since": p.Clock.Now()})
+					return a.ResendPlastic(t.Context(), activities.ResendPlastic{Move: m, University: storagetest.University,
+						Plastic: p.plastic().ID, Promised: promised, By: m.Decision.By})
+				})
+			p.resend()
+		})
+		p.batched()
+		p.stands(campus.StageProduction, campus.WaitsForBureau)
+		p.do(func() { require.WithinDuration(t, promised, *p.Case(p.ref).Due, 0, "the promise that was written") })
+		p.report("delivered", 4)
+		p.pickUp()
+		p.run()
+		p.requireEnd(campus.Completed, "")
+		p.requireNoHelp()
+	})
+	t.Run("a step that two people have skipped", func(t *testing.T) {
+		t.Parallel()
+		p := newApplication(t, "production: {batches: false}", workflowtest.Good).resending()
+		said := campus.Said{Action: string(campus.SkipStep), Step: "grant-library", Attempt: 1}
+		p.School.Fault("library", "outage")
+		p.review(campus.Approve, "")
+		p.after(5*time.Minute).settle("first", campus.SkipStep, said.Step, said.Attempt)
+		p.do(func() {
+			confirmed := campus.Proposal{Step: said.Step, Action: campus.SkipStep, By: workflowtest.Staff("second")}
+			p.lose(campus.SettleStepUpdate, confirmed.By, said, struct{}{}, func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
+				m.Name, m.Confirms, m.WaitsFor = campus.SettleMove(said, false), []campus.Proposal{confirmed}, campus.WaitsForSchool
+				m.Closes = []campus.WorkItemKey{{Kind: campus.IncidentItem, Step: said.Step}}
+				return a.Record(t.Context(), m)
+			})
+			p.resend()
+		})
+		p.do(func() { require.Equal(t, campus.StageActivation, p.Case(p.ref).Stage) })
+		p.activate()
+		p.run()
+		p.requireEnd(campus.Completed, "")
+		require.Zero(t, p.School.Effects("open_patron"))
+	})
+}
