@@ -148,9 +148,10 @@ func RuleOf(kind CaseKind, update string) (DecisionRule, bool) {
 	return rule, found
 }
 
-// At tells whether the decision can be made at a stage.
+// At tells whether the decision can be made at a stage. One that can be made at any can be made before the first, too: the
+// beginning of a case may need help.
 func (r DecisionRule) At(stage Stage) bool {
-	return stage != StageQueued && stage != StageDone && (len(r.Stages) == 0 || slices.Contains(r.Stages, stage))
+	return stage != StageDone && (len(r.Stages) == 0 || slices.Contains(r.Stages, stage))
 }
 
 // About is what a decision is about: one step, or what its rule says.

@@ -59,10 +59,7 @@ func (s *Store) moveDecided(ctx context.Context, m campus.Move, own part, fact f
 			return err
 		}
 		var found bool
-		if moved, found, err = findDecided(t, m); err != nil || found {
-			return err
-		}
-		if err := checkDecision(t, m, c); err != nil {
+		if moved, found, err = decidedBefore(t, m, c); err != nil || found {
 			return err
 		}
 		if err := checkConfirmed(t, m); err != nil {

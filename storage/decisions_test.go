@@ -145,7 +145,8 @@ func TestDecisionsThatCannotBeMade(t *testing.T) {
 	}{
 		"a review of what is reviewed":           {campus.StageReview, campus.ReviewUpdate, approve, nil, "done"},
 		"a review of what waits for the student": {campus.StageLiveness, campus.ReviewUpdate, approve, nil, campus.WrongStage},
-		"anything about a case in the queue":     {campus.StageQueued, campus.SettleStepUpdate, campus.Said{Step: "x"}, nil, campus.WrongStage},
+		"a review of a case in the queue":        {campus.StageQueued, campus.ReviewUpdate, approve, nil, campus.WrongStage},
+		"help for the beginning of a case":       {campus.StageQueued, campus.SettleStepUpdate, campus.Said{Step: "x"}, nil, "done"},
 		"anything about a case that is done":     {campus.StageDone, campus.SettleStepUpdate, campus.Said{Step: "x"}, nil, campus.WrongStage},
 		"a settlement at any other stage":        {campus.StageClosing, campus.SettleStepUpdate, campus.Said{Step: "x"}, nil, "done"},
 		"what no application takes":              {campus.StageReview, campus.PauseUpdate, campus.Said{}, nil, campus.WrongStage},

@@ -107,6 +107,9 @@ func (c *casework) showIfItLasts(now attributes) func() {
 func (c *casework) upsert(ctx workflow.Context, now attributes) error {
 	changes := changedAttributes(c.shown, now)
 	c.shown = now
+	if len(changes) == 0 { // Temporal refuses to change nothing
+		return nil
+	}
 	return workflow.UpsertTypedSearchAttributes(ctx, changes...)
 }
 

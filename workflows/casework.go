@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -93,7 +94,7 @@ func (c *casework) setup(ctx workflow.Context, p process, handlers map[string]ha
 				d.Update = name
 				return handle(ctx, d)
 			},
-			workflow.UpdateHandlerOptions{Validator: func(d campus.Decision) error { return c.admits(d.Seen, rule) }})
+			workflow.UpdateHandlerOptions{Validator: func(d campus.Decision) error { return c.admits(d, rule) }})
 		if err != nil {
 			return err
 		}
@@ -116,11 +117,19 @@ func (c *casework) progress(known any) (*campus.Progress, error) {
 
 // admits lets a decision in that is about the case as it is: at one of some stages, and at no later version. Validators use
 // it; decide looks again.
-func (c *casework) admits(seen int64, rule campus.DecisionRule) error {
-	if err := c.caughtUp(seen); err != nil {
+func (c *casework) admits(d campus.Decision, rule campus.DecisionRule) error {
+	if err := c.known(d); err != nil {
 		return err
 	}
 	return c.at(rule)
+}
+
+// known refuses a decision without an id, which nobody can have made, and for now one that is about a later version.
+func (c *casework) known(d campus.Decision) error {
+	if d.ID == uuid.Nil {
+		return campus.Errorf(campus.Forbidden, "decision_missing", "%s is a person's, and no decision is there", d.Update)
+	}
+	return c.caughtUp(d.Seen)
 }
 
 // caughtUp refuses for now what is about a version that this run does not know. A move is written before Temporal hears of

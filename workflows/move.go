@@ -16,7 +16,7 @@ import (
 type change struct {
 	campus.Move
 	fact  fact
-	at    campus.Stage // a decision is only right at this stage, of all at which it can be made; empty: at any of them
+	at    campus.Stage // it is only right at this stage, of all at which it can be made; empty: at any of them
 	knows func() any   // what the process knows afterwards; nil: what it does
 	drops []string     // steps that are parked no more
 	parks *parkedStep
@@ -40,6 +40,9 @@ func written(ctx workflow.Context, activity, in any) (row campus.Moved, err erro
 // decide records the move that a decision stands for. wrong_stage when the case is at no stage at which it can be made:
 // another decision or a timer may have been first. Nothing is changed in the run before the move is written.
 func (c *casework) decide(ctx workflow.Context, d campus.Decision, ch change) error {
+	if err := c.known(d); err != nil { // without its id the move would be one of the process itself
+		return err
+	}
 	rule, _ := campus.RuleOf(c.input.Case.Kind, d.Update)
 	ch.Decision = d
 	if ch.Name == "" {
@@ -52,7 +55,7 @@ func (c *casework) decide(ctx workflow.Context, d campus.Decision, ch change) er
 // wherever the case is. When the case has been moved on meanwhile, that stands and nothing happens.
 func (c *casework) advance(ctx workflow.Context, ch change) error {
 	from := c.doing
-	err := c.make(ctx, ch, func() bool { return ch.Stage == "" || c.stage == from })
+	err := c.make(ctx, ch, func() bool { return (ch.Stage == "" || c.stage == from) && (ch.at == "" || c.stage == ch.at) })
 	if campus.ReasonOf(err) == campus.WrongStage {
 		return nil
 	}
@@ -71,6 +74,9 @@ func (c *casework) make(ctx workflow.Context, ch change, right func() bool) erro
 		known := c.version
 		err := c.makeOnce(ctx, ch, right)
 		if campus.ReasonOf(err) != campus.Behind {
+			if mending := c.caughtUpAfter(ctx, known); mending != nil {
+				return mending
+			}
 			return err
 		}
 		if err := c.catchUp(ctx, known); err != nil {
@@ -185,6 +191,17 @@ func state(known any) json.RawMessage {
 	return raw
 }
 
+// catchingUp is the step under which staff are told of a run that cannot catch up.
+const catchingUp = "catch-up"
+
+// caughtUpAfter takes back that staff were told, once the run knows another version of its case than it did.
+func (c *casework) caughtUpAfter(ctx workflow.Context, known int64) error {
+	if c.version == known && c.outcome == "" {
+		return nil
+	}
+	return c.mended(ctx, catchingUp)
+}
+
 // behindPatience is how long a run waits for moves that it has lost before somebody is told.
 const behindPatience = 2 * time.Minute
 
@@ -198,11 +215,14 @@ func (c *casework) catchUp(ctx workflow.Context, known int64) error {
 		return FromTemporal(err)
 	}
 	if caught, err := awaitFor(ctx, behindPatience, "wait for lost moves", moved); err != nil || caught {
+		if err == nil {
+			err = c.caughtUpAfter(ctx, known)
+		}
 		return err
 	}
 	behind := campus.Errorf(campus.Internal, campus.Behind, "the case has moves after version %d that its workflow does not know", known)
-	if err := c.askForHelp(ctx, "catch-up", behind, moved); err != nil || !moved() {
+	if err := c.askForHelp(ctx, catchingUp, behind, moved); err != nil {
 		return err
 	}
-	return c.mended(ctx, "catch-up")
+	return c.caughtUpAfter(ctx, known)
 }

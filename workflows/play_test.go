@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
@@ -61,6 +62,11 @@ func stage(t *testing.T, house *workflowtest.House, student workflowtest.Student
 }
 
 func (p *play) newEnv(more ...interceptor.WorkerInterceptor) *testsuite.TestWorkflowEnvironment {
+	return p.newEnvOn(p.Store, more...)
+}
+
+// newEnvOn is newEnv whose steps have a store of their own.
+func (p *play) newEnvOn(store *storage.Store, more ...interceptor.WorkerInterceptor) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))))
 	env := suite.NewTestWorkflowEnvironment()
@@ -68,7 +74,7 @@ func (p *play) newEnv(more ...interceptor.WorkerInterceptor) *testsuite.TestWork
 	env.SetStartTime(p.Clock.Now())
 	env.SetWorkerOptions(sdkworker.Options{Interceptors: append(more, worker.Faults())})
 	worker.RegisterWorkflows(env)
-	env.RegisterActivityWithOptions(activities.New(p.Store, p.Systems, p.Policies, p.Log), activity.RegisterOptions{})
+	env.RegisterActivityWithOptions(activities.New(store, p.Systems, p.Policies, p.Log), activity.RegisterOptions{})
 	return env
 }
 
@@ -141,17 +147,22 @@ func (p *play) decide(update string, by campus.Actor, said campus.Said, payload 
 			r.err, r.done = err, true
 			return
 		}
-		r.kept = func(result any, err error) {
-			if err != nil {
-				_, err = p.RefuseDecision(p.t.Context(), d.ID, workflows.FromTemporal(err))
-			} else {
-				_, err = p.CloseDecision(p.t.Context(), d.ID, asJSON(p.t, result))
-			}
-			require.NoError(p.t, err)
-		}
+		r.kept = p.keeps(d.ID)
 		p.env.UpdateWorkflow(update, d.ID.String(), r, d.Decision)
 	})
 	return r
+}
+
+// keeps keeps what becomes of a decision, as its sender does.
+func (p *play) keeps(id uuid.UUID) func(result any, err error) {
+	return func(result any, err error) {
+		if err != nil {
+			_, err = p.RefuseDecision(p.t.Context(), id, workflows.FromTemporal(err))
+		} else {
+			_, err = p.CloseDecision(p.t.Context(), id, asJSON(p.t, result))
+		}
+		require.NoError(p.t, err)
+	}
 }
 
 func asJSON(t *testing.T, v any) json.RawMessage {

@@ -137,9 +137,13 @@ func (p *parkedStep) waitsForSecond(action campus.Settlement) bool {
 	return action.FourEyes() && p.proposal != nil && p.proposal.Action == string(action)
 }
 
-// admitSettle lets a settlement in that is about the case as it is.
+// admitSettle lets a settlement in that is about the case as it is. A step that is stuck may be what keeps the run from the
+// version that was seen.
 func (c *casework) admitSettle(d campus.Decision) error {
-	if err := c.caughtUp(d.Seen); err != nil {
+	if _, stuck := c.stuck[d.Step]; stuck {
+		d.Seen = 0
+	}
+	if err := c.known(d); err != nil {
 		return err
 	}
 	return c.checkSettle(d)

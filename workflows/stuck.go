@@ -111,8 +111,17 @@ func (c *casework) mended(ctx workflow.Context, name string) error {
 	return FromTemporal(workflow.ExecuteLocalActivity(own, steps.CloseIncident, incident).Get(ctx, nil))
 }
 
-// retryStuck has a stuck step tried once more, and answers what became of that.
+// retryStuck has a stuck step tried once more, and answers what became of that. No move stands for it, so that its decision
+// is looked for by itself.
 func (c *casework) retryStuck(ctx workflow.Context, s *stuckStep, d campus.Decision) (campus.Settled, error) {
+	m := campus.Move{Case: c.input.Case, Decision: d}
+	own := workflow.WithLocalActivityOptions(ctx, ownStep)
+	if err := workflow.ExecuteLocalActivity(own, steps.CheckDecision, m).Get(ctx, nil); err != nil {
+		return campus.Settled{}, FromTemporal(err)
+	}
+	if err := checkStuck(s, d); err != nil { // it may have been tried meanwhile
+		return campus.Settled{}, err
+	}
 	tried := s.attempt
 	s.retry = true
 	if err := workflow.Await(ctx, func() bool { return s.over || s.attempt != tried || c.outcome != "" }); err != nil {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -144,6 +145,19 @@ func (s *School) Calls(operation string) int {
 	var found struct{ Count int }
 	s.ask(http.MethodGet, "/admin/calls?limit=1&operation="+url.QueryEscape(operation), nil, &found)
 	return found.Count
+}
+
+// Keys are the idempotency keys under which an operation of the school was called, each once, in the order of their first call.
+func (s *School) Keys(operation string) (keys []string) {
+	s.t.Helper()
+	var found struct{ Calls []struct{ Key string } }
+	s.ask(http.MethodGet, "/admin/calls?limit=1000&operation="+url.QueryEscape(operation), nil, &found)
+	for _, call := range found.Calls {
+		if !slices.Contains(keys, call.Key) {
+			keys = append(keys, call.Key)
+		}
+	}
+	return keys
 }
 
 // Mail is a mail that the catcher has taken.

@@ -1,0 +1,180 @@
+package workflows_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/decisions"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+	"campuscard/worker"
+	"campuscard/workflows/workflowtest"
+)
+
+// Decisions that come twice, at once, late, or about another stage: what each is answered, and what the case has been
+// decided in the end.
+func TestDecisionsThatMeet(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	e.School.Bureau(idle)
+	approve, reject := campus.Said{Action: string(campus.Approve)}, campus.Said{Action: string(campus.Reject), Reason: "document_unreadable"}
+	first, second := workflowtest.Staff("first"), workflowtest.Staff("second")
+	scenarios := map[string]struct {
+		meet  func(m *meeting)
+		want  []string // the answers: a stage, or the reason of a refusal
+		story string   // how the timeline ends
+	}{
+		"the same decision twice": {func(m *meeting) {
+			d := m.open(campus.ReviewUpdate, first, approve)
+			m.send(d)
+			m.send(d)
+		}, []string{"provisioning", "provisioning"}, "review_asked approved provisioned"},
+		"another's after it was decided": {func(m *meeting) {
+			m.decide(campus.ReviewUpdate, first, approve)
+			m.decide(campus.ReviewUpdate, second, reject)
+		}, []string{"provisioning", campus.WrongStage}, "review_asked approved provisioned"},
+		"another's while the first is on its way": {func(m *meeting) {
+			d := m.open(campus.ReviewUpdate, first, approve)
+			m.decide(campus.ReviewUpdate, second, reject)
+			m.send(d)
+		}, []string{"decision_pending", "provisioning"}, "review_asked approved provisioned"},
+		"the holder's while a reviewer's is on its way": {func(m *meeting) {
+			d := m.open(campus.ReviewUpdate, first, approve)
+			m.decide(campus.WithdrawUpdate, m.holder(), campus.Said{})
+			m.send(d)
+		}, []string{"done", campus.WrongStage}, "review_asked withdrawn"},
+		"one about a stage that was entered anew since": {func(m *meeting) {
+			d := m.open(campus.ReviewUpdate, first, approve)
+			m.Exec(`update requests set entered = entered - 1 where id = $1`, d.ID)
+			m.send(d)
+			m.decide(campus.ReviewUpdate, second, approve)
+		}, []string{campus.WrongStage, "provisioning"}, "review_asked approved provisioned"},
+		"one about a stage that is yet to come": {func(m *meeting) {
+			m.decide(campus.ActivateUpdate, m.holder(), campus.Said{})
+			m.decide(campus.ReviewUpdate, first, approve)
+		}, []string{campus.WrongStage, "provisioning"}, "review_asked approved provisioned"},
+		"one about a stage that is over": {func(m *meeting) {
+			m.decide(campus.TryLivenessUpdate, m.holder(), campus.Said{})
+			m.decide(campus.VerifyUpdate, first, campus.Said{Action: string(campus.Pass)})
+			m.decide(campus.ReviewUpdate, first, approve)
+		}, []string{campus.WrongStage, campus.WrongStage, "provisioning"}, "review_asked approved provisioned"},
+		"one that was refused before": {func(m *meeting) {
+			d := m.open(campus.ReviewUpdate, first, approve)
+			_, err := m.RefuseDecision(m.t.Context(), d.ID, campus.Errorf(campus.Conflict, "told_no", "no"))
+			require.NoError(m.t, err)
+			m.send(d)
+			m.decide(campus.ReviewUpdate, second, approve)
+		}, []string{"told_no", "provisioning"}, "review_asked approved provisioned"},
+	}
+	e.Work(worker.Config{})
+	t.Run("when", func(t *testing.T) {
+		for name, test := range scenarios {
+			student := e.Student()
+			m := &meeting{live: &live{Engine: e, student: student, ref: e.Apply(student, workflowtest.Good)}}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				m.t = t
+				m.await(campus.StageReview)
+				test.meet(m)
+				require.Equal(t, test.want, m.answers)
+				m.Await(func() bool { return m.Case(m.ref).WaitsFor != campus.WaitsForSchool }, "the case has come to rest")
+				require.Contains(t, joined(m.Events(m.ref)), test.story)
+				require.LessOrEqual(t, storagetest.One[int](m.House.House,
+					`select count(*) from moves where case_id = $1 and decision is not null`, m.ref.ID), 1)
+			})
+		}
+	})
+}
+
+// meeting is a case on which decisions meet.
+type meeting struct {
+	*live
+	answers []string
+}
+
+func (m *meeting) holder() campus.Actor { return campus.Student(m.student.ID) }
+
+// open keeps a decision that is sent later.
+func (m *meeting) open(update string, by campus.Actor, said campus.Said) storage.Decision {
+	m.t.Helper()
+	d, err := m.House.Decide(m.ref, update, by, said, storage.ReviewNote{})
+	require.NoError(m.t, err)
+	m.Exec(`update requests set resend_at = $2 where id = $1`, d.ID, m.Now().Add(time.Hour)) // the test sends it
+	return d
+}
+
+func (m *meeting) send(d storage.Decision) {
+	m.t.Helper()
+	d, err := decisions.NewSender(m.Store, m.Client, m.Log).Send(m.t.Context(), d)
+	require.NoError(m.t, err)
+	m.hear(d)
+}
+
+// decide makes a decision as the API does.
+func (m *meeting) decide(update string, by campus.Actor, said campus.Said) {
+	m.t.Helper()
+	d, err := m.House.Decide(m.ref, update, by, said, storage.ReviewNote{})
+	if err != nil {
+		m.answers = append(m.answers, campus.ReasonOf(err))
+		return
+	}
+	m.send(d)
+}
+
+// hear notes what a decision was answered.
+func (m *meeting) hear(d storage.Decision) {
+	m.t.Helper()
+	if d.State == storage.DecisionRefused {
+		m.answers = append(m.answers, campus.ReasonOf(d.Why))
+		return
+	}
+	require.Equal(m.t, storage.DecisionDone, d.State)
+	var decided campus.Decided
+	require.NoError(m.t, json.Unmarshal(d.Answer, &decided))
+	m.answers = append(m.answers, string(decided.Stage))
+}
+
+// On the real server: nobody works while the decision is written and a timer comes due that would undo it. Then a worker
+// starts, with its resender, and the case ends as it was decided.
+func TestDecisionsThatTheServerHasLost(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		policy  string
+		before  func(l *live)
+		lose    func(p *play) campus.Decision
+		after   func(l *live)
+		outcome campus.Outcome
+	}{
+		"an approval": {"application: {review_limit: 6s}", func(l *live) { l.await(campus.StageReview) }, (*play).loseApproval,
+			(*live).activate, campus.Completed},
+		"an activation": {"activation: {wait: 6s, reopen: 1s}", func(l *live) {
+			l.review(campus.Approve, "")
+			l.await(campus.StageActivation)
+		}, (*play).loseActivation, func(*live) {}, campus.Completed},
+		"a withdrawal": {"application: {review_limit: 6s}", func(l *live) { l.await(campus.StageReview) }, (*play).loseWithdrawal,
+			func(*live) {}, campus.Withdrawn},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLiveUnder(t, workflowtest.Quick+test.policy, workflowtest.Good)
+			stop := l.work()
+			test.before(l)
+			stop()
+			p := &play{House: l.House, t: t, student: l.student, ref: l.ref}
+			test.lose(p)
+			over := l.Now().Add(6 * time.Second)
+			l.Await(func() bool { return l.Now().After(over) }, "the timer is due")
+			l.work()
+			test.after(l)
+			l.end(test.outcome)
+			l.Await(func() bool {
+				return storagetest.One[int](l.House.House, `select count(*) from requests where state = 'open'`) == 0
+			}, "every decision is answered")
+			p.requireNoHelp()
+		})
+	}
+}

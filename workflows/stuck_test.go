@@ -1,0 +1,201 @@
+package workflows_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+
+	"campuscard/campus"
+	"campuscard/storage/storagetest"
+	"campuscard/workflows"
+	"campuscard/workflows/workflowtest"
+)
+
+// forbids has Postgres refuse every move of a name for good, until it is mended.
+func (p *play) forbids(name string) (mend func()) {
+	p.t.Helper()
+	p.ExecAsOwner(`alter table moves add constraint moves_forbidden check (name <> '` + name + `') not valid`)
+	return func() { p.ExecAsOwner(`alter table moves drop constraint moves_forbidden`) }
+}
+
+// counts counts the tries of an activity by its name.
+func (p *play) counts(name string) (*around, *atomic.Int32) {
+	var n atomic.Int32
+	return &around{do: func(ctx context.Context, run func() (any, error)) (any, error) {
+		if activity.GetInfo(ctx).ActivityType.Name == name {
+			n.Add(1)
+		}
+		return run()
+	}}, &n
+}
+
+// incident is the open incident of a case.
+func (p *play) incident(step string, attempt int) {
+	p.t.Helper()
+	for _, item := range p.OpenItems(p.ref) {
+		if isIncident(item) {
+			require.Equal(p.t, step, item.Step)
+			require.Equal(p.t, attempt, item.Attempt)
+			require.Equal(p.t, campus.Internal, item.Cause)
+			require.Equal(p.t, campus.DataRefused, item.Reason)
+			return
+		}
+	}
+	require.Fail(p.t, "there is no incident", step)
+}
+
+// What Postgres refuses for good becomes an incident at once, and is not repeated in silence. When it is mended staff have
+// it tried again, and the case goes on.
+func TestMoveThatPostgresRefusesForGood(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		step, activity string
+		before         func(p *play)
+	}{
+		"the first of a case": {"begin", "BeginApplication", func(*play) {}},
+		"one with findings":   {"ask-review", "SaveFindings", func(*play) {}},
+		"one of the process":  {"provisioned", "Record", func(p *play) { p.review(campus.Approve, "") }},
+		"one that says that a step parks": {"park:grant-library", "Record", func(p *play) {
+			p.School.Fault("library", "outage")
+			p.review(campus.Approve, "")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newApplication(t, "production: {batches: false}\nsteps: {tries: 2}", workflowtest.Good)
+			counting, tries := p.counts(test.activity)
+			p.env = p.newEnv(counting)
+			mend := p.forbids(test.step)
+			test.before(p)
+			var tried int32
+			p.do(func() {
+				p.incident(test.step, 1)
+				tried = tries.Load()
+			})
+			p.after(10 * time.Minute).do(func() { require.Equal(t, tried, tries.Load(), "nothing is repeated in silence") })
+			p.settle("operator", campus.SkipStep, test.step, 1).refused("step_not_skippable")
+			p.settle("operator", campus.RetryStep, test.step, 7).refused("stale_step")
+			failed := p.settle("operator", campus.RetryStep, test.step, 1)
+			p.do(func() {
+				p.incident(test.step, 2)
+				require.Equal(t, tried+1, tries.Load(), "one try for each retry")
+				mend()
+			})
+			ok := p.settle("operator", campus.RetryStep, test.step, 2)
+			if test.step == "park:grant-library" {
+				p.do(func() { p.School.Fault("library", "none") })
+				p.settle("operator", campus.RetryStep, "grant-library", 1)
+			}
+			p.do(func() {
+				for _, item := range p.OpenItems(p.ref) {
+					require.False(t, isIncident(item), "the incident is closed")
+				}
+			})
+			p.after(day).withdraw()
+			p.run()
+			p.requireEnd(campus.Withdrawn, "")
+			require.Equal(t, campus.StepFailed, failed.settled().Outcome)
+			require.Equal(t, campus.Internal, failed.settled().Code)
+			require.Equal(t, campus.StepOK, ok.settled().Outcome)
+		})
+	}
+}
+
+// What was mended elsewhere goes on without staff.
+func TestStuckStepIsTriedAgainByItself(t *testing.T) {
+	t.Parallel()
+	p := newApplication(t, "", workflowtest.Good)
+	mend := p.forbids("ask-review")
+	p.do(func() {
+		p.incident("ask-review", 1)
+		mend()
+	})
+	p.after(2 * time.Hour).do(func() {
+		require.Equal(t, campus.StageReview, p.Case(p.ref).Stage)
+		require.Len(t, p.OpenItems(p.ref), 1)
+	})
+	p.withdraw()
+	p.run()
+	p.requireEnd(campus.Withdrawn, "")
+}
+
+// A retry of a stuck step that nobody has decided is not made.
+func TestForgedRetryOfAStuckStep(t *testing.T) {
+	t.Parallel()
+	p := newApplication(t, "", workflowtest.Good)
+	counting, tries := p.counts("SaveFindings")
+	p.env = p.newEnv(counting)
+	mend := p.forbids("ask-review")
+	said := campus.Said{Action: string(campus.RetryStep), Step: "ask-review", Attempt: 1}
+	reasons := map[string]string{}
+	for what, id := range map[string]uuid.UUID{"decision_unknown": uuid.New(), "decision_missing": uuid.Nil} {
+		p.do(func() {
+			before := tries.Load()
+			r := &reply{what: what}
+			r.kept = func(_ any, err error) { reasons[what] = campus.ReasonOf(workflows.FromTemporal(err)) }
+			p.env.UpdateWorkflow(campus.SettleStepUpdate, uuid.NewString(), r, campus.Decision{ID: id, By: workflowtest.Staff("operator"), Said: said})
+			p.env.RegisterDelayedCallback(func() { require.Equal(t, before, tries.Load(), what) }, time.Minute)
+		})
+	}
+	p.do(mend)
+	p.settle("operator", campus.RetryStep, "ask-review", 1)
+	p.withdraw()
+	p.run()
+	p.requireEnd(campus.Withdrawn, "")
+	require.Equal(t, map[string]string{"decision_unknown": "decision_unknown", "decision_missing": "decision_missing"}, reasons)
+}
+
+// A decision whose move Postgres refuses for good is refused, and the case is free for another.
+func TestDecisionThatPostgresRefusesForGood(t *testing.T) {
+	t.Parallel()
+	p := underReview(t)
+	counting, tries := p.counts("CreateCard")
+	p.env = p.newEnv(counting)
+	p.do(func() { p.forbids("review:approve") })
+	approval := p.review(campus.Approve, "")
+	approval.refused(campus.DataRefused)
+	p.do(func() {
+		require.Equal(t, int32(1), tries.Load())
+		require.Equal(t, campus.StageReview, p.Case(p.ref).Stage)
+		require.Len(t, p.OpenItems(p.ref), 1, "the review, and no incident")
+		require.Equal(t, "internal", storagetest.One[string](p.House.House,
+			`select response->>'code' from requests where update_name = 'review' and state = 'refused'`))
+	})
+	p.withdraw()
+	p.run()
+	p.requireEnd(campus.Withdrawn, "")
+	p.requireNoCard()
+}
+
+// An outage of Postgres, whether of a minute or of half an hour, is waited out by what is our own, and is no incident.
+func TestOutageOfPostgresIsNoIncident(t *testing.T) {
+	t.Parallel()
+	for name, lasts := range map[string]time.Duration{"of a minute": time.Minute, "of half an hour": 30 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newApplication(t, "", workflowtest.Good)
+			d := p.Detour(t)
+			p.env = p.newEnvOn(d.Store)
+			const reminder = 38 * time.Hour // when the review is reminded of
+			// Temporal's test environment lets every try of a step but the first time out at once: each round of tries ends in vain.
+			p.at = reminder - pause - time.Second
+			p.do(d.Postgres.Refuse)
+			p.at += lasts - pause
+			p.do(func() {
+				d.Postgres.Pass()
+				require.Eventually(t, func() bool { _, err := d.CaseIsOpen(t.Context(), p.ref); return err == nil }, 20*time.Second, 10*time.Millisecond)
+			})
+			p.after(lasts + 10*time.Minute).do(func() { require.Contains(t, p.story(), "review_reminded") })
+			p.review(campus.Approve, "")
+			p.activate()
+			p.run()
+			p.requireEnd(campus.Completed, "")
+			p.requireNoHelp()
+		})
+	}
+}
