@@ -267,7 +267,7 @@ func (w *application) sendReminder(ctx workflow.Context) error {
 }
 
 func (w *application) reminder() change {
-	return change{Move: campus.Move{
+	return change{at: w.stage, Move: campus.Move{
 		Name:    "remind:" + string(w.stage),
 		Events:  []campus.Event{event("reminded", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.remind_" + string(w.stage)}},

@@ -28,14 +28,14 @@ func (w *application) awaitReview(ctx workflow.Context) error {
 	untilDue := func(before campus.Duration) time.Duration { return w.due.Sub(since) - before.Std() }
 	done, err := wait(ctx, since, p.ReviewLimit.Std(), "review", w.left(campus.StageReview),
 		rung{untilDue(p.ReviewReminder), "review: remind", func(ctx workflow.Context) error {
-			return w.advance(ctx, change{Move: campus.Move{
+			return w.advance(ctx, change{at: campus.StageReview, Move: campus.Move{
 				Name:   "remind:review",
 				Events: []campus.Event{internalEvent("review_reminded", campus.System())},
 				Remind: []campus.WorkItemKey{item},
 			}})
 		}},
 		rung{untilDue(p.ReviewEscalation), "review: escalate", func(ctx workflow.Context) error {
-			return w.advance(ctx, change{Move: campus.Move{
+			return w.advance(ctx, change{at: campus.StageReview, Move: campus.Move{
 				Name:     "escalate:review",
 				Events:   []campus.Event{internalEvent("review_escalated", campus.System())},
 				Escalate: []campus.WorkItemKey{item},

@@ -120,7 +120,7 @@ func (w *plastic) awaitResend(ctx workflow.Context) error {
 	p := w.plan.Plastic
 	done, err := wait(ctx, workflow.Now(ctx), p.ReturnedWait.Std(), "returned", func() bool { return w.stage != campus.StageReturned },
 		rung{p.ReturnedReminder.Std(), "returned: remind the student", func(ctx workflow.Context) error {
-			return w.advance(ctx, change{Move: campus.Move{
+			return w.advance(ctx, change{at: campus.StageReturned, Move: campus.Move{
 				Name:    "remind:returned",
 				Events:  []campus.Event{event("reminded", campus.System())},
 				Notices: []campus.Notice{{Template: "notice.remind_returned"}},
