@@ -96,7 +96,7 @@ func (r *round) prepare(ctx context.Context) (err error) {
 		r.verified: {(*scene).fillsInWithoutFace}, r.completed: {(*scene).fillsInWithoutLetter},
 		r.retried: {(*scene).apply, (*scene).waitsForReview, (*scene).approve, (*scene).isParked},
 		r.skipped: {(*scene).apply, (*scene).waitsForReview, (*scene).approve, (*scene).isParked, (*scene).proposesToSkip},
-		r.resent:  {(*scene).apply, (*scene).isReviewed, (*scene).activatesQuietly, r.asksForLaundry, (*scene).isProduced, (*scene).isReturned},
+		r.resent:  {(*scene).apply, (*scene).isReviewed, (*scene).activatesQuietly, r.asksForLaundry(), (*scene).isProduced, (*scene).isReturned},
 	} {
 		group.Go(func() error { return s.run(ctx, steps...) })
 	}
@@ -130,23 +130,25 @@ func (r *round) inviting(ctx context.Context) (err error) {
 }
 
 // asksForLaundry asks for a package whose system is out of order, and waits until that is somebody's work.
-func (r *round) asksForLaundry(s *scene, ctx context.Context) error {
-	card, err := s.card(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.student.AskPackage(ctx, card.ID, laundry); err != nil {
-		return err
-	}
-	return s.await(ctx, "parked package", func(ctx context.Context) (bool, string, error) {
-		items, err := s.operator.WorkItems(ctx, campus.IncidentItem, 50)
-		for _, item := range items {
-			if item.Step == laundryStep {
-				r.laundry = item.CaseID
-			}
+func (r *round) asksForLaundry() step {
+	return func(s *scene, ctx context.Context) error {
+		card, err := s.card(ctx)
+		if err != nil {
+			return err
 		}
-		return r.laundry != uuid.Nil, fmt.Sprintf("%d incidents", len(items)), err
-	})
+		if err := s.student.AskPackage(ctx, card.ID, laundry); err != nil {
+			return err
+		}
+		return s.await(ctx, "parked package", func(ctx context.Context) (bool, string, error) {
+			items, err := s.operator.WorkItems(ctx, campus.IncidentItem, 50)
+			for _, item := range items {
+				if item.Step == laundryStep {
+					r.laundry = item.CaseID
+				}
+			}
+			return r.laundry != uuid.Nil, fmt.Sprintf("%d incidents", len(items)), err
+		})
+	}
 }
 
 // fillsIn fills in an application that is handed in later.
