@@ -8,6 +8,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
+	"campuscard/storage/storagetest"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -165,4 +166,33 @@ func TestDocumentThatExpiresBeforeTheApproval(t *testing.T) {
 	p.activate()
 	p.run()
 	p.requireEnd(campus.Completed, "")
+}
+
+// A worker dies after the commit of a decision, and the reminder of the review falls due before the decision is made again.
+func TestReminderOfAReviewThatWasDecidedIsNotWritten(t *testing.T) {
+	t.Parallel()
+	p := underReview(t)
+	by, said := workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.AskMore), Reason: "certificate_unclear"}
+	lost := &reply{what: "the decision that was lost", kept: func(any, error) {}}
+	p.replies = append(p.replies, lost)
+	var d storage.Decision
+	p.do(func() {
+		var err error
+		d, err = p.Decide(p.ref, campus.ReviewUpdate, by, said, storage.ReviewNote{})
+		require.NoError(t, err)
+		known := storagetest.One[string](p.House.House, `select state::text from moves where case_id = $1 order by version desc limit 1`, p.ref.ID)
+		due := p.Clock.Now().Add(14 * day)
+		_, err = p.SaveReview(t.Context(), campus.Move{Case: p.ref, Version: d.Seen + 1, Name: "review:ask_more", Stage: campus.StageEvidence,
+			WaitsFor: campus.WaitsForStudent, Due: &due, State: []byte(known), Decision: d.Decision, Closes: []campus.WorkItemKey{{Kind: campus.ReviewItem}}})
+		require.NoError(t, err)
+	})
+	p.after(7 * day).do(func() { p.env.UpdateWorkflow(campus.ReviewUpdate, d.ID.String(), lost, d.Decision) })
+	p.do(func() {
+		require.Equal(t, campus.StageEvidence, p.Case(p.ref).Stage)
+		require.NotContains(t, p.story(), "review_reminded")
+		require.NotContains(t, p.story(), "review_escalated")
+		require.Empty(t, p.OpenItems(p.ref))
+	})
+	p.run()
+	p.requireEnd(campus.Expired, "evidence_not_brought")
 }

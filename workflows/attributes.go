@@ -107,7 +107,7 @@ func (c *casework) showIfItLasts(now attributes) func() {
 func (c *casework) upsert(ctx workflow.Context, now attributes) error {
 	changes := changedAttributes(c.shown, now)
 	c.shown = now
-	if len(changes) == 0 { // Temporal refuses to change nothing
+	if len(changes) == 0 { // an incident that nobody has seen to is asked for again; to the SDK no change is an error
 		return nil
 	}
 	return workflow.UpsertTypedSearchAttributes(ctx, changes...)

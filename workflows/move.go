@@ -16,7 +16,7 @@ import (
 type change struct {
 	campus.Move
 	fact  fact
-	at    campus.Stage // it is only right at this stage, of all at which it can be made; empty: at any of them
+	at    campus.Stage // it is only right at this stage, of all at which it could be made; empty: at any of them
 	knows func() any   // what the process knows afterwards; nil: what it does
 	drops []string     // steps that are parked no more
 	parks *parkedStep
@@ -52,7 +52,8 @@ func (c *casework) decide(ctx workflow.Context, d campus.Decision, ch change) er
 }
 
 // advance records a move of the process itself that is only right at the stage that the flow is working at, or that stays
-// wherever the case is. When the case has been moved on meanwhile, that stands and nothing happens.
+// wherever the case is; a reminder says at which stage it is one. When the case has been moved on meanwhile, that stands and
+// nothing happens.
 func (c *casework) advance(ctx workflow.Context, ch change) error {
 	from := c.doing
 	err := c.make(ctx, ch, func() bool { return (ch.Stage == "" || c.stage == from) && (ch.at == "" || c.stage == ch.at) })

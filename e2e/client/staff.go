@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -63,6 +64,36 @@ func (s *Staff) Verify(ctx context.Context, item uuid.UUID, verdict campus.Verdi
 
 // Retry has a parked step tried once more; attempt is the one that was looked at.
 func (s *Staff) Retry(ctx context.Context, id uuid.UUID, step string, attempt int) (Decision, error) {
-	body := map[string]any{"action": campus.RetryStep, "attempt": attempt}
+	return s.settle(ctx, id, step, map[string]any{"action": campus.RetryStep, "attempt": attempt})
+}
+
+// Skip has a parked step left out, once a second person has asked for the same.
+func (s *Staff) Skip(ctx context.Context, id uuid.UUID, step string, attempt int, note string) (Decision, error) {
+	return s.settle(ctx, id, step, map[string]any{"action": campus.SkipStep, "attempt": attempt, "note": note})
+}
+
+func (s *Staff) settle(ctx context.Context, id uuid.UUID, step string, body map[string]any) (Decision, error) {
 	return s.decide(ctx, fmt.Sprintf("/api/v1/staff/cases/%s/steps/%s/settlement", id, step), body)
+}
+
+// OpenCampaign asks the people of the university to apply, in waves from today on.
+func (s *Staff) OpenCampaign(ctx context.Context, audience campus.Audience, until campus.Date) (uuid.UUID, error) {
+	var opened struct {
+		ID uuid.UUID `json:"id"`
+	}
+	body := map[string]any{"audience": audience, "from": campus.DateOf(time.Now()), "until": until}
+	err := s.client.post(ctx, s.token, "/api/v1/staff/invitations", body, &opened)
+	return opened.ID, err
+}
+
+// Pause stops a campaign for a while.
+func (s *Staff) Pause(ctx context.Context, campaign uuid.UUID) (Decision, error) {
+	return s.decide(ctx, "/api/v1/staff/invitations/"+campaign.String()+"/pause", nil)
+}
+
+// Once is the same member of staff with requests that are tried once, see Student.Once.
+func (s *Staff) Once() *Staff {
+	client := *s.client
+	client.patience = 0
+	return &Staff{session{&client, s.token}}
 }

@@ -50,8 +50,7 @@ func people() []story {
 
 // appliesWithoutLetter leaves out what the International Student Service Centre has not written yet (A4).
 func (s *scene) appliesWithoutLetter(ctx context.Context) error {
-	papers := slices.DeleteFunc(papersOf(s.person), func(item campus.Item) bool { return item == campus.LetterItem })
-	filled, err := s.fillIn(ctx, papers...)
+	filled, err := s.fillIn(ctx, withoutLetter(papersOf(s.person))...)
 	if err != nil {
 		return err
 	}
@@ -60,6 +59,10 @@ func (s *scene) appliesWithoutLetter(ctx context.Context) error {
 	}
 	s.say("护照、在读证明、住宿登记齐全，缺国际学生服务中心证明信，仍提交申请", "applies with passport, certificate and registration, but without the letter")
 	return nil
+}
+
+func withoutLetter(papers []campus.Item) []campus.Item {
+	return slices.DeleteFunc(papers, func(item campus.Item) bool { return item == campus.LetterItem })
 }
 
 // isAskedForLetter checks that just the letter is asked for.

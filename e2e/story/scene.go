@@ -30,6 +30,7 @@ type scene struct {
 	plastic     uuid.UUID // the case of the physical card
 	activation  uuid.UUID // a decision that is carried out later
 	document    []byte    // the picture handed in
+	filled      client.Application
 	told        int       // events of the timeline that have been told
 	last        time.Time // of the line before
 }
