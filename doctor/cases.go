@@ -27,8 +27,8 @@ const (
 	failedTask = 3           // attempts of one workflow task
 )
 
-// lookAtCases compares open cases with their workflows, looks for workflows that cannot go on, and for those whose case is
-// not open. A difference counts only if it is there on both sides after a moment.
+// lookAtCases compares open cases with their workflows, looks for workflows that cannot go on, and for those whose case
+// is not open. A difference counts only if it is there on both sides after a moment.
 func (d *doctor) lookAtCases(ctx context.Context) []Finding {
 	var compared worker.Compared
 	var left []string
@@ -42,8 +42,8 @@ func (d *doctor) lookAtCases(ctx context.Context) []Finding {
 	var found []Finding
 	named := func(finding func(string, values) []Finding, code string, ids []string) {
 		if len(ids) > 0 {
-			seen := values{"count": strconv.Itoa(len(ids)), "of": strconv.Itoa(len(compared.Cases)), "ids": strings.Join(ids[:min(len(ids), shown)], ", ")}
-			found = append(found, finding(code, seen)...)
+			found = append(found, finding(code, values{"count": strconv.Itoa(len(ids)),
+				"of": strconv.Itoa(len(compared.Cases)), "ids": strings.Join(ids[:min(len(ids), shown)], ", ")})...)
 		}
 	}
 	named(fail, "cases.ahead", compared.Of(worker.Ahead))
@@ -58,10 +58,11 @@ func (d *doctor) lookAtCases(ctx context.Context) []Finding {
 	return found
 }
 
-// compare compares a sample of the open cases with their workflows. Two looks and the pause between them take less than the
-// time of a check.
+// compare compares a sample of the open cases with their workflows. Two looks and the pause between them take less than
+// the time of a check.
 func (d *doctor) compare(ctx context.Context) (worker.Compared, error) {
-	comparison := worker.Comparison{Store: d.store, Temporal: d.Temporal, Patience: d.Timeout * 3 / 10, Pause: d.Timeout / 10}
+	comparison := worker.Comparison{Store: d.store, Temporal: d.Temporal,
+		Patience: d.Timeout * 3 / 10, Pause: d.Timeout / 10}
 	cases, err := d.store.StandingSample(ctx, comparison.StandingSince(), sample/2)
 	if err != nil {
 		return worker.Compared{}, err

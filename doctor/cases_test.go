@@ -54,17 +54,20 @@ func TestCasesThatAreApartAreNamed(t *testing.T) {
 	e.Exec(`insert into moves (case_id, version, name, stage, waits_for, at)
 		select id, version + 1, 'lost', 'review', 'reviewer', now() - interval '1 hour' from cases where id = $1`, refs[1].ID)
 	e.Exec(`update cases set version = version + 1 where id = $1`, refs[1].ID)
-	e.ExecAsOwner(`delete from moves where case_id = $1 and version = (select version from cases where id = $1)`, refs[2].ID)
+	e.ExecAsOwner(`delete from moves using cases where id = $1 and case_id = id and moves.version = cases.version`, refs[2].ID)
 	e.Exec(`update cases set version = version - 1 where id = $1`, refs[2].ID)
 	seen := examined(t, e)
-	for code, ref := range map[string]campus.CaseRef{"cases.alone": refs[0], "cases.behind": refs[1], "cases.ahead": refs[2]} {
+	for code, ref := range map[string]campus.CaseRef{
+		"cases.alone": refs[0], "cases.behind": refs[1], "cases.ahead": refs[2],
+	} {
 		require.Equal(t, doctor.Fail, seen[code].Level, code)
 		require.Equal(t, map[string]string{"count": "1", "of": "4", "ids": ref.WorkflowID()}, seen[code].Values, code)
 	}
 	require.NotContains(t, seen, "cases.fine")
 
 	stop()
-	_, err := e.House.Decide(refs[3], campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.Approve)}, struct{}{})
+	_, err := e.House.Decide(refs[3], campus.ReviewUpdate, workflowtest.Staff("reviewer"),
+		campus.Said{Action: string(campus.Approve)}, struct{}{})
 	require.NoError(t, err)
 	e.Exec(`update requests set created_at = created_at - interval '2 minutes' where state = 'open'`)
 	seen = examined(t, e)

@@ -51,9 +51,11 @@ func TestCasesThatStandAreListedInTurns(t *testing.T) {
 func TestDecisionsThatAreOpenForTooLongAreCounted(t *testing.T) {
 	t.Parallel()
 	s := apply(t)
-	require.NoError(t, second(s.Record(t.Context(), s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer))))
+	move := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+	require.NoError(t, second(s.Record(t.Context(), move)))
 	opened := s.Clock.Now()
-	decision := s.Decision(s.application, reviewer(), campus.ReviewUpdate, campus.Said{Action: string(campus.Approve)}, struct{}{})
+	said := campus.Said{Action: string(campus.Approve)}
+	decision := s.Decision(s.application, reviewer(), campus.ReviewUpdate, said, struct{}{})
 	s.Clock.Advance(time.Minute)
 	late, err := s.LateDecisions(t.Context(), time.Minute)
 	require.NoError(t, err)
@@ -63,7 +65,8 @@ func TestDecisionsThatAreOpenForTooLongAreCounted(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, late.Rows)
 	require.True(t, late.Oldest.Equal(opened), "%s", late.Oldest)
-	require.NoError(t, second(s.RefuseDecision(t.Context(), decision.ID, campus.Errorf(campus.Conflict, campus.WrongStage, "too late"))))
+	tooLate := campus.Errorf(campus.Conflict, campus.WrongStage, "too late")
+	require.NoError(t, second(s.RefuseDecision(t.Context(), decision.ID, tooLate)))
 	late, err = s.LateDecisions(t.Context(), time.Minute)
 	require.NoError(t, err)
 	require.Zero(t, late)

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -19,25 +20,27 @@ const (
 	compareLookAgain = 2 * time.Second
 )
 
-// comparer compares open cases with their workflows, some each minute and all in turns, and keeps count of those that are
-// not at the same place. Each worker does it by itself.
+// comparer compares open cases with their workflows, some each minute and all in turns, and keeps count of those that
+// are not at the same place. Each worker does it by itself.
 type comparer struct {
 	comparison Comparison
 	gauge      *prometheus.GaugeVec // by how they differ
 	log        *slog.Logger
-	lot        int // cases in a round, of the turn and of those that are known to differ
+	pause      time.Duration // between two rounds
+	lot        int           // cases in a round, of the turn and of those that are known to differ
 
 	turn  uuid.UUID // the last case that was compared in this turn
 	apart map[campus.CaseRef]Apart
 }
 
-func newComparer(comparison Comparison, gauge *prometheus.GaugeVec, log *slog.Logger) *comparer {
+func newComparer(comparison Comparison, every time.Duration, gauge *prometheus.GaugeVec, log *slog.Logger) *comparer {
 	comparison.Patience, comparison.Pause = comparePatience, compareLookAgain
-	return &comparer{comparison: comparison, gauge: gauge, log: log, lot: comparedLot, apart: map[campus.CaseRef]Apart{}}
+	return &comparer{comparison: comparison, gauge: gauge, log: log, pause: cmp.Or(every, comparePause),
+		lot: comparedLot, apart: map[campus.CaseRef]Apart{}}
 }
 
 func (c *comparer) run(ctx context.Context) error {
-	for sleep(ctx, comparePause) { // first as well: what fell behind with the last worker is catching up
+	for sleep(ctx, c.pause) { // first as well: what fell behind with the last worker is catching up
 		if err := c.round(ctx); err != nil && ctx.Err() == nil {
 			c.log.WarnContext(ctx, "cases are not compared with their workflows", "error", err)
 		}
@@ -70,7 +73,8 @@ func (c *comparer) round(ctx context.Context) error {
 	return nil
 }
 
-// known are cases that differ. Of more than can be looked at each time they are others each time, because a map has no order.
+// known are cases that differ. When there are more than can be looked at in a round, each round has others, because a
+// map has no order.
 func (c *comparer) known() []uuid.UUID {
 	var ids []uuid.UUID
 	for ref := range c.apart {

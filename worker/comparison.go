@@ -58,15 +58,15 @@ func (c Compared) Of(how Apart) []string {
 // comparedAtOnce is how many workflows are asked at the same time.
 const comparedAtOnce = 16
 
-// standsAfter is how long after its last move a case is compared. It is longer than a task of a workflow may take, which is
-// 10 s: a move is written first, and the workflow knows of it when its task is done.
+// standsAfter is how long after its last move a case is compared: longer than the 10 s that a task of a workflow may take.
+// A move is written first, and the workflow knows of it when its task is done.
 const standsAfter = 15 * time.Second
 
 // StandingSince is the moment before which a case must have moved last to be compared now.
 func (c Comparison) StandingSince() time.Time { return c.Store.Now().Add(-standsAfter) }
 
-// Compare compares cases with their workflows. One that differs, or whose workflow is silent, is looked at again before it is
-// named: it may have moved, or come to its end, meanwhile.
+// Compare compares cases with their workflows. One that differs, or whose workflow is silent, is looked at again before
+// it is named: it may have moved, or come to its end, meanwhile.
 func (c Comparison) Compare(ctx context.Context, cases []storage.StandingCase) (Compared, error) {
 	compared := Compared{}
 	for _, standing := range cases {

@@ -84,7 +84,8 @@ func TestCasesAndTheirWorkflowsAreCompared(t *testing.T) {
 	compared, err = comparison(e).Compare(t.Context(), cases)
 	require.NoError(t, err)
 	require.Equal(t, map[campus.CaseRef]worker.Apart{
-		terminated: worker.Missing, unknown: worker.Missing, behind: worker.Behind, ahead: worker.Ahead, other: worker.Behind,
+		terminated: worker.Missing, unknown: worker.Missing, behind: worker.Behind, other: worker.Behind,
+		ahead: worker.Ahead,
 	}, compared.Apart, "and not the one that is not there any more when it is looked at again")
 	require.Equal(t, []string{ahead.WorkflowID()}, compared.Of(worker.Ahead))
 }
@@ -96,7 +97,8 @@ func TestCaseThatHasMovedMeanwhileIsNotNamed(t *testing.T) {
 	e.Work(worker.Config{})
 	ref := reviewed(t, e, 1)[0]
 	seen := standing(t, e)
-	_, err := e.Send(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.Approve)}, struct{}{})
+	_, err := e.Send(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"),
+		campus.Said{Action: string(campus.Approve)}, struct{}{})
 	require.NoError(t, err)
 	e.AwaitStage(ref, campus.StageActivation)
 	compared, err := comparison(e).Compare(t.Context(), seen)
@@ -140,12 +142,23 @@ func TestCasesApartAreShown(t *testing.T) {
 	require.NoError(t, e.Client.TerminateWorkflow(t.Context(), refs[3].WorkflowID(), "", "by the test"))
 	putAhead(e, refs[0])
 	require.Equal(t, map[string]float64{"missing": 0, "behind": 1, "ahead": 0}, shown(), "the first two of a new turn")
-	require.Equal(t, map[string]float64{"missing": 1, "behind": 1, "ahead": 0}, shown(), "the others, and the one that was found is still behind")
+	require.Equal(t, map[string]float64{"missing": 1, "behind": 1, "ahead": 0}, shown(),
+		"the others, and the one that was found is still behind")
 	e.ExecAsOwner(`delete from moves where case_id = $1 and stage = 'activation'`, refs[0].ID)
 	e.Exec(`update cases set version = version - 1, stage = 'review' where id = $1`, refs[0].ID)
 	require.Equal(t, map[string]float64{"missing": 1, "behind": 0, "ahead": 0}, shown(), "it is mended")
 	e.Exec(`update cases set closed_at = now(), outcome = 'aborted' where id = $1`, refs[3].ID)
 	require.Equal(t, none, shown(), "it is closed")
+}
+
+func TestWorkerComparesByItself(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	registry := prometheus.NewRegistry()
+	e.Work(worker.Config{CompareEvery: 50 * time.Millisecond, Metrics: registry})
+	ref := reviewed(t, e, 1)[0]
+	require.NoError(t, e.Client.TerminateWorkflow(t.Context(), ref.WorkflowID(), "", "by the test"))
+	e.Await(func() bool { return gauges(t, registry, "campuscard_cases_apart")["missing"] == 1 }, "the case is counted")
 }
 
 func TestDecisionOpenForTooLongIsShown(t *testing.T) {
@@ -156,7 +169,8 @@ func TestDecisionOpenForTooLongIsShown(t *testing.T) {
 	stop()
 	registry := prometheus.NewRegistry()
 	worker.New(worker.Config{Unmanaged: true, Metrics: registry}, e.Client, e.Store, e.Systems, e.Policies, e.Log)
-	_, err := e.House.Decide(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.Approve)}, struct{}{})
+	_, err := e.House.Decide(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"),
+		campus.Said{Action: string(campus.Approve)}, struct{}{})
 	require.NoError(t, err)
 	require.Zero(t, gauges(t, registry, "campuscard_decisions_open")[""], "it has just been made")
 	e.Exec(`update requests set created_at = created_at - interval '2 minutes' where state = 'open'`)

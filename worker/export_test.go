@@ -15,8 +15,11 @@ import (
 func CacheSize(memory, limit int64) int { return cacheSize(memory, limit) }
 
 // CompareRounds makes one round after the other of the comparison of cases with their workflows, so many cases each.
-func CompareRounds(store *storage.Store, temporal client.Client, registry prometheus.Registerer, lot int) func(context.Context) error {
-	c := newComparer(Comparison{Store: store, Temporal: temporal}, newMetrics(registry).apart, slog.New(slog.DiscardHandler))
+func CompareRounds(
+	store *storage.Store, temporal client.Client, registry prometheus.Registerer, lot int,
+) func(context.Context) error {
+	gauge, quiet := newMetrics(registry).apart, slog.New(slog.DiscardHandler)
+	c := newComparer(Comparison{Store: store, Temporal: temporal}, 0, gauge, quiet)
 	c.lot, c.comparison.Pause = lot, time.Millisecond
 	return c.round
 }

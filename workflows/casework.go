@@ -69,8 +69,8 @@ func newCasework(ctx workflow.Context, input campus.CaseInput) *casework {
 // handler carries out one kind of decision.
 type handler func(ctx workflow.Context, d campus.Decision) (campus.Decided, error)
 
-// setup registers what a case answers to: the question where it stands, the signal, and every decision that can be made about
-// its kind. It comes before anything that blocks.
+// setup registers what a case answers to: the question where it stands, the signal, and every decision that can be made
+// about its kind. It comes before anything that blocks.
 func (c *casework) setup(ctx workflow.Context, p process, handlers map[string]handler) error {
 	c.process = p
 	if err := workflow.SetQueryHandler(ctx, campus.PlaceQuery, c.place); err != nil {
