@@ -54,7 +54,7 @@ func TestCasesThatAreApartAreNamed(t *testing.T) {
 	e.Exec(`insert into moves (case_id, version, name, stage, waits_for, at)
 		select id, version + 1, 'lost', 'review', 'reviewer', now() - interval '1 hour' from cases where id = $1`, refs[1].ID)
 	e.Exec(`update cases set version = version + 1 where id = $1`, refs[1].ID)
-	e.ExecAsOwner(`delete from moves using cases where id = $1 and case_id = id and moves.version = cases.version`, refs[2].ID)
+	e.ExecAsOwner(`delete from moves m using cases c where id = $1 and case_id = id and m.version = c.version`, refs[2].ID)
 	e.Exec(`update cases set version = version - 1 where id = $1`, refs[2].ID)
 	seen := examined(t, e)
 	for code, ref := range map[string]campus.CaseRef{

@@ -58,7 +58,7 @@ func (c Compared) Of(how Apart) []string {
 // comparedAtOnce is how many workflows are asked at the same time.
 const comparedAtOnce = 16
 
-// standsAfter is how long after its last move a case is compared: longer than the 10 s that a task of a workflow may take.
+// standsAfter is how long a case has stood when it is compared: longer than the 10 s of a task of a workflow.
 // A move is written first, and the workflow knows of it when its task is done.
 const standsAfter = 15 * time.Second
 

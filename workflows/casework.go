@@ -105,10 +105,13 @@ func (c *casework) setup(ctx workflow.Context, p process, handlers map[string]ha
 		workflow.UpdateHandlerOptions{Validator: c.admitSettle, Description: "Retry, skip or abort a parked step"})
 }
 
-// place is where the run stands.
+// place is where the run stands. Nothing waits for staff in a case that has ended, whatever the run still remembers.
 func (c *casework) place() (campus.Place, error) {
-	return campus.Place{Stage: c.stage, Version: c.version, Outcome: c.outcome,
-		Parked: workflow.DeterministicKeys(c.parked), Stuck: workflow.DeterministicKeys(c.stuck)}, nil
+	at := campus.Place{Stage: c.stage, Version: c.version, Outcome: c.outcome}
+	if c.outcome == "" {
+		at.Parked, at.Stuck = workflow.DeterministicKeys(c.parked), workflow.DeterministicKeys(c.stuck)
+	}
+	return at, nil
 }
 
 // do works at the stage where the case is, until something leads away from it.
