@@ -209,6 +209,18 @@ func (s Settlement) FourEyes() bool { return s != RetryStep }
 // may come twice.
 const FactsChanged = "facts-changed"
 
+// PlaceQuery is the query that asks the workflow of a case where it stands. It answers a Place.
+const PlaceQuery = "place"
+
+// Place is where the workflow of a case stands. It holds codes only.
+type Place struct {
+	Stage   Stage    `json:"stage"`
+	Version int64    `json:"version"`
+	Outcome Outcome  `json:"outcome,omitempty"`
+	Parked  []string `json:"parked,omitempty"` // steps of other systems that wait for staff
+	Stuck   []string `json:"stuck,omitempty"`  // steps of our own that do
+}
+
 // CaseInput starts the workflow of a case. The workflow is registered under the kind of the case. Progress is empty
 // at the start and carries the case over when a run continues as new.
 type CaseInput struct {

@@ -5,6 +5,7 @@ package campus
 type WatchPolicy struct {
 	OutboxAge      Duration `yaml:"outbox_age"`
 	QueuedAge      Duration `yaml:"queued_age"`
+	DecisionAge    Duration `yaml:"decision_age"`
 	ParkedAge      Duration `yaml:"parked_age"`
 	NoticeAge      Duration `yaml:"notice_age"`
 	ForgottenAge   Duration `yaml:"forgotten_age"`
@@ -19,8 +20,8 @@ type WatchPolicy struct {
 func (p WatchPolicy) check() error {
 	for name, value := range map[string]Duration{
 		"outbox_age": p.OutboxAge, "queued_age": p.QueuedAge, "parked_age": p.ParkedAge, "notice_age": p.NoticeAge,
-		"forgotten_age": p.ForgottenAge,
-		"clock_skew":    p.ClockSkew, "calendar_ahead": p.CalendarAhead, "certificate": p.Certificate,
+		"forgotten_age": p.ForgottenAge, "decision_age": p.DecisionAge,
+		"clock_skew": p.ClockSkew, "calendar_ahead": p.CalendarAhead, "certificate": p.Certificate,
 	} {
 		if value <= 0 {
 			return Errorf(Invalid, "", "policy watch.%s must be longer than nothing", name)

@@ -74,7 +74,8 @@ func TestAlarmsHaveTheNumbersOfThePolicy(t *testing.T) {
 	require.NoError(t, err)
 	watch, rules := policies.For("").Watch, alarms(t)
 	for name, want := range map[string]float64{
-		"OutboxStands": watch.OutboxAge.Std().Seconds(), "CasesQueue": watch.QueuedAge.Std().Seconds(),
+		"OutboxStands": watch.OutboxAge.Std().Seconds(), "DecisionsOpen": watch.DecisionAge.Std().Seconds(),
+		"CasesQueue":  watch.QueuedAge.Std().Seconds(),
 		"StepsParked": watch.ParkedAge.Std().Seconds(), "MessagesWait": watch.NoticeAge.Std().Seconds(),
 		"FilesStay": watch.ForgottenAge.Std().Seconds(), "ClocksApart": watch.ClockSkew.Std().Seconds(),
 		"SchoolSystemFails": float64(watch.SchoolFailures) / 100, "ConnectionsShort": float64(watch.Connections) / 100,

@@ -119,6 +119,7 @@ func (d *doctor) checks() []check {
 
 		{name: "outbox", needs: []string{schemaCheck, policyCheck}, look: d.lookAtOutbox},
 		{name: "queued", needs: []string{schemaCheck, policyCheck}, look: d.lookAtQueued},
+		{name: "decisions", needs: []string{schemaCheck, policyCheck}, look: d.lookAtDecisions},
 		{name: "steps", needs: []string{schemaCheck, policyCheck}, look: d.lookAtSteps},
 		{name: "cases", needs: []string{schemaCheck, namespaceCheck}, look: d.lookAtCases},
 		{name: "notices", needs: []string{schemaCheck, policyCheck}, look: d.lookAtNotices},

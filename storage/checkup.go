@@ -137,18 +137,6 @@ func (s *Store) Seeds(ctx context.Context) ([]SeedFigure, error) {
 	return seeds, nil
 }
 
-// OpenCases are open cases that have not moved since a moment, those first that have stood longest. Queued ones are
-// left out: they have no workflow yet.
-func (s *Store) OpenCases(ctx context.Context, before time.Time, limit int) ([]campus.CaseRef, error) {
-	rows, err := s.pool.Query(ctx, `select kind, id from cases where closed_at is null and stage <> $1 and since < $2
-		order by since limit $3`, campus.StageQueued, before, limit)
-	if err != nil {
-		return nil, wrap("list open cases", err)
-	}
-	refs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[campus.CaseRef])
-	return refs, wrap("list open cases", err)
-}
-
 // NotOpen are those of the cases that are not open here: unknown, or closed before a moment.
 func (s *Store) NotOpen(ctx context.Context, refs []campus.CaseRef, before time.Time) ([]campus.CaseRef, error) {
 	ids := make([]uuid.UUID, len(refs))

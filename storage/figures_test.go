@@ -168,12 +168,13 @@ func TestOpenCasesAndTheOthers(t *testing.T) {
 	m.Outcome = campus.Completed
 	require.NoError(t, second(s.Record(t.Context(), m)))
 	now := s.Clock.Now()
-	open, err := s.OpenCases(t.Context(), now, 10)
+	open, err := s.StandingSample(t.Context(), now, 10)
 	require.NoError(t, err)
 	require.Empty(t, open, "it has only just moved")
-	open, err = s.OpenCases(t.Context(), now.Add(time.Minute), 10)
+	open, err = s.StandingSample(t.Context(), now.Add(time.Minute), 10)
 	require.NoError(t, err)
-	require.Equal(t, []campus.CaseRef{s.application}, open, "one that waits in the queue has no workflow")
+	standing := storage.StandingCase{CaseRef: s.application, Stage: campus.StageReview, Version: 1}
+	require.Equal(t, []storage.StandingCase{standing}, open, "one that waits in the queue has no workflow")
 
 	all := []campus.CaseRef{s.application, queued, closed, unknown}
 	others, err := s.NotOpen(t.Context(), all, now.Add(time.Minute))

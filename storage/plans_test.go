@@ -143,6 +143,15 @@ func TestHotListsUseIndexes(t *testing.T) {
 		"the notices that are due": {[]string{"notices"}, func(ctx context.Context, store *storage.Store) error {
 			return second(store.ClaimNotices(ctx, 5, time.Minute))
 		}},
+		"the next cases to compare": {[]string{"cases", "moves"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.StandingCases(ctx, time.Now().Add(time.Hour), after, 300))
+		}},
+		"some cases that stand": {[]string{"cases", "moves"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.StandingOf(ctx, time.Now().Add(time.Hour), []uuid.UUID{after, s.application.ID}))
+		}},
+		"the decisions that are late": {[]string{"requests"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.LateDecisions(ctx, time.Minute))
+		}},
 		"the decisions to send again": {[]string{"requests", "moves", "cases"}, func(ctx context.Context, store *storage.Store) error {
 			return second(store.TakeResends(ctx, 3))
 		}},

@@ -1,4 +1,25 @@
 package worker
 
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/sdk/client"
+
+	"campuscard/storage"
+)
+
 // CacheSize is how many cases may stay in memory.
 func CacheSize(memory, limit int64) int { return cacheSize(memory, limit) }
+
+// CompareRounds makes one round after the other of the comparison of cases with their workflows, so many cases each.
+func CompareRounds(
+	store *storage.Store, temporal client.Client, registry prometheus.Registerer, lot int,
+) func(context.Context) error {
+	gauge, quiet := newMetrics(registry).apart, slog.New(slog.DiscardHandler)
+	c := newComparer(Comparison{Store: store, Temporal: temporal}, 0, gauge, quiet)
+	c.lot, c.comparison.Pause = lot, time.Millisecond
+	return c.round
+}

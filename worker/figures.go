@@ -37,9 +37,10 @@ type figures struct {
 type state struct {
 	at      time.Time
 	figures storage.Figures
-	read    bool            // the figures are there
-	parts   map[string]bool // by name, whether they answer
-	current bool            // this build is the one that new cases go to
+	late    storage.WaitingFigure // decisions
+	read    bool                  // the figures are there
+	parts   map[string]bool       // by name, whether they answer
+	current bool                  // this build is the one that new cases go to
 }
 
 // The parts, as a label says them.
@@ -80,6 +81,10 @@ var (
 	outboxFailing = figure("outbox_failing", "Of these, what could not be delivered although Temporal answered.")
 	outboxOldest  = figure("outbox_oldest_seconds", "How long the first of them waits.")
 
+	decisionsOpen = figure("decisions_open",
+		"Decisions that have been open for longer than watch.decision_age: neither carried out nor refused.")
+	decisionsOldest = figure("decisions_oldest_seconds", "How long the first of them is open.")
+
 	lineLength = figure("line_length", "Applications that are in the line (C5).")
 	lineOldest = figure("line_oldest_seconds", "How long the first of them waits.")
 
@@ -112,7 +117,7 @@ func (f *figures) Collect(metrics chan<- prometheus.Metric) {
 	}
 	if s.read {
 		f.showCases(s.figures, show)
-		f.showQueues(s.figures, show)
+		f.showQueues(s, show)
 	}
 }
 
@@ -157,9 +162,12 @@ func (f *figures) showCases(seen storage.Figures, show shower) {
 }
 
 // showQueues shows what is counted for all universities together.
-func (f *figures) showQueues(seen storage.Figures, show shower) {
+func (f *figures) showQueues(s state, show shower) {
+	seen := s.figures
 	show(lineLength, float64(seen.Line.Rows))
 	show(lineOldest, age(seen.At, seen.Line.Oldest))
+	show(decisionsOpen, float64(s.late.Rows))
+	show(decisionsOldest, age(seen.At, s.late.Oldest))
 	show(outboxRows, float64(seen.Outbox.Rows))
 	show(outboxFailing, float64(seen.Outbox.Failing))
 	show(outboxOldest, age(seen.At, seen.Outbox.Oldest))
@@ -198,7 +206,13 @@ func (f *figures) look() state {
 	s := state{parts: map[string]bool{}}
 	var seen storage.Figures
 	var current, refused bool
-	figures := ask(ctx, func() (err error) { seen, err = f.store.Figures(ctx); return err })
+	var late storage.WaitingFigure
+	figures := ask(ctx, func() (err error) {
+		if seen, err = f.store.Figures(ctx); err == nil {
+			late, err = f.store.LateDecisions(ctx, f.policies.For("").Watch.DecisionAge.Std())
+		}
+		return err
+	})
 	temporal := ask(ctx, func() error { _, err := f.temporal.CheckHealth(ctx, nil); return err })
 	objects := ask(ctx, func() error { return f.store.ObjectsReady(ctx) })
 	build := ask(ctx, func() error { current = f.isCurrent(ctx); return nil })
@@ -206,7 +220,7 @@ func (f *figures) look() state {
 	figuresErr := <-figures
 	s.read = figuresErr == nil
 	if s.read { // else it may be written to still
-		s.figures = seen
+		s.figures, s.late = seen, late
 	}
 	s.parts[postgresPart] = s.read || !errors.Is(figuresErr, context.DeadlineExceeded) && campus.CodeOf(figuresErr) != campus.Unavailable
 	s.parts[temporalPart], s.parts[objectsPart] = <-temporal == nil, <-objects == nil

@@ -18,6 +18,7 @@ type metrics struct {
 	failures *prometheus.CounterVec
 	cacheMax prometheus.Gauge
 	outages  *prometheus.CounterVec
+	apart    *prometheus.GaugeVec
 }
 
 // What becomes of a try to send a message.
@@ -47,10 +48,17 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	for _, reason := range []string{campus.DatabaseDown, campus.WritesRefused, campus.ObjectsDown} {
 		m.outages.WithLabelValues(reason)
 	}
+	m.apart = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "campuscard_cases_apart",
+		Help: "Open cases that do not stand where their workflows do: those have ended, know less, or know more.",
+	}, []string{"how"})
+	for _, how := range []Apart{Missing, Behind, Ahead} {
+		m.apart.WithLabelValues(string(how))
+	}
 	for _, outcome := range []string{noticeDelivered, noticeAgain, noticeGivenUp, noticeExpired} {
 		m.notices.WithLabelValues(outcome) // from the start, so that the first one is an increase
 	}
-	registry.MustRegister(m.notices, m.failures, m.cacheMax, m.outages)
+	registry.MustRegister(m.notices, m.failures, m.cacheMax, m.outages, m.apart)
 	return m
 }
 

@@ -33,6 +33,8 @@ type Config struct {
 	Schedules bool                            // keep the universities' schedules; tests open batches when they want them
 	Metrics   prometheus.Registerer           // of the process; may be nil
 
+	CompareEvery time.Duration // how often some cases are compared with their workflows; 0: each minute
+
 	CacheMemory int64 // bytes that cases may take in the memory of the process; 0: as many cases as the SDK likes
 }
 
@@ -77,6 +79,8 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 	}
 	w.loops = append(w.loops, (&groupRetrier{store: store, sender: resender.sender, policies: policies, log: log}).run)
 	w.loops = append(w.loops, (&usher{store: store, policies: policies, log: log}).run)
+	compared := Comparison{Store: store, Temporal: temporal}
+	w.loops = append(w.loops, newComparer(compared, cfg.CompareEvery, counts.apart, log).run)
 	w.loops = append(w.loops, (&foreman{store: store, policies: policies, log: log}).run)
 	return w
 }

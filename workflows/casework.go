@@ -70,10 +70,13 @@ func newCasework(ctx workflow.Context, input campus.CaseInput) *casework {
 // handler carries out one kind of decision.
 type handler func(ctx workflow.Context, d campus.Decision) (campus.Decided, error)
 
-// setup registers what a case answers to: the signal, and every decision that can be made about its kind. It comes before
-// anything that blocks.
+// setup registers what a case answers to: the question where it stands, the signal, and every decision that can be made
+// about its kind. It comes before anything that blocks.
 func (c *casework) setup(ctx workflow.Context, p process, handlers map[string]handler) error {
 	c.process = p
+	if err := workflow.SetQueryHandler(ctx, campus.PlaceQuery, c.place); err != nil {
+		return err
+	}
 	changed := workflow.GetSignalChannel(ctx, campus.FactsChanged)
 	workflow.GoNamed(ctx, campus.FactsChanged, func(ctx workflow.Context) {
 		for changed.Receive(ctx, nil) {
@@ -101,6 +104,15 @@ func (c *casework) setup(ctx workflow.Context, p process, handlers map[string]ha
 	}
 	return workflow.SetUpdateHandlerWithOptions(ctx, campus.SettleStepUpdate, c.settle,
 		workflow.UpdateHandlerOptions{Validator: c.admitSettle, Description: "Retry, skip or abort a parked step"})
+}
+
+// place is where the run stands. Nothing waits for staff in a case that has ended, whatever the run still remembers.
+func (c *casework) place() (campus.Place, error) {
+	at := campus.Place{Stage: c.stage, Version: c.version, Outcome: c.outcome}
+	if c.outcome == "" {
+		at.Parked, at.Stuck = workflow.DeterministicKeys(c.parked), workflow.DeterministicKeys(c.stuck)
+	}
+	return at, nil
 }
 
 // do works at the stage where the case is, until something leads away from it.

@@ -580,6 +580,7 @@ func TestAnswersThatAreLostChangeNothing(t *testing.T) {
 			l := course(t, faults...)
 			require.Equal(t, told[name].story, joined(l.Events(l.ref)))
 			require.Equal(t, told[name].effects, l.effects())
+			l.knowsItsPlace()
 			h := l.History(l.ref)
 			requireNothingPersonal(t, h, l.student)
 			if *record {

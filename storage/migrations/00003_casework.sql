@@ -26,6 +26,8 @@ create index cases_person on cases (person_id, id);
 create index cases_listing on cases (university, id); -- lists page by id, which is in the order of time
 create index cases_open on cases (university, kind, stage) where closed_at is null;
 create index cases_parked on cases (university, id) where parked <> '[]';
+-- Those that are compared with their workflows, in turns.
+create index cases_standing on cases (id) where closed_at is null and stage <> 'queued';
 create index cases_working on cases (kind)
     where closed_at is null and waits_for in ('engine', 'school') and stage <> 'queued';
 

@@ -1,0 +1,60 @@
+package storage
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"campuscard/campus"
+)
+
+// StandingCase is an open case that is not on the move, as Postgres has it.
+type StandingCase struct {
+	campus.CaseRef
+	Stage   campus.Stage
+	Version int64
+}
+
+// standingSQL finds open cases whose newest move is older than a moment. Queued ones are left out: they may have no
+// workflow yet.
+const standingSQL = `select kind, id, stage, version from cases c where closed_at is null and stage <> 'queued'
+	and coalesce((select at from moves where case_id = c.id order by version desc limit 1), opened_at) < $1 `
+
+// StandingCases are the next cases in the order of their ids, after one of them.
+func (s *Store) StandingCases(
+	ctx context.Context, before time.Time, after uuid.UUID, limit int,
+) ([]StandingCase, error) {
+	return s.standing(ctx, standingSQL+`and id > $2 order by id limit $3`, before, after, limit)
+}
+
+// StandingOf are those of some cases that stand.
+func (s *Store) StandingOf(ctx context.Context, before time.Time, ids []uuid.UUID) ([]StandingCase, error) {
+	return s.standing(ctx, standingSQL+`and id = any($2)`, before, ids)
+}
+
+// StandingSample are cases to look at when there is no time for all: those that have stood longest, and as many that
+// have come to their stage last.
+func (s *Store) StandingSample(ctx context.Context, before time.Time, each int) ([]StandingCase, error) {
+	longest, latest := standingSQL+`order by since limit $2`, standingSQL+`order by since desc limit $2`
+	return s.standing(ctx, `(`+longest+`) union (`+latest+`)`, before, each)
+}
+
+func (s *Store) standing(ctx context.Context, sql string, args ...any) ([]StandingCase, error) {
+	rows, err := s.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, wrap("list open cases", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[StandingCase])
+	return found, wrap("list open cases", err)
+}
+
+// LateDecisions counts the decisions that have been open for longer than a while: the workflows of their cases have
+// neither carried them out nor refused them.
+func (s *Store) LateDecisions(ctx context.Context, age time.Duration) (WaitingFigure, error) {
+	var f WaitingFigure
+	err := s.pool.QueryRow(ctx, `select count(*), min(created_at) from requests
+		where state = 'open' and created_at < $1`, s.Now().Add(-age)).Scan(&f.Rows, &f.Oldest)
+	return f, wrap("count open decisions", err)
+}

@@ -1,0 +1,73 @@
+package storage_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+func TestCasesThatStandAreListedInTurns(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	refs := []campus.CaseRef{s.application, s.Applied(s.Person()), s.Applied(s.Person())}
+	queued := s.Applied(s.Person())
+	for _, ref := range refs {
+		require.NoError(t, second(s.Record(t.Context(), s.NextMove(ref, campus.StageReview, campus.WaitsForReviewer))))
+	}
+	moved := s.Clock.Now()
+	s.Clock.Advance(time.Minute)
+	var turn []campus.CaseRef
+	after := uuid.Nil
+	for {
+		page, err := s.StandingCases(t.Context(), s.Clock.Now(), after, 2)
+		require.NoError(t, err)
+		for _, standing := range page {
+			require.Equal(t, []any{campus.StageReview, int64(1)}, []any{standing.Stage, standing.Version})
+			turn = append(turn, standing.CaseRef)
+		}
+		if len(page) < 2 {
+			break
+		}
+		after = page[1].ID
+	}
+	require.ElementsMatch(t, refs, turn, "each once, and none that is queued")
+
+	require.NoError(t, second(s.Record(t.Context(), s.NextMove(refs[1], campus.StageReview, campus.WaitsForReviewer))))
+	closing := s.NextMove(refs[2], campus.StageDone, campus.WaitsForNobody)
+	closing.Outcome = campus.Completed
+	require.NoError(t, second(s.Record(t.Context(), closing)))
+	ids := []uuid.UUID{refs[0].ID, refs[1].ID, refs[2].ID, queued.ID}
+	still, err := s.StandingOf(t.Context(), moved.Add(time.Second), ids)
+	require.NoError(t, err)
+	require.Equal(t, []storage.StandingCase{{CaseRef: refs[0], Stage: campus.StageReview, Version: 1}}, still,
+		"one has moved on within its stage, another has ended")
+}
+
+func TestDecisionsThatAreOpenForTooLongAreCounted(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	move := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+	require.NoError(t, second(s.Record(t.Context(), move)))
+	opened := s.Clock.Now()
+	said := campus.Said{Action: string(campus.Approve)}
+	decision := s.Decision(s.application, reviewer(), campus.ReviewUpdate, said, struct{}{})
+	s.Clock.Advance(time.Minute)
+	late, err := s.LateDecisions(t.Context(), time.Minute)
+	require.NoError(t, err)
+	require.Zero(t, late, "not for longer than a minute")
+	s.Clock.Advance(time.Second)
+	late, err = s.LateDecisions(t.Context(), time.Minute)
+	require.NoError(t, err)
+	require.Equal(t, 1, late.Rows)
+	require.True(t, late.Oldest.Equal(opened), "%s", late.Oldest)
+	tooLate := campus.Errorf(campus.Conflict, campus.WrongStage, "too late")
+	require.NoError(t, second(s.RefuseDecision(t.Context(), decision.ID, tooLate)))
+	late, err = s.LateDecisions(t.Context(), time.Minute)
+	require.NoError(t, err)
+	require.Zero(t, late)
+}

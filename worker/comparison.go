@@ -1,0 +1,152 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/workflows"
+)
+
+// Apart is how an open case and its workflow differ. Empty: they stand at the same place.
+type Apart string
+
+// The differences.
+const (
+	Missing Apart = "missing" // the case has no workflow that runs
+	Behind  Apart = "behind"  // the workflow does not know the newest moves of the case, or has another for one of them
+	Ahead   Apart = "ahead"   // the workflow knows moves that the case has not: Postgres was set back
+	Silent  Apart = "silent"  // the workflow did not say in time where it stands, which tells nothing about the two
+)
+
+// Comparison asks the workflows of open cases where they stand, and compares that with Postgres.
+type Comparison struct {
+	Store    *storage.Store
+	Temporal client.Client
+	Patience time.Duration // for one look at all cases
+	Pause    time.Duration // before those that differ are looked at again
+}
+
+// Compared is what a comparison has found.
+type Compared struct {
+	Cases []campus.CaseRef         // that were compared
+	Apart map[campus.CaseRef]Apart // those of them that are not at the same place
+	Why   error                    // of one that is silent
+}
+
+// Of are the ids of the workflows that differ in one way, in order.
+func (c Compared) Of(how Apart) []string {
+	var ids []string
+	for ref, apart := range c.Apart {
+		if apart == how {
+			ids = append(ids, ref.WorkflowID())
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// comparedAtOnce is how many workflows are asked at the same time.
+const comparedAtOnce = 16
+
+// standsAfter is how long a case has stood when it is compared: longer than the 10 s of a task of a workflow.
+// A move is written first, and the workflow knows of it when its task is done.
+const standsAfter = 15 * time.Second
+
+// StandingSince is the moment before which a case must have moved last to be compared now.
+func (c Comparison) StandingSince() time.Time { return c.Store.Now().Add(-standsAfter) }
+
+// Compare compares cases with their workflows. One that differs, or whose workflow is silent, is looked at again before
+// it is named: it may have moved, or come to its end, meanwhile.
+func (c Comparison) Compare(ctx context.Context, cases []storage.StandingCase) (Compared, error) {
+	compared := Compared{}
+	for _, standing := range cases {
+		compared.Cases = append(compared.Cases, standing.CaseRef)
+	}
+	compared.Apart, compared.Why = c.look(ctx, cases)
+	if len(compared.Apart) == 0 {
+		return compared, nil
+	}
+	if !sleep(ctx, c.Pause) {
+		return compared, ctx.Err()
+	}
+	var ids []uuid.UUID
+	for ref := range compared.Apart {
+		ids = append(ids, ref.ID)
+	}
+	again, err := c.Store.StandingOf(ctx, c.StandingSince(), ids)
+	if err != nil {
+		return compared, err
+	}
+	compared.Apart, compared.Why = c.look(ctx, again)
+	return compared, nil
+}
+
+// look asks the workflows of cases once, several at a time.
+func (c Comparison) look(ctx context.Context, cases []storage.StandingCase) (map[campus.CaseRef]Apart, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.Patience)
+	defer cancel()
+	var mu sync.Mutex
+	var why error
+	apart := map[campus.CaseRef]Apart{}
+	var group errgroup.Group
+	group.SetLimit(comparedAtOnce)
+	for _, standing := range cases {
+		group.Go(func() error {
+			how, err := c.one(ctx, standing)
+			mu.Lock()
+			defer mu.Unlock()
+			if how != "" {
+				apart[standing.CaseRef] = how
+			}
+			if err != nil {
+				why = err
+			}
+			return nil
+		})
+	}
+	return apart, errors.Join(group.Wait(), why)
+}
+
+// one compares a case with its workflow, and says why when that is silent.
+func (c Comparison) one(ctx context.Context, standing storage.StandingCase) (Apart, error) {
+	if ctx.Err() != nil {
+		return Silent, ctx.Err()
+	}
+	answer, err := c.Temporal.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
+		WorkflowID: standing.WorkflowID(), QueryType: campus.PlaceQuery,
+		QueryRejectCondition: enumspb.QUERY_REJECT_CONDITION_NOT_OPEN,
+	})
+	switch {
+	case workflows.IsGone(err):
+		return Missing, nil
+	case err != nil:
+		return Silent, err
+	case answer.QueryRejected != nil:
+		return Missing, nil
+	}
+	var place campus.Place
+	if err := answer.QueryResult.Get(&place); err != nil {
+		return Silent, err
+	}
+	return difference(standing, place), nil
+}
+
+func difference(standing storage.StandingCase, place campus.Place) Apart {
+	switch {
+	case place.Version > standing.Version:
+		return Ahead
+	case place.Version < standing.Version, place.Stage != standing.Stage:
+		return Behind
+	}
+	return ""
+}

@@ -1,0 +1,203 @@
+package worker_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+	"campuscard/worker"
+	"campuscard/workflows/workflowtest"
+)
+
+// reviewed are cases whose workflows wait for a reviewer, and have for a while.
+func reviewed(t *testing.T, e *workflowtest.Engine, count int) []campus.CaseRef {
+	t.Helper()
+	refs := make([]campus.CaseRef, count)
+	for i := range refs {
+		refs[i] = e.Apply(e.Student(), workflowtest.Good)
+	}
+	for _, ref := range refs {
+		e.AwaitStage(ref, campus.StageReview)
+		e.Await(func() bool { return placeOf(t, e, ref).Stage == campus.StageReview }, "its workflow knows that")
+	}
+	e.ExecAsOwner(`update moves set at = at - interval '1 hour'`)
+	return refs
+}
+
+func placeOf(t *testing.T, e *workflowtest.Engine, ref campus.CaseRef) (place campus.Place) {
+	t.Helper()
+	answer, err := e.Client.QueryWorkflow(t.Context(), ref.WorkflowID(), "", campus.PlaceQuery)
+	require.NoError(t, err)
+	require.NoError(t, answer.Get(&place))
+	return place
+}
+
+// putAhead writes a move that the workflow of a case has lost.
+func putAhead(e *workflowtest.Engine, ref campus.CaseRef) {
+	e.Exec(`insert into moves (case_id, version, name, stage, waits_for, at)
+		select id, version + 1, 'lost', 'activation', 'student', now() - interval '1 hour' from cases where id = $1`, ref.ID)
+	e.Exec(`update cases set version = version + 1, stage = 'activation' where id = $1`, ref.ID)
+}
+
+// putBack sets a case back to before its last move.
+func putBack(e *workflowtest.Engine, ref campus.CaseRef) {
+	e.ExecAsOwner(`delete from moves where case_id = $1 and version = (select version from cases where id = $1)`, ref.ID)
+	e.Exec(`update cases set version = version - 1 where id = $1`, ref.ID)
+}
+
+func standing(t *testing.T, e *workflowtest.Engine) []storage.StandingCase {
+	t.Helper()
+	cases, err := e.StandingCases(t.Context(), e.Store.Now().Add(-time.Minute), uuid.Nil, 100)
+	require.NoError(t, err)
+	return cases
+}
+
+func comparison(e *workflowtest.Engine) worker.Comparison {
+	return worker.Comparison{Store: e.Store, Temporal: e.Client, Patience: 20 * time.Second, Pause: time.Millisecond}
+}
+
+func TestCasesAndTheirWorkflowsAreCompared(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	e.Work(worker.Config{})
+	refs := reviewed(t, e, 6)
+	compared, err := comparison(e).Compare(t.Context(), standing(t, e))
+	require.NoError(t, err)
+	require.ElementsMatch(t, refs, compared.Cases)
+	require.Empty(t, compared.Apart, "a house that is well")
+
+	terminated, unknown, behind, ahead, other := refs[0], refs[1], refs[2], refs[3], refs[4]
+	require.NoError(t, e.Client.TerminateWorkflow(t.Context(), terminated.WorkflowID(), "", "by the test"))
+	lost := campus.CaseRef{Kind: campus.ApplicationCase, ID: uuid.New()}
+	e.Exec(`update cases set kind = 'plastic' where id = $1`, unknown.ID)
+	unknown.Kind = campus.PlasticCase
+	putAhead(e, behind)
+	putBack(e, ahead)
+	e.Exec(`update cases set stage = 'photo' where id = $1`, other.ID)
+	cases := append(standing(t, e), storage.StandingCase{CaseRef: lost, Stage: campus.StageReview, Version: 1})
+	compared, err = comparison(e).Compare(t.Context(), cases)
+	require.NoError(t, err)
+	require.Equal(t, map[campus.CaseRef]worker.Apart{
+		terminated: worker.Missing, unknown: worker.Missing, behind: worker.Behind, other: worker.Behind,
+		ahead: worker.Ahead,
+	}, compared.Apart, "and not the one that is not there any more when it is looked at again")
+	require.Equal(t, []string{ahead.WorkflowID()}, compared.Of(worker.Ahead))
+}
+
+// A case that moves while it is looked at is not named.
+func TestCaseThatHasMovedMeanwhileIsNotNamed(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	e.Work(worker.Config{})
+	ref := reviewed(t, e, 1)[0]
+	seen := standing(t, e)
+	_, err := e.Send(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"),
+		campus.Said{Action: string(campus.Approve)}, struct{}{})
+	require.NoError(t, err)
+	e.AwaitStage(ref, campus.StageActivation)
+	compared, err := comparison(e).Compare(t.Context(), seen)
+	require.NoError(t, err)
+	require.Empty(t, compared.Apart)
+}
+
+// A workflow that does not answer says nothing about its case.
+func TestWorkflowThatDoesNotAnswerIsSilent(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	stop := e.Work(worker.Config{})
+	ref := reviewed(t, e, 1)[0]
+	stop()
+	c := comparison(e)
+	c.Patience = 300 * time.Millisecond
+	began := time.Now()
+	compared, err := c.Compare(t.Context(), standing(t, e))
+	require.NoError(t, err)
+	require.Less(t, time.Since(began), 5*time.Second, "nobody works on its queue")
+	require.Equal(t, map[campus.CaseRef]worker.Apart{ref: worker.Silent}, compared.Apart)
+	require.Error(t, compared.Why)
+}
+
+// The worker goes through all cases in turns, and says how many differ until they do not any more.
+func TestCasesApartAreShown(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	e.Work(worker.Config{})
+	refs := reviewed(t, e, 4)
+	registry := prometheus.NewRegistry()
+	round := worker.CompareRounds(e.Store, e.Client, registry, 2)
+	shown := func() map[string]float64 {
+		require.NoError(t, round(t.Context()))
+		return gauges(t, registry, "campuscard_cases_apart")
+	}
+	none := map[string]float64{"missing": 0, "behind": 0, "ahead": 0}
+	require.Equal(t, none, shown())
+	require.Equal(t, none, shown())
+	require.Equal(t, none, shown(), "the turn is over, and another begins")
+	require.NoError(t, e.Client.TerminateWorkflow(t.Context(), refs[3].WorkflowID(), "", "by the test"))
+	putAhead(e, refs[0])
+	require.Equal(t, map[string]float64{"missing": 0, "behind": 1, "ahead": 0}, shown(), "the first two of a new turn")
+	require.Equal(t, map[string]float64{"missing": 1, "behind": 1, "ahead": 0}, shown(),
+		"the others, and the one that was found is still behind")
+	e.ExecAsOwner(`delete from moves where case_id = $1 and stage = 'activation'`, refs[0].ID)
+	e.Exec(`update cases set version = version - 1, stage = 'review' where id = $1`, refs[0].ID)
+	require.Equal(t, map[string]float64{"missing": 1, "behind": 0, "ahead": 0}, shown(), "it is mended")
+	e.Exec(`update cases set closed_at = now(), outcome = 'aborted' where id = $1`, refs[3].ID)
+	require.Equal(t, none, shown(), "it is closed")
+}
+
+func TestWorkerComparesByItself(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	registry := prometheus.NewRegistry()
+	e.Work(worker.Config{CompareEvery: 50 * time.Millisecond, Metrics: registry})
+	ref := reviewed(t, e, 1)[0]
+	require.NoError(t, e.Client.TerminateWorkflow(t.Context(), ref.WorkflowID(), "", "by the test"))
+	e.Await(func() bool { return gauges(t, registry, "campuscard_cases_apart")["missing"] == 1 }, "the case is counted")
+}
+
+func TestDecisionOpenForTooLongIsShown(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	stop := e.Work(worker.Config{})
+	ref := reviewed(t, e, 1)[0]
+	stop()
+	registry := prometheus.NewRegistry()
+	worker.New(worker.Config{Unmanaged: true, Metrics: registry}, e.Client, e.Store, e.Systems, e.Policies, e.Log)
+	_, err := e.House.Decide(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"),
+		campus.Said{Action: string(campus.Approve)}, struct{}{})
+	require.NoError(t, err)
+	require.Zero(t, gauges(t, registry, "campuscard_decisions_open")[""], "it has just been made")
+	e.Exec(`update requests set created_at = created_at - interval '2 minutes' where state = 'open'`)
+	another := prometheus.NewRegistry() // what was read a moment ago is not read again
+	worker.New(worker.Config{Unmanaged: true, Metrics: another}, e.Client, e.Store, e.Systems, e.Policies, e.Log)
+	require.InDelta(t, 1, gauges(t, another, "campuscard_decisions_open")[""], 0)
+	require.InDelta(t, 120, gauges(t, another, "campuscard_decisions_oldest_seconds")[""], 60)
+	require.Equal(t, 1, storagetest.One[int](e.House.House, `select count(*) from requests where state = 'open'`))
+}
+
+// gauges are what a metric shows, by the value of its only label; without labels by "".
+func gauges(t *testing.T, registry *prometheus.Registry, name string) map[string]float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	seen := map[string]float64{}
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			var label string
+			for _, pair := range metric.GetLabel() {
+				label = pair.GetValue()
+			}
+			if family.GetName() == name {
+				seen[label] = metric.GetGauge().GetValue()
+			}
+		}
+	}
+	require.NotEmpty(t, seen, "no metric %s", name)
+	return seen
+}
