@@ -21,6 +21,8 @@ const (
 	locked  = 2500 * time.Millisecond
 	outage  = 10 * time.Second
 	mending = 90 * time.Second // within that everything has come to its end by itself
+
+	lookPause = 200 * time.Millisecond
 )
 
 // TestNothingDecidedIsLost has decisions of every process made once each, and Temporal or the worker killed in the worst
@@ -153,39 +155,49 @@ func (h *ownHouse) becomesTrue(t *testing.T, m made, began, last time.Time) {
 	t.Helper()
 	deadline := time.Now().Add(mending)
 	for i, u := range m.list {
-		seen := ""
-		for {
-			done, err := u.Became(t.Context(), m.ids[i])
-			require.NoError(t, err, u.Name)
-			moves := h.movesSince(t, u.Case, m.ids[i])
-			if done.Status == "done" && len(moves) >= len(u.Moves) {
-				break
-			}
-			seen = fmt.Sprintf("%s, %v", done.Status, moves)
-			require.True(t, time.Now().Before(deadline), "%s (%s): %s", u.Name, u.Case, seen)
-			require.NoError(t, client.Sleep(t.Context(), 200*time.Millisecond))
-		}
+		h.comesAbout(t, u, m.ids[i], deadline)
 	}
 	t.Logf("all done %.1f s after the decisions were made", h.now(t).Sub(began).Seconds())
 	require.NoError(t, client.Sleep(t.Context(), last.Add(ahead/2).Sub(h.now(t))))
 	for i, u := range m.list {
-		moves := h.movesSince(t, u.Case, m.ids[i])
-		require.GreaterOrEqual(t, len(moves), len(u.Moves), u.Name)
-		for j, name := range u.Moves {
-			require.Equal(t, name, moves[j].Name, "%s: %v", u.Name, moves)
-		}
-		if u.Outcome != "" {
-			require.Len(t, moves, len(u.Moves), "%s: a case that has ended moves on: %v", u.Name, moves)
-		}
-		for _, move := range moves {
-			require.False(t, u.Left != "" && move.Stage == u.Left, "%s: the case is back at %s: %v", u.Name, u.Left, moves)
-		}
-		require.Equal(t, u.Outcome, moves[len(moves)-1].Outcome, "%s: %v", u.Name, moves)
-		if u.Effects != nil {
-			require.NoError(t, u.Effects(t.Context()), u.Name)
-		}
+		h.stands(t, u, m.ids[i])
 	}
 	require.Empty(t, h.incidentsSince(t, began), "nobody is needed")
+}
+
+// comesAbout waits until a decision is done and the moves that follow it have been made.
+func (h *ownHouse) comesAbout(t *testing.T, u story.Undecided, decision uuid.UUID, deadline time.Time) {
+	t.Helper()
+	for {
+		became, err := u.Became(t.Context(), decision)
+		require.NoError(t, err, u.Name)
+		moves := h.movesSince(t, u.Case, decision)
+		if became.Status == "done" && len(moves) >= len(u.Moves) {
+			return
+		}
+		require.True(t, time.Now().Before(deadline), "%s (%s): %s, %v", u.Name, u.Case, became.Status, moves)
+		require.NoError(t, client.Sleep(t.Context(), lookPause))
+	}
+}
+
+// stands checks that a decision has led where it leads, and that nothing has undone it.
+func (h *ownHouse) stands(t *testing.T, u story.Undecided, decision uuid.UUID) {
+	t.Helper()
+	moves := h.movesSince(t, u.Case, decision)
+	require.GreaterOrEqual(t, len(moves), len(u.Moves), u.Name)
+	for i, name := range u.Moves {
+		require.Equal(t, name, moves[i].Name, "%s: %v", u.Name, moves)
+	}
+	if u.Outcome != "" {
+		require.Len(t, moves, len(u.Moves), "%s: a case that has ended moves on: %v", u.Name, moves)
+	}
+	for _, move := range moves {
+		require.False(t, u.Left != "" && move.Stage == u.Left, "%s: the case is back at %s: %v", u.Name, u.Left, moves)
+	}
+	require.Equal(t, u.Outcome, moves[len(moves)-1].Outcome, "%s: %v", u.Name, moves)
+	if u.Effects != nil {
+		require.NoError(t, u.Effects(t.Context()), u.Name)
+	}
 }
 
 // look is what is seen when a message is written.

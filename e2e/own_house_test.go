@@ -60,7 +60,8 @@ func openOwnHouse(t *testing.T) *ownHouse {
 	require.NoError(t, err)
 	t.Cleanup(h.pool.Close)
 	h.world = story.New(story.Config{
-		API: "http://" + env["API_ADDRESS"], School: env["SCHOOL_URL"], StaffPassword: env["SEED_STAFF_PASSWORD"], KioskKey: env["SEED_KIOSK_KEY"],
+		API: "http://" + env["API_ADDRESS"], School: env["SCHOOL_URL"],
+		StaffPassword: env["SEED_STAFF_PASSWORD"], KioskKey: env["SEED_KIOSK_KEY"],
 		Language: campus.English, Patience: patience, Limit: patience, Tell: func(string) {},
 	})
 	return h
@@ -74,9 +75,11 @@ func writeOwnPolicy(t *testing.T) string {
 	require.NoError(t, yaml.Unmarshal(deploy.DemoPolicy, &policy))
 	soon := ownWait - time.Second
 	for section, numbers := range map[string]map[string]any{
-		"application": {"review_limit": ownWait, "review_reminder": 2*workingDay - soon, "evidence_wait": ownWait, "evidence_reminder": soon},
-		"identity":    {"in_person_wait": ownWait, "in_person_reminder": soon},
-		"activation":  {"wait": ownWait, "first_reminder": soon - time.Second, "last_reminder": soon},
+		"application": {
+			"review_limit": ownWait, "review_reminder": 2*workingDay - soon, "evidence_wait": ownWait, "evidence_reminder": soon,
+		},
+		"identity":   {"in_person_wait": ownWait, "in_person_reminder": soon},
+		"activation": {"wait": ownWait, "first_reminder": soon - time.Second, "last_reminder": soon},
 		"plastic": {"pickup_wait": 4 * time.Second, "pickup_first_reminder": time.Second, "pickup_last_reminder": 2 * time.Second,
 			"returned_wait": 3 * ownWait, "returned_reminder": ownWait + ownWait/2},
 		"steps":       {"tries": 3},
@@ -130,8 +133,8 @@ func (h *ownHouse) waits(t *testing.T, list []story.Undecided) (first, last time
 			cases = append(cases, u.Case)
 		}
 	}
-	err := h.pool.QueryRow(t.Context(), `select min(m.at), max(m.at) from cases c join moves m on m.case_id = c.id and m.version = c.entered
-		where c.id = any($1)`, cases).Scan(&first, &last)
+	err := h.pool.QueryRow(t.Context(), `select min(m.at), max(m.at)
+		from cases c join moves m on m.case_id = c.id and m.version = c.entered where c.id = any($1)`, cases).Scan(&first, &last)
 	require.NoError(t, err)
 	return first.Add(ownWait), last.Add(ownWait)
 }
@@ -139,7 +142,8 @@ func (h *ownHouse) waits(t *testing.T, list []story.Undecided) (first, last time
 // waiting counts the sessions that wait for a lock.
 func (h *ownHouse) waiting(t *testing.T) (n int) {
 	t.Helper()
-	err := h.pool.QueryRow(t.Context(), `select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`).Scan(&n)
+	err := h.pool.QueryRow(t.Context(), `select count(*) from pg_stat_activity
+		where wait_event_type = 'Lock' and datname = current_database()`).Scan(&n)
 	require.NoError(t, err)
 	return n
 }

@@ -29,7 +29,7 @@ func TestDecisionsThatMeet(t *testing.T) {
 		story string   // how the timeline ends
 	}{
 		"the same decision twice": {func(m *meeting) {
-			d := m.open(campus.ReviewUpdate, first, approve)
+			d := m.open(first, approve)
 			m.send(d)
 			m.send(d)
 		}, []string{"provisioning", "provisioning"}, "review_asked approved provisioned"},
@@ -38,17 +38,17 @@ func TestDecisionsThatMeet(t *testing.T) {
 			m.decide(campus.ReviewUpdate, second, reject)
 		}, []string{"provisioning", campus.WrongStage}, "review_asked approved provisioned"},
 		"another's while the first is on its way": {func(m *meeting) {
-			d := m.open(campus.ReviewUpdate, first, approve)
+			d := m.open(first, approve)
 			m.decide(campus.ReviewUpdate, second, reject)
 			m.send(d)
 		}, []string{"decision_pending", "provisioning"}, "review_asked approved provisioned"},
 		"the holder's while a reviewer's is on its way": {func(m *meeting) {
-			d := m.open(campus.ReviewUpdate, first, approve)
+			d := m.open(first, approve)
 			m.decide(campus.WithdrawUpdate, m.holder(), campus.Said{})
 			m.send(d)
 		}, []string{"done", campus.WrongStage}, "review_asked withdrawn"},
 		"one about a stage that was entered anew since": {func(m *meeting) {
-			d := m.open(campus.ReviewUpdate, first, approve)
+			d := m.open(first, approve)
 			m.Exec(`update requests set entered = entered - 1 where id = $1`, d.ID)
 			m.send(d)
 			m.decide(campus.ReviewUpdate, second, approve)
@@ -63,7 +63,7 @@ func TestDecisionsThatMeet(t *testing.T) {
 			m.decide(campus.ReviewUpdate, first, approve)
 		}, []string{campus.WrongStage, campus.WrongStage, "provisioning"}, "review_asked approved provisioned"},
 		"one that was refused before": {func(m *meeting) {
-			d := m.open(campus.ReviewUpdate, first, approve)
+			d := m.open(first, approve)
 			_, err := m.RefuseDecision(m.t.Context(), d.ID, campus.Errorf(campus.Conflict, "told_no", "no"))
 			require.NoError(m.t, err)
 			m.send(d)
@@ -98,10 +98,10 @@ type meeting struct {
 
 func (m *meeting) holder() campus.Actor { return campus.Student(m.student.ID) }
 
-// open keeps a decision that is sent later.
-func (m *meeting) open(update string, by campus.Actor, said campus.Said) storage.Decision {
+// open keeps a review that is sent later.
+func (m *meeting) open(by campus.Actor, said campus.Said) storage.Decision {
 	m.t.Helper()
-	d, err := m.House.Decide(m.ref, update, by, said, storage.ReviewNote{})
+	d, err := m.House.Decide(m.ref, campus.ReviewUpdate, by, said, storage.ReviewNote{})
 	require.NoError(m.t, err)
 	m.Exec(`update requests set resend_at = $2 where id = $1`, d.ID, m.Now().Add(time.Hour)) // the test sends it
 	return d

@@ -60,7 +60,8 @@ func (c *Crowd) Undecided(ctx context.Context, w *World, number int) ([]Undecide
 	r := &round{World: w, approved: &first[0], verified: &first[1], activated: &first[2], resent: &first[3],
 		rejected: &second[0], withdrawn: &second[1], retried: &second[2], skipped: &second[3]}
 	var err error
-	if r.completed, err = w.open(ctx, story{name: "foreign", kind: "plain", category: campus.Foreign, level: "undergraduate", university: university}); err != nil {
+	foreign := story{name: "foreign", kind: "plain", category: campus.Foreign, level: "undergraduate", university: university}
+	if r.completed, err = w.open(ctx, foreign); err != nil {
 		return nil, err
 	}
 	if err := r.completed.run(ctx, (*scene).signInFirst); err != nil {
@@ -92,11 +93,13 @@ func (r *round) prepare(ctx context.Context) (err error) {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for s, steps := range map[*scene][]step{
-		r.approved: {(*scene).fillsIn}, r.activated: {(*scene).fillsIn}, r.rejected: {(*scene).fillsIn}, r.withdrawn: {(*scene).fillsIn},
+		r.approved: {(*scene).fillsIn}, r.activated: {(*scene).fillsIn},
+		r.rejected: {(*scene).fillsIn}, r.withdrawn: {(*scene).fillsIn},
 		r.verified: {(*scene).fillsInWithoutFace}, r.completed: {(*scene).fillsInWithoutLetter},
 		r.retried: {(*scene).apply, (*scene).waitsForReview, (*scene).approve, (*scene).isParked},
 		r.skipped: {(*scene).apply, (*scene).waitsForReview, (*scene).approve, (*scene).isParked, (*scene).proposesToSkip},
-		r.resent:  {(*scene).apply, (*scene).isReviewed, (*scene).activatesQuietly, r.asksForLaundry(), (*scene).isProduced, (*scene).isReturned},
+		r.resent: {(*scene).apply, (*scene).isReviewed, (*scene).activatesQuietly, r.asksForLaundry(), (*scene).isProduced,
+			(*scene).isReturned},
 	} {
 		group.Go(func() error { return s.run(ctx, steps...) })
 	}
@@ -125,7 +128,8 @@ func (r *round) inviting(ctx context.Context) (err error) {
 	}
 	return r.approved.await(ctx, "first wave of invitations", func(ctx context.Context) (bool, string, error) {
 		found, err := r.admin.Case(ctx, r.campaign)
-		return found.Stage == campus.StageInviting && found.WaitsFor == campus.WaitsForDate && len(found.Timeline) > 1, found.String(), err
+		waits := found.Stage == campus.StageInviting && found.WaitsFor == campus.WaitsForDate
+		return waits && len(found.Timeline) > 1, found.String(), err
 	})
 }
 

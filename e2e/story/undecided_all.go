@@ -28,15 +28,17 @@ func (r *round) decisions(ctx context.Context) ([]Undecided, error) {
 	if err != nil {
 		return nil, err
 	}
-	pause := Undecided{Name: "campaign paused", Case: r.campaign, Left: campus.StageInviting, Moves: []string{campus.PauseUpdate},
-		Post: func(ctx context.Context) (client.Decision, error) { return r.admin.Once().Pause(ctx, r.campaign) }, Became: r.admin.Decision}
+	pause := Undecided{Name: "campaign paused", Case: r.campaign, Left: campus.StageInviting, Moves: []string{"pause"},
+		Post:   func(ctx context.Context) (client.Decision, error) { return r.admin.Once().Pause(ctx, r.campaign) },
+		Became: r.admin.Decision}
 	return append(append(append(reviews, verification, pause), ofHolders...), settlements...), nil
 }
 
 func (r *round) reviews(ctx context.Context) (list []Undecided, err error) {
 	for s, u := range map[*scene]Undecided{
 		r.approved: {Name: "approved", Moves: []string{"review:approve", "provisioned"}, Effects: r.approved.isHeldOnce},
-		r.rejected: {Name: "rejected", Moves: []string{"review:reject", "end"}, Outcome: campus.Rejected, Effects: r.rejected.hasNoCard},
+		r.rejected: {Name: "rejected", Moves: []string{"review:reject", "end"}, Outcome: campus.Rejected,
+			Effects: r.rejected.hasNoCard},
 	} {
 		item, err := s.item(ctx, s.reviewer, campus.ReviewItem)
 		if err != nil {
@@ -71,7 +73,8 @@ func (r *round) verification(ctx context.Context) (u Undecided, err error) {
 	if err := s.counter.SeeOriginal(ctx, found.PersonID, s.person.DocumentType, s.person.DocumentNumber); err != nil {
 		return u, err
 	}
-	return Undecided{Name: "verified", Case: s.application, Left: campus.StageInPerson, Moves: []string{"verify:pass"}, Waits: true,
+	return Undecided{Name: "verified", Case: s.application, Left: campus.StageInPerson, Moves: []string{"verify:pass"},
+		Waits: true,
 		Post: func(ctx context.Context) (client.Decision, error) {
 			return s.counter.Once().Verify(ctx, item, campus.Pass)
 		},
@@ -94,13 +97,13 @@ func (r *round) ofHolders(ctx context.Context) ([]Undecided, error) {
 			Post: func(ctx context.Context) (client.Decision, error) {
 				return r.activated.student.Once().Activate(ctx, r.activated.application)
 			}},
-		{Name: "withdrawn", Case: r.withdrawn.application, Left: campus.StageReview, Moves: []string{"withdraw", "end"}, Waits: true,
-			Outcome: campus.Withdrawn, Became: r.withdrawn.student.Decision, Effects: r.withdrawn.hasNoCard,
+		{Name: "withdrawn", Case: r.withdrawn.application, Left: campus.StageReview, Moves: []string{"withdraw", "end"},
+			Waits: true, Outcome: campus.Withdrawn, Became: r.withdrawn.student.Decision, Effects: r.withdrawn.hasNoCard,
 			Post: func(ctx context.Context) (client.Decision, error) {
 				return r.withdrawn.student.Once().Withdraw(ctx, r.withdrawn.application)
 			}},
-		{Name: "evidence brought", Case: r.completed.application, Left: campus.StageEvidence, Moves: []string{"bring-evidence", "checked"}, Waits: true,
-			Became: r.completed.student.Decision,
+		{Name: "evidence brought", Case: r.completed.application, Left: campus.StageEvidence,
+			Moves: []string{"bring-evidence", "checked"}, Waits: true, Became: r.completed.student.Decision,
 			Post: func(ctx context.Context) (client.Decision, error) {
 				return r.completed.student.Once().Bring(ctx, r.completed.application, letter, nil)
 			}},
@@ -126,14 +129,17 @@ func (r *round) settlements(ctx context.Context) ([]Undecided, error) {
 		return nil, err
 	}
 	return []Undecided{
-		{Name: "step retried", Case: r.retried.application, Moves: []string{"settle-step:retry:grant-library", "retried:grant-library", "provisioned"},
-			Post: retry(r.retried, r.retried.application, brokenStep), Became: r.retried.operator.Decision, Effects: r.retried.isHeldOnce},
-		{Name: "step skipped by a second person", Case: r.skipped.application, Moves: []string{"settle-step:skip:grant-library", "provisioned"},
+		{Name: "step retried", Case: r.retried.application,
+			Moves: []string{"settle-step:retry:grant-library", "retried:grant-library", "provisioned"},
+			Post:  retry(r.retried, r.retried.application, brokenStep), Became: r.retried.operator.Decision, Effects: r.retried.isHeldOnce},
+		{Name: "step skipped by a second person", Case: r.skipped.application,
+			Moves: []string{"settle-step:skip:grant-library", "provisioned"},
 			Post: func(ctx context.Context) (client.Decision, error) {
 				return second.Once().Skip(ctx, r.skipped.application, brokenStep, 1, "it does, I have looked")
 			},
 			Became: second.Decision},
-		{Name: "package retried", Case: r.laundry, Moves: []string{"settle-step:retry:subscribe-laundry", "retried:subscribe-laundry", "end:package_granted"},
+		{Name: "package retried", Case: r.laundry,
+			Moves:   []string{"settle-step:retry:subscribe-laundry", "retried:subscribe-laundry", "end:package_granted"},
 			Outcome: campus.Completed, Post: retry(r.resent, r.laundry, laundryStep), Became: r.resent.operator.Decision,
 			Effects: func(ctx context.Context) error {
 				return r.resent.acted(ctx, client.Done{System: laundry, Operation: "subscribe", Reference: card.ID.String()})
@@ -163,7 +169,8 @@ func (s *scene) isBroughtAgain(ctx context.Context) error {
 	orders := 0
 	err = s.await(ctx, "order to bring the card again", func(ctx context.Context) (bool, string, error) {
 		var err error
-		orders, err = s.school.Effects(ctx, client.Done{System: "bureau", Operation: "order", Reference: card.Plastics[0].ID.String()})
+		order := client.Done{System: "bureau", Operation: "order", Reference: card.Plastics[0].ID.String()}
+		orders, err = s.school.Effects(ctx, order)
 		return orders > 1, fmt.Sprintf("%d orders", orders), err
 	})
 	if err == nil && (orders != 2 || len(card.Plastics) != 1) {
