@@ -54,7 +54,7 @@ func TestWhatTheTablesSay(t *testing.T) {
 	} {
 		unlock, err := lockCase(t.Context(), pool, path)
 		require.NoError(t, err)
-		free := `select exists (select from cases where id = $1 for update skip locked)`
+		free := `select exists (select from cases where id = $1 for no key update skip locked)`
 		locked := !storagetest.One[bool](store, free, accepted.ID)
 		unlock() // before anything can fail: a pool that closes waits for its connections
 		require.True(t, locked, path)

@@ -161,7 +161,7 @@ func lockCase(ctx context.Context, pool *pgxpool.Pool, path string) (unlock func
 	return unlock, nil
 }
 
-const lockedCase = `select from cases where id = $1 or id = (select case_id from work_items where id = $1) for update`
+const lockedCase = `select from cases where id = $1 or id = (select case_id from work_items where id = $1) for no key update`
 
 var idIn = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
