@@ -5,6 +5,7 @@ package decisions
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -58,7 +59,7 @@ func (s *Sender) Send(ctx context.Context, d storage.Decision) (storage.Decision
 	}
 	refused := workflows.FromTemporal(err)
 	if campus.ReasonOf(refused) == campus.EngineBehind {
-		return d, nil
+		return d, s.recall(kept, d.Case)
 	}
 	return s.kept(d)(s.store.RefuseDecision(kept, d.ID, refused))
 }
@@ -71,6 +72,20 @@ func (*Sender) kept(before storage.Decision) func(storage.Decision, error) (stor
 		}
 		return now, nil
 	}
+}
+
+// recall has the decisions sent again that the workflow of a case has lost: without them it never comes to the version that
+// this one is about.
+func (s *Sender) recall(ctx context.Context, ref campus.CaseRef) error {
+	answer, err := s.temporal.QueryWorkflow(ctx, ref.WorkflowID(), "", campus.PlaceQuery)
+	if err != nil {
+		return fmt.Errorf("ask a workflow for its place: %w", err)
+	}
+	var place campus.Place
+	if err := answer.Get(&place); err != nil {
+		return fmt.Errorf("read the place of a workflow: %w", err)
+	}
+	return s.store.RecallDecisions(ctx, ref, place.Version)
 }
 
 // outcome sends the update and waits for its answer.

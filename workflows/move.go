@@ -17,6 +17,7 @@ type change struct {
 	campus.Move
 	fact  fact
 	at    campus.Stage // it is only right at this stage, of all at which it could be made; empty: at any of them
+	check func() error // looked at in its turn; nil: nothing
 	knows func() any   // what the process knows afterwards; nil: what it does
 	drops []string     // steps that are parked no more
 	parks *parkedStep
@@ -95,6 +96,11 @@ func (c *casework) makeOnce(ctx workflow.Context, ch change, right func() bool) 
 	if c.outcome != "" || !right() {
 		return c.wrongStage()
 	}
+	if ch.check != nil {
+		if err := ch.check(); err != nil {
+			return err
+		}
+	}
 	told := c.news
 	m := c.fill(ch, told)
 	c.news = news{}
@@ -137,7 +143,7 @@ func (c *casework) adopt(ctx workflow.Context, ch change, m campus.Move, row cam
 	if err := c.process.restore(row.State); err != nil {
 		return err
 	}
-	if row.Version == m.Version {
+	if row.Version == m.Version && row.Stage == m.Stage && row.Outcome == m.Outcome { // not another that has ended the case
 		for _, step := range ch.drops {
 			delete(c.parked, step)
 		}

@@ -159,9 +159,6 @@ func (c *casework) settle(ctx workflow.Context, d campus.Decision) (campus.Settl
 		return c.retryStuck(ctx, s, d)
 	}
 	p := c.parked[d.Step]
-	p.busy = true
-	c.busy++
-	defer func() { p.busy = false; c.busy-- }()
 	switch action := campus.Settlement(d.Action); {
 	case action == campus.RetryStep:
 		return c.retry(ctx, p, d)
@@ -172,10 +169,17 @@ func (c *casework) settle(ctx workflow.Context, d campus.Decision) (campus.Settl
 	}
 }
 
+// settleable looks once more, in the turn of its move, whether a settlement is about the step as it is.
+func (c *casework) settleable(d campus.Decision) func() error {
+	return func() error { return c.checkSettle(d) }
+}
+
 // retry makes one more attempt, once it is written who asks for it. An unclear attempt is repeated under its old key, so
 // that it acts once; after a confirmed failure the key is the next (K3).
 func (c *casework) retry(ctx workflow.Context, p *parkedStep, d campus.Decision) (campus.Settled, error) {
-	err := c.decide(ctx, d, change{Move: campus.Move{Name: campus.SettleMove(d.Said, false)}, then: func() {
+	err := c.decide(ctx, d, change{Move: campus.Move{Name: campus.SettleMove(d.Said, false)}, check: c.settleable(d), then: func() {
+		p.busy = true
+		c.busy++
 		p.ref.Attempt, p.ref.By, p.proposal = p.ref.Attempt+1, d.By, nil
 		if !campus.CodeOf(p.cause).Retryable() {
 			p.ref.Key++
@@ -184,6 +188,7 @@ func (c *casework) retry(ctx workflow.Context, p *parkedStep, d campus.Decision)
 	if err != nil {
 		return campus.Settled{}, err
 	}
+	defer func() { p.busy = false; c.busy-- }()
 	result := campus.Settled{Step: d.Step, Attempt: p.ref.Attempt, Outcome: campus.StepOK}
 	if err := p.try(ctx, p.ref); err != nil {
 		result.Failed(err)
@@ -210,7 +215,7 @@ func (c *casework) propose(ctx workflow.Context, p *parkedStep, d campus.Decisio
 		Name:     campus.SettleMove(d.Said, true),
 		Events:   []campus.Event{internalEvent("step_proposed", d.By, "step", d.Step, "action", d.Action)},
 		Proposes: []campus.Proposal{{Step: d.Step, Action: action, By: d.By}},
-	}, then: func() { p.proposal = &d }})
+	}, check: c.settleable(d), then: func() { p.proposal = &d }})
 }
 
 // confirm skips a step or gives the case up, as another person has proposed: the tables have to know that, too.
@@ -221,6 +226,7 @@ func (c *casework) confirm(ctx workflow.Context, p *parkedStep, d campus.Decisio
 		result.Outcome, kind = campus.StepAborted, "step_aborted"
 	}
 	ch := c.settled(p, d, campus.SettleMove(d.Said, false), kind)
+	ch.check = c.settleable(d)
 	ch.Confirms = []campus.Proposal{{Step: d.Step, Action: campus.Settlement(d.Action), By: d.By}}
 	return result, c.decide(ctx, d, ch)
 }
