@@ -115,9 +115,8 @@ func TestForgedDecisions(t *testing.T) {
 	require.NoError(t, err)
 	after := everything(t, s.House)
 	for name, change := range map[string]func(m *campus.Move){
-		"once more":                     func(*campus.Move) {},
-		"with what it would do by now":  func(m *campus.Move) { m.Version, m.Stage, m.Name = m.Version+1, campus.StageClosing, "else" },
-		"with another's name beside it": func(m *campus.Move) { m.Decision.By = campus.Staff(uuid.New()) },
+		"once more":                    func(*campus.Move) {},
+		"with what it would do by now": func(m *campus.Move) { m.Version, m.Stage, m.Name = m.Version+1, campus.StageClosing, "else" },
 	} {
 		m := honest
 		change(&m)
@@ -128,6 +127,10 @@ func TestForgedDecisions(t *testing.T) {
 		require.NoError(t, s.CheckDecision(t.Context(), m), name)
 		require.Equal(t, after, everything(t, s.House), name)
 	}
+	forged := honest
+	forged.Decision.By = campus.Staff(uuid.New())
+	require.Equal(t, "decision_unknown", outcome(second(s.SaveReview(t.Context(), forged))), "with another's name beside it")
+	require.Equal(t, after, everything(t, s.House))
 	elsewhere := honest
 	elsewhere.Case = other
 	require.Equal(t, "decision_unknown", outcome(second(s.SaveReview(t.Context(), elsewhere))), "what was carried out in one case is nothing in another")
