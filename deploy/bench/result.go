@@ -58,9 +58,9 @@ type bar struct {
 // bars are those of design's "Numbers to hold".
 func bars() map[string]bar {
 	return map[string]bar{
-		"accept_up":    {least: 1000, ratio: 0.5},
-		"accept_down":  {least: 1000, ratio: 0.5},
-		"applications": {ratio: 0.8},
+		"accept_up":    {least: 1000, ratio: 0.45},
+		"accept_down":  {least: 1000, ratio: 0.45},
+		"applications": {ratio: 0.7},
 		"history":      {most: 100},
 	}
 }
