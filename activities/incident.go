@@ -22,8 +22,8 @@ func (a *Activities) CloseIncident(ctx context.Context, in Incident) error {
 	return a.store.CloseIncident(ctx, in.Case, in.Item.Step)
 }
 
-// StoreAnswers tells whether our own Postgres answers.
-func (a *Activities) StoreAnswers(ctx context.Context) error { return a.store.Ready(ctx) }
+// StoreAnswers tells whether our own Postgres answers, and takes writes: a full disk is an outage like any other.
+func (a *Activities) StoreAnswers(ctx context.Context) error { return a.store.Writable(ctx) }
 
 // LostMoves are the moves of a case that its workflow has lost.
 type LostMoves struct {

@@ -58,9 +58,6 @@ func (s *Server) decide(ctx context.Context, request storage.Request, u update) 
 			// It is kept, and the worker goes on sending it: that Postgres went away meanwhile refuses nothing.
 			s.log.WarnContext(ctx, "what became of a decision is not kept yet", "decision", decision.ID, "error", err)
 		}
-		if decision.Why != nil && decision.Why.Code.Retryable() {
-			s.log.ErrorContext(ctx, "a decision was not carried out", "decision", decision.ID, "error", decision.Why)
-		}
 	}
 	return decisionOf(ctx, decision)
 }

@@ -61,6 +61,9 @@ func (s *Sender) Send(ctx context.Context, d storage.Decision) (storage.Decision
 	if campus.ReasonOf(refused) == campus.EngineBehind {
 		return d, s.recall(kept, d.Case)
 	}
+	if campus.CodeOf(refused).Retryable() { // the person is told that it failed, and not why
+		s.log.ErrorContext(ctx, "a decision was not carried out", "decision", d.ID, "case", d.Case.WorkflowID(), "error", refused)
+	}
 	return s.kept(d)(s.store.RefuseDecision(kept, d.ID, refused))
 }
 

@@ -172,25 +172,39 @@ func TestDecisionThatPostgresRefusesForGood(t *testing.T) {
 	p.requireNoCard()
 }
 
-// An outage of Postgres, whether of a minute or of half an hour, is waited out by what is our own, and is no incident.
+// An outage of Postgres, whether of a minute or of half an hour, is waited out by what is our own, and is no incident. A
+// server that answers and takes nothing, because its disk is full, is one too.
 func TestOutageOfPostgresIsNoIncident(t *testing.T) {
 	t.Parallel()
-	for name, lasts := range map[string]time.Duration{"of a minute": time.Minute, "of half an hour": 30 * time.Minute} {
+	for name, test := range map[string]struct {
+		lasts time.Duration
+		full  bool
+	}{
+		"of a minute":       {time.Minute, false},
+		"of half an hour":   {30 * time.Minute, false},
+		"while it is full":  {30 * time.Minute, true},
+		"full for a minute": {time.Minute, true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newApplication(t, "", workflowtest.Good)
 			d := p.Detour(t)
 			p.env = p.newEnvOn(d.Store)
+			begins, ends := d.Postgres.Refuse, d.Postgres.Pass
+			if test.full {
+				begins, ends = p.fillDisk, p.emptyDisk
+			}
 			const reminder = 38 * time.Hour // when the review is reminded of
 			// Temporal's test environment lets every try of a step but the first time out at once: each round of tries ends in vain.
 			p.at = reminder - pause - time.Second
-			p.do(d.Postgres.Refuse)
-			p.at += lasts - pause
+			p.do(begins)
+			p.at += test.lasts - pause
 			p.do(func() {
-				d.Postgres.Pass()
+				p.requireNoHelp()
+				ends()
 				require.Eventually(t, func() bool { _, err := d.CaseIsOpen(t.Context(), p.ref); return err == nil }, 20*time.Second, 10*time.Millisecond)
 			})
-			p.after(lasts + 10*time.Minute).do(func() { require.Contains(t, p.story(), "review_reminded") })
+			p.after(test.lasts + 10*time.Minute).do(func() { require.Contains(t, p.story(), "review_reminded") })
 			p.review(campus.Approve, "")
 			p.activate()
 			p.run()
@@ -199,3 +213,13 @@ func TestOutageOfPostgresIsNoIncident(t *testing.T) {
 		})
 	}
 }
+
+// fillDisk has Postgres take no moves, and no probes, for want of room.
+func (p *play) fillDisk() {
+	p.ExecAsOwner(`create function full_disk() returns trigger language plpgsql as
+			$$ begin raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$;
+		create trigger full_disk before insert on moves for each row execute function full_disk();
+		create trigger full_disk before insert on write_probes for each row execute function full_disk()`)
+}
+
+func (p *play) emptyDisk() { p.ExecAsOwner(`drop function full_disk cascade`) }
