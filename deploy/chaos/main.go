@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -43,7 +42,7 @@ type chaos struct {
 	Pace      time.Duration `help:"Between two who apply; if 0, so that they last as long as the strikes."`
 	Every     time.Duration `default:"6s" help:"Between a restart and the next strike, half of it at least."`
 	Flaky     float64       `default:"0.1" help:"Part of the calls of the school's systems that fail."`
-	Settle    time.Duration `default:"60s" help:"From the last strike until everybody must have come to an end."`
+	Settle    time.Duration `default:"90s" help:"From the last strike until everybody must have come to an end."`
 	Wait      time.Duration `default:"2m" help:"How long a review, an activation and a pickup wait for a person."`
 	Rest      time.Duration `default:"20s" help:"From the end of the waits until it compares."`
 	Seed      uint64        `help:"Of the order and the moments of the strikes; 0 draws one."`
@@ -136,20 +135,20 @@ func (c *chaos) play(ctx context.Context, h *house, crowd *story.Crowd) (*report
 	defer mended()
 	var background errgroup.Group
 	background.Go(func() error { r.retries = crowd.Mend(mending, time.Second); return nil })
-	var turn atomic.Int64
-	lived := make(chan struct{})
+	lived, quiet := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(lived)
-		c.live(all, crowd, r, &turn)
+		c.live(all, crowd, r, quiet)
 	}()
 
 	k := &killer{stack: h.stack, pool: h.pool, witness: &h.witness, report: r, aims: c.Aim}
 	struck := k.run(ctx, list)
+	close(quiet)
 	if struck == nil {
 		select {
 		case <-lived:
 		case <-ctx.Done():
-		case <-time.After(c.Settle + time.Duration(crowd.Len()-int(turn.Load()))*time.Second):
+		case <-time.After(c.Settle):
 		}
 	}
 	end()
@@ -161,13 +160,17 @@ func (c *chaos) play(ctx context.Context, h *house, crowd *story.Crowd) (*report
 	return r, errors.Join(struck, background.Wait())
 }
 
-// live has one after the other of the crowd apply and go on, and returns when all have come to an end.
-func (c *chaos) live(ctx context.Context, crowd *story.Crowd, r *report, turn *atomic.Int64) {
+// live has one after the other of the crowd apply and go on, and returns when all have come to an end. Once it is quiet,
+// those who have not applied yet come without a pause.
+func (c *chaos) live(ctx context.Context, crowd *story.Crowd, r *report, quiet <-chan struct{}) {
 	var alive errgroup.Group
 	alive.SetLimit(c.AtOnce)
-	for range crowd.Len() {
+	for i := range crowd.Len() {
+		if ctx.Err() != nil {
+			r.end(errors.New("the time was over before it was their turn"))
+			continue
+		}
 		alive.Go(func() error {
-			i := int(turn.Add(1) - 1)
 			id, err := crowd.Apply(ctx, i)
 			if err == nil {
 				r.accept(id)
@@ -176,8 +179,10 @@ func (c *chaos) live(ctx context.Context, crowd *story.Crowd, r *report, turn *a
 			r.end(err)
 			return nil
 		})
-		if client.Sleep(ctx, c.Pace) != nil {
-			break
+		select {
+		case <-quiet:
+		case <-time.After(c.Pace):
+		case <-ctx.Done():
 		}
 	}
 	_ = alive.Wait() // what went wrong is in the report

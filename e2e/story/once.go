@@ -55,13 +55,28 @@ func (s *scene) isReviewedOnce(ctx context.Context) error {
 	return err
 }
 
+// activatesOnce activates from two devices at the same moment. One of them gets the case, the other is told so.
 func (s *scene) activatesOnce(ctx context.Context) error {
+	second := make(chan error, 1)
+	go func() {
+		_, err := s.student.Activate(ctx, s.application)
+		second <- err
+	}()
 	_, err := s.student.Activate(ctx, s.application)
+	if other := <-second; cameSecond(err) {
+		err = other
+	}
 	if err := s.sentOnce(ctx, err, campus.StageDone); err != nil {
 		return err
 	}
 	_, err = s.caseReaches(ctx, s.application, campus.StageDone)
 	return err
+}
+
+// cameSecond tells that a decision was refused because of another about the same case.
+func cameSecond(err error) bool {
+	problem, ok := errors.AsType[*client.Problem](err)
+	return ok && (problem.Reason == "decision_pending" || problem.Reason == campus.WrongStage)
 }
 
 func (s *scene) picksUpOnce(ctx context.Context) error {
