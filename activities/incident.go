@@ -3,6 +3,8 @@ package activities
 import (
 	"context"
 
+	"github.com/google/uuid"
+
 	"campuscard/campus"
 )
 
@@ -34,6 +36,22 @@ type LostMoves struct {
 // RecallDecisions has the decisions that lost moves stand for sent again.
 func (a *Activities) RecallDecisions(ctx context.Context, in LostMoves) error {
 	return a.store.RecallDecisions(ctx, in.Case, in.After)
+}
+
+// NextOwnMove is the first move that the workflow has lost, if it is one of the process itself; else its version is zero.
+func (a *Activities) NextOwnMove(ctx context.Context, in LostMoves) (campus.Moved, error) {
+	return a.store.NextOwnMove(ctx, in.Case, in.After)
+}
+
+// DecidedAt is the version of the move that a decision stands for; zero when there is none.
+func (a *Activities) DecidedAt(ctx context.Context, in MadeDecision) (int64, error) {
+	return a.store.DecidedAt(ctx, in.Case, in.Decision)
+}
+
+// MadeDecision names a decision about a case.
+type MadeDecision struct {
+	Case     campus.CaseRef
+	Decision uuid.UUID
 }
 
 // CheckDecision tells whether a decision has been made, and is still open, before anybody is asked on account of it.

@@ -213,6 +213,8 @@ type Moved struct {
 	Outcome  Outcome         `json:"outcome,omitempty"`
 	Reason   string          `json:"reason,omitempty"`
 	State    json.RawMessage `json:"state,omitempty"`
+
+	Repeated bool `json:"repeated,omitempty"` // it was written before, and nothing of this delivery was
 }
 
 // Reasons of the errors of moves and decisions that somebody reacts to.

@@ -229,8 +229,21 @@ func findMove(t tx, which string, words map[string]any) (row campus.Moved, found
 	if errors.Is(err, sql.ErrNoRows) {
 		return row, false, nil
 	}
-	row.Parked = parked
+	row.Parked, row.Repeated = parked, true
 	return row, err == nil, err
+}
+
+// NextOwnMove is the move of a case after a version, if it is one of the process itself; else its version is zero.
+func (s *Store) NextOwnMove(ctx context.Context, ref campus.CaseRef, after int64) (campus.Moved, error) {
+	row, _, err := findMove(s.read(ctx), `case_id = @id and version = @version and decision is null`,
+		map[string]any{"id": ref.ID, "version": after + 1})
+	return row, wrap("read the next move of a case", err)
+}
+
+// DecidedAt is the version of the move that was written for a decision about a case; zero when there is none.
+func (s *Store) DecidedAt(ctx context.Context, ref campus.CaseRef, decision uuid.UUID) (int64, error) {
+	row, _, err := findDecided(s.read(ctx), campus.Move{Case: ref, Decision: campus.Decision{ID: decision}})
+	return row.Version, wrap("look for the move of a decision", err)
 }
 
 // moveParts are what a move brings along, and the words of all.

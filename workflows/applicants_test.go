@@ -1,15 +1,18 @@
 package workflows_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
 
 	"campuscard/campus"
 	"campuscard/storage"
 	"campuscard/storage/storagetest"
+	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -180,6 +183,36 @@ func TestFreshman(t *testing.T) {
 		p.activate()
 		p.run()
 		p.requireEnd(campus.Completed, "")
+	})
+	t.Run("asks for the card while the register is away", func(t *testing.T) {
+		t.Parallel()
+		p := approved(t)
+		p.do(func() { p.School.Fault("academic", "outage") })
+		p.activate().refused("registry_away")
+		p.do(enrols(p))
+		p.do(func() { p.School.Fault("academic", "none") })
+		p.activate()
+		p.run()
+		p.requireEnd(campus.Completed, "")
+	})
+	t.Run("asks for the card while our own parts are away", func(t *testing.T) {
+		t.Parallel()
+		p := approved(t)
+		away := 0
+		p.env = p.newEnv(&around{do: func(ctx context.Context, run func() (any, error)) (any, error) {
+			if activity.GetInfo(ctx).ActivityType.Name == "LookForEnrolment" && away < 3 {
+				away++
+				return nil, workflows.ToTemporal(campus.Errorf(campus.Unavailable, campus.DatabaseDown, "Postgres does not answer"))
+			}
+			return run()
+		}})
+		p.at, p.replies = 0, nil
+		p.review(campus.Approve, "")
+		p.do(enrols(p))
+		p.activate()
+		p.run()
+		p.requireEnd(campus.Completed, "")
+		require.Equal(t, 3, away)
 	})
 	t.Run("never arrives, and is cancelled", func(t *testing.T) {
 		t.Parallel()

@@ -3,6 +3,7 @@ package workflows
 import (
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"campuscard/campus"
@@ -93,11 +94,8 @@ func (w *application) activateEnrolled(ctx workflow.Context, d campus.Decision) 
 	if err := workflow.ExecuteLocalActivity(own, steps.CheckDecision, m).Get(ctx, nil); err != nil {
 		return campus.Decided{}, FromTemporal(err)
 	}
-	if err := w.mustBeEnrolled(ctx); err != nil {
+	if err := w.mustBeEnrolled(ctx, d); err != nil {
 		return campus.Decided{}, err
-	}
-	if w.busy > 0 {
-		return campus.Decided{}, campus.Errorf(campus.Conflict, "step_busy", "a step is being settled")
 	}
 	ch := w.activation(ctx, campus.ActivateUpdate, d.By)
 	ch.then = func() {
@@ -105,16 +103,32 @@ func (w *application) activateEnrolled(ctx workflow.Context, d campus.Decision) 
 			w.leave()
 		}
 	}
-	return w.decided(w.decide(ctx, d, ch))
+	return w.decided(w.decideInTurn(ctx, d, func() (change, error) { return ch, w.notBusy() }))
 }
 
-// mustBeEnrolled is asked for by a freshman who has enrolled just now and does not want to wait for the next look.
-func (w *application) mustBeEnrolled(ctx workflow.Context) error {
-	enrolled, err := w.askEnrolment(ctx)
-	if err == nil && !enrolled {
-		err = campus.Errorf(campus.Conflict, "not_enrolled_yet", "Academic Affairs does not have the freshman as enrolled")
+// mustBeEnrolled is asked for by a freshman who has enrolled just now and does not want to wait for the next look. An outage
+// of our own parts is waited out; one of the school's system is told. What was carried out before is not asked for again.
+func (w *application) mustBeEnrolled(ctx workflow.Context, d campus.Decision) error {
+	written, err := w.decidedAt(ctx, d)
+	if err != nil || written > 0 {
+		return err
 	}
-	return err
+	var enrolled bool
+	err = w.rounds(ctx, w.enrolmentRef(), func(ctx workflow.Context) (err error) {
+		enrolled, err = w.askEnrolment(ctx)
+		return err
+	})
+	switch {
+	case temporal.IsCanceledError(err):
+		return err
+	case campus.CodeOf(FromTemporal(err)).Retryable():
+		return campus.Errorf(campus.Conflict, "registry_away", "Academic Affairs does not answer")
+	case err != nil:
+		return FromTemporal(err)
+	case !enrolled:
+		return campus.Errorf(campus.Conflict, "not_enrolled_yet", "Academic Affairs does not have the freshman as enrolled")
+	}
+	return nil
 }
 
 // lookForEnrolment is one look of the process itself: an outage answers as if nothing were new.
@@ -126,9 +140,14 @@ func (w *application) lookForEnrolment(ctx workflow.Context) (bool, error) {
 	return enrolled && err == nil, nil
 }
 
+func (w *application) enrolmentRef() campus.StepRef {
+	return campus.StepRef{Case: w.input.Case, Step: "poll-enrolment", Attempt: w.polls, Key: w.polls, By: campus.System()}
+}
+
+// askEnrolment asks once. The error is Temporal's.
 func (w *application) askEnrolment(ctx workflow.Context) (enrolled bool, err error) {
 	w.polls++
-	ref := campus.StepRef{Case: w.input.Case, Step: "poll-enrolment", Attempt: w.polls, Key: w.polls, By: campus.System()}
-	err = workflow.ExecuteActivity(on(w.oneTry(ctx), AcademicQueue, "has the freshman enrolled?"), steps.LookForEnrolment, ref).Get(ctx, &enrolled)
-	return enrolled, FromTemporal(err)
+	ask := on(w.oneTry(ctx), AcademicQueue, "has the freshman enrolled?")
+	err = workflow.ExecuteActivity(ask, steps.LookForEnrolment, w.enrolmentRef()).Get(ctx, &enrolled)
+	return enrolled, err
 }

@@ -228,14 +228,18 @@ func (w *application) counterMove(ctx workflow.Context, reason string) campus.Mo
 // chooseCounter is the student's own choice of the route without a face, at any point before the identity is established
 // (B3). While papers are checked or asked for, it is kept for later.
 func (w *application) chooseCounter(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
-	if w.stage == campus.StageChecking || w.stage == campus.StageEvidence {
-		return w.decided(w.decide(ctx, d, change{at: w.stage, knows: w.knowing(func(s *applicationState) { s.Counter = true }),
-			Move: campus.Move{Events: []campus.Event{event("counter_chosen", d.By)}}}))
-	}
-	if w.busy > 0 {
-		return campus.Decided{}, campus.Errorf(campus.Conflict, "step_busy", "a step is being settled")
-	}
-	ch := change{at: w.stage, Move: w.counterMove(ctx, "chosen"), then: func() {
+	return w.decided(w.decideInTurn(ctx, d, func() (change, error) {
+		if w.stage == campus.StageChecking || w.stage == campus.StageEvidence {
+			return change{knows: w.knowing(func(s *applicationState) { s.Counter = true }),
+				Move: campus.Move{Events: []campus.Event{event("counter_chosen", d.By)}}}, nil
+		}
+		return w.counterChoice(ctx, d), w.notBusy()
+	}))
+}
+
+// counterChoice is the move of a choice that is made while a face is asked for: that is given up.
+func (w *application) counterChoice(ctx workflow.Context, d campus.Decision) change {
+	ch := change{Move: w.counterMove(ctx, "chosen"), then: func() {
 		if w.leave != nil {
 			w.leave()
 		}
@@ -247,7 +251,7 @@ func (w *application) chooseCounter(ctx workflow.Context, d campus.Decision) (ca
 			ch.Closes = append(ch.Closes, campus.WorkItemKey{Kind: campus.IncidentItem, Step: step})
 		}
 	}
-	return w.decided(w.decide(ctx, d, ch))
+	return ch
 }
 
 func (w *application) awaitCounter(ctx workflow.Context) error {

@@ -290,9 +290,9 @@ func incidentOf(step string) []campus.NewWorkItem {
 	return []campus.NewWorkItem{{Kind: campus.IncidentItem, Step: step, Attempt: 1, Cause: campus.Unavailable}}
 }
 
-// ghost writes a move that nobody can make again.
+// ghost writes a move that nobody can make again, and whose forerunner is not there either.
 func (p *play) ghost() {
-	p.Exec(`with moved as (update cases set version = version + 1 where id = $1 returning *)
+	p.Exec(`with moved as (update cases set version = version + 2 where id = $1 returning *)
 		insert into moves (case_id, version, name, stage, waits_for, due, parked, cause, outcome, reason, state, at)
 		select id, version, 'ghost', stage, waits_for, due, parked, cause, outcome, reason, '{}', since from moved`, p.ref.ID)
 }
@@ -316,7 +316,7 @@ func TestCaseThatStaysBehindBecomesAnIncident(t *testing.T) {
 	failed := p.settle("operator", campus.RetryStep, step, 1)
 	p.after(3 * time.Minute).do(func() {
 		p.ExecAsOwner(`delete from moves where name = 'ghost'`)
-		p.Exec(`update cases set version = version - 1 where id = $1`, p.ref.ID)
+		p.Exec(`update cases set version = version - 2 where id = $1`, p.ref.ID)
 	})
 	ok := p.settle("operator", campus.RetryStep, step, 2)
 	p.do(func() {
@@ -329,6 +329,109 @@ func TestCaseThatStaysBehindBecomesAnIncident(t *testing.T) {
 	p.requireEnd(campus.Completed, "")
 	require.Equal(t, campus.StepFailed, failed.settled().Outcome)
 	require.Equal(t, campus.StepOK, ok.settled().Outcome)
+}
+
+// stateNow is what the process knew after the last move of its case.
+func (p *play) stateNow() []byte {
+	return []byte(storagetest.One[string](p.House.House, `select state::text from moves where case_id = $1 order by version desc limit 1`, p.ref.ID))
+}
+
+// A step had parked, and Temporal has lost that; now it goes well, and nobody will ever park it again. The run goes on from
+// what was written, and the incident is closed.
+func TestLostMoveThatIsNotMadeAgain(t *testing.T) {
+	t.Parallel()
+	const step = "registry"
+	p := newApplication(t, "production: {batches: false}", workflowtest.Good)
+	lost := false
+	p.resending(&rewrites{first: func(m campus.Move) {
+		if lost || m.Name != "checked" {
+			return
+		}
+		lost = true
+		_, err := p.Record(t.Context(), campus.Move{Case: m.Case, Version: m.Version, Name: "park:" + step, Stage: campus.StageChecking,
+			WaitsFor: campus.WaitsForOperator, Parked: []string{step}, Opens: incidentOf(step), State: p.stateNow()})
+		require.NoError(t, err)
+	}})
+	p.after(5 * time.Minute).tryLiveness(workflowtest.Good) // the first is too old by then
+	p.review(campus.Approve, "")
+	p.do(func() { require.Empty(t, p.OpenItems(p.ref)) })
+	p.activate()
+	p.run()
+	p.requireEnd(campus.Completed, "")
+	require.True(t, lost)
+	require.Contains(t, p.story(), "checked")
+	require.Zero(t, storagetest.One[int](p.House.House, `select count(*) from work_items where step = 'catch-up'`))
+}
+
+// A choice that was carried out is sent again while the run works on what came before it: it is carried out when its turn
+// comes, as the case stands then.
+func TestLostChoiceThatCrossesAMove(t *testing.T) {
+	t.Parallel()
+	p := newApplication(t, "production: {batches: false}", workflowtest.Good)
+	sent := make(chan struct{})
+	p.resending(&around{do: func(ctx context.Context, run func() (any, error)) (any, error) {
+		if activity.GetInfo(ctx).ActivityType.Name == "CheckRegistry" {
+			p.env.RegisterDelayedCallback(func() {
+				p.loseChoice()
+				close(sent)
+			}, time.Millisecond)
+			<-sent
+		}
+		return run()
+	}})
+	p.after(time.Hour).verify(campus.Pass)
+	p.review(campus.Approve, "")
+	p.activate()
+	p.run()
+	p.requireEnd(campus.Completed, "")
+	p.requireNoHelp()
+}
+
+// loseChoice loses that the checks were passed, and that the student has chosen the counter, which was decided before; then
+// that is sent again.
+func (p *play) loseChoice() {
+	d, err := p.Decide(p.ref, campus.ChooseCounterUpdate, campus.Student(p.student.ID), campus.Said{}, struct{}{})
+	require.NoError(p.t, err)
+	checked := p.NextMove(p.ref, campus.StageIdentity, campus.WaitsForSchool)
+	checked.Name, checked.State = "checked", p.stateNow()
+	checked.Events = []campus.Event{{Kind: "checked", Actor: campus.System(), Public: true}}
+	_, err = p.Record(p.t.Context(), checked)
+	require.NoError(p.t, err)
+	chosen := p.NextMove(p.ref, campus.StageInPerson, campus.WaitsForCardCentre)
+	chosen.Name, chosen.Decision, chosen.State = campus.ChooseCounterUpdate, d.Decision, p.stateNow()
+	chosen.Opens = []campus.NewWorkItem{{Kind: campus.InPersonItem, Reason: "chosen"}}
+	_, err = p.Record(p.t.Context(), chosen)
+	require.NoError(p.t, err)
+	r := &reply{what: "again the choice"}
+	r.kept = p.keeps(d.ID)
+	p.env.UpdateWorkflow(campus.ChooseCounterUpdate, d.ID.String(), r, d.Decision)
+}
+
+// A move was written with less news than it has when it is made again: what is missing goes with the next.
+func TestNewsOfAMoveThatWasWrittenWithLess(t *testing.T) {
+	t.Parallel()
+	const step = "grant-canteen"
+	p := underReview(t)
+	lost := 0
+	p.resending(&rewrites{first: func(m campus.Move) {
+		if lost > 0 || m.Name != "park:"+step {
+			return
+		}
+		lost = len(m.Granted)
+		m.Granted, m.Finished = nil, nil
+		_, err := p.Record(t.Context(), m)
+		require.NoError(t, err)
+	}})
+	p.School.Fault("canteen", "outage")
+	p.review(campus.Approve, "")
+	p.after(time.Minute).do(func() { p.School.Fault("canteen", "none") })
+	p.settle("operator", campus.RetryStep, step, 1)
+	p.activate()
+	p.run()
+	p.requireEnd(campus.Completed, "")
+	require.Equal(t, 2, lost)
+	require.Equal(t, 3, storagetest.One[int](p.House.House, `select count(*) from provisions where reference <> ''`))
+	require.Zero(t, storagetest.One[int](p.House.House, `select count(*) from attempts where outcome = 'open'`))
 }
 
 // Who knows the id of a decision that the run has lost cannot have another carried out in its place.

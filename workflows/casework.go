@@ -195,6 +195,14 @@ func (c *casework) undo(ctx workflow.Context) error {
 	return nil
 }
 
+// notBusy refuses what would come into the middle of a settlement.
+func (c *casework) notBusy() error {
+	if c.busy > 0 {
+		return campus.Errorf(campus.Conflict, "step_busy", "a step is being settled")
+	}
+	return nil
+}
+
 // quiet waits until nobody is in the middle of settling a step.
 func (c *casework) quiet(ctx workflow.Context) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)

@@ -16,8 +16,7 @@ import (
 type change struct {
 	campus.Move
 	fact  fact
-	at    campus.Stage // it is only right at this stage, of all at which it could be made; empty: at any of them
-	check func() error // looked at in its turn; nil: nothing
+	at    campus.Stage // it is only right at this stage, of all that it could be made at; empty: at any of them
 	knows func() any   // what the process knows afterwards; nil: what it does
 	drops []string     // steps that are parked no more
 	parks *parkedStep
@@ -41,15 +40,26 @@ func written(ctx workflow.Context, activity, in any) (row campus.Moved, err erro
 // decide records the move that a decision stands for. wrong_stage when the case is at no stage at which it can be made:
 // another decision or a timer may have been first. Nothing is changed in the run before the move is written.
 func (c *casework) decide(ctx workflow.Context, d campus.Decision, ch change) error {
+	return c.decideInTurn(ctx, d, func() (change, error) { return ch, nil })
+}
+
+// decideInTurn is decide with a move that depends on how the case stands when its turn comes: until then another move may
+// have been made, or made again.
+func (c *casework) decideInTurn(ctx workflow.Context, d campus.Decision, build func() (change, error)) error {
 	if err := c.known(d); err != nil { // without its id the move would be one of the process itself
 		return err
 	}
 	rule, _ := campus.RuleOf(c.input.Case.Kind, d.Update)
-	ch.Decision = d
-	if ch.Name == "" {
-		ch.Name = d.Update
-	}
-	return c.make(ctx, ch, func() bool { return rule.At(c.stage) && (ch.at == "" || c.stage == ch.at) })
+	return c.make(ctx, d, func() (change, error) {
+		if !rule.At(c.stage) {
+			return change{}, c.wrongStage()
+		}
+		ch, err := build()
+		if ch.Decision = d; ch.Name == "" {
+			ch.Name = d.Update
+		}
+		return ch, err
+	})
 }
 
 // advance records a move of the process itself that is only right at the stage that the flow is working at, or that stays
@@ -57,7 +67,12 @@ func (c *casework) decide(ctx workflow.Context, d campus.Decision, ch change) er
 // nothing happens.
 func (c *casework) advance(ctx workflow.Context, ch change) error {
 	from := c.doing
-	err := c.make(ctx, ch, func() bool { return (ch.Stage == "" || c.stage == from) && (ch.at == "" || c.stage == ch.at) })
+	err := c.make(ctx, campus.Decision{}, func() (change, error) {
+		if ch.Stage != "" && c.stage != from || ch.at != "" && c.stage != ch.at {
+			return change{}, c.wrongStage()
+		}
+		return ch, nil
+	})
 	if campus.ReasonOf(err) == campus.WrongStage {
 		return nil
 	}
@@ -66,15 +81,12 @@ func (c *casework) advance(ctx workflow.Context, ch change) error {
 
 // make makes a move. It does not stop for a cancelled flow: what has been decided is written. When the case has moves that
 // this run does not know, the flow waits until they have been made again, and looks once more whether its own is right.
-func (c *casework) make(ctx workflow.Context, ch change, right func() bool) error {
+func (c *casework) make(ctx workflow.Context, d campus.Decision, build func() (change, error)) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	if ch.fact == nil {
-		ch.fact = record
-	}
 	for {
 		known := c.version
-		err := c.makeOnce(ctx, ch, right)
+		err := c.makeOnce(ctx, d, build)
 		if campus.ReasonOf(err) != campus.Behind {
 			if mending := c.caughtUpAfter(ctx, known); mending != nil {
 				return mending
@@ -88,18 +100,20 @@ func (c *casework) make(ctx workflow.Context, ch change, right func() bool) erro
 }
 
 // makeOnce makes a move in its turn, and goes on from what was written.
-func (c *casework) makeOnce(ctx workflow.Context, ch change, right func() bool) error {
+func (c *casework) makeOnce(ctx workflow.Context, d campus.Decision, build func() (change, error)) error {
 	if err := c.turn.Lock(ctx); err != nil {
 		return err
 	}
 	defer c.turn.Unlock()
-	if c.outcome != "" || !right() {
+	if c.outcome != "" {
 		return c.wrongStage()
 	}
-	if ch.check != nil {
-		if err := ch.check(); err != nil {
-			return err
-		}
+	ch, err := build()
+	if err != nil {
+		return c.refused(ctx, d, err)
+	}
+	if ch.fact == nil {
+		ch.fact = record
 	}
 	told := c.news
 	m := c.fill(ch, told)
@@ -109,13 +123,44 @@ func (c *casework) makeOnce(ctx workflow.Context, ch change, right func() bool) 
 		err = campus.Errorf(campus.Conflict, campus.DecisionPassed, "the decision was carried out at version %d", row.Version)
 	}
 	if err == nil && row.Version > m.Version && row.Outcome == "" {
-		err = campus.Errorf(campus.Conflict, campus.Behind, "the decision is at version %d, the run at %d", row.Version, c.version)
+		err = c.behind(row.Version)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		c.news = told.and(c.news)
 		return err
+	case row.Repeated:
+		c.news = told.again().and(c.news)
 	}
 	return c.adopt(ctx, ch, m, row)
+}
+
+// refused is why a decision cannot be carried out as the case stands. One that was carried out, and that the run has lost, is
+// not refused: its answer would stay that of its update for good, however often it is sent.
+func (c *casework) refused(ctx workflow.Context, d campus.Decision, why error) error {
+	if d.ID == uuid.Nil {
+		return why
+	}
+	version, err := c.decidedAt(ctx, d)
+	switch {
+	case err != nil:
+		return err
+	case version > c.version:
+		return c.behind(version)
+	}
+	return why
+}
+
+// decidedAt is the version of the move that was written for a decision; zero when there is none.
+func (c *casework) decidedAt(ctx workflow.Context, d campus.Decision) (version int64, err error) {
+	own := workflow.WithLocalActivityOptions(ctx, ownStep)
+	made := activities.MadeDecision{Case: c.input.Case, Decision: d.ID}
+	err = workflow.ExecuteLocalActivity(own, steps.DecidedAt, made).Get(ctx, &version)
+	return version, FromTemporal(err)
+}
+
+func (c *casework) behind(version int64) error {
+	return campus.Errorf(campus.Conflict, campus.Behind, "the decision is at version %d, the run at %d", version, c.version)
 }
 
 // write writes a move. What Postgres refuses for good is the decision's fault, and is told to who made it; a move of the
@@ -213,7 +258,7 @@ func (c *casework) caughtUpAfter(ctx workflow.Context, known int64) error {
 const behindPatience = 2 * time.Minute
 
 // catchUp waits until the run knows another version of its case than it did: the moves that it lacks are those of decisions,
-// which are sent again, and those that its other flows make again.
+// which are sent again, and those that its other flows make again. What they find otherwise now, they do not make again.
 func (c *casework) catchUp(ctx workflow.Context, known int64) error {
 	moved := func() bool { return c.version != known || c.outcome != "" }
 	own := workflow.WithLocalActivityOptions(ctx, ownStep)
@@ -221,15 +266,41 @@ func (c *casework) catchUp(ctx workflow.Context, known int64) error {
 	if err := workflow.ExecuteLocalActivity(own, steps.RecallDecisions, lost).Get(ctx, nil); err != nil {
 		return FromTemporal(err)
 	}
-	if caught, err := awaitFor(ctx, behindPatience, "wait for lost moves", moved); err != nil || caught {
-		if err == nil {
-			err = c.caughtUpAfter(ctx, known)
-		}
-		return err
+	caught, err := awaitFor(ctx, behindPatience, "wait for lost moves", moved)
+	if err == nil && !caught {
+		caught, err = c.takeOver(ctx, lost)
 	}
-	behind := campus.Errorf(campus.Internal, campus.Behind, "the case has moves after version %d that its workflow does not know", known)
-	if err := c.askForHelp(ctx, catchingUp, behind, moved); err != nil {
+	if err == nil && !caught {
+		behind := campus.Errorf(campus.Internal, campus.Behind, "the case has moves after version %d that its workflow does not know", known)
+		err = c.askForHelp(ctx, catchingUp, behind, moved)
+	}
+	if err != nil {
 		return err
 	}
 	return c.caughtUpAfter(ctx, known)
+}
+
+// takeOver goes on from the first move that the run has lost, where that is one of the process itself: when what it asks is
+// answered otherwise now, nobody would ever make that move again. Incidents of steps that have not failed for this run are
+// closed with its next move; a step that fails again opens its own.
+func (c *casework) takeOver(ctx workflow.Context, lost activities.LostMoves) (bool, error) {
+	if err := c.turn.Lock(ctx); err != nil {
+		return false, err
+	}
+	defer c.turn.Unlock()
+	if c.version != lost.After || c.outcome != "" {
+		return true, nil
+	}
+	var row campus.Moved
+	own := workflow.WithLocalActivityOptions(ctx, ownStep)
+	if err := workflow.ExecuteLocalActivity(own, steps.NextOwnMove, lost).Get(ctx, &row); err != nil || row.Version == 0 {
+		return false, FromTemporal(err)
+	}
+	workflow.GetLogger(ctx).Warn("a move that was lost is taken as it was written", "version", row.Version, "stage", row.Stage)
+	for _, step := range row.Parked {
+		if _, parked := c.parked[step]; !parked {
+			c.news.closes = append(c.news.closes, campus.WorkItemKey{Kind: campus.IncidentItem, Step: step})
+		}
+	}
+	return true, c.adopt(ctx, change{}, campus.Move{}, row)
 }

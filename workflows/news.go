@@ -19,6 +19,13 @@ func (n news) add(m *campus.Move) {
 	m.Findings = append(n.findings, m.Findings...)
 }
 
+// again is what of it may be told once more, where the move that should have told it was written before, with less perhaps:
+// all that is the same the second time. A line of the timeline is rather missing than there twice.
+func (n news) again() news {
+	n.events = nil
+	return n
+}
+
 // and is both, in their order.
 func (n news) and(later news) news {
 	return news{

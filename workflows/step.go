@@ -169,15 +169,15 @@ func (c *casework) settle(ctx workflow.Context, d campus.Decision) (campus.Settl
 	}
 }
 
-// settleable looks once more, in the turn of its move, whether a settlement is about the step as it is.
-func (c *casework) settleable(d campus.Decision) func() error {
-	return func() error { return c.checkSettle(d) }
+// decideStep is decide for a settlement. It looks once more, in the turn of its move, whether that is about the step as it is.
+func (c *casework) decideStep(ctx workflow.Context, d campus.Decision, ch change) error {
+	return c.decideInTurn(ctx, d, func() (change, error) { return ch, c.checkSettle(d) })
 }
 
 // retry makes one more attempt, once it is written who asks for it. An unclear attempt is repeated under its old key, so
 // that it acts once; after a confirmed failure the key is the next (K3).
 func (c *casework) retry(ctx workflow.Context, p *parkedStep, d campus.Decision) (campus.Settled, error) {
-	err := c.decide(ctx, d, change{Move: campus.Move{Name: campus.SettleMove(d.Said, false)}, check: c.settleable(d), then: func() {
+	err := c.decideStep(ctx, d, change{Move: campus.Move{Name: campus.SettleMove(d.Said, false)}, then: func() {
 		p.busy = true
 		c.busy++
 		p.ref.Attempt, p.ref.By, p.proposal = p.ref.Attempt+1, d.By, nil
@@ -211,11 +211,11 @@ func (p *parkedStep) failed(cause error) campus.NewWorkItem {
 // propose keeps a skip or an abort until a second person confirms it.
 func (c *casework) propose(ctx workflow.Context, p *parkedStep, d campus.Decision) (campus.Settled, error) {
 	action := campus.Settlement(d.Action)
-	return campus.Settled{Step: d.Step, Attempt: p.ref.Attempt, Outcome: campus.StepSecondPerson}, c.decide(ctx, d, change{Move: campus.Move{
+	return campus.Settled{Step: d.Step, Attempt: p.ref.Attempt, Outcome: campus.StepSecondPerson}, c.decideStep(ctx, d, change{Move: campus.Move{
 		Name:     campus.SettleMove(d.Said, true),
 		Events:   []campus.Event{internalEvent("step_proposed", d.By, "step", d.Step, "action", d.Action)},
 		Proposes: []campus.Proposal{{Step: d.Step, Action: action, By: d.By}},
-	}, check: c.settleable(d), then: func() { p.proposal = &d }})
+	}, then: func() { p.proposal = &d }})
 }
 
 // confirm skips a step or gives the case up, as another person has proposed: the tables have to know that, too.
@@ -226,9 +226,8 @@ func (c *casework) confirm(ctx workflow.Context, p *parkedStep, d campus.Decisio
 		result.Outcome, kind = campus.StepAborted, "step_aborted"
 	}
 	ch := c.settled(p, d, campus.SettleMove(d.Said, false), kind)
-	ch.check = c.settleable(d)
 	ch.Confirms = []campus.Proposal{{Step: d.Step, Action: campus.Settlement(d.Action), By: d.By}}
-	return result, c.decide(ctx, d, ch)
+	return result, c.decideStep(ctx, d, ch)
 }
 
 // settled is the move that records that a step is settled, and lets the step go on.
