@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"log/slog"
 	"math"
 	"sync/atomic"
 	"time"
@@ -53,7 +52,7 @@ func (c *clock) measure(ctx context.Context, pool *pgxpool.Pool) error {
 }
 
 // follow measures again and again until ctx ends.
-func (c *clock) follow(ctx context.Context, pool *pgxpool.Pool, every time.Duration, log *slog.Logger) {
+func (s *Store) follow(ctx context.Context, every time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
@@ -62,8 +61,17 @@ func (c *clock) follow(ctx context.Context, pool *pgxpool.Pool, every time.Durat
 			return
 		case <-ticker.C:
 		}
-		if err := c.measure(ctx, pool); err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "the clock keeps its last offset", "offset", c.ahead().String(), "error", err)
+		if err := s.clock.measure(ctx, s.pool); err != nil {
+			if ctx.Err() == nil {
+				s.log.WarnContext(ctx, "the clock keeps its last offset", "offset", s.clock.ahead().String(), "error", err)
+			}
+			continue
+		}
+		switch rows, err := s.BringForward(ctx); {
+		case err != nil && ctx.Err() == nil:
+			s.log.WarnContext(ctx, "what a clock has put off is not brought forward", "error", err)
+		case rows > 0:
+			s.log.WarnContext(ctx, "a clock has been set back: what it had put off comes up now", "rows", rows)
 		}
 	}
 }
@@ -86,7 +94,7 @@ func (s *Store) followClock(ctx context.Context, every time.Duration) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.clock.follow(following, s.pool, every, s.log)
+		s.follow(following, every)
 	}()
 	s.stopClock = func() { stop(); <-done }
 	return nil

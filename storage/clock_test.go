@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"campuscard/campus"
 	"campuscard/storage"
 	"campuscard/storage/storagetest"
 )
@@ -84,4 +85,38 @@ func TestClockTakesHalfOfTheRoundTripOff(t *testing.T) {
 		return began.Add(time.Duration(looks.Add(1)) * 10 * time.Second)
 	})
 	require.InDelta(t, -15, store.ClockOffset().Seconds(), 4, "10 when it asked, and 5 of the way")
+}
+
+// What was put off while Postgres's clock was ahead comes up when it has been set back; what waits as it should goes on
+// waiting.
+func TestClockThatIsSetBack(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	now := h.Now()
+	h.Exec(`insert into outbox (kind, workflow, workflow_id, input, created_at, next_try)
+		select 'signal', 'application', 'application/' || n, '{}', cast($1 as timestamptz), cast($1 as timestamptz) + n * interval '10 minutes' from generate_series(1, 7) n`, now)
+	rows, err := h.BringForward(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 6, rows)
+	require.Equal(t, 6, storagetest.One[int](h, `select count(*) from outbox where next_try <= $1`, now))
+	rows, err = h.BringForward(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, rows)
+}
+
+// A decision that was kept while the clock was ahead is sent again as any other, and so is one that was taken to be sent.
+func TestDecisionsOfAClockThatIsSetBack(t *testing.T) {
+	t.Parallel()
+	for _, column := range []string{"created_at", "resend_at"} {
+		s := apply(t)
+		d := s.Decision(s.application, reviewer(), campus.ReviewUpdate, approve, storage.ReviewNote{Note: "x"})
+		s.Exec(`update requests set `+column+` = created_at + interval '1 hour' where id = $1`, d.ID)
+		s.Clock.Advance(time.Minute)
+		require.Empty(t, s.resends(10), column)
+		rows, err := s.BringForward(t.Context())
+		require.NoError(t, err)
+		require.EqualValues(t, 1, rows, column)
+		s.Clock.Advance(time.Minute)
+		require.Len(t, s.resends(10), 1, column)
+	}
 }
