@@ -13,7 +13,7 @@ import (
 
 // documentInput is an identity document as the applicant hands it in. The number is compared with the roster's.
 type documentInput struct {
-	Type   campus.DocumentType `json:"type" enum:"resident_card,residence_permit,travel_permit,passport" doc:"Which one depends on where somebody is from (A4)"`
+	Type   campus.DocumentType `json:"type" enum:"resident_card,residence_permit,travel_permit,passport,permanent_residence_card" doc:"Which one depends on where somebody is from (A4)"`
 	Number string              `json:"number" minLength:"1" maxLength:"40"`
 	DocumentPicture
 }
@@ -92,6 +92,9 @@ func (s *Server) newApplication(ctx context.Context, applicant uuid.UUID, univer
 	document, err := s.documentEvidence(b.Document.DocumentPicture)
 	if err != nil {
 		return storage.NewApplication{}, err
+	}
+	if err := campus.CheckLastDay(b.Document.Type, b.Document.NeverExpires); err != nil {
+		return storage.NewApplication{}, inField("identity_document.expires_on", err)
 	}
 	application := storage.NewApplication{
 		Person: applicant, Levels: s.policies.For(university).Application.Levels, Kiosk: b.Kiosk,
