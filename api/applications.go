@@ -93,9 +93,6 @@ func (s *Server) newApplication(ctx context.Context, applicant uuid.UUID, univer
 	if err != nil {
 		return storage.NewApplication{}, err
 	}
-	if err := campus.CheckLastDay(b.Document.Type, b.Document.NeverExpires); err != nil {
-		return storage.NewApplication{}, inField("identity_document.expires_on", err)
-	}
 	application := storage.NewApplication{
 		Person: applicant, Levels: s.policies.For(university).Application.Levels, Kiosk: b.Kiosk,
 		DocumentType: b.Document.Type, DocumentNumber: campus.NormalizeDocumentNumber(b.Document.Number),

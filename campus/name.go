@@ -57,7 +57,8 @@ func FoldName(name string) string {
 // two characters as wide as three.
 func separates(runes []rune, i int) bool {
 	beside := func(n int) bool { return n >= 0 && n < len(runes) && runes[n] == MiddleDot }
-	return !beside(i-1) && !beside(i+1) && !(isHan(runes, i-1) && isHan(runes, i+1))
+	fills := isHan(runes, i-1) && isHan(runes, i+1)
+	return !beside(i-1) && !beside(i+1) && !fills
 }
 
 func isHan(runes []rune, i int) bool {

@@ -60,3 +60,43 @@ func TestFirstPasswordIsOfTheRostersPermit(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, storage.KeyFacts{Tried: true, Data: true, Pepper: true}, facts)
 }
+
+// A3, A4: a foreigner's permanent residence card, the older one too, is taken to its last day, and always has one. The number
+// of a newer one is that of no mainland card.
+func TestPermanentResidenceCards(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	today := campus.DateOf(h.Clock.Now())
+	for _, number := range []string{"911124198108030024", "USA110098010112"} {
+		holder := func(p *storage.RosterPerson) {
+			p.Category, p.DocumentType, p.DocumentNumber = campus.Foreign, campus.PermanentCard, number
+		}
+		apply := func(change func(*storage.NewApplication)) (storagetest.Person, storage.Accepted, error) {
+			p := h.Person(holder)
+			accepted, err := h.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), h.NewApplication(p, change))
+			return p, accepted, err
+		}
+		until := func(day campus.Date) func(*storage.NewApplication) {
+			return func(a *storage.NewApplication) { a.Evidence[0].ExpiresOn = day }
+		}
+		p, accepted, err := apply(until(today))
+		require.NoError(t, err)
+		_, _, err = apply(until(campus.Date{}))
+		require.Equal(t, "document_lasts", campus.ReasonOf(err))
+		_, _, err = apply(func(a *storage.NewApplication) { a.DocumentType = campus.Passport })
+		require.Contains(t, []string{"document_mismatch", "document_form"}, campus.ReasonOf(err))
+		_, _, err = apply(func(a *storage.NewApplication) { a.DocumentType = campus.ResidentCard })
+		require.Contains(t, []string{"document_category", "document_form"}, campus.ReasonOf(err))
+
+		ref := campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID}
+		bring := func(day campus.Date) error {
+			brought := []storage.Evidence{{Item: campus.DocumentItem, Upload: h.Upload(p.ID, campus.DocumentUpload).ID, ExpiresOn: day}}
+			m := h.NextMove(ref, campus.StageEvidence, campus.WaitsForStudent)
+			m.Decision = h.Decision(ref, campus.Student(p.ID), campus.BringEvidenceUpdate, campus.Said{}, storage.NewEvidence{Evidence: brought})
+			m.Name, m.Version = campus.BringEvidenceUpdate, storagetest.One[int64](h, `select version + 1 from cases where id = $1`, ref.ID)
+			_, _, err := h.ReplaceEvidence(t.Context(), m)
+			return err
+		}
+		require.Equal(t, "document_lasts", campus.ReasonOf(bring(campus.Date{})), "brought later")
+	}
+}

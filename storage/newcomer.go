@@ -187,7 +187,7 @@ func (n *newcomer) checkClaim(t tx) error {
 	if n.who.DocumentType != n.DocumentType || !hmac.Equal(n.who.DocumentHash, t.keys.document(n.DocumentType, n.DocumentNumber)) {
 		return campus.FieldErrorf("identity_document.number", "document_mismatch", "the document number is not the one on the roster")
 	}
-	return nil
+	return checkLastDay(n.DocumentType, n.Evidence)
 }
 
 // deadline is the day a freshman enrols; the others have none.
