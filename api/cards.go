@@ -20,7 +20,7 @@ type cardView struct {
 type plasticView struct {
 	storage.Plastic
 	PromisedOn campus.Date `json:"promised_on" format:"date" doc:"The day by whose end it waits at the kiosk"`
-	Note       string      `json:"promise_note,omitempty" doc:"That the day is an estimate, because the holidays of its year are not announced"`
+	Note       string      `json:"promise_note,omitempty" doc:"That the day is an estimate"`
 	PickupCode string      `json:"pickup_code,omitempty" doc:"Opens the compartment, while the card waits there"`
 }
 

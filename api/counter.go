@@ -33,8 +33,8 @@ func (s *Server) findPeople(ctx context.Context, in *personSearchInput) (*answer
 	return s.foundPeople(ctx, storage.PersonSearch{By: in.By, Q: in.Q, After: after, Limit: in.Limit})
 }
 
-// searchable tells whether there is enough to search by: four digits of a phone, or one word of two signs. A number has no
-// least length of its own.
+// searchable tells whether there is enough to search by: four digits of a phone, or one word of two signs. A number
+// has no least length of its own.
 func searchable(by campus.SearchKind, q string) bool {
 	switch by {
 	case campus.SearchPhone:

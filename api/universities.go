@@ -70,7 +70,7 @@ type promiseInput struct {
 
 type promiseView struct {
 	PromisedOn campus.Date `json:"promised_on" format:"date" doc:"Last day on which the plastic reaches its kiosk"`
-	Note       string      `json:"promise_note,omitempty" doc:"That the day is an estimate, because the holidays of its year are not announced"`
+	Note       string      `json:"promise_note,omitempty" doc:"That the day is an estimate"`
 }
 
 // getPromise tells by which day a plastic waits at its kiosk, if the card is activated on a day (D2): for who plans
@@ -88,7 +88,8 @@ func (s *Server) getPromise(ctx context.Context, in *promiseInput) (*answer[prom
 		return nil, campus.FieldErrorf("activated_on", "promise_far", "the day is too far from today")
 	}
 	promised := p.Calendar.WorkingDayAfter(in.ActivatedOn, p.Plastic.PromiseWorkingDays)
-	return answered(promiseView{promised, promiseNote(language(ctx), p.Calendar.NotAnnounced(in.ActivatedOn, promised))}), nil
+	unknown := p.Calendar.NotAnnounced(in.ActivatedOn, promised)
+	return answered(promiseView{promised, promiseNote(language(ctx), unknown)}), nil
 }
 
 // promiseNote says that a promised day is an estimate because of a year; nothing when there is none.

@@ -12,8 +12,8 @@ type Calendar struct {
 	Holidays []Date `yaml:"holidays"`
 	// MakeUpDays are weekend days that are worked.
 	MakeUpDays []Date `yaml:"make_up_days"`
-	// Announced are the years whose days are all here, as the State Council has announced them. Of the others only those are
-	// that the law fixes.
+	// Announced are the years whose days are all here, as the State Council has announced them. Of the others only
+	// those are that the law fixes.
 	Announced []int `yaml:"announced"`
 	// WorkingDay is set by the demo policy only: a working day is then this long, and every day is one.
 	WorkingDay Duration `yaml:"working_day"`
@@ -54,8 +54,8 @@ func (c Calendar) WorkingDayAfter(day Date, n int) Date {
 	return day
 }
 
-// NotAnnounced is the first year that has not been announced among those of the days after one day, up to another: what was
-// counted over them is an estimate. None: 0.
+// NotAnnounced is the first year that has not been announced among those of the days after one day, up to another:
+// what was counted over them is an estimate. None: 0.
 func (c Calendar) NotAnnounced(after, until Date) int {
 	for year := after.AddDays(1).Year; year <= until.Year; year++ {
 		if !slices.Contains(c.Announced, year) {
@@ -90,7 +90,8 @@ func (c Calendar) check() error {
 	return nil
 }
 
-// NotAnnounced are the years, of the next days in any calendar that counts real working days, whose holidays are not known.
+// NotAnnounced are the years, of the next days in any calendar that counts real working days, whose holidays are not
+// known.
 func (p *Policies) NotAnnounced(today Date, ahead time.Duration) []int {
 	var years []int
 	for _, calendar := range p.calendars() {

@@ -17,7 +17,7 @@ const (
 	ResidencePermit DocumentType = "residence_permit" // of Hong Kong, Macau and Taiwan people, the same 18 digits
 	TravelPermit    DocumentType = "travel_permit"    // 回乡证, of Hong Kong and Macau people
 	Passport        DocumentType = "passport"
-	PermanentCard   DocumentType = "permanent_residence_card" // of foreigners who live here: 18 digits since 2023, 15 signs before
+	PermanentCard   DocumentType = "permanent_residence_card" // of foreigners: 18 digits since 2023, 15 signs before
 )
 
 var (
@@ -43,7 +43,8 @@ func CheckDocument(kind DocumentType, number string, category Category, today Da
 	return nil
 }
 
-// CheckWritten finds what nobody's document of the kind can have as its number: a slip of the pen, not a wrong document.
+// CheckWritten finds what nobody's document of the kind can have as its number: a slip of the pen, not a wrong
+// document.
 func CheckWritten(kind DocumentType, number string, today Date) error {
 	_, err := documentOwner(kind, number, today)
 	if ReasonOf(err) == "document_category" { // it can be one of another kind
@@ -70,7 +71,7 @@ func documentOwner(kind DocumentType, number string, today Date) (Category, erro
 			return Foreign, nil
 		}
 		if !residentForm.MatchString(number) {
-			return "", FieldErrorf("document_number", "permanent_card_form", "a permanent residence card has 18 digits, or 3 letters and 12 digits")
+			return "", FieldErrorf("document_number", "permanent_card_form", "18 digits, or 3 letters and 12 digits")
 		}
 		return residentOwner(kind, number, today)
 	case TravelPermit:
@@ -119,8 +120,8 @@ func (t DocumentType) Known() bool {
 	return false
 }
 
-// HolderNumber is the part of a document's number, in its stored form, that names the holder. The last two of the eleven
-// signs of a travel permit only count how often it was renewed (A4).
+// HolderNumber is the part of a document's number, in its stored form, that names the holder. The last two of the
+// eleven signs of a travel permit only count how often it was renewed (A4).
 func HolderNumber(kind DocumentType, number string) string {
 	if kind == TravelPermit && travelPermitForm.MatchString(number) {
 		return number[:travelPermitHolder]
@@ -145,8 +146,8 @@ var (
 
 const residentCheckDigits = "10X98765432"
 
-// NormalizeDocumentNumber brings a typed document number to its stored form: capitals of usual width, without blanks and
-// signs that nobody sees.
+// NormalizeDocumentNumber brings a typed document number to its stored form: capitals of usual width, without blanks
+// and signs that nobody sees.
 func NormalizeDocumentNumber(s string) string {
 	return strings.ToUpper(strings.Join(strings.Fields(norm.NFKC.String(strings.Map(visible, s))), ""))
 }
@@ -174,8 +175,8 @@ func CheckResidentNumber(number string, today Date) error {
 	return nil
 }
 
-// InitialPassword is the first login password: the last six characters of the document as the roster prints it, capitals
-// (A5). Those that count renewals are among them.
+// InitialPassword is the first login password: the last six characters of the document as the roster prints it,
+// capitals (A5). Those that count renewals are among them.
 func InitialPassword(documentNumber string) string {
 	n := NormalizeDocumentNumber(documentNumber)
 	return n[max(0, len(n)-6):]

@@ -158,8 +158,8 @@ func TestInitialPassword(t *testing.T) {
 	require.Equal(t, "345678", campus.InitialPassword(" H 12345678 "))
 }
 
-// A4: nine signs of a travel permit name its holder, and two more count renewals. A5: the roster's last six are the first
-// password nevertheless.
+// A4: nine signs of a travel permit name its holder, and two more count renewals. A5: the roster's last six are the
+// first password nevertheless.
 func TestSameDocument(t *testing.T) {
 	t.Parallel()
 	for name, line := range map[string]struct {

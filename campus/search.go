@@ -18,8 +18,8 @@ const (
 	mostReadings = 24
 )
 
-// SearchText is what a name is found by, a form in each line: as written, in one word, in pinyin, and by the initials of
-// the pinyin. Case, accents, width, hyphens and apostrophes do not count.
+// SearchText is what a name is found by, a form in each line: as written, in one word, in pinyin, and by the initials
+// of the pinyin. Case, accents, width, hyphens and apostrophes do not count.
 func SearchText(name string) string {
 	words := strings.Join(searchFold(name), " ")
 	forms := append([]string{words, strings.ReplaceAll(words, " ", "")}, pinyinForms(name)...)
@@ -52,8 +52,8 @@ func SearchGrams(text string) []string {
 	return slices.Compact(grams)
 }
 
-// NumberSpellings are the ways in which a number somebody has typed may stand on the roster: numbers are capital or small
-// letters and digits of usual width.
+// NumberSpellings are the ways in which a number somebody has typed may stand on the roster: numbers are capital or
+// small letters and digits of usual width.
 func NumberSpellings(typed string) []string {
 	number := Typed(typed)
 	spellings := []string{number, strings.ToUpper(number), strings.ToLower(number)}
@@ -65,7 +65,8 @@ func NumberSpellings(typed string) []string {
 func Typed(s string) string { return strings.TrimSpace(norm.NFKC.String(strings.Map(visible, s))) }
 
 // plainLetters are those that Unicode does not take apart into a letter and an accent.
-var plainLetters = strings.NewReplacer("ø", "o", "đ", "d", "ð", "d", "ł", "l", "ħ", "h", "ı", "i", "æ", "ae", "œ", "oe", "þ", "th",
+var plainLetters = strings.NewReplacer("ø", "o", "đ", "d", "ð", "d", "ł", "l", "ħ", "h", "ı", "i", "æ", "ae",
+	"œ", "oe", "þ", "th",
 	"-", "", "'", "", string(MiddleDot), " ")
 
 // searchFold are the words of a name without what a search passes over.

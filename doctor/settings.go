@@ -87,8 +87,8 @@ func (d *doctor) lookAtPolicy(context.Context) []Finding {
 	return well("policy.fine", values{"version": d.policies.Version()})
 }
 
-// lookAtCalendar tells whether the holidays of the days to come are known at every university (D2). Without them what is
-// promised at the end of December is an estimate.
+// lookAtCalendar tells whether the holidays of the days to come are known at every university (D2). Without them what
+// is promised at the end of December is an estimate.
 func (d *doctor) lookAtCalendar(context.Context) []Finding {
 	today, ahead := campus.DateOf(d.Now()), d.watch().CalendarAhead.Std()
 	if unknown := d.policies.NotAnnounced(today, ahead); len(unknown) > 0 {

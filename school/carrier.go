@@ -16,8 +16,8 @@ type verdict struct {
 
 func (v *verdict) complete() bool { return v.Match != nil }
 
-// VerifyHolder asks whether the phone (E.164) is registered to the person of that name and document. The carrier compares
-// as it likes, so it is sent the name in the form that identity documents have.
+// VerifyHolder asks whether the phone (E.164) is registered to the person of that name and document. The carrier
+// compares as it likes, so it is sent the name in the form that identity documents have.
 func (c *Carrier) VerifyHolder(ctx context.Context, phone, name, documentNumber string) (match bool, err error) {
 	body := map[string]string{"phone": phone, "name": campus.CleanName(name), "document_number": documentNumber}
 	var v verdict

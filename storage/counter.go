@@ -82,8 +82,8 @@ func searchWords(t tx, f PersonSearch) (string, []any) {
 	return "(" + byNumber + " or " + byName + ")", append(number, name...)
 }
 
-// nameWords is the condition of a search by name. The index on the pairs of signs finds who may be meant (any one of them
-// is enough for it), and the words say who is.
+// nameWords is the condition of a search by name. The index on the pairs of signs finds who may be meant (any one of
+// them is enough for it), and the words say who is.
 func nameWords(typed string) (string, []any) {
 	words := campus.SearchWords(typed)
 	if len(words) == 0 {
@@ -174,8 +174,9 @@ func (s *Store) VerifyAtCounter(ctx context.Context, req Request, who campus.Sta
 }
 
 func verdictOn(t tx, person personRow, v Verification) (campus.Verdict, string) {
+	seen := t.keys.document(v.DocumentType, v.DocumentNumber)
 	switch {
-	case person.DocumentType != v.DocumentType, !hmac.Equal(person.DocumentHash, t.keys.document(v.DocumentType, v.DocumentNumber)):
+	case person.DocumentType != v.DocumentType, !hmac.Equal(person.DocumentHash, seen):
 		return campus.Fail, "document_mismatch"
 	case !v.ExpiresOn.IsZero() && v.ExpiresOn.Before(campus.DateOf(t.now)):
 		return campus.Fail, "document_expired"

@@ -15,7 +15,8 @@ func permitHolder(p *storage.RosterPerson) {
 	p.Category, p.DocumentType, p.DocumentNumber = campus.HongKongMacau, campus.TravelPermit, "H1234567801"
 }
 
-// A4: every renewal of a travel permit names the same holder, wherever a number is compared. Another holder is another one.
+// A4: every renewal of a travel permit names the same holder, wherever a number is compared. Another holder is another
+// one.
 func TestRenewedPermitsNameTheSameHolder(t *testing.T) {
 	t.Parallel()
 	for number, same := range map[string]bool{"H12345678": true, "H1234567801": true, "H1234567802": true, "H1234567901": false,
@@ -61,8 +62,8 @@ func TestFirstPasswordIsOfTheRostersPermit(t *testing.T) {
 	require.Equal(t, storage.KeyFacts{Tried: true, Data: true, Pepper: true}, facts)
 }
 
-// A3, A4: a foreigner's permanent residence card, the older one too, is taken to its last day, and always has one. The number
-// of a newer one is that of no mainland card.
+// A3, A4: a foreigner's permanent residence card, the older one too, is taken to its last day, and always has one. The
+// number of a newer one is that of no mainland card.
 func TestPermanentResidenceCards(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)

@@ -59,7 +59,8 @@ type applicant struct {
 
 func applicantOf(t tx, application uuid.UUID) (applicant, error) {
 	var who applicant
-	err := t.Raw(`select a.person_id, a.route, p.category, p.document_type as document from applications a join people p on p.id = a.person_id where a.id = ?`,
+	err := t.Raw(`select a.person_id, a.route, p.category, p.document_type as document
+		from applications a join people p on p.id = a.person_id where a.id = ?`,
 		application).Scan(&who).Error
 	if err == nil && who.PersonID == uuid.Nil {
 		err = campus.Errorf(campus.NotFound, "", "no application %s", application)
@@ -98,7 +99,8 @@ func checkAsked(route campus.Route, category campus.Category, evidence []Evidenc
 	return nil
 }
 
-// checkLastDay refuses a document that is said to be valid for ever, when none of its kind is (A3). Invalid: document_lasts.
+// checkLastDay refuses a document that is said to be valid for ever, when none of its kind is (A3). Invalid:
+// document_lasts.
 func checkLastDay(kind campus.DocumentType, evidence []Evidence) error {
 	for _, e := range evidence {
 		if e.Item != campus.DocumentItem {

@@ -90,7 +90,8 @@ func randomBytes(n int) []byte {
 	return b
 }
 
-// document is the keyed hash of what names the holder in a document number (A4): the same for every renewal of a permit.
+// document is the keyed hash of what names the holder in a document number (A4): the same for every renewal of a
+// permit.
 func (k keyring) document(kind campus.DocumentType, number string) []byte {
 	return k.keyed("people.document", campus.HolderNumber(kind, number))
 }

@@ -184,7 +184,8 @@ func (n *newcomer) checkClaim(t tx) error {
 		}
 		return campus.FieldErrorf(field, known.Reason, "%s", known.Message)
 	}
-	if n.who.DocumentType != n.DocumentType || !hmac.Equal(n.who.DocumentHash, t.keys.document(n.DocumentType, n.DocumentNumber)) {
+	claimed := t.keys.document(n.DocumentType, n.DocumentNumber)
+	if n.who.DocumentType != n.DocumentType || !hmac.Equal(n.who.DocumentHash, claimed) {
 		return campus.FieldErrorf("identity_document.number", "document_mismatch", "the document number is not the one on the roster")
 	}
 	return checkLastDay(n.DocumentType, n.Evidence)

@@ -94,8 +94,8 @@ func (personRow) TableName() string { return "people" }
 // rosterColumns are what a later roster replaces. Language and password belong to the person, and so does a phone that
 // they, or the counter for them, have changed (L6).
 func rosterColumns() []string {
-	return []string{"name", "search_text", "search_grams", "document_type", "document", "document_hash", "email", "level", "college", "campus",
-		"dormitory", "status", "category", "enrolled_on", "graduates_on", "roster_at"}
+	return []string{"name", "search_text", "search_grams", "document_type", "document", "document_hash",
+		"email", "level", "college", "campus", "dormitory", "status", "category", "enrolled_on", "graduates_on", "roster_at"}
 }
 
 // rosterPhone takes the roster's number unless the person has changed theirs. Once the roster has caught up with the change,

@@ -51,7 +51,8 @@ func (s *Store) PickUp(ctx context.Context, req Request, p Pickup) (Opened, erro
 		}
 		var kind campus.DocumentType
 		var hash []byte
-		if err := t.Raw(`select document_type, document_hash from people where id = ?`, plastic.PersonID).Row().Scan(&kind, &hash); err != nil {
+		holder := t.Raw(`select document_type, document_hash from people where id = ?`, plastic.PersonID)
+		if err := holder.Row().Scan(&kind, &hash); err != nil {
 			return Opened{}, err
 		}
 		if !hmac.Equal(hash, t.keys.document(kind, p.DocumentNumber)) {

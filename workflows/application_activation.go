@@ -103,8 +103,8 @@ func (w *application) activation(ctx workflow.Context, name string, by campus.Ac
 	}
 }
 
-// promise tells by when the plastic is there (D2), and when that is an estimate, because the holidays of the year are not
-// announced yet.
+// promise tells by when the plastic is there (D2), and when that is an estimate, because the holidays of the year are
+// not announced yet.
 func (w *application) promise(day campus.Date) campus.Notice {
 	if year := w.plan.Calendar.Estimated(day); year != 0 {
 		return campus.Notice{Template: "notice.activated_estimate",
