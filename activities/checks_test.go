@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +34,16 @@ func TestRegisterChecks(t *testing.T) {
 		"the registry agrees": {registry, func() {}, campus.Finding{Item: campus.RegistryItem, Verdict: campus.Pass}},
 		"the registry has another name": {registry, func() { h.School.Change(h.student, fields{"name": "别的人"}) },
 			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "registry_disagrees"}},
+		"the registry has the name with another dot": {registry, func() { h.named("阿依古丽·买买提", "阿依古丽•买买提　") },
+			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Pass}},
+		"the registry has the name in full width": {registry, func() { h.named("MÜLLER Anna", "ＭＵ\u0308ＬＬＥＲ Ａｎｎａ") },
+			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Pass}},
+		"the registry has a name that looks alike": {registry, func() { h.named("MÜLLER Anna", "MULLER Anna") },
+			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "registry_disagrees"}},
+		"the carrier has the name with another dot": {phone, func() { h.named("阿依古丽•买买提", "阿依古丽·买买提") },
+			campus.Finding{Item: campus.PhoneItem, Verdict: campus.Pass}},
+		"the carrier has another name": {phone, func() { h.named("阿依古丽•买买提", "阿依古丽·买买江") },
+			campus.Finding{Item: campus.PhoneItem, Verdict: campus.Fail, Reason: "phone_of_another"}},
 		"the registry has another document": {registry, func() { h.School.Change(h.student, fields{"document_number": other.Document}) },
 			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "registry_disagrees"}},
 		"the registry has them as withdrawn": {registry, func() { h.School.Change(h.student, fields{"status": "withdrawn"}) },
@@ -52,6 +63,7 @@ func TestRegisterChecks(t *testing.T) {
 	} {
 		h.Exec(`update evidence set code = $1 where item = 'certificate'`, h.student.Certificate)
 		h.ExecAsOwner(`truncate attempts`)
+		h.named(h.student.Name, h.student.Name)
 		h.School.Change(h.student, plain)
 		test.set()
 		ref := h.step("check")
@@ -64,6 +76,21 @@ func TestRegisterChecks(t *testing.T) {
 	require.Equal(t, campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "registry_unknown"},
 		twice[campus.Finding](h, registry, h.step("registry")))
 	require.Equal(t, "certificate_unknown", twice[campus.Finding](h, certificate, h.step("certificate")).Reason)
+}
+
+// A4: the register may have another renewal of a travel permit.
+func TestRegisterKnowsRenewedPermits(t *testing.T) {
+	t.Parallel()
+	h := applied(t)
+	h.student = h.Applicant("kind=plain&category=hong_kong_macau&document_type=travel_permit")
+	h.ref = h.Apply(h.student, workflowtest.Good)
+	for number, verdict := range map[string]campus.Verdict{
+		h.student.Document: campus.Pass, h.student.Document + "01": campus.Pass, h.student.Document + "1": campus.Fail, "H00000000": campus.Fail,
+	} {
+		h.School.Change(h.student, fields{"document_number": number})
+		require.Equal(t, verdict, twice[campus.Finding](h, h.acts.CheckRegistry, h.step("registry")).Verdict)
+		require.Equal(t, verdict, twice[campus.Finding](h, h.acts.CheckPhone, h.step("phone")).Verdict)
+	}
 }
 
 // A4: every verdict on the letter of the International Student Service Centre and on the residence registration, and its reason.
@@ -98,10 +125,13 @@ func TestPaperChecks(t *testing.T) {
 			"ends today":             {fields{"valid_until": today}, paper.code, campus.Pass, ""},
 			"ended yesterday":        {fields{"valid_until": yesterday}, paper.code, campus.Fail, paper.word + "_expired"},
 			"taken back":             {fields{"status": paper.ended}, paper.code, campus.Fail, paper.word + "_expired"},
+			"made out in capitals":   {fields{"name": strings.ToUpper(h.student.Name) + " "}, paper.code, campus.Pass, ""},
+			"made out to another":    {fields{"name": other.Name}, paper.code, campus.Fail, paper.word + "_of_another"},
+			"without a name":         {fields{"name": ""}, paper.code, campus.Pass, ""},
 			"another's":              {fields{"number": other.Number}, paper.code, campus.Fail, paper.word + "_of_another"},
 			"a code that nobody has": {fields{}, "NOBODYSCODE", campus.Fail, paper.word + "_unknown"},
 		} {
-			h.School.ChangePaper(paper.kind, paper.code, fields{"number": h.student.Number, "status": "valid",
+			h.School.ChangePaper(paper.kind, paper.code, fields{"number": h.student.Number, "name": h.student.Name, "status": "valid",
 				paper.first: yesterday, "valid_until": tomorrow})
 			h.School.ChangePaper(paper.kind, paper.code, test.laid)
 			h.Exec(`update evidence set code = $1 where application_id = $2 and item = $3`, test.code, h.ref.ID, item)

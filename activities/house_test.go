@@ -88,6 +88,13 @@ func (h *house) step(name string) campus.StepRef {
 	return campus.StepRef{Case: h.ref, Step: name, Attempt: 1, Key: 1, By: campus.System()}
 }
 
+// named gives the student a name on our roster, and one in the systems of the school.
+func (h *house) named(roster, school string) {
+	h.t.Helper()
+	h.Exec(`update people set name = $1 where id = $2`, roster, h.student.ID)
+	h.School.Change(h.student, fields{"name": school})
+}
+
 // requireTries says how every try of a step ended, as "ok" or "failed unavailable".
 func (h *house) requireTries(ref campus.StepRef, want ...string) {
 	h.t.Helper()

@@ -11,6 +11,7 @@ import (
 // paper is what the office that has issued a paper says of it.
 type paper struct {
 	number     string // of the person it is about
+	name       string // of the same; empty: not said
 	valid      bool
 	from, till campus.Date // zero: no such limit
 }
@@ -18,7 +19,7 @@ type paper struct {
 // judge gives the verdict on a paper; its reasons begin with the word for it.
 func (p paper) judge(word string, who storage.Identity, today campus.Date) (campus.Verdict, string) {
 	switch {
-	case p.number != who.Number:
+	case p.number != who.Number, p.name != "" && !campus.SameName(p.name, who.Name):
 		return campus.Fail, word + "_of_another"
 	case !p.from.IsZero() && today.Before(p.from):
 		return campus.Fail, word + "_not_yet_valid"
@@ -63,7 +64,7 @@ func (a *Activities) CheckCertificate(ctx context.Context, ref campus.StepRef) (
 func (a *Activities) CheckResidence(ctx context.Context, ref campus.StepRef) (campus.Finding, error) {
 	return a.checkPaper(ctx, ref, campus.ResidenceItem, "residence", func(ctx context.Context, university, code string) (paper, error) {
 		r, err := a.school.International.ResidenceRegistration(ctx, university, code)
-		return paper{number: r.Number, valid: r.Status == "valid", from: r.ValidFrom, till: r.ValidUntil}, err
+		return paper{number: r.Number, name: r.Name, valid: r.Status == "valid", from: r.ValidFrom, till: r.ValidUntil}, err
 	})
 }
 
@@ -71,6 +72,6 @@ func (a *Activities) CheckResidence(ctx context.Context, ref campus.StepRef) (ca
 func (a *Activities) CheckLetter(ctx context.Context, ref campus.StepRef) (campus.Finding, error) {
 	return a.checkPaper(ctx, ref, campus.LetterItem, "letter", func(ctx context.Context, university, code string) (paper, error) {
 		l, err := a.school.International.Letter(ctx, university, code)
-		return paper{number: l.Number, valid: l.Status == "valid", from: l.IssuedOn, till: l.ValidUntil}, err
+		return paper{number: l.Number, name: l.Name, valid: l.Status == "valid", from: l.IssuedOn, till: l.ValidUntil}, err
 	})
 }

@@ -48,7 +48,7 @@ func ofRoute(route campus.Route, student, freshman, staff string) string {
 }
 
 func (r registered) is(who storage.Identity) bool {
-	return r.name == who.Name && campus.NormalizeDocumentNumber(r.document) == who.DocumentNumber &&
+	return campus.SameName(r.name, who.Name) && campus.SameDocument(who.DocumentType, r.document, who.DocumentNumber) &&
 		(r.documentType == "" || campus.DocumentType(r.documentType) == who.DocumentType) &&
 		(r.category == "" || campus.Category(r.category) == who.Category)
 }

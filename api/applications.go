@@ -13,7 +13,7 @@ import (
 
 // documentInput is an identity document as the applicant hands it in. The number is compared with the roster's.
 type documentInput struct {
-	Type   campus.DocumentType `json:"type" enum:"resident_card,residence_permit,travel_permit,passport" doc:"Which one depends on where somebody is from (A4)"`
+	Type   campus.DocumentType `json:"type" enum:"resident_card,residence_permit,travel_permit,passport,permanent_residence_card" doc:"Which one depends on where somebody is from (A4)"`
 	Number string              `json:"number" minLength:"1" maxLength:"40"`
 	DocumentPicture
 }

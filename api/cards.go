@@ -20,6 +20,7 @@ type cardView struct {
 type plasticView struct {
 	storage.Plastic
 	PromisedOn campus.Date `json:"promised_on" format:"date" doc:"The day by whose end it waits at the kiosk"`
+	Note       string      `json:"promise_note,omitempty" doc:"That the day is an estimate"`
 	PickupCode string      `json:"pickup_code,omitempty" doc:"Opens the compartment, while the card waits there"`
 }
 
@@ -56,6 +57,7 @@ func (s *Server) cardsOf(ctx context.Context, who uuid.UUID, plastic func(storag
 			if err != nil {
 				return nil, err
 			}
+			shown.Note = promiseNote(language(ctx), s.policies.For(p.University).Calendar.Estimated(p.PromisedOn()))
 			view.Plastics = append(view.Plastics, *shown)
 		}
 		list.Items = append(list.Items, view)

@@ -27,10 +27,22 @@ func (s *Server) findPeople(ctx context.Context, in *personSearchInput) (*answer
 	if err != nil {
 		return nil, err
 	}
-	if in.By == campus.SearchPhone && (!campus.AllDigits(in.Q) || len(in.Q) < campus.PhoneTail) || utf8.RuneCountInString(in.Q) < 2 {
+	if !searchable(in.By, campus.Typed(in.Q)) {
 		return nil, campus.FieldErrorf("q", "search_short", "too little to search by")
 	}
 	return s.foundPeople(ctx, storage.PersonSearch{By: in.By, Q: in.Q, After: after, Limit: in.Limit})
+}
+
+// searchable tells whether there is enough to search by: four digits of a phone, or one word of two signs. A number
+// has no least length of its own.
+func searchable(by campus.SearchKind, q string) bool {
+	switch by {
+	case campus.SearchPhone:
+		return campus.AllDigits(q) && len(q) >= campus.PhoneTail
+	case campus.SearchNumber:
+		return utf8.RuneCountInString(q) > 1
+	}
+	return len(campus.SearchWords(q)) > 0
 }
 
 func (s *Server) foundPeople(ctx context.Context, f storage.PersonSearch) (*answer[page[storage.FoundPerson]], error) {
@@ -99,13 +111,14 @@ type verificationInput struct {
 // verifyPerson keeps that a member of staff has seen a person with the original of the document (A3, L1).
 func (s *Server) verifyPerson(ctx context.Context, in *verificationInput) (*answer[counterActView], error) {
 	number := campus.NormalizeDocumentNumber(in.Body.DocumentNumber)
-	if in.Body.DocumentType == campus.ResidentCard { // a slip of the pen is no wrong document
-		if err := campus.CheckResidentNumber(number, campus.DateOf(s.store.Now())); err != nil {
-			return nil, err
-		}
+	if err := campus.CheckWritten(in.Body.DocumentType, number, campus.DateOf(s.store.Now())); err != nil {
+		return nil, err
 	}
 	if in.Body.NeverExpires != in.Body.ExpiresOn.IsZero() {
 		return nil, campus.FieldErrorf("expires_on", "document_expiry_missing", "either a last valid day or never_expires")
+	}
+	if err := campus.CheckLastDay(in.Body.DocumentType, in.Body.NeverExpires); err != nil {
+		return nil, err
 	}
 	who := member(ctx)
 	act, err := s.store.VerifyAtCounter(ctx, s.request(ctx), who, s.policies.For(who.University).Counter, storage.Verification{

@@ -75,6 +75,7 @@ func TestFindingPeople(t *testing.T) {
 	require.Equal(t, me.ID, find("centre", "by=number&q="+me.Roster.Number)[0].ID)
 	require.Len(t, find("centre", "q="+me.Roster.Phone[7:]), 1)
 	require.Len(t, find("centre", "by=name&q=%E5%BC%A0%E4%BC%9F"), 1)
+	require.Len(t, find("centre", "q=zhang+wei"), 1)
 	require.Empty(t, find("foreigner", "by=number&q="+me.Roster.Number), "A0: people of another university do not exist")
 	require.Len(t, find("foreigner", "by=number&q="+h.people["other"].Roster.Number), 1)
 	require.Equal(t, 1, h.audited("people.search", "by/name"))
@@ -90,6 +91,8 @@ func TestFindingPeople(t *testing.T) {
 	get := func(query string) call { return call{who: "centre", method: "GET", path: staffPeople + "?" + query} }
 	h.play(t, map[string]scenario{
 		"nothing to search by":       {get(""), 422, "fields", "q"},
+		"one letter of two words":    {get("q=a+b"), 422, "search_short", "q"},
+		"signs that are no name":     {get("by=name&q=%C2%B7-"), 422, "search_short", "q"},
 		"one letter":                 {get("q=a"), 422, "fields", "q"},
 		"too little of a phone":      {get("by=phone&q=234"), 422, "search_short", "q"},
 		"a phone of letters":         {get("by=phone&q=abcd"), 422, "search_short", "q"},
@@ -112,6 +115,8 @@ func TestVerifyingPeople(t *testing.T) {
 	}
 	h.play(t, map[string]scenario{
 		"a slip of the pen":       refused(good.with("document_number", nibble(me.Roster.DocumentNumber)), "document_check_digit", "document_number"),
+		"a slip in a permit":      refused(good.with("document_type", "travel_permit").with("document_number", "H123456789"), "document_form", "document_number"),
+		"a card that never ends":  refused(good.with("document_type", "permanent_residence_card").with("document_number", "USA110098010112"), "document_lasts", "expires_on"),
 		"neither day nor never":   refused(good.with("never_expires", nil), "document_expiry_missing", "expires_on"),
 		"a day and never":         refused(good.with("expires_on", "2030-01-01"), "document_expiry_missing", "expires_on"),
 		"a kind that is no kind":  refused(good.with("document_type", "ID card!"), "fields", "document_type"),

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"slices"
+	"strconv"
 
 	"campuscard/campus"
 	"campuscard/storage"
@@ -69,6 +70,7 @@ type promiseInput struct {
 
 type promiseView struct {
 	PromisedOn campus.Date `json:"promised_on" format:"date" doc:"Last day on which the plastic reaches its kiosk"`
+	Note       string      `json:"promise_note,omitempty" doc:"That the day is an estimate"`
 }
 
 // getPromise tells by which day a plastic waits at its kiosk, if the card is activated on a day (D2): for who plans
@@ -81,6 +83,19 @@ func (s *Server) getPromise(ctx context.Context, in *promiseInput) (*answer[prom
 	if !slices.ContainsFunc(found, func(u storage.University) bool { return u.Code == in.University }) {
 		return nil, campus.Errorf(campus.NotFound, "", "no university of that code")
 	}
-	p := s.policies.For(in.University)
-	return answered(promiseView{p.Calendar.WorkingDayAfter(in.ActivatedOn, p.Plastic.PromiseWorkingDays)}), nil
+	p, today := s.policies.For(in.University), campus.DateOf(s.store.Now())
+	if in.ActivatedOn.Start().Sub(today.Start()).Abs() > p.Plastic.PromiseHorizon.Std() {
+		return nil, campus.FieldErrorf("activated_on", "promise_far", "the day is too far from today")
+	}
+	promised := p.Calendar.WorkingDayAfter(in.ActivatedOn, p.Plastic.PromiseWorkingDays)
+	unknown := p.Calendar.NotAnnounced(in.ActivatedOn, promised)
+	return answered(promiseView{promised, promiseNote(language(ctx), unknown)}), nil
+}
+
+// promiseNote says that a promised day is an estimate because of a year; nothing when there is none.
+func promiseNote(in campus.Language, year int) string {
+	if year == 0 {
+		return ""
+	}
+	return campus.Text(in, "promise.estimate", map[string]string{"year": strconv.Itoa(year)})
 }

@@ -1,6 +1,9 @@
 package campus
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Calendar knows the working days of China: Monday to Friday, without public holidays, with the weekends that are
 // worked to make up for them (D2). It is part of the policy, because the State Council announces it year by year.
@@ -9,6 +12,9 @@ type Calendar struct {
 	Holidays []Date `yaml:"holidays"`
 	// MakeUpDays are weekend days that are worked.
 	MakeUpDays []Date `yaml:"make_up_days"`
+	// Announced are the years whose days are all here, as the State Council has announced them. Of the others only
+	// those are that the law fixes.
+	Announced []int `yaml:"announced"`
 	// WorkingDay is set by the demo policy only: a working day is then this long, and every day is one.
 	WorkingDay Duration `yaml:"working_day"`
 }
@@ -46,4 +52,63 @@ func (c Calendar) WorkingDayAfter(day Date, n int) Date {
 		}
 	}
 	return day
+}
+
+// NotAnnounced is the first year that has not been announced among those of the days after one day, up to another:
+// what was counted over them is an estimate. None: 0.
+func (c Calendar) NotAnnounced(after, until Date) int {
+	for year := after.AddDays(1).Year; year <= until.Year; year++ {
+		if !slices.Contains(c.Announced, year) {
+			return year
+		}
+	}
+	return 0
+}
+
+// Estimated is the year because of which a day promised by AddWorkingDays is an estimate; 0 when it is none.
+func (c Calendar) Estimated(promised Date) int {
+	if c.WorkingDay > 0 {
+		return 0
+	}
+	return c.NotAnnounced(promised.AddDays(-1), promised)
+}
+
+func (c Calendar) check() error {
+	for _, day := range c.MakeUpDays {
+		if slices.Contains(c.Holidays, day) {
+			return Errorf(Invalid, "", "policy calendar: %s is a holiday and a make-up day", day)
+		}
+		if day.Weekday() != time.Saturday && day.Weekday() != time.Sunday {
+			return Errorf(Invalid, "", "policy calendar: the make-up day %s is no day of a weekend", day)
+		}
+	}
+	for _, year := range c.Announced { // National Day never is without
+		if !slices.ContainsFunc(c.Holidays, func(day Date) bool { return day.Year == year }) {
+			return Errorf(Invalid, "", "policy calendar: %d is announced, and has no holidays", year)
+		}
+	}
+	return nil
+}
+
+// NotAnnounced are the years, of the next days in any calendar that counts real working days, whose holidays are not
+// known.
+func (p *Policies) NotAnnounced(today Date, ahead time.Duration) []int {
+	var years []int
+	for _, calendar := range p.calendars() {
+		for year := today.Year; year <= DateOf(today.Start().Add(ahead)).Year; year++ {
+			if !slices.Contains(calendar.Announced, year) && calendar.WorkingDay == 0 && !slices.Contains(years, year) {
+				years = append(years, year)
+			}
+		}
+	}
+	slices.Sort(years)
+	return years
+}
+
+func (p *Policies) calendars() []Calendar {
+	all := []Calendar{p.common.Calendar}
+	for _, special := range p.special {
+		all = append(all, special.Calendar)
+	}
+	return all
 }

@@ -46,6 +46,68 @@ func TestAddWorkingDays(t *testing.T) {
 	}
 }
 
+// D2: a promise that reaches into a year whose holidays are not announced is known to be an estimate.
+func TestDaysOfAnUnknownYearAreEstimates(t *testing.T) {
+	t.Parallel()
+	c := calendar(t)
+	for name, line := range map[string]struct {
+		from, want string
+		year       int
+	}{
+		"within a year that is announced":             {"2026-11-23", "2026-11-26", 0},
+		"to its last day":                             {"2026-12-28", "2026-12-31", 0},
+		"over New Year, which the law fixes":          {"2026-12-29", "2027-01-04", 2027},
+		"over the four fixed days of Spring Festival": {"2027-02-03", "2027-02-10", 2027},
+		"in a year nothing is known of":               {"2031-03-03", "2031-03-06", 2031},
+		"from a year before the first that is known":  {"2025-12-30", "2026-01-05", 2025},
+		"from the last day of one":                    {"2025-12-31", "2026-01-06", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			from, err := campus.ParseDate(line.from)
+			require.NoError(t, err)
+			promised := c.WorkingDayAfter(from, 3)
+			require.Equal(t, line.want, promised.String())
+			require.Equal(t, line.year, c.NotAnnounced(from, promised))
+		})
+	}
+	require.Equal(t, 2027, c.Estimated(campus.Date{Year: 2027, Month: time.January, Day: 5}))
+	require.Zero(t, c.Estimated(campus.Date{Year: 2026, Month: time.December, Day: 31}))
+	c.WorkingDay = campus.Duration(24 * time.Second)
+	require.Zero(t, c.Estimated(campus.Date{Year: 2027, Month: time.January, Day: 5}), "the demo's days are all working days")
+}
+
+// K5: two months ahead, at every university, and not where no real days are counted.
+func TestUnknownYearsAreSeenTwoMonthsAhead(t *testing.T) {
+	t.Parallel()
+	loaded, err := campus.LoadPolicies(deploy.Policy)
+	require.NoError(t, err)
+	ahead := loaded.For("").Watch.CalendarAhead.Std()
+	day := func(month time.Month, day int) campus.Date { return campus.Date{Year: 2026, Month: month, Day: day} }
+	require.Empty(t, loaded.NotAnnounced(day(time.October, 31), ahead))
+	require.Equal(t, []int{2027}, loaded.NotAnnounced(day(time.November, 1), ahead))
+	require.Equal(t, []int{2027}, loaded.NotAnnounced(campus.Date{Year: 2027, Month: time.March, Day: 1}, ahead), "still not")
+
+	own, err := campus.LoadPolicies(deploy.Policy, []byte("universities: {lcu: {calendar: {announced: []}}}"))
+	require.NoError(t, err)
+	require.Equal(t, []int{2026}, own.NotAnnounced(day(time.March, 1), ahead), "one university has a calendar of its own")
+	demo, err := campus.LoadPolicies(deploy.Policy, deploy.DemoPolicy)
+	require.NoError(t, err)
+	require.Empty(t, demo.NotAnnounced(day(time.December, 31), ahead))
+}
+
+func TestCalendarsThatCannotBe(t *testing.T) {
+	t.Parallel()
+	for name, calendar := range map[string]string{
+		"a year that is announced and has no holidays": "{announced: [2026, 2028]}",
+		"a day that is both":                           "{make_up_days: [2026-10-03]}",
+		"a make-up day in the week":                    "{make_up_days: [2026-11-23]}",
+	} {
+		_, err := campus.LoadPolicies(deploy.Policy, []byte("calendar: "+calendar))
+		require.Equal(t, campus.Invalid, campus.CodeOf(err), name)
+	}
+}
+
 func TestAddWorkingDaysNeverGoesBack(t *testing.T) {
 	t.Parallel()
 	c := calendar(t)

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // DocumentType is a kind of identity document (A3, A4).
@@ -15,10 +17,12 @@ const (
 	ResidencePermit DocumentType = "residence_permit" // of Hong Kong, Macau and Taiwan people, the same 18 digits
 	TravelPermit    DocumentType = "travel_permit"    // 回乡证, of Hong Kong and Macau people
 	Passport        DocumentType = "passport"
+	PermanentCard   DocumentType = "permanent_residence_card" // of foreigners: 18 digits since 2023, 15 signs before
 )
 
 var (
 	travelPermitForm = regexp.MustCompile(`^[HM](\d{8}|\d{10})$`)
+	olderCardForm    = regexp.MustCompile(`^[A-Z]{3}\d{12}$`) // a permanent residence card from before 2023
 	passportForm     = regexp.MustCompile(`^[A-Z0-9]{5,17}$`)
 	hasDigit         = regexp.MustCompile(`\d`)
 	// permitOf is whose residence permit starts with these digits.
@@ -39,21 +43,37 @@ func CheckDocument(kind DocumentType, number string, category Category, today Da
 	return nil
 }
 
+// CheckWritten finds what nobody's document of the kind can have as its number: a slip of the pen, not a wrong
+// document.
+func CheckWritten(kind DocumentType, number string, today Date) error {
+	_, err := documentOwner(kind, number, today)
+	if ReasonOf(err) == "document_category" { // it can be one of another kind
+		return nil
+	}
+	return err
+}
+
+// CheckLastDay refuses a document without a last day (long: 长期) of a kind that always has one (A3).
+func CheckLastDay(kind DocumentType, long bool) error {
+	if long && kind == PermanentCard { // for five years or ten, the older ones too
+		return FieldErrorf("expires_on", "document_lasts", "a %s has a last day", kind)
+	}
+	return nil
+}
+
 // documentOwner is the category of people who have such a document.
 func documentOwner(kind DocumentType, number string, today Date) (Category, error) {
 	switch kind {
 	case ResidentCard, ResidencePermit:
-		if err := CheckResidentNumber(number, today); err != nil {
-			return "", err
+		return residentOwner(kind, number, today)
+	case PermanentCard:
+		if olderCardForm.MatchString(number) {
+			return Foreign, nil
 		}
-		owner, permit := permitOf[number[:6]]
-		if !permit {
-			owner = Mainland
+		if !residentForm.MatchString(number) {
+			return "", FieldErrorf("document_number", "permanent_card_form", "18 digits, or 3 letters and 12 digits")
 		}
-		if permit != (kind == ResidencePermit) {
-			return "", FieldErrorf("document_number", "document_category", "the number is not one of a %s", kind)
-		}
-		return owner, nil
+		return residentOwner(kind, number, today)
 	case TravelPermit:
 		if !travelPermitForm.MatchString(number) {
 			return "", FieldErrorf("document_number", "document_form", "a travel permit has H or M and 8 or 10 digits")
@@ -68,6 +88,56 @@ func documentOwner(kind DocumentType, number string, today Date) (Category, erro
 	return "", FieldErrorf("document_type", "document_category", "no such kind of document")
 }
 
+// residentOwner is whose number of 18 digits it is; the first of them say which of the three documents it stands on.
+func residentOwner(kind DocumentType, number string, today Date) (Category, error) {
+	if err := CheckResidentNumber(number, today); err != nil {
+		return "", err
+	}
+	owner, permit := permitOf[number[:6]]
+	printedOn := ResidentCard
+	switch {
+	case permit:
+		printedOn = ResidencePermit
+	case number[0] == '9':
+		owner, printedOn = Foreign, PermanentCard
+	case number[0] == '8': // like a residence permit, and none that there is
+		printedOn = ""
+	default:
+		owner = Mainland
+	}
+	if kind != printedOn {
+		return "", FieldErrorf("document_number", "document_category", "the number is not one of a %s", kind)
+	}
+	return owner, nil
+}
+
+// Known tells whether there is such a kind of document.
+func (t DocumentType) Known() bool {
+	switch t {
+	case ResidentCard, ResidencePermit, TravelPermit, Passport, PermanentCard:
+		return true
+	}
+	return false
+}
+
+// HolderNumber is the part of a document's number, in its stored form, that names the holder. The last two of the
+// eleven signs of a travel permit only count how often it was renewed (A4).
+func HolderNumber(kind DocumentType, number string) string {
+	if kind == TravelPermit && travelPermitForm.MatchString(number) {
+		return number[:travelPermitHolder]
+	}
+	return number
+}
+
+// travelPermitHolder is how many signs of a travel permit name its holder.
+const travelPermitHolder = 9
+
+// SameDocument tells whether two numbers are those of one holder's document of a kind, however they are typed.
+func SameDocument(kind DocumentType, a, b string) bool {
+	holder := HolderNumber(kind, NormalizeDocumentNumber(a))
+	return holder != "" && holder == HolderNumber(kind, NormalizeDocumentNumber(b))
+}
+
 var (
 	// residentWeights are the weights of ISO 7064 MOD 11-2 as GB 11643-1999 prints them.
 	residentWeights = [17]int{7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2}
@@ -76,9 +146,10 @@ var (
 
 const residentCheckDigits = "10X98765432"
 
-// NormalizeDocumentNumber brings a typed document number to its stored form: no blanks, capitals.
+// NormalizeDocumentNumber brings a typed document number to its stored form: capitals of usual width, without blanks
+// and signs that nobody sees.
 func NormalizeDocumentNumber(s string) string {
-	return strings.ToUpper(strings.Join(strings.Fields(s), ""))
+	return strings.ToUpper(strings.Join(strings.Fields(norm.NFKC.String(strings.Map(visible, s))), ""))
 }
 
 // CheckResidentNumber checks the form, the birthday and the check digit of an 18-digit number (GB 11643-1999).
@@ -104,7 +175,8 @@ func CheckResidentNumber(number string, today Date) error {
 	return nil
 }
 
-// InitialPassword is the first login password: the last six characters of the document, capitals (A5).
+// InitialPassword is the first login password: the last six characters of the document as the roster prints it,
+// capitals (A5). Those that count renewals are among them.
 func InitialPassword(documentNumber string) string {
 	n := NormalizeDocumentNumber(documentNumber)
 	return n[max(0, len(n)-6):]

@@ -54,6 +54,8 @@ func TestCheckDocument(t *testing.T) {
 		mainland = "371502200609010016"
 		hongKong = "810000199901010014"
 		taiwan   = "830000199901010018"
+		settled  = "911840200001010013" // of a foreigner, 2023
+		older    = "USA110098010112"
 	)
 	for name, tc := range map[string]struct {
 		kind     campus.DocumentType
@@ -83,6 +85,21 @@ func TestCheckDocument(t *testing.T) {
 		"a passport of letters only":             {campus.Passport, "ABCDEFGH", campus.Foreign, "document_form"},
 		"a passport with a hyphen":               {campus.Passport, "E-1234567", campus.Foreign, "document_form"},
 		"a kind of document that there is not":   {"library_card", "E12345678", campus.Foreign, "document_category"},
+
+		"a permanent residence card of 2023":                     {campus.PermanentCard, settled, campus.Foreign, ""},
+		"an older one":                                           {campus.PermanentCard, older, campus.Foreign, ""},
+		"a permanent residence card as an identity card":         {campus.ResidentCard, settled, campus.Mainland, "document_category"},
+		"a permanent residence card as a residence permit":       {campus.ResidencePermit, settled, campus.Taiwan, "document_category"},
+		"an identity card as a permanent residence card":         {campus.PermanentCard, mainland, campus.Foreign, "document_category"},
+		"a residence permit as a permanent residence card":       {campus.PermanentCard, taiwan, campus.Foreign, "document_category"},
+		"a permanent residence card of a mainland student":       {campus.PermanentCard, settled, campus.Mainland, "document_category"},
+		"an older one of a mainland student":                     {campus.PermanentCard, older, campus.Mainland, "document_category"},
+		"a permanent residence card with a wrong check":          {campus.PermanentCard, settled[:17] + "6", campus.Foreign, "document_check_digit"},
+		"a permanent residence card with an impossible birthday": {campus.PermanentCard, "911840200013010010", campus.Foreign, "document_birthday"},
+		"an older one with a digit too few":                      {campus.PermanentCard, older[:14], campus.Foreign, "permanent_card_form"},
+		"an older one with two letters":                          {campus.PermanentCard, "US" + older[3:] + "1", campus.Foreign, "permanent_card_form"},
+		"a passport as a permanent residence card":               {campus.PermanentCard, "E12345678", campus.Foreign, "permanent_card_form"},
+		"a number of no permit that there is":                    {campus.ResidentCard, "84000019990101001X", campus.Mainland, "document_category"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -139,6 +156,37 @@ func TestInitialPassword(t *testing.T) {
 	require.Equal(t, "31002X", campus.InitialPassword("11010519491231002x"))
 	require.Equal(t, "AB12", campus.InitialPassword("ab12"))
 	require.Equal(t, "345678", campus.InitialPassword(" H 12345678 "))
+}
+
+// A4: nine signs of a travel permit name its holder, and two more count renewals. A5: the roster's last six are the
+// first password nevertheless.
+func TestSameDocument(t *testing.T) {
+	t.Parallel()
+	for name, line := range map[string]struct {
+		kind campus.DocumentType
+		a, b string
+		same bool
+	}{
+		"a permit and its renewal":             {campus.TravelPermit, "H12345678", "H1234567801", true},
+		"two renewals":                         {campus.TravelPermit, "H1234567801", "h12345678 02", true},
+		"full width, small letters and blanks": {campus.TravelPermit, "Ｈ１２３４５６７８", " h 1234 5678\u200b", true},
+		"another holder":                       {campus.TravelPermit, "H12345678", "H1234567901", false},
+		"Hong Kong and Macau":                  {campus.TravelPermit, "H12345678", "M1234567801", false},
+		"a number cut short":                   {campus.TravelPermit, "H1234567801", "H123456780", false},
+		"passports that look like permits":     {campus.Passport, "H1234567801", "H1234567802", false},
+		"the same passport":                    {campus.Passport, "e12345678", "E12345678", true},
+		"nothing":                              {campus.Passport, "", " ", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, line.same, campus.SameDocument(line.kind, line.a, line.b))
+		})
+	}
+	require.Equal(t, "567801", campus.InitialPassword("H1234567801"))
+	for _, known := range []string{"H1234567801", "h12345678", "H1234567802"} {
+		require.Equal(t, "password_known", campus.ReasonOf(campus.CheckNewPassword(known, "2026000001", "H1234567801")))
+	}
+	require.NoError(t, campus.CheckNewPassword("H1234567901", "2026000001", "H1234567801"))
 }
 
 func TestParseMobile(t *testing.T) {

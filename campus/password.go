@@ -23,7 +23,7 @@ func CheckNewPassword(password, number, documentNumber string) error {
 	}
 	capitals := strings.ToUpper(password)
 	if capitals == strings.ToUpper(number) || capitals == InitialPassword(documentNumber) ||
-		capitals == NormalizeDocumentNumber(documentNumber) {
+		HolderNumber(TravelPermit, capitals) == HolderNumber(TravelPermit, NormalizeDocumentNumber(documentNumber)) {
 		return FieldErrorf("password", "password_known", "the password is a number that others know")
 	}
 	return nil

@@ -80,6 +80,7 @@ type PlasticPolicy struct {
 	PickupTries         int      `yaml:"pickup_tries"`
 	ReturnedWait        Duration `yaml:"returned_wait"`
 	ReturnedReminder    Duration `yaml:"returned_reminder"`
+	PromiseHorizon      Duration `yaml:"promise_horizon"` // how far from today one may ask for a promise
 }
 
 // StepPolicy holds the budget of a step (K3).
@@ -203,7 +204,8 @@ func (p Policy) check() error {
 		"identity.photo_poll": p.Identity.PhotoPoll, "identity.photo_wait": p.Identity.PhotoWait,
 		"identity.in_person_wait": p.Identity.InPersonWait, "activation.wait": p.Activation.Wait,
 		"activation.reopen": p.Activation.Reopen, "activation.card_life": p.Activation.CardLife,
-		"plastic.poll": p.Plastic.Poll, "plastic.pickup_wait": p.Plastic.PickupWait,
+		"plastic.promise_horizon": p.Plastic.PromiseHorizon,
+		"plastic.poll":            p.Plastic.Poll, "plastic.pickup_wait": p.Plastic.PickupWait,
 		"plastic.production_limit": p.Plastic.ProductionLimit, "steps.call": p.Steps.Call, "steps.backoff": p.Steps.Backoff,
 		"sign_in.student_session": p.SignIn.StudentSession, "sign_in.staff_session": p.SignIn.StaffSession,
 		"sign_in.initial_session": p.SignIn.InitialSession, "sign_in.phone_code": p.SignIn.PhoneCode,
@@ -230,5 +232,5 @@ func (p Policy) check() error {
 		return Errorf(Invalid, "", "policy steps.budget is shorter than one call")
 	}
 	return errors.Join(p.Packages.check(), p.Production.check(), p.Work.check(), p.Counter.check(), p.Notices.check(), p.Watch.check(), p.Rush.check(),
-		p.Invitations.check())
+		p.Calendar.check(), p.Invitations.check())
 }

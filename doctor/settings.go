@@ -87,16 +87,14 @@ func (d *doctor) lookAtPolicy(context.Context) []Finding {
 	return well("policy.fine", values{"version": d.policies.Version()})
 }
 
-// lookAtCalendar tells whether the holidays of the days to come are known (D2). Without them a promise made at the end
-// of December is wrong.
+// lookAtCalendar tells whether the holidays of the days to come are known at every university (D2). Without them what
+// is promised at the end of December is an estimate.
 func (d *doctor) lookAtCalendar(context.Context) []Finding {
-	calendar := d.policies.For("").Calendar
-	year := campus.DateOf(d.Now().Add(d.watch().CalendarAhead.Std())).Year
-	known := slices.ContainsFunc(calendar.Holidays, func(day campus.Date) bool { return day.Year == year })
-	if !known && calendar.WorkingDay == 0 {
-		return warn("calendar.unknown", values{"year": strconv.Itoa(year)})
+	today, ahead := campus.DateOf(d.Now()), d.watch().CalendarAhead.Std()
+	if unknown := d.policies.NotAnnounced(today, ahead); len(unknown) > 0 {
+		return warn("calendar.unknown", values{"year": strconv.Itoa(unknown[0])})
 	}
-	return well("calendar.fine", values{"year": strconv.Itoa(year)})
+	return well("calendar.fine", values{"year": strconv.Itoa(campus.DateOf(today.Start().Add(ahead)).Year)})
 }
 
 // lookAtCertificates looks how long the certificates of our counterparts are good.

@@ -17,7 +17,7 @@ type Student struct {
 	Number         string      `json:"number"` // unique within the university
 	Name           string      `json:"name"`
 	Category       string      `json:"category"`      // mainland, hong_kong_macau, taiwan, foreign
-	DocumentType   string      `json:"document_type"` // resident_card, residence_permit, travel_permit, passport
+	DocumentType   string      `json:"document_type"` // one of campus.DocumentType
 	DocumentNumber string      `json:"document_number"`
 	Phone          string      `json:"phone"` // E.164
 	Email          string      `json:"email"`
@@ -60,13 +60,7 @@ func knownCategory(category string) bool {
 }
 
 // knownDocument tells whether it is a kind of identity document (A3, A4).
-func knownDocument(documentType string) bool {
-	switch documentType {
-	case "resident_card", "residence_permit", "travel_permit", "passport":
-		return true
-	}
-	return false
-}
+func knownDocument(documentType string) bool { return campus.DocumentType(documentType).Known() }
 
 // Student looks one person up. NotFound if the registry has nobody of that number; who is admitted and has not enrolled
 // yet is not in the registry.

@@ -3,6 +3,8 @@ package school
 import (
 	"context"
 	"net/http"
+
+	"campuscard/campus"
 )
 
 // Carrier is the mobile carriers' real-name check.
@@ -14,9 +16,10 @@ type verdict struct {
 
 func (v *verdict) complete() bool { return v.Match != nil }
 
-// VerifyHolder asks whether the phone (E.164) is registered to the person of that name and document.
+// VerifyHolder asks whether the phone (E.164) is registered to the person of that name and document. The carrier
+// compares as it likes, so it is sent the name in the form that identity documents have.
 func (c *Carrier) VerifyHolder(ctx context.Context, phone, name, documentNumber string) (match bool, err error) {
-	body := map[string]string{"phone": phone, "name": name, "document_number": documentNumber}
+	body := map[string]string{"phone": phone, "name": campus.CleanName(name), "document_number": documentNumber}
 	var v verdict
 	// Posted, so that a phone number is in no address and in nobody's access log.
 	err = c.client.json(ctx, call{method: http.MethodPost, path: []string{"verifications"}, body: body}, &v)

@@ -15,7 +15,7 @@ type Employee struct {
 	Number         string `json:"number"` // staff number, unique within the university
 	Name           string `json:"name"`
 	Category       string `json:"category"`      // mainland, hong_kong_macau, taiwan, foreign
-	DocumentType   string `json:"document_type"` // resident_card, residence_permit, travel_permit, passport
+	DocumentType   string `json:"document_type"` // one of campus.DocumentType
 	DocumentNumber string `json:"document_number"`
 	Status         string `json:"status"` // employed, left
 	Department     string `json:"department"`

@@ -13,9 +13,10 @@ type International struct{ client *client }
 
 // Letter is a letter of the centre for one person.
 type Letter struct {
-	Code       string      `json:"code"`   // verification code, printed on it
-	Number     string      `json:"number"` // whose it is
-	Status     string      `json:"status"` // valid, revoked
+	Code       string      `json:"code"`           // verification code, printed on it
+	Number     string      `json:"number"`         // whose it is
+	Name       string      `json:"name,omitempty"` // as printed on it; empty when the centre does not say
+	Status     string      `json:"status"`         // valid, revoked
 	IssuedOn   campus.Date `json:"issued_on"`
 	ValidUntil campus.Date `json:"valid_until"` // last day
 }
@@ -42,8 +43,9 @@ func (i *International) Letter(ctx context.Context, university, code string) (Le
 // ResidenceRegistration is an entry in the register of temporary residence.
 type ResidenceRegistration struct {
 	Code       string      `json:"code"`
-	Number     string      `json:"number"` // whose it is
-	Status     string      `json:"status"` // valid, cancelled
+	Number     string      `json:"number"`         // whose it is
+	Name       string      `json:"name,omitempty"` // as registered; empty when the register does not say
+	Status     string      `json:"status"`         // valid, cancelled
 	ValidFrom  campus.Date `json:"valid_from"`
 	ValidUntil campus.Date `json:"valid_until"` // last day
 }

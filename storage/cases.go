@@ -105,7 +105,8 @@ func (s *Store) StaffCases(ctx context.Context, who campus.StaffMember, f CaseFi
 		query = query.Where("closed_at is null")
 	}
 	if f.Number != "" {
-		query = query.Where("person_id = (select id from people where university = ? and number = ?)", who.University, f.Number)
+		query = query.Where("person_id = (select id from people where university = ? and number in ? limit 1)",
+			who.University, campus.NumberSpellings(f.Number))
 	}
 	return listCases(query, f.After, f.Limit)
 }

@@ -84,9 +84,10 @@ type KeyFacts struct {
 // KeysFit tries the keys on a person's sealed document number and its keyed hash.
 func (s *Store) KeysFit(ctx context.Context) (KeyFacts, error) {
 	var university, number string
+	var kind campus.DocumentType
 	var sealed, hash []byte
-	err := s.pool.QueryRow(ctx, `select university, number, document, document_hash from people limit 1`).
-		Scan(&university, &number, &sealed, &hash)
+	err := s.pool.QueryRow(ctx, `select university, number, document_type, document, document_hash from people limit 1`).
+		Scan(&university, &number, &kind, &sealed, &hash)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return KeyFacts{}, nil
 	}
@@ -97,7 +98,7 @@ func (s *Store) KeysFit(ctx context.Context) (KeyFacts, error) {
 	if err != nil { // without the number its hash cannot be tried
 		return KeyFacts{Tried: true}, nil //nolint:nilerr // that it does not open is the answer
 	}
-	return KeyFacts{Tried: true, Data: true, Pepper: hmac.Equal(hash, s.keys.document(string(document)))}, nil
+	return KeyFacts{Tried: true, Data: true, Pepper: hmac.Equal(hash, s.keys.document(kind, string(document)))}, nil
 }
 
 // SeedFigure counts who and what a university has.

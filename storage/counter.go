@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"crypto/hmac"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -55,17 +56,20 @@ func (s *Store) FindPeople(ctx context.Context, who campus.StaffMember, f Person
 
 // searchWords is the condition of a search. What has too few digits for a phone finds nobody by it.
 func searchWords(t tx, f PersonSearch) (string, []any) {
-	number, byNumber := []any{f.Q}, "number = ?"
-	name, byName := []any{likePattern(f.Q)}, "name like ?"
-	tail, byPhone := []any{campus.PhoneTail, phoneTail(f.Q), "%" + f.Q}, "(right(phone, ?) = ? and phone like ?)"
-	phone := campus.AllDigits(f.Q) && len(f.Q) >= campus.PhoneTail
+	digits := campus.Typed(f.Q)
+	number, byNumber := []any{campus.NumberSpellings(f.Q)}, "number in ?"
+	tail, byPhone := []any{campus.PhoneTail, phoneTail(digits), "%" + digits}, "(right(phone, ?) = ? and phone like ?)"
+	phone := campus.AllDigits(digits) && len(digits) >= campus.PhoneTail
+	byName, name := nameWords(f.Q)
 	switch f.By {
 	case campus.SearchNumber:
 		return byNumber, number
 	case campus.SearchName:
 		return byName, name
 	case campus.SearchDocument:
-		return "document_hash = ?", []any{t.keys.document(f.Q)}
+		// What it is a number of is not said. A number that looks like a renewed permit may be that of a passport.
+		return "(document_hash = ? or document_type = ? and document_hash = ?)", []any{
+			t.keys.document("", f.Q), campus.TravelPermit, t.keys.document(campus.TravelPermit, f.Q)}
 	case campus.SearchPhone:
 		if !phone {
 			return "false", nil
@@ -76,6 +80,21 @@ func searchWords(t tx, f PersonSearch) (string, []any) {
 		return "(" + byNumber + " or " + byPhone + ")", append(number, tail...)
 	}
 	return "(" + byNumber + " or " + byName + ")", append(number, name...)
+}
+
+// nameWords is the condition of a search by name. The index on the pairs of signs finds who may be meant (any one of
+// them is enough for it), and the words say who is.
+func nameWords(typed string) (string, []any) {
+	words := campus.SearchWords(typed)
+	if len(words) == 0 {
+		return "false", nil
+	}
+	condition := "(search_grams @> cast(? as text[])"
+	args := []any{textArray(campus.SearchGrams(strings.Join(words, " ")))}
+	for _, word := range words {
+		condition, args = condition+" and search_text like ?", append(args, likePattern(word))
+	}
+	return condition + ")", args
 }
 
 // phoneTail is what is shown of a number.
@@ -155,8 +174,9 @@ func (s *Store) VerifyAtCounter(ctx context.Context, req Request, who campus.Sta
 }
 
 func verdictOn(t tx, person personRow, v Verification) (campus.Verdict, string) {
+	seen := t.keys.document(v.DocumentType, v.DocumentNumber)
 	switch {
-	case person.DocumentType != v.DocumentType, !hmac.Equal(person.DocumentHash, t.keys.document(v.DocumentNumber)):
+	case person.DocumentType != v.DocumentType, !hmac.Equal(person.DocumentHash, seen):
 		return campus.Fail, "document_mismatch"
 	case !v.ExpiresOn.IsZero() && v.ExpiresOn.Before(campus.DateOf(t.now)):
 		return campus.Fail, "document_expired"

@@ -24,6 +24,12 @@ func TestFindPeople(t *testing.T) {
 	east := someone(storagetest.University, "7001", "欧阳晓东", "13900001234", storagetest.EastCampus)
 	west := someone(storagetest.University, "7002", "欧阳晓西", "13900011234", storagetest.WestCampus)
 	odd := someone(storagetest.University, "1234", "100%_王", "13900005678", storagetest.EastCampus)
+	latin := s.PersonOf(storagetest.University, func(p *storage.RosterPerson) {
+		p.Number, p.Name, p.DocumentType, p.DocumentNumber = "T2005001", "MACDONALD-MÜLLER Søren", campus.TravelPermit, "H1234567801"
+	})
+	passport := s.PersonOf(storagetest.University, func(p *storage.RosterPerson) {
+		p.Name, p.DocumentType, p.DocumentNumber = "王芳", campus.Passport, "M1234567801"
+	})
 	someone("lcvtc", "7003", "欧阳晓外", "13900001234", storagetest.EastCampus)
 	anywhere, here := s.colleague(centreGrant), s.colleague(campus.Grant{Role: campus.CardCentre, Campuses: []string{storagetest.EastCampus}})
 	find := func(who campus.StaffMember, by campus.SearchKind, q string) (ids []uuid.UUID) {
@@ -57,6 +63,22 @@ func TestFindPeople(t *testing.T) {
 		"somebody of another house":     {campus.SearchNumber, "7003", nil},
 		"a name nobody has":             {campus.SearchName, "司马", nil},
 		"quotes, which are only quotes": {campus.SearchName, `' or ''='`, nil},
+
+		"a name in small letters":           {campus.SearchName, "macdonald", []uuid.UUID{latin.ID}},
+		"a name without its accent":         {campus.SearchAny, "muller", []uuid.UUID{latin.ID}},
+		"a name in full width":              {campus.SearchName, "ＭＵＬＬＥＲ", []uuid.UUID{latin.ID}},
+		"a name in pinyin":                  {campus.SearchAny, "ouyang xiao", []uuid.UUID{east.ID, west.ID}},
+		"initials of a name":                {campus.SearchName, "oyxd", []uuid.UUID{east.ID}},
+		"pinyin of nobody":                  {campus.SearchName, "ouyangxiaonan", nil},
+		"one word of two that is nobody's":  {campus.SearchName, "macdonald anna", nil},
+		"a backslash and a quote":           {campus.SearchName, `a\"b`, nil},
+		"a number in small letters":         {campus.SearchNumber, "t2005001", []uuid.UUID{latin.ID}},
+		"a number in full width":            {campus.SearchAny, "７００１ ", []uuid.UUID{east.ID}},
+		"a document in small letters":       {campus.SearchDocument, campus.NormalizeDocumentNumber("h1234567802"), []uuid.UUID{latin.ID}},
+		"a document before it was renewed":  {campus.SearchDocument, "H12345678", []uuid.UUID{latin.ID}},
+		"a document of another holder":      {campus.SearchDocument, "H1234567901", nil},
+		"a passport that looks like it":     {campus.SearchDocument, "M1234567801", []uuid.UUID{passport.ID}},
+		"another passport that looks alike": {campus.SearchDocument, "M1234567802", nil},
 	} {
 		require.Equal(t, line.want, find(anywhere, line.by, line.q), name)
 	}
@@ -64,7 +86,7 @@ func TestFindPeople(t *testing.T) {
 	page, err := s.FindPeople(t.Context(), anywhere, storage.PersonSearch{By: campus.SearchName, Q: "欧阳", After: east.ID, Limit: 1})
 	require.NoError(t, err)
 	require.Equal(t, west.ID, page[0].ID)
-	require.Equal(t, 19, count(s.House, `audit where action = 'people.search' and university = 'lcu'`))
+	require.Equal(t, 34, count(s.House, `audit where action = 'people.search' and university = 'lcu'`))
 	require.Zero(t, count(s.House, `audit where action = 'people.search' and subject !~ '^by/(any|number|name|phone|document)$'`), "no personal data")
 }
 

@@ -54,11 +54,13 @@ type applicant struct {
 	PersonID uuid.UUID
 	Route    campus.Route
 	Category campus.Category
+	Document campus.DocumentType
 }
 
 func applicantOf(t tx, application uuid.UUID) (applicant, error) {
 	var who applicant
-	err := t.Raw(`select a.person_id, a.route, p.category from applications a join people p on p.id = a.person_id where a.id = ?`,
+	err := t.Raw(`select a.person_id, a.route, p.category, p.document_type as document
+		from applications a join people p on p.id = a.person_id where a.id = ?`,
 		application).Scan(&who).Error
 	if err == nil && who.PersonID == uuid.Nil {
 		err = campus.Errorf(campus.NotFound, "", "no application %s", application)
@@ -97,9 +99,26 @@ func checkAsked(route campus.Route, category campus.Category, evidence []Evidenc
 	return nil
 }
 
+// checkLastDay refuses a document that is said to be valid for ever, when none of its kind is (A3). Invalid:
+// document_lasts.
+func checkLastDay(kind campus.DocumentType, evidence []Evidence) error {
+	for _, e := range evidence {
+		if e.Item != campus.DocumentItem {
+			continue
+		}
+		if err := campus.CheckLastDay(kind, e.ExpiresOn.IsZero()); err != nil {
+			return campus.FieldErrorf("identity_document.expires_on", campus.ReasonOf(err), "%s", err)
+		}
+	}
+	return nil
+}
+
 // takeEvidence marks the files as used by the application and keeps what came with them, in the place of what was there.
 func takeEvidence(t tx, application uuid.UUID, who applicant, evidence []Evidence) error {
 	if err := checkAsked(who.Route, who.Category, evidence); err != nil {
+		return err
+	}
+	if err := checkLastDay(who.Document, evidence); err != nil {
 		return err
 	}
 	items := handedIn(application, who.PersonID, evidence)

@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // jsonList is a list in a jsonb column; nil is kept as the empty list.
@@ -31,6 +32,19 @@ func (l *jsonList[T]) Scan(src any) error {
 	default:
 		return fmt.Errorf("scan %T into a list", src)
 	}
+}
+
+// textArray is a text[] column that is written only.
+type textArray []string
+
+// Value implements driver.Valuer: the array as Postgres writes it.
+func (a textArray) Value() (driver.Value, error) {
+	quote := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+	quoted := make([]string, len(a))
+	for i, text := range a {
+		quoted[i] = `"` + quote.Replace(text) + `"`
+	}
+	return "{" + strings.Join(quoted, ",") + "}", nil
 }
 
 // jsonText is a value of ours as JSON, for a column.

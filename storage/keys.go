@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"campuscard/campus"
 )
 
 // Keys are the secrets that live outside the database. Each has 32 bytes.
@@ -88,5 +90,8 @@ func randomBytes(n int) []byte {
 	return b
 }
 
-// document is the keyed hash of a document number.
-func (k keyring) document(number string) []byte { return k.keyed("people.document", number) }
+// document is the keyed hash of what names the holder in a document number (A4): the same for every renewal of a
+// permit.
+func (k keyring) document(kind campus.DocumentType, number string) []byte {
+	return k.keyed("people.document", campus.HolderNumber(kind, number))
+}

@@ -184,10 +184,11 @@ func (n *newcomer) checkClaim(t tx) error {
 		}
 		return campus.FieldErrorf(field, known.Reason, "%s", known.Message)
 	}
-	if n.who.DocumentType != n.DocumentType || !hmac.Equal(n.who.DocumentHash, t.keys.document(n.DocumentNumber)) {
+	claimed := t.keys.document(n.DocumentType, n.DocumentNumber)
+	if n.who.DocumentType != n.DocumentType || !hmac.Equal(n.who.DocumentHash, claimed) {
 		return campus.FieldErrorf("identity_document.number", "document_mismatch", "the document number is not the one on the roster")
 	}
-	return nil
+	return checkLastDay(n.DocumentType, n.Evidence)
 }
 
 // deadline is the day a freshman enrols; the others have none.

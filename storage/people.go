@@ -69,6 +69,8 @@ type personRow struct {
 	University   string
 	Number       string
 	Name         string
+	SearchText   string    `gorm:"->:false;<-"` // written by imports, read by searches
+	SearchGrams  textArray `gorm:"->:false;<-"` // for the index alone
 	DocumentType campus.DocumentType
 	Document     []byte
 	DocumentHash []byte
@@ -92,8 +94,8 @@ func (personRow) TableName() string { return "people" }
 // rosterColumns are what a later roster replaces. Language and password belong to the person, and so does a phone that
 // they, or the counter for them, have changed (L6).
 func rosterColumns() []string {
-	return []string{"name", "document_type", "document", "document_hash", "email", "level", "college", "campus",
-		"dormitory", "status", "category", "enrolled_on", "graduates_on", "roster_at"}
+	return []string{"name", "search_text", "search_grams", "document_type", "document", "document_hash",
+		"email", "level", "college", "campus", "dormitory", "status", "category", "enrolled_on", "graduates_on", "roster_at"}
 }
 
 // rosterPhone takes the roster's number unless the person has changed theirs. Once the roster has caught up with the change,
@@ -144,7 +146,7 @@ func (s *Store) ImportPeople(ctx context.Context, university string, roster []Ro
 
 func rosterFault(p RosterPerson, campuses, seen map[string]bool) string {
 	switch {
-	case p.Number == "" || p.Name == "" || p.DocumentNumber == "":
+	case p.Number == "" || campus.CleanName(p.Name) == "" || p.DocumentNumber == "":
 		return "roster.incomplete"
 	case seen[p.Number]:
 		return "roster.twice"
@@ -166,10 +168,12 @@ func newPersonRow(t tx, university string, p RosterPerson) (personRow, error) {
 		phone = "" // A roster without a usable phone still is a roster: the sign-in says what is missing.
 	}
 	document := campus.NormalizeDocumentNumber(p.DocumentNumber)
+	search := campus.SearchText(p.Name)
 	return personRow{
-		ID: id, University: university, Number: p.Number, Name: p.Name, DocumentType: p.DocumentType,
+		SearchText: search, SearchGrams: campus.SearchGrams(search),
+		ID: id, University: university, Number: p.Number, Name: campus.CleanName(p.Name), DocumentType: p.DocumentType,
 		Document:     t.keys.seal(documentContext(university, p.Number), []byte(document)),
-		DocumentHash: t.keys.document(document),
+		DocumentHash: t.keys.document(p.DocumentType, document),
 		Phone:        phone, Email: p.Email, Language: campus.Chinese, Level: p.Level, College: p.College,
 		Campus: p.Campus, Dormitory: p.Dormitory, Status: p.Status, Category: cmp.Or(p.Category, campus.Mainland),
 		EnrolledOn: p.EnrolledOn, GraduatesOn: p.GraduatesOn, RosterAt: t.now,

@@ -48,6 +48,20 @@ func TestImportPeople(t *testing.T) {
 		require.Equal(t, 1, storagetest.One[int](h, `select count(*) from people`))
 	})
 
+	t.Run("a name is kept clean, and one of nothing that is seen is none", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		person := h.Person(func(p *storage.RosterPerson) { p.Name = " 阿依古丽•买买提\u3000" })
+		found, err := h.Store.Person(t.Context(), person.ID)
+		require.NoError(t, err)
+		require.Equal(t, "阿依古丽·买买提", found.Name)
+		blank := person.Roster
+		blank.Number, blank.Name = "1", "\u3000\u200b"
+		faults, err := h.ImportPeople(t.Context(), storagetest.University, []storage.RosterPerson{blank})
+		require.NoError(t, err)
+		require.Equal(t, []storage.RosterFault{{Line: 0, Reason: "roster.incomplete"}}, faults)
+	})
+
 	t.Run("a university nobody knows is not found", func(t *testing.T) {
 		t.Parallel()
 		h := storagetest.New(t)

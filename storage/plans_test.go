@@ -26,6 +26,7 @@ func crowd(t *testing.T) *story {
 			select gen_random_uuid(), case n % 3 when 0 then 'lcvtc' else 'lcu' end, 'n' || n, name, document_type, document,
 			document_hash, phone, email, language, level, college, case n % 2 when 0 then 'east' else 'west' end, dormitory, status,
 			enrolled_on, graduates_on, roster_at from people, generate_series(1, 2000) n`,
+		`update people set search_text = 'zhao li', search_grams = '{zh,ha,ao,li}' where number like 'n%'`,
 		`create function nth(n bigint) returns uuid language sql as
 			$$select ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid$$`, // in the order of time, as ours are
 		`insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, parked, policy_version, opened_at, closed_at)
@@ -171,6 +172,14 @@ func TestHotListsUseIndexes(t *testing.T) {
 				return err
 			}
 			return second(store.RefuseDecision(ctx, m.Decision.ID, context.Canceled))
+		}},
+		"people of a name": {[]string{"people"}, func(ctx context.Context, store *storage.Store) error {
+			search := storage.PersonSearch{By: campus.SearchName, Q: "zhangwei", Limit: 20}
+			return second(store.FindPeople(ctx, s.colleague(centreGrant), search))
+		}},
+		"people of a name or number": {[]string{"people"}, func(ctx context.Context, store *storage.Store) error {
+			search := storage.PersonSearch{By: campus.SearchAny, Q: "zw", Limit: 20}
+			return second(store.FindPeople(ctx, s.colleague(centreGrant), search))
 		}},
 		"the notices of a person": {[]string{"notices"}, func(ctx context.Context, store *storage.Store) error {
 			return second(store.Notices(ctx, s.person.ID, uuid.Nil, 20))

@@ -95,6 +95,9 @@ var (
 	filesForgotten  = figure("forgotten_files", "Files that the object store has to delete (B4).")
 	forgottenOldest = figure("forgotten_files_oldest_seconds", "How long the first of them waits.")
 
+	calendarUnknown = figure("calendar_unknown_years",
+		"Years that begin within watch.calendar_ahead, this one included, whose holidays are not in the policy (D2).")
+
 	pickupsLocked = figure("pickup_codes_locked", "Cards in a compartment whose code is locked (D3).", "university")
 
 	connections    = figure("db_server_connections", "Connections that all clients of Postgres hold.")
@@ -112,6 +115,8 @@ func (f *figures) Collect(metrics chan<- prometheus.Metric) {
 	}
 	show(figuresUp, truth(s.read))
 	show(buildCurrent, truth(s.current))
+	ahead := f.policies.For("").Watch.CalendarAhead.Std()
+	show(calendarUnknown, float64(len(f.policies.NotAnnounced(campus.DateOf(f.store.Now()), ahead))))
 	for part, up := range s.parts {
 		show(partUp, truth(up), part)
 	}

@@ -51,6 +51,7 @@ func TestProbesDoNotHang(t *testing.T) {
 		require.Contains(t, scraped, `campuscard_part_up{part="`+part+`"} 0`)
 	}
 	require.Contains(t, scraped, "campuscard_figures_up 0")
+	require.Contains(t, scraped, "\ncampuscard_calendar_unknown_years ")
 }
 
 // A probe is answered within a second and a scrape within two; a busy machine may add as much again.

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"strconv"
 
 	"github.com/google/uuid"
 	"go.temporal.io/sdk/workflow"
@@ -90,7 +91,7 @@ func (w *application) activation(ctx workflow.Context, name string, by campus.Ac
 		Move: campus.Move{
 			Name: name, Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Completed,
 			Events:  []campus.Event{event("activated", by)},
-			Notices: []campus.Notice{{Template: "notice.activated", Params: map[string]string{"promised": promisedDay(promised).String()}}},
+			Notices: []campus.Notice{w.promise(promisedDay(promised))},
 		},
 		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
 			return written(ctx, steps.ActivateCard, activities.ActivateCard{
@@ -100,6 +101,16 @@ func (w *application) activation(ctx workflow.Context, name string, by campus.Ac
 			})
 		},
 	}
+}
+
+// promise tells by when the plastic is there (D2), and when that is an estimate, because the holidays of the year are
+// not announced yet.
+func (w *application) promise(day campus.Date) campus.Notice {
+	if year := w.plan.Calendar.Estimated(day); year != 0 {
+		return campus.Notice{Template: "notice.activated_estimate",
+			Params: map[string]string{"promised": day.String(), "year": strconv.Itoa(year)}}
+	}
+	return campus.Notice{Template: "notice.activated", Params: map[string]string{"promised": day.String()}}
 }
 
 // awaitReopening keeps a lapsed activation for a while; after that everything is undone.

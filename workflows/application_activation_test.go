@@ -208,6 +208,19 @@ func TestActivationLapsesAndIsOpenedAgain(t *testing.T) {
 		"notice.activated"}, p.Notices(p.ref))
 }
 
+// D2: who activates in a year that is not announced is told that the day is an estimate.
+func TestPromiseOfAnUnknownYearIsAnEstimate(t *testing.T) {
+	t.Parallel()
+	p := approved(t)
+	p.after(50 * day).do(func() { require.Equal(t, 2027, p.Clock.Now().Year()) })
+	p.reopen()
+	p.activate()
+	p.run()
+	p.requireEnd(campus.Completed, "")
+	require.Contains(t, p.Notices(p.ref), "notice.activated_estimate")
+	require.NotContains(t, p.Notices(p.ref), "notice.activated")
+}
+
 func TestActivationLapsesAndIsNeverOpenedAgain(t *testing.T) {
 	t.Parallel()
 	p := approved(t)

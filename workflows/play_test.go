@@ -179,7 +179,7 @@ func (p *play) byStudent(update string) *reply {
 }
 
 func (p *play) activate() *reply      { return p.byStudent(campus.ActivateUpdate) }
-func (p *play) reopen() *reply        { return p.byStudent(campus.ReopenUpdate) }
+func (p *play) reopen()               { p.byStudent(campus.ReopenUpdate) }
 func (p *play) withdraw() *reply      { return p.byStudent(campus.WithdrawUpdate) }
 func (p *play) chooseCounter() *reply { return p.byStudent(campus.ChooseCounterUpdate) }
 

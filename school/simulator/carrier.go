@@ -3,6 +3,8 @@ package simulator
 import (
 	"net/http"
 
+	"campuscard/campus"
+
 	"go.etcd.io/bbolt"
 )
 
@@ -20,8 +22,9 @@ func (s *Simulator) verification(c *call) act {
 		if err != nil {
 			return answer{}, err
 		}
-		match := found && !p.PhoneForeign && asked.DocumentNumber == p.DocumentNumber &&
-			(asked.Name == p.Name || asked.Name == p.listed().Name)
+		match := found && !p.PhoneForeign &&
+			campus.SameDocument(campus.DocumentType(p.DocumentType), asked.DocumentNumber, p.DocumentNumber) &&
+			(asked.Name == campus.CleanName(p.Name) || asked.Name == campus.CleanName(p.listed().Name))
 		return jsonAnswer(http.StatusOK, map[string]bool{"match": match}), nil
 	}
 }

@@ -29,7 +29,7 @@ func (g *generator) identify(p *person, enrolled int) {
 // categoryOf is where somebody comes from, as their document tells.
 func categoryOf(documentType, number string) string {
 	switch {
-	case documentType == "passport":
+	case documentType == "passport" || documentType == "permanent_residence_card":
 		return "foreign"
 	case documentType == "travel_permit":
 		return "hong_kong_macau"

@@ -35,7 +35,7 @@ func (pop *population) papers(seed uint64) {
 }
 
 func letterOf(p *person) school.Letter {
-	l := school.Letter{Code: p.LetterCode, Number: p.Number, Status: "valid",
+	l := school.Letter{Code: p.LetterCode, Number: p.Number, Name: p.Name, Status: "valid",
 		IssuedOn: campus.Date{Year: 2026, Month: time.August, Day: 20}, ValidUntil: stay(p)}
 	switch p.Kind {
 	case kindLetterExpired:
@@ -48,7 +48,7 @@ func letterOf(p *person) school.Letter {
 }
 
 func registrationOf(p *person) school.ResidenceRegistration {
-	r := school.ResidenceRegistration{Code: p.RegistrationCode, Number: p.Number, Status: "valid",
+	r := school.ResidenceRegistration{Code: p.RegistrationCode, Number: p.Number, Name: p.Name, Status: "valid",
 		ValidFrom: campus.Date{Year: 2026, Month: time.August, Day: 25}, ValidUntil: stay(p)}
 	switch p.Kind {
 	case kindRegistrationExpired:

@@ -133,7 +133,7 @@ func (p *person) check(before *person) error {
 	if !slices.Contains([]string{"mainland", "hong_kong_macau", "taiwan", "foreign"}, p.Category) {
 		return fmt.Errorf("category %q", p.Category)
 	}
-	if !slices.Contains([]string{"resident_card", "residence_permit", "travel_permit", "passport"}, p.DocumentType) {
+	if !campus.DocumentType(p.DocumentType).Known() {
 		return fmt.Errorf("document type %q", p.DocumentType)
 	}
 	return nil

@@ -7,9 +7,11 @@ create table people (
     university       text not null references universities,
     number           text not null,
     name             text not null,
+    search_text      text not null default '',   -- what the name is found by: folded, in pinyin, by initials
+    search_grams     text[] not null default '{}', -- the pairs of signs in it
     document_type    text not null,
     document         bytea not null, -- the number, sealed with the data key
-    document_hash    bytea not null, -- keyed, so that a number can be compared without opening it
+    document_hash    bytea not null, -- keyed, of what names the holder in it: compared without opening it (A4)
     phone            text not null,
     phone_source     text not null default 'roster' -- who gave it; a later roster replaces only the roster's own (L6)
         constraint people_phone_source check (phone_source in ('roster', 'holder', 'counter')),
@@ -34,6 +36,7 @@ create table people (
 -- In the order of ids, in which a wave of invitations goes through its audience.
 create index people_audience on people (university, status, id);
 create index people_document on people (university, document_hash);
+create index people_search on people using gin (search_grams);
 create index people_phone_tail on people (university, right(phone, 4));
 
 create table staff (

@@ -1,0 +1,94 @@
+package campus
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// MiddleDot stands between the parts of a name such as 阿依古丽·买买提 (U+00B7, as clreq recommends).
+const MiddleDot = '·'
+
+// CleanName is the form in which a name is kept and sent to other systems: composed (NFC), with one kind of middle dot
+// between Chinese characters, and without blanks at its ends or signs that nobody sees.
+func CleanName(name string) string {
+	runes := []rune(norm.NFC.String(strings.Map(visible, name)))
+	for i, r := range runes {
+		if sameSign[r] == MiddleDot && r != '.' && r != '．' || isDot(r) && isHan(runes, i-1) && isHan(runes, i+1) {
+			runes[i] = MiddleDot
+		}
+	}
+	return strings.Join(strings.Fields(string(runes)), " ")
+}
+
+// SameName tells whether two systems mean the same name, whatever way they write it. It is the only comparison of
+// names: dots, hyphens and apostrophes of different looks, composed and decomposed letters, full width, capitals, and
+// blanks that separate nothing do not count. Every other difference does; so do accents, and so does the order of the
+// parts.
+func SameName(a, b string) bool {
+	folded := FoldName(a)
+	return folded != "" && folded == FoldName(b)
+}
+
+// FoldName is what SameName compares. It is for comparing, not for reading.
+func FoldName(name string) string {
+	one := func(r rune) rune {
+		if same, found := sameSign[r]; found {
+			return same
+		}
+		return visible(r)
+	}
+	// Signs first: the compatible form of some of them is no sign any more.
+	folded := norm.NFKC.String(strings.Map(one, name))
+	folded = norm.NFC.String(cases.Fold().String(folded))
+	runes := []rune(strings.Join(strings.Fields(folded), " "))
+	kept := make([]rune, 0, len(runes))
+	for i, r := range runes {
+		if r == ' ' && !separates(runes, i) {
+			continue
+		}
+		kept = append(kept, r)
+	}
+	return string(kept)
+}
+
+// separates tells whether the blank at i parts two words. Beside a dot it does not, nor in 张　三, where it only makes
+// two characters as wide as three.
+func separates(runes []rune, i int) bool {
+	beside := func(n int) bool { return n >= 0 && n < len(runes) && runes[n] == MiddleDot }
+	fills := isHan(runes, i-1) && isHan(runes, i+1)
+	return !beside(i-1) && !beside(i+1) && !fills
+}
+
+func isHan(runes []rune, i int) bool {
+	return i >= 0 && i < len(runes) && unicode.Is(unicode.Han, runes[i])
+}
+
+func isDot(r rune) bool { return sameSign[r] == MiddleDot }
+
+// visible drops what takes no room: zero-width signs, direction marks, variation selectors.
+func visible(r rune) rune {
+	if unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r) {
+		return -1
+	}
+	return r
+}
+
+// sameSign are signs that people and input methods put for one another in names, each with the one it is compared as.
+var sameSign = signs(map[rune]string{
+	MiddleDot: "·•‧∙⋅・･ᐧ●.．", // Latin, bullet, hyphenation point, operators, katakana, full stops
+	'-':       "-‐‑‒–—﹣－",
+	'\'':      "'’‘ʼʹ`´＇",
+})
+
+func signs(groups map[rune]string) map[rune]rune {
+	all := map[rune]rune{}
+	for one, looks := range groups {
+		for _, look := range looks {
+			all[look] = one
+		}
+	}
+	return all
+}

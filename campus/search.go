@@ -1,0 +1,137 @@
+package campus
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/mozillazg/go-pinyin"
+	"golang.org/x/text/unicode/norm"
+)
+
+const (
+	// gramLength is how many signs of a name the index looks at together. It is two because most Chinese given names have
+	// two characters, and nobody is looked for by less.
+	gramLength = 2
+	// mostReadings bounds the ways in which a name of characters with several readings is written in pinyin.
+	mostReadings = 24
+)
+
+// SearchText is what a name is found by, a form in each line: as written, in one word, in pinyin, and by the initials
+// of the pinyin. Case, accents, width, hyphens and apostrophes do not count.
+func SearchText(name string) string {
+	words := strings.Join(searchFold(name), " ")
+	forms := append([]string{words, strings.ReplaceAll(words, " ", "")}, pinyinForms(name)...)
+	forms = slices.DeleteFunc(forms, func(form string) bool { return form == "" })
+	slices.Sort(forms)
+	return strings.Join(slices.Compact(forms), "\n")
+}
+
+// SearchWords are the words of what somebody has typed, each of which has to be in a name's SearchText. There are none
+// when no word is long enough for the index.
+func SearchWords(typed string) []string {
+	words := searchFold(typed)
+	long := func(word string) bool { return utf8.RuneCountInString(word) >= gramLength }
+	if !slices.ContainsFunc(words, long) {
+		return nil
+	}
+	return words
+}
+
+// SearchGrams are the pairs of neighbouring signs in the words of a text, each once: what the index has.
+func SearchGrams(text string) []string {
+	var grams []string
+	for _, word := range strings.Fields(text) {
+		signs := []rune(word)
+		for i := range max(0, len(signs)-gramLength+1) {
+			grams = append(grams, string(signs[i:i+gramLength]))
+		}
+	}
+	slices.Sort(grams)
+	return slices.Compact(grams)
+}
+
+// NumberSpellings are the ways in which a number somebody has typed may stand on the roster: numbers are capital or
+// small letters and digits of usual width.
+func NumberSpellings(typed string) []string {
+	number := Typed(typed)
+	spellings := []string{number, strings.ToUpper(number), strings.ToLower(number)}
+	slices.Sort(spellings)
+	return slices.Compact(spellings)
+}
+
+// Typed is what somebody has typed into a field for numbers and words: of usual width, without blanks at its ends.
+func Typed(s string) string { return strings.TrimSpace(norm.NFKC.String(strings.Map(visible, s))) }
+
+// plainLetters are those that Unicode does not take apart into a letter and an accent.
+var plainLetters = strings.NewReplacer("ø", "o", "đ", "d", "ð", "d", "ł", "l", "ħ", "h", "ı", "i", "æ", "ae",
+	"œ", "oe", "þ", "th",
+	"-", "", "'", "", string(MiddleDot), " ")
+
+// searchFold are the words of a name without what a search passes over.
+func searchFold(name string) []string {
+	bare := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return r
+	}, norm.NFD.String(FoldName(name)))
+	return strings.Fields(plainLetters.Replace(norm.NFC.String(bare)))
+}
+
+// pinyinForms are the Chinese characters of a name in pinyin, in full and by their initials, in every reading.
+func pinyinForms(name string) []string {
+	full := []string{""}
+	short := []string{""}
+	for _, r := range norm.NFKC.String(name) {
+		if readings := readingsOf(r); len(readings) > 0 {
+			full = joinEach(full, readings)
+			short = joinEach(short, initials(readings))
+		}
+	}
+	return append(full, short...)
+}
+
+// joinEach puts every reading behind every beginning, the usual readings first, and no more than there is room for.
+func joinEach(beginnings, readings []string) []string {
+	var joined []string
+	for _, reading := range readings {
+		for _, beginning := range beginnings {
+			if len(joined) < mostReadings {
+				joined = append(joined, beginning+reading)
+			}
+		}
+	}
+	return joined
+}
+
+// readingsOf is how a character is read, the usual reading first. ü is written v, u or yu: 吕 is LYU in passports.
+func readingsOf(r rune) []string {
+	args := pinyin.NewArgs()
+	args.Heteronym = true
+	var readings []string
+	add := func(reading string) {
+		if !slices.Contains(readings, reading) {
+			readings = append(readings, reading)
+		}
+	}
+	for _, reading := range pinyin.SinglePinyin(r, args) {
+		add(reading)
+		if strings.Contains(reading, "v") {
+			add(strings.ReplaceAll(reading, "v", "u"))
+			add(strings.ReplaceAll(reading, "v", "yu"))
+		}
+	}
+	return readings
+}
+
+func initials(readings []string) []string {
+	var letters []string
+	for _, reading := range readings {
+		if letter := reading[:1]; !slices.Contains(letters, letter) {
+			letters = append(letters, letter)
+		}
+	}
+	return letters
+}

@@ -1,0 +1,101 @@
+package campus_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/text/unicode/norm"
+	"pgregory.net/rapid"
+
+	"campuscard/campus"
+)
+
+// found tells whether a search for what was typed finds a name, as storage asks Postgres for it.
+func found(name, typed string) bool {
+	text, words := campus.SearchText(name), campus.SearchWords(typed)
+	have := map[string]bool{}
+	for _, gram := range campus.SearchGrams(text) {
+		have[gram] = true
+	}
+	for _, word := range words {
+		for _, gram := range campus.SearchGrams(word) {
+			if !have[gram] {
+				return false
+			}
+		}
+		if !strings.Contains(text, word) {
+			return false
+		}
+	}
+	return len(words) > 0
+}
+
+// L1: staff find people by case, accents, width, pinyin and initials, and nobody else with them.
+func TestNamesAreFound(t *testing.T) {
+	t.Parallel()
+	for name, line := range map[string]struct {
+		name, typed string
+		found       bool
+	}{
+		"small letters":                 {"MACDONALD Hassan", "macdonald", true},
+		"a part of a word":              {"MACDONALD Hassan", "donald", true},
+		"both words, in another order":  {"MACDONALD Hassan", "hassan mac", true},
+		"without the accent":            {"MÜLLER Anna", "muller", true},
+		"with the accent":               {"MULLER Anna", "Müller", true},
+		"decomposed":                    {norm.NFD.String("NGUYỄN Ánh"), "nguyen anh", true},
+		"a letter that is no accent":    {"Søren ŁUKASZ", "soren lukasz", true},
+		"full width":                    {"MACDONALD Hassan", "ｍａｃｄｏｎａｌｄ", true},
+		"an apostrophe left out":        {"O’CONNOR Emma", "oconnor", true},
+		"a hyphen left out":             {"PARK Ji-woo", "jiwoo", true},
+		"Chinese characters":            {"欧阳晓明", "阳晓", true},
+		"pinyin":                        {"张伟", "zhangwei", true},
+		"pinyin in two words":           {"张伟", "Zhang Wei", true},
+		"pinyin with tones":             {"张伟", "zhāng wěi", true},
+		"initials":                      {"张伟", "zw", true},
+		"a name with another reading":   {"单雄信", "shanxiongxin", true},
+		"its initials":                  {"单雄信", "sxx", true},
+		"a name that is read zeng":      {"曾国藩", "zengguofan", true},
+		"ü as v":                        {"吕布", "lvbu", true},
+		"ü as passports have it":        {"吕布", "lyu bu", true},
+		"ü as u":                        {"吕布", "lubu", true},
+		"a traditional character":       {"張偉", "zhangwei", true},
+		"a rare character":              {"李龑", "liyan", true},
+		"parts of a name with a dot":    {"阿依古丽·买买提", "ayiguli", true},
+		"another dot":                   {"阿依古丽•买买提", "古丽·买买", true},
+		"the dot left out":              {"阿依古丽·买买提", "阿依古丽买买提", true},
+		"initials of a long name":       {"阿依古丽·买买提", "ayglmmt", true},
+		"another name":                  {"MACDONALD Hassan", "mcdonald", false},
+		"another pinyin":                {"张伟", "zhangwen", false},
+		"initials in another order":     {"张伟", "wz", false},
+		"one word of two":               {"MACDONALD Hassan", "macdonald emma", false},
+		"pairs that are there, no word": {"ABAC", "babac", false},
+		"one letter":                    {"张伟", "z", false},
+		"letters apart":                 {"张伟", "z w", false},
+		"signs that are no words":       {"张伟", "·-", false},
+		"a pattern":                     {"张伟", "%伟", false},
+		"a form of one name in another": {"张伟", "wei\nzhang", true}, // a line break is a blank
+		"over the end of a form":        {"LI Na", "nali", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, line.found, found(line.name, line.typed), campus.SearchText(line.name))
+		})
+	}
+}
+
+// What a name has several readings of stays within bounds, and is found by itself.
+func TestSearchFormsAreBounded(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		name := rapid.StringOfN(rapid.SampledFrom([]rune("单曾仇解乐行重长朝盖区查折差参吕绿略")), 2, 40, -1).Draw(t, "name")
+		require.True(t, found(name, name))
+		require.LessOrEqual(t, strings.Count(campus.SearchText(name), "\n"), 2+2*24)
+	})
+}
+
+func TestNumberSpellings(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []string{"T2005001", "t2005001"}, campus.NumberSpellings(" ｔ２００５００１ "))
+	require.Equal(t, []string{"2026000001"}, campus.NumberSpellings("2026000001"))
+}
