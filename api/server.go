@@ -53,7 +53,7 @@ type Server struct {
 	huma     huma.API
 	declared map[string]*route // by method and gin's pattern; what is not here is refused
 	signIns  *limiter
-	pictures chan struct{} // slots for decoding, which takes memory
+	looking  *looking // at files that are sent, which takes memory
 	metrics  *metrics
 	texts    []humaText
 	spec     []byte // /openapi.json
@@ -77,7 +77,7 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 		decisions: decisions.NewSender(store, temporal, log),
 		declared:  map[string]*route{},
 		signIns:   newLimiter(cfg.SignInsPerSec),
-		pictures:  make(chan struct{}, picturesAtOnce),
+		looking:   newLooking(),
 		metrics:   newMetrics(cfg.Metrics),
 		texts:     humaTexts(),
 		printing:  make(chan struct{}, receiptsAtOnce),
