@@ -16,7 +16,8 @@ func (k format) agrees(f file) bool {
 		return true
 	}
 	declared, _, err := mime.ParseMediaType(f.declared)
-	return err == nil && (declared == k.contentType || slices.Contains(k.aliases, declared) || slices.Contains(anyType(), declared))
+	return err == nil && (declared == k.contentType || slices.Contains(k.aliases, declared) ||
+		slices.Contains(anyType(), declared))
 }
 
 // anyType are declared types that say nothing.

@@ -33,7 +33,8 @@ func newLooking() *looking {
 
 // while looks at a file of somebody, for as long as limit. The context of look ends with the limit or with the request,
 // and the place is free again as soon as look has heeded it.
-func (l *looking) while(ctx context.Context, whose campus.Actor, limit time.Duration, look func(context.Context) error) error {
+func (l *looking) while(ctx context.Context, whose campus.Actor, limit time.Duration,
+	look func(context.Context) error) error {
 	mine := l.queue(whose)
 	defer l.leave(whose, mine)
 	for _, place := range []chan struct{}{mine.taken, l.places} {

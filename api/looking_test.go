@@ -66,12 +66,14 @@ func TestDecodingHeedsItsContext(t *testing.T) {
 	s := &Server{looking: newLooking()}
 	content := storagetest.LaboriousJPEG(4000, 4000, 10_000)
 	began := time.Now()
-	err := s.decode(t.Context(), campus.UploadPolicy{LookTime: campus.Duration(50 * time.Millisecond)}, formats()[0], content)
+	policy := campus.UploadPolicy{LookTime: campus.Duration(50 * time.Millisecond)}
+	err := s.decode(t.Context(), policy, formats()[0], content)
 	require.Equal(t, "file_laborious", campus.ReasonOf(err), "it would take minutes")
 	require.Less(t, time.Since(began), 5*time.Second)
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	require.ErrorIs(t, s.decode(gone, campus.UploadPolicy{LookTime: campus.Duration(time.Hour)}, formats()[0], content), context.Canceled)
+	policy.LookTime = campus.Duration(time.Hour)
+	require.ErrorIs(t, s.decode(gone, policy, formats()[0], content), context.Canceled)
 	require.Empty(t, s.looking.places)
 }
 

@@ -43,7 +43,8 @@ func readerOfPDF(policy campus.UploadPolicy, streams int) *model.Configuration {
 	conf := model.NewDefaultConfiguration()
 	conf.Cmd, conf.ValidationMode, conf.Offline = model.LISTINFO, model.ValidationRelaxed, true
 	conf.Limits.MaxStreamBytes, conf.Limits.MaxDecodeBytes, conf.Limits.MaxObjectStreamFirst = policy.MaxBytes, each, each
-	conf.Limits.MaxObjectCount, conf.Limits.MaxXRefEntries, conf.Limits.MaxObjectStreamCount = mostObjects, mostObjects, mostObjects
+	conf.Limits.MaxObjectCount, conf.Limits.MaxXRefEntries = mostObjects, mostObjects
+	conf.Limits.MaxObjectStreamCount = mostObjects
 	return conf
 }
 

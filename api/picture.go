@@ -28,7 +28,8 @@ func formats() []format {
 		{"image/jpeg", "\xff\xd8\xff", []string{".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp"},
 			[]string{"image/jpg", "image/pjpeg", "image/jfif", "image/x-jpeg"}, jpegScans, jpeg.DecodeConfig, jpeg.Decode},
 		{"image/png", "\x89PNG\r\n\x1a\n", []string{".png"}, []string{"image/x-png"}, nil, png.DecodeConfig, png.Decode},
-		{contentType: "application/pdf", magic: "%PDF-", extensions: []string{".pdf"}, aliases: []string{"application/x-pdf"}},
+		{contentType: "application/pdf", magic: "%PDF-", extensions: []string{".pdf"},
+			aliases: []string{"application/x-pdf"}},
 	}
 }
 

@@ -36,6 +36,9 @@ func drawReceipt(f fonts, text receiptText) ([]byte, error) {
 	if d.missing {
 		d.paragraph(text.missing, 8.5, 4.5)
 	}
+	if d.set.err != nil {
+		return nil, fmt.Errorf("read the fonts of a receipt: %w", d.set.err)
+	}
 	var out bytes.Buffer
 	if err := d.pdf.Output(&out); err != nil {
 		return nil, fmt.Errorf("draw a receipt: %w", err)

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-text/typesetting/font"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -64,10 +66,17 @@ func TestReceiptsSayWhatWasDone(t *testing.T) {
 // names are of people who may stand at a counter; each has something that a receipt has lost before.
 func names() map[string]string {
 	return map[string]string{
-		"Chinese": "阿依古丽·买买提", "beyond the first plane": "𠮷野𬭎𪚥", "traditional": "龔𨋢龘", "Czech": "Jiří Dvořák-Šťastný", "Lithuanian": "Žemaitė ė",
-		"composed of parts": "Jir\u030ci\u0301", "apostrophe": "O’Connor “X”", "Vietnamese": "Nguyễn Thị Ánh", "Cyrillic": "Нұрсұлтан Ёжиков", "Greek": "Ελένη",
-		"Hangul": "김민준", "Kana": "やまだ ミキ", "Thai": "กุ้งนาง ศรีสุข", "Arabic": "محمد بن علي", "Devanagari": "श्रीमती", "Tibetan": "བཀྲ་ཤིས", "Mongolian": "ᠮᠣᠩᠭᠣᠯ",
-		"Lao": "ສົມພອນ", "Khmer": "សុខា", "Burmese": "အောင်", "Georgian": "გიორგი", "full width": "ＭＡＣＤＯＮＡＬＤ",
+		"Chinese": "阿依古丽·买买提", "beyond the first plane": "𠮷野𬭎𪚥",
+		"traditional": "龔𨋢龘", "Czech": "Jiří Dvořák-Šťastný",
+		"Lithuanian":        "Žemaitė ė",
+		"composed of parts": "Jir\u030ci\u0301", "apostrophe": "O’Connor “X”",
+		"Vietnamese": "Nguyễn Thị Ánh", "Cyrillic": "Нұрсұлтан Ёжиков",
+		"Greek":  "Ελένη",
+		"Hangul": "김민준", "Kana": "やまだ ミキ",
+		"Thai": "กุ้งนาง ศรีสุข", "Arabic": "محمد بن علي", "Devanagari": "श्रीमती",
+		"Tibetan": "བཀྲ་ཤིས", "Mongolian": "ᠮᠣᠩᠭᠣᠯ",
+		"Lao": "ສົມພອນ", "Khmer": "សុខា", "Burmese": "အောင်",
+		"Georgian": "გიორგი", "full width": "ＭＡＣＤＯＮＡＬＤ",
 	}
 }
 
@@ -125,8 +134,10 @@ func TestReceiptsFitThePage(t *testing.T) {
 	t.Parallel()
 	set := newTypesetter(receiptFonts(t))
 	for name, text := range map[string]string{
-		"a word of 60 letters": strings.Repeat("W", 60), "Chinese": strings.Repeat("龘", 60), "Thai without spaces": strings.Repeat("กุ้ง", 30),
-		"an id": "01940000-0000-7000-8000-000000000001", "words": strings.Repeat("long name ", 12),
+		"a word of 60 letters": strings.Repeat("W", 60),
+		"Chinese":              strings.Repeat("龘", 60),
+		"Thai without spaces":  strings.Repeat("กุ้ง", 30),
+		"an id":                "01940000-0000-7000-8000-000000000001", "words": strings.Repeat("long name ", 12),
 	} {
 		lines := set.lines(text, 11, 100)
 		for _, l := range lines {
@@ -168,13 +179,25 @@ func TestReceiptsAreDrawn(t *testing.T) {
 	}
 }
 
+// A font that is gone is a failure, not a receipt without its letters.
+func TestReceiptsNeedTheirFonts(t *testing.T) {
+	t.Parallel()
+	gone := *receiptFonts(t).with('ก')
+	gone.open = func() (*font.Font, error) { return nil, errors.New("the file is gone") }
+	_, err := drawReceipt(append(fonts{&gone}, receiptFonts(t)...), receiptText{title: "กุ้งนาง"})
+	require.ErrorContains(t, err, "the file is gone")
+	_, err = drawReceipt(append(fonts{&gone}, receiptFonts(t)...), receiptText{title: "校园卡"})
+	require.NoError(t, err, "nobody asked for it")
+}
+
 func TestFontsThatAreNone(t *testing.T) {
 	t.Parallel()
 	require.NotNil(t, receiptFonts(t))
 	bad := filepath.Join(t.TempDir(), "font.ttf")
 	require.NoError(t, os.WriteFile(bad, []byte("ttcf no font"), 0o600))
 	for name, paths := range map[string][]string{
-		"no path": nil, "no file": {bad + ".not"}, "no font": {bad}, "no Chinese": DebianFonts()[:1], "no Latin": DebianFonts()[len(DebianFonts())-1:],
+		"no path": nil, "no file": {bad + ".not"}, "no font": {bad},
+		"no Chinese": DebianFonts()[:1], "no Latin": DebianFonts()[len(DebianFonts())-1:],
 	} {
 		_, err := readFonts(paths)
 		require.Error(t, err, name)

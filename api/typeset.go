@@ -7,17 +7,20 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/go-text/typesetting/di"
 	"github.com/go-text/typesetting/font"
+	"github.com/go-text/typesetting/font/opentype"
+	"github.com/go-text/typesetting/font/opentype/tables"
 	textlanguage "github.com/go-text/typesetting/language"
 	"github.com/go-text/typesetting/shaping"
 	"golang.org/x/image/math/fixed"
 )
 
 // fonts are what receipts are written with, the first that has a character first.
-type fonts []*font.Font
+type fonts []*fontFile
 
 // DebianFonts are fonts for receipts where Debian puts them (fonts-noto-core, fonts-droid-fallback, fonts-nanum,
 // fonts-hanazono):
@@ -25,19 +28,20 @@ type fonts []*font.Font
 // characters are rarer still, of all planes.
 func DebianFonts() []string {
 	const folder = "/usr/share/fonts/truetype/"
-	scripts := []string{"", "Thai", "Lao", "Khmer", "Myanmar", "Arabic", "Hebrew", "Devanagari", "Bengali", "Gurmukhi", "Gujarati", "Oriya",
-		"Tamil", "Telugu", "Kannada", "Malayalam", "Sinhala", "Thaana", "Ethiopic", "Georgian", "Armenian"}
+	scripts := []string{"", "Thai", "Lao", "Khmer", "Myanmar", "Arabic", "Hebrew", "Devanagari", "Bengali", "Gurmukhi",
+		"Gujarati", "Oriya", "Tamil", "Telugu", "Kannada", "Malayalam", "Sinhala", "Thaana", "Ethiopic", "Georgian", "Armenian"}
 	paths := make([]string, 0, len(scripts)+8)
 	for _, script := range scripts {
 		paths = append(paths, folder+"noto/NotoSans"+script+"-Regular.ttf")
 	}
 	// Those behind the Chinese font have Chinese marks, too, in another place of the line.
-	return append(paths, folder+"droid/DroidSansFallbackFull.ttf", folder+"nanum/NanumGothic.ttf", folder+"noto/NotoSerifTibetan-Regular.ttf",
-		folder+"noto/NotoSansMongolian-Regular.ttf", folder+"noto/NotoSansYi-Regular.ttf", folder+"noto/NotoSansTaiLe-Regular.ttf",
+	return append(paths, folder+"droid/DroidSansFallbackFull.ttf", folder+"nanum/NanumGothic.ttf",
+		folder+"noto/NotoSerifTibetan-Regular.ttf", folder+"noto/NotoSansMongolian-Regular.ttf",
+		folder+"noto/NotoSansYi-Regular.ttf", folder+"noto/NotoSansTaiLe-Regular.ttf",
 		folder+"hanazono/HanaMinA.ttf", folder+"hanazono/HanaMinB.ttf")
 }
 
-// readFonts reads the fonts that the patterns name: TrueType or OpenType, or the first of a collection, or its one for
+// readFonts finds the fonts that the patterns name: TrueType or OpenType, or the first of a collection, or its one for
 // China. A pattern that finds nothing is passed over; but Latin and Chinese there must be.
 func readFonts(patterns []string) (fonts, error) {
 	var found fonts
@@ -47,37 +51,81 @@ func readFonts(patterns []string) (fonts, error) {
 			return nil, fmt.Errorf("RECEIPT_FONTS: %w", err)
 		}
 		for _, path := range paths {
-			read, err := readFont(path)
+			one, err := newFontFile(path)
 			if err != nil {
 				return nil, fmt.Errorf("read the font %s: %w", path, err)
 			}
-			found = append(found, read)
+			found = append(found, one)
 		}
 	}
-	if found.with('A') == nil || found.with('校') == nil {
-		return nil, errors.New("RECEIPT_FONTS names no fonts with Latin and Chinese characters")
+	for _, needed := range "A校" {
+		one := found.with(needed)
+		if one == nil {
+			return nil, errors.New("RECEIPT_FONTS names no fonts with Latin and Chinese characters")
+		}
+		if _, err := one.open(); err != nil {
+			return nil, fmt.Errorf("read a font for receipts: %w", err)
+		}
 	}
 	return found, nil
 }
 
-func readFont(path string) (*font.Font, error) {
+// fontFile is a font of which only the list of its characters is in memory until one of them is needed.
+type fontFile struct {
+	characters font.Cmap
+	open       func() (*font.Font, error)
+}
+
+// keptFont is the most bytes that a font may have to stay in memory once it was needed. The fonts of rare characters are
+// larger, take four times their size, and are read again for each receipt that needs them.
+const keptFont = 8 << 20
+
+func newFontFile(path string) (*fontFile, error) {
+	one := &fontFile{open: func() (*font.Font, error) { return openFont(path, font.NewFont) }}
+	about, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if about.Size() <= keptFont {
+		one.open = sync.OnceValues(one.open)
+	}
+	one.characters, err = openFont(path, func(from *opentype.Loader) (font.Cmap, error) {
+		raw, err := from.RawTable(opentype.MustNewTag("cmap"))
+		if err != nil {
+			return nil, err
+		}
+		table, _, err := tables.ParseCmap(raw)
+		if err != nil {
+			return nil, err
+		}
+		characters, _, err := font.ProcessCmap(table, tables.FPNone)
+		return characters, err
+	})
+	return one, err
+}
+
+// openFont reads something of a font.
+func openFont[T any](path string, read func(*opentype.Loader) (T, error)) (found T, err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
 	defer file.Close() //nolint:errcheck // only read
-	faces, err := font.ParseTTC(file)
+	inside, err := opentype.NewLoaders(file)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
-	china := slices.IndexFunc(faces, func(f *font.Face) bool { return strings.HasSuffix(f.Describe().Family, " SC") })
-	return faces[max(0, china)].Font, nil
+	china := slices.IndexFunc(inside, func(one *opentype.Loader) bool {
+		about, _ := font.Describe(one, nil)
+		return strings.HasSuffix(about.Family, " SC")
+	})
+	return read(inside[max(0, china)])
 }
 
 // with is the first font that has a character; nil: none has it.
-func (f fonts) with(r rune) *font.Font {
-	i := slices.IndexFunc(f, func(one *font.Font) bool {
-		_, found := one.NominalGlyph(r)
+func (f fonts) with(r rune) *fontFile {
+	i := slices.IndexFunc(f, func(one *fontFile) bool {
+		_, found := one.characters.Lookup(r)
 		return found
 	})
 	if i < 0 {
@@ -89,26 +137,43 @@ func (f fonts) with(r rune) *font.Font {
 // typesetter turns text into glyphs in their places. It is for one receipt: faces keep what they have looked up.
 type typesetter struct {
 	fonts   fonts
-	faces   map[*font.Font]*font.Face
+	faces   map[*fontFile]*font.Face
+	err     error // of a font that could not be read
 	shaper  shaping.HarfbuzzShaper
 	cutter  shaping.Segmenter
 	wrapper shaping.LineWrapper
 }
 
 func newTypesetter(f fonts) *typesetter {
-	return &typesetter{fonts: f, faces: map[*font.Font]*font.Face{}}
+	return &typesetter{fonts: f, faces: map[*fontFile]*font.Face{}}
 }
 
-// ResolveFace implements shaping.Fontmap. For a character that no font has it is the first, whose glyph 0 marks it.
-func (t *typesetter) ResolveFace(r rune) *font.Face {
-	found := t.fonts.with(r)
-	if found == nil {
-		found = t.fonts[0]
+// ResolveFace implements shaping.Fontmap, for characters whose fonts have been read.
+func (t *typesetter) ResolveFace(r rune) *font.Face { return t.faces[t.fontOf(r)] }
+
+// fontOf is the font of a character. For one that no font has it is the first, whose glyph 0 marks it.
+func (t *typesetter) fontOf(r rune) *fontFile {
+	if found := t.fonts.with(r); found != nil {
+		return found
 	}
-	if t.faces[found] == nil {
-		t.faces[found] = font.NewFace(found)
+	return t.fonts[0]
+}
+
+// read gets the fonts that a text needs, and says whether all are there.
+func (t *typesetter) read(text []rune) bool {
+	for _, r := range text {
+		one := t.fontOf(r)
+		if t.faces[one] != nil {
+			continue
+		}
+		opened, err := one.open()
+		if err != nil {
+			t.err = errors.Join(t.err, err)
+			return false
+		}
+		t.faces[one] = font.NewFace(opened)
 	}
-	return t.faces[found]
+	return true
 }
 
 // placed is a glyph in its line, in points from the line's beginning; y grows upwards.
@@ -129,10 +194,11 @@ type line struct {
 // its way, and broken where it may be broken, or anywhere when a word alone is too wide. Size and width are in points.
 func (t *typesetter) lines(text string, size, width float64) []line {
 	runes := []rune(strings.Map(printable, text))
-	if len(runes) == 0 {
+	if len(runes) == 0 || !t.read(runes) {
 		return []line{{}}
 	}
-	whole := shaping.Input{Text: runes, RunEnd: len(runes), Direction: di.DirectionLTR, Size: points(size), Language: textlanguage.NewLanguage("zh-Hans")}
+	whole := shaping.Input{Text: runes, RunEnd: len(runes), Direction: di.DirectionLTR, Size: points(size),
+		Language: textlanguage.NewLanguage("zh-Hans")}
 	var runs []shaping.Output
 	for _, run := range t.cutter.Split(whole, t) {
 		runs = append(runs, t.shaper.Shape(run))
@@ -152,7 +218,8 @@ func place(wrapped shaping.Line) (l line) {
 	slices.SortStableFunc(runs, func(a, b shaping.Output) int { return int(a.VisualIndex - b.VisualIndex) })
 	for _, run := range runs {
 		for _, g := range run.Glyphs {
-			l.glyphs = append(l.glyphs, placed{run.Face, g.GlyphID, l.width + float(g.XOffset), float(g.YOffset), float(g.Advance)})
+			x, y := l.width+float(g.XOffset), float(g.YOffset)
+			l.glyphs = append(l.glyphs, placed{run.Face, g.GlyphID, x, y, float(g.Advance)})
 			l.width += float(g.Advance)
 		}
 	}
