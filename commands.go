@@ -18,12 +18,12 @@ import (
 
 type apiCommand struct {
 	house
-	Address     string   `env:"API_ADDRESS" default:"127.0.0.1:7200" help:"Where to listen."`
-	TemporalUI  string   `env:"TEMPORAL_UI_URL" help:"Where operators look at a case's workflow."`
-	CallbackKey string   `env:"CALLBACK_SECRET" required:"" help:"Standard Webhooks secret of the card bureau."`
-	HRKey       string   `env:"HR_CALLBACK_SECRET" required:"" help:"Standard Webhooks secret of the HR systems."`
-	Proxies     []string `env:"TRUSTED_PROXIES" help:"Addresses whose X-Forwarded-For is believed."`
-	ReceiptFont string   `env:"RECEIPT_FONT" default:"/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf" help:"TrueType font with Chinese glyphs, for receipts."`
+	Address      string   `env:"API_ADDRESS" default:"127.0.0.1:7200" help:"Where to listen."`
+	TemporalUI   string   `env:"TEMPORAL_UI_URL" help:"Where operators look at a case's workflow."`
+	CallbackKey  string   `env:"CALLBACK_SECRET" required:"" help:"Standard Webhooks secret of the card bureau."`
+	HRKey        string   `env:"HR_CALLBACK_SECRET" required:"" help:"Standard Webhooks secret of the HR systems."`
+	Proxies      []string `env:"TRUSTED_PROXIES" help:"Addresses whose X-Forwarded-For is believed."`
+	ReceiptFonts []string `env:"RECEIPT_FONTS" help:"Font files for receipts, or patterns of such: a character is written in the first that has it. Those of Debian if left out."`
 
 	DrainDelay time.Duration `env:"DRAIN_DELAY" default:"5s" help:"How long /readyz says draining before connections close."`
 }
@@ -43,10 +43,14 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 func (c *apiCommand) config(h *openHouse) api.Config {
+	fonts := c.ReceiptFonts
+	if len(fonts) == 0 {
+		fonts = api.DebianFonts()
+	}
 	return api.Config{
 		Address: c.Address, Version: string(h.build), Policies: h.policies, DrainDelay: c.DrainDelay,
 		TemporalUI: c.TemporalUI, Namespace: c.Namespace, CallbackSecret: c.CallbackKey, Metrics: h.tell.Registry,
-		TrustedProxies: c.Proxies, HRSecret: c.HRKey, ReceiptFont: c.ReceiptFont,
+		TrustedProxies: c.Proxies, HRSecret: c.HRKey, ReceiptFonts: fonts,
 	}
 }
 

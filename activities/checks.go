@@ -48,7 +48,10 @@ func (a *Activities) CheckLiveness(ctx context.Context, ref campus.StepRef) (Liv
 			return Liveness{}, err
 		}
 		finding := campus.Finding{Item: campus.LivenessItem, Verdict: campus.Pass, Score: result.Score, Hash: pictureHash(frames[0])}
-		if !result.Passed {
+		switch {
+		case result.Unusable: // no try that has really failed (B1)
+			finding.Verdict, finding.Reason = campus.Unknown, "frames_unusable"
+		case !result.Passed:
 			finding.Verdict, finding.Reason = campus.Fail, result.Reason
 		}
 		return Liveness{Finding: finding}, nil
@@ -122,7 +125,10 @@ func (a *Activities) CompareFaces(ctx context.Context, in CompareFaces) (Compare
 			return a.noLivePicture(ctx, try, result, frames[0])
 		}
 		finding := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Pass, Score: result.Score, Hash: pictureHash(photo)}
-		if !result.Same {
+		switch {
+		case result.Unusable: // the service has taken the live frame before, so it is the photo on file
+			finding.Verdict, finding.Reason = campus.Fail, "photo_unusable"
+		case !result.Same:
 			finding.Verdict, finding.Reason = campus.Fail, "photo_differs"
 		}
 		return Compared{Finding: finding}, nil

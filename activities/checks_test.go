@@ -159,6 +159,7 @@ func TestCheckLiveness(t *testing.T) {
 		"against the light":    {portrait.AgainstTheLight, "against_the_light", 1},
 		"outside the frame":    {portrait.OutsideFrame, "outside_frame", 1},
 		"nobody nods: a still": {portrait.Still, "action_not_as_asked", 1},
+		"too small to judge":   {workflowtest.Tiny, "frames_unusable", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -170,7 +171,11 @@ func TestCheckLiveness(t *testing.T) {
 			require.Equal(t, campus.LivenessItem, live.Finding.Item)
 			require.Equal(t, test.reason == "", live.Finding.Verdict == campus.Pass)
 			require.Len(t, live.Finding.Hash, 64)
-			require.Equal(t, 1, h.School.Effects("liveness_check"), "judged once")
+			judged := 1
+			if test.flaw == workflowtest.Tiny {
+				judged = 0
+			}
+			require.Equal(t, judged, h.School.Effects("liveness_check"), "judged once, if at all")
 			require.Equal(t, 2, h.School.Calls("liveness_check"))
 			require.Equal(t, 1, h.count(`liveness_tries where verdict = $1 and reason = $2`, live.Finding.Verdict, test.reason))
 			h.requireTries(ref, "ok", "ok")
@@ -213,6 +218,12 @@ func TestCompareFaces(t *testing.T) {
 	require.Equal(t, campus.Fail, differs.Verdict)
 	require.Equal(t, hash("somebody else"), differs.Hash)
 	require.Equal(t, 1, h.School.Effects("comparison"))
+
+	h.School.PutPhoto(h.student, workflowtest.Tiny)
+	unusable := compare(fetch())
+	require.Equal(t, "photo_unusable", unusable.Reason)
+	require.Equal(t, campus.Fail, unusable.Verdict)
+	require.Equal(t, 1, h.School.Effects("comparison"), "nothing was judged")
 
 	h.School.RenewPhoto(h.student, "")
 	require.NotEqual(t, stale, twice[string](h, h.acts.LookForPhoto, h.step("look")))

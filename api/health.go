@@ -54,7 +54,7 @@ func (s *Server) readiness(ctx context.Context) readiness {
 	if <-refused {
 		state.Writes = "refused"
 	}
-	if s.receiptFont == nil {
+	if s.receiptFonts == nil {
 		state.Receipts = "down"
 	}
 	switch {

@@ -6,35 +6,30 @@ import (
 	"image"
 	"image/jpeg"
 	"image/png"
-	"mime"
-	"path"
+	"io"
 	"slices"
-	"strings"
 
 	"campuscard/campus"
 )
-
-// picturesAtOnce bounds the memory: a picture of the largest size takes up to 320 MB while it is decoded.
-const picturesAtOnce = 2
 
 // format is a kind of file we take, told by its first bytes.
 type format struct {
 	contentType string
 	magic       string
 	extensions  []string
-	config      func([]byte) (image.Config, error)
-	decode      func([]byte) error
+	aliases     []string                              // other names of the type that are in use
+	scans       func([]byte) int                      // how often the decoder goes over the picture; nil: once
+	config      func(io.Reader) (image.Config, error) // nil: no picture
+	decode      func(io.Reader) (image.Image, error)
 }
 
 func formats() []format {
 	return []format{
-		{"image/jpeg", "\xff\xd8\xff", []string{".jpg", ".jpeg", ".jpe"},
-			func(b []byte) (image.Config, error) { return jpeg.DecodeConfig(bytes.NewReader(b)) },
-			func(b []byte) error { _, err := jpeg.Decode(bytes.NewReader(b)); return err }},
-		{"image/png", "\x89PNG\r\n\x1a\n", []string{".png"},
-			func(b []byte) (image.Config, error) { return png.DecodeConfig(bytes.NewReader(b)) },
-			func(b []byte) error { _, err := png.Decode(bytes.NewReader(b)); return err }},
-		{contentType: "application/pdf", magic: "%PDF-", extensions: []string{".pdf"}},
+		{"image/jpeg", "\xff\xd8\xff", []string{".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp"},
+			[]string{"image/jpg", "image/pjpeg", "image/jfif", "image/x-jpeg"}, jpegScans, jpeg.DecodeConfig, jpeg.Decode},
+		{"image/png", "\x89PNG\r\n\x1a\n", []string{".png"}, []string{"image/x-png"}, nil, png.DecodeConfig, png.Decode},
+		{contentType: "application/pdf", magic: "%PDF-", extensions: []string{".pdf"},
+			aliases: []string{"application/x-pdf"}},
 	}
 }
 
@@ -45,7 +40,7 @@ type inspected struct {
 }
 
 // inspect looks at the content, never at the name alone: what it is, whether that is what it says and what its
-// purpose allows, how large the picture is before any memory is spent on it, and whether it can be decoded.
+// purpose allows, how much work the picture is before any is done on it, and whether it can be read to its end.
 func (s *Server) inspect(ctx context.Context, policy campus.UploadPolicy, f file) (inspected, error) {
 	list := formats()
 	i := slices.IndexFunc(list, func(k format) bool { return bytes.HasPrefix(f.content, []byte(k.magic)) })
@@ -57,51 +52,83 @@ func (s *Server) inspect(ctx context.Context, policy campus.UploadPolicy, f file
 		return inspected{}, fileError(campus.Unsupported, "file_disguised", "the file is not what its name or type says")
 	}
 	if kind.config == nil {
-		return inspected{contentType: kind.contentType}, checkPDF(f)
+		return inspected{contentType: kind.contentType}, s.inspectPDF(ctx, policy, f)
 	}
-	config, err := kind.config(f.content)
+	config, err := kind.config(bytes.NewReader(f.content))
 	if err != nil {
 		return inspected{}, fileError(campus.Invalid, "file_damaged", "the picture cannot be read")
 	}
 	if int64(config.Width)*int64(config.Height) > policy.MaxPixels {
 		return inspected{}, fileError(campus.TooLarge, "file_pixels", "the picture has too many pixels")
 	}
-	return inspected{kind.contentType, config.Width, config.Height}, s.decode(ctx, kind, f.content)
+	if f.purpose == campus.FrameUpload {
+		if err := policy.Frame.Check(config.Width, config.Height, len(f.content)); err != nil {
+			return inspected{}, err
+		}
+	}
+	if kind.scans != nil && kind.scans(f.content) > policy.MaxScans {
+		return inspected{}, tooLaborious()
+	}
+	return inspected{kind.contentType, config.Width, config.Height}, s.decode(ctx, policy, kind, f.content)
 }
 
 // decode reads the whole picture, because a good head says nothing about the rest.
-func (s *Server) decode(ctx context.Context, kind format, content []byte) error {
-	select {
-	case s.pictures <- struct{}{}:
-		defer func() { <-s.pictures }()
-	case <-ctx.Done():
-		return campus.Errorf(campus.Unavailable, "uploads_busy", "too many pictures at once")
-	}
-	if err := kind.decode(content); err != nil {
-		return fileError(campus.Invalid, "file_damaged", "the picture cannot be read to its end")
-	}
-	return nil
+func (s *Server) decode(ctx context.Context, policy campus.UploadPolicy, kind format, content []byte) error {
+	return s.looking.while(ctx, actor(ctx), policy.LookTime.Std(), func(ctx context.Context) error {
+		if _, err := kind.decode(&heedful{ctx, content}); err != nil && ctx.Err() == nil {
+			return fileError(campus.Invalid, "file_damaged", "the picture cannot be read to its end")
+		}
+		return ctx.Err()
+	})
 }
 
-// agrees tells whether name and declared type, where there are any, say what the content is.
-func (k format) agrees(f file) bool {
-	extension := strings.ToLower(path.Ext(f.name))
-	if extension != "" && !slices.Contains(k.extensions, extension) {
-		return false
-	}
-	declared, _, err := mime.ParseMediaType(f.declared)
-	return f.declared == "" || err == nil && (declared == k.contentType || declared == "application/octet-stream")
+// heedful is a content that ends with its context. It is given out in small pieces, so that a decoder that spends long
+// on each byte comes back for more soon.
+type heedful struct {
+	ctx  context.Context
+	rest []byte
 }
 
-// checkPDF takes a PDF as a paper only, not as a picture of a document or a face. It is not rendered here; its end shows that it came whole.
-func checkPDF(f file) error {
-	if f.purpose == campus.DocumentUpload || f.purpose == campus.FrameUpload {
-		return fileError(campus.Unsupported, "file_not_picture", "this purpose takes pictures only")
+const heedfulPiece = 64 // bytes: about one scan of a picture that is made to cost time
+
+// Read implements io.Reader.
+func (h *heedful) Read(p []byte) (int, error) {
+	if err := h.ctx.Err(); err != nil {
+		return 0, err
 	}
-	if !bytes.Contains(f.content[max(0, len(f.content)-1024):], []byte("%%EOF")) {
-		return fileError(campus.Invalid, "file_damaged", "the PDF has no end")
+	if len(h.rest) == 0 {
+		return 0, io.EOF
 	}
-	return nil
+	n := copy(p[:min(len(p), heedfulPiece)], h.rest)
+	h.rest = h.rest[n:]
+	return n, nil
+}
+
+// jpegScans counts the scans of a JPEG, up to its end: each goes over the whole picture, however few bytes it has. The
+// segments are walked as image/jpeg walks them. What a crafted file hides from this count meets the limit of time.
+func jpegScans(content []byte) (scans int) {
+	const sos, eoi, rst0, rst7 = 0xda, 0xd9, 0xd0, 0xd7
+	for i := 2; i+1 < len(content); {
+		marker := content[i+1]
+		switch {
+		case content[i] != 0xff || marker == 0xff:
+			i++ // inside a scan, or filled up
+		case marker == 0 || marker >= rst0 && marker <= rst7:
+			i += 2
+		case marker == eoi || i+3 >= len(content):
+			return scans
+		default:
+			if marker == sos {
+				scans++
+			}
+			i += 2 + max(2, int(content[i+2])<<8+int(content[i+3]))
+		}
+	}
+	return scans
+}
+
+func tooLaborious() error {
+	return fileError(campus.Invalid, "file_laborious", "the file takes too much work to read")
 }
 
 func fileError(code campus.Code, reason, message string) error {

@@ -3,24 +3,58 @@ package api
 import (
 	"bytes"
 	"fmt"
-	"strings"
+	"math"
 
 	"codeberg.org/go-pdf/fpdf"
+	"github.com/go-text/typesetting/font"
+	"github.com/go-text/typesetting/font/opentype"
 )
 
 // The page of a receipt: A5, in millimetres.
 const (
 	receiptMargin = 15.0
 	receiptWidth  = 148.0 - 2*receiptMargin
+	receiptBottom = 210.0 - receiptMargin
 	labelWidth    = 30.0
 	lineHeight    = 6.5
-	hanFont       = "han"
-	latinFont     = "Helvetica" // every reader has it; fonts for Chinese often lack Latin
-	noGlyph       = '〓'         // printers' mark for a character that is not there
+	perPoint      = 25.4 / 72 // millimetres
 )
 
-// drawReceipt draws a receipt as PDF with the glyphs it needs.
-func drawReceipt(font []byte, text receiptText) ([]byte, error) {
+// drawReceipt draws a receipt as PDF. Letters are drawn as shapes, so that every reader and printer shows the same,
+// whatever the script, and the file holds the shapes it needs and no font.
+func drawReceipt(f fonts, text receiptText) ([]byte, error) {
+	d := newDrawing(f, text)
+	d.centred(text.university, 13, 8)
+	d.y += 3
+	d.centred(text.title, 17, 9)
+	d.rule()
+	for _, row := range text.rows {
+		d.row(row[0], row[1])
+	}
+	d.rule()
+	d.paragraph(text.footer, 8.5, 4.5)
+	if d.missing {
+		d.paragraph(text.missing, 8.5, 4.5)
+	}
+	if d.set.err != nil {
+		return nil, fmt.Errorf("read the fonts of a receipt: %w", d.set.err)
+	}
+	var out bytes.Buffer
+	if err := d.pdf.Output(&out); err != nil {
+		return nil, fmt.Errorf("draw a receipt: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// drawing is a receipt that is being drawn, from above.
+type drawing struct {
+	pdf     *fpdf.Fpdf
+	set     *typesetter
+	y       float64 // of the next baseline
+	missing bool    // a character is in no font
+}
+
+func newDrawing(f fonts, text receiptText) *drawing {
 	pdf := fpdf.New("P", "mm", "A5", "")
 	pdf.SetMargins(receiptMargin, receiptMargin, receiptMargin)
 	pdf.SetAutoPageBreak(false, 0)
@@ -28,130 +62,123 @@ func drawReceipt(font []byte, text receiptText) ([]byte, error) {
 	pdf.SetCreationDate(text.at)
 	pdf.SetModificationDate(text.at)
 	pdf.SetTitle(text.title, true)
-	pdf.AddUTF8FontFromBytes(hanFont, "", font)
 	pdf.AddPage()
-	d := &drawing{pdf: pdf, latin: pdf.UnicodeTranslatorFromDescriptor("")}
-	d.centred(text.university, 13, 18)
-	d.centred(text.title, 17, 29)
-	d.rule(38)
-	y := 48.0
-	for _, row := range text.rows {
-		d.write(row[0], 10, receiptMargin, y, 110)
-		for _, line := range d.wrap(row[1], 11, receiptWidth-labelWidth) {
-			d.write(line, 11, receiptMargin+labelWidth, y, 0)
-			y += lineHeight
+	return &drawing{pdf: pdf, set: newTypesetter(f), y: 18}
+}
+
+// lines sets a text for a width in millimetres.
+func (d *drawing) lines(text string, size, width float64) []line {
+	return d.set.lines(text, size, width/perPoint)
+}
+
+// below goes on to the next page when so much does not fit on this one.
+func (d *drawing) below(height float64) {
+	if d.y+height > receiptBottom {
+		d.pdf.AddPage()
+		d.y = receiptMargin + lineHeight
+	}
+}
+
+// centred writes a heading.
+func (d *drawing) centred(text string, size, height float64) {
+	for _, l := range d.lines(text, size, receiptWidth) {
+		d.below(0)
+		d.write(l, size, receiptMargin+(receiptWidth-l.width*perPoint)/2, 0)
+		d.y += height
+	}
+}
+
+// row writes a label with its value beside it.
+func (d *drawing) row(label, value string) {
+	names, values := d.lines(label, 10, labelWidth-2), d.lines(value, 11, receiptWidth-labelWidth)
+	for i := range max(len(names), len(values)) {
+		d.below(0)
+		if i < len(names) {
+			d.write(names[i], 10, receiptMargin, 110)
 		}
-		y += 3
-	}
-	d.rule(y)
-	y += 7
-	for _, line := range d.wrap(text.footer, 8.5, receiptWidth) {
-		d.write(line, 8.5, receiptMargin, y, 110)
-		y += 4.5
-	}
-	var out bytes.Buffer
-	if err := pdf.Output(&out); err != nil {
-		return nil, fmt.Errorf("draw a receipt: %w", err)
-	}
-	return out.Bytes(), nil
-}
-
-// drawing writes text of Latin and Chinese characters, each in its font.
-type drawing struct {
-	pdf   *fpdf.Fpdf
-	latin func(string) string
-}
-
-// run is a piece of text in one font.
-type run struct {
-	font, text string
-}
-
-// runs splits a text by font. What neither font can have is marked, and control characters are left out.
-func (d *drawing) runs(text string) (runs []run) {
-	for _, r := range text {
-		font := hanFont
-		switch {
-		case r < ' ' || r == 0x7f:
-			continue
-		case r <= 0xff:
-			font = latinFont
-		case r > 0xffff: // the library knows the first plane of Unicode only
-			r = noGlyph
+		if i < len(values) {
+			d.write(values[i], 11, receiptMargin+labelWidth, 0)
 		}
-		if n := len(runs); n > 0 && runs[n-1].font == font {
-			runs[n-1].text += string(r)
-			continue
-		}
-		runs = append(runs, run{font, string(r)})
+		d.y += lineHeight
 	}
-	for i := range runs {
-		if runs[i].font == latinFont {
-			runs[i].text = d.latin(runs[i].text)
-		}
-	}
-	return runs
+	d.y += 3
 }
 
-func (d *drawing) width(text string, size float64) (width float64) {
-	for _, r := range d.runs(text) {
-		d.pdf.SetFont(r.font, "", size)
-		width += d.pdf.GetStringWidth(r.text)
-	}
-	return width
-}
-
-// write writes a line at its baseline, in a shade of grey.
-func (d *drawing) write(text string, size, x, y float64, grey int) {
-	d.pdf.SetTextColor(grey, grey, grey)
-	for _, r := range d.runs(text) {
-		d.pdf.SetFont(r.font, "", size)
-		d.pdf.Text(x, y, r.text)
-		x += d.pdf.GetStringWidth(r.text)
+// paragraph writes small print.
+func (d *drawing) paragraph(text string, size, height float64) {
+	for _, l := range d.lines(text, size, receiptWidth) {
+		d.below(0)
+		d.write(l, size, receiptMargin, 110)
+		d.y += height
 	}
 }
 
-func (d *drawing) centred(text string, size, y float64) {
-	d.write(text, size, receiptMargin+(receiptWidth-d.width(text, size))/2, y, 0)
-}
-
-func (d *drawing) rule(y float64) {
+func (d *drawing) rule() {
+	d.below(0)
 	d.pdf.SetDrawColor(160, 160, 160)
 	d.pdf.SetLineWidth(0.2)
-	d.pdf.Line(receiptMargin, y, receiptMargin+receiptWidth, y)
+	d.pdf.Line(receiptMargin, d.y, receiptMargin+receiptWidth, d.y)
+	d.y += 9
 }
 
-// wrap breaks a text into lines: between words where there are any, and anywhere in Chinese.
-func (d *drawing) wrap(text string, size, width float64) (lines []string) {
-	line := ""
-	for _, piece := range pieces(text) {
-		if line != "" && d.width(line+strings.TrimRight(piece, " "), size) > width {
-			lines = append(lines, strings.TrimRight(line, " "))
-			line = strings.TrimLeft(piece, " ")
+// write draws a line, its baseline at y, in a shade of grey.
+func (d *drawing) write(l line, size, x float64, grey int) {
+	d.pdf.SetFillColor(grey, grey, grey)
+	d.pdf.SetDrawColor(grey, grey, grey)
+	for _, g := range l.glyphs {
+		if g.id == 0 {
+			d.mark(g, size, x)
 			continue
 		}
-		line += piece
+		d.shape(g, size, x)
 	}
-	return append(lines, strings.TrimRight(line, " "))
 }
 
-// pieces are what may not be broken: a word with the space after it, a Chinese character with the mark after it.
-func pieces(text string) (pieces []string) {
-	for _, r := range text {
-		n := len(pieces)
-		glued := n > 0 && (strings.ContainsRune("，。；：！？、）”", r) || r <= 0xff && !endsPiece(pieces[n-1]))
-		if glued {
-			pieces[n-1] += string(r)
-			continue
+// mark is a crossed box in the place of a character that no font has.
+func (d *drawing) mark(g placed, size, x float64) {
+	d.missing = true
+	left, width, height := x+g.x*perPoint+0.3, g.advance*perPoint-0.6, 0.7*size*perPoint
+	d.pdf.SetLineWidth(0.2)
+	d.pdf.Rect(left, d.y-height, width, height, "D")
+	d.pdf.Line(left, d.y-height, left+width, d.y)
+	d.pdf.Line(left, d.y, left+width, d.y-height)
+}
+
+// shape fills the outline of a glyph.
+func (d *drawing) shape(g placed, size, x float64) {
+	outline, drawn := g.face.GlyphDataOutline(g.id)
+	if !drawn || len(outline.Segments) == 0 { // a space
+		return
+	}
+	scale := size / float64(g.face.Upem())
+	at := func(p font.SegmentPoint) (float64, float64) {
+		return x + hundredth(g.x+float64(p.X)*scale)*perPoint, d.y - hundredth(g.y+float64(p.Y)*scale)*perPoint
+	}
+	var x0, y0 float64 // where the pen is
+	for i, s := range outline.Segments {
+		x1, y1 := at(s.Args[0])
+		x2, y2 := at(s.Args[1])
+		switch s.Op {
+		case opentype.SegmentOpMoveTo:
+			if i > 0 {
+				d.pdf.ClosePath()
+			}
+			d.pdf.MoveTo(x1, y1)
+		case opentype.SegmentOpLineTo:
+			d.pdf.LineTo(x1, y1)
+		case opentype.SegmentOpQuadTo: // PDF has cubic curves only
+			d.pdf.CurveBezierCubicTo(x0+(x1-x0)*2/3, y0+(y1-y0)*2/3, x2+(x1-x2)*2/3, y2+(y1-y2)*2/3, x2, y2)
+			x1, y1 = x2, y2
+		case opentype.SegmentOpCubeTo:
+			x3, y3 := at(s.Args[2])
+			d.pdf.CurveBezierCubicTo(x1, y1, x2, y2, x3, y3)
+			x1, y1 = x3, y3
 		}
-		pieces = append(pieces, string(r))
+		x0, y0 = x1, y1
 	}
-	return pieces
+	d.pdf.ClosePath()
+	d.pdf.DrawPath("F")
 }
 
-// endsPiece tells whether a line may be broken behind a piece.
-func endsPiece(piece string) bool {
-	runes := []rune(piece)
-	lastRune := runes[len(runes)-1]
-	return lastRune == ' ' || lastRune > 0xff
-}
+// hundredth of a point is finer than any printer.
+func hundredth(p float64) float64 { return math.Round(p*100) / 100 }

@@ -1,11 +1,8 @@
 package api
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"errors"
-	"os"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -37,8 +34,8 @@ func receiptContent() map[string]*huma.MediaType {
 
 // getReceipt is the receipt of an act at the counter (L1). The look is audited.
 func (s *Server) getReceipt(ctx context.Context, in *actReceiptInput) (*receiptAnswer, error) {
-	if s.receiptFont == nil {
-		return nil, campus.Errorf(campus.Unavailable, "receipts_unavailable", "there is no font for receipts")
+	if s.receiptFonts == nil {
+		return nil, campus.Errorf(campus.Unavailable, "receipts_unavailable", "there are no fonts for receipts")
 	}
 	receipt, err := s.store.ActReceipt(ctx, member(ctx), in.ID)
 	if err != nil {
@@ -50,7 +47,7 @@ func (s *Server) getReceipt(ctx context.Context, in *actReceiptInput) (*receiptA
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	content, err := drawReceipt(s.receiptFont, receiptLines(cmp.Or(in.Lang, receipt.Language), receipt))
+	content, err := drawReceipt(s.receiptFonts, receiptLines(cmp.Or(in.Lang, receipt.Language), receipt))
 	if err != nil {
 		return nil, err
 	}
@@ -58,30 +55,8 @@ func (s *Server) getReceipt(ctx context.Context, in *actReceiptInput) (*receiptA
 		Disposition: `inline; filename="receipt-` + in.ID.String() + `.pdf"`}, nil
 }
 
-// receiptsAtOnce is how many receipts are drawn at the same time: each reads the whole font.
+// receiptsAtOnce is how many receipts are drawn at the same time.
 const receiptsAtOnce = 2
-
-// trueType are the first bytes of a font that can be embedded; a collection (.ttc) cannot.
-var trueType = []byte{0, 1, 0, 0}
-
-// readFont reads the font of receipts. One that is missing or of another kind is no reason not to work: receipts answer
-// 503, and /readyz says so.
-func readFont(path string) ([]byte, error) {
-	if path == "" {
-		return nil, errors.New("RECEIPT_FONT names no file")
-	}
-	font, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	if !bytes.HasPrefix(font, trueType) {
-		return nil, errors.New("RECEIPT_FONT is no TrueType font")
-	}
-	if _, err := drawReceipt(font, receiptText{title: "校园卡", rows: [][2]string{{"A", "一"}}}); err != nil {
-		return nil, err
-	}
-	return font, nil
-}
 
 // receiptText is what stands on a receipt.
 type receiptText struct {
@@ -89,6 +64,7 @@ type receiptText struct {
 	title      string
 	rows       [][2]string
 	footer     string
+	missing    string // said when a character could not be written
 	at         time.Time
 }
 
@@ -100,7 +76,8 @@ func receiptLines(in campus.Language, r storage.ActReceipt) receiptText {
 		university, place = r.UniversityEN, r.CampusEN
 	}
 	act := r.Act
-	lines := receiptText{university: university, title: text("receipt.title"), footer: text("receipt.footer"), at: *act.DoneAt}
+	lines := receiptText{university: university, title: text("receipt.title"), footer: text("receipt.footer"),
+		missing: text("receipt.missing"), at: *act.DoneAt}
 	add := func(key, value string) {
 		if value != "" {
 			lines.rows = append(lines.rows, [2]string{text(key), value})

@@ -36,7 +36,7 @@ type Config struct {
 	SignInsPerSec  float64              // of one client address; 0 means 20: a campus behind one address signs in too
 	DrainDelay     time.Duration        // how long readiness is off before connections are closed
 	HandlerTime    time.Duration        // of one request in all, its body excepted; 0 means 29 s
-	ReceiptFont    string               // path of a TrueType font with Chinese glyphs; without it there are no receipts
+	ReceiptFonts   []string             // patterns of font files, in their order; without them there are no receipts
 }
 
 // Server answers HTTP.
@@ -53,15 +53,15 @@ type Server struct {
 	huma     huma.API
 	declared map[string]*route // by method and gin's pattern; what is not here is refused
 	signIns  *limiter
-	pictures chan struct{} // slots for decoding, which takes memory
+	looking  *looking // at files that are sent, which takes memory
 	metrics  *metrics
 	texts    []humaText
 	spec     []byte // /openapi.json
 	docsHTML []byte
 	draining atomic.Bool
 
-	receiptFont []byte        // nil: receipts cannot be drawn
-	printing    chan struct{} // slots for drawing receipts
+	receiptFonts fonts         // nil: receipts cannot be drawn
+	printing     chan struct{} // slots for drawing receipts
 }
 
 // New makes a server that is ready to answer. Temporal need not be reachable.
@@ -77,13 +77,13 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 		decisions: decisions.NewSender(store, temporal, log),
 		declared:  map[string]*route{},
 		signIns:   newLimiter(cfg.SignInsPerSec),
-		pictures:  make(chan struct{}, picturesAtOnce),
+		looking:   newLooking(),
 		metrics:   newMetrics(cfg.Metrics),
 		texts:     humaTexts(),
 		printing:  make(chan struct{}, receiptsAtOnce),
 	}
 	var err error
-	if s.receiptFont, err = readFont(cfg.ReceiptFont); err != nil {
+	if s.receiptFonts, err = readFonts(cfg.ReceiptFonts); err != nil {
 		log.Warn("receipts cannot be printed", "error", err)
 	}
 	if err := s.openEngine(); err != nil {

@@ -19,16 +19,15 @@ import (
 
 const staffPeople, templates = "/api/v1/staff/people", "/api/v1/staff/notice-templates"
 
-// fontOnce is the font of receipts, got once for all tests.
-var fontOnce = sync.OnceValues(func() (string, error) { return stack.ReceiptFont(context.Background(), os.Stderr) })
+// fontsOnce gets the fonts of receipts, once for all tests.
+var fontsOnce = sync.OnceValue(func() error { return stack.ReceiptFonts(context.Background(), os.Stderr) })
 
 // printing has the server answer receipts.
 func (h *house) printing(t *testing.T) {
 	t.Helper()
 	cfg := config(h.House)
-	var err error
-	cfg.ReceiptFont, err = fontOnce()
-	require.NoError(t, err)
+	require.NoError(t, fontsOnce())
+	cfg.ReceiptFonts = api.DebianFonts()
 	server, err := api.New(cfg, h.Store, nowhere(t), h.Log)
 	require.NoError(t, err)
 	h.serve(t, server)

@@ -36,9 +36,9 @@ func smallPNG(t *testing.T) []byte {
 func TestUploadRefusals(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	picture := storagetest.JPEG(64, 48)
-	pdf := []byte("%PDF-1.7\n1 0 obj\n%%EOF\n")
-	const document, certificate = "identity_document", "certificate"
+	picture := storagetest.JPEG(64, 64)
+	pdf := storagetest.PDF(t)
+	const document, certificate, frame = "identity_document", "certificate", "live_frame"
 	plain := func(body, contentType string) call {
 		return call{who: "student", method: "POST", path: "/api/v1/uploads", body: body, header: map[string]string{"Content-Type": contentType}}
 	}
@@ -50,25 +50,41 @@ func TestUploadRefusals(t *testing.T) {
 	keyless := uploadCall(document, "a.jpg", "image/jpeg", picture)
 	keyless.header["Idempotency-Key"] = ""
 	h.play(t, map[string]scenario{
-		"a text that is called a picture": {uploadCall(document, "a.jpg", "image/jpeg", []byte("hello, I am a picture")), 415, "file_type", "file"},
-		"a PNG that is called JPEG":       {uploadCall(document, "a.jpg", "", smallPNG(t)), 415, "file_disguised", "file"},
-		"a PNG that is declared JPEG":     {uploadCall(document, "a.png", "image/jpeg", smallPNG(t)), 415, "file_disguised", "file"},
-		"a program's name":                {uploadCall(document, "a.exe", "", picture), 415, "file_disguised", "file"},
-		"20,000 by 20,000 pixels":         {uploadCall(document, "a.png", "image/png", hugePNG()), 413, "file_pixels", "file"},
-		"half a picture":                  {uploadCall(document, "a.jpg", "image/jpeg", picture[:len(picture)/2]), 422, "file_damaged", "file"},
-		"a head and nothing else":         {uploadCall(document, "a.jpg", "image/jpeg", []byte("\xff\xd8\xff")), 422, "file_damaged", "file"},
-		"a PDF as identity document":      {uploadCall(document, "a.pdf", "application/pdf", pdf), 415, "file_not_picture", "file"},
-		"half a PDF":                      {uploadCall(certificate, "a.pdf", "application/pdf", pdf[:12]), 422, "file_damaged", "file"},
-		"over 10 MiB":                     {uploadCall(document, "a.jpg", "image/jpeg", append(picture, make([]byte, 10<<20)...)), 413, "file_too_large", ""},
-		"far over 10 MiB":                 {uploadCall(document, "a.jpg", "image/jpeg", make([]byte, 11<<20)), 413, "file_too_large", ""},
-		"an empty file":                   {uploadCall(document, "a.jpg", "image/jpeg", nil), 422, "file_missing", "file"},
-		"a purpose nobody knows":          {uploadCall("selfie", "a.jpg", "image/jpeg", picture), 422, "purpose_unknown", "purpose"},
-		"a part nobody asked for":         {plain(extra, form), 422, "form_unknown", ""},
-		"a form that ends early":          {plain(twice[:len(twice)/2], form), 422, "form_broken", ""},
-		"JSON":                            {plain(`{}`, "application/json"), 415, "form_expected", ""},
-		"a form without boundary":         {plain(twice, "multipart/form-data"), 415, "form_expected", ""},
-		"nobody":                          {nobody, 401, "token_missing", ""},
-		"no idempotency key":              {keyless, 400, "idempotency_key_missing", ""},
+		"a text that is called a picture":          {uploadCall(document, "a.jpg", "image/jpeg", []byte("hello, I am a picture")), 415, "file_type", "file"},
+		"a PNG that is called JPEG":                {uploadCall(document, "a.jpg", "", smallPNG(t)), 415, "file_disguised", "file"},
+		"a PNG that is declared JPEG":              {uploadCall(document, "a.png", "image/jpeg", smallPNG(t)), 415, "file_disguised", "file"},
+		"a program's name":                         {uploadCall(document, "a.exe", "", picture), 415, "file_disguised", "file"},
+		"20,000 by 20,000 pixels":                  {uploadCall(document, "a.png", "image/png", hugePNG()), 413, "file_pixels", "file"},
+		"half a picture":                           {uploadCall(document, "a.jpg", "image/jpeg", picture[:len(picture)/2]), 422, "file_damaged", "file"},
+		"a head and nothing else":                  {uploadCall(document, "a.jpg", "image/jpeg", []byte("\xff\xd8\xff")), 422, "file_damaged", "file"},
+		"a PDF as identity document":               {uploadCall(document, "a.pdf", "application/pdf", pdf), 415, "file_not_picture", "file"},
+		"half a PDF":                               {uploadCall(certificate, "a.pdf", "application/pdf", pdf[:len(pdf)/2]), 422, "file_damaged", "file"},
+		"the end of a PDF and no more":             {uploadCall(certificate, "a.pdf", "application/pdf", []byte("%PDF-%%EOF")), 422, "file_damaged", "file"},
+		"a PDF with an object and no end":          {uploadCall(certificate, "a.pdf", "application/pdf", []byte("%PDF-1.7\n1 0 obj\n%%EOF\n")), 422, "file_damaged", "file"},
+		"a PDF without pages":                      {uploadCall(certificate, "a.pdf", "", pagelessPDF()), 422, "file_damaged", "file"},
+		"a PDF with a password":                    {uploadCall(certificate, "a.pdf", "", storagetest.LockedPDF(t, "secret", "owner", false)), 422, "file_locked", "file"},
+		"a PDF with a password, AES":               {uploadCall(certificate, "a.pdf", "", storagetest.LockedPDF(t, "secret", "owner", true)), 422, "file_locked", "file"},
+		"a PDF of too many parts":                  {uploadCall(certificate, "a.pdf", "", append(pdf, bytes.Repeat([]byte("endstream "), 2001)...)), 422, "file_laborious", "file"},
+		"a JPEG of 10,000 scans":                   {uploadCall(document, "a.jpg", "", storagetest.LaboriousJPEG(6000, 6600, 10_000)), 422, "file_laborious", "file"},
+		"a JPEG of 51 scans":                       {uploadCall(document, "a.jpg", "", storagetest.LaboriousJPEG(64, 64, 50)), 422, "file_laborious", "file"},
+		"a JPEG that is called .png":               {uploadCall(document, "a.png", "", picture), 415, "file_disguised", "file"},
+		"a JPEG that is declared PNG":              {uploadCall(document, "a", "image/png", picture), 415, "file_disguised", "file"},
+		"a PNG that is called .jfif":               {uploadCall(document, "a.jfif", "", smallPNG(t)), 415, "file_disguised", "file"},
+		"a JPEG that is called .png, more or less": {uploadCall(document, "a.jpg.PNG. ", "", picture), 415, "file_disguised", "file"},
+		"a live frame of 8 x 8":                    {uploadCall(frame, "a.jpg", "", storagetest.JPEG(8, 8)), 422, "frame_small", "file"},
+		"a live frame of 3600 x 4800":              {uploadCall(frame, "a.jpg", "", storagetest.JPEG(3600, 4800)), 413, "frame_large", "file"},
+		"a live frame of 20000 x 64":               {uploadCall(frame, "a.jpg", "", storagetest.JPEG(20_000, 64)), 413, "frame_large", "file"},
+		"a live frame of over 8 MB":                {uploadCall(frame, "a.jpg", "", append(picture, make([]byte, 8<<20)...)), 413, "frame_large", "file"},
+		"over 10 MiB":                              {uploadCall(document, "a.jpg", "image/jpeg", append(picture, make([]byte, 10<<20)...)), 413, "file_too_large", ""},
+		"far over 10 MiB":                          {uploadCall(document, "a.jpg", "image/jpeg", make([]byte, 11<<20)), 413, "file_too_large", ""},
+		"an empty file":                            {uploadCall(document, "a.jpg", "image/jpeg", nil), 422, "file_missing", "file"},
+		"a purpose nobody knows":                   {uploadCall("selfie", "a.jpg", "image/jpeg", picture), 422, "purpose_unknown", "purpose"},
+		"a part nobody asked for":                  {plain(extra, form), 422, "form_unknown", ""},
+		"a form that ends early":                   {plain(twice[:len(twice)/2], form), 422, "form_broken", ""},
+		"JSON":                                     {plain(`{}`, "application/json"), 415, "form_expected", ""},
+		"a form without boundary":                  {plain(twice, "multipart/form-data"), 415, "form_expected", ""},
+		"nobody":                                   {nobody, 401, "token_missing", ""},
+		"no idempotency key":                       {keyless, 400, "idempotency_key_missing", ""},
 	})
 	require.Zero(t, storagetest.One[int](h.House, `select count(*) from uploads`), "nothing of this was kept")
 	require.Empty(t, h.Objects())
@@ -78,9 +94,19 @@ func TestUpload(t *testing.T) {
 	t.Parallel()
 
 	for name, c := range map[string]call{
-		"a JPEG":                      uploadCall("identity_document", "证件.JPG", "image/jpeg", storagetest.JPEG(64, 48)),
-		"a PNG without a name":        uploadCall("live_frame", "blob", "application/octet-stream", smallPNG(t)),
-		"a PDF that is a certificate": uploadCall("certificate", "a.pdf", "application/pdf", []byte("%PDF-1.7\n1 0 obj\n%%EOF\n")),
+		"a JPEG":                                    uploadCall("identity_document", "证件.JPG", "image/jpeg", storagetest.JPEG(64, 48)),
+		"a PNG without a name":                      uploadCall("identity_document", "blob", "application/octet-stream", smallPNG(t)),
+		"a PDF that is a certificate":               uploadCall("certificate", "a.pdf", "application/pdf", storagetest.PDF(t)),
+		"a PDF that only its owner may change":      uploadCall("certificate", "a.pdf", "application/pdf", storagetest.LockedPDF(t, "", "owner", false)),
+		"a PDF that only its owner may change, AES": uploadCall("certificate", "a.pdf", "application/x-pdf", storagetest.LockedPDF(t, "", "owner", true)),
+		"a PDF called after a day":                  uploadCall("issc_letter", "Letter 2026.11.28", "", storagetest.PDF(t)),
+		"a JPEG called .jfif":                       uploadCall("identity_document", "a.jfif", "image/jpeg", storagetest.JPEG(64, 48)),
+		"a JPEG declared image/jpg":                 uploadCall("identity_document", "a.jpg", "image/jpg", storagetest.JPEG(64, 48)),
+		"a JPEG declared image/pjpeg":               uploadCall("identity_document", "a.jpg", "image/pjpeg", storagetest.JPEG(64, 48)),
+		"a JPEG called after a day":                 uploadCall("identity_document", "IMG.2026.11.28", "image/jpeg", storagetest.JPEG(64, 48)),
+		"a JPEG called v1.final":                    uploadCall("identity_document", "证件.v1.final", "", storagetest.JPEG(64, 48)),
+		"a JPEG of 50 scans":                        uploadCall("identity_document", "a.jpg", "", storagetest.LaboriousJPEG(64, 64, 49)),
+		"a live frame of 64 x 4096":                 uploadCall("live_frame", "a.jpg", "", storagetest.JPEG(64, 4096)),
 	} {
 		t.Run(name+" is kept, once for a key, and shown to its owner only", func(t *testing.T) {
 			t.Parallel()

@@ -104,9 +104,14 @@ type SignInPolicy struct {
 
 // UploadPolicy holds the limits of a file.
 type UploadPolicy struct {
-	MaxBytes   int64    `yaml:"max_bytes"`
-	MaxPixels  int64    `yaml:"max_pixels"`
-	UnusedLife Duration `yaml:"unused_life"`
+	MaxBytes    int64       `yaml:"max_bytes"`
+	MaxPixels   int64       `yaml:"max_pixels"`
+	MaxScans    int         `yaml:"max_scans"`    // of a JPEG
+	MaxStreams  int         `yaml:"max_streams"`  // of a PDF
+	StreamBytes int64       `yaml:"stream_bytes"` // that all streams of a PDF may unpack to
+	LookTime    Duration    `yaml:"look_time"`
+	Frame       FramePolicy `yaml:"frame"`
+	UnusedLife  Duration    `yaml:"unused_life"`
 }
 
 // Policies are the policies of all universities, read from files and checked.
@@ -209,7 +214,7 @@ func (p Policy) check() error {
 		"plastic.production_limit": p.Plastic.ProductionLimit, "steps.call": p.Steps.Call, "steps.backoff": p.Steps.Backoff,
 		"sign_in.student_session": p.SignIn.StudentSession, "sign_in.staff_session": p.SignIn.StaffSession,
 		"sign_in.initial_session": p.SignIn.InitialSession, "sign_in.phone_code": p.SignIn.PhoneCode,
-		"uploads.unused_life": p.Uploads.UnusedLife,
+		"uploads.unused_life": p.Uploads.UnusedLife, "uploads.look_time": p.Uploads.LookTime,
 	}
 	for name, value := range positive {
 		if value <= 0 {
@@ -222,6 +227,9 @@ func (p Policy) check() error {
 		"plastic.pickup_tries": p.Plastic.PickupTries, "steps.tries": p.Steps.Tries, "sign_in.wrong_entries": p.SignIn.WrongEntries,
 		"sign_in.phone_code_tries": p.SignIn.PhoneCodeTries, "sign_in.phone_codes_per_hour": p.SignIn.PhoneCodesPerHour,
 		"uploads.max_bytes": int(p.Uploads.MaxBytes), "uploads.max_pixels": int(p.Uploads.MaxPixels),
+		"uploads.max_scans": p.Uploads.MaxScans, "uploads.max_streams": p.Uploads.MaxStreams,
+		"uploads.stream_bytes": int(p.Uploads.StreamBytes), "uploads.frame.min_side": p.Uploads.Frame.MinSide,
+		"uploads.frame.max_side": p.Uploads.Frame.MaxSide, "uploads.frame.max_bytes": p.Uploads.Frame.MaxBytes,
 	}
 	for name, value := range counts {
 		if value < 1 {

@@ -50,22 +50,28 @@ type answer struct {
 type checked interface{ complete() bool }
 
 // json makes the call and reads its answer into out.
-func (c *client) json(ctx context.Context, r call, out checked) (err error) {
+func (c *client) json(ctx context.Context, r call, out checked) error {
+	_, err := c.jsonStatus(ctx, r, out)
+	return err
+}
+
+// jsonStatus is json for who has to know the status of an answer that is an error; it is 0 where there was no answer.
+func (c *client) jsonStatus(ctx context.Context, r call, out checked) (status int, err error) {
 	defer measure(ctx, c.timing, c.system, time.Now(), &err)
 	a, err := c.ask(ctx, r, maxAnswer)
 	if err != nil {
-		return err
+		return a.status, err
 	}
 	if err := c.expectType(a, "application/json"); err != nil {
-		return err
+		return a.status, err
 	}
 	if err := json.Unmarshal(a.body, out); err != nil { // the error is not shown, it may quote the answer
-		return c.badAnswer("not the JSON that was agreed on")
+		return a.status, c.badAnswer("not the JSON that was agreed on")
 	}
 	if !out.complete() {
-		return c.badAnswer("a required field is missing or has an impossible value")
+		return a.status, c.badAnswer("a required field is missing or has an impossible value")
 	}
-	return nil
+	return a.status, nil
 }
 
 // do makes the call and returns successful answers only.

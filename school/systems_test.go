@@ -8,6 +8,7 @@ import (
 	"campuscard/campus"
 	"campuscard/school"
 	"campuscard/school/portrait"
+	"campuscard/storage/storagetest"
 
 	"github.com/stretchr/testify/require"
 )
@@ -166,9 +167,6 @@ func TestFaceServiceLooksAtThePictures(t *testing.T) {
 	got, err = b.Face.Liveness(t.Context(), "k2", portrait.Nod, portrait.FlawedFrames("lcu/1", portrait.Nod, 3, portrait.TooDark))
 	require.NoError(t, err)
 	require.Equal(t, school.LivenessResult{Reason: "too_dark"}, got)
-	_, err = b.Face.Liveness(t.Context(), "k3", portrait.Nod, [][]byte{[]byte("text")})
-	require.Equal(t, campus.Refused, campus.CodeOf(err))
-	require.Equal(t, "not_a_picture", campus.ReasonOf(err))
 	photo, other := portrait.Photo("lcu/1"), portrait.Photo("lcu/2")
 	verdict, err := b.Face.Compare(t.Context(), "k4", photo, photo)
 	require.NoError(t, err)
@@ -178,6 +176,30 @@ func TestFaceServiceLooksAtThePictures(t *testing.T) {
 	require.Equal(t, "different", verdict.Reason)
 	_, err = b.Face.Compare(t.Context(), "", nil, nil)
 	require.Equal(t, "key_missing", campus.ReasonOf(err))
+}
+
+// B1: what the face service says about a picture itself is an answer, not a failure of the call.
+func TestFaceServiceCannotUseThePictures(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	good, small := portrait.Frames("lcu/1", portrait.Nod, 3), storagetest.JPEG(8, 8)
+	for name, frames := range map[string][][]byte{
+		"no picture":                   {[]byte("text")},
+		"too small":                    {good[0], good[1], small},
+		"too high":                     {good[0], storagetest.JPEG(64, 4097)},
+		"too many bytes":               {good[0], make([]byte, 9<<20)},
+		"too many bytes, all together": {make([]byte, 6<<20), make([]byte, 6<<20), make([]byte, 6<<20)},
+	} {
+		got, err := b.Face.Liveness(t.Context(), "k-"+name, portrait.Nod, frames)
+		require.NoError(t, err, name)
+		require.Equal(t, school.LivenessResult{Unusable: true}, got, name)
+	}
+	compared, err := b.Face.Compare(t.Context(), "k6", small, good[0])
+	require.NoError(t, err)
+	require.Equal(t, school.Comparison{Unusable: true}, compared)
+	_, err = b.Face.Liveness(t.Context(), "k7", "jump", good)
+	require.Equal(t, campus.Refused, campus.CodeOf(err), "a request that is wrong otherwise stays an error")
+	require.Equal(t, "incomplete", campus.ReasonOf(err))
 }
 
 func TestRightsAreGivenAndTaken(t *testing.T) {

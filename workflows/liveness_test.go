@@ -45,6 +45,50 @@ func TestFramesOfNobody(t *testing.T) {
 	}
 }
 
+// B1: pictures that the face service cannot take are the student's to take anew. They use up no try, and are nobody's
+// incident.
+func TestFramesThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	p := newApplication(t, "identity: {liveness_tries: 1}", workflowtest.Tiny)
+	for range 2 {
+		p.do(func() {
+			c := p.Case(p.ref)
+			require.Equal(t, campus.StageLiveness, c.Stage)
+			require.Equal(t, campus.WaitsForStudent, c.WaitsFor)
+			require.Equal(t, "frames_unusable", c.Reason)
+			require.Empty(t, p.OpenItems(p.ref), "no incident")
+			require.Len(t, p.Objects(), 2, "B4: the biometric pictures are gone")
+		})
+		p.tryLiveness(workflowtest.Tiny)
+	}
+	p.tryLiveness(workflowtest.Good)
+	p.review(campus.Approve, "")
+	p.activate()
+	p.run()
+	p.requireEnd(campus.Completed, "")
+	require.Equal(t, "pass", p.Verdicts(p.ref)[campus.LivenessItem])
+}
+
+// B2: a photo on file that the face service cannot take is for Academic Affairs to renew, as one of somebody else is.
+func TestPhotoOnFileThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	p := newApplication(t, rarely, workflowtest.Good)
+	p.School.PutPhoto(p.student, workflowtest.Tiny)
+	p.do(func() {
+		c := p.Case(p.ref)
+		require.Equal(t, campus.StagePhoto, c.Stage)
+		require.Equal(t, campus.WaitsForRegistry, c.WaitsFor)
+		require.Equal(t, "photo_unusable", c.Reason)
+		require.Contains(t, p.Notices(p.ref), "notice.photo_unusable")
+		require.Empty(t, p.OpenItems(p.ref), "no incident")
+	})
+	p.do(func() { p.School.RenewPhoto(p.student, "") })
+	p.after(3*day).review(campus.Approve, "")
+	p.activate()
+	p.run()
+	p.requireEnd(campus.Completed, "")
+}
+
 // B1: a photo of the photo uses up a try like any other failure.
 func TestPhotosOfThePhotoAreCounted(t *testing.T) {
 	t.Parallel()

@@ -91,7 +91,7 @@ func (s *Stack) api() service {
 		url:      webAddress(s.ports.API),
 		ports:    []int{s.ports.API},
 		command:  s.campuscardCommand("api"),
-		prepare:  s.receiptFont,
+		prepare:  s.receiptFonts,
 		ready:    answersHTTP(webAddress(s.ports.API) + "/readyz"),
 		patience: 30 * time.Second,
 		ask:      syscall.SIGTERM,
@@ -99,13 +99,13 @@ func (s *Stack) api() service {
 	}
 }
 
-// receiptFont gets the font that the api draws receipts with, where it is missing. Without it everything else works: the
+// receiptFonts gets the fonts that the api writes receipts with, where they are missing. Without them everything else works: the
 // api says so, and receipts answer 503.
-func (s *Stack) receiptFont(ctx context.Context) error {
-	if os.Getenv("RECEIPT_FONT") != "" {
+func (s *Stack) receiptFonts(ctx context.Context) error {
+	if os.Getenv("RECEIPT_FONTS") != "" {
 		return nil
 	}
-	if _, err := s.tools.receiptFont(ctx, API); err != nil {
+	if err := s.tools.receiptFonts(ctx, API); err != nil {
 		s.progress.say(API, "no receipts: %v", err)
 	}
 	return nil

@@ -66,7 +66,7 @@ func (s *Stack) Env() map[string]string {
 	for _, name := range []string{"SCHOOL_API_KEY", "CALLBACK_SECRET", "HR_CALLBACK_SECRET", "PEPPER", "DATA_KEY", "SEED_STAFF_PASSWORD", "SEED_KIOSK_KEY"} {
 		env[name] = s.secrets[name]
 	}
-	for _, name := range []string{"LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT", "RECEIPT_FONT"} {
+	for _, name := range []string{"LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT", "RECEIPT_FONTS"} {
 		if value := os.Getenv(name); value != "" {
 			env[name] = value
 		}

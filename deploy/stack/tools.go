@@ -83,22 +83,38 @@ func ownToolbox(ctx context.Context, log io.Writer) (*toolbox, error) {
 	return newToolbox(logDir, newProgress(log))
 }
 
-// ReceiptFont is the path of the font with Chinese glyphs that receipts are drawn with, after getting it.
-func ReceiptFont(ctx context.Context, log io.Writer) (string, error) {
+// ReceiptFonts gets the fonts that receipts are written with: api.DebianFonts, where Debian puts them.
+func ReceiptFonts(ctx context.Context, log io.Writer) error {
 	t, err := ownToolbox(ctx, log)
 	if err != nil {
-		return "", err
+		return err
 	}
-	return t.receiptFont(ctx, "tools")
+	return t.receiptFonts(ctx, "tools")
 }
 
-// receiptFont installs the font if it is missing. The path is the default of RECEIPT_FONT.
-func (t *toolbox) receiptFont(ctx context.Context, part Part) (string, error) {
-	const path = "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf"
-	if found, err := exists(path); found || err != nil {
-		return path, err
+// receiptFonts installs the packages of fonts that are missing.
+func (t *toolbox) receiptFonts(ctx context.Context, part Part) error {
+	const folder = "/usr/share/fonts/truetype/"
+	var missing []string
+	for name, file := range map[string]string{
+		"fonts-noto-core":      "noto/NotoSans-Regular.ttf",
+		"fonts-droid-fallback": "droid/DroidSansFallbackFull.ttf",
+		"fonts-nanum":          "nanum/NanumGothic.ttf",
+		"fonts-hanazono":       "hanazono/HanaMinB.ttf",
+	} {
+		found, err := exists(folder + file)
+		if err != nil {
+			return err
+		}
+		if !found {
+			missing = append(missing, name)
+		}
 	}
-	return path, t.install(ctx, part, "fonts-droid-fallback")
+	if len(missing) == 0 {
+		return nil
+	}
+	slices.Sort(missing)
+	return t.install(ctx, part, missing...)
 }
 
 // path is where the tool is, after building it if it is not there.

@@ -51,6 +51,9 @@ const (
 	BlankBlack Flaw = "blank_black"
 )
 
+// Tiny are pictures that the face service does not take.
+const Tiny Flaw = "tiny"
+
 type person struct {
 	school.Student
 	CertificateCode  string `json:"certificate_code"`
@@ -229,6 +232,8 @@ func draw(identity string, flaw Flaw) [][]byte {
 		return portrait.Blank(128, 3)
 	case BlankBlack:
 		return portrait.Blank(0, 3)
+	case Tiny:
+		return [][]byte{storagetest.JPEG(8, 8), storagetest.JPEG(8, 9), storagetest.JPEG(8, 10)}
 	}
 	return portrait.FlawedFrames(identity, portrait.Nod, 3, flaw)
 }
