@@ -128,8 +128,8 @@ func (s *Store) ImportPeople(ctx context.Context, university string, roster []Ro
 				faults = append(faults, RosterFault{Line: line, Reason: reason})
 				continue
 			}
-			if phoneAbroad(person.Phone) { // it goes in: the counter can give them a number of here (L6)
-				faults = append(faults, RosterFault{line, "roster.phone_abroad", true})
+			if unreachable(person.Phone) { // they go in: the counter can put another number on file (L6)
+				faults = append(faults, RosterFault{line, "roster.phone_unreachable", true})
 			}
 			seen[person.Number] = true
 			row, err := newPersonRow(t, university, person)
@@ -158,7 +158,7 @@ func rosterFault(p RosterPerson, campuses, seen map[string]bool) string {
 		return "roster.unreadable"
 	case !p.EnrolledOn.Plausible() || !p.GraduatesOn.Plausible():
 		return "roster.date"
-	case !usablePhone(p.Phone):
+	case !isPhone(p.Phone):
 		return "roster.phone"
 	case seen[p.Number]:
 		return "roster.twice"
@@ -191,18 +191,18 @@ func readableLine(p RosterPerson) bool {
 	return true
 }
 
-// usablePhone tells whether a roster's phone is one. None at all is no fault: the sign-in says what is missing.
-func usablePhone(phone string) bool {
-	_, err := campus.ParseMobile(phone)
-	return phone == "" || err == nil || phoneAbroad(phone)
+var phoneForm = regexp.MustCompile(`^\+?[0-9]{5,15}$`)
+
+// isPhone tells whether a roster's phone is one of some kind or country. None at all is no fault: the sign-in says what is
+// missing.
+func isPhone(phone string) bool {
+	return phone == "" || phoneForm.MatchString(strings.NewReplacer(" ", "", "-", "", "(", "", ")", "").Replace(phone))
 }
 
-var abroadForm = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
-
-// phoneAbroad tells whether a phone is a number of another country, to which no codes are sent.
-func phoneAbroad(phone string) bool {
-	number := strings.NewReplacer(" ", "", "-", "").Replace(phone)
-	return abroadForm.MatchString(number) && !strings.HasPrefix(number, "+86")
+// unreachable tells whether no code can be sent to a phone: it is a line of a house, or of another country.
+func unreachable(phone string) bool {
+	_, err := campus.ParseMobile(phone)
+	return phone != "" && err != nil
 }
 
 func newPersonRow(t tx, university string, p RosterPerson) (personRow, error) {

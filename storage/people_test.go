@@ -69,7 +69,7 @@ func TestImportPeople(t *testing.T) {
 			},
 			"roster.phone": {
 				func(p *storage.RosterPerson) { p.Phone = "abc" }, func(p *storage.RosterPerson) { p.Phone = "\u3000" },
-				func(p *storage.RosterPerson) { p.Phone = "1380013800" }, func(p *storage.RosterPerson) { p.Phone = "+8612345" },
+				func(p *storage.RosterPerson) { p.Phone = "138" }, func(p *storage.RosterPerson) { p.Phone = "+86+13800000000" },
 			},
 		} {
 			for i, change := range spoil {
@@ -86,16 +86,18 @@ func TestImportPeople(t *testing.T) {
 		}
 	})
 
-	t.Run("a phone abroad is said, and the line goes in without it; none at all is no fault", func(t *testing.T) {
+	t.Run("a phone that takes no codes is said, and the line goes in without it; none at all is no fault", func(t *testing.T) {
 		t.Parallel()
 		h := storagetest.New(t)
 		abroad := h.Person().Roster
-		silent := abroad
+		silent, house := abroad, abroad
 		abroad.Number, abroad.Phone, silent.Number, silent.Phone = "abroad", "+852 9123 4567", "silent", ""
-		faults, err := h.ImportPeople(t.Context(), storagetest.University, []storage.RosterPerson{silent, abroad})
+		house.Number, house.Phone = "house", "(0635)-8230000"
+		faults, err := h.ImportPeople(t.Context(), storagetest.University, []storage.RosterPerson{silent, abroad, house})
 		require.NoError(t, err)
-		require.Equal(t, []storage.RosterFault{{Line: 1, Reason: "roster.phone_abroad", Taken: true}}, faults)
-		require.Equal(t, 2, storagetest.One[int](h, `select count(*) from people where phone = ''`))
+		require.Equal(t, []storage.RosterFault{{Line: 1, Reason: "roster.phone_unreachable", Taken: true},
+			{Line: 2, Reason: "roster.phone_unreachable", Taken: true}}, faults)
+		require.Equal(t, 3, storagetest.One[int](h, `select count(*) from people where phone = ''`))
 	})
 
 	t.Run("a roster of bad lines alone changes nothing", func(t *testing.T) {
