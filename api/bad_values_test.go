@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"maps"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -388,4 +389,32 @@ func TestEveryTextOfPeopleHasTheRule(t *testing.T) {
 
 func freeText(s *huma.Schema) bool {
 	return s.Type == huma.TypeString && len(s.Enum) == 0 && s.Format == "" && s.Pattern == ""
+}
+
+// Postgres keeps numbers of ours in four bytes, so every number that is taken has an end that fits.
+func TestEveryNumberHasAnEnd(t *testing.T) {
+	t.Parallel()
+	p := newProber(t)
+	seen := 0
+	check := func(s *huma.Schema, told string) {
+		if s.Type != huma.TypeInteger && s.Type != huma.TypeNumber {
+			return
+		}
+		seen++
+		require.NotNil(t, s.Minimum, told)
+		require.NotNil(t, s.Maximum, told)
+		require.GreaterOrEqual(t, *s.Minimum, 0.0, told)
+		require.LessOrEqual(t, *s.Maximum, float64(math.MaxInt32), told)
+	}
+	for name, r := range p.s.declared {
+		for _, l := range p.leaves(r) {
+			check(l.schema, l.name+" of "+name)
+		}
+		if op := p.operation(r); op != nil {
+			for _, q := range op.Parameters {
+				check(q.Schema, q.Name+" of "+name)
+			}
+		}
+	}
+	require.Greater(t, seen, 10)
 }
