@@ -175,7 +175,8 @@ var samplesOf = map[string]string{
 	"^[0-9]{8}$": "12345678", "^[0-9]{8,20}$": "1234567890", "^[A-Z][0-9]{1,3}$": "A07", plausibleDays: "2027-06-30",
 }
 
-// sample is a value that a schema takes. seen hears of each single value in it, and the one of which here is true is a hole.
+// sample is a value that a schema takes. seen hears of each single value in it, and the one of which here is true is a
+// hole.
 func (p *prober) sample(s *huma.Schema, name string, seen func(string, *huma.Schema), here ...func() bool) any {
 	if s.Ref != "" {
 		return p.sample(p.s.huma.OpenAPI().Components.Schemas.SchemaFromRef(s.Ref), name, seen, here...)
@@ -334,8 +335,8 @@ func randomWord(n int) string {
 	return word.String()[:n]
 }
 
-// Every text that a person writes has the one rule (campus.CheckWords). A field that is free text and none of these has to be
-// marked with the tag words; what is looked up, or compared with something, stands here.
+// Every text that a person writes has the one rule (campus.CheckWords). A field that is free text and none of these has
+// to be marked with the tag words; what is looked up, or compared with something, stands here.
 func TestEveryTextOfPeopleHasTheRule(t *testing.T) {
 	t.Parallel()
 	p := newProber(t)

@@ -10,8 +10,9 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-// Days come in at many places. One of a year that nobody means is refused at its field, at each of them, before anything is
-// kept: Go takes the year 0, and Postgres does not. Days at the edges, and other slips, are told what they were before.
+// Days come in at many places. One of a year that nobody means is refused at its field, at each of them, before
+// anything is kept: Go takes the year 0, and Postgres does not. Days at the edges, and other slips, are told what they
+// were before.
 func TestDaysOfYearsNobodyMeans(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -10,8 +10,8 @@ import (
 	"campuscard/campus"
 )
 
-// wordsTag marks a text that a person writes: one line, or several. What the rule for such texts is says campus.CheckWords;
-// that every such field has the mark, a test.
+// wordsTag marks a text that a person writes: one line, or several. What the rule for such texts is says
+// campus.CheckWords; that every such field has the mark, a test.
 const (
 	wordsTag  = "words"
 	manyLines = "lines"

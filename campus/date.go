@@ -18,8 +18,8 @@ func mustZone(name string) *time.Location {
 	return zone
 }
 
-// FirstYear and LastYear are the years in which a day of ours can lie: of a document, an enrolment, a campaign. What lies
-// outside of them is a slip or an attack, and Postgres does not take all of what Go takes: its years begin with 1.
+// FirstYear and LastYear are the years in which a day of ours can lie: of a document, an enrolment, a campaign. What
+// lies outside of them is a slip or an attack, and Postgres does not take all of what Go takes: its years begin with 1.
 const (
 	FirstYear = 1900
 	LastYear  = 2199
@@ -38,7 +38,8 @@ func DateOf(t time.Time) Date {
 	return Date{year, month, day}
 }
 
-// ParseDate reads "2006-01-02". Invalid: date_invalid for days that do not exist, date_range for years that cannot be meant.
+// ParseDate reads "2006-01-02". Invalid: date_invalid for days that do not exist, date_range for years that cannot be
+// meant.
 func ParseDate(s string) (Date, error) {
 	t, err := time.ParseInLocation(time.DateOnly, s, Shanghai)
 	if err != nil {

@@ -14,12 +14,12 @@ const (
 	MaxPassword = 72
 )
 
-// NormalizePassword is the one form of a password, NFKC (decision 0051): one keyboard sends é as a letter and another as a
-// letter and an accent, and a Chinese input method sends full-width letters and digits.
+// NormalizePassword is the one form of a password, NFKC (decision 0051): one keyboard sends é as a letter and another
+// as a letter and an accent, and a Chinese input method sends full-width letters and digits.
 func NormalizePassword(password string) string { return norm.NFKC.String(password) }
 
-// CheckNewPassword refuses a login password, in its one form, that is too easy or that not every keyboard can type: A5 asks
-// for a new one at the first sign-in, and the initial one is printed on the identity document.
+// CheckNewPassword refuses a login password, in its one form, that is too easy or that not every keyboard can type: A5
+// asks for a new one at the first sign-in, and the initial one is printed on the identity document.
 func CheckNewPassword(password, number, documentNumber string) error {
 	if n := utf8.RuneCountInString(password); n < MinPassword || n > MaxPassword {
 		return FieldErrorf("password", "password_length", "a password has %d to %d characters", MinPassword, MaxPassword)

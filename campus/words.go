@@ -43,15 +43,15 @@ func Readable(text string, lines bool) bool {
 	return true
 }
 
-// reorders tells whether a character embeds, overrides or isolates a direction of writing. Arabic and Hebrew need none of
-// them, and they make "approve" read as something else.
+// reorders tells whether a character embeds, overrides or isolates a direction of writing. Arabic and Hebrew need none
+// of them, and they make "approve" read as something else.
 func reorders(r rune) bool {
 	const embedding, override, isolate, popIsolate = '\u202a', '\u202e', '\u2066', '\u2069'
 	return r >= embedding && r <= override || r >= isolate && r <= popIsolate
 }
 
-// CheckWords refuses a text of a person that is blank or not readable; an empty one is no text, and may be left out unless
-// the field says otherwise. Invalid: words_blank, words_unreadable.
+// CheckWords refuses a text of a person that is blank or not readable; an empty one is no text, and may be left out
+// unless the field says otherwise. Invalid: words_blank, words_unreadable.
 func CheckWords(field, text string, lines bool) error {
 	switch {
 	case text == "":

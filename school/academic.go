@@ -94,8 +94,8 @@ type rosterPage struct {
 
 func (p *rosterPage) complete() bool { return p.Students != nil && p.Next != nil }
 
-// Roster reads a page of the roster, students and admitted freshmen, in the order of numbers. An empty cursor begins, an
-// empty next ends. A line that cannot be read says so, and the others are read.
+// Roster reads a page of the roster, students and admitted freshmen, in the order of numbers. An empty cursor begins,
+// an empty next ends. A line that cannot be read says so, and the others are read.
 func (a *Academic) Roster(ctx context.Context, university, cursor string, limit int) (students []Line[Student], next string, err error) {
 	var page rosterPage
 	if err := a.client.json(ctx, exportCall(university, "students", cursor, limit), &page); err != nil {

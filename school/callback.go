@@ -67,8 +67,8 @@ func incomplete() error {
 // maxCallbackID is how many characters the id of a call-back may have; "msg_" and a UUID are forty.
 const maxCallbackID = 128
 
-// knownID tells whether an id of a call-back is one: what is not is no message that was agreed on, and Postgres would not
-// keep it.
+// knownID tells whether an id of a call-back is one: what is not is no message that was agreed on, and Postgres would
+// not keep it.
 func knownID(id string) bool {
 	return id != "" && len(id) <= maxCallbackID && strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }

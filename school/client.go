@@ -47,8 +47,8 @@ type answer struct {
 	body   []byte
 }
 
-// maxWord is how many bytes an id or a code of another system may have: ours are looked up by them, and an index of Postgres
-// takes no long ones.
+// maxWord is how many bytes an id or a code of another system may have: ours are looked up by them, and an index of
+// Postgres takes no long ones.
 const maxWord = 200
 
 // short tells whether the ids and codes that another system says are short enough to be some.

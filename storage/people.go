@@ -170,8 +170,8 @@ func rosterFault(p RosterPerson, campuses, seen map[string]bool) string {
 	return ""
 }
 
-// The lengths of the texts of a line. Numbers and words have indexes, which take no long ones, and at a sign-in a number has
-// as many characters at most.
+// The lengths of the texts of a line. Numbers and words have indexes, which take no long ones, and at a sign-in a
+// number has as many characters at most.
 const (
 	maxRosterNumber = 40
 	maxRosterText   = 200
@@ -193,8 +193,8 @@ func readableLine(p RosterPerson) bool {
 
 var phoneForm = regexp.MustCompile(`^\+?[0-9]{5,15}$`)
 
-// isPhone tells whether a roster's phone is one of some kind or country. None at all is no fault: the sign-in says what is
-// missing.
+// isPhone tells whether a roster's phone is one of some kind or country. None at all is no fault: the sign-in says what
+// is missing.
 func isPhone(phone string) bool {
 	return phone == "" || phoneForm.MatchString(strings.NewReplacer(" ", "", "-", "", "(", "", ")", "").Replace(phone))
 }

@@ -131,8 +131,9 @@ func (s *Store) countEntry(ctx context.Context, table string, limit int, who Cre
 	return found, err
 }
 
-// checkEntry tells whether the password is right, and takes about as long in every case. renewed is the hash of its one form
-// (campus.NormalizePassword) when what is kept is of another: then that is accepted this once. The caller holds a slot.
+// checkEntry tells whether the password is right, and takes about as long in every case. renewed is the hash of its one
+// form (campus.NormalizePassword) when what is kept is of another: then that is accepted this once. The caller holds a
+// slot.
 func (s *Store) checkEntry(a *account, who Credentials) (right bool, renewed string, err error) {
 	password := campus.NormalizePassword(who.Password)
 	if a == nil || a.PasswordHash == nil {
@@ -167,7 +168,8 @@ func (s *Store) isInitial(a *account, who Credentials, password string) (bool, e
 	return subtle.ConstantTimeCompare([]byte(want), []byte(password)) == 1, nil
 }
 
-// renewHash keeps the hash of a password's one form in the place of an older one, unless the password has changed meanwhile.
+// renewHash keeps the hash of a password's one form in the place of an older one, unless the password has changed
+// meanwhile.
 func renewHash(t tx, table string, a account, renewed string) error {
 	if renewed == "" {
 		return nil

@@ -106,8 +106,8 @@ func codes(c content) []string {
 	return all
 }
 
-// ImportRosters brings the people of universities up to date. What goes wrong at one is no reason to leave the next out;
-// it is told in the end.
+// ImportRosters brings the people of universities up to date. What goes wrong at one is no reason to leave the next
+// out; it is told in the end.
 func ImportRosters(ctx context.Context, store *storage.Store, systems *school.Systems, universities []string, log *slog.Logger) error {
 	var wrong []error
 	for _, university := range universities {
