@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -50,8 +51,8 @@ func (s *Server) takeBody(c *gin.Context) {
 		s.refuse(c, bodyError(err, tooLarge))
 		return
 	}
-	if !request.route.has(form) && bytes.Contains(body, []byte(`\u0000`)) {
-		s.refuse(c, campus.Errorf(campus.Invalid, "text_invalid", "the body holds a NUL character"))
+	if !request.route.has(form) && (!utf8.Valid(body) || campus.HoldsNUL(body)) {
+		s.refuse(c, campus.Errorf(campus.Invalid, "text_invalid", "the body is no UTF-8, or holds a NUL character"))
 		return
 	}
 	request.body = body

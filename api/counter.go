@@ -17,7 +17,7 @@ const searchLimit = 20
 type personSearchInput struct {
 	Cursor string            `query:"cursor" maxLength:"300" doc:"next_cursor of the page before"`
 	Limit  int               `query:"limit" minimum:"1" maximum:"20" default:"20"`
-	Q      string            `query:"q" required:"true" minLength:"2" maxLength:"60" doc:"A whole number, a part of a name, or the last digits of a phone"`
+	Q      string            `query:"q" required:"true" minLength:"2" maxLength:"60" words:"line" doc:"A whole number, a part of a name, or the last digits of a phone"`
 	By     campus.SearchKind `query:"by" enum:"any,number,name,phone" default:"any"`
 }
 
@@ -220,8 +220,8 @@ func (s *Server) addUploadFor(ctx context.Context, in *counterUploadInput) (*ans
 type staffNoticeInput struct {
 	PersonInput
 	Body struct {
-		Subject string `json:"subject" minLength:"1" maxLength:"60" pattern:"^[^\\r\\n]+$"`
-		Text    string `json:"text" minLength:"1" maxLength:"500" pattern:"^[^\\r\\n]+$" doc:"One line; it goes by SMS, too"`
+		Subject string `json:"subject" minLength:"1" maxLength:"60" words:"line"`
+		Text    string `json:"text" minLength:"1" maxLength:"500" words:"line" doc:"One line; it goes by SMS, too"`
 	}
 }
 
@@ -234,8 +234,8 @@ func (s *Server) writeNotice(ctx context.Context, in *staffNoticeInput) (*noCont
 	}
 	notice := campus.Notice{Template: "notice.message", Params: map[string]string{"subject": in.Body.Subject, "text": in.Body.Text}}
 	limit := s.policies.For(who.University).Notices.SMSCharacters
-	if sms := campus.NoticeText(p.Language, notice.Template, notice.Params).SMS; utf8.RuneCountInString(sms) > limit {
-		return nil, campus.FieldErrorf("text", "template_sms_long", "the SMS has more than %d characters", limit)
+	if sms := campus.NoticeText(p.Language, notice.Template, notice.Params).SMS; campus.SMSLength(sms) > limit {
+		return nil, campus.FieldErrorf("text", "template_sms_long", "the SMS has more than %d units of UTF-16", limit)
 	}
 	_, err = s.store.WriteNotice(ctx, s.request(ctx), who, p, notice)
 	return &noContent{}, err

@@ -39,7 +39,7 @@ func TestHolderDevices(t *testing.T) {
 		"a name that is a book": {call{method: "POST", path: "/api/v1/sessions",
 			body: string(form(credentials(h.holder, "x")).with("device", string(make([]byte, 61))))}, 400, "text_invalid", ""},
 		"a name of two lines": {call{method: "POST", path: "/api/v1/sessions",
-			body: string(form(credentials(h.holder, "x")).with("device", "a\nb"))}, 422, "fields", "device"},
+			body: string(form(credentials(h.holder, "x")).with("device", "a\nb"))}, 422, "words_unreadable", "device"},
 	})
 	var tablet uuid.UUID
 	for _, d := range list("tablet") {

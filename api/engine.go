@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -53,6 +54,7 @@ func (s *Server) openEngine() error {
 		"session": {Type: "http", Scheme: "bearer"},
 		"kiosk":   {Type: "apiKey", In: "header", Name: kioskSignature},
 	}
+	config.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[campus.Date](), reflect.TypeFor[plausibleDay]())
 	s.huma = humagin.New(s.engine, config)
 	return nil
 }
@@ -67,6 +69,9 @@ func (s *Server) raw(r route, handler gin.HandlerFunc) {
 func handle[I, O any](s *Server, r route, fn func(context.Context, *I) (*O, error)) {
 	s.declare(&r)
 	huma.Register(s.huma, r.document(s.huma), func(ctx context.Context, in *I) (*O, error) {
+		if err := checkWords(in); err != nil {
+			return nil, s.problem(ctx, err)
+		}
 		out, err := fn(ctx, in)
 		if decided, ok := any(out).(*decisionAnswer); ok {
 			decided, err = s.again(ctx, s.request(ctx), decided, err)

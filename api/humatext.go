@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -48,6 +49,9 @@ func humaTexts() []humaText {
 		{validation.MsgExpectedRFC4122UUID, "field_uuid"},
 		{validation.MsgExpectedRFC3339Date, "field_date"},
 		{validation.MsgExpectedRFC3339DateTime, "field_time"},
+		{fmt.Sprintf(validation.MsgExpectedBePattern, plausibleText), "field_date_range"},
+		{"invalid value: not a day of the years %d to %d", "field_date_range"},
+		{"invalid value: not a date of the form 2006-01-02", "field_date"},
 	}
 	texts := make([]humaText, 0, len(list))
 	verb := regexp.MustCompile(`%[a-z]`)
@@ -69,7 +73,12 @@ func (s *Server) translate(ctx huma.Context, _ string, v any) (any, error) {
 	case http.StatusUnprocessableEntity:
 		p := s.newProblem(request, campus.Invalid, "fields", "")
 		for _, detail := range model.Errors {
-			p.Errors = append(p.Errors, s.fieldProblem(callOf(request).language, detail))
+			found := s.fieldProblem(callOf(request).language, detail)
+			last := len(p.Errors) - 1
+			if last >= 0 && found.Reason == "field_date" && p.Errors[last].Location == found.Location {
+				p.Errors = p.Errors[:last] // what is no date lies in no year either
+			}
+			p.Errors = append(p.Errors, found)
 		}
 		return p, nil
 	case http.StatusBadRequest:

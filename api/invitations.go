@@ -64,8 +64,8 @@ func (s *Server) rested(ctx context.Context) time.Time {
 
 type audienceInput struct {
 	Audience campus.Audience `query:"audience" enum:"freshmen,students,everyone" required:"true"`
-	Level    string          `query:"level" maxLength:"40" doc:"A word of the roster; none: whatever it is"`
-	College  string          `query:"college" maxLength:"100" doc:"The same"`
+	Level    string          `query:"level" maxLength:"40" words:"line" doc:"A word of the roster; none: whatever it is"`
+	College  string          `query:"college" maxLength:"100" words:"line" doc:"The same"`
 	From     campus.Date     `query:"from" format:"date" doc:"First day; with until, the answer says how the waves fit in"`
 	Until    campus.Date     `query:"until" format:"date" doc:"Last day"`
 }
@@ -102,8 +102,8 @@ func (s *Server) countAudience(ctx context.Context, in *audienceInput) (*answer[
 type campaignInput struct {
 	Body struct {
 		Audience campus.Audience `json:"audience" enum:"freshmen,students,everyone" doc:"freshmen: on the admission list; students: registered; everyone: both"`
-		Level    string          `json:"level,omitempty" required:"false" maxLength:"40" doc:"A word of the roster; none: whatever it is"`
-		College  string          `json:"college,omitempty" required:"false" maxLength:"100" doc:"The same"`
+		Level    string          `json:"level,omitempty" required:"false" maxLength:"40" words:"line" doc:"A word of the roster; none: whatever it is"`
+		College  string          `json:"college,omitempty" required:"false" maxLength:"100" words:"line" doc:"The same"`
 		From     campus.Date     `json:"from" format:"date" doc:"First day, Asia/Shanghai"`
 		Until    campus.Date     `json:"until" format:"date" doc:"Last day, by which people are asked to apply"`
 	}
@@ -169,7 +169,7 @@ func (s *Server) getCampaign(ctx context.Context, in *CaseInput) (*answer[campai
 type steerInput struct {
 	CaseInput
 	Body *struct {
-		Note string `json:"note,omitempty" required:"false" maxLength:"1000" doc:"To colleagues"`
+		Note string `json:"note,omitempty" required:"false" maxLength:"1000" words:"lines" doc:"To colleagues"`
 	}
 }
 

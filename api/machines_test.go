@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,6 +37,13 @@ func TestCallbackRefusals(t *testing.T) {
 		"nothing about anything":             {h.report(good.with("data", nil)), 422, "callback_unreadable", ""},
 		"without a sequence":                 {h.report(good.with("data.sequence", nil)), 422, "callback_unreadable", ""},
 		"delivered to no compartment":        {h.report(good.with("data.status", "delivered")), 422, "callback_unreadable", ""},
+		"a sequence beyond the column":       {h.report(good.with("data.sequence", 1<<31)), 422, "callback_unreadable", ""},
+		"an instant of the year 0":           {h.report(good.with("data.updated_at", "0000-01-01T00:00:00Z")), 422, "callback_unreadable", ""},
+		"an instant of the year 9999":        {h.report(good.with("data.updated_at", "9999-12-31T00:00:00Z")), 422, "callback_unreadable", ""},
+		"a compartment of a book":            {h.report(delivered.with("data.compartment", strings.Repeat("A", 201))), 422, "callback_unreadable", ""},
+		"an id of a book":                    {h.report(good, webhook{id: strings.Repeat("a", 129)}), 422, "callback_unreadable", ""},
+		"an id that is no text":              {h.report(good, webhook{id: "msg_\xff"}), 422, "callback_unreadable", ""},
+		"bytes that are no text":             {h.report(good.with("data.reason", "seven") + "\xff"), 400, "text_invalid", ""},
 		"a sequence in words":                {h.report(good.with("data.sequence", "three")), 422, "callback_unreadable", ""},
 		"half the JSON":                      {h.report(good[:len(good)/2]), 422, "callback_unreadable", ""},
 		"HTML":                               {h.report("<!doctype html>"), 422, "callback_unreadable", ""},

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"unicode/utf8"
 
 	"campuscard/campus"
 	"campuscard/storage"
@@ -98,11 +97,11 @@ func (s *Server) listNoticeVersions(ctx context.Context, in *templateVersionsInp
 	if err != nil {
 		return nil, err
 	}
-	before, err := readCursor[int](in.Cursor)
+	before, err := readCursor[int32](in.Cursor) // as the column has them
 	if err != nil {
 		return nil, err
 	}
-	versions, err := s.store.NoticeVersions(ctx, member(ctx).University, n, before, in.Limit+1)
+	versions, err := s.store.NoticeVersions(ctx, member(ctx).University, n, int(before), in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +112,7 @@ func (s *Server) listNoticeVersions(ctx context.Context, in *templateVersionsInp
 type wordingInput struct {
 	TemplateInput
 	Body struct {
-		Version int         `json:"version" minimum:"0" doc:"The one that was looked at"`
+		Version int         `json:"version" minimum:"0" maximum:"2147483647" doc:"The one that was looked at"`
 		Texts   noticeTexts `json:"texts"`
 	}
 }
@@ -135,7 +134,7 @@ func (s *Server) wordNotice(ctx context.Context, in *wordingInput) (*answer[Temp
 
 type unwordingInput struct {
 	TemplateInput
-	Version int `query:"version" minimum:"0" required:"true" doc:"The one that was looked at"`
+	Version int `query:"version" minimum:"0" maximum:"2147483647" required:"true" doc:"The one that was looked at"`
 }
 
 // unwordNotice takes the university's words back: the product's count again.
@@ -160,7 +159,7 @@ type previewWords struct {
 	Subject       string `json:"subject"`
 	Mail          string `json:"mail"`
 	SMS           string `json:"sms"`
-	SMSCharacters int    `json:"sms_characters"`
+	SMSCharacters int    `json:"sms_characters" doc:"As carriers count them: units of UTF-16, an emoji is two"`
 }
 
 type previewAnswer struct {
@@ -183,7 +182,7 @@ func (s *Server) previewNotice(ctx context.Context, in *previewInput) (*answer[p
 func previewOf(n campus.NoticeTemplate, texts noticeTexts) previewAnswer {
 	words := func(in campus.Language, w campus.NoticeWords) previewWords {
 		m := n.Sample(in, w)
-		return previewWords{m.Subject, m.Text, m.SMS, utf8.RuneCountInString(m.SMS)}
+		return previewWords{m.Subject, m.Text, m.SMS, campus.SMSLength(m.SMS)}
 	}
 	return previewAnswer{words(campus.Chinese, texts.Chinese), words(campus.English, texts.English)}
 }

@@ -273,7 +273,7 @@ type plasticReportInput struct {
 	CaseInput
 	Body struct {
 		State campus.PlasticState `json:"state" enum:"lost,damaged"`
-		Note  string              `json:"note,omitempty" required:"false" maxLength:"1000" doc:"To colleagues"`
+		Note  string              `json:"note,omitempty" required:"false" maxLength:"1000" words:"lines" doc:"To colleagues"`
 	}
 }
 

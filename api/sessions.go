@@ -12,7 +12,7 @@ type studentCredentials struct {
 		University string `json:"university" minLength:"1" maxLength:"40" doc:"Code of the university"`
 		Number     string `json:"number" minLength:"1" maxLength:"40" doc:"Student or staff number"`
 		Password   string `json:"password" minLength:"1" maxLength:"200"`
-		Device     string `json:"device,omitempty" required:"false" maxLength:"60" pattern:"^[^\\r\\n]*$" doc:"What the holder will know the device by, in GET /sessions"`
+		Device     string `json:"device,omitempty" required:"false" maxLength:"60" words:"line" doc:"What the holder will know the device by, in GET /sessions"`
 	}
 }
 

@@ -241,8 +241,8 @@ type settlementInput struct {
 	Step string `path:"step" maxLength:"60"`
 	Body struct {
 		Action  campus.Settlement `json:"action" enum:"retry,skip,abort"`
-		Attempt int               `json:"attempt" minimum:"1" doc:"The attempt that was looked at"`
-		Note    string            `json:"note,omitempty" required:"false" maxLength:"1000" doc:"Why; needed to skip or abort"`
+		Attempt int               `json:"attempt" minimum:"1" maximum:"2147483647" doc:"The attempt that was looked at"`
+		Note    string            `json:"note,omitempty" required:"false" maxLength:"1000" words:"lines" doc:"Why; needed to skip or abort"`
 	}
 }
 

@@ -91,8 +91,8 @@ func (s *Server) releaseWorkItem(ctx context.Context, in *WorkItemInput) (*answe
 type ItemDecision struct {
 	Action  string `json:"action" enum:"approve,reject,ask_more,pass,fail,retry,skip,abort,acknowledge" doc:"review: approve, reject, ask_more; in_person: pass, fail; incident: retry, skip, abort; overdue: acknowledge"`
 	Reason  string `json:"reason,omitempty" required:"false" maxLength:"60" pattern:"^[a-z_]*$" doc:"Needed to reject or ask for more: document_unreadable, document_wrong, the same of certificate, residence and letter, document_expired, not_entitled"`
-	Note    string `json:"note,omitempty" required:"false" maxLength:"1000" doc:"To the student; for a skip or an abort, the reason for colleagues"`
-	Attempt int    `json:"attempt,omitempty" required:"false" minimum:"1" doc:"Of an incident: the attempt that was looked at"`
+	Note    string `json:"note,omitempty" required:"false" maxLength:"1000" words:"lines" doc:"To the student; for a skip or an abort, the reason for colleagues"`
+	Attempt int    `json:"attempt,omitempty" required:"false" minimum:"1" maximum:"2147483647" doc:"Of an incident: the attempt that was looked at"`
 }
 
 type workItemDecisionInput struct {

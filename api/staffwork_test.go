@@ -265,8 +265,8 @@ func TestWritingToPeople(t *testing.T) {
 		return scenario{personCall("centre", h.holder.ID, "notices", good.with(field, value)), 422, reason, field}
 	}
 	h.play(t, map[string]scenario{
-		"two lines":             refused("text", "a\nb", "fields"),
-		"a header":              refused("subject", "a\r\nBcc: x", "fields"),
+		"two lines":             refused("text", "a\nb", "words_unreadable"),
+		"a header":              refused("subject", "a\r\nBcc: x", "words_unreadable"),
 		"nothing":               refused("text", "", "fields"),
 		"a book":                refused("text", strings.Repeat("字", 300), "template_sms_long"),
 		"to another university": {personCall("foreigner", h.holder.ID, "notices", good), 404, "person_unknown", ""},

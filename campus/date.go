@@ -18,6 +18,13 @@ func mustZone(name string) *time.Location {
 	return zone
 }
 
+// FirstYear and LastYear are the years in which a day of ours can lie: of a document, an enrolment, a campaign. What
+// lies outside of them is a slip or an attack, and Postgres does not take all of what Go takes: its years begin with 1.
+const (
+	FirstYear = 1900
+	LastYear  = 2199
+)
+
 // Date is a calendar day in Asia/Shanghai. The zero Date is no date at all.
 type Date struct {
 	Year  int
@@ -31,14 +38,25 @@ func DateOf(t time.Time) Date {
 	return Date{year, month, day}
 }
 
-// ParseDate reads "2006-01-02"; impossible days are errors.
+// ParseDate reads "2006-01-02". Invalid: date_invalid for days that do not exist, date_range for years that cannot be
+// meant.
 func ParseDate(s string) (Date, error) {
 	t, err := time.ParseInLocation(time.DateOnly, s, Shanghai)
 	if err != nil {
-		return Date{}, Errorf(Invalid, "date_invalid", "%q is not a date of the form 2006-01-02", s)
+		return Date{}, Errorf(Invalid, "date_invalid", "not a date of the form 2006-01-02")
 	}
-	return DateOf(t), nil
+	d := Date{t.Year(), t.Month(), t.Day()}
+	if !d.Plausible() {
+		return Date{}, Errorf(Invalid, "date_range", "not a day of the years %d to %d", FirstYear, LastYear)
+	}
+	return d, nil
 }
+
+// Plausible tells whether the day lies in a year that can be meant, or is no date.
+func (d Date) Plausible() bool { return d.IsZero() || d.Year >= FirstYear && d.Year <= LastYear }
+
+// PlausibleTime tells whether another system's instant is one that can be meant.
+func PlausibleTime(t time.Time) bool { return DateOf(t).Plausible() && !t.IsZero() }
 
 // IsZero tells whether d is no date.
 func (d Date) IsZero() bool { return d == Date{} }

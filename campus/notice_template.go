@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // NoticePolicy holds the limits of messages that staff may word (L10).
@@ -53,10 +52,7 @@ type NoticeTemplate struct {
 // Key is the template's key of the text catalogue.
 func (n NoticeTemplate) Key() string { return noticePrefix + n.Name }
 
-var (
-	placeForm = regexp.MustCompile(`\{[a-z_]+\}`)
-	controls  = "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f\x7f"
-)
+var placeForm = regexp.MustCompile(`\{[a-z_]+\}`)
 
 // NoticeTemplates are all messages of the catalogue, in the order of their names.
 func NoticeTemplates() []NoticeTemplate {
@@ -167,7 +163,7 @@ func (n NoticeTemplate) Check(texts NoticeTexts, policy NoticePolicy) error {
 				return err
 			}
 		}
-		if length := utf8.RuneCountInString(n.Sample(language, words).SMS); length > policy.SMSCharacters {
+		if length := SMSLength(n.Sample(language, words).SMS); length > policy.SMSCharacters {
 			return FieldErrorf("texts."+string(language)+".sms", "template_sms_long", "the SMS has %d characters, not at most %d", length, policy.SMSCharacters)
 		}
 	}
@@ -180,9 +176,9 @@ func (n NoticeTemplate) checkPart(field, text string, wanted, whole, line bool) 
 		return FieldErrorf(field, "template_channel", "the message does not go this way")
 	case !wanted:
 		return nil
-	case strings.TrimSpace(text) == "":
+	case Blank(text):
 		return FieldErrorf(field, "template_empty", "the text is empty")
-	case strings.ContainsAny(text, controls) || line && strings.ContainsAny(text, "\r\n"):
+	case !Readable(text, !line):
 		return FieldErrorf(field, "template_line", "the text has a character that is no text, or more than one line")
 	}
 	for _, place := range placesOf(text) {

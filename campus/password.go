@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // The length of a login password, in characters.
@@ -12,11 +14,18 @@ const (
 	MaxPassword = 72
 )
 
-// CheckNewPassword refuses a login password that is too easy: A5 asks for a new one at the first sign-in, and the
-// initial one is printed on the identity document.
+// NormalizePassword is the one form of a password, NFKC (decision 0051): one keyboard sends é as a letter and another
+// as a letter and an accent, and a Chinese input method sends full-width letters and digits.
+func NormalizePassword(password string) string { return norm.NFKC.String(password) }
+
+// CheckNewPassword refuses a login password, in its one form, that is too easy or that not every keyboard can type: A5
+// asks for a new one at the first sign-in, and the initial one is printed on the identity document.
 func CheckNewPassword(password, number, documentNumber string) error {
 	if n := utf8.RuneCountInString(password); n < MinPassword || n > MaxPassword {
 		return FieldErrorf("password", "password_length", "a password has %d to %d characters", MinPassword, MaxPassword)
+	}
+	if !Readable(password, false) {
+		return FieldErrorf("password", "words_unreadable", "the password has a character that is no text")
 	}
 	if strings.IndexFunc(password, unicode.IsLetter) < 0 || strings.IndexFunc(password, unicode.IsDigit) < 0 {
 		return FieldErrorf("password", "password_plain", "a password has letters and digits")

@@ -22,6 +22,7 @@ func TestCheckNewPassword(t *testing.T) {
 		"73 characters":                  {strings.Repeat("a", 72) + "7", "password_length"},
 		"no digit":                       {"correct horse", "password_plain"},
 		"no letter":                      {"1234567890", "password_plain"},
+		"a character that is no text":    {"correct horse 7\x07", "words_unreadable"},
 		"the number":                     {"S2026000001", "password_known"},
 		"the document":                   {"11010519491231002x", "password_known"},
 	} {
@@ -30,4 +31,15 @@ func TestCheckNewPassword(t *testing.T) {
 			require.Equal(t, line.reason, campus.ReasonOf(campus.CheckNewPassword(line.password, number, document)))
 		})
 	}
+}
+
+// One password, however a keyboard sends it (decision 0051).
+func TestPasswordsHaveOneForm(t *testing.T) {
+	t.Parallel()
+	require.NotEqual(t, "café2026", "cafe\u03012026")
+	for _, typed := range []string{"café2026", "cafe\u03012026", "ｃａｆé２０２６"} {
+		require.Equal(t, "café2026", campus.NormalizePassword(typed))
+	}
+	require.NotEqual(t, campus.NormalizePassword("Café2026"), campus.NormalizePassword("café2026"), "capitals stay capitals")
+	require.NotEqual(t, campus.NormalizePassword("cafe2026"), campus.NormalizePassword("café2026"), "accents stay accents")
 }

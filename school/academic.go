@@ -2,9 +2,8 @@ package school
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
-	"net/url"
-	"strconv"
 
 	"campuscard/campus"
 )
@@ -83,28 +82,20 @@ func studentCall(university, number string, more ...string) call {
 }
 
 type rosterPage struct {
-	Students []Student `json:"students"`
-	Next     *string   `json:"next"`
+	Students []json.RawMessage `json:"students"`
+	Next     *string           `json:"next"`
 }
 
-func (p *rosterPage) complete() bool {
-	for i := range p.Students {
-		if !p.Students[i].complete() {
-			return false
-		}
-	}
-	return p.Students != nil && p.Next != nil
-}
+func (p *rosterPage) complete() bool { return p.Students != nil && p.Next != nil }
 
-// Roster reads a page of the roster, students and admitted freshmen, in the order of numbers. An empty cursor begins, an empty next ends.
-func (a *Academic) Roster(ctx context.Context, university, cursor string, limit int) (students []Student, next string, err error) {
+// Roster reads a page of the roster, students and admitted freshmen, in the order of numbers. An empty cursor begins,
+// an empty next ends. A line that cannot be read says so, and the others are read.
+func (a *Academic) Roster(ctx context.Context, university, cursor string, limit int) (students []Line[Student], next string, err error) {
 	var page rosterPage
-	query := url.Values{"cursor": {cursor}, "limit": {strconv.Itoa(limit)}}
-	c := call{method: http.MethodGet, university: university, path: []string{"students"}, query: query}
-	if err := a.client.json(ctx, c, &page); err != nil {
+	if err := a.client.json(ctx, exportCall(university, "students", cursor, limit), &page); err != nil {
 		return nil, "", err
 	}
-	return page.Students, *page.Next, nil
+	return readLines[Student](page.Students), *page.Next, nil
 }
 
 // Photo fetches the registry's picture. NotFound if there is no person or no picture.

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"campuscard/campus"
 )
 
 // The bureau's statuses of one card that only a batch knows, beside those of Production.
@@ -48,12 +50,13 @@ type Delivery struct {
 }
 
 func (d *Delivery) complete() bool {
-	return d.DeliveryID != "" && d.Batch != "" && d.Kiosk != "" && len(d.Cards) > 0 && !d.ShippedAt.IsZero()
+	return d.DeliveryID != "" && d.Batch != "" && d.Kiosk != "" && len(d.Cards) > 0 && campus.PlausibleTime(d.ShippedAt) &&
+		short(d.DeliveryID, d.Batch, d.Kiosk)
 }
 
 func (b *Batch) complete() bool {
 	for i := range b.Entries {
-		if e := &b.Entries[i]; e.Status == EntryRejected && e.Reference != "" { // it has no order
+		if e := &b.Entries[i]; e.Status == EntryRejected && e.Reference != "" && short(e.Reference, e.Reason) { // it has no order
 			continue
 		} else if !e.complete() || e.Batch != b.Reference {
 			return false
@@ -64,7 +67,7 @@ func (b *Batch) complete() bool {
 			return false
 		}
 	}
-	return b.BatchID != "" && b.Reference != "" && b.SHA256 != ""
+	return b.BatchID != "" && b.Reference != "" && b.SHA256 != "" && short(b.BatchID)
 }
 
 // references are the cards a batch is about, sorted.

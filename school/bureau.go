@@ -2,6 +2,7 @@ package school
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"time"
 
@@ -37,7 +38,10 @@ type Production struct {
 }
 
 func (p *Production) complete() bool {
-	if p.OrderID == "" || p.Reference == "" || p.UpdatedAt.IsZero() || p.Sequence < 1 {
+	if p.OrderID == "" || p.Reference == "" || !campus.PlausibleTime(p.UpdatedAt) || p.Sequence < 1 || p.Sequence > math.MaxInt32 {
+		return false
+	}
+	if !short(p.OrderID, p.Reference, p.Batch, p.Reason, p.Kiosk, p.Compartment) {
 		return false
 	}
 	switch p.Status {

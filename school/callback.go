@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"campuscard/campus"
@@ -63,6 +64,15 @@ func incomplete() error {
 	return campus.Errorf(campus.Invalid, "callback_unreadable", "call-back: of unknown type, or incomplete")
 }
 
+// maxCallbackID is how many characters the id of a call-back may have; "msg_" and a UUID are forty.
+const maxCallbackID = 128
+
+// knownID tells whether an id of a call-back is one: what is not is no message that was agreed on, and Postgres would
+// not keep it.
+func knownID(id string) bool {
+	return id != "" && len(id) <= maxCallbackID && strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+}
+
 func verifySignature(secret string, header http.Header, body []byte, now time.Time) error {
 	hook, err := webhooks.NewWebhook(secret)
 	if err != nil || len(secret) < 16 {
@@ -71,6 +81,9 @@ func verifySignature(secret string, header http.Header, body []byte, now time.Ti
 	// The library can only compare with the wall clock, so the age is judged here, by the clock handed in.
 	if err := hook.VerifyIgnoringTimestamp(body, header); err != nil {
 		return campus.Errorf(campus.Unauthenticated, "callback_signature", "call-back: not signed with our secret")
+	}
+	if !knownID(header.Get(webhooks.HeaderWebhookID)) {
+		return campus.Errorf(campus.Invalid, "callback_unreadable", "call-back: its id is too long, or has other than visible characters")
 	}
 	seconds, err := strconv.ParseInt(header.Get(webhooks.HeaderWebhookTimestamp), 10, 64)
 	if err != nil || now.Sub(time.Unix(seconds, 0)).Abs() > callbackTolerance {

@@ -37,6 +37,7 @@ type call struct {
 	query      url.Values
 	key        string // idempotency key, if the call has an effect
 	body       any    // sent as JSON
+	lines      bool   // the answer is an export, of which each line is looked at by itself
 }
 
 // answer is what the system sent back, read to its end.
@@ -44,6 +45,20 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+}
+
+// maxWord is how many bytes an id or a code of another system may have: ours are looked up by them, and an index of
+// Postgres takes no long ones.
+const maxWord = 200
+
+// short tells whether the ids and codes that another system says are short enough to be some.
+func short(words ...string) bool {
+	for _, word := range words {
+		if len(word) > maxWord {
+			return false
+		}
+	}
+	return true
 }
 
 // checked is a wire type that knows whether everything it needs has arrived.
@@ -67,6 +82,9 @@ func (c *client) jsonStatus(ctx context.Context, r call, out checked) (status in
 	}
 	if err := json.Unmarshal(a.body, out); err != nil { // the error is not shown, it may quote the answer
 		return a.status, c.badAnswer("not the JSON that was agreed on")
+	}
+	if !r.lines && campus.HoldsNUL(a.body) {
+		return a.status, c.badAnswer("a text with the character NUL")
 	}
 	if !out.complete() {
 		return a.status, c.badAnswer("a required field is missing or has an impossible value")

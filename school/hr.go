@@ -2,9 +2,8 @@ package school
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
-	"net/url"
-	"strconv"
 )
 
 // HR is the personnel system (人事) of each university: who works here, and with which photo (A2).
@@ -56,26 +55,17 @@ func employeeCall(university, number string, more ...string) call {
 }
 
 type employeePage struct {
-	Employees []Employee `json:"employees"`
-	Next      *string    `json:"next"`
+	Employees []json.RawMessage `json:"employees"`
+	Next      *string           `json:"next"`
 }
 
-func (p *employeePage) complete() bool {
-	for i := range p.Employees {
-		if !p.Employees[i].complete() {
-			return false
-		}
-	}
-	return p.Employees != nil && p.Next != nil
-}
+func (p *employeePage) complete() bool { return p.Employees != nil && p.Next != nil }
 
-// Employees reads a page of HR's export in the order of numbers. An empty cursor begins, an empty next ends.
-func (h *HR) Employees(ctx context.Context, university, cursor string, limit int) (employees []Employee, next string, err error) {
+// Employees reads a page of HR's export in the order of numbers, as Academic.Roster does.
+func (h *HR) Employees(ctx context.Context, university, cursor string, limit int) (employees []Line[Employee], next string, err error) {
 	var page employeePage
-	query := url.Values{"cursor": {cursor}, "limit": {strconv.Itoa(limit)}}
-	c := call{method: http.MethodGet, university: university, path: []string{"employees"}, query: query}
-	if err := h.client.json(ctx, c, &page); err != nil {
+	if err := h.client.json(ctx, exportCall(university, "employees", cursor, limit), &page); err != nil {
 		return nil, "", err
 	}
-	return page.Employees, *page.Next, nil
+	return readLines[Employee](page.Employees), *page.Next, nil
 }

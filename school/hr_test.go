@@ -67,7 +67,9 @@ func TestHRsExportIsReadToItsEndPageByPage(t *testing.T) {
 		require.NoError(t, err)
 		require.NotEmpty(t, employees)
 		require.LessOrEqual(t, len(employees), 3)
-		for _, e := range employees {
+		for _, line := range employees {
+			e := line.Person
+			require.Empty(t, line.Fault)
 			require.False(t, seen[e.Number], "twice")
 			seen[e.Number] = true
 			if e.Number == left {

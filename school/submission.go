@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"campuscard/campus"
+
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
@@ -39,7 +41,7 @@ func VerifySubmission(secret string, header http.Header, body []byte, now time.T
 	if err := json.Unmarshal(body, &b); err != nil {
 		return Submission{}, notAsAgreed()
 	}
-	if b.Type != "staff.submitted" || b.University == "" || b.SubmittedAt.IsZero() ||
+	if b.Type != "staff.submitted" || b.University == "" || !campus.PlausibleTime(b.SubmittedAt) ||
 		len(b.Employees) == 0 || len(b.Employees) > MostSubmitted {
 		return Submission{}, incomplete()
 	}

@@ -39,9 +39,10 @@ func TestRosterIsReadToItsEndPageByPage(t *testing.T) {
 		for {
 			students, next, err := b.Academic.Roster(t.Context(), university, cursor, 700)
 			require.NoError(t, err)
-			for _, s := range students {
-				require.False(t, seen[university+s.Number], "twice")
-				seen[university+s.Number] = true
+			for _, line := range students {
+				require.Empty(t, line.Fault)
+				require.False(t, seen[university+line.Person.Number], "twice")
+				seen[university+line.Person.Number] = true
 			}
 			if cursor = next; next == "" {
 				break
@@ -78,9 +79,9 @@ func (b *bundle) listed(number string) school.Student {
 	for {
 		students, next, err := b.Academic.Roster(b.t.Context(), lcu, cursor, 1000)
 		require.NoError(b.t, err)
-		for _, s := range students {
-			if s.Number == number {
-				return s
+		for _, line := range students {
+			if line.Person.Number == number {
+				return line.Person
 			}
 		}
 		require.NotEmpty(b.t, next)

@@ -86,6 +86,7 @@ func (s *Store) SetFirstPassword(ctx context.Context, policy campus.SignInPolicy
 	if err != nil {
 		return Session{}, err
 	}
+	password = campus.NormalizePassword(password)
 	if err := campus.CheckNewPassword(password, person.Number, person.DocumentNumber); err != nil {
 		return Session{}, err
 	}

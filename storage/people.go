@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
@@ -31,10 +34,11 @@ type RosterPerson struct {
 	GraduatesOn    campus.Date
 }
 
-// RosterFault is a line of a roster that was left out. Line counts from 0; Reason is a key of the text catalogue.
+// RosterFault is a line of a roster with something wrong. Line counts from 0; Reason is a key of the text catalogue.
 type RosterFault struct {
 	Line   int
 	Reason string
+	Taken  bool // the line went in without what is wrong; else it was left out
 }
 
 // Person is a holder without what identifies them to others.
@@ -123,8 +127,11 @@ func (s *Store) ImportPeople(ctx context.Context, university string, roster []Ro
 		seen := map[string]bool{}
 		for line, person := range roster {
 			if reason := rosterFault(person, campuses, seen); reason != "" {
-				faults = append(faults, RosterFault{line, reason})
+				faults = append(faults, RosterFault{Line: line, Reason: reason})
 				continue
+			}
+			if unreachable(person.Phone) { // they go in: the counter can put another number on file (L6)
+				faults = append(faults, RosterFault{line, "roster.phone_unreachable", true})
 			}
 			seen[person.Number] = true
 			row, err := newPersonRow(t, university, person)
@@ -144,10 +151,17 @@ func (s *Store) ImportPeople(ctx context.Context, university string, roster []Ro
 	return faults, err
 }
 
+// rosterFault is why a line cannot be taken. What is left out is not told by its content: a log is no place for names.
 func rosterFault(p RosterPerson, campuses, seen map[string]bool) string {
 	switch {
-	case p.Number == "" || campus.CleanName(p.Name) == "" || p.DocumentNumber == "":
+	case campus.Blank(p.Number) || campus.Blank(p.Name) || campus.Blank(p.DocumentNumber) || campus.Blank(p.Level):
 		return "roster.incomplete"
+	case !readableLine(p):
+		return "roster.unreadable"
+	case !p.EnrolledOn.Plausible() || !p.GraduatesOn.Plausible():
+		return "roster.date"
+	case !isPhone(p.Phone):
+		return "roster.phone"
 	case seen[p.Number]:
 		return "roster.twice"
 	case !campuses[p.Campus]:
@@ -156,6 +170,41 @@ func rosterFault(p RosterPerson, campuses, seen map[string]bool) string {
 		return "roster.enrolment"
 	}
 	return ""
+}
+
+// The lengths of the texts of a line. Numbers and words have indexes, which take no long ones, and at a sign-in a
+// number has as many characters at most.
+const (
+	maxRosterNumber = 40
+	maxRosterText   = 200
+)
+
+// readableLine tells whether every text of a line is one (campus.Readable), and of a length that it can have.
+func readableLine(p RosterPerson) bool {
+	if utf8.RuneCountInString(p.Number) > maxRosterNumber {
+		return false
+	}
+	for _, text := range []string{p.Number, p.Name, string(p.DocumentType), p.DocumentNumber, string(p.Category), p.Phone, p.Email,
+		p.Level, p.College, p.Campus, p.Dormitory, p.Status} {
+		if utf8.RuneCountInString(text) > maxRosterText || !campus.Readable(text, false) {
+			return false
+		}
+	}
+	return true
+}
+
+var phoneForm = regexp.MustCompile(`^\+?[0-9]{5,15}$`)
+
+// isPhone tells whether a roster's phone is one of some kind or country. None at all is no fault: the sign-in says what
+// is missing.
+func isPhone(phone string) bool {
+	return phone == "" || phoneForm.MatchString(strings.NewReplacer(" ", "", "-", "", "(", "", ")", "").Replace(phone))
+}
+
+// unreachable tells whether no code can be sent to a phone: it is a line of a house, or of another country.
+func unreachable(phone string) bool {
+	_, err := campus.ParseMobile(phone)
+	return phone != "" && err != nil
 }
 
 func newPersonRow(t tx, university string, p RosterPerson) (personRow, error) {

@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -60,6 +61,68 @@ func TestImportPeople(t *testing.T) {
 		faults, err := h.ImportPeople(t.Context(), storagetest.University, []storage.RosterPerson{blank})
 		require.NoError(t, err)
 		require.Equal(t, []storage.RosterFault{{Line: 0, Reason: "roster.incomplete"}}, faults)
+	})
+
+	// Postgres takes none of these, or nobody can use them: the others go in all the same.
+	t.Run("a line that cannot be kept is left out, and the rest goes in", func(t *testing.T) {
+		t.Parallel()
+		for reason, spoil := range map[string][]func(*storage.RosterPerson){
+			"roster.incomplete": {
+				func(p *storage.RosterPerson) { p.Name = "" }, func(p *storage.RosterPerson) { p.Name = "\u3000 \u200b" },
+				func(p *storage.RosterPerson) { p.Level = "" }, func(p *storage.RosterPerson) { p.DocumentNumber = "\u00a0" },
+			},
+			"roster.unreadable": {
+				func(p *storage.RosterPerson) { p.Name = "张\x00伟" }, func(p *storage.RosterPerson) { p.Email = "a\r\nBcc: x" },
+				func(p *storage.RosterPerson) { p.College = "a\xff" }, func(p *storage.RosterPerson) { p.Name = "张\u202e伟" },
+				func(p *storage.RosterPerson) { p.Number = strings.Repeat("7", 41) },
+				func(p *storage.RosterPerson) { p.Status = strings.Repeat("字", 201) },
+			},
+			"roster.date": {
+				func(p *storage.RosterPerson) { p.EnrolledOn = campus.Date{Month: 12, Day: 31} },
+				func(p *storage.RosterPerson) { p.GraduatesOn = campus.Date{Year: 9999, Month: 12, Day: 31} },
+			},
+			"roster.phone": {
+				func(p *storage.RosterPerson) { p.Phone = "abc" }, func(p *storage.RosterPerson) { p.Phone = "\u3000" },
+				func(p *storage.RosterPerson) { p.Phone = "138" }, func(p *storage.RosterPerson) { p.Phone = "+86+13800000000" },
+			},
+		} {
+			for i, change := range spoil {
+				h := storagetest.New(t)
+				good := h.Person().Roster
+				bad, other := good, good
+				bad.Number, other.Number = "bad", "other"
+				change(&bad)
+				faults, err := h.ImportPeople(t.Context(), storagetest.University, []storage.RosterPerson{bad, other})
+				require.NoError(t, err, "%s %d", reason, i)
+				require.Equal(t, []storage.RosterFault{{Line: 0, Reason: reason}}, faults, "%s %d", reason, i)
+				require.Equal(t, 2, storagetest.One[int](h, `select count(*) from people`))
+			}
+		}
+	})
+
+	t.Run("a phone that takes no codes is said, and the line goes in without it; none at all is no fault", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		abroad := h.Person().Roster
+		silent, house := abroad, abroad
+		abroad.Number, abroad.Phone, silent.Number, silent.Phone = "abroad", "+852 9123 4567", "silent", ""
+		house.Number, house.Phone = "house", "(0635)-8230000"
+		faults, err := h.ImportPeople(t.Context(), storagetest.University, []storage.RosterPerson{silent, abroad, house})
+		require.NoError(t, err)
+		require.Equal(t, []storage.RosterFault{{Line: 1, Reason: "roster.phone_unreachable", Taken: true},
+			{Line: 2, Reason: "roster.phone_unreachable", Taken: true}}, faults)
+		require.Equal(t, 3, storagetest.One[int](h, `select count(*) from people where phone = ''`))
+	})
+
+	t.Run("a roster of bad lines alone changes nothing", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		bad := h.Person().Roster
+		bad.Name = " "
+		faults, err := h.ImportPeople(t.Context(), storagetest.University, []storage.RosterPerson{bad})
+		require.NoError(t, err)
+		require.Len(t, faults, 1)
+		require.Equal(t, "张伟", storagetest.One[string](h, `select name from people`))
 	})
 
 	t.Run("a university nobody knows is not found", func(t *testing.T) {

@@ -72,7 +72,7 @@ func (s *Store) enter(ctx context.Context, table string, policy campus.SignInPol
 	if found != nil && found.Locked {
 		return campus.Errorf(campus.TooMany, "sign_in_locked", "too many wrong entries today")
 	}
-	right, err := s.checkEntry(found, who)
+	right, renewed, err := s.checkEntry(found, who)
 	if err != nil {
 		return err
 	}
@@ -81,6 +81,9 @@ func (s *Store) enter(ctx context.Context, table string, policy campus.SignInPol
 	}
 	return s.inTx(ctx, "sign in", func(t tx) error {
 		if err := forgiveEntries(t, table, *found); err != nil {
+			return err
+		}
+		if err := renewHash(t, table, *found, renewed); err != nil {
 			return err
 		}
 		return open(t, *found)
@@ -128,12 +131,32 @@ func (s *Store) countEntry(ctx context.Context, table string, limit int, who Cre
 	return found, err
 }
 
-// checkEntry tells whether the password is right, and takes about as long in every case.
-func (s *Store) checkEntry(a *account, who Credentials) (bool, error) {
-	if a != nil && a.PasswordHash != nil {
-		return s.passwords.matches(*a.PasswordHash, who.Password)
+// checkEntry tells whether the password is right, and takes about as long in every case. renewed is the hash of its one
+// form (campus.NormalizePassword) when what is kept is of another: then that is accepted this once. The caller holds a
+// slot.
+func (s *Store) checkEntry(a *account, who Credentials) (right bool, renewed string, err error) {
+	password := campus.NormalizePassword(who.Password)
+	if a == nil || a.PasswordHash == nil {
+		s.passwords.waste(password)
+		if password != who.Password { // as often as for somebody who is known
+			s.passwords.waste(who.Password)
+		}
+		right, err = s.isInitial(a, who, password)
+		return right, "", err
 	}
-	s.passwords.waste(who.Password)
+	right, err = s.passwords.matches(*a.PasswordHash, password)
+	if err != nil || password == who.Password {
+		return right, "", err
+	}
+	asTyped, err := s.passwords.matches(*a.PasswordHash, who.Password)
+	if err == nil && asTyped {
+		renewed = s.passwords.hash(password)
+	}
+	return right || asTyped, renewed, err
+}
+
+// isInitial tells whether somebody who has no password of their own yet has entered the initial one (A5).
+func (s *Store) isInitial(a *account, who Credentials, password string) (bool, error) {
 	if a == nil {
 		return false, nil
 	}
@@ -142,7 +165,16 @@ func (s *Store) checkEntry(a *account, who Credentials) (bool, error) {
 		return false, err
 	}
 	want := campus.InitialPassword(string(document))
-	return subtle.ConstantTimeCompare([]byte(want), []byte(who.Password)) == 1, nil
+	return subtle.ConstantTimeCompare([]byte(want), []byte(password)) == 1, nil
+}
+
+// renewHash keeps the hash of a password's one form in the place of an older one, unless the password has changed
+// meanwhile.
+func renewHash(t tx, table string, a account, renewed string) error {
+	if renewed == "" {
+		return nil
+	}
+	return t.Exec(`update ? set password_hash = ? where id = ? and password_hash = ?`, gorm.Expr(table), renewed, a.ID, *a.PasswordHash).Error
 }
 
 // forgiveEntries takes back the entries up to this right one; wrong ones that came after it stay counted.

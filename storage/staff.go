@@ -66,12 +66,13 @@ func (s *Store) staffHash(ctx context.Context, m StaffSeed) (string, error) {
 		return "", err
 	}
 	defer release()
+	password := campus.NormalizePassword(m.Password)
 	if kept != "" {
-		if same, err := s.passwords.matches(kept, m.Password); err == nil && same {
+		if same, err := s.passwords.matches(kept, password); err == nil && same {
 			return kept, nil
 		}
 	}
-	return s.passwords.hash(m.Password), nil
+	return s.passwords.hash(password), nil
 }
 
 type staffRow struct {

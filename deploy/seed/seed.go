@@ -7,6 +7,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	_ "embed"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -93,11 +94,26 @@ func Run(ctx context.Context, cfg Config, store *storage.Store, systems *school.
 		if err := store.SeedStaff(ctx, members); err != nil {
 			return err
 		}
-		if err := importRoster(ctx, store, systems, u.Code, log); err != nil {
-			return err
-		}
 	}
-	return nil
+	return ImportRosters(ctx, store, systems, codes(c), log)
+}
+
+func codes(c content) []string {
+	var all []string
+	for _, u := range c.Universities {
+		all = append(all, u.Code)
+	}
+	return all
+}
+
+// ImportRosters brings the people of universities up to date. What goes wrong at one is no reason to leave the next
+// out; it is told in the end.
+func ImportRosters(ctx context.Context, store *storage.Store, systems *school.Systems, universities []string, log *slog.Logger) error {
+	var wrong []error
+	for _, university := range universities {
+		wrong = append(wrong, importRoster(ctx, store, systems, university, log))
+	}
+	return errors.Join(wrong...)
 }
 
 const rosterPage = 500
@@ -105,20 +121,20 @@ const rosterPage = 500
 // importRoster brings a university's people up to date from its registers: students and freshmen from Academic Affairs
 // (A1, A6), staff from HR (A2).
 func importRoster(ctx context.Context, store *storage.Store, systems *school.Systems, university string, log *slog.Logger) error {
-	students, err := importPages(ctx, store, university, log, systems.Academic.Roster, rosterStudent)
-	if err != nil {
-		return fmt.Errorf("the roster of %s: %w", university, err)
+	students, roster := importPages(ctx, store, university, log, systems.Academic.Roster, rosterStudent)
+	if roster != nil {
+		roster = fmt.Errorf("the roster of %s: %w", university, roster)
 	}
-	employees, err := importPages(ctx, store, university, log, systems.HR.Employees, rosterEmployee)
-	if err != nil {
-		return fmt.Errorf("the employees of %s: %w", university, err)
+	employees, staff := importPages(ctx, store, university, log, systems.HR.Employees, rosterEmployee)
+	if staff != nil {
+		staff = fmt.Errorf("the employees of %s: %w", university, staff)
 	}
 	log.InfoContext(ctx, "roster imported", "university", university, "students", students, "employees", employees)
-	return nil
+	return errors.Join(roster, staff)
 }
 
 // export reads one page of people from a system, and answers where the next one begins.
-type export[P any] func(ctx context.Context, university, cursor string, limit int) ([]P, string, error)
+type export[P any] func(ctx context.Context, university, cursor string, limit int) ([]school.Line[P], string, error)
 
 // Tries of a page and the first pause between them, which doubles: a system that hiccups is no reason to begin anew.
 const (
@@ -126,7 +142,7 @@ const (
 	pagePause = 250 * time.Millisecond
 )
 
-func readPage[P any](ctx context.Context, university, cursor string, read export[P]) (page []P, next string, err error) {
+func readPage[P any](ctx context.Context, university, cursor string, read export[P]) (page []school.Line[P], next string, err error) {
 	for try, pause := 1, pagePause; ; try, pause = try+1, 2*pause {
 		page, next, err = read(ctx, university, cursor, rosterPage)
 		if err == nil || try == pageTries || !campus.CodeOf(err).Retryable() {
@@ -140,31 +156,56 @@ func readPage[P any](ctx context.Context, university, cursor string, read export
 	}
 }
 
-// importPages reads an export page by page and keeps each page; it answers how many people there were.
+// importPages reads an export page by page and keeps each page; it answers how many people went in.
 func importPages[P any](ctx context.Context, store *storage.Store, university string, log *slog.Logger,
 	read export[P], convert func(P) storage.RosterPerson) (int, error) {
-	count, cursor := 0, ""
+	lines, taken, cursor := 0, 0, ""
 	for {
 		page, next, err := readPage(ctx, university, cursor, read)
 		if err != nil {
-			return count, fmt.Errorf("read: %w", err)
+			return taken, fmt.Errorf("read: %w", err)
 		}
-		people := make([]storage.RosterPerson, len(page))
-		for i, p := range page {
-			people[i] = convert(p)
-		}
-		faults, err := store.ImportPeople(ctx, university, people)
+		count, err := importPage(ctx, store, page, convert, university, lines, log)
 		if err != nil {
-			return count, fmt.Errorf("import: %w", err)
+			return taken, fmt.Errorf("import: %w", err)
 		}
-		for _, fault := range faults {
-			log.WarnContext(ctx, "a line of the roster was left out", "university", university, "line", count+fault.Line, "reason", fault.Reason)
-		}
-		count += len(page)
+		lines, taken = lines+len(page), taken+count
 		if cursor = next; cursor == "" {
-			return count, nil
+			return taken, nil
 		}
 	}
+}
+
+// importPage keeps the lines of a page that can be taken, and warns of the others by their number in the export, which
+// begins at 1. What they say is personal data, and does not go into a log.
+func importPage[P any](ctx context.Context, store *storage.Store, page []school.Line[P], convert func(P) storage.RosterPerson,
+	university string, before int, log *slog.Logger) (taken int, err error) {
+	warn := func(line int, what, reason string) {
+		log.WarnContext(ctx, what, "university", university, "line", before+line+1, "reason", reason)
+	}
+	const leftOut = "a line of the roster was left out"
+	people, lines := make([]storage.RosterPerson, 0, len(page)), make([]int, 0, len(page))
+	for i, line := range page {
+		if line.Fault != "" {
+			warn(i, leftOut, line.Fault)
+			continue
+		}
+		people, lines = append(people, convert(line.Person)), append(lines, i)
+	}
+	faults, err := store.ImportPeople(ctx, university, people)
+	if err != nil {
+		return 0, err
+	}
+	taken = len(people)
+	for _, fault := range faults {
+		if fault.Taken {
+			warn(lines[fault.Line], "a line of the roster went in without its phone", fault.Reason)
+			continue
+		}
+		warn(lines[fault.Line], leftOut, fault.Reason)
+		taken--
+	}
+	return taken, nil
 }
 
 // rosterStudent is a student or a freshman. The day a freshman enrols is the day they will be enrolled from.

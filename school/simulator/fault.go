@@ -19,7 +19,7 @@ type Fault struct {
 	Mode       string  `json:"mode"`                 // outage, slow, flaky, malformed, none
 	Rate       float64 `json:"rate"`                 // part of the calls, 0 to 1; zero: half of them if flaky, else all
 	LatencyMS  int     `json:"latency_ms"`           // of slow
-	Malformed  string  `json:"malformed,omitempty"`  // html, half, type, missing, large
+	Malformed  string  `json:"malformed,omitempty"`  // html, half, type, missing, large, lines
 	Moment     string  `json:"moment,omitempty"`     // of slow and flaky, as seen from the effect: before, after; empty: either
 }
 
@@ -107,6 +107,8 @@ func (f fault) garbled(a answer) answer {
 	case "missing":
 		a.Body = []byte(`{}`)
 		a.ContentType = "application/json"
+	case "lines":
+		a.Body = garbledLines(a.Body)
 	case "large":
 		a.Body = slices.Concat([]byte(`{"filler":"`), bytes.Repeat([]byte("x"), 6<<20), []byte(`"}`))
 	default:
@@ -114,6 +116,32 @@ func (f fault) garbled(a answer) answer {
 		a.ContentType = "text/html; charset=utf-8"
 	}
 	return a
+}
+
+// garbledLines spoils the first lines of an export, each in another way; the others stay as they are.
+func garbledLines(body []byte) []byte {
+	var page map[string]any
+	if err := json.Unmarshal(body, &page); err != nil {
+		return body
+	}
+	spoilt := []map[string]any{{"name": "a\x00"}, {"graduates_on": "0000-12-31"}, {"graduates_on": "2026-02-30"}, {"name": ""},
+		{"name": "\u3000\u200b"}, {"number": 7}, {"phone": "abc"}}
+	for _, list := range []string{"students", "employees"} {
+		people, _ := page[list].([]any)
+		for i, with := range spoilt[:min(len(spoilt), len(people))] {
+			line, ok := people[i].(map[string]any)
+			for name, value := range with {
+				if ok {
+					line[name] = value
+				}
+			}
+		}
+	}
+	garbled, err := json.Marshal(page)
+	if err != nil {
+		return body
+	}
+	return garbled
 }
 
 // status is what the log says was answered.
@@ -140,7 +168,7 @@ func (s *Simulator) setFault(w http.ResponseWriter, r *http.Request) {
 	f.System = r.PathValue("system")
 	known := f.System == "mail" || slices.ContainsFunc(s.routes(), func(r route) bool { return r.system == f.System })
 	modes := []string{"outage", "slow", "flaky", "malformed", "none"}
-	forms := []string{"", "html", "half", "type", "missing", "large"}
+	forms := []string{"", "html", "half", "type", "missing", "large", "lines"}
 	moments := []string{"", "before", "after"}
 	if !known || !slices.Contains(modes, f.Mode) || !slices.Contains(forms, f.Malformed) ||
 		!slices.Contains(moments, f.Moment) || f.Rate < 0 || f.Rate > 1 || f.LatencyMS < 0 {

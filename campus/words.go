@@ -1,0 +1,90 @@
+package campus
+
+import (
+	"unicode"
+	"unicode/utf16"
+)
+
+// The one rule for texts that people write: names, notes, messages. A text has something to see, and nothing that only
+// machines read: control characters, and marks that make a line read in another order than it is written.
+
+// Blank tells whether there is nothing to see in a text: it is empty, or all blanks of some script or other.
+func Blank(text string) bool {
+	for _, r := range text {
+		if !invisible(r) {
+			return false
+		}
+	}
+	return true
+}
+
+// brailleBlank is a letter to Unicode, and an empty space to the eye.
+const brailleBlank = '\u2800'
+
+func invisible(r rune) bool {
+	return r == brailleBlank || unicode.In(r, unicode.White_Space, unicode.Cc, unicode.Cf, unicode.Variation_Selector,
+		unicode.Other_Default_Ignorable_Code_Point)
+}
+
+// Readable tells whether a text holds characters of text only; lines allows for more than one line.
+func Readable(text string, lines bool) bool {
+	for _, r := range text {
+		switch {
+		case r == unicode.ReplacementChar: // bytes that were no UTF-8, here or where it comes from
+			return false
+		case unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp):
+			if !lines || unicode.Is(unicode.Cc, r) && r != '\n' && r != '\r' && r != '\t' {
+				return false
+			}
+		case reorders(r), unicode.Is(unicode.Noncharacter_Code_Point, r):
+			return false
+		}
+	}
+	return true
+}
+
+// reorders tells whether a character embeds, overrides or isolates a direction of writing. Arabic and Hebrew need none
+// of them, and they make "approve" read as something else.
+func reorders(r rune) bool {
+	const embedding, override, isolate, popIsolate = '\u202a', '\u202e', '\u2066', '\u2069'
+	return r >= embedding && r <= override || r >= isolate && r <= popIsolate
+}
+
+// CheckWords refuses a text of a person that is blank or not readable; an empty one is no text, and may be left out
+// unless the field says otherwise. Invalid: words_blank, words_unreadable.
+func CheckWords(field, text string, lines bool) error {
+	switch {
+	case text == "":
+		return nil
+	case !Readable(text, lines):
+		return FieldErrorf(field, "words_unreadable", "the text has a character that is no text")
+	case Blank(text):
+		return FieldErrorf(field, "words_blank", "there is nothing to see in the text")
+	}
+	return nil
+}
+
+// SMSLength is how many characters a text has to a carrier, which counts units of UTF-16: an emoji is two.
+func SMSLength(text string) int {
+	units := 0
+	for _, r := range text {
+		units += utf16.RuneLen(r)
+	}
+	return units
+}
+
+// HoldsNUL tells whether JSON text says the character NUL, which Postgres keeps neither in texts nor in jsonb.
+func HoldsNUL(raw []byte) bool {
+	for i := 0; i < len(raw); i++ {
+		if raw[i] == 0 {
+			return true
+		}
+		if raw[i] != '\\' {
+			continue
+		}
+		if i++; i+4 < len(raw) && string(raw[i:i+5]) == "u0000" {
+			return true
+		}
+	}
+	return false
+}

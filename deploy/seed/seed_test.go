@@ -1,0 +1,105 @@
+package seed_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/deploy/seed"
+	"campuscard/school"
+	"campuscard/school/simulator"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+)
+
+const apiKey = "the key of the test of the seed"
+
+// schools are the school's systems of a small population, and the address of their admin side.
+func schools(t *testing.T) (*school.Systems, string) {
+	t.Helper()
+	sim, err := simulator.New(simulator.Config{Address: "127.0.0.1:0", SMTPAddress: "127.0.0.1:0", StateDir: t.TempDir(), APIKey: apiKey,
+		CallbackSecret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", HRCallbackSecret: "whsec_aGVyZSBpcyB3aGF0IEhSIHNpZ25zIHdpdGguLi4=",
+		Seed: 1, People: 60}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- sim.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+	systems, err := school.New(school.Config{BaseURL: sim.URL(), APIKey: apiKey, SMTPAddress: sim.SMTPAddress(),
+		MailFrom: "campus card <card@campuscard.example>", Timeout: 5 * time.Second})
+	require.NoError(t, err)
+	return systems, sim.URL()
+}
+
+// house has both universities, with every campus of the population.
+func house(t *testing.T) *storagetest.House {
+	t.Helper()
+	h := storagetest.New(t)
+	for code, campuses := range map[string][]string{"lcu": {"east", "west"}, "lcvtc": {"main"}} {
+		university := storage.University{Code: code, NameZH: code, NameEN: code}
+		for _, name := range campuses {
+			university.Campuses = append(university.Campuses, storage.Campus{Code: name, NameZH: name, NameEN: name})
+		}
+		require.NoError(t, h.SeedUniversity(t.Context(), university))
+	}
+	return h
+}
+
+func people(h *storagetest.House, university string) int {
+	return storagetest.One[int](h, `select count(*) from people where university = $1`, university)
+}
+
+// A bad line is left out with a warning by its number, the rest goes in, and the next university is reached.
+func TestBadLinesOfARosterAreLeftOut(t *testing.T) {
+	t.Parallel()
+	systems, admin := schools(t)
+	whole := house(t)
+	both := []string{"lcu", "lcvtc"}
+	require.NoError(t, seed.ImportRosters(t.Context(), whole.Store, systems, both, whole.Log))
+	for _, system := range []string{"academic", "hr"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, admin+"/admin/faults/"+system,
+			strings.NewReader(`{"mode":"malformed","malformed":"lines","university":"lcu"}`))
+		require.NoError(t, err)
+		answer, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		require.Equal(t, http.StatusOK, answer.StatusCode)
+	}
+	h := house(t)
+	var out bytes.Buffer
+	require.NoError(t, seed.ImportRosters(t.Context(), h.Store, systems, both, slog.New(slog.NewTextHandler(&out, nil))))
+	warned := strings.Count(out.String(), "level=WARN")
+	require.GreaterOrEqual(t, warned, 7+1, "seven lines of the students, and some of staff:\n%s", &out)
+	require.Equal(t, people(whole, "lcu")-warned, people(h, "lcu"), "all others went in")
+	require.Equal(t, people(whole, "lcvtc"), people(h, "lcvtc"))
+	for _, want := range []string{"line=1 reason=roster.unreadable", "line=2 reason=roster.unreadable", "line=4 reason=roster.incomplete",
+		"line=5 reason=roster.incomplete", "line=7 reason=roster.phone"} {
+		require.Contains(t, out.String(), "university=lcu "+want)
+	}
+	names := storagetest.One[string](whole, `select string_agg(name || '|' || number || '|' || phone, '|') from people where university = 'lcu'`)
+	for _, content := range strings.Split(names, "|") {
+		require.NotContains(t, out.String(), content, "a log is no place for what a line says")
+	}
+}
+
+// An import that fails at one university is told, and the next one is reached.
+func TestTheNextUniversityIsReached(t *testing.T) {
+	t.Parallel()
+	systems, _ := schools(t)
+	h := house(t)
+	err := seed.ImportRosters(t.Context(), h.Store, systems, []string{"elsewhere", "lcvtc"}, h.Log)
+	require.ErrorContains(t, err, "the roster of elsewhere")
+	require.ErrorContains(t, err, "the employees of elsewhere")
+	require.NotEqual(t, campus.Internal, campus.CodeOf(err))
+	require.Positive(t, people(h, "lcvtc"))
+}

@@ -1,0 +1,43 @@
+package school
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"campuscard/campus"
+)
+
+// Line is one line of an export: somebody, or why they cannot be read. One bad line is no reason to leave everybody
+// else out.
+type Line[P any] struct {
+	Person P
+	Fault  string // a key of the text catalogue; empty: it can be read
+}
+
+// readLines reads the lines of a page, each for itself.
+func readLines[P any, C interface {
+	*P
+	checked
+}](page []json.RawMessage) []Line[P] {
+	lines := make([]Line[P], len(page))
+	for i, raw := range page {
+		var p P
+		switch {
+		case campus.HoldsNUL(raw), json.Unmarshal(raw, &p) != nil: // what is wrong may be quoted, and is not told
+			lines[i].Fault = "roster.unreadable"
+		case !C(&p).complete():
+			lines[i].Fault = "roster.incomplete"
+		default:
+			lines[i].Person = p
+		}
+	}
+	return lines
+}
+
+// exportCall asks for a page of an export.
+func exportCall(university, collection, cursor string, limit int) call {
+	query := url.Values{"cursor": {cursor}, "limit": {strconv.Itoa(limit)}}
+	return call{method: http.MethodGet, university: university, path: []string{collection}, query: query, lines: true}
+}
