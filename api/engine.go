@@ -29,6 +29,7 @@ func (s *Server) openEngine() error {
 		s.observe,      // one line in the log, one count in the metrics
 		s.withinTime,   // all that follows, middlewares and handler, has one time limit
 		s.recovered,    // a panic is an answer, too
+		s.shareOut,     // requests at work, by address
 		s.admit,        // only what routes.go declares, only clean text
 		s.slowDown,     // sign-ins from one address
 		s.authenticate, // who is it, and may they
