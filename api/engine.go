@@ -48,6 +48,8 @@ func (s *Server) openEngine() error {
 	// These would be routes that routes.go does not declare; see docs.go.
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", "", nil
 	config.RejectUnknownQueryParameters = true
+	strict := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshalStrictly}
+	config.Formats = map[string]huma.Format{"application/json": strict, "json": strict}
 	// Transformers see huma's own errors on their way out. Replacing huma.NewError would do the same with a global.
 	config.Transformers = []huma.Transformer{s.translate}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{

@@ -32,7 +32,7 @@ func status(code campus.Code, reason string) int {
 		return http.StatusMethodNotAllowed
 	case "body_too_slow":
 		return http.StatusRequestTimeout
-	case "idempotency_key_missing", "idempotency_key_form", "json_malformed", "body_missing", "body_broken", "text_invalid":
+	case "idempotency_key_missing", "idempotency_key_form", "json_malformed", "json_duplicate", "body_missing", "body_broken", "text_invalid":
 		return http.StatusBadRequest
 	case "client_gone":
 		return clientGone

@@ -1,11 +1,8 @@
 package api
 
 import (
-	"encoding/json"
-	"errors"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -87,12 +84,10 @@ func (s *Server) badBody(ctx huma.Context) *problem {
 	if len(request.body) == 0 {
 		return s.newProblem(ctx.Context(), campus.Invalid, "body_missing", "")
 	}
-	p := s.newProblem(ctx.Context(), campus.Invalid, "json_malformed", "")
-	var parsed any
-	syntax, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(request.body, &parsed))
-	if ok {
-		at := map[string]string{"a": strconv.FormatInt(syntax.Offset, 10)}
-		p.Errors = []fieldProblem{{Location: "body", Reason: "json_offset", Message: campus.Text(request.language, "problem.json_offset", at)}}
+	reason, offset := whereBroken(request.body)
+	p := s.newProblem(ctx.Context(), campus.Invalid, reason, "")
+	if offset != "" {
+		p.Errors = []fieldProblem{brokenAt(request.language, offset)}
 	}
 	return p
 }

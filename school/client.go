@@ -59,7 +59,7 @@ func (c *client) json(ctx context.Context, r call, out checked) (err error) {
 	if err := c.expectType(a, "application/json"); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(a.body, out); err != nil { // the error is not shown, it may quote the answer
+	if err := readStrictly(a.body, out); err != nil { // the error is not shown, it may quote the answer
 		return c.badAnswer("not the JSON that was agreed on")
 	}
 	if !out.complete() {
