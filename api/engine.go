@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -100,6 +101,15 @@ func handle[I, O any](s *Server, r route, fn func(context.Context, *I) (*O, erro
 		item.Get.Responses["200"].Content = orderFileContent()
 	case *receiptAnswer:
 		item.Get.Responses["200"].Content = receiptContent()
+	}
+}
+
+// answerHeads takes HEAD wherever GET is taken (RFC 9110, 9.1). The server of the standard library leaves the content out.
+func (s *Server) answerHeads() {
+	for _, r := range s.engine.Routes() {
+		if r.Method == http.MethodGet {
+			s.engine.HEAD(r.Path, r.HandlerFunc)
+		}
 	}
 }
 

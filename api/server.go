@@ -99,6 +99,7 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 		return nil, err
 	}
 	s.routes()
+	s.answerHeads()
 	if err := s.serveDocs(); err != nil {
 		return nil, err
 	}
