@@ -47,7 +47,7 @@ func TestApplyingForPeople(t *testing.T) {
 		"none":                               {atDesk(me.ID, "application", nil), 422, "application_missing", "application"},
 		"with their face":                    {atDesk(me.ID, "application", fields{"application": withFace}), 422, "counter_only", "application.counter"},
 		"face and counter":                   {wrong("consent", fields{"biometrics": true, "version": campus.ConsentVersion}), 422, "face_not_needed", "application.liveness"},
-		"a document for ever and until then": {wrong("identity_document.expires_on", "2020-01-01"), 422, "document_expiry_missing", "application.identity_document.expires_on"},
+		"a document for ever and until then": {wrong("identity_document.expires_on", "2020-01-01"), 422, "document_expiry_twice", "application.identity_document.expires_on"},
 		"another's document":                 {wrong("identity_document.number", storagetest.ResidentNumber(931)), 422, "document_mismatch", "application.identity_document.number"},
 		"a kiosk nobody has":                 {wrong("kiosk", "lcu-moon-1"), 422, "kiosk_unknown", "application.kiosk"},
 		"a file nobody has":                  {wrong("certificate.upload", uuid.New()), 422, "upload_missing", "application.certificate.upload"},

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"regexp"
 	"strings"
@@ -27,6 +28,7 @@ func humaTexts() []humaText {
 		{"required %s parameter is missing", "field_required"},
 		{validation.MsgUnexpectedProperty, "field_unknown"},
 		{"unknown query parameter", "field_unknown"},
+		{validation.MsgExpectedMatchPattern, "field_pattern"},
 		{validation.MsgExpectedOneOf, "field_one_of"},
 		{validation.MsgExpectedMinLength, "field_min_length"},
 		{validation.MsgExpectedMaxLength, "field_max_length"},
@@ -53,6 +55,19 @@ func humaTexts() []humaText {
 		texts = append(texts, humaText{regexp.MustCompile(`^` + form + `$`), entry.reason})
 	}
 	return texts
+}
+
+// patternReasons are what is told about a field that does not match its pattern: nobody reads a regular expression.
+var patternReasons = map[string]string{
+	`^[^\r\n]+$`:        "field_one_line",
+	`^[^\r\n]*$`:        "field_one_line",
+	`^1[3-9][0-9]{9}$`:  "phone_form",
+	`^[0-9]{8}$`:        "field_pickup_code",
+	`^[0-9]{8,20}$`:     "field_card_number",
+	`^[A-Z][0-9]{1,3}$`: "field_compartment",
+	`^[A-Za-z0-9-]+$`:   "field_paper_code",
+	`^[a-z_]+$`:         "field_word",
+	`^[a-z_]*$`:         "field_word",
 }
 
 // translate turns huma's own errors into problems on their way out; everything else passes.
@@ -104,6 +119,9 @@ func (s *Server) fieldProblem(language campus.Language, detail *huma.ErrorDetail
 			params["a"] = found[1]
 		}
 		break
+	}
+	if reason == "field_pattern" {
+		reason = cmp.Or(patternReasons[params["a"]], "field_invalid")
 	}
 	location := detail.Location
 	if reason == "field_required" && strings.HasPrefix(location, "body") {

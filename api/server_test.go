@@ -76,16 +76,16 @@ func TestLanguage(t *testing.T) {
 		missing.header = map[string]string{"Accept-Language": accept}
 		return read[problem](t, h.do(t, missing)).Detail
 	}
-	require.Equal(t, "没有这个文件。", detail(""))
-	require.Equal(t, "There is no such file.", detail("en-GB,zh;q=0.5"))
+	require.Equal(t, "没有这个文件，或不是您上传的。请重新上传。", detail(""))
+	require.Equal(t, "There is no such file of yours. Please send it again.", detail("en-GB,zh;q=0.5"))
 	set := call{who: "student", method: "PUT", path: "/api/v1/me/language", body: `{"language":"en"}`}
 	require.Equal(t, 204, h.do(t, set).status)
-	require.Equal(t, "There is no such file.", detail(""), "the person's own")
-	require.Equal(t, "没有这个文件。", detail("zh-CN"))
-	require.Equal(t, "There is no such file.", detail("fr, de;q=0.5"), "who asks for what we do not speak gets their own, not ours")
-	require.Equal(t, "There is no such file.", detail("*"))
-	require.Equal(t, "There is no such file.", detail("zh;q=0.1,en;q=0.9"))
-	require.Equal(t, "没有这个文件。", detail("en;q=0.1, zh;q=0.9"))
+	require.Equal(t, "There is no such file of yours. Please send it again.", detail(""), "the person's own")
+	require.Equal(t, "没有这个文件，或不是您上传的。请重新上传。", detail("zh-CN"))
+	require.Equal(t, "There is no such file of yours. Please send it again.", detail("fr, de;q=0.5"), "who asks for what we do not speak gets their own, not ours")
+	require.Equal(t, "There is no such file of yours. Please send it again.", detail("*"))
+	require.Equal(t, "There is no such file of yours. Please send it again.", detail("zh;q=0.1,en;q=0.9"))
+	require.Equal(t, "没有这个文件，或不是您上传的。请重新上传。", detail("en;q=0.1, zh;q=0.9"))
 	set.body = `{"language":"fr"}`
 	require.Equal(t, 422, h.do(t, set).status)
 }
