@@ -23,6 +23,7 @@ type apiCommand struct {
 	CallbackKey  string   `env:"CALLBACK_SECRET" required:"" help:"Standard Webhooks secret of the card bureau."`
 	HRKey        string   `env:"HR_CALLBACK_SECRET" required:"" help:"Standard Webhooks secret of the HR systems."`
 	Proxies      []string `env:"TRUSTED_PROXIES" help:"Addresses whose X-Forwarded-For is believed."`
+	PerAddress   int      `env:"CONNECTIONS_PER_ADDRESS" default:"1000" help:"How many connections one client address may hold; a campus may be one address."`
 	ReceiptFonts []string `env:"RECEIPT_FONTS" help:"Font files for receipts, or patterns of such: a character is written in the first that has it. Those of Debian if left out."`
 
 	DrainDelay time.Duration `env:"DRAIN_DELAY" default:"5s" help:"How long /readyz says draining before connections close."`
@@ -50,7 +51,7 @@ func (c *apiCommand) config(h *openHouse) api.Config {
 	return api.Config{
 		Address: c.Address, Version: string(h.build), Policies: h.policies, DrainDelay: c.DrainDelay,
 		TemporalUI: c.TemporalUI, Namespace: c.Namespace, CallbackSecret: c.CallbackKey, Metrics: h.tell.Registry,
-		TrustedProxies: c.Proxies, HRSecret: c.HRKey, ReceiptFonts: fonts,
+		TrustedProxies: c.Proxies, PerAddress: c.PerAddress, HRSecret: c.HRKey, ReceiptFonts: fonts,
 	}
 }
 
@@ -90,7 +91,7 @@ func (c *workerCommand) config(h *openHouse) worker.Config {
 // serveOps answers health and metrics beside the worker.
 func serveOps(ctx context.Context, address string, h *openHouse) error {
 	ops := worker.Ops(h.store, h.temporal, h.tell.Registry)
-	server := &http.Server{Addr: address, Handler: ops, ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Addr: address, Handler: ops, ReadTimeout: 5 * time.Second, WriteTimeout: time.Minute}
 	stopped := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stopped()
 	if err := server.ListenAndServe(); ctx.Err() == nil {

@@ -156,7 +156,9 @@ func inField(field string, err error) error {
 
 func checkDays(d DocumentPicture, today campus.Date) error {
 	switch {
-	case d.NeverExpires != d.ExpiresOn.IsZero():
+	case d.NeverExpires && !d.ExpiresOn.IsZero():
+		return campus.FieldErrorf("identity_document.expires_on", "document_expiry_twice", "a last valid day and never_expires")
+	case !d.NeverExpires && d.ExpiresOn.IsZero():
 		return campus.FieldErrorf("identity_document.expires_on", "document_expiry_missing", "either a last valid day or never_expires")
 	case !d.NeverExpires && d.ExpiresOn.Before(today):
 		return campus.FieldErrorf("identity_document.expires_on", "document_expired", "the document has expired")

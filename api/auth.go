@@ -42,14 +42,14 @@ func (s *Server) authenticate(c *gin.Context) {
 
 func (r *call) identify(who storage.Principal) {
 	r.principal = who
+	if !r.chosen {
+		r.language = who.Language
+	}
 	if who.Staff != nil {
 		r.actor = campus.Staff(who.Staff.ID)
 		return
 	}
 	r.actor = campus.Student(who.Person.ID)
-	if !r.chosen {
-		r.language = who.Person.Language
-	}
 }
 
 // mayCall compares what a route asks for with who is there.

@@ -18,10 +18,10 @@ import (
 )
 
 const (
-	keyHeader   = "Idempotency-Key"
-	jsonLimit   = 1 << 20
-	formSlack   = 64 << 10 // what a form is more than its file
-	jsonReading = 10 * time.Second
+	keyHeader = "Idempotency-Key"
+	jsonLimit = 1 << 20
+	formSlack = 64 << 10  // what a form is more than its file
+	leftover  = 256 << 10 // of a body that is refused, what is read to keep the connection; the library reads as much
 )
 
 // takeBody reads the whole body within the route's limit, so that signatures and idempotency hashes are over what was
@@ -31,7 +31,7 @@ func (s *Server) takeBody(c *gin.Context) {
 	if request.route == nil || c.Request.Body == nil || c.Request.Body == http.NoBody {
 		return
 	}
-	limit, tooLarge, patience := int64(jsonLimit), "body_too_large", jsonReading
+	limit, tooLarge, patience := int64(jsonLimit), "body_too_large", s.cfg.BodyTime
 	if request.route.has(form) {
 		limit, tooLarge, patience = s.policies.For(university(request)).Uploads.MaxBytes+formSlack, "file_too_large", requestTime
 	}
@@ -45,7 +45,9 @@ func (s *Server) takeBody(c *gin.Context) {
 	began := time.Now()
 	_ = connection.SetReadDeadline(began.Add(patience))
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
-	_ = connection.SetReadDeadline(time.Time{})
+	if request.bodyRead, request.bodyCut = err == nil, err != nil; err == nil {
+		_ = connection.SetReadDeadline(time.Time{})
+	}
 	c.Request = c.Request.WithContext(request.bound.extend(time.Since(began)))
 	if err != nil {
 		s.refuse(c, bodyError(err, tooLarge))
@@ -57,6 +59,27 @@ func (s *Server) takeBody(c *gin.Context) {
 	}
 	request.body = body
 	c.Request.Body = io.NopCloser(bytes.NewReader(body))
+}
+
+// leaveBody is for an answer that is given before the body was read to its end. The standard library reads on before it
+// answers and again before it closes, for as long as the deadline of the connection lets it: a body that stalls would
+// keep the answer from going out, and the connection open. So what is there is read here, for a moment; if that is not
+// all, the answer is the last on its connection, and nothing more is read.
+func (s *Server) leaveBody(c *gin.Context) {
+	request := callOfGin(c)
+	if request.bodyRead || c.Request.Body == nil || c.Request.Body == http.NoBody {
+		return
+	}
+	connection := http.NewResponseController(c.Writer)
+	if !request.bodyCut && c.Request.ContentLength <= leftover && c.GetHeader("Expect") == "" {
+		_ = connection.SetReadDeadline(time.Now().Add(refusalTime))
+		if _, err := io.CopyN(io.Discard, c.Request.Body, leftover+1); errors.Is(err, io.EOF) {
+			_ = connection.SetReadDeadline(time.Time{})
+			return
+		}
+	}
+	c.Writer.Header().Set("Connection", "close")
+	_ = connection.SetReadDeadline(time.Now())
 }
 
 // bodyError tells what went wrong with a body. It is the sender's fault in every case, or the line's.

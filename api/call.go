@@ -19,6 +19,8 @@ type call struct {
 	kiosk     storage.Kiosk
 	actor     campus.Actor
 	body      []byte
+	bodyRead  bool // to its end
+	bodyCut   bool // reading it was given up
 	request   storage.Request
 	bound     *bound // of the time that all of it may take
 }

@@ -114,7 +114,10 @@ func (s *Server) verifyPerson(ctx context.Context, in *verificationInput) (*answ
 	if err := campus.CheckWritten(in.Body.DocumentType, number, campus.DateOf(s.store.Now())); err != nil {
 		return nil, err
 	}
-	if in.Body.NeverExpires != in.Body.ExpiresOn.IsZero() {
+	if in.Body.NeverExpires && !in.Body.ExpiresOn.IsZero() {
+		return nil, campus.FieldErrorf("expires_on", "document_expiry_twice", "a last valid day and never_expires")
+	}
+	if !in.Body.NeverExpires && in.Body.ExpiresOn.IsZero() {
 		return nil, campus.FieldErrorf("expires_on", "document_expiry_missing", "either a last valid day or never_expires")
 	}
 	if err := campus.CheckLastDay(in.Body.DocumentType, in.Body.NeverExpires); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -28,11 +29,39 @@ type counterActInput struct {
 	Body ActBody
 }
 
+// actFields are the fields that belong to each act. Any other would be passed over, and the one at the counter be told that
+// all of what they have filled in was done.
+var actFields = map[campus.CounterActKind][]string{
+	campus.WithdrawalAct: {"case"}, campus.CounterChoiceAct: {"case"}, campus.ActivationAct: {"case"}, campus.ReopeningAct: {"case"},
+	campus.PickupCodeAct: {"case"}, campus.EvidenceAct: {"case", "evidence"}, campus.ApplicationAct: {"application"},
+	campus.LanguageAct: {"language"}, campus.PhoneAct: {"phone"}, campus.SessionsAct: {},
+	campus.KioskAct: {"card", "kiosk"}, campus.ResendAct: {"card", "kiosk"},
+}
+
+// checkFields refuses what does not belong to the act.
+func (b *ActBody) checkFields() error {
+	for _, field := range []struct {
+		name  string
+		there bool
+	}{
+		{"case", b.Case != uuid.Nil}, {"language", b.Language != ""}, {"phone", b.Phone != ""}, {"application", b.Application != nil},
+		{"evidence", b.Evidence != nil}, {"card", b.Card != uuid.Nil}, {"kiosk", b.Kiosk != ""},
+	} {
+		if field.there && !slices.Contains(actFields[b.Act], field.name) {
+			return campus.FieldErrorf(field.name, "field_misplaced", "%s does not belong to the act %s", field.name, b.Act)
+		}
+	}
+	return nil
+}
+
 // actFor does for a person what is theirs to do, while they stand at the counter (L1). Whoever does it has verified
 // them shortly before. The id of the decision is that of the receipt.
 func (s *Server) actFor(ctx context.Context, in *counterActInput) (*decisionAnswer, error) {
 	who, b := member(ctx), in.Body
 	if _, err := s.store.ServedPerson(ctx, who, in.ID); err != nil {
+		return nil, err
+	}
+	if err := b.checkFields(); err != nil {
 		return nil, err
 	}
 	act := storage.NewCounterAct{Kind: b.Act, Person: in.ID, Policy: s.policies.For(who.University).Counter}

@@ -47,7 +47,7 @@ func TestApplyingForPeople(t *testing.T) {
 		"none":                               {atDesk(me.ID, "application", nil), 422, "application_missing", "application"},
 		"with their face":                    {atDesk(me.ID, "application", fields{"application": withFace}), 422, "counter_only", "application.counter"},
 		"face and counter":                   {wrong("consent", fields{"biometrics": true, "version": campus.ConsentVersion}), 422, "face_not_needed", "application.liveness"},
-		"a document for ever and until then": {wrong("identity_document.expires_on", "2020-01-01"), 422, "document_expiry_missing", "application.identity_document.expires_on"},
+		"a document for ever and until then": {wrong("identity_document.expires_on", "2020-01-01"), 422, "document_expiry_twice", "application.identity_document.expires_on"},
 		"another's document":                 {wrong("identity_document.number", storagetest.ResidentNumber(931)), 422, "document_mismatch", "application.identity_document.number"},
 		"a kiosk nobody has":                 {wrong("kiosk", "lcu-moon-1"), 422, "kiosk_unknown", "application.kiosk"},
 		"a file nobody has":                  {wrong("certificate.upload", uuid.New()), 422, "upload_missing", "application.certificate.upload"},
@@ -79,6 +79,31 @@ func TestApplyingForPeople(t *testing.T) {
 		"a recheck of the face":       {atDesk(me.ID, "evidence", fields{"case": done.Case, "evidence": fields{"recheck": []string{"photo"}}}), 422, "fields", "evidence.recheck[0]"},
 		"evidence while it is queued": {atDesk(me.ID, "evidence", fields{"case": done.Case, "evidence": fields{"recheck": []string{"phone"}}}), 409, "queued", ""},
 	})
+}
+
+// What does not belong to an act is refused, so that nobody at the counter takes for done what was passed over.
+func TestFieldsOfAnActBelongToIt(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.hireAll()
+	h.verify(t, h.holder)
+	id := uuid.New()
+	act := func(kind string, more fields) call { return atDesk(h.holder.ID, kind, more) }
+	desk := json.RawMessage(h.desk(t, h.holder))
+	recheck := fields{"recheck": []string{"phone"}}
+	h.play(t, map[string]scenario{
+		"a phone with the language":        {act("language", fields{"language": "en", "phone": "13912345678"}), 422, "field_misplaced", "phone"},
+		"a language with the phone":        {act("phone", fields{"phone": "13912345678", "language": "en"}), 422, "field_misplaced", "language"},
+		"a case with the sessions":         {act("sessions", fields{"case": id}), 422, "field_misplaced", "case"},
+		"a card with a withdrawal":         {act("withdrawal", fields{"case": id, "card": id}), 422, "field_misplaced", "card"},
+		"evidence with an activation":      {act("activation", fields{"case": id, "evidence": recheck}), 422, "field_misplaced", "evidence"},
+		"an application with evidence":     {act("evidence", fields{"case": id, "evidence": recheck, "application": desk}), 422, "field_misplaced", "application"},
+		"a kiosk beside the application":   {act("application", fields{"application": desk, "kiosk": storagetest.WestKiosk}), 422, "field_misplaced", "kiosk"},
+		"a case with the kiosk":            {act("kiosk", fields{"card": id, "kiosk": storagetest.WestKiosk, "case": id}), 422, "field_misplaced", "case"},
+		"a field nobody has":               {act("language", fields{"language": "en", "reason": "asked"}), 422, "fields", "reason"},
+		"a field nobody has, further down": {act("evidence", fields{"case": id, "evidence": fields{"recheck": []string{"phone"}, "note": "x"}}), 422, "fields", "evidence.note"},
+	})
+	require.Equal(t, 200, h.do(t, act("language", fields{"language": "en"})).status)
 }
 
 // L1, D2: where the plastic goes is said at the counter, too.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -30,6 +31,7 @@ func (s *Server) openEngine() error {
 		s.observe,      // one line in the log, one count in the metrics
 		s.withinTime,   // all that follows, middlewares and handler, has one time limit
 		s.recovered,    // a panic is an answer, too
+		s.shareOut,     // requests at work, by address
 		s.admit,        // only what routes.go declares, only clean text
 		s.slowDown,     // sign-ins from one address
 		s.authenticate, // who is it, and may they
@@ -48,6 +50,8 @@ func (s *Server) openEngine() error {
 	// These would be routes that routes.go does not declare; see docs.go.
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", "", nil
 	config.RejectUnknownQueryParameters = true
+	strict := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshalStrictly}
+	config.Formats = map[string]huma.Format{"application/json": strict, "json": strict}
 	// Transformers see huma's own errors on their way out. Replacing huma.NewError would do the same with a global.
 	config.Transformers = []huma.Transformer{s.translate}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
@@ -102,6 +106,15 @@ func handle[I, O any](s *Server, r route, fn func(context.Context, *I) (*O, erro
 		item.Get.Responses["200"].Content = orderFileContent()
 	case *receiptAnswer:
 		item.Get.Responses["200"].Content = receiptContent()
+	}
+}
+
+// answerHeads takes HEAD wherever GET is taken (RFC 9110, 9.1). The server of the standard library leaves the content out.
+func (s *Server) answerHeads() {
+	for _, r := range s.engine.Routes() {
+		if r.Method == http.MethodGet {
+			s.engine.HEAD(r.Path, r.HandlerFunc)
+		}
 	}
 }
 

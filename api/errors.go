@@ -32,7 +32,7 @@ func status(code campus.Code, reason string) int {
 		return http.StatusMethodNotAllowed
 	case "body_too_slow":
 		return http.StatusRequestTimeout
-	case "idempotency_key_missing", "idempotency_key_form", "json_malformed", "body_missing", "body_broken", "text_invalid":
+	case "idempotency_key_missing", "idempotency_key_form", "json_malformed", "json_duplicate", "body_missing", "body_broken", "text_invalid":
 		return http.StatusBadRequest
 	case "client_gone":
 		return clientGone
@@ -102,7 +102,7 @@ func (p *problem) GetHeaders() http.Header {
 	case http.StatusServiceUnavailable, http.StatusBadGateway:
 		header.Set("Retry-After", strconv.Itoa(retryAfter))
 	}
-	if p.Reason == "rate_limited" {
+	if p.Reason == "rate_limited" || p.Reason == "address_busy" {
 		header.Set("Retry-After", strconv.Itoa(retryAfter))
 	}
 	return header
@@ -170,6 +170,7 @@ func (s *Server) refuse(c *gin.Context, err error) {
 
 func (s *Server) answerProblem(c *gin.Context, p *problem) {
 	c.Abort()
+	s.leaveBody(c)
 	for name, values := range p.GetHeaders() {
 		c.Writer.Header()[name] = values
 	}

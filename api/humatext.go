@@ -1,12 +1,10 @@
 package api
 
 import (
-	"encoding/json"
-	"errors"
+	"cmp"
 	"fmt"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -31,6 +29,7 @@ func humaTexts() []humaText {
 		{"required %s parameter is missing", "field_required"},
 		{validation.MsgUnexpectedProperty, "field_unknown"},
 		{"unknown query parameter", "field_unknown"},
+		{validation.MsgExpectedMatchPattern, "field_pattern"},
 		{validation.MsgExpectedOneOf, "field_one_of"},
 		{validation.MsgExpectedMinLength, "field_min_length"},
 		{validation.MsgExpectedMaxLength, "field_max_length"},
@@ -60,6 +59,19 @@ func humaTexts() []humaText {
 		texts = append(texts, humaText{regexp.MustCompile(`^` + form + `$`), entry.reason})
 	}
 	return texts
+}
+
+// patternReasons are what is told about a field that does not match its pattern: nobody reads a regular expression.
+var patternReasons = map[string]string{
+	`^[^\r\n]+$`:        "field_one_line",
+	`^[^\r\n]*$`:        "field_one_line",
+	`^1[3-9][0-9]{9}$`:  "phone_form",
+	`^[0-9]{8}$`:        "field_pickup_code",
+	`^[0-9]{8,20}$`:     "field_card_number",
+	`^[A-Z][0-9]{1,3}$`: "field_compartment",
+	`^[A-Za-z0-9-]+$`:   "field_paper_code",
+	`^[a-z_]+$`:         "field_word",
+	`^[a-z_]*$`:         "field_word",
 }
 
 // translate turns huma's own errors into problems on their way out; everything else passes.
@@ -96,12 +108,10 @@ func (s *Server) badBody(ctx huma.Context) *problem {
 	if len(request.body) == 0 {
 		return s.newProblem(ctx.Context(), campus.Invalid, "body_missing", "")
 	}
-	p := s.newProblem(ctx.Context(), campus.Invalid, "json_malformed", "")
-	var parsed any
-	syntax, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(request.body, &parsed))
-	if ok {
-		at := map[string]string{"a": strconv.FormatInt(syntax.Offset, 10)}
-		p.Errors = []fieldProblem{{Location: "body", Reason: "json_offset", Message: campus.Text(request.language, "problem.json_offset", at)}}
+	reason, offset := whereBroken(request.body)
+	p := s.newProblem(ctx.Context(), campus.Invalid, reason, "")
+	if offset != "" {
+		p.Errors = []fieldProblem{brokenAt(request.language, offset)}
 	}
 	return p
 }
@@ -118,6 +128,9 @@ func (s *Server) fieldProblem(language campus.Language, detail *huma.ErrorDetail
 			params["a"] = found[1]
 		}
 		break
+	}
+	if reason == "field_pattern" {
+		reason = cmp.Or(patternReasons[params["a"]], "field_invalid")
 	}
 	location := detail.Location
 	if reason == "field_required" && strings.HasPrefix(location, "body") {

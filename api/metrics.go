@@ -11,6 +11,7 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 	duration *prometheus.HistogramVec
+	refused  prometheus.Counter
 }
 
 // newMetrics adds the server's metrics to those of its process; one that has none yet gets the usual ones.
@@ -26,8 +27,11 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 			Name: "campuscard_http_request_duration_seconds", Help: "Time to answer, by route pattern.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 30},
 		}, []string{"method", "route", "status"}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "campuscard_http_connections_refused_total", Help: "Connections closed because their address had as many as it may.",
+		}),
 	}
-	m.registry.MustRegister(m.duration)
+	m.registry.MustRegister(m.duration, m.refused)
 	return m
 }
 

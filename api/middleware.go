@@ -19,8 +19,9 @@ import (
 
 // begin gives the request an id, a language and the headers of every answer.
 func (s *Server) begin(c *gin.Context) {
-	accept := c.GetHeader("Accept-Language")
-	request := &call{id: requestID(c.GetHeader("X-Request-Id")), language: campus.ParseLanguage(accept), chosen: accept != ""}
+	accept := strings.Join(c.Request.Header.Values("Accept-Language"), ",")
+	request := &call{id: requestID(c.GetHeader("X-Request-Id"))}
+	request.language, request.chosen = campus.ParseLanguage(accept)
 	header := c.Writer.Header()
 	header.Set("X-Request-Id", request.id)
 	header.Set("X-Content-Type-Options", "nosniff")
@@ -92,7 +93,11 @@ func (s *Server) admit(c *gin.Context) {
 	if c.FullPath() == "" {
 		return // NoRoute and NoMethod answer
 	}
-	declared, found := s.declared[c.Request.Method+" "+c.FullPath()]
+	method := c.Request.Method
+	if method == http.MethodHead { // what GET would answer, without the content
+		method = http.MethodGet
+	}
+	declared, found := s.declared[method+" "+c.FullPath()]
 	if !found {
 		s.refuse(c, campus.Errorf(campus.Forbidden, "route_undeclared", "route %s has no access", c.FullPath()))
 		return

@@ -3,6 +3,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,8 +35,10 @@ type Config struct {
 	Metrics        *prometheus.Registry // of the process, shown with the server's own; may be nil
 	TrustedProxies []string             // addresses whose X-Forwarded-For is believed; none by default
 	SignInsPerSec  float64              // of one client address; 0 means 20: a campus behind one address signs in too
+	PerAddress     int                  // connections that one client address may hold; 0 means 1000, for the same reason
 	DrainDelay     time.Duration        // how long readiness is off before connections are closed
 	HandlerTime    time.Duration        // of one request in all, its body excepted; 0 means 29 s
+	BodyTime       time.Duration        // of a body that is no file; 0 means 10 s
 	ReceiptFonts   []string             // patterns of font files, in their order; without them there are no receipts
 }
 
@@ -49,16 +52,18 @@ type Server struct {
 
 	decisions *decisions.Sender
 
-	engine   *gin.Engine
-	huma     huma.API
-	declared map[string]*route // by method and gin's pattern; what is not here is refused
-	signIns  *limiter
-	looking  *looking // at files that are sent, which takes memory
-	metrics  *metrics
-	texts    []humaText
-	spec     []byte // /openapi.json
-	docsHTML []byte
-	draining atomic.Bool
+	engine      *gin.Engine
+	huma        huma.API
+	declared    map[string]*route // by method and gin's pattern; what is not here is refused
+	signIns     *limiter
+	connections *shares
+	atWork      *shares  // requests
+	looking     *looking // at files that are sent, which takes memory
+	metrics     *metrics
+	texts       []humaText
+	spec        []byte // /openapi.json
+	docsHTML    []byte
+	draining    atomic.Bool
 
 	receiptFonts fonts         // nil: receipts cannot be drawn
 	printing     chan struct{} // slots for drawing receipts
@@ -69,9 +74,9 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 	if cfg.SignInsPerSec == 0 {
 		cfg.SignInsPerSec = 20
 	}
-	if cfg.HandlerTime == 0 {
-		cfg.HandlerTime = handlerTime
-	}
+	cfg.PerAddress = cmp.Or(cfg.PerAddress, perAddress)
+	cfg.HandlerTime = cmp.Or(cfg.HandlerTime, handlerTime)
+	cfg.BodyTime = cmp.Or(cfg.BodyTime, bodyTime)
 	s := &Server{
 		cfg: cfg, policies: cfg.Policies, store: store, temporal: temporal, log: log,
 		decisions: decisions.NewSender(store, temporal, log),
@@ -83,6 +88,10 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 		printing:  make(chan struct{}, receiptsAtOnce),
 	}
 	var err error
+	if s.connections, err = newShares(cfg.PerAddress, cfg.TrustedProxies); err != nil {
+		return nil, err
+	}
+	s.atWork, _ = newShares(cfg.PerAddress, nil) // a proxy that names nobody is an address like others
 	if s.receiptFonts, err = readFonts(cfg.ReceiptFonts); err != nil {
 		log.Warn("receipts cannot be printed", "error", err)
 	}
@@ -90,6 +99,7 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 		return nil, err
 	}
 	s.routes()
+	s.answerHeads()
 	if err := s.serveDocs(); err != nil {
 		return nil, err
 	}
@@ -104,10 +114,14 @@ func (s *Server) Handler() http.Handler { return s.engine }
 const (
 	headerTime   = 5 * time.Second
 	requestTime  = 90 * time.Second // a slow upload
+	bodyTime     = 10 * time.Second
+	refusalTime  = time.Second // for what is left of a body that nobody wants
 	handlerTime  = 29 * time.Second
 	answerTime   = requestTime + handlerTime + time.Second
 	idleTime     = 2 * time.Minute
 	shutdownTime = 30 * time.Second
+
+	perAddress = 1000
 )
 
 // Run listens until ctx ends. Then it says so on /readyz, goes on answering for DrainDelay, so that nobody is sent
@@ -128,7 +142,7 @@ func (s *Server) serve(ctx context.Context, listener net.Listener) error {
 		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- server.Serve(s.bounded(listener)) }()
 	s.log.InfoContext(ctx, "api listens", "address", listener.Addr().String())
 	select {
 	case err := <-failed:

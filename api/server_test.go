@@ -76,14 +76,51 @@ func TestLanguage(t *testing.T) {
 		missing.header = map[string]string{"Accept-Language": accept}
 		return read[problem](t, h.do(t, missing)).Detail
 	}
-	require.Equal(t, "没有这个文件。", detail(""))
-	require.Equal(t, "There is no such file.", detail("en-GB,zh;q=0.5"))
+	require.Equal(t, "没有这个文件，或不是您上传的。请重新上传。", detail(""))
+	require.Equal(t, "There is no such file of yours. Please send it again.", detail("en-GB,zh;q=0.5"))
 	set := call{who: "student", method: "PUT", path: "/api/v1/me/language", body: `{"language":"en"}`}
 	require.Equal(t, 204, h.do(t, set).status)
-	require.Equal(t, "There is no such file.", detail(""), "the person's own")
-	require.Equal(t, "没有这个文件。", detail("zh-CN"))
+	require.Equal(t, "There is no such file of yours. Please send it again.", detail(""), "the person's own")
+	require.Equal(t, "没有这个文件，或不是您上传的。请重新上传。", detail("zh-CN"))
+	require.Equal(t, "There is no such file of yours. Please send it again.", detail("fr, de;q=0.5"), "who asks for what we do not speak gets their own, not ours")
+	require.Equal(t, "There is no such file of yours. Please send it again.", detail("*"))
+	require.Equal(t, "There is no such file of yours. Please send it again.", detail("zh;q=0.1,en;q=0.9"))
+	require.Equal(t, "没有这个文件，或不是您上传的。请重新上传。", detail("en;q=0.1, zh;q=0.9"))
 	set.body = `{"language":"fr"}`
 	require.Equal(t, 422, h.do(t, set).status)
+}
+
+// RFC 9110: HEAD is answered wherever GET is, with the same headers and no content, and 405 tells what is taken.
+func TestHead(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for path, who := range map[string]string{"/api/v1/universities": "nobody", "/api/v1/me": "student", "/api/v1/staff/me": "reviewer",
+		"/healthz": "nobody", "/openapi.json": "nobody", "/docs": "nobody"} {
+		want := h.do(t, call{who: who, method: "GET", path: path})
+		got := h.do(t, call{who: who, method: "HEAD", path: path})
+		require.Equal(t, 200, got.status, path)
+		require.Empty(t, got.body, path)
+		for _, name := range []string{"Content-Type", "Cache-Control", "Content-Security-Policy"} {
+			require.Equal(t, want.header.Get(name), got.header.Get(name), path)
+		}
+	}
+	for path, want := range map[string]int{"/api/v1/me": 401, "/api/v1/nothing": 404, "/api/v1/applications/x/withdrawal": 405} {
+		require.Equal(t, want, h.do(t, call{method: "HEAD", path: path}).status, path)
+	}
+	require.Equal(t, 403, h.do(t, call{who: "reviewer", method: "HEAD", path: "/api/v1/me"}).status, "who may not GET may not HEAD")
+	refused := h.do(t, call{method: "PATCH", path: "/api/v1/universities"})
+	require.Equal(t, 405, refused.status)
+	require.Equal(t, "GET, HEAD", refused.header.Get("Allow"))
+}
+
+func TestStaffReadTheirOwnLanguage(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	missing := call{who: "reviewer", method: "GET", path: "/api/v1/staff/work-items/" + uuid.NewString()}
+	require.True(t, isHan(read[problem](t, h.do(t, missing)).Detail))
+	require.Equal(t, 204, h.do(t, call{who: "reviewer", method: "PUT", path: "/api/v1/staff/me/language", body: `{"language":"en"}`}).status)
+	require.False(t, isHan(read[problem](t, h.do(t, missing)).Detail))
+	require.True(t, isHan(read[problem](t, h.do(t, missing.with("Accept-Language", "zh"))).Detail))
 }
 
 func TestBodies(t *testing.T) {

@@ -227,6 +227,8 @@ func TestDecisionRefusals(t *testing.T) {
 		"a review that retries":              {decision("reviewer", review, `{"action":"retry","attempt":1}`), 422, "action_unknown", "action"},
 		"a review that does what?":           {decision("reviewer", review, `{"action":"perhaps"}`), 422, "fields", "action"},
 		"a review that does nothing":         {decision("reviewer", review, `{}`), 422, "fields", "action"},
+		"an approval with a reason":          {decision("reviewer", review, `{"action":"approve","reason":"document_wrong"}`), 422, "field_misplaced", "reason"},
+		"an approval of an attempt":          {decision("reviewer", review, `{"action":"approve","attempt":2}`), 422, "field_misplaced", "attempt"},
 		"a review of much":                   {decision("reviewer", review, `{"action":"approve","grade":1}`), 422, "fields", "grade"},
 		"a rejection without a reason":       {decision("reviewer", review, `{"action":"reject"}`), 422, "reason_unknown", "reason"},
 		"a rejection for a reason of mine":   {decision("reviewer", review, rejection.with("reason", "i_dislike_it")), 422, "reason_unknown", "reason"},

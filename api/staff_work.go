@@ -153,6 +153,10 @@ func checkItemDecision(kind campus.WorkItemKind, d ItemDecision) error {
 		return campus.FieldErrorf("action", "action_unknown", "%s is nothing to do with an item of kind %s", d.Action, kind)
 	case (d.Action == string(campus.Reject) || d.Action == string(campus.AskMore)) && !slices.Contains(campus.ReviewReasons(), d.Reason):
 		return campus.FieldErrorf("reason", "reason_unknown", "a rejection needs a reason of the catalogue")
+	case d.Reason != "" && d.Action != string(campus.Reject) && d.Action != string(campus.AskMore):
+		return campus.FieldErrorf("reason", "field_misplaced", "only a rejection and a question have a reason of the catalogue")
+	case kind != campus.IncidentItem && d.Attempt != 0:
+		return campus.FieldErrorf("attempt", "field_misplaced", "only a step has attempts")
 	case kind == campus.IncidentItem && d.Attempt == 0:
 		return campus.FieldErrorf("attempt", "attempt_missing", "name the attempt that was looked at")
 	case kind == campus.IncidentItem && campus.Settlement(d.Action).FourEyes() && d.Note == "":

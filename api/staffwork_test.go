@@ -117,7 +117,7 @@ func TestVerifyingPeople(t *testing.T) {
 		"a slip in a permit":      refused(good.with("document_type", "travel_permit").with("document_number", "H123456789"), "document_form", "document_number"),
 		"a card that never ends":  refused(good.with("document_type", "permanent_residence_card").with("document_number", "USA110098010112"), "document_lasts", "expires_on"),
 		"neither day nor never":   refused(good.with("never_expires", nil), "document_expiry_missing", "expires_on"),
-		"a day and never":         refused(good.with("expires_on", "2030-01-01"), "document_expiry_missing", "expires_on"),
+		"a day and never":         refused(good.with("expires_on", "2030-01-01"), "document_expiry_twice", "expires_on"),
 		"a kind that is no kind":  refused(good.with("document_type", "ID card!"), "fields", "document_type"),
 		"no number":               refused(good.with("document_number", nil), "fields", "document_number"),
 		"by a reviewer":           {personCall("reviewer", me.ID, "verifications", good), 403, "permission_missing", ""},

@@ -236,6 +236,11 @@ type CaseInput struct {
 	Due      *time.Time `json:"due,omitempty"`
 }
 
+// Check refuses an input that holds anything but ids and codes.
+func (c CaseInput) Check() error {
+	return checkCodes(string(c.Case.Kind), c.University, c.Campus, string(c.Stage), string(c.WaitsFor))
+}
+
 // Progress is what a run hands to the next when it continues as new.
 type Progress struct {
 	Version  int64           `json:"version"`

@@ -2,6 +2,7 @@ package campus
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -32,6 +33,30 @@ type Said struct {
 	Reason  string `json:"reason,omitempty"`
 	Step    string `json:"step,omitempty"`    // that is settled
 	Attempt int    `json:"attempt,omitempty"` // that was seen; another is stale
+}
+
+// What is handed to Temporal is in its histories, in the open and for long: codes only, and short.
+var (
+	codeForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_:.-]{0,59}$`)
+	manyDigit = regexp.MustCompile(`[0-9]{5}`) // the number of a person or of a document, not that of a step
+)
+
+// checkCodes refuses what is no code. The error does not repeat it.
+func checkCodes(codes ...string) error {
+	for _, code := range codes {
+		if code != "" && (!codeForm.MatchString(code) || manyDigit.MatchString(code)) {
+			return Errorf(Invalid, DataRefused, "a value for a workflow is no code")
+		}
+	}
+	return nil
+}
+
+// Check refuses a decision that says anything but codes, whatever the border has let through.
+func (s Said) Check() error {
+	if s.Reason != "" && !HasText("reason."+s.Reason) {
+		return FieldErrorf("reason", "reason_unknown", "the reason of a decision is none of the catalogue")
+	}
+	return checkCodes(s.Action, s.Step)
 }
 
 // Decision is a decision of a person about a case, as its workflow is told of it. It is kept in SQL before, and a move

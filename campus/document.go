@@ -30,8 +30,8 @@ var (
 )
 
 // CheckDocument checks that a number can be one of a document of its kind, and that somebody of the category shows such a
-// document (A4). today is the day on which it is checked. Invalid: document_form, document_birthday, document_check_digit,
-// document_category.
+// document (A4). today is the day on which it is checked. Invalid: document_form, permit_form, passport_form,
+// document_birthday, document_check_digit, document_category.
 func CheckDocument(kind DocumentType, number string, category Category, today Date) error {
 	owner, err := documentOwner(kind, number, today)
 	if err != nil {
@@ -76,12 +76,12 @@ func documentOwner(kind DocumentType, number string, today Date) (Category, erro
 		return residentOwner(kind, number, today)
 	case TravelPermit:
 		if !travelPermitForm.MatchString(number) {
-			return "", FieldErrorf("document_number", "document_form", "a travel permit has H or M and 8 or 10 digits")
+			return "", FieldErrorf("document_number", "permit_form", "a travel permit has H or M and 8 or 10 digits")
 		}
 		return HongKongMacau, nil
 	case Passport:
 		if !passportForm.MatchString(number) || !hasDigit.MatchString(number) {
-			return "", FieldErrorf("document_number", "document_form", "a passport number has 5 to 17 letters and digits")
+			return "", FieldErrorf("document_number", "passport_form", "a passport number has 5 to 17 letters and digits")
 		}
 		return Foreign, nil
 	}

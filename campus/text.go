@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"golang.org/x/text/language"
 )
 
 // Language is a language the product speaks.
@@ -20,18 +21,28 @@ const (
 	English Language = "en"
 )
 
-// ParseLanguage picks the first language of an Accept-Language header that the product speaks.
-func ParseLanguage(accept string) Language {
-	for part := range strings.SplitSeq(accept, ",") {
-		tag, _, _ := strings.Cut(strings.TrimSpace(part), ";")
-		switch base, _, _ := strings.Cut(strings.ToLower(tag), "-"); base {
-		case "zh":
-			return Chinese
-		case "en":
-			return English
+// languages is what the product speaks as BCP 47 has it: Taiwan's Chinese is Chinese to it, and Britain's English English.
+var languages = language.NewMatcher([]language.Tag{language.SimplifiedChinese, language.English})
+
+// mostLanguages of a header are looked at: nobody reads more, and each costs time.
+const mostLanguages = 32
+
+// ParseLanguage picks from an Accept-Language header the language that weighs most among those the product speaks
+// (RFC 9110, 12.5.4). False when the header asks for none of them: then the person's own counts, as with "*". An entry
+// that is not well-formed is passed over.
+func ParseLanguage(accept string) (Language, bool) {
+	best, heaviest := Chinese, float32(0)
+	for n, entry := range strings.Split(accept, ",") {
+		// One by one: for the library one entry that it does not know spoils the whole header.
+		tags, weights, err := language.ParseAcceptLanguage(strings.TrimSpace(entry))
+		if err != nil || len(tags) != 1 || n >= mostLanguages || !(weights[0] <= 1) || weights[0] <= heaviest {
+			continue
+		}
+		if _, index, confidence := languages.Match(tags[0]); confidence != language.No {
+			best, heaviest = []Language{Chinese, English}[index], weights[0]
 		}
 	}
-	return Chinese
+	return best, heaviest > 0
 }
 
 //go:embed text/*.yaml
@@ -64,13 +75,13 @@ func mustReadTexts() map[string]phrase {
 
 // Text is what a person reads for a key of the catalogue such as "stage.review", with {places} filled from params.
 // A key the catalogue lacks is answered as itself, so that nothing is ever blank.
-func Text(language Language, key string, params map[string]string) string {
+func Text(in Language, key string, params map[string]string) string {
 	found, ok := catalogue[key]
 	if !ok {
 		return key
 	}
 	text := found.ZH
-	if language == English {
+	if in == English {
 		text = found.EN
 	}
 	for name, value := range params {

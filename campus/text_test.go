@@ -137,10 +137,21 @@ func literal(e ast.Expr) string {
 func TestParseLanguage(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]campus.Language{
-		"": campus.Chinese, "en": campus.English, "en-GB,zh;q=0.5": campus.English, "fr, zh-TW;q=0.8": campus.Chinese,
-		"de, en;q=0.1": campus.English, "*": campus.Chinese, ";;,": campus.Chinese,
+		"en": campus.English, "en-GB,zh;q=0.5": campus.English, "fr, zh-TW;q=0.8": campus.Chinese, "zh-Hant-HK": campus.Chinese,
+		"de, en;q=0.1": campus.English, "zh;q=0.1,en;q=0.9": campus.English, "en;q=0.1, zh;q=0.9": campus.Chinese,
+		"zh ; q=0.2 , en ; q=0.8": campus.English, "zh,en": campus.Chinese, "en,zh": campus.English, "EN-us": campus.English,
+		"en;q=0, zh;q=0.1": campus.Chinese, "zz, en": campus.English, "not-a-language-at-all, zh;q=0.1": campus.Chinese,
+		"en;q=much, zh;q=0.5": campus.Chinese, "en;q=7, zh": campus.Chinese, "*, en;q=0.5": campus.English, "cmn": campus.Chinese,
 	} {
-		require.Equal(t, want, campus.ParseLanguage(header), header)
+		got, asked := campus.ParseLanguage(header)
+		require.Equal(t, want, got, header)
+		require.True(t, asked, header)
+	}
+	for _, header := range []string{"", "fr", "fr-CA, de;q=0.5", "*", ";;,", "en;q=0", "zh;q=0,en;q=0", "en;q=NaN", "mul", "en;q=-1",
+		strings.Repeat("fr,", 40) + "en"} {
+		got, asked := campus.ParseLanguage(header)
+		require.False(t, asked, "%s asks for nothing that we speak", header)
+		require.Equal(t, campus.Chinese, got, header)
 	}
 }
 

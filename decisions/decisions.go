@@ -41,6 +41,10 @@ func (s *Sender) Send(ctx context.Context, d storage.Decision) (storage.Decision
 	if d.State == storage.DecisionRefused {
 		return d, nil
 	}
+	if err := d.Check(); err != nil { // it was kept without being looked at: Temporal does not get it
+		s.log.ErrorContext(ctx, "a decision says more than codes", "decision", d.ID, "case", d.Case.WorkflowID())
+		return s.kept(d)(s.store.RefuseDecision(ctx, d.ID, err))
+	}
 	answer, err := s.outcome(ctx, d)
 	// What became of it is kept also when whoever has sent it waits no more.
 	kept, cancel := context.WithTimeout(context.WithoutCancel(ctx), admission)

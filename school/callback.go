@@ -1,7 +1,6 @@
 package school
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -9,6 +8,7 @@ import (
 
 	"campuscard/campus"
 
+	"github.com/go-json-experiment/json/jsontext"
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
@@ -24,9 +24,9 @@ type Callback struct {
 }
 
 type callbackBody struct {
-	Type      string          `json:"type"`
-	Timestamp time.Time       `json:"timestamp"`
-	Data      json.RawMessage `json:"data"`
+	Type      string         `json:"type"`
+	Timestamp time.Time      `json:"timestamp"`
+	Data      jsontext.Value `json:"data"`
 }
 
 // VerifyCallback checks a signed call-back of the bureau (Standard Webhooks) and reads it. The secret is "whsec_" and base64.
@@ -38,14 +38,14 @@ func VerifyCallback(secret string, header http.Header, body []byte, now time.Tim
 	}
 	c := Callback{ID: header.Get(webhooks.HeaderWebhookID)}
 	var b callbackBody
-	err := json.Unmarshal(body, &b)
+	err := readStrictly(body, &b)
 	var data checked = &c.Production
 	if b.Type == "delivery.shipped" {
 		c.Delivery = &Delivery{}
 		data = c.Delivery
 	}
 	if err == nil && len(b.Data) > 0 {
-		err = json.Unmarshal(b.Data, data)
+		err = readStrictly(b.Data, data)
 	}
 	if err != nil {
 		return Callback{}, notAsAgreed()

@@ -80,7 +80,11 @@ func (c *client) jsonStatus(ctx context.Context, r call, out checked) (status in
 	if err := c.expectType(a, "application/json"); err != nil {
 		return a.status, err
 	}
-	if err := json.Unmarshal(a.body, out); err != nil { // the error is not shown, it may quote the answer
+	read := readStrictly
+	if r.lines { // each line is read by itself
+		read = json.Unmarshal
+	}
+	if err := read(a.body, out); err != nil { // the error is not shown, it may quote the answer
 		return a.status, c.badAnswer("not the JSON that was agreed on")
 	}
 	if !r.lines && campus.HoldsNUL(a.body) {

@@ -1,7 +1,6 @@
 package school
 
 import (
-	"encoding/json"
 	"net/http"
 	"time"
 
@@ -38,7 +37,7 @@ func VerifySubmission(secret string, header http.Header, body []byte, now time.T
 		return Submission{}, err
 	}
 	var b submissionBody
-	if err := json.Unmarshal(body, &b); err != nil {
+	if err := readStrictly(body, &b); err != nil {
 		return Submission{}, notAsAgreed()
 	}
 	if b.Type != "staff.submitted" || b.University == "" || !campus.PlausibleTime(b.SubmittedAt) ||

@@ -44,6 +44,9 @@ func TestSubmissionIsVerified(t *testing.T) {
 		"nobody":                    {hrSecret, employees("[]"), employees("[]"), at, campus.Invalid},
 		"somebody without a number": {hrSecret, employees("[{}]"), employees("[{}]"), at, campus.Invalid},
 		"a number that is none":     {hrSecret, employees(`[{"number":7}]`), employees(`[{"number":7}]`), at, campus.Invalid},
+		"a number twice":            {hrSecret, employees(`[{"number":"T1","number":"T2"}]`), employees(`[{"number":"T1","number":"T2"}]`), at, campus.Invalid},
+		"in two cases":              {hrSecret, employees(`[{"number":"T1","Number":"T2"}]`), employees(`[{"number":"T1","Number":"T2"}]`), at, campus.Invalid},
+		"two universities":          {hrSecret, with(`"university"`, `"university":"lcvtc","university"`), with(`"university"`, `"university":"lcvtc","university"`), at, campus.Invalid},
 		"too many":                  {hrSecret, employees(many), employees(many), at, campus.Invalid},
 	}
 	for name, test := range tests {

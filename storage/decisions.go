@@ -145,6 +145,9 @@ func readDecisionRow(t tx, id uuid.UUID) (Decision, error) {
 
 // insertDecision keeps a decision that can be made as the case stands.
 func insertDecision(t tx, req Request, n NewDecision) (Decision, error) {
+	if err := n.Said.Check(); err != nil {
+		return Decision{}, err
+	}
 	ref := n.Case
 	var c caseRow
 	if err := t.Raw(`select * from cases where id = ? and kind = ?`, ref.ID, ref.Kind).Scan(&c).Error; err != nil {

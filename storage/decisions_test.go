@@ -36,6 +36,11 @@ func TestDecisions(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, known)
 
+	telling := n
+	telling.Said.Reason = "zhang_san"
+	_, err = s.OpenDecision(t.Context(), req, telling)
+	require.Equal(t, "reason_unknown", campus.ReasonOf(err), "a workflow is told codes only")
+
 	first, err := s.OpenDecision(t.Context(), req, n)
 	require.NoError(t, err)
 	require.Equal(t, storage.Decision{

@@ -33,6 +33,7 @@ type Principal struct {
 	Session   uuid.UUID
 	Level     SessionLevel
 	ExpiresAt time.Time
+	Language  campus.Language // of the person or member of staff
 	Person    *SignedInPerson
 	Staff     *campus.StaffMember
 }
@@ -79,7 +80,7 @@ func (s *Store) findSessions(ctx context.Context, hashes [][]byte) []settled[Pri
 	var rows []sessionRow
 	err := wrap("find a session", t.Raw(`select v.n, s.id, s.level, s.expires_at, s.person_id, s.staff_id,
 			coalesce(p.university, f.university) as university, coalesce(p.campus, '') as campus,
-			coalesce(p.language, '') as language, coalesce(f.username, '') as username,
+			coalesce(p.language, f.language) as language, coalesce(f.username, '') as username,
 			coalesce(f.name, '') as name, coalesce(f.grants, '[]') as grants
 		from unnest(?::bytea[]) with ordinality v (hash, n) join sessions s on s.token_hash = v.hash
 			left join people p on p.id = s.person_id left join staff f on f.id = s.staff_id
@@ -98,7 +99,7 @@ func (s *Store) findSessions(ctx context.Context, hashes [][]byte) []settled[Pri
 }
 
 func (r sessionRow) principal() Principal {
-	principal := Principal{Session: r.ID, Level: r.Level, ExpiresAt: r.ExpiresAt.UTC()}
+	principal := Principal{Session: r.ID, Level: r.Level, ExpiresAt: r.ExpiresAt.UTC(), Language: r.Language}
 	if r.StaffID != nil {
 		principal.Staff = &campus.StaffMember{ID: *r.StaffID, University: r.University, Username: r.Username,
 			Name: r.Name, Grants: r.Grants}

@@ -118,6 +118,9 @@ func (d *dispatcher) call(ctx context.Context, row storage.OutboxRow, eager bool
 	if err := json.Unmarshal(row.Input, &input); err != nil {
 		return err
 	}
+	if err := input.Check(); err != nil {
+		return err
+	}
 	_, err := d.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID: row.WorkflowID, TaskQueue: workflows.CaseQueue,
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,

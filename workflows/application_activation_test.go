@@ -242,7 +242,7 @@ func TestWithdrawal(t *testing.T) {
 		campus.StageActivation:   approved,
 		campus.StageEvidence: func(t *testing.T) *play {
 			p := underReview(t)
-			p.review(campus.AskMore, "certificate_unclear")
+			p.review(campus.AskMore, "certificate_unreadable")
 			return p
 		},
 		campus.StageLapsed: func(t *testing.T) *play {

@@ -46,7 +46,7 @@ func TestReviewerAsksForMore(t *testing.T) {
 	t.Run("and it is brought, checked again and no good", func(t *testing.T) {
 		t.Parallel()
 		p := underReview(t)
-		p.review(campus.AskMore, "certificate_unclear")
+		p.review(campus.AskMore, "certificate_unreadable")
 		p.do(func() {
 			c := p.Case(p.ref)
 			require.Equal(t, campus.StageEvidence, c.Stage)
@@ -64,7 +64,7 @@ func TestReviewerAsksForMore(t *testing.T) {
 	t.Run("and it is brought and stands, without the face being checked again", func(t *testing.T) {
 		t.Parallel()
 		p := underReview(t)
-		p.review(campus.AskMore, "certificate_unclear")
+		p.review(campus.AskMore, "certificate_unreadable")
 		p.bringCertificate(p.student.Certificate)
 		p.do(func() { require.Equal(t, campus.StageReview, p.Case(p.ref).Stage) })
 		p.review(campus.Approve, "")
@@ -77,7 +77,7 @@ func TestReviewerAsksForMore(t *testing.T) {
 	t.Run("and it is never brought", func(t *testing.T) {
 		t.Parallel()
 		p := underReview(t)
-		p.review(campus.AskMore, "certificate_unclear")
+		p.review(campus.AskMore, "certificate_unreadable")
 		p.run()
 		p.requireEnd(campus.Expired, "evidence_not_brought")
 		require.Equal(t, []string{"notice.more_asked", "notice.remind_evidence", "notice.expired"}, p.Notices(p.ref))
@@ -109,7 +109,7 @@ func TestApprovalIsTakenOnce(t *testing.T) {
 	p := underReview(t)
 	p.review(campus.Approve, "")
 	p.review(campus.Approve, "").refused("wrong_stage")
-	p.review(campus.Reject, "late").refused("wrong_stage")
+	p.review(campus.Reject, "document_wrong").refused("wrong_stage")
 	p.withdraw()
 	p.run()
 	p.requireEnd(campus.Withdrawn, "")
@@ -172,7 +172,7 @@ func TestDocumentThatExpiresBeforeTheApproval(t *testing.T) {
 func TestReminderOfAReviewThatWasDecidedIsNotWritten(t *testing.T) {
 	t.Parallel()
 	p := underReview(t)
-	by, said := workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.AskMore), Reason: "certificate_unclear"}
+	by, said := workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.AskMore), Reason: "certificate_unreadable"}
 	lost := &reply{what: "the decision that was lost", kept: func(any, error) {}}
 	p.replies = append(p.replies, lost)
 	var d storage.Decision

@@ -136,7 +136,7 @@ func TestDecisionsThatTemporalHasLost(t *testing.T) {
 	}{
 		"an approval": {func(*play) {}, (*play).loseApproval, func(p *play) { p.after(5 * day).activate() }, campus.Completed,
 			"review_asked approved provisioned"},
-		"evidence": {func(p *play) { p.review(campus.AskMore, "certificate_unclear") }, (*play).loseEvidence,
+		"evidence": {func(p *play) { p.review(campus.AskMore, "certificate_unreadable") }, (*play).loseEvidence,
 			func(p *play) { p.after(12*day).review(campus.Approve, ""); p.activate() }, campus.Completed, "more_asked"},
 		"a withdrawal": {func(*play) {}, (*play).loseWithdrawal, func(*play) {}, campus.Withdrawn, "review_asked withdrawn"},
 		"an activation, which closes the case": {func(p *play) { p.review(campus.Approve, "") }, (*play).loseActivation, func(*play) {},

@@ -196,7 +196,7 @@ func forgedApplication(t *testing.T, all *forgedUpdates) {
 	for _, action := range []campus.ReviewAction{campus.Approve, campus.Reject, campus.AskMore} {
 		f.forge(campus.ReviewUpdate, reviewer, campus.Said{Action: string(action)})
 	}
-	said := campus.Said{Action: string(campus.AskMore), Reason: "certificate_unclear"}
+	said := campus.Said{Action: string(campus.AskMore), Reason: "certificate_unreadable"}
 	asked, err := f.Decide(f.ref, campus.ReviewUpdate, reviewer, said, storage.ReviewNote{Note: "请补交"})
 	require.NoError(t, err)
 	f.await(campus.StageEvidence)

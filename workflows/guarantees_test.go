@@ -91,7 +91,7 @@ func TestEveryStepMayBeDeliveredTwice(t *testing.T) {
 	p.School.Bureau(workflowtest.Fields{"silent": true, "spoil_next": 1})
 	p.env = p.newEnv(twice(p.House))
 	p.tryLiveness(workflowtest.Good)
-	p.review(campus.AskMore, "certificate_unclear")
+	p.review(campus.AskMore, "certificate_unreadable")
 	p.bringCertificate(p.student.Certificate)
 	p.review(campus.Approve, "")
 	p.activate()

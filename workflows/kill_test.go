@@ -60,7 +60,7 @@ func TestWorkerStoppedAndStartedAtEveryStage(t *testing.T) {
 		stage campus.Stage
 		next  func()
 	}{
-		{campus.StageReview, func() { l.review(campus.AskMore, "certificate_unclear") }},
+		{campus.StageReview, func() { l.review(campus.AskMore, "certificate_unreadable") }},
 		{campus.StageEvidence, func() { l.byStudent(campus.BringEvidenceUpdate, struct{}{}) }},
 		{campus.StageReview, func() { l.review(campus.Approve, "") }},
 		{campus.StageActivation, l.activate},

@@ -95,7 +95,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.Work(worker.Config{Around: with})
 		l.settle("first", campus.SkipStep, "phone", 1)
 		l.settle("second", campus.SkipStep, "phone", 1)
-		l.review(campus.Reject, "phone_unchecked")
+		l.review(campus.Reject, "phone_changed")
 		l.end(campus.Rejected)
 		return l
 	},
@@ -156,7 +156,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	},
 	"application-asked-for-more": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := working(t, workflowtest.Good, with...)
-		l.review(campus.AskMore, "certificate_unclear")
+		l.review(campus.AskMore, "certificate_unreadable")
 		l.byStudent(campus.BringEvidenceUpdate, storage.NewEvidence{Evidence: []storage.Evidence{
 			{Item: campus.CertificateItem, Upload: l.Upload(l.student.ID, campus.CertificateUpload).ID, Code: l.student.Certificate},
 		}})

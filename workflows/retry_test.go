@@ -92,7 +92,7 @@ func TestRungAfterTheLimitIsNeverClimbed(t *testing.T) {
 	}{
 		"of a review": {"application: {review_limit: 1d, review_working_days: 5}", func(*play) {}, day, "not_reviewed"},
 		"of evidence": {"application: {evidence_wait: 5d, evidence_reminder: 6d}",
-			func(p *play) { p.review(campus.AskMore, "certificate_unclear") }, 5 * day, "evidence_not_brought"},
+			func(p *play) { p.review(campus.AskMore, "certificate_unreadable") }, 5 * day, "evidence_not_brought"},
 		"of an activation, at the limit itself": {"activation: {wait: 5d, first_reminder: 5d, last_reminder: 6d, reopen: 1d}",
 			func(p *play) { p.review(campus.Approve, "") }, 6 * day, "not_activated"},
 	} {
