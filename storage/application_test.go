@@ -377,3 +377,23 @@ func TestApplyTogetherFromTwoProcesses(t *testing.T) {
 	require.Equal(t, people, count(h, "line"))
 	require.Equal(t, people, count(h, "requests where id in (select id from cases)"))
 }
+
+// What another process adds after this one has looked is seen by another look, and is no fault of ours.
+func TestApplyAgainstAnotherProcess(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	stores := []*storage.Store{h.Store}
+	for range 3 {
+		other, err := storage.Open(t.Context(), h.Config, h.Clock.Now, h.Log)
+		require.NoError(t, err)
+		defer other.Close()
+		stores = append(stores, other)
+	}
+	for range 10 {
+		job := h.NewApplication(h.Person())
+		errs := atOnce(len(stores), func(i int) error {
+			return second(stores[i].Apply(t.Context(), storagetest.Request(campus.Student(job.Person)), job))
+		})
+		require.Equal(t, map[string]int{"done": 1, "application_open": len(stores) - 1}, outcomes(errs))
+	}
+}
