@@ -390,9 +390,12 @@ func TestApplyAgainstAnotherProcess(t *testing.T) {
 		stores = append(stores, other)
 	}
 	for range 10 {
-		job := h.NewApplication(h.Person())
+		person, jobs := h.Person(), make([]storage.NewApplication, len(stores))
+		for i := range jobs { // each with files of its own, or they would wait for each other there
+			jobs[i] = h.NewApplication(person)
+		}
 		errs := atOnce(len(stores), func(i int) error {
-			return second(stores[i].Apply(t.Context(), storagetest.Request(campus.Student(job.Person)), job))
+			return second(stores[i].Apply(t.Context(), storagetest.Request(campus.Student(person.ID)), jobs[i]))
 		})
 		require.Equal(t, map[string]int{"done": 1, "application_open": len(stores) - 1}, outcomes(errs))
 	}
