@@ -89,6 +89,8 @@ type WorkItem struct {
 	ClaimedBy   *uuid.UUID          `json:"claimed_by,omitempty"`
 	ClaimedAt   *time.Time          `json:"claimed_at,omitempty"`
 	ClosedAt    *time.Time          `json:"closed_at,omitempty"`
+	Route       campus.Route        `json:"-"` // of an application
+	Category    campus.Category     `json:"-"` // of its person
 
 	ClaimedUntil   *time.Time        `json:"claimed_until,omitempty" doc:"From then on the claim keeps nobody away"`
 	ClaimedByName  string            `json:"claimed_by_name,omitempty"`
@@ -105,8 +107,10 @@ func (w WorkItem) HeldByAnother(who uuid.UUID, now time.Time) bool {
 }
 
 const selectWorkItem = `select w.*, c.kind as case_kind, c.person_id, c.stage, coalesce(h.name, '') as claimed_by_name,
-		coalesce(q.name, '') as proposed_by_name, coalesce(r.payload->>'note', '') as proposal_note
+		coalesce(q.name, '') as proposed_by_name, coalesce(r.payload->>'note', '') as proposal_note,
+		coalesce(a.route, '') as route, coalesce(p.category, '') as category
 	from work_items w join cases c on c.id = w.case_id left join staff h on h.id = w.claimed_by
+		left join applications a on a.id = w.case_id left join people p on p.id = c.person_id
 		left join staff q on q.id = w.proposed_by left join requests r on r.id = w.proposal`
 
 // WorkItemFilter narrows a list of open work items; empty fields do not.
