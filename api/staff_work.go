@@ -20,6 +20,7 @@ type workItemView struct {
 	StageText  string `json:"stage_text"`
 	CauseText  string `json:"cause_text,omitempty"`
 	ReasonText string `json:"reason_text,omitempty"`
+	MarkText   string `json:"mark_text,omitempty"`
 
 	RejectReasons []reasonView `json:"reject_reasons,omitempty" doc:"Of a review: why this application may be rejected"`
 	AskReasons    []reasonView `json:"ask_reasons,omitempty" doc:"Of a review: for what this applicant may be asked"`
@@ -43,6 +44,9 @@ func workItemOf(in campus.Language) func(storage.WorkItem) workItemView {
 		view := workItemView{WorkItem: w, KindText: campus.Text(in, "work."+string(w.Kind), nil),
 			StepText: stepText(in, w.Step), StageText: campus.Text(in, "stage."+string(w.Stage), nil)}
 		if w.Kind == campus.ReviewItem {
+			if w.Mark != "" {
+				view.MarkText = campus.Text(in, "mark."+w.Mark, nil)
+			}
 			view.RejectReasons, view.AskReasons = reasonsOf(in, campus.Reject, w), reasonsOf(in, campus.AskMore, w)
 		}
 		switch {

@@ -91,6 +91,7 @@ type WorkItem struct {
 	ClosedAt    *time.Time          `json:"closed_at,omitempty"`
 	Route       campus.Route        `json:"-"` // of an application
 	Category    campus.Category     `json:"-"` // of its person
+	Mark        string              `json:"mark,omitempty" gorm:"-" enum:"other_card,other_card_replaced" doc:"Of a review: the same human has a card under another number. other_card: activation will be refused while that is so; other_card_replaced: activation replaces it, for the role changes"`
 
 	ClaimedUntil   *time.Time        `json:"claimed_until,omitempty" doc:"From then on the claim keeps nobody away"`
 	ClaimedByName  string            `json:"claimed_by_name,omitempty"`
@@ -139,6 +140,9 @@ func (s *Store) WorkItems(ctx context.Context, who campus.StaffMember, f WorkIte
 	}
 	items := []WorkItem{}
 	err := query.Order("id").Limit(f.Limit).Find(&items).Error
+	if err == nil {
+		err = markOtherCards(s.db.WithContext(ctx), items)
+	}
 	return items, wrap("list work items", err)
 }
 
@@ -215,7 +219,9 @@ func findWorkItem(t tx, who campus.StaffMember, id uuid.UUID, lock string) (Work
 	if item.ID == uuid.Nil || !who.May(campus.ReadCases, item.Campus) {
 		return item, campus.Errorf(campus.NotFound, "", "no work item %s", id)
 	}
-	return item, nil
+	marked := []WorkItem{item}
+	err = markOtherCards(t.DB, marked)
+	return marked[0], err
 }
 
 // ClaimWorkItem gives an open item to the member, for a while. One that another holds is a conflict; one's own stays
