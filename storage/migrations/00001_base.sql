@@ -5,7 +5,8 @@
 create table universities (
     code    text primary key,
     name_zh text not null,
-    name_en text not null
+    name_en text not null,
+    batches_looked_at timestamptz -- D3: when the schedule of its batches was last followed; none: never
 );
 
 create table campuses (
