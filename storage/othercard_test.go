@@ -1,7 +1,9 @@
 package storage_test
 
 import (
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -77,13 +79,29 @@ func TestOneCardForOneHuman(t *testing.T) {
 func TestOneCardForOneHumanAtOnce(t *testing.T) {
 	t.Parallel()
 	first := apply(t)
-	stories := []*story{first.approve(), first.again().approve(), first.again().approve(), first.again().approve()}
+	stories := []*story{first.approve()}
+	for range 7 {
+		stories = append(stories, first.again().approve())
+	}
 	moves, activations := make([]campus.Move, len(stories)), make([]storage.Activation, len(stories))
 	for i, s := range stories {
 		moves[i], activations[i] = s.activated(), s.activation()
 	}
-	errs := atOnce(len(stories), func(i int) error { return second(first.ActivateCard(t.Context(), moves[i], activations[i])) })
-	require.Equal(t, map[string]int{"done": 1, "other_card_active": 3}, outcomes(errs))
+	blocker, err := connect(t, first.House).Begin(t.Context()) // all arrive before the first of them goes on
+	require.NoError(t, err)
+	_, err = blocker.Exec(t.Context(), `lock table card_changes in exclusive mode`)
+	require.NoError(t, err)
+	var errs []error
+	var all sync.WaitGroup
+	all.Go(func() {
+		errs = atOnce(len(stories), func(i int) error { return second(first.ActivateCard(t.Context(), moves[i], activations[i])) })
+	})
+	require.Eventually(t, func() bool {
+		return count(first.House, "pg_locks where not granted and relation = 'card_changes'::regclass") == len(stories)
+	}, 20*time.Second, 10*time.Millisecond)
+	require.NoError(t, blocker.Commit(t.Context()))
+	all.Wait()
+	require.Equal(t, map[string]int{"done": 1, "other_card_active": len(stories) - 1}, outcomes(errs))
 	require.Equal(t, 1, count(first.House, "cards where state = 'active'"))
 }
 
