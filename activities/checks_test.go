@@ -25,7 +25,7 @@ func TestRegisterChecks(t *testing.T) {
 	other := h.Student()
 	registry, certificate, phone := h.acts.CheckRegistry, h.acts.CheckCertificate, h.acts.CheckPhone
 	plain := fields{"name": h.student.Name, "status": "registered", "document_number": h.student.Document, "phone_foreign": false,
-		"certificate_until": "2030-06-30"}
+		"certificate_until": "2030-06-30", "graduates_on": "2030-06-30"}
 	for name, test := range map[string]struct {
 		check func(context.Context, campus.StepRef) (campus.Finding, error)
 		set   func()
@@ -48,6 +48,13 @@ func TestRegisterChecks(t *testing.T) {
 			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "registry_disagrees"}},
 		"the registry has them as withdrawn": {registry, func() { h.School.Change(h.student, fields{"status": "withdrawn"}) },
 			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "registry_not_registered"}},
+		"the registry has the studies as over": {registry, func() { h.School.Change(h.student, fields{"graduates_on": "2026-06-30"}) },
+			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "studies_over"}},
+		"the studies end today": {registry, func() {
+			h.School.Change(h.student, fields{"graduates_on": campus.DateOf(h.Clock.Now()).String()})
+		}, campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "studies_over"}},
+		"the roster has the studies as over, and the registry does not": {registry, func() { h.Exec(`update people set graduates_on = '2026-06-30'`) },
+			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Pass}},
 		"the certificate is good": {certificate, func() {}, campus.Finding{Item: campus.CertificateItem, Verdict: campus.Pass}},
 		"the certificate is another's": {certificate, func() { h.Exec(`update evidence set code = $1 where item = 'certificate'`, other.Certificate) },
 			campus.Finding{Item: campus.CertificateItem, Verdict: campus.Fail, Reason: "certificate_of_another"}},

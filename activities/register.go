@@ -12,6 +12,7 @@ type registered struct {
 	name, documentType, document, category string
 	photo                                  string // version of the photo on file; empty without one
 	good                                   bool   // they may have a card
+	graduates                              campus.Date
 }
 
 // CheckRegistry asks who answers for the applicant whether they are whom the roster says: Academic Affairs for students
@@ -31,10 +32,29 @@ func (a *Activities) CheckRegistry(ctx context.Context, ref campus.StepRef) (cam
 		case !found.is(who.Identity):
 			finding.Reason = ofRoute(route, "registry_disagrees", "registry_disagrees", "hr_disagrees")
 		default:
-			finding.Verdict = campus.Pass
+			ahead, err := a.studiesAhead(ctx, who.Identity, found.graduates)
+			if err != nil {
+				return campus.Finding{Item: campus.RegistryItem}, err
+			}
+			if finding.Verdict = campus.Pass; !ahead {
+				finding.Verdict, finding.Reason = campus.Fail, campus.StudiesOver
+			}
 		}
 		return finding, nil
 	})
+}
+
+// studiesAhead tells whether a card of the person would be good for a while: until the day on which the studies end, which is
+// the registry's if it has one, and kept. Who has no such day has none that is over.
+func (a *Activities) studiesAhead(ctx context.Context, who storage.Identity, day campus.Date) (bool, error) {
+	if day.IsZero() {
+		day = who.GraduatesOn
+	} else if day != who.GraduatesOn {
+		if err := a.store.KeepGraduation(ctx, who.ID, day); err != nil {
+			return false, err
+		}
+	}
+	return day.IsZero() || campus.DateOf(a.store.Now()).Before(day), nil
 }
 
 func ofRoute(route campus.Route, student, freshman, staff string) string {
@@ -66,7 +86,7 @@ func (a *Activities) lookUp(ctx context.Context, route campus.Route, who storage
 	default:
 		student, err := a.school.Academic.Student(ctx, who.University, who.Number)
 		return registered{name: student.Name, documentType: student.DocumentType, document: student.DocumentNumber,
-			category: student.Category, photo: student.PhotoVersion, good: student.Status == "registered"}, err
+			category: student.Category, photo: student.PhotoVersion, good: student.Status == "registered", graduates: student.GraduatesOn}, err
 	}
 }
 
@@ -77,6 +97,10 @@ func (a *Activities) LookForEnrolment(ctx context.Context, ref campus.StepRef) (
 		if campus.CodeOf(err) == campus.NotFound {
 			return false, nil
 		}
-		return student.Status == "registered", err
+		if err != nil || student.Status != "registered" {
+			return false, err
+		}
+		_, err = a.studiesAhead(ctx, who.Identity, student.GraduatesOn) // keeps the day, by which the activation goes
+		return true, err
 	})
 }

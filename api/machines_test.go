@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"bytes"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"campuscard/api"
 	"campuscard/storage"
 	"campuscard/storage/storagetest"
 )
@@ -27,8 +30,8 @@ func TestCallbackRefusals(t *testing.T) {
 		"altered on the way":                 {h.report(delivered, webhook{body: string(good)}), 401, "callback_signature", ""},
 		"signed too long ago":                {h.report(good, webhook{age: 5*time.Minute + time.Second}), 401, "callback_stale", ""},
 		"signed for later":                   {h.report(good, webhook{age: -5*time.Minute - time.Second}), 401, "callback_stale", ""},
-		"the same call-back again":           {h.report(good.with("data.status", "produced").with("data.sequence", 2), taken), 409, "callback_replayed", ""},
-		"the same id for something else":     {h.report(delivered, taken), 409, "callback_replayed", ""},
+		"the same call-back again":           {h.report(good.with("data.status", "produced").with("data.sequence", 2), taken), 204, "", ""},
+		"the same id for something else":     {h.report(delivered, taken), 409, "callback_conflict", ""},
 		"a card nobody has":                  {h.report(report(uuid.New())), 404, "", ""},
 		"an order that is not this card's":   {h.report(good.with("data.order_id", "bo-2")), 404, "", ""},
 		"a reference that is none":           {h.report(good.with("data.reference", "7")), 422, "report_unknown", ""},
@@ -199,10 +202,28 @@ func TestSubmissionsOfStaff(t *testing.T) {
 	require.Equal(t, "queued", shown.Stage)
 	require.Equal(t, "machine", shown.Timeline[0].By)
 	h.play(t, map[string]scenario{
-		"the same call again":         {h.submit(good, webhook{id: "msg_1"}), 409, "callback_replayed", ""},
+		"another call under its id":   {h.submit(body("T2019001", "T2019001"), webhook{id: "msg_1"}), 409, "callback_conflict", ""},
 		"an application of their own": {applyCall("lecturer", h.application(t, lecturer)), 409, "application_open", ""},
 	})
+	require.JSONEq(t, string(taken.body), string(h.do(t, h.submit(good, webhook{id: "msg_1"})).body), "the same call again")
 	again := h.do(t, h.submit(good, webhook{}))
 	require.Equal(t, "application_open", read[struct{ Employees []storage.Submission }](t, again).Employees[0].Outcome)
 	require.Equal(t, 1, storagetest.One[int](h.House, `select count(*) from cases`))
+}
+
+// A sender may take a conflict for delivered, so it is written down.
+func TestCallbackConflictsAreLogged(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	var written bytes.Buffer
+	server, err := api.New(config(h.House), h.Store, nowhere(t), slog.New(slog.NewJSONHandler(&written, nil)))
+	require.NoError(t, err)
+	good := report(h.inProduction(t, "student"))
+	h.serve(t, server)
+	require.Equal(t, 204, h.do(t, h.report(good, webhook{id: "msg_1"})).status)
+	require.Equal(t, 204, h.do(t, h.report(good, webhook{id: "msg_1"})).status)
+	require.NotContains(t, written.String(), "a call-back has the id of another one", "a repetition is none")
+	require.Equal(t, 409, h.do(t, h.report(good.with("data.sequence", 4), webhook{id: "msg_1"})).status)
+	require.Contains(t, written.String(), "a call-back has the id of another one")
+	require.Contains(t, written.String(), "msg_1")
 }

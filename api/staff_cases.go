@@ -257,7 +257,7 @@ func (s *Server) settleStep(ctx context.Context, in *settlementInput) (*decision
 		return nil, campus.Errorf(campus.Forbidden, "", "parked steps need %s", campus.SettleSteps)
 	}
 	d := ItemDecision{Action: string(in.Body.Action), Attempt: in.Body.Attempt, Note: in.Body.Note}
-	if err := checkItemDecision(campus.IncidentItem, d); err != nil {
+	if err := checkItemDecision(storage.WorkItem{Kind: campus.IncidentItem}, d); err != nil {
 		return nil, err
 	}
 	items, err := s.store.CaseWorkItems(ctx, c.ID)

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -268,6 +269,43 @@ func TestDecisionRefusals(t *testing.T) {
 	require.Equal(t, 200, got.status, "%s", got.body)
 	require.Equal(t, string(got.body), string(h.do(t, seen).body))
 	h.play(t, map[string]scenario{"an overdue card that was seen": {decision("production", overdue, `{"action":"acknowledge"}`), 409, "already_decided", ""}})
+}
+
+// A4: a reviewer is offered what is on this applicant's list, and asks for nothing else.
+func TestReviewersAskForWhatCanBeBrought(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ref, review := h.inReview(t, "student")
+	all := campus.ReviewReasons(campus.Reject, campus.StudentRoute, campus.Foreign)
+	for _, route := range []campus.Route{campus.StudentRoute, campus.FreshmanRoute, campus.StaffRoute} {
+		for _, category := range []campus.Category{campus.Mainland, campus.HongKongMacau, campus.Taiwan, campus.Foreign} {
+			h.Exec(`update people set category = $1 where id = $2`, category, h.holder.ID)
+			h.Exec(`update applications set route = $1 where id = $2`, route, ref.ID)
+			item := ask[struct {
+				RejectReasons []struct{ Reason, Text string } `json:"reject_reasons"`
+				AskReasons    []struct{ Reason, Text string } `json:"ask_reasons"`
+			}](t, h, "reviewer", workItems+"/"+review.String())
+			for action, offered := range map[campus.ReviewAction][]struct{ Reason, Text string }{campus.Reject: item.RejectReasons, campus.AskMore: item.AskReasons} {
+				var reasons []string
+				for _, reason := range offered {
+					require.NotEmpty(t, reason.Text)
+					reasons = append(reasons, reason.Reason)
+				}
+				require.Equal(t, campus.ReviewReasons(action, route, category), reasons)
+				refused := map[string]scenario{}
+				for _, reason := range all {
+					if !slices.Contains(reasons, reason) {
+						body := form(`{}`).with("action", action).with("reason", reason)
+						refused[fmt.Sprint(route, " ", category, " ", action, " ", reason)] = scenario{decision("reviewer", review, body), 422, "reason_does_not_fit", "reason"}
+					}
+				}
+				h.play(t, refused)
+			}
+		}
+	}
+	h.Exec(`update people set category = $1 where id = $2`, campus.Foreign, h.holder.ID)
+	h.Exec(`update applications set route = $1 where id = $2`, campus.StudentRoute, ref.ID)
+	require.Equal(t, 202, h.do(t, decision("reviewer", review, `{"action":"ask_more","reason":"letter_wrong"}`)).status, "on the list")
 }
 
 func TestLists(t *testing.T) {

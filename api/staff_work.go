@@ -20,12 +20,35 @@ type workItemView struct {
 	StageText  string `json:"stage_text"`
 	CauseText  string `json:"cause_text,omitempty"`
 	ReasonText string `json:"reason_text,omitempty"`
+	MarkText   string `json:"mark_text,omitempty"`
+
+	RejectReasons []reasonView `json:"reject_reasons,omitempty" doc:"Of a review: why this application may be rejected"`
+	AskReasons    []reasonView `json:"ask_reasons,omitempty" doc:"Of a review: for what this applicant may be asked"`
+}
+
+// reasonView is a reason that a reviewer can choose.
+type reasonView struct {
+	Reason string `json:"reason"`
+	Text   string `json:"text"`
+}
+
+// reasonsOf are the reasons for an action on the application of an item.
+func reasonsOf(in campus.Language, action campus.ReviewAction, w storage.WorkItem) []reasonView {
+	return each(campus.ReviewReasons(action, w.Route, w.Category), func(reason string) reasonView {
+		return reasonView{reason, campus.ReasonText(in, reason)}
+	})
 }
 
 func workItemOf(in campus.Language) func(storage.WorkItem) workItemView {
 	return func(w storage.WorkItem) workItemView {
 		view := workItemView{WorkItem: w, KindText: campus.Text(in, "work."+string(w.Kind), nil),
 			StepText: stepText(in, w.Step), StageText: campus.Text(in, "stage."+string(w.Stage), nil)}
+		if w.Kind == campus.ReviewItem {
+			if w.Mark != "" {
+				view.MarkText = campus.Text(in, "mark."+w.Mark, nil)
+			}
+			view.RejectReasons, view.AskReasons = reasonsOf(in, campus.Reject, w), reasonsOf(in, campus.AskMore, w)
+		}
 		switch {
 		case w.Kind == campus.IncidentItem && w.Reason != "":
 			view.CauseText = problemText(in, w.Cause, w.Reason) // the reason may be a word of another system
@@ -90,7 +113,7 @@ func (s *Server) releaseWorkItem(ctx context.Context, in *WorkItemInput) (*answe
 // ItemDecision is what a member of staff decides. Which actions fit depends on the kind of item.
 type ItemDecision struct {
 	Action  string `json:"action" enum:"approve,reject,ask_more,pass,fail,retry,skip,abort,acknowledge" doc:"review: approve, reject, ask_more; in_person: pass, fail; incident: retry, skip, abort; overdue: acknowledge"`
-	Reason  string `json:"reason,omitempty" required:"false" maxLength:"60" pattern:"^[a-z_]*$" doc:"Needed to reject or ask for more: document_unreadable, document_wrong, the same of certificate, residence and letter, document_expired, not_entitled"`
+	Reason  string `json:"reason,omitempty" required:"false" maxLength:"60" pattern:"^[a-z_]*$" doc:"Needed to reject or ask for more: one of the item's reject_reasons or ask_reasons"`
 	Note    string `json:"note,omitempty" required:"false" maxLength:"1000" words:"lines" doc:"To the student; for a skip or an abort, the reason for colleagues"`
 	Attempt int    `json:"attempt,omitempty" required:"false" minimum:"1" maximum:"2147483647" doc:"Of an incident: the attempt that was looked at"`
 }
@@ -115,7 +138,7 @@ func (s *Server) decideItem(ctx context.Context, request storage.Request, id uui
 	if !who.May(item.Kind.Permission(), item.Campus) {
 		return nil, campus.Errorf(campus.Forbidden, "", "work items of kind %s need %s", item.Kind, item.Kind.Permission())
 	}
-	if err := checkItemDecision(item.Kind, d); err != nil {
+	if err := checkItemDecision(item, d); err != nil {
 		return nil, err
 	}
 	if item.HeldByAnother(who.ID, s.store.Now()) && item.ClosedAt == nil {
@@ -147,22 +170,35 @@ var itemActions = map[campus.WorkItemKind][]string{
 	campus.OverdueItem:  {"acknowledge"},
 }
 
-func checkItemDecision(kind campus.WorkItemKind, d ItemDecision) error {
+func checkItemDecision(item storage.WorkItem, d ItemDecision) error {
+	kind := item.Kind
 	switch {
 	case !slices.Contains(itemActions[kind], d.Action):
 		return campus.FieldErrorf("action", "action_unknown", "%s is nothing to do with an item of kind %s", d.Action, kind)
-	case (d.Action == string(campus.Reject) || d.Action == string(campus.AskMore)) && !slices.Contains(campus.ReviewReasons(), d.Reason):
-		return campus.FieldErrorf("reason", "reason_unknown", "a rejection needs a reason of the catalogue")
 	case d.Reason != "" && d.Action != string(campus.Reject) && d.Action != string(campus.AskMore):
 		return campus.FieldErrorf("reason", "field_misplaced", "only a rejection and a question have a reason of the catalogue")
 	case kind != campus.IncidentItem && d.Attempt != 0:
 		return campus.FieldErrorf("attempt", "field_misplaced", "only a step has attempts")
+	case kind == campus.ReviewItem:
+		return checkReviewReason(item, d)
 	case kind == campus.IncidentItem && d.Attempt == 0:
 		return campus.FieldErrorf("attempt", "attempt_missing", "name the attempt that was looked at")
 	case kind == campus.IncidentItem && campus.Settlement(d.Action).FourEyes() && d.Note == "":
 		return campus.FieldErrorf("note", "note_missing", "a skip or an abort needs a reason")
 	}
 	return nil
+}
+
+// checkReviewReason refuses what this applicant could not answer (A4).
+func checkReviewReason(item storage.WorkItem, d ItemDecision) error {
+	action := campus.ReviewAction(d.Action)
+	switch {
+	case action == campus.Approve, slices.Contains(campus.ReviewReasons(action, item.Route, item.Category), d.Reason):
+		return nil
+	case campus.IsReviewReason(d.Reason):
+		return campus.FieldErrorf("reason", "reason_does_not_fit", "%s is no reason to %s of a %s %s", d.Reason, action, item.Category, item.Route)
+	}
+	return campus.FieldErrorf("reason", "reason_unknown", "a review that does not approve needs a reason of the catalogue")
 }
 
 // itemUpdate is the update that carries a decision about an item.

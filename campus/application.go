@@ -1,6 +1,9 @@
 package campus
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // ApplicationCase is the kind of case that turns a student into a card holder.
 const ApplicationCase CaseKind = "application"
@@ -77,10 +80,28 @@ const (
 	AskMore ReviewAction = "ask_more"
 )
 
-// ReviewReasons are the reasons for which a reviewer rejects or asks for more, keys of the catalogue (C3).
-func ReviewReasons() []string {
-	return []string{"document_unreadable", "document_wrong", "document_expired", "certificate_unreadable", "certificate_wrong",
-		"residence_unreadable", "residence_wrong", "letter_unreadable", "letter_wrong", PhoneChangedReason, "not_entitled"}
+// reviewReasons are all reasons of reviewers, keys of the catalogue (C3).
+var reviewReasons = []string{"document_unreadable", "document_wrong", "document_expired", "certificate_unreadable", "certificate_wrong",
+	"residence_unreadable", "residence_wrong", "letter_unreadable", "letter_wrong", PhoneChangedReason, "not_entitled"}
+
+// IsReviewReason tells whether a reviewer has this reason for some applicant.
+func IsReviewReason(reason string) bool { return slices.Contains(reviewReasons, reason) }
+
+// ReviewReasons are the reasons that a reviewer has for an action on an application (C3). A reason about an item is one
+// only where the item is on the applicant's checklist (A4), and asking for more is about something that can be brought or
+// put right: anything else would leave the applicant with nothing that is accepted.
+func ReviewReasons(action ReviewAction, route Route, category Category) []string {
+	if action == Approve {
+		return nil
+	}
+	checklist, reasons := Checklist(route, category), []string{}
+	for _, reason := range reviewReasons {
+		item := ItemOfReason(reason)
+		if item == "" && action == Reject || slices.Contains(checklist, item) {
+			reasons = append(reasons, reason)
+		}
+	}
+	return reasons
 }
 
 // ItemOfReason is the item that a reviewer's reason is about; none for one about the whole application.

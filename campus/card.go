@@ -30,6 +30,26 @@ var cardMoves = map[CardState][]CardState{
 // CanBecome tells whether a card may go from s to next.
 func (s CardState) CanBecome(next CardState) bool { return slices.Contains(cardMoves[s], next) }
 
+// OtherCardActive is the reason when the same human has a card under another number and does not change role.
+const OtherCardActive = "other_card_active"
+
+// StudiesOver is the reason when there is no day ahead until which a student's card could be good.
+const StudiesOver = "studies_over"
+
+// The marks of a review about a human with a card under another number.
+const (
+	OtherCardMark         = "other_card"          // activation is refused
+	OtherCardReplacedMark = "other_card_replaced" // activation replaces it
+)
+
+// ReplacesCard tells whether a card by a route takes the place of one that the same human has under another number, which the
+// roster has under a status (D4): only where they change role, to staff or from staff, or where the other number gives no
+// right to a card any more. Who is a student twice has one card.
+func ReplacesCard(route Route, status string) bool {
+	other, open := RouteOf(status)
+	return !open || (other == StaffRoute) != (route == StaffRoute)
+}
+
 // Change says who changed a state, how and why (D4).
 type Change struct {
 	Actor   Actor  `json:"actor"`

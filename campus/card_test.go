@@ -46,3 +46,27 @@ func TestStaffMay(t *testing.T) {
 	require.True(t, all)
 	require.False(t, campus.StaffMember{}.May(campus.ReadCases, ""))
 }
+
+// D4: one human has one card. Who changes role may replace it; who is a student twice, or staff twice, may not.
+func TestReplacesCard(t *testing.T) {
+	t.Parallel()
+	for _, line := range []struct {
+		route  campus.Route
+		status string
+		want   bool
+	}{
+		{campus.StaffRoute, "registered", true},
+		{campus.StaffRoute, "admitted", true},
+		{campus.StudentRoute, "employed", true},
+		{campus.FreshmanRoute, "employed", true},
+		{campus.StudentRoute, "graduated", true},
+		{campus.FreshmanRoute, "withdrawn", true},
+		{campus.StaffRoute, "left", true},
+		{campus.StudentRoute, "registered", false},
+		{campus.StudentRoute, "admitted", false},
+		{campus.FreshmanRoute, "registered", false},
+		{campus.StaffRoute, "employed", false},
+	} {
+		require.Equal(t, line.want, campus.ReplacesCard(line.route, line.status), "%s, who is %s under the other number", line.route, line.status)
+	}
+}

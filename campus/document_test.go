@@ -2,6 +2,7 @@ package campus_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +139,37 @@ func TestChecklist(t *testing.T) {
 		"document_wrong": campus.DocumentItem, "certificate_wrong": campus.CertificateItem, "not_entitled": ""} {
 		require.Equal(t, item, campus.ItemOfReason(reason))
 	}
+}
+
+// A4: whatever a reviewer may ask somebody for, that applicant can bring or put right, and nothing else is a reason.
+func TestReasonsFitTheChecklist(t *testing.T) {
+	t.Parallel()
+	always := []string{"document_unreadable", "document_wrong", "document_expired"}
+	certificate, abroad := []string{"certificate_unreadable", "certificate_wrong"}, []string{"residence_unreadable", "residence_wrong", "letter_unreadable", "letter_wrong"}
+	for _, category := range []campus.Category{campus.Mainland, campus.HongKongMacau, campus.Taiwan, campus.Foreign} {
+		for _, route := range []campus.Route{campus.StudentRoute, campus.FreshmanRoute, campus.StaffRoute} {
+			want := slices.Clone(always)
+			if route == campus.StudentRoute {
+				want = append(want, certificate...)
+			}
+			if category != campus.Mainland && route != campus.StaffRoute {
+				want = append(want, abroad...)
+			}
+			want = append(want, campus.PhoneChangedReason)
+			who := fmt.Sprint(category, " ", route)
+			require.Equal(t, want, campus.ReviewReasons(campus.AskMore, route, category), who)
+			require.Equal(t, append(want, "not_entitled"), campus.ReviewReasons(campus.Reject, route, category), who)
+			require.Empty(t, campus.ReviewReasons(campus.Approve, route, category), who)
+			for _, reason := range campus.ReviewReasons(campus.AskMore, route, category) {
+				item := campus.ItemOfReason(reason)
+				require.True(t, item == campus.PhoneItem || slices.Contains(campus.Papers(route, category), item), "%s: %s is taken when it is brought", who, reason)
+			}
+			for _, reason := range campus.ReviewReasons(campus.Reject, route, category) {
+				require.True(t, campus.IsReviewReason(reason))
+			}
+		}
+	}
+	require.False(t, campus.IsReviewReason("i_dislike_it"))
 }
 
 // A check digit of MOD 11-2 finds every wrong digit and every swap of neighbours.

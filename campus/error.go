@@ -38,6 +38,9 @@ const (
 	ObjectsDown   = "objects_down"
 )
 
+// CallbackConflict is the reason when a sender has used the id of a call-back for something else.
+const CallbackConflict = "callback_conflict"
+
 // OwnOutage tells whether err is an outage of our own Postgres or file store. It says nothing about another system, so it
 // is waited out and is no failure of a call.
 func OwnOutage(err error) bool {

@@ -94,3 +94,24 @@ func TestLoadPolicies(t *testing.T) {
 		})
 	}
 }
+
+// D3: the schedule of batches is cron in Shanghai, or "@every"; anything else is refused with the policy.
+func TestNextBatch(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, time.November, 17, 10, 0, 0, 0, campus.Shanghai)
+	for schedule, want := range map[string]time.Time{
+		"0 9,15 * * *": at.Add(5 * time.Hour), "0 9 * * 1-5": at.Add(23 * time.Hour), "@every 3s": at.Add(3 * time.Second),
+	} {
+		next, scheduled := campus.ProductionPolicy{Batches: true, Schedule: schedule}.NextBatch(at.UTC())
+		require.True(t, scheduled)
+		require.True(t, want.Equal(next), "%s: %s", schedule, next)
+	}
+	for _, none := range []campus.ProductionPolicy{{Batches: true}, {Schedule: "@every 3s"}} {
+		_, scheduled := none.NextBatch(at)
+		require.False(t, scheduled)
+	}
+	for _, wrong := range []string{"at nine", "0 25 * * *", "0 0 9 * * *", "@every"} {
+		_, err := campus.LoadPolicies(deploy.Policy, []byte(`production: {schedule: "`+wrong+`"}`))
+		require.ErrorContains(t, err, "production.schedule", wrong)
+	}
+}

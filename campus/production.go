@@ -3,6 +3,9 @@ package campus
 import (
 	"slices"
 	"strconv"
+	"time"
+
+	"github.com/robfig/cron/v3"
 )
 
 // BatchCase is the kind of case that has the card bureau make and bring many plastics at once (D3). It belongs to a
@@ -79,7 +82,10 @@ func (p ProductionPolicy) check() error {
 	if p == (ProductionPolicy{}) {
 		return nil
 	}
+	_, err := cron.ParseStandard(p.Schedule)
 	switch {
+	case p.Schedule != "" && err != nil:
+		return Errorf(Invalid, "", "policy production.schedule is no cron expression of five fields, and no \"@every\"")
 	case p.BatchSize < 1 || p.BatchSize > largestBatch:
 		return Errorf(Invalid, "", "policy production.batch_size must be from 1 to %d", largestBatch)
 	case p.BatchAt < 1 || p.BatchAt > p.BatchSize:
@@ -90,6 +96,15 @@ func (p ProductionPolicy) check() error {
 		return Errorf(Invalid, "", "policy production.urgent_before must not be negative")
 	}
 	return nil
+}
+
+// NextBatch is when the schedule opens a batch after a moment, if there is one (D3).
+func (p ProductionPolicy) NextBatch(after time.Time) (time.Time, bool) {
+	schedule, err := cron.ParseStandard(p.Schedule)
+	if err != nil || !p.Batches { // checked as the policy is read: there is none
+		return time.Time{}, false
+	}
+	return schedule.Next(after.In(Shanghai)), true
 }
 
 // OrderStep is the name of the step that orders the n-th plastic of a case, as incidents and attempts show it.

@@ -108,7 +108,6 @@ func (d *doctor) checks() []check {
 		{name: "temporal.attributes", needs: []string{namespaceCheck}, look: d.lookAtAttributes},
 		{name: "temporal.queues", needs: []string{namespaceCheck, policyCheck}, look: d.lookAtQueues},
 		{name: "temporal.build", needs: []string{namespaceCheck}, look: d.lookAtBuild},
-		{name: "temporal.schedules", needs: []string{namespaceCheck}, look: d.lookAtSchedules},
 
 		{name: objectsCheck, needs: []string{settingsCheck}, look: d.lookAtObjects},
 		{name: "s3.probe", needs: []string{objectsCheck}, look: d.probeObjects},

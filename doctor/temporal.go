@@ -12,7 +12,6 @@ import (
 	"go.temporal.io/api/serviceerror"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
-	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
 	"campuscard/worker"
@@ -106,27 +105,4 @@ func (d *doctor) lookAtBuild(ctx context.Context) []Finding {
 		return warn("temporal.build.other", seen)
 	}
 	return well("temporal.build.fine", seen)
-}
-
-// lookAtSchedules tells whether somebody has paused one and forgotten it.
-func (d *doctor) lookAtSchedules(ctx context.Context) []Finding {
-	schedules, err := d.Temporal.ScheduleClient().List(ctx, client.ScheduleListOptions{PageSize: 100})
-	if err != nil {
-		return broken(err)
-	}
-	count := 0
-	var paused []string
-	for schedules.HasNext() {
-		schedule, err := schedules.Next()
-		if err != nil {
-			return broken(err)
-		}
-		if count++; schedule.Paused {
-			paused = append(paused, schedule.ID)
-		}
-	}
-	if len(paused) > 0 {
-		return warn("temporal.schedules.paused", values{"names": strings.Join(paused, ", ")})
-	}
-	return well("temporal.schedules.fine", values{"count": strconv.Itoa(count)})
 }

@@ -377,3 +377,26 @@ func TestApplyTogetherFromTwoProcesses(t *testing.T) {
 	require.Equal(t, people, count(h, "line"))
 	require.Equal(t, people, count(h, "requests where id in (select id from cases)"))
 }
+
+// What another process adds after this one has looked is seen by another look, and is no fault of ours.
+func TestApplyAgainstAnotherProcess(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	stores := []*storage.Store{h.Store}
+	for range 3 {
+		other, err := storage.Open(t.Context(), h.Config, h.Clock.Now, h.Log)
+		require.NoError(t, err)
+		defer other.Close()
+		stores = append(stores, other)
+	}
+	for range 10 {
+		person, jobs := h.Person(), make([]storage.NewApplication, len(stores))
+		for i := range jobs { // each with files of its own, or they would wait for each other there
+			jobs[i] = h.NewApplication(person)
+		}
+		errs := atOnce(len(stores), func(i int) error {
+			return second(stores[i].Apply(t.Context(), storagetest.Request(campus.Student(person.ID)), jobs[i]))
+		})
+		require.Equal(t, map[string]int{"done": 1, "application_open": len(stores) - 1}, outcomes(errs))
+	}
+}

@@ -59,6 +59,25 @@ func (s *Store) OpenBatch(ctx context.Context, n NewBatch) (opened bool, err err
 	return opened, err
 }
 
+// OpenScheduledBatch opens a batch of what waits, if anything does, when the schedule is due by the time at which it was last
+// followed. Of all who follow it at one moment one does; the first time ever begins to count.
+func (s *Store) OpenScheduledBatch(ctx context.Context, n NewBatch, due func(last, now time.Time) bool) error {
+	return s.inTx(ctx, "follow the schedule of batches", func(t tx) error {
+		var last *time.Time
+		if err := t.Raw(`select batches_looked_at from universities where code = ? for no key update`, n.University).Row().Scan(&last); err != nil {
+			return err
+		}
+		if last != nil && !due(*last, t.now) {
+			return nil
+		}
+		if err := t.Exec(`update universities set batches_looked_at = ? where code = ?`, t.now, n.University).Error; err != nil || last == nil {
+			return err
+		}
+		_, err := openBatch(ctx, t, n)
+		return err
+	})
+}
+
 // OpenBatchNow opens a batch because a member of staff wants one. Conflict: nothing_waits.
 func (s *Store) OpenBatchNow(ctx context.Context, req Request, who campus.StaffMember, n NewBatch) (Batch, error) {
 	return once(ctx, s, "open a batch", req, func(t tx) (Batch, error) {

@@ -274,7 +274,7 @@ func TestReportsAboutCardsOfBatches(t *testing.T) {
 		{"with another batch", other, "report_not_ordered"},
 		{"by itself", alone, "report_not_ordered"},
 		{"delivered", good, "done"},
-		{"the same call-back twice", good, "callback_replayed"},
+		{"the same call-back twice", good, "done"},
 		{"the same twice", again, "done"},
 		{"into a compartment that is taken", twin, "compartment_full"},
 		{"lost, after it was delivered", lost, "report_contradicts"},
@@ -343,4 +343,36 @@ func TestStaffSeeBatchesOfTheirUniversityOnly(t *testing.T) {
 	require.Empty(t, page)
 	require.Equal(t, "not_found", outcome(second(f.StaffBatch(t.Context(), foreign, ids[0]))))
 	require.NoError(t, second(f.StaffBatch(t.Context(), mine, ids[0])))
+}
+
+// D3: a time of the schedule is followed once, by whoever is first, and only then.
+func TestOpenScheduledBatch(t *testing.T) {
+	t.Parallel()
+	f := waiting(t, 2)
+	due := func(last, now time.Time) bool { return now.Sub(last) >= time.Hour }
+	follow := func() error {
+		n := f.new(10)
+		n.Reason = campus.BatchBySchedule
+		return f.OpenScheduledBatch(t.Context(), n, due)
+	}
+	require.NoError(t, follow())
+	require.Zero(t, count(f.House, "batches"), "the first time begins to count")
+	f.Clock.Advance(time.Hour - time.Second)
+	require.NoError(t, follow())
+	require.Zero(t, count(f.House, "batches"), "too early")
+	f.Clock.Advance(time.Second)
+	small := func(int) error {
+		n := f.new(1) // a second one would find the other card
+		return f.OpenScheduledBatch(t.Context(), n, due)
+	}
+	require.Equal(t, map[string]int{"done": 8}, outcomes(atOnce(8, small)))
+	require.Equal(t, 1, count(f.House, "batches"), "one of eight workers")
+	f.Clock.Advance(time.Hour)
+	require.NoError(t, follow())
+	require.Equal(t, 2, count(f.House, "batches"))
+	before := count(f.House, "outbox")
+	f.Clock.Advance(time.Hour)
+	require.NoError(t, follow())
+	require.Equal(t, 2, count(f.House, "batches"), "nothing waits, so nothing is opened")
+	require.Equal(t, before, count(f.House, "outbox"), "and no workflow is asked for")
 }

@@ -1,22 +1,68 @@
 package storage
 
-import "campuscard/campus"
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
 
-// Callback is a call of another system, signed by it. ID is its own; the same one is taken once.
+	"campuscard/campus"
+)
+
+// Callback is a call of another system, signed by it. ID is the sender's own; the same one is taken once.
 type Callback struct {
-	System   string
+	Sender   string
 	ID       string // empty when it was us who asked
 	BodyHash []byte
 }
 
-// takeCallback keeps a call-back in the transaction of what it says. Conflict: callback_replayed.
-func takeCallback(t tx, c Callback) error {
+// bureau is the sender of what the card bureau reports. It works for all universities and numbers all its calls.
+const bureau = "bureau"
+
+// HRSender is the sender of what the HR system of a university submits.
+func HRSender(university string) string { return "hr/" + university }
+
+// takeOnce runs fn in the transaction that keeps the call-back. A call-back that was taken before changes nothing and gets
+// the first answer, so that its sender stops. Two at once wait for each other at the id. Conflict: callback_conflict when
+// the sender has used the id for something else.
+func takeOnce[T any](ctx context.Context, s *Store, what string, c Callback, fn func(tx) (T, error)) (result T, err error) {
+	err = s.inTx(ctx, what, func(t tx) error {
+		var none T
+		result = none
+		again, first, err := takeCallback(t, c)
+		if err != nil {
+			return err
+		}
+		if again {
+			return json.Unmarshal(first, &result)
+		}
+		if result, err = fn(t); err != nil || c.ID == "" {
+			return err
+		}
+		return t.Exec(`update callbacks set answer = ? where sender = ? and id = ?`, jsonText(result), c.Sender, c.ID).Error
+	})
+	return result, err
+}
+
+// takeCallback keeps a call-back, or finds that it was taken before and what the answer was.
+func takeCallback(t tx, c Callback) (again bool, answer json.RawMessage, err error) {
 	if c.ID == "" {
-		return nil
+		return false, nil, nil
 	}
-	err := t.Exec(`insert into callbacks (id, system, body_hash, received_at) values (?, ?, ?, ?)`, c.ID, c.System, c.BodyHash, t.now).Error
-	if violated(err) == "callbacks_pkey" {
-		return campus.Errorf(campus.Conflict, "callback_replayed", "this call-back has been taken before")
+	kept := t.Exec(`insert into callbacks (sender, id, body_hash, received_at) values (?, ?, ?, ?)
+		on conflict on constraint callbacks_of_sender do nothing`, c.Sender, c.ID, c.BodyHash, t.now)
+	if kept.Error != nil || kept.RowsAffected == 1 {
+		return false, nil, kept.Error
 	}
-	return err
+	var first struct {
+		BodyHash []byte
+		Answer   []byte
+	}
+	if err := t.Raw(`select body_hash, answer from callbacks where sender = ? and id = ?`, c.Sender, c.ID).Scan(&first).Error; err != nil {
+		return false, nil, fmt.Errorf("read a call-back: %w", err)
+	}
+	if !bytes.Equal(first.BodyHash, c.BodyHash) {
+		return false, nil, campus.Errorf(campus.Conflict, campus.CallbackConflict, "%s has used the id for another call-back", c.Sender)
+	}
+	return true, first.Answer, nil
 }

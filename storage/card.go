@@ -70,7 +70,8 @@ type Activation struct {
 }
 
 // ActivateCard makes a pending card active, orders its plastic and each package that was chosen as cases of their own, and
-// ends the application, all at the same instant (D1, D2, D4, C2). Conflict: card_state, card_exists.
+// ends the application, all at the same instant (D1, D2, D4, C2). A card that the same human has under another number is
+// replaced where they change role. Conflict: card_state, card_exists, other_card_active, studies_over.
 func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) (campus.Moved, error) {
 	var chosen jsonList[campus.ChosenPackage]
 	if !a.NoPackages {
@@ -78,13 +79,12 @@ func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) (
 			return campus.Moved{}, wrap("read the chosen packages", err)
 		}
 	}
-	var openPackages func(tx, movedCase) error
-	if len(chosen) > 0 {
-		openPackages = func(t tx, moved movedCase) error {
-			return openChosenPackages(ctx, t, moved, a.Card, chosen, a.Change.Actor)
+	moved, err := s.moveAs(ctx, m, a.part(ctx, s.Now()), func(t tx, moved movedCase) error {
+		if err := replaceOtherCards(t, m.Case.ID, moved, a.Change); err != nil || len(chosen) == 0 {
+			return err
 		}
-	}
-	moved, err := s.moveAs(ctx, m, a.part(ctx, s.Now()), openPackages)
+		return openChosenPackages(ctx, t, moved, a.Card, chosen, a.Change.Actor)
+	})
 	if violated(err) == "cards_one_active" {
 		return moved, campus.Errorf(campus.Conflict, "card_exists", "the person has another active card")
 	}
@@ -99,14 +99,15 @@ func (a Activation) part(ctx context.Context, now time.Time) part {
 		input.Stage, input.WaitsFor, input.Due = campus.StageBatching, campus.WaitsForEngine, &a.PromisedAt
 	}
 	words := cardWords(a.Card, campus.CardActive, a.Change)
-	maps.Copy(words, map[string]any{"latest": campus.DateOf(now.Add(a.CardLife)),
+	maps.Copy(words, map[string]any{"latest": campus.DateOf(now.Add(a.CardLife)), "today": campus.DateOf(now),
 		"plastic": a.Plastic, "ordered": campus.PlasticOrdered, "promised": a.PromisedAt,
 		"plastic_case": ref.ID, "plastic_kind": ref.Kind, "queued": campus.StageQueued, "engine": campus.WaitsForEngine,
 		"workflow": ref.WorkflowID(), "input": jsonText(input), "trace": traceparent(ctx),
 		"activation": "card.activate", "card_subject": "card/" + a.Card.String()})
 	return part{
 		sql: activatedSQL + cardChangedSQL + endedSQL + plasticCaseSQL, words: words,
-		guard:   ` and exists (select 1 from cards where id = @card and state = @pending)`,
+		guard: ` and exists (select 1 from cards c join people p on p.id = c.person_id
+			where c.id = @card and c.state = @pending and (p.graduates_on is null or p.graduates_on > @today))`,
 		refusal: func(t tx) error { return notPending(t, a.Card) },
 	}
 }
@@ -155,11 +156,15 @@ func cardWords(id uuid.UUID, next campus.CardState, c campus.Change) map[string]
 		"change_reason": c.Reason, "change_text": c.Text}
 }
 
-// notPending says why a card cannot become active (D4).
+// notPending says why a card cannot become active: its state (D4), or the end of its holder's studies, before which it would
+// have to begin.
 func notPending(t tx, id uuid.UUID) error {
 	card, err := findCard(t, id)
 	if err != nil {
 		return err
+	}
+	if card.State == campus.CardPending {
+		return campus.Errorf(campus.Conflict, campus.StudiesOver, "the studies of the holder of card %s are over", id)
 	}
 	return campus.Errorf(campus.Conflict, "card_state", "a card that is %s cannot become %s", card.State, campus.CardActive)
 }

@@ -171,6 +171,9 @@ func (s *Store) Findings(ctx context.Context, application uuid.UUID) ([]campus.F
 func (s *Store) CaseWorkItems(ctx context.Context, caseID uuid.UUID) ([]WorkItem, error) {
 	items := []WorkItem{}
 	err := s.read(ctx).Raw(selectWorkItem+` where w.case_id = ? and w.closed_at is null order by w.id`, caseID).Scan(&items).Error
+	if err == nil {
+		err = markOtherCards(s.db.WithContext(ctx), items)
+	}
 	return items, wrap("list the work items of a case", err)
 }
 

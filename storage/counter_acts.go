@@ -88,30 +88,24 @@ func (s *Store) WithdrawQueuedAtCounter(ctx context.Context, req Request, who ca
 }
 
 // ApplyAtCounter takes an application of a person from a member of staff, as Apply takes it from the person.
-func (s *Store) ApplyAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct, application NewApplication) (act CounterAct, err error) {
-	for range aloneTries { // who is in its way has committed by the time that is known
-		act, err = once(ctx, s, "apply at the counter", req, func(t tx) (CounterAct, error) {
-			act, err := actNow(t, req.ID, who, a) // first: nobody tries numbers of documents on who was not verified
-			if err != nil {
-				return act, err
-			}
-			refusals, err := openApplications(t, []newcomer{{
-				NewApplication: application, id: req.ID, by: req.Actor, request: req, trace: traceparent(ctx),
-			}})
-			if err != nil {
-				return act, err
-			}
-			if refusals[0] != nil {
-				return act, refusals[0]
-			}
-			act.CaseID = &req.ID
-			return act, t.Exec(`update counter_acts set case_id = ? where id = ?`, req.ID, act.ID).Error
-		})
-		if !errors.Is(err, errContested) && violated(err) != "applications_one_open" {
-			break
+func (s *Store) ApplyAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct, application NewApplication) (CounterAct, error) {
+	return once(ctx, s, "apply at the counter", req, func(t tx) (CounterAct, error) {
+		act, err := actNow(t, req.ID, who, a) // first: nobody tries numbers of documents on who was not verified
+		if err != nil {
+			return act, err
 		}
-	}
-	return act, err
+		refusals, err := openApplications(t, []newcomer{{
+			NewApplication: application, id: req.ID, by: req.Actor, request: req, trace: traceparent(ctx),
+		}})
+		if err != nil {
+			return act, err
+		}
+		if refusals[0] != nil {
+			return act, refusals[0]
+		}
+		act.CaseID = &req.ID
+		return act, t.Exec(`update counter_acts set case_id = ? where id = ?`, req.ID, act.ID).Error
+	})
 }
 
 // ChooseKioskAtCounter has the plastic of a person's card brought to another kiosk, as ChooseKiosk does.

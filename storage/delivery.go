@@ -44,37 +44,40 @@ type Shipment struct {
 	ShippedAt  time.Time
 }
 
-// TakeShipment notes what is on its way to a kiosk. A delivery that is known is no news. NotFound: a batch we do not
-// know. Conflict: callback_replayed; report_not_ordered when a card was not ordered with that batch; report_contradicts
+// TakeShipment notes what is on its way to a kiosk. A delivery that is known is no news, and a
+// call-back that was taken before changes nothing. NotFound: a batch we do not know. Conflict: callback_conflict when its id
+// stands for another report; report_not_ordered when a card was not ordered with that batch; report_contradicts
 // when one was ordered to another kiosk.
 func (s *Store) TakeShipment(ctx context.Context, r Shipment) error {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return err
 	}
-	return s.inTx(ctx, "take a shipment", func(t tx) error {
-		cards, err := lockPlastics(t, `id in ? and batch_id = ?`, append(r.Plastics, uuid.Nil), r.Batch)
-		if err != nil {
-			return err
-		}
-		b, err := readBatch(t, r.Batch, "for no key update")
-		if err != nil {
-			return err
-		}
-		if err := takeCallback(t, Callback{"bureau", r.CallbackID, r.BodyHash}); err != nil {
-			return err
-		}
-		if err := checkShipment(r, cards); err != nil {
-			return err
-		}
-		added := t.Exec(`insert into deliveries (id, batch_id, university, kiosk_id, number, state, shipped_at, noted_at, expected)
-			values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict on constraint deliveries_number do nothing`,
-			id, b.ID, b.University, r.Kiosk, r.Number, campus.DeliveryShipped, r.ShippedAt, t.now, len(cards))
-		if added.Error != nil || added.RowsAffected == 0 {
-			return added.Error
-		}
-		return shipCards(ctx, t, b, id, cards)
+	_, err = takeOnce(ctx, s, "take a shipment", Callback{bureau, r.CallbackID, r.BodyHash}, func(t tx) (struct{}, error) {
+		return struct{}{}, takeShipment(ctx, t, r, id)
 	})
+	return err
+}
+
+func takeShipment(ctx context.Context, t tx, r Shipment, id uuid.UUID) error {
+	cards, err := lockPlastics(t, `id in ? and batch_id = ?`, append(r.Plastics, uuid.Nil), r.Batch)
+	if err != nil {
+		return err
+	}
+	b, err := readBatch(t, r.Batch, "for no key update")
+	if err != nil {
+		return err
+	}
+	if err := checkShipment(r, cards); err != nil {
+		return err
+	}
+	added := t.Exec(`insert into deliveries (id, batch_id, university, kiosk_id, number, state, shipped_at, noted_at, expected)
+		values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict on constraint deliveries_number do nothing`,
+		id, b.ID, b.University, r.Kiosk, r.Number, campus.DeliveryShipped, r.ShippedAt, t.now, len(cards))
+	if added.Error != nil || added.RowsAffected == 0 {
+		return added.Error
+	}
+	return shipCards(ctx, t, b, id, cards)
 }
 
 func checkShipment(r Shipment, cards []Plastic) error {

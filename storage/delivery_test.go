@@ -74,10 +74,13 @@ func TestTakeShipment(t *testing.T) {
 		require.Equal(t, before, everything(t, f.House), line.name)
 	}
 	require.NoError(t, f.TakeShipment(t.Context(), good))
-	require.Equal(t, "callback_replayed", outcome(f.TakeShipment(t.Context(), good)))
+	before := everything(t, f.House)
+	require.NoError(t, f.TakeShipment(t.Context(), good), "a call-back that was taken before")
+	other := f.shipment(batch, "bd-2", cards[2])
+	other.CallbackID, other.BodyHash = good.CallbackID, []byte("another")
+	require.Equal(t, "callback_conflict", outcome(f.TakeShipment(t.Context(), other)))
 	asked := good
 	asked.CallbackID = ""
-	before := everything(t, f.House)
 	require.NoError(t, f.TakeShipment(t.Context(), asked), "asked for, it is no news")
 	require.Equal(t, before, everything(t, f.House))
 	require.Equal(t, 2, count(f.House, `plastics where state = 'shipped' and delivery_id is not null`))

@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -49,12 +48,7 @@ func (s *Store) Apply(ctx context.Context, req Request, a NewApplication) (Accep
 const (
 	intakeLot    = 64 // applications in one transaction at most
 	intakeAtOnce = 2  // transactions of this process
-	aloneTries   = 3  // of an application that others are in the way of
 )
-
-// errContested ends a transaction that came upon what another one had changed since it looked. Nothing is kept of it;
-// the next look sees what there is.
-var errContested = errors.New("another request was as fast")
 
 // takeIn takes a lot in one transaction. When that fails as a whole, or a person or a key is in it twice, each is taken
 // alone: then what is in the way of one holds up nobody else.
@@ -94,20 +88,13 @@ func apart(jobs []newcomer) (first, others []int) {
 	return first, others
 }
 
-// takeAlone takes one application. Who is in its way has committed by the time that is known, so another look tells what
-// to answer.
-func (s *Store) takeAlone(ctx context.Context, job newcomer) (answer settled[Accepted]) {
-	for range aloneTries {
-		taken, err := s.takeLot(ctx, []newcomer{job})
-		if err == nil {
-			return taken[0]
-		}
-		answer.err = err
-		if !errors.Is(err, errContested) && violated(err) != "applications_one_open" {
-			break
-		}
+// takeAlone takes one application.
+func (s *Store) takeAlone(ctx context.Context, job newcomer) settled[Accepted] {
+	taken, err := s.takeLot(ctx, []newcomer{job})
+	if err != nil {
+		return settled[Accepted]{err: err}
 	}
-	return answer
+	return taken[0]
 }
 
 // takeLot takes applications of different people under different keys, all in one transaction, with an answer for each. An

@@ -288,6 +288,12 @@ func (s *Store) SetLanguage(ctx context.Context, id uuid.UUID, language campus.L
 	return wrap("set the language", err)
 }
 
+// KeepGraduation keeps the day on which the registry has a person's studies end, when it is another than the roster's.
+func (s *Store) KeepGraduation(ctx context.Context, person uuid.UUID, day campus.Date) error {
+	_, err := s.pool.Exec(ctx, `update people set graduates_on = $2 where id = $1`, person, day)
+	return wrap("keep the end of studies", err)
+}
+
 func findPerson(t tx, id uuid.UUID) (personRow, error) {
 	var row personRow
 	found := t.Where("id = ?", id).Limit(1).Find(&row)

@@ -129,46 +129,45 @@ type Report struct {
 }
 
 // TakeReport takes what the bureau says, and tells the workflows to look, in one transaction (design 4.5).
-// NotFound: a plastic or order we do not know. Conflict: callback_replayed when its id has been taken before,
-// report_not_ordered when the plastic was not ordered, or not with that batch, report_contradicts when it cannot have
+// A call-back that was taken before changes nothing. NotFound: a plastic or order we do not know. Conflict:
+// callback_conflict when its id stands for another report, report_not_ordered when the plastic was not ordered, or not with that batch, report_contradicts when it cannot have
 // become that, compartment_full when another lies there.
 func (s *Store) TakeReport(ctx context.Context, r Report) error {
-	return s.inTx(ctx, "take a production report", func(t tx) error {
-		p, b, err := lockReported(t, r)
-		if err != nil {
-			return err
-		}
-		if err := takeCallback(t, Callback{"bureau", r.CallbackID, r.BodyHash}); err != nil {
-			return err
-		}
-		if noNews(p, b, r) {
-			return nil
-		}
-		if p.State == campus.PlasticReady || !p.State.CanBecome(r.State) { // what lies in a kiosk is the card centre's
-			return campus.Errorf(campus.Conflict, "report_contradicts", "a plastic that is %s cannot become %s", p.State, r.State)
-		}
-		if err := t.Exec(`update plastics set order_id = ?, bureau_seq = ? where id = ?`, r.OrderID, r.Sequence, p.ID).Error; err != nil {
-			return err
-		}
-		if r.State == campus.PlasticReady {
-			if r.Kiosk != p.KioskID {
-				return campus.Errorf(campus.Conflict, "report_contradicts", "plastic %s was ordered to another kiosk", p.ID)
-			}
-			if err := fillCompartment(t, p, r.Compartment); err != nil {
-				return err
-			}
-		}
-		change := campus.Change{Actor: campus.Machine("bureau"), Channel: "bureau", Reason: "reported", Text: r.Reason}
-		if err := setPlastic(t, p, r.State, change); err != nil {
-			return err
-		}
-		if p.BatchID != nil {
-			if err := settleBatch(ctx, t, *p.BatchID, p.State != campus.PlasticShipped); err != nil {
-				return err
-			}
-		}
-		return enqueueSignal(ctx, t, campus.CaseRef{Kind: campus.PlasticCase, ID: p.CaseID}, campus.FactsChanged)
+	_, err := takeOnce(ctx, s, "take a production report", Callback{bureau, r.CallbackID, r.BodyHash}, func(t tx) (struct{}, error) {
+		return struct{}{}, takeReport(ctx, t, r)
 	})
+	return err
+}
+
+func takeReport(ctx context.Context, t tx, r Report) error {
+	p, b, err := lockReported(t, r)
+	if err != nil || noNews(p, b, r) {
+		return err
+	}
+	if p.State == campus.PlasticReady || !p.State.CanBecome(r.State) { // what lies in a kiosk is the card centre's
+		return campus.Errorf(campus.Conflict, "report_contradicts", "a plastic that is %s cannot become %s", p.State, r.State)
+	}
+	if err := t.Exec(`update plastics set order_id = ?, bureau_seq = ? where id = ?`, r.OrderID, r.Sequence, p.ID).Error; err != nil {
+		return err
+	}
+	if r.State == campus.PlasticReady {
+		if r.Kiosk != p.KioskID {
+			return campus.Errorf(campus.Conflict, "report_contradicts", "plastic %s was ordered to another kiosk", p.ID)
+		}
+		if err := fillCompartment(t, p, r.Compartment); err != nil {
+			return err
+		}
+	}
+	change := campus.Change{Actor: campus.Machine(bureau), Channel: bureau, Reason: "reported", Text: r.Reason}
+	if err := setPlastic(t, p, r.State, change); err != nil {
+		return err
+	}
+	if p.BatchID != nil {
+		if err := settleBatch(ctx, t, *p.BatchID, p.State != campus.PlasticShipped); err != nil {
+			return err
+		}
+	}
+	return enqueueSignal(ctx, t, campus.CaseRef{Kind: campus.PlasticCase, ID: p.CaseID}, campus.FactsChanged)
 }
 
 // lockReported locks the plastic a report is about, and its batch. Only what was ordered can be reported on.

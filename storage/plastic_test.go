@@ -63,7 +63,7 @@ func TestReportsThatAreNotTaken(t *testing.T) {
 	first := s.report(campus.PlasticShipped, 3)
 	require.NoError(t, s.TakeReport(t.Context(), first))
 	replayed := s.report(campus.PlasticReady, 4)
-	replayed.CallbackID = first.CallbackID
+	replayed.CallbackID, replayed.BodyHash = first.CallbackID, []byte("another")
 	elsewhere := s.report(campus.PlasticReady, 4)
 	elsewhere.Kiosk = storagetest.WestKiosk
 	another := s.report(campus.PlasticReady, 4)
@@ -74,10 +74,11 @@ func TestReportsThatAreNotTaken(t *testing.T) {
 		report storage.Report
 		want   string
 	}{
-		"a call-back that was taken before": {replayed, "callback_replayed"},
-		"delivered to another kiosk":        {elsewhere, "report_contradicts"},
-		"another order's":                   {another, "not_found"},
-		"a plastic nobody knows":            {unknown, "not_found"},
+		"another call-back under the id of one that was taken": {replayed, "callback_conflict"},
+		"a call-back that was taken before":                    {first, "done"},
+		"delivered to another kiosk":                           {elsewhere, "report_contradicts"},
+		"another order's":                                      {another, "not_found"},
+		"a plastic nobody knows":                               {unknown, "not_found"},
 	} {
 		before := everything(t, s.House)
 		require.Equal(t, test.want, outcome(s.TakeReport(t.Context(), test.report)), name)
@@ -98,7 +99,7 @@ func TestReportsAtOnce(t *testing.T) {
 		}
 		return s.TakeReport(t.Context(), r)
 	})
-	require.Equal(t, map[string]int{"done": 6, "callback_replayed": 4}, outcomes(errs))
+	require.Equal(t, map[string]int{"done": 10}, outcomes(errs))
 	require.Equal(t, 1, count(s.House, `outbox where kind = 'signal'`))
 	require.Equal(t, 1, count(s.House, `plastic_changes where to_state = 'ready'`))
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -195,11 +196,21 @@ func all[T any](ctx context.Context, s *Store, sql string, words map[string]any)
 	return pgx.CollectRows(rows, pgx.RowToStructByNameLax[T])
 }
 
-// inTx runs fn in one transaction; an error rolls it back. Outages of Postgres come back as campus.Unavailable.
-func (s *Store) inTx(ctx context.Context, what string, fn func(tx) error) error {
-	err := s.db.WithContext(ctx).Transaction(func(db *gorm.DB) error {
-		return fn(tx{DB: db, now: s.Now(), keys: s.keys})
-	})
+// txTries is how often a transaction is made that another one was in the way of.
+const txTries = 3
+
+// inTx runs fn in one transaction; an error rolls it back. When another transaction was as fast, it has committed by the
+// time that is known, so fn runs again, from the beginning, and sees what there is. Outages of Postgres come back as
+// campus.Unavailable.
+func (s *Store) inTx(ctx context.Context, what string, fn func(tx) error) (err error) {
+	for range txTries {
+		err = s.db.WithContext(ctx).Transaction(func(db *gorm.DB) error {
+			return fn(tx{DB: db, now: s.Now(), keys: s.keys})
+		})
+		if !contested(err) {
+			break
+		}
+	}
 	return wrap(what, err)
 }
 
@@ -242,6 +253,21 @@ func (e dataRefused) Error() string {
 
 func (e dataRefused) Unwrap() []error {
 	return []error{&campus.Error{Code: campus.Internal, Reason: campus.DataRefused, Message: e.Error()}, e.by}
+}
+
+// errContested ends a transaction that came upon what another one had changed since it looked.
+var errContested = campus.Errorf(campus.Unavailable, "contested", "other requests were as fast, each time")
+
+// ruled are the unique constraints that say a rule of the trade. Who breaks one is told so: another look changes nothing.
+var ruled = []string{"requests_one_open", "cards_one_active"}
+
+// contested tells whether another transaction was as fast: what this one wanted to add has been added since it looked.
+func contested(err error) bool {
+	if errors.Is(err, errContested) {
+		return true
+	}
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == "23505" && !slices.Contains(ruled, pgErr.ConstraintName)
 }
 
 // isOutage tells whether the same statement may work later: the connection broke, the server stops or starts, or a

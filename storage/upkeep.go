@@ -26,7 +26,7 @@ func (s *Store) DropExpired(ctx context.Context, limit int) (int64, error) {
 			{"sessions", "id", "expires_at < ?", t.now.Add(-keepSessions)},
 			{"requests", "key", "state = '' and created_at < ?", t.now.Add(-keepRequests)},
 			{"requests", "key", "state <> 'open' and created_at < ?", t.now.Add(-keepDecisions)},
-			{"callbacks", "id", "received_at < ?", t.now.Add(-keepCallbacks)},
+			{"callbacks", "(sender, id)", "received_at < ?", t.now.Add(-keepCallbacks)},
 			{"phone_messages", "id", "created_at < ?", t.now.Add(-keepMessages)},
 			{"nonces", "(machine, nonce)", "at < ?", t.now.Add(-keepNonces)},
 		} {

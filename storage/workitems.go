@@ -89,6 +89,9 @@ type WorkItem struct {
 	ClaimedBy   *uuid.UUID          `json:"claimed_by,omitempty"`
 	ClaimedAt   *time.Time          `json:"claimed_at,omitempty"`
 	ClosedAt    *time.Time          `json:"closed_at,omitempty"`
+	Route       campus.Route        `json:"-"` // of an application
+	Category    campus.Category     `json:"-"` // of its person
+	Mark        string              `json:"mark,omitempty" gorm:"-" enum:"other_card,other_card_replaced" doc:"Of a review: the same human has a card under another number. other_card: activation will be refused while that is so; other_card_replaced: activation replaces it, for the role changes"`
 
 	ClaimedUntil   *time.Time        `json:"claimed_until,omitempty" doc:"From then on the claim keeps nobody away"`
 	ClaimedByName  string            `json:"claimed_by_name,omitempty"`
@@ -105,8 +108,10 @@ func (w WorkItem) HeldByAnother(who uuid.UUID, now time.Time) bool {
 }
 
 const selectWorkItem = `select w.*, c.kind as case_kind, c.person_id, c.stage, coalesce(h.name, '') as claimed_by_name,
-		coalesce(q.name, '') as proposed_by_name, coalesce(r.payload->>'note', '') as proposal_note
+		coalesce(q.name, '') as proposed_by_name, coalesce(r.payload->>'note', '') as proposal_note,
+		coalesce(a.route, '') as route, coalesce(p.category, '') as category
 	from work_items w join cases c on c.id = w.case_id left join staff h on h.id = w.claimed_by
+		left join applications a on a.id = w.case_id left join people p on p.id = c.person_id
 		left join staff q on q.id = w.proposed_by left join requests r on r.id = w.proposal`
 
 // WorkItemFilter narrows a list of open work items; empty fields do not.
@@ -135,6 +140,9 @@ func (s *Store) WorkItems(ctx context.Context, who campus.StaffMember, f WorkIte
 	}
 	items := []WorkItem{}
 	err := query.Order("id").Limit(f.Limit).Find(&items).Error
+	if err == nil {
+		err = markOtherCards(s.db.WithContext(ctx), items)
+	}
 	return items, wrap("list work items", err)
 }
 
@@ -211,7 +219,9 @@ func findWorkItem(t tx, who campus.StaffMember, id uuid.UUID, lock string) (Work
 	if item.ID == uuid.Nil || !who.May(campus.ReadCases, item.Campus) {
 		return item, campus.Errorf(campus.NotFound, "", "no work item %s", id)
 	}
-	return item, nil
+	marked := []WorkItem{item}
+	err = markOtherCards(t.DB, marked)
+	return marked[0], err
 }
 
 // ClaimWorkItem gives an open item to the member, for a while. One that another holds is a conflict; one's own stays

@@ -74,8 +74,7 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 	upkeep := &upkeep{store: store, policies: policies, log: log}
 	w.loops = []func(context.Context) error{outbox.run, sender.run, phoneSender{sender}.run, upkeep.run, resender.run, (&shredder{store: store, log: log}).run}
 	if cfg.Schedules {
-		schedules := &schedules{store: store, temporal: temporal, policies: policies, log: log}
-		w.loops = append(w.loops, schedules.run)
+		w.loops = append(w.loops, (&batchOpener{store: store, policies: policies, log: log}).run)
 	}
 	w.loops = append(w.loops, (&groupRetrier{store: store, sender: resender.sender, policies: policies, log: log}).run)
 	w.loops = append(w.loops, (&usher{store: store, policies: policies, log: log}).run)
@@ -101,7 +100,6 @@ func RegisterWorkflows(r registry) {
 	} {
 		r.RegisterWorkflowWithOptions(process, workflow.RegisterOptions{Name: string(kind)})
 	}
-	r.RegisterWorkflowWithOptions(workflows.OpenBatch, workflow.RegisterOptions{Name: workflows.OpenBatchWorkflow})
 }
 
 // registerActivities registers every step under the name of its method. Local ones run on the queue of the cases;

@@ -391,7 +391,7 @@ func TestSubmissionsThatCannotBeTaken(t *testing.T) {
 	house := workflowtest.New(t, "")
 	lecturer, student := house.Applicant("kind=staff&category=mainland"), house.Student()
 	submit := func(id string, numbers ...string) ([]storage.Submission, error) {
-		return house.SubmitEmployees(t.Context(), storage.Callback{System: "hr", ID: id, BodyHash: []byte(id)}, storagetest.University, numbers, house.Policies.Version())
+		return house.SubmitEmployees(t.Context(), storage.Callback{Sender: storage.HRSender(storagetest.University), ID: id, BodyHash: []byte(id)}, storagetest.University, numbers, house.Policies.Version())
 	}
 	before := house.Facts()
 	for name, numbers := range map[string][]string{"nobody": {"T0"}, "a student": {student.Number}, "one of two": {lecturer.Number, "T0"}} {

@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -303,6 +304,100 @@ func TestWithdrawalOfABegunApplicationIsTheWorkflows(t *testing.T) {
 	})
 	p.withdraw()
 	p.run()
+}
+
+// otherCard gives the applicant an active card under another number.
+func (p *play) otherCard() {
+	p.Exec(`insert into people (id, university, number, name, document_type, document, document_hash, phone, level, college, campus, status, roster_at)
+		select gen_random_uuid(), university, 'another', name, document_type, document, document_hash, phone, level, college, campus, 'registered', roster_at
+		from people where id = $1`, p.Case(p.ref).PersonID)
+	p.Exec(`insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
+		select gen_random_uuid(), 'import', c.university, c.campus, p.id, 'done', 'nobody', since, policy_version, opened_at from cases c, people p where p.number = 'another'`)
+	p.Exec(`insert into applications (id, person_id, university, kiosk_id, created_at, closed_at)
+		select c.id, c.person_id, a.university, kiosk_id, a.created_at, a.created_at from applications a, cases c where c.kind = 'import'`)
+	p.Exec(`insert into cards (id, person_id, university, application_id, number, state, created_at)
+		select gen_random_uuid(), person_id, university, id, 'another', 'active', created_at from applications where closed_at is not null`)
+}
+
+// D4: one human has one card. Once the other is ended, this one can be activated.
+func TestCardUnderAnotherNumber(t *testing.T) {
+	t.Parallel()
+	end := func(p *play) func() {
+		return func() { p.Exec(`update cards set state = 'closed' where number = 'another'`) }
+	}
+	t.Run("keeps a student from activating", func(t *testing.T) {
+		t.Parallel()
+		p := approved(t)
+		p.do(p.otherCard)
+		p.activate().refused(campus.OtherCardActive)
+		p.do(end(p))
+		p.activate()
+		p.run()
+		p.requireEnd(campus.Completed, "")
+	})
+	t.Run("keeps the card of a freshman from becoming active by itself", func(t *testing.T) {
+		t.Parallel()
+		p := applicant(t, "kind=admitted&category=mainland")
+		p.review(campus.Approve, "")
+		begin := campus.Date{Year: 2027, Month: time.September, Day: 1}.Start()
+		p.do(p.otherCard)
+		p.after(begin.Sub(p.Clock.Now())).do(func() { p.School.Change(p.student, workflowtest.Fields{"status": "registered"}) })
+		p.after(48 * time.Hour).do(func() {
+			c := p.Case(p.ref)
+			require.Equal(t, campus.StageActivation, c.Stage)
+			require.Equal(t, campus.OtherCardActive, c.Reason)
+			require.Equal(t, []string{"notice.approved_freshman", "notice.other_card"}, p.Notices(p.ref))
+		})
+		p.do(end(p))
+		p.activate()
+		p.run()
+		p.requireEnd(campus.Completed, "")
+	})
+}
+
+// A card that would end before it begins is none.
+func TestStudiesThatAreOver(t *testing.T) {
+	t.Parallel()
+	t.Run("on the roster, and the registry knows better", func(t *testing.T) {
+		t.Parallel()
+		p := newApplication(t, "", workflowtest.Good)
+		p.Exec(`update people set graduates_on = '2026-06-30'`)
+		p.review(campus.Approve, "")
+		p.activate()
+		p.run()
+		p.requireEnd(campus.Completed, "")
+		require.Equal(t, 1, storagetest.One[int](p.House.House, `select count(*) from cards where valid_until > activated_at`))
+	})
+	t.Run("in the registry", func(t *testing.T) {
+		t.Parallel()
+		p := newApplication(t, "", workflowtest.Good)
+		p.School.Change(p.student, workflowtest.Fields{"graduates_on": "2026-06-30"})
+		p.run()
+		p.requireEnd(campus.RefusedBy, campus.StudiesOver)
+		p.requireNoCard()
+	})
+	t.Run("between approval and activation", func(t *testing.T) {
+		t.Parallel()
+		p := approved(t)
+		p.do(func() { p.Exec(`update people set graduates_on = '2026-06-30'`) })
+		p.activate().refused(campus.StudiesOver)
+		p.do(func() { p.Exec(`update people set graduates_on = '2030-06-30'`) })
+		p.activate()
+		p.run()
+		p.requireEnd(campus.Completed, "")
+	})
+	t.Run("of a freshman at the enrolment", func(t *testing.T) {
+		t.Parallel()
+		p := applicant(t, "kind=admitted&category=mainland")
+		p.review(campus.Approve, "")
+		begin := campus.Date{Year: 2027, Month: time.September, Day: 1}.Start()
+		p.after(begin.Sub(p.Clock.Now())).do(func() {
+			p.School.Change(p.student, workflowtest.Fields{"status": "registered", "graduates_on": "2027-08-31"})
+		})
+		p.run()
+		p.requireEnd(campus.RefusedBy, campus.StudiesOver)
+		p.requireNoCard()
+	})
 }
 
 func TestCardOfAnotherApplicationKeepsAnActivationFromHappening(t *testing.T) {

@@ -81,9 +81,22 @@ func (w *application) enrolmentIsOver(ctx workflow.Context) error {
 	return w.expire(ctx, "not_enrolled")
 }
 
-// enrolled activates the card, unless the student was faster and took the application back.
+// enrolled activates the card, unless the student was faster and took the application back. A card of the same human under
+// another number has to go first: the holder is told, and activates when that is done. Who has no studies ahead gets none.
 func (w *application) enrolled(ctx workflow.Context) error {
-	return w.advance(ctx, w.activation(ctx, "enrolled", campus.System()))
+	err := w.advance(ctx, w.activation(ctx, "enrolled", campus.System()))
+	switch campus.ReasonOf(err) {
+	case campus.OtherCardActive:
+		return w.advance(ctx, change{Move: campus.Move{
+			Name: "other-card", Stage: campus.StageActivation, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.plan.Activation.Wait),
+			Reason:  campus.OtherCardActive,
+			Events:  []campus.Event{event("other_card_found", campus.System())},
+			Notices: []campus.Notice{{Template: "notice.other_card"}},
+		}})
+	case campus.StudiesOver:
+		return w.advance(ctx, w.closing("studies-over", ending{Outcome: campus.RefusedBy, Reason: campus.StudiesOver, By: campus.System()}))
+	}
+	return err
 }
 
 // activateEnrolled activates the card of a freshman who does not want to wait for the next look. A last look that is made

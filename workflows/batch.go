@@ -12,14 +12,6 @@ import (
 	"campuscard/campus"
 )
 
-// OpenBatchWorkflow is the name under which the short workflow is registered that a university's schedule starts.
-const OpenBatchWorkflow = "open-batch"
-
-// OpenBatch opens a batch of what waits at a university, if anything does. It is what the schedule starts (D3).
-func OpenBatch(ctx workflow.Context, university string) error {
-	return openBatch(ctx, activities.OpenBatch{University: university, Reason: campus.BatchBySchedule})
-}
-
 // openBatch opens a batch under an id made here, so that a step delivered twice opens one.
 func openBatch(ctx workflow.Context, in activities.OpenBatch) error {
 	made := workflow.SideEffect(ctx, func(workflow.Context) any { return uuid.Must(uuid.NewV7()) })

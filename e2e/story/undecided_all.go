@@ -49,7 +49,7 @@ func (r *round) reviews(ctx context.Context) (list []Undecided, err error) {
 		}
 		action, reason := campus.Approve, ""
 		if u.Outcome == campus.Rejected {
-			action, reason = campus.Reject, campus.ReviewReasons()[0]
+			action, reason = campus.Reject, campus.ReviewReasons(campus.Reject, campus.StudentRoute, campus.Mainland)[0]
 		}
 		u.Case, u.Left, u.Waits, u.Became = s.application, campus.StageReview, true, s.reviewer.Decision
 		u.Post = func(ctx context.Context) (client.Decision, error) {

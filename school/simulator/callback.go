@@ -116,7 +116,7 @@ func (s *Simulator) callBack(ctx context.Context) error {
 // delivered is an attempt that has ended.
 type delivered struct {
 	callback
-	taken bool
+	taken bool // or refused for good
 }
 
 // dueCallbacks are the heads of the subjects' queues whose time has come.
@@ -142,6 +142,7 @@ func (s *Simulator) dueCallbacks(busy map[string]bool) (due []callback, err erro
 	return due, err
 }
 
+// deliver sends a call-back once, and tells whether it need not be sent again.
 func (s *Simulator) deliver(ctx context.Context, signer *webhooks.Webhook, c callback) (taken bool) {
 	if signer == nil { // its secret was taken away after it was queued
 		return false
@@ -168,8 +169,11 @@ func (s *Simulator) deliver(ctx context.Context, signer *webhooks.Webhook, c cal
 	}
 	defer res.Body.Close()                                      //nolint:errcheck // only read
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20)) // so that the connection is used again
-	// 409 says that this call-back has been taken before, or contradicts one: sending it again cannot help.
-	return res.StatusCode == http.StatusConflict || res.StatusCode >= 200 && res.StatusCode < 300
+	if res.StatusCode == http.StatusConflict {                  // it contradicts what is known: sending it again cannot help
+		s.log.Warn("a call-back is refused", "hook", c.Hook, "callback", c.ID)
+		return true
+	}
+	return res.StatusCode >= 200 && res.StatusCode < 300
 }
 
 // settleCallback forgets what was taken or tried often enough, and plans the next attempt of the rest.

@@ -5,7 +5,8 @@
 create table universities (
     code    text primary key,
     name_zh text not null,
-    name_en text not null
+    name_en text not null,
+    batches_looked_at timestamptz -- D3: when the schedule of its batches was last followed; none: never
 );
 
 create table campuses (
@@ -45,12 +46,14 @@ create table audit (
 );
 create index audit_subject on audit (subject, id);
 
--- Call-backs taken, so that a repeated one changes nothing.
+-- Call-backs taken, so that a repeated one changes nothing. Each sender numbers its own.
 create table callbacks (
-    id          text primary key,
-    system      text not null,
+    sender      text not null, -- bureau, or hr/<university>
+    id          text not null,
     body_hash   bytea not null,
-    received_at timestamptz not null
+    answer      jsonb,         -- the answer to the first; none: there is nothing to tell
+    received_at timestamptz not null,
+    constraint callbacks_of_sender primary key (sender, id)
 );
 
 -- Signed requests of machines, so that a captured one cannot be sent again.

@@ -136,7 +136,7 @@ func (h *House) Apply(s Student, flaw Flaw, change ...func(*storage.NewApplicati
 // Submit is HR's call for a member of staff (A2), and answers the case that it opens.
 func (h *House) Submit(s Student) campus.CaseRef {
 	h.t.Helper()
-	call := storage.Callback{System: "hr", ID: uuid.NewString(), BodyHash: []byte("body")}
+	call := storage.Callback{Sender: storage.HRSender(storagetest.University), ID: uuid.NewString(), BodyHash: []byte("body")}
 	opened, err := h.SubmitEmployees(h.t.Context(), call, storagetest.University, []string{s.Number}, h.Policies.Version())
 	require.NoError(h.t, err)
 	require.Equal(h.t, "opened", opened[0].Outcome)

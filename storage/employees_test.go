@@ -1,0 +1,106 @@
+package storage_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+)
+
+// colleagues are members of staff on the roster of a university, by their numbers.
+func colleagues(h *storagetest.House, university string, n int) []string {
+	numbers := make([]string, n)
+	for i := range numbers {
+		h.PersonOf(university, func(p *storage.RosterPerson) {
+			p.Status, p.Level, p.Number = "employed", "staff", fmt.Sprintf("T%04d", i)
+		})
+		numbers[i] = fmt.Sprintf("T%04d", i)
+	}
+	return numbers
+}
+
+// submit is a call of the HR system of a university: id and body are the sender's.
+func submit(t *testing.T, h *storagetest.House, university, id, body string, numbers ...string) ([]storage.Submission, error) {
+	t.Helper()
+	call := storage.Callback{Sender: storage.HRSender(university), ID: id, BodyHash: storage.BodyHash([]byte(body))}
+	return h.SubmitEmployees(t.Context(), call, university, numbers, "1")
+}
+
+// A2: whatever HR sends at once, each call is answered, and each employee has one application.
+func TestSubmissionsAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, idOf := range map[string]func(i int) string{
+		"eight calls about the same people":    func(i int) string { return fmt.Sprint(i) },
+		"the same call, delivered eight times": func(int) string { return "1" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := storagetest.New(t)
+			h.University(storagetest.University)
+			numbers := colleagues(h, storagetest.University, 5)
+			answers := make([][]storage.Submission, 8)
+			errs := atOnce(8, func(i int) (err error) {
+				asked := slices.Clone(numbers)
+				if i%2 == 1 && idOf(0) != idOf(1) { // in another order: nobody may wait for another in a circle
+					slices.Reverse(asked)
+				}
+				answers[i], err = submit(t, h, storagetest.University, idOf(i), "body", asked...)
+				return err
+			})
+			require.Equal(t, map[string]int{"done": 8}, outcomes(errs))
+			opened := map[uuid.UUID]int{}
+			for _, answer := range answers {
+				require.Len(t, answer, 5)
+				for _, employee := range answer {
+					if employee.Outcome == "opened" {
+						opened[employee.ID]++
+					} else {
+						require.Equal(t, "application_open", employee.Outcome)
+					}
+				}
+			}
+			require.Len(t, opened, 5)
+			if idOf(0) == idOf(1) {
+				for _, times := range opened {
+					require.Equal(t, 8, times, "each gets the answer of the first")
+				}
+			}
+			require.Equal(t, 5, count(h, `applications`))
+		})
+	}
+}
+
+// An id of a call-back is its sender's: another sender may use it too, and the same sender only for the same.
+func TestIDsOfCallbacks(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	h.University(storagetest.University)
+	h.University("lcvtc")
+	mine, theirs := colleagues(h, storagetest.University, 2), colleagues(h, "lcvtc", 1)
+
+	first, err := submit(t, h, storagetest.University, "1", "mine", mine[0])
+	require.NoError(t, err)
+	other, err := submit(t, h, "lcvtc", "1", "theirs", theirs...)
+	require.NoError(t, err)
+	require.Equal(t, "opened", other[0].Outcome, "another sender's id is another id")
+
+	before := everything(t, h)
+	again, err := submit(t, h, storagetest.University, "1", "mine", mine[0])
+	require.NoError(t, err)
+	require.Equal(t, first, again, "the same call again is answered as the first")
+	_, err = submit(t, h, storagetest.University, "1", "another", mine[1])
+	require.Equal(t, "callback_conflict", outcome(err), "another call under its id is not a repetition")
+	require.Equal(t, before, everything(t, h))
+
+	_, err = submit(t, h, storagetest.University, "2", "unknown", "T9999")
+	require.Equal(t, "employee_unknown", outcome(err))
+	h.PersonOf(storagetest.University, func(p *storage.RosterPerson) { p.Status, p.Level, p.Number = "employed", "staff", "T9999" })
+	later, err := submit(t, h, storagetest.University, "2", "unknown", "T9999")
+	require.NoError(t, err, "what was refused may be sent again")
+	require.Equal(t, "opened", later[0].Outcome)
+}

@@ -1,0 +1,120 @@
+package storage
+
+import (
+	"slices"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"campuscard/campus"
+)
+
+// human is somebody on a roster, of those of one university who have one document.
+type human struct {
+	ID     uuid.UUID
+	Name   string
+	Status string
+}
+
+// is tells whether two people on the roster, with one document, are one human who has two numbers: their names agree, too.
+func (h human) is(other human) bool { return h.Name == other.Name }
+
+// heldStates are the states of a card that somebody holds, or can have back.
+var heldStates = []campus.CardState{campus.CardActive, campus.CardFrozen, campus.CardLost}
+
+// replaceOtherCards ends the cards that the human whose card becomes active has under other numbers (D4), if they change
+// role. Conflict: other_card_active when they do not.
+func replaceOtherCards(t tx, application uuid.UUID, moved movedCase, change campus.Change) error {
+	others, err := lockOthers(t, moved.Owner.PersonID)
+	if err != nil || len(others) == 0 {
+		return err
+	}
+	var route campus.Route
+	if err := t.Raw(`select route from applications where id = ?`, application).Row().Scan(&route); err != nil {
+		return err
+	}
+	for _, other := range others {
+		var held []Card
+		if err := t.Raw(`select * from cards where person_id = ? and state in ? order by id`, other.ID, heldStates).Scan(&held).Error; err != nil {
+			return err
+		}
+		for _, card := range held { // D4: one active card per human at any instant
+			if !campus.ReplacesCard(route, other.Status) {
+				return campus.Errorf(campus.Conflict, campus.OtherCardActive, "the same human has card %s under another number", card.ID)
+			}
+			if err := replaceCard(t, card, moved, change); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// lockOthers are the other people on the roster who are the same human. Activations of one human lock the same rows in the
+// same order, so that the second sees what the first has made.
+func lockOthers(t tx, person uuid.UUID) ([]human, error) {
+	var people []human
+	err := t.Raw(`select p.id, p.name, p.status from people me join people p on p.university = me.university and p.document_hash = me.document_hash
+		where me.id = ? order by p.id for no key update of p`, person).Scan(&people).Error
+	if err != nil {
+		return nil, err
+	}
+	me := people[slices.IndexFunc(people, func(p human) bool { return p.ID == person })]
+	return slices.DeleteFunc(people, func(p human) bool { return p.ID == person || !p.is(me) }), nil
+}
+
+// replaceCard ends a card because another of the same human takes its place, and tells who holds it under that number.
+func replaceCard(t tx, card Card, moved movedCase, change campus.Change) error {
+	err := t.Exec(`with made as (update cards set state = @card_state where id = @card and state = @before returning id, @before as before)
+		insert into card_changes (card_id, from_state, to_state, actor, channel, reason, text, at)
+		select id, before, @card_state, @changed_by, @channel, @change_reason, '', @now from made`, map[string]any{
+		"card": card.ID, "before": card.State, "card_state": campus.CardReplaced, "now": t.now,
+		"changed_by": change.Actor.String(), "channel": change.Channel, "change_reason": "role_changed",
+	}).Error
+	if err != nil {
+		return err
+	}
+	if err := addAudit(t, change.Actor, "card.replace", "card/"+card.ID.String(), moved.Owner.University); err != nil {
+		return err
+	}
+	return queueNotices(t, moved.Owner.University, []uuid.UUID{card.PersonID}, card.ApplicationID,
+		campus.Notice{Template: "notice.card_replaced"})
+}
+
+// markOtherCards marks the reviews of people who have a card, or one that waits to be activated, under another number.
+func markOtherCards(db *gorm.DB, items []WorkItem) error {
+	var people []uuid.UUID
+	for _, item := range items {
+		if item.Kind == campus.ReviewItem && item.ClosedAt == nil {
+			people = append(people, item.PersonID)
+		}
+	}
+	if len(people) == 0 {
+		return nil
+	}
+	var pairs []struct {
+		Me    uuid.UUID
+		Name  string
+		Other human `gorm:"embedded;embeddedPrefix:other_"`
+	}
+	err := db.Raw(`select me.id as me, me.name, p.id as other_id, p.name as other_name, p.status as other_status
+		from people me join people p on p.university = me.university and p.document_hash = me.document_hash and p.id <> me.id
+		where me.id in ? and exists (select 1 from cards where person_id = p.id and state in ?)`,
+		people, append([]campus.CardState{campus.CardPending}, heldStates...)).Scan(&pairs).Error
+	if err != nil {
+		return err
+	}
+	for i, item := range items {
+		for _, pair := range pairs {
+			if pair.Me != item.PersonID || item.Kind != campus.ReviewItem || !pair.Other.is(human{Name: pair.Name}) {
+				continue
+			}
+			if campus.ReplacesCard(item.Route, pair.Other.Status) && items[i].Mark == "" {
+				items[i].Mark = campus.OtherCardReplacedMark
+			} else if !campus.ReplacesCard(item.Route, pair.Other.Status) {
+				items[i].Mark = campus.OtherCardMark
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+// batchOpener opens the batches of each university when its schedule says so, if a card waits (D3). It looks in SQL: a
+// workflow begins only for a batch that there is.
+type batchOpener struct {
+	store    *storage.Store
+	policies *campus.Policies
+	log      *slog.Logger
+}
+
+const (
+	batchLook    = time.Minute            // between looks for universities that are new, at the most
+	batchPause   = 2 * time.Second        // between tries while Postgres is away
+	batchShortly = 100 * time.Millisecond // between looks, at the least
+	batchCatchUp = time.Hour              // a time that nobody was there for is made up for as long
+)
+
+func (o *batchOpener) run(ctx context.Context) error {
+	next := map[string]time.Time{} // when the schedule of a university is due; none: it is looked up
+	for {
+		pause := batchLook
+		if err := o.round(ctx, next); err != nil && ctx.Err() == nil {
+			o.log.WarnContext(ctx, "the schedules of batches wait", "error", err)
+			pause = batchPause
+		}
+		for _, at := range next {
+			pause = min(pause, max(at.Sub(o.store.Now()), batchShortly))
+		}
+		if !sleep(ctx, pause) {
+			return nil
+		}
+	}
+}
+
+// round opens what is due at every university.
+func (o *batchOpener) round(ctx context.Context, next map[string]time.Time) error {
+	universities, err := o.store.Universities(ctx)
+	if err != nil {
+		return err
+	}
+	for _, u := range universities {
+		if at, known := next[u.Code]; known && o.store.Now().Before(at) {
+			continue
+		}
+		if err := o.open(ctx, u.Code, next); err != nil {
+			return fmt.Errorf("open a batch of %s: %w", u.Code, err)
+		}
+	}
+	return nil
+}
+
+// open opens a batch of a university if one is due, and notes when the next one is.
+func (o *batchOpener) open(ctx context.Context, university string, next map[string]time.Time) error {
+	policy := o.policies.For(university).Production
+	at, scheduled := policy.NextBatch(o.store.Now())
+	if !scheduled {
+		delete(next, university)
+		return nil
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	n := storage.NewBatch{ID: id, University: university, Reason: campus.BatchBySchedule, Size: max(policy.BatchSize, 1),
+		PolicyVersion: o.policies.Version()}
+	err = o.store.OpenScheduledBatch(ctx, n, func(last, now time.Time) bool {
+		if earliest := now.Add(-batchCatchUp); last.Before(earliest) {
+			last = earliest
+		}
+		due, _ := policy.NextBatch(last)
+		return !due.After(now)
+	})
+	if err == nil {
+		next[university] = at
+	}
+	return err
+}
