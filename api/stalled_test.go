@@ -3,6 +3,7 @@ package api
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -56,6 +57,16 @@ func head(method, path string, length int, more ...string) string {
 	return strings.Join(lines, "\r\n") + "\r\n\r\n"
 }
 
+// nextAnswer reads an answer to its end: its status, and whether it is the last on its connection.
+func nextAnswer(from *bufio.Reader) (status int, last bool, err error) {
+	answer, err := http.ReadResponse(from, nil)
+	if err != nil {
+		return 0, true, err
+	}
+	_, err = io.Copy(io.Discard, answer.Body)
+	return answer.StatusCode, answer.Close, errors.Join(err, answer.Body.Close())
+}
+
 // drip sends a byte again and again until the other side has closed.
 func drip(conn net.Conn) {
 	for range time.Tick(100 * time.Millisecond) {
@@ -98,10 +109,10 @@ func TestBodiesThatStallAreAnsweredAndCut(t *testing.T) {
 			if line.drips {
 				go drip(conn)
 			}
-			answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			status, last, err := nextAnswer(bufio.NewReader(conn))
 			require.NoError(t, err)
-			require.Equal(t, line.status, answer.StatusCode)
-			require.True(t, answer.Close, "it is the last answer on this connection")
+			require.Equal(t, line.status, status)
+			require.True(t, last, "it is the last answer on this connection")
 			_, _ = io.Copy(io.Discard, conn) // until it is closed
 			require.Less(t, time.Since(began), 10*time.Second)
 		})
@@ -120,12 +131,10 @@ func TestBodiesThatAreSlowAreTaken(t *testing.T) {
 		require.NoError(t, err)
 	}
 	next := func(want int) {
-		answer, err := http.ReadResponse(answers, nil)
+		status, last, err := nextAnswer(answers)
 		require.NoError(t, err)
-		require.Equal(t, want, answer.StatusCode)
-		require.False(t, answer.Close)
-		_, err = io.Copy(io.Discard, answer.Body)
-		require.NoError(t, err)
+		require.Equal(t, want, status)
+		require.False(t, last)
 	}
 	next(401)
 	_, err := io.WriteString(conn, head("PUT", "/api/v1/me/language", 17)+`{"language":"en"}`)
@@ -144,8 +153,8 @@ func TestOneAddressHoldsSoManyConnections(t *testing.T) {
 		if _, err := io.WriteString(conn, head("GET", "/healthz", 0)); err != nil {
 			return false
 		}
-		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		return err == nil && answer.StatusCode == http.StatusOK
+		status, _, err := nextAnswer(bufio.NewReader(conn))
+		return err == nil && status == http.StatusOK
 	}
 	var held []net.Conn
 	for range 3 {
@@ -156,7 +165,7 @@ func TestOneAddressHoldsSoManyConnections(t *testing.T) {
 	require.True(t, served(held[0]), "those that are there are served")
 	elsewhere, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext(t.Context(), "tcp", address)
 	require.NoError(t, err)
-	defer elsewhere.Close()
+	t.Cleanup(func() { _ = elsewhere.Close() })
 	require.True(t, served(elsewhere), "another address has its own")
 	require.NoError(t, held[0].Close())
 	require.Eventually(t, func() bool { return served(dial(t, address)) }, 10*time.Second, 10*time.Millisecond)
@@ -176,9 +185,9 @@ func TestOneAddressBehindAProxyHasSoManyRequests(t *testing.T) {
 		conn := dial(t, address)
 		_, err := io.WriteString(conn, head("GET", "/healthz", 0, "X-Forwarded-For: "+from))
 		require.NoError(t, err)
-		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		status, _, err := nextAnswer(bufio.NewReader(conn))
 		require.NoError(t, err)
-		return answer.StatusCode
+		return status
 	}
 	stall("2001:db8::1")
 	stall("2001:db8::2") // of the same /64, so the same holder
