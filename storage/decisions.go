@@ -2,14 +2,12 @@ package storage
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 
 	"github.com/google/uuid"
-	"gorm.io/gorm"
 
 	"campuscard/campus"
 )
@@ -250,53 +248,6 @@ func (s *Store) endDecision(ctx context.Context, id uuid.UUID, end func(tx, Deci
 	return d, err
 }
 
-// answerFromMoves is what became of a decision that was carried out, as its workflow would have answered; nil of one that
-// was not.
-func answerFromMoves(t tx, d Decision) (any, error) {
-	var row struct {
-		Version int64
-		Name    string
-		campus.Decided
-	}
-	err := t.Raw(`select version, name, stage, outcome from moves where decision = ?`, d.ID).Row().
-		Scan(&row.Version, &row.Name, &row.Stage, &row.Outcome)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil || d.Update != campus.SettleStepUpdate {
-		return row.Decided, err
-	}
-	settled := campus.Settled{Step: d.Step, Attempt: d.Attempt, Outcome: campus.StepSecondPerson}
-	switch {
-	case row.Name != campus.SettleMove(d.Said, false):
-		return settled, nil // it has proposed something
-	case d.Action == string(campus.SkipStep):
-		settled.Outcome = campus.StepSkipped
-	case d.Action == string(campus.AbortSteps):
-		settled.Outcome = campus.StepAborted
-	default:
-		return retriedAttempt(t, d)
-	}
-	return settled, nil
-}
-
-// retriedAttempt is the outcome of the attempt that a retry has made. One whose end nobody saw has failed: its step waits
-// for staff again, or another has ended it.
-func retriedAttempt(t tx, d Decision) (campus.Settled, error) {
-	settled := campus.Settled{Step: d.Step, Attempt: d.Attempt + 1, Outcome: campus.StepFailed, Code: campus.Unavailable}
-	var found Attempt
-	err := t.Raw(`select * from attempts where case_id = ? and step = ? and attempt = ? order by started_at desc limit 1`,
-		d.Case.ID, d.Step, settled.Attempt).Scan(&found).Error
-	switch {
-	case err != nil || found.ID == uuid.Nil:
-	case found.Outcome == campus.AttemptOK:
-		settled.Outcome, settled.Code = campus.StepOK, ""
-	case found.Outcome == campus.AttemptFailed:
-		settled.Code, settled.Message = found.Code, found.Message
-	}
-	return settled, err
-}
-
 // readDecision is what a person has written or handed in with a decision.
 func readDecision[T any](t tx, id uuid.UUID) (payload T, err error) {
 	var body []byte
@@ -304,71 +255,4 @@ func readDecision[T any](t tx, id uuid.UUID) (payload T, err error) {
 		return payload, fmt.Errorf("read decision %s: %w", id, err)
 	}
 	return payload, json.Unmarshal(body, &payload)
-}
-
-// keptDecision is the decision of a move as it is kept.
-type keptDecision struct {
-	State   DecisionState
-	Entered int64
-	Same    bool // of this person, about this case, saying this
-}
-
-// decidedBefore finds the move that was written for a decision before, or refuses one whose decision nobody has made: of
-// this person, about this case, saying this, open, and at a stage at which it holds. The case is locked; the request is,
-// too, until the move is written.
-func decidedBefore(t tx, m campus.Move, c caseRow) (row campus.Moved, found bool, err error) {
-	d := m.Decision
-	var kept keptDecision
-	err = t.Raw(`select state, entered, actor = @actor and case_id = @case and update_name = @update and argument = cast(@said as jsonb) as same
-		from requests where id = @id for update`, map[string]any{
-		"id": d.ID, "actor": d.By.String(), "case": m.Case.ID, "update": d.Update, "said": jsonText(d.Said),
-	}).Scan(&kept).Error
-	switch {
-	case err != nil:
-		return row, false, err
-	case !kept.Same: // also where another has made it: what the run does after a move is what was decided
-		return row, false, campus.Errorf(campus.Forbidden, "decision_unknown", "nobody has made decision %s about case %s", d.ID, m.Case.ID)
-	}
-	if row, found, err = findDecided(t, m); err != nil || found {
-		return row, found, err
-	}
-	return row, false, kept.holds(m, c)
-}
-
-// holds refuses a decision that is not open, or that is about another stage.
-func (kept keptDecision) holds(m campus.Move, c caseRow) error {
-	rule, known := campus.RuleOf(m.Case.Kind, m.Decision.Update)
-	switch {
-	case kept.State != DecisionOpen:
-		return campus.Errorf(campus.Conflict, "decision_closed", "decision %s is %s", m.Decision.ID, kept.State)
-	case c.Outcome != "" || !known || !rule.At(c.Stage) || !rule.Stands && kept.Entered != c.Entered:
-		return wrongStage(c)
-	}
-	return nil
-}
-
-// CheckDecision tells whether a move that is yet to be made would have its decision. Errors are those of the move.
-func (s *Store) CheckDecision(ctx context.Context, m campus.Move) error {
-	return s.inTx(ctx, "check a decision", func(t tx) error {
-		c, err := lockCase(t, m.Case)
-		if err != nil {
-			return err
-		}
-		_, _, err = decidedBefore(t, m, c)
-		return err
-	})
-}
-
-// lockCase reads a case's row and keeps others from moving it until the transaction ends. Rows around the case may be added
-// meanwhile, an incident above all.
-func lockCase(t tx, ref campus.CaseRef) (caseRow, error) {
-	var row caseRow
-	err := t.Raw(`select * from cases where id = ? and kind = ? for no key update`, ref.ID, ref.Kind).Scan(&row).Error
-	if err == nil && row.ID == uuid.Nil {
-		err = gorm.ErrRecordNotFound
-	}
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return row, campus.Errorf(campus.NotFound, "", "no case %s", ref.WorkflowID())
-	}
-	return row, err
 }
