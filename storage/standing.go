@@ -51,10 +51,11 @@ func (s *Store) standing(ctx context.Context, sql string, args ...any) ([]Standi
 }
 
 // LateDecisions counts the decisions that have been open for longer than a while: the workflows of their cases have
-// neither carried them out nor refused them.
+// neither carried them out nor refused them. One that a move stands for is carried out, and its answer may take long, as
+// that of a withdrawal whose undoing still runs; a workflow that has lost such a move is behind its case, and named so.
 func (s *Store) LateDecisions(ctx context.Context, age time.Duration) (WaitingFigure, error) {
 	var f WaitingFigure
-	err := s.pool.QueryRow(ctx, `select count(*), min(created_at) from requests
-		where state = 'open' and created_at < $1`, s.Now().Add(-age)).Scan(&f.Rows, &f.Oldest)
+	err := s.pool.QueryRow(ctx, `select count(*), min(created_at) from requests r
+		where state = 'open' and created_at < $1 and not exists (select 1 from moves where decision = r.id)`, s.Now().Add(-age)).Scan(&f.Rows, &f.Oldest)
 	return f, wrap("count open decisions", err)
 }
