@@ -200,16 +200,16 @@ func (s *Store) CaseIsOpen(ctx context.Context, ref campus.CaseRef) (bool, error
 // CloseDecision keeps what the workflow has answered. Who comes second, or to a decision that is sent once more, finds the
 // first answer kept.
 func (s *Store) CloseDecision(ctx context.Context, id uuid.UUID, answer json.RawMessage) (Decision, error) {
-	return s.endDecision(ctx, id, func(t tx, _ Decision) error {
+	return s.endDecision(ctx, id, true, func(t tx, _ Decision) error {
 		return t.Exec(`update requests set state = 'done', status = ?, response = ? where id = ?`, http.StatusOK, string(answer), id).Error
 	})
 }
 
 // RefuseDecision keeps that a decision is not carried out, and never will be: it is refused while it is open, before anybody
 // is told. One that is among the moves of its case has been carried out, whatever the workflow says: then its answer is
-// read from them.
+// read from them. One that had ended before and was recalled is sent again, unless its workflow knows it.
 func (s *Store) RefuseDecision(ctx context.Context, id uuid.UUID, why error) (Decision, error) {
-	return s.endDecision(ctx, id, func(t tx, d Decision) error {
+	return s.endDecision(ctx, id, campus.ReasonOf(why) == campus.DecisionPassed, func(t tx, d Decision) error {
 		answer, err := answerFromMoves(t, d)
 		if err != nil {
 			return err
@@ -226,7 +226,8 @@ func (s *Store) RefuseDecision(ctx context.Context, id uuid.UUID, why error) (De
 }
 
 // endDecision ends an open decision, which is locked meanwhile, so that a move that stands for it is written before or never.
-func (s *Store) endDecision(ctx context.Context, id uuid.UUID, end func(tx, Decision) error) (d Decision, err error) {
+// It is sent no more when it ends now, when its workflow knows it, or when its case has ended.
+func (s *Store) endDecision(ctx context.Context, id uuid.UUID, known bool, end func(tx, Decision) error) (d Decision, err error) {
 	err = s.inTx(ctx, "end a decision", func(t tx) error {
 		if err := t.Exec(`select 1 from requests where id = ? for update`, id).Error; err != nil {
 			return err
@@ -238,8 +239,11 @@ func (s *Store) endDecision(ctx context.Context, id uuid.UUID, end func(tx, Deci
 			if err := end(t, d); err != nil {
 				return err
 			}
+			known = true
 		}
-		if err := t.Exec(`update requests set resend_at = null where id = ? and resend_at is not null`, id).Error; err != nil {
+		if err := t.Exec(`update requests set resend_at = null where id = @id and resend_at is not null
+				and (@known or exists (select 1 from cases c where c.id = case_id and c.outcome <> ''))`,
+			map[string]any{"id": id, "known": known}).Error; err != nil {
 			return err
 		}
 		d, err = readDecisionRow(t, id)
