@@ -26,8 +26,7 @@ func FaultTries(now func() time.Time) (judge func(run, activity string, attempt 
 func CompareRounds(
 	store *storage.Store, temporal client.Client, registry prometheus.Registerer, lot int,
 ) func(context.Context) error {
-	gauge, quiet := newMetrics(registry).apart, slog.New(slog.DiscardHandler)
-	c := newComparer(Comparison{Store: store, Temporal: temporal}, 0, gauge, quiet)
+	c := newComparer(Comparison{Store: store, Temporal: temporal}, 0, newMetrics(registry), slog.New(slog.DiscardHandler))
 	c.lot, c.comparison.Pause = lot, time.Millisecond
 	return c.round
 }
