@@ -169,7 +169,7 @@ func TestOwnStepsHaveWords(t *testing.T) {
 	h.hireAll()
 	ref, _ := h.inReview(t, "student")
 	m := h.NextMove(ref, campus.StageReview, campus.WaitsForOperator)
-	for step, reason := range map[string]string{"catch-up": campus.Behind, "remind:review": campus.DataRefused, "begin": "case_behind", "end": ""} {
+	for step, reason := range map[string]string{"catch-up": campus.Behind, "remind:review": campus.DataRefused, "begin": "case_set_back", "end": ""} {
 		m.Opens = append(m.Opens, campus.NewWorkItem{Kind: campus.IncidentItem, Step: step, Attempt: 1, Cause: campus.Internal, Reason: reason})
 	}
 	h.record(t, m)

@@ -82,6 +82,19 @@ func TestGroupRetry(t *testing.T) {
 	l.comes(t, "held", cases["held"], "review", "reviewer")
 }
 
+// A retry that was refused for a fault of ours has failed: it is not asked about for ever.
+func TestGroupRetryThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	l := newTown(t, "one")
+	l.engine.School.Fault("carrier", "outage", nil)
+	id := l.applies(t, "one", portrait.NoFlaw)
+	l.comes(t, "one", id, "checking", "operator")
+	l.ExecAsOwner(`alter table moves add constraint moves_forbidden check (name not like 'settle-step%') not valid`)
+	retry := l.retryGroup(t, 1)
+	require.Equal(t, 1, l.finished(t, retry).Failed)
+	require.Equal(t, []shownRetryItem{{State: "failed", Code: "internal", CaseID: id}}, l.retryItems(t, retry))
+}
+
 // A step that was settled meanwhile is told as such, and one whose member may not settle any more is not tried.
 func TestGroupRetryOfWhatHasChanged(t *testing.T) {
 	t.Parallel()

@@ -16,10 +16,13 @@ import (
 	"campuscard/workflows"
 )
 
-// How long a decision is waited for: until the workflow has taken it, and until it has answered.
+// How long a decision is waited for: until the workflow has taken it, until it has answered while somebody waits for that,
+// or while nobody does; and until the answer is kept.
 const (
 	admission = 5 * time.Second
 	patience  = 20 * time.Second
+	glance    = time.Second
+	keeping   = 5 * time.Second
 )
 
 // Sender sends decisions that are kept in Postgres.
@@ -38,6 +41,16 @@ func NewSender(store *storage.Store, temporal client.Client, log *slog.Logger) *
 // Temporal knows the decision by its id, so that it may be sent again. One that is still open afterwards is sent again by
 // the worker: nobody may be told that it was not taken.
 func (s *Sender) Send(ctx context.Context, d storage.Decision) (storage.Decision, error) {
+	return s.send(ctx, d, patience, keeping)
+}
+
+// Resend is Send when nobody waits: that the workflow has taken the decision is enough, and what becomes of it is seen at
+// the next look. It is over before another may take the decision.
+func (s *Sender) Resend(ctx context.Context, d storage.Decision) (storage.Decision, error) {
+	return s.send(ctx, d, glance, storage.ResendLease-admission-glance-time.Second)
+}
+
+func (s *Sender) send(ctx context.Context, d storage.Decision, patience, keeping time.Duration) (storage.Decision, error) {
 	if d.State == storage.DecisionRefused {
 		return d, nil
 	}
@@ -45,9 +58,9 @@ func (s *Sender) Send(ctx context.Context, d storage.Decision) (storage.Decision
 		s.log.ErrorContext(ctx, "a decision says more than codes", "decision", d.ID, "case", d.Case.WorkflowID())
 		return s.kept(d)(s.store.RefuseDecision(ctx, d.ID, err))
 	}
-	answer, err := s.outcome(ctx, d)
+	answer, err := s.outcome(ctx, d, patience)
 	// What became of it is kept also when whoever has sent it waits no more.
-	kept, cancel := context.WithTimeout(context.WithoutCancel(ctx), admission)
+	kept, cancel := context.WithTimeout(context.WithoutCancel(ctx), keeping)
 	defer cancel()
 	switch {
 	case err == nil:
@@ -56,19 +69,29 @@ func (s *Sender) Send(ctx context.Context, d storage.Decision) (storage.Decision
 		if open, err := s.store.CaseIsOpen(kept, d.Case); err != nil || open {
 			return d, err // Temporal has lost the workflow of a case that goes on
 		}
-		err = campus.Errorf(campus.Conflict, campus.WrongStage, "the case is not open to this any more")
+		over := campus.Errorf(campus.Conflict, campus.WrongStage, "the case is not open to this any more")
+		return s.kept(d)(s.store.RefuseDecision(kept, d.ID, over))
 	case !workflows.IsAnswer(err):
 		s.log.WarnContext(ctx, "a decision is still open", "decision", d.ID, "case", d.Case.WorkflowID(), "error", err)
 		return d, nil
 	}
-	refused := workflows.FromTemporal(err)
-	if campus.ReasonOf(refused) == campus.EngineBehind {
-		return d, s.recall(kept, d.Case)
+	return s.refuse(kept, d, workflows.FromTemporal(err))
+}
+
+// refuse keeps that the workflow has refused a decision. Where the case has a move for it all the same, the workflow may
+// have lost that, as it has when it says that it is behind.
+func (s *Sender) refuse(ctx context.Context, d storage.Decision, why error) (storage.Decision, error) {
+	if campus.ReasonOf(why) == campus.EngineBehind {
+		return d, s.recall(ctx, d.Case)
 	}
-	if campus.CodeOf(refused).Retryable() { // the person is told that it failed, and not why
-		s.log.ErrorContext(ctx, "a decision was not carried out", "decision", d.ID, "case", d.Case.WorkflowID(), "error", refused)
+	if campus.CodeOf(why).Retryable() { // the person is told that it failed, and not why
+		s.log.ErrorContext(ctx, "a decision was not carried out", "decision", d.ID, "case", d.Case.WorkflowID(), "error", why)
 	}
-	return s.kept(d)(s.store.RefuseDecision(kept, d.ID, refused))
+	now, err := s.kept(d)(s.store.RefuseDecision(ctx, d.ID, why))
+	if err != nil || now.State != storage.DecisionDone || campus.ReasonOf(why) == campus.DecisionPassed {
+		return now, err
+	}
+	return now, s.recall(ctx, d.Case)
 }
 
 // kept is a decision as it is kept now, or as it was when that fails.
@@ -82,7 +105,7 @@ func (*Sender) kept(before storage.Decision) func(storage.Decision, error) (stor
 }
 
 // recall has the decisions sent again that the workflow of a case has lost: without them it never comes to the version that
-// this one is about.
+// this one is about. What it knows is sent no more.
 func (s *Sender) recall(ctx context.Context, ref campus.CaseRef) error {
 	answer, err := s.temporal.QueryWorkflow(ctx, ref.WorkflowID(), "", campus.PlaceQuery)
 	if err != nil {
@@ -96,7 +119,7 @@ func (s *Sender) recall(ctx context.Context, ref campus.CaseRef) error {
 }
 
 // outcome sends the update and waits for its answer.
-func (s *Sender) outcome(ctx context.Context, d storage.Decision) (json.RawMessage, error) {
+func (s *Sender) outcome(ctx context.Context, d storage.Decision, patience time.Duration) (json.RawMessage, error) {
 	admitting, cancel := context.WithTimeout(ctx, admission)
 	defer cancel()
 	handle, err := s.temporal.UpdateWorkflow(admitting, client.UpdateWorkflowOptions{

@@ -47,7 +47,7 @@ func (d *doctor) lookAtCases(ctx context.Context) []Finding {
 		}
 	}
 	named(fail, "cases.ahead", compared.Of(worker.Ahead))
-	named(fail, "cases.alone", compared.Of(worker.Missing))
+	named(fail, "cases.alone", append(compared.Of(worker.Missing), compared.Of(worker.Unstarted)...))
 	named(fail, "cases.behind", compared.Of(worker.Behind))
 	named(fail, "cases.failing", failing)
 	named(fail, "cases.left", left)

@@ -63,6 +63,20 @@ func (s *Store) findCase(ctx context.Context, id uuid.UUID, visible func(Case) b
 	return c, nil
 }
 
+// lockCase reads a case's row and keeps others from moving it until the transaction ends. Rows around the case may be added
+// meanwhile, an incident above all.
+func lockCase(t tx, ref campus.CaseRef) (caseRow, error) {
+	var row caseRow
+	err := t.Raw(`select * from cases where id = ? and kind = ? for no key update`, ref.ID, ref.Kind).Scan(&row).Error
+	if err == nil && row.ID == uuid.Nil {
+		err = gorm.ErrRecordNotFound
+	}
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return row, campus.Errorf(campus.NotFound, "", "no case %s", ref.WorkflowID())
+	}
+	return row, err
+}
+
 // PersonCases are the cases of a person, newest first.
 func (s *Store) PersonCases(ctx context.Context, person uuid.UUID, kind campus.CaseKind, after uuid.UUID, limit int) ([]Case, error) {
 	query := s.read(ctx).Table("cases").Where("person_id = ?", person)

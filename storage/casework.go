@@ -205,7 +205,7 @@ func unmoved(t tx, m campus.Move, refusal func(tx) error) (campus.Moved, error) 
 	case c.Version >= m.Version:
 		return row, campus.Errorf(campus.Conflict, campus.Behind, "case %s is at version %d, %s would be %d", c.ID, c.Version, m.Name, m.Version)
 	case c.Version < m.Version-1:
-		return row, campus.Errorf(campus.Internal, "case_behind", "case %s is at version %d, the workflow at %d", c.ID, c.Version, m.Version-1)
+		return row, campus.Errorf(campus.Internal, "case_set_back", "case %s is at version %d, the workflow at %d", c.ID, c.Version, m.Version-1)
 	case m.Decision.ID == uuid.Nil && slices.Contains(campus.OnlyPeopleFrom(m.Case.Kind, m.Stage), c.Stage):
 		return row, decisionMissing(m)
 	case refusal != nil:

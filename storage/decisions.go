@@ -2,14 +2,12 @@ package storage
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 
 	"github.com/google/uuid"
-	"gorm.io/gorm"
 
 	"campuscard/campus"
 )
@@ -205,16 +203,16 @@ func (s *Store) CaseIsOpen(ctx context.Context, ref campus.CaseRef) (bool, error
 // CloseDecision keeps what the workflow has answered. Who comes second, or to a decision that is sent once more, finds the
 // first answer kept.
 func (s *Store) CloseDecision(ctx context.Context, id uuid.UUID, answer json.RawMessage) (Decision, error) {
-	return s.endDecision(ctx, id, func(t tx, _ Decision) error {
+	return s.endDecision(ctx, id, true, func(t tx, _ Decision) error {
 		return t.Exec(`update requests set state = 'done', status = ?, response = ? where id = ?`, http.StatusOK, string(answer), id).Error
 	})
 }
 
 // RefuseDecision keeps that a decision is not carried out, and never will be: it is refused while it is open, before anybody
 // is told. One that is among the moves of its case has been carried out, whatever the workflow says: then its answer is
-// read from them.
+// read from them. One that had ended before and was recalled is sent again, unless its workflow knows it.
 func (s *Store) RefuseDecision(ctx context.Context, id uuid.UUID, why error) (Decision, error) {
-	return s.endDecision(ctx, id, func(t tx, d Decision) error {
+	return s.endDecision(ctx, id, campus.ReasonOf(why) == campus.DecisionPassed, func(t tx, d Decision) error {
 		answer, err := answerFromMoves(t, d)
 		if err != nil {
 			return err
@@ -231,7 +229,8 @@ func (s *Store) RefuseDecision(ctx context.Context, id uuid.UUID, why error) (De
 }
 
 // endDecision ends an open decision, which is locked meanwhile, so that a move that stands for it is written before or never.
-func (s *Store) endDecision(ctx context.Context, id uuid.UUID, end func(tx, Decision) error) (d Decision, err error) {
+// It is sent no more when it ends now, when its workflow knows it, or when its case has ended.
+func (s *Store) endDecision(ctx context.Context, id uuid.UUID, known bool, end func(tx, Decision) error) (d Decision, err error) {
 	err = s.inTx(ctx, "end a decision", func(t tx) error {
 		if err := t.Exec(`select 1 from requests where id = ? for update`, id).Error; err != nil {
 			return err
@@ -243,61 +242,17 @@ func (s *Store) endDecision(ctx context.Context, id uuid.UUID, end func(tx, Deci
 			if err := end(t, d); err != nil {
 				return err
 			}
+			known = true
 		}
-		if err := t.Exec(`update requests set resend_at = null where id = ? and resend_at is not null`, id).Error; err != nil {
+		if err := t.Exec(`update requests set resend_at = null where id = @id and resend_at is not null
+				and (@known or exists (select 1 from cases c where c.id = case_id and c.outcome <> ''))`,
+			map[string]any{"id": id, "known": known}).Error; err != nil {
 			return err
 		}
 		d, err = readDecisionRow(t, id)
 		return err
 	})
 	return d, err
-}
-
-// answerFromMoves is what became of a decision that was carried out, as its workflow would have answered; nil of one that
-// was not.
-func answerFromMoves(t tx, d Decision) (any, error) {
-	var row struct {
-		Version int64
-		Name    string
-		campus.Decided
-	}
-	err := t.Raw(`select version, name, stage, outcome from moves where decision = ?`, d.ID).Row().
-		Scan(&row.Version, &row.Name, &row.Stage, &row.Outcome)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil || d.Update != campus.SettleStepUpdate {
-		return row.Decided, err
-	}
-	settled := campus.Settled{Step: d.Step, Attempt: d.Attempt, Outcome: campus.StepSecondPerson}
-	switch {
-	case row.Name != campus.SettleMove(d.Said, false):
-		return settled, nil // it has proposed something
-	case d.Action == string(campus.SkipStep):
-		settled.Outcome = campus.StepSkipped
-	case d.Action == string(campus.AbortSteps):
-		settled.Outcome = campus.StepAborted
-	default:
-		return retriedAttempt(t, d)
-	}
-	return settled, nil
-}
-
-// retriedAttempt is the outcome of the attempt that a retry has made. One whose end nobody saw has failed: its step waits
-// for staff again, or another has ended it.
-func retriedAttempt(t tx, d Decision) (campus.Settled, error) {
-	settled := campus.Settled{Step: d.Step, Attempt: d.Attempt + 1, Outcome: campus.StepFailed, Code: campus.Unavailable}
-	var found Attempt
-	err := t.Raw(`select * from attempts where case_id = ? and step = ? and attempt = ? order by started_at desc limit 1`,
-		d.Case.ID, d.Step, settled.Attempt).Scan(&found).Error
-	switch {
-	case err != nil || found.ID == uuid.Nil:
-	case found.Outcome == campus.AttemptOK:
-		settled.Outcome, settled.Code = campus.StepOK, ""
-	case found.Outcome == campus.AttemptFailed:
-		settled.Code, settled.Message = found.Code, found.Message
-	}
-	return settled, err
 }
 
 // readDecision is what a person has written or handed in with a decision.
@@ -307,71 +262,4 @@ func readDecision[T any](t tx, id uuid.UUID) (payload T, err error) {
 		return payload, fmt.Errorf("read decision %s: %w", id, err)
 	}
 	return payload, json.Unmarshal(body, &payload)
-}
-
-// keptDecision is the decision of a move as it is kept.
-type keptDecision struct {
-	State   DecisionState
-	Entered int64
-	Same    bool // of this person, about this case, saying this
-}
-
-// decidedBefore finds the move that was written for a decision before, or refuses one whose decision nobody has made: of
-// this person, about this case, saying this, open, and at a stage at which it holds. The case is locked; the request is,
-// too, until the move is written.
-func decidedBefore(t tx, m campus.Move, c caseRow) (row campus.Moved, found bool, err error) {
-	d := m.Decision
-	var kept keptDecision
-	err = t.Raw(`select state, entered, actor = @actor and case_id = @case and update_name = @update and argument = cast(@said as jsonb) as same
-		from requests where id = @id for update`, map[string]any{
-		"id": d.ID, "actor": d.By.String(), "case": m.Case.ID, "update": d.Update, "said": jsonText(d.Said),
-	}).Scan(&kept).Error
-	switch {
-	case err != nil:
-		return row, false, err
-	case !kept.Same: // also where another has made it: what the run does after a move is what was decided
-		return row, false, campus.Errorf(campus.Forbidden, "decision_unknown", "nobody has made decision %s about case %s", d.ID, m.Case.ID)
-	}
-	if row, found, err = findDecided(t, m); err != nil || found {
-		return row, found, err
-	}
-	return row, false, kept.holds(m, c)
-}
-
-// holds refuses a decision that is not open, or that is about another stage.
-func (kept keptDecision) holds(m campus.Move, c caseRow) error {
-	rule, known := campus.RuleOf(m.Case.Kind, m.Decision.Update)
-	switch {
-	case kept.State != DecisionOpen:
-		return campus.Errorf(campus.Conflict, "decision_closed", "decision %s is %s", m.Decision.ID, kept.State)
-	case c.Outcome != "" || !known || !rule.At(c.Stage) || !rule.Stands && kept.Entered != c.Entered:
-		return wrongStage(c)
-	}
-	return nil
-}
-
-// CheckDecision tells whether a move that is yet to be made would have its decision. Errors are those of the move.
-func (s *Store) CheckDecision(ctx context.Context, m campus.Move) error {
-	return s.inTx(ctx, "check a decision", func(t tx) error {
-		c, err := lockCase(t, m.Case)
-		if err != nil {
-			return err
-		}
-		_, _, err = decidedBefore(t, m, c)
-		return err
-	})
-}
-
-// lockCase reads a case's row and keeps others from moving it until the transaction ends. Rows around the case may be added
-// meanwhile, an incident above all.
-func lockCase(t tx, ref campus.CaseRef) (caseRow, error) {
-	var row caseRow
-	err := t.Raw(`select * from cases where id = ? and kind = ? for no key update`, ref.ID, ref.Kind).Scan(&row).Error
-	if err == nil && row.ID == uuid.Nil {
-		err = gorm.ErrRecordNotFound
-	}
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return row, campus.Errorf(campus.NotFound, "", "no case %s", ref.WorkflowID())
-	}
-	return row, err
 }

@@ -7,17 +7,19 @@ import (
 	"campuscard/campus"
 )
 
-// resendAfter is how long an open decision is left to whoever sent it first, and between two tries of sending it again at
-// the least and at the most.
+// resendAfter is how long an open decision is left to whoever sent it first. ResendLease and resendMost are between two
+// tries of sending it again, at the least and at the most. Whoever takes one has to be done with it within the lease: then
+// another may take it.
 const (
 	resendAfter = 5 * time.Second
+	ResendLease = 10 * time.Second
 	resendMost  = time.Minute
 )
 
 // TakeResends takes decisions that are to be sent again, at most one of each case: first those that its moves stand for, in
-// their order, then those that were opened first. They are this caller's for a while. While one is out that no move stands
+// their order, then those that were opened first. They are this caller's for the lease. While one is out that no move stands
 // for, or that the workflow has lost, the others of its case wait; one that is written and whose answer takes long, as a
-// withdrawal's, keeps none waiting.
+// withdrawal's, keeps none waiting: neither in its case, nor others when there are more than the limit.
 func (s *Store) TakeResends(ctx context.Context, limit int) ([]Decision, error) {
 	var due bool
 	err := s.pool.QueryRow(ctx, dueSQL, s.Now(), s.Now().Add(-resendAfter)).Scan(&due)
@@ -31,22 +33,22 @@ func (s *Store) TakeResends(ctx context.Context, limit int) ([]Decision, error) 
 				select r.id, r.case_id, r.state, r.created_at, m.version, coalesce(r.resend_at, r.created_at + make_interval(secs => @least)) <= @now as now
 				from requests r left join moves m on m.decision = r.id where r.state = 'open' or r.resend_at is not null),
 			first as (
-				select distinct on (case_id) id, created_at from waiting w where now
+				select distinct on (case_id) id, created_at, version is not null and state = 'open' as written from waiting w where now
 					and not exists (select 1 from waiting o where o.case_id = w.case_id and not o.now
 							and (o.version is null or o.state = 'done'))
 				order by case_id, version nulls last, created_at, id),
 			due as materialized (
 				select r.id from first join requests r on r.id = first.id
 				where coalesce(r.resend_at, r.created_at + make_interval(secs => @least)) <= @now -- another has taken it meanwhile
-				order by first.created_at limit @limit for update of r skip locked),
+				order by first.written, first.created_at limit @limit for update of r skip locked),
 			taken as (
 				update requests r set resend_at = cast(@now as timestamptz) +
-					least(greatest((@now - r.created_at) / 4, make_interval(secs => @least)), make_interval(secs => @most))
+					least(greatest((@now - r.created_at) / 4, make_interval(secs => @lease)), make_interval(secs => @most))
 				from due where r.id = due.id
 				returning r.*)
 			select t.id, t.actor, t.response, t.case_id, c.kind, t.update_name, t.argument, t.seen, t.entered, t.state
 			from taken t join cases c on c.id = t.case_id`, map[string]any{
-			"now": t.now, "least": resendAfter.Seconds(), "most": resendMost.Seconds(), "limit": limit,
+			"now": t.now, "least": resendAfter.Seconds(), "lease": ResendLease.Seconds(), "most": resendMost.Seconds(), "limit": limit,
 		}).Scan(&rows).Error
 		for _, row := range rows {
 			d, wrong := row.decision()
@@ -66,9 +68,10 @@ const dueSQL = `select exists (select 1 from requests where state = 'open' and r
 	or exists (select 1 from requests where resend_at <= $1)`
 
 // RecallDecisions has the decisions that a case's moves stand for after a version sent again, because its workflow has lost
-// them.
+// them. Those up to that version it knows: what has its answer is sent no more.
 func (s *Store) RecallDecisions(ctx context.Context, ref campus.CaseRef, after int64) error {
-	_, err := s.pool.Exec(ctx, `update requests r set resend_at = coalesce(r.resend_at, $3) from moves m
-		where m.case_id = $1 and m.version > $2 and r.id = m.decision`, ref.ID, after, s.Now())
+	_, err := s.pool.Exec(ctx, `update requests r set resend_at = case when m.version > $2 then coalesce(r.resend_at, $3) end from moves m
+		where m.case_id = $1 and r.id = m.decision and (m.version > $2 or r.state = 'done' and r.resend_at is not null)`,
+		ref.ID, after, s.Now())
 	return wrap("recall decisions", err)
 }

@@ -53,7 +53,7 @@ func TestOpenDecisionsAreSentAgain(t *testing.T) {
 		}
 		waits = append(waits, s.Clock.Now().Sub(last))
 	}
-	require.Equal(t, 5*time.Second, waits[0])
+	require.Equal(t, storage.ResendLease, waits[0], "nobody else takes it while it may still be out")
 	require.IsIncreasing(t, append([]time.Duration{0}, waits[3:6]...), "%v", waits)
 	s.Clock.Advance(time.Hour)
 	require.Len(t, s.resends(10), 1)
@@ -126,6 +126,24 @@ func TestResendsWaitForTheFirstOfTheirCase(t *testing.T) {
 	require.Empty(t, s.resends(10))
 }
 
+// Whose answer takes long, as that of a withdrawal whose undoing is stuck, keeps no others waiting, however many there are.
+func TestWrittenDecisionsAreSentAgainLast(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	var withdrawals []uuid.UUID
+	for _, id := range s.twins(3) {
+		m := s.NextMove(campus.CaseRef{Kind: campus.ApplicationCase, ID: id}, campus.StageClosing, campus.WaitsForSchool)
+		m.Decision = s.Decision(m.Case, reviewer(), campus.ReviewUpdate, approve, storage.ReviewNote{})
+		require.NoError(t, second(s.Record(t.Context(), m)))
+		withdrawals = append(withdrawals, m.Decision.ID)
+	}
+	s.Clock.Advance(time.Second)
+	review := s.Decision(s.application, reviewer(), campus.ReviewUpdate, approve, storage.ReviewNote{}).ID
+	s.Clock.Advance(time.Minute)
+	require.Equal(t, []uuid.UUID{review}, s.resends(1), "although the others were opened before")
+	require.ElementsMatch(t, withdrawals, s.resends(10))
+}
+
 // Two that look at once never take the same.
 func TestResendsAtOnce(t *testing.T) {
 	t.Parallel()
@@ -190,9 +208,63 @@ func TestRecallDecisions(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, taken, 1)
 	require.Equal(t, []any{last, storage.DecisionDone, askMore}, []any{taken[0].ID, taken[0].State, taken[0].Said})
-	d, err := s.RefuseDecision(t.Context(), last, campus.Errorf(campus.Conflict, campus.DecisionPassed, "it knows it"))
+	d, err := s.RefuseDecision(t.Context(), last, campus.Errorf(campus.Conflict, campus.WrongStage, "it is elsewhere"))
+	require.NoError(t, err)
+	require.Equal(t, storage.DecisionDone, d.State)
+	s.Clock.Advance(time.Minute)
+	require.Equal(t, []uuid.UUID{last}, s.resends(10), "it has not caught up")
+	d, err = s.RefuseDecision(t.Context(), last, campus.Errorf(campus.Conflict, campus.DecisionPassed, "it knows it"))
 	require.NoError(t, err)
 	require.Equal(t, storage.DecisionDone, d.State, "it has its answer")
 	s.Clock.Advance(time.Hour)
 	require.Empty(t, s.resends(10))
+}
+
+// What was recalled is sent until its workflow has caught up, and no longer.
+func TestEndOfRecalledDecisions(t *testing.T) {
+	t.Parallel()
+	wrong := campus.Errorf(campus.Conflict, campus.WrongStage, "no")
+	for name, test := range map[string]struct {
+		after func(s *story, id uuid.UUID) error
+		sent  bool
+	}{
+		"its workflow refuses it":           {func(s *story, id uuid.UUID) error { return second(s.RefuseDecision(t.Context(), id, wrong)) }, true},
+		"its workflow has answered":         {func(s *story, id uuid.UUID) error { return second(s.CloseDecision(t.Context(), id, []byte(`{}`))) }, false},
+		"its workflow does not know it":     {func(s *story, _ uuid.UUID) error { return s.RecallDecisions(t.Context(), s.application, 1) }, true},
+		"its workflow is at the same place": {func(s *story, _ uuid.UUID) error { return s.RecallDecisions(t.Context(), s.application, 2) }, false},
+		"its case has ended and is not open": {func(s *story, id uuid.UUID) error {
+			s.Exec(`update cases set outcome = 'withdrawn', closed_at = now() where id = $1`, s.application.ID)
+			return second(s.RefuseDecision(t.Context(), id, wrong))
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := apply(t)
+			var m campus.Move
+			for range 2 {
+				m = s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+				m.Decision = s.Decision(s.application, reviewer(), campus.ReviewUpdate, askMore, storage.ReviewNote{})
+				require.NoError(t, s.answered(m, second(s.Record(t.Context(), m))))
+			}
+			require.NoError(t, s.RecallDecisions(t.Context(), s.application, 1))
+			require.Equal(t, []uuid.UUID{m.Decision.ID}, s.resends(10))
+			require.NoError(t, test.after(s, m.Decision.ID))
+			s.Clock.Advance(time.Hour)
+			require.Equal(t, test.sent, len(s.resends(10)) == 1)
+		})
+	}
+}
+
+// One that is open and written is asked about until it has its answer, whatever its workflow knows.
+func TestRecallKeepsWhatIsOpen(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+	m.Decision = s.Decision(s.application, reviewer(), campus.ReviewUpdate, askMore, storage.ReviewNote{})
+	require.NoError(t, second(s.Record(t.Context(), m)))
+	s.Clock.Advance(time.Minute)
+	require.Len(t, s.resends(10), 1)
+	require.NoError(t, s.RecallDecisions(t.Context(), s.application, 1))
+	s.Clock.Advance(time.Minute)
+	require.Equal(t, []uuid.UUID{m.Decision.ID}, s.resends(10))
 }

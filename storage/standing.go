@@ -17,21 +17,28 @@ type StandingCase struct {
 	Version int64
 }
 
-// standingSQL finds open cases whose newest move is older than a moment. Queued ones are left out: they may have no
-// workflow yet.
+// standingSQL finds open cases whose newest move is older than a moment. Queued ones have none.
 const standingSQL = `select kind, id, stage, version from cases c where closed_at is null and stage <> 'queued'
 	and coalesce((select at from moves where case_id = c.id order by version desc limit 1), opened_at) < $1 `
 
-// StandingCases are the next cases in the order of their ids, after one of them.
+// startedSQL finds queued cases that should have a workflow: they have left the line, and the outbox after it.
+const startedSQL = `select kind, id, stage, version from cases c where closed_at is null and stage = 'queued' and opened_at < $1
+	and not exists (select 1 from line where case_id = c.id)
+	and not exists (select 1 from outbox where kind = 'start' and workflow_id = c.kind || '/' || c.id) `
+
+// StandingCases are the next cases in the order of their ids, after one of them: those that stand, and those that are
+// queued although their start has left the house.
 func (s *Store) StandingCases(
 	ctx context.Context, before time.Time, after uuid.UUID, limit int,
 ) ([]StandingCase, error) {
-	return s.standing(ctx, standingSQL+`and id > $2 order by id limit $3`, before, after, limit)
+	const next = `and id > $2 order by id limit $3`
+	return s.standing(ctx, `(`+standingSQL+next+`) union all (`+startedSQL+next+`) order by id limit $3`, before, after, limit)
 }
 
 // StandingOf are those of some cases that stand.
 func (s *Store) StandingOf(ctx context.Context, before time.Time, ids []uuid.UUID) ([]StandingCase, error) {
-	return s.standing(ctx, standingSQL+`and id = any($2)`, before, ids)
+	const some = `and id = any($2)`
+	return s.standing(ctx, standingSQL+some+` union all `+startedSQL+some, before, ids)
 }
 
 // StandingSample are cases to look at when there is no time for all: those that have stood longest, and as many that
@@ -39,6 +46,25 @@ func (s *Store) StandingOf(ctx context.Context, before time.Time, ids []uuid.UUI
 func (s *Store) StandingSample(ctx context.Context, before time.Time, each int) ([]StandingCase, error) {
 	longest, latest := standingSQL+`order by since limit $2`, standingSQL+`order by since desc limit $2`
 	return s.standing(ctx, `(`+longest+`) union (`+latest+`)`, before, each)
+}
+
+// StartAgain asks once more for the workflow of a queued case, whose start Temporal has acknowledged and lost. Nothing
+// happens when the case has begun, or waits for its start.
+func (s *Store) StartAgain(ctx context.Context, ref campus.CaseRef) error {
+	return s.inTx(ctx, "start a case again", func(t tx) error {
+		c, err := lockCase(t, ref)
+		if err != nil || c.Stage != campus.StageQueued {
+			return err
+		}
+		var waits bool
+		err = t.Raw(`select exists (select 1 from line where case_id = @id)
+				or exists (select 1 from outbox where kind = 'start' and workflow_id = @workflow)`,
+			map[string]any{"id": ref.ID, "workflow": ref.WorkflowID()}).Row().Scan(&waits)
+		if err != nil || waits {
+			return err
+		}
+		return enqueueStart(ctx, t, ref, string(ref.Kind), campus.CaseInput{Case: ref, University: c.University, Campus: c.Campus})
+	})
 }
 
 func (s *Store) standing(ctx context.Context, sql string, args ...any) ([]StandingCase, error) {
@@ -51,10 +77,11 @@ func (s *Store) standing(ctx context.Context, sql string, args ...any) ([]Standi
 }
 
 // LateDecisions counts the decisions that have been open for longer than a while: the workflows of their cases have
-// neither carried them out nor refused them.
+// neither carried them out nor refused them. One that a move stands for is carried out, and its answer may take long, as
+// that of a withdrawal whose undoing still runs; a workflow that has lost such a move is behind its case, and named so.
 func (s *Store) LateDecisions(ctx context.Context, age time.Duration) (WaitingFigure, error) {
 	var f WaitingFigure
-	err := s.pool.QueryRow(ctx, `select count(*), min(created_at) from requests
-		where state = 'open' and created_at < $1`, s.Now().Add(-age)).Scan(&f.Rows, &f.Oldest)
+	err := s.pool.QueryRow(ctx, `select count(*), min(created_at) from requests r
+		where state = 'open' and created_at < $1 and not exists (select 1 from moves where decision = r.id)`, s.Now().Add(-age)).Scan(&f.Rows, &f.Oldest)
 	return f, wrap("count open decisions", err)
 }

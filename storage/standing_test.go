@@ -65,9 +65,51 @@ func TestDecisionsThatAreOpenForTooLongAreCounted(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, late.Rows)
 	require.True(t, late.Oldest.Equal(opened), "%s", late.Oldest)
+	written := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+	written.Decision = s.Decision(s.application, campus.Student(s.person.ID), campus.WithdrawUpdate, campus.Said{}, struct{}{})
+	require.NoError(t, second(s.Record(t.Context(), written)))
+	s.Clock.Advance(time.Hour)
+	late, err = s.LateDecisions(t.Context(), time.Minute)
+	require.NoError(t, err)
+	require.Equal(t, 1, late.Rows, "not the one that is carried out, whose answer takes long")
 	tooLate := campus.Errorf(campus.Conflict, campus.WrongStage, "too late")
 	require.NoError(t, second(s.RefuseDecision(t.Context(), decision.ID, tooLate)))
 	late, err = s.LateDecisions(t.Context(), time.Minute)
 	require.NoError(t, err)
 	require.Zero(t, late)
+}
+
+// A start that Temporal acknowledged and lost is made again, once, and only while the case waits for it.
+func TestLostStartIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	ref := s.Applied(s.Person())
+	listed := func() []campus.CaseRef {
+		cases, err := s.StandingCases(t.Context(), s.Clock.Now().Add(time.Minute), uuid.Nil, 10)
+		require.NoError(t, err)
+		still, err := s.StandingOf(t.Context(), s.Clock.Now().Add(time.Minute), []uuid.UUID{s.application.ID, ref.ID})
+		require.NoError(t, err)
+		require.ElementsMatch(t, cases, still)
+		refs := []campus.CaseRef{}
+		for _, standing := range cases {
+			refs = append(refs, standing.CaseRef)
+		}
+		return refs
+	}
+	starts := func() int {
+		return count(s.House, `outbox where kind = 'start' and workflow_id = $1`, ref.WorkflowID())
+	}
+	require.NotContains(t, listed(), ref, "it stands in the line")
+	require.NoError(t, s.StartAgain(t.Context(), ref))
+	require.Zero(t, starts())
+	s.Exec(`delete from line where case_id = $1`, ref.ID)
+	require.Contains(t, listed(), ref)
+	require.NoError(t, s.StartAgain(t.Context(), ref))
+	require.NoError(t, s.StartAgain(t.Context(), ref))
+	require.Equal(t, 1, starts())
+	require.NotContains(t, listed(), ref, "it waits for its start")
+	s.Exec(`delete from outbox`)
+	require.NoError(t, second(s.Record(t.Context(), s.NextMove(ref, campus.StageReview, campus.WaitsForReviewer))))
+	require.NoError(t, s.StartAgain(t.Context(), ref))
+	require.Zero(t, starts(), "it has begun")
 }

@@ -3,7 +3,9 @@ package worker
 import (
 	"cmp"
 	"context"
+	"iter"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,6 +20,7 @@ const (
 	comparePause     = time.Minute
 	comparePatience  = 20 * time.Second
 	compareLookAgain = 2 * time.Second
+	silentRounds     = 3 // in a row; a workflow that only was slow has answered by then
 )
 
 // comparer compares open cases with their workflows, some each minute and all in turns, and keeps count of those that
@@ -25,18 +28,20 @@ const (
 type comparer struct {
 	comparison Comparison
 	gauge      *prometheus.GaugeVec // by how they differ
+	silence    prometheus.Gauge
 	log        *slog.Logger
 	pause      time.Duration // between two rounds
 	lot        int           // cases in a round, of the turn and of those that are known to differ
 
-	turn  uuid.UUID // the last case that was compared in this turn
-	apart map[campus.CaseRef]Apart
+	turn   uuid.UUID // the last case that was compared in this turn
+	apart  map[campus.CaseRef]Apart
+	silent map[campus.CaseRef]int // for how many rounds in a row
 }
 
-func newComparer(comparison Comparison, every time.Duration, gauge *prometheus.GaugeVec, log *slog.Logger) *comparer {
+func newComparer(comparison Comparison, every time.Duration, counts *metrics, log *slog.Logger) *comparer {
 	comparison.Patience, comparison.Pause = comparePatience, compareLookAgain
-	return &comparer{comparison: comparison, gauge: gauge, log: log, pause: cmp.Or(every, comparePause),
-		lot: comparedLot, apart: map[campus.CaseRef]Apart{}}
+	return &comparer{comparison: comparison, gauge: counts.apart, silence: counts.silent, log: log, pause: cmp.Or(every, comparePause),
+		lot: comparedLot, apart: map[campus.CaseRef]Apart{}, silent: map[campus.CaseRef]int{}}
 }
 
 func (c *comparer) run(ctx context.Context) error {
@@ -65,6 +70,8 @@ func (c *comparer) round(ctx context.Context) error {
 		return err
 	}
 	c.keep(ctx, known, compared)
+	c.hear(ctx, known, compared)
+	c.startAgain(ctx, compared)
 	c.turn = uuid.Nil
 	if len(next) == c.lot {
 		c.turn = next[c.lot-1].ID
@@ -73,15 +80,59 @@ func (c *comparer) round(ctx context.Context) error {
 	return nil
 }
 
-// known are cases that differ. When there are more than can be looked at in a round, each round has others, because a
+// startAgain has the workflows of queued cases started once more that Temporal has taken and lost. A second start of one
+// that is there after all is refused.
+func (c *comparer) startAgain(ctx context.Context, compared Compared) {
+	for ref, how := range compared.Apart {
+		if how != Unstarted {
+			continue
+		}
+		if err := c.comparison.Store.StartAgain(ctx, ref); err != nil {
+			c.log.WarnContext(ctx, "a case is not started again yet", "workflow_id", ref.WorkflowID(), "error", err)
+		}
+	}
+}
+
+// hear counts for how many rounds in a row a workflow has been silent. While Temporal is away nobody could answer.
+func (c *comparer) hear(ctx context.Context, known []uuid.UUID, compared Compared) {
+	asked := map[uuid.UUID]bool{}
+	for _, id := range known {
+		asked[id] = true
+	}
+	for _, ref := range compared.Cases {
+		asked[ref.ID] = true
+	}
+	for ref := range c.silent {
+		if asked[ref.ID] && compared.Apart[ref] != Silent {
+			delete(c.silent, ref)
+		}
+	}
+	silent := len(compared.Of(Silent)) > 0
+	if silent {
+		_, err := c.comparison.Temporal.CheckHealth(ctx, nil)
+		silent = err == nil
+	}
+	for ref, how := range compared.Apart {
+		if how != Silent || !silent {
+			continue
+		}
+		if c.silent[ref]++; c.silent[ref] == silentRounds {
+			c.log.WarnContext(ctx, "a workflow does not answer", "workflow_id", ref.WorkflowID(), "error", compared.Why)
+		}
+	}
+}
+
+// known are cases that differ, or whose workflows were silent. When there are more than can be looked at in a round, each round has others, because a
 // map has no order.
 func (c *comparer) known() []uuid.UUID {
 	var ids []uuid.UUID
-	for ref := range c.apart {
-		if len(ids) == c.lot {
-			break
+	for _, refs := range []iter.Seq[campus.CaseRef]{maps.Keys(c.apart), maps.Keys(c.silent)} {
+		for ref := range refs {
+			if len(ids) == c.lot {
+				return ids
+			}
+			ids = append(ids, ref.ID)
 		}
-		ids = append(ids, ref.ID)
 	}
 	return ids
 }
@@ -114,9 +165,16 @@ func (c *comparer) show() {
 	for _, how := range c.apart {
 		count[how]++
 	}
-	for _, how := range []Apart{Missing, Behind, Ahead} {
+	for _, how := range []Apart{Missing, Behind, Ahead, Unstarted} {
 		c.gauge.WithLabelValues(string(how)).Set(float64(count[how]))
 	}
+	silent := 0
+	for _, rounds := range c.silent {
+		if rounds >= silentRounds {
+			silent++
+		}
+	}
+	c.silence.Set(float64(silent))
 }
 
 // withoutRepeats are the cases of both lists, each once.

@@ -23,9 +23,11 @@ type Apart string
 // The differences.
 const (
 	Missing Apart = "missing" // the case has no workflow that runs
-	Behind  Apart = "behind"  // the workflow does not know the newest moves of the case, or has another for one of them
+	Behind  Apart = "behind"  // the workflow does not know the newest moves of the case, or is at another stage
 	Ahead   Apart = "ahead"   // the workflow knows moves that the case has not: Postgres was set back
 	Silent  Apart = "silent"  // the workflow did not say in time where it stands, which tells nothing about the two
+
+	Unstarted Apart = "unstarted" // nothing starts the workflow of the case any more: Temporal had it, and has lost it
 )
 
 // Comparison asks the workflows of open cases where they stand, and compares that with Postgres.
@@ -122,6 +124,11 @@ func (c Comparison) one(ctx context.Context, standing storage.StandingCase) (Apa
 	if ctx.Err() != nil {
 		return Silent, ctx.Err()
 	}
+	ctx, cancel := context.WithTimeout(ctx, max(c.Patience/4, time.Second)) // some that hang take no time from all others
+	defer cancel()
+	if standing.Stage == campus.StageQueued {
+		return c.queued(ctx, standing)
+	}
 	answer, err := c.Temporal.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
 		WorkflowID: standing.WorkflowID(), QueryType: campus.PlaceQuery,
 		QueryRejectCondition: enumspb.QUERY_REJECT_CONDITION_NOT_OPEN,
@@ -141,6 +148,22 @@ func (c Comparison) one(ctx context.Context, standing storage.StandingCase) (Apa
 	return difference(standing, place), nil
 }
 
+// queued looks whether Temporal has the workflow of a case that waits for it: it may have nobody yet who could be asked.
+func (c Comparison) queued(ctx context.Context, standing storage.StandingCase) (Apart, error) {
+	found, err := c.Temporal.DescribeWorkflowExecution(ctx, standing.WorkflowID(), "")
+	switch {
+	case workflows.IsGone(err):
+		return Unstarted, nil
+	case err != nil:
+		return Silent, err
+	case found.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
+		return Missing, nil
+	}
+	return "", nil
+}
+
+// difference compares version and stage. That another move stands at the same version shows when the workflow makes its
+// next one.
 func difference(standing storage.StandingCase, place campus.Place) Apart {
 	switch {
 	case place.Version > standing.Version:

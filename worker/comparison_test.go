@@ -135,20 +135,55 @@ func TestCasesApartAreShown(t *testing.T) {
 		require.NoError(t, round(t.Context()))
 		return gauges(t, registry, "campuscard_cases_apart")
 	}
-	none := map[string]float64{"missing": 0, "behind": 0, "ahead": 0}
+	none := map[string]float64{"missing": 0, "behind": 0, "ahead": 0, "unstarted": 0}
 	require.Equal(t, none, shown())
 	require.Equal(t, none, shown())
 	require.Equal(t, none, shown(), "the turn is over, and another begins")
 	require.NoError(t, e.Client.TerminateWorkflow(t.Context(), refs[3].WorkflowID(), "", "by the test"))
 	putAhead(e, refs[0])
-	require.Equal(t, map[string]float64{"missing": 0, "behind": 1, "ahead": 0}, shown(), "the first two of a new turn")
-	require.Equal(t, map[string]float64{"missing": 1, "behind": 1, "ahead": 0}, shown(),
+	require.Equal(t, map[string]float64{"missing": 0, "behind": 1, "ahead": 0, "unstarted": 0}, shown(), "the first two of a new turn")
+	require.Equal(t, map[string]float64{"missing": 1, "behind": 1, "ahead": 0, "unstarted": 0}, shown(),
 		"the others, and the one that was found is still behind")
 	e.ExecAsOwner(`delete from moves where case_id = $1 and stage = 'activation'`, refs[0].ID)
 	e.Exec(`update cases set version = version - 1, stage = 'review' where id = $1`, refs[0].ID)
-	require.Equal(t, map[string]float64{"missing": 1, "behind": 0, "ahead": 0}, shown(), "it is mended")
+	require.Equal(t, map[string]float64{"missing": 1, "behind": 0, "ahead": 0, "unstarted": 0}, shown(), "it is mended")
 	e.Exec(`update cases set closed_at = now(), outcome = 'aborted' where id = $1`, refs[3].ID)
 	require.Equal(t, none, shown(), "it is closed")
+}
+
+// A workflow that does not answer several times in a row is counted until it does, and slowness is not.
+func TestSilentWorkflowsAreShown(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	stop := e.Work(worker.Config{})
+	reviewed(t, e, 2)
+	stop()
+	registry := prometheus.NewRegistry()
+	round := worker.CompareRounds(e.Store, e.Client, registry, 10)
+	for _, want := range []float64{0, 0, 2, 2} {
+		require.NoError(t, round(t.Context()))
+		require.InDelta(t, want, gauges(t, registry, "campuscard_cases_silent")[""], 0)
+	}
+	e.Work(worker.Config{})
+	require.NoError(t, round(t.Context()))
+	require.Zero(t, gauges(t, registry, "campuscard_cases_silent")[""], "they answer")
+}
+
+// A start that Temporal acknowledged and lost is made again, and the case goes on.
+func TestCaseWhoseStartWasLostIsStarted(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	ref := e.Apply(e.Student(), workflowtest.Good)
+	e.Exec(`delete from line`)
+	e.Exec(`update cases set opened_at = opened_at - interval '1 hour'`)
+	e.Work(worker.Config{})
+	registry := prometheus.NewRegistry()
+	round := worker.CompareRounds(e.Store, e.Client, registry, 10)
+	require.NoError(t, round(t.Context()))
+	require.InDelta(t, 1, gauges(t, registry, "campuscard_cases_apart")["unstarted"], 0)
+	e.AwaitStage(ref, campus.StageReview)
+	require.NoError(t, round(t.Context()))
+	require.Zero(t, gauges(t, registry, "campuscard_cases_apart")["unstarted"])
 }
 
 func TestWorkerComparesByItself(t *testing.T) {

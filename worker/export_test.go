@@ -14,12 +14,19 @@ import (
 // CacheSize is how many cases may stay in memory.
 func CacheSize(memory, limit int64) int { return cacheSize(memory, limit) }
 
+// FaultTries judges the next try of a step of our own, and tells whether it is the last.
+func FaultTries(now func() time.Time) (judge func(run, activity string, attempt int32, err error) error, remembered func() int) {
+	f := newFaultTries(now)
+	return func(run, activity string, attempt int32, err error) error {
+		return f.judge(ownTry{run, activity, attempt}, err)
+	}, func() int { return len(f.seen) }
+}
+
 // CompareRounds makes one round after the other of the comparison of cases with their workflows, so many cases each.
 func CompareRounds(
 	store *storage.Store, temporal client.Client, registry prometheus.Registerer, lot int,
 ) func(context.Context) error {
-	gauge, quiet := newMetrics(registry).apart, slog.New(slog.DiscardHandler)
-	c := newComparer(Comparison{Store: store, Temporal: temporal}, 0, gauge, quiet)
+	c := newComparer(Comparison{Store: store, Temporal: temporal}, 0, newMetrics(registry), slog.New(slog.DiscardHandler))
 	c.lot, c.comparison.Pause = lot, time.Millisecond
 	return c.round
 }

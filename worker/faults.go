@@ -2,30 +2,32 @@ package worker
 
 import (
 	"context"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/workflow"
 
-	"campuscard/campus"
 	"campuscard/workflows"
 )
 
 // faults takes our errors over the border of Temporal: from activities, workflows and updates.
 type faults struct {
 	interceptor.WorkerInterceptorBase
+	tries *faultTries
 }
 
 // Faults is the interceptor without which no code arrives anywhere; every worker has it, also one in a test.
-func Faults() interceptor.WorkerInterceptor { return &faults{} }
+func Faults() interceptor.WorkerInterceptor { return &faults{tries: newFaultTries(time.Now)} }
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
-func (*faults) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
-	return &activityFaults{interceptor.ActivityInboundInterceptorBase{Next: next}}
+func (f *faults) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	return &activityFaults{interceptor.ActivityInboundInterceptorBase{Next: next}, f.tries}
 }
 
 type activityFaults struct {
 	interceptor.ActivityInboundInterceptorBase
+	tries *faultTries
 }
 
 // ExecuteActivity implements interceptor.ActivityInboundInterceptor.
@@ -35,22 +37,8 @@ func (a *activityFaults) ExecuteActivity(ctx context.Context, in *interceptor.Ex
 	if !info.IsLocalActivity {
 		return result, workflows.EndRound(err)
 	}
-	if info.Attempt >= ownTries { // one of our own, which waits for our parts by trying again
-		err = hopeless(err)
-	}
-	return result, workflows.ToTemporal(err)
-}
-
-// ownTries is how often a step of our own is tried that fails for another reason than an outage: with its backoff that is
-// about two minutes. What has failed so often becomes somebody's work.
-const ownTries = 12
-
-// hopeless makes a fault of ours one that is not tried again.
-func hopeless(err error) error {
-	if err == nil || campus.CodeOf(err) != campus.Internal {
-		return err
-	}
-	return campus.Errorf(campus.Internal, campus.DataRefused, "%v", err)
+	// One of our own, which waits for our parts by trying again.
+	return result, workflows.ToTemporal(a.tries.judge(ownTry{info.WorkflowExecution.RunID, info.ActivityType.Name, info.Attempt}, err))
 }
 
 // InterceptWorkflow implements interceptor.WorkerInterceptor.

@@ -81,31 +81,54 @@ func (g *groupRetrier) outcome(ctx context.Context, due storage.DueGroupRetry) (
 	case due.Closed && !decided:
 		return "not_parked", nil
 	}
-	settled, err := g.retry(ctx, due, request)
-	switch code := campus.CodeOf(err); {
-	case err == nil && settled.Outcome == campus.StepOK:
-		return "ok", nil
-	case err == nil && settled.Outcome == "":
-		return "", nil
+	decision, err := g.retry(ctx, due, request)
+	switch {
 	case err == nil:
-		return "failed", &campus.Error{Code: settled.Code, Reason: settled.Reason, Message: settled.Message}
-	case code == campus.NotFound, isPast(campus.ReasonOf(err)):
+		return outcomeOf(decision)
+	case notTried(err):
 		return "not_parked", nil
-	case code.Retryable():
+	case campus.CodeOf(err).Retryable():
 		return "", err
 	default:
 		return "refused", err
 	}
 }
 
-// isPast tells that a step was not tried because it had been settled, or its case had ended.
-func isPast(reason string) bool {
-	return reason == "step_not_parked" || reason == "stale_step" || reason == campus.WrongStage
+// outcomeOf is what became of a step by the decision to retry it. One that was refused has come to its end, whatever its
+// code: with a fault of ours it was tried and has failed, as the member is told of a single one.
+func outcomeOf(d storage.Decision) (state string, failure error) {
+	switch d.State {
+	case storage.DecisionOpen:
+		return "", nil
+	case storage.DecisionRefused:
+		switch {
+		case notTried(d.Why):
+			return "not_parked", nil
+		case d.Why.Code.Retryable():
+			return "failed", d.Why
+		}
+		return "refused", d.Why
+	}
+	var settled campus.Settled
+	switch err := json.Unmarshal(d.Answer, &settled); {
+	case err != nil:
+		return "", err
+	case settled.Outcome == campus.StepOK:
+		return "ok", nil
+	}
+	return "failed", &campus.Error{Code: settled.Code, Reason: settled.Reason, Message: settled.Message}
 }
 
-// retry opens the decision of the member to retry the step, once however often it is called, and has the case take it. No
-// outcome: it is not known yet.
-func (g *groupRetrier) retry(ctx context.Context, due storage.DueGroupRetry, request storage.Request) (settled campus.Settled, err error) {
+// notTried tells that a step was not tried because it had been settled, or its case had ended.
+func notTried(err error) bool {
+	reason := campus.ReasonOf(err)
+	return campus.CodeOf(err) == campus.NotFound ||
+		reason == "step_not_parked" || reason == "stale_step" || reason == campus.WrongStage
+}
+
+// retry opens the decision of the member to retry the step, once however often it is called, and has the case take it.
+// While it is open, what becomes of it is not known.
+func (g *groupRetrier) retry(ctx context.Context, due storage.DueGroupRetry, request storage.Request) (storage.Decision, error) {
 	decision, err := g.store.OpenDecision(ctx, request, storage.NewDecision{
 		Case: campus.CaseRef{Kind: due.CaseKind, ID: due.CaseID}, Update: campus.SettleStepUpdate,
 		Said:    campus.Said{Action: string(campus.RetryStep), Step: due.Step, Attempt: due.Attempt},
@@ -114,15 +137,7 @@ func (g *groupRetrier) retry(ctx context.Context, due storage.DueGroupRetry, req
 	if err == nil && decision.State == storage.DecisionOpen {
 		decision, err = g.sender.Send(ctx, decision)
 	}
-	switch {
-	case err != nil:
-		return settled, err
-	case decision.State == storage.DecisionRefused:
-		return settled, decision.Why
-	case decision.State == storage.DecisionOpen:
-		return settled, nil
-	}
-	return settled, json.Unmarshal(decision.Answer, &settled)
+	return decision, err
 }
 
 func groupRequest(due storage.DueGroupRetry) storage.Request {

@@ -19,6 +19,7 @@ type metrics struct {
 	cacheMax prometheus.Gauge
 	outages  *prometheus.CounterVec
 	apart    *prometheus.GaugeVec
+	silent   prometheus.Gauge
 }
 
 // What becomes of a try to send a message.
@@ -50,15 +51,19 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	}
 	m.apart = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "campuscard_cases_apart",
-		Help: "Open cases that do not stand where their workflows do: those have ended, know less, or know more.",
+		Help: "Open cases that do not stand where their workflows do: those have ended, know less, know more, or were lost before they began.",
 	}, []string{"how"})
-	for _, how := range []Apart{Missing, Behind, Ahead} {
+	m.silent = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "campuscard_cases_silent",
+		Help: "Open cases whose workflows have not answered for several rounds in a row although Temporal does.",
+	})
+	for _, how := range []Apart{Missing, Behind, Ahead, Unstarted} {
 		m.apart.WithLabelValues(string(how))
 	}
 	for _, outcome := range []string{noticeDelivered, noticeAgain, noticeGivenUp, noticeExpired} {
 		m.notices.WithLabelValues(outcome) // from the start, so that the first one is an increase
 	}
-	registry.MustRegister(m.notices, m.failures, m.cacheMax, m.outages, m.apart)
+	registry.MustRegister(m.notices, m.failures, m.cacheMax, m.outages, m.apart, m.silent)
 	return m
 }
 

@@ -3,18 +3,17 @@ package worker
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"campuscard/decisions"
 	"campuscard/storage"
 )
 
 const (
-	resendLot    = 64
-	resendAtOnce = 16
+	resendAtOnce = 32
 	resendPause  = 500 * time.Millisecond
+	resendGather = 50 * time.Millisecond // for more than one to be free when all were taken
 )
 
 // decisionResender sends decisions again whose end is not known: whoever has sent them first has died or waits no more, or the
@@ -25,44 +24,40 @@ type decisionResender struct {
 	log    *slog.Logger
 }
 
-// run sends until ctx ends. While Postgres is away it waits, a little longer each time.
+// run sends until ctx ends, as many at once as there are slots: one that takes long keeps its slot and nobody else's. While
+// Postgres is away it waits, a little longer each time.
 func (r *decisionResender) run(ctx context.Context) error {
-	pause := resendPause
-	for {
-		taken, err := r.round(ctx)
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	slots := make(chan struct{}, resendAtOnce)
+	for pause := resendPause; sleep(ctx, pause); {
+		free := cap(slots) - len(slots) // this loop alone takes them
+		if free == 0 {
+			continue
+		}
+		due, err := r.store.TakeResends(ctx, free)
 		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			pause = min(2*pause, 5*time.Second)
+		case err != nil && ctx.Err() == nil:
+			pause = max(resendPause, min(2*pause, 5*time.Second))
 			r.log.WarnContext(ctx, "open decisions wait", "error", err)
+		case len(due) == free:
+			pause = resendGather
 		default:
 			pause = resendPause
 		}
-		if taken == resendLot {
-			continue
-		}
-		if !sleep(ctx, pause) {
-			return nil
+		for _, d := range due {
+			slots <- struct{}{}
+			sending.Go(func() {
+				defer func() { <-slots }()
+				r.send(ctx, d)
+			})
 		}
 	}
+	return nil
 }
 
-// round sends what is due once.
-func (r *decisionResender) round(ctx context.Context) (int, error) {
-	due, err := r.store.TakeResends(ctx, resendLot)
-	if err != nil {
-		return 0, err
+func (r *decisionResender) send(ctx context.Context, d storage.Decision) {
+	if _, err := r.sender.Resend(ctx, d); err != nil {
+		r.log.WarnContext(ctx, "what became of a decision is not kept yet", "decision", d.ID, "error", err)
 	}
-	var group errgroup.Group
-	group.SetLimit(resendAtOnce)
-	for _, d := range due {
-		group.Go(func() error {
-			if _, err := r.sender.Send(ctx, d); err != nil {
-				r.log.WarnContext(ctx, "what became of a decision is not kept yet", "decision", d.ID, "error", err)
-			}
-			return nil
-		})
-	}
-	return len(due), group.Wait()
 }

@@ -79,7 +79,7 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 	w.loops = append(w.loops, (&groupRetrier{store: store, sender: resender.sender, policies: policies, log: log}).run)
 	w.loops = append(w.loops, (&usher{store: store, policies: policies, log: log}).run)
 	compared := Comparison{Store: store, Temporal: temporal}
-	w.loops = append(w.loops, newComparer(compared, cfg.CompareEvery, counts.apart, log).run)
+	w.loops = append(w.loops, newComparer(compared, cfg.CompareEvery, counts, log).run)
 	w.loops = append(w.loops, (&foreman{store: store, policies: policies, log: log}).run)
 	return w
 }

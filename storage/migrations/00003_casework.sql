@@ -28,6 +28,8 @@ create index cases_open on cases (university, kind, stage) where closed_at is nu
 create index cases_parked on cases (university, id) where parked <> '[]';
 -- Those that are compared with their workflows, in turns.
 create index cases_standing on cases (id) where closed_at is null and stage <> 'queued';
+-- Those whose start may have been lost.
+create index cases_queued on cases (id) where closed_at is null and stage = 'queued';
 create index cases_working on cases (kind)
     where closed_at is null and waits_for in ('engine', 'school') and stage <> 'queued';
 
