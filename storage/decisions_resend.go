@@ -52,8 +52,9 @@ func (s *Store) TakeResends(ctx context.Context, limit int) ([]Decision, error) 
 		}).Scan(&rows).Error
 		for _, row := range rows {
 			d, wrong := row.decision()
-			if wrong != nil {
-				return wrong
+			if wrong != nil { // it keeps its lease, and is counted as late: the others are not kept waiting
+				s.log.ErrorContext(ctx, "a decision cannot be read", "decision", row.ID, "error", wrong)
+				continue
 			}
 			taken = append(taken, d)
 		}

@@ -268,3 +268,15 @@ func TestRecallKeepsWhatIsOpen(t *testing.T) {
 	s.Clock.Advance(time.Minute)
 	require.Equal(t, []uuid.UUID{m.Decision.ID}, s.resends(10))
 }
+
+// A decision that cannot be read keeps none of the others waiting.
+func TestDecisionThatCannotBeReadIsPassedOver(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	bad := s.Decision(s.application, reviewer(), campus.ReviewUpdate, approve, storage.ReviewNote{Note: "x"})
+	good := s.Decision(s.Applied(s.Person()), reviewer(), campus.ReviewUpdate, approve, storage.ReviewNote{Note: "x"})
+	s.Exec(`update requests set argument = '[]' where id = $1`, bad.ID)
+	s.Clock.Advance(6 * time.Second)
+	require.Equal(t, []uuid.UUID{good.ID}, s.resends(10))
+	require.Empty(t, s.resends(10))
+}
