@@ -71,9 +71,9 @@ func (d *drawing) lines(text string, size, width float64) []line {
 	return d.set.lines(text, size, width/perPoint)
 }
 
-// below goes on to the next page when so much does not fit on this one.
-func (d *drawing) below(height float64) {
-	if d.y+height > receiptBottom {
+// turnPage goes on to the next page when this one is full.
+func (d *drawing) turnPage() {
+	if d.y > receiptBottom {
 		d.pdf.AddPage()
 		d.y = receiptMargin + lineHeight
 	}
@@ -82,7 +82,7 @@ func (d *drawing) below(height float64) {
 // centred writes a heading.
 func (d *drawing) centred(text string, size, height float64) {
 	for _, l := range d.lines(text, size, receiptWidth) {
-		d.below(0)
+		d.turnPage()
 		d.write(l, size, receiptMargin+(receiptWidth-l.width*perPoint)/2, 0)
 		d.y += height
 	}
@@ -92,7 +92,7 @@ func (d *drawing) centred(text string, size, height float64) {
 func (d *drawing) row(label, value string) {
 	names, values := d.lines(label, 10, labelWidth-2), d.lines(value, 11, receiptWidth-labelWidth)
 	for i := range max(len(names), len(values)) {
-		d.below(0)
+		d.turnPage()
 		if i < len(names) {
 			d.write(names[i], 10, receiptMargin, 110)
 		}
@@ -107,14 +107,14 @@ func (d *drawing) row(label, value string) {
 // paragraph writes small print.
 func (d *drawing) paragraph(text string, size, height float64) {
 	for _, l := range d.lines(text, size, receiptWidth) {
-		d.below(0)
+		d.turnPage()
 		d.write(l, size, receiptMargin, 110)
 		d.y += height
 	}
 }
 
 func (d *drawing) rule() {
-	d.below(0)
+	d.turnPage()
 	d.pdf.SetDrawColor(160, 160, 160)
 	d.pdf.SetLineWidth(0.2)
 	d.pdf.Line(receiptMargin, d.y, receiptMargin+receiptWidth, d.y)

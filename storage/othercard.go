@@ -17,7 +17,7 @@ type human struct {
 }
 
 // is tells whether two people on the roster, with one document, are one human who has two numbers: their names agree, too.
-func (h human) is(other human) bool { return h.Name == other.Name }
+func (h human) is(other human) bool { return campus.SameName(h.Name, other.Name) }
 
 // heldStates are the states of a card that somebody holds, or can have back.
 var heldStates = []campus.CardState{campus.CardActive, campus.CardFrozen, campus.CardLost}

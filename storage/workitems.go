@@ -89,8 +89,8 @@ type WorkItem struct {
 	ClaimedBy   *uuid.UUID          `json:"claimed_by,omitempty"`
 	ClaimedAt   *time.Time          `json:"claimed_at,omitempty"`
 	ClosedAt    *time.Time          `json:"closed_at,omitempty"`
-	Route       campus.Route        `json:"-"` // of an application
-	Category    campus.Category     `json:"-"` // of its person
+	Route       campus.Route        `json:"route,omitempty"`    // of an application
+	Category    campus.Category     `json:"category,omitempty"` // of its person
 	Mark        string              `json:"mark,omitempty" gorm:"-" enum:"other_card,other_card_replaced" doc:"Of a review: the same human has a card under another number. other_card: activation will be refused while that is so; other_card_replaced: activation replaces it, for the role changes"`
 
 	ClaimedUntil   *time.Time        `json:"claimed_until,omitempty" doc:"From then on the claim keeps nobody away"`

@@ -404,7 +404,7 @@ func TestSubmissionsThatCannotBeTaken(t *testing.T) {
 	require.Zero(t, storagetest.One[int](house.House, `select count(*) from line`), "colleagues do not stand in the students' line")
 	require.Equal(t, 1, storagetest.One[int](house.House, `select count(*) from outbox where kind = 'start' and workflow = 'application'`))
 	_, err = submit("1", lecturer.Number)
-	require.Equal(t, "callback_replayed", campus.ReasonOf(err))
+	require.NoError(t, err, "the same call again")
 	again, err := submit("2", lecturer.Number)
 	require.NoError(t, err)
 	require.Equal(t, []storage.Submission{{Number: lecturer.Number, Outcome: "application_open"}}, again)
