@@ -38,6 +38,11 @@ func (a *Activities) RecallDecisions(ctx context.Context, in LostMoves) error {
 	return a.store.RecallDecisions(ctx, in.Case, in.After)
 }
 
+// CaseVersion is the version of a case as it is written.
+func (a *Activities) CaseVersion(ctx context.Context, ref campus.CaseRef) (int64, error) {
+	return a.store.CaseVersion(ctx, ref)
+}
+
 // NextOwnMove is the first move that the workflow has lost, if it is one of the process itself; else its version is zero.
 func (a *Activities) NextOwnMove(ctx context.Context, in LostMoves) (campus.Moved, error) {
 	return a.store.NextOwnMove(ctx, in.Case, in.After)

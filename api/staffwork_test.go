@@ -114,7 +114,7 @@ func TestVerifyingPeople(t *testing.T) {
 	}
 	h.play(t, map[string]scenario{
 		"a slip of the pen":       refused(good.with("document_number", nibble(me.Roster.DocumentNumber)), "document_check_digit", "document_number"),
-		"a slip in a permit":      refused(good.with("document_type", "travel_permit").with("document_number", "H123456789"), "document_form", "document_number"),
+		"a slip in a permit":      refused(good.with("document_type", "travel_permit").with("document_number", "H123456789"), "permit_form", "document_number"),
 		"a card that never ends":  refused(good.with("document_type", "permanent_residence_card").with("document_number", "USA110098010112"), "document_lasts", "expires_on"),
 		"neither day nor never":   refused(good.with("never_expires", nil), "document_expiry_missing", "expires_on"),
 		"a day and never":         refused(good.with("expires_on", "2030-01-01"), "document_expiry_twice", "expires_on"),

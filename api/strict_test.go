@@ -30,7 +30,7 @@ func TestFieldsAreWrittenInTheirCaseAndOnce(t *testing.T) {
 		"a second one before it":          {language(`{"LANGUAGE":"en","language":"en"}`), 422, "fields", "LANGUAGE"},
 		"twice":                           {language(`{"language":"en","language":"` + strings.Repeat("e", 90) + `"}`), 400, "json_duplicate", ""},
 		"twice, once escaped":             {language(`{"language":"en","l\u0061nguage":"zh-CN"}`), 400, "json_duplicate", ""},
-		"twice after what is no Unicode":  {language("{\"a\":\"\xff\",\"language\":\"en\",\"language\":\"en\"}"), 400, "json_malformed", ""},
+		"twice after what is no Unicode":  {language("{\"a\":\"\xff\",\"language\":\"en\",\"language\":\"en\"}"), 400, "text_invalid", ""},
 		"half a character":                {language(`{"language":"\ud800"}`), 400, "json_malformed", ""},
 		"two values":                      {language(`{"language":"en"}{"language":"zh-CN"}`), 400, "json_malformed", ""},
 		"frames twice, one of them short": {application(`"frames":`, `"frames":["`+h.holder.ID.String()+`"],"frames":`), 400, "json_duplicate", ""},

@@ -37,7 +37,7 @@ func TestTextsAreAboutWhatWasDone(t *testing.T) {
 		"a question is not told of rejections only": {decision("reviewer", item, `{"action":"ask_more","reason":"because"}`), "reason_unknown",
 			[]string{"ask for more", "choose"}, []string{"A rejection"}},
 		"an action of another kind": {decision("reviewer", item, `{"action":"pass"}`), "action_unknown", []string{"check in person passes or fails"}, nil},
-		"a line break":              {notice("one\ntwo"), "field_one_line", []string{"line break"}, []string{"not valid"}},
+		"a line break":              {notice("one\ntwo"), "words_unreadable", []string{"line break"}, []string{"not valid"}},
 		"a day and never": {applyCall("student", good.with("identity_document.expires_on", "2030-01-01")), "document_expiry_twice",
 			[]string{"Please keep the one"}, []string{"give the last"}},
 		"neither a day nor never": {applyCall("student", good.with("identity_document.never_expires", false)), "document_expiry_missing",

@@ -209,6 +209,10 @@ func (s Settlement) FourEyes() bool { return s != RetryStep }
 // may come twice.
 const FactsChanged = "facts-changed"
 
+// CatchUp is the signal that tells the workflow of a case that it has lost moves; it looks how far they go. It is also the
+// step under which staff are told when it cannot catch up with them.
+const CatchUp = "catch-up"
+
 // PlaceQuery is the query that asks the workflow of a case where it stands. It answers a Place.
 const PlaceQuery = "place"
 

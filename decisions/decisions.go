@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -104,8 +105,8 @@ func (*Sender) kept(before storage.Decision) func(storage.Decision, error) (stor
 	}
 }
 
-// recall has the decisions sent again that the workflow of a case has lost: without them it never comes to the version that
-// this one is about. What it knows is sent no more.
+// recall has the decisions sent again that the workflow of a case has lost, and has it catch up with its own moves: without
+// them it never comes to the version that this one is about. What it knows is sent no more.
 func (s *Sender) recall(ctx context.Context, ref campus.CaseRef) error {
 	answer, err := s.temporal.QueryWorkflow(ctx, ref.WorkflowID(), "", campus.PlaceQuery)
 	if err != nil {
@@ -115,7 +116,16 @@ func (s *Sender) recall(ctx context.Context, ref campus.CaseRef) error {
 	if err := answer.Get(&place); err != nil {
 		return fmt.Errorf("read the place of a workflow: %w", err)
 	}
-	return s.store.RecallDecisions(ctx, ref, place.Version)
+	if err := s.store.RecallDecisions(ctx, ref, place.Version); err != nil {
+		return err
+	}
+	if place.Outcome != "" || slices.Contains(place.Stuck, campus.CatchUp) { // staff have been told
+		return nil
+	}
+	if err := s.temporal.SignalWorkflow(ctx, ref.WorkflowID(), "", campus.CatchUp, nil); err != nil && !workflows.IsGone(err) {
+		return fmt.Errorf("have a workflow catch up: %w", err)
+	}
+	return nil
 }
 
 // outcome sends the update and waits for its answer.

@@ -240,6 +240,12 @@ func (s *Store) NextOwnMove(ctx context.Context, ref campus.CaseRef, after int64
 	return row, wrap("read the next move of a case", err)
 }
 
+// CaseVersion is the version of a case.
+func (s *Store) CaseVersion(ctx context.Context, ref campus.CaseRef) (version int64, err error) {
+	err = s.pool.QueryRow(ctx, `select version from cases where id = $1 and kind = $2`, ref.ID, ref.Kind).Scan(&version)
+	return version, wrap("read the version of a case", err)
+}
+
 // DecidedAt is the version of the move that was written for a decision about a case; zero when there is none.
 func (s *Store) DecidedAt(ctx context.Context, ref campus.CaseRef, decision uuid.UUID) (int64, error) {
 	row, _, err := findDecided(s.read(ctx), campus.Move{Case: ref, Decision: campus.Decision{ID: decision}})

@@ -3,6 +3,7 @@ package storage_test
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -254,6 +255,7 @@ func TestDecisionRefusedAfterItsMove(t *testing.T) {
 		"a skip that is proposed":   {campus.SkipStep, false, nil, campus.Settled{Attempt: 1, Outcome: campus.StepSecondPerson}},
 		"an abort that is proposed": {campus.AbortSteps, false, nil, campus.Settled{Attempt: 1, Outcome: campus.StepSecondPerson}},
 	} {
+		name = strings.NewReplacer(" ", "-").Replace(name) // steps have codes
 		test.want.Step = name
 		s.open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: name, Attempt: 1})
 		if test.proposed {

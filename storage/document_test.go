@@ -85,7 +85,7 @@ func TestPermanentResidenceCards(t *testing.T) {
 		_, _, err = apply(until(campus.Date{}))
 		require.Equal(t, "document_lasts", campus.ReasonOf(err))
 		_, _, err = apply(func(a *storage.NewApplication) { a.DocumentType = campus.Passport })
-		require.Contains(t, []string{"document_mismatch", "document_form"}, campus.ReasonOf(err))
+		require.Contains(t, []string{"document_mismatch", "passport_form"}, campus.ReasonOf(err))
 		_, _, err = apply(func(a *storage.NewApplication) { a.DocumentType = campus.ResidentCard })
 		require.Contains(t, []string{"document_category", "document_form"}, campus.ReasonOf(err))
 

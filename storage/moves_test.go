@@ -195,7 +195,7 @@ func (s *story) goes(stage campus.Stage) {
 	now := storagetest.One[campus.Stage](s.House, `select stage from cases where id = $1`, s.application.ID)
 	update, by := map[campus.Stage]string{campus.StageReview: campus.ReviewUpdate, campus.StageEvidence: campus.BringEvidenceUpdate}[now], reviewer()
 	if now != stage && stage != campus.StageDone && stage != campus.StageClosing && update != "" {
-		said := campus.Said{Reason: "another"}
+		said := campus.Said{Reason: "certificate_unreadable"}
 		s.Exec(`update requests set about = about || ' before' where state = 'open'`) // so that this one can be decided beside it
 		m.Decision = s.Decision(s.application, by, update, said, struct{}{})
 		require.NoError(s.t, s.answered(m, second(s.Record(s.t.Context(), m))))

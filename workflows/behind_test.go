@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -40,11 +41,15 @@ func (p *play) resend() {
 	for _, d := range due {
 		r := &reply{what: "again " + d.Update}
 		r.kept = func(result any, err error) {
-			if campus.ReasonOf(workflows.FromTemporal(err)) != campus.EngineBehind { // else it stays open
-				p.keeps(d.ID)(result, err)
+			if campus.ReasonOf(workflows.FromTemporal(err)) == campus.EngineBehind { // it stays open
+				p.rejected[d.ID]++
+				p.env.SignalWorkflow(campus.CatchUp, nil)
+				return
 			}
+			p.keeps(d.ID)(result, err)
 		}
-		p.env.UpdateWorkflow(d.Update, d.ID.String(), r, d.Decision)
+		// Temporal forgets an update that was rejected; the test environment does not.
+		p.env.UpdateWorkflow(d.Update, fmt.Sprint(d.ID, strings.Repeat("'", p.rejected[d.ID])), r, d.Decision)
 	}
 	if storagetest.One[int](p.House.House, `select count(*) from requests where state = 'open' or resend_at is not null`) > 0 {
 		p.env.RegisterDelayedCallback(p.resend, 5*time.Second)
@@ -361,6 +366,27 @@ func TestLostMoveThatIsNotMadeAgain(t *testing.T) {
 	require.True(t, lost)
 	require.Contains(t, p.story(), "checked")
 	require.Zero(t, storagetest.One[int](p.House.House, `select count(*) from work_items where step = 'catch-up'`))
+}
+
+// A reminder was sent, and Temporal has lost that; the run makes no other move before the review ends. A decision that was
+// made since is carried out all the same, long before that.
+func TestDecisionBehindALostReminder(t *testing.T) {
+	t.Parallel()
+	p := underReview(t).resending()
+	p.do(func() {
+		m := p.NextMove(p.ref, campus.StageReview, campus.WaitsForReviewer)
+		m.Name, m.Due, m.State = "remind:review", p.Case(p.ref).Due, p.stateNow()
+		_, err := p.Record(t.Context(), m)
+		require.NoError(t, err)
+		_, err = p.Decide(p.ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.Approve)}, storage.ReviewNote{})
+		require.NoError(t, err)
+		p.env.RegisterDelayedCallback(p.resend, 6*time.Second)
+	})
+	p.after(5 * time.Minute).do(func() { require.Equal(t, campus.StageActivation, p.Case(p.ref).Stage) })
+	p.activate()
+	p.run()
+	p.requireEnd(campus.Completed, "")
+	p.requireNoHelp()
 }
 
 // A choice that was carried out is sent again while the run works on what came before it: it is carried out when its turn

@@ -83,6 +83,14 @@ func (c *casework) setup(ctx workflow.Context, p process, handlers map[string]ha
 			c.nudges++
 		}
 	})
+	lost := workflow.GetSignalChannel(ctx, campus.CatchUp)
+	workflow.GoNamed(ctx, campus.CatchUp, func(ctx workflow.Context) {
+		for lost.Receive(ctx, nil) {
+			if err := c.catchUpAll(ctx); err != nil {
+				return
+			}
+		}
+	})
 	for _, name := range campus.DecisionUpdates(c.input.Case.Kind) {
 		if name == campus.SettleStepUpdate {
 			continue

@@ -244,7 +244,7 @@ func state(known any) json.RawMessage {
 }
 
 // catchingUp is the step under which staff are told of a run that cannot catch up.
-const catchingUp = "catch-up"
+const catchingUp = campus.CatchUp
 
 // caughtUpAfter takes back that staff were told, once the run knows another version of its case than it did.
 func (c *casework) caughtUpAfter(ctx workflow.Context, known int64) error {
@@ -278,6 +278,25 @@ func (c *casework) catchUp(ctx workflow.Context, known int64) error {
 		return err
 	}
 	return c.caughtUpAfter(ctx, known)
+}
+
+// catchUpAll catches up with all moves that the run has lost. A flow does so when it makes a move, but one that waits makes
+// none for a long time, and meanwhile no decision is let in that was made about a later version.
+func (c *casework) catchUpAll(ctx workflow.Context) error {
+	own := workflow.WithLocalActivityOptions(ctx, ownStep)
+	for c.outcome == "" {
+		var written int64
+		if err := workflow.ExecuteLocalActivity(own, steps.CaseVersion, c.input.Case).Get(ctx, &written); err != nil {
+			return FromTemporal(err)
+		}
+		if written <= c.version {
+			return nil
+		}
+		if err := c.catchUp(ctx, c.version); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // takeOver goes on from the first move that the run has lost, where that is one of the process itself: when what it asks is

@@ -35,6 +35,8 @@ type play struct {
 	input   campus.CaseInput
 	at      time.Duration // when the next thing happens
 	replies []*reply
+
+	rejected map[uuid.UUID]int // how often a decision was, because the workflow was behind
 }
 
 // pause is between two things that people do: longer than a step is tried.
@@ -52,7 +54,7 @@ func newApplication(t *testing.T, policy string, flaw workflowtest.Flaw) *play {
 func stage(t *testing.T, house *workflowtest.House, student workflowtest.Student, ref campus.CaseRef) *play {
 	t.Helper()
 	p := &play{
-		House: house, t: t, student: student, ref: ref,
+		House: house, t: t, student: student, ref: ref, rejected: map[uuid.UUID]int{},
 	}
 	written := storagetest.One[string](house.House, `select input::text from line where case_id = $1
 		union all select input::text from outbox where kind = 'start' and workflow_id = $2`, ref.ID, ref.WorkflowID())
