@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -38,13 +39,15 @@ type World struct {
 	api      *client.Client
 	school   *client.School
 	narrator *narrator
+
+	taken *sync.Map // people of stories that play, by university and number
 }
 
 // New prepares to play.
 func New(cfg Config) *World {
 	return &World{
 		cfg: cfg, api: client.New(cfg.API, cfg.Language, cfg.Patience).Watched(cfg.Watch), school: client.NewSchool(cfg.School, cfg.Patience),
-		narrator: newNarrator(cfg.Language, cfg.Tell),
+		narrator: newNarrator(cfg.Language, cfg.Tell), taken: &sync.Map{},
 	}
 }
 
@@ -113,6 +116,9 @@ func (w *World) find(ctx context.Context, of story) (client.Person, *client.Stud
 		people, _, err := w.school.People(ctx, filter)
 		if err != nil || len(people) == 0 {
 			return client.Person{}, nil, err
+		}
+		if _, taken := w.taken.LoadOrStore(of.university+"/"+people[0].Number, true); taken {
+			continue // by another story that begins at the same moment
 		}
 		student, err := w.api.SignIn(ctx, of.university, people[0].Number, campus.InitialPassword(people[0].DocumentNumber))
 		if err == nil && student.First {
