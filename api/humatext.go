@@ -72,7 +72,7 @@ var patternReasons = map[string]string{
 	`^[A-Za-z0-9-]+$`:   "field_paper_code",
 	`^[a-z_]+$`:         "field_word",
 	`^[a-z_]*$`:         "field_word",
-	plausibleDays:       "field_date",
+	plausibleDays:       "field_date_range",
 }
 
 // translate turns huma's own errors into problems on their way out; everything else passes.

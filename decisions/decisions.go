@@ -51,7 +51,7 @@ func (s *Sender) Resend(ctx context.Context, d storage.Decision) (storage.Decisi
 	return s.send(ctx, d, glance, storage.ResendLease-admission-glance-time.Second)
 }
 
-func (s *Sender) send(ctx context.Context, d storage.Decision, patience, keeping time.Duration) (storage.Decision, error) {
+func (s *Sender) send(ctx context.Context, d storage.Decision, wait, keep time.Duration) (storage.Decision, error) {
 	if d.State == storage.DecisionRefused {
 		return d, nil
 	}
@@ -59,9 +59,9 @@ func (s *Sender) send(ctx context.Context, d storage.Decision, patience, keeping
 		s.log.ErrorContext(ctx, "a decision says more than codes", "decision", d.ID, "case", d.Case.WorkflowID())
 		return s.kept(d)(s.store.RefuseDecision(ctx, d.ID, err))
 	}
-	answer, err := s.outcome(ctx, d, patience)
+	answer, err := s.outcome(ctx, d, wait)
 	// What became of it is kept also when whoever has sent it waits no more.
-	kept, cancel := context.WithTimeout(context.WithoutCancel(ctx), keeping)
+	kept, cancel := context.WithTimeout(context.WithoutCancel(ctx), keep)
 	defer cancel()
 	switch {
 	case err == nil:
@@ -129,7 +129,7 @@ func (s *Sender) recall(ctx context.Context, ref campus.CaseRef) error {
 }
 
 // outcome sends the update and waits for its answer.
-func (s *Sender) outcome(ctx context.Context, d storage.Decision, patience time.Duration) (json.RawMessage, error) {
+func (s *Sender) outcome(ctx context.Context, d storage.Decision, wait time.Duration) (json.RawMessage, error) {
 	admitting, cancel := context.WithTimeout(ctx, admission)
 	defer cancel()
 	handle, err := s.temporal.UpdateWorkflow(admitting, client.UpdateWorkflowOptions{
@@ -139,7 +139,7 @@ func (s *Sender) outcome(ctx context.Context, d storage.Decision, patience time.
 	if err != nil {
 		return nil, err
 	}
-	waiting, stop := context.WithTimeout(ctx, patience)
+	waiting, stop := context.WithTimeout(ctx, wait)
 	defer stop()
 	var answer json.RawMessage
 	err = handle.Get(waiting, &answer)
