@@ -71,7 +71,12 @@ func newHouse(t *testing.T) *house {
 	h.world = story.New(story.Config{
 		API: h.api(), School: h.env["SCHOOL_URL"], StaffPassword: h.env["SEED_STAFF_PASSWORD"], KioskKey: h.env["SEED_KIOSK_KEY"],
 		Language: campus.English, Patience: patience, Limit: patience,
-		Tell: func(line string) { t.Log(line); h.told(line) },
+		Tell: func(line string) {
+			if testing.Verbose() { // hundreds of lines, which would hide what went wrong
+				t.Log(line)
+			}
+			h.told(line)
+		},
 	})
 	return h
 }

@@ -36,7 +36,7 @@ func startProcess(t *testing.T, name string, cmd *exec.Cmd) (*process, error) {
 	}()
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the last lines of %s:\n%s", name, lastLines(log.Name(), 40))
+			t.Logf("the last lines of %s:\n%s", name, lastLines(log.Name(), 12))
 		}
 		log.Close() //nolint:errcheck,gosec // written by the child
 	})
