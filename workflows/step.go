@@ -38,7 +38,9 @@ type parkedStep struct {
 func step[R any](ctx workflow.Context, c *casework, kind stepKind, call func(workflow.Context, campus.StepRef) workflow.Future) (R, error) {
 	var result R
 	ref := campus.StepRef{Case: c.input.Case, Step: kind.Name, Attempt: 1, Key: 1, By: campus.System(), Moves: kind.Moves}
-	err := c.rounds(ctx, ref, func(ctx workflow.Context) error { return call(ctx, ref).Get(ctx, &result) })
+	err := c.outlast(ctx, rounds{ref: ref, files: true, round: func(ctx workflow.Context, failed int) error {
+		return call(c.budget(ctx, failed), ref).Get(ctx, &result)
+	}})
 	if err == nil && kind.Moves {
 		c.news.finished = append(c.news.finished, campus.FinishedStep{Step: kind.Name, At: workflow.Now(ctx)})
 	}
