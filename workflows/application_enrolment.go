@@ -103,11 +103,12 @@ func (w *application) enrolled(ctx workflow.Context) error {
 // activateEnrolled activates the card of a freshman who does not want to wait for the next look. A last look that is
 // made or parked meanwhile is not needed any more. Nobody is asked before the decision is known to have been made.
 func (w *application) activateEnrolled(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
-	m := campus.Move{Case: w.input.Case, Decision: d}
-	if err := once(ctx, steps.CheckDecision, m, nil); err != nil {
-		return campus.Decided{}, err
+	var made int64
+	err := once(ctx, steps.CheckDecision, campus.Move{Case: w.input.Case, Decision: d}, &made)
+	if err == nil && made == 0 { // what was carried out before is not asked for again
+		err = w.mustBeEnrolled(ctx)
 	}
-	if err := w.mustBeEnrolled(ctx, d); err != nil {
+	if err != nil {
 		return campus.Decided{}, err
 	}
 	ch := w.activation(ctx, campus.ActivateUpdate, d.By)
@@ -120,15 +121,10 @@ func (w *application) activateEnrolled(ctx workflow.Context, d campus.Decision) 
 }
 
 // mustBeEnrolled is asked for by a freshman who has enrolled just now and does not want to wait for the next look. An
-// outage of our own parts is waited out; one of the school's system is told. What was carried out before is not asked
-// for again.
-func (w *application) mustBeEnrolled(ctx workflow.Context, d campus.Decision) error {
-	written, err := w.decidedAt(ctx, d)
-	if err != nil || written > 0 {
-		return err
-	}
+// outage of our own parts is waited out; one of the school's system is told.
+func (w *application) mustBeEnrolled(ctx workflow.Context) error {
 	var enrolled bool
-	err = w.outlast(ctx, rounds{ref: w.enrolmentRef(), files: true, round: func(ctx workflow.Context, _ int) (err error) {
+	err := w.outlast(ctx, rounds{ref: w.enrolmentRef(), files: true, round: func(ctx workflow.Context, _ int) (err error) {
 		enrolled, err = w.askEnrolment(ctx)
 		return err
 	}})

@@ -227,9 +227,7 @@ func (c *casework) confirm(ctx workflow.Context, p *parkedStep, d campus.Decisio
 	if d.Action == string(campus.AbortSteps) {
 		result.Outcome, kind = campus.StepAborted, "step_aborted"
 	}
-	ch := c.settled(p, d, campus.SettleMove(d.Said, false), kind)
-	ch.Confirms = []campus.Proposal{{Step: d.Step, Action: campus.Settlement(d.Action), By: d.By}}
-	return result, c.decideStep(ctx, d, ch)
+	return result, c.decideStep(ctx, d, c.settled(p, d, campus.SettleMove(d.Said, false), kind))
 }
 
 // settled is the move that records that a step is settled, and lets the step go on.
