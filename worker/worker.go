@@ -1,5 +1,6 @@
-// Package worker runs the processes: task queues, registration, interceptors, and loops: the dispatcher of the outbox, the sender
-// of notices, the shredder, the upkeep. It wires; what happens is decided in workflows and done in activities.
+// Package worker runs the processes: task queues, registration, interceptors, and loops: the dispatcher of the outbox,
+// the sender of notices, the shredder, the upkeep. It wires; what happens is decided in workflows and done in
+// activities.
 package worker
 
 import (
@@ -81,6 +82,7 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 	compared := Comparison{Store: store, Temporal: temporal}
 	w.loops = append(w.loops, newComparer(compared, cfg.CompareEvery, counts, log).run)
 	w.loops = append(w.loops, (&foreman{store: store, policies: policies, log: log}).run)
+	w.loops = append(w.loops, (&clockMinder{store: store, log: log}).run)
 	return w
 }
 
