@@ -22,6 +22,8 @@ type workItemView struct {
 	ReasonText string `json:"reason_text,omitempty"`
 	MarkText   string `json:"mark_text,omitempty"`
 
+	Pending *pendingView `json:"pending,omitempty" doc:"A decision about it whose end is not known yet"`
+
 	RejectReasons []reasonView `json:"reject_reasons,omitempty" doc:"Of a review: why this application may be rejected"`
 	AskReasons    []reasonView `json:"ask_reasons,omitempty" doc:"Of a review: for what this applicant may be asked"`
 }
@@ -43,6 +45,10 @@ func workItemOf(in campus.Language) func(storage.WorkItem) workItemView {
 	return func(w storage.WorkItem) workItemView {
 		view := workItemView{WorkItem: w, KindText: campus.Text(in, "work."+string(w.Kind), nil),
 			StepText: stepText(in, w.Step), StageText: campus.Text(in, "stage."+string(w.Stage), nil)}
+		if w.Pending != nil {
+			pending := pendingOf(in)(*w.Pending)
+			view.Pending = &pending
+		}
 		if w.Kind == campus.ReviewItem {
 			if w.Mark != "" {
 				view.MarkText = campus.Text(in, "mark."+w.Mark, nil)

@@ -3,6 +3,7 @@ package campus
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Code is the class of an error. It is what crosses a border: the worker turns it into the type of a Temporal
@@ -34,9 +35,13 @@ func (c Code) Retryable() bool {
 // The reasons of an outage of our own parts, beside the code Unavailable.
 const (
 	DatabaseDown  = "database_down"
+	DatabaseLate  = "database_late"  // no answer in time: connections are taken, another holds a lock, or it hangs
 	WritesRefused = "writes_refused" // Postgres answers and takes nothing: its disk is full, or it is a standby
 	ObjectsDown   = "objects_down"
 )
+
+// OwnOutages are all of them.
+func OwnOutages() []string { return []string{DatabaseDown, DatabaseLate, WritesRefused, ObjectsDown} }
 
 // CallbackConflict is the reason when a sender has used the id of a call-back for something else.
 const CallbackConflict = "callback_conflict"
@@ -45,7 +50,7 @@ const CallbackConflict = "callback_conflict"
 // is waited out and is no failure of a call.
 func OwnOutage(err error) bool {
 	e, ours := errors.AsType[*Error](err)
-	return ours && e.Code == Unavailable && (e.Reason == DatabaseDown || e.Reason == WritesRefused || e.Reason == ObjectsDown)
+	return ours && e.Code == Unavailable && slices.Contains(OwnOutages(), e.Reason)
 }
 
 // Error is the only error type that decisions are made on. Message is for engineers and carries no personal data:

@@ -79,6 +79,18 @@ func TestEveryCodeHasAText(t *testing.T) {
 	require.Empty(t, missing, "keys without a text")
 }
 
+// Whatever somebody can decide has a name for colleagues, while nobody knows what becomes of it.
+func TestEveryDecisionHasAName(t *testing.T) {
+	t.Parallel()
+	kinds := []campus.CaseKind{campus.ApplicationCase, campus.PlasticCase, campus.BatchCase, campus.PackageCase,
+		campus.InvitationCase}
+	for _, kind := range kinds {
+		for _, name := range campus.DecisionUpdates(kind) {
+			require.True(t, campus.HasText("deciding."+name), "%s of a %s", name, kind)
+		}
+	}
+}
+
 // callsWithCodes are the calls of which an argument is a code.
 var callsWithCodes = []struct {
 	name   string

@@ -55,7 +55,7 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 	if cfg.CacheMemory > 0 {
 		counts.cacheMax.Set(float64(boundCache(cfg.CacheMemory)))
 	}
-	cfg.Metrics.MustRegister(newFigures(cfg.Version, store, temporal, policies, log))
+	cfg.Metrics.MustRegister(newFigures(cfg.Version, store, temporal, policies, counts.waiting, log))
 	w := &Worker{log: log}
 	steps := activities.New(store, systems, policies, log)
 	for _, q := range taskQueues(cfg.Rates, policies.ServiceSystems()) {
