@@ -120,7 +120,11 @@ func (s *Server) problem(ctx context.Context, err error) *problem {
 	case ok && known.Code == campus.Unavailable && known.Reason == campus.DatabaseLate:
 		return s.unclear(ctx, s.whyLate(ctx))
 	case ok && known.Code != campus.Internal:
-		return s.newProblem(ctx, known.Code, known.Reason, known.Field)
+		p := s.newProblem(ctx, known.Code, known.Reason, known.Field)
+		if known.Needs != "" {
+			p.Detail = campus.WhoMay(callOf(ctx).language, known.Needs)
+		}
+		return p
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return s.newProblem(ctx, campus.Unavailable, "client_gone", "")
 	case errors.Is(err, context.DeadlineExceeded):
@@ -168,9 +172,23 @@ func (s *Server) newProblem(ctx context.Context, code campus.Code, reason, field
 		Detail: problemText(request.language, code, reason), Code: code, Reason: reason, RequestID: request.id,
 	}
 	if field != "" {
-		p.Errors = []fieldProblem{{Location: "body." + field, Field: field, Reason: reason, Message: p.Detail}}
+		p.Errors = []fieldProblem{{Location: s.locate(request.route, field), Field: field, Reason: reason, Message: p.Detail}}
 	}
 	return p
+}
+
+// locate tells where in a request a field stands: among the parameters of the operation, or in the body.
+func (s *Server) locate(r *route, field string) string {
+	name := field
+	if end := strings.IndexAny(field, ".["); end >= 0 {
+		name = field[:end]
+	}
+	for _, parameter := range s.parameters(r) {
+		if parameter.Name == name {
+			return parameter.In + "." + field
+		}
+	}
+	return "body." + field
 }
 
 // problemText is what is told for a reason, or for its class where the catalogue has no more to say.

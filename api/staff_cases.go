@@ -38,7 +38,7 @@ func (s *Server) staffCaseOf(in campus.Language) func(storage.Case) StaffCaseVie
 	return func(c storage.Case) StaffCaseView {
 		view := StaffCaseView{CaseView: caseOf(in, c), PersonID: c.PersonID, Parked: append([]string{}, c.Parked...)}
 		if c.Cause != "" {
-			view.CauseText = campus.Text(in, "problem."+string(c.Cause), nil)
+			view.CauseText = campus.CauseText(in, c.Cause)
 		}
 		if s.cfg.TemporalUI != "" {
 			view.TemporalUI = strings.TrimRight(s.cfg.TemporalUI, "/") + "/namespaces/" + url.PathEscape(s.cfg.Namespace) +
@@ -99,7 +99,7 @@ type pendingView struct {
 func pendingOf(in campus.Language) func(storage.OpenDecision) pendingView {
 	return func(d storage.OpenDecision) pendingView {
 		view := pendingView{Since: d.Since, What: d.Update, WhatText: campus.Text(in, "deciding."+d.Update, nil),
-			Step: d.Step, StepText: stepText(in, d.Step), By: d.Actor, ByName: d.ByName}
+			Step: d.Step, StepText: campus.StepText(in, d.Step), By: d.Actor, ByName: d.ByName}
 		if kind, _, _ := strings.Cut(d.Actor, "/"); kind != string(campus.StaffActor) {
 			view.By = kind
 		}
@@ -131,7 +131,7 @@ func (s *Server) getStaffCase(ctx context.Context, in *CaseInput) (*answer[staff
 	if err != nil {
 		return nil, err
 	}
-	detail.Attempts = each(attempts, func(a storage.Attempt) attemptView { return attemptView{a, stepText(lang, a.Step)} })
+	detail.Attempts = each(attempts, func(a storage.Attempt) attemptView { return attemptView{a, campus.StepText(lang, a.Step)} })
 	items, err := s.store.CaseWorkItems(ctx, c.ID)
 	if err != nil {
 		return nil, err
@@ -239,7 +239,7 @@ func (s *Server) getCaseFile(ctx context.Context, in *caseFileInput) (*fileAnswe
 		return nil, err
 	}
 	if !who.May(campus.ReadPeople, c.Campus) {
-		return nil, campus.Errorf(campus.Forbidden, "", "evidence needs %s", campus.ReadPeople)
+		return nil, campus.NotPermitted(campus.ReadPeople)
 	}
 	upload, content, err := s.store.ReadUpload(ctx, in.File)
 	if err != nil {
@@ -262,7 +262,7 @@ func (s *Server) renewPickupCode(ctx context.Context, in *CaseInput) (*noContent
 		return nil, err
 	}
 	if !who.May(campus.VerifyInPerson, c.Campus) {
-		return nil, campus.Errorf(campus.Forbidden, "", "pickup codes need %s", campus.VerifyInPerson)
+		return nil, campus.NotPermitted(campus.VerifyInPerson)
 	}
 	_, err = s.store.RenewPickupCode(ctx, s.request(ctx), who, c.ID)
 	return &noContent{}, err
@@ -286,7 +286,7 @@ func (s *Server) settleStep(ctx context.Context, in *settlementInput) (*decision
 		return nil, err
 	}
 	if !who.May(campus.SettleSteps, c.Campus) {
-		return nil, campus.Errorf(campus.Forbidden, "", "parked steps need %s", campus.SettleSteps)
+		return nil, campus.NotPermitted(campus.SettleSteps)
 	}
 	d := ItemDecision{Action: string(in.Body.Action), Attempt: in.Body.Attempt, Note: in.Body.Note}
 	if err := checkItemDecision(storage.WorkItem{Kind: campus.IncidentItem}, d); err != nil {

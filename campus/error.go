@@ -60,6 +60,8 @@ type Error struct {
 	Reason  string // what exactly, a key of the text catalogue such as "application_open"; may be empty
 	Field   string // the field of the request that is wrong, if one is
 	Message string
+
+	Needs Permission // what a member of staff lacks, with permission_missing; it stays on our side of Temporal's border
 }
 
 // Error implements error.
@@ -73,6 +75,11 @@ func Errorf(code Code, reason, format string, args ...any) *Error {
 // FieldErrorf makes an Invalid error about one field of a request.
 func FieldErrorf(field, reason, format string, args ...any) *Error {
 	return &Error{Code: Invalid, Reason: reason, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+// NotPermitted makes the Forbidden error of a member of staff who lacks a permission: permission_missing.
+func NotPermitted(needs Permission) *Error {
+	return &Error{Code: Forbidden, Reason: "permission_missing", Message: "this needs " + string(needs), Needs: needs}
 }
 
 // CodeOf is the code of err: Internal for errors that are not ours, empty for nil.

@@ -276,12 +276,13 @@ func (d *digest) add(item lateItem) {
 }
 
 func (d *digest) notice(level digestLevel, places map[string]string) campus.Notice {
-	params := map[string]string{"count": strconv.Itoa(d.count), "due": "-"}
+	params := map[string]string{"count": strconv.Itoa(d.count),
+		"due_zh": campus.Text(campus.Chinese, "time.none", nil), "due_en": campus.Text(campus.English, "time.none", nil)}
 	for name, value := range places {
 		params[name] = value
 	}
 	if d.due != nil {
-		params["due"] = d.due.In(campus.Shanghai).Format("2006-01-02 15:04")
+		params["due_zh"], params["due_en"] = campus.TimeText(campus.Chinese, *d.due), campus.TimeText(campus.English, *d.due)
 	}
 	return campus.Notice{Template: "notice.staff_" + string(level), Params: params}
 }

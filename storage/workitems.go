@@ -266,7 +266,7 @@ func lockOpenItem(t tx, who campus.StaffMember, id uuid.UUID) (WorkItem, error) 
 	case err != nil:
 		return item, err
 	case !who.May(item.Kind.Permission(), item.Campus):
-		return item, campus.Errorf(campus.Forbidden, "", "work items of kind %s need %s", item.Kind, item.Kind.Permission())
+		return item, campus.NotPermitted(item.Kind.Permission())
 	case item.ClosedAt != nil:
 		return item, campus.Errorf(campus.Conflict, "already_decided", "work item %s is closed", id)
 	}
