@@ -116,7 +116,7 @@ func (s *Server) takeKey(c *gin.Context) {
 		return
 	}
 	if !validKey(key) {
-		s.refuse(c, campus.FieldErrorf(keyHeader, "idempotency_key_form", "an Idempotency-Key has 8 to 128 visible characters"))
+		s.refuse(c, campus.FieldErrorf(keyHeader, "idempotency_key_form", "the key has not 8 to 128 visible characters"))
 		return
 	}
 	id, err := uuid.NewV7()

@@ -172,7 +172,8 @@ func (s *Server) newProblem(ctx context.Context, code campus.Code, reason, field
 		Detail: problemText(request.language, code, reason), Code: code, Reason: reason, RequestID: request.id,
 	}
 	if field != "" {
-		p.Errors = []fieldProblem{{Location: s.locate(request.route, field), Field: field, Reason: reason, Message: p.Detail}}
+		location := s.locate(request.route, field)
+		p.Errors = []fieldProblem{{Location: location, Field: field, Reason: reason, Message: p.Detail}}
 	}
 	return p
 }

@@ -131,7 +131,9 @@ func (s *Server) getStaffCase(ctx context.Context, in *CaseInput) (*answer[staff
 	if err != nil {
 		return nil, err
 	}
-	detail.Attempts = each(attempts, func(a storage.Attempt) attemptView { return attemptView{a, campus.StepText(lang, a.Step)} })
+	detail.Attempts = each(attempts, func(a storage.Attempt) attemptView {
+		return attemptView{a, campus.StepText(lang, a.Step)}
+	})
 	items, err := s.store.CaseWorkItems(ctx, c.ID)
 	if err != nil {
 		return nil, err

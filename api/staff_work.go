@@ -129,7 +129,7 @@ func (s *Server) releaseWorkItem(ctx context.Context, in *WorkItemInput) (*answe
 type ItemDecision struct {
 	Action  string `json:"action" enum:"approve,reject,ask_more,pass,fail,retry,skip,abort,acknowledge" doc:"review: approve, reject, ask_more; in_person: pass, fail; incident: retry, skip, abort; overdue: acknowledge"`
 	Reason  string `json:"reason,omitempty" required:"false" maxLength:"60" pattern:"^[a-z_]*$" doc:"Needed to reject or ask for more: one of the item's reject_reasons or ask_reasons"`
-	Note    string `json:"note,omitempty" required:"false" maxLength:"1000" words:"lines" doc:"Of a review: to the student. Of a check in person, a skip or an abort: to colleagues; the last two need it"`
+	Note    string `json:"note,omitempty" required:"false" maxLength:"1000" words:"lines" doc:"Of a review: to the student; else to colleagues. A skip and an abort need it"`
 	Attempt int    `json:"attempt,omitempty" required:"false" minimum:"1" maximum:"2147483647" doc:"Of an incident: the attempt that was looked at"`
 }
 
@@ -185,13 +185,18 @@ var itemActions = map[campus.WorkItemKind][]string{
 	campus.OverdueItem:  {"acknowledge"},
 }
 
-// actionFields are the fields that belong to each action. A note goes where somebody reads it: to the student, or into the
-// timeline of the case. Neither has the note of a retry or of an acknowledgement.
+// actionFields are the fields that belong to each action. A note goes where somebody reads it: to the student, or into
+// the timeline of the case. Neither has the note of a retry or of an acknowledgement.
 var actionFields = map[string][]string{
-	string(campus.Approve): {"note"}, string(campus.Reject): {"reason", "note"}, string(campus.AskMore): {"reason", "note"},
-	string(campus.Pass): {"note"}, string(campus.Fail): {"note"},
-	string(campus.RetryStep): {"attempt"}, string(campus.SkipStep): {"attempt", "note"}, string(campus.AbortSteps): {"attempt", "note"},
-	"acknowledge": {},
+	string(campus.Approve):    {"note"},
+	string(campus.Reject):     {"reason", "note"},
+	string(campus.AskMore):    {"reason", "note"},
+	string(campus.Pass):       {"note"},
+	string(campus.Fail):       {"note"},
+	string(campus.RetryStep):  {"attempt"},
+	string(campus.SkipStep):   {"attempt", "note"},
+	string(campus.AbortSteps): {"attempt", "note"},
+	"acknowledge":             {},
 }
 
 func checkItemDecision(item storage.WorkItem, d ItemDecision) error {
@@ -199,8 +204,9 @@ func checkItemDecision(item storage.WorkItem, d ItemDecision) error {
 	if !slices.Contains(itemActions[kind], d.Action) {
 		return campus.FieldErrorf("action", "action_unknown", "%s is nothing to do with an item of kind %s", d.Action, kind)
 	}
-	if err := misplaced(d.Action, actionFields[d.Action], sentField{"reason", d.Reason != ""}, sentField{"attempt", d.Attempt != 0},
-		sentField{"note", d.Note != ""}); err != nil {
+	err := misplaced(d.Action, actionFields[d.Action],
+		sentField{"reason", d.Reason != ""}, sentField{"attempt", d.Attempt != 0}, sentField{"note", d.Note != ""})
+	if err != nil {
 		return err
 	}
 	switch {
@@ -295,7 +301,8 @@ func (s *Server) decideWorkItems(ctx context.Context, in *bulkInput) (*answer[bu
 	return answered(bulkAnswer{results}), nil
 }
 
-func (s *Server) bulkOne(ctx context.Context, request storage.Request, i int, id uuid.UUID, d ItemDecision, later bool) bulkResult {
+func (s *Server) bulkOne(ctx context.Context, request storage.Request, i int, id uuid.UUID, d ItemDecision,
+	later bool) bulkResult {
 	decided, err := s.decideItem(ctx, request, id, d, later)
 	if decided, err = s.again(ctx, request, decided, err); err != nil {
 		return bulkResult{ID: id, Problem: s.problem(ctx, below("items["+strconv.Itoa(i)+"]", err))}

@@ -14,8 +14,8 @@ import (
 	"campuscard/campus"
 )
 
-// What nobody reads would be taken for done by whoever has sent it. huma refuses fields and parameters that an operation
-// does not know; here is what it passes over.
+// What nobody reads would be taken for done by whoever has sent it. huma refuses fields and parameters that an
+// operation does not know; here is what it passes over.
 
 // operation is what /openapi.json says of a route; nothing for a raw one.
 func (s *Server) operation(r *route) *huma.Operation {
@@ -48,7 +48,8 @@ func (s *Server) checkQuery(c *gin.Context) {
 	}
 }
 
-// checkBodiless refuses a body that says something to an operation that takes none. An empty object says nothing.
+// checkBodiless refuses a body that says something to an operation that takes none. An empty object says nothing, and
+// null, which clients write for no body, neither.
 func (s *Server) checkBodiless(ctx context.Context) error {
 	call := callOf(ctx)
 	body := bytes.TrimSpace(call.body)
@@ -56,7 +57,7 @@ func (s *Server) checkBodiless(ctx context.Context) error {
 		return nil
 	}
 	var sent map[string]json.RawMessage
-	if err := unmarshalStrictly(body, &sent); err != nil || sent == nil {
+	if err := unmarshalStrictly(body, &sent); err != nil {
 		return campus.Errorf(campus.Invalid, "body_not_taken", "the operation takes no body")
 	}
 	if len(sent) == 0 {

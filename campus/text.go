@@ -99,8 +99,8 @@ func Text(in Language, key string, params map[string]string) string {
 	return text
 }
 
-// counted is a form such as {count#case waits#cases wait}: the first words are for one, the others for any other number.
-// English has these two forms, Chinese needs none.
+// counted is a form such as {count#case waits#cases wait}: the first words are for one, the others for any other
+// number. English has these two forms, Chinese needs none.
 var counted = regexp.MustCompile(`\{([a-z_]+)#([^#{}]*)#([^#{}]*)\}`)
 
 // TimeText is a moment as people read it. It names its zone, because a message is read wherever somebody is.

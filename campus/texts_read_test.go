@@ -18,7 +18,8 @@ func filled(in campus.Language, key, value string) string {
 	for _, place := range regexp.MustCompile(`\{([a-z_]+)[#}]`).FindAllStringSubmatch(campus.Text(in, key, nil), -1) {
 		params[place[1]] = value
 	}
-	for _, name := range []string{"year", "host", "address", "folder", "university", "kind", "package", "kiosk", "system", "namespace", "max"} {
+	for _, name := range []string{"year", "host", "address", "folder", "university", "kind", "package", "kiosk", "system",
+		"namespace", "max"} {
 		params[name] = name // nobody counts these, or there are many
 	}
 	return campus.Text(in, key, params)
@@ -38,9 +39,10 @@ func TestTextsCount(t *testing.T) {
 		require.NotContains(t, text+filled(campus.Chinese, key, "2"), "#", key)
 	}
 	require.Empty(t, wrong)
-	require.Equal(t, "1 row waits for Temporal", campus.Text(campus.English, "doctor.outbox.fine", map[string]string{"rows": "1"}))
-	require.Equal(t, "0 rows wait for Temporal", campus.Text(campus.English, "doctor.outbox.fine", map[string]string{"rows": "0"}))
-	require.Equal(t, "21 rows wait for Temporal", campus.Text(campus.English, "doctor.outbox.fine", map[string]string{"rows": "21"}))
+	for n, want := range map[string]string{"0": "0 rows wait", "1": "1 row waits", "21": "21 rows wait"} {
+		text := campus.Text(campus.English, "doctor.outbox.fine", map[string]string{"rows": n})
+		require.Equal(t, want+" for Temporal", text)
+	}
 }
 
 // What is meant for people has none of our own words. Operators of the house know Temporal, and programs their headers.
@@ -68,7 +70,8 @@ func TestMomentsNameTheirZone(t *testing.T) {
 	require.Contains(t, campus.Text(campus.English, "sample.due", nil), "Beijing time", "a preview shows what is sent")
 	eachFile(t, func(path string, file *ast.File) {
 		ast.Inspect(file, func(n ast.Node) bool {
-			if call, ok := n.(*ast.CallExpr); ok && callee(call) == "Format" && len(call.Args) == 1 && path != "../campus/text.go" {
+			call, ok := n.(*ast.CallExpr)
+			if ok && callee(call) == "Format" && len(call.Args) == 1 && path != "../campus/text.go" {
 				layout := literal(call.Args[0])
 				require.True(t, !strings.Contains(layout, "15:04") || strings.HasSuffix(layout, " -0700"), "%s: %s", path, layout)
 			}
@@ -105,7 +108,8 @@ func TestARefusalSaysWhoMay(t *testing.T) {
 // The same step and the same cause have the same words wherever staff read them.
 func TestStepsAndCausesInWords(t *testing.T) {
 	t.Parallel()
-	for step, want := range map[string]string{"phone": "核验手机号", "order-2": "提交制卡", "subscribe-gym": "在 gym 系统开通", "unsubscribe-gym": "在 gym 系统退订",
+	for step, want := range map[string]string{"phone": "核验手机号", "order-2": "提交制卡",
+		"subscribe-gym": "在 gym 系统开通", "unsubscribe-gym": "在 gym 系统退订",
 		"park:phone": "写入办理进度（系统内部步骤）", "": "", "7": "写入办理进度（系统内部步骤）"} {
 		require.Equal(t, want, campus.StepText(campus.Chinese, step), step)
 	}
