@@ -29,7 +29,7 @@ func Waiting() (
 	w := newWaiting()
 	return w.saw, func(part string, now time.Time) (int, time.Duration) {
 		found := w.byPart(now)[part]
-		return found.cases, now.Sub(found.oldest)
+		return found.cases, found.longest
 	}
 }
 

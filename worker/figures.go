@@ -129,7 +129,7 @@ func (f *figures) Collect(metrics chan<- prometheus.Metric) {
 	}
 	for part, found := range f.waiting.byPart(time.Now()) {
 		show(casesWaiting, float64(found.cases), part)
-		show(waitingOldest, time.Since(found.oldest).Seconds(), part)
+		show(waitingOldest, found.longest.Seconds(), part)
 	}
 	if s.read {
 		f.showWaitingForTemporal(s, show)

@@ -77,27 +77,23 @@ func (w *waiting) forget(workflow string, c *waitingCase, now time.Time) {
 	}
 }
 
-// waits is how many cases wait for a part, and since when the first of them does, as far as this worker has seen.
+// waits is how many cases wait for a part, and how long the first of them has, as far as this worker has seen.
 type waits struct {
-	cases  int
-	oldest time.Time
+	cases   int
+	longest time.Duration
 }
 
 // byPart counts them, with a zero for each part that nobody waits for.
 func (w *waiting) byPart(now time.Time) map[string]waits {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	found := map[string]waits{postgresPart: {oldest: now}, writesPart: {oldest: now}, objectsPart: {oldest: now}}
+	found := map[string]waits{postgresPart: {}, writesPart: {}, objectsPart: {}}
 	for workflow, c := range w.cases {
 		if w.forget(workflow, c, now); len(c.steps) == 0 {
 			continue
 		}
 		of := found[c.part]
-		of.cases++
-		if c.since.Before(of.oldest) {
-			of.oldest = c.since
-		}
-		found[c.part] = of
+		found[c.part] = waits{cases: of.cases + 1, longest: max(of.longest, now.Sub(c.since))}
 	}
 	return found
 }
