@@ -21,6 +21,3 @@ func (a *Activities) OpenIncident(ctx context.Context, in Incident) error {
 func (a *Activities) CloseIncident(ctx context.Context, in Incident) error {
 	return a.store.CloseIncident(ctx, in.Case, in.Item.Step)
 }
-
-// StoreAnswers tells whether our own Postgres answers, and takes writes: a full disk is an outage like any other.
-func (a *Activities) StoreAnswers(ctx context.Context) error { return a.store.Writable(ctx) }

@@ -30,7 +30,8 @@ func (a *Activities) CaseVersion(ctx context.Context, ref campus.CaseRef) (int64
 	return a.store.CaseVersion(ctx, ref)
 }
 
-// NextOwnMove is the first move that the workflow has lost, if it is one of the process itself; else its version is zero.
+// NextOwnMove is the first move that the workflow has lost, if it is one of the process itself; else its version is
+// zero.
 func (a *Activities) NextOwnMove(ctx context.Context, in LostMoves) (campus.Moved, error) {
 	return a.store.NextOwnMove(ctx, in.Case, in.After)
 }
@@ -40,7 +41,8 @@ func (a *Activities) DecidedAt(ctx context.Context, in MadeDecision) (int64, err
 	return a.store.DecidedAt(ctx, in.Case, in.Decision)
 }
 
-// CheckDecision tells whether a decision has been made, and is still open, before anybody is asked on account of it.
-func (a *Activities) CheckDecision(ctx context.Context, m campus.Move) error {
+// CheckDecision tells whether a decision has been made, and is still open, before anybody is asked on account of it. Of
+// one that was carried out it answers the version of its move; else zero.
+func (a *Activities) CheckDecision(ctx context.Context, m campus.Move) (int64, error) {
 	return a.store.CheckDecision(ctx, m)
 }

@@ -6,14 +6,23 @@ import (
 	"campuscard/campus"
 )
 
-// LookAtOwnParts tells whether our own Postgres takes writes and our own file store answers; the error says which does
-// not. When both do, it answers how many tries of a step have failed: those count, whatever kept us from others.
-func (a *Activities) LookAtOwnParts(ctx context.Context, ref campus.StepRef) (int, error) {
+// LookAtOwnParts names the step that waits for our own parts.
+type LookAtOwnParts struct {
+	Ref   campus.StepRef
+	Files bool // it needs the file store, too
+}
+
+// LookAtOwnParts tells whether our own Postgres takes writes and our own file store answers, where that is needed; the
+// error says which does not. When they do, it answers how many tries of the step have failed: those count, whatever
+// kept us from others.
+func (a *Activities) LookAtOwnParts(ctx context.Context, in LookAtOwnParts) (int, error) {
 	if err := a.store.Writable(ctx); err != nil {
 		return 0, err
 	}
-	if err := a.store.ObjectsReady(ctx); err != nil {
-		return 0, err
+	if in.Files {
+		if err := a.store.ObjectsReady(ctx); err != nil {
+			return 0, err
+		}
 	}
-	return a.store.FailedTries(ctx, ref)
+	return a.store.FailedTries(ctx, in.Ref)
 }

@@ -155,17 +155,11 @@ func inField(field string, err error) error {
 }
 
 func checkDays(d DocumentPicture, today campus.Date) error {
-	switch {
-	case d.NeverExpires && !d.ExpiresOn.IsZero():
-		return campus.FieldErrorf("identity_document.expires_on", "document_expiry_twice", "a last valid day and never_expires")
-	case !d.NeverExpires && d.ExpiresOn.IsZero():
-		return campus.FieldErrorf("identity_document.expires_on", "document_expiry_missing", "either a last valid day or never_expires")
-	case !d.NeverExpires && d.ExpiresOn.Before(today):
-		return campus.FieldErrorf("identity_document.expires_on", "document_expired", "the document has expired")
-	case today.Before(d.ValidFrom):
-		return campus.FieldErrorf("identity_document.valid_from", "document_not_yet_valid", "the document is not valid yet")
+	err := campus.CheckExpiry(d.ExpiresOn, d.NeverExpires)
+	if err == nil {
+		err = campus.CheckValid(d.ValidFrom, d.ExpiresOn, today)
 	}
-	return nil
+	return below("identity_document", err)
 }
 
 func checkFrames(field string, l LivenessInput) error {

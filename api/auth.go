@@ -62,7 +62,7 @@ func mayCall(a access, who storage.Principal) error {
 			return campus.Errorf(campus.Forbidden, "staff_only", "for staff")
 		}
 		if a.permission != "" && !who.Staff.May(a.permission, "") {
-			return campus.Errorf(campus.Forbidden, "permission_missing", "needs %s", a.permission)
+			return campus.NotPermitted(a.permission)
 		}
 		return nil
 	case firstTimer:

@@ -112,11 +112,11 @@ func (s *Server) takeKey(c *gin.Context) {
 	}
 	key := c.GetHeader(keyHeader)
 	if key == "" {
-		s.refuse(c, campus.Errorf(campus.Invalid, "idempotency_key_missing", "no Idempotency-Key"))
+		s.refuse(c, campus.FieldErrorf(keyHeader, "idempotency_key_missing", "no Idempotency-Key"))
 		return
 	}
 	if !validKey(key) {
-		s.refuse(c, campus.Errorf(campus.Invalid, "idempotency_key_form", "an Idempotency-Key has 8 to 128 visible characters"))
+		s.refuse(c, campus.FieldErrorf(keyHeader, "idempotency_key_form", "the key has not 8 to 128 visible characters"))
 		return
 	}
 	id, err := uuid.NewV7()

@@ -70,6 +70,9 @@ func nextOf(in campus.Language, c storage.Case) nextView {
 	key := "next." + string(c.Stage)
 	if c.Outcome != "" {
 		key = "next.done_" + string(c.Outcome)
+		if c.Kind != campus.ApplicationCase { // nobody applies again for these
+			key = "next.done_" + string(c.Kind)
+		}
 	}
 	return nextView{Text: campus.Text(in, key, nil), Actions: each(actions, func(action string) actionView {
 		return actionView{"POST", "/api/v1/applications/" + c.ID.String() + "/" + action}
@@ -94,9 +97,9 @@ func eventOf(in campus.Language, e storage.TimelineEvent, forStaff bool) eventVi
 		case "items":
 			value = campus.ItemsText(in, value)
 		case "step":
-			value = stepText(in, value)
+			value = campus.StepText(in, value)
 		case "cause":
-			value = campus.Text(in, "problem."+value, nil)
+			value = campus.CauseText(in, campus.Code(value))
 		case "action":
 			value = campus.Text(in, "settlement."+value, nil)
 		case "item":
@@ -160,13 +163,24 @@ func (s *Server) lineOf(ctx context.Context, c storage.Case) (*lineView, error) 
 		return nil, err
 	}
 	view := &lineView{Position: place.Position}
-	said, words := "line.stands", map[string]string{"ahead": strconv.Itoa(place.Position - 1)}
 	if !place.Estimated.IsZero() {
 		view.EstimatedAt = &place.Estimated
-		said, words["at"] = "line.place", place.Estimated.In(campus.Shanghai).Format("2006-01-02 15:04")
 	}
-	view.Text = campus.Text(language(ctx), said, words)
+	view.Text = lineText(language(ctx), *place)
 	return view, nil
+}
+
+// lineText tells how many are ahead, if any, and when the case begins, unless nobody knows.
+func lineText(in campus.Language, place campus.LinePlace) string {
+	who, words := "ahead", map[string]string{"ahead": strconv.Itoa(place.Position - 1)}
+	if place.Position == 1 {
+		who = "next"
+	}
+	if place.Estimated.IsZero() {
+		return campus.Text(in, "line."+who+"_stands", words)
+	}
+	words["at"] = campus.TimeText(in, place.Estimated)
+	return campus.Text(in, "line."+who, words)
 }
 
 func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDetail], error) {

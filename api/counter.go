@@ -114,11 +114,8 @@ func (s *Server) verifyPerson(ctx context.Context, in *verificationInput) (*answ
 	if err := campus.CheckWritten(in.Body.DocumentType, number, campus.DateOf(s.store.Now())); err != nil {
 		return nil, err
 	}
-	if in.Body.NeverExpires && !in.Body.ExpiresOn.IsZero() {
-		return nil, campus.FieldErrorf("expires_on", "document_expiry_twice", "a last valid day and never_expires")
-	}
-	if !in.Body.NeverExpires && in.Body.ExpiresOn.IsZero() {
-		return nil, campus.FieldErrorf("expires_on", "document_expiry_missing", "either a last valid day or never_expires")
+	if err := campus.CheckExpiry(in.Body.ExpiresOn, in.Body.NeverExpires); err != nil {
+		return nil, err
 	}
 	if err := campus.CheckLastDay(in.Body.DocumentType, in.Body.NeverExpires); err != nil {
 		return nil, err
@@ -192,8 +189,8 @@ type counterUploadInput struct {
 	ContentType string `header:"Content-Type" required:"true"`
 }
 
-// addUploadFor keeps a document that a verified person has handed in on paper (L1). Frames are not taken: the counter is
-// the way without a face (B3).
+// addUploadFor keeps a document that a verified person has handed in on paper (L1). Frames are not taken: the counter
+// is the way without a face (B3).
 func (s *Server) addUploadFor(ctx context.Context, in *counterUploadInput) (*answer[uploadView], error) {
 	who := member(ctx)
 	if _, err := s.store.ServedPerson(ctx, who, in.ID); err != nil {

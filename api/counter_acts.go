@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 
 	"github.com/google/uuid"
 
@@ -40,18 +39,10 @@ var actFields = map[campus.CounterActKind][]string{
 
 // checkFields refuses what does not belong to the act.
 func (b *ActBody) checkFields() error {
-	for _, field := range []struct {
-		name  string
-		there bool
-	}{
-		{"case", b.Case != uuid.Nil}, {"language", b.Language != ""}, {"phone", b.Phone != ""}, {"application", b.Application != nil},
-		{"evidence", b.Evidence != nil}, {"card", b.Card != uuid.Nil}, {"kiosk", b.Kiosk != ""},
-	} {
-		if field.there && !slices.Contains(actFields[b.Act], field.name) {
-			return campus.FieldErrorf(field.name, "field_misplaced", "%s does not belong to the act %s", field.name, b.Act)
-		}
-	}
-	return nil
+	return misplaced(string(b.Act), actFields[b.Act],
+		sentField{"case", b.Case != uuid.Nil}, sentField{"language", b.Language != ""}, sentField{"phone", b.Phone != ""},
+		sentField{"application", b.Application != nil}, sentField{"evidence", b.Evidence != nil},
+		sentField{"card", b.Card != uuid.Nil}, sentField{"kiosk", b.Kiosk != ""})
 }
 
 // actFor does for a person what is theirs to do, while they stand at the counter (L1). Whoever does it has verified

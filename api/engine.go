@@ -38,6 +38,7 @@ func (s *Server) openEngine() error {
 		s.takeBody,     // within the limit
 		s.checkKiosk,   // signed over the body
 		s.takeKey,      // Idempotency-Key
+		s.checkQuery,   // each parameter once
 	)
 	s.engine.NoRoute(func(c *gin.Context) {
 		s.refuse(c, campus.Errorf(campus.NotFound, "route_unknown", "no such address"))
@@ -73,6 +74,9 @@ func (s *Server) raw(r route, handler gin.HandlerFunc) {
 func handle[I, O any](s *Server, r route, fn func(context.Context, *I) (*O, error)) {
 	s.declare(&r)
 	huma.Register(s.huma, r.document(s.huma), func(ctx context.Context, in *I) (*O, error) {
+		if err := s.checkBodiless(ctx); err != nil {
+			return nil, s.problem(ctx, err)
+		}
 		if err := checkWords(in); err != nil {
 			return nil, s.problem(ctx, err)
 		}

@@ -120,10 +120,16 @@ func (s *Server) problem(ctx context.Context, err error) *problem {
 	}
 	known, ok := errors.AsType[*campus.Error](err)
 	switch {
-	case ok && known.Code == campus.Unavailable && known.Reason == "database_down":
+	case ok && known.Code == campus.Unavailable && known.Reason == campus.DatabaseDown:
 		return s.unclear(ctx, known.Reason)
+	case ok && known.Code == campus.Unavailable && known.Reason == campus.DatabaseLate:
+		return s.unclear(ctx, s.whyLate(ctx))
 	case ok && known.Code != campus.Internal:
-		return s.newProblem(ctx, known.Code, known.Reason, known.Field)
+		p := s.newProblem(ctx, known.Code, known.Reason, known.Field)
+		if known.Needs != "" {
+			p.Detail = campus.WhoMay(callOf(ctx).language, known.Needs)
+		}
+		return p
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return s.newProblem(ctx, campus.Unavailable, "client_gone", "")
 	case errors.Is(err, context.DeadlineExceeded):
@@ -138,12 +144,28 @@ func (s *Server) problem(ctx context.Context, err error) *problem {
 	return s.newProblem(ctx, campus.Internal, "", "")
 }
 
+// whyLate tells a Postgres that is down from one that answers and did not get to a request in its time: nobody is
+// told that it is down when all our connections are taken, or another request holds a lock.
+func (s *Server) whyLate(ctx context.Context) string {
+	if s.store.DatabaseAnswers(ctx) {
+		return campus.DatabaseLate
+	}
+	return campus.DatabaseDown
+}
+
 // unclear is an outage under which a request may have been carried out all the same: the commit was sent, and its answer
-// was lost. Who has sent an Idempotency-Key finds out by it.
+// was lost. Whoever asked for a change is told so, and how to find out; what only reads has nothing to be found out.
 func (s *Server) unclear(ctx context.Context, reason string) *problem {
 	p := s.newProblem(ctx, campus.Unavailable, reason, "")
-	if request := callOf(ctx); request.request.Key != "" {
+	request := callOf(ctx)
+	switch {
+	case request.route == nil || !request.route.changes():
+	case request.route.access.audience == hook:
+		p.Detail = campus.Text(request.language, "problem.outcome_unknown_callback", nil)
+	case request.route.keyed():
 		p.Detail = campus.Text(request.language, "problem.outcome_unknown", nil)
+	default:
+		p.Detail = campus.Text(request.language, "problem.outcome_unknown_keyless", nil)
 	}
 	return p
 }
@@ -155,9 +177,24 @@ func (s *Server) newProblem(ctx context.Context, code campus.Code, reason, field
 		Detail: problemText(request.language, code, reason), Code: code, Reason: reason, RequestID: request.id,
 	}
 	if field != "" {
-		p.Errors = []fieldProblem{{Location: "body." + field, Field: field, Reason: reason, Message: p.Detail}}
+		location := s.locate(request.route, field)
+		p.Errors = []fieldProblem{{Location: location, Field: field, Reason: reason, Message: p.Detail}}
 	}
 	return p
+}
+
+// locate tells where in a request a field stands: among the parameters of the operation, or in the body.
+func (s *Server) locate(r *route, field string) string {
+	name := field
+	if end := strings.IndexAny(field, ".["); end >= 0 {
+		name = field[:end]
+	}
+	for _, parameter := range s.parameters(r) {
+		if parameter.Name == name {
+			return parameter.In + "." + field
+		}
+	}
+	return "body." + field
 }
 
 // problemText is what is told for a reason, or for its class where the catalogue has no more to say.

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -60,6 +62,85 @@ func (p *Promise) Broken(method, path string, status int, contentType string, bo
 		return fmt.Sprint(result.Errors)
 	}
 	return ""
+}
+
+// Unsent is the first location of a problem that is nothing of the request: a parameter, or a field, that neither the
+// operation has nor the caller sent. Nothing when all are. A decision is told of the request that made it.
+func (p *Promise) Unsent(method string, sent *url.URL, body, answer []byte) string {
+	op := p.operation(method, sent.Path)
+	if op == nil || strings.HasPrefix(sent.Path, "/api/v1/decisions/") {
+		return ""
+	}
+	var answered, told any
+	_ = json.Unmarshal(answer, &answered) // a receipt has no locations
+	_ = json.Unmarshal(body, &told)
+	for _, location := range locations(answered) {
+		in, path, _ := strings.Cut(location, ".")
+		found := in == "query" && sent.Query().Has(path) || in == "body" && p.has(bodySchema(op), told, path)
+		for _, parameter := range op.Parameters {
+			found = found || parameter.In == in && parameter.Name == path
+		}
+		if !found {
+			return location
+		}
+	}
+	return ""
+}
+
+// locations are those of all problems in an answer.
+func locations(answer any) (all []string) {
+	switch v := answer.(type) {
+	case []any:
+		for _, part := range v {
+			all = append(all, locations(part)...)
+		}
+	case map[string]any:
+		if location, found := v["location"].(string); found && v["reason"] != nil {
+			all = append(all, location)
+		}
+		for _, part := range v {
+			all = append(all, locations(part)...)
+		}
+	}
+	return all
+}
+
+func bodySchema(op *huma.Operation) *huma.Schema {
+	if op.RequestBody != nil {
+		for _, content := range op.RequestBody.Content {
+			return content.Schema
+		}
+	}
+	return nil
+}
+
+// has tells whether a path such as "items[3].reason" leads anywhere, by the schema or in what was sent.
+func (p *Promise) has(schema *huma.Schema, sent any, path string) bool {
+	for path != "" {
+		name, rest, _ := strings.Cut(path, ".")
+		name, indexes, isItem := strings.Cut(name, "[")
+		fields, _ := sent.(map[string]any)
+		value, told := fields[name]
+		schema = resolve(p.spec, schema)
+		if schema != nil {
+			schema = resolve(p.spec, schema.Properties[name])
+		}
+		if schema == nil && !told {
+			return false
+		}
+		if sent = value; isItem {
+			index, err := strconv.Atoi(strings.TrimSuffix(indexes, "]"))
+			list, _ := value.([]any)
+			if err != nil || index >= len(list) {
+				return false
+			}
+			if sent = list[index]; schema != nil {
+				schema = schema.Items
+			}
+		}
+		path = rest
+	}
+	return true
 }
 
 func (p *Promise) operation(method, path string) *huma.Operation {

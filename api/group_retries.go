@@ -24,7 +24,7 @@ type parkedGroupList struct {
 func (s *Server) listParkedGroups(ctx context.Context, _ *struct{}) (*answer[parkedGroupList], error) {
 	groups, err := s.store.ParkedGroups(ctx, member(ctx))
 	return answered(parkedGroupList{each(groups, func(g storage.ParkedGroup) parkedGroupView {
-		return parkedGroupView{g, stepText(language(ctx), g.Step), campus.Text(language(ctx), "problem."+string(g.Cause), nil)}
+		return parkedGroupView{g, campus.StepText(language(ctx), g.Step), campus.CauseText(language(ctx), g.Cause)}
 	})}), err
 }
 

@@ -32,6 +32,8 @@ func TestHungPostgresIsToldToEverybody(t *testing.T) {
 	employee := toForm(fields{"type": "staff.submitted", "university": "lcu", "submitted_at": h.Now(),
 		"employees": []fields{{"number": "T2019001"}}})
 	for name, c := range map[string]call{
+		"a search":               {who: "centre", method: "POST", path: "/api/v1/staff/people/searches", body: "{}"},
+		"a change without a key": {who: "student", method: "PUT", path: "/api/v1/me/language", body: `{"language":"en"}`},
 		"anybody":                {method: "GET", path: "/api/v1/universities"},
 		"a student's sign-in":    {method: "POST", path: "/api/v1/sessions", body: credentials(h.holder, h.holder.Initial)},
 		"a sign-in of staff":     {method: "POST", path: "/api/v1/staff/sessions", body: staffSignIn},
@@ -49,7 +51,9 @@ func TestHungPostgresIsToldToEverybody(t *testing.T) {
 			got := h.do(t, c.in(campus.English))
 			require.Less(t, time.Since(began), cfg.HandlerTime+4*time.Second)
 			require.Equal(t, http.StatusServiceUnavailable, got.status, "%s", got.body)
-			require.Equal(t, "database_down", read[problem](t, got).Reason)
+			p := read[problem](t, got)
+			require.Equal(t, "database_down", p.Reason)
+			requireUnknown(t, p, c.method != "GET" && name != "a search", name)
 			require.NotEmpty(t, got.header.Get("Retry-After"))
 		})
 	}

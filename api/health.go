@@ -7,6 +7,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"go.temporal.io/sdk/client"
+
+	"campuscard/storage"
 )
 
 // probeTime is how long a part may take to answer a probe.
@@ -15,14 +17,15 @@ const probeTime = time.Second
 // healthz answers as long as the process can.
 func (s *Server) healthz(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) }
 
-// readiness is the answer of /readyz. Degraded is ready: applications are accepted while Temporal is down, and what only
-// reads is answered while Postgres takes no writes.
+// readiness is the answer of /readyz. Degraded is ready: applications are accepted while Temporal is down, what only
+// reads is answered while Postgres takes no writes, and what needs no file while the file store is away.
 type readiness struct {
-	Status   string `json:"status"` // ready, degraded, unready or draining
-	Database string `json:"database"`
-	Temporal string `json:"temporal"`
-	Writes   string `json:"writes,omitempty"`   // refused: the disk of Postgres is full, or it is read-only; what only reads works
-	Receipts string `json:"receipts,omitempty"` // down: there is no font to print them with; the rest works
+	Status   string                `json:"status"`   // ready, degraded, unready or draining
+	Database storage.DatabaseState `json:"database"` // busy: it answers, and all our connections to it are taken
+	Temporal string                `json:"temporal"`
+	Files    string                `json:"files"`
+	Writes   string                `json:"writes,omitempty"`   // refused: its disk is full, or it is read-only
+	Receipts string                `json:"receipts,omitempty"` // down: there is no font to print them
 }
 
 func (s *Server) readyz(c *gin.Context) {
@@ -37,20 +40,14 @@ func (s *Server) readyz(c *gin.Context) {
 func (s *Server) readiness(ctx context.Context) readiness {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	temporal := make(chan error, 1)
-	go func() {
+	database := inTime(ctx, storage.DatabaseDown, func() storage.DatabaseState { return s.store.Database(ctx) })
+	temporal := inTime(ctx, false, func() bool {
 		_, err := s.temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
-		temporal <- err
-	}()
-	refused := make(chan bool, 1)
-	go func() { refused <- s.store.WritesRefused(ctx) }()
-	database := s.store.Ready(ctx)
-	state := readiness{Status: "ready", Database: word(database), Temporal: "down"}
-	select {
-	case err := <-temporal:
-		state.Temporal = word(err)
-	case <-ctx.Done(): // a client that does not heed its context holds up no probe
-	}
+		return err == nil
+	})
+	filesDown := inTime(ctx, true, func() bool { return s.store.FilesDown(ctx) })
+	refused := inTime(ctx, false, func() bool { return s.store.WritesRefused(ctx) })
+	state := readiness{Status: "ready", Database: <-database, Temporal: word(<-temporal), Files: word(!<-filesDown)}
 	if <-refused {
 		state.Writes = "refused"
 	}
@@ -60,17 +57,32 @@ func (s *Server) readiness(ctx context.Context) readiness {
 	switch {
 	case s.draining.Load():
 		state.Status = "draining"
-	case database != nil:
+	case state.Database == storage.DatabaseDown:
 		state.Status = "unready"
-	case state.Temporal != "up", state.Writes != "":
+	case state.Database == storage.DatabaseBusy, state.Temporal != "up", state.Files != "up", state.Writes != "":
 		state.Status = "degraded"
 	}
 	return state
 }
 
-func word(err error) string {
-	if err != nil {
-		return "down"
+// inTime asks a part, and answers what it says, or otherwise when the time is over: one that hangs holds up no probe.
+func inTime[T any](ctx context.Context, otherwise T, ask func() T) <-chan T {
+	said, answer := make(chan T, 1), make(chan T, 1)
+	go func() { said <- ask() }()
+	go func() {
+		select {
+		case there := <-said:
+			answer <- there
+		case <-ctx.Done():
+			answer <- otherwise
+		}
+	}()
+	return answer
+}
+
+func word(up bool) string {
+	if up {
+		return "up"
 	}
-	return "up"
+	return "down"
 }

@@ -201,6 +201,8 @@ func (h *house) send(t *testing.T, c call) reply {
 	kind, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";")
 	require.Empty(t, h.promised.Broken(c.method, request.URL.Path, response.StatusCode, kind, body), "%s %s: %d %s",
 		c.method, c.path, response.StatusCode, body)
+	require.Empty(t, h.promised.Unsent(c.method, request.URL, []byte(c.body), body), "%s %s: %d %s",
+		c.method, c.path, response.StatusCode, body)
 	return reply{response.StatusCode, response.Header, body}
 }
 
@@ -257,6 +259,9 @@ func (s scenario) check(t *testing.T, got reply) problem {
 	require.NotEmpty(t, p.Title)
 	require.NotEmpty(t, p.Detail)
 	require.NotEmpty(t, p.RequestID)
+	if s.status == http.StatusForbidden {
+		require.NotEqual(t, p.Title, p.Detail, "a bare refusal helps nobody")
+	}
 	require.NotContains(t, string(got.body), `"problem.`, "a text is missing")
 	if s.field != "" {
 		require.NotEmpty(t, p.Errors, "%s", got.body)

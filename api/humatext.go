@@ -48,8 +48,8 @@ func humaTexts() []humaText {
 		{validation.MsgExpectedRFC4122UUID, "field_uuid"},
 		{validation.MsgExpectedRFC3339Date, "field_date"},
 		{validation.MsgExpectedRFC3339DateTime, "field_time"},
-		{fmt.Sprintf(validation.MsgExpectedBePattern, plausibleText), "field_date_range"},
-		{"invalid value: not a day of the years %d to %d", "field_date_range"},
+		{fmt.Sprintf(validation.MsgExpectedBePattern, plausibleText), "date_range"},
+		{"invalid value: not a day of the years %d to %d", "date_range"},
 		{"invalid value: not a date of the form 2006-01-02", "field_date"},
 	}
 	texts := make([]humaText, 0, len(list))
@@ -72,7 +72,7 @@ var patternReasons = map[string]string{
 	`^[A-Za-z0-9-]+$`:   "field_paper_code",
 	`^[a-z_]+$`:         "field_word",
 	`^[a-z_]*$`:         "field_word",
-	plausibleDays:       "field_date_range",
+	plausibleDays:       "date_range",
 }
 
 // translate turns huma's own errors into problems on their way out; everything else passes.

@@ -82,6 +82,12 @@ func (s *Server) countAudience(ctx context.Context, in *audienceInput) (*answer[
 	policy, now := s.invitationPolicy(ctx), s.store.Now()
 	period := campus.Period{From: in.From, Until: in.Until}
 	planned := !in.From.IsZero() && !in.Until.IsZero()
+	switch { // one alone would be passed over
+	case in.From.IsZero() && !in.Until.IsZero():
+		return nil, campus.FieldErrorf("from", "field_required", "a last day without the first")
+	case !in.From.IsZero() && in.Until.IsZero():
+		return nil, campus.FieldErrorf("until", "field_required", "a first day without the last")
+	}
 	if planned {
 		if err := period.Check(campus.DateOf(now), policy.Longest); err != nil {
 			return nil, err

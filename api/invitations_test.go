@@ -176,6 +176,8 @@ func TestInvitationRefusals(t *testing.T) {
 		"a count without an audience":    {get(invitations + "/audience"), 422, "fields", "audience"},
 		"a count of unknown people":      {get(invitations + "/audience?audience=staff"), 422, "fields", "audience"},
 		"a count for days gone by":       {get(audience + "&from=2026-11-01&until=2026-11-02"), 422, "period_over", "until"},
+		"a count from a day to none":     {get(audience + "&from=2026-11-20"), 422, "field_required", "until"},
+		"a count until a day":            {get(audience + "&until=2026-11-20"), 422, "field_required", "from"},
 		"a count by a reviewer":          {as("reviewer", get(audience)), 403, "permission_missing", ""},
 		"another university's":           {as("foreigner", get(invitations+"/"+running.ID.String())), 404, "", ""},
 		"one that nobody has":            {get(invitations + "/" + uuid.NewString()), 404, "", ""},

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -159,14 +158,4 @@ func (s *Server) casePackage(ctx context.Context, c storage.Case) (*packageView,
 	found, err := s.store.PackageChange(ctx, c.ID)
 	view := s.packageOf(language(ctx), c.University)(found.Package)
 	return &view, err
-}
-
-// packageStepText is a step at the system of a package in words; other steps are none of its.
-func packageStepText(in campus.Language, step string) (text string, found bool) {
-	for _, verb := range []string{"subscribe", "unsubscribe"} {
-		if system, ours := strings.CutPrefix(step, verb+"-"); ours {
-			return campus.Text(in, "step."+verb, map[string]string{"system": system}), true
-		}
-	}
-	return "", false
 }

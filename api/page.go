@@ -53,7 +53,7 @@ func readCursor[K any](cursor string) (key K, err error) {
 		err = json.Unmarshal(text, &key)
 	}
 	if err != nil {
-		return key, campus.Errorf(campus.Invalid, "cursor_invalid", "the cursor is none of ours")
+		return key, campus.FieldErrorf("cursor", "cursor_invalid", "the cursor is none of ours")
 	}
 	return key, nil
 }

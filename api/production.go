@@ -138,7 +138,7 @@ func (s *Server) getOrderFile(ctx context.Context, in *CaseInput) (*orderFileAns
 		return nil, err
 	}
 	if !who.May(campus.HandlePlastic, "") {
-		return nil, campus.Errorf(campus.Forbidden, "", "order files need %s", campus.HandlePlastic)
+		return nil, campus.NotPermitted(campus.HandlePlastic)
 	}
 	content, err := s.store.OrderFile(ctx, b)
 	if err != nil {
@@ -285,7 +285,7 @@ func (s *Server) reportPlastic(ctx context.Context, in *plasticReportInput) (*no
 		return nil, err
 	}
 	if !who.May(campus.HandlePlastic, c.Campus) {
-		return nil, campus.Errorf(campus.Forbidden, "", "plastics need %s", campus.HandlePlastic)
+		return nil, campus.NotPermitted(campus.HandlePlastic)
 	}
 	_, err = s.store.ReportPlastic(ctx, s.request(ctx), who, c.ID, in.Body.State, in.Body.Note)
 	return &noContent{}, err

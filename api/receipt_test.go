@@ -50,7 +50,7 @@ func TestReceiptsSayWhatWasDone(t *testing.T) {
 	r := sampleReceipt()
 	zh, en := receiptLines(campus.Chinese, r), receiptLines(campus.English, r)
 	require.Equal(t, []string{"聊城大学", "校园卡业务回执"}, []string{zh.university, zh.title})
-	require.Equal(t, [][2]string{{"办理事项", "撤回申请"}, {"办理时间", "2026-11-18 00:05"}, {"持卡人", "阿依古丽·买买提"}, {"学工号", "2026****42"},
+	require.Equal(t, [][2]string{{"办理事项", "撤回申请"}, {"办理时间", "2026-11-18 00:05（北京时间）"}, {"持卡人", "阿依古丽·买买提"}, {"学工号", "2026****42"},
 		{"校区", "东校区"}, {"经办人", "王老师"}, {"事项编号", "01940000-0000-7000-8000-000000000007"},
 		{"回执编号", "01940000-0000-7000-8000-000000000001"}}, zh.rows, "Beijing time, and the number masked")
 	require.Equal(t, "Liaocheng University", en.university)

@@ -93,7 +93,7 @@ func receiptLines(in campus.Language, r storage.ActReceipt) receiptText {
 	if act.Detail != "" && campus.HasText("detail."+act.Detail) {
 		add("receipt.detail", text("detail."+act.Detail))
 	}
-	add("receipt.at", act.DoneAt.In(campus.Shanghai).Format("2006-01-02 15:04"))
+	add("receipt.at", campus.TimeText(in, *act.DoneAt))
 	add("receipt.holder", r.PersonName)
 	add("receipt.holder_number", campus.Masked(r.PersonNumber))
 	add("receipt.campus", place)

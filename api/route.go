@@ -47,6 +47,7 @@ const (
 	created                   // answers 201
 	form                      // takes a multipart form with a file
 	signIn                    // limited by client address
+	looks                     // a POST that keeps nothing: a search, a preview
 )
 
 // route is a line of routes.go.
@@ -63,6 +64,11 @@ func (r *route) has(t trait) bool { return r.traits&t != 0 }
 // keyed tells whether the request must carry an Idempotency-Key. Hooks have ids of their own.
 func (r *route) keyed() bool {
 	return r.method == http.MethodPost && !r.has(keyless) && r.access.audience != hook
+}
+
+// changes tells whether the request may leave something behind.
+func (r *route) changes() bool {
+	return r.method != http.MethodGet && !r.has(looks)
 }
 
 // ginPath is the pattern as gin writes it.

@@ -98,7 +98,7 @@ func (s *Server) staffRoutes() {
 // they need no idempotency key.
 func (s *Server) counterRoutes() {
 	handle(s, route{"GET", "/api/v1/staff/people", "Find people", staff(campus.ServeCounter), 0}, s.findPeople)
-	handle(s, route{"POST", "/api/v1/staff/people/searches", "Find people by the number of a document", staff(campus.ServeCounter), keyless}, s.findByDocument)
+	handle(s, route{"POST", "/api/v1/staff/people/searches", "Find people by the number of a document", staff(campus.ServeCounter), keyless | looks}, s.findByDocument)
 	handle(s, route{"GET", "/api/v1/staff/people/{id}/cases", "Cases of a person", staff(campus.ServeCounter), 0}, s.listPersonCases)
 	handle(s, route{"GET", "/api/v1/staff/people/{id}/cards", "Cards of a person with their plastics", staff(campus.ServeCounter), 0}, s.listPersonCards)
 	handle(s, route{"GET", "/api/v1/staff/people/{id}/acts", "What was done for a person at the counter", staff(campus.ServeCounter), 0}, s.listCounterActs)
@@ -116,7 +116,7 @@ func (s *Server) noticeRoutes() {
 	handle(s, route{"GET", "/api/v1/staff/notice-templates/{name}/versions", "What a message has said", staff(campus.EditNotices), 0}, s.listNoticeVersions)
 	handle(s, route{"PUT", "/api/v1/staff/notice-templates/{name}", "Word a message", staff(campus.EditNotices), 0}, s.wordNotice)
 	handle(s, route{"DELETE", "/api/v1/staff/notice-templates/{name}", "Take the words back", staff(campus.EditNotices), 0}, s.unwordNotice)
-	handle(s, route{"POST", "/api/v1/staff/notice-templates/{name}/preview", "See words filled with samples", staff(campus.EditNotices), keyless}, s.previewNotice)
+	handle(s, route{"POST", "/api/v1/staff/notice-templates/{name}/preview", "See words filled with samples", staff(campus.EditNotices), keyless | looks}, s.previewNotice)
 }
 
 // productionRoutes are the making and the delivery of physical cards (D3).

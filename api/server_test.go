@@ -141,7 +141,7 @@ func TestHealth(t *testing.T) {
 	require.Equal(t, 200, h.do(t, call{method: "GET", path: "/healthz"}).status)
 	ready := h.do(t, call{method: "GET", path: "/readyz"})
 	require.Equal(t, 200, ready.status, "without Temporal applications are still accepted")
-	require.JSONEq(t, `{"status":"degraded","database":"up","temporal":"down","receipts":"down"}`, string(ready.body))
+	require.JSONEq(t, `{"status":"degraded","database":"up","temporal":"down","files":"up","receipts":"down"}`, string(ready.body))
 	metrics := string(h.do(t, call{method: "GET", path: "/metrics"}).body)
 	require.Contains(t, metrics, `campuscard_http_request_duration_seconds_count{method="GET",route="/readyz",status="200"} 1`)
 	require.Contains(t, metrics, "go_goroutines ")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -20,6 +21,7 @@ type staffCaseListInput struct {
 	Campus   string          `query:"campus" maxLength:"40"`
 	Parked   bool            `query:"parked" doc:"Only cases with a parked step"`
 	Open     bool            `query:"open" doc:"Only cases that are not closed"`
+	Deciding bool            `query:"deciding" doc:"Only cases with a decision whose end is not known yet"`
 	Number   string          `query:"number" maxLength:"40" doc:"Student or staff number"`
 }
 
@@ -36,7 +38,7 @@ func (s *Server) staffCaseOf(in campus.Language) func(storage.Case) StaffCaseVie
 	return func(c storage.Case) StaffCaseView {
 		view := StaffCaseView{CaseView: caseOf(in, c), PersonID: c.PersonID, Parked: append([]string{}, c.Parked...)}
 		if c.Cause != "" {
-			view.CauseText = campus.Text(in, "problem."+string(c.Cause), nil)
+			view.CauseText = campus.CauseText(in, c.Cause)
 		}
 		if s.cfg.TemporalUI != "" {
 			view.TemporalUI = strings.TrimRight(s.cfg.TemporalUI, "/") + "/namespaces/" + url.PathEscape(s.cfg.Namespace) +
@@ -54,7 +56,7 @@ func (s *Server) listStaffCases(ctx context.Context, in *staffCaseListInput) (*a
 	}
 	cases, err := s.store.StaffCases(ctx, member(ctx), storage.CaseFilter{
 		Kind: in.Kind, Stage: in.Stage, WaitsFor: in.WaitsFor, Campus: in.Campus, Parked: in.Parked, Open: in.Open,
-		Number: in.Number, After: after, Limit: in.Limit + 1,
+		Deciding: in.Deciding, Number: in.Number, After: after, Limit: in.Limit + 1,
 	})
 	if err != nil {
 		return nil, err
@@ -78,6 +80,31 @@ type staffCaseDetail struct {
 	WorkItems []workItemView `json:"work_items" doc:"What the case waits for people to decide"`
 	Files     []caseFileView `json:"files" doc:"Evidence that can still be looked at"`
 	Package   *packageView   `json:"package,omitempty" doc:"That the case changes"`
+
+	Pending []pendingView `json:"pending" doc:"Decisions whose end is not known yet"`
+}
+
+// pendingView is that somebody has decided, and what about; not what was decided, which is not so yet.
+type pendingView struct {
+	Since    time.Time `json:"since"`
+	What     string    `json:"what" doc:"What is decided: the name of the decision"`
+	WhatText string    `json:"what_text"`
+	Step     string    `json:"step,omitempty" doc:"That is settled"`
+	StepText string    `json:"step_text,omitempty"`
+	By       string    `json:"by" doc:"student, machine, or staff with their id"`
+	ByName   string    `json:"by_name,omitempty" doc:"Of a member of staff"`
+}
+
+// pendingOf says of holders only that they have decided: who they are takes another permission.
+func pendingOf(in campus.Language) func(storage.OpenDecision) pendingView {
+	return func(d storage.OpenDecision) pendingView {
+		view := pendingView{Since: d.Since, What: d.Update, WhatText: campus.Text(in, "deciding."+d.Update, nil),
+			Step: d.Step, StepText: campus.StepText(in, d.Step), By: d.Actor, ByName: d.ByName}
+		if kind, _, _ := strings.Cut(d.Actor, "/"); kind != string(campus.StaffActor) {
+			view.By = kind
+		}
+		return view
+	}
 }
 
 type caseFileView struct {
@@ -104,12 +131,19 @@ func (s *Server) getStaffCase(ctx context.Context, in *CaseInput) (*answer[staff
 	if err != nil {
 		return nil, err
 	}
-	detail.Attempts = each(attempts, func(a storage.Attempt) attemptView { return attemptView{a, stepText(lang, a.Step)} })
+	detail.Attempts = each(attempts, func(a storage.Attempt) attemptView {
+		return attemptView{a, campus.StepText(lang, a.Step)}
+	})
 	items, err := s.store.CaseWorkItems(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}
 	detail.WorkItems = each(items, workItemOf(lang))
+	pending, err := s.store.CaseDecisions(ctx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	detail.Pending = each(pending, pendingOf(lang))
 	if c.Kind != campus.BatchCase && c.Kind != campus.InvitationCase { // they are nobody's
 		next := nextOf(lang, c)
 		detail.Next = &next
@@ -207,7 +241,7 @@ func (s *Server) getCaseFile(ctx context.Context, in *caseFileInput) (*fileAnswe
 		return nil, err
 	}
 	if !who.May(campus.ReadPeople, c.Campus) {
-		return nil, campus.Errorf(campus.Forbidden, "", "evidence needs %s", campus.ReadPeople)
+		return nil, campus.NotPermitted(campus.ReadPeople)
 	}
 	upload, content, err := s.store.ReadUpload(ctx, in.File)
 	if err != nil {
@@ -230,7 +264,7 @@ func (s *Server) renewPickupCode(ctx context.Context, in *CaseInput) (*noContent
 		return nil, err
 	}
 	if !who.May(campus.VerifyInPerson, c.Campus) {
-		return nil, campus.Errorf(campus.Forbidden, "", "pickup codes need %s", campus.VerifyInPerson)
+		return nil, campus.NotPermitted(campus.VerifyInPerson)
 	}
 	_, err = s.store.RenewPickupCode(ctx, s.request(ctx), who, c.ID)
 	return &noContent{}, err
@@ -254,7 +288,7 @@ func (s *Server) settleStep(ctx context.Context, in *settlementInput) (*decision
 		return nil, err
 	}
 	if !who.May(campus.SettleSteps, c.Campus) {
-		return nil, campus.Errorf(campus.Forbidden, "", "parked steps need %s", campus.SettleSteps)
+		return nil, campus.NotPermitted(campus.SettleSteps)
 	}
 	d := ItemDecision{Action: string(in.Body.Action), Attempt: in.Body.Attempt, Note: in.Body.Note}
 	if err := checkItemDecision(storage.WorkItem{Kind: campus.IncidentItem}, d); err != nil {

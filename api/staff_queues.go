@@ -46,8 +46,8 @@ func (s *Server) claimLife(ctx context.Context) time.Duration {
 
 type colleagueListInput struct {
 	PageQuery
-	Kind       campus.WorkItemKind `query:"kind" maxLength:"30" doc:"Who may decide items of this kind"`
-	Permission campus.Permission   `query:"permission" maxLength:"40" doc:"Or: who has this permission"`
+	Kind       campus.WorkItemKind `query:"kind" enum:"review,incident,in_person,overdue" doc:"Who may decide items of this kind"`
+	Permission campus.Permission   `query:"permission" maxLength:"40" doc:"Or, without kind: who has this permission"`
 	Campus     string              `query:"campus" maxLength:"40" doc:"On this campus"`
 }
 
@@ -59,6 +59,9 @@ func (s *Server) listColleagues(ctx context.Context, in *colleagueListInput) (*a
 	}
 	wanted := in.Permission
 	if in.Kind != "" {
+		if in.Permission != "" {
+			return nil, campus.FieldErrorf("permission", "field_misplaced", "the kind has a permission of its own")
+		}
 		wanted = in.Kind.Permission()
 	}
 	if wanted == "" {

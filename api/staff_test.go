@@ -230,6 +230,11 @@ func TestDecisionRefusals(t *testing.T) {
 		"a review that does nothing":         {decision("reviewer", review, `{}`), 422, "fields", "action"},
 		"an approval with a reason":          {decision("reviewer", review, `{"action":"approve","reason":"document_wrong"}`), 422, "field_misplaced", "reason"},
 		"an approval of an attempt":          {decision("reviewer", review, `{"action":"approve","attempt":2}`), 422, "field_misplaced", "attempt"},
+		"a retry with a note nobody reads":   {decision("operator", incident, `{"action":"retry","attempt":2,"note":"x"}`), 422, "field_misplaced", "note"},
+		"a settlement with such a note":      {settle("operator", `{"action":"retry","attempt":2,"note":"x"}`), 422, "field_misplaced", "note"},
+		"a note about what was seen":         {decision("production", overdue, `{"action":"acknowledge","note":"x"}`), 422, "field_misplaced", "note"},
+		"a check in person with a reason":    {decision("centre", person, `{"action":"fail","reason":"other"}`), 422, "field_misplaced", "reason"},
+		"a skip with a reason":               {decision("operator", incident, `{"action":"skip","attempt":2,"note":"x","reason":"other"}`), 422, "field_misplaced", "reason"},
 		"a review of much":                   {decision("reviewer", review, `{"action":"approve","grade":1}`), 422, "fields", "grade"},
 		"a rejection without a reason":       {decision("reviewer", review, `{"action":"reject"}`), 422, "reason_unknown", "reason"},
 		"a rejection for a reason of mine":   {decision("reviewer", review, rejection.with("reason", "i_dislike_it")), 422, "reason_unknown", "reason"},
@@ -252,6 +257,12 @@ func TestDecisionRefusals(t *testing.T) {
 		"many decisions about one item":      {call{who: "reviewer", method: "POST", path: workItems + "/decisions", body: string(toForm(fields{"items": []fields{{"id": review, "action": "approve"}, {"id": review, "action": "reject", "reason": "other"}}}))}, 422, "field_unique", "items"},
 		"somebody's decision, unknown to me": {call{who: "reviewer", method: "GET", path: "/api/v1/decisions/" + uuid.NewString()}, 404, "", ""},
 	})
+
+	many := h.do(t, call{who: "operator", method: "POST", path: workItems + "/decisions", body: string(toForm(fields{"items": []fields{
+		{"id": review, "action": "approve"}, {"id": incident, "action": "retry", "attempt": 2, "note": "x"}}}))})
+	told := read[struct{ Items []struct{ Problem problem } }](t, many).Items
+	require.Equal(t, "permission_missing", told[0].Problem.Reason, "%s", many.body)
+	require.Equal(t, "body.items[1].note", told[1].Problem.Errors[0].Location, "%s", many.body)
 
 	items := ask[struct{ Items []shownItem }](t, h, "administrator", workItems).Items
 	require.Len(t, items, 4)

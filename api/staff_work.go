@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/google/uuid"
@@ -21,6 +22,8 @@ type workItemView struct {
 	CauseText  string `json:"cause_text,omitempty"`
 	ReasonText string `json:"reason_text,omitempty"`
 	MarkText   string `json:"mark_text,omitempty"`
+
+	Pending *pendingView `json:"pending,omitempty" doc:"A decision about it whose end is not known yet"`
 
 	RejectReasons []reasonView `json:"reject_reasons,omitempty" doc:"Of a review: why this application may be rejected"`
 	AskReasons    []reasonView `json:"ask_reasons,omitempty" doc:"Of a review: for what this applicant may be asked"`
@@ -42,7 +45,11 @@ func reasonsOf(in campus.Language, action campus.ReviewAction, w storage.WorkIte
 func workItemOf(in campus.Language) func(storage.WorkItem) workItemView {
 	return func(w storage.WorkItem) workItemView {
 		view := workItemView{WorkItem: w, KindText: campus.Text(in, "work."+string(w.Kind), nil),
-			StepText: stepText(in, w.Step), StageText: campus.Text(in, "stage."+string(w.Stage), nil)}
+			StepText: campus.StepText(in, w.Step), StageText: campus.Text(in, "stage."+string(w.Stage), nil)}
+		if w.Pending != nil {
+			pending := pendingOf(in)(*w.Pending)
+			view.Pending = &pending
+		}
 		if w.Kind == campus.ReviewItem {
 			if w.Mark != "" {
 				view.MarkText = campus.Text(in, "mark."+w.Mark, nil)
@@ -51,14 +58,22 @@ func workItemOf(in campus.Language) func(storage.WorkItem) workItemView {
 		}
 		switch {
 		case w.Kind == campus.IncidentItem && w.Reason != "":
-			view.CauseText = problemText(in, w.Cause, w.Reason) // the reason may be a word of another system
+			view.CauseText = causeText(in, w.Cause, w.Reason)
 		case w.Cause != "":
-			view.CauseText = campus.Text(in, "problem."+string(w.Cause), nil)
+			view.CauseText = campus.CauseText(in, w.Cause)
 		default:
 			view.ReasonText = campus.ReasonText(in, w.Reason)
 		}
 		return view
 	}
+}
+
+// causeText is why a step is parked: what is known of the reason, unless that is a word of another system.
+func causeText(in campus.Language, cause campus.Code, reason string) string {
+	if key := "problem." + reason; campus.HasText(key) {
+		return campus.Text(in, key, nil)
+	}
+	return campus.CauseText(in, cause)
 }
 
 type workItemListInput struct {
@@ -114,7 +129,7 @@ func (s *Server) releaseWorkItem(ctx context.Context, in *WorkItemInput) (*answe
 type ItemDecision struct {
 	Action  string `json:"action" enum:"approve,reject,ask_more,pass,fail,retry,skip,abort,acknowledge" doc:"review: approve, reject, ask_more; in_person: pass, fail; incident: retry, skip, abort; overdue: acknowledge"`
 	Reason  string `json:"reason,omitempty" required:"false" maxLength:"60" pattern:"^[a-z_]*$" doc:"Needed to reject or ask for more: one of the item's reject_reasons or ask_reasons"`
-	Note    string `json:"note,omitempty" required:"false" maxLength:"1000" words:"lines" doc:"To the student; for a skip or an abort, the reason for colleagues"`
+	Note    string `json:"note,omitempty" required:"false" maxLength:"1000" words:"lines" doc:"Of a review: to the student; else to colleagues. A skip and an abort need it"`
 	Attempt int    `json:"attempt,omitempty" required:"false" minimum:"1" maximum:"2147483647" doc:"Of an incident: the attempt that was looked at"`
 }
 
@@ -136,7 +151,7 @@ func (s *Server) decideItem(ctx context.Context, request storage.Request, id uui
 		return nil, err
 	}
 	if !who.May(item.Kind.Permission(), item.Campus) {
-		return nil, campus.Errorf(campus.Forbidden, "", "work items of kind %s need %s", item.Kind, item.Kind.Permission())
+		return nil, campus.NotPermitted(item.Kind.Permission())
 	}
 	if err := checkItemDecision(item, d); err != nil {
 		return nil, err
@@ -170,15 +185,31 @@ var itemActions = map[campus.WorkItemKind][]string{
 	campus.OverdueItem:  {"acknowledge"},
 }
 
+// actionFields are the fields that belong to each action. A note goes where somebody reads it: to the student, or into
+// the timeline of the case. Neither has the note of a retry or of an acknowledgement.
+var actionFields = map[string][]string{
+	string(campus.Approve):    {"note"},
+	string(campus.Reject):     {"reason", "note"},
+	string(campus.AskMore):    {"reason", "note"},
+	string(campus.Pass):       {"note"},
+	string(campus.Fail):       {"note"},
+	string(campus.RetryStep):  {"attempt"},
+	string(campus.SkipStep):   {"attempt", "note"},
+	string(campus.AbortSteps): {"attempt", "note"},
+	"acknowledge":             {},
+}
+
 func checkItemDecision(item storage.WorkItem, d ItemDecision) error {
 	kind := item.Kind
-	switch {
-	case !slices.Contains(itemActions[kind], d.Action):
+	if !slices.Contains(itemActions[kind], d.Action) {
 		return campus.FieldErrorf("action", "action_unknown", "%s is nothing to do with an item of kind %s", d.Action, kind)
-	case d.Reason != "" && d.Action != string(campus.Reject) && d.Action != string(campus.AskMore):
-		return campus.FieldErrorf("reason", "field_misplaced", "only a rejection and a question have a reason of the catalogue")
-	case kind != campus.IncidentItem && d.Attempt != 0:
-		return campus.FieldErrorf("attempt", "field_misplaced", "only a step has attempts")
+	}
+	err := misplaced(d.Action, actionFields[d.Action],
+		sentField{"reason", d.Reason != ""}, sentField{"attempt", d.Attempt != 0}, sentField{"note", d.Note != ""})
+	if err != nil {
+		return err
+	}
+	switch {
 	case kind == campus.ReviewItem:
 		return checkReviewReason(item, d)
 	case kind == campus.IncidentItem && d.Attempt == 0:
@@ -259,7 +290,7 @@ func (s *Server) decideWorkItems(ctx context.Context, in *bulkInput) (*answer[bu
 			request := outer
 			request.Key = outer.Key + "/" + item.ID.String()
 			request.ID = uuid.Must(uuid.NewV7())
-			results[i] = s.bulkOne(ctx, request, item.ID, item.ItemDecision, slow.Load())
+			results[i] = s.bulkOne(ctx, request, i, item.ID, item.ItemDecision, slow.Load())
 			if d := results[i].Decision; d != nil && d.Status == "running" {
 				slow.Store(true)
 			}
@@ -270,34 +301,11 @@ func (s *Server) decideWorkItems(ctx context.Context, in *bulkInput) (*answer[bu
 	return answered(bulkAnswer{results}), nil
 }
 
-func (s *Server) bulkOne(ctx context.Context, request storage.Request, id uuid.UUID, d ItemDecision, later bool) bulkResult {
+func (s *Server) bulkOne(ctx context.Context, request storage.Request, i int, id uuid.UUID, d ItemDecision,
+	later bool) bulkResult {
 	decided, err := s.decideItem(ctx, request, id, d, later)
 	if decided, err = s.again(ctx, request, decided, err); err != nil {
-		return bulkResult{ID: id, Problem: s.problem(ctx, err)}
+		return bulkResult{ID: id, Problem: s.problem(ctx, below("items["+strconv.Itoa(i)+"]", err))}
 	}
 	return bulkResult{ID: id, Decision: &decided.Body}
-}
-
-// stepText is a step in words; "order-2" is the second of its kind.
-func stepText(in campus.Language, step string) string {
-	if step == "" {
-		return ""
-	}
-	if text, ours := packageStepText(in, step); ours {
-		return text
-	}
-	if key := "step." + trimCount(step); campus.HasText(key) {
-		return campus.Text(in, key, nil)
-	}
-	return campus.Text(in, "step.own", nil) // of ours, such as writing what was decided
-}
-
-func trimCount(step string) string {
-	for len(step) > 0 && (step[len(step)-1] >= '0' && step[len(step)-1] <= '9') {
-		step = step[:len(step)-1]
-	}
-	if n := len(step); n > 0 && step[n-1] == '-' {
-		return step[:n-1]
-	}
-	return step
 }

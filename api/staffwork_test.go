@@ -289,6 +289,8 @@ func TestAssigningWork(t *testing.T) {
 		"to a stranger":                {to("head", uuid.New()), 422, "assignee_unfit", "to"},
 		"to nobody":                    {itemCall("head", item, "assignment", `{}`), 422, "fields", "to"},
 		"a decision by a head":         {decision("head", item, approval), 403, "", ""},
+		"colleagues for two things":    {call{who: "head", method: "GET", path: "/api/v1/staff/colleagues?kind=review&permission=steps.settle"}, 422, "field_misplaced", "permission"},
+		"colleagues of no kind":        {call{who: "head", method: "GET", path: "/api/v1/staff/colleagues?kind=parade"}, 422, "fields", "kind"},
 		"colleagues who do what?":      {call{who: "head", method: "GET", path: "/api/v1/staff/colleagues"}, 422, "colleagues_of_what", "kind"},
 		"items in an order of mine":    {call{who: "head", method: "GET", path: workItems + "?order=name"}, 422, "fields", "order"},
 		"items late, perhaps":          {call{who: "head", method: "GET", path: workItems + "?overdue=perhaps"}, 422, "fields", "overdue"},

@@ -34,7 +34,7 @@ func TestWritesRefused(t *testing.T) {
 			readyz := call{method: "GET", path: "/readyz"}
 			got := h.do(t, readyz)
 			require.Equal(t, 200, got.status)
-			require.JSONEq(t, `{"status":"degraded","database":"up","temporal":"down","receipts":"down","writes":"refused"}`, string(got.body))
+			require.JSONEq(t, `{"status":"degraded","database":"up","temporal":"down","files":"up","receipts":"down","writes":"refused"}`, string(got.body))
 			require.Equal(t, 200, h.do(t, call{who: "student", method: "GET", path: "/api/v1/me"}).status)
 			challenge := call{who: "student", method: "POST", path: "/api/v1/me/liveness-challenges"}
 			refused := h.do(t, challenge)

@@ -137,7 +137,6 @@ type Move struct {
 	Notices  []Notice        `json:"notices,omitempty"`
 	Decision Decision        `json:"decision,omitzero"`  // the decision of a person that it stands for
 	Proposes []Proposal      `json:"proposes,omitempty"` // what now waits for a second person
-	Confirms []Proposal      `json:"confirms,omitempty"` // what another person has proposed, and still does
 	Forgets  *Images         `json:"forgets,omitempty"`  // pictures of an application that nobody needs any more (B4)
 	Earlier  []Event         `json:"earlier,omitempty"`  // what has happened since the last move, before Events
 	Findings []Finding       `json:"findings,omitempty"` // verdicts on items of an application, in the place of older ones

@@ -29,8 +29,8 @@ var (
 	permitOf = map[string]Category{"810000": HongKongMacau, "820000": HongKongMacau, "830000": Taiwan}
 )
 
-// CheckDocument checks that a number can be one of a document of its kind, and that somebody of the category shows such a
-// document (A4). today is the day on which it is checked. Invalid: document_form, permit_form, passport_form,
+// CheckDocument checks that a number can be one of a document of its kind, and that somebody of the category shows such
+// a document (A4). today is the day on which it is checked. Invalid: document_form, permit_form, passport_form,
 // document_birthday, document_check_digit, document_category.
 func CheckDocument(kind DocumentType, number string, category Category, today Date) error {
 	owner, err := documentOwner(kind, number, today)
@@ -51,6 +51,30 @@ func CheckWritten(kind DocumentType, number string, today Date) error {
 		return nil
 	}
 	return err
+}
+
+// CheckExpiry refuses what says both or neither of a document: a last day on which it is valid, or that it never
+// expires (A3). Invalid: document_expiry_twice, document_expiry_missing.
+func CheckExpiry(expires Date, never bool) error {
+	switch {
+	case never && !expires.IsZero():
+		return FieldErrorf("expires_on", "document_expiry_twice", "a last valid day and never_expires")
+	case !never && expires.IsZero():
+		return FieldErrorf("expires_on", "document_expiry_missing", "either a last valid day or never_expires")
+	}
+	return nil
+}
+
+// CheckValid refuses a document that is not valid on a day; without a last day it never expires (A3). Invalid:
+// document_expired, document_not_yet_valid.
+func CheckValid(from, expires, on Date) error {
+	switch {
+	case !expires.IsZero() && expires.Before(on):
+		return FieldErrorf("expires_on", "document_expired", "the document has expired")
+	case on.Before(from):
+		return FieldErrorf("valid_from", "document_not_yet_valid", "the document is not valid yet")
+	}
+	return nil
 }
 
 // CheckLastDay refuses a document without a last day (long: 长期) of a kind that always has one (A3).

@@ -1,6 +1,7 @@
 package campus_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,6 +50,39 @@ func TestCheckResidentNumber(t *testing.T) {
 }
 
 // A4: which document goes with which category.
+// A3: a document has a last day or says that it never expires, and is valid on the day on which it is shown.
+func TestDaysOfADocument(t *testing.T) {
+	t.Parallel()
+	yesterday, tomorrow := today.AddDays(-1), today.AddDays(1)
+	for name, tc := range map[string]struct {
+		from, expires campus.Date
+		never         bool
+		want, field   string
+	}{
+		"until tomorrow":              {yesterday, tomorrow, false, "", ""},
+		"on its first and last day":   {today, today, false, "", ""},
+		"for ever":                    {yesterday, campus.Date{}, true, "", ""},
+		"nothing of its first day":    {campus.Date{}, tomorrow, false, "", ""},
+		"until tomorrow and for ever": {yesterday, tomorrow, true, "document_expiry_twice", "expires_on"},
+		"nothing of its last day":     {yesterday, campus.Date{}, false, "document_expiry_missing", "expires_on"},
+		"until yesterday":             {campus.Date{}, yesterday, false, "document_expired", "expires_on"},
+		"from tomorrow":               {tomorrow, tomorrow, false, "document_not_yet_valid", "valid_from"},
+		"from tomorrow and for ever":  {tomorrow, campus.Date{}, true, "document_not_yet_valid", "valid_from"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := campus.CheckExpiry(tc.expires, tc.never)
+			if err == nil {
+				err = campus.CheckValid(tc.from, tc.expires, today)
+			}
+			require.Equal(t, tc.want, campus.ReasonOf(err))
+			if wrong, ok := errors.AsType[*campus.Error](err); ok {
+				require.Equal(t, tc.field, wrong.Field)
+			}
+		})
+	}
+}
+
 func TestCheckDocument(t *testing.T) {
 	t.Parallel()
 	const (

@@ -3,6 +3,7 @@ package campus
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Code is the class of an error. It is what crosses a border: the worker turns it into the type of a Temporal
@@ -34,9 +35,13 @@ func (c Code) Retryable() bool {
 // The reasons of an outage of our own parts, beside the code Unavailable.
 const (
 	DatabaseDown  = "database_down"
+	DatabaseLate  = "database_late"  // no answer in time: connections are taken, another holds a lock, or it hangs
 	WritesRefused = "writes_refused" // Postgres answers and takes nothing: its disk is full, or it is a standby
 	ObjectsDown   = "objects_down"
 )
+
+// OwnOutages are all of them.
+func OwnOutages() []string { return []string{DatabaseDown, DatabaseLate, WritesRefused, ObjectsDown} }
 
 // CallbackConflict is the reason when a sender has used the id of a call-back for something else.
 const CallbackConflict = "callback_conflict"
@@ -45,7 +50,7 @@ const CallbackConflict = "callback_conflict"
 // is waited out and is no failure of a call.
 func OwnOutage(err error) bool {
 	e, ours := errors.AsType[*Error](err)
-	return ours && e.Code == Unavailable && (e.Reason == DatabaseDown || e.Reason == WritesRefused || e.Reason == ObjectsDown)
+	return ours && e.Code == Unavailable && slices.Contains(OwnOutages(), e.Reason)
 }
 
 // Error is the only error type that decisions are made on. Message is for engineers and carries no personal data:
@@ -55,6 +60,8 @@ type Error struct {
 	Reason  string // what exactly, a key of the text catalogue such as "application_open"; may be empty
 	Field   string // the field of the request that is wrong, if one is
 	Message string
+
+	Needs Permission // what a member of staff lacks, with permission_missing; it stays on our side of Temporal's border
 }
 
 // Error implements error.
@@ -68,6 +75,11 @@ func Errorf(code Code, reason, format string, args ...any) *Error {
 // FieldErrorf makes an Invalid error about one field of a request.
 func FieldErrorf(field, reason, format string, args ...any) *Error {
 	return &Error{Code: Invalid, Reason: reason, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+// NotPermitted makes the Forbidden error of a member of staff who lacks a permission: permission_missing.
+func NotPermitted(needs Permission) *Error {
+	return &Error{Code: Forbidden, Reason: "permission_missing", Message: "this needs " + string(needs), Needs: needs}
 }
 
 // CodeOf is the code of err: Internal for errors that are not ours, empty for nil.

@@ -2,6 +2,7 @@ package campus
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 )
@@ -51,6 +52,22 @@ var rolePermissions = map[Role][]Permission{
 	Administrator: {ReadCases, ReadPeople, ReviewCases, VerifyInPerson, HandlePlastic, SettleSteps, ReadAudit, AssignWork, ServeCounter, EditNotices,
 		ManageInvitations},
 	Head: {ReadCases, AssignWork},
+}
+
+// Roles are all roles, those that do the work first.
+func Roles() []Role {
+	return []Role{Reviewer, CardCentre, Production, Operator, Auditor, Head, Administrator}
+}
+
+// WhoMay names the roles that have a permission.
+func WhoMay(in Language, p Permission) string {
+	var names []string
+	for _, role := range Roles() {
+		if slices.Contains(rolePermissions[role], p) {
+			names = append(names, Text(in, "role."+string(role), nil))
+		}
+	}
+	return Text(in, "permission.who", map[string]string{"roles": strings.Join(names, Text(in, "list.comma", nil))})
 }
 
 // Grant is a role on some campuses; no campuses means all of the university.

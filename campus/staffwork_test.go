@@ -138,8 +138,8 @@ func TestRenderNotice(t *testing.T) {
 	require.Equal(t, campus.Message{Subject: "S East Campus", Text: "M East Campus {kiosk}", SMS: "T {kiosk}"}, en, "what is filled in is no place")
 	zh := campus.RenderNotice(campus.Chinese, "notice.ready_for_pickup", params, own)
 	require.Equal(t, campus.NoticeText(campus.Chinese, "notice.ready_for_pickup", params), zh, "a language without own words has the product's")
-	late := campus.NoticeText(campus.Chinese, "notice.staff_reminder", map[string]string{"work_kind": "review", "campus_zh": "东校区", "count": "3", "due": "-"})
-	require.Equal(t, campus.Message{Subject: "校园卡：待审核临近截止", Text: "东校区：待审核有 3 项临近截止，最早截止时间 -。请登录处理。"}, late)
+	late := campus.NoticeText(campus.Chinese, "notice.staff_reminder", map[string]string{"work_kind": "review", "campus_zh": "东校区", "count": "3", "due_zh": "未定"})
+	require.Equal(t, campus.Message{Subject: "校园卡：待审核临近截止", Text: "东校区：待审核有 3 项临近截止，最早截止时间：未定。请登录处理。"}, late)
 	code := campus.NoticeText(campus.English, "notice.phone_code", map[string]string{"code": "1", "minutes": "5"})
 	require.Equal(t, code.SMS, code.Text)
 }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"regexp"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"golang.org/x/text/language"
@@ -84,10 +86,49 @@ func Text(in Language, key string, params map[string]string) string {
 	if in == English {
 		text = found.EN
 	}
+	text = counted.ReplaceAllStringFunc(text, func(form string) string {
+		words := counted.FindStringSubmatch(form)
+		if params[words[1]] == "1" {
+			return words[2]
+		}
+		return words[3]
+	})
 	for name, value := range params {
 		text = strings.ReplaceAll(text, "{"+name+"}", value)
 	}
 	return text
+}
+
+// counted is a form such as {count#case waits#cases wait}: the first words are for one, the others for any other
+// number. English has these two forms, Chinese needs none.
+var counted = regexp.MustCompile(`\{([a-z_]+)#([^#{}]*)#([^#{}]*)\}`)
+
+// TimeText is a moment as people read it. It names its zone, because a message is read wherever somebody is.
+func TimeText(in Language, at time.Time) string {
+	return Text(in, "time.zone", map[string]string{"time": at.In(Shanghai).Format("2006-01-02 15:04")})
+}
+
+// CauseText is why a step is parked, for staff.
+func CauseText(in Language, cause Code) string { return Text(in, "cause."+string(cause), nil) }
+
+// StepText is a step in words; "order-2" is the second of its kind.
+func StepText(in Language, step string) string {
+	if step == "" {
+		return ""
+	}
+	for _, verb := range []string{"subscribe", "unsubscribe"} { // at the system of a package
+		if system, ours := strings.CutPrefix(step, verb+"-"); ours {
+			return Text(in, "step."+verb, map[string]string{"system": system})
+		}
+	}
+	if key := "step." + trimCount(step); HasText(key) {
+		return Text(in, key, nil)
+	}
+	return Text(in, "step.own", nil) // of ours, such as writing what was decided
+}
+
+func trimCount(step string) string {
+	return strings.TrimSuffix(strings.TrimRight(step, "0123456789"), "-")
 }
 
 // HasText tells whether the catalogue has a key.

@@ -39,7 +39,7 @@ func TestEveryCodeHasAText(t *testing.T) {
 	}
 	prefixes := map[string]string{"Stage": "stage.", "Party": "waits.", "Outcome": "outcome.", "Item": "item.", "Verdict": "verdict.",
 		"Audience": "audience.", "CardState": "card.", "PlasticState": "plastic.", "BatchState": "batch.", "BatchReason": "batch_reason.",
-		"WorkItemKind": "work.", "Settlement": "settlement.", "Code": "problem."}
+		"WorkItemKind": "work.", "Settlement": "settlement.", "Code": "problem.", "Role": "role."}
 	eachFile(t, func(path string, file *ast.File) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			switch n := n.(type) {
@@ -47,6 +47,9 @@ func TestEveryCodeHasAText(t *testing.T) {
 				if kind, ok := n.Type.(*ast.Ident); ok && len(n.Values) == 1 && strings.HasPrefix(path, "../campus/") {
 					if prefix, known := prefixes[kind.Name]; known {
 						want(prefix, literal(n.Values[0]))
+					}
+					if kind.Name == "Code" {
+						want("cause.", literal(n.Values[0]))
 					}
 				}
 			case *ast.CallExpr:
@@ -77,6 +80,18 @@ func TestEveryCodeHasAText(t *testing.T) {
 		})
 	})
 	require.Empty(t, missing, "keys without a text")
+}
+
+// Whatever somebody can decide has a name for colleagues, while nobody knows what becomes of it.
+func TestEveryDecisionHasAName(t *testing.T) {
+	t.Parallel()
+	kinds := []campus.CaseKind{campus.ApplicationCase, campus.PlasticCase, campus.BatchCase, campus.PackageCase,
+		campus.InvitationCase}
+	for _, kind := range kinds {
+		for _, name := range campus.DecisionUpdates(kind) {
+			require.True(t, campus.HasText("deciding."+name), "%s of a %s", name, kind)
+		}
+	}
 }
 
 // callsWithCodes are the calls of which an argument is a code.

@@ -126,6 +126,7 @@ func (d *doctor) checks() []check {
 
 		{name: "api", look: d.lookAtAPI},
 		{name: "worker", look: d.lookAtWorkers},
+		{name: "waiting", look: d.lookAtWaiting},
 		{name: "clocks", needs: []string{postgresCheck, policyCheck}, look: d.lookAtClocks},
 	}
 }

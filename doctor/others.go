@@ -72,7 +72,8 @@ func readiness(ctx context.Context, job, address string) []Finding {
 	case err != nil || answer.StatusCode != http.StatusOK:
 		seen["said"] = oneLineText(string(body))
 		return fail("process.unready", seen)
-	case json.Unmarshal(body, &state) == nil && state.Status == "degraded":
+	case json.Unmarshal(body, &state) == nil && state.Status == "degraded", // the api
+		state.Status == "" && strings.TrimSpace(string(body)) != "ok": // a worker, which has named what works less
 		seen["said"] = oneLineText(string(body))
 		return warn("process.degraded", seen)
 	}

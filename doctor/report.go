@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"strconv"
 	"strings"
@@ -23,12 +24,25 @@ type line struct {
 func lines(found []Finding, language campus.Language) []line {
 	shown := make([]line, len(found))
 	for i, f := range found {
-		shown[i] = line{Finding: f, Seen: campus.Text(language, "doctor."+f.Code, f.Values)}
+		words := inWords(f.Values, language)
+		shown[i] = line{Finding: f, Seen: campus.Text(language, "doctor."+f.Code, words)}
 		if f.Level != OK && f.Code != unseen { // that is said where it was seen
-			shown[i].Do = campus.Text(language, "doctor."+f.Code+".do", f.Values)
+			shown[i].Do = campus.Text(language, "doctor."+f.Code+".do", words)
 		}
 	}
 	return shown
+}
+
+// inWords are values with what is a code of ours in words. Programs get the code.
+func inWords(v values, language campus.Language) map[string]string {
+	words := maps.Clone(v)
+	if step, found := v["step"]; found {
+		words["step"] = campus.StepText(language, step)
+	}
+	if cause, found := v["cause"]; found {
+		words["cause"] = campus.CauseText(language, campus.Code(cause))
+	}
+	return words
 }
 
 // WriteJSON writes a report for programs.

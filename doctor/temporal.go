@@ -19,8 +19,13 @@ import (
 )
 
 func (d *doctor) lookAtTemporal(ctx context.Context) []Finding {
+	kept := make(chan bool, 1)
+	go func() { kept <- d.storeErr == nil && d.store.Writable(ctx) == nil }()
 	info, err := d.Temporal.WorkflowService().GetClusterInfo(ctx, &workflowservice.GetClusterInfoRequest{})
-	if err != nil {
+	switch {
+	case err != nil && <-kept: // tried just now: nobody is promised what is not known
+		return fail("temporal.away.kept", values{"error": oneLine(err)})
+	case err != nil:
 		return fail("temporal.away", values{"error": oneLine(err)})
 	}
 	return well("temporal.fine", values{"version": info.GetServerVersion()})

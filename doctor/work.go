@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"campuscard/campus"
@@ -50,7 +51,12 @@ func (d *doctor) lookAtDecisions(ctx context.Context) []Finding {
 		return broken(err)
 	}
 	if late.Rows > 0 {
-		return warn("decisions.open", values{"count": strconv.Itoa(late.Rows), "time": span(age(d.store.Now(), late.Oldest))})
+		ids, err := d.store.LateDecisionCases(ctx, d.watch().DecisionAge.Std(), shown)
+		if err != nil {
+			return broken(err)
+		}
+		return warn("decisions.open", values{"count": strconv.Itoa(late.Rows), "time": span(age(d.store.Now(), late.Oldest)),
+			"ids": strings.Join(ids, ", ")})
 	}
 	return well("decisions.fine", values{"time": span(d.watch().DecisionAge.Std())})
 }

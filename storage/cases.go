@@ -94,6 +94,7 @@ type CaseFilter struct {
 	Campus   string
 	Parked   bool // only those with a parked step
 	Open     bool
+	Deciding bool   // only those with a decision whose end is not known yet
 	Number   string // of the person
 	After    uuid.UUID
 	Limit    int
@@ -117,6 +118,9 @@ func (s *Store) StaffCases(ctx context.Context, who campus.StaffMember, f CaseFi
 	}
 	if f.Open {
 		query = query.Where("closed_at is null")
+	}
+	if f.Deciding { // as a list: else Postgres asks for each case of the university
+		query = query.Where("id = any(array(select case_id from requests where state = 'open'))")
 	}
 	if f.Number != "" {
 		query = query.Where("person_id = (select id from people where university = ? and number in ? limit 1)",
@@ -186,7 +190,7 @@ func (s *Store) CaseWorkItems(ctx context.Context, caseID uuid.UUID) ([]WorkItem
 	items := []WorkItem{}
 	err := s.read(ctx).Raw(selectWorkItem+` where w.case_id = ? and w.closed_at is null order by w.id`, caseID).Scan(&items).Error
 	if err == nil {
-		err = markOtherCards(s.db.WithContext(ctx), items)
+		err = markItems(s.db.WithContext(ctx), items)
 	}
 	return items, wrap("list the work items of a case", err)
 }

@@ -37,7 +37,7 @@ func (s *Store) moveAs(ctx context.Context, m campus.Move, own part, fact func(t
 	if m.Decision.ID != uuid.Nil {
 		return s.moveDecided(ctx, m, own, fact)
 	}
-	if m.NeedsDecision() || len(m.Proposes)+len(m.Confirms) > 0 { // K3: only people propose and confirm
+	if m.NeedsDecision() || len(m.Proposes) > 0 { // K3: only people propose
 		return moved, decisionMissing(m)
 	}
 	if fact == nil && len(opensAfter(m))+len(m.Remind)+len(m.Escalate) == 0 {

@@ -65,13 +65,6 @@ func (s *Store) follow(ctx context.Context, every time.Duration) {
 			if ctx.Err() == nil {
 				s.log.WarnContext(ctx, "the clock keeps its last offset", "offset", s.clock.ahead().String(), "error", err)
 			}
-			continue
-		}
-		switch rows, err := s.BringForward(ctx); {
-		case err != nil && ctx.Err() == nil:
-			s.log.WarnContext(ctx, "what a clock has put off is not brought forward", "error", err)
-		case rows > 0:
-			s.log.WarnContext(ctx, "a clock has been set back: what it had put off comes up now", "rows", rows)
 		}
 	}
 }

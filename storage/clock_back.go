@@ -12,8 +12,9 @@ const (
 	longestLease = 2 * time.Minute
 )
 
-// overtaken are moments that were written by a clock which has since been set back, as after a failover of Postgres: they lie
-// further ahead than any pause is long, and what they are about would wait, unseen, for as long as the clock has jumped.
+// overtaken are moments that were written by a clock which has since been set back, as after a failover of Postgres:
+// they lie further ahead than any pause is long, and what they are about would wait, unseen, for as long as the clock
+// has jumped.
 var overtaken = []struct {
 	sql   string
 	after time.Duration // $2 is so long after now, $1
@@ -25,7 +26,8 @@ var overtaken = []struct {
 	{`update requests set created_at = $1 where state = 'open' and created_at > $2`, longestLease},
 }
 
-// BringForward has what was put off by a clock that has gone back since come up now. It answers how many rows that were.
+// BringForward has what was put off by a clock that has gone back since come up now. It answers how many rows that
+// were.
 func (s *Store) BringForward(ctx context.Context) (rows int64, err error) {
 	now := s.Now()
 	for _, o := range overtaken {

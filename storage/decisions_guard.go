@@ -13,9 +13,9 @@ type keptDecision struct {
 	Same    bool // of this person, about this case, saying this
 }
 
-// decidedBefore finds the move that was written for a decision before, or refuses one whose decision nobody has made: of
-// this person, about this case, saying this, open, and at a stage at which it holds. The case is locked; the request is,
-// too, until the move is written.
+// decidedBefore finds the move that was written for a decision before, or refuses one whose decision nobody has made:
+// of this person, about this case, saying this, open, and at a stage at which it holds. The case is locked; the request
+// is, too, until the move is written.
 func decidedBefore(t tx, m campus.Move, c caseRow) (row campus.Moved, found bool, err error) {
 	d := m.Decision
 	var kept keptDecision
@@ -47,14 +47,17 @@ func (kept keptDecision) holds(m campus.Move, c caseRow) error {
 	return nil
 }
 
-// CheckDecision tells whether a move that is yet to be made would have its decision. Errors are those of the move.
-func (s *Store) CheckDecision(ctx context.Context, m campus.Move) error {
-	return s.inTx(ctx, "check a decision", func(t tx) error {
+// CheckDecision tells whether a move that is yet to be made would have its decision. Errors are those of the move. Of
+// one that was made before it answers the version; else zero.
+func (s *Store) CheckDecision(ctx context.Context, m campus.Move) (made int64, err error) {
+	err = s.inTx(ctx, "check a decision", func(t tx) error {
 		c, err := lockCase(t, m.Case)
 		if err != nil {
 			return err
 		}
-		_, _, err = decidedBefore(t, m, c)
+		row, _, err := decidedBefore(t, m, c)
+		made = row.Version
 		return err
 	})
+	return made, err
 }

@@ -17,6 +17,7 @@ type Figures struct {
 	WorkItems      []WorkItemFigure
 	Line           WaitingFigure // applications that were not let in yet (C5); never failing
 	Outbox         WaitingFigure
+	Unsent         WaitingFigure // cases with a start, a signal or a decision for Temporal; never failing
 	Notices        WaitingFigure
 	Forgotten      WaitingFigure // files that the object store has to delete (B4); never failing
 	Pickups        []PickupFigure
@@ -82,6 +83,7 @@ func (s *Store) Figures(ctx context.Context) (Figures, error) {
 		count(*) filter (where due < $1), min(opened_at) from work_items where closed_at is null group by 1, 2`, f.At)
 	waiting(batch, &f.Line, `select count(*), 0, min(c.opened_at) from line l join cases c on c.id = l.case_id`)
 	waiting(batch, &f.Outbox, `select count(*), count(*) filter (where failure <> ''), min(created_at) from outbox`)
+	waiting(batch, &f.Unsent, unsentSQL)
 	waiting(batch, &f.Notices, `select count(*), count(*) filter (where failure <> ''), min(created_at) from notices where done_at is null`)
 	waiting(batch, &f.Forgotten, `select count(*), 0, min(at) from forgotten_files`)
 	list(batch, &f.Pickups, `select university, pickup_tries, count(*) from plastics
@@ -89,6 +91,12 @@ func (s *Store) Figures(ctx context.Context) (Figures, error) {
 	batch.Queue(connectionsQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&f.Connections, &f.ConnectionsMax) })
 	return f, wrap("read the figures", s.pool.SendBatch(ctx, batch).Close())
 }
+
+// unsentSQL counts the cases that wait for Temporal: a decision that a move stands for has come to its workflow.
+const unsentSQL = `select count(distinct workflow), 0, min(at) from (
+		select workflow_id as workflow, created_at as at from outbox
+		union all select workflow, created_at from requests r
+			where state = 'open' and not exists (select 1 from moves where decision = r.id)) unsent`
 
 // connectionsQuery counts all clients: pg_stat_activity would show us our own only.
 const connectionsQuery = `select (select sum(numbackends) from pg_stat_database)::int,

@@ -65,6 +65,7 @@ func TestFigures(t *testing.T) {
 	require.True(t, f.Line.Oldest.Equal(began))
 	require.Equal(t, []int{1, 1}, []int{f.Outbox.Rows, f.Outbox.Failing})
 	require.True(t, f.Outbox.Oldest.Equal(began))
+	require.Equal(t, 1, f.Unsent.Rows, "the case in the outbox; the other stands in line")
 	require.Equal(t, []int{1, 0}, []int{f.Notices.Rows, f.Notices.Failing})
 	require.Equal(t, 4, f.Forgotten.Rows)
 	require.True(t, f.Forgotten.Oldest.Equal(since))

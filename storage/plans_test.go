@@ -96,7 +96,7 @@ func TestHotListsUseIndexes(t *testing.T) {
 		tables []string
 		ask    func(ctx context.Context, store *storage.Store) error
 	}{
-		"the queue of work items": {[]string{"work_items", "cases"}, func(ctx context.Context, store *storage.Store) error {
+		"the queue of work items": {[]string{"work_items", "cases", "requests"}, func(ctx context.Context, store *storage.Store) error {
 			return second(store.WorkItems(ctx, everywhere, storage.WorkItemFilter{Limit: 20}))
 		}},
 		"the queue of a campus, free ones": {[]string{"work_items", "cases"}, func(ctx context.Context, store *storage.Store) error {
@@ -113,6 +113,12 @@ func TestHotListsUseIndexes(t *testing.T) {
 		}},
 		"the open cases of a stage": {[]string{"cases"}, func(ctx context.Context, store *storage.Store) error {
 			return second(store.StaffCases(ctx, everywhere, storage.CaseFilter{Open: true, Kind: campus.ApplicationCase, Stage: campus.StageReview, Limit: 20}))
+		}},
+		"the cases that somebody decides about": {[]string{"cases", "requests"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.StaffCases(ctx, everywhere, storage.CaseFilter{Deciding: true, Limit: 20}))
+		}},
+		"what somebody decides about a case": {[]string{"requests"}, func(ctx context.Context, store *storage.Store) error {
+			return second(store.CaseDecisions(ctx, after))
 		}},
 		"the cases of a person": {[]string{"cases"}, func(ctx context.Context, store *storage.Store) error {
 			return second(store.PersonCases(ctx, s.person.ID, "", uuid.Nil, 20))
@@ -152,6 +158,9 @@ func TestHotListsUseIndexes(t *testing.T) {
 			return second(store.StandingOf(ctx, time.Now().Add(time.Hour), []uuid.UUID{after, s.application.ID}))
 		}},
 		"the decisions that are late": {[]string{"requests"}, func(ctx context.Context, store *storage.Store) error {
+			if _, err := store.LateDecisionCases(ctx, time.Minute, 3); err != nil {
+				return err
+			}
 			return second(store.LateDecisions(ctx, time.Minute))
 		}},
 		"the decisions to send again": {[]string{"requests", "moves", "cases"}, func(ctx context.Context, store *storage.Store) error {

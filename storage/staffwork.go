@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,26 +28,21 @@ func keepProposals(t tx, m campus.Move) error {
 	return nil
 }
 
-// checkConfirmed refuses a skip or an abort that no other person has proposed, and proposes now (K3). Who another person is,
-// and whether it takes one, the decision says, which SQL knows; the move may leave it out.
+// checkConfirmed refuses a skip or an abort that no other person has proposed, and proposes now (K3). Who another
+// person is, and whether it takes one, the decision says, which SQL knows.
 func checkConfirmed(t tx, m campus.Move) error {
-	d, confirms := m.Decision, m.Confirms
-	if action := campus.Settlement(d.Action); d.Update == campus.SettleStepUpdate && action.FourEyes() &&
-		m.Name != campus.SettleMove(d.Said, true) {
-		confirms = append(slices.Clone(confirms), campus.Proposal{Step: d.Step, Action: action})
+	d, action := m.Decision, campus.Settlement(m.Decision.Action)
+	if d.Update != campus.SettleStepUpdate || !action.FourEyes() || m.Name == campus.SettleMove(d.Said, true) {
+		return nil
 	}
-	for _, p := range confirms {
-		var proposed bool
-		if err := t.Raw(`select exists (select 1 from work_items where case_id = ? and kind = ? and step = ? and closed_at is null
-			and proposed_action = ? and proposed_by::text <> ?)`, m.Case.ID, campus.IncidentItem, p.Step, p.Action, d.By.ID).
-			Row().Scan(&proposed); err != nil {
-			return err
-		}
-		if !proposed {
-			return campus.Errorf(campus.Conflict, "not_proposed", "nobody else proposes to %s step %s", p.Action, p.Step)
-		}
+	var proposed bool
+	err := t.Raw(`select exists (select 1 from work_items where case_id = ? and kind = ? and step = ? and closed_at is null
+		and proposed_action = ? and proposed_by::text <> ?)`, m.Case.ID, campus.IncidentItem, d.Step, action, d.By.ID).
+		Row().Scan(&proposed)
+	if err == nil && !proposed {
+		err = campus.Errorf(campus.Conflict, "not_proposed", "nobody else proposes to %s step %s", action, d.Step)
 	}
-	return nil
+	return err
 }
 
 // AssignWorkItem gives an open item to a colleague who may decide it. Who holds it may do so, and who leads. Forbidden:
@@ -194,7 +188,8 @@ func (s *Store) UniversitiesWithLateWork(ctx context.Context) ([]string, error) 
 
 // TellStaff queues the messages about late items of a university that nobody has been told of: to who holds them, else
 // to all who may decide them; escalated ones to who leads, too. Those of a kind and campus are one message, and the
-// next comes after the pause at the earliest, so that many deadlines at once are one mail. It answers how many it queued.
+// next comes after the pause at the earliest, so that many deadlines at once are one mail. It answers how many it
+// queued.
 func (s *Store) TellStaff(ctx context.Context, university string, pause time.Duration) (queued int, err error) {
 	for _, level := range []digestLevel{reminderDigest, escalationDigest} {
 		marked, told := level.columns()
@@ -281,12 +276,13 @@ func (d *digest) add(item lateItem) {
 }
 
 func (d *digest) notice(level digestLevel, places map[string]string) campus.Notice {
-	params := map[string]string{"count": strconv.Itoa(d.count), "due": "-"}
+	params := map[string]string{"count": strconv.Itoa(d.count),
+		"due_zh": campus.Text(campus.Chinese, "time.none", nil), "due_en": campus.Text(campus.English, "time.none", nil)}
 	for name, value := range places {
 		params[name] = value
 	}
 	if d.due != nil {
-		params["due"] = d.due.In(campus.Shanghai).Format("2006-01-02 15:04")
+		params["due_zh"], params["due_en"] = campus.TimeText(campus.Chinese, *d.due), campus.TimeText(campus.English, *d.due)
 	}
 	return campus.Notice{Template: "notice.staff_" + string(level), Params: params}
 }

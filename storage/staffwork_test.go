@@ -286,7 +286,7 @@ func (s *story) told(who campus.StaffMember) []string {
 		if n.Template == "notice.staff_reminder" || n.Template == "notice.staff_escalation" {
 			if storagetest.One[*uuid.UUID](s.House, `select staff_id from notices where id = $1`, n.ID).String() == who.ID.String() {
 				require.Equal(s.t, []string{"", "x@example.cn"}, []string{n.Phone, n.Email})
-				lines = append(lines, n.Template[len("notice.staff_"):]+" "+n.Params["count"]+" "+n.Params["due"])
+				lines = append(lines, n.Template[len("notice.staff_"):]+" "+n.Params["count"]+" "+n.Params["due_en"])
 			}
 		}
 	}
@@ -337,8 +337,8 @@ func TestTellStaff(t *testing.T) {
 	s.Clock.Advance(time.Minute)
 	errs := atOnce(4, func(int) error { return second(s.TellStaff(t.Context(), storagetest.University, time.Hour)) })
 	require.Equal(t, map[string]int{"done": 4}, outcomes(errs))
-	require.Equal(t, []string{"reminder 4 2026-11-19 17:00"}, s.told(one))
-	require.Equal(t, []string{"reminder 3 2026-11-19 18:00"}, s.told(two))
+	require.Equal(t, []string{"reminder 4 2026-11-19 17:00 (Beijing time)"}, s.told(one))
+	require.Equal(t, []string{"reminder 3 2026-11-19 18:00 (Beijing time)"}, s.told(two))
 	require.Equal(t, [][]string{nil, nil}, [][]string{s.told(west), s.told(head)})
 	require.Empty(t, universities())
 
@@ -350,7 +350,7 @@ func TestTellStaff(t *testing.T) {
 	require.Len(t, s.told(two), 2)
 	s.late(due, true)
 	require.Equal(t, 3, tell(), "an escalation does not wait for the pause of reminders, and who leads hears of it")
-	require.Equal(t, []string{"escalation 1 2026-11-19 18:00"}, s.told(head))
+	require.Equal(t, []string{"escalation 1 2026-11-19 18:00 (Beijing time)"}, s.told(head))
 }
 
 func TestNobodyToTell(t *testing.T) {

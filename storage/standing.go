@@ -76,12 +76,26 @@ func (s *Store) standing(ctx context.Context, sql string, args ...any) ([]Standi
 	return found, wrap("list open cases", err)
 }
 
-// LateDecisions counts the decisions that have been open for longer than a while: the workflows of their cases have
-// neither carried them out nor refused them. One that a move stands for is carried out, and its answer may take long, as
-// that of a withdrawal whose undoing still runs; a workflow that has lost such a move is behind its case, and named so.
+// lateSQL are the decisions that have been open since before a moment: the workflows of their cases have neither
+// carried them out nor refused them. One that a move stands for is carried out, and its answer may take long, as that
+// of a withdrawal whose undoing still runs; a workflow that has lost such a move is behind its case, and named so.
+const lateSQL = `from requests r where state = 'open' and created_at < $1
+	and not exists (select 1 from moves where decision = r.id) `
+
+// LateDecisions counts the decisions that have been open for longer than a while.
 func (s *Store) LateDecisions(ctx context.Context, age time.Duration) (WaitingFigure, error) {
 	var f WaitingFigure
-	err := s.pool.QueryRow(ctx, `select count(*), min(created_at) from requests r
-		where state = 'open' and created_at < $1 and not exists (select 1 from moves where decision = r.id)`, s.Now().Add(-age)).Scan(&f.Rows, &f.Oldest)
+	err := s.pool.QueryRow(ctx, `select count(*), min(created_at) `+lateSQL, s.Now().Add(-age)).Scan(&f.Rows, &f.Oldest)
 	return f, wrap("count open decisions", err)
+}
+
+// LateDecisionCases names the cases of those that have been open longest, as their workflows are named.
+func (s *Store) LateDecisionCases(ctx context.Context, age time.Duration, limit int) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `select workflow `+lateSQL+
+		`group by workflow order by min(created_at), workflow limit $2`, s.Now().Add(-age), limit)
+	if err != nil {
+		return nil, wrap("name open decisions", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return ids, wrap("name open decisions", err)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -45,7 +46,9 @@ type Store struct {
 
 	sessions together[[]byte, Principal]
 	intake   together[newcomer, Accepted]
-	writes   writeProbe
+	answers  probe
+	writes   probe
+	files    probe
 }
 
 // Open connects to Postgres and to the object store and answers when both can be used. now is the local clock; the clock
@@ -155,7 +158,7 @@ func (s *Store) Close() {
 	s.pool.Close()
 }
 
-// Ready tells whether the database answers.
+// Ready tells whether a connection of the pool answers: to begin with one has to. Database tells more of a running one.
 func (s *Store) Ready(ctx context.Context) error { return s.pool.Ping(ctx) }
 
 // tx is one transaction with its clock, or single statements on the pool.
@@ -211,6 +214,9 @@ func (s *Store) inTx(ctx context.Context, what string, fn func(tx) error) (err e
 			break
 		}
 	}
+	if isOutage(err) && errors.Is(ctx.Err(), context.DeadlineExceeded) { // database/sql says that it is done, or gone
+		err = errors.Join(ctx.Err(), err)
+	}
 	return wrap(what, err)
 }
 
@@ -229,6 +235,9 @@ func wrap(what string, err error) error {
 	}
 	if refusesWrites(err) {
 		return campus.Errorf(campus.Unavailable, campus.WritesRefused, "%s: the database takes nothing at the moment", what)
+	}
+	if isLate(err) {
+		return campus.Errorf(campus.Unavailable, campus.DatabaseLate, "%s: the database did not get to it in time", what)
 	}
 	if isOutage(err) {
 		return campus.Errorf(campus.Unavailable, campus.DatabaseDown, "%s: the database does not answer", what)
@@ -270,12 +279,26 @@ func contested(err error) bool {
 	return ok && pgErr.Code == "23505" && !slices.Contains(ruled, pgErr.ConstraintName)
 }
 
-// isOutage tells whether the same statement may work later: the connection broke, the server stops or starts, or a
-// deadlock picked us.
+// isLate tells whether there was no answer in the caller's time, or Postgres answered that it does not get to this
+// now: it has no connection to spare, a statement took too long, or a deadlock picked us. It need not be down.
+func isLate(err error) bool {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pgErr.Code == tooManyConnections || pgErr.Code == queryCanceled || pgErr.Code[:2] == "40"
+	}
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || pgconn.Timeout(err)
+}
+
+// The SQLSTATEs of a Postgres that answers, and does not get to it.
+const (
+	tooManyConnections = "53300"
+	queryCanceled      = "57014"
+)
+
+// isOutage tells whether the same statement may work later: the connection broke, or the server stops or starts.
 func isOutage(err error) bool {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pgErr.Code[:2] {
-		case "08", "53", "57", "40": // connection, resources, operator intervention, rollback
+		case "08", "53", "57": // connection, resources, operator intervention
 			return true
 		}
 		return false

@@ -100,6 +100,8 @@ type WorkItem struct {
 	ProposedByName string            `json:"proposed_by_name,omitempty"`
 	ProposedAt     *time.Time        `json:"proposed_at,omitempty"`
 	ProposalNote   string            `json:"proposal_note,omitempty" doc:"Why"`
+
+	Pending *OpenDecision `json:"-" gorm:"-"` // somebody has decided about it, and its end is not known yet
 }
 
 // HeldByAnother tells whether a colleague of who holds the item. A claim that is over holds nothing.
@@ -141,7 +143,7 @@ func (s *Store) WorkItems(ctx context.Context, who campus.StaffMember, f WorkIte
 	items := []WorkItem{}
 	err := query.Order("id").Limit(f.Limit).Find(&items).Error
 	if err == nil {
-		err = markOtherCards(s.db.WithContext(ctx), items)
+		err = markItems(s.db.WithContext(ctx), items)
 	}
 	return items, wrap("list work items", err)
 }
@@ -220,7 +222,7 @@ func findWorkItem(t tx, who campus.StaffMember, id uuid.UUID, lock string) (Work
 		return item, campus.Errorf(campus.NotFound, "", "no work item %s", id)
 	}
 	marked := []WorkItem{item}
-	err = markOtherCards(t.DB, marked)
+	err = markItems(t.DB, marked)
 	return marked[0], err
 }
 
@@ -264,7 +266,7 @@ func lockOpenItem(t tx, who campus.StaffMember, id uuid.UUID) (WorkItem, error) 
 	case err != nil:
 		return item, err
 	case !who.May(item.Kind.Permission(), item.Campus):
-		return item, campus.Errorf(campus.Forbidden, "", "work items of kind %s need %s", item.Kind, item.Kind.Permission())
+		return item, campus.NotPermitted(item.Kind.Permission())
 	case item.ClosedAt != nil:
 		return item, campus.Errorf(campus.Conflict, "already_decided", "work item %s is closed", id)
 	}

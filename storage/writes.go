@@ -3,8 +3,6 @@ package storage
 import (
 	"context"
 	"errors"
-	"sync"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -41,25 +39,10 @@ func (s *Store) Writable(ctx context.Context) error {
 	return err
 }
 
-// writeProbe remembers for a moment whether writes are taken: probes may be asked for by anybody, and each is a write.
-type writeProbe struct {
-	mu      sync.Mutex
-	at      time.Time
-	refused bool
-}
-
-// writeProbeLife is for how long an answer is given again.
-const writeProbeLife = 2 * time.Second
-
 // WritesRefused tells whether Postgres answers but takes nothing. A Postgres that does not answer refuses nothing: Ready
 // tells that.
 func (s *Store) WritesRefused(ctx context.Context) bool {
-	p := &s.writes
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if time.Since(p.at) > writeProbeLife {
-		p.refused = campus.ReasonOf(s.Writable(ctx)) == campus.WritesRefused
-		p.at = time.Now()
-	}
-	return p.refused
+	return s.writes.ask(ctx, func(ctx context.Context) bool {
+		return campus.ReasonOf(s.Writable(ctx)) == campus.WritesRefused
+	})
 }

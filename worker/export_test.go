@@ -22,6 +22,17 @@ func FaultTries(now func() time.Time) (judge func(run, activity string, attempt 
 	}, func() int { return len(f.seen) }
 }
 
+// Waiting notes how activities of cases end, and counts the cases that wait for a part.
+func Waiting() (
+	saw func(workflow, step string, err error, now time.Time), count func(part string, now time.Time) (int, time.Duration),
+) {
+	w := newWaiting()
+	return w.saw, func(part string, now time.Time) (int, time.Duration) {
+		found := w.byPart(now)[part]
+		return found.cases, now.Sub(found.oldest)
+	}
+}
+
 // CompareRounds makes one round after the other of the comparison of cases with their workflows, so many cases each.
 func CompareRounds(
 	store *storage.Store, temporal client.Client, registry prometheus.Registerer, lot int,

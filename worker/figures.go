@@ -27,6 +27,7 @@ type figures struct {
 	store    *storage.Store
 	temporal client.Client
 	policies *campus.Policies
+	waiting  *waiting
 	log      *slog.Logger
 
 	mu   sync.Mutex
@@ -51,8 +52,9 @@ const (
 	writesPart   = "writes" // of Postgres: 0 when it answers and takes none
 )
 
-func newFigures(build Version, store *storage.Store, temporal client.Client, policies *campus.Policies, log *slog.Logger) *figures {
-	return &figures{build: build, store: store, temporal: temporal, policies: policies, log: log}
+func newFigures(build Version, store *storage.Store, temporal client.Client, policies *campus.Policies,
+	waiting *waiting, log *slog.Logger) *figures {
+	return &figures{build: build, store: store, temporal: temporal, policies: policies, waiting: waiting, log: log}
 }
 
 // figure describes one metric.
@@ -68,6 +70,11 @@ var (
 	casesOpen   = figure("cases_open", "Open cases.", "university", "kind", "stage", "waits_for")
 	casesLate   = figure("cases_late", "Open cases whose date has passed.", "university", "kind", "stage", "waits_for")
 	casesOldest = figure("cases_oldest_seconds", "How long the first of them stands there.", "university", "kind", "stage", "waits_for")
+
+	casesWaiting = figure("cases_waiting",
+		"Cases that wait for a part of our own house: for Postgres and files as this worker sees them, for Temporal all.",
+		"part")
+	waitingOldest = figure("cases_waiting_oldest_seconds", "How long the first of them waits at the least.", "part")
 
 	parkedSteps  = figure("parked_steps", "Steps that wait for an operator.", "university", "step", "cause")
 	parkedOldest = figure("parked_oldest_seconds", "How long the first of them waits.", "university", "step", "cause")
@@ -120,7 +127,12 @@ func (f *figures) Collect(metrics chan<- prometheus.Metric) {
 	for part, up := range s.parts {
 		show(partUp, truth(up), part)
 	}
+	for part, found := range f.waiting.byPart(time.Now()) {
+		show(casesWaiting, float64(found.cases), part)
+		show(waitingOldest, time.Since(found.oldest).Seconds(), part)
+	}
 	if s.read {
+		f.showWaitingForTemporal(s, show)
 		f.showCases(s.figures, show)
 		f.showQueues(s, show)
 	}
@@ -164,6 +176,17 @@ func (f *figures) showCases(seen storage.Figures, show shower) {
 	for university, count := range locked {
 		show(pickupsLocked, float64(count), university)
 	}
+}
+
+// showWaitingForTemporal shows for how many cases something waits to be sent to Temporal while it is away. While it
+// answers such things wait for a moment only, and for no outage.
+func (f *figures) showWaitingForTemporal(s state, show shower) {
+	var waits storage.WaitingFigure
+	if !s.parts[temporalPart] {
+		waits = s.figures.Unsent
+	}
+	show(casesWaiting, float64(waits.Rows), temporalPart)
+	show(waitingOldest, age(s.figures.At, waits.Oldest), temporalPart)
 }
 
 // showQueues shows what is counted for all universities together.
@@ -220,6 +243,12 @@ func (f *figures) look() state {
 	})
 	temporal := ask(ctx, func() error { _, err := f.temporal.CheckHealth(ctx, nil); return err })
 	objects := ask(ctx, func() error { return f.store.ObjectsReady(ctx) })
+	database := ask(ctx, func() error {
+		if f.store.Database(ctx) == storage.DatabaseDown {
+			return errors.New("the database does not answer")
+		}
+		return nil
+	})
 	build := ask(ctx, func() error { current = f.isCurrent(ctx); return nil })
 	writes := ask(ctx, func() error { refused = f.store.WritesRefused(ctx); return nil })
 	figuresErr := <-figures
@@ -227,7 +256,7 @@ func (f *figures) look() state {
 	if s.read { // else it may be written to still
 		s.figures, s.late = seen, late
 	}
-	s.parts[postgresPart] = s.read || !errors.Is(figuresErr, context.DeadlineExceeded) && campus.CodeOf(figuresErr) != campus.Unavailable
+	s.parts[postgresPart] = <-database == nil || s.read // one that is busy with us answers
 	s.parts[temporalPart], s.parts[objectsPart] = <-temporal == nil, <-objects == nil
 	s.current = <-build == nil && current
 	s.parts[writesPart] = <-writes != nil || !refused

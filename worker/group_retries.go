@@ -75,7 +75,7 @@ func (g *groupRetrier) outcome(ctx context.Context, due storage.DueGroupRetry) (
 	case err != nil:
 		return "", err
 	case due.Left, !who.May(campus.SettleSteps, due.Campus):
-		return "refused", campus.Errorf(campus.Forbidden, "permission_missing", "the member may not settle this any more")
+		return "refused", campus.NotPermitted(campus.SettleSteps)
 	case due.Held && !decided:
 		return "refused", campus.Errorf(campus.Conflict, "claimed_by_another", "work item %s is claimed by another", due.Item)
 	case due.Closed && !decided:

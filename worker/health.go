@@ -22,12 +22,12 @@ func Ops(store *storage.Store, temporal client.Client, registry *prometheus.Regi
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		away, refused := ready(r.Context(), store, temporal)
+		away, less := ready(r.Context(), store, temporal)
 		switch {
 		case len(away) > 0:
-			http.Error(w, strings.Join(away, "\n"), http.StatusServiceUnavailable)
-		case refused:
-			_, _ = w.Write([]byte("writes: refused\n"))
+			http.Error(w, strings.Join(append(away, less...), "\n"), http.StatusServiceUnavailable)
+		case len(less) > 0:
+			_, _ = w.Write([]byte(strings.Join(less, "\n") + "\n"))
 		default:
 			_, _ = w.Write([]byte("ok\n"))
 		}
@@ -36,21 +36,35 @@ func Ops(store *storage.Store, temporal client.Client, registry *prometheus.Regi
 	return mux
 }
 
-// ready asks the parts at once, and tells which are away and whether Postgres takes no writes.
-func ready(ctx context.Context, store *storage.Store, temporal client.Client) (away []string, refused bool) {
+// ready asks the parts at once. It tells which are away, and what else works less than it should: a busy Postgres,
+// one that takes no writes, and a file store that is away, without which much goes on.
+func ready(ctx context.Context, store *storage.Store, temporal client.Client) (away, less []string) {
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
-	database := ask(ctx, func() error { return store.Ready(ctx) })
+	var state storage.DatabaseState
+	var noWrites, noFiles bool
+	database := ask(ctx, func() error { state = store.Database(ctx); return nil })
 	engine := ask(ctx, func() error { _, err := temporal.CheckHealth(ctx, nil); return err })
-	var noWrites bool
 	writes := ask(ctx, func() error { noWrites = store.WritesRefused(ctx); return nil })
-	if err := <-database; err != nil {
+	files := ask(ctx, func() error { noFiles = store.FilesDown(ctx); return nil })
+	switch err := <-database; {
+	case err != nil:
 		away = append(away, fmt.Sprintf("database: %v", err))
+	case state == storage.DatabaseDown:
+		away = append(away, "database: down")
+	case state == storage.DatabaseBusy:
+		less = append(less, "database: busy")
 	}
 	if err := <-engine; err != nil {
 		away = append(away, fmt.Sprintf("temporal: %v", err))
 	}
-	return away, <-writes == nil && noWrites
+	if <-writes == nil && noWrites {
+		less = append(less, "writes: refused")
+	}
+	if <-files != nil || noFiles {
+		less = append(less, "files: down")
+	}
+	return away, less
 }
 
 // ask asks a part and answers when it does, or when ctx ends: a client that does not heed its context holds up nobody.

@@ -6,9 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"campuscard/storage"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
 	"campuscard/workflows/workflowtest"
@@ -33,6 +36,11 @@ func TestProbesDoNotHang(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return ask("/readyz", time.Minute).Body.String() == "ok\n" }, time.Minute, 50*time.Millisecond)
 
+	d.Objects.Hang()
+	require.Eventually(t, func() bool { return ask("/readyz", time.Minute).Body.String() == "files: down\n" }, time.Minute, 50*time.Millisecond,
+		"it works on all the same")
+	require.Equal(t, http.StatusOK, ask("/readyz", time.Minute).Code)
+
 	temporal.Hang()
 	answer := ask("/readyz", probeTime)
 	require.Equal(t, http.StatusServiceUnavailable, answer.Code)
@@ -40,7 +48,6 @@ func TestProbesDoNotHang(t *testing.T) {
 	require.NotContains(t, answer.Body.String(), "database: ")
 
 	d.Postgres.Hang()
-	d.Objects.Hang()
 	require.Equal(t, http.StatusOK, ask("/healthz", probeTime).Code)
 	answer = ask("/readyz", probeTime)
 	require.Equal(t, http.StatusServiceUnavailable, answer.Code)
@@ -51,7 +58,49 @@ func TestProbesDoNotHang(t *testing.T) {
 		require.Contains(t, scraped, `campuscard_part_up{part="`+part+`"} 0`)
 	}
 	require.Contains(t, scraped, "campuscard_figures_up 0")
+	require.Contains(t, scraped, `campuscard_cases_waiting{part="objects"} 0`)
 	require.Contains(t, scraped, "\ncampuscard_calendar_unknown_years ")
+}
+
+// A worker whose connections are all taken is busy, and does not tell operators that Postgres is away.
+func TestTakenConnectionsAreNoOutageOfPostgres(t *testing.T) {
+	t.Parallel()
+	h := workflowtest.New(t, "")
+	e := h.Engine()
+	cfg := h.Config
+	cfg.MaxConns = 1
+	store, err := storage.Open(t.Context(), cfg, time.Now, h.Log)
+	require.NoError(t, err)
+	t.Cleanup(store.Close)
+	registry := prometheus.NewRegistry()
+	worker.New(worker.Config{Unmanaged: true, Metrics: registry}, e.Client, store, e.Systems, e.Policies, e.Log)
+	ops := worker.Ops(store, e.Client, registry)
+	lock, err := pgx.Connect(t.Context(), h.Config.DatabaseURL)
+	require.NoError(t, err)
+	defer lock.Close(t.Context()) //nolint:errcheck // only a lock
+	_, err = lock.Exec(t.Context(), `begin; lock table cases in access exclusive mode`)
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := store.PersonCases(t.Context(), uuid.New(), "", uuid.Nil, 1)
+		ended <- err
+	}()
+	const waits = `select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+	require.Eventually(t, func() bool { return storagetest.One[int](h.House, waits) == 1 }, time.Minute, 10*time.Millisecond)
+	ask := func(path string) *httptest.ResponseRecorder {
+		answer := httptest.NewRecorder()
+		ops.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		return answer
+	}
+	answer := ask("/readyz")
+	require.Equal(t, http.StatusOK, answer.Code, "%s", answer.Body)
+	require.Contains(t, answer.Body.String(), "database: busy")
+	scraped := ask("/metrics").Body.String()
+	require.Contains(t, scraped, `campuscard_part_up{part="postgres"} 1`)
+	require.Contains(t, scraped, "campuscard_figures_up 0")
+	_, err = lock.Exec(t.Context(), `rollback`)
+	require.NoError(t, err)
+	require.NoError(t, <-ended)
 }
 
 // A probe is answered within a second and a scrape within two; a busy machine may add as much again.

@@ -20,6 +20,7 @@ type metrics struct {
 	outages  *prometheus.CounterVec
 	apart    *prometheus.GaugeVec
 	silent   prometheus.Gauge
+	waiting  *waiting // shown with the figures
 }
 
 // What becomes of a try to send a message.
@@ -32,6 +33,7 @@ const (
 
 func newMetrics(registry prometheus.Registerer) *metrics {
 	m := &metrics{
+		waiting: newWaiting(),
 		notices: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "campuscard_notices_total", Help: "Tries to send a message, by what became of it.",
 		}, []string{"outcome"}),
@@ -46,7 +48,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	m.outages = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "campuscard_step_outages_total", Help: "Tries of steps that an outage of our own parts ended; they do not count.",
 	}, []string{"reason"})
-	for _, reason := range []string{campus.DatabaseDown, campus.WritesRefused, campus.ObjectsDown} {
+	for _, reason := range campus.OwnOutages() {
 		m.outages.WithLabelValues(reason)
 	}
 	m.apart = prometheus.NewGaugeVec(prometheus.GaugeOpts{

@@ -55,7 +55,8 @@ func (q taskQueue) options(cfg Config, m *metrics) worker.Options {
 		MaxConcurrentActivityExecutionSize: q.slots,
 		WorkerStopTimeout:                  stopTimeout,
 		DisableRegistrationAliasing:        true,
-		Interceptors:                       append(slices.Clone(cfg.Around), Faults(), &failureCounter{failures: m.failures, outages: m.outages}),
+		Interceptors: append(slices.Clone(cfg.Around), Faults(),
+			&failureCounter{failures: m.failures, outages: m.outages}, &waitingWatch{waiting: m.waiting}),
 	}
 	if q.name == workflows.CaseQueue {
 		options.LocalActivityWorkerOnly = true

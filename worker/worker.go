@@ -1,5 +1,6 @@
-// Package worker runs the processes: task queues, registration, interceptors, and loops: the dispatcher of the outbox, the sender
-// of notices, the shredder, the upkeep. It wires; what happens is decided in workflows and done in activities.
+// Package worker runs the processes: task queues, registration, interceptors, and loops: the dispatcher of the outbox,
+// the sender of notices, the shredder, the upkeep. It wires; what happens is decided in workflows and done in
+// activities.
 package worker
 
 import (
@@ -54,7 +55,7 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 	if cfg.CacheMemory > 0 {
 		counts.cacheMax.Set(float64(boundCache(cfg.CacheMemory)))
 	}
-	cfg.Metrics.MustRegister(newFigures(cfg.Version, store, temporal, policies, log))
+	cfg.Metrics.MustRegister(newFigures(cfg.Version, store, temporal, policies, counts.waiting, log))
 	w := &Worker{log: log}
 	steps := activities.New(store, systems, policies, log)
 	for _, q := range taskQueues(cfg.Rates, policies.ServiceSystems()) {
@@ -81,6 +82,7 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 	compared := Comparison{Store: store, Temporal: temporal}
 	w.loops = append(w.loops, newComparer(compared, cfg.CompareEvery, counts, log).run)
 	w.loops = append(w.loops, (&foreman{store: store, policies: policies, log: log}).run)
+	w.loops = append(w.loops, (&clockMinder{store: store, log: log}).run)
 	return w
 }
 

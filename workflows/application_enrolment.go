@@ -25,8 +25,8 @@ func (w *application) enrolmentEnd() time.Time {
 	return w.plan.EnrolsOn.Add(w.plan.Application.EnrolmentGrace.Std())
 }
 
-// awaitEnrolment waits until Academic Affairs has the freshman as a student, and activates the card then (A6). It begins
-// to ask a while before the day, and gives up some time after it: who never arrives is cancelled.
+// awaitEnrolment waits until Academic Affairs has the freshman as a student, and activates the card then (A6). It
+// begins to ask a while before the day, and gives up some time after it: who never arrives is cancelled.
 func (w *application) awaitEnrolment(ctx workflow.Context) error {
 	return w.untilLeft(ctx, campus.StageEnrolment, w.watchEnrolment)
 }
@@ -65,8 +65,8 @@ func (w *application) watchEnrolment(ctx workflow.Context) error {
 // lastEnrolmentLook is the step of the last look whether a freshman has enrolled.
 const lastEnrolmentLook = "last-look-enrolment"
 
-// enrolmentIsOver looks a last time before the card is cancelled. That is a step that cannot be skipped: an outage is no
-// freshman who never arrived, and nobody else knows.
+// enrolmentIsOver looks a last time before the card is cancelled. That is a step that cannot be skipped: an outage is
+// no freshman who never arrived, and nobody else knows.
 func (w *application) enrolmentIsOver(ctx workflow.Context) error {
 	kind := stepKind{Name: lastEnrolmentLook, NoSkip: true}
 	enrolled, err := step[bool](ctx, w.casework, kind, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
@@ -81,8 +81,9 @@ func (w *application) enrolmentIsOver(ctx workflow.Context) error {
 	return w.expire(ctx, "not_enrolled")
 }
 
-// enrolled activates the card, unless the student was faster and took the application back. A card of the same human under
-// another number has to go first: the holder is told, and activates when that is done. Who has no studies ahead gets none.
+// enrolled activates the card, unless the student was faster and took the application back. A card of the same human
+// under another number has to go first: the holder is told, and activates when that is done. Who has no studies ahead
+// gets none.
 func (w *application) enrolled(ctx workflow.Context) error {
 	err := w.advance(ctx, w.activation(ctx, "enrolled", campus.System()))
 	switch campus.ReasonOf(err) {
@@ -99,15 +100,15 @@ func (w *application) enrolled(ctx workflow.Context) error {
 	return err
 }
 
-// activateEnrolled activates the card of a freshman who does not want to wait for the next look. A last look that is made
-// or parked meanwhile is not needed any more. Nobody is asked before the decision is known to have been made.
+// activateEnrolled activates the card of a freshman who does not want to wait for the next look. A last look that is
+// made or parked meanwhile is not needed any more. Nobody is asked before the decision is known to have been made.
 func (w *application) activateEnrolled(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
-	m := campus.Move{Case: w.input.Case, Decision: d}
-	own := workflow.WithLocalActivityOptions(ctx, ownStep)
-	if err := workflow.ExecuteLocalActivity(own, steps.CheckDecision, m).Get(ctx, nil); err != nil {
-		return campus.Decided{}, FromTemporal(err)
+	var made int64
+	err := once(ctx, steps.CheckDecision, campus.Move{Case: w.input.Case, Decision: d}, &made)
+	if err == nil && made == 0 { // what was carried out before is not asked for again
+		err = w.mustBeEnrolled(ctx)
 	}
-	if err := w.mustBeEnrolled(ctx, d); err != nil {
+	if err != nil {
 		return campus.Decided{}, err
 	}
 	ch := w.activation(ctx, campus.ActivateUpdate, d.By)
@@ -119,18 +120,14 @@ func (w *application) activateEnrolled(ctx workflow.Context, d campus.Decision) 
 	return w.decided(w.decideInTurn(ctx, d, func() (change, error) { return ch, w.notBusy() }))
 }
 
-// mustBeEnrolled is asked for by a freshman who has enrolled just now and does not want to wait for the next look. An outage
-// of our own parts is waited out; one of the school's system is told. What was carried out before is not asked for again.
-func (w *application) mustBeEnrolled(ctx workflow.Context, d campus.Decision) error {
-	written, err := w.decidedAt(ctx, d)
-	if err != nil || written > 0 {
-		return err
-	}
+// mustBeEnrolled is asked for by a freshman who has enrolled just now and does not want to wait for the next look. An
+// outage of our own parts is waited out; one of the school's system is told.
+func (w *application) mustBeEnrolled(ctx workflow.Context) error {
 	var enrolled bool
-	err = w.rounds(ctx, w.enrolmentRef(), func(ctx workflow.Context) (err error) {
+	err := w.outlast(ctx, rounds{ref: w.enrolmentRef(), files: true, round: func(ctx workflow.Context, _ int) (err error) {
 		enrolled, err = w.askEnrolment(ctx)
 		return err
-	})
+	}})
 	switch {
 	case temporal.IsCanceledError(err):
 		return err

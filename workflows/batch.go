@@ -18,8 +18,7 @@ func openBatch(ctx workflow.Context, in activities.OpenBatch) error {
 	if err := made.Get(&in.Batch); err != nil {
 		return err
 	}
-	err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, ownStep), steps.OpenBatch, in).Get(ctx, nil)
-	return FromTemporal(err)
+	return once(ctx, steps.OpenBatch, in, nil)
 }
 
 // batch is one run of the process that has many plastics made and brought to the kiosks (D3).

@@ -539,9 +539,8 @@ func TestDecisionsOfOtherProcessesThatTemporalHasLost(t *testing.T) {
 		p.review(campus.Approve, "")
 		p.after(5*time.Minute).settle("first", campus.SkipStep, said.Step, said.Attempt)
 		p.do(func() {
-			confirmed := campus.Proposal{Step: said.Step, Action: campus.SkipStep, By: workflowtest.Staff("second")}
-			p.lose(campus.SettleStepUpdate, confirmed.By, said, struct{}{}, func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
-				m.Name, m.Confirms, m.WaitsFor = campus.SettleMove(said, false), []campus.Proposal{confirmed}, campus.WaitsForSchool
+			p.lose(campus.SettleStepUpdate, workflowtest.Staff("second"), said, struct{}{}, func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
+				m.Name, m.WaitsFor = campus.SettleMove(said, false), campus.WaitsForSchool
 				m.Closes = []campus.WorkItemKey{{Kind: campus.IncidentItem, Step: said.Step}}
 				return a.Record(t.Context(), m)
 			})

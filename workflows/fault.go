@@ -63,6 +63,14 @@ func FromTemporal(err error) error {
 	return err
 }
 
+// fromOwn is FromTemporal for a step of our own. It asks nobody else, so that what did not answer in time is our Postgres.
+func fromOwn(err error) error {
+	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok {
+		return campus.Errorf(campus.Unavailable, campus.DatabaseDown, "no answer in time (%s)", timeout.TimeoutType())
+	}
+	return FromTemporal(err)
+}
+
 // knownCode keeps foreign types (the name of a Go error, a panic) from passing as a code.
 func knownCode(name string) campus.Code {
 	switch code := campus.Code(name); code {

@@ -23,8 +23,8 @@ type change struct {
 	then  func()
 }
 
-// fact is the local activity that records a move, with the fact it stands for. It answers the move as it is written, which
-// may have been before.
+// fact is the local activity that records a move, with the fact it stands for. It answers the move as it is written,
+// which may have been before.
 type fact func(ctx workflow.Context, m campus.Move) (campus.Moved, error)
 
 func record(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
@@ -43,8 +43,8 @@ func (c *casework) decide(ctx workflow.Context, d campus.Decision, ch change) er
 	return c.decideInTurn(ctx, d, func() (change, error) { return ch, nil })
 }
 
-// decideInTurn is decide with a move that depends on how the case stands when its turn comes: until then another move may
-// have been made, or made again.
+// decideInTurn is decide with a move that depends on how the case stands when its turn comes: until then another move
+// may have been made, or made again.
 func (c *casework) decideInTurn(ctx workflow.Context, d campus.Decision, build func() (change, error)) error {
 	if err := c.known(d); err != nil { // without its id the move would be one of the process itself
 		return err
@@ -62,9 +62,9 @@ func (c *casework) decideInTurn(ctx workflow.Context, d campus.Decision, build f
 	})
 }
 
-// advance records a move of the process itself that is only right at the stage that the flow is working at, or that stays
-// wherever the case is; a reminder says at which stage it is one. When the case has been moved on meanwhile, that stands and
-// nothing happens.
+// advance records a move of the process itself that is only right at the stage that the flow is working at, or that
+// stays wherever the case is; a reminder says at which stage it is one. When the case has been moved on meanwhile, that
+// stands and nothing happens.
 func (c *casework) advance(ctx workflow.Context, ch change) error {
 	from := c.doing
 	err := c.make(ctx, campus.Decision{}, func() (change, error) {
@@ -79,8 +79,9 @@ func (c *casework) advance(ctx workflow.Context, ch change) error {
 	return err
 }
 
-// make makes a move. It does not stop for a cancelled flow: what has been decided is written. When the case has moves that
-// this run does not know, the flow waits until they have been made again, and looks once more whether its own is right.
+// make makes a move. It does not stop for a cancelled flow: what has been decided is written. When the case has moves
+// that this run does not know, the flow waits until they have been made again, and looks once more whether its own is
+// right.
 func (c *casework) make(ctx workflow.Context, d campus.Decision, build func() (change, error)) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
@@ -135,8 +136,8 @@ func (c *casework) makeOnce(ctx workflow.Context, d campus.Decision, build func(
 	return c.adopt(ctx, ch, m, row)
 }
 
-// refused is why a decision cannot be carried out as the case stands. One that was carried out, and that the run has lost, is
-// not refused: its answer would stay that of its update for good, however often it is sent.
+// refused is why a decision cannot be carried out as the case stands. One that was carried out, and that the run has
+// lost, is not refused: its answer would stay that of its update for good, however often it is sent.
 func (c *casework) refused(ctx workflow.Context, d campus.Decision, why error) error {
 	if d.ID == uuid.Nil {
 		return why
@@ -153,30 +154,31 @@ func (c *casework) refused(ctx workflow.Context, d campus.Decision, why error) e
 
 // decidedAt is the version of the move that was written for a decision; zero when there is none.
 func (c *casework) decidedAt(ctx workflow.Context, d campus.Decision) (version int64, err error) {
-	own := workflow.WithLocalActivityOptions(ctx, ownStep)
 	made := activities.MadeDecision{Case: c.input.Case, Decision: d.ID}
-	err = workflow.ExecuteLocalActivity(own, steps.DecidedAt, made).Get(ctx, &version)
-	return version, FromTemporal(err)
+	err = once(ctx, steps.DecidedAt, made, &version)
+	return version, err
 }
 
 func (c *casework) behind(version int64) error {
 	return campus.Errorf(campus.Conflict, campus.Behind, "the decision is at version %d, the run at %d", version, c.version)
 }
 
-// write writes a move. What Postgres refuses for good is the decision's fault, and is told to who made it; a move of the
-// process waits for staff, and keeps its turn: nothing may go on without it.
+// write writes a move. What Postgres refuses for good is the decision's fault, and is told to who made it; a move of
+// the process waits for staff, and keeps its turn: nothing may go on without it.
 func (c *casework) write(ctx workflow.Context, m campus.Move, do fact) (row campus.Moved, err error) {
-	call := func(ctx workflow.Context) error {
-		row, err = do(ctx, m)
-		return FromTemporal(err)
-	}
 	if m.Decision.ID != uuid.Nil {
-		return row, call(workflow.WithLocalActivityOptions(ctx, ownStep))
+		row, err = do(workflow.WithLocalActivityOptions(ctx, ownStep), m)
+		return row, FromTemporal(err)
 	}
-	return row, c.insist(ctx, m.Name, call)
+	err = c.insist(ctx, m.Name, func(ctx workflow.Context) (err error) {
+		row, err = do(ctx, m)
+		return err
+	})
+	return row, err
 }
 
-// adopt goes on from a move as it is written, never from values of the run's own: an honest repetition has other moments.
+// adopt goes on from a move as it is written, never from values of the run's own: an honest repetition has other
+// moments.
 func (c *casework) adopt(ctx workflow.Context, ch change, m campus.Move, row campus.Moved) error {
 	waits := row.WaitsFor
 	if len(row.Parked) > 0 { // then it says for whom the case waits, and not the stage
@@ -202,8 +204,8 @@ func (c *casework) adopt(ctx workflow.Context, ch change, m campus.Move, row cam
 	return c.show(ctx, row)
 }
 
-// fill completes a move with what the case knows: its place, its version, its news, its state and its parked steps. A move
-// without a stage stays where the case is.
+// fill completes a move with what the case knows: its place, its version, its news, its state and its parked steps. A
+// move without a stage stays where the case is.
 func (c *casework) fill(ch change, told news) campus.Move {
 	m := ch.Move
 	m.Case, m.Version = c.input.Case, c.version+1
@@ -257,14 +259,14 @@ func (c *casework) caughtUpAfter(ctx workflow.Context, known int64) error {
 // behindPatience is how long a run waits for moves that it has lost before somebody is told.
 const behindPatience = 2 * time.Minute
 
-// catchUp waits until the run knows another version of its case than it did: the moves that it lacks are those of decisions,
-// which are sent again, and those that its other flows make again. What they find otherwise now, they do not make again.
+// catchUp waits until the run knows another version of its case than it did: the moves that it lacks are those of
+// decisions, which are sent again, and those that its other flows make again. What they find otherwise now, they do not
+// make again.
 func (c *casework) catchUp(ctx workflow.Context, known int64) error {
 	moved := func() bool { return c.version != known || c.outcome != "" }
-	own := workflow.WithLocalActivityOptions(ctx, ownStep)
 	lost := activities.LostMoves{Case: c.input.Case, After: known}
-	if err := workflow.ExecuteLocalActivity(own, steps.RecallDecisions, lost).Get(ctx, nil); err != nil {
-		return FromTemporal(err)
+	if err := once(ctx, steps.RecallDecisions, lost, nil); err != nil {
+		return err
 	}
 	caught, err := awaitFor(ctx, behindPatience, "wait for lost moves", moved)
 	if err == nil && !caught {
@@ -280,14 +282,13 @@ func (c *casework) catchUp(ctx workflow.Context, known int64) error {
 	return c.caughtUpAfter(ctx, known)
 }
 
-// catchUpAll catches up with all moves that the run has lost. A flow does so when it makes a move, but one that waits makes
-// none for a long time, and meanwhile no decision is let in that was made about a later version.
+// catchUpAll catches up with all moves that the run has lost. A flow does so when it makes a move, but one that waits
+// makes none for a long time, and meanwhile no decision is let in that was made about a later version.
 func (c *casework) catchUpAll(ctx workflow.Context) error {
-	own := workflow.WithLocalActivityOptions(ctx, ownStep)
 	for c.outcome == "" {
 		var written int64
-		if err := workflow.ExecuteLocalActivity(own, steps.CaseVersion, c.input.Case).Get(ctx, &written); err != nil {
-			return FromTemporal(err)
+		if err := once(ctx, steps.CaseVersion, c.input.Case, &written); err != nil {
+			return err
 		}
 		if written <= c.version {
 			return nil
@@ -299,9 +300,9 @@ func (c *casework) catchUpAll(ctx workflow.Context) error {
 	return nil
 }
 
-// takeOver goes on from the first move that the run has lost, where that is one of the process itself: when what it asks is
-// answered otherwise now, nobody would ever make that move again. Incidents of steps that have not failed for this run are
-// closed with its next move; a step that fails again opens its own.
+// takeOver goes on from the first move that the run has lost, where that is one of the process itself: when what it
+// asks is answered otherwise now, nobody would ever make that move again. Incidents of steps that have not failed for
+// this run are closed with its next move; a step that fails again opens its own.
 func (c *casework) takeOver(ctx workflow.Context, lost activities.LostMoves) (bool, error) {
 	if err := c.turn.Lock(ctx); err != nil {
 		return false, err
@@ -311,9 +312,8 @@ func (c *casework) takeOver(ctx workflow.Context, lost activities.LostMoves) (bo
 		return true, nil
 	}
 	var row campus.Moved
-	own := workflow.WithLocalActivityOptions(ctx, ownStep)
-	if err := workflow.ExecuteLocalActivity(own, steps.NextOwnMove, lost).Get(ctx, &row); err != nil || row.Version == 0 {
-		return false, FromTemporal(err)
+	if err := once(ctx, steps.NextOwnMove, lost, &row); err != nil || row.Version == 0 {
+		return false, err
 	}
 	workflow.GetLogger(ctx).Warn("a move that was lost is taken as it was written", "version", row.Version, "stage", row.Stage)
 	for _, step := range row.Parked {

@@ -22,6 +22,12 @@ var ownStep = workflow.LocalActivityOptions{
 	},
 }
 
+// once runs a step of our own, and repeats it as ownStep says. What fails then is the caller's to judge.
+func once(ctx workflow.Context, activity, in, result any) error {
+	own := workflow.WithLocalActivityOptions(ctx, ownStep)
+	return FromTemporal(workflow.ExecuteLocalActivity(own, activity, in).Get(ctx, result))
+}
+
 // ownRound is ownStep for as long as an outage of our own parts is taken as it comes; then the step looks what it is.
 var ownRound = func() workflow.LocalActivityOptions {
 	round := ownStep

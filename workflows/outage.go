@@ -1,52 +1,77 @@
 package workflows
 
 import (
+	"cmp"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"campuscard/activities"
 	"campuscard/campus"
 )
 
-// lookOnce is for a look at our own parts. It is repeated by a timer of the workflow, whose pauses grow: tries of a local
-// activity would fill the history of every case through a long night.
+// lookOnce is for a look at our own parts. It is repeated by a timer of the workflow, whose pauses grow: tries of a
+// local activity would fill the history of every case through a long night.
 var lookOnce = workflow.LocalActivityOptions{
 	StartToCloseTimeout: 5 * time.Second,
 	RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
 }
 
-// longestLook is the longest pause between two looks: so long after the end of an outage the last case goes on.
-const longestLook = 2 * time.Minute
+// The pauses before the looks. The first move of a case has no policy yet, which says how long the first pause is. The
+// longest is how long after the end of an outage the last case goes on.
+const (
+	firstPause   = time.Second
+	longestPause = 2 * time.Minute
+)
 
-// rounds runs a step's call until a round of tries has ended for another reason than an outage of our own parts. What
-// other systems have failed counts as before, over all rounds; what we have failed is waited out, however long it
-// lasts, and parks nothing (K3).
-func (c *casework) rounds(ctx workflow.Context, ref campus.StepRef, round func(ctx workflow.Context) error) error {
-	failed := 0
-	for pause := c.steps.Backoff.Std(); ; pause = min(2*pause, longestLook) {
-		err := round(c.budget(ctx, failed))
-		if !ownOutage(err) {
+// rounds are the tries of a step. An outage of our own parts ends a round of them, and not the step.
+type rounds struct {
+	ref    campus.StepRef
+	files  bool // a try needs our own file store, too
+	unseen int  // rounds in a row that an outage may end which no look sees; 0: any number
+	round  func(ctx workflow.Context, failed int) error
+}
+
+// outlast runs rounds of tries until one ends for another reason than an outage of our own parts. What other systems
+// have failed counts as before, over all rounds; what we have failed is waited out, however long it lasts, and parks
+// nothing (K3). The error is Temporal's.
+func (c *casework) outlast(ctx workflow.Context, r rounds) error {
+	failed, unseen := 0, 0
+	for pause := cmp.Or(c.steps.Backoff.Std(), firstPause); ; pause = min(2*pause, longestPause) {
+		outage := r.round(ctx, failed)
+		if !ownOutage(outage) {
+			return outage
+		}
+		reason := campus.ReasonOf(FromTemporal(outage))
+		workflow.GetLogger(ctx).Warn("a step waits for our own parts", "step", r.ref.Step, "reason", reason)
+		var looks int
+		var err error
+		if looks, failed, err = c.awaitOwnParts(ctx, r, pause); err != nil {
 			return err
 		}
-		workflow.GetLogger(ctx).Warn("a step waits for our own parts", "step", ref.Step, "reason", campus.ReasonOf(FromTemporal(err)))
-		if failed, err = c.outlast(ctx, ref, pause); err != nil {
-			return err
+		if unseen++; looks > 1 {
+			unseen = 0
+		}
+		if r.unseen > 0 && unseen == r.unseen {
+			return outage
 		}
 	}
 }
 
-// outlast waits until our own parts are there, and answers how many tries of the step have failed by then.
-func (c *casework) outlast(ctx workflow.Context, ref campus.StepRef, pause time.Duration) (failed int, err error) {
-	for ; ; pause = min(2*pause, longestLook) {
-		timer := workflow.NewTimerWithOptions(ctx, pause, workflow.TimerOptions{Summary: ref.Step + ": our own parts are down"})
-		if err := timer.Get(ctx, nil); err != nil {
-			return 0, err
+// awaitOwnParts waits until our own parts are there. It answers how many looks that took, and how many tries of the
+// step have failed by then.
+func (c *casework) awaitOwnParts(ctx workflow.Context, r rounds, pause time.Duration) (looks, failed int, err error) {
+	timer := workflow.TimerOptions{Summary: r.ref.Step + ": our own parts are down"}
+	look := workflow.WithLocalActivityOptions(ctx, lookOnce)
+	for looks = 1; ; looks, pause = looks+1, min(2*pause, longestPause) {
+		if err := workflow.NewTimerWithOptions(ctx, pause, timer).Get(ctx, nil); err != nil {
+			return looks, 0, err
 		}
-		look := workflow.WithLocalActivityOptions(ctx, lookOnce)
-		err := workflow.ExecuteLocalActivity(look, steps.LookAtOwnParts, ref).Get(ctx, &failed)
+		in := activities.LookAtOwnParts{Ref: r.ref, Files: r.files}
+		err := workflow.ExecuteLocalActivity(look, steps.LookAtOwnParts, in).Get(ctx, &failed)
 		if err == nil || temporal.IsCanceledError(err) {
-			return failed, err
+			return looks, failed, err
 		}
 	}
 }

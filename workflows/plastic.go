@@ -130,7 +130,7 @@ func (w *plastic) produce(ctx workflow.Context) error {
 		if err != nil {
 			return err
 		}
-		if turned, err := w.turn(ctx, status); turned || err != nil {
+		if followed, err := w.follow(ctx, status); followed || err != nil {
 			return err
 		}
 		if w.plan.Batched && status.Waits { // its batch was given up
@@ -154,8 +154,8 @@ func (w *plastic) produce(ctx workflow.Context) error {
 	}
 }
 
-// turn does what follows from what has become of the plastic; false when it is still under way.
-func (w *plastic) turn(ctx workflow.Context, status activities.PlasticStatus) (bool, error) {
+// follow does what follows from what has become of the plastic; false when it is still under way.
+func (w *plastic) follow(ctx workflow.Context, status activities.PlasticStatus) (bool, error) {
 	if status.CardOver && status.State != campus.PlasticPickedUp {
 		return true, w.cardOver(ctx)
 	}
@@ -269,7 +269,8 @@ func (w *plastic) remake(ctx workflow.Context, status activities.PlasticStatus) 
 	})
 }
 
-// missed is what the timeline has to say first when no worker was there to see it: what the bureau has made was ordered.
+// missed is what the timeline has to say first when no worker was there to see it: what the bureau has made was
+// ordered.
 func (w *plastic) missed() []campus.Event {
 	if w.stage != campus.StageBatching {
 		return nil

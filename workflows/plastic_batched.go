@@ -32,7 +32,7 @@ func (w *plastic) awaitBatch(ctx workflow.Context) error {
 		if err != nil {
 			return err
 		}
-		if turned, err := w.turn(ctx, status); turned || err != nil {
+		if followed, err := w.follow(ctx, status); followed || err != nil {
 			return err
 		}
 		if !status.Waits {
@@ -59,8 +59,8 @@ func (w *plastic) awaitBatch(ctx workflow.Context) error {
 	}
 }
 
-// lookOrBegun is how the plastic stands, and how many nudges there were before: the first time what was seen when the case
-// began, before any nudge.
+// lookOrBegun is how the plastic stands, and how many nudges there were before: the first time what was seen when the
+// case began, before any nudge.
 func (w *plastic) lookOrBegun(ctx workflow.Context) (nudges int, status activities.PlasticStatus, err error) {
 	if found := w.plan.Found; found != nil {
 		w.plan.Found = nil

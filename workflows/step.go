@@ -38,7 +38,9 @@ type parkedStep struct {
 func step[R any](ctx workflow.Context, c *casework, kind stepKind, call func(workflow.Context, campus.StepRef) workflow.Future) (R, error) {
 	var result R
 	ref := campus.StepRef{Case: c.input.Case, Step: kind.Name, Attempt: 1, Key: 1, By: campus.System(), Moves: kind.Moves}
-	err := c.rounds(ctx, ref, func(ctx workflow.Context) error { return call(ctx, ref).Get(ctx, &result) })
+	err := c.outlast(ctx, rounds{ref: ref, files: true, round: func(ctx workflow.Context, failed int) error {
+		return call(c.budget(ctx, failed), ref).Get(ctx, &result)
+	}})
 	if err == nil && kind.Moves {
 		c.news.finished = append(c.news.finished, campus.FinishedStep{Step: kind.Name, At: workflow.Now(ctx)})
 	}
@@ -225,9 +227,7 @@ func (c *casework) confirm(ctx workflow.Context, p *parkedStep, d campus.Decisio
 	if d.Action == string(campus.AbortSteps) {
 		result.Outcome, kind = campus.StepAborted, "step_aborted"
 	}
-	ch := c.settled(p, d, campus.SettleMove(d.Said, false), kind)
-	ch.Confirms = []campus.Proposal{{Step: d.Step, Action: campus.Settlement(d.Action), By: d.By}}
-	return result, c.decideStep(ctx, d, ch)
+	return result, c.decideStep(ctx, d, c.settled(p, d, campus.SettleMove(d.Said, false), kind))
 }
 
 // settled is the move that records that a step is settled, and lets the step go on.

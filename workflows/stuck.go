@@ -10,8 +10,8 @@ import (
 	"campuscard/campus"
 )
 
-// stuckStep is a step of our own that repetition does not mend. Staff can have it tried again; it cannot be skipped, and
-// nothing of it is recorded as a move, because the move that fails has the turn and the version.
+// stuckStep is a step of our own that repetition does not mend. Staff can have it tried again; it cannot be skipped,
+// and nothing of it is recorded as a move, because the move that fails has the turn and the version.
 type stuckStep struct {
 	attempt int // that waits for staff
 	cause   error
@@ -19,19 +19,22 @@ type stuckStep struct {
 	over    bool // it works again
 }
 
+// unseenRounds is how many rounds in a row of a step of our own may be ended by an outage that no look at our parts
+// sees: what only this step runs into, such as a statement that takes too long, is a fault.
+const unseenRounds = 2
+
 // insist makes a step of our own until it works. Outages of our own parts are waited out. What repetition does not mend
 // becomes an incident, and is tried again when staff say so.
 func (c *casework) insist(ctx workflow.Context, name string, call func(workflow.Context) error) error {
-	own := workflow.WithLocalActivityOptions(ctx, ownRound)
+	tries := rounds{
+		ref: campus.StepRef{Case: c.input.Case, Step: name}, unseen: unseenRounds,
+		round: func(ctx workflow.Context, _ int) error {
+			return fromOwn(call(workflow.WithLocalActivityOptions(ctx, ownRound)))
+		},
+	}
 	for {
-		err := call(own)
-		if isOurOutage(err) && c.outlasts(ctx) {
-			err = call(own)
-		}
-		switch {
-		case isOurOutage(err) && !c.storeAnswers(ctx):
-			continue
-		case err == nil || isAnswer(err) || temporal.IsCanceledError(err):
+		err := c.outlast(ctx, tries)
+		if err == nil || isAnswer(err) || temporal.IsCanceledError(err) {
 			if mending := c.mended(ctx, name); mending != nil {
 				return mending
 			}
@@ -46,12 +49,9 @@ func (c *casework) insist(ctx workflow.Context, name string, call func(workflow.
 // own runs a step of our own that brings something back, and insists on it.
 func (c *casework) own(ctx workflow.Context, name string, activity, in, result any) error {
 	return c.insist(ctx, name, func(ctx workflow.Context) error {
-		return FromTemporal(workflow.ExecuteLocalActivity(ctx, activity, in).Get(ctx, result))
+		return workflow.ExecuteLocalActivity(ctx, activity, in).Get(ctx, result)
 	})
 }
-
-// isOurOutage tells that a step of our own found our own parts away.
-func isOurOutage(err error) bool { return campus.CodeOf(err) == campus.Unavailable }
 
 // isAnswer tells that an error is an answer about the facts, on which a process goes on, and not a fault.
 func isAnswer(err error) bool {
@@ -59,20 +59,8 @@ func isAnswer(err error) bool {
 	return code == campus.Conflict || code == campus.Refused
 }
 
-// outlasts waits until our Postgres answers again, however long that takes.
-func (c *casework) outlasts(ctx workflow.Context) bool {
-	return workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, ownStep), steps.StoreAnswers).Get(ctx, nil) == nil
-}
-
-// storeAnswers asks once whether our Postgres answers.
-func (c *casework) storeAnswers(ctx workflow.Context) bool {
-	once := ownStep
-	once.ScheduleToCloseTimeout = once.StartToCloseTimeout
-	return workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, once), steps.StoreAnswers).Get(ctx, nil) == nil
-}
-
-// helpPause is how long a stuck step waits for staff before it is tried once more: what was mended elsewhere goes on without
-// them.
+// helpPause is how long a stuck step waits for staff before it is tried once more: what was mended elsewhere goes on
+// without them.
 const helpPause = time.Hour
 
 // askForHelp opens an incident, and waits until something is so by itself or the step is to be tried again.
@@ -86,8 +74,7 @@ func (c *casework) askForHelp(ctx workflow.Context, name string, cause error, so
 	workflow.GetLogger(ctx).Error("a step of our own does not get past a fault", "step", name, "error", cause)
 	incident := activities.Incident{Case: c.input.Case, Item: campus.NewWorkItem{Kind: campus.IncidentItem, Step: name,
 		Attempt: s.attempt, Cause: campus.CodeOf(cause), Reason: campus.ReasonOf(cause)}}
-	own := workflow.WithLocalActivityOptions(ctx, ownStep)
-	if err := workflow.ExecuteLocalActivity(own, steps.OpenIncident, incident).Get(ctx, nil); temporal.IsCanceledError(err) {
+	if err := once(ctx, steps.OpenIncident, incident, nil); temporal.IsCanceledError(err) {
 		return err
 	} else if err != nil { // a run that ended for it would leave an open case without one
 		workflow.GetLogger(ctx).Error("an incident is not opened", "step", name, "error", err)
@@ -109,8 +96,7 @@ func (c *casework) mended(ctx workflow.Context, name string) error {
 	delete(c.stuck, name)
 	s.over = true
 	incident := activities.Incident{Case: c.input.Case, Item: campus.NewWorkItem{Step: name}}
-	own := workflow.WithLocalActivityOptions(ctx, ownStep)
-	err := workflow.ExecuteLocalActivity(own, steps.CloseIncident, incident).Get(ctx, nil)
+	err := once(ctx, steps.CloseIncident, incident, nil)
 	if err != nil && !temporal.IsCanceledError(err) {
 		workflow.GetLogger(ctx).Error("an incident is not closed", "step", name, "error", err)
 		return nil
@@ -118,13 +104,12 @@ func (c *casework) mended(ctx workflow.Context, name string) error {
 	return err
 }
 
-// retryStuck has a stuck step tried once more, and answers what became of that. No move stands for it, so that its decision
-// is looked for by itself.
+// retryStuck has a stuck step tried once more, and answers what became of that. No move stands for it, so that its
+// decision is looked for by itself.
 func (c *casework) retryStuck(ctx workflow.Context, s *stuckStep, d campus.Decision) (campus.Settled, error) {
 	m := campus.Move{Case: c.input.Case, Decision: d}
-	own := workflow.WithLocalActivityOptions(ctx, ownStep)
-	if err := workflow.ExecuteLocalActivity(own, steps.CheckDecision, m).Get(ctx, nil); err != nil {
-		return campus.Settled{}, FromTemporal(err)
+	if err := once(ctx, steps.CheckDecision, m, nil); err != nil {
+		return campus.Settled{}, err
 	}
 	if err := checkStuck(s, d); err != nil { // it may have been tried meanwhile
 		return campus.Settled{}, err

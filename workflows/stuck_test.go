@@ -214,6 +214,28 @@ func TestOutageOfPostgresIsNoIncident(t *testing.T) {
 	}
 }
 
+// What reads as an outage for one move alone, while Postgres answers everybody who looks, becomes an incident after some
+// rounds of tries.
+func TestOutageThatNoLookSeesIsAnIncident(t *testing.T) {
+	t.Parallel()
+	p := newApplication(t, "", workflowtest.Good)
+	p.ExecAsOwner(`create function too_slow() returns trigger language plpgsql as
+			$$ begin raise exception 'canceling statement due to statement timeout' using errcode = '57014'; end $$;
+		create trigger too_slow before insert on moves for each row when (new.name = 'ask-review') execute function too_slow()`)
+	p.after(time.Hour).do(func() {
+		item := p.OpenItems(p.ref)[0]
+		require.Equal(t, "ask-review", item.Step)
+		require.Equal(t, campus.Unavailable, item.Cause)
+		require.Equal(t, campus.DatabaseDown, item.Reason)
+		p.ExecAsOwner(`drop function too_slow cascade`)
+	})
+	p.settle("operator", campus.RetryStep, "ask-review", 1)
+	p.do(func() { require.Equal(t, campus.StageReview, p.Case(p.ref).Stage) })
+	p.withdraw()
+	p.run()
+	p.requireEnd(campus.Withdrawn, "")
+}
+
 // fillDisk has Postgres take no moves, and no probes, for want of room.
 func (p *play) fillDisk() {
 	p.ExecAsOwner(`create function full_disk() returns trigger language plpgsql as

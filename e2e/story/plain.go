@@ -161,26 +161,31 @@ func (s *scene) isHeldOnce(ctx context.Context) error {
 
 // isProduced waits until the bureau has made the card and it lies at the kiosk, and for the code to get it.
 func (s *scene) isProduced(ctx context.Context) error {
-	cases, err := s.student.Cases(ctx, campus.PlasticCase)
-	if err != nil {
-		return err
-	}
-	if len(cases) != 1 {
-		return fmt.Errorf("there are %d cases of a plastic, not one", len(cases))
-	}
-	s.plastic, s.told = cases[0].ID, 0
-	if _, err := s.caseReaches(ctx, s.plastic, campus.StagePickup); err != nil {
-		return err
-	}
-	if err := s.tellTimeline(ctx, s.plastic); err != nil {
-		return err
-	}
-	card, err := s.card(ctx)
+	card, err := s.isAtTheKiosk(ctx)
 	if err != nil {
 		return err
 	}
 	ordered := client.Done{System: "bureau", Operation: "order", Reference: card.Plastics[0].ID.String()}
 	return s.acted(ctx, ordered)
+}
+
+// isAtTheKiosk waits until the plastic lies at the kiosk, and answers its card.
+func (s *scene) isAtTheKiosk(ctx context.Context) (client.Card, error) {
+	cases, err := s.student.Cases(ctx, campus.PlasticCase)
+	if err != nil {
+		return client.Card{}, err
+	}
+	if len(cases) != 1 {
+		return client.Card{}, fmt.Errorf("there are %d cases of a plastic, not one", len(cases))
+	}
+	s.plastic, s.told = cases[0].ID, 0
+	if _, err := s.caseReaches(ctx, s.plastic, campus.StagePickup); err != nil {
+		return client.Card{}, err
+	}
+	if err := s.tellTimeline(ctx, s.plastic); err != nil {
+		return client.Card{}, err
+	}
+	return s.card(ctx)
 }
 
 // picksUp reads the code from the message and gets the card with it and the document; not with somebody else's.

@@ -26,21 +26,7 @@ func (s *scene) hasBadLuck(ctx context.Context) error { return s.school.SpoilCar
 
 // isMadeAgain waits until the second card lies at the kiosk, and checks that the first one is known to be spoilt.
 func (s *scene) isMadeAgain(ctx context.Context) error {
-	cases, err := s.student.Cases(ctx, campus.PlasticCase)
-	if err != nil {
-		return err
-	}
-	if len(cases) != 1 {
-		return fmt.Errorf("there are %d cases of a plastic, not one", len(cases))
-	}
-	s.plastic, s.told = cases[0].ID, 0
-	if _, err := s.caseReaches(ctx, s.plastic, campus.StagePickup); err != nil {
-		return err
-	}
-	if err := s.tellTimeline(ctx, s.plastic); err != nil {
-		return err
-	}
-	card, err := s.card(ctx)
+	card, err := s.isAtTheKiosk(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,30 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"campuscard/storage"
+)
+
+// clockMinder brings forward what a clock that has since been set back had put off. Workers do so, because nobody else
+// waits for those moments; where several do, the second finds nothing to change.
+type clockMinder struct {
+	store *storage.Store
+	log   *slog.Logger
+}
+
+const clockPause = time.Minute
+
+func (c *clockMinder) run(ctx context.Context) error {
+	for sleep(ctx, clockPause) {
+		switch rows, err := c.store.BringForward(ctx); {
+		case err != nil && ctx.Err() == nil:
+			c.log.WarnContext(ctx, "what a clock has put off is not brought forward", "error", err)
+		case rows > 0:
+			c.log.WarnContext(ctx, "a clock has been set back: what it had put off comes up now", "rows", rows)
+		}
+	}
+	return nil
+}
