@@ -56,6 +56,7 @@ type PlasticStatus struct {
 	State campus.PlasticState
 
 	Waits    bool   // for a batch, or for another one
+	CardOver bool   `json:",omitempty"` // its card has ended: nobody will hold it
 	Rejected string // the bureau's word for why it would not make it
 }
 
@@ -66,7 +67,8 @@ func (a *Activities) ReadPlastic(ctx context.Context, caseID uuid.UUID) (Plastic
 }
 
 func statusOf(p storage.Plastic) PlasticStatus {
-	return PlasticStatus{ID: p.ID, Seq: p.Seq, State: p.State, Waits: p.Waits(), Rejected: p.Rejected}
+	over := p.CardState != "" && p.CardState.Terminal()
+	return PlasticStatus{ID: p.ID, Seq: p.Seq, State: p.State, Waits: p.Waits(), CardOver: over, Rejected: p.Rejected}
 }
 
 // PlasticStep is one step of one plastic.

@@ -180,7 +180,7 @@ type CaseInput struct {
 
 type caseListInput struct {
 	PageQuery
-	Kind campus.CaseKind `query:"kind" enum:"application,plastic,package" doc:"Only cases of this kind"`
+	Kind campus.CaseKind `query:"kind" enum:"application,plastic,package,ending" doc:"Only cases of this kind"`
 }
 
 // listApplications are one's cases, newest first.

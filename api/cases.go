@@ -192,6 +192,9 @@ func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDe
 	}
 	s.namePackages(in, c.University, timeline)
 	detail.Timeline = each(timeline, func(e storage.TimelineEvent) eventView { return eventOf(in, e, false) })
+	if c.Kind == campus.EndingCase { // all there is to say is in its timeline
+		return answered(detail), nil
+	}
 	if c.Kind == campus.PackageCase {
 		detail.Package, err = s.casePackage(ctx, c)
 		return answered(detail), err

@@ -21,6 +21,8 @@ const (
 
 	// retryAfter is what a caller is told to wait, in seconds, when waiting helps.
 	retryAfter = 5
+	// shareAfter is the same when a share of work was used up, which comes back slowly.
+	shareAfter = 60
 	// clientGone is the status of a request whose caller left; nobody reads it but the log.
 	clientGone = 499
 )
@@ -102,8 +104,11 @@ func (p *problem) GetHeaders() http.Header {
 	case http.StatusServiceUnavailable, http.StatusBadGateway:
 		header.Set("Retry-After", strconv.Itoa(retryAfter))
 	}
-	if p.Reason == "rate_limited" || p.Reason == "address_busy" {
+	switch p.Reason {
+	case "rate_limited", "address_busy":
 		header.Set("Retry-After", strconv.Itoa(retryAfter))
+	case "uploads_share":
+		header.Set("Retry-After", strconv.Itoa(shareAfter))
 	}
 	return header
 }

@@ -3,49 +3,62 @@ package api
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"campuscard/campus"
 )
 
-// looksAtOnce bounds the memory: a picture of the largest size takes up to 600 MB while it is decoded, one in many
-// scans the most.
-const looksAtOnce = 2
+const (
+	// looksAtOnce bounds the memory: a picture of the largest size takes up to 400 MB while it is decoded.
+	looksAtOnce = 2
+	// lookersKept is how many callers are remembered before those are forgotten who have all their share again.
+	lookersKept = 1000
+)
 
-// looking are the places where files are looked at. Each caller has one at a time, so that one who sends many costly
-// files keeps only their own waiting.
+// looking gives out the places where files are looked at. Each caller has one place at a time. A place that comes free
+// goes to the caller who has used least, so that nobody waits behind those who keep the places busy, however many of them
+// there are; and who has used a whole share is refused until some of it has come back.
 type looking struct {
-	places chan struct{}
-	mu     sync.Mutex
-	turns  map[campus.Actor]*turn
+	now     func() time.Time
+	mu      sync.Mutex
+	atWork  int
+	callers map[campus.Actor]*looker
+	waiting []*waitingLook // the first one has waited longest
 }
 
-// turn is whose file is looked at next among those of one caller.
-type turn struct {
-	taken chan struct{}
-	users int // how many hold it or wait for it
+// looker is a caller, with how long files of theirs were looked at lately.
+type looker struct {
+	share  lookShare
+	atWork bool
+	used   time.Duration // at the moment below; it wears off
+	at     time.Time
 }
+
+type waitingLook struct {
+	whose   campus.Actor
+	granted chan struct{}
+}
+
+// lookShare says for how long files of one caller may be looked at within a while.
+type lookShare struct{ time, within time.Duration }
 
 func newLooking() *looking {
-	return &looking{places: make(chan struct{}, looksAtOnce), turns: map[campus.Actor]*turn{}}
+	return &looking{now: time.Now, callers: map[campus.Actor]*looker{}}
 }
 
-// while looks at a file of somebody, for as long as limit. The context of look ends with the limit or with the request,
-// and the place is free again as soon as look has heeded it.
-func (l *looking) while(ctx context.Context, whose campus.Actor, limit time.Duration,
+// while looks at a file of somebody, for as long as the policy says. The context of look ends with that limit or with
+// the request, and the place is free again as soon as look has heeded it. TooMany: uploads_share. Unavailable:
+// uploads_busy. Invalid: file_laborious.
+func (l *looking) while(ctx context.Context, whose campus.Actor, policy campus.UploadPolicy,
 	look func(context.Context) error) error {
-	mine := l.queue(whose)
-	defer l.leave(whose, mine)
-	for _, place := range []chan struct{}{mine.taken, l.places} {
-		select {
-		case place <- struct{}{}:
-			defer func() { <-place }()
-		case <-ctx.Done():
-			return notLooked(ctx)
-		}
+	if err := l.take(ctx, whose, lookShare{policy.LookShare.Std(), policy.LookWindow.Std()}); err != nil {
+		return err
 	}
-	limited, cancel := context.WithTimeout(ctx, limit)
+	began := l.now()
+	defer func() { l.giveBack(whose, l.now().Sub(began)) }()
+	limited, cancel := context.WithTimeout(ctx, policy.LookTime.Std())
 	defer cancel()
 	err := look(limited)
 	switch {
@@ -65,22 +78,103 @@ func notLooked(ctx context.Context) error {
 	return campus.Errorf(campus.Unavailable, "uploads_busy", "too many files at once")
 }
 
-func (l *looking) queue(whose campus.Actor) *turn {
+// take waits for a place. Members of staff hand in files for many people and have no share that could be used up.
+func (l *looking) take(ctx context.Context, whose campus.Actor, share lookShare) error {
+	l.mu.Lock()
+	mine := l.caller(whose, share)
+	if whose.Kind != campus.StaffActor && l.used(mine) >= share.time {
+		l.mu.Unlock()
+		return campus.Errorf(campus.TooMany, "uploads_share", "the caller's files have taken too long lately")
+	}
+	wait := &waitingLook{whose: whose, granted: make(chan struct{})}
+	l.waiting = append(l.waiting, wait)
+	l.grant()
+	l.mu.Unlock()
+	select {
+	case <-wait.granted:
+		return nil
+	case <-ctx.Done():
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	mine, found := l.turns[whose]
-	if !found {
-		mine = &turn{taken: make(chan struct{}, 1)}
-		l.turns[whose] = mine
+	select {
+	case <-wait.granted: // at the last moment: somebody else can have it
+		l.release(whose)
+	default:
+		l.waiting = slices.DeleteFunc(l.waiting, func(w *waitingLook) bool { return w == wait })
 	}
-	mine.users++
-	return mine
+	return notLooked(ctx)
 }
 
-func (l *looking) leave(whose campus.Actor, mine *turn) {
+// giveBack notes for how long a file was looked at, and gives the place to the next.
+func (l *looking) giveBack(whose campus.Actor, took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if mine.users--; mine.users == 0 {
-		delete(l.turns, whose)
+	mine := l.callers[whose]
+	mine.used, mine.at = l.used(mine)+took, l.now()
+	l.release(whose)
+}
+
+// release frees the place of a caller. The lock is held.
+func (l *looking) release(whose campus.Actor) {
+	l.callers[whose].atWork = false
+	l.atWork--
+	l.grant()
+}
+
+// grant gives the places that are free to those who wait and have used least; of those alike to whoever came first. The
+// lock is held.
+func (l *looking) grant() {
+	for l.atWork < looksAtOnce {
+		next := -1
+		for i, w := range l.waiting {
+			if l.callers[w.whose].atWork {
+				continue
+			}
+			if next < 0 || l.used(l.callers[w.whose]) < l.used(l.callers[l.waiting[next].whose]) {
+				next = i
+			}
+		}
+		if next < 0 {
+			return
+		}
+		chosen := l.waiting[next]
+		l.waiting = slices.Delete(l.waiting, next, next+1)
+		l.callers[chosen.whose].atWork = true
+		l.atWork++
+		close(chosen.granted)
+	}
+}
+
+// used is how much of their share somebody has used by now. It comes back evenly, the whole share within its time.
+func (l *looking) used(who *looker) time.Duration {
+	if who.used == 0 {
+		return 0
+	}
+	back := float64(who.share.time) * float64(l.now().Sub(who.at)) / float64(who.share.within)
+	return max(0, who.used-time.Duration(back))
+}
+
+// caller finds what is known of a caller. The lock is held.
+func (l *looking) caller(whose campus.Actor, share lookShare) *looker {
+	if len(l.callers) >= lookersKept {
+		l.forget()
+	}
+	if _, found := l.callers[whose]; !found {
+		l.callers[whose] = &looker{share: share}
+	}
+	return l.callers[whose]
+}
+
+// forget drops callers who have no file here and have all their share again. The lock is held.
+func (l *looking) forget() {
+	waits := map[campus.Actor]bool{}
+	for _, w := range l.waiting {
+		waits[w.whose] = true
+	}
+	for whose, known := range l.callers {
+		if !known.atWork && !waits[whose] && l.used(known) == 0 {
+			delete(l.callers, whose)
+		}
 	}
 }

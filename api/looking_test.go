@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,22 +13,97 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-// hold takes a place for somebody until let is called; it answers when the place is taken.
-func hold(t *testing.T, l *looking, who campus.Actor) (let func()) {
+// lookPolicy has a share of 30 seconds in 10 minutes, as the product has.
+var lookPolicy = campus.UploadPolicy{
+	LookTime:  campus.Duration(time.Minute),
+	LookShare: campus.Duration(30 * time.Second), LookWindow: campus.Duration(10 * time.Minute),
+}
+
+// handClock is a clock that tests set.
+type handClock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *handClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *handClock) goes(on time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(on)
+}
+
+func lookingBy(clock *handClock) *looking {
+	l := newLooking()
+	l.now = clock.now
+	return l
+}
+
+// held is a file of somebody: began is closed when it is being looked at, which it is until let is called.
+type held struct {
+	began chan struct{}
+	let   func()
+}
+
+func sendFile(t *testing.T, l *looking, who campus.Actor) held {
 	t.Helper()
 	began, end, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
-		done <- l.while(t.Context(), who, time.Minute, func(context.Context) error {
+		done <- l.while(t.Context(), who, lookPolicy, func(context.Context) error {
 			close(began)
 			<-end
 			return nil
 		})
 	}()
-	<-began
-	return func() {
+	return held{began, func() {
 		close(end)
 		require.NoError(t, <-done)
+	}}
+}
+
+// begins waits until a file is being looked at.
+func begins(t *testing.T, file held) {
+	t.Helper()
+	select {
+	case <-file.began:
+	case <-time.After(20 * time.Second):
+		require.FailNow(t, "the file gets no place")
 	}
+}
+
+// hold takes a place for somebody until let is called; it answers when the place is taken.
+func hold(t *testing.T, l *looking, who campus.Actor) (let func()) {
+	t.Helper()
+	file := sendFile(t, l, who)
+	begins(t, file)
+	return file.let
+}
+
+// inLine sends a file of somebody for which no place is free, and answers when it waits.
+func inLine(t *testing.T, l *looking, who campus.Actor) held {
+	t.Helper()
+	before := l.lineLength()
+	file := sendFile(t, l, who)
+	require.Eventually(t, func() bool { return l.lineLength() > before }, 10*time.Second, time.Millisecond)
+	return file
+}
+
+func (l *looking) lineLength() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.waiting)
+}
+
+func requireNoOneLooked(t *testing.T, l *looking) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	require.Zero(t, l.atWork)
+	require.Empty(t, l.waiting)
 }
 
 func TestOneSenderLeavesAPlaceToOthers(t *testing.T) {
@@ -37,11 +113,70 @@ func TestOneSenderLeavesAPlaceToOthers(t *testing.T) {
 	let := hold(t, l, many)
 	waited, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	err := l.while(waited, many, time.Minute, func(context.Context) error { panic("the sender has a place already") })
+	err := l.while(waited, many, lookPolicy, func(context.Context) error { panic("the sender has a place already") })
 	require.Equal(t, "uploads_busy", campus.ReasonOf(err))
 	hold(t, l, other)()
 	let()
-	require.Empty(t, l.turns, "nothing is kept of who has no file here")
+	requireNoOneLooked(t, l)
+}
+
+// Two who keep both places busy with costly files do not come before somebody who has sent nothing yet, however long
+// they have waited: that one waits for what is being looked at, and no longer.
+func TestWhoHasUsedLeastIsNext(t *testing.T) {
+	t.Parallel()
+	clock := &handClock{at: time.Now()}
+	l := lookingBy(clock)
+	first, second, newcomer := campus.Student(uuid.New()), campus.Student(uuid.New()), campus.Student(uuid.New())
+	a, b := hold(t, l, first), hold(t, l, second)
+	againA, againB := inLine(t, l, first), inLine(t, l, second)
+	clock.goes(10 * time.Second)
+	a()
+	begins(t, againA) // nobody else waits, so the places are theirs
+	other := inLine(t, l, newcomer)
+	lastA := inLine(t, l, first)
+	clock.goes(5 * time.Second)
+	b()
+	begins(t, other)
+	require.Equal(t, 2, l.lineLength(), "both of those who have used a place wait behind the newcomer")
+	againA.let()
+	begins(t, lastA) // 15 seconds each by now: whose wait is longer does not matter, whose file is at work does
+	other.let()
+	begins(t, againB)
+	lastA.let()
+	againB.let()
+	requireNoOneLooked(t, l)
+}
+
+// Who has used a share is refused until some of it has come back. That is nobody else's loss, and not for staff, who hand
+// in files for many people.
+func TestAShareOfLookingIsUsedUpAndComesBack(t *testing.T) {
+	t.Parallel()
+	clock := &handClock{at: time.Now()}
+	l := lookingBy(clock)
+	student, other, staff := campus.Student(uuid.New()), campus.Student(uuid.New()), campus.Staff(uuid.New())
+	use := func(who campus.Actor, long time.Duration) error {
+		return l.while(t.Context(), who, lookPolicy, func(context.Context) error {
+			clock.goes(long)
+			return nil
+		})
+	}
+	for range 3 {
+		require.NoError(t, use(student, 11*time.Second))
+		require.NoError(t, use(staff, 11*time.Second))
+	}
+	require.Equal(t, "uploads_share", campus.ReasonOf(use(student, 0)))
+	require.NoError(t, use(other, time.Second))
+	require.NoError(t, use(staff, time.Second))
+	clock.goes(2 * time.Minute)
+	require.NoError(t, use(student, 0))
+	headers := (&problem{Status: status(campus.TooMany, "uploads_share"), Reason: "uploads_share"}).GetHeaders()
+	require.Equal(t, "60", headers.Get("Retry-After"))
+
+	clock.goes(time.Hour)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.forget()
+	require.Empty(t, l.callers, "nothing is kept of who has all of their share again")
 }
 
 func TestALookEndsWithItsLimitAndItsSender(t *testing.T) {
@@ -51,13 +186,15 @@ func TestALookEndsWithItsLimitAndItsSender(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	require.Equal(t, "file_laborious", campus.ReasonOf(l.while(t.Context(), who, time.Millisecond, endless)))
+	short := lookPolicy
+	short.LookTime = campus.Duration(time.Millisecond)
+	require.Equal(t, "file_laborious", campus.ReasonOf(l.while(t.Context(), who, short, endless)))
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	require.ErrorIs(t, l.while(gone, who, time.Minute, endless), context.Canceled)
+	require.ErrorIs(t, l.while(gone, who, lookPolicy, endless), context.Canceled)
 	hold(t, l, who)()
 	hold(t, l, campus.Student(uuid.New()))()
-	require.Empty(t, l.places, "the places are free again")
+	requireNoOneLooked(t, l)
 }
 
 // A decoder comes back for more often enough to notice that nobody waits any more.
@@ -66,7 +203,8 @@ func TestDecodingHeedsItsContext(t *testing.T) {
 	s := &Server{looking: newLooking()}
 	content := storagetest.LaboriousJPEG(4000, 4000, 10_000)
 	began := time.Now()
-	policy := campus.UploadPolicy{LookTime: campus.Duration(50 * time.Millisecond)}
+	policy := lookPolicy
+	policy.LookTime = campus.Duration(50 * time.Millisecond)
 	err := s.decode(t.Context(), policy, formats()[0], content)
 	require.Equal(t, "file_laborious", campus.ReasonOf(err), "it would take minutes")
 	require.Less(t, time.Since(began), 5*time.Second)
@@ -74,7 +212,7 @@ func TestDecodingHeedsItsContext(t *testing.T) {
 	leave()
 	policy.LookTime = campus.Duration(time.Hour)
 	require.ErrorIs(t, s.decode(gone, policy, formats()[0], content), context.Canceled)
-	require.Empty(t, s.looking.places)
+	requireNoOneLooked(t, s.looking)
 }
 
 func TestScansAreCounted(t *testing.T) {
@@ -92,6 +230,32 @@ func TestScansAreCounted(t *testing.T) {
 		"a segment that says it has no bytes": {head + "\xff\xe1\x00\x00" + scan + "\xff\xd9", 1},
 		"cut off":                             {head + scan + "\xff\xda", 1},
 	} {
-		require.Equal(t, c.want, jpegScans([]byte(c.content)), name)
+		require.Equal(t, c.want, jpegWork([]byte(c.content)).scans, name)
 	}
+}
+
+// What a progressive picture holds until its end is known from its header: whole blocks, as its components are sampled.
+func TestCoefficientsAreCounted(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		head []byte
+		want int64
+	}{
+		"grey":                                {storagetest.JPEGHead(0xc2, 17, 9, 0x11), 3 * 2 * 64},
+		"grey, whatever its sampling says":    {storagetest.JPEGHead(0xc2, 17, 9, 0x22), 3 * 2 * 64},
+		"colours in full (4:4:4)":             {storagetest.JPEGHead(0xc2, 17, 9, 0x11, 0x11, 0x11), 3 * 3 * 2 * 64},
+		"colours of a quarter (4:2:0)":        {storagetest.JPEGHead(0xc2, 17, 9, 0x22, 0x11, 0x11), 2 * 1 * 6 * 64},
+		"with black":                          {storagetest.JPEGHead(0xc2, 17, 9, 0x22, 0x11, 0x11, 0x22), 2 * 1 * 10 * 64},
+		"not progressive, so none is held":    {storagetest.JPEGHead(0xc0, 17, 9, 0x11, 0x11, 0x11), 0},
+		"behind what is passed over":          {spoilt(storagetest.JPEGHead(0xc2, 8, 8, 0x11), "x\xff\x00\xff\xd0\xff\xfe\x00\x02\xff"), 64},
+		"one in a comment is no frame":        {spoilt(storagetest.JPEGHead(0xc0, 8, 8, 0x11), "\xff\xfe\x00\x0f\xff\xc2\x00\x0b\x08\x00\x08\x00\x08\x01\x01\x11\x00"), 0},
+		"a header that is too short has none": {[]byte("\xff\xd8\xff\xc2\x00\x04\x08\x00\xff\xd9"), 0},
+	} {
+		require.Equal(t, c.want, jpegWork(c.head).coefficients, name)
+	}
+}
+
+// spoilt is a picture with something between its beginning and its first segment.
+func spoilt(head []byte, with string) []byte {
+	return append(append([]byte("\xff\xd8"), with...), head[2:]...)
 }

@@ -23,7 +23,7 @@ func (s *Server) inspectPDF(ctx context.Context, policy campus.UploadPolicy, f f
 		return tooLaborious()
 	}
 	conf := readerOfPDF(policy, streams)
-	return s.looking.while(ctx, actor(ctx), policy.LookTime.Std(), func(ctx context.Context) error {
+	return s.looking.while(ctx, actor(ctx), policy, func(ctx context.Context) error {
 		err := readPDF(ctx, f.content, conf)
 		switch {
 		case err == nil || ctx.Err() != nil:

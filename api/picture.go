@@ -18,7 +18,7 @@ type format struct {
 	magic       string
 	extensions  []string
 	aliases     []string                              // other names of the type that are in use
-	scans       func([]byte) int                      // how often the decoder goes over the picture; nil: once
+	work        func([]byte) pictureWork              // what decoding costs; nil: no more than its pixels
 	config      func(io.Reader) (image.Config, error) // nil: no picture
 	decode      func(io.Reader) (image.Image, error)
 }
@@ -26,7 +26,7 @@ type format struct {
 func formats() []format {
 	return []format{
 		{"image/jpeg", "\xff\xd8\xff", []string{".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp"},
-			[]string{"image/jpg", "image/pjpeg", "image/jfif", "image/x-jpeg"}, jpegScans, jpeg.DecodeConfig, jpeg.Decode},
+			[]string{"image/jpg", "image/pjpeg", "image/jfif", "image/x-jpeg"}, jpegWork, jpeg.DecodeConfig, jpeg.Decode},
 		{"image/png", "\x89PNG\r\n\x1a\n", []string{".png"}, []string{"image/x-png"}, nil, png.DecodeConfig, png.Decode},
 		{contentType: "application/pdf", magic: "%PDF-", extensions: []string{".pdf"},
 			aliases: []string{"application/x-pdf"}},
@@ -66,7 +66,7 @@ func (s *Server) inspect(ctx context.Context, policy campus.UploadPolicy, f file
 			return inspected{}, err
 		}
 	}
-	if kind.scans != nil && kind.scans(f.content) > policy.MaxScans {
+	if kind.work != nil && !kind.work(f.content).within(policy) {
 		return inspected{}, tooLaborious()
 	}
 	return inspected{kind.contentType, config.Width, config.Height}, s.decode(ctx, policy, kind, f.content)
@@ -74,7 +74,7 @@ func (s *Server) inspect(ctx context.Context, policy campus.UploadPolicy, f file
 
 // decode reads the whole picture, because a good head says nothing about the rest.
 func (s *Server) decode(ctx context.Context, policy campus.UploadPolicy, kind format, content []byte) error {
-	return s.looking.while(ctx, actor(ctx), policy.LookTime.Std(), func(ctx context.Context) error {
+	return s.looking.while(ctx, actor(ctx), policy, func(ctx context.Context) error {
 		if _, err := kind.decode(&heedful{ctx, content}); err != nil && ctx.Err() == nil {
 			return fileError(campus.Invalid, "file_damaged", "the picture cannot be read to its end")
 		}
@@ -104,10 +104,21 @@ func (h *heedful) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// jpegScans counts the scans of a JPEG, up to its end: each goes over the whole picture, however few bytes it has. The
-// segments are walked as image/jpeg walks them. What a crafted file hides from this count meets the limit of time.
-func jpegScans(content []byte) (scans int) {
-	const sos, eoi, rst0, rst7 = 0xda, 0xd9, 0xd0, 0xd7
+// pictureWork is what decoding a picture costs, beside its pixels.
+type pictureWork struct {
+	scans        int   // how often the decoder goes over the picture
+	coefficients int64 // that are held until the last scan was read; the rest is done in one go, which heeds nothing
+}
+
+func (w pictureWork) within(p campus.UploadPolicy) bool {
+	return w.scans <= p.MaxScans && w.coefficients <= p.MaxCoefficients
+}
+
+// jpegWork counts the scans of a JPEG, up to its end: each goes over the whole picture, however few bytes it has. The
+// segments are walked as image/jpeg walks them. What a crafted file hides from the count of scans meets the limit of time;
+// what comes before the first scan, and so the size of a progressive frame, cannot be hidden.
+func jpegWork(content []byte) (work pictureWork) {
+	const sof2, sos, eoi, rst0, rst7 = 0xc2, 0xda, 0xd9, 0xd0, 0xd7
 	for i := 2; i+1 < len(content); {
 		marker := content[i+1]
 		switch {
@@ -116,15 +127,39 @@ func jpegScans(content []byte) (scans int) {
 		case marker == 0 || marker >= rst0 && marker <= rst7:
 			i += 2
 		case marker == eoi || i+3 >= len(content):
-			return scans
+			return work
 		default:
-			if marker == sos {
-				scans++
+			n := max(2, int(content[i+2])<<8+int(content[i+3]))
+			switch marker {
+			case sos:
+				work.scans++
+			case sof2:
+				work.coefficients = max(work.coefficients, frameCoefficients(content[i+4:min(i+2+n, len(content))]))
 			}
-			i += 2 + max(2, int(content[i+2])<<8+int(content[i+3]))
+			i += 2 + n
 		}
 	}
-	return scans
+	return work
+}
+
+// frameCoefficients counts the coefficients of a frame by its header (ITU-T T.81, B.2.2): each component has whole blocks of
+// 64, as many in each unit of the picture as its sampling factors say.
+func frameCoefficients(header []byte) int64 {
+	const fixed, each, block = 6, 3, 8
+	if len(header) < fixed+each {
+		return 0 // the decoder refuses it
+	}
+	height, width := int(header[1])<<8+int(header[2]), int(header[3])<<8+int(header[4])
+	wide, high, blocks := 1, 1, 0
+	for i := fixed; i+each <= len(header); i += each {
+		h, v := int(header[i+1]>>4), int(header[i+1]&0x0f)
+		wide, high, blocks = max(wide, h), max(high, v), blocks+h*v
+	}
+	if len(header) < fixed+2*each { // one component is stored block by block, whatever it says
+		wide, high, blocks = 1, 1, 1
+	}
+	across, down := (width+block*wide-1)/(block*wide), (height+block*high-1)/(block*high)
+	return int64(across) * int64(down) * int64(blocks) * block * block
 }
 
 func tooLaborious() error {

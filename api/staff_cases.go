@@ -15,7 +15,7 @@ import (
 
 type staffCaseListInput struct {
 	PageQuery
-	Kind     campus.CaseKind `query:"kind" enum:"application,plastic,batch,package,invitation"`
+	Kind     campus.CaseKind `query:"kind" enum:"application,plastic,batch,package,invitation,ending"`
 	Stage    campus.Stage    `query:"stage" maxLength:"30"`
 	WaitsFor campus.Party    `query:"waits_for" maxLength:"30"`
 	Campus   string          `query:"campus" maxLength:"40"`

@@ -30,6 +30,9 @@ var cardMoves = map[CardState][]CardState{
 // CanBecome tells whether a card may go from s to next.
 func (s CardState) CanBecome(next CardState) bool { return slices.Contains(cardMoves[s], next) }
 
+// Terminal tells whether nothing can happen to the card any more.
+func (s CardState) Terminal() bool { return len(cardMoves[s]) == 0 }
+
 // OtherCardActive is the reason when the same human has a card under another number and does not change role.
 const OtherCardActive = "other_card_active"
 

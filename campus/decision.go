@@ -153,6 +153,7 @@ var decisionRules = map[CaseKind]map[string]DecisionRule{
 	},
 	PackageCase: {SettleStepUpdate: settleRule},
 	BatchCase:   {SettleStepUpdate: settleRule},
+	EndingCase:  {SettleStepUpdate: settleRule},
 }
 
 // updates are all decisions, in an order that stays.

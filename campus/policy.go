@@ -104,14 +104,17 @@ type SignInPolicy struct {
 
 // UploadPolicy holds the limits of a file.
 type UploadPolicy struct {
-	MaxBytes    int64       `yaml:"max_bytes"`
-	MaxPixels   int64       `yaml:"max_pixels"`
-	MaxScans    int         `yaml:"max_scans"`    // of a JPEG
-	MaxStreams  int         `yaml:"max_streams"`  // of a PDF
-	StreamBytes int64       `yaml:"stream_bytes"` // that all streams of a PDF may unpack to
-	LookTime    Duration    `yaml:"look_time"`
-	Frame       FramePolicy `yaml:"frame"`
-	UnusedLife  Duration    `yaml:"unused_life"`
+	MaxBytes        int64       `yaml:"max_bytes"`
+	MaxPixels       int64       `yaml:"max_pixels"`
+	MaxScans        int         `yaml:"max_scans"`        // of a JPEG
+	MaxCoefficients int64       `yaml:"max_coefficients"` // of a progressive JPEG
+	MaxStreams      int         `yaml:"max_streams"`      // of a PDF
+	StreamBytes     int64       `yaml:"stream_bytes"`     // that all streams of a PDF may unpack to
+	LookTime        Duration    `yaml:"look_time"`
+	LookShare       Duration    `yaml:"look_share"` // of one caller, within the window
+	LookWindow      Duration    `yaml:"look_window"`
+	Frame           FramePolicy `yaml:"frame"`
+	UnusedLife      Duration    `yaml:"unused_life"`
 }
 
 // Policies are the policies of all universities, read from files and checked.
@@ -215,6 +218,7 @@ func (p Policy) check() error {
 		"sign_in.student_session": p.SignIn.StudentSession, "sign_in.staff_session": p.SignIn.StaffSession,
 		"sign_in.initial_session": p.SignIn.InitialSession, "sign_in.phone_code": p.SignIn.PhoneCode,
 		"uploads.unused_life": p.Uploads.UnusedLife, "uploads.look_time": p.Uploads.LookTime,
+		"uploads.look_share": p.Uploads.LookShare, "uploads.look_window": p.Uploads.LookWindow,
 	}
 	for name, value := range positive {
 		if value <= 0 {
@@ -228,7 +232,8 @@ func (p Policy) check() error {
 		"sign_in.phone_code_tries": p.SignIn.PhoneCodeTries, "sign_in.phone_codes_per_hour": p.SignIn.PhoneCodesPerHour,
 		"uploads.max_bytes": int(p.Uploads.MaxBytes), "uploads.max_pixels": int(p.Uploads.MaxPixels),
 		"uploads.max_scans": p.Uploads.MaxScans, "uploads.max_streams": p.Uploads.MaxStreams,
-		"uploads.stream_bytes": int(p.Uploads.StreamBytes), "uploads.frame.min_side": p.Uploads.Frame.MinSide,
+		"uploads.max_coefficients": int(p.Uploads.MaxCoefficients),
+		"uploads.stream_bytes":     int(p.Uploads.StreamBytes), "uploads.frame.min_side": p.Uploads.Frame.MinSide,
 		"uploads.frame.max_side": p.Uploads.Frame.MaxSide, "uploads.frame.max_bytes": p.Uploads.Frame.MaxBytes,
 	}
 	for name, value := range counts {

@@ -80,7 +80,7 @@ func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) (
 		}
 	}
 	moved, err := s.moveAs(ctx, m, a.part(ctx, s.Now()), func(t tx, moved movedCase) error {
-		if err := replaceOtherCards(t, m.Case.ID, moved, a.Change); err != nil || len(chosen) == 0 {
+		if err := replaceOtherCards(ctx, t, m.Case.ID, moved, a.Change); err != nil || len(chosen) == 0 {
 			return err
 		}
 		return openChosenPackages(ctx, t, moved, a.Card, chosen, a.Change.Actor)

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"slices"
 
 	"github.com/google/uuid"
@@ -14,6 +15,7 @@ type human struct {
 	ID     uuid.UUID
 	Name   string
 	Status string
+	Campus string
 }
 
 // is tells whether two people on the roster, with one document, are one human who has two numbers: their names agree, too.
@@ -24,7 +26,7 @@ var heldStates = []campus.CardState{campus.CardActive, campus.CardFrozen, campus
 
 // replaceOtherCards ends the cards that the human whose card becomes active has under other numbers (D4), if they change
 // role. Conflict: other_card_active when they do not.
-func replaceOtherCards(t tx, application uuid.UUID, moved movedCase, change campus.Change) error {
+func replaceOtherCards(ctx context.Context, t tx, application uuid.UUID, moved movedCase, change campus.Change) error {
 	others, err := lockOthers(t, moved.Owner.PersonID)
 	if err != nil || len(others) == 0 {
 		return err
@@ -42,7 +44,7 @@ func replaceOtherCards(t tx, application uuid.UUID, moved movedCase, change camp
 			if !campus.ReplacesCard(route, other.Status) {
 				return campus.Errorf(campus.Conflict, campus.OtherCardActive, "the same human has card %s under another number", card.ID)
 			}
-			if err := replaceCard(t, card, moved, change); err != nil {
+			if err := replaceCard(ctx, t, card, other, moved, change); err != nil {
 				return err
 			}
 		}
@@ -54,7 +56,7 @@ func replaceOtherCards(t tx, application uuid.UUID, moved movedCase, change camp
 // same order, so that the second sees what the first has made.
 func lockOthers(t tx, person uuid.UUID) ([]human, error) {
 	var people []human
-	err := t.Raw(`select p.id, p.name, p.status from people me join people p on p.university = me.university and p.document_hash = me.document_hash
+	err := t.Raw(`select p.id, p.name, p.status, p.campus from people me join people p on p.university = me.university and p.document_hash = me.document_hash
 		where me.id = ? order by p.id for no key update of p`, person).Scan(&people).Error
 	if err != nil {
 		return nil, err
@@ -63,8 +65,9 @@ func lockOthers(t tx, person uuid.UUID) ([]human, error) {
 	return slices.DeleteFunc(people, func(p human) bool { return p.ID == person || !p.is(me) }), nil
 }
 
-// replaceCard ends a card because another of the same human takes its place, and tells who holds it under that number.
-func replaceCard(t tx, card Card, moved movedCase, change campus.Change) error {
+// replaceCard ends a card because another of the same human takes its place, has all stop that it was good for, and tells who
+// holds it under that number.
+func replaceCard(ctx context.Context, t tx, card Card, holder human, moved movedCase, change campus.Change) error {
 	err := t.Exec(`with made as (update cards set state = @card_state where id = @card and state = @before returning id, @before as before)
 		insert into card_changes (card_id, from_state, to_state, actor, channel, reason, text, at)
 		select id, before, @card_state, @changed_by, @channel, @change_reason, '', @now from made`, map[string]any{
@@ -75,6 +78,10 @@ func replaceCard(t tx, card Card, moved movedCase, change campus.Change) error {
 		return err
 	}
 	if err := addAudit(t, change.Actor, "card.replace", "card/"+card.ID.String(), moved.Owner.University); err != nil {
+		return err
+	}
+	owner := caseOwner{moved.Owner.University, holder.Campus, holder.ID}
+	if err := stopCard(ctx, t, card, owner, moved.PolicyVersion, change.Actor); err != nil {
 		return err
 	}
 	return queueNotices(t, moved.Owner.University, []uuid.UUID{card.PersonID}, card.ApplicationID,

@@ -193,9 +193,10 @@ func (s *Store) SavePackageReference(ctx context.Context, id uuid.UUID, referenc
 	return wrap("keep a package's reference", err)
 }
 
-// SettlePackage takes a package to another state, with the move that says so. refusal is the system's own word for no.
+// SettlePackage takes a package to another state, with the move that says so. refusal is the system's own word for no. One
+// that is granted to a card which has ended is withdrawn at once.
 func (s *Store) SettlePackage(ctx context.Context, m campus.Move, id uuid.UUID, next campus.PackageState, refusal string) (campus.Moved, error) {
-	return s.move(ctx, m, func(t tx) error {
+	return s.moveAs(ctx, m, part{}, func(t tx, moved movedCase) error {
 		var state campus.PackageState
 		if err := t.Raw(`select state from packages where id = ? for update`, id).Row().Scan(&state); err != nil {
 			return err
@@ -203,11 +204,15 @@ func (s *Store) SettlePackage(ctx context.Context, m campus.Move, id uuid.UUID, 
 		if !state.CanBecome(next) {
 			return campus.Errorf(campus.Conflict, "package_state", "a package that is %s cannot become %s", state, next)
 		}
-		return t.Exec(`update packages set state = @state, refusal = @refusal,
+		err := t.Exec(`update packages set state = @state, refusal = @refusal,
 				granted_at = case when @granted then coalesce(granted_at, @now) else granted_at end,
 				ended_at = case when @ended then cast(@now as timestamptz) end where id = @id`,
 			map[string]any{"state": next, "refusal": refusal, "granted": next == campus.PackageGranted,
 				"ended": next.Terminal(), "now": t.now, "id": id}).Error
+		if err != nil || next != campus.PackageGranted {
+			return err
+		}
+		return withdrawOfEnded(ctx, t, id, moved)
 	})
 }
 

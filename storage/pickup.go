@@ -29,7 +29,7 @@ type Opened struct {
 
 // PickUp hands a plastic to its holder, at once and whether or not Temporal runs (D3). Every try under a code that
 // waits here is counted before it is checked, so that documents cannot be tried out, not even many at once.
-// Refused: pickup_code, pickup_locked, pickup_document.
+// Refused: pickup_code, pickup_card_over, pickup_locked, pickup_document.
 func (s *Store) PickUp(ctx context.Context, req Request, p Pickup) (Opened, error) {
 	var try int // none when no code of that kind waits
 	if err := s.inTx(ctx, "count a pickup", func(t tx) error {
@@ -41,6 +41,9 @@ func (s *Store) PickUp(ctx context.Context, req Request, p Pickup) (Opened, erro
 	return once(ctx, s, "pick up a plastic", req, func(t tx) (Opened, error) {
 		plastic, err := findPickup(t, p)
 		if err != nil {
+			return Opened{}, err
+		}
+		if err := cardIsOver(t, plastic); err != nil { // D4: also before the plastic's case knows
 			return Opened{}, err
 		}
 		if try == 0 { // it came to wait here a moment after the count
@@ -154,6 +157,9 @@ func renewPickupCode(t tx, who campus.StaffMember, caseID uuid.UUID) (Plastic, e
 		return p, campus.Errorf(campus.NotFound, "", "case %s has no plastic", caseID)
 	case p.State != campus.PlasticReady:
 		return p, campus.Errorf(campus.Conflict, "plastic_not_waiting", "a plastic that is %s has no pickup code", p.State)
+	}
+	if err := cardIsOver(t, p); err != nil {
+		return p, err
 	}
 	code, err := newPickupCode(t, p)
 	if err != nil {

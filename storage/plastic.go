@@ -35,6 +35,7 @@ type Plastic struct {
 	BatchID     *uuid.UUID          `json:"-"`
 	DeliveryID  *uuid.UUID          `json:"-"`
 	Rejected    string              `json:"-"` // why the bureau would not make it
+	CardState   campus.CardState    `json:"-"` // known of the plastic of a case
 }
 
 // Waits tells whether the plastic has to be put into a batch, or into another one, and the bureau does not have it.
@@ -46,8 +47,8 @@ func (s *Store) BeginPlastic(ctx context.Context, m campus.Move, n *NewBatch) (m
 		Plastic       Plastic `gorm:"embedded"` // gorm passes over what is embedded without a name
 		PolicyVersion string
 	}
-	err = s.read(ctx).Raw(`select p.*, c.policy_version from plastics p join cases c on c.id = p.case_id where p.case_id = ?
-		order by p.seq desc limit 1`, m.Case.ID).Scan(&found).Error
+	err = s.read(ctx).Raw(`select p.*, k.state as card_state, c.policy_version from plastics p join cases c on c.id = p.case_id
+		join cards k on k.id = p.card_id where p.case_id = ? order by p.seq desc limit 1`, m.Case.ID).Scan(&found).Error
 	if err == nil && found.Plastic.ID == uuid.Nil {
 		err = campus.Errorf(campus.NotFound, "", "case %s has no plastic", m.Case.ID)
 	}
@@ -65,7 +66,8 @@ func (s *Store) BeginPlastic(ctx context.Context, m campus.Move, n *NewBatch) (m
 // CurrentPlastic is the newest plastic of a case.
 func (s *Store) CurrentPlastic(ctx context.Context, caseID uuid.UUID) (Plastic, error) {
 	var plastic Plastic
-	err := s.read(ctx).Raw(`select * from plastics where case_id = ? order by seq desc limit 1`, caseID).Scan(&plastic).Error
+	err := s.read(ctx).Raw(`select p.*, k.state as card_state from plastics p join cards k on k.id = p.card_id
+		where p.case_id = ? order by p.seq desc limit 1`, caseID).Scan(&plastic).Error
 	if err == nil && plastic.ID == uuid.Nil {
 		return plastic, campus.Errorf(campus.NotFound, "", "case %s has no plastic", caseID)
 	}

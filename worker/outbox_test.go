@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -8,6 +9,7 @@ import (
 	"campuscard/campus"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
+	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -105,4 +107,34 @@ func TestRowThatCannotBeDeliveredWaitsAndHoldsNobodyUp(t *testing.T) {
 	e.AwaitStage(ref, campus.StageReview)
 	require.Equal(t, 1, inOutbox(e))
 	require.True(t, storagetest.One[bool](e.House.House, `select tries > 0 and failure <> '' and next_try > created_at from outbox`))
+}
+
+// What a workflow is started with stays in its history for long, in the open: ids and codes only, and short.
+func TestNothingButCodesLeavesTheOutbox(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	wrong := map[string]string{
+		"name": "张三", "sentence": "east, Zhang San", "document": "370102200001011234", "long": strings.Repeat("a", 61),
+	}
+	for id, place := range wrong {
+		e.Exec(`insert into outbox (kind, workflow, workflow_id, input, created_at, next_try)
+			select 'start', 'application', 'application/' || $1, json_build_object('case', json_build_object('kind', 'application',
+				'id', gen_random_uuid()), 'university', 'lcu', 'campus', $2::text), now() - interval '1 hour', now() - interval '1 hour'`,
+			id, place)
+	}
+	e.Work(worker.Config{})
+	looked := func() bool { // each was tried, or has left
+		return storagetest.One[int](e.House.House, `select count(*) from outbox where tries = 0`) == 0
+	}
+	e.Await(looked, "the rows are looked at")
+	require.Equal(t, len(wrong), inOutbox(e))
+	for id, place := range wrong {
+		_, err := e.Client.DescribeWorkflowExecution(t.Context(), "application/"+id, "")
+		require.True(t, workflows.IsGone(err), "Temporal has a workflow with a %s", id)
+		failure := storagetest.One[string](e.House.House, `select failure from outbox where workflow_id = $1`, "application/"+id)
+		require.NotEmpty(t, failure)
+		require.NotContains(t, failure, place)
+	}
+	ref := e.Apply(e.Student(), workflowtest.Good)
+	e.AwaitStage(ref, campus.StageReview)
 }

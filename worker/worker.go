@@ -99,6 +99,7 @@ func RegisterWorkflows(r registry) {
 		campus.BatchCase:       workflows.Batch,
 		campus.PackageCase:     workflows.Package,
 		campus.InvitationCase:  workflows.Invitation,
+		campus.EndingCase:      workflows.Ending,
 	} {
 		r.RegisterWorkflowWithOptions(process, workflow.RegisterOptions{Name: string(kind)})
 	}

@@ -49,15 +49,16 @@ func (w *application) provision(ctx workflow.Context) error {
 // keepRevocations keeps the undoing of every service of the base package.
 func (w *application) keepRevocations() {
 	for _, service := range campus.BasePackage() {
-		w.undoings = append(w.undoings, w.revocation(service))
+		w.undoings = append(w.undoings, revocation(service, w.state.Card))
 	}
 }
 
-func (w *application) revocation(service campus.Service) undoing {
+// revocation takes a card out of a system; harmless where it never was.
+func revocation(service campus.Service, card uuid.UUID) undoing {
 	name := "revoke-" + string(service)
 	return undoing{stepKind{Name: name}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
 		return workflow.ExecuteActivity(on(ctx, serviceQueue(service), name), steps.RevokeService,
-			activities.ServiceStep{Ref: ref, Card: w.state.Card, Service: service})
+			activities.ServiceStep{Ref: ref, Card: card, Service: service})
 	}}
 }
 

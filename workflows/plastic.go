@@ -17,9 +17,10 @@ import (
 type plastic struct {
 	*casework
 	memory[plasticState]
-	plan  activities.PlasticPlan
-	polls int
-	urged bool // a batch was opened because the promise nears
+	plan   activities.PlasticPlan
+	polls  int
+	urged  bool // a batch was opened because the promise nears
+	looked int  // nudges that had come when the facts were last looked at
 }
 
 // plasticState is what the process knows: it is written with each move.
@@ -155,6 +156,9 @@ func (w *plastic) produce(ctx workflow.Context) error {
 
 // follow does what follows from what has become of the plastic; false when it is still under way.
 func (w *plastic) follow(ctx workflow.Context, status activities.PlasticStatus) (bool, error) {
+	if status.CardOver && status.State != campus.PlasticPickedUp {
+		return true, w.cardOver(ctx)
+	}
 	switch status.State {
 	case campus.PlasticReady, campus.PlasticPickedUp:
 		return true, w.announce(ctx)
@@ -167,6 +171,7 @@ func (w *plastic) follow(ctx workflow.Context, status activities.PlasticStatus) 
 }
 
 func (w *plastic) look(ctx workflow.Context) (activities.PlasticStatus, error) {
+	w.looked = w.nudges
 	var status activities.PlasticStatus
 	err := w.own(ctx, "look", steps.ReadPlastic, w.input.Case.ID, &status)
 	return status, err
@@ -297,6 +302,9 @@ func (w *plastic) awaitPickup(ctx workflow.Context) error {
 		if status.State == campus.PlasticPickedUp {
 			break
 		}
+		if status.CardOver { // the kiosk hands it out no more
+			return w.cardOver(ctx)
+		}
 		if status.State == campus.PlasticLost || status.State == campus.PlasticDamaged {
 			return w.remake(ctx, status)
 		}
@@ -329,6 +337,11 @@ func (w *plastic) remind(after campus.Duration) rung {
 			Notices: []campus.Notice{{Template: "notice.remind_pickup"}},
 		}})
 	}}
+}
+
+// cardOver ends the case of a plastic whose card was replaced before the plastic came into a hand (D4).
+func (w *plastic) cardOver(ctx workflow.Context) error {
+	return w.giveUp(ctx, campus.Expired, campus.CardReplacedReason)
 }
 
 // giveUp ends the case of a plastic nobody will hold: the order is taken back where it still can be.

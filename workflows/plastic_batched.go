@@ -115,20 +115,45 @@ func (w *plastic) takeBack(ctx workflow.Context) error {
 	return err
 }
 
-// awaitResend keeps a returned card until the student wants it after all. After that it is destroyed.
+// awaitResend keeps a returned card until the student wants it after all. After that it is destroyed. News are looked at
+// meanwhile: its card may have ended.
 func (w *plastic) awaitResend(ctx workflow.Context) error {
-	p := w.plan.Plastic
-	done, err := wait(ctx, workflow.Now(ctx), p.ReturnedWait.Std(), "returned", func() bool { return w.stage != campus.StageReturned },
-		rung{p.ReturnedReminder.Std(), "returned: remind the student", func(ctx workflow.Context) error {
-			return w.advance(ctx, change{at: campus.StageReturned, Move: campus.Move{
-				Name:    "remind:returned",
-				Events:  []campus.Event{event("reminded", campus.System())},
-				Notices: []campus.Notice{{Template: "notice.remind_returned"}},
-			}})
-		}})
-	if err != nil || done {
-		return err
+	p, since := w.plan.Plastic, workflow.Now(ctx)
+	for {
+		done, err := wait(ctx, since, p.ReturnedWait.Std(), "returned",
+			func() bool { return w.stage != campus.StageReturned || w.nudges != w.looked }, w.remindReturned())
+		if err != nil {
+			return err
+		}
+		if !done {
+			return w.destroy(ctx)
+		}
+		if w.stage != campus.StageReturned {
+			return nil
+		}
+		status, err := w.look(ctx)
+		if err != nil {
+			return err
+		}
+		if status.CardOver {
+			return w.cardOver(ctx)
+		}
 	}
+}
+
+// remindReturned is a rung of a ladder that reminds the student of a card that can be sent again.
+func (w *plastic) remindReturned() rung {
+	return rung{w.plan.Plastic.ReturnedReminder.Std(), "returned: remind the student", func(ctx workflow.Context) error {
+		return w.advance(ctx, change{at: campus.StageReturned, Move: campus.Move{
+			Name:    "remind:returned",
+			Events:  []campus.Event{event("reminded", campus.System())},
+			Notices: []campus.Notice{{Template: "notice.remind_returned"}},
+		}})
+	}}
+}
+
+// destroy ends the case of a returned card that nobody wants.
+func (w *plastic) destroy(ctx workflow.Context) error {
 	const reason = "not_picked_up"
 	return w.advance(ctx, change{Move: campus.Move{
 		Name: "destroy", Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Expired, Reason: reason,

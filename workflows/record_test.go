@@ -289,6 +289,14 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Aborted)
 		return l
 	},
+	"ending-parked": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+		l := replaced(t, func(l *live) { l.School.Fault("library", "outage") }, with...)
+		require.Equal(t, campus.StepFailed, l.settle("operator", campus.RetryStep, "revoke-library", 1).Outcome)
+		l.School.Fault("library", "none")
+		l.settle("operator", campus.RetryStep, "revoke-library", 2)
+		l.end(campus.Completed)
+		return l
+	},
 	"plastic-plain": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := working(t, workflowtest.Good, with...)
 		l.review(campus.Approve, "")
@@ -520,6 +528,11 @@ var told = map[string]struct {
 	"package-kept": {
 		"package_returned step_parked step_proposed step_aborted step_parked step_retried package_ended",
 		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "subscribe": 1},
+	},
+	"ending-parked": {
+		"card_ended step_parked step_failed_again step_retried card_revoked",
+		map[string]int{"liveness_check": 2, "comparison": 2, "grant": 2, "open_patron": 2, "open_account": 2, "order": 2,
+			"revoke": 1, "close_patron": 1, "close_account": 1, "cancellation": 1},
 	},
 	"plastic-plain": {
 		"plastic_begun plastic_ordered plastic_ready picked_up",
