@@ -34,7 +34,7 @@ type StaffCaseView struct {
 
 func (s *Server) staffCaseOf(in campus.Language) func(storage.Case) StaffCaseView {
 	return func(c storage.Case) StaffCaseView {
-		view := StaffCaseView{CaseView: caseOf(in, c), PersonID: c.PersonID, Parked: append([]string{}, c.Parked...)}
+		view := StaffCaseView{CaseView: s.caseOf(in, c), PersonID: c.PersonID, Parked: append([]string{}, c.Parked...)}
 		if c.Cause != "" {
 			view.CauseText = campus.Text(in, "problem."+string(c.Cause), nil)
 		}
@@ -109,7 +109,7 @@ func (s *Server) getStaffCase(ctx context.Context, in *CaseInput) (*answer[staff
 	if err != nil {
 		return nil, err
 	}
-	detail.WorkItems = each(items, workItemOf(lang))
+	detail.WorkItems = each(items, s.workItemOf(lang))
 	if c.Kind != campus.BatchCase && c.Kind != campus.InvitationCase { // they are nobody's
 		next := nextOf(lang, c)
 		detail.Next = &next
