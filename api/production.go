@@ -49,7 +49,8 @@ func (s *Server) listBatches(ctx context.Context, in *batchListInput) (*answer[p
 	if err != nil {
 		return nil, err
 	}
-	return answered(newPage(batches, in.Limit, s.batchOf(language(ctx)), func(b storage.Batch) uuid.UUID { return b.ID })), nil
+	id := func(b storage.Batch) uuid.UUID { return b.ID }
+	return answered(newPage(batches, in.Limit, s.batchOf(language(ctx)), id)), nil
 }
 
 // openBatch opens a batch of what waits, now. It works while Temporal is away: the batch begins when it is back.
@@ -111,7 +112,8 @@ func (s *Server) getBatch(ctx context.Context, in *CaseInput) (*answer[batchDeta
 	}
 	return answered(batchDetail{
 		BatchView: s.batchOf(lang)(b), Stage: c.Stage, StageText: campus.Text(lang, "stage."+string(c.Stage), nil),
-		WaitsFor: c.WaitsFor, Due: c.Due, DueNote: s.dueNote(lang, b.University, c.Due), Parked: append([]string{}, c.Parked...), Deliveries: deliveries,
+		WaitsFor: c.WaitsFor, Due: c.Due, DueNote: s.dueNote(lang, b.University, c.Due),
+		Parked: append([]string{}, c.Parked...), Deliveries: deliveries,
 		TheCards: each(cards, func(card storage.BatchCard) batchCardView {
 			return batchCardView{card, campus.Text(lang, "plastic."+string(card.State), nil),
 				campus.DateOf(card.PromisedAt.Add(-time.Nanosecond)), s.dueNote(lang, b.University, &card.PromisedAt)}

@@ -91,7 +91,8 @@ func (s *Server) listWorkItems(ctx context.Context, in *workItemListInput) (*ans
 	if err != nil {
 		return nil, err
 	}
-	return answered(newPage(items, in.Limit, s.workItemOf(language(ctx)), func(w storage.WorkItem) uuid.UUID { return w.ID })), nil
+	id := func(w storage.WorkItem) uuid.UUID { return w.ID }
+	return answered(newPage(items, in.Limit, s.workItemOf(language(ctx)), id)), nil
 }
 
 // WorkItemInput names a work item in the path.

@@ -43,8 +43,8 @@ func TestPromises(t *testing.T) {
 	})
 }
 
-// D2, C3: every date that was counted in working days is told as an estimate, to whomever it is told, while the holidays of
-// its year are not announced; and no other date is.
+// D2, C3: every date that was counted in working days is told as an estimate, to whomever it is told, while the
+// holidays of its year are not announced; and no other date is.
 func TestDatesOfAnUnknownYearAreToldAsEstimates(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
