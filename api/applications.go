@@ -197,7 +197,7 @@ func (s *Server) listApplications(ctx context.Context, in *caseListInput) (*answ
 	if err != nil {
 		return nil, err
 	}
-	show := func(c storage.Case) CaseView { return caseOf(language(ctx), c) }
+	show := func(c storage.Case) CaseView { return s.caseOf(language(ctx), c) }
 	return answered(newPage(cases, in.Limit, show, func(c storage.Case) uuid.UUID { return c.ID })), nil
 }
 

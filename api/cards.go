@@ -30,7 +30,9 @@ type cardList struct {
 
 // listCards are one's cards with their plastics, newest first.
 func (s *Server) listCards(ctx context.Context, _ *struct{}) (*answer[cardList], error) {
-	return s.cardsOf(ctx, person(ctx).ID, s.plasticOf)
+	return s.cardsOf(ctx, person(ctx).ID, func(p storage.Plastic) (*plasticView, error) {
+		return s.plasticOf(language(ctx), p)
+	})
 }
 
 // cardsOf are the cards of a person; plastic says what the reader may know of each plastic.
@@ -57,7 +59,6 @@ func (s *Server) cardsOf(ctx context.Context, who uuid.UUID, plastic func(storag
 			if err != nil {
 				return nil, err
 			}
-			shown.Note = promiseNote(language(ctx), s.policies.For(p.University).Calendar.Estimated(p.PromisedOn()))
 			view.Plastics = append(view.Plastics, *shown)
 		}
 		list.Items = append(list.Items, view)
@@ -65,9 +66,16 @@ func (s *Server) cardsOf(ctx context.Context, who uuid.UUID, plastic func(storag
 	return answered(list), nil
 }
 
-func (s *Server) plasticOf(p storage.Plastic) (*plasticView, error) {
-	code, err := s.store.PickupCode(p)
-	return &plasticView{Plastic: p, PromisedOn: p.PromisedOn(), PickupCode: code}, err
+// plasticOf is a plastic as its holder sees it.
+func (s *Server) plasticOf(in campus.Language, p storage.Plastic) (*plasticView, error) {
+	view := s.plasticWithoutCode(in, p)
+	var err error
+	view.PickupCode, err = s.store.PickupCode(p)
+	return view, err
+}
+
+func (s *Server) plasticWithoutCode(in campus.Language, p storage.Plastic) *plasticView {
+	return &plasticView{Plastic: p, PromisedOn: p.PromisedOn(), Note: s.dueNote(in, p.University, &p.PromisedAt)}
 }
 
 type noticeView struct {

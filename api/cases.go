@@ -24,6 +24,7 @@ type CaseView struct {
 	WaitsForText string          `json:"waits_for_text"`
 	Since        time.Time       `json:"since"`
 	Due          *time.Time      `json:"due,omitempty"`
+	DueNote      string          `json:"due_note,omitempty" doc:"That the date is an estimate"`
 	Outcome      campus.Outcome  `json:"outcome,omitempty"`
 	OutcomeText  string          `json:"outcome_text,omitempty"`
 	Reason       string          `json:"reason,omitempty"`
@@ -32,13 +33,16 @@ type CaseView struct {
 	ClosedAt     *time.Time      `json:"closed_at,omitempty"`
 }
 
-func caseOf(in campus.Language, c storage.Case) CaseView {
+func (s *Server) caseOf(in campus.Language, c storage.Case) CaseView {
 	view := CaseView{
 		ID: c.ID, Kind: c.Kind, Campus: c.Campus, Stage: c.Stage, WaitsFor: c.WaitsFor, Since: c.Since, Due: c.Due,
 		Outcome: c.Outcome, Reason: c.Reason, OpenedAt: c.OpenedAt, ClosedAt: c.ClosedAt,
 		StageText:    campus.Text(in, "stage."+string(c.Stage), nil),
 		WaitsForText: campus.Text(in, "waits."+string(c.WaitsFor), nil),
 		ReasonText:   campus.ReasonText(in, c.Reason),
+	}
+	if campus.DueInWorkingDays(c.Kind, c.Stage) {
+		view.DueNote = s.dueNote(in, c.University, c.Due)
 	}
 	if c.Outcome != "" {
 		view.OutcomeText = campus.Text(in, "outcome."+string(c.Outcome), nil)
@@ -185,7 +189,7 @@ func lineText(in campus.Language, place campus.LinePlace) string {
 
 func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDetail], error) {
 	in := language(ctx)
-	detail := caseDetail{CaseView: caseOf(in, c), Next: nextOf(in, c)}
+	detail := caseDetail{CaseView: s.caseOf(in, c), Next: nextOf(in, c)}
 	timeline, err := s.store.Timeline(ctx, c.ID, true)
 	if err != nil {
 		return nil, err
@@ -205,7 +209,7 @@ func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDe
 			return nil, err
 		}
 		detail.Next.Actions = plasticNext(c, plastic.CardID)
-		detail.Plastic, err = s.plasticOf(plastic)
+		detail.Plastic, err = s.plasticOf(in, plastic)
 		return answered(detail), err
 	}
 	if detail.Line, err = s.lineOf(ctx, c); err != nil {

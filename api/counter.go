@@ -164,7 +164,7 @@ func (s *Server) listPersonCards(ctx context.Context, in *PersonInput) (*answer[
 		return nil, err
 	}
 	return s.cardsOf(ctx, in.ID, func(p storage.Plastic) (*plasticView, error) {
-		return &plasticView{Plastic: p, PromisedOn: p.PromisedOn()}, nil
+		return s.plasticWithoutCode(language(ctx), p), nil
 	})
 }
 

@@ -18,8 +18,8 @@ const (
 )
 
 // looking gives out the places where files are looked at. Each caller has one place at a time. A place that comes free
-// goes to the caller who has used least, so that nobody waits behind those who keep the places busy, however many of them
-// there are; and who has used a whole share is refused until some of it has come back.
+// goes to the caller who has used least, so that nobody waits behind those who keep the places busy, however many of
+// them there are; and who has used a whole share is refused until some of it has come back.
 type looking struct {
 	now     func() time.Time
 	mu      sync.Mutex

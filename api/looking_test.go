@@ -147,8 +147,8 @@ func TestWhoHasUsedLeastIsNext(t *testing.T) {
 	requireNoOneLooked(t, l)
 }
 
-// Who has used a share is refused until some of it has come back. That is nobody else's loss, and not for staff, who hand
-// in files for many people.
+// Who has used a share is refused until some of it has come back. That is nobody else's loss, and not for staff, who
+// hand in files for many people.
 func TestAShareOfLookingIsUsedUpAndComesBack(t *testing.T) {
 	t.Parallel()
 	clock := &handClock{at: time.Now()}

@@ -115,8 +115,8 @@ func (w pictureWork) within(p campus.UploadPolicy) bool {
 }
 
 // jpegWork counts the scans of a JPEG, up to its end: each goes over the whole picture, however few bytes it has. The
-// segments are walked as image/jpeg walks them. What a crafted file hides from the count of scans meets the limit of time;
-// what comes before the first scan, and so the size of a progressive frame, cannot be hidden.
+// segments are walked as image/jpeg walks them. What a crafted file hides from the count of scans meets the limit of
+// time; what comes before the first scan, and so the size of a progressive frame, cannot be hidden.
 func jpegWork(content []byte) (work pictureWork) {
 	const sof2, sos, eoi, rst0, rst7 = 0xc2, 0xda, 0xd9, 0xd0, 0xd7
 	for i := 2; i+1 < len(content); {
@@ -142,8 +142,8 @@ func jpegWork(content []byte) (work pictureWork) {
 	return work
 }
 
-// frameCoefficients counts the coefficients of a frame by its header (ITU-T T.81, B.2.2): each component has whole blocks of
-// 64, as many in each unit of the picture as its sampling factors say.
+// frameCoefficients counts the coefficients of a frame by its header (ITU-T T.81, B.2.2): each component has whole
+// blocks of 64, as many in each unit of the picture as its sampling factors say.
 func frameCoefficients(header []byte) int64 {
 	const fixed, each, block = 6, 3, 8
 	if len(header) < fixed+each {

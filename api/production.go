@@ -19,15 +19,17 @@ type BatchView struct {
 	StateText  string      `json:"state_text"`
 	ReasonText string      `json:"reason_text"`
 	PromisedOn campus.Date `json:"promised_on" format:"date" doc:"The earliest day promised to a holder"`
+	Note       string      `json:"promise_note,omitempty" doc:"That the day is an estimate"`
 	SHA256     string      `json:"sha256,omitempty" doc:"Hex, of the order file"`
 }
 
-func batchOf(in campus.Language) func(storage.Batch) BatchView {
+func (s *Server) batchOf(in campus.Language) func(storage.Batch) BatchView {
 	return func(b storage.Batch) BatchView {
 		return BatchView{
 			Batch: b, StateText: campus.Text(in, "batch."+string(b.State), nil),
 			ReasonText: campus.Text(in, "batch_reason."+string(b.Reason), nil),
-			PromisedOn: campus.DateOf(b.PromisedAt.Add(-time.Nanosecond)), SHA256: hex.EncodeToString(b.SHA256),
+			PromisedOn: campus.DateOf(b.PromisedAt.Add(-time.Nanosecond)), Note: s.dueNote(in, b.University, &b.PromisedAt),
+			SHA256: hex.EncodeToString(b.SHA256),
 		}
 	}
 }
@@ -47,7 +49,8 @@ func (s *Server) listBatches(ctx context.Context, in *batchListInput) (*answer[p
 	if err != nil {
 		return nil, err
 	}
-	return answered(newPage(batches, in.Limit, batchOf(language(ctx)), func(b storage.Batch) uuid.UUID { return b.ID })), nil
+	id := func(b storage.Batch) uuid.UUID { return b.ID }
+	return answered(newPage(batches, in.Limit, s.batchOf(language(ctx)), id)), nil
 }
 
 // openBatch opens a batch of what waits, now. It works while Temporal is away: the batch begins when it is back.
@@ -65,13 +68,14 @@ func (s *Server) openBatch(ctx context.Context, _ *struct{}) (*answer[BatchView]
 		return nil, err
 	}
 	b, err = s.store.StaffBatch(ctx, who, b.ID) // a kept answer holds what is shown only
-	return answered(batchOf(language(ctx))(b)), err
+	return answered(s.batchOf(language(ctx))(b)), err
 }
 
 type batchCardView struct {
 	storage.BatchCard
 	StateText  string      `json:"state_text"`
 	PromisedOn campus.Date `json:"promised_on" format:"date"`
+	Note       string      `json:"promise_note,omitempty" doc:"That the day is an estimate"`
 }
 
 // batchDetail is a batch with its case, its cards and its deliveries.
@@ -81,6 +85,7 @@ type batchDetail struct {
 	StageText  string                  `json:"stage_text"`
 	WaitsFor   campus.Party            `json:"waits_for"`
 	Due        *time.Time              `json:"due,omitempty"`
+	DueNote    string                  `json:"due_note,omitempty" doc:"That the date is an estimate"`
 	Parked     []string                `json:"parked" doc:"Steps that wait for staff; settle them under /staff/cases/{id}"`
 	TheCards   []batchCardView         `json:"items" doc:"Each card, and where it is"`
 	Deliveries []storage.KioskDelivery `json:"deliveries"`
@@ -106,11 +111,12 @@ func (s *Server) getBatch(ctx context.Context, in *CaseInput) (*answer[batchDeta
 		return nil, err
 	}
 	return answered(batchDetail{
-		BatchView: batchOf(lang)(b), Stage: c.Stage, StageText: campus.Text(lang, "stage."+string(c.Stage), nil),
-		WaitsFor: c.WaitsFor, Due: c.Due, Parked: append([]string{}, c.Parked...), Deliveries: deliveries,
+		BatchView: s.batchOf(lang)(b), Stage: c.Stage, StageText: campus.Text(lang, "stage."+string(c.Stage), nil),
+		WaitsFor: c.WaitsFor, Due: c.Due, DueNote: s.dueNote(lang, b.University, c.Due),
+		Parked: append([]string{}, c.Parked...), Deliveries: deliveries,
 		TheCards: each(cards, func(card storage.BatchCard) batchCardView {
 			return batchCardView{card, campus.Text(lang, "plastic."+string(card.State), nil),
-				campus.DateOf(card.PromisedAt.Add(-time.Nanosecond))}
+				campus.DateOf(card.PromisedAt.Add(-time.Nanosecond)), s.dueNote(lang, b.University, &card.PromisedAt)}
 		}),
 	}), nil
 }
@@ -245,7 +251,7 @@ func (s *Server) chooseKiosk(ctx context.Context, in *kioskInput) (*answer[plast
 	if err != nil {
 		return nil, err
 	}
-	view, err := s.plasticOf(p)
+	view, err := s.plasticOf(language(ctx), p)
 	if err != nil {
 		return nil, err
 	}

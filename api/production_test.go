@@ -23,8 +23,13 @@ type shownBatch struct {
 	StateText                    string `json:"state_text"`
 	Cards, Ordered               int
 	PromisedOn                   string `json:"promised_on"`
-	Items                        []struct{ Plastic, State, Kiosk, CardNumber string }
-	Deliveries                   []shownDelivery
+	Note                         string `json:"promise_note"`
+	DueNote                      string `json:"due_note"`
+	Items                        []struct {
+		Plastic, State, Kiosk, CardNumber string
+		Note                              string `json:"promise_note"`
+	}
+	Deliveries []shownDelivery
 }
 
 type shownDelivery struct {
@@ -115,6 +120,14 @@ func TestBatches(t *testing.T) {
 	seen := ask[shownBatch](t, h, "maker", one)
 	require.Len(t, seen.Items, 3)
 	require.Equal(t, []string{"queued", "ordered", storagetest.EastKiosk}, []string{seen.Stage, seen.Items[0].State, seen.Items[0].Kiosk})
+	require.Empty(t, seen.Note+seen.Items[0].Note+seen.DueNote)
+	h.Exec(`update batches set promised_at = promised_at + interval '2 months'`)
+	h.Exec(`update plastics set promised_at = promised_at + interval '2 months'`)
+	h.Exec(`update cases set due = '2027-01-20' where id = $1`, b.ID)
+	unknown := ask[shownBatch](t, h, "maker", one)
+	for _, note := range []string{unknown.Note, unknown.Items[0].Note, unknown.DueNote} {
+		require.Contains(t, note, "2027", "D2: whose holidays are not announced")
+	}
 	require.NoError(t, h.KeepOrderFile(t.Context(), b.ID, []byte("{}\n"), 1))
 	kept := h.do(t, file)
 	require.Equal(t, []any{200, "{}\n", "no-store"}, []any{kept.status, string(kept.body), kept.header.Get("Cache-Control")})

@@ -36,7 +36,7 @@ type StaffCaseView struct {
 
 func (s *Server) staffCaseOf(in campus.Language) func(storage.Case) StaffCaseView {
 	return func(c storage.Case) StaffCaseView {
-		view := StaffCaseView{CaseView: caseOf(in, c), PersonID: c.PersonID, Parked: append([]string{}, c.Parked...)}
+		view := StaffCaseView{CaseView: s.caseOf(in, c), PersonID: c.PersonID, Parked: append([]string{}, c.Parked...)}
 		if c.Cause != "" {
 			view.CauseText = campus.CauseText(in, c.Cause)
 		}
@@ -138,7 +138,7 @@ func (s *Server) getStaffCase(ctx context.Context, in *CaseInput) (*answer[staff
 	if err != nil {
 		return nil, err
 	}
-	detail.WorkItems = each(items, workItemOf(lang))
+	detail.WorkItems = each(items, s.workItemOf(lang))
 	pending, err := s.store.CaseDecisions(ctx, c.ID)
 	if err != nil {
 		return nil, err

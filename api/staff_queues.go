@@ -37,7 +37,7 @@ type assignmentInput struct {
 // assignWorkItem gives an item to a colleague, who hears of it by mail.
 func (s *Server) assignWorkItem(ctx context.Context, in *assignmentInput) (*answer[workItemView], error) {
 	item, err := s.store.AssignWorkItem(ctx, s.request(ctx), member(ctx), in.ID, in.Body.To, s.claimLife(ctx))
-	return answered(workItemOf(language(ctx))(item)), err
+	return answered(s.workItemOf(language(ctx))(item)), err
 }
 
 func (s *Server) claimLife(ctx context.Context) time.Duration {

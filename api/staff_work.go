@@ -22,6 +22,7 @@ type workItemView struct {
 	CauseText  string `json:"cause_text,omitempty"`
 	ReasonText string `json:"reason_text,omitempty"`
 	MarkText   string `json:"mark_text,omitempty"`
+	DueNote    string `json:"due_note,omitempty" doc:"That the date is an estimate"`
 
 	Pending *pendingView `json:"pending,omitempty" doc:"A decision about it whose end is not known yet"`
 
@@ -42,13 +43,16 @@ func reasonsOf(in campus.Language, action campus.ReviewAction, w storage.WorkIte
 	})
 }
 
-func workItemOf(in campus.Language) func(storage.WorkItem) workItemView {
+func (s *Server) workItemOf(in campus.Language) func(storage.WorkItem) workItemView {
 	return func(w storage.WorkItem) workItemView {
 		view := workItemView{WorkItem: w, KindText: campus.Text(in, "work."+string(w.Kind), nil),
 			StepText: campus.StepText(in, w.Step), StageText: campus.Text(in, "stage."+string(w.Stage), nil)}
 		if w.Pending != nil {
 			pending := pendingOf(in)(*w.Pending)
 			view.Pending = &pending
+		}
+		if w.Kind.DueInWorkingDays() {
+			view.DueNote = s.dueNote(in, w.University, w.Due)
 		}
 		if w.Kind == campus.ReviewItem {
 			if w.Mark != "" {
@@ -102,7 +106,8 @@ func (s *Server) listWorkItems(ctx context.Context, in *workItemListInput) (*ans
 	if err != nil {
 		return nil, err
 	}
-	return answered(newPage(items, in.Limit, workItemOf(language(ctx)), func(w storage.WorkItem) uuid.UUID { return w.ID })), nil
+	id := func(w storage.WorkItem) uuid.UUID { return w.ID }
+	return answered(newPage(items, in.Limit, s.workItemOf(language(ctx)), id)), nil
 }
 
 // WorkItemInput names a work item in the path.
@@ -112,17 +117,17 @@ type WorkItemInput struct {
 
 func (s *Server) getWorkItem(ctx context.Context, in *WorkItemInput) (*answer[workItemView], error) {
 	item, err := s.store.WorkItem(ctx, member(ctx), in.ID)
-	return answered(workItemOf(language(ctx))(item)), err
+	return answered(s.workItemOf(language(ctx))(item)), err
 }
 
 func (s *Server) claimWorkItem(ctx context.Context, in *WorkItemInput) (*answer[workItemView], error) {
 	item, err := s.store.ClaimWorkItem(ctx, s.request(ctx), member(ctx), in.ID, s.claimLife(ctx))
-	return answered(workItemOf(language(ctx))(item)), err
+	return answered(s.workItemOf(language(ctx))(item)), err
 }
 
 func (s *Server) releaseWorkItem(ctx context.Context, in *WorkItemInput) (*answer[workItemView], error) {
 	item, err := s.store.ReleaseWorkItem(ctx, s.request(ctx), member(ctx), in.ID)
-	return answered(workItemOf(language(ctx))(item)), err
+	return answered(s.workItemOf(language(ctx))(item)), err
 }
 
 // ItemDecision is what a member of staff decides. Which actions fit depends on the kind of item.

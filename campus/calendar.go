@@ -73,6 +73,27 @@ func (c Calendar) Estimated(promised Date) int {
 	return c.NotAnnounced(promised.AddDays(-1), promised)
 }
 
+// EstimatedDue is the year because of which a moment that was counted in working days is an estimate; 0 when it is
+// none, or when there is no such moment.
+func (c Calendar) EstimatedDue(due *time.Time) int {
+	if due == nil {
+		return 0
+	}
+	return c.Estimated(DateOf(due.Add(-time.Nanosecond)))
+}
+
+// DueInWorkingDays tells whether the date by which something has to happen at a stage is counted in working days:
+// reviews (C3), and all that has to keep the promise of a plastic (D2).
+func DueInWorkingDays(kind CaseKind, stage Stage) bool {
+	switch kind {
+	case ApplicationCase:
+		return stage == StageReview
+	case PlasticCase:
+		return stage == StageBatching || stage == StageOrdering || stage == StageProduction
+	}
+	return kind == BatchCase
+}
+
 func (c Calendar) check() error {
 	for _, day := range c.MakeUpDays {
 		if slices.Contains(c.Holidays, day) {

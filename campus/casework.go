@@ -92,6 +92,9 @@ func (k WorkItemKind) Permission() Permission {
 	}
 }
 
+// DueInWorkingDays tells whether the date of an item of this kind is counted in working days.
+func (k WorkItemKind) DueInWorkingDays() bool { return k == ReviewItem || k == OverdueItem }
+
 // NewWorkItem asks a person for a decision. At most one item of a kind and step is open in a case.
 type NewWorkItem struct {
 	Kind    WorkItemKind `json:"kind"`

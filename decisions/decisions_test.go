@@ -25,8 +25,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// What is sent to a workflow is looked at once more when it is sent: a row that came past the other checks, by a fault of
-// ours or by hand, does not bring a name, a number or a sentence into a history (codes only, short).
+// What is sent to a workflow is looked at once more when it is sent: a row that came past the other checks, by a fault
+// of ours or by hand, does not bring a name, a number or a sentence into a history (codes only, short).
 func TestOnlyCodesAreSentToWorkflows(t *testing.T) {
 	t.Parallel()
 	e := workflowtest.New(t, workflowtest.Quick).Engine()

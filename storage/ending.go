@@ -8,8 +8,8 @@ import (
 	"campuscard/campus"
 )
 
-// stopCard has everything stop that a card was good for, in the transaction that ends it: the systems that know it are told
-// by a case of its own, its packages are withdrawn, and its plastic is handed out no more. actor is who ended it.
+// stopCard has everything stop that a card was good for, in the transaction that ends it: the systems that know it are
+// told by a case of its own, its packages are withdrawn, and its plastic is handed out no more. actor is who ended it.
 func stopCard(ctx context.Context, t tx, card Card, owner caseOwner, policyVersion string, actor campus.Actor) error {
 	ref := campus.CaseRef{Kind: campus.EndingCase, ID: card.ID}
 	if err := openCase(t, ref, owner, policyVersion); err != nil {
@@ -29,9 +29,10 @@ func stopCard(ctx context.Context, t tx, card Card, owner caseOwner, policyVersi
 	return stopPlastics(ctx, t, card)
 }
 
-// withdrawPackages opens the withdrawal of each package that a card has. One that is being granted is withdrawn when it is
-// granted, see SettlePackage.
-func withdrawPackages(ctx context.Context, t tx, card Card, owner caseOwner, policyVersion string, actor campus.Actor) error {
+// withdrawPackages opens the withdrawal of each package that a card has. One that is being granted is withdrawn when it
+// is granted, see SettlePackage.
+func withdrawPackages(ctx context.Context, t tx, card Card, owner caseOwner, policyVersion string,
+	actor campus.Actor) error {
 	var live []Package
 	if err := t.Raw(selectPackage+`where p.card_id = ? and p.state in ? order by p.id for update of p`,
 		card.ID, []campus.PackageState{campus.PackageRequested, campus.PackageGranted}).Scan(&live).Error; err != nil {
@@ -57,8 +58,8 @@ func withdrawOfEnded(ctx context.Context, t tx, id uuid.UUID, moved movedCase) e
 		CardID    uuid.UUID
 		CardState campus.CardState
 	}
-	if err := t.Raw(`select c.id as card_id, c.state as card_state from packages p join cards c on c.id = p.card_id where p.id = ?`, id).
-		Scan(&found).Error; err != nil {
+	if err := t.Raw(`select c.id as card_id, c.state as card_state from packages p join cards c on c.id = p.card_id
+		where p.id = ?`, id).Scan(&found).Error; err != nil {
 		return err
 	}
 	if !found.CardState.Terminal() {
@@ -67,8 +68,8 @@ func withdrawOfEnded(ctx context.Context, t tx, id uuid.UUID, moved movedCase) e
 	return withdrawPackages(ctx, t, Card{ID: found.CardID}, moved.Owner, moved.PolicyVersion, campus.System())
 }
 
-// stopPlastics ends what nobody has begun to make or bring, closes the compartment of what lies in a kiosk, and tells the
-// cases of the plastics, which take the orders back that can be.
+// stopPlastics ends what nobody has begun to make or bring, closes the compartment of what lies in a kiosk, and tells
+// the cases of the plastics, which take the orders back that can be.
 func stopPlastics(ctx context.Context, t tx, card Card) error {
 	plastics, err := lockPlastics(t, `card_id = ?`, card.ID)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-// replacing is somebody with an active card who may not have it any longer, and whose new card is approved under another
-// number. with is what happens to the first card in between.
+// replacing is somebody with an active card who may not have it any longer, and whose new card is approved under
+// another number. with is what happens to the first card in between.
 func replacing(t *testing.T, with func(*story)) (first, next *story) {
 	t.Helper()
 	first = apply(t)
@@ -88,8 +88,8 @@ func TestPlasticOfACardThatIsReplaced(t *testing.T) {
 	}
 }
 
-// A kiosk hands out nothing of a card that was replaced: neither what lay there before, nor what comes afterwards, because
-// the bureau could not take it back any more.
+// A kiosk hands out nothing of a card that was replaced: neither what lay there before, nor what comes afterwards,
+// because the bureau could not take it back any more.
 func TestKioskKeepsThePlasticOfAReplacedCard(t *testing.T) {
 	t.Parallel()
 	var old string

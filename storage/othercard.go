@@ -56,7 +56,8 @@ func replaceOtherCards(ctx context.Context, t tx, application uuid.UUID, moved m
 // same order, so that the second sees what the first has made.
 func lockOthers(t tx, person uuid.UUID) ([]human, error) {
 	var people []human
-	err := t.Raw(`select p.id, p.name, p.status, p.campus from people me join people p on p.university = me.university and p.document_hash = me.document_hash
+	err := t.Raw(`select p.id, p.name, p.status, p.campus from people me
+		join people p on p.university = me.university and p.document_hash = me.document_hash
 		where me.id = ? order by p.id for no key update of p`, person).Scan(&people).Error
 	if err != nil {
 		return nil, err
@@ -65,8 +66,8 @@ func lockOthers(t tx, person uuid.UUID) ([]human, error) {
 	return slices.DeleteFunc(people, func(p human) bool { return p.ID == person || !p.is(me) }), nil
 }
 
-// replaceCard ends a card because another of the same human takes its place, has all stop that it was good for, and tells who
-// holds it under that number.
+// replaceCard ends a card because another of the same human takes its place, has all stop that it was good for, and
+// tells who holds it under that number.
 func replaceCard(ctx context.Context, t tx, card Card, holder human, moved movedCase, change campus.Change) error {
 	err := t.Exec(`with made as (update cards set state = @card_state where id = @card and state = @before returning id, @before as before)
 		insert into card_changes (card_id, from_state, to_state, actor, channel, reason, text, at)

@@ -193,8 +193,8 @@ func (s *Store) SavePackageReference(ctx context.Context, id uuid.UUID, referenc
 	return wrap("keep a package's reference", err)
 }
 
-// SettlePackage takes a package to another state, with the move that says so. refusal is the system's own word for no. One
-// that is granted to a card which has ended is withdrawn at once.
+// SettlePackage takes a package to another state, with the move that says so. refusal is the system's own word for no.
+// One that is granted to a card which has ended is withdrawn at once.
 func (s *Store) SettlePackage(ctx context.Context, m campus.Move, id uuid.UUID, next campus.PackageState, refusal string) (campus.Moved, error) {
 	return s.moveAs(ctx, m, part{}, func(t tx, moved movedCase) error {
 		var state campus.PackageState

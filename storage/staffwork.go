@@ -190,7 +190,7 @@ func (s *Store) UniversitiesWithLateWork(ctx context.Context) ([]string, error) 
 // to all who may decide them; escalated ones to who leads, too. Those of a kind and campus are one message, and the
 // next comes after the pause at the earliest, so that many deadlines at once are one mail. It answers how many it
 // queued.
-func (s *Store) TellStaff(ctx context.Context, university string, pause time.Duration) (queued int, err error) {
+func (s *Store) TellStaff(ctx context.Context, university string, policy campus.Policy) (queued int, err error) {
 	for _, level := range []digestLevel{reminderDigest, escalationDigest} {
 		marked, told := level.columns()
 		var queues []struct{ Campus, Kind string }
@@ -200,7 +200,7 @@ func (s *Store) TellStaff(ctx context.Context, university string, pause time.Dur
 			return queued, wrap("look for late work", err)
 		}
 		for _, q := range queues {
-			n, err := s.tellQueue(ctx, level, university, q.Campus, campus.WorkItemKind(q.Kind), pause)
+			n, err := s.tellQueue(ctx, level, university, q.Campus, campus.WorkItemKind(q.Kind), policy)
 			if err != nil {
 				return queued, err
 			}
@@ -212,7 +212,9 @@ func (s *Store) TellStaff(ctx context.Context, university string, pause time.Dur
 
 // tellQueue sends one digest. Two workers that come at the same time wait for each other at its row, and the second
 // finds that it was sent.
-func (s *Store) tellQueue(ctx context.Context, level digestLevel, university, place string, kind campus.WorkItemKind, pause time.Duration) (queued int, err error) {
+func (s *Store) tellQueue(ctx context.Context, level digestLevel, university, place string, kind campus.WorkItemKind,
+	policy campus.Policy) (queued int, err error) {
+	pause := policy.Work.MailEvery.Std()
 	err = s.inTx(ctx, "tell staff of late work", func(t tx) error {
 		due := t.Exec(`insert into staff_digests (university, campus, kind, level, told_at) values (?, ?, ?, ?, ?)
 			on conflict (university, campus, kind, level) do update set told_at = excluded.told_at
@@ -234,7 +236,11 @@ func (s *Store) tellQueue(ctx context.Context, level digestLevel, university, pl
 		}
 		places["work_kind"] = string(kind)
 		for _, d := range digests {
-			if err := queueStaffNotice(t, d.to, d.notice(level, places)); err != nil {
+			notice := d.notice(level, places)
+			if kind.DueInWorkingDays() {
+				estimateDue(notice.Params, policy.Calendar.EstimatedDue(d.due))
+			}
+			if err := queueStaffNotice(t, d.to, notice); err != nil {
 				return err
 			}
 			queued++
@@ -285,6 +291,17 @@ func (d *digest) notice(level digestLevel, places map[string]string) campus.Noti
 		params["due_zh"], params["due_en"] = campus.TimeText(campus.Chinese, *d.due), campus.TimeText(campus.English, *d.due)
 	}
 	return campus.Notice{Template: "notice.staff_" + string(level), Params: params}
+}
+
+// estimateDue says of the date in a message that it is an estimate, because of a year; nothing when there is none.
+func estimateDue(params map[string]string, year int) {
+	if year == 0 {
+		return
+	}
+	words := map[string]string{"due": params["due"], "year": strconv.Itoa(year)}
+	delete(params, "due")
+	params["due_zh"] = campus.Text(campus.Chinese, "due.estimate", words)
+	params["due_en"] = campus.Text(campus.English, "due.estimate", words)
 }
 
 // digestsOf says who is told of what. Who may not decide any more, or has left, is not told although they hold an item.

@@ -1,6 +1,8 @@
 package storage_test
 
 import (
+	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -316,7 +318,7 @@ func TestTellStaff(t *testing.T) {
 	one, two, head := s.colleague(reviewerGrant), s.colleague(reviewerGrant), s.colleague(headGrant)
 	west := s.colleague(campus.Grant{Role: campus.Reviewer, Campuses: []string{storagetest.WestCampus}})
 	tell := func() int {
-		queued, err := s.TellStaff(t.Context(), storagetest.University, time.Hour)
+		queued, err := s.TellStaff(t.Context(), storagetest.University, hourly(s))
 		require.NoError(t, err)
 		return queued
 	}
@@ -335,7 +337,7 @@ func TestTellStaff(t *testing.T) {
 	}
 	require.Equal(t, []string{storagetest.University}, universities())
 	s.Clock.Advance(time.Minute)
-	errs := atOnce(4, func(int) error { return second(s.TellStaff(t.Context(), storagetest.University, time.Hour)) })
+	errs := atOnce(4, func(int) error { return second(s.TellStaff(t.Context(), storagetest.University, hourly(s))) })
 	require.Equal(t, map[string]int{"done": 4}, outcomes(errs))
 	require.Equal(t, []string{"reminder 4 2026-11-19 17:00 (Beijing time)"}, s.told(one))
 	require.Equal(t, []string{"reminder 3 2026-11-19 18:00 (Beijing time)"}, s.told(two))
@@ -353,6 +355,35 @@ func TestTellStaff(t *testing.T) {
 	require.Equal(t, []string{"escalation 1 2026-11-19 18:00 (Beijing time)"}, s.told(head))
 }
 
+// hourly is the policy with a mail an hour.
+func hourly(s *story) campus.Policy {
+	policy := s.Policy()
+	policy.Work.MailEvery = campus.Duration(time.Hour)
+	return policy
+}
+
+// D2, C3: a date that was counted over days nobody has announced yet is told as an estimate.
+func TestStaffAreToldThatADateIsAnEstimate(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	one := s.colleague(reviewerGrant)
+	s.Exec(`update staff set email = 'x@example.cn' where id = $1`, one.ID)
+	tell := func(due time.Time) string {
+		s.Clock.Advance(2 * time.Hour)
+		s.late(due, false)
+		require.NoError(t, second(s.TellStaff(t.Context(), storagetest.University, hourly(s))))
+		notices, err := s.ClaimNotices(t.Context(), 100, 0)
+		require.NoError(t, err)
+		notices = slices.DeleteFunc(notices, func(n storage.Notice) bool { return n.Template != "notice.staff_reminder" })
+		slices.SortFunc(notices, func(a, b storage.Notice) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+		require.NotEmpty(t, notices)
+		return notices[len(notices)-1].In(campus.English).Text // one that was claimed before comes again
+	}
+	known := campus.Date{Year: 2026, Month: time.December, Day: 31}
+	require.NotContains(t, tell(known.End()), "estimate")
+	require.Contains(t, tell(known.AddDays(5).End()), "the first due 2027-01-06 00:00 (an estimate: the holidays of 2027 are not announced yet)")
+}
+
 func TestNobodyToTell(t *testing.T) {
 	t.Parallel()
 	s := apply(t)
@@ -360,7 +391,7 @@ func TestNobodyToTell(t *testing.T) {
 	item := s.late(s.Clock.Now(), false)
 	require.NoError(t, s.claimFor(gone, item, 100*time.Hour))
 	s.Exec(`update staff set retired_at = now()`)
-	queued, err := s.TellStaff(t.Context(), storagetest.University, time.Hour)
+	queued, err := s.TellStaff(t.Context(), storagetest.University, hourly(s))
 	require.NoError(t, err)
 	require.Zero(t, queued)
 	require.Equal(t, 1, count(s.House, `work_items where reminder_told_at is not null`), "it is not looked at again and again")

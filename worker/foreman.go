@@ -36,7 +36,7 @@ func (f *foreman) round(ctx context.Context) error {
 		return err
 	}
 	for _, university := range universities {
-		if _, err := f.store.TellStaff(ctx, university, f.policies.For(university).Work.MailEvery.Std()); err != nil {
+		if _, err := f.store.TellStaff(ctx, university, f.policies.For(university)); err != nil {
 			return err
 		}
 	}

@@ -131,7 +131,8 @@ func TestNothingButCodesLeavesTheOutbox(t *testing.T) {
 	for id, place := range wrong {
 		_, err := e.Client.DescribeWorkflowExecution(t.Context(), "application/"+id, "")
 		require.True(t, workflows.IsGone(err), "Temporal has a workflow with a %s", id)
-		failure := storagetest.One[string](e.House.House, `select failure from outbox where workflow_id = $1`, "application/"+id)
+		failure := storagetest.One[string](e.House.House, `select failure from outbox where workflow_id = $1`,
+			"application/"+id)
 		require.NotEmpty(t, failure)
 		require.NotContains(t, failure, place)
 	}

@@ -7,8 +7,8 @@ import (
 	"campuscard/campus"
 )
 
-// cardEnding is one run of the process that takes a card which has ended out of the systems of the base package (D4, C1). Its
-// packages and its plastic have cases of their own.
+// cardEnding is one run of the process that takes a card which has ended out of the systems of the base package (D4,
+// C1). Its packages and its plastic have cases of their own.
 type cardEnding struct {
 	*casework
 	memory[struct{}] // nothing: the card is the case
@@ -36,8 +36,8 @@ func Ending(ctx workflow.Context, input campus.CaseInput) error {
 	return drain(ctx)
 }
 
-// revoke has all systems let the card go, side by side: one that is away keeps no other waiting. What two people have skipped
-// or given up they have seen to in the system itself.
+// revoke has all systems let the card go, side by side: one that is away keeps no other waiting. What two people have
+// skipped or given up they have seen to in the system itself.
 func (w *cardEnding) revoke(ctx workflow.Context) error {
 	services := campus.BasePackage()
 	names := make([]string, len(services))

@@ -115,8 +115,8 @@ func (w *plastic) takeBack(ctx workflow.Context) error {
 	return err
 }
 
-// awaitResend keeps a returned card until the student wants it after all. After that it is destroyed. News are looked at
-// meanwhile: its card may have ended.
+// awaitResend keeps a returned card until the student wants it after all. After that it is destroyed. News are looked
+// at meanwhile: its card may have ended.
 func (w *plastic) awaitResend(ctx workflow.Context) error {
 	p, since := w.plan.Plastic, workflow.Now(ctx)
 	for {

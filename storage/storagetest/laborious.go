@@ -51,8 +51,8 @@ func refinement(blocks int) []byte {
 	return out
 }
 
-// JPEGHead is the beginning of a JPEG up to its first scan: its kind of frame (0xc0 or 0xc2, progressive), its size, and
-// the sampling factors of each component.
+// JPEGHead is the beginning of a JPEG up to its first scan: its kind of frame (0xc0 or 0xc2, progressive), its size,
+// and the sampling factors of each component.
 func JPEGHead(frame byte, width, height int, sampling ...byte) []byte {
 	out := []byte{0xff, 0xd8, 0xff, frame, 0, byte(8 + 3*len(sampling)), 8}
 	out = binary.BigEndian.AppendUint16(out, uint16(height))
