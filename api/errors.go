@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -72,6 +74,8 @@ type problem struct {
 	Reason    string         `json:"reason,omitempty" doc:"What exactly; stable, for programs"`
 	Errors    []fieldProblem `json:"errors,omitempty"`
 	RequestID string         `json:"request_id" doc:"Name it when you ask for help"`
+
+	wait time.Duration // after it the same may be tried again; 0: not known
 }
 
 // fieldProblem is what is wrong with one field. It does not repeat the value: it may be a password.
@@ -105,6 +109,9 @@ func (p *problem) GetHeaders() http.Header {
 	if p.Reason == "rate_limited" || p.Reason == "address_busy" {
 		header.Set("Retry-After", strconv.Itoa(retryAfter))
 	}
+	if p.wait > 0 {
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.wait.Seconds()))))
+	}
 	return header
 }
 
@@ -118,7 +125,12 @@ func (s *Server) problem(ctx context.Context, err error) *problem {
 	case ok && known.Code == campus.Unavailable && known.Reason == "database_down":
 		return s.unclear(ctx, known.Reason)
 	case ok && known.Code != campus.Internal:
-		return s.newProblem(ctx, known.Code, known.Reason, known.Field)
+		p := s.newProblem(ctx, known.Code, known.Reason, known.Field)
+		if p.wait = known.Wait; p.wait > 0 {
+			in := callOf(ctx).language
+			p.Detail = strings.ReplaceAll(p.Detail, "{wait}", campus.WaitText(in, p.wait))
+		}
+		return p
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return s.newProblem(ctx, campus.Unavailable, "client_gone", "")
 	case errors.Is(err, context.DeadlineExceeded):

@@ -3,6 +3,7 @@ package campus
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Code is the class of an error. It is what crosses a border: the worker turns it into the type of a Temporal
@@ -55,6 +56,7 @@ type Error struct {
 	Reason  string // what exactly, a key of the text catalogue such as "application_open"; may be empty
 	Field   string // the field of the request that is wrong, if one is
 	Message string
+	Wait    time.Duration // after it the same may be tried again, if that is known
 }
 
 // Error implements error.
@@ -68,6 +70,12 @@ func Errorf(code Code, reason, format string, args ...any) *Error {
 // FieldErrorf makes an Invalid error about one field of a request.
 func FieldErrorf(field, reason, format string, args ...any) *Error {
 	return &Error{Code: Invalid, Reason: reason, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+// After says when the same may be tried again.
+func (e *Error) After(wait time.Duration) *Error {
+	e.Wait = wait
+	return e
 }
 
 // CodeOf is the code of err: Internal for errors that are not ours, empty for nil.

@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"maps"
 	"sort"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"golang.org/x/text/language"
@@ -88,6 +90,16 @@ func Text(in Language, key string, params map[string]string) string {
 		text = strings.ReplaceAll(text, "{"+name+"}", value)
 	}
 	return text
+}
+
+// WaitText is a time to wait, never shorter than it is.
+func WaitText(in Language, wait time.Duration) string {
+	const short = 2 * time.Minute
+	key, unit := "wait.minutes", time.Minute
+	if wait <= short {
+		key, unit = "wait.seconds", time.Second
+	}
+	return Text(in, key, map[string]string{"n": strconv.Itoa(int((wait + unit - 1) / unit))})
 }
 
 // HasText tells whether the catalogue has a key.
