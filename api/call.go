@@ -16,6 +16,7 @@ type call struct {
 	language  campus.Language
 	chosen    bool // the language was asked for, so the person's does not replace it
 	principal storage.Principal
+	address   string // of the client, as far as it is one caller's: of IPv6 the /64
 	kiosk     storage.Kiosk
 	actor     campus.Actor
 	body      []byte

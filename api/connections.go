@@ -138,6 +138,7 @@ func (s *Server) shareOut(c *gin.Context) {
 	if err != nil {
 		return
 	}
+	callOfGin(c).address = owner(address).String()
 	back, ok := s.atWork.take(address)
 	if !ok {
 		s.refuse(c, campus.Errorf(campus.TooMany, "address_busy", "one address has too many requests at work"))

@@ -13,7 +13,7 @@ import (
 
 // ActBody is an act at the counter with what it takes.
 type ActBody struct {
-	Act         campus.CounterActKind `json:"act" enum:"withdrawal,counter_check,activation,reopening,evidence,application,language,phone,sessions,pickup_code,kiosk,resend"`
+	Act         campus.CounterActKind `json:"act" enum:"withdrawal,counter_check,activation,reopening,evidence,application,language,phone,sessions,unlock,pickup_code,kiosk,resend"`
 	Case        uuid.UUID             `json:"case,omitzero" required:"false" format:"uuid" doc:"Needed for all that is about a case"`
 	Language    campus.Language       `json:"language,omitempty" required:"false" enum:"zh-CN,en" doc:"Needed for the language"`
 	Phone       string                `json:"phone,omitempty" required:"false" pattern:"^1[3-9][0-9]{9}$" doc:"The new number, needed for the phone"`
@@ -33,7 +33,7 @@ type counterActInput struct {
 var actFields = map[campus.CounterActKind][]string{
 	campus.WithdrawalAct: {"case"}, campus.CounterChoiceAct: {"case"}, campus.ActivationAct: {"case"}, campus.ReopeningAct: {"case"},
 	campus.PickupCodeAct: {"case"}, campus.EvidenceAct: {"case", "evidence"}, campus.ApplicationAct: {"application"},
-	campus.LanguageAct: {"language"}, campus.PhoneAct: {"phone"}, campus.SessionsAct: {},
+	campus.LanguageAct: {"language"}, campus.PhoneAct: {"phone"}, campus.SessionsAct: {}, campus.UnlockAct: {},
 	campus.KioskAct: {"card", "kiosk"}, campus.ResendAct: {"card", "kiosk"},
 }
 
@@ -71,6 +71,8 @@ func (s *Server) actFor(ctx context.Context, in *counterActInput) (*decisionAnsw
 		return actDone(s.store.SetPhoneAtCounter(ctx, s.request(ctx), who, act, phone))
 	case campus.SessionsAct:
 		return actDone(s.store.EndSessionsAtCounter(ctx, s.request(ctx), who, act))
+	case campus.UnlockAct:
+		return actDone(s.store.UnlockAtCounter(ctx, s.request(ctx), who, act))
 	case campus.ApplicationAct:
 		return s.applyFor(ctx, act, b.Application)
 	case campus.KioskAct, campus.ResendAct:

@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -74,6 +76,8 @@ type problem struct {
 	Reason    string         `json:"reason,omitempty" doc:"What exactly; stable, for programs"`
 	Errors    []fieldProblem `json:"errors,omitempty"`
 	RequestID string         `json:"request_id" doc:"Name it when you ask for help"`
+
+	wait time.Duration // after it the same may be tried again; 0: not known
 }
 
 // fieldProblem is what is wrong with one field. It does not repeat the value: it may be a password.
@@ -110,6 +114,9 @@ func (p *problem) GetHeaders() http.Header {
 	case "uploads_share":
 		header.Set("Retry-After", strconv.Itoa(shareAfter))
 	}
+	if p.wait > 0 {
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.wait.Seconds()))))
+	}
 	return header
 }
 
@@ -128,6 +135,10 @@ func (s *Server) problem(ctx context.Context, err error) *problem {
 		p := s.newProblem(ctx, known.Code, known.Reason, known.Field)
 		if known.Needs != "" {
 			p.Detail = campus.WhoMay(callOf(ctx).language, known.Needs)
+		}
+		if p.wait = known.Wait; p.wait > 0 {
+			in := callOf(ctx).language
+			p.Detail = strings.ReplaceAll(p.Detail, "{wait}", campus.WaitText(in, p.wait))
 		}
 		return p
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:

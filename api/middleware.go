@@ -114,11 +114,11 @@ func storable(text string) bool {
 	return utf8.ValidString(text) && !strings.Contains(text, "\x00")
 }
 
-// slowDown limits sign-ins by client address. The lock of an account is exact and lies in storage; this one only keeps
-// a single machine from trying many accounts.
+// slowDown limits sign-ins by client address. What is counted for an account is exact and lies in storage; this one only
+// keeps a single machine from trying many accounts.
 func (s *Server) slowDown(c *gin.Context) {
 	request := callOfGin(c)
-	if request.route == nil || !request.route.has(signIn) || s.signIns.allow(c.ClientIP(), time.Now()) {
+	if request.route == nil || !request.route.has(signIn) || s.signIns.allow(request.address, time.Now()) {
 		return
 	}
 	s.refuse(c, campus.Errorf(campus.TooMany, "rate_limited", "too many sign-ins from one address"))

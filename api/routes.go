@@ -23,9 +23,11 @@ func (s *Server) routes() {
 
 func (s *Server) sessionRoutes() {
 	// Sign-in answers with a token, which is kept nowhere and so cannot be answered twice: no idempotency key. A
-	// repeated sign-in opens a second session, and a repeated first password finds its session gone.
+	// repeated sign-in opens a second session, and a repeated first password finds its session gone. Asking for an unlock
+	// code is limited, and its answer says nothing.
 	handle(s, route{"POST", "/api/v1/sessions", "Sign in with number and password", public(), keyless | created | signIn}, s.signInStudent)
 	handle(s, route{"POST", "/api/v1/staff/sessions", "Sign in as a member of staff", public(), keyless | created | signIn}, s.signInStaff)
+	handle(s, route{"POST", "/api/v1/sessions/unlock-codes", "Send a code that gets past the lock of the day", public(), keyless | created | signIn}, s.sendUnlockCode)
 	handle(s, route{"GET", "/api/v1/sessions/current", "The session of the token", session(), 0}, s.currentSession)
 	handle(s, route{"GET", "/api/v1/sessions", "The devices on which one is signed in", students(), 0}, s.listSessions)
 	handle(s, route{"DELETE", "/api/v1/sessions/others", "Sign every other device out", students(), 0}, s.endOtherSessions)
@@ -73,6 +75,7 @@ func (s *Server) studentRoutes() {
 func (s *Server) staffRoutes() {
 	handle(s, route{"GET", "/api/v1/staff/me", "The member of staff and what they may do", anyStaff(), 0}, s.staffMe)
 	handle(s, route{"PUT", "/api/v1/staff/me/language", "The language of mail to oneself", anyStaff(), 0}, s.setStaffLanguage)
+	handle(s, route{"POST", "/api/v1/staff/sign-in-releases", "Let a colleague sign in without a wait", staff(campus.ManageStaff), 0}, s.releaseStaff)
 	handle(s, route{"GET", "/api/v1/staff/work-items", "What one may decide, oldest first", staff(campus.ReadCases), 0}, s.listWorkItems)
 	handle(s, route{"GET", "/api/v1/staff/work-items/{id}", "One item", staff(campus.ReadCases), 0}, s.getWorkItem)
 	handle(s, route{"POST", "/api/v1/staff/work-items/{id}/claim", "Take an item", staff(campus.ReadCases), 0}, s.claimWorkItem)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"campuscard/campus"
 	"campuscard/storage"
 )
 
@@ -12,6 +13,7 @@ type studentCredentials struct {
 		University string `json:"university" minLength:"1" maxLength:"40" doc:"Code of the university"`
 		Number     string `json:"number" minLength:"1" maxLength:"40" doc:"Student or staff number"`
 		Password   string `json:"password" minLength:"1" maxLength:"200"`
+		Code       string `json:"code,omitempty" required:"false" pattern:"^[0-9]{8}$" doc:"Of unlock-codes: past the lock of the day (F5)"`
 		Device     string `json:"device,omitempty" required:"false" maxLength:"60" words:"line" doc:"What the holder will know the device by, in GET /sessions"`
 	}
 }
@@ -39,13 +41,51 @@ func opened(session storage.Session, err error) (*answer[sessionOpened], error) 
 }
 
 func (s *Server) signInStudent(ctx context.Context, in *studentCredentials) (*answer[sessionOpened], error) {
-	who := storage.Credentials{University: in.Body.University, Name: in.Body.Number, Password: in.Body.Password, Device: in.Body.Device}
-	return opened(s.store.SignInStudent(ctx, s.policies.For(who.University).SignIn, who))
+	b := in.Body
+	who := storage.Credentials{University: b.University, Name: b.Number, Password: b.Password, Code: b.Code, Device: b.Device,
+		Address: callOf(ctx).address}
+	session, err := s.store.SignInStudent(ctx, s.policies.For(who.University).SignIn, who)
+	s.metrics.countSignIn("student", err)
+	return opened(session, err)
 }
 
 func (s *Server) signInStaff(ctx context.Context, in *staffCredentials) (*answer[sessionOpened], error) {
-	who := storage.Credentials{University: in.Body.University, Name: in.Body.Username, Password: in.Body.Password}
-	return opened(s.store.SignInStaff(ctx, s.policies.For(who.University).SignIn, who))
+	who := storage.Credentials{University: in.Body.University, Name: in.Body.Username, Password: in.Body.Password,
+		Address: callOf(ctx).address}
+	session, err := s.store.SignInStaff(ctx, s.policies.For(who.University).SignIn, who)
+	s.metrics.countSignIn("staff", err)
+	return opened(session, err)
+}
+
+type unlockCodeWanted struct {
+	Body struct {
+		University string `json:"university" minLength:"1" maxLength:"40" doc:"Code of the university"`
+		Number     string `json:"number" minLength:"1" maxLength:"40" doc:"Student or staff number"`
+	}
+}
+
+// unlockCodeAsked is the same for every number, known or not, locked or not.
+type unlockCodeAsked struct {
+	ExpiresAt time.Time `json:"expires_at" doc:"End of the day: until then a code counts, and the lock ends by itself"`
+	Next      string    `json:"next" doc:"What to do next"`
+}
+
+// sendUnlockCode is the way past a lock that somebody else has caused (F5): the code is entered with the password.
+func (s *Server) sendUnlockCode(ctx context.Context, in *unlockCodeWanted) (*answer[unlockCodeAsked], error) {
+	policy := s.policies.For(in.Body.University).SignIn
+	until, err := s.store.SendUnlockCode(ctx, policy, in.Body.University, in.Body.Number)
+	return answered(unlockCodeAsked{until, campus.Text(language(ctx), "unlock_code.asked", nil)}), err
+}
+
+type staffRelease struct {
+	Body struct {
+		Username string `json:"username" minLength:"1" maxLength:"40" doc:"Of a colleague at one's own university"`
+	}
+}
+
+// releaseStaff ends the waits that wrong entries have caused for a member of staff.
+func (s *Server) releaseStaff(ctx context.Context, in *staffRelease) (*noContent, error) {
+	return &noContent{}, s.store.ReleaseStaff(ctx, s.request(ctx), member(ctx), in.Body.Username)
 }
 
 type sessionView struct {

@@ -51,7 +51,7 @@ func TestSignInCourse(t *testing.T) {
 func TestSignInStaff(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	require.NoError(t, h.SeedStaff(t.Context(), []storage.StaffSeed{staffOf("wang", "a good pass 1")}))
+	require.NoError(t, h.SeedStaff(t.Context(), []storage.StaffSeed{staffOf("wang")}))
 	body := func(password string) string {
 		return `{"university":"lcu","username":"wang","password":"` + password + `"}`
 	}
@@ -61,11 +61,6 @@ func TestSignInStaff(t *testing.T) {
 	got = h.do(t, call{who: "wang", method: "GET", path: "/api/v1/staff/me"})
 	require.Equal(t, 200, got.status)
 	require.Contains(t, string(got.body), `"cases.review"`)
-	for range 5 {
-		h.do(t, call{method: "POST", path: "/api/v1/staff/sessions", body: body("wrong")})
-	}
-	got = h.do(t, call{method: "POST", path: "/api/v1/staff/sessions", body: body("a good pass 1")})
-	require.Equal(t, 429, got.status)
 }
 
 func TestSignInRefusals(t *testing.T) {

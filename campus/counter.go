@@ -37,6 +37,7 @@ const (
 	UploadAct        CounterActKind = "upload"        // a document is handed in on paper
 	PhoneAct         CounterActKind = "phone"         // another number is put on file (L6)
 	SessionsAct      CounterActKind = "sessions"      // every device is signed out (L6)
+	UnlockAct        CounterActKind = "unlock"        // the sign-in is unlocked (F5)
 	ApplicationAct   CounterActKind = "application"   // a card is applied for (L1)
 	EvidenceAct      CounterActKind = "evidence"      // what was asked for is brought
 	KioskAct         CounterActKind = "kiosk"         // the plastic is brought to another kiosk (D2)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Code is the class of an error. It is what crosses a border: the worker turns it into the type of a Temporal
@@ -61,7 +62,8 @@ type Error struct {
 	Field   string // the field of the request that is wrong, if one is
 	Message string
 
-	Needs Permission // what a member of staff lacks, with permission_missing; it stays on our side of Temporal's border
+	Needs Permission    // what a member of staff lacks, with permission_missing; it stays on our side of Temporal's border
+	Wait  time.Duration // after it the same may be tried again, if that is known
 }
 
 // Error implements error.
@@ -80,6 +82,12 @@ func FieldErrorf(field, reason, format string, args ...any) *Error {
 // NotPermitted makes the Forbidden error of a member of staff who lacks a permission: permission_missing.
 func NotPermitted(needs Permission) *Error {
 	return &Error{Code: Forbidden, Reason: "permission_missing", Message: "this needs " + string(needs), Needs: needs}
+}
+
+// After says when the same may be tried again.
+func (e *Error) After(wait time.Duration) *Error {
+	e.Wait = wait
+	return e
 }
 
 // CodeOf is the code of err: Internal for errors that are not ours, empty for nil.

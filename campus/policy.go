@@ -91,15 +91,26 @@ type StepPolicy struct {
 	Budget  Duration `yaml:"budget"`
 }
 
-// SignInPolicy holds the numbers of the sign-in (A5).
+// SignInPolicy holds the numbers of the sign-in (A5, F5).
 type SignInPolicy struct {
-	StudentSession    Duration `yaml:"student_session"`
-	StaffSession      Duration `yaml:"staff_session"`
-	InitialSession    Duration `yaml:"initial_session"`
-	PhoneCode         Duration `yaml:"phone_code"`
-	PhoneCodeTries    int      `yaml:"phone_code_tries"`
-	PhoneCodesPerHour int      `yaml:"phone_codes_per_hour"`
-	WrongEntries      int      `yaml:"wrong_entries"`
+	StudentSession    Duration    `yaml:"student_session"`
+	StaffSession      Duration    `yaml:"staff_session"`
+	InitialSession    Duration    `yaml:"initial_session"`
+	PhoneCode         Duration    `yaml:"phone_code"`
+	PhoneCodeTries    int         `yaml:"phone_code_tries"`
+	PhoneCodesPerHour int         `yaml:"phone_codes_per_hour"`
+	WrongEntries      int         `yaml:"wrong_entries"`
+	UnlockCodes       int         `yaml:"unlock_codes"`      // a day
+	UnlockCodeTries   int         `yaml:"unlock_code_tries"` // entries with a right code, after each code that was sent
+	CodeDelays        EntryDelays `yaml:"code_delays"`       // account is not used
+	StaffDelays       EntryDelays `yaml:"staff_delays"`
+	UsualAddress      Duration    `yaml:"usual_address"`
+}
+
+func (p SignInPolicy) check() error {
+	return errors.Join(p.CodeDelays.Pair.check("code_delays.pair"), p.CodeDelays.Address.check("code_delays.address"),
+		p.StaffDelays.Pair.check("staff_delays.pair"), p.StaffDelays.Account.check("staff_delays.account"),
+		p.StaffDelays.Address.check("staff_delays.address"))
 }
 
 // UploadPolicy holds the limits of a file.
@@ -217,7 +228,8 @@ func (p Policy) check() error {
 		"plastic.production_limit": p.Plastic.ProductionLimit, "steps.call": p.Steps.Call, "steps.backoff": p.Steps.Backoff,
 		"sign_in.student_session": p.SignIn.StudentSession, "sign_in.staff_session": p.SignIn.StaffSession,
 		"sign_in.initial_session": p.SignIn.InitialSession, "sign_in.phone_code": p.SignIn.PhoneCode,
-		"uploads.unused_life": p.Uploads.UnusedLife, "uploads.look_time": p.Uploads.LookTime,
+		"sign_in.usual_address": p.SignIn.UsualAddress,
+		"uploads.unused_life":   p.Uploads.UnusedLife, "uploads.look_time": p.Uploads.LookTime,
 		"uploads.look_share": p.Uploads.LookShare, "uploads.look_window": p.Uploads.LookWindow,
 	}
 	for name, value := range positive {
@@ -230,6 +242,7 @@ func (p Policy) check() error {
 		"plastic.promise_working_days": p.Plastic.PromiseWorkingDays, "plastic.spoilt_limit": p.Plastic.SpoiltLimit,
 		"plastic.pickup_tries": p.Plastic.PickupTries, "steps.tries": p.Steps.Tries, "sign_in.wrong_entries": p.SignIn.WrongEntries,
 		"sign_in.phone_code_tries": p.SignIn.PhoneCodeTries, "sign_in.phone_codes_per_hour": p.SignIn.PhoneCodesPerHour,
+		"sign_in.unlock_codes": p.SignIn.UnlockCodes, "sign_in.unlock_code_tries": p.SignIn.UnlockCodeTries,
 		"uploads.max_bytes": int(p.Uploads.MaxBytes), "uploads.max_pixels": int(p.Uploads.MaxPixels),
 		"uploads.max_scans": p.Uploads.MaxScans, "uploads.max_streams": p.Uploads.MaxStreams,
 		"uploads.max_coefficients": int(p.Uploads.MaxCoefficients),
@@ -245,5 +258,5 @@ func (p Policy) check() error {
 		return Errorf(Invalid, "", "policy steps.budget is shorter than one call")
 	}
 	return errors.Join(p.Packages.check(), p.Production.check(), p.Work.check(), p.Counter.check(), p.Notices.check(), p.Watch.check(), p.Rush.check(),
-		p.Calendar.check(), p.Invitations.check())
+		p.Calendar.check(), p.Invitations.check(), p.SignIn.check())
 }

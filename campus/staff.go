@@ -41,6 +41,7 @@ const (
 	EditNotices  Permission = "notices.edit"  // words the messages of the university (L10)
 
 	ManageInvitations Permission = "invitations.manage" // asks the people of the university to apply (C5)
+	ManageStaff       Permission = "staff.manage"       // ends the waits of colleagues at the sign-in (F5)
 )
 
 var rolePermissions = map[Role][]Permission{
@@ -50,7 +51,7 @@ var rolePermissions = map[Role][]Permission{
 	Operator:   {ReadCases, SettleSteps},
 	Auditor:    {ReadCases, ReadAudit},
 	Administrator: {ReadCases, ReadPeople, ReviewCases, VerifyInPerson, HandlePlastic, SettleSteps, ReadAudit, AssignWork, ServeCounter, EditNotices,
-		ManageInvitations},
+		ManageInvitations, ManageStaff},
 	Head: {ReadCases, AssignWork},
 }
 

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"regexp"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -129,6 +130,16 @@ func StepText(in Language, step string) string {
 
 func trimCount(step string) string {
 	return strings.TrimSuffix(strings.TrimRight(step, "0123456789"), "-")
+}
+
+// WaitText is a time to wait, never shorter than it is.
+func WaitText(in Language, wait time.Duration) string {
+	const short = 2 * time.Minute
+	key, unit := "wait.minutes", time.Minute
+	if wait <= short {
+		key, unit = "wait.seconds", time.Second
+	}
+	return Text(in, key, map[string]string{"n": strconv.Itoa(int((wait + unit - 1) / unit))})
 }
 
 // HasText tells whether the catalogue has a key.

@@ -15,6 +15,8 @@ type WatchPolicy struct {
 	ClockSkew      Duration `yaml:"clock_skew"`
 	CalendarAhead  Duration `yaml:"calendar_ahead"`
 	Certificate    Duration `yaml:"certificate"`
+	WrongEntries   int      `yaml:"wrong_entries"` // at sign-in, within ...
+	WrongWindow    Duration `yaml:"wrong_window"`
 }
 
 func (p WatchPolicy) check() error {
@@ -22,10 +24,14 @@ func (p WatchPolicy) check() error {
 		"outbox_age": p.OutboxAge, "queued_age": p.QueuedAge, "parked_age": p.ParkedAge, "notice_age": p.NoticeAge,
 		"forgotten_age": p.ForgottenAge, "decision_age": p.DecisionAge,
 		"clock_skew": p.ClockSkew, "calendar_ahead": p.CalendarAhead, "certificate": p.Certificate,
+		"wrong_window": p.WrongWindow,
 	} {
 		if value <= 0 {
 			return Errorf(Invalid, "", "policy watch.%s must be longer than nothing", name)
 		}
+	}
+	if p.WrongEntries < 1 {
+		return Errorf(Invalid, "", "policy watch.wrong_entries must be at least 1")
 	}
 	for name, value := range map[string]int{
 		"school_failures": p.SchoolFailures, "connections": p.Connections, "disk": p.Disk,

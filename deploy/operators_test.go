@@ -78,10 +78,20 @@ func TestAlarmsHaveTheNumbersOfThePolicy(t *testing.T) {
 		"CasesQueue":  watch.QueuedAge.Std().Seconds(),
 		"StepsParked": watch.ParkedAge.Std().Seconds(), "MessagesWait": watch.NoticeAge.Std().Seconds(),
 		"FilesStay": watch.ForgottenAge.Std().Seconds(), "ClocksApart": watch.ClockSkew.Std().Seconds(),
+		"WrongEntries":      float64(watch.WrongEntries),
 		"SchoolSystemFails": float64(watch.SchoolFailures) / 100, "ConnectionsShort": float64(watch.Connections) / 100,
 	} {
 		require.True(t, strings.HasSuffix(strings.TrimSpace(rules[name].Expr), fmt.Sprintf("> %v", want)), "%s: %s, not %v", name, rules[name].Expr, want)
 	}
+}
+
+// The wave of wrong entries is counted over the time that the doctor looks back (F5).
+func TestTheWaveIsOfOneTime(t *testing.T) {
+	t.Parallel()
+	policies, err := campus.LoadPolicies(deploy.Policy)
+	require.NoError(t, err)
+	minutes := int(policies.For("").Watch.WrongWindow.Std().Minutes())
+	require.Contains(t, alarms(t)["WrongEntries"].Expr, fmt.Sprintf("[%dm]", minutes))
 }
 
 func TestDashboardsCanBeImported(t *testing.T) {

@@ -122,6 +122,7 @@ func (d *doctor) checks() []check {
 		{name: "steps", needs: []string{schemaCheck, policyCheck}, look: d.lookAtSteps},
 		{name: "cases", needs: []string{schemaCheck, namespaceCheck}, look: d.lookAtCases},
 		{name: "notices", needs: []string{schemaCheck, policyCheck}, look: d.lookAtNotices},
+		{name: "sign-ins", needs: []string{schemaCheck, policyCheck}, look: d.lookAtSignIns},
 		{name: "forgotten", needs: []string{schemaCheck, policyCheck}, look: d.lookAtForgotten},
 
 		{name: "api", look: d.lookAtAPI},

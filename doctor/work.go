@@ -110,6 +110,21 @@ func (d *doctor) lookAtForgotten(ctx context.Context) []Finding {
 	return well("forgotten.fine", seen)
 }
 
+// lookAtSignIns looks for a wave of wrong entries: somebody tries passwords, or locks people out (F5).
+func (d *doctor) lookAtSignIns(ctx context.Context) []Finding {
+	window := d.watch().WrongWindow.Std()
+	wrong, err := d.store.WrongEntries(ctx, window)
+	if err != nil {
+		return broken(err)
+	}
+	seen := values{"count": strconv.Itoa(wrong.Entries), "accounts": strconv.Itoa(wrong.Accounts), "locked": strconv.Itoa(wrong.Locked),
+		"time": span(window)}
+	if wrong.Entries > d.watch().WrongEntries {
+		return warn("sign-ins.wave", seen)
+	}
+	return well("sign-ins.fine", seen)
+}
+
 func age(now time.Time, since *time.Time) time.Duration {
 	if since == nil {
 		return 0

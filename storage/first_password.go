@@ -100,12 +100,15 @@ func (s *Store) SetFirstPassword(ctx context.Context, policy campus.SignInPolicy
 		if refusal, err = usePhoneCode(t, policy.PhoneCodeTries, who.Session, code); err != nil || refusal != nil {
 			return err // a refusal commits: the try stays counted
 		}
-		set := t.Exec(`update people set password_hash = ?, wrong_entries = 0 where id = ? and password_hash is null`, hash, who.Person.ID)
+		set := t.Exec(`update people set password_hash = ? where id = ? and password_hash is null`, hash, who.Person.ID)
 		if set.Error != nil {
 			return fmt.Errorf("keep the password: %w", set.Error)
 		}
 		if set.RowsAffected == 0 {
 			return campus.Errorf(campus.Conflict, "password_set", "the first password was set in another session")
+		}
+		if _, err := clearEntries(t, entryKey(t.keys, person.University, person.Number)); err != nil {
+			return err
 		}
 		if err := forgetSessions(t, who.Person.ID); err != nil {
 			return err

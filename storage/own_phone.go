@@ -45,7 +45,7 @@ func (s *Store) checkOwnPassword(ctx context.Context, policy campus.SignInPolicy
 		return err
 	}
 	entry := Credentials{University: who.University, Name: who.Number, Password: password}
-	err = s.enter(ctx, "people", policy, entry, func(tx, account) error { return nil })
+	err = s.enter(ctx, newStudentEntry(s.keys, policy, entry), entry, func(tx, account) error { return nil })
 	if campus.CodeOf(err) == campus.Unauthenticated { // their session is good: 401 would sign them out
 		return campus.FieldErrorf("password", "wrong_entry", "the password is wrong")
 	}

@@ -16,22 +16,33 @@ type Credentials struct {
 	University string
 	Name       string
 	Password   string
+	Code       string // of a holder: gets past the lock of the day (F5)
 	Device     string // what the app calls the device, if it says so (L6)
+	Address    string // from where it comes
 }
 
-// account is the row an entry is counted on.
+// account is who an entry is for. One that nobody has is empty.
 type account struct {
 	ID           uuid.UUID
 	PasswordHash *string
 	Document     []byte // sealed; students only
-	WrongEntries int    // with this entry
-	Locked       bool
+}
+
+// entryCount is how entries of a kind are counted. Each says whether the entry may be looked at before anybody looks.
+type entryCount interface {
+	// count counts one entry; refusal says why it is not looked at.
+	count(t tx) (a account, refusal, err error)
+	// noteWrong keeps what follows from the entry being wrong, if anything does.
+	noteWrong(t tx, a account) error
+	// forgive takes back what was counted up to this right entry.
+	forgive(t tx, a account) error
+	table() string
 }
 
 // SignInStudent opens a session of a holder. Until the first sign-in is finished the initial password is the one that
 // counts, and the session is an initial one (A5).
 func (s *Store) SignInStudent(ctx context.Context, policy campus.SignInPolicy, who Credentials) (Session, error) {
-	return s.signIn(ctx, "people", policy, who, func(t tx, a account) (Session, error) {
+	return s.signIn(ctx, newStudentEntry(s.keys, policy, who), who, func(t tx, a account) (Session, error) {
 		if a.PasswordHash == nil {
 			return openSession(t, owner{person: &a.ID, device: who.Device}, InitialSession, policy.InitialSession)
 		}
@@ -41,16 +52,15 @@ func (s *Store) SignInStudent(ctx context.Context, policy campus.SignInPolicy, w
 
 // SignInStaff opens a session of a member of staff.
 func (s *Store) SignInStaff(ctx context.Context, policy campus.SignInPolicy, who Credentials) (Session, error) {
-	return s.signIn(ctx, "staff", policy, who, func(t tx, a account) (Session, error) {
+	return s.signIn(ctx, newStaffEntry(s.keys, policy, who), who, func(t tx, a account) (Session, error) {
 		return openSession(t, owner{staff: &a.ID}, FullSession, policy.StaffSession)
 	})
 }
 
 // signIn opens a session for who knows the password.
-func (s *Store) signIn(ctx context.Context, table string, policy campus.SignInPolicy, who Credentials,
-	open func(tx, account) (Session, error)) (Session, error) {
+func (s *Store) signIn(ctx context.Context, entry entryCount, who Credentials, open func(tx, account) (Session, error)) (Session, error) {
 	var session Session
-	err := s.enter(ctx, table, policy, who, func(t tx, a account) (err error) {
+	err := s.enter(ctx, entry, who, func(t tx, a account) (err error) {
 		session, err = open(t, a)
 		return err
 	})
@@ -58,85 +68,53 @@ func (s *Store) signIn(ctx context.Context, table string, policy campus.SignInPo
 }
 
 // enter counts the entry, checks it and does what a right one opens. The count is committed before the password is looked
-// at, so tries that come at the same time cannot share one; and no connection is held while the hash is computed.
-func (s *Store) enter(ctx context.Context, table string, policy campus.SignInPolicy, who Credentials, open func(tx, account) error) error {
+// at, so tries that come at the same time cannot share one; and no connection is held while the hash is computed. For an
+// account that nobody has the same is done as for one that somebody has.
+func (s *Store) enter(ctx context.Context, entry entryCount, who Credentials, open func(tx, account) error) error {
 	release, err := s.passwords.slot(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
-	found, err := s.countEntry(ctx, table, policy.WrongEntries, who)
+	var found account
+	var refusal error
+	err = s.inTx(ctx, "count a sign-in", func(t tx) (err error) {
+		found, refusal, err = entry.count(t)
+		return err
+	})
+	if err == nil {
+		err = refusal
+	}
 	if err != nil {
 		return err
-	}
-	if found != nil && found.Locked {
-		return campus.Errorf(campus.TooMany, "sign_in_locked", "too many wrong entries today")
 	}
 	right, renewed, err := s.checkEntry(found, who)
 	if err != nil {
 		return err
 	}
 	if !right {
+		if err := s.inTx(ctx, "note a wrong entry", func(t tx) error { return entry.noteWrong(t, found) }); err != nil {
+			return err
+		}
 		return campus.Errorf(campus.Unauthenticated, "wrong_password", "unknown number or wrong password")
 	}
 	return s.inTx(ctx, "sign in", func(t tx) error {
-		if err := forgiveEntries(t, table, *found); err != nil {
+		if err := entry.forgive(t, found); err != nil {
 			return err
 		}
-		if err := renewHash(t, table, *found, renewed); err != nil {
+		if err := renewHash(t, entry.table(), found, renewed); err != nil {
 			return err
 		}
-		return open(t, *found)
+		return open(t, found)
 	})
-}
-
-// The statements of an entry, by table. F5's rule holds for sign-ins too: the day is one in Shanghai, and its end
-// begins the count anew. An entry that finds the account locked is not counted: the answer is the same in any case.
-const (
-	countStudentEntry = `update people a set
-			wrong_entries = case when a.wrong_on = @today then a.wrong_entries + 1 else 1 end, wrong_on = @today
-		where university = @university and number = @name
-			and not (coalesce(a.wrong_on = @today, false) and a.wrong_entries >= @limit)
-		returning id, password_hash, document, wrong_entries`
-	countStaffEntry = `update staff a set
-			wrong_entries = case when a.wrong_on = @today then a.wrong_entries + 1 else 1 end, wrong_on = @today
-		where university = @university and username = @name and retired_at is null
-			and not (coalesce(a.wrong_on = @today, false) and a.wrong_entries >= @limit)
-		returning id, password_hash, null::bytea as document, wrong_entries`
-	findLockedStudent = `select id from people where university = @university and number = @name`
-	findLockedStaff   = `select id from staff where university = @university and username = @name and retired_at is null`
-)
-
-// countEntry counts one entry in one statement on the account's row, which is what makes five mean five however many
-// come at once. It answers nil for an unknown account.
-func (s *Store) countEntry(ctx context.Context, table string, limit int, who Credentials) (*account, error) {
-	count, find := countStudentEntry, findLockedStudent
-	if table == "staff" {
-		count, find = countStaffEntry, findLockedStaff
-	}
-	var found *account
-	err := s.inTx(ctx, "count a sign-in", func(t tx) error {
-		args := map[string]any{"today": campus.DateOf(t.now), "university": who.University, "name": who.Name, "limit": limit}
-		var a account
-		counted := t.Raw(count, args).Scan(&a)
-		if counted.Error == nil && counted.RowsAffected == 0 {
-			counted = t.Raw(find, args).Scan(&a)
-			a.Locked = true
-		}
-		if counted.Error == nil && counted.RowsAffected > 0 {
-			found = &a
-		}
-		return counted.Error
-	})
-	return found, err
 }
 
 // checkEntry tells whether the password is right, and takes about as long in every case. renewed is the hash of its one
 // form (campus.NormalizePassword) when what is kept is of another: then that is accepted this once. The caller holds a
 // slot.
-func (s *Store) checkEntry(a *account, who Credentials) (right bool, renewed string, err error) {
+func (s *Store) checkEntry(a account, who Credentials) (right bool, renewed string, err error) {
 	password := campus.NormalizePassword(who.Password)
-	if a == nil || a.PasswordHash == nil {
+	if a.PasswordHash == nil {
 		s.passwords.waste(password)
 		if password != who.Password { // as often as for somebody who is known
 			s.passwords.waste(who.Password)
@@ -156,8 +134,8 @@ func (s *Store) checkEntry(a *account, who Credentials) (right bool, renewed str
 }
 
 // isInitial tells whether somebody who has no password of their own yet has entered the initial one (A5).
-func (s *Store) isInitial(a *account, who Credentials, password string) (bool, error) {
-	if a == nil {
+func (s *Store) isInitial(a account, who Credentials, password string) (bool, error) {
+	if a.ID == uuid.Nil {
 		return false, nil
 	}
 	document, err := s.keys.open(documentContext(who.University, who.Name), a.Document)
@@ -175,12 +153,6 @@ func renewHash(t tx, table string, a account, renewed string) error {
 		return nil
 	}
 	return t.Exec(`update ? set password_hash = ? where id = ? and password_hash = ?`, gorm.Expr(table), renewed, a.ID, *a.PasswordHash).Error
-}
-
-// forgiveEntries takes back the entries up to this right one; wrong ones that came after it stay counted.
-func forgiveEntries(t tx, table string, a account) error {
-	return t.Exec(`update ? set wrong_entries = greatest(wrong_entries - ?, 0) where id = ?`,
-		gorm.Expr(table), a.WrongEntries, a.ID).Error
 }
 
 // forgetSessions revokes every open session of a person.

@@ -38,7 +38,7 @@ func TestWrongEntries(t *testing.T) {
 		}
 		all.Wait()
 		require.Equal(t, map[string]int{"wrong_password": 5, "sign_in_locked": 95}, reasons)
-		require.Equal(t, 5, storagetest.One[int](h, `select wrong_entries from people where id = $1`, p.ID))
+		require.Equal(t, 5, storagetest.One[int](h, `select coalesce(sum(wrong), 0)::int from sign_in_entries where person_id = $1`, p.ID))
 
 		_, err := h.SignInStudent(t.Context(), policy, credentials(p, p.Initial))
 		require.Equal(t, "sign_in_locked", campus.ReasonOf(err), "the right one comes too late today")

@@ -3,6 +3,8 @@ package storage
 import (
 	"context"
 	"time"
+
+	"campuscard/campus"
 )
 
 // How long rows are kept after they have done their work.
@@ -13,6 +15,8 @@ const (
 	keepCallbacks = 30 * 24 * time.Hour // ids of call-backs; their signatures are good for five minutes
 	keepMessages  = 7 * 24 * time.Hour  // to numbers that are not on file; long after the sender gives up
 	keepNonces    = time.Hour           // of signed requests, which are good for two minutes
+	keepDelays    = 24 * time.Hour      // of wrong entries, which are forgotten before
+	keepUsual     = 90 * 24 * time.Hour // from where staff have signed in; longer than sign_in.usual_address
 )
 
 // DropExpired deletes rows that are of no use any more, at most limit of each kind, and answers how many there were.
@@ -29,6 +33,9 @@ func (s *Store) DropExpired(ctx context.Context, limit int) (int64, error) {
 			{"callbacks", "(sender, id)", "received_at < ?", t.now.Add(-keepCallbacks)},
 			{"phone_messages", "id", "created_at < ?", t.now.Add(-keepMessages)},
 			{"nonces", "(machine, nonce)", "at < ?", t.now.Add(-keepNonces)},
+			{"sign_in_entries", "who", "wrong_at < ?", campus.DateOf(t.now).Start()}, // each counts on its own day
+			{"entry_delays", "key", "right_at is null and at < ?", t.now.Add(-keepDelays)},
+			{"entry_delays", "key", "at < ?", t.now.Add(-keepUsual)},
 		} {
 			columns := sweep.key
 			if columns[0] == '(' {

@@ -22,9 +22,9 @@ func admitted(h *workflowtest.House, n int) workflowtest.Student {
 	s := h.Student()
 	h.Exec(`update people set status = 'admitted' where id = $1`, s.ID)
 	h.Exec(`insert into people (id, university, number, name, document_type, document, document_hash, phone, email, language,
-		level, college, campus, dormitory, status, enrolled_on, graduates_on, roster_at, password_hash, wrong_entries, wrong_on, category)
+		level, college, campus, dormitory, status, enrolled_on, graduates_on, roster_at, password_hash, category)
 		select gen_random_uuid(), university, 'twin' || n, name, document_type, document, document_hash, phone, email, language,
-		level, college, campus, dormitory, status, enrolled_on, graduates_on, roster_at, password_hash, wrong_entries, wrong_on, category
+		level, college, campus, dormitory, status, enrolled_on, graduates_on, roster_at, password_hash, category
 		from people, generate_series(2, $2::int) n where id = $1`, s.ID, n)
 	return s
 }

@@ -28,8 +28,6 @@ create table people (
     graduates_on     date,
     roster_at        timestamptz not null,
     password_hash    text,           -- none until the first sign-in is finished (A5)
-    wrong_entries    int not null default 0,
-    wrong_on         date,
     constraint people_number_taken unique (university, number),
     foreign key (university, campus) references campuses (university, code)
 );
@@ -48,8 +46,6 @@ create table staff (
     language      text not null default 'zh-CN',
     password_hash text not null,
     grants        jsonb not null,
-    wrong_entries int not null default 0,
-    wrong_on      date,
     retired_at    timestamptz,
     constraint staff_username_taken unique (university, username)
 );
@@ -84,6 +80,33 @@ create table phone_codes (
 create index phone_codes_person on phone_codes (person_id, created_at);
 create index phone_codes_session on phone_codes (session_id, created_at);
 
+-- F5: entries at the sign-in of holders, by the number as it was typed. What nobody has is counted as what somebody has, so
+-- that nobody can tell the two apart.
+create table sign_in_entries (
+    who        bytea primary key,          -- keyed hash of university and number
+    person_id  uuid references people,     -- whose number it is; none: nobody's
+    day        date not null,              -- in Shanghai; another day begins everything anew
+    wrong      int not null,               -- in a row, counted before they are looked at
+    wrong_at   timestamptz not null,       -- the last of them
+    locked_at  timestamptz,
+    codes      bytea[] not null default '{}', -- keyed hashes of those that get past the lock of this day
+    code_tries int not null default 0      -- entries with a right code since the last one was sent
+);
+create index sign_in_entries_wrong on sign_in_entries (wrong_at);
+
+-- Waits after wrong entries: of staff, and of who enters codes that get past a lock. A row counts an account, an address, or
+-- an account from an address.
+create table entry_delays (
+    key      bytea primary key,  -- keyed hash
+    account  bytea,              -- of an account and of an account from an address: the account's key
+    level    double precision not null, -- wrong entries, less those that time has taken
+    at       timestamptz not null,      -- when the level was that
+    until    timestamptz not null,      -- before this no entry is looked at
+    right_at timestamptz         -- of an account from an address: the last right entry
+);
+create index entry_delays_account on entry_delays (account);
+create index entry_delays_at on entry_delays (at);
+
 -- L6: messages to a number that is not on file: the code to a new one, and to the old one that it was replaced.
 create table phone_messages (
     id               uuid primary key,
@@ -103,4 +126,4 @@ create index phone_messages_due on phone_messages (next_try) where done_at is nu
 create index phone_messages_done on phone_messages (created_at);
 
 -- +goose Down
-drop table phone_messages, phone_codes, sessions, staff, people;
+drop table phone_messages, entry_delays, sign_in_entries, phone_codes, sessions, staff, people;

@@ -1,0 +1,161 @@
+package storage_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
+)
+
+// staffTest is a university with staff who have passwords.
+type staffTest struct {
+	*storagetest.House
+	t      *testing.T
+	policy campus.SignInPolicy
+}
+
+const staffPassword = "a good pass 1"
+
+func employ(t *testing.T, usernames ...string) *staffTest {
+	t.Helper()
+	h := storagetest.New(t)
+	h.University(storagetest.University)
+	for _, username := range usernames {
+		require.NoError(t, h.SeedStaff(t.Context(), []storage.StaffSeed{{University: storagetest.University, Username: username, Name: "王老师", Password: staffPassword}}))
+	}
+	return &staffTest{h, t, h.Policy().SignIn}
+}
+
+func (s *staffTest) enter(username, password, address string) error {
+	return second(s.SignInStaff(s.t.Context(), s.policy, storage.Credentials{University: storagetest.University, Name: username,
+		Password: password, Address: address}))
+}
+
+// Staff are not locked: who enters a wrong password waits, and nobody else does for long.
+func TestStaffWaitInsteadOfBeingLocked(t *testing.T) {
+	t.Parallel()
+
+	t.Run("of many at once so many are looked at as are free, known or not", func(t *testing.T) {
+		t.Parallel()
+		s := employ(t, "wang")
+		free := s.policy.StaffDelays.Pair.Free
+		for _, username := range []string{"wang", "nobody"} {
+			errs := atOnce(40, func(int) error { return s.enter(username, "wrong", username) })
+			require.Equal(t, map[string]int{"wrong_password": free, "sign_in_delayed": 40 - free}, outcomes(errs))
+			require.Equal(t, 2*time.Second, waitOf(s.enter(username, staffPassword, username)))
+		}
+		require.NoError(t, s.enter("wang", staffPassword, "office"), "at once from elsewhere")
+		require.Equal(t, 1, count(s.House, `audit where action = 'sign_in.delay' and subject like 'staff/%'`))
+	})
+
+	t.Run("the wait grows, ends, and a right entry begins anew", func(t *testing.T) {
+		t.Parallel()
+		s := employ(t, "wang", "nobody")
+		s.Exec(`update staff set retired_at = now() where username = 'nobody'`)
+		for _, username := range []string{"wang", "nobody"} {
+			var waits []time.Duration
+			for n := 0; len(waits) < 10; n++ {
+				require.Less(t, n, 60, "it never waits")
+				err := s.enter(username, "wrong", "stranger of "+username)
+				if outcome(err) == "wrong_password" {
+					continue
+				}
+				waits = append(waits, waitOf(err))
+				s.Clock.Advance(waitOf(err))
+			}
+			require.Equal(t, 2*time.Second, waits[0])
+			require.Equal(t, 4*time.Second, waits[1])
+			require.Equal(t, 8*time.Second, waits[2])
+			require.Equal(t, 5*time.Minute, waits[9])
+		}
+		require.NoError(t, s.enter("wang", staffPassword, "stranger of wang"))
+		for range s.policy.StaffDelays.Pair.Free {
+			require.Equal(t, "wrong_password", outcome(s.enter("wang", "wrong", "stranger of wang")))
+		}
+		require.Equal(t, 2*time.Second, waitOf(s.enter("wang", "wrong", "stranger of wang")))
+	})
+
+	t.Run("strangers at many addresses hold nobody up", func(t *testing.T) {
+		t.Parallel()
+		s := employ(t, "wang")
+		require.NoError(t, s.enter("wang", staffPassword, "office"))
+		attack := func() {
+			atOnce(60, func(i int) error { return s.enter("wang", "wrong", fmt.Sprint("stranger ", i)) })
+		}
+		attack()
+		held := s.enter("wang", staffPassword, "hotel")
+		require.Equal(t, "sign_in_delayed", outcome(held))
+		require.LessOrEqual(t, waitOf(held), 5*time.Second, "a little, where the account was never used")
+		require.NoError(t, s.enter("wang", staffPassword, "office"), "not at all where it is used")
+		for range 30 {
+			s.Clock.Advance(5 * time.Second)
+			attack()
+		}
+		require.NoError(t, s.enter("wang", staffPassword, "office"))
+		require.LessOrEqual(t, waitOf(s.enter("wang", staffPassword, "hotel")), 5*time.Second, "however long it lasts")
+		s.Clock.Advance(s.policy.UsualAddress.Std())
+		attack()
+		require.Equal(t, "sign_in_delayed", outcome(s.enter("wang", staffPassword, "office")), "it was not used for long")
+	})
+
+	t.Run("one address that tries everybody waits", func(t *testing.T) {
+		t.Parallel()
+		s := employ(t, "wang")
+		require.NoError(t, s.enter("wang", staffPassword, "stranger"), "they share the address with staff")
+		errs := atOnce(60, func(i int) error { return s.enter(fmt.Sprint("user", i), "wrong", "stranger") })
+		free := s.policy.StaffDelays.Address.Free
+		require.Equal(t, map[string]int{"wrong_password": free, "sign_in_delayed": 60 - free}, outcomes(errs))
+		require.NoError(t, s.enter("wang", staffPassword, "stranger"), "who is usually there does not")
+		for range 20 {
+			s.Clock.Advance(waitOf(s.enter("user1", "wrong", "stranger")))
+			require.Equal(t, "wrong_password", outcome(s.enter(uuid.NewString(), "wrong", "stranger")))
+		}
+		require.LessOrEqual(t, waitOf(s.enter("user1", "wrong", "stranger")), time.Minute)
+		s.Clock.Advance(time.Hour)
+		require.Equal(t, "wrong_password", outcome(s.enter("user1", "wrong", "stranger")), "it is forgotten")
+	})
+
+	t.Run("what is over is swept, and usual addresses stay", func(t *testing.T) {
+		t.Parallel()
+		s := employ(t, "wang")
+		require.NoError(t, s.enter("wang", staffPassword, "office"))
+		require.Equal(t, "wrong_password", outcome(s.enter("wang", "wrong", "stranger")))
+		s.Clock.Advance(25 * time.Hour)
+		require.NoError(t, second(s.DropExpired(t.Context(), 100)))
+		require.Equal(t, 1, count(s.House, `entry_delays`))
+		s.Clock.Advance(100 * 24 * time.Hour)
+		require.NoError(t, second(s.DropExpired(t.Context(), 100)))
+		require.Zero(t, count(s.House, `entry_delays`))
+	})
+}
+
+// An administrator ends the wait of a colleague.
+func TestReleasingStaff(t *testing.T) {
+	t.Parallel()
+	s := employ(t, "wang", "li")
+	s.University("lcvtc")
+	administrator := campus.Grant{Role: campus.Administrator}
+	boss, _ := s.Staff(storagetest.University, administrator)
+	foreigner, _ := s.Staff("lcvtc", administrator)
+	release := func(who campus.StaffMember, username string) error {
+		return s.ReleaseStaff(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, username)
+	}
+	for _, username := range []string{"wang", "li"} {
+		atOnce(10, func(int) error { return s.enter(username, "wrong", "office") })
+		require.Equal(t, "sign_in_delayed", outcome(s.enter(username, staffPassword, "office")))
+	}
+	require.Equal(t, "username_unknown", outcome(release(foreigner, "wang")))
+	require.Equal(t, "username_unknown", outcome(release(boss, "nobody")))
+	require.Equal(t, "sign_in_delayed", outcome(s.enter("wang", staffPassword, "office")))
+	require.NoError(t, release(boss, "wang"))
+	require.NoError(t, s.enter("wang", staffPassword, "office"))
+	require.Equal(t, "sign_in_delayed", outcome(s.enter("li", staffPassword, "office")), "of nobody else")
+	require.Equal(t, 1, count(s.House, `audit where action = 'sign_in.release' and actor = $1 and subject = 'staff/' || (select id from staff where username = 'wang')`,
+		campus.Staff(boss.ID).String()))
+}
