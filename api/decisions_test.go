@@ -75,7 +75,7 @@ func TestRefusedDecisionStaysRefused(t *testing.T) {
 	}{
 		"for its stage":            {campus.Errorf(campus.Conflict, campus.WrongStage, "too late"), campus.WrongStage},
 		"for a fault of ours":      {campus.Errorf(campus.Internal, campus.DataRefused, "SQLSTATE 23505"), "decision_failed"},
-		"for an outage, for good":  {campus.Errorf(campus.Unavailable, "no_answer_in_time", "too slow"), "decision_failed"},
+		"for an outage, for good":  {campus.Errorf(campus.Unavailable, campus.TryLost, "too slow"), "decision_failed"},
 		"for what has no text":     {campus.Errorf(campus.Conflict, "a_word_of_theirs", "no"), "a_word_of_theirs"},
 		"because nobody has asked": {campus.Errorf(campus.Conflict, "not_proposed", "no proposal"), "not_proposed"},
 	} {

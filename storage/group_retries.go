@@ -51,7 +51,7 @@ type GroupRetry struct {
 
 	TriedElsewhere int `json:"tried_elsewhere" doc:"Not tried by this retry: somebody else tries it, or has tried it, and it is still parked"`
 
-	Refused   int         `json:"refused" doc:"Not tried: claimed by another, or not for this member any more"`
+	Refused int `json:"refused" doc:"Not tried: claimed by another, or not for this member any more"`
 }
 
 // OpenGroupRetry keeps that a member has the group's steps retried: all that are parked now and that they may settle.

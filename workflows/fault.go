@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -39,8 +38,8 @@ func ToTemporal(err error) error {
 	})
 }
 
-// FromTemporal turns what came back from Temporal into a campus.Error again. A time-out of a call is an outage of the
-// system called; cancellation stays what it is.
+// FromTemporal turns what came back from Temporal into a campus.Error again. A time-out is one of our own worker, never of the
+// system called: whoever calls gives that up in time, and says so (activities.OwnTime). Cancellation stays what it is.
 func FromTemporal(err error) error {
 	if err == nil || temporal.IsCanceledError(err) {
 		return err
@@ -58,7 +57,7 @@ func FromTemporal(err error) error {
 		}
 	}
 	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok {
-		return campus.Errorf(campus.Unavailable, "no_answer_in_time", "no answer in time (%s)", timeout.TimeoutType())
+		return campus.Errorf(campus.Unavailable, campus.TryLost, "nothing was heard of the try (%s)", timeout.TimeoutType())
 	}
 	return err
 }
@@ -84,18 +83,9 @@ func EndRound(err error) error {
 	return ToTemporal(err)
 }
 
-// ownOutage tells whether a round of tries ended because of our own parts: Postgres or the file store did not answer, or
-// the time passed while nobody tried, because no worker or no Temporal was there.
-func ownOutage(err error) bool {
-	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok {
-		switch timeout.TimeoutType() {
-		case enums.TIMEOUT_TYPE_SCHEDULE_TO_START, enums.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE:
-			return true
-		}
-		return false
-	}
-	return campus.OwnOutage(FromTemporal(err))
-}
+// ownOutage tells whether a round of tries ended because of our own parts: Postgres or the file store did not answer, the
+// worker died in a try, or the time passed while nobody tried, because no worker or no Temporal was there.
+func ownOutage(err error) bool { return campus.OwnOutage(FromTemporal(err)) }
 
 // IsOutage tells whether err of a client's call means that Temporal does not answer now.
 func IsOutage(err error) bool {
