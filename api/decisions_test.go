@@ -53,6 +53,42 @@ func TestDecisionIsKept(t *testing.T) {
 	}
 }
 
+// Whoever waits for a decision is told when staff know of a fault of ours that keeps its case from going on; a step of
+// the school's that is parked is none.
+func TestWhoWaitsIsToldThatStaffKnow(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		step, parked, want string
+	}{
+		"the workflow is lost":     {campus.LostWorkflow, `[]`, "decision.stuck"},
+		"the workflow is behind":   {campus.CatchUp, `["phone"]`, "decision.stuck"},
+		"a step of the school":     {"phone", `["phone"]`, "decision.running"},
+		"nobody asks anybody":      {"", `[]`, "decision.running"},
+		"an incident that is over": {"closed", `[]`, "decision.running"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			ref, item := h.inReview(t, "student")
+			approve := decision("reviewer", item, approval).with("Idempotency-Key", "an-approval").in(campus.English)
+			_, look := h.open(t, approve)
+			if test.step != "" {
+				h.Exec(`update cases set parked = $1 where id = $2`, test.parked, ref.ID)
+				require.NoError(t, h.OpenIncident(t.Context(), ref, campus.NewWorkItem{
+					Kind: campus.IncidentItem, Step: test.step, Attempt: 1, Cause: campus.Internal, Reason: campus.WorkflowLost,
+				}))
+			}
+			require.NoError(t, h.CloseIncident(t.Context(), ref, "closed"))
+			for _, c := range []call{approve, look.in(campus.English)} {
+				said := read[struct {
+					StatusText string `json:"status_text"`
+				}](t, h.do(t, c)).StatusText
+				require.Equal(t, campus.Text(campus.English, test.want, nil), said)
+			}
+		})
+	}
+}
+
 // No text claims that something was not done: where that is known, it says why; elsewhere nobody knows.
 func TestNoTextPromisesTooMuch(t *testing.T) {
 	t.Parallel()

@@ -129,8 +129,8 @@ func TestGroupRetryOfWhatHasChanged(t *testing.T) {
 	require.True(t, again.Closed && again.Left)
 }
 
-// Who has a group retried that a colleague has retried already is told of that retry, and nothing is tried twice. What has
-// been parked since is theirs.
+// Who has a group retried that a colleague has retried already is told of that retry, and nothing is tried twice. What
+// has been parked since is theirs.
 func TestGroupRetryOfWhatIsBeingRetried(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -164,8 +164,9 @@ func TestGroupRetryOfWhatIsBeingRetried(t *testing.T) {
 		storagetest.One[int](h.House, `select count(*) from group_retry_items`),
 		storagetest.One[int](h.House, `select count(*) from audit where action = 'group_retry.open'`),
 	})
-	require.Equal(t, "group_empty", read[problem](t, h.do(t, call{who: "second operator", method: "POST", path: groupRetries,
-		body: `{"step":"phone","cause":"refused"}`})).Reason, "another group")
+	another := groupCall("second operator")
+	another.body = `{"step":"phone","cause":"refused"}`
+	require.Equal(t, "group_empty", read[problem](t, h.do(t, another)).Reason, "another group")
 
 	park()
 	other := h.do(t, groupCall("second operator"))
@@ -196,14 +197,16 @@ func TestGroupRetryOfWhatIsTriedElsewhere(t *testing.T) {
 	settled, err := l.engine.Settle(refs["tried"], "second operator", campus.RetryStep, "phone", 1)
 	require.NoError(t, err)
 	require.Equal(t, campus.StepFailed, settled.Outcome)
-	_, err = l.engine.House.Decide(refs["trying"], campus.SettleStepUpdate, workflowtest.Staff("second operator"), retry, struct{}{})
+	second := workflowtest.Staff("second operator")
+	_, err = l.engine.House.Decide(refs["trying"], campus.SettleStepUpdate, second, retry, struct{}{})
 	require.NoError(t, err, "it is open, and not sent yet")
 
 	third := l.hire("third operator", storagetest.University, campus.Grant{Role: campus.Operator})
 	id := uuid.New() // of before both
 	l.Exec(`with asked as (insert into group_retries (id, university, step, cause, asked_by, asked_at)
 			select $1, university, 'phone', 'unavailable', id, now() from staff where id = $2 returning id)
-		insert into group_retry_items (id, retry, item, attempt) select gen_random_uuid(), asked.id, w.id, 1 from work_items w, asked`,
+		insert into group_retry_items (id, retry, item, attempt)
+			select gen_random_uuid(), asked.id, w.id, 1 from work_items w, asked`,
 		id, third.ID)
 	require.Equal(t, 2, l.finished(t, id).TriedElsewhere)
 	for _, item := range l.retryItems(t, id) {

@@ -49,14 +49,14 @@ type GroupRetry struct {
 	Failed    int         `json:"failed" doc:"Tried, and failed again"`
 	NotParked int         `json:"not_parked" doc:"Settled by somebody else meanwhile"`
 
-	TriedElsewhere int `json:"tried_elsewhere" doc:"Not tried by this retry: somebody else tries it, or has tried it, and it is still parked"`
+	TriedElsewhere int `json:"tried_elsewhere" doc:"Somebody else tries it, or has tried it; it is still parked"`
 
 	Refused int `json:"refused" doc:"Not tried: claimed by another, or not for this member any more"`
 }
 
 // OpenGroupRetry keeps that a member has the group's steps retried: all that are parked now and that they may settle.
-// Those that a colleague holds are left to them, and those of another retry that is under way to that one. When it has all
-// of them, it is the answer: who asks second is told of the first. NotFound: there is none.
+// Those that a colleague holds are left to them, and those of another retry that is under way to that one. When it has
+// all of them, it is the answer: who asks second is told of the first. NotFound: there is none.
 func (s *Store) OpenGroupRetry(ctx context.Context, req Request, who campus.StaffMember, step string, cause campus.Code) (GroupRetry, error) {
 	id, err := once(ctx, s, "open a group retry", req, func(t tx) (uuid.UUID, error) {
 		if err := t.Exec(`insert into group_retries (id, university, step, cause, asked_by, asked_at) values (?, ?, ?, ?, ?, ?)`,
@@ -65,7 +65,8 @@ func (s *Store) OpenGroupRetry(ctx context.Context, req Request, who campus.Staf
 		}
 		mine, args := settleable(who)
 		args["retry"], args["step"], args["cause"], args["who"], args["now"] = req.ID, step, cause, who.ID, t.now
-		mine += ` and w.step = @step and w.cause = @cause and (w.claimed_by is null or w.claimed_by = @who or w.claimed_until <= @now)`
+		mine += ` and w.step = @step and w.cause = @cause
+			and (w.claimed_by is null or w.claimed_by = @who or w.claimed_until <= @now)`
 		taken := t.Exec(`insert into group_retry_items (id, retry, item, attempt)
 			select gen_random_uuid(), @retry, w.id, w.attempt from work_items w where `+mine+` order by w.id
 			on conflict (item) where state in ('waiting', 'running') do nothing`, args)
@@ -88,7 +89,7 @@ func retryUnderWay(t tx, mine string, args map[string]any) (first uuid.UUID, err
 	err = t.ask(`select i.retry from group_retry_items i join work_items w on w.id = i.item
 		where i.state in ('waiting', 'running') and `+mine+` order by i.id limit 1`, args).Scan(&first)
 	if errors.Is(err, sql.ErrNoRows) {
-		return first, campus.Errorf(campus.NotFound, "group_empty", "no step %s is parked for %s", args["step"], args["cause"])
+		return first, campus.Errorf(campus.NotFound, "group_empty", "no such step is parked")
 	}
 	if err != nil {
 		return first, err
@@ -101,7 +102,8 @@ func (s *Store) GroupRetry(ctx context.Context, who campus.StaffMember, id uuid.
 	r, found, err := one[GroupRetry](ctx, s, `select g.id, g.step, g.cause, g.asked_at, count(*)::int as steps,
 			(count(*) filter (where i.state = 'waiting'))::int as waiting, (count(*) filter (where i.state = 'running'))::int as running,
 			(count(*) filter (where i.state = 'ok'))::int as ok, (count(*) filter (where i.state = 'failed'))::int as failed,
-			(count(*) filter (where i.state = 'not_parked'))::int as not_parked, (count(*) filter (where i.state = 'refused'))::int as refused,
+			(count(*) filter (where i.state = 'not_parked'))::int as not_parked,
+			(count(*) filter (where i.state = 'refused'))::int as refused,
 			(count(*) filter (where i.state = 'tried_elsewhere'))::int as tried_elsewhere
 		from group_retries g join group_retry_items i on i.retry = g.id
 		where g.id = @id and g.university = @university group by g.id`, map[string]any{"id": id, "university": who.University})

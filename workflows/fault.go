@@ -38,14 +38,18 @@ func ToTemporal(err error) error {
 	})
 }
 
-// FromTemporal turns what came back from Temporal into a campus.Error again. A time-out is one of our own worker, never of the
-// system called: whoever calls gives that up in time, and says so (activities.OwnTime). Cancellation stays what it is.
+// FromTemporal turns what came back from Temporal into a campus.Error again. A time-out is one of our own worker, never
+// of the system called: whoever calls gives that up in time, and says so (activities.OwnTime). Cancellation stays what
+// it is.
 func FromTemporal(err error) error {
 	if err == nil || temporal.IsCanceledError(err) {
 		return err
 	}
 	if _, ours := errors.AsType[*campus.Error](err); ours {
 		return err
+	}
+	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok { // its cause is the failure of a try before
+		return campus.Errorf(campus.Unavailable, campus.TryLost, "nothing was heard of the try (%s)", timeout.TimeoutType())
 	}
 	if fault, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		var details faultDetails
@@ -55,9 +59,6 @@ func FromTemporal(err error) error {
 		return &campus.Error{
 			Code: knownCode(fault.Type()), Reason: details.Reason, Field: details.Field, Message: fault.Message(),
 		}
-	}
-	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok {
-		return campus.Errorf(campus.Unavailable, campus.TryLost, "nothing was heard of the try (%s)", timeout.TimeoutType())
 	}
 	return err
 }
@@ -83,8 +84,8 @@ func EndRound(err error) error {
 	return ToTemporal(err)
 }
 
-// ownOutage tells whether a round of tries ended because of our own parts: Postgres or the file store did not answer, the
-// worker died in a try, or the time passed while nobody tried, because no worker or no Temporal was there.
+// ownOutage tells whether a round of tries ended because of our own parts: Postgres or the file store did not answer,
+// the worker died in a try, or the time passed while nobody tried, because no worker or no Temporal was there.
 func ownOutage(err error) bool { return campus.OwnOutage(FromTemporal(err)) }
 
 // IsOutage tells whether err of a client's call means that Temporal does not answer now.

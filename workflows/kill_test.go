@@ -55,8 +55,8 @@ func TestWorkerKilledAtEveryStage(t *testing.T) {
 	require.Equal(t, "plastic_begun plastic_ordered plastic_ready picked_up", joined(k.Events(k.ref)))
 }
 
-// A worker that dies in the middle of a call says nothing about the system that was called: not when staff have asked for the
-// try, and not when it was the last one. The call is made again under its key, and acts once.
+// A worker that dies in the middle of a call says nothing about the system that was called: not when staff have asked
+// for the try, and not when it was the last one. The call is made again under its key, and acts once.
 func TestWorkerKilledInARetry(t *testing.T) {
 	t.Parallel()
 	k := &killing{live: newLiveUnder(t, workflowtest.Quick, workflowtest.Good)}

@@ -226,7 +226,8 @@ create table group_retry_items (
     reason     text not null default '',
     tried_at   timestamptz,
     finished_at timestamptz,
-    constraint group_retry_items_state check (state in ('waiting', 'running', 'ok', 'failed', 'not_parked', 'tried_elsewhere', 'refused'))
+    constraint group_retry_items_state
+        check (state in ('waiting', 'running', 'ok', 'failed', 'not_parked', 'tried_elsewhere', 'refused'))
 );
 create unique index group_retry_items_one on group_retry_items (retry, item);
 create index group_retry_items_open on group_retry_items (id) where state in ('waiting', 'running');
