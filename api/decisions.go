@@ -85,9 +85,13 @@ func decisionOf(ctx context.Context, d storage.Decision) (*decisionAnswer, error
 	case storage.DecisionRefused:
 		return nil, whyRefused(d)
 	case storage.DecisionOpen:
+		said := "decision.running"
+		if d.Told {
+			said = "decision.stuck"
+		}
 		return &decisionAnswer{
 			Status: http.StatusAccepted, Location: "/api/v1/decisions/" + d.ID.String(),
-			Body: decisionView{ID: d.ID, Status: "running", StatusText: campus.Text(language(ctx), "decision.running", nil)},
+			Body: decisionView{ID: d.ID, Status: "running", StatusText: campus.Text(language(ctx), said, nil)},
 		}, nil
 	}
 	view := decisionView{ID: d.ID, Status: "done"}

@@ -53,6 +53,42 @@ func TestDecisionIsKept(t *testing.T) {
 	}
 }
 
+// Whoever waits for a decision is told when staff know of a fault of ours that keeps its case from going on; a step of
+// the school's that is parked is none.
+func TestWhoWaitsIsToldThatStaffKnow(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		step, parked, want string
+	}{
+		"the workflow is lost":     {campus.LostWorkflow, `[]`, "decision.stuck"},
+		"the workflow is behind":   {campus.CatchUp, `["phone"]`, "decision.stuck"},
+		"a step of the school":     {"phone", `["phone"]`, "decision.running"},
+		"nobody asks anybody":      {"", `[]`, "decision.running"},
+		"an incident that is over": {"closed", `[]`, "decision.running"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			ref, item := h.inReview(t, "student")
+			approve := decision("reviewer", item, approval).with("Idempotency-Key", "an-approval").in(campus.English)
+			_, look := h.open(t, approve)
+			if test.step != "" {
+				h.Exec(`update cases set parked = $1 where id = $2`, test.parked, ref.ID)
+				require.NoError(t, h.OpenIncident(t.Context(), ref, campus.NewWorkItem{
+					Kind: campus.IncidentItem, Step: test.step, Attempt: 1, Cause: campus.Internal, Reason: campus.WorkflowLost,
+				}))
+			}
+			require.NoError(t, h.CloseIncident(t.Context(), ref, "closed"))
+			for _, c := range []call{approve, look.in(campus.English)} {
+				said := read[struct {
+					StatusText string `json:"status_text"`
+				}](t, h.do(t, c)).StatusText
+				require.Equal(t, campus.Text(campus.English, test.want, nil), said)
+			}
+		})
+	}
+}
+
 // No text claims that something was not done: where that is known, it says why; elsewhere nobody knows.
 func TestNoTextPromisesTooMuch(t *testing.T) {
 	t.Parallel()
@@ -75,7 +111,7 @@ func TestRefusedDecisionStaysRefused(t *testing.T) {
 	}{
 		"for its stage":            {campus.Errorf(campus.Conflict, campus.WrongStage, "too late"), campus.WrongStage},
 		"for a fault of ours":      {campus.Errorf(campus.Internal, campus.DataRefused, "SQLSTATE 23505"), "decision_failed"},
-		"for an outage, for good":  {campus.Errorf(campus.Unavailable, "no_answer_in_time", "too slow"), "decision_failed"},
+		"for an outage, for good":  {campus.Errorf(campus.Unavailable, campus.TryLost, "too slow"), "decision_failed"},
 		"for what has no text":     {campus.Errorf(campus.Conflict, "a_word_of_theirs", "no"), "a_word_of_theirs"},
 		"because nobody has asked": {campus.Errorf(campus.Conflict, "not_proposed", "no proposal"), "not_proposed"},
 	} {

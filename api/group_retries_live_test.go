@@ -11,11 +11,14 @@ import (
 	"campuscard/campus"
 	"campuscard/school/portrait"
 	"campuscard/storage/storagetest"
+	"campuscard/workflows/workflowtest"
 )
 
 type shownGroupRetry struct {
 	ID                                                      uuid.UUID
 	Steps, Waiting, Running, OK, Failed, NotParked, Refused int
+
+	TriedElsewhere int `json:"tried_elsewhere"`
 }
 
 type shownRetryItem struct {
@@ -124,6 +127,91 @@ func TestGroupRetryOfWhatHasChanged(t *testing.T) {
 	require.True(t, found, "its worker is gone")
 	require.Equal(t, due.ID, again.ID, "the decision is the same")
 	require.True(t, again.Closed && again.Left)
+}
+
+// Who has a group retried that a colleague has retried already is told of that retry, and nothing is tried twice. What
+// has been parked since is theirs.
+func TestGroupRetryOfWhatIsBeingRetried(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for _, who := range []string{"operator", "second operator"} {
+		h.hire(who, storagetest.University, campus.Grant{Role: campus.Operator})
+	}
+	park := func() {
+		ref := h.Applied(h.Person())
+		move := h.NextMove(ref, campus.StageChecking, campus.WaitsForOperator)
+		move.Opens = []campus.NewWorkItem{{Kind: campus.IncidentItem, Step: "phone", Attempt: 1, Cause: campus.Unavailable}}
+		h.record(t, move)
+	}
+	for range 3 {
+		park()
+	}
+	const people = 8
+	answers := make(chan reply, people)
+	for n := range people {
+		go func() { answers <- h.do(t, groupCall([]string{"operator", "second operator"}[n%2])) }()
+	}
+	told := map[string]int{}
+	for range people {
+		got := <-answers
+		require.Equal(t, http.StatusAccepted, got.status, "%s", got.body)
+		require.Equal(t, 3, read[shownGroupRetry](t, got).Steps)
+		told[got.header.Get("Location")]++
+	}
+	require.Len(t, told, 1, "all have the address of the first")
+	require.Equal(t, []int{1, 3, 1}, []int{
+		storagetest.One[int](h.House, `select count(*) from group_retries`),
+		storagetest.One[int](h.House, `select count(*) from group_retry_items`),
+		storagetest.One[int](h.House, `select count(*) from audit where action = 'group_retry.open'`),
+	})
+	another := groupCall("second operator")
+	another.body = `{"step":"phone","cause":"refused"}`
+	require.Equal(t, "group_empty", read[problem](t, h.do(t, another)).Reason, "another group")
+
+	park()
+	other := h.do(t, groupCall("second operator"))
+	require.Equal(t, 1, read[shownGroupRetry](t, other).Steps, "what the first has not")
+	require.NotContains(t, told, other.header.Get("Location"))
+
+	h.Exec(`update group_retry_items set state = 'failed'`)
+	require.Equal(t, 4, read[shownGroupRetry](t, h.do(t, groupCall("second operator"))).Steps, "both are over")
+	h.Exec(`update work_items set attempt = 2`)
+	due, found, err := h.ClaimGroupRetry(t.Context(), time.Minute)
+	require.NoError(t, err)
+	require.True(t, found && due.Tried && !due.Closed, "somebody has tried it since")
+}
+
+// A step that somebody else has tried, or is trying, is not told as settled: it is parked still.
+func TestGroupRetryOfWhatIsTriedElsewhere(t *testing.T) {
+	t.Parallel()
+	l := newTown(t, "tried", "trying")
+	l.engine.School.Fault("carrier", "outage", nil)
+	refs := map[string]campus.CaseRef{}
+	for who := range l.students {
+		refs[who] = campus.CaseRef{Kind: campus.ApplicationCase, ID: l.applies(t, who, portrait.NoFlaw)}
+	}
+	for who, ref := range refs {
+		l.comes(t, who, ref.ID, "checking", "operator")
+	}
+	retry := campus.Said{Action: string(campus.RetryStep), Step: "phone", Attempt: 1}
+	settled, err := l.engine.Settle(refs["tried"], "second operator", campus.RetryStep, "phone", 1)
+	require.NoError(t, err)
+	require.Equal(t, campus.StepFailed, settled.Outcome)
+	second := workflowtest.Staff("second operator")
+	_, err = l.engine.House.Decide(refs["trying"], campus.SettleStepUpdate, second, retry, struct{}{})
+	require.NoError(t, err, "it is open, and not sent yet")
+
+	third := l.hire("third operator", storagetest.University, campus.Grant{Role: campus.Operator})
+	id := uuid.New() // of before both
+	l.Exec(`with asked as (insert into group_retries (id, university, step, cause, asked_by, asked_at)
+			select $1, university, 'phone', 'unavailable', id, now() from staff where id = $2 returning id)
+		insert into group_retry_items (id, retry, item, attempt)
+			select gen_random_uuid(), asked.id, w.id, 1 from work_items w, asked`,
+		id, third.ID)
+	require.Equal(t, 2, l.finished(t, id).TriedElsewhere)
+	for _, item := range l.retryItems(t, id) {
+		require.Equal(t, "tried_elsewhere", item.State)
+	}
 }
 
 func groupCall(who string) call {

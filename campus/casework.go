@@ -215,6 +215,12 @@ const FactsChanged = "facts-changed"
 // step under which staff are told when it cannot catch up with them.
 const CatchUp = "catch-up"
 
+// LostWorkflow is the step under which staff are told of an open case that has no workflow any more.
+const LostWorkflow = "lost-workflow"
+
+// WorkflowLost is the reason of that incident, and why it cannot be settled.
+const WorkflowLost = "workflow_lost"
+
 // PlaceQuery is the query that asks the workflow of a case where it stands. It answers a Place.
 const PlaceQuery = "place"
 

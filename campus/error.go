@@ -33,22 +33,26 @@ func (c Code) Retryable() bool {
 	return c == Unavailable || c == BadAnswer || c == Internal
 }
 
-// The reasons of an outage of our own parts, beside the code Unavailable.
+// The reasons of an outage of our own parts, beside the code Unavailable. Every call ends itself in time and says what
+// it has seen, so a try of which nothing is heard was ended by the worker that made it.
 const (
 	DatabaseDown  = "database_down"
 	DatabaseLate  = "database_late"  // no answer in time: connections are taken, another holds a lock, or it hangs
 	WritesRefused = "writes_refused" // Postgres answers and takes nothing: its disk is full, or it is a standby
 	ObjectsDown   = "objects_down"
+	TryLost       = "try_lost" // the worker has died, or none was there
 )
 
 // OwnOutages are all of them.
-func OwnOutages() []string { return []string{DatabaseDown, DatabaseLate, WritesRefused, ObjectsDown} }
+func OwnOutages() []string {
+	return []string{DatabaseDown, DatabaseLate, WritesRefused, ObjectsDown, TryLost}
+}
 
 // CallbackConflict is the reason when a sender has used the id of a call-back for something else.
 const CallbackConflict = "callback_conflict"
 
-// OwnOutage tells whether err is an outage of our own Postgres or file store. It says nothing about another system, so it
-// is waited out and is no failure of a call.
+// OwnOutage tells whether err is an outage of our own Postgres, file store or worker. It says nothing about another
+// system, so it is waited out and is no failure of a call.
 func OwnOutage(err error) bool {
 	e, ours := errors.AsType[*Error](err)
 	return ours && e.Code == Unavailable && slices.Contains(OwnOutages(), e.Reason)

@@ -68,7 +68,7 @@ func (s *Sender) send(ctx context.Context, d storage.Decision, wait, keep time.D
 		return s.kept(d)(s.store.CloseDecision(kept, d.ID, answer))
 	case workflows.IsGone(err):
 		if open, err := s.store.CaseIsOpen(kept, d.Case); err != nil || open {
-			return d, err // Temporal has lost the workflow of a case that goes on
+			return s.waits(kept, d, err)
 		}
 		over := campus.Errorf(campus.Conflict, campus.WrongStage, "the case is not open to this any more")
 		return s.kept(d)(s.store.RefuseDecision(kept, d.ID, over))
@@ -77,6 +77,22 @@ func (s *Sender) send(ctx context.Context, d storage.Decision, wait, keep time.D
 		return d, nil
 	}
 	return s.refuse(kept, d, workflows.FromTemporal(err))
+}
+
+// waits leaves a decision open whose case goes on and has no workflow: it has not begun yet, or Temporal has lost it.
+// What staff decide about the latter itself is refused, because nobody is there to take it.
+func (s *Sender) waits(ctx context.Context, d storage.Decision, err error) (storage.Decision, error) {
+	if err == nil {
+		err = s.Lost(ctx, d.Case)
+	}
+	if err != nil {
+		return d, err
+	}
+	if d.Update == campus.SettleStepUpdate && d.Step == campus.LostWorkflow {
+		gone := campus.Errorf(campus.Conflict, campus.WorkflowLost, "case %s has no workflow", d.Case.WorkflowID())
+		return s.kept(d)(s.store.RefuseDecision(ctx, d.ID, gone))
+	}
+	return s.kept(d)(s.store.FindDecision(ctx, d.By, d.ID))
 }
 
 // refuse keeps that the workflow has refused a decision. Where the case has a move for it all the same, the workflow may

@@ -29,6 +29,7 @@ type Decision struct {
 	State  DecisionState
 	Answer json.RawMessage // of the workflow, once it is done
 	Why    *campus.Error   // it was refused
+	Told   bool            // it is open, and staff know that its case does not go on by itself
 }
 
 // decisionRow is a decision as the table has it.
@@ -43,10 +44,14 @@ type decisionRow struct {
 	Seen       int64
 	Entered    int64
 	State      DecisionState
+	Told       bool
 }
 
+// selectDecision reads decisions. An incident that is no parked step is one of our own: the workflow is stuck, or lost.
 const selectDecision = `select r.id, r.actor, r.response, r.case_id, c.kind, r.update_name, r.argument, r.seen,
-		r.entered, r.state from requests r join cases c on c.id = r.case_id `
+		r.entered, r.state, r.state = 'open' and exists (select 1 from work_items w where w.case_id = c.id
+			and w.kind = 'incident' and w.closed_at is null and w.step <> '' and not jsonb_exists(c.parked, w.step)) as told
+	from requests r join cases c on c.id = r.case_id `
 
 // refusal is why a decision was refused, as it is kept.
 type refusal struct {
@@ -63,7 +68,7 @@ func (r decisionRow) decision() (Decision, error) {
 	}
 	d := Decision{
 		Decision: campus.Decision{ID: r.ID, Update: r.UpdateName, By: by, Seen: r.Seen},
-		Case:     campus.CaseRef{Kind: r.Kind, ID: *r.CaseID}, State: r.State,
+		Case:     campus.CaseRef{Kind: r.Kind, ID: *r.CaseID}, State: r.State, Told: r.Told,
 	}
 	if err := json.Unmarshal(r.Argument, &d.Said); err != nil {
 		return d, fmt.Errorf("read what decision %s says: %w", r.ID, err)

@@ -40,18 +40,19 @@ func answerFromMoves(t tx, d Decision) (any, error) {
 }
 
 // retriedAttempt is the outcome of the attempt that a retry has made. One whose end nobody saw has failed: its step waits
-// for staff again, or another has ended it.
+// for staff again, or another has ended it; that is no fault of the other system.
 func retriedAttempt(t tx, d Decision) (campus.Settled, error) {
-	settled := campus.Settled{Step: d.Step, Attempt: d.Attempt + 1, Outcome: campus.StepFailed, Code: campus.Unavailable}
+	settled := campus.Settled{Step: d.Step, Attempt: d.Attempt + 1, Outcome: campus.StepFailed,
+		Code: campus.Unavailable, Reason: campus.TryLost}
 	var found Attempt
 	err := t.Raw(`select * from attempts where case_id = ? and step = ? and attempt = ? order by started_at desc limit 1`,
 		d.Case.ID, d.Step, settled.Attempt).Scan(&found).Error
 	switch {
 	case err != nil || found.ID == uuid.Nil:
 	case found.Outcome == campus.AttemptOK:
-		settled.Outcome, settled.Code = campus.StepOK, ""
+		settled.Outcome, settled.Code, settled.Reason = campus.StepOK, "", ""
 	case found.Outcome == campus.AttemptFailed:
-		settled.Code, settled.Message = found.Code, found.Message
+		settled.Code, settled.Reason, settled.Message = found.Code, "", found.Message
 	}
 	return settled, err
 }

@@ -2,6 +2,8 @@ package storage
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -46,11 +48,15 @@ type GroupRetry struct {
 	OK        int         `json:"ok"`
 	Failed    int         `json:"failed" doc:"Tried, and failed again"`
 	NotParked int         `json:"not_parked" doc:"Settled by somebody else meanwhile"`
-	Refused   int         `json:"refused" doc:"Not tried: claimed by another, or not for this member any more"`
+
+	TriedElsewhere int `json:"tried_elsewhere" doc:"Somebody else tries it, or has tried it; it is still parked"`
+
+	Refused int `json:"refused" doc:"Not tried: claimed by another, or not for this member any more"`
 }
 
 // OpenGroupRetry keeps that a member has the group's steps retried: all that are parked now and that they may settle.
-// Those that a colleague holds are left to them. NotFound: there is none.
+// Those that a colleague holds are left to them, and those of another retry that is under way to that one. When it has
+// all of them, it is the answer: who asks second is told of the first. NotFound: there is none.
 func (s *Store) OpenGroupRetry(ctx context.Context, req Request, who campus.StaffMember, step string, cause campus.Code) (GroupRetry, error) {
 	id, err := once(ctx, s, "open a group retry", req, func(t tx) (uuid.UUID, error) {
 		if err := t.Exec(`insert into group_retries (id, university, step, cause, asked_by, asked_at) values (?, ?, ?, ?, ?, ?)`,
@@ -59,14 +65,16 @@ func (s *Store) OpenGroupRetry(ctx context.Context, req Request, who campus.Staf
 		}
 		mine, args := settleable(who)
 		args["retry"], args["step"], args["cause"], args["who"], args["now"] = req.ID, step, cause, who.ID, t.now
+		mine += ` and w.step = @step and w.cause = @cause
+			and (w.claimed_by is null or w.claimed_by = @who or w.claimed_until <= @now)`
 		taken := t.Exec(`insert into group_retry_items (id, retry, item, attempt)
-			select gen_random_uuid(), @retry, w.id, w.attempt from work_items w where `+mine+` and w.step = @step and w.cause = @cause
-				and (w.claimed_by is null or w.claimed_by = @who or w.claimed_until <= @now) order by w.id`, args)
+			select gen_random_uuid(), @retry, w.id, w.attempt from work_items w where `+mine+` order by w.id
+			on conflict (item) where state in ('waiting', 'running') do nothing`, args)
 		if taken.Error != nil {
 			return uuid.Nil, taken.Error
 		}
 		if taken.RowsAffected == 0 {
-			return uuid.Nil, campus.Errorf(campus.NotFound, "group_empty", "no step %s is parked for %s", step, cause)
+			return retryUnderWay(t, mine, args)
 		}
 		return req.ID, addAudit(t, campus.Staff(who.ID), "group_retry.open", "group_retry/"+req.ID.String(), who.University)
 	})
@@ -76,12 +84,27 @@ func (s *Store) OpenGroupRetry(ctx context.Context, req Request, who campus.Staf
 	return s.GroupRetry(ctx, who, id)
 }
 
+// retryUnderWay is the retry that has the steps for which another was about to be opened.
+func retryUnderWay(t tx, mine string, args map[string]any) (first uuid.UUID, err error) {
+	err = t.ask(`select i.retry from group_retry_items i join work_items w on w.id = i.item
+		where i.state in ('waiting', 'running') and `+mine+` order by i.id limit 1`, args).Scan(&first)
+	if errors.Is(err, sql.ErrNoRows) {
+		return first, campus.Errorf(campus.NotFound, "group_empty", "no such step is parked")
+	}
+	if err != nil {
+		return first, err
+	}
+	return first, t.Exec(`delete from group_retries where id = @retry`, args).Error
+}
+
 // GroupRetry is how a retry of the member's university stands. NotFound: there is no such retry.
 func (s *Store) GroupRetry(ctx context.Context, who campus.StaffMember, id uuid.UUID) (GroupRetry, error) {
 	r, found, err := one[GroupRetry](ctx, s, `select g.id, g.step, g.cause, g.asked_at, count(*)::int as steps,
 			(count(*) filter (where i.state = 'waiting'))::int as waiting, (count(*) filter (where i.state = 'running'))::int as running,
 			(count(*) filter (where i.state = 'ok'))::int as ok, (count(*) filter (where i.state = 'failed'))::int as failed,
-			(count(*) filter (where i.state = 'not_parked'))::int as not_parked, (count(*) filter (where i.state = 'refused'))::int as refused
+			(count(*) filter (where i.state = 'not_parked'))::int as not_parked,
+			(count(*) filter (where i.state = 'refused'))::int as refused,
+			(count(*) filter (where i.state = 'tried_elsewhere'))::int as tried_elsewhere
 		from group_retries g join group_retry_items i on i.retry = g.id
 		where g.id = @id and g.university = @university group by g.id`, map[string]any{"id": id, "university": who.University})
 	if err == nil && !found {
@@ -95,7 +118,7 @@ type GroupRetryItem struct {
 	ID         uuid.UUID   `json:"id" format:"uuid" doc:"Of the decision too"`
 	Item       uuid.UUID   `json:"work_item" format:"uuid"`
 	CaseID     uuid.UUID   `json:"case_id" format:"uuid"`
-	State      string      `json:"state" enum:"waiting,running,ok,failed,not_parked,refused"`
+	State      string      `json:"state" enum:"waiting,running,ok,failed,not_parked,tried_elsewhere,refused"`
 	Code       campus.Code `json:"code,omitempty"`
 	Reason     string      `json:"reason,omitempty"`
 	FinishedAt *time.Time  `json:"finished_at,omitempty"`
@@ -120,6 +143,7 @@ type DueGroupRetry struct {
 	Attempt    int
 	Campus     string
 	Closed     bool
+	Tried      bool // by somebody else since, and parked again
 	Held       bool // by a colleague
 	StaffID    uuid.UUID
 	University string
@@ -141,7 +165,7 @@ func (s *Store) ClaimGroupRetry(ctx context.Context, patience time.Duration) (du
 			order by i.state desc, i.id limit 1 for update skip locked),
 		taken as (update group_retry_items i set state = 'running', tried_at = @now from due where i.id = due.id returning i.*)
 		select i.id, i.item, w.case_id, c.kind as case_kind, w.step, i.attempt, w.campus,
-			w.closed_at is not null or w.attempt <> i.attempt as closed,
+			w.closed_at is not null as closed, w.closed_at is null and w.attempt <> i.attempt as tried,
 			coalesce(w.claimed_by <> g.asked_by and w.claimed_until > @now, false) as held,
 			f.id as staff_id, f.university, f.grants, f.retired_at is not null as left
 		from taken i join group_retries g on g.id = i.retry join work_items w on w.id = i.item join cases c on c.id = w.case_id

@@ -48,23 +48,43 @@ func (s *Store) StandingSample(ctx context.Context, before time.Time, each int) 
 	return s.standing(ctx, `(`+longest+`) union (`+latest+`)`, before, each)
 }
 
-// StartAgain asks once more for the workflow of a queued case, whose start Temporal has acknowledged and lost. Nothing
-// happens when the case has begun, or waits for its start.
-func (s *Store) StartAgain(ctx context.Context, ref campus.CaseRef) error {
-	return s.inTx(ctx, "start a case again", func(t tx) error {
+// StartAgain asks once more for the workflow of a case that Temporal has lost: it begins anew, makes the moves of the
+// process again, and takes them as they are written. Nothing happens while it waits for its start already, or when it
+// has ended. False where it cannot come to the same moves: people have decided, and steps have other keys since (K3);
+// or the pictures that an application was judged by may be deleted, as they are with each verdict (B4).
+func (s *Store) StartAgain(ctx context.Context, ref campus.CaseRef) (begins bool, err error) {
+	err = s.inTx(ctx, "start a case again", func(t tx) error {
 		c, err := lockCase(t, ref)
-		if err != nil || c.Stage != campus.StageQueued {
+		if begins = true; err != nil || c.Outcome != "" {
 			return err
 		}
-		var waits bool
+		var waits, passed bool
 		err = t.Raw(`select exists (select 1 from line where case_id = @id)
-				or exists (select 1 from outbox where kind = 'start' and workflow_id = @workflow)`,
-			map[string]any{"id": ref.ID, "workflow": ref.WorkflowID()}).Row().Scan(&waits)
+				or exists (select 1 from outbox where kind = 'start' and workflow_id = @workflow),
+			exists (select 1 from moves where case_id = @id and (decision is not null or @pictures and version > 1))`,
+			map[string]any{"id": ref.ID, "workflow": ref.WorkflowID(), "pictures": ref.Kind == campus.ApplicationCase}).
+			Row().Scan(&waits, &passed)
 		if err != nil || waits {
 			return err
 		}
+		if passed {
+			begins = false
+			return nil
+		}
 		return enqueueStart(ctx, t, ref, string(ref.Kind), campus.CaseInput{Case: ref, University: c.University, Campus: c.Campus})
 	})
+	return begins, err
+}
+
+// WithoutWorkflow are open cases of which staff have been told that they have no workflow.
+func (s *Store) WithoutWorkflow(ctx context.Context, limit int) ([]campus.CaseRef, error) {
+	rows, err := s.pool.Query(ctx, `select c.kind, c.id from work_items w join cases c on c.id = w.case_id
+		where w.kind = 'incident' and w.step = $1 and w.closed_at is null order by w.id limit $2`, campus.LostWorkflow, limit)
+	if err != nil {
+		return nil, wrap("list cases without a workflow", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[campus.CaseRef])
+	return found, wrap("list cases without a workflow", err)
 }
 
 func (s *Store) standing(ctx context.Context, sql string, args ...any) ([]StandingCase, error) {

@@ -79,7 +79,8 @@ func TestDecisionsThatAreOpenForTooLongAreCounted(t *testing.T) {
 	require.Zero(t, late)
 }
 
-// A start that Temporal acknowledged and lost is made again, once, and only while the case waits for it.
+// A start that Temporal acknowledged and lost is made again, once, and only while the case would come to the same
+// moves.
 func TestLostStartIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	s := apply(t)
@@ -99,17 +100,49 @@ func TestLostStartIsMadeAgain(t *testing.T) {
 	starts := func() int {
 		return count(s.House, `outbox where kind = 'start' and workflow_id = $1`, ref.WorkflowID())
 	}
+	again := func(begins bool) {
+		t.Helper()
+		got, err := s.StartAgain(t.Context(), ref)
+		require.NoError(t, err)
+		require.Equal(t, begins, got)
+	}
 	require.NotContains(t, listed(), ref, "it stands in the line")
-	require.NoError(t, s.StartAgain(t.Context(), ref))
+	again(true)
 	require.Zero(t, starts())
 	s.Exec(`delete from line where case_id = $1`, ref.ID)
 	require.Contains(t, listed(), ref)
-	require.NoError(t, s.StartAgain(t.Context(), ref))
-	require.NoError(t, s.StartAgain(t.Context(), ref))
+	again(true)
+	again(true)
 	require.Equal(t, 1, starts())
 	require.NotContains(t, listed(), ref, "it waits for its start")
 	s.Exec(`delete from outbox`)
 	require.NoError(t, second(s.Record(t.Context(), s.NextMove(ref, campus.StageReview, campus.WaitsForReviewer))))
-	require.NoError(t, s.StartAgain(t.Context(), ref))
-	require.Zero(t, starts(), "it has begun")
+	again(true)
+	require.Equal(t, 1, starts(), "it has only begun")
+	s.Exec(`delete from outbox`)
+	require.NoError(t, second(s.Record(t.Context(), s.NextMove(ref, campus.StageReview, campus.WaitsForReviewer))))
+	again(false)
+	require.Zero(t, starts(), "its pictures may be deleted")
+	s.Exec(`update cases set kind = 'plastic' where id = $1`, ref.ID)
+	ref.Kind = campus.PlasticCase
+	again(true)
+	require.Equal(t, 1, starts(), "a case without pictures")
+	s.Exec(`delete from outbox`)
+	s.Exec(`update cases set kind = 'application' where id = $1`, ref.ID)
+	ref.Kind = campus.ApplicationCase
+
+	decided := s.NextMove(ref, campus.StageEvidence, campus.WaitsForStudent)
+	decided.Decision = s.Decision(ref, reviewer(), campus.ReviewUpdate, askMore, storage.ReviewNote{})
+	require.NoError(t, second(s.Record(t.Context(), decided)))
+	s.Exec(`update cases set kind = 'plastic' where id = $1`, ref.ID)
+	ref.Kind = campus.PlasticCase
+	again(false)
+	require.Zero(t, starts(), "people have decided")
+	s.Exec(`update cases set kind = 'application' where id = $1`, ref.ID)
+	ref.Kind = campus.ApplicationCase
+	closing := s.NextMove(ref, campus.StageDone, campus.WaitsForNobody)
+	closing.Outcome = campus.Completed
+	require.NoError(t, second(s.Record(t.Context(), closing)))
+	again(true)
+	require.Zero(t, starts(), "it has ended, and needs none")
 }

@@ -6,12 +6,14 @@ import (
 	"iter"
 	"log/slog"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"campuscard/campus"
+	"campuscard/decisions"
 	"campuscard/storage"
 )
 
@@ -27,6 +29,7 @@ const (
 // are not at the same place. Each worker does it by itself.
 type comparer struct {
 	comparison Comparison
+	sender     *decisions.Sender
 	gauge      *prometheus.GaugeVec // by how they differ
 	silence    prometheus.Gauge
 	log        *slog.Logger
@@ -40,8 +43,10 @@ type comparer struct {
 
 func newComparer(comparison Comparison, every time.Duration, counts *metrics, log *slog.Logger) *comparer {
 	comparison.Patience, comparison.Pause = comparePatience, compareLookAgain
-	return &comparer{comparison: comparison, gauge: counts.apart, silence: counts.silent, log: log, pause: cmp.Or(every, comparePause),
-		lot: comparedLot, apart: map[campus.CaseRef]Apart{}, silent: map[campus.CaseRef]int{}}
+	sender := decisions.NewSender(comparison.Store, comparison.Temporal, log)
+	return &comparer{comparison: comparison, sender: sender, gauge: counts.apart, silence: counts.silent, log: log,
+		pause: cmp.Or(every, comparePause), lot: comparedLot,
+		apart: map[campus.CaseRef]Apart{}, silent: map[campus.CaseRef]int{}}
 }
 
 func (c *comparer) run(ctx context.Context) error {
@@ -61,6 +66,13 @@ func (c *comparer) round(ctx context.Context) error {
 		return err
 	}
 	known := c.known()
+	told, err := c.comparison.Store.WithoutWorkflow(ctx, c.lot)
+	if err != nil {
+		return err
+	}
+	for _, ref := range told {
+		known = append(known, ref.ID)
+	}
 	still, err := c.comparison.Store.StandingOf(ctx, before, known)
 	if err != nil {
 		return err
@@ -71,7 +83,7 @@ func (c *comparer) round(ctx context.Context) error {
 	}
 	c.keep(ctx, known, compared)
 	c.hear(ctx, known, compared)
-	c.startAgain(ctx, compared)
+	c.mend(ctx, compared, told)
 	c.turn = uuid.Nil
 	if len(next) == c.lot {
 		c.turn = next[c.lot-1].ID
@@ -80,15 +92,25 @@ func (c *comparer) round(ctx context.Context) error {
 	return nil
 }
 
-// startAgain has the workflows of queued cases started once more that Temporal has taken and lost. A second start of one
-// that is there after all is refused.
-func (c *comparer) startAgain(ctx context.Context, compared Compared) {
-	for ref, how := range compared.Apart {
-		if how != Unstarted {
-			continue
+// mend deals with the cases that have no workflow, and takes back that staff were told of those that have one again.
+func (c *comparer) mend(ctx context.Context, compared Compared, told []campus.CaseRef) {
+	deal := func(ref campus.CaseRef, with func(context.Context, campus.CaseRef) error) {
+		if err := with(ctx, ref); err != nil {
+			c.log.WarnContext(ctx, "a case without a workflow waits", "workflow_id", ref.WorkflowID(), "error", err)
 		}
-		if err := c.comparison.Store.StartAgain(ctx, ref); err != nil {
-			c.log.WarnContext(ctx, "a case is not started again yet", "workflow_id", ref.WorkflowID(), "error", err)
+	}
+	for ref, how := range compared.Apart {
+		if how == Missing || how == Unstarted {
+			deal(ref, c.sender.Lost)
+		}
+	}
+	for _, ref := range told {
+		switch compared.Apart[ref] {
+		case Missing, Unstarted, Silent:
+		default:
+			if slices.Contains(compared.Cases, ref) {
+				deal(ref, c.sender.Found)
+			}
 		}
 	}
 }

@@ -80,13 +80,15 @@ func (g *groupRetrier) outcome(ctx context.Context, due storage.DueGroupRetry) (
 		return "refused", campus.Errorf(campus.Conflict, "claimed_by_another", "work item %s is claimed by another", due.Item)
 	case due.Closed && !decided:
 		return "not_parked", nil
+	case due.Tried && !decided:
+		return "tried_elsewhere", nil
 	}
 	decision, err := g.retry(ctx, due, request)
 	switch {
 	case err == nil:
 		return outcomeOf(decision)
-	case notTried(err):
-		return "not_parked", nil
+	case untried(err) != "":
+		return untried(err), nil
 	case campus.CodeOf(err).Retryable():
 		return "", err
 	default:
@@ -102,8 +104,8 @@ func outcomeOf(d storage.Decision) (state string, failure error) {
 		return "", nil
 	case storage.DecisionRefused:
 		switch {
-		case notTried(d.Why):
-			return "not_parked", nil
+		case untried(d.Why) != "":
+			return untried(d.Why), nil
 		case d.Why.Code.Retryable():
 			return "failed", d.Why
 		}
@@ -119,11 +121,19 @@ func outcomeOf(d storage.Decision) (state string, failure error) {
 	return "failed", &campus.Error{Code: settled.Code, Reason: settled.Reason, Message: settled.Message}
 }
 
-// notTried tells that a step was not tried because it had been settled, or its case had ended.
-func notTried(err error) bool {
-	reason := campus.ReasonOf(err)
-	return campus.CodeOf(err) == campus.NotFound ||
-		reason == "step_not_parked" || reason == "stale_step" || reason == campus.WrongStage
+// untried is the state of a step that was not tried by a retry: it had been settled, or its case had ended; or somebody
+// else was trying it, or had tried it and it was parked again. Empty for another reason.
+func untried(err error) string {
+	if campus.CodeOf(err) == campus.NotFound {
+		return "not_parked"
+	}
+	switch campus.ReasonOf(err) {
+	case "step_not_parked", campus.WrongStage:
+		return "not_parked"
+	case "stale_step", "step_busy", "decision_pending":
+		return "tried_elsewhere"
+	}
+	return ""
 }
 
 // retry opens the decision of the member to retry the step, once however often it is called, and has the case take it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -39,14 +38,18 @@ func ToTemporal(err error) error {
 	})
 }
 
-// FromTemporal turns what came back from Temporal into a campus.Error again. A time-out of a call is an outage of the
-// system called; cancellation stays what it is.
+// FromTemporal turns what came back from Temporal into a campus.Error again. A time-out is one of our own worker, never
+// of the system called: whoever calls gives that up in time, and says so (activities.OwnTime). Cancellation stays what
+// it is.
 func FromTemporal(err error) error {
 	if err == nil || temporal.IsCanceledError(err) {
 		return err
 	}
 	if _, ours := errors.AsType[*campus.Error](err); ours {
 		return err
+	}
+	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok { // its cause is the failure of a try before
+		return campus.Errorf(campus.Unavailable, campus.TryLost, "nothing was heard of the try (%s)", timeout.TimeoutType())
 	}
 	if fault, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		var details faultDetails
@@ -56,9 +59,6 @@ func FromTemporal(err error) error {
 		return &campus.Error{
 			Code: knownCode(fault.Type()), Reason: details.Reason, Field: details.Field, Message: fault.Message(),
 		}
-	}
-	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok {
-		return campus.Errorf(campus.Unavailable, "no_answer_in_time", "no answer in time (%s)", timeout.TimeoutType())
 	}
 	return err
 }
@@ -92,18 +92,9 @@ func EndRound(err error) error {
 	return ToTemporal(err)
 }
 
-// ownOutage tells whether a round of tries ended because of our own parts: Postgres or the file store did not answer, or
-// the time passed while nobody tried, because no worker or no Temporal was there.
-func ownOutage(err error) bool {
-	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok {
-		switch timeout.TimeoutType() {
-		case enums.TIMEOUT_TYPE_SCHEDULE_TO_START, enums.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE:
-			return true
-		}
-		return false
-	}
-	return campus.OwnOutage(FromTemporal(err))
-}
+// ownOutage tells whether a round of tries ended because of our own parts: Postgres or the file store did not answer,
+// the worker died in a try, or the time passed while nobody tried, because no worker or no Temporal was there.
+func ownOutage(err error) bool { return campus.OwnOutage(FromTemporal(err)) }
 
 // IsOutage tells whether err of a client's call means that Temporal does not answer now.
 func IsOutage(err error) bool {

@@ -1,11 +1,13 @@
 package workflows_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
+	"campuscard/storage"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -51,6 +53,49 @@ func TestWorkerKilledAtEveryStage(t *testing.T) {
 	require.Equal(t, "applied checking checked liveness_passed photo_matched review_asked approved provisioned activated",
 		joined(k.Events(application)))
 	require.Equal(t, "plastic_begun plastic_ordered plastic_ready picked_up", joined(k.Events(k.ref)))
+}
+
+// A worker that dies in the middle of a call says nothing about the system that was called: not when staff have asked
+// for the try, and not when it was the last one. The call is made again under its key, and acts once.
+func TestWorkerKilledInARetry(t *testing.T) {
+	t.Parallel()
+	k := &killing{live: newLiveUnder(t, workflowtest.Quick, workflowtest.Good)}
+	k.worker = k.Process()
+	k.await(campus.StageReview)
+	k.School.Fault("library", "outage")
+	k.review(campus.Approve, "")
+	k.AwaitParked(k.ref, "grant-library", 1)
+	var retry storage.Decision
+	by := workflowtest.Staff("operator")
+	k.during("library", "open_patron", func() { // the worker sends it
+		var err error
+		retry, err = k.House.Decide(k.ref, campus.SettleStepUpdate, by,
+			campus.Said{Action: string(campus.RetryStep), Step: "grant-library", Attempt: 1}, struct{}{})
+		require.NoError(t, err)
+	})
+	k.await(campus.StageActivation)
+	var settled campus.Settled
+	k.Await(func() bool {
+		d, err := k.FindDecision(t.Context(), by, retry.ID)
+		require.NoError(t, err)
+		return d.State == storage.DecisionDone && json.Unmarshal(d.Answer, &settled) == nil
+	}, "the retry has its answer")
+	require.Equal(t, campus.Settled{Step: "grant-library", Attempt: 2, Outcome: campus.StepOK}, settled)
+	require.NotContains(t, k.Events(k.ref), "step_failed_again")
+	require.Equal(t, 1, k.School.Effects("open_patron"))
+	require.Len(t, k.School.Keys("open_patron"), 1)
+	tries := k.Tries(k.ref, "grant-library")
+	require.Equal(t, []campus.AttemptOutcome{campus.AttemptLost, campus.AttemptOK},
+		[]campus.AttemptOutcome{tries[len(tries)-2].Outcome, tries[len(tries)-1].Outcome})
+}
+
+func TestWorkerKilledInTheLastTry(t *testing.T) {
+	t.Parallel()
+	k := &killing{live: newLiveUnder(t, "steps: {tries: 1, backoff: 50ms, call: 5s}", workflowtest.Good)}
+	k.during("carrier", "verification", func() { k.worker = k.Process() })
+	k.await(campus.StageReview)
+	require.NotContains(t, k.Events(k.ref), "step_parked")
+	require.Equal(t, campus.AttemptLost, k.Tries(k.ref, "phone")[0].Outcome)
 }
 
 func TestWorkerStoppedAndStartedAtEveryStage(t *testing.T) {

@@ -53,7 +53,9 @@ func step[R any](ctx workflow.Context, c *casework, kind stepKind, call func(wor
 	}
 	p := &parkedStep{ref: ref, noSkip: kind.NoSkip, cause: FromTemporal(err)}
 	p.try = func(ctx workflow.Context, ref campus.StepRef) error {
-		return FromTemporal(call(c.oneTry(ctx), ref).Get(ctx, &result))
+		return FromTemporal(c.outlast(ctx, rounds{ref: ref, files: true, round: func(ctx workflow.Context, _ int) error {
+			return call(c.oneTry(ctx), ref).Get(ctx, &result)
+		}}))
 	}
 	err = c.park(ctx, p)
 	return result, err
@@ -176,8 +178,9 @@ func (c *casework) decideStep(ctx workflow.Context, d campus.Decision, ch change
 	return c.decideInTurn(ctx, d, func() (change, error) { return ch, c.checkSettle(d) })
 }
 
-// retry makes one more attempt, once it is written who asks for it. An unclear attempt is repeated under its old key, so
-// that it acts once; after a confirmed failure the key is the next (K3).
+// retry makes one more attempt, once it is written who asks for it; a try that our own parts have ended is made again,
+// as the same attempt. An unclear attempt is repeated under its old key, so that it acts once; after a confirmed
+// failure the key is the next (K3).
 func (c *casework) retry(ctx workflow.Context, p *parkedStep, d campus.Decision) (campus.Settled, error) {
 	err := c.decideStep(ctx, d, change{Move: campus.Move{Name: campus.SettleMove(d.Said, false)}, then: func() {
 		p.busy = true

@@ -226,10 +226,13 @@ create table group_retry_items (
     reason     text not null default '',
     tried_at   timestamptz,
     finished_at timestamptz,
-    constraint group_retry_items_state check (state in ('waiting', 'running', 'ok', 'failed', 'not_parked', 'refused'))
+    constraint group_retry_items_state
+        check (state in ('waiting', 'running', 'ok', 'failed', 'not_parked', 'tried_elsewhere', 'refused'))
 );
 create unique index group_retry_items_one on group_retry_items (retry, item);
 create index group_retry_items_open on group_retry_items (id) where state in ('waiting', 'running');
+-- K3: a step that one retry is about to try is no other's as well.
+create unique index group_retry_items_one_open on group_retry_items (item) where state in ('waiting', 'running');
 
 -- +goose Down
 drop table group_retry_items, group_retries, outbox, notices, notice_templates, staff_digests, work_items, attempts, requests, events, moves, cases;

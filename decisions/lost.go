@@ -1,0 +1,39 @@
+package decisions
+
+import (
+	"context"
+
+	enumspb "go.temporal.io/api/enums/v1"
+
+	"campuscard/campus"
+	"campuscard/workflows"
+)
+
+// Lost deals with a case that seems to have no workflow, as after Temporal was restored from a dump that is older than
+// the case. It is begun again where that is safe; else staff are told, once for however often it is found.
+func (s *Sender) Lost(ctx context.Context, ref campus.CaseRef) error {
+	found, err := s.temporal.DescribeWorkflowExecution(ctx, ref.WorkflowID(), "")
+	switch {
+	case workflows.IsGone(err):
+		if begins, err := s.store.StartAgain(ctx, ref); err != nil || begins {
+			return err
+		}
+	case err != nil:
+		return err
+	case found.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
+		return nil
+	default: // it was ended, and Temporal begins none a second time
+		if open, err := s.store.CaseIsOpen(ctx, ref); err != nil || !open {
+			return err
+		}
+	}
+	s.log.ErrorContext(ctx, "an open case has no workflow", "workflow_id", ref.WorkflowID())
+	return s.store.OpenIncident(ctx, ref, campus.NewWorkItem{
+		Kind: campus.IncidentItem, Step: campus.LostWorkflow, Attempt: 1, Cause: campus.Internal, Reason: campus.WorkflowLost,
+	})
+}
+
+// Found takes back that staff were told.
+func (s *Sender) Found(ctx context.Context, ref campus.CaseRef) error {
+	return s.store.CloseIncident(ctx, ref, campus.LostWorkflow)
+}
