@@ -59,8 +59,12 @@ func lockOthers(t tx, person uuid.UUID) ([]human, error) {
 	if err != nil {
 		return nil, err
 	}
-	me := people[slices.IndexFunc(people, func(p human) bool { return p.ID == person })]
-	return slices.DeleteFunc(people, func(p human) bool { return p.ID == person || !p.is(me) }), nil
+	me := slices.IndexFunc(people, func(p human) bool { return p.ID == person })
+	if me < 0 { // a roster has changed their document while this waited: who is the same human is asked anew
+		return nil, errContested
+	}
+	is := people[me].is
+	return slices.DeleteFunc(people, func(p human) bool { return p.ID == person || !is(p) }), nil
 }
 
 // replaceCard ends a card because another of the same human takes its place, and tells who holds it under that number.

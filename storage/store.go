@@ -230,6 +230,9 @@ func wrap(what string, err error) error {
 	if refusesWrites(err) {
 		return campus.Errorf(campus.Unavailable, campus.WritesRefused, "%s: the database takes nothing at the moment", what)
 	}
+	if rolledBack(err) {
+		return errContested
+	}
 	if isOutage(err) {
 		return campus.Errorf(campus.Unavailable, campus.DatabaseDown, "%s: the database does not answer", what)
 	}
@@ -261,21 +264,28 @@ var errContested = campus.Errorf(campus.Unavailable, "contested", "other request
 // ruled are the unique constraints that say a rule of the trade. Who breaks one is told so: another look changes nothing.
 var ruled = []string{"requests_one_open", "cards_one_active"}
 
-// contested tells whether another transaction was as fast: what this one wanted to add has been added since it looked.
+// contested tells whether another transaction was as fast: what this one wanted to add has been added since it looked, or
+// each waited for what the other had locked.
 func contested(err error) bool {
-	if errors.Is(err, errContested) {
+	if errors.Is(err, errContested) || rolledBack(err) {
 		return true
 	}
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pgErr.Code == "23505" && !slices.Contains(ruled, pgErr.ConstraintName)
 }
 
-// isOutage tells whether the same statement may work later: the connection broke, the server stops or starts, or a
-// deadlock picked us.
+// rolledBack tells whether Postgres has ended a transaction for the sake of another: SQLSTATE class 40, of which deadlocks are
+// the ones that happen here.
+func rolledBack(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code[:2] == "40"
+}
+
+// isOutage tells whether the same statement may work later: the connection broke, or the server stops or starts.
 func isOutage(err error) bool {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pgErr.Code[:2] {
-		case "08", "53", "57", "40": // connection, resources, operator intervention, rollback
+		case "08", "53", "57": // connection, resources, operator intervention
 			return true
 		}
 		return false
