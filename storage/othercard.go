@@ -85,11 +85,13 @@ func replaceCard(t tx, card Card, moved movedCase, change campus.Change) error {
 		campus.Notice{Template: "notice.card_replaced"})
 }
 
+func isOpenReview(item WorkItem) bool { return item.Kind == campus.ReviewItem && item.ClosedAt == nil }
+
 // markOtherCards marks the reviews of people who have a card, or one that waits to be activated, under another number.
 func markOtherCards(db *gorm.DB, items []WorkItem) error {
 	var people []uuid.UUID
 	for _, item := range items {
-		if item.Kind == campus.ReviewItem && item.ClosedAt == nil {
+		if isOpenReview(item) {
 			people = append(people, item.PersonID)
 		}
 	}
@@ -110,7 +112,7 @@ func markOtherCards(db *gorm.DB, items []WorkItem) error {
 	}
 	for i, item := range items {
 		for _, pair := range pairs {
-			if pair.Me != item.PersonID || item.Kind != campus.ReviewItem || !pair.Other.is(human{Name: pair.Name}) {
+			if pair.Me != item.PersonID || !isOpenReview(item) || !pair.Other.is(human{Name: pair.Name}) {
 				continue
 			}
 			if campus.ReplacesCard(item.Route, pair.Other.Status) && items[i].Mark == "" {

@@ -207,6 +207,22 @@ func TestReviewsOfOneHumanAreMarked(t *testing.T) {
 	require.Empty(t, mark(), "somebody else")
 }
 
+// A review that is over has no mark: nothing is decided by it any more.
+func TestClosedReviewsAreNotMarked(t *testing.T) {
+	t.Parallel()
+	first := apply(t).activate()
+	second := first.again()
+	closed := second.open(campus.NewWorkItem{Kind: campus.ReviewItem})
+	first.Exec(`update work_items set closed_at = opened_at where id = $1`, closed)
+	open := second.open(campus.NewWorkItem{Kind: campus.ReviewItem})
+	who := first.colleague(campus.Grant{Role: campus.Reviewer})
+	for id, want := range map[uuid.UUID]string{closed: "", open: campus.OtherCardMark} {
+		item, err := first.WorkItem(t.Context(), who, id)
+		require.NoError(t, err)
+		require.Equal(t, want, item.Mark)
+	}
+}
+
 // No card ends before it has begun: the day on which the studies end is ahead, or there is none.
 func TestNoCardEndsBeforeItBegins(t *testing.T) {
 	t.Parallel()
