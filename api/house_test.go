@@ -52,7 +52,7 @@ const (
 
 func config(h *storagetest.House) api.Config {
 	return api.Config{Version: "test", Policies: h.Policies, SignInsPerSec: 1000, CallbackSecret: callbackSecret,
-		HRSecrets: map[string]string{storagetest.University: hrSecret, "lcvtc": otherHRSecret},
+		HRSecrets:  map[string]string{storagetest.University: hrSecret, "lcvtc": otherHRSecret},
 		TemporalUI: "http://temporal.example/", Namespace: "test"}
 }
 
