@@ -21,10 +21,11 @@ type apiCommand struct {
 	Address      string   `env:"API_ADDRESS" default:"127.0.0.1:7200" help:"Where to listen."`
 	TemporalUI   string   `env:"TEMPORAL_UI_URL" help:"Where operators look at a case's workflow."`
 	CallbackKey  string   `env:"CALLBACK_SECRET" required:"" help:"Standard Webhooks secret of the card bureau."`
-	HRKey        string   `env:"HR_CALLBACK_SECRET" required:"" help:"Standard Webhooks secret of the HR systems."`
 	Proxies      []string `env:"TRUSTED_PROXIES" help:"Addresses whose X-Forwarded-For is believed."`
 	PerAddress   int      `env:"CONNECTIONS_PER_ADDRESS" default:"1000" help:"How many connections one client address may hold; a campus may be one address."`
 	ReceiptFonts []string `env:"RECEIPT_FONTS" help:"Font files for receipts, or patterns of such: a character is written in the first that has it. Those of Debian if left out."`
+
+	HRSecrets map[string]string `env:"HR_CALLBACK_SECRETS" required:"" help:"Standard Webhooks secret of each university's HR system: lcu=whsec_…;lcvtc=whsec_…"`
 
 	DrainDelay time.Duration `env:"DRAIN_DELAY" default:"5s" help:"How long /readyz says draining before connections close."`
 }
@@ -51,7 +52,7 @@ func (c *apiCommand) config(h *openHouse) api.Config {
 	return api.Config{
 		Address: c.Address, Version: string(h.build), Policies: h.policies, DrainDelay: c.DrainDelay,
 		TemporalUI: c.TemporalUI, Namespace: c.Namespace, CallbackSecret: c.CallbackKey, Metrics: h.tell.Registry,
-		TrustedProxies: c.Proxies, PerAddress: c.PerAddress, HRSecret: c.HRKey, ReceiptFonts: fonts,
+		TrustedProxies: c.Proxies, PerAddress: c.PerAddress, HRSecrets: c.HRSecrets, ReceiptFonts: fonts,
 	}
 }
 
@@ -110,8 +111,9 @@ type simulatorCommand struct {
 	Seed           uint64 `env:"SIMULATOR_SEED" default:"1" help:"Of the people."`
 	People         int    `env:"SIMULATOR_PEOPLE" default:"10000" help:"How many students there are; the newcomers come on top."`
 
-	HRCallbackSecret string   `env:"HR_CALLBACK_SECRET" help:"Standard Webhooks secret of the HR systems."`
-	Services         []string `env:"SIMULATOR_SERVICES" default:"dormitory-power,laundry,laboratory,gym" help:"Systems of value-added services."`
+	HRCallbackSecrets map[string]string `env:"HR_CALLBACK_SECRETS" help:"Standard Webhooks secret of each university's HR system: lcu=whsec_…;lcvtc=whsec_…"`
+
+	Services []string `env:"SIMULATOR_SERVICES" default:"dormitory-power,laundry,laboratory,gym" help:"Systems of value-added services."`
 }
 
 // Run implements kong's command.
@@ -119,7 +121,7 @@ func (c *simulatorCommand) Run(ctx context.Context, log *slog.Logger) error {
 	s, err := simulator.New(simulator.Config{
 		Address: c.Address, SMTPAddress: c.SMTPAddress, StateDir: c.State, APIKey: c.APIKey, CallbackURL: c.CallbackURL,
 		CallbackSecret: c.CallbackSecret, Seed: c.Seed, People: c.People,
-		HRCallbackSecret: c.HRCallbackSecret, Services: c.Services,
+		HRCallbackSecrets: c.HRCallbackSecrets, Services: c.Services,
 	}, log)
 	if err != nil {
 		return err

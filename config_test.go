@@ -18,7 +18,7 @@ func parse(t *testing.T, job string, given map[string]string) (program, error) {
 	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
 	env := map[string]string{
 		"DATABASE_URL": "postgres://x", "S3_ENDPOINT": "x", "S3_ACCESS_KEY": "x", "S3_SECRET_KEY": "x", "DATA_KEY": key, "PEPPER": key,
-		"CALLBACK_SECRET": "x", "HR_CALLBACK_SECRET": "x", "SCHOOL_URL": "x", "SCHOOL_API_KEY": "x", "SMTP_ADDRESS": "x",
+		"CALLBACK_SECRET": "x", "HR_CALLBACK_SECRETS": "x=y", "SCHOOL_URL": "x", "SCHOOL_API_KEY": "x", "SMTP_ADDRESS": "x",
 	}
 	for _, name := range []string{"DRAIN_DELAY", "CACHE_MEMORY", "CLOCK_EVERY"} { // a shell may have those of its stack
 		t.Setenv(name, "")
@@ -78,4 +78,18 @@ func TestClockIsComparedEveryMinute(t *testing.T) {
 		every := map[string]time.Duration{"api": p.API.ClockEvery, "worker": p.Worker.ClockEvery}[job]
 		require.Equal(t, time.Minute, every)
 	}
+}
+
+// A2: the HR system of each university has a secret of its own.
+func TestSecretsOfHRAreByUniversity(t *testing.T) {
+	for given, want := range map[string]map[string]string{
+		"lcu=whsec_YQ==":                  {"lcu": "whsec_YQ=="},
+		"lcu=whsec_YQ==;lcvtc=whsec_b/+c": {"lcu": "whsec_YQ==", "lcvtc": "whsec_b/+c"},
+	} {
+		p, err := parse(t, "api", map[string]string{"HR_CALLBACK_SECRETS": given})
+		require.NoError(t, err)
+		require.Equal(t, want, p.API.HRSecrets)
+	}
+	_, err := parse(t, "api", map[string]string{"HR_CALLBACK_SECRETS": "whsec_YQ"})
+	require.Error(t, err)
 }

@@ -36,7 +36,7 @@ type doctorCommand struct {
 	DataKey        string            `env:"DATA_KEY"`
 	Pepper         string            `env:"PEPPER"`
 	CallbackSecret string            `env:"CALLBACK_SECRET"`
-	HRSecret       string            `env:"HR_CALLBACK_SECRET"`
+	HRSecrets      map[string]string `env:"HR_CALLBACK_SECRETS"`
 	PolicyFile     string            `env:"POLICY_FILE"`
 	SchoolURL      string            `env:"SCHOOL_URL"`
 	SchoolAPIKey   string            `env:"SCHOOL_API_KEY"`
@@ -62,7 +62,7 @@ func (c *doctorCommand) Run(ctx context.Context) error {
 		DataKey:        c.DataKey,
 		Pepper:         c.Pepper,
 		CallbackSecret: c.CallbackSecret,
-		HRSecret:       c.HRSecret,
+		HRSecrets:      c.HRSecrets,
 		School:         school.Config{BaseURL: c.SchoolURL, Addresses: c.Addresses, APIKey: c.SchoolAPIKey, SMTPAddress: c.SMTPAddress, MailFrom: c.MailFrom},
 		PolicyFiles: func() ([][]byte, error) {
 			_, files, err := loadPolicies(c.PolicyFile)

@@ -40,7 +40,7 @@ type prober struct {
 func newProber(t *testing.T) *prober {
 	t.Helper()
 	s, h := newServer(t)
-	s.cfg.CallbackSecret, s.cfg.HRSecret = testBureau, testHR
+	s.cfg.CallbackSecret, s.cfg.HRSecrets = testBureau, map[string]string{storagetest.University: testHR}
 	p := &prober{T: t, s: s, h: h, callers: callers(h)}
 	person := h.Person(func(r *storage.RosterPerson) { r.Status = "registered" })
 	application := h.Applied(person)

@@ -27,7 +27,7 @@ func TestHungPostgresIsAnsweredInTime(t *testing.T) {
 	s, h := newServer(t)
 	d := h.Detour(t)
 	s.store, s.cfg.HandlerTime = d.Store, hangTime
-	s.cfg.CallbackSecret, s.cfg.HRSecret = "whsec_dGhlIHNlY3JldCBvZiBldmVyeSB0ZXN0IGJ1cmVhdQ==", "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMnIEhSIHN5c3RlbQ=="
+	s.cfg.CallbackSecret, s.cfg.HRSecrets = testBureau, map[string]string{"lcu": testHR}
 	everybody := callers(h)
 	d.Postgres.Hang()
 	asked := map[audience]string{anyone: "nobody", signedIn: "student", student: "student", firstTimer: "freshman", kiosk: "kiosk", hook: "nobody"}

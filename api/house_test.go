@@ -44,11 +44,15 @@ type house struct {
 // callbackSecret is what the card bureau signs with.
 const callbackSecret = "whsec_dGhlIHNlY3JldCBvZiBldmVyeSB0ZXN0IGJ1cmVhdQ=="
 
-// hrSecret is what the HR systems sign with.
-const hrSecret = "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMnIEhSIHN5c3RlbQ=="
+// What the HR systems of two universities sign with.
+const (
+	hrSecret      = "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMnIEhSIHN5c3RlbQ=="
+	otherHRSecret = "whsec_dGhlIHNlY3JldCBvZiBhbm90aGVyIEhSIHN5c3RlbQ=="
+)
 
 func config(h *storagetest.House) api.Config {
-	return api.Config{Version: "test", Policies: h.Policies, SignInsPerSec: 1000, CallbackSecret: callbackSecret, HRSecret: hrSecret,
+	return api.Config{Version: "test", Policies: h.Policies, SignInsPerSec: 1000, CallbackSecret: callbackSecret,
+		HRSecrets:  map[string]string{storagetest.University: hrSecret, "lcvtc": otherHRSecret},
 		TemporalUI: "http://temporal.example/", Namespace: "test"}
 }
 

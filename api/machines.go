@@ -77,7 +77,7 @@ type submissionsView struct {
 
 // hrCallback takes the members of staff whom an HR system submits, signed as Standard Webhooks (A2).
 func (s *Server) hrCallback(ctx context.Context, in *callbackInput) (*answer[submissionsView], error) {
-	submission, err := school.VerifySubmission(s.cfg.HRSecret, in.header(), in.RawBody, s.store.Now())
+	submission, err := school.VerifySubmission(s.cfg.HRSecrets, in.header(), in.RawBody, s.store.Now())
 	if err != nil {
 		return nil, err
 	}

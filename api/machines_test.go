@@ -189,7 +189,9 @@ func TestSubmissionsOfStaff(t *testing.T) {
 		"nobody":                       {h.submit(body(), webhook{}), 422, "callback_unreadable", ""},
 		"another kind of message":      {h.submit(good.with("type", "staff.fired"), webhook{}), 422, "callback_unreadable", ""},
 		"half the JSON":                {h.submit(good[:len(good)/2], webhook{}), 422, "callback_unreadable", ""},
-		"of a university there is not": {h.submit(good.with("university", "nowhere"), webhook{}), 422, "employee_unknown", "employees"},
+		"of a university there is not": {h.submit(good.with("university", "nowhere"), webhook{}), 403, "callback_university", ""},
+		"for another university":       {h.submit(good.with("university", "lcvtc"), webhook{}), 403, "callback_university", ""},
+		"by another university's HR":   {h.submit(good, webhook{secret: otherHRSecret, id: "msg_1"}), 403, "callback_university", ""},
 		"an application before HR's":   {applyCall("lecturer", h.application(t, lecturer)), 422, "apply_through_hr", ""},
 	})
 	require.Zero(t, storagetest.One[int](h.House, `select count(*) from cases`), "all or none")

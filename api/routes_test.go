@@ -83,7 +83,7 @@ func refusalOf(a access, who caller) int {
 func TestEveryRouteWithEveryRole(t *testing.T) {
 	t.Parallel()
 	s, h := newServer(t)
-	s.cfg.CallbackSecret, s.cfg.HRSecret = "whsec_dGhlIHNlY3JldCBvZiBldmVyeSB0ZXN0IGJ1cmVhdQ==", "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMnIEhSIHN5c3RlbQ=="
+	s.cfg.CallbackSecret, s.cfg.HRSecrets = testBureau, map[string]string{storagetest.University: testHR}
 	everybody := callers(h)
 	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone", "{code}", "laundry", "{name}", "approved")
 	for _, name := range slices.Sorted(maps.Keys(s.declared)) {

@@ -20,6 +20,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/decisions"
+	"campuscard/school"
 	"campuscard/storage"
 )
 
@@ -31,7 +32,7 @@ type Config struct {
 	TemporalUI     string               // address of the Temporal UI, for links to a case's workflow; empty: no links
 	Namespace      string               // of Temporal
 	CallbackSecret string               // Standard Webhooks secret of the card bureau
-	HRSecret       string               // the same of the HR systems
+	HRSecrets      map[string]string    // the same of the HR system of each university, by its code
 	Metrics        *prometheus.Registry // of the process, shown with the server's own; may be nil
 	TrustedProxies []string             // addresses whose X-Forwarded-For is believed; none by default
 	SignInsPerSec  float64              // of one client address; 0 means 20: a campus behind one address signs in too
@@ -77,6 +78,9 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 	cfg.PerAddress = cmp.Or(cfg.PerAddress, perAddress)
 	cfg.HandlerTime = cmp.Or(cfg.HandlerTime, handlerTime)
 	cfg.BodyTime = cmp.Or(cfg.BodyTime, bodyTime)
+	if err := school.CheckSecretsOfHR(cfg.HRSecrets); err != nil {
+		return nil, err
+	}
 	s := &Server{
 		cfg: cfg, policies: cfg.Policies, store: store, temporal: temporal, log: log,
 		decisions: decisions.NewSender(store, temporal, log),

@@ -261,6 +261,8 @@ func TestWritingToPeople(t *testing.T) {
 	require.Contains(t, mine[0].Subject, "Your card")
 	require.Contains(t, mine[0].Text, "Please come to the counter.")
 	require.Equal(t, 1, h.audited("notice.write", "person/"+h.holder.ID.String()))
+	page := good.with("text", strings.Repeat("😀", 100)) // two units each
+	require.Equal(t, 204, h.do(t, personCall("centre", h.holder.ID, "notices", page)).status)
 	refused := func(field string, value any, reason string) scenario {
 		return scenario{personCall("centre", h.holder.ID, "notices", good.with(field, value)), 422, reason, field}
 	}
@@ -269,6 +271,7 @@ func TestWritingToPeople(t *testing.T) {
 		"a header":              refused("subject", "a\r\nBcc: x", "words_unreadable"),
 		"nothing":               refused("text", "", "fields"),
 		"a book":                refused("text", strings.Repeat("字", 300), "template_sms_long"),
+		"a book of emoji":       refused("text", strings.Repeat("😀", 150), "template_sms_long"),
 		"to another university": {personCall("foreigner", h.holder.ID, "notices", good), 404, "person_unknown", ""},
 		"by a reviewer":         {personCall("reviewer", h.holder.ID, "notices", good), 403, "permission_missing", ""},
 	})

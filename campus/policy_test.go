@@ -100,17 +100,18 @@ func TestNextBatch(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, time.November, 17, 10, 0, 0, 0, campus.Shanghai)
 	for schedule, want := range map[string]time.Time{
+		"0 0 29 2 *":   time.Date(2028, time.February, 29, 0, 0, 0, 0, campus.Shanghai),
 		"0 9,15 * * *": at.Add(5 * time.Hour), "0 9 * * 1-5": at.Add(23 * time.Hour), "@every 3s": at.Add(3 * time.Second),
 	} {
 		next, scheduled := campus.ProductionPolicy{Batches: true, Schedule: schedule}.NextBatch(at.UTC())
 		require.True(t, scheduled)
 		require.True(t, want.Equal(next), "%s: %s", schedule, next)
 	}
-	for _, none := range []campus.ProductionPolicy{{Batches: true}, {Schedule: "@every 3s"}} {
+	for _, none := range []campus.ProductionPolicy{{Batches: true}, {Schedule: "@every 3s"}, {Batches: true, Schedule: "0 0 31 2 *"}} {
 		_, scheduled := none.NextBatch(at)
 		require.False(t, scheduled)
 	}
-	for _, wrong := range []string{"at nine", "0 25 * * *", "0 0 9 * * *", "@every"} {
+	for _, wrong := range []string{"at nine", "0 25 * * *", "0 0 9 * * *", "@every", "0 0 31 2 *", "0 0 31 4,6,9,11 *"} {
 		_, err := campus.LoadPolicies(deploy.Policy, []byte(`production: {schedule: "`+wrong+`"}`))
 		require.ErrorContains(t, err, "production.schedule", wrong)
 	}

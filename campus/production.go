@@ -78,14 +78,19 @@ type ProductionPolicy struct {
 // largestBatch keeps an order file, and the bureau's answer to it, below the 1 MiB that we read of an answer.
 const largestBatch = 2000
 
+// leapYear begins a year that has every day of a calendar. From here a schedule has a next time, or never has one.
+var leapYear = time.Date(2028, time.January, 1, 0, 0, 0, 0, Shanghai)
+
 func (p ProductionPolicy) check() error {
 	if p == (ProductionPolicy{}) {
 		return nil
 	}
-	_, err := cron.ParseStandard(p.Schedule)
+	schedule, err := cron.ParseStandard(p.Schedule)
 	switch {
 	case p.Schedule != "" && err != nil:
 		return Errorf(Invalid, "", "policy production.schedule is no cron expression of five fields, and no \"@every\"")
+	case p.Schedule != "" && schedule.Next(leapYear).IsZero():
+		return Errorf(Invalid, "", "policy production.schedule never comes")
 	case p.BatchSize < 1 || p.BatchSize > largestBatch:
 		return Errorf(Invalid, "", "policy production.batch_size must be from 1 to %d", largestBatch)
 	case p.BatchAt < 1 || p.BatchAt > p.BatchSize:
@@ -104,7 +109,8 @@ func (p ProductionPolicy) NextBatch(after time.Time) (time.Time, bool) {
 	if err != nil || !p.Batches { // checked as the policy is read: there is none
 		return time.Time{}, false
 	}
-	return schedule.Next(after.In(Shanghai)), true
+	next := schedule.Next(after.In(Shanghai))
+	return next, !next.IsZero()
 }
 
 // OrderStep is the name of the step that orders the n-th plastic of a case, as incidents and attempts show it.

@@ -35,10 +35,11 @@ const mostLanguages = 32
 // that is not well-formed is passed over.
 func ParseLanguage(accept string) (Language, bool) {
 	best, heaviest := Chinese, float32(0)
-	for n, entry := range strings.Split(accept, ",") {
+	entries := strings.SplitN(accept, ",", mostLanguages+1)
+	for _, entry := range entries[:min(len(entries), mostLanguages)] {
 		// One by one: for the library one entry that it does not know spoils the whole header.
 		tags, weights, err := language.ParseAcceptLanguage(strings.TrimSpace(entry))
-		if err != nil || len(tags) != 1 || n >= mostLanguages || !(weights[0] <= 1) || weights[0] <= heaviest {
+		if err != nil || len(tags) != 1 || !(weights[0] <= 1) || weights[0] <= heaviest {
 			continue
 		}
 		if _, index, confidence := languages.Match(tags[0]); confidence != language.No {

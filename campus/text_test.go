@@ -179,3 +179,17 @@ func TestNoticeText(t *testing.T) {
 	require.Empty(t, campus.NoticeText(campus.English, "notice.phone_code", nil).Subject, "codes go to the phone only")
 	require.NotEmpty(t, campus.NoticeText(campus.English, "notice.approved", nil).Subject)
 }
+
+// Whatever the length of a header: what is behind the languages that are looked at costs nothing.
+func TestLongLanguageHeadersAreNotRead(t *testing.T) {
+	read := func(entries int) float64 {
+		header := strings.Repeat("x,", entries)
+		return testing.AllocsPerRun(1, func() { campus.ParseLanguage(header) })
+	}
+	require.InDelta(t, read(40), read(16_000), 10)
+	long := strings.Repeat("fr;q=0.1,", 31)
+	_, asked := campus.ParseLanguage(long + "en")
+	require.True(t, asked, "the last that is looked at")
+	_, asked = campus.ParseLanguage(long + "fr;q=0.1,en")
+	require.False(t, asked)
+}

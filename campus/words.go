@@ -8,21 +8,24 @@ import (
 // The one rule for texts that people write: names, notes, messages. A text has something to see, and nothing that only
 // machines read: control characters, and marks that make a line read in another order than it is written.
 
-// Blank tells whether there is nothing to see in a text: it is empty, or all blanks of some script or other.
+// Blank tells whether there is nothing to see in a text: it is empty, or all blanks of some script or other, or marks that have
+// no letter to stand on.
 func Blank(text string) bool {
 	for _, r := range text {
-		if !invisible(r) {
+		if !invisible(r) && !unicode.Is(unicode.M, r) {
 			return false
 		}
 	}
 	return true
 }
 
-// brailleBlank is a letter to Unicode, and an empty space to the eye.
-const brailleBlank = '\u2800'
+const (
+	brailleBlank = '\u2800' // a letter to Unicode, and an empty space to the eye
+	objectPlace  = '\ufffc' // where something stood that was no text
+)
 
 func invisible(r rune) bool {
-	return r == brailleBlank || unicode.In(r, unicode.White_Space, unicode.Cc, unicode.Cf, unicode.Variation_Selector,
+	return r == brailleBlank || r == objectPlace || unicode.In(r, unicode.White_Space, unicode.Cc, unicode.Cf, unicode.Variation_Selector,
 		unicode.Other_Default_Ignorable_Code_Point)
 }
 

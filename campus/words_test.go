@@ -27,6 +27,12 @@ func TestOneRuleForTextsOfPeople(t *testing.T) {
 		"\u00a0\u2003\ufeff\u00ad\u2060": {"words_blank", "words_blank"},
 		"\u3164\u115f\uffa0\u2800":       {"words_blank", "words_blank"}, // fillers of Hangul, and Braille without dots
 		"\u200f\u200e":                   {"words_blank", "words_blank"},
+		"\ufffc":                         {"words_blank", "words_blank"}, // in the place of an object
+		"\u0301":                         {"words_blank", "words_blank"}, // an accent on no letter
+		"\u00a0\u0e31\u20dd":             {"words_blank", "words_blank"},
+		"e\u0301":                        {"", ""},
+		"กั":                             {"", ""},
+		"a\ufffc":                        {"", ""},
 		"\n\n":                           {"words_unreadable", "words_blank"},
 		"a\x00b":                         {"words_unreadable", "words_unreadable"},
 		"a\x1b[2J":                       {"words_unreadable", "words_unreadable"},

@@ -19,10 +19,10 @@ import (
 type Settings struct {
 	DatabaseURL    string
 	Objects        storage.ObjectsConfig
-	DataKey        string // base64
-	Pepper         string // base64
-	CallbackSecret string // of the bureau
-	HRSecret       string
+	DataKey        string            // base64
+	Pepper         string            // base64
+	CallbackSecret string            // of the bureau
+	HRSecrets      map[string]string // of the HR system of each university
 	School         school.Config
 	PolicyFiles    func() ([][]byte, error)
 	Temporal       client.Client // that connects when it is first used

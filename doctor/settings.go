@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"net"
 	"net/url"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"campuscard/campus"
+	"campuscard/school"
 )
 
 // readKey is a key of 32 bytes, or nil.
@@ -54,7 +56,7 @@ func (d *doctor) lookAtSecrets(context.Context) []Finding {
 		{"S3_SECRET_KEY", d.Objects.SecretKey, true},
 		{"SCHOOL_API_KEY", d.School.APIKey, len(d.School.APIKey) >= schoolKey},
 		{"CALLBACK_SECRET", d.CallbackSecret, isCallbackSecret(d.CallbackSecret)},
-		{"HR_CALLBACK_SECRET", d.HRSecret, isCallbackSecret(d.HRSecret)},
+		{"HR_CALLBACK_SECRETS", strings.Join(slices.Collect(maps.Values(d.HRSecrets)), ""), d.haveSecretsOfHR()},
 	} {
 		switch {
 		case secret.value == "":
@@ -72,6 +74,16 @@ func (d *doctor) lookAtSecrets(context.Context) []Finding {
 		return fail("secrets.same", nil)
 	}
 	return well("secrets.fine", nil)
+}
+
+// haveSecretsOfHR tells whether the HR system of each university that is named has a secret of its own.
+func (d *doctor) haveSecretsOfHR() bool {
+	for _, secret := range d.HRSecrets {
+		if !isCallbackSecret(secret) {
+			return false
+		}
+	}
+	return school.CheckSecretsOfHR(d.HRSecrets) == nil
 }
 
 func isCallbackSecret(text string) bool {

@@ -122,13 +122,16 @@ func environment(t *testing.T, temporal string) map[string]string {
 		"API_ADDRESS": ports[0], "CALLBACK_URL": "http://" + ports[0] + "/api/v1/hooks", "WORKER_ADDRESS": ports[1],
 		"SIMULATOR_ADDRESS": ports[2], "SCHOOL_URL": "http://" + ports[2], "SIMULATOR_SMTP_ADDRESS": ports[3], "SMTP_ADDRESS": ports[3],
 		"SIMULATOR_STATE": t.TempDir(), "SIMULATOR_PEOPLE": people, "SCHOOL_API_KEY": random(16),
-		"CALLBACK_SECRET":     "whsec_" + base64.StdEncoding.EncodeToString([]byte(random(16))),
-		"HR_CALLBACK_SECRET":  "whsec_" + base64.StdEncoding.EncodeToString([]byte(random(16))),
+		"CALLBACK_SECRET":     newSecret(),
+		"HR_CALLBACK_SECRETS": "lcu=" + newSecret() + ";lcvtc=" + newSecret(),
 		"SEED_STAFF_PASSWORD": random(8), "SEED_KIOSK_KEY": random(16), "POLICY_FILE": policy,
 		"DRAIN_DELAY": "200ms",
 		"GORACE":      "halt_on_error=1",
 	}
 }
+
+// newSecret is one of Standard Webhooks.
+func newSecret() string { return "whsec_" + base64.StdEncoding.EncodeToString([]byte(random(16))) }
 
 func random(n int) string {
 	b := make([]byte, n)

@@ -88,7 +88,7 @@ func doctorKnows(t *testing.T, h *house) {
 		"DATABASE_URL=" + h.env["DATABASE_OWNER_URL"]:                "postgres.role",
 		"S3_SECRET_KEY=wrong":                                        "s3",
 		"DATA_KEY=" + strings.Repeat("A", 43) + "=":                  "keys",
-		"HR_CALLBACK_SECRET=":                                        "secrets",
+		"HR_CALLBACK_SECRETS=":                                       "secrets",
 		"WORKER_ADDRESS=127.0.0.1:1":                                 "worker",
 		"POLICY_FILE=/nowhere/policy.yaml":                           "policy",
 	} {

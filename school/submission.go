@@ -1,7 +1,9 @@
 package school
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"campuscard/campus"
@@ -31,9 +33,11 @@ type submissionBody struct {
 }
 
 // VerifySubmission checks a signed submission of an HR system (Standard Webhooks) and reads it, with the errors of
-// VerifyCallback. The secret is HR's own.
-func VerifySubmission(secret string, header http.Header, body []byte, now time.Time) (Submission, error) {
-	if err := verifySignature(secret, header, body, now); err != nil {
+// VerifyCallback. Each university has a secret of its own: the sender is the one that has signed, whatever the message says,
+// and submits for itself alone. Forbidden: callback_university.
+func VerifySubmission(secrets map[string]string, header http.Header, body []byte, now time.Time) (Submission, error) {
+	sender, err := signedBy(secrets, header, body, now)
+	if err != nil {
 		return Submission{}, err
 	}
 	var b submissionBody
@@ -44,7 +48,10 @@ func VerifySubmission(secret string, header http.Header, body []byte, now time.T
 		len(b.Employees) == 0 || len(b.Employees) > MostSubmitted {
 		return Submission{}, incomplete()
 	}
-	s := Submission{ID: header.Get(webhooks.HeaderWebhookID), University: b.University, SubmittedAt: b.SubmittedAt}
+	if b.University != sender {
+		return Submission{}, campus.Errorf(campus.Forbidden, "callback_university", "call-back: %s has signed for another university", sender)
+	}
+	s := Submission{ID: header.Get(webhooks.HeaderWebhookID), University: sender, SubmittedAt: b.SubmittedAt}
 	seen := map[string]bool{}
 	for _, e := range b.Employees {
 		if e.Number == "" || len(e.Number) > maxNumber {
@@ -59,3 +66,26 @@ func VerifySubmission(secret string, header http.Header, body []byte, now time.T
 }
 
 const maxNumber = 64 // bytes of a staff number
+
+// signedBy is the university with whose secret a message is signed, with the errors of verifySignature.
+func signedBy(secrets map[string]string, header http.Header, body []byte, now time.Time) (university string, err error) {
+	var unsigned error = campus.Errorf(campus.Unauthenticated, "callback_signature", "call-back: signed by none of the universities")
+	for university, secret := range secrets {
+		err := verifySignature(secret, header, body, now)
+		switch {
+		case campus.CodeOf(err) == campus.Internal: // no secret: nobody signs with it
+			unsigned = err
+		case campus.ReasonOf(err) != "callback_signature":
+			return university, err
+		}
+	}
+	return "", unsigned
+}
+
+// CheckSecretsOfHR refuses secrets that do not tell the universities apart.
+func CheckSecretsOfHR(secrets map[string]string) error {
+	if len(slices.Compact(slices.Sorted(maps.Values(secrets)))) < len(secrets) {
+		return campus.Errorf(campus.Invalid, "", "two universities have the same secret of their HR systems")
+	}
+	return nil
+}

@@ -47,18 +47,25 @@ func TestSubmissionIsVerified(t *testing.T) {
 		"a number twice":            {hrSecret, employees(`[{"number":"T1","number":"T2"}]`), employees(`[{"number":"T1","number":"T2"}]`), at, campus.Invalid},
 		"in two cases":              {hrSecret, employees(`[{"number":"T1","Number":"T2"}]`), employees(`[{"number":"T1","Number":"T2"}]`), at, campus.Invalid},
 		"two universities":          {hrSecret, with(`"university"`, `"university":"lcvtc","university"`), with(`"university"`, `"university":"lcvtc","university"`), at, campus.Invalid},
+		"another university's HR":   {otherSecret, submissionBody, submissionBody, at, campus.Forbidden},
+		"for another university":    {hrSecret, with(`"lcu"`, `"lcvtc"`), with(`"lcu"`, `"lcvtc"`), at, campus.Forbidden},
 		"too many":                  {hrSecret, employees(many), employees(many), at, campus.Invalid},
 	}
 	for name, test := range tests {
-		got, err := school.VerifySubmission(hrSecret, signed(t, test.key, test.signedBody, at), []byte(test.sentBody), test.now)
+		got, err := school.VerifySubmission(hrSecrets, signed(t, test.key, test.signedBody, at), []byte(test.sentBody), test.now)
 		require.Equal(t, test.want, campus.CodeOf(err), name)
 		if test.want == "" {
 			require.Equal(t, school.Submission{ID: "msg_1", University: "lcu", SubmittedAt: at,
 				Numbers: []string{"T2019001", "T2019002"}}, got, name)
 		}
 	}
-	_, err := school.VerifySubmission("", signed(t, secret, submissionBody, at), []byte(submissionBody), at)
+	_, err := school.VerifySubmission(map[string]string{lcu: ""}, signed(t, secret, submissionBody, at), []byte(submissionBody), at)
 	require.Equal(t, campus.Internal, campus.CodeOf(err), "an empty secret verifies nothing")
+	_, err = school.VerifySubmission(nil, signed(t, hrSecret, submissionBody, at), []byte(submissionBody), at)
+	require.Equal(t, "callback_signature", campus.ReasonOf(err), "nobody may sign")
+	other := school.CheckSecretsOfHR(map[string]string{lcu: hrSecret, "lcvtc": hrSecret})
+	require.Error(t, other, "who has signed could not be told")
+	require.NoError(t, school.CheckSecretsOfHR(hrSecrets))
 	_, err = school.VerifyCallback(hrSecret, signed(t, hrSecret, submissionBody, at), []byte(submissionBody), at)
 	require.Equal(t, campus.Invalid, campus.CodeOf(err), "nor is HR's kind the bureau's")
 }
@@ -76,7 +83,7 @@ func TestStaffAreSubmitted(t *testing.T) {
 				if err != nil || r.URL.Path != "/hooks/hr" {
 					heard <- fmt.Errorf("%s: %w", r.URL.Path, err)
 				}
-				got, err := school.VerifySubmission(hrSecret, r.Header, body, time.Now())
+				got, err := school.VerifySubmission(hrSecrets, r.Header, body, time.Now())
 				if err != nil {
 					heard <- err
 				}

@@ -22,8 +22,12 @@ const (
 	lcu    = "lcu"
 	people = 3000 // enough for every kind
 
-	hrSecret = "whsec_aGVyZSBpcyB3aGF0IEhSIHNpZ25zIHdpdGguLi4="
+	hrSecret    = "whsec_aGVyZSBpcyB3aGF0IEhSIHNpZ25zIHdpdGguLi4="
+	otherSecret = "whsec_d2hhdCBhbm90aGVyIHVuaXZlcnNpdHkgc2lnbnM="
 )
+
+// hrSecrets are those of the universities of the simulator.
+var hrSecrets = map[string]string{lcu: hrSecret, "lcvtc": otherSecret}
 
 // bundle is a simulator and the clients that talk to it.
 type bundle struct {
@@ -40,7 +44,7 @@ func start(t *testing.T, dir, callbackURL string) *bundle {
 	t.Helper()
 	sim, err := simulator.New(simulator.Config{Address: "127.0.0.1:0", SMTPAddress: "127.0.0.1:0", StateDir: dir,
 		APIKey: apiKey, CallbackURL: callbackURL, CallbackSecret: secret,
-		HRCallbackSecret: hrSecret, Seed: 1, People: people}, slog.New(slog.DiscardHandler))
+		HRCallbackSecrets: hrSecrets, Seed: 1, People: people}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

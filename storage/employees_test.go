@@ -3,7 +3,9 @@ package storage_test
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -73,6 +75,30 @@ func TestSubmissionsAtOnce(t *testing.T) {
 			require.Equal(t, 5, count(h, `applications`))
 		})
 	}
+}
+
+// A2: who submits the same people at the same moment waits before anything of theirs is opened, in whatever order the calls
+// name them.
+func TestSubmissionsOfTheSamePeopleWait(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	h.University(storagetest.University)
+	numbers := colleagues(h, storagetest.University, 2)
+	release := holdCommits(t, h, "applications")
+	var errs []error
+	var all sync.WaitGroup
+	all.Go(func() {
+		errs = atOnce(2, func(i int) error {
+			return second(submit(t, h, storagetest.University, fmt.Sprint(i), "body", numbers[i], numbers[1-i]))
+		})
+	})
+	require.Eventually(t, func() bool {
+		return lockWaits(h, "%") == 2 && lockWaits(h, "select 1 from people%") == 1
+	}, 20*time.Second, 10*time.Millisecond)
+	release()
+	all.Wait()
+	require.Equal(t, map[string]int{"done": 2}, outcomes(errs))
+	require.Equal(t, 2, count(h, `applications`))
 }
 
 // An id of a call-back is its sender's: another sender may use it too, and the same sender only for the same.

@@ -62,8 +62,12 @@ func lockOthers(t tx, person uuid.UUID) ([]human, error) {
 	if err != nil {
 		return nil, err
 	}
-	me := people[slices.IndexFunc(people, func(p human) bool { return p.ID == person })]
-	return slices.DeleteFunc(people, func(p human) bool { return p.ID == person || !p.is(me) }), nil
+	me := slices.IndexFunc(people, func(p human) bool { return p.ID == person })
+	if me < 0 { // a roster has changed their document while this waited: who is the same human is asked anew
+		return nil, errContested
+	}
+	is := people[me].is
+	return slices.DeleteFunc(people, func(p human) bool { return p.ID == person || !is(p) }), nil
 }
 
 // replaceCard ends a card because another of the same human takes its place, has all stop that it was good for, and
@@ -89,11 +93,13 @@ func replaceCard(ctx context.Context, t tx, card Card, holder human, moved moved
 		campus.Notice{Template: "notice.card_replaced"})
 }
 
+func isOpenReview(item WorkItem) bool { return item.Kind == campus.ReviewItem && item.ClosedAt == nil }
+
 // markOtherCards marks the reviews of people who have a card, or one that waits to be activated, under another number.
 func markOtherCards(db *gorm.DB, items []WorkItem) error {
 	var people []uuid.UUID
 	for _, item := range items {
-		if item.Kind == campus.ReviewItem && item.ClosedAt == nil {
+		if isOpenReview(item) {
 			people = append(people, item.PersonID)
 		}
 	}
@@ -114,7 +120,7 @@ func markOtherCards(db *gorm.DB, items []WorkItem) error {
 	}
 	for i, item := range items {
 		for _, pair := range pairs {
-			if pair.Me != item.PersonID || item.Kind != campus.ReviewItem || !pair.Other.is(human{Name: pair.Name}) {
+			if pair.Me != item.PersonID || !isOpenReview(item) || !pair.Other.is(human{Name: pair.Name}) {
 				continue
 			}
 			if campus.ReplacesCard(item.Route, pair.Other.Status) && items[i].Mark == "" {

@@ -16,7 +16,12 @@ import (
 // again is another application at the same house, of a person who has the document and the name of the story's.
 func (s *story) again(change ...func(*storage.RosterPerson)) *story {
 	s.t.Helper()
-	person := s.Person(append([]func(*storage.RosterPerson){func(p *storage.RosterPerson) {
+	return s.againAt(storagetest.University, change...)
+}
+
+func (s *story) againAt(university string, change ...func(*storage.RosterPerson)) *story {
+	s.t.Helper()
+	person := s.PersonOf(university, append([]func(*storage.RosterPerson){func(p *storage.RosterPerson) {
 		p.DocumentNumber, p.Name = s.person.Roster.DocumentNumber, s.person.Roster.Name
 	}}, change...)...)
 	return &story{House: s.House, t: s.t, person: person, application: s.Applied(person)}
@@ -40,39 +45,109 @@ func TestOneCardForOneHuman(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*storage.RosterPerson)
 		status string // under the first number, by then
+		card   campus.CardState
 		want   string
 	}{
-		"a student twice":                            {func(*storage.RosterPerson) {}, "registered", "other_card_active"},
-		"a student who has become another student":   {func(*storage.RosterPerson) {}, "graduated", "done"},
-		"an employee who studies here":               {func(*storage.RosterPerson) {}, "employed", "done"},
-		"somebody of another name with the document": {func(p *storage.RosterPerson) { p.Name = "李娜" }, "registered", "done"},
+		"a student twice":                            {same, "registered", campus.CardActive, "other_card_active"},
+		"a student twice, whose card is frozen":      {same, "registered", campus.CardFrozen, "other_card_active"},
+		"a student twice, whose card is lost":        {same, "registered", campus.CardLost, "other_card_active"},
+		"a student twice, whose card is closed":      {same, "registered", campus.CardClosed, "done"},
+		"a student who has become another student":   {same, "graduated", campus.CardActive, "done"},
+		"an employee who studies here":               {same, "employed", campus.CardActive, "done"},
+		"an employee whose card is lost":             {same, "employed", campus.CardLost, "done"},
+		"somebody of another name with the document": {func(p *storage.RosterPerson) { p.Name = "李娜" }, "registered", campus.CardActive, "done"},
 		"a namesake with another document": {func(p *storage.RosterPerson) { p.DocumentNumber = storagetest.ResidentNumber(900) },
-			"registered", "done"},
+			"registered", campus.CardActive, "done"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first := apply(t).activate()
 			second := first.again(test.change).approve()
 			first.Exec(`update people set status = $1 where id = $2`, test.status, first.person.ID)
+			first.Exec(`update cards set state = $1 where id = $2`, test.card, first.card)
 			before := count(first.House, "audit")
 			require.Equal(t, test.want, outcome(second.activates()))
-			active := count(first.House, "cards where state = 'active'")
+			held := count(first.House, "cards where state in ('active', 'frozen', 'lost')")
 			switch {
 			case test.want != "done":
-				require.Equal(t, campus.CardActive, first.cardState())
+				require.Equal(t, test.card, first.cardState())
 				require.Equal(t, campus.CardPending, second.cardState())
 				require.Equal(t, before, count(first.House, "audit where action <> 'case.activate'"), "nothing was written")
 			case test.status != "registered":
-				require.Equal(t, 1, active)
+				require.Equal(t, 1, held)
 				require.Equal(t, campus.CardReplaced, first.cardState())
 				require.Equal(t, 1, count(first.House, "card_changes where to_state = 'replaced' and reason = 'role_changed' and actor like 'student/%'"))
 				require.Equal(t, 1, count(first.House, "notices where template = 'notice.card_replaced' and person_id = $1", first.person.ID))
 				require.Equal(t, 1, count(first.House, "audit where action = 'card.replace'"))
+			case test.card == campus.CardClosed:
+				require.Equal(t, 1, held)
+				require.Equal(t, campus.CardClosed, first.cardState())
 			default:
-				require.Equal(t, 2, active, "they are two")
+				require.Equal(t, 2, held, "they are two")
 			}
 		})
 	}
+}
+
+func same(*storage.RosterPerson) {}
+
+// D4 is a rule of one university: who has a card at another keeps it.
+func TestCardsOfTwoUniversities(t *testing.T) {
+	t.Parallel()
+	here := apply(t).activate()
+	here.University("lcvtc")
+	there := here.againAt("lcvtc", same).approve()
+	here.Exec(`update people set status = 'graduated' where id = $1`, here.person.ID)
+	require.NoError(t, there.activates())
+	require.Equal(t, []campus.CardState{campus.CardActive, campus.CardActive}, []campus.CardState{here.cardState(), there.cardState()})
+}
+
+// D4: a roster changes somebody's document while their card is being activated. The document that counts is the new one.
+func TestActivationWhileTheDocumentChanges(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		document string // whose is the person's new one; empty: nobody's
+		want     string
+	}{
+		"it is nobody's": {"", "done"},
+		"it is the one of somebody with the card": {"first", "other_card_active"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first := apply(t).activate()
+			second := first.again(func(p *storage.RosterPerson) { p.DocumentNumber = storagetest.ResidentNumber(900) }).approve()
+			roster, err := connect(t, first.House).Begin(t.Context())
+			require.NoError(t, err)
+			_, err = roster.Exec(t.Context(), `update people set document_hash = case $2 when 'first' then (select document_hash from people where id = $3)
+				else '\x00' end where id = $1`, second.person.ID, test.document, first.person.ID)
+			require.NoError(t, err)
+			answer := make(chan error, 1)
+			go func() { answer <- second.activates() }()
+			require.Eventually(t, func() bool { return lockWaits(first.House, "%for no key update of p%") == 1 }, 20*time.Second, 10*time.Millisecond)
+			require.NoError(t, roster.Commit(t.Context()))
+			require.Equal(t, test.want, outcome(<-answer))
+		})
+	}
+}
+
+// lockWaits is how many of the store's statements wait for a lock.
+func lockWaits(h *storagetest.House, statement string) int {
+	return count(h, `pg_stat_activity where datname = current_database() and application_name = 'campuscard'
+		and wait_event_type = 'Lock' and query like $1`, statement)
+}
+
+// holdCommits has every transaction that changed a table wait before it commits, with all its locks, until it is let go.
+func holdCommits(t *testing.T, h *storagetest.House, table string) (release func()) {
+	t.Helper()
+	h.ExecAsOwner(`create function wait_to_commit() returns trigger language plpgsql as
+		$$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$`)
+	h.ExecAsOwner(`create constraint trigger wait_to_commit after insert or update on ` + table + `
+		deferrable initially deferred for each row execute function wait_to_commit()`)
+	holder, err := connect(t, h).Begin(t.Context())
+	require.NoError(t, err)
+	_, err = holder.Exec(t.Context(), `select pg_advisory_xact_lock(1)`)
+	require.NoError(t, err)
+	return func() { require.NoError(t, holder.Commit(t.Context())) }
 }
 
 // D4: at any instant, also when both are activated at this one.
@@ -87,19 +162,16 @@ func TestOneCardForOneHumanAtOnce(t *testing.T) {
 	for i, s := range stories {
 		moves[i], activations[i] = s.activated(), s.activation()
 	}
-	blocker, err := connect(t, first.House).Begin(t.Context()) // all arrive before the first of them goes on
-	require.NoError(t, err)
-	_, err = blocker.Exec(t.Context(), `lock table card_changes in exclusive mode`)
-	require.NoError(t, err)
+	release := holdCommits(t, first.House, "cards") // all arrive before the first of them is there to be seen
 	var errs []error
 	var all sync.WaitGroup
 	all.Go(func() {
 		errs = atOnce(len(stories), func(i int) error { return second(first.ActivateCard(t.Context(), moves[i], activations[i])) })
 	})
 	require.Eventually(t, func() bool {
-		return count(first.House, "pg_locks where not granted and relation = 'card_changes'::regclass") == len(stories)
+		return lockWaits(first.House, "%") == len(stories)
 	}, 20*time.Second, 10*time.Millisecond)
-	require.NoError(t, blocker.Commit(t.Context()))
+	release()
 	all.Wait()
 	require.Equal(t, map[string]int{"done": 1, "other_card_active": len(stories) - 1}, outcomes(errs))
 	require.Equal(t, 1, count(first.House, "cards where state = 'active'"))
@@ -135,6 +207,22 @@ func TestReviewsOfOneHumanAreMarked(t *testing.T) {
 	require.Empty(t, mark(), "somebody else")
 }
 
+// A review that is over has no mark: nothing is decided by it any more.
+func TestClosedReviewsAreNotMarked(t *testing.T) {
+	t.Parallel()
+	first := apply(t).activate()
+	second := first.again()
+	closed := second.open(campus.NewWorkItem{Kind: campus.ReviewItem})
+	first.Exec(`update work_items set closed_at = opened_at where id = $1`, closed)
+	open := second.open(campus.NewWorkItem{Kind: campus.ReviewItem})
+	who := first.colleague(campus.Grant{Role: campus.Reviewer})
+	for id, want := range map[uuid.UUID]string{closed: "", open: campus.OtherCardMark} {
+		item, err := first.WorkItem(t.Context(), who, id)
+		require.NoError(t, err)
+		require.Equal(t, want, item.Mark)
+	}
+}
+
 // No card ends before it has begun: the day on which the studies end is ahead, or there is none.
 func TestNoCardEndsBeforeItBegins(t *testing.T) {
 	t.Parallel()
@@ -146,6 +234,8 @@ func TestNoCardEndsBeforeItBegins(t *testing.T) {
 		require.Equal(t, campus.CardPending, s.cardState())
 	}
 	require.NoError(t, s.KeepGraduation(t.Context(), s.person.ID, today.AddDays(1)))
+	_, err := s.ImportPeople(t.Context(), storagetest.University, []storage.RosterPerson{s.person.Roster})
+	require.NoError(t, err, "the same roster again does not take the registry's day away")
 	require.NoError(t, s.activates())
 	card, err := s.Card(t.Context(), s.card)
 	require.NoError(t, err)

@@ -63,6 +63,27 @@ func TestConnectionBreaksInTheMiddle(t *testing.T) {
 	require.Equal(t, 1, count(s.House, `attempts`))
 }
 
+// A transaction that Postgres ends for the sake of another, as in a deadlock, is tried again, and is no outage.
+func TestDeadlocksAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	good := h.Person().Roster
+	nameless := good
+	nameless.Number, nameless.Name = "1", ""
+	h.ExecAsOwner(`create sequence tries`)
+	h.ExecAsOwner(`create function deadlock() returns trigger language plpgsql security definer as $$ begin
+		if nextval('tries') % 10 <> 0 then raise exception using errcode = '40P01'; end if; return new; end $$`)
+	h.ExecAsOwner(`create trigger deadlock before insert on people for each row execute function deadlock()`)
+	h.ExecAsOwner(`select setval('tries', 8)`) // the second try goes through
+	faults, err := h.ImportPeople(t.Context(), storagetest.University, []storage.RosterPerson{nameless, good})
+	require.NoError(t, err)
+	require.Equal(t, []storage.RosterFault{{Line: 0, Reason: "roster.incomplete"}}, faults, "of the last try alone")
+	h.ExecAsOwner(`select setval('tries', 10)`)
+	_, err = h.ImportPeople(t.Context(), storagetest.University, []storage.RosterPerson{good})
+	require.Equal(t, "contested", outcome(err))
+	require.True(t, campus.CodeOf(err).Retryable())
+}
+
 // oneEvent is a move that leaves one event.
 func (s *story) oneEvent() campus.Move {
 	return campus.Move{Case: s.application, Version: 1, Stage: campus.StageReview, WaitsFor: campus.WaitsForReviewer,

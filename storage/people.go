@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -90,28 +91,41 @@ type personRow struct {
 	EnrolledOn   campus.Date
 	GraduatesOn  campus.Date
 	RosterAt     time.Time
+
+	RosterGraduatesOn campus.Date
 }
 
 // TableName implements gorm's Tabler.
 func (personRow) TableName() string { return "people" }
 
 // rosterColumns are what a later roster replaces. Language and password belong to the person, and so does a phone that
-// they, or the counter for them, have changed (L6).
+// they, or the counter for them, have changed (L6). The end of studies is the registry's, if it has another.
 func rosterColumns() []string {
 	return []string{"name", "search_text", "search_grams", "document_type", "document", "document_hash",
-		"email", "level", "college", "campus", "dormitory", "status", "category", "enrolled_on", "graduates_on", "roster_at"}
+		"email", "level", "college", "campus", "dormitory", "status", "category", "enrolled_on", "roster_at"}
 }
 
 // rosterPhone takes the roster's number unless the person has changed theirs. Once the roster has caught up with the change,
 // its numbers count again.
 func rosterPhone() clause.Set {
-	set := func(column, value string) clause.Assignment {
-		return clause.Assignment{Column: clause.Column{Name: column}, Value: gorm.Expr(value)}
-	}
 	return clause.Set{
-		set("phone", `case when people.phone_source = 'roster' then excluded.phone else people.phone end`),
-		set("phone_source", `case when people.phone = excluded.phone then 'roster' else people.phone_source end`),
+		setTo("phone", `case when people.phone_source = 'roster' then excluded.phone else people.phone end`),
+		setTo("phone_source", `case when people.phone = excluded.phone then 'roster' else people.phone_source end`),
 	}
+}
+
+// rosterGraduation takes the roster's end of studies when it is another than the last roster's: one that says the same
+// again knows nothing newer than the registry, whose day may have been kept since (KeepGraduation).
+func rosterGraduation() clause.Set {
+	return clause.Set{
+		setTo("graduates_on", `case when people.roster_graduates_on is not distinct from excluded.roster_graduates_on
+			then people.graduates_on else excluded.graduates_on end`),
+		setTo("roster_graduates_on", `excluded.roster_graduates_on`),
+	}
+}
+
+func setTo(column, value string) clause.Assignment {
+	return clause.Assignment{Column: clause.Column{Name: column}, Value: gorm.Expr(value)}
 }
 
 // ImportPeople takes a roster, or a part of one: new numbers are added and known ones brought up to date. Lines that
@@ -119,6 +133,7 @@ func rosterPhone() clause.Set {
 func (s *Store) ImportPeople(ctx context.Context, university string, roster []RosterPerson) ([]RosterFault, error) {
 	var faults []RosterFault
 	err := s.inTx(ctx, "import people", func(t tx) error {
+		faults = nil // of another try
 		campuses, err := campusCodes(t, university)
 		if err != nil {
 			return err
@@ -145,7 +160,7 @@ func (s *Store) ImportPeople(ctx context.Context, university string, roster []Ro
 		}
 		return t.Clauses(clause.OnConflict{
 			Columns:   []clause.Column{{Name: "university"}, {Name: "number"}},
-			DoUpdates: append(clause.AssignmentColumns(rosterColumns()), rosterPhone()...),
+			DoUpdates: slices.Concat(clause.AssignmentColumns(rosterColumns()), rosterPhone(), rosterGraduation()),
 		}).CreateInBatches(rows, 500).Error
 	})
 	return faults, err
@@ -225,7 +240,7 @@ func newPersonRow(t tx, university string, p RosterPerson) (personRow, error) {
 		DocumentHash: t.keys.document(p.DocumentType, document),
 		Phone:        phone, Email: p.Email, Language: campus.Chinese, Level: p.Level, College: p.College,
 		Campus: p.Campus, Dormitory: p.Dormitory, Status: p.Status, Category: cmp.Or(p.Category, campus.Mainland),
-		EnrolledOn: p.EnrolledOn, GraduatesOn: p.GraduatesOn, RosterAt: t.now,
+		EnrolledOn: p.EnrolledOn, GraduatesOn: p.GraduatesOn, RosterGraduatesOn: p.GraduatesOn, RosterAt: t.now,
 	}, nil
 }
 

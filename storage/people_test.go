@@ -35,6 +35,30 @@ func TestImportPeople(t *testing.T) {
 		require.Equal(t, 1, storagetest.One[int](h, `select count(*) from people`))
 	})
 
+	t.Run("the registry's end of studies stays until a roster says something new", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		person := h.Person()
+		day := campus.DateOf(h.Clock.Now())
+		for _, step := range []struct{ registry, roster, want campus.Date }{
+			{day.AddDays(400), person.Roster.GraduatesOn, day.AddDays(400)},
+			{campus.Date{}, person.Roster.GraduatesOn, day.AddDays(400)},
+			{campus.Date{}, day.AddDays(-30), day.AddDays(-30)}, // corrected
+			{day.AddDays(10), day.AddDays(-30), day.AddDays(10)},
+			{campus.Date{}, campus.Date{}, campus.Date{}},
+		} {
+			if !step.registry.IsZero() {
+				require.NoError(t, h.KeepGraduation(t.Context(), person.ID, step.registry))
+			}
+			person.Roster.GraduatesOn = step.roster
+			_, err := h.ImportPeople(t.Context(), storagetest.University, []storage.RosterPerson{person.Roster})
+			require.NoError(t, err)
+			found, err := h.Identity(t.Context(), person.ID)
+			require.NoError(t, err)
+			require.Equal(t, step.want, found.GraduatesOn)
+		}
+	})
+
 	t.Run("lines that cannot be taken are left out and named", func(t *testing.T) {
 		t.Parallel()
 		h := storagetest.New(t)

@@ -236,6 +236,9 @@ func wrap(what string, err error) error {
 	if refusesWrites(err) {
 		return campus.Errorf(campus.Unavailable, campus.WritesRefused, "%s: the database takes nothing at the moment", what)
 	}
+	if rolledBack(err) {
+		return errContested
+	}
 	if isLate(err) {
 		return campus.Errorf(campus.Unavailable, campus.DatabaseLate, "%s: the database did not get to it in time", what)
 	}
@@ -270,9 +273,10 @@ var errContested = campus.Errorf(campus.Unavailable, "contested", "other request
 // ruled are the unique constraints that say a rule of the trade. Who breaks one is told so: another look changes nothing.
 var ruled = []string{"requests_one_open", "cards_one_active"}
 
-// contested tells whether another transaction was as fast: what this one wanted to add has been added since it looked.
+// contested tells whether another transaction was as fast: what this one wanted to add has been added since it looked, or
+// each waited for what the other had locked.
 func contested(err error) bool {
-	if errors.Is(err, errContested) {
+	if errors.Is(err, errContested) || rolledBack(err) {
 		return true
 	}
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
@@ -280,10 +284,10 @@ func contested(err error) bool {
 }
 
 // isLate tells whether there was no answer in the caller's time, or Postgres answered that it does not get to this
-// now: it has no connection to spare, a statement took too long, or a deadlock picked us. It need not be down.
+// now: it has no connection to spare, or a statement took too long. It need not be down.
 func isLate(err error) bool {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pgErr.Code == tooManyConnections || pgErr.Code == queryCanceled || pgErr.Code[:2] == "40"
+		return pgErr.Code == tooManyConnections || pgErr.Code == queryCanceled
 	}
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || pgconn.Timeout(err)
 }
@@ -293,6 +297,13 @@ const (
 	tooManyConnections = "53300"
 	queryCanceled      = "57014"
 )
+
+// rolledBack tells whether Postgres has ended a transaction for the sake of another: SQLSTATE class 40, of which deadlocks
+// are the ones that happen here.
+func rolledBack(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code[:2] == "40"
+}
 
 // isOutage tells whether the same statement may work later: the connection broke, or the server stops or starts.
 func isOutage(err error) bool {

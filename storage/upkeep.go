@@ -23,6 +23,7 @@ const (
 func (s *Store) DropExpired(ctx context.Context, limit int) (int64, error) {
 	var dropped int64
 	err := s.inTx(ctx, "drop expired rows", func(t tx) error {
+		dropped = 0 // of another try
 		for _, sweep := range []struct {
 			table, key, condition string
 			before                time.Time

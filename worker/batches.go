@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -22,7 +23,7 @@ type batchOpener struct {
 
 const (
 	batchLook    = time.Minute            // between looks for universities that are new, at the most
-	batchPause   = 2 * time.Second        // between tries while Postgres is away
+	batchPause   = 2 * time.Second        // between tries while something is wrong
 	batchShortly = 100 * time.Millisecond // between looks, at the least
 	batchCatchUp = time.Hour              // a time that nobody was there for is made up for as long
 )
@@ -30,13 +31,11 @@ const (
 func (o *batchOpener) run(ctx context.Context) error {
 	next := map[string]time.Time{} // when the schedule of a university is due; none: it is looked up
 	for {
-		pause := batchLook
-		if err := o.round(ctx, next); err != nil && ctx.Err() == nil {
+		pause := batchPause
+		if err := o.round(ctx, next); err == nil {
+			pause = o.untilNext(next)
+		} else if ctx.Err() == nil {
 			o.log.WarnContext(ctx, "the schedules of batches wait", "error", err)
-			pause = batchPause
-		}
-		for _, at := range next {
-			pause = min(pause, max(at.Sub(o.store.Now()), batchShortly))
 		}
 		if !sleep(ctx, pause) {
 			return nil
@@ -44,21 +43,31 @@ func (o *batchOpener) run(ctx context.Context) error {
 	}
 }
 
-// round opens what is due at every university.
+// untilNext is how long nothing is due.
+func (o *batchOpener) untilNext(next map[string]time.Time) time.Duration {
+	pause := batchLook
+	for _, at := range next {
+		pause = min(pause, max(at.Sub(o.store.Now()), batchShortly))
+	}
+	return pause
+}
+
+// round opens what is due at every university. What goes wrong at one is no reason to leave the next out.
 func (o *batchOpener) round(ctx context.Context, next map[string]time.Time) error {
 	universities, err := o.store.Universities(ctx)
 	if err != nil {
 		return err
 	}
+	var wrong []error
 	for _, u := range universities {
 		if at, known := next[u.Code]; known && o.store.Now().Before(at) {
 			continue
 		}
 		if err := o.open(ctx, u.Code, next); err != nil {
-			return fmt.Errorf("open a batch of %s: %w", u.Code, err)
+			wrong = append(wrong, fmt.Errorf("open a batch of %s: %w", u.Code, err))
 		}
 	}
-	return nil
+	return errors.Join(wrong...)
 }
 
 // open opens a batch of a university if one is due, and notes when the next one is.

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
 
+	"campuscard/campus"
 	"campuscard/storage"
 )
 
@@ -40,4 +41,9 @@ func CompareRounds(
 	c := newComparer(Comparison{Store: store, Temporal: temporal}, 0, newMetrics(registry), slog.New(slog.DiscardHandler))
 	c.lot, c.comparison.Pause = lot, time.Millisecond
 	return c.round
+}
+
+// OpenBatches follows the schedules of the universities until ctx ends.
+func OpenBatches(ctx context.Context, store *storage.Store, policies *campus.Policies, log *slog.Logger) error {
+	return (&batchOpener{store: store, policies: policies, log: log}).run(ctx)
 }

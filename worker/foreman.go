@@ -2,6 +2,8 @@ package worker
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -30,15 +32,17 @@ func (f *foreman) run(ctx context.Context) error {
 	}
 }
 
+// round tells the staff of every university. What goes wrong at one is no reason to leave the next out.
 func (f *foreman) round(ctx context.Context) error {
 	universities, err := f.store.UniversitiesWithLateWork(ctx)
 	if err != nil {
 		return err
 	}
+	var wrong []error
 	for _, university := range universities {
 		if _, err := f.store.TellStaff(ctx, university, f.policies.For(university)); err != nil {
-			return err
+			wrong = append(wrong, fmt.Errorf("tell the staff of %s: %w", university, err))
 		}
 	}
-	return nil
+	return errors.Join(wrong...)
 }

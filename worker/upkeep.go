@@ -2,6 +2,8 @@ package worker
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -55,17 +57,19 @@ func (u *upkeep) round(ctx context.Context) error {
 	return u.orderFiles(ctx)
 }
 
-// orderFiles deletes those of batches that ended long ago, by each university's policy.
+// orderFiles deletes those of batches that ended long ago, by each university's policy. What goes wrong at one is no
+// reason to leave the next out.
 func (u *upkeep) orderFiles(ctx context.Context) error {
 	universities, err := u.store.Universities(ctx)
 	if err != nil {
 		return err
 	}
+	var wrong []error
 	for _, university := range universities {
 		life := u.policies.For(university.Code).Production.FileLife.Std()
 		if _, err := u.store.ExpireOrderFiles(ctx, university.Code, u.store.Now().Add(-life), upkeepBatch); err != nil {
-			return err
+			wrong = append(wrong, fmt.Errorf("delete order files of %s: %w", university.Code, err))
 		}
 	}
-	return nil
+	return errors.Join(wrong...)
 }

@@ -25,8 +25,8 @@ const apiKey = "the key of the test of the seed"
 func schools(t *testing.T) (*school.Systems, string) {
 	t.Helper()
 	sim, err := simulator.New(simulator.Config{Address: "127.0.0.1:0", SMTPAddress: "127.0.0.1:0", StateDir: t.TempDir(), APIKey: apiKey,
-		CallbackSecret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", HRCallbackSecret: "whsec_aGVyZSBpcyB3aGF0IEhSIHNpZ25zIHdpdGguLi4=",
-		Seed: 1, People: 60}, slog.New(slog.DiscardHandler))
+		CallbackSecret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+		Seed:           1, People: 60}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

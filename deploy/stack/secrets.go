@@ -31,12 +31,24 @@ func secretMakers() map[string]func() string {
 		"S3_SECRET_KEY":             func() string { return randomHex(20) },
 		"SCHOOL_API_KEY":            func() string { return randomHex(24) },
 		"CALLBACK_SECRET":           func() string { return "whsec_" + randomKey() }, // the form Standard Webhooks asks for
-		"HR_CALLBACK_SECRET":        func() string { return "whsec_" + randomKey() },
+		"HR_CALLBACK_SECRETS":       secretsOfHR,
 		"PEPPER":                    randomKey,
 		"DATA_KEY":                  randomKey,
 		"SEED_STAFF_PASSWORD":       readablePassword,
 		"SEED_KIOSK_KEY":            func() string { return randomHex(24) },
 	}
+}
+
+// universities are those of deploy/seed/seed.yaml.
+var universities = []string{"lcu", "lcvtc"}
+
+// secretsOfHR are a secret for the HR system of each university.
+func secretsOfHR() string {
+	var all []string
+	for _, university := range universities {
+		all = append(all, university+"=whsec_"+randomKey())
+	}
+	return strings.Join(all, ";")
 }
 
 func loadSecrets(path string) (secrets, error) {

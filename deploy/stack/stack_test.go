@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
 )
 
@@ -227,7 +228,17 @@ func TestNewSecretJoinsOldOnes(t *testing.T) {
 	require.Equal(t, "old=", s["PEPPER"])
 	require.Equal(t, "kept", s["LATER"])
 	require.NotEmpty(t, s["DATA_KEY"])
-	require.Regexp(t, `^whsec_`, s["HR_CALLBACK_SECRET"])
+	content, err := os.ReadFile(filepath.Join("..", "seed", "seed.yaml"))
+	require.NoError(t, err)
+	var seeded struct {
+		Universities []struct{ Code string }
+	}
+	require.NoError(t, yaml.Unmarshal(content, &seeded))
+	var form []string
+	for _, university := range seeded.Universities {
+		form = append(form, university.Code+"=whsec_[^;]{44}")
+	}
+	require.Regexp(t, "^"+strings.Join(form, ";")+"$", s["HR_CALLBACK_SECRETS"])
 }
 
 func TestBrokenSecretsAreNotQuoted(t *testing.T) {

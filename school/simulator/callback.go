@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -31,14 +32,18 @@ const (
 
 // callback is a message to us that has not been taken yet. Its id and body stay the same over all attempts.
 type callback struct {
-	ID       string          `json:"id"`
-	Hook     string          `json:"hook"`
-	Subject  string          `json:"subject"` // an order, a submission; what is about one subject is told in order
-	Sequence int             `json:"sequence"`
-	Body     json.RawMessage `json:"body"`
-	Attempts int             `json:"attempts"`
-	NextAt   time.Time       `json:"next_at"`
+	ID         string          `json:"id"`
+	Hook       string          `json:"hook"`
+	University string          `json:"university"` // whose HR system sends it; empty: the bureau does
+	Subject    string          `json:"subject"`    // an order, a submission; what is about one subject is told in order
+	Sequence   int             `json:"sequence"`
+	Body       json.RawMessage `json:"body"`
+	Attempts   int             `json:"attempts"`
+	NextAt     time.Time       `json:"next_at"`
 }
+
+// signer names whose secret it is signed with.
+func (c callback) signer() string { return path.Join(c.Hook, c.University) }
 
 func (c callback) place() string { return fmt.Sprintf("%s/%06d", c.Subject, c.Sequence) }
 
@@ -60,18 +65,19 @@ func (s *Simulator) queueMessage(tx *bbolt.Tx, about string, sequence int, kind 
 	return c.queue(tx, map[string]any{"type": kind, "timestamp": at, "data": data})
 }
 
-// signers has the secret of each hook that is called.
+// signers has the secret of each system that calls.
 func (s *Simulator) signers() (map[string]*webhooks.Webhook, error) {
+	secrets := map[string]string{bureauHook: s.cfg.CallbackSecret}
+	for university, secret := range s.cfg.HRCallbackSecrets {
+		secrets[callback{Hook: hrHook, University: university}.signer()] = secret
+	}
 	signers := map[string]*webhooks.Webhook{}
-	for hook, secret := range map[string]string{bureauHook: s.cfg.CallbackSecret, hrHook: s.cfg.HRCallbackSecret} {
-		if hook == hrHook && secret == "" {
-			continue
-		}
+	for name, secret := range secrets {
 		signer, err := webhooks.NewWebhook(secret)
 		if err != nil {
-			return nil, fmt.Errorf("call-back secret of %s: %w", hook, err)
+			return nil, fmt.Errorf("call-back secret of %s: %w", name, err)
 		}
-		signers[hook] = signer
+		signers[name] = signer
 	}
 	return signers, nil
 }
@@ -107,7 +113,7 @@ func (s *Simulator) callBack(ctx context.Context) error {
 			}
 			for _, c := range due {
 				busy[c.Subject] = true
-				go func() { finished <- delivered{c, s.deliver(ctx, signers[c.Hook], c)} }()
+				go func() { finished <- delivered{c, s.deliver(ctx, signers[c.signer()], c)} }()
 			}
 		}
 	}

@@ -56,11 +56,11 @@ func (s *Simulator) submitStaff(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusUnprocessableEntity, "number_of_employees").write(w)
 		return
 	}
-	if s.cfg.CallbackURL == "" || s.cfg.HRCallbackSecret == "" {
+	if s.cfg.CallbackURL == "" || s.cfg.HRCallbackSecrets[university] == "" {
 		refuse(http.StatusConflict, "callbacks_off").write(w)
 		return
 	}
-	c := callback{ID: "msg_" + rand.Text(), Hook: hrHook, Subject: "hr-" + rand.Text(), Sequence: 1, NextAt: now()}
+	c := callback{ID: "msg_" + rand.Text(), Hook: hrHook, University: university, Subject: "hr-" + rand.Text(), Sequence: 1, NextAt: now()}
 	err := s.store.update(func(tx *bbolt.Tx) error { return c.queue(tx, submissionOf(university, asked.Numbers)) })
 	s.show(w, map[string]any{"id": c.ID, "university": university, "numbers": asked.Numbers}, err)
 }

@@ -29,8 +29,10 @@ type Config struct {
 	Seed           uint64 // of the people
 	People         int    // 10,000 students if zero; the newcomers come on top
 
-	HRCallbackSecret string   // as CallbackSecret, for {CallbackURL}/hr; empty: HR submits nobody
-	Services         []string // systems of value-added services; DefaultServices if nil
+	// As CallbackSecret, of the HR system of each university, for {CallbackURL}/hr; who has none submits nobody.
+	HRCallbackSecrets map[string]string
+
+	Services []string // systems of value-added services; DefaultServices if nil
 }
 
 // DefaultServices are the systems of value-added services that there are unless others are named (C2).

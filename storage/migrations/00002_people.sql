@@ -25,7 +25,8 @@ create table people (
     dormitory        text not null default '',
     status           text not null,
     enrolled_on      date,
-    graduates_on     date,
+    graduates_on     date,           -- the roster's, or the registry's when that has another day
+    roster_graduates_on date,        -- as the last roster had it: the same again says nothing new
     roster_at        timestamptz not null,
     password_hash    text,           -- none until the first sign-in is finished (A5)
     constraint people_number_taken unique (university, number),
