@@ -232,6 +232,12 @@ func TestCompareFaces(t *testing.T) {
 	require.Equal(t, campus.Fail, unusable.Verdict)
 	require.Equal(t, 1, h.School.Effects("comparison"), "nothing was judged")
 
+	asked := h.School.Calls("comparison")
+	h.School.PutPhoto(h.student, workflowtest.Heavy)
+	heavy := compare(fetch())
+	require.Equal(t, campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_unusable"}, heavy)
+	require.Equal(t, asked, h.School.Calls("comparison"), "it did not get as far as the face service")
+
 	h.School.RenewPhoto(h.student, "")
 	require.NotEqual(t, stale, twice[string](h, h.acts.LookForPhoto, h.step("look")))
 	renewed := fetch()
