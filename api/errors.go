@@ -118,7 +118,11 @@ func (s *Server) problem(ctx context.Context, err error) *problem {
 	case ok && known.Code == campus.Unavailable && known.Reason == "database_down":
 		return s.unclear(ctx, known.Reason)
 	case ok && known.Code != campus.Internal:
-		return s.newProblem(ctx, known.Code, known.Reason, known.Field)
+		p := s.newProblem(ctx, known.Code, known.Reason, known.Field)
+		for _, field := range known.Also {
+			p.Errors = append(p.Errors, s.newProblem(ctx, known.Code, known.Reason, field).Errors...)
+		}
+		return p
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return s.newProblem(ctx, campus.Unavailable, "client_gone", "")
 	case errors.Is(err, context.DeadlineExceeded):

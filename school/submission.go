@@ -18,7 +18,7 @@ type Submission struct {
 	ID          string
 	University  string
 	SubmittedAt time.Time
-	Numbers     []string // staff numbers, each once, in the order of the message
+	Numbers     []string // staff numbers, in the order of the message
 }
 
 type submissionBody struct {
@@ -45,15 +45,11 @@ func VerifySubmission(secret string, header http.Header, body []byte, now time.T
 		return Submission{}, incomplete()
 	}
 	s := Submission{ID: header.Get(webhooks.HeaderWebhookID), University: b.University, SubmittedAt: b.SubmittedAt}
-	seen := map[string]bool{}
 	for _, e := range b.Employees {
 		if e.Number == "" || len(e.Number) > maxNumber {
 			return Submission{}, incomplete()
 		}
-		if !seen[e.Number] {
-			seen[e.Number] = true
-			s.Numbers = append(s.Numbers, e.Number)
-		}
+		s.Numbers = append(s.Numbers, e.Number)
 	}
 	return s, nil
 }
