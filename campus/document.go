@@ -192,11 +192,16 @@ func InitialPassword(documentNumber string) string {
 	return n[max(0, len(n)-6):]
 }
 
-var mobileForm = regexp.MustCompile(`^(?:\+?86)?(1[3-9]\d{9})$`)
+var mobileForm = regexp.MustCompile(`^(?:(?:\+|00)?86)?(1[3-9]\d{9})$`)
+
+// PlainPhone is a phone number as it is typed, in digits of usual width and without what only parts them.
+func PlainPhone(s string) string {
+	return strings.NewReplacer(" ", "", "-", "", "(", "", ")", "").Replace(norm.NFKC.String(strings.Map(visible, s)))
+}
 
 // ParseMobile brings a mainland mobile number to E.164.
 func ParseMobile(s string) (string, error) {
-	m := mobileForm.FindStringSubmatch(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '-' }), ""))
+	m := mobileForm.FindStringSubmatch(PlainPhone(s))
 	if m == nil {
 		return "", FieldErrorf("phone", "phone_form", "not a mainland mobile number")
 	}

@@ -199,7 +199,7 @@ func importPage[P any](ctx context.Context, store *storage.Store, page []school.
 	taken = len(people)
 	for _, fault := range faults {
 		if fault.Taken {
-			warn(lines[fault.Line], "a line of the roster went in without its phone", fault.Reason)
+			warn(lines[fault.Line], "a line of the roster went in without what is wrong", fault.Reason)
 			continue
 		}
 		warn(lines[fault.Line], leftOut, fault.Reason)
