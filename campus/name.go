@@ -16,7 +16,7 @@ const MiddleDot = '·'
 func CleanName(name string) string {
 	runes := []rune(norm.NFC.String(strings.Map(visible, name)))
 	for i, r := range runes {
-		if sameSign[r] == MiddleDot && r != '.' && r != '．' || isDot(r) && isHan(runes, i-1) && isHan(runes, i+1) {
+		if sameSign[r] == MiddleDot && r != '.' && r != '．' && r != '․' || isDot(r) && isHan(runes, i-1) && isHan(runes, i+1) {
 			runes[i] = MiddleDot
 		}
 	}
@@ -54,10 +54,10 @@ func FoldName(name string) string {
 	return string(kept)
 }
 
-// separates tells whether the blank at i parts two words. Beside a dot it does not, nor in 张　三, where it only makes
-// two characters as wide as three.
+// separates tells whether the blank at i parts two words. Beside a dot or a bracket it does not, nor in 张　三, where it
+// only makes two characters as wide as three.
 func separates(runes []rune, i int) bool {
-	beside := func(n int) bool { return n >= 0 && n < len(runes) && runes[n] == MiddleDot }
+	beside := func(n int) bool { return n >= 0 && n < len(runes) && strings.ContainsRune("·()", runes[n]) }
 	fills := isHan(runes, i-1) && isHan(runes, i+1)
 	return !beside(i-1) && !beside(i+1) && !fills
 }
@@ -78,8 +78,8 @@ func visible(r rune) rune {
 
 // sameSign are signs that people and input methods put for one another in names, each with the one it is compared as.
 var sameSign = signs(map[rune]string{
-	MiddleDot: "·•‧∙⋅・･ᐧ●.．", // Latin, bullet, hyphenation point, operators, katakana, full stops
-	'-':       "-‐‑‒–—﹣－",
+	MiddleDot: "·•‧∙⋅・･ᐧ●.．․⸱⸳᛫", // Latin, bullet, hyphenation point, operators, katakana, full stops
+	'-':       "-‐‑‒–—−﹣－",
 	'\'':      "'’‘ʼʹ`´＇",
 })
 

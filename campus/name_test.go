@@ -39,6 +39,17 @@ func TestSameName(t *testing.T) {
 		"another apostrophe":                    {"O'CONNOR Emma", "O’CONNOR Emma", true},
 		"another hyphen":                        {"PARK Ji-woo", "PARK Ji‐woo", true},
 
+		"a minus sign as a hyphen":    {"JEAN-LUC Pierre", "JEAN\u2212LUC Pierre", true},
+		"a one-dot leader":            {long, "阿依古丽\u2024买买提", true},
+		"a word separator middle dot": {long, "阿依古丽\u2E31买买提", true},
+		"a raised dot":                {long, "阿依古丽\u2E33买买提", true},
+		"a runic dot":                 {long, "阿依古丽\u16EB买买提", true},
+		"a leader as a full stop":     {"AB.CD", "AB\u2024CD", true},
+		"a blank before a bracket":    {"李 (LI)", "李（LI）", true},
+		"a blank behind a bracket":    {"李 (LI) 娜", "李（LI）娜", true},
+		"what is in brackets":         {"李 (LI)", "李 (LU)", false},
+		"no brackets":                 {"李 (LI)", "李 LI", false},
+
 		"another character":          {"张伟", "张玮", false},
 		"one character more":         {"张伟", "张伟东", false},
 		"traditional characters":     {"张伟", "張偉", false},
@@ -68,7 +79,7 @@ func TestCleanName(t *testing.T) {
 		require.Equal(t, want, campus.CleanName(given))
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		name := rapid.StringOf(rapid.SampledFrom([]rune("张伟 ·•.．　aÄe\u0308ＡO’-\u200bß羅"))).Draw(t, "name")
+		name := rapid.StringOf(rapid.SampledFrom([]rune("张伟 ·•.．\u2024\u2212\u2E31(（）　aÄe\u0308ＡO’-\u200bß羅"))).Draw(t, "name")
 		clean := campus.CleanName(name)
 		require.Equal(t, clean, campus.CleanName(clean))
 		require.Equal(t, campus.FoldName(name), campus.FoldName(clean))
