@@ -1,10 +1,12 @@
 package campus
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
 	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -60,6 +62,30 @@ func separates(runes []rune, i int) bool {
 	beside := func(n int) bool { return n >= 0 && n < len(runes) && strings.ContainsRune("·()", runes[n]) }
 	fills := isHan(runes, i-1) && isHan(runes, i+1)
 	return !beside(i-1) && !beside(i+1) && !fills
+}
+
+// NameForms are the ways in which a system that compares letter by letter may have a name, the kept one first. All of
+// them are the same name (SameName).
+func NameForms(name string) []string {
+	clean := CleanName(name)
+	plain := norm.NFC.String(norm.NFKC.String(clean))
+	kept, runes := []rune{}, []rune(plain)
+	for i, r := range runes {
+		if r != ' ' || separates(runes, i) {
+			kept = append(kept, r)
+		}
+	}
+	plain = string(kept)
+	forms := []string{clean}
+	for _, form := range []string{plain, cases.Upper(language.Und).String(plain), cases.Title(language.Und).String(plain)} {
+		straight := strings.NewReplacer("’", "'", "‘", "'", "‐", "-").Replace(form)
+		for _, one := range []string{form, straight, strings.ReplaceAll(straight, "'", "’")} {
+			if !slices.Contains(forms, one) && SameName(one, name) {
+				forms = append(forms, one)
+			}
+		}
+	}
+	return forms
 }
 
 func isHan(runes []rune, i int) bool {

@@ -69,6 +69,24 @@ func TestSameName(t *testing.T) {
 	}
 }
 
+// A3: somebody who compares letter by letter is asked with every form, and with no other name.
+func TestNameForms(t *testing.T) {
+	t.Parallel()
+	for given, has := range map[string]string{
+		"Wang Li": "WANG LI", "WANG LI": "Wang Li", "ＷＡＮＧ　ＬＩ": "WANG LI", "O’Brien": "O'BRIEN", "O'Brien": "O’BRIEN",
+		"Strauß": "STRAUSS", "张 三丰": "张三丰", "阿依古丽•买买提": "阿依古丽·买买提", "กำ": norm.NFKC.String("กำ"),
+	} {
+		require.Contains(t, campus.NameForms(given), has)
+	}
+	require.Equal(t, []string{"张伟"}, campus.NameForms("张伟"), "one call is enough for most")
+	rapid.Check(t, func(t *rapid.T) {
+		name := rapid.StringOf(rapid.SampledFrom([]rune("张伟 ·•.．(（aÄe\u0308ＡO’-\u200bß羅ﬁı"))).Draw(t, "name")
+		for i, form := range campus.NameForms(name) {
+			require.True(t, i == 0 || campus.SameName(name, form))
+		}
+	})
+}
+
 // What is kept means what came in, and keeping it once more changes nothing.
 func TestCleanName(t *testing.T) {
 	t.Parallel()
