@@ -142,8 +142,11 @@ func (a *Activities) noLivePicture(ctx context.Context, try storage.LivenessTry,
 	return Compared{finding, failed}, err
 }
 
-// pictureHash is what stays of a picture (B4).
+// pictureHash is what stays of a picture (B4), nothing of one that has no bytes.
 func pictureHash(picture []byte) string {
+	if len(picture) == 0 {
+		return ""
+	}
 	sum := sha256.Sum256(picture)
 	return hex.EncodeToString(sum[:])
 }

@@ -42,6 +42,10 @@ func TestRegisterChecks(t *testing.T) {
 			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "registry_disagrees"}},
 		"the carrier has the name with another dot": {phone, func() { h.named("阿依古丽•买买提", "阿依古丽·买买提") },
 			campus.Finding{Item: campus.PhoneItem, Verdict: campus.Pass}},
+		"the carrier has the name in capitals": {phone, func() { h.named("Wang Li", "WANG LI") },
+			campus.Finding{Item: campus.PhoneItem, Verdict: campus.Pass}},
+		"the carrier has the name without full width": {phone, func() { h.named("Ｏ’Ｂｒｉｅｎ Ａｎｎ", "O'BRIEN ANN") },
+			campus.Finding{Item: campus.PhoneItem, Verdict: campus.Pass}},
 		"the carrier has another name": {phone, func() { h.named("阿依古丽•买买提", "阿依古丽·买买江") },
 			campus.Finding{Item: campus.PhoneItem, Verdict: campus.Fail, Reason: "phone_of_another"}},
 		"the registry has another document": {registry, func() { h.School.Change(h.student, fields{"document_number": other.Document}) },
@@ -231,6 +235,12 @@ func TestCompareFaces(t *testing.T) {
 	require.Equal(t, "photo_unusable", unusable.Reason)
 	require.Equal(t, campus.Fail, unusable.Verdict)
 	require.Equal(t, 1, h.School.Effects("comparison"), "nothing was judged")
+
+	asked := h.School.Calls("comparison")
+	h.School.PutPhoto(h.student, workflowtest.Heavy)
+	heavy := compare(fetch())
+	require.Equal(t, campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_unusable"}, heavy)
+	require.Equal(t, asked, h.School.Calls("comparison"), "it did not get as far as the face service")
 
 	h.School.RenewPhoto(h.student, "")
 	require.NotEqual(t, stale, twice[string](h, h.acts.LookForPhoto, h.step("look")))

@@ -140,6 +140,9 @@ func (s *Server) problem(ctx context.Context, err error) *problem {
 			in := callOf(ctx).language
 			p.Detail = strings.ReplaceAll(p.Detail, "{wait}", campus.WaitText(in, p.wait))
 		}
+		for _, field := range known.Also {
+			p.Errors = append(p.Errors, s.newProblem(ctx, known.Code, known.Reason, field).Errors...)
+		}
 		return p
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return s.newProblem(ctx, campus.Unavailable, "client_gone", "")

@@ -183,9 +183,9 @@ func TestSubmissionsOfStaff(t *testing.T) {
 		"signed by the bureau":         {h.submit(good, webhook{secret: callbackSecret}), 401, "callback_signature", ""},
 		"signed for another body":      {h.submit(good, webhook{body: string(body("T1"))}), 401, "callback_signature", ""},
 		"signed long ago":              {h.submit(good, webhook{age: time.Hour}), 401, "callback_stale", ""},
-		"somebody who is not known":    {h.submit(body("T0"), webhook{}), 422, "employee_unknown", "employees"},
-		"one of two who is not known":  {h.submit(body("T2019001", "T0"), webhook{}), 422, "employee_unknown", "employees"},
-		"a student":                    {h.submit(body(h.holder.Roster.Number), webhook{}), 422, "employee_unknown", "employees"},
+		"somebody who is not known":    {h.submit(body("T0"), webhook{}), 422, "employee_unknown", "employees[0].number"},
+		"one of two who is not known":  {h.submit(body("T2019001", "T0"), webhook{}), 422, "employee_unknown", "employees[1].number"},
+		"a student":                    {h.submit(body(h.holder.Roster.Number), webhook{}), 422, "employee_unknown", "employees[0].number"},
 		"nobody":                       {h.submit(body(), webhook{}), 422, "callback_unreadable", ""},
 		"another kind of message":      {h.submit(good.with("type", "staff.fired"), webhook{}), 422, "callback_unreadable", ""},
 		"half the JSON":                {h.submit(good[:len(good)/2], webhook{}), 422, "callback_unreadable", ""},
@@ -194,6 +194,10 @@ func TestSubmissionsOfStaff(t *testing.T) {
 		"by another university's HR":   {h.submit(good, webhook{secret: otherHRSecret, id: "msg_1"}), 403, "callback_university", ""},
 		"an application before HR's":   {applyCall("lecturer", h.application(t, lecturer)), 422, "apply_through_hr", ""},
 	})
+	which := read[problem](t, h.do(t, h.submit(body("T2019001", "T0", "T2019001", "T1"), webhook{})))
+	require.Equal(t, []string{"employees[1].number", "employees[3].number"}, []string{which.Errors[0].Field, which.Errors[1].Field},
+		"the places in the list that was sent")
+	require.NotContains(t, which.Detail+which.Errors[0].Message, "T0", "no value")
 	require.Zero(t, storagetest.One[int](h.House, `select count(*) from cases`), "all or none")
 
 	taken := h.do(t, h.submit(good, webhook{id: "msg_1"}))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
+	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
 
 	"campuscard/campus"
 )
@@ -24,7 +25,7 @@ func (s *Server) inspectPDF(ctx context.Context, policy campus.UploadPolicy, f f
 	}
 	conf := readerOfPDF(policy, streams)
 	return s.looking.while(ctx, actor(ctx), policy, func(ctx context.Context) error {
-		err := readPDF(ctx, f.content, conf)
+		err := readPDF(ctx, f.content[headPDF(f.content):], conf)
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return ctx.Err()
@@ -48,7 +49,13 @@ func readerOfPDF(policy campus.UploadPolicy, streams int) *model.Configuration {
 	return conf
 }
 
-// readPDF reads the objects of a PDF and counts its pages. Files from anywhere make the library panic now and then.
+// headPDF is where a PDF begins; -1: it is none. Viewers look for its head in the first 1024 bytes, because mail and web
+// programs put a mark of UTF-8 or lines of their own before it.
+func headPDF(content []byte) int {
+	return bytes.Index(content[:min(len(content), 1024)], []byte("%PDF-"))
+}
+
+// readPDF reads the objects of a PDF and looks at its pages. Files from anywhere make the library panic now and then.
 func readPDF(ctx context.Context, content []byte, conf *model.Configuration) (err error) {
 	defer func() {
 		if broken := recover(); broken != nil {
@@ -59,13 +66,58 @@ func readPDF(ctx context.Context, content []byte, conf *model.Configuration) (er
 	if err != nil {
 		return fmt.Errorf("read a PDF: %w", err)
 	}
-	if err := read.EnsurePageCount(); err != nil {
-		return fmt.Errorf("count the pages of a PDF: %w", err)
-	}
-	if read.PageCount < 1 {
+	root, err := read.Pages()
+	if err != nil || root == nil {
 		return errors.New("a PDF without pages")
 	}
-	return nil
+	if !hasTrailer(content) {
+		return errors.New("a PDF without its end")
+	}
+	pages, err := walkPages(read.XRefTable, *root, map[int]bool{})
+	if err == nil && pages < 1 {
+		err = errors.New("a PDF without pages")
+	}
+	return err
+}
+
+// hasTrailer tells whether a PDF says where its objects begin. The library finds them without; viewers give up.
+func hasTrailer(content []byte) bool {
+	last := bytes.LastIndex(content, []byte("trailer"))
+	return last >= 0 && bytes.Contains(content[last:], []byte("/Root")) || bytes.Contains(content, []byte("/XRef"))
+}
+
+// walkPages counts the pages below a node of the tree. A page that is not there, and a tree that comes back to itself, show
+// nothing to whoever opens it.
+func walkPages(objects *model.XRefTable, node types.IndirectRef, seen map[int]bool) (pages int, err error) {
+	found, err := objects.DereferenceDict(node)
+	if err != nil || found == nil {
+		return 0, errors.New("a page is missing")
+	}
+	below, parent := found.Find("Kids")
+	if !parent {
+		return 1, nil
+	}
+	number := node.ObjectNumber.Value()
+	if seen[number] {
+		return 0, errors.New("the pages of a PDF come back to themselves")
+	}
+	seen[number] = true
+	kids, err := objects.DereferenceArray(below)
+	if err != nil {
+		return 0, fmt.Errorf("read the pages of a PDF: %w", err)
+	}
+	for _, kid := range kids {
+		ref, ok := kid.(types.IndirectRef)
+		if !ok {
+			return 0, errors.New("a page is missing")
+		}
+		more, err := walkPages(objects, ref, seen)
+		if err != nil {
+			return 0, err
+		}
+		pages += more
+	}
+	return pages, nil
 }
 
 // The library would make a folder of settings at home otherwise.

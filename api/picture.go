@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"image"
 	"image/jpeg"
 	"image/png"
@@ -33,6 +34,14 @@ func formats() []format {
 	}
 }
 
+// begins tells whether a content is of the kind. Before a PDF there may be something else: see headPDF.
+func (k format) begins(content []byte) bool {
+	if k.config == nil {
+		return headPDF(content) >= 0
+	}
+	return bytes.HasPrefix(content, []byte(k.magic))
+}
+
 // inspected is what a file turned out to be.
 type inspected struct {
 	contentType   string
@@ -43,7 +52,7 @@ type inspected struct {
 // purpose allows, how much work the picture is before any is done on it, and whether it can be read to its end.
 func (s *Server) inspect(ctx context.Context, policy campus.UploadPolicy, f file) (inspected, error) {
 	list := formats()
-	i := slices.IndexFunc(list, func(k format) bool { return bytes.HasPrefix(f.content, []byte(k.magic)) })
+	i := slices.IndexFunc(list, func(k format) bool { return k.begins(f.content) })
 	if i < 0 {
 		return inspected{}, fileError(campus.Unsupported, "file_type", "the file is neither JPEG nor PNG nor PDF")
 	}
@@ -56,7 +65,10 @@ func (s *Server) inspect(ctx context.Context, policy campus.UploadPolicy, f file
 	}
 	config, err := kind.config(bytes.NewReader(f.content))
 	if err != nil {
-		return inspected{}, fileError(campus.Invalid, "file_damaged", "the picture cannot be read")
+		return inspected{}, unreadable(err)
+	}
+	if config.Width < 1 || config.Height < 1 { // a JPEG may say its height at the end (DNL), where no browser looks
+		return inspected{}, fileError(campus.Unsupported, "file_unusual", "the picture does not begin with its size")
 	}
 	if int64(config.Width)*int64(config.Height) > policy.MaxPixels {
 		return inspected{}, fileError(campus.TooLarge, "file_pixels", "the picture has too many pixels")
@@ -76,10 +88,20 @@ func (s *Server) inspect(ctx context.Context, policy campus.UploadPolicy, f file
 func (s *Server) decode(ctx context.Context, policy campus.UploadPolicy, kind format, content []byte) error {
 	return s.looking.while(ctx, actor(ctx), policy, func(ctx context.Context) error {
 		if _, err := kind.decode(&heedful{ctx, content}); err != nil && ctx.Err() == nil {
-			return fileError(campus.Invalid, "file_damaged", "the picture cannot be read to its end")
+			return unreadable(err)
 		}
 		return ctx.Err()
 	})
+}
+
+// unreadable tells a picture that is whole, and encoded as few programs do it, from a broken one.
+func unreadable(err error) error {
+	_, rareJPEG := errors.AsType[jpeg.UnsupportedError](err)
+	_, rarePNG := errors.AsType[png.UnsupportedError](err)
+	if rareJPEG || rarePNG {
+		return fileError(campus.Unsupported, "file_unusual", "the picture is encoded in a rare way")
+	}
+	return fileError(campus.Invalid, "file_damaged", "the picture cannot be read to its end")
 }
 
 // heedful is a content that ends with its context. It is given out in small pieces, so that a decoder that spends long

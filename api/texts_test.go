@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"testing"
 
@@ -27,28 +28,32 @@ func TestTextsAreAboutWhatWasDone(t *testing.T) {
 	}
 	for name, line := range map[string]struct {
 		call    call
-		reason  string // of the problem, or of its field
+		whose   campus.Category // of who calls; empty: mainland
+		reason  string          // of the problem, or of its field
 		says    []string
 		notSays []string
 	}{
-		"a travel permit is not told of 17 digits": {document("travel_permit", "H12"), "permit_form", []string{"H or M", "compare"}, []string{"17"}},
-		"nor is a passport":                        {document("passport", "E1-2"), "passport_form", []string{"passport"}, []string{"17 digits"}},
-		"an identity card is":                      {document("resident_card", "123"), "document_form", []string{"17 digits", "compare"}, nil},
-		"a question is not told of rejections only": {decision("reviewer", item, `{"action":"ask_more","reason":"because"}`), "reason_unknown",
+		"a travel permit is not told of 17 digits": {document("travel_permit", "H12"), campus.HongKongMacau, "permit_form", []string{"H or M", "compare"}, []string{"17"}},
+		"nor is that of Taiwan, which is never taken": {document("travel_permit", "12345678"), campus.Taiwan, "document_category",
+			[]string{"from Taiwan the residence permit"}, []string{"H or M", "17"}},
+		"nor is a passport":   {document("passport", "E1-2"), campus.Foreign, "passport_form", []string{"passport"}, []string{"17 digits"}},
+		"an identity card is": {document("resident_card", "123"), "", "document_form", []string{"17 digits", "compare"}, nil},
+		"a question is not told of rejections only": {decision("reviewer", item, `{"action":"ask_more","reason":"because"}`), "", "reason_unknown",
 			[]string{"ask for more", "choose"}, []string{"A rejection"}},
-		"an action of another kind": {decision("reviewer", item, `{"action":"pass"}`), "action_unknown", []string{"check in person passes or fails"}, nil},
-		"a line break":              {notice("one\ntwo"), "words_unreadable", []string{"line break"}, []string{"not valid"}},
-		"a day and never": {applyCall("student", good.with("identity_document.expires_on", "2030-01-01")), "document_expiry_twice",
+		"an action of another kind": {decision("reviewer", item, `{"action":"pass"}`), "", "action_unknown", []string{"check in person passes or fails"}, nil},
+		"a line break":              {notice("one\ntwo"), "", "words_unreadable", []string{"line break"}, []string{"not valid"}},
+		"a day and never": {applyCall("student", good.with("identity_document.expires_on", "2030-01-01")), "", "document_expiry_twice",
 			[]string{"Please keep the one"}, []string{"give the last"}},
-		"neither a day nor never": {applyCall("student", good.with("identity_document.never_expires", false)), "document_expiry_missing",
+		"neither a day nor never": {applyCall("student", good.with("identity_document.never_expires", false)), "", "document_expiry_missing",
 			[]string{"give the last day"}, nil},
 		"an application for somebody who has one": {atDesk(h.people["applicant"].ID, "application",
-			fields{"application": json.RawMessage(h.desk(t, h.people["applicant"]))}), "application_open", []string{"There is an application"}, []string{"You have", "you have"}},
+			fields{"application": json.RawMessage(h.desk(t, h.people["applicant"]))}), "", "application_open", []string{"There is an application"}, []string{"You have", "you have"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if line.reason == "application_open" {
 				h.verify(t, h.people["applicant"])
 			}
+			h.Exec(`update people set category = $1 where id = $2`, cmp.Or(line.whose, campus.Mainland), h.holder.ID)
 			p := read[problem](t, h.do(t, line.call.in(campus.English)))
 			reason, text := p.Reason, p.Detail
 			if reason == "fields" {

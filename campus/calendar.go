@@ -126,6 +126,12 @@ func (p *Policies) NotAnnounced(today Date, ahead time.Duration) []int {
 	return years
 }
 
+// CountRealDays tells whether the cards of any university are promised in real working days, so that it matters which
+// holidays are known. Only under the demo policy they are not.
+func (p *Policies) CountRealDays() bool {
+	return slices.ContainsFunc(p.calendars(), func(c Calendar) bool { return c.WorkingDay == 0 })
+}
+
 func (p *Policies) calendars() []Calendar {
 	all := []Calendar{p.common.Calendar}
 	for _, special := range p.special {

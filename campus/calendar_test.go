@@ -94,6 +94,11 @@ func TestUnknownYearsAreSeenTwoMonthsAhead(t *testing.T) {
 	demo, err := campus.LoadPolicies(deploy.Policy, deploy.DemoPolicy)
 	require.NoError(t, err)
 	require.Empty(t, demo.NotAnnounced(day(time.December, 31), ahead))
+	require.False(t, demo.CountRealDays())
+	require.True(t, loaded.CountRealDays())
+	mixed, err := campus.LoadPolicies(deploy.Policy, []byte("universities: {lcu: {calendar: {working_day: 24s}}}"))
+	require.NoError(t, err)
+	require.True(t, mixed.CountRealDays(), "the others do")
 }
 
 func TestCalendarsThatCannotBe(t *testing.T) {

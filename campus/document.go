@@ -2,6 +2,7 @@ package campus
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,7 +12,8 @@ import (
 // DocumentType is a kind of identity document (A3, A4).
 type DocumentType string
 
-// The kinds of document. A Taiwan travel permit is none of them: the guide asks for the residence permit (A4).
+// The kinds of document. The travel permit of Taiwan people (台胞证, 8 digits) is none of them: the guide asks them for the
+// residence permit (A4).
 const (
 	ResidentCard    DocumentType = "resident_card"    // of the mainland, GB 11643-1999
 	ResidencePermit DocumentType = "residence_permit" // of Hong Kong, Macau and Taiwan people, the same 18 digits
@@ -29,18 +31,27 @@ var (
 	permitOf = map[string]Category{"810000": HongKongMacau, "820000": HongKongMacau, "830000": Taiwan}
 )
 
-// CheckDocument checks that a number can be one of a document of its kind, and that somebody of the category shows such
-// a document (A4). today is the day on which it is checked. Invalid: document_form, permit_form, passport_form,
+// shownBy are the kinds of document that people of a category show (A4).
+var shownBy = map[Category][]DocumentType{
+	Mainland:      {ResidentCard},
+	HongKongMacau: {ResidencePermit, TravelPermit},
+	Taiwan:        {ResidencePermit},
+	Foreign:       {Passport, PermanentCard},
+}
+
+// CheckDocument checks that somebody of the category shows a document of the kind, and that the number can be one of it
+// (A4). A kind that they never show is said first: how its numbers look is of no use to them. today is the day on which
+// it is checked. Invalid: document_form, permit_form, passport_form,
 // document_birthday, document_check_digit, document_category.
 func CheckDocument(kind DocumentType, number string, category Category, today Date) error {
-	owner, err := documentOwner(kind, number, today)
-	if err != nil {
-		return err
+	if !slices.Contains(shownBy[category], kind) {
+		return FieldErrorf("document_number", "document_category", "a %s is not what %s people show", kind, category)
 	}
-	if owner != category {
+	owner, err := documentOwner(kind, number, today)
+	if err == nil && owner != category {
 		return FieldErrorf("document_number", "document_category", "a %s of this kind is not what %s people show", kind, category)
 	}
-	return nil
+	return err
 }
 
 // CheckWritten finds what nobody's document of the kind can have as its number: a slip of the pen, not a wrong
@@ -206,11 +217,16 @@ func InitialPassword(documentNumber string) string {
 	return n[max(0, len(n)-6):]
 }
 
-var mobileForm = regexp.MustCompile(`^(?:\+?86)?(1[3-9]\d{9})$`)
+var mobileForm = regexp.MustCompile(`^(?:(?:\+|00)?86)?(1[3-9]\d{9})$`)
+
+// PlainPhone is a phone number as it is typed, in digits of usual width and without what only parts them.
+func PlainPhone(s string) string {
+	return strings.NewReplacer(" ", "", "-", "", "(", "", ")", "").Replace(norm.NFKC.String(strings.Map(visible, s)))
+}
 
 // ParseMobile brings a mainland mobile number to E.164.
 func ParseMobile(s string) (string, error) {
-	m := mobileForm.FindStringSubmatch(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '-' }), ""))
+	m := mobileForm.FindStringSubmatch(PlainPhone(s))
 	if m == nil {
 		return "", FieldErrorf("phone", "phone_form", "not a mainland mobile number")
 	}

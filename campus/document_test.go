@@ -112,7 +112,11 @@ func TestCheckDocument(t *testing.T) {
 		"a Taiwan permit of a Hong Kong student": {campus.ResidencePermit, taiwan, campus.HongKongMacau, "document_category"},
 		"a residence permit as an identity card": {campus.ResidentCard, taiwan, campus.Taiwan, "document_category"},
 		"an identity card as a residence permit": {campus.ResidencePermit, mainland, campus.Mainland, "document_category"},
-		"a Taiwan travel permit":                 {campus.TravelPermit, "12345678", campus.Taiwan, "permit_form"},
+		"a Taiwan travel permit":                 {campus.TravelPermit, "12345678", campus.Taiwan, "document_category"},
+		"an older Taiwan travel permit":          {campus.TravelPermit, "1234567801", campus.Taiwan, "document_category"},
+		"a Hong Kong permit without its letter":  {campus.TravelPermit, "12345678", campus.HongKongMacau, "permit_form"},
+		"a kind not shown, with a slip in it":    {campus.Passport, "E-1234567", campus.Mainland, "document_category"},
+		"a slip in an identity card":             {campus.ResidentCard, mainland[:17], campus.Mainland, "document_form"},
 		"a travel permit with nine digits":       {campus.TravelPermit, "H123456789", campus.HongKongMacau, "permit_form"},
 		"a residence permit with a wrong check":  {campus.ResidencePermit, "830000199901010019", campus.Taiwan, "document_check_digit"},
 		"a passport of four signs":               {campus.Passport, "E123", campus.Foreign, "passport_form"},
@@ -259,6 +263,9 @@ func TestParseMobile(t *testing.T) {
 	t.Parallel()
 	for typed, want := range map[string]string{
 		"13812345678": "+8613812345678", "+86 138-1234-5678": "+8613812345678", "8613812345678": "+8613812345678",
+		"008613812345678": "+8613812345678", "0086 (138) 1234-5678": "+8613812345678", "１３８１２３４５６７８": "+8613812345678",
+		"＋８６　１３８１２３４５６７８": "+8613812345678", "1381234\u200b5678": "+8613812345678",
+		"0013812345678": "", "00852 91234567": "", "138123456789": "", "一三八一二三四五六七八": "",
 		"12812345678": "", "1381234567": "", "+1 5551234567": "", "": "",
 	} {
 		got, err := campus.ParseMobile(typed)

@@ -61,9 +61,10 @@ func OwnOutage(err error) bool {
 // Error is the only error type that decisions are made on. Message is for engineers and carries no personal data:
 // it is kept in workflow histories and attempts. Texts for people are looked up by Reason, see Text.
 type Error struct {
-	Code    Code   // class
-	Reason  string // what exactly, a key of the text catalogue such as "application_open"; may be empty
-	Field   string // the field of the request that is wrong, if one is
+	Code    Code     // class
+	Reason  string   // what exactly, a key of the text catalogue such as "application_open"; may be empty
+	Field   string   // the field of the request that is wrong, if one is
+	Also    []string // more fields of which the same is true; they stay on our side of Temporal's border
 	Message string
 
 	Needs Permission    // what a member of staff lacks, with permission_missing; it stays on our side of Temporal's border

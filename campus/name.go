@@ -1,10 +1,12 @@
 package campus
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
 	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -16,7 +18,7 @@ const MiddleDot = '·'
 func CleanName(name string) string {
 	runes := []rune(norm.NFC.String(strings.Map(visible, name)))
 	for i, r := range runes {
-		if sameSign[r] == MiddleDot && r != '.' && r != '．' || isDot(r) && isHan(runes, i-1) && isHan(runes, i+1) {
+		if sameSign[r] == MiddleDot && r != '.' && r != '．' && r != '․' || isDot(r) && isHan(runes, i-1) && isHan(runes, i+1) {
 			runes[i] = MiddleDot
 		}
 	}
@@ -54,12 +56,36 @@ func FoldName(name string) string {
 	return string(kept)
 }
 
-// separates tells whether the blank at i parts two words. Beside a dot it does not, nor in 张　三, where it only makes
-// two characters as wide as three.
+// separates tells whether the blank at i parts two words. Beside a dot or a bracket it does not, nor in 张　三, where it
+// only makes two characters as wide as three.
 func separates(runes []rune, i int) bool {
-	beside := func(n int) bool { return n >= 0 && n < len(runes) && runes[n] == MiddleDot }
+	beside := func(n int) bool { return n >= 0 && n < len(runes) && strings.ContainsRune("·()", runes[n]) }
 	fills := isHan(runes, i-1) && isHan(runes, i+1)
 	return !beside(i-1) && !beside(i+1) && !fills
+}
+
+// NameForms are the ways in which a system that compares letter by letter may have a name, the kept one first. All of
+// them are the same name (SameName).
+func NameForms(name string) []string {
+	clean := CleanName(name)
+	plain := norm.NFC.String(norm.NFKC.String(clean))
+	kept, runes := []rune{}, []rune(plain)
+	for i, r := range runes {
+		if r != ' ' || separates(runes, i) {
+			kept = append(kept, r)
+		}
+	}
+	plain = string(kept)
+	forms := []string{clean}
+	for _, form := range []string{plain, cases.Upper(language.Und).String(plain), cases.Title(language.Und).String(plain)} {
+		straight := strings.NewReplacer("’", "'", "‘", "'", "‐", "-").Replace(form)
+		for _, one := range []string{form, straight, strings.ReplaceAll(straight, "'", "’")} {
+			if !slices.Contains(forms, one) && SameName(one, name) {
+				forms = append(forms, one)
+			}
+		}
+	}
+	return forms
 }
 
 func isHan(runes []rune, i int) bool {
@@ -78,8 +104,8 @@ func visible(r rune) rune {
 
 // sameSign are signs that people and input methods put for one another in names, each with the one it is compared as.
 var sameSign = signs(map[rune]string{
-	MiddleDot: "·•‧∙⋅・･ᐧ●.．", // Latin, bullet, hyphenation point, operators, katakana, full stops
-	'-':       "-‐‑‒–—﹣－",
+	MiddleDot: "·•‧∙⋅・･ᐧ●.．․⸱⸳᛫", // Latin, bullet, hyphenation point, operators, katakana, full stops
+	'-':       "-‐‑‒–—−﹣－",
 	'\'':      "'’‘ʼʹ`´＇",
 })
 

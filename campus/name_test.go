@@ -39,6 +39,17 @@ func TestSameName(t *testing.T) {
 		"another apostrophe":                    {"O'CONNOR Emma", "O’CONNOR Emma", true},
 		"another hyphen":                        {"PARK Ji-woo", "PARK Ji‐woo", true},
 
+		"a minus sign as a hyphen":    {"JEAN-LUC Pierre", "JEAN\u2212LUC Pierre", true},
+		"a one-dot leader":            {long, "阿依古丽\u2024买买提", true},
+		"a word separator middle dot": {long, "阿依古丽\u2E31买买提", true},
+		"a raised dot":                {long, "阿依古丽\u2E33买买提", true},
+		"a runic dot":                 {long, "阿依古丽\u16EB买买提", true},
+		"a leader as a full stop":     {"AB.CD", "AB\u2024CD", true},
+		"a blank before a bracket":    {"李 (LI)", "李（LI）", true},
+		"a blank behind a bracket":    {"李 (LI) 娜", "李（LI）娜", true},
+		"what is in brackets":         {"李 (LI)", "李 (LU)", false},
+		"no brackets":                 {"李 (LI)", "李 LI", false},
+
 		"another character":          {"张伟", "张玮", false},
 		"one character more":         {"张伟", "张伟东", false},
 		"traditional characters":     {"张伟", "張偉", false},
@@ -58,6 +69,24 @@ func TestSameName(t *testing.T) {
 	}
 }
 
+// A3: somebody who compares letter by letter is asked with every form, and with no other name.
+func TestNameForms(t *testing.T) {
+	t.Parallel()
+	for given, has := range map[string]string{
+		"Wang Li": "WANG LI", "WANG LI": "Wang Li", "ＷＡＮＧ　ＬＩ": "WANG LI", "O’Brien": "O'BRIEN", "O'Brien": "O’BRIEN",
+		"Strauß": "STRAUSS", "张 三丰": "张三丰", "阿依古丽•买买提": "阿依古丽·买买提", "กำ": norm.NFKC.String("กำ"),
+	} {
+		require.Contains(t, campus.NameForms(given), has)
+	}
+	require.Equal(t, []string{"张伟"}, campus.NameForms("张伟"), "one call is enough for most")
+	rapid.Check(t, func(t *rapid.T) {
+		name := rapid.StringOf(rapid.SampledFrom([]rune("张伟 ·•.．(（aÄe\u0308ＡO’-\u200bß羅ﬁı"))).Draw(t, "name")
+		for i, form := range campus.NameForms(name) {
+			require.True(t, i == 0 || campus.SameName(name, form))
+		}
+	})
+}
+
 // What is kept means what came in, and keeping it once more changes nothing.
 func TestCleanName(t *testing.T) {
 	t.Parallel()
@@ -68,7 +97,7 @@ func TestCleanName(t *testing.T) {
 		require.Equal(t, want, campus.CleanName(given))
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		name := rapid.StringOf(rapid.SampledFrom([]rune("张伟 ·•.．　aÄe\u0308ＡO’-\u200bß羅"))).Draw(t, "name")
+		name := rapid.StringOf(rapid.SampledFrom([]rune("张伟 ·•.．\u2024\u2212\u2E31(（）　aÄe\u0308ＡO’-\u200bß羅"))).Draw(t, "name")
 		clean := campus.CleanName(name)
 		require.Equal(t, clean, campus.CleanName(clean))
 		require.Equal(t, campus.FoldName(name), campus.FoldName(clean))

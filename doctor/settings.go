@@ -103,6 +103,9 @@ func (d *doctor) lookAtPolicy(context.Context) []Finding {
 // is promised at the end of December is an estimate.
 func (d *doctor) lookAtCalendar(context.Context) []Finding {
 	today, ahead := campus.DateOf(d.Now()), d.watch().CalendarAhead.Std()
+	if !d.policies.CountRealDays() {
+		return well("calendar.short", nil)
+	}
 	if unknown := d.policies.NotAnnounced(today, ahead); len(unknown) > 0 {
 		return warn("calendar.unknown", values{"year": strconv.Itoa(unknown[0])})
 	}

@@ -88,8 +88,12 @@ func (a *comparisonAnswer) complete() bool {
 	return a.Same != nil && isScore(a.Score) && *a.Same == (a.Reason == "")
 }
 
-// Compare asks whether the photo on file and a live frame show the same person.
+// Compare asks whether the photo on file and a live frame show the same person. A photo of no bytes is one that the
+// register could not give in a form to compare.
 func (f *Face) Compare(ctx context.Context, key string, photo, live []byte) (Comparison, error) {
+	if len(photo) == 0 {
+		return Comparison{Unusable: true}, nil
+	}
 	body := struct {
 		Photo []byte `json:"photo"`
 		Live  []byte `json:"live"`

@@ -20,7 +20,7 @@ type Submission struct {
 	ID          string
 	University  string
 	SubmittedAt time.Time
-	Numbers     []string // staff numbers, each once, in the order of the message
+	Numbers     []string // staff numbers, in the order of the message
 }
 
 type submissionBody struct {
@@ -52,15 +52,11 @@ func VerifySubmission(secrets map[string]string, header http.Header, body []byte
 		return Submission{}, campus.Errorf(campus.Forbidden, "callback_university", "call-back: %s has signed for another university", sender)
 	}
 	s := Submission{ID: header.Get(webhooks.HeaderWebhookID), University: sender, SubmittedAt: b.SubmittedAt}
-	seen := map[string]bool{}
 	for _, e := range b.Employees {
 		if e.Number == "" || len(e.Number) > maxNumber {
 			return Submission{}, incomplete()
 		}
-		if !seen[e.Number] {
-			seen[e.Number] = true
-			s.Numbers = append(s.Numbers, e.Number)
-		}
+		s.Numbers = append(s.Numbers, e.Number)
 	}
 	return s, nil
 }

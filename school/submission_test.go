@@ -56,7 +56,7 @@ func TestSubmissionIsVerified(t *testing.T) {
 		require.Equal(t, test.want, campus.CodeOf(err), name)
 		if test.want == "" {
 			require.Equal(t, school.Submission{ID: "msg_1", University: "lcu", SubmittedAt: at,
-				Numbers: []string{"T2019001", "T2019002"}}, got, name)
+				Numbers: []string{"T2019001", "T2019002", "T2019001"}}, got, name)
 		}
 	}
 	_, err := school.VerifySubmission(map[string]string{lcu: ""}, signed(t, secret, submissionBody, at), []byte(submissionBody), at)

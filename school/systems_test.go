@@ -2,6 +2,7 @@ package school_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -119,6 +120,35 @@ func TestStalePhotoIsRenewed(t *testing.T) {
 	require.Equal(t, campus.NotFound, campus.CodeOf(err))
 }
 
+// B2: a register keeps what was once handed in. What is no picture to compare is its answer, and not a broken call.
+func TestPhotosOnFileOfAnySizeAndKind(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := b.somebody("plain")
+	drawn := portrait.Photo(p.Identity)
+	live := portrait.Frames(p.Identity, portrait.Nod, 3)[0]
+	for name, on := range map[string]struct {
+		file     []byte
+		unusable bool
+	}{
+		"one of 5.5 MB":                   {append(slices.Clone(drawn), make([]byte, 5_500_000-len(drawn))...), false},
+		"as large as the service takes":   {append(slices.Clone(drawn), make([]byte, 8<<20-len(drawn))...), false},
+		"a byte more":                     {append(slices.Clone(drawn), make([]byte, 8<<20-len(drawn)+1)...), true},
+		"a GIF":                           {[]byte("GIF89a\x10\x00\x10\x00\x00\x00\x00;"), true},
+		"the first bytes of a JPEG alone": {drawn[:20], true},
+	} {
+		b.admin(http.MethodPut, "/admin/photos/lcu/"+p.Number, on.file, nil)
+		found, err := b.Academic.Photo(t.Context(), lcu, p.Number)
+		require.NoError(t, err, name)
+		require.NotEmpty(t, found.Version, name)
+		require.Equal(t, on.unusable, len(found.Content) == 0, name)
+		verdict, err := b.Face.Compare(t.Context(), "compare "+name, found.Content, live)
+		require.NoError(t, err, name)
+		require.Equal(t, on.unusable, verdict.Unusable, name)
+		require.Equal(t, on.unusable, !verdict.Same, name)
+	}
+}
+
 func TestCertificatesAreLookedUpByCode(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -175,7 +205,7 @@ func TestFaceServiceLooksAtThePictures(t *testing.T) {
 	verdict, err = b.Face.Compare(t.Context(), "k5", photo, other)
 	require.NoError(t, err)
 	require.Equal(t, "different", verdict.Reason)
-	_, err = b.Face.Compare(t.Context(), "", nil, nil)
+	_, err = b.Face.Compare(t.Context(), "", photo, other)
 	require.Equal(t, "key_missing", campus.ReasonOf(err))
 }
 

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/google/uuid"
 
@@ -17,22 +18,42 @@ type Submission struct {
 
 // SubmitEmployees takes what the HR system says in one signed call (A2): an application is opened for each, for which
 // they then bring their evidence themselves. All are taken or none. Who has an open application or a card already is
-// left as they are; the same call again gets the first answer. Invalid: employee_unknown. Conflict: callback_conflict.
+// left as they are, and who is named twice is taken once; the same call again gets the first answer. Invalid:
+// employee_unknown, with the place of each in the list. Conflict: callback_conflict.
 func (s *Store) SubmitEmployees(ctx context.Context, call Callback, university string, numbers []string, policyVersion string) ([]Submission, error) {
 	return takeOnce(ctx, s, "take a submission of staff", call, func(t tx) ([]Submission, error) {
 		if err := lockEmployees(t, university, numbers); err != nil {
 			return nil, err
 		}
 		results := make([]Submission, 0, len(numbers))
-		for _, number := range numbers {
+		var unknown []string
+		seen := map[string]bool{}
+		for i, number := range numbers {
+			if seen[number] {
+				continue
+			}
+			seen[number] = true
 			result, err := submitEmployee(t, university, number, policyVersion)
-			if err != nil {
+			switch {
+			case campus.ReasonOf(err) == "employee_unknown":
+				unknown = append(unknown, fmt.Sprintf("employees[%d].number", i))
+			case err != nil:
 				return nil, err
 			}
 			results = append(results, result)
 		}
-		return results, nil
+		return results, unknownEmployees(unknown)
 	})
+}
+
+// unknownEmployees says which places of the list name nobody: the list is taken whole or not at all, so its sender has to
+// know them all.
+func unknownEmployees(fields []string) error {
+	if len(fields) == 0 {
+		return nil
+	}
+	return &campus.Error{Code: campus.Invalid, Reason: "employee_unknown", Field: fields[0], Also: fields[1:],
+		Message: "the call names somebody who is no employee on the roster"}
 }
 
 // lockEmployees has submissions that name the same people wait for each other, so that the second sees what the first has
@@ -53,7 +74,7 @@ func submitEmployee(t tx, university, number, policyVersion string) (Submission,
 	case err != nil:
 		return result, err
 	case who.ID == uuid.Nil:
-		return result, campus.FieldErrorf("employees", "employee_unknown", "the call names somebody who is no employee on the roster")
+		return result, campus.Errorf(campus.Invalid, "employee_unknown", "no employee on the roster")
 	case who.Applied:
 		result.Outcome = "application_open"
 		return result, nil

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"net/mail"
 	"regexp"
 	"slices"
 	"strings"
@@ -139,14 +141,22 @@ func (s *Store) ImportPeople(ctx context.Context, university string, roster []Ro
 			return err
 		}
 		rows := make([]personRow, 0, len(roster))
-		seen := map[string]bool{}
+		seen, silent, today := map[string]bool{}, map[string]int{}, campus.DateOf(t.now)
 		for line, person := range roster {
-			if reason := rosterFault(person, campuses, seen); reason != "" {
+			person.Level = strings.TrimSpace(person.Level) // a word that others are compared with
+			if reason := rosterFault(person, today, campuses, seen); reason != "" {
 				faults = append(faults, RosterFault{Line: line, Reason: reason})
 				continue
 			}
+			if person.Phone == "" {
+				silent[person.Number] = line
+			}
 			if unreachable(person.Phone) { // they go in: the counter can put another number on file (L6)
 				faults = append(faults, RosterFault{line, "roster.phone_unreachable", true})
+			}
+			if !isEmail(person.Email) {
+				faults = append(faults, RosterFault{line, "roster.email", true})
+				person.Email = ""
 			}
 			seen[person.Number] = true
 			row, err := newPersonRow(t, university, person)
@@ -155,6 +165,11 @@ func (s *Store) ImportPeople(ctx context.Context, university string, roster []Ro
 			}
 			rows = append(rows, row)
 		}
+		kept, err := keepPhones(t, university, rows, silent)
+		if err != nil {
+			return err
+		}
+		faults = append(faults, kept...)
 		if err := doubtRosterPhones(t, university, rows); err != nil {
 			return err
 		}
@@ -166,8 +181,33 @@ func (s *Store) ImportPeople(ctx context.Context, university string, roster []Ro
 	return faults, err
 }
 
+// keepPhones keeps the phones on file of people for whom the roster has none any more: more often a gap in an export than
+// a phone that is gone, and without one they could not sign in. silent are their lines by number.
+func keepPhones(t tx, university string, rows []personRow, silent map[string]int) (faults []RosterFault, err error) {
+	if len(silent) == 0 {
+		return nil, nil
+	}
+	var found []struct{ Number, Phone string }
+	err = t.Raw(`select number, phone from people where university = ? and number in ? and phone <> '' and phone_source = 'roster'`,
+		university, slices.Collect(maps.Keys(silent))).Scan(&found).Error
+	if err != nil {
+		return nil, fmt.Errorf("find the phones that a roster lacks: %w", err)
+	}
+	onFile := map[string]string{}
+	for _, f := range found {
+		onFile[f.Number] = f.Phone
+	}
+	for i, row := range rows {
+		if phone := onFile[row.Number]; phone != "" {
+			rows[i].Phone = phone
+			faults = append(faults, RosterFault{silent[row.Number], "roster.phone_gone", true})
+		}
+	}
+	return faults, nil
+}
+
 // rosterFault is why a line cannot be taken. What is left out is not told by its content: a log is no place for names.
-func rosterFault(p RosterPerson, campuses, seen map[string]bool) string {
+func rosterFault(p RosterPerson, today campus.Date, campuses, seen map[string]bool) string {
 	switch {
 	case campus.Blank(p.Number) || campus.Blank(p.Name) || campus.Blank(p.DocumentNumber) || campus.Blank(p.Level):
 		return "roster.incomplete"
@@ -177,6 +217,8 @@ func rosterFault(p RosterPerson, campuses, seen map[string]bool) string {
 		return "roster.date"
 	case !isPhone(p.Phone):
 		return "roster.phone"
+	case campus.CheckWritten(p.DocumentType, campus.NormalizeDocumentNumber(p.DocumentNumber), today) != nil:
+		return "roster.document"
 	case seen[p.Number]:
 		return "roster.twice"
 	case !campuses[p.Campus]:
@@ -208,12 +250,17 @@ func readableLine(p RosterPerson) bool {
 	return true
 }
 
-var phoneForm = regexp.MustCompile(`^\+?[0-9]{5,15}$`)
+var phoneForm = regexp.MustCompile(`^\+?[0-9]{5,17}$`)
 
-// isPhone tells whether a roster's phone is one of some kind or country. None at all is no fault: the sign-in says what
-// is missing.
+// isPhone tells whether a roster's phone is one of some kind or country. None at all is none.
 func isPhone(phone string) bool {
-	return phone == "" || phoneForm.MatchString(strings.NewReplacer(" ", "", "-", "", "(", "", ")", "").Replace(phone))
+	return phone == "" || phoneForm.MatchString(campus.PlainPhone(phone))
+}
+
+// isEmail tells whether a text is one address and nothing else. None at all is none.
+func isEmail(text string) bool {
+	address, err := mail.ParseAddress(text)
+	return text == "" || err == nil && address.Address == text
 }
 
 // unreachable tells whether no code can be sent to a phone: it is a line of a house, or of another country.

@@ -101,6 +101,12 @@ func TestImportPeople(t *testing.T) {
 				func(p *storage.RosterPerson) { p.Number = strings.Repeat("7", 41) },
 				func(p *storage.RosterPerson) { p.Status = strings.Repeat("字", 201) },
 			},
+			"roster.document": {
+				func(p *storage.RosterPerson) { p.DocumentNumber = "12345" },
+				func(p *storage.RosterPerson) { p.DocumentNumber = "37150220060901001X" },
+				func(p *storage.RosterPerson) { p.DocumentNumber = "371502200602300013" },
+				func(p *storage.RosterPerson) { p.DocumentType, p.DocumentNumber = campus.Passport, "E123" },
+			},
 			"roster.date": {
 				func(p *storage.RosterPerson) { p.EnrolledOn = campus.Date{Month: 12, Day: 31} },
 				func(p *storage.RosterPerson) { p.GraduatesOn = campus.Date{Year: 9999, Month: 12, Day: 31} },
@@ -136,6 +142,26 @@ func TestImportPeople(t *testing.T) {
 		require.Equal(t, []storage.RosterFault{{Line: 1, Reason: "roster.phone_unreachable", Taken: true},
 			{Line: 2, Reason: "roster.phone_unreachable", Taken: true}}, faults)
 		require.Equal(t, 3, storagetest.One[int](h, `select count(*) from people where phone = ''`))
+	})
+
+	// An export with a gap: nobody loses what the house knows, and somebody hears of it.
+	t.Run("a mail that is no address is left out; a phone that the roster lacks is kept; a level has no blanks", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		person := h.Person()
+		before := storagetest.One[string](h, `select phone from people`)
+		require.NotEmpty(t, before)
+		line := person.Roster
+		line.Phone, line.Email, line.Level = "", "not a mail", "　undergraduate "
+		faults, err := h.ImportPeople(t.Context(), storagetest.University, []storage.RosterPerson{line})
+		require.NoError(t, err)
+		require.Equal(t, []storage.RosterFault{{Line: 0, Reason: "roster.email", Taken: true},
+			{Line: 0, Reason: "roster.phone_gone", Taken: true}}, faults)
+		require.Equal(t, before+"||undergraduate", storagetest.One[string](h, `select phone || '|' || email || '|' || level from people`))
+		line.Phone, line.Email = "+852 9123 4567", "zhang.wei@stu.example"
+		_, err = h.ImportPeople(t.Context(), storagetest.University, []storage.RosterPerson{line})
+		require.NoError(t, err)
+		require.Equal(t, "|zhang.wei@stu.example", storagetest.One[string](h, `select phone || '|' || email from people`), "a number of another kind takes its place")
 	})
 
 	t.Run("a roster of bad lines alone changes nothing", func(t *testing.T) {

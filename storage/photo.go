@@ -14,7 +14,7 @@ const photoFolder = "photos/"
 
 func photoKey(application uuid.UUID) string { return photoFolder + application.String() }
 
-// KeepPhoto keeps the registry's photo for the comparison.
+// KeepPhoto keeps the registry's photo for the comparison. No bytes stand for one that cannot be compared.
 func (s *Store) KeepPhoto(ctx context.Context, application uuid.UUID, content []byte) error {
 	key := photoKey(application)
 	return s.objects.put(ctx, key, s.keys.file.Seal(nil, nil, content, []byte(key)))

@@ -72,8 +72,18 @@ func TestFramesThatCannotBeUsed(t *testing.T) {
 // B2: a photo on file that the face service cannot take is for Academic Affairs to renew, as one of somebody else is.
 func TestPhotoOnFileThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
+	for _, flaw := range []workflowtest.Flaw{workflowtest.Tiny, workflowtest.Heavy} {
+		t.Run(string(flaw), func(t *testing.T) {
+			t.Parallel()
+			photoCannotBeUsed(t, flaw)
+		})
+	}
+}
+
+func photoCannotBeUsed(t *testing.T, flaw workflowtest.Flaw) {
+	t.Helper()
 	p := newApplication(t, rarely, workflowtest.Good)
-	p.School.PutPhoto(p.student, workflowtest.Tiny)
+	p.School.PutPhoto(p.student, flaw)
 	p.do(func() {
 		c := p.Case(p.ref)
 		require.Equal(t, campus.StagePhoto, c.Stage)

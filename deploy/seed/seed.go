@@ -121,11 +121,11 @@ const rosterPage = 500
 // importRoster brings a university's people up to date from its registers: students and freshmen from Academic Affairs
 // (A1, A6), staff from HR (A2).
 func importRoster(ctx context.Context, store *storage.Store, systems *school.Systems, university string, log *slog.Logger) error {
-	students, roster := importPages(ctx, store, university, log, systems.Academic.Roster, rosterStudent)
+	students, roster := importPages(ctx, store, university, log.With("export", "students"), systems.Academic.Roster, rosterStudent)
 	if roster != nil {
 		roster = fmt.Errorf("the roster of %s: %w", university, roster)
 	}
-	employees, staff := importPages(ctx, store, university, log, systems.HR.Employees, rosterEmployee)
+	employees, staff := importPages(ctx, store, university, log.With("export", "employees"), systems.HR.Employees, rosterEmployee)
 	if staff != nil {
 		staff = fmt.Errorf("the employees of %s: %w", university, staff)
 	}
@@ -199,7 +199,7 @@ func importPage[P any](ctx context.Context, store *storage.Store, page []school.
 	taken = len(people)
 	for _, fault := range faults {
 		if fault.Taken {
-			warn(lines[fault.Line], "a line of the roster went in without its phone", fault.Reason)
+			warn(lines[fault.Line], "a line of the roster went in without what is wrong", fault.Reason)
 			continue
 		}
 		warn(lines[fault.Line], leftOut, fault.Reason)

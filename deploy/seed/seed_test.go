@@ -84,8 +84,9 @@ func TestBadLinesOfARosterAreLeftOut(t *testing.T) {
 	require.Equal(t, people(whole, "lcvtc"), people(h, "lcvtc"))
 	for _, want := range []string{"line=1 reason=roster.unreadable", "line=2 reason=roster.unreadable", "line=4 reason=roster.incomplete",
 		"line=5 reason=roster.incomplete", "line=7 reason=roster.phone"} {
-		require.Contains(t, out.String(), "university=lcu "+want)
+		require.Contains(t, out.String(), "export=students university=lcu "+want)
 	}
+	require.Contains(t, out.String(), "export=employees university=lcu line=1 reason=roster.unreadable", "a line number alone could be of either")
 	names := storagetest.One[string](whole, `select string_agg(name || '|' || number || '|' || phone, '|') from people where university = 'lcu'`)
 	for _, content := range strings.Split(names, "|") {
 		require.NotContains(t, out.String(), content, "a log is no place for what a line says")

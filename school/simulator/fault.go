@@ -111,6 +111,7 @@ func (f fault) garbled(a answer) answer {
 		a.Body = garbledLines(a.Body)
 	case "large":
 		a.Body = slices.Concat([]byte(`{"filler":"`), bytes.Repeat([]byte("x"), 6<<20), []byte(`"}`))
+		a.ContentType = "application/json"
 	default:
 		a.Body = []byte("<!doctype html><title>Login</title>")
 		a.ContentType = "text/html; charset=utf-8"

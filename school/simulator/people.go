@@ -5,13 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"image"
-	_ "image/jpeg" // the formats that a registry takes
-	_ "image/png"
 	"io"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"campuscard/campus"
 
@@ -153,16 +151,17 @@ func (p *person) enrol(seed uint64) {
 	}
 }
 
-// renewPhoto takes a picture, or {"identity": "lcu/2025010001"} for a drawn one; with an empty identity, the person's own.
+// renewPhoto takes a picture of any kind, or {"identity": "lcu/2025010001"} for a drawn one; with an empty identity, the
+// person's own.
 func (s *Simulator) renewPhoto(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 6<<20))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 12<<20))
 	if err != nil {
 		refuse(http.StatusRequestEntityTooLarge, "too_large").write(w)
 		return
 	}
 	photo := renewed{}
-	if _, format, err := image.DecodeConfig(bytes.NewReader(body)); err == nil {
-		photo = renewed{ContentType: "image/" + format, Content: body}
+	if looks := http.DetectContentType(body); strings.HasPrefix(looks, "image/") {
+		photo = renewed{ContentType: looks, Content: body}
 	} else if err := json.Unmarshal(body, &photo); err != nil || photo.Content != nil {
 		refuse(http.StatusUnprocessableEntity, "not_a_picture").write(w)
 		return

@@ -51,8 +51,11 @@ const (
 	BlankBlack Flaw = "blank_black"
 )
 
-// Tiny are pictures that the face service does not take.
-const Tiny Flaw = "tiny"
+// Tiny are pictures that the face service does not take, and Heavy is one that nobody takes.
+const (
+	Tiny  Flaw = "tiny"
+	Heavy Flaw = "heavy"
+)
 
 type person struct {
 	school.Student
@@ -234,6 +237,8 @@ func draw(identity string, flaw Flaw) [][]byte {
 		return portrait.Blank(0, 3)
 	case Tiny:
 		return [][]byte{storagetest.JPEG(8, 8), storagetest.JPEG(8, 9), storagetest.JPEG(8, 10)}
+	case Heavy:
+		return [][]byte{append(storagetest.JPEG(800, 1000), make([]byte, 9<<20)...)}
 	}
 	return portrait.FlawedFrames(identity, portrait.Nod, 3, flaw)
 }
