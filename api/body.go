@@ -61,6 +61,21 @@ func (s *Server) takeBody(c *gin.Context) {
 	c.Request.Body = io.NopCloser(bytes.NewReader(body))
 }
 
+// takeTurn makes room for a file that is sent, or refuses it before it is read.
+func (s *Server) takeTurn(c *gin.Context) {
+	request := callOfGin(c)
+	if request.route == nil || !request.route.has(form) {
+		return
+	}
+	leave, err := s.looking.enter(request.actor, s.policies.For(university(request)).Uploads)
+	if err != nil {
+		s.refuse(c, err)
+		return
+	}
+	defer leave()
+	c.Next()
+}
+
 // leaveBody is for an answer that is given before the body was read to its end. The standard library reads on before it
 // answers and again before it closes, for as long as the deadline of the connection lets it: a body that stalls would
 // keep the answer from going out, and the connection open. So what is there is read here, for a moment; if that is not

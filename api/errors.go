@@ -105,7 +105,7 @@ func (p *problem) GetHeaders() http.Header {
 		header.Set("Retry-After", strconv.Itoa(retryAfter))
 	}
 	switch p.Reason {
-	case "rate_limited", "address_busy":
+	case "rate_limited", "address_busy", "uploads_waiting":
 		header.Set("Retry-After", strconv.Itoa(retryAfter))
 	case "uploads_share":
 		header.Set("Retry-After", strconv.Itoa(shareAfter))
