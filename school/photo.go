@@ -29,8 +29,8 @@ func (c *client) photo(ctx context.Context, r call) (Photo, error) {
 		return Photo{}, c.badAnswer("not a picture")
 	}
 	version := got.header.Get("Photo-Version")
-	if version == "" {
-		return Photo{}, c.badAnswer("a photo without a version")
+	if version == "" || !opaque(version) {
+		return Photo{}, c.badAnswer("a photo without a version, or with none that is one")
 	}
 	return Photo{version, "image/" + format, got.body}, nil
 }

@@ -3,6 +3,7 @@ package school
 import (
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"campuscard/campus"
 
@@ -40,14 +41,14 @@ func VerifySubmission(secret string, header http.Header, body []byte, now time.T
 	if err := readStrictly(body, &b); err != nil {
 		return Submission{}, notAsAgreed()
 	}
-	if b.Type != "staff.submitted" || b.University == "" || !campus.PlausibleTime(b.SubmittedAt) ||
+	if b.Type != "staff.submitted" || b.University == "" || !short(b.University) || !campus.PlausibleTime(b.SubmittedAt) ||
 		len(b.Employees) == 0 || len(b.Employees) > MostSubmitted {
 		return Submission{}, incomplete()
 	}
 	s := Submission{ID: header.Get(webhooks.HeaderWebhookID), University: b.University, SubmittedAt: b.SubmittedAt}
 	seen := map[string]bool{}
 	for _, e := range b.Employees {
-		if e.Number == "" || len(e.Number) > maxNumber {
+		if e.Number == "" || utf8.RuneCountInString(e.Number) > campus.MostNumber {
 			return Submission{}, incomplete()
 		}
 		if !seen[e.Number] {
@@ -57,5 +58,3 @@ func VerifySubmission(secret string, header http.Header, body []byte, now time.T
 	}
 	return s, nil
 }
-
-const maxNumber = 64 // bytes of a staff number
