@@ -56,6 +56,13 @@ func newProber(t *testing.T) *prober {
 	return p
 }
 
+// student makes one more student who calls.
+func (p *prober) student() caller {
+	p.Helper()
+	token := p.h.SignedIn(p.h.Person(func(r *storage.RosterPerson) { r.Status = "registered" }).ID)
+	return caller{student, nil, func(r *http.Request, _ string) { r.Header.Set("Authorization", "Bearer "+token) }}
+}
+
 // path is a route's address of something that is there, where something is.
 func (p *prober) path(r *route) string {
 	for prefix, ids := range p.paths {
@@ -232,12 +239,12 @@ func (p *prober) single(s *huma.Schema) any {
 
 // values are what Go takes and Postgres does not, or what nobody means, as JSON.
 func values() map[string]string {
-	long := strings.Repeat("字", 4000) + uuid.NewString()
+	long := strings.Repeat("字", 4000) + uuid.NewString() // Postgres compresses it
 	return map[string]string{
 		"NUL": `"a\u0000"`, "NUL alone": `"\u0000"`, "half of a pair": `"\ud800"`, "no UTF-8": "\"\xff\xfe\"", "9,000 bytes": `"` + long + `"`,
 		"the year 0": `"0000-12-31"`, "the year 1": `"0001-01-01"`, "the year 9999": `"9999-12-31"`, "an instant of the year 0": `"0000-01-01T00:00:00Z"`,
 		"blanks": `"\u3000\u200b"`, "an override": `"a\u202eb"`, "int4 and one": "2147483648", "int4 below": "-2147483649",
-		"int8 and one": "9223372036854775808", "half": "0.5", "beyond": "1e400", "null": "null", "a list": "[]", "a truth": "true",
+		"int8 and one": "9223372036854775808", "half": "0.5", "beyond": "1e400", "null": "null", "a list": "[]", "a truth": "true", "9,000 letters": `"` + randomWord(9000) + `"`,
 	}
 }
 

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"mime"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -39,6 +41,10 @@ func (s *Server) takeBody(c *gin.Context) {
 		s.refuse(c, campus.Errorf(campus.TooLarge, tooLarge, "the body has more than %d bytes", limit))
 		return
 	}
+	if !request.route.has(form) && !plainJSON(c.Request.Header) {
+		s.refuse(c, campus.Errorf(campus.Unsupported, "media_type", "the body is in another charset"))
+		return
+	}
 	// Recorders in tests have no deadline. It is taken away again: left on the connection, it would end a handler that
 	// works for longer.
 	connection := http.NewResponseController(c.Writer)
@@ -59,6 +65,33 @@ func (s *Server) takeBody(c *gin.Context) {
 	}
 	request.body = body
 	c.Request.Body = io.NopCloser(bytes.NewReader(body))
+}
+
+// plainJSON makes a JSON body's type one that huma knows: a media type is the same in every case (RFC 9110, 8.3.1). False for
+// JSON in another charset than UTF-8. Other types are huma's to refuse.
+func plainJSON(header http.Header) bool {
+	kind, parameters, err := mime.ParseMediaType(header.Get("Content-Type"))
+	if err != nil || kind != "application/json" {
+		return true
+	}
+	charset, told := parameters["charset"]
+	header.Set("Content-Type", kind)
+	return !told || strings.EqualFold(charset, "utf-8")
+}
+
+// takeTurn makes room for a file that is sent, or refuses it before it is read.
+func (s *Server) takeTurn(c *gin.Context) {
+	request := callOfGin(c)
+	if request.route == nil || !request.route.has(form) {
+		return
+	}
+	leave, err := s.looking.enter(request.actor, s.policies.For(university(request)).Uploads)
+	if err != nil {
+		s.refuse(c, err)
+		return
+	}
+	defer leave()
+	c.Next()
 }
 
 // leaveBody is for an answer that is given before the body was read to its end. The standard library reads on before it

@@ -35,6 +35,7 @@ func (s *Server) openEngine() error {
 		s.admit,        // only what routes.go declares, only clean text
 		s.slowDown,     // sign-ins from one address
 		s.authenticate, // who is it, and may they
+		s.takeTurn,     // of files that are sent, before they are read
 		s.takeBody,     // within the limit
 		s.checkKiosk,   // signed over the body
 		s.takeKey,      // Idempotency-Key

@@ -109,7 +109,7 @@ func (p *problem) GetHeaders() http.Header {
 		header.Set("Retry-After", strconv.Itoa(retryAfter))
 	}
 	switch p.Reason {
-	case "rate_limited", "address_busy":
+	case "rate_limited", "address_busy", "uploads_waiting":
 		header.Set("Retry-After", strconv.Itoa(retryAfter))
 	case "uploads_share":
 		header.Set("Retry-After", strconv.Itoa(shareAfter))
@@ -131,6 +131,8 @@ func (s *Server) problem(ctx context.Context, err error) *problem {
 		return s.unclear(ctx, known.Reason)
 	case ok && known.Code == campus.Unavailable && known.Reason == campus.DatabaseLate:
 		return s.unclear(ctx, s.whyLate(ctx))
+	case ok && known.Reason == campus.ObjectsDown && outOfTime(ctx) && !s.store.FilesDown(ctx):
+		return s.unclear(ctx, lateReason(ctx))
 	case ok && known.Code != campus.Internal:
 		p := s.newProblem(ctx, known.Code, known.Reason, known.Field)
 		if known.Needs != "" {
@@ -147,7 +149,7 @@ func (s *Server) problem(ctx context.Context, err error) *problem {
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return s.newProblem(ctx, campus.Unavailable, "client_gone", "")
 	case errors.Is(err, context.DeadlineExceeded):
-		return s.unclear(ctx, "")
+		return s.unclear(ctx, lateReason(ctx))
 	}
 	request := callOf(ctx)
 	path := ""
@@ -165,6 +167,18 @@ func (s *Server) whyLate(ctx context.Context) string {
 		return campus.DatabaseLate
 	}
 	return campus.DatabaseDown
+}
+
+// outOfTime tells whether the time of a request is over. What it was doing then broke off, which is no fault of the part of
+// ours that it was talking to.
+func outOfTime(ctx context.Context) bool { return errors.Is(ctx.Err(), context.DeadlineExceeded) }
+
+// lateReason is what is told of a request that ran out of its time while all our parts answer: an upload waits for others.
+func lateReason(ctx context.Context) string {
+	if r := callOf(ctx).route; r != nil && r.has(form) {
+		return "uploads_busy"
+	}
+	return ""
 }
 
 // unclear is an outage under which a request may have been carried out all the same: the commit was sent, and its answer
@@ -188,7 +202,7 @@ func (s *Server) newProblem(ctx context.Context, code campus.Code, reason, field
 	request := callOf(ctx)
 	p := &problem{
 		Type: problemURN + cmp.Or(reason, string(code)), Title: problemText(request.language, code, ""), Status: status(code, reason),
-		Detail: problemText(request.language, code, reason), Code: code, Reason: reason, RequestID: request.id,
+		Detail: problemDetail(request, code, reason), Code: code, Reason: reason, RequestID: request.id,
 	}
 	if field != "" {
 		location := s.locate(request.route, field)
@@ -209,6 +223,17 @@ func (s *Server) locate(r *route, field string) string {
 		}
 	}
 	return "body." + field
+}
+
+// problemDetail is problemText. That what an address names is not there is told by the kind of thing it names, so that the
+// reader knows where to look; what is somebody else's is told as what there is not.
+func problemDetail(request *call, code campus.Code, reason string) string {
+	if code == campus.NotFound && reason == "" && request.route != nil {
+		if key := "problem.not_found." + request.route.names(); campus.HasText(key) {
+			return campus.Text(request.language, key, nil)
+		}
+	}
+	return problemText(request.language, code, reason)
 }
 
 // problemText is what is told for a reason, or for its class where the catalogue has no more to say.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"mime"
 	"path"
 	"slices"
@@ -16,13 +17,16 @@ func (k format) agrees(f file) bool {
 		return true
 	}
 	declared, _, err := mime.ParseMediaType(f.declared)
+	if errors.Is(err, mime.ErrInvalidMediaParameter) { // a name with blanks and no quotes: the type is told all the same
+		err = nil
+	}
 	return err == nil && (declared == k.contentType || slices.Contains(k.aliases, declared) ||
 		slices.Contains(anyType(), declared))
 }
 
 // anyType are declared types that say nothing.
 func anyType() []string {
-	return []string{"application/octet-stream", "binary/octet-stream", "application/unknown"}
+	return []string{"application/octet-stream", "binary/octet-stream", "application/unknown", "content/unknown", "image/*"}
 }
 
 // extensionOf is the extension of a name, in small letters, when it says what kind of file that is. What stands behind

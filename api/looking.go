@@ -15,6 +15,10 @@ const (
 	looksAtOnce = 2
 	// lookersKept is how many callers are remembered before those are forgotten who have all their share again.
 	lookersKept = 1000
+	// inHandOfOne is how many files one caller may have here: one that is looked at, and two that wait.
+	inHandOfOne = 3
+	// inHandOfAll is how many files all callers together may have here. Each takes up to 25 MB: what was sent, and the file.
+	inHandOfAll = 40
 )
 
 // looking gives out the places where files are looked at. Each caller has one place at a time. A place that comes free
@@ -24,6 +28,7 @@ type looking struct {
 	now     func() time.Time
 	mu      sync.Mutex
 	atWork  int
+	inHand  int // files that are received, wait or are looked at
 	callers map[campus.Actor]*looker
 	waiting []*waitingLook // the first one has waited longest
 }
@@ -31,6 +36,7 @@ type looking struct {
 // looker is a caller, with how long files of theirs were looked at lately.
 type looker struct {
 	share  lookShare
+	inHand int
 	atWork bool
 	used   time.Duration // at the moment below; it wears off
 	at     time.Time
@@ -48,12 +54,54 @@ func newLooking() *looking {
 	return &looking{now: time.Now, callers: map[campus.Actor]*looker{}}
 }
 
+// enter makes room for a file before it is read, so that what waits takes no more memory than there is room for; leave
+// ends that. TooMany: uploads_share, uploads_waiting. Unavailable: uploads_busy.
+func (l *looking) enter(whose campus.Actor, policy campus.UploadPolicy) (leave func(), err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	mine := l.caller(whose, shareOf(policy))
+	switch {
+	case l.shareIsUsed(whose, mine):
+		return nil, shareUsed()
+	case mine.inHand >= inHandOfOne:
+		return nil, campus.Errorf(campus.TooMany, "uploads_waiting", "the caller has %d files here", mine.inHand)
+	case l.inHand >= inHandOfAll:
+		return nil, tooManyFiles()
+	}
+	mine.inHand++
+	l.inHand++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		mine.inHand--
+		l.inHand--
+	}, nil
+}
+
+func shareOf(policy campus.UploadPolicy) lookShare {
+	return lookShare{policy.LookShare.Std(), policy.LookWindow.Std()}
+}
+
+// shareIsUsed tells whether somebody has to wait until some of their share has come back. Members of staff hand in files
+// for many people and have no share that could be used up. The lock is held.
+func (l *looking) shareIsUsed(whose campus.Actor, who *looker) bool {
+	return whose.Kind != campus.StaffActor && l.used(who) >= who.share.time
+}
+
+func shareUsed() error {
+	return campus.Errorf(campus.TooMany, "uploads_share", "the caller's files have taken too long lately")
+}
+
+func tooManyFiles() error {
+	return campus.Errorf(campus.Unavailable, "uploads_busy", "too many files at once")
+}
+
 // while looks at a file of somebody, for as long as the policy says. The context of look ends with that limit or with
 // the request, and the place is free again as soon as look has heeded it. TooMany: uploads_share. Unavailable:
 // uploads_busy. Invalid: file_laborious.
 func (l *looking) while(ctx context.Context, whose campus.Actor, policy campus.UploadPolicy,
 	look func(context.Context) error) error {
-	if err := l.take(ctx, whose, lookShare{policy.LookShare.Std(), policy.LookWindow.Std()}); err != nil {
+	if err := l.take(ctx, whose, shareOf(policy)); err != nil {
 		return err
 	}
 	began := l.now()
@@ -75,16 +123,16 @@ func notLooked(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
 	}
-	return campus.Errorf(campus.Unavailable, "uploads_busy", "too many files at once")
+	return tooManyFiles()
 }
 
-// take waits for a place. Members of staff hand in files for many people and have no share that could be used up.
+// take waits for a place.
 func (l *looking) take(ctx context.Context, whose campus.Actor, share lookShare) error {
 	l.mu.Lock()
 	mine := l.caller(whose, share)
-	if whose.Kind != campus.StaffActor && l.used(mine) >= share.time {
+	if l.shareIsUsed(whose, mine) {
 		l.mu.Unlock()
-		return campus.Errorf(campus.TooMany, "uploads_share", "the caller's files have taken too long lately")
+		return shareUsed()
 	}
 	wait := &waitingLook{whose: whose, granted: make(chan struct{})}
 	l.waiting = append(l.waiting, wait)
@@ -173,7 +221,7 @@ func (l *looking) forget() {
 		waits[w.whose] = true
 	}
 	for whose, known := range l.callers {
-		if !known.atWork && !waits[whose] && l.used(known) == 0 {
+		if !known.atWork && !waits[whose] && known.inHand == 0 && l.used(known) == 0 {
 			delete(l.callers, whose)
 		}
 	}

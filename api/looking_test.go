@@ -179,6 +179,50 @@ func TestAShareOfLookingIsUsedUpAndComesBack(t *testing.T) {
 	require.Empty(t, l.callers, "nothing is kept of who has all of their share again")
 }
 
+// What waits is bounded: of one caller, and of all. A file that has left makes room for another.
+func TestFilesInHandAreBounded(t *testing.T) {
+	t.Parallel()
+	clock := &handClock{at: time.Now()}
+	l := lookingBy(clock)
+	many := campus.Student(uuid.New())
+	enter := func(who campus.Actor) (func(), string) {
+		leave, err := l.enter(who, lookPolicy)
+		return leave, campus.ReasonOf(err)
+	}
+	var leave func()
+	for range inHandOfOne {
+		var reason string
+		leave, reason = enter(many)
+		require.Empty(t, reason)
+	}
+	_, reason := enter(many)
+	require.Equal(t, "uploads_waiting", reason)
+	leave()
+	_, reason = enter(many)
+	require.Empty(t, reason)
+	for range inHandOfAll - inHandOfOne {
+		leave, reason = enter(campus.Student(uuid.New()))
+		require.Empty(t, reason)
+	}
+	_, reason = enter(campus.Student(uuid.New()))
+	require.Equal(t, "uploads_busy", reason)
+	leave()
+	other := campus.Student(uuid.New())
+	leave, reason = enter(other)
+	require.Empty(t, reason)
+	leave()
+	require.NoError(t, l.while(t.Context(), other, lookPolicy, func(context.Context) error {
+		clock.goes(time.Minute)
+		return nil
+	}))
+	_, reason = enter(other)
+	require.Equal(t, "uploads_share", reason, "it is told before the file is read")
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.forget()
+	require.Contains(t, l.callers, many, "nobody is forgotten who has a file here")
+}
+
 func TestALookEndsWithItsLimitAndItsSender(t *testing.T) {
 	t.Parallel()
 	l, who := newLooking(), campus.Student(uuid.New())

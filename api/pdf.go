@@ -19,11 +19,11 @@ func (s *Server) inspectPDF(ctx context.Context, policy campus.UploadPolicy, f f
 	if f.purpose == campus.DocumentUpload || f.purpose == campus.FrameUpload {
 		return fileError(campus.Unsupported, "file_not_picture", "this purpose takes pictures only")
 	}
-	streams := bytes.Count(f.content, []byte("endstream"))
-	if streams > policy.MaxStreams {
+	words := streamWords(f.content)
+	if words > 2*policy.MaxStreams {
 		return tooLaborious()
 	}
-	conf := readerOfPDF(policy, streams)
+	conf := readerOfPDF(policy, words)
 	return s.looking.while(ctx, actor(ctx), policy, func(ctx context.Context) error {
 		err := readPDF(ctx, f.content[headPDF(f.content):], conf)
 		switch {
@@ -36,11 +36,15 @@ func (s *Server) inspectPDF(ctx context.Context, policy campus.UploadPolicy, f f
 	})
 }
 
-// readerOfPDF bounds what reading may cost: all the streams together unpack to no more than policy.StreamBytes, apart
-// from a little that each may have anyway.
-func readerOfPDF(policy campus.UploadPolicy, streams int) *model.Configuration {
-	const little, mostObjects = 128 << 10, 500_000
-	each := max(little, policy.StreamBytes/int64(max(1, streams)))
+// streamWords counts how often a PDF says "stream". Each stream has to say it once, in front; one that is written as it
+// should be says it again at its end ("endstream"), which its reader does not need.
+func streamWords(content []byte) int { return bytes.Count(content, []byte("stream")) }
+
+// readerOfPDF bounds what reading may cost: all the streams together unpack to no more than policy.StreamBytes, however
+// they are written.
+func readerOfPDF(policy campus.UploadPolicy, words int) *model.Configuration {
+	const mostObjects = 500_000
+	each := policy.StreamBytes / int64(max(1, words))
 	conf := model.NewDefaultConfiguration()
 	conf.Cmd, conf.ValidationMode, conf.Offline = model.LISTINFO, model.ValidationRelaxed, true
 	conf.Limits.MaxStreamBytes, conf.Limits.MaxDecodeBytes, conf.Limits.MaxObjectStreamFirst = policy.MaxBytes, each, each

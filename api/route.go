@@ -112,6 +112,15 @@ func (r *route) document(api huma.API) huma.Operation {
 	return op
 }
 
+// names is the kind of thing that the address names: "cases" for /api/v1/staff/cases/{id}/files/{file}.
+func (r *route) names() string {
+	before, _, _ := strings.Cut(r.path, "/{")
+	if r.access.audience == hook {
+		return "hooks"
+	}
+	return before[strings.LastIndex(before, "/")+1:]
+}
+
 // operationID is "post-sessions-current-phone-codes" for POST /api/v1/sessions/current/phone-codes.
 func operationID(method, path string) string {
 	words := strings.FieldsFunc(strings.TrimPrefix(path, "/api/v1"), func(r rune) bool { return r == '/' || r == '{' || r == '}' })

@@ -90,6 +90,24 @@ func TestLanguage(t *testing.T) {
 	require.Equal(t, 422, h.do(t, set).status)
 }
 
+// RFC 9110: media types are the same in every case, and JSON is UTF-8.
+func TestMediaTypes(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for kind, want := range map[string]int{
+		"application/json": 204, "APPLICATION/JSON": 204, "Application/Json; Charset=UTF-8": 204, `application/json;charset="utf-8"`: 204,
+		"application/json; version=2": 204, "application/json; charset=gbk": 415, "application/json; charset=utf-16": 415,
+		"text/json": 415, "application/xml": 415,
+	} {
+		set := call{who: "student", method: "PUT", path: "/api/v1/me/language", body: `{"language":"en"}`, header: map[string]string{"Content-Type": kind}}
+		got := h.do(t, set)
+		require.Equal(t, want, got.status, kind)
+		if want == 415 {
+			require.Equal(t, "media_type", read[problem](t, got).Reason, kind)
+		}
+	}
+}
+
 // RFC 9110: HEAD is answered wherever GET is, with the same headers and no content, and 405 tells what is taken.
 func TestHead(t *testing.T) {
 	t.Parallel()

@@ -82,7 +82,7 @@ func (s *Server) getPromise(ctx context.Context, in *promiseInput) (*answer[prom
 		return nil, err
 	}
 	if !slices.ContainsFunc(found, func(u storage.University) bool { return u.Code == in.University }) {
-		return nil, campus.Errorf(campus.NotFound, "", "no university of that code")
+		return nil, campus.Errorf(campus.NotFound, "university_unknown", "no university of that code")
 	}
 	p, today := s.policies.For(in.University), campus.DateOf(s.store.Now())
 	if in.ActivatedOn.Start().Sub(today.Start()).Abs() > p.Plastic.PromiseHorizon.Std() {

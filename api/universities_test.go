@@ -39,7 +39,7 @@ func TestPromises(t *testing.T) {
 		"the first day of all":        {asked("lcu", "activated_on=0001-01-01"), 422, "", "activated_on"},
 		"no day":                      {asked("lcu", "activated_on="), 422, "", "activated_on"},
 		"a day that does not exist":   {asked("lcu", "activated_on=2027-02-29"), 422, "", "activated_on"},
-		"a university that is not us": {asked("moon", "activated_on=2026-12-31"), 404, "", ""},
+		"a university that is not us": {asked("moon", "activated_on=2026-12-31"), 404, "university_unknown", ""},
 	})
 }
 

@@ -53,6 +53,7 @@ func TestUploadRefusals(t *testing.T) {
 		"a text that is called a picture":          {uploadCall(document, "a.jpg", "image/jpeg", []byte("hello, I am a picture")), 415, "file_type", "file"},
 		"a PNG that is called JPEG":                {uploadCall(document, "a.jpg", "", smallPNG(t)), 415, "file_disguised", "file"},
 		"a PNG that is declared JPEG":              {uploadCall(document, "a.png", "image/jpeg", smallPNG(t)), 415, "file_disguised", "file"},
+		"a JPEG declared PNG, with a name":         {uploadCall(document, "a", "image/png; name=IMG 1.jpg", picture), 415, "file_disguised", "file"},
 		"a program's name":                         {uploadCall(document, "a.exe", "", picture), 415, "file_disguised", "file"},
 		"20,000 by 20,000 pixels":                  {uploadCall(document, "a.png", "image/png", hugePNG()), 413, "file_pixels", "file"},
 		"half a picture":                           {uploadCall(document, "a.jpg", "image/jpeg", picture[:len(picture)/2]), 422, "file_damaged", "file"},
@@ -72,7 +73,7 @@ func TestUploadRefusals(t *testing.T) {
 		"a JPEG in arithmetic coding":              {uploadCall(document, "a.jpg", "", rareJPEG(picture, 0xc9, 64)), 415, "file_unusual", "file"},
 		"a PDF with a password":                    {uploadCall(certificate, "a.pdf", "", storagetest.LockedPDF(t, "secret", "owner", false)), 422, "file_locked", "file"},
 		"a PDF with a password, AES":               {uploadCall(certificate, "a.pdf", "", storagetest.LockedPDF(t, "secret", "owner", true)), 422, "file_locked", "file"},
-		"a PDF of too many parts":                  {uploadCall(certificate, "a.pdf", "", append(pdf, bytes.Repeat([]byte("endstream "), 2001)...)), 422, "file_laborious", "file"},
+		"a PDF of too many parts":                  {uploadCall(certificate, "a.pdf", "", append(pdf, bytes.Repeat([]byte("stream "), 4001)...)), 422, "file_laborious", "file"},
 		"a JPEG of 10,000 scans":                   {uploadCall(document, "a.jpg", "", storagetest.LaboriousJPEG(6000, 6600, 10_000)), 422, "file_laborious", "file"},
 		"a JPEG of 51 scans":                       {uploadCall(document, "a.jpg", "", storagetest.LaboriousJPEG(64, 64, 50)), 422, "file_laborious", "file"},
 		"a progressive JPEG with much to hold":     {uploadCall(document, "a.jpg", "", storagetest.JPEGHead(0xc2, 6200, 6400, 0x11, 0x11, 0x11)), 422, "file_laborious", "file"},
@@ -106,6 +107,9 @@ func TestUpload(t *testing.T) {
 
 	for name, c := range map[string]call{
 		"a JPEG":                                    uploadCall("identity_document", "证件.JPG", "image/jpeg", storagetest.JPEG(64, 48)),
+		"a JPEG with a name that has no quotes":     uploadCall("identity_document", "a.jpg", "image/jpeg; name=IMG 1.jpg", storagetest.JPEG(64, 48)),
+		"a JPEG declared a picture of some kind":    uploadCall("identity_document", "a.jpg", "image/*", storagetest.JPEG(64, 48)),
+		"a JPEG of a content that nobody knows":     uploadCall("identity_document", "a.jpg", "content/unknown", storagetest.JPEG(64, 48)),
 		"a PNG without a name":                      uploadCall("identity_document", "blob", "application/octet-stream", smallPNG(t)),
 		"a PDF that is a certificate":               uploadCall("certificate", "a.pdf", "application/pdf", storagetest.PDF(t)),
 		"a PDF after the mark of UTF-8":             uploadCall("certificate", "a.pdf", "application/pdf", append([]byte("\ufeff"), storagetest.PDF(t)...)),

@@ -1,11 +1,13 @@
 package campus
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"io/fs"
 	"maps"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -24,29 +26,73 @@ const (
 	English Language = "en"
 )
 
-// languages is what the product speaks as BCP 47 has it: Taiwan's Chinese is Chinese to it, and Britain's English English.
-var languages = language.NewMatcher([]language.Tag{language.SimplifiedChinese, language.English})
-
 // mostLanguages of a header are looked at: nobody reads more, and each costs time.
 const mostLanguages = 32
 
 // ParseLanguage picks from an Accept-Language header the language that weighs most among those the product speaks
-// (RFC 9110, 12.5.4). False when the header asks for none of them: then the person's own counts, as with "*". An entry
-// that is not well-formed is passed over.
+// (RFC 9110, 12.5.4); of two that weigh the same, the one that is named first. False when the header names none of them:
+// then the person's own counts, as with "*" alone. An entry that is not well-formed is passed over.
 func ParseLanguage(accept string) (Language, bool) {
-	best, heaviest := Chinese, float32(0)
-	entries := strings.SplitN(accept, ",", mostLanguages+1)
-	for _, entry := range entries[:min(len(entries), mostLanguages)] {
-		// One by one: for the library one entry that it does not know spoils the whole header.
-		tags, weights, err := language.ParseAcceptLanguage(strings.TrimSpace(entry))
-		if err != nil || len(tags) != 1 || !(weights[0] <= 1) || weights[0] <= heaviest {
+	weight, order, others := map[Language]float32{}, []Language{}, float32(-1)
+	for _, entry := range strings.SplitN(accept, ",", mostLanguages+1)[:min(mostLanguages, strings.Count(accept, ",")+1)] {
+		name, heavy, ok := weighed(strings.TrimSpace(entry))
+		if !ok {
 			continue
 		}
-		if _, index, confidence := languages.Match(tags[0]); confidence != language.No {
-			best, heaviest = []Language{Chinese, English}[index], weights[0]
+		if name == "*" {
+			others = max(others, heavy)
+		} else if ours, spoken := languageOf(name); spoken {
+			if _, told := weight[ours]; !told {
+				order = append(order, ours)
+			}
+			weight[ours] = max(weight[ours], heavy)
 		}
 	}
-	return best, heaviest > 0
+	if len(order) == 0 {
+		return Chinese, false
+	}
+	for _, ours := range []Language{Chinese, English} { // "*" is every language that is not named beside it
+		if _, told := weight[ours]; !told && others > 0 {
+			weight[ours], order = others, append(order, ours)
+		}
+	}
+	best := slices.MaxFunc(order, func(a, b Language) int { return cmp.Compare(weight[a], weight[b]) })
+	if weight[best] == 0 {
+		return Chinese, false
+	}
+	return best, true
+}
+
+var entryForm = regexp.MustCompile(`^(\*|[A-Za-z0-9-]+)\s*(?:;\s*[qQ]\s*=\s*([01](?:\.[0-9]*)?)\s*)?$`)
+
+// weighed takes an entry of Accept-Language apart. One without a weight weighs 1, and 0 is "not this one".
+func weighed(entry string) (name string, weight float32, ok bool) {
+	parts := entryForm.FindStringSubmatch(entry)
+	if parts == nil {
+		return "", 0, false
+	}
+	heavy, err := strconv.ParseFloat(cmp.Or(parts[2], "1"), 32)
+	return parts[1], float32(heavy), err == nil && heavy <= 1
+}
+
+// languageOf is ours that a tag of BCP 47 means: Taiwan's Chinese is Chinese to it, and Britain's English English. What is
+// only near to one of them is not it, such as Welsh to English.
+func languageOf(name string) (Language, bool) {
+	tag, err := language.Parse(name)
+	if err != nil {
+		return "", false
+	}
+	if known, err := language.All.Canonicalize(tag); err == nil {
+		tag = known
+	}
+	base, _ := tag.Base()
+	switch base.String() {
+	case "zh":
+		return Chinese, true
+	case "en":
+		return English, true
+	}
+	return "", false
 }
 
 //go:embed text/*.yaml

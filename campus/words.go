@@ -8,8 +8,12 @@ import (
 // The one rule for texts that people write: names, notes, messages. A text has something to see, and nothing that only
 // machines read: control characters, and marks that make a line read in another order than it is written.
 
-// Blank tells whether there is nothing to see in a text: it is empty, or all blanks of some script or other, or marks that have
-// no letter to stand on.
+// MostNumber is how many characters the number of a student or a member of staff has at most, on a roster, in a submission
+// of HR and at a sign-in alike.
+const MostNumber = 40
+
+// Blank tells whether there is nothing to see in a text: it is empty, or all blanks of some script or other, or marks
+// that have no letter to stand on.
 func Blank(text string) bool {
 	for _, r := range text {
 		if !invisible(r) && !unicode.Is(unicode.M, r) {

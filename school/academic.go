@@ -37,7 +37,7 @@ func (s *Student) complete() bool {
 			return false
 		}
 	}
-	if !knownCategory(s.Category) || !knownDocument(s.DocumentType) {
+	if !knownCategory(s.Category) || !knownDocument(s.DocumentType) || !opaque(s.PhotoVersion) {
 		return false
 	}
 	switch s.Status {

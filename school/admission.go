@@ -20,7 +20,8 @@ type Admission struct {
 }
 
 func (a *Admission) complete() bool {
-	if a.Number == "" || a.Name == "" || a.DocumentNumber == "" || a.EnrolsOn.IsZero() || !knownDocument(a.DocumentType) {
+	if a.Number == "" || a.Name == "" || a.DocumentNumber == "" || a.EnrolsOn.IsZero() || !knownDocument(a.DocumentType) ||
+		!opaque(a.PhotoVersion) {
 		return false
 	}
 	switch a.Status {

@@ -115,12 +115,18 @@ func (b *Bureau) batch(ctx context.Context, reference string, c call) (Batch, er
 	if got.Reference != reference {
 		return Batch{}, b.client.badAnswer("about another batch")
 	}
-	for i := range got.Entries { // a word of the bureau's is kept; anything else could be about a person
-		if !plainWord(got.Entries[i].Reason) {
-			got.Entries[i].Reason = ""
-		}
+	for i := range got.Entries {
+		got.Entries[i].Reason = onlyWord(got.Entries[i].Reason)
 	}
 	return got, nil
+}
+
+// onlyWord keeps a reason that is a word of the other system's; anything else could be about a person.
+func onlyWord(reason string) string {
+	if !plainWord(reason) {
+		return ""
+	}
+	return reason
 }
 
 // plainWord tells a code in snake case from a text.

@@ -86,5 +86,6 @@ func (b *Bureau) production(ctx context.Context, c call) (Production, error) {
 	if err := b.client.json(ctx, c, &p); err != nil {
 		return Production{}, err
 	}
+	p.Reason = onlyWord(p.Reason)
 	return p, nil
 }

@@ -53,6 +53,7 @@ func VerifyCallback(secret string, header http.Header, body []byte, now time.Tim
 	if b.Type != "production.updated" && b.Type != "delivery.shipped" || !data.complete() {
 		return Callback{}, incomplete()
 	}
+	c.Reason = onlyWord(c.Reason)
 	return c, nil
 }
 

@@ -18,6 +18,7 @@ import (
 
 const (
 	maxAnswer = 1 << 20 // bytes of a JSON answer
+	maxPage   = 5 << 20 // bytes of a page of an export: a line that is far too long is no reason to read no other
 	maxPhoto  = 8 << 20 // bytes of a photo: the face service takes no larger picture
 )
 
@@ -62,6 +63,17 @@ func short(words ...string) bool {
 	return true
 }
 
+// opaque tells whether a word that another system made for machines is one: short, and nothing but visible ASCII, so that
+// no name and no sentence is taken for it and kept.
+func opaque(word string) bool {
+	for _, b := range []byte(word) {
+		if b <= ' ' || b > '~' {
+			return false
+		}
+	}
+	return short(word)
+}
+
 // checked is a wire type that knows whether everything it needs has arrived.
 type checked interface{ complete() bool }
 
@@ -74,7 +86,11 @@ func (c *client) json(ctx context.Context, r call, out checked) error {
 // jsonStatus is json for who has to know the status of an answer that is an error; it is 0 where there was no answer.
 func (c *client) jsonStatus(ctx context.Context, r call, out checked) (status int, err error) {
 	defer measure(ctx, c.timing, c.system, time.Now(), &err)
-	a, err := c.ask(ctx, r, maxAnswer)
+	limit := int64(maxAnswer)
+	if r.lines {
+		limit = maxPage
+	}
+	a, err := c.ask(ctx, r, limit)
 	if err != nil {
 		return a.status, err
 	}

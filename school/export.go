@@ -16,6 +16,9 @@ type Line[P any] struct {
 	Fault  string // a key of the text catalogue; empty: it can be read
 }
 
+// maxLine is how many bytes a line may have; real ones have a tenth of it.
+const maxLine = 16 << 10
+
 // readLines reads the lines of a page, each for itself.
 func readLines[P any, C interface {
 	*P
@@ -25,7 +28,7 @@ func readLines[P any, C interface {
 	for i, raw := range page {
 		var p P
 		switch {
-		case campus.HoldsNUL(raw), json.Unmarshal(raw, &p) != nil: // what is wrong may be quoted, and is not told
+		case len(raw) > maxLine, campus.HoldsNUL(raw), readStrictly(raw, &p) != nil: // what is wrong may be quoted, and is not told
 			lines[i].Fault = "roster.unreadable"
 		case !C(&p).complete():
 			lines[i].Fault = "roster.incomplete"

@@ -29,7 +29,7 @@ type livenessAnswer struct {
 }
 
 func (a *livenessAnswer) complete() bool {
-	return a.Passed != nil && isScore(a.Score) && *a.Passed == (a.Reason == "")
+	return a.Passed != nil && isScore(a.Score) && *a.Passed == (a.Reason == "") && plainWord(a.Reason)
 }
 
 // Liveness asks whether the frames (JPEG or PNG, in order) show somebody doing the action, nod or blink.
@@ -85,7 +85,7 @@ type comparisonAnswer struct {
 }
 
 func (a *comparisonAnswer) complete() bool {
-	return a.Same != nil && isScore(a.Score) && *a.Same == (a.Reason == "")
+	return a.Same != nil && isScore(a.Score) && *a.Same == (a.Reason == "") && plainWord(a.Reason)
 }
 
 // Compare asks whether the photo on file and a live frame show the same person. A photo of no bytes is one that the

@@ -30,8 +30,8 @@ func (c *client) photo(ctx context.Context, r call) (Photo, error) {
 		return Photo{}, c.badAnswer("wrong content type")
 	}
 	version := got.header.Get("Photo-Version")
-	if version == "" {
-		return Photo{}, c.badAnswer("a photo without a version")
+	if version == "" || !opaque(version) {
+		return Photo{}, c.badAnswer("a photo without a version, or with none that is one")
 	}
 	_, format, err := image.DecodeConfig(bytes.NewReader(got.body))
 	compared := err == nil && (format == "jpeg" || format == "png") // other packages bring more formats

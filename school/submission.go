@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"campuscard/campus"
 
@@ -44,7 +45,7 @@ func VerifySubmission(secrets map[string]string, header http.Header, body []byte
 	if err := readStrictly(body, &b); err != nil {
 		return Submission{}, notAsAgreed()
 	}
-	if b.Type != "staff.submitted" || b.University == "" || !campus.PlausibleTime(b.SubmittedAt) ||
+	if b.Type != "staff.submitted" || b.University == "" || !short(b.University) || !campus.PlausibleTime(b.SubmittedAt) ||
 		len(b.Employees) == 0 || len(b.Employees) > MostSubmitted {
 		return Submission{}, incomplete()
 	}
@@ -53,15 +54,13 @@ func VerifySubmission(secrets map[string]string, header http.Header, body []byte
 	}
 	s := Submission{ID: header.Get(webhooks.HeaderWebhookID), University: sender, SubmittedAt: b.SubmittedAt}
 	for _, e := range b.Employees {
-		if e.Number == "" || len(e.Number) > maxNumber {
+		if e.Number == "" || utf8.RuneCountInString(e.Number) > campus.MostNumber {
 			return Submission{}, incomplete()
 		}
 		s.Numbers = append(s.Numbers, e.Number)
 	}
 	return s, nil
 }
-
-const maxNumber = 64 // bytes of a staff number
 
 // signedBy is the university with whose secret a message is signed, with the errors of verifySignature.
 func signedBy(secrets map[string]string, header http.Header, body []byte, now time.Time) (university string, err error) {

@@ -28,6 +28,7 @@ func TestSubmissionIsVerified(t *testing.T) {
 		return `{"type":"staff.submitted","university":"lcu","submitted_at":"2026-11-22T08:00:00Z","employees":` + list + `}`
 	}
 	many := "[" + strings.Repeat(`{"number":"T1"},`, school.MostSubmitted) + `{"number":"T1"}]`
+	longWord := `"` + strings.Repeat("a", 201) + `"`
 	tests := map[string]struct {
 		key, signedBody, sentBody string
 		now                       time.Time
@@ -49,6 +50,7 @@ func TestSubmissionIsVerified(t *testing.T) {
 		"two universities":          {hrSecret, with(`"university"`, `"university":"lcvtc","university"`), with(`"university"`, `"university":"lcvtc","university"`), at, campus.Invalid},
 		"another university's HR":   {otherSecret, submissionBody, submissionBody, at, campus.Forbidden},
 		"for another university":    {hrSecret, with(`"lcu"`, `"lcvtc"`), with(`"lcu"`, `"lcvtc"`), at, campus.Forbidden},
+		"of a long word":            {hrSecret, with(`"lcu"`, longWord), with(`"lcu"`, longWord), at, campus.Invalid},
 		"too many":                  {hrSecret, employees(many), employees(many), at, campus.Invalid},
 	}
 	for name, test := range tests {

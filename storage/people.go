@@ -229,16 +229,12 @@ func rosterFault(p RosterPerson, today campus.Date, campuses, seen map[string]bo
 	return ""
 }
 
-// The lengths of the texts of a line. Numbers and words have indexes, which take no long ones, and at a sign-in a
-// number has as many characters at most.
-const (
-	maxRosterNumber = 40
-	maxRosterText   = 200
-)
+// maxRosterText is how many characters a text of a line has at most: words have indexes, which take no long ones.
+const maxRosterText = 200
 
 // readableLine tells whether every text of a line is one (campus.Readable), and of a length that it can have.
 func readableLine(p RosterPerson) bool {
-	if utf8.RuneCountInString(p.Number) > maxRosterNumber {
+	if utf8.RuneCountInString(p.Number) > campus.MostNumber {
 		return false
 	}
 	for _, text := range []string{p.Number, p.Name, string(p.DocumentType), p.DocumentNumber, string(p.Category), p.Phone, p.Email,
