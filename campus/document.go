@@ -38,7 +38,8 @@ func CheckDocument(kind DocumentType, number string, category Category, today Da
 		return err
 	}
 	if owner != category {
-		return FieldErrorf("document_number", "document_category", "a %s of this kind is not what %s people show", kind, category)
+		return FieldErrorf("document_number", "document_category", "a %s of this kind is not what %s people show", kind,
+			category)
 	}
 	return nil
 }
@@ -210,7 +211,8 @@ var mobileForm = regexp.MustCompile(`^(?:\+?86)?(1[3-9]\d{9})$`)
 
 // ParseMobile brings a mainland mobile number to E.164.
 func ParseMobile(s string) (string, error) {
-	m := mobileForm.FindStringSubmatch(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '-' }), ""))
+	m := mobileForm.FindStringSubmatch(strings.Join(strings.FieldsFunc(s,
+		func(r rune) bool { return r == ' ' || r == '-' }), ""))
 	if m == nil {
 		return "", FieldErrorf("phone", "phone_form", "not a mainland mobile number")
 	}

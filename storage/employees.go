@@ -18,7 +18,8 @@ type Submission struct {
 // SubmitEmployees takes what the HR system says in one signed call (A2): an application is opened for each, for which
 // they then bring their evidence themselves. All are taken or none. Who has an open application or a card already is
 // left as they are; the same call again gets the first answer. Invalid: employee_unknown. Conflict: callback_conflict.
-func (s *Store) SubmitEmployees(ctx context.Context, call Callback, university string, numbers []string, policyVersion string) ([]Submission, error) {
+func (s *Store) SubmitEmployees(ctx context.Context, call Callback, university string, numbers []string,
+	policyVersion string) ([]Submission, error) {
 	return takeOnce(ctx, s, "take a submission of staff", call, func(t tx) ([]Submission, error) {
 		if err := lockEmployees(t, university, numbers); err != nil {
 			return nil, err
@@ -35,10 +36,11 @@ func (s *Store) SubmitEmployees(ctx context.Context, call Callback, university s
 	})
 }
 
-// lockEmployees has submissions that name the same people wait for each other, so that the second sees what the first has
-// opened. All lock in one order, so that none waits for another in a circle.
+// lockEmployees has submissions that name the same people wait for each other, so that the second sees what the first
+// has opened. All lock in one order, so that none waits for another in a circle.
 func lockEmployees(t tx, university string, numbers []string) error {
-	return t.Exec(`select 1 from people where university = ? and number in ? order by number for no key update`, university, numbers).Error
+	return t.Exec(`select 1 from people where university = ? and number in ? order by number for no key update`,
+		university, numbers).Error
 }
 
 func submitEmployee(t tx, university, number, policyVersion string) (Submission, error) {
@@ -53,7 +55,8 @@ func submitEmployee(t tx, university, number, policyVersion string) (Submission,
 	case err != nil:
 		return result, err
 	case who.ID == uuid.Nil:
-		return result, campus.FieldErrorf("employees", "employee_unknown", "the call names somebody who is no employee on the roster")
+		return result, campus.FieldErrorf("employees", "employee_unknown",
+			"the call names somebody who is no employee on the roster")
 	case who.Applied:
 		result.Outcome = "application_open"
 		return result, nil

@@ -85,7 +85,8 @@ func Run(ctx context.Context, cfg Config, store *storage.Store, systems *school.
 		}
 		var members []storage.StaffSeed
 		for _, m := range u.Staff {
-			member := storage.StaffSeed{University: u.Code, Username: m.Username, Name: m.Name, Password: cfg.StaffPassword, Email: m.Email}
+			member := storage.StaffSeed{University: u.Code, Username: m.Username, Name: m.Name, Password: cfg.StaffPassword,
+				Email: m.Email}
 			for _, g := range m.Grants {
 				member.Grants = append(member.Grants, campus.Grant{Role: g.Role, Campuses: g.Campuses})
 			}
@@ -108,7 +109,8 @@ func codes(c content) []string {
 
 // ImportRosters brings the people of universities up to date. What goes wrong at one is no reason to leave the next
 // out; it is told in the end.
-func ImportRosters(ctx context.Context, store *storage.Store, systems *school.Systems, universities []string, log *slog.Logger) error {
+func ImportRosters(ctx context.Context, store *storage.Store, systems *school.Systems, universities []string,
+	log *slog.Logger) error {
 	var wrong []error
 	for _, university := range universities {
 		wrong = append(wrong, importRoster(ctx, store, systems, university, log))
@@ -120,7 +122,8 @@ const rosterPage = 500
 
 // importRoster brings a university's people up to date from its registers: students and freshmen from Academic Affairs
 // (A1, A6), staff from HR (A2).
-func importRoster(ctx context.Context, store *storage.Store, systems *school.Systems, university string, log *slog.Logger) error {
+func importRoster(ctx context.Context, store *storage.Store, systems *school.Systems, university string,
+	log *slog.Logger) error {
 	students, roster := importPages(ctx, store, university, log, systems.Academic.Roster, rosterStudent)
 	if roster != nil {
 		roster = fmt.Errorf("the roster of %s: %w", university, roster)
@@ -142,7 +145,8 @@ const (
 	pagePause = 250 * time.Millisecond
 )
 
-func readPage[P any](ctx context.Context, university, cursor string, read export[P]) (page []school.Line[P], next string, err error) {
+func readPage[P any](ctx context.Context, university, cursor string, read export[P]) (page []school.Line[P],
+	next string, err error) {
 	for try, pause := 1, pagePause; ; try, pause = try+1, 2*pause {
 		page, next, err = read(ctx, university, cursor, rosterPage)
 		if err == nil || try == pageTries || !campus.CodeOf(err).Retryable() {
@@ -178,7 +182,8 @@ func importPages[P any](ctx context.Context, store *storage.Store, university st
 
 // importPage keeps the lines of a page that can be taken, and warns of the others by their number in the export, which
 // begins at 1. What they say is personal data, and does not go into a log.
-func importPage[P any](ctx context.Context, store *storage.Store, page []school.Line[P], convert func(P) storage.RosterPerson,
+func importPage[P any](ctx context.Context, store *storage.Store, page []school.Line[P],
+	convert func(P) storage.RosterPerson,
 	university string, before int, log *slog.Logger) (taken int, err error) {
 	warn := func(line int, what, reason string) {
 		log.WarnContext(ctx, what, "university", university, "line", before+line+1, "reason", reason)
@@ -216,7 +221,8 @@ func rosterStudent(s school.Student) storage.RosterPerson {
 	}
 	return storage.RosterPerson{
 		Number: s.Number, Name: s.Name, DocumentType: campus.DocumentType(s.DocumentType), DocumentNumber: s.DocumentNumber,
-		Category: campus.Category(s.Category), Phone: s.Phone, Email: s.Email, Level: s.Level, College: s.College, Campus: s.Campus,
+		Category: campus.Category(s.Category), Phone: s.Phone, Email: s.Email, Level: s.Level, College: s.College,
+		Campus:    s.Campus,
 		Dormitory: s.Dormitory, Status: s.Status, EnrolledOn: enrolled, GraduatesOn: s.GraduatesOn,
 	}
 }
@@ -224,7 +230,8 @@ func rosterStudent(s school.Student) storage.RosterPerson {
 func rosterEmployee(e school.Employee) storage.RosterPerson {
 	return storage.RosterPerson{
 		Number: e.Number, Name: e.Name, DocumentType: campus.DocumentType(e.DocumentType), DocumentNumber: e.DocumentNumber,
-		Category: campus.Category(e.Category), Phone: e.Phone, Email: e.Email, Level: "staff", College: e.Department, Campus: e.Campus,
+		Category: campus.Category(e.Category), Phone: e.Phone, Email: e.Email, Level: "staff", College: e.Department,
+		Campus: e.Campus,
 		Status: e.Status,
 	}
 }

@@ -11,8 +11,8 @@ import (
 // markerEnv tells a stack's own environment from one that somebody set by hand: see externalFromEnv.
 const markerEnv = "CAMPUSCARD_STACK"
 
-// ownerEnv is where Postgres is for the owner of the schema. Only who migrates is told: api and worker can neither alter
-// the schema nor rewrite what is only to be added to.
+// ownerEnv is where Postgres is for the owner of the schema. Only who migrates is told: api and worker can neither
+// alter the schema nor rewrite what is only to be added to.
 const ownerEnv = "DATABASE_OWNER_URL"
 
 // external are servers that the caller brings along instead of ours.
@@ -63,7 +63,8 @@ func (s *Stack) Env() map[string]string {
 	if s.external == (external{}) { // otherwise who is given this environment must take the override over too
 		env[markerEnv] = s.opts.Name
 	}
-	for _, name := range []string{"SCHOOL_API_KEY", "CALLBACK_SECRET", "HR_CALLBACK_SECRET", "PEPPER", "DATA_KEY", "SEED_STAFF_PASSWORD", "SEED_KIOSK_KEY"} {
+	for _, name := range []string{"SCHOOL_API_KEY", "CALLBACK_SECRET", "HR_CALLBACK_SECRET", "PEPPER", "DATA_KEY",
+		"SEED_STAFF_PASSWORD", "SEED_KIOSK_KEY"} {
 		env[name] = s.secrets[name]
 	}
 	for _, name := range []string{"LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT", "RECEIPT_FONTS"} {
@@ -76,9 +77,11 @@ func (s *Stack) Env() map[string]string {
 		env["DATABASE_URL"] = s.postgresURL("campuscard", "campuscard", s.secrets["CAMPUSCARD_PASSWORD"])
 		env[ownerEnv] = s.postgresURL("campuscard_owner", "campuscard", s.secrets["CAMPUSCARD_OWNER_PASSWORD"])
 	}
-	env["S3_ENDPOINT"], env["S3_ACCESS_KEY"], env["S3_SECRET_KEY"] = s.external.S3Endpoint, s.external.S3AccessKey, s.external.S3SecretKey
+	env["S3_ENDPOINT"], env["S3_ACCESS_KEY"], env["S3_SECRET_KEY"] = s.external.S3Endpoint, s.external.S3AccessKey,
+		s.external.S3SecretKey
 	if env["S3_ENDPOINT"] == "" {
-		env["S3_ENDPOINT"], env["S3_ACCESS_KEY"], env["S3_SECRET_KEY"] = webAddress(s.ports.S3), s.secrets["S3_ACCESS_KEY"], s.secrets["S3_SECRET_KEY"]
+		env["S3_ENDPOINT"], env["S3_ACCESS_KEY"], env["S3_SECRET_KEY"] = webAddress(s.ports.S3), s.secrets["S3_ACCESS_KEY"],
+			s.secrets["S3_SECRET_KEY"]
 	}
 	maps.Copy(env, s.opts.Env)
 	return env

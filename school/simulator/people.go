@@ -153,7 +153,8 @@ func (p *person) enrol(seed uint64) {
 	}
 }
 
-// renewPhoto takes a picture, or {"identity": "lcu/2025010001"} for a drawn one; with an empty identity, the person's own.
+// renewPhoto takes a picture, or {"identity": "lcu/2025010001"} for a drawn one; with an empty identity, the person's
+// own.
 func (s *Simulator) renewPhoto(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 6<<20))
 	if err != nil {
