@@ -131,7 +131,8 @@ func (c *simulatorCommand) Run(ctx context.Context, log *slog.Logger) error {
 
 type migrateCommand struct {
 	house
-	OwnerURL string `env:"DATABASE_OWNER_URL" required:"" help:"Postgres, as the owner of the schema."` // whom to let use it: DATABASE_URL
+	// whom to let use it: DATABASE_URL
+	OwnerURL string `env:"DATABASE_OWNER_URL" required:"" help:"Postgres, as the owner of the schema."`
 }
 
 // Run implements kong's command.

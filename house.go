@@ -104,8 +104,9 @@ func (c *house) open(ctx context.Context, job string, logger *slog.Logger) (_ *o
 	}
 	h.store, err = storage.Open(ctx, storage.Config{
 		DatabaseURL: c.DatabaseURL, MaxConns: c.MaxConns,
-		Objects: storage.ObjectsConfig{Endpoint: c.S3Endpoint, AccessKey: c.S3AccessKey, SecretKey: c.S3SecretKey, Bucket: c.S3Bucket},
-		Keys:    storage.Keys{Data: c.DataKey, Pepper: c.Pepper}, ClockEvery: c.ClockEvery,
+		Objects: storage.ObjectsConfig{Endpoint: c.S3Endpoint, AccessKey: c.S3AccessKey, SecretKey: c.S3SecretKey,
+			Bucket: c.S3Bucket},
+		Keys: storage.Keys{Data: c.DataKey, Pepper: c.Pepper}, ClockEvery: c.ClockEvery,
 	}, time.Now, logger)
 	if err != nil {
 		return nil, err
@@ -175,5 +176,6 @@ type schools struct {
 }
 
 func (c *schools) systems() (*school.Systems, error) {
-	return school.New(school.Config{BaseURL: c.SchoolURL, Addresses: c.Addresses, APIKey: c.SchoolAPIKey, SMTPAddress: c.SMTPAddress, MailFrom: c.MailFrom})
+	return school.New(school.Config{BaseURL: c.SchoolURL, Addresses: c.Addresses, APIKey: c.SchoolAPIKey,
+		SMTPAddress: c.SMTPAddress, MailFrom: c.MailFrom})
 }

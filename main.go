@@ -29,8 +29,8 @@ type program struct {
 
 func main() { os.Exit(run()) }
 
-// collectAt lets the heap grow fivefold between two collections. These programs keep little and throw much away; at Go's
-// default a tenth of the api's time under a rush was spent on collecting. GOGC in the environment overrules it.
+// collectAt lets the heap grow fivefold between two collections. These programs keep little and throw much away; at
+// Go's default a tenth of the api's time under a rush was spent on collecting. GOGC in the environment overrules it.
 const collectAt = 400
 
 // run runs the command named on the command line and answers the exit status.

@@ -51,7 +51,8 @@ func (a *Activities) BeginApplication(ctx context.Context, in BeginCase) (Began[
 
 // checksOf are the items of the checklist for which a system is asked; the rest is the reviewer's.
 func checksOf(route campus.Route, category campus.Category) []campus.Item {
-	return slices.DeleteFunc(campus.Checklist(route, category), func(item campus.Item) bool { return item == campus.DocumentItem })
+	return slices.DeleteFunc(campus.Checklist(route, category),
+		func(item campus.Item) bool { return item == campus.DocumentItem })
 }
 
 func enrolment(begun storage.Begun) *time.Time {
@@ -108,7 +109,8 @@ func (a *Activities) SaveReview(ctx context.Context, m campus.Move) (campus.Move
 	return a.store.SaveReview(ctx, m)
 }
 
-// ReplaceEvidence puts the evidence of the move's decision in the place of the old, and answers how the papers stand then.
+// ReplaceEvidence puts the evidence of the move's decision in the place of the old, and answers how the papers stand
+// then.
 func (a *Activities) ReplaceEvidence(ctx context.Context, m campus.Move) (Replaced, error) {
 	moved, papers, err := a.store.ReplaceEvidence(ctx, m)
 	return Replaced{moved, papers}, err

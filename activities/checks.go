@@ -47,7 +47,8 @@ func (a *Activities) CheckLiveness(ctx context.Context, ref campus.StepRef) (Liv
 		if err != nil {
 			return Liveness{}, err
 		}
-		finding := campus.Finding{Item: campus.LivenessItem, Verdict: campus.Pass, Score: result.Score, Hash: pictureHash(frames[0])}
+		finding := campus.Finding{Item: campus.LivenessItem, Verdict: campus.Pass, Score: result.Score,
+			Hash: pictureHash(frames[0])}
 		switch {
 		case result.Unusable: // no try that has really failed (B1)
 			finding.Verdict, finding.Reason = campus.Unknown, "frames_unusable"
@@ -56,29 +57,31 @@ func (a *Activities) CheckLiveness(ctx context.Context, ref campus.StepRef) (Liv
 		}
 		return Liveness{Finding: finding}, nil
 	}
-	return attemptKept(ctx, a, ref, a.store.OpenLivenessAttempt, call, func(ctx context.Context, attempt uuid.UUID, live *Liveness) (err error) {
-		live.Failed, err = a.store.JudgeLiveness(ctx, attempt, judged, live.Finding)
-		return err
-	})
+	return attemptKept(ctx, a, ref, a.store.OpenLivenessAttempt, call,
+		func(ctx context.Context, attempt uuid.UUID, live *Liveness) (err error) {
+			live.Failed, err = a.store.JudgeLiveness(ctx, attempt, judged, live.Finding)
+			return err
+		})
 }
 
-// FetchPhoto fetches the photo on file for the comparison and answers its version, empty when there is none (B2). That of
-// staff is HR's.
+// FetchPhoto fetches the photo on file for the comparison and answers its version, empty when there is none (B2). That
+// of staff is HR's.
 func (a *Activities) FetchPhoto(ctx context.Context, ref campus.StepRef) (string, error) {
-	return attemptAbout(ctx, a, ref, a.store.OpenPhotoAttempt, func(ctx context.Context, who storage.Applicant) (string, error) {
-		fetch := a.school.Academic.Photo
-		if who.Route == campus.StaffRoute {
-			fetch = a.school.HR.Photo
-		}
-		photo, err := fetch(ctx, who.University, who.Number)
-		if campus.CodeOf(err) == campus.NotFound {
-			return "", nil
-		}
-		if err != nil {
-			return "", err
-		}
-		return photo.Version, a.store.KeepPhoto(ctx, ref.Case.ID, photo.Content)
-	})
+	return attemptAbout(ctx, a, ref, a.store.OpenPhotoAttempt,
+		func(ctx context.Context, who storage.Applicant) (string, error) {
+			fetch := a.school.Academic.Photo
+			if who.Route == campus.StaffRoute {
+				fetch = a.school.HR.Photo
+			}
+			photo, err := fetch(ctx, who.University, who.Number)
+			if campus.CodeOf(err) == campus.NotFound {
+				return "", nil
+			}
+			if err != nil {
+				return "", err
+			}
+			return photo.Version, a.store.KeepPhoto(ctx, ref.Case.ID, photo.Content)
+		})
 }
 
 // LookForPhoto asks which version of the photo is on file, without fetching it (B2).
@@ -95,8 +98,8 @@ type CompareFaces struct {
 	Version string
 }
 
-// Compared is the verdict of a comparison. When the live frame was the photo itself, it is one on the liveness (B1), with
-// how many tries have really failed.
+// Compared is the verdict of a comparison. When the live frame was the photo itself, it is one on the liveness (B1),
+// with how many tries have really failed.
 type Compared struct {
 	campus.Finding
 	Failed int `json:",omitempty"`
@@ -104,40 +107,44 @@ type Compared struct {
 
 // CompareFaces has the face service compare the live frame with the registry's photo (B2).
 func (a *Activities) CompareFaces(ctx context.Context, in CompareFaces) (Compared, error) {
-	return attemptAbout(ctx, a, in.Ref, a.store.OpenLivenessAttempt, func(ctx context.Context, try storage.LivenessTry) (Compared, error) {
-		if in.Version == "" {
-			return Compared{Finding: campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_absent"}}, nil
-		}
-		photo, err := a.store.Photo(ctx, in.Ref.Case.ID)
-		if err != nil {
-			return Compared{}, err
-		}
-		frames, err := a.store.ReadFrames(ctx, try, 1) // the others may be gone already
-		if err != nil {
-			return Compared{}, err
-		}
-		// One photo may be compared with the frames of several tries.
-		result, err := a.school.Face.Compare(ctx, in.Ref.IdempotencyKey()+"/"+in.Version+"/"+try.ID.String(), photo, frames[0])
-		if err != nil {
-			return Compared{}, err
-		}
-		if result.Reason == school.PhotoOfPhoto {
-			return a.noLivePicture(ctx, try, result, frames[0])
-		}
-		finding := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Pass, Score: result.Score, Hash: pictureHash(photo)}
-		switch {
-		case result.Unusable: // the service has taken the live frame before, so it is the photo on file
-			finding.Verdict, finding.Reason = campus.Fail, "photo_unusable"
-		case !result.Same:
-			finding.Verdict, finding.Reason = campus.Fail, "photo_differs"
-		}
-		return Compared{Finding: finding}, nil
-	})
+	return attemptAbout(ctx, a, in.Ref, a.store.OpenLivenessAttempt,
+		func(ctx context.Context, try storage.LivenessTry) (Compared, error) {
+			if in.Version == "" {
+				return Compared{Finding: campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_absent"}}, nil
+			}
+			photo, err := a.store.Photo(ctx, in.Ref.Case.ID)
+			if err != nil {
+				return Compared{}, err
+			}
+			frames, err := a.store.ReadFrames(ctx, try, 1) // the others may be gone already
+			if err != nil {
+				return Compared{}, err
+			}
+			// One photo may be compared with the frames of several tries.
+			result, err := a.school.Face.Compare(ctx, in.Ref.IdempotencyKey()+"/"+in.Version+"/"+try.ID.String(), photo,
+				frames[0])
+			if err != nil {
+				return Compared{}, err
+			}
+			if result.Reason == school.PhotoOfPhoto {
+				return a.noLivePicture(ctx, try, result, frames[0])
+			}
+			finding := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Pass, Score: result.Score, Hash: pictureHash(photo)}
+			switch {
+			case result.Unusable: // the service has taken the live frame before, so it is the photo on file
+				finding.Verdict, finding.Reason = campus.Fail, "photo_unusable"
+			case !result.Same:
+				finding.Verdict, finding.Reason = campus.Fail, "photo_differs"
+			}
+			return Compared{Finding: finding}, nil
+		})
 }
 
 // noLivePicture takes back that a try has passed: its live frame is the photo on file, and says nothing about anybody.
-func (a *Activities) noLivePicture(ctx context.Context, try storage.LivenessTry, result school.Comparison, frame []byte) (Compared, error) {
-	finding := campus.Finding{Item: campus.LivenessItem, Verdict: campus.Fail, Reason: result.Reason, Score: result.Score, Hash: pictureHash(frame)}
+func (a *Activities) noLivePicture(ctx context.Context, try storage.LivenessTry, result school.Comparison,
+	frame []byte) (Compared, error) {
+	finding := campus.Finding{Item: campus.LivenessItem, Verdict: campus.Fail, Reason: result.Reason, Score: result.Score,
+		Hash: pictureHash(frame)}
 	failed, err := a.store.JudgeLiveness(ctx, uuid.Nil, try.ID, finding)
 	return Compared{finding, failed}, err
 }
@@ -153,5 +160,6 @@ func pictureHash(picture []byte) string {
 
 // holder is how access control, library and canteen get to know a card holder.
 func holder(h storage.CardHolder) school.Holder {
-	return school.Holder{CardID: h.Card.ID.String(), Number: h.HolderNumber, Name: h.HolderName, Group: h.HolderLevel, Campus: h.HolderCampus}
+	return school.Holder{CardID: h.Card.ID.String(), Number: h.HolderNumber, Name: h.HolderName, Group: h.HolderLevel,
+		Campus: h.HolderCampus}
 }

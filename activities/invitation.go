@@ -25,7 +25,8 @@ func (a *Activities) PlanCampaign(ctx context.Context, in PlanCase) (CampaignPla
 		return CampaignPlan{}, err
 	}
 	policy, err := a.policies.find(ctx, version, in.University)
-	return CampaignPlan{Steps: policy.Steps, Invitations: policy.Invitations, Levels: policy.Application.Levels, Period: c.Period()}, err
+	return CampaignPlan{Steps: policy.Steps, Invitations: policy.Invitations, Levels: policy.Application.Levels,
+		Period: c.Period()}, err
 }
 
 // LookAtAudience asks how a campaign stands before a wave.
@@ -39,8 +40,8 @@ type LookAtAudience struct {
 // AudienceSeen is how a campaign stands before a wave.
 type AudienceSeen = storage.AudienceSeen
 
-// LookAtAudience counts who is left, and looks at the line and the engine. How much the engine takes at once is the policy
-// in force, as for the line itself: it is about the machines of today (C5).
+// LookAtAudience counts who is left, and looks at the line and the engine. How much the engine takes at once is the
+// policy in force, as for the line itself: it is about the machines of today (C5).
 func (a *Activities) LookAtAudience(ctx context.Context, in LookAtAudience) (AudienceSeen, error) {
 	return a.store.LookAtAudience(ctx, storage.AudienceLook{Campaign: in.Campaign, Kind: in.Kind, Levels: in.Levels,
 		Rested: in.Rested, Backlog: a.policies.current.For("").Rush.Backlog})

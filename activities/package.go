@@ -35,7 +35,8 @@ func (a *Activities) PlanPackage(ctx context.Context, in PlanCase) (PackagePlan,
 	if name == (campus.Words{}) { // it has left the policy before the holder gave it back
 		name = campus.Words{ZH: p.Code, EN: p.Code}
 	}
-	return PackagePlan{Steps: policy.Steps, Change: found.Change, Package: p.ID, Code: p.Code, System: p.System, Name: name}, nil
+	return PackagePlan{Steps: policy.Steps, Change: found.Change, Package: p.ID, Code: p.Code, System: p.System,
+		Name: name}, nil
 }
 
 // PlanCase asks for the plan of a case of a university.
@@ -66,7 +67,8 @@ func (a *Activities) SubscribePackage(ctx context.Context, in PackageStep) (Pack
 		if err != nil {
 			return struct{}{}, err
 		}
-		grant, err := a.school.Services.Subscribe(ctx, p.System, card.University, in.Ref.IdempotencyKey(), subscriber(card, who))
+		grant, err := a.school.Services.Subscribe(ctx, p.System, card.University, in.Ref.IdempotencyKey(),
+			subscriber(card, who))
 		if err != nil {
 			return struct{}{}, err
 		}
@@ -80,7 +82,8 @@ func (a *Activities) SubscribePackage(ctx context.Context, in PackageStep) (Pack
 
 // subscriber is how the system of a package gets to know a card holder.
 func subscriber(card storage.Card, who storage.Person) school.Holder {
-	return holder(storage.CardHolder{Card: card, HolderNumber: who.Number, HolderName: who.Name, HolderLevel: who.Level, HolderCampus: who.Campus})
+	return holder(storage.CardHolder{Card: card, HolderNumber: who.Number, HolderName: who.Name, HolderLevel: who.Level,
+		HolderCampus: who.Campus})
 }
 
 // UnsubscribePackage takes a card out of the system of its package; harmless where it never was.
@@ -90,7 +93,8 @@ func (a *Activities) UnsubscribePackage(ctx context.Context, in PackageStep) (Pa
 		if err != nil {
 			return PackageAnswer{}, err
 		}
-		return PackageAnswer{}, a.school.Services.Unsubscribe(ctx, p.System, card.University, in.Ref.IdempotencyKey(), card.ID.String())
+		return PackageAnswer{}, a.school.Services.Unsubscribe(ctx, p.System, card.University, in.Ref.IdempotencyKey(),
+			card.ID.String())
 	})
 }
 

@@ -60,10 +60,12 @@ func (a *Activities) BeginBatch(ctx context.Context, in BeginCase) (Began[BatchP
 		return Began[BatchPlan]{}, err
 	}
 	policy, err := a.policies.find(ctx, version, in.University)
-	return Began[BatchPlan]{moved, BatchPlan{Steps: policy.Steps, Production: policy.Production, Promised: b.PromisedAt}}, err
+	return Began[BatchPlan]{moved, BatchPlan{Steps: policy.Steps, Production: policy.Production, Promised: b.PromisedAt}},
+		err
 }
 
-// WriteOrderFile writes the order file of a batch, seals it and keeps it with its hash. It answers how many lines it has.
+// WriteOrderFile writes the order file of a batch, seals it and keeps it with its hash. It answers how many lines it
+// has.
 func (a *Activities) WriteOrderFile(ctx context.Context, ref campus.StepRef) (int, error) {
 	return attempt(ctx, a, ref, func(ctx context.Context) (int, error) {
 		b, err := a.store.Batch(ctx, ref.Case.ID)
@@ -141,7 +143,8 @@ func (a *Activities) placeBatch(ctx context.Context, b storage.Batch) (school.Ba
 		cards = append(cards, entry.Reference)
 	}
 	return a.school.Bureau.PlaceBatch(ctx, b.OrderKey, school.BatchOrder{
-		Reference: b.ID.String(), University: b.University, Count: b.Ordered, SHA256: hex.EncodeToString(b.SHA256), OrderFile: file,
+		Reference: b.ID.String(), University: b.University, Count: b.Ordered, SHA256: hex.EncodeToString(b.SHA256),
+		OrderFile: file,
 	}, cards)
 }
 
@@ -152,7 +155,8 @@ func entryAnswers(placed school.Batch) ([]storage.EntryAnswer, error) {
 		if err != nil {
 			return nil, campus.Errorf(campus.BadAnswer, "", "the bureau answers for a reference that is none of ours")
 		}
-		answers[i] = storage.EntryAnswer{Plastic: id, OrderID: e.OrderID, Rejected: e.Status == school.EntryRejected, Reason: e.Reason}
+		answers[i] = storage.EntryAnswer{Plastic: id, OrderID: e.OrderID, Rejected: e.Status == school.EntryRejected,
+			Reason: e.Reason}
 	}
 	return answers, nil
 }
@@ -205,9 +209,11 @@ func (a *Activities) takeBatch(ctx context.Context, b storage.Batch, found schoo
 	return errors.Join(wrong...)
 }
 
-// ShipmentReport brings what the bureau says about a delivery into our words. BadAnswer: references that are none of ours.
+// ShipmentReport brings what the bureau says about a delivery into our words. BadAnswer: references that are none of
+// ours.
 func ShipmentReport(d school.Delivery) (storage.Shipment, error) {
-	s := storage.Shipment{Number: d.DeliveryID, Kiosk: d.Kiosk, ShippedAt: d.ShippedAt, Plastics: make([]uuid.UUID, len(d.Cards))}
+	s := storage.Shipment{Number: d.DeliveryID, Kiosk: d.Kiosk, ShippedAt: d.ShippedAt,
+		Plastics: make([]uuid.UUID, len(d.Cards))}
 	var err error
 	if s.Batch, err = uuid.Parse(d.Batch); err == nil {
 		for i, card := range d.Cards {
@@ -301,7 +307,8 @@ func (a *Activities) QueuePlastic(ctx context.Context, in QueuePlastic) (campus.
 	return a.store.QueuePlastic(ctx, in.Move, in.Plastic, n)
 }
 
-// queued is what a batch is opened with when a card begins to wait: none by size where the present policy has no batches.
+// queued is what a batch is opened with when a card begins to wait: none by size where the present policy has no
+// batches.
 func (a *Activities) queued(university string) (storage.NewBatch, error) {
 	n, err := a.newBatch(university)
 	if n.Size == 0 {
@@ -345,5 +352,6 @@ func (a *Activities) ResendPlastic(ctx context.Context, in ResendPlastic) (campu
 	if err != nil {
 		return campus.Moved{}, err
 	}
-	return a.store.ResendPlastic(ctx, in.Move, storage.Resending{Plastic: in.Plastic, Promised: in.Promised, By: in.By, Batch: n})
+	return a.store.ResendPlastic(ctx, in.Move,
+		storage.Resending{Plastic: in.Plastic, Promised: in.Promised, By: in.By, Batch: n})
 }

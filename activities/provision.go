@@ -36,8 +36,8 @@ func (a *Activities) service(name campus.Service) (serviceClient, error) {
 	return client, nil
 }
 
-// GrantService makes a card known to the system that owns a service, and answers what it calls the card there (C1). That is
-// kept here unless the next move keeps it.
+// GrantService makes a card known to the system that owns a service, and answers what it calls the card there (C1).
+// That is kept here unless the next move keeps it.
 func (a *Activities) GrantService(ctx context.Context, in ServiceStep) (string, error) {
 	open := func(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, storage.CardHolder, error) {
 		return a.store.OpenHolderAttempt(ctx, ref, try, in.Card)
@@ -49,9 +49,10 @@ func (a *Activities) GrantService(ctx context.Context, in ServiceStep) (string, 
 		}
 		return client.grant(ctx, who.Card.University, in.Ref.IdempotencyKey(), holder(who))
 	}
-	grant, err := attemptKept(ctx, a, in.Ref, open, call, func(ctx context.Context, attempt uuid.UUID, grant *school.Grant) error {
-		return a.store.SaveProvision(ctx, attempt, in.Card, in.Service, grant.Reference)
-	})
+	grant, err := attemptKept(ctx, a, in.Ref, open, call,
+		func(ctx context.Context, attempt uuid.UUID, grant *school.Grant) error {
+			return a.store.SaveProvision(ctx, attempt, in.Card, in.Service, grant.Reference)
+		})
 	return grant.Reference, err
 }
 

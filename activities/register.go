@@ -44,8 +44,8 @@ func (a *Activities) CheckRegistry(ctx context.Context, ref campus.StepRef) (cam
 	})
 }
 
-// studiesAhead tells whether a card of the person would be good for a while: until the day on which the studies end, which is
-// the registry's if it has one, and kept. Who has no such day has none that is over.
+// studiesAhead tells whether a card of the person would be good for a while: until the day on which the studies end,
+// which is the registry's if it has one, and kept. Who has no such day has none that is over.
 func (a *Activities) studiesAhead(ctx context.Context, who storage.Identity, day campus.Date) (bool, error) {
 	if day.IsZero() {
 		day = who.GraduatesOn
@@ -77,16 +77,19 @@ func (a *Activities) lookUp(ctx context.Context, route campus.Route, who storage
 	switch route {
 	case campus.FreshmanRoute:
 		admission, err := a.school.Academic.Admission(ctx, who.University, who.Number)
-		return registered{name: admission.Name, documentType: admission.DocumentType, document: admission.DocumentNumber, photo: admission.PhotoVersion,
-			good: admission.Status == "admitted" || admission.Status == "enrolled"}, err
+		return registered{name: admission.Name, documentType: admission.DocumentType, document: admission.DocumentNumber,
+			photo: admission.PhotoVersion,
+			good:  admission.Status == "admitted" || admission.Status == "enrolled"}, err
 	case campus.StaffRoute:
 		employee, err := a.school.HR.Employee(ctx, who.University, who.Number)
-		return registered{name: employee.Name, documentType: employee.DocumentType, document: employee.DocumentNumber, photo: employee.PhotoVersion, category: employee.Category,
+		return registered{name: employee.Name, documentType: employee.DocumentType, document: employee.DocumentNumber,
+			photo: employee.PhotoVersion, category: employee.Category,
 			good: employee.Status == "employed"}, err
 	default:
 		student, err := a.school.Academic.Student(ctx, who.University, who.Number)
 		return registered{name: student.Name, documentType: student.DocumentType, document: student.DocumentNumber,
-			category: student.Category, photo: student.PhotoVersion, good: student.Status == "registered", graduates: student.GraduatesOn}, err
+			category: student.Category, photo: student.PhotoVersion, good: student.Status == "registered",
+			graduates: student.GraduatesOn}, err
 	}
 }
 

@@ -64,7 +64,8 @@ func (s *Server) serveDocs() error {
 	}
 	var out bytes.Buffer
 	err = page.Execute(&out, map[string]any{
-		"Title": spec.Info.Title, "Version": spec.Info.Version, "Style": template.CSS(docsStyle), "Families": docsFamilies(spec),
+		"Title": spec.Info.Title, "Version": spec.Info.Version, "Style": template.CSS(docsStyle),
+		"Families": docsFamilies(spec),
 	})
 	if err != nil {
 		return fmt.Errorf("render the docs page: %w", err)

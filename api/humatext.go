@@ -99,7 +99,8 @@ func (s *Server) translate(ctx huma.Context, _ string, v any) (any, error) {
 	case http.StatusUnsupportedMediaType:
 		return s.newProblem(request, campus.Unsupported, "media_type", ""), nil
 	}
-	s.log.ErrorContext(request, "huma failed", "request_id", callOf(request).id, "status", model.Status, "detail", model.Detail)
+	s.log.ErrorContext(request, "huma failed", "request_id", callOf(request).id, "status", model.Status, "detail",
+		model.Detail)
 	return s.newProblem(request, campus.Internal, "", ""), nil
 }
 
@@ -137,5 +138,6 @@ func (s *Server) fieldProblem(language campus.Language, detail *huma.ErrorDetail
 	if reason == "field_required" && strings.HasPrefix(location, "body") {
 		location += "." + params["a"] // huma names the object that lacks it
 	}
-	return fieldProblem{Location: location, Field: lastSegment(location), Reason: reason, Message: campus.Text(language, "problem."+reason, params)}
+	return fieldProblem{Location: location, Field: lastSegment(location), Reason: reason,
+		Message: campus.Text(language, "problem."+reason, params)}
 }

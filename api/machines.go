@@ -61,12 +61,13 @@ func (s *Server) bureauCallback(ctx context.Context, in *callbackInput) (*noCont
 	return &noContent{}, s.conflictLogged(ctx, callback.ID, s.store.TakeReport(ctx, report))
 }
 
-// conflictLogged writes down that a call-back came under the id of another one: its sender takes it for delivered or gives
-// up, and nobody else would notice.
+// conflictLogged writes down that a call-back came under the id of another one: its sender takes it for delivered or
+// gives up, and nobody else would notice.
 func (s *Server) conflictLogged(ctx context.Context, id string, err error) error {
 	if campus.ReasonOf(err) == campus.CallbackConflict {
 		call := callOf(ctx)
-		s.log.WarnContext(ctx, "a call-back has the id of another one", "route", call.route.path, "callback", id, "request_id", call.id)
+		s.log.WarnContext(ctx, "a call-back has the id of another one", "route", call.route.path, "callback", id,
+			"request_id", call.id)
 	}
 	return err
 }
@@ -81,7 +82,8 @@ func (s *Server) hrCallback(ctx context.Context, in *callbackInput) (*answer[sub
 	if err != nil {
 		return nil, err
 	}
-	call := storage.Callback{Sender: storage.HRSender(submission.University), ID: submission.ID, BodyHash: storage.BodyHash(in.RawBody)}
+	call := storage.Callback{Sender: storage.HRSender(submission.University), ID: submission.ID,
+		BodyHash: storage.BodyHash(in.RawBody)}
 	opened, err := s.store.SubmitEmployees(ctx, call, submission.University, submission.Numbers, s.policies.Version())
 	return answered(submissionsView{opened}), s.conflictLogged(ctx, submission.ID, err)
 }

@@ -92,7 +92,8 @@ type templateVersionsInput struct {
 }
 
 // listNoticeVersions are what a message has said, newest first.
-func (s *Server) listNoticeVersions(ctx context.Context, in *templateVersionsInput) (*answer[page[storage.NoticeVersion]], error) {
+func (s *Server) listNoticeVersions(ctx context.Context,
+	in *templateVersionsInput) (*answer[page[storage.NoticeVersion]], error) {
 	n, err := campus.FindNoticeTemplate(in.Name)
 	if err != nil {
 		return nil, err

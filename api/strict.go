@@ -19,8 +19,8 @@ func init() {
 	huma.ValidateStrictCasing = true // it is a global, which servers of tests that begin at once would all write
 }
 
-// unmarshalStrictly is json.Unmarshal for bodies of which every object has each name once, at any depth, and whose texts
-// are Unicode.
+// unmarshalStrictly is json.Unmarshal for bodies of which every object has each name once, at any depth, and whose
+// texts are Unicode.
 func unmarshalStrictly(body []byte, into any) error {
 	if err := checkNames(body); err != nil {
 		return err

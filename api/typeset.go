@@ -29,7 +29,8 @@ type fonts []*fontFile
 func DebianFonts() []string {
 	const folder = "/usr/share/fonts/truetype/"
 	scripts := []string{"", "Thai", "Lao", "Khmer", "Myanmar", "Arabic", "Hebrew", "Devanagari", "Bengali", "Gurmukhi",
-		"Gujarati", "Oriya", "Tamil", "Telugu", "Kannada", "Malayalam", "Sinhala", "Thaana", "Ethiopic", "Georgian", "Armenian"}
+		"Gujarati", "Oriya", "Tamil", "Telugu", "Kannada", "Malayalam", "Sinhala", "Thaana", "Ethiopic", "Georgian",
+		"Armenian"}
 	paths := make([]string, 0, len(scripts)+8)
 	for _, script := range scripts {
 		paths = append(paths, folder+"noto/NotoSans"+script+"-Regular.ttf")
@@ -76,8 +77,8 @@ type fontFile struct {
 	open       func() (*font.Font, error)
 }
 
-// keptFont is the most bytes that a font may have to stay in memory once it was needed. The fonts of rare characters are
-// larger, take four times their size, and are read again for each receipt that needs them.
+// keptFont is the most bytes that a font may have to stay in memory once it was needed. The fonts of rare characters
+// are larger, take four times their size, and are read again for each receipt that needs them.
 const keptFont = 8 << 20
 
 func newFontFile(path string) (*fontFile, error) {
@@ -190,8 +191,9 @@ type line struct {
 	width  float64 // points
 }
 
-// lines sets a text: in the fonts it needs, with the marks and ligatures of its script, from right to left where that is
-// its way, and broken where it may be broken, or anywhere when a word alone is too wide. Size and width are in points.
+// lines sets a text: in the fonts it needs, with the marks and ligatures of its script, from right to left where that
+// is its way, and broken where it may be broken, or anywhere when a word alone is too wide. Size and width are in
+// points.
 func (t *typesetter) lines(text string, size, width float64) []line {
 	runes := []rune(strings.Map(printable, text))
 	if len(runes) == 0 || !t.read(runes) {

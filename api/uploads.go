@@ -29,7 +29,8 @@ type uploadView struct {
 }
 
 func uploadOf(u storage.Upload) uploadView {
-	return uploadView{u.ID, u.Purpose, u.ContentType, u.Bytes, u.Width, u.Height, hex.EncodeToString(u.SHA256), u.CreatedAt}
+	return uploadView{u.ID, u.Purpose, u.ContentType, u.Bytes, u.Width, u.Height, hex.EncodeToString(u.SHA256),
+		u.CreatedAt}
 }
 
 type uploadInput struct {
@@ -104,7 +105,8 @@ func (f *file) take(part *multipart.Part, maxBytes int64) error {
 		f.purpose = campus.UploadPurpose(content)
 	case part.FormName() == "file" && f.content == nil:
 		if int64(len(content)) > maxBytes {
-			return &campus.Error{Code: campus.TooLarge, Reason: "file_too_large", Field: "file", Message: "the file has too many bytes"}
+			return &campus.Error{Code: campus.TooLarge, Reason: "file_too_large", Field: "file",
+				Message: "the file has too many bytes"}
 		}
 		f.name, f.declared, f.content = part.FileName(), part.Header.Get("Content-Type"), content
 	default:
@@ -130,9 +132,11 @@ func formBody() *huma.RequestBody {
 	purposes := []any{string(campus.DocumentUpload), string(campus.CertificateUpload), string(campus.FrameUpload),
 		string(campus.ResidenceUpload), string(campus.LetterUpload)}
 	return &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {
-		Schema: &huma.Schema{Type: huma.TypeObject, Required: []string{"purpose", "file"}, Properties: map[string]*huma.Schema{
-			"purpose": {Type: huma.TypeString, Enum: purposes},
-			"file":    {Type: huma.TypeString, Format: "binary", Description: "JPEG or PNG; for certificate, letter and registration PDF too"},
-		}},
+		Schema: &huma.Schema{Type: huma.TypeObject, Required: []string{"purpose", "file"},
+			Properties: map[string]*huma.Schema{
+				"purpose": {Type: huma.TypeString, Enum: purposes},
+				"file": {Type: huma.TypeString, Format: "binary",
+					Description: "JPEG or PNG; for certificate, letter and registration PDF too"},
+			}},
 	}}}
 }

@@ -61,15 +61,16 @@ func AskedAgain(item Item) bool { return item != RegistryItem }
 func Wanted(findings []Finding) []Item {
 	var wanted []Item
 	for _, f := range findings {
-		if AskedAgain(f.Item) && (f.Verdict == Fail || f.Reason == MissingReason || f.Reason == PhoneChangedReason) && !slices.Contains(wanted, f.Item) {
+		if AskedAgain(f.Item) && (f.Verdict == Fail || f.Reason == MissingReason || f.Reason == PhoneChangedReason) &&
+			!slices.Contains(wanted, f.Item) {
 			wanted = append(wanted, f.Item)
 		}
 	}
 	return wanted
 }
 
-// PhoneChangedReason is the reason of a phone that was changed after it was checked (L6). Its verdict is unknown, and the
-// application is not approved until the new number was checked.
+// PhoneChangedReason is the reason of a phone that was changed after it was checked (L6). Its verdict is unknown, and
+// the application is not approved until the new number was checked.
 const PhoneChangedReason = "phone_changed"
 
 // MissingReason is the reason of an item that has not been brought yet. Its verdict is unknown.

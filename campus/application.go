@@ -81,15 +81,16 @@ const (
 )
 
 // reviewReasons are all reasons of reviewers, keys of the catalogue (C3).
-var reviewReasons = []string{"document_unreadable", "document_wrong", "document_expired", "certificate_unreadable", "certificate_wrong",
+var reviewReasons = []string{"document_unreadable", "document_wrong", "document_expired", "certificate_unreadable",
+	"certificate_wrong",
 	"residence_unreadable", "residence_wrong", "letter_unreadable", "letter_wrong", PhoneChangedReason, "not_entitled"}
 
 // IsReviewReason tells whether a reviewer has this reason for some applicant.
 func IsReviewReason(reason string) bool { return slices.Contains(reviewReasons, reason) }
 
 // ReviewReasons are the reasons that a reviewer has for an action on an application (C3). A reason about an item is one
-// only where the item is on the applicant's checklist (A4), and asking for more is about something that can be brought or
-// put right: anything else would leave the applicant with nothing that is accepted.
+// only where the item is on the applicant's checklist (A4), and asking for more is about something that can be brought
+// or put right: anything else would leave the applicant with nothing that is accepted.
 func ReviewReasons(action ReviewAction, route Route, category Category) []string {
 	if action == Approve {
 		return nil
@@ -107,8 +108,9 @@ func ReviewReasons(action ReviewAction, route Route, category Category) []string
 // ItemOfReason is the item that a reviewer's reason is about; none for one about the whole application.
 func ItemOfReason(reason string) Item {
 	subject, _, _ := strings.Cut(reason, "_")
-	return map[string]Item{"document": DocumentItem, "certificate": CertificateItem, "residence": ResidenceItem, "letter": LetterItem,
-		"phone": PhoneItem}[subject]
+	return map[string]Item{"document": DocumentItem, "certificate": CertificateItem, "residence": ResidenceItem,
+		"letter": LetterItem,
+		"phone":  PhoneItem}[subject]
 }
 
 // Service is a package that a card gives access to.

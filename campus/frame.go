@@ -14,7 +14,8 @@ func (p FramePolicy) Check(width, height, bytes int) error {
 	case min(width, height) < p.MinSide:
 		return FieldErrorf("file", "frame_small", "a live frame has at least %d pixels a side", p.MinSide)
 	case max(width, height) > p.MaxSide, bytes > p.MaxBytes:
-		return &Error{Code: TooLarge, Reason: "frame_large", Field: "file", Message: "the live frame is larger than the face service takes"}
+		return &Error{Code: TooLarge, Reason: "frame_large", Field: "file",
+			Message: "the live frame is larger than the face service takes"}
 	}
 	return nil
 }

@@ -18,15 +18,16 @@ func NoticeText(language Language, template string, params map[string]string) Me
 }
 
 // RenderNotice renders a notice, in a university's own words if there are any. The parameters "reason", "items" and
-// "work_kind" become {reason}, {items} and {kind} in words; of "kiosk_zh" and "kiosk_en" the one of the language becomes {kiosk}, and so for
-// every such pair.
+// "work_kind" become {reason}, {items} and {kind} in words; of "kiosk_zh" and "kiosk_en" the one of the language
+// becomes {kiosk}, and so for every such pair.
 func RenderNotice(language Language, template string, params map[string]string, own NoticeTexts) Message {
 	words, found := own[language]
 	if !found {
 		words = defaultWords(language, template)
 	}
 	places := noticePlaces(language, params)
-	message := Message{Subject: places.Replace(words.Subject), Text: places.Replace(words.Mail), SMS: places.Replace(words.SMS)}
+	message := Message{Subject: places.Replace(words.Subject), Text: places.Replace(words.Mail),
+		SMS: places.Replace(words.SMS)}
 	if message.Text == "" {
 		message.Text = message.SMS
 	}

@@ -140,7 +140,8 @@ func (n NoticeTemplate) Sample(language Language, words NoticeWords) Message {
 		pairs = append(pairs, "{"+name+"}", value)
 	}
 	places := strings.NewReplacer(pairs...)
-	return Message{Subject: places.Replace(words.Subject), Text: places.Replace(words.Mail), SMS: places.Replace(words.SMS)}
+	return Message{Subject: places.Replace(words.Subject), Text: places.Replace(words.Mail),
+		SMS: places.Replace(words.SMS)}
 }
 
 // Check refuses words that would not make a message: a place nobody fills, one that is missing, an SMS that is too
@@ -164,7 +165,8 @@ func (n NoticeTemplate) Check(texts NoticeTexts, policy NoticePolicy) error {
 			}
 		}
 		if length := SMSLength(n.Sample(language, words).SMS); length > policy.SMSCharacters {
-			return FieldErrorf("texts."+string(language)+".sms", "template_sms_long", "the SMS has %d characters, not at most %d", length, policy.SMSCharacters)
+			return FieldErrorf("texts."+string(language)+".sms", "template_sms_long",
+				"the SMS has %d characters, not at most %d", length, policy.SMSCharacters)
 		}
 	}
 	return nil

@@ -108,8 +108,8 @@ type PackagePolicies map[string]PackagePolicy
 // Codes are the codes of all packages in their order.
 func (p PackagePolicies) Codes() []string { return slices.Sorted(maps.Keys(p)) }
 
-// UnmarshalYAML lays packages over those that are there: a new code is one more package, a known one is changed. The map
-// itself is another one afterwards, because universities share what they do not override.
+// UnmarshalYAML lays packages over those that are there: a new code is one more package, a known one is changed. The
+// map itself is another one afterwards, because universities share what they do not override.
 func (p *PackagePolicies) UnmarshalYAML(decode func(any) error) error {
 	var nodes map[string]ast.Node
 	if err := decode(&nodes); err != nil {

@@ -34,7 +34,8 @@ const (
 
 // plasticMoves are all changes a plastic can make. Back to ordered is a card whose batch was given up.
 var plasticMoves = map[PlasticState][]PlasticState{
-	PlasticOrdered: {PlasticInProduction, PlasticShipped, PlasticReady, PlasticSpoilt, PlasticLost, PlasticDamaged, PlasticCancelled},
+	PlasticOrdered: {PlasticInProduction, PlasticShipped, PlasticReady, PlasticSpoilt, PlasticLost, PlasticDamaged,
+		PlasticCancelled},
 	PlasticInProduction: {PlasticOrdered, PlasticShipped, PlasticReady, PlasticSpoilt, PlasticLost, PlasticDamaged,
 		PlasticCancelled},
 	PlasticShipped:   {PlasticReady, PlasticSpoilt, PlasticReturned, PlasticLost, PlasticDamaged, PlasticCancelled},

@@ -61,8 +61,8 @@ func OnTheRoad() []PlasticState {
 // Waiting are the states of a plastic that may be put into a batch: to be made and brought, or only brought.
 func Waiting() []PlasticState { return []PlasticState{PlasticOrdered, PlasticResent} }
 
-// ProductionPolicy holds the numbers of batches (D3). The zero policy is that of cases that began before there were any:
-// each card is ordered by itself.
+// ProductionPolicy holds the numbers of batches (D3). The zero policy is that of cases that began before there were
+// any: each card is ordered by itself.
 type ProductionPolicy struct {
 	Batches      bool     `yaml:"batches"`
 	Schedule     string   `yaml:"schedule"` // cron in Asia/Shanghai, or "@every 3s"; empty: none

@@ -19,7 +19,8 @@ func (p RushPolicy) check() error {
 	case p.Pressing < 0:
 		return Errorf(Invalid, "", "policy rush.pressing must not be negative")
 	case p.Pressing > 0 && (p.PressedStarts <= 0 || p.PressedStarts > p.StartsPerSecond):
-		return Errorf(Invalid, "", "policy rush.pressed_starts_per_second must be more than nothing and no more than starts_per_second")
+		return Errorf(Invalid, "",
+			"policy rush.pressed_starts_per_second must be more than nothing and no more than starts_per_second")
 	case p.Backlog < 1:
 		return Errorf(Invalid, "", "policy rush.backlog must be at least 1")
 	case p.Near < 0 || p.HeadStart < 0:

@@ -11,7 +11,8 @@ type WorkPolicy struct {
 }
 
 func (p WorkPolicy) check() error {
-	for name, value := range map[string]Duration{"claim_life": p.ClaimLife, "mail_every": p.MailEvery, "retry_pause": p.RetryPause} {
+	for name, value := range map[string]Duration{"claim_life": p.ClaimLife, "mail_every": p.MailEvery,
+		"retry_pause": p.RetryPause} {
 		if value <= 0 {
 			return Errorf(Invalid, "", "policy work.%s must be longer than nothing", name)
 		}

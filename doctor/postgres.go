@@ -115,7 +115,8 @@ func (d *doctor) lookAtSeeds(ctx context.Context) []Finding {
 		case s.People == 0:
 			found = append(found, warn("seeds.people", values{"university": s.University})...)
 		case s.Settlers < 2: // K3: skipping a step takes two
-			found = append(found, warn("seeds.operators", values{"university": s.University, "count": strconv.Itoa(s.Settlers)})...)
+			found = append(found, warn("seeds.operators",
+				values{"university": s.University, "count": strconv.Itoa(s.Settlers)})...)
 		}
 	}
 	if len(found) == 0 {

@@ -13,22 +13,23 @@ type Academic struct{ client *client }
 
 // Student is a person as Academic Affairs has them.
 type Student struct {
-	Number         string      `json:"number"` // unique within the university
-	Name           string      `json:"name"`
-	Category       string      `json:"category"`      // mainland, hong_kong_macau, taiwan, foreign
-	DocumentType   string      `json:"document_type"` // one of campus.DocumentType
-	DocumentNumber string      `json:"document_number"`
-	Phone          string      `json:"phone"` // E.164
-	Email          string      `json:"email"`
-	Level          string      `json:"level"` // undergraduate, postgraduate, exchange, or one the university adds
-	College        string      `json:"college"`
-	Campus         string      `json:"campus"`    // campus code
-	Dormitory      string      `json:"dormitory"` // empty for who lives elsewhere
-	Status         string      `json:"status"`    // registered, suspended, graduated, withdrawn; in the roster also admitted
-	EnrolsOn       campus.Date `json:"enrols_on"` // day of enrolment (报到) of who was admitted; none for others
-	EnrolledOn     campus.Date `json:"enrolled_on"`
-	GraduatesOn    campus.Date `json:"graduates_on"`
-	PhotoVersion   string      `json:"photo_version"` // changes when the photo is renewed; empty without a photo
+	Number         string `json:"number"` // unique within the university
+	Name           string `json:"name"`
+	Category       string `json:"category"`      // mainland, hong_kong_macau, taiwan, foreign
+	DocumentType   string `json:"document_type"` // one of campus.DocumentType
+	DocumentNumber string `json:"document_number"`
+	Phone          string `json:"phone"` // E.164
+	Email          string `json:"email"`
+	Level          string `json:"level"` // undergraduate, postgraduate, exchange, or one the university adds
+	College        string `json:"college"`
+	Campus         string `json:"campus"`    // campus code
+	Dormitory      string `json:"dormitory"` // empty for who lives elsewhere
+	// registered, suspended, graduated, withdrawn; in the roster also admitted
+	Status       string      `json:"status"`
+	EnrolsOn     campus.Date `json:"enrols_on"` // day of enrolment (报到) of who was admitted; none for others
+	EnrolledOn   campus.Date `json:"enrolled_on"`
+	GraduatesOn  campus.Date `json:"graduates_on"`
+	PhotoVersion string      `json:"photo_version"` // changes when the photo is renewed; empty without a photo
 }
 
 func (s *Student) complete() bool {
@@ -90,7 +91,8 @@ func (p *rosterPage) complete() bool { return p.Students != nil && p.Next != nil
 
 // Roster reads a page of the roster, students and admitted freshmen, in the order of numbers. An empty cursor begins,
 // an empty next ends. A line that cannot be read says so, and the others are read.
-func (a *Academic) Roster(ctx context.Context, university, cursor string, limit int) (students []Line[Student], next string, err error) {
+func (a *Academic) Roster(ctx context.Context, university, cursor string, limit int) (students []Line[Student],
+	next string, err error) {
 	var page rosterPage
 	if err := a.client.json(ctx, exportCall(university, "students", cursor, limit), &page); err != nil {
 		return nil, "", err

@@ -14,9 +14,10 @@ type Admission struct {
 	Name           string      `json:"name"`
 	DocumentType   string      `json:"document_type"`
 	DocumentNumber string      `json:"document_number"`
-	Status         string      `json:"status"`        // admitted, enrolled, declined
-	EnrolsOn       campus.Date `json:"enrols_on"`     // the day on which they are expected
-	PhotoVersion   string      `json:"photo_version"` // of the photo from the entrance examination, as Academic.Photo has it
+	Status         string      `json:"status"`    // admitted, enrolled, declined
+	EnrolsOn       campus.Date `json:"enrols_on"` // the day on which they are expected
+	// of the photo from the entrance examination, as Academic.Photo has it
+	PhotoVersion string `json:"photo_version"`
 }
 
 func (a *Admission) complete() bool {

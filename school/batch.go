@@ -56,7 +56,8 @@ func (d *Delivery) complete() bool {
 
 func (b *Batch) complete() bool {
 	for i := range b.Entries {
-		if e := &b.Entries[i]; e.Status == EntryRejected && e.Reference != "" && short(e.Reference, e.Reason) { // it has no order
+		// it has no order
+		if e := &b.Entries[i]; e.Status == EntryRejected && e.Reference != "" && short(e.Reference, e.Reason) {
 			continue
 		} else if !e.complete() || e.Batch != b.Reference {
 			return false

@@ -26,11 +26,12 @@ type Order struct {
 
 // Production is how far an order is.
 type Production struct {
-	OrderID     string    `json:"order_id"` // the bureau's id
-	Reference   string    `json:"reference"`
-	Batch       string    `json:"batch,omitempty"` // our id of the batch it was ordered with
-	Status      string    `json:"status"`          // accepted, produced, spoilt, shipped, delivered, lost, damaged, cancelled
-	Reason      string    `json:"reason"`          // why it is spoilt, lost, damaged or cancelled
+	OrderID   string `json:"order_id"` // the bureau's id
+	Reference string `json:"reference"`
+	Batch     string `json:"batch,omitempty"` // our id of the batch it was ordered with
+	// accepted, produced, spoilt, shipped, delivered, lost, damaged, cancelled
+	Status      string    `json:"status"`
+	Reason      string    `json:"reason"` // why it is spoilt, lost, damaged or cancelled
 	Kiosk       string    `json:"kiosk"`
 	Compartment string    `json:"compartment"` // known once delivered
 	UpdatedAt   time.Time `json:"updated_at"`
@@ -38,7 +39,8 @@ type Production struct {
 }
 
 func (p *Production) complete() bool {
-	if p.OrderID == "" || p.Reference == "" || !campus.PlausibleTime(p.UpdatedAt) || p.Sequence < 1 || p.Sequence > math.MaxInt32 {
+	if p.OrderID == "" || p.Reference == "" || !campus.PlausibleTime(p.UpdatedAt) || p.Sequence < 1 ||
+		p.Sequence > math.MaxInt32 {
 		return false
 	}
 	if !short(p.OrderID, p.Reference, p.Batch, p.Reason, p.Kiosk, p.Compartment) {

@@ -29,9 +29,9 @@ type callbackBody struct {
 	Data      jsontext.Value `json:"data"`
 }
 
-// VerifyCallback checks a signed call-back of the bureau (Standard Webhooks) and reads it. The secret is "whsec_" and base64.
-// Unauthenticated if it is not signed with the secret, altered, or more than 5 minutes off; Invalid if it is signed and
-// cannot be read.
+// VerifyCallback checks a signed call-back of the bureau (Standard Webhooks) and reads it. The secret is "whsec_" and
+// base64. Unauthenticated if it is not signed with the secret, altered, or more than 5 minutes off; Invalid if it is
+// signed and cannot be read.
 func VerifyCallback(secret string, header http.Header, body []byte, now time.Time) (Callback, error) {
 	if err := verifySignature(secret, header, body, now); err != nil {
 		return Callback{}, err
@@ -71,7 +71,8 @@ const maxCallbackID = 128
 // knownID tells whether an id of a call-back is one: what is not is no message that was agreed on, and Postgres would
 // not keep it.
 func knownID(id string) bool {
-	return id != "" && len(id) <= maxCallbackID && strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+	return id != "" && len(id) <= maxCallbackID &&
+		strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }
 
 func verifySignature(secret string, header http.Header, body []byte, now time.Time) error {
@@ -84,7 +85,8 @@ func verifySignature(secret string, header http.Header, body []byte, now time.Ti
 		return campus.Errorf(campus.Unauthenticated, "callback_signature", "call-back: not signed with our secret")
 	}
 	if !knownID(header.Get(webhooks.HeaderWebhookID)) {
-		return campus.Errorf(campus.Invalid, "callback_unreadable", "call-back: its id is too long, or has other than visible characters")
+		return campus.Errorf(campus.Invalid, "callback_unreadable",
+			"call-back: its id is too long, or has other than visible characters")
 	}
 	seconds, err := strconv.ParseInt(header.Get(webhooks.HeaderWebhookTimestamp), 10, 64)
 	if err != nil || now.Sub(time.Unix(seconds, 0)).Abs() > callbackTolerance {

@@ -57,8 +57,8 @@ func (f *Face) Liveness(ctx context.Context, key, action string, frames [][]byte
 	return LivenessResult{Passed: *a.Passed, Reason: a.Reason, Score: *a.Score}, nil
 }
 
-// aboutPicture tells whether an answer is about the pictures that were sent. Nothing that staff could mend is behind it.
-// A request that is wrong otherwise is 400.
+// aboutPicture tells whether an answer is about the pictures that were sent. Nothing that staff could mend is behind
+// it. A request that is wrong otherwise is 400.
 func aboutPicture(status int, err error) bool {
 	switch status {
 	case http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:

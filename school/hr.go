@@ -62,7 +62,8 @@ type employeePage struct {
 func (p *employeePage) complete() bool { return p.Employees != nil && p.Next != nil }
 
 // Employees reads a page of HR's export in the order of numbers, as Academic.Roster does.
-func (h *HR) Employees(ctx context.Context, university, cursor string, limit int) (employees []Line[Employee], next string, err error) {
+func (h *HR) Employees(ctx context.Context, university, cursor string, limit int) (employees []Line[Employee],
+	next string, err error) {
 	var page employeePage
 	if err := h.client.json(ctx, exportCall(university, "employees", cursor, limit), &page); err != nil {
 		return nil, "", err

@@ -57,7 +57,8 @@ func (r *ResidenceRegistration) complete() bool {
 
 // ResidenceRegistration looks an entry up by its code. NotFound if there is none. One that has not begun, or whose last
 // day is over, keeps its status.
-func (i *International) ResidenceRegistration(ctx context.Context, university, code string) (ResidenceRegistration, error) {
+func (i *International) ResidenceRegistration(ctx context.Context, university, code string) (ResidenceRegistration,
+	error) {
 	var got ResidenceRegistration
 	c := call{method: http.MethodGet, university: university, path: []string{"residence-registrations", code}}
 	if err := i.client.json(ctx, c, &got); err != nil {

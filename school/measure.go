@@ -25,8 +25,8 @@ func newTiming() (metric.Float64Histogram, error) {
 	return timing, nil
 }
 
-// measure notes how long a call took and how it ended; deferred, it sees the error the call returns. A call that we gave
-// up ourselves says nothing about the system.
+// measure notes how long a call took and how it ended; deferred, it sees the error the call returns. A call that we
+// gave up ourselves says nothing about the system.
 func measure(ctx context.Context, timing metric.Float64Histogram, system string, began time.Time, err *error) {
 	outcome := "ok"
 	switch {

@@ -12,7 +12,8 @@ import (
 )
 
 // Reach looks whether every system answers at all, at each university's address of it, and answers what is wrong by
-// system; nil is well. services are the systems of packages. It asks for nothing: an address that knows no such page has answered too. Mail is greeted.
+// system; nil is well. services are the systems of packages. It asks for nothing: an address that knows no such page
+// has answered too. Mail is greeted.
 func (s *Systems) Reach(ctx context.Context, universities, services []string) map[string]error {
 	clients := slices.Clone(s.clients)
 	for _, system := range services {

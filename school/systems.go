@@ -24,10 +24,10 @@ type Config struct {
 
 // Systems are the school's other systems. All are safe for use by many goroutines.
 //
-// Their methods return campus errors: Unavailable (down, slow, overloaded, or our key is not taken), BadAnswer (an answer
-// that cannot be read or is not about what was asked), NotFound, Conflict and Refused (the system looked at it and said
-// no; its own code is the Reason), Invalid (the call could not be made at all). If the caller's context ended, the
-// context's error is wrapped. No error text holds personal data.
+// Their methods return campus errors: Unavailable (down, slow, overloaded, or our key is not taken), BadAnswer (an
+// answer that cannot be read or is not about what was asked), NotFound, Conflict and Refused (the system looked at it
+// and said no; its own code is the Reason), Invalid (the call could not be made at all). If the caller's context ended,
+// the context's error is wrapped. No error text holds personal data.
 type Systems struct {
 	Academic *Academic
 	Carrier  *Carrier

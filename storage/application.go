@@ -24,7 +24,8 @@ type Begun struct {
 	Papers        []campus.Finding `json:"-"`
 }
 
-// BeginApplication takes the case out of the queue. One that the student has taken back before answers how it has ended.
+// BeginApplication takes the case out of the queue. One that the student has taken back before answers how it has
+// ended.
 func (s *Store) BeginApplication(ctx context.Context, m campus.Move) (Begun, error) {
 	var row begunRow
 	moved, err := s.moveAs(ctx, m, part{answer: begunColumn("moved"), into: &row}, nil)
@@ -125,14 +126,15 @@ func findingsPart(findings []campus.Finding) part {
 			reason = excluded.reason, score = excluded.score, hash = excluded.hash, checked_at = excluded.checked_at)`}
 }
 
-// phoneHolderSQL tells whether a verdict on the phone is about another number: it was changed after the carrier was asked.
-// The lock keeps a change away until the verdict is in (A3, L6).
+// phoneHolderSQL tells whether a verdict on the phone is about another number: it was changed after the carrier was
+// asked. The lock keeps a change away until the verdict is in (A3, L6).
 const phoneHolderSQL = `, holder as (
 		select p.phone_changed_at > (select max(started_at) from attempts where case_id = moved.id and step = 'phone') as outdated
 		from people p join moved on p.id = moved.person_id for share of p)`
 
 // FlagApplication keeps verdicts together with a mark for the reviewer, e.g. a photo that never matched (B2).
-func (s *Store) FlagApplication(ctx context.Context, m campus.Move, flag string, findings ...campus.Finding) (campus.Moved, error) {
+func (s *Store) FlagApplication(ctx context.Context, m campus.Move, flag string,
+	findings ...campus.Finding) (campus.Moved, error) {
 	m.Findings = append(m.Findings, findings...)
 	return s.moveAs(ctx, m, part{sql: flaggedSQL, words: map[string]any{"flag": flag}}, nil)
 }
@@ -156,7 +158,8 @@ const notedSQL = `, noted as (
 // CloseApplication ends an application: a pending card is closed with it (D4), the student may apply again.
 func (s *Store) CloseApplication(ctx context.Context, m campus.Move) (campus.Moved, error) {
 	change := campus.Change{Actor: campus.System(), Channel: "workflow", Reason: string(m.Outcome)}
-	return s.moveAs(ctx, m, part{sql: closedCardSQL + cardChangedSQL + endedSQL, words: cardWords(uuid.Nil, campus.CardClosed, change)}, nil)
+	return s.moveAs(ctx, m, part{sql: closedCardSQL + cardChangedSQL + endedSQL,
+		words: cardWords(uuid.Nil, campus.CardClosed, change)}, nil)
 }
 
 func closeApplication(t tx, id uuid.UUID) error {

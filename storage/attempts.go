@@ -31,8 +31,10 @@ const openAttemptSQL = `with lost as (
 	opened as (
 		insert into attempts (id, case_id, step, attempt, try, actor, started_at) values (@id, @case, @step, @attempt, @try, @by, @now)) `
 
-// openAttempt opens a try and reads what look finds, if anything. Words of look are @case, and @about for what is given.
-func openAttempt[T any](ctx context.Context, s *Store, ref campus.StepRef, try int, look string, about any) (id uuid.UUID, what T, found bool, err error) {
+// openAttempt opens a try and reads what look finds, if anything. Words of look are @case, and @about for what is
+// given.
+func openAttempt[T any](ctx context.Context, s *Store, ref campus.StepRef, try int, look string,
+	about any) (id uuid.UUID, what T, found bool, err error) {
 	if id, err = uuid.NewV7(); err != nil {
 		return uuid.Nil, what, false, err
 	}
@@ -50,8 +52,8 @@ func (s *Store) OpenAttempt(ctx context.Context, ref campus.StepRef, try int) (u
 	return id, err
 }
 
-// OpenApplicantAttempt opens a try of a step that is about who has made the application of its case. An error beside an id
-// is of what the try is about; the try is open. So it is with all that open one about something.
+// OpenApplicantAttempt opens a try of a step that is about who has made the application of its case. An error beside an
+// id is of what the try is about; the try is open. So it is with all that open one about something.
 func (s *Store) OpenApplicantAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
 	return s.openApplicantAttempt(ctx, ref, try, selectApplicant)
 }
@@ -61,7 +63,8 @@ func (s *Store) OpenPaperAttempt(ctx context.Context, ref campus.StepRef, try in
 	return s.openApplicantAttempt(ctx, ref, try, selectPapers)
 }
 
-func (s *Store) openApplicantAttempt(ctx context.Context, ref campus.StepRef, try int, look string) (uuid.UUID, Applicant, error) {
+func (s *Store) openApplicantAttempt(ctx context.Context, ref campus.StepRef, try int, look string) (uuid.UUID,
+	Applicant, error) {
 	id, row, found, err := openAttempt[applicantFound](ctx, s, ref, try, look, ref.Case.ID)
 	switch {
 	case err != nil:
@@ -73,14 +76,16 @@ func (s *Store) openApplicantAttempt(ctx context.Context, ref campus.StepRef, tr
 	return id, Applicant{who, row.Route, row.Evidence}, err
 }
 
-// OpenPhotoAttempt is OpenApplicantAttempt for a try to fetch the photo on file. One that was forgotten before may be kept
-// again from here on.
+// OpenPhotoAttempt is OpenApplicantAttempt for a try to fetch the photo on file. One that was forgotten before may be
+// kept again from here on.
 func (s *Store) OpenPhotoAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
-	return s.openApplicantAttempt(ctx, ref, try, `, kept as (delete from forgotten_files where object_key = '`+photoFolder+`' || cast(@case as uuid)) `+selectApplicant)
+	return s.openApplicantAttempt(ctx, ref, try,
+		`, kept as (delete from forgotten_files where object_key = '`+photoFolder+`' || cast(@case as uuid)) `+selectApplicant)
 }
 
 // OpenHolderAttempt opens a try of a step that is about a card and its holder.
-func (s *Store) OpenHolderAttempt(ctx context.Context, ref campus.StepRef, try int, card uuid.UUID) (uuid.UUID, CardHolder, error) {
+func (s *Store) OpenHolderAttempt(ctx context.Context, ref campus.StepRef, try int, card uuid.UUID) (uuid.UUID,
+	CardHolder, error) {
 	id, holder, found, err := openAttempt[CardHolder](ctx, s, ref, try, selectCardHolder, card)
 	if err == nil && !found {
 		err = campus.Errorf(campus.NotFound, "", "no card %s", card)
@@ -99,8 +104,8 @@ func (s *Store) OpenLivenessAttempt(ctx context.Context, ref campus.StepRef, try
 
 const closeAttemptSQL = `update attempts set outcome = $2, code = $3, message = $4, finished_at = $5 where id = $1`
 
-// CloseAttempt says how a try ended; failure is nil when it went well. One that an outage of our own parts ended is lost:
-// it says nothing about the other system, and does not count.
+// CloseAttempt says how a try ended; failure is nil when it went well. One that an outage of our own parts ended is
+// lost: it says nothing about the other system, and does not count.
 func (s *Store) CloseAttempt(ctx context.Context, id uuid.UUID, failure error) error {
 	outcome, message := campus.AttemptOK, ""
 	if failure != nil {
@@ -116,7 +121,8 @@ func (s *Store) CloseAttempt(ctx context.Context, id uuid.UUID, failure error) e
 // FailedTries are how many tries of an attempt at a step have failed.
 func (s *Store) FailedTries(ctx context.Context, ref campus.StepRef) (int, error) {
 	var failed int
-	err := s.pool.QueryRow(ctx, `select count(*) from attempts where case_id = $1 and step = $2 and attempt = $3 and outcome = 'failed'`,
+	err := s.pool.QueryRow(ctx,
+		`select count(*) from attempts where case_id = $1 and step = $2 and attempt = $3 and outcome = 'failed'`,
 		ref.Case.ID, ref.Step, ref.Attempt).Scan(&failed)
 	return failed, wrap("count tries", err)
 }

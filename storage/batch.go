@@ -59,18 +59,20 @@ func (s *Store) OpenBatch(ctx context.Context, n NewBatch) (opened bool, err err
 	return opened, err
 }
 
-// OpenScheduledBatch opens a batch of what waits, if anything does, when the schedule is due by the time at which it was last
-// followed. Of all who follow it at one moment one does; the first time ever begins to count.
+// OpenScheduledBatch opens a batch of what waits, if anything does, when the schedule is due by the time at which it
+// was last followed. Of all who follow it at one moment one does; the first time ever begins to count.
 func (s *Store) OpenScheduledBatch(ctx context.Context, n NewBatch, due func(last, now time.Time) bool) error {
 	return s.inTx(ctx, "follow the schedule of batches", func(t tx) error {
 		var last *time.Time
-		if err := t.Raw(`select batches_looked_at from universities where code = ? for no key update`, n.University).Row().Scan(&last); err != nil {
+		if err := t.Raw(`select batches_looked_at from universities where code = ? for no key update`,
+			n.University).Row().Scan(&last); err != nil {
 			return err
 		}
 		if last != nil && !due(*last, t.now) {
 			return nil
 		}
-		if err := t.Exec(`update universities set batches_looked_at = ? where code = ?`, t.now, n.University).Error; err != nil || last == nil {
+		if err := t.Exec(`update universities set batches_looked_at = ? where code = ?`, t.now,
+			n.University).Error; err != nil || last == nil {
 			return err
 		}
 		_, err := openBatch(ctx, t, n)
@@ -102,13 +104,14 @@ const waitsForBatch = `queued_at is not null and batch_id is null and state in @
 const enoughWait = `@at <= (select count(*) from (select 1 from plastics where university = @university and ` + waitsForBatch + ` limit @at) w)`
 
 func (n NewBatch) words() map[string]any {
-	return map[string]any{"id": n.ID, "only": n.Only, "nobody": uuid.Nil, "waiting": campus.Waiting(), "university": n.University,
-		"at": n.At, "size": n.Size}
+	return map[string]any{"id": n.ID, "only": n.Only, "nobody": uuid.Nil, "waiting": campus.Waiting(),
+		"university": n.University,
+		"at":         n.At, "size": n.Size}
 }
 
 // openBatch takes the cards whose promise is the oldest, files the case and asks for its workflow. Openers of one
-// university take turns before they call, so that each sees what the one before has left; the locks on the cards are for those who
-// change a card at the same time.
+// university take turns before they call, so that each sees what the one before has left; the locks on the cards are
+// for those who change a card at the same time.
 func openBatch(ctx context.Context, t tx, n NewBatch) (Batch, error) {
 	var needless bool
 	words := n.words()
@@ -180,8 +183,8 @@ func queuePlastic(t tx, id uuid.UUID) error {
 const queuedSQL = `, queued as (
 	update plastics p set queued_at = @now from moved where p.id = @plastic and p.state = any(cast(@waiting as text[])))`
 
-// openFullBatch opens a batch when enough cards wait for one. Who has a card wait calls it once that is committed: of two
-// at the same time one sees both. A step that is repeated calls it again, so that a crash in between loses nothing.
+// openFullBatch opens a batch when enough cards wait for one. Who has a card wait calls it once that is committed: of
+// two at the same time one sees both. A step that is repeated calls it again, so that a crash in between loses nothing.
 func (s *Store) openFullBatch(ctx context.Context, n NewBatch) error {
 	var enough bool
 	err := s.read(ctx).Raw(`select `+enoughWait, n.words()).Row().Scan(&enough)
@@ -194,11 +197,13 @@ func (s *Store) openFullBatch(ctx context.Context, n NewBatch) error {
 }
 
 // BeginBatch takes a batch's case out of the queue and tells the policy it keeps.
-func (s *Store) BeginBatch(ctx context.Context, m campus.Move) (moved campus.Moved, policyVersion string, b Batch, err error) {
+func (s *Store) BeginBatch(ctx context.Context, m campus.Move) (moved campus.Moved, policyVersion string, b Batch,
+	err error) {
 	if moved, err = s.Record(ctx, m); err != nil {
 		return moved, "", b, err
 	}
-	if err := s.read(ctx).Raw(`select policy_version from cases where id = ?`, m.Case.ID).Row().Scan(&policyVersion); err != nil {
+	if err := s.read(ctx).Raw(`select policy_version from cases where id = ?`,
+		m.Case.ID).Row().Scan(&policyVersion); err != nil {
 		return moved, "", b, wrap("read a case", err)
 	}
 	b, err = s.Batch(ctx, m.Case.ID)
@@ -230,7 +235,8 @@ func (s *Store) StaffBatch(ctx context.Context, who campus.StaffMember, id uuid.
 }
 
 // StaffBatches are the batches of the member's university, newest first; empty filters do not narrow.
-func (s *Store) StaffBatches(ctx context.Context, who campus.StaffMember, state campus.BatchState, after uuid.UUID, limit int) ([]Batch, error) {
+func (s *Store) StaffBatches(ctx context.Context, who campus.StaffMember, state campus.BatchState, after uuid.UUID,
+	limit int) ([]Batch, error) {
 	query := s.read(ctx).Table("batches").Where("university = ?", who.University)
 	if state != "" {
 		query = query.Where("state = ?", state)

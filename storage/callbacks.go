@@ -22,10 +22,11 @@ const bureau = "bureau"
 // HRSender is the sender of what the HR system of a university submits.
 func HRSender(university string) string { return "hr/" + university }
 
-// takeOnce runs fn in the transaction that keeps the call-back. A call-back that was taken before changes nothing and gets
-// the first answer, so that its sender stops. Two at once wait for each other at the id. Conflict: callback_conflict when
-// the sender has used the id for something else.
-func takeOnce[T any](ctx context.Context, s *Store, what string, c Callback, fn func(tx) (T, error)) (result T, err error) {
+// takeOnce runs fn in the transaction that keeps the call-back. A call-back that was taken before changes nothing and
+// gets the first answer, so that its sender stops. Two at once wait for each other at the id. Conflict:
+// callback_conflict when the sender has used the id for something else.
+func takeOnce[T any](ctx context.Context, s *Store, what string, c Callback, fn func(tx) (T, error)) (result T,
+	err error) {
 	err = s.inTx(ctx, what, func(t tx) error {
 		var none T
 		result = none
@@ -58,11 +59,13 @@ func takeCallback(t tx, c Callback) (again bool, answer json.RawMessage, err err
 		BodyHash []byte
 		Answer   []byte
 	}
-	if err := t.Raw(`select body_hash, answer from callbacks where sender = ? and id = ?`, c.Sender, c.ID).Scan(&first).Error; err != nil {
+	if err := t.Raw(`select body_hash, answer from callbacks where sender = ? and id = ?`, c.Sender,
+		c.ID).Scan(&first).Error; err != nil {
 		return false, nil, fmt.Errorf("read a call-back: %w", err)
 	}
 	if !bytes.Equal(first.BodyHash, c.BodyHash) {
-		return false, nil, campus.Errorf(campus.Conflict, campus.CallbackConflict, "%s has used the id for another call-back", c.Sender)
+		return false, nil, campus.Errorf(campus.Conflict, campus.CallbackConflict, "%s has used the id for another call-back",
+			c.Sender)
 	}
 	return true, first.Answer, nil
 }

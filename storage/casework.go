@@ -20,8 +20,8 @@ func (s *Store) Record(ctx context.Context, m campus.Move) (campus.Moved, error)
 	return s.moveAs(ctx, m, part{}, nil)
 }
 
-// move records a move and, in the same transaction, the fact it stands for. A move that is recorded already answers as it
-// was written and changes nothing, fact included, so that every step of a workflow may be delivered twice.
+// move records a move and, in the same transaction, the fact it stands for. A move that is recorded already answers as
+// it was written and changes nothing, fact included, so that every step of a workflow may be delivered twice.
 //
 // Conflict: campus.Behind when the case has other moves that the caller does not know. Forbidden: decision_unknown,
 // decision_missing. Conflict: decision_closed, wrong_stage.
@@ -31,9 +31,10 @@ func (s *Store) move(ctx context.Context, m campus.Move, fact func(tx) error) (c
 
 // moveAs is move for a fact that is told which case has moved, or that is a part of the move's own statement.
 //
-// It needs a transaction only when there is more to do than the move's one statement: BEGIN and COMMIT are round trips like
-// any other.
-func (s *Store) moveAs(ctx context.Context, m campus.Move, own part, fact func(tx, movedCase) error) (moved campus.Moved, err error) {
+// It needs a transaction only when there is more to do than the move's one statement: BEGIN and COMMIT are round trips
+// like any other.
+func (s *Store) moveAs(ctx context.Context, m campus.Move, own part,
+	fact func(tx, movedCase) error) (moved campus.Moved, err error) {
 	if m.Decision.ID != uuid.Nil {
 		return s.moveDecided(ctx, m, own, fact)
 	}
@@ -52,7 +53,8 @@ func (s *Store) moveAs(ctx context.Context, m campus.Move, own part, fact func(t
 }
 
 // moveDecided records a move that a person has decided: with the case locked, and the decision looked for in SQL.
-func (s *Store) moveDecided(ctx context.Context, m campus.Move, own part, fact func(tx, movedCase) error) (moved campus.Moved, err error) {
+func (s *Store) moveDecided(ctx context.Context, m campus.Move, own part,
+	fact func(tx, movedCase) error) (moved campus.Moved, err error) {
 	err = s.inTx(ctx, "record a decision", func(t tx) error {
 		c, err := lockCase(t, m.Case)
 		if err != nil {
@@ -86,7 +88,8 @@ func writeMove(t tx, m campus.Move, own part, fact func(tx, movedCase) error) (c
 }
 
 func decisionMissing(m campus.Move) error {
-	return campus.Errorf(campus.Forbidden, "decision_missing", "move %s of case %s is a person's, and no decision is there", m.Name, m.Case.ID)
+	return campus.Errorf(campus.Forbidden, "decision_missing",
+		"move %s of case %s is a person's, and no decision is there", m.Name, m.Case.ID)
 }
 
 // caseOwner is what the rows around a case are filed under. A case about nobody in particular has no person, and one of
@@ -97,8 +100,8 @@ type caseOwner struct {
 	PersonID   uuid.UUID
 }
 
-// movedCase is the case a move has changed, locked until the transaction ends. When the move was there before, only Row is
-// known, and nothing was changed.
+// movedCase is the case a move has changed, locked until the transaction ends. When the move was there before, only Row
+// is known, and nothing was changed.
 type movedCase struct {
 	Row           campus.Moved
 	Repeated      bool
@@ -117,11 +120,11 @@ type part struct {
 	refusal func(tx) error // why it is not; needed with a guard
 }
 
-// movedSQL takes a case to the next version; where nothing is moved, nothing of what the move brings along is written. One
-// that has ended is moved no more, and no stage is left without the decision it takes.
+// movedSQL takes a case to the next version; where nothing is moved, nothing of what the move brings along is written.
+// One that has ended is moved no more, and no stage is left without the decision it takes.
 //
-// What stands behind it is only there when the move needs it, and lists are JSON: Postgres plans a statement anew each time
-// whose arrays it may count, and that is more work than the statement itself.
+// What stands behind it is only there when the move needs it, and lists are JSON: Postgres plans a statement anew each
+// time whose arrays it may count, and that is more work than the statement itself.
 const movedSQL = `with moved as (
 		update cases set stage = @stage, waits_for = @waits, due = @due, parked = @parked, cause = @cause,
 			outcome = @outcome, reason = @reason, version = @version, closed_at = @closed,
@@ -170,13 +173,15 @@ func moveCase(t tx, m campus.Move, own part) (movedCase, error) {
 	if own.answer != "" {
 		columns, into = columns+", "+own.answer, append(into, own.into)
 	}
-	err := t.ask(fmt.Sprintf(movedSQL, own.guard)+what.sql+own.sql+` select `+columns+` from moved`, what.words).Scan(into...)
+	err := t.ask(fmt.Sprintf(movedSQL, own.guard)+what.sql+own.sql+` select `+columns+` from moved`,
+		what.words).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
 		c.Repeated = true
 		c.Row, err = unmoved(t, m, own.refusal)
 		return c, err
 	}
-	c.Row = campus.Moved{Version: m.Version, Stage: m.Stage, WaitsFor: m.WaitsFor, Due: c.Row.Due, Parked: m.Parked, Cause: m.Cause,
+	c.Row = campus.Moved{Version: m.Version, Stage: m.Stage, WaitsFor: m.WaitsFor, Due: c.Row.Due, Parked: m.Parked,
+		Cause:   m.Cause,
 		Outcome: m.Outcome, Reason: m.Reason, State: c.Row.State}
 	return c, err
 }
@@ -191,7 +196,8 @@ func unmoved(t tx, m campus.Move, refusal func(tx) error) (campus.Moved, error) 
 	if c.ID == uuid.Nil {
 		return campus.Moved{}, campus.Errorf(campus.NotFound, "", "no case %s", m.Case.WorkflowID())
 	}
-	which, decision := `version = @version and name = @name and decision is not distinct from cast(@decision as uuid)`, nullable(m.Decision.ID)
+	which, decision := `version = @version and name = @name and decision is not distinct from cast(@decision as uuid)`,
+		nullable(m.Decision.ID)
 	if c.Outcome != "" && decision == nil {
 		which = `version = @last`
 	}
@@ -203,9 +209,11 @@ func unmoved(t tx, m campus.Move, refusal func(tx) error) (campus.Moved, error) 
 	case c.Outcome != "":
 		return row, wrongStage(c)
 	case c.Version >= m.Version:
-		return row, campus.Errorf(campus.Conflict, campus.Behind, "case %s is at version %d, %s would be %d", c.ID, c.Version, m.Name, m.Version)
+		return row, campus.Errorf(campus.Conflict, campus.Behind, "case %s is at version %d, %s would be %d", c.ID, c.Version,
+			m.Name, m.Version)
 	case c.Version < m.Version-1:
-		return row, campus.Errorf(campus.Internal, "case_set_back", "case %s is at version %d, the workflow at %d", c.ID, c.Version, m.Version-1)
+		return row, campus.Errorf(campus.Internal, "case_set_back", "case %s is at version %d, the workflow at %d", c.ID,
+			c.Version, m.Version-1)
 	case m.Decision.ID == uuid.Nil && slices.Contains(campus.OnlyPeopleFrom(m.Case.Kind, m.Stage), c.Stage):
 		return row, decisionMissing(m)
 	case refusal != nil:
@@ -218,13 +226,15 @@ func unmoved(t tx, m campus.Move, refusal func(tx) error) (campus.Moved, error) 
 
 // findDecided is the move of a case that was written for a move's decision.
 func findDecided(t tx, m campus.Move) (campus.Moved, bool, error) {
-	return findMove(t, `decision = @decision and case_id = @id`, map[string]any{"decision": m.Decision.ID, "id": m.Case.ID})
+	return findMove(t, `decision = @decision and case_id = @id`,
+		map[string]any{"decision": m.Decision.ID, "id": m.Case.ID})
 }
 
 // findMove is a move as it was written.
 func findMove(t tx, which string, words map[string]any) (row campus.Moved, found bool, err error) {
 	var parked jsonList[string]
-	err = t.ask(`select version, stage, waits_for, due, parked, cause, outcome, reason, state from moves where `+which, words).
+	err = t.ask(`select version, stage, waits_for, due, parked, cause, outcome, reason, state from moves where `+which,
+		words).
 		Scan(&row.Version, &row.Stage, &row.WaitsFor, &row.Due, &parked, &row.Cause, &row.Outcome, &row.Reason, &row.State)
 	if errors.Is(err, sql.ErrNoRows) {
 		return row, false, nil
@@ -257,7 +267,8 @@ func moveParts(t tx, m campus.Move) part {
 	what := part{words: map[string]any{
 		"stage": m.Stage, "waits": m.WaitsFor, "due": m.Due, "parked": jsonList[string](m.Parked),
 		"cause": m.Cause, "outcome": m.Outcome, "reason": m.Reason, "version": m.Version, "closed": (*time.Time)(nil),
-		"now": t.now, "id": m.Case.ID, "kind": m.Case.Kind, "name": m.Name, "decision": nullable(m.Decision.ID), "state": stateText(m.State),
+		"now": t.now, "id": m.Case.ID, "kind": m.Case.Kind, "name": m.Name, "decision": nullable(m.Decision.ID),
+		"state":       stateText(m.State),
 		"people_from": peopleFrom(m),
 	}}
 	add := func(sql string, words map[string]any) {
@@ -274,7 +285,8 @@ func moveParts(t tx, m campus.Move) part {
 		add(closedSQL, map[string]any{"closes": jsonText(m.Closes)})
 	}
 	if m.Decision.ID != uuid.Nil {
-		add(auditedSQL, map[string]any{"by": m.Decision.By.String(), "action": auditAction(m), "subject": m.Case.WorkflowID()})
+		add(auditedSQL, map[string]any{"by": m.Decision.By.String(), "action": auditAction(m),
+			"subject": m.Case.WorkflowID()})
 	}
 	if len(m.Notices) > 0 {
 		add(notifiedSQL, map[string]any{"notices": noticeRows(t, m.Notices)})
@@ -325,7 +337,8 @@ func peopleFrom(m campus.Move) string {
 // move, or stands for a step whose tries end with it.
 func opensAfter(m campus.Move) []campus.NewWorkItem {
 	for _, item := range m.Opens {
-		if m.Outcome != "" || item.Kind == campus.IncidentItem || slices.Contains(m.Closes, campus.WorkItemKey{Kind: item.Kind, Step: item.Step}) {
+		if m.Outcome != "" || item.Kind == campus.IncidentItem ||
+			slices.Contains(m.Closes, campus.WorkItemKey{Kind: item.Kind, Step: item.Step}) {
 			return m.Opens
 		}
 	}
@@ -347,8 +360,8 @@ func eventRows(events []campus.Event) string {
 	return jsonText(rows)
 }
 
-// askPeople opens the work items that the move's statement has not opened, and marks those that are open. Closing was part
-// of the move.
+// askPeople opens the work items that the move's statement has not opened, and marks those that are open. Closing was
+// part of the move.
 func askPeople(t tx, m campus.Move) error {
 	items := opensAfter(m)
 	for _, item := range items {

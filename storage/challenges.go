@@ -17,7 +17,8 @@ type Challenge struct {
 }
 
 // AddChallenge keeps a challenge for a person. The gesture is drawn by the caller.
-func (s *Store) AddChallenge(ctx context.Context, req Request, person uuid.UUID, gesture campus.Gesture, life time.Duration) (Challenge, error) {
+func (s *Store) AddChallenge(ctx context.Context, req Request, person uuid.UUID, gesture campus.Gesture,
+	life time.Duration) (Challenge, error) {
 	return once(ctx, s, "add a challenge", req, func(t tx) (Challenge, error) {
 		challenge := Challenge{ID: req.ID, Gesture: gesture, ExpiresAt: t.now.Add(life)}
 		return challenge, t.Exec(`insert into challenges (id, person_id, gesture, created_at, expires_at) values (?, ?, ?, ?, ?)`,

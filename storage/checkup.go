@@ -31,7 +31,8 @@ type ServerFacts struct {
 // Server asks Postgres about itself.
 func (s *Store) Server(ctx context.Context) (ServerFacts, error) {
 	var f ServerFacts
-	err := s.pool.QueryRow(ctx, `select current_setting('server_version'), current_setting('server_version_num')::int, clock_timestamp(),
+	err := s.pool.QueryRow(ctx,
+		`select current_setting('server_version'), current_setting('server_version_num')::int, clock_timestamp(),
 		(select coalesce(max(clock_timestamp() - xact_start), '0') from pg_stat_activity
 			where datname = current_database() and pid <> pg_backend_pid())`).
 		Scan(&f.Version, &f.Number, &f.Now, &f.OldestTransaction)
@@ -144,7 +145,8 @@ func (s *Store) NotOpen(ctx context.Context, refs []campus.CaseRef, before time.
 	for i, ref := range refs {
 		ids[i] = ref.ID
 	}
-	rows, err := s.pool.Query(ctx, `select id from cases where id = any($1) and (closed_at is null or closed_at >= $2)`, ids, before)
+	rows, err := s.pool.Query(ctx, `select id from cases where id = any($1) and (closed_at is null or closed_at >= $2)`,
+		ids, before)
 	if err != nil {
 		return nil, wrap("look for open cases", err)
 	}
@@ -192,7 +194,8 @@ func (s *Store) ProbeObjects(ctx context.Context) error {
 func (s *Store) ObjectsVersioned(ctx context.Context) (bool, error) {
 	found, err := s.objects.client.GetBucketVersioning(ctx, s.objects.bucket)
 	if answer := minio.ToErrorResponse(err); err != nil &&
-		(answer.StatusCode == http.StatusNotImplemented || answer.Code == "NotImplemented" || answer.Code == "VersioningNotConfigured") {
+		(answer.StatusCode == http.StatusNotImplemented || answer.Code == "NotImplemented" ||
+			answer.Code == "VersioningNotConfigured") {
 		return false, nil
 	}
 	return found.Enabled() || found.Suspended(), objectError("ask for the bucket's versions", err)

@@ -39,7 +39,8 @@ func (s *Store) FindPeople(ctx context.Context, who campus.StaffMember, f Person
 		if err := addAudit(t, campus.Staff(who.ID), "people.search", "by/"+string(f.By), who.University); err != nil {
 			return err
 		}
-		query := t.Table("people").Select("id, number, name, right(phone, ?) as phone, level, college, campus, status", campus.PhoneTail).
+		query := t.Table("people").Select("id, number, name, right(phone, ?) as phone, level, college, campus, status",
+			campus.PhoneTail).
 			Where("university = ?", who.University)
 		if campuses, all := who.Campuses(campus.ServeCounter); !all {
 			query = query.Where("campus in ?", campuses)
@@ -149,9 +150,11 @@ type Verification struct {
 
 // VerifyAtCounter compares the original document with the roster (A3). A document that does not fit is an answer, not
 // an error: it is kept, too. TooMany: verification_locked.
-func (s *Store) VerifyAtCounter(ctx context.Context, req Request, who campus.StaffMember, policy campus.CounterPolicy, v Verification) (CounterAct, error) {
+func (s *Store) VerifyAtCounter(ctx context.Context, req Request, who campus.StaffMember, policy campus.CounterPolicy,
+	v Verification) (CounterAct, error) {
 	return once(ctx, s, "verify a person", req, func(t tx) (CounterAct, error) {
-		if err := t.Exec(`select 1 from people where id = ? for update`, v.Person).Error; err != nil { // so that tries are counted one by one
+		// so that tries are counted one by one
+		if err := t.Exec(`select 1 from people where id = ? for update`, v.Person).Error; err != nil {
 			return CounterAct{}, err
 		}
 		person, err := servedPerson(t, who, v.Person)
@@ -164,7 +167,8 @@ func (s *Store) VerifyAtCounter(ctx context.Context, req Request, who campus.Sta
 			return CounterAct{}, err
 		}
 		if wrong >= policy.VerificationTries {
-			return CounterAct{}, campus.Errorf(campus.TooMany, "verification_locked", "too many wrong documents for person %s today", v.Person)
+			return CounterAct{}, campus.Errorf(campus.TooMany, "verification_locked",
+				"too many wrong documents for person %s today", v.Person)
 		}
 		act := newAct(t, req.ID, who, person, campus.VerificationAct)
 		act.DocumentType, act.DoneAt = string(v.DocumentType), &t.now
@@ -214,7 +218,8 @@ func verified(t tx, who campus.StaffMember, person uuid.UUID, policy campus.Coun
 		return uuid.Nil, err
 	}
 	if found.Verdict != campus.Pass || !t.now.Before(found.At.Add(policy.VerificationLife.Std())) {
-		return uuid.Nil, campus.Errorf(campus.Forbidden, "verification_missing", "person %s has not been verified lately by the member", person)
+		return uuid.Nil, campus.Errorf(campus.Forbidden, "verification_missing",
+			"person %s has not been verified lately by the member", person)
 	}
 	return found.ID, nil
 }
@@ -228,9 +233,9 @@ type NewCounterAct struct {
 	Policy campus.CounterPolicy
 }
 
-// openAct inserts an act for whoever may have it done. Under the id of a decision it comes with the decision, so that none
-// is made without its act; whether it was done the moves of the case tell. Forbidden: verification_missing, unless the act is
-// a check that is failed.
+// openAct inserts an act for whoever may have it done. Under the id of a decision it comes with the decision, so that
+// none is made without its act; whether it was done the moves of the case tell. Forbidden: verification_missing, unless
+// the act is a check that is failed.
 func openAct(t tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
 	person, err := findPerson(t, a.Person)
 	if err == nil && a.Kind.OnBehalf() {
@@ -244,7 +249,8 @@ func openAct(t tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (Count
 	if a.Kind == campus.CheckAct {
 		act.Verdict = campus.Verdict(a.Detail)
 	}
-	if a.Kind != campus.CheckAct || act.Verdict == campus.Pass { // who is not the one, or has no document, cannot be verified
+	// who is not the one, or has no document, cannot be verified
+	if a.Kind != campus.CheckAct || act.Verdict == campus.Pass {
 		verification, err := verified(t, who, a.Person, a.Policy)
 		if err != nil {
 			return CounterAct{}, err
@@ -271,7 +277,8 @@ func (s *Store) CounterActs(ctx context.Context, person, after uuid.UUID, limit 
 	if after != uuid.Nil {
 		where, args = where+" and a.id < ?", append(args, after)
 	}
-	err := s.read(ctx).Raw(selectAct+` where `+where+` order by a.id desc limit ?`, append(args, limit)...).Scan(&acts).Error
+	err := s.read(ctx).Raw(selectAct+` where `+where+` order by a.id desc limit ?`,
+		append(args, limit)...).Scan(&acts).Error
 	return acts, wrap("list the acts at the counter", err)
 }
 
@@ -287,8 +294,8 @@ type ActReceipt struct {
 	CampusEN     string
 }
 
-// ActReceipt is the receipt of an act that was done for somebody whom the member serves; the look is noted, since it names
-// a person. NotFound: receipt_unknown. Conflict: receipt_not_yet.
+// ActReceipt is the receipt of an act that was done for somebody whom the member serves; the look is noted, since it
+// names a person. NotFound: receipt_unknown. Conflict: receipt_not_yet.
 func (s *Store) ActReceipt(ctx context.Context, who campus.StaffMember, id uuid.UUID) (ActReceipt, error) {
 	var r ActReceipt
 	err := s.inTx(ctx, "read a receipt", func(t tx) error {

@@ -13,7 +13,8 @@ import (
 // its act with the decision instead.
 
 // SetLanguageAtCounter changes the language of a person's messages, for the person.
-func (s *Store) SetLanguageAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
+func (s *Store) SetLanguageAtCounter(ctx context.Context, req Request, who campus.StaffMember,
+	a NewCounterAct) (CounterAct, error) {
 	return once(ctx, s, "set a language at the counter", req, func(t tx) (CounterAct, error) {
 		act, err := actNow(t, req.ID, who, a)
 		if err != nil {
@@ -24,7 +25,8 @@ func (s *Store) SetLanguageAtCounter(ctx context.Context, req Request, who campu
 }
 
 // RenewPickupCodeAtCounter sends the holder another pickup code, for the holder (D3).
-func (s *Store) RenewPickupCodeAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
+func (s *Store) RenewPickupCodeAtCounter(ctx context.Context, req Request, who campus.StaffMember,
+	a NewCounterAct) (CounterAct, error) {
 	return once(ctx, s, "renew a pickup code at the counter", req, func(t tx) (CounterAct, error) {
 		act, err := actNow(t, req.ID, who, a)
 		if err != nil {
@@ -36,7 +38,8 @@ func (s *Store) RenewPickupCodeAtCounter(ctx context.Context, req Request, who c
 }
 
 // AddUploadAtCounter keeps a document that a person has handed in on paper, as their file.
-func (s *Store) AddUploadAtCounter(ctx context.Context, req Request, who campus.StaffMember, up NewUpload, policy campus.CounterPolicy) (Upload, error) {
+func (s *Store) AddUploadAtCounter(ctx context.Context, req Request, who campus.StaffMember, up NewUpload,
+	policy campus.CounterPolicy) (Upload, error) {
 	return s.addUpload(ctx, req, up, func(t tx, id uuid.UUID) error {
 		act := NewCounterAct{Kind: campus.UploadAct, Person: up.Person, Detail: string(up.Purpose), Policy: policy}
 		if _, err := actNow(t, id, who, act); err != nil {
@@ -48,7 +51,8 @@ func (s *Store) AddUploadAtCounter(ctx context.Context, req Request, who campus.
 
 // SetPhoneAtCounter puts another number on file for a person who was verified (L6). It works before the first sign-in,
 // too, which a wrong number would hold up for ever. Conflict: phone_same. Forbidden: verification_missing.
-func (s *Store) SetPhoneAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct, phone string) (CounterAct, error) {
+func (s *Store) SetPhoneAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct,
+	phone string) (CounterAct, error) {
 	return once(ctx, s, "set a phone at the counter", req, func(t tx) (CounterAct, error) {
 		act, err := actNow(t, req.ID, who, a)
 		if err != nil {
@@ -62,7 +66,8 @@ func (s *Store) SetPhoneAtCounter(ctx context.Context, req Request, who campus.S
 }
 
 // EndSessionsAtCounter signs every device of a person out, who has lost one of them (L6).
-func (s *Store) EndSessionsAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
+func (s *Store) EndSessionsAtCounter(ctx context.Context, req Request, who campus.StaffMember,
+	a NewCounterAct) (CounterAct, error) {
 	return once(ctx, s, "end sessions at the counter", req, func(t tx) (CounterAct, error) {
 		act, err := actNow(t, req.ID, who, a)
 		if err != nil {
@@ -72,8 +77,10 @@ func (s *Store) EndSessionsAtCounter(ctx context.Context, req Request, who campu
 	})
 }
 
-// WithdrawQueuedAtCounter takes back an application for its holder, as WithdrawQueued does; false when its workflow has begun.
-func (s *Store) WithdrawQueuedAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct) (act CounterAct, done bool, err error) {
+// WithdrawQueuedAtCounter takes back an application for its holder, as WithdrawQueued does; false when its workflow has
+// begun.
+func (s *Store) WithdrawQueuedAtCounter(ctx context.Context, req Request, who campus.StaffMember,
+	a NewCounterAct) (act CounterAct, done bool, err error) {
 	act, err = once(ctx, s, "withdraw a queued application at the counter", req, func(t tx) (CounterAct, error) {
 		act, err := actNow(t, req.ID, who, a)
 		if err != nil {
@@ -88,7 +95,8 @@ func (s *Store) WithdrawQueuedAtCounter(ctx context.Context, req Request, who ca
 }
 
 // ApplyAtCounter takes an application of a person from a member of staff, as Apply takes it from the person.
-func (s *Store) ApplyAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct, application NewApplication) (CounterAct, error) {
+func (s *Store) ApplyAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct,
+	application NewApplication) (CounterAct, error) {
 	return once(ctx, s, "apply at the counter", req, func(t tx) (CounterAct, error) {
 		act, err := actNow(t, req.ID, who, a) // first: nobody tries numbers of documents on who was not verified
 		if err != nil {
@@ -109,7 +117,8 @@ func (s *Store) ApplyAtCounter(ctx context.Context, req Request, who campus.Staf
 }
 
 // ChooseKioskAtCounter has the plastic of a person's card brought to another kiosk, as ChooseKiosk does.
-func (s *Store) ChooseKioskAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct, card uuid.UUID, kiosk string) (CounterAct, error) {
+func (s *Store) ChooseKioskAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct,
+	card uuid.UUID, kiosk string) (CounterAct, error) {
 	return once(ctx, s, "choose a kiosk at the counter", req, func(t tx) (CounterAct, error) {
 		act, err := actNow(t, req.ID, who, a)
 		if err != nil {

@@ -27,7 +27,8 @@ func decidedBefore(t tx, m campus.Move, c caseRow) (row campus.Moved, found bool
 	case err != nil:
 		return row, false, err
 	case !kept.Same: // also where another has made it: what the run does after a move is what was decided
-		return row, false, campus.Errorf(campus.Forbidden, "decision_unknown", "nobody has made decision %s about case %s", d.ID, m.Case.ID)
+		return row, false, campus.Errorf(campus.Forbidden, "decision_unknown", "nobody has made decision %s about case %s",
+			d.ID, m.Case.ID)
 	}
 	if row, found, err = findDecided(t, m); err != nil || found {
 		return row, found, err

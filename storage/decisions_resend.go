@@ -8,18 +8,19 @@ import (
 )
 
 // resendAfter is how long an open decision is left to whoever sent it first. ResendLease and resendMost are between two
-// tries of sending it again, at the least and at the most. Whoever takes one has to be done with it within the lease: then
-// another may take it.
+// tries of sending it again, at the least and at the most. Whoever takes one has to be done with it within the lease:
+// then another may take it.
 const (
 	resendAfter = 5 * time.Second
 	ResendLease = 10 * time.Second
 	resendMost  = time.Minute
 )
 
-// TakeResends takes decisions that are to be sent again, at most one of each case: first those that its moves stand for, in
-// their order, then those that were opened first. They are this caller's for the lease. While one is out that no move stands
-// for, or that the workflow has lost, the others of its case wait; one that is written and whose answer takes long, as a
-// withdrawal's, keeps none waiting: neither in its case, nor others when there are more than the limit.
+// TakeResends takes decisions that are to be sent again, at most one of each case: first those that its moves stand
+// for, in their order, then those that were opened first. They are this caller's for the lease. While one is out that
+// no move stands for, or that the workflow has lost, the others of its case wait; one that is written and whose answer
+// takes long, as a withdrawal's, keeps none waiting: neither in its case, nor others when there are more than the
+// limit.
 func (s *Store) TakeResends(ctx context.Context, limit int) ([]Decision, error) {
 	var due bool
 	err := s.pool.QueryRow(ctx, dueSQL, s.Now(), s.Now().Add(-resendAfter)).Scan(&due)
@@ -48,7 +49,8 @@ func (s *Store) TakeResends(ctx context.Context, limit int) ([]Decision, error) 
 				returning r.*)
 			select t.id, t.actor, t.response, t.case_id, c.kind, t.update_name, t.argument, t.seen, t.entered, t.state
 			from taken t join cases c on c.id = t.case_id`, map[string]any{
-			"now": t.now, "least": resendAfter.Seconds(), "lease": ResendLease.Seconds(), "most": resendMost.Seconds(), "limit": limit,
+			"now": t.now, "least": resendAfter.Seconds(), "lease": ResendLease.Seconds(), "most": resendMost.Seconds(),
+			"limit": limit,
 		}).Scan(&rows).Error
 		for _, row := range rows {
 			d, wrong := row.decision()
@@ -63,15 +65,16 @@ func (s *Store) TakeResends(ctx context.Context, limit int) ([]Decision, error) 
 	return taken, err
 }
 
-// dueSQL tells whether something may have to be sent again now; $1 is now, $2 some seconds ago. In two parts, each with an
-// index of its own: as one condition it reads the whole table, whose newest rows come last.
+// dueSQL tells whether something may have to be sent again now; $1 is now, $2 some seconds ago. In two parts, each with
+// an index of its own: as one condition it reads the whole table, whose newest rows come last.
 const dueSQL = `select exists (select 1 from requests where state = 'open' and resend_at is null and created_at <= $2)
 	or exists (select 1 from requests where resend_at <= $1)`
 
-// RecallDecisions has the decisions that a case's moves stand for after a version sent again, because its workflow has lost
-// them. Those up to that version it knows: what has its answer is sent no more.
+// RecallDecisions has the decisions that a case's moves stand for after a version sent again, because its workflow has
+// lost them. Those up to that version it knows: what has its answer is sent no more.
 func (s *Store) RecallDecisions(ctx context.Context, ref campus.CaseRef, after int64) error {
-	_, err := s.pool.Exec(ctx, `update requests r set resend_at = case when m.version > $2 then coalesce(r.resend_at, $3) end from moves m
+	_, err := s.pool.Exec(ctx,
+		`update requests r set resend_at = case when m.version > $2 then coalesce(r.resend_at, $3) end from moves m
 		where m.case_id = $1 and r.id = m.decision and (m.version > $2 or r.state = 'done' and r.resend_at is not null)`,
 		ref.ID, after, s.Now())
 	return wrap("recall decisions", err)

@@ -45,8 +45,8 @@ type Shipment struct {
 }
 
 // TakeShipment notes what is on its way to a kiosk. A delivery that is known is no news, and a
-// call-back that was taken before changes nothing. NotFound: a batch we do not know. Conflict: callback_conflict when its id
-// stands for another report; report_not_ordered when a card was not ordered with that batch; report_contradicts
+// call-back that was taken before changes nothing. NotFound: a batch we do not know. Conflict: callback_conflict when
+// its id stands for another report; report_not_ordered when a card was not ordered with that batch; report_contradicts
 // when one was ordered to another kiosk.
 func (s *Store) TakeShipment(ctx context.Context, r Shipment) error {
 	id, err := uuid.NewV7()
@@ -87,7 +87,8 @@ func checkShipment(r Shipment, cards []Plastic) error {
 		return campus.Errorf(campus.Conflict, "report_contradicts", "delivery %s lists a card twice", r.Number)
 	}
 	if len(cards) != len(r.Plastics) {
-		return campus.Errorf(campus.Conflict, "report_not_ordered", "delivery %s lists cards that batch %s did not order", r.Number, r.Batch)
+		return campus.Errorf(campus.Conflict, "report_not_ordered", "delivery %s lists cards that batch %s did not order",
+			r.Number, r.Batch)
 	}
 	for _, p := range cards {
 		if p.KioskID != r.Kiosk {
@@ -211,7 +212,8 @@ func (s *Store) KioskReceipt(ctx context.Context, req Request, kiosk Kiosk, r Re
 }
 
 // StaffReceipt takes the receipt that the card centre gives in a kiosk's place.
-func (s *Store) StaffReceipt(ctx context.Context, req Request, who campus.StaffMember, r Receipt) (KioskDelivery, error) {
+func (s *Store) StaffReceipt(ctx context.Context, req Request, who campus.StaffMember, r Receipt) (KioskDelivery,
+	error) {
 	return s.receive(ctx, req, r, func(d KioskDelivery, place string) bool {
 		return d.University == who.University && who.May(campus.HandlePlastic, place)
 	})
@@ -220,7 +222,8 @@ func (s *Store) StaffReceipt(ctx context.Context, req Request, who campus.StaffM
 // receive puts the cards of a delivery where the receipt says they are. The same receipt again gets the same answer.
 // NotFound: a delivery that is not the caller's. Invalid: receipt_twice, receipt_incomplete, receipt_unknown_card.
 // Conflict: receipt_contradicts what is known, compartment_full.
-func (s *Store) receive(ctx context.Context, req Request, r Receipt, theirs func(KioskDelivery, string) bool) (KioskDelivery, error) {
+func (s *Store) receive(ctx context.Context, req Request, r Receipt,
+	theirs func(KioskDelivery, string) bool) (KioskDelivery, error) {
 	said, err := r.fates()
 	if err != nil {
 		return KioskDelivery{}, err
@@ -249,7 +252,8 @@ func (s *Store) receive(ctx context.Context, req Request, r Receipt, theirs func
 		if len(r.NoRoom) > 0 {
 			hash = nil // not the last word
 		}
-		if err := t.Exec(`update deliveries set receipt_hash = ?, received_by = ? where id = ?`, hash, req.Actor.String(), d.ID).Error; err != nil {
+		if err := t.Exec(`update deliveries set receipt_hash = ?, received_by = ? where id = ?`, hash, req.Actor.String(),
+			d.ID).Error; err != nil {
 			return d, err
 		}
 		if err := settleBatch(ctx, t, d.BatchID, false); err != nil {
@@ -301,7 +305,8 @@ func readDelivery(t tx, id uuid.UUID, lock string) (KioskDelivery, error) {
 }
 
 // receiveCards does to each card of a delivery what the receipt says.
-func receiveCards(ctx context.Context, t tx, d KioskDelivery, cards []Plastic, said map[string]fate, actor campus.Actor) error {
+func receiveCards(ctx context.Context, t tx, d KioskDelivery, cards []Plastic, said map[string]fate,
+	actor campus.Actor) error {
 	numbers, err := cardNumbers(t, d.ID)
 	if err != nil {
 		return err
@@ -322,7 +327,8 @@ func receiveCards(ctx context.Context, t tx, d KioskDelivery, cards []Plastic, s
 		}
 	}
 	if known != len(said) {
-		return campus.FieldErrorf("placed", "receipt_unknown_card", "the receipt lists a card that is not of delivery %s", d.ID)
+		return campus.FieldErrorf("placed", "receipt_unknown_card", "the receipt lists a card that is not of delivery %s",
+			d.ID)
 	}
 	return nil
 }
@@ -332,7 +338,8 @@ func cardNumbers(t tx, delivery uuid.UUID) (map[uuid.UUID]string, error) {
 		ID     uuid.UUID
 		Number string
 	}
-	err := t.Raw(`select p.id, c.number from plastics p join cards c on c.id = p.card_id where p.delivery_id = ?`, delivery).Scan(&rows).Error
+	err := t.Raw(`select p.id, c.number from plastics p join cards c on c.id = p.card_id where p.delivery_id = ?`,
+		delivery).Scan(&rows).Error
 	numbers := make(map[uuid.UUID]string, len(rows))
 	for _, row := range rows {
 		numbers[row.ID] = row.Number
@@ -347,7 +354,8 @@ func receiveCard(ctx context.Context, t tx, p Plastic, f fate, actor campus.Acto
 		return nil
 	}
 	if p.State != campus.PlasticShipped {
-		return campus.Errorf(campus.Conflict, "receipt_contradicts", "a plastic that is %s cannot be received as %s", p.State, f.state)
+		return campus.Errorf(campus.Conflict, "receipt_contradicts", "a plastic that is %s cannot be received as %s", p.State,
+			f.state)
 	}
 	change := campus.Change{Actor: actor, Channel: "kiosk", Reason: "received"}
 	if actor.Kind == campus.StaffActor {
@@ -391,7 +399,8 @@ func (s *Store) BatchDeliveries(ctx context.Context, batch uuid.UUID) ([]KioskDe
 }
 
 // StaffDeliveries are the deliveries of the member's university, newest first; open leaves out those with a receipt.
-func (s *Store) StaffDeliveries(ctx context.Context, who campus.StaffMember, open bool, after uuid.UUID, limit int) ([]KioskDelivery, error) {
+func (s *Store) StaffDeliveries(ctx context.Context, who campus.StaffMember, open bool, after uuid.UUID,
+	limit int) ([]KioskDelivery, error) {
 	query := s.read(ctx).Table("deliveries").Where("university = ?", who.University)
 	if open {
 		query = query.Where("state = ?", campus.DeliveryShipped)

@@ -9,8 +9,8 @@ import (
 	"campuscard/campus"
 )
 
-// Device is a session as its owner sees it: a phone that is signed in is bound, and one that is not is unbound (L6). When
-// it was last used is not kept: that would be a write for every request.
+// Device is a session as its owner sees it: a phone that is signed in is bound, and one that is not is unbound (L6).
+// When it was last used is not kept: that would be a write for every request.
 type Device struct {
 	ID        uuid.UUID    `json:"id"`
 	Device    string       `json:"device"`
@@ -52,6 +52,7 @@ func (s *Store) EndOtherSessions(ctx context.Context, who Principal) error {
 		if err := forgetOthers(t, who.Person.ID, who.Session); err != nil {
 			return err
 		}
-		return addAudit(t, campus.Student(who.Person.ID), "session.end_others", "person/"+who.Person.ID.String(), who.Person.University)
+		return addAudit(t, campus.Student(who.Person.ID), "session.end_others", "person/"+who.Person.ID.String(),
+			who.Person.University)
 	})
 }

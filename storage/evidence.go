@@ -113,7 +113,8 @@ func checkLastDay(kind campus.DocumentType, evidence []Evidence) error {
 	return nil
 }
 
-// takeEvidence marks the files as used by the application and keeps what came with them, in the place of what was there.
+// takeEvidence marks the files as used by the application and keeps what came with them, in the place of what was
+// there.
 func takeEvidence(t tx, application uuid.UUID, who applicant, evidence []Evidence) error {
 	if err := checkAsked(who.Route, who.Category, evidence); err != nil {
 		return err
@@ -163,8 +164,8 @@ func evidenceWords(t tx, items []brought) map[string]any {
 	}
 }
 
-// papers are the items that an applicant has to hand in, with what can be said of those without asking anybody: that one is
-// missing, or outside of its days (A3, A4).
+// papers are the items that an applicant has to hand in, with what can be said of those without asking anybody: that
+// one is missing, or outside of its days (A3, A4).
 func papers(route campus.Route, category campus.Category, brought []Evidence, today campus.Date) []campus.Finding {
 	findings := []campus.Finding{}
 	for _, item := range campus.Papers(route, category) {
@@ -190,10 +191,12 @@ const stillValidGuard = ` and not exists (select 1 from evidence where applicati
 // document_expired_meanwhile.
 func checkStillValid(t tx, application uuid.UUID) error {
 	var expired []campus.Item
-	err := t.Raw(`select item from evidence where application_id = ? and expires_on < ? order by item`, application, campus.DateOf(t.now)).
+	err := t.Raw(`select item from evidence where application_id = ? and expires_on < ? order by item`, application,
+		campus.DateOf(t.now)).
 		Scan(&expired).Error
 	if err == nil && len(expired) > 0 {
-		err = campus.Errorf(campus.Conflict, "document_expired_meanwhile", "%s of application %s has expired since it was handed in", expired[0], application)
+		err = campus.Errorf(campus.Conflict, "document_expired_meanwhile",
+			"%s of application %s has expired since it was handed in", expired[0], application)
 	}
 	return err
 }
@@ -205,7 +208,8 @@ const evidenceColumn = `(select coalesce(jsonb_agg(jsonb_build_object('item', it
 
 // Evidence is what has been handed in with an application.
 func (s *Store) Evidence(ctx context.Context, application uuid.UUID) ([]Evidence, error) {
-	brought, err := all[Evidence](ctx, s, `select item, upload_id as upload, code, valid_from, expires_on from evidence where application_id = @id
+	brought, err := all[Evidence](ctx, s,
+		`select item, upload_id as upload, code, valid_from, expires_on from evidence where application_id = @id
 		order by item`, map[string]any{"id": application})
 	return brought, wrap("read the evidence", err)
 }

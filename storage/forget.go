@@ -12,8 +12,8 @@ import (
 // A file is forgotten in the transaction that says nobody needs it any more: from then on it reads as gone, and its key
 // waits in forgotten_files until the object store has deleted the object. No case stops while the store is down.
 
-// forgottenSQL forgets pictures of an application, which is "moved" (B4). The photo on file has no row: its key follows from
-// the application.
+// forgottenSQL forgets pictures of an application, which is "moved" (B4). The photo on file has no row: its key follows
+// from the application.
 const forgottenSQL = `, forgot as (
 		update uploads u set deleted_at = @now from moved where u.person_id = moved.person_id and u.taken_by = moved.id
 			and u.purpose = any(cast(@forgets as text[])) and u.deleted_at is null
@@ -34,13 +34,15 @@ func forgetWords(what campus.Images) map[string]any {
 func (s *Store) ForgetImages(ctx context.Context, application uuid.UUID, what campus.Images) error {
 	words := forgetWords(what)
 	words["now"], words["application"] = s.Now(), application
-	_, _, err := one[struct{}](ctx, s, `with moved as (select id, person_id from applications where id = @application)`+forgottenSQL+` select`, words)
+	_, _, err := one[struct{}](ctx, s,
+		`with moved as (select id, person_id from applications where id = @application)`+forgottenSQL+` select`, words)
 	return wrap("forget the images of an application", err)
 }
 
 // ForgetUploads forgets the files of uploads and keeps what is known about them (B4).
 func (s *Store) ForgetUploads(ctx context.Context, ids []uuid.UUID) error {
-	_, err := s.forget(ctx, `update uploads set deleted_at = @now where id = any(@ids) and deleted_at is null`, map[string]any{"ids": ids})
+	_, err := s.forget(ctx, `update uploads set deleted_at = @now where id = any(@ids) and deleted_at is null`,
+		map[string]any{"ids": ids})
 	return wrap("forget uploads", err)
 }
 
@@ -62,20 +64,23 @@ func (s *Store) Shred(ctx context.Context, limit int) (gone int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, shredPatience)
 	defer cancel()
 	var anything bool
-	if err := s.pool.QueryRow(ctx, `select exists (select 1 from forgotten_files)`).Scan(&anything); err != nil || !anything {
+	if err := s.pool.QueryRow(ctx, `select exists (select 1 from forgotten_files)`).Scan(&anything); err != nil ||
+		!anything {
 		return 0, wrap("look for forgotten files", err)
 	}
 	var refused error
 	err = s.inTx(ctx, "shred files", func(t tx) error {
 		var keys, left []string
-		if err := t.Raw(`select object_key from forgotten_files order by at limit ? for update skip locked`, limit).Scan(&keys).Error; err != nil {
+		if err := t.Raw(`select object_key from forgotten_files order by at limit ? for update skip locked`,
+			limit).Scan(&keys).Error; err != nil {
 			return err
 		}
 		if left, refused = s.objects.delete(ctx, keys...); len(left) == len(keys) {
 			return nil
 		}
 		gone = len(keys) - len(left)
-		return t.Exec(`delete from forgotten_files where object_key = any(?) and object_key <> all(?)`, texts(keys), texts(left)).Error
+		return t.Exec(`delete from forgotten_files where object_key = any(?) and object_key <> all(?)`, texts(keys),
+			texts(left)).Error
 	})
 	if err == nil {
 		err = refused

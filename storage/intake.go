@@ -97,8 +97,8 @@ func (s *Store) takeAlone(ctx context.Context, job newcomer) settled[Accepted] {
 	return taken[0]
 }
 
-// takeLot takes applications of different people under different keys, all in one transaction, with an answer for each. An
-// error is the whole lot's.
+// takeLot takes applications of different people under different keys, all in one transaction, with an answer for each.
+// An error is the whole lot's.
 func (s *Store) takeLot(ctx context.Context, lot []newcomer) (answers []settled[Accepted], err error) {
 	err = s.inTx(ctx, "take applications", func(t tx) error {
 		answers = make([]settled[Accepted], len(lot))
@@ -157,7 +157,8 @@ func keepAnswers(t tx, lot []newcomer) (map[uuid.UUID]bool, error) {
 	return kept, nil
 }
 
-// firstAnswer answers a request whose key is there already: as the first time, or with a conflict when it is another one.
+// firstAnswer answers a request whose key is there already: as the first time, or with a conflict when it is another
+// one.
 func firstAnswer(t tx, n newcomer) (answer settled[Accepted], err error) {
 	first, err := findRequest(t, n.request)
 	switch {

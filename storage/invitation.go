@@ -93,14 +93,16 @@ type NewCampaign struct {
 
 // OpenCampaign opens a campaign of the member's university: its case and the start of its workflow, which needs no
 // Temporal. Conflicts: campaign_open, audience_empty.
-func (s *Store) OpenCampaign(ctx context.Context, req Request, who campus.StaffMember, n NewCampaign) (Campaign, error) {
+func (s *Store) OpenCampaign(ctx context.Context, req Request, who campus.StaffMember, n NewCampaign) (Campaign,
+	error) {
 	return once(ctx, s, "open a campaign", req, func(t tx) (Campaign, error) {
 		people, err := countAudience(t, who.University, n.Audience, n.Rested)
 		if err != nil {
 			return Campaign{}, err
 		}
 		c := Campaign{ID: n.ID, University: who.University, Audience: n.Audience.Group, Level: n.Audience.Level,
-			College: n.Audience.College, FirstDay: n.Period.From, LastDay: n.Period.Until, People: people, OpenedBy: who.ID, OpenedAt: t.now}
+			College: n.Audience.College, FirstDay: n.Period.From, LastDay: n.Period.Until, People: people, OpenedBy: who.ID,
+			OpenedAt: t.now}
 		if err := fileCampaign(t, c, n.PolicyVersion); err != nil {
 			return c, err
 		}
@@ -183,7 +185,8 @@ func (s *Store) LookAtAudience(ctx context.Context, look AudienceLook) (Audience
 		return seen, wrap("look at an audience", err)
 	}
 	var busy int
-	err = t.Raw(`select `+backlogSQL, map[string]any{"most": look.Backlog, "kind": string(campus.ApplicationCase)}).Row().Scan(&busy)
+	err = t.Raw(`select `+backlogSQL,
+		map[string]any{"most": look.Backlog, "kind": string(campus.ApplicationCase)}).Row().Scan(&busy)
 	seen.Busy = busy >= look.Backlog
 	return seen, wrap("look at an audience", err)
 }
@@ -200,8 +203,8 @@ type Wave struct {
 }
 
 // SendWave invites or reminds the next people of a campaign, with the move that says so, and answers how many. It takes
-// the same few statements whatever their number. Waves of one university take turns, so that of two campaigns the second
-// sees whom the first has just invited.
+// the same few statements whatever their number. Waves of one university take turns, so that of two campaigns the
+// second sees whom the first has just invited.
 func (s *Store) SendWave(ctx context.Context, m campus.Move, w Wave) (moved campus.Moved, sent int, err error) {
 	moved, err = s.move(ctx, m, func(t tx) error {
 		c, err := readCampaign(t, m.Case.ID)
@@ -229,17 +232,19 @@ func (s *Store) SendWave(ctx context.Context, m campus.Move, w Wave) (moved camp
 		if err := say(t, m, map[string]int{"count": len(people)}); err != nil {
 			return err
 		}
-		return t.Exec(`update invitation_waves set size = ? where campaign_id = ? and seq = ?`, len(people), c.ID, w.Seq).Error
+		return t.Exec(`update invitation_waves set size = ? where campaign_id = ? and seq = ?`, len(people), c.ID,
+			w.Seq).Error
 	})
 	if err != nil {
 		return moved, 0, err
 	}
-	err = s.read(ctx).Raw(`select size from invitation_waves where campaign_id = ? and seq = ?`, m.Case.ID, w.Seq).Row().Scan(&sent)
+	err = s.read(ctx).Raw(`select size from invitation_waves where campaign_id = ? and seq = ?`, m.Case.ID,
+		w.Seq).Row().Scan(&sent)
 	return moved, sent, wrap("read a wave", err)
 }
 
-// invitePeople goes on through the audience where the last wave has stopped. When it comes to the end it looks once from
-// the beginning: the roster may have changed behind it.
+// invitePeople goes on through the audience where the last wave has stopped. When it comes to the end it looks once
+// from the beginning: the roster may have changed behind it.
 func invitePeople(t tx, c Campaign, w Wave) ([]uuid.UUID, error) {
 	words := c.words(w.Levels, w.Rested)
 	words["wave"], words["now"] = w.Seq, t.now
@@ -283,7 +288,8 @@ func remindPeople(t tx, c Campaign, w Wave) ([]uuid.UUID, error) {
 // EndCampaign ends a campaign; its last event says what it has come to.
 func (s *Store) EndCampaign(ctx context.Context, m campus.Move) (campus.Moved, error) {
 	return s.move(ctx, m, func(t tx) error {
-		if err := t.Exec(`update campaigns set closed_at = ? where id = ? and closed_at is null`, t.now, m.Case.ID).Error; err != nil {
+		if err := t.Exec(`update campaigns set closed_at = ? where id = ? and closed_at is null`, t.now,
+			m.Case.ID).Error; err != nil {
 			return err
 		}
 		found, err := readProgress(t, `c.id = @campaign`, map[string]any{"campaign": m.Case.ID})
@@ -293,7 +299,8 @@ func (s *Store) EndCampaign(ctx context.Context, m campus.Move) (campus.Moved, e
 		if len(found) == 0 {
 			return errors.New("a campaign without a case")
 		}
-		return say(t, m, map[string]int{"invited": found[0].Invited, "applied": found[0].Applied, "reminded": found[0].Reminded})
+		return say(t, m, map[string]int{"invited": found[0].Invited, "applied": found[0].Applied,
+			"reminded": found[0].Reminded})
 	})
 }
 

@@ -25,7 +25,8 @@ type CampaignProgress struct {
 }
 
 // Campaigns are the campaigns of the member's university, newest first; open leaves out those that have ended.
-func (s *Store) Campaigns(ctx context.Context, who campus.StaffMember, open bool, after uuid.UUID, limit int) ([]CampaignProgress, error) {
+func (s *Store) Campaigns(ctx context.Context, who campus.StaffMember, open bool, after uuid.UUID,
+	limit int) ([]CampaignProgress, error) {
 	where := `c.university = @university`
 	if open {
 		where += ` and c.closed_at is null`

@@ -55,7 +55,8 @@ func kioskContext(id string) string { return "kiosks.secret/" + id }
 // UseNonce takes a nonce of a machine; one that was taken before is a captured request sent again.
 func (s *Store) UseNonce(ctx context.Context, machine, nonce string) error {
 	return s.inTx(ctx, "use a nonce", func(t tx) error {
-		taken := t.Exec(`insert into nonces (machine, nonce, at) values (?, ?, ?) on conflict do nothing`, machine, nonce, t.now)
+		taken := t.Exec(`insert into nonces (machine, nonce, at) values (?, ?, ?) on conflict do nothing`, machine, nonce,
+			t.now)
 		if taken.Error != nil {
 			return fmt.Errorf("keep a nonce: %w", taken.Error)
 		}

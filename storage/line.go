@@ -29,32 +29,35 @@ type pace struct {
 	BeganAt   time.Time
 	LetIn     int
 	PerSecond *float64
-	Came      int // within the last rushSpan, to the university most came to; who has a head start is not counted: their place is not the time they came
-	Busy      int // as backlogSQL has it
+	// within the last rushSpan, to the university most came to; who has a head start is not counted: their place is not the time they came
+	Came int
+	Busy int // as backlogSQL has it
 }
 
-// lockPace takes the row by which callers take turns, with what the line and the engine look like; found is false while another
-// caller has it.
+// lockPace takes the row by which callers take turns, with what the line and the engine look like; found is false while
+// another caller has it.
 func lockPace(t tx, p campus.RushPolicy) (now pace, found bool, err error) {
 	row := t.Raw(`select next_at, began_at, let_in, per_second, `+backlogSQL+` as busy, (
 			select coalesce(max(came), 0) from universities u cross join lateral
 				(select count(*) as came from (select 1 from line where university = u.code and place > @since order by place limit @crowd) l) n) as came
 		from line_pace for update skip locked`,
-		map[string]any{"since": t.now.Add(-rushSpan), "crowd": crowd(p), "most": p.Backlog, "kind": string(campus.ApplicationCase)}).Scan(&now)
+		map[string]any{"since": t.now.Add(-rushSpan), "crowd": crowd(p), "most": p.Backlog,
+			"kind": string(campus.ApplicationCase)}).Scan(&now)
 	return now, row.RowsAffected > 0, row.Error
 }
 
 // crowd is how many in one line within rushSpan are a rush.
 func crowd(p campus.RushPolicy) int { return max(1, int(float64(p.Pressing)*rushSpan.Seconds())) }
 
-// LetIn starts the applications whose turn it is, and answers how many: no more a second than the policy says, fewer while
-// applications press, and none while the engine has its backlog of cases that wait for it or for the school. Universities take turns, whatever the
-// length of their lines. Of several callers at once one does it.
+// LetIn starts the applications whose turn it is, and answers how many: no more a second than the policy says, fewer
+// while applications press, and none while the engine has its backlog of cases that wait for it or for the school.
+// Universities take turns, whatever the length of their lines. Of several callers at once one does it.
 func (s *Store) LetIn(ctx context.Context, p campus.RushPolicy, limit int) (taken int, err error) {
 	// Most looks find nobody, and a transaction is four times as much. In the order of the index: who has left the line
 	// leaves dead rows behind, which a plain look would read from the beginning each time.
 	var anybody int
-	err = s.pool.QueryRow(ctx, `select count(*) from (select 1 from line order by university, place, case_id limit 1) l`).Scan(&anybody)
+	err = s.pool.QueryRow(ctx,
+		`select count(*) from (select 1 from line order by university, place, case_id limit 1) l`).Scan(&anybody)
 	if err != nil || anybody == 0 {
 		return 0, wrap("look at the line", err)
 	}
@@ -88,8 +91,8 @@ func (s *Store) LetIn(ctx context.Context, p campus.RushPolicy, limit int) (take
 	return taken, err
 }
 
-// pressed is the policy with the pace that holds at this moment: a slower one while applications come so fast that accepting
-// them needs the house.
+// pressed is the policy with the pace that holds at this moment: a slower one while applications come so fast that
+// accepting them needs the house.
 func pressed(p campus.RushPolicy, now pace) campus.RushPolicy {
 	if p.Pressing > 0 && now.Came >= crowd(p) {
 		p.StartsPerSecond = p.PressedStarts
@@ -97,7 +100,8 @@ func pressed(p campus.RushPolicy, now pace) campus.RushPolicy {
 	return p
 }
 
-// lineRoom is how many may be let in now. What is further ahead than one start comes from a slower pace, which has ended.
+// lineRoom is how many may be let in now. What is further ahead than one start comes from a slower pace, which has
+// ended.
 func lineRoom(p campus.RushPolicy, now pace, at time.Time, limit int) int {
 	ahead := now.NextAt.Sub(at)
 	if ahead > 0 && ahead.Seconds() <= 1/p.StartsPerSecond {
@@ -107,8 +111,8 @@ func lineRoom(p campus.RushPolicy, now pace, at time.Time, limit int) int {
 	return min(limit, 1+int(saved*p.StartsPerSecond), p.Backlog-now.Busy)
 }
 
-// backlogSQL is how many applications wait for their workflow's start, for the engine or for the school; what is far above @most
-// is not counted to its end.
+// backlogSQL is how many applications wait for their workflow's start, for the engine or for the school; what is far
+// above @most is not counted to its end.
 const backlogSQL = `(select count(*) from (select 1 from outbox where kind = 'start' limit @most) o)
 		+ (select count(*) from (select 1 from cases where closed_at is null and waits_for in ('engine', 'school')
 			and stage <> 'queued' and kind = @kind limit @most) c)`
@@ -138,9 +142,9 @@ func keepPace(t tx, p campus.RushPolicy, now pace, taken, room int) error {
 		now.NextAt, now.BeganAt, now.LetIn, now.PerSecond).Error
 }
 
-// LinePlace tells where an application stands; nil when it is not in the line. The estimate counts those ahead in its own
-// line and as many of each other university's, and goes by how fast the line moved last, at most as fast as the policy has it.
-// While nobody is let in, as in an outage, there is none.
+// LinePlace tells where an application stands; nil when it is not in the line. The estimate counts those ahead in its
+// own line and as many of each other university's, and goes by how fast the line moved last, at most as fast as the
+// policy has it. While nobody is let in, as in an outage, there is none.
 func (s *Store) LinePlace(ctx context.Context, p campus.RushPolicy, id uuid.UUID) (*campus.LinePlace, error) {
 	var seen struct {
 		Own       int

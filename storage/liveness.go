@@ -41,9 +41,10 @@ func (s *Store) ReadFrames(ctx context.Context, try LivenessTry, first int) ([][
 	return frames, nil
 }
 
-// JudgeLiveness keeps the verdict of a try and tells how many have really failed (B1: only those count). It closes the attempt
-// in which that was found, unless that is zero.
-func (s *Store) JudgeLiveness(ctx context.Context, attempt, try uuid.UUID, found campus.Finding) (failed int, err error) {
+// JudgeLiveness keeps the verdict of a try and tells how many have really failed (B1: only those count). It closes the
+// attempt in which that was found, unless that is zero.
+func (s *Store) JudgeLiveness(ctx context.Context, attempt, try uuid.UUID, found campus.Finding) (failed int,
+	err error) {
 	// The count sees the table as it was, so that this try is counted by itself.
 	err = s.pool.QueryRow(ctx, `with closed as (`+closeAttemptSQL+`), judged as (
 			update liveness_tries set verdict = $7, reason = $8, score = $9 where id = $6 returning application_id)
@@ -131,7 +132,8 @@ func addLivenessTry(t tx, application, person uuid.UUID, answer LivenessAnswer) 
 // insertLivenessTries uses up the challenges and keeps the answers. The files are taken beside it.
 func insertLivenessTries(t tx, answers []challenged) error {
 	var used int
-	err := t.Raw(`with used as (`+useChallengesSQL+`), tried as (`+livenessTriesSQL+`) select count(*) from used`, tryWords(t, answers)).
+	err := t.Raw(`with used as (`+useChallengesSQL+`), tried as (`+livenessTriesSQL+`) select count(*) from used`,
+		tryWords(t, answers)).
 		Row().Scan(&used)
 	if err == nil && used != len(answers) {
 		return errContested
@@ -139,8 +141,8 @@ func insertLivenessTries(t tx, answers []challenged) error {
 	return err
 }
 
-// What an answer to a challenge writes, for the statements that do it. The first answers with the challenges that nobody else
-// has used meanwhile; tryWords are the words of both.
+// What an answer to a challenge writes, for the statements that do it. The first answers with the challenges that
+// nobody else has used meanwhile; tryWords are the words of both.
 const (
 	useChallengesSQL = `update challenges set used_at = @now where id = any(cast(@challenges as uuid[])) and used_at is null returning id`
 	livenessTriesSQL = `insert into liveness_tries (id, application_id, seq, challenge_id, gesture, frames, created_at)

@@ -73,8 +73,8 @@ func openApplications(t tx, lot []newcomer) (refusals []error, err error) {
 	return refusals, insertNewcomers(t, accepted)
 }
 
-// refuseFiles lets go of the files of somebody of whom one is missing, and says why it is: when an application of theirs has
-// just taken it, that is the reason.
+// refuseFiles lets go of the files of somebody of whom one is missing, and says why it is: when an application of
+// theirs has just taken it, that is the reason.
 func refuseFiles(t tx, n newcomer, missing error) (refusal, err error) {
 	if err := letGo(t, n.Person, n.id); err != nil {
 		return nil, err
@@ -89,8 +89,8 @@ func refuseFiles(t tx, n newcomer, missing error) (refusal, err error) {
 	return missing, nil
 }
 
-// look reads what is known of the people: in SQL only (A1). Not by "exists": Postgres may answer that for many people by
-// reading all open applications.
+// look reads what is known of the people: in SQL only (A1). Not by "exists": Postgres may answer that for many people
+// by reading all open applications.
 func look(t tx, lot []newcomer) error {
 	var rows []applicantRow
 	err := t.Raw(`select v.n, p.id as person_id, p.university, p.campus, p.status, p.level, p.category, p.document_type, p.document_hash,
@@ -186,7 +186,8 @@ func (n *newcomer) checkClaim(t tx) error {
 	}
 	claimed := t.keys.document(n.DocumentType, n.DocumentNumber)
 	if n.who.DocumentType != n.DocumentType || !hmac.Equal(n.who.DocumentHash, claimed) {
-		return campus.FieldErrorf("identity_document.number", "document_mismatch", "the document number is not the one on the roster")
+		return campus.FieldErrorf("identity_document.number", "document_mismatch",
+			"the document number is not the one on the roster")
 	}
 	return checkLastDay(n.DocumentType, n.Evidence)
 }
@@ -218,8 +219,9 @@ func insertNewcomers(t tx, lot []newcomer) error {
 	return startColleagues(t, lot)
 }
 
-// insertCases writes the cases with their applications, what was handed in, the answers to challenges, the first line of each
-// timeline and of the audit trail, and the places of the students in the line (C5). One statement, for each costs a round trip.
+// insertCases writes the cases with their applications, what was handed in, the answers to challenges, the first line
+// of each timeline and of the audit trail, and the places of the students in the line (C5). One statement, for each
+// costs a round trip.
 func insertCases(t tx, lot []newcomer, items []brought, faces []challenged) error {
 	words := newcomerWords(t, lot)
 	maps.Copy(words, evidenceWords(t, items))
@@ -255,7 +257,8 @@ func insertCases(t tx, lot []newcomer, items []brought, faces []challenged) erro
 
 func newcomerWords(t tx, lot []newcomer) map[string]any {
 	return map[string]any{
-		"now": t.now, "kind": campus.ApplicationCase, "stage": campus.StageQueued, "waits_for": campus.WaitsForEngine, "staff": campus.StaffRoute,
+		"now": t.now, "kind": campus.ApplicationCase, "stage": campus.StageQueued, "waits_for": campus.WaitsForEngine,
+		"staff":        campus.StaffRoute,
 		"ids":          ids(lot, func(n newcomer) uuid.UUID { return n.id }),
 		"people":       ids(lot, func(n newcomer) uuid.UUID { return n.Person }),
 		"universities": column(lot, func(n newcomer) string { return n.who.Owner.University }),
@@ -265,12 +268,13 @@ func newcomerWords(t tx, lot []newcomer) map[string]any {
 		"routes":       column(lot, func(n newcomer) string { return string(n.who.Route) }),
 		"counter":      column(lot, func(n newcomer) bool { return n.Counter }),
 		"consents":     column(lot, func(n newcomer) string { return n.ConsentVersion }),
-		"packages":     column(lot, func(n newcomer) string { return jsonText(append([]campus.ChosenPackage{}, n.Packages...)) }),
-		"actors":       column(lot, func(n newcomer) string { return n.by.String() }),
-		"subjects":     column(lot, func(n newcomer) string { return n.ref().WorkflowID() }),
-		"places":       column(lot, func(n newcomer) time.Time { return n.Rush.Place(t.now, n.deadline()) }),
-		"inputs":       column(lot, func(n newcomer) string { return jsonText(n.input()) }),
-		"traces":       column(lot, func(n newcomer) string { return n.trace }),
+		"packages": column(lot,
+			func(n newcomer) string { return jsonText(append([]campus.ChosenPackage{}, n.Packages...)) }),
+		"actors":   column(lot, func(n newcomer) string { return n.by.String() }),
+		"subjects": column(lot, func(n newcomer) string { return n.ref().WorkflowID() }),
+		"places":   column(lot, func(n newcomer) time.Time { return n.Rush.Place(t.now, n.deadline()) }),
+		"inputs":   column(lot, func(n newcomer) string { return jsonText(n.input()) }),
+		"traces":   column(lot, func(n newcomer) string { return n.trace }),
 	}
 }
 
@@ -284,8 +288,8 @@ func (n newcomer) input() campus.CaseInput {
 		Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool}
 }
 
-// startColleagues starts the workflows of those whom HR submits: at its own pace, so they do not stand in the line of the
-// students.
+// startColleagues starts the workflows of those whom HR submits: at its own pace, so they do not stand in the line of
+// the students.
 func startColleagues(t tx, lot []newcomer) error {
 	for _, n := range lot {
 		if n.who.Route != campus.StaffRoute {

@@ -24,8 +24,10 @@ type NoticeVersion struct {
 
 // NoticeVersions are the versions of a university's words for a message, newest first; none when they were never
 // changed.
-func (s *Store) NoticeVersions(ctx context.Context, university string, template campus.NoticeTemplate, before, limit int) ([]NoticeVersion, error) {
-	versions, err := readVersions(s.read(ctx), `university = ? and template = ? and (? = 0 or version < ?) order by version desc limit ?`,
+func (s *Store) NoticeVersions(ctx context.Context, university string, template campus.NoticeTemplate, before,
+	limit int) ([]NoticeVersion, error) {
+	versions, err := readVersions(s.read(ctx),
+		`university = ? and template = ? and (? = 0 or version < ?) order by version desc limit ?`,
 		university, template.Key(), before, before, limit)
 	return versions, wrap("list the versions of a notice", err)
 }
@@ -43,7 +45,8 @@ func (s *Store) NoticeWording(ctx context.Context, university string) (map[strin
 	}
 	wording := map[string]NoticeVersion{}
 	for _, row := range rows {
-		versions, err := readVersions(s.read(ctx), `university = ? and template = ? and version = ?`, university, row.Template, row.Version)
+		versions, err := readVersions(s.read(ctx), `university = ? and template = ? and version = ?`, university,
+			row.Template, row.Version)
 		if err != nil || len(versions) == 0 {
 			return nil, wrap("list the notices", err)
 		}
@@ -70,10 +73,11 @@ func readVersions(t tx, where string, args ...any) ([]NoticeVersion, error) {
 	return versions, nil
 }
 
-// WordNotice gives a university its own words for a message, or with no texts the catalogue's again. base is the version
-// that was looked at: if there has been another since, the change is a conflict (template_changed). Old versions stay:
-// messages that were made with them read as they were sent.
-func (s *Store) WordNotice(ctx context.Context, who campus.StaffMember, template campus.NoticeTemplate, texts campus.NoticeTexts, base int) (NoticeVersion, error) {
+// WordNotice gives a university its own words for a message, or with no texts the catalogue's again. base is the
+// version that was looked at: if there has been another since, the change is a conflict (template_changed). Old
+// versions stay: messages that were made with them read as they were sent.
+func (s *Store) WordNotice(ctx context.Context, who campus.StaffMember, template campus.NoticeTemplate,
+	texts campus.NoticeTexts, base int) (NoticeVersion, error) {
 	var next NoticeVersion
 	err := s.inTx(ctx, "word a notice", func(t tx) error {
 		last, err := lastWording(t, who.University, template)
@@ -84,7 +88,8 @@ func (s *Store) WordNotice(ctx context.Context, who campus.StaffMember, template
 		if counts == nil {
 			counts = template.Default()
 		}
-		next = NoticeVersion{Version: last.Version + 1, Texts: texts, Hash: counts.Hash(), StaffID: who.ID, StaffName: who.Name, CreatedAt: t.now}
+		next = NoticeVersion{Version: last.Version + 1, Texts: texts, Hash: counts.Hash(), StaffID: who.ID,
+			StaffName: who.Name, CreatedAt: t.now}
 		switch {
 		case last.Version != base:
 			return templateChanged(template)
@@ -108,7 +113,8 @@ func (s *Store) WordNotice(ctx context.Context, who campus.StaffMember, template
 		if err != nil {
 			return err
 		}
-		return addAudit(t, campus.Staff(who.ID), "notice_template.change", "notice_template/"+template.Name+"/"+last.Hash+"/"+next.Hash, who.University)
+		return addAudit(t, campus.Staff(who.ID), "notice_template.change",
+			"notice_template/"+template.Name+"/"+last.Hash+"/"+next.Hash, who.University)
 	})
 	return next, err
 }
@@ -119,7 +125,8 @@ func templateChanged(template campus.NoticeTemplate) error {
 
 // lastWording is what counts now: version 0 are the catalogue's words.
 func lastWording(t tx, university string, template campus.NoticeTemplate) (NoticeVersion, error) {
-	versions, err := readVersions(t, `university = ? and template = ? order by version desc limit 1`, university, template.Key())
+	versions, err := readVersions(t, `university = ? and template = ? order by version desc limit 1`, university,
+		template.Key())
 	if err != nil {
 		return NoticeVersion{}, err
 	}
@@ -131,7 +138,8 @@ func lastWording(t tx, university string, template campus.NoticeTemplate) (Notic
 
 // WriteNotice queues a message that a member of staff has written to a person (L10). What it says is sealed like every
 // other.
-func (s *Store) WriteNotice(ctx context.Context, req Request, who campus.StaffMember, person Person, notice campus.Notice) (uuid.UUID, error) {
+func (s *Store) WriteNotice(ctx context.Context, req Request, who campus.StaffMember, person Person,
+	notice campus.Notice) (uuid.UUID, error) {
 	return once(ctx, s, "write to a person", req, func(t tx) (uuid.UUID, error) {
 		if err := queueNotice(t, person.ID, nil, notice, nil); err != nil {
 			return uuid.Nil, err

@@ -18,7 +18,8 @@ func queueNotice(t tx, person uuid.UUID, caseID *uuid.UUID, notice campus.Notice
 	if err := t.Raw(`select university from people where id = ?`, person).Row().Scan(&university); err != nil {
 		return fmt.Errorf("find whom a notice is for: %w", err)
 	}
-	return insertNotice(t, newNotice{person: &person, university: university, caseID: caseID, notice: notice, expires: expires})
+	return insertNotice(t, newNotice{person: &person, university: university, caseID: caseID, notice: notice,
+		expires: expires})
 }
 
 // queueStaffNotice keeps a message to a member of staff. It goes by mail: of staff no phone is known.
@@ -56,8 +57,8 @@ func insertNotice(t tx, n newNotice) error {
 		t.keys.seal(noticeContext(id), params), t.now, n.expires, t.now).Error
 }
 
-// queueNotices keeps the same message to many people of a university, in one statement. Each is sealed for itself, as its
-// parameters are bound to its id.
+// queueNotices keeps the same message to many people of a university, in one statement. Each is sealed for itself, as
+// its parameters are bound to its id.
 func queueNotices(t tx, university string, people []uuid.UUID, caseID uuid.UUID, notice campus.Notice) error {
 	if len(people) == 0 {
 		return nil
@@ -219,14 +220,16 @@ func (s *Store) Notices(ctx context.Context, person, after uuid.UUID, limit int)
 
 // UnreadNotices is how many messages a person has not read in the app.
 func (s *Store) UnreadNotices(ctx context.Context, person uuid.UUID) (count int, err error) {
-	err = s.read(ctx).Raw(`select count(*) from notices where person_id = ? and read_at is null and expires_at is null`, person).
+	err = s.read(ctx).Raw(`select count(*) from notices where person_id = ? and read_at is null and expires_at is null`,
+		person).
 		Row().Scan(&count)
 	return count, wrap("count notices", err)
 }
 
 // ReadNotice notes that a person has read a message; the first time stays. Somebody else's is NotFound.
 func (s *Store) ReadNotice(ctx context.Context, person, id uuid.UUID) error {
-	read, err := s.pool.Exec(ctx, `update notices set read_at = coalesce(read_at, $1) where id = $2 and person_id = $3 and expires_at is null`,
+	read, err := s.pool.Exec(ctx,
+		`update notices set read_at = coalesce(read_at, $1) where id = $2 and person_id = $3 and expires_at is null`,
 		s.Now(), id, person)
 	if err == nil && read.RowsAffected() == 0 {
 		return campus.Errorf(campus.NotFound, "notice_unknown", "no notice %s", id)

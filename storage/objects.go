@@ -125,7 +125,8 @@ func objectError(what string, err error) error {
 	switch {
 	case answer.Code == minio.NoSuchKey:
 		return campus.Errorf(campus.NotFound, "file_gone", "%s: it is not there", what)
-	case answer.StatusCode >= http.StatusInternalServerError, answer.StatusCode == http.StatusTooManyRequests, isBroken(err):
+	case answer.StatusCode >= http.StatusInternalServerError, answer.StatusCode == http.StatusTooManyRequests,
+		isBroken(err):
 		return campus.Errorf(campus.Unavailable, campus.ObjectsDown, "%s: the object store does not answer", what)
 	}
 	return fmt.Errorf("%s: %w", what, err)

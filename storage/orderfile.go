@@ -85,7 +85,8 @@ func (s *Store) ExpireOrderFiles(ctx context.Context, university string, before 
 // found again, and call-backs about its cards are taken from now on.
 func (s *Store) NoteBatchOrder(ctx context.Context, batch uuid.UUID, key string) error {
 	return s.inTx(ctx, "note the order of a batch", func(t tx) error {
-		if err := t.Exec(`update plastics set order_key = ? where batch_id = ? and state in ?`, key, batch, campus.OnTheRoad()).Error; err != nil {
+		if err := t.Exec(`update plastics set order_key = ? where batch_id = ? and state in ?`, key, batch,
+			campus.OnTheRoad()).Error; err != nil {
 			return err
 		}
 		return t.Exec(`update batches set order_key = ? where id = ?`, key, batch).Error
@@ -137,7 +138,8 @@ func (s *Store) SaveBatchOrder(ctx context.Context, batch uuid.UUID, number stri
 		if err := nudge(ctx, t, campus.PlasticCase, told); err != nil {
 			return err
 		}
-		return t.Exec(`update batches set number = ?, state = ?, sent_at = ? where id = ?`, number, campus.BatchSent, t.now, batch).Error
+		return t.Exec(`update batches set number = ?, state = ?, sent_at = ? where id = ?`, number, campus.BatchSent, t.now,
+			batch).Error
 	})
 }
 
@@ -149,7 +151,8 @@ func saveEntry(t tx, p Plastic, answer EntryAnswer) error {
 		if p.State != campus.PlasticOrdered { // a call-back was quicker, or there is nothing to make
 			return nil
 		}
-		return setPlastic(t, p, campus.PlasticInProduction, campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "ordered"})
+		return setPlastic(t, p, campus.PlasticInProduction,
+			campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "ordered"})
 	}
 	next := campus.PlasticSpoilt
 	if p.State == campus.PlasticResent {
@@ -168,7 +171,8 @@ func saveEntry(t tx, p Plastic, answer EntryAnswer) error {
 	if err := addRejection(t, p, reason); err != nil {
 		return err
 	}
-	return setPlastic(t, p, next, campus.Change{Actor: campus.Machine("bureau"), Channel: "bureau", Reason: "rejected", Text: reason})
+	return setPlastic(t, p, next,
+		campus.Change{Actor: campus.Machine("bureau"), Channel: "bureau", Reason: "rejected", Text: reason})
 }
 
 // addRejection keeps the bureau's refusal among the attempts of the card's case, where staff look for causes (K3).
@@ -224,7 +228,8 @@ func (s *Store) EndBatch(ctx context.Context, m campus.Move, state campus.BatchS
 	})
 }
 
-// lockPlastics locks the plastics of a condition in the order of their ids, so that two who want the same ones take turns.
+// lockPlastics locks the plastics of a condition in the order of their ids, so that two who want the same ones take
+// turns.
 func lockPlastics(t tx, condition string, args ...any) ([]Plastic, error) {
 	var plastics []Plastic
 	err := t.Raw(`select * from plastics where `+condition+` order by id for update`, args...).Scan(&plastics).Error

@@ -61,10 +61,13 @@ type Delivery struct {
 // DeliverOutbox takes up to limit due rows that no other dispatcher holds, hands them to deliver, which answers for
 // each in order, and keeps the results. It returns how many rows it took. A row stays until its delivery is known,
 // so a crash in between delivers it twice and never not at all.
-func (s *Store) DeliverOutbox(ctx context.Context, limit int, deliver func(context.Context, []OutboxRow) []Delivery) (int, error) {
+func (s *Store) DeliverOutbox(ctx context.Context, limit int,
+	deliver func(context.Context, []OutboxRow) []Delivery) (int, error) {
 	// Most looks find nothing, and a transaction is three times as much. In the order of the index, as with the line.
 	var due int
-	err := s.pool.QueryRow(ctx, `select count(*) from (select 1 from outbox where next_try <= $1 order by next_try, id limit 1) o`, s.Now()).Scan(&due)
+	err := s.pool.QueryRow(ctx,
+		`select count(*) from (select 1 from outbox where next_try <= $1 order by next_try, id limit 1) o`,
+		s.Now()).Scan(&due)
 	if err != nil || due == 0 {
 		return 0, wrap("look into the outbox", err)
 	}

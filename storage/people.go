@@ -107,8 +107,8 @@ func rosterColumns() []string {
 		"email", "level", "college", "campus", "dormitory", "status", "category", "enrolled_on", "roster_at"}
 }
 
-// rosterPhone takes the roster's number unless the person has changed theirs. Once the roster has caught up with the change,
-// its numbers count again.
+// rosterPhone takes the roster's number unless the person has changed theirs. Once the roster has caught up with the
+// change, its numbers count again.
 func rosterPhone() clause.Set {
 	return clause.Set{
 		setTo("phone", `case when people.phone_source = 'roster' then excluded.phone else people.phone end`),
@@ -237,7 +237,8 @@ func readableLine(p RosterPerson) bool {
 	if utf8.RuneCountInString(p.Number) > campus.MostNumber {
 		return false
 	}
-	for _, text := range []string{p.Number, p.Name, string(p.DocumentType), p.DocumentNumber, string(p.Category), p.Phone, p.Email,
+	for _, text := range []string{p.Number, p.Name, string(p.DocumentType), p.DocumentNumber, string(p.Category), p.Phone,
+		p.Email,
 		p.Level, p.College, p.Campus, p.Dormitory, p.Status} {
 		if utf8.RuneCountInString(text) > maxRosterText || !campus.Readable(text, false) {
 			return false

@@ -16,10 +16,12 @@ const (
 	phoneByCounter phoneSource = "counter"
 )
 
-// setPhone puts another number on file, and says so to the person: on the way that they have now, and at the old number.
+// setPhone puts another number on file, and says so to the person: on the way that they have now, and at the old
+// number.
 func setPhone(t tx, by campus.Actor, person uuid.UUID, phone string, source phoneSource) error {
 	var old struct{ Phone, University string }
-	if err := t.Raw(`select phone, university from people where id = ? for no key update`, person).Scan(&old).Error; err != nil {
+	if err := t.Raw(`select phone, university from people where id = ? for no key update`,
+		person).Scan(&old).Error; err != nil {
 		return fmt.Errorf("find the phone: %w", err)
 	}
 	if old.Phone == phone {
@@ -52,7 +54,8 @@ func phoneSame() error {
 // (A3). The carrier is asked again when the applicant has it looked at, and until then nobody approves.
 func doubtPhone(t tx, by campus.Actor, person uuid.UUID) error {
 	var open []uuid.UUID
-	if err := t.Raw(`select id from applications where person_id = ? and closed_at is null`, person).Scan(&open).Error; err != nil {
+	if err := t.Raw(`select id from applications where person_id = ? and closed_at is null`,
+		person).Scan(&open).Error; err != nil {
 		return fmt.Errorf("find the open application: %w", err)
 	}
 	for _, application := range open {
@@ -74,7 +77,8 @@ func doubtRosterPhones(t tx, university string, rows []personRow) error {
 	err := t.Raw(`update people p set phone_changed_at = ? from unnest(?::text[], ?::text[]) v (number, phone)
 		where p.university = ? and p.number = v.number and p.phone <> v.phone and p.phone_source = 'roster'
 			and exists (select 1 from applications a where a.person_id = p.id and a.closed_at is null) returning p.id`,
-		t.now, column(rows, func(r personRow) string { return r.Number }), column(rows, func(r personRow) string { return r.Phone }),
+		t.now, column(rows, func(r personRow) string { return r.Number }),
+		column(rows, func(r personRow) string { return r.Phone }),
 		university).Scan(&changed).Error
 	if err != nil {
 		return fmt.Errorf("find whose phone the roster changes: %w", err)
@@ -98,7 +102,8 @@ func phoneLookedAt(t tx, application uuid.UUID) error {
 	err := t.Raw(`select exists (select 1 from findings where application_id = ? and item = ? and reason = ?)`,
 		application, campus.PhoneItem, campus.PhoneChangedReason).Row().Scan(&changed)
 	if err == nil && changed {
-		return campus.Errorf(campus.Conflict, "phone_unchecked", "the phone of application %s was changed after it was checked", application)
+		return campus.Errorf(campus.Conflict, "phone_unchecked",
+			"the phone of application %s was changed after it was checked", application)
 	}
 	return err
 }

@@ -75,8 +75,9 @@ func (s *Store) ClaimPhoneMessages(ctx context.Context, limit int, lease time.Du
 }
 
 func (s *Store) openPhoneMessage(row phoneMessageRow) (Notice, error) {
-	n := Notice{ID: row.ID, PersonID: row.PersonID, Template: row.Template, CreatedAt: row.CreatedAt, ExpiresAt: row.ExpiresAt,
-		Tries: row.Tries, Language: row.Language}
+	n := Notice{ID: row.ID, PersonID: row.PersonID, Template: row.Template, CreatedAt: row.CreatedAt,
+		ExpiresAt: row.ExpiresAt,
+		Tries:     row.Tries, Language: row.Language}
 	phone, err := s.keys.open(messageContext("phone", row.ID), row.Phone)
 	if err != nil {
 		return n, err
@@ -95,7 +96,8 @@ func (s *Store) openPhoneMessage(row phoneMessageRow) (Notice, error) {
 // FinishPhoneMessage keeps how far a message has come.
 func (s *Store) FinishPhoneMessage(ctx context.Context, r NoticeResult) error {
 	now := s.Now()
-	_, err := s.pool.Exec(ctx, `update phone_messages set done_at = case when $2 then $3::timestamptz end, next_try = $4, failure = $5
+	_, err := s.pool.Exec(ctx,
+		`update phone_messages set done_at = case when $2 then $3::timestamptz end, next_try = $4, failure = $5
 		where id = $1 and done_at is null`, r.ID, r.Done, now, now.Add(r.Wait), r.Failure)
 	return wrap("finish a message to a phone", err)
 }

@@ -32,7 +32,8 @@ type requestRow struct {
 // once runs fn in one transaction and keeps what it returned under the request's key: the same request again gets
 // the first answer, another one under the same key a conflict. Errors are not kept, so what was refused may be tried
 // again. Two at once wait for each other at the key.
-func once[T any](ctx context.Context, s *Store, what string, req Request, fn func(tx) (T, error)) (result T, err error) {
+func once[T any](ctx context.Context, s *Store, what string, req Request, fn func(tx) (T, error)) (result T,
+	err error) {
 	err = s.inTx(ctx, what, func(t tx) error {
 		first, err := openRequest(t, req)
 		if err != nil {
@@ -90,7 +91,8 @@ func closeRequest(t tx, key string, status int, response any) error {
 	if err != nil {
 		return fmt.Errorf("keep the answer: %w", err)
 	}
-	return t.Exec(`update requests set status = ?, response = ? where key = ? and response is null`, status, string(body), key).Error
+	return t.Exec(`update requests set status = ?, response = ? where key = ? and response is null`, status, string(body),
+		key).Error
 }
 
 // KeepRequest keeps a request whose parts are requests of their own. Conflict: idempotency_key_reused.

@@ -20,18 +20,21 @@ func (s *Store) ReturnPlastic(ctx context.Context, m campus.Move, id uuid.UUID) 
 		case p.State == campus.PlasticPickedUp:
 			return campus.Errorf(campus.Conflict, "picked_up_meanwhile", "plastic %s has been picked up", id)
 		case p.State != campus.PlasticReady:
-			return campus.Errorf(campus.Conflict, "plastic_not_there", "a plastic that is %s does not come back from a kiosk", p.State)
+			return campus.Errorf(campus.Conflict, "plastic_not_there", "a plastic that is %s does not come back from a kiosk",
+				p.State)
 		}
 		if err := dropCode(t, id); err != nil {
 			return err
 		}
-		return setPlastic(t, p, campus.PlasticReturned, campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "not_picked_up"})
+		return setPlastic(t, p, campus.PlasticReturned,
+			campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "not_picked_up"})
 	})
 }
 
 // dropCode takes the pickup code of a plastic away, and the compartment it opened.
 func dropCode(t tx, id uuid.UUID) error {
-	return t.Exec(`update plastics set compartment = '', pickup_code = null, pickup_code_hash = null where id = ?`, id).Error
+	return t.Exec(`update plastics set compartment = '', pickup_code = null, pickup_code_hash = null where id = ?`,
+		id).Error
 }
 
 // Resend is where a student wants a returned card brought to.
@@ -73,7 +76,8 @@ func (s *Store) ResendPlastic(ctx context.Context, m campus.Move, r Resending) (
 			order_id = '', bureau_seq = 0, pickup_tries = 0 where id = ?`, said.Kiosk, r.Promised, p.ID).Error; err != nil {
 			return err
 		}
-		if err := setPlastic(t, p, campus.PlasticResent, campus.Change{Actor: r.By, Channel: channel, Reason: "sent_again"}); err != nil {
+		if err := setPlastic(t, p, campus.PlasticResent,
+			campus.Change{Actor: r.By, Channel: channel, Reason: "sent_again"}); err != nil {
 			return err
 		}
 		return queuePlastic(t, p.ID)
@@ -91,7 +95,8 @@ func (s *Store) KioskOf(ctx context.Context, university, kiosk string) error {
 
 func kioskAtWork(t tx, university, kiosk string) error {
 	var found bool
-	if err := t.Raw(`select exists (select 1 from kiosks where id = ? and university = ? and retired_at is null)`, kiosk, university).
+	if err := t.Raw(`select exists (select 1 from kiosks where id = ? and university = ? and retired_at is null)`, kiosk,
+		university).
 		Row().Scan(&found); err != nil {
 		return err
 	}
@@ -140,7 +145,8 @@ func chooseKiosk(t tx, by campus.Actor, person, card uuid.UUID, kiosk string) (P
 		return p, nil
 	}
 	if p.QueuedAt == nil || p.BatchID != nil || !p.Waits() {
-		return p, campus.Errorf(campus.Conflict, "plastic_on_its_way", "a plastic that is %s goes where it was ordered to", p.State)
+		return p, campus.Errorf(campus.Conflict, "plastic_on_its_way", "a plastic that is %s goes where it was ordered to",
+			p.State)
 	}
 	p.KioskID = kiosk
 	if err := t.Exec(`update plastics set kiosk_id = ? where id = ?`, kiosk, p.ID).Error; err != nil {
@@ -155,9 +161,11 @@ func chooseKiosk(t tx, by campus.Actor, person, card uuid.UUID, kiosk string) (P
 
 // ReportPlastic notes that a plastic is not where it should be, or of no use: the card centre has looked. Its code is
 // dead from then on, and its workflow has another made. Conflict: plastic_not_there.
-func (s *Store) ReportPlastic(ctx context.Context, req Request, who campus.StaffMember, caseID uuid.UUID, next campus.PlasticState, note string) (Plastic, error) {
+func (s *Store) ReportPlastic(ctx context.Context, req Request, who campus.StaffMember, caseID uuid.UUID,
+	next campus.PlasticState, note string) (Plastic, error) {
 	return once(ctx, s, "report a plastic", req, func(t tx) (Plastic, error) {
-		found, err := lockPlastics(t, `case_id = ? and seq = (select max(seq) from plastics where case_id = ?)`, caseID, caseID)
+		found, err := lockPlastics(t, `case_id = ? and seq = (select max(seq) from plastics where case_id = ?)`, caseID,
+			caseID)
 		if err != nil {
 			return Plastic{}, err
 		}
@@ -177,7 +185,8 @@ func (s *Store) ReportPlastic(ctx context.Context, req Request, who campus.Staff
 		if err := dropCode(t, p.ID); err != nil {
 			return p, err
 		}
-		if err := setPlastic(t, p, next, campus.Change{Actor: by, Channel: "counter", Reason: "seen", Text: note}); err != nil {
+		if err := setPlastic(t, p, next,
+			campus.Change{Actor: by, Channel: "counter", Reason: "seen", Text: note}); err != nil {
 			return p, err
 		}
 		if p.BatchID != nil {

@@ -97,5 +97,6 @@ func (s *Store) StaffMember(ctx context.Context, id uuid.UUID) (campus.StaffMemb
 	if found.RowsAffected == 0 {
 		return campus.StaffMember{}, campus.Errorf(campus.NotFound, "staff_unknown", "no member of staff %s", id)
 	}
-	return campus.StaffMember{ID: row.ID, University: row.University, Username: row.Username, Name: row.Name, Grants: row.Grants}, nil
+	return campus.StaffMember{ID: row.ID, University: row.University, Username: row.Username, Name: row.Name,
+		Grants: row.Grants}, nil
 }

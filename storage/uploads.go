@@ -48,7 +48,8 @@ func (s *Store) AddUpload(ctx context.Context, req Request, up NewUpload) (Uploa
 }
 
 // addUpload keeps a file, and in the same transaction what else is to be said of it.
-func (s *Store) addUpload(ctx context.Context, req Request, up NewUpload, also func(tx, uuid.UUID) error) (Upload, error) {
+func (s *Store) addUpload(ctx context.Context, req Request, up NewUpload, also func(tx, uuid.UUID) error) (Upload,
+	error) {
 	sum := sha256.Sum256(up.Content)
 	upload := Upload{
 		ID: req.ID, PersonID: up.Person, Purpose: up.Purpose, ContentType: up.ContentType, Bytes: int64(len(up.Content)),

@@ -148,7 +148,8 @@ func (c Comparison) one(ctx context.Context, standing storage.StandingCase) (Apa
 	return difference(standing, place), nil
 }
 
-// queued looks whether Temporal has the workflow of a case that waits for it: it may have nobody yet who could be asked.
+// queued looks whether Temporal has the workflow of a case that waits for it: it may have nobody yet who could be
+// asked.
 func (c Comparison) queued(ctx context.Context, standing storage.StandingCase) (Apart, error) {
 	found, err := c.Temporal.DescribeWorkflowExecution(ctx, standing.WorkflowID(), "")
 	switch {

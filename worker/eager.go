@@ -7,9 +7,9 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-// eager tells whether what this process starts may begin here at once, without a way through the task queue. Only what goes
-// through the queue is routed by version, so a build that is not current, or no longer, must not begin a case: its next step
-// goes to another build, which may not know what this one did (decision 42).
+// eager tells whether what this process starts may begin here at once, without a way through the task queue. Only what
+// goes through the queue is routed by version, so a build that is not current, or no longer, must not begin a case: its
+// next step goes to another build, which may not know what this one did (decision 42).
 type eager struct {
 	temporal  client.Client
 	version   Version

@@ -7,24 +7,24 @@ import (
 	"campuscard/campus"
 )
 
-// ownTries is how often a step of our own is tried that fails for another reason than an outage: with its backoff that is
-// about two minutes, and longer after an outage, whose tries have made the pauses long. What has failed so often becomes
-// somebody's work.
+// ownTries is how often a step of our own is tried that fails for another reason than an outage: with its backoff that
+// is about two minutes, and longer after an outage, whose tries have made the pauses long. What has failed so often
+// becomes somebody's work.
 const ownTries = 12
 
 // faultLife is how long a step is remembered after its last try: longer than the longest pause between two. One that is
 // not tried here any more has gone to another worker, which counts anew, or has ended with its workflow.
 const faultLife = 5 * time.Minute
 
-// ownTry names a try of a step of our own. Temporal gives the tries of a local activity ids of their own once the pauses
-// between them are long; what goes on is the run, the name, and the number of the try.
+// ownTry names a try of a step of our own. Temporal gives the tries of a local activity ids of their own once the
+// pauses between them are long; what goes on is the run, the name, and the number of the try.
 type ownTry struct {
 	run, activity string
 	attempt       int32
 }
 
-// faultTries counts the tries of our own steps that a fault of ours has ended. Those that an outage has ended do not count:
-// Temporal's own count has both, and after an outage of some minutes the first fault would be the last.
+// faultTries counts the tries of our own steps that a fault of ours has ended. Those that an outage has ended do not
+// count: Temporal's own count has both, and after an outage of some minutes the first fault would be the last.
 type faultTries struct {
 	now func() time.Time
 

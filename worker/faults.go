@@ -21,7 +21,8 @@ type faults struct {
 func Faults() interceptor.WorkerInterceptor { return &faults{tries: newFaultTries(time.Now)} }
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
-func (f *faults) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+func (f *faults) InterceptActivity(_ context.Context,
+	next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
 	return &activityFaults{interceptor.ActivityInboundInterceptorBase{Next: next}, f.tries}
 }
 
@@ -38,11 +39,13 @@ func (a *activityFaults) ExecuteActivity(ctx context.Context, in *interceptor.Ex
 		return result, workflows.EndRound(err)
 	}
 	// One of our own, which waits for our parts by trying again.
-	return result, workflows.ToTemporal(a.tries.judge(ownTry{info.WorkflowExecution.RunID, info.ActivityType.Name, info.Attempt}, err))
+	return result, workflows.ToTemporal(a.tries.judge(ownTry{info.WorkflowExecution.RunID, info.ActivityType.Name,
+		info.Attempt}, err))
 }
 
 // InterceptWorkflow implements interceptor.WorkerInterceptor.
-func (*faults) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+func (*faults) InterceptWorkflow(_ workflow.Context,
+	next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
 	return &workflowFaults{interceptor.WorkflowInboundInterceptorBase{Next: next}}
 }
 

@@ -20,8 +20,8 @@ import (
 // Retention is how long the history of a closed case can be looked at. What people need longer is in Postgres.
 const Retention = 30 * 24 * time.Hour
 
-// PrepareNamespace makes the namespace and its search attributes (K5), and answers when they can be used. It is safe to run
-// twice.
+// PrepareNamespace makes the namespace and its search attributes (K5), and answers when they can be used. It is safe to
+// run twice.
 func PrepareNamespace(ctx context.Context, temporal client.Client, namespace string) error {
 	_, err := temporal.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
 		Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(Retention),
@@ -57,7 +57,8 @@ func whenKnown(ctx context.Context, do func() error) error {
 	}
 }
 
-func addSearchAttributes(ctx context.Context, temporal client.Client, namespace string, wanted map[string]enumspb.IndexedValueType) error {
+func addSearchAttributes(ctx context.Context, temporal client.Client, namespace string,
+	wanted map[string]enumspb.IndexedValueType) error {
 	operator := temporal.OperatorService()
 	known, err := operator.ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
 	if err != nil {
@@ -83,7 +84,8 @@ func addSearchAttributes(ctx context.Context, temporal client.Client, namespace 
 var errUnknownAttribute = errors.New("a search attribute is not known yet")
 
 // useSearchAttributes asks for something in which all of them stand.
-func useSearchAttributes(ctx context.Context, temporal client.Client, namespace string, wanted map[string]enumspb.IndexedValueType) error {
+func useSearchAttributes(ctx context.Context, temporal client.Client, namespace string,
+	wanted map[string]enumspb.IndexedValueType) error {
 	var conditions []string
 	for name := range wanted {
 		conditions = append(conditions, name+" is null")

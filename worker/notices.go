@@ -95,7 +95,8 @@ func (s *noticeSender) send(ctx context.Context, n storage.Notice) storage.Notic
 	return s.conclude(ctx, n, result, failures)
 }
 
-func (s *noticeSender) conclude(ctx context.Context, n storage.Notice, result storage.NoticeResult, failures []error) storage.NoticeResult {
+func (s *noticeSender) conclude(ctx context.Context, n storage.Notice, result storage.NoticeResult,
+	failures []error) storage.NoticeResult {
 	failure := errors.Join(failures...)
 	if failure == nil {
 		result.Done = true
@@ -114,6 +115,7 @@ func (s *noticeSender) conclude(ctx context.Context, n storage.Notice, result st
 		outcome = noticeGivenUp
 	}
 	s.metrics.notices.WithLabelValues(outcome).Inc()
-	s.log.WarnContext(ctx, "a notice was not delivered", "notice", n.ID, "template", n.Template, "given_up", result.Done, "error", failure)
+	s.log.WarnContext(ctx, "a notice was not delivered", "notice", n.ID, "template", n.Template, "given_up", result.Done,
+		"error", failure)
 	return result
 }

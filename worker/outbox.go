@@ -40,9 +40,10 @@ func (d *dispatcher) run(ctx context.Context) error {
 	pause := outboxPause
 	for {
 		var outage atomic.Bool
-		taken, err := d.store.DeliverOutbox(ctx, outboxBatch, func(ctx context.Context, rows []storage.OutboxRow) []storage.Delivery {
-			return d.deliver(ctx, rows, &outage)
-		})
+		taken, err := d.store.DeliverOutbox(ctx, outboxBatch,
+			func(ctx context.Context, rows []storage.OutboxRow) []storage.Delivery {
+				return d.deliver(ctx, rows, &outage)
+			})
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -105,7 +106,8 @@ func (d *dispatcher) deliverRow(ctx context.Context, row storage.OutboxRow, eage
 	err := d.call(ctx, row, eager)
 	delivery := judge(row, err)
 	if !delivery.Done && !delivery.Drop && !delivery.Outage {
-		d.log.ErrorContext(ctx, "an outbox row cannot be delivered", "workflow_id", row.WorkflowID, "kind", row.Kind, "error", err)
+		d.log.ErrorContext(ctx, "an outbox row cannot be delivered", "workflow_id", row.WorkflowID, "kind", row.Kind, "error",
+			err)
 	}
 	return delivery
 }

@@ -97,7 +97,8 @@ func openWorkflows(ctx context.Context, temporal client.Client, namespace string
 	}
 }
 
-// examine runs a case until one try goes well, and notes it as broken when none does. Each try fetches the history anew.
+// examine runs a case until one try goes well, and notes it as broken when none does. Each try fetches the history
+// anew.
 func (r *replayer) examine(ctx context.Context, id string) error {
 	var broken error
 	for try := range replayTries {

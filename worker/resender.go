@@ -16,16 +16,16 @@ const (
 	resendGather = 50 * time.Millisecond // for more than one to be free when all were taken
 )
 
-// decisionResender sends decisions again whose end is not known: whoever has sent them first has died or waits no more, or the
-// workflow has lost what it was told. One of each case at a time, in the order in which the case was moved.
+// decisionResender sends decisions again whose end is not known: whoever has sent them first has died or waits no more,
+// or the workflow has lost what it was told. One of each case at a time, in the order in which the case was moved.
 type decisionResender struct {
 	store  *storage.Store
 	sender *decisions.Sender
 	log    *slog.Logger
 }
 
-// run sends until ctx ends, as many at once as there are slots: one that takes long keeps its slot and nobody else's. While
-// Postgres is away it waits, a little longer each time.
+// run sends until ctx ends, as many at once as there are slots: one that takes long keeps its slot and nobody else's.
+// While Postgres is away it waits, a little longer each time.
 func (r *decisionResender) run(ctx context.Context) error {
 	var sending sync.WaitGroup
 	defer sending.Wait()

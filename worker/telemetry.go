@@ -30,8 +30,9 @@ import (
 // OTEL_EXPORTER_OTLP_ENDPOINT.
 type Telemetry struct {
 	Registry *prometheus.Registry
-	Metrics  client.MetricsHandler           // of the Temporal SDK, into Registry
-	Tracing  []interceptor.ClientInterceptor // spans of workflows and activities; workers have those of their client. None without a collector
+	Metrics  client.MetricsHandler // of the Temporal SDK, into Registry
+	// spans of workflows and activities; workers have those of their client. None without a collector
+	Tracing []interceptor.ClientInterceptor
 
 	traces *trace.TracerProvider
 }
@@ -61,14 +62,16 @@ func (t *Telemetry) startMetrics() error {
 		return fmt.Errorf("export metrics: %w", err)
 	}
 	// The SDK measures in seconds and names no buckets, and the usual ones are made for milliseconds.
-	seconds := metric.NewView(metric.Instrument{Kind: metric.InstrumentKindHistogram, Scope: instrumentation.Scope{Name: sdkScope}},
+	seconds := metric.NewView(metric.Instrument{Kind: metric.InstrumentKindHistogram,
+		Scope: instrumentation.Scope{Name: sdkScope}},
 		metric.Stream{Aggregation: metric.AggregationExplicitBucketHistogram{
 			Boundaries: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 600, 3600, 86400},
 		}})
 	provider := metric.NewMeterProvider(metric.WithReader(exporter), metric.WithView(seconds),
 		metric.WithExemplarFilter(exemplar.AlwaysOffFilter)) // nobody reads them
 	otel.SetMeterProvider(provider)
-	t.Metrics = opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{Meter: provider.Meter(sdkScope), UseMonotonicCounters: true})
+	t.Metrics = opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{Meter: provider.Meter(sdkScope),
+		UseMonotonicCounters: true})
 	for name, tags := range watchedFailures() {
 		t.Metrics.WithTags(tags).Counter(name).Inc(0)
 	}
@@ -79,30 +82,35 @@ func (t *Telemetry) startMetrics() error {
 // that appears with its first failure has not increased.
 func watchedFailures() map[string]map[string]string {
 	return map[string]map[string]string{
-		"temporal_workflow_task_execution_failed": {"task_queue": workflows.CaseQueue, "failure_reason": "NonDeterminismError"},
-		"temporal_workflow_failed":                {"task_queue": workflows.CaseQueue},
+		"temporal_workflow_task_execution_failed": {"task_queue": workflows.CaseQueue,
+			"failure_reason": "NonDeterminismError"},
+		"temporal_workflow_failed": {"task_queue": workflows.CaseQueue},
 	}
 }
 
 // Watch adds what every job with a store shows: its build, its clock and its connections.
 func (t *Telemetry) Watch(store *storage.Store, build Version) {
-	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "campuscard_build_info", Help: "1, for the build that runs."}, []string{"build"})
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "campuscard_build_info",
+		Help: "1, for the build that runs."}, []string{"build"})
 	info.WithLabelValues(string(build)).Set(1)
 	t.Registry.MustRegister(info, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "campuscard_clock_offset_seconds", Help: "How far Postgres's clock is ahead of this machine's; negative: behind.",
+		Name: "campuscard_clock_offset_seconds",
+		Help: "How far Postgres's clock is ahead of this machine's; negative: behind.",
 	}, func() float64 { return store.ClockOffset().Seconds() }))
 	gauge := func(name, help string, value func(storage.PoolStats) float64) {
 		t.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "campuscard_db_pool_" + name, Help: help},
 			func() float64 { return value(store.PoolStats()) }))
 	}
 	counter := func(name, help string, value func(storage.PoolStats) float64) {
-		t.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "campuscard_db_pool_" + name, Help: help},
+		t.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "campuscard_db_pool_" + name,
+			Help: help},
 			func() float64 { return value(store.PoolStats()) }))
 	}
 	gauge("max", "Connections allowed.", func(p storage.PoolStats) float64 { return float64(p.Max) })
 	gauge("open", "Connections open.", func(p storage.PoolStats) float64 { return float64(p.Total) })
 	gauge("in_use", "Connections in use.", func(p storage.PoolStats) float64 { return float64(p.InUse) })
-	counter("waits_total", "Times somebody waited for a connection.", func(p storage.PoolStats) float64 { return float64(p.Waits) })
+	counter("waits_total", "Times somebody waited for a connection.",
+		func(p storage.PoolStats) float64 { return float64(p.Waits) })
 	counter("wait_seconds_total", "Time spent waiting.", func(p storage.PoolStats) float64 { return p.Waited.Seconds() })
 }
 

@@ -90,7 +90,8 @@ func notYet(err error) bool {
 
 // CurrentBuild is the build that new cases go to; none is empty.
 func CurrentBuild(ctx context.Context, temporal client.Client) (Version, error) {
-	found, err := temporal.WorkerDeploymentClient().GetHandle(Deployment).Describe(ctx, client.WorkerDeploymentDescribeOptions{})
+	found, err := temporal.WorkerDeploymentClient().GetHandle(Deployment).Describe(ctx,
+		client.WorkerDeploymentDescribeOptions{})
 	if err != nil {
 		return "", fmt.Errorf("look for the current build: %w", err)
 	}

@@ -136,7 +136,8 @@ func (w *application) begin(ctx workflow.Context) error {
 		Move: campus.Move{Name: "begin", Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool,
 			Events: []campus.Event{event("checking", campus.System())}},
 		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-			err := workflow.ExecuteLocalActivity(ctx, steps.BeginApplication, activities.BeginCase{Move: m, University: w.input.University}).
+			err := workflow.ExecuteLocalActivity(ctx, steps.BeginApplication,
+				activities.BeginCase{Move: m, University: w.input.University}).
 				Get(ctx, &began)
 			return began.Moved, err
 		},
@@ -210,13 +211,15 @@ func (w *application) forget(ctx workflow.Context) error {
 }
 
 // allImages are all pictures of an application.
-var allImages = campus.Images{Photo: true, Purposes: []campus.UploadPurpose{campus.DocumentUpload, campus.CertificateUpload,
-	campus.FrameUpload, campus.ResidenceUpload, campus.LetterUpload}}
+var allImages = campus.Images{Photo: true,
+	Purposes: []campus.UploadPurpose{campus.DocumentUpload, campus.CertificateUpload,
+		campus.FrameUpload, campus.ResidenceUpload, campus.LetterUpload}}
 
 func (w *application) forgetImages(ctx workflow.Context, what campus.Images) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	return w.own(ctx, "forget-images", steps.ForgetImages, activities.ForgetImages{Application: w.input.Case.ID, Images: what}, nil)
+	return w.own(ctx, "forget-images", steps.ForgetImages,
+		activities.ForgetImages{Application: w.input.Case.ID, Images: what}, nil)
 }
 
 // withdraw takes the application back at any point; it answers when everything is undone.
@@ -238,7 +241,8 @@ func (w *application) withdraw(ctx workflow.Context, d campus.Decision) (campus.
 
 // expire ends a wait at the stage that nobody has ended in time; a decision that was first stands.
 func (w *application) expire(ctx workflow.Context, reason string) error {
-	return w.advance(ctx, w.closing("expire:"+string(w.stage), ending{Outcome: campus.Expired, Reason: reason, By: campus.System()}))
+	return w.advance(ctx, w.closing("expire:"+string(w.stage),
+		ending{Outcome: campus.Expired, Reason: reason, By: campus.System()}))
 }
 
 // remind is a rung of a ladder that reminds the student.

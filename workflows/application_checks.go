@@ -12,7 +12,8 @@ import (
 )
 
 // check asks for every item of the checklist that is there, side by side (A1, A3, A4, A6). Whom the register does not
-// confirm is refused, with the reason and where to go; what is missing or wrong otherwise is asked for, and the rest kept.
+// confirm is refused, with the reason and where to go; what is missing or wrong otherwise is asked for, and the rest
+// kept.
 func (w *application) check(ctx workflow.Context) error {
 	items := w.itemsToAsk()
 	names := make([]string, len(items))
@@ -49,13 +50,15 @@ func (w *application) check(ctx workflow.Context) error {
 // itemsToAsk are the items for which a system is asked: all but the papers that are missing or out of date anyway.
 func (w *application) itemsToAsk() []campus.Item {
 	return slices.DeleteFunc(slices.Clone(w.plan.Checks), func(item campus.Item) bool {
-		return slices.ContainsFunc(w.state.Papers, func(f campus.Finding) bool { return f.Item == item && f.Verdict != campus.Pass })
+		return slices.ContainsFunc(w.state.Papers,
+			func(f campus.Finding) bool { return f.Item == item && f.Verdict != campus.Pass })
 	})
 }
 
 // papersNotAsked are the findings about papers for which no system is asked.
 func (w *application) papersNotAsked(asked []campus.Item) []campus.Finding {
-	return slices.DeleteFunc(slices.Clone(w.state.Papers), func(f campus.Finding) bool { return slices.Contains(asked, f.Item) })
+	return slices.DeleteFunc(slices.Clone(w.state.Papers),
+		func(f campus.Finding) bool { return slices.Contains(asked, f.Item) })
 }
 
 // askFor is who is asked for an item.
@@ -102,14 +105,16 @@ func (w *application) askForEvidence(ctx workflow.Context, findings []campus.Fin
 	items := strings.Join(names, ",")
 	reason := findings[slices.IndexFunc(findings, func(f campus.Finding) bool { return f.Item == wanted[0] })].Reason
 	return w.saveFindings(ctx, change{Move: campus.Move{
-		Name: "ask-evidence", Stage: campus.StageEvidence, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.plan.Application.EvidenceWait), Reason: reason,
+		Name: "ask-evidence", Stage: campus.StageEvidence, WaitsFor: campus.WaitsForStudent,
+		Due: until(ctx, w.plan.Application.EvidenceWait), Reason: reason,
 		Events:  []campus.Event{event("evidence_asked", campus.System(), "items", items)},
 		Notices: []campus.Notice{{Template: "notice.evidence_asked", Params: map[string]string{"items": items}}},
 	}}, findings)
 }
 
 // finding runs a check as a step. One that two people skip is unknown: it never passes by itself, the reviewer sees it.
-func (w *application) finding(ctx workflow.Context, item campus.Item, call func(workflow.Context, campus.StepRef) workflow.Future) (campus.Finding, error) {
+func (w *application) finding(ctx workflow.Context, item campus.Item,
+	call func(workflow.Context, campus.StepRef) workflow.Future) (campus.Finding, error) {
 	found, err := step[campus.Finding](ctx, w.casework, stepKind{Name: string(item), Moves: true}, call)
 	if errors.Is(err, errSkipped) {
 		return skipped(item), nil
@@ -132,5 +137,6 @@ func (w *application) saveFindings(ctx workflow.Context, ch change, findings []c
 
 // refuse keeps the verdicts and ends the application for the reason one of them gives.
 func (w *application) refuse(ctx workflow.Context, findings []campus.Finding, reason string) error {
-	return w.saveFindings(ctx, w.closing("refuse", ending{Outcome: campus.RefusedBy, Reason: reason, By: campus.System()}), findings)
+	return w.saveFindings(ctx, w.closing("refuse", ending{Outcome: campus.RefusedBy, Reason: reason, By: campus.System()}),
+		findings)
 }

@@ -70,7 +70,8 @@ const lastEnrolmentLook = "last-look-enrolment"
 func (w *application) enrolmentIsOver(ctx workflow.Context) error {
 	kind := stepKind{Name: lastEnrolmentLook, NoSkip: true}
 	enrolled, err := step[bool](ctx, w.casework, kind, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(on(ctx, AcademicQueue, "has the freshman enrolled, after all?"), steps.LookForEnrolment, ref)
+		return workflow.ExecuteActivity(on(ctx, AcademicQueue, "has the freshman enrolled, after all?"),
+			steps.LookForEnrolment, ref)
 	})
 	switch {
 	case err != nil:
@@ -89,13 +90,15 @@ func (w *application) enrolled(ctx workflow.Context) error {
 	switch campus.ReasonOf(err) {
 	case campus.OtherCardActive:
 		return w.advance(ctx, change{Move: campus.Move{
-			Name: "other-card", Stage: campus.StageActivation, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.plan.Activation.Wait),
+			Name: "other-card", Stage: campus.StageActivation, WaitsFor: campus.WaitsForStudent,
+			Due:     until(ctx, w.plan.Activation.Wait),
 			Reason:  campus.OtherCardActive,
 			Events:  []campus.Event{event("other_card_found", campus.System())},
 			Notices: []campus.Notice{{Template: "notice.other_card"}},
 		}})
 	case campus.StudiesOver:
-		return w.advance(ctx, w.closing("studies-over", ending{Outcome: campus.RefusedBy, Reason: campus.StudiesOver, By: campus.System()}))
+		return w.advance(ctx, w.closing("studies-over",
+			ending{Outcome: campus.RefusedBy, Reason: campus.StudiesOver, By: campus.System()}))
 	}
 	return err
 }

@@ -37,7 +37,8 @@ func (w *application) untilLeft(ctx workflow.Context, stage campus.Stage, do fun
 // askForFace waits for the first liveness check of somebody who has not shown their face yet (A2).
 func (w *application) askForFace(ctx workflow.Context) error {
 	return w.advance(ctx, change{Move: campus.Move{
-		Name: "ask-liveness", Stage: campus.StageLiveness, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.plan.Identity.LivenessWait),
+		Name: "ask-liveness", Stage: campus.StageLiveness, WaitsFor: campus.WaitsForStudent,
+		Due:     until(ctx, w.plan.Identity.LivenessWait),
 		Events:  []campus.Event{event("liveness_asked", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.liveness_asked"}},
 	}})
@@ -67,7 +68,8 @@ func (w *application) identifyByFace(ctx workflow.Context) error {
 	if live.Finding.Verdict != campus.Pass {
 		return w.livenessFailed(ctx, live)
 	}
-	w.news = w.news.and(news{events: []campus.Event{event("liveness_passed", campus.System())}, findings: []campus.Finding{live.Finding}})
+	w.news = w.news.and(news{events: []campus.Event{event("liveness_passed", campus.System())},
+		findings: []campus.Finding{live.Finding}})
 	return w.compare(ctx, version)
 }
 
@@ -83,20 +85,23 @@ func known(found campus.Finding) []campus.Finding {
 var frames = []campus.UploadPurpose{campus.FrameUpload}
 
 func (w *application) liveness(ctx workflow.Context) (activities.Liveness, error) {
-	return step[activities.Liveness](ctx, w.casework, stepKind{Name: "liveness"}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(on(ctx, FaceQueue, "judge the liveness try"), steps.CheckLiveness, ref)
-	})
+	return step[activities.Liveness](ctx, w.casework, stepKind{Name: "liveness"},
+		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+			return workflow.ExecuteActivity(on(ctx, FaceQueue, "judge the liveness try"), steps.CheckLiveness, ref)
+		})
 }
 
 func (w *application) fetchPhoto(ctx workflow.Context) (string, error) {
-	return step[string](ctx, w.casework, stepKind{Name: "fetch-photo", Moves: true}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(on(ctx, w.registerQueue(), "fetch the photo on file"), steps.FetchPhoto, ref)
-	})
+	return step[string](ctx, w.casework, stepKind{Name: "fetch-photo", Moves: true},
+		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+			return workflow.ExecuteActivity(on(ctx, w.registerQueue(), "fetch the photo on file"), steps.FetchPhoto, ref)
+		})
 }
 
 // livenessFailed lets the student try again, until the tries are used up and the counter is what remains (B1).
 func (w *application) livenessFailed(ctx workflow.Context, live activities.Liveness) error {
-	if err := w.forgetImages(ctx, campus.Images{Purposes: frames, Photo: true}); err != nil { // they have had their verdict (B4)
+	// they have had their verdict (B4)
+	if err := w.forgetImages(ctx, campus.Images{Purposes: frames, Photo: true}); err != nil {
 		return err
 	}
 	if live.Failed >= w.plan.Identity.LivenessTries {
@@ -171,10 +176,11 @@ func (w *application) compare(ctx workflow.Context, version string) error {
 // compareFaces asks the face service. A comparison that two people skip is unknown.
 func (w *application) compareFaces(ctx workflow.Context, version string) (activities.Compared, error) {
 	kind := stepKind{Name: string(campus.PhotoItem), Moves: true}
-	compared, err := step[activities.Compared](ctx, w.casework, kind, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(on(ctx, FaceQueue, "compare live frame and photo"), steps.CompareFaces,
-			activities.CompareFaces{Ref: ref, Version: version})
-	})
+	compared, err := step[activities.Compared](ctx, w.casework, kind,
+		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+			return workflow.ExecuteActivity(on(ctx, FaceQueue, "compare live frame and photo"), steps.CompareFaces,
+				activities.CompareFaces{Ref: ref, Version: version})
+		})
 	if errors.Is(err, errSkipped) {
 		return activities.Compared{Finding: skipped(campus.PhotoItem)}, nil
 	}
@@ -191,7 +197,8 @@ func (w *application) identified(ctx workflow.Context, from campus.Stage, found 
 	if from == campus.StagePhoto {
 		m.Notices = append(m.Notices, campus.Notice{Template: "notice.photo_renewed"})
 	}
-	return w.saveFindings(ctx, change{Move: m, knows: w.knowing(func(s *applicationState) { s.Identified = true })}, []campus.Finding{found})
+	return w.saveFindings(ctx, change{Move: m, knows: w.knowing(func(s *applicationState) { s.Identified = true })},
+		[]campus.Finding{found})
 }
 
 // continueAsNew hands the case to a new run with a short history, once no handler is at work.
@@ -210,9 +217,11 @@ func (w *application) continueAsNew(ctx workflow.Context, stage campus.Stage) er
 
 // toCounter has the card centre look at the person, with the reason as a mark for the reviewer (B1, B2, B3).
 func (w *application) toCounter(ctx workflow.Context, found campus.Finding, beside ...campus.Finding) error {
-	return w.advance(ctx, change{Move: w.counterMove(ctx, found.Reason), fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-		return written(ctx, steps.FlagApplication, activities.FlagApplication{Move: m, Flag: found.Reason, Finding: found, Beside: beside})
-	}})
+	return w.advance(ctx, change{Move: w.counterMove(ctx, found.Reason),
+		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			return written(ctx, steps.FlagApplication,
+				activities.FlagApplication{Move: m, Flag: found.Reason, Finding: found, Beside: beside})
+		}})
 }
 
 func (w *application) counterMove(ctx workflow.Context, reason string) campus.Move {
@@ -225,8 +234,8 @@ func (w *application) counterMove(ctx workflow.Context, reason string) campus.Mo
 	}
 }
 
-// chooseCounter is the student's own choice of the route without a face, at any point before the identity is established
-// (B3). While papers are checked or asked for, it is kept for later.
+// chooseCounter is the student's own choice of the route without a face, at any point before the identity is
+// established (B3). While papers are checked or asked for, it is kept for later.
 func (w *application) chooseCounter(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
 	return w.decided(w.decideInTurn(ctx, d, func() (change, error) {
 		if w.stage == campus.StageChecking || w.stage == campus.StageEvidence {

@@ -8,8 +8,8 @@ import (
 	"campuscard/campus"
 )
 
-// awaitPhoto waits for Academic Affairs to renew the photo and resumes by itself (B2), unless the student leaves for the
-// counter: then nobody needs what is being done here any more.
+// awaitPhoto waits for Academic Affairs to renew the photo and resumes by itself (B2), unless the student leaves for
+// the counter: then nobody needs what is being done here any more.
 func (w *application) awaitPhoto(ctx workflow.Context) error {
 	return w.untilLeft(ctx, campus.StagePhoto, w.watchPhoto)
 }
@@ -52,12 +52,15 @@ func (w *application) watchPhoto(ctx workflow.Context) error {
 // lastPhotoLook is the step of the last look for a new photo.
 const lastPhotoLook = "last-look-photo"
 
-// photoWaitIsOver looks a last time before a person looks. That is a step: an outage is not a photo that was not renewed.
+// photoWaitIsOver looks a last time before a person looks. That is a step: an outage is not a photo that was not
+// renewed.
 func (w *application) photoWaitIsOver(ctx workflow.Context) error {
 	late := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_not_renewed"}
-	version, err := step[string](ctx, w.casework, stepKind{Name: lastPhotoLook}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(on(ctx, w.registerQueue(), "look for a new photo a last time"), steps.LookForPhoto, ref)
-	})
+	version, err := step[string](ctx, w.casework, stepKind{Name: lastPhotoLook},
+		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+			return workflow.ExecuteActivity(on(ctx, w.registerQueue(), "look for a new photo a last time"), steps.LookForPhoto,
+				ref)
+		})
 	switch {
 	case errors.Is(err, errSkipped):
 		return w.toCounter(ctx, skipped(campus.PhotoItem))
@@ -96,7 +99,8 @@ func (w *application) compareRenewed(ctx workflow.Context) error {
 func (w *application) lookForPhoto(ctx workflow.Context, polls int) (string, error) {
 	ref := campus.StepRef{Case: w.input.Case, Step: "poll-photo", Attempt: polls + 1, Key: polls + 1, By: campus.System()}
 	var version string
-	err := workflow.ExecuteActivity(on(w.oneTry(ctx), w.registerQueue(), "look for a new photo"), steps.LookForPhoto, ref).Get(ctx, &version)
+	err := workflow.ExecuteActivity(on(w.oneTry(ctx), w.registerQueue(), "look for a new photo"), steps.LookForPhoto,
+		ref).Get(ctx, &version)
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}

@@ -57,7 +57,8 @@ func (w *application) review(ctx workflow.Context, d campus.Decision) (campus.De
 		ch = w.closing("", ending{Outcome: campus.Rejected, Reason: d.Reason, By: d.By})
 		ch.fact = saveReview
 	case campus.AskMore:
-		ch.Stage, ch.WaitsFor, ch.Due = campus.StageEvidence, campus.WaitsForStudent, until(ctx, w.plan.Application.EvidenceWait)
+		ch.Stage, ch.WaitsFor, ch.Due = campus.StageEvidence, campus.WaitsForStudent,
+			until(ctx, w.plan.Application.EvidenceWait)
 		ch.Reason = d.Reason
 		ch.Events = []campus.Event{event("more_asked", d.By, "reason", d.Reason)}
 		ch.Notices = []campus.Notice{{Template: "notice.more_asked"}}

@@ -67,8 +67,8 @@ type attributes struct {
 	cause  campus.Code
 }
 
-// lasts is how long a stage in which only machines are asked has to last before the attributes show it. Most are over in a
-// moment, and a change of the attributes costs the server more than an activity does (decision 39).
+// lasts is how long a stage in which only machines are asked has to last before the attributes show it. Most are over
+// in a moment, and a change of the attributes costs the server more than an activity does (decision 39).
 const lasts = 10 * time.Second
 
 // show carries a move into the Temporal UI: the details in words at once, the search attributes where they changed.
@@ -119,10 +119,11 @@ func (a attributes) passing() bool {
 	return machine && a.due.IsZero() && len(a.parked) == 0
 }
 
-// follows tells that the school is asked the next thing after another, and nothing is parked: the details say which it is, and
-// the attributes when a step parks.
+// follows tells that the school is asked the next thing after another, and nothing is parked: the details say which it
+// is, and the attributes when a step parks.
 func (a attributes) follows(shown attributes) bool {
-	return a.waits == campus.WaitsForSchool && shown.waits == a.waits && len(a.parked)+len(shown.parked) == 0 && a.due.Equal(shown.due)
+	return a.waits == campus.WaitsForSchool && shown.waits == a.waits && len(a.parked)+len(shown.parked) == 0 &&
+		a.due.Equal(shown.due)
 }
 
 func changedAttributes(old, now attributes) []temporal.SearchAttributeUpdate {

@@ -74,9 +74,10 @@ func (w *batch) run(ctx workflow.Context) error {
 }
 
 func (w *batch) begin(ctx workflow.Context) error {
-	w.undoings = append(w.undoings, undoing{stepKind{Name: "cancel-batch"}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(on(ctx, BureauQueue, "take the batch back"), steps.CancelBatch, ref)
-	}})
+	w.undoings = append(w.undoings,
+		undoing{stepKind{Name: "cancel-batch"}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+			return workflow.ExecuteActivity(on(ctx, BureauQueue, "take the batch back"), steps.CancelBatch, ref)
+		}})
 	if p := w.input.Progress; p != nil {
 		var carried batchCarried
 		err := json.Unmarshal(p.State, &carried)
@@ -89,7 +90,8 @@ func (w *batch) begin(ctx workflow.Context) error {
 		Move: campus.Move{Name: "begin", Stage: campus.StageOrderFile, WaitsFor: campus.WaitsForEngine,
 			Events: []campus.Event{internalEvent("batch_begun", campus.System())}},
 		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-			err := workflow.ExecuteLocalActivity(ctx, steps.BeginBatch, activities.BeginCase{Move: m, University: w.input.University}).Get(ctx, &began)
+			err := workflow.ExecuteLocalActivity(ctx, steps.BeginBatch,
+				activities.BeginCase{Move: m, University: w.input.University}).Get(ctx, &began)
 			return began.Moved, err
 		},
 	})
@@ -101,9 +103,10 @@ func (w *batch) begin(ctx workflow.Context) error {
 // writeFile writes the order file. It reaches for the object store, so it is a step that can park. Without it nothing
 // can go on.
 func (w *batch) writeFile(ctx workflow.Context) error {
-	lines, err := step[int](ctx, w.casework, stepKind{Name: "order-file", NoSkip: true}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(on(ctx, BureauQueue, "write the order file"), steps.WriteOrderFile, ref)
-	})
+	lines, err := step[int](ctx, w.casework, stepKind{Name: "order-file", NoSkip: true},
+		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+			return workflow.ExecuteActivity(on(ctx, BureauQueue, "write the order file"), steps.WriteOrderFile, ref)
+		})
 	if err != nil {
 		return err
 	}
@@ -118,9 +121,10 @@ func (w *batch) writeFile(ctx workflow.Context) error {
 
 // send hands the order file to the bureau.
 func (w *batch) send(ctx workflow.Context) error {
-	_, err := step[struct{}](ctx, w.casework, stepKind{Name: "send-batch", NoSkip: true}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(on(ctx, BureauQueue, "send the batch"), steps.SendBatch, ref)
-	})
+	_, err := step[struct{}](ctx, w.casework, stepKind{Name: "send-batch", NoSkip: true},
+		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+			return workflow.ExecuteActivity(on(ctx, BureauQueue, "send the batch"), steps.SendBatch, ref)
+		})
 	if err != nil {
 		return err
 	}
@@ -158,7 +162,8 @@ func (w *batch) watch(ctx workflow.Context) error {
 				return err
 			}
 		}
-		nudged, err := awaitFor(ctx, min(p.Poll.Std(), limit), "ask the bureau about the batch", func() bool { return w.nudges != seen })
+		nudged, err := awaitFor(ctx, min(p.Poll.Std(), limit), "ask the bureau about the batch",
+			func() bool { return w.nudges != seen })
 		if err != nil {
 			return err
 		}
@@ -190,7 +195,8 @@ func (w *batch) afterWait(ctx workflow.Context, nudged bool) error {
 	if !nudged {
 		w.polls++
 		ref := campus.StepRef{Case: w.input.Case, Step: "poll-batch", Attempt: w.polls, Key: w.polls, By: campus.System()}
-		err := workflow.ExecuteActivity(on(w.oneTry(ctx), BureauQueue, "ask about the batch"), steps.AskAboutBatch, ref).Get(ctx, nil)
+		err := workflow.ExecuteActivity(on(w.oneTry(ctx), BureauQueue, "ask about the batch"), steps.AskAboutBatch,
+			ref).Get(ctx, nil)
 		if err != nil {
 			workflow.GetLogger(ctx).Warn("the bureau gave no answer", "code", campus.CodeOf(FromTemporal(err)))
 		}

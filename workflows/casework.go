@@ -55,7 +55,8 @@ type process interface {
 func newCasework(ctx workflow.Context, input campus.CaseInput) *casework {
 	c := &casework{
 		root: ctx, passed: func() {},
-		input: input, turn: workflow.NewMutex(ctx), stage: campus.StageQueued, doing: campus.StageQueued, waits: campus.WaitsForEngine,
+		input: input, turn: workflow.NewMutex(ctx), stage: campus.StageQueued, doing: campus.StageQueued,
+		waits:  campus.WaitsForEngine,
 		parked: map[string]*parkedStep{}, stuck: map[string]*stuckStep{},
 	}
 	c.shown = firstShown(input)
@@ -135,8 +136,8 @@ func (c *casework) progress(known any) (*campus.Progress, error) {
 	return &campus.Progress{Version: c.version, Stage: c.stage, WaitsFor: c.waits, Due: c.due, State: raw}, err
 }
 
-// admits lets a decision in that is about the case as it is: at one of some stages, and at no later version. Validators use
-// it; decide looks again.
+// admits lets a decision in that is about the case as it is: at one of some stages, and at no later version. Validators
+// use it; decide looks again.
 func (c *casework) admits(d campus.Decision, rule campus.DecisionRule) error {
 	if err := c.known(d); err != nil {
 		return err
@@ -152,11 +153,13 @@ func (c *casework) known(d campus.Decision) error {
 	return c.caughtUp(d.Seen)
 }
 
-// caughtUp refuses for now what is about a version that this run does not know. A move is written before Temporal hears of
-// it; when the worker, or Temporal, dies in between, the case is ahead of its workflow until the move has been made again.
+// caughtUp refuses for now what is about a version that this run does not know. A move is written before Temporal hears
+// of it; when the worker, or Temporal, dies in between, the case is ahead of its workflow until the move has been made
+// again.
 func (c *casework) caughtUp(seen int64) error {
 	if seen > c.version {
-		return campus.Errorf(campus.Unavailable, campus.EngineBehind, "the workflow is at version %d of the case, which is at %d", c.version, seen)
+		return campus.Errorf(campus.Unavailable, campus.EngineBehind,
+			"the workflow is at version %d of the case, which is at %d", c.version, seen)
 	}
 	return nil
 }

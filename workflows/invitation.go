@@ -18,8 +18,8 @@ type invitation struct {
 	plan activities.CampaignPlan
 }
 
-// invitationState is what the process knows: it is written with each move. NextAt alone also changes beside them: a wave
-// that is held looks again later, and says nothing new.
+// invitationState is what the process knows: it is written with each move. NextAt alone also changes beside them: a
+// wave that is held looks again later, and says nothing new.
 type invitationState struct {
 	Waves  int          `json:"waves,omitempty"`  // that were sent
 	NextAt time.Time    `json:"next_at,omitzero"` // not before this is the next one
@@ -33,11 +33,12 @@ type invitationCarried struct {
 	State invitationState
 }
 
-// Invitation is the process of a campaign: it waits for its first day, invites, reminds, and ends. Each of its stages is
-// one function that does the next thing there is to do; a wave is one move.
+// Invitation is the process of a campaign: it waits for its first day, invites, reminds, and ends. Each of its stages
+// is one function that does the next thing there is to do; a wave is one move.
 func Invitation(ctx workflow.Context, input campus.CaseInput) error {
 	w := &invitation{casework: newCasework(ctx, input)}
-	handlers := map[string]handler{campus.PauseUpdate: w.pause, campus.ResumeUpdate: w.resume, campus.CancelUpdate: w.cancel}
+	handlers := map[string]handler{campus.PauseUpdate: w.pause, campus.ResumeUpdate: w.resume,
+		campus.CancelUpdate: w.cancel}
 	if err := w.setup(ctx, w, handlers); err != nil {
 		return err
 	}
@@ -137,8 +138,8 @@ func (w *invitation) remind(ctx workflow.Context) error {
 	})
 }
 
-// nextWave sends the next wave of a leg when its time has come and the house can bear it, or ends the leg. Back-pressure
-// (C5): while the line is long, or the engine has its backlog, nobody else is asked to come.
+// nextWave sends the next wave of a leg when its time has come and the house can bear it, or ends the leg.
+// Back-pressure (C5): while the line is long, or the engine has its backlog, nobody else is asked to come.
 func (w *invitation) nextWave(ctx workflow.Context, l leg) error {
 	p, now := w.plan.Invitations, workflow.Now(ctx)
 	at := w.nextTime(ctx)
@@ -192,14 +193,15 @@ func (w *invitation) hold(ctx workflow.Context, l leg, reason string) error {
 		w.state.NextAt = next
 		return nil
 	}
-	return w.advance(ctx, change{knows: w.knowing(func(s *invitationState) { s.NextAt, s.Held = next, reason }), Move: campus.Move{
-		Name: "hold:" + reason, Stage: l.stage, WaitsFor: campus.WaitsForEngine, Due: &l.ends, Reason: reason,
-		Events: []campus.Event{internalEvent("wave_held", campus.System(), "reason", reason)},
-	}})
+	return w.advance(ctx, change{knows: w.knowing(func(s *invitationState) { s.NextAt, s.Held = next, reason }),
+		Move: campus.Move{
+			Name: "hold:" + reason, Stage: l.stage, WaitsFor: campus.WaitsForEngine, Due: &l.ends, Reason: reason,
+			Events: []campus.Event{internalEvent("wave_held", campus.System(), "reason", reason)},
+		}})
 }
 
-// send sends a wave. It is one local activity: people, notices, wave and move are one transaction, and a second delivery
-// of it finds the move recorded.
+// send sends a wave. It is one local activity: people, notices, wave and move are one transaction, and a second
+// delivery of it finds the move recorded.
 func (w *invitation) send(ctx workflow.Context, l leg) error {
 	p, now := w.plan.Invitations, workflow.Now(ctx)
 	next := p.Hours.Next(now.Add(p.Pause.Std()))
@@ -264,7 +266,8 @@ func (w *invitation) end(ctx workflow.Context, outcome campus.Outcome, reason st
 // campaignEnding is the move that ends a campaign; storage completes what it says with the counts.
 func campaignEnding(outcome campus.Outcome, reason string, said campus.Event) change {
 	return change{
-		Move: campus.Move{Name: said.Kind, Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: outcome, Reason: reason,
+		Move: campus.Move{Name: said.Kind, Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: outcome,
+			Reason: reason,
 			Events: []campus.Event{said}},
 		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
 			return written(ctx, steps.EndCampaign, m)

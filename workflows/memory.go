@@ -2,9 +2,9 @@ package workflows
 
 import "encoding/json"
 
-// memory is what a process knows beside its stage: codes and ids. It is written with every move, and read from the move that
-// was written, so it changes by moves alone; beside that, a process keeps what
-// it reads back from the tables when it begins, and the papers that were replaced.
+// memory is what a process knows beside its stage: codes and ids. It is written with every move, and read from the move
+// that was written, so it changes by moves alone; beside that, a process keeps what it reads back from the tables when
+// it begins, and the papers that were replaced.
 type memory[S any] struct {
 	state S
 }

@@ -160,7 +160,8 @@ func (c *casework) decidedAt(ctx workflow.Context, d campus.Decision) (version i
 }
 
 func (c *casework) behind(version int64) error {
-	return campus.Errorf(campus.Conflict, campus.Behind, "the decision is at version %d, the run at %d", version, c.version)
+	return campus.Errorf(campus.Conflict, campus.Behind, "the decision is at version %d, the run at %d", version,
+		c.version)
 }
 
 // write writes a move. What Postgres refuses for good is the decision's fault, and is told to who made it; a move of
@@ -190,7 +191,8 @@ func (c *casework) adopt(ctx workflow.Context, ch change, m campus.Move, row cam
 	if err := c.process.restore(row.State); err != nil {
 		return err
 	}
-	if row.Version == m.Version && row.Stage == m.Stage && row.Outcome == m.Outcome { // not another that has ended the case
+	// not another that has ended the case
+	if row.Version == m.Version && row.Stage == m.Stage && row.Outcome == m.Outcome {
 		for _, step := range ch.drops {
 			delete(c.parked, step)
 		}
@@ -273,7 +275,8 @@ func (c *casework) catchUp(ctx workflow.Context, known int64) error {
 		caught, err = c.takeOver(ctx, lost)
 	}
 	if err == nil && !caught {
-		behind := campus.Errorf(campus.Internal, campus.Behind, "the case has moves after version %d that its workflow does not know", known)
+		behind := campus.Errorf(campus.Internal, campus.Behind,
+			"the case has moves after version %d that its workflow does not know", known)
 		err = c.askForHelp(ctx, catchingUp, behind, moved)
 	}
 	if err != nil {
@@ -315,7 +318,8 @@ func (c *casework) takeOver(ctx workflow.Context, lost activities.LostMoves) (bo
 	if err := once(ctx, steps.NextOwnMove, lost, &row); err != nil || row.Version == 0 {
 		return false, err
 	}
-	workflow.GetLogger(ctx).Warn("a move that was lost is taken as it was written", "version", row.Version, "stage", row.Stage)
+	workflow.GetLogger(ctx).Warn("a move that was lost is taken as it was written", "version", row.Version, "stage",
+		row.Stage)
 	for _, step := range row.Parked {
 		if _, parked := c.parked[step]; !parked {
 			c.news.closes = append(c.news.closes, campus.WorkItemKey{Kind: campus.IncidentItem, Step: step})

@@ -2,8 +2,8 @@ package workflows
 
 import "campuscard/campus"
 
-// news is what has become known since the last move, and is written with the next one: a move of its own for each would tell
-// nobody anything sooner that matters.
+// news is what has become known since the last move, and is written with the next one: a move of its own for each would
+// tell nobody anything sooner that matters.
 type news struct {
 	closes   []campus.WorkItemKey  // incidents of steps that nobody needs any more
 	finished []campus.FinishedStep // calls that went well
@@ -19,8 +19,8 @@ func (n news) add(m *campus.Move) {
 	m.Findings = append(n.findings, m.Findings...)
 }
 
-// again is what of it may be told once more, where the move that should have told it was written before, with less perhaps:
-// all that is the same the second time. A line of the timeline is rather missing than there twice.
+// again is what of it may be told once more, where the move that should have told it was written before, with less
+// perhaps: all that is the same the second time. A line of the timeline is rather missing than there twice.
 func (n news) again() news {
 	n.events = nil
 	return n
@@ -29,7 +29,8 @@ func (n news) again() news {
 // and is both, in their order.
 func (n news) and(later news) news {
 	return news{
-		closes: append(n.closes, later.closes...), finished: append(n.finished, later.finished...), granted: append(n.granted, later.granted...),
-		events: append(n.events, later.events...), findings: append(n.findings, later.findings...),
+		closes: append(n.closes, later.closes...), finished: append(n.finished, later.finished...),
+		granted: append(n.granted, later.granted...),
+		events:  append(n.events, later.events...), findings: append(n.findings, later.findings...),
 	}
 }

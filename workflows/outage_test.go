@@ -13,14 +13,14 @@ import (
 	"campuscard/workflows/workflowtest"
 )
 
-// brief is a policy whose steps are given up after three seconds and two tries.
+// brief is a policy whose steps are given up after seven seconds and three tries, each long enough for a busy machine.
 const brief = `
-steps: {tries: 2, backoff: 50ms, call: 1s, budget: 3s}
+steps: {tries: 3, backoff: 50ms, call: 2s, budget: 7s}
 production: {batches: false}
 `
 
 // briefBudget is the budget of brief.
-const briefBudget = 3 * time.Second
+const briefBudget = 7 * time.Second
 
 // While our own file store is away, for longer than a step is tried, nothing parks; when it is back the case goes on by
 // itself, and what other systems were asked has acted once.

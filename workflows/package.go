@@ -123,9 +123,11 @@ func (w *packageChange) unsubscribe(ctx workflow.Context) error {
 
 // call is a step at the package's system, on that system's queue.
 func (w *packageChange) call(ctx workflow.Context, name string, activity any) (activities.PackageAnswer, error) {
-	return step[activities.PackageAnswer](ctx, w.casework, stepKind{Name: name}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(on(ctx, ServiceQueue(w.plan.System), name), activity, activities.PackageStep{Ref: ref})
-	})
+	return step[activities.PackageAnswer](ctx, w.casework, stepKind{Name: name},
+		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+			return workflow.ExecuteActivity(on(ctx, ServiceQueue(w.plan.System), name), activity,
+				activities.PackageStep{Ref: ref})
+		})
 }
 
 // ending is the move that ends the case, and tells the holder; said names the event and the notice.
@@ -142,11 +144,13 @@ func (w *packageChange) ending(said string, outcome campus.Outcome, reason strin
 }
 
 // settlePackage records the ending together with the state the package has then.
-func (w *packageChange) settlePackage(ctx workflow.Context, m campus.Move, state campus.PackageState, refusal string) error {
+func (w *packageChange) settlePackage(ctx workflow.Context, m campus.Move, state campus.PackageState,
+	refusal string) error {
 	if err := w.quiet(ctx); err != nil {
 		return err
 	}
 	return w.advance(ctx, change{Move: m, fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-		return written(ctx, steps.SettlePackage, activities.SettlePackage{Move: m, Package: w.plan.Package, State: state, Refusal: refusal})
+		return written(ctx, steps.SettlePackage,
+			activities.SettlePackage{Move: m, Package: w.plan.Package, State: state, Refusal: refusal})
 	}})
 }

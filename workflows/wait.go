@@ -15,7 +15,8 @@ type rung struct {
 
 // wait waits until done, and climbs the ladder meanwhile: reminders, escalation. It answers false when the limit has
 // passed first; every wait has one. since is when the wait began, which may be in a run before this one.
-func wait(ctx workflow.Context, since time.Time, limit time.Duration, what string, done func() bool, ladder ...rung) (bool, error) {
+func wait(ctx workflow.Context, since time.Time, limit time.Duration, what string, done func() bool,
+	ladder ...rung) (bool, error) {
 	for _, r := range append(ladder, rung{after: limit, name: what + ": end"}) {
 		left := since.Add(r.after).Sub(workflow.Now(ctx))
 		if r.climb != nil && (r.after >= limit || left <= 0) {

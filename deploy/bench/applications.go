@@ -135,8 +135,8 @@ func (s workSize) one(ctx context.Context, by way, w *watch, a *applicant) error
 	return by.activate(ctx, p)
 }
 
-// watch wakes who waits for a case to come to a stage. It looks at all cases at once, because a look for each would cost
-// more than what is measured.
+// watch wakes who waits for a case to come to a stage. It looks at all cases at once, because a look for each would
+// cost more than what is measured.
 type watch struct {
 	mu      sync.Mutex
 	waiting map[uuid.UUID]wish
@@ -244,7 +244,8 @@ func (p *product) activate(ctx context.Context, at place) error {
 func (p *product) settle(ctx context.Context) error {
 	for {
 		var busy bool
-		err := p.house.pool.QueryRow(ctx, `select exists (select 1 from outbox) or exists (select 1 from notices where done_at is null)
+		err := p.house.pool.QueryRow(ctx,
+			`select exists (select 1 from outbox) or exists (select 1 from notices where done_at is null)
 			or exists (select 1 from cases where kind = 'plastic' and closed_at is null and stage in ('queued', 'ordering'))`).Scan(&busy)
 		if err != nil {
 			return fmt.Errorf("wait for rest: %w", err)

@@ -24,8 +24,8 @@ import (
 
 // bare works applications with the same starts, updates and calls of the school's systems as the product, and keeps
 // nothing: no rows, no files, no changes of search attributes, no timers. Its worker is a process of its own, as the
-// product's is, and its Temporal namespace too, so that its task queues have the names of ours: the server's settings go
-// by name.
+// product's is, and its Temporal namespace too, so that its task queues have the names of ours: the server's settings
+// go by name.
 type bare struct {
 	house    *house
 	address  string // of its worker
@@ -66,7 +66,8 @@ func newBare(ctx context.Context, h *house, address string, list []*applicant) (
 func dialBare(ctx context.Context, address string) (temporalclient.Client, error) {
 	temporal, err := temporalclient.DialContext(ctx, temporalclient.Options{
 		HostPort: address, Namespace: bareNamespace, Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
-		ConnectionOptions: temporalclient.ConnectionOptions{GrpcCompression: &temporalclient.GrpcCompressionNone{}}, // as the product
+		// as the product
+		ConnectionOptions: temporalclient.ConnectionOptions{GrpcCompression: &temporalclient.GrpcCompressionNone{}},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reach Temporal: %w", err)
@@ -108,7 +109,8 @@ func (b *bare) apply(ctx context.Context, a *applicant) (uuid.UUID, error) {
 // start has what the product's dispatcher gives a workflow to begin with.
 func (b *bare) start(ctx context.Context, kind campus.CaseKind, id uuid.UUID, a *applicant) error {
 	ref := campus.CaseRef{Kind: kind, ID: id}
-	begins := campus.CaseInput{Case: ref, University: a.person.University, Campus: a.person.Campus, Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool}
+	begins := campus.CaseInput{Case: ref, University: a.person.University, Campus: a.person.Campus,
+		Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool}
 	_, err := b.temporal.ExecuteWorkflow(ctx, temporalclient.StartWorkflowOptions{
 		ID: ref.WorkflowID(), TaskQueue: workflows.CaseQueue, TypedSearchAttributes: workflows.StartAttributes(begins),
 		StaticSummary: string(kind) + " · " + a.person.University + " · " + a.person.Campus,
@@ -157,7 +159,8 @@ func (b *bare) decide(ctx context.Context, p place, update string) error {
 // tell sends somebody what the product tells them, on both of its channels.
 func (b *bare) tell(ctx context.Context, p place, what string) {
 	who := p.applicant.person
-	message := campus.RenderNotice(campus.Chinese, "notice."+what, map[string]string{"promised": "2026-11-30"}, campus.NoticeTexts{})
+	message := campus.RenderNotice(campus.Chinese, "notice."+what, map[string]string{"promised": "2026-11-30"},
+		campus.NoticeTexts{})
 	b.beside.Go(func() error {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()

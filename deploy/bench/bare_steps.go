@@ -38,7 +38,8 @@ func (s *bareSteps) Phone(ctx context.Context, in bareCase) error {
 
 // Liveness has the frames judged (B1).
 func (s *bareSteps) Liveness(ctx context.Context, in bareCase) error {
-	verdict, err := s.bare.systems.Face.Liveness(ctx, key(in.ID, "liveness"), string(gesture), s.bare.people[in.Person].Frames)
+	verdict, err := s.bare.systems.Face.Liveness(ctx, key(in.ID, "liveness"), string(gesture),
+		s.bare.people[in.Person].Frames)
 	return passed(verdict.Passed, err, "liveness")
 }
 

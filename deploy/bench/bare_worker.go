@@ -23,8 +23,8 @@ import (
 	"campuscard/workflows"
 )
 
-// bareWorkerCommand works the bare workflow. Who may apply it reads from its input, and it tells over HTTP which cases wait
-// for a person.
+// bareWorkerCommand works the bare workflow. Who may apply it reads from its input, and it tells over HTTP which cases
+// wait for a person.
 type bareWorkerCommand struct {
 	Address  string `required:"" help:"Where to listen."`
 	Temporal string `env:"TEMPORAL_ADDRESS" required:""`
@@ -60,11 +60,13 @@ func (c *bareWorkerCommand) Run(ctx context.Context) error {
 	if err := gob.NewDecoder(os.Stdin).Decode(&people); err != nil {
 		return fmt.Errorf("read who may apply: %w", err)
 	}
-	systems, err := openSchool(map[string]string{"SCHOOL_URL": c.SchoolURL, "SCHOOL_API_KEY": c.SchoolAPIKey, "SMTP_ADDRESS": c.SMTPAddress})
+	systems, err := openSchool(map[string]string{"SCHOOL_URL": c.SchoolURL, "SCHOOL_API_KEY": c.SchoolAPIKey,
+		"SMTP_ADDRESS": c.SMTPAddress})
 	if err != nil {
 		return err
 	}
-	b := &bareWork{systems: systems, people: map[uuid.UUID]barePerson{}, photos: map[uuid.UUID][]byte{}, waits: map[uuid.UUID]campus.Stage{}}
+	b := &bareWork{systems: systems, people: map[uuid.UUID]barePerson{}, photos: map[uuid.UUID][]byte{},
+		waits: map[uuid.UUID]campus.Stage{}}
 	for _, p := range people {
 		b.people[p.ID] = p
 	}
@@ -89,7 +91,8 @@ func (b *bareWork) open(temporal temporalclient.Client) (stop func(), err error)
 			w.Stop()
 		}
 	}
-	for _, queue := range []string{workflows.CaseQueue, workflows.AcademicQueue, workflows.CarrierQueue, workflows.FaceQueue,
+	for _, queue := range []string{workflows.CaseQueue, workflows.AcademicQueue, workflows.CarrierQueue,
+		workflows.FaceQueue,
 		workflows.AccessQueue, workflows.LibraryQueue, workflows.CanteenQueue} {
 		options, err := worker.QueueOptions(queue)
 		if err != nil {
@@ -114,7 +117,8 @@ func (b *bareWork) open(temporal temporalclient.Client) (stop func(), err error)
 func (b *bareWork) serve(ctx context.Context, address string) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("GET /waits", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(b.places()) })
+	mux.HandleFunc("GET /waits",
+		func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(b.places()) })
 	return serveUntil(ctx, address, mux)
 }
 
@@ -153,11 +157,13 @@ func (b *bareWork) application(ctx workflow.Context, in bareCase) error {
 		}
 	}
 	var steps *bareSteps
-	if err := bareCalls(ctx, in, bareCall{workflows.AcademicQueue, steps.Registry}, bareCall{workflows.AcademicQueue, steps.Certificate},
+	if err := bareCalls(ctx, in, bareCall{workflows.AcademicQueue, steps.Registry},
+		bareCall{workflows.AcademicQueue, steps.Certificate},
 		bareCall{workflows.CarrierQueue, steps.Phone}); err != nil {
 		return err
 	}
-	if err := bareCalls(ctx, in, bareCall{workflows.FaceQueue, steps.Liveness}, bareCall{workflows.AcademicQueue, steps.Photo}); err != nil {
+	if err := bareCalls(ctx, in, bareCall{workflows.FaceQueue, steps.Liveness},
+		bareCall{workflows.AcademicQueue, steps.Photo}); err != nil {
 		return err
 	}
 	if err := bareCalls(ctx, in, bareCall{workflows.FaceQueue, steps.Compare}); err != nil {
@@ -166,7 +172,8 @@ func (b *bareWork) application(ctx workflow.Context, in bareCase) error {
 	if err := b.await(ctx, in.ID, campus.StageReview, &reviewed); err != nil {
 		return err
 	}
-	if err := bareCalls(ctx, in, bareCall{workflows.AccessQueue, steps.Access}, bareCall{workflows.LibraryQueue, steps.Library},
+	if err := bareCalls(ctx, in, bareCall{workflows.AccessQueue, steps.Access},
+		bareCall{workflows.LibraryQueue, steps.Library},
 		bareCall{workflows.CanteenQueue, steps.Canteen}); err != nil {
 		return err
 	}

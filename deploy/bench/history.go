@@ -72,7 +72,8 @@ func (a *applicant) reaches(ctx context.Context, application uuid.UUID, stage ca
 
 // events is the length of a history.
 func (h *house) events(ctx context.Context, ref campus.CaseRef) (int, error) {
-	temporal, err := temporalclient.DialContext(ctx, temporalclient.Options{HostPort: h.env["TEMPORAL_ADDRESS"], Namespace: h.env["TEMPORAL_NAMESPACE"]})
+	temporal, err := temporalclient.DialContext(ctx,
+		temporalclient.Options{HostPort: h.env["TEMPORAL_ADDRESS"], Namespace: h.env["TEMPORAL_NAMESPACE"]})
 	if err != nil {
 		return 0, fmt.Errorf("reach Temporal: %w", err)
 	}

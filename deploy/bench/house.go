@@ -77,7 +77,8 @@ func openStore(ctx context.Context, env map[string]string) (*storage.Store, erro
 	return storage.Open(ctx, storage.Config{
 		DatabaseURL: env["DATABASE_URL"],
 		Objects: storage.ObjectsConfig{
-			Endpoint: env["S3_ENDPOINT"], AccessKey: env["S3_ACCESS_KEY"], SecretKey: env["S3_SECRET_KEY"], Bucket: env["S3_BUCKET"],
+			Endpoint: env["S3_ENDPOINT"], AccessKey: env["S3_ACCESS_KEY"], SecretKey: env["S3_SECRET_KEY"],
+			Bucket: env["S3_BUCKET"],
 		},
 		Keys: storage.Keys{Data: data, Pepper: pepper},
 	}, time.Now, slog.New(slog.DiscardHandler))
@@ -85,7 +86,8 @@ func openStore(ctx context.Context, env map[string]string) (*storage.Store, erro
 
 func openSchool(env map[string]string) (*school.Systems, error) {
 	return school.New(school.Config{
-		BaseURL: env["SCHOOL_URL"], APIKey: env["SCHOOL_API_KEY"], SMTPAddress: env["SMTP_ADDRESS"], MailFrom: "card@campus.example",
+		BaseURL: env["SCHOOL_URL"], APIKey: env["SCHOOL_API_KEY"], SMTPAddress: env["SMTP_ADDRESS"],
+		MailFrom: "card@campus.example",
 	})
 }
 

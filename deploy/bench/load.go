@@ -9,9 +9,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// rate sends requests from so many clients at once until the time is over or next has no more, and answers how many were
-// answered per second. Every request must succeed.
-func rate(ctx context.Context, clients int, limit time.Duration, next func(n int) func(context.Context) error) (float64, error) {
+// rate sends requests from so many clients at once until the time is over or next has no more, and answers how many
+// were answered per second. Every request must succeed.
+func rate(ctx context.Context, clients int, limit time.Duration, next func(n int) func(context.Context) error) (float64,
+	error) {
 	began := time.Now()
 	var turn, done atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)

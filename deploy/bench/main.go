@@ -63,7 +63,8 @@ func (b *bench) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("find the place for the results: %w", err)
 	}
-	b.house, err = openHouse(ctx, stack.Options{Name: b.Name, PortBase: b.PortBase, DataDir: b.DataDir}, b.People, os.Stderr)
+	b.house, err = openHouse(ctx, stack.Options{Name: b.Name, PortBase: b.PortBase, DataDir: b.DataDir}, b.People,
+		os.Stderr)
 	defer func() { err = errors.Join(err, b.house.close(b.Keep)) }() //nolint:contextcheck // it cleans up after an interrupt as well
 	if err != nil {
 		return err

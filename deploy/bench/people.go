@@ -115,7 +115,8 @@ func (h *house) fillIn(ctx context.Context, list []*applicant) error {
 	err := h.copy(ctx, "challenges", []string{"id", "person_id", "gesture", "created_at", "expires_at"}, list,
 		func(a *applicant) [][]any {
 			a.filled = client.Application{
-				Document: client.Document{Type: campus.ResidentCard, Number: a.person.DocumentNumber, NeverExpires: true, Upload: newID()},
+				Document: client.Document{Type: campus.ResidentCard, Number: a.person.DocumentNumber, NeverExpires: true,
+					Upload: newID()},
 				Papers:   client.Papers{Certificate: &client.Paper{Upload: newID(), Code: a.person.CertificateCode}},
 				Liveness: &client.Liveness{Challenge: newID(), Frames: []uuid.UUID{newID(), newID(), newID()}},
 				Consent:  &client.Consent{Biometrics: true, Version: campus.ConsentVersion},
@@ -125,7 +126,8 @@ func (h *house) fillIn(ctx context.Context, list []*applicant) error {
 	if err != nil {
 		return err
 	}
-	columns := []string{"id", "person_id", "purpose", "object_key", "content_type", "bytes", "width", "height", "sha256", "created_at"}
+	columns := []string{"id", "person_id", "purpose", "object_key", "content_type", "bytes", "width", "height", "sha256",
+		"created_at"}
 	return h.copy(ctx, "uploads", columns, list, func(a *applicant) (rows [][]any) {
 		for purpose, ids := range a.uploads() {
 			for _, id := range ids {
@@ -148,7 +150,8 @@ func (a *applicant) uploads() map[campus.UploadPurpose][]uuid.UUID {
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 // copy writes rows for everybody into a table.
-func (h *house) copy(ctx context.Context, table string, columns []string, list []*applicant, rowsOf func(*applicant) [][]any) error {
+func (h *house) copy(ctx context.Context, table string, columns []string, list []*applicant,
+	rowsOf func(*applicant) [][]any) error {
 	var rows [][]any
 	for _, a := range list {
 		rows = append(rows, rowsOf(a)...)
@@ -196,7 +199,8 @@ func draw(identity string) pictures {
 
 func (h *house) keep(ctx context.Context, a *applicant) error {
 	upload := func(id uuid.UUID, purpose campus.UploadPurpose, content []byte) error {
-		request := storage.Request{ID: id, Key: "bench/" + id.String(), Actor: campus.Student(a.id), Route: "bench", BodyHash: []byte{}}
+		request := storage.Request{ID: id, Key: "bench/" + id.String(), Actor: campus.Student(a.id), Route: "bench",
+			BodyHash: []byte{}}
 		_, err := h.store.AddUpload(ctx, request, storage.NewUpload{
 			Person: a.id, Purpose: purpose, ContentType: "image/jpeg", Width: 640, Height: 480, Content: content,
 		})

@@ -71,7 +71,8 @@ func referenceHandler(pool *pgxpool.Pool) http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	api := humagin.New(engine, huma.DefaultConfig("reference", "1"))
-	huma.Register(api, huma.Operation{Method: http.MethodPost, Path: "/api/v1/applications", DefaultStatus: http.StatusCreated},
+	huma.Register(api, huma.Operation{Method: http.MethodPost, Path: "/api/v1/applications",
+		DefaultStatus: http.StatusCreated},
 		func(ctx context.Context, in *referenceInput) (*referenceOutput, error) {
 			body, err := json.Marshal(in.Body)
 			if err != nil {
@@ -79,14 +80,16 @@ func referenceHandler(pool *pgxpool.Pool) http.Handler {
 			}
 			out := &referenceOutput{}
 			out.Body.ID = newID()
-			_, err = pool.Exec(ctx, `insert into bench_reference (id, body, created_at) values ($1, $2, $3)`, out.Body.ID, body, time.Now())
+			_, err = pool.Exec(ctx, `insert into bench_reference (id, body, created_at) values ($1, $2, $3)`, out.Body.ID, body,
+				time.Now())
 			return out, err
 		})
 	engine.GET("/healthz", func(c *gin.Context) { c.Status(http.StatusOK) })
 	return engine
 }
 
-// startSelf runs a command of this program as a process of its own, as the product's parts are, and gives it what in holds.
+// startSelf runs a command of this program as a process of its own, as the product's parts are, and gives it what in
+// holds.
 func startSelf(ctx context.Context, h *house, in io.Reader, args ...string) (stop func(), err error) {
 	path, err := os.Executable()
 	if err != nil {

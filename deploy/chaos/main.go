@@ -160,8 +160,8 @@ func (c *chaos) play(ctx context.Context, h *house, crowd *story.Crowd) (*report
 	return r, errors.Join(struck, background.Wait())
 }
 
-// live has one after the other of the crowd apply and go on, and returns when all have come to an end. Once it is quiet,
-// those who have not applied yet come without a pause.
+// live has one after the other of the crowd apply and go on, and returns when all have come to an end. Once it is
+// quiet, those who have not applied yet come without a pause.
 func (c *chaos) live(ctx context.Context, crowd *story.Crowd, r *report, quiet <-chan struct{}) {
 	var alive errgroup.Group
 	alive.SetLimit(c.AtOnce)

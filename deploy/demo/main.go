@@ -31,7 +31,8 @@ type demo struct {
 
 func main() {
 	var d demo
-	parsed := kong.Parse(&d, kong.Name("demo"), kong.Description("Plays the whole story on the running stack."), kong.UsageOnError())
+	parsed := kong.Parse(&d, kong.Name("demo"), kong.Description("Plays the whole story on the running stack."),
+		kong.UsageOnError())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	err := parsed.Run()
@@ -64,7 +65,8 @@ func (d *demo) Run(ctx context.Context) error {
 	return nil
 }
 
-// answers tells whether there is a system to play on, before thirteen stories say one after the other that there is none.
+// answers tells whether there is a system to play on, before thirteen stories say one after the other that there is
+// none.
 func (d *demo) answers(ctx context.Context) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.API+"/healthz", http.NoBody)
 	if err != nil {

@@ -99,8 +99,8 @@ func (s *Stack) api() service {
 	}
 }
 
-// receiptFonts gets the fonts that the api writes receipts with, where they are missing. Without them everything else works: the
-// api says so, and receipts answer 503.
+// receiptFonts gets the fonts that the api writes receipts with, where they are missing. Without them everything else
+// works: the api says so, and receipts answer 503.
 func (s *Stack) receiptFonts(ctx context.Context) error {
 	if os.Getenv("RECEIPT_FONTS") != "" {
 		return nil

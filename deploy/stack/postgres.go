@@ -108,7 +108,8 @@ func (s *Stack) createDatabases(ctx context.Context) error {
 		for _, role := range roles {
 			if !slices.Contains(have, role.name) {
 				// The password is of our own making: letters and digits. DDL takes no parameters.
-				if _, err := conn.Exec(ctx, "CREATE ROLE "+role.name+" LOGIN"+role.may+" PASSWORD '"+role.password+"'"); err != nil {
+				if _, err := conn.Exec(ctx,
+					"CREATE ROLE "+role.name+" LOGIN"+role.may+" PASSWORD '"+role.password+"'"); err != nil {
 					return fmt.Errorf("create role %s: %w", role.name, err)
 				}
 			}

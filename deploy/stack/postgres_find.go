@@ -26,7 +26,8 @@ func (s *Stack) postgresBin(ctx context.Context) (string, error) {
 		return bin, nil
 	}
 	if major != 0 {
-		return "", fmt.Errorf("the data in %s is of Postgres %d, which is not installed: install it, or `make reset`", s.clusterDir(), major)
+		return "", fmt.Errorf("the data in %s is of Postgres %d, which is not installed: install it, or `make reset`",
+			s.clusterDir(), major)
 	}
 	if err := s.tools.install(ctx, Postgres, "postgresql"); err != nil {
 		return "", err
@@ -34,7 +35,8 @@ func (s *Stack) postgresBin(ctx context.Context) (string, error) {
 	if bin := findPostgres(ctx, 0); bin != "" {
 		return bin, nil
 	}
-	return "", fmt.Errorf("Postgres %d or later: neither in PATH nor in /usr/lib/postgresql, also after installing it", oldestPostgres)
+	return "", fmt.Errorf("Postgres %d or later: neither in PATH nor in /usr/lib/postgresql, also after installing it",
+		oldestPostgres)
 }
 
 // clusterMajor is the major version that made the cluster, 0 before there is one.

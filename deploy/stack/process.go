@@ -124,7 +124,8 @@ func (s *Stack) spawn(part Part, c command) (*process, error) {
 			return nil, fmt.Errorf("configure %s: %w", part, err)
 		}
 	}
-	p := &process{Part: part, Fingerprint: fingerprint, Log: filepath.Join(s.logDir(), string(part)+".log"), Started: time.Now().UTC()}
+	p := &process{Part: part, Fingerprint: fingerprint, Log: filepath.Join(s.logDir(), string(part)+".log"),
+		Started: time.Now().UTC()}
 	log, offset, err := openLog(p.Log)
 	if err != nil {
 		return nil, err

@@ -13,18 +13,19 @@ import (
 
 // Options say which stack is meant. Two stacks run side by side when name (or DataDir) and PortBase differ.
 type Options struct {
-	Name     string            // "dev" when empty; names the data and the log folder
-	PortBase int               // the first of the stack's ports; 7200 when zero
-	DataDir  string            // see dataDir when empty; everything that outlives a process lives here
-	Root     string            // the working tree; when empty the module the current folder belongs to
-	Policy   string            // policy file, relative to Root; deploy/policy.demo.yaml when empty
-	Fast     bool              // trades durability for speed (no fsync) and lets the database role create databases: for tests
-	Env      map[string]string // what campuscard is told beside or instead of the stack's own, e.g. SIMULATOR_PEOPLE
-	Log      io.Writer         // where progress goes; nil is nowhere
+	Name     string // "dev" when empty; names the data and the log folder
+	PortBase int    // the first of the stack's ports; 7200 when zero
+	DataDir  string // see dataDir when empty; everything that outlives a process lives here
+	Root     string // the working tree; when empty the module the current folder belongs to
+	Policy   string // policy file, relative to Root; deploy/policy.demo.yaml when empty
+	// trades durability for speed (no fsync) and lets the database role create databases: for tests
+	Fast bool
+	Env  map[string]string // what campuscard is told beside or instead of the stack's own, e.g. SIMULATOR_PEOPLE
+	Log  io.Writer         // where progress goes; nil is nowhere
 }
 
-// TestOptions describe the stack that the tests share. TEST_PORT_BASE and TEST_DATA_DIR move it, so that `make test` and
-// a plain `go test` agree on where it is.
+// TestOptions describe the stack that the tests share. TEST_PORT_BASE and TEST_DATA_DIR move it, so that `make test`
+// and a plain `go test` agree on where it is.
 func TestOptions(log io.Writer) (Options, error) {
 	opts := Options{Name: "test", PortBase: 7300, DataDir: os.Getenv("TEST_DATA_DIR"), Fast: true, Log: log}
 	if moved := os.Getenv("TEST_PORT_BASE"); moved != "" {

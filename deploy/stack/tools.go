@@ -153,7 +153,8 @@ func (t *toolbox) build(ctx context.Context, name string, source toolSource, pat
 	cmd.Dir = scratch
 	// Without cgo the programs need no C compiler here and no shared library later. The caller's flags stay out: they
 	// are about this module.
-	cmd.Env = append(os.Environ(), "GOBIN="+scratch, "GOFLAGS=-trimpath", "CGO_ENABLED=0", "GOWORK=off", "GOOS=", "GOARCH=")
+	cmd.Env = append(os.Environ(), "GOBIN="+scratch, "GOFLAGS=-trimpath", "CGO_ENABLED=0", "GOWORK=off", "GOOS=",
+		"GOARCH=")
 	if err := runLogged(cmd, filepath.Join(t.logDir, "build-"+name+".log")); err != nil {
 		return fmt.Errorf("build %s: %w", name, err)
 	}

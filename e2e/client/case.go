@@ -93,8 +93,8 @@ type Decision struct {
 
 const decisionPause = 500 * time.Millisecond
 
-// decide sends a decision and waits for its outcome, at the address that an answer of 202 points to. Who has no patience
-// gets the first answer.
+// decide sends a decision and waits for its outcome, at the address that an answer of 202 points to. Who has no
+// patience gets the first answer.
 func (s session) decide(ctx context.Context, path string, body any) (Decision, error) {
 	var d Decision
 	if err := s.client.post(ctx, s.token, path, body, &d); err != nil {

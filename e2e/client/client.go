@@ -37,7 +37,8 @@ type Client struct {
 
 // New speaks to the interface at base in a language. Patience zero means one try.
 func New(base string, language campus.Language, patience time.Duration) *Client {
-	return &Client{base: base, language: language, patience: patience, http: &http.Client{Timeout: tryTime, Transport: transport()}}
+	return &Client{base: base, language: language, patience: patience,
+		http: &http.Client{Timeout: tryTime, Transport: transport()}}
 }
 
 // transport keeps as many connections as there are people: the usual one keeps two a host and opens the others anew for

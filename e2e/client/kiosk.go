@@ -25,7 +25,8 @@ func (c *Client) Kiosk(id string, secret []byte) *Kiosk { return &Kiosk{c, id, s
 // PickUp asks for the compartment of the card that waits under a code.
 func (k *Kiosk) PickUp(ctx context.Context, code, document string) (storage.Opened, error) {
 	var out storage.Opened
-	r, err := send(http.MethodPost, "", "/api/v1/kiosk/pickups", map[string]string{"code": code, "document_number": document})
+	r, err := send(http.MethodPost, "", "/api/v1/kiosk/pickups",
+		map[string]string{"code": code, "document_number": document})
 	if err != nil {
 		return out, err
 	}

@@ -43,8 +43,9 @@ func (s *School) People(ctx context.Context, f PersonFilter) ([]Person, int, err
 		Count  int      `json:"count"`
 	}
 	query := url.Values{
-		"kind": {f.Kind}, "university": {f.University}, "category": {f.Category}, "level": {f.Level}, "document_type": {f.DocumentType},
-		"offset": {strconv.Itoa(f.Offset)}, "limit": {strconv.Itoa(f.Limit)},
+		"kind": {f.Kind}, "university": {f.University}, "category": {f.Category}, "level": {f.Level},
+		"document_type": {f.DocumentType},
+		"offset":        {strconv.Itoa(f.Offset)}, "limit": {strconv.Itoa(f.Limit)},
 	}
 	err := s.client.do(ctx, get("", "/admin/people", query), &list)
 	return list.People, list.Count, err
@@ -112,7 +113,8 @@ type Done struct{ System, Operation, Reference, Key string }
 
 func (d Done) query() url.Values {
 	query := url.Values{"limit": {"1"}}
-	for name, value := range map[string]string{"system": d.System, "operation": d.Operation, "reference": d.Reference, "key": d.Key} {
+	for name, value := range map[string]string{"system": d.System, "operation": d.Operation, "reference": d.Reference,
+		"key": d.Key} {
 		if value != "" {
 			query.Set(name, value)
 		}

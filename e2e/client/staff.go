@@ -43,7 +43,8 @@ func (s *Staff) Claim(ctx context.Context, item uuid.UUID) error {
 }
 
 // Review decides about an application; the reason is a code of the catalogue.
-func (s *Staff) Review(ctx context.Context, item uuid.UUID, action campus.ReviewAction, reason string) (Decision, error) {
+func (s *Staff) Review(ctx context.Context, item uuid.UUID, action campus.ReviewAction, reason string) (Decision,
+	error) {
 	body := map[string]any{"action": action}
 	if reason != "" {
 		body["reason"] = reason

@@ -44,7 +44,8 @@ func (c *Client) SignIn(ctx context.Context, university, number, password string
 	return &Student{session{c, o.Token}, university, number, o.Level == storage.InitialSession}, nil
 }
 
-// Once is the same student with requests that are tried once, for looking at what an unclear answer, or the first one, says.
+// Once is the same student with requests that are tried once, for looking at what an unclear answer, or the first one,
+// says.
 func (s *Student) Once() *Student {
 	hasty, client := *s, *s.client
 	client.patience = 0
@@ -169,7 +170,8 @@ func (c *Client) Promise(ctx context.Context, university string, activated campu
 	var promise struct {
 		PromisedOn campus.Date `json:"promised_on"`
 	}
-	err := c.do(ctx, get("", "/api/v1/universities/"+university+"/promise", url.Values{"activated_on": {activated.String()}}), &promise)
+	err := c.do(ctx, get("", "/api/v1/universities/"+university+"/promise",
+		url.Values{"activated_on": {activated.String()}}), &promise)
 	return promise.PromisedOn, err
 }
 
@@ -220,7 +222,8 @@ func (s *Student) Activate(ctx context.Context, application uuid.UUID) (Decision
 }
 
 // Bring hands in what was asked for: papers, and maybe the document.
-func (s *Student) Bring(ctx context.Context, application uuid.UUID, papers Papers, document *Document) (Decision, error) {
+func (s *Student) Bring(ctx context.Context, application uuid.UUID, papers Papers, document *Document) (Decision,
+	error) {
 	body := struct {
 		Papers
 		Document *Document `json:"identity_document,omitempty"`
@@ -229,7 +232,8 @@ func (s *Student) Bring(ctx context.Context, application uuid.UUID, papers Paper
 }
 
 // TryLiveness answers another challenge; consent is needed where there is none on file.
-func (s *Student) TryLiveness(ctx context.Context, application uuid.UUID, shown Liveness, consent *Consent) (Decision, error) {
+func (s *Student) TryLiveness(ctx context.Context, application uuid.UUID, shown Liveness, consent *Consent) (Decision,
+	error) {
 	body := struct {
 		Liveness
 		Consent *Consent `json:"consent,omitempty"`

@@ -56,7 +56,8 @@ func (s *scene) phoneCode(ctx context.Context, before int) (code string, err err
 func (s *scene) pickupCode(ctx context.Context, p client.Plastic) (code string, err error) {
 	err = s.await(ctx, "text message with the pickup code", func(ctx context.Context) (bool, string, error) {
 		messages, err := s.school.Messages(ctx, s.person.Phone)
-		told := p.PickupCode != "" && slices.ContainsFunc(messages, func(m client.Message) bool { return digits(m.Text, 8) == p.PickupCode })
+		told := p.PickupCode != "" &&
+			slices.ContainsFunc(messages, func(m client.Message) bool { return digits(m.Text, 8) == p.PickupCode })
 		return told, fmt.Sprintf("%d messages", len(messages)), err
 	})
 	if err != nil {
@@ -87,7 +88,8 @@ func (s *scene) apply(ctx context.Context) error {
 // papersOf is the checklist of somebody, but for the document.
 func papersOf(p client.Person) []campus.Item {
 	route, _ := campus.RouteOf(p.Status)
-	return slices.DeleteFunc(campus.Papers(route, campus.Category(p.Category)), func(item campus.Item) bool { return item == campus.DocumentItem })
+	return slices.DeleteFunc(campus.Papers(route, campus.Category(p.Category)),
+		func(item campus.Item) bool { return item == campus.DocumentItem })
 }
 
 // fillIn fills in an application with these papers and the face.
@@ -128,7 +130,8 @@ func (s *scene) handInPapers(ctx context.Context, items ...campus.Item) (papers 
 		case campus.LetterItem:
 			papers.Letter, paper.Code = paper, s.person.LetterCode
 		}
-		if paper.Upload, err = s.student.Upload(ctx, campus.UploadPurpose(item), portrait.Certificate(s.person.Identity)); err != nil {
+		if paper.Upload, err = s.student.Upload(ctx, campus.UploadPurpose(item),
+			portrait.Certificate(s.person.Identity)); err != nil {
 			return papers, err
 		}
 	}

@@ -70,7 +70,8 @@ func (s *scene) isQueued(ctx context.Context) error {
 		return fmt.Errorf("%s: it should be queued", found)
 	}
 	_, err = s.student.Once().Activate(ctx, s.application)
-	if problem, ok := errors.AsType[*client.Problem](err); !ok || problem.Status != http.StatusConflict || problem.Reason != "queued" {
+	if problem, ok := errors.AsType[*client.Problem](err); !ok || problem.Status != http.StatusConflict ||
+		problem.Reason != "queued" {
 		return fmt.Errorf("a decision about a queued case is answered %w, not 409 queued", err)
 	}
 	s.say("Temporal 停机，申请照常受理：%s", "Temporal is away, the application is accepted: %s", found.StageText)
@@ -101,7 +102,8 @@ func (s *scene) decidesMeanwhile(ctx context.Context) error {
 	}
 	s.activation = decided.ID
 	_, err = s.student.Once().Withdraw(ctx, s.application)
-	if problem, ok := errors.AsType[*client.Problem](err); !ok || problem.Status != http.StatusConflict || problem.Reason != "decision_pending" {
+	if problem, ok := errors.AsType[*client.Problem](err); !ok || problem.Status != http.StatusConflict ||
+		problem.Reason != "decision_pending" {
 		return fmt.Errorf("a withdrawal beside an open activation is answered %w, not 409 decision_pending", err)
 	}
 	s.say("Temporal 停机，激活得到 202，结果待定", "Temporal is away, the activation is answered 202: it is carried out later")

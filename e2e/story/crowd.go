@@ -37,7 +37,8 @@ func (w *World) Crowd(ctx context.Context, n int, once float64) (*Crowd, error) 
 		}
 		c.staff[at] = now
 		half := (n + 1 - i) / 2
-		people, _, err := w.school.People(ctx, client.PersonFilter{Kind: "plain", University: at, Category: string(campus.Mainland), Limit: half})
+		people, _, err := w.school.People(ctx,
+			client.PersonFilter{Kind: "plain", University: at, Category: string(campus.Mainland), Limit: half})
 		if err != nil {
 			return nil, err
 		}
@@ -54,7 +55,8 @@ func (w *World) Crowd(ctx context.Context, n int, once float64) (*Crowd, error) 
 	for i := range c.scenes {
 		s := &c.scenes[i]
 		group.Go(func() (err error) {
-			s.student, err = w.api.SignIn(ctx, s.person.University, s.person.Number, campus.InitialPassword(s.person.DocumentNumber))
+			s.student, err = w.api.SignIn(ctx, s.person.University, s.person.Number,
+				campus.InitialPassword(s.person.DocumentNumber))
 			if err != nil {
 				return err
 			}
@@ -88,7 +90,8 @@ func (c *Crowd) GoOn(ctx context.Context, i int) error {
 		return s.run(ctx, (*scene).isReviewedOnce, (*scene).activatesOnce, (*scene).isHeldOnce, (*scene).isProduced,
 			(*scene).picksUpOnce)
 	}
-	return s.run(ctx, (*scene).isReviewed, (*scene).activatesQuietly, (*scene).isHeldOnce, (*scene).isProduced, (*scene).picksUp)
+	return s.run(ctx, (*scene).isReviewed, (*scene).activatesQuietly, (*scene).isHeldOnce, (*scene).isProduced,
+		(*scene).picksUp)
 }
 
 // isReviewed waits for the reviewer's turn, and approves.

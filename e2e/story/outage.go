@@ -106,7 +106,8 @@ func (s *scene) retryFails(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if settled.Outcome != campus.StepFailed || settled.Attempt != 2 || settled.Code != campus.Unavailable || settled.Message == "" {
+	if settled.Outcome != campus.StepFailed || settled.Attempt != 2 || settled.Code != campus.Unavailable ||
+		settled.Message == "" {
 		return fmt.Errorf("the retry during the outage answers %+v", settled)
 	}
 	s.say("运维员重试：仍失败（%s）", "the operator retries: failed again (%s)", settled.Message)
@@ -146,7 +147,8 @@ func (s *scene) isSetUp(ctx context.Context) error {
 
 // wasRetried checks the timeline, and that all tries were made under one key: so many calls, one effect.
 func (s *scene) wasRetried(ctx context.Context) error {
-	key := campus.StepRef{Case: campus.CaseRef{Kind: campus.ApplicationCase, ID: s.application}, Step: brokenStep, Key: 1}.IdempotencyKey()
+	key := campus.StepRef{Case: campus.CaseRef{Kind: campus.ApplicationCase, ID: s.application}, Step: brokenStep,
+		Key: 1}.IdempotencyKey()
 	calls, err := s.school.Calls(ctx, client.Done{System: brokenSystem, Key: key})
 	if err != nil {
 		return err

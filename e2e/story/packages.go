@@ -48,7 +48,8 @@ func (s *scene) leavesGym(ctx context.Context) error {
 	return s.acted(ctx, client.Done{System: gym, Operation: "unsubscribe", Reference: card.ID.String()})
 }
 
-func (s *scene) packageBecomes(ctx context.Context, card client.Card, state campus.PackageState) (p client.Package, err error) {
+func (s *scene) packageBecomes(ctx context.Context, card client.Card, state campus.PackageState) (p client.Package,
+	err error) {
 	err = s.await(ctx, "package "+string(state), func(ctx context.Context) (bool, string, error) {
 		packages, err := s.student.Packages(ctx, card.ID)
 		if err != nil || len(packages) != 1 {

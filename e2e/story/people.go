@@ -32,12 +32,14 @@ func people() []story {
 		{name: "H", kind: "plain", university: university, category: campus.Taiwan, level: "exchange",
 			steps: toCard((*scene).signInFirst, (*scene).apply)},
 		{name: "I", kind: "plain", university: university, category: campus.Foreign, level: "undergraduate",
-			steps: toCard((*scene).signInFirst, (*scene).appliesWithoutLetter, (*scene).isAskedForLetter, (*scene).bringsLetter)},
+			steps: toCard((*scene).signInFirst, (*scene).appliesWithoutLetter, (*scene).isAskedForLetter,
+				(*scene).bringsLetter)},
 		{name: "J", kind: "admitted", university: university,
 			steps: []step{(*scene).signInFirst, (*scene).apply, (*scene).isChecked, (*scene).approve, (*scene).waitsForEnrolment,
 				(*scene).enrols, (*scene).isActiveByItself, (*scene).isHeldOnce}},
 		{name: "K", kind: "staff", university: university,
-			steps: toCard((*scene).signInFirst, (*scene).isSentToHR, (*scene).isSubmitted, (*scene).bringsDocument, (*scene).showsFaceFirst)},
+			steps: toCard((*scene).signInFirst, (*scene).isSentToHR, (*scene).isSubmitted, (*scene).bringsDocument,
+				(*scene).showsFaceFirst)},
 		{name: "L", kind: "not_registered", university: university,
 			steps: []step{(*scene).signInFirst, (*scene).apply, (*scene).isRefused}},
 		{name: "M", kind: "plain", university: university,
@@ -57,7 +59,8 @@ func (s *scene) appliesWithoutLetter(ctx context.Context) error {
 	if s.application, err = s.student.Apply(ctx, filled); err != nil {
 		return err
 	}
-	s.say("护照、在读证明、住宿登记齐全，缺国际学生服务中心证明信，仍提交申请", "applies with passport, certificate and registration, but without the letter")
+	s.say("护照、在读证明、住宿登记齐全，缺国际学生服务中心证明信，仍提交申请",
+		"applies with passport, certificate and registration, but without the letter")
 	return nil
 }
 
@@ -291,8 +294,10 @@ func (s *scene) isSeenAtCounter(ctx context.Context) error {
 	if _, err := s.reaches(ctx, campus.StageReview); err != nil {
 		return err
 	}
-	for _, call := range []client.Done{{System: "face", Operation: "liveness_check"}, {System: "face", Operation: "comparison"}} {
-		call.Key = campus.StepRef{Case: campus.CaseRef{Kind: campus.ApplicationCase, ID: s.application}, Step: "liveness", Key: 1}.IdempotencyKey()
+	for _, call := range []client.Done{{System: "face", Operation: "liveness_check"},
+		{System: "face", Operation: "comparison"}} {
+		call.Key = campus.StepRef{Case: campus.CaseRef{Kind: campus.ApplicationCase, ID: s.application}, Step: "liveness",
+			Key: 1}.IdempotencyKey()
 		if n, err := s.school.Calls(ctx, call); err != nil || n > 0 {
 			return fmt.Errorf("the face service was called %d times for who shows no face: %w", n, err)
 		}
@@ -310,7 +315,8 @@ func (s *scene) asksForNationalDay(ctx context.Context) error {
 	if want := (campus.Date{Year: 2026, Month: time.October, Day: 10}); promised != want {
 		return fmt.Errorf("activated on %s, the plastic is promised by %s, not by %s", eve, promised, want)
 	}
-	s.say("若 %s 激活，国庆放假、调休上班，实体卡承诺 %s 前送达", "activated on %s, with National Day off and a Saturday worked, the plastic is promised by %s",
+	s.say("若 %s 激活，国庆放假、调休上班，实体卡承诺 %s 前送达",
+		"activated on %s, with National Day off and a Saturday worked, the plastic is promised by %s",
 		eve, promised)
 	return nil
 }

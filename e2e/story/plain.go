@@ -125,7 +125,8 @@ func (s *scene) isActive(ctx context.Context, decided client.Decision) error {
 		return err
 	}
 	if card.State != campus.CardActive || len(card.Services) != len(campus.BasePackage()) || len(card.Plastics) != 1 {
-		return fmt.Errorf("the card is %s with the services %v and %d plastics", card.State, card.Services, len(card.Plastics))
+		return fmt.Errorf("the card is %s with the services %v and %d plastics", card.State, card.Services,
+			len(card.Plastics))
 	}
 	promised := card.Plastics[0].PromisedOn
 	s.say("虚拟卡 %s 可用；实体卡承诺 %s 前送达 %s", "card %s is active; the plastic is promised by %s at %s",
@@ -150,7 +151,8 @@ func (s *scene) isHeldOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for system, operation := range map[string]string{"access": "grant", "library": "open_patron", "canteen": "open_account"} {
+	for system, operation := range map[string]string{"access": "grant", "library": "open_patron",
+		"canteen": "open_account"} {
 		if err := s.acted(ctx, client.Done{System: system, Operation: operation, Reference: card.ID.String()}); err != nil {
 			return err
 		}
@@ -209,9 +211,11 @@ func (s *scene) picksUp(ctx context.Context) error {
 		return err
 	}
 	if opened.Plastic != plastic.ID || opened.Compartment == "" {
-		return fmt.Errorf("the kiosk opened %q for plastic %s, not one for %s", opened.Compartment, opened.Plastic, plastic.ID)
+		return fmt.Errorf("the kiosk opened %q for plastic %s, not one for %s", opened.Compartment, opened.Plastic,
+			plastic.ID)
 	}
-	s.say("自助机 %s：他人证件被拒，本人证件打开 %s 柜，实体卡到手", "kiosk %s: refuses another's document, opens %s for the holder's: plastic in hand",
+	s.say("自助机 %s：他人证件被拒，本人证件打开 %s 柜，实体卡到手",
+		"kiosk %s: refuses another's document, opens %s for the holder's: plastic in hand",
 		plastic.KioskID, opened.Compartment)
 	if _, err := s.caseReaches(ctx, s.plastic, campus.StageDone); err != nil {
 		return err
@@ -228,7 +232,8 @@ func (s *scene) wentPlainly(ctx context.Context) error {
 	if state := card.Plastics[0].State; state != campus.PlasticPickedUp {
 		return fmt.Errorf("the plastic is %s, not %s", state, campus.PlasticPickedUp)
 	}
-	if err := s.happened(ctx, s.plastic, "plastic_begun", "plastic_queued", "plastic_ordered", "plastic_ready", "picked_up"); err != nil {
+	if err := s.happened(ctx, s.plastic, "plastic_begun", "plastic_queued", "plastic_ordered", "plastic_ready",
+		"picked_up"); err != nil {
 		return err
 	}
 	return s.happened(ctx, s.application, "applied", "checking", "checked", "liveness_passed", "photo_matched",

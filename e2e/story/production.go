@@ -13,13 +13,15 @@ import (
 // spoiltCard is a student whose card comes out of the machine spoilt, and is made again (D3).
 func spoiltCard() story {
 	return story{name: "P", kind: "plain", university: university,
-		steps: append(toCard((*scene).signInFirst, (*scene).apply, (*scene).hasBadLuck), (*scene).isMadeAgain, (*scene).picksUp)}
+		steps: append(toCard((*scene).signInFirst, (*scene).apply, (*scene).hasBadLuck), (*scene).isMadeAgain,
+			(*scene).picksUp)}
 }
 
 // unclaimedCard is a student who comes for the card too late, and has it sent again (D3).
 func unclaimedCard() story {
 	return story{name: "Q", kind: "plain", university: university,
-		steps: append(toCard((*scene).signInFirst, (*scene).apply), (*scene).isProduced, (*scene).comesTooLate, (*scene).isSentAgain, (*scene).picksUp)}
+		steps: append(toCard((*scene).signInFirst, (*scene).apply), (*scene).isProduced, (*scene).comesTooLate,
+			(*scene).isSentAgain, (*scene).picksUp)}
 }
 
 func (s *scene) hasBadLuck(ctx context.Context) error { return s.school.SpoilCardOf(ctx, s.person) }
@@ -30,13 +32,15 @@ func (s *scene) isMadeAgain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(card.Plastics) != 2 || card.Plastics[0].State != campus.PlasticReady || card.Plastics[1].State != campus.PlasticSpoilt {
+	if len(card.Plastics) != 2 || card.Plastics[0].State != campus.PlasticReady ||
+		card.Plastics[1].State != campus.PlasticSpoilt {
 		return fmt.Errorf("the plastics are %+v, not one spoilt and one at the kiosk", card.Plastics)
 	}
 	if card.Plastics[0].PromisedOn != card.Plastics[1].PromisedOn {
 		return fmt.Errorf("the promise became %s, from %s", card.Plastics[0].PromisedOn, card.Plastics[1].PromisedOn)
 	}
-	return s.happened(ctx, s.plastic, "plastic_begun", "plastic_queued", "plastic_ordered", "plastic_spoilt", "plastic_ordered", "plastic_ready")
+	return s.happened(ctx, s.plastic, "plastic_begun", "plastic_queued", "plastic_ordered", "plastic_spoilt",
+		"plastic_ordered", "plastic_ready")
 }
 
 // comesTooLate lets the time at the kiosk pass: the card goes back, and its code is dead.

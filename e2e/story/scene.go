@@ -72,7 +72,8 @@ func (s *scene) line(at time.Time, text string) {
 }
 
 // await looks until what is asked for is so. The error of the limit tells what was seen last.
-func (s *scene) await(ctx context.Context, what string, look func(context.Context) (so bool, seen string, err error)) error {
+func (s *scene) await(ctx context.Context, what string,
+	look func(context.Context) (so bool, seen string, err error)) error {
 	deadline := time.Now().Add(s.cfg.Limit)
 	for {
 		so, seen, err := look(ctx)
@@ -176,7 +177,8 @@ func (s *scene) hears(ctx context.Context, template string, params map[string]st
 		if texts > 1 || letters > 1 {
 			return false, "", fmt.Errorf("it came %d times by message and %d times by mail", texts, letters)
 		}
-		return texts == 1 && letters == 1, fmt.Sprintf("%d messages and %d mails, none of them it", len(messages), len(mails)), nil
+		return texts == 1 && letters == 1,
+			fmt.Sprintf("%d messages and %d mails, none of them it", len(messages), len(mails)), nil
 	})
 }
 

@@ -27,7 +27,8 @@ func (s *scene) waitsForPhoto(ctx context.Context) error {
 		return err
 	}
 	if found.WaitsFor != campus.WaitsForRegistry || found.Due == nil || len(found.Next.Actions) == 0 {
-		return fmt.Errorf("%s, due %v, next %q: it should wait for Academic Affairs, with an end and a way out", found, found.Due, found.Next.Text)
+		return fmt.Errorf("%s, due %v, next %q: it should wait for Academic Affairs, with an end and a way out", found,
+			found.Due, found.Next.Text)
 	}
 	if err := s.hears(ctx, "notice.photo_differs", nil); err != nil {
 		return err

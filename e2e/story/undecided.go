@@ -60,7 +60,8 @@ func (c *Crowd) Undecided(ctx context.Context, w *World, number int) ([]Undecide
 	r := &round{World: w, approved: &first[0], verified: &first[1], activated: &first[2], resent: &first[3],
 		rejected: &second[0], withdrawn: &second[1], retried: &second[2], skipped: &second[3]}
 	var err error
-	foreign := story{name: "foreign", kind: "plain", category: campus.Foreign, level: "undergraduate", university: university}
+	foreign := story{name: "foreign", kind: "plain", category: campus.Foreign, level: "undergraduate",
+		university: university}
 	if r.completed, err = w.open(ctx, foreign); err != nil {
 		return nil, err
 	}

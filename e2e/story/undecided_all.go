@@ -92,7 +92,8 @@ func (r *round) ofHolders(ctx context.Context) ([]Undecided, error) {
 		return nil, err
 	}
 	return []Undecided{
-		{Name: "activated", Case: r.activated.application, Left: campus.StageActivation, Moves: []string{"activate"}, Waits: true,
+		{Name: "activated", Case: r.activated.application, Left: campus.StageActivation, Moves: []string{"activate"},
+			Waits:   true,
 			Outcome: campus.Completed, Became: r.activated.student.Decision, Effects: r.activated.isHeldOnce,
 			Post: func(ctx context.Context) (client.Decision, error) {
 				return r.activated.student.Once().Activate(ctx, r.activated.application)
@@ -131,7 +132,8 @@ func (r *round) settlements(ctx context.Context) ([]Undecided, error) {
 	return []Undecided{
 		{Name: "step retried", Case: r.retried.application,
 			Moves: []string{"settle-step:retry:grant-library", "retried:grant-library", "provisioned"},
-			Post:  retry(r.retried, r.retried.application, brokenStep), Became: r.retried.operator.Decision, Effects: r.retried.isHeldOnce},
+			Post:  retry(r.retried, r.retried.application, brokenStep), Became: r.retried.operator.Decision,
+			Effects: r.retried.isHeldOnce},
 		{Name: "step skipped by a second person", Case: r.skipped.application,
 			Moves: []string{"settle-step:skip:grant-library", "provisioned"},
 			Post: func(ctx context.Context) (client.Decision, error) {
@@ -159,8 +161,8 @@ func (s *scene) item(ctx context.Context, staff *client.Staff, kind campus.WorkI
 	return found.WorkItems[0].ID, nil
 }
 
-// isBroughtAgain waits until the bureau has been given the card twice, to make it and to bring it again, and checks that it
-// was not given it once more.
+// isBroughtAgain waits until the bureau has been given the card twice, to make it and to bring it again, and checks
+// that it was not given it once more.
 func (s *scene) isBroughtAgain(ctx context.Context) error {
 	card, err := s.card(ctx)
 	if err != nil {
@@ -174,7 +176,8 @@ func (s *scene) isBroughtAgain(ctx context.Context) error {
 		return orders > 1, fmt.Sprintf("%d orders", orders), err
 	})
 	if err == nil && (orders != 2 || len(card.Plastics) != 1) {
-		err = fmt.Errorf("the bureau was given the card %d times, not twice; there are %d plastics", orders, len(card.Plastics))
+		err = fmt.Errorf("the bureau was given the card %d times, not twice; there are %d plastics", orders,
+			len(card.Plastics))
 	}
 	return err
 }

@@ -46,7 +46,8 @@ type World struct {
 // New prepares to play.
 func New(cfg Config) *World {
 	return &World{
-		cfg: cfg, api: client.New(cfg.API, cfg.Language, cfg.Patience).Watched(cfg.Watch), school: client.NewSchool(cfg.School, cfg.Patience),
+		cfg: cfg, api: client.New(cfg.API, cfg.Language, cfg.Patience).Watched(cfg.Watch),
+		school:   client.NewSchool(cfg.School, cfg.Patience),
 		narrator: newNarrator(cfg.Language, cfg.Tell), taken: &sync.Map{},
 	}
 }
@@ -105,8 +106,9 @@ func (w *World) play(ctx context.Context, s story) error {
 
 // find is somebody of a sort who has never signed in, and so has neither application nor card; they are signed in now.
 func (w *World) find(ctx context.Context, of story) (client.Person, *client.Student, error) {
-	filter := client.PersonFilter{Kind: of.kind, University: of.university, Category: string(cmp.Or(of.category, campus.Mainland)),
-		Level: of.level, Limit: 1}
+	filter := client.PersonFilter{Kind: of.kind, University: of.university,
+		Category: string(cmp.Or(of.category, campus.Mainland)),
+		Level:    of.level, Limit: 1}
 	_, count, err := w.school.People(ctx, filter)
 	if err != nil {
 		return client.Person{}, nil, err
@@ -128,8 +130,9 @@ func (w *World) find(ctx context.Context, of story) (client.Person, *client.Stud
 			return client.Person{}, nil, err
 		}
 	}
-	return client.Person{}, nil, fmt.Errorf("all %d people of kind %s, category %s, level %q at %s have signed in before: make reset brings new ones",
-		count, of.kind, filter.Category, of.level, of.university)
+	return client.Person{}, nil,
+		fmt.Errorf("all %d people of kind %s, category %s, level %q at %s have signed in before: make reset brings new ones",
+			count, of.kind, filter.Category, of.level, of.university)
 }
 
 // takenAlready tells that the initial password is none any more.

@@ -57,7 +57,8 @@ func (s *Simulator) page(c *call, wanted func(*person) bool, take func(person)) 
 	}
 	err = s.store.view(func(tx *bbolt.Tx) error {
 		after := personID(c.university, q.Get("cursor"))
-		at, found := slices.BinarySearchFunc(s.people.all, after, func(p *person, id string) int { return cmp.Compare(p.id(), id) })
+		at, found := slices.BinarySearchFunc(s.people.all, after,
+			func(p *person, id string) int { return cmp.Compare(p.id(), id) })
 		if found {
 			at++
 		}

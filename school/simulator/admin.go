@@ -33,7 +33,8 @@ func limit(r *http.Request, otherwise int) int {
 
 // list shows the newest records that match, oldest first, and how many match in all. The raw text is looked through
 // for what is wanted before anything is decoded: the log of a long run has millions of records.
-func list[T any](s *Simulator, w http.ResponseWriter, r *http.Request, bucket, name string, match func(T) bool, hints ...string) {
+func list[T any](s *Simulator, w http.ResponseWriter, r *http.Request, bucket, name string, match func(T) bool,
+	hints ...string) {
 	records, count, most := []T{}, 0, limit(r, 1000)
 	err := s.store.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket([]byte(bucket)).Cursor()

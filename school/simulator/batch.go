@@ -103,7 +103,8 @@ func (s *Simulator) takeEntry(tx *bbolt.Tx, c *call, b *batch, e school.Entry) e
 		return nil
 	}
 	made := order{Order: e.Order, Carry: e.Carry, Production: school.Production{OrderID: "bo-" + rand.Text(),
-		Reference: e.Reference, Batch: b.Reference, Status: school.EntryAccepted, Kiosk: e.Kiosk, UpdatedAt: now(), Sequence: 1}}
+		Reference: e.Reference, Batch: b.Reference, Status: school.EntryAccepted, Kiosk: e.Kiosk, UpdatedAt: now(),
+		Sequence: 1}}
 	made.Order.Photo = nil // printed, not kept
 	b.Orders = append(b.Orders, made.Production.OrderID)
 	if err := put(tx, plasticBucket, e.Reference, made.Production.OrderID); err != nil {

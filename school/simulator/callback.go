@@ -175,7 +175,8 @@ func (s *Simulator) deliver(ctx context.Context, signer *webhooks.Webhook, c cal
 	}
 	defer res.Body.Close()                                      //nolint:errcheck // only read
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20)) // so that the connection is used again
-	if res.StatusCode == http.StatusConflict {                  // it contradicts what is known: sending it again cannot help
+	// it contradicts what is known: sending it again cannot help
+	if res.StatusCode == http.StatusConflict {
 		s.log.Warn("a call-back is refused", "hook", c.Hook, "callback", c.ID)
 		return true
 	}

@@ -20,7 +20,8 @@ type Fault struct {
 	Rate       float64 `json:"rate"`                 // part of the calls, 0 to 1; zero: half of them if flaky, else all
 	LatencyMS  int     `json:"latency_ms"`           // of slow
 	Malformed  string  `json:"malformed,omitempty"`  // html, half, type, missing, large, lines
-	Moment     string  `json:"moment,omitempty"`     // of slow and flaky, as seen from the effect: before, after; empty: either
+	// of slow and flaky, as seen from the effect: before, after; empty: either
+	Moment string `json:"moment,omitempty"`
 }
 
 // fault is one throw of the dice for one call.
@@ -125,7 +126,8 @@ func garbledLines(body []byte) []byte {
 	if err := json.Unmarshal(body, &page); err != nil {
 		return body
 	}
-	spoilt := []map[string]any{{"name": "a\x00"}, {"graduates_on": "0000-12-31"}, {"graduates_on": "2026-02-30"}, {"name": ""},
+	spoilt := []map[string]any{{"name": "a\x00"}, {"graduates_on": "0000-12-31"}, {"graduates_on": "2026-02-30"},
+		{"name": ""},
 		{"name": "\u3000\u200b"}, {"number": 7}, {"phone": "abc"}}
 	for _, list := range []string{"students", "employees"} {
 		people, _ := page[list].([]any)

@@ -70,5 +70,6 @@ func submissionOf(university string, numbers []string) any {
 	for i, number := range numbers {
 		employees[i] = map[string]string{"number": number}
 	}
-	return map[string]any{"type": "staff.submitted", "university": university, "submitted_at": now(), "employees": employees}
+	return map[string]any{"type": "staff.submitted", "university": university, "submitted_at": now(),
+		"employees": employees}
 }

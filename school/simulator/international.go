@@ -19,7 +19,8 @@ func (s *Simulator) letter(c *call) act {
 }
 
 func (s *Simulator) residenceRegistration(c *call) act {
-	return lookUp(c, registrationBucket, s.people.registrations, func(r school.ResidenceRegistration) string { return r.Number })
+	return lookUp(c, registrationBucket, s.people.registrations,
+		func(r school.ResidenceRegistration) string { return r.Number })
 }
 
 // lookUp answers a paper by its code: as changed, or as seeded.
@@ -74,7 +75,8 @@ func checkPaper(s *Simulator, r *http.Request, number, status, ended string, fir
 	return nil
 }
 
-func changePaper[T any](s *Simulator, w http.ResponseWriter, r *http.Request, bucket string, seeded map[string]T, check func(*T) error) {
+func changePaper[T any](s *Simulator, w http.ResponseWriter, r *http.Request, bucket string, seeded map[string]T,
+	check func(*T) error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 	if err != nil {
 		refuse(http.StatusBadRequest, "unreadable").write(w)

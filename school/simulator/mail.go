@@ -106,7 +106,8 @@ func (s *Simulator) keepMail(m mail, f fault) error {
 		if err := put(tx, mailBucket, m.MessageID, m); err != nil {
 			return err
 		}
-		return add(tx, effectBucket, effect{At: m.At, System: "mail", Operation: "mail", Reference: m.MessageID, Key: m.MessageID})
+		return add(tx, effectBucket,
+			effect{At: m.At, System: "mail", Operation: "mail", Reference: m.MessageID, Key: m.MessageID})
 	})
 }
 

@@ -11,11 +11,11 @@ import (
 )
 
 // The newcomers are everybody who came to the simulator after the first n students: applicants with other documents
-// (A4), freshmen before enrolment (A6), staff (A2). They have random numbers and numbers of their own, so that the first
-// n are the same with and without them, and come after them in every list.
+// (A4), freshmen before enrolment (A6), staff (A2). They have random numbers and numbers of their own, so that the
+// first n are the same with and without them, and come after them in every list.
 
-// profile is one newcomer to be made. Document "82" is a residence permit that begins so, "M" a travel permit that does,
-// "mainland" a resident identity card.
+// profile is one newcomer to be made. Document "82" is a residence permit that begins so, "M" a travel permit that
+// does, "mainland" a resident identity card.
 type profile struct{ university, document, level, kind string }
 
 // round is made again and again; the smallest city has it once.
@@ -178,7 +178,8 @@ func (g *newcomerGenerator) passport() string {
 // latinName is a name as passports print it; some have several parts, hyphens or apostrophes.
 func (g *newcomerGenerator) latinName() string {
 	first := []string{"Aisha", "Carlos Eduardo", "Dilnoza", "Emma", "Hassan", "Ji-woo", "Mai", "Sipho", "Tomáš", "Yuki"}
-	last := []string{"ABDULLAH", "DOS SANTOS", "HERNÁNDEZ", "KARIMOVA", "MACDONALD", "N'DIAYE", "O'CONNOR", "PARK", "RAHMAN", "TANAKA"}
+	last := []string{"ABDULLAH", "DOS SANTOS", "HERNÁNDEZ", "KARIMOVA", "MACDONALD", "N'DIAYE", "O'CONNOR", "PARK",
+		"RAHMAN", "TANAKA"}
 	return last[g.rng.IntN(len(last))] + " " + first[g.rng.IntN(len(first))]
 }
 

@@ -104,7 +104,8 @@ func (s *Simulator) person(tx *bbolt.Tx, university, number string) (person, boo
 		return *seeded, true, nil
 	}
 	if changed.Category == "" { // written before there were categories
-		changed.Category, changed.LetterCode, changed.RegistrationCode = seeded.Category, seeded.LetterCode, seeded.RegistrationCode
+		changed.Category, changed.LetterCode, changed.RegistrationCode = seeded.Category, seeded.LetterCode,
+			seeded.RegistrationCode
 	}
 	return changed, true, nil
 }

@@ -106,7 +106,8 @@ func (s *Simulator) move(tx *bbolt.Tx, o order, status, reason string) (order, e
 	if err := s.keep(tx, o); err != nil {
 		return order{}, err
 	}
-	return o, s.queueMessage(tx, o.Production.OrderID, o.Production.Sequence, "production.updated", o.Production.UpdatedAt, o.Production)
+	return o, s.queueMessage(tx, o.Production.OrderID, o.Production.Sequence, "production.updated", o.Production.UpdatedAt,
+		o.Production)
 }
 
 // keep stores an order with the time of its next move.

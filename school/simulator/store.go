@@ -51,7 +51,8 @@ const (
 )
 
 func buckets() []string {
-	return []string{callBucket, effectBucket, answerBucket, personBucket, photoBucket, orderBucket, plasticBucket, dueBucket,
+	return []string{callBucket, effectBucket, answerBucket, personBucket, photoBucket, orderBucket, plasticBucket,
+		dueBucket,
 		callbackBucket, holderBucket, messageBucket, mailBucket, settingBucket, batchBucket, letterBucket, registrationBucket}
 }
 

@@ -48,10 +48,12 @@ func (h *House) Applied(p Person, change ...func(*storage.NewApplication)) campu
 
 // Decision keeps what somebody decides about a case, as the API does before it tells the workflow. The case is put to a
 // stage at which that can be decided, if it is at none.
-func (h *House) Decision(ref campus.CaseRef, by campus.Actor, update string, said campus.Said, payload any) campus.Decision {
+func (h *House) Decision(ref campus.CaseRef, by campus.Actor, update string, said campus.Said,
+	payload any) campus.Decision {
 	h.t.Helper()
 	h.PutWhere(ref, update)
-	decision, err := h.OpenDecision(h.t.Context(), Request(by), storage.NewDecision{Case: ref, Update: update, Said: said, Payload: payload})
+	decision, err := h.OpenDecision(h.t.Context(), Request(by),
+		storage.NewDecision{Case: ref, Update: update, Said: said, Payload: payload})
 	require.NoError(h.t, err)
 	return decision.Decision
 }

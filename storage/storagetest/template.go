@@ -82,7 +82,8 @@ func (s *servers) dropStale(ctx context.Context, admin *pgx.Conn) error {
 		case strings.HasPrefix(db.Name, templatePrefix) && older(db.Made, templateLife):
 			err = run(ctx, admin, `alter database `+db.Name+` is_template false`, `drop database if exists `+db.Name)
 		case strings.HasPrefix(db.Name, clonePrefix) && older(strings.TrimPrefix(db.Name, clonePrefix), cloneLife):
-			err = errors.Join(run(ctx, admin, `drop database if exists `+db.Name+` with (force)`), s.dropBucket(ctx, bucketName(db.Name)))
+			err = errors.Join(run(ctx, admin, `drop database if exists `+db.Name+` with (force)`),
+				s.dropBucket(ctx, bucketName(db.Name)))
 		}
 		if err != nil {
 			return fmt.Errorf("drop %s: %w", db.Name, err)

@@ -53,7 +53,8 @@ func (h *House) Objects() map[string]Sealed {
 	_, err := h.Shred(h.t.Context(), 1000)
 	require.NoError(h.t, err)
 	found := map[string]Sealed{}
-	for object := range h.client.ListObjectsIter(h.t.Context(), h.Config.Objects.Bucket, minio.ListObjectsOptions{Recursive: true}) {
+	for object := range h.client.ListObjectsIter(h.t.Context(), h.Config.Objects.Bucket,
+		minio.ListObjectsOptions{Recursive: true}) {
 		require.NoError(h.t, object.Err)
 		content, err := h.client.GetObject(h.t.Context(), h.Config.Objects.Bucket, object.Key, minio.GetObjectOptions{})
 		require.NoError(h.t, err)
@@ -66,6 +67,7 @@ func (h *House) Objects() map[string]Sealed {
 // PutObject puts bytes into the bucket behind the store's back.
 func (h *House) PutObject(key string, content []byte) {
 	h.t.Helper()
-	_, err := h.client.PutObject(h.t.Context(), h.Config.Objects.Bucket, key, bytes.NewReader(content), int64(len(content)), minio.PutObjectOptions{})
+	_, err := h.client.PutObject(h.t.Context(), h.Config.Objects.Bucket, key, bytes.NewReader(content),
+		int64(len(content)), minio.PutObjectOptions{})
 	require.NoError(h.t, err)
 }

@@ -28,9 +28,9 @@ import (
 	"campuscard/worker"
 )
 
-// Quick is a policy under which nothing that machines do takes long on a clock that skips nothing; cards are ordered one
-// by one. Not fewer tries: an
-// overloaded Temporal gives up handing over a task after a second, and that try is gone without the worker seeing it.
+// Quick is a policy under which nothing that machines do takes long on a clock that skips nothing; cards are ordered
+// one by one. Not fewer tries: an overloaded Temporal gives up handing over a task after a second, and that try is gone
+// without the worker seeing it.
 const Quick = `
 steps: {tries: 4, backoff: 50ms, call: 5s}
 identity: {photo_poll: 300ms}
@@ -66,8 +66,8 @@ func (h *House) Engine() *Engine {
 	return h.EngineOf("test")
 }
 
-// EngineOf borrows one of the namespaces of a kind. They are made once and used again, because a server is busy for a long
-// time with one that was deleted.
+// EngineOf borrows one of the namespaces of a kind. They are made once and used again, because a server is busy for a
+// long time with one that was deleted.
 func (h *House) EngineOf(kind string) *Engine {
 	h.t.Helper()
 	address, err := temporalAddress()
@@ -126,7 +126,8 @@ func (e *Engine) clear(ctx context.Context) {
 func (e *Engine) Dial(address string) client.Client {
 	e.t.Helper()
 	quiet := sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
-	c, err := client.NewLazyClient(client.Options{HostPort: address, Namespace: e.Namespace, Identity: "test", Logger: quiet})
+	c, err := client.NewLazyClient(client.Options{HostPort: address, Namespace: e.Namespace, Identity: "test",
+		Logger: quiet})
 	require.NoError(e.t, err)
 	return c
 }
@@ -212,7 +213,8 @@ func (e *Engine) Await(so func() bool, what string, args ...any) {
 }
 
 // Decide makes a decision on a case as the API does, and waits until it is done or refused.
-func (e *Engine) Decide(ref campus.CaseRef, update string, by campus.Actor, said campus.Said, payload any) (storage.Decision, error) {
+func (e *Engine) Decide(ref campus.CaseRef, update string, by campus.Actor, said campus.Said,
+	payload any) (storage.Decision, error) {
 	e.t.Helper()
 	d, err := e.House.Decide(ref, update, by, said, payload)
 	if err != nil {
@@ -228,7 +230,8 @@ func (e *Engine) Decide(ref campus.CaseRef, update string, by campus.Actor, said
 }
 
 // Send makes a decision on a case and answers where the case stands then.
-func (e *Engine) Send(ref campus.CaseRef, update string, by campus.Actor, said campus.Said, payload any) (decided campus.Decided, err error) {
+func (e *Engine) Send(ref campus.CaseRef, update string, by campus.Actor, said campus.Said,
+	payload any) (decided campus.Decided, err error) {
 	e.t.Helper()
 	d, err := e.Decide(ref, update, by, said, payload)
 	if err != nil {
@@ -238,9 +241,11 @@ func (e *Engine) Send(ref campus.CaseRef, update string, by campus.Actor, said c
 }
 
 // Settle settles a parked step and waits for the answer.
-func (e *Engine) Settle(ref campus.CaseRef, operator string, action campus.Settlement, step string, attempt int) (settled campus.Settled, err error) {
+func (e *Engine) Settle(ref campus.CaseRef, operator string, action campus.Settlement, step string,
+	attempt int) (settled campus.Settled, err error) {
 	e.t.Helper()
-	d, err := e.Decide(ref, campus.SettleStepUpdate, Staff(operator), campus.Said{Action: string(action), Step: step, Attempt: attempt}, struct{}{})
+	d, err := e.Decide(ref, campus.SettleStepUpdate, Staff(operator),
+		campus.Said{Action: string(action), Step: step, Attempt: attempt}, struct{}{})
 	if err != nil {
 		return settled, err
 	}
@@ -250,7 +255,8 @@ func (e *Engine) Settle(ref campus.CaseRef, operator string, action campus.Settl
 // History is all that Temporal keeps of the newest run of a case.
 func (e *Engine) History(ref campus.CaseRef) *history.History {
 	e.t.Helper()
-	events := e.Client.GetWorkflowHistory(e.t.Context(), ref.WorkflowID(), "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	events := e.Client.GetWorkflowHistory(e.t.Context(), ref.WorkflowID(), "", false,
+		enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	h := &history.History{}
 	for events.HasNext() {
 		event, err := events.Next()

@@ -99,7 +99,8 @@ func (h *House) enroll(p person) Student {
 	h.t.Helper()
 	faults, err := h.ImportPeople(h.t.Context(), storagetest.University, []storage.RosterPerson{{
 		Number: p.Number, Name: p.Name, DocumentType: campus.DocumentType(p.DocumentType), DocumentNumber: p.DocumentNumber,
-		Category: campus.Category(p.Category), Phone: p.Phone, Email: p.Email, Level: p.Level, College: p.College, Campus: p.Campus,
+		Category: campus.Category(p.Category), Phone: p.Phone, Email: p.Email, Level: p.Level, College: p.College,
+		Campus: p.Campus,
 		Status: p.Status, EnrolledOn: cmp.Or(p.EnrolledOn, p.EnrolsOn), GraduatesOn: p.GraduatesOn,
 	}})
 	require.NoError(h.t, err)
@@ -114,13 +115,14 @@ func (h *House) enroll(p person) Student {
 	}
 }
 
-// Apply hands in an application of the student with live frames that have a flaw, and answers the case. change may leave
-// something out.
+// Apply hands in an application of the student with live frames that have a flaw, and answers the case. change may
+// leave something out.
 func (h *House) Apply(s Student, flaw Flaw, change ...func(*storage.NewApplication)) campus.CaseRef {
 	h.t.Helper()
 	application := storage.NewApplication{
 		Person: s.ID, Kiosk: storagetest.EastKiosk, DocumentType: s.Type, DocumentNumber: s.Document,
-		Evidence: h.Papers(s, campus.Papers(s.Route, s.Category)...), ConsentVersion: "1", PolicyVersion: h.Policies.Version(),
+		Evidence: h.Papers(s, campus.Papers(s.Route, s.Category)...), ConsentVersion: "1",
+		PolicyVersion: h.Policies.Version(),
 	}
 	for _, fn := range change {
 		fn(&application)
@@ -136,7 +138,8 @@ func (h *House) Apply(s Student, flaw Flaw, change ...func(*storage.NewApplicati
 // Submit is HR's call for a member of staff (A2), and answers the case that it opens.
 func (h *House) Submit(s Student) campus.CaseRef {
 	h.t.Helper()
-	call := storage.Callback{Sender: storage.HRSender(storagetest.University), ID: uuid.NewString(), BodyHash: []byte("body")}
+	call := storage.Callback{Sender: storage.HRSender(storagetest.University), ID: uuid.NewString(),
+		BodyHash: []byte("body")}
 	opened, err := h.SubmitEmployees(h.t.Context(), call, storagetest.University, []string{s.Number}, h.Policies.Version())
 	require.NoError(h.t, err)
 	require.Equal(h.t, "opened", opened[0].Outcome)
@@ -146,7 +149,8 @@ func (h *House) Submit(s Student) campus.CaseRef {
 // Papers are papers of the student, uploaded anew.
 func (h *House) Papers(s Student, items ...campus.Item) []storage.Evidence {
 	h.t.Helper()
-	codes := map[campus.Item]string{campus.CertificateItem: s.Certificate, campus.ResidenceItem: s.Residence, campus.LetterItem: s.Letter}
+	codes := map[campus.Item]string{campus.CertificateItem: s.Certificate, campus.ResidenceItem: s.Residence,
+		campus.LetterItem: s.Letter}
 	brought := make([]storage.Evidence, len(items))
 	for i, item := range items {
 		brought[i] = storage.Evidence{Item: item, Upload: h.Upload(s.ID, campus.UploadPurpose(item)).ID, Code: codes[item]}
@@ -171,9 +175,11 @@ func (h *House) Answer(s Student, flaw Flaw) storage.LivenessAnswer {
 }
 
 // Decide keeps a decision on a case, as the API does before its workflow is told.
-func (h *House) Decide(ref campus.CaseRef, update string, by campus.Actor, said campus.Said, payload any) (storage.Decision, error) {
+func (h *House) Decide(ref campus.CaseRef, update string, by campus.Actor, said campus.Said,
+	payload any) (storage.Decision, error) {
 	h.t.Helper()
-	return h.OpenDecision(h.t.Context(), storagetest.Request(by), storage.NewDecision{Case: ref, Update: update, Said: said, Payload: payload})
+	return h.OpenDecision(h.t.Context(), storagetest.Request(by),
+		storage.NewDecision{Case: ref, Update: update, Said: said, Payload: payload})
 }
 
 // Staff is somebody who works here, another one for each name.
@@ -184,7 +190,8 @@ func Staff(name string) campus.Actor {
 // everything is a member of staff who may see every case.
 //
 //nolint:gochecknoglobals // it never changes
-var everything = campus.StaffMember{University: storagetest.University, Grants: []campus.Grant{{Role: campus.Administrator}}}
+var everything = campus.StaffMember{University: storagetest.University,
+	Grants: []campus.Grant{{Role: campus.Administrator}}}
 
 // Case is how a case stands in the tables.
 func (h *House) Case(ref campus.CaseRef) storage.Case {
@@ -267,7 +274,8 @@ func (h *House) Notices(ref campus.CaseRef) []string {
 func (h *House) PlasticCase(application campus.CaseRef) campus.CaseRef {
 	h.t.Helper()
 	return campus.CaseRef{Kind: campus.PlasticCase, ID: storagetest.One[uuid.UUID](h.House,
-		`select p.case_id from plastics p join cards c on c.id = p.card_id where c.application_id = $1 limit 1`, application.ID)}
+		`select p.case_id from plastics p join cards c on c.id = p.card_id where c.application_id = $1 limit 1`,
+		application.ID)}
 }
 
 // startSchool starts a simulator that ends with the test.
@@ -291,7 +299,8 @@ func startSchool(t testing.TB) *School {
 // Facts is a fingerprint of every table but the attempts, which are a new row each time by their nature.
 func (h *House) Facts() string {
 	h.t.Helper()
-	return storagetest.One[string](h.House, `select string_agg(relname || md5(query_to_xml('select * from ' || relname || ' t order by t::text',
+	return storagetest.One[string](h.House,
+		`select string_agg(relname || md5(query_to_xml('select * from ' || relname || ' t order by t::text',
 		true, true, '')::text), ' ' order by relname) from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace
 		and relname not in ('attempts', 'goose_db_version')`)
 }

@@ -41,7 +41,8 @@ func (e *Engine) Process() *Process {
 	e.t.Helper()
 	told, err := json.Marshal(process{
 		Storage: e.Config, Address: e.Address, Namespace: e.Namespace, Policy: e.policy,
-		School: school.Config{BaseURL: e.School.url, APIKey: apiKey, SMTPAddress: e.School.smtp, MailFrom: "card@campuscard.example", Timeout: patience},
+		School: school.Config{BaseURL: e.School.url, APIKey: apiKey, SMTPAddress: e.School.smtp,
+			MailFrom: "card@campuscard.example", Timeout: patience},
 	})
 	require.NoError(e.t, err)
 	program, err := os.Executable()
@@ -94,7 +95,8 @@ func (p process) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	temporal, err := client.NewLazyClient(client.Options{HostPort: p.Address, Namespace: p.Namespace, Logger: sdklog.NewStructuredLogger(quiet)})
+	temporal, err := client.NewLazyClient(client.Options{HostPort: p.Address, Namespace: p.Namespace,
+		Logger: sdklog.NewStructuredLogger(quiet)})
 	if err != nil {
 		return err
 	}

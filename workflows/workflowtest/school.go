@@ -112,8 +112,8 @@ func (s *School) Change(who Student, fields Fields) {
 	s.ask(http.MethodPut, "/admin/people/"+storagetest.University+"/"+who.Number, fields, nil)
 }
 
-// ChangePaper lays fields over a letter of the International Student Service Centre or a residence registration; kind is
-// "letters" or "residence-registrations".
+// ChangePaper lays fields over a letter of the International Student Service Centre or a residence registration; kind
+// is "letters" or "residence-registrations".
 func (s *School) ChangePaper(kind, code string, fields Fields) {
 	s.t.Helper()
 	s.ask(http.MethodPut, "/admin/"+kind+"/"+storagetest.University+"/"+code, fields, nil)
@@ -128,7 +128,8 @@ func (s *School) RenewPhoto(who Student, identity string) {
 // PutPhoto puts the first live frame of the student into the register.
 func (s *School) PutPhoto(who Student, flaw Flaw) {
 	s.t.Helper()
-	s.send(http.MethodPut, "/admin/photos/"+storagetest.University+"/"+who.Number, "image/jpeg", frames(who.Identity, flaw)[0], nil)
+	s.send(http.MethodPut, "/admin/photos/"+storagetest.University+"/"+who.Number, "image/jpeg",
+		frames(who.Identity, flaw)[0], nil)
 }
 
 // Bureau changes how the card bureau works.
@@ -153,7 +154,8 @@ func (s *School) Calls(operation string) int {
 	return found.Count
 }
 
-// Keys are the idempotency keys under which an operation of the school was called, each once, in the order of their first call.
+// Keys are the idempotency keys under which an operation of the school was called, each once, in the order of their
+// first call.
 func (s *School) Keys(operation string) (keys []string) {
 	s.t.Helper()
 	var found struct{ Calls []struct{ Key string } }

@@ -19,8 +19,8 @@ const (
 	PhotoOfPhoto = "photo_of_photo" // it is that photo again, and nobody was in front of the camera
 )
 
-// Compare judges whether a live frame shows the person of the photo. An empty reason is that it does. The score is their
-// likeness, 0 to 1.
+// Compare judges whether a live frame shows the person of the photo. An empty reason is that it does. The score is
+// their likeness, 0 to 1.
 func Compare(photo, live []byte) (reason string, score float64, err error) {
 	a, err := decode(photo)
 	if err != nil {

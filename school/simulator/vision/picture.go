@@ -29,7 +29,8 @@ type picture struct {
 
 func decode(content []byte) (*picture, error) {
 	cfg, _, err := image.DecodeConfig(bytes.NewReader(content))
-	if err != nil || len(content) > maxBytes || min(cfg.Width, cfg.Height) < minSide || max(cfg.Width, cfg.Height) > maxSide {
+	if err != nil || len(content) > maxBytes || min(cfg.Width, cfg.Height) < minSide ||
+		max(cfg.Width, cfg.Height) > maxSide {
 		return nil, ErrPicture
 	}
 	img, _, err := image.Decode(bytes.NewReader(content))

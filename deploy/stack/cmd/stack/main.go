@@ -38,7 +38,8 @@ type cli struct {
 
 func main() {
 	var c cli
-	kctx := kong.Parse(&c, kong.Name("stack"), kong.Description("The development stack of campuscard."), kong.UsageOnError())
+	kctx := kong.Parse(&c, kong.Name("stack"), kong.Description("The development stack of campuscard."),
+		kong.UsageOnError())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	kctx.BindTo(ctx, (*context.Context)(nil))
 	err := kctx.Run(c)
