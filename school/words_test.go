@@ -43,7 +43,7 @@ func TestWordsOfOtherSystemsAreWords(t *testing.T) {
 		strings.Repeat("a", 41): campus.BadAnswer} {
 		_, err := answering(t, nil, `{"passed":false,"reason":"`+reason+`","score":0}`).Face.Liveness(t.Context(), "k", "nod", nil)
 		require.Equal(t, want, campus.CodeOf(err), reason)
-		_, err = answering(t, nil, `{"same":false,"reason":"`+reason+`","score":0}`).Face.Compare(t.Context(), "k", nil, nil)
+		_, err = answering(t, nil, `{"same":false,"reason":"`+reason+`","score":0}`).Face.Compare(t.Context(), "k", []byte{1}, nil)
 		require.Equal(t, want, campus.CodeOf(err), reason)
 		order, err := answering(t, nil, `{"order_id":"1","reference":"r","status":"spoilt","sequence":1,"updated_at":"2026-11-22T08:00:00Z",
 			"reason":"`+reason+`"}`).Bureau.Production(t.Context(), "1")

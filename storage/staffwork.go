@@ -298,10 +298,9 @@ func estimateDue(params map[string]string, year int) {
 	if year == 0 {
 		return
 	}
-	words := map[string]string{"due": params["due"], "year": strconv.Itoa(year)}
-	delete(params, "due")
-	params["due_zh"] = campus.Text(campus.Chinese, "due.estimate", words)
-	params["due_en"] = campus.Text(campus.English, "due.estimate", words)
+	for name, in := range map[string]campus.Language{"due_zh": campus.Chinese, "due_en": campus.English} {
+		params[name] = campus.Text(in, "due.estimate", map[string]string{"due": params[name], "year": strconv.Itoa(year)})
+	}
 }
 
 // digestsOf says who is told of what. Who may not decide any more, or has left, is not told although they hold an item.

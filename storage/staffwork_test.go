@@ -381,7 +381,7 @@ func TestStaffAreToldThatADateIsAnEstimate(t *testing.T) {
 	}
 	known := campus.Date{Year: 2026, Month: time.December, Day: 31}
 	require.NotContains(t, tell(known.End()), "estimate")
-	require.Contains(t, tell(known.AddDays(5).End()), "the first due 2027-01-06 00:00 (an estimate: the holidays of 2027 are not announced yet)")
+	require.Contains(t, tell(known.AddDays(5).End()), "the first: 2027-01-06 00:00 (Beijing time) (an estimate: the holidays of 2027 are not announced yet)")
 }
 
 func TestNobodyToTell(t *testing.T) {
