@@ -261,6 +261,7 @@ func TestEveryRouteRefusesWhatPostgresWould(t *testing.T) {
 			if answer.Code != http.StatusServiceUnavailable || !strings.HasPrefix(r.path, "/api/v1/staff/receipts/") { // no font here
 				require.Less(t, answer.Code, 500, "%s of %s: %s", what, name, answer.Body)
 			}
+			require.NotContains(t, answer.Body.String(), `"address_busy"`, "%s of %s: nothing was looked at", what, name)
 			if what == "NUL" || what == "no UTF-8" {
 				require.GreaterOrEqual(t, answer.Code, 400, "%s of %s: %s", what, name, answer.Body)
 			}
