@@ -36,6 +36,10 @@ type delayRow struct {
 	RightAt *time.Time
 }
 
+// noWait is the end of a wait that there is not. The moment of writing it would not do: another entry may have begun before
+// that, and have waited for the row.
+var noWait = time.Unix(0, 0)
+
 // newDelays are the delays of entries of a kind. Addresses of strangers are kept as keyed hashes, as accounts are.
 func newDelays(keys keyring, kind string, policy campus.EntryDelays, who Credentials) *delays {
 	name := who.University + "\x00" + who.Name
@@ -57,7 +61,7 @@ func (d *delays) count(t tx) (wait time.Duration, err error) {
 	keys := column(d.counts, func(c delayCount) []byte { return c.key })
 	if err := t.Exec(`insert into entry_delays (key, account, level, at, until)
 		select key, account, 0, ?, ? from unnest(?::bytea[], ?::bytea[]) u (key, account) on conflict do nothing`,
-		t.now, t.now, keys, column(d.counts, func(c delayCount) []byte { return c.account })).Error; err != nil {
+		t.now, noWait, keys, column(d.counts, func(c delayCount) []byte { return c.account })).Error; err != nil {
 		return 0, err
 	}
 	rows, err := lockDelays(t, `key = any(?::bytea[])`, keys)
@@ -123,11 +127,11 @@ func (d *delays) forgive(t tx) error {
 	}
 	return t.Exec(`update entry_delays d set
 			level = case when u.pair then 0 else greatest(d.level - 1, 0) end,
-			until = case when u.pair then @now when d.until = u.until then u.before else d.until end,
+			until = case when u.pair then @none when d.until = u.until then u.before else d.until end,
 			right_at = case when u.pair then @now else d.right_at end
 		from unnest(cast(@keys as bytea[]), cast(@pairs as boolean[]), cast(@before as timestamptz[]), cast(@until as timestamptz[]))
 			u (key, pair, before, until)
-		where d.key = u.key`, map[string]any{"now": t.now, "keys": keys,
+		where d.key = u.key`, map[string]any{"now": t.now, "none": noWait, "keys": keys,
 		"pairs":  column(d.counts, func(c delayCount) bool { return c.pair }),
 		"before": column(d.counts, func(c delayCount) time.Time { return c.before }),
 		"until":  column(d.counts, func(c delayCount) time.Time { return c.until })}).Error
@@ -138,5 +142,5 @@ func liftDelays(t tx, account []byte) error {
 	if _, err := lockDelays(t, `account = ?`, account); err != nil {
 		return err
 	}
-	return t.Exec(`update entry_delays set level = 0, until = ? where account = ?`, t.now, account).Error
+	return t.Exec(`update entry_delays set level = 0, until = ? where account = ?`, noWait, account).Error
 }

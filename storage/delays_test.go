@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -52,6 +53,27 @@ func TestStaffWaitInsteadOfBeingLocked(t *testing.T) {
 		}
 		require.NoError(t, s.enter("wang", staffPassword, "office"), "at once from elsewhere")
 		require.Equal(t, 1, count(s.House, `audit where action = 'sign_in.delay' and subject like 'staff/%'`))
+	})
+
+	t.Run("right ones at once wait for nobody", func(t *testing.T) {
+		t.Parallel()
+		s := employ(t, "wang")
+		over := make(chan struct{})
+		var clock sync.WaitGroup
+		clock.Go(func() { // an entry may begin before another ends, and be counted after it
+			for {
+				select {
+				case <-over:
+					return
+				default:
+					s.Clock.Advance(time.Millisecond)
+				}
+			}
+		})
+		errs := atOnce(60, func(int) error { return s.enter("wang", staffPassword, "office") })
+		close(over)
+		clock.Wait()
+		require.Equal(t, map[string]int{"done": 60}, outcomes(errs))
 	})
 
 	t.Run("the wait grows, ends, and a right entry begins anew", func(t *testing.T) {
