@@ -189,7 +189,7 @@ func TestLongLanguageHeadersAreNotRead(t *testing.T) {
 		header := strings.Repeat("x,", entries)
 		return testing.AllocsPerRun(1, func() { campus.ParseLanguage(header) })
 	}
-	require.InDelta(t, read(40), read(16_000), 10)
+	require.InDelta(t, read(40), read(16_000), 1000, "one allocation for each entry would be thousands")
 	long := strings.Repeat("fr;q=0.1,", 31)
 	_, asked := campus.ParseLanguage(long + "en")
 	require.True(t, asked, "the last that is looked at")
