@@ -141,7 +141,7 @@ func (s *Server) shareOut(c *gin.Context) {
 	callOfGin(c).address = owner(address).String()
 	back, ok := s.atWork.take(address)
 	if !ok {
-		s.refuse(c, campus.Errorf(campus.TooMany, "address_busy", "one address has too many requests at work"))
+		s.refuse(c, campus.Errorf(campus.TooMany, "address_busy", "one address has too many requests at work").After(retryAfter))
 		return
 	}
 	defer back()

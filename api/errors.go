@@ -21,10 +21,8 @@ const (
 	problemType = "application/problem+json"
 	problemURN  = "urn:campuscard:problem:"
 
-	// retryAfter is what a caller is told to wait, in seconds, when waiting helps.
-	retryAfter = 5
-	// shareAfter is the same when a share of work was used up, which comes back slowly.
-	shareAfter = 60
+	// retryAfter is what a caller is told to wait when waiting helps and nobody knows how long.
+	retryAfter = 5 * time.Second
 	// clientGone is the status of a request whose caller left; nobody reads it but the log.
 	clientGone = 499
 )
@@ -102,20 +100,15 @@ func (p *problem) ContentType(string) string { return problemType }
 // GetHeaders implements huma.HeadersError.
 func (p *problem) GetHeaders() http.Header {
 	header := http.Header{}
+	wait := p.wait
 	switch p.Status {
 	case http.StatusUnauthorized:
 		header.Set("WWW-Authenticate", "Bearer")
 	case http.StatusServiceUnavailable, http.StatusBadGateway:
-		header.Set("Retry-After", strconv.Itoa(retryAfter))
+		wait = cmp.Or(wait, retryAfter)
 	}
-	switch p.Reason {
-	case "rate_limited", "address_busy", "uploads_waiting":
-		header.Set("Retry-After", strconv.Itoa(retryAfter))
-	case "uploads_share":
-		header.Set("Retry-After", strconv.Itoa(shareAfter))
-	}
-	if p.wait > 0 {
-		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.wait.Seconds()))))
+	if wait > 0 {
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
 	return header
 }

@@ -13,6 +13,8 @@ import (
 const (
 	// looksAtOnce bounds the memory: a picture of the largest size takes up to 400 MB while it is decoded.
 	looksAtOnce = 2
+	// shareAfter is what who has used up their share is told to wait: it comes back slowly.
+	shareAfter = time.Minute
 	// lookersKept is how many callers are remembered before those are forgotten who have all their share again.
 	lookersKept = 1000
 	// inHandOfOne is how many files one caller may have here: one that is looked at, and two that wait.
@@ -64,7 +66,7 @@ func (l *looking) enter(whose campus.Actor, policy campus.UploadPolicy) (leave f
 	case l.shareIsUsed(whose, mine):
 		return nil, shareUsed()
 	case mine.inHand >= inHandOfOne:
-		return nil, campus.Errorf(campus.TooMany, "uploads_waiting", "the caller has %d files here", mine.inHand)
+		return nil, campus.Errorf(campus.TooMany, "uploads_waiting", "the caller has %d files here", mine.inHand).After(retryAfter)
 	case l.inHand >= inHandOfAll:
 		return nil, tooManyFiles()
 	}
@@ -89,7 +91,7 @@ func (l *looking) shareIsUsed(whose campus.Actor, who *looker) bool {
 }
 
 func shareUsed() error {
-	return campus.Errorf(campus.TooMany, "uploads_share", "the caller's files have taken too long lately")
+	return campus.Errorf(campus.TooMany, "uploads_share", "the caller's files have taken too long lately").After(shareAfter)
 }
 
 func tooManyFiles() error {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -164,13 +165,14 @@ func TestAShareOfLookingIsUsedUpAndComesBack(t *testing.T) {
 		require.NoError(t, use(student, 11*time.Second))
 		require.NoError(t, use(staff, 11*time.Second))
 	}
-	require.Equal(t, "uploads_share", campus.ReasonOf(use(student, 0)))
+	refused, ok := errors.AsType[*campus.Error](use(student, 0))
+	require.True(t, ok)
+	require.Equal(t, "uploads_share", refused.Reason)
+	require.Equal(t, "60", (&problem{wait: refused.Wait}).GetHeaders().Get("Retry-After"))
 	require.NoError(t, use(other, time.Second))
 	require.NoError(t, use(staff, time.Second))
 	clock.goes(2 * time.Minute)
 	require.NoError(t, use(student, 0))
-	headers := (&problem{Status: status(campus.TooMany, "uploads_share"), Reason: "uploads_share"}).GetHeaders()
-	require.Equal(t, "60", headers.Get("Retry-After"))
 
 	clock.goes(time.Hour)
 	l.mu.Lock()

@@ -121,5 +121,5 @@ func (s *Server) slowDown(c *gin.Context) {
 	if request.route == nil || !request.route.has(signIn) || s.signIns.allow(request.address, time.Now()) {
 		return
 	}
-	s.refuse(c, campus.Errorf(campus.TooMany, "rate_limited", "too many sign-ins from one address"))
+	s.refuse(c, campus.Errorf(campus.TooMany, "rate_limited", "too many sign-ins from one address").After(retryAfter))
 }

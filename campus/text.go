@@ -34,7 +34,8 @@ const mostLanguages = 32
 // then the person's own counts, as with "*" alone. An entry that is not well-formed is passed over.
 func ParseLanguage(accept string) (Language, bool) {
 	weight, order, others := map[Language]float32{}, []Language{}, float32(-1)
-	for _, entry := range strings.SplitN(accept, ",", mostLanguages+1)[:min(mostLanguages, strings.Count(accept, ",")+1)] {
+	entries := strings.SplitN(accept, ",", mostLanguages+1)
+	for _, entry := range entries[:min(len(entries), mostLanguages)] {
 		name, heavy, ok := weighed(strings.TrimSpace(entry))
 		if !ok {
 			continue

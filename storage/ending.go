@@ -23,7 +23,7 @@ func stopCard(ctx context.Context, t tx, card Card, owner caseOwner, policyVersi
 	if err := enqueueStart(ctx, t, ref, string(ref.Kind), input); err != nil {
 		return err
 	}
-	if err := withdrawPackages(ctx, t, card, owner, policyVersion, actor); err != nil {
+	if err := withdrawPackages(ctx, t, card.ID, owner, policyVersion, actor); err != nil {
 		return err
 	}
 	return stopPlastics(ctx, t, card)
@@ -31,11 +31,11 @@ func stopCard(ctx context.Context, t tx, card Card, owner caseOwner, policyVersi
 
 // withdrawPackages opens the withdrawal of each package that a card has. One that is being granted is withdrawn when it
 // is granted, see SettlePackage.
-func withdrawPackages(ctx context.Context, t tx, card Card, owner caseOwner, policyVersion string,
+func withdrawPackages(ctx context.Context, t tx, card uuid.UUID, owner caseOwner, policyVersion string,
 	actor campus.Actor) error {
 	var live []Package
 	if err := t.Raw(selectPackage+`where p.card_id = ? and p.state in ? order by p.id for update of p`,
-		card.ID, []campus.PackageState{campus.PackageRequested, campus.PackageGranted}).Scan(&live).Error; err != nil {
+		card, []campus.PackageState{campus.PackageRequested, campus.PackageGranted}).Scan(&live).Error; err != nil {
 		return err
 	}
 	for _, p := range live {
@@ -65,7 +65,7 @@ func withdrawOfEnded(ctx context.Context, t tx, id uuid.UUID, moved movedCase) e
 	if !found.CardState.Terminal() {
 		return nil
 	}
-	return withdrawPackages(ctx, t, Card{ID: found.CardID}, moved.Owner, moved.PolicyVersion, campus.System())
+	return withdrawPackages(ctx, t, found.CardID, moved.Owner, moved.PolicyVersion, campus.System())
 }
 
 // stopPlastics ends what nobody has begun to make or bring, closes the compartment of what lies in a kiosk, and tells

@@ -117,13 +117,7 @@ func (c *comparer) mend(ctx context.Context, compared Compared, told []campus.Ca
 
 // hear counts for how many rounds in a row a workflow has been silent. While Temporal is away nobody could answer.
 func (c *comparer) hear(ctx context.Context, known []uuid.UUID, compared Compared) {
-	asked := map[uuid.UUID]bool{}
-	for _, id := range known {
-		asked[id] = true
-	}
-	for _, ref := range compared.Cases {
-		asked[ref.ID] = true
-	}
+	asked := askedOf(known, compared)
 	for ref := range c.silent {
 		if asked[ref.ID] && compared.Apart[ref] != Silent {
 			delete(c.silent, ref)
@@ -144,8 +138,20 @@ func (c *comparer) hear(ctx context.Context, known []uuid.UUID, compared Compare
 	}
 }
 
-// known are cases that differ, or whose workflows were silent. When there are more than can be looked at in a round, each round has others, because a
-// map has no order.
+// askedOf are the cases of which a round says something.
+func askedOf(known []uuid.UUID, compared Compared) map[uuid.UUID]bool {
+	asked := map[uuid.UUID]bool{}
+	for _, id := range known {
+		asked[id] = true
+	}
+	for _, ref := range compared.Cases {
+		asked[ref.ID] = true
+	}
+	return asked
+}
+
+// known are cases that differ, or whose workflows were silent. When there are more than can be looked at in a round,
+// each round has others, because a map has no order.
 func (c *comparer) known() []uuid.UUID {
 	var ids []uuid.UUID
 	for _, refs := range []iter.Seq[campus.CaseRef]{maps.Keys(c.apart), maps.Keys(c.silent)} {
@@ -161,13 +167,7 @@ func (c *comparer) known() []uuid.UUID {
 
 // keep takes what was found. What is known of a case whose workflow is silent now stays.
 func (c *comparer) keep(ctx context.Context, known []uuid.UUID, compared Compared) {
-	asked := map[uuid.UUID]bool{}
-	for _, id := range known {
-		asked[id] = true
-	}
-	for _, ref := range compared.Cases {
-		asked[ref.ID] = true
-	}
+	asked := askedOf(known, compared)
 	for ref := range c.apart {
 		if asked[ref.ID] && compared.Apart[ref] == "" {
 			delete(c.apart, ref)
