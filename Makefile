@@ -54,7 +54,7 @@ chaos: ## kill and hang the processes of a stack of its own while people apply; 
 .PHONY: test record
 test: ## run every test on the tests' stack, with the race detector; the stories last, with the machine for themselves
 	@$(stack) tool gcc >/dev/null
-	@$(stack) --test run --parts infra -- bash -c 'go test -race -timeout 20m $$(go list ./... | grep -v /e2e) && go test -race -timeout 20m ./e2e/...'
+	@$(stack) --test run --clear --parts infra -- bash -c 'go test -race -timeout 20m $$(go list ./... | grep -v /e2e) && go test -race -timeout 20m ./e2e/...'
 
 record: ## record the histories of courses that have none; those that are there stay
 	@$(stack) --test run --parts infra -- go test ./workflows -run TestAnswersThatAreLost -count=1 -record

@@ -81,13 +81,44 @@ func (s *Stack) Reset(ctx context.Context) error {
 	if err := s.down(ctx, func(Part) bool { return true }); err != nil {
 		return err
 	}
-	// Only what a stack has made is removed: DATA_DIR may by mistake be a folder with other things in it.
-	for _, name := range []string{"postgres", "temporal", "temporal-ui", "s3", "simulator", "bin", "run", "secrets.env"} {
+	if err := s.erase(append(data(), "bin", "run", "secrets.env")); err != nil {
+		return err
+	}
+	s.progress.say("stack", "data deleted from %s", s.opts.DataDir)
+	return nil
+}
+
+// Clear stops the stack and deletes its data, unless another process uses it: what an earlier run left, above all
+// workflows under the same ids, must not decide how a test ends.
+func (s *Stack) Clear(ctx context.Context) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := s.use(); err != nil {
+		return err
+	}
+	if !s.onlyUser() {
+		s.progress.say("stack", "keeps its data: another process uses it")
+		return nil
+	}
+	if err := s.down(ctx, func(Part) bool { return true }); err != nil {
+		return err
+	}
+	return errors.Join(s.erase(data()), s.shareUse())
+}
+
+// data are the folders of what the parts store.
+func data() []string { return []string{"postgres", "temporal", "temporal-ui", "s3", "simulator"} }
+
+// erase removes only what a stack has made: DATA_DIR may by mistake be a folder with other things in it.
+func (s *Stack) erase(names []string) error {
+	for _, name := range names {
 		if err := os.RemoveAll(s.dataPath(name)); err != nil {
 			return fmt.Errorf("delete data: %w", err)
 		}
 	}
-	s.progress.say("stack", "data deleted from %s", s.opts.DataDir)
 	return nil
 }
 

@@ -50,14 +50,18 @@ func (s *Stack) use() error {
 	if err != nil {
 		return fmt.Errorf("open users' lock: %w", err)
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_SH); err != nil {
-		return errors.Join(fmt.Errorf("share users' lock: %w", err), file.Close())
-	}
 	s.users = file
+	return s.shareUse()
+}
+
+func (s *Stack) shareUse() error {
+	if err := syscall.Flock(int(s.users.Fd()), syscall.LOCK_SH); err != nil {
+		return fmt.Errorf("share users' lock: %w", err)
+	}
 	return nil
 }
 
-// onlyUser reports whether no other process uses the stack.
+// onlyUser reports whether no other process uses the stack, and lets none in until shareUse or the end of the process.
 func (s *Stack) onlyUser() bool {
 	return s.users == nil || syscall.Flock(int(s.users.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
 }

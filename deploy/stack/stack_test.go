@@ -204,6 +204,30 @@ func TestLockExcludesAndWaitsNoLongerThanItsContext(t *testing.T) {
 	unlock()
 }
 
+func TestClearLeavesWhatIsUsed(t *testing.T) {
+	dir := t.TempDir()
+	one, _ := open(t, t.TempDir())
+	one.opts.DataDir = dir
+	other, _ := open(t, t.TempDir())
+	other.opts.DataDir = dir
+	left := filepath.Join(dir, "temporal", "temporal.db")
+	require.NoError(t, os.MkdirAll(filepath.Dir(left), 0o700))
+	require.NoError(t, os.WriteFile(left, nil, 0o600))
+	secret := filepath.Join(dir, "secrets.env")
+	require.NoError(t, os.WriteFile(secret, nil, 0o600))
+
+	require.NoError(t, other.use())
+	require.NoError(t, one.Clear(t.Context()))
+	require.FileExists(t, left, "another process uses it")
+
+	require.NoError(t, other.users.Close())
+	require.NoError(t, one.Clear(t.Context()))
+	require.NoFileExists(t, left)
+	require.FileExists(t, secret)
+	other.users = nil
+	require.NoError(t, other.use(), "who comes later may use it too")
+}
+
 func TestSecretsAreMadeOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secrets.env")
 	first, err := loadSecrets(path)

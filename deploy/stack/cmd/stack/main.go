@@ -179,6 +179,7 @@ func (binaryCmd) Run(ctx context.Context, c cli) error {
 
 type runCmd struct {
 	Parts   []string `help:"Start these parts first, and afterwards stop what was started for it."`
+	Clear   bool     `help:"Delete the stack's data first, unless another process uses it."`
 	Command []string `arg:"" passthrough:"" help:"The command and its arguments, after --."`
 }
 
@@ -190,6 +191,11 @@ func (cmd runCmd) Run(ctx context.Context, c cli) error {
 	s, err := c.open(ctx)
 	if err != nil {
 		return err
+	}
+	if cmd.Clear {
+		if err := s.Clear(ctx); err != nil {
+			return err
+		}
 	}
 	argv := cmd.Command
 	if len(argv) > 0 && argv[0] == "--" {
