@@ -155,6 +155,20 @@ func TestPanicsAreAnswers(t *testing.T) {
 	require.Equal(t, http.StatusInternalServerError, answer.Code)
 	require.Contains(t, answer.Body.String(), `"code":"internal"`)
 	require.NotContains(t, answer.Body.String(), "secret detail")
+	require.NotContains(t, answer.Body.String(), "not known")
+}
+
+// A change may have been carried out before the fault.
+func TestFaultOfAChangeSaysThatItsOutcomeIsUnknown(t *testing.T) {
+	t.Parallel()
+	s, _ := newServer(t)
+	s.raw(route{"PUT", "/boom", "Panics", public(), 0}, func(*gin.Context) { panic("after the commit") })
+	answer := httptest.NewRecorder()
+	request := httptest.NewRequest(http.MethodPut, "/boom", nil)
+	request.Header.Set("Accept-Language", "en")
+	s.Handler().ServeHTTP(answer, request)
+	require.Equal(t, http.StatusInternalServerError, answer.Code, "%s", answer.Body)
+	require.Contains(t, answer.Body.String(), "it is not known whether this was done")
 }
 
 func TestServeDrains(t *testing.T) {

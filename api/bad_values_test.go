@@ -371,7 +371,7 @@ func TestEveryTextOfPeopleHasTheRule(t *testing.T) {
 				var got problem
 				require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &got))
 				if slices.Contains(templates, l.name) && strings.Contains(r.path, "notice-templates") {
-					reason = map[string]string{"words_blank": "template_empty", "words_unreadable": "template_line"}[reason]
+					reason = map[string]string{"words_blank": "template_empty", "words_unreadable": "words_unreadable"}[reason]
 				} else {
 					require.True(t, strings.HasSuffix(got.Errors[0].Field, l.name), "%s of %s: %s", l.name, name, answer.Body)
 				}

@@ -150,7 +150,21 @@ func (s *Server) problem(ctx context.Context, err error) *problem {
 		path = request.route.path
 	}
 	s.log.ErrorContext(ctx, "request failed", "request_id", request.id, "route", path, "error", err)
-	return s.newProblem(ctx, campus.Internal, "", "")
+	return s.internal(ctx)
+}
+
+// internal is a fault of ours. A change may have been carried out before it: whoever asked for one is told so.
+func (s *Server) internal(ctx context.Context) *problem {
+	p := s.newProblem(ctx, campus.Internal, "", "")
+	request := callOf(ctx)
+	switch {
+	case request.route == nil || !request.route.changes():
+	case request.route.keyed():
+		p.Detail = campus.Text(request.language, "problem.internal_change", nil)
+	default:
+		p.Detail = campus.Text(request.language, "problem.internal_change_keyless", nil)
+	}
+	return p
 }
 
 // whyLate tells a Postgres that is down from one that answers and did not get to a request in its time: nobody is

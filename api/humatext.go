@@ -101,7 +101,7 @@ func (s *Server) translate(ctx huma.Context, _ string, v any) (any, error) {
 	}
 	s.log.ErrorContext(request, "huma failed", "request_id", callOf(request).id, "status", model.Status, "detail",
 		model.Detail)
-	return s.newProblem(request, campus.Internal, "", ""), nil
+	return s.internal(request), nil
 }
 
 // badBody says where the JSON is broken.

@@ -83,7 +83,7 @@ func (s *Server) recovered(c *gin.Context) {
 			c.Abort()
 			return
 		}
-		s.answerProblem(c, s.newProblem(c.Request.Context(), campus.Internal, "", ""))
+		s.answerProblem(c, s.internal(c.Request.Context()))
 	}()
 	c.Next()
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"campuscard/campus"
@@ -40,18 +41,21 @@ func opened(session storage.Session, err error) (*answer[sessionOpened], error) 
 	return answered(sessionOpened{session.Token, session.Level, session.ExpiresAt}), nil
 }
 
+// typedCode is the code of a university as somebody may have typed it: in capitals, or of full width.
+func typedCode(typed string) string { return strings.ToLower(campus.Typed(typed)) }
+
 func (s *Server) signInStudent(ctx context.Context, in *studentCredentials) (*answer[sessionOpened], error) {
 	b := in.Body
-	who := storage.Credentials{University: b.University, Name: b.Number, Password: b.Password, Code: b.Code, Device: b.Device,
-		Address: callOf(ctx).address}
+	who := storage.Credentials{University: typedCode(b.University), Name: campus.Typed(b.Number), Password: b.Password,
+		Code: b.Code, Device: b.Device, Address: callOf(ctx).address}
 	session, err := s.store.SignInStudent(ctx, s.policies.For(who.University).SignIn, who)
 	s.metrics.countSignIn("student", err)
 	return opened(session, err)
 }
 
 func (s *Server) signInStaff(ctx context.Context, in *staffCredentials) (*answer[sessionOpened], error) {
-	who := storage.Credentials{University: in.Body.University, Name: in.Body.Username, Password: in.Body.Password,
-		Address: callOf(ctx).address}
+	who := storage.Credentials{University: typedCode(in.Body.University), Name: campus.Typed(in.Body.Username),
+		Password: in.Body.Password, Address: callOf(ctx).address}
 	session, err := s.store.SignInStaff(ctx, s.policies.For(who.University).SignIn, who)
 	s.metrics.countSignIn("staff", err)
 	return opened(session, err)
@@ -72,8 +76,8 @@ type unlockCodeAsked struct {
 
 // sendUnlockCode is the way past a lock that somebody else has caused (F5): the code is entered with the password.
 func (s *Server) sendUnlockCode(ctx context.Context, in *unlockCodeWanted) (*answer[unlockCodeAsked], error) {
-	policy := s.policies.For(in.Body.University).SignIn
-	until, err := s.store.SendUnlockCode(ctx, policy, in.Body.University, in.Body.Number)
+	university := typedCode(in.Body.University)
+	until, err := s.store.SendUnlockCode(ctx, s.policies.For(university).SignIn, university, campus.Typed(in.Body.Number))
 	return answered(unlockCodeAsked{until, campus.Text(language(ctx), "unlock_code.asked", nil)}), err
 }
 

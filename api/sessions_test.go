@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -61,6 +62,32 @@ func TestSignInStaff(t *testing.T) {
 	got = h.do(t, call{who: "wang", method: "GET", path: "/api/v1/staff/me"})
 	require.Equal(t, 200, got.status)
 	require.Contains(t, string(got.body), `"cases.review"`)
+}
+
+// Input methods send full width and capitals, and a number that is pasted has blanks.
+func TestSignInAsTyped(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	number := strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r - '0' + '０'
+		}
+		return r
+	}, h.holder.Roster.Number)
+	for name, line := range map[string]struct {
+		university, number string
+		status             int
+	}{
+		"full width":         {"lcu", number, 201},
+		"blanks":             {" lcu ", "\u3000" + h.holder.Roster.Number + " ", 201},
+		"capitals":           {"LCU", h.holder.Roster.Number, 201},
+		"another university": {"LCVTC", h.holder.Roster.Number, 401},
+		"another number":     {"lcu", number + "０", 401},
+	} {
+		body := string(toForm(fields{"university": line.university, "number": line.number, "password": h.holder.Initial}))
+		got := h.do(t, call{method: "POST", path: "/api/v1/sessions", body: body})
+		require.Equal(t, line.status, got.status, "%s: %s", name, got.body)
+	}
 }
 
 func TestSignInRefusals(t *testing.T) {

@@ -17,7 +17,7 @@ type staffCaseListInput struct {
 	PageQuery
 	Kind     campus.CaseKind `query:"kind" enum:"application,plastic,batch,package,invitation,ending"`
 	Stage    campus.Stage    `query:"stage" maxLength:"30"`
-	WaitsFor campus.Party    `query:"waits_for" maxLength:"30"`
+	WaitsFor campus.Party    `query:"waits_for" enum:"engine,student,reviewer,card_centre,operator,school,registry,bureau,nobody,date,administrator,courier"`
 	Campus   string          `query:"campus" maxLength:"40"`
 	Parked   bool            `query:"parked" doc:"Only cases with a parked step"`
 	Open     bool            `query:"open" doc:"Only cases that are not closed"`
@@ -50,6 +50,9 @@ func (s *Server) staffCaseOf(in campus.Language) func(storage.Case) StaffCaseVie
 
 // listStaffCases finds cases of one's university and campuses, newest first (K5).
 func (s *Server) listStaffCases(ctx context.Context, in *staffCaseListInput) (*answer[page[StaffCaseView]], error) {
+	if in.Stage != "" && !campus.HasText("stage."+string(in.Stage)) {
+		return nil, campus.FieldErrorf("stage", "stage_unknown", "no case is ever at this stage")
+	}
 	after, err := readCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err

@@ -367,6 +367,8 @@ func TestLists(t *testing.T) {
 	}
 	h.play(t, map[string]scenario{
 		"cases of a kind nobody knows": {call{who: "reviewer", method: "GET", path: staffCases + "?kind=loss"}, 422, "fields", "kind"},
+		"cases at a stage of no case":  {call{who: "reviewer", method: "GET", path: staffCases + "?stage=zzz"}, 422, "stage_unknown", "stage"},
+		"cases that wait for a ghost":  {call{who: "reviewer", method: "GET", path: staffCases + "?waits_for=ghost"}, 422, "fields", "waits_for"},
 		"items of a kind nobody knows": {call{who: "reviewer", method: "GET", path: workItems + "?kind=loss"}, 422, "fields", "kind"},
 		"parked, perhaps":              {call{who: "reviewer", method: "GET", path: staffCases + "?parked=perhaps"}, 422, "fields", "parked"},
 	})

@@ -180,8 +180,10 @@ func (n NoticeTemplate) checkPart(field, text string, wanted, whole, line bool) 
 		return nil
 	case Blank(text):
 		return FieldErrorf(field, "template_empty", "the text is empty")
-	case !Readable(text, !line):
-		return FieldErrorf(field, "template_line", "the text has a character that is no text, or more than one line")
+	case !Readable(text, true):
+		return FieldErrorf(field, "words_unreadable", "the text has a character that is no text")
+	case line && !Readable(text, false):
+		return FieldErrorf(field, "template_line", "the text has more than one line")
 	}
 	for _, place := range placesOf(text) {
 		if !slices.Contains(n.known, place) {

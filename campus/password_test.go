@@ -18,6 +18,7 @@ func TestCheckNewPassword(t *testing.T) {
 		"eight characters":               {"abcdefg7", ""},
 		"seven characters":               {"abcdef7", "password_length"},
 		"seven characters of many bytes": {"校园卡密码是7", "password_length"},
+		"letters that nobody sees":       {"ab7" + strings.Repeat("\u200b", 8), "password_length"},
 		"72 characters":                  {strings.Repeat("a", 71) + "7", ""},
 		"73 characters":                  {strings.Repeat("a", 72) + "7", "password_length"},
 		"no digit":                       {"correct horse", "password_plain"},

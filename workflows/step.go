@@ -38,7 +38,7 @@ type parkedStep struct {
 func step[R any](ctx workflow.Context, c *casework, kind stepKind, call func(workflow.Context, campus.StepRef) workflow.Future) (R, error) {
 	var result R
 	ref := campus.StepRef{Case: c.input.Case, Step: kind.Name, Attempt: 1, Key: 1, By: campus.System(), Moves: kind.Moves}
-	err := c.outlast(ctx, rounds{ref: ref, files: true, round: func(ctx workflow.Context, failed int) error {
+	err := c.outlast(ctx, rounds{ref: ref, files: true, unseen: lostRounds, round: func(ctx workflow.Context, failed int) error {
 		return call(c.budget(ctx, failed), ref).Get(ctx, &result)
 	}})
 	if err == nil && kind.Moves {
@@ -53,7 +53,7 @@ func step[R any](ctx workflow.Context, c *casework, kind stepKind, call func(wor
 	}
 	p := &parkedStep{ref: ref, noSkip: kind.NoSkip, cause: FromTemporal(err)}
 	p.try = func(ctx workflow.Context, ref campus.StepRef) error {
-		return FromTemporal(c.outlast(ctx, rounds{ref: ref, files: true, round: func(ctx workflow.Context, _ int) error {
+		return FromTemporal(c.outlast(ctx, rounds{ref: ref, files: true, unseen: lostRounds, round: func(ctx workflow.Context, _ int) error {
 			return call(c.oneTry(ctx), ref).Get(ctx, &result)
 		}}))
 	}

@@ -8,7 +8,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
 
 	"campuscard/campus"
 	"campuscard/storage/storagetest"
@@ -230,6 +232,32 @@ func TestOutageThatNoLookSeesIsAnIncident(t *testing.T) {
 		p.ExecAsOwner(`drop function too_slow cascade`)
 	})
 	p.settle("operator", campus.RetryStep, "ask-review", 1)
+	p.do(func() { require.Equal(t, campus.StageReview, p.Case(p.ref).Stage) })
+	p.withdraw()
+	p.run()
+	p.requireEnd(campus.Withdrawn, "")
+}
+
+// A call that loses its worker each time, or hangs in it, is a fault of ours while all our parts are there: staff are told.
+func TestTryThatIsLostEachTimeIsAnIncident(t *testing.T) {
+	t.Parallel()
+	p := newApplication(t, "", workflowtest.Good)
+	var broken atomic.Bool
+	broken.Store(true)
+	p.env = p.newEnv(&around{do: func(ctx context.Context, run func() (any, error)) (any, error) {
+		if activity.GetInfo(ctx).ActivityType.Name == "CheckPhone" && broken.Load() {
+			return nil, temporal.NewTimeoutError(enums.TIMEOUT_TYPE_START_TO_CLOSE, nil)
+		}
+		return run()
+	}})
+	p.after(2 * time.Minute).do(p.requireNoHelp)
+	p.after(time.Hour).do(func() {
+		item := p.OpenItems(p.ref)[0]
+		require.Equal(t, []any{campus.IncidentItem, "phone", campus.Unavailable, campus.TryLost},
+			[]any{item.Kind, item.Step, item.Cause, item.Reason})
+		broken.Store(false)
+	})
+	p.settle("operator", campus.RetryStep, "phone", 1)
 	p.do(func() { require.Equal(t, campus.StageReview, p.Case(p.ref).Stage) })
 	p.withdraw()
 	p.run()
