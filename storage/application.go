@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,11 +26,11 @@ type Begun struct {
 // BeginApplication takes the case out of the queue. One that the student has taken back before answers how it has
 // ended.
 func (s *Store) BeginApplication(ctx context.Context, m campus.Move) (Begun, error) {
-	var row begunRow
-	moved, err := s.moveAs(ctx, m, part{answer: begunColumn("moved"), into: &row}, nil)
-	if err == nil && row.PolicyVersion == "" { // the move was there before
-		err = s.pool.QueryRow(ctx, `select `+begunColumn("c")+` from cases c where c.id = $1`, m.Case.ID).Scan(&row)
+	moved, err := s.Record(ctx, m)
+	if err != nil {
+		return Begun{}, err
 	}
+	row, _, err := one[begunRow](ctx, s, selectBegun, map[string]any{"id": m.Case.ID})
 	if err != nil {
 		return Begun{}, wrap("begin an application", err)
 	}
@@ -45,12 +44,9 @@ type begunRow struct {
 	Evidence []Evidence `json:"evidence"`
 }
 
-// begunColumn is a begunRow of the case, which stands in the statement under a name.
-func begunColumn(of string) string {
-	return `(select to_jsonb(b) from (select ` + of + `.policy_version, a.route, p.category, a.counter, p.enrolled_on as enrols_on,
-			exists (select 1 from liveness_tries where application_id = a.id) as tried, a.packages <> '[]' as packages, ` + evidenceColumn + `
-		from applications a join people p on p.id = a.person_id where a.id = ` + of + `.id) b)`
-}
+const selectBegun = `select c.policy_version, a.route, p.category, a.counter, p.enrolled_on as enrols_on,
+		exists (select 1 from liveness_tries where application_id = a.id) as tried, a.packages <> '[]' as packages, ` + evidenceColumn + `
+	from cases c join applications a on a.id = c.id join people p on p.id = a.person_id where c.id = @id`
 
 // WithdrawQueued takes back an application whose workflow has not begun, so that it can be done while Temporal is
 // down; the workflow finds it withdrawn and ends. Answers the id of the request that did it, or none when the
@@ -92,7 +88,7 @@ func withdrawQueued(t tx, by campus.Actor, id uuid.UUID) error {
 // closeQueued ends a case whose workflow has not begun: its first move is its last.
 func closeQueued(t tx, c caseRow, name string, outcome campus.Outcome) error {
 	_, err := moveCase(t, campus.Move{Case: c.Ref(), Version: c.Version + 1, Name: name, Stage: campus.StageDone,
-		WaitsFor: campus.WaitsForNobody, Outcome: outcome}, part{})
+		WaitsFor: campus.WaitsForNobody, Outcome: outcome})
 	return err
 }
 
@@ -104,42 +100,49 @@ func (s *Store) SaveFindings(ctx context.Context, m campus.Move, findings []camp
 	return s.Record(ctx, m)
 }
 
-// findingsPart puts the verdicts on items in the place of older ones; of two on the same item the later one stays.
-func findingsPart(findings []campus.Finding) part {
-	words := map[string]any{"findings": jsonText(findings)}
-	holder, of, verdict, reason := "", "moved", "f.verdict", "coalesce(f.reason, '')"
-	if slices.ContainsFunc(findings, func(f campus.Finding) bool { return f.Item == campus.PhoneItem }) {
-		words["unknown"], words["changed"] = campus.Unknown, campus.PhoneChangedReason
-		holder, of = phoneHolderSQL, "moved left join holder on true"
-		verdict = "case when f.item = 'phone' and holder.outdated then @unknown else " + verdict + " end"
-		reason = "case when f.item = 'phone' and holder.outdated then @changed else " + reason + " end"
+// saveFindings puts the verdicts of a move in the place of older ones; of two on the same item the later one stays. One on
+// the phone is about another number when that was changed after the carrier was asked (A3, L6).
+func saveFindings(t tx, m campus.Move, _ movedCase) error {
+	for _, f := range m.Findings {
+		if f.Item == campus.PhoneItem {
+			outdated, err := phoneOutdated(t, m.Case.ID)
+			if err != nil {
+				return err
+			}
+			if outdated {
+				f.Verdict, f.Reason = campus.Unknown, campus.PhoneChangedReason
+			}
+		}
+		err := t.write(`insert into findings (application_id, item, verdict, reason, score, hash, checked_at)
+			values (@id, @item, @verdict, @reason, @score, @hash, @now)
+			on conflict (application_id, item) do update set verdict = excluded.verdict,
+				reason = excluded.reason, score = excluded.score, hash = excluded.hash, checked_at = excluded.checked_at`,
+			map[string]any{"id": m.Case.ID, "item": f.Item, "verdict": f.Verdict, "reason": f.Reason, "score": f.Score,
+				"hash": f.Hash, "now": t.now})
+		if err != nil {
+			return err
+		}
 	}
-	return part{words: words, sql: holder + `, found as (
-		insert into findings (application_id, item, verdict, reason, score, hash, checked_at)
-		select distinct on (f.item) moved.id, f.item, ` + verdict + `, ` + reason + `,
-			coalesce(f.score, 0), coalesce(f.hash, ''), cast(@now as timestamptz)
-		from ` + of + `, rows from (jsonb_to_recordset(cast(@findings as jsonb))
-				as (item text, verdict text, reason text, score double precision, hash text))
-			with ordinality f (item, verdict, reason, score, hash, n)
-		order by f.item, f.n desc
-		on conflict (application_id, item) do update set verdict = excluded.verdict,
-			reason = excluded.reason, score = excluded.score, hash = excluded.hash, checked_at = excluded.checked_at)`}
+	return nil
 }
 
-// phoneHolderSQL tells whether a verdict on the phone is about another number: it was changed after the carrier was
-// asked. The lock keeps a change away until the verdict is in (A3, L6).
-const phoneHolderSQL = `, holder as (
-		select p.phone_changed_at > (select max(started_at) from attempts where case_id = moved.id and step = 'phone') as outdated
-		from people p join moved on p.id = moved.person_id for share of p)`
+// phoneOutdated tells whether the phone of an applicant was changed after the carrier was asked. The lock keeps a change
+// away until the verdict is in.
+func phoneOutdated(t tx, application uuid.UUID) (outdated bool, err error) {
+	err = t.ask(`select coalesce(p.phone_changed_at > (select max(started_at) from attempts where case_id = a.id and step = 'phone'), false)
+		from applications a join people p on p.id = a.person_id where a.id = @id for share of p`,
+		map[string]any{"id": application}).Scan(&outdated)
+	return outdated, err
+}
 
 // FlagApplication keeps verdicts together with a mark for the reviewer, e.g. a photo that never matched (B2).
 func (s *Store) FlagApplication(ctx context.Context, m campus.Move, flag string,
 	findings ...campus.Finding) (campus.Moved, error) {
 	m.Findings = append(m.Findings, findings...)
-	return s.moveAs(ctx, m, part{sql: flaggedSQL, words: map[string]any{"flag": flag}}, nil)
+	return s.move(ctx, m, func(t tx) error {
+		return t.write(`update applications set flagged = @flag where id = @id`, map[string]any{"id": m.Case.ID, "flag": flag})
+	})
 }
-
-const flaggedSQL = `, flagged as (update applications a set flagged = @flag from moved where a.id = moved.id)`
 
 // ReviewNote is what a reviewer tells the student.
 type ReviewNote struct {
@@ -148,22 +151,29 @@ type ReviewNote struct {
 
 // SaveReview keeps what the reviewer of the move's decision told the student, with the move it causes.
 func (s *Store) SaveReview(ctx context.Context, m campus.Move) (campus.Moved, error) {
-	return s.moveAs(ctx, m, part{sql: notedSQL}, nil)
+	return s.move(ctx, m, func(t tx) error { return saveNote(t, m) })
 }
 
-// notedSQL is what a review writes beside its move.
-const notedSQL = `, noted as (
-		update applications a set review_note = coalesce(r.payload->>'note', '') from moved, requests r where a.id = moved.id and r.id = @decision)`
+// saveNote keeps what the decision of a review says to the student.
+func saveNote(t tx, m campus.Move) error {
+	return t.write(`update applications a set review_note = coalesce(r.payload->>'note', '') from requests r
+		where a.id = @id and r.id = @decision`, map[string]any{"id": m.Case.ID, "decision": m.Decision.ID})
+}
 
 // CloseApplication ends an application: a pending card is closed with it (D4), the student may apply again.
 func (s *Store) CloseApplication(ctx context.Context, m campus.Move) (campus.Moved, error) {
 	change := campus.Change{Actor: campus.System(), Channel: "workflow", Reason: string(m.Outcome)}
-	return s.moveAs(ctx, m, part{sql: closedCardSQL + cardChangedSQL + endedSQL,
-		words: cardWords(uuid.Nil, campus.CardClosed, change)}, nil)
+	return s.move(ctx, m, func(t tx) error {
+		if err := closePendingCard(t, m.Case.ID, change); err != nil {
+			return err
+		}
+		return closeApplication(t, m.Case.ID)
+	})
 }
 
 func closeApplication(t tx, id uuid.UUID) error {
-	return t.Exec(`update applications set closed_at = ? where id = ? and closed_at is null`, t.now, id).Error
+	return t.write(`update applications set closed_at = @now where id = @id and closed_at is null`,
+		map[string]any{"id": id, "now": t.now})
 }
 
 // ApplicationFile is what activities need to know of an application.

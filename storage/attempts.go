@@ -102,20 +102,26 @@ func (s *Store) OpenLivenessAttempt(ctx context.Context, ref campus.StepRef, try
 	return id, newest, err
 }
 
-const closeAttemptSQL = `update attempts set outcome = $2, code = $3, message = $4, finished_at = $5 where id = $1`
-
 // CloseAttempt says how a try ended; failure is nil when it went well. One that an outage of our own parts ended is
 // lost: it says nothing about the other system, and does not count.
 func (s *Store) CloseAttempt(ctx context.Context, id uuid.UUID, failure error) error {
-	outcome, message := campus.AttemptOK, ""
+	outcome := campus.AttemptOK
 	if failure != nil {
-		outcome, message = campus.AttemptFailed, failure.Error()
+		outcome = campus.AttemptFailed
 	}
 	if campus.OwnOutage(failure) {
 		outcome = campus.AttemptLost
 	}
-	_, err := s.pool.Exec(ctx, closeAttemptSQL, id, outcome, campus.CodeOf(failure), message, s.Now())
-	return wrap("close an attempt", err)
+	return wrap("close an attempt", closeAttempt(s.read(ctx), id, outcome, failure))
+}
+
+func closeAttempt(t tx, id uuid.UUID, outcome campus.AttemptOutcome, failure error) error {
+	message := ""
+	if failure != nil {
+		message = failure.Error()
+	}
+	return t.write(`update attempts set outcome = @outcome, code = @code, message = @message, finished_at = @now where id = @id`,
+		map[string]any{"id": id, "outcome": outcome, "code": campus.CodeOf(failure), "message": message, "now": t.now})
 }
 
 // FailedTries are how many tries of an attempt at a step have failed.
@@ -129,6 +135,7 @@ func (s *Store) FailedTries(ctx context.Context, ref campus.StepRef) (int, error
 
 // loseAttempts closes what a step left open when it is given up.
 func loseAttempts(t tx, caseID uuid.UUID, step string) error {
-	return t.Exec(`update attempts set outcome = 'lost', finished_at = ? where case_id = ? and step = ? and outcome = 'open'`,
-		t.now, caseID, step).Error
+	return t.write(`update attempts set outcome = 'lost', finished_at = @now
+		where case_id = @id and step = @step and outcome = 'open'`,
+		map[string]any{"id": caseID, "step": step, "now": t.now})
 }

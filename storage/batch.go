@@ -164,24 +164,17 @@ func takeTurn(t tx, university string) error {
 
 // QueuePlastic has a plastic wait for a batch, with the move that says so, and opens one when enough wait (D3).
 func (s *Store) QueuePlastic(ctx context.Context, m campus.Move, id uuid.UUID, n NewBatch) (campus.Moved, error) {
-	queued := part{sql: queuedSQL, words: map[string]any{
-		"plastic": id, "waiting": column(campus.Waiting(), func(s campus.PlasticState) string { return string(s) }),
-	}}
-	moved, err := s.moveAs(ctx, m, queued, nil)
+	moved, err := s.move(ctx, m, func(t tx) error { return queuePlastic(t, id) })
 	if err != nil {
 		return moved, err
 	}
 	return moved, s.openFullBatch(ctx, n)
 }
 
-// queuePlastic is the same for a fact of more statements; openFullBatch comes after it.
 func queuePlastic(t tx, id uuid.UUID) error {
-	err := t.Exec(`update plastics set queued_at = ? where id = ? and state in ?`, t.now, id, campus.Waiting()).Error
-	return wrap("queue a plastic", err)
+	return t.write(`update plastics set queued_at = @now where id = @id and state = any(cast(@waiting as text[]))`,
+		map[string]any{"id": id, "now": t.now, "waiting": texts(campus.Waiting())})
 }
-
-const queuedSQL = `, queued as (
-	update plastics p set queued_at = @now from moved where p.id = @plastic and p.state = any(cast(@waiting as text[])))`
 
 // openFullBatch opens a batch when enough cards wait for one. Who has a card wait calls it once that is committed: of
 // two at the same time one sees both. A step that is repeated calls it again, so that a crash in between loses nothing.

@@ -2,7 +2,8 @@ package storage
 
 import (
 	"context"
-	"maps"
+	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,22 +40,52 @@ const selectCardHolder = `select c.id, c.person_id, c.university, c.application_
 // CreateCard makes the pending card of an approved application, with the move that approves it. Conflict:
 // document_expired_meanwhile, phone_unchecked. A refused or repeated approval leaves a gap in the numbers of cards.
 func (s *Store) CreateCard(ctx context.Context, m campus.Move, id uuid.UUID, change campus.Change) (campus.Moved, error) {
-	var serial int64
-	if err := s.pool.QueryRow(ctx, `select nextval('card_serial')`).Scan(&serial); err != nil {
-		return campus.Moved{}, wrap("number a card", err)
+	return s.moveAs(ctx, m, func(t tx, c movedCase) error {
+		if err := checkStillValid(t, m.Case.ID); err != nil {
+			return err
+		}
+		if err := phoneLookedAt(t, m.Case.ID); err != nil {
+			return err
+		}
+		var serial int64
+		if err := t.ask(`select nextval('card_serial')`, nil).Scan(&serial); err != nil {
+			return err
+		}
+		if err := t.write(`insert into cards (id, person_id, university, application_id, number, state, created_at)
+			values (@id, @person, @university, @application, @number, @state, @now)`, map[string]any{
+			"id": id, "person": c.Owner.PersonID, "university": c.Owner.University, "application": m.Case.ID,
+			"number": campus.CardNumber(serial), "state": campus.CardPending, "now": t.now,
+		}); err != nil {
+			return err
+		}
+		if err := addCardChange(t, id, "", campus.CardPending, change); err != nil {
+			return err
+		}
+		return saveNote(t, m)
+	})
+}
+
+// addCardChange keeps that a card has come from one state to another, and by whom (D4).
+func addCardChange(t tx, card uuid.UUID, from, to campus.CardState, c campus.Change) error {
+	return t.write(`insert into card_changes (card_id, from_state, to_state, actor, channel, reason, text, at)
+		values (@card, @from, @to, @actor, @channel, @reason, @text, @now)`, map[string]any{
+		"card": card, "from": from, "to": to, "actor": c.Actor.String(), "channel": c.Channel, "reason": c.Reason,
+		"text": c.Text, "now": t.now,
+	})
+}
+
+// closePendingCard closes the card of an application that ends before it was activated, if there is one.
+func closePendingCard(t tx, application uuid.UUID, change campus.Change) error {
+	var card uuid.UUID
+	err := t.ask(`update cards set state = @closed where application_id = @id and state = @pending returning id`,
+		map[string]any{"id": application, "closed": campus.CardClosed, "pending": campus.CardPending}).Scan(&card)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
 	}
-	words := cardWords(id, campus.CardPending, change)
-	maps.Copy(words, map[string]any{"number": campus.CardNumber(serial), "today": campus.DateOf(s.Now()),
-		"phone": campus.PhoneItem, "phone_changed": campus.PhoneChangedReason})
-	return s.moveAs(ctx, m, part{
-		sql: madeCardSQL + cardChangedSQL + notedSQL, guard: stillValidGuard + phoneLookedAtGuard, words: words,
-		refusal: func(t tx) error {
-			if err := checkStillValid(t, m.Case.ID); err != nil {
-				return err
-			}
-			return phoneLookedAt(t, m.Case.ID)
-		},
-	}, nil)
+	if err != nil {
+		return err
+	}
+	return addCardChange(t, card, campus.CardPending, campus.CardClosed, change)
 }
 
 // Activation says what activating a card sets going.
@@ -73,17 +104,20 @@ type Activation struct {
 // ends the application, all at the same instant (D1, D2, D4, C2). A card that the same human has under another number is
 // replaced where they change role. Conflict: card_state, card_exists, other_card_active, studies_over.
 func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) (campus.Moved, error) {
-	var chosen jsonList[campus.ChosenPackage]
-	if !a.NoPackages {
-		if err := s.pool.QueryRow(ctx, `select coalesce((select packages from applications where id = $1), '[]')`, m.Case.ID).Scan(&chosen); err != nil {
-			return campus.Moved{}, wrap("read the chosen packages", err)
-		}
-	}
-	moved, err := s.moveAs(ctx, m, a.part(ctx, s.Now()), func(t tx, moved movedCase) error {
-		if err := replaceOtherCards(ctx, t, m.Case.ID, moved, a.Change); err != nil || len(chosen) == 0 {
+	moved, err := s.moveAs(ctx, m, func(t tx, c movedCase) error {
+		if err := activate(t, a); err != nil {
 			return err
 		}
-		return openChosenPackages(ctx, t, moved, a.Card, chosen, a.Change.Actor)
+		if err := closeApplication(t, m.Case.ID); err != nil {
+			return err
+		}
+		if err := openPlastic(ctx, t, m.Case.ID, c, a); err != nil {
+			return err
+		}
+		if err := replaceOtherCards(ctx, t, m.Case.ID, c, a.Change); err != nil || a.NoPackages {
+			return err
+		}
+		return openChosenPackages(ctx, t, m.Case.ID, c, a)
 	})
 	if violated(err) == "cards_one_active" {
 		return moved, campus.Errorf(campus.Conflict, "card_exists", "the person has another active card")
@@ -91,69 +125,48 @@ func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) (
 	return moved, err
 }
 
-// part is what an activation writes with its move.
-func (a Activation) part(ctx context.Context, now time.Time) part {
+// activate makes a pending card active. A holder whose studies are over gets none: it would end before it begins.
+func activate(t tx, a Activation) error {
+	today := campus.DateOf(t.now)
+	result := t.Exec(`update cards c set state = @active, activated_at = @now, valid_until = least(cast(@latest as date), p.graduates_on)
+		from people p where c.id = @id and c.state = @pending and p.id = c.person_id
+			and (p.graduates_on is null or p.graduates_on > @today)`, map[string]any{
+		"id": a.Card, "active": campus.CardActive, "pending": campus.CardPending, "now": t.now, "today": today,
+		"latest": campus.DateOf(t.now.Add(a.CardLife)),
+	})
+	if result.Error != nil {
+		return result.Error
+	}
+	if result.RowsAffected == 0 {
+		return notPending(t, a.Card)
+	}
+	return addCardChange(t, a.Card, campus.CardPending, campus.CardActive, a.Change)
+}
+
+// openPlastic opens the case that brings the plastic of a card into its holder's hand (D2: it starts at the activation).
+func openPlastic(ctx context.Context, t tx, application uuid.UUID, c movedCase, a Activation) error {
 	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: a.PlasticCase}
-	input := campus.CaseInput{Case: ref, Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau}
+	if err := openCase(t, ref, c.Owner, c.PolicyVersion); err != nil {
+		return err
+	}
+	if err := t.write(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at)
+		select @id, @case, @card, person_id, university, kiosk_id, 1, @state, @promised, @now from applications where id = @application`,
+		map[string]any{"id": a.Plastic, "case": ref.ID, "card": a.Card, "state": campus.PlasticOrdered, "promised": a.PromisedAt,
+			"now": t.now, "application": application}); err != nil {
+		return err
+	}
+	if err := addPlasticChange(t, a.Plastic, "", campus.PlasticOrdered, a.Change); err != nil {
+		return err
+	}
+	if err := addAudit(t, a.Change.Actor, "card.activate", "card/"+a.Card.String(), c.Owner.University); err != nil {
+		return err
+	}
+	input := campus.CaseInput{Case: ref, University: c.Owner.University, Campus: c.Owner.Campus,
+		Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau}
 	if a.Batched {
 		input.Stage, input.WaitsFor, input.Due = campus.StageBatching, campus.WaitsForEngine, &a.PromisedAt
 	}
-	words := cardWords(a.Card, campus.CardActive, a.Change)
-	maps.Copy(words, map[string]any{"latest": campus.DateOf(now.Add(a.CardLife)), "today": campus.DateOf(now),
-		"plastic": a.Plastic, "ordered": campus.PlasticOrdered, "promised": a.PromisedAt,
-		"plastic_case": ref.ID, "plastic_kind": ref.Kind, "queued": campus.StageQueued, "engine": campus.WaitsForEngine,
-		"workflow": ref.WorkflowID(), "input": jsonText(input), "trace": traceparent(ctx),
-		"activation": "card.activate", "card_subject": "card/" + a.Card.String()})
-	return part{
-		sql: activatedSQL + cardChangedSQL + endedSQL + plasticCaseSQL, words: words,
-		guard: ` and exists (select 1 from cards c join people p on p.id = c.person_id
-			where c.id = @card and c.state = @pending and (p.graduates_on is null or p.graduates_on > @today))`,
-		refusal: func(t tx) error { return notPending(t, a.Card) },
-	}
-}
-
-// What an application's moves write about its card. A card that is pending is changed by these alone, so that whoever has
-// moved the case has it; "made" is the card with its state before.
-const (
-	madeCardSQL = `, made as (
-		insert into cards (id, person_id, university, application_id, number, state, created_at)
-		select @card, a.person_id, a.university, a.id, @number, @card_state, @now from moved join applications a on a.id = moved.id
-		returning id, '' as before)`
-	activatedSQL = `, made as (
-		update cards c set state = @card_state, activated_at = @now,
-			valid_until = (select least(cast(@latest as date), graduates_on) from people where id = c.person_id)
-		from moved where c.id = @card returning c.id, @pending as before)`
-	closedCardSQL = `, made as (
-		update cards c set state = @card_state from moved where c.application_id = moved.id and c.state = @pending
-		returning c.id, @pending as before)`
-	cardChangedSQL = `, changed as (
-		insert into card_changes (card_id, from_state, to_state, actor, channel, reason, text, at)
-		select id, before, @card_state, @changed_by, @channel, @change_reason, @change_text, @now from made)`
-	endedSQL = `, ended as (update applications a set closed_at = @now from moved where a.id = moved.id and a.closed_at is null)`
-
-	// The case that brings the plastic into a hand (D2: it starts at the activation).
-	plasticCaseSQL = `, opened_case as (
-		insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
-		select @plastic_case, @plastic_kind, university, campus, person_id, @queued, @engine, @now, policy_version, @now from moved
-	), plastic as (
-		insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at)
-		select @plastic, @plastic_case, @card, a.person_id, a.university, a.kiosk_id, 1, @ordered, @promised, @now
-		from moved join applications a on a.id = moved.id
-	), plastic_changed as (
-		insert into plastic_changes (plastic_id, from_state, to_state, actor, channel, reason, text, at)
-		select @plastic, '', @ordered, @changed_by, @channel, @change_reason, @change_text, @now from moved
-	), started as (
-		insert into outbox (kind, workflow, workflow_id, input, trace, created_at, next_try)
-		select 'start', @plastic_kind, @workflow,
-			cast(@input as jsonb) || jsonb_build_object('university', university, 'campus', campus), @trace, @now, @now from moved
-	), audited_card as (
-		insert into audit (at, actor, action, subject, university) select @now, @changed_by, @activation, @card_subject, university from moved)`
-)
-
-// cardWords are the words of a card and its change in them.
-func cardWords(id uuid.UUID, next campus.CardState, c campus.Change) map[string]any {
-	return map[string]any{"card": id, "card_state": next, "pending": campus.CardPending, "changed_by": c.Actor.String(), "channel": c.Channel,
-		"change_reason": c.Reason, "change_text": c.Text}
+	return enqueueStart(ctx, t, ref, string(ref.Kind), input)
 }
 
 // notPending says why a card cannot become active: its state (D4), or the end of its holder's studies, before which it would
@@ -169,20 +182,18 @@ func notPending(t tx, id uuid.UUID) error {
 	return campus.Errorf(campus.Conflict, "card_state", "a card that is %s cannot become %s", card.State, campus.CardActive)
 }
 
-// grantedSQL keeps what systems answered when they took a card (C1).
-const grantedSQL = `, granted as (
-		insert into provisions (card_id, service, reference, granted_at)
-		select g.card, g.service, g.reference, g.at
-		from moved, jsonb_to_recordset(cast(@granted as jsonb)) as g (card uuid, service text, reference text, at timestamptz)
-		on conflict (card_id, service) do update set reference = excluded.reference, revoked_at = null)`
+// grantedSQL keeps what a system answered when it took a card (C1).
+const grantedSQL = `insert into provisions (card_id, service, reference, granted_at) values (@card, @service, @reference, @at)
+	on conflict (card_id, service) do update set reference = excluded.reference, revoked_at = null`
 
 // SaveProvision keeps what a system answered when it took a card (C1), and closes the attempt in which it did.
 func (s *Store) SaveProvision(ctx context.Context, attempt, card uuid.UUID, service campus.Service, reference string) error {
-	_, err := s.pool.Exec(ctx, `with closed as (`+closeAttemptSQL+`)
-		insert into provisions (card_id, service, reference, granted_at) values ($6, $7, $8, $5)
-		on conflict (card_id, service) do update set reference = excluded.reference, revoked_at = null`,
-		attempt, campus.AttemptOK, "", "", s.Now(), card, service, reference)
-	return wrap("keep a provision", err)
+	return s.inTx(ctx, "keep a provision", func(t tx) error {
+		if err := closeAttempt(t, attempt, campus.AttemptOK, nil); err != nil {
+			return err
+		}
+		return t.write(grantedSQL, map[string]any{"card": card, "service": service, "reference": reference, "at": t.now})
+	})
 }
 
 // RevokeProvision notes that a system has let a card go. It succeeds when the card was never there.

@@ -184,9 +184,6 @@ func papers(route campus.Route, category campus.Category, brought []Evidence, to
 	return findings
 }
 
-// stillValidGuard keeps a case from moving with papers that have expired since they were handed in (A3).
-const stillValidGuard = ` and not exists (select 1 from evidence where application_id = cases.id and expires_on < @today)`
-
 // checkStillValid refuses papers that were valid when they were handed in and are no longer (A3). Conflict:
 // document_expired_meanwhile.
 func checkStillValid(t tx, application uuid.UUID) error {

@@ -12,31 +12,29 @@ import (
 // A file is forgotten in the transaction that says nobody needs it any more: from then on it reads as gone, and its key
 // waits in forgotten_files until the object store has deleted the object. No case stops while the store is down.
 
-// forgottenSQL forgets pictures of an application, which is "moved" (B4). The photo on file has no row: its key follows
-// from the application.
-const forgottenSQL = `, forgot as (
-		update uploads u set deleted_at = @now from moved where u.person_id = moved.person_id and u.taken_by = moved.id
+// forgetSQL forgets pictures of an application (B4). The photo on file has no row: its key follows from the application.
+const forgetSQL = `with forgot as (
+		update uploads u set deleted_at = @now from applications a
+		where a.id = @application and u.person_id = a.person_id and u.taken_by = a.id
 			and u.purpose = any(cast(@forgets as text[])) and u.deleted_at is null
 			and not (cast(@keep_live as boolean)
-				and u.id::text = (select frames->>0 from liveness_tries where application_id = moved.id order by seq desc limit 1))
-		returning u.object_key),
-	forgotten as (
-		insert into forgotten_files (object_key, at)
-		select object_key, cast(@now as timestamptz) from forgot union all select '` + photoFolder + `' || moved.id, cast(@now as timestamptz) from moved where cast(@photo as boolean)
-		on conflict do nothing)`
+				and u.id::text = (select frames->>0 from liveness_tries where application_id = a.id order by seq desc limit 1))
+		returning u.object_key)
+	insert into forgotten_files (object_key, at)
+	select object_key, cast(@now as timestamptz) from forgot
+	union all select @photo_key, cast(@now as timestamptz) where cast(@photo as boolean)
+	on conflict do nothing`
 
 // forgetWords are its words.
-func forgetWords(what campus.Images) map[string]any {
-	return map[string]any{"photo": what.Photo, "keep_live": what.KeepLive, "forgets": texts(what.Purposes)}
+func forgetWords(application uuid.UUID, what campus.Images, now time.Time) map[string]any {
+	return map[string]any{"application": application, "photo": what.Photo, "photo_key": photoFolder + application.String(),
+		"keep_live": what.KeepLive, "forgets": texts(what.Purposes), "now": now}
 }
 
 // ForgetImages forgets pictures of an application; what is forgotten already is no error (B4).
 func (s *Store) ForgetImages(ctx context.Context, application uuid.UUID, what campus.Images) error {
-	words := forgetWords(what)
-	words["now"], words["application"] = s.Now(), application
-	_, _, err := one[struct{}](ctx, s,
-		`with moved as (select id, person_id from applications where id = @application)`+forgottenSQL+` select`, words)
-	return wrap("forget the images of an application", err)
+	t := s.read(ctx)
+	return wrap("forget the images of an application", t.write(forgetSQL, forgetWords(application, what, t.now)))
 }
 
 // ForgetUploads forgets the files of uploads and keeps what is known about them (B4).

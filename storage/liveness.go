@@ -45,13 +45,19 @@ func (s *Store) ReadFrames(ctx context.Context, try LivenessTry, first int) ([][
 // attempt in which that was found, unless that is zero.
 func (s *Store) JudgeLiveness(ctx context.Context, attempt, try uuid.UUID, found campus.Finding) (failed int,
 	err error) {
-	// The count sees the table as it was, so that this try is counted by itself.
-	err = s.pool.QueryRow(ctx, `with closed as (`+closeAttemptSQL+`), judged as (
-			update liveness_tries set verdict = $7, reason = $8, score = $9 where id = $6 returning application_id)
-		select case when $7 = 'fail' then 1 else 0 end
-			+ (select count(*) from liveness_tries t where t.application_id = judged.application_id and t.id <> $6 and t.verdict = 'fail')
-		from judged`, attempt, campus.AttemptOK, "", "", s.Now(), try, found.Verdict, found.Reason, found.Score).Scan(&failed)
-	return failed, wrap("judge a liveness try", err)
+	err = s.inTx(ctx, "judge a liveness try", func(t tx) error {
+		if err := closeAttempt(t, attempt, campus.AttemptOK, nil); err != nil {
+			return err
+		}
+		// The count sees the table as it was, so that this try is counted by itself.
+		return t.ask(`with judged as (
+				update liveness_tries set verdict = @verdict, reason = @reason, score = @score where id = @id returning application_id)
+			select case when @verdict = 'fail' then 1 else 0 end
+				+ (select count(*) from liveness_tries t where t.application_id = judged.application_id and t.id <> @id and t.verdict = 'fail')
+			from judged`, map[string]any{"id": try, "verdict": string(found.Verdict), "reason": found.Reason, "score": found.Score}).
+			Scan(&failed)
+	})
+	return failed, err
 }
 
 // LivenessAnswer answers a challenge with frames.

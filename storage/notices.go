@@ -51,10 +51,13 @@ func insertNotice(t tx, n newNotice) error {
 	if err != nil {
 		return fmt.Errorf("write a notice: %w", err)
 	}
-	return t.Exec(`insert into notices (id, person_id, staff_id, case_id, template, template_version, params, created_at, expires_at, next_try)
-		values (?, ?, ?, ?, ?, coalesce((select max(version) from notice_templates where university = ? and template = ?), 0), ?, ?, ?, ?)`,
-		id, n.person, n.staff, n.caseID, n.notice.Template, n.university, n.notice.Template,
-		t.keys.seal(noticeContext(id), params), t.now, n.expires, t.now).Error
+	return t.write(`insert into notices (id, person_id, staff_id, case_id, template, template_version, params, created_at,
+			expires_at, next_try)
+		values (@id, @person, @staff, @case, @template, coalesce((select max(version) from notice_templates
+			where university = @university and template = @template), 0), @params, @now, @expires, @now)`, map[string]any{
+		"id": id, "person": n.person, "staff": n.staff, "case": n.caseID, "template": n.notice.Template,
+		"university": n.university, "params": t.keys.seal(noticeContext(id), params), "now": t.now, "expires": n.expires,
+	})
 }
 
 // queueNotices keeps the same message to many people of a university, in one statement. Each is sealed for itself, as
@@ -85,21 +88,6 @@ func queueNotices(t tx, university string, people []uuid.UUID, caseID uuid.UUID,
 		caseID, notice.Template, university, notice.Template, t.now, t.now,
 		column(rows, func(r sealed) uuid.UUID { return r.id }), column(rows, func(r sealed) uuid.UUID { return r.person }),
 		column(rows, func(r sealed) []byte { return r.params })).Error
-}
-
-// noticeRows are messages to the person of a case, as notifiedSQL reads them.
-func noticeRows(t tx, notices []campus.Notice) string {
-	type row struct {
-		ID       uuid.UUID `json:"id"`
-		Template string    `json:"template"`
-		Params   []byte    `json:"params"` // sealed
-	}
-	rows := make([]row, len(notices))
-	for i, notice := range notices {
-		id := uuid.Must(uuid.NewV7())
-		rows[i] = row{id, notice.Template, t.keys.seal(noticeContext(id), []byte(jsonText(notice.Params)))}
-	}
-	return jsonText(rows)
 }
 
 // noticeContext binds sealed parameters to their notice.

@@ -45,8 +45,11 @@ func enqueue(ctx context.Context, t tx, row OutboxRow, input any) error {
 	if err != nil {
 		return fmt.Errorf("write to the outbox: %w", err)
 	}
-	return t.Exec(`insert into outbox (kind, workflow, workflow_id, input, trace, created_at, next_try) values (?, ?, ?, ?, ?, ?, ?)`,
-		row.Kind, row.Workflow, row.WorkflowID, string(body), traceparent(ctx), t.now, t.now).Error
+	return t.write(`insert into outbox (kind, workflow, workflow_id, input, trace, created_at, next_try)
+		values (@kind, @workflow, @workflow_id, cast(@input as jsonb), @trace, @now, @now)`, map[string]any{
+		"kind": row.Kind, "workflow": row.Workflow, "workflow_id": row.WorkflowID, "input": string(body),
+		"trace": traceparent(ctx), "now": t.now,
+	})
 }
 
 // Delivery is what became of one row.

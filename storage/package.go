@@ -113,9 +113,13 @@ func livePackage(t tx, card uuid.UUID, code string) (p Package, found bool, err 
 
 // openChosenPackages opens a case for each package that was chosen with the application of a card. Each goes its own way:
 // the card is active whatever becomes of them.
-func openChosenPackages(ctx context.Context, t tx, parent movedCase, card uuid.UUID, chosen []campus.ChosenPackage, actor campus.Actor) error {
+func openChosenPackages(ctx context.Context, t tx, application uuid.UUID, c movedCase, a Activation) error {
+	var chosen jsonList[campus.ChosenPackage]
+	if err := t.ask(`select packages from applications where id = @id`, map[string]any{"id": application}).Scan(&chosen); err != nil {
+		return err
+	}
 	for _, one := range chosen {
-		if _, err := openGrant(ctx, t, parent.Owner, card, one, parent.PolicyVersion, actor); err != nil {
+		if _, err := openGrant(ctx, t, c.Owner, a.Card, one, c.PolicyVersion, a.Change.Actor); err != nil {
 			return err
 		}
 	}
@@ -196,7 +200,7 @@ func (s *Store) SavePackageReference(ctx context.Context, id uuid.UUID, referenc
 // SettlePackage takes a package to another state, with the move that says so. refusal is the system's own word for no.
 // One that is granted to a card which has ended is withdrawn at once.
 func (s *Store) SettlePackage(ctx context.Context, m campus.Move, id uuid.UUID, next campus.PackageState, refusal string) (campus.Moved, error) {
-	return s.moveAs(ctx, m, part{}, func(t tx, moved movedCase) error {
+	return s.moveAs(ctx, m, func(t tx, moved movedCase) error {
 		var state campus.PackageState
 		if err := t.Raw(`select state from packages where id = ? for update`, id).Row().Scan(&state); err != nil {
 			return err

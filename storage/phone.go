@@ -91,10 +91,6 @@ func doubtRosterPhones(t tx, university string, rows []personRow) error {
 	return nil
 }
 
-// phoneLookedAtGuard keeps a case from moving while the number on file is another than the one that was checked (A3).
-const phoneLookedAtGuard = ` and not exists (
-	select 1 from findings where application_id = cases.id and item = @phone and reason = @phone_changed)`
-
 // phoneLookedAt refuses an approval as long as the number on file is another than the one that was checked (A3).
 // Conflict: phone_unchecked.
 func phoneLookedAt(t tx, application uuid.UUID) error {

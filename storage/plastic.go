@@ -288,21 +288,18 @@ func lockPlastic(t tx, id uuid.UUID) (Plastic, error) {
 }
 
 func setPlastic(t tx, p Plastic, next campus.PlasticState, change campus.Change) error {
-	return t.Exec(`with changed as (update plastics set state = @to where id = @id)`+insertPlasticChange,
-		plasticChange(t, p.ID, p.State, next, change)).Error
+	if err := t.Exec(`update plastics set state = ? where id = ?`, next, p.ID).Error; err != nil {
+		return err
+	}
+	return addPlasticChange(t, p.ID, p.State, next, change)
 }
 
 func addPlasticChange(t tx, id uuid.UUID, from, to campus.PlasticState, c campus.Change) error {
-	return t.Exec(insertPlasticChange, plasticChange(t, id, from, to, c)).Error
-}
-
-// insertPlasticChange may stand behind the change of a plastic itself; plasticChange are its words.
-const insertPlasticChange = ` insert into plastic_changes (plastic_id, from_state, to_state, actor, channel, reason, text, at)
-	values (@id, @from, @to, @actor, @channel, @reason, @text, @now)`
-
-func plasticChange(t tx, id uuid.UUID, from, to campus.PlasticState, c campus.Change) map[string]any {
-	return map[string]any{"id": id, "from": from, "to": to, "actor": c.Actor.String(), "channel": c.Channel, "reason": c.Reason,
-		"text": c.Text, "now": t.now}
+	return t.write(`insert into plastic_changes (plastic_id, from_state, to_state, actor, channel, reason, text, at)
+		values (@id, @from, @to, @actor, @channel, @reason, @text, @now)`, map[string]any{
+		"id": id, "from": from, "to": to, "actor": c.Actor.String(), "channel": c.Channel, "reason": c.Reason, "text": c.Text,
+		"now": t.now,
+	})
 }
 
 // BodyHash is the hash a call-back is remembered by.

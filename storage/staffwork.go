@@ -13,15 +13,15 @@ import (
 
 // keepProposals notes at the incidents of a move which skip or abort waits for a second person, so that they find it
 // (K3). A retry that fails, another proposal and the end of the step take it away again.
-func keepProposals(t tx, m campus.Move) error {
+func keepProposals(t tx, m campus.Move, _ movedCase) error {
 	for _, p := range m.Proposes {
 		by, err := uuid.Parse(p.By.ID)
 		if err != nil || p.By.Kind != campus.StaffActor || p.By != m.Decision.By {
 			return campus.Errorf(campus.Internal, "", "a proposal is made by %s, who has not decided so as a member of staff", p.By)
 		}
-		if err := t.Exec(`update work_items set proposed_action = ?, proposed_by = ?, proposed_at = ?, proposal = ?
-			where case_id = ? and kind = ? and step = ? and closed_at is null`,
-			p.Action, by, t.now, nullable(m.Decision.ID), m.Case.ID, campus.IncidentItem, p.Step).Error; err != nil {
+		if err := t.write(`update work_items set proposed_action = @action, proposed_by = @by, proposed_at = @now, proposal = @decision`+
+			ofOpenItem, map[string]any{"action": p.Action, "by": by, "now": t.now, "decision": nullable(m.Decision.ID),
+			"id": m.Case.ID, "kind": campus.IncidentItem, "step": p.Step}); err != nil {
 			return err
 		}
 	}

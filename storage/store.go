@@ -4,6 +4,7 @@ package storage
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -36,7 +37,8 @@ type Config struct {
 // Store is the facts: Postgres and the object files.
 type Store struct {
 	pool      *pgxpool.Pool
-	db        *gorm.DB // on the same pool
+	conns     *sql.DB  // on the same pool
+	db        *gorm.DB // on these
 	objects   *objects
 	keys      keyring
 	passwords *passwords
@@ -82,7 +84,8 @@ func Prepare(ctx context.Context, cfg Config, now func() time.Time, log *slog.Lo
 		return nil, err
 	}
 	shown := &clock{local: now}
-	db, err := gorm.Open(dialector{&postgres.Dialector{Config: &postgres.Config{Conn: stdlib.OpenDBFromPool(pool)}}}, &gorm.Config{
+	conns := stdlib.OpenDBFromPool(pool)
+	db, err := gorm.Open(dialector{&postgres.Dialector{Config: &postgres.Config{Conn: conns}}}, &gorm.Config{
 		Logger:                 logger.Discard, // errors are returned, and SQL holds personal data
 		NowFunc:                shown.Now,
 		SkipDefaultTransaction: true,
@@ -99,7 +102,7 @@ func Prepare(ctx context.Context, cfg Config, now func() time.Time, log *slog.Lo
 		return nil, err
 	}
 	s := &Store{
-		pool: pool, db: db, objects: files, keys: keys, passwords: newPasswords(cfg.Keys.Pepper),
+		pool: pool, conns: conns, db: db, objects: files, keys: keys, passwords: newPasswords(cfg.Keys.Pepper),
 		clock: shown, stopClock: func() {}, log: log,
 	}
 	s.sessions.take, s.sessions.most, s.sessions.atOnce, s.sessions.pause = s.findSessions, sessionLot, sessionsAtOnce, crowdPause
@@ -160,70 +163,6 @@ func (s *Store) Close() {
 
 // Ready tells whether a connection of the pool answers: to begin with one has to. Database tells more of a running one.
 func (s *Store) Ready(ctx context.Context) error { return s.pool.Ping(ctx) }
-
-// tx is one transaction with its clock, or single statements on the pool.
-type tx struct {
-	*gorm.DB
-	now  time.Time
-	keys keyring
-	pool *pgxpool.Pool // nil in a transaction
-}
-
-// row is the row a statement answers with: sql.ErrNoRows when it has none.
-type row interface{ Scan(into ...any) error }
-
-// ask runs a statement that answers with one row. On the pool it does without gorm and database/sql, which for the
-// statements of every step take as much time as the statement itself. Lists are column's: gorm writes others out.
-func (t tx) ask(sql string, words map[string]any) row {
-	if t.pool == nil {
-		return t.Raw(sql, words).Row()
-	}
-	return t.pool.QueryRow(t.Statement.Context, sql, pgx.NamedArgs(words))
-}
-
-// one is the row a statement answers with, on the pool like ask; found tells whether it has one.
-func one[T any](ctx context.Context, s *Store, sql string, words map[string]any) (result T, found bool, err error) {
-	rows, err := all[T](ctx, s, sql, words)
-	if err != nil || len(rows) == 0 {
-		return result, false, err
-	}
-	return rows[0], true, nil
-}
-
-// all are the rows a statement answers with.
-func all[T any](ctx context.Context, s *Store, sql string, words map[string]any) ([]T, error) {
-	rows, err := s.pool.Query(ctx, sql, pgx.NamedArgs(words))
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByNameLax[T])
-}
-
-// txTries is how often a transaction is made that another one was in the way of.
-const txTries = 3
-
-// inTx runs fn in one transaction; an error rolls it back. When another transaction was as fast, it has committed by the
-// time that is known, so fn runs again, from the beginning, and sees what there is. Outages of Postgres come back as
-// campus.Unavailable.
-func (s *Store) inTx(ctx context.Context, what string, fn func(tx) error) (err error) {
-	for range txTries {
-		err = s.db.WithContext(ctx).Transaction(func(db *gorm.DB) error {
-			return fn(tx{DB: db, now: s.Now(), keys: s.keys})
-		})
-		if !contested(err) {
-			break
-		}
-	}
-	if isOutage(err) && errors.Is(ctx.Err(), context.DeadlineExceeded) { // database/sql says that it is done, or gone
-		err = errors.Join(ctx.Err(), err)
-	}
-	return wrap(what, err)
-}
-
-// read runs a query outside a transaction.
-func (s *Store) read(ctx context.Context) tx {
-	return tx{s.db.WithContext(ctx), s.Now(), s.keys, s.pool}
-}
 
 // wrap says what was being done, and tells an outage of Postgres from a fault of ours.
 func wrap(what string, err error) error {

@@ -5,67 +5,49 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"gorm.io/gorm"
 
 	"campuscard/campus"
 )
 
-// openItemsSQL asks people about the case that is "moved"; asking again for the same thing renews what it says.
-const openItemsSQL = `insert into work_items (id, case_id, university, campus, kind, step, attempt, cause, reason, opened_at, due)
-	select i.id, moved.id, moved.university, moved.campus, i.kind, i.step, i.attempt, i.cause, i.reason, @now, i.due
-	from moved, jsonb_to_recordset(cast(@opens as jsonb))
-		as i (id uuid, kind text, step text, attempt int, cause text, reason text, due timestamptz)
-	on conflict (case_id, kind, step) where closed_at is null
-	do update set attempt = excluded.attempt, cause = excluded.cause, reason = excluded.reason, due = excluded.due,
-		proposed_action = '', proposed_by = null, proposed_at = null, proposal = null`
+// openItem asks people about a case; asking again for the same thing renews what it says.
+func openItem(t tx, caseID uuid.UUID, item campus.NewWorkItem) error {
+	return t.write(`insert into work_items (id, case_id, university, campus, kind, step, attempt, cause, reason, opened_at, due)
+		select @item, id, university, campus, @kind, @step, @attempt, @cause, @reason, @now, @due from cases where id = @id
+		on conflict (case_id, kind, step) where closed_at is null
+		do update set attempt = excluded.attempt, cause = excluded.cause, reason = excluded.reason, due = excluded.due,
+			proposed_action = '', proposed_by = null, proposed_at = null, proposal = null`, map[string]any{
+		"item": uuid.Must(uuid.NewV7()), "id": caseID, "kind": item.Kind, "step": item.Step, "attempt": item.Attempt,
+		"cause": item.Cause, "reason": item.Reason, "now": t.now, "due": item.Due,
+	})
+}
 
-// itemRows are items as openItemsSQL reads them.
-func itemRows(items []campus.NewWorkItem) string {
-	type row struct {
-		ID      uuid.UUID           `json:"id"`
-		Kind    campus.WorkItemKind `json:"kind"`
-		Step    string              `json:"step"`
-		Attempt int                 `json:"attempt"`
-		Cause   campus.Code         `json:"cause"`
-		Reason  string              `json:"reason"`
-		Due     *time.Time          `json:"due"`
-	}
-	rows := make([]row, len(items))
-	for i, item := range items {
-		rows[i] = row{uuid.Must(uuid.NewV7()), item.Kind, item.Step, item.Attempt, item.Cause, item.Reason, item.Due}
-	}
-	return jsonText(rows)
+// What happens to an open work item besides its end.
+const (
+	ofOpenItem   = ` where case_id = @id and kind = @kind and step = @step and closed_at is null`
+	closedSQL    = `update work_items set closed_at = @now` + ofOpenItem
+	remindedSQL  = `update work_items set reminded_at = @now` + ofOpenItem
+	escalatedSQL = `update work_items set escalated_at = @now` + ofOpenItem
+)
+
+func itemWords(t tx, caseID uuid.UUID, key campus.WorkItemKey) map[string]any {
+	return map[string]any{"id": caseID, "kind": key.Kind, "step": key.Step, "now": t.now}
 }
 
 func closeWorkItem(t tx, caseID uuid.UUID, key campus.WorkItemKey) error {
-	return t.Exec(`update work_items set closed_at = ? where case_id = ? and kind = ? and step = ? and closed_at is null`,
-		t.now, caseID, key.Kind, key.Step).Error
+	return t.write(closedSQL, itemWords(t, caseID, key))
 }
 
 // OpenIncident asks staff about something that a case cannot get past by itself. It is one statement that needs neither the
 // version of the case nor a lock on it, because the move that fails may have both.
 func (s *Store) OpenIncident(ctx context.Context, ref campus.CaseRef, item campus.NewWorkItem) error {
-	_, err := s.pool.Exec(ctx, `with moved as (select id, university, campus from cases where id = @id) `+openItemsSQL,
-		pgx.NamedArgs{"id": ref.ID, "now": s.Now(), "opens": itemRows([]campus.NewWorkItem{item})})
-	return wrap("open an incident", err)
+	return wrap("open an incident", openItem(s.read(ctx), ref.ID, item))
 }
 
 // CloseIncident closes what OpenIncident has opened.
 func (s *Store) CloseIncident(ctx context.Context, ref campus.CaseRef, step string) error {
 	err := closeWorkItem(s.read(ctx), ref.ID, campus.WorkItemKey{Kind: campus.IncidentItem, Step: step})
 	return wrap("close an incident", err)
-}
-
-// markWorkItems notes when the deadline of open items neared, or was escalated.
-func markWorkItems(t tx, m campus.Move, column string, keys []campus.WorkItemKey) error {
-	for _, key := range keys {
-		if err := t.Exec(`update work_items set `+column+` = ? where case_id = ? and kind = ? and step = ? and closed_at is null`,
-			t.now, m.Case.ID, key.Kind, key.Step).Error; err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // WorkItem is something a person must decide.

@@ -1,0 +1,151 @@
+package storage
+
+import (
+	"slices"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+)
+
+// moveRows write what a move brings along, each kind of rows for itself. Work items are closed before others are opened:
+// a move may ask again for what it closes.
+var moveRows = []func(tx, campus.Move, movedCase) error{
+	finishAttempts, addEvents, auditDecision, closeItems, openItems, keepProposals, markItemsOfMove, tellPerson,
+	saveFindings, saveGranted, forgetPictures,
+}
+
+func bring(t tx, m campus.Move, c movedCase) error {
+	for _, write := range moveRows {
+		if err := write(t, m, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finishAttempts closes the tries of the steps that have gone well since the last move.
+func finishAttempts(t tx, m campus.Move, _ movedCase) error {
+	for _, step := range m.Finished {
+		if err := t.write(`update attempts set outcome = 'ok', finished_at = @at
+			where case_id = @id and step = @step and outcome = 'open'`,
+			map[string]any{"id": m.Case.ID, "step": step.Step, "at": step.At}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func addEvents(t tx, m campus.Move, _ movedCase) error {
+	for _, event := range slices.Concat(m.Earlier, m.Events) {
+		if err := addEvent(t, m.Case.ID, event, m.Decision.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addEvent adds an entry to the timeline of a case; decision is that of a person behind it, if there is one.
+func addEvent(t tx, caseID uuid.UUID, event campus.Event, decision uuid.UUID) error {
+	return t.write(`insert into events (case_id, at, kind, actor, data, public, decision_id)
+		values (@id, @now, @kind, @actor, cast(@data as jsonb), @public, cast(@decision as uuid))`, map[string]any{
+		"id": caseID, "now": t.now, "kind": event.Kind, "actor": event.Actor.String(), "data": eventData(event),
+		"public": event.Public, "decision": nullable(decision),
+	})
+}
+
+func eventData(event campus.Event) string {
+	if event.Data == nil {
+		return "{}"
+	}
+	return jsonText(event.Data)
+}
+
+func auditDecision(t tx, m campus.Move, c movedCase) error {
+	if m.Decision.ID == uuid.Nil {
+		return nil
+	}
+	return addAudit(t, m.Decision.By, auditAction(m), m.Case.WorkflowID(), c.Owner.University)
+}
+
+// auditAction is what the audit calls a decision: as the timeline does, where it says something.
+func auditAction(m campus.Move) string {
+	if len(m.Events) > 0 {
+		return "case." + m.Events[0].Kind
+	}
+	return "case." + m.Name
+}
+
+// closeItems closes the work items that a move has settled, and all of them with the case.
+func closeItems(t tx, m campus.Move, _ movedCase) error {
+	if m.Outcome != "" { // nothing stays open behind a closed case
+		return t.write(`update work_items set closed_at = @now where case_id = @id and closed_at is null`,
+			map[string]any{"id": m.Case.ID, "now": t.now})
+	}
+	for _, key := range m.Closes {
+		if err := closeWorkItem(t, m.Case.ID, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openItems asks people what a move asks of them. With an incident its step is given to staff: a try whose end nobody saw
+// is lost.
+func openItems(t tx, m campus.Move, _ movedCase) error {
+	for _, item := range m.Opens {
+		if item.Kind == campus.IncidentItem {
+			if err := loseAttempts(t, m.Case.ID, item.Step); err != nil {
+				return err
+			}
+		}
+		if err := openItem(t, m.Case.ID, item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// markItemsOfMove notes at open items that their deadline nears or has passed.
+func markItemsOfMove(t tx, m campus.Move, _ movedCase) error {
+	for _, key := range m.Remind {
+		if err := t.write(remindedSQL, itemWords(t, m.Case.ID, key)); err != nil {
+			return err
+		}
+	}
+	for _, key := range m.Escalate {
+		if err := t.write(escalatedSQL, itemWords(t, m.Case.ID, key)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tellPerson keeps the messages of a move for the person the case is about.
+func tellPerson(t tx, m campus.Move, c movedCase) error {
+	for _, notice := range m.Notices {
+		err := insertNotice(t, newNotice{person: nullable(c.Owner.PersonID), university: c.Owner.University, caseID: &m.Case.ID,
+			notice: notice})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func saveGranted(t tx, m campus.Move, _ movedCase) error {
+	for _, g := range m.Granted {
+		if err := t.write(grantedSQL, map[string]any{"card": g.Card, "service": g.Service, "reference": g.Reference,
+			"at": g.At}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func forgetPictures(t tx, m campus.Move, _ movedCase) error {
+	if m.Forgets == nil {
+		return nil
+	}
+	return t.write(forgetSQL, forgetWords(m.Case.ID, *m.Forgets, t.now))
+}

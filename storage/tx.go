@@ -1,0 +1,145 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/gorm"
+)
+
+// tx is one transaction with its clock, or single statements on the pool.
+type tx struct {
+	*gorm.DB
+	now    time.Time
+	keys   keyring
+	pool   *pgxpool.Pool // nil in a transaction
+	queued *queue        // nil outside of one
+}
+
+// queue holds the statements of a transaction that are sent together, in one round trip.
+type queue struct {
+	conn  *sql.Conn
+	batch pgx.Batch
+}
+
+// write runs a statement whose answer nobody waits for. In a transaction it is queued: it is run before the commit, after
+// what was queued before it, and flush runs it earlier. A statement that reads what is queued needs a flush first.
+func (t tx) write(sql string, words map[string]any) error {
+	if t.queued == nil {
+		_, err := t.pool.Exec(t.Statement.Context, sql, pgx.NamedArgs(words))
+		return err
+	}
+	t.queued.batch.Queue(sql, pgx.NamedArgs(words))
+	return nil
+}
+
+// flush runs what is queued.
+func (t tx) flush() error {
+	if t.queued.batch.Len() == 0 {
+		return nil
+	}
+	batch := t.queued.batch
+	t.queued.batch = pgx.Batch{}
+	return t.onConn(func(conn *pgx.Conn) error { return conn.SendBatch(t.Statement.Context, &batch).Close() })
+}
+
+// onConn hands out the transaction's own connection.
+func (t tx) onConn(use func(*pgx.Conn) error) error {
+	return t.queued.conn.Raw(func(driver any) error { return use(driver.(*stdlib.Conn).Conn()) })
+}
+
+// row is the row a statement answers with: sql.ErrNoRows when it has none.
+type row interface{ Scan(into ...any) error }
+
+// ask runs a statement that answers with one row. It does without gorm and database/sql, which for the statements of
+// every step take as much time as the statement itself. Lists are column's: gorm writes others out.
+func (t tx) ask(sql string, words map[string]any) row {
+	if t.queued == nil {
+		return t.pool.QueryRow(t.Statement.Context, sql, pgx.NamedArgs(words))
+	}
+	return askedRow{t, sql, words}
+}
+
+// askedRow is a row that a transaction asks for when it is read.
+type askedRow struct {
+	t     tx
+	sql   string
+	words map[string]any
+}
+
+// Scan implements row.
+func (r askedRow) Scan(into ...any) error {
+	return r.t.onConn(func(conn *pgx.Conn) error {
+		return conn.QueryRow(r.t.Statement.Context, r.sql, pgx.NamedArgs(r.words)).Scan(into...)
+	})
+}
+
+// one is the row a statement answers with, on the pool like ask; found tells whether it has one.
+func one[T any](ctx context.Context, s *Store, sql string, words map[string]any) (result T, found bool, err error) {
+	rows, err := all[T](ctx, s, sql, words)
+	if err != nil || len(rows) == 0 {
+		return result, false, err
+	}
+	return rows[0], true, nil
+}
+
+// all are the rows a statement answers with.
+func all[T any](ctx context.Context, s *Store, sql string, words map[string]any) ([]T, error) {
+	rows, err := s.pool.Query(ctx, sql, pgx.NamedArgs(words))
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByNameLax[T])
+}
+
+// txTries is how often a transaction is made that another one was in the way of.
+const txTries = 3
+
+// inTx runs fn in one transaction; an error rolls it back. When another transaction was as fast, it has committed by the
+// time that is known, so fn runs again, from the beginning, and sees what there is. Outages of Postgres come back as
+// campus.Unavailable.
+func (s *Store) inTx(ctx context.Context, what string, fn func(tx) error) (err error) {
+	for range txTries {
+		if err = s.transact(ctx, fn); !contested(err) {
+			break
+		}
+	}
+	if isOutage(err) && errors.Is(ctx.Err(), context.DeadlineExceeded) { // database/sql says that it is done, or gone
+		err = errors.Join(ctx.Err(), err)
+	}
+	return wrap(what, err)
+}
+
+// transact runs fn in one transaction, once. gorm and pgx work on the same connection.
+func (s *Store) transact(ctx context.Context, fn func(tx) error) error {
+	conn, err := s.conns.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // gives it back to the pool; the transaction has its own error
+	began, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer began.Rollback() //nolint:errcheck // does nothing after the commit; and a connection that is lost has rolled back
+	db := s.db.Session(&gorm.Session{NewDB: true, Context: ctx})
+	db.Statement.ConnPool = began
+	t := tx{DB: db, now: s.Now(), keys: s.keys, queued: &queue{conn: conn}}
+	if err := fn(t); err != nil {
+		return err
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	return began.Commit()
+}
+
+// read runs a query outside a transaction.
+func (s *Store) read(ctx context.Context) tx {
+	return tx{DB: s.db.WithContext(ctx), now: s.Now(), keys: s.keys, pool: s.pool}
+}
