@@ -75,38 +75,9 @@ type BeginCase struct {
 	University string
 }
 
-// SaveFindings is the move that verdicts cause.
-type SaveFindings struct {
-	Move     campus.Move
-	Findings []campus.Finding
-}
-
-// SaveFindings keeps verdicts, with the move they cause.
-func (a *Activities) SaveFindings(ctx context.Context, in SaveFindings) (campus.Moved, error) {
-	return a.store.SaveFindings(ctx, in.Move, in.Findings)
-}
-
-// FlagApplication is a mark for the reviewer, and the verdict that it is about.
-type FlagApplication struct {
-	Move    campus.Move
-	Flag    string
-	Finding campus.Finding
-	Beside  []campus.Finding `json:",omitempty"` // what else became known by then
-}
-
-// FlagApplication marks an application for the reviewer (B2).
-func (a *Activities) FlagApplication(ctx context.Context, in FlagApplication) (campus.Moved, error) {
-	return a.store.FlagApplication(ctx, in.Move, in.Flag, append(in.Beside, in.Finding)...)
-}
-
 // AddLivenessTry takes the answer of the move's decision (B1).
 func (a *Activities) AddLivenessTry(ctx context.Context, m campus.Move) (campus.Moved, error) {
 	return a.store.AddLivenessTry(ctx, m)
-}
-
-// SaveReview keeps what the reviewer told the student, with the move it causes (C3).
-func (a *Activities) SaveReview(ctx context.Context, m campus.Move) (campus.Moved, error) {
-	return a.store.SaveReview(ctx, m)
 }
 
 // ReplaceEvidence puts the evidence of the move's decision in the place of the old, and answers how the papers stand

@@ -271,7 +271,7 @@ func TestForgetImages(t *testing.T) {
 	live := twice[activities.Liveness](h, h.acts.CheckLiveness, h.step("liveness"))
 	twice[string](h, h.acts.FetchPhoto, h.step("fetch"))
 	m := h.NextMove(h.ref, campus.StageReview, campus.WaitsForReviewer)
-	twice[nothing](h, h.acts.SaveFindings, activities.SaveFindings{Move: m, Findings: []campus.Finding{live.Finding}})
+	twice[campus.Moved](h, h.acts.Record, m.With(campus.FindingFacts(live.Finding)...))
 	require.Len(t, h.Objects(), 6, "document, certificate, three frames, photo")
 
 	frames := activities.ForgetImages{Application: h.ref.ID, Images: campus.Images{Purposes: []campus.UploadPurpose{campus.FrameUpload}, KeepLive: true}}

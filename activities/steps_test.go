@@ -254,11 +254,11 @@ func TestOwnSteps(t *testing.T) {
 	m := decided(reviewer, campus.ReviewUpdate, "ask_more", struct{}{})
 	own(h.acts.Record, m, m)
 	m = decided(reviewer, campus.ReviewUpdate, "ask_more", struct{}{})
-	own(h.acts.FlagApplication, m, activities.FlagApplication{Move: m, Flag: "photo_differs", Finding: finding})
+	own(h.acts.Record, m, m.With(append(campus.FindingFacts(finding), campus.NewFact(campus.FlagFact, "photo_differs"))...))
 	m = decided(student, campus.TryLivenessUpdate, "", h.Answer(h.student, workflowtest.Good))
 	own(h.acts.AddLivenessTry, m, m)
 	m = decided(reviewer, campus.ReviewUpdate, "ask_more", storage.ReviewNote{Note: "more"})
-	own(h.acts.SaveReview, m, m)
+	own(h.acts.Record, m, m.With(campus.NewFact(campus.NoteFact, nil)))
 	m = decided(student, campus.BringEvidenceUpdate, "", storage.NewEvidence{Evidence: []storage.Evidence{
 		{Item: campus.CertificateItem, Upload: h.Upload(h.student.ID, campus.CertificateUpload).ID, Code: "NEW"}}})
 	require.Equal(t, m.Version, twice[activities.Replaced](h, h.acts.ReplaceEvidence, m).Moved.Version)

@@ -140,11 +140,9 @@ type Move struct {
 	Notices  []Notice        `json:"notices,omitempty"`
 	Decision Decision        `json:"decision,omitzero"`  // the decision of a person that it stands for
 	Proposes []Proposal      `json:"proposes,omitempty"` // what now waits for a second person
-	Forgets  *Images         `json:"forgets,omitempty"`  // pictures of an application that nobody needs any more (B4)
 	Earlier  []Event         `json:"earlier,omitempty"`  // what has happened since the last move, before Events
-	Findings []Finding       `json:"findings,omitempty"` // verdicts on items of an application, in the place of older ones
+	Facts    []Fact          `json:"facts,omitempty"`    // what else has become known, in the order in which it did
 	Finished []FinishedStep  `json:"finished,omitempty"` // calls that went well since the last move
-	Granted  []Granted       `json:"granted,omitempty"`  // systems that have taken a card since
 }
 
 // Images are pictures of an application.

@@ -94,36 +94,24 @@ func closeQueued(t tx, c caseRow, name string, outcome campus.Outcome) error {
 
 var errBegun = errors.New("the workflow has begun")
 
-// SaveFindings keeps verdicts and records the move they cause.
-func (s *Store) SaveFindings(ctx context.Context, m campus.Move, findings []campus.Finding) (campus.Moved, error) {
-	m.Findings = append(m.Findings, findings...)
-	return s.Record(ctx, m)
-}
-
-// saveFindings puts the verdicts of a move in the place of older ones; of two on the same item the later one stays. One on
-// the phone is about another number when that was changed after the carrier was asked (A3, L6).
-func saveFindings(t tx, m campus.Move, _ movedCase) error {
-	for _, f := range m.Findings {
-		if f.Item == campus.PhoneItem {
-			outdated, err := phoneOutdated(t, m.Case.ID)
-			if err != nil {
-				return err
-			}
-			if outdated {
-				f.Verdict, f.Reason = campus.Unknown, campus.PhoneChangedReason
-			}
-		}
-		err := t.write(`insert into findings (application_id, item, verdict, reason, score, hash, checked_at)
-			values (@id, @item, @verdict, @reason, @score, @hash, @now)
-			on conflict (application_id, item) do update set verdict = excluded.verdict,
-				reason = excluded.reason, score = excluded.score, hash = excluded.hash, checked_at = excluded.checked_at`,
-			map[string]any{"id": m.Case.ID, "item": f.Item, "verdict": f.Verdict, "reason": f.Reason, "score": f.Score,
-				"hash": f.Hash, "now": t.now})
+// saveFinding puts a verdict in the place of an older one on the same item. One on the phone is about another number when
+// that was changed after the carrier was asked (A3, L6).
+func saveFinding(t tx, m campus.Move, f campus.Finding) error {
+	if f.Item == campus.PhoneItem {
+		outdated, err := phoneOutdated(t, m.Case.ID)
 		if err != nil {
 			return err
 		}
+		if outdated {
+			f.Verdict, f.Reason = campus.Unknown, campus.PhoneChangedReason
+		}
 	}
-	return nil
+	return t.write(`insert into findings (application_id, item, verdict, reason, score, hash, checked_at)
+		values (@id, @item, @verdict, @reason, @score, @hash, @now)
+		on conflict (application_id, item) do update set verdict = excluded.verdict,
+			reason = excluded.reason, score = excluded.score, hash = excluded.hash, checked_at = excluded.checked_at`,
+		map[string]any{"id": m.Case.ID, "item": f.Item, "verdict": f.Verdict, "reason": f.Reason, "score": f.Score,
+			"hash": f.Hash, "now": t.now})
 }
 
 // phoneOutdated tells whether the phone of an applicant was changed after the carrier was asked. The lock keeps a change
@@ -135,13 +123,9 @@ func phoneOutdated(t tx, application uuid.UUID) (outdated bool, err error) {
 	return outdated, err
 }
 
-// FlagApplication keeps verdicts together with a mark for the reviewer, e.g. a photo that never matched (B2).
-func (s *Store) FlagApplication(ctx context.Context, m campus.Move, flag string,
-	findings ...campus.Finding) (campus.Moved, error) {
-	m.Findings = append(m.Findings, findings...)
-	return s.move(ctx, m, func(t tx) error {
-		return t.write(`update applications set flagged = @flag where id = @id`, map[string]any{"id": m.Case.ID, "flag": flag})
-	})
+// flagApplication marks an application for the reviewer, e.g. because a photo never matched (B2).
+func flagApplication(t tx, m campus.Move, flag string) error {
+	return t.write(`update applications set flagged = @flag where id = @id`, map[string]any{"id": m.Case.ID, "flag": flag})
 }
 
 // ReviewNote is what a reviewer tells the student.
@@ -149,13 +133,8 @@ type ReviewNote struct {
 	Note string `json:"note"`
 }
 
-// SaveReview keeps what the reviewer of the move's decision told the student, with the move it causes.
-func (s *Store) SaveReview(ctx context.Context, m campus.Move) (campus.Moved, error) {
-	return s.move(ctx, m, func(t tx) error { return saveNote(t, m) })
-}
-
 // saveNote keeps what the decision of a review says to the student.
-func saveNote(t tx, m campus.Move) error {
+func saveNote(t tx, m campus.Move, _ struct{}) error {
 	return t.write(`update applications a set review_note = coalesce(r.payload->>'note', '') from requests r
 		where a.id = @id and r.id = @decision`, map[string]any{"id": m.Case.ID, "decision": m.Decision.ID})
 }

@@ -58,10 +58,7 @@ func (s *Store) CreateCard(ctx context.Context, m campus.Move, id uuid.UUID, cha
 		}); err != nil {
 			return err
 		}
-		if err := addCardChange(t, id, "", campus.CardPending, change); err != nil {
-			return err
-		}
-		return saveNote(t, m)
+		return addCardChange(t, id, "", campus.CardPending, change)
 	})
 }
 
@@ -182,7 +179,11 @@ func notPending(t tx, id uuid.UUID) error {
 	return campus.Errorf(campus.Conflict, "card_state", "a card that is %s cannot become %s", card.State, campus.CardActive)
 }
 
-// grantedSQL keeps what a system answered when it took a card (C1).
+// saveGranted keeps what a system answered when it took a card (C1).
+func saveGranted(t tx, _ campus.Move, g campus.Granted) error {
+	return t.write(grantedSQL, map[string]any{"card": g.Card, "service": g.Service, "reference": g.Reference, "at": g.At})
+}
+
 const grantedSQL = `insert into provisions (card_id, service, reference, granted_at) values (@card, @service, @reference, @at)
 	on conflict (card_id, service) do update set reference = excluded.reference, revoked_at = null`
 
@@ -192,7 +193,7 @@ func (s *Store) SaveProvision(ctx context.Context, attempt, card uuid.UUID, serv
 		if err := closeAttempt(t, attempt, campus.AttemptOK, nil); err != nil {
 			return err
 		}
-		return t.write(grantedSQL, map[string]any{"card": card, "service": service, "reference": reference, "at": t.now})
+		return saveGranted(t, campus.Move{}, campus.Granted{Card: card, Service: service, Reference: reference, At: t.now})
 	})
 }
 

@@ -38,14 +38,14 @@ func facts() map[string]func(s *story) fact {
 				return begun.Moved, err
 			}}
 		},
-		"SaveFindings": func(s *story) fact {
+		"a move with findings": func(s *story) fact {
 			return fact{s.NextMove(s.application, campus.StageIdentity, campus.WaitsForSchool), func(ctx context.Context, m campus.Move) (campus.Moved, error) {
-				return s.SaveFindings(ctx, m, []campus.Finding{finding, {Item: campus.PhoneItem, Verdict: campus.Pass}})
+				return s.Record(ctx, m.With(campus.FindingFacts([]campus.Finding{finding, {Item: campus.PhoneItem, Verdict: campus.Pass}}...)...))
 			}}
 		},
-		"FlagApplication": func(s *story) fact {
+		"a move with a mark": func(s *story) fact {
 			return fact{s.NextMove(s.application, campus.StageInPerson, campus.WaitsForCardCentre), func(ctx context.Context, m campus.Move) (campus.Moved, error) {
-				return s.FlagApplication(ctx, m, "photo_differs", finding)
+				return s.Record(ctx, m.With(flagged(finding)...))
 			}}
 		},
 		"AddLivenessTry": func(s *story) fact {
@@ -53,10 +53,10 @@ func facts() map[string]func(s *story) fact {
 			m.Decision = s.Decision(s.application, campus.Student(s.person.ID), campus.TryLivenessUpdate, campus.Said{}, s.LivenessAnswer(s.person.ID))
 			return fact{m, s.AddLivenessTry}
 		},
-		"SaveReview": func(s *story) fact {
+		"a move with a note": func(s *story) fact {
 			m := s.NextMove(s.application, campus.StageEvidence, campus.WaitsForStudent)
 			m.Decision = s.Decision(s.application, reviewer(), campus.ReviewUpdate, askMore, storage.ReviewNote{Note: "照片看不清"})
-			return fact{m, s.SaveReview}
+			return fact{m.With(campus.NewFact(campus.NoteFact, nil)), s.Record}
 		},
 		"ReplaceEvidence": func(s *story) fact {
 			m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
@@ -263,7 +263,7 @@ func TestFailedFacts(t *testing.T) {
 			m := move()
 			m.Name = campus.ReviewUpdate + ":ask_more"
 			return m
-		}, s.SaveReview, "decision_missing"},
+		}, s.Record, "decision_missing"},
 		"a move of a case that is not there": {of(campus.ApplicationCase, uuid.New()), s.Record, "not_found"},
 		"a move of a case of another kind":   {of(campus.PlasticCase, s.application.ID), s.Record, "not_found"},
 		"ending a plastic that is not there": {move, func(ctx context.Context, m campus.Move) (campus.Moved, error) {
@@ -364,14 +364,14 @@ func TestMoveOfOneStatement(t *testing.T) {
 	}
 	for name, prepare := range map[string]func(s *story) recorder{
 		"Record": func(s *story) recorder { return s.Record },
-		"SaveFindings": func(s *story) recorder {
+		"a move with findings": func(s *story) recorder {
 			return func(ctx context.Context, m campus.Move) (campus.Moved, error) {
-				return s.SaveFindings(ctx, m, []campus.Finding{finding(campus.Fail), finding(campus.Pass)})
+				return s.Record(ctx, m.With(campus.FindingFacts([]campus.Finding{finding(campus.Fail), finding(campus.Pass)}...)...))
 			}
 		},
-		"FlagApplication": func(s *story) recorder {
+		"a move with a mark": func(s *story) recorder {
 			return func(ctx context.Context, m campus.Move) (campus.Moved, error) {
-				return s.FlagApplication(ctx, m, "photo_differs", finding(campus.Pass))
+				return s.Record(ctx, m.With(flagged(finding(campus.Pass))...))
 			}
 		},
 	} {
@@ -450,23 +450,29 @@ func TestCaseThatEndedInTheQueueIsNotBegun(t *testing.T) {
 	require.Equal(t, before, everything(t, s.House))
 }
 
+// flagged are a finding and the mark for the reviewer that comes of it.
+func flagged(found campus.Finding) []campus.Fact {
+	return append(campus.FindingFacts(found), campus.NewFact(campus.FlagFact, "photo_differs"))
+}
+
 func TestApplicationFacts(t *testing.T) {
 	t.Parallel()
 	s := apply(t)
 	student := campus.Student(s.person.ID)
 
-	flagged := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_differs", Score: 0.5, Hash: "ab"}
-	require.NoError(t, second(s.FlagApplication(t.Context(), s.NextMove(s.application, campus.StageInPerson, campus.WaitsForCardCentre), "photo_differs", flagged)))
+	differs := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_differs", Score: 0.5, Hash: "ab"}
+	require.NoError(t, second(s.Record(t.Context(),
+		s.NextMove(s.application, campus.StageInPerson, campus.WaitsForCardCentre).With(flagged(differs)...))))
 	matched := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Pass, Score: 0.9, Hash: "cd"}
 	s.Exec(`update cases set stage = 'identity'`) // a person who was looked at is a decision
-	require.NoError(t, second(s.SaveFindings(t.Context(), s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer), []campus.Finding{matched})))
+	require.NoError(t, second(s.Record(t.Context(), s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer).With(campus.FindingFacts(matched)...))))
 	findings, err := s.Findings(t.Context(), s.application.ID)
 	require.NoError(t, err)
 	require.Equal(t, []campus.Finding{matched}, findings, "a later verdict takes the place of the old one")
 
 	m := s.NextMove(s.application, campus.StageEvidence, campus.WaitsForStudent)
 	m.Decision = s.Decision(s.application, reviewer(), campus.ReviewUpdate, askMore, storage.ReviewNote{Note: "照片看不清"})
-	require.NoError(t, s.answered(m, second(s.SaveReview(t.Context(), m))))
+	require.NoError(t, s.answered(m, second(s.Record(t.Context(), m.With(campus.NewFact(campus.NoteFact, nil))))))
 
 	before, err := s.ApplicationFile(t.Context(), s.application.ID)
 	require.NoError(t, err)
@@ -502,7 +508,7 @@ func TestMoveForgetsAndFinishes(t *testing.T) {
 	at := s.Clock.Now().Add(-time.Second).UTC().Truncate(time.Microsecond)
 	m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
 	m.Finished = []campus.FinishedStep{{Step: "phone", At: at}, {Step: "never opened", At: at}}
-	m.Forgets = &campus.Images{Purposes: []campus.UploadPurpose{campus.FrameUpload}, Photo: true}
+	m.Facts = []campus.Fact{campus.NewFact(campus.PicturesFact, campus.Images{Purposes: []campus.UploadPurpose{campus.FrameUpload}, Photo: true})}
 
 	early := m
 	early.Version++

@@ -25,6 +25,10 @@ const forgetSQL = `with forgot as (
 	union all select @photo_key, cast(@now as timestamptz) where cast(@photo as boolean)
 	on conflict do nothing`
 
+func forgetPictures(t tx, m campus.Move, what campus.Images) error {
+	return t.write(forgetSQL, forgetWords(m.Case.ID, what, t.now))
+}
+
 // forgetWords are its words.
 func forgetWords(application uuid.UUID, what campus.Images, now time.Time) map[string]any {
 	return map[string]any{"application": application, "photo": what.Photo, "photo_key": photoFolder + application.String(),

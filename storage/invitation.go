@@ -310,6 +310,7 @@ func say(t tx, m campus.Move, counts map[string]int) error {
 	for what, n := range counts {
 		data[what] = strconv.Itoa(n)
 	}
-	return t.Exec(`update events set data = data || ?::jsonb where id = (
-		select id from events where case_id = ? and kind = ? order by id desc limit 1)`, jsonText(data), m.Case.ID, m.Events[0].Kind).Error
+	return t.write(`update events set data = data || cast(@data as jsonb) where id = (
+		select id from events where case_id = @id and kind = @kind order by id desc limit 1)`,
+		map[string]any{"data": jsonText(data), "id": m.Case.ID, "kind": m.Events[0].Kind})
 }

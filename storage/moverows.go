@@ -1,6 +1,8 @@
 package storage
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/google/uuid"
@@ -12,7 +14,7 @@ import (
 // a move may ask again for what it closes.
 var moveRows = []func(tx, campus.Move, movedCase) error{
 	finishAttempts, addEvents, auditDecision, closeItems, openItems, keepProposals, markItemsOfMove, tellPerson,
-	saveFindings, saveGranted, forgetPictures,
+	writeFacts,
 }
 
 func bring(t tx, m campus.Move, c movedCase) error {
@@ -133,19 +135,36 @@ func tellPerson(t tx, m campus.Move, c movedCase) error {
 	return nil
 }
 
-func saveGranted(t tx, m campus.Move, _ movedCase) error {
-	for _, g := range m.Granted {
-		if err := t.write(grantedSQL, map[string]any{"card": g.Card, "service": g.Service, "reference": g.Reference,
-			"at": g.At}); err != nil {
+// factWriters say what the tables do with each kind of fact.
+var factWriters = map[campus.FactKind]func(tx, campus.Move, campus.Fact) error{
+	campus.FindingFact:  writes(saveFinding),
+	campus.FlagFact:     writes(flagApplication),
+	campus.NoteFact:     writes(saveNote),
+	campus.GrantFact:    writes(saveGranted),
+	campus.PicturesFact: writes(forgetPictures),
+}
+
+// writes reads the data of a fact for what writes it.
+func writes[T any](write func(tx, campus.Move, T) error) func(tx, campus.Move, campus.Fact) error {
+	return func(t tx, m campus.Move, fact campus.Fact) error {
+		var data T
+		if err := json.Unmarshal(fact.Data, &data); err != nil {
+			return fmt.Errorf("read a fact of kind %s: %w", fact.Kind, err)
+		}
+		return write(t, m, data)
+	}
+}
+
+// writeFacts keeps what has become known by the time of a move.
+func writeFacts(t tx, m campus.Move, _ movedCase) error {
+	for _, fact := range m.Facts {
+		write, found := factWriters[fact.Kind]
+		if !found {
+			return campus.Errorf(campus.Internal, "", "nothing keeps facts of kind %q", fact.Kind)
+		}
+		if err := write(t, m, fact); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func forgetPictures(t tx, m campus.Move, _ movedCase) error {
-	if m.Forgets == nil {
-		return nil
-	}
-	return t.write(forgetSQL, forgetWords(m.Case.ID, *m.Forgets, t.now))
 }

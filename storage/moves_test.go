@@ -103,7 +103,7 @@ func TestForgedDecisions(t *testing.T) {
 		m := honest
 		test.forge(&m)
 		before := everything(t, s.House)
-		require.Equal(t, test.want, outcome(second(s.SaveReview(t.Context(), m))), name)
+		require.Equal(t, test.want, outcome(second(s.Record(t.Context(), m.With(campus.NewFact(campus.NoteFact, nil))))), name)
 		if m.Decision.ID != uuid.Nil {
 			require.Equal(t, test.want, outcome(second(s.CheckDecision(t.Context(), m))), name)
 		}
@@ -113,7 +113,7 @@ func TestForgedDecisions(t *testing.T) {
 	made, err := s.CheckDecision(t.Context(), honest)
 	require.NoError(t, err)
 	require.Zero(t, made, "it is open")
-	written, err := s.SaveReview(t.Context(), honest)
+	written, err := s.Record(t.Context(), honest.With(campus.NewFact(campus.NoteFact, nil)))
 	require.NoError(t, err)
 	after := everything(t, s.House)
 	for name, change := range map[string]func(m *campus.Move){
@@ -122,7 +122,7 @@ func TestForgedDecisions(t *testing.T) {
 	} {
 		m := honest
 		change(&m)
-		row, err := s.SaveReview(t.Context(), m)
+		row, err := s.Record(t.Context(), m.With(campus.NewFact(campus.NoteFact, nil)))
 		require.NoError(t, err, name)
 		requireWritten(t, honest, row)
 		require.Equal(t, written.Version, row.Version, "%s: as it was written", name)
@@ -133,17 +133,17 @@ func TestForgedDecisions(t *testing.T) {
 	}
 	forged := honest
 	forged.Decision.By = campus.Staff(uuid.New())
-	require.Equal(t, "decision_unknown", outcome(second(s.SaveReview(t.Context(), forged))), "with another's name beside it")
+	require.Equal(t, "decision_unknown", outcome(second(s.Record(t.Context(), forged.With(campus.NewFact(campus.NoteFact, nil))))), "with another's name beside it")
 	require.Equal(t, after, everything(t, s.House))
 	elsewhere := honest
 	elsewhere.Case = other
-	require.Equal(t, "decision_unknown", outcome(second(s.SaveReview(t.Context(), elsewhere))), "what was carried out in one case is nothing in another")
+	require.Equal(t, "decision_unknown", outcome(second(s.Record(t.Context(), elsewhere.With(campus.NewFact(campus.NoteFact, nil))))), "what was carried out in one case is nothing in another")
 	require.Equal(t, "decision_unknown", outcome(second(s.CheckDecision(t.Context(), elsewhere))))
 	s.closeDecision(d.ID)
 	late := honest
 	late.Decision = s.Decision(s.application, reviewer(), campus.ReviewUpdate, askMore, storage.ReviewNote{})
 	after = everything(t, s.House)
-	require.Equal(t, campus.Behind, outcome(second(s.SaveReview(t.Context(), late))), "another decision at a version that is taken")
+	require.Equal(t, campus.Behind, outcome(second(s.Record(t.Context(), late.With(campus.NewFact(campus.NoteFact, nil))))), "another decision at a version that is taken")
 	require.Equal(t, after, everything(t, s.House))
 }
 

@@ -32,7 +32,7 @@ func (c *counter) checked(asked time.Time) {
 	c.Exec(`insert into attempts (id, case_id, step, attempt, try, actor, started_at, outcome) values ($1, $2, 'phone', 1, 1, 'system', $3, 'ok')`,
 		uuid.New(), c.application.ID, asked)
 	m := c.NextMove(c.application, campus.StageReview, campus.WaitsForReviewer)
-	require.NoError(c.t, second(c.SaveFindings(c.t.Context(), m, []campus.Finding{{Item: campus.PhoneItem, Verdict: campus.Pass}})))
+	require.NoError(c.t, second(c.Record(c.t.Context(), m.With(campus.FindingFacts([]campus.Finding{{Item: campus.PhoneItem, Verdict: campus.Pass}}...)...))))
 }
 
 func (c *counter) phoneFinding() campus.Finding {

@@ -13,7 +13,7 @@ import (
 // openItem asks people about a case; asking again for the same thing renews what it says.
 func openItem(t tx, caseID uuid.UUID, item campus.NewWorkItem) error {
 	return t.write(`insert into work_items (id, case_id, university, campus, kind, step, attempt, cause, reason, opened_at, due)
-		select @item, id, university, campus, @kind, @step, @attempt, @cause, @reason, @now, @due from cases where id = @id
+		select @item, id, university, campus, @kind, @step, cast(@attempt as bigint), @cause, @reason, @now, @due from cases where id = @id
 		on conflict (case_id, kind, step) where closed_at is null
 		do update set attempt = excluded.attempt, cause = excluded.cause, reason = excluded.reason, due = excluded.due,
 			proposed_action = '', proposed_by = null, proposed_at = null, proposal = null`, map[string]any{

@@ -26,7 +26,8 @@ func (w *application) provision(ctx workflow.Context) error {
 				activities.ServiceStep{Ref: ref, Card: w.state.Card, Service: services[i]})
 		})
 		if err == nil && reference != "" {
-			w.news.granted = append(w.news.granted, campus.Granted{Card: w.state.Card, Service: services[i], Reference: reference, At: workflow.Now(ctx)})
+			granted := campus.Granted{Card: w.state.Card, Service: services[i], Reference: reference, At: workflow.Now(ctx)}
+			w.news.facts = append(w.news.facts, campus.NewFact(campus.GrantFact, granted))
 		}
 		if errors.Is(err, errSkipped) {
 			return nil // two people took it upon them; the timeline says so

@@ -7,7 +7,6 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
-	"campuscard/activities"
 	"campuscard/campus"
 )
 
@@ -129,9 +128,7 @@ func skipped(item campus.Item) campus.Finding {
 
 // saveFindings keeps verdicts with the move they cause, unless the case has left the stage they were sought at.
 func (w *application) saveFindings(ctx workflow.Context, ch change, findings []campus.Finding) error {
-	ch.fact = func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-		return written(ctx, steps.SaveFindings, activities.SaveFindings{Move: m, Findings: findings})
-	}
+	ch.Move = ch.With(campus.FindingFacts(findings...)...)
 	return w.advance(ctx, ch)
 }
 

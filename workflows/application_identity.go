@@ -69,7 +69,7 @@ func (w *application) identifyByFace(ctx workflow.Context) error {
 		return w.livenessFailed(ctx, live)
 	}
 	w.news = w.news.and(news{events: []campus.Event{event("liveness_passed", campus.System())},
-		findings: []campus.Finding{live.Finding}})
+		facts: campus.FindingFacts(live.Finding)})
 	return w.compare(ctx, version)
 }
 
@@ -190,9 +190,8 @@ func (w *application) compareFaces(ctx workflow.Context, version string) (activi
 // identified goes on to the review; the biometric pictures have had their verdict and go (B4). Who has waited for a new
 // photo is told that it is there (B2).
 func (w *application) identified(ctx workflow.Context, from campus.Stage, found campus.Finding) error {
-	forgets := campus.Images{Purposes: frames, Photo: true}
-	m := w.reviewMove(ctx)
-	m.Forgets = &forgets
+	forgets := campus.NewFact(campus.PicturesFact, campus.Images{Purposes: frames, Photo: true})
+	m := w.reviewMove(ctx).With(forgets)
 	m.Events = append([]campus.Event{event("photo_matched", campus.System())}, m.Events...)
 	if from == campus.StagePhoto {
 		m.Notices = append(m.Notices, campus.Notice{Template: "notice.photo_renewed"})
@@ -217,11 +216,8 @@ func (w *application) continueAsNew(ctx workflow.Context, stage campus.Stage) er
 
 // toCounter has the card centre look at the person, with the reason as a mark for the reviewer (B1, B2, B3).
 func (w *application) toCounter(ctx workflow.Context, found campus.Finding, beside ...campus.Finding) error {
-	return w.advance(ctx, change{Move: w.counterMove(ctx, found.Reason),
-		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-			return written(ctx, steps.FlagApplication,
-				activities.FlagApplication{Move: m, Flag: found.Reason, Finding: found, Beside: beside})
-		}})
+	facts := append(campus.FindingFacts(append(beside, found)...), campus.NewFact(campus.FlagFact, found.Reason))
+	return w.advance(ctx, change{Move: w.counterMove(ctx, found.Reason).With(facts...)})
 }
 
 func (w *application) counterMove(ctx workflow.Context, reason string) campus.Move {
@@ -287,8 +283,6 @@ func (w *application) verify(ctx workflow.Context, d campus.Decision) (campus.De
 	}
 	ch.Name = campus.VerifyUpdate + ":" + d.Action
 	ch.Closes = []campus.WorkItemKey{{Kind: campus.InPersonItem}}
-	ch.fact = func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-		return written(ctx, steps.SaveFindings, activities.SaveFindings{Move: m, Findings: []campus.Finding{found}})
-	}
+	ch.Move = ch.With(campus.FindingFacts(found)...)
 	return w.decided(w.decide(ctx, d, ch))
 }

@@ -49,13 +49,12 @@ func (w *application) awaitReview(ctx workflow.Context) error {
 
 // review is a reviewer's decision (C3).
 func (w *application) review(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
-	ch := change{fact: saveReview}
+	ch := change{}
 	switch campus.ReviewAction(d.Action) {
 	case campus.Approve:
 		ch = w.approval(d)
 	case campus.Reject:
 		ch = w.closing("", ending{Outcome: campus.Rejected, Reason: d.Reason, By: d.By})
-		ch.fact = saveReview
 	case campus.AskMore:
 		ch.Stage, ch.WaitsFor, ch.Due = campus.StageEvidence, campus.WaitsForStudent,
 			until(ctx, w.plan.Application.EvidenceWait)
@@ -65,13 +64,10 @@ func (w *application) review(ctx workflow.Context, d campus.Decision) (campus.De
 	default:
 		return campus.Decided{}, campus.FieldErrorf("action", "action_unknown", "a review approves, rejects or asks for more")
 	}
+	ch.Move = ch.With(campus.NewFact(campus.NoteFact, nil))
 	ch.Name = campus.ReviewUpdate + ":" + d.Action
 	ch.Closes = []campus.WorkItemKey{{Kind: campus.ReviewItem}}
 	return w.decided(w.decide(ctx, d, ch))
-}
-
-func saveReview(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-	return written(ctx, steps.SaveReview, m)
 }
 
 // approval makes the pending card; its id follows from the case, so that it is the same however often this runs. The
@@ -79,8 +75,9 @@ func saveReview(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
 func (w *application) approval(d campus.Decision) change {
 	card := uuid.NewSHA1(w.input.Case.ID, []byte("card"))
 	return change{
-		Move: campus.Move{Stage: campus.StageProvisioning, WaitsFor: campus.WaitsForSchool, Forgets: &allImages,
-			Events: []campus.Event{event("approved", d.By)}},
+		Move: campus.Move{Stage: campus.StageProvisioning, WaitsFor: campus.WaitsForSchool,
+			Events: []campus.Event{event("approved", d.By)},
+			Facts:  []campus.Fact{campus.NewFact(campus.PicturesFact, allImages)}},
 		knows: w.knowing(func(s *applicationState) { s.Card = card }),
 		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
 			return written(ctx, steps.CreateCard, activities.CreateCard{Move: m, Card: card, By: d.By})

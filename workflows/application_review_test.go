@@ -182,7 +182,7 @@ func TestReminderOfAReviewThatWasDecidedIsNotWritten(t *testing.T) {
 		require.NoError(t, err)
 		known := storagetest.One[string](p.House.House, `select state::text from moves where case_id = $1 order by version desc limit 1`, p.ref.ID)
 		due := p.Clock.Now().Add(14 * day)
-		_, err = p.SaveReview(t.Context(), campus.Move{Case: p.ref, Version: d.Seen + 1, Name: "review:ask_more", Stage: campus.StageEvidence,
+		_, err = p.Record(t.Context(), campus.Move{Facts: []campus.Fact{campus.NewFact(campus.NoteFact, nil)}, Case: p.ref, Version: d.Seen + 1, Name: "review:ask_more", Stage: campus.StageEvidence,
 			WaitsFor: campus.WaitsForStudent, Due: &due, State: []byte(known), Decision: d.Decision, Closes: []campus.WorkItemKey{{Kind: campus.ReviewItem}}})
 		require.NoError(t, err)
 	})

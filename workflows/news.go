@@ -7,16 +7,15 @@ import "campuscard/campus"
 type news struct {
 	closes   []campus.WorkItemKey  // incidents of steps that nobody needs any more
 	finished []campus.FinishedStep // calls that went well
-	granted  []campus.Granted      // systems that have taken the card
 	events   []campus.Event
-	findings []campus.Finding
+	facts    []campus.Fact
 }
 
 // add puts what is known into a move.
 func (n news) add(m *campus.Move) {
 	m.Closes = append(m.Closes, n.closes...)
-	m.Finished, m.Granted, m.Earlier = n.finished, n.granted, n.events
-	m.Findings = append(n.findings, m.Findings...)
+	m.Finished, m.Earlier = n.finished, n.events
+	m.Facts = append(n.facts[:len(n.facts):len(n.facts)], m.Facts...)
 }
 
 // again is what of it may be told once more, where the move that should have told it was written before, with less
@@ -30,7 +29,6 @@ func (n news) again() news {
 func (n news) and(later news) news {
 	return news{
 		closes: append(n.closes, later.closes...), finished: append(n.finished, later.finished...),
-		granted: append(n.granted, later.granted...),
-		events:  append(n.events, later.events...), findings: append(n.findings, later.findings...),
+		events: append(n.events, later.events...), facts: append(n.facts, later.facts...),
 	}
 }

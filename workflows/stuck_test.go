@@ -60,7 +60,7 @@ func TestMoveThatPostgresRefusesForGood(t *testing.T) {
 		before         func(p *play)
 	}{
 		"the first of a case": {"begin", "BeginApplication", func(*play) {}},
-		"one with findings":   {"ask-review", "SaveFindings", func(*play) {}},
+		"one with findings":   {"ask-review", "Record", func(*play) {}},
 		"one of the process":  {"provisioned", "Record", func(p *play) { p.review(campus.Approve, "") }},
 		"one that says that a step parks": {"park:grant-library", "Record", func(p *play) {
 			p.School.Fault("library", "outage")
@@ -130,7 +130,7 @@ func TestStuckStepIsTriedAgainByItself(t *testing.T) {
 func TestForgedRetryOfAStuckStep(t *testing.T) {
 	t.Parallel()
 	p := newApplication(t, "", workflowtest.Good)
-	counting, tries := p.counts("SaveFindings")
+	counting, tries := p.counts("Record")
 	p.env = p.newEnv(counting)
 	mend := p.forbids("ask-review")
 	said := campus.Said{Action: string(campus.RetryStep), Step: "ask-review", Attempt: 1}
