@@ -31,14 +31,14 @@ const openAttemptSQL = `with lost as (
 	opened as (
 		insert into attempts (id, case_id, step, attempt, try, actor, started_at) values (@id, @case, @step, @attempt, @try, @by, @now)) `
 
-// openAttempt opens a try and reads what look finds, if anything. Words of look are @case, and @about for what is
-// given.
-func openAttempt[T any](ctx context.Context, s *Store, ref campus.StepRef, try int, look string,
+// openAttempt opens a try and reads what the statement finds beside it, if anything. Its words are @case, and @about for
+// what is given.
+func openAttempt[T any](ctx context.Context, s *Store, ref campus.StepRef, try int, query statement,
 	about any) (id uuid.UUID, what T, found bool, err error) {
 	if id, err = uuid.NewV7(); err != nil {
 		return uuid.Nil, what, false, err
 	}
-	what, found, err = one[T](ctx, s, openAttemptSQL+look, map[string]any{"id": id, "case": ref.Case.ID, "step": ref.Step,
+	what, found, err = one[T](ctx, s, query, map[string]any{"id": id, "case": ref.Case.ID, "step": ref.Step,
 		"attempt": ref.Attempt, "try": try, "by": ref.By.String(), "now": s.Now(), "about": about})
 	if err != nil {
 		return uuid.Nil, what, false, wrap("open an attempt", err)
@@ -48,24 +48,24 @@ func openAttempt[T any](ctx context.Context, s *Store, ref campus.StepRef, try i
 
 // OpenAttempt opens the row of a try before the call is made.
 func (s *Store) OpenAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, error) {
-	id, _, _, err := openAttempt[struct{}](ctx, s, ref, try, `select`, nil)
+	id, _, _, err := openAttempt[struct{}](ctx, s, ref, try, openAttemptSQL+`select`, nil)
 	return id, err
 }
 
 // OpenApplicantAttempt opens a try of a step that is about who has made the application of its case. An error beside an
 // id is of what the try is about; the try is open. So it is with all that open one about something.
 func (s *Store) OpenApplicantAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
-	return s.openApplicantAttempt(ctx, ref, try, selectApplicant)
+	return s.openApplicantAttempt(ctx, ref, try, openAttemptSQL+selectApplicant)
 }
 
 // OpenPaperAttempt is OpenApplicantAttempt with what has been handed in.
 func (s *Store) OpenPaperAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
-	return s.openApplicantAttempt(ctx, ref, try, selectPapers)
+	return s.openApplicantAttempt(ctx, ref, try, openAttemptSQL+selectPapers)
 }
 
-func (s *Store) openApplicantAttempt(ctx context.Context, ref campus.StepRef, try int, look string) (uuid.UUID,
+func (s *Store) openApplicantAttempt(ctx context.Context, ref campus.StepRef, try int, query statement) (uuid.UUID,
 	Applicant, error) {
-	id, row, found, err := openAttempt[applicantFound](ctx, s, ref, try, look, ref.Case.ID)
+	id, row, found, err := openAttempt[applicantFound](ctx, s, ref, try, query, ref.Case.ID)
 	switch {
 	case err != nil:
 		return id, Applicant{}, err
@@ -80,13 +80,13 @@ func (s *Store) openApplicantAttempt(ctx context.Context, ref campus.StepRef, tr
 // kept again from here on.
 func (s *Store) OpenPhotoAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
 	return s.openApplicantAttempt(ctx, ref, try,
-		`, kept as (delete from forgotten_files where object_key = '`+photoFolder+`' || cast(@case as uuid)) `+selectApplicant)
+		openAttemptSQL+`, kept as (delete from forgotten_files where object_key = '`+photoFolder+`' || cast(@case as uuid)) `+selectApplicant)
 }
 
 // OpenHolderAttempt opens a try of a step that is about a card and its holder.
 func (s *Store) OpenHolderAttempt(ctx context.Context, ref campus.StepRef, try int, card uuid.UUID) (uuid.UUID,
 	CardHolder, error) {
-	id, holder, found, err := openAttempt[CardHolder](ctx, s, ref, try, selectCardHolder, card)
+	id, holder, found, err := openAttempt[CardHolder](ctx, s, ref, try, openAttemptSQL+selectCardHolder, card)
 	if err == nil && !found {
 		err = campus.Errorf(campus.NotFound, "", "no card %s", card)
 	}
@@ -95,7 +95,7 @@ func (s *Store) OpenHolderAttempt(ctx context.Context, ref campus.StepRef, try i
 
 // OpenLivenessAttempt opens a try of a step that is about the newest answer to a challenge.
 func (s *Store) OpenLivenessAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, LivenessTry, error) {
-	id, newest, found, err := openAttempt[LivenessTry](ctx, s, ref, try, selectLastTry, ref.Case.ID)
+	id, newest, found, err := openAttempt[LivenessTry](ctx, s, ref, try, openAttemptSQL+selectLastTry, ref.Case.ID)
 	if err == nil && !found {
 		err = campus.Errorf(campus.NotFound, "", "application %s has no liveness try", ref.Case.ID)
 	}

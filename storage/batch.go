@@ -205,13 +205,19 @@ func (s *Store) BeginBatch(ctx context.Context, m campus.Move) (moved campus.Mov
 
 // Batch is one batch, for activities.
 func (s *Store) Batch(ctx context.Context, id uuid.UUID) (Batch, error) {
-	b, err := readBatch(s.read(ctx), id, "")
+	b, err := findBatch(s.read(ctx), selectBatch, id)
 	return b, wrap("read a batch", err)
 }
 
-func readBatch(t tx, id uuid.UUID, lock string) (Batch, error) {
+// A batch, and the same locked: references to it go on meanwhile.
+const (
+	selectBatch = `select * from batches where id = ?`
+	lockedBatch = selectBatch + ` for no key update`
+)
+
+func findBatch(t tx, query statement, id uuid.UUID) (Batch, error) {
 	var b Batch
-	err := t.Raw(`select * from batches where id = ? `+lock, id).Scan(&b).Error
+	err := t.Raw(string(query), id).Scan(&b).Error
 	if err == nil && b.ID == uuid.Nil {
 		return b, campus.Errorf(campus.NotFound, "", "no batch %s", id)
 	}

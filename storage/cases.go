@@ -110,7 +110,7 @@ func (s *Store) StaffCases(ctx context.Context, who campus.StaffMember, f CaseFi
 		"kind": string(f.Kind), "stage": string(f.Stage), "waits_for": string(f.WaitsFor), "campus": f.Campus,
 	} {
 		if value != "" {
-			query = query.Where(column+" = ?", value)
+			query = query.Where(map[string]any{column: value})
 		}
 	}
 	if f.Parked {

@@ -177,7 +177,7 @@ func findDecided(t tx, m campus.Move) (campus.Moved, bool, error) {
 }
 
 // findMove is a move as it was written.
-func findMove(t tx, query string, words map[string]any) (row campus.Moved, found bool, err error) {
+func findMove(t tx, query statement, words map[string]any) (row campus.Moved, found bool, err error) {
 	var parked jsonList[string]
 	err = t.ask(query, words).Scan(&row.Version, &row.Stage, &row.WaitsFor, &row.Due, &parked, &row.Cause, &row.Outcome, &row.Reason, &row.State)
 	if errors.Is(err, sql.ErrNoRows) {

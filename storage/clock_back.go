@@ -16,7 +16,7 @@ const (
 // they lie further ahead than any pause is long, and what they are about would wait, unseen, for as long as the clock
 // has jumped.
 var overtaken = []struct {
-	sql   string
+	sql   statement
 	after time.Duration // $2 is so long after now, $1
 }{
 	{`update outbox set next_try = $1 where next_try > $2`, longestPause},
@@ -31,7 +31,7 @@ var overtaken = []struct {
 func (s *Store) BringForward(ctx context.Context) (rows int64, err error) {
 	now := s.Now()
 	for _, o := range overtaken {
-		tag, err := s.pool.Exec(ctx, o.sql, now, now.Add(o.after))
+		tag, err := s.pool.Exec(ctx, string(o.sql), now, now.Add(o.after))
 		if err != nil {
 			return rows, wrap("bring forward what a clock has put off", err)
 		}

@@ -273,12 +273,9 @@ func actNow(t tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (Counte
 // CounterActs are what was done for a person at the counter, newest first.
 func (s *Store) CounterActs(ctx context.Context, person, after uuid.UUID, limit int) ([]CounterAct, error) {
 	acts := []CounterAct{}
-	where, args := "a.person_id = ?", []any{person}
-	if after != uuid.Nil {
-		where, args = where+" and a.id < ?", append(args, after)
-	}
-	err := s.read(ctx).Raw(selectAct+` where `+where+` order by a.id desc limit ?`,
-		append(args, limit)...).Scan(&acts).Error
+	err := s.read(ctx).Raw(selectAct+` where a.person_id = @person and (cast(@after as uuid) is null or a.id < @after)
+		order by a.id desc limit @limit`,
+		map[string]any{"person": person, "after": nullable(after), "limit": limit}).Scan(&acts).Error
 	return acts, wrap("list the acts at the counter", err)
 }
 

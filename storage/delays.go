@@ -64,7 +64,7 @@ func (d *delays) count(t tx) (wait time.Duration, err error) {
 		t.now, noWait, keys, column(d.counts, func(c delayCount) []byte { return c.account })).Error; err != nil {
 		return 0, err
 	}
-	rows, err := lockDelays(t, `key = any(?::bytea[])`, keys)
+	rows, err := lockDelays(t, selectDelays+`key = any(?::bytea[])`+lockDelaysInOrder, keys)
 	if err != nil {
 		return 0, err
 	}
@@ -83,9 +83,15 @@ func (d *delays) count(t tx) (wait time.Duration, err error) {
 		column(d.counts, func(c delayCount) time.Time { return c.until })).Error
 }
 
+// What lockDelays is asked: which rows, and to lock them in the order of their keys.
+const (
+	selectDelays      = `select key, level, at, until, right_at from entry_delays where `
+	lockDelaysInOrder = ` order by key for update`
+)
+
 // lockDelays are rows in the order of their keys.
-func lockDelays(t tx, where string, args ...any) (rows []delayRow, err error) {
-	err = t.Raw(`select key, level, at, until, right_at from entry_delays where `+where+` order by key for update`, args...).Scan(&rows).Error
+func lockDelays(t tx, query statement, args ...any) (rows []delayRow, err error) {
+	err = t.Raw(string(query), args...).Scan(&rows).Error
 	return rows, err
 }
 
@@ -122,7 +128,7 @@ func (d *delays) began() bool {
 // anew; wrong entries elsewhere stay counted.
 func (d *delays) forgive(t tx) error {
 	keys := column(d.counts, func(c delayCount) []byte { return c.key })
-	if _, err := lockDelays(t, `key = any(?::bytea[])`, keys); err != nil {
+	if _, err := lockDelays(t, selectDelays+`key = any(?::bytea[])`+lockDelaysInOrder, keys); err != nil {
 		return err
 	}
 	return t.Exec(`update entry_delays d set
@@ -139,7 +145,7 @@ func (d *delays) forgive(t tx) error {
 
 // liftDelays ends every wait of an account, wherever its entries came from. Those of addresses stay: they are nobody's.
 func liftDelays(t tx, account []byte) error {
-	if _, err := lockDelays(t, `account = ?`, account); err != nil {
+	if _, err := lockDelays(t, selectDelays+`account = ?`+lockDelaysInOrder, account); err != nil {
 		return err
 	}
 	return t.Exec(`update entry_delays set level = 0, until = ? where account = ?`, noWait, account).Error

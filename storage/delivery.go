@@ -60,11 +60,11 @@ func (s *Store) TakeShipment(ctx context.Context, r Shipment) error {
 }
 
 func takeShipment(ctx context.Context, t tx, r Shipment, id uuid.UUID) error {
-	cards, err := lockPlastics(t, `id in ? and batch_id = ?`, append(r.Plastics, uuid.Nil), r.Batch)
+	cards, err := lockPlastics(t, selectPlastics+`id in ? and batch_id = ?`+lockInOrder, append(r.Plastics, uuid.Nil), r.Batch)
 	if err != nil {
 		return err
 	}
-	b, err := readBatch(t, r.Batch, "for no key update")
+	b, err := findBatch(t, lockedBatch, r.Batch)
 	if err != nil {
 		return err
 	}
@@ -262,12 +262,12 @@ func (s *Store) receive(ctx context.Context, req Request, r Receipt,
 		if err := addAudit(t, req.Actor, "delivery.receive", "delivery/"+d.ID.String(), d.University); err != nil {
 			return d, err
 		}
-		return readDelivery(t, d.ID, "")
+		return findAnyDelivery(t, selectDelivery, d.ID)
 	})
 }
 
 func findDelivery(t tx, id uuid.UUID, theirs func(KioskDelivery, string) bool) (KioskDelivery, error) {
-	d, err := readDelivery(t, id, "")
+	d, err := findAnyDelivery(t, selectDelivery, id)
 	if err != nil {
 		return d, err
 	}
@@ -284,20 +284,26 @@ func findDelivery(t tx, id uuid.UUID, theirs func(KioskDelivery, string) bool) (
 // lockDelivery locks everything a receipt changes. All who change cards lock in this order: cards, batch, delivery,
 // kiosk; so nobody waits for somebody who waits for them.
 func lockDelivery(t tx, d KioskDelivery) ([]Plastic, KioskDelivery, error) {
-	cards, err := lockPlastics(t, `delivery_id = ?`, d.ID)
+	cards, err := lockPlastics(t, selectPlastics+`delivery_id = ?`+lockInOrder, d.ID)
 	if err != nil {
 		return nil, d, err
 	}
-	if _, err := readBatch(t, d.BatchID, "for no key update"); err != nil {
+	if _, err := findBatch(t, lockedBatch, d.BatchID); err != nil {
 		return nil, d, err
 	}
-	d, err = readDelivery(t, d.ID, "for update")
+	d, err = findAnyDelivery(t, lockedDelivery, d.ID)
 	return cards, d, err
 }
 
-func readDelivery(t tx, id uuid.UUID, lock string) (KioskDelivery, error) {
+// A delivery, and the same locked.
+const (
+	selectDelivery = `select * from deliveries where id = ?`
+	lockedDelivery = selectDelivery + ` for update`
+)
+
+func findAnyDelivery(t tx, query statement, id uuid.UUID) (KioskDelivery, error) {
 	var d KioskDelivery
-	err := t.Raw(`select * from deliveries where id = ? `+lock, id).Scan(&d).Error
+	err := t.Raw(string(query), id).Scan(&d).Error
 	if err == nil && d.ID == uuid.Nil {
 		return d, campus.Errorf(campus.NotFound, "", "no delivery %s", id)
 	}

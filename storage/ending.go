@@ -71,7 +71,7 @@ func withdrawOfEnded(ctx context.Context, t tx, id uuid.UUID, moved movedCase) e
 // stopPlastics ends what nobody has begun to make or bring, closes the compartment of what lies in a kiosk, and tells
 // the cases of the plastics, which take the orders back that can be.
 func stopPlastics(ctx context.Context, t tx, card Card) error {
-	plastics, err := lockPlastics(t, `card_id = ?`, card.ID)
+	plastics, err := lockPlastics(t, selectPlastics+`card_id = ?`+lockInOrder, card.ID)
 	if err != nil {
 		return err
 	}

@@ -103,13 +103,13 @@ const connectionsQuery = `select (select sum(numbackends) from pg_stat_database)
 	current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int`
 
 // list asks for the rows of a query as structs, in the order of their columns.
-func list[T any](batch *pgx.Batch, into *[]T, sql string, args ...any) {
-	batch.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
+func list[T any](batch *pgx.Batch, into *[]T, sql statement, args ...any) {
+	batch.Queue(string(sql), args...).Query(func(rows pgx.Rows) (err error) {
 		*into, err = pgx.CollectRows(rows, pgx.RowToStructByPos[T])
 		return err
 	})
 }
 
-func waiting(batch *pgx.Batch, into *WaitingFigure, sql string) {
-	batch.Queue(sql).QueryRow(func(row pgx.Row) error { return row.Scan(&into.Rows, &into.Failing, &into.Oldest) })
+func waiting(batch *pgx.Batch, into *WaitingFigure, sql statement) {
+	batch.Queue(string(sql)).QueryRow(func(row pgx.Row) error { return row.Scan(&into.Rows, &into.Failing, &into.Oldest) })
 }

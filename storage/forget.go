@@ -43,17 +43,20 @@ func (s *Store) ForgetImages(ctx context.Context, application uuid.UUID, what ca
 
 // ForgetUploads forgets the files of uploads and keeps what is known about them (B4).
 func (s *Store) ForgetUploads(ctx context.Context, ids []uuid.UUID) error {
-	_, err := s.forget(ctx, `update uploads set deleted_at = @now where id = any(@ids) and deleted_at is null`,
+	_, err := s.forget(ctx, `with forgot as (update uploads set deleted_at = @now where id = any(@ids) and deleted_at is null`+thenForgotten,
 		map[string]any{"ids": ids})
 	return wrap("forget uploads", err)
 }
 
-// forget forgets the files of the rows that an update marks, and answers how many.
-func (s *Store) forget(ctx context.Context, update string, words map[string]any) (int, error) {
+// thenForgotten goes on from the update of the rows whose files are forgotten.
+const thenForgotten = ` returning object_key),
+	forgotten as (insert into forgotten_files (object_key, at) select object_key, @now from forgot on conflict do nothing)
+	select object_key from forgot`
+
+// forget forgets the files of the rows that a statement marks, and answers how many.
+func (s *Store) forget(ctx context.Context, query statement, words map[string]any) (int, error) {
 	words["now"] = s.Now()
-	keys, err := all[struct{ ObjectKey string }](ctx, s, `with forgot as (`+update+` returning object_key),
-		forgotten as (insert into forgotten_files (object_key, at) select object_key, @now from forgot on conflict do nothing)
-		select object_key from forgot`, words)
+	keys, err := all[struct{ ObjectKey string }](ctx, s, query, words)
 	return len(keys), err
 }
 

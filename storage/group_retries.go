@@ -20,19 +20,24 @@ type ParkedGroup struct {
 	Oldest     time.Time   `json:"oldest"`
 }
 
-// settleable is the condition under which a member may settle an open incident w.
-func settleable(who campus.StaffMember) (sql string, args map[string]any) {
+// settleable is the condition under which a member may settle an open incident w; retriable that they may have it retried
+// with its group: nobody else holds it.
+const (
+	settleable = `w.closed_at is null and w.kind = @kind and w.step <> '' and w.university = @university
+		and (@all or w.campus = any(@campuses))`
+	retriable = settleable + ` and w.step = @step and w.cause = @cause
+		and (w.claimed_by is null or w.claimed_by = @who or w.claimed_until <= @now)`
+)
+
+func settleableWords(who campus.StaffMember) map[string]any {
 	campuses, all := who.Campuses(campus.SettleSteps)
-	return `w.closed_at is null and w.kind = @kind and w.step <> '' and w.university = @university
-			and (@all or w.campus = any(@campuses))`,
-		map[string]any{"kind": campus.IncidentItem, "university": who.University, "all": all, "campuses": texts(campuses)}
+	return map[string]any{"kind": campus.IncidentItem, "university": who.University, "all": all, "campuses": texts(campuses)}
 }
 
 // ParkedGroups are the groups of parked steps that a member may settle, the largest first.
 func (s *Store) ParkedGroups(ctx context.Context, who campus.StaffMember) ([]ParkedGroup, error) {
-	mine, args := settleable(who)
 	groups, err := all[ParkedGroup](ctx, s, `select w.university, w.step, w.cause, count(*)::int as count, min(w.opened_at) as oldest
-		from work_items w where `+mine+` group by 1, 2, 3 order by count desc, step, cause`, args)
+		from work_items w where `+settleable+` group by 1, 2, 3 order by count desc, step, cause`, settleableWords(who))
 	return groups, wrap("list parked steps by group", err)
 }
 
@@ -63,18 +68,16 @@ func (s *Store) OpenGroupRetry(ctx context.Context, req Request, who campus.Staf
 			req.ID, who.University, step, cause, who.ID, t.now).Error; err != nil {
 			return uuid.Nil, err
 		}
-		mine, args := settleable(who)
+		args := settleableWords(who)
 		args["retry"], args["step"], args["cause"], args["who"], args["now"] = req.ID, step, cause, who.ID, t.now
-		mine += ` and w.step = @step and w.cause = @cause
-			and (w.claimed_by is null or w.claimed_by = @who or w.claimed_until <= @now)`
 		taken := t.Exec(`insert into group_retry_items (id, retry, item, attempt)
-			select gen_random_uuid(), @retry, w.id, w.attempt from work_items w where `+mine+` order by w.id
+			select gen_random_uuid(), @retry, w.id, w.attempt from work_items w where `+retriable+` order by w.id
 			on conflict (item) where state in ('waiting', 'running') do nothing`, args)
 		if taken.Error != nil {
 			return uuid.Nil, taken.Error
 		}
 		if taken.RowsAffected == 0 {
-			return retryUnderWay(t, mine, args)
+			return retryUnderWay(t, args)
 		}
 		return req.ID, addAudit(t, campus.Staff(who.ID), "group_retry.open", "group_retry/"+req.ID.String(), who.University)
 	})
@@ -85,9 +88,9 @@ func (s *Store) OpenGroupRetry(ctx context.Context, req Request, who campus.Staf
 }
 
 // retryUnderWay is the retry that has the steps for which another was about to be opened.
-func retryUnderWay(t tx, mine string, args map[string]any) (first uuid.UUID, err error) {
+func retryUnderWay(t tx, args map[string]any) (first uuid.UUID, err error) {
 	err = t.ask(`select i.retry from group_retry_items i join work_items w on w.id = i.item
-		where i.state in ('waiting', 'running') and `+mine+` order by i.id limit 1`, args).Scan(&first)
+		where i.state in ('waiting', 'running') and `+retriable+` order by i.id limit 1`, args).Scan(&first)
 	if errors.Is(err, sql.ErrNoRows) {
 		return first, campus.Errorf(campus.NotFound, "group_empty", "no such step is parked")
 	}

@@ -51,15 +51,17 @@ const inAudience = `p.university = @university and p.status in @statuses and (@l
 
 const hasCard = `exists (select 1 from cards c where c.person_id = p.id and c.state in ('pending', 'active', 'frozen', 'lost'))`
 
-// hasApplied is whether whom an invitation i is for has applied since a moment.
-func hasApplied(since string) string {
-	return `exists (select 1 from cases a where a.person_id = i.person_id and a.kind = 'application' and a.opened_at >= ` + since + `)`
-}
+// Whether whom an invitation i is for has applied since they were invited, or reminded.
+const (
+	applied              = `exists (select 1 from cases a where a.person_id = i.person_id and a.kind = 'application' and a.opened_at >= `
+	appliedSinceInvited  = applied + `i.invited_at)`
+	appliedSinceReminded = applied + `i.reminded_at)`
+)
 
 // unanswered are the invitations i of a campaign whose people p have not applied and were not reminded, although they
 // still may apply.
-var unanswered = `i.campaign_id = @campaign and i.reminded_at is null and p.status in @statuses and not ` + hasCard +
-	` and not ` + hasApplied("i.invited_at")
+const unanswered = `i.campaign_id = @campaign and i.reminded_at is null and p.status in @statuses and not ` + hasCard +
+	` and not ` + appliedSinceInvited
 
 // words fills the places of inAudience and unanswered. Whom another campaign has invited after rested is left alone.
 func (a Audience) words(university string, campaign uuid.UUID, rested time.Time) map[string]any {
@@ -172,12 +174,13 @@ func (s *Store) LookAtAudience(ctx context.Context, look AudienceLook) (Audience
 	if err != nil {
 		return AudienceSeen{}, wrap("look at an audience", err)
 	}
-	left := `select count(*), cast(null as timestamptz) from people p where ` + inAudience
+	left := t.Raw(`select count(*), cast(null as timestamptz) from people p where `+inAudience, c.words(look.Levels, look.Rested))
 	if look.Kind == campus.ReminderWave {
-		left = `select count(*), min(i.invited_at) from invitations i join people p on p.id = i.person_id where ` + unanswered
+		left = t.Raw(`select count(*), min(i.invited_at) from invitations i join people p on p.id = i.person_id where `+unanswered,
+			c.words(look.Levels, look.Rested))
 	}
 	var seen AudienceSeen
-	err = t.Raw(left, c.words(look.Levels, look.Rested)).Row().Scan(&seen.Left, &seen.First)
+	err = left.Row().Scan(&seen.Left, &seen.First)
 	if err == nil {
 		err = t.Raw(`select count(*) from line where university = ?`, c.University).Row().Scan(&seen.Line)
 	}
@@ -292,7 +295,7 @@ func (s *Store) EndCampaign(ctx context.Context, m campus.Move) (campus.Moved, e
 			m.Case.ID).Error; err != nil {
 			return err
 		}
-		found, err := readProgress(t, `c.id = @campaign`, map[string]any{"campaign": m.Case.ID})
+		found, err := readProgress(t, selectProgress+`c.id = @campaign`, map[string]any{"campaign": m.Case.ID})
 		if err != nil {
 			return err
 		}

@@ -27,21 +27,16 @@ type CampaignProgress struct {
 // Campaigns are the campaigns of the member's university, newest first; open leaves out those that have ended.
 func (s *Store) Campaigns(ctx context.Context, who campus.StaffMember, open bool, after uuid.UUID,
 	limit int) ([]CampaignProgress, error) {
-	where := `c.university = @university`
-	if open {
-		where += ` and c.closed_at is null`
-	}
-	if after != uuid.Nil { // ids are made when a campaign opens, so they are in its order
-		where += ` and c.id < @after`
-	}
-	found, err := readProgress(s.read(ctx), where+` order by c.id desc limit @limit`,
-		map[string]any{"university": who.University, "after": after, "limit": limit})
+	// Ids are made when a campaign opens, so they are in its order.
+	found, err := readProgress(s.read(ctx), selectProgress+`c.university = @university and (not @open or c.closed_at is null)
+			and (cast(@after as uuid) is null or c.id < @after) order by c.id desc limit @limit`,
+		map[string]any{"university": who.University, "open": open, "after": nullable(after), "limit": limit})
 	return found, wrap("list campaigns", err)
 }
 
 // StaffCampaign is a campaign of the member's university, not found when it is another's.
 func (s *Store) StaffCampaign(ctx context.Context, who campus.StaffMember, id uuid.UUID) (CampaignProgress, error) {
-	found, err := readProgress(s.read(ctx), `c.id = @id and c.university = @university`,
+	found, err := readProgress(s.read(ctx), selectProgress+`c.id = @id and c.university = @university`,
 		map[string]any{"id": id, "university": who.University})
 	if err != nil {
 		return CampaignProgress{}, wrap("read a campaign", err)
@@ -52,15 +47,17 @@ func (s *Store) StaffCampaign(ctx context.Context, who campus.StaffMember, id uu
 	return found[0], nil
 }
 
-func readProgress(t tx, where string, words map[string]any) ([]CampaignProgress, error) {
-	found := []CampaignProgress{}
-	err := t.Raw(`select c.*, k.stage, k.waits_for, k.since, k.due, k.reason, k.outcome, w.waves, w.invited, w.reminded,
-			(select count(*) from invitations i where i.campaign_id = c.id and `+hasApplied("i.invited_at")+`) as applied
+const selectProgress = `select c.*, k.stage, k.waits_for, k.since, k.due, k.reason, k.outcome, w.waves, w.invited, w.reminded,
+			(select count(*) from invitations i where i.campaign_id = c.id and ` + appliedSinceInvited + `) as applied
 		from campaigns c join cases k on k.id = c.id cross join lateral (
 			select count(*) as waves, coalesce(sum(size) filter (where kind = 'invitation'), 0) as invited,
 				coalesce(sum(size) filter (where kind = 'reminder'), 0) as reminded
 			from invitation_waves where campaign_id = c.id) w
-		where `+where, words).Scan(&found).Error
+		where `
+
+func readProgress(t tx, query statement, words map[string]any) ([]CampaignProgress, error) {
+	found := []CampaignProgress{}
+	err := t.Raw(string(query), words).Scan(&found).Error
 	return found, err
 }
 
@@ -77,9 +74,9 @@ type WaveProgress struct {
 func (s *Store) CampaignWaves(ctx context.Context, id uuid.UUID) ([]WaveProgress, error) {
 	waves := []WaveProgress{}
 	err := s.read(ctx).Raw(`select w.*, coalesce(a.applied, 0) as applied from invitation_waves w left join (
-			select i.wave as seq, count(*) as applied from invitations i where i.campaign_id = @id and `+hasApplied("i.invited_at")+` group by i.wave
+			select i.wave as seq, count(*) as applied from invitations i where i.campaign_id = @id and `+appliedSinceInvited+` group by i.wave
 			union all
-			select i.reminder, count(*) from invitations i where i.campaign_id = @id and i.reminder is not null and `+hasApplied("i.reminded_at")+` group by i.reminder
+			select i.reminder, count(*) from invitations i where i.campaign_id = @id and i.reminder is not null and `+appliedSinceReminded+` group by i.reminder
 		) a on a.seq = w.seq where w.campaign_id = @id order by w.seq`, map[string]any{"id": id}).Scan(&waves).Error
 	return waves, wrap("list the waves of a campaign", err)
 }
@@ -97,7 +94,7 @@ func (s *Store) OpenInvitation(ctx context.Context, person uuid.UUID) (*OpenInvi
 	var open OpenInvitation
 	found := s.read(ctx).Raw(`select g.first_day, g.last_day, i.invited_at from invitations i
 			join campaigns g on g.id = i.campaign_id join cases k on k.id = g.id join people p on p.id = i.person_id
-		where i.person_id = @person and g.last_day >= @today and k.outcome <> @cancelled and not `+hasCard+` and not `+hasApplied("i.invited_at")+`
+		where i.person_id = @person and g.last_day >= @today and k.outcome <> @cancelled and not `+hasCard+` and not `+appliedSinceInvited+`
 		order by i.invited_at desc limit 1`,
 		map[string]any{"person": person, "today": campus.DateOf(s.Now()), "cancelled": campus.Withdrawn}).Scan(&open)
 	if found.Error != nil || found.RowsAffected == 0 {

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"time"
 
@@ -23,6 +22,9 @@ const (
 	standsAfter = 10 * time.Second // that nobody was let in, the line stands
 	rushSpan    = time.Second / 5  // how long a crowd is counted: the longer, the more begin before it is seen
 )
+
+// admitAtOnce is how many may leave the line at once; the statement has it in its text.
+const admitAtOnce = 100
 
 type pace struct {
 	NextAt    time.Time
@@ -71,17 +73,17 @@ func (s *Store) LetIn(ctx context.Context, p campus.RushPolicy, limit int) (take
 		if room < 1 {
 			return nil
 		}
-		// The limit stands in the text, so that the plan that is kept is one for so few.
-		moved := t.Exec(fmt.Sprintf(`with next as (
+		// The inner limit stands in the text, so that the plan that is kept is one for so few.
+		moved := t.Exec(`with next as (
 				select case_id from (
 					select l.*, row_number() over (partition by l.university order by l.place, l.case_id) as turn
 					from universities u cross join lateral
-						(select * from line where university = u.code order by place, case_id limit %[1]d) l) q
-				order by turn, place, case_id limit %[1]d),
+						(select * from line where university = u.code order by place, case_id limit 100) l) q
+				order by turn, place, case_id limit @room),
 			gone as (delete from line where case_id in (select case_id from next) returning case_id, input, trace, place)
 			insert into outbox (kind, workflow, workflow_id, input, trace, created_at, next_try)
-			select 'start', @kind, @kind || '/' || case_id, input, trace, @now, @now from gone order by place`, room),
-			map[string]any{"kind": string(campus.ApplicationCase), "now": t.now})
+			select 'start', @kind, @kind || '/' || case_id, input, trace, @now, @now from gone order by place`,
+			map[string]any{"kind": string(campus.ApplicationCase), "now": t.now, "room": room})
 		taken = int(moved.RowsAffected)
 		if moved.Error != nil {
 			return moved.Error
@@ -108,7 +110,7 @@ func lineRoom(p campus.RushPolicy, now pace, at time.Time, limit int) int {
 		return 0
 	}
 	saved := min(max(-ahead, 0), paceBurst).Seconds()
-	return min(limit, 1+int(saved*p.StartsPerSecond), p.Backlog-now.Busy)
+	return min(limit, admitAtOnce, 1+int(saved*p.StartsPerSecond), p.Backlog-now.Busy)
 }
 
 // backlogSQL is how many applications wait for their workflow's start, for the engine or for the school; what is far

@@ -18,8 +18,8 @@ var moveRows = []func(tx, campus.Move, movedCase) error{
 }
 
 func bring(t tx, m campus.Move, c movedCase) error {
-	for _, write := range moveRows {
-		if err := write(t, m, c); err != nil {
+	for _, add := range moveRows {
+		if err := add(t, m, c); err != nil {
 			return err
 		}
 	}
@@ -145,24 +145,24 @@ var factWriters = map[campus.FactKind]func(tx, campus.Move, campus.Fact) error{
 }
 
 // writes reads the data of a fact for what writes it.
-func writes[T any](write func(tx, campus.Move, T) error) func(tx, campus.Move, campus.Fact) error {
+func writes[T any](keep func(tx, campus.Move, T) error) func(tx, campus.Move, campus.Fact) error {
 	return func(t tx, m campus.Move, fact campus.Fact) error {
 		var data T
 		if err := json.Unmarshal(fact.Data, &data); err != nil {
 			return fmt.Errorf("read a fact of kind %s: %w", fact.Kind, err)
 		}
-		return write(t, m, data)
+		return keep(t, m, data)
 	}
 }
 
 // writeFacts keeps what has become known by the time of a move.
 func writeFacts(t tx, m campus.Move, _ movedCase) error {
 	for _, fact := range m.Facts {
-		write, found := factWriters[fact.Kind]
+		keep, found := factWriters[fact.Kind]
 		if !found {
 			return campus.Errorf(campus.Internal, "", "nothing keeps facts of kind %q", fact.Kind)
 		}
-		if err := write(t, m, fact); err != nil {
+		if err := keep(t, m, fact); err != nil {
 			return err
 		}
 	}

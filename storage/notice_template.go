@@ -27,7 +27,7 @@ type NoticeVersion struct {
 func (s *Store) NoticeVersions(ctx context.Context, university string, template campus.NoticeTemplate, before,
 	limit int) ([]NoticeVersion, error) {
 	versions, err := readVersions(s.read(ctx),
-		`university = ? and template = ? and (? = 0 or version < ?) order by version desc limit ?`,
+		selectVersions+`university = ? and template = ? and (? = 0 or version < ?) order by version desc limit ?`+withStaff,
 		university, template.Key(), before, before, limit)
 	return versions, wrap("list the versions of a notice", err)
 }
@@ -45,7 +45,7 @@ func (s *Store) NoticeWording(ctx context.Context, university string) (map[strin
 	}
 	wording := map[string]NoticeVersion{}
 	for _, row := range rows {
-		versions, err := readVersions(s.read(ctx), `university = ? and template = ? and version = ?`, university,
+		versions, err := readVersions(s.read(ctx), selectVersions+`university = ? and template = ? and version = ?`+withStaff, university,
 			row.Template, row.Version)
 		if err != nil || len(versions) == 0 {
 			return nil, wrap("list the notices", err)
@@ -55,10 +55,15 @@ func (s *Store) NoticeWording(ctx context.Context, university string) (map[strin
 	return wording, nil
 }
 
-func readVersions(t tx, where string, args ...any) ([]NoticeVersion, error) {
+// What readVersions is asked: which versions, and who has written them.
+const (
+	selectVersions = `select v.*, f.name as staff_name from (select * from notice_templates where `
+	withStaff      = `) v join staff f on f.id = v.staff_id order by v.version desc`
+)
+
+func readVersions(t tx, query statement, args ...any) ([]NoticeVersion, error) {
 	versions := []NoticeVersion{}
-	err := t.Raw(`select v.*, f.name as staff_name from (select * from notice_templates where `+where+`) v
-		join staff f on f.id = v.staff_id order by v.version desc`, args...).Scan(&versions).Error
+	err := t.Raw(string(query), args...).Scan(&versions).Error
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +130,7 @@ func templateChanged(template campus.NoticeTemplate) error {
 
 // lastWording is what counts now: version 0 are the catalogue's words.
 func lastWording(t tx, university string, template campus.NoticeTemplate) (NoticeVersion, error) {
-	versions, err := readVersions(t, `university = ? and template = ? order by version desc limit 1`, university,
+	versions, err := readVersions(t, selectVersions+`university = ? and template = ? order by version desc limit 1`+withStaff, university,
 		template.Key())
 	if err != nil {
 		return NoticeVersion{}, err

@@ -46,7 +46,7 @@ func (s *Store) KeepOrderFile(ctx context.Context, batch uuid.UUID, content []by
 			key, sum[:], len(content), lines, batch).Error; err != nil {
 			return err
 		}
-		b, err := readBatch(t, batch, "")
+		b, err := findBatch(t, selectBatch, batch)
 		kept = b.ObjectKey
 		return err
 	})
@@ -74,9 +74,9 @@ func (s *Store) OrderFile(ctx context.Context, b Batch) ([]byte, error) {
 
 // ExpireOrderFiles forgets up to limit order files of batches that ended before a moment; their hashes stay.
 func (s *Store) ExpireOrderFiles(ctx context.Context, university string, before time.Time, limit int) (int, error) {
-	expired, err := s.forget(ctx, `update batches set deleted_at = @now where id in (
+	expired, err := s.forget(ctx, `with forgot as (update batches set deleted_at = @now where id in (
 			select id from batches where university = @university and closed_at < @before and object_key <> '' and deleted_at is null
-			order by closed_at limit @limit for update skip locked)`,
+			order by closed_at limit @limit for update skip locked)`+thenForgotten,
 		map[string]any{"university": university, "before": before, "limit": limit})
 	return expired, wrap("expire order files", err)
 }
@@ -112,11 +112,11 @@ type EntryAnswer struct {
 // have left the batch are passed over.
 func (s *Store) SaveBatchOrder(ctx context.Context, batch uuid.UUID, number string, answers []EntryAnswer) error {
 	return s.inTx(ctx, "keep the order of a batch", func(t tx) error {
-		cards, err := lockPlastics(t, `batch_id = ?`, batch)
+		cards, err := lockPlastics(t, selectPlastics+`batch_id = ?`+lockInOrder, batch)
 		if err != nil {
 			return err
 		}
-		b, err := readBatch(t, batch, "for no key update")
+		b, err := findBatch(t, lockedBatch, batch)
 		if err != nil || b.SentAt != nil { // a late try: it has been kept
 			return err
 		}
@@ -190,11 +190,11 @@ func addRejection(t tx, p Plastic, reason string) error {
 // was shipped and lose is set; a card that was only to be brought goes on waiting. Each card's workflow is told.
 func (s *Store) EndBatch(ctx context.Context, m campus.Move, state campus.BatchState, lose bool) (campus.Moved, error) {
 	return s.move(ctx, m, func(t tx) error {
-		cards, err := lockPlastics(t, `batch_id = ?`, m.Case.ID)
+		cards, err := lockPlastics(t, selectPlastics+`batch_id = ?`+lockInOrder, m.Case.ID)
 		if err != nil {
 			return err
 		}
-		if _, err := readBatch(t, m.Case.ID, "for no key update"); err != nil {
+		if _, err := findBatch(t, lockedBatch, m.Case.ID); err != nil {
 			return err
 		}
 		change := campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "batch_ended"}
@@ -228,11 +228,16 @@ func (s *Store) EndBatch(ctx context.Context, m campus.Move, state campus.BatchS
 	})
 }
 
-// lockPlastics locks the plastics of a condition in the order of their ids, so that two who want the same ones take
-// turns.
-func lockPlastics(t tx, condition string, args ...any) ([]Plastic, error) {
+// What lockPlastics is asked: which plastics, and to lock them in the order of their ids.
+const (
+	selectPlastics = `select * from plastics where `
+	lockInOrder    = ` order by id for update`
+)
+
+// lockPlastics locks plastics in the order of their ids, so that two who want the same ones take turns.
+func lockPlastics(t tx, query statement, args ...any) ([]Plastic, error) {
 	var plastics []Plastic
-	err := t.Raw(`select * from plastics where `+condition+` order by id for update`, args...).Scan(&plastics).Error
+	err := t.Raw(string(query), args...).Scan(&plastics).Error
 	return plastics, err
 }
 

@@ -231,17 +231,22 @@ func (s *Store) CardPackages(ctx context.Context, person, card uuid.UUID) ([]Pac
 	if !theirs {
 		return nil, campus.Errorf(campus.NotFound, "", "no card %s", card)
 	}
-	return s.packages(ctx, `where p.card_id = ?`, card)
+	return s.packages(ctx, newestPackages+`where p.card_id = ?`+byCode, card)
 }
 
 // PersonPackages are the packages of all cards of a person, as CardPackages.
 func (s *Store) PersonPackages(ctx context.Context, person uuid.UUID) ([]Package, error) {
-	return s.packages(ctx, `where p.card_id in (select id from cards where person_id = ?)`, person)
+	return s.packages(ctx, newestPackages+`where p.card_id in (select id from cards where person_id = ?)`+byCode, person)
 }
 
-func (s *Store) packages(ctx context.Context, which string, id uuid.UUID) ([]Package, error) {
+// Of each package of some cards, what was asked for last.
+const (
+	newestPackages = `select distinct on (card_id, code) * from (` + selectPackage
+	byCode         = `) all_of_them order by card_id, code, requested_at desc, id desc`
+)
+
+func (s *Store) packages(ctx context.Context, query statement, id uuid.UUID) ([]Package, error) {
 	found := []Package{}
-	err := s.read(ctx).Raw(`select distinct on (card_id, code) * from (`+selectPackage+which+`) all_of_them
-		order by card_id, code, requested_at desc, id desc`, id).Scan(&found).Error
+	err := s.read(ctx).Raw(string(query), id).Scan(&found).Error
 	return found, wrap("list packages", err)
 }

@@ -180,7 +180,7 @@ func lockReported(t tx, r Report) (Plastic, Batch, error) {
 	}
 	var b Batch
 	if p.BatchID != nil {
-		if b, err = readBatch(t, *p.BatchID, "for no key update"); err != nil {
+		if b, err = findBatch(t, lockedBatch, *p.BatchID); err != nil {
 			return p, b, err
 		}
 	}

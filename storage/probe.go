@@ -23,14 +23,14 @@ const (
 	probeTime = time.Second     // for one look
 )
 
-// ask answers what the last look has found, or looks again. Who leaves meanwhile leaves no wrong answer behind.
-func (p *probe) ask(ctx context.Context, look func(context.Context) bool) bool {
+// look answers what the last look has found, or looks again. Who leaves meanwhile leaves no wrong answer behind.
+func (p *probe) look(ctx context.Context, see func(context.Context) bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.at.IsZero() || time.Since(p.at) > probeLife {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTime)
 		defer cancel()
-		p.found, p.at = look(ctx), time.Now()
+		p.found, p.at = see(ctx), time.Now()
 	}
 	return p.found
 }
@@ -68,7 +68,7 @@ func (s *Store) Database(ctx context.Context) DatabaseState {
 
 // DatabaseAnswers tells whether Postgres answers on a connection apart from the pool, whose connections may all be
 // taken.
-func (s *Store) DatabaseAnswers(ctx context.Context) bool { return s.answers.ask(ctx, s.reach) }
+func (s *Store) DatabaseAnswers(ctx context.Context) bool { return s.answers.look(ctx, s.reach) }
 
 func (s *Store) reach(ctx context.Context) bool {
 	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
@@ -82,5 +82,5 @@ func (s *Store) reach(ctx context.Context) bool {
 
 // FilesDown tells whether the file store does not answer, or has not our bucket.
 func (s *Store) FilesDown(ctx context.Context) bool {
-	return s.files.ask(ctx, func(ctx context.Context) bool { return s.ObjectsReady(ctx) != nil })
+	return s.files.look(ctx, func(ctx context.Context) bool { return s.ObjectsReady(ctx) != nil })
 }

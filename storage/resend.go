@@ -108,14 +108,19 @@ func kioskAtWork(t tx, university, kiosk string) error {
 
 // CardPlastic is the newest plastic of a person's card; somebody else's card is NotFound.
 func (s *Store) CardPlastic(ctx context.Context, person, card uuid.UUID) (Plastic, error) {
-	p, err := cardPlastic(s.read(ctx), person, card, "")
+	p, err := cardPlastic(s.read(ctx), selectCardPlastic, person, card)
 	return p, wrap("read a plastic", err)
 }
 
-func cardPlastic(t tx, person, card uuid.UUID, lock string) (Plastic, error) {
+// The newest plastic of a card, and the same locked.
+const (
+	selectCardPlastic = `select * from plastics where card_id = ? and person_id = ? order by created_at desc, seq desc limit 1`
+	lockedCardPlastic = selectCardPlastic + ` for update`
+)
+
+func cardPlastic(t tx, query statement, person, card uuid.UUID) (Plastic, error) {
 	var p Plastic
-	err := t.Raw(`select * from plastics where card_id = ? and person_id = ? order by created_at desc, seq desc limit 1 `+lock,
-		card, person).Scan(&p).Error
+	err := t.Raw(string(query), card, person).Scan(&p).Error
 	if err == nil && p.ID == uuid.Nil {
 		return p, campus.Errorf(campus.NotFound, "", "no plastic of card %s", card)
 	}
@@ -134,7 +139,7 @@ func (s *Store) ChooseKiosk(ctx context.Context, person, card uuid.UUID, kiosk s
 }
 
 func chooseKiosk(t tx, by campus.Actor, person, card uuid.UUID, kiosk string) (Plastic, error) {
-	p, err := cardPlastic(t, person, card, "for update")
+	p, err := cardPlastic(t, lockedCardPlastic, person, card)
 	if err != nil {
 		return p, err
 	}
@@ -164,7 +169,7 @@ func chooseKiosk(t tx, by campus.Actor, person, card uuid.UUID, kiosk string) (P
 func (s *Store) ReportPlastic(ctx context.Context, req Request, who campus.StaffMember, caseID uuid.UUID,
 	next campus.PlasticState, note string) (Plastic, error) {
 	return once(ctx, s, "report a plastic", req, func(t tx) (Plastic, error) {
-		found, err := lockPlastics(t, `case_id = ? and seq = (select max(seq) from plastics where case_id = ?)`, caseID,
+		found, err := lockPlastics(t, selectPlastics+`case_id = ? and seq = (select max(seq) from plastics where case_id = ?)`+lockInOrder, caseID,
 			caseID)
 		if err != nil {
 			return Plastic{}, err
@@ -178,7 +183,7 @@ func (s *Store) ReportPlastic(ctx context.Context, req Request, who campus.Staff
 		}
 		by := campus.Staff(who.ID)
 		if p.BatchID != nil {
-			if _, err := readBatch(t, *p.BatchID, "for no key update"); err != nil {
+			if _, err := findBatch(t, lockedBatch, *p.BatchID); err != nil {
 				return p, err
 			}
 		}

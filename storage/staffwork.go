@@ -49,7 +49,7 @@ func checkConfirmed(t tx, m campus.Move) error {
 // assign_forbidden. Invalid: assignee_unfit.
 func (s *Store) AssignWorkItem(ctx context.Context, req Request, who campus.StaffMember, id, to uuid.UUID, life time.Duration) (WorkItem, error) {
 	return once(ctx, s, "assign a work item", req, func(t tx) (WorkItem, error) {
-		item, err := findWorkItem(t, who, id, "for update of w")
+		item, err := findWorkItem(t, lockedWorkItem, who, id)
 		if err != nil {
 			return item, err
 		}
@@ -169,12 +169,25 @@ const (
 	escalationDigest digestLevel = "escalation"
 )
 
-// columns are the one that says when items came to the level, and the one that says when staff were told.
-func (l digestLevel) columns() (marked, told string) {
+// What is asked of late items: which queues have some that nobody was told of, and those of one queue, which are told of
+// from now on.
+const (
+	remindedQueues = `select distinct campus, kind from work_items where closed_at is null and university = ?
+		and reminded_at is not null and reminder_told_at is null order by campus, kind`
+	escalatedQueues = `select distinct campus, kind from work_items where closed_at is null and university = ?
+		and escalated_at is not null and escalation_told_at is null order by campus, kind`
+	remindedItems = `update work_items set reminder_told_at = ? where closed_at is null and university = ? and campus = ?
+		and kind = ? and reminded_at is not null and reminder_told_at is null returning id, due, claimed_by, claimed_until`
+	escalatedItems = `update work_items set escalation_told_at = ? where closed_at is null and university = ? and campus = ?
+		and kind = ? and escalated_at is not null and escalation_told_at is null returning id, due, claimed_by, claimed_until`
+)
+
+// queries are the two statements of a level.
+func (l digestLevel) queries() (queues, items statement) {
 	if l == escalationDigest {
-		return "escalated_at", "escalation_told_at"
+		return escalatedQueues, escalatedItems
 	}
-	return "reminded_at", "reminder_told_at"
+	return remindedQueues, remindedItems
 }
 
 // UniversitiesWithLateWork are those whose staff have not been told of every late item yet.
@@ -192,10 +205,9 @@ func (s *Store) UniversitiesWithLateWork(ctx context.Context) ([]string, error) 
 // queued.
 func (s *Store) TellStaff(ctx context.Context, university string, policy campus.Policy) (queued int, err error) {
 	for _, level := range []digestLevel{reminderDigest, escalationDigest} {
-		marked, told := level.columns()
+		late, _ := level.queries()
 		var queues []struct{ Campus, Kind string }
-		err := s.read(ctx).Raw(`select distinct campus, kind from work_items where closed_at is null and university = ?
-			and `+marked+` is not null and `+told+` is null order by campus, kind`, university).Scan(&queues).Error
+		err := s.read(ctx).Raw(string(late), university).Scan(&queues).Error
 		if err != nil {
 			return queued, wrap("look for late work", err)
 		}
@@ -259,11 +271,9 @@ type lateItem struct {
 
 // lateItems are those of a queue that staff have not been told of; from now on they have.
 func lateItems(t tx, level digestLevel, university, place string, kind campus.WorkItemKind) ([]lateItem, error) {
-	marked, told := level.columns()
+	_, late := level.queries()
 	var items []lateItem
-	err := t.Raw(`update work_items set `+told+` = ? where closed_at is null and university = ? and campus = ? and kind = ?
-		and `+marked+` is not null and `+told+` is null returning id, due, claimed_by, claimed_until`,
-		t.now, university, place, kind).Scan(&items).Error
+	err := t.Raw(string(late), t.now, university, place, kind).Scan(&items).Error
 	return items, err
 }
 

@@ -44,7 +44,7 @@ func (s *Store) StandingOf(ctx context.Context, before time.Time, ids []uuid.UUI
 // StandingSample are cases to look at when there is no time for all: those that have stood longest, and as many that
 // have come to their stage last.
 func (s *Store) StandingSample(ctx context.Context, before time.Time, each int) ([]StandingCase, error) {
-	longest, latest := standingSQL+`order by since limit $2`, standingSQL+`order by since desc limit $2`
+	const longest, latest = standingSQL + `order by since limit $2`, standingSQL + `order by since desc limit $2`
 	return s.standing(ctx, `(`+longest+`) union (`+latest+`)`, before, each)
 }
 
@@ -87,8 +87,8 @@ func (s *Store) WithoutWorkflow(ctx context.Context, limit int) ([]campus.CaseRe
 	return found, wrap("list cases without a workflow", err)
 }
 
-func (s *Store) standing(ctx context.Context, sql string, args ...any) ([]StandingCase, error) {
-	rows, err := s.pool.Query(ctx, sql, args...)
+func (s *Store) standing(ctx context.Context, query statement, args ...any) ([]StandingCase, error) {
+	rows, err := s.pool.Query(ctx, string(query), args...)
 	if err != nil {
 		return nil, wrap("list open cases", err)
 	}

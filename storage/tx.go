@@ -27,14 +27,17 @@ type queue struct {
 	batch pgx.Batch
 }
 
+// statement is the text of an SQL statement: a constant, whole and never put together at run time.
+type statement string
+
 // write runs a statement whose answer nobody waits for. In a transaction it is queued: it is run before the commit, after
 // what was queued before it, and flush runs it earlier. A statement that reads what is queued needs a flush first.
-func (t tx) write(sql string, words map[string]any) error {
+func (t tx) write(sql statement, words map[string]any) error {
 	if t.queued == nil {
-		_, err := t.pool.Exec(t.Statement.Context, sql, pgx.NamedArgs(words))
+		_, err := t.pool.Exec(t.Statement.Context, string(sql), pgx.NamedArgs(words))
 		return err
 	}
-	t.queued.batch.Queue(sql, pgx.NamedArgs(words))
+	t.queued.batch.Queue(string(sql), pgx.NamedArgs(words))
 	return nil
 }
 
@@ -58,9 +61,9 @@ type row interface{ Scan(into ...any) error }
 
 // ask runs a statement that answers with one row. It does without gorm and database/sql, which for the statements of
 // every step take as much time as the statement itself. Lists are column's: gorm writes others out.
-func (t tx) ask(sql string, words map[string]any) row {
+func (t tx) ask(sql statement, words map[string]any) row {
 	if t.queued == nil {
-		return t.pool.QueryRow(t.Statement.Context, sql, pgx.NamedArgs(words))
+		return t.pool.QueryRow(t.Statement.Context, string(sql), pgx.NamedArgs(words))
 	}
 	return askedRow{t, sql, words}
 }
@@ -68,19 +71,19 @@ func (t tx) ask(sql string, words map[string]any) row {
 // askedRow is a row that a transaction asks for when it is read.
 type askedRow struct {
 	t     tx
-	sql   string
+	sql   statement
 	words map[string]any
 }
 
 // Scan implements row.
 func (r askedRow) Scan(into ...any) error {
 	return r.t.onConn(func(conn *pgx.Conn) error {
-		return conn.QueryRow(r.t.Statement.Context, r.sql, pgx.NamedArgs(r.words)).Scan(into...)
+		return conn.QueryRow(r.t.Statement.Context, string(r.sql), pgx.NamedArgs(r.words)).Scan(into...)
 	})
 }
 
 // one is the row a statement answers with, on the pool like ask; found tells whether it has one.
-func one[T any](ctx context.Context, s *Store, sql string, words map[string]any) (result T, found bool, err error) {
+func one[T any](ctx context.Context, s *Store, sql statement, words map[string]any) (result T, found bool, err error) {
 	rows, err := all[T](ctx, s, sql, words)
 	if err != nil || len(rows) == 0 {
 		return result, false, err
@@ -89,8 +92,8 @@ func one[T any](ctx context.Context, s *Store, sql string, words map[string]any)
 }
 
 // all are the rows a statement answers with.
-func all[T any](ctx context.Context, s *Store, sql string, words map[string]any) ([]T, error) {
-	rows, err := s.pool.Query(ctx, sql, pgx.NamedArgs(words))
+func all[T any](ctx context.Context, s *Store, sql statement, words map[string]any) ([]T, error) {
+	rows, err := s.pool.Query(ctx, string(sql), pgx.NamedArgs(words))
 	if err != nil {
 		return nil, err
 	}

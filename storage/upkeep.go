@@ -25,25 +25,20 @@ func (s *Store) DropExpired(ctx context.Context, limit int) (int64, error) {
 	err := s.inTx(ctx, "drop expired rows", func(t tx) error {
 		dropped = 0 // of another try
 		for _, sweep := range []struct {
-			table, key, condition string
-			before                time.Time
+			deletes statement
+			before  time.Time
 		}{
-			{"sessions", "id", "expires_at < ?", t.now.Add(-keepSessions)},
-			{"requests", "key", "state = '' and created_at < ?", t.now.Add(-keepRequests)},
-			{"requests", "key", "state <> 'open' and created_at < ?", t.now.Add(-keepDecisions)},
-			{"callbacks", "(sender, id)", "received_at < ?", t.now.Add(-keepCallbacks)},
-			{"phone_messages", "id", "created_at < ?", t.now.Add(-keepMessages)},
-			{"nonces", "(machine, nonce)", "at < ?", t.now.Add(-keepNonces)},
-			{"sign_in_entries", "who", "wrong_at < ?", campus.DateOf(t.now).Start()}, // each counts on its own day
-			{"entry_delays", "key", "right_at is null and at < ?", t.now.Add(-keepDelays)},
-			{"entry_delays", "key", "at < ?", t.now.Add(-keepUsual)},
+			{`delete from sessions where id in (select id from sessions where expires_at < @before limit @limit)`, t.now.Add(-keepSessions)},
+			{`delete from requests where key in (select key from requests where state = '' and created_at < @before limit @limit)`, t.now.Add(-keepRequests)},
+			{`delete from requests where key in (select key from requests where state <> 'open' and created_at < @before limit @limit)`, t.now.Add(-keepDecisions)},
+			{`delete from callbacks where (sender, id) in (select sender, id from callbacks where received_at < @before limit @limit)`, t.now.Add(-keepCallbacks)},
+			{`delete from phone_messages where id in (select id from phone_messages where created_at < @before limit @limit)`, t.now.Add(-keepMessages)},
+			{`delete from nonces where (machine, nonce) in (select machine, nonce from nonces where at < @before limit @limit)`, t.now.Add(-keepNonces)},
+			{`delete from sign_in_entries where who in (select who from sign_in_entries where wrong_at < @before limit @limit)`, campus.DateOf(t.now).Start()}, // each counts on its own day
+			{`delete from entry_delays where key in (select key from entry_delays where right_at is null and at < @before limit @limit)`, t.now.Add(-keepDelays)},
+			{`delete from entry_delays where key in (select key from entry_delays where at < @before limit @limit)`, t.now.Add(-keepUsual)},
 		} {
-			columns := sweep.key
-			if columns[0] == '(' {
-				columns = columns[1 : len(columns)-1]
-			}
-			deleted := t.Exec(`delete from `+sweep.table+` where `+sweep.key+` in (select `+columns+` from `+sweep.table+
-				` where `+sweep.condition+` limit ?)`, sweep.before, limit)
+			deleted := t.Exec(string(sweep.deletes), map[string]any{"before": sweep.before, "limit": limit})
 			if deleted.Error != nil {
 				return deleted.Error
 			}

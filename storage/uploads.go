@@ -157,9 +157,9 @@ func uploadUnknown(id uuid.UUID) error {
 
 // ExpireUnusedUploads forgets up to limit files that no application has taken and that are older than before.
 func (s *Store) ExpireUnusedUploads(ctx context.Context, before time.Time, limit int) (int, error) {
-	expired, err := s.forget(ctx, `update uploads set deleted_at = @now where id in (
+	expired, err := s.forget(ctx, `with forgot as (update uploads set deleted_at = @now where id in (
 			select id from uploads where deleted_at is null and taken_by is null and created_at < @before
-			order by created_at limit @limit for update skip locked)`,
+			order by created_at limit @limit for update skip locked)`+thenForgotten,
 		map[string]any{"before": before, "limit": limit})
 	return expired, wrap("expire unused uploads", err)
 }

@@ -190,13 +190,19 @@ func (s *Store) narrow(query *gorm.DB, who campus.StaffMember, f WorkItemFilter)
 
 // WorkItem is one item, open or closed, if the member may see it.
 func (s *Store) WorkItem(ctx context.Context, who campus.StaffMember, id uuid.UUID) (WorkItem, error) {
-	item, err := findWorkItem(s.read(ctx), who, id, "")
+	item, err := findWorkItem(s.read(ctx), selectOneWorkItem, who, id)
 	return item, wrap("read a work item", err)
 }
 
-func findWorkItem(t tx, who campus.StaffMember, id uuid.UUID, lock string) (WorkItem, error) {
+// One work item of a university, and the same locked.
+const (
+	selectOneWorkItem = selectWorkItem + ` where w.id = ? and w.university = ?`
+	lockedWorkItem    = selectOneWorkItem + ` for update of w`
+)
+
+func findWorkItem(t tx, query statement, who campus.StaffMember, id uuid.UUID) (WorkItem, error) {
 	var item WorkItem
-	err := t.Raw(selectWorkItem+` where w.id = ? and w.university = ? `+lock, id, who.University).Scan(&item).Error
+	err := t.Raw(string(query), id, who.University).Scan(&item).Error
 	if err != nil {
 		return item, err
 	}
@@ -243,7 +249,7 @@ func (s *Store) ReleaseWorkItem(ctx context.Context, req Request, who campus.Sta
 }
 
 func lockOpenItem(t tx, who campus.StaffMember, id uuid.UUID) (WorkItem, error) {
-	item, err := findWorkItem(t, who, id, "for update of w")
+	item, err := findWorkItem(t, lockedWorkItem, who, id)
 	switch {
 	case err != nil:
 		return item, err

@@ -42,7 +42,7 @@ func (s *Store) Writable(ctx context.Context) error {
 // WritesRefused tells whether Postgres answers but takes nothing. A Postgres that does not answer refuses nothing: Ready
 // tells that.
 func (s *Store) WritesRefused(ctx context.Context) bool {
-	return s.writes.ask(ctx, func(ctx context.Context) bool {
+	return s.writes.look(ctx, func(ctx context.Context) bool {
 		return campus.ReasonOf(s.Writable(ctx)) == campus.WritesRefused
 	})
 }
