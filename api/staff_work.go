@@ -164,7 +164,8 @@ func (s *Server) decideItem(ctx context.Context, request storage.Request, id uui
 	if item.HeldByAnother(who.ID, s.store.Now()) && item.ClosedAt == nil {
 		return nil, campus.Errorf(campus.Conflict, "claimed_by_another", "work item %s is claimed by another", id)
 	}
-	if item.Kind == campus.OverdueItem {
+	rule := item.Kind.Rule()
+	if rule.Update == "" {
 		done, err := s.store.AcknowledgeWorkItem(ctx, request, who, id)
 		return &decisionAnswer{Status: http.StatusOK, Body: decisionView{ID: done.ID, Status: "done", Stage: done.Stage}}, err
 	}
@@ -174,20 +175,12 @@ func (s *Server) decideItem(ctx context.Context, request storage.Request, id uui
 	}
 	u := itemUpdate(campus.CaseRef{Kind: item.CaseKind, ID: item.CaseID}, item.Kind, item.Step, d)
 	u.later = later
-	if item.Kind == campus.InPersonItem { // B3: done at the counter, so there is a receipt
+	if rule.AtCounter {
 		u.Member = who
 		u.Act = &storage.NewCounterAct{Kind: campus.CheckAct, Person: item.PersonID, Case: item.CaseID, Detail: d.Action,
 			Policy: s.policies.For(who.University).Counter}
 	}
 	return s.decide(ctx, request, u)
-}
-
-// itemActions are what can be decided about each kind of item.
-var itemActions = map[campus.WorkItemKind][]string{
-	campus.ReviewItem:   {string(campus.Approve), string(campus.Reject), string(campus.AskMore)},
-	campus.InPersonItem: {string(campus.Pass), string(campus.Fail)},
-	campus.IncidentItem: {string(campus.RetryStep), string(campus.SkipStep), string(campus.AbortSteps)},
-	campus.OverdueItem:  {"acknowledge"},
 }
 
 // actionFields are the fields that belong to each action. A note goes where somebody reads it: to the student, or into
@@ -201,12 +194,12 @@ var actionFields = map[string][]string{
 	string(campus.RetryStep):  {"attempt"},
 	string(campus.SkipStep):   {"attempt", "note"},
 	string(campus.AbortSteps): {"attempt", "note"},
-	"acknowledge":             {},
+	campus.Acknowledge:        {},
 }
 
 func checkItemDecision(item storage.WorkItem, d ItemDecision) error {
 	kind := item.Kind
-	if !slices.Contains(itemActions[kind], d.Action) {
+	if !slices.Contains(kind.Rule().Actions, d.Action) {
 		return campus.FieldErrorf("action", "action_unknown", "%s is nothing to do with an item of kind %s", d.Action, kind)
 	}
 	err := misplaced(d.Action, actionFields[d.Action],
@@ -239,13 +232,10 @@ func checkReviewReason(item storage.WorkItem, d ItemDecision) error {
 
 // itemUpdate is the update that carries a decision about an item.
 func itemUpdate(ref campus.CaseRef, kind campus.WorkItemKind, step string, d ItemDecision) update {
-	u := update{NewDecision: storage.NewDecision{Case: ref, Update: campus.ReviewUpdate, Payload: storage.ReviewNote{Note: d.Note},
+	u := update{NewDecision: storage.NewDecision{Case: ref, Update: kind.Rule().Update, Payload: storage.ReviewNote{Note: d.Note},
 		Said: campus.Said{Action: d.Action, Reason: d.Reason}}}
-	switch kind {
-	case campus.IncidentItem:
-		u.Update, u.Said = campus.SettleStepUpdate, campus.Said{Action: d.Action, Step: step, Attempt: d.Attempt}
-	case campus.InPersonItem:
-		u.Update = campus.VerifyUpdate
+	if u.Update == campus.SettleStepUpdate {
+		u.Said = campus.Said{Action: d.Action, Step: step, Attempt: d.Attempt}
 	}
 	return u
 }

@@ -67,50 +67,6 @@ type Event struct {
 	Public bool              `json:"public"` // shown to the student
 }
 
-// WorkItemKind is a kind of thing a person must decide.
-type WorkItemKind string
-
-// The kinds of work item.
-const (
-	ReviewItem   WorkItemKind = "review"
-	IncidentItem WorkItemKind = "incident"  // a parked step
-	InPersonItem WorkItemKind = "in_person" // look at the person and the document
-	OverdueItem  WorkItemKind = "overdue"   // a promise is about to break
-)
-
-// Permission is what it takes to see and decide a work item of this kind.
-func (k WorkItemKind) Permission() Permission {
-	switch k {
-	case ReviewItem:
-		return ReviewCases
-	case IncidentItem:
-		return SettleSteps
-	case InPersonItem:
-		return VerifyInPerson
-	default:
-		return HandlePlastic
-	}
-}
-
-// DueInWorkingDays tells whether the date of an item of this kind is counted in working days.
-func (k WorkItemKind) DueInWorkingDays() bool { return k == ReviewItem || k == OverdueItem }
-
-// NewWorkItem asks a person for a decision. At most one item of a kind and step is open in a case.
-type NewWorkItem struct {
-	Kind    WorkItemKind `json:"kind"`
-	Step    string       `json:"step,omitempty"`
-	Attempt int          `json:"attempt,omitempty"`
-	Cause   Code         `json:"cause,omitempty"`
-	Reason  string       `json:"reason,omitempty"`
-	Due     *time.Time   `json:"due,omitempty"`
-}
-
-// WorkItemKey names the open item of a case.
-type WorkItemKey struct {
-	Kind WorkItemKind `json:"kind"`
-	Step string       `json:"step,omitempty"`
-}
-
 // Notice is a message to the person of the case, in their language, by every channel the template names.
 type Notice struct {
 	Template string            `json:"template"` // a key of the text catalogue

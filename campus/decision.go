@@ -188,20 +188,6 @@ func (s Said) About(r DecisionRule) string {
 	return r.About
 }
 
-// About is what a decision about an item of a kind is about, as that of a decision; empty: no workflow decides about
-// it.
-func (k WorkItemKind) About(step string) string {
-	switch k {
-	case ReviewItem:
-		return aboutReview
-	case InPersonItem:
-		return aboutPerson
-	case IncidentItem:
-		return Said{Step: step}.About(settleRule)
-	}
-	return ""
-}
-
 // onlyPeople are the changes of stage that a case makes for a decision of a person and for nothing else, by the stage it
 // comes to: the stages it comes from.
 var onlyPeople = map[CaseKind]map[Stage][]Stage{

@@ -12,6 +12,9 @@ import (
 
 // openItem asks people about a case; asking again for the same thing renews what it says.
 func openItem(t tx, caseID uuid.UUID, item campus.NewWorkItem) error {
+	if !item.Kind.Known() {
+		return campus.Errorf(campus.Internal, "", "nobody decides about items of kind %q", item.Kind)
+	}
 	return t.write(`insert into work_items (id, case_id, university, campus, kind, step, attempt, cause, reason, opened_at, due)
 		select @item, id, university, campus, @kind, @step, cast(@attempt as bigint), @cause, @reason, @now, @due from cases where id = @id
 		on conflict (case_id, kind, step) where closed_at is null
@@ -143,7 +146,7 @@ func (s *Store) seenItems(who campus.StaffMember, f WorkItemFilter) *gorm.DB {
 	case len(campuses) > 0:
 		seen = seen.Or("kind = ? and campus in ?", f.Kind, campuses)
 	}
-	for _, kind := range []campus.WorkItemKind{campus.ReviewItem, campus.IncidentItem, campus.InPersonItem, campus.OverdueItem} {
+	for _, kind := range campus.WorkItemKinds() {
 		if f.Kind != "" && f.Kind != kind {
 			continue
 		}

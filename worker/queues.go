@@ -29,11 +29,11 @@ func taskQueues(rates map[string]float64, services []string) []taskQueue {
 		{name: workflows.CarrierQueue, rate: 100, slots: 16},
 		{name: workflows.FaceQueue, rate: 100, slots: 4}, // it works on pictures: more at once only wait for each other, and time out
 		{name: workflows.BureauQueue, rate: 50, slots: 8},
-		{name: workflows.AccessQueue, rate: 200, slots: 16},
-		{name: workflows.LibraryQueue, rate: 200, slots: 16},
-		{name: workflows.CanteenQueue, rate: 200, slots: 16},
 		{name: workflows.HRQueue, rate: 50, slots: 8},
 		{name: workflows.InternationalQueue, rate: 50, slots: 8},
+	}
+	for _, service := range campus.BasePackage() {
+		queues = append(queues, taskQueue{name: workflows.BaseQueue(service), rate: 200, slots: 16})
 	}
 	for _, system := range services {
 		queues = append(queues, taskQueue{name: workflows.ServiceQueue(system), rate: 50, slots: 8})

@@ -22,7 +22,7 @@ func (w *application) provision(ctx workflow.Context) error {
 	w.keepRevocations()
 	err := parallel(ctx, names, func(ctx workflow.Context, i int) error {
 		reference, err := step[string](ctx, w.casework, stepKind{Name: names[i], Moves: true}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(on(ctx, serviceQueue(services[i]), names[i]), steps.GrantService,
+			return workflow.ExecuteActivity(on(ctx, BaseQueue(services[i]), names[i]), steps.GrantService,
 				activities.ServiceStep{Ref: ref, Card: w.state.Card, Service: services[i]})
 		})
 		if err == nil && reference != "" {
@@ -58,7 +58,7 @@ func (w *application) keepRevocations() {
 func revocation(service campus.Service, card uuid.UUID) undoing {
 	name := "revoke-" + string(service)
 	return undoing{stepKind{Name: name}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(on(ctx, serviceQueue(service), name), steps.RevokeService,
+		return workflow.ExecuteActivity(on(ctx, BaseQueue(service), name), steps.RevokeService,
 			activities.ServiceStep{Ref: ref, Card: card, Service: service})
 	}}
 }

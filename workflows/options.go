@@ -70,29 +70,17 @@ const (
 	CarrierQueue  = "school-carrier"
 	FaceQueue     = "school-face"
 	BureauQueue   = "school-bureau"
-	AccessQueue   = "school-access"
-	LibraryQueue  = "school-library"
-	CanteenQueue  = "school-canteen"
 	HRQueue       = "school-hr"
 
 	InternationalQueue = "school-international"
 )
+
+// BaseQueue is the queue of the system that owns a service of the base package.
+func BaseQueue(service campus.Service) string { return "school-" + string(service) }
 
 // on sends an activity to a system's queue; summary is what the Temporal UI shows beside it.
 func on(ctx workflow.Context, queue, summary string) workflow.Context {
 	options := workflow.GetActivityOptions(ctx)
 	options.TaskQueue, options.Summary = queue, summary
 	return workflow.WithActivityOptions(ctx, options)
-}
-
-// serviceQueue is the queue of the system that owns a service.
-func serviceQueue(s campus.Service) string {
-	switch s {
-	case campus.AccessService:
-		return AccessQueue
-	case campus.LibraryService:
-		return LibraryQueue
-	default:
-		return CanteenQueue
-	}
 }

@@ -93,7 +93,8 @@ func (b *bareWork) open(temporal temporalclient.Client) (stop func(), err error)
 	}
 	for _, queue := range []string{workflows.CaseQueue, workflows.AcademicQueue, workflows.CarrierQueue,
 		workflows.FaceQueue,
-		workflows.AccessQueue, workflows.LibraryQueue, workflows.CanteenQueue} {
+		workflows.BaseQueue(campus.AccessService), workflows.BaseQueue(campus.LibraryService),
+		workflows.BaseQueue(campus.CanteenService)} {
 		options, err := worker.QueueOptions(queue)
 		if err != nil {
 			return stop, err
@@ -172,9 +173,9 @@ func (b *bareWork) application(ctx workflow.Context, in bareCase) error {
 	if err := b.await(ctx, in.ID, campus.StageReview, &reviewed); err != nil {
 		return err
 	}
-	if err := bareCalls(ctx, in, bareCall{workflows.AccessQueue, steps.Access},
-		bareCall{workflows.LibraryQueue, steps.Library},
-		bareCall{workflows.CanteenQueue, steps.Canteen}); err != nil {
+	if err := bareCalls(ctx, in, bareCall{workflows.BaseQueue(campus.AccessService), steps.Access},
+		bareCall{workflows.BaseQueue(campus.LibraryService), steps.Library},
+		bareCall{workflows.BaseQueue(campus.CanteenService), steps.Canteen}); err != nil {
 		return err
 	}
 	return b.await(ctx, in.ID, campus.StageActivation, &activated)

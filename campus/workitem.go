@@ -1,0 +1,87 @@
+package campus
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// WorkItemKind is a kind of thing a person must decide.
+type WorkItemKind string
+
+// The kinds of work item.
+const (
+	ReviewItem   WorkItemKind = "review"
+	IncidentItem WorkItemKind = "incident"  // a parked step
+	InPersonItem WorkItemKind = "in_person" // look at the person and the document
+	OverdueItem  WorkItemKind = "overdue"   // a promise is about to break
+)
+
+// Acknowledge is what is decided about an item that only tells people something.
+const Acknowledge = "acknowledge"
+
+// WorkItemRule is all that there is to know about a kind of work item.
+type WorkItemRule struct {
+	Permission    Permission // to see and decide items of the kind
+	Actions       []string   // what can be decided
+	Update        string     // that carries the decision to the case's workflow; empty: none waits for it
+	About         string     // what such a decision is about; empty: the item's step
+	InWorkingDays bool       // its date is counted in working days
+	AtCounter     bool       // what is decided is done at the counter, and has a receipt (B3)
+}
+
+var workItemRules = map[WorkItemKind]WorkItemRule{
+	ReviewItem: {
+		Permission: ReviewCases, Update: ReviewUpdate, About: aboutReview, InWorkingDays: true,
+		Actions: []string{string(Approve), string(Reject), string(AskMore)},
+	},
+	InPersonItem: {
+		Permission: VerifyInPerson, Update: VerifyUpdate, About: aboutPerson, AtCounter: true,
+		Actions: []string{string(Pass), string(Fail)},
+	},
+	IncidentItem: {
+		Permission: SettleSteps, Update: SettleStepUpdate,
+		Actions: []string{string(RetryStep), string(SkipStep), string(AbortSteps)},
+	},
+	OverdueItem: {Permission: HandlePlastic, InWorkingDays: true, Actions: []string{Acknowledge}},
+}
+
+// WorkItemKinds are all kinds, in an order that stays.
+func WorkItemKinds() []WorkItemKind { return slices.Sorted(maps.Keys(workItemRules)) }
+
+// Rule is what there is to know about the kind; of one that is not listed nothing, and nobody may decide it.
+func (k WorkItemKind) Rule() WorkItemRule { return workItemRules[k] }
+
+// Known tells whether the kind is listed.
+func (k WorkItemKind) Known() bool { _, found := workItemRules[k]; return found }
+
+// Permission is what it takes to see and decide a work item of this kind.
+func (k WorkItemKind) Permission() Permission { return k.Rule().Permission }
+
+// DueInWorkingDays tells whether the date of an item of this kind is counted in working days.
+func (k WorkItemKind) DueInWorkingDays() bool { return k.Rule().InWorkingDays }
+
+// About is what a decision about an item of a kind is about, as that of a decision; empty: no workflow decides about
+// it.
+func (k WorkItemKind) About(step string) string {
+	if k.Rule().Update == SettleStepUpdate {
+		return Said{Step: step}.About(settleRule)
+	}
+	return k.Rule().About
+}
+
+// NewWorkItem asks a person for a decision. At most one item of a kind and step is open in a case.
+type NewWorkItem struct {
+	Kind    WorkItemKind `json:"kind"`
+	Step    string       `json:"step,omitempty"`
+	Attempt int          `json:"attempt,omitempty"`
+	Cause   Code         `json:"cause,omitempty"`
+	Reason  string       `json:"reason,omitempty"`
+	Due     *time.Time   `json:"due,omitempty"`
+}
+
+// WorkItemKey names the open item of a case.
+type WorkItemKey struct {
+	Kind WorkItemKind `json:"kind"`
+	Step string       `json:"step,omitempty"`
+}
