@@ -28,7 +28,7 @@ type CaseView struct {
 	Outcome      campus.Outcome  `json:"outcome,omitempty"`
 	OutcomeText  string          `json:"outcome_text,omitempty"`
 	Reason       string          `json:"reason,omitempty"`
-	ReasonText   string          `json:"reason_text,omitempty" doc:"Why, and where to go"`
+	ReasonText   string          `json:"reason_text,omitempty" doc:"Why, and where to go, as the person it is about is told"`
 	OpenedAt     time.Time       `json:"opened_at"`
 	ClosedAt     *time.Time      `json:"closed_at,omitempty"`
 }

@@ -233,12 +233,16 @@ func (s *Server) locate(r *route, field string) string {
 }
 
 // problemDetail is problemText. That what an address names is not there is told by the kind of thing it names, so that the
-// reader knows where to look; what is somebody else's is told as what there is not.
+// reader knows where to look; what is somebody else's is told as what there is not. Staff who act for somebody read about
+// that person what the person would read about themselves.
 func problemDetail(request *call, code campus.Code, reason string) string {
 	if code == campus.NotFound && reason == "" && request.route != nil {
 		if key := "problem.not_found." + request.route.names(); campus.HasText(key) {
 			return campus.Text(request.language, key, nil)
 		}
+	}
+	if key := "problem." + reason + ".staff"; request.principal.Staff != nil && campus.HasText(key) {
+		return campus.Text(request.language, key, nil)
 	}
 	return problemText(request.language, code, reason)
 }

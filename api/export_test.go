@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"campuscard/campus"
 )
 
 // Promise is what /openapi.json says of an answer, for the tests to hold the server to.
@@ -158,4 +160,13 @@ func (p *Promise) operation(method, path string) *huma.Operation {
 	}
 	return map[string]*huma.Operation{http.MethodGet: described.Get, http.MethodPost: described.Post,
 		http.MethodPut: described.Put, http.MethodDelete: described.Delete}[method]
+}
+
+// ConflictText is what a caller is told of a conflict: a person about themselves, or staff about somebody.
+func ConflictText(in campus.Language, staff bool, reason string) string {
+	c := &call{language: in}
+	if staff {
+		c.principal.Staff = &campus.StaffMember{}
+	}
+	return problemDetail(c, campus.Conflict, reason)
 }
