@@ -182,7 +182,7 @@ func (w *batch) look(ctx workflow.Context) (activities.BatchCounts, error) {
 
 // warn makes a delivery without a receipt somebody's work.
 func (w *batch) warn(ctx workflow.Context) error {
-	return w.advance(ctx, change{knows: w.knowing(func(s *batchState) { s.Warned = true }), Move: campus.Move{
+	return w.advance(ctx, change{at: w.doing, knows: w.knowing(func(s *batchState) { s.Warned = true }), Move: campus.Move{
 		Name:   "warn:receipt",
 		Events: []campus.Event{internalEvent("receipt_missing", campus.System())},
 		Opens:  []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "receipt_missing", Due: &w.plan.Promised}},

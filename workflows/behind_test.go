@@ -364,19 +364,22 @@ func TestLostMoveThatIsNotMadeAgain(t *testing.T) {
 	require.Zero(t, storagetest.One[int](p.House.House, `select count(*) from work_items where step = 'catch-up'`))
 }
 
-// A reminder was sent, and Temporal has lost that; the run makes no other move before the review ends. A decision that was
-// made since is carried out all the same, long before that.
+// Reminders were sent, and Temporal has lost that; the run makes no other move before the review ends. A decision that was
+// made since is carried out all the same, long before that: moves of the process are taken all at once.
 func TestDecisionBehindALostReminder(t *testing.T) {
 	t.Parallel()
 	p := underReview(t).resending()
 	p.do(func() {
-		m := p.NextMove(p.ref, campus.StageReview, campus.WaitsForReviewer)
-		m.Name, m.Due, m.State = "remind:review", p.Case(p.ref).Due, p.stateNow()
-		_, err := p.Record(t.Context(), m)
-		require.NoError(t, err)
-		_, err = p.Decide(p.ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.Approve)}, storage.ReviewNote{})
+		for range 8 {
+			m := p.NextMove(p.ref, campus.StageReview, campus.WaitsForReviewer)
+			m.Name, m.Due, m.State = "remind:review", p.Case(p.ref).Due, p.stateNow()
+			_, err := p.Record(t.Context(), m)
+			require.NoError(t, err)
+		}
+		_, err := p.Decide(p.ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.Approve)}, storage.ReviewNote{})
 		require.NoError(t, err)
 		p.env.RegisterDelayedCallback(p.resend, 6*time.Second)
+		p.env.RegisterDelayedCallback(func() { require.NotEqual(t, campus.StageReview, p.Case(p.ref).Stage) }, 45*time.Second)
 	})
 	p.after(5 * time.Minute).do(func() { require.Equal(t, campus.StageActivation, p.Case(p.ref).Stage) })
 	p.activate()

@@ -258,8 +258,12 @@ func (c *casework) caughtUpAfter(ctx workflow.Context, known int64) error {
 	return c.mended(ctx, catchingUp)
 }
 
-// behindPatience is how long a run waits for moves that it has lost before somebody is told.
-const behindPatience = 2 * time.Minute
+// How long a run waits for moves that it has lost: for its own flows to make those of the process again, before it takes
+// them as they are written; and for decisions that are sent again, before somebody is told.
+const (
+	takeOverAfter  = 10 * time.Second
+	behindPatience = 2 * time.Minute
+)
 
 // catchUp waits until the run knows another version of its case than it did: the moves that it lacks are those of
 // decisions, which are sent again, and those that its other flows make again. What they find otherwise now, they do not
@@ -270,9 +274,12 @@ func (c *casework) catchUp(ctx workflow.Context, known int64) error {
 	if err := once(ctx, steps.RecallDecisions, lost, nil); err != nil {
 		return err
 	}
-	caught, err := awaitFor(ctx, behindPatience, "wait for lost moves", moved)
+	caught, err := awaitFor(ctx, takeOverAfter, "wait for lost moves", moved)
 	if err == nil && !caught {
 		caught, err = c.takeOver(ctx, lost)
+	}
+	if err == nil && !caught {
+		caught, err = awaitFor(ctx, behindPatience-takeOverAfter, "wait for lost decisions", moved)
 	}
 	if err == nil && !caught {
 		behind := campus.Errorf(campus.Internal, campus.Behind,
@@ -303,8 +310,8 @@ func (c *casework) catchUpAll(ctx workflow.Context) error {
 	return nil
 }
 
-// takeOver goes on from the first move that the run has lost, where that is one of the process itself: when what it
-// asks is answered otherwise now, nobody would ever make that move again. Incidents of steps that have not failed for
+// takeOver goes on from the moves that the run has lost, as long as they are those of the process itself: when what it
+// asks is answered otherwise now, nobody would ever make such a move again. Incidents of steps that have not failed for
 // this run are closed with its next move; a step that fails again opens its own.
 func (c *casework) takeOver(ctx workflow.Context, lost activities.LostMoves) (bool, error) {
 	if err := c.turn.Lock(ctx); err != nil {
@@ -314,10 +321,21 @@ func (c *casework) takeOver(ctx workflow.Context, lost activities.LostMoves) (bo
 	if c.version != lost.After || c.outcome != "" {
 		return true, nil
 	}
-	var row campus.Moved
-	if err := once(ctx, steps.NextOwnMove, lost, &row); err != nil || row.Version == 0 {
-		return false, err
+	for c.outcome == "" {
+		var row campus.Moved
+		next := activities.LostMoves{Case: lost.Case, After: c.version}
+		if err := once(ctx, steps.NextOwnMove, next, &row); err != nil || row.Version == 0 {
+			return c.version != lost.After, err
+		}
+		if err := c.takeMove(ctx, row); err != nil {
+			return false, err
+		}
 	}
+	return true, nil
+}
+
+// takeMove goes on from a move that the run has lost.
+func (c *casework) takeMove(ctx workflow.Context, row campus.Moved) error {
 	workflow.GetLogger(ctx).Warn("a move that was lost is taken as it was written", "version", row.Version, "stage",
 		row.Stage)
 	for _, step := range row.Parked {
@@ -325,5 +343,5 @@ func (c *casework) takeOver(ctx workflow.Context, lost activities.LostMoves) (bo
 			c.news.closes = append(c.news.closes, campus.WorkItemKey{Kind: campus.IncidentItem, Step: step})
 		}
 	}
-	return true, c.adopt(ctx, change{}, campus.Move{}, row)
+	return c.adopt(ctx, change{}, campus.Move{}, row)
 }

@@ -192,7 +192,7 @@ func (w *plastic) untilEscalation(ctx workflow.Context) time.Duration {
 // afterWait escalates in time, asks the bureau when it has been silent, and keeps the history short.
 func (w *plastic) afterWait(ctx workflow.Context, nudged bool) error {
 	if w.untilEscalation(ctx) == 0 {
-		return w.advance(ctx, change{knows: w.knowing(func(s *plasticState) { s.Escalated = true }), Move: campus.Move{
+		return w.advance(ctx, change{at: w.doing, knows: w.knowing(func(s *plasticState) { s.Escalated = true }), Move: campus.Move{
 			Name:   "escalate",
 			Events: []campus.Event{internalEvent("promise_in_danger", campus.System())},
 			Opens:  []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "promise_in_danger", Due: &w.state.Promised}},
