@@ -48,43 +48,6 @@ const selectBegun = `select c.policy_version, a.route, p.category, a.counter, p.
 		exists (select 1 from liveness_tries where application_id = a.id) as tried, a.packages <> '[]' as packages, ` + evidenceColumn + `
 	from cases c join applications a on a.id = c.id join people p on p.id = a.person_id where c.id = @id`
 
-// WithdrawQueued takes back an application whose workflow has not begun, so that it can be done while Temporal is
-// down; the workflow finds it withdrawn and ends. Answers the id of the request that did it, or none when the
-// workflow has begun: it decides then.
-func (s *Store) WithdrawQueued(ctx context.Context, req Request, id uuid.UUID) (uuid.UUID, error) {
-	done, err := once(ctx, s, "withdraw a queued application", req, func(t tx) (uuid.UUID, error) {
-		return req.ID, withdrawQueued(t, req.Actor, id)
-	})
-	if errors.Is(err, errBegun) {
-		return uuid.Nil, nil
-	}
-	return done, err
-}
-
-// withdrawQueued takes back an application whose workflow has not begun; errBegun when it has.
-func withdrawQueued(t tx, by campus.Actor, id uuid.UUID) error {
-	c, err := lockCase(t, campus.CaseRef{Kind: campus.ApplicationCase, ID: id})
-	if err != nil {
-		return err
-	}
-	if c.Stage != campus.StageQueued {
-		return errBegun
-	}
-	if err := closeQueued(t, c, "withdrawn-in-line", campus.Withdrawn); err != nil {
-		return err
-	}
-	if err := leaveLine(t, id); err != nil {
-		return err
-	}
-	if err := closeApplication(t, id); err != nil {
-		return err
-	}
-	if err := addAudit(t, by, "application.withdraw", c.Ref().WorkflowID(), c.University); err != nil {
-		return err
-	}
-	return addEvent(t, id, campus.Event{Kind: "withdrawn", Actor: by, Public: true}, uuid.Nil)
-}
-
 // closeQueued ends a case whose workflow has not begun: its first move is its last.
 func closeQueued(t tx, c caseRow, name string, outcome campus.Outcome) error {
 	_, err := moveCase(t, campus.Move{Case: c.Ref(), Version: c.Version + 1, Name: name, Stage: campus.StageDone,

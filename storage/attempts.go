@@ -52,56 +52,6 @@ func (s *Store) OpenAttempt(ctx context.Context, ref campus.StepRef, try int) (u
 	return id, err
 }
 
-// OpenApplicantAttempt opens a try of a step that is about who has made the application of its case. An error beside an
-// id is of what the try is about; the try is open. So it is with all that open one about something.
-func (s *Store) OpenApplicantAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
-	return s.openApplicantAttempt(ctx, ref, try, openAttemptSQL+selectApplicant)
-}
-
-// OpenPaperAttempt is OpenApplicantAttempt with what has been handed in.
-func (s *Store) OpenPaperAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
-	return s.openApplicantAttempt(ctx, ref, try, openAttemptSQL+selectPapers)
-}
-
-func (s *Store) openApplicantAttempt(ctx context.Context, ref campus.StepRef, try int, query statement) (uuid.UUID,
-	Applicant, error) {
-	id, row, found, err := openAttempt[applicantFound](ctx, s, ref, try, query, ref.Case.ID)
-	switch {
-	case err != nil:
-		return id, Applicant{}, err
-	case !found:
-		return id, Applicant{}, campus.Errorf(campus.NotFound, "", "no application %s", ref.Case.ID)
-	}
-	who, err := s.identify(row.personRow)
-	return id, Applicant{who, row.Route, row.Evidence}, err
-}
-
-// OpenPhotoAttempt is OpenApplicantAttempt for a try to fetch the photo on file. One that was forgotten before may be
-// kept again from here on.
-func (s *Store) OpenPhotoAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
-	return s.openApplicantAttempt(ctx, ref, try,
-		openAttemptSQL+`, kept as (delete from forgotten_files where object_key = '`+photoFolder+`' || cast(@case as uuid)) `+selectApplicant)
-}
-
-// OpenHolderAttempt opens a try of a step that is about a card and its holder.
-func (s *Store) OpenHolderAttempt(ctx context.Context, ref campus.StepRef, try int, card uuid.UUID) (uuid.UUID,
-	CardHolder, error) {
-	id, holder, found, err := openAttempt[CardHolder](ctx, s, ref, try, openAttemptSQL+selectCardHolder, card)
-	if err == nil && !found {
-		err = campus.Errorf(campus.NotFound, "", "no card %s", card)
-	}
-	return id, holder, err
-}
-
-// OpenLivenessAttempt opens a try of a step that is about the newest answer to a challenge.
-func (s *Store) OpenLivenessAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, LivenessTry, error) {
-	id, newest, found, err := openAttempt[LivenessTry](ctx, s, ref, try, openAttemptSQL+selectLastTry, ref.Case.ID)
-	if err == nil && !found {
-		err = campus.Errorf(campus.NotFound, "", "application %s has no liveness try", ref.Case.ID)
-	}
-	return id, newest, err
-}
-
 // CloseAttempt says how a try ended; failure is nil when it went well. One that an outage of our own parts ended is
 // lost: it says nothing about the other system, and does not count.
 func (s *Store) CloseAttempt(ctx context.Context, id uuid.UUID, failure error) error {

@@ -156,12 +156,6 @@ func fileBatch(ctx context.Context, t tx, b Batch, cards []uuid.UUID, policyVers
 	return enqueueStart(ctx, t, b.Ref(), string(campus.BatchCase), input)
 }
 
-// takeTurn makes the transactions that open batches of a university come one after the other. References to the
-// university go on meanwhile.
-func takeTurn(t tx, university string) error {
-	return t.Exec(`select 1 from universities where code = ? for no key update`, university).Error
-}
-
 // QueuePlastic has a plastic wait for a batch, with the move that says so, and opens one when enough wait (D3).
 func (s *Store) QueuePlastic(ctx context.Context, m campus.Move, id uuid.UUID, n NewBatch) (campus.Moved, error) {
 	moved, err := s.move(ctx, m, func(t tx) error { return queuePlastic(t, id) })

@@ -222,11 +222,3 @@ func (s *Store) PolicyFiles(ctx context.Context, version string) ([][]byte, erro
 	}
 	return files, nil
 }
-
-// CaseFiles are the files of a case that can still be looked at.
-func (s *Store) CaseFiles(ctx context.Context, caseID uuid.UUID) ([]Upload, error) {
-	files := []Upload{}
-	err := s.read(ctx).Raw(`select * from uploads where person_id = (select person_id from cases where id = ?) and taken_by = ?
-		and deleted_at is null order by id`, caseID, caseID).Scan(&files).Error
-	return files, wrap("list the files of a case", err)
-}

@@ -167,15 +167,6 @@ func (s *Store) NotOpen(ctx context.Context, refs []campus.CaseRef, before time.
 	return others, nil
 }
 
-// ObjectsReady tells whether the object store answers and has our bucket; without it NotFound.
-func (s *Store) ObjectsReady(ctx context.Context) error {
-	there, err := s.objects.client.BucketExists(ctx, s.objects.bucket)
-	if err == nil && !there {
-		return campus.Errorf(campus.NotFound, "", "the bucket %s is not there", s.objects.bucket)
-	}
-	return objectError("look for the bucket", err)
-}
-
 // ProbeObjects writes, reads and deletes a file of its own.
 func (s *Store) ProbeObjects(ctx context.Context) error {
 	key, content := "probe/"+uuid.NewString(), "probe"

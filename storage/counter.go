@@ -320,3 +320,15 @@ func (s *Store) CaseOfPerson(ctx context.Context, who campus.StaffMember, person
 		return c.University == who.University && who.May(campus.ReadCases, c.Campus) && c.PersonID == person
 	})
 }
+
+// WriteNotice queues a message that a member of staff has written to a person (L10). What it says is sealed like every
+// other.
+func (s *Store) WriteNotice(ctx context.Context, req Request, who campus.StaffMember, person Person,
+	notice campus.Notice) (uuid.UUID, error) {
+	return once(ctx, s, "write to a person", req, func(t tx) (uuid.UUID, error) {
+		if err := queueNotice(t, person.ID, nil, notice, nil); err != nil {
+			return uuid.Nil, err
+		}
+		return person.ID, addAudit(t, campus.Staff(who.ID), "notice.write", "person/"+person.ID.String(), person.University)
+	})
+}

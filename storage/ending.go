@@ -8,27 +8,6 @@ import (
 	"campuscard/campus"
 )
 
-// stopCard has everything stop that a card was good for, in the transaction that ends it: the systems that know it are
-// told by a case of its own, its packages are withdrawn, and its plastic is handed out no more. actor is who ended it.
-func stopCard(ctx context.Context, t tx, card Card, owner caseOwner, policyVersion string, actor campus.Actor) error {
-	ref := campus.CaseRef{Kind: campus.EndingCase, ID: card.ID}
-	if err := openCase(t, ref, owner, policyVersion); err != nil {
-		return err
-	}
-	event := campus.Event{Kind: "card_ended", Actor: actor, Public: true}
-	if err := addEvent(t, ref.ID, event, uuid.Nil); err != nil {
-		return err
-	}
-	input := campus.CaseInput{Case: ref, University: owner.University, Campus: owner.Campus}
-	if err := enqueueStart(ctx, t, ref, string(ref.Kind), input); err != nil {
-		return err
-	}
-	if err := withdrawPackages(ctx, t, card.ID, owner, policyVersion, actor); err != nil {
-		return err
-	}
-	return stopPlastics(ctx, t, card)
-}
-
 // withdrawPackages opens the withdrawal of each package that a card has. One that is being granted is withdrawn when it
 // is granted, see SettlePackage.
 func withdrawPackages(ctx context.Context, t tx, card uuid.UUID, owner caseOwner, policyVersion string,
@@ -66,35 +45,6 @@ func withdrawOfEnded(ctx context.Context, t tx, id uuid.UUID, moved movedCase) e
 		return nil
 	}
 	return withdrawPackages(ctx, t, found.CardID, moved.Owner, moved.PolicyVersion, campus.System())
-}
-
-// stopPlastics ends what nobody has begun to make or bring, closes the compartment of what lies in a kiosk, and tells
-// the cases of the plastics, which take the orders back that can be.
-func stopPlastics(ctx context.Context, t tx, card Card) error {
-	plastics, err := lockPlastics(t, selectPlastics+`card_id = ?`+lockInOrder, card.ID)
-	if err != nil {
-		return err
-	}
-	change := campus.Change{Actor: campus.System(), Channel: "workflow", Reason: campus.CardReplacedReason}
-	for _, p := range plastics {
-		switch {
-		case p.State.Terminal():
-			continue
-		case p.State == campus.PlasticReady: // it goes back to the card centre
-			if err = dropCode(t, p.ID); err == nil {
-				err = setPlastic(t, p, campus.PlasticReturned, change)
-			}
-		case p.Waits() && p.BatchID == nil && p.OrderKey == "":
-			err = setPlastic(t, p, campus.PlasticCancelled, change)
-		}
-		if err == nil {
-			err = nudge(ctx, t, campus.PlasticCase, []uuid.UUID{p.CaseID})
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // cardIsOver refuses a plastic whose card has ended. Refused: pickup_card_over.

@@ -55,13 +55,6 @@ type WorkItemFigure struct {
 	Oldest     time.Time
 }
 
-// WaitingFigure counts what waits to leave the house.
-type WaitingFigure struct {
-	Rows    int
-	Failing int // tried, and sent back with a reason
-	Oldest  *time.Time
-}
-
 // PickupFigure counts the plastics in compartments whose code was entered with a wrong document so many times. How many
 // lock it is the policy's.
 type PickupFigure struct {

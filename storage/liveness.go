@@ -168,3 +168,12 @@ func tryWords(t tx, answers []challenged) map[string]any {
 		"frames":     column(answers, func(c challenged) string { return jsonText(c.Frames) }),
 	}
 }
+
+// OpenLivenessAttempt opens a try of a step that is about the newest answer to a challenge.
+func (s *Store) OpenLivenessAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, LivenessTry, error) {
+	id, newest, found, err := openAttempt[LivenessTry](ctx, s, ref, try, openAttemptSQL+selectLastTry, ref.Case.ID)
+	if err == nil && !found {
+		err = campus.Errorf(campus.NotFound, "", "application %s has no liveness try", ref.Case.ID)
+	}
+	return id, newest, err
+}

@@ -131,3 +131,12 @@ func objectError(what string, err error) error {
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
+
+// ObjectsReady tells whether the object store answers and has our bucket; without it NotFound.
+func (s *Store) ObjectsReady(ctx context.Context) error {
+	there, err := s.objects.client.BucketExists(ctx, s.objects.bucket)
+	if err == nil && !there {
+		return campus.Errorf(campus.NotFound, "", "the bucket %s is not there", s.objects.bucket)
+	}
+	return objectError("look for the bucket", err)
+}

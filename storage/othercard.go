@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"context"
 	"slices"
 
 	"github.com/google/uuid"
@@ -24,34 +23,6 @@ func (h human) is(other human) bool { return campus.SameName(h.Name, other.Name)
 // heldStates are the states of a card that somebody holds, or can have back.
 var heldStates = []campus.CardState{campus.CardActive, campus.CardFrozen, campus.CardLost}
 
-// replaceOtherCards ends the cards that the human whose card becomes active has under other numbers (D4), if they change
-// role. Conflict: other_card_active when they do not.
-func replaceOtherCards(ctx context.Context, t tx, application uuid.UUID, moved movedCase, change campus.Change) error {
-	others, err := lockOthers(t, moved.Owner.PersonID)
-	if err != nil || len(others) == 0 {
-		return err
-	}
-	var route campus.Route
-	if err := t.Raw(`select route from applications where id = ?`, application).Row().Scan(&route); err != nil {
-		return err
-	}
-	for _, other := range others {
-		var held []Card
-		if err := t.Raw(`select * from cards where person_id = ? and state in ? order by id`, other.ID, heldStates).Scan(&held).Error; err != nil {
-			return err
-		}
-		for _, card := range held { // D4: one active card per human at any instant
-			if !campus.ReplacesCard(route, other.Status) {
-				return campus.Errorf(campus.Conflict, campus.OtherCardActive, "the same human has card %s under another number", card.ID)
-			}
-			if err := replaceCard(ctx, t, card, other, moved, change); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // lockOthers are the other people on the roster who are the same human. Activations of one human lock the same rows in the
 // same order, so that the second sees what the first has made.
 func lockOthers(t tx, person uuid.UUID) ([]human, error) {
@@ -68,29 +39,6 @@ func lockOthers(t tx, person uuid.UUID) ([]human, error) {
 	}
 	is := people[me].is
 	return slices.DeleteFunc(people, func(p human) bool { return p.ID == person || !is(p) }), nil
-}
-
-// replaceCard ends a card because another of the same human takes its place, has all stop that it was good for, and
-// tells who holds it under that number.
-func replaceCard(ctx context.Context, t tx, card Card, holder human, moved movedCase, change campus.Change) error {
-	err := t.Exec(`with made as (update cards set state = @card_state where id = @card and state = @before returning id, @before as before)
-		insert into card_changes (card_id, from_state, to_state, actor, channel, reason, text, at)
-		select id, before, @card_state, @changed_by, @channel, @change_reason, '', @now from made`, map[string]any{
-		"card": card.ID, "before": card.State, "card_state": campus.CardReplaced, "now": t.now,
-		"changed_by": change.Actor.String(), "channel": change.Channel, "change_reason": "role_changed",
-	}).Error
-	if err != nil {
-		return err
-	}
-	if err := addAudit(t, change.Actor, "card.replace", "card/"+card.ID.String(), moved.Owner.University); err != nil {
-		return err
-	}
-	owner := caseOwner{moved.Owner.University, holder.Campus, holder.ID}
-	if err := stopCard(ctx, t, card, owner, moved.PolicyVersion, change.Actor); err != nil {
-		return err
-	}
-	return queueNotices(t, moved.Owner.University, []uuid.UUID{card.PersonID}, card.ApplicationID,
-		campus.Notice{Template: "notice.card_replaced"})
 }
 
 func isOpenReview(item WorkItem) bool { return item.Kind == campus.ReviewItem && item.ClosedAt == nil }

@@ -320,19 +320,6 @@ func (s *Store) identify(row personRow) (Identity, error) {
 	}, nil
 }
 
-// Applicant is who has made an application, with what identifies them and the route they came by. Activities only.
-type Applicant struct {
-	Identity
-	Route    campus.Route
-	Evidence []Evidence // what has been handed in, where that was asked for
-}
-
-type applicantFound struct {
-	personRow
-	Route    campus.Route
-	Evidence jsonList[Evidence]
-}
-
 const (
 	selectApplicant  = `select ` + applicantColumns + ofApplicant
 	selectPapers     = `select ` + applicantColumns + `, ` + evidenceColumn + ofApplicant

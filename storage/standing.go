@@ -119,3 +119,10 @@ func (s *Store) LateDecisionCases(ctx context.Context, age time.Duration, limit 
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	return ids, wrap("name open decisions", err)
 }
+
+// WaitingFigure counts what waits to leave the house.
+type WaitingFigure struct {
+	Rows    int
+	Failing int // tried, and sent back with a reason
+	Oldest  *time.Time
+}

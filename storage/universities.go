@@ -94,3 +94,9 @@ func campusCodes(t tx, university string) (map[string]bool, error) {
 	}
 	return known, nil
 }
+
+// takeTurn makes the transactions that open batches of a university come one after the other. References to the
+// university go on meanwhile.
+func takeTurn(t tx, university string) error {
+	return t.Exec(`select 1 from universities where code = ? for no key update`, university).Error
+}

@@ -221,3 +221,11 @@ func markTaken(t tx, wanted []wantedFile) (map[uuid.UUID]bool, error) {
 func letGo(t tx, person, application uuid.UUID) error {
 	return t.Exec(`update uploads set taken_by = null where person_id = ? and taken_by = ?`, person, application).Error
 }
+
+// CaseFiles are the files of a case that can still be looked at.
+func (s *Store) CaseFiles(ctx context.Context, caseID uuid.UUID) ([]Upload, error) {
+	files := []Upload{}
+	err := s.read(ctx).Raw(`select * from uploads where person_id = (select person_id from cases where id = ?) and taken_by = ?
+		and deleted_at is null order by id`, caseID, caseID).Scan(&files).Error
+	return files, wrap("list the files of a case", err)
+}

@@ -1,0 +1,52 @@
+package storage
+
+import (
+	"campuscard/campus"
+	"context"
+
+	"github.com/google/uuid"
+)
+
+// Applicant is who has made an application, with what identifies them and the route they came by. Activities only.
+type Applicant struct {
+	Identity
+	Route    campus.Route
+	Evidence []Evidence // what has been handed in, where that was asked for
+}
+
+type applicantFound struct {
+	personRow
+	Route    campus.Route
+	Evidence jsonList[Evidence]
+}
+
+// OpenApplicantAttempt opens a try of a step that is about who has made the application of its case. An error beside an
+// id is of what the try is about; the try is open. So it is with all that open one about something.
+func (s *Store) OpenApplicantAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
+	return s.openApplicantAttempt(ctx, ref, try, openAttemptSQL+selectApplicant)
+}
+
+// OpenPaperAttempt is OpenApplicantAttempt with what has been handed in.
+func (s *Store) OpenPaperAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
+	return s.openApplicantAttempt(ctx, ref, try, openAttemptSQL+selectPapers)
+}
+
+func (s *Store) openApplicantAttempt(ctx context.Context, ref campus.StepRef, try int, query statement) (uuid.UUID,
+	Applicant, error) {
+	id, row, found, err := openAttempt[applicantFound](ctx, s, ref, try, query, ref.Case.ID)
+	switch {
+	case err != nil:
+		return id, Applicant{}, err
+	case !found:
+		return id, Applicant{}, campus.Errorf(campus.NotFound, "", "no application %s", ref.Case.ID)
+	}
+	who, err := s.identify(row.personRow)
+	return id, Applicant{who, row.Route, row.Evidence}, err
+}
+
+// OpenPhotoAttempt is OpenApplicantAttempt for a try to fetch the photo on file. One that was forgotten before may be
+// kept again from here on.
+func (s *Store) OpenPhotoAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
+	return s.openApplicantAttempt(ctx, ref, try,
+		openAttemptSQL+`, kept as (delete from forgotten_files where object_key = '`+photoFolder+`' || cast(@case as uuid)) `+selectApplicant)
+}

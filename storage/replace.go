@@ -1,0 +1,109 @@
+package storage
+
+import (
+	"campuscard/campus"
+	"context"
+
+	"github.com/google/uuid"
+)
+
+// replaceOtherCards ends the cards that the human whose card becomes active has under other numbers (D4), if they change
+// role. Conflict: other_card_active when they do not.
+func replaceOtherCards(ctx context.Context, t tx, application uuid.UUID, moved movedCase, change campus.Change) error {
+	others, err := lockOthers(t, moved.Owner.PersonID)
+	if err != nil || len(others) == 0 {
+		return err
+	}
+	var route campus.Route
+	if err := t.Raw(`select route from applications where id = ?`, application).Row().Scan(&route); err != nil {
+		return err
+	}
+	for _, other := range others {
+		var held []Card
+		if err := t.Raw(`select * from cards where person_id = ? and state in ? order by id`, other.ID, heldStates).Scan(&held).Error; err != nil {
+			return err
+		}
+		for _, card := range held { // D4: one active card per human at any instant
+			if !campus.ReplacesCard(route, other.Status) {
+				return campus.Errorf(campus.Conflict, campus.OtherCardActive, "the same human has card %s under another number", card.ID)
+			}
+			if err := replaceCard(ctx, t, card, other, moved, change); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// replaceCard ends a card because another of the same human takes its place, has all stop that it was good for, and
+// tells who holds it under that number.
+func replaceCard(ctx context.Context, t tx, card Card, holder human, moved movedCase, change campus.Change) error {
+	err := t.Exec(`with made as (update cards set state = @card_state where id = @card and state = @before returning id, @before as before)
+		insert into card_changes (card_id, from_state, to_state, actor, channel, reason, text, at)
+		select id, before, @card_state, @changed_by, @channel, @change_reason, '', @now from made`, map[string]any{
+		"card": card.ID, "before": card.State, "card_state": campus.CardReplaced, "now": t.now,
+		"changed_by": change.Actor.String(), "channel": change.Channel, "change_reason": "role_changed",
+	}).Error
+	if err != nil {
+		return err
+	}
+	if err := addAudit(t, change.Actor, "card.replace", "card/"+card.ID.String(), moved.Owner.University); err != nil {
+		return err
+	}
+	owner := caseOwner{moved.Owner.University, holder.Campus, holder.ID}
+	if err := stopCard(ctx, t, card, owner, moved.PolicyVersion, change.Actor); err != nil {
+		return err
+	}
+	return queueNotices(t, moved.Owner.University, []uuid.UUID{card.PersonID}, card.ApplicationID,
+		campus.Notice{Template: "notice.card_replaced"})
+}
+
+// stopCard has everything stop that a card was good for, in the transaction that ends it: the systems that know it are
+// told by a case of its own, its packages are withdrawn, and its plastic is handed out no more. actor is who ended it.
+func stopCard(ctx context.Context, t tx, card Card, owner caseOwner, policyVersion string, actor campus.Actor) error {
+	ref := campus.CaseRef{Kind: campus.EndingCase, ID: card.ID}
+	if err := openCase(t, ref, owner, policyVersion); err != nil {
+		return err
+	}
+	event := campus.Event{Kind: "card_ended", Actor: actor, Public: true}
+	if err := addEvent(t, ref.ID, event, uuid.Nil); err != nil {
+		return err
+	}
+	input := campus.CaseInput{Case: ref, University: owner.University, Campus: owner.Campus}
+	if err := enqueueStart(ctx, t, ref, string(ref.Kind), input); err != nil {
+		return err
+	}
+	if err := withdrawPackages(ctx, t, card.ID, owner, policyVersion, actor); err != nil {
+		return err
+	}
+	return stopPlastics(ctx, t, card)
+}
+
+// stopPlastics ends what nobody has begun to make or bring, closes the compartment of what lies in a kiosk, and tells
+// the cases of the plastics, which take the orders back that can be.
+func stopPlastics(ctx context.Context, t tx, card Card) error {
+	plastics, err := lockPlastics(t, selectPlastics+`card_id = ?`+lockInOrder, card.ID)
+	if err != nil {
+		return err
+	}
+	change := campus.Change{Actor: campus.System(), Channel: "workflow", Reason: campus.CardReplacedReason}
+	for _, p := range plastics {
+		switch {
+		case p.State.Terminal():
+			continue
+		case p.State == campus.PlasticReady: // it goes back to the card centre
+			if err = dropCode(t, p.ID); err == nil {
+				err = setPlastic(t, p, campus.PlasticReturned, change)
+			}
+		case p.Waits() && p.BatchID == nil && p.OrderKey == "":
+			err = setPlastic(t, p, campus.PlasticCancelled, change)
+		}
+		if err == nil {
+			err = nudge(ctx, t, campus.PlasticCase, []uuid.UUID{p.CaseID})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
