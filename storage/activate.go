@@ -3,22 +3,9 @@ package storage
 import (
 	"campuscard/campus"
 	"context"
-	"time"
 
 	"github.com/google/uuid"
 )
-
-// Activation says what activating a card sets going.
-type Activation struct {
-	Card        uuid.UUID
-	PlasticCase uuid.UUID
-	Plastic     uuid.UUID
-	CardLife    time.Duration // from now, at the most; the end of studies comes first
-	PromisedAt  time.Time     // D2: the end of the promised day
-	Batched     bool          // D3: the plastic waits for a batch
-	NoPackages  bool          // no package was chosen (C2)
-	Change      campus.Change
-}
 
 // ActivateCard makes a pending card active, orders its plastic and each package that was chosen as cases of their own, and
 // ends the application, all at the same instant (D1, D2, D4, C2). A card that the same human has under another number is

@@ -50,3 +50,11 @@ func (s *Store) OpenPhotoAttempt(ctx context.Context, ref campus.StepRef, try in
 	return s.openApplicantAttempt(ctx, ref, try,
 		openAttemptSQL+`, kept as (delete from forgotten_files where object_key = '`+photoFolder+`' || cast(@case as uuid)) `+selectApplicant)
 }
+
+const (
+	selectApplicant  = `select ` + applicantColumns + ofApplicant
+	selectPapers     = `select ` + applicantColumns + `, ` + evidenceColumn + ofApplicant
+	ofApplicant      = ` from applications a join people p on p.id = a.person_id where a.id = @about`
+	applicantColumns = `p.id, p.university, p.number, p.name, p.document_type, p.document, p.phone, p.email, p.language, p.level,
+		p.college, p.campus, p.dormitory, p.status, p.category, p.enrolled_on, p.graduates_on, a.route`
+)

@@ -57,6 +57,12 @@ func closeQueued(t tx, c caseRow, name string, outcome campus.Outcome) error {
 
 var errBegun = errors.New("the workflow has begun")
 
+func init() {
+	keepFacts(campus.FindingFact, saveFinding)
+	keepFacts(campus.FlagFact, flagApplication)
+	keepFacts(campus.NoteFact, saveNote)
+}
+
 // saveFinding puts a verdict in the place of an older one on the same item. One on the phone is about another number when
 // that was changed after the carrier was asked (A3, L6).
 func saveFinding(t tx, m campus.Move, f campus.Finding) error {

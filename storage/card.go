@@ -116,6 +116,8 @@ func notPending(t tx, id uuid.UUID) error {
 	return campus.Errorf(campus.Conflict, "card_state", "a card that is %s cannot become %s", card.State, campus.CardActive)
 }
 
+func init() { keepFacts(campus.GrantFact, saveGranted) }
+
 // saveGranted keeps what a system answered when it took a card (C1).
 func saveGranted(t tx, _ campus.Move, g campus.Granted) error {
 	return t.write(grantedSQL, map[string]any{"card": g.Card, "service": g.Service, "reference": g.Reference, "at": g.At})
@@ -178,4 +180,16 @@ func (s *Store) OpenHolderAttempt(ctx context.Context, ref campus.StepRef, try i
 		err = campus.Errorf(campus.NotFound, "", "no card %s", card)
 	}
 	return id, holder, err
+}
+
+// Activation says what activating a card sets going.
+type Activation struct {
+	Card        uuid.UUID
+	PlasticCase uuid.UUID
+	Plastic     uuid.UUID
+	CardLife    time.Duration // from now, at the most; the end of studies comes first
+	PromisedAt  time.Time     // D2: the end of the promised day
+	Batched     bool          // D3: the plastic waits for a batch
+	NoPackages  bool          // no package was chosen (C2)
+	Change      campus.Change
 }

@@ -523,3 +523,13 @@ func TestMoveForgetsAndFinishes(t *testing.T) {
 		require.Equal(t, 1, count(s.House, `attempts where outcome = 'open' and step = 'registry'`))
 	}
 }
+
+// A fact that nobody keeps is a fault, and not lost in silence.
+func TestFactsThatNobodyKeeps(t *testing.T) {
+	t.Parallel()
+	s := apply(t)
+	before := everything(t, s.House)
+	m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer).With(campus.NewFact("rumour", "x"))
+	require.Equal(t, campus.Internal, campus.CodeOf(second(s.Record(t.Context(), m))))
+	require.Equal(t, before, everything(t, s.House))
+}

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // jsonList is a list in a jsonb column; nil is kept as the empty list.
@@ -54,4 +57,29 @@ func jsonText(v any) string {
 		panic(fmt.Sprintf("%T is no JSON: %v", v, err)) // by its type: no value changes that
 	}
 	return string(b)
+}
+
+// texts are words, for any and all.
+func texts[T ~string](words []T) pgtype.Array[string] {
+	return column(words, func(word T) string { return string(word) })
+}
+
+// column is one field of many rows, for unnest.
+func column[R, V any](rows []R, value func(R) V) pgtype.Array[V] {
+	values := make([]V, len(rows))
+	for i, row := range rows {
+		values[i] = value(row)
+	}
+	return pgtype.Array[V]{
+		Elements: values, Dims: []pgtype.ArrayDimension{{Length: int32(len(rows)), LowerBound: 1}}, Valid: true, //nolint:gosec // a lot
+	}
+}
+
+// ids is such a column of ids; none, where one is zero. As Postgres has them: pgx would send each as a text and read it
+// again.
+func ids[R any](rows []R, value func(R) uuid.UUID) pgtype.Array[pgtype.UUID] {
+	return column(rows, func(row R) pgtype.UUID {
+		id := value(row)
+		return pgtype.UUID{Bytes: id, Valid: id != uuid.Nil}
+	})
 }

@@ -135,18 +135,15 @@ func tellPerson(t tx, m campus.Move, c movedCase) error {
 	return nil
 }
 
-// factWriters say what the tables do with each kind of fact.
-var factWriters = map[campus.FactKind]func(tx, campus.Move, campus.Fact) error{
-	campus.FindingFact:  writes(saveFinding),
-	campus.FlagFact:     writes(flagApplication),
-	campus.NoteFact:     writes(saveNote),
-	campus.GrantFact:    writes(saveGranted),
-	campus.PicturesFact: writes(forgetPictures),
-}
+// factWriters say what the tables do with each kind of fact. Each is registered beside its table.
+var factWriters = map[campus.FactKind]func(tx, campus.Move, campus.Fact) error{}
 
-// writes reads the data of a fact for what writes it.
-func writes[T any](keep func(tx, campus.Move, T) error) func(tx, campus.Move, campus.Fact) error {
-	return func(t tx, m campus.Move, fact campus.Fact) error {
+// keepFacts registers what keeps the facts of a kind.
+func keepFacts[T any](kind campus.FactKind, keep func(tx, campus.Move, T) error) {
+	if _, taken := factWriters[kind]; taken {
+		panic("two keep facts of kind " + kind)
+	}
+	factWriters[kind] = func(t tx, m campus.Move, fact campus.Fact) error {
 		var data T
 		if err := json.Unmarshal(fact.Data, &data); err != nil {
 			return fmt.Errorf("read a fact of kind %s: %w", fact.Kind, err)

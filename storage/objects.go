@@ -140,3 +140,14 @@ func (s *Store) ObjectsReady(ctx context.Context) error {
 	}
 	return objectError("look for the bucket", err)
 }
+
+// discard takes an object away that no row points to. After an outage the row may be there although nobody told us:
+// then the object stays, sealed, and the sweep of unused files finds it by its row or leaves it.
+func (s *Store) discard(ctx context.Context, key string, err error) {
+	if campus.CodeOf(err).Retryable() {
+		return
+	}
+	if _, err := s.objects.delete(context.WithoutCancel(ctx), key); err != nil {
+		s.log.WarnContext(ctx, "an object without a row stays", "object", key, "error", err)
+	}
+}

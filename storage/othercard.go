@@ -43,6 +43,8 @@ func lockOthers(t tx, person uuid.UUID) ([]human, error) {
 
 func isOpenReview(item WorkItem) bool { return item.Kind == campus.ReviewItem && item.ClosedAt == nil }
 
+func init() { itemMarks = append(itemMarks, markOtherCards) }
+
 // markOtherCards marks the reviews of people who have a card, or one that waits to be activated, under another number.
 func markOtherCards(db *gorm.DB, items []WorkItem) error {
 	var people []uuid.UUID

@@ -62,10 +62,14 @@ func markPending(db *gorm.DB, items []WorkItem) error {
 	return err
 }
 
-// markItems adds to items what is not in their rows.
+// itemMarks add to items what is not in their rows. Each is registered beside what it looks at.
+var itemMarks = []func(*gorm.DB, []WorkItem) error{markPending}
+
 func markItems(db *gorm.DB, items []WorkItem) error {
-	if err := markOtherCards(db, items); err != nil {
-		return err
+	for _, mark := range itemMarks {
+		if err := mark(db, items); err != nil {
+			return err
+		}
 	}
-	return markPending(db, items)
+	return nil
 }

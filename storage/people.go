@@ -320,14 +320,6 @@ func (s *Store) identify(row personRow) (Identity, error) {
 	}, nil
 }
 
-const (
-	selectApplicant  = `select ` + applicantColumns + ofApplicant
-	selectPapers     = `select ` + applicantColumns + `, ` + evidenceColumn + ofApplicant
-	ofApplicant      = ` from applications a join people p on p.id = a.person_id where a.id = @about`
-	applicantColumns = `p.id, p.university, p.number, p.name, p.document_type, p.document, p.phone, p.email, p.language, p.level,
-		p.college, p.campus, p.dormitory, p.status, p.category, p.enrolled_on, p.graduates_on, a.route`
-)
-
 // SetLanguage changes the language a person is spoken to in.
 func (s *Store) SetLanguage(ctx context.Context, id uuid.UUID, language campus.Language) error {
 	_, err := s.pool.Exec(ctx, `update people set language = $1 where id = $2`, language, id)

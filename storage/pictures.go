@@ -21,6 +21,8 @@ const forgetSQL = `with forgot as (
 	union all select @photo_key, cast(@now as timestamptz) where cast(@photo as boolean)
 	on conflict do nothing`
 
+func init() { keepFacts(campus.PicturesFact, forgetPictures) }
+
 func forgetPictures(t tx, m campus.Move, what campus.Images) error {
 	return t.write(forgetSQL, forgetWords(m.Case.ID, what, t.now))
 }

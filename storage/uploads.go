@@ -78,17 +78,6 @@ func (s *Store) addUpload(ctx context.Context, req Request, up NewUpload, also f
 	return kept, err
 }
 
-// discard takes an object away that no row points to. After an outage the row may be there although nobody told us:
-// then the object stays, sealed, and the sweep of unused files finds it by its row or leaves it.
-func (s *Store) discard(ctx context.Context, key string, err error) {
-	if campus.CodeOf(err).Retryable() {
-		return
-	}
-	if _, err := s.objects.delete(context.WithoutCancel(ctx), key); err != nil {
-		s.log.WarnContext(ctx, "an object without a row stays", "object", key, "error", err)
-	}
-}
-
 // ReadUpload opens a file. One whose content was deleted is NotFound.
 func (s *Store) ReadUpload(ctx context.Context, id uuid.UUID) (Upload, []byte, error) {
 	row, err := findUpload(s.read(ctx), id)
