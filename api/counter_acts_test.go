@@ -135,6 +135,7 @@ func TestKioskForPeople(t *testing.T) {
 	require.Equal(t, 200, h.do(t, call{who: "centre", method: "GET", path: read[struct{ Receipt string }](t, got).Receipt}).status)
 	h.opens(t)
 	h.play(t, map[string]scenario{"once it is in a batch": {to("kiosk", card, storagetest.EastKiosk), 409, "plastic_on_its_way", ""}})
+	h.noKioskForWhatIsOver(t, func(kiosk string) call { return to("kiosk", card, kiosk) })
 
 	h.returned(t)
 	again := h.do(t, to("resend", card, storagetest.WestKiosk))
