@@ -83,6 +83,25 @@ func nextOf(in campus.Language, c storage.Case) nextView {
 	})}
 }
 
+// nextFor is nextOf for one case, which also looks at what would become of an activation (D4): nobody is asked to do what is
+// refused, or not told what ends with it.
+func (s *Server) nextFor(ctx context.Context, c storage.Case) (nextView, error) {
+	in := language(ctx)
+	next := nextOf(in, c)
+	if c.Kind != campus.ApplicationCase || c.Stage != campus.StageActivation && c.Stage != campus.StageEnrolment {
+		return next, nil
+	}
+	mark, err := s.store.OtherCard(ctx, c.ID)
+	if err != nil || mark == "" {
+		return next, err
+	}
+	next.Text = campus.Text(in, "next."+string(c.Stage)+"."+mark, nil)
+	if mark == campus.OtherCardMark {
+		next.Actions = slices.DeleteFunc(next.Actions, func(a actionView) bool { return strings.HasSuffix(a.Href, "/activation") })
+	}
+	return next, nil
+}
+
 type eventView struct {
 	At   time.Time `json:"at"`
 	Kind string    `json:"kind"`
@@ -189,7 +208,11 @@ func lineText(in campus.Language, place campus.LinePlace) string {
 
 func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDetail], error) {
 	in := language(ctx)
-	detail := caseDetail{CaseView: s.caseOf(in, c), Next: nextOf(in, c)}
+	next, err := s.nextFor(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	detail := caseDetail{CaseView: s.caseOf(in, c), Next: next}
 	timeline, err := s.store.Timeline(ctx, c.ID, true)
 	if err != nil {
 		return nil, err

@@ -89,7 +89,7 @@ func TestUploadRefusals(t *testing.T) {
 		"a live frame of over 8 MB":                {uploadCall(frame, "a.jpg", "", append(picture, make([]byte, 8<<20)...)), 413, "frame_large", "file"},
 		"over 10 MiB":                              {uploadCall(document, "a.jpg", "image/jpeg", append(picture, make([]byte, 10<<20)...)), 413, "file_too_large", ""},
 		"far over 10 MiB":                          {uploadCall(document, "a.jpg", "image/jpeg", make([]byte, 11<<20)), 413, "file_too_large", ""},
-		"an empty file":                            {uploadCall(document, "a.jpg", "image/jpeg", nil), 422, "file_missing", "file"},
+		"an empty file":                            {uploadCall(document, "a.jpg", "image/jpeg", nil), 422, "file_empty", "file"},
 		"a purpose nobody knows":                   {uploadCall("selfie", "a.jpg", "image/jpeg", picture), 422, "purpose_unknown", "purpose"},
 		"a part nobody asked for":                  {plain(extra, form), 422, "form_unknown", ""},
 		"a form that ends early":                   {plain(twice[:len(twice)/2], form), 422, "form_broken", ""},

@@ -100,7 +100,7 @@ type SignInPolicy struct {
 	PhoneCodeTries    int         `yaml:"phone_code_tries"`
 	PhoneCodesPerHour int         `yaml:"phone_codes_per_hour"`
 	WrongEntries      int         `yaml:"wrong_entries"`
-	UnlockCodes       int         `yaml:"unlock_codes"`      // a day
+	UnlockCodes       int         `yaml:"unlock_codes"`      // for one lock
 	UnlockCodeTries   int         `yaml:"unlock_code_tries"` // entries with a right code, after each code that was sent
 	CodeDelays        EntryDelays `yaml:"code_delays"`       // account is not used
 	StaffDelays       EntryDelays `yaml:"staff_delays"`

@@ -65,6 +65,16 @@ func TestOneCardForOneHuman(t *testing.T) {
 			second := first.again(test.change).approve()
 			first.Exec(`update people set status = $1 where id = $2`, test.status, first.person.ID)
 			first.Exec(`update cards set state = $1 where id = $2`, test.card, first.card)
+			mark, err := second.OtherCard(t.Context(), second.application.ID)
+			require.NoError(t, err)
+			told := ""
+			switch {
+			case test.want != "done":
+				told = campus.OtherCardMark
+			case test.status != "registered":
+				told = campus.OtherCardReplacedMark
+			}
+			require.Equal(t, told, mark, "what the holder is told before")
 			before := count(first.House, "audit")
 			require.Equal(t, test.want, outcome(second.activates()))
 			held := count(first.House, "cards where state in ('active', 'frozen', 'lost')")

@@ -225,7 +225,7 @@ func TestUnlockAtCounter(t *testing.T) {
 	c := atCounter(t)
 	l := &lockTest{c.House, t, c.person, c.House.Policy().SignIn}
 	unlock := func() error {
-		return second(c.UnlockAtCounter(t.Context(), storagetest.Request(campus.Staff(c.who.ID)), c.who,
+		return second(c.UnlockAtCounter(t.Context(), storagetest.Request(campus.Staff(c.who.ID)), l.policy, c.who,
 			storage.NewCounterAct{Kind: campus.UnlockAct, Person: c.person.ID, Policy: c.policy}))
 	}
 	l.lock(c.person.Roster.Number)
@@ -249,6 +249,7 @@ func TestUnlockAtCounter(t *testing.T) {
 	require.NoError(t, askFor(other.ID))
 	ask := func() error { return askFor(c.person.ID) }
 	for range l.policy.PhoneCodesPerHour {
+		require.Equal(t, "sign_in_open", outcome(unlock()), "codes that can still be asked for hold nobody up")
 		require.NoError(t, ask())
 	}
 	require.Equal(t, "too_many_codes", outcome(ask()))
@@ -256,6 +257,8 @@ func TestUnlockAtCounter(t *testing.T) {
 	require.Zero(t, count(c.House, `phone_codes where person_id = $1`, c.person.ID))
 	require.Equal(t, 1, count(c.House, `phone_codes where person_id = $1`, other.ID), "codes of others stay")
 	require.NoError(t, ask())
+	c.Exec(`update phone_codes set used_at = now()`)
+	require.Equal(t, "sign_in_open", outcome(unlock()), "a code of the first sign-in was used, and nobody is locked")
 }
 
 // The doctor counts what was entered wrongly lately.
