@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,5 +28,31 @@ func TestStreamsOfAPDFHaveOneBound(t *testing.T) {
 		}
 		require.NoError(t, read(int64(words)*(size+1000)), name)
 		require.Error(t, read(int64(words)*(size-1000)), "%s: though one alone would be within the bound", name)
+	}
+}
+
+// What a PDF says of itself is bounded before room is made for it: how many objects there are and how many a stream holds,
+// and where in what a stream unpacks to they begin.
+func TestAPDFCannotSayMoreThanItMay(t *testing.T) {
+	t.Parallel()
+	const packed, first = "<</Type /ObjStm /N 3 /First 15 /Filter /FlateDecode /Length ", "object stream First 600000 exceeds limit 500000"
+	for name, c := range map[string]struct{ says, instead, refusal string }{
+		"nothing else":                   {"", "", ""},
+		"more objects":                   {"/XRef /Size 6", "/XRef /Size 500001", `"Size" 500001 exceeds limit 500000`},
+		"objects again and again":        {"/Root 1", "/Index [0 300000 0 300000] /Root 1", "xref entry count exceeds limit 500000"},
+		"more objects in a stream":       {packed, "<</Type/ObjStm/N 500001/First 15/Filter/FlateDecode /Length ", "object stream N 500001 exceeds limit 500000"},
+		"objects far behind in a stream": {packed, "<</Type/ObjStm/N 3/First 600000/Filter/FlateDecode   /Length ", first},
+	} {
+		content := storagetest.PackedPDF(t, 1, 1000, true)
+		require.Contains(t, string(content), c.says, name)
+		content = bytes.Replace(content, []byte(c.says), []byte(c.instead), 1)
+		words := streamWords(content)
+		policy := campus.UploadPolicy{MaxBytes: 1 << 20, StreamBytes: 500_000 * int64(words)}
+		err := readPDF(t.Context(), content, readerOfPDF(policy, words))
+		if c.refusal == "" {
+			require.NoError(t, err, name)
+		} else {
+			require.ErrorContains(t, err, c.refusal, name)
+		}
 	}
 }
