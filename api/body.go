@@ -50,7 +50,7 @@ func (s *Server) takeBody(c *gin.Context) {
 	connection := http.NewResponseController(c.Writer)
 	began := time.Now()
 	_ = connection.SetReadDeadline(began.Add(patience))
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
+	body, err := io.ReadAll(request.turn.counts(http.MaxBytesReader(c.Writer, c.Request.Body, limit)))
 	if request.bodyRead, request.bodyCut = err == nil, err != nil; err == nil {
 		_ = connection.SetReadDeadline(time.Time{})
 	}
@@ -79,18 +79,19 @@ func plainJSON(header http.Header) bool {
 	return !told || strings.EqualFold(charset, "utf-8")
 }
 
-// takeTurn makes room for a file that is sent, or refuses it before it is read.
+// takeTurn lets a file arrive, or refuses it before it is read, and gives its room back in the end.
 func (s *Server) takeTurn(c *gin.Context) {
 	request := callOfGin(c)
 	if request.route == nil || !request.route.has(form) {
 		return
 	}
-	leave, err := s.looking.enter(request.actor, s.policies.For(university(request)).Uploads)
+	turn, err := s.looking.enter(request.actor, s.policies.For(university(request)).Uploads)
 	if err != nil {
 		s.refuse(c, err)
 		return
 	}
-	defer leave()
+	defer turn.leave()
+	request.turn = turn
 	c.Next()
 }
 
@@ -115,8 +116,11 @@ func (s *Server) leaveBody(c *gin.Context) {
 	_ = connection.SetReadDeadline(time.Now())
 }
 
-// bodyError tells what went wrong with a body. It is the sender's fault in every case, or the line's.
+// bodyError tells what went wrong with a body. It is the sender's fault, or the line's, unless we have no room for it.
 func bodyError(err error, tooLarge string) error {
+	if full, ok := errors.AsType[*campus.Error](err); ok {
+		return full
+	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return campus.Errorf(campus.TooLarge, tooLarge, "the body is too large")
 	}

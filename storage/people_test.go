@@ -112,6 +112,9 @@ func TestImportPeople(t *testing.T) {
 				func(p *storage.RosterPerson) { p.EnrolledOn = campus.Date{Month: 12, Day: 31} },
 				func(p *storage.RosterPerson) { p.GraduatesOn = campus.Date{Year: 9999, Month: 12, Day: 31} },
 			},
+			"roster.enrolment": { // A6: their card waits for that day
+				func(p *storage.RosterPerson) { p.Status, p.EnrolledOn = "admitted", campus.Date{} },
+			},
 			"roster.phone": {
 				func(p *storage.RosterPerson) { p.Phone = "abc" }, func(p *storage.RosterPerson) { p.Phone = "\u3000" },
 				func(p *storage.RosterPerson) { p.Phone = "138" }, func(p *storage.RosterPerson) { p.Phone = "+86+13800000000" },
