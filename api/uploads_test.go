@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"image"
 	"image/png"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +32,14 @@ func smallPNG(t *testing.T) []byte {
 	var out bytes.Buffer
 	require.NoError(t, png.Encode(&out, image.NewGray(image.Rect(0, 0, 32, 16))))
 	return out.Bytes()
+}
+
+// textsPNG is a picture with so many texts behind its head.
+func textsPNG(t *testing.T, texts int) []byte {
+	t.Helper()
+	chunk := binary.BigEndian.AppendUint32([]byte("\x00\x00\x00\x03tEXta\x00b"), crc32.ChecksumIEEE([]byte("tEXta\x00b")))
+	picture, behind := smallPNG(t), len("\x89PNG\r\n\x1a\n")+25
+	return slices.Concat(picture[:behind], bytes.Repeat(chunk, texts), picture[behind:])
 }
 
 func TestUploadRefusals(t *testing.T) {
@@ -79,6 +88,7 @@ func TestUploadRefusals(t *testing.T) {
 		"a progressive JPEG with much to hold":     {uploadCall(document, "a.jpg", "", storagetest.JPEGHead(0xc2, 6200, 6400, 0x11, 0x11, 0x11)), 422, "file_laborious", "file"},
 		"another, of the colours most have":        {uploadCall(document, "a.jpg", "", storagetest.JPEGHead(0xc2, 6200, 6400, 0x22, 0x11, 0x11)), 422, "file_damaged", "file"},
 		"another, that is not progressive":         {uploadCall(document, "a.jpg", "", storagetest.JPEGHead(0xc0, 6200, 6400, 0x11, 0x11, 0x11)), 422, "file_damaged", "file"},
+		"a PNG of 1001 chunks beside pixels":       {uploadCall(document, "a.png", "", textsPNG(t, 1000)), 422, "file_laborious", "file"},
 		"a JPEG that is called .png":               {uploadCall(document, "a.png", "", picture), 415, "file_disguised", "file"},
 		"a JPEG that is declared PNG":              {uploadCall(document, "a", "image/png", picture), 415, "file_disguised", "file"},
 		"a PNG that is called .jfif":               {uploadCall(document, "a.jfif", "", smallPNG(t)), 415, "file_disguised", "file"},
@@ -125,6 +135,7 @@ func TestUpload(t *testing.T) {
 		"a JPEG called after a day":                 uploadCall("identity_document", "IMG.2026.11.28", "image/jpeg", storagetest.JPEG(64, 48)),
 		"a JPEG called v1.final":                    uploadCall("identity_document", "证件.v1.final", "", storagetest.JPEG(64, 48)),
 		"a JPEG of 50 scans":                        uploadCall("identity_document", "a.jpg", "", storagetest.LaboriousJPEG(64, 64, 49)),
+		"a PNG of 1000 chunks beside pixels":        uploadCall("identity_document", "a.png", "", textsPNG(t, 999)),
 		"a live frame of 64 x 4096":                 uploadCall("live_frame", "a.jpg", "", storagetest.JPEG(64, 4096)),
 	} {
 		t.Run(name+" is kept, once for a key, and shown to its owner only", func(t *testing.T) {
