@@ -95,8 +95,10 @@ func keepFilesHere() error {
 	return nil
 }
 
-// failed is the status of a program that could not do its work and says so.
-const failed = 1
+const (
+	failed  = 1 // the status of a program that could not do its work and says so
+	tooLong = 2 // of one that has ended itself, as Go does for want of memory
+)
 
 // hasDied tells a process that was ended, by a signal or for want of memory, from one that has ended by itself.
 func hasDied(state *os.ProcessState) bool { return state.ExitCode() != 0 && state.ExitCode() != failed }
@@ -125,14 +127,15 @@ func InspectPDF(bounds string, in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// boundProcess limits what this process may take from now on. The time of its processor is a second bound: it holds when
-// nobody is there any more to end it. Address space is not bounded, because Go reserves much of it and uses little.
+// boundProcess limits what this process may take from now on. Its own bounds of time hold when nobody is there any more to
+// end it. Address space is not bounded, because Go reserves much of it and uses little.
 func boundProcess(policy campus.UploadPolicy) error {
 	taken, err := memoryTaken()
 	if err != nil {
 		return err
 	}
 	const spare = 2 // seconds
+	time.AfterFunc(policy.LookTime.Std()+spare*time.Second, func() { os.Exit(tooLong) })
 	for resource, most := range map[int]uint64{
 		unix.RLIMIT_DATA: taken + uint64(policy.PDFMemory),
 		unix.RLIMIT_CPU:  uint64(math.Ceil(policy.LookTime.Std().Seconds())) + spare,

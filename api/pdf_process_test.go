@@ -3,9 +3,11 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -28,7 +30,7 @@ func pdfPolicy(mark int64) campus.UploadPolicy {
 	return policy
 }
 
-// readersOfPDF are the processes that read a PDF under a mark, by their ids.
+// readersOfPDF are the processes of ours that read a PDF under a mark, by their ids.
 func readersOfPDF(t *testing.T, mark int64) (ids []int) {
 	t.Helper()
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -37,6 +39,10 @@ func readersOfPDF(t *testing.T, mark int64) (ids []int) {
 		line, err := os.ReadFile(path)
 		if err != nil || !strings.Contains(string(line), fmt.Sprintf(`"MaxPixels":%d,`, mark)) {
 			continue // gone already, or another program
+		}
+		stat, err := os.ReadFile(filepath.Join(filepath.Dir(path), "stat"))
+		if err != nil || !strings.Contains(string(stat), fmt.Sprintf(" %d ", os.Getpid())) {
+			continue // gone, or of another run of the tests
 		}
 		id, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		require.NoError(t, err)
@@ -191,4 +197,21 @@ func TestOwnFaultsAreNoVerdictOnAPDF(t *testing.T) {
 	err := s.inspectPDF(as(t.Context()), pdfPolicy(8431), certificate(storagetest.PDF(t)))
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.Empty(t, campus.ReasonOf(err))
+}
+
+// Where the server has died, nobody is there to end a process.
+func TestAProcessThatReadsAPDFEndsByItself(t *testing.T) {
+	t.Parallel()
+	policy := pdfPolicy(8441)
+	policy.LookTime = campus.Duration(time.Millisecond)
+	bounds, err := json.Marshal(policy)
+	require.NoError(t, err)
+	process := exec.CommandContext(t.Context(), "/proc/self/exe", InspectPDFCommand, string(bounds))
+	process.Stdin = bytes.NewReader(endlessPDFs()["objects without an end"])
+	began := time.Now()
+	said, err := process.Output()
+	require.Error(t, err)
+	require.JSONEq(t, `{"begun": true}`, string(said))
+	require.True(t, hasDied(process.ProcessState))
+	require.Less(t, time.Since(began), time.Minute)
 }

@@ -12,6 +12,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"campuscard/api"
+	"campuscard/campus"
+	"campuscard/deploy"
 	"campuscard/storage/storagetest"
 )
 
@@ -45,6 +48,13 @@ func textsPNG(t *testing.T, texts int) []byte {
 func TestUploadRefusals(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
+	cfg := config(h.House) // one student sends all of it, and starting a process takes long under the race detector
+	var err error
+	cfg.Policies, err = campus.LoadPolicies(deploy.Policy, []byte("uploads: {look_share: 1h, look_window: 2h}"))
+	require.NoError(t, err)
+	server, err := api.New(cfg, h.Store, nowhere(t), h.Log)
+	require.NoError(t, err)
+	h.serve(t, server)
 	picture := storagetest.JPEG(64, 64)
 	pdf := storagetest.PDF(t)
 	const document, certificate, frame = "identity_document", "certificate", "live_frame"
