@@ -414,6 +414,27 @@ func TestScansAreCounted(t *testing.T) {
 	}
 }
 
+func TestChunksAreCounted(t *testing.T) {
+	t.Parallel()
+	const head = "\x89PNG\r\n\x1a\n\x00\x00\x00\x01IHDR.sum."
+	const text, pixels, end = "\x00\x00\x00\x03tEXta\x00bsum.", "\x00\x00\x00\x02IDATxxsum.", "\x00\x00\x00\x00IENDsum."
+	for name, c := range map[string]struct {
+		content string
+		want    int
+	}{
+		"none":                  {"\x89PNG\r\n\x1a\n", 0},
+		"the head":              {head + end, 1},
+		"not those of pixels":   {head + pixels + pixels + end, 1},
+		"texts on both sides":   {head + text + text + pixels + text + end, 4},
+		"not behind the end":    {head + end + text, 1},
+		"one that is cut off":   {head + text[:9], 2},
+		"one beyond the end":    {head + "\xff\xff\xff\xfftEXt" + text, 2},
+		"a head that is broken": {head + text[:7], 1},
+	} {
+		require.Equal(t, c.want, pngWork([]byte(c.content)).chunks, name)
+	}
+}
+
 // What a progressive picture holds until its end is known from its header: whole blocks, as its components are sampled.
 func TestCoefficientsAreCounted(t *testing.T) {
 	t.Parallel()

@@ -24,7 +24,7 @@ func TestStreamsOfAPDFHaveOneBound(t *testing.T) {
 		require.Equal(t, words, streamWords(content), name)
 		read := func(bytes int64) error {
 			policy := campus.UploadPolicy{MaxBytes: 1 << 20, StreamBytes: bytes}
-			return readPDF(t.Context(), content, readerOfPDF(policy, words))
+			return readPDF(content, readerOfPDF(policy, words))
 		}
 		require.NoError(t, read(int64(words)*(size+1000)), name)
 		require.Error(t, read(int64(words)*(size-1000)), "%s: though one alone would be within the bound", name)
