@@ -54,7 +54,7 @@ func TestAPDFCannotSayMoreThanItMay(t *testing.T) {
 		content = bytes.Replace(content, []byte(c.says), []byte(c.instead), 1)
 		words := streamWords(content)
 		policy := campus.UploadPolicy{MaxBytes: 1 << 20, StreamBytes: 5_000_000 * int64(words)}
-		err := readPDF(t.Context(), content, readerOfPDF(policy, words))
+		err := readPDF(content, readerOfPDF(policy, words))
 		if c.refusal == "" {
 			require.NoError(t, err, name)
 		} else {
