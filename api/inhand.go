@@ -32,7 +32,8 @@ func (l *looking) enter(whose campus.Actor, policy campus.UploadPolicy) (*turn, 
 	case l.shareIsUsed(whose, mine):
 		return nil, shareUsed()
 	case mine.inHand >= inHandOfOne:
-		return nil, campus.Errorf(campus.TooMany, "uploads_waiting", "the caller has %d files here", mine.inHand).After(retryAfter)
+		return nil, campus.Errorf(campus.TooMany, "uploads_waiting", "the caller has %d files here", mine.inHand).
+			After(retryAfter)
 	}
 	mine.inHand++
 	return &turn{of: l, who: mine, whole: policy.MaxBytes + formSlack}, nil
