@@ -24,6 +24,7 @@ const (
 	jsonLimit = 1 << 20
 	formSlack = 64 << 10  // what a form is more than its file
 	leftover  = 256 << 10 // of a body that is refused, what is read to keep the connection; the library reads as much
+	farewell  = 32 << 20  // of a file that is refused: who sends all of it before they read would see no answer
 )
 
 // takeBody reads the whole body within the route's limit, so that signatures and idempotency hashes are over what was
@@ -105,15 +106,29 @@ func (s *Server) leaveBody(c *gin.Context) {
 		return
 	}
 	connection := http.NewResponseController(c.Writer)
-	if !request.bodyCut && c.Request.ContentLength <= leftover && c.GetHeader("Expect") == "" {
-		_ = connection.SetReadDeadline(time.Now().Add(refusalTime))
-		if _, err := io.CopyN(io.Discard, c.Request.Body, leftover+1); errors.Is(err, io.EOF) {
-			_ = connection.SetReadDeadline(time.Time{})
-			return
-		}
+	most := int64(leftover)
+	if request.route != nil && request.route.has(form) {
+		most = farewell
+	}
+	if !request.bodyCut && c.Request.ContentLength <= most && c.GetHeader("Expect") == "" && drain(connection, c.Request.Body, most) {
+		_ = connection.SetReadDeadline(time.Time{})
+		return
 	}
 	c.Writer.Header().Set("Connection", "close")
 	_ = connection.SetReadDeadline(time.Now())
+}
+
+// drain reads what is left of a body, as long as it comes without a pause; false when there is more.
+func drain(connection *http.ResponseController, body io.Reader, most int64) bool {
+	for read := int64(0); read <= most; {
+		_ = connection.SetReadDeadline(time.Now().Add(refusalTime))
+		n, err := io.CopyN(io.Discard, body, 64<<10)
+		read += n
+		if err != nil {
+			return errors.Is(err, io.EOF)
+		}
+	}
+	return false
 }
 
 // bodyError tells what went wrong with a body. It is the sender's fault, or the line's, unless we have no room for it.

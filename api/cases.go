@@ -88,6 +88,10 @@ func nextOf(in campus.Language, c storage.Case) nextView {
 func (s *Server) nextFor(ctx context.Context, c storage.Case) (nextView, error) {
 	in := language(ctx)
 	next := nextOf(in, c)
+	pending, err := s.ownPending(ctx, c)
+	if err != nil || pending != "" {
+		return nextView{Text: pending, Actions: []actionView{}}, err
+	}
 	if c.Kind != campus.ApplicationCase || c.Stage != campus.StageActivation && c.Stage != campus.StageEnrolment {
 		return next, nil
 	}
@@ -100,6 +104,19 @@ func (s *Server) nextFor(ctx context.Context, c storage.Case) (nextView, error) 
 		next.Actions = slices.DeleteFunc(next.Actions, func(a actionView) bool { return strings.HasSuffix(a.Href, "/activation") })
 	}
 	return next, nil
+}
+
+// ownPending says that what the holder has decided last is under way; empty when it is not.
+func (s *Server) ownPending(ctx context.Context, c storage.Case) (string, error) {
+	open, err := s.store.CaseDecisions(ctx, c.ID)
+	holder := campus.Student(c.PersonID).String()
+	for _, d := range slices.Backward(open) {
+		if d.Actor == holder {
+			in := language(ctx)
+			return campus.Text(in, "next.deciding", map[string]string{"what": campus.Text(in, "deciding."+d.Update, nil)}), nil
+		}
+	}
+	return "", err
 }
 
 type eventView struct {

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// inHandOfOne is how many files one caller may have here: one that is looked at, and two that wait.
-	inHandOfOne = 3
+	// inHandOfOne is how many files one caller may have here. An application has up to five, and may send them at once.
+	inHandOfOne = 6
 	// bytesOfAll is how much of bodies all callers together may have here: 40 files of the largest size (10 MiB). Each
 	// byte is here up to two and a half times, as it was sent and in the file, so that this is 1 GB at most.
 	bytesOfAll = 400 << 20

@@ -76,7 +76,7 @@ func TestFilesInHandAreBounded(t *testing.T) {
 	clock := &handClock{at: time.Now()}
 	l := lookingBy(clock)
 	const whole = formSlack // of a policy that has no number
-	l.room = 8 * whole
+	l.room = 2 * (inHandOfOne + 1) * whole
 	many := campus.Student(uuid.New())
 	enter := func(who campus.Actor) (*turn, string) {
 		turn, err := l.enter(who, lookPolicy)
@@ -98,7 +98,7 @@ func TestFilesInHandAreBounded(t *testing.T) {
 	require.Empty(t, hold(again, whole))
 
 	var others []*turn
-	for range 5 {
+	for range inHandOfOne + 2 {
 		turn, reason := enter(campus.Student(uuid.New()))
 		require.Empty(t, reason)
 		require.Empty(t, hold(turn, whole))
