@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -55,6 +56,14 @@ func (c *apiCommand) config(h *openHouse) api.Config {
 		TrustedProxies: c.Proxies, PerAddress: c.PerAddress, HRSecrets: c.HRSecrets, ReceiptFonts: fonts,
 	}
 }
+
+// inspectPDFCommand has no configuration: who starts it says all it has to know.
+type inspectPDFCommand struct {
+	Bounds string `arg:"" help:"Upload policy as JSON."`
+}
+
+// Run implements kong's command.
+func (c *inspectPDFCommand) Run() error { return api.InspectPDF(c.Bounds, os.Stdin, os.Stdout) }
 
 type workerCommand struct {
 	house

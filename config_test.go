@@ -3,12 +3,14 @@ package main
 import (
 	"encoding/base64"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
+	"campuscard/api"
 	"campuscard/worker"
 )
 
@@ -51,6 +53,20 @@ func TestAPIDrainsForFiveSecondsUnlessItIsTold(t *testing.T) {
 	}
 	_, err := parse(t, "api", map[string]string{"DRAIN_DELAY": "soon"})
 	require.Error(t, err)
+}
+
+// The api starts this program for a PDF, with an empty environment.
+func TestReadingAPDFNeedsNoConfiguration(t *testing.T) {
+	for _, variable := range os.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		t.Setenv(name, value) // puts it back
+		require.NoError(t, os.Unsetenv(name))
+	}
+	parser, err := kong.New(&program{}, kong.Exit(func(int) {}))
+	require.NoError(t, err)
+	parsed, err := parser.Parse([]string{api.InspectPDFCommand, `{"PDFMemory": 1}`})
+	require.NoError(t, err)
+	require.Equal(t, "inspect-pdf <bounds>", parsed.Command())
 }
 
 func TestMemoryOfTheCache(t *testing.T) {

@@ -24,6 +24,8 @@ type program struct {
 	Replay    replayCommand    `cmd:"" help:"Run the histories of all open cases against this build."`
 	Doctor    doctorCommand    `cmd:"" help:"Look at every part and say what is wrong; works while parts are down."`
 
+	InspectPDF inspectPDFCommand `cmd:"" hidden:"" help:"Read one PDF from standard input. The api starts it."`
+
 	LogLevel slog.Level `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
 }
 

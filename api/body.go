@@ -24,6 +24,7 @@ const (
 	jsonLimit = 1 << 20
 	formSlack = 64 << 10  // what a form is more than its file
 	leftover  = 256 << 10 // of a body that is refused, what is read to keep the connection; the library reads as much
+	farewell  = 32 << 20  // of a file that is refused: who sends all of it before they read would see no answer
 )
 
 // takeBody reads the whole body within the route's limit, so that signatures and idempotency hashes are over what was
@@ -50,7 +51,7 @@ func (s *Server) takeBody(c *gin.Context) {
 	connection := http.NewResponseController(c.Writer)
 	began := time.Now()
 	_ = connection.SetReadDeadline(began.Add(patience))
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
+	body, err := io.ReadAll(request.turn.counts(http.MaxBytesReader(c.Writer, c.Request.Body, limit)))
 	if request.bodyRead, request.bodyCut = err == nil, err != nil; err == nil {
 		_ = connection.SetReadDeadline(time.Time{})
 	}
@@ -79,18 +80,19 @@ func plainJSON(header http.Header) bool {
 	return !told || strings.EqualFold(charset, "utf-8")
 }
 
-// takeTurn makes room for a file that is sent, or refuses it before it is read.
+// takeTurn lets a file arrive, or refuses it before it is read, and gives its room back in the end.
 func (s *Server) takeTurn(c *gin.Context) {
 	request := callOfGin(c)
 	if request.route == nil || !request.route.has(form) {
 		return
 	}
-	leave, err := s.looking.enter(request.actor, s.policies.For(university(request)).Uploads)
+	turn, err := s.looking.enter(request.actor, s.policies.For(university(request)).Uploads)
 	if err != nil {
 		s.refuse(c, err)
 		return
 	}
-	defer leave()
+	defer turn.leave()
+	request.turn = turn
 	c.Next()
 }
 
@@ -104,19 +106,36 @@ func (s *Server) leaveBody(c *gin.Context) {
 		return
 	}
 	connection := http.NewResponseController(c.Writer)
-	if !request.bodyCut && c.Request.ContentLength <= leftover && c.GetHeader("Expect") == "" {
-		_ = connection.SetReadDeadline(time.Now().Add(refusalTime))
-		if _, err := io.CopyN(io.Discard, c.Request.Body, leftover+1); errors.Is(err, io.EOF) {
-			_ = connection.SetReadDeadline(time.Time{})
-			return
-		}
+	most := int64(leftover)
+	if request.route != nil && request.route.has(form) {
+		most = farewell
+	}
+	if !request.bodyCut && c.Request.ContentLength <= most && c.GetHeader("Expect") == "" && drain(connection, c.Request.Body, most) {
+		_ = connection.SetReadDeadline(time.Time{})
+		return
 	}
 	c.Writer.Header().Set("Connection", "close")
 	_ = connection.SetReadDeadline(time.Now())
 }
 
-// bodyError tells what went wrong with a body. It is the sender's fault in every case, or the line's.
+// drain reads what is left of a body, as long as it comes without a pause; false when there is more.
+func drain(connection *http.ResponseController, body io.Reader, most int64) bool {
+	for read := int64(0); read <= most; {
+		_ = connection.SetReadDeadline(time.Now().Add(refusalTime))
+		n, err := io.CopyN(io.Discard, body, 64<<10)
+		read += n
+		if err != nil {
+			return errors.Is(err, io.EOF)
+		}
+	}
+	return false
+}
+
+// bodyError tells what went wrong with a body. It is the sender's fault, or the line's, unless we have no room for it.
 func bodyError(err error, tooLarge string) error {
+	if full, ok := errors.AsType[*campus.Error](err); ok {
+		return full
+	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return campus.Errorf(campus.TooLarge, tooLarge, "the body is too large")
 	}

@@ -19,6 +19,7 @@ type call struct {
 	address   string // of the client, as far as it is one caller's: of IPv6 the /64
 	kiosk     storage.Kiosk
 	actor     campus.Actor
+	turn      *turn // of a file that is sent
 	body      []byte
 	bodyRead  bool // to its end
 	bodyCut   bool // reading it was given up

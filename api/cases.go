@@ -83,6 +83,42 @@ func nextOf(in campus.Language, c storage.Case) nextView {
 	})}
 }
 
+// nextFor is nextOf for one case, which also looks at what would become of an activation (D4): nobody is asked to do what is
+// refused, or not told what ends with it.
+func (s *Server) nextFor(ctx context.Context, c storage.Case) (nextView, error) {
+	in := language(ctx)
+	next := nextOf(in, c)
+	pending, err := s.ownPending(ctx, c)
+	if err != nil || pending != "" {
+		return nextView{Text: pending, Actions: []actionView{}}, err
+	}
+	if c.Kind != campus.ApplicationCase || c.Stage != campus.StageActivation && c.Stage != campus.StageEnrolment {
+		return next, nil
+	}
+	mark, err := s.store.OtherCard(ctx, c.ID)
+	if err != nil || mark == "" {
+		return next, err
+	}
+	next.Text = campus.Text(in, "next."+string(c.Stage)+"."+mark, nil)
+	if mark == campus.OtherCardMark {
+		next.Actions = slices.DeleteFunc(next.Actions, func(a actionView) bool { return strings.HasSuffix(a.Href, "/activation") })
+	}
+	return next, nil
+}
+
+// ownPending says that what the holder has decided last is under way; empty when it is not.
+func (s *Server) ownPending(ctx context.Context, c storage.Case) (string, error) {
+	open, err := s.store.CaseDecisions(ctx, c.ID)
+	holder := campus.Student(c.PersonID).String()
+	for _, d := range slices.Backward(open) {
+		if d.Actor == holder {
+			in := language(ctx)
+			return campus.Text(in, "next.deciding", map[string]string{"what": campus.Text(in, "deciding."+d.Update, nil)}), nil
+		}
+	}
+	return "", err
+}
+
 type eventView struct {
 	At   time.Time `json:"at"`
 	Kind string    `json:"kind"`
@@ -189,7 +225,11 @@ func lineText(in campus.Language, place campus.LinePlace) string {
 
 func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDetail], error) {
 	in := language(ctx)
-	detail := caseDetail{CaseView: s.caseOf(in, c), Next: nextOf(in, c)}
+	next, err := s.nextFor(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	detail := caseDetail{CaseView: s.caseOf(in, c), Next: next}
 	timeline, err := s.store.Timeline(ctx, c.ID, true)
 	if err != nil {
 		return nil, err

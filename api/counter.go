@@ -27,7 +27,7 @@ func (s *Server) findPeople(ctx context.Context, in *personSearchInput) (*answer
 	if err != nil {
 		return nil, err
 	}
-	if !searchable(in.By, campus.Typed(in.Q)) {
+	if !searchable(in.By, in.Q) {
 		return nil, campus.FieldErrorf("q", "search_short", "too little to search by")
 	}
 	return s.foundPeople(ctx, storage.PersonSearch{By: in.By, Q: in.Q, After: after, Limit: in.Limit})
@@ -36,13 +36,14 @@ func (s *Server) findPeople(ctx context.Context, in *personSearchInput) (*answer
 // searchable tells whether there is enough to search by: four digits of a phone, or one word of two signs. A number
 // has no least length of its own.
 func searchable(by campus.SearchKind, q string) bool {
+	number := campus.PlainNumber(q)
 	switch by {
 	case campus.SearchPhone:
-		return campus.AllDigits(q) && len(q) >= campus.PhoneTail
+		return campus.AllDigits(number) && len(number) >= campus.PhoneTail
 	case campus.SearchNumber:
-		return utf8.RuneCountInString(q) > 1
+		return utf8.RuneCountInString(number) > 1
 	}
-	return len(campus.SearchWords(q)) > 0
+	return len(campus.SearchWords(campus.Typed(q))) > 0
 }
 
 func (s *Server) foundPeople(ctx context.Context, f storage.PersonSearch) (*answer[page[storage.FoundPerson]], error) {

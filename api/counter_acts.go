@@ -72,7 +72,7 @@ func (s *Server) actFor(ctx context.Context, in *counterActInput) (*decisionAnsw
 	case campus.SessionsAct:
 		return actDone(s.store.EndSessionsAtCounter(ctx, s.request(ctx), who, act))
 	case campus.UnlockAct:
-		return actDone(s.store.UnlockAtCounter(ctx, s.request(ctx), who, act))
+		return actDone(s.store.UnlockAtCounter(ctx, s.request(ctx), s.policies.For(who.University).SignIn, who, act))
 	case campus.ApplicationAct:
 		return s.applyFor(ctx, act, b.Application)
 	case campus.KioskAct, campus.ResendAct:
@@ -115,6 +115,14 @@ func below(part string, err error) error {
 	return err
 }
 
+// unknown tells which field of an act names nothing of the person's: case_unknown, card_unknown.
+func unknown(field string, err error) error {
+	if campus.CodeOf(err) != campus.NotFound || campus.ReasonOf(err) != "" {
+		return err
+	}
+	return &campus.Error{Code: campus.NotFound, Reason: field + "_unknown", Field: field, Message: err.Error()}
+}
+
 // plasticFor says for a person where their plastic is brought (D2, D3).
 func (s *Server) plasticFor(ctx context.Context, act storage.NewCounterAct, b ActBody) (*decisionAnswer, error) {
 	who := member(ctx)
@@ -126,7 +134,7 @@ func (s *Server) plasticFor(ctx context.Context, act storage.NewCounterAct, b Ac
 	}
 	p, err := s.store.CardPlastic(ctx, act.Person, b.Card)
 	if err != nil {
-		return nil, err
+		return nil, unknown("card", err)
 	}
 	act.Case = p.CaseID
 	if act.Kind == campus.KioskAct {
@@ -148,14 +156,18 @@ func (s *Server) caseFor(ctx context.Context, act storage.NewCounterAct, b ActBo
 		return nil, campus.FieldErrorf("case", "case_missing", "which case?")
 	}
 	c, err := s.store.CaseOfPerson(ctx, member(ctx), act.Person, act.Case)
+	kind := campus.ApplicationCase
+	if act.Kind == campus.PickupCodeAct {
+		kind = campus.PlasticCase
+	}
+	if err == nil && c.Kind != kind {
+		err = campus.Errorf(campus.NotFound, "", "no %s %s", kind, c.ID)
+	}
 	if err != nil {
-		return nil, err
+		return nil, unknown("case", err)
 	}
 	if act.Kind == campus.PickupCodeAct {
 		return actDone(s.store.RenewPickupCodeAtCounter(ctx, s.request(ctx), member(ctx), act))
-	}
-	if c.Kind != campus.ApplicationCase {
-		return nil, campus.Errorf(campus.NotFound, "", "no application %s", c.ID)
 	}
 	if act.Kind != campus.EvidenceAct {
 		return s.decideFor(ctx, c, act, counterUpdates[act.Kind], struct{}{})

@@ -122,9 +122,9 @@ func TestKioskForPeople(t *testing.T) {
 		"of which card?":        {to("kiosk", nil, storagetest.WestKiosk), 422, "card_missing", "card"},
 		"to which kiosk?":       {to("kiosk", card, nil), 422, "kiosk_missing", "kiosk"},
 		"to a kiosk nobody has": {to("kiosk", card, "lcu-moon-1"), 422, "kiosk_unknown", "kiosk"},
-		"of a card nobody has":  {to("kiosk", uuid.New(), storagetest.WestKiosk), 404, "", ""},
+		"of a card nobody has":  {to("kiosk", uuid.New(), storagetest.WestKiosk), 404, "card_unknown", "card"},
 		"a resend to nowhere":   {to("resend", card, "lcu-moon-1"), 422, "kiosk_unknown", "kiosk"},
-		"a resend of nobody's":  {to("resend", uuid.New(), storagetest.WestKiosk), 404, "", ""},
+		"a resend of nobody's":  {to("resend", uuid.New(), storagetest.WestKiosk), 404, "card_unknown", "card"},
 		"by another university": {personCall("foreigner", me.ID, "acts", toForm(fields{"act": "kiosk", "card": card, "kiosk": storagetest.WestKiosk})), 404, "person_unknown", ""},
 	})
 	h.play(t, map[string]scenario{"a resend of what has not been there": {to("resend", card, storagetest.WestKiosk), 409, "wrong_stage", ""}})
@@ -135,6 +135,7 @@ func TestKioskForPeople(t *testing.T) {
 	require.Equal(t, 200, h.do(t, call{who: "centre", method: "GET", path: read[struct{ Receipt string }](t, got).Receipt}).status)
 	h.opens(t)
 	h.play(t, map[string]scenario{"once it is in a batch": {to("kiosk", card, storagetest.EastKiosk), 409, "plastic_on_its_way", ""}})
+	h.noKioskForWhatIsOver(t, func(kiosk string) call { return to("kiosk", card, kiosk) })
 
 	h.returned(t)
 	again := h.do(t, to("resend", card, storagetest.WestKiosk))

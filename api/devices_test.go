@@ -76,7 +76,8 @@ func TestHolderPhone(t *testing.T) {
 		"before the first sign-in": {send("freshman", good), 403, "first_password_missing", ""},
 		"by staff":                 {send("reviewer", good), 403, "students_only", ""},
 		"a code nobody sent":       {confirm("student", "123456"), 422, "code_expired", "code"},
-		"a code of five digits":    {confirm("student", "12345"), 422, "fields", "code"},
+		"a code of five digits":    {confirm("student", "12345"), 422, "phone_code_form", "code"},
+		"a code of eight digits":   {confirm("student", "12345678"), 422, "phone_code_form", "code"},
 		"a code by staff":          {confirm("reviewer", "123456"), 403, "students_only", ""},
 	})
 	sent := h.do(t, send("student", good))
@@ -85,7 +86,7 @@ func TestHolderPhone(t *testing.T) {
 	code := h.NewPhoneCode(t.Context())
 	h.tokens.Store("tablet", h.SignedIn(h.holder.ID))
 	require.Equal(t, 422, h.do(t, confirm("tablet", code)).status, "the code counts on the device that asked for it")
-	got := h.do(t, confirm("student", code))
+	got := h.do(t, confirm("student", " "+wide(code[:3])+" "+code[3:]))
 	require.Equal(t, 200, got.status, "%s", got.body)
 	require.Equal(t, "5678", ask[struct{ Phone string }](t, h, "student", "/api/v1/me").Phone)
 	require.Equal(t, 401, h.do(t, call{who: "tablet", method: "GET", path: "/api/v1/me"}).status, "other devices are signed out")

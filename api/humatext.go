@@ -66,7 +66,6 @@ var patternReasons = map[string]string{
 	`^[^\r\n]+$`:        "field_one_line",
 	`^[^\r\n]*$`:        "field_one_line",
 	`^1[3-9][0-9]{9}$`:  "phone_form",
-	`^[0-9]{8}$`:        "field_pickup_code",
 	`^[0-9]{8,20}$`:     "field_card_number",
 	`^[A-Z][0-9]{1,3}$`: "field_compartment",
 	`^[A-Za-z0-9-]+$`:   "field_paper_code",

@@ -1,10 +1,14 @@
 package api
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +16,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage/storagetest"
 )
 
 // unread is a body that nobody may read.
@@ -22,7 +29,12 @@ func (unread) Read([]byte) (int, error) { return 0, errors.New("it was read") }
 // sending is an upload by a student with this body.
 func sending(t *testing.T, s *Server, who caller, body io.Reader, length int64) *httptest.ResponseRecorder {
 	t.Helper()
-	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/v1/uploads", body)
+	return sendingFor(t.Context(), s, who, body, length)
+}
+
+// sendingFor is an upload whose sender leaves with a context.
+func sendingFor(ctx context.Context, s *Server, who caller, body io.Reader, length int64) *httptest.ResponseRecorder {
+	request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/api/v1/uploads", body)
 	request.Header.Set("Content-Type", "multipart/form-data; boundary=x")
 	request.Header.Set(keyHeader, uuid.NewString())
 	request.ContentLength = length
@@ -44,12 +56,7 @@ func TestFilesAreRefusedBeforeTheyAreRead(t *testing.T) {
 		stalled = append(stalled, feed)
 		all.Go(func() { sending(t, p.s, who, body, -1) })
 	}
-	inHand := func() int {
-		p.s.looking.mu.Lock()
-		defer p.s.looking.mu.Unlock()
-		return p.s.looking.inHand
-	}
-	require.Eventually(t, func() bool { return inHand() == inHandOfOne }, 20*time.Second, time.Millisecond)
+	p.inHand(inHandOfOne, 0)
 	answer := sending(t, p.s, who, unread{}, 9<<20)
 	require.Equal(t, http.StatusTooManyRequests, answer.Code, answer.Body)
 	require.Contains(t, answer.Body.String(), `"uploads_waiting"`)
@@ -59,8 +66,195 @@ func TestFilesAreRefusedBeforeTheyAreRead(t *testing.T) {
 		require.NoError(t, feed.CloseWithError(io.ErrUnexpectedEOF))
 	}
 	all.Wait()
-	require.Zero(t, inHand())
+	p.inHand(0, 0)
 	require.Contains(t, sending(t, p.s, who, strings.NewReader("--x--"), 5).Body.String(), `"purpose_unknown"`)
+}
+
+// What is in hand is bounded: the files of one caller, and the bytes of all. What has left makes room for more.
+func TestFilesInHandAreBounded(t *testing.T) {
+	t.Parallel()
+	clock := &handClock{at: time.Now()}
+	l := lookingBy(clock)
+	const whole = formSlack // of a policy that has no number
+	l.room = 2 * (inHandOfOne + 1) * whole
+	many := campus.Student(uuid.New())
+	enter := func(who campus.Actor) (*turn, string) {
+		turn, err := l.enter(who, lookPolicy)
+		return turn, campus.ReasonOf(err)
+	}
+	hold := func(turn *turn, bytes int64) string { return campus.ReasonOf(turn.hold(bytes)) }
+	var mine []*turn
+	for range inHandOfOne {
+		turn, reason := enter(many)
+		require.Empty(t, reason)
+		require.Empty(t, hold(turn, whole))
+		mine = append(mine, turn)
+	}
+	_, reason := enter(many)
+	require.Equal(t, "uploads_waiting", reason)
+	mine[0].leave()
+	again, reason := enter(many)
+	require.Empty(t, reason)
+	require.Empty(t, hold(again, whole))
+
+	var others []*turn
+	for range inHandOfOne + 2 {
+		turn, reason := enter(campus.Student(uuid.New()))
+		require.Empty(t, reason)
+		require.Empty(t, hold(turn, whole))
+		others = append(others, turn)
+	}
+	last, reason := enter(campus.Student(uuid.New()))
+	require.Empty(t, reason, "a file that has brought nothing")
+	require.Equal(t, "uploads_busy", hold(last, 1))
+	others[0].leave()
+	require.Equal(t, "uploads_busy", hold(again, 1), "more than one file of one caller, in the second half")
+	_, err := io.ReadAll(again.counts(strings.NewReader("")))
+	require.NoError(t, err, "what is here already may end")
+	require.Empty(t, hold(last, whole), "as much as one file")
+	require.Equal(t, "uploads_busy", hold(last, 1))
+	for _, turn := range slices.Concat(mine[1:], others[1:], []*turn{again, last}) {
+		turn.leave()
+	}
+	require.Zero(t, l.bytes)
+	require.NoError(t, l.while(t.Context(), many, lookPolicy, func(context.Context) error {
+		clock.goes(time.Minute)
+		return nil
+	}))
+	_, reason = enter(many)
+	require.Equal(t, "uploads_share", reason, "it is told before the file is read")
+}
+
+// inHand waits until so many files, and bytes of them, are in hand.
+func (p *prober) inHand(files int, bytes int64) {
+	p.Helper()
+	l := p.s.looking
+	require.Eventually(p, func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		found, of := 0, int64(0)
+		for _, c := range l.callers {
+			found, of = found+c.inHand, of+c.bytes
+		}
+		return found == files && of == bytes && l.bytes == bytes
+	}, 20*time.Second, time.Millisecond, "%d files of %d bytes", files, bytes)
+}
+
+// picture is an upload of a picture.
+func picture() string {
+	part := "--x\r\nContent-Disposition: form-data; name="
+	return part + "\"purpose\"\r\n\r\nidentity_document\r\n" + part + "\"file\"; filename=\"a.jpg\"\r\n\r\n" +
+		string(storagetest.JPEG(64, 48)) + "\r\n--x--\r\n"
+}
+
+// Many who send nothing, or slowly, keep nobody waiting, however many of their files there are.
+func TestBodiesThatStallKeepNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	p := newProber(t)
+	const callers = 14
+	var all sync.WaitGroup
+	var stalled []*io.PipeWriter
+	for range callers {
+		who := p.student()
+		for range inHandOfOne {
+			body, feed := io.Pipe()
+			stalled = append(stalled, feed)
+			all.Go(func() { sending(t, p.s, who, body, 9<<20) })
+		}
+	}
+	p.inHand(callers*inHandOfOne, 0)
+	newcomer := func() *httptest.ResponseRecorder {
+		return sending(t, p.s, p.student(), strings.NewReader(picture()), int64(len(picture())))
+	}
+	answer := newcomer()
+	require.Equal(t, http.StatusCreated, answer.Code, answer.Body)
+	for _, feed := range stalled {
+		_, err := feed.Write([]byte("--"))
+		require.NoError(t, err)
+	}
+	p.inHand(callers*inHandOfOne, callers*inHandOfOne*2)
+	answer = newcomer()
+	require.Equal(t, http.StatusCreated, answer.Code, answer.Body)
+	for _, feed := range stalled {
+		require.NoError(t, feed.CloseWithError(io.ErrUnexpectedEOF))
+	}
+	all.Wait()
+	p.inHand(0, 0)
+}
+
+// Who asks for more than there is room for is refused, and has it back for others at once.
+func TestBytesOverTheRoomAreRefused(t *testing.T) {
+	t.Parallel()
+	p := newProber(t)
+	const held, over = 40 << 10, 30 << 10
+	p.s.looking.room = 64 << 10
+	var all sync.WaitGroup
+	body, feed := io.Pipe()
+	all.Go(func() { sending(t, p.s, p.callers["student"], body, -1) })
+	_, err := feed.Write(make([]byte, held))
+	require.NoError(t, err)
+	p.inHand(1, held)
+	many := func() *httptest.ResponseRecorder {
+		return sending(t, p.s, p.student(), bytes.NewReader(make([]byte, over)), over)
+	}
+	for range 3 {
+		answer := many()
+		require.Equal(t, http.StatusServiceUnavailable, answer.Code, answer.Body)
+		require.Contains(t, answer.Body.String(), `"uploads_busy"`)
+		require.NotEmpty(t, answer.Header().Get("Retry-After"))
+		p.inHand(1, held)
+	}
+	answer := sending(t, p.s, p.student(), strings.NewReader(picture()), int64(len(picture())))
+	require.Equal(t, http.StatusCreated, answer.Code, "there is room for a small one: %s", answer.Body)
+	require.NoError(t, feed.CloseWithError(io.ErrUnexpectedEOF))
+	all.Wait()
+	p.inHand(0, 0)
+	require.Contains(t, many().Body.String(), `"form_broken"`, "there was room")
+	p.inHand(0, 0)
+}
+
+// endingWith is the end of a body, at which something happens.
+type endingWith func() error
+
+// Read implements io.Reader.
+func (end endingWith) Read([]byte) (int, error) { return 0, end() }
+
+// Whatever becomes of a file, the room it took is there again.
+func TestTheRoomOfAFileComesBack(t *testing.T) {
+	t.Parallel()
+	p := newProber(t)
+	for name, c := range map[string]struct {
+		end    func(leave func()) error
+		status int
+	}{
+		"it is taken":       {func(func()) error { return io.EOF }, http.StatusCreated},
+		"it breaks off":     {func(func()) error { return io.ErrUnexpectedEOF }, http.StatusBadRequest},
+		"it comes too late": {func(func()) error { return os.ErrDeadlineExceeded }, http.StatusRequestTimeout},
+		"its sender leaves": {func(leave func()) error {
+			leave()
+			return io.EOF
+		}, 0},
+		"reading it panics": {func(func()) error { panic("a fault of ours") }, http.StatusInternalServerError},
+	} {
+		ctx, leave := context.WithCancel(t.Context())
+		ended := false
+		body := io.MultiReader(strings.NewReader(picture()), endingWith(func() error {
+			if ended { // a refusal reads on
+				return io.EOF
+			}
+			ended = true
+			p.inHand(1, int64(len(picture())))
+			return c.end(leave)
+		}))
+		answer := sendingFor(ctx, p.s, p.student(), body, -1)
+		leave()
+		if c.status != 0 {
+			require.Equal(t, c.status, answer.Code, "%s: %s", name, answer.Body)
+		} else {
+			require.NotEqual(t, http.StatusCreated, answer.Code, name)
+		}
+		p.inHand(0, 0)
+	}
 }
 
 // An address that has its share of requests at work is refused, and has its share again when one of them ends.

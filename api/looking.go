@@ -17,10 +17,6 @@ const (
 	shareAfter = time.Minute
 	// lookersKept is how many callers are remembered before those are forgotten who have all their share again.
 	lookersKept = 1000
-	// inHandOfOne is how many files one caller may have here: one that is looked at, and two that wait.
-	inHandOfOne = 3
-	// inHandOfAll is how many files all callers together may have here. Each takes up to 25 MB: what was sent, and the file.
-	inHandOfAll = 40
 )
 
 // looking gives out the places where files are looked at. Each caller has one place at a time. A place that comes free
@@ -30,7 +26,8 @@ type looking struct {
 	now     func() time.Time
 	mu      sync.Mutex
 	atWork  int
-	inHand  int // files that are received, wait or are looked at
+	room    int64 // for bodies: see inhand.go
+	bytes   int64 // of it, that are taken
 	callers map[campus.Actor]*looker
 	waiting []*waitingLook // the first one has waited longest
 }
@@ -38,7 +35,8 @@ type looking struct {
 // looker is a caller, with how long files of theirs were looked at lately.
 type looker struct {
 	share  lookShare
-	inHand int
+	inHand int   // files that arrive, wait or are looked at
+	bytes  int64 // that have arrived of them
 	atWork bool
 	used   time.Duration // at the moment below; it wears off
 	at     time.Time
@@ -53,31 +51,7 @@ type waitingLook struct {
 type lookShare struct{ time, within time.Duration }
 
 func newLooking() *looking {
-	return &looking{now: time.Now, callers: map[campus.Actor]*looker{}}
-}
-
-// enter makes room for a file before it is read, so that what waits takes no more memory than there is room for; leave
-// ends that. TooMany: uploads_share, uploads_waiting. Unavailable: uploads_busy.
-func (l *looking) enter(whose campus.Actor, policy campus.UploadPolicy) (leave func(), err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	mine := l.caller(whose, shareOf(policy))
-	switch {
-	case l.shareIsUsed(whose, mine):
-		return nil, shareUsed()
-	case mine.inHand >= inHandOfOne:
-		return nil, campus.Errorf(campus.TooMany, "uploads_waiting", "the caller has %d files here", mine.inHand).After(retryAfter)
-	case l.inHand >= inHandOfAll:
-		return nil, tooManyFiles()
-	}
-	mine.inHand++
-	l.inHand++
-	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		mine.inHand--
-		l.inHand--
-	}, nil
+	return &looking{now: time.Now, room: bytesOfAll, callers: map[campus.Actor]*looker{}}
 }
 
 func shareOf(policy campus.UploadPolicy) lookShare {

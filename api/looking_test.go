@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 	"testing"
 	"time"
@@ -181,48 +182,124 @@ func TestAShareOfLookingIsUsedUpAndComesBack(t *testing.T) {
 	require.Empty(t, l.callers, "nothing is kept of who has all of their share again")
 }
 
-// What waits is bounded: of one caller, and of all. A file that has left makes room for another.
-func TestFilesInHandAreBounded(t *testing.T) {
+// However a look ends, it costs what it took: who sends files that cannot be read pays for them like anybody.
+func TestEveryLookCostsItsShare(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(ctx context.Context, leave func()) error{
+		"the file is good":   func(context.Context, func()) error { return nil },
+		"the file is broken": func(context.Context, func()) error { return unreadable(io.ErrUnexpectedEOF) },
+		"the time is over": func(ctx context.Context, _ func()) error {
+			<-ctx.Done()
+			return ctx.Err()
+		},
+		"the sender leaves": func(ctx context.Context, leave func()) error {
+			leave()
+			return ctx.Err()
+		},
+		"its reader panics": func(context.Context, func()) error { panic("a fault of ours") },
+	} {
+		clock, who := &handClock{at: time.Now()}, campus.Student(uuid.New())
+		l, policy := lookingBy(clock), lookPolicy
+		if name == "the time is over" {
+			policy.LookTime = campus.Duration(time.Millisecond)
+		}
+		ctx, leave := context.WithCancel(t.Context())
+		look := func() (err error) {
+			defer func() { _ = recover() }()
+			return l.while(ctx, who, policy, func(ctx context.Context) error {
+				clock.goes(30 * time.Second)
+				return end(ctx, leave)
+			})
+		}
+		require.NotEqual(t, "uploads_share", campus.ReasonOf(look()), name)
+		requireNoOneLooked(t, l)
+		require.Equal(t, "uploads_share", campus.ReasonOf(l.while(t.Context(), who, policy, nil)), name)
+		leave()
+	}
+}
+
+// Files of every kind are read inside of the places, the time and the share of their sender.
+func TestFilesOfEveryKindAreBounded(t *testing.T) {
+	t.Parallel()
+	for name, sent := range map[string]file{
+		"a picture": {purpose: campus.CertificateUpload, content: storagetest.JPEG(64, 48)},
+		"a PDF":     {purpose: campus.CertificateUpload, content: storagetest.PDF(t)},
+	} {
+		clock, nobody := &handClock{at: time.Now()}, campus.Actor{} // outside of a request
+		s := &Server{looking: lookingBy(clock)}
+		policy := lookPolicy
+		policy.MaxBytes, policy.MaxPixels, policy.MaxScans, policy.MaxStreams = 1<<20, 1<<20, 50, 100
+		policy.MaxCoefficients, policy.StreamBytes = 1<<20, 1<<20
+		inspect := func(ctx context.Context) string {
+			_, err := s.inspect(ctx, policy, sent)
+			return campus.ReasonOf(err)
+		}
+		require.Empty(t, inspect(t.Context()), name)
+
+		one, other := hold(t, s.looking, campus.Student(uuid.New())), hold(t, s.looking, campus.Student(uuid.New()))
+		waited, leave := context.WithTimeout(t.Context(), time.Millisecond)
+		require.Equal(t, "uploads_busy", inspect(waited), "%s waits for a place", name)
+		leave()
+		one()
+		other()
+
+		policy.LookTime = 1 // over before it begins
+		require.Equal(t, "file_laborious", inspect(t.Context()), "%s ends with its time", name)
+		policy.LookTime = lookPolicy.LookTime
+		require.NoError(t, s.looking.while(t.Context(), nobody, policy, func(context.Context) error {
+			clock.goes(policy.LookShare.Std())
+			return nil
+		}))
+		require.Equal(t, "uploads_share", inspect(t.Context()), "%s has its sender's share", name)
+	}
+}
+
+// Callers are remembered up to a number. Whoever waits, is at work, has a file here or has used some of their share is
+// not forgotten; all others are.
+func TestWhoHasNothingHereIsForgotten(t *testing.T) {
 	t.Parallel()
 	clock := &handClock{at: time.Now()}
 	l := lookingBy(clock)
-	many := campus.Student(uuid.New())
-	enter := func(who campus.Actor) (func(), string) {
-		leave, err := l.enter(who, lookPolicy)
-		return leave, campus.ReasonOf(err)
-	}
-	var leave func()
-	for range inHandOfOne {
-		var reason string
-		leave, reason = enter(many)
-		require.Empty(t, reason)
-	}
-	_, reason := enter(many)
-	require.Equal(t, "uploads_waiting", reason)
-	leave()
-	_, reason = enter(many)
-	require.Empty(t, reason)
-	for range inHandOfAll - inHandOfOne {
-		leave, reason = enter(campus.Student(uuid.New()))
-		require.Empty(t, reason)
-	}
-	_, reason = enter(campus.Student(uuid.New()))
-	require.Equal(t, "uploads_busy", reason)
-	leave()
-	other := campus.Student(uuid.New())
-	leave, reason = enter(other)
-	require.Empty(t, reason)
-	leave()
-	require.NoError(t, l.while(t.Context(), other, lookPolicy, func(context.Context) error {
-		clock.goes(time.Minute)
+	worker, other, waiter := campus.Student(uuid.New()), campus.Student(uuid.New()), campus.Student(uuid.New())
+	sender, user := campus.Student(uuid.New()), campus.Student(uuid.New())
+	require.NoError(t, l.while(t.Context(), user, lookPolicy, func(context.Context) error {
+		clock.goes(time.Second)
 		return nil
 	}))
-	_, reason = enter(other)
-	require.Equal(t, "uploads_share", reason, "it is told before the file is read")
+	work, also := hold(t, l, worker), hold(t, l, other)
+	waits := inLine(t, l, waiter)
+	file, err := l.enter(sender, lookPolicy)
+	require.NoError(t, err)
+	remembered := func() int {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.callers)
+	}
+	for range lookersKept {
+		passing, err := l.enter(campus.Student(uuid.New()), lookPolicy)
+		require.NoError(t, err)
+		passing.leave()
+		require.LessOrEqual(t, remembered(), lookersKept)
+	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.forget()
-	require.Contains(t, l.callers, many, "nobody is forgotten who has a file here")
+	for who, why := range map[campus.Actor]string{worker: "at work", other: "at work", waiter: "waits", sender: "has a file here",
+		user: "has used something"} {
+		require.Contains(t, l.callers, who, why)
+	}
+	require.Len(t, l.callers, 5)
+	l.mu.Unlock()
+	work()
+	begins(t, waits)
+	waits.let()
+	also()
+	file.leave()
+	clock.goes(time.Hour)
+	l.mu.Lock()
+	l.forget()
+	require.Empty(t, l.callers)
+	l.mu.Unlock()
+	requireNoOneLooked(t, l)
 }
 
 func TestALookEndsWithItsLimitAndItsSender(t *testing.T) {
@@ -277,6 +354,27 @@ func TestScansAreCounted(t *testing.T) {
 		"cut off":                             {head + scan + "\xff\xda", 1},
 	} {
 		require.Equal(t, c.want, jpegWork([]byte(c.content)).scans, name)
+	}
+}
+
+func TestChunksAreCounted(t *testing.T) {
+	t.Parallel()
+	const head = "\x89PNG\r\n\x1a\n\x00\x00\x00\x01IHDR.sum."
+	const text, pixels, end = "\x00\x00\x00\x03tEXta\x00bsum.", "\x00\x00\x00\x02IDATxxsum.", "\x00\x00\x00\x00IENDsum."
+	for name, c := range map[string]struct {
+		content string
+		want    int
+	}{
+		"none":                  {"\x89PNG\r\n\x1a\n", 0},
+		"the head":              {head + end, 1},
+		"not those of pixels":   {head + pixels + pixels + end, 1},
+		"texts on both sides":   {head + text + text + pixels + text + end, 4},
+		"not behind the end":    {head + end + text, 1},
+		"one that is cut off":   {head + text[:9], 2},
+		"one beyond the end":    {head + "\xff\xff\xff\xfftEXt" + text, 2},
+		"a head that is broken": {head + text[:7], 1},
+	} {
+		require.Equal(t, c.want, pngWork([]byte(c.content)).chunks, name)
 	}
 }
 

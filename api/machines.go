@@ -11,15 +11,19 @@ import (
 
 type pickupInput struct {
 	Body struct {
-		Code           string `json:"code" pattern:"^[0-9]{8}$" doc:"Typed by the holder"`
+		Code           string `json:"code" maxLength:"100" doc:"Typed by the holder, eight digits"`
 		DocumentNumber string `json:"document_number" minLength:"5" maxLength:"20" doc:"Read from the document"`
 	}
 }
 
 // pickUp opens a compartment for who has the code and the document (D3). It works while Temporal is away.
 func (s *Server) pickUp(ctx context.Context, in *pickupInput) (*answer[storage.Opened], error) {
+	code, err := campus.ParseCode(in.Body.Code, campus.LongCodeDigits, campus.PickupCodeForm)
+	if err != nil {
+		return nil, err
+	}
 	opened, err := s.store.PickUp(ctx, s.request(ctx), storage.Pickup{
-		Kiosk: machine(ctx).ID, Code: in.Body.Code, DocumentNumber: campus.NormalizeDocumentNumber(in.Body.DocumentNumber),
+		Kiosk: machine(ctx).ID, Code: code, DocumentNumber: campus.NormalizeDocumentNumber(in.Body.DocumentNumber),
 		Tries: func(university string) int { return s.policies.For(university).Plastic.PickupTries },
 	})
 	return answered(opened), err

@@ -103,8 +103,9 @@ func TestPickupRefusals(t *testing.T) {
 		"somebody else's document":   {h.pickup(code, other), 422, "pickup_document", ""},
 		"a document that is none":    {h.pickup(code, "12345"), 422, "pickup_document", ""},
 		"a document of no length":    {h.pickup(code, ""), 422, "fields", "document_number"},
-		"a code of seven digits":     {h.pickup(code[:7], document), 422, "fields", "code"},
-		"a code in letters":          {h.pickup("abcdefgh", document), 422, "fields", "code"},
+		"a code of seven digits":     {h.pickup(code[:7], document), 422, "pickup_code_form", "code"},
+		"a code in letters":          {h.pickup("abcdefgh", document), 422, "pickup_code_form", "code"},
+		"no code":                    {h.pickup("", document), 422, "pickup_code_form", "code"},
 		"at another kiosk":           {at(signer{kiosk: storagetest.WestKiosk, secret: storagetest.KioskSecret}), 422, "pickup_code", ""},
 		"at another university":      {at(signer{kiosk: "lcvtc-east-1", secret: storagetest.KioskSecret}), 422, "pickup_code", ""},
 		"not signed":                 {unsigned, 401, "signature_missing", ""},
@@ -128,7 +129,7 @@ func TestPickup(t *testing.T) {
 		for range limit - 4 { // four more come at once
 			require.Equal(t, "pickup_document", read[problem](t, h.do(t, h.pickup(code, h.people["unlucky"].Roster.DocumentNumber))).Reason)
 		}
-		open := h.pickup(code, " "+h.holder.Roster.DocumentNumber+" ").with("Idempotency-Key", "open-the-door")
+		open := h.pickup(wide(code[:4])+" "+code[4:], " "+h.holder.Roster.DocumentNumber+" ").with("Idempotency-Key", "open-the-door")
 		answers := make([]reply, 4)
 		var all sync.WaitGroup
 		for i := range answers {
@@ -213,7 +214,8 @@ func TestSubmissionsOfStaff(t *testing.T) {
 	})
 	require.JSONEq(t, string(taken.body), string(h.do(t, h.submit(good, webhook{id: "msg_1"})).body), "the same call again")
 	again := h.do(t, h.submit(good, webhook{}))
-	require.Equal(t, "application_open", read[struct{ Employees []storage.Submission }](t, again).Employees[0].Outcome)
+	require.Equal(t, storage.Submission{Number: "T2019001", Outcome: "application_open", ID: answer.Employees[0].ID},
+		read[struct{ Employees []storage.Submission }](t, again).Employees[0])
 	require.Equal(t, 1, storagetest.One[int](h.House, `select count(*) from cases`))
 }
 

@@ -19,21 +19,37 @@ func (s *Server) inspectPDF(ctx context.Context, policy campus.UploadPolicy, f f
 	if f.purpose == campus.DocumentUpload || f.purpose == campus.FrameUpload {
 		return fileError(campus.Unsupported, "file_not_picture", "this purpose takes pictures only")
 	}
-	words := streamWords(f.content)
-	if words > 2*policy.MaxStreams {
+	if streamWords(f.content) > 2*policy.MaxStreams {
 		return tooLaborious()
 	}
-	conf := readerOfPDF(policy, words)
 	return s.looking.while(ctx, actor(ctx), policy, func(ctx context.Context) error {
-		err := readPDF(ctx, f.content[headPDF(f.content):], conf)
+		verdict, err := s.readPDFApart(ctx, policy, f.content)
 		switch {
-		case err == nil || ctx.Err() != nil:
-			return ctx.Err()
-		case errors.Is(err, pdfcpu.ErrWrongPassword), errors.Is(err, pdfcpu.ErrUnsupportedEncryptionFeature):
+		case err != nil:
+			return err
+		case verdict == pdfReadable:
+			return nil
+		case verdict == pdfLocked:
 			return fileError(campus.Invalid, "file_locked", "the PDF cannot be opened without a password or key")
 		}
 		return fileError(campus.Invalid, "file_damaged", "the PDF cannot be read")
 	})
+}
+
+// verdictOfPDF reads a PDF in the process that is there for it.
+func verdictOfPDF(policy campus.UploadPolicy, content []byte) pdfVerdict {
+	head := headPDF(content)
+	if head < 0 {
+		return pdfDamaged
+	}
+	err := readPDF(content[head:], readerOfPDF(policy, streamWords(content)))
+	switch {
+	case err == nil:
+		return pdfReadable
+	case errors.Is(err, pdfcpu.ErrWrongPassword), errors.Is(err, pdfcpu.ErrUnsupportedEncryptionFeature):
+		return pdfLocked
+	}
+	return pdfDamaged
 }
 
 // streamWords counts how often a PDF says "stream". Each stream has to say it once, in front; one that is written as it
@@ -60,13 +76,13 @@ func headPDF(content []byte) int {
 }
 
 // readPDF reads the objects of a PDF and looks at its pages. Files from anywhere make the library panic now and then.
-func readPDF(ctx context.Context, content []byte, conf *model.Configuration) (err error) {
+func readPDF(content []byte, conf *model.Configuration) (err error) {
 	defer func() {
 		if broken := recover(); broken != nil {
 			err = errors.New("the PDF breaks its reader")
 		}
 	}()
-	read, err := pdfcpu.ReadWithContext(ctx, bytes.NewReader(content), conf)
+	read, err := pdfcpu.ReadWithContext(context.Background(), bytes.NewReader(content), conf)
 	if err != nil {
 		return fmt.Errorf("read a PDF: %w", err)
 	}

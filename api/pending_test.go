@@ -76,8 +76,14 @@ func TestColleaguesSeeThatSomebodyHasDecided(t *testing.T) {
 	holders := h.do(t, call{who: "student", method: "GET", path: "/api/v1/applications/" + ref.ID.String()})
 	require.NotContains(t, string(holders.body), "pending")
 	require.NotContains(t, string(holders.body), h.reviewer.ID.String())
+	next := func() string {
+		asked := call{who: "other student", method: "GET", path: "/api/v1/applications/" + other.ID.String()}
+		return read[struct{ Next struct{ Text string } }](t, h.do(t, asked.in(campus.English))).Next.Text
+	}
+	require.Contains(t, next(), "wait for the review")
 
 	h.open(t, call{who: "other student", method: "POST", path: "/api/v1/applications/" + other.ID.String() + "/withdrawal"})
+	require.Contains(t, next(), "being carried out: Withdrawal", "who has decided sees it")
 	seen := ask[pendingCase](t, h, "auditor", staffCases+"/"+other.ID.String())
 	require.Len(t, seen.Pending, 2)
 	require.Equal(t, shownPending{What: campus.WithdrawUpdate, WhatText: seen.Pending[1].WhatText, By: "student", Since: seen.Pending[1].Since},

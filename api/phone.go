@@ -28,7 +28,7 @@ func (s *Server) sendNewPhoneCode(ctx context.Context, in *newPhone) (*answer[ph
 
 type phoneCode struct {
 	Body struct {
-		Code string `json:"code" minLength:"6" maxLength:"6" doc:"From the text message to the new number"`
+		Code string `json:"code" maxLength:"100" doc:"From the text message to the new number, six digits"`
 	}
 }
 
@@ -36,6 +36,10 @@ type phoneCode struct {
 func (s *Server) changePhone(ctx context.Context, in *phoneCode) (*answer[storage.PhoneChanged], error) {
 	who := callOf(ctx).principal
 	policy := s.policies.For(who.Person.University).SignIn
-	changed, err := s.store.ChangePhone(ctx, s.request(ctx), policy, who, in.Body.Code)
+	code, err := campus.ParseCode(in.Body.Code, campus.PhoneCodeDigits, campus.PhoneCodeForm)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := s.store.ChangePhone(ctx, s.request(ctx), policy, who, code)
 	return answered(changed), err
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"image"
 	"image/jpeg"
@@ -19,7 +20,7 @@ type format struct {
 	magic       string
 	extensions  []string
 	aliases     []string                              // other names of the type that are in use
-	work        func([]byte) pictureWork              // what decoding costs; nil: no more than its pixels
+	work        func([]byte) pictureWork              // what decoding costs beside its pixels; nil: no picture
 	config      func(io.Reader) (image.Config, error) // nil: no picture
 	decode      func(io.Reader) (image.Image, error)
 }
@@ -28,7 +29,7 @@ func formats() []format {
 	return []format{
 		{"image/jpeg", "\xff\xd8\xff", []string{".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp"},
 			[]string{"image/jpg", "image/pjpeg", "image/jfif", "image/x-jpeg"}, jpegWork, jpeg.DecodeConfig, jpeg.Decode},
-		{"image/png", "\x89PNG\r\n\x1a\n", []string{".png"}, []string{"image/x-png"}, nil, png.DecodeConfig, png.Decode},
+		{"image/png", "\x89PNG\r\n\x1a\n", []string{".png"}, []string{"image/x-png"}, pngWork, png.DecodeConfig, png.Decode},
 		{contentType: "application/pdf", magic: "%PDF-", extensions: []string{".pdf"},
 			aliases: []string{"application/x-pdf"}},
 	}
@@ -63,6 +64,10 @@ func (s *Server) inspect(ctx context.Context, policy campus.UploadPolicy, f file
 	if kind.config == nil {
 		return inspected{contentType: kind.contentType}, s.inspectPDF(ctx, policy, f)
 	}
+	work := kind.work(f.content)
+	if work.chunks > policy.MaxChunks { // before the head is read: a PNG may hide the end of it behind them
+		return inspected{}, tooLaborious()
+	}
 	config, err := kind.config(bytes.NewReader(f.content))
 	if err != nil {
 		return inspected{}, unreadable(err)
@@ -78,7 +83,7 @@ func (s *Server) inspect(ctx context.Context, policy campus.UploadPolicy, f file
 			return inspected{}, err
 		}
 	}
-	if kind.work != nil && !kind.work(f.content).within(policy) {
+	if !work.within(policy) {
 		return inspected{}, tooLaborious()
 	}
 	return inspected{kind.contentType, config.Width, config.Height}, s.decode(ctx, policy, kind, f.content)
@@ -130,10 +135,11 @@ func (h *heedful) Read(p []byte) (int, error) {
 type pictureWork struct {
 	scans        int   // how often the decoder goes over the picture
 	coefficients int64 // that are held until the last scan was read; the rest is done in one go, which heeds nothing
+	chunks       int   // beside those of the pixels, for each of which the decoder takes 4 KB
 }
 
 func (w pictureWork) within(p campus.UploadPolicy) bool {
-	return w.scans <= p.MaxScans && w.coefficients <= p.MaxCoefficients
+	return w.scans <= p.MaxScans && w.coefficients <= p.MaxCoefficients && w.chunks <= p.MaxChunks
 }
 
 // jpegWork counts the scans of a JPEG, up to its end: each goes over the whole picture, however few bytes it has. The
@@ -160,6 +166,23 @@ func jpegWork(content []byte) (work pictureWork) {
 			}
 			i += 2 + n
 		}
+	}
+	return work
+}
+
+// pngWork counts the chunks of a PNG that have no pixels, up to its end, as image/png walks them: length, type, content,
+// checksum.
+func pngWork(content []byte) (work pictureWork) {
+	const signature, head, around = 8, 8, 12
+	for i := signature; i+head <= len(content); {
+		kind := string(content[i+4 : i+head])
+		if kind == "IEND" {
+			return work
+		}
+		if kind != "IDAT" {
+			work.chunks++
+		}
+		i += around + int(binary.BigEndian.Uint32(content[i:]))
 	}
 	return work
 }

@@ -257,8 +257,27 @@ func TestChooseKiosk(t *testing.T) {
 	h.play(t, map[string]scenario{
 		"once it is in a batch": {choose("student", card, storagetest.EastKiosk), 409, "plastic_on_its_way", ""},
 	})
+	h.noKioskForWhatIsOver(t, func(kiosk string) call { return choose("student", card, kiosk) })
 	h.returned(t)
 	require.Equal(t, 202, h.do(t, resend).status, "Temporal is away; it is carried out later")
+}
+
+// noKioskForWhatIsOver plays the choice of a kiosk for a plastic that is not brought any more, and puts it back.
+func (h *house) noKioskForWhatIsOver(t *testing.T, choose func(kiosk string) call) {
+	t.Helper()
+	was := storagetest.One[string](h.House, `select state from plastics`)
+	for state, reason := range map[string]string{"picked_up": "plastic_picked_up", "returned": "plastic_returned", "cancelled": "plastic_over"} {
+		h.Exec(`update plastics set state = $1`, state)
+		h.play(t, map[string]scenario{
+			"another kiosk of what is " + state:     {choose(storagetest.EastKiosk), 409, reason, ""},
+			"the kiosk it has, of what is " + state: {choose(storagetest.WestKiosk), 409, reason, ""},
+			"an unknown one, of what is " + state:   {choose("lcu-moon-1"), 409, reason, ""},
+		})
+	}
+	h.Exec(`update plastics set state = $1`, was)
+	h.Exec(`update cards set state = 'replaced'`)
+	h.play(t, map[string]scenario{"of a card that was replaced": {choose(storagetest.WestKiosk), 422, "pickup_card_over", ""}})
+	h.Exec(`update cards set state = 'active'`)
 }
 
 // soon lets a card that nobody picks up go back after a few seconds.

@@ -40,6 +40,7 @@ type Config struct {
 	DrainDelay     time.Duration        // how long readiness is off before connections are closed
 	HandlerTime    time.Duration        // of one request in all, its body excepted; 0 means 29 s
 	BodyTime       time.Duration        // of a body that is no file; 0 means 10 s
+	PDFReader      []string             // what InspectPDFCommand is given to; empty: this program
 	ReceiptFonts   []string             // patterns of font files, in their order; without them there are no receipts
 }
 
@@ -79,6 +80,9 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 	cfg.HandlerTime = cmp.Or(cfg.HandlerTime, handlerTime)
 	cfg.BodyTime = cmp.Or(cfg.BodyTime, bodyTime)
 	if err := school.CheckSecretsOfHR(cfg.HRSecrets); err != nil {
+		return nil, err
+	}
+	if err := keepFilesHere(); err != nil {
 		return nil, err
 	}
 	s := &Server{

@@ -14,7 +14,7 @@ type studentCredentials struct {
 		University string `json:"university" minLength:"1" maxLength:"40" doc:"Code of the university"`
 		Number     string `json:"number" minLength:"1" maxLength:"40" doc:"Student or staff number"`
 		Password   string `json:"password" minLength:"1" maxLength:"200"`
-		Code       string `json:"code,omitempty" required:"false" pattern:"^[0-9]{8}$" doc:"Of unlock-codes: past the lock of the day (F5)"`
+		Code       string `json:"code,omitempty" required:"false" maxLength:"100" doc:"Of unlock-codes, eight digits: past the lock of the day (F5)"`
 		Device     string `json:"device,omitempty" required:"false" maxLength:"60" words:"line" doc:"What the holder will know the device by, in GET /sessions"`
 	}
 }
@@ -46,8 +46,14 @@ func typedCode(typed string) string { return strings.ToLower(campus.Typed(typed)
 
 func (s *Server) signInStudent(ctx context.Context, in *studentCredentials) (*answer[sessionOpened], error) {
 	b := in.Body
-	who := storage.Credentials{University: typedCode(b.University), Name: campus.Typed(b.Number), Password: b.Password,
-		Code: b.Code, Device: b.Device, Address: callOf(ctx).address}
+	who := storage.Credentials{University: typedCode(b.University), Name: campus.PlainNumber(b.Number), Password: b.Password,
+		Device: b.Device, Address: callOf(ctx).address}
+	if campus.PlainNumber(b.Code) != "" { // one of blanks is none
+		var err error
+		if who.Code, err = campus.ParseCode(b.Code, campus.LongCodeDigits, campus.UnlockCodeForm); err != nil {
+			return nil, err
+		}
+	}
 	session, err := s.store.SignInStudent(ctx, s.policies.For(who.University).SignIn, who)
 	s.metrics.countSignIn("student", err)
 	return opened(session, err)
@@ -70,14 +76,14 @@ type unlockCodeWanted struct {
 
 // unlockCodeAsked is the same for every number, known or not, locked or not.
 type unlockCodeAsked struct {
-	ExpiresAt time.Time `json:"expires_at" doc:"End of the day: until then a code counts, and the lock ends by itself"`
+	ExpiresAt time.Time `json:"expires_at" doc:"End of the day, when the lock ends by itself: a code counts until then, or until one of the same lock has signed in"`
 	Next      string    `json:"next" doc:"What to do next"`
 }
 
 // sendUnlockCode is the way past a lock that somebody else has caused (F5): the code is entered with the password.
 func (s *Server) sendUnlockCode(ctx context.Context, in *unlockCodeWanted) (*answer[unlockCodeAsked], error) {
 	university := typedCode(in.Body.University)
-	until, err := s.store.SendUnlockCode(ctx, s.policies.For(university).SignIn, university, campus.Typed(in.Body.Number))
+	until, err := s.store.SendUnlockCode(ctx, s.policies.For(university).SignIn, university, campus.PlainNumber(in.Body.Number))
 	return answered(unlockCodeAsked{until, campus.Text(language(ctx), "unlock_code.asked", nil)}), err
 }
 
@@ -122,7 +128,7 @@ func (s *Server) sendPhoneCode(ctx context.Context, _ *struct{}) (*answer[phoneC
 
 type firstPassword struct {
 	Body struct {
-		Code     string `json:"code" minLength:"6" maxLength:"6" doc:"From the text message"`
+		Code     string `json:"code" maxLength:"100" doc:"From the text message, six digits"`
 		Password string `json:"password" minLength:"1" maxLength:"200" doc:"8 to 72 characters with letters and digits"`
 	}
 }
@@ -130,5 +136,9 @@ type firstPassword struct {
 func (s *Server) setFirstPassword(ctx context.Context, in *firstPassword) (*answer[sessionOpened], error) {
 	who := callOf(ctx).principal
 	policy := s.policies.For(who.Person.University).SignIn
-	return opened(s.store.SetFirstPassword(ctx, policy, who, in.Body.Code, in.Body.Password))
+	code, err := campus.ParseCode(in.Body.Code, campus.PhoneCodeDigits, campus.PhoneCodeForm)
+	if err != nil {
+		return nil, err
+	}
+	return opened(s.store.SetFirstPassword(ctx, policy, who, code, in.Body.Password))
 }

@@ -64,22 +64,28 @@ func TestSignInStaff(t *testing.T) {
 	require.Contains(t, string(got.body), `"cases.review"`)
 }
 
-// Input methods send full width and capitals, and a number that is pasted has blanks.
-func TestSignInAsTyped(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	number := strings.Map(func(r rune) rune {
+// wide has the digits of a text in full width, as input methods send them.
+func wide(text string) string {
+	return strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' {
 			return r - '0' + '０'
 		}
 		return r
-	}, h.holder.Roster.Number)
+	}, text)
+}
+
+// Input methods send full width and capitals, and a number that is pasted has blanks.
+func TestSignInAsTyped(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	number, plain := wide(h.holder.Roster.Number), h.holder.Roster.Number
 	for name, line := range map[string]struct {
 		university, number string
 		status             int
 	}{
 		"full width":         {"lcu", number, 201},
 		"blanks":             {" lcu ", "\u3000" + h.holder.Roster.Number + " ", 201},
+		"in groups":          {"lcu", plain[:4] + " " + plain[4:] + "\u00a0", 201},
 		"capitals":           {"LCU", h.holder.Roster.Number, 201},
 		"another university": {"LCVTC", h.holder.Roster.Number, 401},
 		"another number":     {"lcu", number + "０", 401},
@@ -112,6 +118,7 @@ func TestSignInRefusals(t *testing.T) {
 		"a password that is too short": {call{who: "freshman", method: "POST", path: password, body: `{"code":"123456","password":"short1"}`}, 422, "password_length", "password"},
 		"a password without a digit":   {call{who: "freshman", method: "POST", path: password, body: `{"code":"123456","password":"abcdefghij"}`}, 422, "password_plain", "password"},
 		"a code that was never sent":   {call{who: "freshman", method: "POST", path: password, body: `{"code":"123456","password":"abcdefgh1"}`}, 422, "code_expired", "code"},
-		"a code of five digits":        {call{who: "freshman", method: "POST", path: password, body: `{"code":"12345","password":"abcdefgh1"}`}, 422, "fields", "code"},
+		"a code of five digits":        {call{who: "freshman", method: "POST", path: password, body: `{"code":"12345","password":"abcdefgh1"}`}, 422, "phone_code_form", "code"},
+		"a code in letters":            {call{who: "freshman", method: "POST", path: password, body: `{"code":"abcdef","password":"abcdefgh1"}`}, 422, "phone_code_form", "code"},
 	})
 }

@@ -172,14 +172,17 @@ func TestUnlockingByPhoneCode(t *testing.T) {
 	other := h.Person(registered)
 	h.play(t, map[string]scenario{
 		"without the code":           {entry(number, initial, ""), 429, "sign_in_locked", ""},
-		"with seven digits":          {entry(number, initial, codes[0][1:]), 422, "fields", "code"},
+		"with seven digits":          {entry(number, initial, codes[0][1:]), 422, "unlock_code_form", "code"},
+		"with letters":               {entry(number, initial, "abcdefgh"), 422, "unlock_code_form", "code"},
+		"with nine digits":           {entry(number, initial, codes[0]+"1"), 422, "unlock_code_form", "code"},
+		"with blanks for a code":     {entry(number, initial, " \u3000"), 429, "sign_in_locked", ""},
 		"with another code":          {entry(number, initial, flip(codes[0])), 422, "unlock_code_wrong", "code"},
 		"with somebody else's":       {entry(other.Roster.Number, other.Initial, codes[0]), 422, "unlock_code_wrong", "code"},
 		"for nobody":                 {entry("1999000001", initial, codes[0]), 422, "unlock_code_wrong", "code"},
 		"with the code of no number": {call{method: "POST", path: "/api/v1/sessions/unlock-codes", body: `{"university":"lcu"}`}, 422, "fields", "number"},
 	})
 	require.Equal(t, 401, h.do(t, entry(number, "wrong1234", codes[0])).status)
-	require.Equal(t, 201, h.do(t, entry(number, initial, codes[0])).status)
+	require.Equal(t, 201, h.do(t, entry(number, initial, wide(codes[0][:4])+"　"+codes[0][4:]+" ")).status, "as typed")
 	lock()
 	require.Equal(t, 429, h.do(t, entry(number, initial, "")).status)
 	require.Equal(t, 422, h.do(t, entry(number, initial, codes[0])).status, "a code of another lock")

@@ -148,7 +148,10 @@ func (s *Server) getStaffCase(ctx context.Context, in *CaseInput) (*answer[staff
 	}
 	detail.Pending = each(pending, pendingOf(lang))
 	if c.Kind != campus.BatchCase && c.Kind != campus.InvitationCase { // they are nobody's
-		next := nextOf(lang, c)
+		next, err := s.nextFor(ctx, c)
+		if err != nil {
+			return nil, err
+		}
 		detail.Next = &next
 	}
 	switch c.Kind {

@@ -129,7 +129,7 @@ func TestVerifyingPeople(t *testing.T) {
 		"an act nobody knows":     {personCall("centre", me.ID, "acts", `{"act":"verification"}`), 422, "fields", "act"},
 		"a language of nobody":    {personCall("centre", me.ID, "acts", `{"act":"language"}`), 422, "language_missing", "language"},
 		"an act on which case?":   {personCall("centre", me.ID, "acts", `{"act":"withdrawal"}`), 422, "case_missing", "case"},
-		"an act on no case":       {personCall("centre", me.ID, "acts", toForm(fields{"act": "withdrawal", "case": uuid.New()})), 404, "", ""},
+		"an act on no case":       {personCall("centre", me.ID, "acts", toForm(fields{"act": "withdrawal", "case": uuid.New()})), 404, "case_unknown", "case"},
 		"a picture of a face":     {counterUpload("centre", me.ID, "live_frame"), 422, "purpose_counter", "purpose"},
 		"a receipt without fonts": {call{who: "centre", method: "GET", path: "/api/v1/staff/receipts/" + uuid.NewString()}, 503, "receipts_unavailable", ""},
 	})
@@ -173,7 +173,7 @@ func TestActingForPeople(t *testing.T) {
 	back := personCall("centre", me.ID, "acts", toForm(fields{"act": "withdrawal", "case": ref.ID})).with("Idempotency-Key", "take-it-back")
 	foreign := h.apply(t, "other")
 	h.play(t, map[string]scenario{
-		"another's case":                  {personCall("centre", me.ID, "acts", toForm(fields{"act": "withdrawal", "case": foreign.ID})), 404, "", ""},
+		"another's case":                  {personCall("centre", me.ID, "acts", toForm(fields{"act": "withdrawal", "case": foreign.ID})), 404, "case_unknown", "case"},
 		"an activation of what is queued": {personCall("centre", me.ID, "acts", toForm(fields{"act": "activation", "case": ref.ID})), 409, "queued", ""},
 	})
 	withdrawn := h.do(t, back)
@@ -241,8 +241,8 @@ func TestCasesAndCardsOfPeople(t *testing.T) {
 	require.Equal(t, 200, h.do(t, renew).status)
 	require.NotEqual(t, code, h.card(t, "student").Plastics[0].PickupCode)
 	h.play(t, map[string]scenario{
-		"a code for an application": {personCall("centre", h.holder.ID, "acts", toForm(fields{"act": "pickup_code", "case": cases[1].ID})), 404, "", ""},
-		"a withdrawal of a plastic": {personCall("centre", h.holder.ID, "acts", toForm(fields{"act": "withdrawal", "case": cases[0].ID})), 404, "", ""},
+		"a code for an application": {personCall("centre", h.holder.ID, "acts", toForm(fields{"act": "pickup_code", "case": cases[1].ID})), 404, "case_unknown", "case"},
+		"a withdrawal of a plastic": {personCall("centre", h.holder.ID, "acts", toForm(fields{"act": "withdrawal", "case": cases[0].ID})), 404, "case_unknown", "case"},
 	})
 }
 

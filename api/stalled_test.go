@@ -119,6 +119,33 @@ func TestBodiesThatStallAreAnsweredAndCut(t *testing.T) {
 	}
 }
 
+// Who writes all of a file before they read gets the answer to it, too.
+func TestRefusedFilesAreAnsweredToWhoSendsThemWhole(t *testing.T) {
+	t.Parallel()
+	h, address := listening(t, func(*Config) {})
+	token := "Authorization: Bearer " + h.SignedIn(h.Person().ID)
+	for name, line := range map[string]struct {
+		head   string
+		size   int
+		status int
+	}{
+		"where nobody is let in":   {head("POST", "/api/v1/uploads", 9<<20), 9 << 20, 401},
+		"a file that is too large": {head("POST", "/api/v1/uploads", 25<<20, token, "Content-Type: multipart/form-data; boundary=x"), 25 << 20, 413},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn := dial(t, address)
+			_, err := io.WriteString(conn, line.head)
+			require.NoError(t, err)
+			_, err = conn.Write(make([]byte, line.size))
+			require.NoError(t, err, "all of it is taken")
+			status, _, err := nextAnswer(bufio.NewReader(conn))
+			require.NoError(t, err)
+			require.Equal(t, line.status, status)
+		})
+	}
+}
+
 // Who is slow but comes in time is served, and whoever is refused with a whole body keeps the connection.
 func TestBodiesThatAreSlowAreTaken(t *testing.T) {
 	t.Parallel()

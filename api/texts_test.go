@@ -74,7 +74,8 @@ func TestTextsAreAboutWhatWasDone(t *testing.T) {
 // What stands in the way of somebody's card is told to them about themselves, and to staff about them.
 func TestStaffReadAboutWhomTheyServe(t *testing.T) {
 	t.Parallel()
-	for _, reason := range []string{"other_card_active", "studies_over", "registry_away", "not_enrolled_yet", "pickup_card_over"} {
+	for _, reason := range []string{"other_card_active", "studies_over", "registry_away", "not_enrolled_yet", "pickup_card_over",
+		"plastic_on_its_way", "plastic_picked_up", "plastic_returned", "plastic_over"} {
 		for in, own := range map[campus.Language]string{campus.Chinese: "您|您的", campus.English: `\b[Yy]our?\b`} {
 			holder, staff := api.ConflictText(in, false, reason), api.ConflictText(in, true, reason)
 			require.Regexp(t, own, holder, reason)

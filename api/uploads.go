@@ -121,8 +121,11 @@ func (f *file) complete() error {
 	default:
 		return campus.FieldErrorf("purpose", "purpose_unknown", "no such purpose")
 	}
-	if len(f.content) == 0 {
-		return campus.FieldErrorf("file", "file_missing", "no file, or an empty one")
+	switch {
+	case f.content == nil:
+		return campus.FieldErrorf("file", "file_missing", "no file")
+	case len(f.content) == 0:
+		return campus.FieldErrorf("file", "file_empty", "the file has no bytes")
 	}
 	return nil
 }

@@ -6,11 +6,15 @@ import (
 	"hash/crc32"
 	"image"
 	"image/png"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"campuscard/api"
+	"campuscard/campus"
+	"campuscard/deploy"
 	"campuscard/storage/storagetest"
 )
 
@@ -33,9 +37,24 @@ func smallPNG(t *testing.T) []byte {
 	return out.Bytes()
 }
 
+// textsPNG is a picture with so many texts behind its head.
+func textsPNG(t *testing.T, texts int) []byte {
+	t.Helper()
+	chunk := binary.BigEndian.AppendUint32([]byte("\x00\x00\x00\x03tEXta\x00b"), crc32.ChecksumIEEE([]byte("tEXta\x00b")))
+	picture, behind := smallPNG(t), len("\x89PNG\r\n\x1a\n")+25
+	return slices.Concat(picture[:behind], bytes.Repeat(chunk, texts), picture[behind:])
+}
+
 func TestUploadRefusals(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
+	cfg := config(h.House) // one student sends all of it, and starting a process takes long under the race detector
+	var err error
+	cfg.Policies, err = campus.LoadPolicies(deploy.Policy, []byte("uploads: {look_share: 1h, look_window: 2h}"))
+	require.NoError(t, err)
+	server, err := api.New(cfg, h.Store, nowhere(t), h.Log)
+	require.NoError(t, err)
+	h.serve(t, server)
 	picture := storagetest.JPEG(64, 64)
 	pdf := storagetest.PDF(t)
 	const document, certificate, frame = "identity_document", "certificate", "live_frame"
@@ -79,6 +98,7 @@ func TestUploadRefusals(t *testing.T) {
 		"a progressive JPEG with much to hold":     {uploadCall(document, "a.jpg", "", storagetest.JPEGHead(0xc2, 6200, 6400, 0x11, 0x11, 0x11)), 422, "file_laborious", "file"},
 		"another, of the colours most have":        {uploadCall(document, "a.jpg", "", storagetest.JPEGHead(0xc2, 6200, 6400, 0x22, 0x11, 0x11)), 422, "file_damaged", "file"},
 		"another, that is not progressive":         {uploadCall(document, "a.jpg", "", storagetest.JPEGHead(0xc0, 6200, 6400, 0x11, 0x11, 0x11)), 422, "file_damaged", "file"},
+		"a PNG of 1001 chunks beside pixels":       {uploadCall(document, "a.png", "", textsPNG(t, 1000)), 422, "file_laborious", "file"},
 		"a JPEG that is called .png":               {uploadCall(document, "a.png", "", picture), 415, "file_disguised", "file"},
 		"a JPEG that is declared PNG":              {uploadCall(document, "a", "image/png", picture), 415, "file_disguised", "file"},
 		"a PNG that is called .jfif":               {uploadCall(document, "a.jfif", "", smallPNG(t)), 415, "file_disguised", "file"},
@@ -89,7 +109,7 @@ func TestUploadRefusals(t *testing.T) {
 		"a live frame of over 8 MB":                {uploadCall(frame, "a.jpg", "", append(picture, make([]byte, 8<<20)...)), 413, "frame_large", "file"},
 		"over 10 MiB":                              {uploadCall(document, "a.jpg", "image/jpeg", append(picture, make([]byte, 10<<20)...)), 413, "file_too_large", ""},
 		"far over 10 MiB":                          {uploadCall(document, "a.jpg", "image/jpeg", make([]byte, 11<<20)), 413, "file_too_large", ""},
-		"an empty file":                            {uploadCall(document, "a.jpg", "image/jpeg", nil), 422, "file_missing", "file"},
+		"an empty file":                            {uploadCall(document, "a.jpg", "image/jpeg", nil), 422, "file_empty", "file"},
 		"a purpose nobody knows":                   {uploadCall("selfie", "a.jpg", "image/jpeg", picture), 422, "purpose_unknown", "purpose"},
 		"a part nobody asked for":                  {plain(extra, form), 422, "form_unknown", ""},
 		"a form that ends early":                   {plain(twice[:len(twice)/2], form), 422, "form_broken", ""},
@@ -125,6 +145,7 @@ func TestUpload(t *testing.T) {
 		"a JPEG called after a day":                 uploadCall("identity_document", "IMG.2026.11.28", "image/jpeg", storagetest.JPEG(64, 48)),
 		"a JPEG called v1.final":                    uploadCall("identity_document", "证件.v1.final", "", storagetest.JPEG(64, 48)),
 		"a JPEG of 50 scans":                        uploadCall("identity_document", "a.jpg", "", storagetest.LaboriousJPEG(64, 64, 49)),
+		"a PNG of 1000 chunks beside pixels":        uploadCall("identity_document", "a.png", "", textsPNG(t, 999)),
 		"a live frame of 64 x 4096":                 uploadCall("live_frame", "a.jpg", "", storagetest.JPEG(64, 4096)),
 	} {
 		t.Run(name+" is kept, once for a key, and shown to its owner only", func(t *testing.T) {

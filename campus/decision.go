@@ -2,6 +2,7 @@ package campus
 
 import (
 	"encoding/json"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -159,6 +160,9 @@ var decisionRules = map[CaseKind]map[string]DecisionRule{
 // updates are all decisions, in an order that stays.
 var updates = []string{TryLivenessUpdate, ChooseCounterUpdate, VerifyUpdate, ReviewUpdate, BringEvidenceUpdate, ActivateUpdate, ReopenUpdate,
 	WithdrawUpdate, ResendUpdate, PauseUpdate, ResumeUpdate, CancelUpdate, SettleStepUpdate}
+
+// DecidedKinds are the kinds of case about which people decide, in an order that stays.
+func DecidedKinds() []CaseKind { return slices.Sorted(maps.Keys(decisionRules)) }
 
 // DecisionUpdates are the names of the decisions that can be made about a kind of case.
 func DecisionUpdates(kind CaseKind) []string {

@@ -100,7 +100,7 @@ type SignInPolicy struct {
 	PhoneCodeTries    int         `yaml:"phone_code_tries"`
 	PhoneCodesPerHour int         `yaml:"phone_codes_per_hour"`
 	WrongEntries      int         `yaml:"wrong_entries"`
-	UnlockCodes       int         `yaml:"unlock_codes"`      // a day
+	UnlockCodes       int         `yaml:"unlock_codes"`      // for one lock
 	UnlockCodeTries   int         `yaml:"unlock_code_tries"` // entries with a right code, after each code that was sent
 	CodeDelays        EntryDelays `yaml:"code_delays"`       // account is not used
 	StaffDelays       EntryDelays `yaml:"staff_delays"`
@@ -119,8 +119,10 @@ type UploadPolicy struct {
 	MaxPixels       int64       `yaml:"max_pixels"`
 	MaxScans        int         `yaml:"max_scans"`        // of a JPEG
 	MaxCoefficients int64       `yaml:"max_coefficients"` // of a progressive JPEG
+	MaxChunks       int         `yaml:"max_chunks"`       // of a PNG, beside those of its pixels
 	MaxStreams      int         `yaml:"max_streams"`      // of a PDF
 	StreamBytes     int64       `yaml:"stream_bytes"`     // that all streams of a PDF may unpack to
+	PDFMemory       int64       `yaml:"pdf_memory"`       // of the process that reads a PDF
 	LookTime        Duration    `yaml:"look_time"`
 	LookShare       Duration    `yaml:"look_share"` // of one caller, within the window
 	LookWindow      Duration    `yaml:"look_window"`
@@ -245,14 +247,17 @@ func (p Policy) check() error {
 		"sign_in.unlock_codes": p.SignIn.UnlockCodes, "sign_in.unlock_code_tries": p.SignIn.UnlockCodeTries,
 		"uploads.max_bytes": int(p.Uploads.MaxBytes), "uploads.max_pixels": int(p.Uploads.MaxPixels),
 		"uploads.max_scans": p.Uploads.MaxScans, "uploads.max_streams": p.Uploads.MaxStreams,
-		"uploads.max_coefficients": int(p.Uploads.MaxCoefficients),
-		"uploads.stream_bytes":     int(p.Uploads.StreamBytes), "uploads.frame.min_side": p.Uploads.Frame.MinSide,
+		"uploads.max_coefficients": int(p.Uploads.MaxCoefficients), "uploads.max_chunks": p.Uploads.MaxChunks,
+		"uploads.stream_bytes": int(p.Uploads.StreamBytes), "uploads.frame.min_side": p.Uploads.Frame.MinSide,
 		"uploads.frame.max_side": p.Uploads.Frame.MaxSide, "uploads.frame.max_bytes": p.Uploads.Frame.MaxBytes,
 	}
 	for name, value := range counts {
 		if value < 1 {
 			return Errorf(Invalid, "", "policy %s must be at least 1", name)
 		}
+	}
+	if p.Uploads.PDFMemory < 2*p.Uploads.StreamBytes {
+		return Errorf(Invalid, "", "policy uploads.pdf_memory is less than twice stream_bytes")
 	}
 	if p.Steps.Budget < p.Steps.Call {
 		return Errorf(Invalid, "", "policy steps.budget is shorter than one call")

@@ -72,6 +72,8 @@ func TestLoadPolicies(t *testing.T) {
 		"an unknown field":               "identity: {livenes_tries: 3}",
 		"an unknown field in a override": "universities: {lcu: {identity: {tries: 3}}}",
 		"a number out of range":          "identity: {liveness_tries: 0}",
+		"streams that do not fit":        "uploads: {pdf_memory: 536870911}",
+		"no chunk of a PNG":              "uploads: {max_chunks: 0}",
 		"a duration that is none":        "steps: {call: soon}",
 		"a batch of nothing":             "production: {batch_size: 0}",
 		"a batch too large to answer":    "production: {batch_size: 2001}",

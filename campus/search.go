@@ -55,7 +55,7 @@ func SearchGrams(text string) []string {
 // NumberSpellings are the ways in which a number somebody has typed may stand on the roster: numbers are capital or
 // small letters and digits of usual width.
 func NumberSpellings(typed string) []string {
-	number := Typed(typed)
+	number := PlainNumber(typed)
 	spellings := []string{number, strings.ToUpper(number), strings.ToLower(number)}
 	slices.Sort(spellings)
 	return slices.Compact(spellings)
@@ -63,6 +63,39 @@ func NumberSpellings(typed string) []string {
 
 // Typed is what somebody has typed into a field for numbers and words: of usual width, without blanks at its ends.
 func Typed(s string) string { return strings.TrimSpace(norm.NFKC.String(strings.Map(visible, s))) }
+
+// PlainNumber is a number or code as somebody has typed it, or pasted in groups: of usual width, without any blanks. No
+// number of a person has one.
+func PlainNumber(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, Typed(s))
+}
+
+// The digits of codes that go to a phone: of an ordinary one, and of one that strangers must not be able to guess.
+const (
+	PhoneCodeDigits = 6
+	LongCodeDigits  = 8
+)
+
+// The reasons for a code that has another form than it was sent in; each tells about its own code.
+const (
+	PhoneCodeForm  = "phone_code_form"
+	UnlockCodeForm = "unlock_code_form"
+	PickupCodeForm = "pickup_code_form"
+)
+
+// ParseCode reads a code of so many digits as it was typed. Invalid at "code": the reason given.
+func ParseCode(typed string, digits int, reason string) (string, error) {
+	code := PlainNumber(typed)
+	if len(code) != digits || !AllDigits(code) {
+		return "", FieldErrorf("code", reason, "the code has another form than %d digits", digits)
+	}
+	return code, nil
+}
 
 // plainLetters are those that Unicode does not take apart into a letter and an accent.
 var plainLetters = strings.NewReplacer("ø", "o", "đ", "d", "ð", "d", "ł", "l", "ħ", "h", "ı", "i", "æ", "ae",

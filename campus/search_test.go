@@ -99,3 +99,26 @@ func TestNumberSpellings(t *testing.T) {
 	require.Equal(t, []string{"T2005001", "t2005001"}, campus.NumberSpellings(" ｔ２００５００１ "))
 	require.Equal(t, []string{"2026000001"}, campus.NumberSpellings("2026000001"))
 }
+
+// What input methods and clipboards add to a number or code does not count; what is missing, or no digit, does.
+func TestNumbersAndCodesAsTyped(t *testing.T) {
+	t.Parallel()
+	for typed, want := range map[string]string{
+		"2023020138": "2023020138", "2023 020138": "2023020138", " ２０２３\u3000０２０１３８\u00a0": "2023020138",
+		"\u200b2023\t020138": "2023020138", "T2019001": "T2019001", " \u3000": "", "2023-020138": "2023-020138",
+	} {
+		require.Equal(t, want, campus.PlainNumber(typed), "%q", typed)
+	}
+	for typed, good := range map[string]bool{
+		"123456": true, "１２３ ４５６": true, " 123456\u3000": true,
+		"": false, "   ": false, "12345": false, "1234567": false, "abcdef": false, "12345x": false, "123-456": false, "١٢٣٤٥٦": false,
+	} {
+		code, err := campus.ParseCode(typed, campus.PhoneCodeDigits, campus.PhoneCodeForm)
+		require.Equal(t, good, err == nil, "%q", typed)
+		if good {
+			require.Equal(t, "123456", code)
+		} else {
+			require.Equal(t, campus.PhoneCodeForm, campus.ReasonOf(err), "%q", typed)
+		}
+	}
+}

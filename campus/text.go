@@ -31,7 +31,8 @@ const mostLanguages = 32
 
 // ParseLanguage picks from an Accept-Language header the language that weighs most among those the product speaks
 // (RFC 9110, 12.5.4); of two that weigh the same, the one that is named first. False when the header names none of them:
-// then the person's own counts, as with "*" alone. An entry that is not well-formed is passed over.
+// then the person's own counts, as with "*" alone. A weight of 0 is "not this one": then it is the other, unless that is
+// not wanted either. An entry that is not well-formed is passed over.
 func ParseLanguage(accept string) (Language, bool) {
 	weight, order, others := map[Language]float32{}, []Language{}, float32(-1)
 	entries := strings.SplitN(accept, ",", mostLanguages+1)
@@ -49,19 +50,30 @@ func ParseLanguage(accept string) (Language, bool) {
 			weight[ours] = max(weight[ours], heavy)
 		}
 	}
-	if len(order) == 0 {
-		return Chinese, false
-	}
 	for _, ours := range []Language{Chinese, English} { // "*" is every language that is not named beside it
-		if _, told := weight[ours]; !told && others > 0 {
+		if _, told := weight[ours]; !told && (others == 0 || others > 0 && len(order) > 0) {
 			weight[ours], order = others, append(order, ours)
 		}
 	}
-	best := slices.MaxFunc(order, func(a, b Language) int { return cmp.Compare(weight[a], weight[b]) })
-	if weight[best] == 0 {
+	if len(order) == 0 {
 		return Chinese, false
 	}
-	return best, true
+	best := slices.MaxFunc(order, func(a, b Language) int { return cmp.Compare(weight[a], weight[b]) })
+	if weight[best] > 0 {
+		return best, true
+	}
+	return notRefused(order)
+}
+
+// notRefused is what is left when a header only says which of the languages is not wanted ("zh;q=0").
+func notRefused(refused []Language) (Language, bool) {
+	switch {
+	case len(refused) > 1: // neither is wanted, and there is no third
+		return Chinese, false
+	case refused[0] == Chinese:
+		return English, true
+	}
+	return Chinese, true
 }
 
 var entryForm = regexp.MustCompile(`^(\*|[A-Za-z0-9-]+)\s*(?:;\s*[qQ]\s*=\s*([01](?:\.[0-9]*)?)\s*)?$`)
@@ -86,7 +98,7 @@ func languageOf(name string) (Language, bool) {
 	if known, err := language.All.Canonicalize(tag); err == nil {
 		tag = known
 	}
-	base, _ := tag.Base()
+	base, _, _ := tag.Raw() // as it is named: "und" is guessed to be English
 	switch base.String() {
 	case "zh":
 		return Chinese, true

@@ -159,12 +159,14 @@ func TestParseLanguage(t *testing.T) {
 		"en;q=much, zh;q=0.5": campus.Chinese, "en;q=7, zh": campus.Chinese, "*, en;q=0.5": campus.Chinese, "cmn": campus.Chinese,
 		"*;q=0.5, zh;q=0": campus.English, "*;q=0.5, en": campus.English, "en, *": campus.English, "*;q=0, en;q=0.1": campus.English,
 		"en;q=0.2, *;q=0.1, zh;q=0": campus.English, "ur, en;q=0.1": campus.English, "*, en;q=0": campus.Chinese,
+		"zh;q=0": campus.English, "en;q=0": campus.Chinese, "fr, zh-TW;q=0.0": campus.English, "und, zh;q=0": campus.English,
+		"und, zh;q=0.1": campus.Chinese,
 	} {
 		got, asked := campus.ParseLanguage(header)
 		require.Equal(t, want, got, header)
 		require.True(t, asked, header)
 	}
-	for _, header := range []string{"", "fr", "fr-CA, de;q=0.5", "*", ";;,", "en;q=0", "zh;q=0,en;q=0", "en;q=NaN", "mul", "en;q=-1",
+	for _, header := range []string{"", "fr", "fr-CA, de;q=0.5", "*", ";;,", "und", "und-CN", "*;q=0", "zh;q=0,en;q=0", "zh;q=0, *;q=0", "en;q=NaN", "mul", "en;q=-1",
 		"ur", "sw", "ta", "pa", "cy", "ga-IE", "i-klingon", "bo", "ug", "mn", "ii", "za", "ur, *;q=0.5", "*;q=0, zh;q=0",
 		strings.Repeat("fr,", 40) + "en"} {
 		got, asked := campus.ParseLanguage(header)

@@ -40,7 +40,8 @@ func openOwnHouse(t *testing.T) *ownHouse {
 		opts.DataDir += "-e2e"
 	}
 	opts.Policy = writeOwnPolicy(t)
-	opts.Env = map[string]string{"SIMULATOR_PEOPLE": "600"}
+	// Every decision of a round waits in a connection of its own.
+	opts.Env = map[string]string{"SIMULATOR_PEOPLE": "600", "DATABASE_MAX_CONNS": "20"}
 	left, err := stack.Open(t.Context(), opts)
 	require.NoError(t, err)
 	require.NoError(t, left.Reset(t.Context()), "what an interrupted run has left")
@@ -115,6 +116,19 @@ func (h *ownHouse) showLogs(t *testing.T) {
 	for _, part := range status {
 		t.Logf("the last lines of %s:\n%s", part.Part, lastLines(part.Log, 60))
 	}
+}
+
+// oneHuman has the roster say that two numbers are those of one human, who has graduated under the first.
+func (h *ownHouse) oneHuman(ctx context.Context, university, former, present string) error {
+	_, err := h.pool.Exec(ctx, `update people me set name = p.name, document_type = p.document_type,
+			document_hash = p.document_hash
+		from people p where me.university = $1 and me.number = $3 and p.university = $1 and p.number = $2`,
+		university, former, present)
+	if err == nil {
+		_, err = h.pool.Exec(ctx, `update people set status = 'graduated' where university = $1 and number = $2`,
+			university, former)
+	}
+	return err
 }
 
 // now is the time of Postgres, by which everything is due.

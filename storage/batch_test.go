@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,14 +32,7 @@ func waiting(t *testing.T, n int) *factory {
 
 func (f *factory) wait(n int) []uuid.UUID {
 	f.t.Helper()
-	ids := f.twins(n)
-	f.Exec(`update cases set kind = 'plastic', stage = 'batching' where id = any($1)`, ids)
-	f.Exec(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at, queued_at)
-		select c.id, c.id, c.id, c.person_id, c.university, case when n % 2 = 0 then $2 else $3 end, 1, 'ordered',
-			'2026-11-20'::timestamptz + n * interval '1 hour', c.created_at, c.created_at
-		from unnest($1::uuid[]) with ordinality as u (id, n) join cards c on c.id = u.id`,
-		ids, storagetest.EastKiosk, storagetest.WestKiosk)
-	return ids
+	return f.WaitingCards(f.application, n)
 }
 
 func (f *factory) new(size int) storage.NewBatch {
@@ -365,7 +359,17 @@ func TestOpenScheduledBatch(t *testing.T) {
 		n := f.new(1) // a second one would find the other card
 		return f.OpenScheduledBatch(t.Context(), n, due)
 	}
-	require.Equal(t, map[string]int{"done": 8}, outcomes(atOnce(8, small)))
+	holder, err := connect(t, f.House).Begin(t.Context()) // all eight arrive before one of them can go on
+	require.NoError(t, err)
+	_, err = holder.Exec(t.Context(), `select 1 from universities where code = $1 for no key update`, storagetest.University)
+	require.NoError(t, err)
+	var errs []error
+	var all sync.WaitGroup
+	all.Go(func() { errs = atOnce(8, small) })
+	require.Eventually(t, func() bool { return lockWaits(f.House, "%universities%") == 8 }, 20*time.Second, 10*time.Millisecond)
+	require.NoError(t, holder.Commit(t.Context()))
+	all.Wait()
+	require.Equal(t, map[string]int{"done": 8}, outcomes(errs))
 	require.Equal(t, 1, count(f.House, "batches"), "one of eight workers")
 	f.Clock.Advance(time.Hour)
 	require.NoError(t, follow())

@@ -57,7 +57,7 @@ func (s *Store) FindPeople(ctx context.Context, who campus.StaffMember, f Person
 
 // searchWords is the condition of a search. What has too few digits for a phone finds nobody by it.
 func searchWords(t tx, f PersonSearch) (string, []any) {
-	digits := campus.Typed(f.Q)
+	digits := campus.PlainNumber(f.Q)
 	number, byNumber := []any{campus.NumberSpellings(f.Q)}, "number in ?"
 	tail, byPhone := []any{campus.PhoneTail, phoneTail(digits), "%" + digits}, "(right(phone, ?) = ? and phone like ?)"
 	phone := campus.AllDigits(digits) && len(digits) >= campus.PhoneTail

@@ -143,6 +143,59 @@ func TestStaffWaitInsteadOfBeingLocked(t *testing.T) {
 		require.Equal(t, "wrong_password", outcome(s.enter("user1", "wrong", "stranger")), "it is forgotten")
 	})
 
+	t.Run("a right entry takes back its own count, so that who has one account does not try all others", func(t *testing.T) {
+		t.Parallel()
+		s := employ(t, "wang", "li")
+		delays := s.policy.StaffDelays
+		var tried []error
+		for i := range delays.Address.Free + 5 {
+			tried = append(tried, s.enter(fmt.Sprint("user", i), "wrong", "stranger"))
+			require.NoError(t, s.enter("wang", staffPassword, "stranger"), "who is usually there is let in")
+		}
+		require.Equal(t, map[string]int{"wrong_password": delays.Address.Free, "sign_in_delayed": 5}, outcomes(tried), "an address")
+		tried = nil
+		for i := range delays.Account.Free + 5 {
+			tried = append(tried, s.enter("li", "wrong", fmt.Sprint("hotel", i)))
+			if i < delays.Account.Free-1 {
+				require.NoError(t, s.enter("li", staffPassword, "office"))
+			}
+		}
+		require.Equal(t, map[string]int{"wrong_password": delays.Account.Free, "sign_in_delayed": 5}, outcomes(tried), "an account")
+	})
+
+	t.Run("a right entry takes back the wait that it began, and no longer one", func(t *testing.T) {
+		t.Parallel()
+		s := employ(t, "wang", "li")
+		delays := s.policy.StaffDelays
+		for i := range delays.Account.Free - 1 {
+			require.Equal(t, "wrong_password", outcome(s.enter("wang", "wrong", fmt.Sprint("stranger", i))))
+		}
+		require.NoError(t, s.enter("wang", staffPassword, "office"), "the last that is free")
+		require.NoError(t, s.enter("wang", staffPassword, "hotel"), "nothing waits at the account")
+		for i := range delays.Address.Free - 1 {
+			require.Equal(t, "wrong_password", outcome(s.enter(fmt.Sprint("user", i), "wrong", "shared")))
+		}
+		require.NoError(t, s.enter("wang", staffPassword, "shared"), "the last that is free")
+		require.NoError(t, s.enter("li", staffPassword, "shared"), "nothing waits at the address")
+		for range delays.Pair.Free - 1 {
+			require.Equal(t, "wrong_password", outcome(s.enter("li", "wrong", "desk")))
+		}
+		require.NoError(t, s.enter("li", staffPassword, "desk"), "the last that is free")
+		require.NoError(t, s.enter("li", staffPassword, "desk"), "nothing waits at the account from that address")
+		// Another entry makes it wait longer while the password is compared.
+		s.ExecAsOwner(`create function come_after() returns trigger language plpgsql as $$ begin
+			update entry_delays set level = level + 1, until = until + interval '1 second' where key = new.key; return null; end $$`)
+		s.ExecAsOwner(`create trigger come_after after update on entry_delays for each row
+			when (old.until < '2000-01-01' and new.until > '2000-01-01' and new.account is not null) execute function come_after()`)
+		for range delays.Pair.Free - 1 {
+			require.Equal(t, "wrong_password", outcome(s.enter("li", "wrong", "yard")))
+		}
+		require.NoError(t, s.enter("li", staffPassword, "yard"), "the last that is free")
+		require.NoError(t, s.enter("li", staffPassword, "yard"), "everything has begun anew for the account from that address")
+		require.NoError(t, s.enter("wang", staffPassword, "library"))
+		require.Equal(t, 2*time.Second, waitOf(s.enter("wang", staffPassword, "house")), "the longer one of the account holds")
+	})
+
 	t.Run("what is over is swept, and usual addresses stay", func(t *testing.T) {
 		t.Parallel()
 		s := employ(t, "wang")
@@ -176,8 +229,13 @@ func TestReleasingStaff(t *testing.T) {
 	require.Equal(t, "username_unknown", outcome(release(boss, "nobody")))
 	require.Equal(t, "sign_in_delayed", outcome(s.enter("wang", staffPassword, "office")))
 	require.NoError(t, release(boss, "wang"))
+	for range s.policy.StaffDelays.Pair.Free { // its level ends, too: so many are free as at the beginning
+		require.Equal(t, "wrong_password", outcome(s.enter("wang", "wrong", "office")))
+	}
+	require.Equal(t, "sign_in_delayed", outcome(s.enter("wang", staffPassword, "office")))
+	require.NoError(t, release(boss, "wang"))
 	require.NoError(t, s.enter("wang", staffPassword, "office"))
 	require.Equal(t, "sign_in_delayed", outcome(s.enter("li", staffPassword, "office")), "of nobody else")
-	require.Equal(t, 1, count(s.House, `audit where action = 'sign_in.release' and actor = $1 and subject = 'staff/' || (select id from staff where username = 'wang')`,
+	require.Equal(t, 2, count(s.House, `audit where action = 'sign_in.release' and actor = $1 and subject = 'staff/' || (select id from staff where username = 'wang')`,
 		campus.Staff(boss.ID).String()))
 }

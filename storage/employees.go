@@ -12,8 +12,8 @@ import (
 // Submission is one member of staff whom the HR system has submitted (A2).
 type Submission struct {
 	Number  string    `json:"number"`
-	Outcome string    `json:"outcome"` // opened, application_open, card_exists
-	ID      uuid.UUID `json:"application_id,omitzero"`
+	Outcome string    `json:"outcome"`                 // opened, application_open, card_exists
+	ID      uuid.UUID `json:"application_id,omitzero"` // that is open now; none with a card
 }
 
 // SubmitEmployees takes what the HR system says in one signed call (A2): an application is opened for each, for which
@@ -29,10 +29,10 @@ func (s *Store) SubmitEmployees(ctx context.Context, call Callback, university s
 		var unknown []string
 		seen := map[string]bool{}
 		for i, number := range numbers {
-			if seen[number] {
+			if seen[campus.PlainNumber(number)] {
 				continue
 			}
-			seen[number] = true
+			seen[campus.PlainNumber(number)] = true
 			result, err := submitEmployee(t, university, number, policyVersion)
 			switch {
 			case campus.ReasonOf(err) == "employee_unknown":
@@ -59,25 +59,29 @@ func unknownEmployees(fields []string) error {
 // lockEmployees has submissions that name the same people wait for each other, so that the second sees what the first has
 // opened. All lock in one order, so that none waits for another in a circle.
 func lockEmployees(t tx, university string, numbers []string) error {
-	return t.Exec(`select 1 from people where university = ? and number in ? order by number for no key update`, university, numbers).Error
+	plain := make([]string, len(numbers))
+	for i, number := range numbers {
+		plain[i] = campus.PlainNumber(number)
+	}
+	return t.Exec(`select 1 from people where university = ? and number in ? order by number for no key update`, university, plain).Error
 }
 
 func submitEmployee(t tx, university, number, policyVersion string) (Submission, error) {
 	result := Submission{Number: number, Outcome: "opened"}
 	var who struct {
-		ID      uuid.UUID
-		Applied bool
+		ID   uuid.UUID
+		Open *uuid.UUID // application
 	}
-	err := t.Raw(`select id, exists (select 1 from applications where person_id = p.id and closed_at is null) as applied
-		from people p where university = ? and number = ? and status = 'employed'`, university, number).Scan(&who).Error
+	err := t.Raw(`select id, (select id from applications where person_id = p.id and closed_at is null) as open
+		from people p where university = ? and number = ? and status = 'employed'`, university, campus.PlainNumber(number)).
+		Scan(&who).Error
 	switch {
 	case err != nil:
 		return result, err
 	case who.ID == uuid.Nil:
 		return result, campus.Errorf(campus.Invalid, "employee_unknown", "no employee on the roster")
-	case who.Applied:
-		result.Outcome = "application_open"
-		return result, nil
+	case who.Open != nil:
+		return Submission{number, "application_open", *who.Open}, nil
 	}
 	if result.ID, err = uuid.NewV7(); err != nil {
 		return result, err

@@ -95,7 +95,12 @@ func TestKioskKeepsThePlasticOfAReplacedCard(t *testing.T) {
 	var old string
 	first, next := replacing(t, func(s *story) { old = s.deliver() })
 	require.NoError(t, next.activates())
-	require.Equal(t, "pickup_code", outcome(first.try(first.pickup(old))), "the code is dead")
+	require.Equal(t, "pickup_card_over", outcome(first.try(first.pickup(old))), "the code is dead, and tells why")
+	another := first.pickup(string('0'+(old[0]-'0'+1)%10) + old[1:])
+	require.Equal(t, "pickup_code", outcome(first.try(another)), "a code that nobody had tells nothing")
+	elsewhere := first.pickup(old)
+	elsewhere.Kiosk = storagetest.WestKiosk
+	require.Equal(t, "pickup_code", outcome(first.try(elsewhere)), "nor does the code at another kiosk")
 
 	first, next = replacing(t, func(s *story) {
 		s.activate()

@@ -218,20 +218,8 @@ func approval() campus.Change {
 	return campus.Change{Actor: reviewer(), Channel: "workflow", Reason: "approved"}
 }
 
-// twins are n more applications of the story's person, closed, each with a pending card under the same id. The product
-// does not let one person have them; the constraints must hold all the same.
+// twins are n more applications of the story's person, closed, each with a pending card under the same id.
 func (s *story) twins(n int) []uuid.UUID {
 	s.t.Helper()
-	ids := make([]uuid.UUID, n)
-	for i := range ids {
-		ids[i] = uuid.Must(uuid.NewV7())
-	}
-	s.Exec(`insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
-		select twin, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at
-		from cases, unnest($2::uuid[]) twin where id = $1`, s.application.ID, ids)
-	s.Exec(`insert into applications (id, person_id, university, kiosk_id, created_at, closed_at)
-		select twin, person_id, university, kiosk_id, created_at, created_at from applications, unnest($2::uuid[]) twin where id = $1`, s.application.ID, ids)
-	s.Exec(`insert into cards (id, person_id, university, application_id, number, state, created_at)
-		select id, person_id, university, id, id::text, 'pending', created_at from applications where id = any($1)`, ids)
-	return ids
+	return s.Twins(s.application, n)
 }

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"slices"
 
 	"github.com/google/uuid"
@@ -39,6 +40,31 @@ func lockOthers(t tx, person uuid.UUID) ([]human, error) {
 	}
 	is := people[me].is
 	return slices.DeleteFunc(people, func(p human) bool { return p.ID == person || !is(p) }), nil
+}
+
+// OtherCard tells what a card that the same human has under another number means for the activation of an application (D4):
+// nothing when there is none, campus.OtherCardMark when it is refused, campus.OtherCardReplacedMark when that card ends with it.
+func (s *Store) OtherCard(ctx context.Context, application uuid.UUID) (mark string, err error) {
+	var pairs []struct {
+		Route campus.Route
+		Name  string
+		Other human `gorm:"embedded;embeddedPrefix:other_"`
+	}
+	err = s.read(ctx).Raw(`select a.route, me.name, p.id as other_id, p.name as other_name, p.status as other_status
+		from applications a join people me on me.id = a.person_id
+			join people p on p.university = me.university and p.document_hash = me.document_hash and p.id <> me.id
+		where a.id = ? and exists (select 1 from cards where person_id = p.id and state in ?)`, application, heldStates).
+		Scan(&pairs).Error
+	for _, pair := range pairs {
+		if !pair.Other.is(human{Name: pair.Name}) {
+			continue
+		}
+		if !campus.ReplacesCard(pair.Route, pair.Other.Status) {
+			return campus.OtherCardMark, nil
+		}
+		mark = campus.OtherCardReplacedMark
+	}
+	return mark, wrap("find another card of an applicant", err)
 }
 
 func isOpenReview(item WorkItem) bool { return item.Kind == campus.ReviewItem && item.ClosedAt == nil }

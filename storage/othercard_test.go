@@ -65,6 +65,16 @@ func TestOneCardForOneHuman(t *testing.T) {
 			second := first.again(test.change).approve()
 			first.Exec(`update people set status = $1 where id = $2`, test.status, first.person.ID)
 			first.Exec(`update cards set state = $1 where id = $2`, test.card, first.card)
+			mark, err := second.OtherCard(t.Context(), second.application.ID)
+			require.NoError(t, err)
+			told := ""
+			switch {
+			case test.want != "done":
+				told = campus.OtherCardMark
+			case test.status != "registered":
+				told = campus.OtherCardReplacedMark
+			}
+			require.Equal(t, told, mark, "what the holder is told before")
 			before := count(first.House, "audit")
 			require.Equal(t, test.want, outcome(second.activates()))
 			held := count(first.House, "cards where state in ('active', 'frozen', 'lost')")
@@ -90,6 +100,24 @@ func TestOneCardForOneHuman(t *testing.T) {
 }
 
 func same(*storage.RosterPerson) {}
+
+// D4: of several cards under the other number all end that somebody holds or can have back, and no other.
+func TestEveryCardOfTheOtherNumberIsReplaced(t *testing.T) {
+	t.Parallel()
+	first := apply(t).activate()
+	ids := first.twins(4)
+	for i, state := range []campus.CardState{campus.CardLost, campus.CardFrozen, campus.CardClosed, campus.CardLost} {
+		first.Exec(`update cards set id = gen_random_uuid(), state = $1 where id = $2`, state, ids[i]) // an id of no case
+	}
+	second := first.again().approve()
+	first.Exec(`update people set status = 'employed' where id = $1`, first.person.ID)
+	require.NoError(t, second.activates())
+	require.Equal(t, 1, count(first.House, "cards where state in ('active', 'frozen', 'lost')"))
+	require.Equal(t, 4, count(first.House, "cards where state = 'replaced' and person_id = $1", first.person.ID))
+	require.Equal(t, 1, count(first.House, "cards where state = 'closed'"))
+	require.Equal(t, 4, count(first.House, "card_changes where to_state = 'replaced' and reason = 'role_changed'"))
+	require.Equal(t, 4, count(first.House, "audit where action = 'card.replace'"))
+}
 
 // D4 is a rule of one university: who has a card at another keeps it.
 func TestCardsOfTwoUniversities(t *testing.T) {
@@ -205,6 +233,14 @@ func TestReviewsOfOneHumanAreMarked(t *testing.T) {
 	first.Exec(`update cards set state = 'active'`)
 	first.Exec(`update people set document_hash = $1 where id = $2`, []byte(uuid.NewString()), first.person.ID)
 	require.Empty(t, mark(), "somebody else")
+	first.Exec(`update people set document_hash = (select document_hash from people where id = $1), name = '李娜' where id = $2`,
+		second.person.ID, first.person.ID)
+	require.Empty(t, mark(), "somebody of another name with the document")
+	first.University("lcvtc")
+	second.againAt("lcvtc").activate()
+	require.Empty(t, mark(), "who has a card at another university")
+	first.Exec(`update people set name = $1 where id = $2`, second.person.Roster.Name, first.person.ID)
+	require.Equal(t, campus.OtherCardReplacedMark, mark(), "the same human again")
 }
 
 // A review that is over has no mark: nothing is decided by it any more.

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"golang.org/x/crypto/argon2"
 
@@ -33,13 +32,18 @@ const (
 type passwords struct {
 	pepper []byte
 	slots  chan struct{}
-	decoy  func() string // made when first needed, because it takes as long as any hash
+	decoy  string    // what the password of nobody is compared with
+	derive keyMaking // argon2id, which is what a comparison costs
 }
 
+// keyMaking is how a key is made of a password.
+type keyMaking func(password, salt []byte, passes, memory uint32, lanes uint8, size uint32) []byte
+
 func newPasswords(pepper []byte) *passwords {
-	p := &passwords{pepper: pepper, slots: make(chan struct{}, hashesAtOnce)}
-	p.decoy = sync.OnceValue(func() string { return p.hash(base64.RawStdEncoding.EncodeToString(randomBytes(argonKey))) })
-	return p
+	return &passwords{
+		pepper: pepper, slots: make(chan struct{}, hashesAtOnce), derive: argon2.IDKey,
+		decoy: hashText(randomBytes(argonSalt), randomBytes(argonKey)),
+	}
 }
 
 // slot waits for the right to hash once and returns how to give it back.
@@ -55,7 +59,10 @@ func (p *passwords) slot(ctx context.Context) (release func(), err error) {
 // hash is the PHC string of a password. The caller holds a slot.
 func (p *passwords) hash(password string) string {
 	salt := randomBytes(argonSalt)
-	key := argon2.IDKey(p.peppered(password), salt, argonPasses, argonMemory, argonLanes, argonKey)
+	return hashText(salt, p.derive(p.peppered(password), salt, argonPasses, argonMemory, argonLanes, argonKey))
+}
+
+func hashText(salt, key []byte) string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonPasses, argonLanes,
 		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key))
 }
@@ -77,12 +84,12 @@ func (p *passwords) matches(phc, password string) (bool, error) {
 	if err := errors.Join(saltErr, keyErr); err != nil || version != argon2.Version {
 		return false, errors.New("a kept password hash is damaged")
 	}
-	got := argon2.IDKey(p.peppered(password), salt, passes, memory, lanes, uint32(len(want)))
+	got := p.derive(p.peppered(password), salt, passes, memory, lanes, uint32(len(want)))
 	return subtle.ConstantTimeCompare(got, want) == 1, nil
 }
 
 // waste takes as long as matches: an unknown number must not answer sooner than a wrong password.
-func (p *passwords) waste(password string) { _, _ = p.matches(p.decoy(), password) }
+func (p *passwords) waste(password string) { _, _ = p.matches(p.decoy, password) }
 
 // peppered brings the pepper in, without which hashes that were stolen cannot be tried.
 func (p *passwords) peppered(password string) []byte {

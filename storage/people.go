@@ -148,6 +148,7 @@ func (s *Store) ImportPeople(ctx context.Context, university string, roster []Ro
 				faults = append(faults, RosterFault{Line: line, Reason: reason})
 				continue
 			}
+			person.Number = campus.PlainNumber(person.Number) // as it is typed at the sign-in
 			if person.Phone == "" {
 				silent[person.Number] = line
 			}
@@ -219,7 +220,7 @@ func rosterFault(p RosterPerson, today campus.Date, campuses, seen map[string]bo
 		return "roster.phone"
 	case campus.CheckWritten(p.DocumentType, campus.NormalizeDocumentNumber(p.DocumentNumber), today) != nil:
 		return "roster.document"
-	case seen[p.Number]:
+	case seen[campus.PlainNumber(p.Number)]:
 		return "roster.twice"
 	case !campuses[p.Campus]:
 		return "roster.campus"

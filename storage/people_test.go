@@ -66,6 +66,7 @@ func TestImportPeople(t *testing.T) {
 		nameless, elsewhere, twice := good, good, good
 		nameless.Number, nameless.Name = "1", ""
 		elsewhere.Number, elsewhere.Campus = "2", "moon"
+		good.Number = good.Number[:4] + " " + good.Number[4:] + "\u3000" // as nobody has to type it at the sign-in
 		faults, err := h.ImportPeople(t.Context(), storagetest.University,
 			[]storage.RosterPerson{nameless, good, elsewhere, twice})
 		require.NoError(t, err)
@@ -110,6 +111,9 @@ func TestImportPeople(t *testing.T) {
 			"roster.date": {
 				func(p *storage.RosterPerson) { p.EnrolledOn = campus.Date{Month: 12, Day: 31} },
 				func(p *storage.RosterPerson) { p.GraduatesOn = campus.Date{Year: 9999, Month: 12, Day: 31} },
+			},
+			"roster.enrolment": { // A6: their card waits for that day
+				func(p *storage.RosterPerson) { p.Status, p.EnrolledOn = "admitted", campus.Date{} },
 			},
 			"roster.phone": {
 				func(p *storage.RosterPerson) { p.Phone = "abc" }, func(p *storage.RosterPerson) { p.Phone = "\u3000" },

@@ -140,6 +140,8 @@ func TestRosterKeepsAChangedPhone(t *testing.T) {
 	require.Equal(t, "+8613900000001", roster("13900000001"), "nobody has changed it")
 	require.NoError(t, c.phone(newPhone))
 	require.Equal(t, newPhone, roster("13900000001"))
+	require.Equal(t, newPhone, roster(""), "one without a number")
+	require.Equal(t, newPhone, roster("13900000001"), "has not caught up")
 	require.Equal(t, "新名", storagetest.One[string](c.House, `select name from people where id = $1`, c.person.ID), "the rest is the roster's")
 	require.Equal(t, newPhone, roster(newPhone), "the roster has caught up")
 	require.Equal(t, "+8613900000002", roster("13900000002"), "and counts again")

@@ -70,9 +70,24 @@ func findPickup(t tx, p Pickup) (Plastic, error) {
 	err := t.Raw(`select * from plastics where kiosk_id = ? and pickup_code_hash = ? and state = 'ready' for update`,
 		p.Kiosk, t.keys.keyed("pickup/"+p.Kiosk, p.Code)).Scan(&plastic).Error
 	if err == nil && plastic.ID == uuid.Nil {
-		return plastic, campus.Errorf(campus.Refused, "pickup_code", "no card waits here under this code")
+		err = noPickup(t, p)
 	}
 	return plastic, err
+}
+
+// noPickup is why nothing waits at a kiosk under a code. Who knows the code of a card that has ended is told so: it says
+// nothing about whose card it was, and a code of eight digits is not guessed. Refused: pickup_code, pickup_card_over.
+func noPickup(t tx, p Pickup) error {
+	var ended Plastic
+	err := t.Raw(`select * from plastics where kiosk_id = ? and pickup_code_hash = ? and pickup_code is null limit 1`,
+		p.Kiosk, t.keys.keyed("pickup/"+p.Kiosk, p.Code)).Scan(&ended).Error
+	if err == nil && ended.ID != uuid.Nil {
+		err = cardIsOver(t, ended)
+	}
+	if err != nil {
+		return err
+	}
+	return campus.Errorf(campus.Refused, "pickup_code", "no card waits here under this code")
 }
 
 func handOver(ctx context.Context, t tx, p Plastic, actor campus.Actor) (Opened, error) {

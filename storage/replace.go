@@ -92,7 +92,7 @@ func stopPlastics(ctx context.Context, t tx, card Card) error {
 		case p.State.Terminal():
 			continue
 		case p.State == campus.PlasticReady: // it goes back to the card centre
-			if err = dropCode(t, p.ID); err == nil {
+			if err = dropCodeOfEnded(t, p.ID); err == nil {
 				err = setPlastic(t, p, campus.PlasticReturned, change)
 			}
 		case p.Waits() && p.BatchID == nil && p.OrderKey == "":
@@ -106,4 +106,10 @@ func stopPlastics(ctx context.Context, t tx, card Card) error {
 		}
 	}
 	return nil
+}
+
+// dropCodeOfEnded takes the pickup code of a plastic away as dropCode does. Its keyed hash stays, so that whoever types the
+// code at the kiosk is told that the card has ended; nothing is opened with it.
+func dropCodeOfEnded(t tx, id uuid.UUID) error {
+	return t.Exec(`update plastics set compartment = '', pickup_code = null where id = ?`, id).Error
 }

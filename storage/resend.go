@@ -128,7 +128,8 @@ func cardPlastic(t tx, query statement, person, card uuid.UUID) (Plastic, error)
 }
 
 // ChooseKiosk has the plastic of a card brought to another kiosk of the university, as long as it is in no batch (D2).
-// Conflict: plastic_on_its_way. Invalid: kiosk_unknown.
+// Conflict: plastic_on_its_way, plastic_picked_up, plastic_returned, plastic_over. Refused: pickup_card_over. Invalid:
+// kiosk_unknown.
 func (s *Store) ChooseKiosk(ctx context.Context, person, card uuid.UUID, kiosk string) (Plastic, error) {
 	var p Plastic
 	err := s.inTx(ctx, "choose a kiosk", func(t tx) (err error) {
@@ -141,6 +142,9 @@ func (s *Store) ChooseKiosk(ctx context.Context, person, card uuid.UUID, kiosk s
 func chooseKiosk(t tx, by campus.Actor, person, card uuid.UUID, kiosk string) (Plastic, error) {
 	p, err := cardPlastic(t, lockedCardPlastic, person, card)
 	if err != nil {
+		return p, err
+	}
+	if err := isStillBrought(t, p); err != nil {
 		return p, err
 	}
 	if err := kioskAtWork(t, p.University, kiosk); err != nil {
@@ -162,6 +166,28 @@ func chooseKiosk(t tx, by campus.Actor, person, card uuid.UUID, kiosk string) (P
 		return p, err
 	}
 	return p, addAudit(t, by, "plastic.choose_kiosk", "plastic/"+p.ID.String(), p.University)
+}
+
+// isStillBrought refuses a plastic that no kiosk is to be chosen for, also the one that it has: nobody is promised a day
+// for what is not brought. Conflict: plastic_picked_up, plastic_returned, plastic_over. Refused: pickup_card_over.
+func isStillBrought(t tx, p Plastic) error {
+	if p.State == campus.PlasticPickedUp {
+		return campus.Errorf(campus.Conflict, "plastic_picked_up", "plastic %s is in its holder's hand", p.ID)
+	}
+	if err := cardIsOver(t, p); err != nil {
+		return err
+	}
+	var closed bool
+	if err := t.Raw(`select closed_at is not null from cases where id = ?`, p.CaseID).Row().Scan(&closed); err != nil {
+		return err
+	}
+	switch {
+	case closed || p.State == campus.PlasticCancelled:
+		return campus.Errorf(campus.Conflict, "plastic_over", "plastic %s is %s and will not be made or brought", p.ID, p.State)
+	case p.State == campus.PlasticReturned:
+		return campus.Errorf(campus.Conflict, "plastic_returned", "plastic %s has to be sent again", p.ID)
+	}
+	return nil
 }
 
 // ReportPlastic notes that a plastic is not where it should be, or of no use: the card centre has looked. Its code is

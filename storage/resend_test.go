@@ -97,6 +97,54 @@ func TestChooseKiosk(t *testing.T) {
 	require.NoError(t, choose(storagetest.WestKiosk), "where it goes anyway")
 }
 
+// No kiosk is chosen for what is not brought any more, not even the one it has: nobody is promised a day for it.
+func TestNoKioskForWhatIsOver(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		story func(*testing.T) *story
+		want  string
+	}{
+		"it is in its holder's hand": {func(t *testing.T) *story {
+			s := apply(t)
+			require.NoError(t, s.try(s.pickup(s.deliver())))
+			return s
+		}, "plastic_picked_up"},
+		"nobody came for it": {func(t *testing.T) *story { s, _ := returned(t); return s }, "plastic_returned"},
+		"nobody had it sent again": {func(t *testing.T) *story {
+			s, _ := returned(t)
+			ended := s.NextMove(s.plasticCase, campus.StageDone, campus.WaitsForNobody)
+			ended.Outcome = campus.Expired
+			require.NoError(t, second(s.Record(t.Context(), ended)))
+			return s
+		}, "plastic_over"},
+		"it was cancelled": {func(t *testing.T) *story {
+			s := apply(t).activate()
+			s.Exec(`update plastics set state = 'cancelled'`)
+			return s
+		}, "plastic_over"},
+		"its card was replaced": {func(t *testing.T) *story {
+			first, next := replacing(t, func(s *story) { s.deliver() })
+			require.NoError(t, next.activates())
+			return first
+		}, "pickup_card_over"},
+		"it lies in the kiosk": {func(t *testing.T) *story { s := apply(t); s.deliver(); return s }, "plastic_on_its_way"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := test.story(t)
+			for _, kiosk := range []string{storagetest.WestKiosk, s.currentPlastic().KioskID} {
+				before := everything(t, s.House)
+				want := test.want
+				if want == "plastic_on_its_way" && kiosk == s.currentPlastic().KioskID {
+					want = "done"
+				}
+				require.Equal(t, want, outcome(second(s.ChooseKiosk(t.Context(), s.person.ID, s.card, kiosk))), kiosk)
+				require.Equal(t, before, everything(t, s.House))
+			}
+		})
+	}
+}
+
 // A student and a batch at the same moment: the card goes where the order file says.
 func TestChooseKioskWhileABatchOpens(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -80,6 +81,138 @@ func TestWrongEntries(t *testing.T) {
 			storage.Credentials{University: "lcvtc", Name: p.Roster.Number, Password: p.Initial})
 		require.Equal(t, "wrong_password", campus.ReasonOf(err))
 	})
+}
+
+// F5: in a row and on one day. What was entered yesterday does not count today, whether it locked the sign-in or not.
+func TestWrongEntriesOfYesterdayDoNotCount(t *testing.T) {
+	t.Parallel()
+	for name, of := range map[string]struct{ yesterday, locks int }{
+		"all but one": {4, 1}, "all, so that it was locked": {5, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := storagetest.New(t)
+			l := &lockTest{h, t, h.Person(), h.Policy().SignIn}
+			number := l.person.Roster.Number
+			for range of.yesterday {
+				require.Equal(t, "wrong_password", outcome(l.enter(number, "wrong1234", "", "home")))
+			}
+			l.Clock.Advance(campus.DateOf(l.Clock.Now()).End().Sub(l.Clock.Now()))
+			for range l.policy.WrongEntries - 1 {
+				require.Equal(t, "wrong_password", outcome(l.enter(number, "wrong1234", "", "home")))
+			}
+			seen, err := l.WrongEntries(t.Context(), time.Minute)
+			require.NoError(t, err)
+			require.Equal(t, storage.WrongEntries{Entries: 4, Accounts: 1}, seen, "nor is the lock of yesterday one of today")
+			require.Equal(t, "wrong_password", outcome(l.enter(number, "wrong1234", "", "home")))
+			require.Equal(t, "sign_in_locked", outcome(l.enter(number, l.person.Initial, "", "home")))
+			require.Equal(t, of.locks, count(h, `audit where action = 'sign_in.lock'`))
+		})
+	}
+}
+
+// F5: a right entry takes back itself and what came before it. Wrong ones that were counted while its password was
+// compared stay.
+func TestARightEntryTakesBackWhatItCounted(t *testing.T) {
+	t.Parallel()
+	for name, later := range map[string]int{"nothing came after it": 0, "two came after it": 2, "those that came after it have locked": 4} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := storagetest.New(t)
+			l := &lockTest{h, t, h.Person(), h.Policy().SignIn}
+			number := l.person.Roster.Number
+			h.ExecAsOwner(fmt.Sprintf(`create function come_after() returns trigger language plpgsql as $$ begin
+				update sign_in_entries set wrong = wrong + %[1]d, locked_at = case when %[1]d = 4 then wrong_at end; return null; end $$`, later))
+			h.ExecAsOwner(`create trigger come_after after insert on sign_in_entries for each row execute function come_after()`)
+			require.NoError(t, l.enter(number, l.person.Initial, "", "home"))
+			require.Equal(t, later, storagetest.One[int](h, `select wrong from sign_in_entries where locked_at is null`))
+			for range l.policy.WrongEntries - later {
+				require.Equal(t, "wrong_password", outcome(l.enter(number, "wrong1234", "", "stranger")))
+			}
+			require.Equal(t, "sign_in_locked", outcome(l.enter(number, "wrong1234", "", "stranger")))
+		})
+	}
+}
+
+// F5: what is entered for a number or a username counts at its university and at its kind of sign-in alone.
+func TestEntriesCountForOneAccount(t *testing.T) {
+	t.Parallel()
+	const name = "2026009999"
+	for what, of := range map[string]struct {
+		enter   func(l *lockTest, university, password string) error
+		refused string
+	}{
+		"the number of a holder": {func(l *lockTest, university, password string) error {
+			return second(l.SignInStudent(l.t.Context(), l.policy, storage.Credentials{University: university, Name: name, Password: password}))
+		}, "sign_in_locked"},
+		"the code of a number": {func(l *lockTest, university, password string) error {
+			return second(l.SignInStudent(l.t.Context(), l.policy, storage.Credentials{University: university, Name: name,
+				Password: password, Code: "0000000x", Address: "shared"}))
+		}, "code_delayed"},
+		"the username of staff": {func(l *lockTest, university, password string) error {
+			return second(l.SignInStaff(l.t.Context(), l.policy, storage.Credentials{University: university, Name: name,
+				Password: password, Address: "shared"}))
+		}, "sign_in_delayed"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			h := storagetest.New(t)
+			l := &lockTest{h, t, h.Person(func(p *storage.RosterPerson) { p.Number = name }), h.Policy().SignIn}
+			h.University("lcvtc")
+			there := h.PersonOf("lcvtc", func(p *storage.RosterPerson) { p.Number = name })
+			for _, university := range []string{storagetest.University, "lcvtc"} {
+				require.NoError(t, h.SeedStaff(t.Context(), []storage.StaffSeed{
+					{University: university, Username: name, Name: "王老师", Password: staffPassword},
+				}))
+			}
+			for range 5 {
+				require.NotEqual(t, of.refused, outcome(of.enter(l, storagetest.University, "wrong1234")))
+			}
+			require.Equal(t, of.refused, outcome(of.enter(l, storagetest.University, "wrong1234")))
+			require.NotEqual(t, of.refused, outcome(of.enter(l, "lcvtc", "wrong1234")), "of the other university")
+			holder := storage.Credentials{University: "lcvtc", Name: name, Password: there.Initial, Address: "shared"}
+			require.NoError(t, second(l.SignInStudent(t.Context(), l.policy, holder)))
+			if of.refused != "sign_in_delayed" {
+				staff := storage.Credentials{University: storagetest.University, Name: name, Password: staffPassword, Address: "shared"}
+				require.NoError(t, second(l.SignInStaff(t.Context(), l.policy, staff)), "of the other kind")
+			}
+		})
+	}
+}
+
+// F5: what an entry costs does not tell whether anybody has the number or the username.
+func TestUnknownAndKnownCostTheSameHashing(t *testing.T) {
+	t.Parallel()
+	s := employ(t, "wang", "retired")
+	h := s.House
+	h.Exec(`update staff set retired_at = now() where username = 'retired'`)
+	l := &lockTest{h, t, h.Person(), h.Policy().SignIn}
+	own := h.Person()
+	h.Exec(`update people set password_hash = (select password_hash from staff where username = 'wang') where id = $1`, own.ID)
+	taken := h.SeeHashing()
+	for name, test := range map[string]struct {
+		password, code string
+		want           int
+	}{
+		"a wrong password":                        {"wrong1234", "", 1},
+		"a wrong password that has another form":  {"ｗｒｏｎｇ1234", "", 2},
+		"a wrong password with a code of nothing": {"wrong1234", "12345678", 0},
+	} {
+		all := make([]string, test.want)
+		for i := range all {
+			all[i] = "2 passes over 19456 KiB"
+		}
+		for whose, number := range map[string]string{
+			"nobody": "1999000001", "who has the initial password": l.person.Roster.Number, "who has their own": own.Roster.Number,
+		} {
+			require.Error(t, l.enter(number, test.password, test.code, "home"))
+			require.ElementsMatch(t, all, taken(), "%s, %s", name, whose)
+		}
+		for _, username := range []string{"wang", "retired", "nobody"} {
+			require.Error(t, s.enter(username, test.password, "home of "+username))
+			require.Len(t, taken(), max(test.want, 1), "%s, staff, %s", name, username)
+		}
+	}
 }
 
 func TestFirstSignIn(t *testing.T) {
@@ -277,6 +410,9 @@ func TestSessions(t *testing.T) {
 		h.Exec(`update staff set retired_at = now()`)
 		_, err = h.FindSession(t.Context(), session.Token)
 		require.Equal(t, "session_over", campus.ReasonOf(err))
+		_, err = h.SignInStaff(t.Context(), h.Policy().SignIn,
+			storage.Credentials{University: storagetest.University, Name: "wang", Password: "a good pass 1"})
+		require.Equal(t, "wrong_password", campus.ReasonOf(err), "who has left does not sign in")
 	})
 }
 

@@ -14,9 +14,10 @@ import (
 	"campuscard/campus"
 )
 
-// SendUnlockCode sends a code to the phone on file of a number that is locked (F5). The code is good with the password, until
-// the day ends, and so is every other of the day: over the policy's number none is sent any more, and the last one still
-// counts, so nobody can use up the codes of somebody else. What was done is not told: whether a number is locked, has a phone
+// SendUnlockCode sends a code to the phone on file of a number that is locked (F5). The code is good with the password until
+// the day ends, and so is every other of the same lock; the first that signs in ends the lock and spends them all. Over the
+// policy's number for a lock none is sent any more, and the last one still counts, so nobody can use up the codes of
+// somebody else. What was done is not told: whether a number is locked, has a phone
 // or is anybody's at all.
 func (s *Store) SendUnlockCode(ctx context.Context, policy campus.SignInPolicy, university, number string) (until time.Time, err error) {
 	code, err := eightDigits()
@@ -72,8 +73,10 @@ func eightDigits() (string, error) {
 }
 
 // UnlockAtCounter begins the counts of a person's sign-in anew (F5): of wrong entries, and of the codes of this hour, which
-// whoever knows the initial password can use up. The person is told. Conflict: sign_in_open. Forbidden: verification_missing.
-func (s *Store) UnlockAtCounter(ctx context.Context, req Request, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
+// whoever knows the initial password can use up. Codes that hold nobody up are left alone. The person is told. Conflict:
+// sign_in_open. Forbidden: verification_missing.
+func (s *Store) UnlockAtCounter(ctx context.Context, req Request, policy campus.SignInPolicy, who campus.StaffMember,
+	a NewCounterAct) (CounterAct, error) {
 	return once(ctx, s, "unlock a sign-in at the counter", req, func(t tx) (CounterAct, error) {
 		act, err := actNow(t, req.ID, who, a)
 		if err != nil {
@@ -87,7 +90,9 @@ func (s *Store) UnlockAtCounter(ctx context.Context, req Request, who campus.Sta
 		if err != nil {
 			return act, err
 		}
-		codes := t.Exec(`delete from phone_codes where person_id = ? and created_at > ?`, a.Person, t.now.Add(-time.Hour))
+		codes := t.Exec(`delete from phone_codes where person_id = @person and created_at > @hour
+			and (select count(*) from phone_codes where person_id = @person and created_at > @hour) >= @most`,
+			map[string]any{"person": a.Person, "hour": t.now.Add(-time.Hour), "most": policy.PhoneCodesPerHour})
 		if codes.Error != nil {
 			return act, codes.Error
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
@@ -132,6 +133,17 @@ func TestStrangersDoNotUseUpCodes(t *testing.T) {
 		require.NoError(t, l.enter(number, l.person.Initial, code, "home"))
 	})
 
+	t.Run("no code is sent to who has no phone, and nobody is told", func(t *testing.T) {
+		t.Parallel()
+		l := lockedOut(t)
+		other := l.Person()
+		l.Exec(`update people set phone = '' where id = $1`, other.ID)
+		l.lock(other.Roster.Number)
+		require.Empty(t, l.askCode(other.Roster.Number), "the answer is that of everybody")
+		require.Zero(t, count(l.House, `notices where person_id = $1`, other.ID))
+		require.Len(t, l.askCode(l.person.Roster.Number), 1)
+	})
+
 	t.Run("a code is sent for a lock alone", func(t *testing.T) {
 		t.Parallel()
 		h := storagetest.New(t)
@@ -213,7 +225,7 @@ func TestUnlockAtCounter(t *testing.T) {
 	c := atCounter(t)
 	l := &lockTest{c.House, t, c.person, c.House.Policy().SignIn}
 	unlock := func() error {
-		return second(c.UnlockAtCounter(t.Context(), storagetest.Request(campus.Staff(c.who.ID)), c.who,
+		return second(c.UnlockAtCounter(t.Context(), storagetest.Request(campus.Staff(c.who.ID)), l.policy, c.who,
 			storage.NewCounterAct{Kind: campus.UnlockAct, Person: c.person.ID, Policy: c.policy}))
 	}
 	l.lock(c.person.Roster.Number)
@@ -228,17 +240,25 @@ func TestUnlockAtCounter(t *testing.T) {
 	require.Equal(t, "sign_in_open", outcome(unlock()), "nobody is told of what was not done")
 
 	// Who knows the initial password can use up the codes of the hour, and the holder could not finish the first sign-in.
-	ask := func() error {
-		who, err := c.FindSession(t.Context(), c.InitialSession(c.person.ID))
+	askFor := func(person uuid.UUID) error {
+		who, err := c.FindSession(t.Context(), c.InitialSession(person))
 		require.NoError(t, err)
-		return second(c.SendPhoneCode(t.Context(), storagetest.Request(campus.Student(c.person.ID)), l.policy, who))
+		return second(c.SendPhoneCode(t.Context(), storagetest.Request(campus.Student(person)), l.policy, who))
 	}
+	other := c.Person()
+	require.NoError(t, askFor(other.ID))
+	ask := func() error { return askFor(c.person.ID) }
 	for range l.policy.PhoneCodesPerHour {
+		require.Equal(t, "sign_in_open", outcome(unlock()), "codes that can still be asked for hold nobody up")
 		require.NoError(t, ask())
 	}
 	require.Equal(t, "too_many_codes", outcome(ask()))
 	require.NoError(t, unlock())
+	require.Zero(t, count(c.House, `phone_codes where person_id = $1`, c.person.ID))
+	require.Equal(t, 1, count(c.House, `phone_codes where person_id = $1`, other.ID), "codes of others stay")
 	require.NoError(t, ask())
+	c.Exec(`update phone_codes set used_at = now()`)
+	require.Equal(t, "sign_in_open", outcome(unlock()), "a code of the first sign-in was used, and nobody is locked")
 }
 
 // The doctor counts what was entered wrongly lately.

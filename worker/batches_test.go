@@ -78,3 +78,58 @@ func TestOneUniversityDoesNotStopTheSchedulesOfOthers(t *testing.T) {
 	stop()
 	require.NoError(t, <-ended)
 }
+
+// D3: a time of the schedule that nobody was there for is made up for within the hour. What is opened then is of the size
+// and the policy of now, and until the next time nobody looks.
+func TestSchedulesAreMadeUpForWithinTheHour(t *testing.T) {
+	t.Parallel()
+	nine := time.Date(2026, time.November, 18, 9, 0, 0, 0, campus.Shanghai)
+	for name, test := range map[string]struct {
+		last, now time.Time
+		opened    bool
+	}{
+		"before the time":                     {nine.Add(-time.Hour), nine.Add(-time.Second), false},
+		"at the time":                         {nine.Add(-time.Hour), nine, true},
+		"a little late":                       {nine.Add(-time.Hour), nine.Add(time.Minute), true},
+		"when that time was followed":         {nine, nine.Add(time.Minute), false},
+		"after a night, within the hour":      {nine.Add(-20 * time.Hour), nine.Add(time.Hour - time.Second), true},
+		"after a night, when it is over":      {nine.Add(-20 * time.Hour), nine.Add(time.Hour), false},
+		"after a week, before the time":       {nine.AddDate(0, 0, -7), nine.Add(-time.Second), false},
+		"after a week, a little late as well": {nine.AddDate(0, 0, -7), nine.Add(time.Minute), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := storagetest.New(t)
+			policies, err := campus.LoadPolicies(deploy.Policy, []byte(`production: {schedule: "0 9 * * *", batch_size: 2, batch_at: 2}`))
+			require.NoError(t, err)
+			h.WaitingCards(h.Applied(h.Person()), 3)
+			round, pause := worker.BatchRounds(h.Store, policies)
+			at := func(now time.Time) int {
+				t.Helper()
+				h.Clock.Advance(now.Sub(h.Clock.Now()))
+				require.NoError(t, round(t.Context()))
+				return storagetest.One[int](h, `select count(*) from batches`)
+			}
+			looked := func(last time.Time) { h.Exec(`update universities set batches_looked_at = $1`, last) }
+			looked(test.last)
+			if !test.opened {
+				require.Zero(t, at(test.now))
+				return
+			}
+			require.Equal(t, 1, at(test.now))
+			require.Equal(t, 1, storagetest.One[int](h, `select count(*) from batches b join cases c using (id)
+				where b.cards = 2 and b.reason = 'schedule' and c.policy_version = $1`, policies.Version()))
+			looked(test.last)
+			require.Equal(t, 1, at(test.now.Add(time.Second)), "the next time is known, so nobody looks before it")
+			tomorrow := nine.AddDate(0, 0, 1)
+			for before, want := range map[time.Duration]time.Duration{
+				time.Hour: time.Minute, 10 * time.Second: 10 * time.Second,
+				time.Millisecond: 100 * time.Millisecond, -time.Second: 100 * time.Millisecond,
+			} {
+				h.Clock.Advance(tomorrow.Add(-before).Sub(h.Clock.Now()))
+				require.Equal(t, want, pause(), "%s before the next time", before)
+			}
+			require.Equal(t, 2, at(tomorrow), "the rest")
+		})
+	}
+}

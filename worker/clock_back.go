@@ -18,13 +18,15 @@ type clockMinder struct {
 const clockPause = time.Minute
 
 func (c *clockMinder) run(ctx context.Context) error {
-	for sleep(ctx, clockPause) {
+	for {
 		switch rows, err := c.store.BringForward(ctx); {
 		case err != nil && ctx.Err() == nil:
 			c.log.WarnContext(ctx, "what a clock has put off is not brought forward", "error", err)
 		case rows > 0:
 			c.log.WarnContext(ctx, "a clock has been set back: what it had put off comes up now", "rows", rows)
 		}
+		if !sleep(ctx, clockPause) {
+			return nil
+		}
 	}
-	return nil
 }

@@ -47,3 +47,12 @@ func CompareRounds(
 func OpenBatches(ctx context.Context, store *storage.Store, policies *campus.Policies, log *slog.Logger) error {
 	return (&batchOpener{store: store, policies: policies, log: log}).run(ctx)
 }
+
+// BatchRounds follows the schedules of the universities once each time round is called. pause is how long nothing is
+// due then.
+func BatchRounds(store *storage.Store, policies *campus.Policies) (
+	round func(context.Context) error, pause func() time.Duration,
+) {
+	o, next := &batchOpener{store: store, policies: policies}, map[string]time.Time{}
+	return func(ctx context.Context) error { return o.round(ctx, next) }, func() time.Duration { return o.untilNext(next) }
+}

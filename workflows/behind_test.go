@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -410,6 +411,72 @@ func TestLostChoiceThatCrossesAMove(t *testing.T) {
 	p.run()
 	p.requireEnd(campus.Completed, "")
 	p.requireNoHelp()
+}
+
+// A choice waits for its turn while the case moves on to a stage at which it is not made. Before that turn came it had been
+// carried out by another run, which Temporal has lost: it is not refused, because its answer would stay that for good.
+func TestLostChoiceIsNotRefusedAtAnotherStage(t *testing.T) {
+	t.Parallel()
+	p := newApplication(t, "production: {batches: false}", workflowtest.Good)
+	lost := false
+	p.resending(&rewrites{first: func(m campus.Move) {
+		if m.Name != "ask-review" || lost {
+			return
+		}
+		lost = true
+		d := p.sendChoice()
+		_, err := p.Record(t.Context(), m)
+		require.NoError(t, err)
+		p.loseChoiceAfterReview(d)
+	}})
+	p.after(time.Hour).do(func() {
+		require.Zero(t, storagetest.One[int](p.House.House, `select count(*) from requests where resend_at is not null`), "the run has caught up")
+	})
+	p.bringCertificate(p.student.Certificate)
+	p.review(campus.Approve, "")
+	p.activate()
+	p.run()
+	p.requireEnd(campus.Completed, "")
+	p.requireNoHelp()
+	require.Equal(t, 1, strings.Count(p.story(), "counter_chosen"))
+}
+
+// sendChoice has the student choose the counter. It returns when the run has let that in, where it waits for its turn.
+func (p *play) sendChoice() campus.Decision {
+	d, err := p.Decide(p.ref, campus.ChooseCounterUpdate, campus.Student(p.student.ID), campus.Said{}, struct{}{})
+	require.NoError(p.t, err)
+	sent := make(chan struct{})
+	p.env.RegisterDelayedCallback(func() {
+		r := &reply{what: "the choice"}
+		r.kept = p.keeps(d.ID)
+		p.env.UpdateWorkflow(campus.ChooseCounterUpdate, d.ID.String(), r, d.Decision)
+		p.env.RegisterDelayedCallback(func() { close(sent) }, time.Millisecond)
+	}, time.Millisecond)
+	<-sent
+	return d.Decision
+}
+
+// loseChoiceAfterReview loses that the reviewer has asked for more, and that the choice was carried out after that.
+func (p *play) loseChoiceAfterReview(choice campus.Decision) {
+	said := campus.Said{Action: string(campus.AskMore), Reason: "certificate_unreadable"}
+	p.lose(campus.ReviewUpdate, workflowtest.Staff("reviewer"), said, storage.ReviewNote{Note: "请补交"},
+		func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
+			m.Name, m.Stage, m.WaitsFor, m.Reason = "review:ask_more", campus.StageEvidence, campus.WaitsForStudent, said.Reason
+			due := p.Clock.Now().Add(10 * day)
+			m.Due = &due
+			m.Closes = []campus.WorkItemKey{{Kind: campus.ReviewItem}}
+			m.Events = []campus.Event{{Kind: "more_asked", Actor: m.Decision.By, Public: true}}
+			return a.Record(p.t.Context(), m.With(campus.NewFact(campus.NoteFact, nil)))
+		})
+	m := p.NextMove(p.ref, campus.StageEvidence, campus.WaitsForStudent)
+	m.Name, m.Decision, m.Due = campus.ChooseCounterUpdate, choice, p.Case(p.ref).Due
+	var known map[string]any
+	require.NoError(p.t, json.Unmarshal(p.stateNow(), &known))
+	known["counter"] = true
+	m.State = asJSON(p.t, known)
+	m.Events = []campus.Event{{Kind: "counter_chosen", Actor: choice.By, Public: true}}
+	_, err := p.Record(p.t.Context(), m)
+	require.NoError(p.t, err)
 }
 
 // loseChoice loses that the checks were passed, and that the student has chosen the counter, which was decided before; then

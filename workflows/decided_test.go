@@ -1,11 +1,17 @@
 package workflows_test
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	"google.golang.org/grpc"
 
 	"campuscard/campus"
 	"campuscard/decisions"
@@ -177,4 +183,68 @@ func TestDecisionsThatTheServerHasLost(t *testing.T) {
 			p.requireNoHelp()
 		})
 	}
+}
+
+// A workflow is behind because Temporal has lost an approval that was answered, and nobody sends that any more. Who sends
+// a later decision recalls it, even where the workflow does not hear that it has to catch up.
+func TestSenderRecallsWhatTheWorkflowHasLost(t *testing.T) {
+	t.Parallel()
+	l := newLive(t, workflowtest.Good)
+	deaf := l.without(t, "SignalWorkflowExecution")
+	l.WorkThrough(deaf, worker.Config{})
+	l.await(campus.StageReview)
+	p := &play{House: l.House, t: t, student: l.student, ref: l.ref}
+	lost := p.loseApproval()
+	_, err := l.CloseDecision(t.Context(), lost.ID, []byte(`{"stage": "provisioning"}`))
+	require.NoError(t, err)
+	withdrawal, err := l.House.Decide(l.ref, campus.WithdrawUpdate, campus.Student(l.student.ID), campus.Said{}, struct{}{})
+	require.NoError(t, err)
+	withdrawal, err = decisions.NewSender(l.Store, deaf, l.Log).Send(t.Context(), withdrawal)
+	require.NoError(t, err)
+	require.Equal(t, storage.DecisionOpen, withdrawal.State, "the workflow does not know yet what it is about")
+	l.end(campus.Withdrawn)
+	p.requireNoHelp()
+}
+
+// What the workflow has lost is a move of its own, which nobody can send: who sends a decision has it catch up.
+func TestSenderHasTheWorkflowCatchUp(t *testing.T) {
+	t.Parallel()
+	l := working(t, workflowtest.Good)
+	l.await(campus.StageReview)
+	p := &play{House: l.House, t: t, student: l.student, ref: l.ref}
+	m := l.NextMove(l.ref, campus.StageReview, campus.WaitsForReviewer)
+	m.Name, m.Due, m.State = "remind:review", l.Case(l.ref).Due, p.stateNow()
+	_, err := l.Record(t.Context(), m)
+	require.NoError(t, err)
+	d, err := l.House.Decide(l.ref, campus.WithdrawUpdate, campus.Student(l.student.ID), campus.Said{}, struct{}{})
+	require.NoError(t, err)
+	d, err = decisions.NewSender(l.Store, l.Client, l.Log).Send(t.Context(), d)
+	require.NoError(t, err)
+	require.Equal(t, storage.DecisionOpen, d.State)
+	l.Await(func() bool {
+		for _, event := range l.History(l.ref).GetEvents() {
+			if strings.Contains(string(event.GetUserMetadata().GetSummary().GetData()), "wait for lost moves") {
+				return true
+			}
+		}
+		return false
+	}, "the workflow looks for what it has lost")
+}
+
+// without is a client whose calls of Temporal by one method are lost.
+func (l *live) without(t *testing.T, method string) client.Client {
+	t.Helper()
+	lose := func(ctx context.Context, called string, in, out any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		if strings.HasSuffix(called, "/"+method) {
+			return nil
+		}
+		return invoke(ctx, called, in, out, cc, opts...)
+	}
+	temporal, err := client.NewLazyClient(client.Options{
+		HostPort: l.Address, Namespace: l.Namespace, Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+		ConnectionOptions: client.ConnectionOptions{DialOptions: []grpc.DialOption{grpc.WithChainUnaryInterceptor(lose)}},
+	})
+	require.NoError(t, err)
+	t.Cleanup(temporal.Close)
+	return temporal
 }

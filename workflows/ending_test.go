@@ -26,9 +26,7 @@ func replaced(t *testing.T, before func(*live), with ...interceptor.WorkerInterc
 	next.ref = l.Apply(next.student, workflowtest.Good)
 	next.review(campus.Approve, "")
 	next.await(campus.StageActivation)
-	l.Exec(`update people me set name = p.name, document_type = p.document_type, document_hash = p.document_hash
-		from people p where me.id = $1 and p.id = $2`, next.student.ID, l.student.ID)
-	l.Exec(`update people set status = 'graduated' where id = $1`, l.student.ID)
+	l.graduates(next.student)
 	before(l)
 	next.activate()
 	next.plastic()
@@ -40,6 +38,14 @@ func replaced(t *testing.T, before func(*live), with ...interceptor.WorkerInterc
 	require.Equal(t, campus.CardReplaced, l.card().State)
 	l.ref = campus.CaseRef{Kind: campus.EndingCase, ID: card.ID}
 	return l
+}
+
+// graduates has the holder graduate: their second number, with the same name and document, is the one that counts now.
+func (l *live) graduates(second workflowtest.Student) {
+	l.t.Helper()
+	l.Exec(`update people me set name = p.name, document_type = p.document_type, document_hash = p.document_hash
+		from people p where me.id = $1 and p.id = $2`, second.ID, l.student.ID)
+	l.Exec(`update people set status = 'graduated' where id = $1`, l.student.ID)
 }
 
 // D4: a card that was replaced is taken out of every system. One that is away parks, like any step, and keeps no other.

@@ -242,26 +242,120 @@ func TestOutageThatNoLookSeesIsAnIncident(t *testing.T) {
 func TestTryThatIsLostEachTimeIsAnIncident(t *testing.T) {
 	t.Parallel()
 	p := newApplication(t, "", workflowtest.Good)
-	var broken atomic.Bool
-	broken.Store(true)
-	p.env = p.newEnv(&around{do: func(ctx context.Context, run func() (any, error)) (any, error) {
-		if activity.GetInfo(ctx).ActivityType.Name == "CheckPhone" && broken.Load() {
-			return nil, temporal.NewTimeoutError(enums.TIMEOUT_TYPE_START_TO_CLOSE, nil)
-		}
-		return run()
-	}})
+	var mended atomic.Bool
+	loses, _ := lossy("CheckPhone", func(int32) bool { return !mended.Load() })
+	p.env = p.newEnv(loses)
 	p.after(2 * time.Minute).do(p.requireNoHelp)
 	p.after(time.Hour).do(func() {
 		item := p.OpenItems(p.ref)[0]
 		require.Equal(t, []any{campus.IncidentItem, "phone", campus.Unavailable, campus.TryLost},
 			[]any{item.Kind, item.Step, item.Cause, item.Reason})
-		broken.Store(false)
+		mended.Store(true)
 	})
 	p.settle("operator", campus.RetryStep, "phone", 1)
 	p.do(func() { require.Equal(t, campus.StageReview, p.Case(p.ref).Stage) })
 	p.withdraw()
 	p.run()
 	p.requireEnd(campus.Withdrawn, "")
+}
+
+// lossy has a call lose its worker each time, or hang in it, while broken says so, and counts the rounds of tries.
+func lossy(name string, broken func(round int32) bool) (*around, *atomic.Int32) {
+	rounds := &atomic.Int32{}
+	return &around{do: func(ctx context.Context, run func() (any, error)) (any, error) {
+		info := activity.GetInfo(ctx)
+		if info.ActivityType.Name != name {
+			return run()
+		}
+		if info.Attempt == 1 {
+			rounds.Add(1)
+		}
+		if broken(rounds.Load()) {
+			return nil, temporal.NewTimeoutError(enums.TIMEOUT_TYPE_START_TO_CLOSE, nil)
+		}
+		return run()
+	}}, rounds
+}
+
+// The same in a retry that staff have asked for: that has failed, and can be made again.
+func TestRetryThatIsLostEachTimeHasFailed(t *testing.T) {
+	t.Parallel()
+	p := newApplication(t, "", workflowtest.Good)
+	var mended atomic.Bool
+	loses, _ := lossy("CheckPhone", func(int32) bool { return !mended.Load() })
+	p.env = p.newEnv(loses)
+	p.after(time.Hour)
+	failed := p.settle("operator", campus.RetryStep, "phone", 1)
+	p.after(time.Hour).do(func() {
+		require.Equal(t, []any{campus.StepFailed, campus.Unavailable, campus.TryLost},
+			[]any{failed.settled().Outcome, failed.settled().Code, failed.settled().Reason})
+		item := p.OpenItems(p.ref)[0]
+		require.Equal(t, []any{campus.IncidentItem, "phone", 2, campus.TryLost}, []any{item.Kind, item.Step, item.Attempt, item.Reason})
+		mended.Store(true)
+	})
+	p.settle("operator", campus.RetryStep, "phone", 2)
+	p.do(func() { require.Equal(t, campus.StageReview, p.Case(p.ref).Stage) })
+	p.withdraw()
+	p.run()
+	p.requireEnd(campus.Withdrawn, "")
+}
+
+// Eight rounds in a row that no look explains are a fault. An outage that the looks have seen explains the rounds before
+// it.
+func TestRoundsThatAreLostAreCountedInARow(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ outageAt, rounds int32 }{
+		"and no look sees why":                     {0, 8},
+		"and at the fifth the file store was away": {5, 5 + 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newApplication(t, "", workflowtest.Good)
+			d := p.Detour(t)
+			var mended atomic.Bool
+			loses, rounds := lossy("CheckPhone", func(round int32) bool {
+				if round == test.outageAt {
+					d.Objects.Refuse()
+				}
+				return !mended.Load()
+			})
+			p.env = p.newEnvOn(d.Store, loses, &around{do: func(ctx context.Context, run func() (any, error)) (any, error) {
+				result, err := run()
+				if activity.GetInfo(ctx).ActivityType.Name == "LookAtOwnParts" && err != nil {
+					d.Objects.Pass()
+				}
+				return result, err
+			}})
+			p.after(time.Hour).do(func() {
+				require.Equal(t, "phone", p.OpenItems(p.ref)[0].Step)
+				require.Equal(t, test.rounds, rounds.Load())
+				mended.Store(true)
+			})
+			p.settle("operator", campus.RetryStep, "phone", 1)
+			p.withdraw()
+			p.run()
+			p.requireEnd(campus.Withdrawn, "")
+		})
+	}
+}
+
+// A step waits for our own file store, too, for as long as that is away: the looks see it, however many rounds that were.
+func TestLongOutageOfTheFileStoreIsNoIncident(t *testing.T) {
+	t.Parallel()
+	p := newApplication(t, "", workflowtest.Good)
+	d := p.Detour(t)
+	d.Objects.Refuse()
+	p.env = p.newEnvOn(d.Store)
+	p.after(20 * time.Minute).do(func() {
+		p.requireNoHelp()
+		require.NotEqual(t, campus.StageReview, p.Case(p.ref).Stage)
+		d.Objects.Pass()
+	})
+	p.after(5 * time.Minute).do(func() { require.Equal(t, campus.StageReview, p.Case(p.ref).Stage) })
+	p.withdraw()
+	p.run()
+	p.requireEnd(campus.Withdrawn, "")
+	p.requireNoHelp()
 }
 
 // fillDisk has Postgres take no moves, and no probes, for want of room.

@@ -3,6 +3,7 @@ package seed_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -22,11 +23,11 @@ import (
 const apiKey = "the key of the test of the seed"
 
 // schools are the school's systems of a small population, and the address of their admin side.
-func schools(t *testing.T) (*school.Systems, string) {
+func schools(t *testing.T, people int) (*school.Systems, string) {
 	t.Helper()
 	sim, err := simulator.New(simulator.Config{Address: "127.0.0.1:0", SMTPAddress: "127.0.0.1:0", StateDir: t.TempDir(), APIKey: apiKey,
 		CallbackSecret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-		Seed:           1, People: 60}, slog.New(slog.DiscardHandler))
+		Seed:           1, People: people}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -59,10 +60,13 @@ func people(h *storagetest.House, university string) int {
 	return storagetest.One[int](h, `select count(*) from people where university = $1`, university)
 }
 
-// A bad line is left out with a warning by its number, the rest goes in, and the next university is reached.
+// rosterPage is how many lines of an export are asked for at once.
+const rosterPage = 500
+
+// A bad line is left out with a warning by its number in the export, however many pages that has, the rest goes in, and the next university is reached.
 func TestBadLinesOfARosterAreLeftOut(t *testing.T) {
 	t.Parallel()
-	systems, admin := schools(t)
+	systems, admin := schools(t, 800) // two pages of students at the first
 	whole := house(t)
 	both := []string{"lcu", "lcvtc"}
 	require.NoError(t, seed.ImportRosters(t.Context(), whole.Store, systems, both, whole.Log))
@@ -78,13 +82,17 @@ func TestBadLinesOfARosterAreLeftOut(t *testing.T) {
 	h := house(t)
 	var out bytes.Buffer
 	require.NoError(t, seed.ImportRosters(t.Context(), h.Store, systems, both, slog.New(slog.NewTextHandler(&out, nil))))
-	warned := strings.Count(out.String(), "level=WARN")
-	require.GreaterOrEqual(t, warned, 7+1, "seven lines of the students, and some of staff:\n%s", &out)
-	require.Equal(t, people(whole, "lcu")-warned, people(h, "lcu"), "all others went in")
+	warned, without := strings.Count(out.String(), "level=WARN"), strings.Count(out.String(), "went in without")
+	require.GreaterOrEqual(t, warned, 2*8+1, "eight lines of each page of the students, and some of staff:\n%s", &out)
+	require.Equal(t, people(whole, "lcu")-warned+without, people(h, "lcu"), "all others went in")
 	require.Equal(t, people(whole, "lcvtc"), people(h, "lcvtc"))
-	for _, want := range []string{"line=1 reason=roster.unreadable", "line=2 reason=roster.unreadable", "line=4 reason=roster.incomplete",
-		"line=5 reason=roster.incomplete", "line=7 reason=roster.phone"} {
-		require.Contains(t, out.String(), "export=students university=lcu "+want)
+	const left, taken = `"a line of the roster was left out"`, `"a line of the roster went in without what is wrong"`
+	for line, want := range map[int]string{1: left + " roster.unreadable", 2: left + " roster.unreadable", 4: left + " roster.incomplete",
+		5: left + " roster.incomplete", 7: left + " roster.phone", 8: taken + " roster.phone_unreachable"} {
+		what, reason, _ := strings.Cut(want, " roster.")
+		for _, before := range []int{0, rosterPage} {
+			require.Contains(t, out.String(), fmt.Sprintf("msg=%s export=students university=lcu line=%d reason=roster.%s\n", what, before+line, reason))
+		}
 	}
 	require.Contains(t, out.String(), "export=employees university=lcu line=1 reason=roster.unreadable", "a line number alone could be of either")
 	names := storagetest.One[string](whole, `select string_agg(name || '|' || number || '|' || phone, '|') from people where university = 'lcu'`)
@@ -96,7 +104,7 @@ func TestBadLinesOfARosterAreLeftOut(t *testing.T) {
 // An import that fails at one university is told, and the next one is reached.
 func TestTheNextUniversityIsReached(t *testing.T) {
 	t.Parallel()
-	systems, _ := schools(t)
+	systems, _ := schools(t, 60)
 	h := house(t)
 	err := seed.ImportRosters(t.Context(), h.Store, systems, []string{"elsewhere", "lcvtc"}, h.Log)
 	require.ErrorContains(t, err, "the roster of elsewhere")

@@ -3,7 +3,6 @@ package story
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,7 +20,9 @@ type Undecided struct {
 	Left    campus.Stage   // to which the case must not come back; empty: it may
 	Moves   []string       // the move of the decision, and those that follow it
 	Outcome campus.Outcome // of the case in the end
-	Waits   bool           // its stage ends by itself, as long after it was entered as the policy of the round says
+	// OnItsWay: machines carry the case on, and how far it has come in the end depends on theirs.
+	OnItsWay bool
+	Waits    bool // its stage ends by itself, as long after it was entered as the policy of the round says
 
 	// Post makes the decision, once, and answers what was answered.
 	Post func(context.Context) (client.Decision, error)
@@ -46,19 +47,23 @@ type round struct {
 	approved, verified, activated, resent *scene // at the first university
 	rejected, withdrawn, retried, skipped *scene // at the second
 	completed                             *scene // brings evidence
-	laundry                               uuid.UUID
+	former, successor                     *scene // one human at the second, under two numbers
+	made                                  *scene // has a card that is to be made
+	laundry, ending, batch                uuid.UUID
 	campaign                              uuid.UUID
+	invited                               campus.Audience
 	admin                                 *client.Staff
 }
 
-// Undecided brings people of a crowd, in the given round, a package and a campaign to the points at which decisions of
-// every process are made. What ends by itself begins last, within a few seconds; nothing of the school is out of order
-// when it returns.
-func (c *Crowd) Undecided(ctx context.Context, w *World, number int) ([]Undecided, error) {
+// Undecided brings people of a crowd, in the given round, a package, a campaign, a batch and the end of a card to the
+// points at which decisions of every process are made. What ends by itself begins last, within a few seconds; nothing of
+// the school is out of order when it returns.
+func (c *Crowd) Undecided(ctx context.Context, w *World, number int, one OneHuman) ([]Undecided, error) {
 	half, at := len(c.scenes)/2, number*PeopleOfRound/2
 	first, second := c.scenes[at:half], c.scenes[half+at:]
 	r := &round{World: w, approved: &first[0], verified: &first[1], activated: &first[2], resent: &first[3],
 		rejected: &second[0], withdrawn: &second[1], retried: &second[2], skipped: &second[3]}
+	r.invited = []campus.Audience{campus.Students, campus.Everyone}[number/2] // a campaign of before is still open
 	var err error
 	foreign := story{name: "foreign", kind: "plain", category: campus.Foreign, level: "undergraduate",
 		university: university}
@@ -69,10 +74,28 @@ func (c *Crowd) Undecided(ctx context.Context, w *World, number int) ([]Undecide
 		return nil, err
 	}
 	r.verified.counter = r.completed.counter
+	for s, at := range map[**scene]string{&r.former: college, &r.successor: college, &r.made: university} {
+		if *s, err = w.open(ctx, story{name: "ended or made", kind: "plain", university: at}); err != nil {
+			return nil, err
+		}
+		if err := (*s).run(ctx, (*scene).signInFirst); err != nil {
+			return nil, err
+		}
+	}
 	if r.admin, err = w.staff(ctx, []string{university, college}[number%2], "admin"); err != nil {
 		return nil, err
 	}
+	err = r.former.run(ctx, (*scene).apply, (*scene).isReviewed, (*scene).activatesQuietly, (*scene).isProduced)
+	if err != nil {
+		return nil, err
+	}
 	if err := r.prepare(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.succeeds(ctx, one); err != nil {
+		return nil, err
+	}
+	if err := r.isMade(ctx); err != nil {
 		return nil, err
 	}
 	if err := r.begin(ctx); err != nil {
@@ -124,7 +147,7 @@ func (r *round) begin(ctx context.Context) error {
 
 // inviting opens a campaign, and waits until it has sent its first wave.
 func (r *round) inviting(ctx context.Context) (err error) {
-	if r.campaign, err = r.admin.OpenCampaign(ctx, campus.Students, campus.DateOf(time.Now()).AddDays(30)); err != nil {
+	if r.campaign, err = r.admin.OpenCampaign(ctx, r.invited, campus.DateOf(time.Now()).AddDays(30)); err != nil {
 		return err
 	}
 	return r.approved.await(ctx, "first wave of invitations", func(ctx context.Context) (bool, string, error) {
@@ -144,15 +167,8 @@ func (r *round) asksForLaundry() step {
 		if err := s.student.AskPackage(ctx, card.ID, laundry); err != nil {
 			return err
 		}
-		return s.await(ctx, "parked package", func(ctx context.Context) (bool, string, error) {
-			items, err := s.operator.WorkItems(ctx, campus.IncidentItem, 50)
-			for _, item := range items {
-				if item.Step == laundryStep {
-					r.laundry = item.CaseID
-				}
-			}
-			return r.laundry != uuid.Nil, fmt.Sprintf("%d incidents", len(items)), err
-		})
+		r.laundry, err = s.caseWithIncident(ctx, laundryStep)
+		return err
 	}
 }
 

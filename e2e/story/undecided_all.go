@@ -116,20 +116,23 @@ func (r *round) ofHolders(ctx context.Context) ([]Undecided, error) {
 	}, nil
 }
 
+// retried makes a decision of an operator to retry a step.
+type retried func(of *scene, id uuid.UUID, step string) func(context.Context) (client.Decision, error)
+
 // settlements are what staff do with parked steps, alone or as the second of two.
 func (r *round) settlements(ctx context.Context) ([]Undecided, error) {
 	second, err := r.staff(ctx, college, "operator2")
 	if err != nil {
 		return nil, err
 	}
-	retry := func(of *scene, id uuid.UUID, step string) func(context.Context) (client.Decision, error) {
+	var retry retried = func(of *scene, id uuid.UUID, step string) func(context.Context) (client.Decision, error) {
 		return func(ctx context.Context) (client.Decision, error) { return of.operator.Once().Retry(ctx, id, step, 1) }
 	}
 	card, err := r.resent.card(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return []Undecided{
+	return append([]Undecided{
 		{Name: "step retried", Case: r.retried.application,
 			Moves: []string{"settle-step:retry:grant-library", "retried:grant-library", "provisioned"},
 			Post:  retry(r.retried, r.retried.application, brokenStep), Became: r.retried.operator.Decision,
@@ -146,7 +149,7 @@ func (r *round) settlements(ctx context.Context) ([]Undecided, error) {
 			Effects: func(ctx context.Context) error {
 				return r.resent.acted(ctx, client.Done{System: laundry, Operation: "subscribe", Reference: card.ID.String()})
 			}},
-	}, nil
+	}, r.ofEnded(retry)...), nil
 }
 
 // item is the only open item of the application.

@@ -128,7 +128,7 @@ func garbledLines(body []byte) []byte {
 	}
 	spoilt := []map[string]any{{"name": "a\x00"}, {"graduates_on": "0000-12-31"}, {"graduates_on": "2026-02-30"},
 		{"name": ""},
-		{"name": "\u3000\u200b"}, {"number": 7}, {"phone": "abc"}}
+		{"name": "\u3000\u200b"}, {"number": 7}, {"phone": "abc"}, {"phone": "+852 9123 4567"}}
 	for _, list := range []string{"students", "employees"} {
 		people, _ := page[list].([]any)
 		for i, with := range spoilt[:min(len(spoilt), len(people))] {

@@ -65,7 +65,7 @@ create table plastics (
     rejected         text not null default '', -- why the bureau would not make it
     compartment      text not null default '',
     pickup_code      bytea,                    -- sealed, to be shown to its owner
-    pickup_code_hash bytea,                    -- keyed
+    pickup_code_hash bytea,                    -- keyed; alone once the card has ended: the code opens nothing any more
     pickup_tries     int not null default 0,
     created_at       timestamptz not null,
     ready_at         timestamptz,
@@ -75,6 +75,8 @@ create table plastics (
 create unique index plastics_one_alive on plastics (card_id)
     where state not in ('spoilt', 'lost', 'damaged', 'returned', 'cancelled');
 create unique index plastics_pickup_code on plastics (kiosk_id, pickup_code_hash) where state = 'ready';
+create index plastics_ended_code on plastics (kiosk_id, pickup_code_hash)
+    where pickup_code is null and pickup_code_hash is not null; -- D4: of cards that have ended
 create index plastics_person on plastics (person_id);
 create index plastics_waiting on plastics (university, promised_at)
     where queued_at is not null and batch_id is null and state in ('ordered', 'resent');

@@ -28,9 +28,15 @@ func PDF(t testing.TB) []byte {
 // Their lengths say where they end; the word for it can be left out.
 func PackedPDF(t testing.TB, streams, size int, ended bool) []byte {
 	t.Helper()
+	return CrowdedPDF(t, streams, size, ended, 0)
+}
+
+// CrowdedPDF is a packed paper whose table has so many objects; most of them are not there.
+func CrowdedPDF(t testing.TB, streams, size int, ended bool, objects int) []byte {
+	t.Helper()
 	out := bytes.NewBufferString("%PDF-1.7\n")
 	first, padding := 4, 5+streams // the numbers of the streams, and of what fills all but the first of them
-	refs := make([][6]byte, 4+2*streams)
+	refs := make([][6]byte, max(4+2*streams, objects))
 	in := func(number, stream, index int) { // an object in a stream
 		refs[number] = [6]byte{2, 0, 0, 0, byte(stream), byte(index)}
 	}
