@@ -118,9 +118,11 @@ func (s *Server) leaveBody(c *gin.Context) {
 	_ = connection.SetReadDeadline(time.Now())
 }
 
-// drain reads what is left of a body, as long as it comes without a pause; false when there is more.
+// drain reads what is left of a body, as long as it comes without a pause, and for no longer than a file that is taken may
+// need; false when there is more.
 func drain(connection *http.ResponseController, body io.Reader, most int64) bool {
-	for read := int64(0); read <= most; {
+	began := time.Now()
+	for read := int64(0); read <= most && time.Since(began) < requestTime; {
 		_ = connection.SetReadDeadline(time.Now().Add(refusalTime))
 		n, err := io.CopyN(io.Discard, body, 64<<10)
 		read += n

@@ -41,7 +41,7 @@ func openOwnHouse(t *testing.T) *ownHouse {
 	}
 	opts.Policy = writeOwnPolicy(t)
 	// Every decision of a round waits in a connection of its own.
-	opts.Env = map[string]string{"SIMULATOR_PEOPLE": "600", "DATABASE_MAX_CONNS": "20"}
+	opts.Env = map[string]string{"SIMULATOR_PEOPLE": "1500", "DATABASE_MAX_CONNS": "20"}
 	left, err := stack.Open(t.Context(), opts)
 	require.NoError(t, err)
 	require.NoError(t, left.Reset(t.Context()), "what an interrupted run has left")
