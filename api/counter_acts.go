@@ -205,8 +205,8 @@ func (s *Server) decideFor(ctx context.Context, c storage.Case, act storage.NewC
 	if c.Stage == campus.StageQueued {
 		return nil, campus.Errorf(campus.Conflict, "queued", "case %s has not begun yet", c.ID)
 	}
-	return s.decide(ctx, s.request(ctx), update{NewDecision: storage.NewDecision{
-		Case: c.Ref(), Update: name, Payload: payload, Act: &act, Member: member(ctx),
+	return s.decide(ctx, s.request(ctx), update{act: &act, NewDecision: storage.NewDecision{
+		Case: c.Ref(), Update: name, Payload: payload,
 	}})
 }
 

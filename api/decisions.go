@@ -43,13 +43,14 @@ func stillRunning(done *huma.Response) *huma.Response {
 // update is a decision that a workflow is to take.
 type update struct {
 	storage.NewDecision
-	later bool // the worker sends it; nobody waits
+	later bool                   // the worker sends it; nobody waits
+	act   *storage.NewCounterAct // it is made at the counter, and has a receipt
 }
 
 // decide keeps a decision under its idempotency key and has the workflow take it. From then on it is carried out, or refused
 // in Postgres before anybody is told so: what is not known yet is 202. The same request again gets what became of it.
 func (s *Server) decide(ctx context.Context, request storage.Request, u update) (*decisionAnswer, error) {
-	decision, err := s.store.OpenDecision(ctx, request, u.NewDecision)
+	decision, err := s.open(ctx, request, u)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +61,13 @@ func (s *Server) decide(ctx context.Context, request storage.Request, u update) 
 		}
 	}
 	return decisionOf(ctx, decision)
+}
+
+func (s *Server) open(ctx context.Context, request storage.Request, u update) (storage.Decision, error) {
+	if u.act != nil {
+		return s.store.OpenDecisionAtCounter(ctx, request, u.NewDecision, member(ctx), *u.act)
+	}
+	return s.store.OpenDecision(ctx, request, u.NewDecision)
 }
 
 // again is what became of the decision that the same request has made before, whatever stands against making it by now:

@@ -176,8 +176,7 @@ func (s *Server) decideItem(ctx context.Context, request storage.Request, id uui
 	u := itemUpdate(campus.CaseRef{Kind: item.CaseKind, ID: item.CaseID}, item.Kind, item.Step, d)
 	u.later = later
 	if rule.AtCounter {
-		u.Member = who
-		u.Act = &storage.NewCounterAct{Kind: campus.CheckAct, Person: item.PersonID, Case: item.CaseID, Detail: d.Action,
+		u.act = &storage.NewCounterAct{Kind: campus.CheckAct, Person: item.PersonID, Case: item.CaseID, Detail: d.Action,
 			Policy: s.policies.For(who.University).Counter}
 	}
 	return s.decide(ctx, request, u)

@@ -222,3 +222,9 @@ func (s *Store) PolicyFiles(ctx context.Context, version string) ([][]byte, erro
 	}
 	return files, nil
 }
+
+// CasePolicy is the version of the policy that a case keeps.
+func (s *Store) CasePolicy(ctx context.Context, id uuid.UUID) (version string, err error) {
+	err = s.read(ctx).Raw(`select policy_version from cases where id = ?`, id).Row().Scan(&version)
+	return version, wrap("read the policy of a case", err)
+}

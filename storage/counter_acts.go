@@ -12,6 +12,16 @@ import (
 // What is done for somebody at the counter (L1), each with its act in the same transaction. What a workflow decides has
 // its act with the decision instead.
 
+// OpenDecisionAtCounter is OpenDecision for a decision that is made at the counter: its act has a receipt. Errors are also
+// those of openAct.
+func (s *Store) OpenDecisionAtCounter(ctx context.Context, req Request, n NewDecision, who campus.StaffMember,
+	a NewCounterAct) (Decision, error) {
+	return s.openDecision(ctx, req, n, func(t tx, d Decision) error {
+		_, err := openAct(t, d.ID, who, a)
+		return err
+	})
+}
+
 // SetLanguageAtCounter changes the language of a person's messages, for the person.
 func (s *Store) SetLanguageAtCounter(ctx context.Context, req Request, who campus.StaffMember,
 	a NewCounterAct) (CounterAct, error) {

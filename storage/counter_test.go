@@ -223,10 +223,10 @@ func TestReceipts(t *testing.T) {
 	require.Equal(t, 1, count(c.House, `audit where action = 'receipt.read' and subject = $1`, "counter_act/"+passed.ID.String()))
 
 	c.PutWhere(c.application, campus.ActivateUpdate)
-	req, n := storagetest.Request(campus.Staff(c.who.ID)), storage.NewDecision{Case: c.application, Update: campus.ActivateUpdate, Member: c.who,
-		Act: &storage.NewCounterAct{Kind: campus.ActivationAct, Person: c.person.ID, Case: c.application.ID, Policy: c.policy}}
+	req, n := storagetest.Request(campus.Staff(c.who.ID)), storage.NewDecision{Case: c.application, Update: campus.ActivateUpdate}
+	act := storage.NewCounterAct{Kind: campus.ActivationAct, Person: c.person.ID, Case: c.application.ID, Policy: c.policy}
 	for range 2 { // the same decision may be opened again
-		require.NoError(t, second(c.OpenDecision(t.Context(), req, n)))
+		require.NoError(t, second(c.OpenDecisionAtCounter(t.Context(), req, n, c.who, act)))
 	}
 	decision := req.ID
 	require.Equal(t, "receipt_not_yet", outcome(second(c.ActReceipt(t.Context(), c.who, decision))), "no workflow has taken it")
@@ -240,9 +240,9 @@ func TestReceipts(t *testing.T) {
 
 	c.PutWhere(c.application, campus.VerifyUpdate)
 	checked := func(who campus.StaffMember, verdict campus.Verdict) error {
-		return second(c.OpenDecision(t.Context(), storagetest.Request(campus.Staff(who.ID)), storage.NewDecision{Case: c.application,
-			Update: campus.VerifyUpdate, Said: campus.Said{Action: string(verdict)}, Member: who,
-			Act: &storage.NewCounterAct{Kind: campus.CheckAct, Person: c.person.ID, Case: c.application.ID, Detail: string(verdict), Policy: c.policy}}))
+		return second(c.OpenDecisionAtCounter(t.Context(), storagetest.Request(campus.Staff(who.ID)), storage.NewDecision{
+			Case: c.application, Update: campus.VerifyUpdate, Said: campus.Said{Action: string(verdict)},
+		}, who, storage.NewCounterAct{Kind: campus.CheckAct, Person: c.person.ID, Case: c.application.ID, Detail: string(verdict), Policy: c.policy}))
 	}
 	before := everything(t, c.House)
 	require.Equal(t, "verification_missing", outcome(checked(c.colleague(centreGrant), campus.Pass)), "nobody passes who was not seen")

@@ -92,25 +92,26 @@ type NewDecision struct {
 	Update  string
 	Said    campus.Said
 	Payload any // what the person has written or handed in; no workflow gets it
-
-	Act    *NewCounterAct // it is made at the counter, and has a receipt
-	Member campus.StaffMember
 }
 
 // OpenDecision keeps a decision before its update is sent: what it says, what comes with it, and how the case stood. The
 // same request again gets the decision as it is by then. Conflict: wrong_stage when it cannot be made now, decision_pending
-// while another about the same is open. Errors of an act at the counter are those of openAct.
+// while another about the same is open.
 func (s *Store) OpenDecision(ctx context.Context, req Request, n NewDecision) (Decision, error) {
+	return s.openDecision(ctx, req, n, func(tx, Decision) error { return nil })
+}
+
+// openDecision is OpenDecision for a decision that something else is kept with.
+func (s *Store) openDecision(ctx context.Context, req Request, n NewDecision, also func(tx, Decision) error) (Decision, error) {
 	var d Decision
 	err := s.inTx(ctx, "open a decision", func(t tx) (err error) {
 		if d, err = knownDecision(t, req); err != nil || d.ID != uuid.Nil {
 			return err
 		}
-		if d, err = insertDecision(t, req, n); err != nil || n.Act == nil {
+		if d, err = insertDecision(t, req, n); err != nil {
 			return err
 		}
-		_, err = openAct(t, d.ID, n.Member, *n.Act)
-		return err
+		return also(t, d)
 	})
 	switch violated(err) {
 	case "requests_one_open":

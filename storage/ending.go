@@ -46,21 +46,3 @@ func withdrawOfEnded(ctx context.Context, t tx, id uuid.UUID, moved movedCase) e
 	}
 	return withdrawPackages(ctx, t, found.CardID, moved.Owner, moved.PolicyVersion, campus.System())
 }
-
-// cardIsOver refuses a plastic whose card has ended. Refused: pickup_card_over.
-func cardIsOver(t tx, p Plastic) error {
-	var state campus.CardState
-	if err := t.Raw(`select state from cards where id = ?`, p.CardID).Row().Scan(&state); err != nil {
-		return err
-	}
-	if state.Terminal() {
-		return campus.Errorf(campus.Refused, "pickup_card_over", "the card of plastic %s is %s", p.ID, state)
-	}
-	return nil
-}
-
-// CasePolicy is the version of the policy that a case keeps.
-func (s *Store) CasePolicy(ctx context.Context, id uuid.UUID) (version string, err error) {
-	err = s.read(ctx).Raw(`select policy_version from cases where id = ?`, id).Row().Scan(&version)
-	return version, wrap("read the policy of a case", err)
-}

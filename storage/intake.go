@@ -50,6 +50,11 @@ const (
 	intakeAtOnce = 2  // transactions of this process
 )
 
+// gatherIntake has applications that arrive at the same time taken together.
+func (s *Store) gatherIntake() {
+	s.intake = &together[newcomer, Accepted]{take: s.takeIn, most: intakeLot, atOnce: intakeAtOnce, pause: crowdPause}
+}
+
 // takeIn takes a lot in one transaction. When that fails as a whole, or a person or a key is in it twice, each is taken
 // alone: then what is in the way of one holds up nobody else.
 func (s *Store) takeIn(ctx context.Context, jobs []newcomer) []settled[Accepted] {

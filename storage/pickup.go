@@ -189,3 +189,15 @@ func renewPickupCode(t tx, who campus.StaffMember, caseID uuid.UUID) (Plastic, e
 	}
 	return p, addAudit(t, campus.Staff(who.ID), "plastic.renew_code", "plastic/"+p.ID.String(), p.University)
 }
+
+// cardIsOver refuses a plastic whose card has ended. Refused: pickup_card_over.
+func cardIsOver(t tx, p Plastic) error {
+	var state campus.CardState
+	if err := t.Raw(`select state from cards where id = ?`, p.CardID).Row().Scan(&state); err != nil {
+		return err
+	}
+	if state.Terminal() {
+		return campus.Errorf(campus.Refused, "pickup_card_over", "the card of plastic %s is %s", p.ID, state)
+	}
+	return nil
+}

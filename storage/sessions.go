@@ -74,6 +74,12 @@ type sessionRow struct {
 	Grants     jsonList[campus.Grant]
 }
 
+// gatherSessions has tokens that arrive at the same time looked up together.
+func (s *Store) gatherSessions() {
+	s.sessions = &together[[]byte, Principal]{take: s.findSessions, most: sessionLot, atOnce: sessionsAtOnce, pause: crowdPause,
+		lotFor: sessionLotTime}
+}
+
 // findSessions looks up a lot of tokens by their hashes.
 func (s *Store) findSessions(ctx context.Context, hashes [][]byte) []settled[Principal] {
 	t := s.read(ctx)

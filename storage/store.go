@@ -46,8 +46,8 @@ type Store struct {
 	stopClock func()
 	log       *slog.Logger
 
-	sessions together[[]byte, Principal]
-	intake   together[newcomer, Accepted]
+	sessions *together[[]byte, Principal]
+	intake   *together[newcomer, Accepted]
 	answers  probe
 	writes   probe
 	files    probe
@@ -105,9 +105,8 @@ func Prepare(ctx context.Context, cfg Config, now func() time.Time, log *slog.Lo
 		pool: pool, conns: conns, db: db, objects: files, keys: keys, passwords: newPasswords(cfg.Keys.Pepper),
 		clock: shown, stopClock: func() {}, log: log,
 	}
-	s.sessions.take, s.sessions.most, s.sessions.atOnce, s.sessions.pause = s.findSessions, sessionLot, sessionsAtOnce, crowdPause
-	s.sessions.lotFor = sessionLotTime
-	s.intake.take, s.intake.most, s.intake.atOnce, s.intake.pause = s.takeIn, intakeLot, intakeAtOnce, crowdPause
+	s.gatherSessions()
+	s.gatherIntake()
 	return s, nil
 }
 
