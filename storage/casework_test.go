@@ -1,7 +1,6 @@
 package storage_test
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"testing"
@@ -201,15 +200,6 @@ func encoded(t *testing.T, row campus.Moved) string {
 	body, err := json.Marshal(row)
 	require.NoError(t, err)
 	return string(body)
-}
-
-// requireWritten checks that a row is a move as it was written.
-func requireWritten(t *testing.T, m campus.Move, row campus.Moved) {
-	t.Helper()
-	require.Equal(t, []any{m.Version, m.Stage, m.WaitsFor, m.Outcome, m.Reason, m.Cause, len(m.Parked)},
-		[]any{row.Version, row.Stage, row.WaitsFor, row.Outcome, row.Reason, row.Cause, len(row.Parked)})
-	require.Equal(t, m.Due == nil, row.Due == nil)
-	require.JSONEq(t, cmp.Or(string(m.State), "{}"), cmp.Or(string(row.State), "{}"))
 }
 
 // A fact that cannot be leaves the case where it is, and nothing behind.

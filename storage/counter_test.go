@@ -12,8 +12,6 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-var centreGrant = campus.Grant{Role: campus.CardCentre}
-
 func TestFindPeople(t *testing.T) {
 	t.Parallel()
 	s := apply(t)

@@ -13,23 +13,6 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-// resends are the decisions that are sent again now.
-func (s *story) resends(limit int) []uuid.UUID {
-	s.t.Helper()
-	taken, err := s.TakeResends(s.t.Context(), limit)
-	require.NoError(s.t, err)
-	ids := make([]uuid.UUID, len(taken))
-	for i, d := range taken {
-		ids[i] = d.ID
-	}
-	return ids
-}
-
-func (s *story) closeDecision(id uuid.UUID) {
-	s.t.Helper()
-	require.NoError(s.t, second(s.CloseDecision(s.t.Context(), id, []byte(`{}`))))
-}
-
 // An open decision is left to whoever sent it first, then sent again at longer and longer times until it has an end.
 func TestOpenDecisionsAreSentAgain(t *testing.T) {
 	t.Parallel()

@@ -11,16 +11,6 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-// replacing is somebody with an active card who may not have it any longer, and whose new card is approved under
-// another number. with is what happens to the first card in between.
-func replacing(t *testing.T, with func(*story)) (first, next *story) {
-	t.Helper()
-	first = apply(t)
-	with(first)
-	first.Exec(`update people set status = 'graduated' where id = $1`, first.person.ID)
-	return first, first.again().approve()
-}
-
 // D4: a card that is replaced stops everywhere, and what is left of it has a case of its own.
 func TestSystemsAreToldOfACardThatIsReplaced(t *testing.T) {
 	t.Parallel()

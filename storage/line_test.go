@@ -41,19 +41,6 @@ func line(t *testing.T, lengths map[string]int) *storagetest.House {
 	return h
 }
 
-var rush = campus.RushPolicy{StartsPerSecond: 20, Backlog: 100_000} //nolint:gochecknoglobals // never changes
-
-// letIn is whom one look at the line starts, in order.
-func letIn(t *testing.T, h *storagetest.House, p campus.RushPolicy, limit int) []string {
-	t.Helper()
-	h.Exec(`delete from outbox`)
-	n, err := h.LetIn(t.Context(), p, limit)
-	require.NoError(t, err)
-	started := strings.Fields(storagetest.One[string](h, `select coalesce(string_agg(workflow_id, ' ' order by id), '') from outbox`))
-	require.Len(t, started, n)
-	return started
-}
-
 // number is whose application a workflow is of.
 func number(h *storagetest.House, workflow string) string {
 	return storagetest.One[string](h, `select p.number from cases c join people p on p.id = c.person_id where 'application/' || c.id = $1`, workflow)

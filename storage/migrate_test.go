@@ -2,10 +2,8 @@ package storage_test
 
 import (
 	"database/sql"
-	"log/slog"
 	"os"
 	"testing"
-	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver that goose is given
 	"github.com/pressly/goose/v3"
@@ -60,13 +58,4 @@ func TestMigrate(t *testing.T) {
 	require.NoError(t, program.KeepPolicy(t.Context(), "v1", nil))
 	require.ErrorContains(t, program.Migrate(t.Context(), role), "one of its own")
 	require.ErrorContains(t, owner.Migrate(t.Context(), "nobody"), "nobody")
-}
-
-// open is a store of a database, closed when the test ends.
-func open(t *testing.T, config storage.Config) *storage.Store {
-	t.Helper()
-	store, err := storage.Open(t.Context(), config, time.Now, slog.New(slog.DiscardHandler))
-	require.NoError(t, err)
-	t.Cleanup(store.Close)
-	return store
 }

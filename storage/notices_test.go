@@ -14,17 +14,6 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-// tell queues messages to the story's person with a move each, a minute apart.
-func (s *story) tell(texts ...string) {
-	s.t.Helper()
-	for _, text := range texts {
-		m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
-		m.Notices = []campus.Notice{{Template: "notice.test", Params: map[string]string{"code": text}}}
-		require.NoError(s.t, second(s.Record(s.t.Context(), m)))
-		s.Clock.Advance(time.Minute)
-	}
-}
-
 func (s *story) claim(limit int) []storage.Notice {
 	s.t.Helper()
 	notices, err := s.ClaimNotices(s.t.Context(), limit, time.Minute)

@@ -27,12 +27,6 @@ func (s *story) againAt(university string, change ...func(*storage.RosterPerson)
 	return &story{House: s.House, t: s.t, person: person, application: s.Applied(person)}
 }
 
-// activates is the holder activating the approved card.
-func (s *story) activates() error {
-	m := s.activated()
-	return s.answered(m, second(s.ActivateCard(s.t.Context(), m, s.activation())))
-}
-
 func (s *story) cardState() campus.CardState {
 	card, err := s.Card(s.t.Context(), s.card)
 	require.NoError(s.t, err)
@@ -156,26 +150,6 @@ func TestActivationWhileTheDocumentChanges(t *testing.T) {
 			require.Equal(t, test.want, outcome(<-answer))
 		})
 	}
-}
-
-// lockWaits is how many of the store's statements wait for a lock.
-func lockWaits(h *storagetest.House, statement string) int {
-	return count(h, `pg_stat_activity where datname = current_database() and application_name = 'campuscard'
-		and wait_event_type = 'Lock' and query like $1`, statement)
-}
-
-// holdCommits has every transaction that changed a table wait before it commits, with all its locks, until it is let go.
-func holdCommits(t *testing.T, h *storagetest.House, table string) (release func()) {
-	t.Helper()
-	h.ExecAsOwner(`create function wait_to_commit() returns trigger language plpgsql as
-		$$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$`)
-	h.ExecAsOwner(`create constraint trigger wait_to_commit after insert or update on ` + table + `
-		deferrable initially deferred for each row execute function wait_to_commit()`)
-	holder, err := connect(t, h).Begin(t.Context())
-	require.NoError(t, err)
-	_, err = holder.Exec(t.Context(), `select pg_advisory_xact_lock(1)`)
-	require.NoError(t, err)
-	return func() { require.NoError(t, holder.Commit(t.Context())) }
 }
 
 // D4: at any instant, also when both are activated at this one.

@@ -13,13 +13,6 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-// terminate kills the store's connections that a condition finds, as a restart of Postgres does.
-func terminate(t *testing.T, h *storagetest.House, condition string) {
-	t.Helper()
-	require.Positive(t, storagetest.One[int](h, `select count(pg_terminate_backend(pid)) from pg_stat_activity
-		where datname = current_database() and application_name = 'campuscard' and pid <> pg_backend_pid() and `+condition))
-}
-
 // A connection that breaks in the middle of anything is an outage, nothing is half done, and the next call works.
 func TestConnectionBreaksInTheMiddle(t *testing.T) {
 	t.Parallel()

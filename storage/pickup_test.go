@@ -13,17 +13,6 @@ import (
 
 const pickupTries = 5
 
-// pickup is what the kiosk sends when the right document lies on it.
-func (s *story) pickup(code string) storage.Pickup {
-	return storage.Pickup{Kiosk: storagetest.EastKiosk, Code: code, DocumentNumber: s.person.Roster.DocumentNumber,
-		Tries: func(string) int { return pickupTries }}
-}
-
-// try is one request of the kiosk, with a key of its own.
-func (s *story) try(p storage.Pickup) error {
-	return second(s.PickUp(s.t.Context(), storagetest.Request(campus.Machine(p.Kiosk)), p))
-}
-
 func TestPickUp(t *testing.T) {
 	t.Parallel()
 

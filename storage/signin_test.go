@@ -14,10 +14,6 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-func credentials(p storagetest.Person, password string) storage.Credentials {
-	return storage.Credentials{University: p.University, Name: p.Roster.Number, Password: password}
-}
-
 func TestWrongEntries(t *testing.T) {
 	t.Parallel()
 
@@ -349,17 +345,6 @@ func TestPhoneCodes(t *testing.T) {
 		require.Equal(t, map[string]int{"": 5, "too_many_codes": 7}, reasons)
 		require.Equal(t, 5, storagetest.One[int](h, `select count(*) from notices where template = 'notice.phone_code'`))
 	})
-}
-
-// signInFirst signs in with the initial password.
-func signInFirst(t *testing.T, h *storagetest.House, p storagetest.Person) (storage.Principal, string) {
-	t.Helper()
-	session, err := h.SignInStudent(t.Context(), h.Policy().SignIn, credentials(p, p.Initial))
-	require.NoError(t, err)
-	require.Equal(t, storage.InitialSession, session.Level)
-	who, err := h.FindSession(t.Context(), session.Token)
-	require.NoError(t, err)
-	return who, session.Token
 }
 
 func TestSessions(t *testing.T) {

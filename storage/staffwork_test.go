@@ -268,15 +268,6 @@ func TestProposalsAreSeen(t *testing.T) {
 	require.Equal(t, "decision_missing", outcome(second(s.Record(t.Context(), m))), "only people propose")
 }
 
-// proposes makes a move one that proposes to a second person what to do with a step.
-func (s *story) proposes(m *campus.Move, who campus.StaffMember, action campus.Settlement, step, note string) {
-	s.t.Helper()
-	by, said := campus.Staff(who.ID), campus.Said{Action: string(action), Step: step, Attempt: 1}
-	m.Name = campus.SettleMove(said, true)
-	m.Decision = s.Decision(m.Case, by, campus.SettleStepUpdate, said, storage.ReviewNote{Note: note})
-	m.Proposes = []campus.Proposal{{Step: step, Action: action, By: by}}
-}
-
 // told are the newest messages to a member of staff, without what all have.
 func (s *story) told(who campus.StaffMember) []string {
 	s.t.Helper()

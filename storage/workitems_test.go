@@ -16,21 +16,6 @@ func everyKind() []campus.WorkItemKind {
 	return []campus.WorkItemKind{campus.ReviewItem, campus.IncidentItem, campus.InPersonItem, campus.OverdueItem}
 }
 
-// open asks for a decision on the story's application and answers the item.
-func (s *story) open(item campus.NewWorkItem) uuid.UUID {
-	s.t.Helper()
-	m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
-	m.Opens = []campus.NewWorkItem{item}
-	require.NoError(s.t, second(s.Record(s.t.Context(), m)))
-	return storagetest.One[uuid.UUID](s.House, `select id from work_items where kind = $1 and step = $2 and closed_at is null`, item.Kind, item.Step)
-}
-
-// colleague is a member of staff of the default university.
-func (s *story) colleague(grants ...campus.Grant) campus.StaffMember {
-	member, _ := s.Staff(storagetest.University, grants...)
-	return member
-}
-
 // A0: staff see the work of their university, on their campuses, that they may decide.
 func TestWhoSeesWorkItems(t *testing.T) {
 	t.Parallel()

@@ -1,94 +1,16 @@
 package storage_test
 
 import (
-	"fmt"
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/storagetest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
-
-	"campuscard/campus"
-	"campuscard/storage"
-	"campuscard/storage/storagetest"
 )
-
-// atOnce runs fn n times at the same time and answers what each said.
-func atOnce(n int, fn func(i int) error) []error {
-	errs := make([]error, n)
-	start := make(chan struct{})
-	var all sync.WaitGroup
-	for i := range n {
-		all.Go(func() {
-			<-start
-			errs[i] = fn(i)
-		})
-	}
-	close(start)
-	all.Wait()
-	return errs
-}
-
-// outcome is an error in a word: "done", its reason, or its code when it has none.
-func outcome(err error) string {
-	switch {
-	case err == nil:
-		return "done"
-	case campus.ReasonOf(err) != "":
-		return campus.ReasonOf(err)
-	}
-	return string(campus.CodeOf(err))
-}
-
-// outcomes counts what each of many said.
-func outcomes(errs []error) map[string]int {
-	counts := map[string]int{}
-	for _, err := range errs {
-		counts[outcome(err)]++
-	}
-	return counts
-}
-
-// second is the second of two results: the error.
-func second[T any](_ T, err error) error { return err }
-
-// count is how many rows a condition finds.
-func count(h *storagetest.House, from string, args ...any) int {
-	return storagetest.One[int](h, `select count(*) from `+from, args...)
-}
-
-// everything is the content of all tables, so that "nothing has changed" can be said of the whole database.
-func everything(t *testing.T, h *storagetest.House) map[string]string {
-	t.Helper()
-	tables := storagetest.One[[]string](h, `select array_agg(tablename::text) from pg_tables where schemaname = 'public'`)
-	queries := make([]string, len(tables))
-	for i, table := range tables {
-		queries[i] = fmt.Sprintf(`select '%[1]s' as name, coalesce(string_agg(r::text, E'\n' order by r::text), '') as rows from %[1]s r`, table)
-	}
-	conn := connect(t, h)
-	rows, err := conn.Query(t.Context(), strings.Join(queries, " union all "))
-	require.NoError(t, err)
-	type content struct{ Name, Rows string }
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[content])
-	require.NoError(t, err)
-	all := map[string]string{}
-	for _, table := range found {
-		all[table.Name] = table.Rows
-	}
-	return all
-}
-
-// connect opens a connection of its own to the test's database.
-func connect(t *testing.T, h *storagetest.House) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), h.Config.DatabaseURL)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close(t.Context()) }) // the database goes with the test
-	return conn
-}
 
 // story is one student on the way from the application to the plastic in the kiosk.
 type story struct {
@@ -222,4 +144,113 @@ func approval() campus.Change {
 func (s *story) twins(n int) []uuid.UUID {
 	s.t.Helper()
 	return s.Twins(s.application, n)
+}
+
+// open asks for a decision on the story's application and answers the item.
+func (s *story) open(item campus.NewWorkItem) uuid.UUID {
+	s.t.Helper()
+	m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+	m.Opens = []campus.NewWorkItem{item}
+	require.NoError(s.t, second(s.Record(s.t.Context(), m)))
+	return storagetest.One[uuid.UUID](s.House, `select id from work_items where kind = $1 and step = $2 and closed_at is null`, item.Kind, item.Step)
+}
+
+// colleague is a member of staff of the default university.
+func (s *story) colleague(grants ...campus.Grant) campus.StaffMember {
+	member, _ := s.Staff(storagetest.University, grants...)
+	return member
+}
+
+// tell queues messages to the story's person with a move each, a minute apart.
+func (s *story) tell(texts ...string) {
+	s.t.Helper()
+	for _, text := range texts {
+		m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+		m.Notices = []campus.Notice{{Template: "notice.test", Params: map[string]string{"code": text}}}
+		require.NoError(s.t, second(s.Record(s.t.Context(), m)))
+		s.Clock.Advance(time.Minute)
+	}
+}
+
+func (s *story) closeDecision(id uuid.UUID) {
+	s.t.Helper()
+	require.NoError(s.t, second(s.CloseDecision(s.t.Context(), id, []byte(`{}`))))
+}
+
+// resends are the decisions that are sent again now.
+func (s *story) resends(limit int) []uuid.UUID {
+	s.t.Helper()
+	taken, err := s.TakeResends(s.t.Context(), limit)
+	require.NoError(s.t, err)
+	ids := make([]uuid.UUID, len(taken))
+	for i, d := range taken {
+		ids[i] = d.ID
+	}
+	return ids
+}
+
+// proposes makes a move one that proposes to a second person what to do with a step.
+func (s *story) proposes(m *campus.Move, who campus.StaffMember, action campus.Settlement, step, note string) {
+	s.t.Helper()
+	by, said := campus.Staff(who.ID), campus.Said{Action: string(action), Step: step, Attempt: 1}
+	m.Name = campus.SettleMove(said, true)
+	m.Decision = s.Decision(m.Case, by, campus.SettleStepUpdate, said, storage.ReviewNote{Note: note})
+	m.Proposes = []campus.Proposal{{Step: step, Action: action, By: by}}
+}
+
+// activates is the holder activating the approved card.
+func (s *story) activates() error {
+	m := s.activated()
+	return s.answered(m, second(s.ActivateCard(s.t.Context(), m, s.activation())))
+}
+
+// pickup is what the kiosk sends when the right document lies on it.
+func (s *story) pickup(code string) storage.Pickup {
+	return storage.Pickup{Kiosk: storagetest.EastKiosk, Code: code, DocumentNumber: s.person.Roster.DocumentNumber,
+		Tries: func(string) int { return pickupTries }}
+}
+
+// try is one request of the kiosk, with a key of its own.
+func (s *story) try(p storage.Pickup) error {
+	return second(s.PickUp(s.t.Context(), storagetest.Request(campus.Machine(p.Kiosk)), p))
+}
+
+// replacing is somebody with an active card who may not have it any longer, and whose new card is approved under
+// another number. with is what happens to the first card in between.
+func replacing(t *testing.T, with func(*story)) (first, next *story) {
+	t.Helper()
+	first = apply(t)
+	with(first)
+	first.Exec(`update people set status = 'graduated' where id = $1`, first.person.ID)
+	return first, first.again().approve()
+}
+
+var centreGrant = campus.Grant{Role: campus.CardCentre}
+
+func credentials(p storagetest.Person, password string) storage.Credentials {
+	return storage.Credentials{University: p.University, Name: p.Roster.Number, Password: password}
+}
+
+// signInFirst signs in with the initial password.
+func signInFirst(t *testing.T, h *storagetest.House, p storagetest.Person) (storage.Principal, string) {
+	t.Helper()
+	session, err := h.SignInStudent(t.Context(), h.Policy().SignIn, credentials(p, p.Initial))
+	require.NoError(t, err)
+	require.Equal(t, storage.InitialSession, session.Level)
+	who, err := h.FindSession(t.Context(), session.Token)
+	require.NoError(t, err)
+	return who, session.Token
+}
+
+var rush = campus.RushPolicy{StartsPerSecond: 20, Backlog: 100_000} //nolint:gochecknoglobals // never changes
+
+// letIn is whom one look at the line starts, in order.
+func letIn(t *testing.T, h *storagetest.House, p campus.RushPolicy, limit int) []string {
+	t.Helper()
+	h.Exec(`delete from outbox`)
+	n, err := h.LetIn(t.Context(), p, limit)
+	require.NoError(t, err)
+	started := strings.Fields(storagetest.One[string](h, `select coalesce(string_agg(workflow_id, ' ' order by id), '') from outbox`))
+	require.Len(t, started, n)
+	return started
 }
