@@ -59,8 +59,8 @@ func facts() map[string]func(s *story) fact {
 		},
 		"ReplaceEvidence": func(s *story) fact {
 			m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
-			m.Decision = s.Decision(s.application, campus.Student(s.person.ID), campus.BringEvidenceUpdate, campus.Said{}, s.evidence())
-			return fact{m, s.replaceEvidence}
+			m.Decision = s.Decision(s.application, campus.Student(s.person.ID), campus.BringEvidenceUpdate, campus.Said{}, evidence(s))
+			return fact{m, replaceEvidence(s)}
 		},
 		"CreateCard": func(s *story) fact {
 			m := s.NextMove(s.application, campus.StageActivation, campus.WaitsForStudent)
@@ -116,13 +116,15 @@ func facts() map[string]func(s *story) fact {
 }
 
 // replaceEvidence leaves the answer out.
-func (s *story) replaceEvidence(ctx context.Context, m campus.Move) (campus.Moved, error) {
-	moved, _, err := s.ReplaceEvidence(ctx, m)
-	return moved, err
+func replaceEvidence(s *story) recorder {
+	return func(ctx context.Context, m campus.Move) (campus.Moved, error) {
+		moved, _, err := s.ReplaceEvidence(ctx, m)
+		return moved, err
+	}
 }
 
 // evidence is what the student brings after a reviewer asked for more.
-func (s *story) evidence() storage.NewEvidence {
+func evidence(s *story) storage.NewEvidence {
 	return storage.NewEvidence{
 		Evidence: []storage.Evidence{
 			{Item: campus.CertificateItem, Upload: s.Upload(s.person.ID, campus.CertificateUpload).ID, Code: "ANOTHER"},
@@ -222,7 +224,7 @@ func TestFailedFacts(t *testing.T) {
 	s.Exec(`update challenges set used_at = now() where id = $1`, used.Challenge)
 	lost := s.LivenessAnswer(s.person.ID)
 	lost.Frames[1] = s.Upload(other.ID, campus.FrameUpload).ID
-	foreign := s.evidence()
+	foreign := evidence(s)
 	foreign.Evidence[0].Upload = s.Upload(other.ID, campus.CertificateUpload).ID
 	unknown := s.activation()
 	unknown.Card = uuid.New()
@@ -241,7 +243,7 @@ func TestFailedFacts(t *testing.T) {
 		"a frame of somebody else":   {answers(lost), s.AddLivenessTry, "upload_missing"},
 		"an answer without frames":   {answers(storage.LivenessAnswer{}), s.AddLivenessTry, "upload_missing"},
 		"evidence of somebody else": {decided(campus.Student(s.person.ID), campus.BringEvidenceUpdate, campus.Said{}, foreign),
-			s.replaceEvidence, "upload_missing"},
+			replaceEvidence(s), "upload_missing"},
 		"a second card for one application": {decided(reviewer(), campus.ReviewUpdate, approve, storage.ReviewNote{}),
 			func(ctx context.Context, m campus.Move) (campus.Moved, error) {
 				return s.CreateCard(ctx, m, uuid.New(), approval())
@@ -469,7 +471,7 @@ func TestApplicationFacts(t *testing.T) {
 	require.Equal(t, "照片看不清", before.ReviewNote)
 	require.Equal(t, "photo_differs", before.Flagged)
 
-	some := s.evidence() // what is left out stays as it is
+	some := evidence(s) // what is left out stays as it is
 	some.Evidence = some.Evidence[:1]
 	old, err := s.Evidence(t.Context(), s.application.ID)
 	require.NoError(t, err)

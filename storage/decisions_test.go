@@ -15,7 +15,7 @@ import (
 )
 
 // review is a reviewer's decision about the story's application, which waits for one.
-func (s *story) review(said campus.Said) storage.NewDecision {
+func review(s *story, said campus.Said) storage.NewDecision {
 	s.t.Helper()
 	s.PutWhere(s.application, campus.ReviewUpdate)
 	return storage.NewDecision{Case: s.application, Update: campus.ReviewUpdate, Said: said, Payload: storage.ReviewNote{Note: "照片看不清"}}
@@ -25,7 +25,7 @@ func TestDecisions(t *testing.T) {
 	t.Parallel()
 	s := apply(t)
 	who := reviewer()
-	req, n := storagetest.Request(who), s.review(askMore)
+	req, n := storagetest.Request(who), review(s, askMore)
 	open := func(change func(*storage.Request)) (storage.Decision, error) {
 		mine := req
 		mine.ID = uuid.Must(uuid.NewV7())
@@ -96,7 +96,7 @@ func TestDecisions(t *testing.T) {
 func TestDecisionAtOnce(t *testing.T) {
 	t.Parallel()
 	s := apply(t)
-	req, n := storagetest.Request(reviewer()), s.review(approve)
+	req, n := storagetest.Request(reviewer()), review(s, approve)
 	ids := make([]uuid.UUID, 20)
 	lock, err := connect(t, s.House).Begin(t.Context()) // nobody can keep anything before all have looked
 	require.NoError(t, err)
@@ -128,7 +128,7 @@ func TestDecisionAtOnce(t *testing.T) {
 func TestDecisionSeesItsCase(t *testing.T) {
 	t.Parallel()
 	s := apply(t)
-	req, n := storagetest.Request(reviewer()), s.review(approve)
+	req, n := storagetest.Request(reviewer()), review(s, approve)
 	for _, version := range []int64{4, 5, 6} {
 		s.Exec(`update cases set version = $1, entered = $2`, version, version-1)
 		decision, err := s.OpenDecision(t.Context(), req, n)

@@ -17,7 +17,7 @@ func TestSystemsAreToldOfACardThatIsReplaced(t *testing.T) {
 	first, next := replacing(t, func(s *story) { s.activate() })
 	m, activation := next.activated(), next.activation()
 	require.NoError(t, second(next.ActivateCard(t.Context(), m, activation)))
-	require.Equal(t, campus.CardReplaced, first.cardState())
+	require.Equal(t, campus.CardReplaced, cardState(first))
 	require.Equal(t, 1, count(first.House, `cases where kind = 'ending' and id = $1 and person_id = $2 and stage = 'queued'`,
 		first.card, first.person.ID))
 	require.Equal(t, 1, count(first.House, `outbox where kind = 'start' and workflow = 'ending' and workflow_id = $1`,
@@ -35,7 +35,7 @@ func TestSystemsAreNotToldOfACardThatStays(t *testing.T) {
 	t.Parallel()
 	first := apply(t)
 	first.deliver()
-	require.Equal(t, "other_card_active", outcome(first.again().approve().activates()))
+	require.Equal(t, "other_card_active", outcome(again(first).approve().activates()))
 	require.Zero(t, count(first.House, `cases where kind = 'ending'`))
 	require.Equal(t, campus.PlasticReady, first.currentPlastic().State)
 }
@@ -113,22 +113,22 @@ func TestPackagesOfACardThatIsReplaced(t *testing.T) {
 	var asked storage.Package
 	first, next := replacing(t, func(s *story) {
 		s.activate()
-		has, err := s.request(laundry)
+		has, err := request(s, laundry)
 		require.NoError(s.t, err)
-		require.NoError(s.t, s.settle(has, campus.PackageGranted, ""))
-		asked, err = s.request(laboratory)
+		require.NoError(s.t, settle(s, has, campus.PackageGranted, ""))
+		asked, err = request(s, laboratory)
 		require.NoError(s.t, err)
 	})
 	require.NoError(t, next.activates())
-	require.Equal(t, []string{"laboratory requested", "laundry withdrawing"}, first.held())
-	require.NoError(t, first.settle(asked, campus.PackageGranted, ""))
-	require.Equal(t, []string{"laboratory withdrawing", "laundry withdrawing"}, first.held())
+	require.Equal(t, []string{"laboratory requested", "laundry withdrawing"}, held(first))
+	require.NoError(t, settle(first, asked, campus.PackageGranted, ""))
+	require.Equal(t, []string{"laboratory withdrawing", "laundry withdrawing"}, held(first))
 	require.Equal(t, 2, count(first.House, `package_changes c join outbox o on o.workflow_id = 'package/' || c.case_id
 		where c.change = 'withdraw' and o.kind = 'start'`))
 
 	stays := apply(t).activate()
-	p, err := stays.request(laundry)
+	p, err := request(stays, laundry)
 	require.NoError(t, err)
-	require.NoError(t, stays.settle(p, campus.PackageGranted, ""))
-	require.Equal(t, []string{"laundry granted"}, stays.held())
+	require.NoError(t, settle(stays, p, campus.PackageGranted, ""))
+	require.Equal(t, []string{"laundry granted"}, held(stays))
 }

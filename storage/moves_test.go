@@ -176,7 +176,7 @@ func TestDecisionsAndStages(t *testing.T) {
 			}
 			d := s.Decision(s.application, by, test.update, test.said, struct{}{})
 			for _, stage := range test.steps {
-				s.goes(stage)
+				goes(s, stage)
 			}
 			m := s.NextMove(s.application, campus.StageClosing, campus.WaitsForEngine)
 			m.Name, m.Decision = test.update, d
@@ -190,7 +190,7 @@ func TestDecisionsAndStages(t *testing.T) {
 }
 
 // goes takes the application to a stage, by a decision where it takes one.
-func (s *story) goes(stage campus.Stage) {
+func goes(s *story, stage campus.Stage) {
 	s.t.Helper()
 	m := s.NextMove(s.application, stage, campus.WaitsForEngine)
 	if stage == campus.StageDone {
@@ -215,21 +215,21 @@ func TestSecondPersonInSQL(t *testing.T) {
 		before func(s *story, one, two campus.StaffMember)
 		want   string
 	}{
-		"proposed by another": {func(s *story, one, _ campus.StaffMember) { s.proposed(one, campus.SkipStep, "phone") }, "done"},
+		"proposed by another": {func(s *story, one, _ campus.StaffMember) { proposed(s, one, campus.SkipStep, "phone") }, "done"},
 		"nobody's":            {func(*story, campus.StaffMember, campus.StaffMember) {}, "not_proposed"},
-		"one's own":           {func(s *story, _, two campus.StaffMember) { s.proposed(two, campus.SkipStep, "phone") }, "not_proposed"},
-		"for another step":    {func(s *story, one, _ campus.StaffMember) { s.proposed(one, campus.SkipStep, "registry") }, "not_proposed"},
-		"for something else":  {func(s *story, one, _ campus.StaffMember) { s.proposed(one, campus.AbortSteps, "phone") }, "not_proposed"},
+		"one's own":           {func(s *story, _, two campus.StaffMember) { proposed(s, two, campus.SkipStep, "phone") }, "not_proposed"},
+		"for another step":    {func(s *story, one, _ campus.StaffMember) { proposed(s, one, campus.SkipStep, "registry") }, "not_proposed"},
+		"for something else":  {func(s *story, one, _ campus.StaffMember) { proposed(s, one, campus.AbortSteps, "phone") }, "not_proposed"},
 		"taken back by a retry that failed": {func(s *story, one, _ campus.StaffMember) {
-			s.proposed(one, campus.SkipStep, "phone")
+			proposed(s, one, campus.SkipStep, "phone")
 			s.open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: "phone", Attempt: 2})
 		}, "not_proposed"},
 		"in the place of which one's own has come": {func(s *story, one, two campus.StaffMember) {
-			s.proposed(one, campus.SkipStep, "phone")
-			s.proposed(two, campus.SkipStep, "phone")
+			proposed(s, one, campus.SkipStep, "phone")
+			proposed(s, two, campus.SkipStep, "phone")
 		}, "not_proposed"},
 		"about a step that is settled": {func(s *story, one, _ campus.StaffMember) {
-			s.proposed(one, campus.SkipStep, "phone")
+			proposed(s, one, campus.SkipStep, "phone")
 			s.Exec(`update work_items set closed_at = now() where step = 'phone'`)
 		}, "not_proposed"},
 	} {
@@ -257,7 +257,7 @@ func TestSecondPersonInSQL(t *testing.T) {
 }
 
 // proposed has a member of staff propose something about a step.
-func (s *story) proposed(who campus.StaffMember, action campus.Settlement, step string) {
+func proposed(s *story, who campus.StaffMember, action campus.Settlement, step string) {
 	s.t.Helper()
 	m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
 	s.proposes(&m, who, action, step, "")

@@ -94,7 +94,7 @@ func TestNoticesKeepTheirWords(t *testing.T) {
 	shown, err := s.Notices(t.Context(), s.person.ID, uuid.Nil, 10)
 	require.NoError(t, err)
 	require.Equal(t, []string{plain, "b" + plain, "a" + plain, plain}, said(shown))
-	require.ElementsMatch(t, []string{plain, "b" + plain, "a" + plain, plain}, said(s.claim(10)))
+	require.ElementsMatch(t, []string{plain, "b" + plain, "a" + plain, plain}, said(claim(s, 10)))
 }
 
 func TestReadNotices(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-func (s *story) claim(limit int) []storage.Notice {
+func claim(s *story, limit int) []storage.Notice {
 	s.t.Helper()
 	notices, err := s.ClaimNotices(s.t.Context(), limit, time.Minute)
 	require.NoError(s.t, err)
@@ -58,10 +58,10 @@ func TestClaimNotices(t *testing.T) {
 		t.Parallel()
 		s := apply(t)
 		s.tell("a")
-		require.Len(t, s.claim(10), 1)
-		require.Empty(t, s.claim(10), "it is held")
+		require.Len(t, claim(s, 10), 1)
+		require.Empty(t, claim(s, 10), "it is held")
 		s.Clock.Advance(time.Minute)
-		again := s.claim(10)
+		again := claim(s, 10)
 		require.Len(t, again, 1)
 		require.Equal(t, 2, again[0].Tries)
 	})
@@ -71,7 +71,7 @@ func TestClaimNotices(t *testing.T) {
 		s := apply(t)
 		require.NoError(t, s.SetLanguage(t.Context(), s.person.ID, campus.English))
 		s.tell("4711")
-		notice := s.claim(10)[0]
+		notice := claim(s, 10)[0]
 		require.Equal(t, map[string]string{"code": "4711"}, notice.Params)
 		require.Equal(t, "+86"+s.person.Roster.Phone, notice.Phone)
 		require.Equal(t, s.person.Roster.Email, notice.Email)
@@ -88,7 +88,7 @@ func TestClaimNotices(t *testing.T) {
 		require.False(t, bytes.Contains(raw, []byte("code")))
 		s.Exec(`update notices set params = set_byte(params, length(params) - 1, get_byte(params, length(params) - 1) # 1)`)
 		s.tell("the next")
-		claimed := s.claim(10)
+		claimed := claim(s, 10)
 		require.Len(t, claimed, 1, "a damaged one holds up nobody")
 		require.Equal(t, "the next", claimed[0].Params["code"])
 	})
@@ -97,7 +97,7 @@ func TestClaimNotices(t *testing.T) {
 		t.Parallel()
 		s := apply(t)
 		s.tell("a", "b", "c")
-		first := s.claim(2)
+		first := claim(s, 2)
 		require.Len(t, first, 2)
 		require.ElementsMatch(t, []string{"a", "b"}, []string{first[0].Params["code"], first[1].Params["code"]})
 	})
@@ -115,20 +115,20 @@ func TestFinishNotices(t *testing.T) {
 		t.Parallel()
 		s := apply(t)
 		s.tell("a")
-		id := s.claim(1)[0].ID
+		id := claim(s, 1)[0].ID
 		taken := s.Clock.Now()
 		finish(s, id, storage.NoticeResult{SMSDone: true, Wait: time.Hour, Failure: "unavailable"})
 		s.Clock.Advance(time.Hour - 1)
-		require.Empty(t, s.claim(1), "not before its time")
+		require.Empty(t, claim(s, 1), "not before its time")
 		s.Clock.Advance(1)
-		again := s.claim(1)
+		again := claim(s, 1)
 		require.Len(t, again, 1)
 		require.True(t, again[0].SMSAt.Equal(taken))
 		require.Nil(t, again[0].MailAt)
 		finish(s, id, storage.NoticeResult{SMSDone: true, MailDone: true, Done: true})
 		require.True(t, storagetest.One[time.Time](s.House, `select sms_at from notices`).Equal(taken))
 		s.Clock.Advance(24 * time.Hour)
-		require.Empty(t, s.claim(1), "done")
+		require.Empty(t, claim(s, 1), "done")
 		require.Equal(t, 1, count(s.House, `notices where failure = '' and done_at is not null`))
 	})
 
@@ -136,12 +136,12 @@ func TestFinishNotices(t *testing.T) {
 		t.Parallel()
 		s := apply(t)
 		s.tell("a")
-		slow := s.claim(1)[0]
+		slow := claim(s, 1)[0]
 		s.Clock.Advance(time.Minute)
-		finish(s, s.claim(1)[0].ID, storage.NoticeResult{SMSDone: true, Done: true})
+		finish(s, claim(s, 1)[0].ID, storage.NoticeResult{SMSDone: true, Done: true})
 		finish(s, slow.ID, storage.NoticeResult{Wait: time.Second, Failure: "unavailable"})
 		s.Clock.Advance(time.Hour)
-		require.Empty(t, s.claim(1))
+		require.Empty(t, claim(s, 1))
 		require.Equal(t, 1, count(s.House, `notices where done_at is not null and sms_at is not null`))
 	})
 }

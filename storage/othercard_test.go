@@ -14,12 +14,12 @@ import (
 )
 
 // again is another application at the same house, of a person who has the document and the name of the story's.
-func (s *story) again(change ...func(*storage.RosterPerson)) *story {
+func again(s *story, change ...func(*storage.RosterPerson)) *story {
 	s.t.Helper()
-	return s.againAt(storagetest.University, change...)
+	return againAt(s, storagetest.University, change...)
 }
 
-func (s *story) againAt(university string, change ...func(*storage.RosterPerson)) *story {
+func againAt(s *story, university string, change ...func(*storage.RosterPerson)) *story {
 	s.t.Helper()
 	person := s.PersonOf(university, append([]func(*storage.RosterPerson){func(p *storage.RosterPerson) {
 		p.DocumentNumber, p.Name = s.person.Roster.DocumentNumber, s.person.Roster.Name
@@ -27,7 +27,7 @@ func (s *story) againAt(university string, change ...func(*storage.RosterPerson)
 	return &story{House: s.House, t: s.t, person: person, application: s.Applied(person)}
 }
 
-func (s *story) cardState() campus.CardState {
+func cardState(s *story) campus.CardState {
 	card, err := s.Card(s.t.Context(), s.card)
 	require.NoError(s.t, err)
 	return card.State
@@ -56,7 +56,7 @@ func TestOneCardForOneHuman(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first := apply(t).activate()
-			second := first.again(test.change).approve()
+			second := again(first, test.change).approve()
 			first.Exec(`update people set status = $1 where id = $2`, test.status, first.person.ID)
 			first.Exec(`update cards set state = $1 where id = $2`, test.card, first.card)
 			mark, err := second.OtherCard(t.Context(), second.application.ID)
@@ -74,18 +74,18 @@ func TestOneCardForOneHuman(t *testing.T) {
 			held := count(first.House, "cards where state in ('active', 'frozen', 'lost')")
 			switch {
 			case test.want != "done":
-				require.Equal(t, test.card, first.cardState())
-				require.Equal(t, campus.CardPending, second.cardState())
+				require.Equal(t, test.card, cardState(first))
+				require.Equal(t, campus.CardPending, cardState(second))
 				require.Equal(t, before, count(first.House, "audit where action <> 'case.activate'"), "nothing was written")
 			case test.status != "registered":
 				require.Equal(t, 1, held)
-				require.Equal(t, campus.CardReplaced, first.cardState())
+				require.Equal(t, campus.CardReplaced, cardState(first))
 				require.Equal(t, 1, count(first.House, "card_changes where to_state = 'replaced' and reason = 'role_changed' and actor like 'student/%'"))
 				require.Equal(t, 1, count(first.House, "notices where template = 'notice.card_replaced' and person_id = $1", first.person.ID))
 				require.Equal(t, 1, count(first.House, "audit where action = 'card.replace'"))
 			case test.card == campus.CardClosed:
 				require.Equal(t, 1, held)
-				require.Equal(t, campus.CardClosed, first.cardState())
+				require.Equal(t, campus.CardClosed, cardState(first))
 			default:
 				require.Equal(t, 2, held, "they are two")
 			}
@@ -103,7 +103,7 @@ func TestEveryCardOfTheOtherNumberIsReplaced(t *testing.T) {
 	for i, state := range []campus.CardState{campus.CardLost, campus.CardFrozen, campus.CardClosed, campus.CardLost} {
 		first.Exec(`update cards set id = gen_random_uuid(), state = $1 where id = $2`, state, ids[i]) // an id of no case
 	}
-	second := first.again().approve()
+	second := again(first).approve()
 	first.Exec(`update people set status = 'employed' where id = $1`, first.person.ID)
 	require.NoError(t, second.activates())
 	require.Equal(t, 1, count(first.House, "cards where state in ('active', 'frozen', 'lost')"))
@@ -118,10 +118,10 @@ func TestCardsOfTwoUniversities(t *testing.T) {
 	t.Parallel()
 	here := apply(t).activate()
 	here.University("lcvtc")
-	there := here.againAt("lcvtc", same).approve()
+	there := againAt(here, "lcvtc", same).approve()
 	here.Exec(`update people set status = 'graduated' where id = $1`, here.person.ID)
 	require.NoError(t, there.activates())
-	require.Equal(t, []campus.CardState{campus.CardActive, campus.CardActive}, []campus.CardState{here.cardState(), there.cardState()})
+	require.Equal(t, []campus.CardState{campus.CardActive, campus.CardActive}, []campus.CardState{cardState(here), cardState(there)})
 }
 
 // D4: a roster changes somebody's document while their card is being activated. The document that counts is the new one.
@@ -137,7 +137,7 @@ func TestActivationWhileTheDocumentChanges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first := apply(t).activate()
-			second := first.again(func(p *storage.RosterPerson) { p.DocumentNumber = storagetest.ResidentNumber(900) }).approve()
+			second := again(first, func(p *storage.RosterPerson) { p.DocumentNumber = storagetest.ResidentNumber(900) }).approve()
 			roster, err := connect(t, first.House).Begin(t.Context())
 			require.NoError(t, err)
 			_, err = roster.Exec(t.Context(), `update people set document_hash = case $2 when 'first' then (select document_hash from people where id = $3)
@@ -158,7 +158,7 @@ func TestOneCardForOneHumanAtOnce(t *testing.T) {
 	first := apply(t)
 	stories := []*story{first.approve()}
 	for range 7 {
-		stories = append(stories, first.again().approve())
+		stories = append(stories, again(first).approve())
 	}
 	moves, activations := make([]campus.Move, len(stories)), make([]storage.Activation, len(stories))
 	for i, s := range stories {
@@ -183,7 +183,7 @@ func TestOneCardForOneHumanAtOnce(t *testing.T) {
 func TestReviewsOfOneHumanAreMarked(t *testing.T) {
 	t.Parallel()
 	first := apply(t).activate()
-	second := first.again()
+	second := again(first)
 	who := first.colleague(campus.Grant{Role: campus.Reviewer})
 	item := second.open(campus.NewWorkItem{Kind: campus.ReviewItem})
 	mark := func() string {
@@ -211,7 +211,7 @@ func TestReviewsOfOneHumanAreMarked(t *testing.T) {
 		second.person.ID, first.person.ID)
 	require.Empty(t, mark(), "somebody of another name with the document")
 	first.University("lcvtc")
-	second.againAt("lcvtc").activate()
+	againAt(second, "lcvtc").activate()
 	require.Empty(t, mark(), "who has a card at another university")
 	first.Exec(`update people set name = $1 where id = $2`, second.person.Roster.Name, first.person.ID)
 	require.Equal(t, campus.OtherCardReplacedMark, mark(), "the same human again")
@@ -221,7 +221,7 @@ func TestReviewsOfOneHumanAreMarked(t *testing.T) {
 func TestClosedReviewsAreNotMarked(t *testing.T) {
 	t.Parallel()
 	first := apply(t).activate()
-	second := first.again()
+	second := again(first)
 	closed := second.open(campus.NewWorkItem{Kind: campus.ReviewItem})
 	first.Exec(`update work_items set closed_at = opened_at where id = $1`, closed)
 	open := second.open(campus.NewWorkItem{Kind: campus.ReviewItem})
@@ -241,7 +241,7 @@ func TestNoCardEndsBeforeItBegins(t *testing.T) {
 	for _, day := range []campus.Date{today.AddDays(-200), today.AddDays(-1), today} {
 		require.NoError(t, s.KeepGraduation(t.Context(), s.person.ID, day))
 		require.Equal(t, "studies_over", outcome(s.activates()), "%s", day)
-		require.Equal(t, campus.CardPending, s.cardState())
+		require.Equal(t, campus.CardPending, cardState(s))
 	}
 	require.NoError(t, s.KeepGraduation(t.Context(), s.person.ID, today.AddDays(1)))
 	_, err := s.ImportPeople(t.Context(), storagetest.University, []storage.RosterPerson{s.person.Roster})

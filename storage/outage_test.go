@@ -27,7 +27,7 @@ func TestConnectionBreaksInTheMiddle(t *testing.T) {
 		call  func(ctx context.Context) error
 	}{
 		"a transaction":                  {"line", func(ctx context.Context) error { return second(s.Apply(ctx, req, a)) }},
-		"a move":                         {"events", func(ctx context.Context) error { return second(s.Record(ctx, s.oneEvent())) }},
+		"a move":                         {"events", func(ctx context.Context) error { return second(s.Record(ctx, oneEvent(s))) }},
 		"a statement without one":        {"attempts", func(ctx context.Context) error { return second(s.OpenAttempt(ctx, ref, 1)) }},
 		"a look":                         {"sessions", func(ctx context.Context) error { return second(s.FindSession(ctx, token)) }},
 		"a claim of notices":             {"notices", func(ctx context.Context) error { return second(s.ClaimNotices(ctx, 1, time.Minute)) }},
@@ -78,7 +78,7 @@ func TestDeadlocksAreTriedAgain(t *testing.T) {
 }
 
 // oneEvent is a move that leaves one event.
-func (s *story) oneEvent() campus.Move {
+func oneEvent(s *story) campus.Move {
 	return campus.Move{Case: s.application, Version: 1, Stage: campus.StageReview, WaitsFor: campus.WaitsForReviewer,
 		Events: []campus.Event{{Kind: "one", Actor: campus.System()}}}
 }
@@ -96,7 +96,7 @@ func TestEveryConnectionBreaks(t *testing.T) {
 		}
 		return err == nil
 	}, 20*time.Second, time.Millisecond)
-	require.NoError(t, second(s.Record(t.Context(), s.oneEvent())))
+	require.NoError(t, second(s.Record(t.Context(), oneEvent(s))))
 }
 
 func TestNobodyThere(t *testing.T) {
@@ -115,10 +115,10 @@ func TestNobodyThere(t *testing.T) {
 func TestDeadlockIsAnOutage(t *testing.T) {
 	t.Parallel()
 	s := apply(t)
-	asks := s.oneEvent()
+	asks := oneEvent(s)
 	asks.Opens = []campus.NewWorkItem{{Kind: campus.ReviewItem}}
 	require.NoError(t, second(s.Record(t.Context(), asks)))
-	answers := s.oneEvent()
+	answers := oneEvent(s)
 	answers.Version, answers.Closes = 2, []campus.WorkItemKey{{Kind: campus.ReviewItem}}
 	for ours := false; !ours; { // it is the one that waits longest: the store, unless this machine sleeps for a second
 		other, err := connect(t, s.House).Begin(t.Context())

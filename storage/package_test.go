@@ -18,28 +18,28 @@ var (
 )
 
 // request asks for a package for the story's card.
-func (s *story) request(chosen campus.ChosenPackage) (storage.Package, error) {
-	return s.RequestPackage(s.t.Context(), storagetest.Request(campus.Student(s.person.ID)), s.newPackage(chosen))
+func request(s *story, chosen campus.ChosenPackage) (storage.Package, error) {
+	return s.RequestPackage(s.t.Context(), storagetest.Request(campus.Student(s.person.ID)), newPackage(s, chosen))
 }
 
-func (s *story) newPackage(chosen campus.ChosenPackage) storage.NewPackage {
+func newPackage(s *story, chosen campus.ChosenPackage) storage.NewPackage {
 	return storage.NewPackage{Person: s.person.ID, Card: s.card, Chosen: chosen, PolicyVersion: s.Policies.Version()}
 }
 
 // giveBack asks for the withdrawal of a package of the story's card.
-func (s *story) giveBack(code string) (storage.Package, error) {
+func giveBack(s *story, code string) (storage.Package, error) {
 	return s.WithdrawPackage(s.t.Context(), storagetest.Request(campus.Student(s.person.ID)), s.person.ID, s.card, code, s.Policies.Version())
 }
 
 // settle ends the case under way about a package.
-func (s *story) settle(p storage.Package, next campus.PackageState, refusal string) error {
+func settle(s *story, p storage.Package, next campus.PackageState, refusal string) error {
 	m := s.NextMove(campus.CaseRef{Kind: campus.PackageCase, ID: p.CaseID}, campus.StageDone, campus.WaitsForNobody)
 	m.Outcome = campus.Completed
 	return second(s.SettlePackage(s.t.Context(), m, p.ID, next, refusal))
 }
 
 // held are the packages of the story's card as "code state".
-func (s *story) held() []string {
+func held(s *story) []string {
 	s.t.Helper()
 	packages, err := s.CardPackages(s.t.Context(), s.person.ID, s.card)
 	require.NoError(s.t, err)
@@ -61,7 +61,7 @@ func TestChosenPackagesBeginWithTheCard(t *testing.T) {
 
 	m, activation := s.activated(), s.activation()
 	require.NoError(t, second(s.ActivateCard(t.Context(), m, activation)))
-	require.Equal(t, []string{"laboratory requested", "laundry requested"}, s.held())
+	require.Equal(t, []string{"laboratory requested", "laundry requested"}, held(s))
 	require.Equal(t, 2, count(h, `cases where kind = 'package' and stage = 'queued' and person_id = $1 and campus = $2 and policy_version = $3`,
 		person.ID, person.Roster.Campus, h.Policies.Version()))
 	require.Equal(t, 2, count(h, `outbox o join package_changes c on o.workflow_id = 'package/' || c.case_id
@@ -74,13 +74,13 @@ func TestChosenPackagesBeginWithTheCard(t *testing.T) {
 	require.Equal(t, before, everything(t, h))
 
 	plain := apply(t).activate()
-	require.Empty(t, plain.held(), "who has chosen nothing gets nothing")
+	require.Empty(t, held(plain), "who has chosen nothing gets nothing")
 }
 
 func TestPackageFromRequestToWithdrawal(t *testing.T) {
 	t.Parallel()
 	s := apply(t).activate()
-	asked, err := s.request(laundry)
+	asked, err := request(s, laundry)
 	require.NoError(t, err)
 	require.Equal(t, campus.PackageRequested, asked.State)
 	change, err := s.PackageChange(t.Context(), asked.CaseID)
@@ -91,10 +91,10 @@ func TestPackageFromRequestToWithdrawal(t *testing.T) {
 
 	require.NoError(t, s.SavePackageReference(t.Context(), asked.ID, "laundry-7"))
 	s.Clock.Advance(time.Minute)
-	require.NoError(t, s.settle(asked, campus.PackageGranted, ""))
-	require.Equal(t, []string{"laundry granted"}, s.held())
+	require.NoError(t, settle(s, asked, campus.PackageGranted, ""))
+	require.Equal(t, []string{"laundry granted"}, held(s))
 
-	back, err := s.giveBack("laundry")
+	back, err := giveBack(s, "laundry")
 	require.NoError(t, err)
 	require.Equal(t, asked.ID, back.ID)
 	require.NotEqual(t, asked.CaseID, back.CaseID, "another change, another case")
@@ -103,14 +103,14 @@ func TestPackageFromRequestToWithdrawal(t *testing.T) {
 	require.Equal(t, campus.WithdrawPackage, change.Change)
 	require.Equal(t, "laundry-7", change.Package.Reference)
 	s.Clock.Advance(time.Minute)
-	require.NoError(t, s.settle(back, campus.PackageWithdrawn, ""))
+	require.NoError(t, settle(s, back, campus.PackageWithdrawn, ""))
 
 	s.Clock.Advance(time.Minute)
-	again, err := s.request(laundry)
+	again, err := request(s, laundry)
 	require.NoError(t, err, "what was given back can be had again")
 	require.NotEqual(t, asked.ID, again.ID)
-	require.Equal(t, []string{"laundry requested"}, s.held(), "the newest only")
-	require.NoError(t, s.settle(again, campus.PackageRefused, "no_room"))
+	require.Equal(t, []string{"laundry requested"}, held(s), "the newest only")
+	require.NoError(t, settle(s, again, campus.PackageRefused, "no_room"))
 	packages, err := s.PersonPackages(t.Context(), s.person.ID)
 	require.NoError(t, err)
 	require.Len(t, packages, 1)
@@ -124,34 +124,34 @@ func TestPackageFromRequestToWithdrawal(t *testing.T) {
 func TestPackageRequestsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	s := apply(t).activate()
-	requested, err := s.request(laundry)
+	requested, err := request(s, laundry)
 	require.NoError(t, err)
-	granted, err := s.request(laboratory)
+	granted, err := request(s, laboratory)
 	require.NoError(t, err)
-	require.NoError(t, s.settle(granted, campus.PackageGranted, ""))
+	require.NoError(t, settle(s, granted, campus.PackageGranted, ""))
 	stranger := s.Person()
-	foreign := s.newPackage(campus.ChosenPackage{Code: "gym", System: "gym"})
+	foreign := newPackage(s, campus.ChosenPackage{Code: "gym", System: "gym"})
 	foreign.Person = stranger.ID
-	unknown := s.newPackage(laundry)
+	unknown := newPackage(s, laundry)
 	unknown.Card = uuid.New()
 	for name, test := range map[string]struct {
 		ask  func() error
 		want string
 	}{
-		"one that is being set up": {func() error { return second(s.request(laundry)) }, "package_changing"},
-		"one that is there":        {func() error { return second(s.request(laboratory)) }, "package_exists"},
+		"one that is being set up": {func() error { return second(request(s, laundry)) }, "package_changing"},
+		"one that is there":        {func() error { return second(request(s, laboratory)) }, "package_exists"},
 		"one for somebody else's card": {func() error {
 			return second(s.RequestPackage(t.Context(), storagetest.Request(campus.Student(stranger.ID)), foreign))
 		}, "not_found"},
 		"one for no card": {func() error {
 			return second(s.RequestPackage(t.Context(), storagetest.Request(campus.Student(s.person.ID)), unknown))
 		}, "not_found"},
-		"back, while it is being set up": {func() error { return second(s.giveBack("laundry")) }, "package_changing"},
-		"back, what is not there":        {func() error { return second(s.giveBack("gym")) }, "package_absent"},
+		"back, while it is being set up": {func() error { return second(giveBack(s, "laundry")) }, "package_changing"},
+		"back, what is not there":        {func() error { return second(giveBack(s, "gym")) }, "package_absent"},
 		"back, somebody else's": {func() error {
 			return second(s.WithdrawPackage(t.Context(), storagetest.Request(campus.Student(stranger.ID)), stranger.ID, s.card, "laboratory", "1"))
 		}, "not_found"},
-		"an end that cannot be":     {func() error { return s.settle(requested, campus.PackageWithdrawing, "") }, "package_state"},
+		"an end that cannot be":     {func() error { return settle(s, requested, campus.PackageWithdrawing, "") }, "package_state"},
 		"a look at somebody else's": {func() error { return second(s.CardPackages(t.Context(), stranger.ID, s.card)) }, "not_found"},
 		"a look at no card's":       {func() error { return second(s.CardPackages(t.Context(), s.person.ID, uuid.New())) }, "not_found"},
 		"a case about no package":   {func() error { return second(s.PackageChange(t.Context(), s.application.ID)) }, "not_found"},
@@ -162,15 +162,15 @@ func TestPackageRequestsThatAreRefused(t *testing.T) {
 	}
 	for _, state := range []campus.CardState{campus.CardPending, campus.CardFrozen, campus.CardLost, campus.CardClosed} {
 		s.Exec(`update cards set state = $1`, state)
-		require.Equal(t, "card_not_active", outcome(second(s.request(campus.ChosenPackage{Code: "gym", System: "gym"}))), state)
+		require.Equal(t, "card_not_active", outcome(second(request(s, campus.ChosenPackage{Code: "gym", System: "gym"}))), state)
 	}
-	require.NoError(t, second(s.giveBack("laboratory")), "from a card that is not active, too")
+	require.NoError(t, second(giveBack(s, "laboratory")), "from a card that is not active, too")
 }
 
 func TestSettledPackageTwiceIsOnce(t *testing.T) {
 	t.Parallel()
 	s := apply(t).activate()
-	asked, err := s.request(laundry)
+	asked, err := request(s, laundry)
 	require.NoError(t, err)
 	m := s.NextMove(campus.CaseRef{Kind: campus.PackageCase, ID: asked.CaseID}, campus.StageDone, campus.WaitsForNobody)
 	m.Outcome = campus.Completed
@@ -185,7 +185,7 @@ func TestSettledPackageTwiceIsOnce(t *testing.T) {
 func TestPackageRequestsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := apply(t).activate()
-	errs := atOnce(12, func(int) error { return second(s.request(laundry)) })
+	errs := atOnce(12, func(int) error { return second(request(s, laundry)) })
 	require.Equal(t, map[string]int{"done": 1, "package_changing": 11}, outcomes(errs))
 	require.Equal(t, 1, count(s.House, `packages`))
 	require.Equal(t, 1, count(s.House, `outbox where workflow = 'package'`))
@@ -194,13 +194,13 @@ func TestPackageRequestsAtOnce(t *testing.T) {
 	errs = atOnce(12, func(int) error {
 		mine := same
 		mine.ID = uuid.Must(uuid.NewV7())
-		return second(s.RequestPackage(t.Context(), mine, s.newPackage(laboratory)))
+		return second(s.RequestPackage(t.Context(), mine, newPackage(s, laboratory)))
 	})
 	require.Equal(t, map[string]int{"done": 12}, outcomes(errs), "one request, sent often: %v", errs)
 	require.Equal(t, 2, count(s.House, `packages`))
 
 	s.Exec(`update packages set state = 'granted'`)
-	errs = atOnce(12, func(i int) error { return second(s.giveBack([]string{"laundry", "laboratory"}[i%2])) })
+	errs = atOnce(12, func(i int) error { return second(giveBack(s, []string{"laundry", "laboratory"}[i%2])) })
 	require.Equal(t, map[string]int{"done": 2, "package_changing": 10}, outcomes(errs))
 	require.Equal(t, 4, count(s.House, `package_changes`))
 }
@@ -209,7 +209,7 @@ func TestPackageRequestsAtOnce(t *testing.T) {
 func TestOneLivePackageOfACode(t *testing.T) {
 	t.Parallel()
 	s := apply(t).activate()
-	require.NoError(t, second(s.request(laundry)))
+	require.NoError(t, second(request(s, laundry)))
 	errs := atOnce(1, func(int) error {
 		conn := connect(t, s.House)
 		_, err := conn.Exec(t.Context(), `insert into packages (id, card_id, code, system, state, requested_at)

@@ -22,7 +22,7 @@ func returned(t *testing.T) (s *story, code string) {
 }
 
 // resend has the plastic sent to a kiosk, as the student's decision says.
-func (s *story) resend(kiosk string) error {
+func resend(s *story, kiosk string) error {
 	m := s.NextMove(s.plasticCase, campus.StageBatching, campus.WaitsForEngine)
 	m.Decision = s.Decision(s.plasticCase, campus.Student(s.person.ID), campus.ResendUpdate, campus.Said{}, storage.Resend{Kiosk: kiosk})
 	return s.answered(m, second(s.ResendPlastic(s.t.Context(), m, storage.Resending{Plastic: s.plastic, Promised: s.Clock.Now().Add(72 * time.Hour),
@@ -35,9 +35,9 @@ func TestReturnedPlasticIsSentAgain(t *testing.T) {
 	s, old := returned(t)
 	require.Equal(t, "pickup_code", outcome(s.try(s.pickup(old))), "the code is dead")
 	require.Equal(t, 1, count(s.House, `plastics where state = 'returned' and compartment = '' and pickup_code is null`))
-	require.Equal(t, "kiosk_unknown", outcome(s.resend("lcu-moon-1")))
-	require.NoError(t, s.resend(storagetest.WestKiosk))
-	require.Equal(t, "plastic_not_there", outcome(s.resend(storagetest.EastKiosk)), "it is on its way already")
+	require.Equal(t, "kiosk_unknown", outcome(resend(s, "lcu-moon-1")))
+	require.NoError(t, resend(s, storagetest.WestKiosk))
+	require.Equal(t, "plastic_not_there", outcome(resend(s, storagetest.EastKiosk)), "it is on its way already")
 
 	f := &factory{s}
 	batch := f.open(10)

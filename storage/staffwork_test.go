@@ -20,7 +20,7 @@ var (
 )
 
 // items are the ids of a list of work items.
-func (s *story) items(who campus.StaffMember, f storage.WorkItemFilter) []uuid.UUID {
+func items(s *story, who campus.StaffMember, f storage.WorkItemFilter) []uuid.UUID {
 	s.t.Helper()
 	f.Limit = 100
 	found, err := s.WorkItems(s.t.Context(), who, f)
@@ -32,7 +32,7 @@ func (s *story) items(who campus.StaffMember, f storage.WorkItemFilter) []uuid.U
 	return ids
 }
 
-func (s *story) claimFor(who campus.StaffMember, item uuid.UUID, life time.Duration) error {
+func claimFor(s *story, who campus.StaffMember, item uuid.UUID, life time.Duration) error {
 	return second(s.ClaimWorkItem(s.t.Context(), storagetest.Request(campus.Staff(who.ID)), who, item, life))
 }
 
@@ -43,28 +43,28 @@ func TestClaimsEnd(t *testing.T) {
 	one, two := s.colleague(reviewerGrant), s.colleague(reviewerGrant)
 	item := s.open(campus.NewWorkItem{Kind: campus.ReviewItem})
 	free, mine := storage.WorkItemFilter{Free: true}, storage.WorkItemFilter{Mine: true}
-	require.NoError(t, s.claimFor(one, item, time.Hour))
+	require.NoError(t, claimFor(s, one, item, time.Hour))
 	s.Clock.Advance(time.Hour - 1)
-	require.Equal(t, "claimed_by_another", outcome(s.claimFor(two, item, time.Hour)))
-	require.Equal(t, [][]uuid.UUID{nil, {item}}, [][]uuid.UUID{s.items(two, free), s.items(one, mine)})
+	require.Equal(t, "claimed_by_another", outcome(claimFor(s, two, item, time.Hour)))
+	require.Equal(t, [][]uuid.UUID{nil, {item}}, [][]uuid.UUID{items(s, two, free), items(s, one, mine)})
 	seen, err := s.WorkItem(t.Context(), two, item)
 	require.NoError(t, err)
 	require.True(t, seen.HeldByAnother(two.ID, s.Clock.Now()))
 	require.False(t, seen.HeldByAnother(one.ID, s.Clock.Now()))
 
 	s.Clock.Advance(1)
-	require.Equal(t, [][]uuid.UUID{{item}, nil}, [][]uuid.UUID{s.items(two, free), s.items(one, mine)})
+	require.Equal(t, [][]uuid.UUID{{item}, nil}, [][]uuid.UUID{items(s, two, free), items(s, one, mine)})
 	require.False(t, seen.HeldByAnother(two.ID, s.Clock.Now()))
-	errs := atOnce(6, func(i int) error { return s.claimFor([]campus.StaffMember{one, two}[i%2], item, time.Hour) })
+	errs := atOnce(6, func(i int) error { return claimFor(s, []campus.StaffMember{one, two}[i%2], item, time.Hour) })
 	require.Equal(t, map[string]int{"done": 3, "claimed_by_another": 3}, outcomes(errs), "one of the two has it, the other not")
 
 	s.Clock.Advance(time.Hour)
 	require.NoError(t, second(s.ReleaseWorkItem(t.Context(), storagetest.Request(campus.Staff(two.ID)), two, item)), "what nobody holds may be let go")
-	require.NoError(t, s.claimFor(one, item, time.Hour))
+	require.NoError(t, claimFor(s, one, item, time.Hour))
 	s.Clock.Advance(30 * time.Minute)
-	require.NoError(t, s.claimFor(one, item, time.Hour), "claiming again begins anew")
+	require.NoError(t, claimFor(s, one, item, time.Hour), "claiming again begins anew")
 	s.Clock.Advance(45 * time.Minute)
-	require.Equal(t, "claimed_by_another", outcome(s.claimFor(two, item, time.Hour)))
+	require.Equal(t, "claimed_by_another", outcome(claimFor(s, two, item, time.Hour)))
 }
 
 func TestAssignWorkItem(t *testing.T) {
@@ -101,7 +101,7 @@ func TestAssignWorkItem(t *testing.T) {
 	}
 	require.Equal(t, before, everything(t, s.House))
 
-	require.NoError(t, s.claimFor(holder, item, time.Hour))
+	require.NoError(t, claimFor(s, holder, item, time.Hour))
 	require.NoError(t, assign(holder, colleague), "who holds it gives it on")
 	require.Equal(t, "assign_forbidden", outcome(assign(holder, other)), "and has it no more")
 	require.NoError(t, assign(head, other), "a head takes it from anybody")
@@ -144,8 +144,8 @@ func TestOrderAndFiltersOfTheQueue(t *testing.T) {
 		return s.open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: step, Attempt: 1, Due: due})
 	}
 	later, never, sooner, same := open("a", at(5)), open("b", nil), open("c", at(1)), open("d", at(5))
-	require.Equal(t, []uuid.UUID{later, never, sooner, same}, s.items(who, storage.WorkItemFilter{}))
-	require.Equal(t, []uuid.UUID{sooner, later, same, never}, s.items(who, storage.WorkItemFilter{ByDue: true}))
+	require.Equal(t, []uuid.UUID{later, never, sooner, same}, items(s, who, storage.WorkItemFilter{}))
+	require.Equal(t, []uuid.UUID{sooner, later, same, never}, items(s, who, storage.WorkItemFilter{ByDue: true}))
 	var paged []uuid.UUID
 	for after := uuid.Nil; ; {
 		page, err := s.WorkItems(t.Context(), who, storage.WorkItemFilter{ByDue: true, After: after, Limit: 1})
@@ -158,15 +158,15 @@ func TestOrderAndFiltersOfTheQueue(t *testing.T) {
 	}
 	require.Equal(t, []uuid.UUID{sooner, later, same, never}, paged, "each once")
 	s.Clock.Advance(time.Hour)
-	require.Empty(t, s.items(who, storage.WorkItemFilter{Overdue: true}), "at its due time nothing is late yet")
+	require.Empty(t, items(s, who, storage.WorkItemFilter{Overdue: true}), "at its due time nothing is late yet")
 	s.Clock.Advance(time.Microsecond) // Postgres knows no less
-	require.Equal(t, []uuid.UUID{sooner}, s.items(who, storage.WorkItemFilter{Overdue: true}))
-	require.Len(t, s.items(who, storage.WorkItemFilter{Campus: storagetest.EastCampus}), 4)
-	require.Empty(t, s.items(who, storage.WorkItemFilter{Campus: storagetest.WestCampus}))
+	require.Equal(t, []uuid.UUID{sooner}, items(s, who, storage.WorkItemFilter{Overdue: true}))
+	require.Len(t, items(s, who, storage.WorkItemFilter{Campus: storagetest.EastCampus}), 4)
+	require.Empty(t, items(s, who, storage.WorkItemFilter{Campus: storagetest.WestCampus}))
 	head := s.colleague(headGrant)
-	require.Len(t, s.items(head, storage.WorkItemFilter{}), 4, "a head sees what others decide")
-	require.Empty(t, s.items(head, storage.WorkItemFilter{Kind: campus.ReviewItem}))
-	require.Empty(t, s.items(s.colleague(campus.Grant{Role: campus.Head, Campuses: []string{storagetest.WestCampus}}), storage.WorkItemFilter{}))
+	require.Len(t, items(s, head, storage.WorkItemFilter{}), 4, "a head sees what others decide")
+	require.Empty(t, items(s, head, storage.WorkItemFilter{Kind: campus.ReviewItem}))
+	require.Empty(t, items(s, s.colleague(campus.Grant{Role: campus.Head, Campuses: []string{storagetest.WestCampus}}), storage.WorkItemFilter{}))
 }
 
 func TestWorkSummary(t *testing.T) {
@@ -180,8 +180,8 @@ func TestWorkSummary(t *testing.T) {
 	three := s.open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: "c", Attempt: 1})
 	s.open(campus.NewWorkItem{Kind: campus.ReviewItem})
 	s.Clock.Advance(2 * time.Hour)
-	require.NoError(t, s.claimFor(operator, one, time.Hour))
-	require.NoError(t, s.claimFor(colleague, two, time.Hour))
+	require.NoError(t, claimFor(s, operator, one, time.Hour))
+	require.NoError(t, claimFor(s, colleague, two, time.Hour))
 	s.Exec(`update work_items set claimed_by = $2, claimed_at = opened_at, claimed_until = opened_at where id = $1`, three, colleague.ID)
 	m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
 	m.Remind = []campus.WorkItemKey{{Kind: campus.IncidentItem, Step: "a"}}
@@ -215,7 +215,7 @@ func TestColleagues(t *testing.T) {
 	s.Exec(`update staff set retired_at = now() where id = $1`, gone.ID)
 	s.Staff("lcvtc", reviewerGrant)
 	item := s.open(campus.NewWorkItem{Kind: campus.ReviewItem})
-	require.NoError(t, s.claimFor(two, item, time.Hour))
+	require.NoError(t, claimFor(s, two, item, time.Hour))
 	found := func(place string, after uuid.UUID, limit int) (holding map[uuid.UUID]int) {
 		colleagues, err := s.Colleagues(t.Context(), one, campus.ReviewCases, place, after, limit)
 		require.NoError(t, err)
@@ -241,7 +241,7 @@ func TestProposalsAreSeen(t *testing.T) {
 	incident := campus.NewWorkItem{Kind: campus.IncidentItem, Step: "phone", Attempt: 1}
 	item := s.open(incident)
 	waiting := storage.WorkItemFilter{SecondPerson: true}
-	require.Empty(t, s.items(two, waiting))
+	require.Empty(t, items(s, two, waiting))
 	propose := func(action campus.Settlement, note string) {
 		m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
 		s.proposes(&m, one, action, "phone", note)
@@ -249,7 +249,7 @@ func TestProposalsAreSeen(t *testing.T) {
 		require.NoError(t, second(s.Record(t.Context(), m)), "delivered twice")
 	}
 	propose(campus.SkipStep, "seen on paper")
-	require.Equal(t, []uuid.UUID{item}, s.items(two, waiting))
+	require.Equal(t, []uuid.UUID{item}, items(s, two, waiting))
 	shown, err := s.WorkItem(t.Context(), two, item)
 	require.NoError(t, err)
 	require.Equal(t, []any{campus.SkipStep, one.ID, one.Name, "seen on paper"},
@@ -262,14 +262,14 @@ func TestProposalsAreSeen(t *testing.T) {
 
 	incident.Attempt = 2
 	require.Equal(t, item, s.open(incident), "a retry that failed renews the item")
-	require.Empty(t, s.items(two, waiting), "and begins the two people anew")
+	require.Empty(t, items(s, two, waiting), "and begins the two people anew")
 	m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
 	m.Proposes = []campus.Proposal{{Step: "phone", Action: campus.SkipStep, By: campus.System()}}
 	require.Equal(t, "decision_missing", outcome(second(s.Record(t.Context(), m))), "only people propose")
 }
 
 // told are the newest messages to a member of staff, without what all have.
-func (s *story) told(who campus.StaffMember) []string {
+func told(s *story, who campus.StaffMember) []string {
 	s.t.Helper()
 	s.Exec(`update staff set email = 'x@example.cn' where id = $1`, who.ID)
 	var lines []string
@@ -287,7 +287,7 @@ func (s *story) told(who campus.StaffMember) []string {
 }
 
 // mark reminds or escalates the review of a new application.
-func (s *story) late(due time.Time, escalate bool) uuid.UUID {
+func late(s *story, due time.Time, escalate bool) uuid.UUID {
 	s.t.Helper()
 	ref := s.Applied(s.Person())
 	m := s.NextMove(ref, campus.StageReview, campus.WaitsForReviewer)
@@ -321,29 +321,29 @@ func TestTellStaff(t *testing.T) {
 	require.Zero(t, tell())
 	require.Empty(t, universities())
 	due := time.Date(2026, time.November, 19, 18, 0, 0, 0, campus.Shanghai)
-	held := s.late(due.Add(-time.Hour), false)
-	require.NoError(t, s.claimFor(one, held, 100*time.Hour))
+	held := late(s, due.Add(-time.Hour), false)
+	require.NoError(t, claimFor(s, one, held, 100*time.Hour))
 	for range 3 {
-		s.late(due, false)
+		late(s, due, false)
 	}
 	require.Equal(t, []string{storagetest.University}, universities())
 	s.Clock.Advance(time.Minute)
 	errs := atOnce(4, func(int) error { return second(s.TellStaff(t.Context(), storagetest.University, hourly(s))) })
 	require.Equal(t, map[string]int{"done": 4}, outcomes(errs))
-	require.Equal(t, []string{"reminder 4 2026-11-19 17:00 (Beijing time)"}, s.told(one))
-	require.Equal(t, []string{"reminder 3 2026-11-19 18:00 (Beijing time)"}, s.told(two))
-	require.Equal(t, [][]string{nil, nil}, [][]string{s.told(west), s.told(head)})
+	require.Equal(t, []string{"reminder 4 2026-11-19 17:00 (Beijing time)"}, told(s, one))
+	require.Equal(t, []string{"reminder 3 2026-11-19 18:00 (Beijing time)"}, told(s, two))
+	require.Equal(t, [][]string{nil, nil}, [][]string{told(s, west), told(s, head)})
 	require.Empty(t, universities())
 
-	s.late(due, false)
+	late(s, due, false)
 	require.Equal(t, []string{storagetest.University}, universities())
 	require.Zero(t, tell(), "not again before the pause is over")
 	s.Clock.Advance(time.Hour)
 	require.Equal(t, 2, tell())
-	require.Len(t, s.told(two), 2)
-	s.late(due, true)
+	require.Len(t, told(s, two), 2)
+	late(s, due, true)
 	require.Equal(t, 3, tell(), "an escalation does not wait for the pause of reminders, and who leads hears of it")
-	require.Equal(t, []string{"escalation 1 2026-11-19 18:00 (Beijing time)"}, s.told(head))
+	require.Equal(t, []string{"escalation 1 2026-11-19 18:00 (Beijing time)"}, told(s, head))
 }
 
 // hourly is the policy with a mail an hour.
@@ -361,7 +361,7 @@ func TestStaffAreToldThatADateIsAnEstimate(t *testing.T) {
 	s.Exec(`update staff set email = 'x@example.cn' where id = $1`, one.ID)
 	tell := func(due time.Time) string {
 		s.Clock.Advance(2 * time.Hour)
-		s.late(due, false)
+		late(s, due, false)
 		require.NoError(t, second(s.TellStaff(t.Context(), storagetest.University, hourly(s))))
 		notices, err := s.ClaimNotices(t.Context(), 100, 0)
 		require.NoError(t, err)
@@ -379,8 +379,8 @@ func TestNobodyToTell(t *testing.T) {
 	t.Parallel()
 	s := apply(t)
 	gone := s.colleague(reviewerGrant)
-	item := s.late(s.Clock.Now(), false)
-	require.NoError(t, s.claimFor(gone, item, 100*time.Hour))
+	item := late(s, s.Clock.Now(), false)
+	require.NoError(t, claimFor(s, gone, item, 100*time.Hour))
 	s.Exec(`update staff set retired_at = now()`)
 	queued, err := s.TellStaff(t.Context(), storagetest.University, hourly(s))
 	require.NoError(t, err)

@@ -222,7 +222,7 @@ func replacing(t *testing.T, with func(*story)) (first, next *story) {
 	first = apply(t)
 	with(first)
 	first.Exec(`update people set status = 'graduated' where id = $1`, first.person.ID)
-	return first, first.again().approve()
+	return first, again(first).approve()
 }
 
 var centreGrant = campus.Grant{Role: campus.CardCentre}
