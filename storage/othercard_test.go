@@ -13,12 +13,6 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-// again is another application at the same house, of a person who has the document and the name of the story's.
-func again(s *story, change ...func(*storage.RosterPerson)) *story {
-	s.t.Helper()
-	return againAt(s, storagetest.University, change...)
-}
-
 func againAt(s *story, university string, change ...func(*storage.RosterPerson)) *story {
 	s.t.Helper()
 	person := s.PersonOf(university, append([]func(*storage.RosterPerson){func(p *storage.RosterPerson) {

@@ -11,8 +11,6 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-const pickupTries = 5
-
 func TestPickUp(t *testing.T) {
 	t.Parallel()
 

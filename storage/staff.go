@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -74,18 +73,6 @@ func (s *Store) staffHash(ctx context.Context, m StaffSeed) (string, error) {
 	}
 	return s.passwords.hash(password), nil
 }
-
-type staffRow struct {
-	ID         uuid.UUID `gorm:"primaryKey"`
-	University string
-	Username   string
-	Name       string
-	Grants     jsonList[campus.Grant]
-	RetiredAt  *time.Time
-}
-
-// TableName implements gorm's Tabler.
-func (staffRow) TableName() string { return "staff" }
 
 // StaffMember is a member of staff by id, retired or not: timelines name people who have left.
 func (s *Store) StaffMember(ctx context.Context, id uuid.UUID) (campus.StaffMember, error) {

@@ -361,3 +361,15 @@ func (s *Store) SetStaffLanguage(ctx context.Context, id uuid.UUID, language cam
 		return t.Exec(`update staff set language = ? where id = ?`, language, id).Error
 	})
 }
+
+type staffRow struct {
+	ID         uuid.UUID `gorm:"primaryKey"`
+	University string
+	Username   string
+	Name       string
+	Grants     jsonList[campus.Grant]
+	RetiredAt  *time.Time
+}
+
+// TableName implements gorm's Tabler.
+func (staffRow) TableName() string { return "staff" }

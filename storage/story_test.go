@@ -254,3 +254,11 @@ func letIn(t *testing.T, h *storagetest.House, p campus.RushPolicy, limit int) [
 	require.Len(t, started, n)
 	return started
 }
+
+const pickupTries = 5
+
+// again is another application at the same house, of a person who has the document and the name of the story's.
+func again(s *story, change ...func(*storage.RosterPerson)) *story {
+	s.t.Helper()
+	return againAt(s, storagetest.University, change...)
+}
