@@ -13,14 +13,6 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-func againAt(s *story, university string, change ...func(*storage.RosterPerson)) *story {
-	s.t.Helper()
-	person := s.PersonOf(university, append([]func(*storage.RosterPerson){func(p *storage.RosterPerson) {
-		p.DocumentNumber, p.Name = s.person.Roster.DocumentNumber, s.person.Roster.Name
-	}}, change...)...)
-	return &story{House: s.House, t: s.t, person: person, application: s.Applied(person)}
-}
-
 func cardState(s *story) campus.CardState {
 	card, err := s.Card(s.t.Context(), s.card)
 	require.NoError(s.t, err)

@@ -262,3 +262,11 @@ func again(s *story, change ...func(*storage.RosterPerson)) *story {
 	s.t.Helper()
 	return againAt(s, storagetest.University, change...)
 }
+
+func againAt(s *story, university string, change ...func(*storage.RosterPerson)) *story {
+	s.t.Helper()
+	person := s.PersonOf(university, append([]func(*storage.RosterPerson){func(p *storage.RosterPerson) {
+		p.DocumentNumber, p.Name = s.person.Roster.DocumentNumber, s.person.Roster.Name
+	}}, change...)...)
+	return &story{House: s.House, t: s.t, person: person, application: s.Applied(person)}
+}
