@@ -56,7 +56,7 @@ func house(t *testing.T) *storagetest.House {
 	return h
 }
 
-func people(h *storagetest.House, university string) int {
+func peopleOf(h *storagetest.House, university string) int {
 	return storagetest.One[int](h, `select count(*) from people where university = $1`, university)
 }
 
@@ -84,8 +84,8 @@ func TestBadLinesOfARosterAreLeftOut(t *testing.T) {
 	require.NoError(t, seed.ImportRosters(t.Context(), h.Store, systems, both, slog.New(slog.NewTextHandler(&out, nil))))
 	warned, without := strings.Count(out.String(), "level=WARN"), strings.Count(out.String(), "went in without")
 	require.GreaterOrEqual(t, warned, 2*8+1, "eight lines of each page of the students, and some of staff:\n%s", &out)
-	require.Equal(t, people(whole, "lcu")-warned+without, people(h, "lcu"), "all others went in")
-	require.Equal(t, people(whole, "lcvtc"), people(h, "lcvtc"))
+	require.Equal(t, peopleOf(whole, "lcu")-warned+without, peopleOf(h, "lcu"), "all others went in")
+	require.Equal(t, peopleOf(whole, "lcvtc"), peopleOf(h, "lcvtc"))
 	const left, taken = `"a line of the roster was left out"`, `"a line of the roster went in without what is wrong"`
 	for line, want := range map[int]string{1: left + " roster.unreadable", 2: left + " roster.unreadable", 4: left + " roster.incomplete",
 		5: left + " roster.incomplete", 7: left + " roster.phone", 8: taken + " roster.phone_unreachable"} {
@@ -110,5 +110,5 @@ func TestTheNextUniversityIsReached(t *testing.T) {
 	require.ErrorContains(t, err, "the roster of elsewhere")
 	require.ErrorContains(t, err, "the employees of elsewhere")
 	require.NotEqual(t, campus.Internal, campus.CodeOf(err))
-	require.Positive(t, people(h, "lcvtc"))
+	require.Positive(t, peopleOf(h, "lcvtc"))
 }
