@@ -19,7 +19,7 @@ func TestOneActiveCard(t *testing.T) {
 	t.Parallel()
 	s := apply(t)
 	const cards = 50
-	ids := s.twins(cards)
+	ids := s.Twins(s.application, cards)
 
 	stop, most := make(chan struct{}), make(chan int)
 	watcher := connect(t, s.House)

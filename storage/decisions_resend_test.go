@@ -114,7 +114,7 @@ func TestWrittenDecisionsAreSentAgainLast(t *testing.T) {
 	t.Parallel()
 	s := apply(t)
 	var withdrawals []uuid.UUID
-	for _, id := range s.twins(3) {
+	for _, id := range s.Twins(s.application, 3) {
 		m := s.NextMove(campus.CaseRef{Kind: campus.ApplicationCase, ID: id}, campus.StageClosing, campus.WaitsForSchool)
 		m.Decision = s.Decision(m.Case, reviewer(), campus.ReviewUpdate, approve, storage.ReviewNote{})
 		require.NoError(t, second(s.Record(t.Context(), m)))
@@ -132,7 +132,7 @@ func TestResendsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := apply(t)
 	const cases = 40
-	for _, id := range s.twins(cases) {
+	for _, id := range s.Twins(s.application, cases) {
 		s.Decision(campus.CaseRef{Kind: campus.ApplicationCase, ID: id}, reviewer(), campus.ReviewUpdate, approve, storage.ReviewNote{})
 	}
 	s.Clock.Advance(time.Minute)

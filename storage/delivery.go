@@ -53,7 +53,7 @@ func (s *Store) TakeShipment(ctx context.Context, r Shipment) error {
 	if err != nil {
 		return err
 	}
-	_, err = takeOnce(ctx, s, "take a shipment", Callback{bureau, r.CallbackID, r.BodyHash}, func(t tx) (struct{}, error) {
+	_, err = takeOnce(ctx, s, "take a shipment", Callback{Sender: bureau, ID: r.CallbackID, BodyHash: r.BodyHash}, func(t tx) (struct{}, error) {
 		return struct{}{}, takeShipment(ctx, t, r, id)
 	})
 	return err

@@ -125,7 +125,7 @@ func (s *Store) takeLot(ctx context.Context, lot []newcomer) (answers []settled[
 		}
 		var refused []uuid.UUID
 		for i, n := range asked {
-			answers[n.place] = settled[Accepted]{n.accepted(), refusals[i]}
+			answers[n.place] = settled[Accepted]{result: n.accepted(), err: refusals[i]}
 			if refusals[i] != nil {
 				refused = append(refused, n.id)
 			}

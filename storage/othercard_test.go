@@ -85,7 +85,7 @@ func same(*storage.RosterPerson) {}
 func TestEveryCardOfTheOtherNumberIsReplaced(t *testing.T) {
 	t.Parallel()
 	first := apply(t).activate()
-	ids := first.twins(4)
+	ids := first.Twins(first.application, 4)
 	for i, state := range []campus.CardState{campus.CardLost, campus.CardFrozen, campus.CardClosed, campus.CardLost} {
 		first.Exec(`update cards set id = gen_random_uuid(), state = $1 where id = $2`, state, ids[i]) // an id of no case
 	}

@@ -101,7 +101,7 @@ func lockOwnCard(t tx, person, id uuid.UUID) (Card, caseOwner, error) {
 	if err == nil && found.Card.ID == uuid.Nil {
 		err = campus.Errorf(campus.NotFound, "", "no card %s", id)
 	}
-	return found.Card, caseOwner{found.Card.University, found.Campus, person}, err
+	return found.Card, caseOwner{University: found.Card.University, Campus: found.Campus, PersonID: person}, err
 }
 
 // livePackage is the package of a card that has not come to its end, if there is one.

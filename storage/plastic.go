@@ -135,7 +135,7 @@ type Report struct {
 // callback_conflict when its id stands for another report, report_not_ordered when the plastic was not ordered, or not with that batch, report_contradicts when it cannot have
 // become that, compartment_full when another lies there.
 func (s *Store) TakeReport(ctx context.Context, r Report) error {
-	_, err := takeOnce(ctx, s, "take a production report", Callback{bureau, r.CallbackID, r.BodyHash}, func(t tx) (struct{}, error) {
+	_, err := takeOnce(ctx, s, "take a production report", Callback{Sender: bureau, ID: r.CallbackID, BodyHash: r.BodyHash}, func(t tx) (struct{}, error) {
 		return struct{}{}, takeReport(ctx, t, r)
 	})
 	return err

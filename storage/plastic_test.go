@@ -222,7 +222,7 @@ func TestPickupCode(t *testing.T) {
 func TestPickupCodesAreUnique(t *testing.T) {
 	t.Parallel()
 	s := apply(t).activate()
-	ids := s.twins(20) // twenty that arrive at one kiosk at the same time; their cards and plastics have one id
+	ids := s.Twins(s.application, 20) // twenty that arrive at one kiosk at the same time; their cards and plastics have one id
 	s.Exec(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at, order_key)
 		select c.id, c.id, c.id, c.person_id, c.university, $2, 1, 'shipped', '2026-11-20', c.created_at, 'order' from cards c where c.id = any($1)`,
 		ids, storagetest.EastKiosk)

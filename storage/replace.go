@@ -50,7 +50,7 @@ func replaceCard(ctx context.Context, t tx, card Card, holder human, moved moved
 	if err := addAudit(t, change.Actor, "card.replace", "card/"+card.ID.String(), moved.Owner.University); err != nil {
 		return err
 	}
-	owner := caseOwner{moved.Owner.University, holder.Campus, holder.ID}
+	owner := caseOwner{University: moved.Owner.University, Campus: holder.Campus, PersonID: holder.ID}
 	if err := stopCard(ctx, t, card, owner, moved.PolicyVersion, change.Actor); err != nil {
 		return err
 	}

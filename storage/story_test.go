@@ -140,11 +140,6 @@ func approval() campus.Change {
 	return campus.Change{Actor: reviewer(), Channel: "workflow", Reason: "approved"}
 }
 
-// twins are n more applications of the story's person, closed, each with a pending card under the same id.
-func (s *story) twins(n int) []uuid.UUID {
-	s.t.Helper()
-	return s.Twins(s.application, n)
-}
 
 // open asks for a decision on the story's application and answers the item.
 func (s *story) open(item campus.NewWorkItem) uuid.UUID {
