@@ -140,7 +140,6 @@ func approval() campus.Change {
 	return campus.Change{Actor: reviewer(), Channel: "workflow", Reason: "approved"}
 }
 
-
 // open asks for a decision on the story's application and answers the item.
 func (s *story) open(item campus.NewWorkItem) uuid.UUID {
 	s.t.Helper()
