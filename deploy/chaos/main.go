@@ -76,8 +76,13 @@ func (c *chaos) Validate() error {
 
 // Run implements kong's command.
 func (c *chaos) Run(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, c.Limit)
+	ctx, cancel := context.WithTimeoutCause(ctx, c.Limit, fmt.Errorf("not done within --limit %s", c.Limit))
 	defer cancel()
+	defer func() {
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+			err = errors.Join(context.Cause(ctx), err)
+		}
+	}()
 	out, err := filepath.Abs(c.Out)
 	if err != nil {
 		return fmt.Errorf("find the place for the results: %w", err)
