@@ -59,6 +59,31 @@ type route struct {
 	traits  trait
 }
 
+// get, post, put and del are the lines of routes.go: {id} marks a parameter.
+func get(path, summary string, by access, traits ...trait) route {
+	return newRoute(http.MethodGet, path, summary, by, traits)
+}
+
+func post(path, summary string, by access, traits ...trait) route {
+	return newRoute(http.MethodPost, path, summary, by, traits)
+}
+
+func put(path, summary string, by access, traits ...trait) route {
+	return newRoute(http.MethodPut, path, summary, by, traits)
+}
+
+func del(path, summary string, by access, traits ...trait) route {
+	return newRoute(http.MethodDelete, path, summary, by, traits)
+}
+
+func newRoute(method, path, summary string, by access, traits []trait) route {
+	r := route{method: method, path: path, summary: summary, access: by}
+	for _, t := range traits {
+		r.traits |= t
+	}
+	return r
+}
+
 func (r *route) has(t trait) bool { return r.traits&t != 0 }
 
 // keyed tells whether the request must carry an Idempotency-Key. Hooks have ids of their own.
