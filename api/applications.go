@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/google/uuid"
@@ -144,16 +143,6 @@ func (s *Server) documentEvidence(d DocumentPicture) (storage.Evidence, error) {
 		checkDays(d, campus.DateOf(s.store.Now()))
 }
 
-// inField tells where in the request the wrong thing stands, of which a rule knows only what is wrong.
-func inField(field string, err error) error {
-	if known, ok := errors.AsType[*campus.Error](err); ok && known.Code == campus.Invalid {
-		moved := *known
-		moved.Field = field
-		return &moved
-	}
-	return err
-}
-
 func checkDays(d DocumentPicture, today campus.Date) error {
 	err := campus.CheckExpiry(d.ExpiresOn, d.NeverExpires)
 	if err == nil {
@@ -171,11 +160,6 @@ func checkFrames(field string, l LivenessInput) error {
 		seen[frame] = true
 	}
 	return nil
-}
-
-// CaseInput names a case in the path.
-type CaseInput struct {
-	ID uuid.UUID `path:"id" format:"uuid"`
 }
 
 type caseListInput struct {

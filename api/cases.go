@@ -288,12 +288,3 @@ func wantedOf(in campus.Language, c storage.Case, findings []campus.Finding) []w
 	}
 	return wanted
 }
-
-// each maps a list; an empty one stays a list.
-func each[A, B any](list []A, view func(A) B) []B {
-	views := make([]B, len(list))
-	for i, item := range list {
-		views[i] = view(item)
-	}
-	return views
-}

@@ -97,8 +97,6 @@ func (s *Server) counterActOf(in campus.Language) func(storage.CounterAct) count
 	}
 }
 
-func receiptPath(act uuid.UUID) string { return "/api/v1/staff/receipts/" + act.String() }
-
 type verificationInput struct {
 	PersonInput
 	Body struct {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/google/uuid"
@@ -105,14 +104,6 @@ func (s *Server) applyFor(ctx context.Context, act storage.NewCounterAct, b *App
 	answer, err := actDone(done, nil)
 	answer.Body.Stage, answer.Body.Case = campus.StageQueued, done.CaseID
 	return answer, err
-}
-
-// below tells where in the act the wrong thing stands, of which a handler knows only where in its own body.
-func below(part string, err error) error {
-	if known, ok := errors.AsType[*campus.Error](err); ok && known.Field != "" {
-		return inField(part+"."+known.Field, err)
-	}
-	return err
 }
 
 // unknown tells which field of an act names nothing of the person's: case_unknown, card_unknown.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -38,6 +39,11 @@ func stillRunning(done *huma.Response) *huma.Response {
 	running := *done
 	running.Description = "Kept. What becomes of it is not known yet; look again at Location"
 	return &running
+}
+
+// Describe tells /openapi.json of the answer to who need not wait.
+func (*decisionAnswer) Describe(op *huma.Operation) {
+	op.Responses["202"] = stillRunning(op.Responses["200"])
 }
 
 // update is a decision that a workflow is to take.
@@ -157,3 +163,28 @@ func (s *Server) caseDecision(ctx context.Context, c storage.Case, name string, 
 	}
 	return s.decide(ctx, s.request(ctx), update{NewDecision: storage.NewDecision{Case: c.Ref(), Update: name, Payload: payload}})
 }
+
+// pendingView is that somebody has decided, and what about; not what was decided, which is not so yet.
+type pendingView struct {
+	Since    time.Time `json:"since"`
+	What     string    `json:"what" doc:"What is decided: the name of the decision"`
+	WhatText string    `json:"what_text"`
+	Step     string    `json:"step,omitempty" doc:"That is settled"`
+	StepText string    `json:"step_text,omitempty"`
+	By       string    `json:"by" doc:"student, machine, or staff with their id"`
+	ByName   string    `json:"by_name,omitempty" doc:"Of a member of staff"`
+}
+
+// pendingOf says of holders only that they have decided: who they are takes another permission.
+func pendingOf(in campus.Language) func(storage.OpenDecision) pendingView {
+	return func(d storage.OpenDecision) pendingView {
+		view := pendingView{Since: d.Since, What: d.Update, WhatText: campus.Text(in, "deciding."+d.Update, nil),
+			Step: d.Step, StepText: campus.StepText(in, d.Step), By: d.Actor, ByName: d.ByName}
+		if kind, _, _ := strings.Cut(d.Actor, "/"); kind != string(campus.StaffActor) {
+			view.By = kind
+		}
+		return view
+	}
+}
+
+func receiptPath(act uuid.UUID) string { return "/api/v1/staff/receipts/" + act.String() }

@@ -91,27 +91,37 @@ func handle[I, O any](s *Server, r route, fn func(context.Context, *I) (*O, erro
 		}
 		return out, nil
 	})
-	item := s.huma.OpenAPI().Paths[r.path]
+	op := operationOf(s.huma.OpenAPI().Paths[r.path], r.method)
 	if r.has(form) { // told afterwards: before, huma would check the form against it as if it were JSON
-		item.Post.RequestBody = formBody()
+		op.RequestBody = formBody()
 	}
-	switch any((*O)(nil)).(type) { // answers that their types do not describe
-	case *decisionAnswer:
-		for _, op := range []*huma.Operation{item.Get, item.Post} {
-			if op != nil {
-				op.Responses["202"] = stillRunning(op.Responses["200"])
-			}
-		}
-	case *groupRetryAnswer:
-		item.Post.Responses["202"] = stillRunning(item.Post.Responses["200"])
-		delete(item.Post.Responses, "200")
-	case *fileAnswer:
-		item.Get.Responses["200"].Content = fileContent()
-	case *orderFileAnswer:
-		item.Get.Responses["200"].Content = orderFileContent()
-	case *receiptAnswer:
-		item.Get.Responses["200"].Content = receiptContent()
+	if answer, ok := any((*O)(nil)).(described); ok {
+		answer.Describe(op)
 	}
+}
+
+// described is an answer whose type does not tell all that /openapi.json says. It is nil when it is asked.
+type described interface{ Describe(op *huma.Operation) }
+
+func operationOf(item *huma.PathItem, method string) *huma.Operation {
+	switch method {
+	case http.MethodPost:
+		return item.Post
+	case http.MethodPut:
+		return item.Put
+	case http.MethodDelete:
+		return item.Delete
+	}
+	return item.Get
+}
+
+// fileContent is content in /openapi.json that is no JSON.
+func fileContent(contentTypes ...string) map[string]*huma.MediaType {
+	content := map[string]*huma.MediaType{}
+	for _, kind := range contentTypes {
+		content[kind] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
+	}
+	return content
 }
 
 // answerHeads takes HEAD wherever GET is taken (RFC 9110, 9.1). The server of the standard library leaves the content out.
@@ -136,3 +146,17 @@ type answer[T any] struct {
 }
 
 func answered[T any](body T) *answer[T] { return &answer[T]{body} }
+
+// formBody is the form in /openapi.json.
+func formBody() *huma.RequestBody {
+	purposes := []any{string(campus.DocumentUpload), string(campus.CertificateUpload), string(campus.FrameUpload),
+		string(campus.ResidenceUpload), string(campus.LetterUpload)}
+	return &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {
+		Schema: &huma.Schema{Type: huma.TypeObject, Required: []string{"purpose", "file"},
+			Properties: map[string]*huma.Schema{
+				"purpose": {Type: huma.TypeString, Enum: purposes},
+				"file": {Type: huma.TypeString, Format: "binary",
+					Description: "JPEG or PNG; for certificate, letter and registration PDF too"},
+			}},
+	}}}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"campuscard/campus"
@@ -40,6 +41,12 @@ type groupRetryAnswer struct {
 	Status   int
 	Location string `header:"Location"`
 	Body     storage.GroupRetry
+}
+
+// Describe tells /openapi.json of its one answer.
+func (*groupRetryAnswer) Describe(op *huma.Operation) {
+	op.Responses["202"] = stillRunning(op.Responses["200"])
+	delete(op.Responses, "200")
 }
 
 // retryGroup has all steps of a group retried, by a loop of the worker and at the rate of the policy. Each is a retry

@@ -206,19 +206,3 @@ func (s *Server) steer(ctx context.Context, in *steerInput, name string) (*decis
 	}
 	return s.decide(ctx, s.request(ctx), update{NewDecision: storage.NewDecision{Case: c.Ref(), Update: name, Payload: note}})
 }
-
-// invitationView is what a person was asked and has not done yet.
-type invitationView struct {
-	From      campus.Date `json:"from" format:"date"`
-	Until     campus.Date `json:"until" format:"date" doc:"The day by which to apply; whoever comes later may apply all the same"`
-	InvitedAt time.Time   `json:"invited_at"`
-}
-
-// invitationTo is the open invitation of a person, nil when there is none.
-func (s *Server) invitationTo(ctx context.Context, person uuid.UUID) (*invitationView, error) {
-	open, err := s.store.OpenInvitation(ctx, person)
-	if err != nil || open == nil {
-		return nil, err
-	}
-	return &invitationView{open.FirstDay, open.LastDay, open.InvitedAt}, nil
-}

@@ -202,3 +202,11 @@ func (l *looking) forget() {
 		}
 	}
 }
+
+func tooLaborious() error {
+	return fileError(campus.Invalid, "file_laborious", "the file takes too much work to read")
+}
+
+func fileError(code campus.Code, reason, message string) error {
+	return &campus.Error{Code: code, Reason: reason, Field: "file", Message: message}
+}

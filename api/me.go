@@ -47,12 +47,6 @@ func (s *Server) me(ctx context.Context, _ *struct{}) (*answer[holder], error) {
 	}), nil
 }
 
-type languageChoice struct {
-	Body struct {
-		Language campus.Language `json:"language" enum:"zh-CN,en"`
-	}
-}
-
 func (s *Server) setLanguage(ctx context.Context, in *languageChoice) (*noContent, error) {
 	return &noContent{}, s.store.SetLanguage(ctx, person(ctx).ID, in.Body.Language)
 }
@@ -97,4 +91,20 @@ func (s *Server) staffMe(ctx context.Context, _ *struct{}) (*answer[colleague], 
 		view.Grants = append(view.Grants, grant{g.Role, append([]string{}, g.Campuses...)})
 	}
 	return answered(view), nil
+}
+
+// invitationView is what a person was asked and has not done yet.
+type invitationView struct {
+	From      campus.Date `json:"from" format:"date"`
+	Until     campus.Date `json:"until" format:"date" doc:"The day by which to apply; whoever comes later may apply all the same"`
+	InvitedAt time.Time   `json:"invited_at"`
+}
+
+// invitationTo is the open invitation of a person, nil when there is none.
+func (s *Server) invitationTo(ctx context.Context, person uuid.UUID) (*invitationView, error) {
+	open, err := s.store.OpenInvitation(ctx, person)
+	if err != nil || open == nil {
+		return nil, err
+	}
+	return &invitationView{open.FirstDay, open.LastDay, open.InvitedAt}, nil
 }

@@ -57,3 +57,12 @@ func readCursor[K any](cursor string) (key K, err error) {
 	}
 	return key, nil
 }
+
+// each maps a list; an empty one stays a list.
+func each[A, B any](list []A, view func(A) B) []B {
+	views := make([]B, len(list))
+	for i, item := range list {
+		views[i] = view(item)
+	}
+	return views
+}

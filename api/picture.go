@@ -206,11 +206,3 @@ func frameCoefficients(header []byte) int64 {
 	across, down := (width+block*wide-1)/(block*wide), (height+block*high-1)/(block*high)
 	return int64(across) * int64(down) * int64(blocks) * block * block
 }
-
-func tooLaborious() error {
-	return fileError(campus.Invalid, "file_laborious", "the file takes too much work to read")
-}
-
-func fileError(code campus.Code, reason, message string) error {
-	return &campus.Error{Code: code, Reason: reason, Field: "file", Message: message}
-}

@@ -131,9 +131,9 @@ type orderFileAnswer struct {
 
 const orderFileType = "application/x-ndjson"
 
-// orderFileContent is the content in /openapi.json.
-func orderFileContent() map[string]*huma.MediaType {
-	return map[string]*huma.MediaType{orderFileType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}
+// Describe tells /openapi.json of the file.
+func (*orderFileAnswer) Describe(op *huma.Operation) {
+	op.Responses["200"].Content = fileContent(orderFileType)
 }
 
 // getOrderFile shows what the bureau was sent. It names people, so every look is audited.
@@ -238,43 +238,6 @@ func (s *Server) receiveAsStaff(ctx context.Context, in *receiptInput) (*answer[
 	return answered(d), err
 }
 
-type kioskInput struct {
-	ID   uuid.UUID `path:"id" format:"uuid"`
-	Body struct {
-		Kiosk string `json:"kiosk" minLength:"1" maxLength:"40" doc:"Of one's university; GET /universities lists them"`
-	}
-}
-
-// chooseKiosk has the physical card brought elsewhere, as long as it is in no batch (D2).
-func (s *Server) chooseKiosk(ctx context.Context, in *kioskInput) (*answer[plasticView], error) {
-	p, err := s.store.ChooseKiosk(ctx, person(ctx).ID, in.ID, in.Body.Kiosk)
-	if err != nil {
-		return nil, err
-	}
-	view, err := s.plasticOf(language(ctx), p)
-	if err != nil {
-		return nil, err
-	}
-	return answered(*view), nil
-}
-
-// resendPlastic has a card that nobody came for brought to a kiosk once more (D3).
-func (s *Server) resendPlastic(ctx context.Context, in *kioskInput) (*decisionAnswer, error) {
-	who := person(ctx)
-	p, err := s.store.CardPlastic(ctx, who.ID, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.store.KioskOf(ctx, p.University, in.Body.Kiosk); err != nil {
-		return nil, err
-	}
-	c, err := s.store.PersonCase(ctx, who.ID, p.CaseID)
-	if err != nil {
-		return nil, err
-	}
-	return s.caseDecision(ctx, c, campus.ResendUpdate, storage.Resend{Kiosk: in.Body.Kiosk})
-}
-
 type plasticReportInput struct {
 	CaseInput
 	Body struct {
@@ -295,17 +258,4 @@ func (s *Server) reportPlastic(ctx context.Context, in *plasticReportInput) (*no
 	}
 	_, err = s.store.ReportPlastic(ctx, s.request(ctx), who, c.ID, in.Body.State, in.Body.Note)
 	return &noContent{}, err
-}
-
-// plasticNext is what the holder of a plastic can do at a stage of its case.
-func plasticNext(c storage.Case, card uuid.UUID) []actionView {
-	href := "/api/v1/cards/" + card.String() + "/plastic/"
-	switch {
-	case c.Outcome != "":
-	case c.Stage == campus.StageBatching:
-		return []actionView{{"PUT", href + "kiosk"}}
-	case c.Stage == campus.StageReturned:
-		return []actionView{{"POST", href + "resend"}}
-	}
-	return []actionView{}
 }

@@ -27,9 +27,9 @@ type receiptAnswer struct {
 	Body         []byte
 }
 
-// receiptContent is the content in /openapi.json.
-func receiptContent() map[string]*huma.MediaType {
-	return map[string]*huma.MediaType{pdfType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}
+// Describe tells /openapi.json of the file.
+func (*receiptAnswer) Describe(op *huma.Operation) {
+	op.Responses["200"].Content = fileContent(pdfType)
 }
 
 // getReceipt is the receipt of an act at the counter (L1). The look is audited.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -85,29 +84,6 @@ type staffCaseDetail struct {
 	Package   *packageView   `json:"package,omitempty" doc:"That the case changes"`
 
 	Pending []pendingView `json:"pending" doc:"Decisions whose end is not known yet"`
-}
-
-// pendingView is that somebody has decided, and what about; not what was decided, which is not so yet.
-type pendingView struct {
-	Since    time.Time `json:"since"`
-	What     string    `json:"what" doc:"What is decided: the name of the decision"`
-	WhatText string    `json:"what_text"`
-	Step     string    `json:"step,omitempty" doc:"That is settled"`
-	StepText string    `json:"step_text,omitempty"`
-	By       string    `json:"by" doc:"student, machine, or staff with their id"`
-	ByName   string    `json:"by_name,omitempty" doc:"Of a member of staff"`
-}
-
-// pendingOf says of holders only that they have decided: who they are takes another permission.
-func pendingOf(in campus.Language) func(storage.OpenDecision) pendingView {
-	return func(d storage.OpenDecision) pendingView {
-		view := pendingView{Since: d.Since, What: d.Update, WhatText: campus.Text(in, "deciding."+d.Update, nil),
-			Step: d.Step, StepText: campus.StepText(in, d.Step), By: d.Actor, ByName: d.ByName}
-		if kind, _, _ := strings.Cut(d.Actor, "/"); kind != string(campus.StaffActor) {
-			view.By = kind
-		}
-		return view
-	}
 }
 
 type caseFileView struct {
@@ -230,13 +206,13 @@ type fileAnswer struct {
 	Body         []byte
 }
 
-// fileContent is the content in /openapi.json.
-func fileContent() map[string]*huma.MediaType {
-	content := map[string]*huma.MediaType{}
+// Describe tells /openapi.json of the files there are.
+func (*fileAnswer) Describe(op *huma.Operation) {
+	var kinds []string
 	for _, kind := range formats() {
-		content[kind.contentType] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
+		kinds = append(kinds, kind.contentType)
 	}
-	return content
+	op.Responses["200"].Content = fileContent(kinds...)
 }
 
 // getCaseFile shows a piece of evidence to who may read people. Every look is audited.

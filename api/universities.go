@@ -3,8 +3,6 @@ package api
 import (
 	"context"
 	"slices"
-	"strconv"
-	"time"
 
 	"campuscard/campus"
 	"campuscard/storage"
@@ -91,17 +89,4 @@ func (s *Server) getPromise(ctx context.Context, in *promiseInput) (*answer[prom
 	promised := p.Calendar.WorkingDayAfter(in.ActivatedOn, p.Plastic.PromiseWorkingDays)
 	unknown := p.Calendar.NotAnnounced(in.ActivatedOn, promised)
 	return answered(promiseView{promised, promiseNote(language(ctx), unknown)}), nil
-}
-
-// dueNote says that a moment counted in working days is an estimate; nothing when it is none.
-func (s *Server) dueNote(in campus.Language, university string, due *time.Time) string {
-	return promiseNote(in, s.policies.For(university).Calendar.EstimatedDue(due))
-}
-
-// promiseNote says that a promised day is an estimate because of a year; nothing when there is none.
-func promiseNote(in campus.Language, year int) string {
-	if year == 0 {
-		return ""
-	}
-	return campus.Text(in, "promise.estimate", map[string]string{"year": strconv.Itoa(year)})
 }

@@ -70,19 +70,3 @@ func (s *Server) checkBodiless(ctx context.Context) error {
 	}
 	return p
 }
-
-// sentField is a field of a body of which it depends on another one whether it is read.
-type sentField struct {
-	name  string
-	there bool
-}
-
-// misplaced refuses the first field that is there and does not belong to what was chosen.
-func misplaced(chosen string, belong []string, fields ...sentField) error {
-	for _, field := range fields {
-		if field.there && !slices.Contains(belong, field.name) {
-			return campus.FieldErrorf(field.name, "field_misplaced", "%s does not belong to %s", field.name, chosen)
-		}
-	}
-	return nil
-}

@@ -10,7 +10,6 @@ import (
 	"mime/multipart"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"campuscard/campus"
@@ -128,18 +127,4 @@ func (f *file) complete() error {
 		return campus.FieldErrorf("file", "file_empty", "the file has no bytes")
 	}
 	return nil
-}
-
-// formBody is the form in /openapi.json.
-func formBody() *huma.RequestBody {
-	purposes := []any{string(campus.DocumentUpload), string(campus.CertificateUpload), string(campus.FrameUpload),
-		string(campus.ResidenceUpload), string(campus.LetterUpload)}
-	return &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {
-		Schema: &huma.Schema{Type: huma.TypeObject, Required: []string{"purpose", "file"},
-			Properties: map[string]*huma.Schema{
-				"purpose": {Type: huma.TypeString, Enum: purposes},
-				"file": {Type: huma.TypeString, Format: "binary",
-					Description: "JPEG or PNG; for certificate, letter and registration PDF too"},
-			}},
-	}}}
 }
