@@ -203,7 +203,7 @@ func (s *Server) addUploadFor(ctx context.Context, in *counterUploadInput) (*ans
 	if sent.purpose == campus.FrameUpload {
 		return nil, campus.FieldErrorf("purpose", "purpose_counter", "no pictures of a face at the counter")
 	}
-	looked, err := s.inspect(ctx, policy.Uploads, sent)
+	looked, err := s.looking.inspect(ctx, actor(ctx), policy.Uploads, sent)
 	if err != nil {
 		return nil, err
 	}

@@ -51,7 +51,7 @@ func (s *Server) readiness(ctx context.Context) readiness {
 	if <-refused {
 		state.Writes = "refused"
 	}
-	if s.receiptFonts == nil {
+	if s.WithoutReceipts {
 		state.Receipts = "down"
 	}
 	switch {

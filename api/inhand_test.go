@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +16,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"campuscard/campus"
 	"campuscard/storage/storagetest"
 )
 
@@ -68,61 +66,6 @@ func TestFilesAreRefusedBeforeTheyAreRead(t *testing.T) {
 	all.Wait()
 	p.inHand(0, 0)
 	require.Contains(t, sending(t, p.s, who, strings.NewReader("--x--"), 5).Body.String(), `"purpose_unknown"`)
-}
-
-// What is in hand is bounded: the files of one caller, and the bytes of all. What has left makes room for more.
-func TestFilesInHandAreBounded(t *testing.T) {
-	t.Parallel()
-	clock := &handClock{at: time.Now()}
-	l := lookingBy(clock)
-	const whole = formSlack // of a policy that has no number
-	l.room = 2 * (inHandOfOne + 1) * whole
-	many := campus.Student(uuid.New())
-	enter := func(who campus.Actor) (*turn, string) {
-		turn, err := l.enter(who, lookPolicy)
-		return turn, campus.ReasonOf(err)
-	}
-	hold := func(turn *turn, bytes int64) string { return campus.ReasonOf(turn.hold(bytes)) }
-	var mine []*turn
-	for range inHandOfOne {
-		turn, reason := enter(many)
-		require.Empty(t, reason)
-		require.Empty(t, hold(turn, whole))
-		mine = append(mine, turn)
-	}
-	_, reason := enter(many)
-	require.Equal(t, "uploads_waiting", reason)
-	mine[0].leave()
-	again, reason := enter(many)
-	require.Empty(t, reason)
-	require.Empty(t, hold(again, whole))
-
-	var others []*turn
-	for range inHandOfOne + 2 {
-		turn, reason := enter(campus.Student(uuid.New()))
-		require.Empty(t, reason)
-		require.Empty(t, hold(turn, whole))
-		others = append(others, turn)
-	}
-	last, reason := enter(campus.Student(uuid.New()))
-	require.Empty(t, reason, "a file that has brought nothing")
-	require.Equal(t, "uploads_busy", hold(last, 1))
-	others[0].leave()
-	require.Equal(t, "uploads_busy", hold(again, 1), "more than one file of one caller, in the second half")
-	_, err := io.ReadAll(again.counts(strings.NewReader("")))
-	require.NoError(t, err, "what is here already may end")
-	require.Empty(t, hold(last, whole), "as much as one file")
-	require.Equal(t, "uploads_busy", hold(last, 1))
-	for _, turn := range slices.Concat(mine[1:], others[1:], []*turn{again, last}) {
-		turn.leave()
-	}
-	require.Zero(t, l.bytes)
-	require.NoError(t, l.while(t.Context(), many, lookPolicy, func(context.Context) error {
-		clock.goes(time.Minute)
-		return nil
-	}))
-	_, reason = enter(many)
-	require.Equal(t, "uploads_share", reason, "it is told before the file is read")
 }
 
 // inHand waits until so many files, and bytes of them, are in hand.

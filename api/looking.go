@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -23,7 +24,10 @@ const (
 // goes to the caller who has used least, so that nobody waits behind those who keep the places busy, however many of
 // them there are; and who has used a whole share is refused until some of it has come back.
 type looking struct {
-	now     func() time.Time
+	now       func() time.Time
+	pdfReader []string // what InspectPDFCommand is given to; empty: this program
+	log       *slog.Logger
+
 	mu      sync.Mutex
 	atWork  int
 	room    int64 // for bodies: see inhand.go
@@ -50,8 +54,8 @@ type waitingLook struct {
 // lookShare says for how long files of one caller may be looked at within a while.
 type lookShare struct{ time, within time.Duration }
 
-func newLooking() *looking {
-	return &looking{now: time.Now, room: bytesOfAll, callers: map[campus.Actor]*looker{}}
+func newLooking(pdfReader []string, log *slog.Logger) *looking {
+	return &looking{now: time.Now, pdfReader: pdfReader, log: log, room: bytesOfAll, callers: map[campus.Actor]*looker{}}
 }
 
 func shareOf(policy campus.UploadPolicy) lookShare {

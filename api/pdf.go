@@ -15,15 +15,15 @@ import (
 
 // inspectPDF takes a PDF as a paper only, not as a picture of a document or a face. Staff have to be able to open it:
 // it is read as a viewer without a password reads it, and has a page. Nothing is rendered here.
-func (s *Server) inspectPDF(ctx context.Context, policy campus.UploadPolicy, f file) error {
+func (l *looking) inspectPDF(ctx context.Context, whose campus.Actor, policy campus.UploadPolicy, f file) error {
 	if f.purpose == campus.DocumentUpload || f.purpose == campus.FrameUpload {
 		return fileError(campus.Unsupported, "file_not_picture", "this purpose takes pictures only")
 	}
 	if streamWords(f.content) > 2*policy.MaxStreams {
 		return tooLaborious()
 	}
-	return s.looking.while(ctx, actor(ctx), policy, func(ctx context.Context) error {
-		verdict, err := s.readPDFApart(ctx, policy, f.content)
+	return l.while(ctx, whose, policy, func(ctx context.Context) error {
+		verdict, err := l.readPDFApart(ctx, policy, f.content)
 		switch {
 		case err != nil:
 			return err

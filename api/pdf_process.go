@@ -44,15 +44,15 @@ const (
 // readPDFApart has a PDF read by a process of its own: no call of a library can be interrupted, and what it takes cannot
 // be bounded, in a process that others need. It returns when that process has gone, and ends it with its context. Of what
 // the process may say beside its report nothing is kept. Invalid: file_laborious, if reading the file has ended the process.
-func (s *Server) readPDFApart(ctx context.Context, policy campus.UploadPolicy, content []byte) (pdfVerdict, error) {
+func (l *looking) readPDFApart(ctx context.Context, policy campus.UploadPolicy, content []byte) (pdfVerdict, error) {
 	bounds, err := json.Marshal(policy)
 	if err != nil {
 		return "", fmt.Errorf("tell the bounds of a PDF: %w", err)
 	}
 	var said bytes.Buffer
 	command := []string{"/proc/self/exe"} // this build, whatever has been put in its place meanwhile
-	if len(s.cfg.PDFReader) > 0 {
-		command = s.cfg.PDFReader
+	if len(l.pdfReader) > 0 {
+		command = l.pdfReader
 	}
 	command = slices.Concat(command, []string{InspectPDFCommand, string(bounds)})
 	process := exec.CommandContext(ctx, command[0], command[1:]...)
@@ -73,7 +73,7 @@ func (s *Server) readPDFApart(ctx context.Context, policy campus.UploadPolicy, c
 	case err == nil && report.Verdict != "":
 		return report.Verdict, nil
 	case err != nil && report.Begun && hasDied(process.ProcessState):
-		s.log.WarnContext(ctx, "a PDF has ended the process that reads it", "status", process.ProcessState.String())
+		l.log.WarnContext(ctx, "a PDF has ended the process that reads it", "status", process.ProcessState.String())
 		return "", tooLaborious()
 	}
 	return "", fmt.Errorf("have a PDF read: %w", cmp.Or(err, errors.New("its process says nothing")))

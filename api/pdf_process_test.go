@@ -63,30 +63,28 @@ func certificate(content []byte) file {
 	return file{purpose: campus.CertificateUpload, name: "a.pdf", content: content}
 }
 
-func inspectorOfPDFs(t *testing.T) *Server {
+func inspectorOfPDFs(t *testing.T) *looking {
 	t.Helper()
 	require.NoError(t, keepFilesHere())
-	return &Server{looking: newLooking(), log: slog.New(slog.DiscardHandler)}
+	return newLooking(nil, slog.New(slog.DiscardHandler))
 }
 
-// as is a context in which somebody calls whom no other test knows.
-func as(ctx context.Context) context.Context {
-	return context.WithValue(ctx, callKey{}, &call{actor: campus.Student(uuid.New())})
-}
+// sender is somebody whom no other test knows.
+func sender() campus.Actor { return campus.Student(uuid.New()) }
 
 func TestAPDFThatIsReadForMinutesEndsWithItsTime(t *testing.T) {
 	t.Parallel()
 	mark := int64(8401)
 	for name, content := range endlessPDFs() {
 		mark++
-		s, policy := inspectorOfPDFs(t), pdfPolicy(mark)
+		l, policy := inspectorOfPDFs(t), pdfPolicy(mark)
 		policy.LookTime = campus.Duration(2 * time.Second)
 		began := time.Now()
-		err := s.inspectPDF(as(t.Context()), policy, certificate(content))
+		err := l.inspectPDF(t.Context(), sender(), policy, certificate(content))
 		require.Equal(t, "file_laborious", campus.ReasonOf(err), name)
 		require.Less(t, time.Since(began), policy.LookTime.Std()+5*time.Second, name)
 		require.Empty(t, readersOfPDF(t, mark), name)
-		requireNoOneLooked(t, s.looking)
+		requireNoOneLooked(t, l)
 	}
 }
 
@@ -94,12 +92,12 @@ func TestAPDFThatIsReadForMinutesEndsWithItsTime(t *testing.T) {
 func TestAPDFIsReadInAProcessOfItsOwn(t *testing.T) {
 	t.Parallel()
 	const mark = 8411
-	s, policy := inspectorOfPDFs(t), pdfPolicy(mark)
-	sender, leave := context.WithCancel(as(t.Context()))
+	l, policy := inspectorOfPDFs(t), pdfPolicy(mark)
+	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	done := make(chan error, 1)
 	go func() {
-		done <- s.inspectPDF(sender, policy, certificate(endlessPDFs()["objects without an end"]))
+		done <- l.inspectPDF(ctx, sender(), policy, certificate(endlessPDFs()["objects without an end"]))
 	}()
 	var id int
 	require.Eventually(t, func() bool {
@@ -111,14 +109,14 @@ func TestAPDFIsReadInAProcessOfItsOwn(t *testing.T) {
 		}
 		return false
 	}, 30*time.Second, 10*time.Millisecond)
-	require.NoError(t, s.inspectPDF(as(t.Context()), pdfPolicy(mark+1), certificate(storagetest.PDF(t))))
+	require.NoError(t, l.inspectPDF(t.Context(), sender(), pdfPolicy(mark+1), certificate(storagetest.PDF(t))))
 	requireBare(t, id)
 	require.Empty(t, done)
 
 	leave()
 	require.ErrorIs(t, <-done, context.Canceled)
 	require.Empty(t, readersOfPDF(t, mark))
-	requireNoOneLooked(t, s.looking)
+	requireNoOneLooked(t, l)
 }
 
 // requireBare: a process has no secret, no file of ours and a bound on what it takes.
@@ -158,17 +156,17 @@ func TestAPDFThatTakesTooMuchMemoryIsRefused(t *testing.T) {
 	t.Parallel()
 	content := storagetest.PackedPDF(t, 2, 40<<20, true)
 	var log bytes.Buffer
-	s := inspectorOfPDFs(t)
-	s.log = slog.New(slog.NewTextHandler(&log, nil))
+	l := inspectorOfPDFs(t)
+	l.log = slog.New(slog.NewTextHandler(&log, nil))
 	policy := pdfPolicy(8421)
-	require.NoError(t, s.inspectPDF(as(t.Context()), policy, certificate(content)))
+	require.NoError(t, l.inspectPDF(t.Context(), sender(), policy, certificate(content)))
 	require.Empty(t, log.String())
 	policy.PDFMemory = 40 << 20
-	require.Equal(t, "file_laborious", campus.ReasonOf(s.inspectPDF(as(t.Context()), policy, certificate(content))))
+	require.Equal(t, "file_laborious", campus.ReasonOf(l.inspectPDF(t.Context(), sender(), policy, certificate(content))))
 	require.Contains(t, log.String(), "status=\"exit status ")
 	require.Empty(t, readersOfPDF(t, 8421))
-	require.NoError(t, s.inspectPDF(as(t.Context()), policy, certificate(storagetest.PDF(t))))
-	requireNoOneLooked(t, s.looking)
+	require.NoError(t, l.inspectPDF(t.Context(), sender(), policy, certificate(storagetest.PDF(t))))
+	requireNoOneLooked(t, l)
 }
 
 // What goes wrong before a file is read says nothing about the file.
@@ -185,16 +183,16 @@ func TestOwnFaultsAreNoVerdictOnAPDF(t *testing.T) {
 		"begins, and has no memory": {`echo '{"begun":true}'; exit 2`, "file_laborious"},
 		"finds it damaged":          {`echo '{"verdict":"damaged"}'`, "file_damaged"},
 	} {
-		s := inspectorOfPDFs(t)
-		s.cfg.PDFReader = []string{"/bin/sh", "-c", test.does}
-		err := s.inspectPDF(as(t.Context()), pdfPolicy(8431), certificate(storagetest.PDF(t)))
+		l := inspectorOfPDFs(t)
+		l.pdfReader = []string{"/bin/sh", "-c", test.does}
+		err := l.inspectPDF(t.Context(), sender(), pdfPolicy(8431), certificate(storagetest.PDF(t)))
 		require.Error(t, err, name)
 		require.Equal(t, test.reason, campus.ReasonOf(err), name)
-		requireNoOneLooked(t, s.looking)
+		requireNoOneLooked(t, l)
 	}
-	s := inspectorOfPDFs(t)
-	s.cfg.PDFReader = []string{"/nowhere"}
-	err := s.inspectPDF(as(t.Context()), pdfPolicy(8431), certificate(storagetest.PDF(t)))
+	l := inspectorOfPDFs(t)
+	l.pdfReader = []string{"/nowhere"}
+	err := l.inspectPDF(t.Context(), sender(), pdfPolicy(8431), certificate(storagetest.PDF(t)))
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.Empty(t, campus.ReasonOf(err))
 }

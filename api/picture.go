@@ -51,7 +51,7 @@ type inspected struct {
 
 // inspect looks at the content, never at the name alone: what it is, whether that is what it says and what its
 // purpose allows, how much work the picture is before any is done on it, and whether it can be read to its end.
-func (s *Server) inspect(ctx context.Context, policy campus.UploadPolicy, f file) (inspected, error) {
+func (l *looking) inspect(ctx context.Context, whose campus.Actor, policy campus.UploadPolicy, f file) (inspected, error) {
 	list := formats()
 	i := slices.IndexFunc(list, func(k format) bool { return k.begins(f.content) })
 	if i < 0 {
@@ -62,7 +62,7 @@ func (s *Server) inspect(ctx context.Context, policy campus.UploadPolicy, f file
 		return inspected{}, fileError(campus.Unsupported, "file_disguised", "the file is not what its name or type says")
 	}
 	if kind.config == nil {
-		return inspected{contentType: kind.contentType}, s.inspectPDF(ctx, policy, f)
+		return inspected{contentType: kind.contentType}, l.inspectPDF(ctx, whose, policy, f)
 	}
 	work := kind.work(f.content)
 	if work.chunks > policy.MaxChunks { // before the head is read: a PNG may hide the end of it behind them
@@ -86,12 +86,13 @@ func (s *Server) inspect(ctx context.Context, policy campus.UploadPolicy, f file
 	if !work.within(policy) {
 		return inspected{}, tooLaborious()
 	}
-	return inspected{kind.contentType, config.Width, config.Height}, s.decode(ctx, policy, kind, f.content)
+	return inspected{kind.contentType, config.Width, config.Height}, l.decode(ctx, whose, policy, kind, f.content)
 }
 
 // decode reads the whole picture, because a good head says nothing about the rest.
-func (s *Server) decode(ctx context.Context, policy campus.UploadPolicy, kind format, content []byte) error {
-	return s.looking.while(ctx, actor(ctx), policy, func(ctx context.Context) error {
+func (l *looking) decode(ctx context.Context, whose campus.Actor, policy campus.UploadPolicy, kind format,
+	content []byte) error {
+	return l.while(ctx, whose, policy, func(ctx context.Context) error {
 		if _, err := kind.decode(&heedful{ctx, content}); err != nil && ctx.Err() == nil {
 			return unreadable(err)
 		}

@@ -7,7 +7,6 @@ import "campuscard/campus"
 func (s *Server) routes() {
 	s.coreRoutes()
 	s.peopleRoutes()
-	s.fileRoutes()
 	s.cardRoutes()
 	s.workRoutes()
 	s.productionRoutes()

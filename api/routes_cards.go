@@ -2,6 +2,9 @@ package api
 
 // cardRoutes are what a holder does.
 func (s *Server) cardRoutes() {
+	handle(s, post("/api/v1/uploads", "Hand in a file", students(), created|form), s.addUpload)
+	handle(s, get("/api/v1/uploads/{id}", "What is known about one's file", students()), s.getUpload)
+
 	handle(s, get("/api/v1/consents/biometrics",
 		"The text to agree to before the face is checked", public()), s.getConsent)
 	handle(s, post("/api/v1/applications", "Apply for a card", students(), created), s.apply)

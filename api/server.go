@@ -67,6 +67,8 @@ type Server struct {
 	docsHTML    []byte
 	draining    atomic.Bool
 
+	WithoutReceipts bool // for want of fonts; /readyz tells
+
 	receiptFonts fonts         // nil: receipts cannot be drawn
 	printing     chan struct{} // slots for drawing receipts
 }
@@ -90,7 +92,7 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 		decisions: decisions.NewSender(store, temporal, log),
 		declared:  map[string]*route{},
 		signIns:   newLimiter(cfg.SignInsPerSec),
-		looking:   newLooking(),
+		looking:   newLooking(cfg.PDFReader, log),
 		metrics:   newMetrics(cfg.Metrics),
 		texts:     humaTexts(),
 		printing:  make(chan struct{}, receiptsAtOnce),
@@ -102,6 +104,7 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 	s.atWork, _ = newShares(cfg.PerAddress, nil) // a proxy that names nobody is an address like others
 	if s.receiptFonts, err = readFonts(cfg.ReceiptFonts); err != nil {
 		log.Warn("receipts cannot be printed", "error", err)
+		s.WithoutReceipts = true
 	}
 	if err := s.openEngine(); err != nil {
 		return nil, err
