@@ -22,7 +22,6 @@ import (
 const (
 	keyHeader = "Idempotency-Key"
 	jsonLimit = 1 << 20
-	formSlack = 64 << 10  // what a form is more than its file
 	leftover  = 256 << 10 // of a body that is refused, what is read to keep the connection; the library reads as much
 	farewell  = 32 << 20  // of a file that is refused: who sends all of it before they read would see no answer
 )

@@ -10,6 +10,9 @@ import (
 	"campuscard/campus"
 )
 
+// formSlack is what a form is more than its file, in bytes.
+const formSlack = 64 << 10
+
 // file is the form of an upload.
 type file struct {
 	purpose  campus.UploadPurpose

@@ -33,7 +33,7 @@ func (l *looking) enter(whose campus.Actor, policy campus.UploadPolicy) (*turn, 
 		return nil, shareUsed()
 	case mine.inHand >= inHandOfOne:
 		return nil, campus.Errorf(campus.TooMany, "uploads_waiting", "the caller has %d files here", mine.inHand).
-			After(retryAfter)
+			After(fileAfter)
 	}
 	mine.inHand++
 	return &turn{of: l, who: mine, whole: policy.MaxBytes + formSlack}, nil

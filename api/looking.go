@@ -14,6 +14,8 @@ import (
 const (
 	// looksAtOnce bounds the memory: a picture of the largest size takes up to 400 MB while it is decoded.
 	looksAtOnce = 2
+	// fileAfter is what who has too many files here is told to wait: one of them is looked at meanwhile.
+	fileAfter = 5 * time.Second
 	// shareAfter is what who has used up their share is told to wait: it comes back slowly.
 	shareAfter = time.Minute
 	// lookersKept is how many callers are remembered before those are forgotten who have all their share again.
