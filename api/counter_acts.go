@@ -39,9 +39,9 @@ var actFields = map[campus.CounterActKind][]string{
 // checkFields refuses what does not belong to the act.
 func (b *ActBody) checkFields() error {
 	return misplaced(string(b.Act), actFields[b.Act],
-		sentField{"case", b.Case != uuid.Nil}, sentField{"language", b.Language != ""}, sentField{"phone", b.Phone != ""},
-		sentField{"application", b.Application != nil}, sentField{"evidence", b.Evidence != nil},
-		sentField{"card", b.Card != uuid.Nil}, sentField{"kiosk", b.Kiosk != ""})
+		sentIf("case", b.Case != uuid.Nil), sentIf("language", b.Language != ""), sentIf("phone", b.Phone != ""),
+		sentIf("application", b.Application != nil), sentIf("evidence", b.Evidence != nil),
+		sentIf("card", b.Card != uuid.Nil), sentIf("kiosk", b.Kiosk != ""))
 }
 
 // actFor does for a person what is theirs to do, while they stand at the counter (L1). Whoever does it has verified

@@ -13,6 +13,8 @@ type sentField struct {
 	there bool
 }
 
+func sentIf(name string, there bool) sentField { return sentField{name, there} }
+
 // misplaced refuses the first field that is there and does not belong to what was chosen.
 func misplaced(chosen string, belong []string, fields ...sentField) error {
 	for _, field := range fields {

@@ -169,7 +169,7 @@ func TestAShareOfLookingIsUsedUpAndComesBack(t *testing.T) {
 	refused, ok := errors.AsType[*campus.Error](use(student, 0))
 	require.True(t, ok)
 	require.Equal(t, "uploads_share", refused.Reason)
-	require.Equal(t, "60", (&problem{wait: refused.Wait}).GetHeaders().Get("Retry-After"))
+	require.Equal(t, time.Minute, refused.Wait)
 	require.NoError(t, use(other, time.Second))
 	require.NoError(t, use(staff, time.Second))
 	clock.goes(2 * time.Minute)

@@ -202,7 +202,7 @@ func checkItemDecision(item storage.WorkItem, d ItemDecision) error {
 		return campus.FieldErrorf("action", "action_unknown", "%s is nothing to do with an item of kind %s", d.Action, kind)
 	}
 	err := misplaced(d.Action, actionFields[d.Action],
-		sentField{"reason", d.Reason != ""}, sentField{"attempt", d.Attempt != 0}, sentField{"note", d.Note != ""})
+		sentIf("reason", d.Reason != ""), sentIf("attempt", d.Attempt != 0), sentIf("note", d.Note != ""))
 	if err != nil {
 		return err
 	}
