@@ -52,8 +52,8 @@ func TestWhatIsNotDeclaredIsRefused(t *testing.T) {
 	s, h := newServer(t)
 	reached := func(c *gin.Context) { c.Status(http.StatusNoContent) }
 	s.engine.GET("/forgotten", reached)
-	s.raw(route{"GET", "/empty", "An access nobody filled in", access{}, 0}, reached)
-	s.raw(route{"GET", "/settle", "For operators", staff(campus.SettleSteps), 0}, reached)
+	s.raw(get("/empty", "An access nobody filled in", access{}), reached)
+	s.raw(get("/settle", "For operators", staff(campus.SettleSteps)), reached)
 	h.University(storagetest.University)
 	_, reviewer := h.Staff(storagetest.University, campus.Grant{Role: campus.Reviewer})
 	_, operator := h.Staff(storagetest.University, campus.Grant{Role: campus.Operator, Campuses: []string{storagetest.EastCampus}})
@@ -102,7 +102,7 @@ func TestKioskSignature(t *testing.T) {
 	t.Parallel()
 	s, h := newServer(t)
 	h.University(storagetest.University)
-	s.raw(route{"POST", "/api/v1/kiosk/echo", "Says who it was", kiosks(), 0}, func(c *gin.Context) {
+	s.raw(post("/api/v1/kiosk/echo", "Says who it was", kiosks()), func(c *gin.Context) {
 		c.String(http.StatusOK, "%s %s", machine(c.Request.Context()).ID, s.request(c.Request.Context()).Actor)
 	})
 	at := func(d time.Duration) string { return strconv.FormatInt(h.Clock.Now().Add(d).Unix(), 10) }
@@ -149,7 +149,7 @@ func TestKioskSignature(t *testing.T) {
 func TestPanicsAreAnswers(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
-	s.raw(route{"GET", "/boom", "Panics", public(), 0}, func(*gin.Context) { panic("secret detail") })
+	s.raw(get("/boom", "Panics", public()), func(*gin.Context) { panic("secret detail") })
 	answer := httptest.NewRecorder()
 	s.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/boom", nil))
 	require.Equal(t, http.StatusInternalServerError, answer.Code)
@@ -162,7 +162,7 @@ func TestPanicsAreAnswers(t *testing.T) {
 func TestFaultOfAChangeSaysThatItsOutcomeIsUnknown(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
-	s.raw(route{"PUT", "/boom", "Panics", public(), 0}, func(*gin.Context) { panic("after the commit") })
+	s.raw(put("/boom", "Panics", public()), func(*gin.Context) { panic("after the commit") })
 	answer := httptest.NewRecorder()
 	request := httptest.NewRequest(http.MethodPut, "/boom", nil)
 	request.Header.Set("Accept-Language", "en")
@@ -175,7 +175,7 @@ func TestServeDrains(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
 	entered, leave := make(chan struct{}), make(chan struct{})
-	s.raw(route{"GET", "/slow", "Takes its time", public(), 0}, func(c *gin.Context) {
+	s.raw(get("/slow", "Takes its time", public()), func(c *gin.Context) {
 		close(entered)
 		<-leave
 		c.Status(http.StatusNoContent)
