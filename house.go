@@ -117,7 +117,7 @@ func (c *house) open(ctx context.Context, job string, logger *slog.Logger) (_ *o
 			return nil, err
 		}
 		h.tell.Watch(h.store, h.build)
-		if err := h.store.KeepPolicy(ctx, h.policies.Version(), files); err != nil {
+		if err := h.store.Casework.KeepPolicy(ctx, h.policies.Version(), files); err != nil {
 			return nil, err
 		}
 	}

@@ -28,7 +28,7 @@ func New(store *storage.Store, systems *school.Systems, policies *campus.Policie
 
 // Record moves a case and nothing else.
 func (a *Activities) Record(ctx context.Context, m campus.Move) (campus.Moved, error) {
-	return a.store.Record(ctx, m)
+	return a.store.Casework.Record(ctx, m)
 }
 
 // policyBook finds the policy a case began with.
@@ -45,7 +45,7 @@ func (b *policyBook) find(ctx context.Context, version, university string) (camp
 	if found, ok := b.older.Load(version); ok {
 		return found.(*campus.Policies).For(university), nil
 	}
-	files, err := b.store.PolicyFiles(ctx, version)
+	files, err := b.store.Casework.PolicyFiles(ctx, version)
 	if err != nil {
 		return campus.Policy{}, err
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
 )
 
 // ApplicationPlan is what an application's workflow needs to know of its policy.
@@ -32,7 +32,7 @@ type ApplicationPlan struct {
 
 // BeginApplication takes the case out of the queue and reads the policy it keeps to its end.
 func (a *Activities) BeginApplication(ctx context.Context, in BeginCase) (Began[ApplicationPlan], error) {
-	begun, err := a.store.BeginApplication(ctx, in.Move)
+	begun, err := a.store.Cards.BeginApplication(ctx, in.Move)
 	if err != nil {
 		return Began[ApplicationPlan]{}, err
 	}
@@ -55,7 +55,7 @@ func checksOf(route campus.Route, category campus.Category) []campus.Item {
 		func(item campus.Item) bool { return item == campus.DocumentItem })
 }
 
-func enrolment(begun storage.Begun) *time.Time {
+func enrolment(begun cards.Begun) *time.Time {
 	if begun.Route != campus.FreshmanRoute || begun.EnrolsOn.IsZero() {
 		return nil
 	}
@@ -77,13 +77,13 @@ type BeginCase struct {
 
 // AddLivenessTry takes the answer of the move's decision (B1).
 func (a *Activities) AddLivenessTry(ctx context.Context, m campus.Move) (campus.Moved, error) {
-	return a.store.AddLivenessTry(ctx, m)
+	return a.store.Cards.AddLivenessTry(ctx, m)
 }
 
 // ReplaceEvidence puts the evidence of the move's decision in the place of the old, and answers how the papers stand
 // then.
 func (a *Activities) ReplaceEvidence(ctx context.Context, m campus.Move) (Replaced, error) {
-	moved, papers, err := a.store.ReplaceEvidence(ctx, m)
+	moved, papers, err := a.store.Cards.ReplaceEvidence(ctx, m)
 	return Replaced{moved, papers}, err
 }
 
@@ -95,7 +95,7 @@ type Replaced struct {
 
 // CloseApplication ends an application that leads to no card.
 func (a *Activities) CloseApplication(ctx context.Context, m campus.Move) (campus.Moved, error) {
-	return a.store.CloseApplication(ctx, m)
+	return a.store.Cards.CloseApplication(ctx, m)
 }
 
 // ForgetImages names the pictures of an application that have had their verdict.
@@ -106,5 +106,5 @@ type ForgetImages struct {
 
 // ForgetImages deletes pictures for good; verdict, score and hash stay (B4).
 func (a *Activities) ForgetImages(ctx context.Context, in ForgetImages) error {
-	return a.store.ForgetImages(ctx, in.Application, in.Images)
+	return a.store.Cards.ForgetImages(ctx, in.Application, in.Images)
 }

@@ -8,7 +8,7 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
 )
 
 // attempt runs one try of a step under a row of its own: opened before the call, closed after it (K3), or by the move
@@ -17,7 +17,7 @@ import (
 func attempt[R any](ctx context.Context, a *Activities, ref campus.StepRef, call func(context.Context) (R, error)) (R,
 	error) {
 	open := func(ctx context.Context, ref campus.StepRef, try int) (id uuid.UUID, _ struct{}, err error) {
-		id, err = a.store.OpenAttempt(ctx, ref, try)
+		id, err = a.store.Casework.OpenAttempt(ctx, ref, try)
 		return id, struct{}{}, err
 	}
 	return attemptAbout(ctx, a, ref, open, func(ctx context.Context, _ struct{}) (R, error) { return call(ctx) })
@@ -57,7 +57,7 @@ func attemptKept[W, R any](ctx context.Context, a *Activities, ref campus.StepRe
 			return result, nil
 		}
 	}
-	if closing := a.store.CloseAttempt(keeping, id, err); closing != nil {
+	if closing := a.store.Casework.CloseAttempt(keeping, id, err); closing != nil {
 		a.log.WarnContext(ctx, "an attempt stays open", "case", ref.Case.WorkflowID(), "step", ref.Step, "error", closing)
 	}
 	return result, err
@@ -86,6 +86,6 @@ func withoutOwnTime(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // attemptFor is attempt for a call about who has made the application of the case.
 func attemptFor[R any](ctx context.Context, a *Activities, ref campus.StepRef,
-	call func(context.Context, storage.Applicant) (R, error)) (R, error) {
-	return attemptAbout(ctx, a, ref, a.store.OpenApplicantAttempt, call)
+	call func(context.Context, cards.Applicant) (R, error)) (R, error) {
+	return attemptAbout(ctx, a, ref, a.store.Cards.OpenApplicantAttempt, call)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
 )
 
 // CreateCard is the approval of an application.
@@ -19,7 +19,7 @@ type CreateCard struct {
 
 // CreateCard makes the pending card of an approved application (C3, D4).
 func (a *Activities) CreateCard(ctx context.Context, in CreateCard) (campus.Moved, error) {
-	return a.store.CreateCard(ctx, in.Move, in.Card, campus.Change{Actor: in.By, Channel: "workflow", Reason: "approved"})
+	return a.store.Cards.CreateCard(ctx, in.Move, in.Card, campus.Change{Actor: in.By, Channel: "workflow", Reason: "approved"})
 }
 
 // ActivateCard is the activation of a card and all that begins with it.
@@ -41,7 +41,7 @@ func (a *Activities) ActivateCard(ctx context.Context, in ActivateCard) (campus.
 	if in.By.Kind == campus.StaffActor { // L1: at the counter, for a holder who stands there
 		channel = "counter"
 	}
-	return a.store.ActivateCard(ctx, in.Move, storage.Activation{
+	return a.store.ActivateCard(ctx, in.Move, cards.Activation{
 		Card: in.Card, PlasticCase: in.PlasticCase, Plastic: in.Plastic, CardLife: in.CardLife.Std(),
 		PromisedAt: in.Promised, Batched: in.Batched, NoPackages: in.NoPackages,
 		Change: campus.Change{Actor: in.By, Channel: channel, Reason: "activated"},

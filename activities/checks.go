@@ -9,12 +9,12 @@ import (
 
 	"campuscard/campus"
 	"campuscard/school"
-	"campuscard/storage"
+	"campuscard/storage/cards"
 )
 
 // CheckPhone asks the carrier whether the phone is registered in the applicant's name (A3).
 func (a *Activities) CheckPhone(ctx context.Context, ref campus.StepRef) (campus.Finding, error) {
-	return attemptFor(ctx, a, ref, func(ctx context.Context, who storage.Applicant) (campus.Finding, error) {
+	return attemptFor(ctx, a, ref, func(ctx context.Context, who cards.Applicant) (campus.Finding, error) {
 		finding := campus.Finding{Item: campus.PhoneItem}
 		match, err := a.school.Carrier.VerifyHolder(ctx, who.Phone, who.Name, who.DocumentNumber)
 		if err != nil {
@@ -37,9 +37,9 @@ type Liveness struct {
 // CheckLiveness has the face service judge the newest try (B1).
 func (a *Activities) CheckLiveness(ctx context.Context, ref campus.StepRef) (Liveness, error) {
 	var judged uuid.UUID
-	call := func(ctx context.Context, try storage.LivenessTry) (Liveness, error) {
+	call := func(ctx context.Context, try cards.LivenessTry) (Liveness, error) {
 		judged = try.ID
-		frames, err := a.store.ReadFrames(ctx, try, len(try.Frames))
+		frames, err := a.store.Cards.ReadFrames(ctx, try, len(try.Frames))
 		if err != nil {
 			return Liveness{}, err
 		}
@@ -57,9 +57,9 @@ func (a *Activities) CheckLiveness(ctx context.Context, ref campus.StepRef) (Liv
 		}
 		return Liveness{Finding: finding}, nil
 	}
-	return attemptKept(ctx, a, ref, a.store.OpenLivenessAttempt, call,
+	return attemptKept(ctx, a, ref, a.store.Cards.OpenLivenessAttempt, call,
 		func(ctx context.Context, attempt uuid.UUID, live *Liveness) (err error) {
-			live.Failed, err = a.store.JudgeLiveness(ctx, attempt, judged, live.Finding)
+			live.Failed, err = a.store.Cards.JudgeLiveness(ctx, attempt, judged, live.Finding)
 			return err
 		})
 }
@@ -67,8 +67,8 @@ func (a *Activities) CheckLiveness(ctx context.Context, ref campus.StepRef) (Liv
 // FetchPhoto fetches the photo on file for the comparison and answers its version, empty when there is none (B2). That
 // of staff is HR's.
 func (a *Activities) FetchPhoto(ctx context.Context, ref campus.StepRef) (string, error) {
-	return attemptAbout(ctx, a, ref, a.store.OpenPhotoAttempt,
-		func(ctx context.Context, who storage.Applicant) (string, error) {
+	return attemptAbout(ctx, a, ref, a.store.Cards.OpenPhotoAttempt,
+		func(ctx context.Context, who cards.Applicant) (string, error) {
 			fetch := a.school.Academic.Photo
 			if who.Route == campus.StaffRoute {
 				fetch = a.school.HR.Photo
@@ -80,13 +80,13 @@ func (a *Activities) FetchPhoto(ctx context.Context, ref campus.StepRef) (string
 			if err != nil {
 				return "", err
 			}
-			return photo.Version, a.store.KeepPhoto(ctx, ref.Case.ID, photo.Content)
+			return photo.Version, a.store.Cards.KeepPhoto(ctx, ref.Case.ID, photo.Content)
 		})
 }
 
 // LookForPhoto asks which version of the photo is on file, without fetching it (B2).
 func (a *Activities) LookForPhoto(ctx context.Context, ref campus.StepRef) (string, error) {
-	return attemptFor(ctx, a, ref, func(ctx context.Context, who storage.Applicant) (string, error) {
+	return attemptFor(ctx, a, ref, func(ctx context.Context, who cards.Applicant) (string, error) {
 		found, err := a.lookUp(ctx, who.Route, who.Identity)
 		return found.photo, err
 	})
@@ -107,16 +107,16 @@ type Compared struct {
 
 // CompareFaces has the face service compare the live frame with the registry's photo (B2).
 func (a *Activities) CompareFaces(ctx context.Context, in CompareFaces) (Compared, error) {
-	return attemptAbout(ctx, a, in.Ref, a.store.OpenLivenessAttempt,
-		func(ctx context.Context, try storage.LivenessTry) (Compared, error) {
+	return attemptAbout(ctx, a, in.Ref, a.store.Cards.OpenLivenessAttempt,
+		func(ctx context.Context, try cards.LivenessTry) (Compared, error) {
 			if in.Version == "" {
 				return Compared{Finding: campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_absent"}}, nil
 			}
-			photo, err := a.store.Photo(ctx, in.Ref.Case.ID)
+			photo, err := a.store.Cards.Photo(ctx, in.Ref.Case.ID)
 			if err != nil {
 				return Compared{}, err
 			}
-			frames, err := a.store.ReadFrames(ctx, try, 1) // the others may be gone already
+			frames, err := a.store.Cards.ReadFrames(ctx, try, 1) // the others may be gone already
 			if err != nil {
 				return Compared{}, err
 			}
@@ -141,11 +141,11 @@ func (a *Activities) CompareFaces(ctx context.Context, in CompareFaces) (Compare
 }
 
 // noLivePicture takes back that a try has passed: its live frame is the photo on file, and says nothing about anybody.
-func (a *Activities) noLivePicture(ctx context.Context, try storage.LivenessTry, result school.Comparison,
+func (a *Activities) noLivePicture(ctx context.Context, try cards.LivenessTry, result school.Comparison,
 	frame []byte) (Compared, error) {
 	finding := campus.Finding{Item: campus.LivenessItem, Verdict: campus.Fail, Reason: result.Reason, Score: result.Score,
 		Hash: pictureHash(frame)}
-	failed, err := a.store.JudgeLiveness(ctx, uuid.Nil, try.ID, finding)
+	failed, err := a.store.Cards.JudgeLiveness(ctx, uuid.Nil, try.ID, finding)
 	return Compared{finding, failed}, err
 }
 
@@ -159,7 +159,7 @@ func pictureHash(picture []byte) string {
 }
 
 // holder is how access control, library and canteen get to know a card holder.
-func holder(h storage.CardHolder) school.Holder {
+func holder(h cards.CardHolder) school.Holder {
 	return school.Holder{CardID: h.Card.ID.String(), Number: h.HolderNumber, Name: h.HolderName, Group: h.HolderLevel,
 		Campus: h.HolderCampus}
 }

@@ -287,7 +287,7 @@ func TestForgetImages(t *testing.T) {
 		Purposes: []campus.UploadPurpose{campus.FrameUpload, campus.DocumentUpload, campus.CertificateUpload}}})
 	require.Empty(t, h.Objects())
 	require.Equal(t, 5, h.count(`uploads where deleted_at is not null and length(sha256) = 32`))
-	findings, err := h.Findings(t.Context(), h.ref.ID)
+	findings, err := h.Casework.Findings(t.Context(), h.ref.ID)
 	require.NoError(t, err)
 	require.Contains(t, findings, live.Finding)
 

@@ -17,7 +17,7 @@ import (
 
 	"campuscard/activities"
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
 	"campuscard/workflows"
@@ -131,7 +131,7 @@ func (h *house) approved() uuid.UUID {
 	h.t.Helper()
 	card := uuid.Must(uuid.NewV7())
 	m := h.NextMove(h.ref, campus.StageProvisioning, campus.WaitsForSchool)
-	m.Decision = h.Decision(h.ref, workflowtest.Staff("reviewer"), campus.ReviewUpdate, campus.Said{Action: "approve"}, storage.ReviewNote{Note: "ok"})
+	m.Decision = h.Decision(h.ref, workflowtest.Staff("reviewer"), campus.ReviewUpdate, campus.Said{Action: "approve"}, cards.ReviewNote{Note: "ok"})
 	twice[nothing](h, h.acts.CreateCard, activities.CreateCard{Move: m, Card: card, By: workflowtest.Staff("reviewer")})
 	return card
 }

@@ -14,10 +14,10 @@ type Incident struct {
 
 // OpenIncident asks staff for help, without the turn or the version of the case: what fails may hold both.
 func (a *Activities) OpenIncident(ctx context.Context, in Incident) error {
-	return a.store.OpenIncident(ctx, in.Case, in.Item)
+	return a.store.Casework.OpenIncident(ctx, in.Case, in.Item)
 }
 
 // CloseIncident takes that back when it is mended.
 func (a *Activities) CloseIncident(ctx context.Context, in Incident) error {
-	return a.store.CloseIncident(ctx, in.Case, in.Item.Step)
+	return a.store.Casework.CloseIncident(ctx, in.Case, in.Item.Step)
 }

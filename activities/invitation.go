@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/outreach"
 )
 
 // CampaignPlan is what a campaign's workflow needs to know of its policy and its days.
@@ -20,7 +20,7 @@ type CampaignPlan struct {
 
 // PlanCampaign reads a campaign and the policy it keeps to its end.
 func (a *Activities) PlanCampaign(ctx context.Context, in PlanCase) (CampaignPlan, error) {
-	c, version, err := a.store.CampaignPlan(ctx, in.Case)
+	c, version, err := a.store.Outreach.CampaignPlan(ctx, in.Case)
 	if err != nil {
 		return CampaignPlan{}, err
 	}
@@ -38,17 +38,17 @@ type LookAtAudience struct {
 }
 
 // AudienceSeen is how a campaign stands before a wave.
-type AudienceSeen = storage.AudienceSeen
+type AudienceSeen = outreach.AudienceSeen
 
 // LookAtAudience counts who is left, and looks at the line and the engine. How much the engine takes at once is the
 // policy in force, as for the line itself: it is about the machines of today (C5).
 func (a *Activities) LookAtAudience(ctx context.Context, in LookAtAudience) (AudienceSeen, error) {
-	return a.store.LookAtAudience(ctx, storage.AudienceLook{Campaign: in.Campaign, Kind: in.Kind, Levels: in.Levels,
+	return a.store.Outreach.LookAtAudience(ctx, outreach.AudienceLook{Campaign: in.Campaign, Kind: in.Kind, Levels: in.Levels,
 		Rested: in.Rested, Backlog: a.policies.current.For("").Rush.Backlog})
 }
 
 // Wave is what goes to many people at once.
-type Wave = storage.Wave
+type Wave = outreach.Wave
 
 // SendWave is one wave of a campaign, with the move that says so.
 type SendWave struct {
@@ -58,11 +58,11 @@ type SendWave struct {
 
 // SendWave invites or reminds the next people (C5). Twice it is one wave.
 func (a *Activities) SendWave(ctx context.Context, in SendWave) (campus.Moved, error) {
-	moved, _, err := a.store.SendWave(ctx, in.Move, in.Wave)
+	moved, _, err := a.store.Outreach.SendWave(ctx, in.Move, in.Wave)
 	return moved, err
 }
 
 // EndCampaign ends a campaign.
 func (a *Activities) EndCampaign(ctx context.Context, m campus.Move) (campus.Moved, error) {
-	return a.store.EndCampaign(ctx, m)
+	return a.store.Outreach.EndCampaign(ctx, m)
 }

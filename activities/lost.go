@@ -22,27 +22,27 @@ type MadeDecision struct {
 
 // RecallDecisions has the decisions that lost moves stand for sent again.
 func (a *Activities) RecallDecisions(ctx context.Context, in LostMoves) error {
-	return a.store.RecallDecisions(ctx, in.Case, in.After)
+	return a.store.Casework.RecallDecisions(ctx, in.Case, in.After)
 }
 
 // CaseVersion is the version of a case as it is written.
 func (a *Activities) CaseVersion(ctx context.Context, ref campus.CaseRef) (int64, error) {
-	return a.store.CaseVersion(ctx, ref)
+	return a.store.Casework.CaseVersion(ctx, ref)
 }
 
 // NextOwnMove is the first move that the workflow has lost, if it is one of the process itself; else its version is
 // zero.
 func (a *Activities) NextOwnMove(ctx context.Context, in LostMoves) (campus.Moved, error) {
-	return a.store.NextOwnMove(ctx, in.Case, in.After)
+	return a.store.Casework.NextOwnMove(ctx, in.Case, in.After)
 }
 
 // DecidedAt is the version of the move that a decision stands for; zero when there is none.
 func (a *Activities) DecidedAt(ctx context.Context, in MadeDecision) (int64, error) {
-	return a.store.DecidedAt(ctx, in.Case, in.Decision)
+	return a.store.Casework.DecidedAt(ctx, in.Case, in.Decision)
 }
 
 // CheckDecision tells whether a decision has been made, and is still open, before anybody is asked on account of it. Of
 // one that was carried out it answers the version of its move; else zero.
 func (a *Activities) CheckDecision(ctx context.Context, m campus.Move) (int64, error) {
-	return a.store.CheckDecision(ctx, m)
+	return a.store.Casework.CheckDecision(ctx, m)
 }

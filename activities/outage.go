@@ -24,5 +24,5 @@ func (a *Activities) LookAtOwnParts(ctx context.Context, in LookAtOwnParts) (int
 			return 0, err
 		}
 	}
-	return a.store.FailedTries(ctx, in.Ref)
+	return a.store.Casework.FailedTries(ctx, in.Ref)
 }

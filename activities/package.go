@@ -7,7 +7,8 @@ import (
 
 	"campuscard/campus"
 	"campuscard/school"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/people"
 )
 
 // PackagePlan is what the workflow of a package's change needs to know.
@@ -22,7 +23,7 @@ type PackagePlan struct {
 
 // PlanPackage reads what a case is to do with a package, and the policy it keeps to its end.
 func (a *Activities) PlanPackage(ctx context.Context, in PlanCase) (PackagePlan, error) {
-	found, err := a.store.PackageChange(ctx, in.Case)
+	found, err := a.store.Cards.PackageChange(ctx, in.Case)
 	if err != nil {
 		return PackagePlan{}, err
 	}
@@ -63,7 +64,7 @@ func (a *Activities) SubscribePackage(ctx context.Context, in PackageStep) (Pack
 		if err != nil {
 			return struct{}{}, err
 		}
-		who, err := a.store.Person(ctx, card.PersonID)
+		who, err := a.store.People.Person(ctx, card.PersonID)
 		if err != nil {
 			return struct{}{}, err
 		}
@@ -72,7 +73,7 @@ func (a *Activities) SubscribePackage(ctx context.Context, in PackageStep) (Pack
 		if err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, a.store.SavePackageReference(ctx, p.ID, grant.Reference)
+		return struct{}{}, a.store.Cards.SavePackageReference(ctx, p.ID, grant.Reference)
 	})
 	if campus.CodeOf(err) == campus.Refused {
 		return PackageAnswer{Refused: true, Refusal: campus.ReasonOf(err)}, nil
@@ -81,8 +82,8 @@ func (a *Activities) SubscribePackage(ctx context.Context, in PackageStep) (Pack
 }
 
 // subscriber is how the system of a package gets to know a card holder.
-func subscriber(card storage.Card, who storage.Person) school.Holder {
-	return holder(storage.CardHolder{Card: card, HolderNumber: who.Number, HolderName: who.Name, HolderLevel: who.Level,
+func subscriber(card cards.Card, who people.Person) school.Holder {
+	return holder(cards.CardHolder{Card: card, HolderNumber: who.Number, HolderName: who.Name, HolderLevel: who.Level,
 		HolderCampus: who.Campus})
 }
 
@@ -98,12 +99,12 @@ func (a *Activities) UnsubscribePackage(ctx context.Context, in PackageStep) (Pa
 	})
 }
 
-func (a *Activities) packageOf(ctx context.Context, in PackageStep) (storage.Package, storage.Card, error) {
-	found, err := a.store.PackageChange(ctx, in.Ref.Case.ID)
+func (a *Activities) packageOf(ctx context.Context, in PackageStep) (cards.Package, cards.Card, error) {
+	found, err := a.store.Cards.PackageChange(ctx, in.Ref.Case.ID)
 	if err != nil {
-		return storage.Package{}, storage.Card{}, err
+		return cards.Package{}, cards.Card{}, err
 	}
-	card, err := a.store.Card(ctx, found.Package.CardID)
+	card, err := a.store.Cards.Card(ctx, found.Package.CardID)
 	return found.Package, card, err
 }
 
@@ -117,5 +118,5 @@ type SettlePackage struct {
 
 // SettlePackage keeps what became of a package, with the move that says so.
 func (a *Activities) SettlePackage(ctx context.Context, in SettlePackage) (campus.Moved, error) {
-	return a.store.SettlePackage(ctx, in.Move, in.Package, in.State, in.Refusal)
+	return a.store.Cards.SettlePackage(ctx, in.Move, in.Package, in.State, in.Refusal)
 }

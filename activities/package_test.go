@@ -8,14 +8,14 @@ import (
 
 	"campuscard/activities"
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
 	"campuscard/storage/storagetest"
 )
 
 // asked is the case of a package that the student asks for.
-func (h *house) asked(card uuid.UUID, chosen campus.ChosenPackage) (storage.Package, campus.StepRef) {
+func (h *house) asked(card uuid.UUID, chosen campus.ChosenPackage) (cards.Package, campus.StepRef) {
 	h.t.Helper()
-	p, err := h.RequestPackage(h.t.Context(), storagetest.Request(campus.Student(h.student.ID)), storage.NewPackage{
+	p, err := h.Cards.RequestPackage(h.t.Context(), storagetest.Request(campus.Student(h.student.ID)), cards.NewPackage{
 		Person: h.student.ID, Card: card, Chosen: chosen, PolicyVersion: h.Policies.Version(),
 	})
 	require.NoError(h.t, err)
@@ -23,7 +23,7 @@ func (h *house) asked(card uuid.UUID, chosen campus.ChosenPackage) (storage.Pack
 		Attempt: 1, Key: 1, By: campus.System()}
 }
 
-func (h *house) planOf(p storage.Package) activities.PackagePlan {
+func (h *house) planOf(p cards.Package) activities.PackagePlan {
 	h.t.Helper()
 	return twice[activities.PackagePlan](h, h.acts.PlanPackage, activities.PlanCase{Case: p.CaseID, University: storagetest.University})
 }

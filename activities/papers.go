@@ -5,7 +5,8 @@ import (
 	"slices"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/people"
 )
 
 // paper is what the office that has issued a paper says of it.
@@ -17,7 +18,7 @@ type paper struct {
 }
 
 // judge gives the verdict on a paper; its reasons begin with the word for it.
-func (p paper) judge(word string, who storage.Identity, today campus.Date) (campus.Verdict, string) {
+func (p paper) judge(word string, who people.Identity, today campus.Date) (campus.Verdict, string) {
 	switch {
 	case p.number != who.Number, p.name != "" && !campus.SameName(p.name, who.Name):
 		return campus.Fail, word + "_of_another"
@@ -32,10 +33,10 @@ func (p paper) judge(word string, who storage.Identity, today campus.Date) (camp
 // checkPaper asks the office for a paper by the code that was handed in with it.
 func (a *Activities) checkPaper(ctx context.Context, ref campus.StepRef, item campus.Item, word string,
 	ask func(ctx context.Context, university, code string) (paper, error)) (campus.Finding, error) {
-	return attemptAbout(ctx, a, ref, a.store.OpenPaperAttempt,
-		func(ctx context.Context, who storage.Applicant) (campus.Finding, error) {
+	return attemptAbout(ctx, a, ref, a.store.Cards.OpenPaperAttempt,
+		func(ctx context.Context, who cards.Applicant) (campus.Finding, error) {
 			finding := campus.Finding{Item: item}
-			i := slices.IndexFunc(who.Evidence, func(e storage.Evidence) bool { return e.Item == item })
+			i := slices.IndexFunc(who.Evidence, func(e cards.Evidence) bool { return e.Item == item })
 			if i < 0 {
 				finding.Verdict, finding.Reason = campus.Unknown, campus.MissingReason
 				return finding, nil

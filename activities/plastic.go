@@ -8,7 +8,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/school"
-	"campuscard/storage"
+	"campuscard/storage/production"
 )
 
 // PlasticPlan is what a plastic's workflow needs to know when it begins.
@@ -26,7 +26,7 @@ type PlasticPlan struct {
 
 // BeginPlastic takes the case out of the queue and reads the policy it keeps to its end.
 func (a *Activities) BeginPlastic(ctx context.Context, in BeginCase) (Began[PlasticPlan], error) {
-	var batch *storage.NewBatch
+	var batch *production.NewBatch
 	if in.Move.Stage == campus.StageBatching {
 		n, err := a.queued(in.University)
 		if err != nil {
@@ -34,7 +34,7 @@ func (a *Activities) BeginPlastic(ctx context.Context, in BeginCase) (Began[Plas
 		}
 		batch = &n
 	}
-	moved, version, plastic, err := a.store.BeginPlastic(ctx, in.Move, batch)
+	moved, version, plastic, err := a.store.Production.BeginPlastic(ctx, in.Move, batch)
 	if err != nil {
 		return Began[PlasticPlan]{}, err
 	}
@@ -62,11 +62,11 @@ type PlasticStatus struct {
 
 // ReadPlastic looks at the facts: call-backs and kiosks have written them.
 func (a *Activities) ReadPlastic(ctx context.Context, caseID uuid.UUID) (PlasticStatus, error) {
-	p, err := a.store.CurrentPlastic(ctx, caseID)
+	p, err := a.store.Production.CurrentPlastic(ctx, caseID)
 	return statusOf(p), err
 }
 
-func statusOf(p storage.Plastic) PlasticStatus {
+func statusOf(p production.Plastic) PlasticStatus {
 	over := p.CardState != "" && p.CardState.Terminal()
 	return PlasticStatus{ID: p.ID, Seq: p.Seq, State: p.State, Waits: p.Waits(), CardOver: over, Rejected: p.Rejected}
 }
@@ -80,7 +80,7 @@ type PlasticStep struct {
 // OrderPlastic sends the production order of one plastic to the bureau (D3).
 func (a *Activities) OrderPlastic(ctx context.Context, in PlasticStep) error {
 	_, err := attempt(ctx, a, in.Ref, func(ctx context.Context) (struct{}, error) {
-		p, err := a.store.CurrentPlastic(ctx, in.Ref.Case.ID)
+		p, err := a.store.Production.CurrentPlastic(ctx, in.Ref.Case.ID)
 		if err != nil {
 			return struct{}{}, err
 		}
@@ -88,25 +88,25 @@ func (a *Activities) OrderPlastic(ctx context.Context, in PlasticStep) error {
 			return struct{}{}, nil
 		}
 		p.OrderKey = in.Ref.IdempotencyKey() + "/" + in.Plastic.String()
-		if err := a.store.NoteOrder(ctx, p.ID, p.OrderKey); err != nil {
+		if err := a.store.Production.NoteOrder(ctx, p.ID, p.OrderKey); err != nil {
 			return struct{}{}, err
 		}
 		production, err := a.placeOrder(ctx, p)
 		if err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, a.store.SaveOrder(ctx, in.Plastic, production.OrderID)
+		return struct{}{}, a.store.Production.SaveOrder(ctx, in.Plastic, production.OrderID)
 	})
 	return err
 }
 
 // placeOrder sends the order of a plastic under its key: the first time, or again to learn what became of it.
-func (a *Activities) placeOrder(ctx context.Context, p storage.Plastic) (school.Production, error) {
-	card, err := a.store.Card(ctx, p.CardID)
+func (a *Activities) placeOrder(ctx context.Context, p production.Plastic) (school.Production, error) {
+	card, err := a.store.Cards.Card(ctx, p.CardID)
 	if err != nil {
 		return school.Production{}, err
 	}
-	who, err := a.store.Identity(ctx, p.PersonID)
+	who, err := a.store.People.Identity(ctx, p.PersonID)
 	if err != nil {
 		return school.Production{}, err
 	}
@@ -119,7 +119,7 @@ func (a *Activities) placeOrder(ctx context.Context, p storage.Plastic) (school.
 // AskBureau asks how an order stands, for the case that a call-back was lost, and keeps the answer as one.
 func (a *Activities) AskBureau(ctx context.Context, in PlasticStep) error {
 	_, err := attempt(ctx, a, in.Ref, func(ctx context.Context) (struct{}, error) {
-		p, err := a.store.CurrentPlastic(ctx, in.Ref.Case.ID)
+		p, err := a.store.Production.CurrentPlastic(ctx, in.Ref.Case.ID)
 		if err != nil {
 			return struct{}{}, err
 		}
@@ -131,13 +131,13 @@ func (a *Activities) AskBureau(ctx context.Context, in PlasticStep) error {
 		if err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, a.store.TakeReport(ctx, report)
+		return struct{}{}, a.store.Production.TakeReport(ctx, report)
 	})
 	return err
 }
 
 // ProductionReport brings what the bureau says into our words. BadAnswer: a status or reference we do not know.
-func ProductionReport(p school.Production) (storage.Report, error) {
+func ProductionReport(p school.Production) (production.Report, error) {
 	states := map[string]campus.PlasticState{
 		"accepted": campus.PlasticInProduction, "produced": campus.PlasticInProduction, "spoilt": campus.PlasticSpoilt,
 		"shipped": campus.PlasticShipped, "delivered": campus.PlasticReady, "cancelled": campus.PlasticCancelled,
@@ -150,9 +150,9 @@ func ProductionReport(p school.Production) (storage.Report, error) {
 		batch, err = uuid.Parse(p.Batch)
 	}
 	if !known || err != nil {
-		return storage.Report{}, campus.Errorf(campus.BadAnswer, "", "the bureau reports a status or reference we do not know")
+		return production.Report{}, campus.Errorf(campus.BadAnswer, "", "the bureau reports a status or reference we do not know")
 	}
-	return storage.Report{
+	return production.Report{
 		OrderID: p.OrderID, Plastic: id, Batch: batch, State: state, Reason: p.Reason, Kiosk: p.Kiosk, Compartment: p.Compartment,
 		Sequence: p.Sequence,
 	}, nil
@@ -162,7 +162,7 @@ func ProductionReport(p school.Production) (storage.Report, error) {
 // is found by its key first.
 func (a *Activities) CancelOrder(ctx context.Context, in PlasticStep) error {
 	_, err := attempt(ctx, a, in.Ref, func(ctx context.Context) (struct{}, error) {
-		p, err := a.store.CurrentPlastic(ctx, in.Ref.Case.ID)
+		p, err := a.store.Production.CurrentPlastic(ctx, in.Ref.Case.ID)
 		if err != nil || p.OrderKey == "" {
 			return struct{}{}, err
 		}
@@ -196,7 +196,7 @@ type AnnouncePickup struct {
 
 // AnnouncePickup queues the message with the pickup code, which only storage knows, with the move it belongs to (D3).
 func (a *Activities) AnnouncePickup(ctx context.Context, in AnnouncePickup) (campus.Moved, error) {
-	return a.store.AnnouncePickup(ctx, in.Move, in.Plastic)
+	return a.store.Production.AnnouncePickup(ctx, in.Move, in.Plastic)
 }
 
 // RemakePlastic orders another plastic in the place of a spoilt one.
@@ -207,7 +207,7 @@ type RemakePlastic struct {
 
 // RemakePlastic notes that a spoilt plastic is made again (D3).
 func (a *Activities) RemakePlastic(ctx context.Context, in RemakePlastic) (campus.Moved, error) {
-	return a.store.RemakePlastic(ctx, in.Move, in.Plastic)
+	return a.store.Production.RemakePlastic(ctx, in.Move, in.Plastic)
 }
 
 // EndPlastic is the end of a plastic nobody has picked up.
@@ -221,5 +221,5 @@ type EndPlastic struct {
 // EndPlastic takes a plastic that nobody will pick up to its last state.
 func (a *Activities) EndPlastic(ctx context.Context, in EndPlastic) (campus.Moved, error) {
 	change := campus.Change{Actor: campus.System(), Channel: "workflow", Reason: in.Reason}
-	return a.store.EndPlastic(ctx, in.Move, in.Plastic, in.State, change)
+	return a.store.Production.EndPlastic(ctx, in.Move, in.Plastic, in.State, change)
 }

@@ -13,15 +13,15 @@ import (
 
 	"campuscard/campus"
 	"campuscard/school"
-	"campuscard/storage"
+	"campuscard/storage/production"
 )
 
 // newBatch is what a batch of a university is opened with by the policy of now: how cards are gathered is no promise
 // made to anybody, so it does not wait for the cases that began under an older one.
-func (a *Activities) newBatch(university string) (storage.NewBatch, error) {
+func (a *Activities) newBatch(university string) (production.NewBatch, error) {
 	id, err := uuid.NewV7()
 	policy := a.policies.current.For(university).Production
-	return storage.NewBatch{ID: id, University: university, Size: policy.BatchSize, At: policy.BatchAt,
+	return production.NewBatch{ID: id, University: university, Size: policy.BatchSize, At: policy.BatchAt,
 		PolicyVersion: a.policies.current.Version()}, err
 }
 
@@ -43,7 +43,7 @@ func (a *Activities) OpenBatch(ctx context.Context, in OpenBatch) (bool, error) 
 	if n.Size == 0 { // the policy of now has no batches, and the card began under one that has
 		n.Size = 1
 	}
-	return a.store.OpenBatch(ctx, n)
+	return a.store.Production.OpenBatch(ctx, n)
 }
 
 // BatchPlan is what a batch's workflow needs to know of its policy.
@@ -55,7 +55,7 @@ type BatchPlan struct {
 
 // BeginBatch takes the case out of the queue and reads the policy it keeps to its end.
 func (a *Activities) BeginBatch(ctx context.Context, in BeginCase) (Began[BatchPlan], error) {
-	moved, version, b, err := a.store.BeginBatch(ctx, in.Move)
+	moved, version, b, err := a.store.Production.BeginBatch(ctx, in.Move)
 	if err != nil {
 		return Began[BatchPlan]{}, err
 	}
@@ -68,11 +68,11 @@ func (a *Activities) BeginBatch(ctx context.Context, in BeginCase) (Began[BatchP
 // has.
 func (a *Activities) WriteOrderFile(ctx context.Context, ref campus.StepRef) (int, error) {
 	return attempt(ctx, a, ref, func(ctx context.Context) (int, error) {
-		b, err := a.store.Batch(ctx, ref.Case.ID)
+		b, err := a.store.Production.Batch(ctx, ref.Case.ID)
 		if err != nil || b.ObjectKey != "" {
 			return b.Ordered, err
 		}
-		lines, err := a.store.OrderLines(ctx, b.ID)
+		lines, err := a.store.Production.OrderLines(ctx, b.ID)
 		if err != nil {
 			return 0, err
 		}
@@ -80,16 +80,16 @@ func (a *Activities) WriteOrderFile(ctx context.Context, ref campus.StepRef) (in
 		if err != nil {
 			return 0, err
 		}
-		if err := a.store.KeepOrderFile(ctx, b.ID, content, len(lines)); err != nil {
+		if err := a.store.Production.KeepOrderFile(ctx, b.ID, content, len(lines)); err != nil {
 			return 0, err
 		}
-		b, err = a.store.Batch(ctx, b.ID)
+		b, err = a.store.Production.Batch(ctx, b.ID)
 		return b.Ordered, err
 	})
 }
 
 // orderFile is JSON lines, one for each card.
-func orderFile(university string, lines []storage.OrderLine) ([]byte, error) {
+func orderFile(university string, lines []production.OrderLine) ([]byte, error) {
 	var file bytes.Buffer
 	out := json.NewEncoder(&file)
 	for _, l := range lines {
@@ -107,12 +107,12 @@ func orderFile(university string, lines []storage.OrderLine) ([]byte, error) {
 // SendBatch sends the order file with its manifest to the bureau and keeps the answer for each card (D3).
 func (a *Activities) SendBatch(ctx context.Context, ref campus.StepRef) error {
 	_, err := attempt(ctx, a, ref, func(ctx context.Context) (struct{}, error) {
-		b, err := a.store.Batch(ctx, ref.Case.ID)
+		b, err := a.store.Production.Batch(ctx, ref.Case.ID)
 		if err != nil || b.SentAt != nil {
 			return struct{}{}, err
 		}
 		b.OrderKey = ref.IdempotencyKey()
-		if err := a.store.NoteBatchOrder(ctx, b.ID, b.OrderKey); err != nil {
+		if err := a.store.Production.NoteBatchOrder(ctx, b.ID, b.OrderKey); err != nil {
 			return struct{}{}, err
 		}
 		placed, err := a.placeBatch(ctx, b)
@@ -123,14 +123,14 @@ func (a *Activities) SendBatch(ctx context.Context, ref campus.StepRef) error {
 		if err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, a.store.SaveBatchOrder(ctx, b.ID, placed.BatchID, answers)
+		return struct{}{}, a.store.Production.SaveBatchOrder(ctx, b.ID, placed.BatchID, answers)
 	})
 	return err
 }
 
 // placeBatch sends a batch under its key: the first time, or again to learn what became of it.
-func (a *Activities) placeBatch(ctx context.Context, b storage.Batch) (school.Batch, error) {
-	file, err := a.store.OrderFile(ctx, b)
+func (a *Activities) placeBatch(ctx context.Context, b production.Batch) (school.Batch, error) {
+	file, err := a.store.Production.OrderFile(ctx, b)
 	if err != nil {
 		return school.Batch{}, err
 	}
@@ -148,14 +148,14 @@ func (a *Activities) placeBatch(ctx context.Context, b storage.Batch) (school.Ba
 	}, cards)
 }
 
-func entryAnswers(placed school.Batch) ([]storage.EntryAnswer, error) {
-	answers := make([]storage.EntryAnswer, len(placed.Entries))
+func entryAnswers(placed school.Batch) ([]production.EntryAnswer, error) {
+	answers := make([]production.EntryAnswer, len(placed.Entries))
 	for i, e := range placed.Entries {
 		id, err := uuid.Parse(e.Reference)
 		if err != nil {
 			return nil, campus.Errorf(campus.BadAnswer, "", "the bureau answers for a reference that is none of ours")
 		}
-		answers[i] = storage.EntryAnswer{Plastic: id, OrderID: e.OrderID, Rejected: e.Status == school.EntryRejected,
+		answers[i] = production.EntryAnswer{Plastic: id, OrderID: e.OrderID, Rejected: e.Status == school.EntryRejected,
 			Reason: e.Reason}
 	}
 	return answers, nil
@@ -164,7 +164,7 @@ func entryAnswers(placed school.Batch) ([]storage.EntryAnswer, error) {
 // AskAboutBatch asks how a batch stands, for the case that call-backs were lost, and keeps what is new.
 func (a *Activities) AskAboutBatch(ctx context.Context, ref campus.StepRef) error {
 	_, err := attempt(ctx, a, ref, func(ctx context.Context) (struct{}, error) {
-		b, err := a.store.Batch(ctx, ref.Case.ID)
+		b, err := a.store.Production.Batch(ctx, ref.Case.ID)
 		if err != nil {
 			return struct{}{}, err
 		}
@@ -179,8 +179,8 @@ func (a *Activities) AskAboutBatch(ctx context.Context, ref campus.StepRef) erro
 
 // takeBatch keeps what the bureau says about a batch. What contradicts one card says nothing about the others: the rest
 // is taken, and the contradictions are the answer.
-func (a *Activities) takeBatch(ctx context.Context, b storage.Batch, found school.Batch) error {
-	cards, err := a.store.BatchCards(ctx, b.ID)
+func (a *Activities) takeBatch(ctx context.Context, b production.Batch, found school.Batch) error {
+	cards, err := a.store.Production.BatchCards(ctx, b.ID)
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (a *Activities) takeBatch(ctx context.Context, b storage.Batch, found schoo
 	for _, d := range found.Deliveries {
 		shipment, err := ShipmentReport(d)
 		if err == nil {
-			err = a.store.TakeShipment(ctx, shipment)
+			err = a.store.Production.TakeShipment(ctx, shipment)
 		}
 		wrong = append(wrong, err)
 	}
@@ -202,7 +202,7 @@ func (a *Activities) takeBatch(ctx context.Context, b storage.Batch, found schoo
 		}
 		report, err := ProductionReport(e)
 		if err == nil {
-			err = a.store.TakeReport(ctx, report)
+			err = a.store.Production.TakeReport(ctx, report)
 		}
 		wrong = append(wrong, err)
 	}
@@ -211,8 +211,8 @@ func (a *Activities) takeBatch(ctx context.Context, b storage.Batch, found schoo
 
 // ShipmentReport brings what the bureau says about a delivery into our words. BadAnswer: references that are none of
 // ours.
-func ShipmentReport(d school.Delivery) (storage.Shipment, error) {
-	s := storage.Shipment{Number: d.DeliveryID, Kiosk: d.Kiosk, ShippedAt: d.ShippedAt,
+func ShipmentReport(d school.Delivery) (production.Shipment, error) {
+	s := production.Shipment{Number: d.DeliveryID, Kiosk: d.Kiosk, ShippedAt: d.ShippedAt,
 		Plastics: make([]uuid.UUID, len(d.Cards))}
 	var err error
 	if s.Batch, err = uuid.Parse(d.Batch); err == nil {
@@ -232,11 +232,11 @@ func ShipmentReport(d school.Delivery) (storage.Shipment, error) {
 // again under its own key first, to learn its number.
 func (a *Activities) CancelBatch(ctx context.Context, ref campus.StepRef) error {
 	_, err := attempt(ctx, a, ref, func(ctx context.Context) (struct{}, error) {
-		b, err := a.store.Batch(ctx, ref.Case.ID)
+		b, err := a.store.Production.Batch(ctx, ref.Case.ID)
 		if err != nil || b.OrderKey == "" {
 			return struct{}{}, err
 		}
-		if err := a.store.NoteBatchCancel(ctx, b.ID); err != nil {
+		if err := a.store.Production.NoteBatchCancel(ctx, b.ID); err != nil {
 			return struct{}{}, err
 		}
 		b.Cancelling = true
@@ -266,7 +266,7 @@ func (a *Activities) CancelBatch(ctx context.Context, ref campus.StepRef) error 
 }
 
 // BatchCounts is how many cards of a batch are where.
-type BatchCounts = storage.BatchStatus
+type BatchCounts = production.BatchStatus
 
 // BatchStatus asks how the cards of a batch stand.
 type BatchStatus struct {
@@ -276,7 +276,7 @@ type BatchStatus struct {
 
 // ReadBatch counts the cards of a batch: call-backs and receipts have written them.
 func (a *Activities) ReadBatch(ctx context.Context, in BatchStatus) (BatchCounts, error) {
-	return a.store.ReadBatchStatus(ctx, in.Batch, in.Late)
+	return a.store.Production.ReadBatchStatus(ctx, in.Batch, in.Late)
 }
 
 // EndBatch is the end of a batch.
@@ -288,7 +288,7 @@ type EndBatch struct {
 
 // EndBatch closes a batch; its cards that have come to no end wait for another one.
 func (a *Activities) EndBatch(ctx context.Context, in EndBatch) (campus.Moved, error) {
-	return a.store.EndBatch(ctx, in.Move, in.State, in.Lose)
+	return a.store.Production.EndBatch(ctx, in.Move, in.State, in.Lose)
 }
 
 // QueuePlastic has a plastic wait for a batch.
@@ -304,12 +304,12 @@ func (a *Activities) QueuePlastic(ctx context.Context, in QueuePlastic) (campus.
 	if err != nil {
 		return campus.Moved{}, err
 	}
-	return a.store.QueuePlastic(ctx, in.Move, in.Plastic, n)
+	return a.store.Production.QueuePlastic(ctx, in.Move, in.Plastic, n)
 }
 
 // queued is what a batch is opened with when a card begins to wait: none by size where the present policy has no
 // batches.
-func (a *Activities) queued(university string) (storage.NewBatch, error) {
+func (a *Activities) queued(university string) (production.NewBatch, error) {
 	n, err := a.newBatch(university)
 	if n.Size == 0 {
 		n.Size, n.At = 1, 1
@@ -323,7 +323,7 @@ func (a *Activities) RemakeInBatch(ctx context.Context, in QueuePlastic) (campus
 	if err != nil {
 		return campus.Moved{}, err
 	}
-	return a.store.RemakeInBatch(ctx, in.Move, in.Plastic, n)
+	return a.store.Production.RemakeInBatch(ctx, in.Move, in.Plastic, n)
 }
 
 // ReturnPlastic is the move that takes an unclaimed plastic back.
@@ -334,7 +334,7 @@ type ReturnPlastic struct {
 
 // ReturnPlastic notes that nobody came for a plastic (D3).
 func (a *Activities) ReturnPlastic(ctx context.Context, in ReturnPlastic) (campus.Moved, error) {
-	return a.store.ReturnPlastic(ctx, in.Move, in.Plastic)
+	return a.store.Production.ReturnPlastic(ctx, in.Move, in.Plastic)
 }
 
 // ResendPlastic is a returned plastic that goes to a kiosk once more.
@@ -352,6 +352,6 @@ func (a *Activities) ResendPlastic(ctx context.Context, in ResendPlastic) (campu
 	if err != nil {
 		return campus.Moved{}, err
 	}
-	return a.store.ResendPlastic(ctx, in.Move,
-		storage.Resending{Plastic: in.Plastic, Promised: in.Promised, By: in.By, Batch: n})
+	return a.store.Production.ResendPlastic(ctx, in.Move,
+		production.Resending{Plastic: in.Plastic, Promised: in.Promised, By: in.By, Batch: n})
 }

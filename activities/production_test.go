@@ -13,7 +13,7 @@ import (
 	"campuscard/activities"
 	"campuscard/campus"
 	"campuscard/school"
-	"campuscard/storage"
+	"campuscard/storage/production"
 	"campuscard/storage/storagetest"
 )
 
@@ -56,9 +56,9 @@ func TestWriteOrderFile(t *testing.T) {
 	t.Parallel()
 	h, plastic, step := inBatch(t, fields{"produce_ms": 3_600_000})
 	require.Equal(t, 1, twice[int](h, h.acts.WriteOrderFile, step))
-	b, err := h.Batch(t.Context(), step.Case.ID)
+	b, err := h.Production.Batch(t.Context(), step.Case.ID)
 	require.NoError(t, err)
-	file, err := h.OrderFile(t.Context(), b)
+	file, err := h.Production.OrderFile(t.Context(), b)
 	require.NoError(t, err)
 	sum := sha256.Sum256(file)
 	require.Equal(t, sum[:], b.SHA256)
@@ -146,14 +146,14 @@ func TestReturnAndResend(t *testing.T) {
 	twice[nothing](h, h.acts.ReturnPlastic, activities.ReturnPlastic{Plastic: plastic.Plastic,
 		Move: h.NextMove(plastic.Ref.Case, campus.StageReturned, campus.WaitsForStudent)})
 	m := h.NextMove(plastic.Ref.Case, campus.StageBatching, campus.WaitsForEngine)
-	m.Decision = h.Decision(plastic.Ref.Case, campus.Student(h.student.ID), campus.ResendUpdate, campus.Said{}, storage.Resend{Kiosk: storagetest.WestKiosk})
+	m.Decision = h.Decision(plastic.Ref.Case, campus.Student(h.student.ID), campus.ResendUpdate, campus.Said{}, production.Resend{Kiosk: storagetest.WestKiosk})
 	twice[nothing](h, h.acts.ResendPlastic, activities.ResendPlastic{Move: m, University: storagetest.University, Plastic: plastic.Plastic,
 		Promised: h.Clock.Now().Add(72 * time.Hour), By: campus.Student(h.student.ID)})
 	step = h.opened()
 	twice[int](h, h.acts.WriteOrderFile, step)
-	b, err := h.Batch(t.Context(), step.Case.ID)
+	b, err := h.Production.Batch(t.Context(), step.Case.ID)
 	require.NoError(t, err)
-	file, err := h.OrderFile(t.Context(), b)
+	file, err := h.Production.OrderFile(t.Context(), b)
 	require.NoError(t, err)
 	require.Contains(t, string(file), `"carry":true`)
 	twice[nothing](h, h.acts.SendBatch, step)

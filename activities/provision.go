@@ -7,7 +7,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/school"
-	"campuscard/storage"
+	"campuscard/storage/cards"
 )
 
 // ServiceStep is one service of one card.
@@ -39,10 +39,10 @@ func (a *Activities) service(name campus.Service) (serviceClient, error) {
 // GrantService makes a card known to the system that owns a service, and answers what it calls the card there (C1).
 // That is kept here unless the next move keeps it.
 func (a *Activities) GrantService(ctx context.Context, in ServiceStep) (string, error) {
-	open := func(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, storage.CardHolder, error) {
-		return a.store.OpenHolderAttempt(ctx, ref, try, in.Card)
+	open := func(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, cards.CardHolder, error) {
+		return a.store.Cards.OpenHolderAttempt(ctx, ref, try, in.Card)
 	}
-	call := func(ctx context.Context, who storage.CardHolder) (school.Grant, error) {
+	call := func(ctx context.Context, who cards.CardHolder) (school.Grant, error) {
 		client, err := a.service(in.Service)
 		if err != nil {
 			return school.Grant{}, err
@@ -51,7 +51,7 @@ func (a *Activities) GrantService(ctx context.Context, in ServiceStep) (string, 
 	}
 	grant, err := attemptKept(ctx, a, in.Ref, open, call,
 		func(ctx context.Context, attempt uuid.UUID, grant *school.Grant) error {
-			return a.store.SaveProvision(ctx, attempt, in.Card, in.Service, grant.Reference)
+			return a.store.Cards.SaveProvision(ctx, attempt, in.Card, in.Service, grant.Reference)
 		})
 	return grant.Reference, err
 }
@@ -63,14 +63,14 @@ func (a *Activities) RevokeService(ctx context.Context, in ServiceStep) error {
 		if err != nil {
 			return struct{}{}, err
 		}
-		card, err := a.store.Card(ctx, in.Card)
+		card, err := a.store.Cards.Card(ctx, in.Card)
 		if err != nil {
 			return struct{}{}, err
 		}
 		if err := client.revoke(ctx, card.University, in.Ref.IdempotencyKey(), in.Card.String()); err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, a.store.RevokeProvision(ctx, in.Card, in.Service)
+		return struct{}{}, a.store.Cards.RevokeProvision(ctx, in.Card, in.Service)
 	})
 	return err
 }

@@ -4,7 +4,8 @@ import (
 	"context"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/people"
 )
 
 // registered is a person as the register that answers for them has them.
@@ -18,7 +19,7 @@ type registered struct {
 // CheckRegistry asks who answers for the applicant whether they are whom the roster says: Academic Affairs for students
 // (A1), its admission list for freshmen (A6), the HR system for staff (A2).
 func (a *Activities) CheckRegistry(ctx context.Context, ref campus.StepRef) (campus.Finding, error) {
-	return attemptFor(ctx, a, ref, func(ctx context.Context, who storage.Applicant) (campus.Finding, error) {
+	return attemptFor(ctx, a, ref, func(ctx context.Context, who cards.Applicant) (campus.Finding, error) {
 		finding := campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail}
 		route := who.Route
 		found, err := a.lookUp(ctx, route, who.Identity)
@@ -46,11 +47,11 @@ func (a *Activities) CheckRegistry(ctx context.Context, ref campus.StepRef) (cam
 
 // studiesAhead tells whether a card of the person would be good for a while: until the day on which the studies end,
 // which is the registry's if it has one, and kept. Who has no such day has none that is over.
-func (a *Activities) studiesAhead(ctx context.Context, who storage.Identity, day campus.Date) (bool, error) {
+func (a *Activities) studiesAhead(ctx context.Context, who people.Identity, day campus.Date) (bool, error) {
 	if day.IsZero() {
 		day = who.GraduatesOn
 	} else if day != who.GraduatesOn {
-		if err := a.store.KeepGraduation(ctx, who.ID, day); err != nil {
+		if err := a.store.People.KeepGraduation(ctx, who.ID, day); err != nil {
 			return false, err
 		}
 	}
@@ -67,13 +68,13 @@ func ofRoute(route campus.Route, student, freshman, staff string) string {
 	return student
 }
 
-func (r registered) is(who storage.Identity) bool {
+func (r registered) is(who people.Identity) bool {
 	return campus.SameName(r.name, who.Name) && campus.SameDocument(who.DocumentType, r.document, who.DocumentNumber) &&
 		(r.documentType == "" || campus.DocumentType(r.documentType) == who.DocumentType) &&
 		(r.category == "" || campus.Category(r.category) == who.Category)
 }
 
-func (a *Activities) lookUp(ctx context.Context, route campus.Route, who storage.Identity) (registered, error) {
+func (a *Activities) lookUp(ctx context.Context, route campus.Route, who people.Identity) (registered, error) {
 	switch route {
 	case campus.FreshmanRoute:
 		admission, err := a.school.Academic.Admission(ctx, who.University, who.Number)
@@ -95,7 +96,7 @@ func (a *Activities) lookUp(ctx context.Context, route campus.Route, who storage
 
 // LookForEnrolment asks whether a freshman has enrolled (A6): Academic Affairs has them as a registered student then.
 func (a *Activities) LookForEnrolment(ctx context.Context, ref campus.StepRef) (bool, error) {
-	return attemptFor(ctx, a, ref, func(ctx context.Context, who storage.Applicant) (bool, error) {
+	return attemptFor(ctx, a, ref, func(ctx context.Context, who cards.Applicant) (bool, error) {
 		student, err := a.school.Academic.Student(ctx, who.University, who.Number)
 		if campus.CodeOf(err) == campus.NotFound {
 			return false, nil

@@ -10,7 +10,8 @@ import (
 	"campuscard/activities"
 	"campuscard/campus"
 	"campuscard/school"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/production"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -180,7 +181,7 @@ func TestProductionReport(t *testing.T) {
 	} {
 		report, err := activities.ProductionReport(school.Production{OrderID: "bo-1", Reference: id.String(), Status: status, Sequence: 2, Kiosk: "k", Compartment: "A01"})
 		require.NoError(t, err)
-		require.Equal(t, storage.Report{OrderID: "bo-1", Plastic: id, State: want, Sequence: 2, Kiosk: "k", Compartment: "A01"}, report)
+		require.Equal(t, production.Report{OrderID: "bo-1", Plastic: id, State: want, Sequence: 2, Kiosk: "k", Compartment: "A01"}, report)
 	}
 	for name, strange := range map[string]school.Production{
 		"a status nobody knows":    {Reference: id.String(), Status: "lost in the post"},
@@ -201,7 +202,7 @@ func TestBeginApplication(t *testing.T) {
 	require.Equal(t, h.Policy().Identity, began.Plan.Identity)
 
 	h.Exec(`update cases set policy_version = 'older'`)
-	require.NoError(t, h.KeepPolicy(t.Context(), "older", [][]byte{[]byte("steps: {tries: 0}")}))
+	require.NoError(t, h.Casework.KeepPolicy(t.Context(), "older", [][]byte{[]byte("steps: {tries: 0}")}))
 	_, err := run[activities.Began[activities.ApplicationPlan]](h, h.acts.BeginApplication, begin)
 	require.Equal(t, campus.Invalid, campus.CodeOf(err), "a policy under which nothing can work")
 	h.Exec(`update cases set policy_version = 'nobody kept it'`)
@@ -225,7 +226,7 @@ func TestOlderPolicy(t *testing.T) {
 // policyFiles are the files of the policy in force with one more over them.
 func (h *house) policyFiles(over string) [][]byte {
 	h.t.Helper()
-	files, err := h.PolicyFiles(h.t.Context(), h.Policies.Version())
+	files, err := h.Casework.PolicyFiles(h.t.Context(), h.Policies.Version())
 	require.NoError(h.t, err)
 	return append(files, []byte(over))
 }
@@ -243,7 +244,7 @@ func TestOwnSteps(t *testing.T) {
 		return m
 	}
 	answered := func(m campus.Move) {
-		_, err := h.CloseDecision(t.Context(), m.Decision.ID, []byte(`{}`))
+		_, err := h.Casework.CloseDecision(t.Context(), m.Decision.ID, []byte(`{}`))
 		require.NoError(t, err)
 	}
 	own := func(activity any, m campus.Move, input any) { // a step that answers with its move
@@ -257,13 +258,13 @@ func TestOwnSteps(t *testing.T) {
 	own(h.acts.Record, m, m.With(append(campus.FindingFacts(finding), campus.NewFact(campus.FlagFact, "photo_differs"))...))
 	m = decided(student, campus.TryLivenessUpdate, "", h.Answer(h.student, workflowtest.Good))
 	own(h.acts.AddLivenessTry, m, m)
-	m = decided(reviewer, campus.ReviewUpdate, "ask_more", storage.ReviewNote{Note: "more"})
+	m = decided(reviewer, campus.ReviewUpdate, "ask_more", cards.ReviewNote{Note: "more"})
 	own(h.acts.Record, m, m.With(campus.NewFact(campus.NoteFact, nil)))
-	m = decided(student, campus.BringEvidenceUpdate, "", storage.NewEvidence{Evidence: []storage.Evidence{
+	m = decided(student, campus.BringEvidenceUpdate, "", cards.NewEvidence{Evidence: []cards.Evidence{
 		{Item: campus.CertificateItem, Upload: h.Upload(h.student.ID, campus.CertificateUpload).ID, Code: "NEW"}}})
 	require.Equal(t, m.Version, twice[activities.Replaced](h, h.acts.ReplaceEvidence, m).Moved.Version)
 	answered(m)
-	wrong := decided(student, campus.TryLivenessUpdate, "", storage.LivenessAnswer{Challenge: uuid.New()})
+	wrong := decided(student, campus.TryLivenessUpdate, "", cards.LivenessAnswer{Challenge: uuid.New()})
 	_, err := run[campus.Moved](h, h.acts.AddLivenessTry, wrong)
 	require.Equal(t, campus.Invalid, campus.CodeOf(err))
 	require.False(t, campus.CodeOf(err).Retryable(), "it is not tried again without end")

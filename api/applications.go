@@ -7,7 +7,8 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
 )
 
 // documentInput is an identity document as the applicant hands it in. The number is compared with the roster's.
@@ -39,14 +40,14 @@ type PapersInput struct {
 }
 
 // evidence are the papers that are there.
-func (p PapersInput) evidence() []storage.Evidence {
-	var brought []storage.Evidence
+func (p PapersInput) evidence() []cards.Evidence {
+	var brought []cards.Evidence
 	for _, paper := range []struct {
 		item campus.Item
 		in   *paperInput
 	}{{campus.CertificateItem, p.Certificate}, {campus.ResidenceItem, p.Residence}, {campus.LetterItem, p.Letter}} {
 		if paper.in != nil {
-			brought = append(brought, storage.Evidence{Item: paper.item, Upload: paper.in.Upload, Code: paper.in.Code})
+			brought = append(brought, cards.Evidence{Item: paper.item, Upload: paper.in.Upload, Code: paper.in.Code})
 		}
 	}
 	return brought
@@ -77,25 +78,25 @@ type ApplicationBody struct {
 type applicationInput struct{ Body ApplicationBody }
 
 // apply takes an application, whether or not Temporal or any of the school's systems answers (C5).
-func (s *Server) apply(ctx context.Context, in *applicationInput) (*answer[storage.Accepted], error) {
+func (s *Server) apply(ctx context.Context, in *applicationInput) (*answer[cards.Accepted], error) {
 	application, err := s.newApplication(ctx, person(ctx).ID, person(ctx).University, in.Body)
 	if err != nil {
 		return nil, err
 	}
-	accepted, err := s.store.Apply(ctx, s.request(ctx), application)
+	accepted, err := s.store.Cards.Apply(ctx, s.request(ctx), application)
 	return answered(accepted), err
 }
 
 // newApplication is what an applicant hands in, themselves or at the counter.
-func (s *Server) newApplication(ctx context.Context, applicant uuid.UUID, university string, b ApplicationBody) (storage.NewApplication, error) {
+func (s *Server) newApplication(ctx context.Context, applicant uuid.UUID, university string, b ApplicationBody) (cards.NewApplication, error) {
 	document, err := s.documentEvidence(b.Document.DocumentPicture)
 	if err != nil {
-		return storage.NewApplication{}, err
+		return cards.NewApplication{}, err
 	}
-	application := storage.NewApplication{
+	application := cards.NewApplication{
 		Person: applicant, Levels: s.policies.For(university).Application.Levels, Kiosk: b.Kiosk,
 		DocumentType: b.Document.Type, DocumentNumber: campus.NormalizeDocumentNumber(b.Document.Number),
-		Evidence: append([]storage.Evidence{document}, b.evidence()...), Counter: b.Counter, PolicyVersion: s.policies.Version(),
+		Evidence: append([]cards.Evidence{document}, b.evidence()...), Counter: b.Counter, PolicyVersion: s.policies.Version(),
 		Rush: s.policies.For("").Rush,
 	}
 	if err := addFace(&application, b); err != nil {
@@ -107,7 +108,7 @@ func (s *Server) newApplication(ctx context.Context, applicant uuid.UUID, univer
 
 // addFace takes the liveness check and the consent that comes before it (B4), or neither when the route without a face
 // was chosen (B3).
-func addFace(a *storage.NewApplication, b ApplicationBody) error {
+func addFace(a *cards.NewApplication, b ApplicationBody) error {
 	switch {
 	case b.Counter && b.Liveness == nil && b.Consent == nil:
 		return nil
@@ -122,7 +123,7 @@ func addFace(a *storage.NewApplication, b ApplicationBody) error {
 		return err
 	}
 	a.ConsentVersion = b.Consent.Version
-	a.Liveness = storage.LivenessAnswer{Challenge: b.Liveness.Challenge, Frames: b.Liveness.Frames}
+	a.Liveness = cards.LivenessAnswer{Challenge: b.Liveness.Challenge, Frames: b.Liveness.Frames}
 	return checkFrames("liveness.frames", *b.Liveness)
 }
 
@@ -138,8 +139,8 @@ func checkConsent(c consentInput) error {
 }
 
 // documentEvidence is the picture of an identity document, valid today (A3).
-func (s *Server) documentEvidence(d DocumentPicture) (storage.Evidence, error) {
-	return storage.Evidence{Item: campus.DocumentItem, Upload: d.Upload, ValidFrom: d.ValidFrom, ExpiresOn: d.ExpiresOn},
+func (s *Server) documentEvidence(d DocumentPicture) (cards.Evidence, error) {
+	return cards.Evidence{Item: campus.DocumentItem, Upload: d.Upload, ValidFrom: d.ValidFrom, ExpiresOn: d.ExpiresOn},
 		checkDays(d, campus.DateOf(s.store.Now()))
 }
 
@@ -177,17 +178,17 @@ func (s *Server) listApplications(ctx context.Context, in *caseListInput) (*answ
 	if kind == "" {
 		kind = campus.ApplicationCase
 	}
-	cases, err := s.store.PersonCases(ctx, person(ctx).ID, kind, after, in.Limit+1)
+	cases, err := s.store.Casework.PersonCases(ctx, person(ctx).ID, kind, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	show := func(c storage.Case) CaseView { return s.caseOf(language(ctx), c) }
-	return answered(newPage(cases, in.Limit, show, func(c storage.Case) uuid.UUID { return c.ID })), nil
+	show := func(c casework.Case) CaseView { return s.caseOf(language(ctx), c) }
+	return answered(newPage(cases, in.Limit, show, func(c casework.Case) uuid.UUID { return c.ID })), nil
 }
 
 // getApplication is everything a student follows (C4).
 func (s *Server) getApplication(ctx context.Context, in *CaseInput) (*answer[caseDetail], error) {
-	c, err := s.store.PersonCase(ctx, person(ctx).ID, in.ID)
+	c, err := s.store.Casework.PersonCase(ctx, person(ctx).ID, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -203,8 +204,8 @@ func (s *Server) ownDecision(ctx context.Context, id uuid.UUID, name string, pay
 	return s.caseDecision(ctx, c, name, payload)
 }
 
-func (s *Server) ownApplication(ctx context.Context, id uuid.UUID) (storage.Case, error) {
-	c, err := s.store.PersonCase(ctx, person(ctx).ID, id)
+func (s *Server) ownApplication(ctx context.Context, id uuid.UUID) (casework.Case, error) {
+	c, err := s.store.Casework.PersonCase(ctx, person(ctx).ID, id)
 	if err == nil && c.Kind != campus.ApplicationCase {
 		err = campus.Errorf(campus.NotFound, "", "no application %s", id)
 	}
@@ -223,7 +224,7 @@ func (s *Server) tryLiveness(ctx context.Context, in *livenessTryInput) (*decisi
 	if err := checkFrames("frames", in.Body.LivenessInput); err != nil {
 		return nil, err
 	}
-	tried := storage.LivenessAnswer{Challenge: in.Body.Challenge, Frames: in.Body.Frames}
+	tried := cards.LivenessAnswer{Challenge: in.Body.Challenge, Frames: in.Body.Frames}
 	if c := in.Body.Consent; c != nil {
 		if err := checkConsent(*c); err != nil {
 			return nil, err
@@ -258,8 +259,8 @@ func (s *Server) bringEvidence(ctx context.Context, in *evidenceInput) (*decisio
 	return s.ownDecision(ctx, in.ID, campus.BringEvidenceUpdate, brought)
 }
 
-func (s *Server) newEvidence(b EvidenceBody) (storage.NewEvidence, error) {
-	brought := storage.NewEvidence{Evidence: b.evidence()}
+func (s *Server) newEvidence(b EvidenceBody) (cards.NewEvidence, error) {
+	brought := cards.NewEvidence{Evidence: b.evidence()}
 	if d := b.Document; d != nil {
 		document, err := s.documentEvidence(*d)
 		if err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/people"
 	"campuscard/storage/storagetest"
 )
 
@@ -32,19 +33,19 @@ func TestApplyRefusals(t *testing.T) {
 	h.apply(t, "busy")
 	h.enrol("holder")
 	h.inProduction(t, "holder")
-	known := func(name string, change func(*storage.RosterPerson)) storagetest.Person {
+	known := func(name string, change func(*people.RosterPerson)) storagetest.Person {
 		p := h.Person(change)
 		h.people[name] = p
 		h.tokens.Store(name, h.SignedIn(p.ID))
 		return p
 	}
-	graduate := known("graduate", func(p *storage.RosterPerson) { p.Status = "graduated" })
-	lecturer := known("lecturer", func(p *storage.RosterPerson) { p.Status = "employed" })
-	pupil := known("pupil", func(p *storage.RosterPerson) { p.Level = "evening_school" })
+	graduate := known("graduate", func(p *people.RosterPerson) { p.Status = "graduated" })
+	lecturer := known("lecturer", func(p *people.RosterPerson) { p.Status = "employed" })
+	pupil := known("pupil", func(p *people.RosterPerson) { p.Level = "evening_school" })
 
 	// What an application that was taken back has used cannot be used again.
 	used := h.application(t, me)
-	first := read[storage.Accepted](t, h.do(t, applyCall("student", used)))
+	first := read[cards.Accepted](t, h.do(t, applyCall("student", used)))
 	require.Equal(t, 200, h.do(t, call{who: "student", method: "POST", path: "/api/v1/applications/" + first.ID.String() + "/withdrawal"}).status)
 	spent := read[handedIn](t, reply{body: []byte(used)})
 
@@ -52,7 +53,7 @@ func TestApplyRefusals(t *testing.T) {
 	frame := func() uuid.UUID { return h.Upload(me.ID, campus.FrameUpload).ID }
 	theirs := func(purpose campus.UploadPurpose) uuid.UUID { return h.Upload(other.ID, purpose).ID }
 	gone := h.Upload(me.ID, campus.DocumentUpload).ID
-	require.NoError(t, h.ForgetUploads(t.Context(), []uuid.UUID{gone}))
+	require.NoError(t, h.Cards.ForgetUploads(t.Context(), []uuid.UUID{gone}))
 	nine := make([]uuid.UUID, 9)
 	for i := range nine {
 		nine[i] = uuid.New()

@@ -6,7 +6,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/people"
 )
 
 // authenticate finds out who calls and whether the route is for them. Kiosks are checked once the body is there, and
@@ -29,7 +29,7 @@ func (s *Server) authenticate(c *gin.Context) {
 		s.refuse(c, campus.Errorf(campus.Unauthenticated, "token_missing", "no bearer token"))
 		return
 	}
-	principal, err := s.store.FindSession(c.Request.Context(), token)
+	principal, err := s.store.People.FindSession(c.Request.Context(), token)
 	if err != nil {
 		s.refuse(c, err)
 		return
@@ -40,7 +40,7 @@ func (s *Server) authenticate(c *gin.Context) {
 	}
 }
 
-func (r *call) identify(who storage.Principal) {
+func (r *call) identify(who people.Principal) {
 	r.principal = who
 	if !r.chosen {
 		r.language = who.Language
@@ -53,7 +53,7 @@ func (r *call) identify(who storage.Principal) {
 }
 
 // mayCall compares what a route asks for with who is there.
-func mayCall(a access, who storage.Principal) error {
+func mayCall(a access, who people.Principal) error {
 	switch a.audience {
 	case signedIn:
 		return nil
@@ -66,7 +66,7 @@ func mayCall(a access, who storage.Principal) error {
 		}
 		return nil
 	case firstTimer:
-		if who.Person == nil || who.Level != storage.InitialSession {
+		if who.Person == nil || who.Level != people.InitialSession {
 			return campus.Errorf(campus.Conflict, "password_set", "the first sign-in is finished")
 		}
 		return nil
@@ -74,7 +74,7 @@ func mayCall(a access, who storage.Principal) error {
 	if who.Person == nil {
 		return campus.Errorf(campus.Forbidden, "students_only", "for students")
 	}
-	if who.Level != storage.FullSession {
+	if who.Level != people.FullSession {
 		return campus.Errorf(campus.Forbidden, "first_password_missing", "the first sign-in is not finished")
 	}
 	return nil

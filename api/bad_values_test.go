@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/people"
 	"campuscard/storage/storagetest"
 )
 
@@ -42,7 +42,7 @@ func newProber(t *testing.T) *prober {
 	s, h := newServer(t)
 	s.cfg.CallbackSecret, s.cfg.HRSecrets = testBureau, map[string]string{storagetest.University: testHR}
 	p := &prober{T: t, s: s, h: h, callers: callers(h)}
-	person := h.Person(func(r *storage.RosterPerson) { r.Status = "registered" })
+	person := h.Person(func(r *people.RosterPerson) { r.Status = "registered" })
 	application := h.Applied(person)
 	token := h.SignedIn(person.ID)
 	p.callers["student"] = caller{student, nil, func(r *http.Request, _ string) { r.Header.Set("Authorization", "Bearer "+token) }}
@@ -59,7 +59,7 @@ func newProber(t *testing.T) *prober {
 // student makes one more student who calls.
 func (p *prober) student() caller {
 	p.Helper()
-	token := p.h.SignedIn(p.h.Person(func(r *storage.RosterPerson) { r.Status = "registered" }).ID)
+	token := p.h.SignedIn(p.h.Person(func(r *people.RosterPerson) { r.Status = "registered" }).ID)
 	return caller{student, nil, func(r *http.Request, _ string) { r.Header.Set("Authorization", "Bearer "+token) }}
 }
 

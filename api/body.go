@@ -16,7 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/casework"
 )
 
 const (
@@ -177,7 +177,7 @@ func (s *Server) takeKey(c *gin.Context) {
 		s.refuse(c, err)
 		return
 	}
-	request.request = storage.Request{
+	request.request = casework.Request{
 		ID: id, Key: key, Actor: request.actor, Route: c.Request.Method + " " + c.Request.URL.Path, BodyHash: hash(request.body),
 	}
 }

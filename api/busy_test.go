@@ -40,7 +40,7 @@ func TestTakenConnectionsAreNotAnOutage(t *testing.T) {
 	ended := make(chan error, connections)
 	for range connections {
 		go func() {
-			_, err := store.PersonCases(t.Context(), uuid.New(), "", uuid.Nil, 1)
+			_, err := store.Casework.PersonCases(t.Context(), uuid.New(), "", uuid.Nil, 1)
 			ended <- err
 		}()
 	}

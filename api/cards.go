@@ -7,18 +7,20 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
+	"campuscard/storage/production"
 )
 
 type cardView struct {
-	storage.Card
+	cards.Card
 	StateText string           `json:"state_text"`
 	Services  []campus.Service `json:"services" doc:"Systems that know the card"`
 	Plastics  []plasticView    `json:"plastics"`
 }
 
 type plasticView struct {
-	storage.Plastic
+	production.Plastic
 	PromisedOn campus.Date `json:"promised_on" format:"date" doc:"The day by whose end it waits at the kiosk"`
 	Note       string      `json:"promise_note,omitempty" doc:"That the day is an estimate"`
 	PickupCode string      `json:"pickup_code,omitempty" doc:"Opens the compartment, while the card waits there"`
@@ -30,25 +32,25 @@ type cardList struct {
 
 // listCards are one's cards with their plastics, newest first.
 func (s *Server) listCards(ctx context.Context, _ *struct{}) (*answer[cardList], error) {
-	return s.cardsOf(ctx, person(ctx).ID, func(p storage.Plastic) (*plasticView, error) {
+	return s.cardsOf(ctx, person(ctx).ID, func(p production.Plastic) (*plasticView, error) {
 		return s.plasticOf(language(ctx), p)
 	})
 }
 
 // cardsOf are the cards of a person; plastic says what the reader may know of each plastic.
-func (s *Server) cardsOf(ctx context.Context, who uuid.UUID, plastic func(storage.Plastic) (*plasticView, error)) (*answer[cardList], error) {
-	cards, err := s.store.Cards(ctx, who)
+func (s *Server) cardsOf(ctx context.Context, who uuid.UUID, plastic func(production.Plastic) (*plasticView, error)) (*answer[cardList], error) {
+	cards, err := s.store.Cards.Cards(ctx, who)
 	if err != nil {
 		return nil, err
 	}
-	plastics, err := s.store.Plastics(ctx, who)
+	plastics, err := s.store.Production.Plastics(ctx, who)
 	if err != nil {
 		return nil, err
 	}
 	list := cardList{Items: []cardView{}}
 	for _, card := range cards {
 		view := cardView{Card: card, StateText: campus.Text(language(ctx), "card."+string(card.State), nil), Plastics: []plasticView{}}
-		if view.Services, err = s.store.CardServices(ctx, card.ID); err != nil {
+		if view.Services, err = s.store.Cards.CardServices(ctx, card.ID); err != nil {
 			return nil, err
 		}
 		for _, p := range plastics {
@@ -67,14 +69,14 @@ func (s *Server) cardsOf(ctx context.Context, who uuid.UUID, plastic func(storag
 }
 
 // plasticOf is a plastic as its holder sees it.
-func (s *Server) plasticOf(in campus.Language, p storage.Plastic) (*plasticView, error) {
+func (s *Server) plasticOf(in campus.Language, p production.Plastic) (*plasticView, error) {
 	view := s.plasticWithoutCode(in, p)
 	var err error
-	view.PickupCode, err = s.store.PickupCode(p)
+	view.PickupCode, err = s.store.Production.PickupCode(p)
 	return view, err
 }
 
-func (s *Server) plasticWithoutCode(in campus.Language, p storage.Plastic) *plasticView {
+func (s *Server) plasticWithoutCode(in campus.Language, p production.Plastic) *plasticView {
 	return &plasticView{Plastic: p, PromisedOn: p.PromisedOn(), Note: s.dueNote(in, p.University, &p.PromisedAt)}
 }
 
@@ -93,20 +95,20 @@ func (s *Server) listNotices(ctx context.Context, in *struct{ PageQuery }) (*ans
 	if err != nil {
 		return nil, err
 	}
-	notices, err := s.store.Notices(ctx, person(ctx).ID, after, in.Limit+1)
+	notices, err := s.store.Casework.Notices(ctx, person(ctx).ID, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	show := func(n storage.Notice) noticeView {
+	show := func(n casework.Notice) noticeView {
 		message := n.In(language(ctx))
 		return noticeView{n.ID, n.CreatedAt, message.Subject, message.Text, n.ReadAt}
 	}
-	return answered(newPage(notices, in.Limit, show, func(n storage.Notice) uuid.UUID { return n.ID })), nil
+	return answered(newPage(notices, in.Limit, show, func(n casework.Notice) uuid.UUID { return n.ID })), nil
 }
 
 // readNotice notes that the holder has read a message. Again it changes nothing.
 func (s *Server) readNotice(ctx context.Context, in *struct {
 	ID uuid.UUID `path:"id" format:"uuid"`
 }) (*noContent, error) {
-	return &noContent{}, s.store.ReadNotice(ctx, person(ctx).ID, in.ID)
+	return &noContent{}, s.store.Casework.ReadNotice(ctx, person(ctx).ID, in.ID)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/casework"
 )
 
 // CaseView is a case in words (C4): stage, whom it waits for, since when, until when.
@@ -33,7 +33,7 @@ type CaseView struct {
 	ClosedAt     *time.Time      `json:"closed_at,omitempty"`
 }
 
-func (s *Server) caseOf(in campus.Language, c storage.Case) CaseView {
+func (s *Server) caseOf(in campus.Language, c casework.Case) CaseView {
 	view := CaseView{
 		ID: c.ID, Kind: c.Kind, Campus: c.Campus, Stage: c.Stage, WaitsFor: c.WaitsFor, Since: c.Since, Due: c.Due,
 		Outcome: c.Outcome, Reason: c.Reason, OpenedAt: c.OpenedAt, ClosedAt: c.ClosedAt,
@@ -62,7 +62,7 @@ type actionView struct {
 }
 
 // nextOf is what the student can do at a stage (C4).
-func nextOf(in campus.Language, c storage.Case) nextView {
+func nextOf(in campus.Language, c casework.Case) nextView {
 	actions := map[campus.Stage][]string{
 		campus.StageChecking: {"counter-check"}, campus.StageIdentity: {"counter-check"},
 		campus.StageLiveness: {"liveness-tries", "counter-check"}, campus.StageEvidence: {"evidence"},
@@ -85,7 +85,7 @@ func nextOf(in campus.Language, c storage.Case) nextView {
 
 // nextFor is nextOf for one case, which also looks at what would become of an activation (D4): nobody is asked to do what is
 // refused, or not told what ends with it.
-func (s *Server) nextFor(ctx context.Context, c storage.Case) (nextView, error) {
+func (s *Server) nextFor(ctx context.Context, c casework.Case) (nextView, error) {
 	in := language(ctx)
 	next := nextOf(in, c)
 	pending, err := s.ownPending(ctx, c)
@@ -95,7 +95,7 @@ func (s *Server) nextFor(ctx context.Context, c storage.Case) (nextView, error) 
 	if c.Kind != campus.ApplicationCase || c.Stage != campus.StageActivation && c.Stage != campus.StageEnrolment {
 		return next, nil
 	}
-	mark, err := s.store.OtherCard(ctx, c.ID)
+	mark, err := s.store.Cards.OtherCard(ctx, c.ID)
 	if err != nil || mark == "" {
 		return next, err
 	}
@@ -107,8 +107,8 @@ func (s *Server) nextFor(ctx context.Context, c storage.Case) (nextView, error) 
 }
 
 // ownPending says that what the holder has decided last is under way; empty when it is not.
-func (s *Server) ownPending(ctx context.Context, c storage.Case) (string, error) {
-	open, err := s.store.CaseDecisions(ctx, c.ID)
+func (s *Server) ownPending(ctx context.Context, c casework.Case) (string, error) {
+	open, err := s.store.Casework.CaseDecisions(ctx, c.ID)
 	holder := campus.Student(c.PersonID).String()
 	for _, d := range slices.Backward(open) {
 		if d.Actor == holder {
@@ -128,7 +128,7 @@ type eventView struct {
 }
 
 // eventOf is a line of a timeline in words. Students are not told which member of staff it was.
-func eventOf(in campus.Language, e storage.TimelineEvent, forStaff bool) eventView {
+func eventOf(in campus.Language, e casework.TimelineEvent, forStaff bool) eventView {
 	filled := map[string]string{}
 	for name, value := range e.Data {
 		switch name {
@@ -194,11 +194,11 @@ type lineView struct {
 }
 
 // lineOf is nothing for a case that is not in the line.
-func (s *Server) lineOf(ctx context.Context, c storage.Case) (*lineView, error) {
+func (s *Server) lineOf(ctx context.Context, c casework.Case) (*lineView, error) {
 	if c.Stage != campus.StageQueued {
 		return nil, nil //nolint:nilnil // no line
 	}
-	place, err := s.store.LinePlace(ctx, s.policies.For("").Rush, c.ID)
+	place, err := s.store.Outreach.LinePlace(ctx, s.policies.For("").Rush, c.ID)
 	if err != nil || place == nil {
 		return nil, err
 	}
@@ -223,19 +223,19 @@ func lineText(in campus.Language, place campus.LinePlace) string {
 	return campus.Text(in, "line."+who, words)
 }
 
-func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDetail], error) {
+func (s *Server) caseDetail(ctx context.Context, c casework.Case) (*answer[caseDetail], error) {
 	in := language(ctx)
 	next, err := s.nextFor(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	detail := caseDetail{CaseView: s.caseOf(in, c), Next: next}
-	timeline, err := s.store.Timeline(ctx, c.ID, true)
+	timeline, err := s.store.Casework.Timeline(ctx, c.ID, true)
 	if err != nil {
 		return nil, err
 	}
 	s.namePackages(in, c.University, timeline)
-	detail.Timeline = each(timeline, func(e storage.TimelineEvent) eventView { return eventOf(in, e, false) })
+	detail.Timeline = each(timeline, func(e casework.TimelineEvent) eventView { return eventOf(in, e, false) })
 	if c.Kind == campus.EndingCase { // all there is to say is in its timeline
 		return answered(detail), nil
 	}
@@ -244,7 +244,7 @@ func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDe
 		return answered(detail), err
 	}
 	if c.Kind == campus.PlasticCase {
-		plastic, err := s.store.CurrentPlastic(ctx, c.ID)
+		plastic, err := s.store.Production.CurrentPlastic(ctx, c.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -255,7 +255,7 @@ func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDe
 	if detail.Line, err = s.lineOf(ctx, c); err != nil {
 		return nil, err
 	}
-	findings, err := s.store.Findings(ctx, c.ID)
+	findings, err := s.store.Casework.Findings(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -263,7 +263,7 @@ func (s *Server) caseDetail(ctx context.Context, c storage.Case) (*answer[caseDe
 	if c.Stage == campus.StageEvidence {
 		detail.Wanted = wantedOf(in, c, findings)
 	}
-	file, err := s.store.ApplicationFile(ctx, c.ID)
+	file, err := s.store.Cards.ApplicationFile(ctx, c.ID)
 	detail.Note = file.ReviewNote
 	return answered(detail), err
 }
@@ -276,7 +276,7 @@ type wantedView struct {
 }
 
 // wantedOf are the items that checks have found missing or wrong, or the one that the reviewer asked for.
-func wantedOf(in campus.Language, c storage.Case, findings []campus.Finding) []wantedView {
+func wantedOf(in campus.Language, c casework.Case, findings []campus.Finding) []wantedView {
 	wanted := []wantedView{}
 	for _, f := range findings {
 		if slices.Contains(campus.Wanted([]campus.Finding{f}), f.Item) {

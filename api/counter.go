@@ -8,7 +8,10 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
+	"campuscard/storage/people"
+	"campuscard/storage/production"
 )
 
 // searchLimit is how many people one page of a search shows: it is for finding one, not for reading a roster.
@@ -22,7 +25,7 @@ type personSearchInput struct {
 }
 
 // findPeople looks for somebody who stands at the counter (L1). Every search is audited by its kind.
-func (s *Server) findPeople(ctx context.Context, in *personSearchInput) (*answer[page[storage.FoundPerson]], error) {
+func (s *Server) findPeople(ctx context.Context, in *personSearchInput) (*answer[page[people.FoundPerson]], error) {
 	after, err := readCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
@@ -30,7 +33,7 @@ func (s *Server) findPeople(ctx context.Context, in *personSearchInput) (*answer
 	if !searchable(in.By, in.Q) {
 		return nil, campus.FieldErrorf("q", "search_short", "too little to search by")
 	}
-	return s.foundPeople(ctx, storage.PersonSearch{By: in.By, Q: in.Q, After: after, Limit: in.Limit})
+	return s.foundPeople(ctx, people.PersonSearch{By: in.By, Q: in.Q, After: after, Limit: in.Limit})
 }
 
 // searchable tells whether there is enough to search by: four digits of a phone, or one word of two signs. A number
@@ -46,15 +49,15 @@ func searchable(by campus.SearchKind, q string) bool {
 	return len(campus.SearchWords(campus.Typed(q))) > 0
 }
 
-func (s *Server) foundPeople(ctx context.Context, f storage.PersonSearch) (*answer[page[storage.FoundPerson]], error) {
+func (s *Server) foundPeople(ctx context.Context, f people.PersonSearch) (*answer[page[people.FoundPerson]], error) {
 	limit := f.Limit
 	f.Limit++
-	people, err := s.store.FindPeople(ctx, member(ctx), f)
+	persons, err := s.store.People.FindPeople(ctx, member(ctx), f)
 	if err != nil {
 		return nil, err
 	}
-	same := func(p storage.FoundPerson) storage.FoundPerson { return p }
-	return answered(newPage(people, limit, same, func(p storage.FoundPerson) uuid.UUID { return p.ID })), nil
+	same := func(p people.FoundPerson) people.FoundPerson { return p }
+	return answered(newPage(persons, limit, same, func(p people.FoundPerson) uuid.UUID { return p.ID })), nil
 }
 
 type documentSearchInput struct {
@@ -64,9 +67,9 @@ type documentSearchInput struct {
 }
 
 // findByDocument is a POST because the number of a document has no place in an address, which others on the way log.
-func (s *Server) findByDocument(ctx context.Context, in *documentSearchInput) (*answer[page[storage.FoundPerson]], error) {
+func (s *Server) findByDocument(ctx context.Context, in *documentSearchInput) (*answer[page[people.FoundPerson]], error) {
 	number := campus.NormalizeDocumentNumber(in.Body.DocumentNumber)
-	return s.foundPeople(ctx, storage.PersonSearch{By: campus.SearchDocument, Q: number, Limit: searchLimit})
+	return s.foundPeople(ctx, people.PersonSearch{By: campus.SearchDocument, Q: number, Limit: searchLimit})
 }
 
 // PersonInput names a person in the path.
@@ -76,15 +79,15 @@ type PersonInput struct {
 
 // counterActView is something that was done at the counter.
 type counterActView struct {
-	storage.CounterAct
+	people.CounterAct
 	KindText   string     `json:"kind_text"`
 	ReasonText string     `json:"reason_text,omitempty"`
 	ValidUntil *time.Time `json:"valid_until,omitempty" doc:"Of a verification: until then who made it may act for the person"`
 	Receipt    string     `json:"receipt,omitempty" doc:"Where its receipt is, once it is done"`
 }
 
-func (s *Server) counterActOf(in campus.Language) func(storage.CounterAct) counterActView {
-	return func(a storage.CounterAct) counterActView {
+func (s *Server) counterActOf(in campus.Language) func(people.CounterAct) counterActView {
+	return func(a people.CounterAct) counterActView {
 		view := counterActView{CounterAct: a, KindText: campus.Text(in, "act."+string(a.Kind), nil), ReasonText: campus.ReasonText(in, a.Reason)}
 		if a.DoneAt != nil {
 			view.Receipt = receiptPath(a.ID)
@@ -120,7 +123,7 @@ func (s *Server) verifyPerson(ctx context.Context, in *verificationInput) (*answ
 		return nil, err
 	}
 	who := member(ctx)
-	act, err := s.store.VerifyAtCounter(ctx, s.request(ctx), who, s.policies.For(who.University).Counter, storage.Verification{
+	act, err := s.store.People.VerifyAtCounter(ctx, s.request(ctx), who, s.policies.For(who.University).Counter, people.Verification{
 		Person: in.ID, DocumentType: in.Body.DocumentType, DocumentNumber: number, ExpiresOn: in.Body.ExpiresOn,
 	})
 	act.University = who.University
@@ -129,11 +132,11 @@ func (s *Server) verifyPerson(ctx context.Context, in *verificationInput) (*answ
 
 // lookAt is for persons the caller serves; each look is audited under a name of its own.
 func (s *Server) lookAt(ctx context.Context, id uuid.UUID, look string) error {
-	p, err := s.store.ServedPerson(ctx, member(ctx), id)
+	p, err := s.store.People.ServedPerson(ctx, member(ctx), id)
 	if err != nil {
 		return err
 	}
-	return s.store.RecordLook(ctx, actor(ctx), look, "person/"+id.String(), p.University)
+	return s.store.Casework.RecordLook(ctx, actor(ctx), look, "person/"+id.String(), p.University)
 }
 
 type personListInput struct {
@@ -150,11 +153,11 @@ func (s *Server) listPersonCases(ctx context.Context, in *personListInput) (*ans
 	if err := s.lookAt(ctx, in.ID, "person.read_cases"); err != nil {
 		return nil, err
 	}
-	cases, err := s.store.PersonCases(ctx, in.ID, "", after, in.Limit+1)
+	cases, err := s.store.Casework.PersonCases(ctx, in.ID, "", after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	return answered(newPage(cases, in.Limit, s.staffCaseOf(language(ctx)), func(c storage.Case) uuid.UUID { return c.ID })), nil
+	return answered(newPage(cases, in.Limit, s.staffCaseOf(language(ctx)), func(c casework.Case) uuid.UUID { return c.ID })), nil
 }
 
 // listPersonCards are the cards of a person with their plastics. The pickup code is the holder's alone.
@@ -162,7 +165,7 @@ func (s *Server) listPersonCards(ctx context.Context, in *PersonInput) (*answer[
 	if err := s.lookAt(ctx, in.ID, "person.read_cards"); err != nil {
 		return nil, err
 	}
-	return s.cardsOf(ctx, in.ID, func(p storage.Plastic) (*plasticView, error) {
+	return s.cardsOf(ctx, in.ID, func(p production.Plastic) (*plasticView, error) {
 		return s.plasticWithoutCode(language(ctx), p), nil
 	})
 }
@@ -176,11 +179,11 @@ func (s *Server) listCounterActs(ctx context.Context, in *personListInput) (*ans
 	if err := s.lookAt(ctx, in.ID, "person.read_acts"); err != nil {
 		return nil, err
 	}
-	acts, err := s.store.CounterActs(ctx, in.ID, after, in.Limit+1)
+	acts, err := s.store.People.CounterActs(ctx, in.ID, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	return answered(newPage(acts, in.Limit, s.counterActOf(language(ctx)), func(a storage.CounterAct) uuid.UUID { return a.ID })), nil
+	return answered(newPage(acts, in.Limit, s.counterActOf(language(ctx)), func(a people.CounterAct) uuid.UUID { return a.ID })), nil
 }
 
 type counterUploadInput struct {
@@ -192,7 +195,7 @@ type counterUploadInput struct {
 // is the way without a face (B3).
 func (s *Server) addUploadFor(ctx context.Context, in *counterUploadInput) (*answer[uploadView], error) {
 	who := member(ctx)
-	if _, err := s.store.ServedPerson(ctx, who, in.ID); err != nil {
+	if _, err := s.store.People.ServedPerson(ctx, who, in.ID); err != nil {
 		return nil, err
 	}
 	policy := s.policies.For(who.University)
@@ -209,7 +212,7 @@ func (s *Server) addUploadFor(ctx context.Context, in *counterUploadInput) (*ans
 	}
 	request := s.request(ctx)
 	request.BodyHash = hash(append([]byte(sent.purpose+"\n"), sent.content...)) // the form's boundary is new each time
-	kept, err := s.store.AddUploadAtCounter(ctx, request, who, storage.NewUpload{
+	kept, err := s.store.AddUploadAtCounter(ctx, request, who, cards.NewUpload{
 		Person: in.ID, Purpose: sent.purpose, ContentType: looked.contentType,
 		Width: looked.width, Height: looked.height, Content: sent.content,
 	}, policy.Counter)
@@ -227,7 +230,7 @@ type staffNoticeInput struct {
 // writeNotice sends a person a message in the words of a member of staff (L10).
 func (s *Server) writeNotice(ctx context.Context, in *staffNoticeInput) (*noContent, error) {
 	who := member(ctx)
-	p, err := s.store.ServedPerson(ctx, who, in.ID)
+	p, err := s.store.People.ServedPerson(ctx, who, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -236,6 +239,6 @@ func (s *Server) writeNotice(ctx context.Context, in *staffNoticeInput) (*noCont
 	if sms := campus.NoticeText(p.Language, notice.Template, notice.Params).SMS; campus.SMSLength(sms) > limit {
 		return nil, campus.FieldErrorf("text", "template_sms_long", "the SMS has more than %d units of UTF-16", limit)
 	}
-	_, err = s.store.WriteNotice(ctx, s.request(ctx), who, p, notice)
+	_, err = s.store.People.WriteNotice(ctx, s.request(ctx), who, p, notice)
 	return &noContent{}, err
 }

@@ -7,7 +7,9 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/casework"
+	"campuscard/storage/people"
+	"campuscard/storage/production"
 )
 
 // ActBody is an act at the counter with what it takes.
@@ -48,13 +50,13 @@ func (b *ActBody) checkFields() error {
 // them shortly before. The id of the decision is that of the receipt.
 func (s *Server) actFor(ctx context.Context, in *counterActInput) (*decisionAnswer, error) {
 	who, b := member(ctx), in.Body
-	if _, err := s.store.ServedPerson(ctx, who, in.ID); err != nil {
+	if _, err := s.store.People.ServedPerson(ctx, who, in.ID); err != nil {
 		return nil, err
 	}
 	if err := b.checkFields(); err != nil {
 		return nil, err
 	}
-	act := storage.NewCounterAct{Kind: b.Act, Person: in.ID, Policy: s.policies.For(who.University).Counter}
+	act := people.NewCounterAct{Kind: b.Act, Person: in.ID, Policy: s.policies.For(who.University).Counter}
 	switch act.Kind {
 	case campus.LanguageAct:
 		if b.Language == "" {
@@ -71,7 +73,7 @@ func (s *Server) actFor(ctx context.Context, in *counterActInput) (*decisionAnsw
 	case campus.SessionsAct:
 		return actDone(s.store.EndSessionsAtCounter(ctx, s.request(ctx), who, act))
 	case campus.UnlockAct:
-		return actDone(s.store.UnlockAtCounter(ctx, s.request(ctx), s.policies.For(who.University).SignIn, who, act))
+		return actDone(s.store.People.UnlockAtCounter(ctx, s.request(ctx), s.policies.For(who.University).SignIn, who, act))
 	case campus.ApplicationAct:
 		return s.applyFor(ctx, act, b.Application)
 	case campus.KioskAct, campus.ResendAct:
@@ -81,12 +83,12 @@ func (s *Server) actFor(ctx context.Context, in *counterActInput) (*decisionAnsw
 }
 
 // actDone is the answer for an act that needs no workflow.
-func actDone(act storage.CounterAct, err error) (*decisionAnswer, error) {
+func actDone(act people.CounterAct, err error) (*decisionAnswer, error) {
 	return &decisionAnswer{Status: http.StatusOK, Body: decisionView{ID: act.ID, Status: "done", Receipt: receiptPath(act.ID)}}, err
 }
 
 // applyFor applies for a person who has their documents with them (L1). Nobody's face is taken at the counter (B3).
-func (s *Server) applyFor(ctx context.Context, act storage.NewCounterAct, b *ApplicationBody) (*decisionAnswer, error) {
+func (s *Server) applyFor(ctx context.Context, act people.NewCounterAct, b *ApplicationBody) (*decisionAnswer, error) {
 	switch {
 	case b == nil:
 		return nil, campus.FieldErrorf("application", "application_missing", "which application?")
@@ -115,7 +117,7 @@ func unknown(field string, err error) error {
 }
 
 // plasticFor says for a person where their plastic is brought (D2, D3).
-func (s *Server) plasticFor(ctx context.Context, act storage.NewCounterAct, b ActBody) (*decisionAnswer, error) {
+func (s *Server) plasticFor(ctx context.Context, act people.NewCounterAct, b ActBody) (*decisionAnswer, error) {
 	who := member(ctx)
 	switch {
 	case b.Card == uuid.Nil:
@@ -123,7 +125,7 @@ func (s *Server) plasticFor(ctx context.Context, act storage.NewCounterAct, b Ac
 	case b.Kiosk == "":
 		return nil, campus.FieldErrorf("kiosk", "kiosk_missing", "which kiosk?")
 	}
-	p, err := s.store.CardPlastic(ctx, act.Person, b.Card)
+	p, err := s.store.Production.CardPlastic(ctx, act.Person, b.Card)
 	if err != nil {
 		return nil, unknown("card", err)
 	}
@@ -131,22 +133,22 @@ func (s *Server) plasticFor(ctx context.Context, act storage.NewCounterAct, b Ac
 	if act.Kind == campus.KioskAct {
 		return actDone(s.store.ChooseKioskAtCounter(ctx, s.request(ctx), who, act, b.Card, b.Kiosk))
 	}
-	if err := s.store.KioskOf(ctx, p.University, b.Kiosk); err != nil {
+	if err := s.store.Production.KioskOf(ctx, p.University, b.Kiosk); err != nil {
 		return nil, err
 	}
-	c, err := s.store.CaseOfPerson(ctx, who, act.Person, act.Case)
+	c, err := s.store.People.CaseOfPerson(ctx, who, act.Person, act.Case)
 	if err != nil {
 		return nil, err
 	}
-	return s.decideFor(ctx, c, act, campus.ResendUpdate, storage.Resend{Kiosk: b.Kiosk})
+	return s.decideFor(ctx, c, act, campus.ResendUpdate, production.Resend{Kiosk: b.Kiosk})
 }
 
 // caseFor does what is done about a case.
-func (s *Server) caseFor(ctx context.Context, act storage.NewCounterAct, b ActBody) (*decisionAnswer, error) {
+func (s *Server) caseFor(ctx context.Context, act people.NewCounterAct, b ActBody) (*decisionAnswer, error) {
 	if act.Case = b.Case; act.Case == uuid.Nil {
 		return nil, campus.FieldErrorf("case", "case_missing", "which case?")
 	}
-	c, err := s.store.CaseOfPerson(ctx, member(ctx), act.Person, act.Case)
+	c, err := s.store.People.CaseOfPerson(ctx, member(ctx), act.Person, act.Case)
 	kind := campus.ApplicationCase
 	if act.Kind == campus.PickupCodeAct {
 		kind = campus.PlasticCase
@@ -182,27 +184,27 @@ var counterUpdates = map[campus.CounterActKind]string{
 }
 
 // decideFor has the workflow of a case take the holder's decision from a member of staff, who stays its actor.
-func (s *Server) decideFor(ctx context.Context, c storage.Case, act storage.NewCounterAct, name string, payload any) (*decisionAnswer, error) {
+func (s *Server) decideFor(ctx context.Context, c casework.Case, act people.NewCounterAct, name string, payload any) (*decisionAnswer, error) {
 	queued := c.Stage == campus.StageQueued || c.Outcome == campus.Withdrawn
 	if act.Kind == campus.WithdrawalAct && queued {
 		if done, err := s.withdrawQueuedFor(ctx, act); done != nil || err != nil {
 			return done, err
 		}
 		var err error
-		if c, err = s.store.CaseOfPerson(ctx, member(ctx), act.Person, c.ID); err != nil {
+		if c, err = s.store.People.CaseOfPerson(ctx, member(ctx), act.Person, c.ID); err != nil {
 			return nil, err
 		}
 	}
 	if c.Stage == campus.StageQueued {
 		return nil, campus.Errorf(campus.Conflict, "queued", "case %s has not begun yet", c.ID)
 	}
-	return s.decide(ctx, s.request(ctx), update{act: &act, NewDecision: storage.NewDecision{
+	return s.decide(ctx, s.request(ctx), update{act: &act, NewDecision: casework.NewDecision{
 		Case: c.Ref(), Update: name, Payload: payload,
 	}})
 }
 
 // withdrawQueuedFor takes back an application that no workflow has begun; nothing when one has.
-func (s *Server) withdrawQueuedFor(ctx context.Context, act storage.NewCounterAct) (*decisionAnswer, error) {
+func (s *Server) withdrawQueuedFor(ctx context.Context, act people.NewCounterAct) (*decisionAnswer, error) {
 	request := s.request(ctx)
 	request.Key += "/queued" // the workflow may have begun meanwhile; then the key itself is for its update
 	done, taken, err := s.store.WithdrawQueuedAtCounter(ctx, request, member(ctx), act)

@@ -11,7 +11,8 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/casework"
+	"campuscard/storage/people"
 )
 
 // decisionView is what became of a decision.
@@ -48,19 +49,19 @@ func (*decisionAnswer) Describe(op *huma.Operation) {
 
 // update is a decision that a workflow is to take.
 type update struct {
-	storage.NewDecision
-	later bool                   // the worker sends it; nobody waits
-	act   *storage.NewCounterAct // it is made at the counter, and has a receipt
+	casework.NewDecision
+	later bool                  // the worker sends it; nobody waits
+	act   *people.NewCounterAct // it is made at the counter, and has a receipt
 }
 
 // decide keeps a decision under its idempotency key and has the workflow take it. From then on it is carried out, or refused
 // in Postgres before anybody is told so: what is not known yet is 202. The same request again gets what became of it.
-func (s *Server) decide(ctx context.Context, request storage.Request, u update) (*decisionAnswer, error) {
+func (s *Server) decide(ctx context.Context, request casework.Request, u update) (*decisionAnswer, error) {
 	decision, err := s.open(ctx, request, u)
 	if err != nil {
 		return nil, err
 	}
-	if decision.State == storage.DecisionOpen && !u.later {
+	if decision.State == casework.DecisionOpen && !u.later {
 		if decision, err = s.decisions.Send(ctx, decision); err != nil {
 			// It is kept, and the worker goes on sending it: that Postgres went away meanwhile refuses nothing.
 			s.log.WarnContext(ctx, "what became of a decision is not kept yet", "decision", decision.ID, "error", err)
@@ -69,21 +70,21 @@ func (s *Server) decide(ctx context.Context, request storage.Request, u update) 
 	return decisionOf(ctx, decision)
 }
 
-func (s *Server) open(ctx context.Context, request storage.Request, u update) (storage.Decision, error) {
+func (s *Server) open(ctx context.Context, request casework.Request, u update) (casework.Decision, error) {
 	if u.act != nil {
 		return s.store.OpenDecisionAtCounter(ctx, request, u.NewDecision, member(ctx), *u.act)
 	}
-	return s.store.OpenDecision(ctx, request, u.NewDecision)
+	return s.store.Casework.OpenDecision(ctx, request, u.NewDecision)
 }
 
 // again is what became of the decision that the same request has made before, whatever stands against making it by now:
 // somebody else may have claimed the item meanwhile, or the case be at another stage. What does not fit, and comes under the
 // key of another request, is told of that.
-func (s *Server) again(ctx context.Context, request storage.Request, first *decisionAnswer, err error) (*decisionAnswer, error) {
+func (s *Server) again(ctx context.Context, request casework.Request, first *decisionAnswer, err error) (*decisionAnswer, error) {
 	if err == nil || request.Key == "" || campus.CodeOf(err).Retryable() {
 		return first, err
 	}
-	known, found, reused := s.store.KnownDecision(ctx, request)
+	known, found, reused := s.store.Casework.KnownDecision(ctx, request)
 	switch {
 	case reused != nil && campus.ReasonOf(reused) == "idempotency_key_reused" && campus.CodeOf(err) == campus.Conflict:
 		return nil, reused
@@ -94,11 +95,11 @@ func (s *Server) again(ctx context.Context, request storage.Request, first *deci
 }
 
 // decisionOf is a decision as Postgres has it: the answer, the refusal, or that it is being carried out.
-func decisionOf(ctx context.Context, d storage.Decision) (*decisionAnswer, error) {
+func decisionOf(ctx context.Context, d casework.Decision) (*decisionAnswer, error) {
 	switch d.State {
-	case storage.DecisionRefused:
+	case casework.DecisionRefused:
 		return nil, whyRefused(d)
-	case storage.DecisionOpen:
+	case casework.DecisionOpen:
 		said := "decision.running"
 		if d.Told {
 			said = "decision.stuck"
@@ -123,7 +124,7 @@ func decisionOf(ctx context.Context, d storage.Decision) (*decisionAnswer, error
 }
 
 // whyRefused is the refusal, of which storage knows the field from the body of an application or of evidence.
-func whyRefused(d storage.Decision) error {
+func whyRefused(d casework.Decision) error {
 	switch {
 	case d.Why.Code.Retryable(): // it is known what became of it, whatever went wrong
 		return campus.Errorf(campus.Conflict, "decision_failed", "decision %s was not carried out: %s", d.ID, d.Why.Message)
@@ -137,7 +138,7 @@ func whyRefused(d storage.Decision) error {
 
 // atCounter tells whether a decision was made for its holder, or about their person, at the counter: then there is a
 // receipt once it is done.
-func atCounter(d storage.Decision) bool {
+func atCounter(d casework.Decision) bool {
 	switch d.Update {
 	case campus.ReviewUpdate, campus.SettleStepUpdate, campus.PauseUpdate, campus.ResumeUpdate, campus.CancelUpdate:
 		return false
@@ -149,7 +150,7 @@ func atCounter(d storage.Decision) bool {
 func (s *Server) getDecision(ctx context.Context, in *struct {
 	ID uuid.UUID `path:"id" format:"uuid"`
 }) (*decisionAnswer, error) {
-	decision, err := s.store.FindDecision(ctx, actor(ctx), in.ID)
+	decision, err := s.store.Casework.FindDecision(ctx, actor(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -157,11 +158,11 @@ func (s *Server) getDecision(ctx context.Context, in *struct {
 }
 
 // caseDecision is a decision about a case by whoever calls.
-func (s *Server) caseDecision(ctx context.Context, c storage.Case, name string, payload any) (*decisionAnswer, error) {
+func (s *Server) caseDecision(ctx context.Context, c casework.Case, name string, payload any) (*decisionAnswer, error) {
 	if c.Stage == campus.StageQueued {
 		return nil, campus.Errorf(campus.Conflict, "queued", "case %s has not begun yet", c.ID)
 	}
-	return s.decide(ctx, s.request(ctx), update{NewDecision: storage.NewDecision{Case: c.Ref(), Update: name, Payload: payload}})
+	return s.decide(ctx, s.request(ctx), update{NewDecision: casework.NewDecision{Case: c.Ref(), Update: name, Payload: payload}})
 }
 
 // pendingView is that somebody has decided, and what about; not what was decided, which is not so yet.
@@ -176,8 +177,8 @@ type pendingView struct {
 }
 
 // pendingOf says of holders only that they have decided: who they are takes another permission.
-func pendingOf(in campus.Language) func(storage.OpenDecision) pendingView {
-	return func(d storage.OpenDecision) pendingView {
+func pendingOf(in campus.Language) func(casework.OpenDecision) pendingView {
+	return func(d casework.OpenDecision) pendingView {
 		view := pendingView{Since: d.Since, What: d.Update, WhatText: campus.Text(in, "deciding."+d.Update, nil),
 			Step: d.Step, StepText: campus.StepText(in, d.Step), By: d.Actor, ByName: d.ByName}
 		if kind, _, _ := strings.Cut(d.Actor, "/"); kind != string(campus.StaffActor) {

@@ -74,11 +74,11 @@ func TestWhoWaitsIsToldThatStaffKnow(t *testing.T) {
 			_, look := h.open(t, approve)
 			if test.step != "" {
 				h.Exec(`update cases set parked = $1 where id = $2`, test.parked, ref.ID)
-				require.NoError(t, h.OpenIncident(t.Context(), ref, campus.NewWorkItem{
+				require.NoError(t, h.Casework.OpenIncident(t.Context(), ref, campus.NewWorkItem{
 					Kind: campus.IncidentItem, Step: test.step, Attempt: 1, Cause: campus.Internal, Reason: campus.WorkflowLost,
 				}))
 			}
-			require.NoError(t, h.CloseIncident(t.Context(), ref, "closed"))
+			require.NoError(t, h.Casework.CloseIncident(t.Context(), ref, "closed"))
 			for _, c := range []call{approve, look.in(campus.English)} {
 				said := read[struct {
 					StatusText string `json:"status_text"`
@@ -121,7 +121,7 @@ func TestRefusedDecisionStaysRefused(t *testing.T) {
 			_, item := h.inReview(t, "student")
 			approve := decision("reviewer", item, approval).with("Idempotency-Key", "an-approval")
 			d, look := h.open(t, approve)
-			_, err := h.RefuseDecision(t.Context(), d.ID, test.why)
+			_, err := h.Casework.RefuseDecision(t.Context(), d.ID, test.why)
 			require.NoError(t, err)
 			h.play(t, map[string]scenario{
 				"a look at it":   {look, 409, test.want, ""},
@@ -162,7 +162,7 @@ func TestCounterActIsKept(t *testing.T) {
 	left.Decision = storagetest.One[campus.Decision](h.House, `select jsonb_build_object('decision', id, 'update', update_name, 'by',
 		jsonb_build_object('kind', split_part(actor, '/', 1), 'id', split_part(actor, '/', 2)), 'seen', seen) from requests where id = $1`, first.ID)
 	h.record(t, left)
-	_, err := h.RefuseDecision(t.Context(), first.ID, campus.Errorf(campus.Conflict, campus.WrongStage, "the workflow knows nothing of it"))
+	_, err := h.Casework.RefuseDecision(t.Context(), first.ID, campus.Errorf(campus.Conflict, campus.WrongStage, "the workflow knows nothing of it"))
 	require.NoError(t, err)
 	done := h.do(t, look)
 	require.Equal(t, 200, done.status, "it is among the moves: %s", done.body)

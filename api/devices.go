@@ -5,12 +5,12 @@ import (
 
 	"github.com/google/uuid"
 
-	"campuscard/storage"
+	"campuscard/storage/people"
 )
 
 // deviceView is a session as its owner sees it.
 type deviceView struct {
-	storage.Device
+	people.Device
 	Current bool `json:"current" doc:"The one that asks"`
 }
 
@@ -20,23 +20,23 @@ func (s *Server) listSessions(ctx context.Context, in *PageQuery) (*answer[page[
 	if err != nil {
 		return nil, err
 	}
-	devices, err := s.store.Devices(ctx, person(ctx).ID, after, in.Limit+1)
+	devices, err := s.store.People.Devices(ctx, person(ctx).ID, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
 	current := callOf(ctx).principal.Session
-	show := func(d storage.Device) deviceView { return deviceView{d, d.ID == current} }
-	return answered(newPage(devices, in.Limit, show, func(d storage.Device) uuid.UUID { return d.ID })), nil
+	show := func(d people.Device) deviceView { return deviceView{d, d.ID == current} }
+	return answered(newPage(devices, in.Limit, show, func(d people.Device) uuid.UUID { return d.ID })), nil
 }
 
 // endSession signs one device out; the one that asks may be it.
 func (s *Server) endSession(ctx context.Context, in *struct {
 	ID uuid.UUID `path:"id" format:"uuid"`
 }) (*noContent, error) {
-	return &noContent{}, s.store.EndOwnSession(ctx, person(ctx), in.ID)
+	return &noContent{}, s.store.People.EndOwnSession(ctx, person(ctx), in.ID)
 }
 
 // endOtherSessions signs every device out but the one that asks.
 func (s *Server) endOtherSessions(ctx context.Context, _ *struct{}) (*noContent, error) {
-	return &noContent{}, s.store.EndOtherSessions(ctx, callOf(ctx).principal)
+	return &noContent{}, s.store.People.EndOtherSessions(ctx, callOf(ctx).principal)
 }

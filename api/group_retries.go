@@ -8,11 +8,11 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/casework"
 )
 
 type parkedGroupView struct {
-	storage.ParkedGroup
+	casework.ParkedGroup
 	StepText  string `json:"step_text"`
 	CauseText string `json:"cause_text"`
 }
@@ -23,8 +23,8 @@ type parkedGroupList struct {
 
 // listParkedGroups are the parked steps one may settle, by step and cause: what an outage has left (K3).
 func (s *Server) listParkedGroups(ctx context.Context, _ *struct{}) (*answer[parkedGroupList], error) {
-	groups, err := s.store.ParkedGroups(ctx, member(ctx))
-	return answered(parkedGroupList{each(groups, func(g storage.ParkedGroup) parkedGroupView {
+	groups, err := s.store.Casework.ParkedGroups(ctx, member(ctx))
+	return answered(parkedGroupList{each(groups, func(g casework.ParkedGroup) parkedGroupView {
 		return parkedGroupView{g, campus.StepText(language(ctx), g.Step), campus.CauseText(language(ctx), g.Cause)}
 	})}), err
 }
@@ -40,7 +40,7 @@ type groupRetryInput struct {
 type groupRetryAnswer struct {
 	Status   int
 	Location string `header:"Location"`
-	Body     storage.GroupRetry
+	Body     casework.GroupRetry
 }
 
 // Describe tells /openapi.json of its one answer.
@@ -52,7 +52,7 @@ func (*groupRetryAnswer) Describe(op *huma.Operation) {
 // retryGroup has all steps of a group retried, by a loop of the worker and at the rate of the policy. Each is a retry
 // decision of the member, with an outcome of its own.
 func (s *Server) retryGroup(ctx context.Context, in *groupRetryInput) (*groupRetryAnswer, error) {
-	retry, err := s.store.OpenGroupRetry(ctx, s.request(ctx), member(ctx), in.Body.Step, in.Body.Cause)
+	retry, err := s.store.Casework.OpenGroupRetry(ctx, s.request(ctx), member(ctx), in.Body.Step, in.Body.Cause)
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +64,8 @@ type GroupRetryInput struct {
 	ID uuid.UUID `path:"id" format:"uuid"`
 }
 
-func (s *Server) getGroupRetry(ctx context.Context, in *GroupRetryInput) (*answer[storage.GroupRetry], error) {
-	retry, err := s.store.GroupRetry(ctx, member(ctx), in.ID)
+func (s *Server) getGroupRetry(ctx context.Context, in *GroupRetryInput) (*answer[casework.GroupRetry], error) {
+	retry, err := s.store.Casework.GroupRetry(ctx, member(ctx), in.ID)
 	return answered(retry), err
 }
 
@@ -75,15 +75,15 @@ type groupRetryItemsInput struct {
 }
 
 // listGroupRetryItems are the steps of a group retry with what became of each.
-func (s *Server) listGroupRetryItems(ctx context.Context, in *groupRetryItemsInput) (*answer[page[storage.GroupRetryItem]], error) {
+func (s *Server) listGroupRetryItems(ctx context.Context, in *groupRetryItemsInput) (*answer[page[casework.GroupRetryItem]], error) {
 	after, err := readCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.store.GroupRetry(ctx, member(ctx), in.ID); err != nil {
+	if _, err := s.store.Casework.GroupRetry(ctx, member(ctx), in.ID); err != nil {
 		return nil, err
 	}
-	items, err := s.store.GroupRetryItems(ctx, member(ctx), in.ID, after, in.Limit+1)
-	return answered(newPage(items, in.Limit, func(i storage.GroupRetryItem) storage.GroupRetryItem { return i },
-		func(i storage.GroupRetryItem) uuid.UUID { return i.ID })), err
+	items, err := s.store.Casework.GroupRetryItems(ctx, member(ctx), in.ID, after, in.Limit+1)
+	return answered(newPage(items, in.Limit, func(i casework.GroupRetryItem) casework.GroupRetryItem { return i },
+		func(i casework.GroupRetryItem) uuid.UUID { return i.ID })), err
 }

@@ -12,7 +12,7 @@ import (
 
 	"campuscard/api"
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/people"
 )
 
 // What needs more than an empty body to come to Postgres at all, while Postgres accepts and never answers: by the kinds
@@ -20,7 +20,7 @@ import (
 func TestHungPostgresIsToldToEverybody(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	require.NoError(t, h.SeedStaff(t.Context(), []storage.StaffSeed{staffOf("wang")}))
+	require.NoError(t, h.People.SeedStaff(t.Context(), []people.StaffSeed{staffOf("wang")}))
 	d := h.Detour(t)
 	cfg := config(h.House)
 	cfg.HandlerTime = 2 * time.Second

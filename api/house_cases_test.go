@@ -14,7 +14,7 @@ import (
 
 	"campuscard/api"
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
 	"campuscard/storage/storagetest"
 )
 
@@ -50,7 +50,7 @@ type fields = map[string]any
 // challenge is one that may be answered for so long.
 func (h *house) challenge(t *testing.T, person uuid.UUID, life time.Duration) uuid.UUID {
 	t.Helper()
-	kept, err := h.AddChallenge(t.Context(), storagetest.Request(campus.Student(person)), person, campus.Nod, life)
+	kept, err := h.Cards.AddChallenge(t.Context(), storagetest.Request(campus.Student(person)), person, campus.Nod, life)
 	require.NoError(t, err)
 	return kept.ID
 }
@@ -77,13 +77,13 @@ func (h *house) apply(t *testing.T, who string) campus.CaseRef {
 	t.Helper()
 	got := h.do(t, applyCall(who, h.application(t, h.people[who])))
 	require.Equal(t, 201, got.status, "%s", got.body)
-	return campus.CaseRef{Kind: campus.ApplicationCase, ID: read[storage.Accepted](t, got).ID}
+	return campus.CaseRef{Kind: campus.ApplicationCase, ID: read[cards.Accepted](t, got).ID}
 }
 
 // record moves a case as its workflow would.
 func (h *house) record(t *testing.T, m campus.Move) {
 	t.Helper()
-	_, err := h.Record(t.Context(), m)
+	_, err := h.Casework.Record(t.Context(), m)
 	require.NoError(t, err)
 }
 
@@ -107,23 +107,23 @@ const orderID = "bo-1"
 func (h *house) inProduction(t *testing.T, who string) (plastic uuid.UUID) {
 	t.Helper()
 	ref, ctx, by := h.apply(t, who), t.Context(), campus.Change{Actor: campus.Staff(h.reviewer.ID), Channel: "app", Reason: "approved"}
-	_, err := h.BeginApplication(ctx, h.NextMove(ref, campus.StageReview, campus.WaitsForReviewer))
+	_, err := h.Cards.BeginApplication(ctx, h.NextMove(ref, campus.StageReview, campus.WaitsForReviewer))
 	require.NoError(t, err)
 	card, plastic := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
 	order := campus.CaseRef{Kind: campus.PlasticCase, ID: uuid.Must(uuid.NewV7())}
 	approved := h.NextMove(ref, campus.StageProvisioning, campus.WaitsForEngine)
-	approved.Decision = h.Decision(ref, by.Actor, campus.ReviewUpdate, campus.Said{Action: string(campus.Approve)}, storage.ReviewNote{})
-	_, err = h.CreateCard(ctx, approved, card, by)
+	approved.Decision = h.Decision(ref, by.Actor, campus.ReviewUpdate, campus.Said{Action: string(campus.Approve)}, cards.ReviewNote{})
+	_, err = h.Cards.CreateCard(ctx, approved, card, by)
 	require.NoError(t, err)
 	h.record(t, h.NextMove(ref, campus.StageActivation, campus.WaitsForStudent))
 	active := h.NextMove(ref, campus.StageDone, campus.WaitsForNobody)
 	active.Outcome = campus.Completed
 	active.Decision = h.Decision(ref, campus.Student(h.people[who].ID), campus.ActivateUpdate, campus.Said{}, nil)
-	_, err = h.ActivateCard(ctx, active, storage.Activation{Card: card, PlasticCase: order.ID, Plastic: plastic, CardLife: 24 * time.Hour,
+	_, err = h.ActivateCard(ctx, active, cards.Activation{Card: card, PlasticCase: order.ID, Plastic: plastic, CardLife: 24 * time.Hour,
 		PromisedAt: campus.DateOf(h.Clock.Now()).AddDays(3).End(), Change: by})
 	require.NoError(t, err)
 	h.record(t, campus.Move{Case: order, Version: 1, Stage: campus.StageProduction, WaitsFor: campus.WaitsForBureau})
-	require.NoError(t, h.SaveOrder(ctx, plastic, orderID))
+	require.NoError(t, h.Production.SaveOrder(ctx, plastic, orderID))
 	return plastic
 }
 

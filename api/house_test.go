@@ -25,7 +25,7 @@ import (
 
 	"campuscard/api"
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/people"
 	"campuscard/storage/storagetest"
 )
 
@@ -90,7 +90,7 @@ func newHouse(t *testing.T) *house {
 }
 
 // registered makes somebody one whom the roster has as studying here.
-func registered(p *storage.RosterPerson) { p.Status = "registered" }
+func registered(p *people.RosterPerson) { p.Status = "registered" }
 
 // hire makes a member of staff who calls under a name.
 func (h *house) hire(who, university string, grants ...campus.Grant) campus.StaffMember {
@@ -329,7 +329,7 @@ func credentials(p storagetest.Person, password string) string {
 const staffPassword = "a good pass 1"
 
 // staffOf is a staff seed with a password, for sign-ins.
-func staffOf(username string) storage.StaffSeed {
-	return storage.StaffSeed{University: storagetest.University, Username: username, Name: "王老师", Password: staffPassword,
+func staffOf(username string) people.StaffSeed {
+	return people.StaffSeed{University: storagetest.University, Username: username, Name: "王老师", Password: staffPassword,
 		Grants: []campus.Grant{{Role: campus.Reviewer}}}
 }

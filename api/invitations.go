@@ -7,12 +7,14 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
+	"campuscard/storage/outreach"
 )
 
 // CampaignView is a campaign in a list: codes, counts, and how its case stands (C5).
 type CampaignView struct {
-	storage.Campaign
+	outreach.Campaign
 	AudienceText string         `json:"audience_text"`
 	Stage        campus.Stage   `json:"stage"`
 	StageText    string         `json:"stage_text"`
@@ -30,8 +32,8 @@ type CampaignView struct {
 	Applied      int            `json:"applied" doc:"Of those invited, who has applied since"`
 }
 
-func campaignOf(in campus.Language) func(storage.CampaignProgress) CampaignView {
-	return func(c storage.CampaignProgress) CampaignView {
+func campaignOf(in campus.Language) func(outreach.CampaignProgress) CampaignView {
+	return func(c outreach.CampaignProgress) CampaignView {
 		view := CampaignView{
 			Campaign: c.Campaign, AudienceText: campus.Text(in, "audience."+string(c.Audience), nil),
 			Stage: c.Stage, StageText: campus.Text(in, "stage."+string(c.Stage), nil),
@@ -52,8 +54,8 @@ func (s *Server) invitationPolicy(ctx context.Context) campus.InvitationPolicy {
 }
 
 // audienceOf is an audience among those whom the university serves (A1).
-func (s *Server) audienceOf(ctx context.Context, group campus.Audience, level, college string) storage.Audience {
-	return storage.Audience{Group: group, Level: level, College: college,
+func (s *Server) audienceOf(ctx context.Context, group campus.Audience, level, college string) outreach.Audience {
+	return outreach.Audience{Group: group, Level: level, College: college,
 		Levels: s.policies.For(member(ctx).University).Application.Levels}
 }
 
@@ -93,7 +95,7 @@ func (s *Server) countAudience(ctx context.Context, in *audienceInput) (*answer[
 			return nil, err
 		}
 	}
-	people, err := s.store.CountAudience(ctx, member(ctx).University, s.audienceOf(ctx, in.Audience, in.Level, in.College), s.rested(ctx))
+	people, err := s.store.Outreach.CountAudience(ctx, member(ctx).University, s.audienceOf(ctx, in.Audience, in.Level, in.College), s.rested(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -126,14 +128,14 @@ func (s *Server) openCampaign(ctx context.Context, in *campaignInput) (*answer[C
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.store.OpenCampaign(ctx, s.request(ctx), who, storage.NewCampaign{
+	c, err := s.store.Outreach.OpenCampaign(ctx, s.request(ctx), who, outreach.NewCampaign{
 		ID: id, Audience: s.audienceOf(ctx, body.Audience, body.Level, body.College), Period: period, Rested: s.rested(ctx),
 		PolicyVersion: s.policies.Version(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	progress, err := s.store.StaffCampaign(ctx, who, c.ID)
+	progress, err := s.store.Outreach.StaffCampaign(ctx, who, c.ID)
 	return answered(campaignOf(language(ctx))(progress)), err
 }
 
@@ -148,26 +150,26 @@ func (s *Server) listCampaigns(ctx context.Context, in *campaignListInput) (*ans
 	if err != nil {
 		return nil, err
 	}
-	campaigns, err := s.store.Campaigns(ctx, member(ctx), in.Open, after, in.Limit+1)
+	campaigns, err := s.store.Outreach.Campaigns(ctx, member(ctx), in.Open, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	return answered(newPage(campaigns, in.Limit, campaignOf(language(ctx)), func(c storage.CampaignProgress) uuid.UUID { return c.ID })), nil
+	return answered(newPage(campaigns, in.Limit, campaignOf(language(ctx)), func(c outreach.CampaignProgress) uuid.UUID { return c.ID })), nil
 }
 
 // campaignDetail is a campaign with its waves.
 type campaignDetail struct {
 	CampaignView
-	Items []storage.WaveProgress `json:"items" doc:"Its waves, in their order"`
+	Items []outreach.WaveProgress `json:"items" doc:"Its waves, in their order"`
 }
 
 // getCampaign is one campaign with its waves. Its timeline is that of its case.
 func (s *Server) getCampaign(ctx context.Context, in *CaseInput) (*answer[campaignDetail], error) {
-	c, err := s.store.StaffCampaign(ctx, member(ctx), in.ID)
+	c, err := s.store.Outreach.StaffCampaign(ctx, member(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
-	waves, err := s.store.CampaignWaves(ctx, c.ID)
+	waves, err := s.store.Outreach.CampaignWaves(ctx, c.ID)
 	return answered(campaignDetail{campaignOf(language(ctx))(c), waves}), err
 }
 
@@ -193,16 +195,16 @@ func (s *Server) cancelCampaign(ctx context.Context, in *steerInput) (*decisionA
 
 // steer has the workflow of a campaign of one's university decide.
 func (s *Server) steer(ctx context.Context, in *steerInput, name string) (*decisionAnswer, error) {
-	c, err := s.store.StaffCampaign(ctx, member(ctx), in.ID)
+	c, err := s.store.Outreach.StaffCampaign(ctx, member(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if c.Stage == campus.StageQueued {
 		return nil, campus.Errorf(campus.Conflict, "queued", "campaign %s has not begun yet", c.ID)
 	}
-	note := storage.ReviewNote{}
+	note := cards.ReviewNote{}
 	if in.Body != nil {
 		note.Note = in.Body.Note
 	}
-	return s.decide(ctx, s.request(ctx), update{NewDecision: storage.NewDecision{Case: c.Ref(), Update: name, Payload: note}})
+	return s.decide(ctx, s.request(ctx), update{NewDecision: casework.NewDecision{Case: c.Ref(), Update: name, Payload: note}})
 }

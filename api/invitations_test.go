@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/outreach"
 	"campuscard/storage/storagetest"
 )
 
@@ -66,7 +66,7 @@ func (h *house) wave(t *testing.T, campaign uuid.UUID) int {
 	t.Helper()
 	m := h.NextMove(campus.CaseRef{Kind: campus.InvitationCase, ID: campaign}, campus.StageInviting, campus.WaitsForDate)
 	m.Events = []campus.Event{{Kind: "wave_sent", Actor: campus.System(), Data: map[string]string{"wave": "1"}}}
-	_, n, err := h.SendWave(t.Context(), m, storage.Wave{Kind: campus.InvitationWave, Seq: 1, Size: 100, Rested: h.Now().Add(-time.Hour),
+	_, n, err := h.Outreach.SendWave(t.Context(), m, outreach.Wave{Kind: campus.InvitationWave, Seq: 1, Size: 100, Rested: h.Now().Add(-time.Hour),
 		Notice: campus.Notice{Template: "notice.invitation", Params: map[string]string{"day": "2026-11-30"}}})
 	require.NoError(t, err)
 	return n
@@ -139,7 +139,7 @@ func TestCampaignPages(t *testing.T) {
 	require.Empty(t, ask[list](t, h, "foreigner", invitations).Items)
 	m := h.NextMove(campus.CaseRef{Kind: campus.InvitationCase, ID: first.ID}, campus.StageDone, campus.WaitsForNobody)
 	m.Outcome, m.Reason, m.Events = campus.Withdrawn, "campaign_cancelled", []campus.Event{{Kind: "campaign_cancelled", Actor: campus.System()}}
-	_, err := h.EndCampaign(t.Context(), m)
+	_, err := h.Outreach.EndCampaign(t.Context(), m)
 	require.NoError(t, err)
 	require.Len(t, ask[list](t, h, "boss", invitations+"?open=true").Items, 1)
 	ended := ask[shownCampaign](t, h, "boss", invitations+"/"+first.ID.String())

@@ -49,7 +49,7 @@ func (s *Server) verifyKiosk(r *http.Request, request *call) error {
 	if err != nil || s.store.Now().Sub(time.Unix(seconds, 0)).Abs() > kioskTolerance {
 		return campus.Errorf(campus.Unauthenticated, "clock_off", "the timestamp is more than %s away", kioskTolerance)
 	}
-	known, secret, err := s.store.KioskSecret(r.Context(), id)
+	known, secret, err := s.store.People.KioskSecret(r.Context(), id)
 	if err != nil && campus.CodeOf(err) != campus.NotFound {
 		return err
 	}
@@ -58,7 +58,7 @@ func (s *Server) verifyKiosk(r *http.Request, request *call) error {
 	if wanted, _ := hex.DecodeString(want); err != nil || !hmac.Equal(given, wanted) {
 		return campus.Errorf(campus.Unauthenticated, "signature_wrong", "the signature is wrong")
 	}
-	if err := s.store.UseNonce(r.Context(), known.ID, nonce); err != nil {
+	if err := s.store.People.UseNonce(r.Context(), known.ID, nonce); err != nil {
 		return err
 	}
 	request.kiosk, request.actor = known, campus.Machine(known.ID)

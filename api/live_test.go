@@ -145,7 +145,7 @@ func (l *town) applies(t *testing.T, who string, flaw portrait.Flaw) uuid.UUID {
 func (l *town) comes(t *testing.T, who string, id uuid.UUID, stage, waits string) shownCase {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		c, err := l.PersonCase(t.Context(), l.students[who].ID, id)
+		c, err := l.Casework.PersonCase(t.Context(), l.students[who].ID, id)
 		return err == nil && string(c.Stage) == stage && string(c.WaitsFor) == waits
 	}, patience, 20*time.Millisecond, "%s comes to %s", who, stage)
 	return ask[shownCase](t, l.house, who, "/api/v1/applications/"+id.String())

@@ -7,6 +7,8 @@ import (
 	"campuscard/campus"
 	"campuscard/school"
 	"campuscard/storage"
+	"campuscard/storage/casework"
+	"campuscard/storage/production"
 )
 
 type pickupInput struct {
@@ -17,12 +19,12 @@ type pickupInput struct {
 }
 
 // pickUp opens a compartment for who has the code and the document (D3). It works while Temporal is away.
-func (s *Server) pickUp(ctx context.Context, in *pickupInput) (*answer[storage.Opened], error) {
+func (s *Server) pickUp(ctx context.Context, in *pickupInput) (*answer[production.Opened], error) {
 	code, err := campus.ParseCode(in.Body.Code, campus.LongCodeDigits, campus.PickupCodeForm)
 	if err != nil {
 		return nil, err
 	}
-	opened, err := s.store.PickUp(ctx, s.request(ctx), storage.Pickup{
+	opened, err := s.store.Production.PickUp(ctx, s.request(ctx), production.Pickup{
 		Kiosk: machine(ctx).ID, Code: code, DocumentNumber: campus.NormalizeDocumentNumber(in.Body.DocumentNumber),
 		Tries: func(university string) int { return s.policies.For(university).Plastic.PickupTries },
 	})
@@ -54,15 +56,15 @@ func (s *Server) bureauCallback(ctx context.Context, in *callbackInput) (*noCont
 		if err != nil {
 			return nil, campus.Errorf(campus.Invalid, "report_unknown", "%s", err)
 		}
-		shipment.CallbackID, shipment.BodyHash = callback.ID, storage.BodyHash(in.RawBody)
-		return &noContent{}, s.conflictLogged(ctx, callback.ID, s.store.TakeShipment(ctx, shipment))
+		shipment.CallbackID, shipment.BodyHash = callback.ID, production.BodyHash(in.RawBody)
+		return &noContent{}, s.conflictLogged(ctx, callback.ID, s.store.Production.TakeShipment(ctx, shipment))
 	}
 	report, err := activities.ProductionReport(callback.Production)
 	if err != nil {
 		return nil, campus.Errorf(campus.Invalid, "report_unknown", "%s", err)
 	}
-	report.CallbackID, report.BodyHash = callback.ID, storage.BodyHash(in.RawBody)
-	return &noContent{}, s.conflictLogged(ctx, callback.ID, s.store.TakeReport(ctx, report))
+	report.CallbackID, report.BodyHash = callback.ID, production.BodyHash(in.RawBody)
+	return &noContent{}, s.conflictLogged(ctx, callback.ID, s.store.Production.TakeReport(ctx, report))
 }
 
 // conflictLogged writes down that a call-back came under the id of another one: its sender takes it for delivered or
@@ -86,8 +88,8 @@ func (s *Server) hrCallback(ctx context.Context, in *callbackInput) (*answer[sub
 	if err != nil {
 		return nil, err
 	}
-	call := storage.Callback{Sender: storage.HRSender(submission.University), ID: submission.ID,
-		BodyHash: storage.BodyHash(in.RawBody)}
+	call := casework.Callback{Sender: casework.HRSender(submission.University), ID: submission.ID,
+		BodyHash: production.BodyHash(in.RawBody)}
 	opened, err := s.store.SubmitEmployees(ctx, call, submission.University, submission.Numbers, s.policies.Version())
 	return answered(submissionsView{opened}), s.conflictLogged(ctx, submission.ID, err)
 }

@@ -13,6 +13,7 @@ import (
 
 	"campuscard/api"
 	"campuscard/storage"
+	"campuscard/storage/people"
 	"campuscard/storage/storagetest"
 )
 
@@ -168,7 +169,7 @@ func TestPickup(t *testing.T) {
 func TestSubmissionsOfStaff(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	lecturer := h.Person(func(p *storage.RosterPerson) { p.Status, p.Number, p.Level = "employed", "T2019001", "staff" })
+	lecturer := h.Person(func(p *people.RosterPerson) { p.Status, p.Number, p.Level = "employed", "T2019001", "staff" })
 	h.people["lecturer"] = lecturer
 	h.tokens.Store("lecturer", h.SignedIn(lecturer.ID))
 	body := func(numbers ...string) form {

@@ -28,11 +28,11 @@ type holder struct {
 }
 
 func (s *Server) me(ctx context.Context, _ *struct{}) (*answer[holder], error) {
-	p, err := s.store.Person(ctx, person(ctx).ID)
+	p, err := s.store.People.Person(ctx, person(ctx).ID)
 	if err != nil {
 		return nil, err
 	}
-	unread, err := s.store.UnreadNotices(ctx, p.ID)
+	unread, err := s.store.Casework.UnreadNotices(ctx, p.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (s *Server) me(ctx context.Context, _ *struct{}) (*answer[holder], error) {
 }
 
 func (s *Server) setLanguage(ctx context.Context, in *languageChoice) (*noContent, error) {
-	return &noContent{}, s.store.SetLanguage(ctx, person(ctx).ID, in.Body.Language)
+	return &noContent{}, s.store.People.SetLanguage(ctx, person(ctx).ID, in.Body.Language)
 }
 
 type challenge struct {
@@ -64,7 +64,7 @@ func (s *Server) addChallenge(ctx context.Context, _ *struct{}) (*answer[challen
 	gesture := gestures[rand.N(len(gestures))] // a coin, not a key
 	who := person(ctx)
 	life := s.policies.For(who.University).Identity.ChallengeLife.Std()
-	kept, err := s.store.AddChallenge(ctx, s.request(ctx), who.ID, gesture, life)
+	kept, err := s.store.Cards.AddChallenge(ctx, s.request(ctx), who.ID, gesture, life)
 	text := campus.Text(language(ctx), "gesture."+string(kept.Gesture), nil)
 	return answered(challenge{kept.ID, kept.Gesture, text, kept.ExpiresAt}), err
 }
@@ -102,7 +102,7 @@ type invitationView struct {
 
 // invitationTo is the open invitation of a person, nil when there is none.
 func (s *Server) invitationTo(ctx context.Context, person uuid.UUID) (*invitationView, error) {
-	open, err := s.store.OpenInvitation(ctx, person)
+	open, err := s.store.Outreach.OpenInvitation(ctx, person)
 	if err != nil || open == nil {
 		return nil, err
 	}

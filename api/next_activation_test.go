@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/people"
 	"campuscard/storage/storagetest"
 )
 
@@ -17,7 +17,7 @@ func TestNextTellsOfACardUnderAnotherNumber(t *testing.T) {
 	h := newHouse(t)
 	h.hireAll()
 	h.inProduction(t, "student")
-	twice := h.Person(registered, func(p *storage.RosterPerson) {
+	twice := h.Person(registered, func(p *people.RosterPerson) {
 		p.DocumentNumber, p.Name = h.holder.Roster.DocumentNumber, h.holder.Roster.Name
 	})
 	h.people["twice"] = twice

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/casework"
 )
 
 // C4: who has a card is not told to apply again when a physical one, or a package, comes to its end.
@@ -17,7 +17,7 @@ func TestNobodyIsSentToApplyForWhatTheyHave(t *testing.T) {
 		campus.Aborted}
 	for _, kind := range []campus.CaseKind{campus.ApplicationCase, campus.PlasticCase, campus.PackageCase} {
 		for _, outcome := range outcomes {
-			ended := storage.Case{ID: uuid.New(), Kind: kind, Stage: campus.StageDone, Outcome: outcome}
+			ended := casework.Case{ID: uuid.New(), Kind: kind, Stage: campus.StageDone, Outcome: outcome}
 			next := nextOf(campus.English, ended)
 			require.NotContains(t, next.Text, "next.", "%s %s", kind, outcome)
 			if kind == campus.ApplicationCase && outcome != campus.Completed {

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/casework"
 )
 
 // TemplateView is a message that a university may word in its own way (L10).
@@ -29,7 +29,7 @@ func textsOf(t campus.NoticeTexts) noticeTexts {
 	return noticeTexts{t[campus.Chinese], t[campus.English]}
 }
 
-func templateOf(n campus.NoticeTemplate, counts storage.NoticeVersion) TemplateView {
+func templateOf(n campus.NoticeTemplate, counts casework.NoticeVersion) TemplateView {
 	view := TemplateView{NoticeTemplate: n, Version: counts.Version, Own: counts.Texts != nil, Texts: textsOf(n.Default())}
 	if view.Own {
 		view.Texts = textsOf(counts.Texts)
@@ -43,7 +43,7 @@ type templateList struct {
 
 // listNoticeTemplates are all messages with the words that count.
 func (s *Server) listNoticeTemplates(ctx context.Context, _ *struct{}) (*answer[templateList], error) {
-	wording, err := s.store.NoticeWording(ctx, member(ctx).University)
+	wording, err := s.store.Casework.NoticeWording(ctx, member(ctx).University)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (s *Server) getNoticeTemplate(ctx context.Context, in *TemplateInput) (*ans
 	if err != nil {
 		return nil, err
 	}
-	versions, err := s.store.NoticeVersions(ctx, member(ctx).University, n, 0, 1)
+	versions, err := s.store.Casework.NoticeVersions(ctx, member(ctx).University, n, 0, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ type templateVersionsInput struct {
 
 // listNoticeVersions are what a message has said, newest first.
 func (s *Server) listNoticeVersions(ctx context.Context,
-	in *templateVersionsInput) (*answer[page[storage.NoticeVersion]], error) {
+	in *templateVersionsInput) (*answer[page[casework.NoticeVersion]], error) {
 	n, err := campus.FindNoticeTemplate(in.Name)
 	if err != nil {
 		return nil, err
@@ -102,12 +102,12 @@ func (s *Server) listNoticeVersions(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	versions, err := s.store.NoticeVersions(ctx, member(ctx).University, n, int(before), in.Limit+1)
+	versions, err := s.store.Casework.NoticeVersions(ctx, member(ctx).University, n, int(before), in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	same := func(v storage.NoticeVersion) storage.NoticeVersion { return v }
-	return answered(newPage(versions, in.Limit, same, func(v storage.NoticeVersion) int { return v.Version })), nil
+	same := func(v casework.NoticeVersion) casework.NoticeVersion { return v }
+	return answered(newPage(versions, in.Limit, same, func(v casework.NoticeVersion) int { return v.Version })), nil
 }
 
 type wordingInput struct {
@@ -129,7 +129,7 @@ func (s *Server) wordNotice(ctx context.Context, in *wordingInput) (*answer[Temp
 	if err := n.Check(texts, s.policies.For(who.University).Notices); err != nil {
 		return nil, err
 	}
-	next, err := s.store.WordNotice(ctx, who, n, texts, in.Body.Version)
+	next, err := s.store.Casework.WordNotice(ctx, who, n, texts, in.Body.Version)
 	return answered(templateOf(n, next)), err
 }
 
@@ -144,7 +144,7 @@ func (s *Server) unwordNotice(ctx context.Context, in *unwordingInput) (*noConte
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.store.WordNotice(ctx, member(ctx), n, nil, in.Version)
+	_, err = s.store.Casework.WordNotice(ctx, member(ctx), n, nil, in.Version)
 	return &noContent{}, err
 }
 

@@ -7,7 +7,9 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
+	"campuscard/storage/people"
 )
 
 // offerView is a package that a university offers, and whether the reader may choose it.
@@ -26,7 +28,7 @@ type offerList struct {
 
 // listPackages are the packages of one's university: what one may choose, and why not the rest (C2).
 func (s *Server) listPackages(ctx context.Context, _ *struct{}) (*answer[offerList], error) {
-	who, err := s.store.Person(ctx, person(ctx).ID)
+	who, err := s.store.People.Person(ctx, person(ctx).ID)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +45,7 @@ func (s *Server) listPackages(ctx context.Context, _ *struct{}) (*answer[offerLi
 }
 
 // bars tells why a package is not for a person, or nothing.
-func bars(p campus.PackagePolicy, who storage.Person) string {
+func bars(p campus.PackagePolicy, who people.Person) string {
 	return p.Bars([]string{who.Level, who.Status}, who.Dormitory)
 }
 
@@ -53,7 +55,7 @@ func (s *Server) choosePackages(ctx context.Context, holder uuid.UUID, field str
 	if len(codes) == 0 {
 		return nil, nil
 	}
-	who, err := s.store.Person(ctx, holder)
+	who, err := s.store.People.Person(ctx, holder)
 	if err != nil {
 		return nil, err
 	}
@@ -77,13 +79,13 @@ func (s *Server) choosePackages(ctx context.Context, holder uuid.UUID, field str
 
 // packageView is a package of a card in words.
 type packageView struct {
-	storage.Package
+	cards.Package
 	Name      string `json:"name"`
 	StateText string `json:"state_text"`
 }
 
-func (s *Server) packageOf(in campus.Language, university string) func(storage.Package) packageView {
-	return func(p storage.Package) packageView {
+func (s *Server) packageOf(in campus.Language, university string) func(cards.Package) packageView {
+	return func(p cards.Package) packageView {
 		return packageView{p, s.packageName(in, university, p.Code), campus.Text(in, "package_state."+string(p.State), nil)}
 	}
 }
@@ -97,7 +99,7 @@ func (s *Server) packageName(in campus.Language, university, code string) string
 }
 
 // namePackages puts the name of a package where a timeline has its code.
-func (s *Server) namePackages(in campus.Language, university string, timeline []storage.TimelineEvent) {
+func (s *Server) namePackages(in campus.Language, university string, timeline []casework.TimelineEvent) {
 	for _, event := range timeline {
 		if code, found := event.Data["package"]; found {
 			event.Data["package"] = s.packageName(in, university, code)
@@ -117,7 +119,7 @@ type packageList struct {
 // listCardPackages are the packages of one's card: what it has, and what became of what was asked for last.
 func (s *Server) listCardPackages(ctx context.Context, in *CardInput) (*answer[packageList], error) {
 	who := person(ctx)
-	packages, err := s.store.CardPackages(ctx, who.ID, in.ID)
+	packages, err := s.store.Cards.CardPackages(ctx, who.ID, in.ID)
 	return answered(packageList{each(packages, s.packageOf(language(ctx), who.University))}), err
 }
 
@@ -135,7 +137,7 @@ func (s *Server) requestPackage(ctx context.Context, in *packageRequestInput) (*
 		return nil, err
 	}
 	who := person(ctx)
-	asked, err := s.store.RequestPackage(ctx, s.request(ctx), storage.NewPackage{
+	asked, err := s.store.Cards.RequestPackage(ctx, s.request(ctx), cards.NewPackage{
 		Person: who.ID, Card: in.ID, Chosen: chosen[0], PolicyVersion: s.policies.Version(),
 	})
 	return answered(s.packageOf(language(ctx), who.University)(asked)), err
@@ -149,13 +151,13 @@ type packageInput struct {
 // withdrawPackage gives a package of one's card back, also one that is offered to nobody any more.
 func (s *Server) withdrawPackage(ctx context.Context, in *packageInput) (*answer[packageView], error) {
 	who := person(ctx)
-	held, err := s.store.WithdrawPackage(ctx, s.request(ctx), who.ID, in.ID, in.Code, s.policies.Version())
+	held, err := s.store.Cards.WithdrawPackage(ctx, s.request(ctx), who.ID, in.ID, in.Code, s.policies.Version())
 	return answered(s.packageOf(language(ctx), who.University)(held)), err
 }
 
 // casePackage is the package that a case of that kind changes.
-func (s *Server) casePackage(ctx context.Context, c storage.Case) (*packageView, error) {
-	found, err := s.store.PackageChange(ctx, c.ID)
+func (s *Server) casePackage(ctx context.Context, c casework.Case) (*packageView, error) {
+	found, err := s.store.Cards.PackageChange(ctx, c.ID)
 	view := s.packageOf(language(ctx), c.University)(found.Package)
 	return &view, err
 }

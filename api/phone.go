@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/people"
 )
 
 type newPhone struct {
@@ -22,7 +22,7 @@ func (s *Server) sendNewPhoneCode(ctx context.Context, in *newPhone) (*answer[ph
 	}
 	who := callOf(ctx).principal
 	policy := s.policies.For(who.Person.University).SignIn
-	sent, err := s.store.SendNewPhoneCode(ctx, s.request(ctx), policy, who, in.Body.Password, phone)
+	sent, err := s.store.People.SendNewPhoneCode(ctx, s.request(ctx), policy, who, in.Body.Password, phone)
 	return answered(phoneCodeSent(sent)), err
 }
 
@@ -33,13 +33,13 @@ type phoneCode struct {
 }
 
 // changePhone is the second step: the number that the code went to is the one on file.
-func (s *Server) changePhone(ctx context.Context, in *phoneCode) (*answer[storage.PhoneChanged], error) {
+func (s *Server) changePhone(ctx context.Context, in *phoneCode) (*answer[people.PhoneChanged], error) {
 	who := callOf(ctx).principal
 	policy := s.policies.For(who.Person.University).SignIn
 	code, err := campus.ParseCode(in.Body.Code, campus.PhoneCodeDigits, campus.PhoneCodeForm)
 	if err != nil {
 		return nil, err
 	}
-	changed, err := s.store.ChangePhone(ctx, s.request(ctx), policy, who, code)
+	changed, err := s.store.People.ChangePhone(ctx, s.request(ctx), policy, who, code)
 	return answered(changed), err
 }

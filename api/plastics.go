@@ -6,7 +6,8 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/casework"
+	"campuscard/storage/production"
 )
 
 type kioskInput struct {
@@ -18,7 +19,7 @@ type kioskInput struct {
 
 // chooseKiosk has the physical card brought elsewhere, as long as it is in no batch (D2).
 func (s *Server) chooseKiosk(ctx context.Context, in *kioskInput) (*answer[plasticView], error) {
-	p, err := s.store.ChooseKiosk(ctx, person(ctx).ID, in.ID, in.Body.Kiosk)
+	p, err := s.store.Production.ChooseKiosk(ctx, person(ctx).ID, in.ID, in.Body.Kiosk)
 	if err != nil {
 		return nil, err
 	}
@@ -32,22 +33,22 @@ func (s *Server) chooseKiosk(ctx context.Context, in *kioskInput) (*answer[plast
 // resendPlastic has a card that nobody came for brought to a kiosk once more (D3).
 func (s *Server) resendPlastic(ctx context.Context, in *kioskInput) (*decisionAnswer, error) {
 	who := person(ctx)
-	p, err := s.store.CardPlastic(ctx, who.ID, in.ID)
+	p, err := s.store.Production.CardPlastic(ctx, who.ID, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.store.KioskOf(ctx, p.University, in.Body.Kiosk); err != nil {
+	if err := s.store.Production.KioskOf(ctx, p.University, in.Body.Kiosk); err != nil {
 		return nil, err
 	}
-	c, err := s.store.PersonCase(ctx, who.ID, p.CaseID)
+	c, err := s.store.Casework.PersonCase(ctx, who.ID, p.CaseID)
 	if err != nil {
 		return nil, err
 	}
-	return s.caseDecision(ctx, c, campus.ResendUpdate, storage.Resend{Kiosk: in.Body.Kiosk})
+	return s.caseDecision(ctx, c, campus.ResendUpdate, production.Resend{Kiosk: in.Body.Kiosk})
 }
 
 // plasticNext is what the holder of a plastic can do at a stage of its case.
-func plasticNext(c storage.Case, card uuid.UUID) []actionView {
+func plasticNext(c casework.Case, card uuid.UUID) []actionView {
 	href := "/api/v1/cards/" + card.String() + "/plastic/"
 	switch {
 	case c.Outcome != "":

@@ -10,12 +10,12 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/production"
 )
 
 // BatchView is a batch in a list: codes and counts.
 type BatchView struct {
-	storage.Batch
+	production.Batch
 	StateText  string      `json:"state_text"`
 	ReasonText string      `json:"reason_text"`
 	PromisedOn campus.Date `json:"promised_on" format:"date" doc:"The earliest day promised to a holder"`
@@ -23,8 +23,8 @@ type BatchView struct {
 	SHA256     string      `json:"sha256,omitempty" doc:"Hex, of the order file"`
 }
 
-func (s *Server) batchOf(in campus.Language) func(storage.Batch) BatchView {
-	return func(b storage.Batch) BatchView {
+func (s *Server) batchOf(in campus.Language) func(production.Batch) BatchView {
+	return func(b production.Batch) BatchView {
 		return BatchView{
 			Batch: b, StateText: campus.Text(in, "batch."+string(b.State), nil),
 			ReasonText: campus.Text(in, "batch_reason."+string(b.Reason), nil),
@@ -45,11 +45,11 @@ func (s *Server) listBatches(ctx context.Context, in *batchListInput) (*answer[p
 	if err != nil {
 		return nil, err
 	}
-	batches, err := s.store.StaffBatches(ctx, member(ctx), in.State, after, in.Limit+1)
+	batches, err := s.store.Production.StaffBatches(ctx, member(ctx), in.State, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	id := func(b storage.Batch) uuid.UUID { return b.ID }
+	id := func(b production.Batch) uuid.UUID { return b.ID }
 	return answered(newPage(batches, in.Limit, s.batchOf(language(ctx)), id)), nil
 }
 
@@ -60,19 +60,19 @@ func (s *Server) openBatch(ctx context.Context, _ *struct{}) (*answer[BatchView]
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.store.OpenBatchNow(ctx, s.request(ctx), who, storage.NewBatch{
+	b, err := s.store.Production.OpenBatchNow(ctx, s.request(ctx), who, production.NewBatch{
 		ID: id, University: who.University, Reason: campus.BatchByStaff, PolicyVersion: s.policies.Version(),
 		Size: max(s.policies.For(who.University).Production.BatchSize, 1),
 	})
 	if err != nil {
 		return nil, err
 	}
-	b, err = s.store.StaffBatch(ctx, who, b.ID) // a kept answer holds what is shown only
+	b, err = s.store.Production.StaffBatch(ctx, who, b.ID) // a kept answer holds what is shown only
 	return answered(s.batchOf(language(ctx))(b)), err
 }
 
 type batchCardView struct {
-	storage.BatchCard
+	production.BatchCard
 	StateText  string      `json:"state_text"`
 	PromisedOn campus.Date `json:"promised_on" format:"date"`
 	Note       string      `json:"promise_note,omitempty" doc:"That the day is an estimate"`
@@ -81,32 +81,32 @@ type batchCardView struct {
 // batchDetail is a batch with its case, its cards and its deliveries.
 type batchDetail struct {
 	BatchView
-	Stage      campus.Stage            `json:"stage"`
-	StageText  string                  `json:"stage_text"`
-	WaitsFor   campus.Party            `json:"waits_for"`
-	Due        *time.Time              `json:"due,omitempty"`
-	DueNote    string                  `json:"due_note,omitempty" doc:"That the date is an estimate"`
-	Parked     []string                `json:"parked" doc:"Steps that wait for staff; settle them under /staff/cases/{id}"`
-	TheCards   []batchCardView         `json:"items" doc:"Each card, and where it is"`
-	Deliveries []storage.KioskDelivery `json:"deliveries"`
+	Stage      campus.Stage               `json:"stage"`
+	StageText  string                     `json:"stage_text"`
+	WaitsFor   campus.Party               `json:"waits_for"`
+	Due        *time.Time                 `json:"due,omitempty"`
+	DueNote    string                     `json:"due_note,omitempty" doc:"That the date is an estimate"`
+	Parked     []string                   `json:"parked" doc:"Steps that wait for staff; settle them under /staff/cases/{id}"`
+	TheCards   []batchCardView            `json:"items" doc:"Each card, and where it is"`
+	Deliveries []production.KioskDelivery `json:"deliveries"`
 }
 
 // getBatch is one batch with all that is known about it.
 func (s *Server) getBatch(ctx context.Context, in *CaseInput) (*answer[batchDetail], error) {
 	who, lang := member(ctx), language(ctx)
-	b, err := s.store.StaffBatch(ctx, who, in.ID)
+	b, err := s.store.Production.StaffBatch(ctx, who, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.store.StaffCase(ctx, who, b.ID)
+	c, err := s.store.Casework.StaffCase(ctx, who, b.ID)
 	if err != nil {
 		return nil, err
 	}
-	cards, err := s.store.BatchCards(ctx, b.ID)
+	cards, err := s.store.Production.BatchCards(ctx, b.ID)
 	if err != nil {
 		return nil, err
 	}
-	deliveries, err := s.store.BatchDeliveries(ctx, b.ID)
+	deliveries, err := s.store.Production.BatchDeliveries(ctx, b.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (s *Server) getBatch(ctx context.Context, in *CaseInput) (*answer[batchDeta
 		BatchView: s.batchOf(lang)(b), Stage: c.Stage, StageText: campus.Text(lang, "stage."+string(c.Stage), nil),
 		WaitsFor: c.WaitsFor, Due: c.Due, DueNote: s.dueNote(lang, b.University, c.Due),
 		Parked: append([]string{}, c.Parked...), Deliveries: deliveries,
-		TheCards: each(cards, func(card storage.BatchCard) batchCardView {
+		TheCards: each(cards, func(card production.BatchCard) batchCardView {
 			return batchCardView{card, campus.Text(lang, "plastic."+string(card.State), nil),
 				campus.DateOf(card.PromisedAt.Add(-time.Nanosecond)), s.dueNote(lang, b.University, &card.PromisedAt)}
 		}),
@@ -139,18 +139,18 @@ func (*orderFileAnswer) Describe(op *huma.Operation) {
 // getOrderFile shows what the bureau was sent. It names people, so every look is audited.
 func (s *Server) getOrderFile(ctx context.Context, in *CaseInput) (*orderFileAnswer, error) {
 	who := member(ctx)
-	b, err := s.store.StaffBatch(ctx, who, in.ID)
+	b, err := s.store.Production.StaffBatch(ctx, who, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if !who.May(campus.HandlePlastic, "") {
 		return nil, campus.NotPermitted(campus.HandlePlastic)
 	}
-	content, err := s.store.OrderFile(ctx, b)
+	content, err := s.store.Production.OrderFile(ctx, b)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.store.RecordLook(ctx, actor(ctx), "batch.read_order_file", "batch/"+b.ID.String(), b.University); err != nil {
+	if err := s.store.Casework.RecordLook(ctx, actor(ctx), "batch.read_order_file", "batch/"+b.ID.String(), b.University); err != nil {
 		return nil, err
 	}
 	return &orderFileAnswer{ContentType: orderFileType, CacheControl: "no-store",
@@ -170,11 +170,11 @@ type kioskDeliveryList struct {
 
 // listKioskDeliveries are what is on its way to the kiosk that asks, oldest first.
 func (s *Server) listKioskDeliveries(ctx context.Context, _ *struct{}) (*answer[kioskDeliveryList], error) {
-	open, cards, err := s.store.OpenDeliveries(ctx, machine(ctx).ID)
+	open, cards, err := s.store.Production.OpenDeliveries(ctx, machine(ctx).ID)
 	if err != nil {
 		return nil, err
 	}
-	return answered(kioskDeliveryList{each(open, func(d storage.KioskDelivery) kioskDeliveryView {
+	return answered(kioskDeliveryList{each(open, func(d production.KioskDelivery) kioskDeliveryView {
 		view := kioskDeliveryView{ID: d.ID, ShippedAt: d.ShippedAt, Cards: []string{}}
 		for _, card := range cards {
 			if card.DeliveryID == d.ID {
@@ -191,17 +191,17 @@ type deliveryListInput struct {
 }
 
 // listDeliveries are the deliveries to the kiosks of one's university, newest first.
-func (s *Server) listDeliveries(ctx context.Context, in *deliveryListInput) (*answer[page[storage.KioskDelivery]], error) {
+func (s *Server) listDeliveries(ctx context.Context, in *deliveryListInput) (*answer[page[production.KioskDelivery]], error) {
 	after, err := readCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	deliveries, err := s.store.StaffDeliveries(ctx, member(ctx), in.Open, after, in.Limit+1)
+	deliveries, err := s.store.Production.StaffDeliveries(ctx, member(ctx), in.Open, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	same := func(d storage.KioskDelivery) storage.KioskDelivery { return d }
-	return answered(newPage(deliveries, in.Limit, same, func(d storage.KioskDelivery) uuid.UUID { return d.ID })), nil
+	same := func(d production.KioskDelivery) production.KioskDelivery { return d }
+	return answered(newPage(deliveries, in.Limit, same, func(d production.KioskDelivery) uuid.UUID { return d.ID })), nil
 }
 
 type placedInput struct {
@@ -219,22 +219,22 @@ type receiptInput struct {
 	}
 }
 
-func (in *receiptInput) receipt() storage.Receipt {
-	return storage.Receipt{
+func (in *receiptInput) receipt() production.Receipt {
+	return production.Receipt{
 		Delivery: in.ID, Missing: slices.Concat(in.Body.Missing), Damaged: slices.Concat(in.Body.Damaged), NoRoom: slices.Concat(in.Body.NoRoom),
-		Placed: each(in.Body.Placed, func(p placedInput) storage.Placed { return storage.Placed(p) }),
+		Placed: each(in.Body.Placed, func(p placedInput) production.Placed { return production.Placed(p) }),
 	}
 }
 
 // receiveAtKiosk takes the receipt of the kiosk a delivery came to (D3). It works while Temporal is away.
-func (s *Server) receiveAtKiosk(ctx context.Context, in *receiptInput) (*answer[storage.KioskDelivery], error) {
-	d, err := s.store.KioskReceipt(ctx, s.request(ctx), machine(ctx), in.receipt())
+func (s *Server) receiveAtKiosk(ctx context.Context, in *receiptInput) (*answer[production.KioskDelivery], error) {
+	d, err := s.store.Production.KioskReceipt(ctx, s.request(ctx), machine(ctx), in.receipt())
 	return answered(d), err
 }
 
 // receiveAsStaff takes the receipt of the card centre, for a kiosk that cannot give it.
-func (s *Server) receiveAsStaff(ctx context.Context, in *receiptInput) (*answer[storage.KioskDelivery], error) {
-	d, err := s.store.StaffReceipt(ctx, s.request(ctx), member(ctx), in.receipt())
+func (s *Server) receiveAsStaff(ctx context.Context, in *receiptInput) (*answer[production.KioskDelivery], error) {
+	d, err := s.store.Production.StaffReceipt(ctx, s.request(ctx), member(ctx), in.receipt())
 	return answered(d), err
 }
 
@@ -249,13 +249,13 @@ type plasticReportInput struct {
 // reportPlastic notes that a card is not in its compartment, or of no use: another is made, and the old code is dead.
 func (s *Server) reportPlastic(ctx context.Context, in *plasticReportInput) (*noContent, error) {
 	who := member(ctx)
-	c, err := s.store.StaffCase(ctx, who, in.ID)
+	c, err := s.store.Casework.StaffCase(ctx, who, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if !who.May(campus.HandlePlastic, c.Campus) {
 		return nil, campus.NotPermitted(campus.HandlePlastic)
 	}
-	_, err = s.store.ReportPlastic(ctx, s.request(ctx), who, c.ID, in.Body.State, in.Body.Note)
+	_, err = s.store.Production.ReportPlastic(ctx, s.request(ctx), who, c.ID, in.Body.State, in.Body.Note)
 	return &noContent{}, err
 }

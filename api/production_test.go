@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/production"
 	"campuscard/storage/storagetest"
 )
 
@@ -66,16 +66,16 @@ func (h *house) opens(t *testing.T) shownBatch {
 // sent has the bureau take a batch and ship it; the answer is the delivery's id and the numbers of its cards.
 func (h *house) sent(t *testing.T, batch uuid.UUID) (uuid.UUID, []string) {
 	t.Helper()
-	require.NoError(t, h.NoteBatchOrder(t.Context(), batch, "key"))
-	cards, err := h.BatchCards(t.Context(), batch)
+	require.NoError(t, h.Production.NoteBatchOrder(t.Context(), batch, "key"))
+	cards, err := h.Production.BatchCards(t.Context(), batch)
 	require.NoError(t, err)
-	var answers []storage.EntryAnswer
+	var answers []production.EntryAnswer
 	var numbers, ids []string
 	for _, c := range cards {
-		answers = append(answers, storage.EntryAnswer{Plastic: c.ID, OrderID: "bo-" + c.ID.String()})
+		answers = append(answers, production.EntryAnswer{Plastic: c.ID, OrderID: "bo-" + c.ID.String()})
 		numbers, ids = append(numbers, c.CardNumber), append(ids, c.ID.String())
 	}
-	require.NoError(t, h.SaveBatchOrder(t.Context(), batch, "bb-1", answers))
+	require.NoError(t, h.Production.SaveBatchOrder(t.Context(), batch, "bb-1", answers))
 	got := h.do(t, h.report(shipment(batch.String(), ids...)))
 	require.Equal(t, 204, got.status, "%s", got.body)
 	return storagetest.One[uuid.UUID](h.House, `select id from deliveries where batch_id = $1`, batch), numbers
@@ -128,7 +128,7 @@ func TestBatches(t *testing.T) {
 	for _, note := range []string{unknown.Note, unknown.Items[0].Note, unknown.DueNote} {
 		require.Contains(t, note, "2027", "D2: whose holidays are not announced")
 	}
-	require.NoError(t, h.KeepOrderFile(t.Context(), b.ID, []byte("{}\n"), 1))
+	require.NoError(t, h.Production.KeepOrderFile(t.Context(), b.ID, []byte("{}\n"), 1))
 	kept := h.do(t, file)
 	require.Equal(t, []any{200, "{}\n", "no-store"}, []any{kept.status, string(kept.body), kept.header.Get("Cache-Control")})
 	require.Equal(t, 1, storagetest.One[int](h.House, `select count(*) from audit where action = 'batch.read_order_file' and subject = $1`, "batch/"+b.ID.String()))

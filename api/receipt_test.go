@@ -17,7 +17,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/deploy/stack"
-	"campuscard/storage"
+	"campuscard/storage/people"
 )
 
 // receiptFontsOnce are the fonts of receipts, got and read once for all tests.
@@ -35,10 +35,10 @@ func receiptFonts(t *testing.T) fonts {
 	return read
 }
 
-func sampleReceipt() storage.ActReceipt {
+func sampleReceipt() people.ActReceipt {
 	at, ref := time.Date(2026, time.November, 17, 16, 5, 0, 0, time.UTC), uuid.MustParse("01940000-0000-7000-8000-000000000007")
-	return storage.ActReceipt{
-		Act: storage.CounterAct{ID: uuid.MustParse("01940000-0000-7000-8000-000000000001"), Kind: campus.WithdrawalAct, CaseID: &ref,
+	return people.ActReceipt{
+		Act: people.CounterAct{ID: uuid.MustParse("01940000-0000-7000-8000-000000000001"), Kind: campus.WithdrawalAct, CaseID: &ref,
 			At: at, DoneAt: &at, StaffName: "王老师"},
 		PersonName: "阿依古丽·买买提", PersonNumber: "2026080042", Language: campus.Chinese,
 		UniversityZH: "聊城大学", UniversityEN: "Liaocheng University", CampusZH: "东校区", CampusEN: "East Campus",

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/people"
 )
 
 const pdfType = "application/pdf"
@@ -37,7 +37,7 @@ func (s *Server) getReceipt(ctx context.Context, in *actReceiptInput) (*receiptA
 	if s.receiptFonts == nil {
 		return nil, campus.Errorf(campus.Unavailable, "receipts_unavailable", "there are no fonts for receipts")
 	}
-	receipt, err := s.store.ActReceipt(ctx, member(ctx), in.ID)
+	receipt, err := s.store.People.ActReceipt(ctx, member(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ type receiptText struct {
 }
 
 // receiptLines are the words of a receipt in a language. The number is masked: the paper may lie about.
-func receiptLines(in campus.Language, r storage.ActReceipt) receiptText {
+func receiptLines(in campus.Language, r people.ActReceipt) receiptText {
 	text := func(key string) string { return campus.Text(in, key, nil) }
 	university, place := r.UniversityZH, r.CampusZH
 	if in == campus.English {

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/people"
 )
 
 type studentCredentials struct {
@@ -29,12 +29,12 @@ type staffCredentials struct {
 
 // sessionOpened is the only time a token is told.
 type sessionOpened struct {
-	Token     string               `json:"token" doc:"Send it as Authorization: Bearer"`
-	Level     storage.SessionLevel `json:"level" enum:"initial,full" doc:"initial: only the first sign-in can be finished with it"`
-	ExpiresAt time.Time            `json:"expires_at"`
+	Token     string              `json:"token" doc:"Send it as Authorization: Bearer"`
+	Level     people.SessionLevel `json:"level" enum:"initial,full" doc:"initial: only the first sign-in can be finished with it"`
+	ExpiresAt time.Time           `json:"expires_at"`
 }
 
-func opened(session storage.Session, err error) (*answer[sessionOpened], error) {
+func opened(session people.Session, err error) (*answer[sessionOpened], error) {
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func typedCode(typed string) string { return strings.ToLower(campus.Typed(typed)
 
 func (s *Server) signInStudent(ctx context.Context, in *studentCredentials) (*answer[sessionOpened], error) {
 	b := in.Body
-	who := storage.Credentials{University: typedCode(b.University), Name: campus.PlainNumber(b.Number), Password: b.Password,
+	who := people.Credentials{University: typedCode(b.University), Name: campus.PlainNumber(b.Number), Password: b.Password,
 		Device: b.Device, Address: callOf(ctx).address}
 	if campus.PlainNumber(b.Code) != "" { // one of blanks is none
 		var err error
@@ -54,15 +54,15 @@ func (s *Server) signInStudent(ctx context.Context, in *studentCredentials) (*an
 			return nil, err
 		}
 	}
-	session, err := s.store.SignInStudent(ctx, s.policies.For(who.University).SignIn, who)
+	session, err := s.store.People.SignInStudent(ctx, s.policies.For(who.University).SignIn, who)
 	s.metrics.countSignIn("student", err)
 	return opened(session, err)
 }
 
 func (s *Server) signInStaff(ctx context.Context, in *staffCredentials) (*answer[sessionOpened], error) {
-	who := storage.Credentials{University: typedCode(in.Body.University), Name: campus.Typed(in.Body.Username),
+	who := people.Credentials{University: typedCode(in.Body.University), Name: campus.Typed(in.Body.Username),
 		Password: in.Body.Password, Address: callOf(ctx).address}
-	session, err := s.store.SignInStaff(ctx, s.policies.For(who.University).SignIn, who)
+	session, err := s.store.People.SignInStaff(ctx, s.policies.For(who.University).SignIn, who)
 	s.metrics.countSignIn("staff", err)
 	return opened(session, err)
 }
@@ -83,7 +83,7 @@ type unlockCodeAsked struct {
 // sendUnlockCode is the way past a lock that somebody else has caused (F5): the code is entered with the password.
 func (s *Server) sendUnlockCode(ctx context.Context, in *unlockCodeWanted) (*answer[unlockCodeAsked], error) {
 	university := typedCode(in.Body.University)
-	until, err := s.store.SendUnlockCode(ctx, s.policies.For(university).SignIn, university, campus.PlainNumber(in.Body.Number))
+	until, err := s.store.People.SendUnlockCode(ctx, s.policies.For(university).SignIn, university, campus.PlainNumber(in.Body.Number))
 	return answered(unlockCodeAsked{until, campus.Text(language(ctx), "unlock_code.asked", nil)}), err
 }
 
@@ -95,14 +95,14 @@ type staffRelease struct {
 
 // releaseStaff ends the waits that wrong entries have caused for a member of staff.
 func (s *Server) releaseStaff(ctx context.Context, in *staffRelease) (*noContent, error) {
-	return &noContent{}, s.store.ReleaseStaff(ctx, s.request(ctx), member(ctx), in.Body.Username)
+	return &noContent{}, s.store.People.ReleaseStaff(ctx, s.request(ctx), member(ctx), in.Body.Username)
 }
 
 type sessionView struct {
-	Kind       string               `json:"kind" enum:"student,staff"`
-	University string               `json:"university"`
-	Level      storage.SessionLevel `json:"level" enum:"initial,full"`
-	ExpiresAt  time.Time            `json:"expires_at"`
+	Kind       string              `json:"kind" enum:"student,staff"`
+	University string              `json:"university"`
+	Level      people.SessionLevel `json:"level" enum:"initial,full"`
+	ExpiresAt  time.Time           `json:"expires_at"`
 }
 
 func (s *Server) currentSession(ctx context.Context, _ *struct{}) (*answer[sessionView], error) {
@@ -112,7 +112,7 @@ func (s *Server) currentSession(ctx context.Context, _ *struct{}) (*answer[sessi
 }
 
 func (s *Server) signOut(ctx context.Context, _ *struct{}) (*noContent, error) {
-	return &noContent{}, s.store.EndSession(ctx, callOf(ctx).principal.Session)
+	return &noContent{}, s.store.People.EndSession(ctx, callOf(ctx).principal.Session)
 }
 
 type phoneCodeSent struct {
@@ -122,7 +122,7 @@ type phoneCodeSent struct {
 
 func (s *Server) sendPhoneCode(ctx context.Context, _ *struct{}) (*answer[phoneCodeSent], error) {
 	who := callOf(ctx).principal
-	sent, err := s.store.SendPhoneCode(ctx, s.request(ctx), s.policies.For(who.Person.University).SignIn, who)
+	sent, err := s.store.People.SendPhoneCode(ctx, s.request(ctx), s.policies.For(who.Person.University).SignIn, who)
 	return answered(phoneCodeSent(sent)), err
 }
 
@@ -140,5 +140,5 @@ func (s *Server) setFirstPassword(ctx context.Context, in *firstPassword) (*answ
 	if err != nil {
 		return nil, err
 	}
-	return opened(s.store.SetFirstPassword(ctx, policy, who, code, in.Body.Password))
+	return opened(s.store.People.SetFirstPassword(ctx, policy, who, code, in.Body.Password))
 }

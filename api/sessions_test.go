@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"campuscard/storage"
+	"campuscard/storage/people"
 )
 
 type opened struct {
@@ -52,7 +52,7 @@ func TestSignInCourse(t *testing.T) {
 func TestSignInStaff(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	require.NoError(t, h.SeedStaff(t.Context(), []storage.StaffSeed{staffOf("wang")}))
+	require.NoError(t, h.People.SeedStaff(t.Context(), []people.StaffSeed{staffOf("wang")}))
 	body := func(password string) string {
 		return `{"university":"lcu","username":"wang","password":"` + password + `"}`
 	}

@@ -12,7 +12,7 @@ import (
 
 	"campuscard/api"
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/people"
 	"campuscard/storage/storagetest"
 )
 
@@ -72,7 +72,7 @@ func TestKnownAndUnknownAnswerTheSame(t *testing.T) {
 	h := behindProxy(t)
 	h.hireAll()
 	fresh, set := h.Person(registered).Roster.Number, h.Person(registered)
-	require.NoError(t, h.SeedStaff(t.Context(), []storage.StaffSeed{staffOf("wang")}))
+	require.NoError(t, h.People.SeedStaff(t.Context(), []people.StaffSeed{staffOf("wang")}))
 	h.Exec(`update people set password_hash = (select password_hash from staff where username = 'wang') where id = $1`, set.ID)
 	course := func(number, username, address string) (all []string) {
 		for _, language := range []campus.Language{campus.Chinese, campus.English} {
@@ -106,7 +106,7 @@ func TestStaffAreNotLockedOutByStrangers(t *testing.T) {
 	t.Parallel()
 	h := behindProxy(t)
 	for i := range 16 {
-		require.NoError(t, h.SeedStaff(t.Context(), []storage.StaffSeed{staffOf(fmt.Sprint("member", i))}))
+		require.NoError(t, h.People.SeedStaff(t.Context(), []people.StaffSeed{staffOf(fmt.Sprint("member", i))}))
 	}
 	refused := map[int]int{}
 	for n := range 80 {
@@ -144,7 +144,7 @@ func TestStaffAreNotLockedOutByStrangers(t *testing.T) {
 func TestAddressesOfOneOwnerAreOne(t *testing.T) {
 	t.Parallel()
 	h := behindProxy(t)
-	require.NoError(t, h.SeedStaff(t.Context(), []storage.StaffSeed{staffOf("wang")}))
+	require.NoError(t, h.People.SeedStaff(t.Context(), []people.StaffSeed{staffOf("wang")}))
 	for n := range 5 {
 		require.Equal(t, 401, h.do(t, staffEntry("wang", "wrong").from(fmt.Sprint("2001:db8:1:2::", n+1))).status)
 	}
@@ -226,7 +226,7 @@ func TestReleasingAColleague(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	h.hireAll()
-	require.NoError(t, h.SeedStaff(t.Context(), []storage.StaffSeed{staffOf("wang")}))
+	require.NoError(t, h.People.SeedStaff(t.Context(), []people.StaffSeed{staffOf("wang")}))
 	for range 6 {
 		h.do(t, staffEntry("wang", "wrong"))
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
 )
 
 type staffCaseListInput struct {
@@ -33,8 +34,8 @@ type StaffCaseView struct {
 	TemporalUI string    `json:"temporal_ui,omitempty" doc:"The case's workflow in the Temporal UI"`
 }
 
-func (s *Server) staffCaseOf(in campus.Language) func(storage.Case) StaffCaseView {
-	return func(c storage.Case) StaffCaseView {
+func (s *Server) staffCaseOf(in campus.Language) func(casework.Case) StaffCaseView {
+	return func(c casework.Case) StaffCaseView {
 		view := StaffCaseView{CaseView: s.caseOf(in, c), PersonID: c.PersonID, Parked: append([]string{}, c.Parked...)}
 		if c.Cause != "" {
 			view.CauseText = campus.CauseText(in, c.Cause)
@@ -56,18 +57,18 @@ func (s *Server) listStaffCases(ctx context.Context, in *staffCaseListInput) (*a
 	if err != nil {
 		return nil, err
 	}
-	cases, err := s.store.StaffCases(ctx, member(ctx), storage.CaseFilter{
+	cases, err := s.store.Casework.StaffCases(ctx, member(ctx), casework.CaseFilter{
 		Kind: in.Kind, Stage: in.Stage, WaitsFor: in.WaitsFor, Campus: in.Campus, Parked: in.Parked, Open: in.Open,
 		Deciding: in.Deciding, Number: in.Number, After: after, Limit: in.Limit + 1,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return answered(newPage(cases, in.Limit, s.staffCaseOf(language(ctx)), func(c storage.Case) uuid.UUID { return c.ID })), nil
+	return answered(newPage(cases, in.Limit, s.staffCaseOf(language(ctx)), func(c casework.Case) uuid.UUID { return c.ID })), nil
 }
 
 type attemptView struct {
-	storage.Attempt
+	casework.Attempt
 	StepText string `json:"step_text"`
 }
 
@@ -94,31 +95,31 @@ type caseFileView struct {
 
 // getStaffCase is one case with its timeline, attempts, open items and evidence.
 func (s *Server) getStaffCase(ctx context.Context, in *CaseInput) (*answer[staffCaseDetail], error) {
-	c, err := s.store.StaffCase(ctx, member(ctx), in.ID)
+	c, err := s.store.Casework.StaffCase(ctx, member(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
 	lang := language(ctx)
 	detail := staffCaseDetail{StaffCaseView: s.staffCaseOf(lang)(c), Findings: []findingView{}, Files: []caseFileView{}}
-	timeline, err := s.store.Timeline(ctx, c.ID, false)
+	timeline, err := s.store.Casework.Timeline(ctx, c.ID, false)
 	if err != nil {
 		return nil, err
 	}
 	s.namePackages(lang, c.University, timeline)
-	detail.Timeline = each(timeline, func(e storage.TimelineEvent) eventView { return eventOf(lang, e, true) })
-	attempts, err := s.store.Attempts(ctx, c.ID)
+	detail.Timeline = each(timeline, func(e casework.TimelineEvent) eventView { return eventOf(lang, e, true) })
+	attempts, err := s.store.Casework.Attempts(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}
-	detail.Attempts = each(attempts, func(a storage.Attempt) attemptView {
+	detail.Attempts = each(attempts, func(a casework.Attempt) attemptView {
 		return attemptView{a, campus.StepText(lang, a.Step)}
 	})
-	items, err := s.store.CaseWorkItems(ctx, c.ID)
+	items, err := s.store.Casework.CaseWorkItems(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}
 	detail.WorkItems = each(items, s.workItemOf(lang))
-	pending, err := s.store.CaseDecisions(ctx, c.ID)
+	pending, err := s.store.Casework.CaseDecisions(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -139,21 +140,21 @@ func (s *Server) getStaffCase(ctx context.Context, in *CaseInput) (*answer[staff
 	return answered(detail), err
 }
 
-func (s *Server) addEvidence(ctx context.Context, c storage.Case, detail *staffCaseDetail) error {
-	findings, err := s.store.Findings(ctx, c.ID)
+func (s *Server) addEvidence(ctx context.Context, c casework.Case, detail *staffCaseDetail) error {
+	findings, err := s.store.Casework.Findings(ctx, c.ID)
 	if err != nil {
 		return err
 	}
 	detail.Findings = each(findings, findingOf(language(ctx)))
-	file, err := s.store.ApplicationFile(ctx, c.ID)
+	file, err := s.store.Cards.ApplicationFile(ctx, c.ID)
 	if err != nil {
 		return err
 	}
 	if file.Flagged != "" {
 		detail.Flagged = campus.ReasonText(language(ctx), file.Flagged)
 	}
-	files, err := s.store.CaseFiles(ctx, c.ID)
-	detail.Files = each(files, func(u storage.Upload) caseFileView { return caseFileView{u.ID, u.Purpose, u.ContentType} })
+	files, err := s.store.Cards.CaseFiles(ctx, c.ID)
+	detail.Files = each(files, func(u cards.Upload) caseFileView { return caseFileView{u.ID, u.Purpose, u.ContentType} })
 	return err
 }
 
@@ -178,17 +179,17 @@ func (s *Server) getPerson(ctx context.Context, in *struct {
 	ID uuid.UUID `path:"id" format:"uuid"`
 }) (*answer[personView], error) {
 	who := member(ctx)
-	p, err := s.store.Person(ctx, in.ID)
+	p, err := s.store.People.Person(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if p.University != who.University || !who.May(campus.ReadPeople, p.Campus) {
 		return nil, campus.Errorf(campus.NotFound, "person_unknown", "no person %s", in.ID) // as if absent
 	}
-	if err := s.store.RecordLook(ctx, actor(ctx), "person.read", "person/"+p.ID.String(), p.University); err != nil {
+	if err := s.store.Casework.RecordLook(ctx, actor(ctx), "person.read", "person/"+p.ID.String(), p.University); err != nil {
 		return nil, err
 	}
-	packages, err := s.store.PersonPackages(ctx, p.ID)
+	packages, err := s.store.Cards.PersonPackages(ctx, p.ID)
 	return answered(personView{p.ID, p.Number, p.Name, p.Phone, p.Level, p.College, p.Campus, p.Dormitory, p.Status, p.University,
 		each(packages, s.packageOf(language(ctx), p.University))}), err
 }
@@ -218,21 +219,21 @@ func (*fileAnswer) Describe(op *huma.Operation) {
 // getCaseFile shows a piece of evidence to who may read people. Every look is audited.
 func (s *Server) getCaseFile(ctx context.Context, in *caseFileInput) (*fileAnswer, error) {
 	who := member(ctx)
-	c, err := s.store.StaffCase(ctx, who, in.ID)
+	c, err := s.store.Casework.StaffCase(ctx, who, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if !who.May(campus.ReadPeople, c.Campus) {
 		return nil, campus.NotPermitted(campus.ReadPeople)
 	}
-	upload, content, err := s.store.ReadUpload(ctx, in.File)
+	upload, content, err := s.store.Cards.ReadUpload(ctx, in.File)
 	if err != nil {
 		return nil, err
 	}
 	if upload.TakenBy == nil || *upload.TakenBy != c.ID {
 		return nil, campus.Errorf(campus.NotFound, "upload_unknown", "no file %s in case %s", in.File, c.ID)
 	}
-	if err := s.store.RecordLook(ctx, actor(ctx), "evidence.read", "upload/"+in.File.String(), c.University); err != nil {
+	if err := s.store.Casework.RecordLook(ctx, actor(ctx), "evidence.read", "upload/"+in.File.String(), c.University); err != nil {
 		return nil, err
 	}
 	return &fileAnswer{ContentType: upload.ContentType, CacheControl: "no-store", Disposition: "inline", Body: content}, nil
@@ -241,14 +242,14 @@ func (s *Server) getCaseFile(ctx context.Context, in *caseFileInput) (*fileAnswe
 // renewPickupCode gives the holder another code, once the card centre has seen person and document (D3).
 func (s *Server) renewPickupCode(ctx context.Context, in *CaseInput) (*noContent, error) {
 	who := member(ctx)
-	c, err := s.store.StaffCase(ctx, who, in.ID)
+	c, err := s.store.Casework.StaffCase(ctx, who, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if !who.May(campus.VerifyInPerson, c.Campus) {
 		return nil, campus.NotPermitted(campus.VerifyInPerson)
 	}
-	_, err = s.store.RenewPickupCode(ctx, s.request(ctx), who, c.ID)
+	_, err = s.store.Production.RenewPickupCode(ctx, s.request(ctx), who, c.ID)
 	return &noContent{}, err
 }
 
@@ -265,7 +266,7 @@ type settlementInput struct {
 // settleStep retries, skips or aborts a parked step; the answer to a retry is the outcome of the new attempt (K3).
 func (s *Server) settleStep(ctx context.Context, in *settlementInput) (*decisionAnswer, error) {
 	who := member(ctx)
-	c, err := s.store.StaffCase(ctx, who, in.ID)
+	c, err := s.store.Casework.StaffCase(ctx, who, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -273,10 +274,10 @@ func (s *Server) settleStep(ctx context.Context, in *settlementInput) (*decision
 		return nil, campus.NotPermitted(campus.SettleSteps)
 	}
 	d := ItemDecision{Action: string(in.Body.Action), Attempt: in.Body.Attempt, Note: in.Body.Note}
-	if err := checkItemDecision(storage.WorkItem{Kind: campus.IncidentItem}, d); err != nil {
+	if err := checkItemDecision(casework.WorkItem{Kind: campus.IncidentItem}, d); err != nil {
 		return nil, err
 	}
-	items, err := s.store.CaseWorkItems(ctx, c.ID)
+	items, err := s.store.Casework.CaseWorkItems(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}

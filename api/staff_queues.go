@@ -7,11 +7,11 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/casework"
 )
 
 type queueView struct {
-	storage.QueueSummary
+	casework.QueueSummary
 	KindText string `json:"kind_text"`
 }
 
@@ -21,8 +21,8 @@ type queueList struct {
 
 // summarizeWorkItems counts what waits, by kind and campus (C3).
 func (s *Server) summarizeWorkItems(ctx context.Context, _ *struct{}) (*answer[queueList], error) {
-	queues, err := s.store.WorkSummary(ctx, member(ctx))
-	return answered(queueList{each(queues, func(q storage.QueueSummary) queueView {
+	queues, err := s.store.Casework.WorkSummary(ctx, member(ctx))
+	return answered(queueList{each(queues, func(q casework.QueueSummary) queueView {
 		return queueView{q, campus.Text(language(ctx), "work."+string(q.Kind), nil)}
 	})}), err
 }
@@ -36,7 +36,7 @@ type assignmentInput struct {
 
 // assignWorkItem gives an item to a colleague, who hears of it by mail.
 func (s *Server) assignWorkItem(ctx context.Context, in *assignmentInput) (*answer[workItemView], error) {
-	item, err := s.store.AssignWorkItem(ctx, s.request(ctx), member(ctx), in.ID, in.Body.To, s.claimLife(ctx))
+	item, err := s.store.Casework.AssignWorkItem(ctx, s.request(ctx), member(ctx), in.ID, in.Body.To, s.claimLife(ctx))
 	return answered(s.workItemOf(language(ctx))(item)), err
 }
 
@@ -52,7 +52,7 @@ type colleagueListInput struct {
 }
 
 // listColleagues are those who could take an item.
-func (s *Server) listColleagues(ctx context.Context, in *colleagueListInput) (*answer[page[storage.Assignee]], error) {
+func (s *Server) listColleagues(ctx context.Context, in *colleagueListInput) (*answer[page[casework.Assignee]], error) {
 	after, err := readCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
@@ -67,15 +67,15 @@ func (s *Server) listColleagues(ctx context.Context, in *colleagueListInput) (*a
 	if wanted == "" {
 		return nil, campus.FieldErrorf("kind", "colleagues_of_what", "colleagues who may do what?")
 	}
-	colleagues, err := s.store.Colleagues(ctx, member(ctx), wanted, in.Campus, after, in.Limit+1)
+	colleagues, err := s.store.Casework.Colleagues(ctx, member(ctx), wanted, in.Campus, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	same := func(c storage.Assignee) storage.Assignee { return c }
-	return answered(newPage(colleagues, in.Limit, same, func(c storage.Assignee) uuid.UUID { return c.ID })), nil
+	same := func(c casework.Assignee) casework.Assignee { return c }
+	return answered(newPage(colleagues, in.Limit, same, func(c casework.Assignee) uuid.UUID { return c.ID })), nil
 }
 
 // setStaffLanguage is the language in which a member of staff gets mail.
 func (s *Server) setStaffLanguage(ctx context.Context, in *languageChoice) (*noContent, error) {
-	return &noContent{}, s.store.SetStaffLanguage(ctx, member(ctx).ID, in.Body.Language)
+	return &noContent{}, s.store.Casework.SetStaffLanguage(ctx, member(ctx).ID, in.Body.Language)
 }

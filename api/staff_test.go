@@ -144,7 +144,7 @@ func TestStaffLooksAreAudited(t *testing.T) {
 	require.Equal(t, []string{"image/jpeg", "no-store", "nosniff"}, []string{file.header.Get("Content-Type"), file.header.Get("Cache-Control"), file.header.Get("X-Content-Type-Options")})
 	require.Equal(t, 1, looks("evidence.read", "upload/"+c.Files[0].ID.String()))
 
-	require.NoError(t, h.ForgetUploads(t.Context(), []uuid.UUID{c.Files[0].ID}))
+	require.NoError(t, h.Cards.ForgetUploads(t.Context(), []uuid.UUID{c.Files[0].ID}))
 	require.Len(t, ask[shownStaffCase](t, h, "reviewer", staffCases+"/"+ref.ID.String()).Files, 3)
 	h.play(t, map[string]scenario{"a file that was deleted": {call{who: "reviewer", method: "GET",
 		path: staffCases + "/" + ref.ID.String() + "/files/" + c.Files[0].ID.String()}, 404, "file_gone", ""}})

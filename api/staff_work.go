@@ -11,11 +11,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
+	"campuscard/storage/people"
 )
 
 type workItemView struct {
-	storage.WorkItem
+	casework.WorkItem
 	KindText   string `json:"kind_text"`
 	StepText   string `json:"step_text,omitempty"`
 	StageText  string `json:"stage_text"`
@@ -37,14 +39,14 @@ type reasonView struct {
 }
 
 // reasonsOf are the reasons for an action on the application of an item.
-func reasonsOf(in campus.Language, action campus.ReviewAction, w storage.WorkItem) []reasonView {
+func reasonsOf(in campus.Language, action campus.ReviewAction, w casework.WorkItem) []reasonView {
 	return each(campus.ReviewReasons(action, w.Route, w.Category), func(reason string) reasonView {
 		return reasonView{reason, campus.ReasonText(in, reason)}
 	})
 }
 
-func (s *Server) workItemOf(in campus.Language) func(storage.WorkItem) workItemView {
-	return func(w storage.WorkItem) workItemView {
+func (s *Server) workItemOf(in campus.Language) func(casework.WorkItem) workItemView {
+	return func(w casework.WorkItem) workItemView {
 		view := workItemView{WorkItem: w, KindText: campus.Text(in, "work."+string(w.Kind), nil),
 			StepText: campus.StepText(in, w.Step), StageText: campus.Text(in, "stage."+string(w.Stage), nil)}
 		if w.Pending != nil {
@@ -99,14 +101,14 @@ func (s *Server) listWorkItems(ctx context.Context, in *workItemListInput) (*ans
 	if err != nil {
 		return nil, err
 	}
-	items, err := s.store.WorkItems(ctx, member(ctx), storage.WorkItemFilter{
+	items, err := s.store.Casework.WorkItems(ctx, member(ctx), casework.WorkItemFilter{
 		Kind: in.Kind, Mine: in.Mine, Free: in.Free, Late: in.Late, After: after, Limit: in.Limit + 1,
 		Campus: in.Campus, Overdue: in.Overdue, SecondPerson: in.SecondPerson, ByDue: in.Order == "due",
 	})
 	if err != nil {
 		return nil, err
 	}
-	id := func(w storage.WorkItem) uuid.UUID { return w.ID }
+	id := func(w casework.WorkItem) uuid.UUID { return w.ID }
 	return answered(newPage(items, in.Limit, s.workItemOf(language(ctx)), id)), nil
 }
 
@@ -116,17 +118,17 @@ type WorkItemInput struct {
 }
 
 func (s *Server) getWorkItem(ctx context.Context, in *WorkItemInput) (*answer[workItemView], error) {
-	item, err := s.store.WorkItem(ctx, member(ctx), in.ID)
+	item, err := s.store.Casework.WorkItem(ctx, member(ctx), in.ID)
 	return answered(s.workItemOf(language(ctx))(item)), err
 }
 
 func (s *Server) claimWorkItem(ctx context.Context, in *WorkItemInput) (*answer[workItemView], error) {
-	item, err := s.store.ClaimWorkItem(ctx, s.request(ctx), member(ctx), in.ID, s.claimLife(ctx))
+	item, err := s.store.Casework.ClaimWorkItem(ctx, s.request(ctx), member(ctx), in.ID, s.claimLife(ctx))
 	return answered(s.workItemOf(language(ctx))(item)), err
 }
 
 func (s *Server) releaseWorkItem(ctx context.Context, in *WorkItemInput) (*answer[workItemView], error) {
-	item, err := s.store.ReleaseWorkItem(ctx, s.request(ctx), member(ctx), in.ID)
+	item, err := s.store.Casework.ReleaseWorkItem(ctx, s.request(ctx), member(ctx), in.ID)
 	return answered(s.workItemOf(language(ctx))(item)), err
 }
 
@@ -149,9 +151,9 @@ func (s *Server) decideWorkItem(ctx context.Context, in *workItemDecisionInput) 
 
 // decideItem has the workflow of an item's case decide. That the item is open and free is looked at here for a clear
 // answer; that the decision still fits is the workflow's to say. Later has the worker send it, and nobody wait.
-func (s *Server) decideItem(ctx context.Context, request storage.Request, id uuid.UUID, d ItemDecision, later bool) (*decisionAnswer, error) {
+func (s *Server) decideItem(ctx context.Context, request casework.Request, id uuid.UUID, d ItemDecision, later bool) (*decisionAnswer, error) {
 	who := member(ctx)
-	item, err := s.store.WorkItem(ctx, who, id)
+	item, err := s.store.Casework.WorkItem(ctx, who, id)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +168,7 @@ func (s *Server) decideItem(ctx context.Context, request storage.Request, id uui
 	}
 	rule := item.Kind.Rule()
 	if rule.Update == "" {
-		done, err := s.store.AcknowledgeWorkItem(ctx, request, who, id)
+		done, err := s.store.Casework.AcknowledgeWorkItem(ctx, request, who, id)
 		return &decisionAnswer{Status: http.StatusOK, Body: decisionView{ID: done.ID, Status: "done", Stage: done.Stage}}, err
 	}
 	if item.ClosedAt != nil {
@@ -176,7 +178,7 @@ func (s *Server) decideItem(ctx context.Context, request storage.Request, id uui
 	u := itemUpdate(campus.CaseRef{Kind: item.CaseKind, ID: item.CaseID}, item.Kind, item.Step, d)
 	u.later = later
 	if rule.AtCounter {
-		u.act = &storage.NewCounterAct{Kind: campus.CheckAct, Person: item.PersonID, Case: item.CaseID, Detail: d.Action,
+		u.act = &people.NewCounterAct{Kind: campus.CheckAct, Person: item.PersonID, Case: item.CaseID, Detail: d.Action,
 			Policy: s.policies.For(who.University).Counter}
 	}
 	return s.decide(ctx, request, u)
@@ -196,7 +198,7 @@ var actionFields = map[string][]string{
 	campus.Acknowledge:        {},
 }
 
-func checkItemDecision(item storage.WorkItem, d ItemDecision) error {
+func checkItemDecision(item casework.WorkItem, d ItemDecision) error {
 	kind := item.Kind
 	if !slices.Contains(kind.Rule().Actions, d.Action) {
 		return campus.FieldErrorf("action", "action_unknown", "%s is nothing to do with an item of kind %s", d.Action, kind)
@@ -218,7 +220,7 @@ func checkItemDecision(item storage.WorkItem, d ItemDecision) error {
 }
 
 // checkReviewReason refuses what this applicant could not answer (A4).
-func checkReviewReason(item storage.WorkItem, d ItemDecision) error {
+func checkReviewReason(item casework.WorkItem, d ItemDecision) error {
 	action := campus.ReviewAction(d.Action)
 	switch {
 	case action == campus.Approve, slices.Contains(campus.ReviewReasons(action, item.Route, item.Category), d.Reason):
@@ -231,7 +233,7 @@ func checkReviewReason(item storage.WorkItem, d ItemDecision) error {
 
 // itemUpdate is the update that carries a decision about an item.
 func itemUpdate(ref campus.CaseRef, kind campus.WorkItemKind, step string, d ItemDecision) update {
-	u := update{NewDecision: storage.NewDecision{Case: ref, Update: kind.Rule().Update, Payload: storage.ReviewNote{Note: d.Note},
+	u := update{NewDecision: casework.NewDecision{Case: ref, Update: kind.Rule().Update, Payload: cards.ReviewNote{Note: d.Note},
 		Said: campus.Said{Action: d.Action, Reason: d.Reason}}}
 	if u.Update == campus.SettleStepUpdate {
 		u.Said = campus.Said{Action: d.Action, Step: step, Attempt: d.Attempt}
@@ -272,7 +274,7 @@ func (s *Server) decideWorkItems(ctx context.Context, in *bulkInput) (*answer[bu
 		seen[item.ID] = true
 	}
 	outer := s.request(ctx)
-	if err := s.store.KeepRequest(ctx, outer); err != nil {
+	if err := s.store.Casework.KeepRequest(ctx, outer); err != nil {
 		return nil, err
 	}
 	results := make([]bulkResult, len(in.Body.Items))
@@ -295,7 +297,7 @@ func (s *Server) decideWorkItems(ctx context.Context, in *bulkInput) (*answer[bu
 	return answered(bulkAnswer{results}), nil
 }
 
-func (s *Server) bulkOne(ctx context.Context, request storage.Request, i int, id uuid.UUID, d ItemDecision,
+func (s *Server) bulkOne(ctx context.Context, request casework.Request, i int, id uuid.UUID, d ItemDecision,
 	later bool) bulkResult {
 	decided, err := s.decideItem(ctx, request, id, d, later)
 	if decided, err = s.again(ctx, request, decided, err); err != nil {

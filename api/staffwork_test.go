@@ -413,7 +413,7 @@ func (h *house) tellReady(t *testing.T, who string) error {
 	t.Helper()
 	plastic := h.card(t, who).Plastics[0].ID
 	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: storagetest.One[uuid.UUID](h.House, `select case_id from plastics where id = $1`, plastic)}
-	_, err := h.AnnouncePickup(t.Context(), h.NextMove(ref, campus.StagePickup, campus.WaitsForStudent), plastic)
+	_, err := h.Production.AnnouncePickup(t.Context(), h.NextMove(ref, campus.StagePickup, campus.WaitsForStudent), plastic)
 	return err
 }
 

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/people"
 )
 
 type universityView struct {
@@ -31,7 +31,7 @@ type universityList struct {
 
 // listUniversities is public, because the sign-in asks for one of them.
 func (s *Server) listUniversities(ctx context.Context, _ *struct{}) (*answer[universityList], error) {
-	found, err := s.store.Universities(ctx)
+	found, err := s.store.People.Universities(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (s *Server) listUniversities(ctx context.Context, _ *struct{}) (*answer[uni
 	return answered(list), nil
 }
 
-func universityOf(in campus.Language, u storage.University) universityView {
+func universityOf(in campus.Language, u people.University) universityView {
 	view := universityView{Code: u.Code, Name: named(in, u.NameZH, u.NameEN), Campuses: []campusView{}}
 	for _, c := range u.Campuses {
 		place := campusView{Code: c.Code, Name: named(in, c.NameZH, c.NameEN), Kiosks: []kioskView{}}
@@ -75,11 +75,11 @@ type promiseView struct {
 // getPromise tells by which day a plastic waits at its kiosk, if the card is activated on a day (D2): for who plans
 // around a holiday.
 func (s *Server) getPromise(ctx context.Context, in *promiseInput) (*answer[promiseView], error) {
-	found, err := s.store.Universities(ctx)
+	found, err := s.store.People.Universities(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(found, func(u storage.University) bool { return u.Code == in.University }) {
+	if !slices.ContainsFunc(found, func(u people.University) bool { return u.Code == in.University }) {
 		return nil, campus.Errorf(campus.NotFound, "university_unknown", "no university of that code")
 	}
 	p, today := s.policies.For(in.University), campus.DateOf(s.store.Now())

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
 )
 
 type uploadView struct {
@@ -22,7 +22,7 @@ type uploadView struct {
 	CreatedAt   time.Time            `json:"created_at"`
 }
 
-func uploadOf(u storage.Upload) uploadView {
+func uploadOf(u cards.Upload) uploadView {
 	return uploadView{u.ID, u.Purpose, u.ContentType, u.Bytes, u.Width, u.Height, hex.EncodeToString(u.SHA256),
 		u.CreatedAt}
 }
@@ -45,7 +45,7 @@ func (s *Server) addUpload(ctx context.Context, in *uploadInput) (*answer[upload
 	}
 	request := s.request(ctx)
 	request.BodyHash = hash(append([]byte(sent.purpose+"\n"), sent.content...)) // the form's boundary is new each time
-	kept, err := s.store.AddUpload(ctx, request, storage.NewUpload{
+	kept, err := s.store.Cards.AddUpload(ctx, request, cards.NewUpload{
 		Person: person(ctx).ID, Purpose: sent.purpose, ContentType: looked.contentType,
 		Width: looked.width, Height: looked.height, Content: sent.content,
 	})
@@ -55,6 +55,6 @@ func (s *Server) addUpload(ctx context.Context, in *uploadInput) (*answer[upload
 func (s *Server) getUpload(ctx context.Context, in *struct {
 	ID uuid.UUID `path:"id" format:"uuid"`
 }) (*answer[uploadView], error) {
-	found, err := s.store.OwnUpload(ctx, person(ctx).ID, in.ID)
+	found, err := s.store.Cards.OwnUpload(ctx, person(ctx).ID, in.ID)
 	return answered(uploadOf(found)), err
 }

@@ -14,6 +14,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
+	"campuscard/storage/casework"
 	"campuscard/workflows"
 )
 
@@ -41,23 +42,23 @@ func NewSender(store *storage.Store, temporal client.Client, log *slog.Logger) *
 // Send has the workflow of its case take a decision, waits for what becomes of it as long as people wait, and keeps that.
 // Temporal knows the decision by its id, so that it may be sent again. One that is still open afterwards is sent again by
 // the worker: nobody may be told that it was not taken.
-func (s *Sender) Send(ctx context.Context, d storage.Decision) (storage.Decision, error) {
+func (s *Sender) Send(ctx context.Context, d casework.Decision) (casework.Decision, error) {
 	return s.send(ctx, d, patience, keeping)
 }
 
 // Resend is Send when nobody waits: that the workflow has taken the decision is enough, and what becomes of it is seen at
 // the next look. It is over before another may take the decision.
-func (s *Sender) Resend(ctx context.Context, d storage.Decision) (storage.Decision, error) {
-	return s.send(ctx, d, glance, storage.ResendLease-admission-glance-time.Second)
+func (s *Sender) Resend(ctx context.Context, d casework.Decision) (casework.Decision, error) {
+	return s.send(ctx, d, glance, casework.ResendLease-admission-glance-time.Second)
 }
 
-func (s *Sender) send(ctx context.Context, d storage.Decision, wait, keep time.Duration) (storage.Decision, error) {
-	if d.State == storage.DecisionRefused {
+func (s *Sender) send(ctx context.Context, d casework.Decision, wait, keep time.Duration) (casework.Decision, error) {
+	if d.State == casework.DecisionRefused {
 		return d, nil
 	}
 	if err := d.Check(); err != nil { // it was kept without being looked at: Temporal does not get it
 		s.log.ErrorContext(ctx, "a decision says more than codes", "decision", d.ID, "case", d.Case.WorkflowID())
-		return s.kept(d)(s.store.RefuseDecision(ctx, d.ID, err))
+		return s.kept(d)(s.store.Casework.RefuseDecision(ctx, d.ID, err))
 	}
 	answer, err := s.outcome(ctx, d, wait)
 	// What became of it is kept also when whoever has sent it waits no more.
@@ -65,13 +66,13 @@ func (s *Sender) send(ctx context.Context, d storage.Decision, wait, keep time.D
 	defer cancel()
 	switch {
 	case err == nil:
-		return s.kept(d)(s.store.CloseDecision(kept, d.ID, answer))
+		return s.kept(d)(s.store.Casework.CloseDecision(kept, d.ID, answer))
 	case workflows.IsGone(err):
-		if open, err := s.store.CaseIsOpen(kept, d.Case); err != nil || open {
+		if open, err := s.store.Casework.CaseIsOpen(kept, d.Case); err != nil || open {
 			return s.waits(kept, d, err)
 		}
 		over := campus.Errorf(campus.Conflict, campus.WrongStage, "the case is not open to this any more")
-		return s.kept(d)(s.store.RefuseDecision(kept, d.ID, over))
+		return s.kept(d)(s.store.Casework.RefuseDecision(kept, d.ID, over))
 	case !workflows.IsAnswer(err):
 		s.log.WarnContext(ctx, "a decision is still open", "decision", d.ID, "case", d.Case.WorkflowID(), "error", err)
 		return d, nil
@@ -81,7 +82,7 @@ func (s *Sender) send(ctx context.Context, d storage.Decision, wait, keep time.D
 
 // waits leaves a decision open whose case goes on and has no workflow: it has not begun yet, or Temporal has lost it.
 // What staff decide about the latter itself is refused, because nobody is there to take it.
-func (s *Sender) waits(ctx context.Context, d storage.Decision, err error) (storage.Decision, error) {
+func (s *Sender) waits(ctx context.Context, d casework.Decision, err error) (casework.Decision, error) {
 	if err == nil {
 		err = s.Lost(ctx, d.Case)
 	}
@@ -90,30 +91,30 @@ func (s *Sender) waits(ctx context.Context, d storage.Decision, err error) (stor
 	}
 	if d.Update == campus.SettleStepUpdate && d.Step == campus.LostWorkflow {
 		gone := campus.Errorf(campus.Conflict, campus.WorkflowLost, "case %s has no workflow", d.Case.WorkflowID())
-		return s.kept(d)(s.store.RefuseDecision(ctx, d.ID, gone))
+		return s.kept(d)(s.store.Casework.RefuseDecision(ctx, d.ID, gone))
 	}
-	return s.kept(d)(s.store.FindDecision(ctx, d.By, d.ID))
+	return s.kept(d)(s.store.Casework.FindDecision(ctx, d.By, d.ID))
 }
 
 // refuse keeps that the workflow has refused a decision. Where the case has a move for it all the same, the workflow may
 // have lost that, as it has when it says that it is behind.
-func (s *Sender) refuse(ctx context.Context, d storage.Decision, why error) (storage.Decision, error) {
+func (s *Sender) refuse(ctx context.Context, d casework.Decision, why error) (casework.Decision, error) {
 	if campus.ReasonOf(why) == campus.EngineBehind {
 		return d, s.recall(ctx, d.Case)
 	}
 	if campus.CodeOf(why).Retryable() { // the person is told that it failed, and not why
 		s.log.ErrorContext(ctx, "a decision was not carried out", "decision", d.ID, "case", d.Case.WorkflowID(), "error", why)
 	}
-	now, err := s.kept(d)(s.store.RefuseDecision(ctx, d.ID, why))
-	if err != nil || now.State != storage.DecisionDone || campus.ReasonOf(why) == campus.DecisionPassed {
+	now, err := s.kept(d)(s.store.Casework.RefuseDecision(ctx, d.ID, why))
+	if err != nil || now.State != casework.DecisionDone || campus.ReasonOf(why) == campus.DecisionPassed {
 		return now, err
 	}
 	return now, s.recall(ctx, d.Case)
 }
 
 // kept is a decision as it is kept now, or as it was when that fails.
-func (*Sender) kept(before storage.Decision) func(storage.Decision, error) (storage.Decision, error) {
-	return func(now storage.Decision, err error) (storage.Decision, error) {
+func (*Sender) kept(before casework.Decision) func(casework.Decision, error) (casework.Decision, error) {
+	return func(now casework.Decision, err error) (casework.Decision, error) {
 		if err != nil {
 			return before, err
 		}
@@ -132,7 +133,7 @@ func (s *Sender) recall(ctx context.Context, ref campus.CaseRef) error {
 	if err := answer.Get(&place); err != nil {
 		return fmt.Errorf("read the place of a workflow: %w", err)
 	}
-	if err := s.store.RecallDecisions(ctx, ref, place.Version); err != nil {
+	if err := s.store.Casework.RecallDecisions(ctx, ref, place.Version); err != nil {
 		return err
 	}
 	if place.Outcome != "" || slices.Contains(place.Stuck, campus.CatchUp) { // staff have been told
@@ -145,7 +146,7 @@ func (s *Sender) recall(ctx context.Context, ref campus.CaseRef) error {
 }
 
 // outcome sends the update and waits for its answer.
-func (s *Sender) outcome(ctx context.Context, d storage.Decision, wait time.Duration) (json.RawMessage, error) {
+func (s *Sender) outcome(ctx context.Context, d casework.Decision, wait time.Duration) (json.RawMessage, error) {
 	admitting, cancel := context.WithTimeout(ctx, admission)
 	defer cancel()
 	handle, err := s.temporal.UpdateWorkflow(admitting, client.UpdateWorkflowOptions{

@@ -11,7 +11,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/decisions"
-	"campuscard/storage"
+	"campuscard/storage/casework"
 	"campuscard/worker"
 	"campuscard/workflows/workflowtest"
 )
@@ -42,16 +42,16 @@ func TestOnlyCodesAreSentToWorkflows(t *testing.T) {
 		"a sentence as an action": {Action: "reject " + name + " " + document},
 		"something long":          {Action: name + string(make([]byte, 60))},
 	} {
-		for how, send := range map[string]func(storage.Decision) (storage.Decision, error){
-			"sent":       func(d storage.Decision) (storage.Decision, error) { return sender.Send(t.Context(), d) },
-			"sent again": func(d storage.Decision) (storage.Decision, error) { return sender.Resend(t.Context(), d) },
+		for how, send := range map[string]func(casework.Decision) (casework.Decision, error){
+			"sent":       func(d casework.Decision) (casework.Decision, error) { return sender.Send(t.Context(), d) },
+			"sent again": func(d casework.Decision) (casework.Decision, error) { return sender.Resend(t.Context(), d) },
 		} {
 			d, err := e.House.Decide(ref, campus.ReviewUpdate, reviewer, campus.Said{Action: string(campus.Approve)}, struct{}{})
 			require.NoError(t, err)
 			d.Said = said
 			d, err = send(d)
 			require.NoError(t, err, "%s, %s", what, how)
-			require.Equal(t, storage.DecisionRefused, d.State, "%s, %s", what, how)
+			require.Equal(t, casework.DecisionRefused, d.State, "%s, %s", what, how)
 			require.Equal(t, campus.Invalid, d.Why.Code, "%s, %s", what, how)
 		}
 	}
@@ -65,5 +65,5 @@ func TestOnlyCodesAreSentToWorkflows(t *testing.T) {
 	require.NotEqual(t, uuid.Nil, d.ID)
 	d, err = sender.Send(t.Context(), d)
 	require.NoError(t, err)
-	require.Equal(t, storage.DecisionDone, d.State, "what says codes only is carried out")
+	require.Equal(t, casework.DecisionDone, d.State, "what says codes only is carried out")
 }

@@ -15,7 +15,7 @@ func (s *Sender) Lost(ctx context.Context, ref campus.CaseRef) error {
 	found, err := s.temporal.DescribeWorkflowExecution(ctx, ref.WorkflowID(), "")
 	switch {
 	case workflows.IsGone(err):
-		if begins, err := s.store.StartAgain(ctx, ref); err != nil || begins {
+		if begins, err := s.store.Casework.StartAgain(ctx, ref); err != nil || begins {
 			return err
 		}
 	case err != nil:
@@ -23,17 +23,17 @@ func (s *Sender) Lost(ctx context.Context, ref campus.CaseRef) error {
 	case found.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
 		return nil
 	default: // it was ended, and Temporal begins none a second time
-		if open, err := s.store.CaseIsOpen(ctx, ref); err != nil || !open {
+		if open, err := s.store.Casework.CaseIsOpen(ctx, ref); err != nil || !open {
 			return err
 		}
 	}
 	s.log.ErrorContext(ctx, "an open case has no workflow", "workflow_id", ref.WorkflowID())
-	return s.store.OpenIncident(ctx, ref, campus.NewWorkItem{
+	return s.store.Casework.OpenIncident(ctx, ref, campus.NewWorkItem{
 		Kind: campus.IncidentItem, Step: campus.LostWorkflow, Attempt: 1, Cause: campus.Internal, Reason: campus.WorkflowLost,
 	})
 }
 
 // Found takes back that staff were told.
 func (s *Sender) Found(ctx context.Context, ref campus.CaseRef) error {
-	return s.store.CloseIncident(ctx, ref, campus.LostWorkflow)
+	return s.store.Casework.CloseIncident(ctx, ref, campus.LostWorkflow)
 }

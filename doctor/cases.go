@@ -63,7 +63,7 @@ func (d *doctor) lookAtCases(ctx context.Context) []Finding {
 func (d *doctor) compare(ctx context.Context) (worker.Compared, error) {
 	comparison := worker.Comparison{Store: d.store, Temporal: d.Temporal,
 		Patience: d.Timeout * 3 / 10, Pause: d.Timeout / 10}
-	cases, err := d.store.StandingSample(ctx, comparison.StandingSince(), sample/2)
+	cases, err := d.store.Casework.StandingSample(ctx, comparison.StandingSince(), sample/2)
 	if err != nil {
 		return worker.Compared{}, err
 	}

@@ -7,7 +7,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/deploy"
-	"campuscard/storage"
+	"campuscard/storage/people"
 	"campuscard/storage/storagetest"
 )
 
@@ -22,7 +22,7 @@ func TestAWaveOfWrongEntriesIsFound(t *testing.T) {
 	require.Equal(t, well("sign-ins.fine", values{"count": "0", "accounts": "0", "locked": "0", "time": "10m"}), d.lookAtSignIns(t.Context()))
 	enter := func(number string) {
 		for range h.Policy().SignIn.WrongEntries {
-			_, err := h.SignInStudent(t.Context(), h.Policy().SignIn, storage.Credentials{University: p.University, Name: number, Password: "wrong"})
+			_, err := h.People.SignInStudent(t.Context(), h.Policy().SignIn, people.Credentials{University: p.University, Name: number, Password: "wrong"})
 			require.Equal(t, "wrong_password", campus.ReasonOf(err))
 		}
 	}

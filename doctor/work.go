@@ -46,12 +46,12 @@ func (d *doctor) lookAtQueued(ctx context.Context) []Finding {
 
 // lookAtDecisions looks for decisions that no workflow has carried out or refused.
 func (d *doctor) lookAtDecisions(ctx context.Context) []Finding {
-	late, err := d.store.LateDecisions(ctx, d.watch().DecisionAge.Std())
+	late, err := d.store.Casework.LateDecisions(ctx, d.watch().DecisionAge.Std())
 	if err != nil {
 		return broken(err)
 	}
 	if late.Rows > 0 {
-		ids, err := d.store.LateDecisionCases(ctx, d.watch().DecisionAge.Std(), shown)
+		ids, err := d.store.Casework.LateDecisionCases(ctx, d.watch().DecisionAge.Std(), shown)
 		if err != nil {
 			return broken(err)
 		}
@@ -113,7 +113,7 @@ func (d *doctor) lookAtForgotten(ctx context.Context) []Finding {
 // lookAtSignIns looks for a wave of wrong entries: somebody tries passwords, or locks people out (F5).
 func (d *doctor) lookAtSignIns(ctx context.Context) []Finding {
 	window := d.watch().WrongWindow.Std()
-	wrong, err := d.store.WrongEntries(ctx, window)
+	wrong, err := d.store.People.WrongEntries(ctx, window)
 	if err != nil {
 		return broken(err)
 	}

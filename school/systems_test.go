@@ -6,12 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"campuscard/campus"
 	"campuscard/school"
 	"campuscard/school/portrait"
 	"campuscard/storage/storagetest"
-
-	"github.com/stretchr/testify/require"
 )
 
 func TestAcademicKnowsItsStudents(t *testing.T) {

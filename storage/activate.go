@@ -1,21 +1,26 @@
 package storage
 
 import (
-	"campuscard/campus"
 	"context"
 
 	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
+	"campuscard/storage/db"
+	"campuscard/storage/production"
 )
 
 // ActivateCard makes a pending card active, orders its plastic and each package that was chosen as cases of their own, and
 // ends the application, all at the same instant (D1, D2, D4, C2). A card that the same human has under another number is
 // replaced where they change role. Conflict: card_state, card_exists, other_card_active, studies_over.
-func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) (campus.Moved, error) {
-	moved, err := s.moveAs(ctx, m, func(t tx, c movedCase) error {
-		if err := activate(t, a); err != nil {
+func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a cards.Activation) (campus.Moved, error) {
+	moved, err := s.Casework.MoveAs(ctx, m, func(t db.Tx, c casework.MovedCase) error {
+		if err := cards.Activate(t, a); err != nil {
 			return err
 		}
-		if err := closeApplication(t, m.Case.ID); err != nil {
+		if err := cards.CloseApplication(t, m.Case.ID); err != nil {
 			return err
 		}
 		if err := openPlastic(ctx, t, m.Case.ID, c, a); err != nil {
@@ -24,30 +29,30 @@ func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a Activation) (
 		if err := replaceOtherCards(ctx, t, m.Case.ID, c, a.Change); err != nil || a.NoPackages {
 			return err
 		}
-		return openChosenPackages(ctx, t, m.Case.ID, c, a)
+		return cards.OpenChosenPackages(ctx, t, m.Case.ID, c, a)
 	})
-	if violated(err) == "cards_one_active" {
+	if db.Violated(err) == "cards_one_active" {
 		return moved, campus.Errorf(campus.Conflict, "card_exists", "the person has another active card")
 	}
 	return moved, err
 }
 
 // openPlastic opens the case that brings the plastic of a card into its holder's hand (D2: it starts at the activation).
-func openPlastic(ctx context.Context, t tx, application uuid.UUID, c movedCase, a Activation) error {
+func openPlastic(ctx context.Context, t db.Tx, application uuid.UUID, c casework.MovedCase, a cards.Activation) error {
 	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: a.PlasticCase}
-	if err := openCase(t, ref, c.Owner, c.PolicyVersion); err != nil {
+	if err := casework.OpenCase(t, ref, c.Owner, c.PolicyVersion); err != nil {
 		return err
 	}
-	if err := t.write(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at)
+	if err := t.Write(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at)
 		select @id, @case, @card, person_id, university, kiosk_id, 1, @state, @promised, @now from applications where id = @application`,
 		map[string]any{"id": a.Plastic, "case": ref.ID, "card": a.Card, "state": campus.PlasticOrdered, "promised": a.PromisedAt,
-			"now": t.now, "application": application}); err != nil {
+			"now": t.Now, "application": application}); err != nil {
 		return err
 	}
-	if err := addPlasticChange(t, a.Plastic, "", campus.PlasticOrdered, a.Change); err != nil {
+	if err := production.AddPlasticChange(t, a.Plastic, "", campus.PlasticOrdered, a.Change); err != nil {
 		return err
 	}
-	if err := addAudit(t, a.Change.Actor, "card.activate", "card/"+a.Card.String(), c.Owner.University); err != nil {
+	if err := casework.AddAudit(t, a.Change.Actor, "card.activate", "card/"+a.Card.String(), c.Owner.University); err != nil {
 		return err
 	}
 	input := campus.CaseInput{Case: ref, University: c.Owner.University, Campus: c.Owner.Campus,
@@ -55,5 +60,5 @@ func openPlastic(ctx context.Context, t tx, application uuid.UUID, c movedCase, 
 	if a.Batched {
 		input.Stage, input.WaitsFor, input.Due = campus.StageBatching, campus.WaitsForEngine, &a.PromisedAt
 	}
-	return enqueueStart(ctx, t, ref, string(ref.Kind), input)
+	return casework.EnqueueStart(ctx, t, ref, string(ref.Kind), input)
 }

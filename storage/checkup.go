@@ -16,6 +16,8 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"campuscard/campus"
+	"campuscard/storage/db"
+	"campuscard/storage/people"
 )
 
 // What `campuscard doctor` looks at. Nothing here changes a fact.
@@ -31,17 +33,17 @@ type ServerFacts struct {
 // Server asks Postgres about itself.
 func (s *Store) Server(ctx context.Context) (ServerFacts, error) {
 	var f ServerFacts
-	err := s.pool.QueryRow(ctx,
+	err := s.Pool.QueryRow(ctx,
 		`select current_setting('server_version'), current_setting('server_version_num')::int, clock_timestamp(),
 		(select coalesce(max(clock_timestamp() - xact_start), '0') from pg_stat_activity
 			where datname = current_database() and pid <> pg_backend_pid())`).
 		Scan(&f.Version, &f.Number, &f.Now, &f.OldestTransaction)
-	return f, wrap("ask Postgres about itself", err)
+	return f, db.Wrap("ask Postgres about itself", err)
 }
 
 // SchemaVersions are the newest migration the database has had, 0 for none, and the newest this program knows.
 func (s *Store) SchemaVersions(ctx context.Context) (applied, known int64, err error) {
-	names, err := fs.Glob(migrations, "migrations/*.sql")
+	names, err := fs.Glob(db.Migrations, "migrations/*.sql")
 	if err != nil {
 		return 0, 0, fmt.Errorf("find the migrations: %w", err)
 	}
@@ -52,11 +54,11 @@ func (s *Store) SchemaVersions(ctx context.Context) (applied, known int64, err e
 		}
 		known = max(known, version)
 	}
-	err = s.pool.QueryRow(ctx, `select coalesce(max(version_id), 0) from goose_db_version where is_applied`).Scan(&applied)
+	err = s.Pool.QueryRow(ctx, `select coalesce(max(version_id), 0) from goose_db_version where is_applied`).Scan(&applied)
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == "42P01" { // no such table: never migrated
 		return 0, known, nil
 	}
-	return applied, known, wrap("look for the migrations", err)
+	return applied, known, db.Wrap("look for the migrations", err)
 }
 
 // RoleFacts are what the role we are may do beyond its work.
@@ -68,12 +70,12 @@ type RoleFacts struct {
 // Role looks at the role we are.
 func (s *Store) Role(ctx context.Context) (RoleFacts, error) {
 	var f RoleFacts
-	err := s.pool.QueryRow(ctx, `select current_user, has_schema_privilege('public', 'create')
+	err := s.Pool.QueryRow(ctx, `select current_user, has_schema_privilege('public', 'create')
 		or exists (select 1 from pg_database where datname = current_database() and pg_has_role(datdba, 'member'))
 		or exists (select 1 from pg_class
 			where relnamespace = 'public'::regnamespace and pg_has_role(relowner, 'member'))`).
 		Scan(&f.Name, &f.Alters)
-	return f, wrap("look at our role", err)
+	return f, db.Wrap("look at our role", err)
 }
 
 // KeyFacts tell whether our keys are those the data was made with.
@@ -87,19 +89,19 @@ func (s *Store) KeysFit(ctx context.Context) (KeyFacts, error) {
 	var university, number string
 	var kind campus.DocumentType
 	var sealed, hash []byte
-	err := s.pool.QueryRow(ctx, `select university, number, document_type, document, document_hash from people limit 1`).
+	err := s.Pool.QueryRow(ctx, `select university, number, document_type, document, document_hash from people limit 1`).
 		Scan(&university, &number, &kind, &sealed, &hash)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return KeyFacts{}, nil
 	}
 	if err != nil {
-		return KeyFacts{}, wrap("look for a sealed value", err)
+		return KeyFacts{}, db.Wrap("look for a sealed value", err)
 	}
-	document, err := s.keys.open(documentContext(university, number), sealed)
+	document, err := s.Keys.Open(people.DocumentContext(university, number), sealed)
 	if err != nil { // without the number its hash cannot be tried
 		return KeyFacts{Tried: true}, nil //nolint:nilerr // that it does not open is the answer
 	}
-	return KeyFacts{Tried: true, Data: true, Pepper: hmac.Equal(hash, s.keys.document(kind, string(document)))}, nil
+	return KeyFacts{Tried: true, Data: true, Pepper: hmac.Equal(hash, s.Keys.Document(kind, string(document)))}, nil
 }
 
 // SeedFigure counts who and what a university has.
@@ -122,8 +124,8 @@ func (s *Store) Seeds(ctx context.Context) ([]SeedFigure, error) {
 	list(batch, &seeds, `select code, (select count(*) from kiosks where university = code and retired_at is null),
 		(select count(*) from people where university = code), 0, 0 from universities order by code`)
 	list(batch, &staff, `select university, grants from staff where retired_at is null`)
-	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
-		return nil, wrap("count the seeds", err)
+	if err := s.Pool.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, db.Wrap("count the seeds", err)
 	}
 	for i := range seeds {
 		for _, member := range staff {
@@ -145,14 +147,14 @@ func (s *Store) NotOpen(ctx context.Context, refs []campus.CaseRef, before time.
 	for i, ref := range refs {
 		ids[i] = ref.ID
 	}
-	rows, err := s.pool.Query(ctx, `select id from cases where id = any($1) and (closed_at is null or closed_at >= $2)`,
+	rows, err := s.Pool.Query(ctx, `select id from cases where id = any($1) and (closed_at is null or closed_at >= $2)`,
 		ids, before)
 	if err != nil {
-		return nil, wrap("look for open cases", err)
+		return nil, db.Wrap("look for open cases", err)
 	}
 	open, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 	if err != nil {
-		return nil, wrap("look for open cases", err)
+		return nil, db.Wrap("look for open cases", err)
 	}
 	known := map[uuid.UUID]bool{}
 	for _, id := range open {
@@ -170,38 +172,38 @@ func (s *Store) NotOpen(ctx context.Context, refs []campus.CaseRef, before time.
 // ProbeObjects writes, reads and deletes a file of its own.
 func (s *Store) ProbeObjects(ctx context.Context) error {
 	key, content := "probe/"+uuid.NewString(), "probe"
-	if err := s.objects.put(ctx, key, []byte(content)); err != nil {
+	if err := s.Objects.Put(ctx, key, []byte(content)); err != nil {
 		return err
 	}
-	read, err := s.objects.get(ctx, key)
+	read, err := s.Objects.Get(ctx, key)
 	if err == nil && string(read) != content {
 		err = errors.New("what was read is not what was written")
 	}
-	_, deleting := s.objects.delete(context.WithoutCancel(ctx), key)
+	_, deleting := s.Objects.Delete(context.WithoutCancel(ctx), key)
 	return errors.Join(err, deleting)
 }
 
 // ObjectsVersioned tells whether the bucket keeps what is deleted. A store that knows no versions keeps none.
 func (s *Store) ObjectsVersioned(ctx context.Context) (bool, error) {
-	found, err := s.objects.client.GetBucketVersioning(ctx, s.objects.bucket)
+	found, err := s.Objects.Client.GetBucketVersioning(ctx, s.Objects.Bucket)
 	if answer := minio.ToErrorResponse(err); err != nil &&
 		(answer.StatusCode == http.StatusNotImplemented || answer.Code == "NotImplemented" ||
 			answer.Code == "VersioningNotConfigured") {
 		return false, nil
 	}
-	return found.Enabled() || found.Suspended(), objectError("ask for the bucket's versions", err)
+	return found.Enabled() || found.Suspended(), db.ObjectError("ask for the bucket's versions", err)
 }
 
 // ObjectsPublic tells whether somebody without a key may list the bucket.
 func (s *Store) ObjectsPublic(ctx context.Context) (bool, error) {
-	address := s.objects.client.EndpointURL().JoinPath(s.objects.bucket).String() + "/?list-type=2&max-keys=1"
+	address := s.Objects.Client.EndpointURL().JoinPath(s.Objects.Bucket).String() + "/?list-type=2&max-keys=1"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return false, fmt.Errorf("ask without a key: %w", err)
 	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return false, objectError("ask without a key", err)
+		return false, db.ObjectError("ask without a key", err)
 	}
 	return answer.StatusCode == http.StatusOK, answer.Body.Close()
 }

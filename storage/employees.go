@@ -7,6 +7,9 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
+	"campuscard/storage/db"
 )
 
 // Submission is one member of staff whom the HR system has submitted (A2).
@@ -20,8 +23,8 @@ type Submission struct {
 // they then bring their evidence themselves. All are taken or none. Who has an open application or a card already is
 // left as they are, and who is named twice is taken once; the same call again gets the first answer. Invalid:
 // employee_unknown, with the place of each in the list. Conflict: callback_conflict.
-func (s *Store) SubmitEmployees(ctx context.Context, call Callback, university string, numbers []string, policyVersion string) ([]Submission, error) {
-	return takeOnce(ctx, s, "take a submission of staff", call, func(t tx) ([]Submission, error) {
+func (s *Store) SubmitEmployees(ctx context.Context, call casework.Callback, university string, numbers []string, policyVersion string) ([]Submission, error) {
+	return casework.TakeOnce(ctx, s.Casework, "take a submission of staff", call, func(t db.Tx) ([]Submission, error) {
 		if err := lockEmployees(t, university, numbers); err != nil {
 			return nil, err
 		}
@@ -58,7 +61,7 @@ func unknownEmployees(fields []string) error {
 
 // lockEmployees has submissions that name the same people wait for each other, so that the second sees what the first has
 // opened. All lock in one order, so that none waits for another in a circle.
-func lockEmployees(t tx, university string, numbers []string) error {
+func lockEmployees(t db.Tx, university string, numbers []string) error {
 	plain := make([]string, len(numbers))
 	for i, number := range numbers {
 		plain[i] = campus.PlainNumber(number)
@@ -66,7 +69,7 @@ func lockEmployees(t tx, university string, numbers []string) error {
 	return t.Exec(`select 1 from people where university = ? and number in ? order by number for no key update`, university, plain).Error
 }
 
-func submitEmployee(t tx, university, number, policyVersion string) (Submission, error) {
+func submitEmployee(t db.Tx, university, number, policyVersion string) (Submission, error) {
 	result := Submission{Number: number, Outcome: "opened"}
 	var who struct {
 		ID   uuid.UUID
@@ -86,9 +89,9 @@ func submitEmployee(t tx, university, number, policyVersion string) (Submission,
 	if result.ID, err = uuid.NewV7(); err != nil {
 		return result, err
 	}
-	refusals, err := openApplications(t, []newcomer{{
-		NewApplication: NewApplication{Person: who.ID, PolicyVersion: policyVersion, Route: campus.StaffRoute},
-		id:             result.ID, by: campus.Machine("hr"),
+	refusals, err := cards.OpenApplications(t, []cards.IntakeApplication{{
+		NewApplication: cards.NewApplication{Person: who.ID, PolicyVersion: policyVersion, Route: campus.StaffRoute},
+		ID:             result.ID, By: campus.Machine("hr"),
 	}})
 	switch {
 	case err != nil:

@@ -11,6 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/storage"
+	"campuscard/storage/casework"
+	"campuscard/storage/people"
+	"campuscard/storage/production"
 	"campuscard/storage/storagetest"
 )
 
@@ -18,7 +21,7 @@ import (
 func colleagues(h *storagetest.House, university string, n int) []string {
 	numbers := make([]string, n)
 	for i := range numbers {
-		h.PersonOf(university, func(p *storage.RosterPerson) {
+		h.PersonOf(university, func(p *people.RosterPerson) {
 			p.Status, p.Level, p.Number = "employed", "staff", fmt.Sprintf("T%04d", i)
 		})
 		numbers[i] = fmt.Sprintf("T%04d", i)
@@ -29,7 +32,7 @@ func colleagues(h *storagetest.House, university string, n int) []string {
 // submit is a call of the HR system of a university: id and body are the sender's.
 func submit(t *testing.T, h *storagetest.House, university, id, body string, numbers ...string) ([]storage.Submission, error) {
 	t.Helper()
-	call := storage.Callback{Sender: storage.HRSender(university), ID: id, BodyHash: storage.BodyHash([]byte(body))}
+	call := casework.Callback{Sender: casework.HRSender(university), ID: id, BodyHash: production.BodyHash([]byte(body))}
 	return h.SubmitEmployees(t.Context(), call, university, numbers, "1")
 }
 
@@ -46,7 +49,7 @@ func TestSubmissionsAtOnce(t *testing.T) {
 			h.University(storagetest.University)
 			numbers := colleagues(h, storagetest.University, 5)
 			answers := make([][]storage.Submission, 8)
-			errs := atOnce(8, func(i int) (err error) {
+			errs := storagetest.AtOnce(8, func(i int) (err error) {
 				asked := slices.Clone(numbers)
 				if i%2 == 1 && idOf(0) != idOf(1) { // in another order: nobody may wait for another in a circle
 					slices.Reverse(asked)
@@ -54,7 +57,7 @@ func TestSubmissionsAtOnce(t *testing.T) {
 				answers[i], err = submit(t, h, storagetest.University, idOf(i), "body", asked...)
 				return err
 			})
-			require.Equal(t, map[string]int{"done": 8}, outcomes(errs))
+			require.Equal(t, map[string]int{"done": 8}, storagetest.Outcomes(errs))
 			opened := map[uuid.UUID]int{}
 			for _, answer := range answers {
 				require.Len(t, answer, 5)
@@ -72,7 +75,7 @@ func TestSubmissionsAtOnce(t *testing.T) {
 					require.Equal(t, 8, times, "each gets the answer of the first")
 				}
 			}
-			require.Equal(t, 5, count(h, `applications`))
+			require.Equal(t, 5, storagetest.Count(h, `applications`))
 		})
 	}
 }
@@ -84,21 +87,21 @@ func TestSubmissionsOfTheSamePeopleWait(t *testing.T) {
 	h := storagetest.New(t)
 	h.University(storagetest.University)
 	numbers := colleagues(h, storagetest.University, 2)
-	release := holdCommits(t, h, "applications")
+	release := storagetest.HoldCommits(t, h, "applications")
 	var errs []error
 	var all sync.WaitGroup
 	all.Go(func() {
-		errs = atOnce(2, func(i int) error {
-			return second(submit(t, h, storagetest.University, fmt.Sprint(i), "body", numbers[i], numbers[1-i]))
+		errs = storagetest.AtOnce(2, func(i int) error {
+			return storagetest.Err(submit(t, h, storagetest.University, fmt.Sprint(i), "body", numbers[i], numbers[1-i]))
 		})
 	})
 	require.Eventually(t, func() bool {
-		return lockWaits(h, "%") == 2 && lockWaits(h, "select 1 from people%") == 1
+		return storagetest.LockWaits(h, "%") == 2 && storagetest.LockWaits(h, "select 1 from people%") == 1
 	}, 20*time.Second, 10*time.Millisecond)
 	release()
 	all.Wait()
-	require.Equal(t, map[string]int{"done": 2}, outcomes(errs))
-	require.Equal(t, 2, count(h, `applications`))
+	require.Equal(t, map[string]int{"done": 2}, storagetest.Outcomes(errs))
+	require.Equal(t, 2, storagetest.Count(h, `applications`))
 }
 
 // An id of a call-back is its sender's: another sender may use it too, and the same sender only for the same.
@@ -115,17 +118,17 @@ func TestIDsOfCallbacks(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "opened", other[0].Outcome, "another sender's id is another id")
 
-	before := everything(t, h)
+	before := storagetest.Everything(t, h)
 	again, err := submit(t, h, storagetest.University, "1", "mine", mine[0])
 	require.NoError(t, err)
 	require.Equal(t, first, again, "the same call again is answered as the first")
 	_, err = submit(t, h, storagetest.University, "1", "another", mine[1])
-	require.Equal(t, "callback_conflict", outcome(err), "another call under its id is not a repetition")
-	require.Equal(t, before, everything(t, h))
+	require.Equal(t, "callback_conflict", storagetest.Outcome(err), "another call under its id is not a repetition")
+	require.Equal(t, before, storagetest.Everything(t, h))
 
 	_, err = submit(t, h, storagetest.University, "2", "unknown", "T9999")
-	require.Equal(t, "employee_unknown", outcome(err))
-	h.PersonOf(storagetest.University, func(p *storage.RosterPerson) { p.Status, p.Level, p.Number = "employed", "staff", "T9999" })
+	require.Equal(t, "employee_unknown", storagetest.Outcome(err))
+	h.PersonOf(storagetest.University, func(p *people.RosterPerson) { p.Status, p.Level, p.Number = "employed", "staff", "T9999" })
 	later, err := submit(t, h, storagetest.University, "2", "unknown", "T9999")
 	require.NoError(t, err, "what was refused may be sent again")
 	require.Equal(t, "opened", later[0].Outcome)

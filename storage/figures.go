@@ -7,6 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"campuscard/campus"
+	"campuscard/storage/casework"
+	"campuscard/storage/db"
 )
 
 // Figures are the counts that operators watch. They hold codes and numbers, never who a case is about.
@@ -15,11 +17,11 @@ type Figures struct {
 	Cases          []CaseFigure
 	Parked         []ParkedFigure
 	WorkItems      []WorkItemFigure
-	Line           WaitingFigure // applications that were not let in yet (C5); never failing
-	Outbox         WaitingFigure
-	Unsent         WaitingFigure // cases with a start, a signal or a decision for Temporal; never failing
-	Notices        WaitingFigure
-	Forgotten      WaitingFigure // files that the object store has to delete (B4); never failing
+	Line           casework.WaitingFigure // applications that were not let in yet (C5); never failing
+	Outbox         casework.WaitingFigure
+	Unsent         casework.WaitingFigure // cases with a start, a signal or a decision for Temporal; never failing
+	Notices        casework.WaitingFigure
+	Forgotten      casework.WaitingFigure // files that the object store has to delete (B4); never failing
 	Pickups        []PickupFigure
 	Connections    int // that all clients of the server hold, ours and others'
 	ConnectionsMax int // that clients like us may hold
@@ -82,7 +84,7 @@ func (s *Store) Figures(ctx context.Context) (Figures, error) {
 	list(batch, &f.Pickups, `select university, pickup_tries, count(*) from plastics
 		where state = 'ready' and pickup_tries > 0 group by 1, 2`)
 	batch.Queue(connectionsQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&f.Connections, &f.ConnectionsMax) })
-	return f, wrap("read the figures", s.pool.SendBatch(ctx, batch).Close())
+	return f, db.Wrap("read the figures", s.Pool.SendBatch(ctx, batch).Close())
 }
 
 // unsentSQL counts the cases that wait for Temporal: a decision that a move stands for has come to its workflow.
@@ -96,13 +98,13 @@ const connectionsQuery = `select (select sum(numbackends) from pg_stat_database)
 	current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int`
 
 // list asks for the rows of a query as structs, in the order of their columns.
-func list[T any](batch *pgx.Batch, into *[]T, sql statement, args ...any) {
+func list[T any](batch *pgx.Batch, into *[]T, sql db.Statement, args ...any) {
 	batch.Queue(string(sql), args...).Query(func(rows pgx.Rows) (err error) {
 		*into, err = pgx.CollectRows(rows, pgx.RowToStructByPos[T])
 		return err
 	})
 }
 
-func waiting(batch *pgx.Batch, into *WaitingFigure, sql statement) {
+func waiting(batch *pgx.Batch, into *casework.WaitingFigure, sql db.Statement) {
 	batch.Queue(string(sql)).QueryRow(func(row pgx.Row) error { return row.Scan(&into.Rows, &into.Failing, &into.Oldest) })
 }

@@ -9,6 +9,8 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
+	"campuscard/storage/casework"
+	"campuscard/storage/people"
 	"campuscard/storage/storagetest"
 )
 
@@ -29,21 +31,21 @@ func TestFiguresOfAnEmptyHouse(t *testing.T) {
 
 func TestFigures(t *testing.T) {
 	t.Parallel()
-	s := apply(t)
+	s := storagetest.Apply(t)
 	began := s.Clock.Now()
-	require.Len(t, letIn(t, s.House, rush, 1), 1)
+	require.Len(t, storagetest.LetIn(t, s.House, storagetest.Rush, 1), 1)
 	s.Applied(s.Person())
 	s.Clock.Advance(time.Hour)
 	due := s.Clock.Now().Add(time.Minute)
-	parked := s.NextMove(s.application, campus.StageChecking, campus.WaitsForOperator)
+	parked := s.NextMove(s.Application, campus.StageChecking, campus.WaitsForOperator)
 	parked.Parked, parked.Cause, parked.Due = []string{"registry"}, campus.Unavailable, &due
 	item := campus.NewWorkItem{Kind: campus.IncidentItem, Step: "registry", Cause: campus.Unavailable, Due: &due}
 	parked.Opens, parked.Escalate = []campus.NewWorkItem{item}, []campus.WorkItemKey{{Kind: item.Kind, Step: item.Step}}
 	parked.Notices = []campus.Notice{{Template: "notice.approved"}}
-	require.NoError(t, second(s.Record(t.Context(), parked)))
+	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), parked)))
 	since := s.Clock.Now()
-	require.NoError(t, s.ForgetImages(t.Context(), s.application.ID, handedIn))
-	s.Exec(`update outbox set failure = 'no such workflow' where workflow_id = $1`, s.application.WorkflowID())
+	require.NoError(t, s.Cards.ForgetImages(t.Context(), s.Application.ID, storagetest.HandedIn))
+	s.Exec(`update outbox set failure = 'no such workflow' where workflow_id = $1`, s.Application.WorkflowID())
 
 	s.Clock.Advance(2 * time.Minute)
 	f, err := s.Figures(t.Context())
@@ -73,8 +75,8 @@ func TestFigures(t *testing.T) {
 
 func TestFiguresOfPickups(t *testing.T) {
 	t.Parallel()
-	s := apply(t)
-	s.deliver()
+	s := storagetest.Apply(t)
+	s.Deliver()
 	f, err := s.Figures(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, f.Pickups, "nobody has tried")
@@ -87,18 +89,18 @@ func TestFiguresOfPickups(t *testing.T) {
 // The figures cost what is open, not what ever was: with a year of closed cases none of them is read.
 func TestFiguresReadWhatIsOpen(t *testing.T) {
 	t.Parallel()
-	s := apply(t)
+	s := storagetest.Apply(t)
 	s.Exec(`insert into cases (id, kind, university, campus, stage, waits_for, since, policy_version, opened_at, closed_at)
 		select gen_random_uuid(), 'application', 'lcu', 'east', 'done', 'nobody', now(), '', now(), now() from generate_series(1, 20000)`)
 	s.Exec(`insert into work_items (id, case_id, university, campus, kind, opened_at, closed_at)
-		select gen_random_uuid(), $1, 'lcu', 'east', 'review', now(), now() from generate_series(1, 20000)`, s.application.ID)
+		select gen_random_uuid(), $1, 'lcu', 'east', 'review', now(), now() from generate_series(1, 20000)`, s.Application.ID)
 	s.Exec(`insert into notices (id, person_id, template, params, created_at, next_try, done_at)
-		select gen_random_uuid(), $1, 'x', '', now(), now(), now() from generate_series(1, 20000)`, s.person.ID)
+		select gen_random_uuid(), $1, 'x', '', now(), now(), now() from generate_series(1, 20000)`, s.Holder.ID)
 	s.ExecAsOwner(`analyze`)
 	before := scans(t, s.House)
 	store, err := storage.Open(t.Context(), s.Config, time.Now, s.Log)
 	require.NoError(t, err)
-	require.NoError(t, second(store.Figures(t.Context())))
+	require.NoError(t, storagetest.Err(store.Figures(t.Context())))
 	store.Close() // a connection that ends tells its counters
 	require.Eventually(t, func() bool { return scans(t, s.House)["cases"].Index > before["cases"].Index }, 20*time.Second, 10*time.Millisecond)
 	now := scans(t, s.House)
@@ -147,7 +149,7 @@ func TestSeeds(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
 	h.Person()
-	require.NoError(t, h.SeedStaff(t.Context(), []storage.StaffSeed{
+	require.NoError(t, h.People.SeedStaff(t.Context(), []people.StaffSeed{
 		{University: "lcu", Username: "operator", Password: "correct horse", Grants: []campus.Grant{{Role: campus.Operator, Campuses: []string{"east"}}}},
 		{University: "lcu", Username: "reviewer", Password: "correct horse", Grants: []campus.Grant{{Role: campus.Reviewer}}},
 	}))
@@ -160,24 +162,24 @@ func TestSeeds(t *testing.T) {
 
 func TestOpenCasesAndTheOthers(t *testing.T) {
 	t.Parallel()
-	s := apply(t)
+	s := storagetest.Apply(t)
 	queued := s.Applied(s.Person())
 	closed := s.Applied(s.Person())
 	unknown := campus.CaseRef{Kind: campus.ApplicationCase, ID: uuid.New()}
-	require.NoError(t, second(s.Record(t.Context(), s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer))))
+	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer))))
 	m := s.NextMove(closed, campus.StageDone, campus.WaitsForNobody)
 	m.Outcome = campus.Completed
-	require.NoError(t, second(s.Record(t.Context(), m)))
+	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), m)))
 	now := s.Clock.Now()
-	open, err := s.StandingSample(t.Context(), now, 10)
+	open, err := s.Casework.StandingSample(t.Context(), now, 10)
 	require.NoError(t, err)
 	require.Empty(t, open, "it has only just moved")
-	open, err = s.StandingSample(t.Context(), now.Add(time.Minute), 10)
+	open, err = s.Casework.StandingSample(t.Context(), now.Add(time.Minute), 10)
 	require.NoError(t, err)
-	standing := storage.StandingCase{CaseRef: s.application, Stage: campus.StageReview, Version: 1}
-	require.Equal(t, []storage.StandingCase{standing}, open, "one that waits in the queue has no workflow")
+	standing := casework.StandingCase{CaseRef: s.Application, Stage: campus.StageReview, Version: 1}
+	require.Equal(t, []casework.StandingCase{standing}, open, "one that waits in the queue has no workflow")
 
-	all := []campus.CaseRef{s.application, queued, closed, unknown}
+	all := []campus.CaseRef{s.Application, queued, closed, unknown}
 	others, err := s.NotOpen(t.Context(), all, now.Add(time.Minute))
 	require.NoError(t, err)
 	require.Equal(t, []campus.CaseRef{closed, unknown}, others)

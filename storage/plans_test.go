@@ -12,15 +12,17 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
+	"campuscard/storage/casework"
+	"campuscard/storage/people"
 	"campuscard/storage/storagetest"
 )
 
 // crowd fills the hot tables as a year does: 10,000 cases, all but the newest closed, and what belongs to them.
-func crowd(t *testing.T) *story {
+func crowd(t *testing.T) *storagetest.Story {
 	t.Helper()
-	s := apply(t)
+	s := storagetest.Apply(t)
 	s.University("lcvtc")
-	s.tell("a")
+	s.Tell("a")
 	for _, sql := range []string{
 		`insert into people (id, university, number, name, document_type, document, document_hash, phone, email, language,
 			level, college, campus, dormitory, status, enrolled_on, graduates_on, roster_at)
@@ -80,13 +82,13 @@ func TestHotListsUseIndexes(t *testing.T) {
 	t.Parallel()
 	s := crowd(t)
 	reviewerOf := func(campuses ...string) campus.StaffMember {
-		return s.colleague(campus.Grant{Role: campus.Reviewer, Campuses: campuses})
+		return s.Colleague(campus.Grant{Role: campus.Reviewer, Campuses: campuses})
 	}
 	everywhere, east := reviewerOf(), reviewerOf(storagetest.EastCampus)
-	token := s.SignedIn(s.person.ID)
+	token := s.SignedIn(s.Holder.ID)
 	after := storagetest.One[uuid.UUID](s.House, `select id from cases order by id desc offset 5000 limit 1`)
-	keep := func(_ context.Context, rows []storage.OutboxRow) []storage.Delivery {
-		results := make([]storage.Delivery, len(rows))
+	keep := func(_ context.Context, rows []casework.OutboxRow) []casework.Delivery {
+		results := make([]casework.Delivery, len(rows))
 		for i := range results {
 			results[i].Outage = true
 		}
@@ -97,108 +99,108 @@ func TestHotListsUseIndexes(t *testing.T) {
 		ask    func(ctx context.Context, store *storage.Store) error
 	}{
 		"the queue of work items": {[]string{"work_items", "cases", "requests"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.WorkItems(ctx, everywhere, storage.WorkItemFilter{Limit: 20}))
+			return storagetest.Err(store.Casework.WorkItems(ctx, everywhere, casework.WorkItemFilter{Limit: 20}))
 		}},
 		"the queue of a campus, free ones": {[]string{"work_items", "cases"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.WorkItems(ctx, east, storage.WorkItemFilter{Free: true, Kind: campus.ReviewItem, Limit: 20}))
+			return storagetest.Err(store.Casework.WorkItems(ctx, east, casework.WorkItemFilter{Free: true, Kind: campus.ReviewItem, Limit: 20}))
 		}},
 		"the cases of a university": {[]string{"cases"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.StaffCases(ctx, everywhere, storage.CaseFilter{Limit: 20}))
+			return storagetest.Err(store.Casework.StaffCases(ctx, everywhere, casework.CaseFilter{Limit: 20}))
 		}},
 		"a later page of them": {[]string{"cases"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.StaffCases(ctx, everywhere, storage.CaseFilter{After: after, Limit: 20}))
+			return storagetest.Err(store.Casework.StaffCases(ctx, everywhere, casework.CaseFilter{After: after, Limit: 20}))
 		}},
 		"the parked cases": {[]string{"cases"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.StaffCases(ctx, everywhere, storage.CaseFilter{Parked: true, Limit: 20}))
+			return storagetest.Err(store.Casework.StaffCases(ctx, everywhere, casework.CaseFilter{Parked: true, Limit: 20}))
 		}},
 		"the open cases of a stage": {[]string{"cases"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.StaffCases(ctx, everywhere, storage.CaseFilter{Open: true, Kind: campus.ApplicationCase, Stage: campus.StageReview, Limit: 20}))
+			return storagetest.Err(store.Casework.StaffCases(ctx, everywhere, casework.CaseFilter{Open: true, Kind: campus.ApplicationCase, Stage: campus.StageReview, Limit: 20}))
 		}},
 		"the cases that somebody decides about": {[]string{"cases", "requests"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.StaffCases(ctx, everywhere, storage.CaseFilter{Deciding: true, Limit: 20}))
+			return storagetest.Err(store.Casework.StaffCases(ctx, everywhere, casework.CaseFilter{Deciding: true, Limit: 20}))
 		}},
 		"what somebody decides about a case": {[]string{"requests"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.CaseDecisions(ctx, after))
+			return storagetest.Err(store.Casework.CaseDecisions(ctx, after))
 		}},
 		"the cases of a person": {[]string{"cases"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.PersonCases(ctx, s.person.ID, "", uuid.Nil, 20))
+			return storagetest.Err(store.Casework.PersonCases(ctx, s.Holder.ID, "", uuid.Nil, 20))
 		}},
 		"one case with what belongs to it": {[]string{"events", "attempts", "work_items", "cases"}, func(ctx context.Context, store *storage.Store) error {
-			if _, err := store.Timeline(ctx, s.application.ID, true); err != nil {
+			if _, err := store.Casework.Timeline(ctx, s.Application.ID, true); err != nil {
 				return err
 			}
-			if _, err := store.Attempts(ctx, s.application.ID); err != nil {
+			if _, err := store.Casework.Attempts(ctx, s.Application.ID); err != nil {
 				return err
 			}
-			return second(store.CaseWorkItems(ctx, s.application.ID))
+			return storagetest.Err(store.Casework.CaseWorkItems(ctx, s.Application.ID))
 		}},
 		"the pictures of a case": {[]string{"uploads"}, func(ctx context.Context, store *storage.Store) error {
 			letters := campus.Images{Purposes: []campus.UploadPurpose{campus.LetterUpload}, KeepLive: true}
-			if err := store.ForgetImages(ctx, s.application.ID, letters); err != nil {
+			if err := store.Cards.ForgetImages(ctx, s.Application.ID, letters); err != nil {
 				return err
 			}
-			return second(store.CaseFiles(ctx, s.application.ID))
+			return storagetest.Err(store.Cards.CaseFiles(ctx, s.Application.ID))
 		}},
 		"whose turn it is": {[]string{"line", "cases"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.LetIn(ctx, rush, 1))
+			return storagetest.Err(store.Outreach.LetIn(ctx, storagetest.Rush, 1))
 		}},
 		"what a person was invited to": {[]string{"invitations", "people"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.OpenInvitation(ctx, s.person.ID))
+			return storagetest.Err(store.Outreach.OpenInvitation(ctx, s.Holder.ID))
 		}},
 		"the outbox": {[]string{"outbox"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.DeliverOutbox(ctx, 100, keep))
+			return storagetest.Err(store.Casework.DeliverOutbox(ctx, 100, keep))
 		}},
 		"the notices that are due": {[]string{"notices"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.ClaimNotices(ctx, 5, time.Minute))
+			return storagetest.Err(store.Casework.ClaimNotices(ctx, 5, time.Minute))
 		}},
 		"the next cases to compare": {[]string{"cases", "moves"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.StandingCases(ctx, time.Now().Add(time.Hour), after, 300))
+			return storagetest.Err(store.Casework.StandingCases(ctx, time.Now().Add(time.Hour), after, 300))
 		}},
 		"some cases that stand": {[]string{"cases", "moves"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.StandingOf(ctx, time.Now().Add(time.Hour), []uuid.UUID{after, s.application.ID}))
+			return storagetest.Err(store.Casework.StandingOf(ctx, time.Now().Add(time.Hour), []uuid.UUID{after, s.Application.ID}))
 		}},
 		"the decisions that are late": {[]string{"requests"}, func(ctx context.Context, store *storage.Store) error {
-			if _, err := store.LateDecisionCases(ctx, time.Minute, 3); err != nil {
+			if _, err := store.Casework.LateDecisionCases(ctx, time.Minute, 3); err != nil {
 				return err
 			}
-			return second(store.LateDecisions(ctx, time.Minute))
+			return storagetest.Err(store.Casework.LateDecisions(ctx, time.Minute))
 		}},
 		"the decisions to send again": {[]string{"requests", "moves", "cases"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.TakeResends(ctx, 3))
+			return storagetest.Err(store.Casework.TakeResends(ctx, 3))
 		}},
 		"what a case has lost": {[]string{"requests", "moves"}, func(ctx context.Context, store *storage.Store) error {
-			return store.RecallDecisions(ctx, s.application, 1)
+			return store.Casework.RecallDecisions(ctx, s.Application, 1)
 		}},
 		"a decision about a case": {[]string{"requests", "moves", "cases"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.OpenDecision(ctx, storagetest.Request(campus.Student(s.person.ID)), storage.NewDecision{Case: s.application,
+			return storagetest.Err(store.Casework.OpenDecision(ctx, storagetest.Request(campus.Student(s.Holder.ID)), casework.NewDecision{Case: s.Application,
 				Update: campus.SettleStepUpdate, Said: campus.Said{Step: stepName()}}))
 		}},
 		"the moves of a case": {[]string{"moves", "cases", "requests"}, func(ctx context.Context, store *storage.Store) error {
 			said := campus.Said{Action: string(campus.RetryStep), Step: stepName(), Attempt: 1}
-			m := s.NextMove(s.application, campus.StageReview, campus.WaitsForReviewer)
+			m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
 			m.Name = campus.SettleMove(said, false)
-			m.Decision = s.Decision(s.application, reviewer(), campus.SettleStepUpdate, said, struct{}{})
-			if err := second(store.Record(ctx, m)); err != nil {
+			m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.SettleStepUpdate, said, struct{}{})
+			if err := storagetest.Err(store.Casework.Record(ctx, m)); err != nil {
 				return err
 			}
-			return second(store.RefuseDecision(ctx, m.Decision.ID, context.Canceled))
+			return storagetest.Err(store.Casework.RefuseDecision(ctx, m.Decision.ID, context.Canceled))
 		}},
 		"people of a name": {[]string{"people"}, func(ctx context.Context, store *storage.Store) error {
-			search := storage.PersonSearch{By: campus.SearchName, Q: "zhangwei", Limit: 20}
-			return second(store.FindPeople(ctx, s.colleague(centreGrant), search))
+			search := people.PersonSearch{By: campus.SearchName, Q: "zhangwei", Limit: 20}
+			return storagetest.Err(store.People.FindPeople(ctx, s.Colleague(storagetest.CentreGrant), search))
 		}},
 		"people of a name or number": {[]string{"people"}, func(ctx context.Context, store *storage.Store) error {
-			search := storage.PersonSearch{By: campus.SearchAny, Q: "zw", Limit: 20}
-			return second(store.FindPeople(ctx, s.colleague(centreGrant), search))
+			search := people.PersonSearch{By: campus.SearchAny, Q: "zw", Limit: 20}
+			return storagetest.Err(store.People.FindPeople(ctx, s.Colleague(storagetest.CentreGrant), search))
 		}},
 		"the notices of a person": {[]string{"notices"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.Notices(ctx, s.person.ID, uuid.Nil, 20))
+			return storagetest.Err(store.Casework.Notices(ctx, s.Holder.ID, uuid.Nil, 20))
 		}},
 		"whose session it is": {[]string{"sessions", "people"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.FindSession(ctx, token))
+			return storagetest.Err(store.People.FindSession(ctx, token))
 		}},
 		"an attempt": {[]string{"attempts"}, func(ctx context.Context, store *storage.Store) error {
-			return second(store.OpenAttempt(ctx, campus.StepRef{Case: s.application, Step: "x"}, 1))
+			return storagetest.Err(store.Casework.OpenAttempt(ctx, campus.StepRef{Case: s.Application, Step: "x"}, 1))
 		}},
 	} {
 		before := scans(t, s.House)
@@ -226,7 +228,7 @@ func TestHotListsUseIndexes(t *testing.T) {
 // statistics.
 func TestPlansOfSmallTablesStand(t *testing.T) {
 	t.Parallel()
-	s := apply(t)
+	s := storagetest.Apply(t)
 	cfg := s.Config
 	cfg.MaxConns = 1
 	store, err := storage.Open(t.Context(), cfg, time.Now, s.Log)
@@ -234,13 +236,13 @@ func TestPlansOfSmallTablesStand(t *testing.T) {
 	const times = 12
 	ask := func() {
 		for range times {
-			require.NoError(t, store.ForgetUploads(t.Context(), []uuid.UUID{uuid.New()}))
+			require.NoError(t, store.Cards.ForgetUploads(t.Context(), []uuid.UUID{uuid.New()}))
 		}
 	}
 	s.ExecAsOwner(`analyze uploads`) // there are four
 	ask()
 	s.Exec(`insert into uploads (id, person_id, purpose, object_key, content_type, bytes, width, height, sha256, created_at)
-		select gen_random_uuid(), $1, 'live_frame', '', '', 1, 1, 1, '', now() from generate_series(1, 5000)`, s.person.ID)
+		select gen_random_uuid(), $1, 'live_frame', '', '', 1, 1, 1, '', now() from generate_series(1, 5000)`, s.Holder.ID)
 	before := scans(t, s.House)["uploads"]
 	ask()
 	store.Close()
@@ -258,7 +260,7 @@ type scanned struct {
 
 func scans(t *testing.T, h *storagetest.House) map[string]scanned {
 	t.Helper()
-	conn := connect(t, h)
+	conn := storagetest.Connect(t, h)
 	defer conn.Close(t.Context()) //nolint:errcheck // nothing is lost
 	rows, err := conn.Query(t.Context(), `select relname, coalesce(seq_scan, 0), coalesce(idx_scan, 0), coalesce(idx_tup_fetch, 0) from pg_stat_user_tables`)
 	require.NoError(t, err)

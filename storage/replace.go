@@ -1,16 +1,21 @@
 package storage
 
 import (
-	"campuscard/campus"
 	"context"
 
 	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
+	"campuscard/storage/db"
+	"campuscard/storage/production"
 )
 
 // replaceOtherCards ends the cards that the human whose card becomes active has under other numbers (D4), if they change
 // role. Conflict: other_card_active when they do not.
-func replaceOtherCards(ctx context.Context, t tx, application uuid.UUID, moved movedCase, change campus.Change) error {
-	others, err := lockOthers(t, moved.Owner.PersonID)
+func replaceOtherCards(ctx context.Context, t db.Tx, application uuid.UUID, moved casework.MovedCase, change campus.Change) error {
+	others, err := cards.LockOthers(t, moved.Owner.PersonID)
 	if err != nil || len(others) == 0 {
 		return err
 	}
@@ -19,8 +24,8 @@ func replaceOtherCards(ctx context.Context, t tx, application uuid.UUID, moved m
 		return err
 	}
 	for _, other := range others {
-		var held []Card
-		if err := t.Raw(`select * from cards where person_id = ? and state in ? order by id`, other.ID, heldStates).Scan(&held).Error; err != nil {
+		var held []cards.Card
+		if err := t.Raw(`select * from cards where person_id = ? and state in ? order by id`, other.ID, cards.HeldStates).Scan(&held).Error; err != nil {
 			return err
 		}
 		for _, card := range held { // D4: one active card per human at any instant
@@ -37,43 +42,43 @@ func replaceOtherCards(ctx context.Context, t tx, application uuid.UUID, moved m
 
 // replaceCard ends a card because another of the same human takes its place, has all stop that it was good for, and
 // tells who holds it under that number.
-func replaceCard(ctx context.Context, t tx, card Card, holder human, moved movedCase, change campus.Change) error {
+func replaceCard(ctx context.Context, t db.Tx, card cards.Card, holder cards.Human, moved casework.MovedCase, change campus.Change) error {
 	err := t.Exec(`with made as (update cards set state = @card_state where id = @card and state = @before returning id, @before as before)
 		insert into card_changes (card_id, from_state, to_state, actor, channel, reason, text, at)
 		select id, before, @card_state, @changed_by, @channel, @change_reason, '', @now from made`, map[string]any{
-		"card": card.ID, "before": card.State, "card_state": campus.CardReplaced, "now": t.now,
+		"card": card.ID, "before": card.State, "card_state": campus.CardReplaced, "now": t.Now,
 		"changed_by": change.Actor.String(), "channel": change.Channel, "change_reason": "role_changed",
 	}).Error
 	if err != nil {
 		return err
 	}
-	if err := addAudit(t, change.Actor, "card.replace", "card/"+card.ID.String(), moved.Owner.University); err != nil {
+	if err := casework.AddAudit(t, change.Actor, "card.replace", "card/"+card.ID.String(), moved.Owner.University); err != nil {
 		return err
 	}
-	owner := caseOwner{University: moved.Owner.University, Campus: holder.Campus, PersonID: holder.ID}
+	owner := casework.CaseOwner{University: moved.Owner.University, Campus: holder.Campus, PersonID: holder.ID}
 	if err := stopCard(ctx, t, card, owner, moved.PolicyVersion, change.Actor); err != nil {
 		return err
 	}
-	return queueNotices(t, moved.Owner.University, []uuid.UUID{card.PersonID}, card.ApplicationID,
+	return casework.QueueNotices(t, moved.Owner.University, []uuid.UUID{card.PersonID}, card.ApplicationID,
 		campus.Notice{Template: "notice.card_replaced"})
 }
 
 // stopCard has everything stop that a card was good for, in the transaction that ends it: the systems that know it are
 // told by a case of its own, its packages are withdrawn, and its plastic is handed out no more. actor is who ended it.
-func stopCard(ctx context.Context, t tx, card Card, owner caseOwner, policyVersion string, actor campus.Actor) error {
+func stopCard(ctx context.Context, t db.Tx, card cards.Card, owner casework.CaseOwner, policyVersion string, actor campus.Actor) error {
 	ref := campus.CaseRef{Kind: campus.EndingCase, ID: card.ID}
-	if err := openCase(t, ref, owner, policyVersion); err != nil {
+	if err := casework.OpenCase(t, ref, owner, policyVersion); err != nil {
 		return err
 	}
 	event := campus.Event{Kind: "card_ended", Actor: actor, Public: true}
-	if err := addEvent(t, ref.ID, event, uuid.Nil); err != nil {
+	if err := casework.AddEvent(t, ref.ID, event, uuid.Nil); err != nil {
 		return err
 	}
 	input := campus.CaseInput{Case: ref, University: owner.University, Campus: owner.Campus}
-	if err := enqueueStart(ctx, t, ref, string(ref.Kind), input); err != nil {
+	if err := casework.EnqueueStart(ctx, t, ref, string(ref.Kind), input); err != nil {
 		return err
 	}
-	if err := withdrawPackages(ctx, t, card.ID, owner, policyVersion, actor); err != nil {
+	if err := cards.WithdrawPackages(ctx, t, card.ID, owner, policyVersion, actor); err != nil {
 		return err
 	}
 	return stopPlastics(ctx, t, card)
@@ -81,8 +86,8 @@ func stopCard(ctx context.Context, t tx, card Card, owner caseOwner, policyVersi
 
 // stopPlastics ends what nobody has begun to make or bring, closes the compartment of what lies in a kiosk, and tells
 // the cases of the plastics, which take the orders back that can be.
-func stopPlastics(ctx context.Context, t tx, card Card) error {
-	plastics, err := lockPlastics(t, selectPlastics+`card_id = ?`+lockInOrder, card.ID)
+func stopPlastics(ctx context.Context, t db.Tx, card cards.Card) error {
+	plastics, err := production.LockPlastics(t, production.SelectPlastics+`card_id = ?`+production.LockInOrder, card.ID)
 	if err != nil {
 		return err
 	}
@@ -93,13 +98,13 @@ func stopPlastics(ctx context.Context, t tx, card Card) error {
 			continue
 		case p.State == campus.PlasticReady: // it goes back to the card centre
 			if err = dropCodeOfEnded(t, p.ID); err == nil {
-				err = setPlastic(t, p, campus.PlasticReturned, change)
+				err = production.SetPlastic(t, p, campus.PlasticReturned, change)
 			}
 		case p.Waits() && p.BatchID == nil && p.OrderKey == "":
-			err = setPlastic(t, p, campus.PlasticCancelled, change)
+			err = production.SetPlastic(t, p, campus.PlasticCancelled, change)
 		}
 		if err == nil {
-			err = nudge(ctx, t, campus.PlasticCase, []uuid.UUID{p.CaseID})
+			err = production.Nudge(ctx, t, campus.PlasticCase, []uuid.UUID{p.CaseID})
 		}
 		if err != nil {
 			return err
@@ -110,6 +115,6 @@ func stopPlastics(ctx context.Context, t tx, card Card) error {
 
 // dropCodeOfEnded takes the pickup code of a plastic away as dropCode does. Its keyed hash stays, so that whoever types the
 // code at the kiosk is told that the card has ended; nothing is opened with it.
-func dropCodeOfEnded(t tx, id uuid.UUID) error {
+func dropCodeOfEnded(t db.Tx, id uuid.UUID) error {
 	return t.Exec(`update plastics set compartment = '', pickup_code = null where id = ?`, id).Error
 }

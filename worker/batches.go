@@ -11,6 +11,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
+	"campuscard/storage/production"
 )
 
 // batchOpener opens the batches of each university when its schedule says so, if a card waits (D3). It looks in SQL: a
@@ -54,7 +55,7 @@ func (o *batchOpener) untilNext(next map[string]time.Time) time.Duration {
 
 // round opens what is due at every university. What goes wrong at one is no reason to leave the next out.
 func (o *batchOpener) round(ctx context.Context, next map[string]time.Time) error {
-	universities, err := o.store.Universities(ctx)
+	universities, err := o.store.People.Universities(ctx)
 	if err != nil {
 		return err
 	}
@@ -82,9 +83,9 @@ func (o *batchOpener) open(ctx context.Context, university string, next map[stri
 	if err != nil {
 		return err
 	}
-	n := storage.NewBatch{ID: id, University: university, Reason: campus.BatchBySchedule, Size: max(policy.BatchSize, 1),
+	n := production.NewBatch{ID: id, University: university, Reason: campus.BatchBySchedule, Size: max(policy.BatchSize, 1),
 		PolicyVersion: o.policies.Version()}
-	err = o.store.OpenScheduledBatch(ctx, n, func(last, now time.Time) bool {
+	err = o.store.Production.OpenScheduledBatch(ctx, n, func(last, now time.Time) bool {
 		if earliest := now.Add(-batchCatchUp); last.Before(earliest) {
 			last = earliest
 		}

@@ -14,7 +14,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/decisions"
-	"campuscard/storage"
+	"campuscard/storage/casework"
 )
 
 const (
@@ -61,19 +61,19 @@ func (c *comparer) run(ctx context.Context) error {
 // round compares the next cases of the turn, and looks again at those that are known to differ.
 func (c *comparer) round(ctx context.Context) error {
 	before := c.comparison.StandingSince()
-	next, err := c.comparison.Store.StandingCases(ctx, before, c.turn, c.lot)
+	next, err := c.comparison.Store.Casework.StandingCases(ctx, before, c.turn, c.lot)
 	if err != nil {
 		return err
 	}
 	known := c.known()
-	told, err := c.comparison.Store.WithoutWorkflow(ctx, c.lot)
+	told, err := c.comparison.Store.Casework.WithoutWorkflow(ctx, c.lot)
 	if err != nil {
 		return err
 	}
 	for _, ref := range told {
 		known = append(known, ref.ID)
 	}
-	still, err := c.comparison.Store.StandingOf(ctx, before, known)
+	still, err := c.comparison.Store.Casework.StandingOf(ctx, before, known)
 	if err != nil {
 		return err
 	}
@@ -200,8 +200,8 @@ func (c *comparer) show() {
 }
 
 // withoutRepeats are the cases of both lists, each once.
-func withoutRepeats(lists ...[]storage.StandingCase) []storage.StandingCase {
-	var all []storage.StandingCase
+func withoutRepeats(lists ...[]casework.StandingCase) []casework.StandingCase {
+	var all []casework.StandingCase
 	seen := map[uuid.UUID]bool{}
 	for _, list := range lists {
 		for _, standing := range list {

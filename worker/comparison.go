@@ -14,6 +14,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
+	"campuscard/storage/casework"
 	"campuscard/workflows"
 )
 
@@ -69,7 +70,7 @@ func (c Comparison) StandingSince() time.Time { return c.Store.Now().Add(-stands
 
 // Compare compares cases with their workflows. One that differs, or whose workflow is silent, is looked at again before
 // it is named: it may have moved, or come to its end, meanwhile.
-func (c Comparison) Compare(ctx context.Context, cases []storage.StandingCase) (Compared, error) {
+func (c Comparison) Compare(ctx context.Context, cases []casework.StandingCase) (Compared, error) {
 	compared := Compared{}
 	for _, standing := range cases {
 		compared.Cases = append(compared.Cases, standing.CaseRef)
@@ -85,7 +86,7 @@ func (c Comparison) Compare(ctx context.Context, cases []storage.StandingCase) (
 	for ref := range compared.Apart {
 		ids = append(ids, ref.ID)
 	}
-	again, err := c.Store.StandingOf(ctx, c.StandingSince(), ids)
+	again, err := c.Store.Casework.StandingOf(ctx, c.StandingSince(), ids)
 	if err != nil {
 		return compared, err
 	}
@@ -94,7 +95,7 @@ func (c Comparison) Compare(ctx context.Context, cases []storage.StandingCase) (
 }
 
 // look asks the workflows of cases once, several at a time.
-func (c Comparison) look(ctx context.Context, cases []storage.StandingCase) (map[campus.CaseRef]Apart, error) {
+func (c Comparison) look(ctx context.Context, cases []casework.StandingCase) (map[campus.CaseRef]Apart, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Patience)
 	defer cancel()
 	var mu sync.Mutex
@@ -120,7 +121,7 @@ func (c Comparison) look(ctx context.Context, cases []storage.StandingCase) (map
 }
 
 // one compares a case with its workflow, and says why when that is silent.
-func (c Comparison) one(ctx context.Context, standing storage.StandingCase) (Apart, error) {
+func (c Comparison) one(ctx context.Context, standing casework.StandingCase) (Apart, error) {
 	if ctx.Err() != nil {
 		return Silent, ctx.Err()
 	}
@@ -150,7 +151,7 @@ func (c Comparison) one(ctx context.Context, standing storage.StandingCase) (Apa
 
 // queued looks whether Temporal has the workflow of a case that waits for it: it may have nobody yet who could be
 // asked.
-func (c Comparison) queued(ctx context.Context, standing storage.StandingCase) (Apart, error) {
+func (c Comparison) queued(ctx context.Context, standing casework.StandingCase) (Apart, error) {
 	found, err := c.Temporal.DescribeWorkflowExecution(ctx, standing.WorkflowID(), "")
 	switch {
 	case workflows.IsGone(err):
@@ -165,7 +166,7 @@ func (c Comparison) queued(ctx context.Context, standing storage.StandingCase) (
 
 // difference compares version and stage. That another move stands at the same version shows when the workflow makes its
 // next one.
-func difference(standing storage.StandingCase, place campus.Place) Apart {
+func difference(standing casework.StandingCase, place campus.Place) Apart {
 	switch {
 	case place.Version > standing.Version:
 		return Ahead

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/casework"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
 	"campuscard/workflows/workflowtest"
@@ -51,9 +51,9 @@ func putBack(e *workflowtest.Engine, ref campus.CaseRef) {
 	e.Exec(`update cases set version = version - 1 where id = $1`, ref.ID)
 }
 
-func standing(t *testing.T, e *workflowtest.Engine) []storage.StandingCase {
+func standing(t *testing.T, e *workflowtest.Engine) []casework.StandingCase {
 	t.Helper()
-	cases, err := e.StandingCases(t.Context(), e.Store.Now().Add(-time.Minute), uuid.Nil, 100)
+	cases, err := e.Casework.StandingCases(t.Context(), e.Store.Now().Add(-time.Minute), uuid.Nil, 100)
 	require.NoError(t, err)
 	return cases
 }
@@ -80,7 +80,7 @@ func TestCasesAndTheirWorkflowsAreCompared(t *testing.T) {
 	putAhead(e, behind)
 	putBack(e, ahead)
 	e.Exec(`update cases set stage = 'photo' where id = $1`, other.ID)
-	cases := append(standing(t, e), storage.StandingCase{CaseRef: lost, Stage: campus.StageReview, Version: 1})
+	cases := append(standing(t, e), casework.StandingCase{CaseRef: lost, Stage: campus.StageReview, Version: 1})
 	compared, err = comparison(e).Compare(t.Context(), cases)
 	require.NoError(t, err)
 	require.Equal(t, map[campus.CaseRef]worker.Apart{

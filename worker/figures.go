@@ -12,6 +12,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
+	"campuscard/storage/casework"
 )
 
 const (
@@ -38,10 +39,10 @@ type figures struct {
 type state struct {
 	at      time.Time
 	figures storage.Figures
-	late    storage.WaitingFigure // decisions
-	read    bool                  // the figures are there
-	parts   map[string]bool       // by name, whether they answer
-	current bool                  // this build is the one that new cases go to
+	late    casework.WaitingFigure // decisions
+	read    bool                   // the figures are there
+	parts   map[string]bool        // by name, whether they answer
+	current bool                   // this build is the one that new cases go to
 }
 
 // The parts, as a label says them.
@@ -181,7 +182,7 @@ func (f *figures) showCases(seen storage.Figures, show shower) {
 // showWaitingForTemporal shows for how many cases something waits to be sent to Temporal while it is away. While it
 // answers such things wait for a moment only, and for no outage.
 func (f *figures) showWaitingForTemporal(s state, show shower) {
-	var waits storage.WaitingFigure
+	var waits casework.WaitingFigure
 	if !s.parts[temporalPart] {
 		waits = s.figures.Unsent
 	}
@@ -234,10 +235,10 @@ func (f *figures) look() state {
 	s := state{parts: map[string]bool{}}
 	var seen storage.Figures
 	var current, refused bool
-	var late storage.WaitingFigure
+	var late casework.WaitingFigure
 	figures := ask(ctx, func() (err error) {
 		if seen, err = f.store.Figures(ctx); err == nil {
-			late, err = f.store.LateDecisions(ctx, f.policies.For("").Watch.DecisionAge.Std())
+			late, err = f.store.Casework.LateDecisions(ctx, f.policies.For("").Watch.DecisionAge.Std())
 		}
 		return err
 	})

@@ -34,13 +34,13 @@ func (f *foreman) run(ctx context.Context) error {
 
 // round tells the staff of every university. What goes wrong at one is no reason to leave the next out.
 func (f *foreman) round(ctx context.Context) error {
-	universities, err := f.store.UniversitiesWithLateWork(ctx)
+	universities, err := f.store.Casework.UniversitiesWithLateWork(ctx)
 	if err != nil {
 		return err
 	}
 	var wrong []error
 	for _, university := range universities {
-		if _, err := f.store.TellStaff(ctx, university, f.policies.For(university)); err != nil {
+		if _, err := f.store.Casework.TellStaff(ctx, university, f.policies.For(university)); err != nil {
 			wrong = append(wrong, fmt.Errorf("tell the staff of %s: %w", university, err))
 		}
 	}

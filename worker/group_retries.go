@@ -11,6 +11,8 @@ import (
 	"campuscard/campus"
 	"campuscard/decisions"
 	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
 )
 
 // groupRetrier retries the parked steps of a group one after the other, at the rate of the policy: a system that has just
@@ -35,7 +37,7 @@ func (g *groupRetrier) run(ctx context.Context) error {
 	group.SetLimit(groupRetriesAtOnce)
 	defer group.Wait() //nolint:errcheck // each has kept its own outcome
 	for {
-		due, found, err := g.store.ClaimGroupRetry(ctx, groupRetryPatience)
+		due, found, err := g.store.Casework.ClaimGroupRetry(ctx, groupRetryPatience)
 		pause := g.policies.For(due.University).Work.RetryPause.Std()
 		switch {
 		case err != nil && ctx.Err() == nil:
@@ -54,7 +56,7 @@ func (g *groupRetrier) run(ctx context.Context) error {
 
 // one retries one step and keeps what became of it. A step whose outcome is not known stays running, and is asked about
 // again.
-func (g *groupRetrier) one(ctx context.Context, due storage.DueGroupRetry) {
+func (g *groupRetrier) one(ctx context.Context, due casework.DueGroupRetry) {
 	ctx, cancel := context.WithTimeout(ctx, groupRetryPatience)
 	defer cancel()
 	state, failure := g.outcome(ctx, due)
@@ -62,15 +64,15 @@ func (g *groupRetrier) one(ctx context.Context, due storage.DueGroupRetry) {
 		g.log.InfoContext(ctx, "the outcome of a retry is not known yet", "decision", due.ID, "error", failure)
 		return
 	}
-	if err := g.store.CloseGroupRetry(context.WithoutCancel(ctx), due.ID, state, failure); err != nil {
+	if err := g.store.Casework.CloseGroupRetry(context.WithoutCancel(ctx), due.ID, state, failure); err != nil {
 		g.log.WarnContext(ctx, "the outcome of a retry was not kept", "decision", due.ID, "error", err)
 	}
 }
 
 // outcome is what became of a step, empty while that is not known.
-func (g *groupRetrier) outcome(ctx context.Context, due storage.DueGroupRetry) (state string, failure error) {
+func (g *groupRetrier) outcome(ctx context.Context, due casework.DueGroupRetry) (state string, failure error) {
 	who, request := due.Member(), groupRequest(due)
-	_, decided, err := g.store.KnownDecision(ctx, request) // before this worker asked: the last one is gone
+	_, decided, err := g.store.Casework.KnownDecision(ctx, request) // before this worker asked: the last one is gone
 	switch {
 	case err != nil:
 		return "", err
@@ -98,11 +100,11 @@ func (g *groupRetrier) outcome(ctx context.Context, due storage.DueGroupRetry) (
 
 // outcomeOf is what became of a step by the decision to retry it. One that was refused has come to its end, whatever its
 // code: with a fault of ours it was tried and has failed, as the member is told of a single one.
-func outcomeOf(d storage.Decision) (state string, failure error) {
+func outcomeOf(d casework.Decision) (state string, failure error) {
 	switch d.State {
-	case storage.DecisionOpen:
+	case casework.DecisionOpen:
 		return "", nil
-	case storage.DecisionRefused:
+	case casework.DecisionRefused:
 		switch {
 		case untried(d.Why) != "":
 			return untried(d.Why), nil
@@ -138,19 +140,19 @@ func untried(err error) string {
 
 // retry opens the decision of the member to retry the step, once however often it is called, and has the case take it.
 // While it is open, what becomes of it is not known.
-func (g *groupRetrier) retry(ctx context.Context, due storage.DueGroupRetry, request storage.Request) (storage.Decision, error) {
-	decision, err := g.store.OpenDecision(ctx, request, storage.NewDecision{
+func (g *groupRetrier) retry(ctx context.Context, due casework.DueGroupRetry, request casework.Request) (casework.Decision, error) {
+	decision, err := g.store.Casework.OpenDecision(ctx, request, casework.NewDecision{
 		Case: campus.CaseRef{Kind: due.CaseKind, ID: due.CaseID}, Update: campus.SettleStepUpdate,
 		Said:    campus.Said{Action: string(campus.RetryStep), Step: due.Step, Attempt: due.Attempt},
-		Payload: storage.ReviewNote{},
+		Payload: cards.ReviewNote{},
 	})
-	if err == nil && decision.State == storage.DecisionOpen {
+	if err == nil && decision.State == casework.DecisionOpen {
 		decision, err = g.sender.Send(ctx, decision)
 	}
 	return decision, err
 }
 
-func groupRequest(due storage.DueGroupRetry) storage.Request {
-	return storage.Request{ID: due.ID, Key: "group-retry/" + due.ID.String(), Actor: campus.Staff(due.StaffID),
+func groupRequest(due casework.DueGroupRetry) casework.Request {
+	return casework.Request{ID: due.ID, Key: "group-retry/" + due.ID.String(), Actor: campus.Staff(due.StaffID),
 		Route: "group retry", BodyHash: due.ID[:]}
 }

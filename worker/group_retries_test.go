@@ -24,7 +24,7 @@ func TestGroupIsRetriedAtTheRateOfThePolicy(t *testing.T) {
 		e.AwaitParked(e.Apply(e.Student(), workflowtest.Good), "phone", 1)
 	}
 	who, _ := e.Staff(storagetest.University, campus.Grant{Role: campus.Operator})
-	_, err := e.OpenGroupRetry(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, "phone", campus.Unavailable)
+	_, err := e.Casework.OpenGroupRetry(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, "phone", campus.Unavailable)
 	require.NoError(t, err)
 	e.Await(func() bool {
 		return storagetest.One[int](e.House.House, `select count(*) from group_retry_items where finished_at is not null`) == steps

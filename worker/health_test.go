@@ -85,7 +85,7 @@ func TestTakenConnectionsAreNoOutageOfPostgres(t *testing.T) {
 	require.NoError(t, err)
 	ended := make(chan error, 1)
 	go func() {
-		_, err := store.PersonCases(t.Context(), uuid.New(), "", uuid.Nil, 1)
+		_, err := store.Casework.PersonCases(t.Context(), uuid.New(), "", uuid.Nil, 1)
 		ended <- err
 	}()
 	const waits = `select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`

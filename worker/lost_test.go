@@ -12,7 +12,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/decisions"
-	"campuscard/storage"
+	"campuscard/storage/casework"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
 	"campuscard/workflows"
@@ -53,7 +53,7 @@ func TestLostWorkflowBeginsAgainForADecision(t *testing.T) {
 		withdrawal, err = sender.Send(t.Context(), withdrawal)
 		require.NoError(t, err)
 		require.False(t, withdrawal.Told, "nobody has to help")
-		return withdrawal.State == storage.DecisionDone
+		return withdrawal.State == casework.DecisionDone
 	}, "the withdrawal is carried out")
 	require.Equal(t, campus.Withdrawn, e.Case(ref).Outcome)
 	require.Equal(t, 1, storagetest.One[int](e.House.House, `select count(*) from moves where name = 'begin'`))
@@ -116,7 +116,7 @@ func TestLostWorkflowOfADecidedCaseIsAnIncident(t *testing.T) {
 	for range 3 {
 		activation, err = sender.Send(t.Context(), activation)
 		require.NoError(t, err)
-		require.Equal(t, []any{storage.DecisionOpen, true}, []any{activation.State, activation.Told})
+		require.Equal(t, []any{casework.DecisionOpen, true}, []any{activation.State, activation.Told})
 	}
 	registry := prometheus.NewRegistry()
 	round := worker.CompareRounds(e.Store, e.Client, registry, 10)

@@ -11,6 +11,7 @@ import (
 	"campuscard/campus"
 	"campuscard/school"
 	"campuscard/storage"
+	"campuscard/storage/casework"
 )
 
 const (
@@ -51,27 +52,27 @@ func (s *noticeSender) run(ctx context.Context) error {
 }
 
 func (s *noticeSender) round(ctx context.Context) (int, error) {
-	notices, err := s.store.ClaimNotices(ctx, noticeBatch, noticeLease)
+	notices, err := s.store.Casework.ClaimNotices(ctx, noticeBatch, noticeLease)
 	if err != nil || len(notices) == 0 {
 		return 0, err
 	}
-	results := make([]storage.NoticeResult, len(notices))
+	results := make([]casework.NoticeResult, len(notices))
 	var all sync.WaitGroup
 	for i, n := range notices {
 		all.Go(func() { results[i] = s.send(ctx, n) })
 	}
 	all.Wait()
 	if ctx.Err() != nil { // what fails while we stop says nothing about the message
-		results = slices.DeleteFunc(results, func(r storage.NoticeResult) bool { return r.Failure != "" })
+		results = slices.DeleteFunc(results, func(r casework.NoticeResult) bool { return r.Failure != "" })
 	}
 	finishing, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishPatience)
 	defer cancel()
-	return len(notices), s.store.FinishNotices(finishing, results)
+	return len(notices), s.store.Casework.FinishNotices(finishing, results)
 }
 
 // send tries the channels that have not taken the message yet.
-func (s *noticeSender) send(ctx context.Context, n storage.Notice) storage.NoticeResult {
-	result := storage.NoticeResult{ID: n.ID, SMSDone: n.SMSAt != nil, MailDone: n.MailAt != nil}
+func (s *noticeSender) send(ctx context.Context, n casework.Notice) casework.NoticeResult {
+	result := casework.NoticeResult{ID: n.ID, SMSDone: n.SMSAt != nil, MailDone: n.MailAt != nil}
 	if n.ExpiresAt != nil && n.ExpiresAt.Before(s.store.Now()) {
 		result.Done, result.Failure = true, noticeExpired
 		s.metrics.notices.WithLabelValues(noticeExpired).Inc()
@@ -95,8 +96,8 @@ func (s *noticeSender) send(ctx context.Context, n storage.Notice) storage.Notic
 	return s.conclude(ctx, n, result, failures)
 }
 
-func (s *noticeSender) conclude(ctx context.Context, n storage.Notice, result storage.NoticeResult,
-	failures []error) storage.NoticeResult {
+func (s *noticeSender) conclude(ctx context.Context, n casework.Notice, result casework.NoticeResult,
+	failures []error) casework.NoticeResult {
 	failure := errors.Join(failures...)
 	if failure == nil {
 		result.Done = true

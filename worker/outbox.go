@@ -17,6 +17,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
+	"campuscard/storage/casework"
 	"campuscard/workflows"
 )
 
@@ -40,8 +41,8 @@ func (d *dispatcher) run(ctx context.Context) error {
 	pause := outboxPause
 	for {
 		var outage atomic.Bool
-		taken, err := d.store.DeliverOutbox(ctx, outboxBatch,
-			func(ctx context.Context, rows []storage.OutboxRow) []storage.Delivery {
+		taken, err := d.store.Casework.DeliverOutbox(ctx, outboxBatch,
+			func(ctx context.Context, rows []casework.OutboxRow) []casework.Delivery {
 				return d.deliver(ctx, rows, &outage)
 			})
 		switch {
@@ -75,8 +76,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // deliver hands rows to Temporal, some at once. After the first sign of an outage the rest keep their places.
-func (d *dispatcher) deliver(ctx context.Context, rows []storage.OutboxRow, outage *atomic.Bool) []storage.Delivery {
-	results := make([]storage.Delivery, len(rows))
+func (d *dispatcher) deliver(ctx context.Context, rows []casework.OutboxRow, outage *atomic.Bool) []casework.Delivery {
+	results := make([]casework.Delivery, len(rows))
 	eager := d.eager.allowed(ctx, time.Now()) // in this process alone, so a clock that is set right must not touch it
 	var group errgroup.Group
 	group.SetLimit(outboxAtOnce)
@@ -97,7 +98,7 @@ func (d *dispatcher) deliver(ctx context.Context, rows []storage.OutboxRow, outa
 	return results
 }
 
-func (d *dispatcher) deliverRow(ctx context.Context, row storage.OutboxRow, eager bool) storage.Delivery {
+func (d *dispatcher) deliverRow(ctx context.Context, row casework.OutboxRow, eager bool) casework.Delivery {
 	ctx, cancel := context.WithTimeout(ctx, outboxPatience)
 	defer cancel()
 	ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": row.Trace})
@@ -112,8 +113,8 @@ func (d *dispatcher) deliverRow(ctx context.Context, row storage.OutboxRow, eage
 	return delivery
 }
 
-func (d *dispatcher) call(ctx context.Context, row storage.OutboxRow, eager bool) error {
-	if row.Kind == storage.SignalRow {
+func (d *dispatcher) call(ctx context.Context, row casework.OutboxRow, eager bool) error {
+	if row.Kind == casework.SignalRow {
 		return d.temporal.SignalWorkflow(ctx, row.WorkflowID, "", row.Workflow, nil)
 	}
 	var input campus.CaseInput
@@ -136,19 +137,19 @@ func (d *dispatcher) call(ctx context.Context, row storage.OutboxRow, eager bool
 
 // judge tells what an answer of Temporal means for a row. A workflow that was started before is started; a signal to
 // one that has not begun or has ended is not needed, because workflows look at the facts when they begin.
-func judge(row storage.OutboxRow, err error) storage.Delivery {
+func judge(row casework.OutboxRow, err error) casework.Delivery {
 	if err == nil {
-		return storage.Delivery{Done: true}
+		return casework.Delivery{Done: true}
 	}
 	if _, started := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); started {
-		return storage.Delivery{Done: true}
+		return casework.Delivery{Done: true}
 	}
-	if workflows.IsGone(err) && row.Kind == storage.SignalRow {
-		return storage.Delivery{Drop: true}
+	if workflows.IsGone(err) && row.Kind == casework.SignalRow {
+		return casework.Delivery{Drop: true}
 	}
 	if workflows.IsOutage(err) {
-		return storage.Delivery{Outage: true}
+		return casework.Delivery{Outage: true}
 	}
 	wait := min(time.Second<<min(row.Tries, 9), 5*time.Minute)
-	return storage.Delivery{Wait: wait, Reason: err.Error()}
+	return casework.Delivery{Wait: wait, Reason: err.Error()}
 }

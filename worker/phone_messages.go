@@ -22,13 +22,13 @@ func (s phoneSender) run(ctx context.Context) error {
 }
 
 func (s phoneSender) round(ctx context.Context) error {
-	messages, err := s.store.ClaimPhoneMessages(ctx, noticeBatch, noticeLease)
+	messages, err := s.store.People.ClaimPhoneMessages(ctx, noticeBatch, noticeLease)
 	if err != nil {
 		return err
 	}
 	var group errgroup.Group
 	for _, m := range messages {
-		group.Go(func() error { return s.store.FinishPhoneMessage(ctx, s.send(ctx, m)) })
+		group.Go(func() error { return s.store.People.FinishPhoneMessage(ctx, s.send(ctx, m)) })
 	}
 	return group.Wait()
 }

@@ -8,6 +8,7 @@ import (
 
 	"campuscard/decisions"
 	"campuscard/storage"
+	"campuscard/storage/casework"
 )
 
 const (
@@ -35,7 +36,7 @@ func (r *decisionResender) run(ctx context.Context) error {
 		if free == 0 {
 			continue
 		}
-		due, err := r.store.TakeResends(ctx, free)
+		due, err := r.store.Casework.TakeResends(ctx, free)
 		switch {
 		case err != nil && ctx.Err() == nil:
 			pause = max(resendPause, min(2*pause, 5*time.Second))
@@ -56,7 +57,7 @@ func (r *decisionResender) run(ctx context.Context) error {
 	return nil
 }
 
-func (r *decisionResender) send(ctx context.Context, d storage.Decision) {
+func (r *decisionResender) send(ctx context.Context, d casework.Decision) {
 	if _, err := r.sender.Resend(ctx, d); err != nil {
 		r.log.WarnContext(ctx, "what became of a decision is not kept yet", "decision", d.ID, "error", err)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/decisions"
-	"campuscard/storage"
+	"campuscard/storage/casework"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
 	"campuscard/workflows/workflowtest"
@@ -34,8 +34,8 @@ func TestResendOfALongWithdrawalIsOverSoon(t *testing.T) {
 		began := time.Now()
 		d, err = sender.Resend(t.Context(), d)
 		require.NoError(t, err)
-		require.Less(t, time.Since(began), storage.ResendLease)
-		require.Equal(t, storage.DecisionOpen, d.State)
+		require.Less(t, time.Since(began), casework.ResendLease)
+		require.Equal(t, casework.DecisionOpen, d.State)
 	}
 	require.Equal(t, 1, storagetest.One[int](e.House.House, `select count(*) from moves where decision = $1`, d.ID))
 }

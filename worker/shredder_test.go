@@ -17,7 +17,7 @@ func TestForgottenFilesAreShredded(t *testing.T) {
 	t.Parallel()
 	e := workflowtest.New(t, workflowtest.Quick).Engine()
 	upload := e.Upload(e.Student().ID, campus.FrameUpload)
-	require.NoError(t, e.ForgetUploads(t.Context(), []uuid.UUID{upload.ID}))
+	require.NoError(t, e.Cards.ForgetUploads(t.Context(), []uuid.UUID{upload.ID}))
 	e.PutObject("uploads/another", nil)
 	e.Work(worker.Config{})
 	e.Await(func() bool { return storagetest.One[int](e.House.House, `select count(*) from forgotten_files`) == 0 }, "it is shredded")

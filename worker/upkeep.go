@@ -46,7 +46,7 @@ func (u *upkeep) round(ctx context.Context) error {
 	}
 	unused := u.store.Now().Add(-u.policies.For("").Uploads.UnusedLife.Std())
 	for {
-		expired, err := u.store.ExpireUnusedUploads(ctx, unused, upkeepBatch)
+		expired, err := u.store.Cards.ExpireUnusedUploads(ctx, unused, upkeepBatch)
 		if err != nil {
 			return err
 		}
@@ -60,14 +60,14 @@ func (u *upkeep) round(ctx context.Context) error {
 // orderFiles deletes those of batches that ended long ago, by each university's policy. What goes wrong at one is no
 // reason to leave the next out.
 func (u *upkeep) orderFiles(ctx context.Context) error {
-	universities, err := u.store.Universities(ctx)
+	universities, err := u.store.People.Universities(ctx)
 	if err != nil {
 		return err
 	}
 	var wrong []error
 	for _, university := range universities {
 		life := u.policies.For(university.Code).Production.FileLife.Std()
-		if _, err := u.store.ExpireOrderFiles(ctx, university.Code, u.store.Now().Add(-life), upkeepBatch); err != nil {
+		if _, err := u.store.Production.ExpireOrderFiles(ctx, university.Code, u.store.Now().Add(-life), upkeepBatch); err != nil {
 			wrong = append(wrong, fmt.Errorf("delete order files of %s: %w", university.Code, err))
 		}
 	}

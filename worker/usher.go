@@ -23,7 +23,7 @@ const (
 
 func (u *usher) run(ctx context.Context) error {
 	for {
-		if _, err := u.store.LetIn(ctx, u.policies.For("").Rush, usherBatch); err != nil && ctx.Err() == nil {
+		if _, err := u.store.Outreach.LetIn(ctx, u.policies.For("").Rush, usherBatch); err != nil && ctx.Err() == nil {
 			u.log.WarnContext(ctx, "the line waits", "error", err)
 			if !sleep(ctx, time.Second) {
 				return nil

@@ -11,13 +11,15 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
 	"campuscard/storage/storagetest"
 	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
 )
 
 // applicant is an application of somebody whom the school has under some criteria, handed in.
-func applicant(t *testing.T, criteria string, change ...func(*storage.NewApplication)) *play {
+func applicant(t *testing.T, criteria string, change ...func(*cards.NewApplication)) *play {
 	t.Helper()
 	house := workflowtest.New(t, "")
 	student := house.Applicant(criteria)
@@ -25,9 +27,9 @@ func applicant(t *testing.T, criteria string, change ...func(*storage.NewApplica
 }
 
 // without leaves an item out.
-func without(item campus.Item) func(*storage.NewApplication) {
-	return func(a *storage.NewApplication) {
-		var rest []storage.Evidence
+func without(item campus.Item) func(*cards.NewApplication) {
+	return func(a *cards.NewApplication) {
+		var rest []cards.Evidence
 		for _, e := range a.Evidence {
 			if e.Item != item {
 				rest = append(rest, e)
@@ -38,7 +40,7 @@ func without(item campus.Item) func(*storage.NewApplication) {
 }
 
 // byCounter chooses the route without a face.
-func byCounter(a *storage.NewApplication) {
+func byCounter(a *cards.NewApplication) {
 	a.Counter, a.ConsentVersion = true, ""
 }
 
@@ -115,7 +117,7 @@ func TestPapersOfTheInternationalCentre(t *testing.T) {
 				return
 			}
 			p.decide(campus.BringEvidenceUpdate, campus.Student(p.student.ID), campus.Said{}, func() any {
-				return storage.NewEvidence{Evidence: p.Papers(p.student, test.missing)}
+				return cards.NewEvidence{Evidence: p.Papers(p.student, test.missing)}
 			})
 			p.do(func() {
 				require.Equal(t, campus.StageReview, p.Case(p.ref).Stage)
@@ -134,7 +136,7 @@ func TestPaperThatIsNotAskedForIsRefused(t *testing.T) {
 	p := newApplication(t, "", workflowtest.Good)
 	p.School.Change(p.student, workflowtest.Fields{"phone_foreign": true})
 	p.decide(campus.BringEvidenceUpdate, campus.Student(p.student.ID), campus.Said{}, func() any {
-		return storage.NewEvidence{Evidence: p.Papers(p.student, campus.LetterItem)}
+		return cards.NewEvidence{Evidence: p.Papers(p.student, campus.LetterItem)}
 	}).refused("item_not_asked")
 	p.do(func() { require.Equal(t, campus.StageEvidence, p.Case(p.ref).Stage) })
 	p.withdraw()
@@ -266,7 +268,7 @@ func submitted(t *testing.T, criteria string) *play {
 // brings is what HR has not handed in for a member of staff.
 func (p *play) brings(items ...campus.Item) {
 	p.decide(campus.BringEvidenceUpdate, campus.Student(p.student.ID), campus.Said{}, func() any {
-		return storage.NewEvidence{Evidence: p.Papers(p.student, items...)}
+		return cards.NewEvidence{Evidence: p.Papers(p.student, items...)}
 	})
 }
 
@@ -391,7 +393,7 @@ func TestSubmissionsThatCannotBeTaken(t *testing.T) {
 	house := workflowtest.New(t, "")
 	lecturer, student := house.Applicant("kind=staff&category=mainland"), house.Student()
 	submit := func(id string, numbers ...string) ([]storage.Submission, error) {
-		return house.SubmitEmployees(t.Context(), storage.Callback{Sender: storage.HRSender(storagetest.University), ID: id, BodyHash: []byte(id)}, storagetest.University, numbers, house.Policies.Version())
+		return house.SubmitEmployees(t.Context(), casework.Callback{Sender: casework.HRSender(storagetest.University), ID: id, BodyHash: []byte(id)}, storagetest.University, numbers, house.Policies.Version())
 	}
 	before := house.Facts()
 	for name, numbers := range map[string][]string{"nobody": {"T0"}, "a student": {student.Number}, "one of two": {lecturer.Number, "T0"}} {

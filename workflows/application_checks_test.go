@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -97,7 +97,7 @@ func TestWhatIsWrongIsAskedForAgain(t *testing.T) {
 				}
 			})
 			if test.item == campus.PhoneItem {
-				p.bring(storage.NewEvidence{})
+				p.bring(cards.NewEvidence{})
 			} else {
 				p.bringCertificate(student.Certificate)
 			}
@@ -116,7 +116,7 @@ func TestWhatIsNeverPutRightExpires(t *testing.T) {
 	t.Parallel()
 	p := newApplication(t, "", workflowtest.Good)
 	p.School.Change(p.student, workflowtest.Fields{"phone_foreign": true})
-	p.bring(storage.NewEvidence{})
+	p.bring(cards.NewEvidence{})
 	p.run()
 	p.requireEnd(campus.Expired, "evidence_not_brought")
 	require.Equal(t, []string{"notice.evidence_asked", "notice.evidence_asked", "notice.remind_evidence", "notice.expired"}, p.Notices(p.ref))

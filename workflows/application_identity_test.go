@@ -148,7 +148,7 @@ func TestStalePhoto(t *testing.T) {
 		p.do(func() { p.School.RenewPhoto(p.student, "yet another") })
 		p.after(3 * day).do(func() {
 			require.Equal(t, campus.StageInPerson, p.Case(p.ref).Stage)
-			file, err := p.ApplicationFile(t.Context(), p.ref.ID)
+			file, err := p.Cards.ApplicationFile(t.Context(), p.ref.ID)
 			require.NoError(t, err)
 			require.Equal(t, "photo_differs", file.Flagged)
 		})

@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
 	"campuscard/storage/storagetest"
 	"campuscard/workflows/workflowtest"
 )
@@ -27,7 +28,7 @@ func TestReviewerRejects(t *testing.T) {
 	p.run()
 	p.requireEnd(campus.Rejected, "document_unreadable")
 	p.requireNoCard()
-	file, err := p.ApplicationFile(t.Context(), p.ref.ID)
+	file, err := p.Cards.ApplicationFile(t.Context(), p.ref.ID)
 	require.NoError(t, err)
 	require.Equal(t, "请补交", file.ReviewNote)
 	require.Equal(t, []string{"notice.rejected"}, p.Notices(p.ref))
@@ -129,12 +130,12 @@ func TestDocumentThatExpiresBeforeTheApproval(t *testing.T) {
 	house := workflowtest.New(t, "")
 	student := house.Student()
 	today := campus.DateOf(house.Clock.Now())
-	document := func(expires campus.Date) []storage.Evidence {
+	document := func(expires campus.Date) []cards.Evidence {
 		papers := house.Papers(student, campus.DocumentItem)
 		papers[0].ExpiresOn = expires
 		return papers
 	}
-	p := stage(t, house, student, house.Apply(student, workflowtest.Good, func(a *storage.NewApplication) {
+	p := stage(t, house, student, house.Apply(student, workflowtest.Good, func(a *cards.NewApplication) {
 		for i := range a.Evidence {
 			if a.Evidence[i].Item == campus.DocumentItem {
 				a.Evidence[i].ExpiresOn = today
@@ -160,7 +161,7 @@ func TestDocumentThatExpiresBeforeTheApproval(t *testing.T) {
 		require.Equal(t, "fail document_expired", p.Verdicts(p.ref)[campus.DocumentItem])
 	})
 	p.decide(campus.BringEvidenceUpdate, campus.Student(student.ID), campus.Said{}, func() any {
-		return storage.NewEvidence{Evidence: document(today.AddDays(3650))}
+		return cards.NewEvidence{Evidence: document(today.AddDays(3650))}
 	})
 	p.review(campus.Approve, "")
 	p.activate()
@@ -175,14 +176,14 @@ func TestReminderOfAReviewThatWasDecidedIsNotWritten(t *testing.T) {
 	by, said := workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.AskMore), Reason: "certificate_unreadable"}
 	lost := &reply{what: "the decision that was lost", kept: func(any, error) {}}
 	p.replies = append(p.replies, lost)
-	var d storage.Decision
+	var d casework.Decision
 	p.do(func() {
 		var err error
-		d, err = p.Decide(p.ref, campus.ReviewUpdate, by, said, storage.ReviewNote{})
+		d, err = p.Decide(p.ref, campus.ReviewUpdate, by, said, cards.ReviewNote{})
 		require.NoError(t, err)
 		known := storagetest.One[string](p.House.House, `select state::text from moves where case_id = $1 order by version desc limit 1`, p.ref.ID)
 		due := p.Clock.Now().Add(14 * day)
-		_, err = p.Record(t.Context(), campus.Move{Facts: []campus.Fact{campus.NewFact(campus.NoteFact, nil)}, Case: p.ref, Version: d.Seen + 1, Name: "review:ask_more", Stage: campus.StageEvidence,
+		_, err = p.Casework.Record(t.Context(), campus.Move{Facts: []campus.Fact{campus.NewFact(campus.NoteFact, nil)}, Case: p.ref, Version: d.Seen + 1, Name: "review:ask_more", Stage: campus.StageEvidence,
 			WaitsFor: campus.WaitsForStudent, Due: &due, State: []byte(known), Decision: d.Decision, Closes: []campus.WorkItemKey{{Kind: campus.ReviewItem}}})
 		require.NoError(t, err)
 	})

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/people"
+	"campuscard/storage/production"
 	"campuscard/storage/storagetest"
 	"campuscard/workflows/workflowtest"
 )
@@ -35,10 +36,10 @@ func newBatch(t *testing.T, policy string, n int, bureau workflowtest.Fields) *p
 // queued has the plastic of a case wait for a batch, as its workflow would.
 func queued(t *testing.T, h *workflowtest.House, ref campus.CaseRef) {
 	t.Helper()
-	made, err := h.CurrentPlastic(t.Context(), ref.ID)
+	made, err := h.Production.CurrentPlastic(t.Context(), ref.ID)
 	require.NoError(t, err)
 	m := h.NextMove(ref, campus.StageBatching, campus.WaitsForEngine)
-	_, err = h.QueuePlastic(t.Context(), m, made.ID, storage.NewBatch{University: storagetest.University, Size: 100, At: 100})
+	_, err = h.Production.QueuePlastic(t.Context(), m, made.ID, production.NewBatch{University: storagetest.University, Size: 100, At: 100})
 	require.NoError(t, err)
 }
 
@@ -53,16 +54,16 @@ func opened(t *testing.T, before *play) *play {
 func openNow(t *testing.T, h *workflowtest.House) campus.CaseRef {
 	t.Helper()
 	id := uuid.Must(uuid.NewV7())
-	open, err := h.OpenBatch(t.Context(), storage.NewBatch{ID: id, University: storagetest.University, Reason: campus.BatchBySchedule,
+	open, err := h.Production.OpenBatch(t.Context(), production.NewBatch{ID: id, University: storagetest.University, Reason: campus.BatchBySchedule,
 		Size: 100, PolicyVersion: h.Policies.Version()})
 	require.NoError(t, err)
 	require.True(t, open)
 	return campus.CaseRef{Kind: campus.BatchCase, ID: id}
 }
 
-func (p *play) batch() storage.Batch {
+func (p *play) batch() production.Batch {
 	p.t.Helper()
-	b, err := p.Batch(p.t.Context(), p.ref.ID)
+	b, err := p.Production.Batch(p.t.Context(), p.ref.ID)
 	require.NoError(p.t, err)
 	return b
 }
@@ -95,19 +96,19 @@ func (p *play) bureauIsDone(statuses ...string) {
 // receive is the east kiosk's receipt for the delivery to it: n cards placed, the rest missing.
 func (p *play) receive(n int) {
 	p.do(func() {
-		open, cards, err := p.OpenDeliveries(p.t.Context(), storagetest.EastKiosk)
+		open, cards, err := p.Production.OpenDeliveries(p.t.Context(), storagetest.EastKiosk)
 		require.NoError(p.t, err)
 		require.Len(p.t, open, 1)
-		r := storage.Receipt{Delivery: open[0].ID}
+		r := production.Receipt{Delivery: open[0].ID}
 		for i, card := range cards {
 			if i < n {
-				r.Placed = append(r.Placed, storage.Placed{CardNumber: card.CardNumber, Compartment: "A0" + string(rune('1'+i))})
+				r.Placed = append(r.Placed, production.Placed{CardNumber: card.CardNumber, Compartment: "A0" + string(rune('1'+i))})
 			} else {
 				r.Missing = append(r.Missing, card.CardNumber)
 			}
 		}
-		_, err = p.KioskReceipt(p.t.Context(), storagetest.Request(campus.Machine(storagetest.EastKiosk)),
-			storage.Kiosk{ID: storagetest.EastKiosk}, r)
+		_, err = p.Production.KioskReceipt(p.t.Context(), storagetest.Request(campus.Machine(storagetest.EastKiosk)),
+			people.Kiosk{ID: storagetest.EastKiosk}, r)
 		require.NoError(p.t, err)
 		p.env.SignalWorkflow(campus.FactsChanged, nil)
 	})
@@ -147,7 +148,7 @@ func TestBatchIsMadeAndBrought(t *testing.T) {
 	require.Equal(t, "batch_begun order_file_written batch_sent batch_done", p.story())
 	require.Equal(t, 1, p.School.Effects("batch"))
 	require.Equal(t, 2, p.School.Effects("order"))
-	deliveries, err := p.BatchDeliveries(t.Context(), p.ref.ID)
+	deliveries, err := p.Production.BatchDeliveries(t.Context(), p.ref.ID)
 	require.NoError(t, err)
 	require.Len(t, deliveries, 1)
 	require.Equal(t, 2, deliveries[0].Received)

@@ -16,7 +16,8 @@ import (
 
 	"campuscard/activities"
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/production"
 	"campuscard/storage/storagetest"
 	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
@@ -37,7 +38,7 @@ func (p *play) resending(more ...interceptor.WorkerInterceptor) *play {
 // resend does what the resender of a worker does, until nothing is open.
 func (p *play) resend() {
 	p.Clock.Advance(p.env.Now().Sub(p.Clock.Now()))
-	due, err := p.TakeResends(p.t.Context(), 10)
+	due, err := p.Casework.TakeResends(p.t.Context(), 10)
 	require.NoError(p.t, err)
 	for _, d := range due {
 		r := &reply{what: "again " + d.Update}
@@ -78,7 +79,7 @@ func (p *play) cardID() uuid.UUID { return uuid.NewSHA1(p.ref.ID, []byte("card")
 // loseApproval loses the approval of the application.
 func (p *play) loseApproval() campus.Decision {
 	said := campus.Said{Action: string(campus.Approve)}
-	return p.lose(campus.ReviewUpdate, workflowtest.Staff("reviewer"), said, storage.ReviewNote{},
+	return p.lose(campus.ReviewUpdate, workflowtest.Staff("reviewer"), said, cards.ReviewNote{},
 		func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
 			m.Name, m.Stage, m.WaitsFor = "review:approve", campus.StageProvisioning, campus.WaitsForSchool
 			m.State = []byte(`{"identified": true, "tried": true, "card": "` + p.cardID().String() + `"}`)
@@ -102,7 +103,7 @@ func (p *play) loseActivation() campus.Decision {
 
 // loseEvidence loses that the student has brought what was asked for.
 func (p *play) loseEvidence() campus.Decision {
-	evidence := storage.NewEvidence{Evidence: []storage.Evidence{
+	evidence := cards.NewEvidence{Evidence: []cards.Evidence{
 		{Item: campus.CertificateItem, Upload: p.Upload(p.student.ID, campus.CertificateUpload).ID, Code: p.student.Certificate}}}
 	return p.lose(campus.BringEvidenceUpdate, campus.Student(p.student.ID), campus.Said{}, evidence,
 		func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
@@ -156,7 +157,7 @@ func TestDecisionsThatTemporalHasLost(t *testing.T) {
 				p.do(func() {
 					d := test.lose(p)
 					if answered {
-						_, err := p.CloseDecision(t.Context(), d.ID, []byte(`{"stage": "told"}`))
+						_, err := p.Casework.CloseDecision(t.Context(), d.ID, []byte(`{"stage": "told"}`))
 						require.NoError(t, err)
 					}
 				})
@@ -182,7 +183,7 @@ func (p *play) resendRest() {
 	p.t.Helper()
 	gone := campus.Errorf(campus.Conflict, campus.WrongStage, "the case is not open to this any more")
 	for _, id := range storagetest.One[[]uuid.UUID](p.House.House, `select coalesce(array_agg(id), '{}') from requests where state = 'open'`) {
-		_, err := p.RefuseDecision(p.t.Context(), id, gone)
+		_, err := p.Casework.RefuseDecision(p.t.Context(), id, gone)
 		require.NoError(p.t, err)
 	}
 }
@@ -228,7 +229,7 @@ func TestMoveMadeAgainHasTheMomentsThatWereWritten(t *testing.T) {
 		}
 		written = m.Due.Add(5 * day)
 		m.Due = &written
-		_, err := p.Record(t.Context(), m)
+		_, err := p.Casework.Record(t.Context(), m)
 		require.NoError(t, err)
 	}})
 	p.do(func() { require.WithinDuration(t, written, *p.Case(p.ref).Due, 0) })
@@ -265,7 +266,7 @@ func TestParksThatWereWrittenInTheOtherOrder(t *testing.T) {
 		}
 		second.Version++
 		for _, m := range []campus.Move{first, second} {
-			_, err := p.Record(t.Context(), m)
+			_, err := p.Casework.Record(t.Context(), m)
 			require.NoError(t, err)
 		}
 	}})
@@ -350,7 +351,7 @@ func TestLostMoveThatIsNotMadeAgain(t *testing.T) {
 			return
 		}
 		lost = true
-		_, err := p.Record(t.Context(), campus.Move{Case: m.Case, Version: m.Version, Name: "park:" + step, Stage: campus.StageChecking,
+		_, err := p.Casework.Record(t.Context(), campus.Move{Case: m.Case, Version: m.Version, Name: "park:" + step, Stage: campus.StageChecking,
 			WaitsFor: campus.WaitsForOperator, Parked: []string{step}, Opens: incidentOf(step), State: p.stateNow()})
 		require.NoError(t, err)
 	}})
@@ -374,10 +375,10 @@ func TestDecisionBehindALostReminder(t *testing.T) {
 		for range 8 {
 			m := p.NextMove(p.ref, campus.StageReview, campus.WaitsForReviewer)
 			m.Name, m.Due, m.State = "remind:review", p.Case(p.ref).Due, p.stateNow()
-			_, err := p.Record(t.Context(), m)
+			_, err := p.Casework.Record(t.Context(), m)
 			require.NoError(t, err)
 		}
-		_, err := p.Decide(p.ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.Approve)}, storage.ReviewNote{})
+		_, err := p.Decide(p.ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.Approve)}, cards.ReviewNote{})
 		require.NoError(t, err)
 		p.env.RegisterDelayedCallback(p.resend, 6*time.Second)
 		p.env.RegisterDelayedCallback(func() { require.NotEqual(t, campus.StageReview, p.Case(p.ref).Stage) }, 45*time.Second)
@@ -425,7 +426,7 @@ func TestLostChoiceIsNotRefusedAtAnotherStage(t *testing.T) {
 		}
 		lost = true
 		d := p.sendChoice()
-		_, err := p.Record(t.Context(), m)
+		_, err := p.Casework.Record(t.Context(), m)
 		require.NoError(t, err)
 		p.loseChoiceAfterReview(d)
 	}})
@@ -459,7 +460,7 @@ func (p *play) sendChoice() campus.Decision {
 // loseChoiceAfterReview loses that the reviewer has asked for more, and that the choice was carried out after that.
 func (p *play) loseChoiceAfterReview(choice campus.Decision) {
 	said := campus.Said{Action: string(campus.AskMore), Reason: "certificate_unreadable"}
-	p.lose(campus.ReviewUpdate, workflowtest.Staff("reviewer"), said, storage.ReviewNote{Note: "请补交"},
+	p.lose(campus.ReviewUpdate, workflowtest.Staff("reviewer"), said, cards.ReviewNote{Note: "请补交"},
 		func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
 			m.Name, m.Stage, m.WaitsFor, m.Reason = "review:ask_more", campus.StageEvidence, campus.WaitsForStudent, said.Reason
 			due := p.Clock.Now().Add(10 * day)
@@ -475,7 +476,7 @@ func (p *play) loseChoiceAfterReview(choice campus.Decision) {
 	known["counter"] = true
 	m.State = asJSON(p.t, known)
 	m.Events = []campus.Event{{Kind: "counter_chosen", Actor: choice.By, Public: true}}
-	_, err := p.Record(p.t.Context(), m)
+	_, err := p.Casework.Record(p.t.Context(), m)
 	require.NoError(p.t, err)
 }
 
@@ -487,12 +488,12 @@ func (p *play) loseChoice() {
 	checked := p.NextMove(p.ref, campus.StageIdentity, campus.WaitsForSchool)
 	checked.Name, checked.State = "checked", p.stateNow()
 	checked.Events = []campus.Event{{Kind: "checked", Actor: campus.System(), Public: true}}
-	_, err = p.Record(p.t.Context(), checked)
+	_, err = p.Casework.Record(p.t.Context(), checked)
 	require.NoError(p.t, err)
 	chosen := p.NextMove(p.ref, campus.StageInPerson, campus.WaitsForCardCentre)
 	chosen.Name, chosen.Decision, chosen.State = campus.ChooseCounterUpdate, d.Decision, p.stateNow()
 	chosen.Opens = []campus.NewWorkItem{{Kind: campus.InPersonItem, Reason: "chosen"}}
-	_, err = p.Record(p.t.Context(), chosen)
+	_, err = p.Casework.Record(p.t.Context(), chosen)
 	require.NoError(p.t, err)
 	r := &reply{what: "again the choice"}
 	r.kept = p.keeps(d.ID)
@@ -512,7 +513,7 @@ func TestNewsOfAMoveThatWasWrittenWithLess(t *testing.T) {
 		facts := len(m.Facts)
 		m.Facts = slices.DeleteFunc(slices.Clone(m.Facts), func(f campus.Fact) bool { return f.Kind == campus.GrantFact })
 		lost, m.Finished = facts-len(m.Facts), nil
-		_, err := p.Record(t.Context(), m)
+		_, err := p.Casework.Record(t.Context(), m)
 		require.NoError(t, err)
 	}})
 	p.School.Fault("canteen", "outage")
@@ -580,7 +581,7 @@ func TestDecisionsOfOtherProcessesThatTemporalHasLost(t *testing.T) {
 		promised := time.Time{}
 		p.after(30 * day).do(func() {
 			promised = p.Clock.Now().Add(90 * time.Hour).Truncate(time.Second)
-			p.lose(campus.ResendUpdate, campus.Student(p.student.ID), campus.Said{}, storage.Resend{Kiosk: storagetest.WestKiosk},
+			p.lose(campus.ResendUpdate, campus.Student(p.student.ID), campus.Said{}, production.Resend{Kiosk: storagetest.WestKiosk},
 				func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
 					m.Stage, m.WaitsFor, m.Due = campus.StageBatching, campus.WaitsForEngine, &promised
 					m.State = asJSON(t, map[string]any{"plastic": p.plastic().ID, "seq": 1, "promised": promised, "since": p.Clock.Now()})

@@ -15,7 +15,8 @@ import (
 
 	"campuscard/campus"
 	"campuscard/decisions"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
 	"campuscard/workflows/workflowtest"
@@ -70,7 +71,7 @@ func TestDecisionsThatMeet(t *testing.T) {
 		}, []string{campus.WrongStage, campus.WrongStage, "provisioning"}, "review_asked approved provisioned"},
 		"one that was refused before": {func(m *meeting) {
 			d := m.open(first, approve)
-			_, err := m.RefuseDecision(m.t.Context(), d.ID, campus.Errorf(campus.Conflict, "told_no", "no"))
+			_, err := m.Casework.RefuseDecision(m.t.Context(), d.ID, campus.Errorf(campus.Conflict, "told_no", "no"))
 			require.NoError(m.t, err)
 			m.send(d)
 			m.decide(campus.ReviewUpdate, second, approve)
@@ -105,15 +106,15 @@ type meeting struct {
 func (m *meeting) holder() campus.Actor { return campus.Student(m.student.ID) }
 
 // open keeps a review that is sent later.
-func (m *meeting) open(by campus.Actor, said campus.Said) storage.Decision {
+func (m *meeting) open(by campus.Actor, said campus.Said) casework.Decision {
 	m.t.Helper()
-	d, err := m.House.Decide(m.ref, campus.ReviewUpdate, by, said, storage.ReviewNote{})
+	d, err := m.House.Decide(m.ref, campus.ReviewUpdate, by, said, cards.ReviewNote{})
 	require.NoError(m.t, err)
 	m.Exec(`update requests set resend_at = $2 where id = $1`, d.ID, m.Now().Add(time.Hour)) // the test sends it
 	return d
 }
 
-func (m *meeting) send(d storage.Decision) {
+func (m *meeting) send(d casework.Decision) {
 	m.t.Helper()
 	d, err := decisions.NewSender(m.Store, m.Client, m.Log).Send(m.t.Context(), d)
 	require.NoError(m.t, err)
@@ -123,7 +124,7 @@ func (m *meeting) send(d storage.Decision) {
 // decide makes a decision as the API does.
 func (m *meeting) decide(update string, by campus.Actor, said campus.Said) {
 	m.t.Helper()
-	d, err := m.House.Decide(m.ref, update, by, said, storage.ReviewNote{})
+	d, err := m.House.Decide(m.ref, update, by, said, cards.ReviewNote{})
 	if err != nil {
 		m.answers = append(m.answers, campus.ReasonOf(err))
 		return
@@ -132,13 +133,13 @@ func (m *meeting) decide(update string, by campus.Actor, said campus.Said) {
 }
 
 // hear notes what a decision was answered.
-func (m *meeting) hear(d storage.Decision) {
+func (m *meeting) hear(d casework.Decision) {
 	m.t.Helper()
-	if d.State == storage.DecisionRefused {
+	if d.State == casework.DecisionRefused {
 		m.answers = append(m.answers, campus.ReasonOf(d.Why))
 		return
 	}
-	require.Equal(m.t, storage.DecisionDone, d.State)
+	require.Equal(m.t, casework.DecisionDone, d.State)
 	var decided campus.Decided
 	require.NoError(m.t, json.Unmarshal(d.Answer, &decided))
 	m.answers = append(m.answers, string(decided.Stage))
@@ -195,13 +196,13 @@ func TestSenderRecallsWhatTheWorkflowHasLost(t *testing.T) {
 	l.await(campus.StageReview)
 	p := &play{House: l.House, t: t, student: l.student, ref: l.ref}
 	lost := p.loseApproval()
-	_, err := l.CloseDecision(t.Context(), lost.ID, []byte(`{"stage": "provisioning"}`))
+	_, err := l.Casework.CloseDecision(t.Context(), lost.ID, []byte(`{"stage": "provisioning"}`))
 	require.NoError(t, err)
 	withdrawal, err := l.House.Decide(l.ref, campus.WithdrawUpdate, campus.Student(l.student.ID), campus.Said{}, struct{}{})
 	require.NoError(t, err)
 	withdrawal, err = decisions.NewSender(l.Store, deaf, l.Log).Send(t.Context(), withdrawal)
 	require.NoError(t, err)
-	require.Equal(t, storage.DecisionOpen, withdrawal.State, "the workflow does not know yet what it is about")
+	require.Equal(t, casework.DecisionOpen, withdrawal.State, "the workflow does not know yet what it is about")
 	l.end(campus.Withdrawn)
 	p.requireNoHelp()
 }
@@ -214,13 +215,13 @@ func TestSenderHasTheWorkflowCatchUp(t *testing.T) {
 	p := &play{House: l.House, t: t, student: l.student, ref: l.ref}
 	m := l.NextMove(l.ref, campus.StageReview, campus.WaitsForReviewer)
 	m.Name, m.Due, m.State = "remind:review", l.Case(l.ref).Due, p.stateNow()
-	_, err := l.Record(t.Context(), m)
+	_, err := l.Casework.Record(t.Context(), m)
 	require.NoError(t, err)
 	d, err := l.House.Decide(l.ref, campus.WithdrawUpdate, campus.Student(l.student.ID), campus.Said{}, struct{}{})
 	require.NoError(t, err)
 	d, err = decisions.NewSender(l.Store, l.Client, l.Log).Send(t.Context(), d)
 	require.NoError(t, err)
-	require.Equal(t, storage.DecisionOpen, d.State)
+	require.Equal(t, casework.DecisionOpen, d.State)
 	l.Await(func() bool {
 		for _, event := range l.History(l.ref).GetEvents() {
 			if strings.Contains(string(event.GetUserMetadata().GetSummary().GetData()), "wait for lost moves") {

@@ -54,7 +54,7 @@ func TestReplacedCardIsRevokedEverywhere(t *testing.T) {
 	l := replaced(t, func(l *live) { l.School.Fault("library", "outage") })
 	l.AwaitParked(l.ref, "revoke-library", 1)
 	services := func() []campus.Service {
-		left, err := l.CardServices(t.Context(), l.ref.ID)
+		left, err := l.Cards.CardServices(t.Context(), l.ref.ID)
 		require.NoError(t, err)
 		return left
 	}
@@ -67,7 +67,7 @@ func TestReplacedCardIsRevokedEverywhere(t *testing.T) {
 	require.Equal(t, 1, l.School.Effects("revoke"))
 	require.Equal(t, 1, l.School.Effects("close_account"))
 	other := storagetest.One[uuid.UUID](l.House.House, `select id from cards where state = 'active'`)
-	left, err := l.CardServices(t.Context(), other)
+	left, err := l.Cards.CardServices(t.Context(), other)
 	require.NoError(t, err)
 	require.Len(t, left, 3, "the new card is as it was")
 }

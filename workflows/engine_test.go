@@ -11,7 +11,8 @@ import (
 	"campuscard/activities"
 	"campuscard/campus"
 	"campuscard/school"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/production"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
 	"campuscard/workflows/workflowtest"
@@ -42,7 +43,7 @@ func newLiveUnder(t *testing.T, policy string, flaw workflowtest.Flaw) *live {
 }
 
 // applying is newLive of somebody whom the school has under some criteria.
-func applying(t *testing.T, criteria string, change ...func(*storage.NewApplication)) *live {
+func applying(t *testing.T, criteria string, change ...func(*cards.NewApplication)) *live {
 	t.Helper()
 	e := workflowtest.New(t, workflowtest.Quick).Engine()
 	e.School.Bureau(idle)
@@ -68,9 +69,9 @@ func workingUnder(t *testing.T, policy string, with ...interceptor.WorkerInterce
 }
 
 // current is the newest plastic of the case.
-func (l *live) current() storage.Plastic {
+func (l *live) current() production.Plastic {
 	l.t.Helper()
-	made, err := l.CurrentPlastic(l.t.Context(), l.ref.ID)
+	made, err := l.Production.CurrentPlastic(l.t.Context(), l.ref.ID)
 	require.NoError(l.t, err)
 	return made
 }
@@ -108,7 +109,7 @@ func (l *live) byStudent(update string, payload any) {
 func (l *live) review(action campus.ReviewAction, reason string) {
 	l.t.Helper()
 	l.await(campus.StageReview)
-	l.send(campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(action), Reason: reason}, storage.ReviewNote{Note: "请补交"})
+	l.send(campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(action), Reason: reason}, cards.ReviewNote{Note: "请补交"})
 }
 
 // verify is the card centre, to whom person and document agree.
@@ -160,25 +161,25 @@ func (l *live) batch() campus.CaseRef {
 // report is a call-back of the bureau about the newest plastic.
 func (l *live) report(status string, sequence int) {
 	l.t.Helper()
-	made, err := l.CurrentPlastic(l.t.Context(), l.ref.ID)
+	made, err := l.Production.CurrentPlastic(l.t.Context(), l.ref.ID)
 	require.NoError(l.t, err)
 	report, err := activities.ProductionReport(school.Production{
 		OrderID: made.OrderID, Reference: made.ID.String(), Batch: batchOf(made), Status: status, Kiosk: made.KioskID,
 		Compartment: "A07", Sequence: sequence,
 	})
 	require.NoError(l.t, err)
-	require.NoError(l.t, l.TakeReport(l.t.Context(), report))
+	require.NoError(l.t, l.Production.TakeReport(l.t.Context(), report))
 }
 
 // pickUp is the holder at the kiosk.
 func (l *live) pickUp() {
 	l.t.Helper()
 	l.await(campus.StagePickup)
-	made, err := l.CurrentPlastic(l.t.Context(), l.ref.ID)
+	made, err := l.Production.CurrentPlastic(l.t.Context(), l.ref.ID)
 	require.NoError(l.t, err)
-	code, err := l.PickupCode(made)
+	code, err := l.Production.PickupCode(made)
 	require.NoError(l.t, err)
-	_, err = l.PickUp(l.t.Context(), storagetest.Request(campus.Machine(made.KioskID)), storage.Pickup{
+	_, err = l.Production.PickUp(l.t.Context(), storagetest.Request(campus.Machine(made.KioskID)), production.Pickup{
 		Kiosk: made.KioskID, Code: code, DocumentNumber: l.student.Document, Tries: func(string) int { return 5 },
 	})
 	require.NoError(l.t, err)

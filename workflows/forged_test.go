@@ -13,7 +13,8 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/production"
 	"campuscard/storage/storagetest"
 	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
@@ -76,7 +77,7 @@ func (f *forgery) forge(update string, by campus.Actor, said campus.Said) {
 			f.tell(what, d)
 			continue
 		}
-		kept, err := f.House.Decide(f.ref, update, by, said, storage.ReviewNote{})
+		kept, err := f.House.Decide(f.ref, update, by, said, cards.ReviewNote{})
 		require.NoError(f.t, err)
 		f.Exec(`update requests set resend_at = $2 where id = $1`, kept.ID, f.Now().Add(time.Hour))
 		if what == "the id of another case's" {
@@ -139,13 +140,13 @@ func (f *forgery) quiet() string {
 }
 
 // forging begins a case that is forged, beside another that waits.
-func forging(t *testing.T, all *forgedUpdates, flaw workflowtest.Flaw, change ...func(*storage.NewApplication)) *forgery {
+func forging(t *testing.T, all *forgedUpdates, flaw workflowtest.Flaw, change ...func(*cards.NewApplication)) *forgery {
 	t.Helper()
 	return forgingOn(t, workflowtest.New(t, forgedPolicy).Engine(), all, flaw, (*workflowtest.Engine).Student, change...)
 }
 
 func forgingOn(t *testing.T, e *workflowtest.Engine, all *forgedUpdates, flaw workflowtest.Flaw,
-	who func(*workflowtest.Engine) workflowtest.Student, change ...func(*storage.NewApplication),
+	who func(*workflowtest.Engine) workflowtest.Student, change ...func(*cards.NewApplication),
 ) *forgery {
 	t.Helper()
 	e.School.Bureau(idle)
@@ -196,7 +197,7 @@ func forgedApplication(t *testing.T, all *forgedUpdates) {
 		f.forge(campus.ReviewUpdate, reviewer, campus.Said{Action: string(action)})
 	}
 	said := campus.Said{Action: string(campus.AskMore), Reason: "certificate_unreadable"}
-	asked, err := f.Decide(f.ref, campus.ReviewUpdate, reviewer, said, storage.ReviewNote{Note: "请补交"})
+	asked, err := f.Decide(f.ref, campus.ReviewUpdate, reviewer, said, cards.ReviewNote{Note: "请补交"})
 	require.NoError(t, err)
 	f.await(campus.StageEvidence)
 	f.forge(campus.BringEvidenceUpdate, student, campus.Said{})
@@ -283,12 +284,12 @@ func forgedPlastic(t *testing.T, all *forgedUpdates) {
 	f.await(campus.StageReturned)
 	f.forge(campus.ResendUpdate, campus.Student(f.student.ID), campus.Said{})
 	f.forge(campus.SettleStepUpdate, workflowtest.Staff("first"), campus.Said{Action: string(campus.RetryStep), Step: "order-1", Attempt: 1})
-	f.send(campus.ResendUpdate, campus.Student(f.student.ID), campus.Said{}, storage.Resend{Kiosk: storagetest.WestKiosk})
+	f.send(campus.ResendUpdate, campus.Student(f.student.ID), campus.Said{}, production.Resend{Kiosk: storagetest.WestKiosk})
 	f.await(campus.StageBatching)
 }
 
 func forgedPackage(t *testing.T, all *forgedUpdates) {
-	f := forging(t, all, workflowtest.Good, func(a *storage.NewApplication) { a.Packages = []campus.ChosenPackage{laundry} })
+	f := forging(t, all, workflowtest.Good, func(a *cards.NewApplication) { a.Packages = []campus.ChosenPackage{laundry} })
 	f.School.Fault("laundry", "outage")
 	f.queued()
 	f.ref = f.packageCase(f.held()[laundry.Code])

@@ -12,7 +12,8 @@ import (
 
 	"campuscard/campus"
 	"campuscard/decisions"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
 	"campuscard/workflows/workflowtest"
@@ -129,7 +130,7 @@ func TestMoveThatArrivesLateTwiceOrTooEarlyChangesNothing(t *testing.T) {
 		}
 	}
 	record := func(m campus.Move) (int64, error) {
-		row, err := h.Record(t.Context(), m)
+		row, err := h.Casework.Record(t.Context(), m)
 		return row.Version, err
 	}
 	for _, test := range []struct {
@@ -164,7 +165,7 @@ func TestOfManyWhoDecideAtOnceOneDoes(t *testing.T) {
 	for i := range failures {
 		said := campus.Said{Action: string([]campus.ReviewAction{campus.Approve, campus.AskMore}[i%2])}
 		together.Go(func() {
-			_, failures[i] = l.Send(l.ref, campus.ReviewUpdate, campus.Staff(uuid.New()), said, storage.ReviewNote{})
+			_, failures[i] = l.Send(l.ref, campus.ReviewUpdate, campus.Staff(uuid.New()), said, cards.ReviewNote{})
 		})
 	}
 	together.Wait()
@@ -185,9 +186,9 @@ func TestDecisionSentTwiceIsTakenOnceAndAnsweredAlike(t *testing.T) {
 	t.Parallel()
 	l := working(t, workflowtest.Good)
 	l.await(campus.StageReview)
-	d, err := l.House.Decide(l.ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.Approve)}, storage.ReviewNote{})
+	d, err := l.House.Decide(l.ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.Approve)}, cards.ReviewNote{})
 	require.NoError(t, err)
-	answers, failures := make([]storage.Decision, 4), make([]error, 4)
+	answers, failures := make([]casework.Decision, 4), make([]error, 4)
 	var together sync.WaitGroup
 	sender := decisions.NewSender(l.Store, l.Client, l.Log)
 	for i := range answers {
@@ -264,15 +265,15 @@ func TestAttemptThatNobodyClosedIsLost(t *testing.T) {
 	t.Parallel()
 	h := workflowtest.New(t, "")
 	ref := campus.StepRef{Case: h.Apply(h.Student(), workflowtest.Good), Step: "registry", Attempt: 1, Key: 1, By: campus.System()}
-	_, err := h.OpenAttempt(t.Context(), ref, 1)
+	_, err := h.Casework.OpenAttempt(t.Context(), ref, 1)
 	require.NoError(t, err)
 	other := ref
 	other.Step = "phone"
-	_, err = h.OpenAttempt(t.Context(), other, 1)
+	_, err = h.Casework.OpenAttempt(t.Context(), other, 1)
 	require.NoError(t, err)
-	second, err := h.OpenAttempt(t.Context(), ref, 2)
+	second, err := h.Casework.OpenAttempt(t.Context(), ref, 2)
 	require.NoError(t, err)
-	require.NoError(t, h.CloseAttempt(t.Context(), second, nil))
+	require.NoError(t, h.Casework.CloseAttempt(t.Context(), second, nil))
 	tries := h.Tries(ref.Case, "registry")
 	require.Equal(t, campus.AttemptLost, tries[0].Outcome)
 	require.NotNil(t, tries[0].FinishedAt)

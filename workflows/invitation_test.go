@@ -11,7 +11,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/outreach"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
 	"campuscard/workflows/workflowtest"
@@ -34,8 +34,8 @@ func openedCampaign(t *testing.T, h *workflowtest.House, from, days int) campus.
 	t.Helper()
 	who := campus.StaffMember{ID: uuid.MustParse(workflowtest.Staff("operator").ID), University: storagetest.University}
 	first := campus.DateOf(h.Clock.Now()).AddDays(from)
-	c, err := h.OpenCampaign(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, storage.NewCampaign{
-		ID: uuid.Must(uuid.NewV7()), Audience: storage.Audience{Group: campus.Freshmen}, Period: campus.Period{From: first, Until: first.AddDays(days - 1)},
+	c, err := h.Outreach.OpenCampaign(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, outreach.NewCampaign{
+		ID: uuid.Must(uuid.NewV7()), Audience: outreach.Audience{Group: campus.Freshmen}, Period: campus.Period{From: first, Until: first.AddDays(days - 1)},
 		Rested: h.Clock.Now(), PolicyVersion: h.Policies.Version(),
 	})
 	require.NoError(t, err)
@@ -77,7 +77,7 @@ func (p *play) steer(update string) *reply {
 // sent are the times of the waves of a kind in Shanghai and their sizes, as "17 10:00 2".
 func (p *play) sent(kind campus.WaveKind) string {
 	p.t.Helper()
-	waves, err := p.CampaignWaves(p.t.Context(), p.ref.ID)
+	waves, err := p.Outreach.CampaignWaves(p.t.Context(), p.ref.ID)
 	require.NoError(p.t, err)
 	var told []string
 	for _, w := range waves {
@@ -288,7 +288,7 @@ func TestCampaignIsCancelled(t *testing.T) {
 			require.Equal(t, campus.Decided{Stage: campus.StageDone, Outcome: campus.Withdrawn}, cancelled.result)
 			invited := storagetest.One[string](p.House.House, `select count(*)::text from invitations`)
 			p.requireCampaignEnd(campus.Withdrawn, "campaign_cancelled", invited, "0")
-			open, err := p.OpenInvitation(t.Context(), storagetest.One[uuid.UUID](p.House.House, `select id from people limit 1`))
+			open, err := p.Outreach.OpenInvitation(t.Context(), storagetest.One[uuid.UUID](p.House.House, `select id from people limit 1`))
 			require.NoError(t, err)
 			require.Nil(t, open)
 		})

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/casework"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -65,7 +65,7 @@ func TestWorkerKilledInARetry(t *testing.T) {
 	k.School.Fault("library", "outage")
 	k.review(campus.Approve, "")
 	k.AwaitParked(k.ref, "grant-library", 1)
-	var retry storage.Decision
+	var retry casework.Decision
 	by := workflowtest.Staff("operator")
 	k.during("library", "open_patron", func() { // the worker sends it
 		var err error
@@ -76,9 +76,9 @@ func TestWorkerKilledInARetry(t *testing.T) {
 	k.await(campus.StageActivation)
 	var settled campus.Settled
 	k.Await(func() bool {
-		d, err := k.FindDecision(t.Context(), by, retry.ID)
+		d, err := k.Casework.FindDecision(t.Context(), by, retry.ID)
 		require.NoError(t, err)
-		return d.State == storage.DecisionDone && json.Unmarshal(d.Answer, &settled) == nil
+		return d.State == casework.DecisionDone && json.Unmarshal(d.Answer, &settled) == nil
 	}, "the retry has its answer")
 	require.Equal(t, campus.Settled{Step: "grant-library", Attempt: 2, Outcome: campus.StepOK}, settled)
 	require.NotContains(t, k.Events(k.ref), "step_failed_again")

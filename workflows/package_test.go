@@ -8,7 +8,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
 	"campuscard/workflows/workflowtest"
@@ -23,7 +23,7 @@ var (
 // made.
 func choosing(t *testing.T, chosen campus.ChosenPackage, with ...interceptor.WorkerInterceptor) *live {
 	t.Helper()
-	l := applying(t, "kind=plain&category=mainland", func(a *storage.NewApplication) { a.Packages = []campus.ChosenPackage{chosen} })
+	l := applying(t, "kind=plain&category=mainland", func(a *cards.NewApplication) { a.Packages = []campus.ChosenPackage{chosen} })
 	l.Work(worker.Config{Around: with})
 	l.review(campus.Approve, "")
 	l.activate()
@@ -32,25 +32,25 @@ func choosing(t *testing.T, chosen campus.ChosenPackage, with ...interceptor.Wor
 	return l
 }
 
-func (l *live) packageCase(p storage.Package) campus.CaseRef {
+func (l *live) packageCase(p cards.Package) campus.CaseRef {
 	return campus.CaseRef{Kind: campus.PackageCase, ID: p.CaseID}
 }
 
 // held are the packages of the student by code.
-func (l *live) held() map[string]storage.Package {
+func (l *live) held() map[string]cards.Package {
 	l.t.Helper()
-	packages, err := l.PersonPackages(l.t.Context(), l.student.ID)
+	packages, err := l.Cards.PersonPackages(l.t.Context(), l.student.ID)
 	require.NoError(l.t, err)
-	held := map[string]storage.Package{}
+	held := map[string]cards.Package{}
 	for _, p := range packages {
 		held[p.Code] = p
 	}
 	return held
 }
 
-func (l *live) card() storage.Card {
+func (l *live) card() cards.Card {
 	l.t.Helper()
-	card, err := l.Card(l.t.Context(), storagetest.One[uuid.UUID](l.House.House, `select id from cards where person_id = $1`, l.student.ID))
+	card, err := l.Cards.Card(l.t.Context(), storagetest.One[uuid.UUID](l.House.House, `select id from cards where person_id = $1`, l.student.ID))
 	require.NoError(l.t, err)
 	return card
 }
@@ -58,7 +58,7 @@ func (l *live) card() storage.Card {
 // asksFor goes on with the case of a package that the student asks for.
 func (l *live) asksFor(chosen campus.ChosenPackage) {
 	l.t.Helper()
-	p, err := l.RequestPackage(l.t.Context(), storagetest.Request(campus.Student(l.student.ID)), storage.NewPackage{
+	p, err := l.Cards.RequestPackage(l.t.Context(), storagetest.Request(campus.Student(l.student.ID)), cards.NewPackage{
 		Person: l.student.ID, Card: l.card().ID, Chosen: chosen, PolicyVersion: l.Policies.Version(),
 	})
 	require.NoError(l.t, err)
@@ -68,7 +68,7 @@ func (l *live) asksFor(chosen campus.ChosenPackage) {
 // givesBack goes on with the case of a package that the student gives back.
 func (l *live) givesBack(held campus.ChosenPackage) {
 	l.t.Helper()
-	p, err := l.WithdrawPackage(l.t.Context(), storagetest.Request(campus.Student(l.student.ID)), l.student.ID, l.card().ID, held.Code,
+	p, err := l.Cards.WithdrawPackage(l.t.Context(), storagetest.Request(campus.Student(l.student.ID)), l.student.ID, l.card().ID, held.Code,
 		l.Policies.Version())
 	require.NoError(l.t, err)
 	l.ref = l.packageCase(p)
@@ -77,7 +77,7 @@ func (l *live) givesBack(held campus.ChosenPackage) {
 // C2: each package fails and is retried on its own, and the card is used meanwhile.
 func TestPackagesFailAlone(t *testing.T) {
 	t.Parallel()
-	l := applying(t, "kind=plain&category=mainland", func(a *storage.NewApplication) {
+	l := applying(t, "kind=plain&category=mainland", func(a *cards.NewApplication) {
 		a.Packages = []campus.ChosenPackage{laundry, laboratory, {Code: "dormitory_power", System: "dormitory-power"}}
 	})
 	l.School.Fault("laundry", "outage")

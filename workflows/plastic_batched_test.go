@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/production"
 	"campuscard/storage/storagetest"
 	"campuscard/workflows/workflowtest"
 )
@@ -26,21 +26,21 @@ func newBatched(t *testing.T, policy string) *play {
 }
 
 // batched has a batch take what waits to the bureau, which says so of each card.
-func (p *play) batched(answers ...func(*storage.EntryAnswer)) {
+func (p *play) batched(answers ...func(*production.EntryAnswer)) {
 	p.do(func() {
 		b := openNow(p.t, p.House)
-		require.NoError(p.t, p.NoteBatchOrder(p.t.Context(), b.ID, "key of "+b.ID.String()))
+		require.NoError(p.t, p.Production.NoteBatchOrder(p.t.Context(), b.ID, "key of "+b.ID.String()))
 		made := p.plastic()
-		answer := storage.EntryAnswer{Plastic: made.ID, OrderID: "bo-" + made.ID.String() + "-" + b.ID.String()}
+		answer := production.EntryAnswer{Plastic: made.ID, OrderID: "bo-" + made.ID.String() + "-" + b.ID.String()}
 		for _, change := range answers {
 			change(&answer)
 		}
-		require.NoError(p.t, p.SaveBatchOrder(p.t.Context(), b.ID, "bb", []storage.EntryAnswer{answer}))
+		require.NoError(p.t, p.Production.SaveBatchOrder(p.t.Context(), b.ID, "bb", []production.EntryAnswer{answer}))
 		p.env.SignalWorkflow(campus.FactsChanged, nil)
 	})
 }
 
-func rejected(a *storage.EntryAnswer) { a.OrderID, a.Rejected, a.Reason = "", true, "not_printable" }
+func rejected(a *production.EntryAnswer) { a.OrderID, a.Rejected, a.Reason = "", true, "not_printable" }
 
 // stands requires where the case stands.
 func (p *play) stands(stage campus.Stage, waits campus.Party) {
@@ -53,7 +53,7 @@ func (p *play) stands(stage campus.Stage, waits campus.Party) {
 
 // sendAgain is the student's wish to have the card at a kiosk after all.
 func (p *play) sendAgain(kiosk string) *reply {
-	return p.decide(campus.ResendUpdate, campus.Student(p.student.ID), campus.Said{}, func() any { return storage.Resend{Kiosk: kiosk} })
+	return p.decide(campus.ResendUpdate, campus.Student(p.student.ID), campus.Said{}, func() any { return production.Resend{Kiosk: kiosk} })
 }
 
 func TestPlasticGoesToTheBureauWithABatch(t *testing.T) {
@@ -140,7 +140,7 @@ func TestPlasticThatIsNotInItsCompartmentIsMadeAgain(t *testing.T) {
 	p.report("delivered", 4)
 	p.do(func() {
 		who := campus.StaffMember{ID: uuid.New(), University: storagetest.University}
-		_, err := p.ReportPlastic(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, p.ref.ID, campus.PlasticLost, "")
+		_, err := p.Production.ReportPlastic(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, p.ref.ID, campus.PlasticLost, "")
 		require.NoError(t, err)
 		p.env.SignalWorkflow(campus.FactsChanged, nil)
 	})
@@ -184,7 +184,7 @@ func TestPlasticWhoseBatchIsGivenUpWaitsForAnother(t *testing.T) {
 		ref := campus.CaseRef{Kind: campus.BatchCase, ID: *p.plastic().BatchID}
 		m := p.NextMove(ref, campus.StageDone, campus.WaitsForNobody)
 		m.Outcome = campus.Aborted
-		_, err := p.EndBatch(t.Context(), m, campus.BatchFailed, false)
+		_, err := p.Production.EndBatch(t.Context(), m, campus.BatchFailed, false)
 		require.NoError(t, err)
 		p.env.SignalWorkflow(campus.FactsChanged, nil)
 	})

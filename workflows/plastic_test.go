@@ -13,7 +13,7 @@ import (
 	"campuscard/activities"
 	"campuscard/campus"
 	"campuscard/school"
-	"campuscard/storage"
+	"campuscard/storage/production"
 	"campuscard/storage/storagetest"
 	"campuscard/workflows/workflowtest"
 )
@@ -37,9 +37,9 @@ var (
 )
 
 // plastic is the newest plastic of the case.
-func (p *play) plastic() storage.Plastic {
+func (p *play) plastic() production.Plastic {
 	p.t.Helper()
-	found, err := p.CurrentPlastic(p.t.Context(), p.ref.ID)
+	found, err := p.Production.CurrentPlastic(p.t.Context(), p.ref.ID)
 	require.NoError(p.t, err)
 	return found
 }
@@ -53,14 +53,14 @@ func (p *play) report(status string, sequence int) {
 			Compartment: "A07", Sequence: sequence,
 		})
 		require.NoError(p.t, err)
-		report.CallbackID, report.BodyHash = uuid.NewString(), storage.BodyHash([]byte(status))
-		require.NoError(p.t, p.TakeReport(p.t.Context(), report))
+		report.CallbackID, report.BodyHash = uuid.NewString(), production.BodyHash([]byte(status))
+		require.NoError(p.t, p.Production.TakeReport(p.t.Context(), report))
 		p.env.SignalWorkflow(campus.FactsChanged, nil)
 	})
 }
 
 // batchOf is what the bureau names the batch of a plastic by, empty for one that was ordered by itself.
-func batchOf(p storage.Plastic) string {
+func batchOf(p production.Plastic) string {
 	if p.BatchID == nil {
 		return ""
 	}
@@ -81,9 +81,9 @@ func (p *play) bureauHas(status string) {
 func (p *play) pickUp() {
 	p.do(func() {
 		made := p.plastic()
-		code, err := p.PickupCode(made)
+		code, err := p.Production.PickupCode(made)
 		require.NoError(p.t, err)
-		opened, err := p.PickUp(p.t.Context(), storagetest.Request(campus.Machine(made.KioskID)), storage.Pickup{
+		opened, err := p.Production.PickUp(p.t.Context(), storagetest.Request(campus.Machine(made.KioskID)), production.Pickup{
 			Kiosk: made.KioskID, Code: code, DocumentNumber: p.student.Document, Tries: func(string) int { return 5 },
 		})
 		require.NoError(p.t, err)

@@ -18,6 +18,8 @@ import (
 	"campuscard/activities"
 	"campuscard/campus"
 	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
 	"campuscard/workflows"
@@ -159,9 +161,9 @@ func (p *play) decide(update string, by campus.Actor, said campus.Said, payload 
 func (p *play) keeps(id uuid.UUID) func(result any, err error) {
 	return func(result any, err error) {
 		if err != nil {
-			_, err = p.RefuseDecision(p.t.Context(), id, workflows.FromTemporal(err))
+			_, err = p.Casework.RefuseDecision(p.t.Context(), id, workflows.FromTemporal(err))
 		} else {
-			_, err = p.CloseDecision(p.t.Context(), id, asJSON(p.t, result))
+			_, err = p.Casework.CloseDecision(p.t.Context(), id, asJSON(p.t, result))
 		}
 		require.NoError(p.t, err)
 	}
@@ -192,7 +194,7 @@ func (p *play) tryLiveness(flaw workflowtest.Flaw) {
 // review is a reviewer's decision; the reason is that of a rejection or of what is asked for.
 func (p *play) review(action campus.ReviewAction, reason string) *reply {
 	return p.decide(campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(action), Reason: reason},
-		func() any { return storage.ReviewNote{Note: "请补交"} })
+		func() any { return cards.ReviewNote{Note: "请补交"} })
 }
 
 func (p *play) verify(verdict campus.Verdict) {
@@ -200,12 +202,12 @@ func (p *play) verify(verdict campus.Verdict) {
 }
 
 func (p *play) bringCertificate(code string) {
-	p.bring(storage.NewEvidence{Evidence: []storage.Evidence{
+	p.bring(cards.NewEvidence{Evidence: []cards.Evidence{
 		{Item: campus.CertificateItem, Upload: p.Upload(p.student.ID, campus.CertificateUpload).ID, Code: code},
 	}})
 }
 
-func (p *play) bring(evidence storage.NewEvidence) {
+func (p *play) bring(evidence cards.NewEvidence) {
 	p.decide(campus.BringEvidenceUpdate, campus.Student(p.student.ID), campus.Said{}, func() any { return evidence })
 }
 
@@ -255,4 +257,4 @@ func (p *play) requireNoCard() {
 // story is the timeline as one line.
 func (p *play) story() string { return joined(p.Events(p.ref)) }
 
-func isIncident(item storage.WorkItem) bool { return item.Kind == campus.IncidentItem }
+func isIncident(item casework.WorkItem) bool { return item.Kind == campus.IncidentItem }

@@ -20,7 +20,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/production"
 	"campuscard/worker"
 	"campuscard/workflows"
 	"campuscard/workflows/workflowtest"
@@ -157,7 +158,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 	"application-asked-for-more": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
 		l := working(t, workflowtest.Good, with...)
 		l.review(campus.AskMore, "certificate_unreadable")
-		l.byStudent(campus.BringEvidenceUpdate, storage.NewEvidence{Evidence: []storage.Evidence{
+		l.byStudent(campus.BringEvidenceUpdate, cards.NewEvidence{Evidence: []cards.Evidence{
 			{Item: campus.CertificateItem, Upload: l.Upload(l.student.ID, campus.CertificateUpload).ID, Code: l.student.Certificate},
 		}})
 		l.review(campus.Approve, "")
@@ -181,7 +182,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l := applying(t, "kind=plain&category=foreign", without(campus.LetterItem))
 		l.Work(worker.Config{Around: with})
 		l.await(campus.StageEvidence)
-		l.byStudent(campus.BringEvidenceUpdate, storage.NewEvidence{Evidence: l.Papers(l.student, campus.LetterItem)})
+		l.byStudent(campus.BringEvidenceUpdate, cards.NewEvidence{Evidence: l.Papers(l.student, campus.LetterItem)})
 		l.review(campus.Approve, "")
 		l.activate()
 		l.end(campus.Completed)
@@ -222,7 +223,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.ref = e.Submit(l.student)
 		l.Work(worker.Config{Around: with})
 		l.await(campus.StageEvidence)
-		l.byStudent(campus.BringEvidenceUpdate, storage.NewEvidence{Evidence: l.Papers(l.student, campus.DocumentItem)})
+		l.byStudent(campus.BringEvidenceUpdate, cards.NewEvidence{Evidence: l.Papers(l.student, campus.DocumentItem)})
 		l.await(campus.StageLiveness)
 		face := l.Answer(l.student, workflowtest.Good)
 		face.Consent = campus.ConsentVersion
@@ -363,7 +364,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.queued()
 		l.batch()
 		l.await(campus.StageReturned)
-		l.byStudent(campus.ResendUpdate, storage.Resend{Kiosk: "lcu-west-1"})
+		l.byStudent(campus.ResendUpdate, production.Resend{Kiosk: "lcu-west-1"})
 		l.batch()
 		l.pickUp()
 		l.end(campus.Completed)

@@ -204,7 +204,7 @@ func TestOutageOfPostgresIsNoIncident(t *testing.T) {
 			p.do(func() {
 				p.requireNoHelp()
 				ends()
-				require.Eventually(t, func() bool { _, err := d.CaseIsOpen(t.Context(), p.ref); return err == nil }, 20*time.Second, 10*time.Millisecond)
+				require.Eventually(t, func() bool { _, err := d.Casework.CaseIsOpen(t.Context(), p.ref); return err == nil }, 20*time.Second, 10*time.Millisecond)
 			})
 			p.after(test.lasts + 10*time.Minute).do(func() { require.Contains(t, p.story(), "review_reminded") })
 			p.review(campus.Approve, "")

@@ -15,7 +15,9 @@ import (
 	"campuscard/campus"
 	"campuscard/e2e/client"
 	"campuscard/school/portrait"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
+	"campuscard/storage/people"
 )
 
 // applicant is somebody who is signed in, has handed in their pictures, and has all that an application needs.
@@ -105,7 +107,7 @@ func (h *house) signIn(ctx context.Context, list []*applicant) error {
 			token := base64.RawURLEncoding.EncodeToString(secret)
 			hash := sha256.Sum256([]byte(token))
 			a.student = h.api.Resume(a.person.University, a.person.Number, token)
-			return [][]any{{uuid.New(), hash[:], a.id, storage.FullSession, now, now.Add(24 * time.Hour)}}
+			return [][]any{{uuid.New(), hash[:], a.id, people.FullSession, now, now.Add(24 * time.Hour)}}
 		})
 }
 
@@ -199,9 +201,9 @@ func draw(identity string) pictures {
 
 func (h *house) keep(ctx context.Context, a *applicant) error {
 	upload := func(id uuid.UUID, purpose campus.UploadPurpose, content []byte) error {
-		request := storage.Request{ID: id, Key: "bench/" + id.String(), Actor: campus.Student(a.id), Route: "bench",
+		request := casework.Request{ID: id, Key: "bench/" + id.String(), Actor: campus.Student(a.id), Route: "bench",
 			BodyHash: []byte{}}
-		_, err := h.store.AddUpload(ctx, request, storage.NewUpload{
+		_, err := h.store.Cards.AddUpload(ctx, request, cards.NewUpload{
 			Person: a.id, Purpose: purpose, ContentType: "image/jpeg", Width: 640, Height: 480, Content: content,
 		})
 		return err

@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
 	"campuscard/storage/storagetest"
 )
 
@@ -28,7 +29,7 @@ func TestWhatTheTablesSay(t *testing.T) {
 	const applications, decision = "/api/v1/applications", "/api/v1/staff/work-items/0190/decision"
 	person := store.Person()
 	apply := storagetest.Request(campus.Student(person.ID))
-	accepted, err := store.Apply(t.Context(), apply, store.NewApplication(person))
+	accepted, err := store.Cards.Apply(t.Context(), apply, store.NewApplication(person))
 	require.NoError(t, err)
 	is, _ := look(apply.Key, applications)
 	require.Equal(t, found{Kept: true, Carried: true}, is)
@@ -44,7 +45,7 @@ func TestWhatTheTablesSay(t *testing.T) {
 	store.Exec(`insert into work_items (id, case_id, university, campus, kind, opened_at)
 		select $1, id, university, campus, 'review', opened_at from cases where id = $2`, item, accepted.ID)
 	hold := storagetest.Request(campus.Staff(reviewer.ID))
-	_, err = store.ClaimWorkItem(t.Context(), hold, reviewer, item, store.Policy().Work.ClaimLife.Std())
+	_, err = store.Casework.ClaimWorkItem(t.Context(), hold, reviewer, item, store.Policy().Work.ClaimLife.Std())
 	require.NoError(t, err)
 	is, _ = look(hold.Key, "/api/v1/staff/work-items/0190/claim")
 	require.Equal(t, found{Kept: true, Carried: true}, is)
@@ -64,8 +65,8 @@ func TestWhatTheTablesSay(t *testing.T) {
 	ref := campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID}
 	approve := storagetest.Request(campus.Staff(reviewer.ID))
 	store.Exec(`update cases set stage = 'review' where id = $1`, accepted.ID)
-	kept, err := store.OpenDecision(t.Context(), approve, storage.NewDecision{Case: ref, Update: campus.ReviewUpdate,
-		Said: campus.Said{Action: string(campus.Approve)}, Payload: storage.ReviewNote{}})
+	kept, err := store.Casework.OpenDecision(t.Context(), approve, casework.NewDecision{Case: ref, Update: campus.ReviewUpdate,
+		Said: campus.Said{Action: string(campus.Approve)}, Payload: cards.ReviewNote{}})
 	require.NoError(t, err)
 	is, a := look(approve.Key, decision)
 	require.Equal(t, about{Case: accepted.ID.String(), Decision: kept.ID}, a)

@@ -17,6 +17,7 @@ import (
 	"campuscard/campus"
 	"campuscard/school"
 	"campuscard/storage"
+	"campuscard/storage/people"
 )
 
 //go:embed seed.yaml
@@ -70,28 +71,28 @@ func Run(ctx context.Context, cfg Config, store *storage.Store, systems *school.
 		return fmt.Errorf("read the seed: %w", err)
 	}
 	for _, u := range c.Universities {
-		university := storage.University{Code: u.Code, NameZH: u.ZH, NameEN: u.EN}
+		university := people.University{Code: u.Code, NameZH: u.ZH, NameEN: u.EN}
 		for _, cp := range u.Campuses {
-			university.Campuses = append(university.Campuses, storage.Campus{Code: cp.Code, NameZH: cp.ZH, NameEN: cp.EN})
+			university.Campuses = append(university.Campuses, people.Campus{Code: cp.Code, NameZH: cp.ZH, NameEN: cp.EN})
 		}
-		if err := store.SeedUniversity(ctx, university); err != nil {
+		if err := store.People.SeedUniversity(ctx, university); err != nil {
 			return err
 		}
 		for _, k := range u.Kiosks {
-			kiosk := storage.Kiosk{ID: k.ID, University: u.Code, Campus: k.Campus, NameZH: k.ZH, NameEN: k.EN}
-			if err := store.SeedKiosk(ctx, kiosk, KioskSecret(cfg.KioskKey, k.ID)); err != nil {
+			kiosk := people.Kiosk{ID: k.ID, University: u.Code, Campus: k.Campus, NameZH: k.ZH, NameEN: k.EN}
+			if err := store.People.SeedKiosk(ctx, kiosk, KioskSecret(cfg.KioskKey, k.ID)); err != nil {
 				return err
 			}
 		}
-		var members []storage.StaffSeed
+		var members []people.StaffSeed
 		for _, m := range u.Staff {
-			member := storage.StaffSeed{University: u.Code, Username: m.Username, Name: m.Name, Password: cfg.StaffPassword, Email: m.Email}
+			member := people.StaffSeed{University: u.Code, Username: m.Username, Name: m.Name, Password: cfg.StaffPassword, Email: m.Email}
 			for _, g := range m.Grants {
 				member.Grants = append(member.Grants, campus.Grant{Role: g.Role, Campuses: g.Campuses})
 			}
 			members = append(members, member)
 		}
-		if err := store.SeedStaff(ctx, members); err != nil {
+		if err := store.People.SeedStaff(ctx, members); err != nil {
 			return err
 		}
 	}
@@ -158,7 +159,7 @@ func readPage[P any](ctx context.Context, university, cursor string, read export
 
 // importPages reads an export page by page and keeps each page; it answers how many people went in.
 func importPages[P any](ctx context.Context, store *storage.Store, university string, log *slog.Logger,
-	read export[P], convert func(P) storage.RosterPerson) (int, error) {
+	read export[P], convert func(P) people.RosterPerson) (int, error) {
 	lines, taken, cursor := 0, 0, ""
 	for {
 		page, next, err := readPage(ctx, university, cursor, read)
@@ -178,13 +179,13 @@ func importPages[P any](ctx context.Context, store *storage.Store, university st
 
 // importPage keeps the lines of a page that can be taken, and warns of the others by their number in the export, which
 // begins at 1. What they say is personal data, and does not go into a log.
-func importPage[P any](ctx context.Context, store *storage.Store, page []school.Line[P], convert func(P) storage.RosterPerson,
+func importPage[P any](ctx context.Context, store *storage.Store, page []school.Line[P], convert func(P) people.RosterPerson,
 	university string, before int, log *slog.Logger) (taken int, err error) {
 	warn := func(line int, what, reason string) {
 		log.WarnContext(ctx, what, "university", university, "line", before+line+1, "reason", reason)
 	}
 	const leftOut = "a line of the roster was left out"
-	people, lines := make([]storage.RosterPerson, 0, len(page)), make([]int, 0, len(page))
+	people, lines := make([]people.RosterPerson, 0, len(page)), make([]int, 0, len(page))
 	for i, line := range page {
 		if line.Fault != "" {
 			warn(i, leftOut, line.Fault)
@@ -192,7 +193,7 @@ func importPage[P any](ctx context.Context, store *storage.Store, page []school.
 		}
 		people, lines = append(people, convert(line.Person)), append(lines, i)
 	}
-	faults, err := store.ImportPeople(ctx, university, people)
+	faults, err := store.People.ImportPeople(ctx, university, people)
 	if err != nil {
 		return 0, err
 	}
@@ -209,20 +210,20 @@ func importPage[P any](ctx context.Context, store *storage.Store, page []school.
 }
 
 // rosterStudent is a student or a freshman. The day a freshman enrols is the day they will be enrolled from.
-func rosterStudent(s school.Student) storage.RosterPerson {
+func rosterStudent(s school.Student) people.RosterPerson {
 	enrolled := s.EnrolledOn
 	if enrolled.IsZero() {
 		enrolled = s.EnrolsOn
 	}
-	return storage.RosterPerson{
+	return people.RosterPerson{
 		Number: s.Number, Name: s.Name, DocumentType: campus.DocumentType(s.DocumentType), DocumentNumber: s.DocumentNumber,
 		Category: campus.Category(s.Category), Phone: s.Phone, Email: s.Email, Level: s.Level, College: s.College, Campus: s.Campus,
 		Dormitory: s.Dormitory, Status: s.Status, EnrolledOn: enrolled, GraduatesOn: s.GraduatesOn,
 	}
 }
 
-func rosterEmployee(e school.Employee) storage.RosterPerson {
-	return storage.RosterPerson{
+func rosterEmployee(e school.Employee) people.RosterPerson {
+	return people.RosterPerson{
 		Number: e.Number, Name: e.Name, DocumentType: campus.DocumentType(e.DocumentType), DocumentNumber: e.DocumentNumber,
 		Category: campus.Category(e.Category), Phone: e.Phone, Email: e.Email, Level: "staff", College: e.Department, Campus: e.Campus,
 		Status: e.Status,

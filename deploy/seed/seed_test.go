@@ -16,7 +16,7 @@ import (
 	"campuscard/deploy/seed"
 	"campuscard/school"
 	"campuscard/school/simulator"
-	"campuscard/storage"
+	"campuscard/storage/people"
 	"campuscard/storage/storagetest"
 )
 
@@ -47,11 +47,11 @@ func house(t *testing.T) *storagetest.House {
 	t.Helper()
 	h := storagetest.New(t)
 	for code, campuses := range map[string][]string{"lcu": {"east", "west"}, "lcvtc": {"main"}} {
-		university := storage.University{Code: code, NameZH: code, NameEN: code}
+		university := people.University{Code: code, NameZH: code, NameEN: code}
 		for _, name := range campuses {
-			university.Campuses = append(university.Campuses, storage.Campus{Code: name, NameZH: name, NameEN: name})
+			university.Campuses = append(university.Campuses, people.Campus{Code: name, NameZH: name, NameEN: name})
 		}
-		require.NoError(t, h.SeedUniversity(t.Context(), university))
+		require.NoError(t, h.People.SeedUniversity(t.Context(), university))
 	}
 	return h
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/casework"
 )
 
 // Case is a case as its student sees it.
@@ -65,12 +65,12 @@ type Event struct {
 // StaffCase is a case as staff see it.
 type StaffCase struct {
 	Case
-	PersonID   uuid.UUID          `json:"person_id"`
-	Parked     []string           `json:"parked"`
-	TemporalUI string             `json:"temporal_ui"`
-	Attempts   []storage.Attempt  `json:"attempts"`
-	WorkItems  []storage.WorkItem `json:"work_items"`
-	Files      []File             `json:"files"`
+	PersonID   uuid.UUID           `json:"person_id"`
+	Parked     []string            `json:"parked"`
+	TemporalUI string              `json:"temporal_ui"`
+	Attempts   []casework.Attempt  `json:"attempts"`
+	WorkItems  []casework.WorkItem `json:"work_items"`
+	Files      []File              `json:"files"`
 }
 
 // File is a piece of evidence.

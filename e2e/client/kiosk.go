@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/api"
-	"campuscard/storage"
+	"campuscard/storage/production"
 )
 
 // Kiosk is a machine that hands cards out. Its clock is this machine's.
@@ -23,8 +23,8 @@ type Kiosk struct {
 func (c *Client) Kiosk(id string, secret []byte) *Kiosk { return &Kiosk{c, id, secret} }
 
 // PickUp asks for the compartment of the card that waits under a code.
-func (k *Kiosk) PickUp(ctx context.Context, code, document string) (storage.Opened, error) {
-	var out storage.Opened
+func (k *Kiosk) PickUp(ctx context.Context, code, document string) (production.Opened, error) {
+	var out production.Opened
 	r, err := send(http.MethodPost, "", "/api/v1/kiosk/pickups",
 		map[string]string{"code": code, "document_number": document})
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/school/simulator"
-	"campuscard/storage"
+	"campuscard/storage/casework"
 )
 
 // Resume is a student whose session was opened elsewhere.
@@ -18,9 +18,9 @@ func (c *Client) Resume(university, number, token string) *Student {
 }
 
 // WorkItems are the oldest open items of a kind, at most limit.
-func (s *Staff) WorkItems(ctx context.Context, kind campus.WorkItemKind, limit int) ([]storage.WorkItem, error) {
+func (s *Staff) WorkItems(ctx context.Context, kind campus.WorkItemKind, limit int) ([]casework.WorkItem, error) {
 	var list struct {
-		Items []storage.WorkItem `json:"items"`
+		Items []casework.WorkItem `json:"items"`
 	}
 	query := url.Values{"kind": {string(kind)}, "limit": {strconv.Itoa(limit)}}
 	err := s.client.do(ctx, get(s.token, "/api/v1/staff/work-items", query), &list)

@@ -5,12 +5,12 @@ import (
 
 	"github.com/google/uuid"
 
-	"campuscard/storage"
+	"campuscard/storage/cards"
 )
 
 // Package is a package of a card, with its name in the caller's language.
 type Package struct {
-	storage.Package
+	cards.Package
 	Name string `json:"name"`
 }
 

@@ -13,7 +13,9 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/people"
+	"campuscard/storage/production"
 )
 
 // session is somebody signed in.
@@ -23,8 +25,8 @@ type session struct {
 }
 
 type opened struct {
-	Token string               `json:"token"`
-	Level storage.SessionLevel `json:"level"`
+	Token string              `json:"token"`
+	Level people.SessionLevel `json:"level"`
 }
 
 // Student is a holder, signed in.
@@ -41,7 +43,7 @@ func (c *Client) SignIn(ctx context.Context, university, number, password string
 	if err := c.post(ctx, "", "/api/v1/sessions", body, &o); err != nil {
 		return nil, err
 	}
-	return &Student{session{c, o.Token}, university, number, o.Level == storage.InitialSession}, nil
+	return &Student{session{c, o.Token}, university, number, o.Level == people.InitialSession}, nil
 }
 
 // Once is the same student with requests that are tried once, for looking at what an unclear answer, or the first one,
@@ -75,7 +77,7 @@ func (s *Student) SetFirstPassword(ctx context.Context, code, password string) e
 	if err != nil {
 		return err
 	}
-	s.token, s.First = o.Token, o.Level == storage.InitialSession
+	s.token, s.First = o.Token, o.Level == people.InitialSession
 	return nil
 }
 
@@ -195,7 +197,7 @@ func (s *Student) AskConsent(ctx context.Context) (string, error) {
 
 // Apply hands an application in.
 func (s *Student) Apply(ctx context.Context, a Application) (uuid.UUID, error) {
-	var accepted storage.Accepted
+	var accepted cards.Accepted
 	err := s.client.post(ctx, s.token, "/api/v1/applications", a, &accepted)
 	return accepted.ID, err
 }
@@ -248,14 +250,14 @@ func (s *Student) Withdraw(ctx context.Context, application uuid.UUID) (Decision
 
 // Card is a card with what it opens and its plastics.
 type Card struct {
-	storage.Card
+	cards.Card
 	Services []campus.Service `json:"services"`
 	Plastics []Plastic        `json:"plastics"`
 }
 
 // Plastic is a physical card.
 type Plastic struct {
-	storage.Plastic
+	production.Plastic
 	PromisedOn campus.Date `json:"promised_on"`
 	PickupCode string      `json:"pickup_code"`
 }

@@ -7,16 +7,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
 )
 
 // NewApplication is an application of the person that will be accepted: their own files, and a challenge answered.
 // change may spoil it.
-func (h *House) NewApplication(p Person, change ...func(*storage.NewApplication)) storage.NewApplication {
+func (h *House) NewApplication(p Person, change ...func(*cards.NewApplication)) cards.NewApplication {
 	h.t.Helper()
-	a := storage.NewApplication{
+	a := cards.NewApplication{
 		Person: p.ID, DocumentType: p.Roster.DocumentType, DocumentNumber: p.Roster.DocumentNumber,
-		Evidence: []storage.Evidence{
+		Evidence: []cards.Evidence{
 			{Item: campus.DocumentItem, Upload: h.Upload(p.ID, campus.DocumentUpload).ID},
 			{Item: campus.CertificateItem, Upload: h.Upload(p.ID, campus.CertificateUpload).ID, Code: "CERT" + p.Roster.Number},
 		},
@@ -29,19 +30,19 @@ func (h *House) NewApplication(p Person, change ...func(*storage.NewApplication)
 }
 
 // LivenessAnswer answers a new challenge with two frames that were just uploaded.
-func (h *House) LivenessAnswer(person uuid.UUID) storage.LivenessAnswer {
+func (h *House) LivenessAnswer(person uuid.UUID) cards.LivenessAnswer {
 	h.t.Helper()
-	challenge, err := h.AddChallenge(h.t.Context(), Request(campus.Student(person)), person, campus.Nod, time.Hour)
+	challenge, err := h.Cards.AddChallenge(h.t.Context(), Request(campus.Student(person)), person, campus.Nod, time.Hour)
 	require.NoError(h.t, err)
-	return storage.LivenessAnswer{Challenge: challenge.ID, Frames: []uuid.UUID{
+	return cards.LivenessAnswer{Challenge: challenge.ID, Frames: []uuid.UUID{
 		h.Upload(person, campus.FrameUpload).ID, h.Upload(person, campus.FrameUpload).ID,
 	}}
 }
 
 // Applied is the case of an application the person has just handed in.
-func (h *House) Applied(p Person, change ...func(*storage.NewApplication)) campus.CaseRef {
+func (h *House) Applied(p Person, change ...func(*cards.NewApplication)) campus.CaseRef {
 	h.t.Helper()
-	accepted, err := h.Apply(h.t.Context(), Request(campus.Student(p.ID)), h.NewApplication(p, change...))
+	accepted, err := h.Cards.Apply(h.t.Context(), Request(campus.Student(p.ID)), h.NewApplication(p, change...))
 	require.NoError(h.t, err)
 	return campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID}
 }
@@ -52,8 +53,8 @@ func (h *House) Decision(ref campus.CaseRef, by campus.Actor, update string, sai
 	payload any) campus.Decision {
 	h.t.Helper()
 	h.PutWhere(ref, update)
-	decision, err := h.OpenDecision(h.t.Context(), Request(by),
-		storage.NewDecision{Case: ref, Update: update, Said: said, Payload: payload})
+	decision, err := h.Casework.OpenDecision(h.t.Context(), Request(by),
+		casework.NewDecision{Case: ref, Update: update, Said: said, Payload: payload})
 	require.NoError(h.t, err)
 	return decision.Decision
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/casework"
+	"campuscard/storage/people"
 )
 
 // The university that every factory uses unless told otherwise: two campuses with a kiosk each.
@@ -28,13 +29,13 @@ const (
 func (h *House) University(code string) {
 	h.t.Helper()
 	ctx := h.t.Context()
-	require.NoError(h.t, h.SeedUniversity(ctx, storage.University{Code: code, NameZH: "聊城大学", NameEN: "Liaocheng University",
-		Campuses: []storage.Campus{
+	require.NoError(h.t, h.People.SeedUniversity(ctx, people.University{Code: code, NameZH: "聊城大学", NameEN: "Liaocheng University",
+		Campuses: []people.Campus{
 			{Code: EastCampus, NameZH: "东校区", NameEN: "East Campus"},
 			{Code: WestCampus, NameZH: "西校区", NameEN: "West Campus"},
 		}}))
 	for _, place := range []string{EastCampus, WestCampus} {
-		require.NoError(h.t, h.SeedKiosk(ctx, storage.Kiosk{ID: code + "-" + place + "-1", University: code, Campus: place,
+		require.NoError(h.t, h.People.SeedKiosk(ctx, people.Kiosk{ID: code + "-" + place + "-1", University: code, Campus: place,
 			NameZH: "图书馆一楼", NameEN: "Library, ground floor"}, []byte(KioskSecret)))
 	}
 }
@@ -42,13 +43,13 @@ func (h *House) University(code string) {
 // Person is somebody on the roster.
 type Person struct {
 	ID         uuid.UUID
-	Roster     storage.RosterPerson
+	Roster     people.RosterPerson
 	Initial    string // the initial password
 	University string
 }
 
 // Person imports a person of the default university, which is seeded if it has to be. change may alter the roster.
-func (h *House) Person(change ...func(*storage.RosterPerson)) Person {
+func (h *House) Person(change ...func(*people.RosterPerson)) Person {
 	h.t.Helper()
 	if One[int](h, `select count(*) from universities where code = $1`, University) == 0 {
 		h.University(University)
@@ -57,10 +58,10 @@ func (h *House) Person(change ...func(*storage.RosterPerson)) Person {
 }
 
 // PersonOf imports a person of a university that is there.
-func (h *House) PersonOf(university string, change ...func(*storage.RosterPerson)) Person {
+func (h *House) PersonOf(university string, change ...func(*people.RosterPerson)) Person {
 	h.t.Helper()
 	h.number++
-	roster := storage.RosterPerson{
+	roster := people.RosterPerson{
 		Number: fmt.Sprintf("2026%06d", h.number), Name: "张伟", DocumentType: campus.ResidentCard,
 		DocumentNumber: ResidentNumber(h.number), Phone: fmt.Sprintf("138%08d", h.number),
 		Email: fmt.Sprintf("s%d@example.edu.cn", h.number), Level: "undergraduate", College: "计算机学院",
@@ -70,9 +71,9 @@ func (h *House) PersonOf(university string, change ...func(*storage.RosterPerson
 	for _, fn := range change {
 		fn(&roster)
 	}
-	faults, err := h.ImportPeople(h.t.Context(), university, []storage.RosterPerson{roster})
+	faults, err := h.People.ImportPeople(h.t.Context(), university, []people.RosterPerson{roster})
 	require.NoError(h.t, err)
-	require.False(h.t, slices.ContainsFunc(faults, func(f storage.RosterFault) bool { return !f.Taken }), "%v", faults)
+	require.False(h.t, slices.ContainsFunc(faults, func(f people.RosterFault) bool { return !f.Taken }), "%v", faults)
 	return Person{
 		ID:     One[uuid.UUID](h, `select id from people where university = $1 and number = $2`, university, roster.Number),
 		Roster: roster, Initial: campus.InitialPassword(roster.DocumentNumber), University: university,
@@ -92,12 +93,12 @@ func ResidentNumber(n int) string {
 
 // SignedIn is the token of a full session of a person, without the work of a sign-in.
 func (h *House) SignedIn(person uuid.UUID) string {
-	return h.session("person_id", person, storage.FullSession)
+	return h.session("person_id", person, people.FullSession)
 }
 
 // InitialSession is the token of a session that may only finish the first sign-in.
 func (h *House) InitialSession(person uuid.UUID) string {
-	return h.session("person_id", person, storage.InitialSession)
+	return h.session("person_id", person, people.InitialSession)
 }
 
 // Staff makes a member of staff of a university that is there and signs them in. They have no password that matches.
@@ -106,10 +107,10 @@ func (h *House) Staff(university string, grants ...campus.Grant) (campus.StaffMe
 	member := campus.StaffMember{ID: uuid.Must(uuid.NewV7()), University: university, Username: "staff-" + randomHex(4), Name: "王老师", Grants: grants}
 	h.Exec(`insert into staff (id, university, username, name, password_hash, grants) values ($1, $2, $3, $4, '', $5)`,
 		member.ID, member.University, member.Username, member.Name, grants)
-	return member, h.session("staff_id", member.ID, storage.FullSession)
+	return member, h.session("staff_id", member.ID, people.FullSession)
 }
 
-func (h *House) session(column string, id uuid.UUID, level storage.SessionLevel) string {
+func (h *House) session(column string, id uuid.UUID, level people.SessionLevel) string {
 	h.t.Helper()
 	token := randomHex(32)
 	hash := sha256.Sum256([]byte(token))
@@ -119,8 +120,8 @@ func (h *House) session(column string, id uuid.UUID, level storage.SessionLevel)
 }
 
 // Request is one that nobody made before.
-func Request(actor campus.Actor) storage.Request {
-	return storage.Request{
+func Request(actor campus.Actor) casework.Request {
+	return casework.Request{
 		ID: uuid.Must(uuid.NewV7()), Key: randomHex(16), Actor: actor, Route: "POST /test", BodyHash: []byte("body"),
 	}
 }
@@ -129,7 +130,7 @@ func Request(actor campus.Actor) storage.Request {
 // messages away.
 func (h *House) NewPhoneCode(ctx context.Context) string {
 	h.t.Helper()
-	messages, err := h.ClaimPhoneMessages(ctx, 100, time.Minute)
+	messages, err := h.People.ClaimPhoneMessages(ctx, 100, time.Minute)
 	require.NoError(h.t, err)
 	return newestCode(messages)
 }
@@ -137,7 +138,7 @@ func (h *House) NewPhoneCode(ctx context.Context) string {
 // PhoneCode is the newest code sent to anybody; like a sender it takes the messages away.
 func (h *House) PhoneCode(ctx context.Context) string {
 	h.t.Helper()
-	notices, err := h.ClaimNotices(ctx, 100, time.Minute)
+	notices, err := h.Casework.ClaimNotices(ctx, 100, time.Minute)
 	require.NoError(h.t, err)
 	code := newestCode(notices)
 	require.NotEmpty(h.t, code)
@@ -147,7 +148,7 @@ func (h *House) PhoneCode(ctx context.Context) string {
 // UnlockCodes are the codes that get past a lock, sent to anybody since they were last asked for.
 func (h *House) UnlockCodes(ctx context.Context) (codes []string) {
 	h.t.Helper()
-	notices, err := h.ClaimNotices(ctx, 100, 24*time.Hour)
+	notices, err := h.Casework.ClaimNotices(ctx, 100, 24*time.Hour)
 	require.NoError(h.t, err)
 	for _, notice := range notices {
 		if notice.Template == "notice.unlock_code" {
@@ -157,7 +158,7 @@ func (h *House) UnlockCodes(ctx context.Context) (codes []string) {
 	return codes
 }
 
-func newestCode(messages []storage.Notice) (code string) {
+func newestCode(messages []casework.Notice) (code string) {
 	for _, message := range messages {
 		if message.Template == "notice.phone_code" {
 			code = message.Params["code"]

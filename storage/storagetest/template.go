@@ -11,7 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"campuscard/storage"
+	"campuscard/storage/db"
 )
 
 const (
@@ -25,7 +25,7 @@ const (
 // makeTemplate makes the migrated database that tests clone, unless it is there. Its name carries the content of the
 // migrations. It becomes a template, in Postgres's sense, as the last step: one that is none was left half done.
 func (s *servers) makeTemplate(ctx context.Context) error {
-	hash, err := storage.SchemaHash()
+	hash, err := db.SchemaHash()
 	if err != nil {
 		return fmt.Errorf("hash the migrations: %w", err)
 	}

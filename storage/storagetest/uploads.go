@@ -13,13 +13,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
-	"campuscard/storage"
+	"campuscard/storage/cards"
 )
 
 // Upload keeps a small picture of a person.
-func (h *House) Upload(person uuid.UUID, purpose campus.UploadPurpose) storage.Upload {
+func (h *House) Upload(person uuid.UUID, purpose campus.UploadPurpose) cards.Upload {
 	h.t.Helper()
-	upload, err := h.AddUpload(h.t.Context(), Request(campus.Student(person)), storage.NewUpload{
+	upload, err := h.Cards.AddUpload(h.t.Context(), Request(campus.Student(person)), cards.NewUpload{
 		Person: person, Purpose: purpose, ContentType: "image/jpeg", Width: 64, Height: 48, Content: JPEG(64, 48),
 	})
 	require.NoError(h.t, err)

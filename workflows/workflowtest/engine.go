@@ -25,6 +25,7 @@ import (
 	"campuscard/decisions"
 	"campuscard/deploy/stack"
 	"campuscard/storage"
+	"campuscard/storage/casework"
 	"campuscard/worker"
 )
 
@@ -214,16 +215,16 @@ func (e *Engine) Await(so func() bool, what string, args ...any) {
 
 // Decide makes a decision on a case as the API does, and waits until it is done or refused.
 func (e *Engine) Decide(ref campus.CaseRef, update string, by campus.Actor, said campus.Said,
-	payload any) (storage.Decision, error) {
+	payload any) (casework.Decision, error) {
 	e.t.Helper()
 	d, err := e.House.Decide(ref, update, by, said, payload)
 	if err != nil {
 		return d, err
 	}
-	for sender := decisions.NewSender(e.Store, e.Client, e.Log); d.State == storage.DecisionOpen && err == nil; {
+	for sender := decisions.NewSender(e.Store, e.Client, e.Log); d.State == casework.DecisionOpen && err == nil; {
 		d, err = sender.Send(e.t.Context(), d)
 	}
-	if d.State == storage.DecisionRefused {
+	if d.State == casework.DecisionRefused {
 		err = d.Why
 	}
 	return d, err

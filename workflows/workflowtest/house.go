@@ -14,7 +14,9 @@ import (
 	"campuscard/campus"
 	"campuscard/school"
 	"campuscard/school/simulator"
-	"campuscard/storage"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
+	"campuscard/storage/people"
 	"campuscard/storage/storagetest"
 )
 
@@ -41,7 +43,7 @@ func New(t testing.TB, policy string) *House {
 	var err error
 	h.Policies, err = readPolicies(policy)
 	require.NoError(t, err)
-	require.NoError(t, h.KeepPolicy(t.Context(), h.Policies.Version(), files))
+	require.NoError(t, h.Casework.KeepPolicy(t.Context(), h.Policies.Version(), files))
 	h.Systems, err = school.New(school.Config{BaseURL: h.School.url, APIKey: apiKey, SMTPAddress: h.School.smtp,
 		MailFrom: "card@campuscard.example", Timeout: patience})
 	require.NoError(t, err)
@@ -97,7 +99,7 @@ func (h *House) Stranger() Student {
 
 func (h *House) enroll(p person) Student {
 	h.t.Helper()
-	faults, err := h.ImportPeople(h.t.Context(), storagetest.University, []storage.RosterPerson{{
+	faults, err := h.People.ImportPeople(h.t.Context(), storagetest.University, []people.RosterPerson{{
 		Number: p.Number, Name: p.Name, DocumentType: campus.DocumentType(p.DocumentType), DocumentNumber: p.DocumentNumber,
 		Category: campus.Category(p.Category), Phone: p.Phone, Email: p.Email, Level: p.Level, College: p.College,
 		Campus: p.Campus,
@@ -117,9 +119,9 @@ func (h *House) enroll(p person) Student {
 
 // Apply hands in an application of the student with live frames that have a flaw, and answers the case. change may
 // leave something out.
-func (h *House) Apply(s Student, flaw Flaw, change ...func(*storage.NewApplication)) campus.CaseRef {
+func (h *House) Apply(s Student, flaw Flaw, change ...func(*cards.NewApplication)) campus.CaseRef {
 	h.t.Helper()
-	application := storage.NewApplication{
+	application := cards.NewApplication{
 		Person: s.ID, Kiosk: storagetest.EastKiosk, DocumentType: s.Type, DocumentNumber: s.Document,
 		Evidence: h.Papers(s, campus.Papers(s.Route, s.Category)...), ConsentVersion: "1",
 		PolicyVersion: h.Policies.Version(),
@@ -130,7 +132,7 @@ func (h *House) Apply(s Student, flaw Flaw, change ...func(*storage.NewApplicati
 	if !application.Counter {
 		application.Liveness = h.Answer(s, flaw)
 	}
-	accepted, err := h.Store.Apply(h.t.Context(), storagetest.Request(campus.Student(s.ID)), application)
+	accepted, err := h.Store.Cards.Apply(h.t.Context(), storagetest.Request(campus.Student(s.ID)), application)
 	require.NoError(h.t, err)
 	return campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID}
 }
@@ -138,7 +140,7 @@ func (h *House) Apply(s Student, flaw Flaw, change ...func(*storage.NewApplicati
 // Submit is HR's call for a member of staff (A2), and answers the case that it opens.
 func (h *House) Submit(s Student) campus.CaseRef {
 	h.t.Helper()
-	call := storage.Callback{Sender: storage.HRSender(storagetest.University), ID: uuid.NewString(),
+	call := casework.Callback{Sender: casework.HRSender(storagetest.University), ID: uuid.NewString(),
 		BodyHash: []byte("body")}
 	opened, err := h.SubmitEmployees(h.t.Context(), call, storagetest.University, []string{s.Number}, h.Policies.Version())
 	require.NoError(h.t, err)
@@ -147,25 +149,25 @@ func (h *House) Submit(s Student) campus.CaseRef {
 }
 
 // Papers are papers of the student, uploaded anew.
-func (h *House) Papers(s Student, items ...campus.Item) []storage.Evidence {
+func (h *House) Papers(s Student, items ...campus.Item) []cards.Evidence {
 	h.t.Helper()
 	codes := map[campus.Item]string{campus.CertificateItem: s.Certificate, campus.ResidenceItem: s.Residence,
 		campus.LetterItem: s.Letter}
-	brought := make([]storage.Evidence, len(items))
+	brought := make([]cards.Evidence, len(items))
 	for i, item := range items {
-		brought[i] = storage.Evidence{Item: item, Upload: h.Upload(s.ID, campus.UploadPurpose(item)).ID, Code: codes[item]}
+		brought[i] = cards.Evidence{Item: item, Upload: h.Upload(s.ID, campus.UploadPurpose(item)).ID, Code: codes[item]}
 	}
 	return brought
 }
 
 // Answer answers a new challenge with live frames that have a flaw.
-func (h *House) Answer(s Student, flaw Flaw) storage.LivenessAnswer {
+func (h *House) Answer(s Student, flaw Flaw) cards.LivenessAnswer {
 	h.t.Helper()
-	challenge, err := h.AddChallenge(h.t.Context(), storagetest.Request(campus.Student(s.ID)), s.ID, campus.Nod, time.Hour)
+	challenge, err := h.Cards.AddChallenge(h.t.Context(), storagetest.Request(campus.Student(s.ID)), s.ID, campus.Nod, time.Hour)
 	require.NoError(h.t, err)
-	answer := storage.LivenessAnswer{Challenge: challenge.ID}
+	answer := cards.LivenessAnswer{Challenge: challenge.ID}
 	for _, frame := range frames(s.Identity, flaw) {
-		upload, err := h.AddUpload(h.t.Context(), storagetest.Request(campus.Student(s.ID)), storage.NewUpload{
+		upload, err := h.Cards.AddUpload(h.t.Context(), storagetest.Request(campus.Student(s.ID)), cards.NewUpload{
 			Person: s.ID, Purpose: campus.FrameUpload, ContentType: "image/jpeg", Width: 640, Height: 480, Content: frame,
 		})
 		require.NoError(h.t, err)
@@ -176,10 +178,10 @@ func (h *House) Answer(s Student, flaw Flaw) storage.LivenessAnswer {
 
 // Decide keeps a decision on a case, as the API does before its workflow is told.
 func (h *House) Decide(ref campus.CaseRef, update string, by campus.Actor, said campus.Said,
-	payload any) (storage.Decision, error) {
+	payload any) (casework.Decision, error) {
 	h.t.Helper()
-	return h.OpenDecision(h.t.Context(), storagetest.Request(by),
-		storage.NewDecision{Case: ref, Update: update, Said: said, Payload: payload})
+	return h.Casework.OpenDecision(h.t.Context(), storagetest.Request(by),
+		casework.NewDecision{Case: ref, Update: update, Said: said, Payload: payload})
 }
 
 // Staff is somebody who works here, another one for each name.
@@ -194,9 +196,9 @@ var everything = campus.StaffMember{University: storagetest.University,
 	Grants: []campus.Grant{{Role: campus.Administrator}}}
 
 // Case is how a case stands in the tables.
-func (h *House) Case(ref campus.CaseRef) storage.Case {
+func (h *House) Case(ref campus.CaseRef) casework.Case {
 	h.t.Helper()
-	found, err := h.StaffCase(h.t.Context(), everything, ref.ID)
+	found, err := h.Casework.StaffCase(h.t.Context(), everything, ref.ID)
 	require.NoError(h.t, err)
 	require.Equal(h.t, ref, found.Ref())
 	return found
@@ -205,7 +207,7 @@ func (h *House) Case(ref campus.CaseRef) storage.Case {
 // Events are the kinds of the timeline of a case, in order.
 func (h *House) Events(ref campus.CaseRef) []string {
 	h.t.Helper()
-	timeline, err := h.Timeline(h.t.Context(), ref.ID, false)
+	timeline, err := h.Casework.Timeline(h.t.Context(), ref.ID, false)
 	require.NoError(h.t, err)
 	kinds := make([]string, len(timeline))
 	for i, event := range timeline {
@@ -215,9 +217,9 @@ func (h *House) Events(ref campus.CaseRef) []string {
 }
 
 // OpenItems are the open work items of a case.
-func (h *House) OpenItems(ref campus.CaseRef) []storage.WorkItem {
+func (h *House) OpenItems(ref campus.CaseRef) []casework.WorkItem {
 	h.t.Helper()
-	items, err := h.CaseWorkItems(h.t.Context(), ref.ID)
+	items, err := h.Casework.CaseWorkItems(h.t.Context(), ref.ID)
 	require.NoError(h.t, err)
 	return items
 }
@@ -225,7 +227,7 @@ func (h *House) OpenItems(ref campus.CaseRef) []storage.WorkItem {
 // Verdicts are the verdicts of an application by item, each with its reason if it has one: "fail phone_of_another".
 func (h *House) Verdicts(ref campus.CaseRef) map[campus.Item]string {
 	h.t.Helper()
-	findings, err := h.Findings(h.t.Context(), ref.ID)
+	findings, err := h.Casework.Findings(h.t.Context(), ref.ID)
 	require.NoError(h.t, err)
 	verdicts := map[campus.Item]string{}
 	for _, f := range findings {
@@ -238,11 +240,11 @@ func (h *House) Verdicts(ref campus.CaseRef) map[campus.Item]string {
 }
 
 // Tries are the attempts of a step, oldest first, as "attempt outcome".
-func (h *House) Tries(ref campus.CaseRef, step string) []storage.Attempt {
+func (h *House) Tries(ref campus.CaseRef, step string) []casework.Attempt {
 	h.t.Helper()
-	all, err := h.Attempts(h.t.Context(), ref.ID)
+	all, err := h.Casework.Attempts(h.t.Context(), ref.ID)
 	require.NoError(h.t, err)
-	var tries []storage.Attempt
+	var tries []casework.Attempt
 	for _, attempt := range all {
 		if attempt.Step == step {
 			tries = append(tries, attempt)
@@ -254,7 +256,7 @@ func (h *House) Tries(ref campus.CaseRef, step string) []storage.Attempt {
 // CardStates are the states of the student's cards, newest first.
 func (h *House) CardStates(s Student) []campus.CardState {
 	h.t.Helper()
-	cards, err := h.Cards(h.t.Context(), s.ID)
+	cards, err := h.Cards.Cards(h.t.Context(), s.ID)
 	require.NoError(h.t, err)
 	states := make([]campus.CardState, len(cards))
 	for i, card := range cards {

@@ -1,0 +1,59 @@
+package casework
+
+import (
+	"database/sql"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage/db"
+)
+
+// answerFromMoves is what became of a decision that was carried out, as its workflow would have answered; nil of one that
+// was not.
+func answerFromMoves(t db.Tx, d Decision) (any, error) {
+	var row struct {
+		Version int64
+		Name    string
+		campus.Decided
+	}
+	err := t.Raw(`select version, name, stage, outcome from moves where decision = ?`, d.ID).Row().
+		Scan(&row.Version, &row.Name, &row.Stage, &row.Outcome)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil || d.Update != campus.SettleStepUpdate {
+		return row.Decided, err
+	}
+	settled := campus.Settled{Step: d.Step, Attempt: d.Attempt, Outcome: campus.StepSecondPerson}
+	switch {
+	case row.Name != campus.SettleMove(d.Said, false):
+		return settled, nil // it has proposed something
+	case d.Action == string(campus.SkipStep):
+		settled.Outcome = campus.StepSkipped
+	case d.Action == string(campus.AbortSteps):
+		settled.Outcome = campus.StepAborted
+	default:
+		return retriedAttempt(t, d)
+	}
+	return settled, nil
+}
+
+// retriedAttempt is the outcome of the attempt that a retry has made. One whose end nobody saw has failed: its step waits
+// for staff again, or another has ended it; that is no fault of the other system.
+func retriedAttempt(t db.Tx, d Decision) (campus.Settled, error) {
+	settled := campus.Settled{Step: d.Step, Attempt: d.Attempt + 1, Outcome: campus.StepFailed,
+		Code: campus.Unavailable, Reason: campus.TryLost}
+	var found Attempt
+	err := t.Raw(`select * from attempts where case_id = ? and step = ? and attempt = ? order by started_at desc limit 1`,
+		d.Case.ID, d.Step, settled.Attempt).Scan(&found).Error
+	switch {
+	case err != nil || found.ID == uuid.Nil:
+	case found.Outcome == campus.AttemptOK:
+		settled.Outcome, settled.Code, settled.Reason = campus.StepOK, "", ""
+	case found.Outcome == campus.AttemptFailed:
+		settled.Code, settled.Reason, settled.Message = found.Code, "", found.Message
+	}
+	return settled, err
+}

@@ -1,0 +1,274 @@
+package casework_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage/cards"
+	"campuscard/storage/casework"
+	"campuscard/storage/storagetest"
+)
+
+// An open decision is left to whoever sent it first, then sent again at longer and longer times until it has an end.
+func TestOpenDecisionsAreSentAgain(t *testing.T) {
+	t.Parallel()
+	s := storagetest.Apply(t)
+	d := s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{Note: "x"})
+	require.Empty(t, s.Resends(10))
+	s.Clock.Advance(5*time.Second - time.Microsecond)
+	require.Empty(t, s.Resends(10))
+	s.Clock.Advance(time.Microsecond)
+	taken, err := s.Casework.TakeResends(t.Context(), 10)
+	require.NoError(t, err)
+	found, err := s.Casework.FindDecision(t.Context(), d.By, d.ID)
+	require.NoError(t, err)
+	require.Equal(t, []casework.Decision{found}, taken, "all that is sent")
+	require.Empty(t, s.Resends(10), "they are this caller's for a while")
+	var waits []time.Duration
+	for range 8 {
+		last := s.Clock.Now()
+		for len(s.Resends(10)) == 0 {
+			s.Clock.Advance(time.Second)
+		}
+		waits = append(waits, s.Clock.Now().Sub(last))
+	}
+	require.Equal(t, casework.ResendLease, waits[0], "nobody else takes it while it may still be out")
+	require.IsIncreasing(t, append([]time.Duration{0}, waits[3:6]...), "%v", waits)
+	s.Clock.Advance(time.Hour)
+	require.Len(t, s.Resends(10), 1)
+	s.Clock.Advance(time.Minute - time.Microsecond)
+	require.Empty(t, s.Resends(10))
+	s.Clock.Advance(time.Microsecond)
+	require.Len(t, s.Resends(10), 1, "once a minute at the least")
+	s.CloseDecision(d.ID)
+	s.Clock.Advance(time.Hour)
+	require.Empty(t, s.Resends(10))
+}
+
+// One at a time for each case: first those in its moves, by version, then by opening.
+func TestOrderOfResends(t *testing.T) {
+	t.Parallel()
+	s := storagetest.Apply(t)
+	other := s.Applied(s.Person())
+	decide := func(ref campus.CaseRef, by campus.Actor, update string) uuid.UUID {
+		s.Clock.Advance(time.Second)
+		return s.Decision(ref, by, update, campus.Said{}, struct{}{}).ID
+	}
+	withdraw := decide(s.Application, campus.Student(s.Holder.ID), campus.WithdrawUpdate)
+	theirs := decide(other, storagetest.Reviewer(), campus.ReviewUpdate)
+	var carried []uuid.UUID // decisions in the moves of the case, each answered
+	for range 3 {
+		m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
+		m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore, cards.ReviewNote{})
+		require.NoError(t, s.Answered(m, storagetest.Err(s.Casework.Record(t.Context(), m))))
+		carried = append(carried, m.Decision.ID)
+	}
+	review := decide(s.Application, storagetest.Reviewer(), campus.ReviewUpdate)
+	s.Clock.Advance(time.Minute)
+	require.ElementsMatch(t, []uuid.UUID{withdraw, theirs}, s.Resends(10), "those that were opened first")
+
+	// The workflow has lost all but the first move: what its moves stand for comes before what it never knew.
+	known := storagetest.One[int64](s.House, `select version from moves where decision = $1`, carried[0])
+	require.NoError(t, s.Casework.RecallDecisions(t.Context(), s.Application, known))
+	require.Equal(t, 2, storagetest.Count(s.House, `requests where state = 'done' and resend_at is not null`))
+	s.CloseDecision(theirs)
+	for _, next := range []uuid.UUID{carried[1], carried[2], withdraw, review} {
+		s.Clock.Advance(time.Minute)
+		before := storagetest.One[*string](s.House, `select response::text from requests where id = $1`, next)
+		require.Equal(t, []uuid.UUID{next}, s.Resends(10))
+		require.Empty(t, s.Resends(10))
+		s.CloseDecision(next)
+		if before != nil {
+			require.Equal(t, *before, storagetest.One[string](s.House, `select response::text from requests where id = $1`, next), "its answer stays")
+		}
+	}
+	s.Clock.Advance(time.Hour)
+	require.Empty(t, s.Resends(10))
+}
+
+// The one that comes first keeps the others of its case back, also while nobody may send it.
+func TestResendsWaitForTheFirstOfTheirCase(t *testing.T) {
+	t.Parallel()
+	s := storagetest.Apply(t)
+	first := s.Decision(s.Application, campus.Student(s.Holder.ID), campus.WithdrawUpdate, campus.Said{}, struct{}{}).ID
+	s.Clock.Advance(5 * time.Second)
+	require.Equal(t, []uuid.UUID{first}, s.Resends(10))
+	s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{})
+	other := s.Applied(s.Person())
+	theirs := s.Decision(other, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{}).ID
+	s.Exec(`update requests set created_at = created_at - interval '1 minute' where id = $1`, theirs)
+	require.Equal(t, []uuid.UUID{theirs}, s.Resends(10), "the first is somebody's for a while")
+	s.CloseDecision(theirs)
+	s.Clock.Advance(5*time.Second - time.Microsecond)
+	s.Exec(`update requests set resend_at = resend_at + interval '1 hour' where id = $1`, first)
+	s.Clock.Advance(time.Minute)
+	require.Empty(t, s.Resends(10))
+}
+
+// Whose answer takes long, as that of a withdrawal whose undoing is stuck, keeps no others waiting, however many there are.
+func TestWrittenDecisionsAreSentAgainLast(t *testing.T) {
+	t.Parallel()
+	s := storagetest.Apply(t)
+	var withdrawals []uuid.UUID
+	for _, id := range s.Twins(s.Application, 3) {
+		m := s.NextMove(campus.CaseRef{Kind: campus.ApplicationCase, ID: id}, campus.StageClosing, campus.WaitsForSchool)
+		m.Decision = s.Decision(m.Case, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{})
+		require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), m)))
+		withdrawals = append(withdrawals, m.Decision.ID)
+	}
+	s.Clock.Advance(time.Second)
+	review := s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{}).ID
+	s.Clock.Advance(time.Minute)
+	require.Equal(t, []uuid.UUID{review}, s.Resends(1), "although the others were opened before")
+	require.ElementsMatch(t, withdrawals, s.Resends(10))
+}
+
+// Two that look at once never take the same.
+func TestResendsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := storagetest.Apply(t)
+	const cases = 40
+	for _, id := range s.Twins(s.Application, cases) {
+		s.Decision(campus.CaseRef{Kind: campus.ApplicationCase, ID: id}, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{})
+	}
+	s.Clock.Advance(time.Minute)
+	taken := make([][]uuid.UUID, 8)
+	for range 2 { // what the locks of others have kept away is there the next time
+		errs := storagetest.AtOnce(len(taken), func(i int) error {
+			found, err := s.Casework.TakeResends(context.WithoutCancel(t.Context()), 7)
+			for _, d := range found {
+				taken[i] = append(taken[i], d.ID)
+			}
+			return err
+		})
+		require.Equal(t, map[string]int{"done": len(taken)}, storagetest.Outcomes(errs))
+	}
+	seen := map[uuid.UUID]bool{}
+	for _, ids := range taken {
+		for _, id := range ids {
+			require.False(t, seen[id], "taken twice")
+			seen[id] = true
+		}
+	}
+	require.Len(t, append(s.Resends(cases), keys(seen)...), cases)
+}
+
+func keys(set map[uuid.UUID]bool) []uuid.UUID {
+	ids := make([]uuid.UUID, 0, len(set))
+	for id := range set {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// What a case's moves stand for is sent again from a version on, and what others' do is not.
+func TestRecallDecisions(t *testing.T) {
+	t.Parallel()
+	s := storagetest.Apply(t)
+	carry := func(ref campus.CaseRef) uuid.UUID {
+		m := s.NextMove(ref, campus.StageReview, campus.WaitsForReviewer)
+		m.Decision = s.Decision(ref, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore, cards.ReviewNote{})
+		require.NoError(t, s.Answered(m, storagetest.Err(s.Casework.Record(t.Context(), m))))
+		return m.Decision.ID
+	}
+	other := s.Applied(s.Person())
+	carry(s.Application)
+	last := carry(s.Application)
+	carry(other)
+	carry(other)
+	require.NoError(t, s.Casework.RecallDecisions(t.Context(), s.Application, 2))
+	require.Empty(t, s.Resends(10), "it knows them all")
+	require.NoError(t, s.Casework.RecallDecisions(t.Context(), s.Application, 1))
+	at := storagetest.One[time.Time](s.House, `select resend_at from requests where id = $1`, last)
+	s.Clock.Advance(time.Second)
+	require.NoError(t, s.Casework.RecallDecisions(t.Context(), s.Application, 1), "twice is once")
+	require.Equal(t, at, storagetest.One[time.Time](s.House, `select resend_at from requests where id = $1`, last))
+	taken, err := s.Casework.TakeResends(t.Context(), 10)
+	require.NoError(t, err)
+	require.Len(t, taken, 1)
+	require.Equal(t, []any{last, casework.DecisionDone, storagetest.AskMore}, []any{taken[0].ID, taken[0].State, taken[0].Said})
+	d, err := s.Casework.RefuseDecision(t.Context(), last, campus.Errorf(campus.Conflict, campus.WrongStage, "it is elsewhere"))
+	require.NoError(t, err)
+	require.Equal(t, casework.DecisionDone, d.State)
+	s.Clock.Advance(time.Minute)
+	require.Equal(t, []uuid.UUID{last}, s.Resends(10), "it has not caught up")
+	d, err = s.Casework.RefuseDecision(t.Context(), last, campus.Errorf(campus.Conflict, campus.DecisionPassed, "it knows it"))
+	require.NoError(t, err)
+	require.Equal(t, casework.DecisionDone, d.State, "it has its answer")
+	s.Clock.Advance(time.Hour)
+	require.Empty(t, s.Resends(10))
+}
+
+// What was recalled is sent until its workflow has caught up, and no longer.
+func TestEndOfRecalledDecisions(t *testing.T) {
+	t.Parallel()
+	wrong := campus.Errorf(campus.Conflict, campus.WrongStage, "no")
+	for name, test := range map[string]struct {
+		after func(s *storagetest.Story, id uuid.UUID) error
+		sent  bool
+	}{
+		"its workflow refuses it": {func(s *storagetest.Story, id uuid.UUID) error {
+			return storagetest.Err(s.Casework.RefuseDecision(t.Context(), id, wrong))
+		}, true},
+		"its workflow has answered": {func(s *storagetest.Story, id uuid.UUID) error {
+			return storagetest.Err(s.Casework.CloseDecision(t.Context(), id, []byte(`{}`)))
+		}, false},
+		"its workflow does not know it": {func(s *storagetest.Story, _ uuid.UUID) error {
+			return s.Casework.RecallDecisions(t.Context(), s.Application, 1)
+		}, true},
+		"its workflow is at the same place": {func(s *storagetest.Story, _ uuid.UUID) error {
+			return s.Casework.RecallDecisions(t.Context(), s.Application, 2)
+		}, false},
+		"its case has ended and is not open": {func(s *storagetest.Story, id uuid.UUID) error {
+			s.Exec(`update cases set outcome = 'withdrawn', closed_at = now() where id = $1`, s.Application.ID)
+			return storagetest.Err(s.Casework.RefuseDecision(t.Context(), id, wrong))
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := storagetest.Apply(t)
+			var m campus.Move
+			for range 2 {
+				m = s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
+				m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore, cards.ReviewNote{})
+				require.NoError(t, s.Answered(m, storagetest.Err(s.Casework.Record(t.Context(), m))))
+			}
+			require.NoError(t, s.Casework.RecallDecisions(t.Context(), s.Application, 1))
+			require.Equal(t, []uuid.UUID{m.Decision.ID}, s.Resends(10))
+			require.NoError(t, test.after(s, m.Decision.ID))
+			s.Clock.Advance(time.Hour)
+			require.Equal(t, test.sent, len(s.Resends(10)) == 1)
+		})
+	}
+}
+
+// One that is open and written is asked about until it has its answer, whatever its workflow knows.
+func TestRecallKeepsWhatIsOpen(t *testing.T) {
+	t.Parallel()
+	s := storagetest.Apply(t)
+	m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
+	m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore, cards.ReviewNote{})
+	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), m)))
+	s.Clock.Advance(time.Minute)
+	require.Len(t, s.Resends(10), 1)
+	require.NoError(t, s.Casework.RecallDecisions(t.Context(), s.Application, 1))
+	s.Clock.Advance(time.Minute)
+	require.Equal(t, []uuid.UUID{m.Decision.ID}, s.Resends(10))
+}
+
+// A decision that cannot be read keeps none of the others waiting.
+func TestDecisionThatCannotBeReadIsPassedOver(t *testing.T) {
+	t.Parallel()
+	s := storagetest.Apply(t)
+	bad := s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{Note: "x"})
+	good := s.Decision(s.Applied(s.Person()), storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{Note: "x"})
+	s.Exec(`update requests set argument = '[]' where id = $1`, bad.ID)
+	s.Clock.Advance(6 * time.Second)
+	require.Equal(t, []uuid.UUID{good.ID}, s.Resends(10))
+	require.Empty(t, s.Resends(10))
+}

@@ -1,0 +1,129 @@
+package casework
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"campuscard/campus"
+	"campuscard/storage/db"
+)
+
+// StandingCase is an open case that is not on the move, as Postgres has it.
+type StandingCase struct {
+	campus.CaseRef
+	Stage   campus.Stage
+	Version int64
+}
+
+// standingSQL finds open cases whose newest move is older than a moment. Queued ones have none.
+const standingSQL = `select kind, id, stage, version from cases c where closed_at is null and stage <> 'queued'
+	and coalesce((select at from moves where case_id = c.id order by version desc limit 1), opened_at) < $1 `
+
+// startedSQL finds queued cases that should have a workflow: they have left the line, and the outbox after it.
+const startedSQL = `select kind, id, stage, version from cases c where closed_at is null and stage = 'queued' and opened_at < $1
+	and not exists (select 1 from line where case_id = c.id)
+	and not exists (select 1 from outbox where kind = 'start' and workflow_id = c.kind || '/' || c.id) `
+
+// StandingCases are the next cases in the order of their ids, after one of them: those that stand, and those that are
+// queued although their start has left the house.
+func (s *Store) StandingCases(
+	ctx context.Context, before time.Time, after uuid.UUID, limit int,
+) ([]StandingCase, error) {
+	const next = `and id > $2 order by id limit $3`
+	return s.standing(ctx, `(`+standingSQL+next+`) union all (`+startedSQL+next+`) order by id limit $3`, before, after, limit)
+}
+
+// StandingOf are those of some cases that stand.
+func (s *Store) StandingOf(ctx context.Context, before time.Time, ids []uuid.UUID) ([]StandingCase, error) {
+	const some = `and id = any($2)`
+	return s.standing(ctx, standingSQL+some+` union all `+startedSQL+some, before, ids)
+}
+
+// StandingSample are cases to look at when there is no time for all: those that have stood longest, and as many that
+// have come to their stage last.
+func (s *Store) StandingSample(ctx context.Context, before time.Time, each int) ([]StandingCase, error) {
+	const longest, latest = standingSQL + `order by since limit $2`, standingSQL + `order by since desc limit $2`
+	return s.standing(ctx, `(`+longest+`) union (`+latest+`)`, before, each)
+}
+
+// StartAgain asks once more for the workflow of a case that Temporal has lost: it begins anew, makes the moves of the
+// process again, and takes them as they are written. Nothing happens while it waits for its start already, or when it
+// has ended. False where it cannot come to the same moves: people have decided, and steps have other keys since (K3);
+// or the pictures that an application was judged by may be deleted, as they are with each verdict (B4).
+func (s *Store) StartAgain(ctx context.Context, ref campus.CaseRef) (begins bool, err error) {
+	err = s.InTx(ctx, "start a case again", func(t db.Tx) error {
+		c, err := LockCase(t, ref)
+		if begins = true; err != nil || c.Outcome != "" {
+			return err
+		}
+		var waits, passed bool
+		err = t.Raw(`select exists (select 1 from line where case_id = @id)
+				or exists (select 1 from outbox where kind = 'start' and workflow_id = @workflow),
+			exists (select 1 from moves where case_id = @id and (decision is not null or @pictures and version > 1))`,
+			map[string]any{"id": ref.ID, "workflow": ref.WorkflowID(), "pictures": ref.Kind == campus.ApplicationCase}).
+			Row().Scan(&waits, &passed)
+		if err != nil || waits {
+			return err
+		}
+		if passed {
+			begins = false
+			return nil
+		}
+		return EnqueueStart(ctx, t, ref, string(ref.Kind), campus.CaseInput{Case: ref, University: c.University, Campus: c.Campus})
+	})
+	return begins, err
+}
+
+// WithoutWorkflow are open cases of which staff have been told that they have no workflow.
+func (s *Store) WithoutWorkflow(ctx context.Context, limit int) ([]campus.CaseRef, error) {
+	rows, err := s.Pool.Query(ctx, `select c.kind, c.id from work_items w join cases c on c.id = w.case_id
+		where w.kind = 'incident' and w.step = $1 and w.closed_at is null order by w.id limit $2`, campus.LostWorkflow, limit)
+	if err != nil {
+		return nil, db.Wrap("list cases without a workflow", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[campus.CaseRef])
+	return found, db.Wrap("list cases without a workflow", err)
+}
+
+func (s *Store) standing(ctx context.Context, query db.Statement, args ...any) ([]StandingCase, error) {
+	rows, err := s.Pool.Query(ctx, string(query), args...)
+	if err != nil {
+		return nil, db.Wrap("list open cases", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[StandingCase])
+	return found, db.Wrap("list open cases", err)
+}
+
+// lateSQL are the decisions that have been open since before a moment: the workflows of their cases have neither
+// carried them out nor refused them. One that a move stands for is carried out, and its answer may take long, as that
+// of a withdrawal whose undoing still runs; a workflow that has lost such a move is behind its case, and named so.
+const lateSQL = `from requests r where state = 'open' and created_at < $1
+	and not exists (select 1 from moves where decision = r.id) `
+
+// LateDecisions counts the decisions that have been open for longer than a while.
+func (s *Store) LateDecisions(ctx context.Context, age time.Duration) (WaitingFigure, error) {
+	var f WaitingFigure
+	err := s.Pool.QueryRow(ctx, `select count(*), min(created_at) `+lateSQL, s.Now().Add(-age)).Scan(&f.Rows, &f.Oldest)
+	return f, db.Wrap("count open decisions", err)
+}
+
+// LateDecisionCases names the cases of those that have been open longest, as their workflows are named.
+func (s *Store) LateDecisionCases(ctx context.Context, age time.Duration, limit int) ([]string, error) {
+	rows, err := s.Pool.Query(ctx, `select workflow `+lateSQL+
+		`group by workflow order by min(created_at), workflow limit $2`, s.Now().Add(-age), limit)
+	if err != nil {
+		return nil, db.Wrap("name open decisions", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return ids, db.Wrap("name open decisions", err)
+}
+
+// WaitingFigure counts what waits to leave the house.
+type WaitingFigure struct {
+	Rows    int
+	Failing int // tried, and sent back with a reason
+	Oldest  *time.Time
+}

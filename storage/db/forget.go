@@ -1,0 +1,54 @@
+package db
+
+import (
+	"context"
+	"time"
+)
+
+// A file is forgotten in the transaction that says nobody needs it any more: from then on it reads as gone, and its key
+// waits in forgotten_files until the object store has deleted the object. No case stops while the store is down.
+
+// thenForgotten goes on from the update of the rows whose files are forgotten.
+const ThenForgotten = ` returning object_key),
+	forgotten as (insert into forgotten_files (object_key, at) select object_key, @now from forgot on conflict do nothing)
+	select object_key from forgot`
+
+// forget forgets the files of the rows that a statement marks, and answers how many.
+func (s *DB) Forget(ctx context.Context, query Statement, words map[string]any) (int, error) {
+	words["now"] = s.Now()
+	keys, err := All[struct{ ObjectKey string }](ctx, s, query, words)
+	return len(keys), err
+}
+
+// shredPatience is for the object store to delete one lot.
+const shredPatience = 20 * time.Second
+
+// Shred has the object store delete up to limit forgotten files, and answers how many are gone. The rows are locked
+// meanwhile: several may shred at once, and who writes a file again under its key waits. Those the store refuses stay.
+func (s *DB) Shred(ctx context.Context, limit int) (gone int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, shredPatience)
+	defer cancel()
+	var anything bool
+	if err := s.Pool.QueryRow(ctx, `select exists (select 1 from forgotten_files)`).Scan(&anything); err != nil ||
+		!anything {
+		return 0, Wrap("look for forgotten files", err)
+	}
+	var refused error
+	err = s.InTx(ctx, "shred files", func(t Tx) error {
+		var keys, left []string
+		if err := t.Raw(`select object_key from forgotten_files order by at limit ? for update skip locked`,
+			limit).Scan(&keys).Error; err != nil {
+			return err
+		}
+		if left, refused = s.Objects.Delete(ctx, keys...); len(left) == len(keys) {
+			return nil
+		}
+		gone = len(keys) - len(left)
+		return t.Exec(`delete from forgotten_files where object_key = any(?) and object_key <> all(?)`, Texts(keys),
+			Texts(left)).Error
+	})
+	if err == nil {
+		err = refused
+	}
+	return gone, err
+}

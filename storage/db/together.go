@@ -1,0 +1,129 @@
+package db
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// together takes jobs that arrive at the same time in one go: while one lot is with Postgres, the next gathers. After a
+// lot of several, whose callers come back about now, the next waits a moment for more; a job that comes alone is a lot
+// of one and waits for nobody. It keeps nothing from one lot to the next but whether there was a crowd.
+type Batcher[J, R any] struct {
+	Take   func(ctx context.Context, jobs []J) []Settled[R] // answers for each job, in order
+	Most   int                                              // jobs in a lot
+	AtOnce int                                              // lots under way
+	Pause  time.Duration                                    // for a crowd to gather
+	LotFor time.Duration                                    // the longest a lot may take; 0 means lotTime
+
+	mu      sync.Mutex
+	queue   []*gathered[J, R]
+	running int
+	crowd   bool // the last lot was one of several jobs
+}
+
+// settled is what became of a job.
+type Settled[R any] struct {
+	Result R
+	Err    error
+}
+
+type gathered[J, R any] struct {
+	job  J
+	ctx  context.Context // of the caller
+	done chan Settled[R] // has room for the answer, so that nobody waits for a caller who has gone
+}
+
+// lotTime is the longest a lot may take, unless its jobs are known to be quick.
+const lotTime = 25 * time.Second
+
+// crowdPause is short beside the time a lot takes.
+const CrowdPause = time.Millisecond
+
+// do hands a job in and waits for its answer. When ctx ends first, what becomes of the job is unknown to the caller, as
+// with any transaction that is left alone.
+func (g *Batcher[J, R]) Do(ctx context.Context, job J) (R, error) {
+	mine := &gathered[J, R]{job, ctx, make(chan Settled[R], 1)}
+	g.mu.Lock()
+	g.queue = append(g.queue, mine)
+	idle := g.running < g.AtOnce
+	if idle {
+		g.running++
+	}
+	g.mu.Unlock()
+	if idle {
+		go g.run(context.WithoutCancel(ctx))
+	}
+	select {
+	case answer := <-mine.done:
+		return answer.Result, answer.Err
+	case <-ctx.Done():
+		var none R
+		return none, ctx.Err()
+	}
+}
+
+// run takes lots until nobody waits.
+func (g *Batcher[J, R]) run(ctx context.Context) {
+	for {
+		if g.gathering() {
+			time.Sleep(g.Pause)
+		}
+		lot := g.next()
+		if len(lot) == 0 {
+			return
+		}
+		jobs := make([]J, len(lot))
+		for i, waiting := range lot {
+			jobs[i] = waiting.job
+		}
+		limited, cancel := context.WithDeadline(ctx, g.until(lot))
+		answers := g.Take(limited, jobs)
+		cancel()
+		for i, waiting := range lot {
+			waiting.done <- answers[i]
+		}
+	}
+}
+
+// until is when a lot is given up. A caller who leaves takes nobody else along, and nobody works on for callers whose
+// time is over: it is the last of theirs.
+func (g *Batcher[J, R]) until(lot []*gathered[J, R]) time.Time {
+	longest := time.Now().Add(cmp.Or(g.LotFor, lotTime))
+	var last time.Time
+	for _, waiting := range lot {
+		limit, limited := waiting.ctx.Deadline()
+		if !limited || limit.After(longest) {
+			return longest
+		}
+		if limit.After(last) {
+			last = limit
+		}
+	}
+	return last
+}
+
+// gathering tells whether more are likely to come in a moment.
+func (g *Batcher[J, R]) gathering() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.crowd && len(g.queue) < g.Most
+}
+
+func (g *Batcher[J, R]) next() []*gathered[J, R] {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	// Those who left while they queued have had their answer, and nothing was begun for them.
+	g.queue = slices.DeleteFunc(g.queue, func(waiting *gathered[J, R]) bool { return waiting.ctx.Err() != nil })
+	n := min(len(g.queue), g.Most)
+	if n == 0 {
+		g.running--
+		return nil
+	}
+	g.crowd = n > 1
+	lot := g.queue[:n:n]
+	g.queue = g.queue[n:]
+	return lot
+}
