@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"campuscard/api"
+	"campuscard/api/files"
 	"campuscard/deploy/seed"
 	"campuscard/school/simulator"
 	"campuscard/storage"
@@ -63,7 +64,7 @@ type inspectPDFCommand struct {
 }
 
 // Run implements kong's command.
-func (c *inspectPDFCommand) Run() error { return api.InspectPDF(c.Bounds, os.Stdin, os.Stdout) }
+func (c *inspectPDFCommand) Run() error { return files.InspectPDF(c.Bounds, os.Stdin, os.Stdout) }
 
 type workerCommand struct {
 	house

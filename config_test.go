@@ -10,7 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
-	"campuscard/api"
+	"campuscard/api/files"
 	"campuscard/worker"
 )
 
@@ -64,7 +64,7 @@ func TestReadingAPDFNeedsNoConfiguration(t *testing.T) {
 	}
 	parser, err := kong.New(&program{}, kong.Exit(func(int) {}))
 	require.NoError(t, err)
-	parsed, err := parser.Parse([]string{api.InspectPDFCommand, `{"PDFMemory": 1}`})
+	parsed, err := parser.Parse([]string{files.InspectPDFCommand, `{"PDFMemory": 1}`})
 	require.NoError(t, err)
 	require.Equal(t, "inspect-pdf <bounds>", parsed.Command())
 }

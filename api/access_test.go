@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
+	"campuscard/api/core"
 	"campuscard/campus"
 	"campuscard/storage/storagetest"
 )
@@ -34,15 +35,15 @@ func newServer(t *testing.T) (*Server, *storagetest.House) {
 func TestEveryRouteDeclaresItsAccess(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
-	known := []audience{anyone, signedIn, firstTimer, student, staffMember, kiosk, hook}
-	for _, r := range s.engine.Routes() {
+	known := []core.Audience{core.Anyone, core.SignedIn, core.FirstTimer, core.Student, core.StaffMember, core.Kiosk, core.Hook}
+	for _, r := range s.Engine.Routes() {
 		r.Method = strings.Replace(r.Method, http.MethodHead, http.MethodGet, 1) // who may ask for the one may ask for the other
-		declared := s.declared[r.Method+" "+r.Path]
+		declared := s.Declared[r.Method+" "+r.Path]
 		require.NotNil(t, declared, "%s %s is not in routes.go", r.Method, r.Path)
-		require.Contains(t, known, declared.access.audience, "%s %s", r.Method, r.Path)
-		require.NotEmpty(t, declared.summary, "%s %s", r.Method, r.Path)
-		if r.Method != http.MethodGet && !declared.has(signIn) {
-			require.NotEqual(t, anyone, declared.access.audience, "%s %s: strangers change nothing", r.Method, r.Path)
+		require.Contains(t, known, declared.Access.Audience, "%s %s", r.Method, r.Path)
+		require.NotEmpty(t, declared.Summary, "%s %s", r.Method, r.Path)
+		if r.Method != http.MethodGet && !declared.Has(core.SignIn) {
+			require.NotEqual(t, core.Anyone, declared.Access.Audience, "%s %s: strangers change nothing", r.Method, r.Path)
 		}
 	}
 }
@@ -51,9 +52,9 @@ func TestWhatIsNotDeclaredIsRefused(t *testing.T) {
 	t.Parallel()
 	s, h := newServer(t)
 	reached := func(c *gin.Context) { c.Status(http.StatusNoContent) }
-	s.engine.GET("/forgotten", reached)
-	s.raw(get("/empty", "An access nobody filled in", access{}), reached)
-	s.raw(get("/settle", "For operators", staff(campus.SettleSteps)), reached)
+	s.Engine.GET("/forgotten", reached)
+	s.Raw(core.Get("/empty", "An access nobody filled in", core.Access{}), reached)
+	s.Raw(core.Get("/settle", "For operators", core.Staff(campus.SettleSteps)), reached)
 	h.University(storagetest.University)
 	_, reviewer := h.Staff(storagetest.University, campus.Grant{Role: campus.Reviewer})
 	_, operator := h.Staff(storagetest.University, campus.Grant{Role: campus.Operator, Campuses: []string{storagetest.EastCampus}})
@@ -85,11 +86,11 @@ type kioskRequest struct {
 
 func (k kioskRequest) send(s *Server) *httptest.ResponseRecorder {
 	if k.signature == "" {
-		k.signature = KioskSignature([]byte(k.secret), k.timestamp, k.nonce, k.method, k.path, []byte(k.body))
+		k.signature = core.KioskSignature([]byte(k.secret), k.timestamp, k.nonce, k.method, k.path, []byte(k.body))
 	}
 	request := httptest.NewRequest(http.MethodPost, "/api/v1/kiosk/echo?slot=7", strings.NewReader(k.body))
 	for name, value := range map[string]string{
-		kioskID: k.id, kioskTimestamp: k.timestamp, kioskNonce: k.nonce, kioskSignature: k.signature, keyHeader: uuid.NewString(),
+		core.KioskHeader: k.id, core.TimestampHeader: k.timestamp, core.NonceHeader: k.nonce, core.SignatureHeader: k.signature, core.KeyHeader: uuid.NewString(),
 	} {
 		request.Header.Set(name, value)
 	}
@@ -102,8 +103,8 @@ func TestKioskSignature(t *testing.T) {
 	t.Parallel()
 	s, h := newServer(t)
 	h.University(storagetest.University)
-	s.raw(post("/api/v1/kiosk/echo", "Says who it was", kiosks()), func(c *gin.Context) {
-		c.String(http.StatusOK, "%s %s", machine(c.Request.Context()).ID, s.request(c.Request.Context()).Actor)
+	s.Raw(core.Post("/api/v1/kiosk/echo", "Says who it was", core.Kiosks()), func(c *gin.Context) {
+		c.String(http.StatusOK, "%s %s", core.Machine(c.Request.Context()).ID, s.Request(c.Request.Context()).Actor)
 	})
 	at := func(d time.Duration) string { return strconv.FormatInt(h.Clock.Now().Add(d).Unix(), 10) }
 	good := func() kioskRequest {
@@ -149,7 +150,7 @@ func TestKioskSignature(t *testing.T) {
 func TestPanicsAreAnswers(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
-	s.raw(get("/boom", "Panics", public()), func(*gin.Context) { panic("secret detail") })
+	s.Raw(core.Get("/boom", "Panics", core.Public()), func(*gin.Context) { panic("secret detail") })
 	answer := httptest.NewRecorder()
 	s.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/boom", nil))
 	require.Equal(t, http.StatusInternalServerError, answer.Code)
@@ -162,7 +163,7 @@ func TestPanicsAreAnswers(t *testing.T) {
 func TestFaultOfAChangeSaysThatItsOutcomeIsUnknown(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
-	s.raw(put("/boom", "Panics", public()), func(*gin.Context) { panic("after the commit") })
+	s.Raw(core.Put("/boom", "Panics", core.Public()), func(*gin.Context) { panic("after the commit") })
 	answer := httptest.NewRecorder()
 	request := httptest.NewRequest(http.MethodPut, "/boom", nil)
 	request.Header.Set("Accept-Language", "en")
@@ -175,7 +176,7 @@ func TestServeDrains(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
 	entered, leave := make(chan struct{}), make(chan struct{})
-	s.raw(get("/slow", "Takes its time", public()), func(c *gin.Context) {
+	s.Raw(core.Get("/slow", "Takes its time", core.Public()), func(c *gin.Context) {
 		close(entered)
 		<-leave
 		c.Status(http.StatusNoContent)
@@ -184,7 +185,7 @@ func TestServeDrains(t *testing.T) {
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	served, answered := make(chan error, 1), make(chan int, 1)
-	go func() { served <- s.serve(ctx, listener) }()
+	go func() { served <- s.Serve(ctx, listener) }()
 	go func() {
 		response, err := http.Get("http://" + listener.Addr().String() + "/slow")
 		if err != nil {
@@ -196,8 +197,8 @@ func TestServeDrains(t *testing.T) {
 	}()
 	<-entered
 	stop()
-	require.Eventually(t, s.draining.Load, 5*time.Second, time.Millisecond)
-	require.Equal(t, "draining", s.readiness(t.Context()).Status)
+	require.Eventually(t, s.Draining.Load, 5*time.Second, time.Millisecond)
+	require.Equal(t, "draining", s.Readiness(t.Context()).Status)
 	close(leave)
 	require.Equal(t, http.StatusNoContent, <-answered, "a request that was there is answered")
 	require.NoError(t, <-served)
@@ -207,14 +208,14 @@ func TestPages(t *testing.T) {
 	t.Parallel()
 	type key struct{ ID int }
 	self := func(n int) int { return n }
-	list := newPage([]int{1, 2, 3}, 2, self, func(n int) key { return key{n} })
+	list := core.NewPage([]int{1, 2, 3}, 2, self, func(n int) key { return key{n} })
 	require.Equal(t, []int{1, 2}, list.Items)
-	after, err := readCursor[key](list.NextCursor)
+	after, err := core.ReadCursor[key](list.NextCursor)
 	require.NoError(t, err)
 	require.Equal(t, key{2}, after)
-	require.Empty(t, newPage([]int{1, 2}, 2, self, func(n int) key { return key{n} }).NextCursor)
+	require.Empty(t, core.NewPage([]int{1, 2}, 2, self, func(n int) key { return key{n} }).NextCursor)
 	for _, bad := range []string{"%", "bm90IGpzb24", "W10"} {
-		_, err := readCursor[key](bad)
+		_, err := core.ReadCursor[key](bad)
 		require.Equal(t, "cursor_invalid", campus.ReasonOf(err), bad)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 
+	"campuscard/api/core"
 	"campuscard/campus"
 	"campuscard/storage/people"
 	"campuscard/storage/storagetest"
@@ -40,12 +41,12 @@ type prober struct {
 func newProber(t *testing.T) *prober {
 	t.Helper()
 	s, h := newServer(t)
-	s.cfg.CallbackSecret, s.cfg.HRSecrets = testBureau, map[string]string{storagetest.University: testHR}
+	s.Cfg.CallbackSecret, s.Cfg.HRSecrets = testBureau, map[string]string{storagetest.University: testHR}
 	p := &prober{T: t, s: s, h: h, callers: callers(h)}
 	person := h.Person(func(r *people.RosterPerson) { r.Status = "registered" })
 	application := h.Applied(person)
 	token := h.SignedIn(person.ID)
-	p.callers["student"] = caller{student, nil, func(r *http.Request, _ string) { r.Header.Set("Authorization", "Bearer "+token) }}
+	p.callers["student"] = caller{core.Student, nil, func(r *http.Request, _ string) { r.Header.Set("Authorization", "Bearer "+token) }}
 	ids := func(id uuid.UUID) *strings.Replacer {
 		return strings.NewReplacer("{id}", id.String(), "{file}", uuid.NewString(), "{step}", "phone", "{code}", "laundry", "{name}", "approved",
 			"{university}", storagetest.University)
@@ -60,33 +61,33 @@ func newProber(t *testing.T) *prober {
 func (p *prober) student() caller {
 	p.Helper()
 	token := p.h.SignedIn(p.h.Person(func(r *people.RosterPerson) { r.Status = "registered" }).ID)
-	return caller{student, nil, func(r *http.Request, _ string) { r.Header.Set("Authorization", "Bearer "+token) }}
+	return caller{core.Student, nil, func(r *http.Request, _ string) { r.Header.Set("Authorization", "Bearer "+token) }}
 }
 
 // path is a route's address of something that is there, where something is.
-func (p *prober) path(r *route) string {
+func (p *prober) path(r *core.Route) string {
 	for prefix, ids := range p.paths {
-		if prefix != "" && strings.HasPrefix(r.path, prefix) {
-			return ids.Replace(r.path)
+		if prefix != "" && strings.HasPrefix(r.Path, prefix) {
+			return ids.Replace(r.Path)
 		}
 	}
-	return p.paths[""].Replace(r.path)
+	return p.paths[""].Replace(r.Path)
 }
 
 // who may call a route.
-func (p *prober) who(a access) string {
-	return map[audience]string{anyone: "nobody", hook: "nobody", kiosk: "kiosk", firstTimer: "freshman", student: "student", signedIn: "student",
-		staffMember: string(campus.Administrator)}[a.audience]
+func (p *prober) who(a core.Access) string {
+	return map[core.Audience]string{core.Anyone: "nobody", core.Hook: "nobody", core.Kiosk: "kiosk", core.FirstTimer: "freshman", core.Student: "student", core.SignedIn: "student",
+		core.StaffMember: string(campus.Administrator)}[a.Audience]
 }
 
 // send asks a route. header is set last.
-func (p *prober) send(r *route, path, body string, header map[string]string) *httptest.ResponseRecorder {
+func (p *prober) send(r *core.Route, path, body string, header map[string]string) *httptest.ResponseRecorder {
 	p.Helper()
-	request := httptest.NewRequestWithContext(p.Context(), r.method, path, strings.NewReader(body))
+	request := httptest.NewRequestWithContext(p.Context(), r.Method, path, strings.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set(keyHeader, uuid.NewString())
-	p.callers[p.who(r.access)].authorize(request, body)
-	if r.access.audience == hook {
+	request.Header.Set(core.KeyHeader, uuid.NewString())
+	p.callers[p.who(r.Access)].authorize(request, body)
+	if r.Access.Audience == core.Hook {
 		p.sign(r, request, body, header[webhooks.HeaderWebhookID])
 	}
 	for name, value := range header {
@@ -98,10 +99,10 @@ func (p *prober) send(r *route, path, body string, header map[string]string) *ht
 }
 
 // sign signs a call-back under an id.
-func (p *prober) sign(r *route, request *http.Request, body, id string) {
+func (p *prober) sign(r *core.Route, request *http.Request, body, id string) {
 	p.Helper()
 	secret := testBureau
-	if strings.HasSuffix(r.path, "/hr") {
+	if strings.HasSuffix(r.Path, "/hr") {
 		secret = testHR
 	}
 	if id == "" {
@@ -117,12 +118,12 @@ func (p *prober) sign(r *route, request *http.Request, body, id string) {
 }
 
 // operation is what /openapi.json says of a route; none for those outside of it.
-func (p *prober) operation(r *route) *huma.Operation {
-	item := p.s.huma.OpenAPI().Paths[r.path]
+func (p *prober) operation(r *core.Route) *huma.Operation {
+	item := p.s.Huma.OpenAPI().Paths[r.Path]
 	if item == nil {
 		return nil
 	}
-	return map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "DELETE": item.Delete}[r.method]
+	return map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "DELETE": item.Delete}[r.Method]
 }
 
 // leaf is a single value in a body. body is the whole of it with a value put there, which is JSON.
@@ -136,9 +137,9 @@ type leaf struct {
 const hole = "@@here@@"
 
 // leaves are all single values of a route's body, each in a body that is right otherwise.
-func (p *prober) leaves(r *route) (all []leaf) {
+func (p *prober) leaves(r *core.Route) (all []leaf) {
 	op := p.operation(r)
-	if r.access.audience == hook {
+	if r.Access.Audience == core.Hook {
 		return p.hookLeaves(r)
 	}
 	if op == nil || op.RequestBody == nil || op.RequestBody.Content["application/json"] == nil {
@@ -156,10 +157,10 @@ func (p *prober) leaves(r *route) (all []leaf) {
 }
 
 // hookLeaves are those of the call-backs, of which only the other systems' interfaces tell.
-func (p *prober) hookLeaves(r *route) (all []leaf) {
+func (p *prober) hookLeaves(r *core.Route) (all []leaf) {
 	body := `{"type":"production.updated","timestamp":"2026-11-17T02:00:00Z","data":{"order_id":"bo-1","reference":"` + uuid.NewString() +
 		`","status":"delivered","reason":"none","kiosk":"` + storagetest.EastKiosk + `","compartment":"A07","updated_at":"2026-11-17T02:00:00Z","sequence":1}}`
-	if strings.HasSuffix(r.path, "/hr") {
+	if strings.HasSuffix(r.Path, "/hr") {
 		body = `{"type":"staff.submitted","university":"lcu","submitted_at":"2026-11-17T02:00:00Z","employees":[{"number":"E1"}]}`
 	}
 	for _, value := range []string{`"bo-1"`, `"none"`, `"A07"`, `"` + storagetest.EastKiosk + `"`, `"2026-11-17T02:00:00Z"`, `:1}`, `"lcu"`, `"E1"`, `"delivered"`} {
@@ -179,14 +180,14 @@ func (p *prober) hookLeaves(r *route) (all []leaf) {
 // samplesOf are values of the patterns that there are.
 var samplesOf = map[string]string{
 	"^1[3-9][0-9]{9}$": "13912345678", "^[A-Za-z0-9-]+$": "CERT-1", "^[a-z_]+$": "resident_card", "^[a-z_]*$": "document_wrong",
-	"^[0-9]{8,20}$": "1234567890", "^[A-Z][0-9]{1,3}$": "A07", plausibleDays: "2027-06-30",
+	"^[0-9]{8,20}$": "1234567890", "^[A-Z][0-9]{1,3}$": "A07", core.PlausibleDays: "2027-06-30",
 }
 
 // sample is a value that a schema takes. seen hears of each single value in it, and the one of which here is true is a
 // hole.
 func (p *prober) sample(s *huma.Schema, name string, seen func(string, *huma.Schema), here ...func() bool) any {
 	if s.Ref != "" {
-		return p.sample(p.s.huma.OpenAPI().Components.Schemas.SchemaFromRef(s.Ref), name, seen, here...)
+		return p.sample(p.s.Huma.OpenAPI().Components.Schemas.SchemaFromRef(s.Ref), name, seen, here...)
 	}
 	switch s.Type {
 	case huma.TypeObject:
@@ -253,12 +254,12 @@ func TestEveryRouteRefusesWhatPostgresWould(t *testing.T) {
 	t.Parallel()
 	p := newProber(t)
 	sent := 0
-	for _, name := range slices.Sorted(maps.Keys(p.s.declared)) {
-		r := p.s.declared[name]
+	for _, name := range slices.Sorted(maps.Keys(p.s.Declared)) {
+		r := p.s.Declared[name]
 		check := func(what, path, body string, header map[string]string) {
 			sent++
 			answer := p.send(r, path, body, header)
-			if answer.Code != http.StatusServiceUnavailable || !strings.HasPrefix(r.path, "/api/v1/staff/receipts/") { // no font here
+			if answer.Code != http.StatusServiceUnavailable || !strings.HasPrefix(r.Path, "/api/v1/staff/receipts/") { // no font here
 				require.Less(t, answer.Code, 500, "%s of %s: %s", what, name, answer.Body)
 			}
 			require.NotContains(t, answer.Body.String(), `"address_busy"`, "%s of %s: nothing was looked at", what, name)
@@ -272,9 +273,9 @@ func TestEveryRouteRefusesWhatPostgresWould(t *testing.T) {
 			}
 		}
 		p.probePath(r, check)
-		for _, header := range []string{keyHeader, "Authorization", "Accept-Language", "X-Request-Id", "Traceparent", "Tracestate", "User-Agent",
-			"Content-Type", kioskID, kioskNonce, kioskTimestamp, kioskSignature, webhooks.HeaderWebhookID, webhooks.HeaderWebhookTimestamp} {
-			if r.path == "/healthz" || r.path == "/readyz" { // Temporal is not there
+		for _, header := range []string{core.KeyHeader, "Authorization", "Accept-Language", "X-Request-Id", "Traceparent", "Tracestate", "User-Agent",
+			"Content-Type", core.KioskHeader, core.NonceHeader, core.TimestampHeader, core.SignatureHeader, webhooks.HeaderWebhookID, webhooks.HeaderWebhookTimestamp} {
+			if r.Path == "/healthz" || r.Path == "/readyz" { // Temporal is not there
 				continue
 			}
 			for _, value := range []string{randomWord(9000), "\xff\xfe", "a\x00b", "9223372036854775808"} {
@@ -286,13 +287,13 @@ func TestEveryRouteRefusesWhatPostgresWould(t *testing.T) {
 }
 
 // probePath spoils each parameter of a route's address, and each that it may be asked with.
-func (p *prober) probePath(r *route, check func(what, path, body string, header map[string]string)) {
-	for _, part := range strings.Split(r.path, "/") {
+func (p *prober) probePath(r *core.Route, check func(what, path, body string, header map[string]string)) {
+	for _, part := range strings.Split(r.Path, "/") {
 		if !strings.HasPrefix(part, "{") {
 			continue
 		}
 		for what, value := range map[string]string{"NUL": "a%00", "no UTF-8": "%ff", "9,000 bytes": randomWord(9000), "blanks": "%E3%80%80"} {
-			check(what, p.path(&route{path: strings.Replace(r.path, part, value, 1)}), "{}", nil)
+			check(what, p.path(&core.Route{Path: strings.Replace(r.Path, part, value, 1)}), "{}", nil)
 		}
 	}
 	op := p.operation(r)
@@ -355,8 +356,8 @@ func TestEveryTextOfPeopleHasTheRule(t *testing.T) {
 	}
 	templates := []string{"subject", "mail", "sms"} // NoticeTemplate.Check has the rule, and reasons of its own
 	marked := 0
-	for name, r := range p.s.declared {
-		if r.access.audience == hook {
+	for name, r := range p.s.Declared {
+		if r.Access.Audience == core.Hook {
 			continue
 		}
 		for _, l := range p.leaves(r) {
@@ -368,9 +369,9 @@ func TestEveryTextOfPeopleHasTheRule(t *testing.T) {
 				require.NoError(t, err)
 				answer := p.send(r, p.path(r), l.body(string(raw)), nil)
 				require.Equal(t, http.StatusUnprocessableEntity, answer.Code, "%s of %s: %s", l.name, name, answer.Body)
-				var got problem
+				var got core.Problem
 				require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &got))
-				if slices.Contains(templates, l.name) && strings.Contains(r.path, "notice-templates") {
+				if slices.Contains(templates, l.name) && strings.Contains(r.Path, "notice-templates") {
 					reason = map[string]string{"words_blank": "template_empty", "words_unreadable": "words_unreadable"}[reason]
 				} else {
 					require.True(t, strings.HasSuffix(got.Errors[0].Field, l.name), "%s of %s: %s", l.name, name, answer.Body)
@@ -415,7 +416,7 @@ func TestEveryNumberHasAnEnd(t *testing.T) {
 		require.GreaterOrEqual(t, *s.Minimum, 0.0, told)
 		require.LessOrEqual(t, *s.Maximum, float64(math.MaxInt32), told)
 	}
-	for name, r := range p.s.declared {
+	for name, r := range p.s.Declared {
 		for _, l := range p.leaves(r) {
 			check(l.schema, l.name+" of "+name)
 		}

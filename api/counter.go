@@ -7,8 +7,11 @@ import (
 
 	"github.com/google/uuid"
 
+	"campuscard/api/cards"
+	"campuscard/api/core"
+	"campuscard/api/files"
 	"campuscard/campus"
-	"campuscard/storage/cards"
+	cardstore "campuscard/storage/cards"
 	"campuscard/storage/casework"
 	"campuscard/storage/people"
 	"campuscard/storage/production"
@@ -25,8 +28,8 @@ type personSearchInput struct {
 }
 
 // findPeople looks for somebody who stands at the counter (L1). Every search is audited by its kind.
-func (s *Server) findPeople(ctx context.Context, in *personSearchInput) (*answer[page[people.FoundPerson]], error) {
-	after, err := readCursor[uuid.UUID](in.Cursor)
+func (s *Server) findPeople(ctx context.Context, in *personSearchInput) (*core.Answer[core.Page[people.FoundPerson]], error) {
+	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -49,15 +52,15 @@ func searchable(by campus.SearchKind, q string) bool {
 	return len(campus.SearchWords(campus.Typed(q))) > 0
 }
 
-func (s *Server) foundPeople(ctx context.Context, f people.PersonSearch) (*answer[page[people.FoundPerson]], error) {
+func (s *Server) foundPeople(ctx context.Context, f people.PersonSearch) (*core.Answer[core.Page[people.FoundPerson]], error) {
 	limit := f.Limit
 	f.Limit++
-	persons, err := s.store.People.FindPeople(ctx, member(ctx), f)
+	persons, err := s.Store.People.FindPeople(ctx, core.Member(ctx), f)
 	if err != nil {
 		return nil, err
 	}
 	same := func(p people.FoundPerson) people.FoundPerson { return p }
-	return answered(newPage(persons, limit, same, func(p people.FoundPerson) uuid.UUID { return p.ID })), nil
+	return core.Answered(core.NewPage(persons, limit, same, func(p people.FoundPerson) uuid.UUID { return p.ID })), nil
 }
 
 type documentSearchInput struct {
@@ -67,7 +70,7 @@ type documentSearchInput struct {
 }
 
 // findByDocument is a POST because the number of a document has no place in an address, which others on the way log.
-func (s *Server) findByDocument(ctx context.Context, in *documentSearchInput) (*answer[page[people.FoundPerson]], error) {
+func (s *Server) findByDocument(ctx context.Context, in *documentSearchInput) (*core.Answer[core.Page[people.FoundPerson]], error) {
 	number := campus.NormalizeDocumentNumber(in.Body.DocumentNumber)
 	return s.foundPeople(ctx, people.PersonSearch{By: campus.SearchDocument, Q: number, Limit: searchLimit})
 }
@@ -90,10 +93,10 @@ func (s *Server) counterActOf(in campus.Language) func(people.CounterAct) counte
 	return func(a people.CounterAct) counterActView {
 		view := counterActView{CounterAct: a, KindText: campus.Text(in, "act."+string(a.Kind), nil), ReasonText: campus.ReasonText(in, a.Reason)}
 		if a.DoneAt != nil {
-			view.Receipt = receiptPath(a.ID)
+			view.Receipt = core.ReceiptPath(a.ID)
 		}
 		if a.Kind == campus.VerificationAct && a.Verdict == campus.Pass {
-			until := a.At.Add(s.policies.For(a.University).Counter.VerificationLife.Std())
+			until := a.At.Add(s.Policies.For(a.University).Counter.VerificationLife.Std())
 			view.ValidUntil = &until
 		}
 		return view
@@ -111,9 +114,9 @@ type verificationInput struct {
 }
 
 // verifyPerson keeps that a member of staff has seen a person with the original of the document (A3, L1).
-func (s *Server) verifyPerson(ctx context.Context, in *verificationInput) (*answer[counterActView], error) {
+func (s *Server) verifyPerson(ctx context.Context, in *verificationInput) (*core.Answer[counterActView], error) {
 	number := campus.NormalizeDocumentNumber(in.Body.DocumentNumber)
-	if err := campus.CheckWritten(in.Body.DocumentType, number, campus.DateOf(s.store.Now())); err != nil {
+	if err := campus.CheckWritten(in.Body.DocumentType, number, campus.DateOf(s.Store.Now())); err != nil {
 		return nil, err
 	}
 	if err := campus.CheckExpiry(in.Body.ExpiresOn, in.Body.NeverExpires); err != nil {
@@ -122,68 +125,68 @@ func (s *Server) verifyPerson(ctx context.Context, in *verificationInput) (*answ
 	if err := campus.CheckLastDay(in.Body.DocumentType, in.Body.NeverExpires); err != nil {
 		return nil, err
 	}
-	who := member(ctx)
-	act, err := s.store.People.VerifyAtCounter(ctx, s.request(ctx), who, s.policies.For(who.University).Counter, people.Verification{
+	who := core.Member(ctx)
+	act, err := s.Store.People.VerifyAtCounter(ctx, s.Request(ctx), who, s.Policies.For(who.University).Counter, people.Verification{
 		Person: in.ID, DocumentType: in.Body.DocumentType, DocumentNumber: number, ExpiresOn: in.Body.ExpiresOn,
 	})
 	act.University = who.University
-	return answered(s.counterActOf(language(ctx))(act)), err
+	return core.Answered(s.counterActOf(core.Language(ctx))(act)), err
 }
 
 // lookAt is for persons the caller serves; each look is audited under a name of its own.
 func (s *Server) lookAt(ctx context.Context, id uuid.UUID, look string) error {
-	p, err := s.store.People.ServedPerson(ctx, member(ctx), id)
+	p, err := s.Store.People.ServedPerson(ctx, core.Member(ctx), id)
 	if err != nil {
 		return err
 	}
-	return s.store.Casework.RecordLook(ctx, actor(ctx), look, "person/"+id.String(), p.University)
+	return s.Store.Casework.RecordLook(ctx, core.Actor(ctx), look, "person/"+id.String(), p.University)
 }
 
 type personListInput struct {
 	PersonInput
-	PageQuery
+	core.PageQuery
 }
 
 // listPersonCases are the cases of a person, newest first.
-func (s *Server) listPersonCases(ctx context.Context, in *personListInput) (*answer[page[StaffCaseView]], error) {
-	after, err := readCursor[uuid.UUID](in.Cursor)
+func (s *Server) listPersonCases(ctx context.Context, in *personListInput) (*core.Answer[core.Page[StaffCaseView]], error) {
+	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.lookAt(ctx, in.ID, "person.read_cases"); err != nil {
 		return nil, err
 	}
-	cases, err := s.store.Casework.PersonCases(ctx, in.ID, "", after, in.Limit+1)
+	cases, err := s.Store.Casework.PersonCases(ctx, in.ID, "", after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	return answered(newPage(cases, in.Limit, s.staffCaseOf(language(ctx)), func(c casework.Case) uuid.UUID { return c.ID })), nil
+	return core.Answered(core.NewPage(cases, in.Limit, s.staffCaseOf(core.Language(ctx)), func(c casework.Case) uuid.UUID { return c.ID })), nil
 }
 
 // listPersonCards are the cards of a person with their plastics. The pickup code is the holder's alone.
-func (s *Server) listPersonCards(ctx context.Context, in *PersonInput) (*answer[cardList], error) {
+func (s *Server) listPersonCards(ctx context.Context, in *PersonInput) (*core.Answer[cards.CardList], error) {
 	if err := s.lookAt(ctx, in.ID, "person.read_cards"); err != nil {
 		return nil, err
 	}
-	return s.cardsOf(ctx, in.ID, func(p production.Plastic) (*plasticView, error) {
-		return s.plasticWithoutCode(language(ctx), p), nil
+	return s.cards.CardsOf(ctx, in.ID, func(p production.Plastic) (*cards.PlasticView, error) {
+		return s.cards.PlasticWithoutCode(core.Language(ctx), p), nil
 	})
 }
 
 // listCounterActs are what was done for a person at the counter, newest first, each with its receipt.
-func (s *Server) listCounterActs(ctx context.Context, in *personListInput) (*answer[page[counterActView]], error) {
-	after, err := readCursor[uuid.UUID](in.Cursor)
+func (s *Server) listCounterActs(ctx context.Context, in *personListInput) (*core.Answer[core.Page[counterActView]], error) {
+	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.lookAt(ctx, in.ID, "person.read_acts"); err != nil {
 		return nil, err
 	}
-	acts, err := s.store.People.CounterActs(ctx, in.ID, after, in.Limit+1)
+	acts, err := s.Store.People.CounterActs(ctx, in.ID, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	return answered(newPage(acts, in.Limit, s.counterActOf(language(ctx)), func(a people.CounterAct) uuid.UUID { return a.ID })), nil
+	return core.Answered(core.NewPage(acts, in.Limit, s.counterActOf(core.Language(ctx)), func(a people.CounterAct) uuid.UUID { return a.ID })), nil
 }
 
 type counterUploadInput struct {
@@ -193,30 +196,30 @@ type counterUploadInput struct {
 
 // addUploadFor keeps a document that a verified person has handed in on paper (L1). Frames are not taken: the counter
 // is the way without a face (B3).
-func (s *Server) addUploadFor(ctx context.Context, in *counterUploadInput) (*answer[uploadView], error) {
-	who := member(ctx)
-	if _, err := s.store.People.ServedPerson(ctx, who, in.ID); err != nil {
+func (s *Server) addUploadFor(ctx context.Context, in *counterUploadInput) (*core.Answer[cards.UploadView], error) {
+	who := core.Member(ctx)
+	if _, err := s.Store.People.ServedPerson(ctx, who, in.ID); err != nil {
 		return nil, err
 	}
-	policy := s.policies.For(who.University)
-	sent, err := readForm(in.ContentType, rawBody(ctx), policy.Uploads.MaxBytes)
+	policy := s.Policies.For(who.University)
+	sent, err := files.ReadForm(in.ContentType, core.RawBody(ctx), policy.Uploads.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
-	if sent.purpose == campus.FrameUpload {
+	if sent.Purpose == campus.FrameUpload {
 		return nil, campus.FieldErrorf("purpose", "purpose_counter", "no pictures of a face at the counter")
 	}
-	looked, err := s.looking.inspect(ctx, actor(ctx), policy.Uploads, sent)
+	looked, err := s.Looking.Inspect(ctx, core.Actor(ctx), policy.Uploads, sent)
 	if err != nil {
 		return nil, err
 	}
-	request := s.request(ctx)
-	request.BodyHash = hash(append([]byte(sent.purpose+"\n"), sent.content...)) // the form's boundary is new each time
-	kept, err := s.store.AddUploadAtCounter(ctx, request, who, cards.NewUpload{
-		Person: in.ID, Purpose: sent.purpose, ContentType: looked.contentType,
-		Width: looked.width, Height: looked.height, Content: sent.content,
+	request := s.Request(ctx)
+	request.BodyHash = core.Hash(append([]byte(sent.Purpose+"\n"), sent.Content...)) // the form's boundary is new each time
+	kept, err := s.Store.AddUploadAtCounter(ctx, request, who, cardstore.NewUpload{
+		Person: in.ID, Purpose: sent.Purpose, ContentType: looked.ContentType,
+		Width: looked.Width, Height: looked.Height, Content: sent.Content,
 	}, policy.Counter)
-	return answered(uploadOf(kept)), err
+	return core.Answered(cards.UploadOf(kept)), err
 }
 
 type staffNoticeInput struct {
@@ -228,17 +231,17 @@ type staffNoticeInput struct {
 }
 
 // writeNotice sends a person a message in the words of a member of staff (L10).
-func (s *Server) writeNotice(ctx context.Context, in *staffNoticeInput) (*noContent, error) {
-	who := member(ctx)
-	p, err := s.store.People.ServedPerson(ctx, who, in.ID)
+func (s *Server) writeNotice(ctx context.Context, in *staffNoticeInput) (*core.NoContent, error) {
+	who := core.Member(ctx)
+	p, err := s.Store.People.ServedPerson(ctx, who, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	notice := campus.Notice{Template: "notice.message", Params: map[string]string{"subject": in.Body.Subject, "text": in.Body.Text}}
-	limit := s.policies.For(who.University).Notices.SMSCharacters
+	limit := s.Policies.For(who.University).Notices.SMSCharacters
 	if sms := campus.NoticeText(p.Language, notice.Template, notice.Params).SMS; campus.SMSLength(sms) > limit {
 		return nil, campus.FieldErrorf("text", "template_sms_long", "the SMS has more than %d units of UTF-16", limit)
 	}
-	_, err = s.store.People.WriteNotice(ctx, s.request(ctx), who, p, notice)
-	return &noContent{}, err
+	_, err = s.Store.People.WriteNotice(ctx, s.Request(ctx), who, p, notice)
+	return &core.NoContent{}, err
 }

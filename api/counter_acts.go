@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"campuscard/api/cards"
+	"campuscard/api/core"
 	"campuscard/campus"
 	"campuscard/storage/casework"
 	"campuscard/storage/people"
@@ -14,14 +16,14 @@ import (
 
 // ActBody is an act at the counter with what it takes.
 type ActBody struct {
-	Act         campus.CounterActKind `json:"act" enum:"withdrawal,counter_check,activation,reopening,evidence,application,language,phone,sessions,unlock,pickup_code,kiosk,resend"`
-	Case        uuid.UUID             `json:"case,omitzero" required:"false" format:"uuid" doc:"Needed for all that is about a case"`
-	Language    campus.Language       `json:"language,omitempty" required:"false" enum:"zh-CN,en" doc:"Needed for the language"`
-	Phone       string                `json:"phone,omitempty" required:"false" pattern:"^1[3-9][0-9]{9}$" doc:"The new number, needed for the phone"`
-	Application *ApplicationBody      `json:"application,omitempty" required:"false" doc:"Needed for the application; counter is true, because no face is taken here"`
-	Evidence    *EvidenceBody         `json:"evidence,omitempty" required:"false" doc:"Needed for the evidence"`
-	Card        uuid.UUID             `json:"card,omitzero" required:"false" format:"uuid" doc:"Needed for kiosk and resend"`
-	Kiosk       string                `json:"kiosk,omitempty" required:"false" maxLength:"40" doc:"Needed for kiosk and resend"`
+	Act         campus.CounterActKind  `json:"act" enum:"withdrawal,counter_check,activation,reopening,evidence,application,language,phone,sessions,unlock,pickup_code,kiosk,resend"`
+	Case        uuid.UUID              `json:"case,omitzero" required:"false" format:"uuid" doc:"Needed for all that is about a case"`
+	Language    campus.Language        `json:"language,omitempty" required:"false" enum:"zh-CN,en" doc:"Needed for the language"`
+	Phone       string                 `json:"phone,omitempty" required:"false" pattern:"^1[3-9][0-9]{9}$" doc:"The new number, needed for the phone"`
+	Application *cards.ApplicationBody `json:"application,omitempty" required:"false" doc:"Needed for the application; counter is true, because no face is taken here"`
+	Evidence    *cards.EvidenceBody    `json:"evidence,omitempty" required:"false" doc:"Needed for the evidence"`
+	Card        uuid.UUID              `json:"card,omitzero" required:"false" format:"uuid" doc:"Needed for kiosk and resend"`
+	Kiosk       string                 `json:"kiosk,omitempty" required:"false" maxLength:"40" doc:"Needed for kiosk and resend"`
 }
 
 type counterActInput struct {
@@ -40,40 +42,40 @@ var actFields = map[campus.CounterActKind][]string{
 
 // checkFields refuses what does not belong to the act.
 func (b *ActBody) checkFields() error {
-	return misplaced(string(b.Act), actFields[b.Act],
-		sentIf("case", b.Case != uuid.Nil), sentIf("language", b.Language != ""), sentIf("phone", b.Phone != ""),
-		sentIf("application", b.Application != nil), sentIf("evidence", b.Evidence != nil),
-		sentIf("card", b.Card != uuid.Nil), sentIf("kiosk", b.Kiosk != ""))
+	return core.Misplaced(string(b.Act), actFields[b.Act],
+		core.SentIf("case", b.Case != uuid.Nil), core.SentIf("language", b.Language != ""), core.SentIf("phone", b.Phone != ""),
+		core.SentIf("application", b.Application != nil), core.SentIf("evidence", b.Evidence != nil),
+		core.SentIf("card", b.Card != uuid.Nil), core.SentIf("kiosk", b.Kiosk != ""))
 }
 
 // actFor does for a person what is theirs to do, while they stand at the counter (L1). Whoever does it has verified
 // them shortly before. The id of the decision is that of the receipt.
-func (s *Server) actFor(ctx context.Context, in *counterActInput) (*decisionAnswer, error) {
-	who, b := member(ctx), in.Body
-	if _, err := s.store.People.ServedPerson(ctx, who, in.ID); err != nil {
+func (s *Server) actFor(ctx context.Context, in *counterActInput) (*core.DecisionAnswer, error) {
+	who, b := core.Member(ctx), in.Body
+	if _, err := s.Store.People.ServedPerson(ctx, who, in.ID); err != nil {
 		return nil, err
 	}
 	if err := b.checkFields(); err != nil {
 		return nil, err
 	}
-	act := people.NewCounterAct{Kind: b.Act, Person: in.ID, Policy: s.policies.For(who.University).Counter}
+	act := people.NewCounterAct{Kind: b.Act, Person: in.ID, Policy: s.Policies.For(who.University).Counter}
 	switch act.Kind {
 	case campus.LanguageAct:
 		if b.Language == "" {
 			return nil, campus.FieldErrorf("language", "language_missing", "which language?")
 		}
 		act.Detail = string(b.Language)
-		return actDone(s.store.SetLanguageAtCounter(ctx, s.request(ctx), who, act))
+		return actDone(s.Store.SetLanguageAtCounter(ctx, s.Request(ctx), who, act))
 	case campus.PhoneAct:
 		phone, err := campus.ParseMobile(b.Phone)
 		if err != nil {
 			return nil, err
 		}
-		return actDone(s.store.SetPhoneAtCounter(ctx, s.request(ctx), who, act, phone))
+		return actDone(s.Store.SetPhoneAtCounter(ctx, s.Request(ctx), who, act, phone))
 	case campus.SessionsAct:
-		return actDone(s.store.EndSessionsAtCounter(ctx, s.request(ctx), who, act))
+		return actDone(s.Store.EndSessionsAtCounter(ctx, s.Request(ctx), who, act))
 	case campus.UnlockAct:
-		return actDone(s.store.People.UnlockAtCounter(ctx, s.request(ctx), s.policies.For(who.University).SignIn, who, act))
+		return actDone(s.Store.People.UnlockAtCounter(ctx, s.Request(ctx), s.Policies.For(who.University).SignIn, who, act))
 	case campus.ApplicationAct:
 		return s.applyFor(ctx, act, b.Application)
 	case campus.KioskAct, campus.ResendAct:
@@ -83,25 +85,25 @@ func (s *Server) actFor(ctx context.Context, in *counterActInput) (*decisionAnsw
 }
 
 // actDone is the answer for an act that needs no workflow.
-func actDone(act people.CounterAct, err error) (*decisionAnswer, error) {
-	return &decisionAnswer{Status: http.StatusOK, Body: decisionView{ID: act.ID, Status: "done", Receipt: receiptPath(act.ID)}}, err
+func actDone(act people.CounterAct, err error) (*core.DecisionAnswer, error) {
+	return &core.DecisionAnswer{Status: http.StatusOK, Body: core.DecisionView{ID: act.ID, Status: "done", Receipt: core.ReceiptPath(act.ID)}}, err
 }
 
 // applyFor applies for a person who has their documents with them (L1). Nobody's face is taken at the counter (B3).
-func (s *Server) applyFor(ctx context.Context, act people.NewCounterAct, b *ApplicationBody) (*decisionAnswer, error) {
+func (s *Server) applyFor(ctx context.Context, act people.NewCounterAct, b *cards.ApplicationBody) (*core.DecisionAnswer, error) {
 	switch {
 	case b == nil:
 		return nil, campus.FieldErrorf("application", "application_missing", "which application?")
 	case !b.Counter:
 		return nil, campus.FieldErrorf("application.counter", "counter_only", "at the counter people apply without their face")
 	}
-	application, err := s.newApplication(ctx, act.Person, member(ctx).University, *b)
+	application, err := s.cards.NewApplication(ctx, act.Person, core.Member(ctx).University, *b)
 	if err != nil {
-		return nil, below("application", err)
+		return nil, core.Below("application", err)
 	}
-	done, err := s.store.ApplyAtCounter(ctx, s.request(ctx), member(ctx), act, application)
+	done, err := s.Store.ApplyAtCounter(ctx, s.Request(ctx), core.Member(ctx), act, application)
 	if err != nil {
-		return nil, below("application", err)
+		return nil, core.Below("application", err)
 	}
 	answer, err := actDone(done, nil)
 	answer.Body.Stage, answer.Body.Case = campus.StageQueued, done.CaseID
@@ -117,26 +119,26 @@ func unknown(field string, err error) error {
 }
 
 // plasticFor says for a person where their plastic is brought (D2, D3).
-func (s *Server) plasticFor(ctx context.Context, act people.NewCounterAct, b ActBody) (*decisionAnswer, error) {
-	who := member(ctx)
+func (s *Server) plasticFor(ctx context.Context, act people.NewCounterAct, b ActBody) (*core.DecisionAnswer, error) {
+	who := core.Member(ctx)
 	switch {
 	case b.Card == uuid.Nil:
 		return nil, campus.FieldErrorf("card", "card_missing", "which card?")
 	case b.Kiosk == "":
 		return nil, campus.FieldErrorf("kiosk", "kiosk_missing", "which kiosk?")
 	}
-	p, err := s.store.Production.CardPlastic(ctx, act.Person, b.Card)
+	p, err := s.Store.Production.CardPlastic(ctx, act.Person, b.Card)
 	if err != nil {
 		return nil, unknown("card", err)
 	}
 	act.Case = p.CaseID
 	if act.Kind == campus.KioskAct {
-		return actDone(s.store.ChooseKioskAtCounter(ctx, s.request(ctx), who, act, b.Card, b.Kiosk))
+		return actDone(s.Store.ChooseKioskAtCounter(ctx, s.Request(ctx), who, act, b.Card, b.Kiosk))
 	}
-	if err := s.store.Production.KioskOf(ctx, p.University, b.Kiosk); err != nil {
+	if err := s.Store.Production.KioskOf(ctx, p.University, b.Kiosk); err != nil {
 		return nil, err
 	}
-	c, err := s.store.People.CaseOfPerson(ctx, who, act.Person, act.Case)
+	c, err := s.Store.People.CaseOfPerson(ctx, who, act.Person, act.Case)
 	if err != nil {
 		return nil, err
 	}
@@ -144,11 +146,11 @@ func (s *Server) plasticFor(ctx context.Context, act people.NewCounterAct, b Act
 }
 
 // caseFor does what is done about a case.
-func (s *Server) caseFor(ctx context.Context, act people.NewCounterAct, b ActBody) (*decisionAnswer, error) {
+func (s *Server) caseFor(ctx context.Context, act people.NewCounterAct, b ActBody) (*core.DecisionAnswer, error) {
 	if act.Case = b.Case; act.Case == uuid.Nil {
 		return nil, campus.FieldErrorf("case", "case_missing", "which case?")
 	}
-	c, err := s.store.People.CaseOfPerson(ctx, member(ctx), act.Person, act.Case)
+	c, err := s.Store.People.CaseOfPerson(ctx, core.Member(ctx), act.Person, act.Case)
 	kind := campus.ApplicationCase
 	if act.Kind == campus.PickupCodeAct {
 		kind = campus.PlasticCase
@@ -160,7 +162,7 @@ func (s *Server) caseFor(ctx context.Context, act people.NewCounterAct, b ActBod
 		return nil, unknown("case", err)
 	}
 	if act.Kind == campus.PickupCodeAct {
-		return actDone(s.store.RenewPickupCodeAtCounter(ctx, s.request(ctx), member(ctx), act))
+		return actDone(s.Store.RenewPickupCodeAtCounter(ctx, s.Request(ctx), core.Member(ctx), act))
 	}
 	if act.Kind != campus.EvidenceAct {
 		return s.decideFor(ctx, c, act, counterUpdates[act.Kind], struct{}{})
@@ -168,9 +170,9 @@ func (s *Server) caseFor(ctx context.Context, act people.NewCounterAct, b ActBod
 	if b.Evidence == nil {
 		return nil, campus.FieldErrorf("evidence", "evidence_empty", "nothing was brought")
 	}
-	brought, err := s.newEvidence(*b.Evidence)
+	brought, err := s.cards.NewEvidence(*b.Evidence)
 	if err != nil {
-		return nil, below("evidence", err)
+		return nil, core.Below("evidence", err)
 	}
 	return s.decideFor(ctx, c, act, campus.BringEvidenceUpdate, brought)
 }
@@ -184,30 +186,30 @@ var counterUpdates = map[campus.CounterActKind]string{
 }
 
 // decideFor has the workflow of a case take the holder's decision from a member of staff, who stays its actor.
-func (s *Server) decideFor(ctx context.Context, c casework.Case, act people.NewCounterAct, name string, payload any) (*decisionAnswer, error) {
+func (s *Server) decideFor(ctx context.Context, c casework.Case, act people.NewCounterAct, name string, payload any) (*core.DecisionAnswer, error) {
 	queued := c.Stage == campus.StageQueued || c.Outcome == campus.Withdrawn
 	if act.Kind == campus.WithdrawalAct && queued {
 		if done, err := s.withdrawQueuedFor(ctx, act); done != nil || err != nil {
 			return done, err
 		}
 		var err error
-		if c, err = s.store.People.CaseOfPerson(ctx, member(ctx), act.Person, c.ID); err != nil {
+		if c, err = s.Store.People.CaseOfPerson(ctx, core.Member(ctx), act.Person, c.ID); err != nil {
 			return nil, err
 		}
 	}
 	if c.Stage == campus.StageQueued {
 		return nil, campus.Errorf(campus.Conflict, "queued", "case %s has not begun yet", c.ID)
 	}
-	return s.decide(ctx, s.request(ctx), update{act: &act, NewDecision: casework.NewDecision{
+	return s.Decide(ctx, s.Request(ctx), core.Update{Act: &act, NewDecision: casework.NewDecision{
 		Case: c.Ref(), Update: name, Payload: payload,
 	}})
 }
 
 // withdrawQueuedFor takes back an application that no workflow has begun; nothing when one has.
-func (s *Server) withdrawQueuedFor(ctx context.Context, act people.NewCounterAct) (*decisionAnswer, error) {
-	request := s.request(ctx)
+func (s *Server) withdrawQueuedFor(ctx context.Context, act people.NewCounterAct) (*core.DecisionAnswer, error) {
+	request := s.Request(ctx)
 	request.Key += "/queued" // the workflow may have begun meanwhile; then the key itself is for its update
-	done, taken, err := s.store.WithdrawQueuedAtCounter(ctx, request, member(ctx), act)
+	done, taken, err := s.Store.WithdrawQueuedAtCounter(ctx, request, core.Member(ctx), act)
 	if err != nil || !taken {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"campuscard/api/core"
 	"campuscard/campus"
 )
 
@@ -22,7 +23,7 @@ type Promise struct {
 
 // Promised reads it.
 func (s *Server) Promised() *Promise {
-	p := &Promise{s.huma.OpenAPI(), map[*regexp.Regexp]string{}}
+	p := &Promise{s.Huma.OpenAPI(), map[*regexp.Regexp]string{}}
 	parameter := regexp.MustCompile(`\\\{[a-z]+\\\}`)
 	for path := range p.spec.Paths {
 		p.patterns[regexp.MustCompile("^"+parameter.ReplaceAllString(regexp.QuoteMeta(path), "[^/]+")+"$")] = path
@@ -123,9 +124,9 @@ func (p *Promise) has(schema *huma.Schema, sent any, path string) bool {
 		name, indexes, isItem := strings.Cut(name, "[")
 		fields, _ := sent.(map[string]any)
 		value, told := fields[name]
-		schema = resolve(p.spec, schema)
+		schema = core.Resolve(p.spec, schema)
 		if schema != nil {
-			schema = resolve(p.spec, schema.Properties[name])
+			schema = core.Resolve(p.spec, schema.Properties[name])
 		}
 		if schema == nil && !told {
 			return false
@@ -164,9 +165,9 @@ func (p *Promise) operation(method, path string) *huma.Operation {
 
 // ConflictText is what a caller is told of a conflict: a person about themselves, or staff about somebody.
 func ConflictText(in campus.Language, staff bool, reason string) string {
-	c := &call{language: in}
+	c := &core.Call{Language: in}
 	if staff {
-		c.principal.Staff = &campus.StaffMember{}
+		c.Principal.Staff = &campus.StaffMember{}
 	}
-	return problemDetail(c, campus.Conflict, reason)
+	return core.ProblemDetail(c, campus.Conflict, reason)
 }

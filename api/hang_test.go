@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"campuscard/api/core"
 )
 
 // hangTime is the limit of a request in these tests, and slack what a busy machine may add to it.
@@ -26,24 +28,24 @@ func TestHungPostgresIsAnsweredInTime(t *testing.T) {
 	t.Parallel()
 	s, h := newServer(t)
 	d := h.Detour(t)
-	s.store, s.cfg.HandlerTime = d.Store, hangTime
-	s.cfg.CallbackSecret, s.cfg.HRSecrets = testBureau, map[string]string{"lcu": testHR}
+	s.Store, s.Cfg.HandlerTime = d.Store, hangTime
+	s.Cfg.CallbackSecret, s.Cfg.HRSecrets = testBureau, map[string]string{"lcu": testHR}
 	everybody := callers(h)
 	d.Postgres.Hang()
-	asked := map[audience]string{anyone: "nobody", signedIn: "student", student: "student", firstTimer: "freshman", kiosk: "kiosk", hook: "nobody"}
+	asked := map[core.Audience]string{core.Anyone: "nobody", core.SignedIn: "student", core.Student: "student", core.FirstTimer: "freshman", core.Kiosk: "kiosk", core.Hook: "nobody"}
 	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone", "{code}", "laundry", "{name}", "approved")
 	var all sync.WaitGroup
-	for _, name := range slices.Sorted(maps.Keys(s.declared)) {
-		r := s.declared[name]
-		who := everybody[asked[r.access.audience]]
-		if r.access.audience == staffMember {
+	for _, name := range slices.Sorted(maps.Keys(s.Declared)) {
+		r := s.Declared[name]
+		who := everybody[asked[r.Access.Audience]]
+		if r.Access.Audience == core.StaffMember {
 			who = everybody["reviewer"]
 		}
 		all.Go(func() {
-			answer, took := timed(t, s, who, r.method, path.Replace(r.path), "{}")
+			answer, took := timed(t, s, who, r.Method, path.Replace(r.Path), "{}")
 			require.Less(t, took, hangTime+slack, "%s: %d", name, answer.Code)
 			require.NotEqual(t, http.StatusInternalServerError, answer.Code, "%s: %s", name, answer.Body)
-			if r.access.audience != anyone && r.access.audience != hook {
+			if r.Access.Audience != core.Anyone && r.Access.Audience != core.Hook {
 				require.Equal(t, http.StatusServiceUnavailable, answer.Code, "%s: %s", name, answer.Body)
 				require.Contains(t, answer.Body.String(), `"database_down"`, name)
 			}
@@ -62,7 +64,7 @@ func timed(t *testing.T, s *Server, who caller, method, path, body string) (*htt
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set(keyHeader, uuid.NewString())
+	request.Header.Set(core.KeyHeader, uuid.NewString())
 	who.authorize(request, body)
 	answer := httptest.NewRecorder()
 	began := time.Now()

@@ -12,7 +12,7 @@ import (
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 
-	"campuscard/api"
+	"campuscard/api/core"
 	"campuscard/campus"
 	"campuscard/storage/cards"
 	"campuscard/storage/storagetest"
@@ -232,7 +232,7 @@ func (s signer) sign(now func() time.Time) func(*http.Request, string) {
 		r.Header.Set("X-Kiosk-Id", s.kiosk)
 		r.Header.Set("X-Timestamp", stamp)
 		r.Header.Set("X-Nonce", nonce)
-		r.Header.Set("X-Signature", api.KioskSignature([]byte(s.secret), stamp, nonce, r.Method, r.URL.RequestURI(), []byte(body)))
+		r.Header.Set("X-Signature", core.KioskSignature([]byte(s.secret), stamp, nonce, r.Method, r.URL.RequestURI(), []byte(body)))
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"campuscard/api/core"
 )
 
 // Nobody reads a regular expression: whoever gets a pattern wrong is told in words what is wanted, and what to do.
@@ -11,11 +13,11 @@ func TestEveryPatternHasWords(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
 	seen := 0
-	for name, schema := range s.huma.OpenAPI().Components.Schemas.Map() {
+	for name, schema := range s.Huma.OpenAPI().Components.Schemas.Map() {
 		for field, property := range schema.Properties {
 			if property.Pattern != "" {
 				seen++
-				require.Contains(t, patternReasons, property.Pattern, "%s.%s", name, field)
+				require.Contains(t, core.PatternReasons, property.Pattern, "%s.%s", name, field)
 			}
 		}
 	}

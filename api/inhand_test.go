@@ -16,6 +16,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"campuscard/api/core"
+	"campuscard/api/files"
 	"campuscard/storage/storagetest"
 )
 
@@ -34,7 +36,7 @@ func sending(t *testing.T, s *Server, who caller, body io.Reader, length int64) 
 func sendingFor(ctx context.Context, s *Server, who caller, body io.Reader, length int64) *httptest.ResponseRecorder {
 	request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/api/v1/uploads", body)
 	request.Header.Set("Content-Type", "multipart/form-data; boundary=x")
-	request.Header.Set(keyHeader, uuid.NewString())
+	request.Header.Set(core.KeyHeader, uuid.NewString())
 	request.ContentLength = length
 	who.authorize(request, "")
 	answer := httptest.NewRecorder()
@@ -49,12 +51,12 @@ func TestFilesAreRefusedBeforeTheyAreRead(t *testing.T) {
 	who := p.callers["student"]
 	var all sync.WaitGroup
 	var stalled []*io.PipeWriter
-	for range inHandOfOne {
+	for range files.InHandOfOne {
 		body, feed := io.Pipe()
 		stalled = append(stalled, feed)
 		all.Go(func() { sending(t, p.s, who, body, -1) })
 	}
-	p.inHand(inHandOfOne, 0)
+	p.inHand(files.InHandOfOne, 0)
 	answer := sending(t, p.s, who, unread{}, 9<<20)
 	require.Equal(t, http.StatusTooManyRequests, answer.Code, answer.Body)
 	require.Contains(t, answer.Body.String(), `"uploads_waiting"`)
@@ -71,15 +73,15 @@ func TestFilesAreRefusedBeforeTheyAreRead(t *testing.T) {
 // inHand waits until so many files, and bytes of them, are in hand.
 func (p *prober) inHand(files int, bytes int64) {
 	p.Helper()
-	l := p.s.looking
+	l := p.s.Looking
 	require.Eventually(p, func() bool {
-		l.mu.Lock()
-		defer l.mu.Unlock()
+		l.Mu.Lock()
+		defer l.Mu.Unlock()
 		found, of := 0, int64(0)
-		for _, c := range l.callers {
-			found, of = found+c.inHand, of+c.bytes
+		for _, c := range l.Callers {
+			found, of = found+c.InHand, of+c.Bytes
 		}
-		return found == files && of == bytes && l.bytes == bytes
+		return found == files && of == bytes && l.Bytes == bytes
 	}, 20*time.Second, time.Millisecond, "%d files of %d bytes", files, bytes)
 }
 
@@ -99,13 +101,13 @@ func TestBodiesThatStallKeepNobodyWaiting(t *testing.T) {
 	var stalled []*io.PipeWriter
 	for range callers {
 		who := p.student()
-		for range inHandOfOne {
+		for range files.InHandOfOne {
 			body, feed := io.Pipe()
 			stalled = append(stalled, feed)
 			all.Go(func() { sending(t, p.s, who, body, 9<<20) })
 		}
 	}
-	p.inHand(callers*inHandOfOne, 0)
+	p.inHand(callers*files.InHandOfOne, 0)
 	newcomer := func() *httptest.ResponseRecorder {
 		return sending(t, p.s, p.student(), strings.NewReader(picture()), int64(len(picture())))
 	}
@@ -115,7 +117,7 @@ func TestBodiesThatStallKeepNobodyWaiting(t *testing.T) {
 		_, err := feed.Write([]byte("--"))
 		require.NoError(t, err)
 	}
-	p.inHand(callers*inHandOfOne, callers*inHandOfOne*2)
+	p.inHand(callers*files.InHandOfOne, callers*files.InHandOfOne*2)
 	answer = newcomer()
 	require.Equal(t, http.StatusCreated, answer.Code, answer.Body)
 	for _, feed := range stalled {
@@ -130,7 +132,7 @@ func TestBytesOverTheRoomAreRefused(t *testing.T) {
 	t.Parallel()
 	p := newProber(t)
 	const held, over = 40 << 10, 30 << 10
-	p.s.looking.room = 64 << 10
+	p.s.Looking.Room = 64 << 10
 	var all sync.WaitGroup
 	body, feed := io.Pipe()
 	all.Go(func() { sending(t, p.s, p.callers["student"], body, -1) })
@@ -205,7 +207,7 @@ func TestAnAddressHasItsShareOfRequestsBack(t *testing.T) {
 	t.Parallel()
 	p := newProber(t)
 	var err error
-	p.s.atWork, err = newShares(1, nil)
+	p.s.AtWork, err = core.NewShares(1, nil)
 	require.NoError(t, err)
 	body, feed := io.Pipe()
 	var all sync.WaitGroup

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"campuscard/api/core"
 	"campuscard/campus"
 )
 
@@ -16,14 +17,14 @@ func TestRunningOutOfTimeIsNobodysOutage(t *testing.T) {
 	t.Parallel()
 	s, h := newServer(t)
 	d := h.Detour(t)
-	s.store = d.Store
+	s.Store = d.Store
 	down := campus.Errorf(campus.Unavailable, campus.ObjectsDown, "keep a file: it does not answer")
-	upload := withCall(t.Context(), &call{route: s.declared["POST /api/v1/uploads"]})
+	upload := core.WithCall(t.Context(), &core.Call{Route: s.Declared["POST /api/v1/uploads"]})
 	over, cancel := context.WithDeadline(upload, time.Now())
 	defer cancel()
-	require.Equal(t, "uploads_busy", s.problem(over, down).Reason)
-	require.Equal(t, "uploads_busy", s.problem(over, over.Err()).Reason)
-	require.Equal(t, campus.Text("", "problem.outcome_unknown", nil), s.problem(over, down).Detail)
-	require.Equal(t, campus.ObjectsDown, s.problem(upload, down).Reason, "in time: it is the store that is away")
-	require.Equal(t, http.StatusServiceUnavailable, s.problem(over, down).Status)
+	require.Equal(t, "uploads_busy", s.Problem(over, down).Reason)
+	require.Equal(t, "uploads_busy", s.Problem(over, over.Err()).Reason)
+	require.Equal(t, campus.Text("", "problem.outcome_unknown", nil), s.Problem(over, down).Detail)
+	require.Equal(t, campus.ObjectsDown, s.Problem(upload, down).Reason, "in time: it is the store that is away")
+	require.Equal(t, http.StatusServiceUnavailable, s.Problem(over, down).Status)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"campuscard/api/cards"
 	"campuscard/campus"
 )
 
@@ -30,7 +31,7 @@ func TestThePlaceInTheLineInWords(t *testing.T) {
 		"behind one of a line that stands": {campus.LinePlace{Position: 2}, "前面还有 1 人，目前暂停处理，无法预计时间；您的申请已保存，恢复后自动继续。",
 			"1 person is ahead of you. " + stands},
 	} {
-		require.Equal(t, want.zh, lineText(campus.Chinese, want.place), name)
-		require.Equal(t, want.en, lineText(campus.English, want.place), name)
+		require.Equal(t, want.zh, cards.LineText(campus.Chinese, want.place), name)
+		require.Equal(t, want.en, cards.LineText(campus.English, want.place), name)
 	}
 }

@@ -3,13 +3,15 @@ package api
 import (
 	"os"
 	"testing"
+
+	"campuscard/api/files"
 )
 
 // TestMain reads a PDF if a server of the tests has started this program to do that.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == InspectPDFCommand {
-		if InspectPDF(os.Args[2], os.Stdin, os.Stdout) != nil {
-			os.Exit(failed)
+	if len(os.Args) == 3 && os.Args[1] == files.InspectPDFCommand {
+		if files.InspectPDF(os.Args[2], os.Stdin, os.Stdout) != nil {
+			os.Exit(files.Failed)
 		}
 		os.Exit(0)
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"campuscard/api/cards"
 	"campuscard/campus"
 	"campuscard/storage/casework"
 )
@@ -18,7 +19,7 @@ func TestNobodyIsSentToApplyForWhatTheyHave(t *testing.T) {
 	for _, kind := range []campus.CaseKind{campus.ApplicationCase, campus.PlasticCase, campus.PackageCase} {
 		for _, outcome := range outcomes {
 			ended := casework.Case{ID: uuid.New(), Kind: kind, Stage: campus.StageDone, Outcome: outcome}
-			next := nextOf(campus.English, ended)
+			next := cards.NextOf(campus.English, ended)
 			require.NotContains(t, next.Text, "next.", "%s %s", kind, outcome)
 			if kind == campus.ApplicationCase && outcome != campus.Completed {
 				require.Contains(t, next.Text, "apply again", outcome)

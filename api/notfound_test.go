@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"campuscard/api/core"
 	"campuscard/campus"
 )
 
@@ -19,18 +20,18 @@ func TestEveryNotFoundSaysWhatToDo(t *testing.T) {
 		"notices": "notice_unknown", "sessions": "session_unknown", "group-retries": "group_retry_unknown", "universities": "university_unknown",
 		"notice-templates": "template_unknown", "receipts": "receipt_unknown", "uploads": "upload_unknown",
 	}
-	for name, r := range p.s.declared {
-		if !strings.Contains(r.path, "{") && r.access.audience != hook || !strings.HasPrefix(r.path, "/api/v1/") {
+	for name, r := range p.s.Declared {
+		if !strings.Contains(r.Path, "{") && r.Access.Audience != core.Hook || !strings.HasPrefix(r.Path, "/api/v1/") {
 			continue
 		}
-		reason := reasons[r.names()]
-		told := campus.HasText("problem.not_found."+r.names()) || campus.HasText("problem."+reason)
+		reason := reasons[r.Names()]
+		told := campus.HasText("problem.not_found."+r.Names()) || campus.HasText("problem."+reason)
 		require.True(t, told, "%s: not found is told without a word", name)
-		if r.method != http.MethodGet || strings.Contains(r.path, "{name}") || strings.Contains(r.path, "/receipts/") { // no font here
+		if r.Method != http.MethodGet || strings.Contains(r.Path, "{name}") || strings.Contains(r.Path, "/receipts/") { // no font here
 			continue
 		}
-		path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{university}", "moon").Replace(r.path)
-		if strings.HasSuffix(r.path, "/promise") {
+		path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{university}", "moon").Replace(r.Path)
+		if strings.HasSuffix(r.Path, "/promise") {
 			path += "?activated_on=2026-11-17"
 		}
 		answer := p.send(r, path, "", nil)

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"campuscard/api/core"
 	"campuscard/campus"
 	"campuscard/storage/people"
 )
@@ -29,7 +30,7 @@ type receiptAnswer struct {
 
 // Describe tells /openapi.json of the file.
 func (*receiptAnswer) Describe(op *huma.Operation) {
-	op.Responses["200"].Content = fileContent(pdfType)
+	op.Responses["200"].Content = core.FileContent(pdfType)
 }
 
 // getReceipt is the receipt of an act at the counter (L1). The look is audited.
@@ -37,7 +38,7 @@ func (s *Server) getReceipt(ctx context.Context, in *actReceiptInput) (*receiptA
 	if s.receiptFonts == nil {
 		return nil, campus.Errorf(campus.Unavailable, "receipts_unavailable", "there are no fonts for receipts")
 	}
-	receipt, err := s.store.People.ActReceipt(ctx, member(ctx), in.ID)
+	receipt, err := s.Store.People.ActReceipt(ctx, core.Member(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -15,13 +15,14 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"campuscard/api/core"
 	"campuscard/campus"
 	"campuscard/storage/storagetest"
 )
 
 // caller is somebody who may call.
 type caller struct {
-	audience    audience
+	audience    core.Audience
 	permissions []campus.Permission
 	authorize   func(r *http.Request, body string)
 }
@@ -34,14 +35,14 @@ func callers(h *storagetest.House) map[string]caller {
 		return func(r *http.Request, _ string) { r.Header.Set("Authorization", "Bearer "+once()) }
 	}
 	all := map[string]caller{
-		"nobody":   {anyone, nil, func(*http.Request, string) {}},
-		"freshman": {firstTimer, nil, bearer(func() string { return h.InitialSession(h.Person().ID) })},
-		"student":  {student, nil, bearer(func() string { return h.SignedIn(h.Person().ID) })},
-		"kiosk":    {kiosk, nil, func(r *http.Request, body string) { signAsKiosk(r, h, body) }},
+		"nobody":   {core.Anyone, nil, func(*http.Request, string) {}},
+		"freshman": {core.FirstTimer, nil, bearer(func() string { return h.InitialSession(h.Person().ID) })},
+		"student":  {core.Student, nil, bearer(func() string { return h.SignedIn(h.Person().ID) })},
+		"kiosk":    {core.Kiosk, nil, func(r *http.Request, body string) { signAsKiosk(r, h, body) }},
 	}
 	for _, role := range []campus.Role{campus.Reviewer, campus.CardCentre, campus.Production, campus.Operator, campus.Auditor, campus.Administrator, campus.Head, "of no role"} {
 		grants := []campus.Grant{{Role: role, Campuses: []string{storagetest.EastCampus}}}
-		all[string(role)] = caller{staffMember, campus.StaffMember{Grants: grants}.Permissions(), bearer(func() string {
+		all[string(role)] = caller{core.StaffMember, campus.StaffMember{Grants: grants}.Permissions(), bearer(func() string {
 			_, token := h.Staff(storagetest.University, grants...)
 			return token
 		})}
@@ -51,29 +52,29 @@ func callers(h *storagetest.House) map[string]caller {
 
 func signAsKiosk(r *http.Request, h *storagetest.House, body string) {
 	stamp, nonce := strconv.FormatInt(h.Clock.Now().Unix(), 10), uuid.NewString()
-	for name, value := range map[string]string{kioskID: storagetest.EastKiosk, kioskTimestamp: stamp, kioskNonce: nonce,
-		kioskSignature: KioskSignature([]byte(storagetest.KioskSecret), stamp, nonce, r.Method, r.URL.RequestURI(), []byte(body))} {
+	for name, value := range map[string]string{core.KioskHeader: storagetest.EastKiosk, core.TimestampHeader: stamp, core.NonceHeader: nonce,
+		core.SignatureHeader: core.KioskSignature([]byte(storagetest.KioskSecret), stamp, nonce, r.Method, r.URL.RequestURI(), []byte(body))} {
 		r.Header.Set(name, value)
 	}
 }
 
 // refusalOf is the status with which a route turns a caller away, by its line of routes.go; 0 lets them in.
-func refusalOf(a access, who caller) int {
-	someone := who.audience == firstTimer || who.audience == student || who.audience == staffMember
+func refusalOf(a core.Access, who caller) int {
+	someone := who.audience == core.FirstTimer || who.audience == core.Student || who.audience == core.StaffMember
 	switch {
-	case a.audience == anyone:
+	case a.Audience == core.Anyone:
 		return 0
-	case a.audience == hook: // by the signature alone, which none of them has
+	case a.Audience == core.Hook: // by the signature alone, which none of them has
 		return 401
-	case a.audience == kiosk && who.audience != kiosk, a.audience != kiosk && !someone:
+	case a.Audience == core.Kiosk && who.audience != core.Kiosk, a.Audience != core.Kiosk && !someone:
 		return 401
-	case a.audience == kiosk, a.audience == signedIn:
+	case a.Audience == core.Kiosk, a.Audience == core.SignedIn:
 		return 0
-	case a.audience == firstTimer && who.audience != firstTimer:
+	case a.Audience == core.FirstTimer && who.audience != core.FirstTimer:
 		return 409 // the first sign-in is behind them
-	case a.audience != who.audience:
+	case a.Audience != who.audience:
 		return 403
-	case a.permission != "" && !slices.Contains(who.permissions, a.permission):
+	case a.Permission != "" && !slices.Contains(who.permissions, a.Permission):
 		return 403
 	}
 	return 0
@@ -83,28 +84,28 @@ func refusalOf(a access, who caller) int {
 func TestEveryRouteWithEveryRole(t *testing.T) {
 	t.Parallel()
 	s, h := newServer(t)
-	s.cfg.CallbackSecret, s.cfg.HRSecrets = testBureau, map[string]string{storagetest.University: testHR}
+	s.Cfg.CallbackSecret, s.Cfg.HRSecrets = testBureau, map[string]string{storagetest.University: testHR}
 	everybody := callers(h)
 	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone", "{code}", "laundry", "{name}", "approved")
-	for _, name := range slices.Sorted(maps.Keys(s.declared)) {
-		r := s.declared[name]
+	for _, name := range slices.Sorted(maps.Keys(s.Declared)) {
+		r := s.Declared[name]
 		calling := everybody
-		if r.method == http.MethodDelete { // a session may end with it
+		if r.Method == http.MethodDelete { // a session may end with it
 			calling = callers(h)
 		}
 		for who, c := range calling {
 			body := ""
-			if r.method == http.MethodPost || r.method == http.MethodPut {
+			if r.Method == http.MethodPost || r.Method == http.MethodPut {
 				body = "{}"
 			}
-			request := httptest.NewRequestWithContext(t.Context(), r.method, path.Replace(r.path), strings.NewReader(body))
+			request := httptest.NewRequestWithContext(t.Context(), r.Method, path.Replace(r.Path), strings.NewReader(body))
 			request.Header.Set("Content-Type", "application/json")
-			request.Header.Set(keyHeader, uuid.NewString())
+			request.Header.Set(core.KeyHeader, uuid.NewString())
 			c.authorize(request, body)
 			answer := httptest.NewRecorder()
 			s.Handler().ServeHTTP(answer, request)
-			told := []any{"%s at %s %s: %s", who, r.method, r.path, answer.Body}
-			if want := refusalOf(r.access, c); want != 0 {
+			told := []any{"%s at %s %s: %s", who, r.Method, r.Path, answer.Body}
+			if want := refusalOf(r.Access, c); want != 0 {
 				require.Equal(t, want, answer.Code, told...)
 				continue
 			}
@@ -119,15 +120,15 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
 	raw := []string{"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
-	spec := s.huma.OpenAPI()
-	for _, r := range s.declared {
-		if slices.Contains(raw, r.path) {
+	spec := s.Huma.OpenAPI()
+	for _, r := range s.Declared {
+		if slices.Contains(raw, r.Path) {
 			continue
 		}
-		item := spec.Paths[r.path]
-		require.NotNil(t, item, r.path)
+		item := spec.Paths[r.Path]
+		require.NotNil(t, item, r.Path)
 		op := item.Get
-		switch r.method {
+		switch r.Method {
 		case http.MethodPost:
 			op = item.Post
 		case http.MethodPut:
@@ -135,22 +136,22 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 		case http.MethodDelete:
 			op = item.Delete
 		}
-		told := r.method + " " + r.path
+		told := r.Method + " " + r.Path
 		require.NotNil(t, op, told)
-		require.Equal(t, r.summary, op.Summary)
-		require.Contains(t, op.Responses["default"].Content, problemType, told)
+		require.Equal(t, r.Summary, op.Summary)
+		require.Contains(t, op.Responses["default"].Content, core.ProblemType, told)
 		require.Greater(t, len(op.Responses), 1, "%s: what it answers when all is well", told)
 		named := map[string]bool{}
 		for _, p := range op.Parameters {
 			named[p.In+" "+p.Name] = true
 		}
-		for _, part := range strings.Split(r.path, "/") {
+		for _, part := range strings.Split(r.Path, "/") {
 			if name, isParameter := strings.CutPrefix(part, "{"); isParameter {
 				require.True(t, named["path "+strings.TrimSuffix(name, "}")], "%s: %s", told, part)
 			}
 		}
-		require.Equal(t, r.keyed(), named["header "+keyHeader], told)
-		require.Equal(t, r.access.audience == anyone || r.access.audience == hook, len(op.Security) == 0, told)
+		require.Equal(t, r.Keyed(), named["header "+core.KeyHeader], told)
+		require.Equal(t, r.Access.Audience == core.Anyone || r.Access.Audience == core.Hook, len(op.Security) == 0, told)
 	}
 }
 
@@ -158,7 +159,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 func TestExamplesAreValid(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
-	registry, seen := s.huma.OpenAPI().Components.Schemas, 0
+	registry, seen := s.Huma.OpenAPI().Components.Schemas, 0
 	for name, schema := range registry.Map() {
 		for field, property := range schema.Properties {
 			for _, example := range property.Examples {
@@ -175,7 +176,7 @@ func TestExamplesAreValid(t *testing.T) {
 	}
 	require.Positive(t, seen)
 	var document map[string]any
-	require.NoError(t, json.Unmarshal(s.spec, &document))
+	require.NoError(t, json.Unmarshal(s.Spec, &document))
 }
 
 func TestEveryListHasPages(t *testing.T) {
@@ -185,7 +186,7 @@ func TestEveryListHasPages(t *testing.T) {
 		"/api/v1/staff/batches", "/api/v1/staff/deliveries", "/api/v1/staff/invitations", "/api/v1/staff/colleagues", "/api/v1/staff/people",
 		"/api/v1/staff/group-retries/{id}/items", "/api/v1/staff/people/{id}/cases", "/api/v1/staff/people/{id}/acts", "/api/v1/staff/notice-templates/{name}/versions"} {
 		names := []string{}
-		for _, p := range s.huma.OpenAPI().Paths[path].Get.Parameters {
+		for _, p := range s.Huma.OpenAPI().Paths[path].Get.Parameters {
 			names = append(names, p.Name)
 		}
 		require.Subset(t, names, []string{"cursor", "limit"}, path)

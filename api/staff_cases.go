@@ -8,13 +8,17 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"campuscard/api/cards"
+	"campuscard/api/core"
+	"campuscard/api/files"
+	"campuscard/api/work"
 	"campuscard/campus"
-	"campuscard/storage/cards"
+	cardstore "campuscard/storage/cards"
 	"campuscard/storage/casework"
 )
 
 type staffCaseListInput struct {
-	PageQuery
+	core.PageQuery
 	Kind     campus.CaseKind `query:"kind" enum:"application,plastic,batch,package,invitation,ending"`
 	Stage    campus.Stage    `query:"stage" maxLength:"30"`
 	WaitsFor campus.Party    `query:"waits_for" enum:"engine,student,reviewer,card_centre,operator,school,registry,bureau,nobody,date,administrator,courier"`
@@ -27,7 +31,7 @@ type staffCaseListInput struct {
 
 // StaffCaseView is a case in a list for staff: ids and codes, no personal data.
 type StaffCaseView struct {
-	CaseView
+	cards.CaseView
 	PersonID   uuid.UUID `json:"person_id,omitzero" required:"false" format:"uuid"`
 	Parked     []string  `json:"parked" doc:"Steps that wait for staff"`
 	CauseText  string    `json:"cause_text,omitempty"`
@@ -36,12 +40,12 @@ type StaffCaseView struct {
 
 func (s *Server) staffCaseOf(in campus.Language) func(casework.Case) StaffCaseView {
 	return func(c casework.Case) StaffCaseView {
-		view := StaffCaseView{CaseView: s.caseOf(in, c), PersonID: c.PersonID, Parked: append([]string{}, c.Parked...)}
+		view := StaffCaseView{CaseView: s.cards.CaseOf(in, c), PersonID: c.PersonID, Parked: append([]string{}, c.Parked...)}
 		if c.Cause != "" {
 			view.CauseText = campus.CauseText(in, c.Cause)
 		}
-		if s.cfg.TemporalUI != "" {
-			view.TemporalUI = strings.TrimRight(s.cfg.TemporalUI, "/") + "/namespaces/" + url.PathEscape(s.cfg.Namespace) +
+		if s.Cfg.TemporalUI != "" {
+			view.TemporalUI = strings.TrimRight(s.Cfg.TemporalUI, "/") + "/namespaces/" + url.PathEscape(s.Cfg.Namespace) +
 				"/workflows/" + url.PathEscape(c.Ref().WorkflowID())
 		}
 		return view
@@ -49,22 +53,22 @@ func (s *Server) staffCaseOf(in campus.Language) func(casework.Case) StaffCaseVi
 }
 
 // listStaffCases finds cases of one's university and campuses, newest first (K5).
-func (s *Server) listStaffCases(ctx context.Context, in *staffCaseListInput) (*answer[page[StaffCaseView]], error) {
+func (s *Server) listStaffCases(ctx context.Context, in *staffCaseListInput) (*core.Answer[core.Page[StaffCaseView]], error) {
 	if in.Stage != "" && !campus.HasText("stage."+string(in.Stage)) {
 		return nil, campus.FieldErrorf("stage", "stage_unknown", "no case is ever at this stage")
 	}
-	after, err := readCursor[uuid.UUID](in.Cursor)
+	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	cases, err := s.store.Casework.StaffCases(ctx, member(ctx), casework.CaseFilter{
+	cases, err := s.Store.Casework.StaffCases(ctx, core.Member(ctx), casework.CaseFilter{
 		Kind: in.Kind, Stage: in.Stage, WaitsFor: in.WaitsFor, Campus: in.Campus, Parked: in.Parked, Open: in.Open,
 		Deciding: in.Deciding, Number: in.Number, After: after, Limit: in.Limit + 1,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return answered(newPage(cases, in.Limit, s.staffCaseOf(language(ctx)), func(c casework.Case) uuid.UUID { return c.ID })), nil
+	return core.Answered(core.NewPage(cases, in.Limit, s.staffCaseOf(core.Language(ctx)), func(c casework.Case) uuid.UUID { return c.ID })), nil
 }
 
 type attemptView struct {
@@ -75,16 +79,16 @@ type attemptView struct {
 // staffCaseDetail is a case with all that staff may know of it, but who it is about.
 type staffCaseDetail struct {
 	StaffCaseView
-	Next      *nextView      `json:"next,omitempty" doc:"What the holder is told that comes next, and can do"`
-	Flagged   string         `json:"flagged,omitempty" doc:"A mark for the reviewer"`
-	Findings  []findingView  `json:"findings"`
-	Timeline  []eventView    `json:"timeline"`
-	Attempts  []attemptView  `json:"attempts" doc:"Every try of every step, with its error"`
-	WorkItems []workItemView `json:"work_items" doc:"What the case waits for people to decide"`
-	Files     []caseFileView `json:"files" doc:"Evidence that can still be looked at"`
-	Package   *packageView   `json:"package,omitempty" doc:"That the case changes"`
+	Next      *cards.NextView     `json:"next,omitempty" doc:"What the holder is told that comes next, and can do"`
+	Flagged   string              `json:"flagged,omitempty" doc:"A mark for the reviewer"`
+	Findings  []cards.FindingView `json:"findings"`
+	Timeline  []cards.EventView   `json:"timeline"`
+	Attempts  []attemptView       `json:"attempts" doc:"Every try of every step, with its error"`
+	WorkItems []work.WorkItemView `json:"work_items" doc:"What the case waits for people to decide"`
+	Files     []caseFileView      `json:"files" doc:"Evidence that can still be looked at"`
+	Package   *cards.PackageView  `json:"package,omitempty" doc:"That the case changes"`
 
-	Pending []pendingView `json:"pending" doc:"Decisions whose end is not known yet"`
+	Pending []core.PendingView `json:"pending" doc:"Decisions whose end is not known yet"`
 }
 
 type caseFileView struct {
@@ -94,38 +98,38 @@ type caseFileView struct {
 }
 
 // getStaffCase is one case with its timeline, attempts, open items and evidence.
-func (s *Server) getStaffCase(ctx context.Context, in *CaseInput) (*answer[staffCaseDetail], error) {
-	c, err := s.store.Casework.StaffCase(ctx, member(ctx), in.ID)
+func (s *Server) getStaffCase(ctx context.Context, in *core.CaseInput) (*core.Answer[staffCaseDetail], error) {
+	c, err := s.Store.Casework.StaffCase(ctx, core.Member(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
-	lang := language(ctx)
-	detail := staffCaseDetail{StaffCaseView: s.staffCaseOf(lang)(c), Findings: []findingView{}, Files: []caseFileView{}}
-	timeline, err := s.store.Casework.Timeline(ctx, c.ID, false)
+	lang := core.Language(ctx)
+	detail := staffCaseDetail{StaffCaseView: s.staffCaseOf(lang)(c), Findings: []cards.FindingView{}, Files: []caseFileView{}}
+	timeline, err := s.Store.Casework.Timeline(ctx, c.ID, false)
 	if err != nil {
 		return nil, err
 	}
-	s.namePackages(lang, c.University, timeline)
-	detail.Timeline = each(timeline, func(e casework.TimelineEvent) eventView { return eventOf(lang, e, true) })
-	attempts, err := s.store.Casework.Attempts(ctx, c.ID)
+	s.cards.NamePackages(lang, c.University, timeline)
+	detail.Timeline = core.Each(timeline, func(e casework.TimelineEvent) cards.EventView { return cards.EventOf(lang, e, true) })
+	attempts, err := s.Store.Casework.Attempts(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}
-	detail.Attempts = each(attempts, func(a casework.Attempt) attemptView {
+	detail.Attempts = core.Each(attempts, func(a casework.Attempt) attemptView {
 		return attemptView{a, campus.StepText(lang, a.Step)}
 	})
-	items, err := s.store.Casework.CaseWorkItems(ctx, c.ID)
+	items, err := s.Store.Casework.CaseWorkItems(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}
-	detail.WorkItems = each(items, s.workItemOf(lang))
-	pending, err := s.store.Casework.CaseDecisions(ctx, c.ID)
+	detail.WorkItems = core.Each(items, s.work.WorkItemOf(lang))
+	pending, err := s.Store.Casework.CaseDecisions(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}
-	detail.Pending = each(pending, pendingOf(lang))
+	detail.Pending = core.Each(pending, core.PendingOf(lang))
 	if c.Kind != campus.BatchCase && c.Kind != campus.InvitationCase { // they are nobody's
-		next, err := s.nextFor(ctx, c)
+		next, err := s.cards.NextFor(ctx, c)
 		if err != nil {
 			return nil, err
 		}
@@ -135,26 +139,26 @@ func (s *Server) getStaffCase(ctx context.Context, in *CaseInput) (*answer[staff
 	case campus.ApplicationCase:
 		err = s.addEvidence(ctx, c, &detail)
 	case campus.PackageCase:
-		detail.Package, err = s.casePackage(ctx, c)
+		detail.Package, err = s.cards.CasePackage(ctx, c)
 	}
-	return answered(detail), err
+	return core.Answered(detail), err
 }
 
 func (s *Server) addEvidence(ctx context.Context, c casework.Case, detail *staffCaseDetail) error {
-	findings, err := s.store.Casework.Findings(ctx, c.ID)
+	findings, err := s.Store.Casework.Findings(ctx, c.ID)
 	if err != nil {
 		return err
 	}
-	detail.Findings = each(findings, findingOf(language(ctx)))
-	file, err := s.store.Cards.ApplicationFile(ctx, c.ID)
+	detail.Findings = core.Each(findings, cards.FindingOf(core.Language(ctx)))
+	file, err := s.Store.Cards.ApplicationFile(ctx, c.ID)
 	if err != nil {
 		return err
 	}
 	if file.Flagged != "" {
-		detail.Flagged = campus.ReasonText(language(ctx), file.Flagged)
+		detail.Flagged = campus.ReasonText(core.Language(ctx), file.Flagged)
 	}
-	files, err := s.store.Cards.CaseFiles(ctx, c.ID)
-	detail.Files = each(files, func(u cards.Upload) caseFileView { return caseFileView{u.ID, u.Purpose, u.ContentType} })
+	files, err := s.Store.Cards.CaseFiles(ctx, c.ID)
+	detail.Files = core.Each(files, func(u cardstore.Upload) caseFileView { return caseFileView{u.ID, u.Purpose, u.ContentType} })
 	return err
 }
 
@@ -171,31 +175,31 @@ type personView struct {
 	Status     string    `json:"status"`
 	University string    `json:"university"`
 
-	Packages []packageView `json:"packages" doc:"Of the person's cards: what they have, and what became of what was asked for last"`
+	Packages []cards.PackageView `json:"packages" doc:"Of the person's cards: what they have, and what became of what was asked for last"`
 }
 
 // getPerson shows who a case is about. People of other universities and campuses do not exist (A0).
 func (s *Server) getPerson(ctx context.Context, in *struct {
 	ID uuid.UUID `path:"id" format:"uuid"`
-}) (*answer[personView], error) {
-	who := member(ctx)
-	p, err := s.store.People.Person(ctx, in.ID)
+}) (*core.Answer[personView], error) {
+	who := core.Member(ctx)
+	p, err := s.Store.People.Person(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if p.University != who.University || !who.May(campus.ReadPeople, p.Campus) {
 		return nil, campus.Errorf(campus.NotFound, "person_unknown", "no person %s", in.ID) // as if absent
 	}
-	if err := s.store.Casework.RecordLook(ctx, actor(ctx), "person.read", "person/"+p.ID.String(), p.University); err != nil {
+	if err := s.Store.Casework.RecordLook(ctx, core.Actor(ctx), "person.read", "person/"+p.ID.String(), p.University); err != nil {
 		return nil, err
 	}
-	packages, err := s.store.Cards.PersonPackages(ctx, p.ID)
-	return answered(personView{p.ID, p.Number, p.Name, p.Phone, p.Level, p.College, p.Campus, p.Dormitory, p.Status, p.University,
-		each(packages, s.packageOf(language(ctx), p.University))}), err
+	packages, err := s.Store.Cards.PersonPackages(ctx, p.ID)
+	return core.Answered(personView{p.ID, p.Number, p.Name, p.Phone, p.Level, p.College, p.Campus, p.Dormitory, p.Status, p.University,
+		core.Each(packages, s.cards.PackageOf(core.Language(ctx), p.University))}), err
 }
 
 type caseFileInput struct {
-	CaseInput
+	core.CaseInput
 	File uuid.UUID `path:"file" format:"uuid"`
 }
 
@@ -210,51 +214,51 @@ type fileAnswer struct {
 // Describe tells /openapi.json of the files there are.
 func (*fileAnswer) Describe(op *huma.Operation) {
 	var kinds []string
-	for _, kind := range formats() {
-		kinds = append(kinds, kind.contentType)
+	for _, kind := range files.Formats() {
+		kinds = append(kinds, kind.ContentType)
 	}
-	op.Responses["200"].Content = fileContent(kinds...)
+	op.Responses["200"].Content = core.FileContent(kinds...)
 }
 
 // getCaseFile shows a piece of evidence to who may read people. Every look is audited.
 func (s *Server) getCaseFile(ctx context.Context, in *caseFileInput) (*fileAnswer, error) {
-	who := member(ctx)
-	c, err := s.store.Casework.StaffCase(ctx, who, in.ID)
+	who := core.Member(ctx)
+	c, err := s.Store.Casework.StaffCase(ctx, who, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if !who.May(campus.ReadPeople, c.Campus) {
 		return nil, campus.NotPermitted(campus.ReadPeople)
 	}
-	upload, content, err := s.store.Cards.ReadUpload(ctx, in.File)
+	upload, content, err := s.Store.Cards.ReadUpload(ctx, in.File)
 	if err != nil {
 		return nil, err
 	}
 	if upload.TakenBy == nil || *upload.TakenBy != c.ID {
 		return nil, campus.Errorf(campus.NotFound, "upload_unknown", "no file %s in case %s", in.File, c.ID)
 	}
-	if err := s.store.Casework.RecordLook(ctx, actor(ctx), "evidence.read", "upload/"+in.File.String(), c.University); err != nil {
+	if err := s.Store.Casework.RecordLook(ctx, core.Actor(ctx), "evidence.read", "upload/"+in.File.String(), c.University); err != nil {
 		return nil, err
 	}
 	return &fileAnswer{ContentType: upload.ContentType, CacheControl: "no-store", Disposition: "inline", Body: content}, nil
 }
 
 // renewPickupCode gives the holder another code, once the card centre has seen person and document (D3).
-func (s *Server) renewPickupCode(ctx context.Context, in *CaseInput) (*noContent, error) {
-	who := member(ctx)
-	c, err := s.store.Casework.StaffCase(ctx, who, in.ID)
+func (s *Server) renewPickupCode(ctx context.Context, in *core.CaseInput) (*core.NoContent, error) {
+	who := core.Member(ctx)
+	c, err := s.Store.Casework.StaffCase(ctx, who, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if !who.May(campus.VerifyInPerson, c.Campus) {
 		return nil, campus.NotPermitted(campus.VerifyInPerson)
 	}
-	_, err = s.store.Production.RenewPickupCode(ctx, s.request(ctx), who, c.ID)
-	return &noContent{}, err
+	_, err = s.Store.Production.RenewPickupCode(ctx, s.Request(ctx), who, c.ID)
+	return &core.NoContent{}, err
 }
 
 type settlementInput struct {
-	CaseInput
+	core.CaseInput
 	Step string `path:"step" maxLength:"60"`
 	Body struct {
 		Action  campus.Settlement `json:"action" enum:"retry,skip,abort"`
@@ -264,27 +268,27 @@ type settlementInput struct {
 }
 
 // settleStep retries, skips or aborts a parked step; the answer to a retry is the outcome of the new attempt (K3).
-func (s *Server) settleStep(ctx context.Context, in *settlementInput) (*decisionAnswer, error) {
-	who := member(ctx)
-	c, err := s.store.Casework.StaffCase(ctx, who, in.ID)
+func (s *Server) settleStep(ctx context.Context, in *settlementInput) (*core.DecisionAnswer, error) {
+	who := core.Member(ctx)
+	c, err := s.Store.Casework.StaffCase(ctx, who, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if !who.May(campus.SettleSteps, c.Campus) {
 		return nil, campus.NotPermitted(campus.SettleSteps)
 	}
-	d := ItemDecision{Action: string(in.Body.Action), Attempt: in.Body.Attempt, Note: in.Body.Note}
-	if err := checkItemDecision(casework.WorkItem{Kind: campus.IncidentItem}, d); err != nil {
+	d := work.ItemDecision{Action: string(in.Body.Action), Attempt: in.Body.Attempt, Note: in.Body.Note}
+	if err := work.CheckItemDecision(casework.WorkItem{Kind: campus.IncidentItem}, d); err != nil {
 		return nil, err
 	}
-	items, err := s.store.Casework.CaseWorkItems(ctx, c.ID)
+	items, err := s.Store.Casework.CaseWorkItems(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}
 	for _, item := range items {
-		if item.Step == in.Step && item.HeldByAnother(who.ID, s.store.Now()) {
+		if item.Step == in.Step && item.HeldByAnother(who.ID, s.Store.Now()) {
 			return nil, campus.Errorf(campus.Conflict, "claimed_by_another", "work item %s is claimed by another", item.ID)
 		}
 	}
-	return s.decide(ctx, s.request(ctx), itemUpdate(c.Ref(), campus.IncidentItem, in.Step, d))
+	return s.Decide(ctx, s.Request(ctx), work.ItemUpdate(c.Ref(), campus.IncidentItem, in.Step, d))
 }

@@ -30,7 +30,7 @@ func listening(t *testing.T, change func(*Config)) (*storagetest.House, string) 
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- s.serve(ctx, listener) }()
+	go func() { served <- s.Serve(ctx, listener) }()
 	t.Cleanup(func() {
 		stop()
 		require.NoError(t, <-served)

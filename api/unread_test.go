@@ -13,11 +13,12 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"campuscard/api/core"
 	"campuscard/storage/storagetest"
 )
 
 // anybody is one of those whom a route lets in.
-func anybody(everybody map[string]caller, a access) caller {
+func anybody(everybody map[string]caller, a core.Access) caller {
 	for _, name := range slices.Sorted(maps.Keys(everybody)) {
 		if who := everybody[name]; refusalOf(a, who) == 0 {
 			return who
@@ -27,17 +28,17 @@ func anybody(everybody map[string]caller, a access) caller {
 }
 
 // askOnce sends one request to a route, as somebody who may.
-func askOnce(t *testing.T, s *Server, h *storagetest.House, r *route, query, body string) (int, problem) {
+func askOnce(t *testing.T, s *Server, h *storagetest.House, r *core.Route, query, body string) (int, core.Problem) {
 	t.Helper()
 	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone",
-		"{code}", "laundry", "{name}", "approved", "{university}", storagetest.University).Replace(r.path)
-	request := httptest.NewRequestWithContext(t.Context(), r.method, path+query, strings.NewReader(body))
+		"{code}", "laundry", "{name}", "approved", "{university}", storagetest.University).Replace(r.Path)
+	request := httptest.NewRequestWithContext(t.Context(), r.Method, path+query, strings.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set(keyHeader, uuid.NewString())
-	anybody(callers(h), r.access).authorize(request, body) // anew: a session may end with it
+	request.Header.Set(core.KeyHeader, uuid.NewString())
+	anybody(callers(h), r.Access).authorize(request, body) // anew: a session may end with it
 	answer := httptest.NewRecorder()
 	s.Handler().ServeHTTP(answer, request)
-	var p problem
+	var p core.Problem
 	if answer.Code >= http.StatusBadRequest {
 		require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &p))
 	}
@@ -45,7 +46,7 @@ func askOnce(t *testing.T, s *Server, h *storagetest.House, r *route, query, bod
 }
 
 // wrong are the places that a problem names, with why.
-func wrong(p *problem) []string {
+func wrong(p *core.Problem) []string {
 	var places []string
 	for _, e := range p.Errors {
 		places = append(places, e.Location+" "+e.Reason)
@@ -58,11 +59,11 @@ func wrong(p *problem) []string {
 func TestEveryOperationRefusesWhatItWouldPassOver(t *testing.T) {
 	t.Parallel()
 	s, h := newServer(t)
-	s.cfg.SignInsPerSec = 1000
+	s.Cfg.SignInsPerSec = 1000
 	seen := 0
-	for _, name := range slices.Sorted(maps.Keys(s.declared)) {
-		r := s.declared[name]
-		op := s.operation(r)
+	for _, name := range slices.Sorted(maps.Keys(s.Declared)) {
+		r := s.Declared[name]
+		op := s.Operation(r)
 		if op == nil {
 			continue // raw: for machines that add parameters of their own
 		}
@@ -77,7 +78,7 @@ func TestEveryOperationRefusesWhatItWouldPassOver(t *testing.T) {
 					require.Equal(t, []string{"query." + parameter.Name + " field_unique"}, wrong(&p))
 				}
 			}
-			if r.access.audience == hook || r.has(form) {
+			if r.Access.Audience == core.Hook || r.Has(core.Form) {
 				return // tested with what reads them
 			}
 			status, p = askOnce(t, s, h, r, queryOf(op), `{"nobody_knows":1}`)
@@ -123,7 +124,7 @@ func queryOf(op *huma.Operation) string {
 // closed wants every object of a schema to take the fields that it names, and no others.
 func closed(t *testing.T, s *Server, schema *huma.Schema) {
 	t.Helper()
-	schema = resolve(s.huma.OpenAPI(), schema)
+	schema = core.Resolve(s.Huma.OpenAPI(), schema)
 	if schema == nil {
 		return
 	}
@@ -140,12 +141,12 @@ func closed(t *testing.T, s *Server, schema *huma.Schema) {
 func TestParametersAndFieldsHaveNamesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
-	for name, r := range s.declared {
-		op := s.operation(r)
+	for name, r := range s.Declared {
+		op := s.Operation(r)
 		if op == nil || op.RequestBody == nil || op.RequestBody.Content["application/json"] == nil {
 			continue
 		}
-		schema := resolve(s.huma.OpenAPI(), op.RequestBody.Content["application/json"].Schema)
+		schema := core.Resolve(s.Huma.OpenAPI(), op.RequestBody.Content["application/json"].Schema)
 		for _, parameter := range op.Parameters {
 			require.NotContains(t, schema.Properties, parameter.Name, name)
 		}

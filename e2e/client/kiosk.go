@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"campuscard/api"
+	"campuscard/api/core"
 	"campuscard/storage/production"
 )
 
@@ -41,5 +41,5 @@ func (k *Kiosk) sign(r *http.Request, body []byte) {
 	r.Header.Set("X-Kiosk-Id", k.id)
 	r.Header.Set("X-Timestamp", stamp)
 	r.Header.Set("X-Nonce", nonce)
-	r.Header.Set("X-Signature", api.KioskSignature(k.secret, stamp, nonce, r.Method, r.URL.RequestURI(), body))
+	r.Header.Set("X-Signature", core.KioskSignature(k.secret, stamp, nonce, r.Method, r.URL.RequestURI(), body))
 }

@@ -1,0 +1,164 @@
+package core
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
+)
+
+// The page is written by us, without a script: huma's own pages load a renderer from another company's server, which
+// a campus network may not reach.
+
+//go:embed docs.html
+var docsPage string
+
+//go:embed docs.css
+var docsStyle string
+
+type docsFamily struct {
+	Name       string
+	Operations []docsOperation
+}
+
+type docsOperation struct {
+	Method, Path, Summary, Access string
+	Fields                        []docsField
+	Answers                       []docsAnswer
+}
+
+type docsAnswer struct {
+	Status, Doc string
+	Fields      []docsField
+}
+
+type docsField struct {
+	In, Name, Type, Doc string
+	Required            bool
+}
+
+// serveDocs renders /openapi.json and /docs once: neither changes while the process lives.
+func (s *Server) serveDocs() error {
+	spec := s.Huma.OpenAPI()
+	for _, name := range []string{"ErrorModel", "ErrorDetail"} {
+		delete(spec.Components.Schemas.Map(), name) // huma registers its own errors, which nobody is ever sent
+	}
+	var err error
+	if s.Spec, err = json.MarshalIndent(spec, "", " "); err != nil {
+		return fmt.Errorf("write openapi.json: %w", err)
+	}
+	page, err := template.New("docs").Parse(docsPage)
+	if err != nil {
+		return fmt.Errorf("read the docs page: %w", err)
+	}
+	var out bytes.Buffer
+	err = page.Execute(&out, map[string]any{
+		"Title": spec.Info.Title, "Version": spec.Info.Version, "Style": template.CSS(docsStyle),
+		"Families": docsFamilies(spec),
+	})
+	if err != nil {
+		return fmt.Errorf("render the docs page: %w", err)
+	}
+	s.docsHTML = out.Bytes()
+	return nil
+}
+
+func (s *Server) openAPI(c *gin.Context) {
+	c.Data(http.StatusOK, "application/openapi+json", s.Spec)
+}
+
+func (s *Server) docs(c *gin.Context) {
+	sum := sha256.Sum256([]byte(docsStyle))
+	c.Header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; style-src 'sha256-"+
+		base64.StdEncoding.EncodeToString(sum[:])+"'")
+	c.Data(http.StatusOK, "text/html; charset=utf-8", s.docsHTML)
+}
+
+func docsFamilies(spec *huma.OpenAPI) []docsFamily {
+	byName := map[string][]docsOperation{}
+	for _, path := range slices.Sorted(maps.Keys(spec.Paths)) {
+		item := spec.Paths[path]
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+			if op != nil {
+				byName[op.Tags[0]] = append(byName[op.Tags[0]], docsOperationOf(spec, op))
+			}
+		}
+	}
+	families := make([]docsFamily, 0, len(byName))
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		families = append(families, docsFamily{name, byName[name]})
+	}
+	return families
+}
+
+func docsOperationOf(spec *huma.OpenAPI, op *huma.Operation) docsOperation {
+	access, _ := op.Extensions["x-access"].(string)
+	if permission, ok := op.Extensions["x-permission"].(string); ok {
+		access += ": " + permission
+	}
+	doc := docsOperation{Method: op.Method, Path: op.Path, Summary: op.Summary, Access: access}
+	for _, p := range op.Parameters {
+		doc.Fields = append(doc.Fields, docsField{p.In, p.Name, typeName(p.Schema), p.Description, p.Required})
+	}
+	if op.RequestBody != nil {
+		doc.Fields = append(doc.Fields, docsFields(spec, "body", op.RequestBody.Content)...)
+	}
+	for _, code := range slices.Sorted(maps.Keys(op.Responses)) {
+		if code == "default" {
+			continue // the same problem everywhere
+		}
+		answer := op.Responses[code]
+		doc.Answers = append(doc.Answers, docsAnswer{code, answer.Description, docsFields(spec, "", answer.Content)})
+	}
+	return doc
+}
+
+// docsFields are the fields of a body, one level deep; the rest is in /openapi.json.
+func docsFields(spec *huma.OpenAPI, in string, content map[string]*huma.MediaType) []docsField {
+	var fields []docsField
+	for _, kind := range slices.Sorted(maps.Keys(content)) {
+		schema := Resolve(spec, content[kind].Schema)
+		if schema == nil {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(schema.Properties)) {
+			property := schema.Properties[name]
+			described := cmp.Or(Resolve(spec, property), property)
+			fields = append(fields, docsField{in, name, typeName(property), cmp.Or(property.Description, described.Description),
+				slices.Contains(schema.Required, name)})
+		}
+	}
+	return fields
+}
+
+func Resolve(spec *huma.OpenAPI, schema *huma.Schema) *huma.Schema {
+	if schema != nil && schema.Ref != "" {
+		return spec.Components.Schemas.SchemaFromRef(schema.Ref)
+	}
+	return schema
+}
+
+func typeName(schema *huma.Schema) string {
+	switch {
+	case schema == nil:
+		return ""
+	case schema.Ref != "":
+		return schema.Ref[strings.LastIndexByte(schema.Ref, '/')+1:]
+	case schema.Type == huma.TypeArray:
+		return "list of " + typeName(schema.Items)
+	case len(schema.Enum) > 0:
+		return strings.Trim(fmt.Sprint(schema.Enum), "[]")
+	}
+	return strings.TrimSpace(schema.Type + " " + schema.Format)
+}

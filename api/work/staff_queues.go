@@ -1,0 +1,82 @@
+package work
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/api/core"
+	"campuscard/campus"
+	"campuscard/storage/casework"
+)
+
+type queueView struct {
+	casework.QueueSummary
+	KindText string `json:"kind_text"`
+}
+
+type queueList struct {
+	Items []queueView `json:"items" nullable:"false"`
+}
+
+// summarizeWorkItems counts what waits, by kind and campus (C3).
+func (s *Server) summarizeWorkItems(ctx context.Context, _ *struct{}) (*core.Answer[queueList], error) {
+	queues, err := s.Store.Casework.WorkSummary(ctx, core.Member(ctx))
+	return core.Answered(queueList{core.Each(queues, func(q casework.QueueSummary) queueView {
+		return queueView{q, campus.Text(core.Language(ctx), "work."+string(q.Kind), nil)}
+	})}), err
+}
+
+type assignmentInput struct {
+	WorkItemInput
+	Body struct {
+		To uuid.UUID `json:"to" format:"uuid" doc:"A colleague who may decide the item, see /api/v1/staff/colleagues"`
+	}
+}
+
+// assignWorkItem gives an item to a colleague, who hears of it by mail.
+func (s *Server) assignWorkItem(ctx context.Context, in *assignmentInput) (*core.Answer[WorkItemView], error) {
+	item, err := s.Store.Casework.AssignWorkItem(ctx, s.Request(ctx), core.Member(ctx), in.ID, in.Body.To, s.claimLife(ctx))
+	return core.Answered(s.WorkItemOf(core.Language(ctx))(item)), err
+}
+
+func (s *Server) claimLife(ctx context.Context) time.Duration {
+	return s.Policies.For(core.Member(ctx).University).Work.ClaimLife.Std()
+}
+
+type colleagueListInput struct {
+	core.PageQuery
+	Kind       campus.WorkItemKind `query:"kind" enum:"review,incident,in_person,overdue" doc:"Who may decide items of this kind"`
+	Permission campus.Permission   `query:"permission" maxLength:"40" doc:"Or, without kind: who has this permission"`
+	Campus     string              `query:"campus" maxLength:"40" doc:"On this campus"`
+}
+
+// listColleagues are those who could take an item.
+func (s *Server) listColleagues(ctx context.Context, in *colleagueListInput) (*core.Answer[core.Page[casework.Assignee]], error) {
+	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	wanted := in.Permission
+	if in.Kind != "" {
+		if in.Permission != "" {
+			return nil, campus.FieldErrorf("permission", "field_misplaced", "the kind has a permission of its own")
+		}
+		wanted = in.Kind.Permission()
+	}
+	if wanted == "" {
+		return nil, campus.FieldErrorf("kind", "colleagues_of_what", "colleagues who may do what?")
+	}
+	colleagues, err := s.Store.Casework.Colleagues(ctx, core.Member(ctx), wanted, in.Campus, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	same := func(c casework.Assignee) casework.Assignee { return c }
+	return core.Answered(core.NewPage(colleagues, in.Limit, same, func(c casework.Assignee) uuid.UUID { return c.ID })), nil
+}
+
+// setStaffLanguage is the language in which a member of staff gets mail.
+func (s *Server) setStaffLanguage(ctx context.Context, in *core.LanguageChoice) (*core.NoContent, error) {
+	return &core.NoContent{}, s.Store.Casework.SetStaffLanguage(ctx, core.Member(ctx).ID, in.Body.Language)
+}
