@@ -13,6 +13,7 @@ import (
 const (
 	defaultPortBase = 7200
 	portCount       = 17
+	highestPort     = 32767 // Temporal keeps its ports in a smallint
 	loopback        = "127.0.0.1"
 )
 
@@ -48,8 +49,8 @@ func parsePortBase(text string) (int, error) {
 }
 
 func checkPortBase(base int) error {
-	if base < 1024 || base+portCount > 65535 {
-		return fmt.Errorf("port base %d: the stack needs %d ports between 1024 and 65535", base, portCount)
+	if base < 1024 || base+portCount > highestPort {
+		return fmt.Errorf("port base %d: the stack needs %d ports between 1024 and %d", base, portCount, highestPort)
 	}
 	return nil
 }
