@@ -1,4 +1,4 @@
-# The commands of the house. `make` lists them; docs/stack.md tells more about the stack.
+# The commands of the project. `make` lists them; docs/stack.md tells more about the stack.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The direction of imports: what each part of the house may import of ours. What is not listed may import everything
+// The direction of imports: what each part of the product may import of ours. What is not listed may import everything
 // below main.
 func TestImports(t *testing.T) {
 	t.Parallel()

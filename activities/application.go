@@ -49,7 +49,7 @@ func (a *Activities) BeginApplication(ctx context.Context, in BeginCase) (Began[
 	}}, nil
 }
 
-// checksOf are the items of the checklist for which a system is asked; the rest is the reviewer's.
+// checksOf returns the items of the checklist for which a system is asked; the rest is the reviewer's.
 func checksOf(route campus.Route, category campus.Category) []campus.Item {
 	return slices.DeleteFunc(campus.Checklist(route, category),
 		func(item campus.Item) bool { return item == campus.DocumentItem })

@@ -31,8 +31,8 @@ func attemptAbout[W, R any](ctx context.Context, a *Activities, ref campus.StepR
 	return attemptKept(ctx, a, ref, open, call, nil)
 }
 
-// attemptKept is attemptAbout for a call that brings something to keep: keep does so, and closes the row of a call that
-// went well in the same statement.
+// attemptKept is attemptAbout for a call that brings something to keep: keep does so, and closes the row of a call
+// that went well in the same statement.
 func attemptKept[W, R any](ctx context.Context, a *Activities, ref campus.StepRef,
 	open func(context.Context, campus.StepRef, int) (uuid.UUID, W, error),
 	call func(context.Context, W) (R, error), keep func(context.Context, uuid.UUID, *R) error) (result R, err error) {
@@ -74,7 +74,7 @@ const (
 	tellTime = time.Second
 )
 
-// withoutOwnTime is the time that is left for the call.
+// withoutOwnTime returns the time that is left for the call.
 func withoutOwnTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	end, limited := ctx.Deadline()
 	if !limited {

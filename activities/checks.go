@@ -149,7 +149,7 @@ func (a *Activities) noLivePicture(ctx context.Context, try cards.LivenessTry, r
 	return Compared{finding, failed}, err
 }
 
-// pictureHash is what stays of a picture (B4), nothing of one that has no bytes.
+// pictureHash returns what stays of a picture (B4), nothing of one that has no bytes.
 func pictureHash(picture []byte) string {
 	if len(picture) == 0 {
 		return ""
@@ -158,7 +158,7 @@ func pictureHash(picture []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// holder is how access control, library and canteen get to know a card holder.
+// holder returns how access control, library and canteen get to know a card holder.
 func holder(h cards.CardHolder) school.Holder {
 	return school.Holder{CardID: h.Card.ID.String(), Number: h.HolderNumber, Name: h.HolderName, Group: h.HolderLevel,
 		Campus: h.HolderCampus}

@@ -104,7 +104,8 @@ func TestRegisterKnowsRenewedPermits(t *testing.T) {
 	}
 }
 
-// A4: every verdict on the letter of the International Student Service Centre and on the residence registration, and its reason.
+// A4: every verdict on the letter of the International Student Service Centre and on the residence registration, and
+// its reason.
 func TestPaperChecks(t *testing.T) {
 	t.Parallel()
 	h := applied(t)

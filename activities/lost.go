@@ -25,18 +25,18 @@ func (a *Activities) RecallDecisions(ctx context.Context, in LostMoves) error {
 	return a.store.Casework.RecallDecisions(ctx, in.Case, in.After)
 }
 
-// CaseVersion is the version of a case as it is written.
+// CaseVersion returns the version of a case as it is written.
 func (a *Activities) CaseVersion(ctx context.Context, ref campus.CaseRef) (int64, error) {
 	return a.store.Casework.CaseVersion(ctx, ref)
 }
 
-// NextOwnMove is the first move that the workflow has lost, if it is one of the process itself; else its version is
-// zero.
+// NextOwnMove returns the first move that the workflow has lost, if it is one of the process itself; else its version
+// is zero.
 func (a *Activities) NextOwnMove(ctx context.Context, in LostMoves) (campus.Moved, error) {
 	return a.store.Casework.NextOwnMove(ctx, in.Case, in.After)
 }
 
-// DecidedAt is the version of the move that a decision stands for; zero when there is none.
+// DecidedAt returns the version of the move that a decision stands for; zero when there is none.
 func (a *Activities) DecidedAt(ctx context.Context, in MadeDecision) (int64, error) {
 	return a.store.Casework.DecidedAt(ctx, in.Case, in.Decision)
 }

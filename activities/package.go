@@ -81,7 +81,7 @@ func (a *Activities) SubscribePackage(ctx context.Context, in PackageStep) (Pack
 	return PackageAnswer{}, err
 }
 
-// subscriber is how the system of a package gets to know a card holder.
+// subscriber returns how the system of a package gets to know a card holder.
 func subscriber(card cards.Card, who people.Person) school.Holder {
 	return holder(cards.CardHolder{Card: card, HolderNumber: who.Number, HolderName: who.Name, HolderLevel: who.Level,
 		HolderCampus: who.Campus})

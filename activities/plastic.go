@@ -49,7 +49,7 @@ func (a *Activities) BeginPlastic(ctx context.Context, in BeginCase) (Began[Plas
 	}}, nil
 }
 
-// PlasticStatus is how a plastic stands.
+// PlasticStatus is the state of a plastic as its workflow needs it.
 type PlasticStatus struct {
 	ID    uuid.UUID
 	Seq   int
@@ -136,7 +136,7 @@ func (a *Activities) AskBureau(ctx context.Context, in PlasticStep) error {
 	return err
 }
 
-// ProductionReport brings what the bureau says into our words. BadAnswer: a status or reference we do not know.
+// ProductionReport translates the bureau's report into our words. BadAnswer: a status or reference we do not know.
 func ProductionReport(p school.Production) (production.Report, error) {
 	states := map[string]campus.PlasticState{
 		"accepted": campus.PlasticInProduction, "produced": campus.PlasticInProduction, "spoilt": campus.PlasticSpoilt,
@@ -158,8 +158,8 @@ func ProductionReport(p school.Production) (production.Report, error) {
 	}, nil
 }
 
-// CancelOrder takes an order back at the bureau; one that is made already is let be. An order whose outcome nobody saw
-// is found by its key first.
+// CancelOrder takes an order back at the bureau; an order that is made already stays. An order of unknown outcome is
+// first found by its key.
 func (a *Activities) CancelOrder(ctx context.Context, in PlasticStep) error {
 	_, err := attempt(ctx, a, in.Ref, func(ctx context.Context) (struct{}, error) {
 		p, err := a.store.Production.CurrentPlastic(ctx, in.Ref.Case.ID)

@@ -16,8 +16,8 @@ import (
 	"campuscard/storage/production"
 )
 
-// newBatch is what a batch of a university is opened with by the policy of now: how cards are gathered is no promise
-// made to anybody, so it does not wait for the cases that began under an older one.
+// newBatch returns what a batch of a university is opened with by the policy of now: how cards are gathered is no
+// promise made to anybody, so it does not wait for the cases that began under an older one.
 func (a *Activities) newBatch(university string) (production.NewBatch, error) {
 	id, err := uuid.NewV7()
 	policy := a.policies.current.For(university).Production
@@ -25,7 +25,7 @@ func (a *Activities) newBatch(university string) (production.NewBatch, error) {
 		PolicyVersion: a.policies.current.Version()}, err
 }
 
-// OpenBatch asks for a batch of what waits at a university.
+// OpenBatch asks for a batch of the cards that wait at a university.
 type OpenBatch struct {
 	Batch      uuid.UUID // made by who asks, so that asking twice opens one
 	University string
@@ -33,7 +33,7 @@ type OpenBatch struct {
 	Only       uuid.UUID // only while this plastic waits; zero: whatever waits
 }
 
-// OpenBatch opens a batch if anything waits (D3).
+// OpenBatch opens a batch if cards wait (D3).
 func (a *Activities) OpenBatch(ctx context.Context, in OpenBatch) (bool, error) {
 	n, err := a.newBatch(in.University)
 	if err != nil {
@@ -88,7 +88,7 @@ func (a *Activities) WriteOrderFile(ctx context.Context, ref campus.StepRef) (in
 	})
 }
 
-// orderFile is JSON lines, one for each card.
+// orderFile returns JSON lines, one for each card.
 func orderFile(university string, lines []production.OrderLine) ([]byte, error) {
 	var file bytes.Buffer
 	out := json.NewEncoder(&file)
@@ -177,8 +177,8 @@ func (a *Activities) AskAboutBatch(ctx context.Context, ref campus.StepRef) erro
 	return err
 }
 
-// takeBatch keeps what the bureau says about a batch. What contradicts one card says nothing about the others: the rest
-// is taken, and the contradictions are the answer.
+// takeBatch keeps what the bureau says about a batch. A report that contradicts one card says nothing about the others:
+// the rest is taken, and the contradictions are the answer.
 func (a *Activities) takeBatch(ctx context.Context, b production.Batch, found school.Batch) error {
 	cards, err := a.store.Production.BatchCards(ctx, b.ID)
 	if err != nil {
@@ -209,7 +209,7 @@ func (a *Activities) takeBatch(ctx context.Context, b production.Batch, found sc
 	return errors.Join(wrong...)
 }
 
-// ShipmentReport brings what the bureau says about a delivery into our words. BadAnswer: references that are none of
+// ShipmentReport translates the bureau's report about a delivery into our words. BadAnswer: references that are none of
 // ours.
 func ShipmentReport(d school.Delivery) (production.Shipment, error) {
 	s := production.Shipment{Number: d.DeliveryID, Kiosk: d.Kiosk, ShippedAt: d.ShippedAt,
@@ -228,8 +228,8 @@ func ShipmentReport(d school.Delivery) (production.Shipment, error) {
 	return s, nil
 }
 
-// CancelBatch takes a batch back at the bureau; what has been shipped is let be. One whose outcome nobody saw is sent
-// again under its own key first, to learn its number.
+// CancelBatch takes a batch back at the bureau; shipped cards stay shipped. A batch of unknown outcome is first sent
+// again under its own key, to learn its number.
 func (a *Activities) CancelBatch(ctx context.Context, ref campus.StepRef) error {
 	_, err := attempt(ctx, a, ref, func(ctx context.Context) (struct{}, error) {
 		b, err := a.store.Production.Batch(ctx, ref.Case.ID)
@@ -265,10 +265,10 @@ func (a *Activities) CancelBatch(ctx context.Context, ref campus.StepRef) error 
 	return err
 }
 
-// BatchCounts is how many cards of a batch are where.
+// BatchCounts counts the cards of a batch by state.
 type BatchCounts = production.BatchStatus
 
-// BatchStatus asks how the cards of a batch stand.
+// BatchStatus names the batch whose cards are counted.
 type BatchStatus struct {
 	Batch uuid.UUID
 	Late  time.Time // deliveries known since before this should have a receipt
@@ -298,7 +298,7 @@ type QueuePlastic struct {
 	Plastic    uuid.UUID
 }
 
-// QueuePlastic has a plastic wait for a batch, and opens one when enough wait (D3).
+// QueuePlastic lets a plastic wait for a batch, and opens one when enough wait (D3).
 func (a *Activities) QueuePlastic(ctx context.Context, in QueuePlastic) (campus.Moved, error) {
 	n, err := a.queued(in.University)
 	if err != nil {
@@ -307,7 +307,7 @@ func (a *Activities) QueuePlastic(ctx context.Context, in QueuePlastic) (campus.
 	return a.store.Production.QueuePlastic(ctx, in.Move, in.Plastic, n)
 }
 
-// queued is what a batch is opened with when a card begins to wait: none by size where the present policy has no
+// queued returns what a batch is opened with when a card begins to wait: none by size where the present policy has no
 // batches.
 func (a *Activities) queued(university string) (production.NewBatch, error) {
 	n, err := a.newBatch(university)

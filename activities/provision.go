@@ -36,8 +36,8 @@ func (a *Activities) service(name campus.Service) (serviceClient, error) {
 	return client, nil
 }
 
-// GrantService makes a card known to the system that owns a service, and answers what it calls the card there (C1).
-// That is kept here unless the next move keeps it.
+// GrantService makes a card known to the system that owns a service, and returns the system's own name for the card
+// (C1). The name is kept here unless the next move keeps it.
 func (a *Activities) GrantService(ctx context.Context, in ServiceStep) (string, error) {
 	open := func(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, cards.CardHolder, error) {
 		return a.store.Cards.OpenHolderAttempt(ctx, ref, try, in.Card)

@@ -16,8 +16,8 @@ type registered struct {
 	graduates                              campus.Date
 }
 
-// CheckRegistry asks who answers for the applicant whether they are whom the roster says: Academic Affairs for students
-// (A1), its admission list for freshmen (A6), the HR system for staff (A2).
+// CheckRegistry asks the register whether the applicant is the person that the roster says: Academic Affairs for
+// students (A1), its admission list for freshmen (A6), the HR system for staff (A2).
 func (a *Activities) CheckRegistry(ctx context.Context, ref campus.StepRef) (campus.Finding, error) {
 	return attemptFor(ctx, a, ref, func(ctx context.Context, who cards.Applicant) (campus.Finding, error) {
 		finding := campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail}
@@ -46,7 +46,7 @@ func (a *Activities) CheckRegistry(ctx context.Context, ref campus.StepRef) (cam
 }
 
 // studiesAhead tells whether a card of the person would be good for a while: until the day on which the studies end,
-// which is the registry's if it has one, and kept. Who has no such day has none that is over.
+// which is the registry's if it has one, and kept. A person without such a day has none that is over.
 func (a *Activities) studiesAhead(ctx context.Context, who people.Identity, day campus.Date) (bool, error) {
 	if day.IsZero() {
 		day = who.GraduatesOn

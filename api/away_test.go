@@ -29,7 +29,8 @@ type away struct {
 // manyWaiting are more decisions than a bulk decision waits for at a time.
 const manyWaiting = 11
 
-// Temporal goes away while people decide. What they decided is carried out once it is back, and they were told nothing else.
+// Temporal goes away while people decide. What they decided is carried out once it is back, and they were told nothing
+// else.
 func TestDecisionsWhileTemporalIsAway(t *testing.T) {
 	t.Parallel()
 	e := workflowtest.New(t, quick).Engine()

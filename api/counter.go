@@ -69,7 +69,8 @@ type documentSearchInput struct {
 	}
 }
 
-// findByDocument is a POST because the number of a document has no place in an address, which others on the way log.
+// findByDocument is a POST because the number of a document has no place in an address, which others on the way
+// log.
 func (s *Server) findByDocument(ctx context.Context, in *documentSearchInput) (*core.Answer[core.Page[people.FoundPerson]], error) {
 	number := campus.NormalizeDocumentNumber(in.Body.DocumentNumber)
 	return s.foundPeople(ctx, people.PersonSearch{By: campus.SearchDocument, Q: number, Limit: searchLimit})
@@ -133,7 +134,7 @@ func (s *Server) verifyPerson(ctx context.Context, in *verificationInput) (*core
 	return core.Answered(s.counterActOf(core.Language(ctx))(act)), err
 }
 
-// lookAt is for persons the caller serves; each look is audited under a name of its own.
+// lookAt shows a person whom the caller serves; each look is audited under a name of its own.
 func (s *Server) lookAt(ctx context.Context, id uuid.UUID, look string) error {
 	p, err := s.Store.People.ServedPerson(ctx, core.Member(ctx), id)
 	if err != nil {
@@ -147,7 +148,7 @@ type personListInput struct {
 	core.PageQuery
 }
 
-// listPersonCases are the cases of a person, newest first.
+// listPersonCases returns the cases of a person, newest first.
 func (s *Server) listPersonCases(ctx context.Context, in *personListInput) (*core.Answer[core.Page[StaffCaseView]], error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
@@ -163,7 +164,7 @@ func (s *Server) listPersonCases(ctx context.Context, in *personListInput) (*cor
 	return core.Answered(core.NewPage(cases, in.Limit, s.staffCaseOf(core.Language(ctx)), func(c casework.Case) uuid.UUID { return c.ID })), nil
 }
 
-// listPersonCards are the cards of a person with their plastics. The pickup code is the holder's alone.
+// listPersonCards returns the cards of a person with their plastics. The pickup code is the holder's alone.
 func (s *Server) listPersonCards(ctx context.Context, in *PersonInput) (*core.Answer[cards.CardList], error) {
 	if err := s.lookAt(ctx, in.ID, "person.read_cards"); err != nil {
 		return nil, err
@@ -173,7 +174,7 @@ func (s *Server) listPersonCards(ctx context.Context, in *PersonInput) (*core.An
 	})
 }
 
-// listCounterActs are what was done for a person at the counter, newest first, each with its receipt.
+// listCounterActs returns what was done for a person at the counter, newest first, each with its receipt.
 func (s *Server) listCounterActs(ctx context.Context, in *personListInput) (*core.Answer[core.Page[counterActView]], error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {

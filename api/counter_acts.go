@@ -31,8 +31,8 @@ type counterActInput struct {
 	Body ActBody
 }
 
-// actFields are the fields that belong to each act. Any other would be passed over, and the one at the counter be told that
-// all of what they have filled in was done.
+// actFields are the fields that belong to each act. Any other would be passed over, and the one at the counter be told
+// that all of what they have filled in was done.
 var actFields = map[campus.CounterActKind][]string{
 	campus.WithdrawalAct: {"case"}, campus.CounterChoiceAct: {"case"}, campus.ActivationAct: {"case"}, campus.ReopeningAct: {"case"},
 	campus.PickupCodeAct: {"case"}, campus.EvidenceAct: {"case", "evidence"}, campus.ApplicationAct: {"application"},
@@ -48,7 +48,7 @@ func (b *ActBody) checkFields() error {
 		core.SentIf("card", b.Card != uuid.Nil), core.SentIf("kiosk", b.Kiosk != ""))
 }
 
-// actFor does for a person what is theirs to do, while they stand at the counter (L1). Whoever does it has verified
+// actFor acts for a person who stands at the counter (L1). The member of staff has verified
 // them shortly before. The id of the decision is that of the receipt.
 func (s *Server) actFor(ctx context.Context, in *counterActInput) (*core.DecisionAnswer, error) {
 	who, b := core.Member(ctx), in.Body
@@ -84,7 +84,7 @@ func (s *Server) actFor(ctx context.Context, in *counterActInput) (*core.Decisio
 	return s.caseFor(ctx, act, b)
 }
 
-// actDone is the answer for an act that needs no workflow.
+// actDone returns the answer for an act that needs no workflow.
 func actDone(act people.CounterAct, err error) (*core.DecisionAnswer, error) {
 	return &core.DecisionAnswer{Status: http.StatusOK, Body: core.DecisionView{ID: act.ID, Status: "done", Receipt: core.ReceiptPath(act.ID)}}, err
 }
@@ -118,7 +118,7 @@ func unknown(field string, err error) error {
 	return &campus.Error{Code: campus.NotFound, Reason: field + "_unknown", Field: field, Message: err.Error()}
 }
 
-// plasticFor says for a person where their plastic is brought (D2, D3).
+// plasticFor chooses for a person the kiosk to which the plastic is brought (D2, D3).
 func (s *Server) plasticFor(ctx context.Context, act people.NewCounterAct, b ActBody) (*core.DecisionAnswer, error) {
 	who := core.Member(ctx)
 	switch {
@@ -145,7 +145,7 @@ func (s *Server) plasticFor(ctx context.Context, act people.NewCounterAct, b Act
 	return s.decideFor(ctx, c, act, campus.ResendUpdate, production.Resend{Kiosk: b.Kiosk})
 }
 
-// caseFor does what is done about a case.
+// caseFor makes the acts that are about a case.
 func (s *Server) caseFor(ctx context.Context, act people.NewCounterAct, b ActBody) (*core.DecisionAnswer, error) {
 	if act.Case = b.Case; act.Case == uuid.Nil {
 		return nil, campus.FieldErrorf("case", "case_missing", "which case?")
@@ -185,7 +185,7 @@ var counterUpdates = map[campus.CounterActKind]string{
 	campus.ReopeningAct:     campus.ReopenUpdate,
 }
 
-// decideFor has the workflow of a case take the holder's decision from a member of staff, who stays its actor.
+// decideFor sends the holder's decision to the workflow of a case; the member of staff is its actor.
 func (s *Server) decideFor(ctx context.Context, c casework.Case, act people.NewCounterAct, name string, payload any) (*core.DecisionAnswer, error) {
 	queued := c.Stage == campus.StageQueued || c.Outcome == campus.Withdrawn
 	if act.Kind == campus.WithdrawalAct && queued {

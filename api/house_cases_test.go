@@ -87,7 +87,8 @@ func (h *house) record(t *testing.T, m campus.Move) {
 	require.NoError(t, err)
 }
 
-// inReview applies and brings the application before the reviewers, as the workflow would; the item is what they decide.
+// inReview applies and brings the application before the reviewers, as the workflow would; the item is what they
+// decide.
 func (h *house) inReview(t *testing.T, who string) (ref campus.CaseRef, item uuid.UUID) {
 	t.Helper()
 	ref = h.apply(t, who)

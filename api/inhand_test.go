@@ -44,7 +44,8 @@ func sendingFor(ctx context.Context, s *Server, who caller, body io.Reader, leng
 	return answer
 }
 
-// One who sends many files at once is refused those that would only wait, before anything of them is kept. Another is not.
+// One who sends many files at once is refused those that would only wait, before anything of them is kept. Another is
+// not.
 func TestFilesAreRefusedBeforeTheyAreRead(t *testing.T) {
 	t.Parallel()
 	p := newProber(t)

@@ -12,7 +12,8 @@ import (
 	"campuscard/campus"
 )
 
-// A request that runs out of its time tells of no part of ours that it is away, unless it is. What came of it is not known.
+// A request that runs out of its time tells of no part of ours that it is away, unless it is. What came of it is not
+// known.
 func TestRunningOutOfTimeIsNobodysOutage(t *testing.T) {
 	t.Parallel()
 	s, h := newServer(t)

@@ -10,8 +10,8 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-// C4, D4: who has a card under another number is not asked for an activation that is refused, and is told what ends with
-// one that is not. Staff see the same at the case.
+// C4, D4: who has a card under another number is not asked for an activation that is refused, and is told what ends
+// with one that is not. Staff see the same at the case.
 func TestNextTellsOfACardUnderAnotherNumber(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

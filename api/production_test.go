@@ -288,8 +288,8 @@ plastic: {pickup_wait: 8s, pickup_first_reminder: 0s, pickup_last_reminder: 0s}
 production: {poll: 1s, schedule: "", urgent_before: 0s}
 `
 
-// D3 over HTTP, with the engine: a batch opened by staff, the receipt of the kiosk, a card nobody comes for that is sent
-// to another kiosk, and picked up there.
+// D3 over HTTP, with the engine: a batch opened by staff, the receipt of the kiosk, a card nobody comes for that is
+// sent to another kiosk, and picked up there.
 func TestProductionCourse(t *testing.T) {
 	t.Parallel()
 	const me = "me"

@@ -134,7 +134,7 @@ func (d *drawing) write(l line, size, x float64, grey int) {
 	}
 }
 
-// mark is a crossed box in the place of a character that no font has.
+// mark draws a crossed box in the place of a character that no font has.
 func (d *drawing) mark(g placed, size, x float64) {
 	d.missing = true
 	left, width, height := x+g.x*perPoint+0.3, g.advance*perPoint-0.6, 0.7*size*perPoint

@@ -33,7 +33,7 @@ func (*receiptAnswer) Describe(op *huma.Operation) {
 	op.Responses["200"].Content = core.FileContent(pdfType)
 }
 
-// getReceipt is the receipt of an act at the counter (L1). The look is audited.
+// getReceipt returns the receipt of an act at the counter (L1). The look is audited.
 func (s *Server) getReceipt(ctx context.Context, in *actReceiptInput) (*receiptAnswer, error) {
 	if s.receiptFonts == nil {
 		return nil, campus.Errorf(campus.Unavailable, "receipts_unavailable", "there are no fonts for receipts")
@@ -69,7 +69,7 @@ type receiptText struct {
 	at         time.Time
 }
 
-// receiptLines are the words of a receipt in a language. The number is masked: the paper may lie about.
+// receiptLines returns the words of a receipt in a language. The number is masked: the paper may lie about.
 func receiptLines(in campus.Language, r people.ActReceipt) receiptText {
 	text := func(key string) string { return campus.Text(in, key, nil) }
 	university, place := r.UniversityZH, r.CampusZH

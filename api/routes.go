@@ -32,8 +32,8 @@ func (s *Server) caseRoutes() {
 	core.Handle(s.Server, core.Get("/api/v1/staff/people/{id}", "Who somebody is", core.Staff(campus.ReadPeople)), s.getPerson)
 }
 
-// counterRoutes are what the card centre does for somebody who stands there (L1). Searches and previews keep nothing, so
-// they need no idempotency key.
+// counterRoutes returns what the card centre does for somebody who stands there (L1). Searches and previews keep
+// nothing, so they need no idempotency key.
 func (s *Server) counterRoutes() {
 	core.Handle(s.Server, core.Get("/api/v1/staff/people", "Find people", core.Staff(campus.ServeCounter)), s.findPeople)
 	core.Handle(s.Server, core.Post("/api/v1/staff/people/searches",

@@ -97,7 +97,7 @@ type caseFileView struct {
 	ContentType string               `json:"content_type"`
 }
 
-// getStaffCase is one case with its timeline, attempts, open items and evidence.
+// getStaffCase returns one case with its timeline, attempts, open items and evidence.
 func (s *Server) getStaffCase(ctx context.Context, in *core.CaseInput) (*core.Answer[staffCaseDetail], error) {
 	c, err := s.Store.Casework.StaffCase(ctx, core.Member(ctx), in.ID)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 // fonts are what receipts are written with, the first that has a character first.
 type fonts []*fontFile
 
-// DebianFonts are fonts for receipts where Debian puts them (fonts-noto-core, fonts-droid-fallback, fonts-nanum,
+// DebianFonts returns fonts for receipts where Debian puts them (fonts-noto-core, fonts-droid-fallback, fonts-nanum,
 // fonts-hanazono):
 // Latin, Greek, Cyrillic; the scripts of the countries that students come from; Chinese; Hangul; and what Chinese
 // characters are rarer still, of all planes.
@@ -123,7 +123,7 @@ func openFont[T any](path string, read func(*opentype.Loader) (T, error)) (found
 	return read(inside[max(0, china)])
 }
 
-// with is the first font that has a character; nil: none has it.
+// with returns the first font that has a character; nil: none has it.
 func (f fonts) with(r rune) *fontFile {
 	i := slices.IndexFunc(f, func(one *fontFile) bool {
 		_, found := one.characters.Lookup(r)
@@ -152,7 +152,7 @@ func newTypesetter(f fonts) *typesetter {
 // ResolveFace implements shaping.Fontmap, for characters whose fonts have been read.
 func (t *typesetter) ResolveFace(r rune) *font.Face { return t.faces[t.fontOf(r)] }
 
-// fontOf is the font of a character. For one that no font has it is the first, whose glyph 0 marks it.
+// fontOf returns the font of a character. For one that no font has it is the first, whose glyph 0 marks it.
 func (t *typesetter) fontOf(r rune) *fontFile {
 	if found := t.fonts.with(r); found != nil {
 		return found

@@ -23,19 +23,19 @@ type Actor struct {
 	ID   string    `json:"id,omitempty"`
 }
 
-// System is the product itself as an actor.
+// System returns the product itself as an actor.
 func System() Actor { return Actor{Kind: SystemActor} }
 
-// Student is the holder as an actor.
+// Student returns the holder as an actor.
 func Student(person uuid.UUID) Actor { return Actor{StudentActor, person.String()} }
 
-// Staff is a member of staff as an actor.
+// Staff returns a member of staff as an actor.
 func Staff(id uuid.UUID) Actor { return Actor{StaffActor, id.String()} }
 
-// Machine is a kiosk or another system as an actor.
+// Machine returns a kiosk or another system as an actor.
 func Machine(id string) Actor { return Actor{MachineActor, id} }
 
-// String is the form kept in tables: "staff/0190…".
+// String returns the form kept in tables: "staff/0190…".
 func (a Actor) String() string {
 	if a.ID == "" {
 		return string(a.Kind)
@@ -43,7 +43,7 @@ func (a Actor) String() string {
 	return string(a.Kind) + "/" + a.ID
 }
 
-// ParseActor reads the form kept in tables. Internal: it is none.
+// ParseActor reads the form kept in tables. Internal: the text is no actor.
 func ParseActor(kept string) (Actor, error) {
 	kind, id, _ := strings.Cut(kept, "/")
 	switch a := (Actor{ActorKind(kind), id}); a.Kind {

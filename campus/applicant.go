@@ -23,7 +23,7 @@ const (
 	StaffRoute    Route = "staff"    // submitted by the HR system (A2)
 )
 
-// RouteOf is the route of somebody whom the roster has under a status; none for one who can have no card.
+// RouteOf returns the route of a person with a status of the roster; false when the status gives no right to a card.
 func RouteOf(status string) (Route, bool) {
 	switch status {
 	case "registered":
@@ -36,7 +36,8 @@ func RouteOf(status string) (Route, bool) {
 	return "", false
 }
 
-// Papers are the items somebody hands in (A3, A4, A6): the rest of the checklist is asked of others.
+// Papers returns the items that a person hands in (A3, A4, A6). The school's systems answer for the rest of the
+// checklist.
 func Papers(route Route, category Category) []Item {
 	papers := []Item{DocumentItem}
 	if route == StudentRoute { // freshmen have none yet, and HR answers for staff
@@ -48,16 +49,16 @@ func Papers(route Route, category Category) []Item {
 	return papers
 }
 
-// Checklist are all items that are checked before the face is, in the order in which people read them.
+// Checklist returns all items that are checked before the face, in the order in which people read them.
 func Checklist(route Route, category Category) []Item {
 	return append(append([]Item{RegistryItem}, Papers(route, category)...), PhoneItem)
 }
 
-// AskedAgain tells whether somebody whose item fails is asked to bring it right. Whom the register does not confirm is
-// refused (A1); everything else can be mended by the applicant (A4).
+// AskedAgain tells whether the applicant may bring an item again that has failed. A person whom the register does not
+// confirm is refused (A1); everything else can be mended by the applicant (A4).
 func AskedAgain(item Item) bool { return item != RegistryItem }
 
-// Wanted are the items that the applicant has to bring or to put right, of all that have been looked at.
+// Wanted returns those of the findings' items that the applicant has to bring or to put right.
 func Wanted(findings []Finding) []Item {
 	var wanted []Item
 	for _, f := range findings {

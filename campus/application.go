@@ -85,12 +85,12 @@ var reviewReasons = []string{"document_unreadable", "document_wrong", "document_
 	"certificate_wrong",
 	"residence_unreadable", "residence_wrong", "letter_unreadable", "letter_wrong", PhoneChangedReason, "not_entitled"}
 
-// IsReviewReason tells whether a reviewer has this reason for some applicant.
+// IsReviewReason tells whether this is a reason that reviewers can give for some applicant.
 func IsReviewReason(reason string) bool { return slices.Contains(reviewReasons, reason) }
 
-// ReviewReasons are the reasons that a reviewer has for an action on an application (C3). A reason about an item is one
-// only where the item is on the applicant's checklist (A4), and asking for more is about something that can be brought
-// or put right: anything else would leave the applicant with nothing that is accepted.
+// ReviewReasons returns the reasons that a reviewer has for an action on an application (C3). A reason about an item is
+// offered only if the item is on the applicant's checklist (A4). Asking for more is offered only for items that can be
+// brought or put right: otherwise the applicant could do nothing.
 func ReviewReasons(action ReviewAction, route Route, category Category) []string {
 	if action == Approve {
 		return nil
@@ -105,7 +105,7 @@ func ReviewReasons(action ReviewAction, route Route, category Category) []string
 	return reasons
 }
 
-// ItemOfReason is the item that a reviewer's reason is about; none for one about the whole application.
+// ItemOfReason returns the item that a reviewer's reason is about; none for one about the whole application.
 func ItemOfReason(reason string) Item {
 	subject, _, _ := strings.Cut(reason, "_")
 	return map[string]Item{"document": DocumentItem, "certificate": CertificateItem, "residence": ResidenceItem,
@@ -123,7 +123,7 @@ const (
 	AccessService  Service = "access"
 )
 
-// BasePackage is provisioned for every card (C1).
+// BasePackage returns the services that are set up for every card (C1).
 func BasePackage() []Service { return []Service{AccessService, CanteenService, LibraryService} }
 
 // UploadPurpose is what a file is for.

@@ -34,7 +34,7 @@ func (c Calendar) IsWorkingDay(d Date) bool {
 	return d.Weekday() != time.Saturday && d.Weekday() != time.Sunday
 }
 
-// AddWorkingDays is the end of the n-th working day after the day of t; the day of t itself does not count.
+// AddWorkingDays returns the end of the n-th working day after the day of t; the day of t itself does not count.
 // D2: within 3 working days of the activation.
 func (c Calendar) AddWorkingDays(t time.Time, n int) time.Time {
 	if c.WorkingDay > 0 {
@@ -43,7 +43,7 @@ func (c Calendar) AddWorkingDays(t time.Time, n int) time.Time {
 	return c.WorkingDayAfter(DateOf(t), n).End()
 }
 
-// WorkingDayAfter is the n-th working day after a day, which itself does not count. Always of the real calendar.
+// WorkingDayAfter returns the n-th working day after a day, which itself does not count. Always of the real calendar.
 func (c Calendar) WorkingDayAfter(day Date, n int) Date {
 	for n > 0 {
 		day = day.AddDays(1)
@@ -54,8 +54,8 @@ func (c Calendar) WorkingDayAfter(day Date, n int) Date {
 	return day
 }
 
-// NotAnnounced is the first year that has not been announced among those of the days after one day, up to another:
-// what was counted over them is an estimate. None: 0.
+// NotAnnounced returns the first year, of the days after one day up to another, whose holidays are not announced; 0
+// when all are. A date that was counted over these days is an estimate.
 func (c Calendar) NotAnnounced(after, until Date) int {
 	for year := after.AddDays(1).Year; year <= until.Year; year++ {
 		if !slices.Contains(c.Announced, year) {
@@ -65,7 +65,8 @@ func (c Calendar) NotAnnounced(after, until Date) int {
 	return 0
 }
 
-// Estimated is the year because of which a day promised by AddWorkingDays is an estimate; 0 when it is none.
+// Estimated returns the year whose holidays are not announced, so that a day promised by AddWorkingDays is an estimate;
+// 0 when the day is certain.
 func (c Calendar) Estimated(promised Date) int {
 	if c.WorkingDay > 0 {
 		return 0
@@ -73,8 +74,7 @@ func (c Calendar) Estimated(promised Date) int {
 	return c.NotAnnounced(promised.AddDays(-1), promised)
 }
 
-// EstimatedDue is the year because of which a moment that was counted in working days is an estimate; 0 when it is
-// none, or when there is no such moment.
+// EstimatedDue is Estimated for a moment that was counted in working days; 0 also when there is no such moment.
 func (c Calendar) EstimatedDue(due *time.Time) int {
 	if due == nil {
 		return 0
@@ -111,8 +111,8 @@ func (c Calendar) check() error {
 	return nil
 }
 
-// NotAnnounced are the years, of the next days in any calendar that counts real working days, whose holidays are not
-// known.
+// NotAnnounced returns the years of the next days whose holidays are not known, over all calendars that count real
+// working days.
 func (p *Policies) NotAnnounced(today Date, ahead time.Duration) []int {
 	var years []int
 	for _, calendar := range p.calendars() {

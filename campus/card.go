@@ -2,7 +2,7 @@ package campus
 
 import "slices"
 
-// CardState is a state of the right to be somebody here (D4).
+// CardState is a state of a card (D4).
 type CardState string
 
 // The states of a card.
@@ -36,7 +36,7 @@ func (s CardState) Terminal() bool { return len(cardMoves[s]) == 0 }
 // OtherCardActive is the reason when the same human has a card under another number and does not change role.
 const OtherCardActive = "other_card_active"
 
-// StudiesOver is the reason when there is no day ahead until which a student's card could be good.
+// StudiesOver is the reason when a student's studies end today or have ended, so that no card can begin.
 const StudiesOver = "studies_over"
 
 // The marks of a review about a human with a card under another number.
@@ -45,9 +45,9 @@ const (
 	OtherCardReplacedMark = "other_card_replaced" // activation replaces it
 )
 
-// ReplacesCard tells whether a card by a route takes the place of one that the same human has under another number, which the
-// roster has under a status (D4): only where they change role, to staff or from staff, or where the other number gives no
-// right to a card any more. Who is a student twice has one card.
+// ReplacesCard tells whether a new card, applied for by a route, replaces the card that the same human has under
+// another number with a status of the roster (D4). It does when the human changes role, to staff or from staff, or when
+// the other number gives no right to a card any more. A person who is a student twice has one card.
 func ReplacesCard(route Route, status string) bool {
 	other, open := RouteOf(status)
 	return !open || (other == StaffRoute) != (route == StaffRoute)
@@ -61,7 +61,7 @@ type Change struct {
 	Text    string `json:"text,omitempty"`
 }
 
-// CardNumber is the number printed on a card: a fixed issuer prefix, a running number and a Luhn check digit.
+// CardNumber returns the number printed on a card: a fixed issuer prefix, a running number and a Luhn check digit.
 func CardNumber(serial int64) string {
 	const issuer, width = "937100", 9
 	digits := make([]byte, 0, len(issuer)+width+1)
@@ -80,7 +80,7 @@ func pow10(n int) int64 {
 	return p
 }
 
-// luhn is the check digit of digits (ISO/IEC 7812-1, annex B).
+// luhn returns the check digit of digits (ISO/IEC 7812-1, annex B).
 func luhn(digits []byte) byte {
 	sum := 0
 	for i := range digits {

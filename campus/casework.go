@@ -11,13 +11,13 @@ import (
 // CaseKind is a kind of process seen by people. It is also the first part of the workflow id: "application/0190…".
 type CaseKind string
 
-// CaseRef names a case. Its id is made before anything starts.
+// CaseRef names a case. Its id is made with the request, before the case begins.
 type CaseRef struct {
 	Kind CaseKind  `json:"kind"`
 	ID   uuid.UUID `json:"id"`
 }
 
-// WorkflowID is the id of the workflow that runs the case.
+// WorkflowID returns the id of the workflow that runs the case.
 func (r CaseRef) WorkflowID() string { return string(r.Kind) + "/" + r.ID.String() }
 
 // Stage is where a case stands. The stages of a kind are listed beside it.
@@ -74,8 +74,8 @@ type Notice struct {
 }
 
 // Move is one change of a case, recorded in one transaction: the case, its timeline, its work items, its notices.
-// Version is the one the case has afterwards. What makes it the same move when it is delivered twice is its name and its
-// decision, never a moment or the build: an honest repetition has other moments.
+// Version is the one the case has afterwards. A move that is delivered twice is known as the same by its name and its
+// decision. Moments and the build do not count: they differ in an honest repetition.
 type Move struct {
 	Case     CaseRef         `json:"case"`
 	Version  int64           `json:"version"`
@@ -122,7 +122,7 @@ type Granted struct {
 	At        time.Time `json:"at"`
 }
 
-// StepRef names one try of one step of a case.
+// StepRef names one attempt at one step of a case.
 type StepRef struct {
 	Case    CaseRef `json:"case"`
 	Step    string  `json:"step"`
@@ -132,7 +132,7 @@ type StepRef struct {
 	Moves   bool    `json:"moves,omitempty"` // the next move closes the attempt of a call that went well; else the call does so itself
 }
 
-// IdempotencyKey is what another system is sent, so that a step repeated acts once.
+// IdempotencyKey returns the key that another system is sent, so that a repeated step acts once.
 func (r StepRef) IdempotencyKey() string {
 	return r.Case.WorkflowID() + "/" + r.Step + "/" + strconv.Itoa(r.Key)
 }
@@ -165,8 +165,8 @@ func (s Settlement) FourEyes() bool { return s != RetryStep }
 // may come twice.
 const FactsChanged = "facts-changed"
 
-// CatchUp is the signal that tells the workflow of a case that it has lost moves; it looks how far they go. It is also the
-// step under which staff are told when it cannot catch up with them.
+// CatchUp is the signal that tells the workflow of a case that it has lost moves; it looks how far they go. It is also
+// the step under which staff are told when it cannot catch up with them.
 const CatchUp = "catch-up"
 
 // LostWorkflow is the step under which staff are told of an open case that has no workflow any more.
@@ -195,8 +195,8 @@ type CaseInput struct {
 	Campus     string    `json:"campus"`
 	Progress   *Progress `json:"progress,omitempty"`
 
-	// What Temporal shows of the case until it says otherwise: where its first step takes it. A case that does not know yet
-	// is shown as queued.
+	// What Temporal shows of the case until it says otherwise: where its first step takes it. A case that does not know
+	// yet is shown as queued.
 	Stage    Stage      `json:"stage,omitempty"`
 	WaitsFor Party      `json:"waits_for,omitempty"`
 	Due      *time.Time `json:"due,omitempty"`

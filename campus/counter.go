@@ -63,7 +63,7 @@ const (
 // PhoneTail is how many last digits of a phone it takes to search by it.
 const PhoneTail = 4
 
-// Masked is a number of which the middle is left out, for paper that others may see: "2026****01".
+// Masked returns a number of which the middle is left out, for paper that others may see: "2026****01".
 func Masked(number string) string {
 	const head, tail = 4, 2
 	n := utf8.RuneCountInString(number)

@@ -32,7 +32,7 @@ type Date struct {
 	Day   int
 }
 
-// DateOf is the day in Shanghai on which t falls.
+// DateOf returns the day in Shanghai on which t falls.
 func DateOf(t time.Time) Date {
 	year, month, day := t.In(Shanghai).Date()
 	return Date{year, month, day}
@@ -61,13 +61,13 @@ func PlausibleTime(t time.Time) bool { return DateOf(t).Plausible() && !t.IsZero
 // IsZero tells whether d is no date.
 func (d Date) IsZero() bool { return d == Date{} }
 
-// Start is the first instant of the day.
+// Start returns the first instant of the day.
 func (d Date) Start() time.Time { return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, Shanghai) }
 
-// End is the first instant after the day.
+// End returns the first instant after the day.
 func (d Date) End() time.Time { return d.AddDays(1).Start() }
 
-// AddDays is the day n days later.
+// AddDays returns the day n days later.
 func (d Date) AddDays(n int) Date {
 	return DateOf(time.Date(d.Year, d.Month, d.Day+n, 12, 0, 0, 0, Shanghai))
 }
@@ -75,10 +75,10 @@ func (d Date) AddDays(n int) Date {
 // Before tells whether d is an earlier day than other.
 func (d Date) Before(other Date) bool { return d.Start().Before(other.Start()) }
 
-// Weekday is the day of the week.
+// Weekday returns the day of the week.
 func (d Date) Weekday() time.Weekday { return d.Start().Weekday() }
 
-// String is "2006-01-02", or empty for no date.
+// String returns "2006-01-02", or empty for no date.
 func (d Date) String() string {
 	if d.IsZero() {
 		return ""

@@ -36,7 +36,7 @@ type Said struct {
 	Attempt int    `json:"attempt,omitempty"` // that was seen; another is stale
 }
 
-// What is handed to Temporal is in its histories, in the open and for long: codes only, and short.
+// Data for Temporal stays in its histories, readable and for long. So it is codes only, and short ones.
 var (
 	codeForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_:.-]{0,59}$`)
 	manyDigit = regexp.MustCompile(`[0-9]{5}`) // the number of a person or of a document, not that of a step
@@ -110,7 +110,7 @@ type DecisionRule struct {
 	About string
 }
 
-// What decisions are about.
+// Subjects of decisions: one open decision about each at a time.
 const (
 	aboutReview   = "review"
 	aboutPerson   = "in_person"
@@ -161,10 +161,10 @@ var decisionRules = map[CaseKind]map[string]DecisionRule{
 var updates = []string{TryLivenessUpdate, ChooseCounterUpdate, VerifyUpdate, ReviewUpdate, BringEvidenceUpdate, ActivateUpdate, ReopenUpdate,
 	WithdrawUpdate, ResendUpdate, PauseUpdate, ResumeUpdate, CancelUpdate, SettleStepUpdate}
 
-// DecidedKinds are the kinds of case about which people decide, in an order that stays.
+// DecidedKinds returns the kinds of case about which people decide, in an order that stays.
 func DecidedKinds() []CaseKind { return slices.Sorted(maps.Keys(decisionRules)) }
 
-// DecisionUpdates are the names of the decisions that can be made about a kind of case.
+// DecisionUpdates returns the names of the decisions that can be made about a kind of case.
 func DecisionUpdates(kind CaseKind) []string {
 	return slices.DeleteFunc(slices.Clone(updates), func(name string) bool {
 		_, found := decisionRules[kind][name]
@@ -172,19 +172,19 @@ func DecisionUpdates(kind CaseKind) []string {
 	})
 }
 
-// RuleOf is when a decision can be made about a kind of case; false when it never can.
+// RuleOf returns when a decision can be made about a kind of case; false when it never can.
 func RuleOf(kind CaseKind, update string) (DecisionRule, bool) {
 	rule, found := decisionRules[kind][update]
 	return rule, found
 }
 
-// At tells whether the decision can be made at a stage. One that can be made at any can be made before the first, too: the
-// beginning of a case may need help.
+// At tells whether the decision can be made at a stage. One that can be made at any can be made before the first, too:
+// the beginning of a case may need help.
 func (r DecisionRule) At(stage Stage) bool {
 	return stage != StageDone && (len(r.Stages) == 0 || slices.Contains(r.Stages, stage))
 }
 
-// About is what a decision is about: one step, or what its rule says.
+// About returns what a decision is about: one step, or what its rule says.
 func (s Said) About(r DecisionRule) string {
 	if s.Step != "" {
 		return "step:" + s.Step
@@ -192,8 +192,8 @@ func (s Said) About(r DecisionRule) string {
 	return r.About
 }
 
-// onlyPeople are the changes of stage that a case makes for a decision of a person and for nothing else, by the stage it
-// comes to: the stages it comes from.
+// onlyPeople are the changes of stage that a case makes for a decision of a person and for nothing else, by the stage
+// it comes to: the stages it comes from.
 var onlyPeople = map[CaseKind]map[Stage][]Stage{
 	ApplicationCase: {
 		StageIdentity:     {StageLiveness},
@@ -213,7 +213,7 @@ var onlyPeople = map[CaseKind]map[Stage][]Stage{
 	},
 }
 
-// SettleMove is the name of the move that a settlement makes, or that proposes it to a second person.
+// SettleMove returns the name of the move that a settlement makes, or that proposes it to a second person.
 func SettleMove(said Said, proposes bool) string {
 	if proposes {
 		return SettleStepUpdate + ":propose-" + said.Action + ":" + said.Step
@@ -221,11 +221,11 @@ func SettleMove(said Said, proposes bool) string {
 	return SettleStepUpdate + ":" + said.Action + ":" + said.Step
 }
 
-// OnlyPeopleFrom are the stages from which a kind of case comes to a stage by a decision only.
+// OnlyPeopleFrom returns the stages from which a kind of case comes to a stage by a decision only.
 func OnlyPeopleFrom(kind CaseKind, to Stage) []Stage { return onlyPeople[kind][to] }
 
-// NeedsDecision tells whether a move is one that a person makes: it has the name of a decision. What else needs one shows
-// when its stage is known, see OnlyPeopleFrom.
+// NeedsDecision tells whether a move is one that a person makes: it has the name of a decision. Whether
+// another move needs one shows when its stage is known, see OnlyPeopleFrom.
 func (m Move) NeedsDecision() bool {
 	name, _, _ := strings.Cut(m.Name, ":")
 	_, found := decisionRules[m.Case.Kind][name]

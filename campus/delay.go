@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// DelayPolicy says how long the next entry has to wait after wrong ones. Nobody is locked out by it: the wait has an end,
-// and what is wrong is forgotten by and by.
+// DelayPolicy says how long the next entry has to wait after wrong ones. Nobody is locked out by it: the wait has an
+// end, and what is wrong is forgotten by and by.
 type DelayPolicy struct {
 	Free   int      `yaml:"free"`   // so many wrong entries are looked at without a wait
 	First  Duration `yaml:"first"`  // the wait after that; each further wrong entry doubles it
@@ -21,7 +21,7 @@ type EntryDelays struct {
 	Address DelayPolicy `yaml:"address"` // an address, whatever the account
 }
 
-// Remaining is how many wrong entries are left of a level after a time.
+// Remaining returns how many wrong entries are left of a level after a time.
 func (p DelayPolicy) Remaining(level float64, passed time.Duration) float64 {
 	return max(0, level-max(0, passed.Seconds())/p.Forget.Std().Seconds())
 }
@@ -32,8 +32,8 @@ func (p DelayPolicy) Add(level float64) float64 {
 	return min(level+1, float64(p.Free)+doublings)
 }
 
-// Wait is how long the next entry waits after so many wrong ones. A part of one counts as a whole: otherwise those that
-// come a moment after each other would never add up to the full number.
+// Wait returns how long the next entry waits after so many wrong ones. A part of one counts as a whole: otherwise those
+// that come a moment after each other would never add up to the full number.
 func (p DelayPolicy) Wait(level float64) time.Duration {
 	over := int(math.Ceil(level)) - p.Free
 	if over < 0 {

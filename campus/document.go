@@ -12,8 +12,8 @@ import (
 // DocumentType is a kind of identity document (A3, A4).
 type DocumentType string
 
-// The kinds of document. The travel permit of Taiwan people (台胞证, 8 digits) is none of them: the guide asks them for the
-// residence permit (A4).
+// The kinds of document. The travel permit of Taiwan people (台胞证, 8 digits) is none of them: the guide asks them for
+// the residence permit (A4).
 const (
 	ResidentCard    DocumentType = "resident_card"    // of the mainland, GB 11643-1999
 	ResidencePermit DocumentType = "residence_permit" // of Hong Kong, Macau and Taiwan people, the same 18 digits
@@ -96,7 +96,7 @@ func CheckLastDay(kind DocumentType, long bool) error {
 	return nil
 }
 
-// documentOwner is the category of people who have such a document.
+// documentOwner returns the category of people who have such a document.
 func documentOwner(kind DocumentType, number string, today Date) (Category, error) {
 	switch kind {
 	case ResidentCard, ResidencePermit:
@@ -123,7 +123,8 @@ func documentOwner(kind DocumentType, number string, today Date) (Category, erro
 	return "", FieldErrorf("document_type", "document_category", "no such kind of document")
 }
 
-// residentOwner is whose number of 18 digits it is; the first of them say which of the three documents it stands on.
+// residentOwner returns whose number of 18 digits it is; the first of them say which of the three documents it stands
+// on.
 func residentOwner(kind DocumentType, number string, today Date) (Category, error) {
 	if err := CheckResidentNumber(number, today); err != nil {
 		return "", err
@@ -155,7 +156,7 @@ func (t DocumentType) Known() bool {
 	return false
 }
 
-// HolderNumber is the part of a document's number, in its stored form, that names the holder. The last two of the
+// HolderNumber returns the part of a document's number, in its stored form, that names the holder. The last two of the
 // eleven signs of a travel permit only count how often it was renewed (A4).
 func HolderNumber(kind DocumentType, number string) string {
 	if kind == TravelPermit && travelPermitForm.MatchString(number) {
@@ -210,7 +211,7 @@ func CheckResidentNumber(number string, today Date) error {
 	return nil
 }
 
-// InitialPassword is the first login password: the last six characters of the document as the roster prints it,
+// InitialPassword returns the first login password: the last six characters of the document as the roster prints it,
 // capitals (A5). Those that count renewals are among them.
 func InitialPassword(documentNumber string) string {
 	n := NormalizeDocumentNumber(documentNumber)
@@ -219,7 +220,7 @@ func InitialPassword(documentNumber string) string {
 
 var mobileForm = regexp.MustCompile(`^(?:(?:\+|00)?86)?(1[3-9]\d{9})$`)
 
-// PlainPhone is a phone number as it is typed, in digits of usual width and without what only parts them.
+// PlainPhone returns a phone number as it is typed, in digits of usual width and without what only parts them.
 func PlainPhone(s string) string {
 	return strings.NewReplacer(" ", "", "-", "", "(", "", ")", "").Replace(norm.NFKC.String(strings.Map(visible, s)))
 }

@@ -9,7 +9,7 @@ import (
 // Duration is a time.Duration written in the policy as "36h", "90s" or "30d"; a day is 24 hours.
 type Duration time.Duration
 
-// Std is the duration as the standard library's.
+// Std returns the duration as the standard library's.
 func (d Duration) Std() time.Duration { return time.Duration(d) }
 
 // UnmarshalText reads a duration; "d" stands for 24 hours.

@@ -43,7 +43,7 @@ const (
 	TryLost       = "try_lost" // the worker has died, or none was there
 )
 
-// OwnOutages are all of them.
+// OwnOutages returns all reasons of our own outages.
 func OwnOutages() []string {
 	return []string{DatabaseDown, DatabaseLate, WritesRefused, ObjectsDown, TryLost}
 }
@@ -95,7 +95,7 @@ func (e *Error) After(wait time.Duration) *Error {
 	return e
 }
 
-// CodeOf is the code of err: Internal for errors that are not ours, empty for nil.
+// CodeOf returns the code of err: Internal for errors that are not ours, empty for nil.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""
@@ -106,7 +106,7 @@ func CodeOf(err error) Code {
 	return Internal
 }
 
-// ReasonOf is the reason of err, empty where there is none.
+// ReasonOf returns the reason of err, empty where there is none.
 func ReasonOf(err error) string {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Reason

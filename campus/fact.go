@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// FactKind names a fact that is kept with a move. What the tables do with each is registered beside those tables.
+// FactKind names a fact that is kept with a move. Each table registers beside it what it does with a fact.
 type FactKind string
 
 // The kinds of facts.
@@ -23,7 +23,7 @@ type Fact struct {
 	Data json.RawMessage `json:"data"`
 }
 
-// NewFact is a fact of a kind with its data.
+// NewFact returns a fact of a kind with its data.
 func NewFact(kind FactKind, data any) Fact {
 	raw, err := json.Marshal(data)
 	if err != nil {
@@ -32,7 +32,7 @@ func NewFact(kind FactKind, data any) Fact {
 	return Fact{kind, raw}
 }
 
-// FindingFacts are verdicts as facts.
+// FindingFacts returns verdicts as facts.
 func FindingFacts(findings ...Finding) []Fact {
 	facts := make([]Fact, len(findings))
 	for i, f := range findings {
@@ -41,7 +41,7 @@ func FindingFacts(findings ...Finding) []Fact {
 	return facts
 }
 
-// With is the move with more facts.
+// With returns the move with more facts.
 func (m Move) With(facts ...Fact) Move {
 	m.Facts = append(m.Facts[:len(m.Facts):len(m.Facts)], facts...)
 	return m

@@ -33,7 +33,7 @@ const (
 	Everyone Audience = "everyone" // who may apply by themselves
 )
 
-// Statuses are the words of the roster for an audience; none for a word that is no audience.
+// Statuses returns the words of the roster for an audience; none for a word that is no audience.
 func (a Audience) Statuses() []string {
 	switch a {
 	case Freshmen:
@@ -80,7 +80,7 @@ type Hours struct {
 	Until int `yaml:"until"` // the first in which none is sent
 }
 
-// Next is the first moment from t on at which messages may be sent.
+// Next returns the first moment from t on at which messages may be sent.
 func (h Hours) Next(t time.Time) time.Time {
 	day := DateOf(t)
 	opens := func(d Date) time.Time { return d.Start().Add(time.Duration(h.From) * time.Hour) }
@@ -124,8 +124,8 @@ func (p InvitationPolicy) check() error {
 	return nil
 }
 
-// InvitesUntil is when the last wave of invitations has to be out: so long before the end of the last day that whom it
-// invites can be reminded. A period too short for that is for invitations alone.
+// InvitesUntil returns when the last wave of invitations has to be out: so long before the end of the last day that
+// whom it invites can be reminded. A period too short for that is for invitations alone.
 func (p InvitationPolicy) InvitesUntil(of Period) time.Time {
 	last := of.Until.End().Add(-p.Reminder.Std())
 	if last.After(of.From.Start()) {
@@ -134,7 +134,7 @@ func (p InvitationPolicy) InvitesUntil(of Period) time.Time {
 	return of.Until.End()
 }
 
-// Hold is why a wave has to wait, nothing when it may go out: people are not asked to stand in a line that is long
+// Hold returns why a wave has to wait, nothing when it may go out: people are not asked to stand in a line that is long
 // already, nor to hand in what nobody can work.
 func (p InvitationPolicy) Hold(line int, busy bool) string {
 	switch {
@@ -167,7 +167,7 @@ func (p InvitationPolicy) Outlook(people int, of Period, now time.Time) Outlook 
 	return out
 }
 
-// FirstWave is when a campaign that is opened now sends its first wave.
+// FirstWave returns when a campaign that is opened now sends its first wave.
 func (p InvitationPolicy) FirstWave(of Period, now time.Time) time.Time {
 	if start := of.From.Start(); start.After(now) {
 		now = start

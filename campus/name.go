@@ -13,8 +13,8 @@ import (
 // MiddleDot stands between the parts of a name such as 阿依古丽·买买提 (U+00B7, as clreq recommends).
 const MiddleDot = '·'
 
-// CleanName is the form in which a name is kept and sent to other systems: composed (NFC), with one kind of middle dot
-// between Chinese characters, and without blanks at its ends or signs that nobody sees.
+// CleanName returns the form in which a name is kept and sent to other systems: composed (NFC), with one kind of middle
+// dot between Chinese characters, and without blanks at its ends or signs that nobody sees.
 func CleanName(name string) string {
 	runes := []rune(norm.NFC.String(strings.Map(visible, name)))
 	for i, r := range runes {
@@ -34,7 +34,7 @@ func SameName(a, b string) bool {
 	return folded != "" && folded == FoldName(b)
 }
 
-// FoldName is what SameName compares. It is for comparing, not for reading.
+// FoldName returns what SameName compares. It is for comparing, not for reading.
 func FoldName(name string) string {
 	one := func(r rune) rune {
 		if same, found := sameSign[r]; found {
@@ -64,8 +64,8 @@ func separates(runes []rune, i int) bool {
 	return !beside(i-1) && !beside(i+1) && !fills
 }
 
-// NameForms are the ways in which a system that compares letter by letter may have a name, the kept one first. All of
-// them are the same name (SameName).
+// NameForms returns the ways in which a system that compares letter by letter may have a name, the kept one first. All
+// of them are the same name (SameName).
 func NameForms(name string) []string {
 	clean := CleanName(name)
 	plain := norm.NFC.String(norm.NFKC.String(clean))

@@ -53,7 +53,7 @@ func noticePlaces(language Language, params map[string]string) *strings.Replacer
 	return strings.NewReplacer(pairs...)
 }
 
-// ItemsText is a list of items, as events and notices carry it, in words.
+// ItemsText returns a list of items, as events and notices carry it, in words.
 func ItemsText(language Language, items string) string {
 	names := strings.Split(items, ",")
 	for i, item := range names {
@@ -65,7 +65,7 @@ func ItemsText(language Language, items string) string {
 	return strings.Join(names, ", ")
 }
 
-// ReasonText is a reason code in words; empty for none.
+// ReasonText returns a reason code in words; empty for none.
 func ReasonText(language Language, reason string) string {
 	if reason == "" {
 		return ""

@@ -30,7 +30,7 @@ type NoticeWords struct {
 // NoticeTexts are the words of a message in every language.
 type NoticeTexts map[Language]NoticeWords
 
-// Languages are those every text has.
+// Languages returns the languages that every text has.
 func Languages() []Language { return []Language{Chinese, English} }
 
 const (
@@ -49,12 +49,12 @@ type NoticeTemplate struct {
 	known []string // these, and what the subject may say
 }
 
-// Key is the template's key of the text catalogue.
+// Key returns the template's key of the text catalogue.
 func (n NoticeTemplate) Key() string { return noticePrefix + n.Name }
 
 var placeForm = regexp.MustCompile(`\{[a-z_]+\}`)
 
-// NoticeTemplates are all messages of the catalogue, in the order of their names.
+// NoticeTemplates returns all messages of the catalogue, in the order of their names.
 func NoticeTemplates() []NoticeTemplate {
 	var all []NoticeTemplate
 	for _, key := range TextKeys() {
@@ -65,7 +65,7 @@ func NoticeTemplates() []NoticeTemplate {
 	return all
 }
 
-// FindNoticeTemplate is the template of a name.
+// FindNoticeTemplate returns the template of a name.
 func FindNoticeTemplate(name string) (NoticeTemplate, error) {
 	if !HasText(noticePrefix+name) || strings.HasSuffix(name, subjectSuffix) {
 		return NoticeTemplate{}, Errorf(NotFound, "template_unknown", "no notice template of that name")
@@ -84,7 +84,7 @@ func newNoticeTemplate(name string) NoticeTemplate {
 	return n
 }
 
-// placesOf are the names of the places of a text, sorted.
+// placesOf returns the names of the places of a text, sorted.
 func placesOf(text string) []string {
 	places := []string{}
 	for _, place := range placeForm.FindAllString(text, -1) {
@@ -94,7 +94,7 @@ func placesOf(text string) []string {
 	return slices.Compact(places)
 }
 
-// Default are the catalogue's words.
+// Default returns the catalogue's words.
 func (n NoticeTemplate) Default() NoticeTexts {
 	texts := NoticeTexts{}
 	for _, language := range Languages() {
@@ -126,7 +126,7 @@ func (texts NoticeTexts) Hash() string {
 	return hex.EncodeToString(sum.Sum(nil))[:16]
 }
 
-// Sample is a message filled with what it may say, for a preview.
+// Sample returns a message filled with what it may say, for a preview.
 func (n NoticeTemplate) Sample(language Language, words NoticeWords) Message {
 	params := map[string]string{}
 	for _, place := range n.known {

@@ -39,7 +39,8 @@ const (
 	PackageRefused     PackageState = "refused" // its system said no
 )
 
-// packageMoves are all changes a package can make. What is refused or withdrawn stays so; who asks again gets another.
+// packageMoves are all changes a package can make. A package that was refused or withdrawn stays so; asking again makes
+// another.
 var packageMoves = map[PackageState][]PackageState{
 	PackageRequested:   {PackageGranted, PackageRefused, PackageWithdrawn},
 	PackageGranted:     {PackageWithdrawing},
@@ -79,7 +80,7 @@ type Words struct {
 	EN string `yaml:"en"`
 }
 
-// In is the text in a language.
+// In returns the text in a language.
 func (w Words) In(language Language) string {
 	if language == English {
 		return w.EN
@@ -105,7 +106,7 @@ func (p PackagePolicy) Bars(words []string, dormitory string) (reason string) {
 // PackagePolicies are the packages of a university by their codes.
 type PackagePolicies map[string]PackagePolicy
 
-// Codes are the codes of all packages in their order.
+// Codes returns the codes of all packages in their order.
 func (p PackagePolicies) Codes() []string { return slices.Sorted(maps.Keys(p)) }
 
 // UnmarshalYAML lays packages over those that are there: a new code is one more package, a known one is changed. The
@@ -154,7 +155,7 @@ func (p PackagePolicies) check() error {
 	return nil
 }
 
-// ServiceSystems are the systems behind the packages of all universities, sorted. Each has a queue of its own (K2).
+// ServiceSystems returns the systems behind the packages of all universities, sorted. Each has a queue of its own (K2).
 func (p *Policies) ServiceSystems() []string {
 	systems := map[string]bool{}
 	collect := func(policy Policy) {

@@ -14,8 +14,8 @@ const (
 	MaxPassword = 72
 )
 
-// NormalizePassword is the one form of a password, NFKC (decision 0051): one keyboard sends é as a letter and another
-// as a letter and an accent, and a Chinese input method sends full-width letters and digits.
+// NormalizePassword returns the one form of a password, NFKC (docs/security.md): one keyboard sends é as a letter and
+// another as a letter and an accent, and a Chinese input method sends full-width letters and digits.
 func NormalizePassword(password string) string { return norm.NFKC.String(password) }
 
 // CheckNewPassword refuses a login password, in its one form, that is too easy or that not every keyboard can type: A5

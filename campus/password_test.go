@@ -34,7 +34,7 @@ func TestCheckNewPassword(t *testing.T) {
 	}
 }
 
-// One password, however a keyboard sends it (decision 0051).
+// One password, however a keyboard sends it (docs/security.md).
 func TestPasswordsHaveOneForm(t *testing.T) {
 	t.Parallel()
 	require.NotEqual(t, "café2026", "cafe\u03012026")

@@ -141,7 +141,7 @@ type Policies struct {
 // Version names the content: two processes with the same version decide alike.
 func (p *Policies) Version() string { return p.version }
 
-// For is the policy of a university.
+// For returns the policy of a university.
 func (p *Policies) For(university string) Policy {
 	if special, found := p.special[university]; found {
 		return special
@@ -149,9 +149,9 @@ func (p *Policies) For(university string) Policy {
 	return p.common
 }
 
-// Kept reads a policy that was kept for the cases that began with it. What it does not know, because it is older than
-// this program, has the value of this program's default; but cases from before there were batches or packages have none
-// to their end.
+// Kept reads a policy that was kept for the cases that began with it. Numbers that it does not have, because it is
+// older than this program, have the value of this program's default; but cases from before there were batches or
+// packages have none until they end.
 func (p *Policies) Kept(files ...[]byte) (*Policies, error) {
 	base, _, err := readPolicy(Policy{}, p.first)
 	if err != nil {

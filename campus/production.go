@@ -53,12 +53,12 @@ const (
 	DeliveryReceived DeliveryState = "received" // somebody has given the receipt, or every card was reported
 )
 
-// OnTheRoad are the states of a plastic that a batch still has to bring to its end.
+// OnTheRoad returns the states of a plastic that is in a batch and not yet at its kiosk.
 func OnTheRoad() []PlasticState {
 	return []PlasticState{PlasticOrdered, PlasticInProduction, PlasticResent, PlasticShipped}
 }
 
-// Waiting are the states of a plastic that may be put into a batch: to be made and brought, or only brought.
+// Waiting returns the states of a plastic that may be put into a batch: to be made and brought, or only brought.
 func Waiting() []PlasticState { return []PlasticState{PlasticOrdered, PlasticResent} }
 
 // ProductionPolicy holds the numbers of batches (D3). The zero policy is that of cases that began before there were
@@ -103,7 +103,7 @@ func (p ProductionPolicy) check() error {
 	return nil
 }
 
-// NextBatch is when the schedule opens a batch after a moment, if there is one (D3).
+// NextBatch returns when the schedule opens a batch after a moment, if there is one (D3).
 func (p ProductionPolicy) NextBatch(after time.Time) (time.Time, bool) {
 	schedule, err := cron.ParseStandard(p.Schedule)
 	if err != nil || !p.Batches { // checked as the policy is read: there is none
@@ -113,5 +113,5 @@ func (p ProductionPolicy) NextBatch(after time.Time) (time.Time, bool) {
 	return next, !next.IsZero()
 }
 
-// OrderStep is the name of the step that orders the n-th plastic of a case, as incidents and attempts show it.
+// OrderStep returns the name of the step that orders the n-th plastic of a case, as incidents and attempts show it.
 func OrderStep(n int) string { return "order-" + strconv.Itoa(n) }

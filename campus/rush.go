@@ -29,8 +29,9 @@ func (p RushPolicy) check() error {
 	return nil
 }
 
-// Place is where somebody who is accepted now stands: behind all who came before. Whose deadline is near goes ahead of
-// those who came at most a head start earlier, so that nobody who waits is overtaken for ever.
+// Place returns where an application that is accepted now stands: behind all that came before. An application whose
+// deadline is near goes ahead of those that came at most a head start earlier, so that nobody who waits is overtaken
+// for ever.
 func (p RushPolicy) Place(now time.Time, deadline Date) time.Time {
 	if deadline.IsZero() {
 		return now

@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// gramLength is how many signs of a name the index looks at together. It is two because most Chinese given names have
-	// two characters, and nobody is looked for by less.
+	// gramLength is how many signs of a name the index looks at together. It is two because most Chinese given names
+	// have two characters, and nobody is looked for by less.
 	gramLength = 2
 	// mostReadings bounds the ways in which a name of characters with several readings is written in pinyin.
 	mostReadings = 24
 )
 
-// SearchText is what a name is found by, a form in each line: as written, in one word, in pinyin, and by the initials
-// of the pinyin. Case, accents, width, hyphens and apostrophes do not count.
+// SearchText returns the forms by which a name is found, one in each line: as written, in one word, in pinyin, and by
+// the initials of the pinyin. Case, accents, width, hyphens and apostrophes do not count.
 func SearchText(name string) string {
 	words := strings.Join(searchFold(name), " ")
 	forms := append([]string{words, strings.ReplaceAll(words, " ", "")}, pinyinForms(name)...)
@@ -28,8 +28,8 @@ func SearchText(name string) string {
 	return strings.Join(slices.Compact(forms), "\n")
 }
 
-// SearchWords are the words of what somebody has typed, each of which has to be in a name's SearchText. There are none
-// when no word is long enough for the index.
+// SearchWords returns the words of what somebody has typed, each of which has to be in a name's SearchText. There are
+// none when no word is long enough for the index.
 func SearchWords(typed string) []string {
 	words := searchFold(typed)
 	long := func(word string) bool { return utf8.RuneCountInString(word) >= gramLength }
@@ -39,7 +39,7 @@ func SearchWords(typed string) []string {
 	return words
 }
 
-// SearchGrams are the pairs of neighbouring signs in the words of a text, each once: what the index has.
+// SearchGrams returns the pairs of neighbouring signs in the words of a text, each once. The index has these pairs.
 func SearchGrams(text string) []string {
 	var grams []string
 	for _, word := range strings.Fields(text) {
@@ -52,7 +52,7 @@ func SearchGrams(text string) []string {
 	return slices.Compact(grams)
 }
 
-// NumberSpellings are the ways in which a number somebody has typed may stand on the roster: numbers are capital or
+// NumberSpellings returns the ways in which a number somebody has typed may stand on the roster: numbers are capital or
 // small letters and digits of usual width.
 func NumberSpellings(typed string) []string {
 	number := PlainNumber(typed)
@@ -61,11 +61,11 @@ func NumberSpellings(typed string) []string {
 	return slices.Compact(spellings)
 }
 
-// Typed is what somebody has typed into a field for numbers and words: of usual width, without blanks at its ends.
+// Typed returns what somebody has typed into a field for numbers and words: of usual width, without blanks at its ends.
 func Typed(s string) string { return strings.TrimSpace(norm.NFKC.String(strings.Map(visible, s))) }
 
-// PlainNumber is a number or code as somebody has typed it, or pasted in groups: of usual width, without any blanks. No
-// number of a person has one.
+// PlainNumber returns a number or code as somebody has typed it, or pasted in groups: of usual width, without any
+// blanks. No number of a person has one.
 func PlainNumber(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
@@ -102,7 +102,7 @@ var plainLetters = strings.NewReplacer("ø", "o", "đ", "d", "ð", "d", "ł", "l
 	"œ", "oe", "þ", "th",
 	"-", "", "'", "", string(MiddleDot), " ")
 
-// searchFold are the words of a name without what a search passes over.
+// searchFold returns the words of a name without what a search passes over.
 func searchFold(name string) []string {
 	bare := strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Mn, r) {
@@ -113,7 +113,7 @@ func searchFold(name string) []string {
 	return strings.Fields(plainLetters.Replace(norm.NFC.String(bare)))
 }
 
-// pinyinForms are the Chinese characters of a name in pinyin, in full and by their initials, in every reading.
+// pinyinForms returns the Chinese characters of a name in pinyin, in full and by their initials, in every reading.
 func pinyinForms(name string) []string {
 	full := []string{""}
 	short := []string{""}
@@ -139,7 +139,7 @@ func joinEach(beginnings, readings []string) []string {
 	return joined
 }
 
-// readingsOf is how a character is read, the usual reading first. ü is written v, u or yu: 吕 is LYU in passports.
+// readingsOf returns how a character is read, the usual reading first. ü is written v, u or yu: 吕 is LYU in passports.
 func readingsOf(r rune) []string {
 	args := pinyin.NewArgs()
 	args.Heteronym = true

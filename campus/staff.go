@@ -19,7 +19,8 @@ const (
 	Auditor       Role = "auditor"
 	Administrator Role = "administrator"
 
-	// Head leads a team: gives items to others and hears of what is late. Who decides too has the team's role beside it.
+	// Head leads a team: gives items to others and hears of what is late. Who decides too has the team's role beside
+	// it.
 	Head Role = "head"
 )
 
@@ -55,7 +56,7 @@ var rolePermissions = map[Role][]Permission{
 	Head: {ReadCases, AssignWork},
 }
 
-// Roles are all roles, those that do the work first.
+// Roles returns all roles, those that do the work first.
 func Roles() []Role {
 	return []Role{Reviewer, CardCentre, Production, Operator, Auditor, Head, Administrator}
 }
@@ -97,8 +98,8 @@ func (m StaffMember) May(p Permission, campus string) bool {
 	return false
 }
 
-// Campuses are those on which the member may do p, and the empty one, of what belongs to the university as a whole; all
-// is true when there is no limit. No campuses: nowhere.
+// Campuses returns the campuses on which the member may do p, and the empty one, of what belongs to the university as a
+// whole; all is true when there is no limit. No campuses: nowhere.
 func (m StaffMember) Campuses(p Permission) (campuses []string, all bool) {
 	for _, grant := range m.Grants {
 		if !slices.Contains(rolePermissions[grant.Role], p) {
@@ -116,7 +117,7 @@ func (m StaffMember) Campuses(p Permission) (campuses []string, all bool) {
 	return slices.Compact(campuses), false
 }
 
-// Permissions are all the member has anywhere, sorted.
+// Permissions returns all permissions the member has anywhere, sorted.
 func (m StaffMember) Permissions() []Permission {
 	var all []Permission
 	for _, grant := range m.Grants {

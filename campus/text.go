@@ -20,7 +20,7 @@ import (
 // Language is a language the product speaks.
 type Language string
 
-// The languages. Chinese is the one of anybody who asks for none of them.
+// The languages. Chinese is for people who ask for neither.
 const (
 	Chinese Language = "zh-CN"
 	English Language = "en"
@@ -29,10 +29,10 @@ const (
 // mostLanguages of a header are looked at: nobody reads more, and each costs time.
 const mostLanguages = 32
 
-// ParseLanguage picks from an Accept-Language header the language that weighs most among those the product speaks
-// (RFC 9110, 12.5.4); of two that weigh the same, the one that is named first. False when the header names none of them:
-// then the person's own counts, as with "*" alone. A weight of 0 is "not this one": then it is the other, unless that is
-// not wanted either. An entry that is not well-formed is passed over.
+// ParseLanguage picks from an Accept-Language header the language that weighs most among those the product speaks (RFC
+// 9110, 12.5.4); of two that weigh the same, the one that is named first. False when the header names none of them:
+// then the person's own counts, as with "*" alone. A weight of 0 is "not this one": then it is the other, unless that
+// is not wanted either. An entry that is not well-formed is passed over.
 func ParseLanguage(accept string) (Language, bool) {
 	weight, order, others := map[Language]float32{}, []Language{}, float32(-1)
 	entries := strings.SplitN(accept, ",", mostLanguages+1)
@@ -65,7 +65,7 @@ func ParseLanguage(accept string) (Language, bool) {
 	return notRefused(order)
 }
 
-// notRefused is what is left when a header only says which of the languages is not wanted ("zh;q=0").
+// notRefused returns what is left when a header only says which of the languages is not wanted ("zh;q=0").
 func notRefused(refused []Language) (Language, bool) {
 	switch {
 	case len(refused) > 1: // neither is wanted, and there is no third
@@ -88,8 +88,8 @@ func weighed(entry string) (name string, weight float32, ok bool) {
 	return parts[1], float32(heavy), err == nil && heavy <= 1
 }
 
-// languageOf is ours that a tag of BCP 47 means: Taiwan's Chinese is Chinese to it, and Britain's English English. What is
-// only near to one of them is not it, such as Welsh to English.
+// languageOf returns our language that a tag of BCP 47 means: Chinese of Taiwan counts as Chinese, and English of
+// Britain as English. A language near to one of them, as Welsh to English, does not count as it.
 func languageOf(name string) (Language, bool) {
 	tag, err := language.Parse(name)
 	if err != nil {
@@ -136,8 +136,8 @@ func mustReadTexts() map[string]phrase {
 	return all
 }
 
-// Text is what a person reads for a key of the catalogue such as "stage.review", with {places} filled from params.
-// A key the catalogue lacks is answered as itself, so that nothing is ever blank.
+// Text returns what a person reads for a key of the catalogue such as "stage.review", with {places} filled from params.
+// A key that the catalogue lacks is returned as it is, so that no text is blank.
 func Text(in Language, key string, params map[string]string) string {
 	found, ok := catalogue[key]
 	if !ok {
@@ -164,15 +164,15 @@ func Text(in Language, key string, params map[string]string) string {
 // number. English has these two forms, Chinese needs none.
 var counted = regexp.MustCompile(`\{([a-z_]+)#([^#{}]*)#([^#{}]*)\}`)
 
-// TimeText is a moment as people read it. It names its zone, because a message is read wherever somebody is.
+// TimeText returns a moment as people read it. It names its zone, because a message is read wherever somebody is.
 func TimeText(in Language, at time.Time) string {
 	return Text(in, "time.zone", map[string]string{"time": at.In(Shanghai).Format("2006-01-02 15:04")})
 }
 
-// CauseText is why a step is parked, for staff.
+// CauseText returns why a step is parked, for staff.
 func CauseText(in Language, cause Code) string { return Text(in, "cause."+string(cause), nil) }
 
-// StepText is a step in words; "order-2" is the second of its kind.
+// StepText returns a step in words; "order-2" is the second of its kind.
 func StepText(in Language, step string) string {
 	if step == "" {
 		return ""
@@ -192,7 +192,7 @@ func trimCount(step string) string {
 	return strings.TrimSuffix(strings.TrimRight(step, "0123456789"), "-")
 }
 
-// WaitText is a time to wait, never shorter than it is.
+// WaitText returns a time to wait, never shorter than it is.
 func WaitText(in Language, wait time.Duration) string {
 	const short = 2 * time.Minute
 	key, unit := "wait.minutes", time.Minute
@@ -208,7 +208,7 @@ func HasText(key string) bool {
 	return found
 }
 
-// TextKeys are all keys of the catalogue, sorted.
+// TextKeys returns all keys of the catalogue, sorted.
 func TextKeys() []string {
 	keys := make([]string, 0, len(catalogue))
 	for key := range catalogue {

@@ -1,7 +1,7 @@
 package campus
 
-// WatchPolicy holds the numbers from which something waits too long or is too full: `campuscard doctor` reads them, and
-// the alarms of deploy/alarms.yaml name them.
+// WatchPolicy holds the limits beyond which something waits too long or is too full: `campuscard doctor` reads them,
+// and the alarms of deploy/alarms.yaml name them.
 type WatchPolicy struct {
 	OutboxAge      Duration `yaml:"outbox_age"`
 	QueuedAge      Duration `yaml:"queued_age"`

@@ -8,12 +8,11 @@ import (
 // The one rule for texts that people write: names, notes, messages. A text has something to see, and nothing that only
 // machines read: control characters, and marks that make a line read in another order than it is written.
 
-// MostNumber is how many characters the number of a student or a member of staff has at most, on a roster, in a submission
-// of HR and at a sign-in alike.
+// MostNumber is the greatest length, in characters, of the number of a student or a member of staff: on a roster, in a
+// submission of HR, at a sign-in.
 const MostNumber = 40
 
-// Blank tells whether there is nothing to see in a text: it is empty, or all blanks of some script or other, or marks
-// that have no letter to stand on.
+// Blank tells whether a text shows nothing: it is empty, or has only blanks of any script and marks without a letter.
 func Blank(text string) bool {
 	for _, r := range text {
 		if !invisible(r) && !unicode.Is(unicode.M, r) {
@@ -71,7 +70,7 @@ func CheckWords(field, text string, lines bool) error {
 	return nil
 }
 
-// SMSLength is how many characters a text has to a carrier, which counts units of UTF-16: an emoji is two.
+// SMSLength returns how many characters a text has to a carrier, which counts units of UTF-16: an emoji is two.
 func SMSLength(text string) int {
 	units := 0
 	for _, r := range text {
@@ -80,7 +79,7 @@ func SMSLength(text string) int {
 	return units
 }
 
-// HoldsNUL tells whether JSON text says the character NUL, which Postgres keeps neither in texts nor in jsonb.
+// HoldsNUL tells whether JSON text contains the character NUL, which Postgres keeps neither in texts nor in jsonb.
 func HoldsNUL(raw []byte) bool {
 	for i := 0; i < len(raw); i++ {
 		if raw[i] == 0 {

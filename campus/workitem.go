@@ -17,7 +17,7 @@ const (
 	OverdueItem  WorkItemKind = "overdue"   // a promise is about to break
 )
 
-// Acknowledge is what is decided about an item that only tells people something.
+// Acknowledge is the only action on an item that just tells people something.
 const Acknowledge = "acknowledge"
 
 // WorkItemRule is all that there is to know about a kind of work item.
@@ -46,23 +46,22 @@ var workItemRules = map[WorkItemKind]WorkItemRule{
 	OverdueItem: {Permission: HandlePlastic, InWorkingDays: true, Actions: []string{Acknowledge}},
 }
 
-// WorkItemKinds are all kinds, in an order that stays.
+// WorkItemKinds returns all kinds, in an order that stays.
 func WorkItemKinds() []WorkItemKind { return slices.Sorted(maps.Keys(workItemRules)) }
 
-// Rule is what there is to know about the kind; of one that is not listed nothing, and nobody may decide it.
+// Rule returns the rule of the kind; an empty one for a kind that is not listed, and nobody may decide its items.
 func (k WorkItemKind) Rule() WorkItemRule { return workItemRules[k] }
 
 // Known tells whether the kind is listed.
 func (k WorkItemKind) Known() bool { _, found := workItemRules[k]; return found }
 
-// Permission is what it takes to see and decide a work item of this kind.
+// Permission returns the permission to see and decide a work item of this kind.
 func (k WorkItemKind) Permission() Permission { return k.Rule().Permission }
 
 // DueInWorkingDays tells whether the date of an item of this kind is counted in working days.
 func (k WorkItemKind) DueInWorkingDays() bool { return k.Rule().InWorkingDays }
 
-// About is what a decision about an item of a kind is about, as that of a decision; empty: no workflow decides about
-// it.
+// About returns the subject of a decision about an item of the kind, as Said.About; empty when no workflow decides it.
 func (k WorkItemKind) About(step string) string {
 	if k.Rule().Update == SettleStepUpdate {
 		return Said{Step: step}.About(settleRule)

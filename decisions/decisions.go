@@ -18,8 +18,8 @@ import (
 	"campuscard/workflows"
 )
 
-// How long a decision is waited for: until the workflow has taken it, until it has answered while somebody waits for that,
-// or while nobody does; and until the answer is kept.
+// How long a decision is waited for: until the workflow has taken it, until it has answered while somebody waits for
+// that, or while nobody does; and until the answer is kept.
 const (
 	admission = 5 * time.Second
 	patience  = 20 * time.Second
@@ -39,15 +39,15 @@ func NewSender(store *storage.Store, temporal client.Client, log *slog.Logger) *
 	return &Sender{store: store, temporal: temporal, log: log}
 }
 
-// Send has the workflow of its case take a decision, waits for what becomes of it as long as people wait, and keeps that.
-// Temporal knows the decision by its id, so that it may be sent again. One that is still open afterwards is sent again by
-// the worker: nobody may be told that it was not taken.
+// Send has the workflow of its case take a decision, waits for what becomes of it as long as people wait, and keeps
+// that. Temporal knows the decision by its id, so that it may be sent again. One that is still open afterwards is sent
+// again by the worker: nobody may be told that it was not taken.
 func (s *Sender) Send(ctx context.Context, d casework.Decision) (casework.Decision, error) {
 	return s.send(ctx, d, patience, keeping)
 }
 
-// Resend is Send when nobody waits: that the workflow has taken the decision is enough, and what becomes of it is seen at
-// the next look. It is over before another may take the decision.
+// Resend is Send when nobody waits: that the workflow has taken the decision is enough, and what becomes of it is seen
+// at the next look. It is over before another may take the decision.
 func (s *Sender) Resend(ctx context.Context, d casework.Decision) (casework.Decision, error) {
 	return s.send(ctx, d, glance, casework.ResendLease-admission-glance-time.Second)
 }
@@ -81,7 +81,7 @@ func (s *Sender) send(ctx context.Context, d casework.Decision, wait, keep time.
 }
 
 // waits leaves a decision open whose case goes on and has no workflow: it has not begun yet, or Temporal has lost it.
-// What staff decide about the latter itself is refused, because nobody is there to take it.
+// A decision of staff about the latter itself is refused, because nobody is there to take it.
 func (s *Sender) waits(ctx context.Context, d casework.Decision, err error) (casework.Decision, error) {
 	if err == nil {
 		err = s.Lost(ctx, d.Case)
@@ -96,8 +96,8 @@ func (s *Sender) waits(ctx context.Context, d casework.Decision, err error) (cas
 	return s.kept(d)(s.store.Casework.FindDecision(ctx, d.By, d.ID))
 }
 
-// refuse keeps that the workflow has refused a decision. Where the case has a move for it all the same, the workflow may
-// have lost that, as it has when it says that it is behind.
+// refuse keeps that the workflow has refused a decision. Where the case has a move for it all the same, the workflow
+// may have lost that, as it has when it says that it is behind.
 func (s *Sender) refuse(ctx context.Context, d casework.Decision, why error) (casework.Decision, error) {
 	if campus.ReasonOf(why) == campus.EngineBehind {
 		return d, s.recall(ctx, d.Case)
@@ -112,7 +112,7 @@ func (s *Sender) refuse(ctx context.Context, d casework.Decision, why error) (ca
 	return now, s.recall(ctx, d.Case)
 }
 
-// kept is a decision as it is kept now, or as it was when that fails.
+// kept returns a decision as it is kept now, or as it was when that fails.
 func (*Sender) kept(before casework.Decision) func(casework.Decision, error) (casework.Decision, error) {
 	return func(now casework.Decision, err error) (casework.Decision, error) {
 		if err != nil {
@@ -122,8 +122,8 @@ func (*Sender) kept(before casework.Decision) func(casework.Decision, error) (ca
 	}
 }
 
-// recall has the decisions sent again that the workflow of a case has lost, and has it catch up with its own moves: without
-// them it never comes to the version that this one is about. What it knows is sent no more.
+// recall has the decisions sent again that the workflow of a case has lost, and has it catch up with its own moves:
+// without them it never comes to the version that this one is about. A decision that it knows is not sent again.
 func (s *Sender) recall(ctx context.Context, ref campus.CaseRef) error {
 	answer, err := s.temporal.QueryWorkflow(ctx, ref.WorkflowID(), "", campus.PlaceQuery)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // Lost deals with a case that seems to have no workflow, as after Temporal was restored from a dump that is older than
-// the case. It is begun again where that is safe; else staff are told, once for however often it is found.
+// the case. It starts the workflow again where that is safe; else it opens an incident, once.
 func (s *Sender) Lost(ctx context.Context, ref campus.CaseRef) error {
 	found, err := s.temporal.DescribeWorkflowExecution(ctx, ref.WorkflowID(), "")
 	switch {
@@ -33,7 +33,7 @@ func (s *Sender) Lost(ctx context.Context, ref campus.CaseRef) error {
 	})
 }
 
-// Found takes back that staff were told.
+// Found closes the incident of Lost: the case has a workflow again.
 func (s *Sender) Found(ctx context.Context, ref campus.CaseRef) error {
 	return s.store.Casework.CloseIncident(ctx, ref, campus.LostWorkflow)
 }

@@ -107,7 +107,7 @@ func (d *doctor) runs(ctx context.Context, id string) (running bool, attempts in
 	return running, found.GetPendingWorkflowTask().GetAttempt(), nil
 }
 
-// withoutCase are workflows that run although their case is closed or unknown.
+// withoutCase returns workflows that run although their case is closed or unknown.
 func (d *doctor) withoutCase(ctx context.Context, before time.Time) ([]string, error) {
 	page, err := d.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		Namespace: d.Namespace, PageSize: sample, Query: "ExecutionStatus = 'Running' and CampusCaseKind is not null",

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Level is how well something is.
+// Level says how serious a finding is.
 type Level string
 
 // The levels. Fail is broken: something does not work, or is lost if nobody acts. Warn is what somebody should look at.
@@ -16,7 +16,7 @@ const (
 	Fail Level = "fail"
 )
 
-// Finding is what a check has seen. Its text is that of the code, with the values in their places.
+// Finding is the result of a check. Its text is that of the code, with the values in their places.
 type Finding struct {
 	Check  string            `json:"check"`
 	Level  Level             `json:"level"`
@@ -78,8 +78,8 @@ func examine(ctx context.Context, timeout time.Duration, checks []check) []Findi
 // unseen is what a check has seen that was not made, because one that it needs has failed.
 const unseen = "unseen"
 
-// failed is the check because of which nothing can be built upon these findings: the one that made them, or the one for
-// which that one was not made. Empty: all is well enough.
+// failed returns the check because of which nothing can be built upon these findings: the one that made them, or the
+// one for which that one was not made. Empty: all is well enough.
 func failed(found []Finding, name string) string {
 	for _, f := range found {
 		switch {

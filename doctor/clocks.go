@@ -20,8 +20,8 @@ func (d *doctor) lookAtClock(context.Context) []Finding {
 // dateStep is how exact the time is that an answer over HTTP carries.
 const dateStep = time.Second
 
-// lookAtClocks compares the clocks of the machines that api and worker run on with Postgres's. Who does not answer is
-// another check's finding.
+// lookAtClocks compares the clocks of the machines that api and worker run on with Postgres's. A process that does not
+// answer is another check's finding.
 func (d *doctor) lookAtClocks(ctx context.Context) []Finding {
 	var found []Finding
 	for _, address := range slices.Concat(d.API, d.Worker) {
@@ -43,7 +43,7 @@ func (d *doctor) lookAtClocks(ctx context.Context) []Finding {
 	return found
 }
 
-// timeAt is the time that a process of ours has.
+// timeAt returns the time that a process of ours has.
 func timeAt(ctx context.Context, address string) (time.Time, bool) {
 	if !strings.Contains(address, "://") {
 		address = "http://" + address

@@ -1,4 +1,4 @@
-// Package doctor looks at every part of the house and says what is wrong and what to do. It is meant for the day when
+// Package doctor looks at every part of the product and says what is wrong and what to do. It is meant for the day when
 // parts are down: it needs none of them, waits for none longer than it was told, and changes nothing.
 package doctor
 
@@ -15,7 +15,7 @@ import (
 	"campuscard/worker"
 )
 
-// Settings are what the house is configured with, as it stands in the environment: it may be wrong, or missing.
+// Settings are what the product is configured with, as they stand in the environment: they may be wrong, or missing.
 type Settings struct {
 	DatabaseURL    string
 	Objects        storage.ObjectsConfig
@@ -34,7 +34,7 @@ type Settings struct {
 	Timeout        time.Duration // of each check
 }
 
-// doctor is what can be had of the settings. What could not be had is nil, and a check says so.
+// doctor holds the connections that the settings give. One that could not be made is nil, and a check says so.
 type doctor struct {
 	Settings
 	data, pepper []byte
@@ -70,7 +70,8 @@ func Examine(ctx context.Context, settings Settings, log *slog.Logger) []Finding
 	return examine(ctx, settings.Timeout, d.checks())
 }
 
-// watch are the numbers of the policy; those of one that cannot be read are unknown, and nothing is compared with them.
+// watch returns the numbers of the policy; those of one that cannot be read are unknown, and nothing is compared with
+// them.
 func (d *doctor) watch() campus.WatchPolicy { return d.policies.For("").Watch }
 
 // The names of the checks that others need.
@@ -84,7 +85,7 @@ const (
 	objectsCheck   = "s3"
 )
 
-// checks are all of them, in the order of the report.
+// checks returns all checks, in the order of the report.
 func (d *doctor) checks() []check {
 	return []check{
 		{name: settingsCheck, look: d.lookAtSettings},

@@ -33,7 +33,7 @@ func lines(found []Finding, language campus.Language) []line {
 	return shown
 }
 
-// inWords are values with what is a code of ours in words. Programs get the code.
+// inWords returns values with our codes in words. Programs get the code.
 func inWords(v values, language campus.Language) map[string]string {
 	words := maps.Clone(v)
 	if step, found := v["step"]; found {
@@ -56,7 +56,7 @@ func WriteJSON(w io.Writer, found []Finding, language campus.Language) error {
 	}{Worst(found), lines(found, language)})
 }
 
-// WriteText writes a report for people: a line a check, and what to do below it.
+// WriteText writes a report for people: a line for each check, and below it what to do.
 func WriteText(w io.Writer, found []Finding, language campus.Language) error {
 	width := 0
 	for _, f := range found {
@@ -78,7 +78,7 @@ func WriteText(w io.Writer, found []Finding, language campus.Language) error {
 	return err
 }
 
-// Worst is the worst level of a report.
+// Worst returns the worst level of a report.
 func Worst(found []Finding) Level {
 	worst := OK
 	for _, f := range found {
@@ -89,7 +89,7 @@ func Worst(found []Finding) Level {
 	return worst
 }
 
-// broken is a check that could not be made although its part answers.
+// broken returns a check that could not be made although its part answers.
 func broken(err error) []Finding { return fail("broken", values{"error": oneLine(err)}) }
 
 // oneLine leaves out the address of a request: the finding names it.
@@ -109,7 +109,7 @@ func oneLineText(text string) string {
 	return text
 }
 
-// span is a duration as people read it.
+// span returns a duration as people read it.
 func span(d time.Duration) string {
 	if d < time.Minute {
 		return d.Round(100 * time.Millisecond).String()

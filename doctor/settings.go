@@ -19,7 +19,7 @@ import (
 	"campuscard/school"
 )
 
-// readKey is a key of 32 bytes, or nil.
+// readKey returns a key of 32 bytes, or nil.
 func readKey(text string) []byte {
 	key, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(key) != 32 {
@@ -153,7 +153,7 @@ func (d *doctor) hostsOverTLS() []string {
 	return slices.Compact(hosts)
 }
 
-// certificateEnd is when the first certificate of a server's chain ends.
+// certificateEnd returns when the first certificate of a server's chain ends.
 func certificateEnd(ctx context.Context, host string) (time.Time, error) {
 	conn, err := new(tls.Dialer).DialContext(ctx, "tcp", host)
 	if err != nil {

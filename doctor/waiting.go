@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// waitsFor is how many cases wait for a part of our own house, and for how long the first of them does.
+// waitsFor is how many cases wait for a part of our own, and for how long the first of them does.
 type waitsFor struct {
 	cases  int
 	oldest time.Duration
@@ -27,7 +27,7 @@ var partChecks = map[string]string{
 	"postgres": postgresCheck, "writes": postgresCheck, "objects": objectsCheck, "temporal": temporalCheck,
 }
 
-// lookAtWaiting says how many cases wait for a part of our own house. The workers know it, also while Postgres is
+// lookAtWaiting says how many cases wait for a part of our own. The workers know it, also while Postgres is
 // away: each of the cases in its memory, and all of them what waits to be sent to Temporal.
 func (d *doctor) lookAtWaiting(ctx context.Context) []Finding {
 	answers := make([]map[string]waitsFor, len(d.Worker))
@@ -71,7 +71,7 @@ func (d *doctor) lookAtWaiting(ctx context.Context) []Finding {
 	return found
 }
 
-// waitingAt is what a worker shows in its metrics.
+// waitingAt returns what a worker shows in its metrics.
 func waitingAt(ctx context.Context, address string) (map[string]waitsFor, error) {
 	if !strings.Contains(address, "://") {
 		address = "http://" + address

@@ -81,8 +81,8 @@ func newHouse(t *testing.T) *house {
 	return h
 }
 
-// build compiles the program. What is under test has the race detector if the test has it; the school's systems are not,
-// and look at pictures ten times slower under it.
+// build compiles the program. What is under test has the race detector if the test has it; the school's systems are
+// not, and look at pictures ten times slower under it.
 func build(t *testing.T, flags ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "campuscard")

@@ -27,8 +27,9 @@ const (
 	rounds    = 3
 )
 
-// TestNothingDecidedIsLost has decisions of every process made once each, and Temporal or the worker killed in the worst
-// moment: Postgres has them, and Temporal does not. Waits end while it is away. Nobody repeats anything and nobody helps.
+// TestNothingDecidedIsLost has decisions of every process made once each, and Temporal or the worker killed in the
+// worst moment: Postgres has them, and Temporal does not. Waits end while it is away. Nobody repeats anything and
+// nobody helps.
 func TestNothingDecidedIsLost(t *testing.T) {
 	h := openOwnHouse(t)
 	crowd, err := h.world.Crowd(t.Context(), rounds*story.PeopleOfRound, 0)
@@ -72,8 +73,8 @@ func killTemporal(t *testing.T, h *ownHouse, m made) {
 	require.NoError(t, h.stack.Up(t.Context(), stack.Temporal))
 }
 
-// killAfterCommit kills the worker, and whatever else, after the worker's commits, and before it could tell Temporal, which
-// hangs meanwhile.
+// killAfterCommit kills the worker, and whatever else, after the worker's commits, and before it could tell Temporal,
+// which hangs meanwhile.
 func killAfterCommit(parts ...stack.Part) func(*testing.T, *ownHouse, made) {
 	return func(t *testing.T, h *ownHouse, m made) {
 		t.Helper()
@@ -116,7 +117,8 @@ func (m made) cases() (ids []uuid.UUID) {
 	return ids
 }
 
-// make locks the cases, as a move does, and has every decision made once. It returns when all wait in Postgres for them.
+// make locks the cases, as a move does, and has every decision made once. It returns when all wait in Postgres for
+// them.
 func (h *ownHouse) make(t *testing.T, list []story.Undecided) made {
 	t.Helper()
 	m := made{list: list, ids: make([]uuid.UUID, len(list))}

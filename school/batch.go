@@ -71,7 +71,7 @@ func (b *Batch) complete() bool {
 	return b.BatchID != "" && b.Reference != "" && b.SHA256 != "" && short(b.BatchID)
 }
 
-// references are the cards a batch is about, sorted.
+// references returns the cards a batch is about, sorted.
 func (b *Batch) references() []string {
 	cards := make([]string, len(b.Entries))
 	for i, e := range b.Entries {

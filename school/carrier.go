@@ -17,8 +17,8 @@ type verdict struct {
 func (v *verdict) complete() bool { return v.Match != nil }
 
 // VerifyHolder asks whether the phone (E.164) is registered to the person of that name and document. The carrier
-// compares letter by letter, so it is asked with each form of the name (campus.NameForms) until one is the one it has. None:
-// the phone is somebody else's.
+// compares letter by letter, so it is asked with each form of the name (campus.NameForms) until one is the one it has.
+// None: the phone is somebody else's.
 func (c *Carrier) VerifyHolder(ctx context.Context, phone, name, documentNumber string) (match bool, err error) {
 	for _, form := range campus.NameForms(name) {
 		body := map[string]string{"phone": phone, "name": form, "document_number": documentNumber}

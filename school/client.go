@@ -63,8 +63,8 @@ func short(words ...string) bool {
 	return true
 }
 
-// opaque tells whether a word that another system made for machines is one: short, and nothing but visible ASCII, so that
-// no name and no sentence is taken for it and kept.
+// opaque tells whether a word that another system made for machines is one: short, and nothing but visible ASCII, so
+// that no name and no sentence is taken for it and kept.
 func opaque(word string) bool {
 	for _, b := range []byte(word) {
 		if b <= ' ' || b > '~' {
@@ -83,7 +83,8 @@ func (c *client) json(ctx context.Context, r call, out checked) error {
 	return err
 }
 
-// jsonStatus is json for who has to know the status of an answer that is an error; it is 0 where there was no answer.
+// jsonStatus returns json for callers that have to know the status of an answer that is an error; it is 0 where there
+// was no answer.
 func (c *client) jsonStatus(ctx context.Context, r call, out checked) (status int, err error) {
 	defer measure(ctx, c.timing, c.system, time.Now(), &err)
 	limit := int64(maxAnswer)
@@ -169,7 +170,7 @@ func (c *client) request(ctx context.Context, r call) (*http.Request, error) {
 	return req, nil
 }
 
-// target is the address of a call. Empty and dotted segments would address something else.
+// target returns the address of a call. Empty and dotted segments would address something else.
 func (c *client) target(r call) (string, error) {
 	segments := r.path
 	if r.university != "" {

@@ -9,8 +9,8 @@ import (
 	"campuscard/campus"
 )
 
-// Line is one line of an export: somebody, or why they cannot be read. One bad line is no reason to leave everybody
-// else out.
+// Line is one line of an export: a person, or the reason why the line cannot be read. One bad line does not keep the
+// others out.
 type Line[P any] struct {
 	Person P
 	Fault  string // a key of the text catalogue; empty: it can be read

@@ -39,8 +39,8 @@ func (c *client) statusError(a answer) error {
 	return campus.Errorf(code, reason, "%s: answered %d %s", c.system, a.status, reason)
 }
 
-// ownCode is the machine-readable code of an error answer: {"code": "not_found"}. A code that is not a short word in
-// snake case is not repeated, it could hold anything.
+// ownCode returns the machine-readable code of an error answer: {"code": "not_found"}. A code that is not a short word
+// in snake case is not repeated, it could hold anything.
 func ownCode(a answer) (string, bool) {
 	var body struct {
 		Code string `json:"code"`
@@ -62,7 +62,7 @@ func (c *client) unavailable(format string, args ...any) error {
 	return campus.Errorf(campus.Unavailable, "", "%s: %s", c.system, fmt.Sprintf(format, args...))
 }
 
-// unreachable is the error of a call that got no answer. The address is taken off: it holds a person's number.
+// unreachable returns the error of a call that got no answer. The address is taken off: it holds a person's number.
 func (c *client) unreachable(caller, limited context.Context, err error) error {
 	if ended := c.ended(caller, limited); ended != nil {
 		return ended

@@ -13,8 +13,8 @@ import (
 	"campuscard/campus"
 )
 
-// newTiming is the histogram of all calls, for the process's metrics if it has any. Its count by outcome is the number
-// of calls that ended so.
+// newTiming returns the histogram of all calls, for the process's metrics if it has any. Its count by outcome is the
+// number of calls that ended so.
 func newTiming() (metric.Float64Histogram, error) {
 	timing, err := otel.Meter("campuscard/school").Float64Histogram("campuscard_school_call_duration_seconds",
 		metric.WithDescription("Time a call of a school system takes, by system and outcome: ok or the code of the error."),

@@ -55,7 +55,7 @@ func (c *client) reach(ctx context.Context, universities []string) error {
 	return nil
 }
 
-// home is where a system answers for a university: an address of its own, of the system, or the common one.
+// home returns where a system answers for a university: an address of its own, of the system, or the common one.
 func (cfg Config) home(system, university string) string {
 	for _, place := range []string{system + "/" + university, system} {
 		if address, ok := cfg.Addresses[place]; ok {

@@ -20,10 +20,11 @@ type Services struct {
 
 var serviceName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 
-// IsServiceName tells whether a service can be called so: a part of an address, and of no other address.
+// IsServiceName tells whether the text can be the name of a service: it is part of an address, and must not lead to
+// another one.
 func IsServiceName(system string) bool { return serviceName.MatchString(system) }
 
-// client is the client of one service. It is made for each call; the connections are everybody's.
+// client returns the client of one service. It is made for each call; the connections are everybody's.
 func (s *Services) client(system string) (*client, error) {
 	if !IsServiceName(system) {
 		return nil, campus.Errorf(campus.Invalid, "", "value-added service: its name is not short words with hyphens")

@@ -11,8 +11,8 @@ import (
 )
 
 // readStrictly reads JSON of another system as it was agreed on: names in their own case, each once, at any depth. The
-// standard library takes a name in any case and the last of several, so that two readers of one message may see two things.
-// Names that nobody has agreed on are passed over, unless two of one object differ in case only.
+// standard library takes a name in any case and the last of several, so that two readers of one message may see two
+// things. Names that nobody has agreed on are passed over, unless two of one object differ in case only.
 func readStrictly(body []byte, out any) error {
 	if err := json.Unmarshal(body, out); err != nil {
 		return err

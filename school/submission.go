@@ -15,8 +15,8 @@ import (
 // MostSubmitted is how many employees one submission may name.
 const MostSubmitted = 1000
 
-// Submission is HR's word that it applies for cards for members of staff (A2). Repeats carry the same ID. It names them
-// only; who they are is asked of HR.
+// Submission is HR's word that it applies for cards for members of staff (A2). Repeats carry the same ID. It only names
+// them; HR is asked who they are.
 type Submission struct {
 	ID          string
 	University  string
@@ -34,8 +34,8 @@ type submissionBody struct {
 }
 
 // VerifySubmission checks a signed submission of an HR system (Standard Webhooks) and reads it, with the errors of
-// VerifyCallback. Each university has a secret of its own: the sender is the one that has signed, whatever the message says,
-// and submits for itself alone. Forbidden: callback_university.
+// VerifyCallback. Each university has a secret of its own: the sender is the one that has signed, whatever the message
+// says, and submits for itself alone. Forbidden: callback_university.
 func VerifySubmission(secrets map[string]string, header http.Header, body []byte, now time.Time) (Submission, error) {
 	sender, err := signedBy(secrets, header, body, now)
 	if err != nil {
@@ -62,7 +62,7 @@ func VerifySubmission(secrets map[string]string, header http.Header, body []byte
 	return s, nil
 }
 
-// signedBy is the university with whose secret a message is signed, with the errors of verifySignature.
+// signedBy returns the university with whose secret a message is signed, with the errors of verifySignature.
 func signedBy(secrets map[string]string, header http.Header, body []byte, now time.Time) (university string, err error) {
 	var unsigned error = campus.Errorf(campus.Unauthenticated, "callback_signature", "call-back: signed by none of the universities")
 	for university, secret := range secrets {

@@ -117,7 +117,7 @@ func checkAddresses(cfg Config) error {
 	return nil
 }
 
-// base is the address that /v1/… follows.
+// base returns the address that /v1/… follows.
 func (cfg Config) base(system, university string) string {
 	place := system
 	if university != "" {

@@ -35,8 +35,8 @@ const studentLine = `{"number":"7","name":"张伟","category":"mainland","docume
 	"level":"undergraduate","college":"","campus":"east","dormitory":"","status":"registered","enrolled_on":"2024-09-01",
 	"graduates_on":"2028-06-30","photo_version":"2024-09-01T08:00:00Z"}`
 
-// Whatever another system says as a word for machines goes into histories and logs: a sentence, which may be about a person,
-// is none.
+// Whatever another system says as a word for machines goes into histories and logs: a sentence, which may be about a
+// person, is none.
 func TestWordsOfOtherSystemsAreWords(t *testing.T) {
 	t.Parallel()
 	for reason, want := range map[string]campus.Code{"too_dark": "", "张三 370102": campus.BadAnswer, "Too dark": campus.BadAnswer,

@@ -12,9 +12,9 @@ import (
 	"campuscard/storage/production"
 )
 
-// ActivateCard makes a pending card active, orders its plastic and each package that was chosen as cases of their own, and
-// ends the application, all at the same instant (D1, D2, D4, C2). A card that the same human has under another number is
-// replaced where they change role. Conflict: card_state, card_exists, other_card_active, studies_over.
+// ActivateCard makes a pending card active, orders its plastic and each package that was chosen as cases of their own,
+// and ends the application, all at the same instant (D1, D2, D4, C2). A card that the same human has under another
+// number is replaced where they change role. Conflict: card_state, card_exists, other_card_active, studies_over.
 func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a cards.Activation) (campus.Moved, error) {
 	moved, err := s.Casework.MoveAs(ctx, m, func(t db.Tx, c casework.MovedCase) error {
 		if err := cards.Activate(t, a); err != nil {
@@ -37,7 +37,8 @@ func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a cards.Activat
 	return moved, err
 }
 
-// openPlastic opens the case that brings the plastic of a card into its holder's hand (D2: it starts at the activation).
+// openPlastic opens the case that brings the plastic of a card into its holder's hand (D2: it starts at the
+// activation).
 func openPlastic(ctx context.Context, t db.Tx, application uuid.UUID, c casework.MovedCase, a cards.Activation) error {
 	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: a.PlasticCase}
 	if err := casework.OpenCase(t, ref, c.Owner, c.PolicyVersion); err != nil {

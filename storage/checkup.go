@@ -41,7 +41,7 @@ func (s *Store) Server(ctx context.Context) (ServerFacts, error) {
 	return f, db.Wrap("ask Postgres about itself", err)
 }
 
-// SchemaVersions are the newest migration the database has had, 0 for none, and the newest this program knows.
+// SchemaVersions returns the newest migration the database has had, 0 for none, and the newest this program knows.
 func (s *Store) SchemaVersions(ctx context.Context) (applied, known int64, err error) {
 	names, err := fs.Glob(db.Migrations, "migrations/*.sql")
 	if err != nil {
@@ -61,13 +61,13 @@ func (s *Store) SchemaVersions(ctx context.Context) (applied, known int64, err e
 	return applied, known, db.Wrap("look for the migrations", err)
 }
 
-// RoleFacts are what the role we are may do beyond its work.
+// RoleFacts are the rights of our role in Postgres that it does not need.
 type RoleFacts struct {
 	Name   string
 	Alters bool // it may alter the schema, and give itself every right: a superuser, an owner, or who may become one
 }
 
-// Role looks at the role we are.
+// Role reads the rights of the role that we have signed in as.
 func (s *Store) Role(ctx context.Context) (RoleFacts, error) {
 	var f RoleFacts
 	err := s.Pool.QueryRow(ctx, `select current_user, has_schema_privilege('public', 'create')
@@ -78,7 +78,7 @@ func (s *Store) Role(ctx context.Context) (RoleFacts, error) {
 	return f, db.Wrap("look at our role", err)
 }
 
-// KeyFacts tell whether our keys are those the data was made with.
+// KeyFacts tell whether the data was made with our keys.
 type KeyFacts struct {
 	Tried        bool // there was something to try them on
 	Data, Pepper bool // they fit
@@ -141,7 +141,7 @@ func (s *Store) Seeds(ctx context.Context) ([]SeedFigure, error) {
 	return seeds, nil
 }
 
-// NotOpen are those of the cases that are not open here: unknown, or closed before a moment.
+// NotOpen returns the cases that are not open here: unknown, or closed before a moment.
 func (s *Store) NotOpen(ctx context.Context, refs []campus.CaseRef, before time.Time) ([]campus.CaseRef, error) {
 	ids := make([]uuid.UUID, len(refs))
 	for i, ref := range refs {

@@ -14,8 +14,8 @@ import (
 	"campuscard/storage/production"
 )
 
-// What is done for somebody at the counter (L1), each with its act in the same transaction. What a workflow decides has
-// its act with the decision instead.
+// Changes for somebody at the counter (L1), each with its act in the same transaction. A change that a workflow decides
+// has its act with the decision instead.
 
 // OpenDecisionAtCounter is OpenDecision for a decision that is made at the counter: its act has a receipt. Errors are also
 // those of openAct.
@@ -80,7 +80,7 @@ func (s *Store) SetPhoneAtCounter(ctx context.Context, req casework.Request, who
 	})
 }
 
-// EndSessionsAtCounter signs every device of a person out, who has lost one of them (L6).
+// EndSessionsAtCounter signs every device of a person out, because one was lost (L6).
 func (s *Store) EndSessionsAtCounter(ctx context.Context, req casework.Request, who campus.StaffMember,
 	a people.NewCounterAct) (people.CounterAct, error) {
 	return casework.Once(ctx, s.Casework, "end sessions at the counter", req, func(t db.Tx) (people.CounterAct, error) {

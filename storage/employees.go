@@ -19,10 +19,10 @@ type Submission struct {
 	ID      uuid.UUID `json:"application_id,omitzero"` // that is open now; none with a card
 }
 
-// SubmitEmployees takes what the HR system says in one signed call (A2): an application is opened for each, for which
-// they then bring their evidence themselves. All are taken or none. Who has an open application or a card already is
-// left as they are, and who is named twice is taken once; the same call again gets the first answer. Invalid:
-// employee_unknown, with the place of each in the list. Conflict: callback_conflict.
+// SubmitEmployees takes one signed call of the HR system (A2) and opens an application for each employee, who then
+// brings the evidence. All are taken or none. Who has an open application or a card already is left as they are, and
+// who is named twice is taken once; the same call again gets the first answer. Invalid: employee_unknown, with the
+// place of each in the list. Conflict: callback_conflict.
 func (s *Store) SubmitEmployees(ctx context.Context, call casework.Callback, university string, numbers []string, policyVersion string) ([]Submission, error) {
 	return casework.TakeOnce(ctx, s.Casework, "take a submission of staff", call, func(t db.Tx) ([]Submission, error) {
 		if err := lockEmployees(t, university, numbers); err != nil {
@@ -49,8 +49,8 @@ func (s *Store) SubmitEmployees(ctx context.Context, call casework.Callback, uni
 	})
 }
 
-// unknownEmployees says which places of the list name nobody: the list is taken whole or not at all, so its sender has to
-// know them all.
+// unknownEmployees says which places of the list name nobody: the list is taken whole or not at all, so its sender has
+// to know them all.
 func unknownEmployees(fields []string) error {
 	if len(fields) == 0 {
 		return nil
@@ -59,8 +59,8 @@ func unknownEmployees(fields []string) error {
 		Message: "the call names somebody who is no employee on the roster"}
 }
 
-// lockEmployees has submissions that name the same people wait for each other, so that the second sees what the first has
-// opened. All lock in one order, so that none waits for another in a circle.
+// lockEmployees has submissions that name the same people wait for each other, so that the second sees what the first
+// has opened. All lock in one order, so that none waits for another in a circle.
 func lockEmployees(t db.Tx, university string, numbers []string) error {
 	plain := make([]string, len(numbers))
 	for i, number := range numbers {

@@ -80,8 +80,8 @@ func TestSubmissionsAtOnce(t *testing.T) {
 	}
 }
 
-// A2: who submits the same people at the same moment waits before anything of theirs is opened, in whatever order the calls
-// name them.
+// A2: who submits the same people at the same moment waits before anything of theirs is opened, in whatever order the
+// calls name them.
 func TestSubmissionsOfTheSamePeopleWait(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)

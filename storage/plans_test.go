@@ -224,8 +224,8 @@ func TestHotListsUseIndexes(t *testing.T) {
 	}
 }
 
-// C5: what was planned while a table was small does not read the whole of it on the day it grows, before Postgres gathers
-// statistics.
+// C5: what was planned while a table was small does not read the whole of it on the day it grows, before Postgres
+// gathers statistics.
 func TestPlansOfSmallTablesStand(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t)

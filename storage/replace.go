@@ -12,8 +12,8 @@ import (
 	"campuscard/storage/production"
 )
 
-// replaceOtherCards ends the cards that the human whose card becomes active has under other numbers (D4), if they change
-// role. Conflict: other_card_active when they do not.
+// replaceOtherCards ends the cards that the human whose card becomes active has under other numbers (D4), if they
+// change role. Conflict: other_card_active when they do not.
 func replaceOtherCards(ctx context.Context, t db.Tx, application uuid.UUID, moved casework.MovedCase, change campus.Change) error {
 	others, err := cards.LockOthers(t, moved.Owner.PersonID)
 	if err != nil || len(others) == 0 {
@@ -113,8 +113,8 @@ func stopPlastics(ctx context.Context, t db.Tx, card cards.Card) error {
 	return nil
 }
 
-// dropCodeOfEnded takes the pickup code of a plastic away as dropCode does. Its keyed hash stays, so that whoever types the
-// code at the kiosk is told that the card has ended; nothing is opened with it.
+// dropCodeOfEnded takes the pickup code of a plastic away as dropCode does. Its keyed hash stays, so that whoever types
+// the code at the kiosk is told that the card has ended; nothing is opened with it.
 func dropCodeOfEnded(t db.Tx, id uuid.UUID) error {
 	return t.Exec(`update plastics set compartment = '', pickup_code = null where id = ?`, id).Error
 }

@@ -68,7 +68,7 @@ type attributes struct {
 }
 
 // lasts is how long a stage in which only machines are asked has to last before the attributes show it. Most are over
-// in a moment, and a change of the attributes costs the server more than an activity does (decision 39).
+// in a moment, and a change of the attributes costs the server more than an activity does.
 const lasts = 10 * time.Second
 
 // show carries a move into the Temporal UI: the details in words at once, the search attributes where they changed.

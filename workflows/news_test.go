@@ -13,7 +13,7 @@ import (
 	"campuscard/workflows/workflowtest"
 )
 
-// What has become known goes with the next move (decision 44): also with the one that parks a step.
+// What has become known goes with the next move: also with the one that parks a step.
 func TestNewsGoWithTheMoveThatParks(t *testing.T) {
 	t.Parallel()
 	var mended atomic.Bool

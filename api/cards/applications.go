@@ -33,14 +33,14 @@ type paperInput struct {
 	Code   string    `json:"code" minLength:"4" maxLength:"40" pattern:"^[A-Za-z0-9-]+$" doc:"Verification code of the electronic certificate, number of the letter or of the registration"`
 }
 
-// PapersInput are the papers of the checklist. What is left out is asked for later, and the rest kept (A4).
+// PapersInput are the papers of the checklist. A paper that is left out is asked for later, and the rest is kept (A4).
 type PapersInput struct {
 	Certificate *paperInput `json:"certificate,omitempty" required:"false" doc:"Enrolment certificate; students only"`
 	Residence   *paperInput `json:"residence_registration,omitempty" required:"false" doc:"Temporary residence registration; not for mainland students"`
 	Letter      *paperInput `json:"issc_letter,omitempty" required:"false" doc:"Letter of the International Student Service Centre; not for mainland students"`
 }
 
-// evidence are the papers that are there.
+// evidence returns the papers that are there.
 func (p PapersInput) evidence() []cards.Evidence {
 	var brought []cards.Evidence
 	for _, paper := range []struct {
@@ -65,7 +65,7 @@ type consentInput struct {
 	Version    string `json:"version" maxLength:"20" doc:"Of the text that was agreed to, see /api/v1/consents/biometrics"`
 }
 
-// ApplicationBody is what an applicant hands in.
+// ApplicationBody is the application as it is handed in.
 type ApplicationBody struct {
 	Kiosk    string        `json:"kiosk,omitempty" required:"false" maxLength:"60" doc:"Where the plastic is picked up; one of the home campus if left out"`
 	Document documentInput `json:"identity_document"`
@@ -88,7 +88,7 @@ func (s *Server) apply(ctx context.Context, in *applicationInput) (*core.Answer[
 	return core.Answered(accepted), err
 }
 
-// newApplication is what an applicant hands in, themselves or at the counter.
+// newApplication returns what an applicant hands in, themselves or at the counter.
 func (s *Server) NewApplication(ctx context.Context, applicant uuid.UUID, university string, b ApplicationBody) (cards.NewApplication, error) {
 	document, err := s.documentEvidence(b.Document.DocumentPicture)
 	if err != nil {
@@ -139,7 +139,7 @@ func checkConsent(c consentInput) error {
 	return nil
 }
 
-// documentEvidence is the picture of an identity document, valid today (A3).
+// documentEvidence returns the picture of an identity document, valid today (A3).
 func (s *Server) documentEvidence(d DocumentPicture) (cards.Evidence, error) {
 	return cards.Evidence{Item: campus.DocumentItem, Upload: d.Upload, ValidFrom: d.ValidFrom, ExpiresOn: d.ExpiresOn},
 		checkDays(d, campus.DateOf(s.Store.Now()))
@@ -169,7 +169,7 @@ type caseListInput struct {
 	Kind campus.CaseKind `query:"kind" enum:"application,plastic,package,ending" doc:"Only cases of this kind"`
 }
 
-// listApplications are one's cases, newest first.
+// listApplications returns one's cases, newest first.
 func (s *Server) listApplications(ctx context.Context, in *caseListInput) (*core.Answer[core.Page[CaseView]], error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
@@ -187,7 +187,7 @@ func (s *Server) listApplications(ctx context.Context, in *caseListInput) (*core
 	return core.Answered(core.NewPage(cases, in.Limit, show, func(c casework.Case) uuid.UUID { return c.ID })), nil
 }
 
-// getApplication is everything a student follows (C4).
+// getApplication returns everything a student follows (C4).
 func (s *Server) getApplication(ctx context.Context, in *core.CaseInput) (*core.Answer[caseDetail], error) {
 	c, err := s.Store.Casework.PersonCase(ctx, core.Person(ctx).ID, in.ID)
 	if err != nil {
@@ -196,7 +196,7 @@ func (s *Server) getApplication(ctx context.Context, in *core.CaseInput) (*core.
 	return s.caseDetail(ctx, c)
 }
 
-// ownDecision is a student's decision about their own case.
+// ownDecision carries out a student's decision about their own case.
 func (s *Server) ownDecision(ctx context.Context, id uuid.UUID, name string, payload any) (*core.DecisionAnswer, error) {
 	c, err := s.ownApplication(ctx, id)
 	if err != nil {
@@ -239,7 +239,7 @@ func (s *Server) chooseCounter(ctx context.Context, in *core.CaseInput) (*core.D
 	return s.ownDecision(ctx, in.ID, campus.ChooseCounterUpdate, struct{}{})
 }
 
-// EvidenceBody is what was asked for.
+// EvidenceBody is the evidence that was asked for.
 type EvidenceBody struct {
 	Document *DocumentPicture `json:"identity_document,omitempty" required:"false"`
 	PapersInput
@@ -251,7 +251,7 @@ type evidenceInput struct {
 	Body EvidenceBody
 }
 
-// bringEvidence takes what was asked for; what is left out stays as it is (A4).
+// bringEvidence takes evidence that was asked for; items that are left out stay as they are (A4).
 func (s *Server) bringEvidence(ctx context.Context, in *evidenceInput) (*core.DecisionAnswer, error) {
 	brought, err := s.NewEvidence(in.Body)
 	if err != nil {
@@ -314,7 +314,7 @@ type consentView struct {
 	Text    string `json:"text"`
 }
 
-// getConsent is the text a student agrees to before any biometric call (B4).
+// getConsent returns the text a student agrees to before any biometric call (B4).
 func (s *Server) getConsent(ctx context.Context, _ *struct{}) (*core.Answer[consentView], error) {
 	return core.Answered(consentView{campus.ConsentVersion, campus.Text(core.Language(ctx), "consent.biometrics", nil)}), nil
 }

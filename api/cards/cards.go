@@ -31,14 +31,14 @@ type CardList struct {
 	Items []cardView `json:"items"`
 }
 
-// listCards are one's cards with their plastics, newest first.
+// listCards returns one's cards with their plastics, newest first.
 func (s *Server) listCards(ctx context.Context, _ *struct{}) (*core.Answer[CardList], error) {
 	return s.CardsOf(ctx, core.Person(ctx).ID, func(p production.Plastic) (*PlasticView, error) {
 		return s.plasticOf(core.Language(ctx), p)
 	})
 }
 
-// cardsOf are the cards of a person; plastic says what the reader may know of each plastic.
+// cardsOf returns the cards of a person; plastic says what the reader may know of each plastic.
 func (s *Server) CardsOf(ctx context.Context, who uuid.UUID, plastic func(production.Plastic) (*PlasticView, error)) (*core.Answer[CardList], error) {
 	cards, err := s.Store.Cards.Cards(ctx, who)
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *Server) CardsOf(ctx context.Context, who uuid.UUID, plastic func(produc
 	return core.Answered(list), nil
 }
 
-// plasticOf is a plastic as its holder sees it.
+// plasticOf returns a plastic as its holder sees it.
 func (s *Server) plasticOf(in campus.Language, p production.Plastic) (*PlasticView, error) {
 	view := s.PlasticWithoutCode(in, p)
 	var err error
@@ -90,7 +90,8 @@ type noticeView struct {
 	ReadAt *time.Time `json:"read_at,omitempty" doc:"None: not read yet"`
 }
 
-// listNotices are the messages sent to the holder, newest first. Codes that were sent to the phone are not repeated.
+// listNotices returns the messages sent to the holder, newest first. Codes that were sent to the phone are not
+// repeated.
 func (s *Server) listNotices(ctx context.Context, in *struct{ core.PageQuery }) (*core.Answer[core.Page[noticeView]], error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {

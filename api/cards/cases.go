@@ -62,7 +62,7 @@ type actionView struct {
 	Href   string `json:"href"`
 }
 
-// nextOf is what the student can do at a stage (C4).
+// nextOf returns what the student can do at a stage (C4).
 func NextOf(in campus.Language, c casework.Case) NextView {
 	actions := map[campus.Stage][]string{
 		campus.StageChecking: {"counter-check"}, campus.StageIdentity: {"counter-check"},
@@ -84,8 +84,8 @@ func NextOf(in campus.Language, c casework.Case) NextView {
 	})}
 }
 
-// nextFor is nextOf for one case, which also looks at what would become of an activation (D4): nobody is asked to do what is
-// refused, or not told what ends with it.
+// nextFor returns nextOf for one case; it also looks at what would become of an activation (D4): nobody is asked to
+// do what is refused, or not told what ends with it.
 func (s *Server) NextFor(ctx context.Context, c casework.Case) (NextView, error) {
 	in := core.Language(ctx)
 	next := NextOf(in, c)
@@ -107,7 +107,7 @@ func (s *Server) NextFor(ctx context.Context, c casework.Case) (NextView, error)
 	return next, nil
 }
 
-// ownPending says that what the holder has decided last is under way; empty when it is not.
+// ownPending says that the holder's last decision is being carried out; empty when it is not.
 func (s *Server) ownPending(ctx context.Context, c casework.Case) (string, error) {
 	open, err := s.Store.Casework.CaseDecisions(ctx, c.ID)
 	holder := campus.Student(c.PersonID).String()
@@ -128,7 +128,7 @@ type EventView struct {
 	Note string    `json:"note,omitempty" doc:"For staff: what the person who decided wrote"`
 }
 
-// eventOf is a line of a timeline in words. Students are not told which member of staff it was.
+// eventOf returns a line of a timeline in words. Students are not told which member of staff it was.
 func EventOf(in campus.Language, e casework.TimelineEvent, forStaff bool) EventView {
 	filled := map[string]string{}
 	for name, value := range e.Data {
@@ -194,7 +194,7 @@ type lineView struct {
 	Text        string     `json:"text"`
 }
 
-// lineOf is nothing for a case that is not in the line.
+// lineOf returns the place of a case in the line, nil for one that is not in it.
 func (s *Server) lineOf(ctx context.Context, c casework.Case) (*lineView, error) {
 	if c.Stage != campus.StageQueued {
 		return nil, nil //nolint:nilnil // no line
@@ -276,7 +276,7 @@ type wantedView struct {
 	ReasonText string      `json:"reason_text"`
 }
 
-// wantedOf are the items that checks have found missing or wrong, or the one that the reviewer asked for.
+// wantedOf returns the items that checks have found missing or wrong, or the one that the reviewer asked for.
 func wantedOf(in campus.Language, c casework.Case, findings []campus.Finding) []wantedView {
 	wanted := []wantedView{}
 	for _, f := range findings {

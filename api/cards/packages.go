@@ -27,7 +27,7 @@ type offerList struct {
 	Items []offerView `json:"items"`
 }
 
-// listPackages are the packages of one's university: what one may choose, and why not the rest (C2).
+// listPackages returns the packages of one's university: what one may choose, and why not the rest (C2).
 func (s *Server) listPackages(ctx context.Context, _ *struct{}) (*core.Answer[offerList], error) {
 	who, err := s.Store.People.Person(ctx, core.Person(ctx).ID)
 	if err != nil {
@@ -50,8 +50,8 @@ func bars(p campus.PackagePolicy, who people.Person) string {
 	return p.Bars([]string{who.Level, who.Status}, who.Dormitory)
 }
 
-// choosePackages are the packages that a person asks for by codes, each of which must be for them. field is where in the
-// request the codes stand.
+// choosePackages returns the packages that a person asks for by codes, each of which must be for them. field is where
+// in the request the codes stand.
 func (s *Server) choosePackages(ctx context.Context, holder uuid.UUID, field string, codes ...string) ([]campus.ChosenPackage, error) {
 	if len(codes) == 0 {
 		return nil, nil
@@ -91,7 +91,7 @@ func (s *Server) PackageOf(in campus.Language, university string) func(cards.Pac
 	}
 }
 
-// packageName is what a university calls a package; one that has left the policy has its code left.
+// packageName returns what a university calls a package; one that has left the policy has its code left.
 func (s *Server) packageName(in campus.Language, university, code string) string {
 	if p, found := s.Policies.For(university).Packages[code]; found {
 		return p.Name.In(in)
@@ -117,7 +117,7 @@ type packageList struct {
 	Items []PackageView `json:"items"`
 }
 
-// listCardPackages are the packages of one's card: what it has, and what became of what was asked for last.
+// listCardPackages returns the packages of one's card: what it has, and what became of what was asked for last.
 func (s *Server) listCardPackages(ctx context.Context, in *CardInput) (*core.Answer[packageList], error) {
 	who := core.Person(ctx)
 	packages, err := s.Store.Cards.CardPackages(ctx, who.ID, in.ID)
@@ -156,7 +156,7 @@ func (s *Server) withdrawPackage(ctx context.Context, in *packageInput) (*core.A
 	return core.Answered(s.PackageOf(core.Language(ctx), who.University)(held)), err
 }
 
-// casePackage is the package that a case of that kind changes.
+// casePackage returns the package that a case of that kind changes.
 func (s *Server) CasePackage(ctx context.Context, c casework.Case) (*PackageView, error) {
 	found, err := s.Store.Cards.PackageChange(ctx, c.ID)
 	view := s.PackageOf(core.Language(ctx), c.University)(found.Package)

@@ -68,8 +68,8 @@ func (s *Server) takeBody(c *gin.Context) {
 	c.Request.Body = io.NopCloser(bytes.NewReader(body))
 }
 
-// plainJSON makes a JSON body's type one that huma knows: a media type is the same in every case (RFC 9110, 8.3.1). False for
-// JSON in another charset than UTF-8. Other types are huma's to refuse.
+// plainJSON makes a JSON body's type one that huma knows: a media type is the same in every case (RFC 9110, 8.3.1).
+// False for JSON in another charset than UTF-8. Other types are huma's to refuse.
 func plainJSON(header http.Header) bool {
 	kind, parameters, err := mime.ParseMediaType(header.Get("Content-Type"))
 	if err != nil || kind != "application/json" {
@@ -96,10 +96,10 @@ func (s *Server) takeTurn(c *gin.Context) {
 	c.Next()
 }
 
-// leaveBody is for an answer that is given before the body was read to its end. The standard library reads on before it
-// answers and again before it closes, for as long as the deadline of the connection lets it: a body that stalls would
-// keep the answer from going out, and the connection open. So what is there is read here, for a moment; if that is not
-// all, the answer is the last on its connection, and nothing more is read.
+// leaveBody is called for an answer that is given before the body was read to its end. The standard library reads on
+// before it answers and again before it closes, for as long as the deadline of the connection lets it: a body that
+// stalls would keep the answer from going out, and the connection open. So what is there is read here, for a moment; if
+// that is not all, the answer is the last on its connection, and nothing more is read.
 func (s *Server) leaveBody(c *gin.Context) {
 	request := callOfGin(c)
 	if request.bodyRead || c.Request.Body == nil || c.Request.Body == http.NoBody {
@@ -118,8 +118,8 @@ func (s *Server) leaveBody(c *gin.Context) {
 	_ = connection.SetReadDeadline(time.Now())
 }
 
-// drain reads what is left of a body, as long as it comes without a pause, and for no longer than a file that is taken may
-// need; false when there is more.
+// drain reads what is left of a body, as long as it comes without a pause, and for no longer than a file that is taken
+// may need; false when there is more.
 func drain(connection *http.ResponseController, body io.Reader, most int64) bool {
 	began := time.Now()
 	for read := int64(0); read <= most && time.Since(began) < requestTime; {
@@ -147,7 +147,7 @@ func bodyError(err error, tooLarge string) error {
 	return campus.Errorf(campus.Invalid, "body_broken", "the body ended early")
 }
 
-// university is the one whose policy holds for the caller.
+// university returns the university whose policy holds for the caller.
 func University(c *Call) string {
 	switch {
 	case c.Principal.Person != nil:

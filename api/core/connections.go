@@ -15,9 +15,9 @@ import (
 )
 
 // A connection costs a descriptor for as long as it is open, whatever comes over it. Time limits end each of them; this
-// is the bound on how many one address may hold at the same time. A campus behind one address needs many, so the bound is
-// configuration. Our own proxies hold those of everybody: their connections are not counted, and of what they pass on
-// the requests at work are, by the address that the proxy names.
+// is the bound on how many one address may hold at the same time. A campus behind one address needs many, so the bound
+// is configuration. Our own proxies hold those of everybody: their connections are not counted, and of what they pass
+// on the requests at work are, by the address that the proxy names.
 
 // shares counts what each address holds.
 type shares struct {
@@ -43,7 +43,7 @@ func NewShares(most int, proxies []string) (*shares, error) {
 	return s, nil
 }
 
-// owner is whom an address belongs to. Whoever has one address of IPv6 has the /64 around it.
+// owner returns the network that an address belongs to: for IPv6 its /64, because one customer has all of it.
 func owner(address netip.Addr) netip.Prefix {
 	address = address.Unmap().WithZone("")
 	bits := 32
@@ -63,7 +63,7 @@ func (s *shares) trusts(address netip.Addr) bool {
 	return false
 }
 
-// take counts one more for an address, unless it has its share. What was taken is given back by calling back.
+// take counts one more for an address, unless it has its share. The returned function gives it back.
 func (s *shares) take(address netip.Addr) (back func(), ok bool) {
 	key := owner(address)
 	s.mu.Lock()

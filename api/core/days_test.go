@@ -10,7 +10,8 @@ import (
 	"campuscard/campus"
 )
 
-// The interface describes days as campus takes them: a pattern cannot be made of the years, so this keeps them together.
+// The interface describes days as campus takes them: a pattern cannot be made of the years, so this keeps them
+// together.
 func TestPlausibleDaysAreThoseOfTheRule(t *testing.T) {
 	t.Parallel()
 	described := regexp.MustCompile(PlausibleDays)

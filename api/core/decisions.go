@@ -35,7 +35,7 @@ type DecisionAnswer struct {
 	Body     DecisionView
 }
 
-// stillRunning is the 202 in /openapi.json.
+// stillRunning returns the 202 in /openapi.json.
 func StillRunning(done *huma.Response) *huma.Response {
 	running := *done
 	running.Description = "Kept. What becomes of it is not known yet; look again at Location"
@@ -54,8 +54,9 @@ type Update struct {
 	Act   *people.NewCounterAct // it is made at the counter, and has a receipt
 }
 
-// decide keeps a decision under its idempotency key and has the workflow take it. From then on it is carried out, or refused
-// in Postgres before anybody is told so: what is not known yet is 202. The same request again gets what became of it.
+// decide keeps a decision under its idempotency key and has the workflow take it. From then on it is carried out, or
+// refused in Postgres before anybody is told so: what is not known yet is 202. The same request again gets what became
+// of it.
 func (s *Server) Decide(ctx context.Context, request casework.Request, u Update) (*DecisionAnswer, error) {
 	decision, err := s.open(ctx, request, u)
 	if err != nil {
@@ -94,7 +95,7 @@ func (s *Server) Again(ctx context.Context, request casework.Request, first *Dec
 	return decisionOf(ctx, known)
 }
 
-// decisionOf is a decision as Postgres has it: the answer, the refusal, or that it is being carried out.
+// decisionOf returns a decision as Postgres has it: the answer, the refusal, or that it is being carried out.
 func decisionOf(ctx context.Context, d casework.Decision) (*DecisionAnswer, error) {
 	switch d.State {
 	case casework.DecisionRefused:
@@ -123,7 +124,7 @@ func decisionOf(ctx context.Context, d casework.Decision) (*DecisionAnswer, erro
 	return &DecisionAnswer{Status: http.StatusOK, Body: view}, err
 }
 
-// whyRefused is the refusal, of which storage knows the field from the body of an application or of evidence.
+// whyRefused returns the refusal, of which storage knows the field from the body of an application or of evidence.
 func whyRefused(d casework.Decision) error {
 	switch {
 	case d.Why.Code.Retryable(): // it is known what became of it, whatever went wrong
@@ -146,7 +147,7 @@ func atCounter(d casework.Decision) bool {
 	return d.By.Kind == campus.StaffActor
 }
 
-// getDecision is where a 202 points to. It asks Postgres alone.
+// getDecision answers the address that a 202 names. It asks Postgres alone.
 func (s *Server) getDecision(ctx context.Context, in *struct {
 	ID uuid.UUID `path:"id" format:"uuid"`
 }) (*DecisionAnswer, error) {
@@ -157,7 +158,7 @@ func (s *Server) getDecision(ctx context.Context, in *struct {
 	return decisionOf(ctx, decision)
 }
 
-// caseDecision is a decision about a case by whoever calls.
+// caseDecision carries out a decision about a case by whoever calls.
 func (s *Server) CaseDecision(ctx context.Context, c casework.Case, name string, payload any) (*DecisionAnswer, error) {
 	if c.Stage == campus.StageQueued {
 		return nil, campus.Errorf(campus.Conflict, "queued", "case %s has not begun yet", c.ID)

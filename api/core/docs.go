@@ -124,7 +124,7 @@ func docsOperationOf(spec *huma.OpenAPI, op *huma.Operation) docsOperation {
 	return doc
 }
 
-// docsFields are the fields of a body, one level deep; the rest is in /openapi.json.
+// docsFields returns the fields of a body, one level deep; the rest is in /openapi.json.
 func docsFields(spec *huma.OpenAPI, in string, content map[string]*huma.MediaType) []docsField {
 	var fields []docsField
 	for _, kind := range slices.Sorted(maps.Keys(content)) {

@@ -27,7 +27,7 @@ const (
 	clientGone = 499
 )
 
-// status is the one place that knows what a code is in HTTP.
+// status returns the only place that knows what a code is in HTTP.
 func status(code campus.Code, reason string) int {
 	switch reason { // HTTP has words of its own for these
 	case "method_not_allowed":
@@ -113,7 +113,8 @@ func (p *Problem) GetHeaders() http.Header {
 	return header
 }
 
-// problem tells an error to the caller. What we did not foresee is one sentence to them and everything to the log.
+// problem tells an error to the caller. Of an error we did not foresee the caller gets one sentence, and the log all of
+// it.
 func (s *Server) Problem(ctx context.Context, err error) *Problem {
 	if ready, ok := errors.AsType[*Problem](err); ok {
 		return ready
@@ -153,7 +154,7 @@ func (s *Server) Problem(ctx context.Context, err error) *Problem {
 	return s.internal(ctx)
 }
 
-// internal is a fault of ours. A change may have been carried out before it: whoever asked for one is told so.
+// internal answers a fault of ours. A change may have been carried out before it: whoever asked for one is told so.
 func (s *Server) internal(ctx context.Context) *Problem {
 	p := s.newProblem(ctx, campus.Internal, "", "")
 	request := CallOf(ctx)
@@ -176,11 +177,12 @@ func (s *Server) whyLate(ctx context.Context) string {
 	return campus.DatabaseDown
 }
 
-// outOfTime tells whether the time of a request is over. What it was doing then broke off, which is no fault of the part of
-// ours that it was talking to.
+// outOfTime tells whether the time of a request is over. What it was doing then broke off, which is no fault of the
+// part of ours that it was talking to.
 func outOfTime(ctx context.Context) bool { return errors.Is(ctx.Err(), context.DeadlineExceeded) }
 
-// lateReason is what is told of a request that ran out of its time while all our parts answer: an upload waits for others.
+// lateReason returns what is told of a request that ran out of its time while all our parts answer: an upload waits for
+// others.
 func lateReason(ctx context.Context) string {
 	if r := CallOf(ctx).Route; r != nil && r.Has(Form) {
 		return "uploads_busy"
@@ -188,8 +190,9 @@ func lateReason(ctx context.Context) string {
 	return ""
 }
 
-// unclear is an outage under which a request may have been carried out all the same: the commit was sent, and its answer
-// was lost. Whoever asked for a change is told so, and how to find out; what only reads has nothing to be found out.
+// unclear returns an outage under which a request may have been carried out all the same: the commit was sent, and its
+// answer was lost. The sender of a change is told so, and how to find out; a request that only reads has nothing to be
+// found out.
 func (s *Server) unclear(ctx context.Context, reason string) *Problem {
 	p := s.newProblem(ctx, campus.Unavailable, reason, "")
 	request := CallOf(ctx)
@@ -232,9 +235,9 @@ func (s *Server) locate(r *Route, field string) string {
 	return "body." + field
 }
 
-// problemDetail is problemText. That what an address names is not there is told by the kind of thing it names, so that the
-// reader knows where to look; what is somebody else's is told as what there is not. Staff who act for somebody read about
-// that person what the person would read about themselves.
+// problemDetail is problemText. That what an address names is not there is told by the kind of thing it names, so
+// that the reader knows where to look; what is somebody else's is told as what there is not. Staff who act for somebody
+// read about that person what the person would read about themselves.
 func ProblemDetail(request *Call, code campus.Code, reason string) string {
 	if code == campus.NotFound && reason == "" && request.Route != nil {
 		if key := "problem.not_found." + request.Route.Names(); campus.HasText(key) {
@@ -247,7 +250,7 @@ func ProblemDetail(request *Call, code campus.Code, reason string) string {
 	return ProblemText(request.Language, code, reason)
 }
 
-// problemText is what is told for a reason, or for its class where the catalogue has no more to say.
+// problemText returns what is told for a reason, or for its class where the catalogue has no more to say.
 func ProblemText(in campus.Language, code campus.Code, reason string) string {
 	if key := "problem." + reason; reason != "" && campus.HasText(key) {
 		return campus.Text(in, key, nil)
@@ -273,7 +276,7 @@ func (s *Server) answerProblem(c *gin.Context, p *Problem) {
 	c.Data(p.Status, ProblemType, append(body, '\n'))
 }
 
-// lastSegment is the name of a field at a location such as "body.identity_document.number".
+// lastSegment returns the name of a field at a location such as "body.identity_document.number".
 func lastSegment(location string) string {
 	_, field, found := strings.Cut(location, ".")
 	if !found {

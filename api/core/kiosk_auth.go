@@ -65,7 +65,7 @@ func (s *Server) verifyKiosk(r *http.Request, request *Call) error {
 	return nil
 }
 
-// KioskSignature is the signature a kiosk sends, for those who play one: the simulator's pages, the demo, tests.
+// KioskSignature returns the signature a kiosk sends, for those who play one: the simulator's pages, the demo, tests.
 func KioskSignature(secret []byte, timestamp, nonce, method, path string, body []byte) string {
 	mac := hmac.New(sha256.New, secret)
 	for _, part := range []string{timestamp, nonce, method, path} {

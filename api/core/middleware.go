@@ -33,7 +33,8 @@ func (s *Server) begin(c *gin.Context) {
 	c.Request = c.Request.WithContext(WithCall(c.Request.Context(), request))
 }
 
-// requestID is the caller's if it can be believed to be one, so that a proxy's log and ours can be put side by side.
+// requestID returns the caller's if it can be believed to be one, so that a proxy's log and ours can be put side by
+// side.
 func requestID(given string) string {
 	if len(given) >= 8 && len(given) <= 64 && strings.Trim(given, "0123456789abcdefABCDEF-") == "" {
 		return given
@@ -114,8 +115,8 @@ func storable(text string) bool {
 	return utf8.ValidString(text) && !strings.Contains(text, "\x00")
 }
 
-// slowDown limits sign-ins by client address. What is counted for an account is exact and lies in storage; this one only
-// keeps a single machine from trying many accounts.
+// slowDown limits sign-ins by client address. The counts of accounts are exact and lie in storage; this one
+// only keeps a single machine from trying many accounts.
 func (s *Server) slowDown(c *gin.Context) {
 	request := callOfGin(c)
 	if request.Route == nil || !request.Route.Has(SignIn) || s.signIns.allow(request.Address, time.Now()) {

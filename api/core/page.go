@@ -7,8 +7,8 @@ import (
 	"campuscard/campus"
 )
 
-// PageQuery is embedded in the input of every list. Like all that is embedded here it has an exported name, because huma
-// passes over what is embedded under another.
+// PageQuery is embedded in the input of every list. Like all that is embedded here it has an exported name, because
+// huma passes over what is embedded under another.
 type PageQuery struct {
 	Cursor string `query:"cursor" maxLength:"300" doc:"next_cursor of the page before"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
@@ -43,7 +43,7 @@ func writeCursor(key any) string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// readCursor is the key of a cursor, and the zero key for none.
+// readCursor returns the key of a cursor, and the zero key for none.
 func ReadCursor[K any](cursor string) (key K, err error) {
 	if cursor == "" {
 		return key, nil

@@ -96,12 +96,12 @@ func (r *Route) changes() bool {
 	return r.Method != http.MethodGet && !r.Has(Looks)
 }
 
-// ginPath is the pattern as gin writes it.
+// ginPath returns the pattern as gin writes it.
 func ginPath(path string) string {
 	return strings.NewReplacer("{", ":", "}", "").Replace(path)
 }
 
-// document is the route as an operation of /openapi.json.
+// document returns the route as an operation of /openapi.json.
 func (r *Route) document(api huma.API) huma.Operation {
 	op := huma.Operation{
 		OperationID: operationID(r.Method, r.Path), Method: r.Method, Path: r.Path, Summary: r.Summary,
@@ -137,7 +137,7 @@ func (r *Route) document(api huma.API) huma.Operation {
 	return op
 }
 
-// names is the kind of thing that the address names: "cases" for /api/v1/staff/cases/{id}/files/{file}.
+// names returns the kind of thing that the address names: "cases" for /api/v1/staff/cases/{id}/files/{file}.
 func (r *Route) Names() string {
 	before, _, _ := strings.Cut(r.Path, "/{")
 	if r.Access.Audience == Hook {
@@ -146,13 +146,13 @@ func (r *Route) Names() string {
 	return before[strings.LastIndex(before, "/")+1:]
 }
 
-// operationID is "post-sessions-current-phone-codes" for POST /api/v1/sessions/current/phone-codes.
+// operationID returns "post-sessions-current-phone-codes" for POST /api/v1/sessions/current/phone-codes.
 func operationID(method, path string) string {
 	words := strings.FieldsFunc(strings.TrimPrefix(path, "/api/v1"), func(r rune) bool { return r == '/' || r == '{' || r == '}' })
 	return strings.ToLower(method) + "-" + strings.Join(words, "-")
 }
 
-// tag is the family of a path.
+// tag returns the family of a path.
 func tag(path string) string {
 	family, _, _ := strings.Cut(strings.TrimPrefix(path, "/api/v1/"), "/")
 	return family

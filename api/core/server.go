@@ -108,7 +108,7 @@ func (s *Server) Finish() error {
 	return s.serveDocs()
 }
 
-// Handler is the server without its listener.
+// Handler returns the server without its listener.
 func (s *Server) Handler() http.Handler { return s.Engine }
 
 // The limits of a connection. The longest answer is a staff retry, which waits 25 seconds for its outcome. An answer is

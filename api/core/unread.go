@@ -14,10 +14,10 @@ import (
 	"campuscard/campus"
 )
 
-// What nobody reads would be taken for done by whoever has sent it. huma refuses fields and parameters that an
+// The sender of a field that nobody reads would take it for done. huma refuses fields and parameters that an
 // operation does not know; here is what it passes over.
 
-// operation is what /openapi.json says of a route; nothing for a raw one.
+// operation returns what /openapi.json says of a route; nothing for a raw one.
 func (s *Server) Operation(r *Route) *huma.Operation {
 	if r == nil {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"campuscard/campus"
 )
 
-// wordsTag marks a text that a person writes: one line, or several. What the rule for such texts is says
+// wordsTag marks a text that a person writes: one line, or several. The rule for such texts is
 // campus.CheckWords; that every such field has the mark, a test.
 const (
 	wordsTag  = "words"
@@ -54,7 +54,7 @@ func wordsBelow(field, mark string, v reflect.Value) error {
 	return nil
 }
 
-// fieldBelow is the name of a field as the request has it. The body, and what is embedded, has none of its own.
+// fieldBelow returns the name of a field as the request has it. The body, and what is embedded, has none of its own.
 func fieldBelow(above string, of reflect.StructField) string {
 	name, _, _ := strings.Cut(of.Tag.Get("json"), ",")
 	if name == "" {

@@ -29,8 +29,8 @@ func anyType() []string {
 	return []string{"application/octet-stream", "binary/octet-stream", "application/unknown", "content/unknown", "image/*"}
 }
 
-// extensionOf is the extension of a name, in small letters, when it says what kind of file that is. What stands behind
-// the last point of "IMG.2026.11.28" or "证件.正面" says nothing of that kind.
+// extensionOf returns the extension of a name, in small letters, when it says what kind of file that is. What stands
+// behind the last point of "IMG.2026.11.28" or "证件.正面" says nothing of that kind.
 func extensionOf(name string) string {
 	extension := strings.ToLower(path.Ext(strings.TrimRight(name, " .")))
 	ours := func(k format) bool { return slices.Contains(k.extensions, extension) }

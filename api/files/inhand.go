@@ -14,7 +14,7 @@ const (
 	bytesOfAll = 400 << 20
 )
 
-// turn is a file of somebody that is in hand: it arrives, waits, or is looked at. What others have less for it is what
+// turn is one file of a caller: it arrives, waits, or is looked at. The room that others lose by it is what
 // has arrived of it, so that a body that brings nothing takes nothing from them, and a slow one little.
 type Turn struct {
 	of    *Looking

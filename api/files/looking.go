@@ -65,8 +65,8 @@ func shareOf(policy campus.UploadPolicy) lookShare {
 	return lookShare{policy.LookShare.Std(), policy.LookWindow.Std()}
 }
 
-// shareIsUsed tells whether somebody has to wait until some of their share has come back. Members of staff hand in files
-// for many people and have no share that could be used up. The lock is held.
+// shareIsUsed tells whether somebody has to wait until some of their share has come back. Members of staff hand in
+// files for many people and have no share that could be used up. The lock is held.
 func (l *Looking) shareIsUsed(whose campus.Actor, who *looker) bool {
 	return whose.Kind != campus.StaffActor && l.used(who) >= who.share.time
 }
@@ -177,7 +177,7 @@ func (l *Looking) grant() {
 	}
 }
 
-// used is how much of their share somebody has used by now. It comes back evenly, the whole share within its time.
+// used returns how much of their share somebody has used by now. It comes back evenly, the whole share within its time.
 func (l *Looking) used(who *looker) time.Duration {
 	if who.used == 0 {
 		return 0

@@ -69,8 +69,8 @@ func readerOfPDF(policy campus.UploadPolicy, words int) *model.Configuration {
 	return conf
 }
 
-// headPDF is where a PDF begins; -1: it is none. Viewers look for its head in the first 1024 bytes, because mail and web
-// programs put a mark of UTF-8 or lines of their own before it.
+// headPDF returns where a PDF begins; -1: it is none. Viewers look for its head in the first 1024 bytes, because mail
+// and web programs put a mark of UTF-8 or lines of their own before it.
 func headPDF(content []byte) int {
 	return bytes.Index(content[:min(len(content), 1024)], []byte("%PDF-"))
 }
@@ -106,8 +106,8 @@ func hasTrailer(content []byte) bool {
 	return last >= 0 && bytes.Contains(content[last:], []byte("/Root")) || bytes.Contains(content, []byte("/XRef"))
 }
 
-// walkPages counts the pages below a node of the tree. A page that is not there, and a tree that comes back to itself, show
-// nothing to whoever opens it.
+// walkPages counts the pages below a node of the tree. A page that is not there, and a tree that comes back to itself,
+// show nothing to whoever opens it.
 func walkPages(objects *model.XRefTable, node types.IndirectRef, seen map[int]bool) (pages int, err error) {
 	found, err := objects.DereferenceDict(node)
 	if err != nil || found == nil {

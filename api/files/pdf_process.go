@@ -79,7 +79,7 @@ func (l *Looking) readPDFApart(ctx context.Context, policy campus.UploadPolicy, 
 	return "", fmt.Errorf("have a PDF read: %w", cmp.Or(err, errors.New("its process says nothing")))
 }
 
-// keepFilesHere sees to it that no process we start gets a file that whoever started us has left open. What we open
+// keepFilesHere closes inherited files to the processes we start. Files that we open
 // ourselves Go keeps here anyway.
 func KeepFilesHere() error {
 	open, err := os.ReadDir("/proc/self/fd")
@@ -127,8 +127,8 @@ func InspectPDF(bounds string, in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// boundProcess limits what this process may take from now on. Its own bounds of time hold when nobody is there any more to
-// end it. Address space is not bounded, because Go reserves much of it and uses little.
+// boundProcess limits what this process may take from now on. Its own bounds of time hold when nobody is there any more
+// to end it. Address space is not bounded, because Go reserves much of it and uses little.
 func boundProcess(policy campus.UploadPolicy) error {
 	taken, err := memoryTaken()
 	if err != nil {
@@ -156,7 +156,7 @@ func boundProcess(policy campus.UploadPolicy) error {
 	return nil
 }
 
-// memoryTaken is what of this process counts for RLIMIT_DATA by now, in bytes.
+// memoryTaken returns how many bytes of this process count for RLIMIT_DATA by now.
 func memoryTaken() (uint64, error) {
 	const data = 5 // the field of data and stack, in pages: proc_pid_statm(5)
 	statm, err := os.ReadFile("/proc/self/statm")

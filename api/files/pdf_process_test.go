@@ -150,8 +150,8 @@ func requireBare(t *testing.T, id int) {
 	require.Less(t, data.Max, uint64(unix.RLIM_INFINITY))
 }
 
-// A process that takes more than it may is gone, and the file is one that takes too much. The same file is fine where it
-// may take so much.
+// A process that takes more than it may is gone, and the file is one that takes too much. The same file is fine where
+// it may take so much.
 func TestAPDFThatTakesTooMuchMemoryIsRefused(t *testing.T) {
 	t.Parallel()
 	content := storagetest.PackedPDF(t, 2, 40<<20, true)

@@ -10,8 +10,8 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-// What all the streams of a PDF unpack to is bounded together, whether or not they say where they end: their reader goes by
-// their length.
+// What all the streams of a PDF unpack to is bounded together, whether or not they say where they end: their reader
+// goes by their length.
 func TestStreamsOfAPDFHaveOneBound(t *testing.T) {
 	t.Parallel()
 	const size = 600 << 10
@@ -31,8 +31,8 @@ func TestStreamsOfAPDFHaveOneBound(t *testing.T) {
 	}
 }
 
-// What a PDF says of itself is bounded before room is made for it: how many objects there are and how many a stream holds,
-// and where in what a stream unpacks to they begin.
+// What a PDF says of itself is bounded before room is made for it: how many objects there are and how many a stream
+// holds, and where in what a stream unpacks to they begin.
 func TestAPDFCannotSayMoreThanItMay(t *testing.T) {
 	t.Parallel()
 	const stream = "<</Type /ObjStm /N 3 /First 14 /Filter /FlateDecode /Length "

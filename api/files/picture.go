@@ -144,7 +144,7 @@ func (w pictureWork) within(p campus.UploadPolicy) bool {
 }
 
 // jpegWork counts the scans of a JPEG, up to its end: each goes over the whole picture, however few bytes it has. The
-// segments are walked as image/jpeg walks them. What a crafted file hides from the count of scans meets the limit of
+// segments are walked as image/jpeg walks them. Scans that a crafted file hides from the count meet the limit of
 // time; what comes before the first scan, and so the size of a progressive frame, cannot be hidden.
 func jpegWork(content []byte) (work pictureWork) {
 	const sof2, sos, eoi, rst0, rst7 = 0xc2, 0xda, 0xd9, 0xd0, 0xd7
@@ -171,8 +171,8 @@ func jpegWork(content []byte) (work pictureWork) {
 	return work
 }
 
-// pngWork counts the chunks of a PNG that have no pixels, up to its end, as image/png walks them: length, type, content,
-// checksum.
+// pngWork counts the chunks of a PNG that have no pixels, up to its end, as image/png walks them: length, type,
+// content, checksum.
 func pngWork(content []byte) (work pictureWork) {
 	const signature, head, around = 8, 8, 12
 	for i := signature; i+head <= len(content); {

@@ -49,18 +49,18 @@ func campaignOf(in campus.Language) func(outreach.CampaignProgress) CampaignView
 	}
 }
 
-// invitationPolicy is the policy of campaigns of the member's university.
+// invitationPolicy returns the policy of campaigns of the member's university.
 func (s *Server) invitationPolicy(ctx context.Context) campus.InvitationPolicy {
 	return s.Policies.For(core.Member(ctx).University).Invitations
 }
 
-// audienceOf is an audience among those whom the university serves (A1).
+// audienceOf returns an audience among those whom the university serves (A1).
 func (s *Server) audienceOf(ctx context.Context, group campus.Audience, level, college string) outreach.Audience {
 	return outreach.Audience{Group: group, Level: level, College: college,
 		Levels: s.Policies.For(core.Member(ctx).University).Application.Levels}
 }
 
-// rested is since when whom a campaign invites must not have been invited.
+// rested returns the moment since which a person must not have been invited, for a campaign to invite them.
 func (s *Server) rested(ctx context.Context) time.Time {
 	return s.Store.Now().Add(-s.invitationPolicy(ctx).Rest.Std())
 }
@@ -80,7 +80,7 @@ type audienceView struct {
 	InTime *bool      `json:"in_time,omitempty" doc:"Whether that is within the days"`
 }
 
-// countAudience tells what a campaign would come to, and changes nothing.
+// countAudience tells how many people a campaign would invite, and changes nothing.
 func (s *Server) countAudience(ctx context.Context, in *audienceInput) (*core.Answer[audienceView], error) {
 	policy, now := s.invitationPolicy(ctx), s.Store.Now()
 	period := campus.Period{From: in.From, Until: in.Until}
@@ -145,7 +145,7 @@ type campaignListInput struct {
 	Open bool `query:"open" doc:"Only those that have not ended"`
 }
 
-// listCampaigns are the campaigns of one's university with what they have come to, newest first.
+// listCampaigns returns the campaigns of one's university with what they have come to, newest first.
 func (s *Server) listCampaigns(ctx context.Context, in *campaignListInput) (*core.Answer[core.Page[CampaignView]], error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
@@ -164,7 +164,7 @@ type campaignDetail struct {
 	Items []outreach.WaveProgress `json:"items" doc:"Its waves, in their order"`
 }
 
-// getCampaign is one campaign with its waves. Its timeline is that of its case.
+// getCampaign returns one campaign with its waves. Its timeline is that of its case.
 func (s *Server) getCampaign(ctx context.Context, in *core.CaseInput) (*core.Answer[campaignDetail], error) {
 	c, err := s.Store.Outreach.StaffCampaign(ctx, core.Member(ctx), in.ID)
 	if err != nil {
@@ -194,7 +194,7 @@ func (s *Server) cancelCampaign(ctx context.Context, in *steerInput) (*core.Deci
 	return s.steer(ctx, in, campus.CancelUpdate)
 }
 
-// steer has the workflow of a campaign of one's university decide.
+// steer sends a decision to the workflow of a campaign of the member's university.
 func (s *Server) steer(ctx context.Context, in *steerInput, name string) (*core.DecisionAnswer, error) {
 	c, err := s.Store.Outreach.StaffCampaign(ctx, core.Member(ctx), in.ID)
 	if err != nil {

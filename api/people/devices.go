@@ -15,7 +15,7 @@ type deviceView struct {
 	Current bool `json:"current" doc:"The one that asks"`
 }
 
-// listSessions are the devices on which the holder is signed in, newest first (L6).
+// listSessions returns the devices on which the holder is signed in, newest first (L6).
 func (s *Server) listSessions(ctx context.Context, in *core.PageQuery) (*core.Answer[core.Page[deviceView]], error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {

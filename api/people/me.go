@@ -59,7 +59,7 @@ type challenge struct {
 	ExpiresAt time.Time      `json:"expires_at"`
 }
 
-// addChallenge draws the gesture (B1): who does not know it beforehand cannot have filmed it.
+// addChallenge draws the gesture (B1): a film made beforehand cannot show it.
 func (s *Server) addChallenge(ctx context.Context, _ *struct{}) (*core.Answer[challenge], error) {
 	gestures := []campus.Gesture{campus.Nod, campus.Blink}
 	gesture := gestures[rand.N(len(gestures))] // a coin, not a key

@@ -42,7 +42,7 @@ func opened(session people.Session, err error) (*core.Answer[sessionOpened], err
 	return core.Answered(sessionOpened{session.Token, session.Level, session.ExpiresAt}), nil
 }
 
-// typedCode is the code of a university as somebody may have typed it: in capitals, or of full width.
+// typedCode returns the code of a university as somebody may have typed it: in capitals, or of full width.
 func typedCode(typed string) string { return strings.ToLower(campus.Typed(typed)) }
 
 func (s *Server) signInStudent(ctx context.Context, in *studentCredentials) (*core.Answer[sessionOpened], error) {

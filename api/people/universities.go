@@ -55,7 +55,7 @@ func universityOf(in campus.Language, u people.University) universityView {
 	return view
 }
 
-// named is a name in the language to answer in.
+// named returns a name in the language to answer in.
 func named(in campus.Language, zh, en string) string {
 	if in == campus.English {
 		return en

@@ -19,7 +19,7 @@ type pickupInput struct {
 	}
 }
 
-// pickUp opens a compartment for who has the code and the document (D3). It works while Temporal is away.
+// pickUp opens a compartment for the holder of the code and the document (D3). It works while Temporal is away.
 func (s *Server) pickUp(ctx context.Context, in *pickupInput) (*core.Answer[production.Opened], error) {
 	code, err := campus.ParseCode(in.Body.Code, campus.LongCodeDigits, campus.PickupCodeForm)
 	if err != nil {
@@ -39,7 +39,7 @@ type callbackInput struct {
 	RawBody   []byte
 }
 
-// header are the headers of a signed call, as the library that verifies it wants them.
+// header returns the headers of a signed call, as the library that verifies it wants them.
 func (in *callbackInput) header() map[string][]string {
 	return map[string][]string{
 		"Webhook-Id": {in.ID}, "Webhook-Timestamp": {in.Timestamp}, "Webhook-Signature": {in.Signature},

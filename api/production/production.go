@@ -40,7 +40,7 @@ type batchListInput struct {
 	State campus.BatchState `query:"state" enum:"open,sent,done,failed"`
 }
 
-// listBatches are the batches of one's university, newest first (D3).
+// listBatches returns the batches of one's university, newest first (D3).
 func (s *Server) listBatches(ctx context.Context, in *batchListInput) (*core.Answer[core.Page[BatchView]], error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
@@ -54,7 +54,8 @@ func (s *Server) listBatches(ctx context.Context, in *batchListInput) (*core.Ans
 	return core.Answered(core.NewPage(batches, in.Limit, s.batchOf(core.Language(ctx)), id)), nil
 }
 
-// openBatch opens a batch of what waits, now. It works while Temporal is away: the batch begins when it is back.
+// openBatch opens a batch of the cards that wait now. It works while Temporal is away: the batch begins when it is
+// back.
 func (s *Server) openBatch(ctx context.Context, _ *struct{}) (*core.Answer[BatchView], error) {
 	who := core.Member(ctx)
 	id, err := uuid.NewV7()
@@ -92,7 +93,7 @@ type batchDetail struct {
 	Deliveries []production.KioskDelivery `json:"deliveries"`
 }
 
-// getBatch is one batch with all that is known about it.
+// getBatch returns one batch with all that is known about it.
 func (s *Server) getBatch(ctx context.Context, in *core.CaseInput) (*core.Answer[batchDetail], error) {
 	who, lang := core.Member(ctx), core.Language(ctx)
 	b, err := s.Store.Production.StaffBatch(ctx, who, in.ID)
@@ -137,7 +138,7 @@ func (*orderFileAnswer) Describe(op *huma.Operation) {
 	op.Responses["200"].Content = core.FileContent(orderFileType)
 }
 
-// getOrderFile shows what the bureau was sent. It names people, so every look is audited.
+// getOrderFile shows the file that the bureau was sent. It names people, so every look is audited.
 func (s *Server) getOrderFile(ctx context.Context, in *core.CaseInput) (*orderFileAnswer, error) {
 	who := core.Member(ctx)
 	b, err := s.Store.Production.StaffBatch(ctx, who, in.ID)
@@ -169,7 +170,7 @@ type kioskDeliveryList struct {
 	Items []kioskDeliveryView `json:"items"`
 }
 
-// listKioskDeliveries are what is on its way to the kiosk that asks, oldest first.
+// listKioskDeliveries returns what is on its way to the kiosk that asks, oldest first.
 func (s *Server) listKioskDeliveries(ctx context.Context, _ *struct{}) (*core.Answer[kioskDeliveryList], error) {
 	open, cards, err := s.Store.Production.OpenDeliveries(ctx, core.Machine(ctx).ID)
 	if err != nil {
@@ -191,7 +192,7 @@ type deliveryListInput struct {
 	Open bool `query:"open" doc:"Only those without a receipt"`
 }
 
-// listDeliveries are the deliveries to the kiosks of one's university, newest first.
+// listDeliveries returns the deliveries to the kiosks of one's university, newest first.
 func (s *Server) listDeliveries(ctx context.Context, in *deliveryListInput) (*core.Answer[core.Page[production.KioskDelivery]], error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {

@@ -22,7 +22,7 @@ type parkedGroupList struct {
 	Items []parkedGroupView `json:"items" nullable:"false"`
 }
 
-// listParkedGroups are the parked steps one may settle, by step and cause: what an outage has left (K3).
+// listParkedGroups returns the parked steps one may settle, by step and cause: what an outage has left (K3).
 func (s *Server) listParkedGroups(ctx context.Context, _ *struct{}) (*core.Answer[parkedGroupList], error) {
 	groups, err := s.Store.Casework.ParkedGroups(ctx, core.Member(ctx))
 	return core.Answered(parkedGroupList{core.Each(groups, func(g casework.ParkedGroup) parkedGroupView {
@@ -75,7 +75,7 @@ type groupRetryItemsInput struct {
 	core.PageQuery
 }
 
-// listGroupRetryItems are the steps of a group retry with what became of each.
+// listGroupRetryItems returns the steps of a group retry with what became of each.
 func (s *Server) listGroupRetryItems(ctx context.Context, in *groupRetryItemsInput) (*core.Answer[core.Page[casework.GroupRetryItem]], error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {

@@ -42,7 +42,7 @@ type templateList struct {
 	Items []TemplateView `json:"items" nullable:"false"`
 }
 
-// listNoticeTemplates are all messages with the words that count.
+// listNoticeTemplates returns all messages with the words that count.
 func (s *Server) listNoticeTemplates(ctx context.Context, _ *struct{}) (*core.Answer[templateList], error) {
 	wording, err := s.Store.Casework.NoticeWording(ctx, core.Member(ctx).University)
 	if err != nil {
@@ -79,7 +79,7 @@ func (s *Server) getNoticeTemplate(ctx context.Context, in *TemplateInput) (*cor
 	return core.Answered(detail), nil
 }
 
-// first is the first of a list, or nothing.
+// first returns the first of a list, or nothing.
 func first[T any](list []T) (none T) {
 	if len(list) > 0 {
 		return list[0]
@@ -92,7 +92,7 @@ type templateVersionsInput struct {
 	core.PageQuery
 }
 
-// listNoticeVersions are what a message has said, newest first.
+// listNoticeVersions returns what a message has said, newest first.
 func (s *Server) listNoticeVersions(ctx context.Context,
 	in *templateVersionsInput) (*core.Answer[core.Page[casework.NoticeVersion]], error) {
 	n, err := campus.FindNoticeTemplate(in.Name)

@@ -52,7 +52,7 @@ type colleagueListInput struct {
 	Campus     string              `query:"campus" maxLength:"40" doc:"On this campus"`
 }
 
-// listColleagues are those who could take an item.
+// listColleagues returns those who could take an item.
 func (s *Server) listColleagues(ctx context.Context, in *colleagueListInput) (*core.Answer[core.Page[casework.Assignee]], error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
@@ -76,7 +76,7 @@ func (s *Server) listColleagues(ctx context.Context, in *colleagueListInput) (*c
 	return core.Answered(core.NewPage(colleagues, in.Limit, same, func(c casework.Assignee) uuid.UUID { return c.ID })), nil
 }
 
-// setStaffLanguage is the language in which a member of staff gets mail.
+// setStaffLanguage changes the language in which a member of staff gets mail.
 func (s *Server) setStaffLanguage(ctx context.Context, in *core.LanguageChoice) (*core.NoContent, error) {
 	return &core.NoContent{}, s.Store.Casework.SetStaffLanguage(ctx, core.Member(ctx).ID, in.Body.Language)
 }

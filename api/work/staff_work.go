@@ -39,7 +39,7 @@ type reasonView struct {
 	Text   string `json:"text"`
 }
 
-// reasonsOf are the reasons for an action on the application of an item.
+// reasonsOf returns the reasons for an action on the application of an item.
 func reasonsOf(in campus.Language, action campus.ReviewAction, w casework.WorkItem) []reasonView {
 	return core.Each(campus.ReviewReasons(action, w.Route, w.Category), func(reason string) reasonView {
 		return reasonView{reason, campus.ReasonText(in, reason)}
@@ -75,7 +75,7 @@ func (s *Server) WorkItemOf(in campus.Language) func(casework.WorkItem) WorkItem
 	}
 }
 
-// causeText is why a step is parked: what is known of the reason, unless that is a word of another system.
+// causeText returns why a step is parked: what is known of the reason, unless that is a word of another system.
 func causeText(in campus.Language, cause campus.Code, reason string) string {
 	if key := "problem." + reason; campus.HasText(key) {
 		return campus.Text(in, key, nil)
@@ -96,7 +96,7 @@ type workItemListInput struct {
 	Order        string `query:"order" enum:"opened,due" default:"opened" doc:"opened: oldest first; due: the next deadline first"`
 }
 
-// listWorkItems are the open items one may decide or give to others, oldest first or the next deadline first.
+// listWorkItems returns the open items one may decide or give to others, oldest first or the next deadline first.
 func (s *Server) listWorkItems(ctx context.Context, in *workItemListInput) (*core.Answer[core.Page[WorkItemView]], error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
@@ -232,7 +232,7 @@ func checkReviewReason(item casework.WorkItem, d ItemDecision) error {
 	return campus.FieldErrorf("reason", "reason_unknown", "a review that does not approve needs a reason of the catalogue")
 }
 
-// itemUpdate is the update that carries a decision about an item.
+// itemUpdate returns the update that carries a decision about an item.
 func ItemUpdate(ref campus.CaseRef, kind campus.WorkItemKind, step string, d ItemDecision) core.Update {
 	u := core.Update{NewDecision: casework.NewDecision{Case: ref, Update: kind.Rule().Update, Payload: cards.ReviewNote{Note: d.Note},
 		Said: campus.Said{Action: d.Action, Reason: d.Reason}}}

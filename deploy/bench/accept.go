@@ -16,7 +16,7 @@ type acceptSize struct {
 	Pictures  int           `default:"300" help:"How many of those who apply have pictures that the workflows can look at."`
 }
 
-// accept is one figure. What it leaves is cleared away, so that the next one finds the same house.
+// accept measures one figure. Its rows are deleted afterwards, so that the next figure finds the same tables.
 func (b *bench) accept(ctx context.Context, name string, temporal bool) (result, error) {
 	h := b.house
 	list, err := h.applicants(ctx, b.Accept.Pictures)
@@ -78,7 +78,7 @@ func (b *bench) accept(ctx context.Context, name string, temporal bool) (result,
 // referencePort is after the stack's own.
 const referencePort = 40
 
-// referenceAddress is where the process listens with which a figure is compared.
+// referenceAddress returns where the process listens with which a figure is compared.
 func (b *bench) referenceAddress() string {
 	return fmt.Sprintf("127.0.0.1:%d", b.PortBase+referencePort)
 }

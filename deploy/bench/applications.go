@@ -114,7 +114,7 @@ func (s workSize) work(ctx context.Context, who string, by way, list []*applican
 	return worked, err
 }
 
-// one is one application from its start to the active card.
+// one plays one application from its start to the active card.
 func (s workSize) one(ctx context.Context, by way, w *watch, a *applicant) error {
 	id, err := by.apply(ctx, a)
 	if err != nil {

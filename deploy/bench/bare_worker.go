@@ -23,7 +23,7 @@ import (
 	"campuscard/workflows"
 )
 
-// bareWorkerCommand works the bare workflow. Who may apply it reads from its input, and it tells over HTTP which cases
+// bareWorkerCommand works the bare workflow. It reads from its input who may apply, and tells over HTTP which cases
 // wait for a person.
 type bareWorkerCommand struct {
 	Address  string `required:"" help:"Where to listen."`
@@ -145,7 +145,7 @@ func (b *bareWork) await(ctx workflow.Context, id uuid.UUID, stage campus.Stage,
 	return err
 }
 
-// application is the course of a plain application.
+// application runs the course of a plain application.
 func (b *bareWork) application(ctx workflow.Context, in bareCase) error {
 	var reviewed, activated bool
 	for _, update := range []struct {

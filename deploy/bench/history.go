@@ -70,7 +70,7 @@ func (a *applicant) reaches(ctx context.Context, application uuid.UUID, stage ca
 	}
 }
 
-// events is the length of a history.
+// events returns the length of a history.
 func (h *house) events(ctx context.Context, ref campus.CaseRef) (int, error) {
 	temporal, err := temporalclient.DialContext(ctx,
 		temporalclient.Options{HostPort: h.env["TEMPORAL_ADDRESS"], Namespace: h.env["TEMPORAL_NAMESPACE"]})

@@ -61,13 +61,13 @@ func (h *house) prepare(ctx context.Context, list []*applicant, withPictures int
 	if err := h.handIn(ctx, list[:min(withPictures, len(list))]); err != nil {
 		return err
 	}
-	// As Postgres does by itself within a minute: plans made before it knows these tables read them from end to end. Not
-	// the empty ones: believed to be small, they would be read so while they grow.
+	// As Postgres does by itself within a minute: plans made before it knows these tables read them from end to end.
+	// Not the empty ones: believed to be small, they would be read so while they grow.
 	_, err := h.pool.Exec(ctx, `analyze people, sessions, challenges, uploads`)
 	return err
 }
 
-// people are students of the mainland whom the school's systems have nothing against, and who have not applied yet.
+// people returns students of the mainland whom the school's systems have nothing against, and who have not applied yet.
 func (h *house) people(ctx context.Context) ([]*applicant, error) {
 	known := map[string]uuid.UUID{}
 	rows, err := h.pool.Query(ctx, `select university || '/' || number, id from people p

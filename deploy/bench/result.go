@@ -55,7 +55,7 @@ type bar struct {
 	ratio float64 // at least; 0 asks for none
 }
 
-// bars are those of design's "Numbers to hold".
+// bars returns the bars of docs/bench.md.
 func bars() map[string]bar {
 	return map[string]bar{
 		"accept_up":    {least: 1000, ratio: 0.45},

@@ -77,7 +77,7 @@ func (h *house) find(
 	return is, a, err
 }
 
-// lookUp is what the tables say about a request.
+// lookUp returns what the tables say about a request.
 func (h *house) lookUp(ctx context.Context, key, path string) (is found, a about, err error) {
 	a.Case = path // where no better name is known
 	k := kindOf(path)

@@ -10,9 +10,10 @@ import (
 	"campuscard/e2e/client"
 )
 
-// What is counted in the tables. Everything must be none.
+// Counts in the tables. Each must be zero.
 const (
-	// Cases that nobody will ever touch again: open, and neither a date nor a work item nor a person that they wait for.
+	// Cases that nobody will ever touch again: open, and neither a date nor a work item nor a person that they wait
+	// for.
 	stuckCases = `select count(*) from cases c where c.closed_at is null and c.due is null and c.waits_for <> 'student'
 		and not exists (select 1 from work_items w where w.case_id = c.id and w.closed_at is null)`
 	// People with more than one case of a kind; a batch is nobody's.

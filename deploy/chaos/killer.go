@@ -30,7 +30,8 @@ var everyPart = []stack.Part{
 	stack.Postgres, stack.Temporal, stack.S3, stack.Simulator, stack.API, stack.Worker, stack.UI,
 }
 
-// strikes are all of a run, drawn from its seed: the same arguments strike the same parts in the same order.
+// strikes returns all strikes of a run, drawn from its seed: the same arguments strike the same parts in the same
+// order.
 func (c *chaos) strikes() []strike {
 	kills := rand.New(rand.NewPCG(c.Seed, 0)) //nolint:gosec // reproducible, not secret
 	hangs := rand.New(rand.NewPCG(c.Seed, 1)) //nolint:gosec // a source of their own: kills stay the same with other hangs
@@ -60,18 +61,19 @@ const (
 	longestDeath = 2 * time.Second
 
 	// Most strikes would find no decision at work, and the moment between its commit and its answer is short. So each
-	// waits, if that does not take too long, for one that is sent once, locks its case, and comes while it waits for it.
+	// waits, if that does not take too long, for one that is sent once, locks its case, and comes while it waits for
+	// it.
 	longestAim  = time.Second
 	longestHold = 2 * time.Second
 	aimLimit    = 5 * time.Second
 	lockLimit   = time.Second
 
-	// restartLimit is how long the house may take to be whole again after a kill.
+	// restartLimit is how long the stack may take to be whole again after a kill.
 	restartLimit = 10 * time.Second
 	usualRestart = 15 * time.Second // under load
 )
 
-// length is about how long strikes take, with the time it takes to bring everything back.
+// length returns about how long strikes take, with the time it takes to bring everything back.
 func length(list []strike) (sum time.Duration) {
 	for _, s := range list {
 		sum += s.after + s.lasts + usualRestart
@@ -83,7 +85,7 @@ func draw(dice *rand.Rand, below time.Duration) time.Duration {
 	return time.Duration(dice.Int64N(max(int64(below), 1)))
 }
 
-// drawParts are n parts, each as often as the others, in an order that is drawn.
+// drawParts returns n parts, each as often as the others, in an order that is drawn.
 func drawParts(dice *rand.Rand, from []stack.Part, n int) []stack.Part {
 	parts := slices.Clone(from)
 	var list []stack.Part

@@ -16,7 +16,7 @@ import (
 	"campuscard/e2e/story"
 )
 
-// report is what a run has shown. What is not built yet is null.
+// report has the figures of a run. A figure of something that is not built yet is null.
 type report struct {
 	Kills         int  `json:"kills"`
 	Hangs         int  `json:"hangs"`
@@ -93,7 +93,7 @@ func (r *report) progress() string {
 		len(r.accepted), r.ended-len(r.failed)-r.stopped, r.stopped, len(r.failed))
 }
 
-// bad are the figures that are not as they should be.
+// bad returns the figures that are not as they should be.
 func (r *report) bad() (bad []string) {
 	for name, count := range map[string]int{
 		"lost": r.Lost, "doubled": r.Doubled, "stuck": r.Stuck, "two_active": r.TwoActive, "late": r.Late, "untrue": r.Untrue,

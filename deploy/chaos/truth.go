@@ -50,7 +50,7 @@ func kindOf(path string) kind {
 // said is what an answer promises.
 type said string
 
-// What can be said. Vague is an outage that promises neither; Silent no answer at all.
+// Answers a caller can get. Vague is an outage that promises neither; Silent is no answer at all.
 const (
 	saidDone    said = "done"
 	saidRunning said = "running"
@@ -128,7 +128,7 @@ func untrue(k kind, s said, f found) string {
 	}
 }
 
-// unended is what is wrong with a decision that should have come to an end by now, done or refused.
+// unended returns what is wrong with a decision that should have come to an end by now, done or refused.
 func unended(k kind, f found) string {
 	refused := f.Now >= http.StatusBadRequest && f.Now < http.StatusInternalServerError && f.Now != http.StatusNotFound
 	switch {
@@ -146,8 +146,8 @@ func unended(k kind, f found) string {
 	return ""
 }
 
-// contradicted is what has become of the case of a decision that was carried out, against the decision. An approved
-// card that nobody activates in time lapses, and that is as it should be.
+// contradicted returns what has become of the case of a decision that was carried out, against the decision. An
+// approved card that nobody activates in time lapses, and that is as it should be.
 func contradicted(k kind, f found) string {
 	if k.decided() && f.Now != 0 && f.Now != http.StatusOK {
 		return "its address does not say done"

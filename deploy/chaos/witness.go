@@ -24,7 +24,7 @@ type onItsWay struct {
 // holdLimit is how long a decision may be held back at most.
 const holdLimit = 3 * time.Second
 
-// hear is told of all changes, and keeps those that are compared later.
+// hear takes all changes, and keeps those that are compared later.
 func (w *witness) hear(s client.Sent) {
 	k := kindOf(s.Path)
 	if k == "" {
@@ -80,8 +80,8 @@ func (w *witness) all() []client.Sent {
 	return append([]client.Sent(nil), w.sent...)
 }
 
-// last is when the last decision about an application was over for who had sent it; the waits that it ends, or should
-// have ended, began before.
+// last returns when the sender of the last decision about an application had its answer; the waits that it ends, or
+// should have ended, began before.
 func (w *witness) last() (last time.Time) {
 	for _, s := range w.all() {
 		if k := kindOf(s.Path); k != settlement && s.Ended.After(last) {

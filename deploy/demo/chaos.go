@@ -78,7 +78,7 @@ func (v *victim) Stop(context.Context) error {
 	return nil
 }
 
-// Start is `make up`.
+// Start runs `make up`.
 func (v *victim) Start(ctx context.Context) error {
 	began := time.Now()
 	if err := v.stack.Up(ctx); err != nil {

@@ -1,5 +1,5 @@
-// Package seed fills an empty house: universities, kiosks, the first staff, and the roster of Academic Affairs. It may
-// run again at any time, and brings things up to date.
+// Package seed fills an empty database: universities, kiosks, the first staff, and the roster of Academic Affairs. It
+// may run again at any time, and brings things up to date.
 package seed
 
 import (
@@ -57,14 +57,14 @@ type content struct {
 	} `yaml:"universities"`
 }
 
-// KioskSecret is what a kiosk signs its requests with.
+// KioskSecret returns the secret with which a kiosk signs its requests.
 func KioskSecret(key, kiosk string) []byte {
 	mac := hmac.New(sha256.New, []byte(key))
 	mac.Write([]byte(kiosk))
 	return mac.Sum(nil)
 }
 
-// Run fills the house. systems is where the roster comes from.
+// Run fills the database. systems is the address of the systems that the roster comes from.
 func Run(ctx context.Context, cfg Config, store *storage.Store, systems *school.Systems, log *slog.Logger) error {
 	var c content
 	if err := yaml.UnmarshalWithOptions(file, &c, yaml.DisallowUnknownField()); err != nil {
@@ -107,7 +107,7 @@ func codes(c content) []string {
 	return all
 }
 
-// ImportRosters brings the people of universities up to date. What goes wrong at one is no reason to leave the next
+// ImportRosters brings the people of universities up to date. A fault at one is no reason to leave the next
 // out; it is told in the end.
 func ImportRosters(ctx context.Context, store *storage.Store, systems *school.Systems, universities []string, log *slog.Logger) error {
 	var wrong []error
@@ -178,7 +178,7 @@ func importPages[P any](ctx context.Context, store *storage.Store, university st
 }
 
 // importPage keeps the lines of a page that can be taken, and warns of the others by their number in the export, which
-// begins at 1. What they say is personal data, and does not go into a log.
+// begins at 1. Their content is personal data and does not go into a log.
 func importPage[P any](ctx context.Context, store *storage.Store, page []school.Line[P], convert func(P) people.RosterPerson,
 	university string, before int, log *slog.Logger) (taken int, err error) {
 	warn := func(line int, what, reason string) {
@@ -209,7 +209,7 @@ func importPage[P any](ctx context.Context, store *storage.Store, page []school.
 	return taken, nil
 }
 
-// rosterStudent is a student or a freshman. The day a freshman enrols is the day they will be enrolled from.
+// rosterStudent returns a student or a freshman. The day a freshman enrols is the day they will be enrolled from.
 func rosterStudent(s school.Student) people.RosterPerson {
 	enrolled := s.EnrolledOn
 	if enrolled.IsZero() {

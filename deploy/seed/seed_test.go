@@ -63,7 +63,8 @@ func peopleOf(h *storagetest.House, university string) int {
 // rosterPage is how many lines of an export are asked for at once.
 const rosterPage = 500
 
-// A bad line is left out with a warning by its number in the export, however many pages that has, the rest goes in, and the next university is reached.
+// A bad line is left out with a warning by its number in the export, however many pages that has, the rest goes in, and
+// the next university is reached.
 func TestBadLinesOfARosterAreLeftOut(t *testing.T) {
 	t.Parallel()
 	systems, admin := schools(t, 800) // two pages of students at the first

@@ -20,7 +20,8 @@ func (t *toolbox) install(ctx context.Context, part Part, packages ...string) er
 	}
 	argv := append([]string{"sh", "-c", installScript, "install"}, packages...)
 	if os.Geteuid() != 0 {
-		// Asked to never prompt: the stack has no terminal to be asked on. Run `sudo -v` first where a password is needed.
+		// Asked to never prompt: the stack has no terminal to be asked on. Run `sudo -v` first where a password is
+		// needed.
 		argv = append([]string{"sudo", "--non-interactive"}, argv...)
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Binary is where the program is that the stack runs, once it has been started.
+// Binary returns where the program is that the stack runs, once it has been started.
 func (s *Stack) Binary() string { return s.binary() }
 
 func (s *Stack) binary() string { return s.dataPath("bin", "campuscard") }
@@ -36,7 +36,7 @@ func (s *Stack) build(ctx context.Context) error {
 	})
 }
 
-// campuscardEnv is what one of campuscard's programs is given: what it needs of Env, and the build's id, by which
+// campuscardEnv returns what one of campuscard's programs is given: what it needs of Env, and the build's id, by which
 // Temporal tells one version of the workers from the next.
 func (s *Stack) campuscardEnv(program string) (map[string]string, error) {
 	sum := sha256.New()

@@ -109,7 +109,7 @@ func (s *Stack) Clear(ctx context.Context) error {
 	return errors.Join(s.erase(data()), s.shareUse())
 }
 
-// data are the folders of what the parts store.
+// data returns the folders of what the parts store.
 func data() []string { return []string{"postgres", "temporal", "temporal-ui", "s3", "simulator"} }
 
 // erase removes only what a stack has made: DATA_DIR may by mistake be a folder with other things in it.

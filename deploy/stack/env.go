@@ -11,8 +11,8 @@ import (
 // markerEnv tells a stack's own environment from one that somebody set by hand: see externalFromEnv.
 const markerEnv = "CAMPUSCARD_STACK"
 
-// ownerEnv is where Postgres is for the owner of the schema. Only who migrates is told: api and worker can neither alter
-// the schema nor rewrite what is only to be added to.
+// ownerEnv is where Postgres is for the owner of the schema. Only who migrates is told: api and worker can neither
+// alter the schema nor rewrite what is only to be added to.
 const ownerEnv = "DATABASE_OWNER_URL"
 
 // external are servers that the caller brings along instead of ours.
@@ -40,7 +40,7 @@ func externalFromEnv(getenv func(string) string) (external, error) {
 	return e, nil
 }
 
-// Env is what the campuscard processes of this stack are given, all of them together. It holds secrets.
+// Env returns what the campuscard processes of this stack are given, all of them together. It holds secrets.
 func (s *Stack) Env() map[string]string {
 	env := map[string]string{
 		"TEMPORAL_ADDRESS":       address(s.ports.Frontend),
@@ -93,7 +93,7 @@ func environ(env map[string]string) []string {
 	return list
 }
 
-// baseEnviron is the little that programs need of the caller's environment. The rest stays out, so that what a
+// baseEnviron returns the little that programs need of the caller's environment. The rest stays out, so that what a
 // background process does never depends on the shell that happened to start it.
 func baseEnviron() []string {
 	var kept []string
@@ -105,7 +105,7 @@ func baseEnviron() []string {
 	return kept
 }
 
-// Exports are shell lines that set Env, for `eval`.
+// Exports returns shell lines that set Env, for `eval`.
 func (s *Stack) Exports() string {
 	var text strings.Builder
 	for _, line := range environ(s.Env()) {

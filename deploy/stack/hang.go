@@ -57,7 +57,7 @@ func (p *process) resume() error {
 	return errors.Join(failures...)
 }
 
-// living is the process of a part, if it runs.
+// living returns the process of a part, if it runs.
 func (s *Stack) living(part Part) (*process, error) {
 	p, err := s.recorded(part)
 	switch {
@@ -71,7 +71,7 @@ func (s *Stack) living(part Part) (*process, error) {
 	return p, nil
 }
 
-// below are the processes that a process has started, and those that they have started: parents before children.
+// below returns the processes that a process has started, and those that they have started: parents before children.
 func below(pid int) []int {
 	children := map[int][]int{}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is well formed

@@ -31,7 +31,7 @@ func openLog(path string) (file *os.File, offset int64, err error) {
 	return file, info.Size(), nil
 }
 
-// tail is the last lines of a log after the offset, indented, for an error message.
+// tail returns the last lines of a log after the offset, indented, for an error message.
 func tail(path string, offset int64) string {
 	file, err := os.Open(path)
 	if err != nil {

@@ -30,10 +30,10 @@ const (
 	promote Part = "promote"
 )
 
-// Infra are the parts that tests need: the servers of others, without a process of ours.
+// Infra returns the parts that tests need: the servers of others, without a process of ours.
 func Infra() []Part { return []Part{Postgres, Temporal, S3} }
 
-// All are the parts of a whole stack.
+// All returns the parts of a whole stack.
 func All() []Part {
 	return []Part{Postgres, Temporal, S3, UI, Simulator, API, Worker, promote}
 }
@@ -72,7 +72,7 @@ type service struct {
 	grace    time.Duration  // how long it may take to stop
 }
 
-// services are all processes in the order in which they can start.
+// services returns all processes in the order in which they can start.
 func (s *Stack) services() []service {
 	return []service{s.postgres(), s.temporal(), s.s3(), s.ui(), s.simulator(), s.api(), s.worker()}
 }
@@ -84,7 +84,7 @@ type node struct {
 	run   func(context.Context) error
 }
 
-// graph is the whole start. Parts that do not need each other start at the same time.
+// graph returns all steps of a start. Parts that do not need each other start at the same time.
 func (s *Stack) graph(started func(Part)) []node {
 	nodes := []node{
 		{build, nil, s.build},
@@ -105,7 +105,7 @@ func (s *Stack) graph(started func(Part)) []node {
 	return nodes
 }
 
-// wanted are the nodes of the parts and of all they need.
+// wanted returns the nodes of the parts and of all they need.
 func wanted(nodes []node, parts []Part) []node {
 	byPart := map[Part]node{}
 	for _, n := range nodes {

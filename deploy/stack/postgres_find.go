@@ -15,8 +15,8 @@ import (
 	"syscall"
 )
 
-// postgresBin is the folder of a Postgres this stack can use: of the cluster's own major version once there is one,
-// else the newest. It is installed if there is none.
+// postgresBin returns the folder of a Postgres this stack can use: of the cluster's own major version once there is
+// one, else the newest. It is installed if there is none.
 func (s *Stack) postgresBin(ctx context.Context) (string, error) {
 	major, err := s.clusterMajor()
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *Stack) postgresBin(ctx context.Context) (string, error) {
 		oldestPostgres)
 }
 
-// clusterMajor is the major version that made the cluster, 0 before there is one.
+// clusterMajor returns the major version that made the cluster, 0 before there is one.
 func (s *Stack) clusterMajor() (int, error) {
 	content, err := os.ReadFile(filepath.Join(s.clusterDir(), "PG_VERSION"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -80,7 +80,8 @@ func findPostgres(ctx context.Context, major int) string {
 	return best
 }
 
-// postgresMajor is 0 when the folder has no whole server: initdb is missing where only the client is installed.
+// postgresMajor returns the version of a server, 0 when the folder has no whole server: initdb is missing where only
+// the client is installed.
 func postgresMajor(ctx context.Context, folder string) int {
 	if _, err := os.Stat(filepath.Join(folder, "initdb")); err != nil {
 		return 0
@@ -101,7 +102,7 @@ func postgresMajor(ctx context.Context, folder string) int {
 	return number
 }
 
-// postgresAccount is whom Postgres runs as: it refuses root.
+// postgresAccount returns the account Postgres runs as: Postgres refuses root.
 func postgresAccount() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil

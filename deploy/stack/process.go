@@ -93,7 +93,8 @@ func (p *process) alive() bool { return p.Born != "" && birth(p.PID) == p.Born }
 
 func (s *Stack) recordPath(part Part) string { return s.dataPath("run", string(part)+".json") }
 
-// recorded is the part's process as it was started last, living or not, and nil if it was stopped or never started.
+// recorded returns the part's process as it was started last, living or not, and nil if it was stopped or never
+// started.
 func (s *Stack) recorded(part Part) (*process, error) {
 	content, err := os.ReadFile(s.recordPath(part))
 	if errors.Is(err, fs.ErrNotExist) {

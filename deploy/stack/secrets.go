@@ -42,7 +42,7 @@ func secretMakers() map[string]func() string {
 // universities are those of deploy/seed/seed.yaml.
 var universities = []string{"lcu", "lcvtc"}
 
-// secretsOfHR are a secret for the HR system of each university.
+// secretsOfHR returns a secret for the HR system of each university.
 func secretsOfHR() string {
 	var all []string
 	for _, university := range universities {

@@ -153,5 +153,5 @@ func (s *Stack) dataPath(parts ...string) string {
 
 func (s *Stack) logDir() string { return filepath.Join(s.opts.Root, ".run", s.opts.Name, "logs") }
 
-// DataDir is where the stack keeps what outlives a process.
+// DataDir returns where the stack keeps what outlives a process.
 func (s *Stack) DataDir() string { return s.opts.DataDir }

@@ -51,8 +51,8 @@ func newToolbox(logDir string, progress *progress) (*toolbox, error) {
 	return &toolbox{dir: dir, logDir: logDir, progress: progress}, nil
 }
 
-// Tool is the path of a build tool at the project's version, after getting it: a name of toolSources, or "gcc", which
-// the race detector needs and apt has. It belongs to no stack.
+// Tool returns the path of a build tool at the project's version, after getting it: a name of toolSources, or "gcc",
+// which the race detector needs and apt has. It belongs to no stack.
 func Tool(ctx context.Context, name string, log io.Writer) (string, error) {
 	t, err := ownToolbox(ctx, log)
 	if err != nil {
@@ -70,7 +70,7 @@ func Tool(ctx context.Context, name string, log io.Writer) (string, error) {
 	return exec.LookPath("gcc")
 }
 
-// ownToolbox is one that belongs to no stack.
+// ownToolbox returns a toolbox that belongs to no stack.
 func ownToolbox(ctx context.Context, log io.Writer) (*toolbox, error) {
 	root, err := moduleRoot(ctx)
 	if err != nil {
@@ -117,7 +117,7 @@ func (t *toolbox) receiptFonts(ctx context.Context, part Part) error {
 	return t.install(ctx, part, missing...)
 }
 
-// path is where the tool is, after building it if it is not there.
+// path returns where the tool is, after building it if it is not there.
 func (t *toolbox) path(ctx context.Context, part Part, name string) (string, error) {
 	source, ok := toolSources()[name]
 	if !ok {

@@ -116,7 +116,7 @@ func (s session) decide(ctx context.Context, path string, body any) (Decision, e
 	return d, nil
 }
 
-// Decision is what has become of a decision of one's own. One that was refused is the problem it was refused for.
+// Decision returns what has become of a decision of one's own. One that was refused is the problem it was refused for.
 func (s session) Decision(ctx context.Context, id uuid.UUID) (d Decision, err error) {
 	return d, s.client.do(ctx, get(s.token, "/api/v1/decisions/"+id.String(), nil), &d)
 }

@@ -61,7 +61,7 @@ type request struct {
 	prepares    bool                        // it only prepares a decision: a file, a gesture
 }
 
-// get is a request that changes nothing.
+// get sends a request that changes nothing.
 func get(token, path string, query url.Values) request {
 	if len(query) > 0 {
 		path += "?" + query.Encode()
@@ -69,7 +69,7 @@ func get(token, path string, query url.Values) request {
 	return request{method: http.MethodGet, path: path, token: token}
 }
 
-// send is a request with a JSON body; a POST gets an idempotency key.
+// send sends a request with a JSON body; a POST gets an idempotency key.
 func send(method, token, path string, body any) (request, error) {
 	r := request{method: method, path: path, token: token}
 	if method == http.MethodPost {

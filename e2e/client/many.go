@@ -12,12 +12,12 @@ import (
 	"campuscard/storage/casework"
 )
 
-// Resume is a student whose session was opened elsewhere.
+// Resume returns a student whose session was opened elsewhere.
 func (c *Client) Resume(university, number, token string) *Student {
 	return &Student{session: session{c, token}, University: university, Number: number}
 }
 
-// WorkItems are the oldest open items of a kind, at most limit.
+// WorkItems returns the oldest open items of a kind, at most limit.
 func (s *Staff) WorkItems(ctx context.Context, kind campus.WorkItemKind, limit int) ([]casework.WorkItem, error) {
 	var list struct {
 		Items []casework.WorkItem `json:"items"`

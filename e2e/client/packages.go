@@ -14,7 +14,7 @@ type Package struct {
 	Name string `json:"name"`
 }
 
-// Packages are the packages of one's card.
+// Packages returns the packages of one's card.
 func (s *Student) Packages(ctx context.Context, card uuid.UUID) ([]Package, error) {
 	var list struct {
 		Items []Package `json:"items"`

@@ -83,7 +83,7 @@ type Message struct {
 	At   time.Time `json:"at"`
 }
 
-// Messages are the text messages of a phone, oldest first.
+// Messages returns the text messages of a phone, oldest first.
 func (s *School) Messages(ctx context.Context, phone string) ([]Message, error) {
 	var list struct {
 		Messages []Message `json:"messages"`
@@ -99,7 +99,7 @@ type Mail struct {
 	Text      string `json:"text"`
 }
 
-// Mails are the mails to an address, oldest first.
+// Mails returns the mails to an address, oldest first.
 func (s *School) Mails(ctx context.Context, to string) ([]Mail, error) {
 	var list struct {
 		Mails []Mail `json:"mails"`

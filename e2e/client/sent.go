@@ -49,7 +49,7 @@ type NoAnswerError struct{ Err error }
 // Error implements error.
 func (e *NoAnswerError) Error() string { return e.Err.Error() }
 
-// Unwrap is how it broke.
+// Unwrap returns the error with which it broke.
 func (e *NoAnswerError) Unwrap() error { return e.Err }
 
 // Unanswered tells that an error says neither yes nor no: nothing was answered, or that the product cannot now.
@@ -61,14 +61,14 @@ func Unanswered(err error) bool {
 	return ok && problem.Status >= http.StatusInternalServerError
 }
 
-// Watched is a client like this one that tells of every change twice: before it is sent, and when it is over.
+// Watched returns a client like this one that tells of every change twice: before it is sent, and when it is over.
 func (c *Client) Watched(tell func(Sent)) *Client {
 	watched := *c
 	watched.watch = tell
 	return &watched
 }
 
-// SendOnce is a client like this one that sends a change once and never again, whatever becomes of it. What only
+// SendOnce returns a client like this one that sends a change once and never again, whatever becomes of it. What only
 // prepares one (files, gestures) and what only looks is repeated: whoever is stopped by that never gets to decide.
 func (c *Client) SendOnce() *Client {
 	once := *c
@@ -76,12 +76,12 @@ func (c *Client) SendOnce() *Client {
 	return &once
 }
 
-// SendOnce is the same student with a client that sends a change once.
+// SendOnce returns the same student with a client that sends a change once.
 func (s *Student) SendOnce() *Student {
 	once := *s
 	once.client = s.client.SendOnce()
 	return &once
 }
 
-// SendOnce is the same member of staff with a client that sends a change once.
+// SendOnce returns the same member of staff with a client that sends a change once.
 func (s *Staff) SendOnce() *Staff { return &Staff{session{s.client.SendOnce(), s.token}} }

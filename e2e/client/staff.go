@@ -23,14 +23,14 @@ func (c *Client) StaffSignIn(ctx context.Context, university, username, password
 	return &Staff{session{c, o.Token}}, nil
 }
 
-// Case is one case of the university.
+// Case returns one case of the university.
 func (s *Staff) Case(ctx context.Context, id uuid.UUID) (StaffCase, error) {
 	var found StaffCase
 	err := s.client.do(ctx, get(s.token, "/api/v1/staff/cases/"+id.String(), nil), &found)
 	return found, err
 }
 
-// Look is the content of a piece of evidence.
+// Look returns the content of a piece of evidence.
 func (s *Staff) Look(ctx context.Context, application, file uuid.UUID) ([]byte, error) {
 	var content []byte
 	err := s.client.do(ctx, get(s.token, fmt.Sprintf("/api/v1/staff/cases/%s/files/%s", application, file), nil), &content)
@@ -92,7 +92,7 @@ func (s *Staff) Pause(ctx context.Context, campaign uuid.UUID) (Decision, error)
 	return s.decide(ctx, "/api/v1/staff/invitations/"+campaign.String()+"/pause", nil)
 }
 
-// Once is the same member of staff with requests that are tried once, see Student.Once.
+// Once returns the same member of staff with requests that are tried once, see Student.Once.
 func (s *Staff) Once() *Staff {
 	client := *s.client
 	client.patience = 0

@@ -46,8 +46,8 @@ func (c *Client) SignIn(ctx context.Context, university, number, password string
 	return &Student{session{c, o.Token}, university, number, o.Level == people.InitialSession}, nil
 }
 
-// Once is the same student with requests that are tried once, for looking at what an unclear answer, or the first one,
-// says.
+// Once returns the same student with requests that are tried once, for looking at what an unclear answer, or the first
+// one, says.
 func (s *Student) Once() *Student {
 	hasty, client := *s, *s.client
 	client.patience = 0
@@ -167,7 +167,7 @@ type Liveness struct {
 	Frames    []uuid.UUID `json:"frames"`
 }
 
-// Promise is the last day on which a plastic reaches its kiosk, if the card is activated on a day.
+// Promise returns the last day on which a plastic reaches its kiosk, if the card is activated on a day.
 func (c *Client) Promise(ctx context.Context, university string, activated campus.Date) (campus.Date, error) {
 	var promise struct {
 		PromisedOn campus.Date `json:"promised_on"`
@@ -188,7 +188,7 @@ type Consent struct {
 	Version    string `json:"version"`
 }
 
-// AskConsent is the version of the text to agree to.
+// AskConsent returns the version of the text to agree to.
 func (s *Student) AskConsent(ctx context.Context) (string, error) {
 	var text Consent
 	err := s.client.do(ctx, get("", "/api/v1/consents/biometrics", nil), &text)
@@ -202,14 +202,14 @@ func (s *Student) Apply(ctx context.Context, a Application) (uuid.UUID, error) {
 	return accepted.ID, err
 }
 
-// Case is one of the student's own cases.
+// Case returns one of the student's own cases.
 func (s *Student) Case(ctx context.Context, id uuid.UUID) (Case, error) {
 	var found Case
 	err := s.client.do(ctx, get(s.token, "/api/v1/applications/"+id.String(), nil), &found)
 	return found, err
 }
 
-// Cases are the student's own cases of a kind, newest first.
+// Cases returns the student's own cases of a kind, newest first.
 func (s *Student) Cases(ctx context.Context, kind campus.CaseKind) ([]Case, error) {
 	var list struct {
 		Items []Case `json:"items"`
@@ -262,7 +262,7 @@ type Plastic struct {
 	PickupCode string      `json:"pickup_code"`
 }
 
-// Cards are the student's cards, newest first.
+// Cards returns the student's cards, newest first.
 func (s *Student) Cards(ctx context.Context) ([]Card, error) {
 	var list struct {
 		Items []Card `json:"items"`

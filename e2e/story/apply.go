@@ -67,7 +67,7 @@ func (s *scene) pickupCode(ctx context.Context, p client.Plastic) (code string, 
 	return p.PickupCode, nil
 }
 
-// digits is the number of n digits in a text, or empty.
+// digits returns the number with n digits in a text, or empty.
 func digits(text string, n int) string {
 	return regexp.MustCompile(fmt.Sprintf(`\b\d{%d}\b`, n)).FindString(text)
 }
@@ -85,7 +85,7 @@ func (s *scene) apply(ctx context.Context) error {
 	return nil
 }
 
-// papersOf is the checklist of somebody, but for the document.
+// papersOf returns the checklist of somebody, but for the document.
 func papersOf(p client.Person) []campus.Item {
 	route, _ := campus.RouteOf(p.Status)
 	return slices.DeleteFunc(campus.Papers(route, campus.Category(p.Category)),

@@ -70,7 +70,7 @@ func (w *World) Crowd(ctx context.Context, n int, once float64) (*Crowd, error) 
 	return c, nil
 }
 
-// Len is how many they are.
+// Len returns how many they are.
 func (c *Crowd) Len() int { return len(c.scenes) }
 
 // Apply has one of them apply; from then on the application must not be lost.

@@ -22,7 +22,7 @@ type StoppedError struct{ Err error }
 // Error implements error.
 func (e *StoppedError) Error() string { return "stopped: " + e.Err.Error() }
 
-// Unwrap is what they were told.
+// Unwrap returns the answer they were given.
 func (e *StoppedError) Unwrap() error { return e.Err }
 
 // divide spreads those who send a change once evenly over the crowd, each with the staff that decides about them.

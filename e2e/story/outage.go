@@ -19,7 +19,7 @@ const (
 	mendTime     = 30 * time.Second
 )
 
-// outage is a student whose library is out of order when the card is set up.
+// outage plays a student whose library is out of order when the card is set up.
 func outage() story {
 	return story{name: "C", kind: "plain", university: college, steps: []step{
 		(*scene).signInFirst,

@@ -16,7 +16,7 @@ func toCard(before ...step) []step {
 	return append(before, (*scene).isChecked, (*scene).isApproved, (*scene).activates, (*scene).isHeldOnce)
 }
 
-// nationalDay is a student of the second university, who asks about the promise around National Day first (D2)
+// nationalDay plays a student of the second university, who asks about the promise around National Day first (D2)
 // and tries a package (C2).
 func nationalDay() story {
 	return story{name: "O", kind: "plain", university: college,
@@ -24,7 +24,7 @@ func nationalDay() story {
 			(*scene).joinsGym, (*scene).leavesGym, (*scene).isProduced, (*scene).picksUp)}
 }
 
-// people are applicants of every sort (A1 to A6, B1, B3).
+// people returns applicants of every sort (A1 to A6, B1, B3).
 func people() []story {
 	return []story{
 		{name: "G", kind: "plain", university: university, category: campus.HongKongMacau, level: "postgraduate",

@@ -11,7 +11,7 @@ import (
 	"campuscard/e2e/client"
 )
 
-// plain is a student from the first sign-in to the plastic in hand.
+// plain plays a student from the first sign-in to the plastic in hand.
 func plain() story {
 	return story{name: "A", kind: "plain", university: university, steps: []step{
 		(*scene).signInFirst,

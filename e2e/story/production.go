@@ -10,14 +10,14 @@ import (
 	"campuscard/e2e/client"
 )
 
-// spoiltCard is a student whose card comes out of the machine spoilt, and is made again (D3).
+// spoiltCard plays a student whose card comes out of the machine spoilt, and is made again (D3).
 func spoiltCard() story {
 	return story{name: "P", kind: "plain", university: university,
 		steps: append(toCard((*scene).signInFirst, (*scene).apply, (*scene).hasBadLuck), (*scene).isMadeAgain,
 			(*scene).picksUp)}
 }
 
-// unclaimedCard is a student who comes for the card too late, and has it sent again (D3).
+// unclaimedCard plays a student who comes for the card too late, and has it sent again (D3).
 func unclaimedCard() story {
 	return story{name: "Q", kind: "plain", university: university,
 		steps: append(toCard((*scene).signInFirst, (*scene).apply), (*scene).isProduced, (*scene).comesTooLate,

@@ -7,7 +7,7 @@ import (
 	"campuscard/campus"
 )
 
-// stalePhoto is a student whose photo on file looks like somebody else, until Academic Affairs takes a new one.
+// stalePhoto plays a student whose photo on file looks like somebody else, until Academic Affairs takes a new one.
 func stalePhoto() story {
 	return story{name: "B", kind: "stale_photo", university: university, steps: []step{
 		(*scene).signInFirst,

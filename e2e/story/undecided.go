@@ -56,8 +56,8 @@ type round struct {
 }
 
 // Undecided brings people of a crowd, in the given round, a package, a campaign, a batch and the end of a card to the
-// points at which decisions of every process are made. What ends by itself begins last, within a few seconds; nothing of
-// the school is out of order when it returns.
+// points at which decisions of every process are made. What ends by itself begins last, within a few seconds; nothing
+// of the school is out of order when it returns.
 func (c *Crowd) Undecided(ctx context.Context, w *World, number int, one OneHuman) ([]Undecided, error) {
 	half, at := len(c.scenes)/2, number*PeopleOfRound/2
 	first, second := c.scenes[at:half], c.scenes[half+at:]

@@ -10,7 +10,7 @@ import (
 	"campuscard/e2e/client"
 )
 
-// decisions are all of a round, ready to be made: files are handed in, items claimed, documents seen.
+// decisions returns all decisions of a round, ready to be made: files are handed in, items claimed, documents seen.
 func (r *round) decisions(ctx context.Context) ([]Undecided, error) {
 	reviews, err := r.reviews(ctx)
 	if err != nil {
@@ -81,7 +81,7 @@ func (r *round) verification(ctx context.Context) (u Undecided, err error) {
 		Became: s.counter.Decision}, nil
 }
 
-// ofHolders are the decisions that are the holder's to make.
+// ofHolders returns the decisions that are the holder's to make.
 func (r *round) ofHolders(ctx context.Context) ([]Undecided, error) {
 	letter, err := r.completed.handInPapers(ctx, campus.LetterItem)
 	if err != nil {
@@ -119,7 +119,7 @@ func (r *round) ofHolders(ctx context.Context) ([]Undecided, error) {
 // retried makes a decision of an operator to retry a step.
 type retried func(of *scene, id uuid.UUID, step string) func(context.Context) (client.Decision, error)
 
-// settlements are what staff do with parked steps, alone or as the second of two.
+// settlements returns what staff do with parked steps, alone or as the second of two.
 func (r *round) settlements(ctx context.Context) ([]Undecided, error) {
 	second, err := r.staff(ctx, college, "operator2")
 	if err != nil {
@@ -152,7 +152,7 @@ func (r *round) settlements(ctx context.Context) ([]Undecided, error) {
 	}, r.ofEnded(retry)...), nil
 }
 
-// item is the only open item of the application.
+// item returns the only open item of the application.
 func (s *scene) item(ctx context.Context, staff *client.Staff, kind campus.WorkItemKind) (uuid.UUID, error) {
 	found, err := staff.Case(ctx, s.application)
 	if err == nil && (len(found.WorkItems) != 1 || found.WorkItems[0].Kind != kind) {

@@ -21,8 +21,8 @@ const (
 // OneHuman has the roster say that two numbers are those of one human, of which only the second counts now.
 type OneHuman func(ctx context.Context, university, former, present string) error
 
-// succeeds has somebody activate a card under a second number while the library is out of order. The card under the first
-// number has ended then, and the case that ends it has parked.
+// succeeds has somebody activate a card under a second number while the library is out of order. The card under the
+// first number has ended then, and the case that ends it has parked.
 func (r *round) succeeds(ctx context.Context, one OneHuman) error {
 	if err := r.successor.run(ctx, (*scene).apply, (*scene).isReviewed); err != nil {
 		return err
@@ -80,7 +80,7 @@ func (s *scene) caseWithIncident(ctx context.Context, step string) (id uuid.UUID
 	return id, err
 }
 
-// ofEnded are the settlements of what came of the card that was replaced.
+// ofEnded returns the settlements of what came of the card that was replaced.
 func (r *round) ofEnded(retry retried) []Undecided {
 	once := func(done client.Done) func(context.Context) error {
 		return func(ctx context.Context) error { return r.former.acted(ctx, done) }

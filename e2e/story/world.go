@@ -1,4 +1,4 @@
-// Package story plays what people do with the product, against any house that runs: the demo against the development
+// Package story plays what people do with the product, against any stack that runs: the demo against the development
 // stack, the end-to-end test against its own processes. It believes nothing it can look up: each step checks the case,
 // the inboxes, and what the school's systems say they have done.
 package story
@@ -20,7 +20,7 @@ import (
 	"campuscard/e2e/client"
 )
 
-// Config says which house the stories are played in.
+// Config says which stack the stories are played in.
 type Config struct {
 	API           string // base address
 	School        string // base address of the simulator
@@ -33,7 +33,7 @@ type Config struct {
 	Watch         func(client.Sent) // hears of every change, see client.Watched; may be nil
 }
 
-// World is the house and the school, seen from outside.
+// World is the product and the school, seen from outside.
 type World struct {
 	cfg      Config
 	api      *client.Client
@@ -88,8 +88,8 @@ type story struct {
 
 type step func(*scene, context.Context) error
 
-// stories are all that are played: one that goes well, one with a stale photo, one with an outage, a spoilt card, an
-// unclaimed one, and those of people of every sort.
+// stories returns all stories that are played: one that goes well, one with a stale photo, one with an outage, a spoilt
+// card, an unclaimed one, and those of people of every sort.
 func stories() []story {
 	broken, after := outage(), nationalDay()
 	broken.then = &after // it plays at the same university, whose library is out of order meanwhile
@@ -104,7 +104,8 @@ func (w *World) play(ctx context.Context, s story) error {
 	return scene.run(ctx, s.steps...)
 }
 
-// find is somebody of a sort who has never signed in, and so has neither application nor card; they are signed in now.
+// find returns somebody of a sort who has never signed in, and so has neither application nor card; they are signed in
+// now.
 func (w *World) find(ctx context.Context, of story) (client.Person, *client.Student, error) {
 	filter := client.PersonFilter{Kind: of.kind, University: of.university,
 		Category: string(cmp.Or(of.category, campus.Mainland)),

@@ -7,10 +7,10 @@ import (
 	"math"
 )
 
-// Certificate is an upload that looks like an enrolment certificate: a JPEG of 600 x 840 pixels.
+// Certificate returns an upload that looks like an enrolment certificate: a JPEG of 600 x 840 pixels.
 func Certificate(identity string) []byte { return Document("certificate", identity) }
 
-// Document is an upload that looks like a paper of that kind: lines, and a red seal. Nothing on it can be read.
+// Document returns an upload that looks like a paper of that kind: lines, and a red seal. Nothing on it can be read.
 func Document(kind, identity string) []byte {
 	const width, height = 600, 840
 	img := image.NewRGBA(image.Rect(0, 0, width, height))

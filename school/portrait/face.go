@@ -49,7 +49,7 @@ func newFace(identity string) face {
 // colour is luminance and the two colour differences of a pixel, 128 being none.
 type colour struct{ y, cb, cr float64 }
 
-// at is the colour of the person at a place, v downwards; false where the background shows.
+// at returns the colour of the person at a place, v downwards; false where the background shows.
 func (f *face) at(u, v, eyes float64) (colour, bool) {
 	inside := u*u + v*v
 	switch {
@@ -81,7 +81,7 @@ func (f *face) skinAt(u, v, eyes float64) colour {
 	return colour{f.skin + patchDepth*f.patch(u, v) - 12*(u*u+v*v), 108, 150}
 }
 
-// patch is between the four nearest patches, from -1 to 1.
+// patch interpolates between the four nearest patches, from -1 to 1.
 func (f *face) patch(u, v float64) float64 {
 	col, row := (u+1)/2*(patchCols-1), (v+1)/2*(patchRows-1)
 	c, r := min(int(col), patchCols-2), min(int(row), patchRows-2)
@@ -118,7 +118,7 @@ func paint(identity string, p pose, rng *rand.Rand) image.Image {
 	return img
 }
 
-// widest is how far from the middle the person reaches in a row.
+// widest returns how far from the middle the person reaches in a row.
 func widest(v float64) float64 {
 	switch {
 	case v < -1.25:

@@ -1,6 +1,6 @@
 // Package portrait draws synthetic pictures: faces that are nobody's, and papers that say nothing.
 //
-// Same arguments, same bytes. What the pictures mean is judged elsewhere; nothing here reads a picture.
+// Same arguments, same bytes. Nothing here reads a picture; other packages judge it.
 package portrait
 
 import (
@@ -31,19 +31,19 @@ const (
 	Blink = "blink"
 )
 
-// Photo is the registry photo of an identity such as "lcu/2025010001": a JPEG of 240 x 320 pixels before an even
+// Photo returns the registry photo of an identity such as "lcu/2025010001": a JPEG of 240 x 320 pixels before an even
 // background.
 func Photo(identity string) []byte {
 	p := pose{width: 240, height: 320, x: 120, y: 150, size: 62, eyes: 1, light: 1, backdrop: 185, noise: 2}
 	return encode(paint(identity, p, seeded(identity, "photo")))
 }
 
-// Frames are n frames (JPEG, 640 x 480) of the person in front of a camera, doing the action, Nod or Blink.
+// Frames returns n frames (JPEG, 640 x 480) of the person in front of a camera, doing the action, Nod or Blink.
 func Frames(identity, action string, n int) [][]byte {
 	return FlawedFrames(identity, action, n, NoFlaw)
 }
 
-// FlawedFrames are Frames with something wrong.
+// FlawedFrames returns Frames with something wrong.
 func FlawedFrames(identity, action string, n int, flaw Flaw) [][]byte {
 	frames := make([][]byte, n)
 	rng := seeded(identity, action+"/"+string(flaw))
@@ -61,7 +61,8 @@ func FlawedFrames(identity, action string, n int, flaw Flaw) [][]byte {
 	return frames
 }
 
-// moved is the pose in frame i of n. The middle frames hold the end of the movement; of two frames, it is the first.
+// moved returns the pose in frame i of n. The middle frames hold the end of the movement; of two frames, it is the
+// first.
 func moved(p pose, action string, i, n int) pose {
 	p.x += float64(i%3) - 1 // nobody holds quite still
 	there := i > 0 && i < n-1 || n == 2 && i == 0
@@ -86,8 +87,8 @@ func flawed(p pose, flaw Flaw) pose {
 	return p
 }
 
-// Copies are n frames that somebody makes of the photo on file who is not in front of the camera: each is the photo, a
-// little further down, as in a nod.
+// Copies returns n frames that somebody makes of the photo on file who is not in front of the camera: each is the
+// photo, a little further down, as in a nod.
 func Copies(identity string, n int) [][]byte {
 	// Reading what has just been written cannot fail.
 	photo, _ := jpeg.Decode(bytes.NewReader(Photo(identity)))
@@ -101,7 +102,7 @@ func Copies(identity string, n int) [][]byte {
 	return frames
 }
 
-// Encoded are n frames that are one picture of the person, encoded anew each time.
+// Encoded returns n frames that are one picture of the person, encoded anew each time.
 func Encoded(identity string, n int) [][]byte {
 	// Reading what has just been written cannot fail.
 	picture, _ := jpeg.Decode(bytes.NewReader(Frames(identity, Nod, 1)[0]))
@@ -114,7 +115,7 @@ func Encoded(identity string, n int) [][]byte {
 	return frames
 }
 
-// Blank are n frames that show nothing but one shade of grey.
+// Blank returns n frames that show nothing but one shade of grey.
 func Blank(grey uint8, n int) [][]byte {
 	frames := make([][]byte, n)
 	for i := range frames {

@@ -29,7 +29,7 @@ func (s *Simulator) student(c *call) act {
 
 const longestPage = 1000
 
-// roster is last night's export: students, and who is admitted.
+// roster returns last night's export: students, and who is admitted.
 func (s *Simulator) roster(c *call) act {
 	students := []school.Student{}
 	next, err := s.page(c, func(p *person) bool { return !p.staff() },
@@ -119,7 +119,7 @@ func (s *Simulator) photo(c *call) act {
 	return always(answer{Status: http.StatusOK, ContentType: r.ContentType, Version: p.PhotoVersion, Body: r.Content})
 }
 
-// photographed is whose face the seeded photo shows. Stale photos show somebody who is nobody.
+// photographed returns whose face the seeded photo shows. Stale photos show somebody who is nobody.
 func (p *person) photographed() string {
 	if p.Kind == kindStalePhoto || p.Kind == kindStaffStalePhoto {
 		return p.id() + "#former"
@@ -144,7 +144,7 @@ func (s *Simulator) certificate(c *call) act {
 	}
 }
 
-// admission answers from the list of freshmen (A6). Who has enrolled stays on it.
+// admission answers from the list of freshmen (A6). Freshmen who have enrolled stay on it.
 func (s *Simulator) admission(c *call) act {
 	c.reference = c.request.PathValue("number")
 	return func(tx *bbolt.Tx) (answer, error) {

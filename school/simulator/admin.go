@@ -23,7 +23,7 @@ func (s *Simulator) show(w http.ResponseWriter, body any, err error) {
 	jsonAnswer(http.StatusOK, body).write(w)
 }
 
-// limit is the limit parameter, or the default.
+// limit returns the limit parameter, or the default.
 func limit(r *http.Request, otherwise int) int {
 	if n, err := strconv.Atoi(r.URL.Query().Get("limit")); err == nil && n > 0 {
 		return n

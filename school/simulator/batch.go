@@ -15,7 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// batch is a batch as the bureau keeps it. What became of its cards is in their orders.
+// batch is a batch as the bureau keeps it. The orders of its cards say what became of them.
 type batch struct {
 	BatchID    string              `json:"batch_id"`
 	Reference  string              `json:"reference"`
@@ -116,7 +116,7 @@ func (s *Simulator) takeEntry(tx *bbolt.Tx, c *call, b *batch, e school.Entry) e
 	return add(tx, effectBucket, effect{now(), c.system, c.university, "order", e.Reference, c.key})
 }
 
-// objection is why the bureau does not take a card; empty when it does.
+// objection returns why the bureau does not take a card; empty when it does.
 func (s *Simulator) objection(tx *bbolt.Tx, e school.Entry) (string, error) {
 	if e.Reference == "" || e.HolderName == "" || e.CardNumber == "" || e.DueOn.IsZero() {
 		return "incomplete", nil
@@ -162,7 +162,7 @@ func (s *Simulator) getBatch(c *call) act {
 	}
 }
 
-// cancelBatch stops what has not left the house. What has is shown as it is.
+// cancelBatch stops the cards that the bureau still has. The others are shown as they are.
 func (s *Simulator) cancelBatch(c *call) act {
 	return func(tx *bbolt.Tx) (answer, error) {
 		b, found, err := get[batch](tx, batchBucket, c.request.PathValue("batch"))
@@ -226,7 +226,7 @@ func (s *Simulator) shipDelivery(tx *bbolt.Tx, first order) error {
 	return s.queueMessage(tx, d.DeliveryID, 1, "delivery.shipped", d.ShippedAt, d)
 }
 
-// arrive is what the courier says of a card: that it lies in a compartment, or is lost or damaged.
+// arrive returns what the courier says of a card: that it lies in a compartment, or is lost or damaged.
 func arrive(tx *bbolt.Tx, o *order) (status string, err error) {
 	for _, fate := range []struct {
 		status string
@@ -258,7 +258,7 @@ func countDown(tx *bbolt.Tx, number func(*BureauSettings) *int) (bool, error) {
 	return false, err
 }
 
-// spoils tells whether a card comes out spoilt. Whose name is in the settings has bad luck once.
+// spoils tells whether a card comes out spoilt. A name in the settings has bad luck once.
 func spoils(tx *bbolt.Tx, o school.Order) (bool, error) {
 	set, err := bureauSettings(tx)
 	if err == nil && set.SpoilOf != "" && set.SpoilOf == o.University+"/"+o.Number {

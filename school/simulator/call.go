@@ -64,7 +64,7 @@ type storedAnswer struct {
 	Answer answer `json:"answer"`
 }
 
-// serve is the way of every call: key, university, fault, the act and the log in one commit, answer.
+// serve returns the way of every call: key, university, fault, the act and the log in one commit, answer.
 func (s *Simulator) serve(r route) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		if !s.authorized(req) {
@@ -152,7 +152,7 @@ func (c *call) once(tx *bbolt.Tx, do act) (a answer, replayed bool, err error) {
 	return a, false, put(tx, answerBucket, place, storedAnswer{c.asked(), a})
 }
 
-// asked is a hash of what is asked, so that a key cannot be used for two things.
+// asked returns a hash of what is asked, so that a key cannot be used for two things.
 func (c *call) asked() string {
 	h := sha256.New()
 	h.Write([]byte(c.request.Method + " " + c.request.URL.Path + "\n"))
@@ -184,7 +184,7 @@ func jsonAnswer(status int, body any) answer {
 	return answer{Status: status, ContentType: "application/json", Body: raw}
 }
 
-// refuse is an error as the systems write it.
+// refuse returns an error as the systems write it.
 func refuse(status int, code string) answer {
 	return jsonAnswer(status, map[string]string{"code": code})
 }

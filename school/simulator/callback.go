@@ -125,7 +125,7 @@ type delivered struct {
 	taken bool // or refused for good
 }
 
-// dueCallbacks are the heads of the subjects' queues whose time has come.
+// dueCallbacks returns the heads of the subjects' queues whose time has come.
 func (s *Simulator) dueCallbacks(busy map[string]bool) (due []callback, err error) {
 	err = s.store.view(func(tx *bbolt.Tx) error {
 		cursor := tx.Bucket([]byte(callbackBucket)).Cursor()

@@ -2,5 +2,5 @@ package simulator
 
 import "time"
 
-// now is the wall clock: the other systems of a school do not run on ours.
+// now returns the wall clock: the other systems of a school do not run on ours.
 func now() time.Time { return time.Now().UTC() }

@@ -38,7 +38,7 @@ func (s *Simulator) comparison(c *call) act {
 	return c.judged(map[string]any{"same": reason == "", "reason": reason, "score": score}, err)
 }
 
-// judged is the act of a verdict: what the city bills for, once per key.
+// judged returns the act of a verdict: what the city bills for, once per key.
 func (c *call) judged(verdict any, err error) act {
 	if errors.Is(err, vision.ErrPicture) {
 		return always(refuse(http.StatusUnprocessableEntity, "not_a_picture"))

@@ -69,7 +69,7 @@ func (f fault) before(ctx context.Context) bool {
 	return true
 }
 
-// after is the answer that leaves the house once the act is done.
+// after returns the answer that is sent once the act is done.
 func (f fault) after(ctx context.Context, a answer) answer {
 	if !f.hits {
 		return a
@@ -147,7 +147,7 @@ func garbledLines(body []byte) []byte {
 	return garbled
 }
 
-// status is what the log says was answered.
+// status returns what the log says was answered.
 func (f fault) status(status int) int {
 	if f.hits && f.Mode == "flaky" && f.late {
 		return http.StatusInternalServerError

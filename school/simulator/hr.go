@@ -10,7 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// employeeOf is a member of staff as HR has them.
+// employeeOf returns a member of staff as HR has them.
 func employeeOf(p person) school.Employee {
 	return school.Employee{Number: p.Number, Name: p.Name, Category: p.Category, DocumentType: p.DocumentType,
 		DocumentNumber: p.DocumentNumber, Status: p.Status, Department: p.College, Campus: p.Campus, Phone: p.Phone,
@@ -28,7 +28,7 @@ func (s *Simulator) employee(c *call) act {
 	}
 }
 
-// employees is last night's export of HR.
+// employees returns last night's export of HR.
 func (s *Simulator) employees(c *call) act {
 	employees := []school.Employee{}
 	next, err := s.page(c, (*person).staff, func(p person) {

@@ -26,7 +26,7 @@ func (g *generator) identify(p *person, enrolled int) {
 	p.Category = categoryOf(p.DocumentType, p.DocumentNumber)
 }
 
-// categoryOf is where somebody comes from, as their document tells.
+// categoryOf returns where somebody comes from, as their document tells.
 func categoryOf(documentType, number string) string {
 	switch {
 	case documentType == "passport" || documentType == "permanent_residence_card":
@@ -41,13 +41,13 @@ func categoryOf(documentType, number string) string {
 	return "mainland"
 }
 
-// district is where the person was first registered; most come from around Liaocheng.
+// district returns where the person was first registered; most come from around Liaocheng.
 func (g *generator) district() string {
 	codes := []string{"371502", "371521", "371522", "371523", "371524", "371525", "371526", "371581", "370102", "130435"}
 	return codes[g.rng.IntN(len(codes))]
 }
 
-// resident is a number with its check digit, GB 11643-1999.
+// resident returns a number with its check digit, GB 11643-1999.
 func (g *generator) resident(district, birthday string) string {
 	digits := fmt.Sprintf("%s%s%03d", district, birthday, 1+g.rng.IntN(998))
 	weights := [17]int{7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2}
@@ -58,7 +58,8 @@ func (g *generator) resident(district, birthday string) string {
 	return digits + string("10X98765432"[sum%11])
 }
 
-// chineseName is a plausible name; a few are long ones with a dot, a few have characters that old systems cannot write.
+// chineseName returns a plausible name; a few are long ones with a dot, a few have characters that old systems cannot
+// write.
 func (g *generator) chineseName() string {
 	surnames := []rune("王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕")
 	given := []rune("伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华慧建文玉兰红梅子轩浩宇欣怡梓涵思远嘉琪雨桐俊晨佳宁博雅")

@@ -129,7 +129,7 @@ func (g *newcomerGenerator) employ(p *person) {
 	p.Email = strings.ToLower(p.Number) + "@" + p.University + ".example"
 }
 
-// next is the next number of a class.
+// next returns the next number of a class.
 func (g *newcomerGenerator) next(university, class string, digits int) string {
 	g.counts[university+class]++
 	return fmt.Sprintf("%s%0*d", class, digits, g.counts[university+class])
@@ -160,7 +160,7 @@ func (g *newcomerGenerator) document(p *person, of string) {
 	p.Category = categoryOf(p.DocumentType, p.DocumentNumber)
 }
 
-// passport is a number as some countries write them: letters and digits, 7 to 9 of them.
+// passport returns a number as some countries write them: letters and digits, 7 to 9 of them.
 func (g *newcomerGenerator) passport() string {
 	const letters = "ABCDEFGHJKLMNPRSTUVWXYZ"
 	letter := func() string { return string(letters[g.rng.IntN(len(letters))]) }
@@ -175,7 +175,7 @@ func (g *newcomerGenerator) passport() string {
 	return fmt.Sprintf("%s%02d%s%s%04d", letter(), g.rng.IntN(100), letter(), letter(), g.rng.IntN(10_000))
 }
 
-// latinName is a name as passports print it; some have several parts, hyphens or apostrophes.
+// latinName returns a name as passports print it; some have several parts, hyphens or apostrophes.
 func (g *newcomerGenerator) latinName() string {
 	first := []string{"Aisha", "Carlos Eduardo", "Dilnoza", "Emma", "Hassan", "Ji-woo", "Mai", "Sipho", "Tomáš", "Yuki"}
 	last := []string{"ABDULLAH", "DOS SANTOS", "HERNÁNDEZ", "KARIMOVA", "MACDONALD", "N'DIAYE", "O'CONNOR", "PARK",

@@ -62,7 +62,7 @@ func registrationOf(p *person) school.ResidenceRegistration {
 	return r
 }
 
-// stay is the last day for which somebody is here.
+// stay returns the last day for which somebody is here.
 func stay(p *person) campus.Date {
 	if p.GraduatesOn.IsZero() { // staff
 		return campus.Date{Year: 2029, Month: time.August, Day: 31}

@@ -151,8 +151,8 @@ func (p *person) enrol(seed uint64) {
 	}
 }
 
-// renewPhoto takes a picture of any kind, or {"identity": "lcu/2025010001"} for a drawn one; with an empty identity, the
-// person's own.
+// renewPhoto takes a picture of any kind, or {"identity": "lcu/2025010001"} for a drawn one; with an empty identity,
+// the person's own.
 func (s *Simulator) renewPhoto(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 12<<20))
 	if err != nil {

@@ -69,12 +69,12 @@ const (
 	kindStaffStalePhoto = "staff_stale_photo" // HR's photo looks like somebody else
 )
 
-// id is the person's place in the state, and the identity whose face they have.
+// id returns the person's place in the state, and the identity whose face they have.
 func (p *person) id() string { return personID(p.University, p.Number) }
 
 func personID(university, number string) string { return university + "/" + number }
 
-// listed is the person as in the roster: last night's export.
+// listed returns the person as in the roster: last night's export.
 func (p *person) listed() school.Student {
 	s := p.Student
 	if p.ListedName != "" {
@@ -89,7 +89,7 @@ func (p *person) listed() school.Student {
 	return s
 }
 
-// person is who has the number now: as seeded, or as changed since.
+// person returns who has the number now: as seeded, or as changed since.
 func (s *Simulator) person(tx *bbolt.Tx, university, number string) (person, bool, error) {
 	id := personID(university, number)
 	seeded, found := s.people.byID[id]
@@ -110,7 +110,7 @@ func (s *Simulator) person(tx *bbolt.Tx, university, number string) (person, boo
 	return changed, true, nil
 }
 
-// phoneOwner is whose phone it is, if anybody's here.
+// phoneOwner returns whose phone it is, if anybody's here.
 func (s *Simulator) phoneOwner(tx *bbolt.Tx, phone string) (person, bool, error) {
 	id, found, err := get[[2]string](tx, settingBucket, "phone/"+phone)
 	if err != nil {

@@ -110,13 +110,13 @@ func years(code, level string) int {
 	return 4
 }
 
-// phone is unique: the step has no factor in common with ten million.
+// phone returns a unique number: the step has no factor in common with ten million.
 func (g *generator) phone(i int) string {
 	prefixes := []string{"1380", "1391", "1586", "1866", "1996"}
 	return fmt.Sprintf("+86%s%07d", prefixes[i%len(prefixes)], (i*7919+int(g.seed%1000))%10_000_000)
 }
 
-// certificateCode is the verification code of somebody's enrolment certificate, 16 letters and digits.
+// certificateCode returns the verification code of somebody's enrolment certificate, 16 letters and digits.
 func certificateCode(seed uint64, id string) string { return codeOf(fmt.Sprintf("%d/%s", seed, id)) }
 
 func codeOf(what string) string {

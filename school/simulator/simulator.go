@@ -35,7 +35,7 @@ type Config struct {
 	Services []string // systems of value-added services; DefaultServices if nil
 }
 
-// DefaultServices are the systems of value-added services that there are unless others are named (C2).
+// DefaultServices returns the systems of value-added services that there are unless others are named (C2).
 func DefaultServices() []string { return []string{"dormitory-power", "laundry", "laboratory", "gym"} }
 
 // Simulator is all systems of the school in one program.
@@ -48,7 +48,7 @@ type Simulator struct {
 	mail   net.Listener
 }
 
-// New opens the state and the listeners. Who asks before Run waits.
+// New opens the state and the listeners. Requests before Run wait.
 func New(cfg Config, log *slog.Logger) (*Simulator, error) {
 	if cfg.People == 0 {
 		cfg.People = 10_000
@@ -96,10 +96,10 @@ func checkServices(services []string) error {
 	return nil
 }
 
-// URL is the base URL of all systems and of /admin.
+// URL returns the base URL of all systems and of /admin.
 func (s *Simulator) URL() string { return "http://" + s.web.Addr().String() }
 
-// SMTPAddress is where mail is taken.
+// SMTPAddress returns where mail is taken.
 func (s *Simulator) SMTPAddress() string { return s.mail.Addr().String() }
 
 // Run serves until the context ends, then finishes what has begun and closes the state.

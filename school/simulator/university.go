@@ -16,7 +16,7 @@ type university struct {
 
 type college struct{ name, campus string }
 
-// universities is the city.
+// universities returns the city.
 func universities() map[string]university {
 	return map[string]university{
 		"lcu": {

@@ -24,13 +24,14 @@ type applicantFound struct {
 	Evidence db.JsonList[Evidence]
 }
 
-// OpenApplicantAttempt opens a try of a step that is about who has made the application of its case. An error beside an
-// id is of what the try is about; the try is open. So it is with all that open one about something.
+// OpenApplicantAttempt opens a try of a step that needs the applicant of its case, and reads the applicant. If it
+// returns an id with an error, the try is open and reading has failed. The other functions that open a try and read its
+// subject do the same.
 func (s *Store) OpenApplicantAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
 	return s.openApplicantAttempt(ctx, ref, try, casework.OpenAttemptSQL+selectApplicant)
 }
 
-// OpenPaperAttempt is OpenApplicantAttempt with what has been handed in.
+// OpenPaperAttempt returns OpenApplicantAttempt that also reads the papers that were handed in.
 func (s *Store) OpenPaperAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
 	return s.openApplicantAttempt(ctx, ref, try, casework.OpenAttemptSQL+selectPapers)
 }

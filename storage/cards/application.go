@@ -25,8 +25,8 @@ type Begun struct {
 	Papers        []campus.Finding `json:"-"`
 }
 
-// BeginApplication takes the case out of the queue. One that the student has taken back before answers how it has
-// ended.
+// BeginApplication takes the case out of the queue. If the student has taken the application back before, it returns
+// how the case ended.
 func (s *Store) BeginApplication(ctx context.Context, m campus.Move) (Begun, error) {
 	moved, err := s.casework.Record(ctx, m)
 	if err != nil {
@@ -65,8 +65,8 @@ func init() {
 	casework.KeepFacts(campus.NoteFact, saveNote)
 }
 
-// saveFinding puts a verdict in the place of an older one on the same item. One on the phone is about another number when
-// that was changed after the carrier was asked (A3, L6).
+// saveFinding puts a verdict in the place of an older one on the same item. One on the phone is about another number
+// when that was changed after the carrier was asked (A3, L6).
 func saveFinding(t db.Tx, m campus.Move, f campus.Finding) error {
 	if f.Item == campus.PhoneItem {
 		outdated, err := phoneOutdated(t, m.Case.ID)
@@ -85,8 +85,8 @@ func saveFinding(t db.Tx, m campus.Move, f campus.Finding) error {
 			"hash": f.Hash, "now": t.Now})
 }
 
-// phoneOutdated tells whether the phone of an applicant was changed after the carrier was asked. The lock keeps a change
-// away until the verdict is in.
+// phoneOutdated tells whether the phone of an applicant was changed after the carrier was asked. The lock keeps a
+// change away until the verdict is in.
 func phoneOutdated(t db.Tx, application uuid.UUID) (outdated bool, err error) {
 	err = t.Ask(`select coalesce(p.phone_changed_at > (select max(started_at) from attempts where case_id = a.id and step = 'phone'), false)
 		from applications a join people p on p.id = a.person_id where a.id = @id for share of p`,
@@ -126,7 +126,7 @@ func CloseApplication(t db.Tx, id uuid.UUID) error {
 		map[string]any{"id": id, "now": t.Now})
 }
 
-// ApplicationFile is what activities need to know of an application.
+// ApplicationFile is the data of an application that activities need.
 type ApplicationFile struct {
 	ID             uuid.UUID
 	PersonID       uuid.UUID

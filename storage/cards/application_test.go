@@ -320,7 +320,8 @@ func TestWithdrawQueued(t *testing.T) {
 	})
 }
 
-// Applications that arrive together are taken in one transaction. What speaks against one of them is nobody else's matter.
+// Applications that arrive together are taken in one transaction. What speaks against one of them is nobody else's
+// matter.
 func TestApplyTogether(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)

@@ -14,7 +14,7 @@ import (
 	"campuscard/storage/people"
 )
 
-// Card is the right to be somebody here.
+// Card is a virtual card: the right to be somebody here.
 type Card struct {
 	ID            uuid.UUID        `json:"id"`
 	PersonID      uuid.UUID        `json:"-"`
@@ -106,8 +106,8 @@ func Activate(t db.Tx, a Activation) error {
 	return addCardChange(t, a.Card, campus.CardPending, campus.CardActive, a.Change)
 }
 
-// notPending says why a card cannot become active: its state (D4), or the end of its holder's studies, before which it would
-// have to begin.
+// notPending says why a card cannot become active: its state (D4), or the end of its holder's studies, before which it
+// would have to begin.
 func notPending(t db.Tx, id uuid.UUID) error {
 	card, err := findCard(t, id)
 	if err != nil {
@@ -129,7 +129,7 @@ func saveGranted(t db.Tx, _ campus.Move, g campus.Granted) error {
 const grantedSQL = `insert into provisions (card_id, service, reference, granted_at) values (@card, @service, @reference, @at)
 	on conflict (card_id, service) do update set reference = excluded.reference, revoked_at = null`
 
-// SaveProvision keeps what a system answered when it took a card (C1), and closes the attempt in which it did.
+// SaveProvision keeps the answer of a system that took a card (C1), and closes the attempt.
 func (s *Store) SaveProvision(ctx context.Context, attempt, card uuid.UUID, service campus.Service, reference string) error {
 	return s.InTx(ctx, "keep a provision", func(t db.Tx) error {
 		if err := casework.CloseAttempt(t, attempt, campus.AttemptOK, nil); err != nil {
@@ -146,14 +146,14 @@ func (s *Store) RevokeProvision(ctx context.Context, card uuid.UUID, service cam
 	return db.Wrap("revoke a provision", err)
 }
 
-// Cards are the cards of a person, newest first.
+// Cards returns the cards of a person, newest first.
 func (s *Store) Cards(ctx context.Context, person uuid.UUID) ([]Card, error) {
 	cards := []Card{}
 	err := s.Read(ctx).Raw(`select * from cards where person_id = ? order by created_at desc, id desc`, person).Scan(&cards).Error
 	return cards, db.Wrap("list cards", err)
 }
 
-// Card is one card, for activities.
+// Card returns one card, for activities.
 func (s *Store) Card(ctx context.Context, id uuid.UUID) (Card, error) {
 	card, err := findCard(s.Read(ctx), id)
 	return card, db.Wrap("read a card", err)
@@ -168,7 +168,7 @@ func findCard(t db.Tx, id uuid.UUID) (Card, error) {
 	return card, err
 }
 
-// CardServices are the services that hold a card now.
+// CardServices returns the services that hold a card now.
 func (s *Store) CardServices(ctx context.Context, card uuid.UUID) ([]campus.Service, error) {
 	services := []campus.Service{}
 	err := s.Read(ctx).Raw(`select service from provisions where card_id = ? and revoked_at is null order by service`, card).Scan(&services).Error

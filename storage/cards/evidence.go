@@ -20,8 +20,9 @@ type Evidence struct {
 	ExpiresOn campus.Date `json:"expires_on,omitzero"` // zero: 长期, never
 }
 
-// NewEvidence is what an applicant brings after something was asked for; what is left out stays as it is. There may be
-// nothing: what was put right elsewhere, such as a phone at the carrier, is looked at again in any case.
+// NewEvidence is the evidence an applicant brings after a reviewer or a check asked for it; items that are left out
+// stay as they are. It may be empty: an item that was put right elsewhere, such as a phone at the carrier, is checked
+// again in any case.
 type NewEvidence struct {
 	Evidence []Evidence `json:"evidence,omitempty"`
 }
@@ -76,12 +77,12 @@ type brought struct {
 	Evidence
 }
 
-// file is the upload of the item.
+// file returns the upload of the item.
 func (b brought) file() wantedFile {
 	return wantedFile{b.Upload, b.person, b.application, campus.UploadPurpose(b.Item), string(b.Item) + ".upload"}
 }
 
-// handedIn are the items as an application's evidence.
+// handedIn returns the items as an application's evidence.
 func handedIn(application, person uuid.UUID, evidence []Evidence) []brought {
 	items := make([]brought, len(evidence))
 	for i, e := range evidence {
@@ -166,8 +167,8 @@ func evidenceWords(t db.Tx, items []brought) map[string]any {
 	}
 }
 
-// papers are the items that an applicant has to hand in, with what can be said of those without asking anybody: that
-// one is missing, or outside of its days (A3, A4).
+// papers returns the items that an applicant has to hand in, with what can be said of those without asking anybody:
+// that one is missing, or outside of its days (A3, A4).
 func papers(route campus.Route, category campus.Category, brought []Evidence, today campus.Date) []campus.Finding {
 	findings := []campus.Finding{}
 	for _, item := range campus.Papers(route, category) {
@@ -205,7 +206,7 @@ const evidenceColumn = `(select coalesce(jsonb_agg(jsonb_build_object('item', it
 		'valid_from', coalesce(valid_from::text, ''), 'expires_on', coalesce(expires_on::text, '')) order by item), '[]')
 	from evidence where application_id = a.id) as evidence`
 
-// Evidence is what has been handed in with an application.
+// Evidence returns what has been handed in with an application.
 func (s *Store) Evidence(ctx context.Context, application uuid.UUID) ([]Evidence, error) {
 	brought, err := db.All[Evidence](ctx, s.DB,
 		`select item, upload_id as upload, code, valid_from, expires_on from evidence where application_id = @id

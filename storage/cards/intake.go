@@ -81,7 +81,7 @@ func (s *Store) takeIn(ctx context.Context, jobs []IntakeApplication) []db.Settl
 	return answers
 }
 
-// apart are the jobs that are the first of their person and of their key, and the others.
+// apart returns the jobs that are the first of their person and of their key, and the others.
 func apart(jobs []IntakeApplication) (first, others []int) {
 	seen := make(map[any]bool, 2*len(jobs))
 	for i, n := range jobs {

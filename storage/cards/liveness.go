@@ -100,7 +100,7 @@ type challenged struct {
 	LivenessAnswer
 }
 
-// files are the frames of the answer.
+// files returns the frames of the answer.
 func (c challenged) files() []wantedFile {
 	files := make([]wantedFile, len(c.Frames))
 	for i, frame := range c.Frames {

@@ -159,12 +159,12 @@ func (n IntakeApplication) face() challenged {
 
 func (n IntakeApplication) items() []brought { return handedIn(n.ID, n.Person, n.Evidence) }
 
-// files are all uploads the application wants to use.
+// files returns all uploads the application wants to use.
 func (n IntakeApplication) files() []wantedFile {
 	return append(filesOf(n.items()), n.face().files()...)
 }
 
-// routeOf is the way on which the person becomes a holder, if it is one that is open here (A1, A2, A6).
+// routeOf returns the way on which the person becomes a holder, if it is one that is open here (A1, A2, A6).
 func routeOf(who applicantRow, a NewApplication) (campus.Route, error) {
 	route, open := campus.RouteOf(who.Status)
 	switch {
@@ -196,7 +196,7 @@ func (n *IntakeApplication) checkClaim(t db.Tx) error {
 	return checkLastDay(n.DocumentType, n.Evidence)
 }
 
-// deadline is the day a freshman enrols; the others have none.
+// deadline returns the day a freshman enrols; the others have none.
 func (n IntakeApplication) deadline() campus.Date {
 	if n.who.Route != campus.FreshmanRoute {
 		return campus.Date{}

@@ -20,14 +20,15 @@ type Human struct {
 	Campus string
 }
 
-// is tells whether two people on the roster, with one document, are one human who has two numbers: their names agree, too.
+// is tells whether two people on the roster, with one document, are one human who has two numbers: their names agree,
+// too.
 func (h Human) is(other Human) bool { return campus.SameName(h.Name, other.Name) }
 
 // heldStates are the states of a card that somebody holds, or can have back.
 var HeldStates = []campus.CardState{campus.CardActive, campus.CardFrozen, campus.CardLost}
 
-// lockOthers are the other people on the roster who are the same human. Activations of one human lock the same rows in the
-// same order, so that the second sees what the first has made.
+// lockOthers returns the other people on the roster who are the same human. Activations of one human lock the same rows
+// in the same order, so that the second sees what the first has made.
 func LockOthers(t db.Tx, person uuid.UUID) ([]Human, error) {
 	var people []Human
 	err := t.Raw(`select p.id, p.name, p.status, p.campus from people me
@@ -44,8 +45,9 @@ func LockOthers(t db.Tx, person uuid.UUID) ([]Human, error) {
 	return slices.DeleteFunc(people, func(p Human) bool { return p.ID == person || !is(p) }), nil
 }
 
-// OtherCard tells what a card that the same human has under another number means for the activation of an application (D4):
-// nothing when there is none, campus.OtherCardMark when it is refused, campus.OtherCardReplacedMark when that card ends with it.
+// OtherCard tells what a card that the same human has under another number means for the activation of an application
+// (D4): nothing when there is none, campus.OtherCardMark when it is refused, campus.OtherCardReplacedMark when that
+// card ends with it.
 func (s *Store) OtherCard(ctx context.Context, application uuid.UUID) (mark string, err error) {
 	var pairs []struct {
 		Route campus.Route

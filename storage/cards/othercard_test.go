@@ -112,7 +112,8 @@ func TestCardsOfTwoUniversities(t *testing.T) {
 	require.Equal(t, []campus.CardState{campus.CardActive, campus.CardActive}, []campus.CardState{cardState(here), cardState(there)})
 }
 
-// D4: a roster changes somebody's document while their card is being activated. The document that counts is the new one.
+// D4: a roster changes somebody's document while their card is being activated. The document that counts is the new
+// one.
 func TestActivationWhileTheDocumentChanges(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -62,8 +62,8 @@ func (s *Store) RequestPackage(ctx context.Context, req casework.Request, n NewP
 	})
 }
 
-// WithdrawPackage opens the case that takes a package from somebody's card, whatever state the card is in. NotFound: not
-// their card, or package_absent. Conflict: package_changing.
+// WithdrawPackage opens the case that takes a package from somebody's card, whatever state the card is in. NotFound:
+// not their card, or package_absent. Conflict: package_changing.
 func (s *Store) WithdrawPackage(ctx context.Context, req casework.Request, person, card uuid.UUID, code, policyVersion string) (Package, error) {
 	return casework.Once(ctx, s.casework, "give a package back", req, func(t db.Tx) (Package, error) {
 		_, owner, err := lockOwnCard(t, person, card)
@@ -106,15 +106,15 @@ func lockOwnCard(t db.Tx, person, id uuid.UUID) (Card, casework.CaseOwner, error
 	return found.Card, casework.CaseOwner{University: found.Card.University, Campus: found.Campus, PersonID: person}, err
 }
 
-// livePackage is the package of a card that has not come to its end, if there is one.
+// livePackage returns the package of a card that has not come to its end, if there is one.
 func livePackage(t db.Tx, card uuid.UUID, code string) (p Package, found bool, err error) {
 	err = t.Raw(selectPackage+`where p.card_id = ? and p.code = ? and p.state in ('requested', 'granted', 'withdrawing') for update of p`,
 		card, code).Scan(&p).Error
 	return p, p.ID != uuid.Nil, err
 }
 
-// openChosenPackages opens a case for each package that was chosen with the application of a card. Each goes its own way:
-// the card is active whatever becomes of them.
+// openChosenPackages opens a case for each package that was chosen with the application of a card. Each goes its own
+// way: the card is active whatever becomes of them.
 func OpenChosenPackages(ctx context.Context, t db.Tx, application uuid.UUID, c casework.MovedCase, a Activation) error {
 	var chosen db.JsonList[campus.ChosenPackage]
 	if err := t.Ask(`select packages from applications where id = @id`, map[string]any{"id": application}).Scan(&chosen); err != nil {
@@ -182,7 +182,7 @@ type PackageChange struct {
 	PolicyVersion string // of the case
 }
 
-// PackageChange is what a case is about.
+// PackageChange returns what a case is about.
 func (s *Store) PackageChange(ctx context.Context, caseID uuid.UUID) (PackageChange, error) {
 	var found PackageChange
 	err := s.Read(ctx).Raw(`select p.*, c.case_id, c.change, cases.policy_version from package_changes c
@@ -222,8 +222,8 @@ func (s *Store) SettlePackage(ctx context.Context, m campus.Move, id uuid.UUID, 
 	})
 }
 
-// CardPackages are the packages of a person's card by code: what it has, and what became of what was asked for last.
-// NotFound: not their card.
+// CardPackages returns the packages of a person's card by code: what it has, and what became of what was asked for
+// last. NotFound: not their card.
 func (s *Store) CardPackages(ctx context.Context, person, card uuid.UUID) ([]Package, error) {
 	var theirs bool
 	err := s.Read(ctx).Raw(`select exists (select 1 from cards where id = ? and person_id = ?)`, card, person).Row().Scan(&theirs)
@@ -236,7 +236,7 @@ func (s *Store) CardPackages(ctx context.Context, person, card uuid.UUID) ([]Pac
 	return s.packages(ctx, newestPackages+`where p.card_id = ?`+byCode, card)
 }
 
-// PersonPackages are the packages of all cards of a person, as CardPackages.
+// PersonPackages returns the packages of all cards of a person, as CardPackages.
 func (s *Store) PersonPackages(ctx context.Context, person uuid.UUID) ([]Package, error) {
 	return s.packages(ctx, newestPackages+`where p.card_id in (select id from cards where person_id = ?)`+byCode, person)
 }

@@ -20,7 +20,7 @@ func (s *Store) KeepPhoto(ctx context.Context, application uuid.UUID, content []
 	return s.Objects.Put(ctx, key, s.Keys.File.Seal(nil, nil, content, []byte(key)))
 }
 
-// Photo is the registry's photo of an applicant. NotFound: file_gone.
+// Photo returns the registry's photo of an applicant. NotFound: file_gone.
 func (s *Store) Photo(ctx context.Context, application uuid.UUID) ([]byte, error) {
 	key := photoKey(application)
 	sealed, err := s.Objects.Get(ctx, key)

@@ -11,7 +11,8 @@ import (
 	"campuscard/storage/db"
 )
 
-// forgetSQL forgets pictures of an application (B4). The photo on file has no row: its key follows from the application.
+// forgetSQL forgets pictures of an application (B4). The photo on file has no row: its key follows from the
+// application.
 const forgetSQL = `with forgot as (
 		update uploads u set deleted_at = @now from applications a
 		where a.id = @application and u.person_id = a.person_id and u.taken_by = a.id
@@ -30,7 +31,7 @@ func forgetPictures(t db.Tx, m campus.Move, what campus.Images) error {
 	return t.Write(forgetSQL, forgetWords(m.Case.ID, what, t.Now))
 }
 
-// forgetWords are its words.
+// forgetWords returns its words.
 func forgetWords(application uuid.UUID, what campus.Images, now time.Time) map[string]any {
 	return map[string]any{"application": application, "photo": what.Photo, "photo_key": photoFolder + application.String(),
 		"keep_live": what.KeepLive, "forgets": db.Texts(what.Purposes), "now": now}

@@ -118,7 +118,7 @@ func (s *Store) openFile(ctx context.Context, file keptFile) ([]byte, error) {
 	return content, nil
 }
 
-// OwnUpload is what is known about a person's file; somebody else's is NotFound as if it did not exist.
+// OwnUpload returns what is known about a person's file; somebody else's is NotFound as if it did not exist.
 func (s *Store) OwnUpload(ctx context.Context, person, id uuid.UUID) (Upload, error) {
 	row, err := findUpload(s.Read(ctx), id)
 	if err == nil && row.PersonID != person {
@@ -163,8 +163,8 @@ type wantedFile struct {
 	field       string // of the request, where it stands
 }
 
-// firstMissing is the error for the first file that cannot be used, or is wanted twice. Somebody else's file, one of
-// another purpose and one that is used or gone are all the same: missing.
+// firstMissing returns the error for the first file that cannot be used, or is wanted twice. Somebody else's file, one
+// of another purpose and one that is used or gone are all the same: missing.
 func firstMissing(taken map[uuid.UUID]bool, wanted []wantedFile) error {
 	seen := make(map[uuid.UUID]bool, len(wanted))
 	for _, f := range wanted {
@@ -213,7 +213,7 @@ func letGo(t db.Tx, person, application uuid.UUID) error {
 	return t.Exec(`update uploads set taken_by = null where person_id = ? and taken_by = ?`, person, application).Error
 }
 
-// CaseFiles are the files of a case that can still be looked at.
+// CaseFiles returns the files of a case that can still be looked at.
 func (s *Store) CaseFiles(ctx context.Context, caseID uuid.UUID) ([]Upload, error) {
 	files := []Upload{}
 	err := s.Read(ctx).Raw(`select * from uploads where person_id = (select person_id from cases where id = ?) and taken_by = ?

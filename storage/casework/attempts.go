@@ -26,14 +26,14 @@ type Attempt struct {
 }
 
 // openAttemptSQL opens the row of a try. Tries of the same step that never closed are lost: their process died, and
-// nobody will close them. What the call is about is read by the same statement: every call begins with both.
+// nobody will close them. The same statement reads the data of the call: every call begins with both.
 const OpenAttemptSQL = `with lost as (
 		update attempts set outcome = 'lost', finished_at = @now where case_id = @case and step = @step and outcome = 'open'),
 	opened as (
 		insert into attempts (id, case_id, step, attempt, try, actor, started_at) values (@id, @case, @step, @attempt, @try, @by, @now)) `
 
-// openAttempt opens a try and reads what the statement finds beside it, if anything. Its words are @case, and @about for
-// what is given.
+// openAttempt opens a try and reads what the statement finds beside it, if anything. Its words are @case, and @about
+// for what is given.
 func OpenAttempt[T any](ctx context.Context, s *Store, ref campus.StepRef, try int, query db.Statement,
 	about any) (id uuid.UUID, what T, found bool, err error) {
 	if id, err = uuid.NewV7(); err != nil {
@@ -75,7 +75,7 @@ func CloseAttempt(t db.Tx, id uuid.UUID, outcome campus.AttemptOutcome, failure 
 		map[string]any{"id": id, "outcome": outcome, "code": campus.CodeOf(failure), "message": message, "now": t.Now})
 }
 
-// FailedTries are how many tries of an attempt at a step have failed.
+// FailedTries returns how many tries of an attempt at a step have failed.
 func (s *Store) FailedTries(ctx context.Context, ref campus.StepRef) (int, error) {
 	var failed int
 	err := s.Pool.QueryRow(ctx,

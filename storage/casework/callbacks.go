@@ -20,7 +20,7 @@ type Callback struct {
 // bureau is the sender of what the card bureau reports. It works for all universities and numbers all its calls.
 const Bureau = "bureau"
 
-// HRSender is the sender of what the HR system of a university submits.
+// HRSender returns the sender of what the HR system of a university submits.
 func HRSender(university string) string { return "hr/" + university }
 
 // takeOnce runs fn in the transaction that keeps the call-back. A call-back that was taken before changes nothing and

@@ -41,12 +41,12 @@ type Case struct {
 // Ref names the case.
 func (c Case) Ref() campus.CaseRef { return campus.CaseRef{Kind: c.Kind, ID: c.ID} }
 
-// PersonCase is a case of the person, not found when it is somebody else's.
+// PersonCase returns a case of the person, not found when it is somebody else's.
 func (s *Store) PersonCase(ctx context.Context, person, id uuid.UUID) (Case, error) {
 	return s.FindCase(ctx, id, func(c Case) bool { return c.PersonID == person })
 }
 
-// StaffCase is a case the member may see, not found when it belongs to others.
+// StaffCase returns a case the member may see, not found when it belongs to others.
 func (s *Store) StaffCase(ctx context.Context, who campus.StaffMember, id uuid.UUID) (Case, error) {
 	return s.FindCase(ctx, id, func(c Case) bool {
 		return c.University == who.University && who.May(campus.ReadCases, c.Campus)
@@ -64,8 +64,8 @@ func (s *Store) FindCase(ctx context.Context, id uuid.UUID, visible func(Case) b
 	return c, nil
 }
 
-// lockCase reads a case's row and keeps others from moving it until the transaction ends. Rows around the case may be added
-// meanwhile, an incident above all.
+// lockCase reads a case's row and keeps others from moving it until the transaction ends. Rows around the case may be
+// added meanwhile, an incident above all.
 func LockCase(t db.Tx, ref campus.CaseRef) (CaseRow, error) {
 	var row CaseRow
 	err := t.Raw(`select * from cases where id = ? and kind = ? for no key update`, ref.ID, ref.Kind).Scan(&row).Error
@@ -78,7 +78,7 @@ func LockCase(t db.Tx, ref campus.CaseRef) (CaseRow, error) {
 	return row, err
 }
 
-// PersonCases are the cases of a person, newest first.
+// PersonCases returns the cases of a person, newest first.
 func (s *Store) PersonCases(ctx context.Context, person uuid.UUID, kind campus.CaseKind, after uuid.UUID, limit int) ([]Case, error) {
 	query := s.Read(ctx).Table("cases").Where("person_id = ?", person)
 	if kind != "" {
@@ -101,7 +101,7 @@ type CaseFilter struct {
 	Limit    int
 }
 
-// StaffCases are the cases the member may see, newest first.
+// StaffCases returns the cases the member may see, newest first.
 func (s *Store) StaffCases(ctx context.Context, who campus.StaffMember, f CaseFilter) ([]Case, error) {
 	query := s.Read(ctx).Table("cases").Where("university = ?", who.University)
 	if campuses, all := who.Campuses(campus.ReadCases); !all {
@@ -152,7 +152,7 @@ type TimelineEvent struct {
 	Note   string // what the person who decided wrote
 }
 
-// Timeline is what happened in a case, oldest first; onlyPublic leaves out what is not the student's to see.
+// Timeline returns what happened in a case, oldest first; onlyPublic leaves out what is not the student's to see.
 func (s *Store) Timeline(ctx context.Context, caseID uuid.UUID, onlyPublic bool) ([]TimelineEvent, error) {
 	events := []TimelineEvent{}
 	query := s.Read(ctx).Table("events").Select("events.*, coalesce(requests.payload->>'note', '') as note").
@@ -171,14 +171,14 @@ func (s *Store) Timeline(ctx context.Context, caseID uuid.UUID, onlyPublic bool)
 	return events, nil
 }
 
-// Attempts are the tries of a case's steps, oldest first.
+// Attempts returns the tries of a case's steps, oldest first.
 func (s *Store) Attempts(ctx context.Context, caseID uuid.UUID) ([]Attempt, error) {
 	attempts := []Attempt{}
 	err := s.Read(ctx).Raw(`select * from attempts where case_id = ? order by started_at, id`, caseID).Scan(&attempts).Error
 	return attempts, db.Wrap("list attempts", err)
 }
 
-// Findings are the verdicts on an application's evidence, by item.
+// Findings returns the verdicts on an application's evidence, by item.
 func (s *Store) Findings(ctx context.Context, application uuid.UUID) ([]campus.Finding, error) {
 	findings := []campus.Finding{}
 	err := s.Read(ctx).Raw(`select item, verdict, reason, score, hash from findings where application_id = ? order by item`,
@@ -186,7 +186,7 @@ func (s *Store) Findings(ctx context.Context, application uuid.UUID) ([]campus.F
 	return findings, db.Wrap("list findings", err)
 }
 
-// CaseWorkItems are the open work items of a case.
+// CaseWorkItems returns the open work items of a case.
 func (s *Store) CaseWorkItems(ctx context.Context, caseID uuid.UUID) ([]WorkItem, error) {
 	items := []WorkItem{}
 	err := s.Read(ctx).Raw(selectWorkItem+` where w.case_id = ? and w.closed_at is null order by w.id`, caseID).Scan(&items).Error
@@ -207,7 +207,7 @@ func (s *Store) KeepPolicy(ctx context.Context, version string, files [][]byte) 
 	return db.Wrap("keep a policy", err)
 }
 
-// PolicyFiles is the text of a policy some case began with.
+// PolicyFiles returns the text of a policy some case began with.
 func (s *Store) PolicyFiles(ctx context.Context, version string) ([][]byte, error) {
 	var texts db.JsonList[string]
 	err := s.Read(ctx).Raw(`select files from policies where version = ?`, version).Row().Scan(&texts)

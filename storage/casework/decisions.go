@@ -123,7 +123,7 @@ func (s *Store) OpenDecisionWith(ctx context.Context, req Request, n NewDecision
 	return d, err
 }
 
-// knownDecision is the decision that has a request's key; a conflict if another request has it.
+// knownDecision returns the decision that has a request's key; a conflict if another request has it.
 func knownDecision(t db.Tx, req Request) (Decision, error) {
 	first, err := FindRequest(t, req)
 	if err != nil || first.ID == uuid.Nil {
@@ -185,7 +185,7 @@ func wrongStage(c CaseRow) error {
 	return campus.Errorf(campus.Conflict, campus.WrongStage, "case %s is at stage %s", c.ID, c.Stage)
 }
 
-// FindDecision is a decision of an actor; somebody else's is not found.
+// FindDecision returns a decision of an actor; somebody else's is not found.
 func (s *Store) FindDecision(ctx context.Context, actor campus.Actor, id uuid.UUID) (Decision, error) {
 	d, err := readDecisionRow(s.Read(ctx), id)
 	if err == nil && d.By != actor {
@@ -194,7 +194,7 @@ func (s *Store) FindDecision(ctx context.Context, actor campus.Actor, id uuid.UU
 	return d, db.Wrap("read a decision", err)
 }
 
-// KnownDecision is the decision that the same request has made before; false when it has made none.
+// KnownDecision returns the decision that the same request has made before; false when it has made none.
 func (s *Store) KnownDecision(ctx context.Context, req Request) (Decision, bool, error) {
 	d, err := knownDecision(s.Read(ctx), req)
 	return d, d.ID != uuid.Nil, db.Wrap("find a decision", err)
@@ -207,17 +207,17 @@ func (s *Store) CaseIsOpen(ctx context.Context, ref campus.CaseRef) (bool, error
 	return open, db.Wrap("look at a case", err)
 }
 
-// CloseDecision keeps what the workflow has answered. Who comes second, or to a decision that is sent once more, finds the
-// first answer kept.
+// CloseDecision keeps what the workflow has answered. A caller that comes second, or to a decision that is sent once
+// more, finds the first answer kept.
 func (s *Store) CloseDecision(ctx context.Context, id uuid.UUID, answer json.RawMessage) (Decision, error) {
 	return s.endDecision(ctx, id, true, func(t db.Tx, _ Decision) error {
 		return t.Exec(`update requests set state = 'done', status = ?, response = ? where id = ?`, http.StatusOK, string(answer), id).Error
 	})
 }
 
-// RefuseDecision keeps that a decision is not carried out, and never will be: it is refused while it is open, before anybody
-// is told. One that is among the moves of its case has been carried out, whatever the workflow says: then its answer is
-// read from them. One that had ended before and was recalled is sent again, unless its workflow knows it.
+// RefuseDecision keeps that a decision is refused, before anybody is told. If a move of its case stands for the
+// decision, it has been carried out, whatever the workflow says, and the answer is read from the moves. A decision that
+// had ended before and was recalled is sent again, unless its workflow knows it.
 func (s *Store) RefuseDecision(ctx context.Context, id uuid.UUID, why error) (Decision, error) {
 	return s.endDecision(ctx, id, campus.ReasonOf(why) == campus.DecisionPassed, func(t db.Tx, d Decision) error {
 		answer, err := answerFromMoves(t, d)
@@ -235,8 +235,8 @@ func (s *Store) RefuseDecision(ctx context.Context, id uuid.UUID, why error) (De
 	})
 }
 
-// endDecision ends an open decision, which is locked meanwhile, so that a move that stands for it is written before or never.
-// It is sent no more when it ends now, when its workflow knows it, or when its case has ended.
+// endDecision ends an open decision, which is locked meanwhile, so that a move that stands for it is written before or
+// never. It is sent no more when it ends now, when its workflow knows it, or when its case has ended.
 func (s *Store) endDecision(ctx context.Context, id uuid.UUID, known bool, end func(db.Tx, Decision) error) (d Decision, err error) {
 	err = s.InTx(ctx, "end a decision", func(t db.Tx) error {
 		if err := t.Exec(`select 1 from requests where id = ? for update`, id).Error; err != nil {
@@ -262,7 +262,7 @@ func (s *Store) endDecision(ctx context.Context, id uuid.UUID, known bool, end f
 	return d, err
 }
 
-// readDecision is what a person has written or handed in with a decision.
+// readDecision returns what a person has written or handed in with a decision.
 func ReadDecision[T any](t db.Tx, id uuid.UUID) (payload T, err error) {
 	var body []byte
 	if err := t.Raw(`select payload from requests where id = ?`, id).Row().Scan(&body); err != nil {

@@ -10,8 +10,8 @@ import (
 	"campuscard/storage/db"
 )
 
-// answerFromMoves is what became of a decision that was carried out, as its workflow would have answered; nil of one that
-// was not.
+// answerFromMoves returns what became of a decision that was carried out, as its workflow would have answered; nil of
+// one that was not.
 func answerFromMoves(t db.Tx, d Decision) (any, error) {
 	var row struct {
 		Version int64
@@ -40,8 +40,8 @@ func answerFromMoves(t db.Tx, d Decision) (any, error) {
 	return settled, nil
 }
 
-// retriedAttempt is the outcome of the attempt that a retry has made. One whose end nobody saw has failed: its step waits
-// for staff again, or another has ended it; that is no fault of the other system.
+// retriedAttempt returns the outcome of the attempt that a retry has made. One whose end nobody saw has failed: its
+// step waits for staff again, or another has ended it; that is no fault of the other system.
 func retriedAttempt(t db.Tx, d Decision) (campus.Settled, error) {
 	settled := campus.Settled{Step: d.Step, Attempt: d.Attempt + 1, Outcome: campus.StepFailed,
 		Code: campus.Unavailable, Reason: campus.TryLost}

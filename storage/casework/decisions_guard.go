@@ -49,8 +49,8 @@ func (kept keptDecision) holds(m campus.Move, c CaseRow) error {
 	return nil
 }
 
-// CheckDecision tells whether a move that is yet to be made would have its decision. Errors are those of the move. Of
-// one that was made before it answers the version; else zero.
+// CheckDecision tells whether a move would find its decision, with the errors of the move. It returns the version of
+// the move if that was made before, else zero.
 func (s *Store) CheckDecision(ctx context.Context, m campus.Move) (made int64, err error) {
 	err = s.InTx(ctx, "check a decision", func(t db.Tx) error {
 		c, err := LockCase(t, m.Case)

@@ -9,8 +9,8 @@ import (
 )
 
 // resendAfter is how long an open decision is left to whoever sent it first. ResendLease and resendMost are between two
-// tries of sending it again, at the least and at the most. Whoever takes one has to be done with it within the lease:
-// then another may take it.
+// tries of sending it again, at the least and at the most. A worker that takes one has to be done with it within the
+// lease: then another may take it.
 const (
 	resendAfter = 5 * time.Second
 	ResendLease = 10 * time.Second
@@ -71,8 +71,9 @@ func (s *Store) TakeResends(ctx context.Context, limit int) ([]Decision, error) 
 const dueSQL = `select exists (select 1 from requests where state = 'open' and resend_at is null and created_at <= $2)
 	or exists (select 1 from requests where resend_at <= $1)`
 
-// RecallDecisions has the decisions that a case's moves stand for after a version sent again, because its workflow has
-// lost them. Those up to that version it knows: what has its answer is sent no more.
+// RecallDecisions lets decisions be sent again that the workflow of a case has lost: those that moves after a version
+// stand for. Decisions up to that version are known to the workflow; if they have their answer, they are not sent any
+// more.
 func (s *Store) RecallDecisions(ctx context.Context, ref campus.CaseRef, after int64) error {
 	_, err := s.Pool.Exec(ctx,
 		`update requests r set resend_at = case when m.version > $2 then coalesce(r.resend_at, $3) end from moves m

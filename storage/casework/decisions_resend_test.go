@@ -110,7 +110,8 @@ func TestResendsWaitForTheFirstOfTheirCase(t *testing.T) {
 	require.Empty(t, s.Resends(10))
 }
 
-// Whose answer takes long, as that of a withdrawal whose undoing is stuck, keeps no others waiting, however many there are.
+// Whose answer takes long, as that of a withdrawal whose undoing is stuck, keeps no others waiting, however many there
+// are.
 func TestWrittenDecisionsAreSentAgainLast(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t)

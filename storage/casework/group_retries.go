@@ -21,8 +21,8 @@ type ParkedGroup struct {
 	Oldest     time.Time   `json:"oldest"`
 }
 
-// settleable is the condition under which a member may settle an open incident w; retriable that they may have it retried
-// with its group: nobody else holds it.
+// settleable is the condition under which a member may settle an open incident w; retriable that they may have it
+// retried with its group: nobody else holds it.
 const (
 	settleable = `w.closed_at is null and w.kind = @kind and w.step <> '' and w.university = @university
 		and (@all or w.campus = any(@campuses))`
@@ -35,7 +35,7 @@ func settleableWords(who campus.StaffMember) map[string]any {
 	return map[string]any{"kind": campus.IncidentItem, "university": who.University, "all": all, "campuses": db.Texts(campuses)}
 }
 
-// ParkedGroups are the groups of parked steps that a member may settle, the largest first.
+// ParkedGroups returns the groups of parked steps that a member may settle, the largest first.
 func (s *Store) ParkedGroups(ctx context.Context, who campus.StaffMember) ([]ParkedGroup, error) {
 	groups, err := db.All[ParkedGroup](ctx, s.DB, `select w.university, w.step, w.cause, count(*)::int as count, min(w.opened_at) as oldest
 		from work_items w where `+settleable+` group by 1, 2, 3 order by count desc, step, cause`, settleableWords(who))
@@ -88,7 +88,7 @@ func (s *Store) OpenGroupRetry(ctx context.Context, req Request, who campus.Staf
 	return s.GroupRetry(ctx, who, id)
 }
 
-// retryUnderWay is the retry that has the steps for which another was about to be opened.
+// retryUnderWay returns the retry that has the steps for which another was about to be opened.
 func retryUnderWay(t db.Tx, args map[string]any) (first uuid.UUID, err error) {
 	err = t.Ask(`select i.retry from group_retry_items i join work_items w on w.id = i.item
 		where i.state in ('waiting', 'running') and `+retriable+` order by i.id limit 1`, args).Scan(&first)
@@ -101,7 +101,7 @@ func retryUnderWay(t db.Tx, args map[string]any) (first uuid.UUID, err error) {
 	return first, t.Exec(`delete from group_retries where id = @retry`, args).Error
 }
 
-// GroupRetry is how a retry of the member's university stands. NotFound: there is no such retry.
+// GroupRetry returns how a retry of the member's university stands. NotFound: there is no such retry.
 func (s *Store) GroupRetry(ctx context.Context, who campus.StaffMember, id uuid.UUID) (GroupRetry, error) {
 	r, found, err := db.One[GroupRetry](ctx, s.DB, `select g.id, g.step, g.cause, g.asked_at, count(*)::int as steps,
 			(count(*) filter (where i.state = 'waiting'))::int as waiting, (count(*) filter (where i.state = 'running'))::int as running,
@@ -128,7 +128,7 @@ type GroupRetryItem struct {
 	FinishedAt *time.Time  `json:"finished_at,omitempty"`
 }
 
-// GroupRetryItems are the steps of a retry, a page of them.
+// GroupRetryItems returns the steps of a retry, a page of them.
 func (s *Store) GroupRetryItems(ctx context.Context, who campus.StaffMember, id, after uuid.UUID, limit int) ([]GroupRetryItem, error) {
 	items, err := db.All[GroupRetryItem](ctx, s.DB, `select i.id, i.item, w.case_id, i.state, i.code, i.reason, i.finished_at
 		from group_retry_items i join group_retries g on g.id = i.retry join work_items w on w.id = i.item
@@ -155,13 +155,13 @@ type DueGroupRetry struct {
 	Left       bool // the member does not work here any more
 }
 
-// Member is who asked for the retry, with what they may do now.
+// Member returns who asked for the retry, with what they may do now.
 func (d DueGroupRetry) Member() campus.StaffMember {
 	return campus.StaffMember{ID: d.StaffID, University: d.University, Grants: d.Grants}
 }
 
-// ClaimGroupRetry takes the next step of any retry: one that waits, or one that has been running for longer than patience,
-// whose worker may be gone. None is found when nothing is due.
+// ClaimGroupRetry takes the next step of any retry: one that waits, or one that has been running for longer than
+// patience, whose worker may be gone. None is found when nothing is due.
 func (s *Store) ClaimGroupRetry(ctx context.Context, patience time.Duration) (due DueGroupRetry, found bool, err error) {
 	due, found, err = db.One[DueGroupRetry](ctx, s.DB, `with due as (
 			select i.id from group_retry_items i

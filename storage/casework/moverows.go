@@ -11,8 +11,8 @@ import (
 	"campuscard/storage/db"
 )
 
-// moveRows write what a move brings along, each kind of rows for itself. Work items are closed before others are opened:
-// a move may ask again for what it closes.
+// moveRows write what a move brings along, each kind of rows for itself. Work items are closed before others are
+// opened: a move may ask again for what it closes.
 var moveRows = []func(db.Tx, campus.Move, MovedCase) error{
 	finishAttempts, addEvents, auditDecision, closeItems, openItems, keepProposals, markItemsOfMove, tellPerson,
 	writeFacts,
@@ -71,7 +71,7 @@ func auditDecision(t db.Tx, m campus.Move, c MovedCase) error {
 	return AddAudit(t, m.Decision.By, auditAction(m), m.Case.WorkflowID(), c.Owner.University)
 }
 
-// auditAction is what the audit calls a decision: as the timeline does, where it says something.
+// auditAction returns what the audit calls a decision: as the timeline does, where it says something.
 func auditAction(m campus.Move) string {
 	if len(m.Events) > 0 {
 		return "case." + m.Events[0].Kind
@@ -93,8 +93,8 @@ func closeItems(t db.Tx, m campus.Move, _ MovedCase) error {
 	return nil
 }
 
-// openItems asks people what a move asks of them. With an incident its step is given to staff: a try whose end nobody saw
-// is lost.
+// openItems asks people what a move asks of them. With an incident its step is given to staff: a try whose end nobody
+// saw is lost.
 func openItems(t db.Tx, m campus.Move, _ MovedCase) error {
 	for _, item := range m.Opens {
 		if item.Kind == campus.IncidentItem {

@@ -23,7 +23,7 @@ type NoticeVersion struct {
 	CreatedAt time.Time          `json:"created_at"`
 }
 
-// NoticeVersions are the versions of a university's words for a message, newest first; none when they were never
+// NoticeVersions returns the versions of a university's words for a message, newest first; none when they were never
 // changed.
 func (s *Store) NoticeVersions(ctx context.Context, university string, template campus.NoticeTemplate, before,
 	limit int) ([]NoticeVersion, error) {
@@ -33,7 +33,7 @@ func (s *Store) NoticeVersions(ctx context.Context, university string, template 
 	return versions, db.Wrap("list the versions of a notice", err)
 }
 
-// NoticeWording is what counts for every message that a university has changed, by key of the catalogue.
+// NoticeWording returns what counts for every message that a university has changed, by key of the catalogue.
 func (s *Store) NoticeWording(ctx context.Context, university string) (map[string]NoticeVersion, error) {
 	var rows []struct {
 		Template string
@@ -129,7 +129,7 @@ func templateChanged(template campus.NoticeTemplate) error {
 	return campus.Errorf(campus.Conflict, "template_changed", "notice %s was changed meanwhile", template.Name)
 }
 
-// lastWording is what counts now: version 0 are the catalogue's words.
+// lastWording returns what counts now: version 0 are the catalogue's words.
 func lastWording(t db.Tx, university string, template campus.NoticeTemplate) (NoticeVersion, error) {
 	versions, err := readVersions(t, selectVersions+`university = ? and template = ? order by version desc limit 1`+withStaff, university,
 		template.Key())

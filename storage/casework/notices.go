@@ -116,7 +116,7 @@ type Notice struct {
 	Texts  []byte
 }
 
-// In is the message in a language.
+// In returns the message in a language.
 func (n Notice) In(language campus.Language) campus.Message {
 	return campus.RenderNotice(language, n.Template, n.Params, n.Own)
 }
@@ -171,8 +171,8 @@ type NoticeResult struct {
 	Failure           string        // a code
 }
 
-// FinishNotices keeps how far notices have come. Whoever comes back after their lease does not open again what another
-// has finished.
+// FinishNotices keeps how far notices have come. A sender that comes back after its lease does not open again what
+// another has finished.
 func (s *Store) FinishNotices(ctx context.Context, results []NoticeResult) error {
 	now := s.Now()
 	_, err := s.Pool.Exec(ctx, `update notices n set
@@ -192,7 +192,8 @@ func (s *Store) FinishNotices(ctx context.Context, results []NoticeResult) error
 	return db.Wrap("finish notices", err)
 }
 
-// Notices are the messages of a person, newest first, for the app. What expires was a code for the phone alone.
+// Notices returns the messages of a person, newest first, for the app. Messages that expire were codes for the phone
+// alone, and are left out.
 func (s *Store) Notices(ctx context.Context, person, after uuid.UUID, limit int) ([]Notice, error) {
 	notices := []Notice{}
 	query := s.Read(ctx).Table("notices as n").Select("n.*, w.texts").Joins(`join people p on p.id = n.person_id
@@ -207,7 +208,7 @@ func (s *Store) Notices(ctx context.Context, person, after uuid.UUID, limit int)
 	return s.openNotices(ctx, notices), nil
 }
 
-// UnreadNotices is how many messages a person has not read in the app.
+// UnreadNotices returns how many messages a person has not read in the app.
 func (s *Store) UnreadNotices(ctx context.Context, person uuid.UUID) (count int, err error) {
 	err = s.Read(ctx).Raw(`select count(*) from notices where person_id = ? and read_at is null and expires_at is null`,
 		person).

@@ -35,7 +35,7 @@ func openDecisions(db *gorm.DB, cases []uuid.UUID) ([]OpenDecision, error) {
 	return open, db.Raw(selectOpenDecision, cases).Scan(&open).Error
 }
 
-// CaseDecisions are the open decisions about a case, oldest first.
+// CaseDecisions returns the open decisions about a case, oldest first.
 func (s *Store) CaseDecisions(ctx context.Context, caseID uuid.UUID) ([]OpenDecision, error) {
 	open, err := openDecisions(s.Gorm.WithContext(ctx), []uuid.UUID{caseID})
 	return open, db.Wrap("list open decisions", err)

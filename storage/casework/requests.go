@@ -65,7 +65,7 @@ func OpenRequest(t db.Tx, req Request) (requestRow, error) {
 	return FindRequest(t, req)
 }
 
-// findRequest is the request that has a key, nothing if none has; a conflict if it is another one.
+// findRequest returns the request that has a key, nothing if none has; a conflict if it is another one.
 func FindRequest(t db.Tx, req Request) (requestRow, error) {
 	var first requestRow
 	if err := t.Raw(`select id, actor, route, body_hash, status, response from requests where key = ?`, req.Key).
@@ -78,7 +78,7 @@ func FindRequest(t db.Tx, req Request) (requestRow, error) {
 	return first, first.sameAs(req)
 }
 
-// sameAs is a conflict when another request comes under the key of the first.
+// sameAs returns a conflict when another request comes under the key of the first.
 func (first requestRow) sameAs(req Request) error {
 	if first.Actor == req.Actor.String() && first.Route == req.Route && bytes.Equal(first.BodyHash, req.BodyHash) {
 		return nil

@@ -46,8 +46,8 @@ func checkConfirmed(t db.Tx, m campus.Move) error {
 	return err
 }
 
-// AssignWorkItem gives an open item to a colleague who may decide it. Who holds it may do so, and who leads. Forbidden:
-// assign_forbidden. Invalid: assignee_unfit.
+// AssignWorkItem gives an open item to a colleague who may decide it. The holder may do so, and heads of the campus.
+// Forbidden: assign_forbidden. Invalid: assignee_unfit.
 func (s *Store) AssignWorkItem(ctx context.Context, req Request, who campus.StaffMember, id, to uuid.UUID, life time.Duration) (WorkItem, error) {
 	return Once(ctx, s, "assign a work item", req, func(t db.Tx) (WorkItem, error) {
 		item, err := findWorkItem(t, lockedWorkItem, who, id)
@@ -83,7 +83,7 @@ func (s *Store) AssignWorkItem(ctx context.Context, req Request, who campus.Staf
 	})
 }
 
-// fitColleague is a member of staff who may decide an item; anybody else is unfit, whoever they are.
+// fitColleague returns a member of staff who may decide an item; anybody else is unfit, whoever they are.
 func fitColleague(t db.Tx, item WorkItem, id uuid.UUID) (StaffRow, error) {
 	var row StaffRow
 	err := t.Where("id = ? and university = ? and retired_at is null", id, item.University).Limit(1).Find(&row).Error
@@ -97,7 +97,7 @@ func (r StaffRow) member() campus.StaffMember {
 	return campus.StaffMember{ID: r.ID, University: r.University, Username: r.Username, Name: r.Name, Grants: r.Grants}
 }
 
-// campusParams are the name of a campus as places of a notice; the whole university has its own name.
+// campusParams returns the name of a campus as places of a notice; the whole university has its own name.
 func campusParams(t db.Tx, university, code string) (map[string]string, error) {
 	var zh, en string
 	err := t.Raw(`select coalesce(c.name_zh, u.name_zh), coalesce(c.name_en, u.name_en)
@@ -144,7 +144,7 @@ type Assignee struct {
 	Holding  int       `json:"holding" doc:"Open items they hold now"`
 }
 
-// Colleagues are the members of staff of the caller's university who have a permission on a campus, in the order in
+// Colleagues returns the members of staff of the caller's university who have a permission on a campus, in the order in
 // which they came, after one of them. A university has some hundred members of staff: grants are looked at here.
 func (s *Store) Colleagues(ctx context.Context, who campus.StaffMember, p campus.Permission, place string, after uuid.UUID, limit int) ([]Assignee, error) {
 	var rows []struct {
@@ -170,8 +170,8 @@ const (
 	escalationDigest digestLevel = "escalation"
 )
 
-// What is asked of late items: which queues have some that nobody was told of, and those of one queue, which are told of
-// from now on.
+// What is asked of late items: which queues have some that nobody was told of, and those of one queue, which are told
+// of from now on.
 const (
 	remindedQueues = `select distinct campus, kind from work_items where closed_at is null and university = ?
 		and reminded_at is not null and reminder_told_at is null order by campus, kind`
@@ -183,7 +183,7 @@ const (
 		and kind = ? and escalated_at is not null and escalation_told_at is null returning id, due, claimed_by, claimed_until`
 )
 
-// queries are the two statements of a level.
+// queries returns the two statements of a level.
 func (l digestLevel) queries() (queues, items db.Statement) {
 	if l == escalationDigest {
 		return escalatedQueues, escalatedItems
@@ -191,7 +191,7 @@ func (l digestLevel) queries() (queues, items db.Statement) {
 	return remindedQueues, remindedItems
 }
 
-// UniversitiesWithLateWork are those whose staff have not been told of every late item yet.
+// UniversitiesWithLateWork returns the universities whose staff have not been told of every late item yet.
 func (s *Store) UniversitiesWithLateWork(ctx context.Context) ([]string, error) {
 	var codes []string
 	err := s.Read(ctx).Raw(`select distinct university from work_items where closed_at is null
@@ -270,7 +270,7 @@ type lateItem struct {
 	ClaimedUntil *time.Time
 }
 
-// lateItems are those of a queue that staff have not been told of; from now on they have.
+// lateItems returns the items of a queue that staff have not been told of; from now on they have.
 func lateItems(t db.Tx, level digestLevel, university, place string, kind campus.WorkItemKind) ([]lateItem, error) {
 	_, late := level.queries()
 	var items []lateItem
@@ -314,7 +314,8 @@ func estimateDue(params map[string]string, year int) {
 	}
 }
 
-// digestsOf says who is told of what. Who may not decide any more, or has left, is not told although they hold an item.
+// digestsOf says who is told of what. Staff who may not decide any more, or have left, are not told although they hold
+// an item.
 func digestsOf(t db.Tx, level digestLevel, university, place string, kind campus.WorkItemKind, items []lateItem) ([]*digest, error) {
 	var rows []StaffRow
 	if err := t.Where("university = ? and retired_at is null", university).Order("id").Find(&rows).Error; err != nil {
@@ -338,7 +339,7 @@ func digestsOf(t db.Tx, level digestLevel, university, place string, kind campus
 	return digests, nil
 }
 
-// holder is who holds the item and may decide it, or nobody.
+// holder returns who holds the item and may decide it, or nobody.
 func (i lateItem) holder(staff []StaffRow, kind campus.WorkItemKind, place string, now time.Time) uuid.UUID {
 	if i.ClaimedBy == nil || !campus.ClaimStands(i.ClaimedUntil, now) {
 		return uuid.Nil
@@ -351,7 +352,7 @@ func (i lateItem) holder(staff []StaffRow, kind campus.WorkItemKind, place strin
 	return uuid.Nil
 }
 
-// likePattern is a text as a pattern that finds it anywhere.
+// likePattern returns a text as a pattern that finds it anywhere.
 func LikePattern(text string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 }

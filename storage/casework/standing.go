@@ -11,7 +11,7 @@ import (
 	"campuscard/storage/db"
 )
 
-// StandingCase is an open case that is not on the move, as Postgres has it.
+// StandingCase is an open case that does not move just now, as Postgres has it.
 type StandingCase struct {
 	campus.CaseRef
 	Stage   campus.Stage
@@ -27,8 +27,8 @@ const startedSQL = `select kind, id, stage, version from cases c where closed_at
 	and not exists (select 1 from line where case_id = c.id)
 	and not exists (select 1 from outbox where kind = 'start' and workflow_id = c.kind || '/' || c.id) `
 
-// StandingCases are the next cases in the order of their ids, after one of them: those that stand, and those that are
-// queued although their start has left the house.
+// StandingCases returns the next cases in the order of their ids, after one of them: those that stand, and those that
+// are queued although Temporal has taken their start.
 func (s *Store) StandingCases(
 	ctx context.Context, before time.Time, after uuid.UUID, limit int,
 ) ([]StandingCase, error) {
@@ -36,14 +36,14 @@ func (s *Store) StandingCases(
 	return s.standing(ctx, `(`+standingSQL+next+`) union all (`+startedSQL+next+`) order by id limit $3`, before, after, limit)
 }
 
-// StandingOf are those of some cases that stand.
+// StandingOf returns which of some cases stand.
 func (s *Store) StandingOf(ctx context.Context, before time.Time, ids []uuid.UUID) ([]StandingCase, error) {
 	const some = `and id = any($2)`
 	return s.standing(ctx, standingSQL+some+` union all `+startedSQL+some, before, ids)
 }
 
-// StandingSample are cases to look at when there is no time for all: those that have stood longest, and as many that
-// have come to their stage last.
+// StandingSample returns some of the standing cases: those that have stood longest, and as many that have come to their
+// stage last.
 func (s *Store) StandingSample(ctx context.Context, before time.Time, each int) ([]StandingCase, error) {
 	const longest, latest = standingSQL + `order by since limit $2`, standingSQL + `order by since desc limit $2`
 	return s.standing(ctx, `(`+longest+`) union (`+latest+`)`, before, each)
@@ -77,7 +77,7 @@ func (s *Store) StartAgain(ctx context.Context, ref campus.CaseRef) (begins bool
 	return begins, err
 }
 
-// WithoutWorkflow are open cases of which staff have been told that they have no workflow.
+// WithoutWorkflow returns open cases of which staff have been told that they have no workflow.
 func (s *Store) WithoutWorkflow(ctx context.Context, limit int) ([]campus.CaseRef, error) {
 	rows, err := s.Pool.Query(ctx, `select c.kind, c.id from work_items w join cases c on c.id = w.case_id
 		where w.kind = 'incident' and w.step = $1 and w.closed_at is null order by w.id limit $2`, campus.LostWorkflow, limit)
@@ -110,7 +110,7 @@ func (s *Store) LateDecisions(ctx context.Context, age time.Duration) (WaitingFi
 	return f, db.Wrap("count open decisions", err)
 }
 
-// LateDecisionCases names the cases of those that have been open longest, as their workflows are named.
+// LateDecisionCases returns the workflow ids of the cases whose decisions have been open longest.
 func (s *Store) LateDecisionCases(ctx context.Context, age time.Duration, limit int) ([]string, error) {
 	rows, err := s.Pool.Query(ctx, `select workflow `+lateSQL+
 		`group by workflow order by min(created_at), workflow limit $2`, s.Now().Add(-age), limit)
@@ -121,7 +121,7 @@ func (s *Store) LateDecisionCases(ctx context.Context, age time.Duration, limit 
 	return ids, db.Wrap("name open decisions", err)
 }
 
-// WaitingFigure counts what waits to leave the house.
+// WaitingFigure counts what waits for Temporal.
 type WaitingFigure struct {
 	Rows    int
 	Failing int // tried, and sent back with a reason

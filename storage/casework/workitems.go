@@ -26,7 +26,7 @@ func openItem(t db.Tx, caseID uuid.UUID, item campus.NewWorkItem) error {
 	})
 }
 
-// What happens to an open work item besides its end.
+// Changes of an open work item besides its end.
 const (
 	ofOpenItem   = ` where case_id = @id and kind = @kind and step = @step and closed_at is null`
 	closedSQL    = `update work_items set closed_at = @now` + ofOpenItem
@@ -42,8 +42,8 @@ func closeWorkItem(t db.Tx, caseID uuid.UUID, key campus.WorkItemKey) error {
 	return t.Write(closedSQL, itemWords(t, caseID, key))
 }
 
-// OpenIncident asks staff about something that a case cannot get past by itself. It is one statement that needs neither the
-// version of the case nor a lock on it, because the move that fails may have both.
+// OpenIncident opens an incident for staff: a case cannot go on by itself. It is one statement that needs neither
+// the version of the case nor a lock on it, because the move that fails may have both.
 func (s *Store) OpenIncident(ctx context.Context, ref campus.CaseRef, item campus.NewWorkItem) error {
 	return db.Wrap("open an incident", openItem(s.Read(ctx), ref.ID, item))
 }
@@ -117,7 +117,7 @@ type WorkItemFilter struct {
 	ByDue        bool // the next deadline first; else oldest first
 }
 
-// WorkItems are the open items the member may see, oldest first or the next deadline first. Items of other
+// WorkItems returns the open items the member may see, oldest first or the next deadline first. Items of other
 // universities, of other campuses and of kinds the member may neither decide nor give to others do not exist for them
 // (A0).
 func (s *Store) WorkItems(ctx context.Context, who campus.StaffMember, f WorkItemFilter) ([]WorkItem, error) {
@@ -134,7 +134,7 @@ func (s *Store) WorkItems(ctx context.Context, who campus.StaffMember, f WorkIte
 	return items, db.Wrap("list work items", err)
 }
 
-// seenItems are the items of kinds and campuses that the member may decide or give to others.
+// seenItems returns the items of kinds and campuses that the member may decide or give to others.
 func (s *Store) seenItems(who campus.StaffMember, f WorkItemFilter) *gorm.DB {
 	seen := s.Gorm.Where("false")
 	switch campuses, all := who.Campuses(campus.AssignWork); {
@@ -192,7 +192,7 @@ func (s *Store) narrow(query *gorm.DB, who campus.StaffMember, f WorkItemFilter)
 	return query
 }
 
-// WorkItem is one item, open or closed, if the member may see it.
+// WorkItem returns one item, open or closed, if the member may see it.
 func (s *Store) WorkItem(ctx context.Context, who campus.StaffMember, id uuid.UUID) (WorkItem, error) {
 	item, err := findWorkItem(s.Read(ctx), selectOneWorkItem, who, id)
 	return item, db.Wrap("read a work item", err)
@@ -218,8 +218,8 @@ func findWorkItem(t db.Tx, query db.Statement, who campus.StaffMember, id uuid.U
 	return marked[0], err
 }
 
-// ClaimWorkItem gives an open item to the member, for a while. One that another holds is a conflict; one's own stays
-// one's own, and is kept from now on.
+// ClaimWorkItem gives an open item to the member, for a while. Claiming one's own item begins the time anew. Conflict:
+// another holds it.
 func (s *Store) ClaimWorkItem(ctx context.Context, req Request, who campus.StaffMember, id uuid.UUID, life time.Duration) (WorkItem, error) {
 	return Once(ctx, s, "claim a work item", req, func(t db.Tx) (WorkItem, error) {
 		item, err := lockOpenItem(t, who, id)

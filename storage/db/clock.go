@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// clock is the clock of every transaction: the local one, set right by that of Postgres. What is due is asked by
+// clock is the clock of every transaction: the local one, set right by that of Postgres. Due dates are asked by
 // several processes on several machines, and one machine whose clock is wrong must not leave the work of all undone.
 type clock struct {
 	local  func() time.Time
@@ -69,13 +69,14 @@ func (s *DB) follow(ctx context.Context, every time.Duration) {
 	}
 }
 
-// Now is the store's clock.
+// Now returns the store's clock.
 func (s *DB) Now() time.Time { return s.clock.Now() }
 
 // MeasureClock compares the local clock with Postgres's now. A store that has Config.ClockEvery does so by itself.
 func (s *DB) MeasureClock(ctx context.Context) error { return s.clock.measure(ctx, s.Pool) }
 
-// ClockOffset is how far Postgres's clock was ahead of the local one when they were last compared; negative: behind.
+// ClockOffset returns how far Postgres's clock was ahead of the local one when they were last compared; negative:
+// behind.
 func (s *DB) ClockOffset() time.Duration { return s.clock.ahead() }
 
 // followClock sets the clock right, and keeps it right until the store is closed.

@@ -8,7 +8,8 @@ import (
 const (
 	// longestPause is longer than any pause before something is tried again.
 	longestPause = 15 * time.Minute
-	// longestLease is longer than any between two tries of sending a decision, and than clocks differ between two looks.
+	// longestLease is longer than any between two tries of sending a decision, and than clocks differ between two
+	// looks.
 	longestLease = 2 * time.Minute
 )
 
@@ -26,8 +27,8 @@ var overtaken = []struct {
 	{`update requests set created_at = $1 where state = 'open' and created_at > $2`, longestLease},
 }
 
-// BringForward has what was put off by a clock that has gone back since come up now. It answers how many rows that
-// were.
+// BringForward makes rows due now that were put off while the clock was ahead, and that would wait too long after it
+// was set back. It returns how many rows it changed.
 func (s *DB) BringForward(ctx context.Context) (rows int64, err error) {
 	now := s.Now()
 	for _, o := range overtaken {

@@ -105,7 +105,8 @@ func TestClockThatIsSetBack(t *testing.T) {
 	require.Zero(t, rows)
 }
 
-// A decision that was kept while the clock was ahead is sent again as any other, and so is one that was taken to be sent.
+// A decision that was kept while the clock was ahead is sent again as any other, and so is one that was taken to be
+// sent.
 func TestDecisionsOfAClockThatIsSetBack(t *testing.T) {
 	t.Parallel()
 	for _, column := range []string{"created_at", "resend_at"} {

@@ -14,7 +14,7 @@ type PoolStats struct {
 	Waited                  time.Duration // in all
 }
 
-// PoolStats are the numbers of this moment.
+// PoolStats returns the numbers of this moment.
 func (s *DB) PoolStats() PoolStats {
 	stat := s.Pool.Stat()
 	return PoolStats{

@@ -50,7 +50,7 @@ func (a TextArray) Value() (driver.Value, error) {
 	return "{" + strings.Join(quoted, ",") + "}", nil
 }
 
-// jsonText is a value of ours as JSON, for a column.
+// jsonText returns a value of ours as JSON, for a column.
 func JsonText(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -59,12 +59,12 @@ func JsonText(v any) string {
 	return string(b)
 }
 
-// texts are words, for any and all.
+// texts returns words, for any and all.
 func Texts[T ~string](words []T) pgtype.Array[string] {
 	return Column(words, func(word T) string { return string(word) })
 }
 
-// column is one field of many rows, for unnest.
+// column returns one field of many rows as a list as a list, for unnest.
 func Column[R, V any](rows []R, value func(R) V) pgtype.Array[V] {
 	values := make([]V, len(rows))
 	for i, row := range rows {
@@ -75,8 +75,8 @@ func Column[R, V any](rows []R, value func(R) V) pgtype.Array[V] {
 	}
 }
 
-// ids is such a column of ids; none, where one is zero. As Postgres has them: pgx would send each as a text and read it
-// again.
+// ids returns such a column of ids; none, where one is zero. As Postgres has them: pgx would send each as a text and
+// read it again.
 func Ids[R any](rows []R, value func(R) uuid.UUID) pgtype.Array[pgtype.UUID] {
 	return Column(rows, func(row R) pgtype.UUID {
 		id := value(row)

@@ -47,7 +47,7 @@ func newKeyring(keys Keys) (Keyring, error) {
 	return Keyring{value: value, File: file, hash: hash, pepper: keys.Pepper}, nil
 }
 
-// newAEAD is AES-256-GCM under a key of its own for each purpose, with random nonces.
+// newAEAD returns AES-256-GCM under a key of its own for each purpose, with random nonces.
 func newAEAD(secret []byte, purpose string) (cipher.AEAD, error) {
 	key, err := hkdf.Key(sha256.New, secret, nil, purpose, 32)
 	if err != nil {
@@ -74,7 +74,7 @@ func (k Keyring) Open(context string, sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// keyed is a hash that nobody without the pepper can compute: equal values can be found, and none be guessed.
+// keyed returns a hash that nobody without the pepper can compute: equal values can be found, and none be guessed.
 func (k Keyring) Keyed(context, value string) []byte {
 	mac := hmac.New(sha256.New, k.hash)
 	mac.Write([]byte(context))
@@ -83,14 +83,14 @@ func (k Keyring) Keyed(context, value string) []byte {
 	return mac.Sum(nil)
 }
 
-// randomBytes are n bytes nobody can guess.
+// randomBytes returns n bytes nobody can guess.
 func RandomBytes(n int) []byte {
 	b := make([]byte, n)
 	_, _ = rand.Read(b) // never fails since Go 1.24
 	return b
 }
 
-// document is the keyed hash of what names the holder in a document number (A4): the same for every renewal of a
+// document returns the keyed hash of what names the holder in a document number (A4): the same for every renewal of a
 // permit.
 func (k Keyring) Document(kind campus.DocumentType, number string) []byte {
 	return k.Keyed("people.document", campus.HolderNumber(kind, number))

@@ -12,7 +12,7 @@ import (
 	"campuscard/campus"
 )
 
-// objectTiming is the histogram of the calls of the object store, for the process's metrics if it has any.
+// objectTiming returns the histogram of the calls of the object store, for the process's metrics if it has any.
 func objectTiming() (metric.Float64Histogram, error) {
 	timing, err := otel.Meter("campuscard/storage").Float64Histogram("campuscard_objects_call_duration_seconds",
 		metric.WithDescription("Time a call of the object store takes, by operation and outcome."),

@@ -20,7 +20,7 @@ var Migrations embed.FS
 //go:embed grants.sql
 var grants string
 
-// RoleOf is the role that a database URL signs in as.
+// RoleOf returns the role that a database URL signs in as.
 func RoleOf(databaseURL string) (string, error) {
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {

@@ -23,7 +23,8 @@ const (
 	probeTime = time.Second     // for one look
 )
 
-// look answers what the last look has found, or looks again. Who leaves meanwhile leaves no wrong answer behind.
+// look answers what the last look has found, or looks again. A caller that leaves meanwhile leaves no wrong answer
+// behind.
 func (p *probe) look(ctx context.Context, see func(context.Context) bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

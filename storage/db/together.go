@@ -88,8 +88,8 @@ func (g *Batcher[J, R]) run(ctx context.Context) {
 	}
 }
 
-// until is when a lot is given up. A caller who leaves takes nobody else along, and nobody works on for callers whose
-// time is over: it is the last of theirs.
+// until returns the moment at which a group is given up. A caller who leaves takes nobody else along, and nobody works
+// on for callers whose time is over: it is the last of theirs.
 func (g *Batcher[J, R]) until(lot []*gathered[J, R]) time.Time {
 	longest := time.Now().Add(cmp.Or(g.LotFor, lotTime))
 	var last time.Time

@@ -30,8 +30,9 @@ type queue struct {
 // statement is the text of an SQL statement: a constant, whole and never put together at run time.
 type Statement string
 
-// write runs a statement whose answer nobody waits for. In a transaction it is queued: it is run before the commit, after
-// what was queued before it, and flush runs it earlier. A statement that reads what is queued needs a flush first.
+// write runs a statement whose answer nobody waits for. In a transaction it is queued: it is run before the commit,
+// after what was queued before it, and flush runs it earlier. A statement that reads what is queued needs a flush
+// first.
 func (t Tx) Write(sql Statement, words map[string]any) error {
 	if t.queued == nil {
 		_, err := t.pool.Exec(t.Statement.Context, string(sql), pgx.NamedArgs(words))
@@ -82,7 +83,7 @@ func (r askedRow) Scan(into ...any) error {
 	})
 }
 
-// one is the row a statement answers with, on the pool like ask; found tells whether it has one.
+// one returns the row a statement answers with, on the pool like ask; found tells whether it has one.
 func One[T any](ctx context.Context, s *DB, sql Statement, words map[string]any) (result T, found bool, err error) {
 	rows, err := All[T](ctx, s, sql, words)
 	if err != nil || len(rows) == 0 {
@@ -91,7 +92,7 @@ func One[T any](ctx context.Context, s *DB, sql Statement, words map[string]any)
 	return rows[0], true, nil
 }
 
-// all are the rows a statement answers with.
+// all returns the rows a statement answers with.
 func All[T any](ctx context.Context, s *DB, sql Statement, words map[string]any) ([]T, error) {
 	rows, err := s.Pool.Query(ctx, string(sql), pgx.NamedArgs(words))
 	if err != nil {
@@ -103,9 +104,9 @@ func All[T any](ctx context.Context, s *DB, sql Statement, words map[string]any)
 // txTries is how often a transaction is made that another one was in the way of.
 const txTries = 3
 
-// inTx runs fn in one transaction; an error rolls it back. When another transaction was as fast, it has committed by the
-// time that is known, so fn runs again, from the beginning, and sees what there is. Outages of Postgres come back as
-// campus.Unavailable.
+// inTx runs fn in one transaction; an error rolls it back. When another transaction was as fast, it has committed by
+// the time that is known, so fn runs again, from the beginning, and sees what there is. Outages of Postgres come back
+// as campus.Unavailable.
 func (s *DB) InTx(ctx context.Context, what string, fn func(Tx) error) (err error) {
 	for range txTries {
 		if err = s.transact(ctx, fn); !contested(err) {

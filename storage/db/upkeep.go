@@ -19,7 +19,7 @@ const (
 	keepUsual     = 90 * 24 * time.Hour // from where staff have signed in; longer than sign_in.usual_address
 )
 
-// DropExpired deletes rows that are of no use any more, at most limit of each kind, and answers how many there were.
+// DropExpired deletes expired rows, at most limit of each kind, and returns how many it deleted.
 func (s *DB) DropExpired(ctx context.Context, limit int) (int64, error) {
 	var dropped int64
 	err := s.InTx(ctx, "drop expired rows", func(t Tx) error {

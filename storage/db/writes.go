@@ -25,7 +25,7 @@ func refusesWrites(err error) bool {
 var errUndone = errors.New("undone")
 
 // Writable tells whether Postgres takes writes: writes_refused when it answers and takes none. It writes a row that
-// fills a page, so that the table's file has to grow as for a new case, and takes it back.
+// fills a page, so that the table's file has to grow as for a new case, and rolls it back.
 func (s *DB) Writable(ctx context.Context) error {
 	err := s.InTx(ctx, "try a write", func(t Tx) error {
 		if err := t.Exec(`insert into write_probes (content) values (decode(repeat('00', 7000), 'hex'))`).Error; err != nil {
@@ -39,8 +39,8 @@ func (s *DB) Writable(ctx context.Context) error {
 	return err
 }
 
-// WritesRefused tells whether Postgres answers but takes nothing. A Postgres that does not answer refuses nothing: Ready
-// tells that.
+// WritesRefused tells whether Postgres answers but takes nothing. A Postgres that does not answer refuses nothing:
+// Ready tells that.
 func (s *DB) WritesRefused(ctx context.Context) bool {
 	return s.writes.look(ctx, func(ctx context.Context) bool {
 		return campus.ReasonOf(s.Writable(ctx)) == campus.WritesRefused

@@ -41,7 +41,7 @@ type Campaign struct {
 // Ref names the campaign's case.
 func (c Campaign) Ref() campus.CaseRef { return campus.CaseRef{Kind: campus.InvitationCase, ID: c.ID} }
 
-// Period are its days.
+// Period returns the days of the campaign, both included.
 func (c Campaign) Period() campus.Period { return campus.Period{From: c.FirstDay, Until: c.LastDay} }
 
 // inAudience are the people p whom a campaign may invite: of the audience, without a card that is or will be of use,
@@ -66,7 +66,8 @@ const (
 const unanswered = `i.campaign_id = @campaign and i.reminded_at is null and p.status in @statuses and not ` + hasCard +
 	` and not ` + appliedSinceInvited
 
-// words fills the places of inAudience and unanswered. Whom another campaign has invited after rested is left alone.
+// words fills the places of inAudience and unanswered. People whom another campaign has invited after rested are left
+// alone.
 func (a Audience) words(university string, campaign uuid.UUID, rested time.Time) map[string]any {
 	return map[string]any{"university": university, "statuses": a.Group.Statuses(), "level": a.Level, "college": a.College,
 		"all": len(a.Levels) == 0, "levels": a.Levels, "campaign": campaign, "rested": rested}
@@ -76,7 +77,7 @@ func (c Campaign) words(levels []string, rested time.Time) map[string]any {
 	return Audience{c.Audience, c.Level, c.College, levels}.words(c.University, c.ID, rested)
 }
 
-// CountAudience is how many people a campaign could invite now.
+// CountAudience returns how many people a campaign could invite now.
 func (s *Store) CountAudience(ctx context.Context, university string, a Audience, rested time.Time) (int, error) {
 	n, err := countAudience(s.Read(ctx), university, a, rested)
 	return n, db.Wrap("count an audience", err)
@@ -135,7 +136,7 @@ func fileCampaign(t db.Tx, c Campaign, policyVersion string) error {
 	return err
 }
 
-// CampaignPlan is a campaign and the policy that it keeps.
+// CampaignPlan returns a campaign and the policy that it keeps.
 func (s *Store) CampaignPlan(ctx context.Context, id uuid.UUID) (c Campaign, policyVersion string, err error) {
 	t := s.Read(ctx)
 	if c, err = readCampaign(t, id); err == nil {

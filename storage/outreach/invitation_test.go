@@ -203,7 +203,8 @@ func TestWaveDeliveredTwice(t *testing.T) {
 	require.Equal(t, before, storagetest.Everything(t, d.House))
 }
 
-// Two campaigns overlap: whom one has invited the other leaves alone for the policy's time, also when their waves come at once.
+// Two campaigns overlap: whom one has invited the other leaves alone for the policy's time, also when their waves come
+// at once.
 func TestCampaignsThatOverlapInviteOnce(t *testing.T) {
 	t.Parallel()
 	d := newDrive(t, 60, 0)

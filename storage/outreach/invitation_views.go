@@ -26,7 +26,7 @@ type CampaignProgress struct {
 	Applied  int // of those invited, since they were
 }
 
-// Campaigns are the campaigns of the member's university, newest first; open leaves out those that have ended.
+// Campaigns returns the campaigns of the member's university, newest first; open leaves out those that have ended.
 func (s *Store) Campaigns(ctx context.Context, who campus.StaffMember, open bool, after uuid.UUID,
 	limit int) ([]CampaignProgress, error) {
 	// Ids are made when a campaign opens, so they are in its order.
@@ -36,7 +36,7 @@ func (s *Store) Campaigns(ctx context.Context, who campus.StaffMember, open bool
 	return found, db.Wrap("list campaigns", err)
 }
 
-// StaffCampaign is a campaign of the member's university, not found when it is another's.
+// StaffCampaign returns a campaign of the member's university, not found when it is another's.
 func (s *Store) StaffCampaign(ctx context.Context, who campus.StaffMember, id uuid.UUID) (CampaignProgress, error) {
 	found, err := readProgress(s.Read(ctx), selectProgress+`c.id = @id and c.university = @university`,
 		map[string]any{"id": id, "university": who.University})
@@ -72,7 +72,7 @@ type WaveProgress struct {
 	Applied int             `json:"applied" doc:"Of these, who has applied since"`
 }
 
-// CampaignWaves are the waves of a campaign, in their order.
+// CampaignWaves returns the waves of a campaign, in their order.
 func (s *Store) CampaignWaves(ctx context.Context, id uuid.UUID) ([]WaveProgress, error) {
 	waves := []WaveProgress{}
 	err := s.Read(ctx).Raw(`select w.*, coalesce(a.applied, 0) as applied from invitation_waves w left join (
@@ -90,8 +90,8 @@ type OpenInvitation struct {
 	InvitedAt time.Time
 }
 
-// OpenInvitation is the newest invitation of a person whose last day is not over, unless they have applied or have a
-// card, or the campaign was cancelled; nil when there is none.
+// OpenInvitation returns the newest invitation of a person whose last day is not over, unless they have applied or have
+// a card, or the campaign was cancelled; nil when there is none.
 func (s *Store) OpenInvitation(ctx context.Context, person uuid.UUID) (*OpenInvitation, error) {
 	var open OpenInvitation
 	found := s.Read(ctx).Raw(`select g.first_day, g.last_day, i.invited_at from invitations i

@@ -32,7 +32,8 @@ type pace struct {
 	BeganAt   time.Time
 	LetIn     int
 	PerSecond *float64
-	// within the last rushSpan, to the university most came to; who has a head start is not counted: their place is not the time they came
+	// within the last rushSpan, to the university most came to; who has a head start is not counted: their place is not
+	// the time they came
 	Came int
 	Busy int // as backlogSQL has it
 }
@@ -49,7 +50,7 @@ func lockPace(t db.Tx, p campus.RushPolicy) (now pace, found bool, err error) {
 	return now, row.RowsAffected > 0, row.Error
 }
 
-// crowd is how many in one line within rushSpan are a rush.
+// crowd returns how many in one line within rushSpan are a rush.
 func crowd(p campus.RushPolicy) int { return max(1, int(float64(p.Pressing)*rushSpan.Seconds())) }
 
 // LetIn starts the applications whose turn it is, and answers how many: no more a second than the policy says, fewer
@@ -94,8 +95,8 @@ func (s *Store) LetIn(ctx context.Context, p campus.RushPolicy, limit int) (take
 	return taken, err
 }
 
-// pressed is the policy with the pace that holds at this moment: a slower one while applications come so fast that
-// accepting them needs the house.
+// pressed returns the policy with the pace that holds at this moment: a slower one while applications come so fast that
+// accepting them needs the machine.
 func pressed(p campus.RushPolicy, now pace) campus.RushPolicy {
 	if p.Pressing > 0 && now.Came >= crowd(p) {
 		p.StartsPerSecond = p.PressedStarts
@@ -103,7 +104,7 @@ func pressed(p campus.RushPolicy, now pace) campus.RushPolicy {
 	return p
 }
 
-// lineRoom is how many may be let in now. What is further ahead than one start comes from a slower pace, which has
+// lineRoom returns how many may be let in now. A time further ahead than one start comes from a slower pace, which has
 // ended.
 func lineRoom(p campus.RushPolicy, now pace, at time.Time, limit int) int {
 	ahead := now.NextAt.Sub(at)

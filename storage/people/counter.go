@@ -13,7 +13,7 @@ import (
 	"campuscard/storage/db"
 )
 
-// PersonSearch is what people are looked for by. Q is a document's number in its stored form when By is the document.
+// PersonSearch says by what people are searched. Q is a document's number in its stored form when By is the document.
 type PersonSearch struct {
 	By    campus.SearchKind
 	Q     string
@@ -33,7 +33,7 @@ type FoundPerson struct {
 	Status  string    `json:"status"`
 }
 
-// FindPeople looks for people whom the member serves, and notes by what kind of word it was looked. People of other
+// FindPeople searches the people whom the member serves, and audits the kind of word. People of other
 // universities and campuses do not exist (A0).
 func (s *Store) FindPeople(ctx context.Context, who campus.StaffMember, f PersonSearch) ([]FoundPerson, error) {
 	people := []FoundPerson{}
@@ -57,7 +57,7 @@ func (s *Store) FindPeople(ctx context.Context, who campus.StaffMember, f Person
 	return people, err
 }
 
-// searchWords is the condition of a search. What has too few digits for a phone finds nobody by it.
+// searchWords returns the condition of a search. Words with too few digits for a phone find nobody by it.
 func searchWords(t db.Tx, f PersonSearch) (string, []any) {
 	digits := campus.PlainNumber(f.Q)
 	number, byNumber := []any{campus.NumberSpellings(f.Q)}, "number in ?"
@@ -85,8 +85,8 @@ func searchWords(t db.Tx, f PersonSearch) (string, []any) {
 	return "(" + byNumber + " or " + byName + ")", append(number, name...)
 }
 
-// nameWords is the condition of a search by name. The index on the pairs of signs finds who may be meant (any one of
-// them is enough for it), and the words say who is.
+// nameWords returns the condition of a search by name. The index on the pairs of signs finds who may be meant (any one
+// of them is enough for it), and the words say who is.
 func nameWords(typed string) (string, []any) {
 	words := campus.SearchWords(typed)
 	if len(words) == 0 {
@@ -100,10 +100,10 @@ func nameWords(typed string) (string, []any) {
 	return condition + ")", args
 }
 
-// phoneTail is what is shown of a number.
+// phoneTail returns what is shown of a number.
 func phoneTail(s string) string { return s[max(0, len(s)-campus.PhoneTail):] }
 
-// ServedPerson is a person whom the member serves at the counter; anybody else does not exist (A0).
+// ServedPerson returns a person whom the member serves at the counter; anybody else does not exist (A0).
 func (s *Store) ServedPerson(ctx context.Context, who campus.StaffMember, id uuid.UUID) (Person, error) {
 	row, err := servedPerson(s.Read(ctx), who, id)
 	return row.person(), db.Wrap("find a person", err)
@@ -142,7 +142,7 @@ const selectAct = `select a.id, a.university, a.campus, a.person_id, a.staff_id,
 		coalesce(a.done_at, (select m.at from moves m where m.decision = a.id)) as done_at
 	from counter_acts a join staff f on f.id = a.staff_id`
 
-// Verification is what a member of staff has before them.
+// Verification is the document that a member of staff has before them.
 type Verification struct {
 	Person         uuid.UUID
 	DocumentType   campus.DocumentType
@@ -206,8 +206,8 @@ func insertAct(t db.Tx, a CounterAct, action string) error {
 	return casework.AddAudit(t, campus.Staff(a.StaffID), action, "person/"+a.PersonID.String(), a.University)
 }
 
-// verified is the member's own verification of a person that still counts: the last one, passed, and within its life.
-// Forbidden: verification_missing.
+// verified returns the member's own verification of a person that still counts: the last one, passed, and within its
+// life. Forbidden: verification_missing.
 func verified(t db.Tx, who campus.StaffMember, person uuid.UUID, policy campus.CounterPolicy) (uuid.UUID, error) {
 	var found struct {
 		ID      uuid.UUID
@@ -262,7 +262,7 @@ func OpenAct(t db.Tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (Co
 	return act, insertAct(t, act, "counter."+string(a.Kind))
 }
 
-// actNow is an act that is done in this transaction.
+// actNow returns an act that is done in this transaction.
 func ActNow(t db.Tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
 	act, err := OpenAct(t, id, who, a)
 	if err != nil {
@@ -272,7 +272,7 @@ func ActNow(t db.Tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (Cou
 	return act, t.Exec(`update counter_acts set done_at = ? where id = ?`, t.Now, id).Error
 }
 
-// CounterActs are what was done for a person at the counter, newest first.
+// CounterActs returns what was done for a person at the counter, newest first.
 func (s *Store) CounterActs(ctx context.Context, person, after uuid.UUID, limit int) ([]CounterAct, error) {
 	acts := []CounterAct{}
 	err := s.Read(ctx).Raw(selectAct+` where a.person_id = @person and (cast(@after as uuid) is null or a.id < @after)
@@ -293,8 +293,8 @@ type ActReceipt struct {
 	CampusEN     string
 }
 
-// ActReceipt is the receipt of an act that was done for somebody whom the member serves; the look is noted, since it
-// names a person. NotFound: receipt_unknown. Conflict: receipt_not_yet.
+// ActReceipt returns the receipt of an act that was done for somebody whom the member serves; the look is noted, since
+// it names a person. NotFound: receipt_unknown. Conflict: receipt_not_yet.
 func (s *Store) ActReceipt(ctx context.Context, who campus.StaffMember, id uuid.UUID) (ActReceipt, error) {
 	var r ActReceipt
 	err := s.InTx(ctx, "read a receipt", func(t db.Tx) error {
@@ -316,14 +316,14 @@ func (s *Store) ActReceipt(ctx context.Context, who campus.StaffMember, id uuid.
 	return r, err
 }
 
-// CaseOfPerson is a case of a person that the member may see, not found when it is somebody else's.
+// CaseOfPerson returns a case of a person that the member may see, not found when it is somebody else's.
 func (s *Store) CaseOfPerson(ctx context.Context, who campus.StaffMember, person, id uuid.UUID) (casework.Case, error) {
 	return s.casework.FindCase(ctx, id, func(c casework.Case) bool {
 		return c.University == who.University && who.May(campus.ReadCases, c.Campus) && c.PersonID == person
 	})
 }
 
-// WriteNotice queues a message that a member of staff has written to a person (L10). What it says is sealed like every
+// WriteNotice queues a message that a member of staff has written to a person (L10). Its text is sealed like every
 // other.
 func (s *Store) WriteNotice(ctx context.Context, req casework.Request, who campus.StaffMember, person Person,
 	notice campus.Notice) (uuid.UUID, error) {

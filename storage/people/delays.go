@@ -10,7 +10,8 @@ import (
 )
 
 // delays are the waits after wrong entries on which one entry counts: those of an account, of an address, and of the
-// account from that address. The rows are locked in the order of their keys, so that two entries never wait for each other.
+// account from that address. The rows are locked in the order of their keys, so that two entries never wait for each
+// other.
 type delays struct {
 	counts []delayCount
 	usual  time.Duration // an account that has signed in from the address since is not held up by strangers
@@ -37,11 +38,11 @@ type delayRow struct {
 	RightAt *time.Time
 }
 
-// noWait is the end of a wait that there is not. The moment of writing it would not do: another entry may have begun before
-// that, and have waited for the row.
+// noWait is the end of a wait that there is not. The moment of writing it would not do: another entry may have begun
+// before that, and have waited for the row.
 var noWait = time.Unix(0, 0)
 
-// newDelays are the delays of entries of a kind. Addresses of strangers are kept as keyed hashes, as accounts are.
+// newDelays returns the delays of entries of a kind. Addresses of strangers are kept as keyed hashes, as accounts are.
 func newDelays(keys db.Keyring, kind string, policy campus.EntryDelays, who Credentials) *delays {
 	name := who.University + "\x00" + who.Name
 	account := keys.Keyed("entry_delays."+kind, name)
@@ -56,8 +57,8 @@ func newDelays(keys db.Keyring, kind string, policy campus.EntryDelays, who Cred
 	return d
 }
 
-// count counts one entry as a wrong one, in advance, unless it has to wait: so of many that come at the same time no more
-// are looked at than may be.
+// count counts one entry as a wrong one, in advance, unless it has to wait: so of many that come at the same time no
+// more are looked at than may be.
 func (d *delays) count(t db.Tx) (wait time.Duration, err error) {
 	keys := db.Column(d.counts, func(c delayCount) []byte { return c.key })
 	if err := t.Exec(`insert into entry_delays (key, account, level, at, until)
@@ -90,13 +91,14 @@ const (
 	lockDelaysInOrder = ` order by key for update`
 )
 
-// lockDelays are rows in the order of their keys.
+// lockDelays locks rows in the order of their keys.
 func lockDelays(t db.Tx, query db.Statement, args ...any) (rows []delayRow, err error) {
 	err = t.Raw(string(query), args...).Scan(&rows).Error
 	return rows, err
 }
 
-// wait is how long the entry has to wait. What strangers can cause does not count where the account is usually used.
+// wait returns how long the entry has to wait. Waits that strangers can cause do not count where the account is usually
+// used.
 func (d *delays) wait(now time.Time, rows []delayRow) (wait time.Duration) {
 	usual := false
 	for i, c := range d.counts {
@@ -125,8 +127,8 @@ func (d *delays) began() bool {
 	return slices.ContainsFunc(d.counts, func(c delayCount) bool { return c.began })
 }
 
-// forgive takes back what count has counted, since the entry was right. For the account from this address everything begins
-// anew; wrong entries elsewhere stay counted.
+// forgive takes back what count has counted, since the entry was right. For the account from this address everything
+// begins anew; wrong entries elsewhere stay counted.
 func (d *delays) forgive(t db.Tx) error {
 	keys := db.Column(d.counts, func(c delayCount) []byte { return c.key })
 	if _, err := lockDelays(t, selectDelays+`key = any(?::bytea[])`+lockDelaysInOrder, keys); err != nil {

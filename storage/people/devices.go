@@ -21,7 +21,7 @@ type Device struct {
 	ExpiresAt time.Time    `json:"expires_at"`
 }
 
-// Devices are the open sessions of a person, newest first.
+// Devices returns the open sessions of a person, newest first.
 func (s *Store) Devices(ctx context.Context, person, after uuid.UUID, limit int) ([]Device, error) {
 	devices := []Device{}
 	query := s.Read(ctx).Table("sessions").Select("id, device, level, created_at, expires_at").

@@ -10,9 +10,10 @@ import (
 	"campuscard/storage/db"
 )
 
-// studentEntry is one entry at the sign-in of holders. F5: five wrong ones in a row on one day lock it, and the end of the
-// day in Shanghai begins the count anew. Strangers can cause the lock, so the holder gets past it alone, with a code that
-// goes to their phone: the code is entered together with the password, and so nobody can lock them again in between.
+// studentEntry is one entry at the sign-in of holders. F5: five wrong ones in a row on one day lock it, and the end of
+// the day in Shanghai begins the count anew. Strangers can cause the lock, so the holder gets past it alone, with a
+// code that goes to their phone: the code is entered together with the password, and so nobody can lock them again in
+// between.
 type studentEntry struct {
 	keys   db.Keyring
 	policy campus.SignInPolicy
@@ -31,7 +32,7 @@ func newStudentEntry(keys db.Keyring, policy campus.SignInPolicy, who Credential
 	return e
 }
 
-// entryKey is under what the entries for a number are counted, whether anybody has it or not.
+// entryKey returns under what the entries for a number are counted, whether anybody has it or not.
 func entryKey(keys db.Keyring, university, number string) []byte {
 	return keys.Keyed("sign_in_entries.who", university+"\x00"+number)
 }
@@ -40,8 +41,8 @@ func (e *studentEntry) table() string { return "people" }
 
 const personOfEntry = `select id, password_hash, document from people where university = @university and number = @name`
 
-// countEntry counts one entry in one statement on the number's row, which is what makes five mean five however many come
-// at once. An entry that finds it locked is not counted: its number is null.
+// countEntry counts one entry in one statement on the number's row, which is what makes five mean five however many
+// come at once. An entry that finds it locked is not counted: its number is null.
 const countEntry = `with person as (` + personOfEntry + `), counted as (
 		insert into sign_in_entries as e (who, person_id, day, wrong, wrong_at)
 		select @who, (select id from person), @today, 1, @now
@@ -89,8 +90,8 @@ func locked(now time.Time) error {
 	return campus.Errorf(campus.TooMany, "sign_in_locked", "too many wrong entries today").After(campus.DateOf(now).End().Sub(now))
 }
 
-// countCode lets an entry past the lock that comes with a code of the day. Wrong codes are held up by address, never for
-// the number: its holder may be entering the right one somewhere else.
+// countCode lets an entry past the lock that comes with a code of the day. Wrong codes are held up by address, never
+// for the number: its holder may be entering the right one somewhere else.
 func (e *studentEntry) countCode(t db.Tx) (a account, refusal, err error) {
 	wait, err := e.codes.count(t)
 	if err != nil {
@@ -143,7 +144,8 @@ func (e *studentEntry) noteWrong(t db.Tx, _ account) error {
 			"system": campus.System().String()}).Error
 }
 
-// forgive takes back the entries up to this right one; wrong ones that came after it stay counted. With a code all do not.
+// forgive takes back the entries up to this right one; wrong ones that came after it stay counted. With a code all do
+// not.
 func (e *studentEntry) forgive(t db.Tx, a account) error {
 	if e.codes == nil {
 		return t.Exec(`update sign_in_entries set wrong = greatest(wrong - @number, 0),
@@ -163,8 +165,8 @@ func clearEntries(t db.Tx, row []byte) (cleared bool, err error) {
 	return done.RowsAffected > 0, done.Error
 }
 
-// staffEntry is one entry at the sign-in of staff. Staff are not locked: the next entry waits, the longer the more wrong
-// ones there were. What strangers do elsewhere holds nobody up at their usual address.
+// staffEntry is one entry at the sign-in of staff. Staff are not locked: the next entry waits, the longer the more
+// wrong ones there were. Entries of strangers elsewhere hold nobody up at their usual address.
 type staffEntry struct {
 	who    Credentials
 	delays *delays

@@ -27,13 +27,13 @@ func (s *Store) SeedKiosk(ctx context.Context, k Kiosk, secret []byte) error {
 	})
 }
 
-// Kiosk is a kiosk at work; an unknown or retired one is NotFound.
+// Kiosk returns a kiosk at work; an unknown or retired one is NotFound.
 func (s *Store) Kiosk(ctx context.Context, id string) (Kiosk, error) {
 	kiosk, _, err := s.KioskSecret(ctx, id)
 	return kiosk, err
 }
 
-// KioskSecret is a kiosk at work with the secret that its signatures are checked with.
+// KioskSecret returns a kiosk at work with the secret that its signatures are checked with.
 func (s *Store) KioskSecret(ctx context.Context, id string) (Kiosk, []byte, error) {
 	var row struct {
 		Kiosk

@@ -63,8 +63,8 @@ type PhoneChanged struct {
 }
 
 // ChangePhone puts the number on file to which the code went, and signs every other device out. A wrong code is a try
-// that counts, so the refusal commits and the request is let go. Invalid: code_expired, code_wrong, phone_same. TooMany:
-// code_locked.
+// that counts, so the refusal commits and the request is let go. Invalid: code_expired, code_wrong, phone_same.
+// TooMany: code_locked.
 func (s *Store) ChangePhone(ctx context.Context, req casework.Request, policy campus.SignInPolicy, who Principal, code string) (changed PhoneChanged, err error) {
 	var refusal error
 	err = s.InTx(ctx, "change a phone", func(t db.Tx) error {
@@ -100,7 +100,7 @@ func (s *Store) ChangePhone(ctx context.Context, req casework.Request, policy ca
 	return changed, err
 }
 
-// newPhone is the number to which the newest code of a session went.
+// newPhone returns the number to which the newest code of a session went.
 func newPhone(t db.Tx, session uuid.UUID) (string, error) {
 	var row struct {
 		ID    uuid.UUID

@@ -57,7 +57,7 @@ func (p *passwords) slot(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// hash is the PHC string of a password. The caller holds a slot.
+// hash returns the PHC string of a password. The caller holds a slot.
 func (p *passwords) hash(password string) string {
 	salt := db.RandomBytes(argonSalt)
 	return hashText(salt, p.derive(p.peppered(password), salt, argonPasses, argonMemory, argonLanes, argonKey))

@@ -33,7 +33,7 @@ func hashAsTyped(h *storagetest.House, password string) string {
 	return "$argon2id$v=19$m=64,t=1,p=1$" + text(salt) + "$" + text(key)
 }
 
-// A password is one, whichever keyboard it is set and entered at (decision 0051).
+// A password is one, whichever keyboard it is set and entered at (docs/security.md).
 func TestPasswordsAreComparedInOneForm(t *testing.T) {
 	t.Parallel()
 	for name, set := range map[string]string{"composed": composed, "decomposed": decomposed, "full width": fullWidth} {

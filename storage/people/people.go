@@ -101,8 +101,8 @@ type PersonRow struct {
 // TableName implements gorm's Tabler.
 func (PersonRow) TableName() string { return "people" }
 
-// rosterColumns are what a later roster replaces. Language and password belong to the person, and so does a phone that
-// they, or the counter for them, have changed (L6). The end of studies is the registry's, if it has another.
+// rosterColumns returns what a later roster replaces. Language and password belong to the person, and so does a phone
+// that they, or the counter for them, have changed (L6). The end of studies is the registry's, if it has another.
 func rosterColumns() []string {
 	return []string{"name", "search_text", "search_grams", "document_type", "document", "document_hash",
 		"email", "level", "college", "campus", "dormitory", "status", "category", "enrolled_on", "roster_at"}
@@ -183,8 +183,8 @@ func (s *Store) ImportPeople(ctx context.Context, university string, roster []Ro
 	return faults, err
 }
 
-// keepPhones keeps the phones on file of people for whom the roster has none any more: more often a gap in an export than
-// a phone that is gone, and without one they could not sign in. silent are their lines by number.
+// keepPhones keeps the phones on file of people for whom the roster has none any more: more often a gap in an export
+// than a phone that is gone, and without one they could not sign in. silent are their lines by number.
 func keepPhones(t db.Tx, university string, rows []PersonRow, silent map[string]int) (faults []RosterFault, err error) {
 	if len(silent) == 0 {
 		return nil, nil
@@ -208,7 +208,8 @@ func keepPhones(t db.Tx, university string, rows []PersonRow, silent map[string]
 	return faults, nil
 }
 
-// rosterFault is why a line cannot be taken. What is left out is not told by its content: a log is no place for names.
+// rosterFault returns why a line cannot be taken. The reason does not repeat the line: a log is no place for
+// names.
 func rosterFault(p RosterPerson, today campus.Date, campuses, seen map[string]bool) string {
 	switch {
 	case campus.Blank(p.Number) || campus.Blank(p.Name) || campus.Blank(p.DocumentNumber) || campus.Blank(p.Level):
@@ -262,7 +263,7 @@ func isEmail(text string) bool {
 	return text == "" || err == nil && address.Address == text
 }
 
-// unreachable tells whether no code can be sent to a phone: it is a line of a house, or of another country.
+// unreachable tells whether no code can be sent to a phone: it is a landline, or of another country.
 func unreachable(phone string) bool {
 	_, err := campus.ParseMobile(phone)
 	return phone != "" && err != nil
@@ -296,7 +297,7 @@ func DocumentContext(university, number string) string {
 	return "people.document/" + university + "/" + number
 }
 
-// Person is a holder; an unknown id is NotFound.
+// Person returns a holder; an unknown id is NotFound.
 func (s *Store) Person(ctx context.Context, id uuid.UUID) (Person, error) {
 	row, err := findPerson(s.Read(ctx), id)
 	return row.person(), db.Wrap("find a person", err)

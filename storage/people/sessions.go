@@ -47,8 +47,8 @@ type SignedInPerson struct {
 	Language   campus.Language
 }
 
-// FindSession is the principal of a token. A token that is unknown, expired or revoked, or whose owner has left, is
-// Unauthenticated. Every request asks it, so those that arrive together are looked up together; nothing is kept.
+// FindSession returns the principal of a token. A token that is unknown, expired or revoked, or whose owner has left,
+// is Unauthenticated. Every request asks it, so those that arrive together are looked up together; nothing is kept.
 func (s *Store) FindSession(ctx context.Context, token string) (Principal, error) {
 	principal, err := s.sessions.Do(ctx, tokenHash(token))
 	return principal, db.Wrap("find a session", err)
@@ -148,7 +148,7 @@ func openSession(t db.Tx, who owner, level SessionLevel, life campus.Duration) (
 	return session, nil
 }
 
-// tokenHash is how a token is kept. It has 256 random bits, so a fast hash without salt is enough.
+// tokenHash returns how a token is kept. It has 256 random bits, so a fast hash without salt is enough.
 func tokenHash(token string) []byte {
 	sum := sha256.Sum256([]byte(token))
 	return sum[:]

@@ -68,9 +68,9 @@ func (s *Store) signIn(ctx context.Context, entry entryCount, who Credentials, o
 	return session, err
 }
 
-// enter counts the entry, checks it and does what a right one opens. The count is committed before the password is looked
-// at, so tries that come at the same time cannot share one; and no connection is held while the hash is computed. For an
-// account that nobody has the same is done as for one that somebody has.
+// enter counts the entry, checks it and does what a right one opens. The count is committed before the password is
+// looked at, so tries that come at the same time cannot share one; and no connection is held while the hash is
+// computed. For an account that nobody has the same is done as for one that somebody has.
 func (s *Store) enter(ctx context.Context, entry entryCount, who Credentials, open func(db.Tx, account) error) error {
 	release, err := s.passwords.slot(ctx)
 	if err != nil {

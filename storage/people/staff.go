@@ -54,7 +54,7 @@ func (s *Store) seedStaffMember(ctx context.Context, m StaffSeed) error {
 	})
 }
 
-// staffHash is the kept hash if the password still matches it, else a new one.
+// staffHash returns the kept hash if the password still matches it, else a new one.
 func (s *Store) staffHash(ctx context.Context, m StaffSeed) (string, error) {
 	var kept string
 	err := s.Read(ctx).Raw(`select password_hash from staff where university = ? and username = ?`,

@@ -24,8 +24,8 @@ type Campus struct {
 	Kiosks []Kiosk
 }
 
-// SeedUniversity brings a university and its campuses up to date; kiosks have a seed of their own, because of their
-// secrets. Campuses that are not named stay: people belong to them.
+// SeedUniversity inserts or updates a university and its campuses. Campuses that are not named stay, because people
+// belong to them. Kiosks have a seed of their own, because of their secrets.
 func (s *Store) SeedUniversity(ctx context.Context, u University) error {
 	return s.InTx(ctx, "seed a university", func(t db.Tx) error {
 		err := t.Exec(`insert into universities (code, name_zh, name_en) values (?, ?, ?)
@@ -46,7 +46,7 @@ func (s *Store) SeedUniversity(ctx context.Context, u University) error {
 	})
 }
 
-// Universities are all of them with campuses and working kiosks, in the order of their codes.
+// Universities returns all universities with campuses and working kiosks, in the order of their codes.
 func (s *Store) Universities(ctx context.Context) ([]University, error) {
 	var rows []struct {
 		Code, NameZH, NameEN              string
@@ -80,7 +80,7 @@ func (s *Store) Universities(ctx context.Context) ([]University, error) {
 	return list, nil
 }
 
-// campusCodes are the campuses of a university; an unknown university is NotFound.
+// campusCodes returns the campuses of a university; an unknown university is NotFound.
 func campusCodes(t db.Tx, university string) (map[string]bool, error) {
 	var codes []string
 	if err := t.Raw(`select code from campuses where university = ?`, university).Scan(&codes).Error; err != nil {

@@ -16,11 +16,11 @@ import (
 	"campuscard/storage/db"
 )
 
-// SendUnlockCode sends a code to the phone on file of a number that is locked (F5). The code is good with the password until
-// the day ends, and so is every other of the same lock; the first that signs in ends the lock and spends them all. Over the
-// policy's number for a lock none is sent any more, and the last one still counts, so nobody can use up the codes of
-// somebody else. What was done is not told: whether a number is locked, has a phone
-// or is anybody's at all.
+// SendUnlockCode sends a code to the phone on file of a number that is locked (F5). The code is good with the password
+// until the day ends, and so is every other of the same lock; the first that signs in ends the lock and spends them
+// all. Over the policy's number for a lock none is sent any more, and the last one still counts, so nobody can use up
+// the codes of somebody else. The answer does not tell what was done: whether a number is locked, has a phone or is
+// anybody's at all.
 func (s *Store) SendUnlockCode(ctx context.Context, policy campus.SignInPolicy, university, number string) (until time.Time, err error) {
 	code, err := eightDigits()
 	if err != nil {
@@ -60,12 +60,13 @@ func queueUnlockCode(t db.Tx, person *uuid.UUID, code string, until time.Time) e
 			"until": until, "person": person}).Error
 }
 
-// unlockHash is how a code is kept, bound to its number.
+// unlockHash returns how a code is kept, bound to its number.
 func unlockHash(keys db.Keyring, row []byte, code string) []byte {
 	return keys.Keyed("sign_in_entries.codes/"+hex.EncodeToString(row), code)
 }
 
-// eightDigits are enough that codes need not be counted against the number they are for, which strangers could use up.
+// eightDigits are enough that codes need not be counted against the number they are for, which strangers could use
+// up.
 func eightDigits() (string, error) {
 	n, err := rand.Int(rand.Reader, big.NewInt(100_000_000))
 	if err != nil {
@@ -74,9 +75,9 @@ func eightDigits() (string, error) {
 	return fmt.Sprintf("%08d", n), nil
 }
 
-// UnlockAtCounter begins the counts of a person's sign-in anew (F5): of wrong entries, and of the codes of this hour, which
-// whoever knows the initial password can use up. Codes that hold nobody up are left alone. The person is told. Conflict:
-// sign_in_open. Forbidden: verification_missing.
+// UnlockAtCounter begins the counts of a person's sign-in anew (F5): of wrong entries, and of the codes of this hour,
+// which whoever knows the initial password can use up. Codes that hold nobody up are left alone. The person is told.
+// Conflict: sign_in_open. Forbidden: verification_missing.
 func (s *Store) UnlockAtCounter(ctx context.Context, req casework.Request, policy campus.SignInPolicy, who campus.StaffMember,
 	a NewCounterAct) (CounterAct, error) {
 	return casework.Once(ctx, s.casework, "unlock a sign-in at the counter", req, func(t db.Tx) (CounterAct, error) {

@@ -239,7 +239,8 @@ func TestUnlockAtCounter(t *testing.T) {
 	require.Equal(t, 1, storagetest.Count(c.House, `notices where template = 'notice.sign_in_unlocked' and person_id = $1`, c.Holder.ID))
 	require.Equal(t, "sign_in_open", storagetest.Outcome(unlock()), "nobody is told of what was not done")
 
-	// Who knows the initial password can use up the codes of the hour, and the holder could not finish the first sign-in.
+	// Who knows the initial password can use up the codes of the hour, and the holder could not finish the first
+	// sign-in.
 	askFor := func(person uuid.UUID) error {
 		who, err := c.People.FindSession(t.Context(), c.InitialSession(person))
 		require.NoError(t, err)

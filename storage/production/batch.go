@@ -48,8 +48,7 @@ type NewBatch struct {
 	PolicyVersion string
 }
 
-// OpenBatch opens a batch of what waits, if anything does; opened tells whether there was. A batch of that id is
-// opened once.
+// OpenBatch opens a batch of the cards that wait; opened is false when none does. A batch of that id is opened once.
 func (s *Store) OpenBatch(ctx context.Context, n NewBatch) (opened bool, err error) {
 	err = s.InTx(ctx, "open a batch", func(t db.Tx) error {
 		if err := people.TakeTurn(t, n.University); err != nil {
@@ -62,8 +61,8 @@ func (s *Store) OpenBatch(ctx context.Context, n NewBatch) (opened bool, err err
 	return opened, err
 }
 
-// OpenScheduledBatch opens a batch of what waits, if anything does, when the schedule is due by the time at which it
-// was last followed. Of all who follow it at one moment one does; the first time ever begins to count.
+// OpenScheduledBatch opens a batch of the cards that wait, if the schedule has come due since it was last followed. Of
+// several workers at one moment one opens it. The first call ever only keeps the time.
 func (s *Store) OpenScheduledBatch(ctx context.Context, n NewBatch, due func(last, now time.Time) bool) error {
 	return s.InTx(ctx, "follow the schedule of batches", func(t db.Tx) error {
 		var last *time.Time
@@ -159,7 +158,7 @@ func fileBatch(ctx context.Context, t db.Tx, b Batch, cards []uuid.UUID, policyV
 	return casework.EnqueueStart(ctx, t, b.Ref(), string(campus.BatchCase), input)
 }
 
-// QueuePlastic has a plastic wait for a batch, with the move that says so, and opens one when enough wait (D3).
+// QueuePlastic lets a plastic wait for a batch, with the move that says so, and opens a batch when enough wait (D3).
 func (s *Store) QueuePlastic(ctx context.Context, m campus.Move, id uuid.UUID, n NewBatch) (campus.Moved, error) {
 	moved, err := s.casework.Move(ctx, m, func(t db.Tx) error { return queuePlastic(t, id) })
 	if err != nil {
@@ -173,8 +172,9 @@ func queuePlastic(t db.Tx, id uuid.UUID) error {
 		map[string]any{"id": id, "now": t.Now, "waiting": db.Texts(campus.Waiting())})
 }
 
-// openFullBatch opens a batch when enough cards wait for one. Who has a card wait calls it once that is committed: of
-// two at the same time one sees both. A step that is repeated calls it again, so that a crash in between loses nothing.
+// openFullBatch opens a batch when enough cards wait for one. The caller that lets a card wait calls it after its
+// commit: of two at the same time one sees both. A step that is repeated calls it again, so that a crash in between
+// loses nothing.
 func (s *Store) openFullBatch(ctx context.Context, n NewBatch) error {
 	var enough bool
 	err := s.Read(ctx).Raw(`select `+enoughWait, n.words()).Row().Scan(&enough)
@@ -200,7 +200,7 @@ func (s *Store) BeginBatch(ctx context.Context, m campus.Move) (moved campus.Mov
 	return moved, policyVersion, b, err
 }
 
-// Batch is one batch, for activities.
+// Batch returns one batch, for activities.
 func (s *Store) Batch(ctx context.Context, id uuid.UUID) (Batch, error) {
 	b, err := findBatch(s.Read(ctx), selectBatch, id)
 	return b, db.Wrap("read a batch", err)
@@ -221,7 +221,7 @@ func findBatch(t db.Tx, query db.Statement, id uuid.UUID) (Batch, error) {
 	return b, err
 }
 
-// StaffBatch is a batch of the member's university.
+// StaffBatch returns a batch of the member's university.
 func (s *Store) StaffBatch(ctx context.Context, who campus.StaffMember, id uuid.UUID) (Batch, error) {
 	b, err := s.Batch(ctx, id)
 	if err == nil && b.University != who.University {
@@ -230,7 +230,7 @@ func (s *Store) StaffBatch(ctx context.Context, who campus.StaffMember, id uuid.
 	return b, err
 }
 
-// StaffBatches are the batches of the member's university, newest first; empty filters do not narrow.
+// StaffBatches returns the batches of the member's university, newest first; empty filters do not narrow.
 func (s *Store) StaffBatches(ctx context.Context, who campus.StaffMember, state campus.BatchState, after uuid.UUID,
 	limit int) ([]Batch, error) {
 	query := s.Read(ctx).Table("batches").Where("university = ?", who.University)
@@ -261,7 +261,7 @@ type BatchCard struct {
 	BureauSeq   int                 `json:"-"`
 }
 
-// BatchCards are the cards of a batch, in the order of their promises.
+// BatchCards returns the cards of a batch, in the order of their promises.
 func (s *Store) BatchCards(ctx context.Context, id uuid.UUID) ([]BatchCard, error) {
 	cards := []BatchCard{}
 	err := s.Read(ctx).Raw(`select p.*, c.number as card_number from plastics p join cards c on c.id = p.card_id
@@ -269,7 +269,7 @@ func (s *Store) BatchCards(ctx context.Context, id uuid.UUID) ([]BatchCard, erro
 	return cards, db.Wrap("list the cards of a batch", err)
 }
 
-// BatchStatus is how many cards of a batch are where.
+// BatchStatus counts the cards of a batch by state.
 type BatchStatus struct {
 	State    campus.BatchState
 	Making   int // with us or the bureau

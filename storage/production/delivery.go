@@ -47,7 +47,7 @@ type Shipment struct {
 	ShippedAt  time.Time
 }
 
-// TakeShipment notes what is on its way to a kiosk. A delivery that is known is no news, and a
+// TakeShipment notes what is on its way to a kiosk. A delivery that is known is ignored, and a
 // call-back that was taken before changes nothing. NotFound: a batch we do not know. Conflict: callback_conflict when
 // its id stands for another report; report_not_ordered when a card was not ordered with that batch; report_contradicts
 // when one was ordered to another kiosk.
@@ -170,7 +170,7 @@ type fate struct {
 	compartment string
 }
 
-// fates is the receipt by card number. Invalid: receipt_twice.
+// fates returns the receipt by card number. Invalid: receipt_twice.
 func (r Receipt) fates() (map[string]fate, error) {
 	said, places := map[string]fate{}, map[string]bool{}
 	add := func(number string, f fate) error {
@@ -198,7 +198,7 @@ func (r Receipt) fates() (map[string]fate, error) {
 	return said, nil
 }
 
-// hash is the same for receipts that say the same.
+// hash returns the same for receipts that say the same.
 func (r Receipt) hash() ([]byte, error) {
 	r.Placed, r.Missing, r.Damaged = slices.Clone(r.Placed), slices.Clone(r.Missing), slices.Clone(r.Damaged)
 	slices.SortFunc(r.Placed, func(a, b Placed) int { return strings.Compare(a.CardNumber, b.CardNumber) })
@@ -387,7 +387,7 @@ type DeliveryCard struct {
 	CardNumber string
 }
 
-// OpenDeliveries are the deliveries to a kiosk that wait for a receipt, oldest first, with the cards still to come.
+// OpenDeliveries returns the deliveries to a kiosk that wait for a receipt, oldest first, with the cards still to come.
 func (s *Store) OpenDeliveries(ctx context.Context, kiosk string) ([]KioskDelivery, []DeliveryCard, error) {
 	open, cards := []KioskDelivery{}, []DeliveryCard{}
 	err := s.Read(ctx).Raw(`select * from deliveries where kiosk_id = ? and state = ? order by id limit 100`,
@@ -400,14 +400,15 @@ func (s *Store) OpenDeliveries(ctx context.Context, kiosk string) ([]KioskDelive
 	return open, cards, db.Wrap("list the deliveries of a kiosk", err)
 }
 
-// BatchDeliveries are the deliveries of a batch, oldest first.
+// BatchDeliveries returns the deliveries of a batch, oldest first.
 func (s *Store) BatchDeliveries(ctx context.Context, batch uuid.UUID) ([]KioskDelivery, error) {
 	deliveries := []KioskDelivery{}
 	err := s.Read(ctx).Raw(`select * from deliveries where batch_id = ? order by id`, batch).Scan(&deliveries).Error
 	return deliveries, db.Wrap("list the deliveries of a batch", err)
 }
 
-// StaffDeliveries are the deliveries of the member's university, newest first; open leaves out those with a receipt.
+// StaffDeliveries returns the deliveries of the member's university, newest first; open leaves out those with a
+// receipt.
 func (s *Store) StaffDeliveries(ctx context.Context, who campus.StaffMember, open bool, after uuid.UUID,
 	limit int) ([]KioskDelivery, error) {
 	query := s.Read(ctx).Table("deliveries").Where("university = ?", who.University)

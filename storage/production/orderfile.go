@@ -25,7 +25,7 @@ type OrderLine struct {
 	State      campus.PlasticState
 }
 
-// OrderLines are the lines of a batch's order file. Activities only: they hold personal data.
+// OrderLines returns the lines of a batch's order file. Activities only: they hold personal data.
 func (s *Store) OrderLines(ctx context.Context, batch uuid.UUID) ([]OrderLine, error) {
 	lines := []OrderLine{}
 	err := s.Read(ctx).Raw(`select p.id, who.number, who.name, c.number as card_number, p.kiosk_id, p.promised_at, p.state
@@ -95,7 +95,7 @@ func (s *Store) NoteBatchOrder(ctx context.Context, batch uuid.UUID, key string)
 	})
 }
 
-// NoteBatchCancel notes that a batch is being taken back: that its cards are cancelled is no news then.
+// NoteBatchCancel notes that a batch is being taken back: reports that its cards are cancelled are ignored then.
 func (s *Store) NoteBatchCancel(ctx context.Context, batch uuid.UUID) error {
 	_, err := s.Pool.Exec(ctx, `update batches set cancelling = true where id = $1`, batch)
 	return db.Wrap("note that a batch is taken back", err)
@@ -188,8 +188,9 @@ func addRejection(t db.Tx, p Plastic, reason string) error {
 		campus.AttemptFailed, campus.Refused, "bureau: does not take the card: "+reason).Error
 }
 
-// EndBatch closes a batch with its case. What it has not brought to an end waits for another batch, or is lost when it
-// was shipped and lose is set; a card that was only to be brought goes on waiting. Each card's workflow is told.
+// EndBatch closes a batch with its case. A card that it has not brought to its end waits for another batch, or is lost
+// when it was shipped and lose is set; a card that was only to be brought goes on waiting. Each card's workflow is
+// told.
 func (s *Store) EndBatch(ctx context.Context, m campus.Move, state campus.BatchState, lose bool) (campus.Moved, error) {
 	return s.casework.Move(ctx, m, func(t db.Tx) error {
 		cards, err := LockPlastics(t, SelectPlastics+`batch_id = ?`+LockInOrder, m.Case.ID)

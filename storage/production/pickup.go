@@ -29,7 +29,7 @@ type Opened struct {
 	Compartment string    `json:"compartment"`
 }
 
-// PickUp hands a plastic to its holder, at once and whether or not Temporal runs (D3). Every try under a code that
+// PickUp hands a plastic to its holder, also while Temporal is down (D3). Every try under a code that
 // waits here is counted before it is checked, so that documents cannot be tried out, not even many at once.
 // Refused: pickup_code, pickup_card_over, pickup_locked, pickup_document.
 func (s *Store) PickUp(ctx context.Context, req casework.Request, p Pickup) (Opened, error) {
@@ -77,8 +77,9 @@ func findPickup(t db.Tx, p Pickup) (Plastic, error) {
 	return plastic, err
 }
 
-// noPickup is why nothing waits at a kiosk under a code. Who knows the code of a card that has ended is told so: it says
-// nothing about whose card it was, and a code of eight digits is not guessed. Refused: pickup_code, pickup_card_over.
+// noPickup returns why nothing waits at a kiosk under a code. Somebody who knows the code of a card that has ended is
+// told so: it says nothing about whose card it was, and a code of eight digits is not guessed. Refused: pickup_code,
+// pickup_card_over.
 func noPickup(t db.Tx, p Pickup) error {
 	var ended Plastic
 	err := t.Raw(`select * from plastics where kiosk_id = ? and pickup_code_hash = ? and pickup_code is null limit 1`,

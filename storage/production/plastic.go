@@ -40,10 +40,11 @@ type Plastic struct {
 	CardState   campus.CardState    `json:"-"` // known of the plastic of a case
 }
 
-// Waits tells whether the plastic has to be put into a batch, or into another one, and the bureau does not have it.
+// Waits tells whether the plastic waits for a batch, so that the bureau does not have it.
 func (p Plastic) Waits() bool { return slices.Contains(campus.Waiting(), p.State) && p.OrderID == "" }
 
-// BeginPlastic takes a plastic's case out of the queue and tells the policy it keeps. With n the plastic waits for a batch.
+// BeginPlastic takes a plastic's case out of the queue and tells the policy it keeps. With n the plastic waits for a
+// batch.
 func (s *Store) BeginPlastic(ctx context.Context, m campus.Move, n *NewBatch) (moved campus.Moved, policyVersion string, plastic Plastic, err error) {
 	var found struct {
 		Plastic       Plastic `gorm:"embedded"` // gorm passes over what is embedded without a name
@@ -65,7 +66,7 @@ func (s *Store) BeginPlastic(ctx context.Context, m campus.Move, n *NewBatch) (m
 	return moved, found.PolicyVersion, found.Plastic, err
 }
 
-// CurrentPlastic is the newest plastic of a case.
+// CurrentPlastic returns the newest plastic of a case.
 func (s *Store) CurrentPlastic(ctx context.Context, caseID uuid.UUID) (Plastic, error) {
 	var plastic Plastic
 	err := s.Read(ctx).Raw(`select p.*, k.state as card_state from plastics p join cards k on k.id = p.card_id
@@ -76,14 +77,14 @@ func (s *Store) CurrentPlastic(ctx context.Context, caseID uuid.UUID) (Plastic, 
 	return plastic, db.Wrap("read a plastic", err)
 }
 
-// Plastics are the plastics of a person, newest first.
+// Plastics returns the plastics of a person, newest first.
 func (s *Store) Plastics(ctx context.Context, person uuid.UUID) ([]Plastic, error) {
 	plastics := []Plastic{}
 	err := s.Read(ctx).Raw(`select * from plastics where person_id = ? order by created_at desc, seq desc`, person).Scan(&plastics).Error
 	return plastics, db.Wrap("list plastics", err)
 }
 
-// PickupCode is the code with which the holder opens the compartment, while the plastic waits there.
+// PickupCode returns the code with which the holder opens the compartment, while the plastic waits there.
 func (s *Store) PickupCode(p Plastic) (string, error) {
 	if p.State != campus.PlasticReady {
 		return "", nil
@@ -92,7 +93,7 @@ func (s *Store) PickupCode(p Plastic) (string, error) {
 	return string(code), err
 }
 
-// PromisedOn is the day the plastic is promised for.
+// PromisedOn returns the day the plastic is promised for.
 func (p Plastic) PromisedOn() campus.Date { return campus.DateOf(p.PromisedAt.Add(-time.Nanosecond)) }
 
 // NoteOrder keeps the key of an order before it is sent, so that one whose outcome nobody saw can be found again.
@@ -129,13 +130,13 @@ type Report struct {
 	Reason      string
 	Kiosk       string
 	Compartment string
-	Sequence    int // of the order's changes; an older one than we have is no news
+	Sequence    int // of the order's changes; one older than ours is ignored
 }
 
-// TakeReport takes what the bureau says, and tells the workflows to look, in one transaction (design 4.5).
-// A call-back that was taken before changes nothing. NotFound: a plastic or order we do not know. Conflict:
-// callback_conflict when its id stands for another report, report_not_ordered when the plastic was not ordered, or not with that batch, report_contradicts when it cannot have
-// become that, compartment_full when another lies there.
+// TakeReport takes what the bureau says, and tells the workflows to look, in one transaction (design 4.5). A call-back
+// that was taken before changes nothing. NotFound: a plastic or order we do not know. Conflict: callback_conflict when
+// its id stands for another report, report_not_ordered when the plastic was not ordered, or not with that batch,
+// report_contradicts when it cannot have become that, compartment_full when another lies there.
 func (s *Store) TakeReport(ctx context.Context, r Report) error {
 	_, err := casework.TakeOnce(ctx, s.casework, "take a production report", casework.Callback{Sender: casework.Bureau, ID: r.CallbackID, BodyHash: r.BodyHash}, func(t db.Tx) (struct{}, error) {
 		return struct{}{}, takeReport(ctx, t, r)
@@ -235,7 +236,7 @@ func (s *Store) RemakePlastic(ctx context.Context, m campus.Move, id uuid.UUID) 
 	return s.casework.Move(ctx, m, func(t db.Tx) error { return remake(t, m.Case.ID, id) })
 }
 
-// RemakeInBatch has another plastic in the place of a spoilt one wait for a batch, with the move it causes.
+// RemakeInBatch lets another plastic wait for a batch in the place of a spoilt one, with the move it causes.
 func (s *Store) RemakeInBatch(ctx context.Context, m campus.Move, id uuid.UUID, n NewBatch) (campus.Moved, error) {
 	moved, err := s.casework.Move(ctx, m, func(t db.Tx) error {
 		if err := remake(t, m.Case.ID, id); err != nil {
@@ -304,7 +305,7 @@ func AddPlasticChange(t db.Tx, id uuid.UUID, from, to campus.PlasticState, c cam
 	})
 }
 
-// BodyHash is the hash a call-back is remembered by.
+// BodyHash returns the hash a call-back is remembered by.
 func BodyHash(body []byte) []byte {
 	sum := sha256.Sum256(body)
 	return sum[:]

@@ -52,7 +52,7 @@ type Resending struct {
 	Batch    NewBatch // what a batch would be opened with, when enough wait
 }
 
-// ResendPlastic has a returned plastic wait for a batch that brings it where the move's decision says.
+// ResendPlastic lets a returned plastic wait for a batch that brings it to the kiosk of the move's decision.
 // Conflict: plastic_not_there. Invalid: kiosk_unknown.
 func (s *Store) ResendPlastic(ctx context.Context, m campus.Move, r Resending) (campus.Moved, error) {
 	channel := "app"
@@ -108,7 +108,7 @@ func kioskAtWork(t db.Tx, university, kiosk string) error {
 	return nil
 }
 
-// CardPlastic is the newest plastic of a person's card; somebody else's card is NotFound.
+// CardPlastic returns the newest plastic of a person's card; somebody else's card is NotFound.
 func (s *Store) CardPlastic(ctx context.Context, person, card uuid.UUID) (Plastic, error) {
 	p, err := cardPlastic(s.Read(ctx), selectCardPlastic, person, card)
 	return p, db.Wrap("read a plastic", err)
@@ -170,8 +170,8 @@ func ChooseKiosk(t db.Tx, by campus.Actor, person, card uuid.UUID, kiosk string)
 	return p, casework.AddAudit(t, by, "plastic.choose_kiosk", "plastic/"+p.ID.String(), p.University)
 }
 
-// isStillBrought refuses a plastic that no kiosk is to be chosen for, also the one that it has: nobody is promised a day
-// for what is not brought. Conflict: plastic_picked_up, plastic_returned, plastic_over. Refused: pickup_card_over.
+// isStillBrought refuses a plastic that no kiosk is to be chosen for, also the one that it has: nobody is promised a
+// day for what is not brought. Conflict: plastic_picked_up, plastic_returned, plastic_over. Refused: pickup_card_over.
 func isStillBrought(t db.Tx, p Plastic) error {
 	if p.State == campus.PlasticPickedUp {
 		return campus.Errorf(campus.Conflict, "plastic_picked_up", "plastic %s is in its holder's hand", p.ID)

@@ -11,7 +11,7 @@ import (
 	"campuscard/storage/casework"
 )
 
-// NewApplication is an application of the person that will be accepted: their own files, and a challenge answered.
+// NewApplication returns an application of the person that will be accepted: their own files, and a challenge answered.
 // change may spoil it.
 func (h *House) NewApplication(p Person, change ...func(*cards.NewApplication)) cards.NewApplication {
 	h.t.Helper()
@@ -39,7 +39,7 @@ func (h *House) LivenessAnswer(person uuid.UUID) cards.LivenessAnswer {
 	}}
 }
 
-// Applied is the case of an application the person has just handed in.
+// Applied returns the case of an application the person has just handed in.
 func (h *House) Applied(p Person, change ...func(*cards.NewApplication)) campus.CaseRef {
 	h.t.Helper()
 	accepted, err := h.Cards.Apply(h.t.Context(), Request(campus.Student(p.ID)), h.NewApplication(p, change...))
@@ -73,7 +73,7 @@ func (h *House) PutWhere(ref campus.CaseRef, update string) {
 	}
 }
 
-// NextMove is the next move of a case to a stage.
+// NextMove returns the next move of a case to a stage.
 func (h *House) NextMove(ref campus.CaseRef, stage campus.Stage, waits campus.Party) campus.Move {
 	h.t.Helper()
 	version := One[int64](h, `select version from cases where id = $1`, ref.ID)

@@ -18,7 +18,7 @@ type Blank struct {
 	OwnerURL       string // of the role that migrates
 }
 
-// Owner is the configuration of who migrates.
+// Owner returns the configuration of who migrates.
 func (b Blank) Owner() storage.Config {
 	config := b.Config
 	config.DatabaseURL = b.OwnerURL

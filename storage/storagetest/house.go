@@ -73,7 +73,7 @@ func New(t testing.TB) *House {
 	return h
 }
 
-// Policy is the default policy.
+// Policy returns the default policy.
 func (h *House) Policy() campus.Policy { return h.Policies.For("") }
 
 // Exec changes the test's database behind the store's back, with the rights that the program has.
@@ -92,7 +92,7 @@ func (h *House) ExecAsOwner(sql string, args ...any) {
 	require.NoError(h.t, errors.Join(err, conn.Close(h.t.Context())))
 }
 
-// One is the single value a query answers.
+// One returns the single value a query answers.
 func One[T any](h *House, sql string, args ...any) T {
 	h.t.Helper()
 	var value T

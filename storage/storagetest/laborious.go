@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// LaboriousJPEG is a progressive JPEG, grey all over, with so many scans behind its first. Each takes some 60 bytes for
-// a million blocks, and has a decoder go over all of them.
+// LaboriousJPEG returns a progressive JPEG, grey all over, with so many scans behind its first. Each takes some 60
+// bytes for a million blocks, and has a decoder go over all of them.
 func LaboriousJPEG(width, height, scans int) []byte {
 	blocks := (width + 7) / 8 * ((height + 7) / 8)
 	out := []byte("\xff\xd8\xff\xdb\x00\x43\x00")
@@ -26,7 +26,7 @@ func LaboriousJPEG(width, height, scans int) []byte {
 	return append(out, 0xff, 0xd9)
 }
 
-// refinement is a scan that changes nothing: runs of as many blocks as one code can say.
+// refinement returns a scan that changes nothing: runs of as many blocks as one code can say.
 func refinement(blocks int) []byte {
 	var bits []bool
 	for ; blocks > 0; blocks -= 1<<15 - 1 {
@@ -51,8 +51,8 @@ func refinement(blocks int) []byte {
 	return out
 }
 
-// JPEGHead is the beginning of a JPEG up to its first scan: its kind of frame (0xc0 or 0xc2, progressive), its size,
-// and the sampling factors of each component.
+// JPEGHead returns the beginning of a JPEG up to its first scan: its kind of frame (0xc0 or 0xc2, progressive), its
+// size, and the sampling factors of each component.
 func JPEGHead(frame byte, width, height int, sampling ...byte) []byte {
 	out := []byte{0xff, 0xd8, 0xff, frame, 0, byte(8 + 3*len(sampling)), 8}
 	out = binary.BigEndian.AppendUint16(out, uint16(height))

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// PDF is a paper of one page.
+// PDF returns a paper of one page.
 func PDF(t testing.TB) []byte {
 	t.Helper()
 	paper := fpdf.New("P", "mm", "A4", "")
@@ -24,14 +24,14 @@ func PDF(t testing.TB) []byte {
 	return out.Bytes()
 }
 
-// PackedPDF is a paper of one page whose objects are packed into so many streams, each of which unpacks to so many bytes.
-// Their lengths say where they end; the word for it can be left out.
+// PackedPDF returns a paper of one page whose objects are packed into so many streams, each of which unpacks to so many
+// bytes. Their lengths say where they end; the word for it can be left out.
 func PackedPDF(t testing.TB, streams, size int, ended bool) []byte {
 	t.Helper()
 	return CrowdedPDF(t, streams, size, ended, 0)
 }
 
-// CrowdedPDF is a packed paper whose table has so many objects; most of them are not there.
+// CrowdedPDF returns a packed paper whose table has so many objects; most of them are not there.
 func CrowdedPDF(t testing.TB, streams, size int, ended bool, objects int) []byte {
 	t.Helper()
 	out := bytes.NewBufferString("%PDF-1.7\n")
@@ -88,8 +88,8 @@ func deflated(t testing.TB, content []byte) []byte {
 	return out.Bytes()
 }
 
-// LockedPDF is PDF with passwords: user's to open it, owner's to change it. An empty one of the user is none. Sealed
-// with AES of 256 bits, or else with RC4 as old programs do.
+// LockedPDF returns PDF with passwords: user's to open it, owner's to change it. An empty one of the user is none.
+// Sealed with AES of 256 bits, or else with RC4 as old programs do.
 func LockedPDF(t testing.TB, user, owner string, aes bool) []byte {
 	t.Helper()
 	conf := model.NewRC4Configuration(user, owner, 128)

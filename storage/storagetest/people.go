@@ -80,7 +80,7 @@ func (h *House) PersonOf(university string, change ...func(*people.RosterPerson)
 	}
 }
 
-// ResidentNumber is a valid identity number, another one for each n below 1,000.
+// ResidentNumber returns a valid identity number, another one for each n below 1,000.
 func ResidentNumber(n int) string {
 	body := fmt.Sprintf("37150220060901%03d", n%1000)
 	for _, check := range "0123456789X" {
@@ -91,12 +91,12 @@ func ResidentNumber(n int) string {
 	return "" // not reached: one of the eleven is right
 }
 
-// SignedIn is the token of a full session of a person, without the work of a sign-in.
+// SignedIn returns the token of a full session of a person, without the work of a sign-in.
 func (h *House) SignedIn(person uuid.UUID) string {
 	return h.session("person_id", person, people.FullSession)
 }
 
-// InitialSession is the token of a session that may only finish the first sign-in.
+// InitialSession returns the token of a session that may only finish the first sign-in.
 func (h *House) InitialSession(person uuid.UUID) string {
 	return h.session("person_id", person, people.InitialSession)
 }
@@ -119,15 +119,15 @@ func (h *House) session(column string, id uuid.UUID, level people.SessionLevel) 
 	return token
 }
 
-// Request is one that nobody made before.
+// Request returns a request that nobody made before.
 func Request(actor campus.Actor) casework.Request {
 	return casework.Request{
 		ID: uuid.Must(uuid.NewV7()), Key: randomHex(16), Actor: actor, Route: "POST /test", BodyHash: []byte("body"),
 	}
 }
 
-// NewPhoneCode is the newest code sent to a number that is not on file, empty if none was; like a sender it takes the
-// messages away.
+// NewPhoneCode returns the newest code sent to a number that is not on file, empty if none was; like a sender it takes
+// the messages away.
 func (h *House) NewPhoneCode(ctx context.Context) string {
 	h.t.Helper()
 	messages, err := h.People.ClaimPhoneMessages(ctx, 100, time.Minute)
@@ -135,7 +135,7 @@ func (h *House) NewPhoneCode(ctx context.Context) string {
 	return newestCode(messages)
 }
 
-// PhoneCode is the newest code sent to anybody; like a sender it takes the messages away.
+// PhoneCode returns the newest code sent to anybody; like a sender it takes the messages away.
 func (h *House) PhoneCode(ctx context.Context) string {
 	h.t.Helper()
 	notices, err := h.Casework.ClaimNotices(ctx, 100, time.Minute)
@@ -145,7 +145,7 @@ func (h *House) PhoneCode(ctx context.Context) string {
 	return code
 }
 
-// UnlockCodes are the codes that get past a lock, sent to anybody since they were last asked for.
+// UnlockCodes returns the codes that get past a lock, sent to anybody since they were last asked for.
 func (h *House) UnlockCodes(ctx context.Context) (codes []string) {
 	h.t.Helper()
 	notices, err := h.Casework.ClaimNotices(ctx, 100, 24*time.Hour)

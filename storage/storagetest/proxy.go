@@ -43,7 +43,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	return p
 }
 
-// Address is where the proxy listens.
+// Address returns where the proxy listens.
 func (p *Proxy) Address() string { return p.listener.Addr().String() }
 
 // Pass lets everything through, also what has been held back.
@@ -165,7 +165,7 @@ func (h *House) Detour(t testing.TB) *Detour {
 	return d
 }
 
-// around is an address by a proxy.
+// around returns an address by a proxy.
 func around(t testing.TB, address string) (string, *Proxy) {
 	t.Helper()
 	u, err := url.Parse(address)

@@ -72,7 +72,7 @@ func (s *servers) config(databaseURL, bucket string) storage.Config {
 	}
 }
 
-// bucketName is the database's name as S3 allows it.
+// bucketName returns the database's name as S3 allows it.
 func bucketName(database string) string { return strings.ReplaceAll(database, "_", "-") }
 
 func (s *servers) makeBucket(ctx context.Context, name string) error {

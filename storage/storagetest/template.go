@@ -92,7 +92,7 @@ func (s *servers) dropStale(ctx context.Context, admin *pgx.Conn) error {
 	return nil
 }
 
-// older tells whether text begins with a Unix time that is longer ago than life. What has no time is left alone.
+// older tells whether text begins with a Unix time that is longer ago than life. A text without a time is left alone.
 func older(text string, life time.Duration) bool {
 	seconds, _, _ := strings.Cut(text, "_")
 	unix, err := strconv.ParseInt(seconds, 10, 64)
@@ -118,7 +118,7 @@ func (s *servers) drop(ctx context.Context, database, bucket string) error {
 	return errors.Join(run(ctx, admin, `drop database if exists `+database+` with (force)`), s.dropBucket(ctx, bucket))
 }
 
-// at is the URL with another database.
+// at returns the URL with another database.
 func at(address, database string) string {
 	u, err := url.Parse(address)
 	if err != nil {

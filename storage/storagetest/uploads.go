@@ -26,7 +26,7 @@ func (h *House) Upload(person uuid.UUID, purpose campus.UploadPurpose) cards.Upl
 	return upload
 }
 
-// JPEG is a picture of that size with something on it.
+// JPEG returns a picture of that size with something on it.
 func JPEG(width, height int) []byte {
 	picture := image.NewRGBA(image.Rect(0, 0, width, height))
 	for y := range height {
@@ -47,7 +47,7 @@ type Sealed []byte
 // String implements fmt.Stringer.
 func (s Sealed) String() string { return strconv.Itoa(len(s)) + " bytes" }
 
-// Objects are all objects of the test's bucket, as they lie there when the forgotten ones are gone.
+// Objects returns all objects of the test's bucket, as they lie there when the forgotten ones are gone.
 func (h *House) Objects() map[string]Sealed {
 	h.t.Helper()
 	_, err := h.Shred(h.t.Context(), 1000)

@@ -6,8 +6,8 @@ import (
 	"campuscard/campus"
 )
 
-// Twins are n more applications like one, closed, each with a pending card under the same id. The product does not let
-// one person have them; the constraints must hold all the same.
+// Twins returns n more applications like one, closed, each with a pending card under the same id. The product does not
+// let one person have them; the constraints must hold all the same.
 func (h *House) Twins(application campus.CaseRef, n int) []uuid.UUID {
 	h.t.Helper()
 	ids := make([]uuid.UUID, n)
@@ -25,7 +25,7 @@ func (h *House) Twins(application campus.CaseRef, n int) []uuid.UUID {
 	return ids
 }
 
-// WaitingCards are the plastics of n such cards, which wait for a batch. The first is the one whose promise is the
+// WaitingCards returns the plastics of n such cards, which wait for a batch. The first is the one whose promise is the
 // oldest.
 func (h *House) WaitingCards(application campus.CaseRef, n int) []uuid.UUID {
 	h.t.Helper()

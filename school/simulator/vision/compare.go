@@ -45,13 +45,13 @@ func Compare(photo, live []byte) (reason string, score float64, err error) {
 	return "", score, nil
 }
 
-// likeness is the best correlation over small shifts.
+// likeness returns the best correlation over small shifts.
 func likeness(a *picture, boxA box, b *picture, boxB box) float64 {
 	reference := a.grid(boxA, 0, 0)
 	return bestShift(func(du, dv float64) float64 { return correlation(reference, b.grid(boxB, du, dv)) })
 }
 
-// bestShift is the highest score over small shifts: the boxes of two faces are some pixels off.
+// bestShift returns the highest score over small shifts: the boxes of two faces are some pixels off.
 func bestShift(score func(du, dv float64) float64) float64 {
 	best := 0.0
 	for dy := -shifts; dy <= shifts; dy++ {

@@ -33,8 +33,8 @@ const people, strangers = 15, 60
 
 const margin = 0.012 // between pictures and copies
 
-// A photo and six frames of each: 315 pairs of one person, and 360 of two. The bounds keep both sides well away from the
-// threshold.
+// A photo and six frames of each: 315 pairs of one person, and 360 of two. The bounds keep both sides well away from
+// the threshold.
 func TestPeopleAreToldApart(t *testing.T) {
 	t.Parallel()
 	var photos []seen

@@ -9,7 +9,7 @@ func (b box) centre() (x, y float64) {
 	return (b.left + b.right) / 2, (b.top + b.bottom) / 2
 }
 
-// at is the picture's luminance at a place of the face, -1 to 1 in both directions, between the nearest pixels.
+// at returns the picture's luminance at a place of the face, -1 to 1 in both directions, between the nearest pixels.
 func (p *picture) at(b box, u, v float64) float64 {
 	cx, cy := b.centre()
 	x := max(0, min(cx+u*b.width()/2, float64(p.width-1)-0.001))
@@ -22,12 +22,13 @@ func (p *picture) at(b box, u, v float64) float64 {
 	return top*(1-dy) + bottom*dy
 }
 
-// skin is the usual range of skin in the colour differences; it holds for light and dark skin.
+// skin returns the usual range of skin in the colour differences; it holds for light and dark skin.
 func (p *picture) skin(i int) bool {
 	return p.cb[i] >= 77 && p.cb[i] <= 122 && p.cr[i] >= 136 && p.cr[i] <= 173
 }
 
-// find is where the skin is: the box that leaves a fiftieth of it out on each side. False if there is next to none.
+// find returns where the skin is: the box that leaves a fiftieth of it out on each side. False if there is next to
+// none.
 func (p *picture) find() (box, bool) {
 	columns, rows := make([]int, p.width), make([]int, p.height)
 	total := 0
@@ -48,13 +49,13 @@ func (p *picture) find() (box, bool) {
 	return box{left, top, right, bottom}, true
 }
 
-// middle is where a fiftieth of the total lies below, and above.
+// middle returns where a fiftieth of the total lies below, and above.
 func middle(counts []int, total int) (from, to float64) {
 	share := float64(total) / 50
 	return quantile(counts, share), quantile(counts, float64(total)-share)
 }
 
-// quantile is the place up to which the counts sum to want, between two pixels.
+// quantile returns the place up to which the counts sum to want, between two pixels.
 func quantile(counts []int, want float64) float64 {
 	sum := 0.0
 	for i, n := range counts {

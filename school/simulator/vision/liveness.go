@@ -62,7 +62,7 @@ func repeated(pictures []*picture) bool {
 	return false
 }
 
-// difference is the mean difference of luminance of two pictures of one size.
+// difference returns the mean difference of luminance of two pictures of one size.
 func (p *picture) difference(other *picture) float64 {
 	sum := 0.0
 	for i := range p.y {
@@ -89,7 +89,7 @@ func (p *picture) usable() (box, string) {
 	return b, ""
 }
 
-// movement is how clearly the frames show the action, 0.5 being just enough.
+// movement returns how clearly the frames show the action, 0.5 being just enough.
 func movement(action string, pictures []*picture, boxes []box) float64 {
 	switch action {
 	case "nod":
@@ -133,7 +133,7 @@ func blink(pictures []*picture, boxes []box) float64 {
 	return min(1, best/closed/2)
 }
 
-// eyes is how much white of the eyes there is, as a part of the place where eyes are: light, and without colour.
+// eyes returns how much white of the eyes there is, as a part of the place where eyes are: light, and without colour.
 func (p *picture) eyes(b box) float64 {
 	_, cy := b.centre()
 	top, bottom := int(cy-0.8*b.height()/2), int(cy-0.1*b.height()/2)

@@ -13,14 +13,15 @@ const (
 	copyReach = 1.7
 )
 
-// closeness is how much of a picture is the other one under a stronger or weaker light, at the best of small shifts.
-// Unlike the likeness of faces it looks at the surroundings too, and is not blind to their contrast with the face.
+// closeness returns how much of a picture is the other one under a stronger or weaker light, at the best of small
+// shifts. Unlike the likeness of faces it looks at the surroundings too, and is not blind to their contrast with the
+// face.
 func closeness(a *picture, boxA box, b *picture, boxB box) float64 {
 	reference := a.surroundings(boxA, 0, 0)
 	return bestShift(func(du, dv float64) float64 { return overlap(reference, b.surroundings(boxB, du, dv)) })
 }
 
-// surroundings are the luminances on the grid; beyond the picture there is none, which is less than 0.
+// surroundings returns the luminances on the grid; beyond the picture there is none, which is less than 0.
 func (p *picture) surroundings(b box, du, dv float64) []float64 {
 	g := make([]float64, 0, copyGrid*copyGrid)
 	for row := range copyGrid {
@@ -44,7 +45,7 @@ func (p *picture) holds(b box, u, v float64) bool {
 	return x >= 0 && y >= 0 && x <= float64(p.width-1) && y <= float64(p.height-1)
 }
 
-// overlap is one less the part of the luminances that no common factor explains.
+// overlap returns one less the part of the luminances that no common factor explains.
 func overlap(a, b []float64) float64 {
 	var aa, bb, ab float64
 	for i := range a {

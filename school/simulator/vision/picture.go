@@ -72,7 +72,7 @@ func scale(img *image.YCbCr) *picture {
 	return p
 }
 
-// span is which of size pixels, from first on, fall on place i of n.
+// span returns which of size pixels, from first on, fall on place i of n.
 func span(i, n, first, size int) (from, to int) {
 	from = i * size / n
 	return first + from, first + max(from+1, (i+1)*size/n)
@@ -89,7 +89,7 @@ func average(img *image.YCbCr, x0, y0, x1, y1 int) float32 {
 	return float32(sum) / float32((x1-x0)*(y1-y0))
 }
 
-// mean is the average luminance of the places that belong.
+// mean returns the average luminance of the places that belong.
 func (p *picture) mean(belongs func(x, y int) bool) float64 {
 	var sum, n float64
 	for y := range p.height {

@@ -61,7 +61,7 @@ func (c cli) open(ctx context.Context) (*stack.Stack, error) {
 	return stack.Open(ctx, opts)
 }
 
-// parts are what a whole stack of this kind consists of.
+// parts returns what a whole stack of this kind consists of.
 func (c cli) parts() []stack.Part {
 	if c.Test {
 		return stack.Infra()
@@ -69,7 +69,7 @@ func (c cli) parts() []stack.Part {
 	return stack.All()
 }
 
-// exitCode is that of the command which was run, so that `make` and CI see how the tests ended.
+// exitCode returns the exit code of the command that was run, so that `make` and CI see how the tests ended.
 func exitCode(err error) int {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {
