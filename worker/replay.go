@@ -52,7 +52,7 @@ func Replay(ctx context.Context, temporal client.Client, namespace string, log *
 		temporal: temporal, engine: worker.NewWorkflowReplayer(),
 		quiet: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
 	}
-	RegisterWorkflows(r.engine)
+	workflows.Register(r.engine)
 	ids, err := openWorkflows(ctx, temporal, namespace)
 	if err != nil {
 		return 0, err

@@ -14,7 +14,6 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
-	"go.temporal.io/sdk/workflow"
 	"golang.org/x/sync/errgroup"
 
 	"campuscard/activities"
@@ -62,7 +61,7 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 		w.queues = append(w.queues, func() worker.Worker {
 			tq := worker.New(temporal, q.name, q.options(cfg, counts))
 			if q.name == workflows.CaseQueue {
-				RegisterWorkflows(tq)
+				workflows.Register(tq)
 			}
 			registerActivities(tq, steps)
 			return tq
@@ -84,25 +83,6 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 	w.loops = append(w.loops, (&foreman{store: store, policies: policies, log: log}).run)
 	w.loops = append(w.loops, (&clockMinder{store: store, log: log}).run)
 	return w
-}
-
-// registry is the half of a worker that takes workflows, shared with the replayer.
-type registry interface {
-	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
-}
-
-// RegisterWorkflows registers every process under its kind, so that renaming a function breaks no running case.
-func RegisterWorkflows(r registry) {
-	for kind, process := range map[campus.CaseKind]any{
-		campus.ApplicationCase: workflows.Application,
-		campus.PlasticCase:     workflows.Plastic,
-		campus.BatchCase:       workflows.Batch,
-		campus.PackageCase:     workflows.Package,
-		campus.InvitationCase:  workflows.Invitation,
-		campus.EndingCase:      workflows.Ending,
-	} {
-		r.RegisterWorkflowWithOptions(process, workflow.RegisterOptions{Name: string(kind)})
-	}
 }
 
 // registerActivities registers every step under the name of its method. Local ones run on the queue of the cases;

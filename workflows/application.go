@@ -261,9 +261,3 @@ func (w *application) reminder() change {
 		Notices: []campus.Notice{{Template: "notice.remind_" + string(w.stage)}},
 	}}
 }
-
-// until is the due time of a wait that begins now.
-func until(ctx workflow.Context, limit campus.Duration) *time.Time {
-	t := workflow.Now(ctx).Add(limit.Std())
-	return &t
-}

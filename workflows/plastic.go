@@ -376,6 +376,3 @@ func (w *plastic) giveUp(ctx workflow.Context, outcome campus.Outcome, reason st
 	}
 	return err
 }
-
-// promisedDay is the day that ends at t.
-func promisedDay(t time.Time) campus.Date { return campus.DateOf(t.Add(-time.Nanosecond)) }

@@ -77,7 +77,7 @@ func (p *play) newEnvOn(store *storage.Store, more ...interceptor.WorkerIntercep
 	env.SetTestTimeout(30 * time.Second)
 	env.SetStartTime(p.Clock.Now())
 	env.SetWorkerOptions(sdkworker.Options{Interceptors: append(more, worker.Faults())})
-	worker.RegisterWorkflows(env)
+	workflows.Register(env)
 	env.RegisterActivityWithOptions(activities.New(store, p.Systems, p.Policies, p.Log), activity.RegisterOptions{})
 	return env
 }

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/workflow"
+
+	"campuscard/campus"
 )
 
 // rung is one step of a deadline ladder: what to do when the wait has lasted so long.
@@ -45,3 +47,12 @@ func awaitFor(ctx workflow.Context, timeout time.Duration, name string, done fun
 		Timeout: timeout, TimerOptions: workflow.TimerOptions{Summary: name},
 	}, done)
 }
+
+// until is the due time of a wait that begins now.
+func until(ctx workflow.Context, limit campus.Duration) *time.Time {
+	t := workflow.Now(ctx).Add(limit.Std())
+	return &t
+}
+
+// promisedDay is the day that ends at t.
+func promisedDay(t time.Time) campus.Date { return campus.DateOf(t.Add(-time.Nanosecond)) }
