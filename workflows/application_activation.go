@@ -57,7 +57,7 @@ func (w *application) keepRevocations() {
 // revocation takes a card out of a system; harmless where it never was.
 func revocation(service campus.Service, card uuid.UUID) undoing {
 	name := "revoke-" + string(service)
-	return undoing{stepKind{Name: name}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+	return undoing{kind: stepKind{Name: name}, call: func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
 		return workflow.ExecuteActivity(on(ctx, BaseQueue(service), name), steps.RevokeService,
 			activities.ServiceStep{Ref: ref, Card: card, Service: service})
 	}}

@@ -27,14 +27,14 @@ func (w *application) awaitReview(ctx workflow.Context) error {
 	since := workflow.Now(ctx)
 	untilDue := func(before campus.Duration) time.Duration { return w.due.Sub(since) - before.Std() }
 	done, err := wait(ctx, since, p.ReviewLimit.Std(), "review", w.left(campus.StageReview),
-		rung{untilDue(p.ReviewReminder), "review: remind", func(ctx workflow.Context) error {
+		rung{after: untilDue(p.ReviewReminder), name: "review: remind", climb: func(ctx workflow.Context) error {
 			return w.advance(ctx, change{at: campus.StageReview, Move: campus.Move{
 				Name:   "remind:review",
 				Events: []campus.Event{internalEvent("review_reminded", campus.System())},
 				Remind: []campus.WorkItemKey{item},
 			}})
 		}},
-		rung{untilDue(p.ReviewEscalation), "review: escalate", func(ctx workflow.Context) error {
+		rung{after: untilDue(p.ReviewEscalation), name: "review: escalate", climb: func(ctx workflow.Context) error {
 			return w.advance(ctx, change{at: campus.StageReview, Move: campus.Move{
 				Name:     "escalate:review",
 				Events:   []campus.Event{internalEvent("review_escalated", campus.System())},

@@ -75,7 +75,7 @@ func (w *batch) run(ctx workflow.Context) error {
 
 func (w *batch) begin(ctx workflow.Context) error {
 	w.undoings = append(w.undoings,
-		undoing{stepKind{Name: "cancel-batch"}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+		undoing{kind: stepKind{Name: "cancel-batch"}, call: func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
 			return workflow.ExecuteActivity(on(ctx, BureauQueue, "take the batch back"), steps.CancelBatch, ref)
 		}})
 	if p := w.input.Progress; p != nil {

@@ -330,7 +330,7 @@ func (w *plastic) pickedUp(ctx workflow.Context) error {
 
 // remind is a rung of a ladder that reminds the student to come.
 func (w *plastic) remind(after campus.Duration) rung {
-	return rung{after.Std(), "pickup: remind the student", func(ctx workflow.Context) error {
+	return rung{after: after.Std(), name: "pickup: remind the student", climb: func(ctx workflow.Context) error {
 		return w.advance(ctx, change{at: campus.StagePickup, Move: campus.Move{
 			Name:    "remind:pickup",
 			Events:  []campus.Event{event("reminded", campus.System())},

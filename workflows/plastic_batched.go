@@ -143,7 +143,7 @@ func (w *plastic) awaitResend(ctx workflow.Context) error {
 
 // remindReturned is a rung of a ladder that reminds the student of a card that can be sent again.
 func (w *plastic) remindReturned() rung {
-	return rung{w.plan.Plastic.ReturnedReminder.Std(), "returned: remind the student", func(ctx workflow.Context) error {
+	return rung{after: w.plan.Plastic.ReturnedReminder.Std(), name: "returned: remind the student", climb: func(ctx workflow.Context) error {
 		return w.advance(ctx, change{at: campus.StageReturned, Move: campus.Move{
 			Name:    "remind:returned",
 			Events:  []campus.Event{event("reminded", campus.System())},
