@@ -20,7 +20,7 @@ import (
 	"campuscard/storage/cards"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -62,7 +62,7 @@ func runWithin[R any](ctx context.Context, h *house, activity, input any) (resul
 	env.RegisterActivity(h.acts)
 	var value converter.EncodedValue
 	if value, err = env.ExecuteActivity(activity, input); err != nil {
-		return result, workflows.FromTemporal(err)
+		return result, engine.FromTemporal(err)
 	}
 	if value.HasValue() {
 		require.NoError(h.t, value.Get(&result))

@@ -15,7 +15,7 @@ import (
 	"campuscard/campus"
 	"campuscard/storage"
 	"campuscard/storage/casework"
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 )
 
 // How long a decision is waited for: until the workflow has taken it, until it has answered while somebody waits for
@@ -67,17 +67,17 @@ func (s *Sender) send(ctx context.Context, d casework.Decision, wait, keep time.
 	switch {
 	case err == nil:
 		return s.kept(d)(s.store.Casework.CloseDecision(kept, d.ID, answer))
-	case workflows.IsGone(err):
+	case engine.IsGone(err):
 		if open, err := s.store.Casework.CaseIsOpen(kept, d.Case); err != nil || open {
 			return s.waits(kept, d, err)
 		}
 		over := campus.Errorf(campus.Conflict, campus.WrongStage, "the case is not open to this any more")
 		return s.kept(d)(s.store.Casework.RefuseDecision(kept, d.ID, over))
-	case !workflows.IsAnswer(err):
+	case !engine.IsAnswer(err):
 		s.log.WarnContext(ctx, "a decision is still open", "decision", d.ID, "case", d.Case.WorkflowID(), "error", err)
 		return d, nil
 	}
-	return s.refuse(kept, d, workflows.FromTemporal(err))
+	return s.refuse(kept, d, engine.FromTemporal(err))
 }
 
 // waits leaves a decision open whose case goes on and has no workflow: it has not begun yet, or Temporal has lost it.
@@ -139,7 +139,7 @@ func (s *Sender) recall(ctx context.Context, ref campus.CaseRef) error {
 	if place.Outcome != "" || slices.Contains(place.Stuck, campus.CatchUp) { // staff have been told
 		return nil
 	}
-	if err := s.temporal.SignalWorkflow(ctx, ref.WorkflowID(), "", campus.CatchUp, nil); err != nil && !workflows.IsGone(err) {
+	if err := s.temporal.SignalWorkflow(ctx, ref.WorkflowID(), "", campus.CatchUp, nil); err != nil && !engine.IsGone(err) {
 		return fmt.Errorf("have a workflow catch up: %w", err)
 	}
 	return nil

@@ -6,7 +6,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 
 	"campuscard/campus"
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 )
 
 // Lost deals with a case that seems to have no workflow, as after Temporal was restored from a dump that is older than
@@ -14,7 +14,7 @@ import (
 func (s *Sender) Lost(ctx context.Context, ref campus.CaseRef) error {
 	found, err := s.temporal.DescribeWorkflowExecution(ctx, ref.WorkflowID(), "")
 	switch {
-	case workflows.IsGone(err):
+	case engine.IsGone(err):
 		if begins, err := s.store.Casework.StartAgain(ctx, ref); err != nil || begins {
 			return err
 		}

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"campuscard/worker"
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 )
 
 func (d *doctor) lookAtTemporal(ctx context.Context) []Finding {
@@ -56,7 +56,7 @@ func (d *doctor) lookAtAttributes(ctx context.Context) []Finding {
 		return broken(err)
 	}
 	var wrong []string
-	for _, key := range workflows.SearchAttributes() {
+	for _, key := range engine.SearchAttributes() {
 		if kind, there := known.GetCustomAttributes()[key.GetName()]; !there || kind != key.GetValueType() {
 			wrong = append(wrong, key.GetName())
 		}
@@ -64,7 +64,7 @@ func (d *doctor) lookAtAttributes(ctx context.Context) []Finding {
 	if len(wrong) > 0 {
 		return fail("temporal.attributes.wrong", values{"names": strings.Join(wrong, ", ")})
 	}
-	return well("temporal.attributes.fine", values{"count": strconv.Itoa(len(workflows.SearchAttributes()))})
+	return well("temporal.attributes.fine", values{"count": strconv.Itoa(len(engine.SearchAttributes()))})
 }
 
 // lookAtQueues tells whether somebody works on every task queue.
@@ -75,7 +75,7 @@ func (d *doctor) lookAtQueues(ctx context.Context) []Finding {
 	for i, queue := range queues {
 		group.Go(func() error {
 			kind := enumspb.TASK_QUEUE_TYPE_ACTIVITY
-			if queue == workflows.CaseQueue {
+			if queue == engine.CaseQueue {
 				kind = enumspb.TASK_QUEUE_TYPE_WORKFLOW
 			}
 			found, err := d.Temporal.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{

@@ -15,7 +15,7 @@ import (
 	"campuscard/campus"
 	"campuscard/storage"
 	"campuscard/storage/casework"
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 )
 
 // Apart is how an open case and its workflow differ. Empty: they stand at the same place.
@@ -135,7 +135,7 @@ func (c Comparison) one(ctx context.Context, standing casework.StandingCase) (Ap
 		QueryRejectCondition: enumspb.QUERY_REJECT_CONDITION_NOT_OPEN,
 	})
 	switch {
-	case workflows.IsGone(err):
+	case engine.IsGone(err):
 		return Missing, nil
 	case err != nil:
 		return Silent, err
@@ -154,7 +154,7 @@ func (c Comparison) one(ctx context.Context, standing casework.StandingCase) (Ap
 func (c Comparison) queued(ctx context.Context, standing casework.StandingCase) (Apart, error) {
 	found, err := c.Temporal.DescribeWorkflowExecution(ctx, standing.WorkflowID(), "")
 	switch {
-	case workflows.IsGone(err):
+	case engine.IsGone(err):
 		return Unstarted, nil
 	case err != nil:
 		return Silent, err

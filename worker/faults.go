@@ -8,7 +8,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/workflow"
 
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 )
 
 // faults takes our errors over the border of Temporal: from activities, workflows and updates.
@@ -36,10 +36,10 @@ func (a *activityFaults) ExecuteActivity(ctx context.Context, in *interceptor.Ex
 	result, err := a.Next.ExecuteActivity(ctx, in)
 	info := activity.GetInfo(ctx)
 	if !info.IsLocalActivity {
-		return result, workflows.EndRound(err)
+		return result, engine.EndRound(err)
 	}
 	// One of our own, which waits for our parts by trying again.
-	return result, workflows.ToTemporal(a.tries.judge(ownTry{info.WorkflowExecution.RunID, info.ActivityType.Name,
+	return result, engine.ToTemporal(a.tries.judge(ownTry{info.WorkflowExecution.RunID, info.ActivityType.Name,
 		info.Attempt}, err))
 }
 
@@ -56,16 +56,16 @@ type workflowFaults struct {
 // ExecuteWorkflow implements interceptor.WorkflowInboundInterceptor.
 func (w *workflowFaults) ExecuteWorkflow(ctx workflow.Context, in *interceptor.ExecuteWorkflowInput) (any, error) {
 	result, err := w.Next.ExecuteWorkflow(ctx, in)
-	return result, workflows.ToTemporal(err)
+	return result, engine.ToTemporal(err)
 }
 
 // ValidateUpdate implements interceptor.WorkflowInboundInterceptor.
 func (w *workflowFaults) ValidateUpdate(ctx workflow.Context, in *interceptor.UpdateInput) error {
-	return workflows.ToTemporal(w.Next.ValidateUpdate(ctx, in))
+	return engine.ToTemporal(w.Next.ValidateUpdate(ctx, in))
 }
 
 // ExecuteUpdate implements interceptor.WorkflowInboundInterceptor.
 func (w *workflowFaults) ExecuteUpdate(ctx workflow.Context, in *interceptor.UpdateInput) (any, error) {
 	result, err := w.Next.ExecuteUpdate(ctx, in)
-	return result, workflows.ToTemporal(err)
+	return result, engine.ToTemporal(err)
 }

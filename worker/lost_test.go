@@ -15,7 +15,7 @@ import (
 	"campuscard/storage/casework"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -29,7 +29,7 @@ func lose(t *testing.T, e *workflowtest.Engine, ref campus.CaseRef) {
 	require.NoError(t, err)
 	e.Await(func() bool {
 		_, err := e.Client.DescribeWorkflowExecution(t.Context(), ref.WorkflowID(), "")
-		return workflows.IsGone(err)
+		return engine.IsGone(err)
 	}, "Temporal does not know the workflow")
 }
 
@@ -132,7 +132,7 @@ func TestLostWorkflowOfADecidedCaseIsAnIncident(t *testing.T) {
 
 	// Whoever restores Temporal properly has the case go on, and the incident closes by itself.
 	c := e.Case(ref)
-	begin := client.StartWorkflowOptions{ID: ref.WorkflowID(), TaskQueue: workflows.CaseQueue}
+	begin := client.StartWorkflowOptions{ID: ref.WorkflowID(), TaskQueue: engine.CaseQueue}
 	_, err = e.Client.ExecuteWorkflow(t.Context(), begin, string(ref.Kind),
 		campus.CaseInput{Case: ref, University: c.University, Campus: c.Campus})
 	require.NoError(t, err)

@@ -14,7 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 )
 
 // Retention is how long the history of a closed case can be looked at. What people need longer is in Postgres.
@@ -31,7 +31,7 @@ func PrepareNamespace(ctx context.Context, temporal client.Client, namespace str
 		return fmt.Errorf("register namespace %s: %w", namespace, err)
 	}
 	wanted := map[string]enumspb.IndexedValueType{}
-	for _, key := range workflows.SearchAttributes() {
+	for _, key := range engine.SearchAttributes() {
 		wanted[key.GetName()] = key.GetValueType()
 	}
 	if err := whenKnown(ctx, func() error { return addSearchAttributes(ctx, temporal, namespace, wanted) }); err != nil {

@@ -18,7 +18,7 @@ import (
 	"campuscard/campus"
 	"campuscard/storage"
 	"campuscard/storage/casework"
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 )
 
 const (
@@ -125,11 +125,11 @@ func (d *dispatcher) call(ctx context.Context, row casework.OutboxRow, eager boo
 		return err
 	}
 	_, err := d.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID: row.WorkflowID, TaskQueue: workflows.CaseQueue,
+		ID: row.WorkflowID, TaskQueue: engine.CaseQueue,
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		EnableEagerStart:                         eager,
-		TypedSearchAttributes:                    workflows.StartAttributes(input),
+		TypedSearchAttributes:                    engine.StartAttributes(input),
 		StaticSummary:                            row.Workflow + " · " + input.University + " · " + input.Campus,
 	}, row.Workflow, input)
 	return err
@@ -144,10 +144,10 @@ func judge(row casework.OutboxRow, err error) casework.Delivery {
 	if _, started := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); started {
 		return casework.Delivery{Done: true}
 	}
-	if workflows.IsGone(err) && row.Kind == casework.SignalRow {
+	if engine.IsGone(err) && row.Kind == casework.SignalRow {
 		return casework.Delivery{Drop: true}
 	}
-	if workflows.IsOutage(err) {
+	if engine.IsOutage(err) {
 		return casework.Delivery{Outage: true}
 	}
 	wait := min(time.Second<<min(row.Tries, 9), 5*time.Minute)

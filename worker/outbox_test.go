@@ -10,7 +10,7 @@ import (
 	"campuscard/campus"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -134,7 +134,7 @@ func TestNothingButCodesLeavesTheOutbox(t *testing.T) {
 	for id, place := range wrong {
 		e.Await(func() bool { // not true at once when Temporal is too busy to say
 			_, err := e.Client.DescribeWorkflowExecution(t.Context(), workflow(id), "")
-			return workflows.IsGone(err)
+			return engine.IsGone(err)
 		}, "Temporal has no workflow with a %s", id)
 		failure := storagetest.One[string](e.House.House, `select failure from outbox where workflow_id = $1`, workflow(id))
 		require.NotEmpty(t, failure)

@@ -10,7 +10,8 @@ import (
 
 	"campuscard/activities"
 	"campuscard/campus"
-	"campuscard/workflows"
+	"campuscard/workflows/cards"
+	"campuscard/workflows/engine"
 )
 
 // taskQueue is one queue with its limits.
@@ -24,19 +25,19 @@ type taskQueue struct {
 // systems of packages, which the policy names.
 func taskQueues(rates map[string]float64, services []string) []taskQueue {
 	queues := []taskQueue{
-		{name: workflows.CaseQueue},
-		{name: workflows.AcademicQueue, rate: 200, slots: 32},
-		{name: workflows.CarrierQueue, rate: 100, slots: 16},
-		{name: workflows.FaceQueue, rate: 100, slots: 4}, // it works on pictures: more at once only wait for each other, and time out
-		{name: workflows.BureauQueue, rate: 50, slots: 8},
-		{name: workflows.HRQueue, rate: 50, slots: 8},
-		{name: workflows.InternationalQueue, rate: 50, slots: 8},
+		{name: engine.CaseQueue},
+		{name: engine.AcademicQueue, rate: 200, slots: 32},
+		{name: engine.CarrierQueue, rate: 100, slots: 16},
+		{name: engine.FaceQueue, rate: 100, slots: 4}, // it works on pictures: more at once only wait for each other, and time out
+		{name: engine.BureauQueue, rate: 50, slots: 8},
+		{name: engine.HRQueue, rate: 50, slots: 8},
+		{name: engine.InternationalQueue, rate: 50, slots: 8},
 	}
 	for _, service := range campus.BasePackage() {
-		queues = append(queues, taskQueue{name: workflows.BaseQueue(service), rate: 200, slots: 16})
+		queues = append(queues, taskQueue{name: engine.BaseQueue(service), rate: 200, slots: 16})
 	}
 	for _, system := range services {
-		queues = append(queues, taskQueue{name: workflows.ServiceQueue(system), rate: 50, slots: 8})
+		queues = append(queues, taskQueue{name: cards.ServiceQueue(system), rate: 50, slots: 8})
 	}
 	for i, q := range queues {
 		if rate, found := rates[q.name]; found {
@@ -58,7 +59,7 @@ func (q taskQueue) options(cfg Config, m *metrics) worker.Options {
 		Interceptors: append(slices.Clone(cfg.Around), Faults(),
 			&failureCounter{failures: m.failures, outages: m.outages}, &waitingWatch{waiting: m.waiting}),
 	}
-	if q.name == workflows.CaseQueue {
+	if q.name == engine.CaseQueue {
 		options.LocalActivityWorkerOnly = true
 		options.MaxConcurrentLocalActivityExecutionSize = 64
 		options.MaxConcurrentWorkflowTaskPollers = 16 // half of them wait where only the first task of a case comes, and most of those begin here

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"campuscard/workflows"
+	"campuscard/workflows/engine"
 )
 
 const (
@@ -106,7 +107,7 @@ func (r *replayer) examine(ctx context.Context, id string) error {
 			return ctx.Err()
 		}
 		events, err := r.fetch(ctx, id)
-		if workflows.IsGone(err) {
+		if engine.IsGone(err) {
 			return nil
 		}
 		if err != nil {

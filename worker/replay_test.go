@@ -27,7 +27,7 @@ import (
 	"campuscard/campus"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -181,7 +181,7 @@ func startAnother(t *testing.T, e *workflowtest.Engine) {
 		University: storagetest.University, Campus: storagetest.EastCampus,
 	}
 	_, err := e.Client.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
-		ID: input.Case.WorkflowID(), TaskQueue: "other", TypedSearchAttributes: workflows.StartAttributes(input),
+		ID: input.Case.WorkflowID(), TaskQueue: "other", TypedSearchAttributes: engine.StartAttributes(input),
 	}, string(campus.PlasticCase), input)
 	require.NoError(t, err)
 	<-slept

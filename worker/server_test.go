@@ -12,7 +12,7 @@ import (
 	"campuscard/campus"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -23,7 +23,7 @@ func TestNamespaceIsPreparedAsOftenAsOneLikes(t *testing.T) {
 	known, err := e.Client.OperatorService().ListSearchAttributes(t.Context(),
 		&operatorservice.ListSearchAttributesRequest{Namespace: e.Namespace})
 	require.NoError(t, err)
-	for _, attribute := range workflows.SearchAttributes() {
+	for _, attribute := range engine.SearchAttributes() {
 		require.Equal(t, attribute.GetValueType(), known.GetCustomAttributes()[attribute.GetName()], attribute.GetName())
 	}
 }

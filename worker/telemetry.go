@@ -23,7 +23,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 
 	"campuscard/storage"
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 )
 
 // Telemetry is what a process tells about itself: metrics for Prometheus, and traces where a collector is named by
@@ -82,9 +82,9 @@ func (t *Telemetry) startMetrics() error {
 // that appears with its first failure has not increased.
 func watchedFailures() map[string]map[string]string {
 	return map[string]map[string]string{
-		"temporal_workflow_task_execution_failed": {"task_queue": workflows.CaseQueue,
+		"temporal_workflow_task_execution_failed": {"task_queue": engine.CaseQueue,
 			"failure_reason": "NonDeterminismError"},
-		"temporal_workflow_failed": {"task_queue": workflows.CaseQueue},
+		"temporal_workflow_failed": {"task_queue": engine.CaseQueue},
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 )
 
 // Deployment is the name of our workers' versioned deployment.
@@ -53,7 +53,7 @@ func Promote(ctx context.Context, temporal client.Client, v Version) error {
 		if err == nil {
 			return nil
 		}
-		if !notYet(err) && !workflows.IsOutage(err) {
+		if !notYet(err) && !engine.IsOutage(err) {
 			return fmt.Errorf("make build %s current: %w", v, err)
 		}
 		if !sleep(ctx, 200*time.Millisecond) {

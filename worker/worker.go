@@ -22,6 +22,7 @@ import (
 	"campuscard/school"
 	"campuscard/storage"
 	"campuscard/workflows"
+	"campuscard/workflows/engine"
 )
 
 // Config is what a worker needs to know.
@@ -60,7 +61,7 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 	for _, q := range taskQueues(cfg.Rates, policies.ServiceSystems()) {
 		w.queues = append(w.queues, func() worker.Worker {
 			tq := worker.New(temporal, q.name, q.options(cfg, counts))
-			if q.name == workflows.CaseQueue {
+			if q.name == engine.CaseQueue {
 				workflows.Register(tq)
 			}
 			registerActivities(tq, steps)
@@ -127,7 +128,7 @@ func (w *Worker) start(ctx context.Context, prepare func() worker.Worker) (worke
 		switch {
 		case err == nil:
 			return q, nil
-		case !workflows.IsOutage(err) && !notYet(err):
+		case !engine.IsOutage(err) && !notYet(err):
 			return nil, fmt.Errorf("start the worker: %w", err)
 		}
 		w.log.WarnContext(ctx, "the worker waits for Temporal", "error", err)

@@ -14,7 +14,7 @@ import (
 	"campuscard/storage/cards"
 	"campuscard/storage/casework"
 	"campuscard/storage/storagetest"
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -204,7 +204,7 @@ func TestFreshman(t *testing.T) {
 		p.env = p.newEnv(&around{do: func(ctx context.Context, run func() (any, error)) (any, error) {
 			if activity.GetInfo(ctx).ActivityType.Name == "LookForEnrolment" && away < 3 {
 				away++
-				return nil, workflows.ToTemporal(campus.Errorf(campus.Unavailable, campus.DatabaseDown, "Postgres does not answer"))
+				return nil, engine.ToTemporal(campus.Errorf(campus.Unavailable, campus.DatabaseDown, "Postgres does not answer"))
 			}
 			return run()
 		}})
@@ -352,7 +352,7 @@ func TestOutagesOfTheOthersPark(t *testing.T) {
 	for name, test := range map[string]struct {
 		begin  func(t *testing.T) *play
 		system string
-		steps  []string
+		Steps  []string
 		goes   campus.Stage
 	}{
 		"the Centre": {func(t *testing.T) *play { return applicant(t, "kind=plain&category=foreign") }, "international",
@@ -365,19 +365,19 @@ func TestOutagesOfTheOthersPark(t *testing.T) {
 			p.School.Fault(test.system, "outage")
 			p.do(func() {
 				c := p.Case(p.ref)
-				require.ElementsMatch(t, test.steps, c.Parked)
+				require.ElementsMatch(t, test.Steps, c.Parked)
 				require.Equal(t, campus.WaitsForOperator, c.WaitsFor)
-				for _, step := range test.steps {
+				for _, step := range test.Steps {
 					require.NotEqual(t, "pass", p.Verdicts(p.ref)[campus.Item(step)])
 				}
 				p.School.Fault(test.system, "none")
 			})
-			for _, step := range test.steps {
+			for _, step := range test.Steps {
 				p.settle("operator", campus.RetryStep, step, 1)
 			}
 			p.do(func() {
 				require.Equal(t, test.goes, p.Case(p.ref).Stage)
-				for _, step := range test.steps {
+				for _, step := range test.Steps {
 					require.Equal(t, "pass", p.Verdicts(p.ref)[campus.Item(step)])
 				}
 			})

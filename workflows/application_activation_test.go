@@ -10,7 +10,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage/storagetest"
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -181,7 +181,7 @@ func TestDecisionAheadOfTheWorkflow(t *testing.T) {
 	})
 	r.refused(campus.EngineBehind)
 	p.do(func() {
-		require.Equal(t, campus.Unavailable, campus.CodeOf(workflows.FromTemporal(r.err)))
+		require.Equal(t, campus.Unavailable, campus.CodeOf(engine.FromTemporal(r.err)))
 		p.Exec(`update cases set version = version - 1 where id = $1`, p.ref.ID)
 	})
 	p.activate()

@@ -19,7 +19,7 @@ import (
 	"campuscard/storage/cards"
 	"campuscard/storage/production"
 	"campuscard/storage/storagetest"
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -43,7 +43,7 @@ func (p *play) resend() {
 	for _, d := range due {
 		r := &reply{what: "again " + d.Update}
 		r.kept = func(result any, err error) {
-			if campus.ReasonOf(workflows.FromTemporal(err)) == campus.EngineBehind { // it stays open
+			if campus.ReasonOf(engine.FromTemporal(err)) == campus.EngineBehind { // it stays open
 				p.rejected[d.ID]++
 				p.env.SignalWorkflow(campus.CatchUp, nil)
 				return

@@ -16,7 +16,7 @@ import (
 	"campuscard/storage/cards"
 	"campuscard/storage/production"
 	"campuscard/storage/storagetest"
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -121,8 +121,8 @@ func (f *forgery) sendForged(d campus.Decision) string {
 		err = handle.Get(ctx, nil)
 	}
 	require.Error(f.t, err, "%s is carried out", d.Update)
-	require.True(f.t, workflows.IsAnswer(err), "%s: %v", d.Update, err)
-	return campus.ReasonOf(workflows.FromTemporal(err))
+	require.True(f.t, engine.IsAnswer(err), "%s: %v", d.Update, err)
+	return campus.ReasonOf(engine.FromTemporal(err))
 }
 
 // quiet waits until nothing is written any more, and answers what the tables have.

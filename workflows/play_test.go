@@ -23,6 +23,7 @@ import (
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
 	"campuscard/workflows"
+	"campuscard/workflows/engine"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -123,7 +124,7 @@ func (r *reply) refused(reason string) { r.want = reason }
 func (r *reply) check(t *testing.T) {
 	t.Helper()
 	require.True(t, r.done, "%s was not answered", r.what)
-	require.Equal(t, r.want, campus.ReasonOf(workflows.FromTemporal(r.err)), "%s: %v", r.what, r.err)
+	require.Equal(t, r.want, campus.ReasonOf(engine.FromTemporal(r.err)), "%s: %v", r.what, r.err)
 	if r.want == "" {
 		require.NoError(t, r.err, r.what)
 	}
@@ -161,7 +162,7 @@ func (p *play) decide(update string, by campus.Actor, said campus.Said, payload 
 func (p *play) keeps(id uuid.UUID) func(result any, err error) {
 	return func(result any, err error) {
 		if err != nil {
-			_, err = p.Casework.RefuseDecision(p.t.Context(), id, workflows.FromTemporal(err))
+			_, err = p.Casework.RefuseDecision(p.t.Context(), id, engine.FromTemporal(err))
 		} else {
 			_, err = p.Casework.CloseDecision(p.t.Context(), id, asJSON(p.t, result))
 		}

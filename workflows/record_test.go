@@ -24,6 +24,7 @@ import (
 	"campuscard/storage/production"
 	"campuscard/worker"
 	"campuscard/workflows"
+	"campuscard/workflows/engine"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -660,7 +661,7 @@ func stagesShown(t *testing.T, h *history.History) (shown []string) {
 		if event.GetEventType() == enums.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES {
 			fields = event.GetUpsertWorkflowSearchAttributesEventAttributes().GetSearchAttributes().GetIndexedFields()
 		}
-		stage, found := fields[workflows.StageAttribute.GetName()]
+		stage, found := fields[engine.StageAttribute.GetName()]
 		if !found {
 			continue
 		}

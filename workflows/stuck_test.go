@@ -14,7 +14,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage/storagetest"
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -139,7 +139,7 @@ func TestForgedRetryOfAStuckStep(t *testing.T) {
 		p.do(func() {
 			before := tries.Load()
 			r := &reply{what: what}
-			r.kept = func(_ any, err error) { reasons[what] = campus.ReasonOf(workflows.FromTemporal(err)) }
+			r.kept = func(_ any, err error) { reasons[what] = campus.ReasonOf(engine.FromTemporal(err)) }
 			p.env.UpdateWorkflow(campus.SettleStepUpdate, uuid.NewString(), r, campus.Decision{ID: id, By: workflowtest.Staff("operator"), Said: said})
 			p.env.RegisterDelayedCallback(func() { require.Equal(t, before, tries.Load(), what) }, time.Minute)
 		})

@@ -19,7 +19,7 @@ import (
 	"campuscard/campus"
 	"campuscard/school"
 	"campuscard/worker"
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 )
 
 // bare works applications with the same starts, updates and calls of the school's systems as the product, and keeps
@@ -112,7 +112,7 @@ func (b *bare) start(ctx context.Context, kind campus.CaseKind, id uuid.UUID, a 
 	begins := campus.CaseInput{Case: ref, University: a.person.University, Campus: a.person.Campus,
 		Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool}
 	_, err := b.temporal.ExecuteWorkflow(ctx, temporalclient.StartWorkflowOptions{
-		ID: ref.WorkflowID(), TaskQueue: workflows.CaseQueue, TypedSearchAttributes: workflows.StartAttributes(begins),
+		ID: ref.WorkflowID(), TaskQueue: engine.CaseQueue, TypedSearchAttributes: engine.StartAttributes(begins),
 		StaticSummary: string(kind) + " · " + a.person.University + " · " + a.person.Campus,
 	}, string(kind), bareCase{id, a.id})
 	return err

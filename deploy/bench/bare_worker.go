@@ -20,7 +20,7 @@ import (
 	"campuscard/e2e/client"
 	"campuscard/school"
 	"campuscard/worker"
-	"campuscard/workflows"
+	"campuscard/workflows/engine"
 )
 
 // bareWorkerCommand works the bare workflow. It reads from its input who may apply, and tells over HTTP which cases
@@ -91,16 +91,16 @@ func (b *bareWork) open(temporal temporalclient.Client) (stop func(), err error)
 			w.Stop()
 		}
 	}
-	for _, queue := range []string{workflows.CaseQueue, workflows.AcademicQueue, workflows.CarrierQueue,
-		workflows.FaceQueue,
-		workflows.BaseQueue(campus.AccessService), workflows.BaseQueue(campus.LibraryService),
-		workflows.BaseQueue(campus.CanteenService)} {
+	for _, queue := range []string{engine.CaseQueue, engine.AcademicQueue, engine.CarrierQueue,
+		engine.FaceQueue,
+		engine.BaseQueue(campus.AccessService), engine.BaseQueue(campus.LibraryService),
+		engine.BaseQueue(campus.CanteenService)} {
 		options, err := worker.QueueOptions(queue)
 		if err != nil {
 			return stop, err
 		}
 		w := sdkworker.New(temporal, queue, options)
-		if queue == workflows.CaseQueue {
+		if queue == engine.CaseQueue {
 			w.RegisterWorkflowWithOptions(b.application, workflow.RegisterOptions{Name: string(campus.ApplicationCase)})
 			w.RegisterWorkflowWithOptions(b.plastic, workflow.RegisterOptions{Name: string(campus.PlasticCase)})
 		} else {
@@ -158,24 +158,24 @@ func (b *bareWork) application(ctx workflow.Context, in bareCase) error {
 		}
 	}
 	var steps *bareSteps
-	if err := bareCalls(ctx, in, bareCall{workflows.AcademicQueue, steps.Registry},
-		bareCall{workflows.AcademicQueue, steps.Certificate},
-		bareCall{workflows.CarrierQueue, steps.Phone}); err != nil {
+	if err := bareCalls(ctx, in, bareCall{engine.AcademicQueue, steps.Registry},
+		bareCall{engine.AcademicQueue, steps.Certificate},
+		bareCall{engine.CarrierQueue, steps.Phone}); err != nil {
 		return err
 	}
-	if err := bareCalls(ctx, in, bareCall{workflows.FaceQueue, steps.Liveness},
-		bareCall{workflows.AcademicQueue, steps.Photo}); err != nil {
+	if err := bareCalls(ctx, in, bareCall{engine.FaceQueue, steps.Liveness},
+		bareCall{engine.AcademicQueue, steps.Photo}); err != nil {
 		return err
 	}
-	if err := bareCalls(ctx, in, bareCall{workflows.FaceQueue, steps.Compare}); err != nil {
+	if err := bareCalls(ctx, in, bareCall{engine.FaceQueue, steps.Compare}); err != nil {
 		return err
 	}
 	if err := b.await(ctx, in.ID, campus.StageReview, &reviewed); err != nil {
 		return err
 	}
-	if err := bareCalls(ctx, in, bareCall{workflows.BaseQueue(campus.AccessService), steps.Access},
-		bareCall{workflows.BaseQueue(campus.LibraryService), steps.Library},
-		bareCall{workflows.BaseQueue(campus.CanteenService), steps.Canteen}); err != nil {
+	if err := bareCalls(ctx, in, bareCall{engine.BaseQueue(campus.AccessService), steps.Access},
+		bareCall{engine.BaseQueue(campus.LibraryService), steps.Library},
+		bareCall{engine.BaseQueue(campus.CanteenService), steps.Canteen}); err != nil {
 		return err
 	}
 	return b.await(ctx, in.ID, campus.StageActivation, &activated)

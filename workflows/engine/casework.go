@@ -1,6 +1,6 @@
-// Package workflows holds the processes. They decide what happens when, and do nothing themselves: every look at a
-// clock, a table or another system is an activity.
-package workflows
+// Package engine is what every process of a case is made of: its place, its moves, its steps, its waits and its end. It
+// knows no nouns.
+package engine
 
 import (
 	"encoding/json"
@@ -17,31 +17,31 @@ import (
 )
 
 // steps names the activities; it is never called.
-var steps *activities.Activities
+var Steps *activities.Activities
 
 // casework is what every case's workflow is made of: its place, its moves, its parked steps and its end.
 // All handlers and coroutines of a run share it; moves are made one at a time.
-type casework struct {
+type Casework struct {
 	root    workflow.Context // of the run
-	input   campus.CaseInput
+	Input   campus.CaseInput
 	process process
 	turn    workflow.Mutex // one move at a time, because a move carries the next version
 	version int64
-	stage   campus.Stage
-	doing   campus.Stage // that the flow is working at; a decision may have moved the case on meanwhile
+	Stage   campus.Stage
+	Doing   campus.Stage // that the flow is working at; a decision may have moved the case on meanwhile
 	waits   campus.Party // for whom the stage waits when no step is parked
-	due     *time.Time
-	outcome campus.Outcome
-	parked  map[string]*parkedStep
+	Due     *time.Time
+	Outcome campus.Outcome
+	Parked  map[string]*ParkedStep
 	stuck   map[string]*stuckStep
-	news    news // goes with the next move
-	busy    int  // settlements at work
-	nudges  int  // how often the facts have changed behind us
-	steps   campus.StepPolicy
+	Pending Pending // goes with the next move
+	busy    int     // settlements at work
+	Nudges  int     // how often the facts have changed behind us
+	Steps   campus.StepPolicy
 	shown   attributes
 	passed  func() // a stage that is shown once it lasts is over
 
-	undoings []undoing
+	Undoings []Undoing
 }
 
 // process is what a kind of case knows beside its stage. It is written with every move, and read from the move that was
@@ -52,28 +52,28 @@ type process interface {
 }
 
 // newCasework prepares a run: a new one, or one that continues another.
-func newCasework(ctx workflow.Context, input campus.CaseInput) *casework {
-	c := &casework{
+func NewCasework(ctx workflow.Context, input campus.CaseInput) *Casework {
+	c := &Casework{
 		root: ctx, passed: func() {},
-		input: input, turn: workflow.NewMutex(ctx), stage: campus.StageQueued, doing: campus.StageQueued,
+		Input: input, turn: workflow.NewMutex(ctx), Stage: campus.StageQueued, Doing: campus.StageQueued,
 		waits:  campus.WaitsForEngine,
-		parked: map[string]*parkedStep{}, stuck: map[string]*stuckStep{},
+		Parked: map[string]*ParkedStep{}, stuck: map[string]*stuckStep{},
 	}
 	c.shown = firstShown(input)
 	if input.Progress != nil {
 		p := input.Progress
-		c.version, c.stage, c.waits, c.due = p.Version, p.Stage, p.WaitsFor, p.Due
+		c.version, c.Stage, c.waits, c.Due = p.Version, p.Stage, p.WaitsFor, p.Due
 		c.shown = attributes{stage: p.Stage, waits: p.WaitsFor, due: utc(p.Due)}
 	}
 	return c
 }
 
 // handler carries out one kind of decision.
-type handler func(ctx workflow.Context, d campus.Decision) (campus.Decided, error)
+type Handler func(ctx workflow.Context, d campus.Decision) (campus.Decided, error)
 
 // setup registers what a case answers to: the question where it stands, the signal, and every decision that can be made
 // about its kind. It comes before anything that blocks.
-func (c *casework) setup(ctx workflow.Context, p process, handlers map[string]handler) error {
+func (c *Casework) Setup(ctx workflow.Context, p process, handlers map[string]Handler) error {
 	c.process = p
 	if err := workflow.SetQueryHandler(ctx, campus.PlaceQuery, c.place); err != nil {
 		return err
@@ -81,7 +81,7 @@ func (c *casework) setup(ctx workflow.Context, p process, handlers map[string]ha
 	changed := workflow.GetSignalChannel(ctx, campus.FactsChanged)
 	workflow.GoNamed(ctx, campus.FactsChanged, func(ctx workflow.Context) {
 		for changed.Receive(ctx, nil) {
-			c.nudges++
+			c.Nudges++
 		}
 	})
 	lost := workflow.GetSignalChannel(ctx, campus.CatchUp)
@@ -92,7 +92,7 @@ func (c *casework) setup(ctx workflow.Context, p process, handlers map[string]ha
 			}
 		}
 	})
-	for _, name := range campus.DecisionUpdates(c.input.Case.Kind) {
+	for _, name := range campus.DecisionUpdates(c.Input.Case.Kind) {
 		if name == campus.SettleStepUpdate {
 			continue
 		}
@@ -100,7 +100,7 @@ func (c *casework) setup(ctx workflow.Context, p process, handlers map[string]ha
 		if !found {
 			return campus.Errorf(campus.Internal, "", "nothing carries out the decision %s", name)
 		}
-		rule, _ := campus.RuleOf(c.input.Case.Kind, name)
+		rule, _ := campus.RuleOf(c.Input.Case.Kind, name)
 		err := workflow.SetUpdateHandlerWithOptions(ctx, name,
 			func(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
 				d.Update = name
@@ -116,29 +116,29 @@ func (c *casework) setup(ctx workflow.Context, p process, handlers map[string]ha
 }
 
 // place is where the run stands. Nothing waits for staff in a case that has ended, whatever the run still remembers.
-func (c *casework) place() (campus.Place, error) {
-	at := campus.Place{Stage: c.stage, Version: c.version, Outcome: c.outcome}
-	if c.outcome == "" {
-		at.Parked, at.Stuck = workflow.DeterministicKeys(c.parked), workflow.DeterministicKeys(c.stuck)
+func (c *Casework) place() (campus.Place, error) {
+	at := campus.Place{Stage: c.Stage, Version: c.version, Outcome: c.Outcome}
+	if c.Outcome == "" {
+		at.Parked, at.Stuck = workflow.DeterministicKeys(c.Parked), workflow.DeterministicKeys(c.stuck)
 	}
 	return at, nil
 }
 
 // do works at the stage where the case is, until something leads away from it.
-func (c *casework) do(ctx workflow.Context, stages map[campus.Stage]func(workflow.Context) error) error {
-	c.doing = c.stage
-	return stages[c.doing](ctx)
+func (c *Casework) Do(ctx workflow.Context, stages map[campus.Stage]func(workflow.Context) error) error {
+	c.Doing = c.Stage
+	return stages[c.Doing](ctx)
 }
 
 // progress is what this run hands to the next, with all that the process knows.
-func (c *casework) progress(known any) (*campus.Progress, error) {
+func (c *Casework) Progress(known any) (*campus.Progress, error) {
 	raw, err := json.Marshal(known)
-	return &campus.Progress{Version: c.version, Stage: c.stage, WaitsFor: c.waits, Due: c.due, State: raw}, err
+	return &campus.Progress{Version: c.version, Stage: c.Stage, WaitsFor: c.waits, Due: c.Due, State: raw}, err
 }
 
 // admits lets a decision in that is about the case as it is: at one of some stages, and at no later version. Validators
 // use it; decide looks again.
-func (c *casework) admits(d campus.Decision, rule campus.DecisionRule) error {
+func (c *Casework) admits(d campus.Decision, rule campus.DecisionRule) error {
 	if err := c.known(d); err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (c *casework) admits(d campus.Decision, rule campus.DecisionRule) error {
 }
 
 // known refuses a decision without an id, which nobody can have made, and for now one that is about a later version.
-func (c *casework) known(d campus.Decision) error {
+func (c *Casework) known(d campus.Decision) error {
 	if d.ID == uuid.Nil {
 		return campus.Errorf(campus.Forbidden, "decision_missing", "%s is a person's, and no decision is there", d.Update)
 	}
@@ -156,7 +156,7 @@ func (c *casework) known(d campus.Decision) error {
 // caughtUp refuses for now what is about a version that this run does not know. A move is written before Temporal hears
 // of it; when the worker, or Temporal, dies in between, the case is ahead of its workflow until the move has been made
 // again.
-func (c *casework) caughtUp(seen int64) error {
+func (c *Casework) caughtUp(seen int64) error {
 	if seen > c.version {
 		return campus.Errorf(campus.Unavailable, campus.EngineBehind,
 			"the workflow is at version %d of the case, which is at %d", c.version, seen)
@@ -165,49 +165,49 @@ func (c *casework) caughtUp(seen int64) error {
 }
 
 // at refuses what is asked for at another stage.
-func (c *casework) at(rule campus.DecisionRule) error {
-	if c.outcome != "" || !rule.At(c.stage) {
+func (c *Casework) at(rule campus.DecisionRule) error {
+	if c.Outcome != "" || !rule.At(c.Stage) {
 		return c.wrongStage()
 	}
 	return nil
 }
 
-func (c *casework) wrongStage() error {
-	return campus.Errorf(campus.Conflict, campus.WrongStage, "the case is at stage %s", c.stage)
+func (c *Casework) wrongStage() error {
+	return campus.Errorf(campus.Conflict, campus.WrongStage, "the case is at stage %s", c.Stage)
 }
 
 // decided is how a case stands after a decision that was carried out.
-func (c *casework) decided(err error) (campus.Decided, error) {
+func (c *Casework) Decided(err error) (campus.Decided, error) {
 	if err != nil {
 		return campus.Decided{}, err
 	}
-	return campus.Decided{Stage: c.stage, Outcome: c.outcome}, nil
+	return campus.Decided{Stage: c.Stage, Outcome: c.Outcome}, nil
 }
 
 // undoing is what takes back a step when the case leads to nothing. It is kept before the step is taken, because a step
 // whose outcome is unknown may have been taken; undoing what never happened is harmless.
-type undoing struct {
-	kind stepKind
-	call func(workflow.Context, campus.StepRef) workflow.Future
+type Undoing struct {
+	Kind StepKind
+	Call func(workflow.Context, campus.StepRef) workflow.Future
 }
 
 // undo takes everything back, newest first, whether or not the flow was cancelled. What fails parks like any step; a
 // second skip or abort lets it be.
-func (c *casework) undo(ctx workflow.Context) error {
+func (c *Casework) Undo(ctx workflow.Context) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	for _, u := range slices.Backward(c.undoings) {
-		_, err := step[struct{}](ctx, c, u.kind, u.call)
-		if err != nil && !errors.Is(err, errSkipped) && !errors.Is(err, errAborted) {
+	for _, u := range slices.Backward(c.Undoings) {
+		_, err := Step[struct{}](ctx, c, u.Kind, u.Call)
+		if err != nil && !errors.Is(err, ErrSkipped) && !errors.Is(err, ErrAborted) {
 			return err
 		}
 	}
-	c.undoings = nil
+	c.Undoings = nil
 	return nil
 }
 
 // notBusy refuses what would come into the middle of a settlement.
-func (c *casework) notBusy() error {
+func (c *Casework) NotBusy() error {
 	if c.busy > 0 {
 		return campus.Errorf(campus.Conflict, "step_busy", "a step is being settled")
 	}
@@ -215,26 +215,26 @@ func (c *casework) notBusy() error {
 }
 
 // quiet waits until nobody is in the middle of settling a step.
-func (c *casework) quiet(ctx workflow.Context) error {
+func (c *Casework) Quiet(ctx workflow.Context) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	return workflow.Await(ctx, func() bool { return c.busy == 0 })
 }
 
 // drain waits until every handler has given its answer: a run may end only then.
-func drain(ctx workflow.Context) error {
+func Drain(ctx workflow.Context) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
 }
 
 // event is a line of the timeline that the student sees too.
-func event(kind string, by campus.Actor, data ...string) campus.Event {
+func Event(kind string, by campus.Actor, data ...string) campus.Event {
 	return campus.Event{Kind: kind, Actor: by, Data: pairs(data), Public: true}
 }
 
 // internalEvent is a line of the timeline for staff only.
-func internalEvent(kind string, by campus.Actor, data ...string) campus.Event {
+func InternalEvent(kind string, by campus.Actor, data ...string) campus.Event {
 	return campus.Event{Kind: kind, Actor: by, Data: pairs(data)}
 }
 
@@ -251,7 +251,7 @@ func pairs(data []string) map[string]string {
 
 // parallel runs fns at the same time and waits for all. The first error that is not a cancellation is the answer,
 // and cancels the others.
-func parallel(ctx workflow.Context, names []string, fn func(ctx workflow.Context, i int) error) error {
+func Parallel(ctx workflow.Context, names []string, fn func(ctx workflow.Context, i int) error) error {
 	ctx, cancel := workflow.WithCancel(ctx)
 	defer cancel()
 	failures := make([]error, len(names))

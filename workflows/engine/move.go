@@ -1,4 +1,4 @@
-package workflows
+package engine
 
 import (
 	"encoding/json"
@@ -13,14 +13,14 @@ import (
 
 // change is a move that a run wants to make: what is written, the fact it stands for, and what the run does once it has
 // gone on from what was written.
-type change struct {
+type Change struct {
 	campus.Move
-	fact  fact
-	at    campus.Stage // it is only right at this stage, of all that it could be made at; empty: at any of them
-	knows func() any   // what the process knows afterwards; nil: what it does
-	drops []string     // steps that are parked no more
-	parks *parkedStep
-	then  func()
+	Fact  fact
+	At    campus.Stage // it is only right at this stage, of all that it could be made at; empty: at any of them
+	Knows func() any   // what the process knows afterwards; nil: what it does
+	Drops []string     // steps that are parked no more
+	parks *ParkedStep
+	Then  func()
 }
 
 // fact is the local activity that records a move, with the fact it stands for. It answers the move as it is written,
@@ -28,31 +28,31 @@ type change struct {
 type fact func(ctx workflow.Context, m campus.Move) (campus.Moved, error)
 
 func record(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-	return written(ctx, steps.Record, m)
+	return Written(ctx, Steps.Record, m)
 }
 
 // written runs a local activity that answers a move as it is written.
-func written(ctx workflow.Context, activity, in any) (row campus.Moved, err error) {
+func Written(ctx workflow.Context, activity, in any) (row campus.Moved, err error) {
 	err = workflow.ExecuteLocalActivity(ctx, activity, in).Get(ctx, &row)
 	return row, err
 }
 
 // decide records the move that a decision stands for. wrong_stage when the case is at no stage at which it can be made:
 // another decision or a timer may have been first. Nothing is changed in the run before the move is written.
-func (c *casework) decide(ctx workflow.Context, d campus.Decision, ch change) error {
-	return c.decideInTurn(ctx, d, func() (change, error) { return ch, nil })
+func (c *Casework) Decide(ctx workflow.Context, d campus.Decision, ch Change) error {
+	return c.DecideInTurn(ctx, d, func() (Change, error) { return ch, nil })
 }
 
 // decideInTurn is decide with a move that depends on how the case stands when its turn comes: until then another move
 // may have been made, or made again.
-func (c *casework) decideInTurn(ctx workflow.Context, d campus.Decision, build func() (change, error)) error {
+func (c *Casework) DecideInTurn(ctx workflow.Context, d campus.Decision, build func() (Change, error)) error {
 	if err := c.known(d); err != nil { // without its id the move would be one of the process itself
 		return err
 	}
-	rule, _ := campus.RuleOf(c.input.Case.Kind, d.Update)
-	return c.make(ctx, d, func() (change, error) {
-		if !rule.At(c.stage) {
-			return change{}, c.wrongStage()
+	rule, _ := campus.RuleOf(c.Input.Case.Kind, d.Update)
+	return c.make(ctx, d, func() (Change, error) {
+		if !rule.At(c.Stage) {
+			return Change{}, c.wrongStage()
 		}
 		ch, err := build()
 		if ch.Decision = d; ch.Name == "" {
@@ -65,11 +65,11 @@ func (c *casework) decideInTurn(ctx workflow.Context, d campus.Decision, build f
 // advance records a move of the process itself that is only right at the stage that the flow is working at, or that
 // stays wherever the case is; a reminder says at which stage it is one. When the case has been moved on meanwhile, that
 // stands and nothing happens.
-func (c *casework) advance(ctx workflow.Context, ch change) error {
-	from := c.doing
-	err := c.make(ctx, campus.Decision{}, func() (change, error) {
-		if ch.Stage != "" && c.stage != from || ch.at != "" && c.stage != ch.at {
-			return change{}, c.wrongStage()
+func (c *Casework) Advance(ctx workflow.Context, ch Change) error {
+	from := c.Doing
+	err := c.make(ctx, campus.Decision{}, func() (Change, error) {
+		if ch.Stage != "" && c.Stage != from || ch.At != "" && c.Stage != ch.At {
+			return Change{}, c.wrongStage()
 		}
 		return ch, nil
 	})
@@ -82,7 +82,7 @@ func (c *casework) advance(ctx workflow.Context, ch change) error {
 // make makes a move. It does not stop for a cancelled flow: what has been decided is written. When the case has moves
 // that this run does not know, the flow waits until they have been made again, and looks once more whether its own is
 // right.
-func (c *casework) make(ctx workflow.Context, d campus.Decision, build func() (change, error)) error {
+func (c *Casework) make(ctx workflow.Context, d campus.Decision, build func() (Change, error)) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	for {
@@ -101,25 +101,25 @@ func (c *casework) make(ctx workflow.Context, d campus.Decision, build func() (c
 }
 
 // makeOnce makes a move in its turn, and goes on from what was written.
-func (c *casework) makeOnce(ctx workflow.Context, d campus.Decision, build func() (change, error)) error {
+func (c *Casework) makeOnce(ctx workflow.Context, d campus.Decision, build func() (Change, error)) error {
 	if err := c.turn.Lock(ctx); err != nil {
 		return err
 	}
 	defer c.turn.Unlock()
-	if c.outcome != "" {
+	if c.Outcome != "" {
 		return c.wrongStage()
 	}
 	ch, err := build()
 	if err != nil {
 		return c.refused(ctx, d, err)
 	}
-	if ch.fact == nil {
-		ch.fact = record
+	if ch.Fact == nil {
+		ch.Fact = record
 	}
-	told := c.news
+	told := c.Pending
 	m := c.fill(ch, told)
-	c.news = news{}
-	row, err := c.write(ctx, m, ch.fact)
+	c.Pending = Pending{}
+	row, err := c.write(ctx, m, ch.Fact)
 	if err == nil && row.Version <= c.version {
 		err = campus.Errorf(campus.Conflict, campus.DecisionPassed, "the decision was carried out at version %d", row.Version)
 	}
@@ -128,17 +128,17 @@ func (c *casework) makeOnce(ctx workflow.Context, d campus.Decision, build func(
 	}
 	switch {
 	case err != nil:
-		c.news = told.and(c.news)
+		c.Pending = told.And(c.Pending)
 		return err
 	case row.Repeated:
-		c.news = told.again().and(c.news)
+		c.Pending = told.again().And(c.Pending)
 	}
 	return c.adopt(ctx, ch, m, row)
 }
 
 // refused is why a decision cannot be carried out as the case stands. One that was carried out, and that the run has
 // lost, is not refused: its answer would stay that of its update for good, however often it is sent.
-func (c *casework) refused(ctx workflow.Context, d campus.Decision, why error) error {
+func (c *Casework) refused(ctx workflow.Context, d campus.Decision, why error) error {
 	if d.ID == uuid.Nil {
 		return why
 	}
@@ -153,20 +153,20 @@ func (c *casework) refused(ctx workflow.Context, d campus.Decision, why error) e
 }
 
 // decidedAt is the version of the move that was written for a decision; zero when there is none.
-func (c *casework) decidedAt(ctx workflow.Context, d campus.Decision) (version int64, err error) {
-	made := activities.MadeDecision{Case: c.input.Case, Decision: d.ID}
-	err = once(ctx, steps.DecidedAt, made, &version)
+func (c *Casework) decidedAt(ctx workflow.Context, d campus.Decision) (version int64, err error) {
+	made := activities.MadeDecision{Case: c.Input.Case, Decision: d.ID}
+	err = Once(ctx, Steps.DecidedAt, made, &version)
 	return version, err
 }
 
-func (c *casework) behind(version int64) error {
+func (c *Casework) behind(version int64) error {
 	return campus.Errorf(campus.Conflict, campus.Behind, "the decision is at version %d, the run at %d", version,
 		c.version)
 }
 
 // write writes a move. What Postgres refuses for good is the decision's fault, and is told to who made it; a move of
 // the process waits for staff, and keeps its turn: nothing may go on without it.
-func (c *casework) write(ctx workflow.Context, m campus.Move, do fact) (row campus.Moved, err error) {
+func (c *Casework) write(ctx workflow.Context, m campus.Move, do fact) (row campus.Moved, err error) {
 	if m.Decision.ID != uuid.Nil {
 		row, err = do(workflow.WithLocalActivityOptions(ctx, ownStep), m)
 		return row, FromTemporal(err)
@@ -180,27 +180,27 @@ func (c *casework) write(ctx workflow.Context, m campus.Move, do fact) (row camp
 
 // adopt goes on from a move as it is written, never from values of the run's own: an honest repetition has other
 // moments.
-func (c *casework) adopt(ctx workflow.Context, ch change, m campus.Move, row campus.Moved) error {
+func (c *Casework) adopt(ctx workflow.Context, ch Change, m campus.Move, row campus.Moved) error {
 	waits := row.WaitsFor
 	if len(row.Parked) > 0 { // then it says for whom the case waits, and not the stage
 		if waits = ch.WaitsFor; ch.Stage == "" {
 			waits = c.waits
 		}
 	}
-	c.version, c.stage, c.waits, c.due, c.outcome = row.Version, row.Stage, waits, row.Due, row.Outcome
+	c.version, c.Stage, c.waits, c.Due, c.Outcome = row.Version, row.Stage, waits, row.Due, row.Outcome
 	if err := c.process.restore(row.State); err != nil {
 		return err
 	}
 	// not another that has ended the case
 	if row.Version == m.Version && row.Stage == m.Stage && row.Outcome == m.Outcome {
-		for _, step := range ch.drops {
-			delete(c.parked, step)
+		for _, step := range ch.Drops {
+			delete(c.Parked, step)
 		}
 		if ch.parks != nil {
-			c.parked[ch.parks.ref.Step] = ch.parks
+			c.Parked[ch.parks.Ref.Step] = ch.parks
 		}
-		if ch.then != nil {
-			ch.then()
+		if ch.Then != nil {
+			ch.Then()
 		}
 	}
 	return c.show(ctx, row)
@@ -208,28 +208,28 @@ func (c *casework) adopt(ctx workflow.Context, ch change, m campus.Move, row cam
 
 // fill completes a move with what the case knows: its place, its version, its news, its state and its parked steps. A
 // move without a stage stays where the case is.
-func (c *casework) fill(ch change, told news) campus.Move {
+func (c *Casework) fill(ch Change, told Pending) campus.Move {
 	m := ch.Move
-	m.Case, m.Version = c.input.Case, c.version+1
+	m.Case, m.Version = c.Input.Case, c.version+1
 	if m.Stage == "" {
-		m.Stage, m.WaitsFor, m.Due = c.stage, c.waits, c.due
+		m.Stage, m.WaitsFor, m.Due = c.Stage, c.waits, c.Due
 	}
-	if ch.knows == nil {
-		ch.knows = c.process.keep
+	if ch.Knows == nil {
+		ch.Knows = c.process.keep
 	}
-	m.State = state(ch.knows())
+	m.State = state(ch.Knows())
 	told.add(&m)
 	if m.Outcome != "" {
 		return m
 	}
 	causes := map[string]campus.Code{}
-	for _, step := range workflow.DeterministicKeys(c.parked) {
-		causes[step] = campus.CodeOf(c.parked[step].cause)
+	for _, step := range workflow.DeterministicKeys(c.Parked) {
+		causes[step] = campus.CodeOf(c.Parked[step].Cause)
 	}
 	if ch.parks != nil {
-		causes[ch.parks.ref.Step] = campus.CodeOf(ch.parks.cause)
+		causes[ch.parks.Ref.Step] = campus.CodeOf(ch.parks.Cause)
 	}
-	for _, step := range ch.drops {
+	for _, step := range ch.Drops {
 		delete(causes, step)
 	}
 	if m.Parked = workflow.DeterministicKeys(causes); len(m.Parked) > 0 {
@@ -251,8 +251,8 @@ func state(known any) json.RawMessage {
 const catchingUp = campus.CatchUp
 
 // caughtUpAfter takes back that staff were told, once the run knows another version of its case than it did.
-func (c *casework) caughtUpAfter(ctx workflow.Context, known int64) error {
-	if c.version == known && c.outcome == "" {
+func (c *Casework) caughtUpAfter(ctx workflow.Context, known int64) error {
+	if c.version == known && c.Outcome == "" {
 		return nil
 	}
 	return c.mended(ctx, catchingUp)
@@ -268,18 +268,18 @@ const (
 // catchUp waits until the run knows another version of its case than it did: the moves that it lacks are those of
 // decisions, which are sent again, and those that its other flows make again. What they find otherwise now, they do not
 // make again.
-func (c *casework) catchUp(ctx workflow.Context, known int64) error {
-	moved := func() bool { return c.version != known || c.outcome != "" }
-	lost := activities.LostMoves{Case: c.input.Case, After: known}
-	if err := once(ctx, steps.RecallDecisions, lost, nil); err != nil {
+func (c *Casework) catchUp(ctx workflow.Context, known int64) error {
+	moved := func() bool { return c.version != known || c.Outcome != "" }
+	lost := activities.LostMoves{Case: c.Input.Case, After: known}
+	if err := Once(ctx, Steps.RecallDecisions, lost, nil); err != nil {
 		return err
 	}
-	caught, err := awaitFor(ctx, takeOverAfter, "wait for lost moves", moved)
+	caught, err := AwaitFor(ctx, takeOverAfter, "wait for lost moves", moved)
 	if err == nil && !caught {
 		caught, err = c.takeOver(ctx, lost)
 	}
 	if err == nil && !caught {
-		caught, err = awaitFor(ctx, behindPatience-takeOverAfter, "wait for lost decisions", moved)
+		caught, err = AwaitFor(ctx, behindPatience-takeOverAfter, "wait for lost decisions", moved)
 	}
 	if err == nil && !caught {
 		behind := campus.Errorf(campus.Internal, campus.Behind,
@@ -294,10 +294,10 @@ func (c *casework) catchUp(ctx workflow.Context, known int64) error {
 
 // catchUpAll catches up with all moves that the run has lost. A flow does so when it makes a move, but one that waits
 // makes none for a long time, and meanwhile no decision is let in that was made about a later version.
-func (c *casework) catchUpAll(ctx workflow.Context) error {
-	for c.outcome == "" {
+func (c *Casework) catchUpAll(ctx workflow.Context) error {
+	for c.Outcome == "" {
 		var written int64
-		if err := once(ctx, steps.CaseVersion, c.input.Case, &written); err != nil {
+		if err := Once(ctx, Steps.CaseVersion, c.Input.Case, &written); err != nil {
 			return err
 		}
 		if written <= c.version {
@@ -313,18 +313,18 @@ func (c *casework) catchUpAll(ctx workflow.Context) error {
 // takeOver goes on from the moves that the run has lost, as long as they are those of the process itself: when what it
 // asks is answered otherwise now, nobody would ever make such a move again. Incidents of steps that have not failed for
 // this run are closed with its next move; a step that fails again opens its own.
-func (c *casework) takeOver(ctx workflow.Context, lost activities.LostMoves) (bool, error) {
+func (c *Casework) takeOver(ctx workflow.Context, lost activities.LostMoves) (bool, error) {
 	if err := c.turn.Lock(ctx); err != nil {
 		return false, err
 	}
 	defer c.turn.Unlock()
-	if c.version != lost.After || c.outcome != "" {
+	if c.version != lost.After || c.Outcome != "" {
 		return true, nil
 	}
-	for c.outcome == "" {
+	for c.Outcome == "" {
 		var row campus.Moved
 		next := activities.LostMoves{Case: lost.Case, After: c.version}
-		if err := once(ctx, steps.NextOwnMove, next, &row); err != nil || row.Version == 0 {
+		if err := Once(ctx, Steps.NextOwnMove, next, &row); err != nil || row.Version == 0 {
 			return c.version != lost.After, err
 		}
 		if err := c.takeMove(ctx, row); err != nil {
@@ -335,13 +335,13 @@ func (c *casework) takeOver(ctx workflow.Context, lost activities.LostMoves) (bo
 }
 
 // takeMove goes on from a move that the run has lost.
-func (c *casework) takeMove(ctx workflow.Context, row campus.Moved) error {
+func (c *Casework) takeMove(ctx workflow.Context, row campus.Moved) error {
 	workflow.GetLogger(ctx).Warn("a move that was lost is taken as it was written", "version", row.Version, "stage",
 		row.Stage)
 	for _, step := range row.Parked {
-		if _, parked := c.parked[step]; !parked {
-			c.news.closes = append(c.news.closes, campus.WorkItemKey{Kind: campus.IncidentItem, Step: step})
+		if _, parked := c.Parked[step]; !parked {
+			c.Pending.closes = append(c.Pending.closes, campus.WorkItemKey{Kind: campus.IncidentItem, Step: step})
 		}
 	}
-	return c.adopt(ctx, change{}, campus.Move{}, row)
+	return c.adopt(ctx, Change{}, campus.Move{}, row)
 }

@@ -1,4 +1,5 @@
-package workflows
+// Package production holds the processes of a plastic, and of a batch of them.
+package production
 
 import (
 	"encoding/json"
@@ -11,12 +12,13 @@ import (
 
 	"campuscard/activities"
 	"campuscard/campus"
+	"campuscard/workflows/engine"
 )
 
 // plastic is one run of the process that brings a physical card into its holder's hand (D2, D3).
 type plastic struct {
-	*casework
-	memory[plasticState]
+	*engine.Casework
+	engine.Memory[plasticState]
 	plan   activities.PlasticPlan
 	polls  int
 	urged  bool // a batch was opened because the promise nears
@@ -42,8 +44,8 @@ type plasticCarried struct {
 
 // Plastic is the process of a physical card: order, production, pickup. It starts at the activation of the card.
 func Plastic(ctx workflow.Context, input campus.CaseInput) error {
-	w := &plastic{casework: newCasework(ctx, input)}
-	if err := w.setup(ctx, w, map[string]handler{campus.ResendUpdate: w.resend}); err != nil {
+	w := &plastic{Casework: engine.NewCasework(ctx, input)}
+	if err := w.Setup(ctx, w, map[string]engine.Handler{campus.ResendUpdate: w.resend}); err != nil {
 		return err
 	}
 	return w.run(ctx)
@@ -60,40 +62,40 @@ func (w *plastic) run(ctx workflow.Context) error {
 		campus.StagePickup:     w.awaitPickup,
 		campus.StageReturned:   w.awaitResend,
 	}
-	for w.outcome == "" {
-		err := w.do(ctx, stages)
-		if errors.Is(err, errAborted) && w.outcome == "" {
+	for w.Outcome == "" {
+		err := w.Do(ctx, stages)
+		if errors.Is(err, engine.ErrAborted) && w.Outcome == "" {
 			err = w.giveUp(ctx, campus.Aborted, "order_given_up")
 		}
-		if err != nil && w.outcome == "" {
+		if err != nil && w.Outcome == "" {
 			return err
 		}
 	}
-	return drain(ctx)
+	return engine.Drain(ctx)
 }
 
 func (w *plastic) begin(ctx workflow.Context) error {
-	if p := w.input.Progress; p != nil {
+	if p := w.Input.Progress; p != nil {
 		var carried plasticCarried
 		err := json.Unmarshal(p.State, &carried)
-		w.plan, w.state, w.polls, w.urged = carried.Plan, carried.State, carried.Polls, carried.Urged
-		w.steps = w.plan.Steps
+		w.plan, w.State, w.polls, w.urged = carried.Plan, carried.State, carried.Polls, carried.Urged
+		w.Steps = w.plan.Steps
 		return err
 	}
 	m := campus.Move{Name: "begin", Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau,
-		Events: []campus.Event{event("plastic_begun", campus.System())}}
-	if w.input.Stage == campus.StageBatching { // it waits for a batch from the beginning
-		m.Stage, m.WaitsFor, m.Due = w.input.Stage, w.input.WaitsFor, w.input.Due
-		m.Events = append(m.Events, event("plastic_queued", campus.System()))
+		Events: []campus.Event{engine.Event("plastic_begun", campus.System())}}
+	if w.Input.Stage == campus.StageBatching { // it waits for a batch from the beginning
+		m.Stage, m.WaitsFor, m.Due = w.Input.Stage, w.Input.WaitsFor, w.Input.Due
+		m.Events = append(m.Events, engine.Event("plastic_queued", campus.System()))
 	}
 	var began activities.Began[activities.PlasticPlan]
-	err := w.advance(ctx, change{Move: m, fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-		err := workflow.ExecuteLocalActivity(ctx, steps.BeginPlastic, activities.BeginCase{Move: m, University: w.input.University}).Get(ctx, &began)
+	err := w.Advance(ctx, engine.Change{Move: m, Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		err := workflow.ExecuteLocalActivity(ctx, engine.Steps.BeginPlastic, activities.BeginCase{Move: m, University: w.Input.University}).Get(ctx, &began)
 		return began.Moved, err
 	}})
 	w.plan = began.Plan
-	w.steps = w.plan.Steps
-	w.state.Plastic, w.state.Seq, w.state.Since, w.state.Promised = w.plan.ID, 1, workflow.Now(ctx), w.plan.Promised
+	w.Steps = w.plan.Steps
+	w.State.Plastic, w.State.Seq, w.State.Since, w.State.Promised = w.plan.ID, 1, workflow.Now(ctx), w.plan.Promised
 	return err
 }
 
@@ -103,29 +105,29 @@ func (w *plastic) order(ctx workflow.Context) error {
 	if w.plan.Batched {
 		return w.queue(ctx)
 	}
-	kind := stepKind{Name: fmt.Sprintf("order-%d", w.state.Seq), NoSkip: true}
-	_, err := step[struct{}](ctx, w.casework, kind, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(on(ctx, BureauQueue, "order the plastic"), steps.OrderPlastic,
-			activities.PlasticStep{Ref: ref, Plastic: w.state.Plastic})
+	kind := engine.StepKind{Name: fmt.Sprintf("order-%d", w.State.Seq), NoSkip: true}
+	_, err := engine.Step[struct{}](ctx, w.Casework, kind, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+		return workflow.ExecuteActivity(engine.On(ctx, engine.BureauQueue, "order the plastic"), engine.Steps.OrderPlastic,
+			activities.PlasticStep{Ref: ref, Plastic: w.State.Plastic})
 	})
 	if err != nil {
 		return err
 	}
-	return w.advance(ctx, w.ordered())
+	return w.Advance(ctx, w.ordered())
 }
 
 // ordered is the move that says that the bureau has the plastic.
-func (w *plastic) ordered() change {
-	return change{Move: campus.Move{
-		Name: "ordered", Stage: campus.StageProduction, WaitsFor: campus.WaitsForBureau, Due: &w.state.Promised,
-		Events: []campus.Event{event("plastic_ordered", campus.System())},
+func (w *plastic) ordered() engine.Change {
+	return engine.Change{Move: campus.Move{
+		Name: "ordered", Stage: campus.StageProduction, WaitsFor: campus.WaitsForBureau, Due: &w.State.Promised,
+		Events: []campus.Event{engine.Event("plastic_ordered", campus.System())},
 	}}
 }
 
 // produce waits for the bureau. Call-backs write the facts and nudge; one that never comes is asked for.
 func (w *plastic) produce(ctx workflow.Context) error {
 	for {
-		seen := w.nudges // before looking, so that none is lost in between
+		seen := w.Nudges // before looking, so that none is lost in between
 		status, err := w.look(ctx)
 		if err != nil {
 			return err
@@ -136,7 +138,7 @@ func (w *plastic) produce(ctx workflow.Context) error {
 		if w.plan.Batched && status.Waits { // its batch was given up
 			return w.queue(ctx)
 		}
-		limit := w.state.Since.Add(w.plan.Plastic.ProductionLimit.Std()).Sub(workflow.Now(ctx))
+		limit := w.State.Since.Add(w.plan.Plastic.ProductionLimit.Std()).Sub(workflow.Now(ctx))
 		if limit <= 0 {
 			return w.giveUp(ctx, campus.Expired, "never_produced")
 		}
@@ -144,7 +146,7 @@ func (w *plastic) produce(ctx workflow.Context) error {
 		if !w.plan.Batched { // else its batch asks
 			pause = min(pause, w.plan.Plastic.Poll.Std())
 		}
-		nudged, err := awaitFor(ctx, pause, "ask the bureau", func() bool { return w.nudges != seen })
+		nudged, err := engine.AwaitFor(ctx, pause, "ask the bureau", func() bool { return w.Nudges != seen })
 		if err != nil {
 			return err
 		}
@@ -171,19 +173,19 @@ func (w *plastic) follow(ctx workflow.Context, status activities.PlasticStatus) 
 }
 
 func (w *plastic) look(ctx workflow.Context) (activities.PlasticStatus, error) {
-	w.looked = w.nudges
+	w.looked = w.Nudges
 	var status activities.PlasticStatus
-	err := w.own(ctx, "look", steps.ReadPlastic, w.input.Case.ID, &status)
+	err := w.Own(ctx, "look", engine.Steps.ReadPlastic, w.Input.Case.ID, &status)
 	return status, err
 }
 
 // untilEscalation is how long it is until the promise has to become somebody's work (D2).
 func (w *plastic) untilEscalation(ctx workflow.Context) time.Duration {
-	at := w.state.Promised.Add(-w.plan.Plastic.EscalateBefore.Std())
-	if w.state.Escalated && w.plan.Batched {
+	at := w.State.Promised.Add(-w.plan.Plastic.EscalateBefore.Std())
+	if w.State.Escalated && w.plan.Batched {
 		return w.plan.Plastic.ProductionLimit.Std()
 	}
-	if w.state.Escalated {
+	if w.State.Escalated {
 		return w.plan.Plastic.Poll.Std()
 	}
 	return max(at.Sub(workflow.Now(ctx)), 0)
@@ -192,10 +194,10 @@ func (w *plastic) untilEscalation(ctx workflow.Context) time.Duration {
 // afterWait escalates in time, asks the bureau when it has been silent, and keeps the history short.
 func (w *plastic) afterWait(ctx workflow.Context, nudged bool) error {
 	if w.untilEscalation(ctx) == 0 {
-		return w.advance(ctx, change{at: w.doing, knows: w.knowing(func(s *plasticState) { s.Escalated = true }), Move: campus.Move{
+		return w.Advance(ctx, engine.Change{At: w.Doing, Knows: w.Knowing(func(s *plasticState) { s.Escalated = true }), Move: campus.Move{
 			Name:   "escalate",
-			Events: []campus.Event{internalEvent("promise_in_danger", campus.System())},
-			Opens:  []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "promise_in_danger", Due: &w.state.Promised}},
+			Events: []campus.Event{engine.InternalEvent("promise_in_danger", campus.System())},
+			Opens:  []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "promise_in_danger", Due: &w.State.Promised}},
 		}})
 	}
 	if !nudged && !w.plan.Batched {
@@ -204,12 +206,12 @@ func (w *plastic) afterWait(ctx workflow.Context, nudged bool) error {
 	if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 		return nil
 	}
-	if err := drain(ctx); err != nil {
+	if err := engine.Drain(ctx); err != nil {
 		return err
 	}
-	next := w.input
+	next := w.Input
 	var err error
-	if next.Progress, err = w.progress(plasticCarried{w.plan, w.state, w.polls, w.urged}); err != nil {
+	if next.Progress, err = w.Progress(plasticCarried{w.plan, w.State, w.polls, w.urged}); err != nil {
 		return err
 	}
 	return workflow.NewContinueAsNewError(ctx, string(campus.PlasticCase), next)
@@ -218,11 +220,11 @@ func (w *plastic) afterWait(ctx workflow.Context, nudged bool) error {
 // ask looks at the bureau's own state. A look that fails is no news; its attempt is kept and the next one comes.
 func (w *plastic) ask(ctx workflow.Context) {
 	w.polls++
-	ref := campus.StepRef{Case: w.input.Case, Step: "poll-bureau", Attempt: w.polls, Key: w.polls, By: campus.System()}
-	err := workflow.ExecuteActivity(on(w.oneTry(ctx), BureauQueue, "ask the bureau"), steps.AskBureau,
-		activities.PlasticStep{Ref: ref, Plastic: w.state.Plastic}).Get(ctx, nil)
+	ref := campus.StepRef{Case: w.Input.Case, Step: "poll-bureau", Attempt: w.polls, Key: w.polls, By: campus.System()}
+	err := workflow.ExecuteActivity(engine.On(w.OneTry(ctx), engine.BureauQueue, "ask the bureau"), engine.Steps.AskBureau,
+		activities.PlasticStep{Ref: ref, Plastic: w.State.Plastic}).Get(ctx, nil)
 	if err != nil {
-		workflow.GetLogger(ctx).Warn("the bureau gave no answer", "code", campus.CodeOf(FromTemporal(err)))
+		workflow.GetLogger(ctx).Warn("the bureau gave no answer", "code", campus.CodeOf(engine.FromTemporal(err)))
 	}
 }
 
@@ -240,31 +242,31 @@ func (w *plastic) remake(ctx workflow.Context, status activities.PlasticStatus) 
 		}
 	}
 	m := campus.Move{
-		Name: "remake:" + string(status.State), Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau, Due: &w.state.Promised,
+		Name: "remake:" + string(status.State), Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau, Due: &w.State.Promised,
 	}
 	if status.Rejected == "" {
 		m.Events = w.missed()
 	}
-	m.Events = append(m.Events, event(remade[status.State], campus.System()))
+	m.Events = append(m.Events, engine.Event(remade[status.State], campus.System()))
 	if w.plan.Batched {
 		m.Stage, m.WaitsFor = campus.StageBatching, campus.WaitsForEngine
 	}
-	if w.stage == campus.StagePickup { // they were told to come for it
+	if w.Stage == campus.StagePickup { // they were told to come for it
 		m.Notices = []campus.Notice{{Template: "notice.plastic_remade"}}
 	}
-	if w.state.Seq >= w.plan.Plastic.SpoiltLimit {
-		m.Opens = []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "spoilt_often", Due: &w.state.Promised}}
+	if w.State.Seq >= w.plan.Plastic.SpoiltLimit {
+		m.Opens = []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "spoilt_often", Due: &w.State.Promised}}
 	}
-	next := uuid.NewSHA1(w.input.Case.ID, fmt.Appendf(nil, "plastic %d", w.state.Seq+1))
-	return w.advance(ctx, change{
+	next := uuid.NewSHA1(w.Input.Case.ID, fmt.Appendf(nil, "plastic %d", w.State.Seq+1))
+	return w.Advance(ctx, engine.Change{
 		Move:  m,
-		knows: w.knowing(func(s *plasticState) { s.Plastic, s.Seq = next, s.Seq+1 }),
-		then:  func() { w.urged = false },
-		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		Knows: w.Knowing(func(s *plasticState) { s.Plastic, s.Seq = next, s.Seq+1 }),
+		Then:  func() { w.urged = false },
+		Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
 			if w.plan.Batched {
-				return written(ctx, steps.RemakeInBatch, w.queued(m, next))
+				return engine.Written(ctx, engine.Steps.RemakeInBatch, w.queued(m, next))
 			}
-			return written(ctx, steps.RemakePlastic, activities.RemakePlastic{Move: m, Plastic: next})
+			return engine.Written(ctx, engine.Steps.RemakePlastic, activities.RemakePlastic{Move: m, Plastic: next})
 		},
 	})
 }
@@ -272,20 +274,20 @@ func (w *plastic) remake(ctx workflow.Context, status activities.PlasticStatus) 
 // missed is what the timeline has to say first when no worker was there to see it: what the bureau has made was
 // ordered.
 func (w *plastic) missed() []campus.Event {
-	if w.stage != campus.StageBatching {
+	if w.Stage != campus.StageBatching {
 		return nil
 	}
-	return []campus.Event{event("plastic_ordered", campus.System())}
+	return []campus.Event{engine.Event("plastic_ordered", campus.System())}
 }
 
 // announce tells the student where the card waits, and with which code it is handed out (D3).
 func (w *plastic) announce(ctx workflow.Context) error {
-	return w.advance(ctx, change{Move: campus.Move{
-		Name: "ready", Stage: campus.StagePickup, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.plan.Plastic.PickupWait),
-		Events: append(w.missed(), event("plastic_ready", campus.System())),
+	return w.Advance(ctx, engine.Change{Move: campus.Move{
+		Name: "ready", Stage: campus.StagePickup, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx, w.plan.Plastic.PickupWait),
+		Events: append(w.missed(), engine.Event("plastic_ready", campus.System())),
 		Closes: []campus.WorkItemKey{{Kind: campus.OverdueItem}},
-	}, fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-		return written(ctx, steps.AnnouncePickup, activities.AnnouncePickup{Move: m, Plastic: w.state.Plastic})
+	}, Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		return engine.Written(ctx, engine.Steps.AnnouncePickup, activities.AnnouncePickup{Move: m, Plastic: w.State.Plastic})
 	}})
 }
 
@@ -294,7 +296,7 @@ func (w *plastic) awaitPickup(ctx workflow.Context) error {
 	p := w.plan.Plastic
 	since := workflow.Now(ctx)
 	for {
-		seen := w.nudges
+		seen := w.Nudges
 		status, err := w.look(ctx)
 		if err != nil {
 			return err
@@ -308,7 +310,7 @@ func (w *plastic) awaitPickup(ctx workflow.Context) error {
 		if status.State == campus.PlasticLost || status.State == campus.PlasticDamaged {
 			return w.remake(ctx, status)
 		}
-		done, err := wait(ctx, since, p.PickupWait.Std(), "pickup", func() bool { return w.nudges != seen },
+		done, err := engine.Wait(ctx, since, p.PickupWait.Std(), "pickup", func() bool { return w.Nudges != seen },
 			w.remind(p.PickupFirstReminder), w.remind(p.PickupLastReminder))
 		if err != nil {
 			return err
@@ -322,18 +324,18 @@ func (w *plastic) awaitPickup(ctx workflow.Context) error {
 
 // pickedUp ends the case of a plastic that is in its holder's hand.
 func (w *plastic) pickedUp(ctx workflow.Context) error {
-	return w.advance(ctx, change{Move: campus.Move{
+	return w.Advance(ctx, engine.Change{Move: campus.Move{
 		Name: "picked-up", Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Completed,
-		Events: []campus.Event{event("picked_up", campus.System())},
+		Events: []campus.Event{engine.Event("picked_up", campus.System())},
 	}})
 }
 
 // remind is a rung of a ladder that reminds the student to come.
-func (w *plastic) remind(after campus.Duration) rung {
-	return rung{after: after.Std(), name: "pickup: remind the student", climb: func(ctx workflow.Context) error {
-		return w.advance(ctx, change{at: campus.StagePickup, Move: campus.Move{
+func (w *plastic) remind(after campus.Duration) engine.Rung {
+	return engine.Rung{After: after.Std(), Name: "pickup: remind the student", Climb: func(ctx workflow.Context) error {
+		return w.Advance(ctx, engine.Change{At: campus.StagePickup, Move: campus.Move{
 			Name:    "remind:pickup",
-			Events:  []campus.Event{event("reminded", campus.System())},
+			Events:  []campus.Event{engine.Event("reminded", campus.System())},
 			Notices: []campus.Notice{{Template: "notice.remind_pickup"}},
 		}})
 	}}
@@ -346,14 +348,14 @@ func (w *plastic) cardOver(ctx workflow.Context) error {
 
 // giveUp ends the case of a plastic nobody will hold: the order is taken back where it still can be.
 func (w *plastic) giveUp(ctx workflow.Context, outcome campus.Outcome, reason string) error {
-	if err := w.quiet(ctx); err != nil {
+	if err := w.Quiet(ctx); err != nil {
 		return err
 	}
-	_, err := step[struct{}](ctx, w.casework, stepKind{Name: "cancel-order"}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(on(ctx, BureauQueue, "take the order back"), steps.CancelOrder,
-			activities.PlasticStep{Ref: ref, Plastic: w.state.Plastic})
+	_, err := engine.Step[struct{}](ctx, w.Casework, engine.StepKind{Name: "cancel-order"}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+		return workflow.ExecuteActivity(engine.On(ctx, engine.BureauQueue, "take the order back"), engine.Steps.CancelOrder,
+			activities.PlasticStep{Ref: ref, Plastic: w.State.Plastic})
 	})
-	if err != nil && !errors.Is(err, errSkipped) && !errors.Is(err, errAborted) {
+	if err != nil && !errors.Is(err, engine.ErrSkipped) && !errors.Is(err, engine.ErrAborted) {
 		return err
 	}
 	status, err := w.look(ctx)
@@ -363,13 +365,13 @@ func (w *plastic) giveUp(ctx workflow.Context, outcome campus.Outcome, reason st
 	if status.State == campus.PlasticPickedUp { // the holder came at last, maybe while the bureau did not answer
 		return w.pickedUp(ctx)
 	}
-	err = w.advance(ctx, change{Move: campus.Move{
+	err = w.Advance(ctx, engine.Change{Move: campus.Move{
 		Name: "give-up:" + reason, Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: outcome, Reason: reason,
-		Events:  []campus.Event{event("plastic_ended", campus.System(), "reason", reason)},
+		Events:  []campus.Event{engine.Event("plastic_ended", campus.System(), "reason", reason)},
 		Notices: []campus.Notice{{Template: "notice.plastic_ended", Params: map[string]string{"reason": reason}}},
-	}, fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-		return written(ctx, steps.EndPlastic,
-			activities.EndPlastic{Move: m, Plastic: w.state.Plastic, State: campus.PlasticReturned, Reason: reason})
+	}, Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		return engine.Written(ctx, engine.Steps.EndPlastic,
+			activities.EndPlastic{Move: m, Plastic: w.State.Plastic, State: campus.PlasticReturned, Reason: reason})
 	}})
 	if campus.ReasonOf(err) == "picked_up_meanwhile" {
 		return w.announce(ctx) // the holder was faster

@@ -1,4 +1,4 @@
-package workflows
+package cards
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"campuscard/campus"
+	"campuscard/workflows/engine"
 )
 
 // awaitPhoto waits for Academic Affairs to renew the photo and resumes by itself (B2), unless the student leaves for
@@ -17,13 +18,13 @@ func (w *application) awaitPhoto(ctx workflow.Context) error {
 // watchPhoto asks for the photo again and again. A look that fails is no news; the next one comes.
 func (w *application) watchPhoto(ctx workflow.Context) error {
 	p := w.plan.Identity
-	since := w.state.Since
+	since := w.State.Since
 	for polls := 0; ; polls++ {
 		left := since.Add(p.PhotoWait.Std()).Sub(workflow.Now(ctx))
 		if left <= 0 {
 			return w.photoWaitIsOver(ctx)
 		}
-		gone, err := awaitFor(ctx, min(p.PhotoPoll.Std(), left), "look for a new photo", w.left(campus.StagePhoto))
+		gone, err := engine.AwaitFor(ctx, min(p.PhotoPoll.Std(), left), "look for a new photo", w.left(campus.StagePhoto))
 		if err != nil || gone {
 			return err
 		}
@@ -40,7 +41,7 @@ func (w *application) watchPhoto(ctx workflow.Context) error {
 		if w.left(campus.StagePhoto)() {
 			return nil
 		}
-		if version != w.state.PhotoVersion {
+		if version != w.State.PhotoVersion {
 			return w.compareRenewed(ctx)
 		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
@@ -56,17 +57,17 @@ const lastPhotoLook = "last-look-photo"
 // renewed.
 func (w *application) photoWaitIsOver(ctx workflow.Context) error {
 	late := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_not_renewed"}
-	version, err := step[string](ctx, w.casework, stepKind{Name: lastPhotoLook},
+	version, err := engine.Step[string](ctx, w.Casework, engine.StepKind{Name: lastPhotoLook},
 		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(on(ctx, w.registerQueue(), "look for a new photo a last time"), steps.LookForPhoto,
+			return workflow.ExecuteActivity(engine.On(ctx, w.registerQueue(), "look for a new photo a last time"), engine.Steps.LookForPhoto,
 				ref)
 		})
 	switch {
-	case errors.Is(err, errSkipped):
+	case errors.Is(err, engine.ErrSkipped):
 		return w.toCounter(ctx, skipped(campus.PhotoItem))
 	case err != nil:
 		return err
-	case version != w.state.PhotoVersion:
+	case version != w.State.PhotoVersion:
 		return w.compareRenewed(ctx)
 	}
 	return w.toCounter(ctx, late)
@@ -74,19 +75,19 @@ func (w *application) photoWaitIsOver(ctx workflow.Context) error {
 
 // remindPhoto reminds the student once, when the photo has not come for a while.
 func (w *application) remindPhoto(ctx workflow.Context) error {
-	late := w.state.Since.Add(w.plan.Identity.PhotoReminder.Std())
-	if w.state.PhotoReminded || workflow.Now(ctx).Before(late) {
+	late := w.State.Since.Add(w.plan.Identity.PhotoReminder.Std())
+	if w.State.PhotoReminded || workflow.Now(ctx).Before(late) {
 		return nil
 	}
 	ch := w.reminder()
-	ch.knows = w.knowing(func(s *applicationState) { s.PhotoReminded = true })
-	return w.advance(ctx, ch)
+	ch.Knows = w.Knowing(func(s *applicationState) { s.PhotoReminded = true })
+	return w.Advance(ctx, ch)
 }
 
 // compareRenewed fetches the new photo and compares it with the live frame kept for it.
 func (w *application) compareRenewed(ctx workflow.Context) error {
 	version, err := w.fetchPhoto(ctx)
-	if errors.Is(err, errSkipped) {
+	if errors.Is(err, engine.ErrSkipped) {
 		return w.toCounter(ctx, skipped(campus.PhotoItem))
 	}
 	if err != nil {
@@ -97,15 +98,15 @@ func (w *application) compareRenewed(ctx workflow.Context) error {
 
 // lookForPhoto asks which photo is on file; an outage answers as if nothing were new.
 func (w *application) lookForPhoto(ctx workflow.Context, polls int) (string, error) {
-	ref := campus.StepRef{Case: w.input.Case, Step: "poll-photo", Attempt: polls + 1, Key: polls + 1, By: campus.System()}
+	ref := campus.StepRef{Case: w.Input.Case, Step: "poll-photo", Attempt: polls + 1, Key: polls + 1, By: campus.System()}
 	var version string
-	err := workflow.ExecuteActivity(on(w.oneTry(ctx), w.registerQueue(), "look for a new photo"), steps.LookForPhoto,
+	err := workflow.ExecuteActivity(engine.On(w.OneTry(ctx), w.registerQueue(), "look for a new photo"), engine.Steps.LookForPhoto,
 		ref).Get(ctx, &version)
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
 	if err != nil {
-		return w.state.PhotoVersion, nil
+		return w.State.PhotoVersion, nil
 	}
 	return version, nil
 }

@@ -1,4 +1,4 @@
-package workflows
+package cards
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"campuscard/campus"
+	"campuscard/workflows/engine"
 )
 
 // check asks for every item of the checklist that is there, side by side (A1, A3, A4, A6). Whom the register does not
@@ -20,10 +21,10 @@ func (w *application) check(ctx workflow.Context) error {
 		names[i] = string(item)
 	}
 	findings := make([]campus.Finding, len(items))
-	err := parallel(ctx, names, func(ctx workflow.Context, i int) (err error) {
+	err := engine.Parallel(ctx, names, func(ctx workflow.Context, i int) (err error) {
 		queue, call := w.askFor(items[i])
 		findings[i], err = w.finding(ctx, items[i], func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(on(ctx, queue, "check "+names[i]), call, ref)
+			return workflow.ExecuteActivity(engine.On(ctx, queue, "check "+names[i]), call, ref)
 		})
 		return err
 	})
@@ -38,25 +39,25 @@ func (w *application) check(ctx workflow.Context) error {
 		return w.askForEvidence(ctx, findings, wanted)
 	}
 	next := campus.Move{Stage: campus.StageIdentity, WaitsFor: campus.WaitsForSchool}
-	if w.state.Identified {
+	if w.State.Identified {
 		next = w.reviewMove(ctx)
 	}
 	next.Name = "checked"
-	next.Events = append(next.Events, event("checked", campus.System()))
-	return w.saveFindings(ctx, change{Move: next}, findings)
+	next.Events = append(next.Events, engine.Event("checked", campus.System()))
+	return w.saveFindings(ctx, engine.Change{Move: next}, findings)
 }
 
 // itemsToAsk are the items for which a system is asked: all but the papers that are missing or out of date anyway.
 func (w *application) itemsToAsk() []campus.Item {
 	return slices.DeleteFunc(slices.Clone(w.plan.Checks), func(item campus.Item) bool {
-		return slices.ContainsFunc(w.state.Papers,
+		return slices.ContainsFunc(w.State.Papers,
 			func(f campus.Finding) bool { return f.Item == item && f.Verdict != campus.Pass })
 	})
 }
 
 // papersNotAsked are the findings about papers for which no system is asked.
 func (w *application) papersNotAsked(asked []campus.Item) []campus.Finding {
-	return slices.DeleteFunc(slices.Clone(w.state.Papers),
+	return slices.DeleteFunc(slices.Clone(w.State.Papers),
 		func(f campus.Finding) bool { return slices.Contains(asked, f.Item) })
 }
 
@@ -64,24 +65,24 @@ func (w *application) papersNotAsked(asked []campus.Item) []campus.Finding {
 func (w *application) askFor(item campus.Item) (queue string, call any) {
 	switch item {
 	case campus.RegistryItem:
-		return w.registerQueue(), steps.CheckRegistry
+		return w.registerQueue(), engine.Steps.CheckRegistry
 	case campus.CertificateItem:
-		return AcademicQueue, steps.CheckCertificate
+		return engine.AcademicQueue, engine.Steps.CheckCertificate
 	case campus.ResidenceItem:
-		return InternationalQueue, steps.CheckResidence
+		return engine.InternationalQueue, engine.Steps.CheckResidence
 	case campus.LetterItem:
-		return InternationalQueue, steps.CheckLetter
+		return engine.InternationalQueue, engine.Steps.CheckLetter
 	default:
-		return CarrierQueue, steps.CheckPhone
+		return engine.CarrierQueue, engine.Steps.CheckPhone
 	}
 }
 
 // registerQueue is the queue of the register that answers for the applicant (A1, A2).
 func (w *application) registerQueue() string {
 	if w.plan.Route == campus.StaffRoute {
-		return HRQueue
+		return engine.HRQueue
 	}
-	return AcademicQueue
+	return engine.AcademicQueue
 }
 
 // refusal is the finding that ends the application, if there is one.
@@ -103,10 +104,10 @@ func (w *application) askForEvidence(ctx workflow.Context, findings []campus.Fin
 	}
 	items := strings.Join(names, ",")
 	reason := findings[slices.IndexFunc(findings, func(f campus.Finding) bool { return f.Item == wanted[0] })].Reason
-	return w.saveFindings(ctx, change{Move: campus.Move{
+	return w.saveFindings(ctx, engine.Change{Move: campus.Move{
 		Name: "ask-evidence", Stage: campus.StageEvidence, WaitsFor: campus.WaitsForStudent,
-		Due: until(ctx, w.plan.Application.EvidenceWait), Reason: reason,
-		Events:  []campus.Event{event("evidence_asked", campus.System(), "items", items)},
+		Due: engine.Until(ctx, w.plan.Application.EvidenceWait), Reason: reason,
+		Events:  []campus.Event{engine.Event("evidence_asked", campus.System(), "items", items)},
 		Notices: []campus.Notice{{Template: "notice.evidence_asked", Params: map[string]string{"items": items}}},
 	}}, findings)
 }
@@ -114,8 +115,8 @@ func (w *application) askForEvidence(ctx workflow.Context, findings []campus.Fin
 // finding runs a check as a step. One that two people skip is unknown: it never passes by itself, the reviewer sees it.
 func (w *application) finding(ctx workflow.Context, item campus.Item,
 	call func(workflow.Context, campus.StepRef) workflow.Future) (campus.Finding, error) {
-	found, err := step[campus.Finding](ctx, w.casework, stepKind{Name: string(item), Moves: true}, call)
-	if errors.Is(err, errSkipped) {
+	found, err := engine.Step[campus.Finding](ctx, w.Casework, engine.StepKind{Name: string(item), Moves: true}, call)
+	if errors.Is(err, engine.ErrSkipped) {
 		return skipped(item), nil
 	}
 	return found, err
@@ -127,9 +128,9 @@ func skipped(item campus.Item) campus.Finding {
 }
 
 // saveFindings keeps verdicts with the move they cause, unless the case has left the stage they were sought at.
-func (w *application) saveFindings(ctx workflow.Context, ch change, findings []campus.Finding) error {
+func (w *application) saveFindings(ctx workflow.Context, ch engine.Change, findings []campus.Finding) error {
 	ch.Move = ch.With(campus.FindingFacts(findings...)...)
-	return w.advance(ctx, ch)
+	return w.Advance(ctx, ch)
 }
 
 // refuse keeps the verdicts and ends the application for the reason one of them gives.

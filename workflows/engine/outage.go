@@ -1,4 +1,4 @@
-package workflows
+package engine
 
 import (
 	"cmp"
@@ -30,25 +30,25 @@ const (
 const lostRounds = 8
 
 // rounds are the tries of a step. An outage of our own parts ends a round of them, and not the step.
-type rounds struct {
-	ref    campus.StepRef
-	files  bool // a try needs our own file store, too
+type Rounds struct {
+	Ref    campus.StepRef
+	Files  bool // a try needs our own file store, too
 	unseen int  // rounds in a row that an outage may end which no look sees; 0: any number
-	round  func(ctx workflow.Context, failed int) error
+	Round  func(ctx workflow.Context, failed int) error
 }
 
 // outlast runs rounds of tries until one ends for another reason than an outage of our own parts. What other systems
 // have failed counts as before, over all rounds; what we have failed is waited out, however long it lasts, and parks
 // nothing (K3). The error is Temporal's.
-func (c *casework) outlast(ctx workflow.Context, r rounds) error {
+func (c *Casework) Outlast(ctx workflow.Context, r Rounds) error {
 	failed, unseen := 0, 0
-	for pause := cmp.Or(c.steps.Backoff.Std(), firstPause); ; pause = min(2*pause, longestPause) {
-		outage := r.round(ctx, failed)
+	for pause := cmp.Or(c.Steps.Backoff.Std(), firstPause); ; pause = min(2*pause, longestPause) {
+		outage := r.Round(ctx, failed)
 		if !ownOutage(outage) {
 			return outage
 		}
 		reason := campus.ReasonOf(FromTemporal(outage))
-		workflow.GetLogger(ctx).Warn("a step waits for our own parts", "step", r.ref.Step, "reason", reason)
+		workflow.GetLogger(ctx).Warn("a step waits for our own parts", "step", r.Ref.Step, "reason", reason)
 		var looks int
 		var err error
 		if looks, failed, err = c.awaitOwnParts(ctx, r, pause); err != nil {
@@ -65,15 +65,15 @@ func (c *casework) outlast(ctx workflow.Context, r rounds) error {
 
 // awaitOwnParts waits until our own parts are there. It answers how many looks that took, and how many tries of the
 // step have failed by then.
-func (c *casework) awaitOwnParts(ctx workflow.Context, r rounds, pause time.Duration) (looks, failed int, err error) {
-	timer := workflow.TimerOptions{Summary: r.ref.Step + ": our own parts are down"}
+func (c *Casework) awaitOwnParts(ctx workflow.Context, r Rounds, pause time.Duration) (looks, failed int, err error) {
+	timer := workflow.TimerOptions{Summary: r.Ref.Step + ": our own parts are down"}
 	look := workflow.WithLocalActivityOptions(ctx, lookOnce)
 	for looks = 1; ; looks, pause = looks+1, min(2*pause, longestPause) {
 		if err := workflow.NewTimerWithOptions(ctx, pause, timer).Get(ctx, nil); err != nil {
 			return looks, 0, err
 		}
-		in := activities.LookAtOwnParts{Ref: r.ref, Files: r.files}
-		err := workflow.ExecuteLocalActivity(look, steps.LookAtOwnParts, in).Get(ctx, &failed)
+		in := activities.LookAtOwnParts{Ref: r.Ref, Files: r.Files}
+		err := workflow.ExecuteLocalActivity(look, Steps.LookAtOwnParts, in).Get(ctx, &failed)
 		if err == nil || temporal.IsCanceledError(err) {
 			return looks, failed, err
 		}

@@ -1,4 +1,4 @@
-package workflows
+package cards
 
 import (
 	"errors"
@@ -8,15 +8,16 @@ import (
 
 	"campuscard/activities"
 	"campuscard/campus"
+	"campuscard/workflows/engine"
 )
 
 // identify has the identity established: by the face, unless the student has chosen the counter (B3). Then nobody needs
 // what is being done about the face any more.
 func (w *application) identify(ctx workflow.Context) error {
 	switch {
-	case w.state.Counter:
-		return w.advance(ctx, change{Move: w.counterMove(ctx, "chosen")})
-	case !w.state.Tried:
+	case w.State.Counter:
+		return w.Advance(ctx, engine.Change{Move: w.counterMove(ctx, "chosen")})
+	case !w.State.Tried:
 		return w.askForFace(ctx)
 	}
 	return w.untilLeft(ctx, campus.StageIdentity, w.identifyByFace)
@@ -36,10 +37,10 @@ func (w *application) untilLeft(ctx workflow.Context, stage campus.Stage, do fun
 
 // askForFace waits for the first liveness check of somebody who has not shown their face yet (A2).
 func (w *application) askForFace(ctx workflow.Context) error {
-	return w.advance(ctx, change{Move: campus.Move{
+	return w.Advance(ctx, engine.Change{Move: campus.Move{
 		Name: "ask-liveness", Stage: campus.StageLiveness, WaitsFor: campus.WaitsForStudent,
-		Due:     until(ctx, w.plan.Identity.LivenessWait),
-		Events:  []campus.Event{event("liveness_asked", campus.System())},
+		Due:     engine.Until(ctx, w.plan.Identity.LivenessWait),
+		Events:  []campus.Event{engine.Event("liveness_asked", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.liveness_asked"}},
 	}})
 }
@@ -49,17 +50,17 @@ func (w *application) identifyByFace(ctx workflow.Context) error {
 	var live activities.Liveness
 	var version string
 	unknown := campus.LivenessItem
-	err := parallel(ctx, []string{"liveness", "fetch-photo"}, func(ctx workflow.Context, i int) (err error) {
+	err := engine.Parallel(ctx, []string{"liveness", "fetch-photo"}, func(ctx workflow.Context, i int) (err error) {
 		if i == 0 {
 			live, err = w.liveness(ctx)
 			return err
 		}
-		if version, err = w.fetchPhoto(ctx); errors.Is(err, errSkipped) {
+		if version, err = w.fetchPhoto(ctx); errors.Is(err, engine.ErrSkipped) {
 			unknown = campus.PhotoItem
 		}
 		return err
 	})
-	if errors.Is(err, errSkipped) { // a person looks, and sees what is not known, and what is
+	if errors.Is(err, engine.ErrSkipped) { // a person looks, and sees what is not known, and what is
 		return w.toCounter(ctx, skipped(unknown), known(live.Finding)...)
 	}
 	if err != nil {
@@ -68,8 +69,8 @@ func (w *application) identifyByFace(ctx workflow.Context) error {
 	if live.Finding.Verdict != campus.Pass {
 		return w.livenessFailed(ctx, live)
 	}
-	w.news = w.news.and(news{events: []campus.Event{event("liveness_passed", campus.System())},
-		facts: campus.FindingFacts(live.Finding)})
+	w.Pending = w.Pending.And(engine.Pending{Events: []campus.Event{engine.Event("liveness_passed", campus.System())},
+		Facts: campus.FindingFacts(live.Finding)})
 	return w.compare(ctx, version)
 }
 
@@ -85,16 +86,16 @@ func known(found campus.Finding) []campus.Finding {
 var frames = []campus.UploadPurpose{campus.FrameUpload}
 
 func (w *application) liveness(ctx workflow.Context) (activities.Liveness, error) {
-	return step[activities.Liveness](ctx, w.casework, stepKind{Name: "liveness"},
+	return engine.Step[activities.Liveness](ctx, w.Casework, engine.StepKind{Name: "liveness"},
 		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(on(ctx, FaceQueue, "judge the liveness try"), steps.CheckLiveness, ref)
+			return workflow.ExecuteActivity(engine.On(ctx, engine.FaceQueue, "judge the liveness try"), engine.Steps.CheckLiveness, ref)
 		})
 }
 
 func (w *application) fetchPhoto(ctx workflow.Context) (string, error) {
-	return step[string](ctx, w.casework, stepKind{Name: "fetch-photo", Moves: true},
+	return engine.Step[string](ctx, w.Casework, engine.StepKind{Name: "fetch-photo", Moves: true},
 		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(on(ctx, w.registerQueue(), "fetch the photo on file"), steps.FetchPhoto, ref)
+			return workflow.ExecuteActivity(engine.On(ctx, w.registerQueue(), "fetch the photo on file"), engine.Steps.FetchPhoto, ref)
 		})
 }
 
@@ -109,19 +110,19 @@ func (w *application) livenessFailed(ctx workflow.Context, live activities.Liven
 	}
 	m := campus.Move{
 		Name: "liveness-failed", Stage: campus.StageLiveness, WaitsFor: campus.WaitsForStudent, Reason: live.Finding.Reason,
-		Due:    until(ctx, w.plan.Identity.LivenessWait),
-		Events: []campus.Event{event("liveness_failed", campus.System(), "reason", live.Finding.Reason)},
+		Due:    engine.Until(ctx, w.plan.Identity.LivenessWait),
+		Events: []campus.Event{engine.Event("liveness_failed", campus.System(), "reason", live.Finding.Reason)},
 	}
-	if w.stage == campus.StagePhoto { // days after the student has last looked
+	if w.Stage == campus.StagePhoto { // days after the student has last looked
 		m.Notices = []campus.Notice{{Template: "notice.liveness_asked"}}
 	}
-	return w.saveFindings(ctx, change{Move: m}, []campus.Finding{live.Finding})
+	return w.saveFindings(ctx, engine.Change{Move: m}, []campus.Finding{live.Finding})
 }
 
 // awaitLiveness waits for the student's next try.
 func (w *application) awaitLiveness(ctx workflow.Context) error {
 	p := w.plan.Identity
-	done, err := wait(ctx, workflow.Now(ctx), p.LivenessWait.Std(), "next liveness try", w.left(campus.StageLiveness),
+	done, err := engine.Wait(ctx, workflow.Now(ctx), p.LivenessWait.Std(), "next liveness try", w.left(campus.StageLiveness),
 		w.remind(p.LivenessReminder, "next liveness try"))
 	if err == nil && !done {
 		return w.expire(ctx, "liveness_not_tried")
@@ -131,23 +132,23 @@ func (w *application) awaitLiveness(ctx workflow.Context) error {
 
 // left tells that the case has gone on from a stage, by whatever handler.
 func (w *application) left(stage campus.Stage) func() bool {
-	return func() bool { return w.stage != stage || w.outcome != "" || w.state.Ending != nil }
+	return func() bool { return w.Stage != stage || w.Outcome != "" || w.State.Ending != nil }
 }
 
 func (w *application) tryLiveness(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
-	return w.decided(w.decide(ctx, d, change{
+	return w.Decided(w.Decide(ctx, d, engine.Change{
 		Move: campus.Move{Stage: campus.StageIdentity, WaitsFor: campus.WaitsForSchool,
-			Events: []campus.Event{event("liveness_tried", d.By)}},
-		knows: w.knowing(func(s *applicationState) { s.Tried = true }),
-		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-			return written(ctx, steps.AddLivenessTry, m)
+			Events: []campus.Event{engine.Event("liveness_tried", d.By)}},
+		Knows: w.Knowing(func(s *applicationState) { s.Tried = true }),
+		Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			return engine.Written(ctx, engine.Steps.AddLivenessTry, m)
 		},
 	}))
 }
 
 // compare compares the live frame with the photo fetched under a version. A match makes the pictures superfluous.
 func (w *application) compare(ctx workflow.Context, version string) error {
-	from := w.stage
+	from := w.Stage
 	compared, err := w.compareFaces(ctx, version)
 	if err != nil {
 		return err
@@ -164,24 +165,24 @@ func (w *application) compare(ctx workflow.Context, version string) error {
 	if err := w.forgetImages(ctx, campus.Images{Purposes: frames, KeepLive: true, Photo: true}); err != nil {
 		return err
 	}
-	waiting := w.knowing(func(s *applicationState) { s.PhotoVersion, s.Since = version, workflow.Now(ctx) })
-	return w.saveFindings(ctx, change{knows: waiting, Move: campus.Move{
+	waiting := w.Knowing(func(s *applicationState) { s.PhotoVersion, s.Since = version, workflow.Now(ctx) })
+	return w.saveFindings(ctx, engine.Change{Knows: waiting, Move: campus.Move{
 		Name: "photo-stale", Stage: campus.StagePhoto, WaitsFor: campus.WaitsForRegistry, Reason: found.Reason,
-		Due:     until(ctx, w.plan.Identity.PhotoWait),
-		Events:  []campus.Event{event("photo_stale", campus.System(), "reason", found.Reason)},
+		Due:     engine.Until(ctx, w.plan.Identity.PhotoWait),
+		Events:  []campus.Event{engine.Event("photo_stale", campus.System(), "reason", found.Reason)},
 		Notices: []campus.Notice{{Template: "notice." + found.Reason}},
 	}}, []campus.Finding{found})
 }
 
 // compareFaces asks the face service. A comparison that two people skip is unknown.
 func (w *application) compareFaces(ctx workflow.Context, version string) (activities.Compared, error) {
-	kind := stepKind{Name: string(campus.PhotoItem), Moves: true}
-	compared, err := step[activities.Compared](ctx, w.casework, kind,
+	kind := engine.StepKind{Name: string(campus.PhotoItem), Moves: true}
+	compared, err := engine.Step[activities.Compared](ctx, w.Casework, kind,
 		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(on(ctx, FaceQueue, "compare live frame and photo"), steps.CompareFaces,
+			return workflow.ExecuteActivity(engine.On(ctx, engine.FaceQueue, "compare live frame and photo"), engine.Steps.CompareFaces,
 				activities.CompareFaces{Ref: ref, Version: version})
 		})
-	if errors.Is(err, errSkipped) {
+	if errors.Is(err, engine.ErrSkipped) {
 		return activities.Compared{Finding: skipped(campus.PhotoItem)}, nil
 	}
 	return compared, err
@@ -192,11 +193,11 @@ func (w *application) compareFaces(ctx workflow.Context, version string) (activi
 func (w *application) identified(ctx workflow.Context, from campus.Stage, found campus.Finding) error {
 	forgets := campus.NewFact(campus.PicturesFact, campus.Images{Purposes: frames, Photo: true})
 	m := w.reviewMove(ctx).With(forgets)
-	m.Events = append([]campus.Event{event("photo_matched", campus.System())}, m.Events...)
+	m.Events = append([]campus.Event{engine.Event("photo_matched", campus.System())}, m.Events...)
 	if from == campus.StagePhoto {
 		m.Notices = append(m.Notices, campus.Notice{Template: "notice.photo_renewed"})
 	}
-	return w.saveFindings(ctx, change{Move: m, knows: w.knowing(func(s *applicationState) { s.Identified = true })},
+	return w.saveFindings(ctx, engine.Change{Move: m, Knows: w.Knowing(func(s *applicationState) { s.Identified = true })},
 		[]campus.Finding{found})
 }
 
@@ -207,8 +208,8 @@ func (w *application) continueAsNew(ctx workflow.Context, stage campus.Stage) er
 	if err != nil || w.left(stage)() {
 		return err
 	}
-	next := w.input
-	if next.Progress, err = w.progress(applicationCarried{w.plan, w.state, w.polls}); err != nil {
+	next := w.Input
+	if next.Progress, err = w.Progress(applicationCarried{w.plan, w.State, w.polls}); err != nil {
 		return err
 	}
 	return workflow.NewContinueAsNewError(ctx, string(campus.ApplicationCase), next)
@@ -217,14 +218,14 @@ func (w *application) continueAsNew(ctx workflow.Context, stage campus.Stage) er
 // toCounter has the card centre look at the person, with the reason as a mark for the reviewer (B1, B2, B3).
 func (w *application) toCounter(ctx workflow.Context, found campus.Finding, beside ...campus.Finding) error {
 	facts := append(campus.FindingFacts(append(beside, found)...), campus.NewFact(campus.FlagFact, found.Reason))
-	return w.advance(ctx, change{Move: w.counterMove(ctx, found.Reason).With(facts...)})
+	return w.Advance(ctx, engine.Change{Move: w.counterMove(ctx, found.Reason).With(facts...)})
 }
 
 func (w *application) counterMove(ctx workflow.Context, reason string) campus.Move {
-	due := until(ctx, w.plan.Identity.InPersonWait)
+	due := engine.Until(ctx, w.plan.Identity.InPersonWait)
 	return campus.Move{
 		Name: "ask-in-person", Stage: campus.StageInPerson, WaitsFor: campus.WaitsForCardCentre, Reason: reason, Due: due,
-		Events:  []campus.Event{event("counter_asked", campus.System(), "reason", reason)},
+		Events:  []campus.Event{engine.Event("counter_asked", campus.System(), "reason", reason)},
 		Opens:   []campus.NewWorkItem{{Kind: campus.InPersonItem, Reason: reason, Due: due}},
 		Notices: []campus.Notice{{Template: "notice.in_person"}},
 	}
@@ -233,26 +234,26 @@ func (w *application) counterMove(ctx workflow.Context, reason string) campus.Mo
 // chooseCounter is the student's own choice of the route without a face, at any point before the identity is
 // established (B3). While papers are checked or asked for, it is kept for later.
 func (w *application) chooseCounter(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
-	return w.decided(w.decideInTurn(ctx, d, func() (change, error) {
-		if w.stage == campus.StageChecking || w.stage == campus.StageEvidence {
-			return change{knows: w.knowing(func(s *applicationState) { s.Counter = true }),
-				Move: campus.Move{Events: []campus.Event{event("counter_chosen", d.By)}}}, nil
+	return w.Decided(w.DecideInTurn(ctx, d, func() (engine.Change, error) {
+		if w.Stage == campus.StageChecking || w.Stage == campus.StageEvidence {
+			return engine.Change{Knows: w.Knowing(func(s *applicationState) { s.Counter = true }),
+				Move: campus.Move{Events: []campus.Event{engine.Event("counter_chosen", d.By)}}}, nil
 		}
-		return w.counterChoice(ctx, d), w.notBusy()
+		return w.counterChoice(ctx, d), w.NotBusy()
 	}))
 }
 
 // counterChoice is the move of a choice that is made while a face is asked for: that is given up.
-func (w *application) counterChoice(ctx workflow.Context, d campus.Decision) change {
-	ch := change{Move: w.counterMove(ctx, "chosen"), then: func() {
+func (w *application) counterChoice(ctx workflow.Context, d campus.Decision) engine.Change {
+	ch := engine.Change{Move: w.counterMove(ctx, "chosen"), Then: func() {
 		if w.leave != nil {
 			w.leave()
 		}
 	}}
 	ch.Name, ch.Events[0].Actor = campus.ChooseCounterUpdate, d.By
 	for _, step := range []string{string(campus.PhotoItem), "liveness", "fetch-photo", lastPhotoLook} {
-		if _, parked := w.parked[step]; parked {
-			ch.drops = append(ch.drops, step)
+		if _, parked := w.Parked[step]; parked {
+			ch.Drops = append(ch.Drops, step)
 			ch.Closes = append(ch.Closes, campus.WorkItemKey{Kind: campus.IncidentItem, Step: step})
 		}
 	}
@@ -264,7 +265,7 @@ func (w *application) awaitCounter(ctx workflow.Context) error {
 		return err
 	}
 	p := w.plan.Identity
-	done, err := wait(ctx, workflow.Now(ctx), p.InPersonWait.Std(), "check in person", w.left(campus.StageInPerson),
+	done, err := engine.Wait(ctx, workflow.Now(ctx), p.InPersonWait.Std(), "check in person", w.left(campus.StageInPerson),
 		w.remind(p.InPersonReminder, "check in person"))
 	if err == nil && !done {
 		return w.expire(ctx, "not_seen_in_person")
@@ -275,8 +276,8 @@ func (w *application) awaitCounter(ctx workflow.Context) error {
 // verify is the card centre's verdict on person and document (A3, B2).
 func (w *application) verify(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
 	found := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Pass, Reason: "seen_in_person"}
-	ch := change{Move: w.reviewMove(ctx), knows: w.knowing(func(s *applicationState) { s.Identified = true })}
-	ch.Events = append([]campus.Event{event("verified", d.By)}, ch.Events...)
+	ch := engine.Change{Move: w.reviewMove(ctx), Knows: w.Knowing(func(s *applicationState) { s.Identified = true })}
+	ch.Events = append([]campus.Event{engine.Event("verified", d.By)}, ch.Events...)
 	if d.Action != string(campus.Pass) {
 		found.Verdict, found.Reason = campus.Fail, "not_the_person"
 		ch = w.closing("", ending{Outcome: campus.RefusedBy, Reason: found.Reason, By: d.By})
@@ -284,5 +285,5 @@ func (w *application) verify(ctx workflow.Context, d campus.Decision) (campus.De
 	ch.Name = campus.VerifyUpdate + ":" + d.Action
 	ch.Closes = []campus.WorkItemKey{{Kind: campus.InPersonItem}}
 	ch.Move = ch.With(campus.FindingFacts(found)...)
-	return w.decided(w.decide(ctx, d, ch))
+	return w.Decided(w.Decide(ctx, d, ch))
 }

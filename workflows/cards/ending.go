@@ -1,39 +1,40 @@
-package workflows
+package cards
 
 import (
 	"go.temporal.io/sdk/workflow"
 
 	"campuscard/activities"
 	"campuscard/campus"
+	"campuscard/workflows/engine"
 )
 
 // cardEnding is one run of the process that takes a card which has ended out of the systems of the base package (D4,
 // C1). Its packages and its plastic have cases of their own.
 type cardEnding struct {
-	*casework
-	memory[struct{}] // nothing: the card is the case
+	*engine.Casework
+	engine.Memory[struct{}] // nothing: the card is the case
 }
 
 // Ending is the process of a card that has ended. The card is over already: what is left is to tell the systems.
 func Ending(ctx workflow.Context, input campus.CaseInput) error {
-	w := &cardEnding{casework: newCasework(ctx, input)}
-	if err := w.setup(ctx, w, nil); err != nil {
+	w := &cardEnding{Casework: engine.NewCasework(ctx, input)}
+	if err := w.Setup(ctx, w, nil); err != nil {
 		return err
 	}
-	in := activities.PlanCase{Case: w.input.Case.ID, University: w.input.University}
-	if err := w.own(ctx, "plan", steps.PlanEnding, in, &w.steps); err != nil {
+	in := activities.PlanCase{Case: w.Input.Case.ID, University: w.Input.University}
+	if err := w.Own(ctx, "plan", engine.Steps.PlanEnding, in, &w.Steps); err != nil {
 		return err
 	}
 	begin := campus.Move{Name: "begin", Stage: campus.StageRevoking, WaitsFor: campus.WaitsForSchool}
-	if err := w.advance(ctx, change{Move: begin}); err != nil {
+	if err := w.Advance(ctx, engine.Change{Move: begin}); err != nil {
 		return err
 	}
-	if w.doing = w.stage; w.outcome == "" {
-		if err := w.revoke(ctx); err != nil && w.outcome == "" {
+	if w.Doing = w.Stage; w.Outcome == "" {
+		if err := w.revoke(ctx); err != nil && w.Outcome == "" {
 			return err
 		}
 	}
-	return drain(ctx)
+	return engine.Drain(ctx)
 }
 
 // revoke has all systems let the card go, side by side: one that is away keeps no other waiting. What two people have
@@ -44,19 +45,19 @@ func (w *cardEnding) revoke(ctx workflow.Context) error {
 	for i, service := range services {
 		names[i] = "revoke-" + string(service)
 	}
-	err := parallel(ctx, names, func(ctx workflow.Context, i int) error {
-		u := revocation(services[i], w.input.Case.ID)
-		_, err := step[struct{}](ctx, w.casework, u.kind, u.call)
+	err := engine.Parallel(ctx, names, func(ctx workflow.Context, i int) error {
+		u := revocation(services[i], w.Input.Case.ID)
+		_, err := engine.Step[struct{}](ctx, w.Casework, u.Kind, u.Call)
 		return letBe(err)
 	})
 	if err != nil {
 		return err
 	}
-	if err := w.quiet(ctx); err != nil {
+	if err := w.Quiet(ctx); err != nil {
 		return err
 	}
-	return w.advance(ctx, change{Move: campus.Move{
+	return w.Advance(ctx, engine.Change{Move: campus.Move{
 		Name: "revoked", Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Completed,
-		Events: []campus.Event{event("card_revoked", campus.System())},
+		Events: []campus.Event{engine.Event("card_revoked", campus.System())},
 	}})
 }

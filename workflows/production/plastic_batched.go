@@ -1,4 +1,4 @@
-package workflows
+package production
 
 import (
 	"time"
@@ -8,20 +8,21 @@ import (
 
 	"campuscard/activities"
 	"campuscard/campus"
+	"campuscard/workflows/engine"
 )
 
 // queued is a plastic that waits for a batch from now on.
 func (w *plastic) queued(m campus.Move, id uuid.UUID) activities.QueuePlastic {
-	return activities.QueuePlastic{Move: m, University: w.input.University, Plastic: id}
+	return activities.QueuePlastic{Move: m, University: w.Input.University, Plastic: id}
 }
 
 // queue has the present plastic wait for a batch: for the first time, or again because its batch was given up.
 func (w *plastic) queue(ctx workflow.Context) error {
-	return w.advance(ctx, change{Move: campus.Move{
-		Name: "queue", Stage: campus.StageBatching, WaitsFor: campus.WaitsForEngine, Due: &w.state.Promised,
-		Events: []campus.Event{event("plastic_queued", campus.System())},
-	}, fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-		return written(ctx, steps.QueuePlastic, w.queued(m, w.state.Plastic))
+	return w.Advance(ctx, engine.Change{Move: campus.Move{
+		Name: "queue", Stage: campus.StageBatching, WaitsFor: campus.WaitsForEngine, Due: &w.State.Promised,
+		Events: []campus.Event{engine.Event("plastic_queued", campus.System())},
+	}, Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		return engine.Written(ctx, engine.Steps.QueuePlastic, w.queued(m, w.State.Plastic))
 	}})
 }
 
@@ -36,9 +37,9 @@ func (w *plastic) awaitBatch(ctx workflow.Context) error {
 			return err
 		}
 		if !status.Waits {
-			return w.advance(ctx, w.ordered())
+			return w.Advance(ctx, w.ordered())
 		}
-		limit := w.state.Since.Add(w.plan.Plastic.ProductionLimit.Std()).Sub(workflow.Now(ctx))
+		limit := w.State.Since.Add(w.plan.Plastic.ProductionLimit.Std()).Sub(workflow.Now(ctx))
 		if limit <= 0 {
 			return w.giveUp(ctx, campus.Expired, "never_produced")
 		}
@@ -49,7 +50,7 @@ func (w *plastic) awaitBatch(ctx workflow.Context) error {
 			continue
 		}
 		pause := min(limit, w.untilEscalation(ctx), w.untilUrgent(ctx))
-		nudged, err := awaitFor(ctx, pause, "wait for a batch", func() bool { return w.nudges != seen })
+		nudged, err := engine.AwaitFor(ctx, pause, "wait for a batch", func() bool { return w.Nudges != seen })
 		if err != nil {
 			return err
 		}
@@ -66,7 +67,7 @@ func (w *plastic) lookOrBegun(ctx workflow.Context) (nudges int, status activiti
 		w.plan.Found = nil
 		return 0, *found, nil
 	}
-	nudges = w.nudges // before looking, so that none is lost in between
+	nudges = w.Nudges // before looking, so that none is lost in between
 	status, err = w.look(ctx)
 	return nudges, status, err
 }
@@ -76,37 +77,37 @@ func (w *plastic) untilUrgent(ctx workflow.Context) time.Duration {
 	if w.urged {
 		return w.plan.Plastic.ProductionLimit.Std()
 	}
-	return max(w.state.Promised.Add(-w.plan.Urgent.Std()).Sub(workflow.Now(ctx)), 0)
+	return max(w.State.Promised.Add(-w.plan.Urgent.Std()).Sub(workflow.Now(ctx)), 0)
 }
 
 // urge opens a batch for the plastic and whatever else waits.
 func (w *plastic) urge(ctx workflow.Context) error {
 	w.urged = true
-	return openBatch(ctx, activities.OpenBatch{University: w.input.University, Reason: campus.BatchUrgent, Only: w.state.Plastic})
+	return openBatch(ctx, activities.OpenBatch{University: w.Input.University, Reason: campus.BatchUrgent, Only: w.State.Plastic})
 }
 
 // parkRejected gives a card that the bureau would not make to staff. Their retry has it made again, once they have
 // settled what was wrong; it goes with the next batch, so that there is no attempt whose outcome could be told now.
 func (w *plastic) parkRejected(ctx workflow.Context) error {
-	return w.park(ctx, &parkedStep{
-		ref: campus.StepRef{
-			Case: w.input.Case, Step: campus.OrderStep(w.state.Seq), Attempt: 1, Key: 1, By: campus.System(),
+	return w.Park(ctx, &engine.ParkedStep{
+		Ref: campus.StepRef{
+			Case: w.Input.Case, Step: campus.OrderStep(w.State.Seq), Attempt: 1, Key: 1, By: campus.System(),
 		},
-		noSkip: true,
-		cause:  campus.Errorf(campus.Refused, "order_rejected", "the bureau does not take the card"),
-		try:    func(workflow.Context, campus.StepRef) error { return nil },
+		NoSkip: true,
+		Cause:  campus.Errorf(campus.Refused, "order_rejected", "the bureau does not take the card"),
+		Try:    func(workflow.Context, campus.StepRef) error { return nil },
 	})
 }
 
 // takeBack sends a card nobody came for back to the card centre, and tells the student what they can do.
 func (w *plastic) takeBack(ctx workflow.Context) error {
-	err := w.advance(ctx, change{Move: campus.Move{
-		Name: "take-back", Stage: campus.StageReturned, WaitsFor: campus.WaitsForStudent, Due: until(ctx, w.plan.Plastic.ReturnedWait),
+	err := w.Advance(ctx, engine.Change{Move: campus.Move{
+		Name: "take-back", Stage: campus.StageReturned, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx, w.plan.Plastic.ReturnedWait),
 		Reason:  "not_picked_up",
-		Events:  []campus.Event{event("plastic_returned", campus.System())},
+		Events:  []campus.Event{engine.Event("plastic_returned", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.plastic_returned"}},
-	}, fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-		return written(ctx, steps.ReturnPlastic, activities.ReturnPlastic{Move: m, Plastic: w.state.Plastic})
+	}, Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		return engine.Written(ctx, engine.Steps.ReturnPlastic, activities.ReturnPlastic{Move: m, Plastic: w.State.Plastic})
 	}})
 	switch campus.ReasonOf(err) {
 	case "picked_up_meanwhile", "plastic_not_there": // the stage looks again
@@ -120,15 +121,15 @@ func (w *plastic) takeBack(ctx workflow.Context) error {
 func (w *plastic) awaitResend(ctx workflow.Context) error {
 	p, since := w.plan.Plastic, workflow.Now(ctx)
 	for {
-		done, err := wait(ctx, since, p.ReturnedWait.Std(), "returned",
-			func() bool { return w.stage != campus.StageReturned || w.nudges != w.looked }, w.remindReturned())
+		done, err := engine.Wait(ctx, since, p.ReturnedWait.Std(), "returned",
+			func() bool { return w.Stage != campus.StageReturned || w.Nudges != w.looked }, w.remindReturned())
 		if err != nil {
 			return err
 		}
 		if !done {
 			return w.destroy(ctx)
 		}
-		if w.stage != campus.StageReturned {
+		if w.Stage != campus.StageReturned {
 			return nil
 		}
 		status, err := w.look(ctx)
@@ -142,11 +143,11 @@ func (w *plastic) awaitResend(ctx workflow.Context) error {
 }
 
 // remindReturned is a rung of a ladder that reminds the student of a card that can be sent again.
-func (w *plastic) remindReturned() rung {
-	return rung{after: w.plan.Plastic.ReturnedReminder.Std(), name: "returned: remind the student", climb: func(ctx workflow.Context) error {
-		return w.advance(ctx, change{at: campus.StageReturned, Move: campus.Move{
+func (w *plastic) remindReturned() engine.Rung {
+	return engine.Rung{After: w.plan.Plastic.ReturnedReminder.Std(), Name: "returned: remind the student", Climb: func(ctx workflow.Context) error {
+		return w.Advance(ctx, engine.Change{At: campus.StageReturned, Move: campus.Move{
 			Name:    "remind:returned",
-			Events:  []campus.Event{event("reminded", campus.System())},
+			Events:  []campus.Event{engine.Event("reminded", campus.System())},
 			Notices: []campus.Notice{{Template: "notice.remind_returned"}},
 		}})
 	}}
@@ -155,13 +156,13 @@ func (w *plastic) remindReturned() rung {
 // destroy ends the case of a returned card that nobody wants.
 func (w *plastic) destroy(ctx workflow.Context) error {
 	const reason = "not_picked_up"
-	return w.advance(ctx, change{Move: campus.Move{
+	return w.Advance(ctx, engine.Change{Move: campus.Move{
 		Name: "destroy", Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Expired, Reason: reason,
-		Events:  []campus.Event{event("plastic_destroyed", campus.System())},
+		Events:  []campus.Event{engine.Event("plastic_destroyed", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.plastic_destroyed"}},
-	}, fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-		return written(ctx, steps.EndPlastic,
-			activities.EndPlastic{Move: m, Plastic: w.state.Plastic, State: campus.PlasticCancelled, Reason: reason})
+	}, Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		return engine.Written(ctx, engine.Steps.EndPlastic,
+			activities.EndPlastic{Move: m, Plastic: w.State.Plastic, State: campus.PlasticCancelled, Reason: reason})
 	}})
 }
 
@@ -169,14 +170,14 @@ func (w *plastic) destroy(ctx workflow.Context) error {
 func (w *plastic) resend(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
 	now := workflow.Now(ctx)
 	promised := w.plan.Calendar.AddWorkingDays(now, w.plan.Plastic.PromiseWorkingDays)
-	return w.decided(w.decide(ctx, d, change{
+	return w.Decided(w.Decide(ctx, d, engine.Change{
 		Move: campus.Move{Stage: campus.StageBatching, WaitsFor: campus.WaitsForEngine, Due: &promised,
-			Events: []campus.Event{event("plastic_resent", d.By)}},
-		knows: w.knowing(func(s *plasticState) { s.Promised, s.Since, s.Escalated = promised, now, false }),
-		then:  func() { w.urged = false },
-		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-			return written(ctx, steps.ResendPlastic, activities.ResendPlastic{
-				Move: m, University: w.input.University, Plastic: w.state.Plastic, Promised: promised, By: d.By,
+			Events: []campus.Event{engine.Event("plastic_resent", d.By)}},
+		Knows: w.Knowing(func(s *plasticState) { s.Promised, s.Since, s.Escalated = promised, now, false }),
+		Then:  func() { w.urged = false },
+		Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			return engine.Written(ctx, engine.Steps.ResendPlastic, activities.ResendPlastic{
+				Move: m, University: w.Input.University, Plastic: w.State.Plastic, Promised: promised, By: d.By,
 			})
 		},
 	}))

@@ -1,4 +1,4 @@
-package workflows
+package engine
 
 import (
 	"time"
@@ -23,7 +23,7 @@ var ownStep = workflow.LocalActivityOptions{
 }
 
 // once runs a step of our own, and repeats it as ownStep says. What fails then is the caller's to judge.
-func once(ctx workflow.Context, activity, in, result any) error {
+func Once(ctx workflow.Context, activity, in, result any) error {
 	own := workflow.WithLocalActivityOptions(ctx, ownStep)
 	return FromTemporal(workflow.ExecuteLocalActivity(own, activity, in).Get(ctx, result))
 }
@@ -38,14 +38,14 @@ var ownRound = func() workflow.LocalActivityOptions {
 // budget is for a call of another system: so many tries, each so long, before the case parks (K3). Tries that have
 // failed in a round before are taken off; one is always left. What is running when the case is given up is waited for,
 // so that undoing comes after doing.
-func (c *casework) budget(ctx workflow.Context, failed int) workflow.Context {
+func (c *Casework) budget(ctx workflow.Context, failed int) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout:    c.steps.Call.Std() + activities.OwnTime,
-		ScheduleToCloseTimeout: c.steps.Budget.Std(),
+		StartToCloseTimeout:    c.Steps.Call.Std() + activities.OwnTime,
+		ScheduleToCloseTimeout: c.Steps.Budget.Std(),
 		WaitForCancellation:    true,
 		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: c.steps.Backoff.Std(), BackoffCoefficient: 2, MaximumInterval: time.Minute,
-			MaximumAttempts: int32(max(c.steps.Tries-failed, 1)), //nolint:gosec // a small number of the policy
+			InitialInterval: c.Steps.Backoff.Std(), BackoffCoefficient: 2, MaximumInterval: time.Minute,
+			MaximumAttempts: int32(max(c.Steps.Tries-failed, 1)), //nolint:gosec // a small number of the policy
 		},
 	})
 }
@@ -54,9 +54,9 @@ func (c *casework) budget(ctx workflow.Context, failed int) workflow.Context {
 const staffTry = 10 * time.Second
 
 // oneTry is for a retry that staff asked for, and for looks that are repeated anyway: one attempt, no more.
-func (c *casework) oneTry(ctx workflow.Context) workflow.Context {
+func (c *Casework) OneTry(ctx workflow.Context) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout:    min(c.steps.Call.Std(), staffTry) + activities.OwnTime,
+		StartToCloseTimeout:    min(c.Steps.Call.Std(), staffTry) + activities.OwnTime,
 		ScheduleToCloseTimeout: staffTry + activities.OwnTime,
 		WaitForCancellation:    true,
 		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 1},
@@ -79,7 +79,7 @@ const (
 func BaseQueue(service campus.Service) string { return "school-" + string(service) }
 
 // on sends an activity to a system's queue; summary is what the Temporal UI shows beside it.
-func on(ctx workflow.Context, queue, summary string) workflow.Context {
+func On(ctx workflow.Context, queue, summary string) workflow.Context {
 	options := workflow.GetActivityOptions(ctx)
 	options.TaskQueue, options.Summary = queue, summary
 	return workflow.WithActivityOptions(ctx, options)

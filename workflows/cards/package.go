@@ -1,4 +1,4 @@
-package workflows
+package cards
 
 import (
 	"errors"
@@ -7,20 +7,21 @@ import (
 
 	"campuscard/activities"
 	"campuscard/campus"
+	"campuscard/workflows/engine"
 )
 
 // packageChange is one run of the process that grants one package to a card, or withdraws it (C2).
 type packageChange struct {
-	*casework
-	memory[struct{}] // nothing: what it is to do is in the tables
-	plan             activities.PackagePlan
+	*engine.Casework
+	engine.Memory[struct{}] // nothing: what it is to do is in the tables
+	plan                    activities.PackagePlan
 }
 
 // Package is the process of one change of one value-added package. Each package of a card has cases of its own, so that
 // each fails and is settled alone, and the card is used meanwhile.
 func Package(ctx workflow.Context, input campus.CaseInput) error {
-	w := &packageChange{casework: newCasework(ctx, input)}
-	if err := w.setup(ctx, w, nil); err != nil {
+	w := &packageChange{Casework: engine.NewCasework(ctx, input)}
+	if err := w.Setup(ctx, w, nil); err != nil {
 		return err
 	}
 	if err := w.begin(ctx); err != nil {
@@ -30,37 +31,37 @@ func Package(ctx workflow.Context, input campus.CaseInput) error {
 	if w.plan.Change == campus.WithdrawPackage {
 		run = w.withdraw
 	}
-	if w.doing = w.stage; w.outcome == "" {
-		if err := run(ctx); err != nil && w.outcome == "" {
+	if w.Doing = w.Stage; w.Outcome == "" {
+		if err := run(ctx); err != nil && w.Outcome == "" {
 			return err
 		}
 	}
-	return drain(ctx)
+	return engine.Drain(ctx)
 }
 
 // ServiceQueue is the queue of a system that provides packages: of each system that a policy names there is one (K2).
 func ServiceQueue(system string) string { return "school-service-" + system }
 
 func (w *packageChange) begin(ctx workflow.Context) error {
-	in := activities.PlanCase{Case: w.input.Case.ID, University: w.input.University}
-	if err := w.own(ctx, "plan", steps.PlanPackage, in, &w.plan); err != nil {
+	in := activities.PlanCase{Case: w.Input.Case.ID, University: w.Input.University}
+	if err := w.Own(ctx, "plan", engine.Steps.PlanPackage, in, &w.plan); err != nil {
 		return err
 	}
-	w.steps = w.plan.Steps
+	w.Steps = w.plan.Steps
 	m := campus.Move{Name: "begin", Stage: campus.StageSubscribing, WaitsFor: campus.WaitsForSchool}
 	if w.plan.Change == campus.WithdrawPackage {
 		m.Stage = campus.StageUnsubscribing
 	}
-	return w.advance(ctx, change{Move: m})
+	return w.Advance(ctx, engine.Change{Move: m})
 }
 
 // grant has the system take the card. Its no is final; while it does not answer, the step parks.
 func (w *packageChange) grant(ctx workflow.Context) error {
 	answer, err := w.subscribe(ctx)
 	switch {
-	case errors.Is(err, errAborted):
+	case errors.Is(err, engine.ErrAborted):
 		return w.giveUpGrant(ctx)
-	case err != nil && !errors.Is(err, errSkipped): // skipped: two people have seen to it in the system itself
+	case err != nil && !errors.Is(err, engine.ErrSkipped): // skipped: two people have seen to it in the system itself
 		return err
 	case answer.Refused:
 		m := w.ending("package_refused", campus.RefusedBy, "package_refused")
@@ -73,9 +74,9 @@ func (w *packageChange) grant(ctx workflow.Context) error {
 func (w *packageChange) withdraw(ctx workflow.Context) error {
 	err := w.unsubscribe(ctx)
 	switch {
-	case errors.Is(err, errAborted):
+	case errors.Is(err, engine.ErrAborted):
 		return w.giveUpWithdrawal(ctx)
-	case err != nil && !errors.Is(err, errSkipped):
+	case err != nil && !errors.Is(err, engine.ErrSkipped):
 		return err
 	}
 	return w.settlePackage(ctx, w.ending("package_withdrawn", campus.Completed, ""), campus.PackageWithdrawn, "")
@@ -106,26 +107,26 @@ func (w *packageChange) giveUpWithdrawal(ctx workflow.Context) error {
 
 // letBe passes over an undoing that two people have skipped or given up as well.
 func letBe(err error) error {
-	if errors.Is(err, errSkipped) || errors.Is(err, errAborted) {
+	if errors.Is(err, engine.ErrSkipped) || errors.Is(err, engine.ErrAborted) {
 		return nil
 	}
 	return err
 }
 
 func (w *packageChange) subscribe(ctx workflow.Context) (activities.PackageAnswer, error) {
-	return w.call(ctx, "subscribe-"+w.plan.System, steps.SubscribePackage)
+	return w.call(ctx, "subscribe-"+w.plan.System, engine.Steps.SubscribePackage)
 }
 
 func (w *packageChange) unsubscribe(ctx workflow.Context) error {
-	_, err := w.call(ctx, "unsubscribe-"+w.plan.System, steps.UnsubscribePackage)
+	_, err := w.call(ctx, "unsubscribe-"+w.plan.System, engine.Steps.UnsubscribePackage)
 	return err
 }
 
 // call is a step at the package's system, on that system's queue.
 func (w *packageChange) call(ctx workflow.Context, name string, activity any) (activities.PackageAnswer, error) {
-	return step[activities.PackageAnswer](ctx, w.casework, stepKind{Name: name},
+	return engine.Step[activities.PackageAnswer](ctx, w.Casework, engine.StepKind{Name: name},
 		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(on(ctx, ServiceQueue(w.plan.System), name), activity,
+			return workflow.ExecuteActivity(engine.On(ctx, ServiceQueue(w.plan.System), name), activity,
 				activities.PackageStep{Ref: ref})
 		})
 }
@@ -133,7 +134,7 @@ func (w *packageChange) call(ctx workflow.Context, name string, activity any) (a
 // ending is the move that ends the case, and tells the holder; said names the event and the notice.
 func (w *packageChange) ending(said string, outcome campus.Outcome, reason string) campus.Move {
 	params := map[string]string{"package_zh": w.plan.Name.ZH, "package_en": w.plan.Name.EN}
-	e := event(said, campus.System(), "package", w.plan.Code)
+	e := engine.Event(said, campus.System(), "package", w.plan.Code)
 	if reason != "" {
 		e.Data["reason"], params["reason"] = reason, reason
 	}
@@ -146,11 +147,11 @@ func (w *packageChange) ending(said string, outcome campus.Outcome, reason strin
 // settlePackage records the ending together with the state the package has then.
 func (w *packageChange) settlePackage(ctx workflow.Context, m campus.Move, state campus.PackageState,
 	refusal string) error {
-	if err := w.quiet(ctx); err != nil {
+	if err := w.Quiet(ctx); err != nil {
 		return err
 	}
-	return w.advance(ctx, change{Move: m, fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-		return written(ctx, steps.SettlePackage,
+	return w.Advance(ctx, engine.Change{Move: m, Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+		return engine.Written(ctx, engine.Steps.SettlePackage,
 			activities.SettlePackage{Move: m, Package: w.plan.Package, State: state, Refusal: refusal})
 	}})
 }

@@ -1,4 +1,5 @@
-package workflows
+// Package outreach holds the process of a campaign of invitations.
+package outreach
 
 import (
 	"encoding/json"
@@ -9,12 +10,13 @@ import (
 
 	"campuscard/activities"
 	"campuscard/campus"
+	"campuscard/workflows/engine"
 )
 
 // invitation is one run of the process that asks people to apply, in waves (C5).
 type invitation struct {
-	*casework
-	memory[invitationState]
+	*engine.Casework
+	engine.Memory[invitationState]
 	plan activities.CampaignPlan
 }
 
@@ -36,10 +38,10 @@ type invitationCarried struct {
 // Invitation is the process of a campaign: it waits for its first day, invites, reminds, and ends. Each of its stages
 // is one function that does the next thing there is to do; a wave is one move.
 func Invitation(ctx workflow.Context, input campus.CaseInput) error {
-	w := &invitation{casework: newCasework(ctx, input)}
-	handlers := map[string]handler{campus.PauseUpdate: w.pause, campus.ResumeUpdate: w.resume,
+	w := &invitation{Casework: engine.NewCasework(ctx, input)}
+	handlers := map[string]engine.Handler{campus.PauseUpdate: w.pause, campus.ResumeUpdate: w.resume,
 		campus.CancelUpdate: w.cancel}
-	if err := w.setup(ctx, w, handlers); err != nil {
+	if err := w.Setup(ctx, w, handlers); err != nil {
 		return err
 	}
 	if err := w.begin(ctx); err != nil {
@@ -51,38 +53,38 @@ func Invitation(ctx workflow.Context, input campus.CaseInput) error {
 		campus.StageReminding: w.remind,
 		campus.StagePaused:    w.awaitResumption,
 	}
-	for w.outcome == "" {
-		if err := w.do(ctx, stages); err != nil && w.outcome == "" {
+	for w.Outcome == "" {
+		if err := w.Do(ctx, stages); err != nil && w.Outcome == "" {
 			return err
 		}
 	}
-	return drain(ctx)
+	return engine.Drain(ctx)
 }
 
 func (w *invitation) begin(ctx workflow.Context) error {
-	if p := w.input.Progress; p != nil {
+	if p := w.Input.Progress; p != nil {
 		var carried invitationCarried
 		err := json.Unmarshal(p.State, &carried)
-		w.plan, w.state, w.steps = carried.Plan, carried.State, carried.Plan.Steps
+		w.plan, w.State, w.Steps = carried.Plan, carried.State, carried.Plan.Steps
 		return err
 	}
-	in := activities.PlanCase{Case: w.input.Case.ID, University: w.input.University}
-	if err := w.own(ctx, "plan", steps.PlanCampaign, in, &w.plan); err != nil {
+	in := activities.PlanCase{Case: w.Input.Case.ID, University: w.Input.University}
+	if err := w.Own(ctx, "plan", engine.Steps.PlanCampaign, in, &w.plan); err != nil {
 		return err
 	}
 	plan, now := w.plan, workflow.Now(ctx)
-	w.steps = plan.Steps
-	w.state.NextAt = plan.Invitations.FirstWave(plan.Period, now)
+	w.Steps = plan.Steps
+	w.State.NextAt = plan.Invitations.FirstWave(plan.Period, now)
 	ch := w.stageMove(ctx, campus.StageInviting, "campaign_begun")
 	if plan.Period.From.Start().After(now) {
 		ch.Stage = campus.StageScheduled
 	}
-	return w.advance(ctx, ch)
+	return w.Advance(ctx, ch)
 }
 
 // nextTime is when the next wave may go out.
 func (w *invitation) nextTime(ctx workflow.Context) time.Time {
-	at, now := w.state.NextAt, workflow.Now(ctx)
+	at, now := w.State.NextAt, workflow.Now(ctx)
 	if at.Before(now) {
 		at = now
 	}
@@ -90,17 +92,17 @@ func (w *invitation) nextTime(ctx workflow.Context) time.Time {
 }
 
 // stageMove is a move to a stage, where something happens when the next wave may go out.
-func (w *invitation) stageMove(ctx workflow.Context, stage campus.Stage, said string, data ...string) change {
+func (w *invitation) stageMove(ctx workflow.Context, stage campus.Stage, said string, data ...string) engine.Change {
 	next := w.nextTime(ctx)
-	return change{Move: campus.Move{Name: said, Stage: stage, WaitsFor: campus.WaitsForDate, Due: &next,
-		Events: []campus.Event{internalEvent(said, campus.System(), data...)}}}
+	return engine.Change{Move: campus.Move{Name: said, Stage: stage, WaitsFor: campus.WaitsForDate, Due: &next,
+		Events: []campus.Event{engine.InternalEvent(said, campus.System(), data...)}}}
 }
 
 func (w *invitation) awaitFirstDay(ctx workflow.Context) error {
-	if w.state.NextAt.After(workflow.Now(ctx)) {
-		return w.sleepUntil(ctx, w.state.NextAt, "wait for the first day")
+	if w.State.NextAt.After(workflow.Now(ctx)) {
+		return w.sleepUntil(ctx, w.State.NextAt, "wait for the first day")
 	}
-	return w.advance(ctx, w.stageMove(ctx, campus.StageInviting, "inviting_begun"))
+	return w.Advance(ctx, w.stageMove(ctx, campus.StageInviting, "inviting_begun"))
 }
 
 // leg is one of the two halves of a campaign.
@@ -121,8 +123,8 @@ func (w *invitation) invite(ctx workflow.Context) error {
 		timer: "wait for the next wave of invitations", said: "wave_sent",
 		over: func(ctx workflow.Context, reason string) error {
 			ch := w.stageMove(ctx, campus.StageReminding, "inviting_ended", "reason", reason)
-			ch.knows = w.knowing(func(s *invitationState) { s.Held = "" })
-			return w.advance(ctx, ch)
+			ch.Knows = w.Knowing(func(s *invitationState) { s.Held = "" })
+			return w.Advance(ctx, ch)
 		},
 	})
 }
@@ -133,7 +135,7 @@ func (w *invitation) remind(ctx workflow.Context) error {
 		kind: campus.ReminderWave, stage: campus.StageReminding, ends: w.plan.Period.Until.End(),
 		timer: "wait for the next wave of reminders", said: "reminders_sent",
 		over: func(ctx workflow.Context, _ string) error {
-			return w.end(ctx, campus.Completed, "", internalEvent("campaign_done", campus.System()))
+			return w.end(ctx, campus.Completed, "", engine.InternalEvent("campaign_done", campus.System()))
 		},
 	})
 }
@@ -169,8 +171,8 @@ func (w *invitation) nextWave(ctx workflow.Context, l leg) error {
 
 func (w *invitation) look(ctx workflow.Context, l leg) (activities.AudienceSeen, error) {
 	var seen activities.AudienceSeen
-	err := w.own(ctx, "look", steps.LookAtAudience, activities.LookAtAudience{
-		Campaign: w.input.Case.ID, Kind: l.kind, Levels: w.plan.Levels, Rested: w.rested(ctx),
+	err := w.Own(ctx, "look", engine.Steps.LookAtAudience, activities.LookAtAudience{
+		Campaign: w.Input.Case.ID, Kind: l.kind, Levels: w.plan.Levels, Rested: w.rested(ctx),
 	}, &seen)
 	return seen, err
 }
@@ -182,21 +184,21 @@ func (w *invitation) rested(ctx workflow.Context) time.Time {
 
 // awaitReminder has the case say when the first reminder is due.
 func (w *invitation) awaitReminder(ctx workflow.Context, l leg, due time.Time) error {
-	return w.advance(ctx, change{knows: w.knowing(func(s *invitationState) { s.NextAt = due }),
+	return w.Advance(ctx, engine.Change{Knows: w.Knowing(func(s *invitationState) { s.NextAt = due }),
 		Move: campus.Move{Name: "await-reminder", Stage: l.stage, WaitsFor: campus.WaitsForDate, Due: &due}})
 }
 
 // hold has the wave wait, and the case say why. What it has said already is not said again at every look.
 func (w *invitation) hold(ctx workflow.Context, l leg, reason string) error {
 	next := workflow.Now(ctx).Add(w.plan.Invitations.Look.Std())
-	if w.state.Held == reason {
-		w.state.NextAt = next
+	if w.State.Held == reason {
+		w.State.NextAt = next
 		return nil
 	}
-	return w.advance(ctx, change{knows: w.knowing(func(s *invitationState) { s.NextAt, s.Held = next, reason }),
+	return w.Advance(ctx, engine.Change{Knows: w.Knowing(func(s *invitationState) { s.NextAt, s.Held = next, reason }),
 		Move: campus.Move{
 			Name: "hold:" + reason, Stage: l.stage, WaitsFor: campus.WaitsForEngine, Due: &l.ends, Reason: reason,
-			Events: []campus.Event{internalEvent("wave_held", campus.System(), "reason", reason)},
+			Events: []campus.Event{engine.InternalEvent("wave_held", campus.System(), "reason", reason)},
 		}})
 }
 
@@ -206,15 +208,15 @@ func (w *invitation) send(ctx workflow.Context, l leg) error {
 	p, now := w.plan.Invitations, workflow.Now(ctx)
 	next := p.Hours.Next(now.Add(p.Pause.Std()))
 	wave := activities.Wave{
-		Kind: l.kind, Seq: w.state.Waves + 1, Size: p.Wave, Levels: w.plan.Levels, Rested: w.rested(ctx),
+		Kind: l.kind, Seq: w.State.Waves + 1, Size: p.Wave, Levels: w.plan.Levels, Rested: w.rested(ctx),
 		Before: now.Add(-p.Reminder.Std()), Notice: w.notice(l.kind),
 	}
-	return w.advance(ctx, change{
+	return w.Advance(ctx, engine.Change{
 		Move: campus.Move{Name: "wave:" + strconv.Itoa(wave.Seq), Stage: l.stage, WaitsFor: campus.WaitsForDate, Due: &next,
-			Events: []campus.Event{internalEvent(l.said, campus.System(), "wave", strconv.Itoa(wave.Seq))}},
-		knows: w.knowing(func(s *invitationState) { s.Waves, s.NextAt, s.Held = wave.Seq, next, "" }),
-		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-			return written(ctx, steps.SendWave, activities.SendWave{Move: m, Wave: wave})
+			Events: []campus.Event{engine.InternalEvent(l.said, campus.System(), "wave", strconv.Itoa(wave.Seq))}},
+		Knows: w.Knowing(func(s *invitationState) { s.Waves, s.NextAt, s.Held = wave.Seq, next, "" }),
+		Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			return engine.Written(ctx, engine.Steps.SendWave, activities.SendWave{Move: m, Wave: wave})
 		},
 	})
 }
@@ -235,24 +237,24 @@ func (w *invitation) awaitResumption(ctx workflow.Context) error {
 		return w.sleepUntil(ctx, last, "paused: the last day ends")
 	}
 	const reason = "campaign_left_paused"
-	return w.end(ctx, campus.Expired, reason, internalEvent("campaign_done", campus.System()))
+	return w.end(ctx, campus.Expired, reason, engine.InternalEvent("campaign_done", campus.System()))
 }
 
 // sleepUntil waits for a moment, or until somebody moves the case from its stage, and keeps the history short.
 func (w *invitation) sleepUntil(ctx workflow.Context, at time.Time, timer string) error {
-	stage := w.stage
-	if _, err := awaitFor(ctx, at.Sub(workflow.Now(ctx)), timer, func() bool { return w.stage != stage }); err != nil {
+	stage := w.Stage
+	if _, err := engine.AwaitFor(ctx, at.Sub(workflow.Now(ctx)), timer, func() bool { return w.Stage != stage }); err != nil {
 		return err
 	}
 	if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 		return nil
 	}
-	if err := drain(ctx); err != nil || w.outcome != "" { // a decision that was at work may have ended it
+	if err := engine.Drain(ctx); err != nil || w.Outcome != "" { // a decision that was at work may have ended it
 		return err
 	}
-	next := w.input
+	next := w.Input
 	var err error
-	if next.Progress, err = w.progress(invitationCarried{w.plan, w.state}); err != nil {
+	if next.Progress, err = w.Progress(invitationCarried{w.plan, w.State}); err != nil {
 		return err
 	}
 	return workflow.NewContinueAsNewError(ctx, string(campus.InvitationCase), next)
@@ -260,17 +262,17 @@ func (w *invitation) sleepUntil(ctx workflow.Context, at time.Time, timer string
 
 // end ends a campaign that stands where it is. What it has come to is written with the move.
 func (w *invitation) end(ctx workflow.Context, outcome campus.Outcome, reason string, said campus.Event) error {
-	return w.advance(ctx, campaignEnding(outcome, reason, said))
+	return w.Advance(ctx, campaignEnding(outcome, reason, said))
 }
 
 // campaignEnding is the move that ends a campaign; storage completes what it says with the counts.
-func campaignEnding(outcome campus.Outcome, reason string, said campus.Event) change {
-	return change{
+func campaignEnding(outcome campus.Outcome, reason string, said campus.Event) engine.Change {
+	return engine.Change{
 		Move: campus.Move{Name: said.Kind, Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: outcome,
 			Reason: reason,
 			Events: []campus.Event{said}},
-		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-			return written(ctx, steps.EndCampaign, m)
+		Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			return engine.Written(ctx, engine.Steps.EndCampaign, m)
 		},
 	}
 }

@@ -1,4 +1,4 @@
-package workflows
+package cards
 
 import (
 	"time"
@@ -8,6 +8,7 @@ import (
 
 	"campuscard/activities"
 	"campuscard/campus"
+	"campuscard/workflows/engine"
 )
 
 // reviewMove puts the application before a reviewer, with the date by which they decide (C3).
@@ -15,7 +16,7 @@ func (w *application) reviewMove(ctx workflow.Context) campus.Move {
 	due := w.plan.Calendar.AddWorkingDays(workflow.Now(ctx), w.plan.Application.ReviewWorkingDays)
 	return campus.Move{
 		Name: "ask-review", Stage: campus.StageReview, WaitsFor: campus.WaitsForReviewer, Due: &due,
-		Events: []campus.Event{event("review_asked", campus.System())},
+		Events: []campus.Event{engine.Event("review_asked", campus.System())},
 		Opens:  []campus.NewWorkItem{{Kind: campus.ReviewItem, Due: &due}},
 	}
 }
@@ -25,19 +26,19 @@ func (w *application) awaitReview(ctx workflow.Context) error {
 	p := w.plan.Application
 	item := campus.WorkItemKey{Kind: campus.ReviewItem}
 	since := workflow.Now(ctx)
-	untilDue := func(before campus.Duration) time.Duration { return w.due.Sub(since) - before.Std() }
-	done, err := wait(ctx, since, p.ReviewLimit.Std(), "review", w.left(campus.StageReview),
-		rung{after: untilDue(p.ReviewReminder), name: "review: remind", climb: func(ctx workflow.Context) error {
-			return w.advance(ctx, change{at: campus.StageReview, Move: campus.Move{
+	untilDue := func(before campus.Duration) time.Duration { return w.Due.Sub(since) - before.Std() }
+	done, err := engine.Wait(ctx, since, p.ReviewLimit.Std(), "review", w.left(campus.StageReview),
+		engine.Rung{After: untilDue(p.ReviewReminder), Name: "review: remind", Climb: func(ctx workflow.Context) error {
+			return w.Advance(ctx, engine.Change{At: campus.StageReview, Move: campus.Move{
 				Name:   "remind:review",
-				Events: []campus.Event{internalEvent("review_reminded", campus.System())},
+				Events: []campus.Event{engine.InternalEvent("review_reminded", campus.System())},
 				Remind: []campus.WorkItemKey{item},
 			}})
 		}},
-		rung{after: untilDue(p.ReviewEscalation), name: "review: escalate", climb: func(ctx workflow.Context) error {
-			return w.advance(ctx, change{at: campus.StageReview, Move: campus.Move{
+		engine.Rung{After: untilDue(p.ReviewEscalation), Name: "review: escalate", Climb: func(ctx workflow.Context) error {
+			return w.Advance(ctx, engine.Change{At: campus.StageReview, Move: campus.Move{
 				Name:     "escalate:review",
-				Events:   []campus.Event{internalEvent("review_escalated", campus.System())},
+				Events:   []campus.Event{engine.InternalEvent("review_escalated", campus.System())},
 				Escalate: []campus.WorkItemKey{item},
 			}})
 		}})
@@ -49,7 +50,7 @@ func (w *application) awaitReview(ctx workflow.Context) error {
 
 // review is a reviewer's decision (C3).
 func (w *application) review(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
-	ch := change{}
+	ch := engine.Change{}
 	switch campus.ReviewAction(d.Action) {
 	case campus.Approve:
 		ch = w.approval(d)
@@ -57,9 +58,9 @@ func (w *application) review(ctx workflow.Context, d campus.Decision) (campus.De
 		ch = w.closing("", ending{Outcome: campus.Rejected, Reason: d.Reason, By: d.By})
 	case campus.AskMore:
 		ch.Stage, ch.WaitsFor, ch.Due = campus.StageEvidence, campus.WaitsForStudent,
-			until(ctx, w.plan.Application.EvidenceWait)
+			engine.Until(ctx, w.plan.Application.EvidenceWait)
 		ch.Reason = d.Reason
-		ch.Events = []campus.Event{event("more_asked", d.By, "reason", d.Reason)}
+		ch.Events = []campus.Event{engine.Event("more_asked", d.By, "reason", d.Reason)}
 		ch.Notices = []campus.Notice{{Template: "notice.more_asked"}}
 	default:
 		return campus.Decided{}, campus.FieldErrorf("action", "action_unknown", "a review approves, rejects or asks for more")
@@ -67,20 +68,20 @@ func (w *application) review(ctx workflow.Context, d campus.Decision) (campus.De
 	ch.Move = ch.With(campus.NewFact(campus.NoteFact, nil))
 	ch.Name = campus.ReviewUpdate + ":" + d.Action
 	ch.Closes = []campus.WorkItemKey{{Kind: campus.ReviewItem}}
-	return w.decided(w.decide(ctx, d, ch))
+	return w.Decided(w.Decide(ctx, d, ch))
 }
 
 // approval makes the pending card; its id follows from the case, so that it is the same however often this runs. The
 // pictures of documents have had their verdict with it, and go (B4).
-func (w *application) approval(d campus.Decision) change {
-	card := uuid.NewSHA1(w.input.Case.ID, []byte("card"))
-	return change{
+func (w *application) approval(d campus.Decision) engine.Change {
+	card := uuid.NewSHA1(w.Input.Case.ID, []byte("card"))
+	return engine.Change{
 		Move: campus.Move{Stage: campus.StageProvisioning, WaitsFor: campus.WaitsForSchool,
-			Events: []campus.Event{event("approved", d.By)},
+			Events: []campus.Event{engine.Event("approved", d.By)},
 			Facts:  []campus.Fact{campus.NewFact(campus.PicturesFact, allImages)}},
-		knows: w.knowing(func(s *applicationState) { s.Card = card }),
-		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-			return written(ctx, steps.CreateCard, activities.CreateCard{Move: m, Card: card, By: d.By})
+		Knows: w.Knowing(func(s *applicationState) { s.Card = card }),
+		Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			return engine.Written(ctx, engine.Steps.CreateCard, activities.CreateCard{Move: m, Card: card, By: d.By})
 		},
 	}
 }
@@ -88,7 +89,7 @@ func (w *application) approval(d campus.Decision) change {
 // awaitEvidence waits for what the reviewer asked the student for.
 func (w *application) awaitEvidence(ctx workflow.Context) error {
 	p := w.plan.Application
-	done, err := wait(ctx, workflow.Now(ctx), p.EvidenceWait.Std(), "evidence", w.left(campus.StageEvidence),
+	done, err := engine.Wait(ctx, workflow.Now(ctx), p.EvidenceWait.Std(), "evidence", w.left(campus.StageEvidence),
 		w.remind(p.EvidenceReminder, "evidence"))
 	if err == nil && !done {
 		return w.expire(ctx, "evidence_not_brought")
@@ -100,13 +101,13 @@ func (w *application) awaitEvidence(ctx workflow.Context) error {
 // asked for again (A4).
 func (w *application) bringEvidence(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
 	var replaced activities.Replaced
-	return w.decided(w.decide(ctx, d, change{
+	return w.Decided(w.Decide(ctx, d, engine.Change{
 		Move: campus.Move{Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool,
-			Events: []campus.Event{event("evidence_brought", d.By)}},
-		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-			err := workflow.ExecuteLocalActivity(ctx, steps.ReplaceEvidence, m).Get(ctx, &replaced)
+			Events: []campus.Event{engine.Event("evidence_brought", d.By)}},
+		Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			err := workflow.ExecuteLocalActivity(ctx, engine.Steps.ReplaceEvidence, m).Get(ctx, &replaced)
 			return replaced.Moved, err
 		},
-		then: func() { w.state.Papers = replaced.Papers },
+		Then: func() { w.State.Papers = replaced.Papers },
 	}))
 }

@@ -1,4 +1,4 @@
-package workflows
+package engine
 
 import (
 	"time"
@@ -25,15 +25,15 @@ const unseenRounds = 2
 
 // insist makes a step of our own until it works. Outages of our own parts are waited out. What repetition does not mend
 // becomes an incident, and is tried again when staff say so.
-func (c *casework) insist(ctx workflow.Context, name string, call func(workflow.Context) error) error {
-	tries := rounds{
-		ref: campus.StepRef{Case: c.input.Case, Step: name}, unseen: unseenRounds,
-		round: func(ctx workflow.Context, _ int) error {
+func (c *Casework) insist(ctx workflow.Context, name string, call func(workflow.Context) error) error {
+	tries := Rounds{
+		Ref: campus.StepRef{Case: c.Input.Case, Step: name}, unseen: unseenRounds,
+		Round: func(ctx workflow.Context, _ int) error {
 			return fromOwn(call(workflow.WithLocalActivityOptions(ctx, ownRound)))
 		},
 	}
 	for {
-		err := c.outlast(ctx, tries)
+		err := c.Outlast(ctx, tries)
 		if err == nil || isAnswer(err) || temporal.IsCanceledError(err) {
 			if mending := c.mended(ctx, name); mending != nil {
 				return mending
@@ -47,7 +47,7 @@ func (c *casework) insist(ctx workflow.Context, name string, call func(workflow.
 }
 
 // own runs a step of our own that brings something back, and insists on it.
-func (c *casework) own(ctx workflow.Context, name string, activity, in, result any) error {
+func (c *Casework) Own(ctx workflow.Context, name string, activity, in, result any) error {
 	return c.insist(ctx, name, func(ctx workflow.Context) error {
 		return workflow.ExecuteLocalActivity(ctx, activity, in).Get(ctx, result)
 	})
@@ -64,7 +64,7 @@ func isAnswer(err error) bool {
 const helpPause = time.Hour
 
 // askForHelp opens an incident, and waits until something is so by itself or the step is to be tried again.
-func (c *casework) askForHelp(ctx workflow.Context, name string, cause error, so func() bool) error {
+func (c *Casework) askForHelp(ctx workflow.Context, name string, cause error, so func() bool) error {
 	s, found := c.stuck[name]
 	if !found {
 		s = &stuckStep{}
@@ -72,31 +72,31 @@ func (c *casework) askForHelp(ctx workflow.Context, name string, cause error, so
 	}
 	s.attempt, s.cause, s.retry = s.attempt+1, cause, false
 	workflow.GetLogger(ctx).Error("a step of our own does not get past a fault", "step", name, "error", cause)
-	incident := activities.Incident{Case: c.input.Case, Item: campus.NewWorkItem{Kind: campus.IncidentItem, Step: name,
+	incident := activities.Incident{Case: c.Input.Case, Item: campus.NewWorkItem{Kind: campus.IncidentItem, Step: name,
 		Attempt: s.attempt, Cause: campus.CodeOf(cause), Reason: campus.ReasonOf(cause)}}
-	if err := once(ctx, steps.OpenIncident, incident, nil); temporal.IsCanceledError(err) {
+	if err := Once(ctx, Steps.OpenIncident, incident, nil); temporal.IsCanceledError(err) {
 		return err
 	} else if err != nil { // a run that ended for it would leave an open case without one
 		workflow.GetLogger(ctx).Error("an incident is not opened", "step", name, "error", err)
 	}
-	if err := c.upsert(ctx, attributes{stage: c.stage, waits: campus.WaitsForOperator, due: utc(c.due),
+	if err := c.upsert(ctx, attributes{stage: c.Stage, waits: campus.WaitsForOperator, due: utc(c.Due),
 		parked: []string{name}, cause: campus.CodeOf(cause)}); err != nil {
 		return err
 	}
-	_, err := awaitFor(ctx, helpPause, name+": wait for staff", func() bool { return s.retry || so() })
+	_, err := AwaitFor(ctx, helpPause, name+": wait for staff", func() bool { return s.retry || so() })
 	return err
 }
 
 // mended takes the incident of a step back, if there is one.
-func (c *casework) mended(ctx workflow.Context, name string) error {
+func (c *Casework) mended(ctx workflow.Context, name string) error {
 	s, found := c.stuck[name]
 	if !found {
 		return nil
 	}
 	delete(c.stuck, name)
 	s.over = true
-	incident := activities.Incident{Case: c.input.Case, Item: campus.NewWorkItem{Step: name}}
-	err := once(ctx, steps.CloseIncident, incident, nil)
+	incident := activities.Incident{Case: c.Input.Case, Item: campus.NewWorkItem{Step: name}}
+	err := Once(ctx, Steps.CloseIncident, incident, nil)
 	if err != nil && !temporal.IsCanceledError(err) {
 		workflow.GetLogger(ctx).Error("an incident is not closed", "step", name, "error", err)
 		return nil
@@ -106,9 +106,9 @@ func (c *casework) mended(ctx workflow.Context, name string) error {
 
 // retryStuck has a stuck step tried once more, and answers what became of that. No move stands for it, so that its
 // decision is looked for by itself.
-func (c *casework) retryStuck(ctx workflow.Context, s *stuckStep, d campus.Decision) (campus.Settled, error) {
-	m := campus.Move{Case: c.input.Case, Decision: d}
-	if err := once(ctx, steps.CheckDecision, m, nil); err != nil {
+func (c *Casework) retryStuck(ctx workflow.Context, s *stuckStep, d campus.Decision) (campus.Settled, error) {
+	m := campus.Move{Case: c.Input.Case, Decision: d}
+	if err := Once(ctx, Steps.CheckDecision, m, nil); err != nil {
 		return campus.Settled{}, err
 	}
 	if err := checkStuck(s, d); err != nil { // it may have been tried meanwhile
@@ -116,7 +116,7 @@ func (c *casework) retryStuck(ctx workflow.Context, s *stuckStep, d campus.Decis
 	}
 	tried := s.attempt
 	s.retry = true
-	if err := workflow.Await(ctx, func() bool { return s.over || s.attempt != tried || c.outcome != "" }); err != nil {
+	if err := workflow.Await(ctx, func() bool { return s.over || s.attempt != tried || c.Outcome != "" }); err != nil {
 		return campus.Settled{}, err
 	}
 	if !s.over && s.attempt == tried {

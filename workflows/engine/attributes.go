@@ -1,4 +1,4 @@
-package workflows
+package engine
 
 import (
 	"fmt"
@@ -72,7 +72,7 @@ type attributes struct {
 const lasts = 10 * time.Second
 
 // show carries a move into the Temporal UI: the details in words at once, the search attributes where they changed.
-func (c *casework) show(ctx workflow.Context, m campus.Moved) error {
+func (c *Casework) show(ctx workflow.Context, m campus.Moved) error {
 	now := attributes{stage: m.Stage, waits: m.WaitsFor, due: utc(m.Due), parked: m.Parked, cause: m.Cause}
 	workflow.SetCurrentDetails(ctx, details(m))
 	c.passed()
@@ -90,7 +90,7 @@ func (c *casework) show(ctx workflow.Context, m campus.Moved) error {
 }
 
 // showIfItLasts shows a stage unless it is over before; what it answers is called when it is.
-func (c *casework) showIfItLasts(now attributes) func() {
+func (c *Casework) showIfItLasts(now attributes) func() {
 	ctx, over := workflow.WithCancel(c.root)
 	workflow.GoNamed(ctx, "show a stage that lasts", func(ctx workflow.Context) {
 		timer := workflow.NewTimerWithOptions(ctx, lasts, workflow.TimerOptions{Summary: "show the stage"})
@@ -104,7 +104,7 @@ func (c *casework) showIfItLasts(now attributes) func() {
 	return over
 }
 
-func (c *casework) upsert(ctx workflow.Context, now attributes) error {
+func (c *Casework) upsert(ctx workflow.Context, now attributes) error {
 	changes := changedAttributes(c.shown, now)
 	c.shown = now
 	if len(changes) == 0 { // an incident that nobody has seen to is asked for again; to the SDK no change is an error

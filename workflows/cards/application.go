@@ -1,4 +1,6 @@
-package workflows
+// Package cards holds the processes of an application, of the packages of a card, and of what a card leaves behind
+// when it ends.
+package cards
 
 import (
 	"encoding/json"
@@ -11,12 +13,13 @@ import (
 
 	"campuscard/activities"
 	"campuscard/campus"
+	"campuscard/workflows/engine"
 )
 
 // application is one run of the process that turns a student into a card holder.
 type application struct {
-	*casework
-	memory[applicationState]
+	*engine.Casework
+	engine.Memory[applicationState]
 	plan   activities.ApplicationPlan
 	polls  int                 // looks for the enrolment
 	cancel workflow.CancelFunc // of the flow
@@ -52,8 +55,8 @@ type ending struct {
 
 // Application is the process of an application: checks, identity, review, provisioning, activation.
 func Application(ctx workflow.Context, input campus.CaseInput) error {
-	w := &application{casework: newCasework(ctx, input)}
-	err := w.setup(ctx, w, map[string]handler{
+	w := &application{Casework: engine.NewCasework(ctx, input)}
+	err := w.Setup(ctx, w, map[string]engine.Handler{
 		campus.TryLivenessUpdate:   w.tryLiveness,
 		campus.ChooseCounterUpdate: w.chooseCounter,
 		campus.VerifyUpdate:        w.verify,
@@ -71,7 +74,7 @@ func Application(ctx workflow.Context, input campus.CaseInput) error {
 
 // endingAs is the state of an application that ends from now on; the first ending stands.
 func (w *application) endingAs(e ending) func() any {
-	return w.knowing(func(s *applicationState) {
+	return w.Knowing(func(s *applicationState) {
 		if s.Ending == nil {
 			s.Ending = &e
 		}
@@ -79,8 +82,8 @@ func (w *application) endingAs(e ending) func() any {
 }
 
 // closing is the move to the stage in which everything is undone, because the application leads to no card.
-func (w *application) closing(name string, e ending) change {
-	return change{knows: w.endingAs(e),
+func (w *application) closing(name string, e ending) engine.Change {
+	return engine.Change{Knows: w.endingAs(e),
 		Move: campus.Move{Name: name, Stage: campus.StageClosing, WaitsFor: campus.WaitsForSchool, Reason: e.Reason}}
 }
 
@@ -95,7 +98,7 @@ func (w *application) run(ctx workflow.Context) error {
 	if next, ok := errors.AsType[*workflow.ContinueAsNewError](err); ok {
 		return next
 	}
-	if err != nil && w.outcome == "" {
+	if err != nil && w.Outcome == "" {
 		if err := w.stop(ctx, err); err != nil {
 			return err
 		}
@@ -103,15 +106,15 @@ func (w *application) run(ctx workflow.Context) error {
 	if err := w.finish(ctx); err != nil {
 		return err
 	}
-	return drain(ctx)
+	return engine.Drain(ctx)
 }
 
 // stop deals with a flow that was stopped: two people have given the case up, or the application is ending.
 func (w *application) stop(ctx workflow.Context, cause error) error {
 	switch {
-	case errors.Is(cause, errAborted) && w.state.Ending == nil:
-		return w.advance(ctx, w.closing("abort", ending{Outcome: campus.Aborted, By: campus.System()}))
-	case errors.Is(cause, errAborted), w.state.Ending != nil && temporal.IsCanceledError(cause):
+	case errors.Is(cause, engine.ErrAborted) && w.State.Ending == nil:
+		return w.Advance(ctx, w.closing("abort", ending{Outcome: campus.Aborted, By: campus.System()}))
+	case errors.Is(cause, engine.ErrAborted), w.State.Ending != nil && temporal.IsCanceledError(cause):
 		return nil
 	}
 	return cause
@@ -119,25 +122,25 @@ func (w *application) stop(ctx workflow.Context, cause error) error {
 
 // begin takes the case out of the queue, or goes on where the run before has stopped.
 func (w *application) begin(ctx workflow.Context) error {
-	if p := w.input.Progress; p != nil {
+	if p := w.Input.Progress; p != nil {
 		var carried applicationCarried
 		if err := json.Unmarshal(p.State, &carried); err != nil {
 			return err
 		}
-		w.state, w.polls = carried.State, carried.Polls
+		w.State, w.polls = carried.State, carried.Polls
 		w.adopted(carried.Plan)
-		if w.state.Card != uuid.Nil { // what the run before has set up
+		if w.State.Card != uuid.Nil { // what the run before has set up
 			w.keepRevocations()
 		}
 		return nil
 	}
 	var began activities.Began[activities.ApplicationPlan]
-	err := w.advance(ctx, change{
+	err := w.Advance(ctx, engine.Change{
 		Move: campus.Move{Name: "begin", Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool,
-			Events: []campus.Event{event("checking", campus.System())}},
-		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-			err := workflow.ExecuteLocalActivity(ctx, steps.BeginApplication,
-				activities.BeginCase{Move: m, University: w.input.University}).
+			Events: []campus.Event{engine.Event("checking", campus.System())}},
+		Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			err := workflow.ExecuteLocalActivity(ctx, engine.Steps.BeginApplication,
+				activities.BeginCase{Move: m, University: w.Input.University}).
 				Get(ctx, &began)
 			return began.Moved, err
 		},
@@ -146,15 +149,15 @@ func (w *application) begin(ctx workflow.Context) error {
 		return err
 	}
 	w.adopted(began.Plan)
-	w.state.Papers, w.state.Tried, w.state.Counter = w.plan.Papers, w.plan.Tried, w.plan.Counter
-	if w.outcome != "" { // taken back while it was queued
+	w.State.Papers, w.State.Tried, w.State.Counter = w.plan.Papers, w.plan.Tried, w.plan.Counter
+	if w.Outcome != "" { // taken back while it was queued
 		return w.forget(ctx)
 	}
 	return nil
 }
 
 func (w *application) adopted(plan activities.ApplicationPlan) {
-	w.plan, w.steps = plan, plan.Steps
+	w.plan, w.Steps = plan, plan.Steps
 }
 
 // flow goes from stage to stage until the card is active or an ending is found.
@@ -172,8 +175,8 @@ func (w *application) flow(ctx workflow.Context) error {
 		campus.StageLapsed:       w.awaitReopening,
 		campus.StageEnrolment:    w.awaitEnrolment,
 	}
-	for w.outcome == "" && w.state.Ending == nil {
-		if err := w.do(ctx, stages); err != nil {
+	for w.Outcome == "" && w.State.Ending == nil {
+		if err := w.Do(ctx, stages); err != nil {
 			return err
 		}
 	}
@@ -182,25 +185,25 @@ func (w *application) flow(ctx workflow.Context) error {
 
 // finish ends an application that leads to no card: everything is undone, the pictures are deleted, the case is closed.
 func (w *application) finish(ctx workflow.Context) error {
-	if err := w.quiet(ctx); err != nil || w.outcome != "" {
+	if err := w.Quiet(ctx); err != nil || w.Outcome != "" {
 		return err
 	}
-	w.doing = campus.StageClosing
-	if err := w.undo(ctx); err != nil {
+	w.Doing = campus.StageClosing
+	if err := w.Undo(ctx); err != nil {
 		return err
 	}
 	if err := w.forget(ctx); err != nil {
 		return err
 	}
-	e := *w.state.Ending
-	return w.advance(ctx, change{
+	e := *w.State.Ending
+	return w.Advance(ctx, engine.Change{
 		Move: campus.Move{
 			Name: "end", Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: e.Outcome, Reason: e.Reason,
-			Events:  []campus.Event{event(string(e.Outcome), e.By, "reason", e.Reason)},
+			Events:  []campus.Event{engine.Event(string(e.Outcome), e.By, "reason", e.Reason)},
 			Notices: []campus.Notice{{Template: "notice." + string(e.Outcome), Params: map[string]string{"reason": e.Reason}}},
 		},
-		fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-			return written(ctx, steps.CloseApplication, m)
+		Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			return engine.Written(ctx, engine.Steps.CloseApplication, m)
 		},
 	})
 }
@@ -218,46 +221,46 @@ var allImages = campus.Images{Photo: true,
 func (w *application) forgetImages(ctx workflow.Context, what campus.Images) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	return w.own(ctx, "forget-images", steps.ForgetImages,
-		activities.ForgetImages{Application: w.input.Case.ID, Images: what}, nil)
+	return w.Own(ctx, "forget-images", engine.Steps.ForgetImages,
+		activities.ForgetImages{Application: w.Input.Case.ID, Images: what}, nil)
 }
 
 // withdraw takes the application back at any point; it answers when everything is undone.
 func (w *application) withdraw(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
 	ch := w.closing(campus.WithdrawUpdate, ending{Outcome: campus.Withdrawn, By: d.By})
-	ch.then = func() {
+	ch.Then = func() {
 		if w.cancel != nil {
 			w.cancel()
 		}
 	}
-	if err := w.decide(ctx, d, ch); err != nil {
+	if err := w.Decide(ctx, d, ch); err != nil {
 		return campus.Decided{}, err
 	}
-	if err := workflow.Await(ctx, func() bool { return w.outcome != "" }); err != nil {
+	if err := workflow.Await(ctx, func() bool { return w.Outcome != "" }); err != nil {
 		return campus.Decided{}, err
 	}
-	return w.decided(nil)
+	return w.Decided(nil)
 }
 
 // expire ends a wait at the stage that nobody has ended in time; a decision that was first stands.
 func (w *application) expire(ctx workflow.Context, reason string) error {
-	return w.advance(ctx, w.closing("expire:"+string(w.stage),
+	return w.Advance(ctx, w.closing("expire:"+string(w.Stage),
 		ending{Outcome: campus.Expired, Reason: reason, By: campus.System()}))
 }
 
 // remind is a rung of a ladder that reminds the student.
-func (w *application) remind(after campus.Duration, what string) rung {
-	return rung{after: after.Std(), name: what + ": remind the student", climb: w.sendReminder}
+func (w *application) remind(after campus.Duration, what string) engine.Rung {
+	return engine.Rung{After: after.Std(), Name: what + ": remind the student", Climb: w.sendReminder}
 }
 
 func (w *application) sendReminder(ctx workflow.Context) error {
-	return w.advance(ctx, w.reminder())
+	return w.Advance(ctx, w.reminder())
 }
 
-func (w *application) reminder() change {
-	return change{at: w.stage, Move: campus.Move{
-		Name:    "remind:" + string(w.stage),
-		Events:  []campus.Event{event("reminded", campus.System())},
-		Notices: []campus.Notice{{Template: "notice.remind_" + string(w.stage)}},
+func (w *application) reminder() engine.Change {
+	return engine.Change{At: w.Stage, Move: campus.Move{
+		Name:    "remind:" + string(w.Stage),
+		Events:  []campus.Event{engine.Event("reminded", campus.System())},
+		Notices: []campus.Notice{{Template: "notice.remind_" + string(w.Stage)}},
 	}}
 }

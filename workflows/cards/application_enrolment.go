@@ -1,4 +1,4 @@
-package workflows
+package cards
 
 import (
 	"time"
@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"campuscard/campus"
+	"campuscard/workflows/engine"
 )
 
 // enrolmentMove has an approved freshman wait for the day of enrolment (A6). Due is the day after which the card is
@@ -15,7 +16,7 @@ func (w *application) enrolmentMove() campus.Move {
 	due := w.enrolmentEnd()
 	return campus.Move{
 		Name: "provisioned", Stage: campus.StageEnrolment, WaitsFor: campus.WaitsForRegistry, Due: &due,
-		Events: []campus.Event{event("provisioned", campus.System())},
+		Events: []campus.Event{engine.Event("provisioned", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.approved_freshman",
 			Params: map[string]string{"day": campus.DateOf(*w.plan.EnrolsOn).String()}}},
 	}
@@ -35,7 +36,7 @@ func (w *application) watchEnrolment(ctx workflow.Context) error {
 	p := w.plan.Application
 	begin := w.plan.EnrolsOn.Add(-p.EnrolmentPoll.Std()).Sub(workflow.Now(ctx))
 	if begin > 0 {
-		gone, err := awaitFor(ctx, begin, "enrolment: begin to ask", w.left(campus.StageEnrolment))
+		gone, err := engine.AwaitFor(ctx, begin, "enrolment: begin to ask", w.left(campus.StageEnrolment))
 		if err != nil || gone {
 			return err
 		}
@@ -52,7 +53,7 @@ func (w *application) watchEnrolment(ctx workflow.Context) error {
 		if left <= 0 {
 			return w.enrolmentIsOver(ctx)
 		}
-		gone, err := awaitFor(ctx, min(p.EnrolmentPoll.Std(), left), "ask for the enrolment", w.left(campus.StageEnrolment))
+		gone, err := engine.AwaitFor(ctx, min(p.EnrolmentPoll.Std(), left), "ask for the enrolment", w.left(campus.StageEnrolment))
 		if err != nil || gone {
 			return err
 		}
@@ -68,10 +69,10 @@ const lastEnrolmentLook = "last-look-enrolment"
 // enrolmentIsOver looks a last time before the card is cancelled. That is a step that cannot be skipped: an outage is
 // no freshman who never arrived, and nobody else knows.
 func (w *application) enrolmentIsOver(ctx workflow.Context) error {
-	kind := stepKind{Name: lastEnrolmentLook, NoSkip: true}
-	enrolled, err := step[bool](ctx, w.casework, kind, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(on(ctx, AcademicQueue, "has the freshman enrolled, after all?"),
-			steps.LookForEnrolment, ref)
+	kind := engine.StepKind{Name: lastEnrolmentLook, NoSkip: true}
+	enrolled, err := engine.Step[bool](ctx, w.Casework, kind, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+		return workflow.ExecuteActivity(engine.On(ctx, engine.AcademicQueue, "has the freshman enrolled, after all?"),
+			engine.Steps.LookForEnrolment, ref)
 	})
 	switch {
 	case err != nil:
@@ -86,18 +87,18 @@ func (w *application) enrolmentIsOver(ctx workflow.Context) error {
 // under another number has to go first: the holder is told, and activates when that is done. Who has no studies ahead
 // gets none.
 func (w *application) enrolled(ctx workflow.Context) error {
-	err := w.advance(ctx, w.activation(ctx, "enrolled", campus.System()))
+	err := w.Advance(ctx, w.activation(ctx, "enrolled", campus.System()))
 	switch campus.ReasonOf(err) {
 	case campus.OtherCardActive:
-		return w.advance(ctx, change{Move: campus.Move{
+		return w.Advance(ctx, engine.Change{Move: campus.Move{
 			Name: "other-card", Stage: campus.StageActivation, WaitsFor: campus.WaitsForStudent,
-			Due:     until(ctx, w.plan.Activation.Wait),
+			Due:     engine.Until(ctx, w.plan.Activation.Wait),
 			Reason:  campus.OtherCardActive,
-			Events:  []campus.Event{event("other_card_found", campus.System())},
+			Events:  []campus.Event{engine.Event("other_card_found", campus.System())},
 			Notices: []campus.Notice{{Template: "notice.other_card"}},
 		}})
 	case campus.StudiesOver:
-		return w.advance(ctx, w.closing("studies-over",
+		return w.Advance(ctx, w.closing("studies-over",
 			ending{Outcome: campus.RefusedBy, Reason: campus.StudiesOver, By: campus.System()}))
 	}
 	return err
@@ -107,7 +108,7 @@ func (w *application) enrolled(ctx workflow.Context) error {
 // made or parked meanwhile is not needed any more. Nobody is asked before the decision is known to have been made.
 func (w *application) activateEnrolled(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
 	var made int64
-	err := once(ctx, steps.CheckDecision, campus.Move{Case: w.input.Case, Decision: d}, &made)
+	err := engine.Once(ctx, engine.Steps.CheckDecision, campus.Move{Case: w.Input.Case, Decision: d}, &made)
 	if err == nil && made == 0 { // what was carried out before is not asked for again
 		err = w.mustBeEnrolled(ctx)
 	}
@@ -115,29 +116,29 @@ func (w *application) activateEnrolled(ctx workflow.Context, d campus.Decision) 
 		return campus.Decided{}, err
 	}
 	ch := w.activation(ctx, campus.ActivateUpdate, d.By)
-	ch.then = func() {
+	ch.Then = func() {
 		if w.leave != nil {
 			w.leave()
 		}
 	}
-	return w.decided(w.decideInTurn(ctx, d, func() (change, error) { return ch, w.notBusy() }))
+	return w.Decided(w.DecideInTurn(ctx, d, func() (engine.Change, error) { return ch, w.NotBusy() }))
 }
 
 // mustBeEnrolled is asked for by a freshman who has enrolled just now and does not want to wait for the next look. An
 // outage of our own parts is waited out; one of the school's system is told.
 func (w *application) mustBeEnrolled(ctx workflow.Context) error {
 	var enrolled bool
-	err := w.outlast(ctx, rounds{ref: w.enrolmentRef(), files: true, round: func(ctx workflow.Context, _ int) (err error) {
+	err := w.Outlast(ctx, engine.Rounds{Ref: w.enrolmentRef(), Files: true, Round: func(ctx workflow.Context, _ int) (err error) {
 		enrolled, err = w.askEnrolment(ctx)
 		return err
 	}})
 	switch {
 	case temporal.IsCanceledError(err):
 		return err
-	case campus.CodeOf(FromTemporal(err)).Retryable():
+	case campus.CodeOf(engine.FromTemporal(err)).Retryable():
 		return campus.Errorf(campus.Conflict, "registry_away", "Academic Affairs does not answer")
 	case err != nil:
-		return FromTemporal(err)
+		return engine.FromTemporal(err)
 	case !enrolled:
 		return campus.Errorf(campus.Conflict, "not_enrolled_yet", "Academic Affairs does not have the freshman as enrolled")
 	}
@@ -154,13 +155,13 @@ func (w *application) lookForEnrolment(ctx workflow.Context) (bool, error) {
 }
 
 func (w *application) enrolmentRef() campus.StepRef {
-	return campus.StepRef{Case: w.input.Case, Step: "poll-enrolment", Attempt: w.polls, Key: w.polls, By: campus.System()}
+	return campus.StepRef{Case: w.Input.Case, Step: "poll-enrolment", Attempt: w.polls, Key: w.polls, By: campus.System()}
 }
 
 // askEnrolment asks once. The error is Temporal's.
 func (w *application) askEnrolment(ctx workflow.Context) (enrolled bool, err error) {
 	w.polls++
-	ask := on(w.oneTry(ctx), AcademicQueue, "has the freshman enrolled?")
-	err = workflow.ExecuteActivity(ask, steps.LookForEnrolment, w.enrolmentRef()).Get(ctx, &enrolled)
+	ask := engine.On(w.OneTry(ctx), engine.AcademicQueue, "has the freshman enrolled?")
+	err = workflow.ExecuteActivity(ask, engine.Steps.LookForEnrolment, w.enrolmentRef()).Get(ctx, &enrolled)
 	return enrolled, err
 }

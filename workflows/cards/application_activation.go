@@ -1,0 +1,134 @@
+package cards
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/google/uuid"
+	"go.temporal.io/sdk/workflow"
+
+	"campuscard/activities"
+	"campuscard/campus"
+	"campuscard/workflows/engine"
+)
+
+// provision makes the card known to every system of the base package, side by side (C1). Before each, its undoing is
+// kept.
+func (w *application) provision(ctx workflow.Context) error {
+	services := campus.BasePackage()
+	names := make([]string, len(services))
+	for i, service := range services {
+		names[i] = "grant-" + string(service)
+	}
+	w.keepRevocations()
+	err := engine.Parallel(ctx, names, func(ctx workflow.Context, i int) error {
+		reference, err := engine.Step[string](ctx, w.Casework, engine.StepKind{Name: names[i], Moves: true}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+			return workflow.ExecuteActivity(engine.On(ctx, engine.BaseQueue(services[i]), names[i]), engine.Steps.GrantService,
+				activities.ServiceStep{Ref: ref, Card: w.State.Card, Service: services[i]})
+		})
+		if err == nil && reference != "" {
+			granted := campus.Granted{Card: w.State.Card, Service: services[i], Reference: reference, At: workflow.Now(ctx)}
+			w.Pending.Facts = append(w.Pending.Facts, campus.NewFact(campus.GrantFact, granted))
+		}
+		if errors.Is(err, engine.ErrSkipped) {
+			return nil // two people took it upon them; the timeline says so
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if w.plan.EnrolsOn != nil {
+		return w.Advance(ctx, engine.Change{Move: w.enrolmentMove()})
+	}
+	return w.Advance(ctx, engine.Change{Move: campus.Move{
+		Name: "provisioned", Stage: campus.StageActivation, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx, w.plan.Activation.Wait),
+		Events:  []campus.Event{engine.Event("provisioned", campus.System())},
+		Notices: []campus.Notice{{Template: "notice.approved"}},
+	}})
+}
+
+// keepRevocations keeps the undoing of every service of the base package.
+func (w *application) keepRevocations() {
+	for _, service := range campus.BasePackage() {
+		w.Undoings = append(w.Undoings, revocation(service, w.State.Card))
+	}
+}
+
+// revocation takes a card out of a system; harmless where it never was.
+func revocation(service campus.Service, card uuid.UUID) engine.Undoing {
+	name := "revoke-" + string(service)
+	return engine.Undoing{Kind: engine.StepKind{Name: name}, Call: func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+		return workflow.ExecuteActivity(engine.On(ctx, engine.BaseQueue(service), name), engine.Steps.RevokeService,
+			activities.ServiceStep{Ref: ref, Card: card, Service: service})
+	}}
+}
+
+// awaitActivation waits for the student to activate the card (D1).
+func (w *application) awaitActivation(ctx workflow.Context) error {
+	p := w.plan.Activation
+	done, err := engine.Wait(ctx, workflow.Now(ctx), p.Wait.Std(), "activation", w.left(campus.StageActivation),
+		w.remind(p.FirstReminder, "activation"), w.remind(p.LastReminder, "activation"))
+	if err != nil || done {
+		return err
+	}
+	return w.Advance(ctx, engine.Change{Move: campus.Move{
+		Name: "lapse", Stage: campus.StageLapsed, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx, p.Reopen), Reason: "not_activated",
+		Events:  []campus.Event{engine.Event("activation_lapsed", campus.System())},
+		Notices: []campus.Notice{{Template: "notice.activation_lapsed"}},
+	}})
+}
+
+// activate makes the card active, ends the application and starts the plastic, all in one transaction (D1, D2, D4).
+func (w *application) activate(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
+	if w.Stage == campus.StageEnrolment {
+		return w.activateEnrolled(ctx, d)
+	}
+	return w.Decided(w.Decide(ctx, d, w.activation(ctx, campus.ActivateUpdate, d.By)))
+}
+
+// activation is the move that makes the card active.
+func (w *application) activation(ctx workflow.Context, name string, by campus.Actor) engine.Change {
+	promised := w.plan.Calendar.AddWorkingDays(workflow.Now(ctx), w.plan.PromiseWorkingDays)
+	return engine.Change{
+		Move: campus.Move{
+			Name: name, Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Completed,
+			Events:  []campus.Event{engine.Event("activated", by)},
+			Notices: []campus.Notice{w.promise(engine.PromisedDay(promised))},
+		},
+		Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+			return engine.Written(ctx, engine.Steps.ActivateCard, activities.ActivateCard{
+				Move: m, Card: w.State.Card, CardLife: w.plan.Activation.CardLife, Promised: promised, Batched: w.plan.Batched, NoPackages: w.plan.NoPackages, By: by,
+				PlasticCase: uuid.NewSHA1(w.State.Card, []byte("plastic case")),
+				Plastic:     uuid.NewSHA1(w.State.Card, []byte("plastic 1")),
+			})
+		},
+	}
+}
+
+// promise tells by when the plastic is there (D2), and when that is an estimate, because the holidays of the year are
+// not announced yet.
+func (w *application) promise(day campus.Date) campus.Notice {
+	if year := w.plan.Calendar.Estimated(day); year != 0 {
+		return campus.Notice{Template: "notice.activated_estimate",
+			Params: map[string]string{"promised": day.String(), "year": strconv.Itoa(year)}}
+	}
+	return campus.Notice{Template: "notice.activated", Params: map[string]string{"promised": day.String()}}
+}
+
+// awaitReopening keeps a lapsed activation for a while; after that everything is undone.
+func (w *application) awaitReopening(ctx workflow.Context) error {
+	done, err := engine.Wait(ctx, workflow.Now(ctx), w.plan.Activation.Reopen.Std(), "re-opening", w.left(campus.StageLapsed))
+	if err == nil && !done {
+		return w.expire(ctx, "not_activated")
+	}
+	return err
+}
+
+// reopen gives the student a new period to activate the card (D1).
+func (w *application) reopen(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
+	return w.Decided(w.Decide(ctx, d, engine.Change{Move: campus.Move{
+		Stage: campus.StageActivation, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx, w.plan.Activation.Wait),
+		Events: []campus.Event{engine.Event("reopened", d.By)},
+	}}))
+}
