@@ -37,7 +37,7 @@ func TestImports(t *testing.T) {
 		"workflows/cards":         {"activities", "campus", "workflows/engine"},
 		"workflows/production":    {"activities", "campus", "workflows/engine"},
 		"workflows/outreach":      {"activities", "campus", "workflows/engine"},
-		"workflows": {"campus", "workflows/cards", "workflows/engine", "workflows/outreach", "workflows/production"},
+		"workflows":               {"campus", "workflows/cards", "workflows/engine", "workflows/outreach", "workflows/production"},
 		"decisions":               slices.Concat(facts, []string{"workflows/engine"}),
 		"worker":                  slices.Concat(facts, []string{"activities", "decisions", "school", "workflows", "workflows/engine"}),
 		"doctor":                  slices.Concat(facts, []string{"school", "worker", "workflows/engine"}),
