@@ -10,7 +10,6 @@ import (
 
 	"campuscard/activities"
 	"campuscard/campus"
-	"campuscard/workflows/cards"
 	"campuscard/workflows/engine"
 )
 
@@ -37,7 +36,7 @@ func taskQueues(rates map[string]float64, services []string) []taskQueue {
 		queues = append(queues, taskQueue{name: engine.BaseQueue(service), rate: 200, slots: 16})
 	}
 	for _, system := range services {
-		queues = append(queues, taskQueue{name: cards.ServiceQueue(system), rate: 50, slots: 8})
+		queues = append(queues, taskQueue{name: engine.ServiceQueue(system), rate: 50, slots: 8})
 	}
 	for i, q := range queues {
 		if rate, found := rates[q.name]; found {

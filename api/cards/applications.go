@@ -88,7 +88,7 @@ func (s *Server) apply(ctx context.Context, in *applicationInput) (*core.Answer[
 	return core.Answered(accepted), err
 }
 
-// newApplication returns what an applicant hands in, themselves or at the counter.
+// NewApplication returns what an applicant hands in, themselves or at the counter.
 func (s *Server) NewApplication(ctx context.Context, applicant uuid.UUID, university string, b ApplicationBody) (cards.NewApplication, error) {
 	document, err := s.documentEvidence(b.Document.DocumentPicture)
 	if err != nil {

@@ -38,7 +38,7 @@ func (s *Server) listCards(ctx context.Context, _ *struct{}) (*core.Answer[CardL
 	})
 }
 
-// cardsOf returns the cards of a person; plastic says what the reader may know of each plastic.
+// CardsOf returns the cards of a person; plastic says what the reader may know of each plastic.
 func (s *Server) CardsOf(ctx context.Context, who uuid.UUID, plastic func(production.Plastic) (*PlasticView, error)) (*core.Answer[CardList], error) {
 	cards, err := s.Store.Cards.Cards(ctx, who)
 	if err != nil {

@@ -51,7 +51,7 @@ func (s *Server) CaseOf(in campus.Language, c casework.Case) CaseView {
 	return view
 }
 
-// nextView is what the reader can do now, and why.
+// NextView is what the reader can do now, and why.
 type NextView struct {
 	Text    string       `json:"text"`
 	Actions []actionView `json:"actions" doc:"Empty when there is nothing to do but wait; the first is the usual one"`
@@ -62,7 +62,7 @@ type actionView struct {
 	Href   string `json:"href"`
 }
 
-// nextOf returns what the student can do at a stage (C4).
+// NextOf returns what the student can do at a stage (C4).
 func NextOf(in campus.Language, c casework.Case) NextView {
 	actions := map[campus.Stage][]string{
 		campus.StageChecking: {"counter-check"}, campus.StageIdentity: {"counter-check"},
@@ -84,7 +84,7 @@ func NextOf(in campus.Language, c casework.Case) NextView {
 	})}
 }
 
-// nextFor returns nextOf for one case; it also looks at what would become of an activation (D4): nobody is asked to
+// NextFor returns nextOf for one case; it also looks at what would become of an activation (D4): nobody is asked to
 // do what is refused, or not told what ends with it.
 func (s *Server) NextFor(ctx context.Context, c casework.Case) (NextView, error) {
 	in := core.Language(ctx)
@@ -128,7 +128,7 @@ type EventView struct {
 	Note string    `json:"note,omitempty" doc:"For staff: what the person who decided wrote"`
 }
 
-// eventOf returns a line of a timeline in words. Students are not told which member of staff it was.
+// EventOf returns a line of a timeline in words. Students are not told which member of staff it was.
 func EventOf(in campus.Language, e casework.TimelineEvent, forStaff bool) EventView {
 	filled := map[string]string{}
 	for name, value := range e.Data {
@@ -211,7 +211,7 @@ func (s *Server) lineOf(ctx context.Context, c casework.Case) (*lineView, error)
 	return view, nil
 }
 
-// lineText tells how many are ahead, if any, and when the case begins, unless nobody knows.
+// LineText tells how many are ahead, if any, and when the case begins, unless nobody knows.
 func LineText(in campus.Language, place campus.LinePlace) string {
 	who, words := "ahead", map[string]string{"ahead": strconv.Itoa(place.Position - 1)}
 	if place.Position == 1 {

@@ -78,7 +78,7 @@ func (s *Server) choosePackages(ctx context.Context, holder uuid.UUID, field str
 	return chosen, nil
 }
 
-// packageView is a package of a card in words.
+// PackageView is a package of a card in words.
 type PackageView struct {
 	cards.Package
 	Name      string `json:"name"`
@@ -99,7 +99,7 @@ func (s *Server) packageName(in campus.Language, university, code string) string
 	return code
 }
 
-// namePackages puts the name of a package where a timeline has its code.
+// NamePackages puts the name of a package where a timeline has its code.
 func (s *Server) NamePackages(in campus.Language, university string, timeline []casework.TimelineEvent) {
 	for _, event := range timeline {
 		if code, found := event.Data["package"]; found {
@@ -156,7 +156,7 @@ func (s *Server) withdrawPackage(ctx context.Context, in *packageInput) (*core.A
 	return core.Answered(s.PackageOf(core.Language(ctx), who.University)(held)), err
 }
 
-// casePackage returns the package that a case of that kind changes.
+// CasePackage returns the package that a case of that kind changes.
 func (s *Server) CasePackage(ctx context.Context, c casework.Case) (*PackageView, error) {
 	found, err := s.Store.Cards.PackageChange(ctx, c.ID)
 	view := s.PackageOf(core.Language(ctx), c.University)(found.Package)

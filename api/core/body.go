@@ -147,7 +147,7 @@ func bodyError(err error, tooLarge string) error {
 	return campus.Errorf(campus.Invalid, "body_broken", "the body ended early")
 }
 
-// university returns the university whose policy holds for the caller.
+// University returns the university whose policy holds for the caller.
 func University(c *Call) string {
 	switch {
 	case c.Principal.Person != nil:

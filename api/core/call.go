@@ -11,7 +11,7 @@ import (
 	"campuscard/storage/people"
 )
 
-// call is what is known about one request. The middlewares fill it in their order; handlers read it from the context.
+// Call is what is known about one request. The middlewares fill it in their order; handlers read it from the context.
 type Call struct {
 	ID        string
 	Route     *Route
@@ -35,7 +35,7 @@ func WithCall(ctx context.Context, c *Call) context.Context {
 	return context.WithValue(ctx, callKey{}, c)
 }
 
-// callOf returns the call of a context. Outside a request it is an empty one.
+// CallOf returns the call of a context. Outside a request it is an empty one.
 func CallOf(ctx context.Context) *Call {
 	if c, ok := ctx.Value(callKey{}).(*Call); ok {
 		return c
@@ -45,23 +45,23 @@ func CallOf(ctx context.Context) *Call {
 
 func callOfGin(c *gin.Context) *Call { return CallOf(c.Request.Context()) }
 
-// request returns the POST with its Idempotency-Key, for storage's methods.
+// Request returns the POST with its Idempotency-Key, for storage's methods.
 func (s *Server) Request(ctx context.Context) casework.Request { return CallOf(ctx).request }
 
-// person returns the holder that calls; the route must be one of students() or initial().
+// Person returns the holder that calls; the route must be one of students() or initial().
 func Person(ctx context.Context) people.SignedInPerson { return *CallOf(ctx).Principal.Person }
 
-// member returns the member of staff that calls; the route must be one of staff().
+// Member returns the member of staff that calls; the route must be one of staff().
 func Member(ctx context.Context) campus.StaffMember { return *CallOf(ctx).Principal.Staff }
 
-// machine returns the kiosk that calls; the route must be one of kiosks().
+// Machine returns the kiosk that calls; the route must be one of kiosks().
 func Machine(ctx context.Context) people.Kiosk { return CallOf(ctx).kiosk }
 
-// actor returns whoever calls.
+// Actor returns whoever calls.
 func Actor(ctx context.Context) campus.Actor { return CallOf(ctx).Actor }
 
-// language returns the language to answer in.
+// Language returns the language to answer in.
 func Language(ctx context.Context) campus.Language { return CallOf(ctx).Language }
 
-// rawBody returns the body as it was sent, for signatures over it.
+// RawBody returns the body as it was sent, for signatures over it.
 func RawBody(ctx context.Context) []byte { return CallOf(ctx).body }

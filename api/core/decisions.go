@@ -15,7 +15,7 @@ import (
 	"campuscard/storage/people"
 )
 
-// decisionView is what became of a decision.
+// DecisionView is what became of a decision.
 type DecisionView struct {
 	ID         uuid.UUID `json:"id" format:"uuid"`
 	Status     string    `json:"status" enum:"done,running" doc:"running: it is kept, and is carried out or refused later; what becomes of it is at /api/v1/decisions/{id}"`
@@ -28,14 +28,14 @@ type DecisionView struct {
 	Case    *uuid.UUID      `json:"case,omitempty" format:"uuid" doc:"The application that was made at the counter"`
 }
 
-// decisionAnswer is 200 with the outcome, or 202 with the address of a decision that is still at work.
+// DecisionAnswer is 200 with the outcome, or 202 with the address of a decision that is still at work.
 type DecisionAnswer struct {
 	Status   int
 	Location string `header:"Location"`
 	Body     DecisionView
 }
 
-// stillRunning returns the 202 in /openapi.json.
+// StillRunning returns the 202 in /openapi.json.
 func StillRunning(done *huma.Response) *huma.Response {
 	running := *done
 	running.Description = "Kept. What becomes of it is not known yet; look again at Location"
@@ -47,14 +47,14 @@ func (*DecisionAnswer) Describe(op *huma.Operation) {
 	op.Responses["202"] = StillRunning(op.Responses["200"])
 }
 
-// update is a decision that a workflow is to take.
+// Update is a decision that a workflow is to take.
 type Update struct {
 	casework.NewDecision
 	Later bool                  // the worker sends it; nobody waits
 	Act   *people.NewCounterAct // it is made at the counter, and has a receipt
 }
 
-// decide keeps a decision under its idempotency key and has the workflow take it. From then on it is carried out, or
+// Decide keeps a decision under its idempotency key and has the workflow take it. From then on it is carried out, or
 // refused in Postgres before anybody is told so: what is not known yet is 202. The same request again gets what became
 // of it.
 func (s *Server) Decide(ctx context.Context, request casework.Request, u Update) (*DecisionAnswer, error) {
@@ -78,7 +78,7 @@ func (s *Server) open(ctx context.Context, request casework.Request, u Update) (
 	return s.Store.Casework.OpenDecision(ctx, request, u.NewDecision)
 }
 
-// again is what became of the decision that the same request has made before, whatever stands against making it by now:
+// Again is what became of the decision that the same request has made before, whatever stands against making it by now:
 // somebody else may have claimed the item meanwhile, or the case be at another stage. What does not fit, and comes under the
 // key of another request, is told of that.
 func (s *Server) Again(ctx context.Context, request casework.Request, first *DecisionAnswer, err error) (*DecisionAnswer, error) {
@@ -158,7 +158,7 @@ func (s *Server) getDecision(ctx context.Context, in *struct {
 	return decisionOf(ctx, decision)
 }
 
-// caseDecision carries out a decision about a case by whoever calls.
+// CaseDecision carries out a decision about a case by whoever calls.
 func (s *Server) CaseDecision(ctx context.Context, c casework.Case, name string, payload any) (*DecisionAnswer, error) {
 	if c.Stage == campus.StageQueued {
 		return nil, campus.Errorf(campus.Conflict, "queued", "case %s has not begun yet", c.ID)
@@ -166,7 +166,7 @@ func (s *Server) CaseDecision(ctx context.Context, c casework.Case, name string,
 	return s.Decide(ctx, s.Request(ctx), Update{NewDecision: casework.NewDecision{Case: c.Ref(), Update: name, Payload: payload}})
 }
 
-// pendingView is that somebody has decided, and what about; not what was decided, which is not so yet.
+// PendingView is that somebody has decided, and what about; not what was decided, which is not so yet.
 type PendingView struct {
 	Since    time.Time `json:"since"`
 	What     string    `json:"what" doc:"What is decided: the name of the decision"`
@@ -177,7 +177,7 @@ type PendingView struct {
 	ByName   string    `json:"by_name,omitempty" doc:"Of a member of staff"`
 }
 
-// pendingOf says of holders only that they have decided: who they are takes another permission.
+// PendingOf says of holders only that they have decided: who they are takes another permission.
 func PendingOf(in campus.Language) func(casework.OpenDecision) PendingView {
 	return func(d casework.OpenDecision) PendingView {
 		view := PendingView{Since: d.Since, What: d.Update, WhatText: campus.Text(in, "deciding."+d.Update, nil),

@@ -65,13 +65,13 @@ func (s *Server) openEngine() error {
 	return nil
 }
 
-// raw declares a route that is not an operation of /openapi.json.
+// Raw declares a route that is not an operation of /openapi.json.
 func (s *Server) Raw(r Route, handler gin.HandlerFunc) {
 	s.declare(&r)
 	s.Engine.Handle(r.Method, ginPath(r.Path), handler)
 }
 
-// handle declares a typed operation: huma reads and checks the input, fn answers, errors become problems.
+// Handle declares a typed operation: huma reads and checks the input, fn answers, errors become problems.
 func Handle[I, O any](s *Server, r Route, fn func(context.Context, *I) (*O, error)) {
 	s.declare(&r)
 	huma.Register(s.Huma, r.document(s.Huma), func(ctx context.Context, in *I) (*O, error) {
@@ -115,7 +115,7 @@ func operationOf(item *huma.PathItem, method string) *huma.Operation {
 	return item.Get
 }
 
-// fileContent is content in /openapi.json that is no JSON.
+// FileContent is content in /openapi.json that is no JSON.
 func FileContent(contentTypes ...string) map[string]*huma.MediaType {
 	content := map[string]*huma.MediaType{}
 	for _, kind := range contentTypes {
@@ -137,10 +137,10 @@ func (s *Server) declare(r *Route) {
 	s.Declared[r.Method+" "+ginPath(r.Path)] = r
 }
 
-// noContent is the answer without a body.
+// NoContent is the answer without a body.
 type NoContent struct{}
 
-// answer is a body with the status of its route.
+// Answer is a body with the status of its route.
 type Answer[T any] struct {
 	Body T
 }

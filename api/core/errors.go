@@ -64,7 +64,7 @@ func status(code campus.Code, reason string) int {
 	return http.StatusInternalServerError
 }
 
-// problem is an error as RFC 9457 has it. Title says the class, detail what the reader can do; both in their language.
+// Problem is an error as RFC 9457 has it. Title says the class, detail what the reader can do; both in their language.
 type Problem struct {
 	Type      string         `json:"type" doc:"urn:campuscard:problem: and the reason"`
 	Title     string         `json:"title"`
@@ -113,7 +113,7 @@ func (p *Problem) GetHeaders() http.Header {
 	return header
 }
 
-// problem tells an error to the caller. Of an error we did not foresee the caller gets one sentence, and the log all of
+// Problem tells an error to the caller. Of an error we did not foresee the caller gets one sentence, and the log all of
 // it.
 func (s *Server) Problem(ctx context.Context, err error) *Problem {
 	if ready, ok := errors.AsType[*Problem](err); ok {
@@ -235,7 +235,7 @@ func (s *Server) locate(r *Route, field string) string {
 	return "body." + field
 }
 
-// problemDetail is problemText. That what an address names is not there is told by the kind of thing it names, so
+// ProblemDetail is problemText. That what an address names is not there is told by the kind of thing it names, so
 // that the reader knows where to look; what is somebody else's is told as what there is not. Staff who act for somebody
 // read about that person what the person would read about themselves.
 func ProblemDetail(request *Call, code campus.Code, reason string) string {
@@ -250,7 +250,7 @@ func ProblemDetail(request *Call, code campus.Code, reason string) string {
 	return ProblemText(request.Language, code, reason)
 }
 
-// problemText returns what is told for a reason, or for its class where the catalogue has no more to say.
+// ProblemText returns what is told for a reason, or for its class where the catalogue has no more to say.
 func ProblemText(in campus.Language, code campus.Code, reason string) string {
 	if key := "problem." + reason; reason != "" && campus.HasText(key) {
 		return campus.Text(in, key, nil)

@@ -15,7 +15,7 @@ type sentField struct {
 
 func SentIf(name string, there bool) sentField { return sentField{name, there} }
 
-// misplaced refuses the first field that is there and does not belong to what was chosen.
+// Misplaced refuses the first field that is there and does not belong to what was chosen.
 func Misplaced(chosen string, belong []string, fields ...sentField) error {
 	for _, field := range fields {
 		if field.there && !slices.Contains(belong, field.name) {
@@ -35,7 +35,7 @@ func inField(field string, err error) error {
 	return err
 }
 
-// below tells where in the act the wrong thing stands, of which a handler knows only where in its own body.
+// Below tells where in the act the wrong thing stands, of which a handler knows only where in its own body.
 func Below(part string, err error) error {
 	if known, ok := errors.AsType[*campus.Error](err); ok && known.Field != "" {
 		return inField(part+"."+known.Field, err)

@@ -61,7 +61,7 @@ func humaTexts() []humaText {
 	return texts
 }
 
-// patternReasons are what is told about a field that does not match its pattern: nobody reads a regular expression.
+// PatternReasons are what is told about a field that does not match its pattern: nobody reads a regular expression.
 var PatternReasons = map[string]string{
 	`^[^\r\n]+$`:        "field_one_line",
 	`^[^\r\n]*$`:        "field_one_line",

@@ -55,7 +55,7 @@ var signInOutcomes = map[string]string{
 	"unlock_code_wrong": "wrong_code", "unlock_code_spent": "wrong_code", "code_delayed": "delayed",
 }
 
-// countSignIn counts an entry at the sign-in, for the alarm on a wave of wrong ones.
+// CountSignIn counts an entry at the sign-in, for the alarm on a wave of wrong ones.
 func (m *metrics) CountSignIn(who string, err error) {
 	outcome, counted := signInOutcomes[campus.ReasonOf(err)]
 	if err == nil {

@@ -14,13 +14,13 @@ type PageQuery struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
 }
 
-// page is one page of a list. A page without next_cursor is the last.
+// Page is one page of a list. A page without next_cursor is the last.
 type Page[T any] struct {
 	Items      []T    `json:"items" nullable:"false"`
 	NextCursor string `json:"next_cursor,omitempty"`
 }
 
-// newPage makes a page of rows that were asked for with limit+1, so that the row too many tells whether there is
+// NewPage makes a page of rows that were asked for with limit+1, so that the row too many tells whether there is
 // another page. key is what the list is ordered by.
 func NewPage[R, T, K any](rows []R, limit int, item func(R) T, key func(R) K) Page[T] {
 	list := Page[T]{Items: make([]T, 0, min(len(rows), limit))}
@@ -43,7 +43,7 @@ func writeCursor(key any) string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// readCursor returns the key of a cursor, and the zero key for none.
+// ReadCursor returns the key of a cursor, and the zero key for none.
 func ReadCursor[K any](cursor string) (key K, err error) {
 	if cursor == "" {
 		return key, nil
@@ -58,7 +58,7 @@ func ReadCursor[K any](cursor string) (key K, err error) {
 	return key, nil
 }
 
-// each maps a list; an empty one stays a list.
+// Each maps a list; an empty one stays a list.
 func Each[A, B any](list []A, view func(A) B) []B {
 	views := make([]B, len(list))
 	for i, item := range list {

@@ -9,7 +9,7 @@ import (
 	"campuscard/campus"
 )
 
-// audience is a kind of caller.
+// Audience is a kind of caller.
 type Audience string
 
 const (
@@ -22,7 +22,7 @@ const (
 	Hook        Audience = "hook"      // another system; its handler checks the signature
 )
 
-// access is who may call a route.
+// Access is who may call a route.
 type Access struct {
 	Audience   Audience
 	Permission campus.Permission // of staff, on some campus at least; empty asks for none
@@ -50,7 +50,7 @@ const (
 	Looks                     // a POST that keeps nothing: a search, a preview
 )
 
-// route is a line of routes.go.
+// Route is a line of routes.go.
 type Route struct {
 	Method  string
 	Path    string // {id} marks a parameter
@@ -59,7 +59,7 @@ type Route struct {
 	traits  trait
 }
 
-// get, post, put and del are the lines of routes.go: {id} marks a parameter.
+// Get, post, put and del are the lines of routes.go: {id} marks a parameter.
 func Get(path, summary string, by Access, traits ...trait) Route {
 	return newRoute(http.MethodGet, path, summary, by, traits)
 }
@@ -86,7 +86,7 @@ func newRoute(method, path, summary string, by Access, traits []trait) Route {
 
 func (r *Route) Has(t trait) bool { return r.traits&t != 0 }
 
-// keyed tells whether the request must carry an Idempotency-Key. Hooks have ids of their own.
+// Keyed tells whether the request must carry an Idempotency-Key. Hooks have ids of their own.
 func (r *Route) Keyed() bool {
 	return r.Method == http.MethodPost && !r.Has(Keyless) && r.Access.Audience != Hook
 }
@@ -137,7 +137,7 @@ func (r *Route) document(api huma.API) huma.Operation {
 	return op
 }
 
-// names returns the kind of thing that the address names: "cases" for /api/v1/staff/cases/{id}/files/{file}.
+// Names returns the kind of thing that the address names: "cases" for /api/v1/staff/cases/{id}/files/{file}.
 func (r *Route) Names() string {
 	before, _, _ := strings.Cut(r.Path, "/{")
 	if r.Access.Audience == Hook {

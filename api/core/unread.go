@@ -17,7 +17,7 @@ import (
 // The sender of a field that nobody reads would take it for done. huma refuses fields and parameters that an
 // operation does not know; here is what it passes over.
 
-// operation returns what /openapi.json says of a route; nothing for a raw one.
+// Operation returns what /openapi.json says of a route; nothing for a raw one.
 func (s *Server) Operation(r *Route) *huma.Operation {
 	if r == nil {
 		return nil

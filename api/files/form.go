@@ -10,7 +10,7 @@ import (
 	"campuscard/campus"
 )
 
-// formSlack is what a form is more than its file, in bytes.
+// FormSlack is what a form is more than its file, in bytes.
 const FormSlack = 64 << 10
 
 // file is the form of an upload.
@@ -21,7 +21,7 @@ type file struct {
 	Content  []byte
 }
 
-// readForm reads purpose and file, once each and nothing else.
+// ReadForm reads purpose and file, once each and nothing else.
 func ReadForm(contentType string, body []byte, maxBytes int64) (file, error) {
 	kind, params, err := mime.ParseMediaType(contentType)
 	if err != nil || kind != "multipart/form-data" || params["boundary"] == "" {

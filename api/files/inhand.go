@@ -7,14 +7,14 @@ import (
 )
 
 const (
-	// inHandOfOne is how many files one caller may have here. An application has up to five, and may send them at once.
+	// InHandOfOne is how many files one caller may have here. An application has up to five, and may send them at once.
 	InHandOfOne = 6
 	// bytesOfAll is how much of bodies all callers together may have here: 40 files of the largest size (10 MiB). Each
 	// byte is here up to two and a half times, as it was sent and in the file, so that this is 1 GB at most.
 	bytesOfAll = 400 << 20
 )
 
-// turn is one file of a caller: it arrives, waits, or is looked at. The room that others lose by it is what
+// Turn is one file of a caller: it arrives, waits, or is looked at. The room that others lose by it is what
 // has arrived of it, so that a body that brings nothing takes nothing from them, and a slow one little.
 type Turn struct {
 	of    *Looking
@@ -23,7 +23,7 @@ type Turn struct {
 	bytes int64
 }
 
-// enter lets a file begin to arrive; leave ends that. TooMany: uploads_share, uploads_waiting.
+// Enter lets a file begin to arrive; leave ends that. TooMany: uploads_share, uploads_waiting.
 func (l *Looking) Enter(whose campus.Actor, policy campus.UploadPolicy) (*Turn, error) {
 	l.Mu.Lock()
 	defer l.Mu.Unlock()
@@ -52,7 +52,7 @@ func (t *Turn) hold(n int64) error {
 	return nil
 }
 
-// leave gives back all that a file has taken.
+// Leave gives back all that a file has taken.
 func (t *Turn) Leave() {
 	t.of.Mu.Lock()
 	defer t.of.Mu.Unlock()
@@ -61,7 +61,7 @@ func (t *Turn) Leave() {
 	t.of.Bytes -= t.bytes
 }
 
-// counts makes a body take room as it comes; one without a turn is no file, and small.
+// Counts makes a body take room as it comes; one without a turn is no file, and small.
 func (t *Turn) Counts(body io.Reader) io.Reader {
 	if t == nil {
 		return body

@@ -23,7 +23,7 @@ const (
 	lookersKept = 1000
 )
 
-// looking gives out the places where files are looked at. Each caller has one place at a time. A place that comes free
+// Looking gives out the places where files are looked at. Each caller has one place at a time. A place that comes free
 // goes to the caller who has used least, so that nobody waits behind those who keep the places busy, however many of
 // them there are; and who has used a whole share is refused until some of it has come back.
 type Looking struct {

@@ -79,7 +79,7 @@ func (l *Looking) readPDFApart(ctx context.Context, policy campus.UploadPolicy, 
 	return "", fmt.Errorf("have a PDF read: %w", cmp.Or(err, errors.New("its process says nothing")))
 }
 
-// keepFilesHere closes inherited files to the processes we start. Files that we open
+// KeepFilesHere closes inherited files to the processes we start. Files that we open
 // ourselves Go keeps here anyway.
 func KeepFilesHere() error {
 	open, err := os.ReadDir("/proc/self/fd")

@@ -232,7 +232,7 @@ func checkReviewReason(item casework.WorkItem, d ItemDecision) error {
 	return campus.FieldErrorf("reason", "reason_unknown", "a review that does not approve needs a reason of the catalogue")
 }
 
-// itemUpdate returns the update that carries a decision about an item.
+// ItemUpdate returns the update that carries a decision about an item.
 func ItemUpdate(ref campus.CaseRef, kind campus.WorkItemKind, step string, d ItemDecision) core.Update {
 	u := core.Update{NewDecision: casework.NewDecision{Case: ref, Update: kind.Rule().Update, Payload: cards.ReviewNote{Note: d.Note},
 		Said: campus.Said{Action: d.Action, Reason: d.Reason}}}

@@ -88,7 +88,7 @@ func closePendingCard(t db.Tx, application uuid.UUID, change campus.Change) erro
 	return addCardChange(t, card, campus.CardPending, campus.CardClosed, change)
 }
 
-// activate makes a pending card active. A holder whose studies are over gets none: it would end before it begins.
+// Activate makes a pending card active. A holder whose studies are over gets none: it would end before it begins.
 func Activate(t db.Tx, a Activation) error {
 	today := campus.DateOf(t.Now)
 	result := t.Exec(`update cards c set state = @active, activated_at = @now, valid_until = least(cast(@latest as date), p.graduates_on)

@@ -14,7 +14,7 @@ import (
 	"campuscard/storage/db"
 )
 
-// newcomer is somebody who applies, with what the tables know about them.
+// IntakeApplication is somebody who applies, with what the tables know about them.
 type IntakeApplication struct {
 	NewApplication
 	ID      uuid.UUID // of the case
@@ -43,7 +43,7 @@ type applicantRow struct {
 	EnrolledOn   campus.Date
 }
 
-// openApplications opens the cases of those against whom nothing speaks, and says what speaks against the others. The
+// OpenApplications opens the cases of those against whom nothing speaks, and says what speaks against the others. The
 // people are different ones.
 func OpenApplications(t db.Tx, lot []IntakeApplication) (refusals []error, err error) {
 	if err := look(t, lot); err != nil {

@@ -49,7 +49,7 @@ func (s *Store) AddUpload(ctx context.Context, req casework.Request, up NewUploa
 	return s.AddUploadWith(ctx, req, up, nil)
 }
 
-// addUpload keeps a file, and in the same transaction what else is to be said of it.
+// AddUploadWith keeps a file, and in the same transaction what else is to be said of it.
 func (s *Store) AddUploadWith(ctx context.Context, req casework.Request, up NewUpload, also func(db.Tx, uuid.UUID) error) (Upload,
 	error) {
 	sum := sha256.Sum256(up.Content)

@@ -25,14 +25,14 @@ type Attempt struct {
 	Message    string                `json:"message,omitempty"`
 }
 
-// openAttemptSQL opens the row of a try. Tries of the same step that never closed are lost: their process died, and
+// OpenAttemptSQL opens the row of a try. Tries of the same step that never closed are lost: their process died, and
 // nobody will close them. The same statement reads the data of the call: every call begins with both.
 const OpenAttemptSQL = `with lost as (
 		update attempts set outcome = 'lost', finished_at = @now where case_id = @case and step = @step and outcome = 'open'),
 	opened as (
 		insert into attempts (id, case_id, step, attempt, try, actor, started_at) values (@id, @case, @step, @attempt, @try, @by, @now)) `
 
-// openAttempt opens a try and reads what the statement finds beside it, if anything. Its words are @case, and @about
+// OpenAttempt opens a try and reads what the statement finds beside it, if anything. Its words are @case, and @about
 // for what is given.
 func OpenAttempt[T any](ctx context.Context, s *Store, ref campus.StepRef, try int, query db.Statement,
 	about any) (id uuid.UUID, what T, found bool, err error) {

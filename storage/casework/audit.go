@@ -7,7 +7,7 @@ import (
 	"campuscard/storage/db"
 )
 
-// addAudit says in the same transaction who did what to whom: codes and ids, never personal data.
+// AddAudit says in the same transaction who did what to whom: codes and ids, never personal data.
 func AddAudit(t db.Tx, actor campus.Actor, action, subject, university string) error {
 	return t.Write(`insert into audit (at, actor, action, subject, university)
 		values (@now, @actor, @action, @subject, @university)`, map[string]any{

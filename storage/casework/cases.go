@@ -64,7 +64,7 @@ func (s *Store) FindCase(ctx context.Context, id uuid.UUID, visible func(Case) b
 	return c, nil
 }
 
-// lockCase reads a case's row and keeps others from moving it until the transaction ends. Rows around the case may be
+// LockCase reads a case's row and keeps others from moving it until the transaction ends. Rows around the case may be
 // added meanwhile, an incident above all.
 func LockCase(t db.Tx, ref campus.CaseRef) (CaseRow, error) {
 	var row CaseRow

@@ -102,7 +102,7 @@ func (s *Store) OpenDecision(ctx context.Context, req Request, n NewDecision) (D
 	return s.OpenDecisionWith(ctx, req, n, func(db.Tx, Decision) error { return nil })
 }
 
-// openDecision is OpenDecision for a decision that something else is kept with.
+// OpenDecisionWith is OpenDecision for a decision that something else is kept with.
 func (s *Store) OpenDecisionWith(ctx context.Context, req Request, n NewDecision, also func(db.Tx, Decision) error) (Decision, error) {
 	var d Decision
 	err := s.InTx(ctx, "open a decision", func(t db.Tx) (err error) {
@@ -262,7 +262,7 @@ func (s *Store) endDecision(ctx context.Context, id uuid.UUID, known bool, end f
 	return d, err
 }
 
-// readDecision returns what a person has written or handed in with a decision.
+// ReadDecision returns what a person has written or handed in with a decision.
 func ReadDecision[T any](t db.Tx, id uuid.UUID) (payload T, err error) {
 	var body []byte
 	if err := t.Raw(`select payload from requests where id = ?`, id).Row().Scan(&body); err != nil {

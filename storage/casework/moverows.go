@@ -48,7 +48,7 @@ func addEvents(t db.Tx, m campus.Move, _ MovedCase) error {
 	return nil
 }
 
-// addEvent adds an entry to the timeline of a case; decision is that of a person behind it, if there is one.
+// AddEvent adds an entry to the timeline of a case; decision is that of a person behind it, if there is one.
 func AddEvent(t db.Tx, caseID uuid.UUID, event campus.Event, decision uuid.UUID) error {
 	return t.Write(`insert into events (case_id, at, kind, actor, data, public, decision_id)
 		values (@id, @now, @kind, @actor, cast(@data as jsonb), @public, cast(@decision as uuid))`, map[string]any{
@@ -139,7 +139,7 @@ func tellPerson(t db.Tx, m campus.Move, c MovedCase) error {
 // factWriters say what the tables do with each kind of fact. Each is registered beside its table.
 var factWriters = map[campus.FactKind]func(db.Tx, campus.Move, campus.Fact) error{}
 
-// keepFacts registers what keeps the facts of a kind.
+// KeepFacts registers what keeps the facts of a kind.
 func KeepFacts[T any](kind campus.FactKind, keep func(db.Tx, campus.Move, T) error) {
 	if _, taken := factWriters[kind]; taken {
 		panic("two keep facts of kind " + kind)

@@ -12,7 +12,7 @@ import (
 	"campuscard/storage/db"
 )
 
-// queueNotice keeps a message to a person; a sender delivers it by every channel its template names. expires is when
+// QueueNotice keeps a message to a person; a sender delivers it by every channel its template names. expires is when
 // it is of no use any more, nil for never.
 func QueueNotice(t db.Tx, person uuid.UUID, caseID *uuid.UUID, notice campus.Notice, expires *time.Time) error {
 	var university string
@@ -61,7 +61,7 @@ func insertNotice(t db.Tx, n newNotice) error {
 	})
 }
 
-// queueNotices keeps the same message to many people of a university, in one statement. Each is sealed for itself, as
+// QueueNotices keeps the same message to many people of a university, in one statement. Each is sealed for itself, as
 // its parameters are bound to its id.
 func QueueNotices(t db.Tx, university string, people []uuid.UUID, caseID uuid.UUID, notice campus.Notice) error {
 	if len(people) == 0 {
@@ -91,7 +91,7 @@ func QueueNotices(t db.Tx, university string, people []uuid.UUID, caseID uuid.UU
 		db.Column(rows, func(r sealed) []byte { return r.params })).Error
 }
 
-// noticeContext binds sealed parameters to their notice.
+// NoticeContext binds sealed parameters to their notice.
 func NoticeContext(id uuid.UUID) string { return "notices.params/" + id.String() }
 
 // Notice is a message with what it takes to send it.

@@ -31,12 +31,12 @@ type OutboxRow struct {
 	Tries      int
 }
 
-// enqueueStart asks for the workflow of a case. The case's id makes a second start harmless.
+// EnqueueStart asks for the workflow of a case. The case's id makes a second start harmless.
 func EnqueueStart(ctx context.Context, t db.Tx, ref campus.CaseRef, workflow string, input any) error {
 	return enqueue(ctx, t, OutboxRow{Kind: StartRow, Workflow: workflow, WorkflowID: ref.WorkflowID()}, input)
 }
 
-// enqueueSignal tells the workflow of a case to look at the facts again.
+// EnqueueSignal tells the workflow of a case to look at the facts again.
 func EnqueueSignal(ctx context.Context, t db.Tx, ref campus.CaseRef, signal string) error {
 	return enqueue(ctx, t, OutboxRow{Kind: SignalRow, Workflow: signal, WorkflowID: ref.WorkflowID()}, struct{}{})
 }

@@ -30,7 +30,7 @@ type requestRow struct {
 	Response []byte
 }
 
-// once runs fn in one transaction and keeps what it returned under the request's key: the same request again gets
+// Once runs fn in one transaction and keeps what it returned under the request's key: the same request again gets
 // the first answer, another one under the same key a conflict. Errors are not kept, so what was refused may be tried
 // again. Two at once wait for each other at the key.
 func Once[T any](ctx context.Context, s *Store, what string, req Request, fn func(db.Tx) (T, error)) (result T,
@@ -51,7 +51,7 @@ func Once[T any](ctx context.Context, s *Store, what string, req Request, fn fun
 	return result, err
 }
 
-// openRequest keeps the request, or finds the one that had its key first.
+// OpenRequest keeps the request, or finds the one that had its key first.
 func OpenRequest(t db.Tx, req Request) (requestRow, error) {
 	inserted := t.Exec(`insert into requests (key, id, actor, route, body_hash, created_at)
 		values (?, ?, ?, ?, ?, ?) on conflict (key) do nothing`,
@@ -65,7 +65,7 @@ func OpenRequest(t db.Tx, req Request) (requestRow, error) {
 	return FindRequest(t, req)
 }
 
-// findRequest returns the request that has a key, nothing if none has; a conflict if it is another one.
+// FindRequest returns the request that has a key, nothing if none has; a conflict if it is another one.
 func FindRequest(t db.Tx, req Request) (requestRow, error) {
 	var first requestRow
 	if err := t.Raw(`select id, actor, route, body_hash, status, response from requests where key = ?`, req.Key).
@@ -86,7 +86,7 @@ func (first requestRow) sameAs(req Request) error {
 	return campus.Errorf(campus.Conflict, "idempotency_key_reused", "the idempotency key was used for another request")
 }
 
-// closeRequest keeps the answer; the first one stays.
+// CloseRequest keeps the answer; the first one stays.
 func CloseRequest(t db.Tx, key string, status int, response any) error {
 	body, err := json.Marshal(response)
 	if err != nil {

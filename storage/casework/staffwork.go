@@ -352,7 +352,7 @@ func (i lateItem) holder(staff []StaffRow, kind campus.WorkItemKind, place strin
 	return uuid.Nil
 }
 
-// likePattern returns a text as a pattern that finds it anywhere.
+// LikePattern returns a text as a pattern that finds it anywhere.
 func LikePattern(text string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 }

@@ -8,12 +8,12 @@ import (
 // A file is forgotten in the transaction that says nobody needs it any more: from then on it reads as gone, and its key
 // waits in forgotten_files until the object store has deleted the object. No case stops while the store is down.
 
-// thenForgotten goes on from the update of the rows whose files are forgotten.
+// ThenForgotten goes on from the update of the rows whose files are forgotten.
 const ThenForgotten = ` returning object_key),
 	forgotten as (insert into forgotten_files (object_key, at) select object_key, @now from forgot on conflict do nothing)
 	select object_key from forgot`
 
-// forget forgets the files of the rows that a statement marks, and answers how many.
+// Forget forgets the files of the rows that a statement marks, and answers how many.
 func (s *DB) Forget(ctx context.Context, query Statement, words map[string]any) (int, error) {
 	words["now"] = s.Now()
 	keys, err := All[struct{ ObjectKey string }](ctx, s, query, words)

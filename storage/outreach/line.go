@@ -11,7 +11,7 @@ import (
 	"campuscard/storage/db"
 )
 
-// leaveLine takes an application out of the line; one that is not there any more is no error.
+// LeaveLine takes an application out of the line; one that is not there any more is no error.
 func LeaveLine(t db.Tx, id uuid.UUID) error {
 	return t.Exec(`delete from line where case_id = ?`, id).Error
 }

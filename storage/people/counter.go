@@ -235,7 +235,7 @@ type NewCounterAct struct {
 	Policy campus.CounterPolicy
 }
 
-// openAct inserts an act for whoever may have it done. Under the id of a decision it comes with the decision, so that
+// OpenAct inserts an act for whoever may have it done. Under the id of a decision it comes with the decision, so that
 // none is made without its act; whether it was done the moves of the case tell. Forbidden: verification_missing, unless
 // the act is a check that is failed.
 func OpenAct(t db.Tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
@@ -262,7 +262,7 @@ func OpenAct(t db.Tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (Co
 	return act, insertAct(t, act, "counter."+string(a.Kind))
 }
 
-// actNow returns an act that is done in this transaction.
+// ActNow returns an act that is done in this transaction.
 func ActNow(t db.Tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
 	act, err := OpenAct(t, id, who, a)
 	if err != nil {

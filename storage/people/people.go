@@ -291,7 +291,7 @@ func newPersonRow(t db.Tx, university string, p RosterPerson) (PersonRow, error)
 	}, nil
 }
 
-// documentContext binds a sealed document number to its owner. The id cannot be used: an import seals before it knows
+// DocumentContext binds a sealed document number to its owner. The id cannot be used: an import seals before it knows
 // whether the number has one.
 func DocumentContext(university, number string) string {
 	return "people.document/" + university + "/" + number

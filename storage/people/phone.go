@@ -18,7 +18,7 @@ const (
 	PhoneByCounter phoneSource = "counter"
 )
 
-// setPhone puts another number on file, and says so to the person: on the way that they have now, and at the old
+// SetPhone puts another number on file, and says so to the person: on the way that they have now, and at the old
 // number.
 func SetPhone(t db.Tx, by campus.Actor, person uuid.UUID, phone string, source phoneSource) error {
 	var old struct{ Phone, University string }
@@ -93,7 +93,7 @@ func doubtRosterPhones(t db.Tx, university string, rows []PersonRow) error {
 	return nil
 }
 
-// phoneLookedAt refuses an approval as long as the number on file is another than the one that was checked (A3).
+// PhoneLookedAt refuses an approval as long as the number on file is another than the one that was checked (A3).
 // Conflict: phone_unchecked.
 func PhoneLookedAt(t db.Tx, application uuid.UUID) error {
 	var changed bool

@@ -237,14 +237,14 @@ const (
 	LockInOrder    = ` order by id for update`
 )
 
-// lockPlastics locks plastics in the order of their ids, so that two who want the same ones take turns.
+// LockPlastics locks plastics in the order of their ids, so that two who want the same ones take turns.
 func LockPlastics(t db.Tx, query db.Statement, args ...any) ([]Plastic, error) {
 	var plastics []Plastic
 	err := t.Raw(string(query), args...).Scan(&plastics).Error
 	return plastics, err
 }
 
-// nudge tells the workflows of cases to look at the facts again.
+// Nudge tells the workflows of cases to look at the facts again.
 func Nudge(ctx context.Context, t db.Tx, kind campus.CaseKind, cases []uuid.UUID) error {
 	for _, id := range cases {
 		if err := casework.EnqueueSignal(ctx, t, campus.CaseRef{Kind: kind, ID: id}, campus.FactsChanged); err != nil {

@@ -16,10 +16,10 @@ import (
 	"campuscard/campus"
 )
 
-// steps names the activities; it is never called.
+// Steps names the activities; it is never called.
 var Steps *activities.Activities
 
-// casework is what every case's workflow is made of: its place, its moves, its parked steps and its end.
+// Casework is what every case's workflow is made of: its place, its moves, its parked steps and its end.
 // All handlers and coroutines of a run share it; moves are made one at a time.
 type Casework struct {
 	root    workflow.Context // of the run
@@ -51,7 +51,7 @@ type process interface {
 	restore(state json.RawMessage) error
 }
 
-// newCasework prepares a run: a new one, or one that continues another.
+// NewCasework prepares a run: a new one, or one that continues another.
 func NewCasework(ctx workflow.Context, input campus.CaseInput) *Casework {
 	c := &Casework{
 		root: ctx, passed: func() {},
@@ -68,10 +68,10 @@ func NewCasework(ctx workflow.Context, input campus.CaseInput) *Casework {
 	return c
 }
 
-// handler carries out one kind of decision.
+// Handler carries out one kind of decision.
 type Handler func(ctx workflow.Context, d campus.Decision) (campus.Decided, error)
 
-// setup registers what a case answers to: the question where it stands, the signal, and every decision that can be made
+// Setup registers what a case answers to: the question where it stands, the signal, and every decision that can be made
 // about its kind. It comes before anything that blocks.
 func (c *Casework) Setup(ctx workflow.Context, p process, handlers map[string]Handler) error {
 	c.process = p
@@ -124,13 +124,13 @@ func (c *Casework) place() (campus.Place, error) {
 	return at, nil
 }
 
-// do works at the stage where the case is, until something leads away from it.
+// Do works at the stage where the case is, until something leads away from it.
 func (c *Casework) Do(ctx workflow.Context, stages map[campus.Stage]func(workflow.Context) error) error {
 	c.Doing = c.Stage
 	return stages[c.Doing](ctx)
 }
 
-// progress is what this run hands to the next, with all that the process knows.
+// Progress is what this run hands to the next, with all that the process knows.
 func (c *Casework) Progress(known any) (*campus.Progress, error) {
 	raw, err := json.Marshal(known)
 	return &campus.Progress{Version: c.version, Stage: c.Stage, WaitsFor: c.waits, Due: c.Due, State: raw}, err
@@ -176,7 +176,7 @@ func (c *Casework) wrongStage() error {
 	return campus.Errorf(campus.Conflict, campus.WrongStage, "the case is at stage %s", c.Stage)
 }
 
-// decided is how a case stands after a decision that was carried out.
+// Decided is how a case stands after a decision that was carried out.
 func (c *Casework) Decided(err error) (campus.Decided, error) {
 	if err != nil {
 		return campus.Decided{}, err
@@ -184,14 +184,14 @@ func (c *Casework) Decided(err error) (campus.Decided, error) {
 	return campus.Decided{Stage: c.Stage, Outcome: c.Outcome}, nil
 }
 
-// undoing is what takes back a step when the case leads to nothing. It is kept before the step is taken, because a step
+// Undoing is what takes back a step when the case leads to nothing. It is kept before the step is taken, because a step
 // whose outcome is unknown may have been taken; undoing what never happened is harmless.
 type Undoing struct {
 	Kind StepKind
 	Call func(workflow.Context, campus.StepRef) workflow.Future
 }
 
-// undo takes everything back, newest first, whether or not the flow was cancelled. What fails parks like any step; a
+// Undo takes everything back, newest first, whether or not the flow was cancelled. What fails parks like any step; a
 // second skip or abort lets it be.
 func (c *Casework) Undo(ctx workflow.Context) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
@@ -206,7 +206,7 @@ func (c *Casework) Undo(ctx workflow.Context) error {
 	return nil
 }
 
-// notBusy refuses what would come into the middle of a settlement.
+// NotBusy refuses what would come into the middle of a settlement.
 func (c *Casework) NotBusy() error {
 	if c.busy > 0 {
 		return campus.Errorf(campus.Conflict, "step_busy", "a step is being settled")
@@ -214,26 +214,26 @@ func (c *Casework) NotBusy() error {
 	return nil
 }
 
-// quiet waits until nobody is in the middle of settling a step.
+// Quiet waits until nobody is in the middle of settling a step.
 func (c *Casework) Quiet(ctx workflow.Context) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	return workflow.Await(ctx, func() bool { return c.busy == 0 })
 }
 
-// drain waits until every handler has given its answer: a run may end only then.
+// Drain waits until every handler has given its answer: a run may end only then.
 func Drain(ctx workflow.Context) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
 }
 
-// event is a line of the timeline that the student sees too.
+// Event is a line of the timeline that the student sees too.
 func Event(kind string, by campus.Actor, data ...string) campus.Event {
 	return campus.Event{Kind: kind, Actor: by, Data: pairs(data), Public: true}
 }
 
-// internalEvent is a line of the timeline for staff only.
+// InternalEvent is a line of the timeline for staff only.
 func InternalEvent(kind string, by campus.Actor, data ...string) campus.Event {
 	return campus.Event{Kind: kind, Actor: by, Data: pairs(data)}
 }
@@ -249,7 +249,7 @@ func pairs(data []string) map[string]string {
 	return m
 }
 
-// parallel runs fns at the same time and waits for all. The first error that is not a cancellation is the answer,
+// Parallel runs fns at the same time and waits for all. The first error that is not a cancellation is the answer,
 // and cancels the others.
 func Parallel(ctx workflow.Context, names []string, fn func(ctx workflow.Context, i int) error) error {
 	ctx, cancel := workflow.WithCancel(ctx)

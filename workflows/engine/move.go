@@ -11,7 +11,7 @@ import (
 	"campuscard/campus"
 )
 
-// change is a move that a run wants to make: what is written, the fact it stands for, and what the run does once it has
+// Change is a move that a run wants to make: what is written, the fact it stands for, and what the run does once it has
 // gone on from what was written.
 type Change struct {
 	campus.Move
@@ -31,19 +31,19 @@ func record(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
 	return Written(ctx, Steps.Record, m)
 }
 
-// written runs a local activity that answers a move as it is written.
+// Written runs a local activity that answers a move as it is written.
 func Written(ctx workflow.Context, activity, in any) (row campus.Moved, err error) {
 	err = workflow.ExecuteLocalActivity(ctx, activity, in).Get(ctx, &row)
 	return row, err
 }
 
-// decide records the move that a decision stands for. wrong_stage when the case is at no stage at which it can be made:
+// Decide records the move that a decision stands for. wrong_stage when the case is at no stage at which it can be made:
 // another decision or a timer may have been first. Nothing is changed in the run before the move is written.
 func (c *Casework) Decide(ctx workflow.Context, d campus.Decision, ch Change) error {
 	return c.DecideInTurn(ctx, d, func() (Change, error) { return ch, nil })
 }
 
-// decideInTurn is decide with a move that depends on how the case stands when its turn comes: until then another move
+// DecideInTurn is decide with a move that depends on how the case stands when its turn comes: until then another move
 // may have been made, or made again.
 func (c *Casework) DecideInTurn(ctx workflow.Context, d campus.Decision, build func() (Change, error)) error {
 	if err := c.known(d); err != nil { // without its id the move would be one of the process itself
@@ -62,7 +62,7 @@ func (c *Casework) DecideInTurn(ctx workflow.Context, d campus.Decision, build f
 	})
 }
 
-// advance records a move of the process itself that is only right at the stage that the flow is working at, or that
+// Advance records a move of the process itself that is only right at the stage that the flow is working at, or that
 // stays wherever the case is; a reminder says at which stage it is one. When the case has been moved on meanwhile, that
 // stands and nothing happens.
 func (c *Casework) Advance(ctx workflow.Context, ch Change) error {

@@ -2,7 +2,7 @@ package engine
 
 import "campuscard/campus"
 
-// news is what has become known since the last move, and is written with the next one: a move of its own for each would
+// Pending is what has become known since the last move, and is written with the next one: a move of its own for each would
 // tell nobody anything sooner that matters.
 type Pending struct {
 	closes   []campus.WorkItemKey  // incidents of steps that nobody needs any more
@@ -25,7 +25,7 @@ func (n Pending) again() Pending {
 	return n
 }
 
-// and is both, in their order.
+// And is both, in their order.
 func (n Pending) And(later Pending) Pending {
 	return Pending{
 		closes: append(n.closes, later.closes...), finished: append(n.finished, later.finished...),

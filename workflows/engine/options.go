@@ -22,7 +22,7 @@ var ownStep = workflow.LocalActivityOptions{
 	},
 }
 
-// once runs a step of our own, and repeats it as ownStep says. What fails then is the caller's to judge.
+// Once runs a step of our own, and repeats it as ownStep says. What fails then is the caller's to judge.
 func Once(ctx workflow.Context, activity, in, result any) error {
 	own := workflow.WithLocalActivityOptions(ctx, ownStep)
 	return FromTemporal(workflow.ExecuteLocalActivity(own, activity, in).Get(ctx, result))
@@ -53,7 +53,7 @@ func (c *Casework) budget(ctx workflow.Context, failed int) workflow.Context {
 // staffTry is the longest a retry asked for by staff may take: they wait for its outcome (K3).
 const staffTry = 10 * time.Second
 
-// oneTry is for a retry that staff asked for, and for looks that are repeated anyway: one attempt, no more.
+// OneTry is for a retry that staff asked for, and for looks that are repeated anyway: one attempt, no more.
 func (c *Casework) OneTry(ctx workflow.Context) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout:    min(c.Steps.Call.Std(), staffTry) + activities.OwnTime,
@@ -78,7 +78,10 @@ const (
 // BaseQueue is the queue of the system that owns a service of the base package.
 func BaseQueue(service campus.Service) string { return "school-" + string(service) }
 
-// on sends an activity to a system's queue; summary is what the Temporal UI shows beside it.
+// ServiceQueue is the queue of a system that provides packages: of each system that a policy names there is one (K2).
+func ServiceQueue(system string) string { return "school-service-" + system }
+
+// On sends an activity to a system's queue; summary is what the Temporal UI shows beside it.
 func On(ctx workflow.Context, queue, summary string) workflow.Context {
 	options := workflow.GetActivityOptions(ctx)
 	options.TaskQueue, options.Summary = queue, summary

@@ -29,7 +29,7 @@ const (
 // One that hangs or kills its worker each time is a fault, and staff have to know of it.
 const lostRounds = 8
 
-// rounds are the tries of a step. An outage of our own parts ends a round of them, and not the step.
+// Rounds are the tries of a step. An outage of our own parts ends a round of them, and not the step.
 type Rounds struct {
 	Ref    campus.StepRef
 	Files  bool // a try needs our own file store, too
@@ -37,7 +37,7 @@ type Rounds struct {
 	Round  func(ctx workflow.Context, failed int) error
 }
 
-// outlast runs rounds of tries until one ends for another reason than an outage of our own parts. What other systems
+// Outlast runs rounds of tries until one ends for another reason than an outage of our own parts. What other systems
 // have failed counts as before, over all rounds; what we have failed is waited out, however long it lasts, and parks
 // nothing (K3). The error is Temporal's.
 func (c *Casework) Outlast(ctx workflow.Context, r Rounds) error {

@@ -15,14 +15,14 @@ var (
 	ErrAborted = errors.New("the case was given up")
 )
 
-// stepKind is a step of a process.
+// StepKind is a step of a process.
 type StepKind struct {
 	Name   string
 	NoSkip bool // nothing can go on without it
 	Moves  bool // when it has gone well a move follows, before it is taken again; that move closes its attempt
 }
 
-// parkedStep is a step whose budget is spent or whose answer is final. It waits for staff.
+// ParkedStep is a step whose budget is spent or whose answer is final. It waits for staff.
 type ParkedStep struct {
 	Ref        campus.StepRef
 	NoSkip     bool
@@ -33,7 +33,7 @@ type ParkedStep struct {
 	settlement campus.Settlement
 }
 
-// step runs one call of another system with its budget. When the budget is spent or the answer is final, the case
+// Step runs one call of another system with its budget. When the budget is spent or the answer is final, the case
 // parks and staff settle it: a retry that works is the answer, a skip is errSkipped, an abort errAborted.
 func Step[R any](ctx workflow.Context, c *Casework, kind StepKind, call func(workflow.Context, campus.StepRef) workflow.Future) (R, error) {
 	var result R
@@ -61,7 +61,7 @@ func Step[R any](ctx workflow.Context, c *Casework, kind StepKind, call func(wor
 	return result, err
 }
 
-// park opens an incident and waits until staff have settled it, or the case is given up otherwise.
+// Park opens an incident and waits until staff have settled it, or the case is given up otherwise.
 func (c *Casework) Park(ctx workflow.Context, p *ParkedStep) error {
 	err := c.Advance(ctx, Change{parks: p, Move: campus.Move{
 		Name:   "park:" + p.Ref.Step,

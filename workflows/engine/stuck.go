@@ -46,7 +46,7 @@ func (c *Casework) insist(ctx workflow.Context, name string, call func(workflow.
 	}
 }
 
-// own runs a step of our own that brings something back, and insists on it.
+// Own runs a step of our own that brings something back, and insists on it.
 func (c *Casework) Own(ctx workflow.Context, name string, activity, in, result any) error {
 	return c.insist(ctx, name, func(ctx workflow.Context) error {
 		return workflow.ExecuteLocalActivity(ctx, activity, in).Get(ctx, result)

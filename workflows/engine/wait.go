@@ -8,14 +8,14 @@ import (
 	"campuscard/campus"
 )
 
-// rung is one step of a deadline ladder: what to do when the wait has lasted so long.
+// Rung is one step of a deadline ladder: what to do when the wait has lasted so long.
 type Rung struct {
 	After time.Duration
 	Name  string // shown beside the timer in the Temporal UI
 	Climb func(ctx workflow.Context) error
 }
 
-// wait waits until done, and climbs the ladder meanwhile: reminders, escalation. It answers false when the limit has
+// Wait waits until done, and climbs the ladder meanwhile: reminders, escalation. It answers false when the limit has
 // passed first; every wait has one. since is when the wait began, which may be in a run before this one.
 func Wait(ctx workflow.Context, since time.Time, limit time.Duration, what string, done func() bool,
 	ladder ...Rung) (bool, error) {
@@ -38,7 +38,7 @@ func Wait(ctx workflow.Context, since time.Time, limit time.Duration, what strin
 	return done(), nil
 }
 
-// awaitFor waits until done or for so long, under a timer with a name. The timer goes when the wait is over: left to
+// AwaitFor waits until done or for so long, under a timer with a name. The timer goes when the wait is over: left to
 // itself it would stay in the history and wake the workflow for nothing, perhaps after weeks.
 func AwaitFor(ctx workflow.Context, timeout time.Duration, name string, done func() bool) (bool, error) {
 	ctx, cancel := workflow.WithCancel(ctx)
@@ -48,11 +48,11 @@ func AwaitFor(ctx workflow.Context, timeout time.Duration, name string, done fun
 	}, done)
 }
 
-// until is the due time of a wait that begins now.
+// Until is the due time of a wait that begins now.
 func Until(ctx workflow.Context, limit campus.Duration) *time.Time {
 	t := workflow.Now(ctx).Add(limit.Std())
 	return &t
 }
 
-// promisedDay is the day that ends at t.
+// PromisedDay is the day that ends at t.
 func PromisedDay(t time.Time) campus.Date { return campus.DateOf(t.Add(-time.Nanosecond)) }
