@@ -260,6 +260,7 @@ func (s *Server) bringEvidence(ctx context.Context, in *evidenceInput) (*core.De
 	return s.ownDecision(ctx, in.ID, campus.BringEvidenceUpdate, brought)
 }
 
+// NewEvidence is what a request brings, for storage. Invalid: the field that is wrong.
 func (s *Server) NewEvidence(b EvidenceBody) (cards.NewEvidence, error) {
 	brought := cards.NewEvidence{Evidence: b.evidence()}
 	if d := b.Document; d != nil {

@@ -20,6 +20,7 @@ type cardView struct {
 	Plastics  []PlasticView    `json:"plastics"`
 }
 
+// PlasticView is a physical card as its holder and staff see it.
 type PlasticView struct {
 	production.Plastic
 	PromisedOn campus.Date `json:"promised_on" format:"date" doc:"The day by whose end it waits at the kiosk"`
@@ -27,6 +28,7 @@ type PlasticView struct {
 	PickupCode string      `json:"pickup_code,omitempty" doc:"Opens the compartment, while the card waits there"`
 }
 
+// CardList is the cards of one person.
 type CardList struct {
 	Items []cardView `json:"items"`
 }
@@ -77,6 +79,7 @@ func (s *Server) plasticOf(in campus.Language, p production.Plastic) (*PlasticVi
 	return view, err
 }
 
+// PlasticWithoutCode is a physical card without the code that opens its compartment, which only its holder sees.
 func (s *Server) PlasticWithoutCode(in campus.Language, p production.Plastic) *PlasticView {
 	return &PlasticView{Plastic: p, PromisedOn: p.PromisedOn(), Note: s.DueNote(in, p.University, &p.PromisedAt)}
 }

@@ -34,6 +34,7 @@ type CaseView struct {
 	ClosedAt     *time.Time      `json:"closed_at,omitempty"`
 }
 
+// CaseOf shows a case in a language.
 func (s *Server) CaseOf(in campus.Language, c casework.Case) CaseView {
 	view := CaseView{
 		ID: c.ID, Kind: c.Kind, Campus: c.Campus, Stage: c.Stage, WaitsFor: c.WaitsFor, Since: c.Since, Due: c.Due,
@@ -120,6 +121,7 @@ func (s *Server) ownPending(ctx context.Context, c casework.Case) (string, error
 	return "", err
 }
 
+// EventView is a line of a case's timeline.
 type EventView struct {
 	At   time.Time `json:"at"`
 	Kind string    `json:"kind"`
@@ -156,6 +158,7 @@ func EventOf(in campus.Language, e casework.TimelineEvent, forStaff bool) EventV
 	return view
 }
 
+// FindingView is what was found out about an applicant or their papers.
 type FindingView struct {
 	Item        campus.Item    `json:"item"`
 	ItemText    string         `json:"item_text"`
@@ -164,6 +167,7 @@ type FindingView struct {
 	ReasonText  string         `json:"reason_text,omitempty"`
 }
 
+// FindingOf shows findings in a language.
 func FindingOf(in campus.Language) func(campus.Finding) FindingView {
 	return func(f campus.Finding) FindingView {
 		return FindingView{

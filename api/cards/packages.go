@@ -85,6 +85,7 @@ type PackageView struct {
 	StateText string `json:"state_text"`
 }
 
+// PackageOf shows packages in a language, with the names that a university's policy gives them.
 func (s *Server) PackageOf(in campus.Language, university string) func(cards.Package) PackageView {
 	return func(p cards.Package) PackageView {
 		return PackageView{p, s.packageName(in, university, p.Code), campus.Text(in, "package_state."+string(p.State), nil)}

@@ -2,7 +2,7 @@ package cards
 
 import "campuscard/api/core"
 
-// cardRoutes are what a holder does.
+// Routes adds what a holder does.
 func (s *Server) Routes() {
 	core.Handle(s.Server, core.Post("/api/v1/uploads", "Hand in a file", core.Students(), core.Created|core.Form), s.addUpload)
 	core.Handle(s.Server, core.Get("/api/v1/uploads/{id}", "What is known about one's file", core.Students()), s.getUpload)

@@ -13,6 +13,7 @@ import (
 	"campuscard/storage/cards"
 )
 
+// UploadView is what is known about a file that was handed in.
 type UploadView struct {
 	ID          uuid.UUID            `json:"id" format:"uuid"`
 	Purpose     campus.UploadPurpose `json:"purpose"`
@@ -24,6 +25,7 @@ type UploadView struct {
 	CreatedAt   time.Time            `json:"created_at"`
 }
 
+// UploadOf shows a file.
 func UploadOf(u cards.Upload) UploadView {
 	return UploadView{u.ID, u.Purpose, u.ContentType, u.Bytes, u.Width, u.Height, hex.EncodeToString(u.SHA256),
 		u.CreatedAt}

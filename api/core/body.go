@@ -21,6 +21,7 @@ import (
 )
 
 const (
+	// KeyHeader is the header of the idempotency key.
 	KeyHeader = "Idempotency-Key"
 	jsonLimit = 1 << 20
 	leftover  = 256 << 10 // of a body that is refused, what is read to keep the connection; the library reads as much
@@ -195,6 +196,7 @@ func validKey(key string) bool {
 	return true
 }
 
+// Hash is the SHA-256 of a body, by which a repeated request is known.
 func Hash(content []byte) []byte {
 	sum := sha256.Sum256(content)
 	return sum[:]

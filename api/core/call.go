@@ -31,6 +31,7 @@ type Call struct {
 
 type callKey struct{}
 
+// WithCall puts a call into a context.
 func WithCall(ctx context.Context, c *Call) context.Context {
 	return context.WithValue(ctx, callKey{}, c)
 }

@@ -27,6 +27,7 @@ type shares struct {
 	held    map[netip.Prefix]int
 }
 
+// NewShares bounds what one client address may have at a time. The error says which proxy cannot be read.
 func NewShares(most int, proxies []string) (*shares, error) {
 	s := &shares{most: most, held: map[netip.Prefix]int{}}
 	for _, proxy := range proxies {

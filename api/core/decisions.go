@@ -189,4 +189,5 @@ func PendingOf(in campus.Language) func(casework.OpenDecision) PendingView {
 	}
 }
 
+// ReceiptPath is the address of the receipt of an act at the counter.
 func ReceiptPath(act uuid.UUID) string { return "/api/v1/staff/receipts/" + act.String() }

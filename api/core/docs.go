@@ -142,6 +142,7 @@ func docsFields(spec *huma.OpenAPI, in string, content map[string]*huma.MediaTyp
 	return fields
 }
 
+// Resolve follows a schema's reference.
 func Resolve(spec *huma.OpenAPI, schema *huma.Schema) *huma.Schema {
 	if schema != nil && schema.Ref != "" {
 		return spec.Components.Schemas.SchemaFromRef(schema.Ref)

@@ -145,6 +145,7 @@ type Answer[T any] struct {
 	Body T
 }
 
+// Answered is a body as an answer.
 func Answered[T any](body T) *Answer[T] { return &Answer[T]{body} }
 
 // formBody is the form in /openapi.json.

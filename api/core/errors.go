@@ -18,6 +18,7 @@ import (
 )
 
 const (
+	// ProblemType is the content type of errors (RFC 9457).
 	ProblemType = "application/problem+json"
 	problemURN  = "urn:campuscard:problem:"
 

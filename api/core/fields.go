@@ -13,6 +13,7 @@ type sentField struct {
 	there bool
 }
 
+// SentIf names a field, and tells whether it was sent.
 func SentIf(name string, there bool) sentField { return sentField{name, there} }
 
 // Misplaced refuses the first field that is there and does not belong to what was chosen.

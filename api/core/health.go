@@ -37,6 +37,7 @@ func (s *Server) readyz(c *gin.Context) {
 	c.JSON(code, state)
 }
 
+// Readiness asks every part how it does, for a few seconds at most.
 func (s *Server) Readiness(ctx context.Context) readiness {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()

@@ -11,6 +11,7 @@ type CaseInput struct {
 	ID uuid.UUID `path:"id" format:"uuid"`
 }
 
+// LanguageChoice is the language in which somebody wants to be written to.
 type LanguageChoice struct {
 	Body struct {
 		Language campus.Language `json:"language" enum:"zh-CN,en"`

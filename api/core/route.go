@@ -12,6 +12,7 @@ import (
 // Audience is a kind of caller.
 type Audience string
 
+// The kinds of callers.
 const (
 	Anyone      Audience = "public"
 	SignedIn    Audience = "signed-in" // a session of any kind and level
@@ -28,13 +29,28 @@ type Access struct {
 	Permission campus.Permission // of staff, on some campus at least; empty asks for none
 }
 
-func Public() Access   { return Access{Audience: Anyone} }
-func Session() Access  { return Access{Audience: SignedIn} }
-func Initial() Access  { return Access{Audience: FirstTimer} }
+// Public lets everybody in.
+func Public() Access { return Access{Audience: Anyone} }
+
+// Session lets in whoever is signed in.
+func Session() Access { return Access{Audience: SignedIn} }
+
+// Initial lets in who has signed in with the initial password.
+func Initial() Access { return Access{Audience: FirstTimer} }
+
+// Students lets in holders, students and staff alike.
 func Students() Access { return Access{Audience: Student} }
-func Kiosks() Access   { return Access{Audience: Kiosk} }
-func Hooks() Access    { return Access{Audience: Hook} }
+
+// Kiosks lets in machines that sign their requests.
+func Kiosks() Access { return Access{Audience: Kiosk} }
+
+// Hooks lets in the school's systems, whose handlers check the signature.
+func Hooks() Access { return Access{Audience: Hook} }
+
+// AnyStaff lets in every member of staff.
 func AnyStaff() Access { return Access{Audience: StaffMember} }
+
+// Staff lets in members of staff with a permission on some campus.
 func Staff(permission campus.Permission) Access {
 	return Access{Audience: StaffMember, Permission: permission}
 }
@@ -42,6 +58,7 @@ func Staff(permission campus.Permission) Access {
 // trait is what is unusual about a route.
 type trait int
 
+// The traits of routes.
 const (
 	Keyless trait = 1 << iota // a POST without an Idempotency-Key; say why beside it
 	Created                   // answers 201
@@ -59,19 +76,22 @@ type Route struct {
 	traits  trait
 }
 
-// Get, post, put and del are the lines of routes.go: {id} marks a parameter.
+// Get is a line of routes.go for a request that changes nothing; {id} marks a parameter.
 func Get(path, summary string, by Access, traits ...trait) Route {
 	return newRoute(http.MethodGet, path, summary, by, traits)
 }
 
+// Post is a line of routes.go for a request that changes something.
 func Post(path, summary string, by Access, traits ...trait) Route {
 	return newRoute(http.MethodPost, path, summary, by, traits)
 }
 
+// Put is a line of routes.go for a request that sets something.
 func Put(path, summary string, by Access, traits ...trait) Route {
 	return newRoute(http.MethodPut, path, summary, by, traits)
 }
 
+// Del is a line of routes.go for a request that ends something.
 func Del(path, summary string, by Access, traits ...trait) Route {
 	return newRoute(http.MethodDelete, path, summary, by, traits)
 }
@@ -84,6 +104,7 @@ func newRoute(method, path, summary string, by Access, traits []trait) Route {
 	return r
 }
 
+// Has tells whether something is unusual about the route.
 func (r *Route) Has(t trait) bool { return r.traits&t != 0 }
 
 // Keyed tells whether the request must carry an Idempotency-Key. Hooks have ids of their own.

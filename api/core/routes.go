@@ -1,6 +1,6 @@
 package core
 
-// coreRoutes are about the program itself, and what became of decisions.
+// Routes adds what is about the program itself, and what became of decisions.
 func (s *Server) Routes() {
 	Handle(s, Get("/api/v1/decisions/{id}", "What became of a decision", Session()), s.getDecision)
 	s.Raw(Get("/healthz", "Lives", Public()), s.healthz)

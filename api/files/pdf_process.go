@@ -96,7 +96,8 @@ func KeepFilesHere() error {
 }
 
 const (
-	Failed  = 1 // the status of a program that could not do its work and says so
+	// Failed is the status of a program that could not do its work and says so.
+	Failed  = 1
 	tooLong = 2 // of one that has ended itself, as Go does for want of memory
 )
 

@@ -25,6 +25,7 @@ type format struct {
 	decode      func(io.Reader) (image.Image, error)
 }
 
+// Formats are the kinds of files that are taken.
 func Formats() []format {
 	return []format{
 		{"image/jpeg", "\xff\xd8\xff", []string{".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp"},

@@ -5,7 +5,7 @@ import (
 	"campuscard/campus"
 )
 
-// outreachRoutes are how people are asked to apply, in waves (C5).
+// Routes adds how people are asked to apply, in waves (C5).
 func (s *Server) Routes() {
 	core.Handle(s.Server, core.Get("/api/v1/staff/invitations/audience",
 		"How many people a campaign would invite", core.Staff(campus.ManageInvitations)), s.countAudience)

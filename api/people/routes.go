@@ -5,7 +5,7 @@ import (
 	"campuscard/campus"
 )
 
-// peopleRoutes are signing in, and who one is.
+// Routes adds signing in, and who one is.
 func (s *Server) Routes() {
 	// Sign-in answers with a token, which is kept nowhere and so cannot be answered twice: no idempotency key. A
 	// repeated sign-in opens a second session, and a repeated first password finds its session gone. Asking for an unlock

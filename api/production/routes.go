@@ -5,7 +5,7 @@ import (
 	"campuscard/campus"
 )
 
-// productionRoutes are the making and the delivery of physical cards (D3), kiosks, and the call-backs of the school's
+// Routes adds the making and the delivery of physical cards (D3), kiosks, and the call-backs of the school's
 // systems; calls of machines are signed.
 func (s *Server) Routes() {
 	core.Handle(s.Server, core.Post("/api/v1/staff/batches",

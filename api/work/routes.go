@@ -5,7 +5,7 @@ import (
 	"campuscard/campus"
 )
 
-// workRoutes are the work of staff, and the words of messages (L10).
+// Routes adds the work of staff, and the words of messages (L10).
 func (s *Server) Routes() {
 	core.Handle(s.Server, core.Put("/api/v1/staff/me/language", "The language of mail to oneself", core.AnyStaff()), s.setStaffLanguage)
 	core.Handle(s.Server, core.Get("/api/v1/staff/work-items",

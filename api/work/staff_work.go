@@ -17,6 +17,7 @@ import (
 	"campuscard/storage/people"
 )
 
+// WorkItemView is a work item as staff see it.
 type WorkItemView struct {
 	casework.WorkItem
 	KindText   string `json:"kind_text"`
@@ -46,6 +47,7 @@ func reasonsOf(in campus.Language, action campus.ReviewAction, w casework.WorkIt
 	})
 }
 
+// WorkItemOf shows work items in a language.
 func (s *Server) WorkItemOf(in campus.Language) func(casework.WorkItem) WorkItemView {
 	return func(w casework.WorkItem) WorkItemView {
 		view := WorkItemView{WorkItem: w, KindText: campus.Text(in, "work."+string(w.Kind), nil),
@@ -199,6 +201,7 @@ var actionFields = map[string][]string{
 	campus.Acknowledge:        {},
 }
 
+// CheckItemDecision refuses a decision that does not fit its item. Invalid: the field that is wrong.
 func CheckItemDecision(item casework.WorkItem, d ItemDecision) error {
 	kind := item.Kind
 	if !slices.Contains(kind.Rule().Actions, d.Action) {
