@@ -50,13 +50,14 @@ const selectBegun = `select c.policy_version, a.route, p.category, a.counter, p.
 		exists (select 1 from liveness_tries where application_id = a.id) as tried, a.packages <> '[]' as packages, ` + evidenceColumn + `
 	from cases c join applications a on a.id = c.id join people p on p.id = a.person_id where c.id = @id`
 
-// closeQueued ends a case whose workflow has not begun: its first move is its last.
+// CloseQueued ends a case whose workflow has not begun: its first move is its last.
 func CloseQueued(t db.Tx, c casework.CaseRow, name string, outcome campus.Outcome) error {
 	_, err := casework.MoveCase(t, campus.Move{Case: c.Ref(), Version: c.Version + 1, Name: name, Stage: campus.StageDone,
 		WaitsFor: campus.WaitsForNobody, Outcome: outcome})
 	return err
 }
 
+// ErrBegun says that it is too late to end an application in the line.
 var ErrBegun = errors.New("the workflow has begun")
 
 func init() {
@@ -121,6 +122,7 @@ func (s *Store) CloseApplication(ctx context.Context, m campus.Move) (campus.Mov
 	})
 }
 
+// CloseApplication notes that an application has ended. It is queued, as Write does.
 func CloseApplication(t db.Tx, id uuid.UUID) error {
 	return t.Write(`update applications set closed_at = @now where id = @id and closed_at is null`,
 		map[string]any{"id": id, "now": t.Now})

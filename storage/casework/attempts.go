@@ -25,14 +25,14 @@ type Attempt struct {
 	Message    string                `json:"message,omitempty"`
 }
 
-// openAttemptSQL opens the row of a try. Tries of the same step that never closed are lost: their process died, and
+// OpenAttemptSQL opens the row of a try. Tries of the same step that never closed are lost: their process died, and
 // nobody will close them. What the call is about is read by the same statement: every call begins with both.
 const OpenAttemptSQL = `with lost as (
 		update attempts set outcome = 'lost', finished_at = @now where case_id = @case and step = @step and outcome = 'open'),
 	opened as (
 		insert into attempts (id, case_id, step, attempt, try, actor, started_at) values (@id, @case, @step, @attempt, @try, @by, @now)) `
 
-// openAttempt opens a try and reads what the statement finds beside it, if anything. Its words are @case, and @about for
+// OpenAttempt opens a try and reads what the statement finds beside it, if anything. Its words are @case, and @about for
 // what is given.
 func OpenAttempt[T any](ctx context.Context, s *Store, ref campus.StepRef, try int, query db.Statement,
 	about any) (id uuid.UUID, what T, found bool, err error) {
@@ -66,6 +66,7 @@ func (s *Store) CloseAttempt(ctx context.Context, id uuid.UUID, failure error) e
 	return db.Wrap("close an attempt", CloseAttempt(s.Read(ctx), id, outcome, failure))
 }
 
+// CloseAttempt is the method of that name within a transaction, for an outcome that is known.
 func CloseAttempt(t db.Tx, id uuid.UUID, outcome campus.AttemptOutcome, failure error) error {
 	message := ""
 	if failure != nil {
@@ -73,6 +74,18 @@ func CloseAttempt(t db.Tx, id uuid.UUID, outcome campus.AttemptOutcome, failure 
 	}
 	return t.Write(`update attempts set outcome = @outcome, code = @code, message = @message, finished_at = @now where id = @id`,
 		map[string]any{"id": id, "outcome": outcome, "code": campus.CodeOf(failure), "message": message, "now": t.Now})
+}
+
+// AddFailure keeps a try that somebody reports as failed, where staff look for causes (K3).
+func AddFailure(t db.Tx, caseID uuid.UUID, step string, code campus.Code, message string) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	return t.Write(`insert into attempts (id, case_id, step, attempt, try, actor, started_at, finished_at, outcome, code, message)
+		values (@id, @case, @step, 1, 1, @by, @now, @now, @outcome, @code, @message)`, map[string]any{
+		"id": id, "case": caseID, "step": step, "by": campus.System().String(), "now": t.Now, "outcome": campus.AttemptFailed,
+		"code": code, "message": message})
 }
 
 // FailedTries are how many tries of an attempt at a step have failed.

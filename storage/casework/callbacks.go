@@ -17,13 +17,13 @@ type Callback struct {
 	BodyHash []byte
 }
 
-// bureau is the sender of what the card bureau reports. It works for all universities and numbers all its calls.
+// Bureau is the sender of what the card bureau reports. It works for all universities and numbers all its calls.
 const Bureau = "bureau"
 
 // HRSender is the sender of what the HR system of a university submits.
 func HRSender(university string) string { return "hr/" + university }
 
-// takeOnce runs fn in the transaction that keeps the call-back. A call-back that was taken before changes nothing and
+// TakeOnce runs fn in the transaction that keeps the call-back. A call-back that was taken before changes nothing and
 // gets the first answer, so that its sender stops. Two at once wait for each other at the id. Conflict:
 // callback_conflict when the sender has used the id for something else.
 func TakeOnce[T any](ctx context.Context, s *Store, what string, c Callback, fn func(db.Tx) (T, error)) (result T,

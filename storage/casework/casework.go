@@ -19,7 +19,7 @@ func (s *Store) Record(ctx context.Context, m campus.Move) (campus.Moved, error)
 	return s.Move(ctx, m, func(db.Tx) error { return nil })
 }
 
-// move records a move and, in the same transaction, the fact it stands for. A move that is recorded already answers as
+// Move records a move and, in the same transaction, the fact it stands for. A move that is recorded already answers as
 // it was written and changes nothing, fact included, so that every step of a workflow may be delivered twice.
 //
 // Conflict: campus.Behind when the case has other moves that the caller does not know. Forbidden: decision_unknown,
@@ -28,7 +28,7 @@ func (s *Store) Move(ctx context.Context, m campus.Move, fact func(db.Tx) error)
 	return s.MoveAs(ctx, m, func(t db.Tx, _ MovedCase) error { return fact(t) })
 }
 
-// moveAs is move for a fact that is told which case has moved.
+// MoveAs is Move for a fact that is told which case has moved.
 func (s *Store) MoveAs(ctx context.Context, m campus.Move, fact func(db.Tx, MovedCase) error) (moved campus.Moved, err error) {
 	err = s.InTx(ctx, "record a move", func(t db.Tx) error {
 		c, err := apply(t, m)
@@ -70,7 +70,7 @@ func decisionMissing(m campus.Move) error {
 		"move %s of case %s is a person's, and no decision is there", m.Name, m.Case.ID)
 }
 
-// caseOwner is what the rows around a case are filed under. A case about nobody in particular has no person, and one of
+// CaseOwner is what the rows around a case are filed under. A case about nobody in particular has no person, and one of
 // the whole university no campus.
 type CaseOwner struct {
 	University string
@@ -78,7 +78,7 @@ type CaseOwner struct {
 	PersonID   uuid.UUID
 }
 
-// movedCase is the case a move has changed, locked until the transaction ends. When the move was there before, only Row
+// MovedCase is the case a move has changed, locked until the transaction ends. When the move was there before, only Row
 // is known, and nothing was changed.
 type MovedCase struct {
 	Row           campus.Moved
@@ -103,7 +103,7 @@ const movedSQL = `with moved as (
 			@reason, cast(@state as jsonb), cast(@now as timestamptz) from moved returning state)
 	select university, campus, person_id, policy_version, due, (select state from written) from moved`
 
-// moveCase takes the case to the move's version, or finds that it has been taken there.
+// MoveCase takes the case to the move's version, or finds that it has been taken there.
 func MoveCase(t db.Tx, m campus.Move) (c MovedCase, err error) {
 	var closed *time.Time
 	if m.Outcome != "" {
@@ -221,6 +221,7 @@ func peopleFrom(m campus.Move) string {
 	return db.JsonText(append([]campus.Stage{}, campus.OnlyPeopleFrom(m.Case.Kind, m.Stage)...))
 }
 
+// Nullable is an id for a column that may have none.
 func Nullable(id uuid.UUID) *uuid.UUID {
 	if id == uuid.Nil {
 		return nil
@@ -228,10 +229,34 @@ func Nullable(id uuid.UUID) *uuid.UUID {
 	return &id
 }
 
-// openCase files a new case, waiting for its workflow.
+// OpenCase files a new case, waiting for its workflow.
 func OpenCase(t db.Tx, ref campus.CaseRef, owner CaseOwner, policyVersion string) error {
 	return t.Exec(`insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
 		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		ref.ID, ref.Kind, owner.University, owner.Campus, Nullable(owner.PersonID), campus.StageQueued, campus.WaitsForEngine,
 		t.Now, policyVersion, t.Now).Error
+}
+
+// NewCase is what OpenCase is told.
+type NewCase struct {
+	Ref           campus.CaseRef
+	Owner         CaseOwner
+	PolicyVersion string
+}
+
+// OpenCases files many new cases. It is queued, as Write does: what refers to them is queued after it.
+func OpenCases(t db.Tx, lot []NewCase) error {
+	return t.Write(`insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
+		select v.id, v.kind, v.university, v.campus, v.person, @stage, @waits_for, cast(@now as timestamptz), v.policy,
+			cast(@now as timestamptz)
+		from unnest(cast(@ids as uuid[]), cast(@kinds as text[]), cast(@universities as text[]), cast(@campuses as text[]),
+			cast(@people as uuid[]), cast(@policies as text[])) v (id, kind, university, campus, person, policy)`, map[string]any{
+		"now": t.Now, "stage": campus.StageQueued, "waits_for": campus.WaitsForEngine,
+		"ids":          db.Ids(lot, func(c NewCase) uuid.UUID { return c.Ref.ID }),
+		"kinds":        db.Column(lot, func(c NewCase) string { return string(c.Ref.Kind) }),
+		"universities": db.Column(lot, func(c NewCase) string { return c.Owner.University }),
+		"campuses":     db.Column(lot, func(c NewCase) string { return c.Owner.Campus }),
+		"people":       db.Ids(lot, func(c NewCase) uuid.UUID { return c.Owner.PersonID }),
+		"policies":     db.Column(lot, func(c NewCase) string { return c.PolicyVersion }),
+	})
 }

@@ -235,7 +235,7 @@ type NewCounterAct struct {
 	Policy campus.CounterPolicy
 }
 
-// openAct inserts an act for whoever may have it done. Under the id of a decision it comes with the decision, so that
+// OpenAct inserts an act for whoever may have it done. Under the id of a decision it comes with the decision, so that
 // none is made without its act; whether it was done the moves of the case tell. Forbidden: verification_missing, unless
 // the act is a check that is failed.
 func OpenAct(t db.Tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
@@ -262,7 +262,7 @@ func OpenAct(t db.Tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (Co
 	return act, insertAct(t, act, "counter."+string(a.Kind))
 }
 
-// actNow is an act that is done in this transaction.
+// ActNow is an act that is done in this transaction. Errors are those of OpenAct.
 func ActNow(t db.Tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
 	act, err := OpenAct(t, id, who, a)
 	if err != nil {
@@ -270,6 +270,11 @@ func ActNow(t db.Tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (Cou
 	}
 	act.DoneAt = &t.Now
 	return act, t.Exec(`update counter_acts set done_at = ? where id = ?`, t.Now, id).Error
+}
+
+// SetActCase says which case an act has opened. It is queued, as Write does.
+func SetActCase(t db.Tx, act, caseID uuid.UUID) error {
+	return t.Write(`update counter_acts set case_id = @case where id = @id`, map[string]any{"case": caseID, "id": act})
 }
 
 // CounterActs are what was done for a person at the counter, newest first.

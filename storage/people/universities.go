@@ -96,7 +96,7 @@ func campusCodes(t db.Tx, university string) (map[string]bool, error) {
 	return known, nil
 }
 
-// takeTurn makes the transactions that open batches of a university come one after the other. References to the
+// TakeTurn makes the transactions that open batches of a university come one after the other. References to the
 // university go on meanwhile.
 func TakeTurn(t db.Tx, university string) error {
 	return t.Exec(`select 1 from universities where code = ? for no key update`, university).Error
