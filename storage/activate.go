@@ -43,7 +43,8 @@ func openPlastic(ctx context.Context, t db.Tx, application uuid.UUID, c casework
 	if err := casework.OpenCase(t, ref, c.Owner, c.PolicyVersion); err != nil {
 		return err
 	}
-	plastic := production.NewPlastic{ID: a.Plastic, Case: ref.ID, Card: a.Card, Application: application, PromisedAt: a.PromisedAt}
+	plastic := production.NewPlastic{ID: a.Plastic, Case: ref.ID, Card: a.Card, Application: application,
+		PromisedAt: a.PromisedAt}
 	if err := production.OpenPlastic(t, plastic, a.Change); err != nil {
 		return err
 	}

@@ -32,7 +32,8 @@ const (
 
 // gatherIntake has applications that arrive at the same time taken together.
 func (s *Store) gatherIntake() {
-	s.intake = &db.Batcher[cards.Newcomer, cards.Accepted]{Take: s.takeIn, Most: intakeLot, AtOnce: intakeAtOnce, Pause: db.CrowdPause}
+	s.intake = &db.Batcher[cards.Newcomer, cards.Accepted]{Take: s.takeIn, Most: intakeLot, AtOnce: intakeAtOnce,
+		Pause: db.CrowdPause}
 }
 
 // takeIn takes a lot in one transaction. When that fails as a whole, or a person or a key is in it twice, each is taken

@@ -53,8 +53,9 @@ func replaceCard(ctx context.Context, t db.Tx, card cards.Card, holder cards.Hum
 	if err := stopCard(ctx, t, card, owner, moved.PolicyVersion, change.Actor); err != nil {
 		return err
 	}
-	return casework.QueueNotices(t, casework.Mailing{University: moved.Owner.University, People: []uuid.UUID{card.PersonID},
-		Case: &card.ApplicationID, Notice: campus.Notice{Template: "notice.card_replaced"}})
+	return casework.QueueNotices(t, casework.Mailing{University: moved.Owner.University,
+		People: []uuid.UUID{card.PersonID}, Case: &card.ApplicationID,
+		Notice: campus.Notice{Template: "notice.card_replaced"}})
 }
 
 // stopCard has everything stop that a card was good for, in the transaction that ends it: the systems that know it are

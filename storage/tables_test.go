@@ -17,18 +17,19 @@ import (
 )
 
 // An area writes its own tables only; which these are, the file says in which they are made. The root writes none: it
-// calls the areas in its transactions. An area may offer its part of a statement to others as a constant, so each piece of
-// text is looked at where it stands.
+// calls the areas in its transactions. An area may offer its part of a statement to others as a constant, so each
+// piece of text is looked at where it stands.
 func TestAreasWriteTheirOwnTables(t *testing.T) {
 	t.Parallel()
 	owner := tableOwners(t)
 	seen := 0
 	ours := allSources(t)
 	ours.eachLiteral(func(area, text string, at token.Position) {
-		assert.NotRegexp(t, cutWrite, text, "%s: what is written stands in another piece", at)
+		assert.NotRegexp(t, cutWrite, lockers.ReplaceAllString(text, ""), "%s: what is written stands in another piece", at)
 		for _, table := range written(text) {
 			seen++
-			assert.Equal(t, owner[table], area, "%s: area %q writes table %s of %q", at, area, table, owner[table])
+			of, known := owner[table]
+			assert.True(t, known && of == area, "%s: area %q writes table %s of %q", at, area, table, of)
 		}
 	})
 	require.Greater(t, seen, 100, "the statements are found")
@@ -74,12 +75,14 @@ func TestGormWritesRowsOfItsArea(t *testing.T) {
 	require.Positive(t, seen, "what gorm writes is found")
 }
 
+const verbs = `insert\s+into|update|delete\s+from|merge\s+into|truncate(?:\s+table)?`
+
 var (
 	made = regexp.MustCompile(`(?m)^create table (\w+)`)
 	// lockers are no writes: for update, for no key update, on conflict do update; nor is a word of that name.
 	lockers  = regexp.MustCompile(`(?i)(\b(for|key|do)\s+|@)update\b`)
-	writes   = regexp.MustCompile(`(?i)\b(?:insert\s+into|update|delete\s+from|merge\s+into|truncate(?:\s+table)?)\s+(?:only\s+)?(?:public\.)?"?(\w+)`)
-	cutWrite = regexp.MustCompile(`(?i)(^|[^r]\s)(insert\s+into|\bupdate|delete\s+from|merge\s+into|truncate)\s+("|public\.)?$`)
+	writes   = regexp.MustCompile(`(?i)\b(?:` + verbs + `)\s+(?:only\s+)?(?:public\.)?"?(\w+)`)
+	cutWrite = regexp.MustCompile(`(?i)\b(?:` + verbs + `)\s+(?:only\s+)?(?:public\.)?"?$`)
 )
 
 // written are the tables to which a piece of SQL writes.
@@ -144,7 +147,7 @@ func gormTables(t *testing.T) map[string]string {
 	return tables
 }
 
-// gormWrites tells whether a call is gorm's and writes, or says what is written.
+// gormWrites tells whether a call is gorm's, or pgx's, and writes rows without SQL, or says which.
 func gormWrites(info types.Info, call *ast.CallExpr) bool {
 	method, ok := call.Fun.(*ast.SelectorExpr)
 	if !ok || len(call.Args) == 0 || !slices.Contains(gormWriters, method.Sel.Name) {
@@ -155,7 +158,7 @@ func gormWrites(info types.Info, call *ast.CallExpr) bool {
 }
 
 var gormWriters = []string{"Create", "CreateInBatches", "FirstOrCreate", "Save", "Update", "Updates", "UpdateColumn",
-	"UpdateColumns", "Delete", "Model"}
+	"UpdateColumns", "Delete", "Model", "CopyFrom"}
 
 // rowType is the type of the rows that are handed to gorm.
 func rowType(info types.Info, arg ast.Expr) string {

@@ -73,7 +73,8 @@ func addCardChange(t db.Tx, card uuid.UUID, from, to campus.CardState, c campus.
 	})
 }
 
-// EndReplaced ends a card in whose place another of the same human is coming (D4). One that has changed meanwhile stays.
+// EndReplaced ends a card in whose place another of the same human is coming (D4). One that has changed meanwhile
+// stays.
 func EndReplaced(t db.Tx, card Card, change campus.Change) error {
 	ended := t.Exec(`update cards set state = ? where id = ? and state = ?`, campus.CardReplaced, card.ID, card.State)
 	if ended.Error != nil || ended.RowsAffected == 0 {
@@ -97,8 +98,8 @@ func closePendingCard(t db.Tx, application uuid.UUID, change campus.Change) erro
 	return addCardChange(t, card, campus.CardPending, campus.CardClosed, change)
 }
 
-// Activate makes a pending card active. A holder whose studies are over gets none: it would end before it begins. Conflict:
-// card_state, studies_over.
+// Activate makes a pending card active. A holder whose studies are over gets none: it would end before it begins.
+// Conflict: card_state, studies_over.
 func Activate(t db.Tx, a Activation) error {
 	today := campus.DateOf(t.Now)
 	result := t.Exec(`update cards c set state = @active, activated_at = @now, valid_until = least(cast(@latest as date), p.graduates_on)

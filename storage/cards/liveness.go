@@ -153,10 +153,12 @@ func insertLivenessTries(t db.Tx, answers []challenged) error {
 	return t.Write(livenessTriesSQL, tryWords(t, answers))
 }
 
-const livenessTriesSQL = `insert into liveness_tries (id, application_id, seq, challenge_id, gesture, frames, created_at)
+const livenessTriesSQL = `insert into liveness_tries
+		(id, application_id, seq, challenge_id, gesture, frames, created_at)
 	select f.id, f.application, (select count(*) + 1 from liveness_tries where application_id = f.application),
 		f.challenge, f.gesture, f.frames::jsonb, cast(@now as timestamptz)
-	from unnest(cast(@tries as uuid[]), cast(@try_of as uuid[]), cast(@challenges as uuid[]), cast(@gestures as text[]), cast(@frames as text[]))
+	from unnest(cast(@tries as uuid[]), cast(@try_of as uuid[]), cast(@challenges as uuid[]),
+			cast(@gestures as text[]), cast(@frames as text[]))
 		f (id, application, challenge, gesture, frames)`
 
 func tryWords(t db.Tx, answers []challenged) map[string]any {

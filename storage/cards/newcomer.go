@@ -65,8 +65,9 @@ type applicantRow struct {
 
 // OpenApplications opens the cases of those against whom nothing speaks, and says what speaks against the others. The
 // people are different ones. The starts are those of the students, who have to be put in the line (C5). Conflict:
-// application_open, card_exists. Refused: not_registered, level_not_served, apply_through_hr. Invalid: document_mismatch and
-// what campus.CheckDocument says, item_not_asked, upload_missing, challenge_unusable, kiosk_unknown.
+// application_open, card_exists. Refused: not_registered, level_not_served, apply_through_hr. Invalid:
+// document_mismatch and what campus.CheckDocument says, item_not_asked, upload_missing, challenge_unusable,
+// kiosk_unknown.
 func OpenApplications(t db.Tx, lot []Newcomer) (refusals []error, line []casework.Start, err error) {
 	if err := look(t, lot); err != nil {
 		return nil, nil, err
@@ -233,7 +234,8 @@ func fileNewcomers(t db.Tx, lot []Newcomer) error {
 	}
 	var items []brought
 	var faces []challenged
-	cases, events, lines := make([]casework.NewCase, len(lot)), make([]casework.CaseEvent, len(lot)), make([]casework.Audited, len(lot))
+	cases, events := make([]casework.NewCase, len(lot)), make([]casework.CaseEvent, len(lot))
+	audited := make([]casework.Audited, len(lot))
 	for i, n := range lot {
 		items = append(items, n.items()...)
 		if n.faces() {
@@ -241,19 +243,20 @@ func fileNewcomers(t db.Tx, lot []Newcomer) error {
 		}
 		cases[i] = casework.NewCase{Ref: n.ref(), Owner: n.who.Owner, PolicyVersion: n.PolicyVersion}
 		events[i] = casework.CaseEvent{Case: n.ID, Event: campus.Event{Kind: "applied", Actor: n.By, Public: true}}
-		lines[i] = casework.Audited{By: n.By, Action: "application.apply", Subject: n.ref().WorkflowID(),
+		audited[i] = casework.Audited{By: n.By, Action: "application.apply", Subject: n.ref().WorkflowID(),
 			University: n.who.Owner.University}
 	}
 	// In this order: each refers to what is written before it.
 	return errors.Join(casework.OpenCases(t, cases), insertApplications(t, lot), keepEvidence(t, items),
-		insertLivenessTries(t, faces), casework.AddEvents(t, events), casework.AddAudits(t, lines), startColleagues(t, lot))
+		insertLivenessTries(t, faces), casework.AddEvents(t, events), casework.AddAudits(t, audited), startColleagues(t, lot))
 }
 
 func insertApplications(t db.Tx, lot []Newcomer) error {
-	return t.Write(`insert into applications (id, person_id, university, kiosk_id, route, counter, consent_version, consent_at,
-			packages, created_at)
+	return t.Write(`insert into applications (id, person_id, university, kiosk_id, route, counter,
+			consent_version, consent_at, packages, created_at)
 		select v.id, v.person, v.university, v.kiosk, v.route, v.counter,
-			nullif(v.consent, ''), case when v.consent <> '' then cast(@now as timestamptz) end, v.packages::jsonb, cast(@now as timestamptz)
+			nullif(v.consent, ''), case when v.consent <> '' then cast(@now as timestamptz) end, v.packages::jsonb,
+			cast(@now as timestamptz)
 		from unnest(cast(@ids as uuid[]), cast(@people as uuid[]), cast(@universities as text[]), cast(@kiosks as text[]),
 				cast(@routes as text[]), cast(@counter as boolean[]), cast(@consents as text[]), cast(@packages as text[]))
 			v (id, person, university, kiosk, route, counter, consent, packages)`, map[string]any{

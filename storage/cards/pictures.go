@@ -38,7 +38,9 @@ func forgetImages(t db.Tx, application uuid.UUID, what campus.Images) error {
 
 // ForgetImages forgets pictures of an application; what is forgotten already is no error (B4).
 func (s *Store) ForgetImages(ctx context.Context, application uuid.UUID, what campus.Images) error {
-	return s.InTx(ctx, "forget the images of an application", func(t db.Tx) error { return forgetImages(t, application, what) })
+	return s.InTx(ctx, "forget the images of an application", func(t db.Tx) error {
+		return forgetImages(t, application, what)
+	})
 }
 
 // ForgetUploads forgets the files of uploads and keeps what is known about them (B4).

@@ -67,8 +67,8 @@ func (s *Store) AddUploadWith(ctx context.Context, req casework.Request, up NewU
 		err := t.Exec(`insert into uploads
 				(id, person_id, staff_id, purpose, object_key, content_type, bytes, width, height, sha256, created_at)
 			values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			upload.ID, upload.PersonID, up.Staff, upload.Purpose, key, upload.ContentType, upload.Bytes, upload.Width, upload.Height,
-			upload.SHA256, upload.CreatedAt).Error
+			upload.ID, upload.PersonID, up.Staff, upload.Purpose, key, upload.ContentType, upload.Bytes, upload.Width,
+			upload.Height, upload.SHA256, upload.CreatedAt).Error
 		if err != nil || also == nil {
 			return upload, err
 		}

@@ -32,8 +32,8 @@ const OpenAttemptSQL = `with lost as (
 	opened as (
 		insert into attempts (id, case_id, step, attempt, try, actor, started_at) values (@id, @case, @step, @attempt, @try, @by, @now)) `
 
-// OpenAttempt opens a try and reads what the statement finds beside it, if anything. Its words are @case, and @about for
-// what is given.
+// OpenAttempt opens a try and reads what the statement finds beside it, if anything. Its words are @case, and @about
+// for what is given.
 func OpenAttempt[T any](ctx context.Context, s *Store, ref campus.StepRef, try int, query db.Statement,
 	about any) (id uuid.UUID, what T, found bool, err error) {
 	if id, err = uuid.NewV7(); err != nil {
@@ -82,7 +82,8 @@ func AddFailure(t db.Tx, caseID uuid.UUID, step string, code campus.Code, messag
 	if err != nil {
 		return err
 	}
-	return t.Write(`insert into attempts (id, case_id, step, attempt, try, actor, started_at, finished_at, outcome, code, message)
+	return t.Write(`insert into attempts
+			(id, case_id, step, attempt, try, actor, started_at, finished_at, outcome, code, message)
 		values (@id, @case, @step, 1, 1, @by, @now, @now, @outcome, @code, @message)`, map[string]any{
 		"id": id, "case": caseID, "step": step, "by": campus.System().String(), "now": t.Now, "outcome": campus.AttemptFailed,
 		"code": code, "message": message})

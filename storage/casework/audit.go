@@ -27,8 +27,8 @@ type Audited struct {
 // would tell whether somebody exists, nobody is audited like somebody.
 func AddAudits(t db.Tx, lot []Audited) error {
 	return t.Write(`insert into audit (at, actor, action, subject, university)
-		select cast(@now as timestamptz), v.* from unnest(cast(@actors as text[]), cast(@actions as text[]), cast(@subjects as text[]),
-			cast(@universities as text[])) v`, map[string]any{
+		select cast(@now as timestamptz), v.* from unnest(cast(@actors as text[]), cast(@actions as text[]),
+			cast(@subjects as text[]), cast(@universities as text[])) v`, map[string]any{
 		"now":          t.Now,
 		"actors":       db.Column(lot, func(a Audited) string { return a.By.String() }),
 		"actions":      db.Column(lot, func(a Audited) string { return a.Action }),

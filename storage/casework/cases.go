@@ -66,8 +66,8 @@ func (s *Store) FindCase(ctx context.Context, id uuid.UUID, visible func(Case) b
 	return c, nil
 }
 
-// LockCase reads a case's row and keeps others from moving it until the transaction ends. Rows around the case may be added
-// meanwhile, an incident above all.
+// LockCase reads a case's row and keeps others from moving it until the transaction ends. Rows around the case may be
+// added meanwhile, an incident above all.
 func LockCase(t db.Tx, ref campus.CaseRef) (CaseRow, error) {
 	var row CaseRow
 	err := t.Raw(`select * from cases where id = ? and kind = ? for no key update`, ref.ID, ref.Kind).Scan(&row).Error

@@ -246,11 +246,13 @@ type NewCase struct {
 
 // OpenCases files many new cases. It is queued, as Write does: what refers to them is queued after it.
 func OpenCases(t db.Tx, lot []NewCase) error {
-	return t.Write(`insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
+	return t.Write(`insert into cases
+			(id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
 		select v.id, v.kind, v.university, v.campus, v.person, @stage, @waits_for, cast(@now as timestamptz), v.policy,
 			cast(@now as timestamptz)
 		from unnest(cast(@ids as uuid[]), cast(@kinds as text[]), cast(@universities as text[]), cast(@campuses as text[]),
-			cast(@people as uuid[]), cast(@policies as text[])) v (id, kind, university, campus, person, policy)`, map[string]any{
+			cast(@people as uuid[]), cast(@policies as text[]))
+			v (id, kind, university, campus, person, policy)`, map[string]any{
 		"now": t.Now, "stage": campus.StageQueued, "waits_for": campus.WaitsForEngine,
 		"ids":          db.Ids(lot, func(c NewCase) uuid.UUID { return c.Ref.ID }),
 		"kinds":        db.Column(lot, func(c NewCase) string { return string(c.Ref.Kind) }),

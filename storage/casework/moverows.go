@@ -68,7 +68,8 @@ type CaseEvent struct {
 func AddEvents(t db.Tx, lot []CaseEvent) error {
 	return t.Write(`insert into events (case_id, at, kind, actor, data, public)
 		select v.id, cast(@now as timestamptz), v.kind, v.actor, cast(v.data as jsonb), v.public
-		from unnest(cast(@ids as uuid[]), cast(@kinds as text[]), cast(@actors as text[]), cast(@datas as text[]), cast(@publics as boolean[]))
+		from unnest(cast(@ids as uuid[]), cast(@kinds as text[]), cast(@actors as text[]), cast(@datas as text[]),
+				cast(@publics as boolean[]))
 			v (id, kind, actor, data, public)`, map[string]any{
 		"now":     t.Now,
 		"ids":     db.Ids(lot, func(e CaseEvent) uuid.UUID { return e.Case }),

@@ -70,8 +70,8 @@ type Mailing struct {
 	Expires    *time.Time // when it is of no use any more; nil: never
 }
 
-// QueueNotices keeps a message to many people, with one statement however many they are; to nobody it costs the same. Each
-// is sealed for itself, as its parameters are bound to its id.
+// QueueNotices keeps a message to many people, with one statement however many they are; to nobody it costs the same.
+// Each is sealed for itself, as its parameters are bound to its id.
 func QueueNotices(t db.Tx, m Mailing) error {
 	params, err := json.Marshal(m.Notice.Params)
 	if err != nil {
@@ -89,11 +89,13 @@ func QueueNotices(t db.Tx, m Mailing) error {
 		}
 		rows[i] = sealed{id, person, t.Keys.Seal(noticeContext(id), params)}
 	}
-	return t.Write(`insert into notices (id, person_id, case_id, template, template_version, params, created_at, expires_at, next_try)
+	return t.Write(`insert into notices
+			(id, person_id, case_id, template, template_version, params, created_at, expires_at, next_try)
 		select n.id, n.person_id, cast(@case as uuid), @template, coalesce((select max(version) from notice_templates
 				where university = @university and template = @template), 0),
 			n.params, cast(@now as timestamptz), cast(@expires as timestamptz), cast(@now as timestamptz)
-		from unnest(cast(@ids as uuid[]), cast(@people as uuid[]), cast(@params as bytea[])) n (id, person_id, params)`, map[string]any{
+		from unnest(cast(@ids as uuid[]), cast(@people as uuid[]), cast(@params as bytea[]))
+			n (id, person_id, params)`, map[string]any{
 		"case": m.Case, "template": m.Notice.Template, "university": m.University, "now": t.Now, "expires": m.Expires,
 		"ids":    db.Ids(rows, func(r sealed) uuid.UUID { return r.id }),
 		"people": db.Ids(rows, func(r sealed) uuid.UUID { return r.person }),

@@ -102,13 +102,14 @@ type Answered struct {
 	Answer any
 }
 
-// KeepAnswers keeps many requests with their answers, and tells by their ids which are new. Those whose keys are taken are
-// left alone.
+// KeepAnswers keeps many requests with their answers, and tells by their ids which are new. Those whose keys are taken
+// are left alone.
 func KeepAnswers(t db.Tx, lot []Answered) (kept map[uuid.UUID]bool, err error) {
 	var fresh []uuid.UUID
 	err = t.Raw(`insert into requests (key, id, actor, route, body_hash, created_at, status, response)
 		select v.key, v.id, v.actor, v.route, v.body_hash, ?, 200, v.response::jsonb
-		from unnest(?::text[], ?::uuid[], ?::text[], ?::text[], ?::bytea[], ?::text[]) v (key, id, actor, route, body_hash, response)
+		from unnest(?::text[], ?::uuid[], ?::text[], ?::text[], ?::bytea[], ?::text[])
+			v (key, id, actor, route, body_hash, response)
 		on conflict (key) do nothing returning id`,
 		t.Now,
 		db.Column(lot, func(a Answered) string { return a.Key }),

@@ -17,11 +17,14 @@ const (
 func Expired(now time.Time) []db.Sweep {
 	return []db.Sweep{
 		{Before: now.Add(-keepRequests),
-			Deletes: `delete from requests where key in (select key from requests where state = '' and created_at < @before limit @limit)`},
+			Deletes: `delete from requests where key in 
+				(select key from requests where state = '' and created_at < @before limit @limit)`},
 		{Before: now.Add(-keepDecisions),
-			Deletes: `delete from requests where key in (select key from requests where state <> 'open' and created_at < @before limit @limit)`},
+			Deletes: `delete from requests where key in 
+				(select key from requests where state <> 'open' and created_at < @before limit @limit)`},
 		{Before: now.Add(-keepCallbacks),
-			Deletes: `delete from callbacks where (sender, id) in (select sender, id from callbacks where received_at < @before limit @limit)`},
+			Deletes: `delete from callbacks where (sender, id) in 
+				(select sender, id from callbacks where received_at < @before limit @limit)`},
 	}
 }
 

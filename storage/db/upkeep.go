@@ -30,8 +30,8 @@ const (
 	LongestLease = 2 * time.Minute
 )
 
-// PutOff are moments that were written by a clock which has since been set back: they lie further ahead than any pause is
-// long, and what they are about would wait, unseen, for as long as the clock has jumped.
+// PutOff are moments that were written by a clock which has since been set back: they lie further ahead than any pause
+// is long, and what they are about would wait, unseen, for as long as the clock has jumped.
 type PutOff struct {
 	SQL   Statement     // brings those after $2 to $1, which is now
 	After time.Duration // $2 is so long after now

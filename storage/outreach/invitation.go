@@ -231,7 +231,8 @@ func (s *Store) SendWave(ctx context.Context, m campus.Move, w Wave) (moved camp
 		if err != nil {
 			return err
 		}
-		if err := casework.QueueNotices(t, casework.Mailing{University: c.University, People: people, Case: &c.ID, Notice: w.Notice}); err != nil {
+		mail := casework.Mailing{University: c.University, People: people, Case: &c.ID, Notice: w.Notice}
+		if err := casework.QueueNotices(t, mail); err != nil {
 			return err
 		}
 		if err := casework.AddToEvent(t, m, map[string]int{"count": len(people)}); err != nil {

@@ -21,8 +21,8 @@ func LeaveLine(t db.Tx, id uuid.UUID) error {
 func JoinLine(t db.Tx, lot []casework.Start) error {
 	return t.Write(`insert into line (case_id, university, place, input, trace)
 		select v.id, v.university, v.place, cast(v.input as jsonb), v.trace
-		from unnest(cast(@ids as uuid[]), cast(@universities as text[]), cast(@places as timestamptz[]), cast(@inputs as text[]),
-			cast(@traces as text[])) v (id, university, place, input, trace)`, map[string]any{
+		from unnest(cast(@ids as uuid[]), cast(@universities as text[]), cast(@places as timestamptz[]),
+			cast(@inputs as text[]), cast(@traces as text[])) v (id, university, place, input, trace)`, map[string]any{
 		"ids":          db.Ids(lot, func(s casework.Start) uuid.UUID { return s.Case.ID }),
 		"universities": db.Column(lot, func(s casework.Start) string { return s.University }),
 		"places":       db.Column(lot, func(s casework.Start) time.Time { return s.Place }),

@@ -148,8 +148,8 @@ func (e *studentEntry) noteWrong(t db.Tx, _ account) error {
 	}
 	var lines []casework.Audited
 	for _, who := range locked {
-		lines = append(lines, casework.Audited{By: campus.System(), Action: "sign_in.lock", Subject: "person/" + who.ID.String(),
-			University: who.University})
+		lines = append(lines, casework.Audited{By: campus.System(), Action: "sign_in.lock",
+			Subject: "person/" + who.ID.String(), University: who.University})
 	}
 	return casework.AddAudits(t, lines)
 }
@@ -205,7 +205,8 @@ func (e *staffEntry) count(t db.Tx) (a account, refusal, err error) {
 	return a, nil, err
 }
 
-// noteWrong keeps in the audit trail that a member of staff begins to wait. For a username that nobody has it costs the same.
+// noteWrong keeps in the audit trail that a member of staff begins to wait. For a username that nobody has it costs
+// the same.
 func (e *staffEntry) noteWrong(t db.Tx, a account) error {
 	if !e.delays.began() {
 		return nil

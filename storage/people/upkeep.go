@@ -20,17 +20,23 @@ const (
 func Expired(now time.Time) []db.Sweep {
 	return []db.Sweep{
 		{Before: now.Add(-keepSessions),
-			Deletes: `delete from sessions where id in (select id from sessions where expires_at < @before limit @limit)`},
+			Deletes: `delete from sessions where id in 
+				(select id from sessions where expires_at < @before limit @limit)`},
 		{Before: now.Add(-keepMessages),
-			Deletes: `delete from phone_messages where id in (select id from phone_messages where created_at < @before limit @limit)`},
+			Deletes: `delete from phone_messages where id in 
+				(select id from phone_messages where created_at < @before limit @limit)`},
 		{Before: now.Add(-keepNonces),
-			Deletes: `delete from nonces where (machine, nonce) in (select machine, nonce from nonces where at < @before limit @limit)`},
+			Deletes: `delete from nonces where (machine, nonce) in 
+				(select machine, nonce from nonces where at < @before limit @limit)`},
 		{Before: campus.DateOf(now).Start(), // each counts on its own day
-			Deletes: `delete from sign_in_entries where who in (select who from sign_in_entries where wrong_at < @before limit @limit)`},
+			Deletes: `delete from sign_in_entries where who in 
+				(select who from sign_in_entries where wrong_at < @before limit @limit)`},
 		{Before: now.Add(-keepDelays),
-			Deletes: `delete from entry_delays where key in (select key from entry_delays where right_at is null and at < @before limit @limit)`},
+			Deletes: `delete from entry_delays where key in 
+				(select key from entry_delays where right_at is null and at < @before limit @limit)`},
 		{Before: now.Add(-keepUsual),
-			Deletes: `delete from entry_delays where key in (select key from entry_delays where at < @before limit @limit)`},
+			Deletes: `delete from entry_delays where key in 
+				(select key from entry_delays where at < @before limit @limit)`},
 	}
 }
 

@@ -21,8 +21,10 @@ type NewPlastic struct {
 
 // OpenPlastic orders the first plastic of a card. It is queued, as Write does.
 func OpenPlastic(t db.Tx, n NewPlastic, change campus.Change) error {
-	if err := t.Write(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at)
-		select @id, @case, @card, person_id, university, kiosk_id, 1, @state, @promised, @now from applications where id = @application`,
+	if err := t.Write(`insert into plastics
+			(id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at)
+		select @id, @case, @card, person_id, university, kiosk_id, 1, @state, @promised, @now
+		from applications where id = @application`,
 		map[string]any{"id": n.ID, "case": n.Case, "card": n.Card, "state": campus.PlasticOrdered, "promised": n.PromisedAt,
 			"now": t.Now, "application": n.Application}); err != nil {
 		return err
@@ -30,8 +32,8 @@ func OpenPlastic(t db.Tx, n NewPlastic, change campus.Change) error {
 	return addPlasticChange(t, n.ID, "", campus.PlasticOrdered, change)
 }
 
-// StopPlastics ends what nobody has begun to make or bring of a card that has ended, closes the compartment of what lies in a kiosk, and tells
-// the cases of the plastics, which take the orders back that can be.
+// StopPlastics ends what nobody has begun to make or bring of a card that has ended, closes the compartment of what
+// lies in a kiosk, and tells the cases of the plastics, which take the orders back that can be.
 func StopPlastics(ctx context.Context, t db.Tx, card uuid.UUID) error {
 	plastics, err := lockPlastics(t, selectPlastics+`card_id = ?`+lockInOrder, card)
 	if err != nil {
@@ -59,8 +61,8 @@ func StopPlastics(ctx context.Context, t db.Tx, card uuid.UUID) error {
 	return nil
 }
 
-// dropCodeOfEnded takes the pickup code of a plastic away as dropCode does. Its keyed hash stays, so that whoever types the
-// code at the kiosk is told that the card has ended; nothing is opened with it.
+// dropCodeOfEnded takes the pickup code of a plastic away as dropCode does. Its keyed hash stays, so that whoever
+// types the code at the kiosk is told that the card has ended; nothing is opened with it.
 func dropCodeOfEnded(t db.Tx, id uuid.UUID) error {
 	return t.Exec(`update plastics set compartment = '', pickup_code = null where id = ?`, id).Error
 }
