@@ -44,13 +44,9 @@ func openPlastic(ctx context.Context, t db.Tx, application uuid.UUID, c casework
 	if err := casework.OpenCase(t, ref, c.Owner, c.PolicyVersion); err != nil {
 		return err
 	}
-	if err := t.Write(`insert into plastics (id, case_id, card_id, person_id, university, kiosk_id, seq, state, promised_at, created_at)
-		select @id, @case, @card, person_id, university, kiosk_id, 1, @state, @promised, @now from applications where id = @application`,
-		map[string]any{"id": a.Plastic, "case": ref.ID, "card": a.Card, "state": campus.PlasticOrdered, "promised": a.PromisedAt,
-			"now": t.Now, "application": application}); err != nil {
-		return err
-	}
-	if err := production.AddPlasticChange(t, a.Plastic, "", campus.PlasticOrdered, a.Change); err != nil {
+	plastic := production.NewPlastic{ID: a.Plastic, Case: ref.ID, Card: a.Card, Application: application,
+		PromisedAt: a.PromisedAt}
+	if err := production.OpenPlastic(t, plastic, a.Change); err != nil {
 		return err
 	}
 	if err := casework.AddAudit(t, a.Change.Actor, "card.activate", "card/"+a.Card.String(), c.Owner.University); err != nil {

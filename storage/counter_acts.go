@@ -35,7 +35,7 @@ func (s *Store) SetLanguageAtCounter(ctx context.Context, req casework.Request, 
 		if err != nil {
 			return act, err
 		}
-		return act, t.Exec(`update people set language = ? where id = ?`, a.Detail, a.Person).Error
+		return act, people.SetLanguage(t, a.Person, campus.Language(a.Detail))
 	})
 }
 
@@ -55,12 +55,11 @@ func (s *Store) RenewPickupCodeAtCounter(ctx context.Context, req casework.Reque
 // AddUploadAtCounter keeps a document that a person has handed in on paper, as their file.
 func (s *Store) AddUploadAtCounter(ctx context.Context, req casework.Request, who campus.StaffMember, up cards.NewUpload,
 	policy campus.CounterPolicy) (cards.Upload, error) {
+	up.Staff = &who.ID
 	return s.Cards.AddUploadWith(ctx, req, up, func(t db.Tx, id uuid.UUID) error {
 		act := people.NewCounterAct{Kind: campus.UploadAct, Person: up.Person, Detail: string(up.Purpose), Policy: policy}
-		if _, err := people.ActNow(t, id, who, act); err != nil {
-			return err
-		}
-		return t.Exec(`update uploads set staff_id = ? where id = ?`, who.ID, id).Error
+		_, err := people.ActNow(t, id, who, act)
+		return err
 	})
 }
 
@@ -117,7 +116,7 @@ func (s *Store) ApplyAtCounter(ctx context.Context, req casework.Request, who ca
 		if err != nil {
 			return act, err
 		}
-		refusals, err := cards.OpenApplications(t, []cards.IntakeApplication{{
+		refusals, err := openApplications(t, []cards.Newcomer{{
 			NewApplication: application, ID: req.ID, By: req.Actor, Request: req, Trace: db.Traceparent(ctx),
 		}})
 		if err != nil {
@@ -127,7 +126,7 @@ func (s *Store) ApplyAtCounter(ctx context.Context, req casework.Request, who ca
 			return act, refusals[0]
 		}
 		act.CaseID = &req.ID
-		return act, t.Exec(`update counter_acts set case_id = ? where id = ?`, req.ID, act.ID).Error
+		return act, people.SetActCase(t, act.ID, req.ID)
 	})
 }
 

@@ -43,13 +43,7 @@ func replaceOtherCards(ctx context.Context, t db.Tx, application uuid.UUID, move
 // replaceCard ends a card because another of the same human takes its place, has all stop that it was good for, and
 // tells who holds it under that number.
 func replaceCard(ctx context.Context, t db.Tx, card cards.Card, holder cards.Human, moved casework.MovedCase, change campus.Change) error {
-	err := t.Exec(`with made as (update cards set state = @card_state where id = @card and state = @before returning id, @before as before)
-		insert into card_changes (card_id, from_state, to_state, actor, channel, reason, text, at)
-		select id, before, @card_state, @changed_by, @channel, @change_reason, '', @now from made`, map[string]any{
-		"card": card.ID, "before": card.State, "card_state": campus.CardReplaced, "now": t.Now,
-		"changed_by": change.Actor.String(), "channel": change.Channel, "change_reason": "role_changed",
-	}).Error
-	if err != nil {
+	if err := cards.EndReplaced(t, card, change); err != nil {
 		return err
 	}
 	if err := casework.AddAudit(t, change.Actor, "card.replace", "card/"+card.ID.String(), moved.Owner.University); err != nil {
@@ -59,8 +53,9 @@ func replaceCard(ctx context.Context, t db.Tx, card cards.Card, holder cards.Hum
 	if err := stopCard(ctx, t, card, owner, moved.PolicyVersion, change.Actor); err != nil {
 		return err
 	}
-	return casework.QueueNotices(t, moved.Owner.University, []uuid.UUID{card.PersonID}, card.ApplicationID,
-		campus.Notice{Template: "notice.card_replaced"})
+	return casework.QueueNotices(t, casework.Mailing{University: moved.Owner.University,
+		People: []uuid.UUID{card.PersonID}, Case: &card.ApplicationID,
+		Notice: campus.Notice{Template: "notice.card_replaced"}})
 }
 
 // stopCard has everything stop that a card was good for, in the transaction that ends it: the systems that know it are
@@ -81,40 +76,5 @@ func stopCard(ctx context.Context, t db.Tx, card cards.Card, owner casework.Case
 	if err := cards.WithdrawPackages(ctx, t, card.ID, owner, policyVersion, actor); err != nil {
 		return err
 	}
-	return stopPlastics(ctx, t, card)
-}
-
-// stopPlastics ends what nobody has begun to make or bring, closes the compartment of what lies in a kiosk, and tells
-// the cases of the plastics, which take the orders back that can be.
-func stopPlastics(ctx context.Context, t db.Tx, card cards.Card) error {
-	plastics, err := production.LockPlastics(t, production.SelectPlastics+`card_id = ?`+production.LockInOrder, card.ID)
-	if err != nil {
-		return err
-	}
-	change := campus.Change{Actor: campus.System(), Channel: "workflow", Reason: campus.CardReplacedReason}
-	for _, p := range plastics {
-		switch {
-		case p.State.Terminal():
-			continue
-		case p.State == campus.PlasticReady: // it goes back to the card centre
-			if err = dropCodeOfEnded(t, p.ID); err == nil {
-				err = production.SetPlastic(t, p, campus.PlasticReturned, change)
-			}
-		case p.Waits() && p.BatchID == nil && p.OrderKey == "":
-			err = production.SetPlastic(t, p, campus.PlasticCancelled, change)
-		}
-		if err == nil {
-			err = production.Nudge(ctx, t, campus.PlasticCase, []uuid.UUID{p.CaseID})
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// dropCodeOfEnded takes the pickup code of a plastic away as dropCode does. Its keyed hash stays, so that whoever types
-// the code at the kiosk is told that the card has ended; nothing is opened with it.
-func dropCodeOfEnded(t db.Tx, id uuid.UUID) error {
-	return t.Exec(`update plastics set compartment = '', pickup_code = null where id = ?`, id).Error
+	return production.StopPlastics(ctx, t, card.ID)
 }

@@ -24,6 +24,8 @@ type Store struct {
 	Cards      *cards.Store
 	Production *production.Store
 	Outreach   *outreach.Store
+
+	intake *db.Batcher[cards.Newcomer, cards.Accepted]
 }
 
 // What callers know of package db, which nobody else imports.
@@ -72,8 +74,10 @@ func RoleOf(databaseURL string) (string, error) { return db.RoleOf(databaseURL) 
 func assemble(d *db.DB, cfg Config) *Store {
 	work := casework.New(d)
 	persons := people.New(d, work, cfg.Keys.Pepper)
-	return &Store{
+	s := &Store{
 		DB: d, Casework: work, People: persons, Cards: cards.New(d, work, persons),
 		Production: production.New(d, work, persons), Outreach: outreach.New(d, work, persons),
 	}
+	s.gatherIntake()
+	return s
 }

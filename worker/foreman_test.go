@@ -20,7 +20,7 @@ func TestStaffAreToldOfLateWork(t *testing.T) {
 	english, _ := e.Staff(storagetest.University, campus.Grant{Role: campus.Reviewer})
 	silent, _ := e.Staff(storagetest.University, campus.Grant{Role: campus.Reviewer}) // no address is known
 	e.Exec(`update staff set email = id || '@staff.example' where id <> $1`, silent.ID)
-	require.NoError(t, e.Casework.SetStaffLanguage(t.Context(), english.ID, campus.English))
+	require.NoError(t, e.People.SetStaffLanguage(t.Context(), english.ID, campus.English))
 	for range 2 {
 		ref := e.Applied(e.Person())
 		m := e.NextMove(ref, campus.StageReview, campus.WaitsForReviewer)

@@ -84,7 +84,7 @@ func (s *Server) apply(ctx context.Context, in *applicationInput) (*core.Answer[
 	if err != nil {
 		return nil, err
 	}
-	accepted, err := s.Store.Cards.Apply(ctx, s.Request(ctx), application)
+	accepted, err := s.Store.Apply(ctx, s.Request(ctx), application)
 	return core.Answered(accepted), err
 }
 

@@ -78,5 +78,5 @@ func (s *Server) listColleagues(ctx context.Context, in *colleagueListInput) (*c
 
 // setStaffLanguage changes the language in which a member of staff gets mail.
 func (s *Server) setStaffLanguage(ctx context.Context, in *core.LanguageChoice) (*core.NoContent, error) {
-	return &core.NoContent{}, s.Store.Casework.SetStaffLanguage(ctx, core.Member(ctx).ID, in.Body.Language)
+	return &core.NoContent{}, s.Store.People.SetStaffLanguage(ctx, core.Member(ctx).ID, in.Body.Language)
 }

@@ -29,7 +29,7 @@ func TestWhatTheTablesSay(t *testing.T) {
 	const applications, decision = "/api/v1/applications", "/api/v1/staff/work-items/0190/decision"
 	person := store.Person()
 	apply := storagetest.Request(campus.Student(person.ID))
-	accepted, err := store.Cards.Apply(t.Context(), apply, store.NewApplication(person))
+	accepted, err := store.Apply(t.Context(), apply, store.NewApplication(person))
 	require.NoError(t, err)
 	is, _ := look(apply.Key, applications)
 	require.Equal(t, found{Kept: true, Carried: true}, is)

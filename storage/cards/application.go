@@ -57,6 +57,7 @@ func CloseQueued(t db.Tx, c casework.CaseRow, name string, outcome campus.Outcom
 	return err
 }
 
+// ErrBegun says that it is too late to end an application in the line.
 var ErrBegun = errors.New("the workflow has begun")
 
 func init() {
@@ -121,6 +122,7 @@ func (s *Store) CloseApplication(ctx context.Context, m campus.Move) (campus.Mov
 	})
 }
 
+// CloseApplication notes that an application has ended. It is queued, as Write does.
 func CloseApplication(t db.Tx, id uuid.UUID) error {
 	return t.Write(`update applications set closed_at = @now where id = @id and closed_at is null`,
 		map[string]any{"id": id, "now": t.Now})

@@ -22,7 +22,7 @@ func TestApply(t *testing.T) {
 		h := storagetest.New(t)
 		p := h.Person()
 		a := h.NewApplication(p)
-		accepted, err := h.Cards.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), a)
+		accepted, err := h.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), a)
 		require.NoError(t, err)
 		require.Equal(t, campus.StageQueued, accepted.Stage)
 
@@ -54,7 +54,7 @@ func TestApply(t *testing.T) {
 		p := h.Person()
 		a := h.NewApplication(p)
 		a.Kiosk, a.Evidence[0].ExpiresOn = storagetest.WestKiosk, campus.Date{Year: 2040, Month: time.May, Day: 1}
-		accepted, err := h.Cards.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), a)
+		accepted, err := h.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), a)
 		require.NoError(t, err)
 		file, err := h.Cards.ApplicationFile(t.Context(), accepted.ID)
 		require.NoError(t, err)
@@ -76,7 +76,7 @@ func TestApply(t *testing.T) {
 		errs := storagetest.AtOnce(20, func(i int) error {
 			a := documents
 			a.Liveness = answers[i]
-			return storagetest.Err(h.Cards.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), a))
+			return storagetest.Err(h.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), a))
 		})
 		require.Equal(t, map[string]int{"done": 1, "application_open": 19}, storagetest.Outcomes(errs))
 		for _, table := range []string{"cases", "applications", "line", "events", "liveness_tries", "audit", "challenges where used_at is not null"} {
@@ -95,7 +95,7 @@ func TestApply(t *testing.T) {
 		errs := storagetest.AtOnce(20, func(i int) (err error) {
 			mine := req
 			mine.ID = uuid.Must(uuid.NewV7())
-			answers[i], err = h.Cards.Apply(t.Context(), mine, a)
+			answers[i], err = h.Apply(t.Context(), mine, a)
 			return err
 		})
 		require.Equal(t, map[string]int{"done": 20}, storagetest.Outcomes(errs))
@@ -231,7 +231,7 @@ func TestApplyRefuses(t *testing.T) {
 		a := h.NewApplication(p)
 		test.spoil(h, p, &a)
 		before := storagetest.Everything(t, h)
-		_, err := h.Cards.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), a)
+		_, err := h.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), a)
 		require.Equal(t, test.want, storagetest.Outcome(err), name)
 		require.Equal(t, test.code, campus.CodeOf(err), name)
 		requireField(t, test.field, err)
@@ -246,7 +246,7 @@ func TestApplyWithACard(t *testing.T) {
 		s.Exec(`update cards set state = $1`, state)
 		a := s.NewApplication(s.Holder)
 		before := storagetest.Everything(t, s.House)
-		_, err := s.Cards.Apply(t.Context(), storagetest.Request(campus.Student(s.Holder.ID)), a)
+		_, err := s.Apply(t.Context(), storagetest.Request(campus.Student(s.Holder.ID)), a)
 		require.Equal(t, "card_exists", campus.ReasonOf(err), state)
 		require.Equal(t, before, storagetest.Everything(t, s.House), state)
 	}
@@ -341,7 +341,7 @@ func TestApplyTogether(t *testing.T) {
 	errs := storagetest.AtOnce(2*people, func(i int) error { // each is sent twice, as by an impatient client
 		req := reqs[i%people]
 		req.ID = uuid.Must(uuid.NewV7())
-		return storagetest.Err(h.Cards.Apply(t.Context(), req, jobs[i%people]))
+		return storagetest.Err(h.Apply(t.Context(), req, jobs[i%people]))
 	})
 	require.Equal(t, map[string]int{
 		"done": 2 * (people - 4), "upload_missing": 2, "document_mismatch": 2, "challenge_unusable": 2, "idempotency_key_reused": 2,
@@ -374,7 +374,7 @@ func TestApplyTogetherFromTwoProcesses(t *testing.T) {
 		if i >= 2*people { // in the other order
 			store, job = other, jobs[people-1-i%people]
 		}
-		return storagetest.Err(store.Cards.Apply(t.Context(), storagetest.Request(campus.Student(job.Person)), job))
+		return storagetest.Err(store.Apply(t.Context(), storagetest.Request(campus.Student(job.Person)), job))
 	})
 	require.Equal(t, map[string]int{"done": people, "application_open": 3 * people}, storagetest.Outcomes(errs))
 	require.Equal(t, people, storagetest.Count(h, "line"))
@@ -398,7 +398,7 @@ func TestApplyAgainstAnotherProcess(t *testing.T) {
 			jobs[i] = h.NewApplication(person)
 		}
 		errs := storagetest.AtOnce(len(stores), func(i int) error {
-			return storagetest.Err(stores[i].Cards.Apply(t.Context(), storagetest.Request(campus.Student(person.ID)), jobs[i]))
+			return storagetest.Err(stores[i].Apply(t.Context(), storagetest.Request(campus.Student(person.ID)), jobs[i]))
 		})
 		require.Equal(t, map[string]int{"done": 1, "application_open": len(stores) - 1}, storagetest.Outcomes(errs))
 	}

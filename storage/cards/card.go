@@ -11,7 +11,6 @@ import (
 	"campuscard/campus"
 	"campuscard/storage/casework"
 	"campuscard/storage/db"
-	"campuscard/storage/people"
 )
 
 // Card is a virtual card: the right to be somebody here.
@@ -47,7 +46,7 @@ func (s *Store) CreateCard(ctx context.Context, m campus.Move, id uuid.UUID, cha
 		if err := checkStillValid(t, m.Case.ID); err != nil {
 			return err
 		}
-		if err := people.PhoneLookedAt(t, m.Case.ID); err != nil {
+		if err := phoneLookedAt(t, m.Case.ID); err != nil {
 			return err
 		}
 		var serial int64
@@ -74,6 +73,17 @@ func addCardChange(t db.Tx, card uuid.UUID, from, to campus.CardState, c campus.
 	})
 }
 
+// EndReplaced ends a card in whose place another of the same human is coming (D4). One that has changed meanwhile
+// stays.
+func EndReplaced(t db.Tx, card Card, change campus.Change) error {
+	ended := t.Exec(`update cards set state = ? where id = ? and state = ?`, campus.CardReplaced, card.ID, card.State)
+	if ended.Error != nil || ended.RowsAffected == 0 {
+		return ended.Error
+	}
+	change.Reason, change.Text = "role_changed", ""
+	return addCardChange(t, card.ID, card.State, campus.CardReplaced, change)
+}
+
 // closePendingCard closes the card of an application that ends before it was activated, if there is one.
 func closePendingCard(t db.Tx, application uuid.UUID, change campus.Change) error {
 	var card uuid.UUID
@@ -89,6 +99,7 @@ func closePendingCard(t db.Tx, application uuid.UUID, change campus.Change) erro
 }
 
 // Activate makes a pending card active. A holder whose studies are over gets none: it would end before it begins.
+// Conflict: card_state, studies_over.
 func Activate(t db.Tx, a Activation) error {
 	today := campus.DateOf(t.Now)
 	result := t.Exec(`update cards c set state = @active, activated_at = @now, valid_until = least(cast(@latest as date), p.graduates_on)

@@ -145,15 +145,17 @@ func keepEvidence(t db.Tx, items []brought) error {
 	if len(items) == 0 {
 		return nil
 	}
-	return t.Exec(evidenceSQL+` on conflict (application_id, item) do update set upload_id = excluded.upload_id, code = excluded.code,
-			valid_from = excluded.valid_from, expires_on = excluded.expires_on, brought_at = excluded.brought_at`, evidenceWords(t, items)).Error
+	return t.Write(evidenceSQL, evidenceWords(t, items))
 }
 
 const evidenceSQL = `insert into evidence (application_id, item, upload_id, code, valid_from, expires_on, brought_at)
-	select e.application, e.item, e.upload, e.code, nullif(e.valid_from, '')::date, nullif(e.expires_on, '')::date, @now
+	select e.application, e.item, e.upload, e.code, nullif(e.valid_from, '')::date, nullif(e.expires_on, '')::date,
+		cast(@now as timestamptz)
 	from unnest(cast(@item_of as uuid[]), cast(@items as text[]), cast(@uploads as uuid[]), cast(@codes as text[]),
 			cast(@valid_from as text[]), cast(@expires_on as text[]))
-		e (application, item, upload, code, valid_from, expires_on)`
+		e (application, item, upload, code, valid_from, expires_on)
+	on conflict (application_id, item) do update set upload_id = excluded.upload_id, code = excluded.code,
+		valid_from = excluded.valid_from, expires_on = excluded.expires_on, brought_at = excluded.brought_at`
 
 func evidenceWords(t db.Tx, items []brought) map[string]any {
 	return map[string]any{

@@ -139,26 +139,27 @@ func addLivenessTry(t db.Tx, application, person uuid.UUID, answer LivenessAnswe
 
 // insertLivenessTries uses up the challenges and keeps the answers. The files are taken beside it.
 func insertLivenessTries(t db.Tx, answers []challenged) error {
-	var used int
-	err := t.Raw(`with used as (`+useChallengesSQL+`), tried as (`+livenessTriesSQL+`) select count(*) from used`,
-		tryWords(t, answers)).
-		Row().Scan(&used)
-	if err == nil && used != len(answers) {
+	if len(answers) == 0 {
+		return nil
+	}
+	used := t.Exec(`update challenges set used_at = ? where id = any(?) and used_at is null`, t.Now,
+		db.Ids(answers, func(c challenged) uuid.UUID { return c.Challenge }))
+	if used.Error != nil {
+		return used.Error
+	}
+	if int(used.RowsAffected) != len(answers) { // somebody else has used one meanwhile
 		return db.ErrContested
 	}
-	return err
+	return t.Write(livenessTriesSQL, tryWords(t, answers))
 }
 
-// What an answer to a challenge writes, for the statements that do it. The first answers with the challenges that
-// nobody else has used meanwhile; tryWords are the words of both.
-const (
-	useChallengesSQL = `update challenges set used_at = @now where id = any(cast(@challenges as uuid[])) and used_at is null returning id`
-	livenessTriesSQL = `insert into liveness_tries (id, application_id, seq, challenge_id, gesture, frames, created_at)
-		select f.id, f.application, (select count(*) + 1 from liveness_tries where application_id = f.application),
-			f.challenge, f.gesture, f.frames::jsonb, @now
-		from unnest(cast(@tries as uuid[]), cast(@try_of as uuid[]), cast(@challenges as uuid[]), cast(@gestures as text[]), cast(@frames as text[]))
-			f (id, application, challenge, gesture, frames)`
-)
+const livenessTriesSQL = `insert into liveness_tries
+		(id, application_id, seq, challenge_id, gesture, frames, created_at)
+	select f.id, f.application, (select count(*) + 1 from liveness_tries where application_id = f.application),
+		f.challenge, f.gesture, f.frames::jsonb, cast(@now as timestamptz)
+	from unnest(cast(@tries as uuid[]), cast(@try_of as uuid[]), cast(@challenges as uuid[]),
+			cast(@gestures as text[]), cast(@frames as text[]))
+		f (id, application, challenge, gesture, frames)`
 
 func tryWords(t db.Tx, answers []challenged) map[string]any {
 	return map[string]any{

@@ -55,9 +55,9 @@ func TestLivenessTries(t *testing.T) {
 		h.Exec(`update challenges set person_id = $1`, p.ID)
 		errs := storagetest.AtOnce(2, func(i int) error {
 			if i == 0 {
-				return storagetest.Err(h.Cards.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), mine))
+				return storagetest.Err(h.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), mine))
 			}
-			return storagetest.Err(h.Cards.Apply(t.Context(), storagetest.Request(campus.Student(other.ID)), theirs))
+			return storagetest.Err(h.Apply(t.Context(), storagetest.Request(campus.Student(other.ID)), theirs))
 		})
 		require.Equal(t, map[string]int{"done": 1, "challenge_unusable": 1}, storagetest.Outcomes(errs))
 	})

@@ -3,9 +3,7 @@ package cards
 import (
 	"crypto/hmac"
 	"errors"
-	"maps"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -14,14 +12,36 @@ import (
 	"campuscard/storage/db"
 )
 
-// IntakeApplication is somebody who applies, with what the tables know about them.
-type IntakeApplication struct {
+// NewApplication is what an applicant hands in.
+type NewApplication struct {
+	Person         uuid.UUID
+	Route          campus.Route // the only one that is let in; empty: any but that of staff, who come through HR (A2)
+	Levels         []string     // that the university serves (A1); empty: all
+	Kiosk          string       // empty: one of the home campus (D2)
+	DocumentType   campus.DocumentType
+	DocumentNumber string     // as typed; compared with the roster's and not kept
+	Evidence       []Evidence // what is left out is asked for later (A4)
+	Counter        bool       // B3: the route without a face; then there is neither consent nor liveness
+	ConsentVersion string
+	Liveness       LivenessAnswer
+	PolicyVersion  string
+	Packages       []campus.ChosenPackage // C2: granted when the card is active
+	Rush           campus.RushPolicy      // C5: where in the line it stands
+}
+
+// Accepted is the answer to an application.
+type Accepted struct {
+	ID    uuid.UUID    `json:"id"`
+	Stage campus.Stage `json:"stage"`
+}
+
+// Newcomer is somebody who applies, with what the tables know about them.
+type Newcomer struct {
 	NewApplication
 	ID      uuid.UUID // of the case
 	By      campus.Actor
 	Request casework.Request // with which the answer is kept
-	place   int              // in the lot
-	Trace   string
+	Trace   string           // W3C traceparent
 
 	who applicantRow
 }
@@ -44,10 +64,13 @@ type applicantRow struct {
 }
 
 // OpenApplications opens the cases of those against whom nothing speaks, and says what speaks against the others. The
-// people are different ones.
-func OpenApplications(t db.Tx, lot []IntakeApplication) (refusals []error, err error) {
+// people are different ones. The starts are those of the students, who have to be put in the line (C5). Conflict:
+// application_open, card_exists. Refused: not_registered, level_not_served, apply_through_hr. Invalid:
+// document_mismatch and what campus.CheckDocument says, item_not_asked, upload_missing, challenge_unusable,
+// kiosk_unknown.
+func OpenApplications(t db.Tx, lot []Newcomer) (refusals []error, line []casework.Start, err error) {
 	if err := look(t, lot); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	refusals = make([]error, len(lot))
 	var files []wantedFile
@@ -58,9 +81,9 @@ func OpenApplications(t db.Tx, lot []IntakeApplication) (refusals []error, err e
 	}
 	taken, err := markTaken(t, files)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	accepted := make([]IntakeApplication, 0, len(lot))
+	accepted := make([]Newcomer, 0, len(lot))
 	for i, n := range lot {
 		if refusals[i] != nil {
 			continue
@@ -69,19 +92,19 @@ func OpenApplications(t db.Tx, lot []IntakeApplication) (refusals []error, err e
 		if missing == nil {
 			accepted = append(accepted, n)
 		} else if refusals[i], err = refuseFiles(t, n, missing); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return refusals, insertNewcomers(t, accepted)
+	return refusals, inLine(t, accepted), fileNewcomers(t, accepted)
 }
 
 // refuseFiles lets go of the files of somebody of whom one is missing, and says why it is: when an application of
 // theirs has just taken it, that is the reason.
-func refuseFiles(t db.Tx, n IntakeApplication, missing error) (refusal, err error) {
+func refuseFiles(t db.Tx, n Newcomer, missing error) (refusal, err error) {
 	if err := letGo(t, n.Person, n.ID); err != nil {
 		return nil, err
 	}
-	again := []IntakeApplication{n}
+	again := []Newcomer{n}
 	if err := look(t, again); err != nil {
 		return nil, err
 	}
@@ -93,7 +116,7 @@ func refuseFiles(t db.Tx, n IntakeApplication, missing error) (refusal, err erro
 
 // look reads what is known of the people: in SQL only (A1). Not by "exists": Postgres may answer that for many people
 // by reading all open applications.
-func look(t db.Tx, lot []IntakeApplication) error {
+func look(t db.Tx, lot []Newcomer) error {
 	var rows []applicantRow
 	err := t.Raw(`select v.n, p.id as person_id, p.university, p.campus, p.status, p.level, p.category, p.document_type, p.document_hash,
 			p.enrolled_on, k.id as kiosk_id, coalesce(c.gesture, '') as gesture,
@@ -108,9 +131,9 @@ func look(t db.Tx, lot []IntakeApplication) error {
 			left join challenges c on c.id = v.challenge and c.person_id = p.id and c.used_at is null and c.expires_at > @now`,
 		map[string]any{
 			"now":        t.Now,
-			"people":     db.Ids(lot, func(n IntakeApplication) uuid.UUID { return n.Person }),
-			"kiosks":     db.Column(lot, func(n IntakeApplication) string { return n.Kiosk }),
-			"challenges": db.Ids(lot, func(n IntakeApplication) uuid.UUID { return n.Liveness.Challenge }),
+			"people":     db.Ids(lot, func(n Newcomer) uuid.UUID { return n.Person }),
+			"kiosks":     db.Column(lot, func(n Newcomer) string { return n.Kiosk }),
+			"challenges": db.Ids(lot, func(n Newcomer) uuid.UUID { return n.Liveness.Challenge }),
 		}).Scan(&rows).Error
 	for _, row := range rows {
 		lot[row.N-1].who = row
@@ -119,7 +142,7 @@ func look(t db.Tx, lot []IntakeApplication) error {
 }
 
 // judge compares what was handed in with what is known, and completes it with the route.
-func (n *IntakeApplication) judge(t db.Tx) error {
+func (n *Newcomer) judge(t db.Tx) error {
 	if n.who.Owner.PersonID == uuid.Nil {
 		return campus.Errorf(campus.NotFound, "", "no person %s", n.Person)
 	}
@@ -151,16 +174,16 @@ func (n *IntakeApplication) judge(t db.Tx) error {
 }
 
 // faces tells whether the application comes with a check of the face (B3).
-func (n IntakeApplication) faces() bool { return !n.Counter && n.who.Route != campus.StaffRoute }
+func (n Newcomer) faces() bool { return !n.Counter && n.who.Route != campus.StaffRoute }
 
-func (n IntakeApplication) face() challenged {
+func (n Newcomer) face() challenged {
 	return challenged{n.ID, n.Person, n.who.Gesture, n.Liveness}
 }
 
-func (n IntakeApplication) items() []brought { return handedIn(n.ID, n.Person, n.Evidence) }
+func (n Newcomer) items() []brought { return handedIn(n.ID, n.Person, n.Evidence) }
 
-// files returns all uploads the application wants to use.
-func (n IntakeApplication) files() []wantedFile {
+// files are all uploads the application wants to use.
+func (n Newcomer) files() []wantedFile {
 	return append(filesOf(n.items()), n.face().files()...)
 }
 
@@ -179,7 +202,7 @@ func routeOf(who applicantRow, a NewApplication) (campus.Route, error) {
 }
 
 // checkClaim compares the document that is claimed with the roster's (A3, A4).
-func (n *IntakeApplication) checkClaim(t db.Tx) error {
+func (n *Newcomer) checkClaim(t db.Tx) error {
 	err := campus.CheckDocument(n.DocumentType, n.DocumentNumber, n.who.Category, campus.DateOf(t.Now))
 	if known, ok := errors.AsType[*campus.Error](err); ok {
 		field := "identity_document.number"
@@ -196,105 +219,84 @@ func (n *IntakeApplication) checkClaim(t db.Tx) error {
 	return checkLastDay(n.DocumentType, n.Evidence)
 }
 
-// deadline returns the day a freshman enrols; the others have none.
-func (n IntakeApplication) deadline() campus.Date {
+// deadline is the day a freshman enrols; the others have none.
+func (n Newcomer) deadline() campus.Date {
 	if n.who.Route != campus.FreshmanRoute {
 		return campus.Date{}
 	}
 	return n.who.EnrolledOn
 }
 
-// insertNewcomers files the cases with all that belongs to them.
-func insertNewcomers(t db.Tx, lot []IntakeApplication) error {
+// fileNewcomers files the cases with all that belongs to them.
+func fileNewcomers(t db.Tx, lot []Newcomer) error {
 	if len(lot) == 0 {
 		return nil
 	}
 	var items []brought
 	var faces []challenged
-	for _, n := range lot {
+	cases, events := make([]casework.NewCase, len(lot)), make([]casework.CaseEvent, len(lot))
+	audited := make([]casework.Audited, len(lot))
+	for i, n := range lot {
 		items = append(items, n.items()...)
 		if n.faces() {
 			faces = append(faces, n.face())
 		}
+		cases[i] = casework.NewCase{Ref: n.ref(), Owner: n.who.Owner, PolicyVersion: n.PolicyVersion}
+		events[i] = casework.CaseEvent{Case: n.ID, Event: campus.Event{Kind: "applied", Actor: n.By, Public: true}}
+		audited[i] = casework.Audited{By: n.By, Action: "application.apply", Subject: n.ref().WorkflowID(),
+			University: n.who.Owner.University}
 	}
-	if err := insertCases(t, lot, items, faces); err != nil {
-		return err
-	}
-	return startColleagues(t, lot)
+	// In this order: each refers to what is written before it.
+	return errors.Join(casework.OpenCases(t, cases), insertApplications(t, lot), keepEvidence(t, items),
+		insertLivenessTries(t, faces), casework.AddEvents(t, events), casework.AddAudits(t, audited), startColleagues(t, lot))
 }
 
-// insertCases writes the cases with their applications, what was handed in, the answers to challenges, the first line
-// of each timeline and of the audit trail, and the places of the students in the line (C5). One statement, for each
-// costs a round trip.
-func insertCases(t db.Tx, lot []IntakeApplication, items []brought, faces []challenged) error {
-	words := newcomerWords(t, lot)
-	maps.Copy(words, evidenceWords(t, items))
-	maps.Copy(words, tryWords(t, faces))
-	var used int
-	err := t.Raw(`with v as (
-			select * from unnest(cast(@ids as uuid[]), cast(@people as uuid[]), cast(@universities as text[]), cast(@campuses as text[]),
-				cast(@policies as text[]), cast(@kiosks as text[]), cast(@routes as text[]), cast(@counter as boolean[]),
-				cast(@consents as text[]), cast(@packages as text[]), cast(@actors as text[]), cast(@subjects as text[]),
-				cast(@places as timestamptz[]), cast(@inputs as text[]), cast(@traces as text[]))
-			v (id, person, university, campus, policy, kiosk, route, counter, consent, packages, actor, subject, place, input, trace)
-		), opened as (
-			insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
-			select id, @kind, university, campus, person, @stage, @waits_for, @now, policy, @now from v
-		), applied as (
-			insert into applications (id, person_id, university, kiosk_id, route, counter, consent_version, consent_at, packages, created_at)
-			select id, person, university, kiosk, route, counter,
-				nullif(consent, ''), case when consent <> '' then cast(@now as timestamptz) end, packages::jsonb, @now from v
-		), told as (
-			insert into events (case_id, at, kind, actor, public) select id, @now, 'applied', actor, true from v
-		), audited as (
-			insert into audit (at, actor, action, subject, university) select @now, actor, 'application.apply', subject, university from v
-		), lined as (
-			insert into line (case_id, university, place, input, trace)
-			select id, university, place, input::jsonb, trace from v where route <> @staff
-		), evidenced as (`+evidenceSQL+`), used as (`+useChallengesSQL+`), tried as (`+livenessTriesSQL+`)
-		select count(*) from used`, words).Row().Scan(&used)
-	if err == nil && used != len(faces) {
-		return db.ErrContested
-	}
-	return err
-}
-
-func newcomerWords(t db.Tx, lot []IntakeApplication) map[string]any {
-	return map[string]any{
-		"now": t.Now, "kind": campus.ApplicationCase, "stage": campus.StageQueued, "waits_for": campus.WaitsForEngine,
-		"staff":        campus.StaffRoute,
-		"ids":          db.Ids(lot, func(n IntakeApplication) uuid.UUID { return n.ID }),
-		"people":       db.Ids(lot, func(n IntakeApplication) uuid.UUID { return n.Person }),
-		"universities": db.Column(lot, func(n IntakeApplication) string { return n.who.Owner.University }),
-		"campuses":     db.Column(lot, func(n IntakeApplication) string { return n.who.Owner.Campus }),
-		"policies":     db.Column(lot, func(n IntakeApplication) string { return n.PolicyVersion }),
-		"kiosks":       db.Column(lot, func(n IntakeApplication) string { return *n.who.KioskID }),
-		"routes":       db.Column(lot, func(n IntakeApplication) string { return string(n.who.Route) }),
-		"counter":      db.Column(lot, func(n IntakeApplication) bool { return n.Counter }),
-		"consents":     db.Column(lot, func(n IntakeApplication) string { return n.ConsentVersion }),
+func insertApplications(t db.Tx, lot []Newcomer) error {
+	return t.Write(`insert into applications (id, person_id, university, kiosk_id, route, counter,
+			consent_version, consent_at, packages, created_at)
+		select v.id, v.person, v.university, v.kiosk, v.route, v.counter,
+			nullif(v.consent, ''), case when v.consent <> '' then cast(@now as timestamptz) end, v.packages::jsonb,
+			cast(@now as timestamptz)
+		from unnest(cast(@ids as uuid[]), cast(@people as uuid[]), cast(@universities as text[]), cast(@kiosks as text[]),
+				cast(@routes as text[]), cast(@counter as boolean[]), cast(@consents as text[]), cast(@packages as text[]))
+			v (id, person, university, kiosk, route, counter, consent, packages)`, map[string]any{
+		"now":          t.Now,
+		"ids":          db.Ids(lot, func(n Newcomer) uuid.UUID { return n.ID }),
+		"people":       db.Ids(lot, func(n Newcomer) uuid.UUID { return n.Person }),
+		"universities": db.Column(lot, func(n Newcomer) string { return n.who.Owner.University }),
+		"kiosks":       db.Column(lot, func(n Newcomer) string { return *n.who.KioskID }),
+		"routes":       db.Column(lot, func(n Newcomer) string { return string(n.who.Route) }),
+		"counter":      db.Column(lot, func(n Newcomer) bool { return n.Counter }),
+		"consents":     db.Column(lot, func(n Newcomer) string { return n.ConsentVersion }),
 		"packages": db.Column(lot,
-			func(n IntakeApplication) string { return db.JsonText(append([]campus.ChosenPackage{}, n.Packages...)) }),
-		"actors":   db.Column(lot, func(n IntakeApplication) string { return n.By.String() }),
-		"subjects": db.Column(lot, func(n IntakeApplication) string { return n.ref().WorkflowID() }),
-		"places":   db.Column(lot, func(n IntakeApplication) time.Time { return n.Rush.Place(t.Now, n.deadline()) }),
-		"inputs":   db.Column(lot, func(n IntakeApplication) string { return db.JsonText(n.input()) }),
-		"traces":   db.Column(lot, func(n IntakeApplication) string { return n.Trace }),
-	}
+			func(n Newcomer) string { return db.JsonText(append([]campus.ChosenPackage{}, n.Packages...)) }),
+	})
 }
 
-func (n IntakeApplication) ref() campus.CaseRef {
+func (n Newcomer) ref() campus.CaseRef {
 	return campus.CaseRef{Kind: campus.ApplicationCase, ID: n.ID}
 }
 
 // input starts the workflow.
-func (n IntakeApplication) input() campus.CaseInput {
+func (n Newcomer) input() campus.CaseInput {
 	return campus.CaseInput{Case: n.ref(), University: n.who.Owner.University, Campus: n.who.Owner.Campus,
 		Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool}
 }
 
+// inLine are the starts of the students, each at its place in the line.
+func inLine(t db.Tx, lot []Newcomer) (starts []casework.Start) {
+	for _, n := range lot {
+		if n.who.Route != campus.StaffRoute {
+			starts = append(starts, casework.Start{Case: n.ref(), University: n.who.Owner.University,
+				Place: n.Rush.Place(t.Now, n.deadline()), Input: db.JsonText(n.input()), Trace: n.Trace})
+		}
+	}
+	return starts
+}
+
 // startColleagues starts the workflows of those whom HR submits: at its own pace, so they do not stand in the line of
 // the students.
-func startColleagues(t db.Tx, lot []IntakeApplication) error {
+func startColleagues(t db.Tx, lot []Newcomer) error {
 	for _, n := range lot {
 		if n.who.Route != campus.StaffRoute {
 			continue

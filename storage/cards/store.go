@@ -12,13 +12,9 @@ type Store struct {
 	*db.DB
 	casework *casework.Store
 	people   *people.Store
-
-	intake *db.Batcher[IntakeApplication, Accepted]
 }
 
 // New makes the Store of the area.
 func New(d *db.DB, casework *casework.Store, people *people.Store) *Store {
-	s := &Store{DB: d, casework: casework, people: people}
-	s.gatherIntake()
-	return s
+	return &Store{DB: d, casework: casework, people: people}
 }

@@ -16,6 +16,7 @@ import (
 // NewUpload is a file that was looked at and found to be what it says.
 type NewUpload struct {
 	Person      uuid.UUID
+	Staff       *uuid.UUID // who hands it in for the person, at the counter
 	Purpose     campus.UploadPurpose
 	ContentType string
 	Width       int // pixels; 0 for a document without any
@@ -49,7 +50,7 @@ func (s *Store) AddUpload(ctx context.Context, req casework.Request, up NewUploa
 	return s.AddUploadWith(ctx, req, up, nil)
 }
 
-// AddUploadWith keeps a file, and in the same transaction what else is to be said of it.
+// AddUploadWith keeps a file as AddUpload does, and in the same transaction what else is to be said of it.
 func (s *Store) AddUploadWith(ctx context.Context, req casework.Request, up NewUpload, also func(db.Tx, uuid.UUID) error) (Upload,
 	error) {
 	sum := sha256.Sum256(up.Content)
@@ -64,10 +65,10 @@ func (s *Store) AddUploadWith(ctx context.Context, req casework.Request, up NewU
 	kept, err := casework.Once(ctx, s.casework, "add an upload", req, func(t db.Tx) (Upload, error) {
 		upload.CreatedAt = t.Now
 		err := t.Exec(`insert into uploads
-				(id, person_id, purpose, object_key, content_type, bytes, width, height, sha256, created_at)
-			values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			upload.ID, upload.PersonID, upload.Purpose, key, upload.ContentType, upload.Bytes, upload.Width, upload.Height,
-			upload.SHA256, upload.CreatedAt).Error
+				(id, person_id, staff_id, purpose, object_key, content_type, bytes, width, height, sha256, created_at)
+			values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			upload.ID, upload.PersonID, up.Staff, upload.Purpose, key, upload.ContentType, upload.Bytes, upload.Width,
+			upload.Height, upload.SHA256, upload.CreatedAt).Error
 		if err != nil || also == nil {
 			return upload, err
 		}

@@ -26,7 +26,7 @@ type Attempt struct {
 }
 
 // OpenAttemptSQL opens the row of a try. Tries of the same step that never closed are lost: their process died, and
-// nobody will close them. The same statement reads the data of the call: every call begins with both.
+// nobody will close them. What the call is about is read by the same statement: every call begins with both.
 const OpenAttemptSQL = `with lost as (
 		update attempts set outcome = 'lost', finished_at = @now where case_id = @case and step = @step and outcome = 'open'),
 	opened as (
@@ -66,6 +66,7 @@ func (s *Store) CloseAttempt(ctx context.Context, id uuid.UUID, failure error) e
 	return db.Wrap("close an attempt", CloseAttempt(s.Read(ctx), id, outcome, failure))
 }
 
+// CloseAttempt is the method of that name within a transaction, for an outcome that is known.
 func CloseAttempt(t db.Tx, id uuid.UUID, outcome campus.AttemptOutcome, failure error) error {
 	message := ""
 	if failure != nil {
@@ -75,7 +76,20 @@ func CloseAttempt(t db.Tx, id uuid.UUID, outcome campus.AttemptOutcome, failure 
 		map[string]any{"id": id, "outcome": outcome, "code": campus.CodeOf(failure), "message": message, "now": t.Now})
 }
 
-// FailedTries returns how many tries of an attempt at a step have failed.
+// AddFailure keeps a try that somebody reports as failed, where staff look for causes (K3).
+func AddFailure(t db.Tx, caseID uuid.UUID, step string, code campus.Code, message string) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	return t.Write(`insert into attempts
+			(id, case_id, step, attempt, try, actor, started_at, finished_at, outcome, code, message)
+		values (@id, @case, @step, 1, 1, @by, @now, @now, @outcome, @code, @message)`, map[string]any{
+		"id": id, "case": caseID, "step": step, "by": campus.System().String(), "now": t.Now, "outcome": campus.AttemptFailed,
+		"code": code, "message": message})
+}
+
+// FailedTries are how many tries of an attempt at a step have failed.
 func (s *Store) FailedTries(ctx context.Context, ref campus.StepRef) (int, error) {
 	var failed int
 	err := s.Pool.QueryRow(ctx,

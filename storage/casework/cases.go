@@ -14,6 +14,7 @@ import (
 	"campuscard/storage/db"
 )
 
+// CaseRow is a case as its table has it.
 type CaseRow = Case
 
 // Case is what people see of a process.
@@ -53,6 +54,7 @@ func (s *Store) StaffCase(ctx context.Context, who campus.StaffMember, id uuid.U
 	})
 }
 
+// FindCase is a case that the caller lets be seen. NotFound when it does not, or there is none.
 func (s *Store) FindCase(ctx context.Context, id uuid.UUID, visible func(Case) bool) (Case, error) {
 	var c Case
 	if err := s.Read(ctx).Raw(`select * from cases where id = ?`, id).Scan(&c).Error; err != nil {

@@ -28,7 +28,7 @@ func (s *Store) Move(ctx context.Context, m campus.Move, fact func(db.Tx) error)
 	return s.MoveAs(ctx, m, func(t db.Tx, _ MovedCase) error { return fact(t) })
 }
 
-// MoveAs is move for a fact that is told which case has moved.
+// MoveAs is Move for a fact that is told which case has moved.
 func (s *Store) MoveAs(ctx context.Context, m campus.Move, fact func(db.Tx, MovedCase) error) (moved campus.Moved, err error) {
 	err = s.InTx(ctx, "record a move", func(t db.Tx) error {
 		c, err := apply(t, m)
@@ -221,6 +221,7 @@ func peopleFrom(m campus.Move) string {
 	return db.JsonText(append([]campus.Stage{}, campus.OnlyPeopleFrom(m.Case.Kind, m.Stage)...))
 }
 
+// Nullable is an id for a column that may have none.
 func Nullable(id uuid.UUID) *uuid.UUID {
 	if id == uuid.Nil {
 		return nil
@@ -234,4 +235,30 @@ func OpenCase(t db.Tx, ref campus.CaseRef, owner CaseOwner, policyVersion string
 		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		ref.ID, ref.Kind, owner.University, owner.Campus, Nullable(owner.PersonID), campus.StageQueued, campus.WaitsForEngine,
 		t.Now, policyVersion, t.Now).Error
+}
+
+// NewCase is what OpenCase is told.
+type NewCase struct {
+	Ref           campus.CaseRef
+	Owner         CaseOwner
+	PolicyVersion string
+}
+
+// OpenCases files many new cases. It is queued, as Write does: what refers to them is queued after it.
+func OpenCases(t db.Tx, lot []NewCase) error {
+	return t.Write(`insert into cases
+			(id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
+		select v.id, v.kind, v.university, v.campus, v.person, @stage, @waits_for, cast(@now as timestamptz), v.policy,
+			cast(@now as timestamptz)
+		from unnest(cast(@ids as uuid[]), cast(@kinds as text[]), cast(@universities as text[]), cast(@campuses as text[]),
+			cast(@people as uuid[]), cast(@policies as text[]))
+			v (id, kind, university, campus, person, policy)`, map[string]any{
+		"now": t.Now, "stage": campus.StageQueued, "waits_for": campus.WaitsForEngine,
+		"ids":          db.Ids(lot, func(c NewCase) uuid.UUID { return c.Ref.ID }),
+		"kinds":        db.Column(lot, func(c NewCase) string { return string(c.Ref.Kind) }),
+		"universities": db.Column(lot, func(c NewCase) string { return c.Owner.University }),
+		"campuses":     db.Column(lot, func(c NewCase) string { return c.Owner.Campus }),
+		"people":       db.Ids(lot, func(c NewCase) uuid.UUID { return c.Owner.PersonID }),
+		"policies":     db.Column(lot, func(c NewCase) string { return c.PolicyVersion }),
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/google/uuid"
 
@@ -55,6 +56,39 @@ func AddEvent(t db.Tx, caseID uuid.UUID, event campus.Event, decision uuid.UUID)
 		"id": caseID, "now": t.Now, "kind": event.Kind, "actor": event.Actor.String(), "data": eventData(event),
 		"public": event.Public, "decision": Nullable(decision),
 	})
+}
+
+// CaseEvent is an entry of the timeline of a case.
+type CaseEvent struct {
+	Case  uuid.UUID
+	Event campus.Event
+}
+
+// AddEvents adds an entry to the timeline of each of many cases.
+func AddEvents(t db.Tx, lot []CaseEvent) error {
+	return t.Write(`insert into events (case_id, at, kind, actor, data, public)
+		select v.id, cast(@now as timestamptz), v.kind, v.actor, cast(v.data as jsonb), v.public
+		from unnest(cast(@ids as uuid[]), cast(@kinds as text[]), cast(@actors as text[]), cast(@datas as text[]),
+				cast(@publics as boolean[]))
+			v (id, kind, actor, data, public)`, map[string]any{
+		"now":     t.Now,
+		"ids":     db.Ids(lot, func(e CaseEvent) uuid.UUID { return e.Case }),
+		"kinds":   db.Column(lot, func(e CaseEvent) string { return e.Event.Kind }),
+		"actors":  db.Column(lot, func(e CaseEvent) string { return e.Event.Actor.String() }),
+		"datas":   db.Column(lot, func(e CaseEvent) string { return eventData(e.Event) }),
+		"publics": db.Column(lot, func(e CaseEvent) bool { return e.Event.Public }),
+	})
+}
+
+// AddToEvent puts counts into the event of a move: what the workflow cannot know before the fact is there.
+func AddToEvent(t db.Tx, m campus.Move, counts map[string]int) error {
+	data := make(map[string]string, len(counts))
+	for what, n := range counts {
+		data[what] = strconv.Itoa(n)
+	}
+	return t.Write(`update events set data = data || cast(@data as jsonb) where id = (
+		select id from events where case_id = @id and kind = @kind order by id desc limit 1)`,
+		map[string]any{"data": db.JsonText(data), "id": m.Case.ID, "kind": m.Events[0].Kind})
 }
 
 func eventData(event campus.Event) string {

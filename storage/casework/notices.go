@@ -57,17 +57,23 @@ func insertNotice(t db.Tx, n newNotice) error {
 		values (@id, @person, @staff, @case, @template, coalesce((select max(version) from notice_templates
 			where university = @university and template = @template), 0), @params, @now, @expires, @now)`, map[string]any{
 		"id": id, "person": n.person, "staff": n.staff, "case": n.caseID, "template": n.notice.Template,
-		"university": n.university, "params": t.Keys.Seal(NoticeContext(id), params), "now": t.Now, "expires": n.expires,
+		"university": n.university, "params": t.Keys.Seal(noticeContext(id), params), "now": t.Now, "expires": n.expires,
 	})
 }
 
-// QueueNotices keeps the same message to many people of a university, in one statement. Each is sealed for itself, as
-// its parameters are bound to its id.
-func QueueNotices(t db.Tx, university string, people []uuid.UUID, caseID uuid.UUID, notice campus.Notice) error {
-	if len(people) == 0 {
-		return nil
-	}
-	params, err := json.Marshal(notice.Params)
+// Mailing is the same message to many people of a university.
+type Mailing struct {
+	University string
+	People     []uuid.UUID
+	Case       *uuid.UUID
+	Notice     campus.Notice
+	Expires    *time.Time // when it is of no use any more; nil: never
+}
+
+// QueueNotices keeps a message to many people, with one statement however many they are; to nobody it costs the same.
+// Each is sealed for itself, as its parameters are bound to its id.
+func QueueNotices(t db.Tx, m Mailing) error {
+	params, err := json.Marshal(m.Notice.Params)
 	if err != nil {
 		return fmt.Errorf("write a notice: %w", err)
 	}
@@ -75,24 +81,30 @@ func QueueNotices(t db.Tx, university string, people []uuid.UUID, caseID uuid.UU
 		id, person uuid.UUID
 		params     []byte
 	}
-	rows := make([]sealed, len(people))
-	for i, person := range people {
+	rows := make([]sealed, len(m.People))
+	for i, person := range m.People {
 		id, err := uuid.NewV7()
 		if err != nil {
 			return err
 		}
-		rows[i] = sealed{id, person, t.Keys.Seal(NoticeContext(id), params)}
+		rows[i] = sealed{id, person, t.Keys.Seal(noticeContext(id), params)}
 	}
-	return t.Exec(`insert into notices (id, person_id, case_id, template, template_version, params, created_at, next_try)
-		select n.id, n.person_id, ?, ?, coalesce((select max(version) from notice_templates where university = ? and template = ?), 0),
-			n.params, ?, ? from unnest(?::uuid[], ?::uuid[], ?::bytea[]) as n (id, person_id, params)`,
-		caseID, notice.Template, university, notice.Template, t.Now, t.Now,
-		db.Column(rows, func(r sealed) uuid.UUID { return r.id }), db.Column(rows, func(r sealed) uuid.UUID { return r.person }),
-		db.Column(rows, func(r sealed) []byte { return r.params })).Error
+	return t.Write(`insert into notices
+			(id, person_id, case_id, template, template_version, params, created_at, expires_at, next_try)
+		select n.id, n.person_id, cast(@case as uuid), @template, coalesce((select max(version) from notice_templates
+				where university = @university and template = @template), 0),
+			n.params, cast(@now as timestamptz), cast(@expires as timestamptz), cast(@now as timestamptz)
+		from unnest(cast(@ids as uuid[]), cast(@people as uuid[]), cast(@params as bytea[]))
+			n (id, person_id, params)`, map[string]any{
+		"case": m.Case, "template": m.Notice.Template, "university": m.University, "now": t.Now, "expires": m.Expires,
+		"ids":    db.Ids(rows, func(r sealed) uuid.UUID { return r.id }),
+		"people": db.Ids(rows, func(r sealed) uuid.UUID { return r.person }),
+		"params": db.Column(rows, func(r sealed) []byte { return r.params }),
+	})
 }
 
-// NoticeContext binds sealed parameters to their notice.
-func NoticeContext(id uuid.UUID) string { return "notices.params/" + id.String() }
+// noticeContext binds sealed parameters to their notice.
+func noticeContext(id uuid.UUID) string { return "notices.params/" + id.String() }
 
 // Notice is a message with what it takes to send it.
 type Notice struct {
@@ -126,7 +138,7 @@ func (n Notice) In(language campus.Language) campus.Message {
 func (s *Store) openNotices(ctx context.Context, sealed []Notice) []Notice {
 	notices := make([]Notice, 0, len(sealed))
 	for _, n := range sealed {
-		params, err := s.Keys.Open(NoticeContext(n.ID), n.Sealed)
+		params, err := s.Keys.Open(noticeContext(n.ID), n.Sealed)
 		if err == nil {
 			err = json.Unmarshal(params, &n.Params)
 		}

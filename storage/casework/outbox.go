@@ -53,6 +53,29 @@ func enqueue(ctx context.Context, t db.Tx, row OutboxRow, input any) error {
 	})
 }
 
+// Start is the start of a case's workflow, of which a row of the outbox or of the line consists.
+type Start struct {
+	Case       campus.CaseRef
+	University string
+	Place      time.Time // in the line
+	Input      string    // JSON
+	Trace      string
+}
+
+// EnqueueStarts asks for the workflows of many cases, in their order.
+func EnqueueStarts(t db.Tx, lot []Start) error {
+	return t.Write(`insert into outbox (kind, workflow, workflow_id, input, trace, created_at, next_try)
+		select @kind, v.workflow, v.id, cast(v.input as jsonb), v.trace, cast(@now as timestamptz), cast(@now as timestamptz)
+		from unnest(cast(@workflows as text[]), cast(@ids as text[]), cast(@inputs as text[]), cast(@traces as text[]))
+			with ordinality v (workflow, id, input, trace, n) order by v.n`, map[string]any{
+		"now": t.Now, "kind": StartRow,
+		"workflows": db.Column(lot, func(s Start) string { return string(s.Case.Kind) }),
+		"ids":       db.Column(lot, func(s Start) string { return s.Case.WorkflowID() }),
+		"inputs":    db.Column(lot, func(s Start) string { return s.Input }),
+		"traces":    db.Column(lot, func(s Start) string { return s.Trace }),
+	})
+}
+
 // Delivery is what became of one row.
 type Delivery struct {
 	Done   bool          // delivered, or known to have been delivered before

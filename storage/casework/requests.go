@@ -65,7 +65,7 @@ func OpenRequest(t db.Tx, req Request) (requestRow, error) {
 	return FindRequest(t, req)
 }
 
-// FindRequest returns the request that has a key, nothing if none has; a conflict if it is another one.
+// FindRequest is the request that has a key, nothing if none has; a conflict if it is another one.
 func FindRequest(t db.Tx, req Request) (requestRow, error) {
 	var first requestRow
 	if err := t.Raw(`select id, actor, route, body_hash, status, response from requests where key = ?`, req.Key).
@@ -94,6 +94,46 @@ func CloseRequest(t db.Tx, key string, status int, response any) error {
 	}
 	return t.Exec(`update requests set status = ?, response = ? where key = ? and response is null`, status, string(body),
 		key).Error
+}
+
+// Answered is a request with the answer it gets.
+type Answered struct {
+	Request
+	Answer any
+}
+
+// KeepAnswers keeps many requests with their answers, and tells by their ids which are new. Those whose keys are taken
+// are left alone.
+func KeepAnswers(t db.Tx, lot []Answered) (kept map[uuid.UUID]bool, err error) {
+	var fresh []uuid.UUID
+	err = t.Raw(`insert into requests (key, id, actor, route, body_hash, created_at, status, response)
+		select v.key, v.id, v.actor, v.route, v.body_hash, ?, 200, v.response::jsonb
+		from unnest(?::text[], ?::uuid[], ?::text[], ?::text[], ?::bytea[], ?::text[])
+			v (key, id, actor, route, body_hash, response)
+		on conflict (key) do nothing returning id`,
+		t.Now,
+		db.Column(lot, func(a Answered) string { return a.Key }),
+		db.Ids(lot, func(a Answered) uuid.UUID { return a.ID }),
+		db.Column(lot, func(a Answered) string { return a.Actor.String() }),
+		db.Column(lot, func(a Answered) string { return a.Route }),
+		db.Column(lot, func(a Answered) []byte { return a.BodyHash }),
+		db.Column(lot, func(a Answered) string { return db.JsonText(a.Answer) })).Scan(&fresh).Error
+	if err != nil {
+		return nil, fmt.Errorf("keep the idempotency keys: %w", err)
+	}
+	kept = make(map[uuid.UUID]bool, len(fresh))
+	for _, id := range fresh {
+		kept[id] = true
+	}
+	return kept, nil
+}
+
+// ForgetRequests lets go of requests that were refused, so that they may be tried again under their keys.
+func ForgetRequests(t db.Tx, ids ...uuid.UUID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return t.Exec(`delete from requests where id in ?`, ids).Error
 }
 
 // KeepRequest keeps a request whose parts are requests of their own. Conflict: idempotency_key_reused.

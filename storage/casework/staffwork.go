@@ -352,18 +352,12 @@ func (i lateItem) holder(staff []StaffRow, kind campus.WorkItemKind, place strin
 	return uuid.Nil
 }
 
-// LikePattern returns a text as a pattern that finds it anywhere.
+// LikePattern is a text as a pattern that finds it anywhere.
 func LikePattern(text string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 }
 
-// SetStaffLanguage changes the language of mail to a member of staff.
-func (s *Store) SetStaffLanguage(ctx context.Context, id uuid.UUID, language campus.Language) error {
-	return s.InTx(ctx, "set the language of a member of staff", func(t db.Tx) error {
-		return t.Exec(`update staff set language = ? where id = ?`, language, id).Error
-	})
-}
-
+// StaffRow is a member of staff as the table of area people has them.
 type StaffRow struct {
 	ID         uuid.UUID `gorm:"primaryKey"`
 	University string

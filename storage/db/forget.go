@@ -8,10 +8,21 @@ import (
 // A file is forgotten in the transaction that says nobody needs it any more: from then on it reads as gone, and its key
 // waits in forgotten_files until the object store has deleted the object. No case stops while the store is down.
 
-// ThenForgotten goes on from the update of the rows whose files are forgotten.
-const ThenForgotten = ` returning object_key),
+// What others' statements say of forgotten files.
+const (
+	// ThenForgotten goes on from the update of the rows whose files are forgotten.
+	ThenForgotten = ` returning object_key),
 	forgotten as (insert into forgotten_files (object_key, at) select object_key, @now from forgot on conflict do nothing)
 	select object_key from forgot`
+	// KeptAgain has a file not be forgotten any more, beside what else the statement does. Its key follows, and a bracket.
+	KeptAgain = `, kept as (delete from forgotten_files where object_key = `
+)
+
+// ForgetKey forgets a file that no row tells of.
+func ForgetKey(t Tx, key string) error {
+	return t.Write(`insert into forgotten_files (object_key, at) values (@key, @now) on conflict do nothing`,
+		map[string]any{"key": key, "now": t.Now})
+}
 
 // Forget forgets the files of the rows that a statement marks, and answers how many.
 func (s *DB) Forget(ctx context.Context, query Statement, words map[string]any) (int, error) {

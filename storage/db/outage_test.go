@@ -27,7 +27,7 @@ func TestConnectionBreaksInTheMiddle(t *testing.T) {
 		table string
 		call  func(ctx context.Context) error
 	}{
-		"a transaction":           {"line", func(ctx context.Context) error { return storagetest.Err(s.Cards.Apply(ctx, req, a)) }},
+		"a transaction":           {"line", func(ctx context.Context) error { return storagetest.Err(s.Apply(ctx, req, a)) }},
 		"a move":                  {"events", func(ctx context.Context) error { return storagetest.Err(s.Casework.Record(ctx, oneEvent(s))) }},
 		"a statement without one": {"attempts", func(ctx context.Context) error { return storagetest.Err(s.Casework.OpenAttempt(ctx, ref, 1)) }},
 		"a look":                  {"sessions", func(ctx context.Context) error { return storagetest.Err(s.People.FindSession(ctx, token)) }},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -233,10 +232,11 @@ func (s *Store) SendWave(ctx context.Context, m campus.Move, w Wave) (moved camp
 		if err != nil {
 			return err
 		}
-		if err := casework.QueueNotices(t, c.University, people, c.ID, w.Notice); err != nil {
+		mail := casework.Mailing{University: c.University, People: people, Case: &c.ID, Notice: w.Notice}
+		if err := casework.QueueNotices(t, mail); err != nil {
 			return err
 		}
-		if err := say(t, m, map[string]int{"count": len(people)}); err != nil {
+		if err := casework.AddToEvent(t, m, map[string]int{"count": len(people)}); err != nil {
 			return err
 		}
 		return t.Exec(`update invitation_waves set size = ? where campaign_id = ? and seq = ?`, len(people), c.ID,
@@ -306,18 +306,7 @@ func (s *Store) EndCampaign(ctx context.Context, m campus.Move) (campus.Moved, e
 		if len(found) == 0 {
 			return errors.New("a campaign without a case")
 		}
-		return say(t, m, map[string]int{"invited": found[0].Invited, "applied": found[0].Applied,
+		return casework.AddToEvent(t, m, map[string]int{"invited": found[0].Invited, "applied": found[0].Applied,
 			"reminded": found[0].Reminded})
 	})
-}
-
-// say puts counts into the event of a move: what the workflow cannot know before the fact is there.
-func say(t db.Tx, m campus.Move, counts map[string]int) error {
-	data := make(map[string]string, len(counts))
-	for what, n := range counts {
-		data[what] = strconv.Itoa(n)
-	}
-	return t.Write(`update events set data = data || cast(@data as jsonb) where id = (
-		select id from events where case_id = @id and kind = @kind order by id desc limit 1)`,
-		map[string]any{"data": db.JsonText(data), "id": m.Case.ID, "kind": m.Events[0].Kind})
 }

@@ -8,12 +8,27 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
+	"campuscard/storage/casework"
 	"campuscard/storage/db"
 )
 
 // LeaveLine takes an application out of the line; one that is not there any more is no error.
 func LeaveLine(t db.Tx, id uuid.UUID) error {
 	return t.Exec(`delete from line where case_id = ?`, id).Error
+}
+
+// JoinLine puts applications in the line, each at its place. It is queued, as Write does.
+func JoinLine(t db.Tx, lot []casework.Start) error {
+	return t.Write(`insert into line (case_id, university, place, input, trace)
+		select v.id, v.university, v.place, cast(v.input as jsonb), v.trace
+		from unnest(cast(@ids as uuid[]), cast(@universities as text[]), cast(@places as timestamptz[]),
+			cast(@inputs as text[]), cast(@traces as text[])) v (id, university, place, input, trace)`, map[string]any{
+		"ids":          db.Ids(lot, func(s casework.Start) uuid.UUID { return s.Case.ID }),
+		"universities": db.Column(lot, func(s casework.Start) string { return s.University }),
+		"places":       db.Column(lot, func(s casework.Start) time.Time { return s.Place }),
+		"inputs":       db.Column(lot, func(s casework.Start) string { return s.Input }),
+		"traces":       db.Column(lot, func(s casework.Start) string { return s.Trace }),
+	})
 }
 
 // The line's measure of itself.
@@ -75,28 +90,47 @@ func (s *Store) LetIn(ctx context.Context, p campus.RushPolicy, limit int) (take
 		if room < 1 {
 			return nil
 		}
-		// The inner limit stands in the text, so that the plan that is kept is one for so few.
-		moved := t.Exec(`with next as (
-				select case_id from (
-					select l.*, row_number() over (partition by l.university order by l.place, l.case_id) as turn
-					from universities u cross join lateral
-						(select * from line where university = u.code order by place, case_id limit 100) l) q
-				order by turn, place, case_id limit @room),
-			gone as (delete from line where case_id in (select case_id from next) returning case_id, input, trace, place)
-			insert into outbox (kind, workflow, workflow_id, input, trace, created_at, next_try)
-			select 'start', @kind, @kind || '/' || case_id, input, trace, @now, @now from gone order by place`,
-			map[string]any{"kind": string(campus.ApplicationCase), "now": t.Now, "room": room})
-		taken = int(moved.RowsAffected)
-		if moved.Error != nil {
-			return moved.Error
+		next, err := takeFromLine(t, room)
+		if err != nil {
+			return err
+		}
+		taken = len(next)
+		if err := casework.EnqueueStarts(t, next); err != nil {
+			return err
 		}
 		return keepPace(t, p, now, taken, room)
 	})
 	return taken, err
 }
 
-// pressed returns the policy with the pace that holds at this moment: a slower one while applications come so fast that
-// accepting them needs the machine.
+// takeFromLine takes those whose turn it is out of the line, in the order of their places.
+func takeFromLine(t db.Tx, room int) ([]casework.Start, error) {
+	var next []struct {
+		CaseID     uuid.UUID
+		University string
+		Place      time.Time
+		Input      string
+		Trace      string
+	}
+	// The inner limit stands in the text, so that the plan that is kept is one for so few.
+	err := t.Raw(`with next as (
+			select case_id from (
+				select l.*, row_number() over (partition by l.university order by l.place, l.case_id) as turn
+				from universities u cross join lateral
+					(select * from line where university = u.code order by place, case_id limit 100) l) q
+			order by turn, place, case_id limit @room),
+		gone as (delete from line where case_id in (select case_id from next) returning *)
+		select * from gone order by place`, map[string]any{"room": room}).Scan(&next).Error
+	starts := make([]casework.Start, len(next))
+	for i, n := range next {
+		starts[i] = casework.Start{Case: campus.CaseRef{Kind: campus.ApplicationCase, ID: n.CaseID}, University: n.University,
+			Place: n.Place, Input: n.Input, Trace: n.Trace}
+	}
+	return starts, err
+}
+
+// pressed is the policy with the pace that holds at this moment: a slower one while applications come so fast that
+// accepting them needs the house.
 func pressed(p campus.RushPolicy, now pace) campus.RushPolicy {
 	if p.Pressing > 0 && now.Came >= crowd(p) {
 		p.StartsPerSecond = p.PressedStarts

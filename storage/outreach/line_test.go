@@ -178,7 +178,7 @@ func TestWhoWithdrawsLeavesTheLine(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
 	p := h.Person()
-	accepted, err := h.Cards.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), h.NewApplication(p))
+	accepted, err := h.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), h.NewApplication(p))
 	require.NoError(t, err)
 	place, err := h.Outreach.LinePlace(t.Context(), storagetest.Rush, accepted.ID)
 	require.NoError(t, err)

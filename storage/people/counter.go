@@ -262,7 +262,7 @@ func OpenAct(t db.Tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (Co
 	return act, insertAct(t, act, "counter."+string(a.Kind))
 }
 
-// ActNow returns an act that is done in this transaction.
+// ActNow is an act that is done in this transaction. Errors are those of OpenAct.
 func ActNow(t db.Tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
 	act, err := OpenAct(t, id, who, a)
 	if err != nil {
@@ -272,7 +272,12 @@ func ActNow(t db.Tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (Cou
 	return act, t.Exec(`update counter_acts set done_at = ? where id = ?`, t.Now, id).Error
 }
 
-// CounterActs returns what was done for a person at the counter, newest first.
+// SetActCase says which case an act has opened. It is queued, as Write does.
+func SetActCase(t db.Tx, act, caseID uuid.UUID) error {
+	return t.Write(`update counter_acts set case_id = @case where id = @id`, map[string]any{"case": caseID, "id": act})
+}
+
+// CounterActs are what was done for a person at the counter, newest first.
 func (s *Store) CounterActs(ctx context.Context, person, after uuid.UUID, limit int) ([]CounterAct, error) {
 	acts := []CounterAct{}
 	err := s.Read(ctx).Raw(selectAct+` where a.person_id = @person and (cast(@after as uuid) is null or a.id < @after)

@@ -42,7 +42,7 @@ func TestRenewedPermitsNameTheSameHolder(t *testing.T) {
 			require.Equal(t, map[bool]string{true: "done", false: "pickup_document"}[same], storagetest.Outcome(c.Try(pickup)), "kiosk")
 
 			applicant := c.Person(permitHolder)
-			_, err = c.Cards.Apply(t.Context(), storagetest.Request(campus.Student(applicant.ID)),
+			_, err = c.Apply(t.Context(), storagetest.Request(campus.Student(applicant.ID)),
 				c.NewApplication(applicant, func(a *cards.NewApplication) { a.DocumentNumber = number }))
 			require.Equal(t, same, err == nil, "application: %v", err)
 		})
@@ -76,7 +76,7 @@ func TestPermanentResidenceCards(t *testing.T) {
 		}
 		apply := func(change func(*cards.NewApplication)) (storagetest.Person, cards.Accepted, error) {
 			p := h.Person(holder)
-			accepted, err := h.Cards.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), h.NewApplication(p, change))
+			accepted, err := h.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), h.NewApplication(p, change))
 			return p, accepted, err
 		}
 		until := func(day campus.Date) func(*cards.NewApplication) {

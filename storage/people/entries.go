@@ -135,13 +135,24 @@ func (e *studentEntry) noteWrong(t db.Tx, _ account) error {
 	if e.number < e.policy.WrongEntries {
 		return nil
 	}
-	return t.Exec(`with locked as (
+	var locked []struct {
+		ID         uuid.UUID
+		University string
+	}
+	err := t.Raw(`with locked as (
 			update sign_in_entries set locked_at = @now
 			where who = @who and day = @day and wrong >= @limit and locked_at is null returning person_id)
-		insert into audit (at, actor, action, subject, university)
-		select @now, @system, 'sign_in.lock', 'person/' || p.id, p.university from locked join people p on p.id = locked.person_id`,
-		map[string]any{"now": t.Now, "who": e.row, "day": e.day, "limit": e.policy.WrongEntries,
-			"system": campus.System().String()}).Error
+		select p.id, p.university from locked join people p on p.id = locked.person_id`,
+		map[string]any{"now": t.Now, "who": e.row, "day": e.day, "limit": e.policy.WrongEntries}).Scan(&locked).Error
+	if err != nil {
+		return err
+	}
+	var lines []casework.Audited
+	for _, who := range locked {
+		lines = append(lines, casework.Audited{By: campus.System(), Action: "sign_in.lock",
+			Subject: "person/" + who.ID.String(), University: who.University})
+	}
+	return casework.AddAudits(t, lines)
 }
 
 // forgive takes back the entries up to this right one; wrong ones that came after it stay counted. With a code all do
@@ -196,13 +207,18 @@ func (e *staffEntry) count(t db.Tx) (a account, refusal, err error) {
 	return a, nil, err
 }
 
-// noteWrong keeps in the audit trail that a member of staff begins to wait.
+// noteWrong keeps in the audit trail that a member of staff begins to wait. For a username that nobody has it costs
+// the same.
 func (e *staffEntry) noteWrong(t db.Tx, a account) error {
 	if !e.delays.began() {
 		return nil
 	}
-	return t.Exec(`insert into audit (at, actor, action, subject, university)
-		select ?, ?, 'sign_in.delay', 'staff/' || id, university from staff where id = ?`, t.Now, campus.System().String(), a.ID).Error
+	var lines []casework.Audited
+	if a.ID != uuid.Nil {
+		lines = []casework.Audited{{By: campus.System(), Action: "sign_in.delay", Subject: "staff/" + a.ID.String(),
+			University: e.who.University}}
+	}
+	return casework.AddAudits(t, lines)
 }
 
 func (e *staffEntry) forgive(t db.Tx, _ account) error { return e.delays.forgive(t) }

@@ -79,7 +79,7 @@ func (s *Store) ChangePhone(ctx context.Context, req casework.Request, policy ca
 			return err
 		}
 		if refusal != nil {
-			return t.Exec(`delete from requests where key = ?`, req.Key).Error
+			return casework.ForgetRequests(t, req.ID)
 		}
 		phone, err := newPhone(t, who.Session)
 		if err != nil {

@@ -172,7 +172,7 @@ func (s *Store) ImportPeople(ctx context.Context, university string, roster []Ro
 			return err
 		}
 		faults = append(faults, kept...)
-		if err := doubtRosterPhones(t, university, rows); err != nil {
+		if err := tellRosterPhones(t, university, rows); err != nil {
 			return err
 		}
 		return t.Clauses(clause.OnConflict{
@@ -312,6 +312,7 @@ func (s *Store) Identity(ctx context.Context, id uuid.UUID) (Identity, error) {
 	return s.Identify(row)
 }
 
+// Identify opens what a row of the roster has sealed.
 func (s *Store) Identify(row PersonRow) (Identity, error) {
 	document, err := s.Keys.Open(DocumentContext(row.University, row.Number), row.Document)
 	if err != nil {
@@ -325,8 +326,12 @@ func (s *Store) Identify(row PersonRow) (Identity, error) {
 
 // SetLanguage changes the language a person is spoken to in.
 func (s *Store) SetLanguage(ctx context.Context, id uuid.UUID, language campus.Language) error {
-	_, err := s.Pool.Exec(ctx, `update people set language = $1 where id = $2`, language, id)
-	return db.Wrap("set the language", err)
+	return db.Wrap("set the language", SetLanguage(s.Read(ctx), id, language))
+}
+
+// SetLanguage is the method of that name within a transaction.
+func SetLanguage(t db.Tx, id uuid.UUID, language campus.Language) error {
+	return t.Write(`update people set language = @language where id = @id`, map[string]any{"language": language, "id": id})
 }
 
 // KeepGraduation keeps the day on which the registry has a person's studies end, when it is another than the roster's.

@@ -14,12 +14,13 @@ import (
 type phoneSource string
 
 const (
-	phoneByHolder  phoneSource = "holder"
+	phoneByHolder phoneSource = "holder"
+	// PhoneByCounter is a number that was given at the counter.
 	PhoneByCounter phoneSource = "counter"
 )
 
 // SetPhone puts another number on file, and says so to the person: on the way that they have now, and at the old
-// number.
+// number. Invalid: phone_same.
 func SetPhone(t db.Tx, by campus.Actor, person uuid.UUID, phone string, source phoneSource) error {
 	var old struct{ Phone, University string }
 	if err := t.Raw(`select phone, university from people where id = ? for no key update`,
@@ -33,7 +34,7 @@ func SetPhone(t db.Tx, by campus.Actor, person uuid.UUID, phone string, source p
 		phone, source, t.Now, person).Error; err != nil {
 		return fmt.Errorf("keep the phone: %w", err)
 	}
-	if err := doubtPhone(t, by, person); err != nil {
+	if err := tellPhoneChanged(t, by, person); err != nil {
 		return err
 	}
 	changed := campus.Notice{Template: "notice.phone_changed"}
@@ -52,29 +53,25 @@ func phoneSame() error {
 	return campus.FieldErrorf("phone", "phone_same", "this is the number on file")
 }
 
-// doubtPhone takes the verdict on the old number from the application that is open: it says nothing about the new one
-// (A3). The carrier is asked again when the applicant has it looked at, and until then nobody approves.
-func doubtPhone(t db.Tx, by campus.Actor, person uuid.UUID) error {
-	var open []uuid.UUID
-	if err := t.Raw(`select id from applications where person_id = ? and closed_at is null`,
-		person).Scan(&open).Error; err != nil {
-		return fmt.Errorf("find the open application: %w", err)
-	}
-	for _, application := range open {
-		if err := t.Exec(`update findings set verdict = ?, reason = ?, checked_at = ? where application_id = ? and item = ?`,
-			campus.Unknown, campus.PhoneChangedReason, t.Now, application, campus.PhoneItem).Error; err != nil {
-			return fmt.Errorf("doubt the phone: %w", err)
-		}
-		event := campus.Event{Kind: "phone_changed", Actor: by, Public: true}
-		if err := casework.AddEvent(t, application, event, uuid.Nil); err != nil {
+// phoneChanged are told in the same transaction that the number on file of somebody is another one now.
+var phoneChanged []func(t db.Tx, by campus.Actor, person uuid.UUID) error
+
+// WhenPhoneChanges registers what another area has to do when the number on file of a person changes.
+func WhenPhoneChanges(tell func(t db.Tx, by campus.Actor, person uuid.UUID) error) {
+	phoneChanged = append(phoneChanged, tell)
+}
+
+func tellPhoneChanged(t db.Tx, by campus.Actor, person uuid.UUID) error {
+	for _, tell := range phoneChanged {
+		if err := tell(t, by, person); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// doubtRosterPhones does the same for those of whom a roster brings another number while their application is open.
-func doubtRosterPhones(t db.Tx, university string, rows []PersonRow) error {
+// tellRosterPhones tells of those for whom a roster brings another number while their application is open.
+func tellRosterPhones(t db.Tx, university string, rows []PersonRow) error {
 	var changed []uuid.UUID
 	err := t.Raw(`update people p set phone_changed_at = ? from unnest(?::text[], ?::text[]) v (number, phone)
 		where p.university = ? and p.number = v.number and p.phone <> v.phone and p.phone_source = 'roster'
@@ -86,22 +83,9 @@ func doubtRosterPhones(t db.Tx, university string, rows []PersonRow) error {
 		return fmt.Errorf("find whose phone the roster changes: %w", err)
 	}
 	for _, person := range changed {
-		if err := doubtPhone(t, campus.System(), person); err != nil {
+		if err := tellPhoneChanged(t, campus.System(), person); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// PhoneLookedAt refuses an approval as long as the number on file is another than the one that was checked (A3).
-// Conflict: phone_unchecked.
-func PhoneLookedAt(t db.Tx, application uuid.UUID) error {
-	var changed bool
-	err := t.Raw(`select exists (select 1 from findings where application_id = ? and item = ? and reason = ?)`,
-		application, campus.PhoneItem, campus.PhoneChangedReason).Row().Scan(&changed)
-	if err == nil && changed {
-		return campus.Errorf(campus.Conflict, "phone_unchecked",
-			"the phone of application %s was changed after it was checked", application)
-	}
-	return err
 }

@@ -89,3 +89,10 @@ func (s *Store) StaffMember(ctx context.Context, id uuid.UUID) (campus.StaffMemb
 	return campus.StaffMember{ID: row.ID, University: row.University, Username: row.Username, Name: row.Name,
 		Grants: row.Grants}, nil
 }
+
+// SetStaffLanguage changes the language of mail to a member of staff.
+func (s *Store) SetStaffLanguage(ctx context.Context, id uuid.UUID, language campus.Language) error {
+	return s.InTx(ctx, "set the language of a member of staff", func(t db.Tx) error {
+		return t.Exec(`update staff set language = ? where id = ?`, language, id).Error
+	})
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"math/big"
 	"time"
@@ -29,38 +28,29 @@ func (s *Store) SendUnlockCode(ctx context.Context, policy campus.SignInPolicy, 
 	row := entryKey(s.Keys, university, number)
 	err = s.InTx(ctx, "send an unlock code", func(t db.Tx) error {
 		until = campus.DateOf(t.Now).End()
-		var sent struct{ PersonID *uuid.UUID }
-		if err := t.Raw(`update sign_in_entries set codes = array_append(codes, @code), code_tries = 0
-			where who = @who and day = @today and wrong >= @limit and cardinality(codes) < @most returning person_id`,
+		var sent []struct {
+			ID         uuid.UUID
+			University string
+		}
+		if err := t.Raw(`with sent as (
+				update sign_in_entries set codes = array_append(codes, @code), code_tries = 0
+				where who = @who and day = @today and wrong >= @limit and cardinality(codes) < @most returning person_id)
+			select p.id, p.university from sent join people p on p.id = sent.person_id where p.phone <> ''`,
 			map[string]any{"code": unlockHash(t.Keys, row, code), "who": row, "today": campus.DateOf(t.Now),
 				"limit": policy.WrongEntries, "most": policy.UnlockCodes}).Scan(&sent).Error; err != nil {
 			return err
 		}
-		return queueUnlockCode(t, sent.PersonID, code, until)
+		mail := casework.Mailing{Expires: &until, // to nobody it costs the same
+			Notice: campus.Notice{Template: "notice.unlock_code", Params: map[string]string{"code": code}}}
+		for _, to := range sent {
+			mail.University, mail.People = to.University, []uuid.UUID{to.ID}
+		}
+		return casework.QueueNotices(t, mail)
 	})
 	return until, err
 }
 
-// queueUnlockCode keeps the message to a person with a phone. For nobody it does the same, and keeps nothing.
-func queueUnlockCode(t db.Tx, person *uuid.UUID, code string, until time.Time) error {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return err
-	}
-	notice := campus.Notice{Template: "notice.unlock_code", Params: map[string]string{"code": code}}
-	params, err := json.Marshal(notice.Params)
-	if err != nil {
-		return fmt.Errorf("write a notice: %w", err)
-	}
-	return t.Exec(`insert into notices (id, person_id, template, template_version, params, created_at, expires_at, next_try)
-		select @id, p.id, @template, coalesce((select max(version) from notice_templates
-			where university = p.university and template = @template), 0), @params, @now, @until, @now
-		from people p where p.id = @person and p.phone <> ''`,
-		map[string]any{"id": id, "template": notice.Template, "params": t.Keys.Seal(casework.NoticeContext(id), params), "now": t.Now,
-			"until": until, "person": person}).Error
-}
-
-// unlockHash returns how a code is kept, bound to its number.
+// unlockHash is how a code is kept, bound to its number.
 func unlockHash(keys db.Keyring, row []byte, code string) []byte {
 	return keys.Keyed("sign_in_entries.codes/"+hex.EncodeToString(row), code)
 }

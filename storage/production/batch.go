@@ -65,16 +65,18 @@ func (s *Store) OpenBatch(ctx context.Context, n NewBatch) (opened bool, err err
 // several workers at one moment one opens it. The first call ever only keeps the time.
 func (s *Store) OpenScheduledBatch(ctx context.Context, n NewBatch, due func(last, now time.Time) bool) error {
 	return s.InTx(ctx, "follow the schedule of batches", func(t db.Tx) error {
+		if err := people.TakeTurn(t, n.University); err != nil {
+			return err
+		}
 		var last *time.Time
-		if err := t.Raw(`select batches_looked_at from universities where code = ? for no key update`,
-			n.University).Row().Scan(&last); err != nil {
+		if err := t.Raw(`select max(at) from batch_rounds where university = ?`, n.University).Row().Scan(&last); err != nil {
 			return err
 		}
 		if last != nil && !due(*last, t.Now) {
 			return nil
 		}
-		if err := t.Exec(`update universities set batches_looked_at = ? where code = ?`, t.Now,
-			n.University).Error; err != nil || last == nil {
+		if err := t.Exec(`insert into batch_rounds (university, at) values (?, ?)
+			on conflict (university) do update set at = excluded.at`, n.University, t.Now).Error; err != nil || last == nil {
 			return err
 		}
 		_, err := openBatch(ctx, t, n)

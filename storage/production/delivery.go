@@ -63,7 +63,7 @@ func (s *Store) TakeShipment(ctx context.Context, r Shipment) error {
 }
 
 func takeShipment(ctx context.Context, t db.Tx, r Shipment, id uuid.UUID) error {
-	cards, err := LockPlastics(t, SelectPlastics+`id in ? and batch_id = ?`+LockInOrder, append(r.Plastics, uuid.Nil), r.Batch)
+	cards, err := lockPlastics(t, selectPlastics+`id in ? and batch_id = ?`+lockInOrder, append(r.Plastics, uuid.Nil), r.Batch)
 	if err != nil {
 		return err
 	}
@@ -113,10 +113,10 @@ func shipCards(ctx context.Context, t db.Tx, b Batch, delivery uuid.UUID, cards 
 		}
 		making = true
 		change := campus.Change{Actor: campus.Machine("bureau"), Channel: "bureau", Reason: "reported"}
-		if err := SetPlastic(t, p, campus.PlasticShipped, change); err != nil {
+		if err := setPlastic(t, p, campus.PlasticShipped, change); err != nil {
 			return err
 		}
-		if err := Nudge(ctx, t, campus.PlasticCase, []uuid.UUID{p.CaseID}); err != nil {
+		if err := nudge(ctx, t, campus.PlasticCase, []uuid.UUID{p.CaseID}); err != nil {
 			return err
 		}
 	}
@@ -145,7 +145,7 @@ func settleBatch(ctx context.Context, t db.Tx, batch uuid.UUID, leftBureau bool)
 	if making > 0 || shipped > 0 && !leftBureau {
 		return nil
 	}
-	return Nudge(ctx, t, campus.BatchCase, []uuid.UUID{batch})
+	return nudge(ctx, t, campus.BatchCase, []uuid.UUID{batch})
 }
 
 // Placed is a card that was put into a compartment.
@@ -287,7 +287,7 @@ func findDelivery(t db.Tx, id uuid.UUID, theirs func(KioskDelivery, string) bool
 // lockDelivery locks everything a receipt changes. All who change cards lock in this order: cards, batch, delivery,
 // kiosk; so nobody waits for somebody who waits for them.
 func lockDelivery(t db.Tx, d KioskDelivery) ([]Plastic, KioskDelivery, error) {
-	cards, err := LockPlastics(t, SelectPlastics+`delivery_id = ?`+LockInOrder, d.ID)
+	cards, err := lockPlastics(t, selectPlastics+`delivery_id = ?`+lockInOrder, d.ID)
 	if err != nil {
 		return nil, d, err
 	}
@@ -375,10 +375,10 @@ func receiveCard(ctx context.Context, t db.Tx, p Plastic, f fate, actor campus.A
 			return err
 		}
 	}
-	if err := SetPlastic(t, p, f.state, change); err != nil {
+	if err := setPlastic(t, p, f.state, change); err != nil {
 		return err
 	}
-	return Nudge(ctx, t, campus.PlasticCase, []uuid.UUID{p.CaseID})
+	return nudge(ctx, t, campus.PlasticCase, []uuid.UUID{p.CaseID})
 }
 
 // DeliveryCard is a card that a kiosk has to receive.

@@ -114,7 +114,7 @@ type EntryAnswer struct {
 // have left the batch are passed over.
 func (s *Store) SaveBatchOrder(ctx context.Context, batch uuid.UUID, number string, answers []EntryAnswer) error {
 	return s.InTx(ctx, "keep the order of a batch", func(t db.Tx) error {
-		cards, err := LockPlastics(t, SelectPlastics+`batch_id = ?`+LockInOrder, batch)
+		cards, err := lockPlastics(t, selectPlastics+`batch_id = ?`+lockInOrder, batch)
 		if err != nil {
 			return err
 		}
@@ -137,7 +137,7 @@ func (s *Store) SaveBatchOrder(ctx context.Context, batch uuid.UUID, number stri
 			}
 			told = append(told, p.CaseID)
 		}
-		if err := Nudge(ctx, t, campus.PlasticCase, told); err != nil {
+		if err := nudge(ctx, t, campus.PlasticCase, told); err != nil {
 			return err
 		}
 		return t.Exec(`update batches set number = ?, state = ?, sent_at = ? where id = ?`, number, campus.BatchSent, t.Now,
@@ -153,7 +153,7 @@ func saveEntry(t db.Tx, p Plastic, answer EntryAnswer) error {
 		if p.State != campus.PlasticOrdered { // a call-back was quicker, or there is nothing to make
 			return nil
 		}
-		return SetPlastic(t, p, campus.PlasticInProduction,
+		return setPlastic(t, p, campus.PlasticInProduction,
 			campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "ordered"})
 	}
 	next := campus.PlasticSpoilt
@@ -170,30 +170,19 @@ func saveEntry(t db.Tx, p Plastic, answer EntryAnswer) error {
 	if err := t.Exec(`update plastics set rejected = ? where id = ?`, reason, p.ID).Error; err != nil {
 		return err
 	}
-	if err := addRejection(t, p, reason); err != nil {
+	rejected := "bureau: does not take the card: " + reason
+	if err := casework.AddFailure(t, p.CaseID, campus.OrderStep(p.Seq), campus.Refused, rejected); err != nil {
 		return err
 	}
-	return SetPlastic(t, p, next,
+	return setPlastic(t, p, next,
 		campus.Change{Actor: campus.Machine("bureau"), Channel: "bureau", Reason: "rejected", Text: reason})
 }
 
-// addRejection keeps the bureau's refusal among the attempts of the card's case, where staff look for causes (K3).
-func addRejection(t db.Tx, p Plastic, reason string) error {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return err
-	}
-	return t.Exec(`insert into attempts (id, case_id, step, attempt, try, actor, started_at, finished_at, outcome, code, message)
-		values (?, ?, ?, 1, 1, ?, ?, ?, ?, ?, ?)`, id, p.CaseID, campus.OrderStep(p.Seq), campus.System().String(), t.Now, t.Now,
-		campus.AttemptFailed, campus.Refused, "bureau: does not take the card: "+reason).Error
-}
-
-// EndBatch closes a batch with its case. A card that it has not brought to its end waits for another batch, or is lost
-// when it was shipped and lose is set; a card that was only to be brought goes on waiting. Each card's workflow is
-// told.
+// EndBatch closes a batch with its case. What it has not brought to an end waits for another batch, or is lost when it
+// was shipped and lose is set; a card that was only to be brought goes on waiting. Each card's workflow is told.
 func (s *Store) EndBatch(ctx context.Context, m campus.Move, state campus.BatchState, lose bool) (campus.Moved, error) {
 	return s.casework.Move(ctx, m, func(t db.Tx) error {
-		cards, err := LockPlastics(t, SelectPlastics+`batch_id = ?`+LockInOrder, m.Case.ID)
+		cards, err := lockPlastics(t, selectPlastics+`batch_id = ?`+lockInOrder, m.Case.ID)
 		if err != nil {
 			return err
 		}
@@ -205,10 +194,10 @@ func (s *Store) EndBatch(ctx context.Context, m campus.Move, state campus.BatchS
 		for _, p := range cards {
 			switch {
 			case p.State == campus.PlasticShipped && lose:
-				err = SetPlastic(t, p, campus.PlasticLost, change)
+				err = setPlastic(t, p, campus.PlasticLost, change)
 				told = append(told, p.CaseID)
 			case p.State == campus.PlasticInProduction:
-				err = SetPlastic(t, p, campus.PlasticOrdered, change)
+				err = setPlastic(t, p, campus.PlasticOrdered, change)
 				back, told = append(back, p.ID), append(told, p.CaseID)
 			case p.State == campus.PlasticOrdered, p.State == campus.PlasticResent:
 				back, told = append(back, p.ID), append(told, p.CaseID)
@@ -221,7 +210,7 @@ func (s *Store) EndBatch(ctx context.Context, m campus.Move, state campus.BatchS
 			where id in ?`, append(back, uuid.Nil)).Error; err != nil {
 			return err
 		}
-		if err := Nudge(ctx, t, campus.PlasticCase, told); err != nil {
+		if err := nudge(ctx, t, campus.PlasticCase, told); err != nil {
 			return err
 		}
 		if err := settleBatch(ctx, t, m.Case.ID, false); err != nil {
@@ -233,19 +222,19 @@ func (s *Store) EndBatch(ctx context.Context, m campus.Move, state campus.BatchS
 
 // What lockPlastics is asked: which plastics, and to lock them in the order of their ids.
 const (
-	SelectPlastics = `select * from plastics where `
-	LockInOrder    = ` order by id for update`
+	selectPlastics = `select * from plastics where `
+	lockInOrder    = ` order by id for update`
 )
 
-// LockPlastics locks plastics in the order of their ids, so that two who want the same ones take turns.
-func LockPlastics(t db.Tx, query db.Statement, args ...any) ([]Plastic, error) {
+// lockPlastics locks plastics in the order of their ids, so that two who want the same ones take turns.
+func lockPlastics(t db.Tx, query db.Statement, args ...any) ([]Plastic, error) {
 	var plastics []Plastic
 	err := t.Raw(string(query), args...).Scan(&plastics).Error
 	return plastics, err
 }
 
-// Nudge tells the workflows of cases to look at the facts again.
-func Nudge(ctx context.Context, t db.Tx, kind campus.CaseKind, cases []uuid.UUID) error {
+// nudge tells the workflows of cases to look at the facts again.
+func nudge(ctx context.Context, t db.Tx, kind campus.CaseKind, cases []uuid.UUID) error {
 	for _, id := range cases {
 		if err := casework.EnqueueSignal(ctx, t, campus.CaseRef{Kind: kind, ID: id}, campus.FactsChanged); err != nil {
 			return err

@@ -98,7 +98,7 @@ func handOver(ctx context.Context, t db.Tx, p Plastic, actor campus.Actor) (Open
 		return Opened{}, err
 	}
 	change := campus.Change{Actor: actor, Channel: "kiosk", Reason: "picked_up"}
-	if err := SetPlastic(t, p, campus.PlasticPickedUp, change); err != nil {
+	if err := setPlastic(t, p, campus.PlasticPickedUp, change); err != nil {
 		return Opened{}, err
 	}
 	if err := casework.AddAudit(t, actor, "plastic.pick_up", "plastic/"+p.ID.String(), p.University); err != nil {

@@ -115,7 +115,7 @@ func (s *Store) SaveOrder(ctx context.Context, plastic uuid.UUID, orderID string
 		if p.State != campus.PlasticOrdered {
 			return nil
 		}
-		return SetPlastic(t, p, campus.PlasticInProduction, campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "ordered"})
+		return setPlastic(t, p, campus.PlasticInProduction, campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "ordered"})
 	})
 }
 
@@ -164,7 +164,7 @@ func takeReport(ctx context.Context, t db.Tx, r Report) error {
 		}
 	}
 	change := campus.Change{Actor: campus.Machine(casework.Bureau), Channel: casework.Bureau, Reason: "reported", Text: r.Reason}
-	if err := SetPlastic(t, p, r.State, change); err != nil {
+	if err := setPlastic(t, p, r.State, change); err != nil {
 		return err
 	}
 	if p.BatchID != nil {
@@ -256,7 +256,7 @@ func remake(t db.Tx, caseID, id uuid.UUID) error {
 		from plastics where case_id = ? order by seq desc limit 1`, id, campus.PlasticOrdered, t.Now, caseID).Error; err != nil {
 		return err
 	}
-	return AddPlasticChange(t, id, "", campus.PlasticOrdered,
+	return addPlasticChange(t, id, "", campus.PlasticOrdered,
 		campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "made_again"})
 }
 
@@ -277,7 +277,7 @@ func (s *Store) EndPlastic(ctx context.Context, m campus.Move, id uuid.UUID, sta
 		if !p.State.CanBecome(state) {
 			state = campus.PlasticCancelled
 		}
-		return SetPlastic(t, p, state, change)
+		return setPlastic(t, p, state, change)
 	})
 }
 
@@ -290,14 +290,14 @@ func lockPlastic(t db.Tx, id uuid.UUID) (Plastic, error) {
 	return p, err
 }
 
-func SetPlastic(t db.Tx, p Plastic, next campus.PlasticState, change campus.Change) error {
+func setPlastic(t db.Tx, p Plastic, next campus.PlasticState, change campus.Change) error {
 	if err := t.Exec(`update plastics set state = ? where id = ?`, next, p.ID).Error; err != nil {
 		return err
 	}
-	return AddPlasticChange(t, p.ID, p.State, next, change)
+	return addPlasticChange(t, p.ID, p.State, next, change)
 }
 
-func AddPlasticChange(t db.Tx, id uuid.UUID, from, to campus.PlasticState, c campus.Change) error {
+func addPlasticChange(t db.Tx, id uuid.UUID, from, to campus.PlasticState, c campus.Change) error {
 	return t.Write(`insert into plastic_changes (plastic_id, from_state, to_state, actor, channel, reason, text, at)
 		values (@id, @from, @to, @actor, @channel, @reason, @text, @now)`, map[string]any{
 		"id": id, "from": from, "to": to, "actor": c.Actor.String(), "channel": c.Channel, "reason": c.Reason, "text": c.Text,

@@ -28,7 +28,7 @@ func (s *Store) ReturnPlastic(ctx context.Context, m campus.Move, id uuid.UUID) 
 		if err := dropCode(t, id); err != nil {
 			return err
 		}
-		return SetPlastic(t, p, campus.PlasticReturned,
+		return setPlastic(t, p, campus.PlasticReturned,
 			campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "not_picked_up"})
 	})
 }
@@ -78,7 +78,7 @@ func (s *Store) ResendPlastic(ctx context.Context, m campus.Move, r Resending) (
 			order_id = '', bureau_seq = 0, pickup_tries = 0 where id = ?`, said.Kiosk, r.Promised, p.ID).Error; err != nil {
 			return err
 		}
-		if err := SetPlastic(t, p, campus.PlasticResent,
+		if err := setPlastic(t, p, campus.PlasticResent,
 			campus.Change{Actor: r.By, Channel: channel, Reason: "sent_again"}); err != nil {
 			return err
 		}
@@ -197,7 +197,7 @@ func isStillBrought(t db.Tx, p Plastic) error {
 func (s *Store) ReportPlastic(ctx context.Context, req casework.Request, who campus.StaffMember, caseID uuid.UUID,
 	next campus.PlasticState, note string) (Plastic, error) {
 	return casework.Once(ctx, s.casework, "report a plastic", req, func(t db.Tx) (Plastic, error) {
-		found, err := LockPlastics(t, SelectPlastics+`case_id = ? and seq = (select max(seq) from plastics where case_id = ?)`+LockInOrder, caseID,
+		found, err := lockPlastics(t, selectPlastics+`case_id = ? and seq = (select max(seq) from plastics where case_id = ?)`+lockInOrder, caseID,
 			caseID)
 		if err != nil {
 			return Plastic{}, err
@@ -218,7 +218,7 @@ func (s *Store) ReportPlastic(ctx context.Context, req casework.Request, who cam
 		if err := dropCode(t, p.ID); err != nil {
 			return p, err
 		}
-		if err := SetPlastic(t, p, next,
+		if err := setPlastic(t, p, next,
 			campus.Change{Actor: by, Channel: "counter", Reason: "seen", Text: note}); err != nil {
 			return p, err
 		}
@@ -227,7 +227,7 @@ func (s *Store) ReportPlastic(ctx context.Context, req casework.Request, who cam
 				return p, err
 			}
 		}
-		if err := Nudge(ctx, t, campus.PlasticCase, []uuid.UUID{p.CaseID}); err != nil {
+		if err := nudge(ctx, t, campus.PlasticCase, []uuid.UUID{p.CaseID}); err != nil {
 			return p, err
 		}
 		p.State = next

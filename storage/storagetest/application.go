@@ -42,7 +42,7 @@ func (h *House) LivenessAnswer(person uuid.UUID) cards.LivenessAnswer {
 // Applied returns the case of an application the person has just handed in.
 func (h *House) Applied(p Person, change ...func(*cards.NewApplication)) campus.CaseRef {
 	h.t.Helper()
-	accepted, err := h.Cards.Apply(h.t.Context(), Request(campus.Student(p.ID)), h.NewApplication(p, change...))
+	accepted, err := h.Apply(h.t.Context(), Request(campus.Student(p.ID)), h.NewApplication(p, change...))
 	require.NoError(h.t, err)
 	return campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID}
 }

@@ -132,7 +132,7 @@ func (h *House) Apply(s Student, flaw Flaw, change ...func(*cards.NewApplication
 	if !application.Counter {
 		application.Liveness = h.Answer(s, flaw)
 	}
-	accepted, err := h.Store.Cards.Apply(h.t.Context(), storagetest.Request(campus.Student(s.ID)), application)
+	accepted, err := h.Store.Apply(h.t.Context(), storagetest.Request(campus.Student(s.ID)), application)
 	require.NoError(h.t, err)
 	return campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID}
 }

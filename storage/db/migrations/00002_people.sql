@@ -1,5 +1,30 @@
 -- +goose Up
--- Who exists, and how they sign in.
+-- Universities with their campuses and kiosks, who exists, and how they sign in.
+
+create table universities (
+    code    text primary key,
+    name_zh text not null,
+    name_en text not null
+);
+
+create table campuses (
+    university text not null references universities,
+    code       text not null,
+    name_zh    text not null,
+    name_en    text not null,
+    primary key (university, code)
+);
+
+create table kiosks (
+    id         text primary key,
+    university text not null,
+    campus     text not null,
+    name_zh    text not null,
+    name_en    text not null,
+    secret     bytea not null, -- sealed with the data key; signs the kiosk's requests
+    retired_at timestamptz,
+    foreign key (university, campus) references campuses (university, code)
+);
 
 -- A1: the roster as Academic Affairs gives it. Sign-in and intake look here only, so they work in any outage.
 create table people (
@@ -126,5 +151,15 @@ create table phone_messages (
 create index phone_messages_due on phone_messages (next_try) where done_at is null;
 create index phone_messages_done on phone_messages (created_at);
 
+-- Signed requests of machines, so that a captured one cannot be sent again.
+create table nonces (
+    machine text not null,
+    nonce   text not null,
+    at      timestamptz not null,
+    primary key (machine, nonce)
+);
+create index nonces_at on nonces (at);
+
 -- +goose Down
-drop table phone_messages, entry_delays, sign_in_entries, phone_codes, sessions, staff, people;
+drop table nonces, phone_messages, entry_delays, sign_in_entries, phone_codes, sessions, staff, people,
+    kiosks, campuses, universities;

@@ -1,5 +1,33 @@
 -- +goose Up
--- How a case moves: what is asked of it, what it decides, and what leaves in an outbox.
+-- How a case moves: what is asked of it, what it decides, and what leaves in an outbox. And what was done by whom.
+
+-- Every version of the policy that has been loaded. A case keeps the one it began with.
+create table policies (
+    version   text primary key,
+    files     jsonb not null,
+    loaded_at timestamptz not null
+);
+
+-- Who did what, and who looked at whose data. Rows are only added.
+create table audit (
+    id         bigint generated always as identity primary key,
+    at         timestamptz not null,
+    actor      text not null,
+    action     text not null,
+    subject    text not null,
+    university text not null default ''
+);
+create index audit_subject on audit (subject, id);
+
+-- Call-backs taken, so that a repeated one changes nothing. Each sender numbers its own.
+create table callbacks (
+    sender      text not null, -- bureau, or hr/<university>
+    id          text not null,
+    body_hash   bytea not null,
+    answer      jsonb,         -- the answer to the first; none: there is nothing to tell
+    received_at timestamptz not null,
+    constraint callbacks_of_sender primary key (sender, id)
+);
 
 -- What people see of a process. version counts its moves.
 create table cases (
@@ -235,4 +263,5 @@ create index group_retry_items_open on group_retry_items (id) where state in ('w
 create unique index group_retry_items_one_open on group_retry_items (item) where state in ('waiting', 'running');
 
 -- +goose Down
-drop table group_retry_items, group_retries, outbox, notices, notice_templates, staff_digests, work_items, attempts, requests, events, moves, cases;
+drop table group_retry_items, group_retries, outbox, notices, notice_templates, staff_digests, work_items, attempts,
+    requests, events, moves, cases, callbacks, audit, policies;

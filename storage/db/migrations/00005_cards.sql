@@ -25,13 +25,6 @@ create table uploads (
 create index uploads_person on uploads (person_id, created_at);
 create index uploads_live on uploads (created_at) where deleted_at is null;
 
--- Files nobody may read any more, from the transaction that says so until the object store has let them go (B4).
-create table forgotten_files (
-    object_key text primary key,
-    at         timestamptz not null
-);
-create index forgotten_files_at on forgotten_files (at);
-
 create table challenges (
     id         uuid primary key,
     person_id  uuid not null references people,
@@ -167,5 +160,5 @@ create index package_changes_package on package_changes (package_id, at);
 
 -- +goose Down
 drop table package_changes, packages, provisions, card_changes, cards, findings, liveness_tries, evidence, applications,
-    challenges, forgotten_files, uploads;
+    challenges, uploads;
 drop sequence card_serial;

@@ -97,5 +97,11 @@ create table plastic_changes (
 );
 create index plastic_changes_plastic on plastic_changes (plastic_id, id);
 
+-- D3: when the schedule of a university's batches was last followed; none: never.
+create table batch_rounds (
+    university text primary key references universities,
+    at         timestamptz not null
+);
+
 -- +goose Down
-drop table plastic_changes, plastics, deliveries, batches;
+drop table batch_rounds, plastic_changes, plastics, deliveries, batches;
