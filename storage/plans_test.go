@@ -142,7 +142,7 @@ func TestHotListsUseIndexes(t *testing.T) {
 			return storagetest.Err(store.Cards.CaseFiles(ctx, s.Application.ID))
 		}},
 		"whose turn it is": {[]string{"line", "cases"}, func(ctx context.Context, store *storage.Store) error {
-			return storagetest.Err(store.Outreach.LetIn(ctx, storagetest.Rush, 1))
+			return storagetest.Err(store.Outreach.Admit(ctx, storagetest.Rush, 1))
 		}},
 		"what a person was invited to": {[]string{"invitations", "people"}, func(ctx context.Context, store *storage.Store) error {
 			return storagetest.Err(store.Outreach.OpenInvitation(ctx, s.Holder.ID))

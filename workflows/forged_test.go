@@ -130,7 +130,7 @@ func (f *forgery) quiet() string {
 	f.t.Helper()
 	var facts string
 	f.Await(func() bool {
-		left := storagetest.One[int](f.House.House, `select (select count(*) from outbox) + (select count(*) from forgotten_files) +
+		left := storagetest.One[int](f.House.House, `select (select count(*) from outbox) + (select count(*) from file_deletions) +
 			(select count(*) from notices where done_at is null)`)
 		before := facts
 		facts = f.Facts()

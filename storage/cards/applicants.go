@@ -53,7 +53,7 @@ func (s *Store) openApplicantAttempt(ctx context.Context, ref campus.StepRef, tr
 // kept again from here on.
 func (s *Store) OpenPhotoAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, Applicant, error) {
 	return s.openApplicantAttempt(ctx, ref, try,
-		casework.OpenAttemptSQL+`, kept as (delete from forgotten_files where object_key = '`+photoFolder+`' || cast(@case as uuid)) `+selectApplicant)
+		casework.OpenAttemptSQL+`, kept as (delete from file_deletions where object_key = '`+photoFolder+`' || cast(@case as uuid)) `+selectApplicant)
 }
 
 const (

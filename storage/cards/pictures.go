@@ -20,7 +20,7 @@ const forgetSQL = `with forgot as (
 			and not (cast(@keep_live as boolean)
 				and u.id::text = (select frames->>0 from liveness_tries where application_id = a.id order by seq desc limit 1))
 		returning u.object_key)
-	insert into forgotten_files (object_key, at)
+	insert into file_deletions (object_key, at)
 	select object_key, cast(@now as timestamptz) from forgot
 	union all select @photo_key, cast(@now as timestamptz) where cast(@photo as boolean)
 	on conflict do nothing`

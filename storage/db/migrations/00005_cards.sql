@@ -20,17 +20,17 @@ create table uploads (
     sha256       bytea not null, -- of the file as it was sent
     created_at   timestamptz not null,
     taken_by     uuid,           -- the application that uses it
-    deleted_at   timestamptz     -- from then on nobody reads it; the object goes by way of forgotten_files (B4)
+    deleted_at   timestamptz     -- from then on nobody reads it; the object goes by way of file_deletions (B4)
 ) with (fillfactor = 50);
 create index uploads_person on uploads (person_id, created_at);
 create index uploads_live on uploads (created_at) where deleted_at is null;
 
 -- Files nobody may read any more, from the transaction that says so until the object store has let them go (B4).
-create table forgotten_files (
+create table file_deletions (
     object_key text primary key,
     at         timestamptz not null
 );
-create index forgotten_files_at on forgotten_files (at);
+create index file_deletions_at on file_deletions (at);
 
 create table challenges (
     id         uuid primary key,
@@ -167,5 +167,5 @@ create index package_changes_package on package_changes (package_id, at);
 
 -- +goose Down
 drop table package_changes, packages, provisions, card_changes, cards, findings, liveness_tries, evidence, applications,
-    challenges, forgotten_files, uploads;
+    challenges, file_deletions, uploads;
 drop sequence card_serial;
