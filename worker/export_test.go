@@ -2,13 +2,16 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
 
+	"campuscard/activities"
 	"campuscard/campus"
+	"campuscard/school"
 	"campuscard/storage"
 )
 
@@ -64,4 +67,18 @@ func RunLoop(
 	round func(context.Context) (time.Duration, error), end func(),
 ) {
 	loop{name: "test", round: round, end: end}.run(ctx, newMetrics(counts).rounds, log)
+}
+
+// CheckKinds tells what the kinds of which a worker has to know lack.
+func CheckKinds() error {
+	systems, err := school.New(school.Config{BaseURL: "http://127.0.0.1", SMTPAddress: "127.0.0.1:1", MailFrom: "card@campus.example"})
+	if err != nil {
+		return err
+	}
+	return checkKinds(activities.New(nil, systems, nil, slog.New(slog.DiscardHandler)))
+}
+
+// RunWithout runs a worker of which something lacks.
+func RunWithout(lacks string) error {
+	return (&Worker{kinds: errors.New(lacks)}).Run(context.Background())
 }

@@ -4,6 +4,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -44,6 +45,12 @@ type Worker struct {
 	loops  []loop
 	rounds *prometheus.CounterVec
 	log    *slog.Logger
+	kinds  error // what some kind lacks: nothing runs then
+}
+
+// checkKinds tells what the kinds of which the worker has to know lack.
+func checkKinds(steps *activities.Activities) error {
+	return errors.Join(campus.CheckKinds(), workflows.CheckKinds(), steps.CheckServices(), CheckQueues(engine.SchoolQueues()))
 }
 
 // New prepares a worker on all task queues.
@@ -58,6 +65,7 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 	cfg.Metrics.MustRegister(newFigures(cfg.Version, store, temporal, policies, counts.waiting, log))
 	w := &Worker{rounds: counts.rounds, log: log}
 	steps := activities.New(store, systems, policies, log)
+	w.kinds = checkKinds(steps)
 	for _, q := range taskQueues(cfg.Rates, policies.ServiceSystems()) {
 		w.queues = append(w.queues, func() worker.Worker {
 			tq := worker.New(temporal, q.name, q.options(cfg, counts))
@@ -113,6 +121,9 @@ func registerActivities(r worker.Worker, steps *activities.Activities) {
 // Run works until ctx ends, then lets what has begun come to its end. Temporal being away at the start is waited for;
 // messages go out meanwhile.
 func (w *Worker) Run(ctx context.Context) error {
+	if w.kinds != nil {
+		return fmt.Errorf("something is not registered: %w", w.kinds)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, loop := range w.loops {
 		group.Go(func() error { loop.run(ctx, w.rounds, w.log); return nil })

@@ -173,7 +173,7 @@ func TestForgedDecisionsChangeNothing(t *testing.T) {
 			})
 		}
 	})
-	for _, kind := range campus.DecidedKinds() {
+	for _, kind := range campus.CaseKinds() {
 		for _, update := range campus.DecisionUpdates(kind) {
 			require.True(t, all.done[kind][update], "%s of a case of kind %s", update, kind)
 		}

@@ -57,6 +57,8 @@ type Route struct {
 	Summary string
 	Access  Access
 	traits  trait
+
+	described bool // huma reads and checks what it is asked with
 }
 
 // get, post, put and del are the lines of routes.go: {id} marks a parameter.

@@ -39,9 +39,6 @@ func Package(ctx workflow.Context, input campus.CaseInput) error {
 	return engine.Drain(ctx)
 }
 
-// ServiceQueue is the queue of a system that provides packages: of each system that a policy names there is one (K2).
-func ServiceQueue(system string) string { return "school-service-" + system }
-
 func (w *packageChange) begin(ctx workflow.Context) error {
 	in := activities.PlanCase{Case: w.Input.Case.ID, University: w.Input.University}
 	if err := w.Own(ctx, "plan", engine.Steps.PlanPackage, in, &w.plan); err != nil {
@@ -126,7 +123,7 @@ func (w *packageChange) unsubscribe(ctx workflow.Context) error {
 func (w *packageChange) call(ctx workflow.Context, name string, activity any) (activities.PackageAnswer, error) {
 	return engine.Step[activities.PackageAnswer](ctx, w.Casework, engine.StepKind{Name: name},
 		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, ServiceQueue(w.plan.System), name), activity,
+			return workflow.ExecuteActivity(engine.On(ctx, engine.ServiceQueue(w.plan.System), name), activity,
 				activities.PackageStep{Ref: ref})
 		})
 }
