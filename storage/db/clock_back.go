@@ -32,7 +32,7 @@ var overtaken = []struct {
 func (s *DB) BringForward(ctx context.Context) (rows int64, err error) {
 	now := s.Now()
 	for _, o := range overtaken {
-		tag, err := s.Pool.Exec(ctx, string(o.sql), now, now.Add(o.after))
+		tag, err := s.Reports.Pool.Exec(ctx, string(o.sql), now, now.Add(o.after))
 		if err != nil {
 			return rows, Wrap("bring forward what a clock has put off", err)
 		}

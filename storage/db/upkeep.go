@@ -22,7 +22,7 @@ const (
 // DropExpired deletes expired rows, at most limit of each kind, and returns how many it deleted.
 func (s *DB) DropExpired(ctx context.Context, limit int) (int64, error) {
 	var dropped int64
-	err := s.InTx(ctx, "drop expired rows", func(t Tx) error {
+	err := s.Reports.InTx(ctx, "drop expired rows", func(t Tx) error {
 		dropped = 0 // of another try
 		for _, sweep := range []struct {
 			deletes Statement
