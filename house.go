@@ -58,7 +58,8 @@ func (m *memory) UnmarshalText(text []byte) error {
 type house struct {
 	temporalConfig
 	DatabaseURL string `env:"DATABASE_URL" required:"" help:"Postgres."`
-	MaxConns    int32  `env:"DATABASE_MAX_CONNS" default:"12" help:"Connections of this process."`
+	MaxConns    int32  `env:"DATABASE_MAX_CONNS" default:"12" help:"Connections of this process for what people wait for."`
+	ReportConns int32  `env:"DATABASE_REPORT_CONNS" default:"4" help:"Connections of this process for reports, searches and upkeep."`
 	S3Endpoint  string `env:"S3_ENDPOINT" required:"" help:"Object store."`
 	S3AccessKey string `env:"S3_ACCESS_KEY" required:""`
 	S3SecretKey string `env:"S3_SECRET_KEY" required:""`
@@ -103,7 +104,7 @@ func (c *house) open(ctx context.Context, job string, logger *slog.Logger) (_ *o
 		return nil, err
 	}
 	h.store, err = storage.Open(ctx, storage.Config{
-		DatabaseURL: c.DatabaseURL, MaxConns: c.MaxConns,
+		DatabaseURL: c.DatabaseURL, MaxConns: c.MaxConns, ReportConns: c.ReportConns,
 		Objects: storage.ObjectsConfig{Endpoint: c.S3Endpoint, AccessKey: c.S3AccessKey, SecretKey: c.S3SecretKey,
 			Bucket: c.S3Bucket},
 		Keys: storage.Keys{Data: c.DataKey, Pepper: c.Pepper}, ClockEvery: c.ClockEvery,

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -23,13 +24,27 @@ type serviceClient struct {
 	revoke func(ctx context.Context, university, key, cardID string) error
 }
 
-func (a *Activities) service(name campus.Service) (serviceClient, error) {
-	clients := map[campus.Service]serviceClient{
+func (a *Activities) services() map[campus.Service]serviceClient {
+	return map[campus.Service]serviceClient{
 		campus.AccessService:  {a.school.Access.Grant, a.school.Access.Revoke},
 		campus.LibraryService: {a.school.Library.OpenPatron, a.school.Library.ClosePatron},
 		campus.CanteenService: {a.school.Canteen.OpenAccount, a.school.Canteen.CloseAccount},
 	}
-	client, found := clients[name]
+}
+
+// CheckServices tells which services of the base package no system provides (C1).
+func (a *Activities) CheckServices() error {
+	var wrong []error
+	for _, name := range campus.BasePackage() {
+		if _, err := a.service(name); err != nil {
+			wrong = append(wrong, err)
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+func (a *Activities) service(name campus.Service) (serviceClient, error) {
+	client, found := a.services()[name]
 	if !found {
 		return client, campus.Errorf(campus.Invalid, "", "no system provides the service %s", name)
 	}

@@ -151,12 +151,12 @@ func (s *Server) caseFor(ctx context.Context, act people.NewCounterAct, b ActBod
 		return nil, campus.FieldErrorf("case", "case_missing", "which case?")
 	}
 	c, err := s.Store.People.CaseOfPerson(ctx, core.Member(ctx), act.Person, act.Case)
-	kind := campus.ApplicationCase
-	if act.Kind == campus.PickupCodeAct {
-		kind = campus.PlasticCase
+	about, found := caseActs[act.Kind]
+	if err == nil && !found {
+		err = campus.Errorf(campus.Internal, "", "nobody carries out the act %s", act.Kind)
 	}
-	if err == nil && c.Kind != kind {
-		err = campus.Errorf(campus.NotFound, "", "no %s %s", kind, c.ID)
+	if err == nil && c.Kind != about.kind {
+		err = campus.Errorf(campus.NotFound, "", "no %s %s", about.kind, c.ID)
 	}
 	if err != nil {
 		return nil, unknown("case", err)
@@ -165,7 +165,7 @@ func (s *Server) caseFor(ctx context.Context, act people.NewCounterAct, b ActBod
 		return actDone(s.Store.RenewPickupCodeAtCounter(ctx, s.Request(ctx), core.Member(ctx), act))
 	}
 	if act.Kind != campus.EvidenceAct {
-		return s.decideFor(ctx, c, act, counterUpdates[act.Kind], struct{}{})
+		return s.decideFor(ctx, c, act, about.update, struct{}{})
 	}
 	if b.Evidence == nil {
 		return nil, campus.FieldErrorf("evidence", "evidence_empty", "nothing was brought")
@@ -177,12 +177,19 @@ func (s *Server) caseFor(ctx context.Context, act people.NewCounterAct, b ActBod
 	return s.decideFor(ctx, c, act, campus.BringEvidenceUpdate, brought)
 }
 
-// counterUpdates are the holder's decisions that can be made for them, and that say nothing else.
-var counterUpdates = map[campus.CounterActKind]string{
-	campus.WithdrawalAct:    campus.WithdrawUpdate,
-	campus.CounterChoiceAct: campus.ChooseCounterUpdate,
-	campus.ActivationAct:    campus.ActivateUpdate,
-	campus.ReopeningAct:     campus.ReopenUpdate,
+// caseAct is an act that is about a case.
+type caseAct struct {
+	kind   campus.CaseKind
+	update string // the holder's decision that is made for them; empty: none
+}
+
+var caseActs = map[campus.CounterActKind]caseAct{
+	campus.WithdrawalAct:    {campus.ApplicationCase, campus.WithdrawUpdate},
+	campus.CounterChoiceAct: {campus.ApplicationCase, campus.ChooseCounterUpdate},
+	campus.ActivationAct:    {campus.ApplicationCase, campus.ActivateUpdate},
+	campus.ReopeningAct:     {campus.ApplicationCase, campus.ReopenUpdate},
+	campus.EvidenceAct:      {campus.ApplicationCase, campus.BringEvidenceUpdate},
+	campus.PickupCodeAct:    {campus.PlasticCase, ""},
 }
 
 // decideFor sends the holder's decision to the workflow of a case; the member of staff is its actor.

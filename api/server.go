@@ -4,6 +4,7 @@
 package api
 
 import (
+	"fmt"
 	"log/slog"
 
 	"go.temporal.io/sdk/client"
@@ -52,5 +53,8 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 		s.WithoutReceipts = true
 	}
 	s.routes()
+	if err := s.checkKinds(); err != nil {
+		return nil, fmt.Errorf("something is not registered: %w", err)
+	}
 	return s, s.Finish()
 }

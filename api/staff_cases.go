@@ -128,7 +128,7 @@ func (s *Server) getStaffCase(ctx context.Context, in *core.CaseInput) (*core.An
 		return nil, err
 	}
 	detail.Pending = core.Each(pending, core.PendingOf(lang))
-	if c.Kind != campus.BatchCase && c.Kind != campus.InvitationCase { // they are nobody's
+	if c.Kind.Rule().Holder {
 		next, err := s.cards.NextFor(ctx, c)
 		if err != nil {
 			return nil, err

@@ -54,6 +54,20 @@ func Checklist(route Route, category Category) []Item {
 	return append(append([]Item{RegistryItem}, Papers(route, category)...), PhoneItem)
 }
 
+// CheckedItems returns the items about which a system is asked, on whatever checklist they are. The document itself is
+// looked at by people.
+func CheckedItems() []Item {
+	var all []Item
+	for _, route := range []Route{StudentRoute, FreshmanRoute, StaffRoute} {
+		for _, category := range []Category{Mainland, HongKongMacau, Taiwan, Foreign} {
+			all = append(all, Checklist(route, category)...)
+		}
+	}
+	all = slices.DeleteFunc(all, func(item Item) bool { return item == DocumentItem })
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // AskedAgain tells whether the applicant may bring an item again that has failed. A person whom the register does not
 // confirm is refused (A1); everything else can be mended by the applicant (A4).
 func AskedAgain(item Item) bool { return item != RegistryItem }

@@ -2,7 +2,6 @@ package campus
 
 import (
 	"encoding/json"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -130,51 +129,21 @@ var campaigning = []Stage{StageScheduled, StageInviting, StageReminding}
 
 var settleRule = DecisionRule{Stands: true}
 
-var decisionRules = map[CaseKind]map[string]DecisionRule{
-	ApplicationCase: {
-		TryLivenessUpdate:   {Stages: []Stage{StageLiveness}, About: aboutHolder},
-		ChooseCounterUpdate: {Stages: beforeIdentity, Stands: true, About: aboutHolder},
-		VerifyUpdate:        {Stages: []Stage{StageInPerson}, About: aboutPerson},
-		ReviewUpdate:        {Stages: []Stage{StageReview}, About: aboutReview},
-		BringEvidenceUpdate: {Stages: []Stage{StageEvidence}, About: aboutHolder},
-		ActivateUpdate:      {Stages: []Stage{StageActivation, StageEnrolment}, About: aboutHolder},
-		ReopenUpdate:        {Stages: []Stage{StageLapsed}, About: aboutHolder},
-		WithdrawUpdate:      {Stages: withdrawable, Stands: true, About: aboutHolder},
-		SettleStepUpdate:    settleRule,
-	},
-	PlasticCase: {
-		ResendUpdate:     {Stages: []Stage{StageReturned}, About: aboutHolder},
-		SettleStepUpdate: settleRule,
-	},
-	InvitationCase: {
-		PauseUpdate:      {Stages: campaigning, Stands: true, About: aboutCampaign},
-		ResumeUpdate:     {Stages: []Stage{StagePaused}, About: aboutCampaign},
-		CancelUpdate:     {Stages: append(slices.Clone(campaigning), StagePaused), Stands: true, About: aboutCampaign},
-		SettleStepUpdate: settleRule,
-	},
-	PackageCase: {SettleStepUpdate: settleRule},
-	BatchCase:   {SettleStepUpdate: settleRule},
-	EndingCase:  {SettleStepUpdate: settleRule},
-}
-
 // updates are all decisions, in an order that stays.
 var updates = []string{TryLivenessUpdate, ChooseCounterUpdate, VerifyUpdate, ReviewUpdate, BringEvidenceUpdate, ActivateUpdate, ReopenUpdate,
 	WithdrawUpdate, ResendUpdate, PauseUpdate, ResumeUpdate, CancelUpdate, SettleStepUpdate}
 
-// DecidedKinds returns the kinds of case about which people decide, in an order that stays.
-func DecidedKinds() []CaseKind { return slices.Sorted(maps.Keys(decisionRules)) }
-
 // DecisionUpdates returns the names of the decisions that can be made about a kind of case.
 func DecisionUpdates(kind CaseKind) []string {
 	return slices.DeleteFunc(slices.Clone(updates), func(name string) bool {
-		_, found := decisionRules[kind][name]
+		_, found := kind.Rule().Decisions[name]
 		return !found
 	})
 }
 
 // RuleOf returns when a decision can be made about a kind of case; false when it never can.
 func RuleOf(kind CaseKind, update string) (DecisionRule, bool) {
-	rule, found := decisionRules[kind][update]
+	rule, found := kind.Rule().Decisions[update]
 	return rule, found
 }
 
@@ -184,33 +153,16 @@ func (r DecisionRule) At(stage Stage) bool {
 	return stage != StageDone && (len(r.Stages) == 0 || slices.Contains(r.Stages, stage))
 }
 
+// HasReceipt tells whether the decision, made by staff, is for its holder or about their person at the counter: then
+// there is a receipt once it is done.
+func (r DecisionRule) HasReceipt() bool { return r.About == aboutHolder || r.About == aboutPerson }
+
 // About returns what a decision is about: one step, or what its rule says.
 func (s Said) About(r DecisionRule) string {
 	if s.Step != "" {
 		return "step:" + s.Step
 	}
 	return r.About
-}
-
-// onlyPeople are the changes of stage that a case makes for a decision of a person and for nothing else, by the stage
-// it comes to: the stages it comes from.
-var onlyPeople = map[CaseKind]map[Stage][]Stage{
-	ApplicationCase: {
-		StageIdentity:     {StageLiveness},
-		StageReview:       {StageInPerson},
-		StageProvisioning: {StageReview},
-		StageEvidence:     {StageReview},
-		StageChecking:     {StageEvidence},
-		StageActivation:   {StageLapsed},
-		StageDone:         {StageActivation},
-	},
-	PlasticCase: {StageBatching: {StageReturned}},
-	InvitationCase: {
-		StagePaused:    campaigning,
-		StageScheduled: {StagePaused},
-		StageInviting:  {StagePaused},
-		StageReminding: {StagePaused},
-	},
 }
 
 // SettleMove returns the name of the move that a settlement makes, or that proposes it to a second person.
@@ -222,13 +174,13 @@ func SettleMove(said Said, proposes bool) string {
 }
 
 // OnlyPeopleFrom returns the stages from which a kind of case comes to a stage by a decision only.
-func OnlyPeopleFrom(kind CaseKind, to Stage) []Stage { return onlyPeople[kind][to] }
+func OnlyPeopleFrom(kind CaseKind, to Stage) []Stage { return kind.Rule().OnlyPeople[to] }
 
 // NeedsDecision tells whether a move is one that a person makes: it has the name of a decision. Whether
 // another move needs one shows when its stage is known, see OnlyPeopleFrom.
 func (m Move) NeedsDecision() bool {
 	name, _, _ := strings.Cut(m.Name, ":")
-	_, found := decisionRules[m.Case.Kind][name]
+	_, found := m.Case.Kind.Rule().Decisions[name]
 	return found
 }
 

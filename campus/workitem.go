@@ -1,6 +1,8 @@
 package campus
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -48,6 +50,34 @@ var workItemRules = map[WorkItemKind]WorkItemRule{
 
 // WorkItemKinds returns all kinds, in an order that stays.
 func WorkItemKinds() []WorkItemKind { return slices.Sorted(maps.Keys(workItemRules)) }
+
+// CheckWorkItemRules tells what kinds of work item lack.
+func CheckWorkItemRules(rules map[WorkItemKind]WorkItemRule) error {
+	var everybody StaffMember // in one
+	for _, role := range Roles() {
+		everybody.Grants = append(everybody.Grants, Grant{Role: role})
+	}
+	var wrong []error
+	for _, kind := range slices.Sorted(maps.Keys(rules)) {
+		rule, lacks := rules[kind], ""
+		switch {
+		case !everybody.May(rule.Permission, ""):
+			lacks = "no role may decide its items"
+		case len(rule.Actions) == 0:
+			lacks = "nothing can be decided"
+		case !HasText("work." + string(kind)):
+			lacks = "no text work." + string(kind)
+		case rule.Update != "" && !slices.Contains(updates, rule.Update):
+			lacks = "no case carries out " + rule.Update
+		case (rule.Update == "" || rule.Update == SettleStepUpdate) != (rule.About == ""):
+			lacks = "what its decision is about does not fit its update"
+		default:
+			continue
+		}
+		wrong = append(wrong, fmt.Errorf("work item kind %s: %s", kind, lacks))
+	}
+	return errors.Join(wrong...)
+}
 
 // Rule returns the rule of the kind; an empty one for a kind that is not listed, and nobody may decide its items.
 func (k WorkItemKind) Rule() WorkItemRule { return workItemRules[k] }

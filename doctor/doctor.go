@@ -55,7 +55,7 @@ func Examine(ctx context.Context, settings Settings, log *slog.Logger) []Finding
 		keys = storage.Keys{Data: make([]byte, 32), Pepper: make([]byte, 32)}
 	}
 	d.store, d.storeErr = storage.Prepare(ctx, storage.Config{
-		DatabaseURL: settings.DatabaseURL, MaxConns: 4, Objects: settings.Objects, Keys: keys,
+		DatabaseURL: settings.DatabaseURL, MaxConns: 2, ReportConns: 4, Objects: settings.Objects, Keys: keys,
 	}, settings.Now, log)
 	if d.storeErr == nil {
 		// Not waited for: a connection that hangs would hold us up, and the process ends now anyway.

@@ -33,7 +33,7 @@ type ServerFacts struct {
 // Server asks Postgres about itself.
 func (s *Store) Server(ctx context.Context) (ServerFacts, error) {
 	var f ServerFacts
-	err := s.Pool.QueryRow(ctx,
+	err := s.Reports.Pool.QueryRow(ctx,
 		`select current_setting('server_version'), current_setting('server_version_num')::int, clock_timestamp(),
 		(select coalesce(max(clock_timestamp() - xact_start), '0') from pg_stat_activity
 			where datname = current_database() and pid <> pg_backend_pid())`).
@@ -54,7 +54,7 @@ func (s *Store) SchemaVersions(ctx context.Context) (applied, known int64, err e
 		}
 		known = max(known, version)
 	}
-	err = s.Pool.QueryRow(ctx, `select coalesce(max(version_id), 0) from goose_db_version where is_applied`).Scan(&applied)
+	err = s.Reports.Pool.QueryRow(ctx, `select coalesce(max(version_id), 0) from goose_db_version where is_applied`).Scan(&applied)
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == "42P01" { // no such table: never migrated
 		return 0, known, nil
 	}
@@ -70,7 +70,7 @@ type RoleFacts struct {
 // Role reads the rights of the role that we have signed in as.
 func (s *Store) Role(ctx context.Context) (RoleFacts, error) {
 	var f RoleFacts
-	err := s.Pool.QueryRow(ctx, `select current_user, has_schema_privilege('public', 'create')
+	err := s.Reports.Pool.QueryRow(ctx, `select current_user, has_schema_privilege('public', 'create')
 		or exists (select 1 from pg_database where datname = current_database() and pg_has_role(datdba, 'member'))
 		or exists (select 1 from pg_class
 			where relnamespace = 'public'::regnamespace and pg_has_role(relowner, 'member'))`).
@@ -89,7 +89,7 @@ func (s *Store) KeysFit(ctx context.Context) (KeyFacts, error) {
 	var university, number string
 	var kind campus.DocumentType
 	var sealed, hash []byte
-	err := s.Pool.QueryRow(ctx, `select university, number, document_type, document, document_hash from people limit 1`).
+	err := s.Reports.Pool.QueryRow(ctx, `select university, number, document_type, document, document_hash from people limit 1`).
 		Scan(&university, &number, &kind, &sealed, &hash)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return KeyFacts{}, nil
@@ -124,7 +124,7 @@ func (s *Store) Seeds(ctx context.Context) ([]SeedFigure, error) {
 	list(batch, &seeds, `select code, (select count(*) from kiosks where university = code and retired_at is null),
 		(select count(*) from people where university = code), 0, 0 from universities order by code`)
 	list(batch, &staff, `select university, grants from staff where retired_at is null`)
-	if err := s.Pool.SendBatch(ctx, batch).Close(); err != nil {
+	if err := s.Reports.Pool.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, db.Wrap("count the seeds", err)
 	}
 	for i := range seeds {
@@ -147,7 +147,7 @@ func (s *Store) NotOpen(ctx context.Context, refs []campus.CaseRef, before time.
 	for i, ref := range refs {
 		ids[i] = ref.ID
 	}
-	rows, err := s.Pool.Query(ctx, `select id from cases where id = any($1) and (closed_at is null or closed_at >= $2)`,
+	rows, err := s.Reports.Pool.Query(ctx, `select id from cases where id = any($1) and (closed_at is null or closed_at >= $2)`,
 		ids, before)
 	if err != nil {
 		return nil, db.Wrap("look for open cases", err)

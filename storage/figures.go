@@ -80,11 +80,11 @@ func (s *Store) Figures(ctx context.Context) (Figures, error) {
 	waiting(batch, &f.Outbox, `select count(*), count(*) filter (where failure <> ''), min(created_at) from outbox`)
 	waiting(batch, &f.Unsent, unsentSQL)
 	waiting(batch, &f.Notices, `select count(*), count(*) filter (where failure <> ''), min(created_at) from notices where done_at is null`)
-	waiting(batch, &f.Forgotten, `select count(*), 0, min(at) from forgotten_files`)
+	waiting(batch, &f.Forgotten, `select count(*), 0, min(at) from file_deletions`)
 	list(batch, &f.Pickups, `select university, pickup_tries, count(*) from plastics
 		where state = 'ready' and pickup_tries > 0 group by 1, 2`)
 	batch.Queue(connectionsQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&f.Connections, &f.ConnectionsMax) })
-	return f, db.Wrap("read the figures", s.Pool.SendBatch(ctx, batch).Close())
+	return f, db.Wrap("read the figures", s.Reports.Pool.SendBatch(ctx, batch).Close())
 }
 
 // unsentSQL counts the cases that wait for Temporal: a decision that a move stands for has come to its workflow.

@@ -33,7 +33,7 @@ func TestFigures(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t)
 	began := s.Clock.Now()
-	require.Len(t, storagetest.LetIn(t, s.House, storagetest.Rush, 1), 1)
+	require.Len(t, storagetest.Admit(t, s.House, storagetest.Rush, 1), 1)
 	s.Applied(s.Person())
 	s.Clock.Advance(time.Hour)
 	due := s.Clock.Now().Add(time.Minute)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
@@ -142,7 +143,7 @@ func TestHotListsUseIndexes(t *testing.T) {
 			return storagetest.Err(store.Cards.CaseFiles(ctx, s.Application.ID))
 		}},
 		"whose turn it is": {[]string{"line", "cases"}, func(ctx context.Context, store *storage.Store) error {
-			return storagetest.Err(store.Outreach.LetIn(ctx, storagetest.Rush, 1))
+			return storagetest.Err(store.Outreach.Admit(ctx, storagetest.Rush, 1))
 		}},
 		"what a person was invited to": {[]string{"invitations", "people"}, func(ctx context.Context, store *storage.Store) error {
 			return storagetest.Err(store.Outreach.OpenInvitation(ctx, s.Holder.ID))
@@ -248,6 +249,55 @@ func TestPlansOfSmallTablesStand(t *testing.T) {
 	store.Close()
 	require.Eventually(t, func() bool { return scans(t, s.House)["uploads"].Index >= before.Index+times }, 5*time.Second, 10*time.Millisecond)
 	require.Equal(t, before.Whole, scans(t, s.House)["uploads"].Whole)
+}
+
+// Reports are planned by Postgres's own settings: it reads a table of a few rows as a whole. What people wait for goes by
+// an index even then (decisions 41 and 89).
+func TestReportsArePlannedByPostgresItself(t *testing.T) {
+	t.Parallel()
+	s := storagetest.Apply(t)
+	s.ExecAsOwner(`analyze cases`)
+	store, err := storage.Open(t.Context(), s.Config, time.Now, s.Log)
+	require.NoError(t, err)
+	for setting, want := range map[string][2]string{"enable_seqscan": {"off", "on"}, "jit": {"off", "on"},
+		"plan_cache_mode": {"force_generic_plan", "auto"}} {
+		for i, pool := range []*pgxpool.Pool{store.Pool, store.Reports.Pool} {
+			var got string
+			require.NoError(t, pool.QueryRow(t.Context(), "show "+setting).Scan(&got))
+			require.Equal(t, want[i], got, setting)
+		}
+	}
+	const times = 12
+	before := scans(t, s.House)["cases"]
+	reviewer := s.Colleague(campus.Grant{Role: campus.Reviewer})
+	for range times {
+		require.NoError(t, storagetest.Err(store.Casework.StaffCases(t.Context(), reviewer, casework.CaseFilter{Limit: 20})))
+		require.NoError(t, storagetest.Err(store.Casework.CaseVersion(t.Context(), s.Application)))
+	}
+	store.Close() // a connection that ends tells its counters
+	require.Eventually(t, func() bool { return scans(t, s.House)["cases"].Index >= before.Index+times }, 20*time.Second,
+		10*time.Millisecond, "an instant statement goes by an index")
+	require.Eventually(t, func() bool { return scans(t, s.House)["cases"].Whole >= before.Whole+times }, 20*time.Second,
+		10*time.Millisecond, "a report reads the few rows as they stand")
+}
+
+// Reports that wait for each other take no connection from what people wait for.
+func TestReportsHaveConnectionsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	cfg := h.Config
+	cfg.MaxConns, cfg.ReportConns = 2, 1
+	store, err := storage.Open(t.Context(), cfg, time.Now, h.Log)
+	require.NoError(t, err)
+	defer store.Close()
+	report, err := store.Reports.Pool.Acquire(t.Context())
+	require.NoError(t, err)
+	defer report.Release()
+	require.NoError(t, store.Ready(t.Context()))
+	require.Equal(t, int32(1), store.PoolStats()["reports"].InUse)
+	require.Equal(t, int32(1), store.PoolStats()["reports"].Max)
+	require.Equal(t, int32(2), store.PoolStats()["instant"].Max)
+	require.Zero(t, store.PoolStats()["instant"].InUse)
 }
 
 // scanned is how often a table was read, and how.

@@ -11,7 +11,7 @@ import (
 
 // DropExpired deletes rows that are of no use any more, at most limit of each kind, and answers how many there were.
 func (s *Store) DropExpired(ctx context.Context, limit int) (dropped int64, err error) {
-	err = s.InTx(ctx, "drop expired rows", func(t db.Tx) error {
+	err = s.Reports.InTx(ctx, "drop expired rows", func(t db.Tx) error {
 		dropped, err = t.Drop(limit, slices.Concat(casework.Expired(t.Now), people.Expired(t.Now)))
 		return err
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,7 +18,11 @@ import (
 type batchOpener struct {
 	store    *storage.Store
 	policies *campus.Policies
-	log      *slog.Logger
+	next     map[string]time.Time // when the schedule of a university is due; none: it is looked up
+}
+
+func newBatchOpener(store *storage.Store, policies *campus.Policies) *batchOpener {
+	return &batchOpener{store: store, policies: policies, next: map[string]time.Time{}}
 }
 
 const (
@@ -29,42 +32,34 @@ const (
 	batchCatchUp = time.Hour              // a time that nobody was there for is made up for as long
 )
 
-func (o *batchOpener) run(ctx context.Context) error {
-	next := map[string]time.Time{} // when the schedule of a university is due; none: it is looked up
-	for {
-		pause := batchPause
-		if err := o.round(ctx, next); err == nil {
-			pause = o.untilNext(next)
-		} else if ctx.Err() == nil {
-			o.log.WarnContext(ctx, "the schedules of batches wait", "error", err)
-		}
-		if !sleep(ctx, pause) {
-			return nil
-		}
+func (o *batchOpener) round(ctx context.Context) (time.Duration, error) {
+	if err := o.openDue(ctx); err != nil {
+		return batchPause, err
 	}
+	return o.untilNext(), nil
 }
 
 // untilNext is how long nothing is due.
-func (o *batchOpener) untilNext(next map[string]time.Time) time.Duration {
+func (o *batchOpener) untilNext() time.Duration {
 	pause := batchLook
-	for _, at := range next {
+	for _, at := range o.next {
 		pause = min(pause, max(at.Sub(o.store.Now()), batchShortly))
 	}
 	return pause
 }
 
-// round opens what is due at every university. What goes wrong at one is no reason to leave the next out.
-func (o *batchOpener) round(ctx context.Context, next map[string]time.Time) error {
+// openDue opens what is due at every university. What goes wrong at one is no reason to leave the next out.
+func (o *batchOpener) openDue(ctx context.Context) error {
 	universities, err := o.store.People.Universities(ctx)
 	if err != nil {
 		return err
 	}
 	var wrong []error
 	for _, u := range universities {
-		if at, known := next[u.Code]; known && o.store.Now().Before(at) {
+		if at, known := o.next[u.Code]; known && o.store.Now().Before(at) {
 			continue
 		}
-		if err := o.open(ctx, u.Code, next); err != nil {
+		if err := o.open(ctx, u.Code); err != nil {
 			wrong = append(wrong, fmt.Errorf("open a batch of %s: %w", u.Code, err))
 		}
 	}
@@ -72,11 +67,11 @@ func (o *batchOpener) round(ctx context.Context, next map[string]time.Time) erro
 }
 
 // open opens a batch of a university if one is due, and notes when the next one is.
-func (o *batchOpener) open(ctx context.Context, university string, next map[string]time.Time) error {
+func (o *batchOpener) open(ctx context.Context, university string) error {
 	policy := o.policies.For(university).Production
 	at, scheduled := policy.NextBatch(o.store.Now())
 	if !scheduled {
-		delete(next, university)
+		delete(o.next, university)
 		return nil
 	}
 	id, err := uuid.NewV7()
@@ -93,7 +88,7 @@ func (o *batchOpener) open(ctx context.Context, university string, next map[stri
 		return !due.After(now)
 	})
 	if err == nil {
-		next[university] = at
+		o.next[university] = at
 	}
 	return err
 }

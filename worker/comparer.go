@@ -49,37 +49,28 @@ func newComparer(comparison Comparison, every time.Duration, counts *metrics, lo
 		apart: map[campus.CaseRef]Apart{}, silent: map[campus.CaseRef]int{}}
 }
 
-func (c *comparer) run(ctx context.Context) error {
-	for sleep(ctx, c.pause) { // first as well: what fell behind with the last worker is catching up
-		if err := c.round(ctx); err != nil && ctx.Err() == nil {
-			c.log.WarnContext(ctx, "cases are not compared with their workflows", "error", err)
-		}
-	}
-	return nil
-}
-
 // round compares the next cases of the turn, and looks again at those that are known to differ.
-func (c *comparer) round(ctx context.Context) error {
+func (c *comparer) round(ctx context.Context) (time.Duration, error) {
 	before := c.comparison.StandingSince()
 	next, err := c.comparison.Store.Casework.StandingCases(ctx, before, c.turn, c.lot)
 	if err != nil {
-		return err
+		return c.pause, err
 	}
 	known := c.known()
 	told, err := c.comparison.Store.Casework.WithoutWorkflow(ctx, c.lot)
 	if err != nil {
-		return err
+		return c.pause, err
 	}
 	for _, ref := range told {
 		known = append(known, ref.ID)
 	}
 	still, err := c.comparison.Store.Casework.StandingOf(ctx, before, known)
 	if err != nil {
-		return err
+		return c.pause, err
 	}
 	compared, err := c.comparison.Compare(ctx, withoutRepeats(next, still))
 	if err != nil {
-		return err
+		return c.pause, err
 	}
 	c.keep(ctx, known, compared)
 	c.hear(ctx, known, compared)
@@ -89,7 +80,7 @@ func (c *comparer) round(ctx context.Context) error {
 		c.turn = next[c.lot-1].ID
 	}
 	c.show()
-	return nil
+	return c.pause, nil
 }
 
 // mend deals with the cases that have no workflow, and takes back that staff were told of those that have one again.

@@ -2,13 +2,16 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
 
+	"campuscard/activities"
 	"campuscard/campus"
+	"campuscard/school"
 	"campuscard/storage"
 )
 
@@ -40,12 +43,13 @@ func CompareRounds(
 ) func(context.Context) error {
 	c := newComparer(Comparison{Store: store, Temporal: temporal}, 0, newMetrics(registry), slog.New(slog.DiscardHandler))
 	c.lot, c.comparison.Pause = lot, time.Millisecond
-	return c.round
+	return func(ctx context.Context) error { _, err := c.round(ctx); return err }
 }
 
 // OpenBatches follows the schedules of the universities until ctx ends.
-func OpenBatches(ctx context.Context, store *storage.Store, policies *campus.Policies, log *slog.Logger) error {
-	return (&batchOpener{store: store, policies: policies, log: log}).run(ctx)
+func OpenBatches(ctx context.Context, store *storage.Store, policies *campus.Policies, log *slog.Logger) {
+	rounds := newMetrics(prometheus.NewRegistry()).rounds
+	loop{name: "batches", round: newBatchOpener(store, policies).round}.run(ctx, rounds, log)
 }
 
 // BatchRounds follows the schedules of the universities once each time round is called. pause is how long nothing is
@@ -53,6 +57,28 @@ func OpenBatches(ctx context.Context, store *storage.Store, policies *campus.Pol
 func BatchRounds(store *storage.Store, policies *campus.Policies) (
 	round func(context.Context) error, pause func() time.Duration,
 ) {
-	o, next := &batchOpener{store: store, policies: policies}, map[string]time.Time{}
-	return func(ctx context.Context) error { return o.round(ctx, next) }, func() time.Duration { return o.untilNext(next) }
+	o := newBatchOpener(store, policies)
+	return o.openDue, o.untilNext
+}
+
+// RunLoop makes rounds until ctx ends.
+func RunLoop(
+	ctx context.Context, counts prometheus.Registerer, log *slog.Logger,
+	round func(context.Context) (time.Duration, error), end func(),
+) {
+	loop{name: "test", round: round, end: end}.run(ctx, newMetrics(counts).rounds, log)
+}
+
+// CheckKinds tells what the kinds of which a worker has to know lack.
+func CheckKinds() error {
+	systems, err := school.New(school.Config{BaseURL: "http://127.0.0.1", SMTPAddress: "127.0.0.1:1", MailFrom: "card@campus.example"})
+	if err != nil {
+		return err
+	}
+	return checkKinds(activities.New(nil, systems, nil, slog.New(slog.DiscardHandler)))
+}
+
+// RunWithout runs a worker of which something lacks.
+func RunWithout(lacks string) error {
+	return (&Worker{kinds: errors.New(lacks)}).Run(context.Background())
 }

@@ -100,8 +100,8 @@ var (
 	noticesFailing = figure("notices_failing", "Of these, those that were tried.")
 	noticesOldest  = figure("notices_oldest_seconds", "How long the first of them waits.")
 
-	filesForgotten  = figure("forgotten_files", "Files that the object store has to delete (B4).")
-	forgottenOldest = figure("forgotten_files_oldest_seconds", "How long the first of them waits.")
+	fileDeletions   = figure("file_deletions", "Files that the object store has to delete (B4).")
+	deletionsOldest = figure("file_deletions_oldest_seconds", "How long the first of them waits.")
 
 	calendarUnknown = figure("calendar_unknown_years",
 		"Years that begin within watch.calendar_ahead, this one included, whose holidays are not in the policy (D2).")
@@ -203,8 +203,8 @@ func (f *figures) showQueues(s state, show shower) {
 	show(noticesWaiting, float64(seen.Notices.Rows))
 	show(noticesFailing, float64(seen.Notices.Failing))
 	show(noticesOldest, age(seen.At, seen.Notices.Oldest))
-	show(filesForgotten, float64(seen.Forgotten.Rows))
-	show(forgottenOldest, age(seen.At, seen.Forgotten.Oldest))
+	show(fileDeletions, float64(seen.Forgotten.Rows))
+	show(deletionsOldest, age(seen.At, seen.Forgotten.Oldest))
 	show(connections, float64(seen.Connections))
 	show(connectionsMax, float64(seen.ConnectionsMax))
 }

@@ -22,6 +22,15 @@ type groupRetrier struct {
 	sender   *decisions.Sender
 	policies *campus.Policies
 	log      *slog.Logger
+	running  errgroup.Group
+}
+
+func newGroupRetrier(
+	store *storage.Store, sender *decisions.Sender, policies *campus.Policies, log *slog.Logger,
+) *groupRetrier {
+	g := &groupRetrier{store: store, sender: sender, policies: policies, log: log}
+	g.running.SetLimit(groupRetriesAtOnce)
+	return g
 }
 
 const (
@@ -32,27 +41,18 @@ const (
 	groupRetryIdle     = time.Second
 )
 
-func (g *groupRetrier) run(ctx context.Context) error {
-	var group errgroup.Group
-	group.SetLimit(groupRetriesAtOnce)
-	defer group.Wait() //nolint:errcheck // each has kept its own outcome
-	for {
-		due, found, err := g.store.Casework.ClaimGroupRetry(ctx, groupRetryPatience)
-		pause := g.policies.For(due.University).Work.RetryPause.Std()
-		switch {
-		case err != nil && ctx.Err() == nil:
-			g.log.WarnContext(ctx, "group retries wait", "error", err)
-			pause = groupRetryIdle
-		case !found:
-			pause = groupRetryIdle
-		default:
-			group.Go(func() error { g.one(ctx, due); return nil })
-		}
-		if !sleep(ctx, pause) {
-			return nil
-		}
+// round begins the next retry, and answers how long the policy lets the system rest after it.
+func (g *groupRetrier) round(ctx context.Context) (time.Duration, error) {
+	due, found, err := g.store.Casework.ClaimGroupRetry(ctx, groupRetryPatience)
+	if err != nil || !found {
+		return groupRetryIdle, err
 	}
+	g.running.Go(func() error { g.one(ctx, due); return nil })
+	return g.policies.For(due.University).Work.RetryPause.Std(), nil
 }
+
+// end waits for the retries that run; each keeps its own outcome.
+func (g *groupRetrier) end() { _ = g.running.Wait() }
 
 // one retries one step and keeps what became of it. A step whose outcome is not known stays running, and is asked about
 // again.

@@ -20,6 +20,7 @@ type metrics struct {
 	outages  *prometheus.CounterVec
 	apart    *prometheus.GaugeVec
 	silent   prometheus.Gauge
+	rounds   *prometheus.CounterVec
 	waiting  *waiting // shown with the figures
 }
 
@@ -65,7 +66,10 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	for _, outcome := range []string{noticeDelivered, noticeAgain, noticeGivenUp, noticeExpired} {
 		m.notices.WithLabelValues(outcome) // from the start, so that the first one is an increase
 	}
-	registry.MustRegister(m.notices, m.failures, m.cacheMax, m.outages, m.apart, m.silent)
+	m.rounds = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "campuscard_rounds_total", Help: "Rounds of the worker's loops, by what became of them.",
+	}, []string{"loop", "outcome"})
+	registry.MustRegister(m.rounds, m.notices, m.failures, m.cacheMax, m.outages, m.apart, m.silent)
 	return m
 }
 

@@ -32,29 +32,10 @@ type noticeSender struct {
 	log     *slog.Logger
 }
 
-func (s *noticeSender) run(ctx context.Context) error {
-	for {
-		sent, err := s.round(ctx)
-		pause := noticePause
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			s.log.WarnContext(ctx, "notices wait", "error", err)
-			pause = 2 * time.Second
-		case sent == noticeBatch:
-			pause = 0
-		}
-		if !sleep(ctx, pause) {
-			return nil
-		}
-	}
-}
-
-func (s *noticeSender) round(ctx context.Context) (int, error) {
+func (s *noticeSender) round(ctx context.Context) (time.Duration, error) {
 	notices, err := s.store.Casework.ClaimNotices(ctx, noticeBatch, noticeLease)
 	if err != nil || len(notices) == 0 {
-		return 0, err
+		return noticePause, err
 	}
 	results := make([]casework.NoticeResult, len(notices))
 	var all sync.WaitGroup
@@ -67,7 +48,11 @@ func (s *noticeSender) round(ctx context.Context) (int, error) {
 	}
 	finishing, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishPatience)
 	defer cancel()
-	return len(notices), s.store.Casework.FinishNotices(finishing, results)
+	err = s.store.Casework.FinishNotices(finishing, results)
+	if err == nil && len(notices) == noticeBatch { // more may wait
+		return 0, nil
+	}
+	return noticePause, err
 }
 
 // send tries the channels that have not taken the message yet.

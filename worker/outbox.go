@@ -28,6 +28,8 @@ const (
 	outboxPatience = 5 * time.Second       // for one call of Temporal
 )
 
+var errTemporalAway = errors.New("Temporal does not answer")
+
 // dispatcher brings what transactions ask of Temporal to Temporal. Several may run: rows are locked while delivered.
 type dispatcher struct {
 	store    *storage.Store
@@ -36,43 +38,22 @@ type dispatcher struct {
 	log      *slog.Logger
 }
 
-// run delivers until ctx ends. While Postgres or Temporal is away it waits, a little longer each time.
-func (d *dispatcher) run(ctx context.Context) error {
-	pause := outboxPause
-	for {
-		var outage atomic.Bool
-		taken, err := d.store.Casework.DeliverOutbox(ctx, outboxBatch,
-			func(ctx context.Context, rows []casework.OutboxRow) []casework.Delivery {
-				return d.deliver(ctx, rows, &outage)
-			})
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil || outage.Load():
-			pause = min(2*pause, 2*time.Second)
-			d.log.WarnContext(ctx, "the outbox waits", "error", err, "temporal_away", outage.Load())
-		case taken == outboxBatch:
-			pause = 0
-		default:
-			pause = outboxPause
-		}
-		if !sleep(ctx, pause) {
-			return nil
-		}
-		pause = max(pause, outboxPause)
+// round delivers one lot.
+func (d *dispatcher) round(ctx context.Context) (time.Duration, error) {
+	var outage atomic.Bool
+	taken, err := d.store.Casework.DeliverOutbox(ctx, outboxBatch,
+		func(ctx context.Context, rows []casework.OutboxRow) []casework.Delivery {
+			return d.deliver(ctx, rows, &outage)
+		})
+	switch {
+	case err != nil:
+		return outboxPause, err
+	case outage.Load():
+		return outboxPause, errTemporalAway
+	case taken == outboxBatch: // more may wait
+		return 0, nil
 	}
-}
-
-// sleep waits, and answers false when ctx ended meanwhile.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
+	return outboxPause, nil
 }
 
 // deliver hands rows to Temporal, some at once. After the first sign of an outage the rest keep their places.

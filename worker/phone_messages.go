@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -10,25 +11,14 @@ import (
 // sends as the sender of notices does, from a queue of its own.
 type phoneSender struct{ *noticeSender }
 
-func (s phoneSender) run(ctx context.Context) error {
-	for {
-		if err := s.round(ctx); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "messages to phones wait", "error", err)
-		}
-		if !sleep(ctx, noticePause) {
-			return nil
-		}
-	}
-}
-
-func (s phoneSender) round(ctx context.Context) error {
+func (s phoneSender) round(ctx context.Context) (time.Duration, error) {
 	messages, err := s.store.People.ClaimPhoneMessages(ctx, noticeBatch, noticeLease)
 	if err != nil {
-		return err
+		return noticePause, err
 	}
 	var group errgroup.Group
 	for _, m := range messages {
 		group.Go(func() error { return s.store.People.FinishPhoneMessage(ctx, s.send(ctx, m)) })
 	}
-	return group.Wait()
+	return noticePause, group.Wait()
 }

@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -20,17 +22,35 @@ type taskQueue struct {
 	slots int     // activities at once in this process
 }
 
-// taskQueues are ours, and one for each of the school's systems with what that system can bear (K2). services are the
-// systems of packages, which the policy names.
+// schoolLimits are what each of the school's systems can bear (K2), by its queue.
+var schoolLimits = map[string]taskQueue{
+	engine.AcademicQueue:      {rate: 200, slots: 32},
+	engine.CarrierQueue:       {rate: 100, slots: 16},
+	engine.FaceQueue:          {rate: 100, slots: 4}, // it works on pictures: more at once only wait for each other, and time out
+	engine.BureauQueue:        {rate: 50, slots: 8},
+	engine.HRQueue:            {rate: 50, slots: 8},
+	engine.InternationalQueue: {rate: 50, slots: 8},
+}
+
+// CheckQueues tells which of the school's systems have no limits. Their steps would wait for ever.
+func CheckQueues(queues []string) error {
+	var wrong []error
+	for _, queue := range queues {
+		if _, found := schoolLimits[queue]; !found {
+			wrong = append(wrong, fmt.Errorf("task queue %s: no limits, so nobody works it", queue))
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// taskQueues are ours, and one for each of the school's systems. services are the systems of packages, which the policy
+// names.
 func taskQueues(rates map[string]float64, services []string) []taskQueue {
-	queues := []taskQueue{
-		{name: engine.CaseQueue},
-		{name: engine.AcademicQueue, rate: 200, slots: 32},
-		{name: engine.CarrierQueue, rate: 100, slots: 16},
-		{name: engine.FaceQueue, rate: 100, slots: 4}, // it works on pictures: more at once only wait for each other, and time out
-		{name: engine.BureauQueue, rate: 50, slots: 8},
-		{name: engine.HRQueue, rate: 50, slots: 8},
-		{name: engine.InternationalQueue, rate: 50, slots: 8},
+	queues := []taskQueue{{name: engine.CaseQueue}}
+	for _, name := range engine.SchoolQueues() {
+		if limits, found := schoolLimits[name]; found {
+			queues = append(queues, taskQueue{name: name, rate: limits.rate, slots: limits.slots})
+		}
 	}
 	for _, service := range campus.BasePackage() {
 		queues = append(queues, taskQueue{name: engine.BaseQueue(service), rate: 200, slots: 16})

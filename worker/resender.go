@@ -20,41 +20,35 @@ const (
 // decisionResender sends decisions again whose end is not known: whoever has sent them first has died or waits no more,
 // or the workflow has lost what it was told. One of each case at a time, in the order in which the case was moved.
 type decisionResender struct {
-	store  *storage.Store
-	sender *decisions.Sender
-	log    *slog.Logger
+	store   *storage.Store
+	sender  *decisions.Sender
+	log     *slog.Logger
+	slots   chan struct{}
+	sending sync.WaitGroup
 }
 
-// run sends until ctx ends, as many at once as there are slots: one that takes long keeps its slot and nobody else's.
-// While Postgres is away it waits, a little longer each time.
-func (r *decisionResender) run(ctx context.Context) error {
-	var sending sync.WaitGroup
-	defer sending.Wait()
-	slots := make(chan struct{}, resendAtOnce)
-	for pause := resendPause; sleep(ctx, pause); {
-		free := cap(slots) - len(slots) // this loop alone takes them
-		if free == 0 {
-			continue
-		}
-		due, err := r.store.Casework.TakeResends(ctx, free)
-		switch {
-		case err != nil && ctx.Err() == nil:
-			pause = max(resendPause, min(2*pause, 5*time.Second))
-			r.log.WarnContext(ctx, "open decisions wait", "error", err)
-		case len(due) == free:
-			pause = resendGather
-		default:
-			pause = resendPause
-		}
-		for _, d := range due {
-			slots <- struct{}{}
-			sending.Go(func() {
-				defer func() { <-slots }()
-				r.send(ctx, d)
-			})
-		}
+func newDecisionResender(store *storage.Store, sender *decisions.Sender, log *slog.Logger) *decisionResender {
+	return &decisionResender{store: store, sender: sender, log: log, slots: make(chan struct{}, resendAtOnce)}
+}
+
+// round begins to send as many as there are slots: one that takes long keeps its slot and nobody else's.
+func (r *decisionResender) round(ctx context.Context) (time.Duration, error) {
+	free := cap(r.slots) - len(r.slots) // the rounds alone take them
+	if free == 0 {
+		return resendGather, nil
 	}
-	return nil
+	due, err := r.store.Casework.TakeResends(ctx, free)
+	for _, d := range due {
+		r.slots <- struct{}{}
+		r.sending.Go(func() {
+			defer func() { <-r.slots }()
+			r.send(ctx, d)
+		})
+	}
+	if err == nil && len(due) == free {
+		return resendGather, nil
+	}
+	return resendPause, err
 }
 
 func (r *decisionResender) send(ctx context.Context, d casework.Decision) {

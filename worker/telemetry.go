@@ -98,13 +98,17 @@ func (t *Telemetry) Watch(store *storage.Store, build Version) {
 		Help: "How far Postgres's clock is ahead of this machine's; negative: behind.",
 	}, func() float64 { return store.ClockOffset().Seconds() }))
 	gauge := func(name, help string, value func(storage.PoolStats) float64) {
-		t.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "campuscard_db_pool_" + name, Help: help},
-			func() float64 { return value(store.PoolStats()) }))
+		for pool := range store.PoolStats() {
+			t.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "campuscard_db_pool_" + name, Help: help,
+				ConstLabels: prometheus.Labels{"pool": pool}}, func() float64 { return value(store.PoolStats()[pool]) }))
+		}
 	}
 	counter := func(name, help string, value func(storage.PoolStats) float64) {
-		t.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "campuscard_db_pool_" + name,
-			Help: help},
-			func() float64 { return value(store.PoolStats()) }))
+		for pool := range store.PoolStats() {
+			t.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "campuscard_db_pool_" + name,
+				Help: help, ConstLabels: prometheus.Labels{"pool": pool}},
+				func() float64 { return value(store.PoolStats()[pool]) }))
+		}
 	}
 	gauge("max", "Connections allowed.", func(p storage.PoolStats) float64 { return float64(p.Max) })
 	gauge("open", "Connections open.", func(p storage.PoolStats) float64 { return float64(p.Total) })

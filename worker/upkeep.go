@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"campuscard/campus"
@@ -15,7 +14,6 @@ import (
 type upkeep struct {
 	store    *storage.Store
 	policies *campus.Policies
-	log      *slog.Logger
 }
 
 const (
@@ -23,18 +21,12 @@ const (
 	upkeepBatch = 500 // rows at once, so that nobody waits for their locks
 )
 
-func (u *upkeep) run(ctx context.Context) error {
-	for {
-		if err := u.round(ctx); err != nil && ctx.Err() == nil {
-			u.log.WarnContext(ctx, "upkeep was not finished", "error", err)
-		}
-		if !sleep(ctx, upkeepPause) {
-			return nil
-		}
-	}
+func (u *upkeep) round(ctx context.Context) (time.Duration, error) {
+	return upkeepPause, u.dropAll(ctx)
 }
 
-func (u *upkeep) round(ctx context.Context) error {
+// dropAll goes on until nothing is left.
+func (u *upkeep) dropAll(ctx context.Context) error {
 	for {
 		dropped, err := u.store.DropExpired(ctx, upkeepBatch)
 		if err != nil {

@@ -1,10 +1,10 @@
-// Package worker runs the processes: task queues, registration, interceptors, and loops: the dispatcher of the outbox,
-// the sender of notices, the shredder, the upkeep. It wires; what happens is decided in workflows and done in
+// Package worker runs the processes: task queues, registration, interceptors, and loops. It wires; what happens is decided in workflows and done in
 // activities.
 package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -42,8 +42,15 @@ type Config struct {
 // Worker runs everything behind the API.
 type Worker struct {
 	queues []func() worker.Worker // each prepares the worker of a task queue
-	loops  []func(context.Context) error
+	loops  []loop
+	rounds *prometheus.CounterVec
 	log    *slog.Logger
+	kinds  error // what some kind lacks: nothing runs then
+}
+
+// checkKinds tells what the kinds of which the worker has to know lack.
+func checkKinds(steps *activities.Activities) error {
+	return errors.Join(campus.CheckKinds(), workflows.CheckKinds(), steps.CheckServices(), CheckQueues(engine.SchoolQueues()))
 }
 
 // New prepares a worker on all task queues.
@@ -56,8 +63,9 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 		counts.cacheMax.Set(float64(boundCache(cfg.CacheMemory)))
 	}
 	cfg.Metrics.MustRegister(newFigures(cfg.Version, store, temporal, policies, counts.waiting, log))
-	w := &Worker{log: log}
+	w := &Worker{rounds: counts.rounds, log: log}
 	steps := activities.New(store, systems, policies, log)
+	w.kinds = checkKinds(steps)
 	for _, q := range taskQueues(cfg.Rates, policies.ServiceSystems()) {
 		w.queues = append(w.queues, func() worker.Worker {
 			tq := worker.New(temporal, q.name, q.options(cfg, counts))
@@ -68,22 +76,40 @@ func New(cfg Config, temporal client.Client, store *storage.Store, systems *scho
 			return tq
 		})
 	}
+	w.loops = loops(cfg, temporal, store, systems, policies, counts, log)
+	return w
+}
+
+// loops are what a worker does beside the processes.
+func loops(
+	cfg Config, temporal client.Client, store *storage.Store, systems *school.Systems, policies *campus.Policies,
+	counts *metrics, log *slog.Logger,
+) []loop {
 	outbox := &dispatcher{store: store, temporal: temporal, log: log,
 		eager: &eager{temporal: temporal, version: cfg.Version, unmanaged: cfg.Unmanaged}}
-	sender := &noticeSender{store: store, systems: systems, metrics: counts, log: log}
-	resender := &decisionResender{store: store, sender: decisions.NewSender(store, temporal, log), log: log}
-	upkeep := &upkeep{store: store, policies: policies, log: log}
-	w.loops = []func(context.Context) error{outbox.run, sender.run, phoneSender{sender}.run, upkeep.run, resender.run, (&shredder{store: store, log: log}).run}
-	if cfg.Schedules {
-		w.loops = append(w.loops, (&batchOpener{store: store, policies: policies, log: log}).run)
+	messages := &noticeSender{store: store, systems: systems, metrics: counts, log: log}
+	sender := decisions.NewSender(store, temporal, log)
+	resends := newDecisionResender(store, sender, log)
+	retries := newGroupRetrier(store, sender, policies, log)
+	compared := newComparer(Comparison{Store: store, Temporal: temporal}, cfg.CompareEvery, counts, log)
+	all := []loop{
+		{name: "deliver the outbox", round: outbox.round},
+		{name: "send notices", round: messages.round},
+		{name: "send phone messages", round: phoneSender{messages}.round},
+		{name: "mail about deadlines", round: (&deadlineMailer{store: store, policies: policies}).round},
+		{name: "admit from the line", round: (&admission{store: store, policies: policies}).round},
+		{name: "resend decisions", first: resendPause, round: resends.round, end: resends.sending.Wait},
+		{name: "retry groups of steps", round: retries.round, end: retries.end},
+		{name: "delete files", round: (&fileDeleter{store: store}).round},
+		{name: "drop what has expired", round: (&upkeep{store: store, policies: policies}).round},
+		{name: "bring forward after a clock", round: (&clockMinder{store: store, log: log}).round},
+		// What fell behind with the last worker is catching up while the first round waits.
+		{name: "compare cases with workflows", first: compared.pause, round: compared.round},
 	}
-	w.loops = append(w.loops, (&groupRetrier{store: store, sender: resender.sender, policies: policies, log: log}).run)
-	w.loops = append(w.loops, (&usher{store: store, policies: policies, log: log}).run)
-	compared := Comparison{Store: store, Temporal: temporal}
-	w.loops = append(w.loops, newComparer(compared, cfg.CompareEvery, counts, log).run)
-	w.loops = append(w.loops, (&foreman{store: store, policies: policies, log: log}).run)
-	w.loops = append(w.loops, (&clockMinder{store: store, log: log}).run)
-	return w
+	if cfg.Schedules {
+		all = append(all, loop{name: "open scheduled batches", round: newBatchOpener(store, policies).round})
+	}
+	return all
 }
 
 // registerActivities registers every step under the name of its method. Local ones run on the queue of the cases;
@@ -95,9 +121,12 @@ func registerActivities(r worker.Worker, steps *activities.Activities) {
 // Run works until ctx ends, then lets what has begun come to its end. Temporal being away at the start is waited for;
 // messages go out meanwhile.
 func (w *Worker) Run(ctx context.Context) error {
+	if w.kinds != nil {
+		return fmt.Errorf("something is not registered: %w", w.kinds)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, loop := range w.loops {
-		group.Go(func() error { return loop(ctx) })
+		group.Go(func() error { loop.run(ctx, w.rounds, w.log); return nil })
 	}
 	group.Go(func() error { return w.work(ctx) })
 	return group.Wait()

@@ -130,7 +130,7 @@ func (f *forgery) quiet() string {
 	f.t.Helper()
 	var facts string
 	f.Await(func() bool {
-		left := storagetest.One[int](f.House.House, `select (select count(*) from outbox) + (select count(*) from forgotten_files) +
+		left := storagetest.One[int](f.House.House, `select (select count(*) from outbox) + (select count(*) from file_deletions) +
 			(select count(*) from notices where done_at is null)`)
 		before := facts
 		facts = f.Facts()
@@ -173,7 +173,7 @@ func TestForgedDecisionsChangeNothing(t *testing.T) {
 			})
 		}
 	})
-	for _, kind := range campus.DecidedKinds() {
+	for _, kind := range campus.CaseKinds() {
 		for _, update := range campus.DecisionUpdates(kind) {
 			require.True(t, all.done[kind][update], "%s of a case of kind %s", update, kind)
 		}

@@ -3,6 +3,11 @@
 package workflows
 
 import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
 	"go.temporal.io/sdk/workflow"
 
 	"campuscard/campus"
@@ -17,13 +22,46 @@ type Registry interface {
 }
 
 // processes are the workflows of each kind of case.
-var processes = map[campus.CaseKind]func(workflow.Context, campus.CaseInput) error{
+var processes = map[campus.CaseKind]Process{
 	campus.ApplicationCase: cards.Application,
 	campus.PlasticCase:     production.Plastic,
 	campus.BatchCase:       production.Batch,
 	campus.PackageCase:     cards.Package,
 	campus.InvitationCase:  outreach.Invitation,
 	campus.EndingCase:      cards.Ending,
+}
+
+// Process is the workflow of a kind of case.
+type Process = func(workflow.Context, campus.CaseInput) error
+
+// CheckKinds tells for which kinds of case there is no process, and which items of evidence nobody checks.
+func CheckKinds() error { return errors.Join(CheckProcesses(processes), CheckItems(cards.Checks)) }
+
+// CheckProcesses tells for which kinds of case there is no process, and which processes are of no kind.
+func CheckProcesses(processes map[campus.CaseKind]Process) error {
+	var wrong []error
+	for _, kind := range campus.CaseKinds() {
+		if processes[kind] == nil {
+			wrong = append(wrong, fmt.Errorf("case kind %s: no process", kind))
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(processes)) {
+		if !slices.Contains(campus.CaseKinds(), kind) {
+			wrong = append(wrong, fmt.Errorf("process %s: no such case kind", kind))
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// CheckItems tells which items of evidence no system is asked about, although a checklist has them.
+func CheckItems(checks func(campus.Item) bool) error {
+	var wrong []error
+	for _, item := range campus.CheckedItems() {
+		if !checks(item) {
+			wrong = append(wrong, fmt.Errorf("item %s: no check", item))
+		}
+	}
+	return errors.Join(wrong...)
 }
 
 // Register registers every process under its kind, so that renaming a function breaks no running case.

@@ -73,14 +73,7 @@ func NextOf(in campus.Language, c casework.Case) NextView {
 	if c.Kind == campus.ApplicationCase && c.Outcome == "" && c.Stage != campus.StageClosing {
 		actions = append(actions, "withdrawal")
 	}
-	key := "next." + string(c.Stage)
-	if c.Outcome != "" {
-		key = "next.done_" + string(c.Outcome)
-		if c.Kind != campus.ApplicationCase { // nobody applies again for these
-			key = "next.done_" + string(c.Kind)
-		}
-	}
-	return NextView{Text: campus.Text(in, key, nil), Actions: core.Each(actions, func(action string) actionView {
+	return NextView{Text: campus.Text(in, c.Kind.NextKey(c.Stage, c.Outcome), nil), Actions: core.Each(actions, func(action string) actionView {
 		return actionView{"POST", "/api/v1/applications/" + c.ID.String() + "/" + action}
 	})}
 }
@@ -241,28 +234,49 @@ func (s *Server) caseDetail(ctx context.Context, c casework.Case) (*core.Answer[
 	}
 	s.NamePackages(in, c.University, timeline)
 	detail.Timeline = core.Each(timeline, func(e casework.TimelineEvent) EventView { return EventOf(in, e, false) })
-	if c.Kind == campus.EndingCase { // all there is to say is in its timeline
-		return core.Answered(detail), nil
+	add, found := caseDetails[c.Kind]
+	if !found {
+		return nil, campus.Errorf(campus.Internal, "", "nobody shows a case of kind %s to its holder", c.Kind)
 	}
-	if c.Kind == campus.PackageCase {
-		detail.Package, err = s.CasePackage(ctx, c)
-		return core.Answered(detail), err
+	return core.Answered(detail), add(s, ctx, c, &detail)
+}
+
+// caseDetails add what the holder is shown of a kind of case besides what every case has.
+var caseDetails = map[campus.CaseKind]func(*Server, context.Context, casework.Case, *caseDetail) error{
+	campus.ApplicationCase: (*Server).addApplication,
+	campus.PlasticCase:     (*Server).addPlastic,
+	campus.PackageCase:     (*Server).addPackage,
+	campus.EndingCase: func(*Server, context.Context, casework.Case, *caseDetail) error {
+		return nil // all there is to say is in its timeline
+	},
+}
+
+// ShownToHolders tells whether cases of a kind are shown to their holders.
+func ShownToHolders(kind campus.CaseKind) bool { return caseDetails[kind] != nil }
+
+func (s *Server) addPackage(ctx context.Context, c casework.Case, detail *caseDetail) (err error) {
+	detail.Package, err = s.CasePackage(ctx, c)
+	return err
+}
+
+func (s *Server) addPlastic(ctx context.Context, c casework.Case, detail *caseDetail) error {
+	plastic, err := s.Store.Production.CurrentPlastic(ctx, c.ID)
+	if err != nil {
+		return err
 	}
-	if c.Kind == campus.PlasticCase {
-		plastic, err := s.Store.Production.CurrentPlastic(ctx, c.ID)
-		if err != nil {
-			return nil, err
-		}
-		detail.Next.Actions = plasticNext(c, plastic.CardID)
-		detail.Plastic, err = s.plasticOf(in, plastic)
-		return core.Answered(detail), err
-	}
+	detail.Next.Actions = plasticNext(c, plastic.CardID)
+	detail.Plastic, err = s.plasticOf(core.Language(ctx), plastic)
+	return err
+}
+
+func (s *Server) addApplication(ctx context.Context, c casework.Case, detail *caseDetail) (err error) {
+	in := core.Language(ctx)
 	if detail.Line, err = s.lineOf(ctx, c); err != nil {
-		return nil, err
+		return err
 	}
 	findings, err := s.Store.Casework.Findings(ctx, c.ID)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	detail.Findings = core.Each(findings, FindingOf(in))
 	if c.Stage == campus.StageEvidence {
@@ -270,7 +284,7 @@ func (s *Server) caseDetail(ctx context.Context, c casework.Case) (*core.Answer[
 	}
 	file, err := s.Store.Cards.ApplicationFile(ctx, c.ID)
 	detail.Note = file.ReviewNote
-	return core.Answered(detail), err
+	return err
 }
 
 // wantedView is an item that the applicant has to bring or to put right.

@@ -140,11 +140,8 @@ func whyRefused(d casework.Decision) error {
 // atCounter tells whether a decision was made for its holder, or about their person, at the counter: then there is a
 // receipt once it is done.
 func atCounter(d casework.Decision) bool {
-	switch d.Update {
-	case campus.ReviewUpdate, campus.SettleStepUpdate, campus.PauseUpdate, campus.ResumeUpdate, campus.CancelUpdate:
-		return false
-	}
-	return d.By.Kind == campus.StaffActor
+	rule, _ := campus.RuleOf(d.Case.Kind, d.Update)
+	return rule.HasReceipt() && d.By.Kind == campus.StaffActor
 }
 
 // getDecision answers the address that a 202 names. It asks Postgres alone.

@@ -73,6 +73,7 @@ func (s *Server) Raw(r Route, handler gin.HandlerFunc) {
 
 // Handle declares a typed operation: huma reads and checks the input, fn answers, errors become problems.
 func Handle[I, O any](s *Server, r Route, fn func(context.Context, *I) (*O, error)) {
+	r.described = true
 	s.declare(&r)
 	huma.Register(s.Huma, r.document(s.Huma), func(ctx context.Context, in *I) (*O, error) {
 		if err := s.checkBodiless(ctx); err != nil {

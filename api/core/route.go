@@ -74,6 +74,8 @@ type Route struct {
 	Summary string
 	Access  Access
 	traits  trait
+
+	described bool // huma reads and checks what it is asked with
 }
 
 // Get is a line of routes.go for a request that changes nothing; {id} marks a parameter.

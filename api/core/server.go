@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -107,6 +109,18 @@ func (s *Server) Finish() error {
 	s.answerHeads()
 	return s.serveDocs()
 }
+
+// AllRoutes are all addresses that were declared, in an order that stays.
+func (s *Server) AllRoutes() []Route {
+	routes := make([]Route, 0, len(s.Declared))
+	for _, name := range slices.Sorted(maps.Keys(s.Declared)) {
+		routes = append(routes, *s.Declared[name])
+	}
+	return routes
+}
+
+// Described tells whether /openapi.json has the route. The others are the pages about the program itself.
+func (r Route) Described() bool { return r.described }
 
 // Handler returns the server without its listener.
 func (s *Server) Handler() http.Handler { return s.Engine }

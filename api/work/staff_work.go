@@ -2,6 +2,8 @@ package work
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -199,6 +201,17 @@ var actionFields = map[string][]string{
 	string(campus.SkipStep):   {"attempt", "note"},
 	string(campus.AbortSteps): {"attempt", "note"},
 	campus.Acknowledge:        {},
+}
+
+// CheckActions tells which actions of a kind of work item nobody can send: their fields are not listed.
+func CheckActions(kind campus.WorkItemKind) error {
+	var wrong []error
+	for _, action := range kind.Rule().Actions {
+		if _, found := actionFields[action]; !found {
+			wrong = append(wrong, fmt.Errorf("work item kind %s: no fields of the action %s", kind, action))
+		}
+	}
+	return errors.Join(wrong...)
 }
 
 // CheckItemDecision refuses a decision that does not fit its item. Invalid: the field that is wrong.

@@ -45,5 +45,5 @@ func TestPhoto(t *testing.T) {
 	_, _, err = h.Cards.OpenPhotoAttempt(t.Context(), step, 1)
 	require.NoError(t, err)
 	require.NoError(t, h.Cards.KeepPhoto(t.Context(), one, picture))
-	require.Len(t, h.Objects(), 2, "fetched again before the old one was shredded")
+	require.Len(t, h.Objects(), 2, "fetched again before the old one was deleted")
 }

@@ -149,7 +149,7 @@ func uploadUnknown(id uuid.UUID) error {
 
 // ExpireUnusedUploads forgets up to limit files that no application has taken and that are older than before.
 func (s *Store) ExpireUnusedUploads(ctx context.Context, before time.Time, limit int) (int, error) {
-	expired, err := s.Forget(ctx, `with forgot as (update uploads set deleted_at = @now where id in (
+	expired, err := s.Reports.Forget(ctx, `with forgot as (update uploads set deleted_at = @now where id in (
 			select id from uploads where deleted_at is null and taken_by is null and created_at < @before
 			order by created_at limit @limit for update skip locked)`+db.ThenForgotten,
 		map[string]any{"before": before, "limit": limit})

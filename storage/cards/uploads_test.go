@@ -118,8 +118,8 @@ func TestObjectOutage(t *testing.T) {
 		require.NoError(t, store.Cards.ForgetUploads(t.Context(), []uuid.UUID{id}), "no case stops for it")
 		_, _, err = h.Cards.ReadUpload(t.Context(), id)
 		require.Equal(t, "file_gone", campus.ReasonOf(err), "nobody reads it any more")
-		require.Equal(t, campus.Unavailable, campus.CodeOf(storagetest.Err(store.Shred(t.Context(), 10))))
-		require.Equal(t, i+1, storagetest.Count(h, `forgotten_files`), "it waits for the object store")
+		require.Equal(t, campus.Unavailable, campus.CodeOf(storagetest.Err(store.DeleteFiles(t.Context(), 10))))
+		require.Equal(t, i+1, storagetest.Count(h, `file_deletions`), "it waits for the object store")
 	}
 	mute := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("well")) }))
 	defer mute.Close()
@@ -127,15 +127,15 @@ func TestObjectOutage(t *testing.T) {
 	strange, err := storage.Open(t.Context(), cfg, h.Clock.Now, h.Log)
 	require.NoError(t, err)
 	defer strange.Close()
-	gone, err := strange.Shred(t.Context(), 10)
+	gone, err := strange.DeleteFiles(t.Context(), 10)
 	require.Error(t, err)
 	require.Zero(t, gone, "an answer that nobody understands is none")
-	require.Equal(t, 2, storagetest.Count(h, `forgotten_files`))
-	gone, err = h.Shred(t.Context(), 1)
+	require.Equal(t, 2, storagetest.Count(h, `file_deletions`))
+	gone, err = h.DeleteFiles(t.Context(), 1)
 	require.NoError(t, err)
 	require.Equal(t, 1, gone, "no more than asked for")
 	require.Empty(t, h.Objects())
-	require.Zero(t, storagetest.Count(h, `forgotten_files`))
+	require.Zero(t, storagetest.Count(h, `file_deletions`))
 }
 
 func TestIdempotency(t *testing.T) {

@@ -105,7 +105,7 @@ type CaseFilter struct {
 
 // StaffCases returns the cases the member may see, newest first.
 func (s *Store) StaffCases(ctx context.Context, who campus.StaffMember, f CaseFilter) ([]Case, error) {
-	query := s.Read(ctx).Table("cases").Where("university = ?", who.University)
+	query := s.Reports.Read(ctx).Table("cases").Where("university = ?", who.University)
 	if campuses, all := who.Campuses(campus.ReadCases); !all {
 		query = query.Where("campus in ?", campuses)
 	}

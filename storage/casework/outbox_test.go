@@ -39,7 +39,7 @@ func TestDeliverOutbox(t *testing.T) {
 	t.Run("what an application asks for arrives as it was written", func(t *testing.T) {
 		t.Parallel()
 		s := storagetest.Apply(t)
-		require.Len(t, storagetest.LetIn(t, s.House, storagetest.Rush, 10), 1)
+		require.Len(t, storagetest.Admit(t, s.House, storagetest.Rush, 10), 1)
 		n, err := s.Casework.DeliverOutbox(t.Context(), 10, func(_ context.Context, rows []casework.OutboxRow) []casework.Delivery {
 			require.Equal(t, casework.StartRow, rows[0].Kind)
 			require.Equal(t, "application", rows[0].Workflow)

@@ -151,7 +151,7 @@ func (s *Store) Colleagues(ctx context.Context, who campus.StaffMember, p campus
 		Row     StaffRow `gorm:"embedded"` // gorm passes over what is embedded without a name
 		Holding int
 	}
-	err := s.Read(ctx).Raw(`select f.*, (select count(*) from work_items w where w.claimed_by = f.id and w.closed_at is null and w.claimed_until > ?) as holding
+	err := s.Reports.Read(ctx).Raw(`select f.*, (select count(*) from work_items w where w.claimed_by = f.id and w.closed_at is null and w.claimed_until > ?) as holding
 		from staff f where f.university = ? and f.retired_at is null and f.id > ? order by f.id`, s.Now(), who.University, after).Scan(&rows).Error
 	fit := []Assignee{}
 	for _, r := range rows {

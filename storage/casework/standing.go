@@ -79,7 +79,7 @@ func (s *Store) StartAgain(ctx context.Context, ref campus.CaseRef) (begins bool
 
 // WithoutWorkflow returns open cases of which staff have been told that they have no workflow.
 func (s *Store) WithoutWorkflow(ctx context.Context, limit int) ([]campus.CaseRef, error) {
-	rows, err := s.Pool.Query(ctx, `select c.kind, c.id from work_items w join cases c on c.id = w.case_id
+	rows, err := s.Reports.Pool.Query(ctx, `select c.kind, c.id from work_items w join cases c on c.id = w.case_id
 		where w.kind = 'incident' and w.step = $1 and w.closed_at is null order by w.id limit $2`, campus.LostWorkflow, limit)
 	if err != nil {
 		return nil, db.Wrap("list cases without a workflow", err)
@@ -89,7 +89,7 @@ func (s *Store) WithoutWorkflow(ctx context.Context, limit int) ([]campus.CaseRe
 }
 
 func (s *Store) standing(ctx context.Context, query db.Statement, args ...any) ([]StandingCase, error) {
-	rows, err := s.Pool.Query(ctx, string(query), args...)
+	rows, err := s.Reports.Pool.Query(ctx, string(query), args...)
 	if err != nil {
 		return nil, db.Wrap("list open cases", err)
 	}
@@ -106,13 +106,13 @@ const lateSQL = `from requests r where state = 'open' and created_at < $1
 // LateDecisions counts the decisions that have been open for longer than a while.
 func (s *Store) LateDecisions(ctx context.Context, age time.Duration) (WaitingFigure, error) {
 	var f WaitingFigure
-	err := s.Pool.QueryRow(ctx, `select count(*), min(created_at) `+lateSQL, s.Now().Add(-age)).Scan(&f.Rows, &f.Oldest)
+	err := s.Reports.Pool.QueryRow(ctx, `select count(*), min(created_at) `+lateSQL, s.Now().Add(-age)).Scan(&f.Rows, &f.Oldest)
 	return f, db.Wrap("count open decisions", err)
 }
 
 // LateDecisionCases returns the workflow ids of the cases whose decisions have been open longest.
 func (s *Store) LateDecisionCases(ctx context.Context, age time.Duration, limit int) ([]string, error) {
-	rows, err := s.Pool.Query(ctx, `select workflow `+lateSQL+
+	rows, err := s.Reports.Pool.Query(ctx, `select workflow `+lateSQL+
 		`group by workflow order by min(created_at), workflow limit $2`, s.Now().Add(-age), limit)
 	if err != nil {
 		return nil, db.Wrap("name open decisions", err)

@@ -121,7 +121,7 @@ type WorkItemFilter struct {
 // universities, of other campuses and of kinds the member may neither decide nor give to others do not exist for them
 // (A0).
 func (s *Store) WorkItems(ctx context.Context, who campus.StaffMember, f WorkItemFilter) ([]WorkItem, error) {
-	query := s.Read(ctx).Table("(?) as w", s.Gorm.Raw(selectWorkItem+` where w.closed_at is null and w.university = ?`, who.University))
+	query := s.Reports.Read(ctx).Table("(?) as w", s.Gorm.Raw(selectWorkItem+` where w.closed_at is null and w.university = ?`, who.University))
 	query = s.narrow(query.Where(s.seenItems(who, f)), who, f)
 	if f.ByDue {
 		query = query.Order("coalesce(due, 'infinity'::timestamptz)")
@@ -129,7 +129,7 @@ func (s *Store) WorkItems(ctx context.Context, who campus.StaffMember, f WorkIte
 	items := []WorkItem{}
 	err := query.Order("id").Limit(f.Limit).Find(&items).Error
 	if err == nil {
-		err = markItems(s.Gorm.WithContext(ctx), items)
+		err = markItems(s.Reports.Gorm.WithContext(ctx), items)
 	}
 	return items, db.Wrap("list work items", err)
 }

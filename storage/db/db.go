@@ -3,6 +3,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -28,14 +29,20 @@ import (
 type Config struct {
 	DatabaseURL string
 	MaxConns    int32 // of the pool; 0 means 16
+	ReportConns int32 // of the pool for reports; 0 means 4
 	// ClockEvery is how often the clock is set right by Postgres's. 0 means never, for tests that set it themselves.
 	ClockEvery time.Duration
 	Objects    ObjectsConfig
 	Keys       Keys
 }
 
-// DB is Postgres and the object store.
+// DB is Postgres and the object store. Its connections are those of the instant path, with settings of their own (decision
+// 41).
 type DB struct {
+	// Reports is the same on few other connections, with Postgres's own settings: for reports, searches, scans and upkeep.
+	// They are planned for their values, and many of them at once take no connection from what people wait for.
+	Reports *DB
+
 	Pool      *pgxpool.Pool
 	conns     *sql.DB  // on the same pool
 	Gorm      *gorm.DB // on these
@@ -76,33 +83,40 @@ func Prepare(ctx context.Context, cfg Config, now func() time.Time, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	pool, err := openPool(ctx, cfg)
+	files, err := openObjects(cfg.Objects)
 	if err != nil {
 		return nil, err
 	}
-	shown := &clock{local: now}
-	conns := stdlib.OpenDBFromPool(pool)
-	db, err := gorm.Open(dialector{&postgres.Dialector{Config: &postgres.Config{Conn: conns}}}, &gorm.Config{
+	s := &DB{Objects: files, Keys: keys, clock: &clock{local: now}, stopClock: func() {}, Log: log}
+	s.Reports = &DB{Objects: files, Keys: keys, clock: s.clock, stopClock: func() {}, Log: log}
+	if err := s.connect(ctx, cfg.DatabaseURL, cmp.Or(cfg.MaxConns, 16), instantSettings); err != nil {
+		return nil, err
+	}
+	if err := s.Reports.connect(ctx, cfg.DatabaseURL, cmp.Or(cfg.ReportConns, 4), ownSettings); err != nil {
+		s.Pool.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// connect prepares connections, at most so many, with settings.
+func (s *DB) connect(ctx context.Context, url string, most int32, settings map[string]string) (err error) {
+	if s.Pool, err = openPool(ctx, url, most, settings); err != nil {
+		return err
+	}
+	s.conns = stdlib.OpenDBFromPool(s.Pool)
+	s.Gorm, err = gorm.Open(dialector{&postgres.Dialector{Config: &postgres.Config{Conn: s.conns}}}, &gorm.Config{
 		Logger:                 logger.Discard, // errors are returned, and SQL holds personal data
-		NowFunc:                shown.Now,
+		NowFunc:                s.clock.Now,
 		SkipDefaultTransaction: true,
 		TranslateError:         false,
 		DisableAutomaticPing:   true,
 	})
 	if err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("open gorm on the pool: %w", err)
+		s.Pool.Close()
+		return fmt.Errorf("open gorm on the pool: %w", err)
 	}
-	files, err := openObjects(cfg.Objects)
-	if err != nil {
-		pool.Close()
-		return nil, err
-	}
-	s := &DB{
-		Pool: pool, conns: conns, Gorm: db, Objects: files, Keys: keys,
-		clock: shown, stopClock: func() {}, Log: log,
-	}
-	return s, nil
+	return nil
 }
 
 // dialector is gorm's for Postgres, but for one thing: gorm's Scan writes every statement out with its values, for a log
@@ -112,32 +126,32 @@ type dialector struct{ *postgres.Dialector }
 // Explain implements gorm.Dialector.
 func (dialector) Explain(sql string, _ ...any) string { return sql }
 
-// sessionSettings are what our connections have unless DATABASE_URL says otherwise. Postgres reads a small table as a whole
+// instantSettings are what connections of the instant path have unless DATABASE_URL says otherwise. Postgres reads a small table as a whole
 // rather than by its index, and keeps the plan of a prepared statement when the table has grown: on the day the line opens
 // (C5) that is a look at every upload for each application, until statistics are gathered. What we ask has an index, so
 // reading whole tables is made the last resort; and such plans look so dear that Postgres would compile them. Planned once, for
 // any value: else each is planned five times on each connection, and those with short lists always (decision 41).
-var sessionSettings = map[string]string{
+var instantSettings = map[string]string{
 	"timezone": "UTC", "application_name": "campuscard", "enable_seqscan": "off", "jit": "off", "plan_cache_mode": "force_generic_plan",
 }
+
+// ownSettings leave planning to Postgres.
+var ownSettings = map[string]string{"timezone": "UTC", "application_name": "campuscard"}
 
 // connectTime is how long a new connection may take unless DATABASE_URL says otherwise. pgx's own two minutes would keep
 // the pool's places taken long after a server that did not answer is back.
 const connectTime = 5 * time.Second
 
-func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
-	poolConfig, err := pgxpool.ParseConfig(cfg.DatabaseURL)
+func openPool(ctx context.Context, url string, most int32, settings map[string]string) (*pgxpool.Pool, error) {
+	poolConfig, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errors.New("DATABASE_URL cannot be read") // its text holds the password
 	}
-	poolConfig.MaxConns = cfg.MaxConns
-	if poolConfig.MaxConns == 0 {
-		poolConfig.MaxConns = 16
-	}
+	poolConfig.MaxConns = most
 	if poolConfig.ConnConfig.ConnectTimeout == 0 {
 		poolConfig.ConnConfig.ConnectTimeout = connectTime
 	}
-	for name, value := range sessionSettings {
+	for name, value := range settings {
 		if _, said := poolConfig.ConnConfig.RuntimeParams[name]; !said {
 			poolConfig.ConnConfig.RuntimeParams[name] = value
 		}
@@ -153,6 +167,7 @@ func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 func (s *DB) Close() {
 	s.stopClock()
 	s.Pool.Close()
+	s.Reports.Pool.Close()
 }
 
 // Ready tells whether a connection of the pool answers: to begin with one has to. Database tells more of a running one.

@@ -14,8 +14,12 @@ type PoolStats struct {
 	Waited                  time.Duration // in all
 }
 
-// PoolStats returns the numbers of this moment.
-func (s *DB) PoolStats() PoolStats {
+// PoolStats returns the numbers of this moment, by what the connections are for.
+func (s *DB) PoolStats() map[string]PoolStats {
+	return map[string]PoolStats{"instant": s.stats(), "reports": s.Reports.stats()}
+}
+
+func (s *DB) stats() PoolStats {
 	stat := s.Pool.Stat()
 	return PoolStats{
 		Max: stat.MaxConns(), Total: stat.TotalConns(), Idle: stat.IdleConns(), InUse: stat.AcquiredConns(),

@@ -41,7 +41,7 @@ type PutOff struct {
 func (s *DB) BringForward(ctx context.Context, late []PutOff) (rows int64, err error) {
 	now := s.Now()
 	for _, p := range late {
-		tag, err := s.Pool.Exec(ctx, string(p.SQL), now, now.Add(p.After))
+		tag, err := s.Reports.Pool.Exec(ctx, string(p.SQL), now, now.Add(p.After))
 		if err != nil {
 			return rows, Wrap("bring forward what a clock has put off", err)
 		}

@@ -68,10 +68,10 @@ func lockPace(t db.Tx, p campus.RushPolicy) (now pace, found bool, err error) {
 // crowd returns how many in one line within rushSpan are a rush.
 func crowd(p campus.RushPolicy) int { return max(1, int(float64(p.Pressing)*rushSpan.Seconds())) }
 
-// LetIn starts the applications whose turn it is, and answers how many: no more a second than the policy says, fewer
+// Admit starts the applications whose turn it is, and answers how many: no more a second than the policy says, fewer
 // while applications press, and none while the engine has its backlog of cases that wait for it or for the school.
 // Universities take turns, whatever the length of their lines. Of several callers at once one does it.
-func (s *Store) LetIn(ctx context.Context, p campus.RushPolicy, limit int) (taken int, err error) {
+func (s *Store) Admit(ctx context.Context, p campus.RushPolicy, limit int) (taken int, err error) {
 	// Most looks find nobody, and a transaction is four times as much. In the order of the index: who has left the line
 	// leaves dead rows behind, which a plain look would read from the beginning each time.
 	var anybody int

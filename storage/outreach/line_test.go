@@ -52,12 +52,12 @@ func TestFewAreLetInWhileApplicationsPress(t *testing.T) {
 	h := line(t, map[string]int{"lcu": 60, "lcvtc": 3})
 	p := campus.RushPolicy{StartsPerSecond: 1000, Pressing: 50, PressedStarts: 2, Backlog: 100_000}
 	h.Exec(`update line set place = $1 where university = 'lcu'`, h.Clock.Now().Add(-time.Second/10))
-	require.Len(t, storagetest.LetIn(t, h, p, 50), 1)
-	require.Empty(t, storagetest.LetIn(t, h, p, 50), "and half a second has to pass for the next")
+	require.Len(t, storagetest.Admit(t, h, p, 50), 1)
+	require.Empty(t, storagetest.Admit(t, h, p, 50), "and half a second has to pass for the next")
 	h.Clock.Advance(3 * time.Second / 10)
-	require.Len(t, storagetest.LetIn(t, h, p, 50), 1, "the crowd is through, and nobody waits for its pace")
+	require.Len(t, storagetest.Admit(t, h, p, 50), 1, "the crowd is through, and nobody waits for its pace")
 	h.Clock.Advance(time.Second / 10)
-	require.Greater(t, len(storagetest.LetIn(t, h, p, 50)), 40)
+	require.Greater(t, len(storagetest.Admit(t, h, p, 50)), 40)
 }
 
 // C5: who has the shorter line does not wait for the longer one.
@@ -66,7 +66,7 @@ func TestUniversitiesTakeTurns(t *testing.T) {
 	h := line(t, map[string]int{"lcu": 200, "lcvtc": 5})
 	fast := campus.RushPolicy{StartsPerSecond: 1000, Backlog: 100_000}
 	seen := map[string]bool{}
-	for _, id := range storagetest.LetIn(t, h, fast, 10) {
+	for _, id := range storagetest.Admit(t, h, fast, 10) {
 		seen[number(h, id)] = true
 	}
 	require.Equal(t, map[string]bool{
@@ -79,22 +79,22 @@ func TestUniversitiesTakeTurns(t *testing.T) {
 func TestNoMoreAreLetInThanCanBeWorked(t *testing.T) {
 	t.Parallel()
 	h := line(t, map[string]int{"lcu": 200})
-	total := len(storagetest.LetIn(t, h, storagetest.Rush, 50))
+	total := len(storagetest.Admit(t, h, storagetest.Rush, 50))
 	for range 40 { // four seconds
 		h.Clock.Advance(100 * time.Millisecond)
-		total += len(storagetest.LetIn(t, h, storagetest.Rush, 50))
+		total += len(storagetest.Admit(t, h, storagetest.Rush, 50))
 	}
 	require.InDelta(t, 4*20, total, 6, "a fifth of a second may be caught up")
-	require.Zero(t, len(storagetest.LetIn(t, h, storagetest.Rush, 50)), "in the same moment")
+	require.Zero(t, len(storagetest.Admit(t, h, storagetest.Rush, 50)), "in the same moment")
 
 	h.Clock.Advance(time.Minute)
-	require.Len(t, storagetest.LetIn(t, h, storagetest.Rush, 50), 5, "what was missed is not caught up but for a fifth of a second")
+	require.Len(t, storagetest.Admit(t, h, storagetest.Rush, 50), 5, "what was missed is not caught up but for a fifth of a second")
 
 	h.Clock.Advance(time.Minute)
 	h.Exec(`update cases set stage = 'checking', waits_for = 'school' where id in (select id from cases where id not in (select case_id from line) limit 7)`)
-	require.Len(t, storagetest.LetIn(t, h, campus.RushPolicy{StartsPerSecond: 20, Backlog: 10}, 50), 3, "the engine has seven")
+	require.Len(t, storagetest.Admit(t, h, campus.RushPolicy{StartsPerSecond: 20, Backlog: 10}, 50), 3, "the engine has seven")
 	h.Clock.Advance(time.Minute)
-	n, err := h.Outreach.LetIn(t.Context(), campus.RushPolicy{StartsPerSecond: 20, Backlog: 10}, 50)
+	n, err := h.Outreach.Admit(t.Context(), campus.RushPolicy{StartsPerSecond: 20, Backlog: 10}, 50)
 	require.NoError(t, err)
 	require.Zero(t, n, "and three that wait for Temporal")
 }
@@ -112,7 +112,7 @@ func TestEstimatesComeTrue(t *testing.T) {
 	}
 	require.Len(t, estimates, 360)
 	for len(estimates) > 0 && h.Clock.Now().Sub(began) < time.Minute {
-		for _, id := range storagetest.LetIn(t, h, storagetest.Rush, 50) {
+		for _, id := range storagetest.Admit(t, h, storagetest.Rush, 50) {
 			wait := h.Clock.Now().Sub(began)
 			require.InDelta(t, wait.Seconds(), estimates[id].Sub(began).Seconds(), max(2, wait.Seconds()/10), number(h, id))
 			delete(estimates, id)
@@ -133,7 +133,7 @@ func TestEstimatesGoByWhatWasSeen(t *testing.T) {
 	slow := campus.RushPolicy{StartsPerSecond: 5, Backlog: 100_000}
 	for range 250 {
 		h.Clock.Advance(100 * time.Millisecond)
-		storagetest.LetIn(t, h, slow, 50)
+		storagetest.Admit(t, h, slow, 50)
 	}
 	seen, err := h.Outreach.LinePlace(t.Context(), storagetest.Rush, last)
 	require.NoError(t, err)
@@ -156,16 +156,16 @@ func TestLineThatStandsHasNoEstimate(t *testing.T) {
 	require.Equal(t, 5*time.Second, estimate().Sub(h.Clock.Now()).Round(time.Second))
 	h.Clock.Advance(11 * time.Second)
 	require.Zero(t, estimate())
-	require.NotEmpty(t, storagetest.LetIn(t, h, storagetest.Rush, 50))
+	require.NotEmpty(t, storagetest.Admit(t, h, storagetest.Rush, 50))
 	require.NotZero(t, estimate())
 }
 
-func TestUshersAtOnceLetEachInOnce(t *testing.T) {
+func TestAdmissionsAtOnceLetEachInOnce(t *testing.T) {
 	t.Parallel()
 	h := line(t, map[string]int{"lcu": 30, "lcvtc": 30})
 	fast := campus.RushPolicy{StartsPerSecond: 1e6, Backlog: 100_000}
 	for storagetest.Count(h, "line") > 0 {
-		for _, err := range storagetest.AtOnce(8, func(int) error { return storagetest.Err(h.Outreach.LetIn(t.Context(), fast, 7)) }) {
+		for _, err := range storagetest.AtOnce(8, func(int) error { return storagetest.Err(h.Outreach.Admit(t.Context(), fast, 7)) }) {
 			require.NoError(t, err)
 		}
 		h.Clock.Advance(time.Second)
@@ -187,5 +187,5 @@ func TestWhoWithdrawsLeavesTheLine(t *testing.T) {
 	place, err = h.Outreach.LinePlace(t.Context(), storagetest.Rush, accepted.ID)
 	require.NoError(t, err)
 	require.Nil(t, place)
-	require.Empty(t, storagetest.LetIn(t, h, storagetest.Rush, 10))
+	require.Empty(t, storagetest.Admit(t, h, storagetest.Rush, 10))
 }

@@ -37,7 +37,7 @@ type FoundPerson struct {
 // universities and campuses do not exist (A0).
 func (s *Store) FindPeople(ctx context.Context, who campus.StaffMember, f PersonSearch) ([]FoundPerson, error) {
 	people := []FoundPerson{}
-	err := s.InTx(ctx, "find people", func(t db.Tx) error {
+	err := s.Reports.InTx(ctx, "find people", func(t db.Tx) error {
 		if err := casework.AddAudit(t, campus.Staff(who.ID), "people.search", "by/"+string(f.By), who.University); err != nil {
 			return err
 		}

@@ -235,7 +235,7 @@ func (s *Store) StaffBatch(ctx context.Context, who campus.StaffMember, id uuid.
 // StaffBatches returns the batches of the member's university, newest first; empty filters do not narrow.
 func (s *Store) StaffBatches(ctx context.Context, who campus.StaffMember, state campus.BatchState, after uuid.UUID,
 	limit int) ([]Batch, error) {
-	query := s.Read(ctx).Table("batches").Where("university = ?", who.University)
+	query := s.Reports.Read(ctx).Table("batches").Where("university = ?", who.University)
 	if state != "" {
 		query = query.Where("state = ?", state)
 	}

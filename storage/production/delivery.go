@@ -411,7 +411,7 @@ func (s *Store) BatchDeliveries(ctx context.Context, batch uuid.UUID) ([]KioskDe
 // receipt.
 func (s *Store) StaffDeliveries(ctx context.Context, who campus.StaffMember, open bool, after uuid.UUID,
 	limit int) ([]KioskDelivery, error) {
-	query := s.Read(ctx).Table("deliveries").Where("university = ?", who.University)
+	query := s.Reports.Read(ctx).Table("deliveries").Where("university = ?", who.University)
 	if open {
 		query = query.Where("state = ?", campus.DeliveryShipped)
 	}

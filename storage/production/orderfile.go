@@ -76,7 +76,7 @@ func (s *Store) OrderFile(ctx context.Context, b Batch) ([]byte, error) {
 
 // ExpireOrderFiles forgets up to limit order files of batches that ended before a moment; their hashes stay.
 func (s *Store) ExpireOrderFiles(ctx context.Context, university string, before time.Time, limit int) (int, error) {
-	expired, err := s.Forget(ctx, `with forgot as (update batches set deleted_at = @now where id in (
+	expired, err := s.Reports.Forget(ctx, `with forgot as (update batches set deleted_at = @now where id in (
 			select id from batches where university = @university and closed_at < @before and object_key <> '' and deleted_at is null
 			order by closed_at limit @limit for update skip locked)`+db.ThenForgotten,
 		map[string]any{"university": university, "before": before, "limit": limit})

@@ -240,11 +240,11 @@ func SignInFirst(t *testing.T, h *House, p Person) (people.Principal, string) {
 
 var Rush = campus.RushPolicy{StartsPerSecond: 20, Backlog: 100_000} //nolint:gochecknoglobals // never changes
 
-// LetIn is whom one look at the line starts, in order.
-func LetIn(t *testing.T, h *House, p campus.RushPolicy, limit int) []string {
+// Admit answers whom one look at the line starts, in order.
+func Admit(t *testing.T, h *House, p campus.RushPolicy, limit int) []string {
 	t.Helper()
 	h.Exec(`delete from outbox`)
-	n, err := h.Outreach.LetIn(t.Context(), p, limit)
+	n, err := h.Outreach.Admit(t.Context(), p, limit)
 	require.NoError(t, err)
 	started := strings.Fields(One[string](h, `select coalesce(string_agg(workflow_id, ' ' order by id), '') from outbox`))
 	require.Len(t, started, n)

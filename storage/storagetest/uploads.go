@@ -50,7 +50,7 @@ func (s Sealed) String() string { return strconv.Itoa(len(s)) + " bytes" }
 // Objects returns all objects of the test's bucket, as they lie there when the forgotten ones are gone.
 func (h *House) Objects() map[string]Sealed {
 	h.t.Helper()
-	_, err := h.Shred(h.t.Context(), 1000)
+	_, err := h.DeleteFiles(h.t.Context(), 1000)
 	require.NoError(h.t, err)
 	found := map[string]Sealed{}
 	for object := range h.client.ListObjectsIter(h.t.Context(), h.Config.Objects.Bucket,

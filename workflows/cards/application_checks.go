@@ -22,9 +22,9 @@ func (w *application) check(ctx workflow.Context) error {
 	}
 	findings := make([]campus.Finding, len(items))
 	err := engine.Parallel(ctx, names, func(ctx workflow.Context, i int) (err error) {
-		queue, call := w.askFor(items[i])
+		check := itemChecks[items[i]]
 		findings[i], err = w.finding(ctx, items[i], func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, queue, "check "+names[i]), call, ref)
+			return workflow.ExecuteActivity(engine.On(ctx, check.queue(w), "check "+names[i]), check.call, ref)
 		})
 		return err
 	})
@@ -61,21 +61,25 @@ func (w *application) papersNotAsked(asked []campus.Item) []campus.Finding {
 		func(f campus.Finding) bool { return slices.Contains(asked, f.Item) })
 }
 
-// askFor is who is asked for an item.
-func (w *application) askFor(item campus.Item) (queue string, call any) {
-	switch item {
-	case campus.RegistryItem:
-		return w.registerQueue(), engine.Steps.CheckRegistry
-	case campus.CertificateItem:
-		return engine.AcademicQueue, engine.Steps.CheckCertificate
-	case campus.ResidenceItem:
-		return engine.InternationalQueue, engine.Steps.CheckResidence
-	case campus.LetterItem:
-		return engine.InternationalQueue, engine.Steps.CheckLetter
-	default:
-		return engine.CarrierQueue, engine.Steps.CheckPhone
-	}
+// itemCheck is how an item is checked.
+type itemCheck struct {
+	queue func(*application) string // of the system that is asked
+	call  any
 }
+
+// itemChecks are the checks of all items that a system answers for.
+var itemChecks = map[campus.Item]itemCheck{
+	campus.RegistryItem:    {(*application).registerQueue, engine.Steps.CheckRegistry},
+	campus.CertificateItem: {at(engine.AcademicQueue), engine.Steps.CheckCertificate},
+	campus.ResidenceItem:   {at(engine.InternationalQueue), engine.Steps.CheckResidence},
+	campus.LetterItem:      {at(engine.InternationalQueue), engine.Steps.CheckLetter},
+	campus.PhoneItem:       {at(engine.CarrierQueue), engine.Steps.CheckPhone},
+}
+
+func at(queue string) func(*application) string { return func(*application) string { return queue } }
+
+// Checks tells whether some system is asked about an item.
+func Checks(item campus.Item) bool { return itemChecks[item].call != nil }
 
 // registerQueue is the queue of the register that answers for the applicant (A1, A2).
 func (w *application) registerQueue() string {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -63,17 +64,29 @@ func (c *Casework) OneTry(ctx workflow.Context) workflow.Context {
 	})
 }
 
-// The task queues. Each of the school's systems has its own, with its own rate limit (K2).
-const (
-	CaseQueue     = "cases"
-	AcademicQueue = "school-academic"
-	CarrierQueue  = "school-carrier"
-	FaceQueue     = "school-face"
-	BureauQueue   = "school-bureau"
-	HRQueue       = "school-hr"
+// CaseQueue is the task queue of the cases themselves.
+const CaseQueue = "cases"
 
-	InternationalQueue = "school-international"
+// The task queues of the school's systems. Each has its own, with its own rate limit (K2).
+var (
+	AcademicQueue      = schoolQueue("academic")
+	CarrierQueue       = schoolQueue("carrier")
+	FaceQueue          = schoolQueue("face")
+	BureauQueue        = schoolQueue("bureau")
+	HRQueue            = schoolQueue("hr")
+	InternationalQueue = schoolQueue("international")
 )
+
+var schoolQueues []string
+
+func schoolQueue(system string) string {
+	queue := "school-" + system
+	schoolQueues = append(schoolQueues, queue)
+	return queue
+}
+
+// SchoolQueues returns the queues of all systems but those of services. A worker has a limit for each, or does not start.
+func SchoolQueues() []string { return slices.Clone(schoolQueues) }
 
 // BaseQueue is the queue of the system that owns a service of the base package.
 func BaseQueue(service campus.Service) string { return "school-" + string(service) }

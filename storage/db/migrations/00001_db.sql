@@ -3,11 +3,11 @@
 -- Constraints carry names where the code switches on them.
 
 -- Files nobody may read any more, from the transaction that says so until the object store has let them go (B4).
-create table forgotten_files (
+create table file_deletions (
     object_key text primary key,
     at         timestamptz not null
 );
-create index forgotten_files_at on forgotten_files (at);
+create index file_deletions_at on file_deletions (at);
 
 -- Nothing is ever kept here: a row is written and taken back to see whether Postgres takes writes. Its content is
 -- neither compressed nor moved out, so that it fills a page.
@@ -17,4 +17,4 @@ create table write_probes (
 alter table write_probes alter column content set storage plain;
 
 -- +goose Down
-drop table write_probes, forgotten_files;
+drop table write_probes, file_deletions;

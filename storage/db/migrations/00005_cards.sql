@@ -20,7 +20,7 @@ create table uploads (
     sha256       bytea not null, -- of the file as it was sent
     created_at   timestamptz not null,
     taken_by     uuid,           -- the application that uses it
-    deleted_at   timestamptz     -- from then on nobody reads it; the object goes by way of forgotten_files (B4)
+    deleted_at   timestamptz     -- from then on nobody reads it; the object goes by way of file_deletions (B4)
 ) with (fillfactor = 50);
 create index uploads_person on uploads (person_id, created_at);
 create index uploads_live on uploads (created_at) where deleted_at is null;

@@ -13,14 +13,14 @@ import (
 )
 
 // B4: what is forgotten is gone from the object store soon after, by the worker alone.
-func TestForgottenFilesAreShredded(t *testing.T) {
+func TestForgottenFilesAreDeleted(t *testing.T) {
 	t.Parallel()
 	e := workflowtest.New(t, workflowtest.Quick).Engine()
 	upload := e.Upload(e.Student().ID, campus.FrameUpload)
 	require.NoError(t, e.Cards.ForgetUploads(t.Context(), []uuid.UUID{upload.ID}))
 	e.PutObject("uploads/another", nil)
 	e.Work(worker.Config{})
-	e.Await(func() bool { return storagetest.One[int](e.House.House, `select count(*) from forgotten_files`) == 0 }, "it is shredded")
+	e.Await(func() bool { return storagetest.One[int](e.House.House, `select count(*) from file_deletions`) == 0 }, "it is deleted")
 	require.NotContains(t, e.Objects(), "uploads/"+upload.ID.String())
 	require.Contains(t, e.Objects(), "uploads/another")
 }
