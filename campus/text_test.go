@@ -59,7 +59,7 @@ func TestEveryCodeHasAText(t *testing.T) {
 					}
 				}
 				for _, c := range callsWithCodes {
-					if callee(n) == c.name && len(n.Args) > c.arg && isOurs(n) {
+					if strings.EqualFold(callee(n), c.name) && len(n.Args) > c.arg && isOurs(n) {
 						want(c.prefix, literal(n.Args[c.arg]))
 					}
 				}

@@ -80,7 +80,7 @@ func EndReplaced(t db.Tx, card Card, change campus.Change) error {
 	if ended.Error != nil || ended.RowsAffected == 0 {
 		return ended.Error
 	}
-	change.Reason, change.Text = "role_changed", ""
+	change = campus.Change{Actor: change.Actor, Channel: change.Channel, Reason: "role_changed"}
 	return addCardChange(t, card.ID, card.State, campus.CardReplaced, change)
 }
 
