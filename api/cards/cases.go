@@ -238,7 +238,8 @@ func (s *Server) caseDetail(ctx context.Context, c casework.Case) (*core.Answer[
 	if !found {
 		return nil, campus.Errorf(campus.Internal, "", "nobody shows a case of kind %s to its holder", c.Kind)
 	}
-	return core.Answered(detail), add(s, ctx, c, &detail)
+	err = add(s, ctx, c, &detail)
+	return core.Answered(detail), err
 }
 
 // caseDetails add what the holder is shown of a kind of case besides what every case has.
