@@ -10,7 +10,7 @@ import (
 	"campuscard/storage/db"
 )
 
-// withdrawPackages opens the withdrawal of each package that a card has. One that is being granted is withdrawn when it
+// WithdrawPackages opens the withdrawal of each package that a card has. One that is being granted is withdrawn when it
 // is granted, see SettlePackage.
 func WithdrawPackages(ctx context.Context, t db.Tx, card uuid.UUID, owner casework.CaseOwner, policyVersion string,
 	actor campus.Actor) error {

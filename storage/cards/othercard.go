@@ -12,7 +12,7 @@ import (
 	"campuscard/storage/db"
 )
 
-// human is somebody on a roster, of those of one university who have one document.
+// Human is somebody on a roster, of those of one university who have one document.
 type Human struct {
 	ID     uuid.UUID
 	Name   string
@@ -23,10 +23,10 @@ type Human struct {
 // is tells whether two people on the roster, with one document, are one human who has two numbers: their names agree, too.
 func (h Human) is(other Human) bool { return campus.SameName(h.Name, other.Name) }
 
-// heldStates are the states of a card that somebody holds, or can have back.
+// HeldStates are the states of a card that somebody holds, or can have back.
 var HeldStates = []campus.CardState{campus.CardActive, campus.CardFrozen, campus.CardLost}
 
-// lockOthers are the other people on the roster who are the same human. Activations of one human lock the same rows in the
+// LockOthers are the other people on the roster who are the same human. Activations of one human lock the same rows in the
 // same order, so that the second sees what the first has made.
 func LockOthers(t db.Tx, person uuid.UUID) ([]Human, error) {
 	var people []Human

@@ -113,7 +113,7 @@ func livePackage(t db.Tx, card uuid.UUID, code string) (p Package, found bool, e
 	return p, p.ID != uuid.Nil, err
 }
 
-// openChosenPackages opens a case for each package that was chosen with the application of a card. Each goes its own way:
+// OpenChosenPackages opens a case for each package that was chosen with the application of a card. Each goes its own way:
 // the card is active whatever becomes of them.
 func OpenChosenPackages(ctx context.Context, t db.Tx, application uuid.UUID, c casework.MovedCase, a Activation) error {
 	var chosen db.JsonList[campus.ChosenPackage]

@@ -262,7 +262,7 @@ func (s *Store) endDecision(ctx context.Context, id uuid.UUID, known bool, end f
 	return d, err
 }
 
-// readDecision is what a person has written or handed in with a decision.
+// ReadDecision is what a person has written or handed in with a decision.
 func ReadDecision[T any](t db.Tx, id uuid.UUID) (payload T, err error) {
 	var body []byte
 	if err := t.Raw(`select payload from requests where id = ?`, id).Row().Scan(&body); err != nil {

@@ -64,7 +64,7 @@ func markPending(db *gorm.DB, items []WorkItem) error {
 	return err
 }
 
-// itemMarks add to items what is not in their rows. Each is registered beside what it looks at.
+// ItemMarks add to items what is not in their rows. Each is registered beside what it looks at.
 var ItemMarks = []func(*gorm.DB, []WorkItem) error{markPending}
 
 func markItems(db *gorm.DB, items []WorkItem) error {

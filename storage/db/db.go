@@ -158,7 +158,7 @@ func (s *DB) Close() {
 // Ready tells whether a connection of the pool answers: to begin with one has to. Database tells more of a running one.
 func (s *DB) Ready(ctx context.Context) error { return s.Pool.Ping(ctx) }
 
-// wrap says what was being done, and tells an outage of Postgres from a fault of ours.
+// Wrap says what was being done, and tells an outage of Postgres from a fault of ours.
 func Wrap(what string, err error) error {
 	if err == nil {
 		return nil
@@ -200,7 +200,7 @@ func (e dataRefused) Unwrap() []error {
 	return []error{&campus.Error{Code: campus.Internal, Reason: campus.DataRefused, Message: e.Error()}, e.by}
 }
 
-// errContested ends a transaction that came upon what another one had changed since it looked.
+// ErrContested ends a transaction that came upon what another one had changed since it looked.
 var ErrContested = campus.Errorf(campus.Unavailable, "contested", "other requests were as fast, each time")
 
 // ruled are the unique constraints that say a rule of the trade. Who breaks one is told so: another look changes nothing.
@@ -253,7 +253,7 @@ func isOutage(err error) bool {
 	return errors.Is(err, pgx.ErrTxClosed) || pgconn.SafeToRetry(err) || isBroken(err)
 }
 
-// violated is the name of the constraint err broke, or empty.
+// Violated is the name of the constraint err broke, or empty.
 func Violated(err error) string {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code[:2] == "23" {
 		return pgErr.ConstraintName

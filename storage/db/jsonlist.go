@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// jsonList is a list in a jsonb column; nil is kept as the empty list.
+// JsonList is a list in a jsonb column; nil is kept as the empty list.
 type JsonList[T any] []T
 
 // Value implements driver.Valuer.
@@ -37,7 +37,7 @@ func (l *JsonList[T]) Scan(src any) error {
 	}
 }
 
-// textArray is a text[] column that is written only.
+// TextArray is a text[] column that is written only.
 type TextArray []string
 
 // Value implements driver.Valuer: the array as Postgres writes it.
@@ -50,7 +50,7 @@ func (a TextArray) Value() (driver.Value, error) {
 	return "{" + strings.Join(quoted, ",") + "}", nil
 }
 
-// jsonText is a value of ours as JSON, for a column.
+// JsonText is a value of ours as JSON, for a column.
 func JsonText(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -59,12 +59,12 @@ func JsonText(v any) string {
 	return string(b)
 }
 
-// texts are words, for any and all.
+// Texts are words, for any and all.
 func Texts[T ~string](words []T) pgtype.Array[string] {
 	return Column(words, func(word T) string { return string(word) })
 }
 
-// column is one field of many rows, for unnest.
+// Column is one field of many rows, for unnest.
 func Column[R, V any](rows []R, value func(R) V) pgtype.Array[V] {
 	values := make([]V, len(rows))
 	for i, row := range rows {
@@ -75,7 +75,7 @@ func Column[R, V any](rows []R, value func(R) V) pgtype.Array[V] {
 	}
 }
 
-// ids is such a column of ids; none, where one is zero. As Postgres has them: pgx would send each as a text and read it
+// Ids is such a column of ids; none, where one is zero. As Postgres has them: pgx would send each as a text and read it
 // again.
 func Ids[R any](rows []R, value func(R) uuid.UUID) pgtype.Array[pgtype.UUID] {
 	return Column(rows, func(row R) pgtype.UUID {

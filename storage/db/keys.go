@@ -20,7 +20,7 @@ type Keys struct {
 	Pepper []byte // goes into every password hash and keyed hash
 }
 
-// keyring seals small values and hashes them with a key.
+// Keyring seals small values and hashes them with a key.
 type Keyring struct {
 	value  cipher.AEAD
 	File   cipher.AEAD
@@ -60,11 +60,12 @@ func newAEAD(secret []byte, purpose string) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// seal encrypts plain; context says where the value stands, and a value moved elsewhere does not open.
+// Seal encrypts plain; context says where the value stands, and a value moved elsewhere does not open.
 func (k Keyring) Seal(context string, plain []byte) []byte {
 	return k.value.Seal(nil, nil, plain, []byte(context))
 }
 
+// Open decrypts what Seal has sealed for the same context. Anything else is an error.
 func (k Keyring) Open(context string, sealed []byte) ([]byte, error) {
 	plain, err := k.value.Open(nil, nil, sealed, []byte(context))
 	if err != nil {
@@ -74,7 +75,7 @@ func (k Keyring) Open(context string, sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// keyed is a hash that nobody without the pepper can compute: equal values can be found, and none be guessed.
+// Keyed is a hash that nobody without the pepper can compute: equal values can be found, and none be guessed.
 func (k Keyring) Keyed(context, value string) []byte {
 	mac := hmac.New(sha256.New, k.hash)
 	mac.Write([]byte(context))
@@ -83,14 +84,14 @@ func (k Keyring) Keyed(context, value string) []byte {
 	return mac.Sum(nil)
 }
 
-// randomBytes are n bytes nobody can guess.
+// RandomBytes are n bytes nobody can guess.
 func RandomBytes(n int) []byte {
 	b := make([]byte, n)
 	_, _ = rand.Read(b) // never fails since Go 1.24
 	return b
 }
 
-// document is the keyed hash of what names the holder in a document number (A4): the same for every renewal of a
+// Document is the keyed hash of what names the holder in a document number (A4): the same for every renewal of a
 // permit.
 func (k Keyring) Document(kind campus.DocumentType, number string) []byte {
 	return k.Keyed("people.document", campus.HolderNumber(kind, number))

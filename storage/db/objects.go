@@ -90,7 +90,7 @@ func (o *objects) Get(ctx context.Context, key string) (content []byte, err erro
 	return content, ObjectError("fetch a file", err)
 }
 
-// delete is content when the objects are gone already. It answers which stay, with the reason of each.
+// Delete is content when the objects are gone already. It answers which stay, with the reason of each.
 func (o *objects) Delete(ctx context.Context, keys ...string) (left []string, err error) {
 	if len(keys) == 0 {
 		return nil, nil
@@ -116,7 +116,7 @@ func (o *objects) Delete(ctx context.Context, keys ...string) (left []string, er
 	return left, err
 }
 
-// objectError tells an outage of the object store from a fault of ours. Keys are random and may be named.
+// ObjectError tells an outage of the object store from a fault of ours. Keys are random and may be named.
 func ObjectError(what string, err error) error {
 	if err == nil {
 		return nil
@@ -141,7 +141,7 @@ func (s *DB) ObjectsReady(ctx context.Context) error {
 	return ObjectError("look for the bucket", err)
 }
 
-// discard takes an object away that no row points to. After an outage the row may be there although nobody told us:
+// Discard takes an object away that no row points to. After an outage the row may be there although nobody told us:
 // then the object stays, sealed, and the sweep of unused files finds it by its row or leaves it.
 func (s *DB) Discard(ctx context.Context, key string, err error) {
 	if campus.CodeOf(err).Retryable() {

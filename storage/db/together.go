@@ -24,7 +24,7 @@ type Batcher[J, R any] struct {
 	crowd   bool // the last lot was one of several jobs
 }
 
-// settled is what became of a job.
+// Settled is what became of a job.
 type Settled[R any] struct {
 	Result R
 	Err    error
@@ -39,10 +39,10 @@ type gathered[J, R any] struct {
 // lotTime is the longest a lot may take, unless its jobs are known to be quick.
 const lotTime = 25 * time.Second
 
-// crowdPause is short beside the time a lot takes.
+// CrowdPause is short beside the time a lot takes.
 const CrowdPause = time.Millisecond
 
-// do hands a job in and waits for its answer. When ctx ends first, what becomes of the job is unknown to the caller, as
+// Do hands a job in and waits for its answer. When ctx ends first, what becomes of the job is unknown to the caller, as
 // with any transaction that is left alone.
 func (g *Batcher[J, R]) Do(ctx context.Context, job J) (R, error) {
 	mine := &gathered[J, R]{job, ctx, make(chan Settled[R], 1)}

@@ -6,7 +6,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 )
 
-// traceparent is the W3C name of the span in ctx, empty when there is none: it lets a trace go on through the outbox.
+// Traceparent is the W3C name of the span in ctx, empty when there is none: it lets a trace go on through the outbox.
 func Traceparent(ctx context.Context) string {
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)

@@ -12,7 +12,7 @@ import (
 	"gorm.io/gorm"
 )
 
-// tx is one transaction with its clock, or single statements on the pool.
+// Tx is one transaction with its clock, or single statements on the pool.
 type Tx struct {
 	*gorm.DB
 	Now    time.Time
@@ -27,10 +27,10 @@ type queue struct {
 	batch pgx.Batch
 }
 
-// statement is the text of an SQL statement: a constant, whole and never put together at run time.
+// Statement is the text of an SQL statement: a constant, whole and never put together at run time.
 type Statement string
 
-// write runs a statement whose answer nobody waits for. In a transaction it is queued: it is run before the commit, after
+// Write runs a statement whose answer nobody waits for. In a transaction it is queued: it is run before the commit, after
 // what was queued before it, and flush runs it earlier. A statement that reads what is queued needs a flush first.
 func (t Tx) Write(sql Statement, words map[string]any) error {
 	if t.queued == nil {
@@ -59,7 +59,7 @@ func (t Tx) onConn(use func(*pgx.Conn) error) error {
 // row is the row a statement answers with: sql.ErrNoRows when it has none.
 type row interface{ Scan(into ...any) error }
 
-// ask runs a statement that answers with one row. It does without gorm and database/sql, which for the statements of
+// Ask runs a statement that answers with one row. It does without gorm and database/sql, which for the statements of
 // every step take as much time as the statement itself. Lists are column's: gorm writes others out.
 func (t Tx) Ask(sql Statement, words map[string]any) row {
 	if t.queued == nil {
@@ -82,7 +82,7 @@ func (r askedRow) Scan(into ...any) error {
 	})
 }
 
-// one is the row a statement answers with, on the pool like ask; found tells whether it has one.
+// One is the row a statement answers with, on the pool like ask; found tells whether it has one.
 func One[T any](ctx context.Context, s *DB, sql Statement, words map[string]any) (result T, found bool, err error) {
 	rows, err := All[T](ctx, s, sql, words)
 	if err != nil || len(rows) == 0 {
@@ -91,7 +91,7 @@ func One[T any](ctx context.Context, s *DB, sql Statement, words map[string]any)
 	return rows[0], true, nil
 }
 
-// all are the rows a statement answers with.
+// All are the rows a statement answers with.
 func All[T any](ctx context.Context, s *DB, sql Statement, words map[string]any) ([]T, error) {
 	rows, err := s.Pool.Query(ctx, string(sql), pgx.NamedArgs(words))
 	if err != nil {
@@ -103,7 +103,7 @@ func All[T any](ctx context.Context, s *DB, sql Statement, words map[string]any)
 // txTries is how often a transaction is made that another one was in the way of.
 const txTries = 3
 
-// inTx runs fn in one transaction; an error rolls it back. When another transaction was as fast, it has committed by the
+// InTx runs fn in one transaction; an error rolls it back. When another transaction was as fast, it has committed by the
 // time that is known, so fn runs again, from the beginning, and sees what there is. Outages of Postgres come back as
 // campus.Unavailable.
 func (s *DB) InTx(ctx context.Context, what string, fn func(Tx) error) (err error) {
@@ -142,7 +142,7 @@ func (s *DB) transact(ctx context.Context, fn func(Tx) error) error {
 	return began.Commit()
 }
 
-// read runs a query outside a transaction.
+// Read runs a query outside a transaction.
 func (s *DB) Read(ctx context.Context) Tx {
 	return Tx{DB: s.Gorm.WithContext(ctx), Now: s.Now(), Keys: s.Keys, pool: s.Pool}
 }

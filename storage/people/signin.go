@@ -156,7 +156,7 @@ func renewHash(t db.Tx, table string, a account, renewed string) error {
 	return t.Exec(`update ? set password_hash = ? where id = ? and password_hash = ?`, gorm.Expr(table), renewed, a.ID, *a.PasswordHash).Error
 }
 
-// forgetSessions revokes every open session of a person.
+// ForgetSessions revokes every open session of a person.
 func ForgetSessions(t db.Tx, person uuid.UUID) error {
 	return forgetOthers(t, person, uuid.Nil)
 }

@@ -13,7 +13,7 @@ import (
 	"campuscard/campus"
 )
 
-// atOnce runs fn n times at the same time and answers what each said.
+// AtOnce runs fn n times at the same time and answers what each said.
 func AtOnce(n int, fn func(i int) error) []error {
 	errs := make([]error, n)
 	start := make(chan struct{})
@@ -29,7 +29,7 @@ func AtOnce(n int, fn func(i int) error) []error {
 	return errs
 }
 
-// outcome is an error in a word: "done", its reason, or its code when it has none.
+// Outcome is an error in a word: "done", its reason, or its code when it has none.
 func Outcome(err error) string {
 	switch {
 	case err == nil:
@@ -40,7 +40,7 @@ func Outcome(err error) string {
 	return string(campus.CodeOf(err))
 }
 
-// outcomes counts what each of many said.
+// Outcomes counts what each of many said.
 func Outcomes(errs []error) map[string]int {
 	counts := map[string]int{}
 	for _, err := range errs {
@@ -52,12 +52,12 @@ func Outcomes(errs []error) map[string]int {
 // second is the second of two results: the error.
 func Err[T any](_ T, err error) error { return err }
 
-// count is how many rows a condition finds.
+// Count is how many rows a condition finds.
 func Count(h *House, from string, args ...any) int {
 	return One[int](h, `select count(*) from `+from, args...)
 }
 
-// everything is the content of all tables, so that "nothing has changed" can be said of the whole database.
+// Everything is the content of all tables, so that "nothing has changed" can be said of the whole database.
 func Everything(t *testing.T, h *House) map[string]string {
 	t.Helper()
 	tables := One[[]string](h, `select array_agg(tablename::text) from pg_tables where schemaname = 'public'`)
@@ -78,7 +78,7 @@ func Everything(t *testing.T, h *House) map[string]string {
 	return all
 }
 
-// connect opens a connection of its own to the test's database.
+// Connect opens a connection of its own to the test's database.
 func Connect(t *testing.T, h *House) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), h.Config.DatabaseURL)
@@ -87,7 +87,7 @@ func Connect(t *testing.T, h *House) *pgx.Conn {
 	return conn
 }
 
-// requireWritten checks that a row is a move as it was written.
+// RequireWritten checks that a row is a move as it was written.
 func RequireWritten(t *testing.T, m campus.Move, row campus.Moved) {
 	t.Helper()
 	require.Equal(t, []any{m.Version, m.Stage, m.WaitsFor, m.Outcome, m.Reason, m.Cause, len(m.Parked)},

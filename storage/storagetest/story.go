@@ -14,7 +14,7 @@ import (
 	"campuscard/storage/production"
 )
 
-// story is one student on the way from the application to the plastic in the kiosk.
+// Story is one student on the way from the application to the plastic in the kiosk.
 type Story struct {
 	*House
 	T           *testing.T
@@ -25,10 +25,10 @@ type Story struct {
 	Plastic     uuid.UUID
 }
 
-// handedIn are the pictures that a story begins with.
+// HandedIn are the pictures that a story begins with.
 var HandedIn = campus.Images{Purposes: []campus.UploadPurpose{campus.FrameUpload, campus.DocumentUpload, campus.CertificateUpload}}
 
-// apply begins a story.
+// Apply begins a story.
 func Apply(t *testing.T) *Story {
 	t.Helper()
 	h := New(t)
@@ -36,7 +36,7 @@ func Apply(t *testing.T) *Story {
 	return &Story{House: h, T: t, Holder: person, Application: h.Applied(person)}
 }
 
-// approve makes the pending card.
+// Approve makes the pending card.
 func (s *Story) Approve() *Story {
 	s.T.Helper()
 	s.Card = uuid.Must(uuid.NewV7())
@@ -46,7 +46,7 @@ func (s *Story) Approve() *Story {
 	return s
 }
 
-// activate makes the card active and orders the plastic.
+// Activate makes the card active and orders the plastic.
 func (s *Story) Activate() *Story {
 	s.T.Helper()
 	s.Approve()
@@ -56,7 +56,7 @@ func (s *Story) Activate() *Story {
 	return s
 }
 
-// activation is what activating the story's card sets going.
+// Activation is what activating the story's card sets going.
 func (s *Story) Activation() cards.Activation {
 	s.Plastic = uuid.Must(uuid.NewV7())
 	s.PlasticCase = campus.CaseRef{Kind: campus.PlasticCase, ID: uuid.Must(uuid.NewV7())}
@@ -67,7 +67,7 @@ func (s *Story) Activation() cards.Activation {
 	}
 }
 
-// activated is the move by which the student activates the card, which closes the application well.
+// Activated is the move by which the student activates the card, which closes the application well.
 func (s *Story) Activated() campus.Move {
 	s.T.Helper()
 	m := s.Done()
@@ -75,13 +75,13 @@ func (s *Story) Activated() campus.Move {
 	return m
 }
 
-// lapse is the student not activating the card in time.
+// Lapse is the student not activating the card in time.
 func (s *Story) Lapse() {
 	s.T.Helper()
 	require.NoError(s.T, Err(s.Casework.Record(s.T.Context(), s.NextMove(s.Application, campus.StageLapsed, campus.WaitsForStudent))))
 }
 
-// answered ends the decision of a move, as whoever has sent it to the workflow does.
+// Answered ends the decision of a move, as whoever has sent it to the workflow does.
 func (s *Story) Answered(m campus.Move, err error) error {
 	s.T.Helper()
 	if err != nil {
@@ -98,14 +98,14 @@ var (
 	AskMore = campus.Said{Action: "ask_more"}
 )
 
-// done is the move that closes the application well.
+// Done is the move that closes the application well.
 func (s *Story) Done() campus.Move {
 	m := s.NextMove(s.Application, campus.StageDone, campus.WaitsForNobody)
 	m.Outcome = campus.Completed
 	return m
 }
 
-// deliver brings the plastic to the kiosk and answers its pickup code.
+// Deliver brings the plastic to the kiosk and answers its pickup code.
 func (s *Story) Deliver() (code string) {
 	s.T.Helper()
 	s.Activate()
@@ -116,7 +116,7 @@ func (s *Story) Deliver() (code string) {
 	return code
 }
 
-// report is what the bureau says about the story's plastic.
+// Report is what the bureau says about the story's plastic.
 func (s *Story) Report(state campus.PlasticState, sequence int) production.Report {
 	r := production.Report{CallbackID: uuid.NewString(), BodyHash: []byte("hash"), OrderID: "bo-1", Plastic: s.Plastic,
 		State: state, Sequence: sequence}
@@ -133,7 +133,7 @@ func (s *Story) CurrentPlastic() production.Plastic {
 	return p
 }
 
-// reviewer is somebody who decides; who it is does not matter to storage.
+// Reviewer is somebody who decides; who it is does not matter to storage.
 func Reviewer() campus.Actor {
 	return campus.Staff(uuid.NewSHA1(uuid.NameSpaceOID, []byte("reviewer")))
 }
@@ -142,7 +142,7 @@ func Approval() campus.Change {
 	return campus.Change{Actor: Reviewer(), Channel: "workflow", Reason: "approved"}
 }
 
-// open asks for a decision on the story's application and answers the item.
+// Open asks for a decision on the story's application and answers the item.
 func (s *Story) Open(item campus.NewWorkItem) uuid.UUID {
 	s.T.Helper()
 	m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
@@ -151,13 +151,13 @@ func (s *Story) Open(item campus.NewWorkItem) uuid.UUID {
 	return One[uuid.UUID](s.House, `select id from work_items where kind = $1 and step = $2 and closed_at is null`, item.Kind, item.Step)
 }
 
-// colleague is a member of staff of the default university.
+// Colleague is a member of staff of the default university.
 func (s *Story) Colleague(grants ...campus.Grant) campus.StaffMember {
 	member, _ := s.Staff(University, grants...)
 	return member
 }
 
-// tell queues messages to the story's person with a move each, a minute apart.
+// Tell queues messages to the story's person with a move each, a minute apart.
 func (s *Story) Tell(texts ...string) {
 	s.T.Helper()
 	for _, text := range texts {
@@ -173,7 +173,7 @@ func (s *Story) CloseDecision(id uuid.UUID) {
 	require.NoError(s.T, Err(s.Casework.CloseDecision(s.T.Context(), id, []byte(`{}`))))
 }
 
-// resends are the decisions that are sent again now.
+// Resends are the decisions that are sent again now.
 func (s *Story) Resends(limit int) []uuid.UUID {
 	s.T.Helper()
 	taken, err := s.Casework.TakeResends(s.T.Context(), limit)
@@ -185,7 +185,7 @@ func (s *Story) Resends(limit int) []uuid.UUID {
 	return ids
 }
 
-// proposes makes a move one that proposes to a second person what to do with a step.
+// Proposes makes a move one that proposes to a second person what to do with a step.
 func (s *Story) Proposes(m *campus.Move, who campus.StaffMember, action campus.Settlement, step, note string) {
 	s.T.Helper()
 	by, said := campus.Staff(who.ID), campus.Said{Action: string(action), Step: step, Attempt: 1}
@@ -194,24 +194,24 @@ func (s *Story) Proposes(m *campus.Move, who campus.StaffMember, action campus.S
 	m.Proposes = []campus.Proposal{{Step: step, Action: action, By: by}}
 }
 
-// activates is the holder activating the approved card.
+// Activates is the holder activating the approved card.
 func (s *Story) Activates() error {
 	m := s.Activated()
 	return s.Answered(m, Err(s.ActivateCard(s.T.Context(), m, s.Activation())))
 }
 
-// pickup is what the kiosk sends when the right document lies on it.
+// Pickup is what the kiosk sends when the right document lies on it.
 func (s *Story) Pickup(code string) production.Pickup {
 	return production.Pickup{Kiosk: EastKiosk, Code: code, DocumentNumber: s.Holder.Roster.DocumentNumber,
 		Tries: func(string) int { return PickupTries }}
 }
 
-// try is one request of the kiosk, with a key of its own.
+// Try is one request of the kiosk, with a key of its own.
 func (s *Story) Try(p production.Pickup) error {
 	return Err(s.Production.PickUp(s.T.Context(), Request(campus.Machine(p.Kiosk)), p))
 }
 
-// replacing is somebody with an active card who may not have it any longer, and whose new card is approved under
+// Replacing is somebody with an active card who may not have it any longer, and whose new card is approved under
 // another number. with is what happens to the first card in between.
 func Replacing(t *testing.T, with func(*Story)) (first, next *Story) {
 	t.Helper()
@@ -227,7 +227,7 @@ func Credentials(p Person, password string) people.Credentials {
 	return people.Credentials{University: p.University, Name: p.Roster.Number, Password: password}
 }
 
-// signInFirst signs in with the initial password.
+// SignInFirst signs in with the initial password.
 func SignInFirst(t *testing.T, h *House, p Person) (people.Principal, string) {
 	t.Helper()
 	session, err := h.People.SignInStudent(t.Context(), h.Policy().SignIn, Credentials(p, p.Initial))
@@ -240,7 +240,7 @@ func SignInFirst(t *testing.T, h *House, p Person) (people.Principal, string) {
 
 var Rush = campus.RushPolicy{StartsPerSecond: 20, Backlog: 100_000} //nolint:gochecknoglobals // never changes
 
-// letIn is whom one look at the line starts, in order.
+// LetIn is whom one look at the line starts, in order.
 func LetIn(t *testing.T, h *House, p campus.RushPolicy, limit int) []string {
 	t.Helper()
 	h.Exec(`delete from outbox`)
@@ -253,7 +253,7 @@ func LetIn(t *testing.T, h *House, p campus.RushPolicy, limit int) []string {
 
 const PickupTries = 5
 
-// again is another application at the same house, of a person who has the document and the name of the story's.
+// Again is another application at the same house, of a person who has the document and the name of the story's.
 func Again(s *Story, change ...func(*people.RosterPerson)) *Story {
 	s.T.Helper()
 	return AgainAt(s, University, change...)
