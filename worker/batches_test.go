@@ -73,7 +73,8 @@ func TestOneUniversityDoesNotStopTheSchedulesOfOthers(t *testing.T) {
 	looked(storagetest.University, h.Clock.Now())
 	looked("zzz", h.Clock.Now())
 	h.ExecAsOwner(`create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$`)
-	h.ExecAsOwner(`create trigger refuse before update on universities for each row when (new.code <> 'zzz') execute function refuse()`)
+	h.ExecAsOwner(`create trigger refuse before insert or update on batch_rounds for each row
+		when (new.university <> 'zzz') execute function refuse()`)
 	h.Clock.Advance(time.Hour)
 	looked("zzz", h.Clock.Now())
 	first := <-told.at

@@ -65,6 +65,7 @@ func (k Keyring) Seal(context string, plain []byte) []byte {
 	return k.value.Seal(nil, nil, plain, []byte(context))
 }
 
+// Open decrypts what Seal has sealed for the same context. Anything else is an error.
 func (k Keyring) Open(context string, sealed []byte) ([]byte, error) {
 	plain, err := k.value.Open(nil, nil, sealed, []byte(context))
 	if err != nil {

@@ -72,6 +72,7 @@ type Identity struct {
 	GraduatesOn    campus.Date
 }
 
+// PersonRow is somebody of a roster as the table has them.
 type PersonRow struct {
 	ID           uuid.UUID `gorm:"primaryKey"`
 	University   string

@@ -165,6 +165,7 @@ func (s *Store) RenewPickupCode(ctx context.Context, req casework.Request, who c
 	return casework.Once(ctx, s.casework, "renew a pickup code", req, func(t db.Tx) (Plastic, error) { return RenewPickupCode(t, who, caseID) })
 }
 
+// RenewPickupCode is the method of that name within a transaction.
 func RenewPickupCode(t db.Tx, who campus.StaffMember, caseID uuid.UUID) (Plastic, error) {
 	var p Plastic
 	err := t.Raw(`select * from plastics where case_id = ? order by seq desc limit 1 for update`, caseID).Scan(&p).Error

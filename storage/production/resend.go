@@ -141,6 +141,7 @@ func (s *Store) ChooseKiosk(ctx context.Context, person, card uuid.UUID, kiosk s
 	return p, err
 }
 
+// ChooseKiosk is the method of that name within a transaction; by is who asks. Errors are the same.
 func ChooseKiosk(t db.Tx, by campus.Actor, person, card uuid.UUID, kiosk string) (Plastic, error) {
 	p, err := cardPlastic(t, lockedCardPlastic, person, card)
 	if err != nil {
