@@ -19,7 +19,7 @@ import (
 )
 
 type apiCommand struct {
-	house
+	services
 	Address      string   `env:"API_ADDRESS" default:"127.0.0.1:7200" help:"Where to listen."`
 	TemporalUI   string   `env:"TEMPORAL_UI_URL" help:"Where operators look at a case's workflow."`
 	CallbackKey  string   `env:"CALLBACK_SECRET" required:"" help:"Standard Webhooks secret of the card bureau."`
@@ -46,7 +46,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 	return server.Run(ctx)
 }
 
-func (c *apiCommand) config(h *openHouse) api.Config {
+func (c *apiCommand) config(h *openedServices) api.Config {
 	fonts := c.ReceiptFonts
 	if len(fonts) == 0 {
 		fonts = api.DebianFonts()
@@ -67,7 +67,7 @@ type inspectPDFCommand struct {
 func (c *inspectPDFCommand) Run() error { return files.InspectPDF(c.Bounds, os.Stdin, os.Stdout) }
 
 type workerCommand struct {
-	house
+	services
 	schools
 	Address string             `env:"WORKER_ADDRESS" default:"127.0.0.1:7201" help:"Where health and metrics are."`
 	Rates   map[string]float64 `env:"QUEUE_RATES" help:"Activities per second of a queue: school-face=50;school-bureau=10"`
@@ -93,14 +93,14 @@ func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
 	return group.Wait()
 }
 
-func (c *workerCommand) config(h *openHouse) worker.Config {
+func (c *workerCommand) config(h *openedServices) worker.Config {
 	return worker.Config{
 		Version: h.build, Rates: c.Rates, Schedules: true, Metrics: h.tell.Registry, CacheMemory: int64(c.CacheMemory),
 	}
 }
 
 // serveOps answers health and metrics beside the worker.
-func serveOps(ctx context.Context, address string, h *openHouse) error {
+func serveOps(ctx context.Context, address string, h *openedServices) error {
 	ops := worker.Ops(h.store, h.temporal, h.tell.Registry)
 	server := &http.Server{Addr: address, Handler: ops, ReadTimeout: 5 * time.Second, WriteTimeout: time.Minute}
 	stopped := context.AfterFunc(ctx, func() { _ = server.Close() })
@@ -140,7 +140,7 @@ func (c *simulatorCommand) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 type migrateCommand struct {
-	house
+	services
 	// whom to let use it: DATABASE_URL
 	OwnerURL string `env:"DATABASE_OWNER_URL" required:"" help:"Postgres, as the owner of the schema."`
 }
@@ -166,7 +166,7 @@ func (c *migrateCommand) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 type seedCommand struct {
-	house
+	services
 	schools
 	StaffPassword string `env:"SEED_STAFF_PASSWORD" required:"" help:"Of the first staff."`
 	KioskKey      string `env:"SEED_KIOSK_KEY" required:"" help:"Kiosk secrets are derived from it."`

@@ -49,7 +49,7 @@ func TestAPIDrainsForFiveSecondsUnlessItIsTold(t *testing.T) {
 	} {
 		p, err := parse(t, "api", test.given)
 		require.NoError(t, err, name)
-		require.Equal(t, test.want, p.API.config(&openHouse{tell: &worker.Telemetry{}}).DrainDelay, name)
+		require.Equal(t, test.want, p.API.config(&openedServices{tell: &worker.Telemetry{}}).DrainDelay, name)
 	}
 	_, err := parse(t, "api", map[string]string{"DRAIN_DELAY": "soon"})
 	require.Error(t, err)
@@ -79,7 +79,7 @@ func TestMemoryOfTheCache(t *testing.T) {
 		}
 		p, err := parse(t, "worker", given)
 		require.NoError(t, err, text)
-		require.Equal(t, want, p.Worker.config(&openHouse{tell: &worker.Telemetry{}}).CacheMemory, text)
+		require.Equal(t, want, p.Worker.config(&openedServices{tell: &worker.Telemetry{}}).CacheMemory, text)
 	}
 	for _, text := range []string{"much", "-1GiB", "0", "1GB", "GiB", "99999999999999GiB"} {
 		_, err := parse(t, "worker", map[string]string{"CACHE_MEMORY": text})

@@ -256,7 +256,7 @@ func TestCompareFaces(t *testing.T) {
 }
 
 // photos are the pictures of registers that lie in the bucket.
-func (h *house) photos() (keys []string) {
+func (h *env) photos() (keys []string) {
 	for key := range h.Objects() {
 		if key[:7] == "photos/" {
 			keys = append(keys, key)

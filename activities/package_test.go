@@ -13,7 +13,7 @@ import (
 )
 
 // asked is the case of a package that the student asks for.
-func (h *house) asked(card uuid.UUID, chosen campus.ChosenPackage) (cards.Package, campus.StepRef) {
+func (h *env) asked(card uuid.UUID, chosen campus.ChosenPackage) (cards.Package, campus.StepRef) {
 	h.t.Helper()
 	p, err := h.Cards.RequestPackage(h.t.Context(), storagetest.Request(campus.Student(h.student.ID)), cards.NewPackage{
 		Person: h.student.ID, Card: card, Chosen: chosen, PolicyVersion: h.Policies.Version(),
@@ -23,7 +23,7 @@ func (h *house) asked(card uuid.UUID, chosen campus.ChosenPackage) (cards.Packag
 		Attempt: 1, Key: 1, By: campus.System()}
 }
 
-func (h *house) planOf(p cards.Package) activities.PackagePlan {
+func (h *env) planOf(p cards.Package) activities.PackagePlan {
 	h.t.Helper()
 	return twice[activities.PackagePlan](h, h.acts.PlanPackage, activities.PlanCase{Case: p.CaseID, University: storagetest.University})
 }

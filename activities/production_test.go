@@ -18,7 +18,7 @@ import (
 )
 
 // inBatch is a house with one card in a batch that has begun.
-func inBatch(t *testing.T, bureau fields) (h *house, plastic activities.PlasticStep, batch campus.StepRef) {
+func inBatch(t *testing.T, bureau fields) (h *env, plastic activities.PlasticStep, batch campus.StepRef) {
 	t.Helper()
 	h = applied(t)
 	h.School.Bureau(bureau)
@@ -30,7 +30,7 @@ func inBatch(t *testing.T, bureau fields) (h *house, plastic activities.PlasticS
 }
 
 // opened is a step of a batch of what waits.
-func (h *house) opened() campus.StepRef {
+func (h *env) opened() campus.StepRef {
 	h.t.Helper()
 	open := activities.OpenBatch{Batch: uuid.Must(uuid.NewV7()), University: storagetest.University, Reason: campus.BatchBySchedule}
 	opened, err := run[bool](h, h.acts.OpenBatch, open)
@@ -46,9 +46,9 @@ func (h *house) opened() campus.StepRef {
 	return campus.StepRef{Case: ref, Step: "step", Attempt: 1, Key: 1, By: campus.System()}
 }
 
-func (h *house) stateOf(plastic uuid.UUID) campus.PlasticState {
+func (h *env) stateOf(plastic uuid.UUID) campus.PlasticState {
 	h.t.Helper()
-	return storagetest.One[campus.PlasticState](h.House.House, `select state from plastics where id = $1`, plastic)
+	return storagetest.One[campus.PlasticState](h.Env.Env, `select state from plastics where id = $1`, plastic)
 }
 
 // D3: the order file is written once, sealed, with its hash, and says what the bureau has to know.

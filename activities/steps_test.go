@@ -224,7 +224,7 @@ func TestOlderPolicy(t *testing.T) {
 }
 
 // policyFiles are the files of the policy in force with one more over them.
-func (h *house) policyFiles(over string) [][]byte {
+func (h *env) policyFiles(over string) [][]byte {
 	h.t.Helper()
 	files, err := h.Casework.PolicyFiles(h.t.Context(), h.Policies.Version())
 	require.NoError(h.t, err)

@@ -21,7 +21,7 @@ import (
 )
 
 // newServer is a server whose routes a test may add to.
-func newServer(t *testing.T) (*Server, *storagetest.House) {
+func newServer(t *testing.T) (*Server, *storagetest.Env) {
 	t.Helper()
 	h := storagetest.New(t)
 	temporal, err := client.NewLazyClient(client.Options{HostPort: "127.0.0.1:1"})

@@ -27,7 +27,7 @@ type handedIn struct {
 
 func TestApplyRefusals(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	me, other := h.holder, h.people["other"]
 	h.enrol("busy")
 	h.apply(t, "busy")
@@ -152,7 +152,7 @@ func TestApplyRefusals(t *testing.T) {
 
 func TestApplyOnce(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	send := applyCall("student", h.application(t, h.holder)).with("Idempotency-Key", "the-key-of-this-one")
 	answers := make([]reply, 6)
 	var all sync.WaitGroup
@@ -165,9 +165,9 @@ func TestApplyOnce(t *testing.T) {
 		require.Equal(t, string(answers[0].body), string(got.body))
 	}
 	for _, table := range []string{"cases", "applications", "line", "liveness_tries"} {
-		require.Equal(t, 1, storagetest.One[int](h.House, `select count(*) from `+table), table)
+		require.Equal(t, 1, storagetest.One[int](h.Env, `select count(*) from `+table), table)
 	}
-	require.Equal(t, "student/"+h.holder.ID.String(), storagetest.One[string](h.House, `select actor from audit where action = 'application.apply'`))
+	require.Equal(t, "student/"+h.holder.ID.String(), storagetest.One[string](h.Env, `select actor from audit where action = 'application.apply'`))
 
 	another, foreign, elsewhere := send, send, send
 	another.body = strings.Replace(send.body, "ABCD1234", "ABCD1235", 1)
@@ -219,7 +219,7 @@ func act(who string, id uuid.UUID, action string) call {
 }
 
 // ask is a GET that has to work.
-func ask[T any](t *testing.T, h *house, who, path string) T {
+func ask[T any](t *testing.T, h *apiTest, who, path string) T {
 	t.Helper()
 	got := h.do(t, call{who: who, method: "GET", path: path})
 	require.Equal(t, 200, got.status, "%s", got.body)
@@ -228,7 +228,7 @@ func ask[T any](t *testing.T, h *house, who, path string) T {
 
 func TestQueuedApplication(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	ref := h.apply(t, "student")
 	c := caseCall("student", ref.ID)
 	zh, en := read[shownCase](t, h.do(t, c.in(campus.Chinese))), read[shownCase](t, h.do(t, c.in(campus.English)))
@@ -277,7 +277,7 @@ func TestQueuedApplication(t *testing.T) {
 }
 
 // sameAsAbsent wants somebody else's thing to be told as one that does not exist.
-func (h *house) sameAsAbsent(t *testing.T, theirs, absent call) {
+func (h *apiTest) sameAsAbsent(t *testing.T, theirs, absent call) {
 	t.Helper()
 	a, b := read[problem](t, h.do(t, theirs)), read[problem](t, h.do(t, absent))
 	require.Equal(t, 404, a.Status)

@@ -20,7 +20,7 @@ import (
 
 // away is a town whose way to Temporal is cut for a while, and what is decided there meanwhile.
 type away struct {
-	*town
+	*liveTest
 	students []string
 	ids      []uuid.UUID
 	items    []uuid.UUID
@@ -41,7 +41,7 @@ func TestDecisionsWhileTemporalIsAway(t *testing.T) {
 	for i := range manyWaiting {
 		students = append(students, fmt.Sprint("many ", i+1))
 	}
-	a := &away{town: newTownThrough(t, e, through, students...), students: students}
+	a := &away{liveTest: newTownThrough(t, e, through, students...), students: students}
 	a.inReview(t)
 	a.patient = false
 
@@ -49,13 +49,13 @@ func TestDecisionsWhileTemporalIsAway(t *testing.T) {
 	both := a.twoAtOnce(t)
 	refused := a.unfitting(t)
 	many := a.many(t)
-	require.Equal(t, 0, storagetest.One[int](a.House, `select count(*) from cases where kind = 'application' and stage <> 'review'`))
+	require.Equal(t, 0, storagetest.One[int](a.Env, `select count(*) from cases where kind = 'application' and stage <> 'review'`))
 
 	line.Mend()
 	a.oneOfTwo(t, both)
 	a.staysRefused(t, refused)
 	a.allOfMany(t, many)
-	require.Equal(t, 0, storagetest.One[int](a.House, `select count(*) from requests where state = 'open'`), "nothing is left over")
+	require.Equal(t, 0, storagetest.One[int](a.Env, `select count(*) from requests where state = 'open'`), "nothing is left over")
 }
 
 // inReview brings everybody before the reviewers.
@@ -129,7 +129,7 @@ func (a *away) oneOfTwo(t *testing.T, b both) {
 	require.Equal(t, 200, ended.status, "%s", ended.body)
 	require.Equal(t, "done", read[shownDecision](t, ended).Status)
 	a.comes(t, "two", a.ids[0], stage, waits)
-	require.Equal(t, []string{kind}, storagetest.One[[]string](a.House, `select array_agg(kind) from events
+	require.Equal(t, []string{kind}, storagetest.One[[]string](a.Env, `select array_agg(kind) from events
 		where case_id = $1 and kind in ('approved', 'rejected')`, a.ids[0]), "once, and what was said first")
 	again := a.do(t, b.winner)
 	require.Equal(t, 200, again.status, "%s", again.body)
@@ -156,7 +156,7 @@ func (a *away) staysRefused(t *testing.T, c call) {
 		require.Equal(t, http.StatusConflict, got.status, "%s", got.body)
 	}
 	a.refuse(t, a.ids[1], map[string]scenario{"what did not fit": {c, 409, "step_not_parked", ""}})
-	id := storagetest.One[uuid.UUID](a.House, `select id from requests where key = 'not-parked-at-all' and state = 'refused'`)
+	id := storagetest.One[uuid.UUID](a.Env, `select id from requests where key = 'not-parked-at-all' and state = 'refused'`)
 	look := call{who: c.who, method: http.MethodGet, path: "/api/v1/decisions/" + id.String()}
 	a.refuse(t, a.ids[1], map[string]scenario{"where it is looked at": {look, 409, "step_not_parked", ""}})
 }

@@ -33,7 +33,7 @@ const (
 type prober struct {
 	*testing.T
 	s       *Server
-	h       *storagetest.House
+	h       *storagetest.Env
 	callers map[string]caller
 	paths   map[string]*strings.Replacer // by the first words of a route: what its {id} is
 }

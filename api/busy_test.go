@@ -19,14 +19,14 @@ import (
 // who asks. What may have been done says so all the same.
 func TestTakenConnectionsAreNotAnOutage(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	const connections = 2
 	cfg := h.Config
 	cfg.MaxConns = connections
 	store, err := storage.Open(t.Context(), cfg, h.Clock.Now, h.Log)
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
-	limits := config(h.House)
+	limits := config(h.Env)
 	limits.HandlerTime = 2 * time.Second
 	server, err := api.New(limits, store, nowhere(t), h.Log)
 	require.NoError(t, err)
@@ -45,7 +45,7 @@ func TestTakenConnectionsAreNotAnOutage(t *testing.T) {
 		}()
 	}
 	const waits = `select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-	require.Eventually(t, func() bool { return storagetest.One[int](h.House, waits) == connections }, patience, patience/1000)
+	require.Eventually(t, func() bool { return storagetest.One[int](h.Env, waits) == connections }, patience, patience/1000)
 
 	readyz := call{method: "GET", path: "/readyz"}
 	got := h.do(t, readyz)
@@ -95,9 +95,9 @@ func TestReadyWithoutTheFileStore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
+			h := newAPITest(t)
 			d := h.Detour(t)
-			server, err := api.New(config(h.House), d.Store, nowhere(t), h.Log)
+			server, err := api.New(config(h.Env), d.Store, nowhere(t), h.Log)
 			require.NoError(t, err)
 			h.serve(t, server)
 			stop(d.Objects)

@@ -23,7 +23,7 @@ func atDesk(person uuid.UUID, act string, more fields) call {
 }
 
 // desk has an application filled in as the counter does: with the person's papers, and without their face.
-func (h *house) desk(t *testing.T, p storagetest.Person) form {
+func (h *apiTest) desk(t *testing.T, p storagetest.Person) form {
 	t.Helper()
 	return h.application(t, p).with("liveness", nil).with("consent", nil).with("counter", true)
 }
@@ -31,7 +31,7 @@ func (h *house) desk(t *testing.T, p storagetest.Person) form {
 // L1: who has no device applies at the counter.
 func TestApplyingForPeople(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	h.printing(t)
 	me := h.holder
@@ -69,7 +69,7 @@ func TestApplyingForPeople(t *testing.T) {
 	mine := ask[shownCase](t, h, "student", "/api/v1/applications/"+done.Case.String())
 	require.Equal(t, []string{"applied", "staff"}, []string{mine.Timeline[0].Kind, mine.Timeline[0].By}, "the student sees that it was not they")
 	require.Equal(t, []int{1, 1}, []int{h.audited("counter.application", "person/"+me.ID.String()),
-		storagetest.One[int](h.House, `select count(*) from counter_acts where kind = 'application' and case_id = $1 and verified_by is not null`, done.Case)})
+		storagetest.One[int](h.Env, `select count(*) from counter_acts where kind = 'application' and case_id = $1 and verified_by is not null`, done.Case)})
 	require.Equal(t, 200, h.do(t, call{who: "centre", method: "GET", path: done.Receipt}).status)
 	h.play(t, map[string]scenario{
 		"a second one":                {atDesk(me.ID, "application", fields{"application": good["application"]}), 409, "application_open", ""},
@@ -84,7 +84,7 @@ func TestApplyingForPeople(t *testing.T) {
 // What does not belong to an act is refused, so that nobody at the counter takes for done what was passed over.
 func TestFieldsOfAnActBelongToIt(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	h.verify(t, h.holder)
 	id := uuid.New()
@@ -111,7 +111,7 @@ func TestKioskForPeople(t *testing.T) {
 	t.Parallel()
 	h := factory(t, "student")
 	h.printing(t)
-	me, card := h.holder, storagetest.One[uuid.UUID](h.House, `select id from cards`)
+	me, card := h.holder, storagetest.One[uuid.UUID](h.Env, `select id from cards`)
 	to := func(act string, card any, kiosk any) call {
 		return atDesk(me.ID, act, fields{"card": card, "kiosk": kiosk})
 	}
@@ -130,8 +130,8 @@ func TestKioskForPeople(t *testing.T) {
 	h.play(t, map[string]scenario{"a resend of what has not been there": {to("resend", card, storagetest.WestKiosk), 409, "wrong_stage", ""}})
 	got := h.do(t, choose)
 	require.Equal(t, 200, got.status, "%s", got.body)
-	require.Equal(t, storagetest.WestKiosk, storagetest.One[string](h.House, `select kiosk_id from plastics`))
-	require.Equal(t, "staff", storagetest.One[string](h.House, `select split_part(actor, '/', 1) from events where kind = 'kiosk_chosen'`))
+	require.Equal(t, storagetest.WestKiosk, storagetest.One[string](h.Env, `select kiosk_id from plastics`))
+	require.Equal(t, "staff", storagetest.One[string](h.Env, `select split_part(actor, '/', 1) from events where kind = 'kiosk_chosen'`))
 	require.Equal(t, 200, h.do(t, call{who: "centre", method: "GET", path: read[struct{ Receipt string }](t, got).Receipt}).status)
 	h.opens(t)
 	h.play(t, map[string]scenario{"once it is in a batch": {to("kiosk", card, storagetest.EastKiosk), 409, "plastic_on_its_way", ""}})
@@ -142,13 +142,13 @@ func TestKioskForPeople(t *testing.T) {
 	require.Equal(t, 202, again.status, "Temporal is away; it is carried out later: %s", again.body)
 	kept := read[shownDecision](t, again)
 	require.Empty(t, kept.Receipt, "nothing was done yet")
-	require.Equal(t, 0, storagetest.One[int](h.House, `select count(*) from counter_acts where id = $1 and done_at is not null`, kept.ID))
+	require.Equal(t, 0, storagetest.One[int](h.Env, `select count(*) from counter_acts where id = $1 and done_at is not null`, kept.ID))
 }
 
 // L6: another number at the counter.
 func TestPhoneForPeople(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	h.printing(t)
 	me := h.holder

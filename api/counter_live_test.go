@@ -14,7 +14,7 @@ import (
 )
 
 // handFor has the counter take a paper for somebody.
-func (l *town) handFor(t *testing.T, who, purpose string, content []byte) uuid.UUID {
+func (l *liveTest) handFor(t *testing.T, who, purpose string, content []byte) uuid.UUID {
 	t.Helper()
 	c := uploadCall(purpose, "a.jpg", "image/jpeg", content)
 	c.who, c.path = "centre", staffPeople+"/"+l.students[who].ID.String()+"/uploads"
@@ -24,7 +24,7 @@ func (l *town) handFor(t *testing.T, who, purpose string, content []byte) uuid.U
 }
 
 // L1: somebody without any device has a card, and never signs in.
-func (l *town) testCarried(t *testing.T) {
+func (l *liveTest) testCarried(t *testing.T) {
 	const me = "carried"
 	s := l.students[me]
 	l.seen(t, me)
@@ -44,17 +44,17 @@ func (l *town) testCarried(t *testing.T) {
 	l.done(t, decision("reviewer", l.item(id), approval))
 	l.comes(t, me, id, "activation", "student")
 	require.Equal(t, "completed", l.served(t, me, "activation", id).Outcome)
-	require.Equal(t, 1, storagetest.One[int](l.House, `select count(distinct actor) from events where case_id = $1
+	require.Equal(t, 1, storagetest.One[int](l.Env, `select count(distinct actor) from events where case_id = $1
 		and kind in ('applied', 'evidence_brought', 'verified', 'activated') and actor like 'staff/%'`, id), "one member of staff did it all")
 }
 
 // L6, A3: a number that was changed after it was checked is checked again before anybody approves.
-func (l *town) testRenumbered(t *testing.T) {
+func (l *liveTest) testRenumbered(t *testing.T) {
 	const me = "renumbered"
 	s := l.students[me]
 	id, item := l.reviewed(t, me)
 	l.seen(t, me)
-	old := storagetest.One[string](l.House, `select phone from people where id = $1`, s.ID)
+	old := storagetest.One[string](l.Env, `select phone from people where id = $1`, s.ID)
 	l.engine.School.Change(s, fields{"phone": "+8613912340001"})
 	l.done(t, atDesk(s.ID, "phone", fields{"phone": "13912340001"}))
 	l.tokens.Store(me, l.SignedIn(s.ID))

@@ -15,7 +15,7 @@ import (
 // were before.
 func TestDaysOfYearsNobodyMeans(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	h.printing(t)
 	h.enrol("second")

@@ -12,7 +12,7 @@ import (
 )
 
 // open is a decision that was answered with 202, and how whoever made it looks at it.
-func (h *house) open(t *testing.T, c call) (shownDecision, call) {
+func (h *apiTest) open(t *testing.T, c call) (shownDecision, call) {
 	t.Helper()
 	got := h.do(t, c)
 	require.Equal(t, 202, got.status, "%s", got.body)
@@ -25,7 +25,7 @@ func (h *house) open(t *testing.T, c call) (shownDecision, call) {
 // What a request has decided is its answer, whatever stands against deciding it by now.
 func TestDecisionIsKept(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	h.enrol("other student")
 	_, item := h.inReview(t, "student")
@@ -68,7 +68,7 @@ func TestWhoWaitsIsToldThatStaffKnow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
+			h := newAPITest(t)
 			ref, item := h.inReview(t, "student")
 			approve := decision("reviewer", item, approval).with("Idempotency-Key", "an-approval").in(campus.English)
 			_, look := h.open(t, approve)
@@ -117,7 +117,7 @@ func TestRefusedDecisionStaysRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
+			h := newAPITest(t)
 			_, item := h.inReview(t, "student")
 			approve := decision("reviewer", item, approval).with("Idempotency-Key", "an-approval")
 			d, look := h.open(t, approve)
@@ -135,13 +135,13 @@ func TestRefusedDecisionStaysRefused(t *testing.T) {
 // L1: who acts for people has seen them; what somebody else decides opens nothing.
 func TestCounterActIsKept(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	h.printing(t)
 	ref, _ := h.inReview(t, "student")
 	back := atDesk(h.holder.ID, "withdrawal", fields{"case": ref.ID}).with("Idempotency-Key", "back-at-the-desk")
 	kept := func() int {
-		return storagetest.One[int](h.House, `select count(*) from requests where case_id = $1`, ref.ID)
+		return storagetest.One[int](h.Env, `select count(*) from requests where case_id = $1`, ref.ID)
 	}
 	h.play(t, map[string]scenario{"for somebody not seen": {back, 403, "verification_missing", ""}})
 	require.Equal(t, 0, kept(), "nothing is open that could be carried out")
@@ -159,7 +159,7 @@ func TestCounterActIsKept(t *testing.T) {
 	require.Equal(t, 1, kept())
 
 	left := h.NextMove(ref, campus.StageClosing, campus.WaitsForSchool)
-	left.Decision = storagetest.One[campus.Decision](h.House, `select jsonb_build_object('decision', id, 'update', update_name, 'by',
+	left.Decision = storagetest.One[campus.Decision](h.Env, `select jsonb_build_object('decision', id, 'update', update_name, 'by',
 		jsonb_build_object('kind', split_part(actor, '/', 1), 'id', split_part(actor, '/', 2)), 'seen', seen) from requests where id = $1`, first.ID)
 	h.record(t, left)
 	_, err := h.Casework.RefuseDecision(t.Context(), first.ID, campus.Errorf(campus.Conflict, campus.WrongStage, "the workflow knows nothing of it"))
@@ -174,7 +174,7 @@ func TestCounterActIsKept(t *testing.T) {
 // What is lost on its way to Postgres may have been written: nobody is told that it was not, and the key finds out.
 func TestAnswerOfPostgresIsLost(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	_, item := h.inReview(t, "student")
 	approve := decision("reviewer", item, approval).with("Idempotency-Key", "an-approval").in(campus.English)
 	lock, err := pgx.Connect(t.Context(), h.Config.DatabaseURL)
@@ -185,7 +185,7 @@ func TestAnswerOfPostgresIsLost(t *testing.T) {
 	answer := make(chan reply, 1)
 	go func() { answer <- h.do(t, approve) }()
 	const waits = `from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-	require.Eventually(t, func() bool { return storagetest.One[int](h.House, `select count(*) `+waits) > 0 }, patience, patience/1000)
+	require.Eventually(t, func() bool { return storagetest.One[int](h.Env, `select count(*) `+waits) > 0 }, patience, patience/1000)
 	h.Exec(`select pg_terminate_backend(pid) ` + waits)
 	lost := scenario{approve, 503, "database_down", ""}.check(t, <-answer)
 	require.Contains(t, lost.Detail, "not known whether")
@@ -195,13 +195,13 @@ func TestAnswerOfPostgresIsLost(t *testing.T) {
 	first, _ := h.open(t, approve)
 	again, _ := h.open(t, approve)
 	require.Equal(t, first, again)
-	require.Equal(t, 1, storagetest.One[int](h.House, `select count(*) from requests where case_id is not null`))
+	require.Equal(t, 1, storagetest.One[int](h.Env, `select count(*) from requests where case_id is not null`))
 }
 
 // A step of our own that does not get past a fault is an incident like any other, in words.
 func TestOwnStepsHaveWords(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	ref, _ := h.inReview(t, "student")
 	m := h.NextMove(ref, campus.StageReview, campus.WaitsForOperator)

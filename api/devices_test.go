@@ -16,7 +16,7 @@ type shownDevice struct {
 // L6: the devices of a holder, bound by signing in and unbound by signing out.
 func TestHolderDevices(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	list := func(who string) []shownDevice {
 		return ask[struct{ Items []shownDevice }](t, h, who, "/api/v1/sessions").Items
 	}
@@ -56,7 +56,7 @@ func TestHolderDevices(t *testing.T) {
 // L6: another number, by the holder.
 func TestHolderPhone(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	const codes, phone = "/api/v1/me/phone-codes", "/api/v1/me/phone"
 	good := toForm(fields{"phone": "13912345678", "password": h.holder.Initial})
 	send := func(who string, body form) call {

@@ -35,7 +35,7 @@ const (
 // what a colleague holds is left to them (K3).
 func TestGroupRetry(t *testing.T) {
 	t.Parallel()
-	l := newTown(t, "one", "two", "held")
+	l := newLiveTest(t, "one", "two", "held")
 	l.engine.School.Fault("carrier", "outage", nil)
 	cases := map[string]uuid.UUID{}
 	for who := range l.students {
@@ -51,12 +51,12 @@ func TestGroupRetry(t *testing.T) {
 			Step, Cause string
 			Count       int
 		}
-	}](t, l.house, "operator", parkedGroups).Items
+	}](t, l.apiTest, "operator", parkedGroups).Items
 	require.Len(t, groups, 1)
 	require.Equal(t, "phone", groups[0].Step)
 	require.Equal(t, "unavailable", groups[0].Cause)
 	require.Equal(t, 3, groups[0].Count)
-	require.Empty(t, ask[struct{ Items []any }](t, l.house, "foreigner", parkedGroups).Items, "of another university")
+	require.Empty(t, ask[struct{ Items []any }](t, l.apiTest, "foreigner", parkedGroups).Items, "of another university")
 
 	first := l.retryGroup(t, 2)
 	require.Equal(t, 2, l.finished(t, first).Failed, "the system is still away")
@@ -71,10 +71,10 @@ func TestGroupRetry(t *testing.T) {
 	for _, who := range []string{"one", "two"} {
 		l.comes(t, who, cases[who], "review", "reviewer")
 	}
-	operator := storagetest.One[uuid.UUID](l.House, `select asked_by from group_retries limit 1`)
-	require.Equal(t, 2, storagetest.One[int](l.House, `select count(*) from events where kind = 'step_retried' and actor = $1`,
+	operator := storagetest.One[uuid.UUID](l.Env, `select asked_by from group_retries limit 1`)
+	require.Equal(t, 2, storagetest.One[int](l.Env, `select count(*) from events where kind = 'step_retried' and actor = $1`,
 		campus.Staff(operator).String()))
-	require.Equal(t, 2, storagetest.One[int](l.House, `select count(*) from audit where action = 'group_retry.open'`))
+	require.Equal(t, 2, storagetest.One[int](l.Env, `select count(*) from audit where action = 'group_retry.open'`))
 	refused := l.do(t, groupCall("operator"))
 	require.Equal(t, "group_empty", read[problem](t, refused).Reason, "only what a colleague holds is left")
 	require.Equal(t, 404, l.do(t, call{who: "foreigner", method: "GET", path: groupRetries + "/" + second.String()}).status)
@@ -88,7 +88,7 @@ func TestGroupRetry(t *testing.T) {
 // A retry that was refused for a fault of ours has failed: it is not asked about for ever.
 func TestGroupRetryThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
-	l := newTown(t, "one")
+	l := newLiveTest(t, "one")
 	l.engine.School.Fault("carrier", "outage", nil)
 	id := l.applies(t, "one", portrait.NoFlaw)
 	l.comes(t, "one", id, "checking", "operator")
@@ -101,7 +101,7 @@ func TestGroupRetryThatCannotBeWritten(t *testing.T) {
 // A step that was settled meanwhile is told as such, and one whose member may not settle any more is not tried.
 func TestGroupRetryOfWhatHasChanged(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	operator := h.hire("operator", storagetest.University, campus.Grant{Role: campus.Operator})
 	ref := h.Applied(h.holder)
 	move := h.NextMove(ref, campus.StageChecking, campus.WaitsForOperator)
@@ -133,7 +133,7 @@ func TestGroupRetryOfWhatHasChanged(t *testing.T) {
 // has been parked since is theirs.
 func TestGroupRetryOfWhatIsBeingRetried(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	for _, who := range []string{"operator", "second operator"} {
 		h.hire(who, storagetest.University, campus.Grant{Role: campus.Operator})
 	}
@@ -160,9 +160,9 @@ func TestGroupRetryOfWhatIsBeingRetried(t *testing.T) {
 	}
 	require.Len(t, told, 1, "all have the address of the first")
 	require.Equal(t, []int{1, 3, 1}, []int{
-		storagetest.One[int](h.House, `select count(*) from group_retries`),
-		storagetest.One[int](h.House, `select count(*) from group_retry_items`),
-		storagetest.One[int](h.House, `select count(*) from audit where action = 'group_retry.open'`),
+		storagetest.One[int](h.Env, `select count(*) from group_retries`),
+		storagetest.One[int](h.Env, `select count(*) from group_retry_items`),
+		storagetest.One[int](h.Env, `select count(*) from audit where action = 'group_retry.open'`),
 	})
 	another := groupCall("second operator")
 	another.body = `{"step":"phone","cause":"refused"}`
@@ -184,7 +184,7 @@ func TestGroupRetryOfWhatIsBeingRetried(t *testing.T) {
 // A step that somebody else has tried, or is trying, is not told as settled: it is parked still.
 func TestGroupRetryOfWhatIsTriedElsewhere(t *testing.T) {
 	t.Parallel()
-	l := newTown(t, "tried", "trying")
+	l := newLiveTest(t, "tried", "trying")
 	l.engine.School.Fault("carrier", "outage", nil)
 	refs := map[string]campus.CaseRef{}
 	for who := range l.students {
@@ -198,7 +198,7 @@ func TestGroupRetryOfWhatIsTriedElsewhere(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, campus.StepFailed, settled.Outcome)
 	second := workflowtest.Staff("second operator")
-	_, err = l.engine.House.Decide(refs["trying"], campus.SettleStepUpdate, second, retry, struct{}{})
+	_, err = l.engine.Env.Decide(refs["trying"], campus.SettleStepUpdate, second, retry, struct{}{})
 	require.NoError(t, err, "it is open, and not sent yet")
 
 	third := l.hire("third operator", storagetest.University, campus.Grant{Role: campus.Operator})
@@ -218,7 +218,7 @@ func groupCall(who string) call {
 	return call{who: who, method: "POST", path: groupRetries, body: `{"step":"phone","cause":"unavailable"}`}
 }
 
-func (l *town) retryGroup(t *testing.T, steps int) uuid.UUID {
+func (l *liveTest) retryGroup(t *testing.T, steps int) uuid.UUID {
 	t.Helper()
 	got := l.do(t, groupCall("operator"))
 	require.Equal(t, http.StatusAccepted, got.status, "%s", got.body)
@@ -229,24 +229,24 @@ func (l *town) retryGroup(t *testing.T, steps int) uuid.UUID {
 }
 
 // finished waits until every step of a retry has an outcome.
-func (l *town) finished(t *testing.T, id uuid.UUID) (retry shownGroupRetry) {
+func (l *liveTest) finished(t *testing.T, id uuid.UUID) (retry shownGroupRetry) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		retry = ask[shownGroupRetry](t, l.house, "operator", groupRetries+"/"+id.String())
+		retry = ask[shownGroupRetry](t, l.apiTest, "operator", groupRetries+"/"+id.String())
 		return retry.Waiting+retry.Running == 0
 	}, patience, 50*time.Millisecond)
 	return retry
 }
 
 // retryItems are all steps of a retry, by pages of one.
-func (l *town) retryItems(t *testing.T, id uuid.UUID) (items []shownRetryItem) {
+func (l *liveTest) retryItems(t *testing.T, id uuid.UUID) (items []shownRetryItem) {
 	t.Helper()
 	cursor := ""
 	for {
 		page := ask[struct {
 			Items []shownRetryItem
 			Next  string `json:"next_cursor"`
-		}](t, l.house, "operator", groupRetries+"/"+id.String()+"/items?limit=1&cursor="+cursor)
+		}](t, l.apiTest, "operator", groupRetries+"/"+id.String()+"/items?limit=1&cursor="+cursor)
 		items = append(items, page.Items...)
 		if cursor = page.Next; cursor == "" {
 			return items

@@ -19,10 +19,10 @@ import (
 // of access, each in its time and as an outage.
 func TestHungPostgresIsToldToEverybody(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	require.NoError(t, h.People.SeedStaff(t.Context(), []people.StaffSeed{staffOf("wang")}))
 	d := h.Detour(t)
-	cfg := config(h.House)
+	cfg := config(h.Env)
 	cfg.HandlerTime = 2 * time.Second
 	server, err := api.New(cfg, d.Store, nowhere(t), h.Log)
 	require.NoError(t, err)
@@ -62,8 +62,8 @@ func TestHungPostgresIsToldToEverybody(t *testing.T) {
 // The time that a body takes to arrive is not ours, and does not take from the time for the answer.
 func TestSlowBodyHasItsOwnTime(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	cfg := config(h.House)
+	h := newAPITest(t)
+	cfg := config(h.Env)
 	cfg.HandlerTime = 5 * time.Second // a sign-in hashes a password, and the machine may be busy
 	server, err := api.New(cfg, h.Store, nowhere(t), h.Log)
 	require.NoError(t, err)

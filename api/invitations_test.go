@@ -45,16 +45,16 @@ func campaignCall(body form) call {
 }
 
 // office is a house with administrators of both universities.
-func office(t *testing.T) *house {
+func office(t *testing.T) *apiTest {
 	t.Helper()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hire("boss", storagetest.University, campus.Grant{Role: campus.Administrator})
 	h.hire("foreigner", "lcvtc", campus.Grant{Role: campus.Administrator})
 	h.enrol("second")
 	return h
 }
 
-func (h *house) campaign(t *testing.T, body form) shownCampaign {
+func (h *apiTest) campaign(t *testing.T, body form) shownCampaign {
 	t.Helper()
 	got := h.do(t, campaignCall(body))
 	require.Equal(t, 201, got.status, "%s", got.body)
@@ -62,7 +62,7 @@ func (h *house) campaign(t *testing.T, body form) shownCampaign {
 }
 
 // wave invites everybody of a campaign, as its workflow would.
-func (h *house) wave(t *testing.T, campaign uuid.UUID) int {
+func (h *apiTest) wave(t *testing.T, campaign uuid.UUID) int {
 	t.Helper()
 	m := h.NextMove(campus.CaseRef{Kind: campus.InvitationCase, ID: campaign}, campus.StageInviting, campus.WaitsForDate)
 	m.Events = []campus.Event{{Kind: "wave_sent", Actor: campus.System(), Data: map[string]string{"wave": "1"}}}
@@ -90,7 +90,7 @@ func TestInvitations(t *testing.T) {
 	require.JSONEq(t, string(got.body), string(h.do(t, open).body), "the same request again gets the first answer")
 	require.Equal(t, []any{"students", "在籍学生", "2026-11-17", "2026-11-30", "queued", 2},
 		[]any{c.Audience, c.AudienceText, c.From, c.Until, c.Stage, c.People})
-	require.Equal(t, 1, storagetest.One[int](h.House, `select count(*) from outbox where workflow = 'invitation'`))
+	require.Equal(t, 1, storagetest.One[int](h.Env, `select count(*) from outbox where workflow = 'invitation'`))
 	one := invitations + "/" + c.ID.String()
 	h.play(t, map[string]scenario{
 		"a decision before it begins": {call{who: "boss", method: "POST", path: one + "/pause"}, 409, "queued", ""},
@@ -196,14 +196,14 @@ func TestInvitationRefusals(t *testing.T) {
 // The engine is real here: an administrator steers a campaign.
 func TestCampaignIsSteered(t *testing.T) {
 	t.Parallel()
-	l := newTownUnder(t, quick+"invitations: {hours: {from: 0, until: 24}, wave: 1}\n", "one", "two")
+	l := newLiveTestUnder(t, quick+"invitations: {hours: {from: 0, until: 24}, wave: 1}\n", "one", "two")
 	l.hire("boss", storagetest.University, campus.Grant{Role: campus.Administrator})
 	today := campus.DateOf(l.Now())
 	got := l.do(t, campaignCall(campaignForm().with("from", today.String()).with("until", today.AddDays(9).String())))
 	require.Equal(t, 201, got.status, "%s", got.body)
 	c := read[shownCampaign](t, got)
 	one := invitations + "/" + c.ID.String()
-	require.Eventually(t, func() bool { return ask[shownCampaign](t, l.house, "boss", one).Invited == 1 }, patience, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return ask[shownCampaign](t, l.apiTest, "boss", one).Invited == 1 }, patience, 50*time.Millisecond)
 	steer := func(how string) call { return call{who: "boss", method: "POST", path: one + "/" + how} }
 
 	pause := steer("pause").with("Idempotency-Key", "pause-"+c.ID.String())
@@ -223,7 +223,7 @@ func TestCampaignIsSteered(t *testing.T) {
 	require.Equal(t, "inviting", l.done(t, resume).Stage)
 	timeline := ask[struct {
 		Timeline []struct{ Kind, Note, By string }
-	}](t, l.house, "boss", staffCases+"/"+c.ID.String()).Timeline
+	}](t, l.apiTest, "boss", staffCases+"/"+c.ID.String()).Timeline
 	last := timeline[len(timeline)-1]
 	require.Equal(t, []string{"campaign_resumed", "线路已恢复"}, []string{last.Kind, last.Note})
 	cancel := steer("cancellation").with("Idempotency-Key", "cancel-"+c.ID.String())
@@ -231,5 +231,5 @@ func TestCampaignIsSteered(t *testing.T) {
 	require.Equal(t, []string{"done", "withdrawn"}, []string{ended.Stage, ended.Outcome})
 	require.Equal(t, "done", l.done(t, cancel).Stage)
 	l.refuse(t, c.ID, map[string]scenario{"a pause of what has ended": {steer("pause"), 409, "wrong_stage", ""}})
-	require.Equal(t, "campaign_cancelled", ask[shownCampaign](t, l.house, "boss", one).Reason)
+	require.Equal(t, "campaign_cancelled", ask[shownCampaign](t, l.apiTest, "boss", one).Reason)
 }

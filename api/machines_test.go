@@ -19,7 +19,7 @@ import (
 
 func TestCallbackRefusals(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	plastic := h.inProduction(t, "student")
 	good := report(plastic)
 	delivered := good.with("data.status", "delivered").with("data.compartment", "A07")
@@ -61,7 +61,7 @@ func TestCallbackRefusals(t *testing.T) {
 
 func TestCallbacks(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	plastic := h.inProduction(t, "student")
 	steps := []struct {
 		status   string
@@ -78,19 +78,19 @@ func TestCallbacks(t *testing.T) {
 		require.Empty(t, got.body)
 		require.Equal(t, step.state, h.card(t, "student").Plastics[0].State, "an older report is no news")
 	}
-	require.Equal(t, len(steps), storagetest.One[int](h.House, `select count(*) from callbacks`))
+	require.Equal(t, len(steps), storagetest.One[int](h.Env, `select count(*) from callbacks`))
 	require.Len(t, h.card(t, "student").Plastics[0].PickupCode, 8)
 	h.play(t, map[string]scenario{
 		"spoilt after it was delivered": {h.report(report(plastic).with("data.status", "spoilt").with("data.sequence", 5)), 409, "report_contradicts", ""},
 		"on its way again":              {h.report(report(plastic).with("data.sequence", 5)), 409, "report_contradicts", ""},
 	})
 	signals := `select count(*) from outbox where kind = 'signal'`
-	require.Equal(t, 2, storagetest.One[int](h.House, signals), "the workflow is told of what changed")
+	require.Equal(t, 2, storagetest.One[int](h.Env, signals), "the workflow is told of what changed")
 }
 
 func TestPickupRefusals(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	_, code := h.ready(t, "student")
 	document, other := h.holder.Roster.DocumentNumber, h.people["other"].Roster.DocumentNumber
 	at := func(s signer) call { return h.pickupAt(s, code, document) }
@@ -121,7 +121,7 @@ func TestPickupRefusals(t *testing.T) {
 
 func TestPickup(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.enrol("unlucky")
 	limit := h.Policy().Plastic.PickupTries
 
@@ -142,7 +142,7 @@ func TestPickup(t *testing.T) {
 			require.JSONEq(t, `{"plastic":"`+plastic.String()+`","compartment":"A07"}`, string(got.body))
 		}
 		require.Equal(t, 200, h.do(t, open).status, "the same request again gets the first answer")
-		require.Equal(t, 1, storagetest.One[int](h.House, `select count(*) from audit where action = 'plastic.pick_up'`))
+		require.Equal(t, 1, storagetest.One[int](h.Env, `select count(*) from audit where action = 'plastic.pick_up'`))
 		mine := h.card(t, "student").Plastics[0]
 		require.Equal(t, "picked_up", mine.State)
 		require.Empty(t, mine.PickupCode)
@@ -168,7 +168,7 @@ func TestPickup(t *testing.T) {
 // A2: staff are submitted by the HR system in a signed call.
 func TestSubmissionsOfStaff(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	lecturer := h.Person(func(p *people.RosterPerson) { p.Status, p.Number, p.Level = "employed", "T2019001", "staff" })
 	h.people["lecturer"] = lecturer
 	h.tokens.Store("lecturer", h.SignedIn(lecturer.ID))
@@ -200,7 +200,7 @@ func TestSubmissionsOfStaff(t *testing.T) {
 	require.Equal(t, []string{"employees[1].number", "employees[3].number"}, []string{which.Errors[0].Field, which.Errors[1].Field},
 		"the places in the list that was sent")
 	require.NotContains(t, which.Detail+which.Errors[0].Message, "T0", "no value")
-	require.Zero(t, storagetest.One[int](h.House, `select count(*) from cases`), "all or none")
+	require.Zero(t, storagetest.One[int](h.Env, `select count(*) from cases`), "all or none")
 
 	taken := h.do(t, h.submit(good, webhook{id: "msg_1"}))
 	require.Equal(t, 200, taken.status, "%s", taken.body)
@@ -217,15 +217,15 @@ func TestSubmissionsOfStaff(t *testing.T) {
 	again := h.do(t, h.submit(good, webhook{}))
 	require.Equal(t, storage.Submission{Number: "T2019001", Outcome: "application_open", ID: answer.Employees[0].ID},
 		read[struct{ Employees []storage.Submission }](t, again).Employees[0])
-	require.Equal(t, 1, storagetest.One[int](h.House, `select count(*) from cases`))
+	require.Equal(t, 1, storagetest.One[int](h.Env, `select count(*) from cases`))
 }
 
 // A sender may take a conflict for delivered, so it is written down.
 func TestCallbackConflictsAreLogged(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	var written bytes.Buffer
-	server, err := api.New(config(h.House), h.Store, nowhere(t), slog.New(slog.NewJSONHandler(&written, nil)))
+	server, err := api.New(config(h.Env), h.Store, nowhere(t), slog.New(slog.NewJSONHandler(&written, nil)))
 	require.NoError(t, err)
 	good := report(h.inProduction(t, "student"))
 	h.serve(t, server)

@@ -14,7 +14,7 @@ import (
 // with one that is not. Staff see the same at the case.
 func TestNextTellsOfACardUnderAnotherNumber(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	h.inProduction(t, "student")
 	twice := h.Person(registered, func(p *people.RosterPerson) {
@@ -51,5 +51,5 @@ func TestNextTellsOfACardUnderAnotherNumber(t *testing.T) {
 			require.Equal(t, "/api/v1/applications/"+ref.ID.String()+"/"+line.first, next.Actions[0].Href, line.sentence)
 		}
 	}
-	require.Equal(t, 1, storagetest.One[int](h.House, `select count(*) from cards`), "they are looked at, and nothing is done")
+	require.Equal(t, 1, storagetest.One[int](h.Env, `select count(*) from cards`), "they are looked at, and nothing is done")
 }

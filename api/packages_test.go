@@ -18,7 +18,7 @@ type shownPackage struct {
 	Allowed                   bool
 }
 
-func packagesOf(t *testing.T, h *house, who, path string) map[string]shownPackage {
+func packagesOf(t *testing.T, h *apiTest, who, path string) map[string]shownPackage {
 	t.Helper()
 	byCode := map[string]shownPackage{}
 	for _, p := range ask[struct{ Items []shownPackage }](t, h, who, path).Items {
@@ -30,7 +30,7 @@ func packagesOf(t *testing.T, h *house, who, path string) map[string]shownPackag
 // C2: a holder sees what there is, asks for it, follows it, and gives it back; all without Temporal.
 func TestPackages(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.inProduction(t, "student")
 	h.Exec(`update people set dormitory = '' where id = $1`, h.holder.ID)
 	offered := packagesOf(t, h, "student", offers)
@@ -39,7 +39,7 @@ func TestPackages(t *testing.T) {
 	require.Equal(t, "package_needs_dormitory", offered["dormitory_power"].Reason)
 	require.False(t, offered["dormitory_power"].Allowed)
 
-	card := "/api/v1/cards/" + storagetest.One[string](h.House, `select id::text from cards`) + "/packages"
+	card := "/api/v1/cards/" + storagetest.One[string](h.Env, `select id::text from cards`) + "/packages"
 	require.Empty(t, packagesOf(t, h, "student", card))
 	request := call{who: "student", method: "POST", path: card, body: `{"code": "laundry"}`}
 	h.play(t, map[string]scenario{
@@ -75,7 +75,7 @@ func TestPackages(t *testing.T) {
 // C2: packages chosen with the application are checked there and then.
 func TestPackagesChosenWithTheApplication(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	apply := func(codes ...string) call {
 		return applyCall("student", h.application(t, h.holder).with("packages", codes))
 	}
@@ -87,5 +87,5 @@ func TestPackagesChosenWithTheApplication(t *testing.T) {
 	got := h.do(t, apply("laundry", "laboratory"))
 	require.Equal(t, 201, got.status, "%s", got.body)
 	require.JSONEq(t, `[{"code": "laundry", "system": "laundry"}, {"code": "laboratory", "system": "laboratory"}]`,
-		storagetest.One[string](h.House, `select packages::text from applications`))
+		storagetest.One[string](h.Env, `select packages::text from applications`))
 }

@@ -33,7 +33,7 @@ type pendingItem struct {
 // item. What was decided is not so yet, and not shown; of a holder is shown that they are one.
 func TestColleaguesSeeThatSomebodyHasDecided(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	ref, item := h.inReview(t, "student")
 	h.enrol("other student")
@@ -93,5 +93,5 @@ func TestColleaguesSeeThatSomebodyHasDecided(t *testing.T) {
 	h.Exec(`update requests set state = 'refused', response = '{"code":"conflict"}' where state = 'open'`)
 	require.Empty(t, ask[pendingCase](t, h, "colleague", address).Pending)
 	require.Nil(t, list()[item])
-	require.Zero(t, storagetest.One[int](h.House, `select count(*) from requests where state = 'open'`))
+	require.Zero(t, storagetest.One[int](h.Env, `select count(*) from requests where state = 'open'`))
 }

@@ -41,9 +41,9 @@ type shownDelivery struct {
 }
 
 // factory is a house with staff of production, where the cards of some students wait for a batch.
-func factory(t *testing.T, who ...string) *house {
+func factory(t *testing.T, who ...string) *apiTest {
 	t.Helper()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hire("maker", storagetest.University, campus.Grant{Role: campus.Production})
 	h.hire("foreigner", "lcvtc", campus.Grant{Role: campus.Administrator})
 	for _, name := range who {
@@ -56,7 +56,7 @@ func factory(t *testing.T, who ...string) *house {
 	return h
 }
 
-func (h *house) opens(t *testing.T) shownBatch {
+func (h *apiTest) opens(t *testing.T) shownBatch {
 	t.Helper()
 	got := h.do(t, call{who: "maker", method: "POST", path: batches})
 	require.Equal(t, 201, got.status, "%s", got.body)
@@ -64,7 +64,7 @@ func (h *house) opens(t *testing.T) shownBatch {
 }
 
 // sent has the bureau take a batch and ship it; the answer is the delivery's id and the numbers of its cards.
-func (h *house) sent(t *testing.T, batch uuid.UUID) (uuid.UUID, []string) {
+func (h *apiTest) sent(t *testing.T, batch uuid.UUID) (uuid.UUID, []string) {
 	t.Helper()
 	require.NoError(t, h.Production.NoteBatchOrder(t.Context(), batch, "key"))
 	cards, err := h.Production.BatchCards(t.Context(), batch)
@@ -78,7 +78,7 @@ func (h *house) sent(t *testing.T, batch uuid.UUID) (uuid.UUID, []string) {
 	require.NoError(t, h.Production.SaveBatchOrder(t.Context(), batch, "bb-1", answers))
 	got := h.do(t, h.report(shipment(batch.String(), ids...)))
 	require.Equal(t, 204, got.status, "%s", got.body)
-	return storagetest.One[uuid.UUID](h.House, `select id from deliveries where batch_id = $1`, batch), numbers
+	return storagetest.One[uuid.UUID](h.Env, `select id from deliveries where batch_id = $1`, batch), numbers
 }
 
 // shipment is what the bureau says about a delivery to the east kiosk.
@@ -88,7 +88,7 @@ func shipment(batch string, cards ...string) form {
 	}})
 }
 
-func (h *house) kioskCall(method, path string, body form) call {
+func (h *apiTest) kioskCall(method, path string, body form) call {
 	return call{method: method, path: path, body: string(body), sign: signer{kiosk: storagetest.EastKiosk, secret: storagetest.KioskSecret}.sign(h.Now)}
 }
 
@@ -101,7 +101,7 @@ func TestBatches(t *testing.T) {
 	b := read[shownBatch](t, got)
 	require.JSONEq(t, string(got.body), string(h.do(t, open).body), "the same request again gets the first answer")
 	require.Equal(t, []any{"open", "staff", 3, "2026-11-20"}, []any{b.State, b.Reason, b.Cards, b.PromisedOn})
-	require.Equal(t, 1, storagetest.One[int](h.House, `select count(*) from audit where action = 'batch.open'`))
+	require.Equal(t, 1, storagetest.One[int](h.Env, `select count(*) from audit where action = 'batch.open'`))
 	get := func(path string) call { return call{who: "maker", method: "GET", path: path} }
 	one := batches + "/" + b.ID.String()
 	file := call{who: "centre", method: "GET", path: one + "/order-file"}
@@ -131,7 +131,7 @@ func TestBatches(t *testing.T) {
 	require.NoError(t, h.Production.KeepOrderFile(t.Context(), b.ID, []byte("{}\n"), 1))
 	kept := h.do(t, file)
 	require.Equal(t, []any{200, "{}\n", "no-store"}, []any{kept.status, string(kept.body), kept.header.Get("Cache-Control")})
-	require.Equal(t, 1, storagetest.One[int](h.House, `select count(*) from audit where action = 'batch.read_order_file' and subject = $1`, "batch/"+b.ID.String()))
+	require.Equal(t, 1, storagetest.One[int](h.Env, `select count(*) from audit where action = 'batch.read_order_file' and subject = $1`, "batch/"+b.ID.String()))
 	seen = ask[shownBatch](t, h, "maker", one)
 	require.Len(t, seen.SHA256, 64)
 	require.Len(t, ask[struct{ Items []shownBatch }](t, h, "maker", batches+"?state=open").Items, 1)
@@ -147,7 +147,7 @@ func TestShipmentRefusals(t *testing.T) {
 	b := h.opens(t)
 	_, _ = h.sent(t, b.ID)
 	stranger := uuid.NewString()
-	mine := storagetest.One[string](h.House, `select id::text from plastics limit 1`)
+	mine := storagetest.One[string](h.Env, `select id::text from plastics limit 1`)
 	good := shipment(b.ID.String(), mine)
 	h.play(t, map[string]scenario{
 		"of a batch nobody has":         {h.report(shipment(uuid.NewString(), mine)), 404, "", ""},
@@ -221,16 +221,16 @@ func TestReceipts(t *testing.T) {
 	})
 	again := h.do(t, staff)
 	require.Equal(t, 200, again.status, "%s", again.body)
-	states := storagetest.One[[]string](h.House, `select array_agg(p.state order by c.number) from plastics p join cards c on c.id = p.card_id where delivery_id = $1`, delivery)
+	states := storagetest.One[[]string](h.Env, `select array_agg(p.state order by c.number) from plastics p join cards c on c.id = p.card_id where delivery_id = $1`, delivery)
 	require.ElementsMatch(t, []string{"ready", "lost", "damaged"}, states)
-	code := storagetest.One[int](h.House, `select count(*) from plastics where state = 'ready' and pickup_code is not null and delivery_id = $1`, delivery)
+	code := storagetest.One[int](h.Env, `select count(*) from plastics where state = 'ready' and pickup_code is not null and delivery_id = $1`, delivery)
 	require.Equal(t, 1, code)
 }
 
 func TestChooseKiosk(t *testing.T) {
 	t.Parallel()
 	h := factory(t, "student")
-	card := storagetest.One[string](h.House, `select id::text from cards`)
+	card := storagetest.One[string](h.Env, `select id::text from cards`)
 	choose := func(who, card string, kiosk any) call {
 		return call{who: who, method: "PUT", path: "/api/v1/cards/" + card + "/plastic/kiosk", body: string(toForm(fields{"kiosk": kiosk}))}
 	}
@@ -263,9 +263,9 @@ func TestChooseKiosk(t *testing.T) {
 }
 
 // noKioskForWhatIsOver plays the choice of a kiosk for a plastic that is not brought any more, and puts it back.
-func (h *house) noKioskForWhatIsOver(t *testing.T, choose func(kiosk string) call) {
+func (h *apiTest) noKioskForWhatIsOver(t *testing.T, choose func(kiosk string) call) {
 	t.Helper()
-	was := storagetest.One[string](h.House, `select state from plastics`)
+	was := storagetest.One[string](h.Env, `select state from plastics`)
 	for state, reason := range map[string]string{"picked_up": "plastic_picked_up", "returned": "plastic_returned", "cancelled": "plastic_over"} {
 		h.Exec(`update plastics set state = $1`, state)
 		h.play(t, map[string]scenario{
@@ -293,14 +293,14 @@ production: {poll: 1s, schedule: "", urgent_before: 0s}
 func TestProductionCourse(t *testing.T) {
 	t.Parallel()
 	const me = "me"
-	l := newTownUnder(t, soon, me)
+	l := newLiveTestUnder(t, soon, me)
 	l.hire("maker", storagetest.University, campus.Grant{Role: campus.Production})
 	l.engine.School.Bureau(fields{"produce_ms": 0, "silent": true, "kiosk_receipt": true})
 	id, item := l.reviewed(t, me)
 	l.done(t, decision("reviewer", item, approval))
 	l.comes(t, me, id, "activation", "student")
 	l.done(t, act(me, id, "activation"))
-	made := ask[struct{ Items []shownCase }](t, l.house, me, "/api/v1/applications?kind=plastic").Items[0].ID
+	made := ask[struct{ Items []shownCase }](t, l.apiTest, me, "/api/v1/applications?kind=plastic").Items[0].ID
 	l.comes(t, me, made, "batching", "engine")
 	mine := l.both(t, me, made)
 	require.Equal(t, "PUT", mine.Next.Actions[0].Method)
@@ -311,7 +311,7 @@ func TestProductionCourse(t *testing.T) {
 	number := l.delivered(t, storagetest.EastKiosk, "A07")
 	first := l.comes(t, me, made, "pickup", "student").Plastic.PickupCode
 	require.Len(t, first, 8)
-	require.Eventually(t, func() bool { return ask[shownBatch](t, l.house, "maker", batches+"/"+b.ID.String()).State == "done" },
+	require.Eventually(t, func() bool { return ask[shownBatch](t, l.apiTest, "maker", batches+"/"+b.ID.String()).State == "done" },
 		patience, 50*time.Millisecond)
 
 	mine = l.comes(t, me, made, "returned", "student")
@@ -336,7 +336,7 @@ func TestProductionCourse(t *testing.T) {
 }
 
 // delivered waits for a delivery to a kiosk and gives the receipt for its only card, whose number it answers.
-func (l *town) delivered(t *testing.T, kiosk, compartment string) string {
+func (l *liveTest) delivered(t *testing.T, kiosk, compartment string) string {
 	t.Helper()
 	by := signer{kiosk: kiosk, secret: storagetest.KioskSecret}
 	var open []shownDelivery
@@ -352,9 +352,9 @@ func (l *town) delivered(t *testing.T, kiosk, compartment string) string {
 }
 
 // returned has the only plastic come back because nobody has picked it up, as the workflow would.
-func (h *house) returned(t *testing.T) {
+func (h *apiTest) returned(t *testing.T) {
 	t.Helper()
-	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: storagetest.One[uuid.UUID](h.House, `select case_id from plastics`)}
+	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: storagetest.One[uuid.UUID](h.Env, `select case_id from plastics`)}
 	h.record(t, h.NextMove(ref, campus.StageReturned, campus.WaitsForStudent))
 }
 
@@ -362,8 +362,8 @@ func (h *house) returned(t *testing.T) {
 func TestPlasticSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	h := factory(t, "student")
-	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: storagetest.One[uuid.UUID](h.House, `select case_id from plastics`)}
-	card := storagetest.One[string](h.House, `select id::text from cards`)
+	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: storagetest.One[uuid.UUID](h.Env, `select case_id from plastics`)}
+	card := storagetest.One[string](h.Env, `select id::text from cards`)
 	for _, at := range []struct {
 		stage campus.Stage
 		href  string
@@ -381,9 +381,9 @@ func TestPlasticSaysWhatToDo(t *testing.T) {
 
 func TestPlasticReport(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	_, code := h.ready(t, "student")
-	id := storagetest.One[string](h.House, `select case_id::text from plastics`)
+	id := storagetest.One[string](h.Env, `select case_id::text from plastics`)
 	say := func(who, id, body string) call {
 		return call{who: who, method: "POST", path: staffCases + "/" + id + "/plastic-report", body: body}
 	}
@@ -396,7 +396,7 @@ func TestPlasticReport(t *testing.T) {
 		"on another campus":     {say("west", id, `{"state":"lost"}`), 404, "", ""},
 		"at another university": {say("foreigner", id, `{"state":"lost"}`), 404, "", ""},
 		"of a case nobody has":  {say("centre", uuid.NewString(), `{"state":"lost"}`), 404, "", ""},
-		"of an application":     {say("centre", storagetest.One[string](h.House, `select id::text from applications`), `{"state":"lost"}`), 404, "", ""},
+		"of an application":     {say("centre", storagetest.One[string](h.Env, `select id::text from applications`), `{"state":"lost"}`), 404, "", ""},
 	})
 	got := h.do(t, say("centre", id, `{"state":"lost","note":"格口是空的"}`))
 	require.Equal(t, 204, got.status, "%s", got.body)

@@ -28,7 +28,7 @@ type caller struct {
 }
 
 // callers are everybody there is: nobody, students before and after the first sign-in, each role, and a kiosk.
-func callers(h *storagetest.House) map[string]caller {
+func callers(h *storagetest.Env) map[string]caller {
 	h.University(storagetest.University)
 	bearer := func(token func() string) func(*http.Request, string) {
 		once := sync.OnceValue(token)
@@ -50,7 +50,7 @@ func callers(h *storagetest.House) map[string]caller {
 	return all
 }
 
-func signAsKiosk(r *http.Request, h *storagetest.House, body string) {
+func signAsKiosk(r *http.Request, h *storagetest.Env, body string) {
 	stamp, nonce := strconv.FormatInt(h.Clock.Now().Unix(), 10), uuid.NewString()
 	for name, value := range map[string]string{core.KioskHeader: storagetest.EastKiosk, core.TimestampHeader: stamp, core.NonceHeader: nonce,
 		core.SignatureHeader: core.KioskSignature([]byte(storagetest.KioskSecret), stamp, nonce, r.Method, r.URL.RequestURI(), []byte(body))} {

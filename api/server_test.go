@@ -20,7 +20,7 @@ import (
 
 func TestAccess(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.tokens.Store("stranger", "no such token")
 	table := map[string]scenario{
 		"an address nobody has":     {call{method: "GET", path: "/api/v1/nothing"}, 404, "route_unknown", ""},
@@ -49,7 +49,7 @@ func TestAccess(t *testing.T) {
 
 func TestIdempotencyKeys(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	challenge := func(key string) call {
 		return call{who: "student", method: "POST", path: "/api/v1/me/liveness-challenges", header: map[string]string{"Idempotency-Key": key}}
 	}
@@ -70,7 +70,7 @@ func TestIdempotencyKeys(t *testing.T) {
 
 func TestLanguage(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	missing := call{who: "student", method: "GET", path: "/api/v1/uploads/" + uuid.NewString()}
 	detail := func(accept string) string {
 		missing.header = map[string]string{"Accept-Language": accept}
@@ -93,7 +93,7 @@ func TestLanguage(t *testing.T) {
 // RFC 9110: media types are the same in every case, and JSON is UTF-8.
 func TestMediaTypes(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	for kind, want := range map[string]int{
 		"application/json": 204, "APPLICATION/JSON": 204, "Application/Json; Charset=UTF-8": 204, `application/json;charset="utf-8"`: 204,
 		"application/json; version=2": 204, "application/json; charset=gbk": 415, "application/json; charset=utf-16": 415,
@@ -111,7 +111,7 @@ func TestMediaTypes(t *testing.T) {
 // RFC 9110: HEAD is answered wherever GET is, with the same headers and no content, and 405 tells what is taken.
 func TestHead(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	for path, who := range map[string]string{"/api/v1/universities": "nobody", "/api/v1/me": "student", "/api/v1/staff/me": "reviewer",
 		"/healthz": "nobody", "/openapi.json": "nobody", "/docs": "nobody"} {
 		want := h.do(t, call{who: who, method: "GET", path: path})
@@ -133,7 +133,7 @@ func TestHead(t *testing.T) {
 
 func TestStaffReadTheirOwnLanguage(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	missing := call{who: "reviewer", method: "GET", path: "/api/v1/staff/work-items/" + uuid.NewString()}
 	require.True(t, isHan(read[problem](t, h.do(t, missing)).Detail))
 	require.Equal(t, 204, h.do(t, call{who: "reviewer", method: "PUT", path: "/api/v1/staff/me/language", body: `{"language":"en"}`}).status)
@@ -143,7 +143,7 @@ func TestStaffReadTheirOwnLanguage(t *testing.T) {
 
 func TestBodies(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	big := call{method: "POST", path: "/api/v1/sessions", body: `{"number":"` + strings.Repeat("9", 1<<20) + `"}`}
 	got := h.do(t, big)
 	require.Equal(t, 413, got.status)
@@ -155,7 +155,7 @@ func TestBodies(t *testing.T) {
 
 func TestHealth(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	require.Equal(t, 200, h.do(t, call{method: "GET", path: "/healthz"}).status)
 	ready := h.do(t, call{method: "GET", path: "/readyz"})
 	require.Equal(t, 200, ready.status, "without Temporal applications are still accepted")
@@ -167,7 +167,7 @@ func TestHealth(t *testing.T) {
 
 func TestDocuments(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	var spec struct {
 		Paths map[string]map[string]struct {
 			Access    string `json:"x-access"`
@@ -202,7 +202,7 @@ func TestDocuments(t *testing.T) {
 
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	server, err := api.New(api.Config{Policies: h.Policies, SignInsPerSec: 0.1}, h.Store, nil, h.Log)
 	require.NoError(t, err)
 	h.serve(t, server)
@@ -216,7 +216,7 @@ func TestRateLimit(t *testing.T) {
 
 func TestUniversities(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	got := h.do(t, call{method: "GET", path: "/api/v1/universities", header: map[string]string{"Accept-Language": "en"}})
 	var list struct {
 		Items []struct {
@@ -236,7 +236,7 @@ func TestUniversities(t *testing.T) {
 
 func TestMe(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	got := h.do(t, call{who: "student", method: "GET", path: "/api/v1/me"})
 	require.Equal(t, 200, got.status)
 	require.Contains(t, string(got.body), h.holder.Roster.Number)

@@ -15,7 +15,7 @@ type opened struct {
 
 func TestSignInCourse(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	p := h.Person()
 
 	got := h.do(t, call{method: "POST", path: "/api/v1/sessions", body: credentials(p, p.Initial), header: map[string]string{"Idempotency-Key": ""}})
@@ -51,7 +51,7 @@ func TestSignInCourse(t *testing.T) {
 
 func TestSignInStaff(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	require.NoError(t, h.People.SeedStaff(t.Context(), []people.StaffSeed{staffOf("wang")}))
 	body := func(password string) string {
 		return `{"university":"lcu","username":"wang","password":"` + password + `"}`
@@ -77,7 +77,7 @@ func wide(text string) string {
 // Input methods send full width and capitals, and a number that is pasted has blanks.
 func TestSignInAsTyped(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	number, plain := wide(h.holder.Roster.Number), h.holder.Roster.Number
 	for name, line := range map[string]struct {
 		university, number string
@@ -98,7 +98,7 @@ func TestSignInAsTyped(t *testing.T) {
 
 func TestSignInRefusals(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	const sessions, password = "/api/v1/sessions", "/api/v1/sessions/current/first-password"
 	h.play(t, map[string]scenario{
 		"a wrong password":      {call{method: "POST", path: sessions, body: credentials(h.holder, "wrong")}, 401, "wrong_password", ""},

@@ -17,10 +17,10 @@ import (
 )
 
 // behindProxy is a house whose callers say from which address they come, as a proxy does for them.
-func behindProxy(t *testing.T) *house {
+func behindProxy(t *testing.T) *apiTest {
 	t.Helper()
-	h := newHouse(t)
-	c := config(h.House)
+	h := newAPITest(t)
+	c := config(h.Env)
 	c.TrustedProxies = []string{"127.0.0.1", "::1"}
 	server, err := api.New(c, h.Store, nowhere(t), h.Log)
 	require.NoError(t, err)
@@ -194,7 +194,7 @@ func flip(code string) string { return string('0'+(code[0]-'0'+1)%10) + code[1:]
 // F5: the counter unlocks, for who was verified.
 func TestUnlockingAtTheCounter(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	h.printing(t)
 	me := h.holder
@@ -224,7 +224,7 @@ func TestUnlockingAtTheCounter(t *testing.T) {
 // An administrator lets a colleague in who waits.
 func TestReleasingAColleague(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	require.NoError(t, h.People.SeedStaff(t.Context(), []people.StaffSeed{staffOf("wang")}))
 	for range 6 {
@@ -245,6 +245,6 @@ func TestReleasingAColleague(t *testing.T) {
 	})
 	require.Equal(t, 204, h.do(t, release("administrator", "wang")).status)
 	require.Equal(t, 201, h.do(t, staffEntry("wang", staffPassword)).status)
-	require.Equal(t, 1, storagetest.One[int](h.House, `select count(*) from audit a join staff s on a.subject = 'staff/' || s.id
+	require.Equal(t, 1, storagetest.One[int](h.Env, `select count(*) from audit a join staff s on a.subject = 'staff/' || s.id
 		where a.action = 'sign_in.release' and s.username = 'wang' and a.actor like 'staff/%'`))
 }

@@ -26,7 +26,7 @@ func decision(who string, item uuid.UUID, body form) call {
 const approval = form(`{"action":"approve"}`)
 
 // hireAll makes one of each role, and some who work elsewhere.
-func (h *house) hireAll() {
+func (h *apiTest) hireAll() {
 	for who, grant := range map[string]campus.Grant{
 		"production": {Role: campus.Production}, "operator": {Role: campus.Operator}, "auditor": {Role: campus.Auditor},
 		"administrator": {Role: campus.Administrator}, "colleague": {Role: campus.Reviewer},
@@ -75,7 +75,7 @@ type shownStaffCase struct {
 // Cases, items, files and people of other universities and campuses do not exist for somebody (A0).
 func TestStaffSeeTheirOwn(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	ref, item := h.inReview(t, "student")
 	h.enrol("other student")
@@ -116,10 +116,10 @@ func TestStaffSeeTheirOwn(t *testing.T) {
 
 func TestStaffLooksAreAudited(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	ref, _ := h.inReview(t, "student")
 	looks := func(action, subject string) int {
-		return storagetest.One[int](h.House, `select count(*) from audit where action = $1 and subject = $2 and actor = $3 and university = 'lcu'`,
+		return storagetest.One[int](h.Env, `select count(*) from audit where action = $1 and subject = $2 and actor = $3 and university = 'lcu'`,
 			action, subject, "staff/"+h.reviewer.ID.String())
 	}
 	c := ask[shownStaffCase](t, h, "reviewer", staffCases+"/"+ref.ID.String())
@@ -152,7 +152,7 @@ func TestStaffLooksAreAudited(t *testing.T) {
 
 func TestClaims(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	ref, item := h.inReview(t, "student")
 	path := workItems + "/" + item.String()
@@ -190,15 +190,15 @@ func TestClaims(t *testing.T) {
 	require.Equal(t, 200, h.do(t, itemCall("reviewer", item, "release", "")).status, "nobody's may be let go")
 	require.Equal(t, 200, h.do(t, itemCall("colleague", item, "claim", "")).status)
 	require.Equal(t, []int{2, 1}, []int{
-		storagetest.One[int](h.House, `select count(*) from audit where action = 'work_item.claim' and actor = $1`, "staff/"+h.reviewer.ID.String()),
-		storagetest.One[int](h.House, `select count(*) from audit where action = 'work_item.release'`)})
+		storagetest.One[int](h.Env, `select count(*) from audit where action = 'work_item.claim' and actor = $1`, "staff/"+h.reviewer.ID.String()),
+		storagetest.One[int](h.Env, `select count(*) from audit where action = 'work_item.release'`)})
 	require.Equal(t, "review", ask[shownStaffCase](t, h, "reviewer", staffCases+"/"+ref.ID.String()).Stage)
 }
 
 // What does not fit is refused before any workflow is asked: Temporal is not there.
 func TestDecisionRefusals(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	ref, review := h.inReview(t, "student")
 	h.record(t, campus.Move{Case: ref, Version: 2, Stage: campus.StageChecking, WaitsFor: campus.WaitsForOperator,
@@ -285,7 +285,7 @@ func TestDecisionRefusals(t *testing.T) {
 // A4: a reviewer is offered what is on this applicant's list, and asks for nothing else.
 func TestReviewersAskForWhatCanBeBrought(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	ref, review := h.inReview(t, "student")
 	all := campus.ReviewReasons(campus.Reject, campus.StudentRoute, campus.Foreign)
 	for _, route := range []campus.Route{campus.StudentRoute, campus.FreshmanRoute, campus.StaffRoute} {
@@ -321,7 +321,7 @@ func TestReviewersAskForWhatCanBeBrought(t *testing.T) {
 
 func TestLists(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	lists := map[string]string{"/api/v1/applications": "student", "/api/v1/cards": "student", "/api/v1/notices": "student", workItems: "reviewer", staffCases: "reviewer"}
 	for path, who := range lists {
@@ -375,7 +375,7 @@ func TestLists(t *testing.T) {
 }
 
 // walk reads a list page by page, each as long as it should be.
-func walk[T any, K comparable](t *testing.T, h *house, who, path string, pages []int, key func(T) K) (keys []K) {
+func walk[T any, K comparable](t *testing.T, h *apiTest, who, path string, pages []int, key func(T) K) (keys []K) {
 	t.Helper()
 	cursor := ""
 	for _, length := range pages {

@@ -16,7 +16,7 @@ import (
 // Staff at work on the real engine.
 func TestStaffWork(t *testing.T) {
 	t.Parallel()
-	l := newTown(t, "proposed", "served", "leaver", "carried", "renumbered", "many 1", "many 2", "many 3", "many 4", "many 5", "many 6")
+	l := newLiveTest(t, "proposed", "served", "leaver", "carried", "renumbered", "many 1", "many 2", "many 3", "many 4", "many 5", "many 6")
 	for _, who := range []string{"third", "fourth"} {
 		l.hire(who, storagetest.University, campus.Grant{Role: campus.Reviewer})
 	}
@@ -42,12 +42,12 @@ type shownProposal struct {
 }
 
 // K3: the second person finds who proposed what, and why, in the list, at the item and in the case.
-func (l *town) testProposal(t *testing.T) {
+func (l *liveTest) testProposal(t *testing.T) {
 	l.engine.School.Fault("carrier", "outage", nil)
 	id := l.applies(t, "proposed", portrait.NoFlaw)
 	l.comes(t, "proposed", id, "checking", "operator")
 	waiting := func() []shownProposal {
-		return ask[struct{ Items []shownProposal }](t, l.house, "second operator", workItems+"?second_person=true").Items
+		return ask[struct{ Items []shownProposal }](t, l.apiTest, "second operator", workItems+"?second_person=true").Items
 	}
 	require.Empty(t, waiting())
 	propose := settlement(id, "phone", `{"action":"skip","attempt":1,"note":"seen on paper"}`)
@@ -55,10 +55,10 @@ func (l *town) testProposal(t *testing.T) {
 	found := waiting()
 	require.Len(t, found, 1)
 	require.Equal(t, []string{"skip", "王老师", "seen on paper"}, []string{found[0].Action, found[0].ByName, found[0].Note})
-	require.Equal(t, found[0], ask[shownProposal](t, l.house, "second operator", workItems+"/"+found[0].ID.String()))
+	require.Equal(t, found[0], ask[shownProposal](t, l.apiTest, "second operator", workItems+"/"+found[0].ID.String()))
 	require.Equal(t, found, ask[struct {
 		WorkItems []shownProposal `json:"work_items"`
-	}](t, l.house, "second operator", staffCases+"/"+id.String()).WorkItems)
+	}](t, l.apiTest, "second operator", staffCases+"/"+id.String()).WorkItems)
 
 	require.Equal(t, "failed", l.done(t, settlement(id, "phone", `{"action":"retry","attempt":1}`)).Step.Outcome)
 	require.Empty(t, waiting(), "a retry in between starts it anew")
@@ -74,7 +74,7 @@ func (l *town) testProposal(t *testing.T) {
 
 // C3: two bulk decisions and single ones about the same items at once. Every item is decided once, and every answer
 // says what happened to it.
-func (l *town) testManyAtOnce(t *testing.T) {
+func (l *liveTest) testManyAtOnce(t *testing.T) {
 	cases, items := make([]uuid.UUID, 6), make([]uuid.UUID, 6)
 	for i := range cases {
 		cases[i] = l.applies(t, fmt.Sprint("many ", i+1), portrait.NoFlaw)
@@ -159,17 +159,17 @@ func (l *town) testManyAtOnce(t *testing.T) {
 			stage, waits, kind = "done", "nobody", "rejected"
 		}
 		l.comes(t, who, cases[i], stage, waits)
-		require.Equal(t, []string{kind}, storagetest.One[[]string](l.House, `select array_agg(kind) from events
+		require.Equal(t, []string{kind}, storagetest.One[[]string](l.Env, `select array_agg(kind) from events
 			where case_id = $1 and kind in ('approved', 'rejected')`, cases[i]), "and the answer was true: %v", winners)
 	}
 }
 
-func (l *town) served(t *testing.T, who string, act string, id uuid.UUID) shownDecision {
+func (l *liveTest) served(t *testing.T, who string, act string, id uuid.UUID) shownDecision {
 	t.Helper()
 	return l.done(t, personCall("centre", l.students[who].ID, "acts", toForm(fields{"act": act, "case": id})))
 }
 
-func (l *town) seen(t *testing.T, who string) {
+func (l *liveTest) seen(t *testing.T, who string) {
 	t.Helper()
 	got := l.do(t, personCall("centre", l.students[who].ID, "verifications",
 		toForm(fields{"document_type": "resident_card", "document_number": l.students[who].Document, "never_expires": true})))
@@ -177,7 +177,7 @@ func (l *town) seen(t *testing.T, who string) {
 }
 
 // L1: somebody without a camera is served from the check to the activation.
-func (l *town) testServed(t *testing.T) {
+func (l *liveTest) testServed(t *testing.T) {
 	const me = "served"
 	id := l.applies(t, me, portrait.TooDark)
 	l.comes(t, me, id, "liveness", "student")
@@ -194,12 +194,12 @@ func (l *town) testServed(t *testing.T) {
 	active := l.served(t, me, "activation", id)
 	require.Equal(t, "completed", active.Outcome)
 
-	centre := storagetest.One[string](l.House, `select distinct actor from events where case_id = $1 and kind in ('counter_asked', 'verified', 'activated')`, id)
+	centre := storagetest.One[string](l.Env, `select distinct actor from events where case_id = $1 and kind in ('counter_asked', 'verified', 'activated')`, id)
 	require.Contains(t, centre, "staff/", "one member of staff did it all")
-	require.Equal(t, []string{centre, "counter"}, storagetest.One[[]string](l.House, `select array[actor, channel] from card_changes where to_state = 'active'
+	require.Equal(t, []string{centre, "counter"}, storagetest.One[[]string](l.Env, `select array[actor, channel] from card_changes where to_state = 'active'
 		and card_id = (select id from cards where person_id = $1)`, l.students[me].ID))
 	var done []string
-	for _, act := range ask[struct{ Items []shownAct }](t, l.house, "centre", staffPeople+"/"+l.students[me].ID.String()+"/acts").Items {
+	for _, act := range ask[struct{ Items []shownAct }](t, l.apiTest, "centre", staffPeople+"/"+l.students[me].ID.String()+"/acts").Items {
 		if act.DoneAt != nil {
 			done = append(done, act.Kind)
 		}
@@ -207,7 +207,7 @@ func (l *town) testServed(t *testing.T) {
 	require.Equal(t, []string{"activation", "check", "counter_check", "verification"}, done, "what was refused has no receipt")
 }
 
-func (l *town) testLeaver(t *testing.T) {
+func (l *liveTest) testLeaver(t *testing.T) {
 	const me = "leaver"
 	id, item := l.reviewed(t, me)
 	l.seen(t, me)

@@ -23,9 +23,9 @@ const staffPeople, templates = "/api/v1/staff/people", "/api/v1/staff/notice-tem
 var fontsOnce = sync.OnceValue(func() error { return stack.ReceiptFonts(context.Background(), os.Stderr) })
 
 // printing has the server answer receipts.
-func (h *house) printing(t *testing.T) {
+func (h *apiTest) printing(t *testing.T) {
 	t.Helper()
-	cfg := config(h.House)
+	cfg := config(h.Env)
 	require.NoError(t, fontsOnce())
 	cfg.ReceiptFonts = api.DebianFonts()
 	server, err := api.New(cfg, h.Store, nowhere(t), h.Log)
@@ -33,8 +33,8 @@ func (h *house) printing(t *testing.T) {
 	h.serve(t, server)
 }
 
-func (h *house) audited(action, subject string) int {
-	return storagetest.One[int](h.House, `select count(*) from audit where action = $1 and subject = $2`, action, subject)
+func (h *apiTest) audited(action, subject string) int {
+	return storagetest.One[int](h.Env, `select count(*) from audit where action = $1 and subject = $2`, action, subject)
 }
 
 func personCall(who string, person uuid.UUID, what string, body form) call {
@@ -56,7 +56,7 @@ type shownAct struct {
 }
 
 // verify has the card centre look at a person and their document.
-func (h *house) verify(t *testing.T, p storagetest.Person) shownAct {
+func (h *apiTest) verify(t *testing.T, p storagetest.Person) shownAct {
 	t.Helper()
 	got := h.do(t, personCall("centre", p.ID, "verifications", original(p)))
 	require.Equal(t, 201, got.status, "%s", got.body)
@@ -65,7 +65,7 @@ func (h *house) verify(t *testing.T, p storagetest.Person) shownAct {
 
 func TestFindingPeople(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	me := h.holder
 	find := func(who, query string) []struct{ ID uuid.UUID } {
@@ -105,7 +105,7 @@ func TestFindingPeople(t *testing.T) {
 
 func TestVerifyingPeople(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	me := h.holder
 	good := original(me)
@@ -157,7 +157,7 @@ func counterUpload(who string, person uuid.UUID, purpose string) call {
 // L1: what is done for somebody at the counter is theirs, names who did it, and has a receipt.
 func TestActingForPeople(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	h.printing(t)
 	me := h.holder
@@ -217,7 +217,7 @@ func TestActingForPeople(t *testing.T) {
 
 func TestCasesAndCardsOfPeople(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	_, code := h.ready(t, "student")
 	me := staffPeople + "/" + h.holder.ID.String()
@@ -248,7 +248,7 @@ func TestCasesAndCardsOfPeople(t *testing.T) {
 
 func TestWritingToPeople(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	good := form(`{"subject":"Your card","text":"Please come to the counter."}`)
 	write := personCall("centre", h.holder.ID, "notices", good).with("Idempotency-Key", "come-please")
@@ -279,7 +279,7 @@ func TestWritingToPeople(t *testing.T) {
 
 func TestAssigningWork(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	h.hire("head", storagetest.University, campus.Grant{Role: campus.Head})
 	_, item := h.inReview(t, "student")
@@ -348,7 +348,7 @@ type shownTemplate struct {
 
 func TestWordingNotices(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	all := ask[struct{ Items []shownTemplate }](t, h, "administrator", templates).Items
 	require.Len(t, all, len(campus.NoticeTemplates()))
@@ -409,17 +409,17 @@ func TestWordingNotices(t *testing.T) {
 }
 
 // tellReady tells the holder that the card waits, as the workflow would.
-func (h *house) tellReady(t *testing.T, who string) error {
+func (h *apiTest) tellReady(t *testing.T, who string) error {
 	t.Helper()
 	plastic := h.card(t, who).Plastics[0].ID
-	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: storagetest.One[uuid.UUID](h.House, `select case_id from plastics where id = $1`, plastic)}
+	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: storagetest.One[uuid.UUID](h.Env, `select case_id from plastics where id = $1`, plastic)}
 	_, err := h.Production.AnnouncePickup(t.Context(), h.NextMove(ref, campus.StagePickup, campus.WaitsForStudent), plastic)
 	return err
 }
 
 func TestReadingNotices(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.ready(t, "student")
 	require.NoError(t, h.tellReady(t, "student"))
 	unread := func() int {

@@ -18,7 +18,7 @@ import (
 )
 
 // listening is a server on a port, as it runs, with a short time for bodies.
-func listening(t *testing.T, change func(*Config)) (*storagetest.House, string) {
+func listening(t *testing.T, change func(*Config)) (*storagetest.Env, string) {
 	t.Helper()
 	h := storagetest.New(t)
 	h.University(storagetest.University)

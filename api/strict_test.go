@@ -12,7 +12,7 @@ import (
 // What one reader of a body sees, every reader sees: a field is written in its own case and once, at any depth.
 func TestFieldsAreWrittenInTheirCaseAndOnce(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	good := string(h.application(t, h.holder))
 	application := func(from, to string) call {
 		require.Contains(t, good, from)

@@ -14,7 +14,7 @@ import (
 // What somebody reads is about what they did: no rules of another document, of another action, of another person.
 func TestTextsAreAboutWhatWasDone(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	h.hireAll()
 	h.printing(t)
 	h.verify(t, h.holder)

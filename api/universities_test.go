@@ -15,7 +15,7 @@ import (
 // D2: what would be promised for an activation on a day, and that it is an estimate where the year is not announced.
 func TestPromises(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	asked := func(university, query string) call {
 		return call{method: "GET", path: "/api/v1/universities/" + university + "/promise?" + query}
 	}
@@ -47,11 +47,11 @@ func TestPromises(t *testing.T) {
 // holidays of its year are not announced; and no other date is.
 func TestDatesOfAnUnknownYearAreToldAsEstimates(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newAPITest(t)
 	application, _ := h.inReview(t, "student")
 	h.enrol("other student")
 	plastic := h.inProduction(t, "other student")
-	order := storagetest.One[uuid.UUID](h.House, `select case_id from plastics where id = $1`, plastic)
+	order := storagetest.One[uuid.UUID](h.Env, `select case_id from plastics where id = $1`, plastic)
 	type noted struct {
 		DueNote string `json:"due_note"`
 		Note    string `json:"promise_note"`

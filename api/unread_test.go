@@ -28,7 +28,7 @@ func anybody(everybody map[string]caller, a core.Access) caller {
 }
 
 // askOnce sends one request to a route, as somebody who may.
-func askOnce(t *testing.T, s *Server, h *storagetest.House, r *core.Route, query, body string) (int, core.Problem) {
+func askOnce(t *testing.T, s *Server, h *storagetest.Env, r *core.Route, query, body string) (int, core.Problem) {
 	t.Helper()
 	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone",
 		"{code}", "laundry", "{name}", "approved", "{university}", storagetest.University).Replace(r.Path)

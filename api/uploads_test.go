@@ -47,8 +47,8 @@ func textsPNG(t *testing.T, texts int) []byte {
 
 func TestUploadRefusals(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	cfg := config(h.House) // one student sends all of it, and starting a process takes long under the race detector
+	h := newAPITest(t)
+	cfg := config(h.Env) // one student sends all of it, and starting a process takes long under the race detector
 	var err error
 	cfg.Policies, err = campus.LoadPolicies(deploy.Policy, []byte("uploads: {look_share: 1h, look_window: 2h}"))
 	require.NoError(t, err)
@@ -118,7 +118,7 @@ func TestUploadRefusals(t *testing.T) {
 		"nobody":                                   {nobody, 401, "token_missing", ""},
 		"no idempotency key":                       {keyless, 400, "idempotency_key_missing", ""},
 	})
-	require.Zero(t, storagetest.One[int](h.House, `select count(*) from uploads`), "nothing of this was kept")
+	require.Zero(t, storagetest.One[int](h.Env, `select count(*) from uploads`), "nothing of this was kept")
 	require.Empty(t, h.Objects())
 }
 
@@ -150,7 +150,7 @@ func TestUpload(t *testing.T) {
 	} {
 		t.Run(name+" is kept, once for a key, and shown to its owner only", func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
+			h := newAPITest(t)
 			c.header = map[string]string{"Content-Type": c.header["Content-Type"], "Idempotency-Key": "one-key-for-it"}
 			first := h.do(t, c)
 			require.Equal(t, 201, first.status, "%s", first.body)
@@ -166,7 +166,7 @@ func TestUpload(t *testing.T) {
 
 	t.Run("the same key with another file is a conflict; a new boundary is not another file", func(t *testing.T) {
 		t.Parallel()
-		h := newHouse(t)
+		h := newAPITest(t)
 		send := func(content []byte) reply {
 			c := uploadCall("identity_document", "a.jpg", "image/jpeg", content) // a new boundary each time
 			c.header["Idempotency-Key"] = "always-the-same"

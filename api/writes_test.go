@@ -25,10 +25,10 @@ func TestWritesRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
+			h := newAPITest(t)
 			h.ExecAsOwner(outage.begin)
 			d := h.Detour(t) // with connections made since
-			server, err := api.New(config(h.House), d.Store, nowhere(t), h.Log)
+			server, err := api.New(config(h.Env), d.Store, nowhere(t), h.Log)
 			require.NoError(t, err)
 			h.serve(t, server)
 			readyz := call{method: "GET", path: "/readyz"}
@@ -47,7 +47,7 @@ func TestWritesRefused(t *testing.T) {
 			require.Eventually(t, func() bool {
 				return h.do(t, challenge).status == 201 && read[map[string]string](t, h.do(t, readyz))["writes"] == ""
 			}, 30*time.Second, 20*time.Millisecond)
-			require.Zero(t, storagetest.One[int](h.House, `select count(*) from write_probes`), "a probe leaves nothing")
+			require.Zero(t, storagetest.One[int](h.Env, `select count(*) from write_probes`), "a probe leaves nothing")
 		})
 	}
 }

@@ -46,7 +46,7 @@ func TestOnlyCodesAreSentToWorkflows(t *testing.T) {
 			"sent":       func(d casework.Decision) (casework.Decision, error) { return sender.Send(t.Context(), d) },
 			"sent again": func(d casework.Decision) (casework.Decision, error) { return sender.Resend(t.Context(), d) },
 		} {
-			d, err := e.House.Decide(ref, campus.ReviewUpdate, reviewer, campus.Said{Action: string(campus.Approve)}, struct{}{})
+			d, err := e.Env.Decide(ref, campus.ReviewUpdate, reviewer, campus.Said{Action: string(campus.Approve)}, struct{}{})
 			require.NoError(t, err)
 			d.Said = said
 			d, err = send(d)
@@ -60,7 +60,7 @@ func TestOnlyCodesAreSentToWorkflows(t *testing.T) {
 	require.NotContains(t, string(history), "UPDATE_ACCEPTED")
 	require.Equal(t, campus.StageReview, e.Case(ref).Stage)
 
-	d, err := e.House.Decide(ref, campus.ReviewUpdate, reviewer, campus.Said{Action: string(campus.Approve)}, struct{}{})
+	d, err := e.Env.Decide(ref, campus.ReviewUpdate, reviewer, campus.Said{Action: string(campus.Approve)}, struct{}{})
 	require.NoError(t, err)
 	require.NotEqual(t, uuid.Nil, d.ID)
 	d, err = sender.Send(t.Context(), d)

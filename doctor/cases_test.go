@@ -66,7 +66,7 @@ func TestCasesThatAreApartAreNamed(t *testing.T) {
 	require.NotContains(t, seen, "cases.fine")
 
 	stop()
-	_, err := e.House.Decide(refs[3], campus.ReviewUpdate, workflowtest.Staff("reviewer"),
+	_, err := e.Env.Decide(refs[3], campus.ReviewUpdate, workflowtest.Staff("reviewer"),
 		campus.Said{Action: string(campus.Approve)}, struct{}{})
 	require.NoError(t, err)
 	e.Exec(`update requests set created_at = created_at - interval '2 minutes' where state = 'open'`)

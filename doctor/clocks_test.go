@@ -28,7 +28,7 @@ func at(t *testing.T, off time.Duration) string {
 }
 
 // examine has the doctor look from a machine whose clock is off, and answers what each check has seen.
-func examine(t *testing.T, h *storagetest.House, off time.Duration, workers ...string) map[string]doctor.Finding {
+func examine(t *testing.T, h *storagetest.Env, off time.Duration, workers ...string) map[string]doctor.Finding {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	nowhere := client.Options{HostPort: "127.0.0.1:1", Logger: sdklog.NewStructuredLogger(quiet)}

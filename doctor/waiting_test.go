@@ -24,7 +24,7 @@ import (
 )
 
 // see has the doctor look at a house whose Postgres is at an address, and answers what each check has seen.
-func see(t *testing.T, h *storagetest.House, database string, temporal client.Client, workers ...string) map[string]doctor.Finding {
+func see(t *testing.T, h *storagetest.Env, database string, temporal client.Client, workers ...string) map[string]doctor.Finding {
 	t.Helper()
 	seen := map[string]doctor.Finding{}
 	for _, f := range doctor.Examine(t.Context(), doctor.Settings{
@@ -68,7 +68,7 @@ func TestCasesThatWaitForOurPartsAreCounted(t *testing.T) {
 	e.WorkOn(d.Store, worker.Config{Metrics: registry})
 	address := ops(t, e.Client, d.Store, registry)
 	waiting := func() doctor.Finding {
-		return see(t, e.House.House, e.Config.DatabaseURL, e.Client, address)["waiting"]
+		return see(t, e.Env.Env, e.Config.DatabaseURL, e.Client, address)["waiting"]
 	}
 	counts := func(part, count string) func() bool {
 		return func() bool {
@@ -87,7 +87,7 @@ func TestCasesThatWaitForOurPartsAreCounted(t *testing.T) {
 		e.AwaitStage(ref, campus.StageReview)
 	}
 	e.Await(func() bool { return waiting().Code == "waiting.fine" }, "nobody waits any more")
-	require.Equal(t, "waiting.unknown", see(t, e.House.House, e.Config.DatabaseURL, e.Client, "127.0.0.1:1")["waiting"].Code)
+	require.Equal(t, "waiting.unknown", see(t, e.Env.Env, e.Config.DatabaseURL, e.Client, "127.0.0.1:1")["waiting"].Code)
 }
 
 // Of Temporal the doctor promises that applications are kept only where it has seen that Postgres takes writes. It

@@ -74,7 +74,7 @@ func (c *traces) has(wanted ...string) bool {
 
 // oneTrace: what a student's request sets going is one trace, through the outbox and the workflow to the school's
 // system.
-func oneTrace(t *testing.T, h *house) {
+func oneTrace(t *testing.T, h *env) {
 	require.Eventually(t, func() bool {
 		return h.traces.has("campuscard-api POST /api/v1/applications", "campuscard-worker outbox start",
 			"campuscard-worker RunWorkflow:application", "campuscard-worker RunActivity:CheckRegistry", "campuscard-worker GET academic")

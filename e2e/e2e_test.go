@@ -24,10 +24,10 @@ import (
 
 // TestEndToEnd goes through the life of one house, from an empty database. The parts build on each other.
 func TestEndToEnd(t *testing.T) {
-	h := newHouse(t)
+	h := newEnv(t)
 	for _, part := range []struct {
 		name string
-		test func(*testing.T, *house)
+		test func(*testing.T, *env)
 	}{
 		{"probes and metrics answer", probesAnswer},
 		{"openapi.json has every operation", openAPIComplete},
@@ -46,7 +46,7 @@ func TestEndToEnd(t *testing.T) {
 	}
 }
 
-func probesAnswer(t *testing.T, h *house) {
+func probesAnswer(t *testing.T, h *env) {
 	require.JSONEq(t, `{"status":"ok"}`, string(h.await(h.api()+"/healthz")))
 	require.JSONEq(t, `{"status":"ready","database":"up","temporal":"up","files":"up"}`, string(h.await(h.api()+"/readyz")))
 	require.Equal(t, "ok\n", string(h.await(h.worker()+"/healthz")))
@@ -56,7 +56,7 @@ func probesAnswer(t *testing.T, h *house) {
 }
 
 // openAPIComplete compares the description that the running program gives with the routes that it declares.
-func openAPIComplete(t *testing.T, h *house) {
+func openAPIComplete(t *testing.T, h *env) {
 	var described struct {
 		OpenAPI string
 		Paths   map[string]map[string]any
@@ -77,11 +77,11 @@ func openAPIComplete(t *testing.T, h *house) {
 	}
 }
 
-func storiesGo(t *testing.T, h *house) {
+func storiesGo(t *testing.T, h *env) {
 	require.NoError(t, h.world.Play(t.Context()))
 }
 
-func temporalAway(t *testing.T, h *house) {
+func temporalAway(t *testing.T, h *env) {
 	require.NoError(t, h.world.PlayWithout(t.Context(), h.gate))
 }
 
@@ -91,7 +91,7 @@ const (
 	terminateAt = 34
 )
 
-func storiesSurvive(t *testing.T, h *house) {
+func storiesSurvive(t *testing.T, h *env) {
 	var lines atomic.Int32
 	due, struck := make(chan func() error, 2), make(chan error, 1)
 	h.told = func(string) {
@@ -112,7 +112,7 @@ func storiesSurvive(t *testing.T, h *house) {
 }
 
 // killAndRestart is kill -9 of everything that is ours.
-func (h *house) killAndRestart() error {
+func (h *env) killAndRestart() error {
 	for _, name := range []string{"api", "worker"} {
 		h.running[name].kill()
 	}
@@ -120,7 +120,7 @@ func (h *house) killAndRestart() error {
 }
 
 // stopAndRestart asks politely: both must end well, and in time.
-func (h *house) stopAndRestart() error {
+func (h *env) stopAndRestart() error {
 	for _, name := range []string{"api", "worker"} {
 		if err := h.running[name].terminate(); err != nil {
 			return err
@@ -134,7 +134,7 @@ func (h *house) stopAndRestart() error {
 	return h.restart("api", "worker")
 }
 
-func casesReplay(t *testing.T, h *house) {
+func casesReplay(t *testing.T, h *env) {
 	said := h.job("replay")
 	found := regexp.MustCompile(`(\d+) open cases replayed`).FindStringSubmatch(said)
 	require.NotNil(t, found, said)
@@ -143,7 +143,7 @@ func casesReplay(t *testing.T, h *house) {
 
 // stopDrains stops the interface while a request is on its way: readiness goes, the request is answered, the process
 // ends well.
-func stopDrains(t *testing.T, h *house) {
+func stopDrains(t *testing.T, h *env) {
 	const body = `{"university":"lcu","number":"1","password":"wrong"}`
 	conn, err := net.Dial("tcp", h.env["API_ADDRESS"])
 	require.NoError(t, err)

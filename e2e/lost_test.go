@@ -31,12 +31,12 @@ const (
 // worst moment: Postgres has them, and Temporal does not. Waits end while it is away. Nobody repeats anything and
 // nobody helps.
 func TestNothingDecidedIsLost(t *testing.T) {
-	h := openOwnHouse(t)
+	h := openOwnEnv(t)
 	crowd, err := h.world.Crowd(t.Context(), rounds*story.PeopleOfRound, 0)
 	require.NoError(t, err)
 	for round, part := range [rounds]struct {
 		name   string
-		strike func(*testing.T, *ownHouse, made)
+		strike func(*testing.T, *ownEnv, made)
 	}{
 		{"Temporal is killed while decisions wait for their cases", killTemporal},
 		{"the worker is killed between commit and answer", killAfterCommit(stack.Worker)},
@@ -62,7 +62,7 @@ func TestNothingDecidedIsLost(t *testing.T) {
 }
 
 // killTemporal kills Temporal before it hears of what is about to be committed.
-func killTemporal(t *testing.T, h *ownHouse, m made) {
+func killTemporal(t *testing.T, h *ownEnv, m made) {
 	t.Helper()
 	_, err := h.stack.Kill(stack.Temporal)
 	require.NoError(t, err)
@@ -75,8 +75,8 @@ func killTemporal(t *testing.T, h *ownHouse, m made) {
 
 // killAfterCommit kills the worker, and whatever else, after the worker's commits, and before it could tell Temporal,
 // which hangs meanwhile.
-func killAfterCommit(parts ...stack.Part) func(*testing.T, *ownHouse, made) {
-	return func(t *testing.T, h *ownHouse, m made) {
+func killAfterCommit(parts ...stack.Part) func(*testing.T, *ownEnv, made) {
+	return func(t *testing.T, h *ownEnv, m made) {
 		t.Helper()
 		_, err := h.stack.Hang(stack.Temporal)
 		require.NoError(t, err)
@@ -119,7 +119,7 @@ func (m made) cases() (ids []uuid.UUID) {
 
 // make locks the cases, as a move does, and has every decision made once. It returns when all wait in Postgres for
 // them.
-func (h *ownHouse) make(t *testing.T, list []story.Undecided) made {
+func (h *ownEnv) make(t *testing.T, list []story.Undecided) made {
 	t.Helper()
 	m := made{list: list, ids: make([]uuid.UUID, len(list))}
 	var err error
@@ -163,7 +163,7 @@ func (m made) answered(t *testing.T) {
 
 // becomesTrue waits until every decision is done and what follows has happened, and all waits that were begun before
 // have ended; then nothing may have been undone, nothing may have been done twice, and nobody may have been needed.
-func (h *ownHouse) becomesTrue(t *testing.T, m made, began, last time.Time) {
+func (h *ownEnv) becomesTrue(t *testing.T, m made, began, last time.Time) {
 	t.Helper()
 	deadline := time.Now().Add(mending)
 	for i, u := range m.list {
@@ -178,7 +178,7 @@ func (h *ownHouse) becomesTrue(t *testing.T, m made, began, last time.Time) {
 }
 
 // comesAbout waits until a decision is done and the moves that follow it have been made.
-func (h *ownHouse) comesAbout(t *testing.T, u story.Undecided, decision uuid.UUID, deadline time.Time) {
+func (h *ownEnv) comesAbout(t *testing.T, u story.Undecided, decision uuid.UUID, deadline time.Time) {
 	t.Helper()
 	for {
 		became, err := u.Became(t.Context(), decision)
@@ -193,7 +193,7 @@ func (h *ownHouse) comesAbout(t *testing.T, u story.Undecided, decision uuid.UUI
 }
 
 // stands checks that a decision has led where it leads, and that nothing has undone it.
-func (h *ownHouse) stands(t *testing.T, u story.Undecided, decision uuid.UUID) {
+func (h *ownEnv) stands(t *testing.T, u story.Undecided, decision uuid.UUID) {
 	t.Helper()
 	moves := h.movesSince(t, u.Case, decision)
 	require.GreaterOrEqual(t, len(moves), len(u.Moves), u.Name)

@@ -18,7 +18,7 @@ var aggregation = regexp.MustCompile(`_(bucket|count|sum)$`)
 const onlyInTrouble = "temporal_workflow_task_execution_failed_total"
 
 // metricsExist compares what dashboards and alarms ask for with what the processes show (K5).
-func metricsExist(t *testing.T, h *house) {
+func metricsExist(t *testing.T, h *env) {
 	shown := map[string]bool{onlyInTrouble: true}
 	for _, address := range []string{h.api(), h.worker()} {
 		for _, line := range regexp.MustCompile(`(?m)^# TYPE (\S+)`).FindAllStringSubmatch(string(h.await(address+"/metrics")), -1) {
@@ -49,7 +49,7 @@ type checkup struct {
 	Checks []struct{ Check, Level, Code, Do string }
 }
 
-func (h *house) doctor(t *testing.T, change ...string) (found checkup, failed error) {
+func (h *env) doctor(t *testing.T, change ...string) (found checkup, failed error) {
 	t.Helper()
 	cmd := h.command("doctor")
 	cmd.Args = append(cmd.Args, "--json", "--lang", "en")
@@ -69,7 +69,7 @@ func (c checkup) level(check string) string {
 }
 
 // doctorKnows has the doctor look at a house that is well, and at the same with one part away at a time.
-func doctorKnows(t *testing.T, h *house) {
+func doctorKnows(t *testing.T, h *env) {
 	found, err := h.doctor(t)
 	require.NoError(t, err, "%+v", found)
 	require.NotEqual(t, "fail", found.Level)

@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"campuscard/campus"
 	"campuscard/school"
-
-	"github.com/stretchr/testify/require"
 )
 
 // receiver takes call-backs, after refusing each of them once.

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"campuscard/campus"
-
 	"github.com/go-json-experiment/json/jsontext"
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"campuscard/campus"
 )
 
 // callbackTolerance is how old, or how far ahead of our clock, a call-back may be.

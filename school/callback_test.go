@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"campuscard/campus"
-	"campuscard/school"
-
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/school"
 )
 
 const callbackBody = `{"type":"production.updated","timestamp":"2026-11-22T08:00:00Z","data":{"order_id":"bo-1","reference":"p-1",

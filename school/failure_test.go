@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"campuscard/campus"
 	"campuscard/school"
 	"campuscard/school/portrait"
-
-	"github.com/stretchr/testify/require"
 )
 
 // everyCall is one call of every method that goes over HTTP and has an answer to read.

@@ -4,10 +4,10 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"campuscard/campus"
 	"campuscard/school/portrait"
-
-	"github.com/stretchr/testify/require"
 )
 
 func TestHRKnowsItsStaff(t *testing.T) {

@@ -8,10 +8,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"campuscard/campus"
 	"campuscard/school"
-
-	"github.com/stretchr/testify/require"
 )
 
 func TestSameKeyActsOnceAlsoAfterAKill(t *testing.T) {

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"campuscard/campus"
-
 	"github.com/wneessen/go-mail"
 	"go.opentelemetry.io/otel/metric"
+
+	"campuscard/campus"
 )
 
 // Mail sends over SMTP, with TLS where the server offers it.

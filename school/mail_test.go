@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"campuscard/campus"
-
 	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
 )
 
 type caughtMail struct {

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"campuscard/campus"
 	"campuscard/school"
-
-	"github.com/stretchr/testify/require"
 )
 
 func TestReachKnocksAtEverySystem(t *testing.T) {

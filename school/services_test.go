@@ -4,10 +4,10 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"campuscard/campus"
 	"campuscard/school/simulator"
-
-	"github.com/stretchr/testify/require"
 )
 
 func TestServicesAreSubscribedToAndLeft(t *testing.T) {

@@ -7,9 +7,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"campuscard/campus"
-
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"campuscard/campus"
 )
 
 // MostSubmitted is how many employees one submission may name.

@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"campuscard/campus"
 	"campuscard/school"
-
-	"github.com/stretchr/testify/require"
 )
 
 const submissionBody = `{"type":"staff.submitted","university":"lcu","submitted_at":"2026-11-22T08:00:00Z",

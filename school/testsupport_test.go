@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"campuscard/school"
 	"campuscard/school/simulator"
-
-	"github.com/stretchr/testify/require"
 )
 
 const (

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"campuscard/campus"
 	"campuscard/school"
-
-	"github.com/stretchr/testify/require"
 )
 
 // answering are the clients of systems that all give one answer.

@@ -19,30 +19,30 @@ import (
 // apply_through_hr. Invalid: document_mismatch and what campus.CheckDocument says, item_not_asked, upload_missing,
 // challenge_unusable, kiosk_unknown.
 func (s *Store) Apply(ctx context.Context, req casework.Request, a cards.NewApplication) (cards.Accepted, error) {
-	accepted, err := s.intake.Do(ctx, cards.Newcomer{
+	accepted, err := s.intake.Do(ctx, cards.IntakeApplication{
 		NewApplication: a, ID: req.ID, By: campus.Student(a.Person), Request: req, Trace: db.Traceparent(ctx),
 	})
 	return accepted, db.Wrap("take an application", err)
 }
 
 const (
-	intakeLot    = 64 // applications in one transaction at most
+	intakeGroup  = 64 // applications in one transaction at most
 	intakeAtOnce = 2  // transactions of this process
 )
 
 // gatherIntake has applications that arrive at the same time taken together.
 func (s *Store) gatherIntake() {
-	s.intake = &db.Batcher[cards.Newcomer, cards.Accepted]{Take: s.takeIn, Most: intakeLot, AtOnce: intakeAtOnce,
+	s.intake = &db.Batcher[cards.IntakeApplication, cards.Accepted]{Take: s.takeIn, Most: intakeGroup, AtOnce: intakeAtOnce,
 		Pause: db.CrowdPause}
 }
 
 // takeIn takes a lot in one transaction. When that fails as a whole, or a person or a key is in it twice, each is taken
 // alone: then what is in the way of one holds up nobody else.
-func (s *Store) takeIn(ctx context.Context, jobs []cards.Newcomer) []db.Settled[cards.Accepted] {
-	answers := make([]db.Settled[cards.Accepted], len(jobs))
+func (s *Store) takeIn(ctx context.Context, jobs []cards.IntakeApplication) []db.Result[cards.Accepted] {
+	answers := make([]db.Result[cards.Accepted], len(jobs))
 	first, alone := apart(jobs)
 	if len(first) > 1 {
-		lot := make([]cards.Newcomer, len(first))
+		lot := make([]cards.IntakeApplication, len(first))
 		for i, n := range first {
 			lot[i] = jobs[n]
 		}
@@ -61,7 +61,7 @@ func (s *Store) takeIn(ctx context.Context, jobs []cards.Newcomer) []db.Settled[
 }
 
 // apart are the jobs that are the first of their person and of their key, and the others.
-func apart(jobs []cards.Newcomer) (first, others []int) {
+func apart(jobs []cards.IntakeApplication) (first, others []int) {
 	seen := make(map[any]bool, 2*len(jobs))
 	for i, n := range jobs {
 		if seen[n.Person] || seen[n.Request.Key] {
@@ -75,24 +75,24 @@ func apart(jobs []cards.Newcomer) (first, others []int) {
 }
 
 // takeAlone takes one application.
-func (s *Store) takeAlone(ctx context.Context, job cards.Newcomer) db.Settled[cards.Accepted] {
-	taken, err := s.takeLot(ctx, []cards.Newcomer{job})
+func (s *Store) takeAlone(ctx context.Context, job cards.IntakeApplication) db.Result[cards.Accepted] {
+	taken, err := s.takeLot(ctx, []cards.IntakeApplication{job})
 	if err != nil {
-		return db.Settled[cards.Accepted]{Err: err}
+		return db.Result[cards.Accepted]{Err: err}
 	}
 	return taken[0]
 }
 
 // takeLot takes applications of different people under different keys, all in one transaction, with an answer for each.
 // An error is the whole lot's.
-func (s *Store) takeLot(ctx context.Context, lot []cards.Newcomer) (answers []db.Settled[cards.Accepted], err error) {
+func (s *Store) takeLot(ctx context.Context, lot []cards.IntakeApplication) (answers []db.Result[cards.Accepted], err error) {
 	err = s.InTx(ctx, "take applications", func(t db.Tx) error {
-		answers = make([]db.Settled[cards.Accepted], len(lot))
+		answers = make([]db.Result[cards.Accepted], len(lot))
 		kept, err := keepAnswers(t, lot) // first, so that the same request elsewhere waits for this one
 		if err != nil {
 			return err
 		}
-		var asked []cards.Newcomer
+		var asked []cards.IntakeApplication
 		var places []int // in the lot
 		for i, n := range lot {
 			if kept[n.ID] {
@@ -107,7 +107,7 @@ func (s *Store) takeLot(ctx context.Context, lot []cards.Newcomer) (answers []db
 		}
 		var refused []uuid.UUID
 		for i, n := range asked {
-			answers[places[i]] = db.Settled[cards.Accepted]{Result: accepted(n), Err: refusals[i]}
+			answers[places[i]] = db.Result[cards.Accepted]{Value: accepted(n), Err: refusals[i]}
 			if refusals[i] != nil {
 				refused = append(refused, n.ID)
 			}
@@ -119,7 +119,7 @@ func (s *Store) takeLot(ctx context.Context, lot []cards.Newcomer) (answers []db
 
 // keepAnswers keeps the requests with the answers they get unless something speaks against them, and tells which are
 // new: the ids of their applications.
-func keepAnswers(t db.Tx, lot []cards.Newcomer) (map[uuid.UUID]bool, error) {
+func keepAnswers(t db.Tx, lot []cards.IntakeApplication) (map[uuid.UUID]bool, error) {
 	requests := make([]casework.Answered, len(lot))
 	for i, n := range lot {
 		requests[i] = casework.Answered{Request: n.Request, Answer: accepted(n)}
@@ -127,12 +127,12 @@ func keepAnswers(t db.Tx, lot []cards.Newcomer) (map[uuid.UUID]bool, error) {
 	return casework.KeepAnswers(t, requests)
 }
 
-func accepted(n cards.Newcomer) cards.Accepted {
+func accepted(n cards.IntakeApplication) cards.Accepted {
 	return cards.Accepted{ID: n.ID, Stage: campus.StageQueued}
 }
 
 // openApplications opens applications as cards.OpenApplications does, and puts the students in the line.
-func openApplications(t db.Tx, lot []cards.Newcomer) (refusals []error, err error) {
+func openApplications(t db.Tx, lot []cards.IntakeApplication) (refusals []error, err error) {
 	refusals, line, err := cards.OpenApplications(t, lot)
 	if err != nil || len(line) == 0 {
 		return refusals, err
@@ -142,15 +142,15 @@ func openApplications(t db.Tx, lot []cards.Newcomer) (refusals []error, err erro
 
 // firstAnswer answers a request whose key is there already: as the first time, or with a conflict when it is another
 // one.
-func firstAnswer(t db.Tx, n cards.Newcomer) (answer db.Settled[cards.Accepted], err error) {
+func firstAnswer(t db.Tx, n cards.IntakeApplication) (answer db.Result[cards.Accepted], err error) {
 	first, err := casework.FindRequest(t, n.Request)
 	switch {
 	case campus.CodeOf(err) == campus.Conflict:
-		return db.Settled[cards.Accepted]{Err: err}, nil
+		return db.Result[cards.Accepted]{Err: err}, nil
 	case err != nil:
 		return answer, err
 	case first.Response == nil: // gone meanwhile
 		return answer, db.ErrContested
 	}
-	return answer, json.Unmarshal(first.Response, &answer.Result)
+	return answer, json.Unmarshal(first.Response, &answer.Value)
 }

@@ -116,7 +116,7 @@ func (s *Store) ApplyAtCounter(ctx context.Context, req casework.Request, who ca
 		if err != nil {
 			return act, err
 		}
-		refusals, err := openApplications(t, []cards.Newcomer{{
+		refusals, err := openApplications(t, []cards.IntakeApplication{{
 			NewApplication: application, ID: req.ID, By: req.Actor, Request: req, Trace: db.Traceparent(ctx),
 		}})
 		if err != nil {

@@ -89,7 +89,7 @@ func submitEmployee(t db.Tx, university, number, policyVersion string) (Submissi
 	if result.ID, err = uuid.NewV7(); err != nil {
 		return result, err
 	}
-	refusals, err := openApplications(t, []cards.Newcomer{{
+	refusals, err := openApplications(t, []cards.IntakeApplication{{
 		NewApplication: cards.NewApplication{Person: who.ID, PolicyVersion: policyVersion, Route: campus.StaffRoute},
 		ID:             result.ID, By: campus.Machine("hr"),
 	}})

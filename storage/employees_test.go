@@ -18,7 +18,7 @@ import (
 )
 
 // colleagues are members of staff on the roster of a university, by their numbers.
-func colleagues(h *storagetest.House, university string, n int) []string {
+func colleagues(h *storagetest.Env, university string, n int) []string {
 	numbers := make([]string, n)
 	for i := range numbers {
 		h.PersonOf(university, func(p *people.RosterPerson) {
@@ -30,7 +30,7 @@ func colleagues(h *storagetest.House, university string, n int) []string {
 }
 
 // submit is a call of the HR system of a university: id and body are the sender's.
-func submit(t *testing.T, h *storagetest.House, university, id, body string, numbers ...string) ([]storage.Submission, error) {
+func submit(t *testing.T, h *storagetest.Env, university, id, body string, numbers ...string) ([]storage.Submission, error) {
 	t.Helper()
 	call := casework.Callback{Sender: casework.HRSender(university), ID: id, BodyHash: production.BodyHash([]byte(body))}
 	return h.SubmitEmployees(t.Context(), call, university, numbers, "1")

@@ -33,7 +33,7 @@ func TestFigures(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t)
 	began := s.Clock.Now()
-	require.Len(t, storagetest.Admit(t, s.House, storagetest.Rush, 1), 1)
+	require.Len(t, storagetest.Admit(t, s.Env, storagetest.Rush, 1), 1)
 	s.Applied(s.Person())
 	s.Clock.Advance(time.Hour)
 	due := s.Clock.Now().Add(time.Minute)
@@ -97,13 +97,13 @@ func TestFiguresReadWhatIsOpen(t *testing.T) {
 	s.Exec(`insert into notices (id, person_id, template, params, created_at, next_try, done_at)
 		select gen_random_uuid(), $1, 'x', '', now(), now(), now() from generate_series(1, 20000)`, s.Holder.ID)
 	s.ExecAsOwner(`analyze`)
-	before := scans(t, s.House)
+	before := scans(t, s.Env)
 	store, err := storage.Open(t.Context(), s.Config, time.Now, s.Log)
 	require.NoError(t, err)
 	require.NoError(t, storagetest.Err(store.Figures(t.Context())))
 	store.Close() // a connection that ends tells its counters
-	require.Eventually(t, func() bool { return scans(t, s.House)["cases"].Index > before["cases"].Index }, 20*time.Second, 10*time.Millisecond)
-	now := scans(t, s.House)
+	require.Eventually(t, func() bool { return scans(t, s.Env)["cases"].Index > before["cases"].Index }, 20*time.Second, 10*time.Millisecond)
+	now := scans(t, s.Env)
 	for _, table := range []string{"cases", "work_items", "notices"} {
 		require.Equal(t, before[table].Whole, now[table].Whole, "reads the whole of %s", table)
 	}

@@ -87,7 +87,7 @@ func TestHotListsUseIndexes(t *testing.T) {
 	}
 	everywhere, east := reviewerOf(), reviewerOf(storagetest.EastCampus)
 	token := s.SignedIn(s.Holder.ID)
-	after := storagetest.One[uuid.UUID](s.House, `select id from cases order by id desc offset 5000 limit 1`)
+	after := storagetest.One[uuid.UUID](s.Env, `select id from cases order by id desc offset 5000 limit 1`)
 	keep := func(_ context.Context, rows []casework.OutboxRow) []casework.Delivery {
 		results := make([]casework.Delivery, len(rows))
 		for i := range results {
@@ -204,7 +204,7 @@ func TestHotListsUseIndexes(t *testing.T) {
 			return storagetest.Err(store.Casework.OpenAttempt(ctx, campus.StepRef{Case: s.Application, Step: "x"}, 1))
 		}},
 	} {
-		before := scans(t, s.House)
+		before := scans(t, s.Env)
 		const times = 12
 		cfg := s.Config
 		cfg.DatabaseURL += "&enable_seqscan=on" // a table without its index is to be seen
@@ -214,9 +214,9 @@ func TestHotListsUseIndexes(t *testing.T) {
 			require.NoError(t, test.ask(t.Context(), store), name)
 		}
 		store.Close() // a connection that ends tells its counters
-		require.Eventually(t, func() bool { return scans(t, s.House)[test.tables[0]].Index > before[test.tables[0]].Index },
+		require.Eventually(t, func() bool { return scans(t, s.Env)[test.tables[0]].Index > before[test.tables[0]].Index },
 			20*time.Second, 10*time.Millisecond, "%s: no index of %s is used", name, test.tables[0])
-		now := scans(t, s.House)
+		now := scans(t, s.Env)
 		for _, table := range test.tables {
 			require.Equal(t, before[table].Whole, now[table].Whole, "%s reads the whole of %s", name, table)
 		}
@@ -244,11 +244,11 @@ func TestPlansOfSmallTablesStand(t *testing.T) {
 	ask()
 	s.Exec(`insert into uploads (id, person_id, purpose, object_key, content_type, bytes, width, height, sha256, created_at)
 		select gen_random_uuid(), $1, 'live_frame', '', '', 1, 1, 1, '', now() from generate_series(1, 5000)`, s.Holder.ID)
-	before := scans(t, s.House)["uploads"]
+	before := scans(t, s.Env)["uploads"]
 	ask()
 	store.Close()
-	require.Eventually(t, func() bool { return scans(t, s.House)["uploads"].Index >= before.Index+times }, 5*time.Second, 10*time.Millisecond)
-	require.Equal(t, before.Whole, scans(t, s.House)["uploads"].Whole)
+	require.Eventually(t, func() bool { return scans(t, s.Env)["uploads"].Index >= before.Index+times }, 5*time.Second, 10*time.Millisecond)
+	require.Equal(t, before.Whole, scans(t, s.Env)["uploads"].Whole)
 }
 
 // Reports are planned by Postgres's own settings: it reads a table of a few rows as a whole. What people wait for goes by
@@ -268,16 +268,16 @@ func TestReportsArePlannedByPostgresItself(t *testing.T) {
 		}
 	}
 	const times = 12
-	before := scans(t, s.House)["cases"]
+	before := scans(t, s.Env)["cases"]
 	reviewer := s.Colleague(campus.Grant{Role: campus.Reviewer})
 	for range times {
 		require.NoError(t, storagetest.Err(store.Casework.StaffCases(t.Context(), reviewer, casework.CaseFilter{Limit: 20})))
 		require.NoError(t, storagetest.Err(store.Casework.CaseVersion(t.Context(), s.Application)))
 	}
 	store.Close() // a connection that ends tells its counters
-	require.Eventually(t, func() bool { return scans(t, s.House)["cases"].Index >= before.Index+times }, 20*time.Second,
+	require.Eventually(t, func() bool { return scans(t, s.Env)["cases"].Index >= before.Index+times }, 20*time.Second,
 		10*time.Millisecond, "an instant statement goes by an index")
-	require.Eventually(t, func() bool { return scans(t, s.House)["cases"].Whole >= before.Whole+times }, 20*time.Second,
+	require.Eventually(t, func() bool { return scans(t, s.Env)["cases"].Whole >= before.Whole+times }, 20*time.Second,
 		10*time.Millisecond, "a report reads the few rows as they stand")
 }
 
@@ -308,7 +308,7 @@ type scanned struct {
 	Rows  int64 // fetched through indexes
 }
 
-func scans(t *testing.T, h *storagetest.House) map[string]scanned {
+func scans(t *testing.T, h *storagetest.Env) map[string]scanned {
 	t.Helper()
 	conn := storagetest.Connect(t, h)
 	defer conn.Close(t.Context()) //nolint:errcheck // nothing is lost

@@ -25,7 +25,7 @@ type Store struct {
 	Production *production.Store
 	Outreach   *outreach.Store
 
-	intake *db.Batcher[cards.Newcomer, cards.Accepted]
+	intake *db.Batcher[cards.IntakeApplication, cards.Accepted]
 }
 
 // What callers know of package db, which nobody else imports.

@@ -32,8 +32,8 @@ func TestScheduleOpensBatches(t *testing.T) {
 	e.AwaitStage(ref, campus.StageActivation)
 	send(campus.ActivateUpdate, campus.Student(student.ID), "")
 	e.AwaitStage(e.PlasticCase(ref), campus.StageProduction)
-	require.Equal(t, 1, storagetest.One[int](e.House.House, `select count(*) from batches where reason = 'schedule' and cards = 1`))
-	require.Equal(t, 3, storagetest.One[int](e.House.House, `select count(*) from cases`), "application, plastic, batch: a look is none")
+	require.Equal(t, 1, storagetest.One[int](e.Env.Env, `select count(*) from batches where reason = 'schedule' and cards = 1`))
+	require.Equal(t, 3, storagetest.One[int](e.Env.Env, `select count(*) from cases`), "application, plastic, batch: a look is none")
 }
 
 // warnings says when each was given.

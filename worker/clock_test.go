@@ -74,7 +74,7 @@ func TestWorkerWhoseClockIsBehindLeavesNothingUndone(t *testing.T) {
 		values ('signal', $1, $2, now(), now())`, campus.FactsChanged, ref.WorkflowID())
 	e.Await(func() bool { return inOutbox(e) == 0 }, "the signal is delivered")
 	e.Await(func() bool {
-		return storagetest.One[int](e.House.House, `select count(*) from notices where done_at is null`) == 0
+		return storagetest.One[int](e.Env.Env, `select count(*) from notices where done_at is null`) == 0
 	}, "the messages are sent")
 	notNegative(t, oldest(t, metrics))
 }

@@ -204,7 +204,7 @@ func TestDecisionOpenForTooLongIsShown(t *testing.T) {
 	stop()
 	registry := prometheus.NewRegistry()
 	worker.New(worker.Config{Unmanaged: true, Metrics: registry}, e.Client, e.Store, e.Systems, e.Policies, e.Log)
-	_, err := e.House.Decide(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"),
+	_, err := e.Env.Decide(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"),
 		campus.Said{Action: string(campus.Approve)}, struct{}{})
 	require.NoError(t, err)
 	require.Zero(t, gauges(t, registry, "campuscard_decisions_open")[""], "it has just been made")
@@ -213,7 +213,7 @@ func TestDecisionOpenForTooLongIsShown(t *testing.T) {
 	worker.New(worker.Config{Unmanaged: true, Metrics: another}, e.Client, e.Store, e.Systems, e.Policies, e.Log)
 	require.InDelta(t, 1, gauges(t, another, "campuscard_decisions_open")[""], 0)
 	require.InDelta(t, 120, gauges(t, another, "campuscard_decisions_oldest_seconds")[""], 60)
-	require.Equal(t, 1, storagetest.One[int](e.House.House, `select count(*) from requests where state = 'open'`))
+	require.Equal(t, 1, storagetest.One[int](e.Env.Env, `select count(*) from requests where state = 'open'`))
 }
 
 // gauges are what a metric shows, by the value of its only label; without labels by "".

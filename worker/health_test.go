@@ -89,7 +89,7 @@ func TestTakenConnectionsAreNoOutageOfPostgres(t *testing.T) {
 		ended <- err
 	}()
 	const waits = `select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-	require.Eventually(t, func() bool { return storagetest.One[int](h.House, waits) == 1 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return storagetest.One[int](h.Env, waits) == 1 }, time.Minute, 10*time.Millisecond)
 	ask := func(path string) *httptest.ResponseRecorder {
 		answer := httptest.NewRecorder()
 		ops.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))

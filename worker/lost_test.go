@@ -46,7 +46,7 @@ func TestLostWorkflowBeginsAgainForADecision(t *testing.T) {
 	ref := e.Apply(student, workflowtest.Good)
 	e.AwaitStage(ref, campus.StageChecking)
 	lose(t, e, ref)
-	withdrawal, err := e.House.Decide(ref, campus.WithdrawUpdate, campus.Student(student.ID), campus.Said{}, struct{}{})
+	withdrawal, err := e.Env.Decide(ref, campus.WithdrawUpdate, campus.Student(student.ID), campus.Said{}, struct{}{})
 	require.NoError(t, err)
 	sender := decisions.NewSender(e.Store, e.Client, e.Log)
 	e.Await(func() bool {
@@ -56,8 +56,8 @@ func TestLostWorkflowBeginsAgainForADecision(t *testing.T) {
 		return withdrawal.State == casework.DecisionDone
 	}, "the withdrawal is carried out")
 	require.Equal(t, campus.Withdrawn, e.Case(ref).Outcome)
-	require.Equal(t, 1, storagetest.One[int](e.House.House, `select count(*) from moves where name = 'begin'`))
-	require.Zero(t, storagetest.One[int](e.House.House, `select count(*) from work_items`))
+	require.Equal(t, 1, storagetest.One[int](e.Env.Env, `select count(*) from moves where name = 'begin'`))
+	require.Zero(t, storagetest.One[int](e.Env.Env, `select count(*) from work_items`))
 }
 
 // The case of a plastic goes on from the moves that it has made by itself, as soon as somebody sees that its workflow
@@ -89,7 +89,7 @@ func TestLostWorkflowBeginsAgainWhenCompared(t *testing.T) {
 	}, "it has a workflow")
 	e.Await(func() bool { return placeOf(t, e, ref).Version == before.Version }, "which comes to where the case is")
 	require.Equal(t, before, e.Case(ref))
-	require.Zero(t, storagetest.One[int](e.House.House, `select count(*) from work_items where closed_at is null`))
+	require.Zero(t, storagetest.One[int](e.Env.Env, `select count(*) from work_items where closed_at is null`))
 	require.Equal(t, 1, e.School.Effects("order"), "under its key of before")
 }
 
@@ -110,7 +110,7 @@ func TestLostWorkflowOfADecidedCaseIsAnIncident(t *testing.T) {
 	lose(t, e, ref)
 
 	sender := decisions.NewSender(e.Store, e.Client, e.Log)
-	activation, err := e.House.Decide(ref, campus.ActivateUpdate, campus.Student(student.ID), campus.Said{}, struct{}{})
+	activation, err := e.Env.Decide(ref, campus.ActivateUpdate, campus.Student(student.ID), campus.Said{}, struct{}{})
 	require.NoError(t, err)
 	require.False(t, activation.Told)
 	for range 3 {
@@ -161,8 +161,8 @@ func TestEndedWorkflowOfAnOpenCaseIsAnIncident(t *testing.T) {
 // requireLost requires the one incident that says that a case has no workflow.
 func requireLost(t *testing.T, e *workflowtest.Engine, ref campus.CaseRef) {
 	t.Helper()
-	require.Equal(t, 1, storagetest.One[int](e.House.House, `select count(*) from work_items where kind = 'incident'`))
-	item := storagetest.One[uuid.UUID](e.House.House, `select case_id from work_items
+	require.Equal(t, 1, storagetest.One[int](e.Env.Env, `select count(*) from work_items where kind = 'incident'`))
+	item := storagetest.One[uuid.UUID](e.Env.Env, `select case_id from work_items
 		where kind = 'incident' and closed_at is null
 		and step = 'lost-workflow' and attempt = 1 and cause = 'internal' and reason = 'workflow_lost'`)
 	require.Equal(t, ref.ID, item)

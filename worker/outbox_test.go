@@ -16,12 +16,12 @@ import (
 
 // inOutbox is how many rows wait for Temporal.
 func inOutbox(e *workflowtest.Engine) int {
-	return storagetest.One[int](e.House.House, `select count(*) from outbox`)
+	return storagetest.One[int](e.Env.Env, `select count(*) from outbox`)
 }
 
 // waiting is how many applications have not begun, in the line or in the outbox.
 func waiting(e *workflowtest.Engine) int {
-	return storagetest.One[int](e.House.House, `select (select count(*) from outbox) + (select count(*) from line)`)
+	return storagetest.One[int](e.Env.Env, `select (select count(*) from outbox) + (select count(*) from line)`)
 }
 
 func runID(t *testing.T, e *workflowtest.Engine, ref campus.CaseRef) string {
@@ -107,7 +107,7 @@ func TestRowThatCannotBeDeliveredWaitsAndHoldsNobodyUp(t *testing.T) {
 	e.Work(worker.Config{})
 	e.AwaitStage(ref, campus.StageReview)
 	require.Equal(t, 1, inOutbox(e))
-	require.True(t, storagetest.One[bool](e.House.House, `select tries > 0 and failure <> '' and next_try > created_at from outbox`))
+	require.True(t, storagetest.One[bool](e.Env.Env, `select tries > 0 and failure <> '' and next_try > created_at from outbox`))
 }
 
 // What a workflow is started with stays in its history for long, in the open: ids and codes only, and short.
@@ -127,7 +127,7 @@ func TestNothingButCodesLeavesTheOutbox(t *testing.T) {
 	}
 	e.Work(worker.Config{})
 	looked := func() bool { // each was tried, or has left
-		return storagetest.One[int](e.House.House, `select count(*) from outbox where tries = 0`) == 0
+		return storagetest.One[int](e.Env.Env, `select count(*) from outbox where tries = 0`) == 0
 	}
 	e.Await(looked, "the rows are looked at")
 	require.Equal(t, len(wrong), inOutbox(e))
@@ -136,7 +136,7 @@ func TestNothingButCodesLeavesTheOutbox(t *testing.T) {
 			_, err := e.Client.DescribeWorkflowExecution(t.Context(), workflow(id), "")
 			return engine.IsGone(err)
 		}, "Temporal has no workflow with a %s", id)
-		failure := storagetest.One[string](e.House.House, `select failure from outbox where workflow_id = $1`, workflow(id))
+		failure := storagetest.One[string](e.Env.Env, `select failure from outbox where workflow_id = $1`, workflow(id))
 		require.NotEmpty(t, failure)
 		require.NotContains(t, failure, place)
 	}

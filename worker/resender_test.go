@@ -27,7 +27,7 @@ func TestResendOfALongWithdrawalIsOverSoon(t *testing.T) {
 	require.NoError(t, err)
 	e.AwaitStage(ref, campus.StageActivation)
 	e.School.Fault("library", "outage")
-	d, err := e.House.Decide(ref, campus.WithdrawUpdate, campus.Student(student.ID), campus.Said{}, struct{}{})
+	d, err := e.Env.Decide(ref, campus.WithdrawUpdate, campus.Student(student.ID), campus.Said{}, struct{}{})
 	require.NoError(t, err)
 	sender := decisions.NewSender(e.Store, e.Client, e.Log)
 	for range 2 { // and again: Temporal knows it
@@ -37,5 +37,5 @@ func TestResendOfALongWithdrawalIsOverSoon(t *testing.T) {
 		require.Less(t, time.Since(began), casework.ResendLease)
 		require.Equal(t, casework.DecisionOpen, d.State)
 	}
-	require.Equal(t, 1, storagetest.One[int](e.House.House, `select count(*) from moves where decision = $1`, d.ID))
+	require.Equal(t, 1, storagetest.One[int](e.Env.Env, `select count(*) from moves where decision = $1`, d.ID))
 }

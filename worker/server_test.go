@@ -88,7 +88,7 @@ func TestBuildThatIsNotCurrentBeginsNoCase(t *testing.T) {
 	ref := e.Apply(e.Student(), workflowtest.Good)
 	e.Await(func() bool { return waiting(e) == 0 }, "its dispatcher has started the case")
 	time.Sleep(500 * time.Millisecond)
-	require.Zero(t, storagetest.One[int](e.House.House, `select version from cases where id = $1`, ref.ID))
+	require.Zero(t, storagetest.One[int](e.Env.Env, `select version from cases where id = $1`, ref.ID))
 	require.NoError(t, worker.Promote(ctx, e.Client, "second"))
 	e.AwaitStage(ref, campus.StageReview)
 }

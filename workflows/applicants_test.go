@@ -19,7 +19,7 @@ import (
 )
 
 // applicant is an application of somebody whom the school has under some criteria, handed in.
-func applicant(t *testing.T, criteria string, change ...func(*cards.NewApplication)) *play {
+func applicant(t *testing.T, criteria string, change ...func(*cards.NewApplication)) *caseTest {
 	t.Helper()
 	house := workflowtest.New(t, "")
 	student := house.Applicant(criteria)
@@ -150,7 +150,7 @@ func TestFreshman(t *testing.T) {
 	const admitted = "kind=admitted&category=mainland"
 	// The house's clock is at November 2026; term begins in September 2027.
 	begin := campus.Date{Year: 2027, Month: time.September, Day: 1}.Start()
-	approved := func(t *testing.T) *play {
+	approved := func(t *testing.T) *caseTest {
 		p := applicant(t, admitted)
 		p.do(func() {
 			require.NotContains(t, p.Verdicts(p.ref), campus.CertificateItem, "there is none yet")
@@ -166,7 +166,7 @@ func TestFreshman(t *testing.T) {
 		p.activate().refused("not_enrolled_yet")
 		return p
 	}
-	enrols := func(p *play) func() {
+	enrols := func(p *caseTest) func() {
 		return func() { p.School.Change(p.student, workflowtest.Fields{"status": "registered"}) }
 	}
 	t.Run("enrols, and the card activates by itself", func(t *testing.T) {
@@ -258,7 +258,7 @@ func TestFreshman(t *testing.T) {
 }
 
 // submitted is an application that HR has opened for a member of staff (A2).
-func submitted(t *testing.T, criteria string) *play {
+func submitted(t *testing.T, criteria string) *caseTest {
 	t.Helper()
 	house := workflowtest.New(t, "")
 	lecturer := house.Applicant(criteria)
@@ -266,7 +266,7 @@ func submitted(t *testing.T, criteria string) *play {
 }
 
 // brings is what HR has not handed in for a member of staff.
-func (p *play) brings(items ...campus.Item) {
+func (p *caseTest) brings(items ...campus.Item) {
 	p.decide(campus.BringEvidenceUpdate, campus.Student(p.student.ID), campus.Said{}, func() any {
 		return cards.NewEvidence{Evidence: p.Papers(p.student, items...)}
 	})
@@ -350,14 +350,14 @@ func TestStaffComeThroughHR(t *testing.T) {
 func TestOutagesOfTheOthersPark(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		begin  func(t *testing.T) *play
+		begin  func(t *testing.T) *caseTest
 		system string
 		Steps  []string
 		goes   campus.Stage
 	}{
-		"the Centre": {func(t *testing.T) *play { return applicant(t, "kind=plain&category=foreign") }, "international",
+		"the Centre": {func(t *testing.T) *caseTest { return applicant(t, "kind=plain&category=foreign") }, "international",
 			[]string{string(campus.LetterItem), string(campus.ResidenceItem)}, campus.StageReview},
-		"HR": {func(t *testing.T) *play { return submitted(t, "kind=staff&category=mainland") }, "hr", []string{"registry"}, campus.StageEvidence},
+		"HR": {func(t *testing.T) *caseTest { return submitted(t, "kind=staff&category=mainland") }, "hr", []string{"registry"}, campus.StageEvidence},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -403,8 +403,8 @@ func TestSubmissionsThatCannotBeTaken(t *testing.T) {
 	require.Equal(t, before, house.Facts(), "all or none")
 	first, err := submit("1", lecturer.Number)
 	require.NoError(t, err)
-	require.Zero(t, storagetest.One[int](house.House, `select count(*) from line`), "colleagues do not stand in the students' line")
-	require.Equal(t, 1, storagetest.One[int](house.House, `select count(*) from outbox where kind = 'start' and workflow = 'application'`))
+	require.Zero(t, storagetest.One[int](house.Env, `select count(*) from line`), "colleagues do not stand in the students' line")
+	require.Equal(t, 1, storagetest.One[int](house.Env, `select count(*) from outbox where kind = 'start' and workflow = 'application'`))
 	_, err = submit("1", lecturer.Number)
 	require.NoError(t, err, "the same call again")
 	again, err := submit("2", lecturer.Number)

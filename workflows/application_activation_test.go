@@ -15,7 +15,7 @@ import (
 )
 
 // libraryAway is an approved application for which the library cannot open an account.
-func libraryAway(t *testing.T) *play {
+func libraryAway(t *testing.T) *caseTest {
 	t.Helper()
 	p := underReview(t)
 	p.School.Fault("library", "outage")
@@ -163,7 +163,7 @@ func TestUndoingThatTwoPeopleSkipLetsTheCaseEnd(t *testing.T) {
 }
 
 // approved is an application whose card waits to be activated.
-func approved(t *testing.T) *play {
+func approved(t *testing.T) *caseTest {
 	t.Helper()
 	p := underReview(t)
 	p.review(campus.Approve, "")
@@ -234,29 +234,29 @@ func TestActivationLapsesAndIsNeverOpenedAgain(t *testing.T) {
 
 func TestWithdrawal(t *testing.T) {
 	t.Parallel()
-	for stage, reach := range map[campus.Stage]func(*testing.T) *play{
-		campus.StageLiveness:     func(t *testing.T) *play { return newApplication(t, "", workflowtest.TooDark) },
+	for stage, reach := range map[campus.Stage]func(*testing.T) *caseTest{
+		campus.StageLiveness:     func(t *testing.T) *caseTest { return newApplication(t, "", workflowtest.TooDark) },
 		campus.StagePhoto:        stalePhoto,
 		campus.StageInPerson:     atCounter,
 		campus.StageReview:       underReview,
 		campus.StageProvisioning: libraryAway,
 		campus.StageActivation:   approved,
-		campus.StageEvidence: func(t *testing.T) *play {
+		campus.StageEvidence: func(t *testing.T) *caseTest {
 			p := underReview(t)
 			p.review(campus.AskMore, "certificate_unreadable")
 			return p
 		},
-		campus.StageLapsed: func(t *testing.T) *play {
+		campus.StageLapsed: func(t *testing.T) *caseTest {
 			p := approved(t)
 			p.after(30 * day)
 			return p
 		},
-		campus.StageChecking: func(t *testing.T) *play {
+		campus.StageChecking: func(t *testing.T) *caseTest {
 			p := newApplication(t, "", workflowtest.Good)
 			p.School.Fault("academic", "outage")
 			return p
 		},
-		campus.StageIdentity: func(t *testing.T) *play {
+		campus.StageIdentity: func(t *testing.T) *caseTest {
 			p := newApplication(t, "", workflowtest.Good)
 			p.School.Fault("face", "outage")
 			return p
@@ -307,7 +307,7 @@ func TestWithdrawalOfABegunApplicationIsTheWorkflows(t *testing.T) {
 }
 
 // otherCard gives the applicant an active card under another number.
-func (p *play) otherCard() {
+func (p *caseTest) otherCard() {
 	p.Exec(`insert into people (id, university, number, name, document_type, document, document_hash, phone, level, college, campus, status, roster_at)
 		select gen_random_uuid(), university, 'another', name, document_type, document, document_hash, phone, level, college, campus, 'registered', roster_at
 		from people where id = $1`, p.Case(p.ref).PersonID)
@@ -322,7 +322,7 @@ func (p *play) otherCard() {
 // D4: one human has one card. Once the other is ended, this one can be activated.
 func TestCardUnderAnotherNumber(t *testing.T) {
 	t.Parallel()
-	end := func(p *play) func() {
+	end := func(p *caseTest) func() {
 		return func() { p.Exec(`update cards set state = 'closed' where number = 'another'`) }
 	}
 	t.Run("keeps a student from activating", func(t *testing.T) {
@@ -366,7 +366,7 @@ func TestStudiesThatAreOver(t *testing.T) {
 		p.activate()
 		p.run()
 		p.requireEnd(campus.Completed, "")
-		require.Equal(t, 1, storagetest.One[int](p.House.House, `select count(*) from cards where valid_until > activated_at`))
+		require.Equal(t, 1, storagetest.One[int](p.Env.Env, `select count(*) from cards where valid_until > activated_at`))
 	})
 	t.Run("in the registry", func(t *testing.T) {
 		t.Parallel()

@@ -54,7 +54,7 @@ func TestLivenessOutageCountsAsNoTry(t *testing.T) {
 }
 
 // atCounter is an application whose liveness tries are used up.
-func atCounter(t *testing.T) *play {
+func atCounter(t *testing.T) *caseTest {
 	t.Helper()
 	p := newApplication(t, "identity: {liveness_tries: 2}", workflowtest.TooDark)
 	p.tryLiveness(workflowtest.TooDark)
@@ -115,7 +115,7 @@ func TestStudentChoosesTheCounter(t *testing.T) {
 const rarely = "identity: {photo_poll: 3d}"
 
 // stalePhoto is an application whose photo on file shows another.
-func stalePhoto(t *testing.T) *play {
+func stalePhoto(t *testing.T) *caseTest {
 	t.Helper()
 	p := newApplication(t, rarely, workflowtest.Good)
 	p.School.RenewPhoto(p.student, "somebody else")
@@ -271,7 +271,7 @@ func TestSkippedFaceStepsLeadToTheCounter(t *testing.T) {
 }
 
 // tryLivenessWhile answers another challenge while systems of the school are away.
-func (p *play) tryLivenessWhile(away []string) {
+func (p *caseTest) tryLivenessWhile(away []string) {
 	p.do(func() {
 		for _, system := range away {
 			p.School.Fault(system, "outage")

@@ -14,7 +14,7 @@ import (
 )
 
 // underReview is an application that a reviewer has before them.
-func underReview(t *testing.T) *play {
+func underReview(t *testing.T) *caseTest {
 	t.Helper()
 	p := newApplication(t, "", workflowtest.Good)
 	p.do(func() { require.Equal(t, campus.StageReview, p.Case(p.ref).Stage) })
@@ -119,7 +119,7 @@ func TestApprovalIsTakenOnce(t *testing.T) {
 }
 
 // untilReview is how long it is, from the start, until so long before the date by which a reviewer decides.
-func (p *play) untilReview(before campus.Duration) time.Duration {
+func (p *caseTest) untilReview(before campus.Duration) time.Duration {
 	due := p.Policy().Calendar.AddWorkingDays(p.Clock.Now(), p.Policy().Application.ReviewWorkingDays)
 	return due.Sub(p.Clock.Now()) - before.Std()
 }
@@ -181,7 +181,7 @@ func TestReminderOfAReviewThatWasDecidedIsNotWritten(t *testing.T) {
 		var err error
 		d, err = p.Decide(p.ref, campus.ReviewUpdate, by, said, cards.ReviewNote{})
 		require.NoError(t, err)
-		known := storagetest.One[string](p.House.House, `select state::text from moves where case_id = $1 order by version desc limit 1`, p.ref.ID)
+		known := storagetest.One[string](p.Env.Env, `select state::text from moves where case_id = $1 order by version desc limit 1`, p.ref.ID)
 		due := p.Clock.Now().Add(14 * day)
 		_, err = p.Casework.Record(t.Context(), campus.Move{Facts: []campus.Fact{campus.NewFact(campus.NoteFact, nil)}, Case: p.ref, Version: d.Seen + 1, Name: "review:ask_more", Stage: campus.StageEvidence,
 			WaitsFor: campus.WaitsForStudent, Due: &due, State: []byte(known), Decision: d.Decision, Closes: []campus.WorkItemKey{{Kind: campus.ReviewItem}}})

@@ -42,10 +42,10 @@ func TestPlainCourseEndsWithAnActiveCard(t *testing.T) {
 	for _, operation := range []string{"grant", "open_patron", "open_account"} {
 		require.Equal(t, 1, p.School.Effects(operation), operation)
 	}
-	require.Equal(t, 9, storagetest.One[int](p.House.House, `select count(*) from attempts where outcome = 'ok' and finished_at is not null`))
-	require.Zero(t, storagetest.One[int](p.House.House, `select count(*) from attempts where outcome <> 'ok'`))
+	require.Equal(t, 9, storagetest.One[int](p.Env.Env, `select count(*) from attempts where outcome = 'ok' and finished_at is not null`))
+	require.Zero(t, storagetest.One[int](p.Env.Env, `select count(*) from attempts where outcome <> 'ok'`))
 	plastic := p.PlasticCase(p.ref)
 	require.Equal(t, campus.StageQueued, p.Case(plastic).Stage)
-	require.Equal(t, 1, storagetest.One[int](p.House.House,
+	require.Equal(t, 1, storagetest.One[int](p.Env.Env,
 		`select count(*) from outbox where kind = 'start' and workflow = 'plastic' and workflow_id = $1`, plastic.WorkflowID()))
 }

@@ -16,25 +16,25 @@ import (
 )
 
 // newBatch is a batch of n students' cards that has not begun. bureau is how the card bureau works.
-func newBatch(t *testing.T, policy string, n int, bureau workflowtest.Fields) *play {
+func newBatch(t *testing.T, policy string, n int, bureau workflowtest.Fields) *caseTest {
 	t.Helper()
 	p := newApplication(t, policy, workflowtest.Good)
 	p.School.Bureau(bureau)
 	for i := range n {
 		if i > 0 {
 			student := p.Student()
-			p = stage(t, p.House, student, p.Apply(student, workflowtest.Good))
+			p = stage(t, p.Env, student, p.Apply(student, workflowtest.Good))
 		}
 		p.review(campus.Approve, "")
 		p.activate()
 		p.run()
-		queued(t, p.House, p.PlasticCase(p.ref))
+		queued(t, p.Env, p.PlasticCase(p.ref))
 	}
 	return opened(t, p)
 }
 
 // queued has the plastic of a case wait for a batch, as its workflow would.
-func queued(t *testing.T, h *workflowtest.House, ref campus.CaseRef) {
+func queued(t *testing.T, h *workflowtest.Env, ref campus.CaseRef) {
 	t.Helper()
 	made, err := h.Production.CurrentPlastic(t.Context(), ref.ID)
 	require.NoError(t, err)
@@ -44,14 +44,14 @@ func queued(t *testing.T, h *workflowtest.House, ref campus.CaseRef) {
 }
 
 // opened is a batch of everything that waits in a house.
-func opened(t *testing.T, before *play) *play {
+func opened(t *testing.T, before *caseTest) *caseTest {
 	t.Helper()
-	p := stage(t, before.House, before.student, openNow(t, before.House))
+	p := stage(t, before.Env, before.student, openNow(t, before.Env))
 	p.input.Campus = ""
 	return p
 }
 
-func openNow(t *testing.T, h *workflowtest.House) campus.CaseRef {
+func openNow(t *testing.T, h *workflowtest.Env) campus.CaseRef {
 	t.Helper()
 	id := uuid.Must(uuid.NewV7())
 	open, err := h.Production.OpenBatch(t.Context(), production.NewBatch{ID: id, University: storagetest.University, Reason: campus.BatchBySchedule,
@@ -61,7 +61,7 @@ func openNow(t *testing.T, h *workflowtest.House) campus.CaseRef {
 	return campus.CaseRef{Kind: campus.BatchCase, ID: id}
 }
 
-func (p *play) batch() production.Batch {
+func (p *caseTest) batch() production.Batch {
 	p.t.Helper()
 	b, err := p.Production.Batch(p.t.Context(), p.ref.ID)
 	require.NoError(p.t, err)
@@ -69,14 +69,14 @@ func (p *play) batch() production.Batch {
 }
 
 // states are how many cards of the house are in which state.
-func (p *play) states() map[campus.PlasticState]int {
+func (p *caseTest) states() map[campus.PlasticState]int {
 	p.t.Helper()
-	return storagetest.One[map[campus.PlasticState]int](p.House.House,
+	return storagetest.One[map[campus.PlasticState]int](p.Env.Env,
 		`select jsonb_object_agg(state, n) from (select state, count(*) as n from plastics group by state) counted`)
 }
 
 // bureauIsDone waits until the bureau, whose clock skips nothing, has brought the batch to these statuses.
-func (p *play) bureauIsDone(statuses ...string) {
+func (p *caseTest) bureauIsDone(statuses ...string) {
 	p.do(func() {
 		require.Eventually(p.t, func() bool {
 			found, err := p.Systems.Bureau.Batch(p.t.Context(), p.ref.ID.String(), p.batch().Number)
@@ -94,7 +94,7 @@ func (p *play) bureauIsDone(statuses ...string) {
 }
 
 // receive is the east kiosk's receipt for the delivery to it: n cards placed, the rest missing.
-func (p *play) receive(n int) {
+func (p *caseTest) receive(n int) {
 	p.do(func() {
 		open, cards, err := p.Production.OpenDeliveries(p.t.Context(), storagetest.EastKiosk)
 		require.NoError(p.t, err)
@@ -115,7 +115,7 @@ func (p *play) receive(n int) {
 }
 
 // requireBatchEnd is requireEnd for a case that keeps its order file.
-func (p *play) requireBatchEnd(outcome campus.Outcome, reason string) {
+func (p *caseTest) requireBatchEnd(outcome campus.Outcome, reason string) {
 	p.t.Helper()
 	c := p.Case(p.ref)
 	require.Equal(p.t, []any{outcome, reason, campus.StageDone, campus.WaitsForNobody}, []any{c.Outcome, c.Reason, c.Stage, c.WaitsFor})
@@ -163,7 +163,7 @@ func TestCardsOfABatchEndInTheirOwnWays(t *testing.T) {
 	p.requireBatchEnd(campus.Completed, "")
 	require.Equal(t, map[campus.PlasticState]int{campus.PlasticSpoilt: 2, campus.PlasticLost: 1, campus.PlasticDamaged: 1,
 		campus.PlasticReady: 1}, p.states())
-	require.Equal(t, 1, storagetest.One[int](p.House.House, `select count(*) from plastics where rejected = 'not_printable'`))
+	require.Equal(t, 1, storagetest.One[int](p.Env.Env, `select count(*) from plastics where rejected = 'not_printable'`))
 }
 
 func TestKioskGivesTheReceipt(t *testing.T) {
@@ -204,12 +204,12 @@ func TestBatchTheBureauNeverMakesGoesBackToTheQueue(t *testing.T) {
 	p.requireBatchEnd(campus.Expired, "batch_unfinished")
 	require.Equal(t, 1, p.School.Effects("batch_cancellation"))
 	require.Equal(t, map[campus.PlasticState]int{campus.PlasticOrdered: 2}, p.states())
-	require.Zero(t, storagetest.One[int](p.House.House, `select count(*) from plastics where batch_id is not null or order_id <> ''`))
-	require.NotEqual(t, p.ref, openNow(t, p.House), "another batch takes them")
+	require.Zero(t, storagetest.One[int](p.Env.Env, `select count(*) from plastics where batch_id is not null or order_id <> ''`))
+	require.NotEqual(t, p.ref, openNow(t, p.Env), "another batch takes them")
 }
 
 // sendParked is a batch that the bureau does not take.
-func sendParked(t *testing.T) *play {
+func sendParked(t *testing.T) *caseTest {
 	t.Helper()
 	p := newBatch(t, "", 1, silent)
 	p.School.Fault("bureau", "flaky", workflowtest.Fields{"rate": 1, "moment": "after"}) // it does, and nobody hears of it
@@ -249,7 +249,7 @@ func TestBatchThatTwoPeopleGiveUp(t *testing.T) {
 	p.requireBatchEnd(campus.Aborted, "batch_given_up")
 	require.Equal(t, 1, p.School.Effects("batch_cancellation"), "whatever the bureau has taken is taken back")
 	require.Equal(t, map[campus.PlasticState]int{campus.PlasticOrdered: 1}, p.states())
-	require.NotEqual(t, p.ref, openNow(t, p.House), "the card waits for another batch")
+	require.NotEqual(t, p.ref, openNow(t, p.Env), "the card waits for another batch")
 }
 
 func TestBatchWhoseCardsAreAllGivenUp(t *testing.T) {
@@ -282,7 +282,7 @@ func TestBatchThatContinuesAsNewKeepsItsPlace(t *testing.T) {
 	p.env.SetContinueAsNewSuggested(true)
 	next := p.continued()
 	require.Equal(t, campus.StageProduction, next.Progress.Stage)
-	again := stage(t, p.House, p.student, p.ref)
+	again := stage(t, p.Env, p.student, p.ref)
 	again.input = next
 	again.bureauIsDone("shipped")
 	again.after(p.Policy().Production.Poll.Std())
@@ -295,7 +295,7 @@ func TestBatchThatContinuesAsNewKeepsItsPlace(t *testing.T) {
 func TestEveryStepOfABatchMayBeDeliveredTwice(t *testing.T) {
 	t.Parallel()
 	p := newBatch(t, "", 2, workflowtest.Fields{"silent": true, "spoil_next": 1})
-	p.env = p.newEnv(twice(p.House))
+	p.env = p.newEnv(twice(p.Env))
 	p.bureauIsDone("delivered", "spoilt")
 	p.run()
 	p.requireBatchEnd(campus.Completed, "")

@@ -24,7 +24,7 @@ import (
 )
 
 // resending is a play in which decisions are sent again a little after its workflow has asked for that.
-func (p *play) resending(more ...interceptor.WorkerInterceptor) *play {
+func (p *caseTest) resending(more ...interceptor.WorkerInterceptor) *caseTest {
 	p.env = p.newEnv(append(more, &around{do: func(ctx context.Context, run func() (any, error)) (any, error) {
 		result, err := run()
 		if activity.GetInfo(ctx).ActivityType.Name == "RecallDecisions" && err == nil {
@@ -36,7 +36,7 @@ func (p *play) resending(more ...interceptor.WorkerInterceptor) *play {
 }
 
 // resend does what the resender of a worker does, until nothing is open.
-func (p *play) resend() {
+func (p *caseTest) resend() {
 	p.Clock.Advance(p.env.Now().Sub(p.Clock.Now()))
 	due, err := p.Casework.TakeResends(p.t.Context(), 10)
 	require.NoError(p.t, err)
@@ -53,13 +53,13 @@ func (p *play) resend() {
 		// Temporal forgets an update that was rejected; the test environment does not.
 		p.env.UpdateWorkflow(d.Update, fmt.Sprint(d.ID, strings.Repeat("'", p.rejected[d.ID])), r, d.Decision)
 	}
-	if storagetest.One[int](p.House.House, `select count(*) from requests where state = 'open' or resend_at is not null`) > 0 {
+	if storagetest.One[int](p.Env.Env, `select count(*) from requests where state = 'open' or resend_at is not null`) > 0 {
 		p.env.RegisterDelayedCallback(p.resend, 5*time.Second)
 	}
 }
 
 // lose makes a decision whose move is written, as by a worker that has died before Temporal heard of it.
-func (p *play) lose(update string, by campus.Actor, said campus.Said, payload any,
+func (p *caseTest) lose(update string, by campus.Actor, said campus.Said, payload any,
 	write func(a *activities.Activities, m campus.Move) (campus.Moved, error),
 ) campus.Decision {
 	p.t.Helper()
@@ -67,17 +67,17 @@ func (p *play) lose(update string, by campus.Actor, said campus.Said, payload an
 	require.NoError(p.t, err)
 	m := p.NextMove(p.ref, p.Case(p.ref).Stage, p.Case(p.ref).WaitsFor)
 	m.Name, m.Decision = update, d.Decision
-	m.State = []byte(storagetest.One[string](p.House.House, `select coalesce((select state::text from moves where case_id = $1
+	m.State = []byte(storagetest.One[string](p.Env.Env, `select coalesce((select state::text from moves where case_id = $1
 		order by version desc limit 1), '{}')`, p.ref.ID))
 	_, err = write(activities.New(p.Store, p.Systems, p.Policies, p.Log), m)
 	require.NoError(p.t, err)
 	return d.Decision
 }
 
-func (p *play) cardID() uuid.UUID { return uuid.NewSHA1(p.ref.ID, []byte("card")) }
+func (p *caseTest) cardID() uuid.UUID { return uuid.NewSHA1(p.ref.ID, []byte("card")) }
 
 // loseApproval loses the approval of the application.
-func (p *play) loseApproval() campus.Decision {
+func (p *caseTest) loseApproval() campus.Decision {
 	said := campus.Said{Action: string(campus.Approve)}
 	return p.lose(campus.ReviewUpdate, workflowtest.Staff("reviewer"), said, cards.ReviewNote{},
 		func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
@@ -90,7 +90,7 @@ func (p *play) loseApproval() campus.Decision {
 }
 
 // loseActivation loses the activation of the card, with which the case is closed.
-func (p *play) loseActivation() campus.Decision {
+func (p *caseTest) loseActivation() campus.Decision {
 	return p.lose(campus.ActivateUpdate, campus.Student(p.student.ID), campus.Said{}, struct{}{},
 		func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
 			m.Stage, m.WaitsFor, m.Outcome = campus.StageDone, campus.WaitsForNobody, campus.Completed
@@ -102,7 +102,7 @@ func (p *play) loseActivation() campus.Decision {
 }
 
 // loseEvidence loses that the student has brought what was asked for.
-func (p *play) loseEvidence() campus.Decision {
+func (p *caseTest) loseEvidence() campus.Decision {
 	evidence := cards.NewEvidence{Evidence: []cards.Evidence{
 		{Item: campus.CertificateItem, Upload: p.Upload(p.student.ID, campus.CertificateUpload).ID, Code: p.student.Certificate}}}
 	return p.lose(campus.BringEvidenceUpdate, campus.Student(p.student.ID), campus.Said{}, evidence,
@@ -114,7 +114,7 @@ func (p *play) loseEvidence() campus.Decision {
 }
 
 // loseWithdrawal loses that the student has taken the application back.
-func (p *play) loseWithdrawal() campus.Decision {
+func (p *caseTest) loseWithdrawal() campus.Decision {
 	return p.lose(campus.WithdrawUpdate, campus.Student(p.student.ID), campus.Said{}, struct{}{},
 		func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
 			m.Stage, m.WaitsFor = campus.StageClosing, campus.WaitsForSchool
@@ -124,10 +124,10 @@ func (p *play) loseWithdrawal() campus.Decision {
 }
 
 // requireNoHelp requires that nobody was asked for help, and that every decision is done.
-func (p *play) requireNoHelp() {
+func (p *caseTest) requireNoHelp() {
 	p.t.Helper()
-	require.Zero(p.t, storagetest.One[int](p.House.House, `select count(*) from work_items where kind = 'incident'`))
-	require.Zero(p.t, storagetest.One[int](p.House.House, `select count(*) from requests where case_id is not null and state <> 'done'`))
+	require.Zero(p.t, storagetest.One[int](p.Env.Env, `select count(*) from work_items where kind = 'incident'`))
+	require.Zero(p.t, storagetest.One[int](p.Env.Env, `select count(*) from requests where case_id is not null and state <> 'done'`))
 }
 
 // What was decided is in Postgres, and Temporal has never heard of it. The timers that are due do not undo it, and remind
@@ -135,18 +135,18 @@ func (p *play) requireNoHelp() {
 func TestDecisionsThatTemporalHasLost(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		until   func(p *play) // the decision is lost
-		lose    func(p *play) campus.Decision
-		then    func(p *play)
+		until   func(p *caseTest) // the decision is lost
+		lose    func(p *caseTest) campus.Decision
+		then    func(p *caseTest)
 		outcome campus.Outcome
 		story   string // after the decision
 	}{
-		"an approval": {func(*play) {}, (*play).loseApproval, func(p *play) { p.after(5 * day).activate() }, campus.Completed,
+		"an approval": {func(*caseTest) {}, (*caseTest).loseApproval, func(p *caseTest) { p.after(5 * day).activate() }, campus.Completed,
 			"review_asked approved provisioned"},
-		"evidence": {func(p *play) { p.review(campus.AskMore, "certificate_unreadable") }, (*play).loseEvidence,
-			func(p *play) { p.after(12*day).review(campus.Approve, ""); p.activate() }, campus.Completed, "more_asked"},
-		"a withdrawal": {func(*play) {}, (*play).loseWithdrawal, func(*play) {}, campus.Withdrawn, "review_asked withdrawn"},
-		"an activation, which closes the case": {func(p *play) { p.review(campus.Approve, "") }, (*play).loseActivation, func(*play) {},
+		"evidence": {func(p *caseTest) { p.review(campus.AskMore, "certificate_unreadable") }, (*caseTest).loseEvidence,
+			func(p *caseTest) { p.after(12*day).review(campus.Approve, ""); p.activate() }, campus.Completed, "more_asked"},
+		"a withdrawal": {func(*caseTest) {}, (*caseTest).loseWithdrawal, func(*caseTest) {}, campus.Withdrawn, "review_asked withdrawn"},
+		"an activation, which closes the case": {func(p *caseTest) { p.review(campus.Approve, "") }, (*caseTest).loseActivation, func(*caseTest) {},
 			campus.Completed, "provisioned activated"},
 	} {
 		for state, answered := range map[string]bool{"open": false, "answered": true} {
@@ -171,7 +171,7 @@ func TestDecisionsThatTemporalHasLost(t *testing.T) {
 					require.NotContains(t, p.story(), kind)
 				}
 				if answered {
-					require.Equal(t, 1, storagetest.One[int](p.House.House, `select count(*) from requests where response->>'stage' = 'told'`))
+					require.Equal(t, 1, storagetest.One[int](p.Env.Env, `select count(*) from requests where response->>'stage' = 'told'`))
 				}
 			})
 		}
@@ -179,10 +179,10 @@ func TestDecisionsThatTemporalHasLost(t *testing.T) {
 }
 
 // resendRest answers what is still open when the workflow has gone, as its sender does.
-func (p *play) resendRest() {
+func (p *caseTest) resendRest() {
 	p.t.Helper()
 	gone := campus.Errorf(campus.Conflict, campus.WrongStage, "the case is not open to this any more")
-	for _, id := range storagetest.One[[]uuid.UUID](p.House.House, `select coalesce(array_agg(id), '{}') from requests where state = 'open'`) {
+	for _, id := range storagetest.One[[]uuid.UUID](p.Env.Env, `select coalesce(array_agg(id), '{}') from requests where state = 'open'`) {
 		_, err := p.Casework.RefuseDecision(p.t.Context(), id, gone)
 		require.NoError(p.t, err)
 	}
@@ -285,8 +285,8 @@ func TestParksThatWereWrittenInTheOtherOrder(t *testing.T) {
 	p.activate()
 	p.run()
 	p.requireEnd(campus.Completed, "")
-	require.Equal(t, 2, storagetest.One[int](p.House.House, `select count(*) from moves where name like 'park:%'`))
-	require.Zero(t, storagetest.One[int](p.House.House, `select count(*) from work_items where step = 'catch-up'`))
+	require.Equal(t, 2, storagetest.One[int](p.Env.Env, `select count(*) from moves where name like 'park:%'`))
+	require.Zero(t, storagetest.One[int](p.Env.Env, `select count(*) from work_items where step = 'catch-up'`))
 }
 
 func incidentOf(step string) []campus.NewWorkItem {
@@ -294,7 +294,7 @@ func incidentOf(step string) []campus.NewWorkItem {
 }
 
 // ghost writes a move that nobody can make again, and whose forerunner is not there either.
-func (p *play) ghost() {
+func (p *caseTest) ghost() {
 	p.Exec(`with moved as (update cases set version = version + 2 where id = $1 returning *)
 		insert into moves (case_id, version, name, stage, waits_for, due, parked, cause, outcome, reason, state, at)
 		select id, version, 'ghost', stage, waits_for, due, parked, cause, outcome, reason, '{}', since from moved`, p.ref.ID)
@@ -335,8 +335,8 @@ func TestCaseThatStaysBehindBecomesAnIncident(t *testing.T) {
 }
 
 // stateNow is what the process knew after the last move of its case.
-func (p *play) stateNow() []byte {
-	return []byte(storagetest.One[string](p.House.House, `select state::text from moves where case_id = $1 order by version desc limit 1`, p.ref.ID))
+func (p *caseTest) stateNow() []byte {
+	return []byte(storagetest.One[string](p.Env.Env, `select state::text from moves where case_id = $1 order by version desc limit 1`, p.ref.ID))
 }
 
 // A step had parked, and Temporal has lost that; now it goes well, and nobody will ever park it again. The run goes on from
@@ -363,7 +363,7 @@ func TestLostMoveThatIsNotMadeAgain(t *testing.T) {
 	p.requireEnd(campus.Completed, "")
 	require.True(t, lost)
 	require.Contains(t, p.story(), "checked")
-	require.Zero(t, storagetest.One[int](p.House.House, `select count(*) from work_items where step = 'catch-up'`))
+	require.Zero(t, storagetest.One[int](p.Env.Env, `select count(*) from work_items where step = 'catch-up'`))
 }
 
 // Reminders were sent, and Temporal has lost that; the run makes no other move before the review ends. A decision that was
@@ -431,7 +431,7 @@ func TestLostChoiceIsNotRefusedAtAnotherStage(t *testing.T) {
 		p.loseChoiceAfterReview(d)
 	}})
 	p.after(time.Hour).do(func() {
-		require.Zero(t, storagetest.One[int](p.House.House, `select count(*) from requests where resend_at is not null`), "the run has caught up")
+		require.Zero(t, storagetest.One[int](p.Env.Env, `select count(*) from requests where resend_at is not null`), "the run has caught up")
 	})
 	p.bringCertificate(p.student.Certificate)
 	p.review(campus.Approve, "")
@@ -443,7 +443,7 @@ func TestLostChoiceIsNotRefusedAtAnotherStage(t *testing.T) {
 }
 
 // sendChoice has the student choose the counter. It returns when the run has let that in, where it waits for its turn.
-func (p *play) sendChoice() campus.Decision {
+func (p *caseTest) sendChoice() campus.Decision {
 	d, err := p.Decide(p.ref, campus.ChooseCounterUpdate, campus.Student(p.student.ID), campus.Said{}, struct{}{})
 	require.NoError(p.t, err)
 	sent := make(chan struct{})
@@ -458,7 +458,7 @@ func (p *play) sendChoice() campus.Decision {
 }
 
 // loseChoiceAfterReview loses that the reviewer has asked for more, and that the choice was carried out after that.
-func (p *play) loseChoiceAfterReview(choice campus.Decision) {
+func (p *caseTest) loseChoiceAfterReview(choice campus.Decision) {
 	said := campus.Said{Action: string(campus.AskMore), Reason: "certificate_unreadable"}
 	p.lose(campus.ReviewUpdate, workflowtest.Staff("reviewer"), said, cards.ReviewNote{Note: "请补交"},
 		func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
@@ -482,7 +482,7 @@ func (p *play) loseChoiceAfterReview(choice campus.Decision) {
 
 // loseChoice loses that the checks were passed, and that the student has chosen the counter, which was decided before; then
 // that is sent again.
-func (p *play) loseChoice() {
+func (p *caseTest) loseChoice() {
 	d, err := p.Decide(p.ref, campus.ChooseCounterUpdate, campus.Student(p.student.ID), campus.Said{}, struct{}{})
 	require.NoError(p.t, err)
 	checked := p.NextMove(p.ref, campus.StageIdentity, campus.WaitsForSchool)
@@ -524,8 +524,8 @@ func TestNewsOfAMoveThatWasWrittenWithLess(t *testing.T) {
 	p.run()
 	p.requireEnd(campus.Completed, "")
 	require.Equal(t, 2, lost)
-	require.Equal(t, 3, storagetest.One[int](p.House.House, `select count(*) from provisions where reference <> ''`))
-	require.Zero(t, storagetest.One[int](p.House.House, `select count(*) from attempts where outcome = 'open'`))
+	require.Equal(t, 3, storagetest.One[int](p.Env.Env, `select count(*) from provisions where reference <> ''`))
+	require.Zero(t, storagetest.One[int](p.Env.Env, `select count(*) from attempts where outcome = 'open'`))
 }
 
 // Who knows the id of a decision that the run has lost cannot have another carried out in its place.

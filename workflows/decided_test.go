@@ -81,7 +81,7 @@ func TestDecisionsThatMeet(t *testing.T) {
 	t.Run("when", func(t *testing.T) {
 		for name, test := range scenarios {
 			student := e.Student()
-			m := &meeting{live: &live{Engine: e, student: student, ref: e.Apply(student, workflowtest.Good)}}
+			m := &meeting{engineTest: &engineTest{Engine: e, student: student, ref: e.Apply(student, workflowtest.Good)}}
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				m.t = t
@@ -90,7 +90,7 @@ func TestDecisionsThatMeet(t *testing.T) {
 				require.Equal(t, test.want, m.answers)
 				m.Await(func() bool { return m.Case(m.ref).WaitsFor != campus.WaitsForSchool }, "the case has come to rest")
 				require.Contains(t, joined(m.Events(m.ref)), test.story)
-				require.LessOrEqual(t, storagetest.One[int](m.House.House,
+				require.LessOrEqual(t, storagetest.One[int](m.Env.Env,
 					`select count(*) from moves where case_id = $1 and decision is not null`, m.ref.ID), 1)
 			})
 		}
@@ -99,7 +99,7 @@ func TestDecisionsThatMeet(t *testing.T) {
 
 // meeting is a case on which decisions meet.
 type meeting struct {
-	*live
+	*engineTest
 	answers []string
 }
 
@@ -108,7 +108,7 @@ func (m *meeting) holder() campus.Actor { return campus.Student(m.student.ID) }
 // open keeps a review that is sent later.
 func (m *meeting) open(by campus.Actor, said campus.Said) casework.Decision {
 	m.t.Helper()
-	d, err := m.House.Decide(m.ref, campus.ReviewUpdate, by, said, cards.ReviewNote{})
+	d, err := m.Env.Decide(m.ref, campus.ReviewUpdate, by, said, cards.ReviewNote{})
 	require.NoError(m.t, err)
 	m.Exec(`update requests set resend_at = $2 where id = $1`, d.ID, m.Now().Add(time.Hour)) // the test sends it
 	return d
@@ -124,7 +124,7 @@ func (m *meeting) send(d casework.Decision) {
 // decide makes a decision as the API does.
 func (m *meeting) decide(update string, by campus.Actor, said campus.Said) {
 	m.t.Helper()
-	d, err := m.House.Decide(m.ref, update, by, said, cards.ReviewNote{})
+	d, err := m.Env.Decide(m.ref, update, by, said, cards.ReviewNote{})
 	if err != nil {
 		m.answers = append(m.answers, campus.ReasonOf(err))
 		return
@@ -151,19 +151,19 @@ func TestDecisionsThatTheServerHasLost(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		policy  string
-		before  func(l *live)
-		lose    func(p *play) campus.Decision
-		after   func(l *live)
+		before  func(l *engineTest)
+		lose    func(p *caseTest) campus.Decision
+		after   func(l *engineTest)
 		outcome campus.Outcome
 	}{
-		"an approval": {"application: {review_limit: 6s}", func(l *live) { l.await(campus.StageReview) }, (*play).loseApproval,
-			(*live).activate, campus.Completed},
-		"an activation": {"activation: {wait: 6s, reopen: 1s}", func(l *live) {
+		"an approval": {"application: {review_limit: 6s}", func(l *engineTest) { l.await(campus.StageReview) }, (*caseTest).loseApproval,
+			(*engineTest).activate, campus.Completed},
+		"an activation": {"activation: {wait: 6s, reopen: 1s}", func(l *engineTest) {
 			l.review(campus.Approve, "")
 			l.await(campus.StageActivation)
-		}, (*play).loseActivation, func(*live) {}, campus.Completed},
-		"a withdrawal": {"application: {review_limit: 6s}", func(l *live) { l.await(campus.StageReview) }, (*play).loseWithdrawal,
-			func(*live) {}, campus.Withdrawn},
+		}, (*caseTest).loseActivation, func(*engineTest) {}, campus.Completed},
+		"a withdrawal": {"application: {review_limit: 6s}", func(l *engineTest) { l.await(campus.StageReview) }, (*caseTest).loseWithdrawal,
+			func(*engineTest) {}, campus.Withdrawn},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -171,7 +171,7 @@ func TestDecisionsThatTheServerHasLost(t *testing.T) {
 			stop := l.work()
 			test.before(l)
 			stop()
-			p := &play{House: l.House, t: t, student: l.student, ref: l.ref}
+			p := &caseTest{Env: l.Env, t: t, student: l.student, ref: l.ref}
 			test.lose(p)
 			over := l.Now().Add(6 * time.Second)
 			l.Await(func() bool { return l.Now().After(over) }, "the timer is due")
@@ -179,7 +179,7 @@ func TestDecisionsThatTheServerHasLost(t *testing.T) {
 			test.after(l)
 			l.end(test.outcome)
 			l.Await(func() bool {
-				return storagetest.One[int](l.House.House, `select count(*) from requests where state = 'open'`) == 0
+				return storagetest.One[int](l.Env.Env, `select count(*) from requests where state = 'open'`) == 0
 			}, "every decision is answered")
 			p.requireNoHelp()
 		})
@@ -194,11 +194,11 @@ func TestSenderRecallsWhatTheWorkflowHasLost(t *testing.T) {
 	deaf := l.without(t, "SignalWorkflowExecution")
 	l.WorkThrough(deaf, worker.Config{})
 	l.await(campus.StageReview)
-	p := &play{House: l.House, t: t, student: l.student, ref: l.ref}
+	p := &caseTest{Env: l.Env, t: t, student: l.student, ref: l.ref}
 	lost := p.loseApproval()
 	_, err := l.Casework.CloseDecision(t.Context(), lost.ID, []byte(`{"stage": "provisioning"}`))
 	require.NoError(t, err)
-	withdrawal, err := l.House.Decide(l.ref, campus.WithdrawUpdate, campus.Student(l.student.ID), campus.Said{}, struct{}{})
+	withdrawal, err := l.Env.Decide(l.ref, campus.WithdrawUpdate, campus.Student(l.student.ID), campus.Said{}, struct{}{})
 	require.NoError(t, err)
 	withdrawal, err = decisions.NewSender(l.Store, deaf, l.Log).Send(t.Context(), withdrawal)
 	require.NoError(t, err)
@@ -212,12 +212,12 @@ func TestSenderHasTheWorkflowCatchUp(t *testing.T) {
 	t.Parallel()
 	l := working(t, workflowtest.Good)
 	l.await(campus.StageReview)
-	p := &play{House: l.House, t: t, student: l.student, ref: l.ref}
+	p := &caseTest{Env: l.Env, t: t, student: l.student, ref: l.ref}
 	m := l.NextMove(l.ref, campus.StageReview, campus.WaitsForReviewer)
 	m.Name, m.Due, m.State = "remind:review", l.Case(l.ref).Due, p.stateNow()
 	_, err := l.Casework.Record(t.Context(), m)
 	require.NoError(t, err)
-	d, err := l.House.Decide(l.ref, campus.WithdrawUpdate, campus.Student(l.student.ID), campus.Said{}, struct{}{})
+	d, err := l.Env.Decide(l.ref, campus.WithdrawUpdate, campus.Student(l.student.ID), campus.Said{}, struct{}{})
 	require.NoError(t, err)
 	d, err = decisions.NewSender(l.Store, l.Client, l.Log).Send(t.Context(), d)
 	require.NoError(t, err)
@@ -233,7 +233,7 @@ func TestSenderHasTheWorkflowCatchUp(t *testing.T) {
 }
 
 // without is a client whose calls of Temporal by one method are lost.
-func (l *live) without(t *testing.T, method string) client.Client {
+func (l *engineTest) without(t *testing.T, method string) client.Client {
 	t.Helper()
 	lose := func(ctx context.Context, called string, in, out any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 		if strings.HasSuffix(called, "/"+method) {

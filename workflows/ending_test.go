@@ -14,7 +14,7 @@ import (
 
 // replaced is the case of a card that another one of the same human has replaced: its holder has graduated, and has
 // activated a card under another number, whose plastic is being made. Something is done just before that.
-func replaced(t *testing.T, before func(*live), with ...interceptor.WorkerInterceptor) *live {
+func replaced(t *testing.T, before func(*engineTest), with ...interceptor.WorkerInterceptor) *engineTest {
 	t.Helper()
 	l := working(t, workflowtest.Good, with...)
 	l.review(campus.Approve, "")
@@ -22,7 +22,7 @@ func replaced(t *testing.T, before func(*live), with ...interceptor.WorkerInterc
 	l.plastic()
 	plastic, card := l.ref, l.card()
 
-	next := &live{Engine: l.Engine, t: t, student: l.Student()}
+	next := &engineTest{Engine: l.Engine, t: t, student: l.Student()}
 	next.ref = l.Apply(next.student, workflowtest.Good)
 	next.review(campus.Approve, "")
 	next.await(campus.StageActivation)
@@ -41,7 +41,7 @@ func replaced(t *testing.T, before func(*live), with ...interceptor.WorkerInterc
 }
 
 // graduates has the holder graduate: their second number, with the same name and document, is the one that counts now.
-func (l *live) graduates(second workflowtest.Student) {
+func (l *engineTest) graduates(second workflowtest.Student) {
 	l.t.Helper()
 	l.Exec(`update people me set name = p.name, document_type = p.document_type, document_hash = p.document_hash
 		from people p where me.id = $1 and p.id = $2`, second.ID, l.student.ID)
@@ -51,7 +51,7 @@ func (l *live) graduates(second workflowtest.Student) {
 // D4: a card that was replaced is taken out of every system. One that is away parks, like any step, and keeps no other.
 func TestReplacedCardIsRevokedEverywhere(t *testing.T) {
 	t.Parallel()
-	l := replaced(t, func(l *live) { l.School.Fault("library", "outage") })
+	l := replaced(t, func(l *engineTest) { l.School.Fault("library", "outage") })
 	l.AwaitParked(l.ref, "revoke-library", 1)
 	services := func() []campus.Service {
 		left, err := l.Cards.CardServices(t.Context(), l.ref.ID)
@@ -66,7 +66,7 @@ func TestReplacedCardIsRevokedEverywhere(t *testing.T) {
 	l.end(campus.Completed)
 	require.Equal(t, 1, l.School.Effects("revoke"))
 	require.Equal(t, 1, l.School.Effects("close_account"))
-	other := storagetest.One[uuid.UUID](l.House.House, `select id from cards where state = 'active'`)
+	other := storagetest.One[uuid.UUID](l.Env.Env, `select id from cards where state = 'active'`)
 	left, err := l.Cards.CardServices(t.Context(), other)
 	require.NoError(t, err)
 	require.Len(t, left, 3, "the new card is as it was")
@@ -75,20 +75,20 @@ func TestReplacedCardIsRevokedEverywhere(t *testing.T) {
 // The plastic of a replaced card ends at whatever stage it is: nobody makes it again, and nobody is asked to fetch it.
 func TestPlasticEndsWithItsCard(t *testing.T) {
 	t.Parallel()
-	for stage, reach := range map[campus.Stage]func(*testing.T) *play{
-		campus.StageBatching: func(t *testing.T) *play { return newBatched(t, "") },
-		campus.StageProduction: func(t *testing.T) *play {
+	for stage, reach := range map[campus.Stage]func(*testing.T) *caseTest{
+		campus.StageBatching: func(t *testing.T) *caseTest { return newBatched(t, "") },
+		campus.StageProduction: func(t *testing.T) *caseTest {
 			p := newBatched(t, "")
 			p.batched()
 			return p
 		},
-		campus.StagePickup: func(t *testing.T) *play {
+		campus.StagePickup: func(t *testing.T) *caseTest {
 			p := newBatched(t, "")
 			p.batched()
 			p.report("delivered", 4)
 			return p
 		},
-		campus.StageReturned: func(t *testing.T) *play {
+		campus.StageReturned: func(t *testing.T) *caseTest {
 			p := newBatched(t, "")
 			p.batched()
 			p.report("delivered", 4)
@@ -111,7 +111,7 @@ func TestPlasticEndsWithItsCard(t *testing.T) {
 			p.do(func() { p.requireEnd(campus.Expired, campus.CardReplacedReason) })
 			p.run()
 			require.Contains(t, []campus.PlasticState{campus.PlasticCancelled, campus.PlasticReturned}, p.plastic().State)
-			require.Equal(t, 1, storagetest.One[int](p.House.House, `select count(*) from plastics`))
+			require.Equal(t, 1, storagetest.One[int](p.Env.Env, `select count(*) from plastics`))
 			require.Contains(t, p.Notices(p.ref), "notice.plastic_ended")
 		})
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 // live is a case on the real server, with people who act when it has come to them.
-type live struct {
+type engineTest struct {
 	*workflowtest.Engine
 	t       *testing.T
 	student workflowtest.Student
@@ -27,33 +27,33 @@ type live struct {
 }
 
 // newLive is an application on the real server, handed in with live frames that have a flaw. Nobody works yet.
-func newLive(t *testing.T, flaw workflowtest.Flaw) *live {
+func newLive(t *testing.T, flaw workflowtest.Flaw) *engineTest {
 	t.Helper()
 	return newLiveUnder(t, workflowtest.Quick, flaw)
 }
 
 // newLiveUnder is newLive under another policy.
-func newLiveUnder(t *testing.T, policy string, flaw workflowtest.Flaw) *live {
+func newLiveUnder(t *testing.T, policy string, flaw workflowtest.Flaw) *engineTest {
 	t.Helper()
 	e := workflowtest.New(t, policy).Engine()
 	e.School.Bureau(idle)
-	l := &live{Engine: e, t: t, student: e.Student()}
+	l := &engineTest{Engine: e, t: t, student: e.Student()}
 	l.ref = e.Apply(l.student, flaw)
 	return l
 }
 
 // applying is newLive of somebody whom the school has under some criteria.
-func applying(t *testing.T, criteria string, change ...func(*cards.NewApplication)) *live {
+func applying(t *testing.T, criteria string, change ...func(*cards.NewApplication)) *engineTest {
 	t.Helper()
 	e := workflowtest.New(t, workflowtest.Quick).Engine()
 	e.School.Bureau(idle)
-	l := &live{Engine: e, t: t, student: e.Applicant(criteria)}
+	l := &engineTest{Engine: e, t: t, student: e.Applicant(criteria)}
 	l.ref = e.Apply(l.student, workflowtest.Good, change...)
 	return l
 }
 
 // working is newLive with a worker.
-func working(t *testing.T, flaw workflowtest.Flaw, with ...interceptor.WorkerInterceptor) *live {
+func working(t *testing.T, flaw workflowtest.Flaw, with ...interceptor.WorkerInterceptor) *engineTest {
 	t.Helper()
 	l := newLive(t, flaw)
 	l.Work(worker.Config{Around: with})
@@ -61,7 +61,7 @@ func working(t *testing.T, flaw workflowtest.Flaw, with ...interceptor.WorkerInt
 }
 
 // workingUnder is working under another policy.
-func workingUnder(t *testing.T, policy string, with ...interceptor.WorkerInterceptor) *live {
+func workingUnder(t *testing.T, policy string, with ...interceptor.WorkerInterceptor) *engineTest {
 	t.Helper()
 	l := newLiveUnder(t, policy, workflowtest.Good)
 	l.Work(worker.Config{Around: with})
@@ -69,7 +69,7 @@ func workingUnder(t *testing.T, policy string, with ...interceptor.WorkerInterce
 }
 
 // current is the newest plastic of the case.
-func (l *live) current() production.Plastic {
+func (l *engineTest) current() production.Plastic {
 	l.t.Helper()
 	made, err := l.Production.CurrentPlastic(l.t.Context(), l.ref.ID)
 	require.NoError(l.t, err)
@@ -77,56 +77,56 @@ func (l *live) current() production.Plastic {
 }
 
 // work runs a worker until the returned function is called.
-func (l *live) work() (stop func()) {
+func (l *engineTest) work() (stop func()) {
 	l.t.Helper()
 	return l.Work(worker.Config{})
 }
 
 // application is the case before that of the plastic.
-func (l *live) application() campus.CaseRef {
+func (l *engineTest) application() campus.CaseRef {
 	l.t.Helper()
-	return campus.CaseRef{Kind: campus.ApplicationCase, ID: storagetest.One[uuid.UUID](l.House.House, `select id from applications`)}
+	return campus.CaseRef{Kind: campus.ApplicationCase, ID: storagetest.One[uuid.UUID](l.Env.Env, `select id from applications`)}
 }
 
 // await waits until the case has come to a stage.
-func (l *live) await(stage campus.Stage) {
+func (l *engineTest) await(stage campus.Stage) {
 	l.t.Helper()
 	l.AwaitStage(l.ref, stage)
 }
 
-func (l *live) send(update string, by campus.Actor, said campus.Said, payload any) {
+func (l *engineTest) send(update string, by campus.Actor, said campus.Said, payload any) {
 	l.t.Helper()
 	_, err := l.Send(l.ref, update, by, said, payload)
 	require.NoError(l.t, err, update)
 }
 
-func (l *live) byStudent(update string, payload any) {
+func (l *engineTest) byStudent(update string, payload any) {
 	l.t.Helper()
 	l.send(update, campus.Student(l.student.ID), campus.Said{}, payload)
 }
 
 // review decides as soon as there is something to review.
-func (l *live) review(action campus.ReviewAction, reason string) {
+func (l *engineTest) review(action campus.ReviewAction, reason string) {
 	l.t.Helper()
 	l.await(campus.StageReview)
 	l.send(campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(action), Reason: reason}, cards.ReviewNote{Note: "请补交"})
 }
 
 // verify is the card centre, to whom person and document agree.
-func (l *live) verify() {
+func (l *engineTest) verify() {
 	l.t.Helper()
 	l.await(campus.StageInPerson)
 	l.send(campus.VerifyUpdate, workflowtest.Staff("card centre"), campus.Said{Action: string(campus.Pass)}, struct{}{})
 }
 
-func (l *live) activate() {
+func (l *engineTest) activate() {
 	l.t.Helper()
 	l.await(campus.StageActivation)
 	l.byStudent(campus.ActivateUpdate, struct{}{})
 }
 
 // settle settles a step as soon as it is parked at the attempt, and answers the outcome.
-func (l *live) settle(operator string, action campus.Settlement, step string, attempt int) campus.Settled {
+func (l *engineTest) settle(operator string, action campus.Settlement, step string, attempt int) campus.Settled {
 	l.t.Helper()
 	l.AwaitParked(l.ref, step, attempt)
 	settled, err := l.Settle(l.ref, operator, action, step, attempt)
@@ -135,7 +135,7 @@ func (l *live) settle(operator string, action campus.Settlement, step string, at
 }
 
 // plastic goes on with the case of the plastic that the activation has begun, and waits until it is in production.
-func (l *live) plastic() {
+func (l *engineTest) plastic() {
 	l.t.Helper()
 	l.end(campus.Completed)
 	l.ref = l.PlasticCase(l.ref)
@@ -143,7 +143,7 @@ func (l *live) plastic() {
 }
 
 // queued goes on with the case of the plastic until it waits for a batch.
-func (l *live) queued() {
+func (l *engineTest) queued() {
 	l.t.Helper()
 	l.review(campus.Approve, "")
 	l.activate()
@@ -153,13 +153,13 @@ func (l *live) queued() {
 }
 
 // batch opens a batch of what waits.
-func (l *live) batch() campus.CaseRef {
+func (l *engineTest) batch() campus.CaseRef {
 	l.t.Helper()
-	return openNow(l.t, l.House)
+	return openNow(l.t, l.Env)
 }
 
 // report is a call-back of the bureau about the newest plastic.
-func (l *live) report(status string, sequence int) {
+func (l *engineTest) report(status string, sequence int) {
 	l.t.Helper()
 	made, err := l.Production.CurrentPlastic(l.t.Context(), l.ref.ID)
 	require.NoError(l.t, err)
@@ -172,7 +172,7 @@ func (l *live) report(status string, sequence int) {
 }
 
 // pickUp is the holder at the kiosk.
-func (l *live) pickUp() {
+func (l *engineTest) pickUp() {
 	l.t.Helper()
 	l.await(campus.StagePickup)
 	made, err := l.Production.CurrentPlastic(l.t.Context(), l.ref.ID)
@@ -186,7 +186,7 @@ func (l *live) pickUp() {
 }
 
 // end requires that the case and its workflow end well, in this way.
-func (l *live) end(outcome campus.Outcome) {
+func (l *engineTest) end(outcome campus.Outcome) {
 	l.t.Helper()
 	l.await(campus.StageDone)
 	require.NoError(l.t, l.Ended(l.ref))

@@ -30,7 +30,7 @@ production: {schedule: "", urgent_before: 0s}
 
 // forgery is a case whose workflow is told of decisions that nobody has made.
 type forgery struct {
-	*live
+	*engineTest
 	other  campus.CaseRef // that waits at a review all the time
 	forged *forgedUpdates
 }
@@ -77,7 +77,7 @@ func (f *forgery) forge(update string, by campus.Actor, said campus.Said) {
 			f.tell(what, d)
 			continue
 		}
-		kept, err := f.House.Decide(f.ref, update, by, said, cards.ReviewNote{})
+		kept, err := f.Env.Decide(f.ref, update, by, said, cards.ReviewNote{})
 		require.NoError(f.t, err)
 		f.Exec(`update requests set resend_at = $2 where id = $1`, kept.ID, f.Now().Add(time.Hour))
 		if what == "the id of another case's" {
@@ -93,7 +93,7 @@ func (f *forgery) forge(update string, by campus.Actor, said campus.Said) {
 
 func (f *forgery) version() int64 {
 	f.t.Helper()
-	return storagetest.One[int64](f.House.House, `select version from cases where id = $1`, f.ref.ID)
+	return storagetest.One[int64](f.Env.Env, `select version from cases where id = $1`, f.ref.ID)
 }
 
 // tell sends a forged decision through Temporal itself, and requires that it is refused and changes nothing.
@@ -130,7 +130,7 @@ func (f *forgery) quiet() string {
 	f.t.Helper()
 	var facts string
 	f.Await(func() bool {
-		left := storagetest.One[int](f.House.House, `select (select count(*) from outbox) + (select count(*) from file_deletions) +
+		left := storagetest.One[int](f.Env.Env, `select (select count(*) from outbox) + (select count(*) from file_deletions) +
 			(select count(*) from notices where done_at is null)`)
 		before := facts
 		facts = f.Facts()
@@ -150,7 +150,7 @@ func forgingOn(t *testing.T, e *workflowtest.Engine, all *forgedUpdates, flaw wo
 ) *forgery {
 	t.Helper()
 	e.School.Bureau(idle)
-	f := &forgery{live: &live{Engine: e, t: t, student: who(e)}, forged: all}
+	f := &forgery{engineTest: &engineTest{Engine: e, t: t, student: who(e)}, forged: all}
 	f.other = e.Apply(e.Student(), workflowtest.Good)
 	f.ref = e.Apply(f.student, flaw, change...)
 	f.work()
@@ -300,7 +300,7 @@ func forgedPackage(t *testing.T, all *forgedUpdates) {
 func forgedEnding(t *testing.T, all *forgedUpdates) {
 	f := forging(t, all, workflowtest.Good)
 	f.queued()
-	next := &live{Engine: f.Engine, t: t, student: f.Student()}
+	next := &engineTest{Engine: f.Engine, t: t, student: f.Student()}
 	next.ref = f.Apply(next.student, workflowtest.Good)
 	next.review(campus.Approve, "")
 	next.await(campus.StageActivation)
@@ -313,8 +313,8 @@ func forgedEnding(t *testing.T, all *forgedUpdates) {
 func forgedCampaign(t *testing.T, all *forgedUpdates) {
 	f := forging(t, all, workflowtest.Good)
 	f.await(campus.StageReview)
-	admitted(f.House, 1)
-	f.ref = openedCampaign(t, f.House, 2, 7)
+	admitted(f.Env, 1)
+	f.ref = openedCampaign(t, f.Env, 2, 7)
 	operator := workflowtest.Staff("operator")
 	f.await(campus.StageScheduled)
 	f.forge(campus.PauseUpdate, operator, campus.Said{})

@@ -55,7 +55,7 @@ func losesAnswers() interceptor.WorkerInterceptor {
 }
 
 // effects is what the school has done, by operation, when nothing more is under way.
-func (l *live) effects() map[string]int {
+func (l *engineTest) effects() map[string]int {
 	l.t.Helper()
 	if l.ref.Kind == campus.ApplicationCase && l.Case(l.ref).Outcome == campus.Completed {
 		l.AwaitStage(l.PlasticCase(l.ref), campus.StageProduction)
@@ -71,7 +71,7 @@ func (l *live) effects() map[string]int {
 }
 
 // twice does everything twice and refuses to go on when the second time has changed a fact.
-func twice(h *workflowtest.House) interceptor.WorkerInterceptor {
+func twice(h *workflowtest.Env) interceptor.WorkerInterceptor {
 	return &around{do: func(ctx context.Context, run func() (any, error)) (any, error) {
 		result, err := run()
 		if err != nil {
@@ -90,7 +90,7 @@ func TestEveryStepMayBeDeliveredTwice(t *testing.T) {
 	t.Parallel()
 	p := newApplication(t, "production: {batches: false}", workflowtest.TooDark)
 	p.School.Bureau(workflowtest.Fields{"silent": true, "spoil_next": 1})
-	p.env = p.newEnv(twice(p.House))
+	p.env = p.newEnv(twice(p.Env))
 	p.tryLiveness(workflowtest.Good)
 	p.review(campus.AskMore, "certificate_unreadable")
 	p.bringCertificate(p.student.Certificate)
@@ -101,8 +101,8 @@ func TestEveryStepMayBeDeliveredTwice(t *testing.T) {
 	require.Equal(t, 2, p.School.Effects("liveness_check"))
 	require.Equal(t, 1, p.School.Effects("grant"))
 
-	plastic := stage(t, p.House, p.student, p.PlasticCase(p.ref))
-	plastic.env = plastic.newEnv(twice(p.House))
+	plastic := stage(t, p.Env, p.student, p.PlasticCase(p.ref))
+	plastic.env = plastic.newEnv(twice(p.Env))
 	plastic.bureauHas("spoilt")
 	plastic.after(plastic.Policy().Plastic.Poll.Std()).bureauHas("delivered")
 	plastic.run()
@@ -110,7 +110,7 @@ func TestEveryStepMayBeDeliveredTwice(t *testing.T) {
 	require.Equal(t, 2, p.School.Effects("order"))
 
 	again := newApplication(t, "identity: {liveness_tries: 1}", workflowtest.TooDark)
-	again.env = again.newEnv(twice(again.House))
+	again.env = again.newEnv(twice(again.Env))
 	again.verify(campus.Pass)
 	again.review(campus.Reject, "document_unreadable")
 	again.run()
@@ -179,14 +179,14 @@ func TestOfManyWhoDecideAtOnceOneDoes(t *testing.T) {
 		require.Contains(t, []string{"decision_pending", campus.WrongStage}, campus.ReasonOf(err))
 	}
 	require.Equal(t, 1, yes)
-	require.Equal(t, 1, storagetest.One[int](l.House.House, `select count(*) from moves where decision is not null`))
+	require.Equal(t, 1, storagetest.One[int](l.Env.Env, `select count(*) from moves where decision is not null`))
 }
 
 func TestDecisionSentTwiceIsTakenOnceAndAnsweredAlike(t *testing.T) {
 	t.Parallel()
 	l := working(t, workflowtest.Good)
 	l.await(campus.StageReview)
-	d, err := l.House.Decide(l.ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.Approve)}, cards.ReviewNote{})
+	d, err := l.Env.Decide(l.ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.Approve)}, cards.ReviewNote{})
 	require.NoError(t, err)
 	answers, failures := make([]casework.Decision, 4), make([]error, 4)
 	var together sync.WaitGroup
@@ -200,7 +200,7 @@ func TestDecisionSentTwiceIsTakenOnceAndAnsweredAlike(t *testing.T) {
 		require.JSONEq(t, `{"stage": "provisioning"}`, string(answers[i].Answer))
 	}
 	l.await(campus.StageActivation)
-	require.Equal(t, 1, storagetest.One[int](l.House.House, `select count(*) from events where kind = 'approved'`))
+	require.Equal(t, 1, storagetest.One[int](l.Env.Env, `select count(*) from events where kind = 'approved'`))
 	require.Len(t, l.CardStates(l.student), 1)
 }
 
@@ -254,7 +254,7 @@ func TestLongCaseContinuesAsNewOnTheRealServer(t *testing.T) {
 	l.end(campus.Completed)
 }
 
-func (l *live) runID() string {
+func (l *engineTest) runID() string {
 	l.t.Helper()
 	found, err := l.Client.DescribeWorkflowExecution(l.t.Context(), l.ref.WorkflowID(), "")
 	require.NoError(l.t, err)

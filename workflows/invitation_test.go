@@ -18,7 +18,7 @@ import (
 )
 
 // admitted has the school's next student, and n-1 like them, on the admission list.
-func admitted(h *workflowtest.House, n int) workflowtest.Student {
+func admitted(h *workflowtest.Env, n int) workflowtest.Student {
 	s := h.Student()
 	h.Exec(`update people set status = 'admitted' where id = $1`, s.ID)
 	h.Exec(`insert into people (id, university, number, name, document_type, document, document_hash, phone, email, language,
@@ -30,7 +30,7 @@ func admitted(h *workflowtest.House, n int) workflowtest.Student {
 }
 
 // openedCampaign opens a campaign among the freshmen for so many days from a day on, counted from today.
-func openedCampaign(t *testing.T, h *workflowtest.House, from, days int) campus.CaseRef {
+func openedCampaign(t *testing.T, h *workflowtest.Env, from, days int) campus.CaseRef {
 	t.Helper()
 	who := campus.StaffMember{ID: uuid.MustParse(workflowtest.Staff("operator").ID), University: storagetest.University}
 	first := campus.DateOf(h.Clock.Now()).AddDays(from)
@@ -46,7 +46,7 @@ func openedCampaign(t *testing.T, h *workflowtest.House, from, days int) campus.
 const twos = "invitations: {wave: 2, pause: 1h}"
 
 // newCampaign is a campaign among n freshmen that has not begun. It is ten o'clock in the morning.
-func newCampaign(t *testing.T, policy string, n, from, days int) *play {
+func newCampaign(t *testing.T, policy string, n, from, days int) *caseTest {
 	t.Helper()
 	h := workflowtest.New(t, policy)
 	student := admitted(h, n)
@@ -54,7 +54,7 @@ func newCampaign(t *testing.T, policy string, n, from, days int) *play {
 }
 
 // campaign is a case whose steps read the clock of the workflow: what they write is looked at days later.
-func campaign(t *testing.T, h *workflowtest.House, student workflowtest.Student, ref campus.CaseRef) *play {
+func campaign(t *testing.T, h *workflowtest.Env, student workflowtest.Student, ref campus.CaseRef) *caseTest {
 	t.Helper()
 	p := stage(t, h, student, ref)
 	p.input.Campus = ""
@@ -63,19 +63,19 @@ func campaign(t *testing.T, h *workflowtest.House, student workflowtest.Student,
 }
 
 // onTime has the house's clock show the workflow's time in every step.
-func (p *play) onTime() *around {
+func (p *caseTest) onTime() *around {
 	return &around{do: func(_ context.Context, run func() (any, error)) (any, error) {
 		p.Clock.Advance(p.env.Now().Sub(p.Clock.Now()))
 		return run()
 	}}
 }
 
-func (p *play) steer(update string) *reply {
+func (p *caseTest) steer(update string) *reply {
 	return p.decide(update, workflowtest.Staff("operator"), campus.Said{}, nothing)
 }
 
 // sent are the times of the waves of a kind in Shanghai and their sizes, as "17 10:00 2".
-func (p *play) sent(kind campus.WaveKind) string {
+func (p *caseTest) sent(kind campus.WaveKind) string {
 	p.t.Helper()
 	waves, err := p.Outreach.CampaignWaves(p.t.Context(), p.ref.ID)
 	require.NoError(p.t, err)
@@ -89,33 +89,33 @@ func (p *play) sent(kind campus.WaveKind) string {
 }
 
 // requireCampaignEnd requires how a campaign has ended, that nobody was told twice, and what its last event says.
-func (p *play) requireCampaignEnd(outcome campus.Outcome, reason, invited, reminded string) {
+func (p *caseTest) requireCampaignEnd(outcome campus.Outcome, reason, invited, reminded string) {
 	p.t.Helper()
 	c := p.Case(p.ref)
 	require.Equal(p.t, []any{outcome, reason, campus.StageDone, campus.WaitsForNobody}, []any{c.Outcome, c.Reason, c.Stage, c.WaitsFor})
 	require.Empty(p.t, p.OpenItems(p.ref))
-	require.Zero(p.t, storagetest.One[int](p.House.House, `select count(*) from
+	require.Zero(p.t, storagetest.One[int](p.Env.Env, `select count(*) from
 		(select 1 from notices where case_id = $1 group by person_id, template having count(*) > 1) twice`, p.ref.ID))
-	said := storagetest.One[map[string]string](p.House.House, `select data from events where case_id = $1 order by id desc limit 1`, p.ref.ID)
+	said := storagetest.One[map[string]string](p.Env.Env, `select data from events where case_id = $1 order by id desc limit 1`, p.ref.ID)
 	require.Equal(p.t, []string{invited, reminded}, []string{said["invited"], said["reminded"]})
-	require.Equal(p.t, 1, storagetest.One[int](p.House.House, `select count(*) from campaigns where id = $1 and closed_at is not null`, p.ref.ID))
+	require.Equal(p.t, 1, storagetest.One[int](p.Env.Env, `select count(*) from campaigns where id = $1 and closed_at is not null`, p.ref.ID))
 }
 
 // wrote counts the notices of a template that the campaign has queued.
-func (p *play) wrote(template string) int {
+func (p *caseTest) wrote(template string) int {
 	p.t.Helper()
 	return strings.Count(joined(p.Notices(p.ref))+" ", template+" ")
 }
 
 // answers has so many of the invited hand in an application.
-func (p *play) answers(n int) {
+func (p *caseTest) answers(n int) {
 	p.Exec(`insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
 		select gen_random_uuid(), 'application', 'lcu', 'east', person_id, 'review', 'reviewer', $2, '1', $2
 		from invitations where campaign_id = $3 order by person_id limit $1`, n, p.Clock.Now(), p.ref.ID)
 }
 
 // queue puts so many applications of nobody into the line of the university.
-func (p *play) queue(n int) {
+func (p *caseTest) queue(n int) {
 	p.Exec(`with c as (insert into cases (id, kind, university, campus, stage, waits_for, since, policy_version, opened_at)
 			select gen_random_uuid(), 'application', 'lcu', 'east', 'queued', 'engine', now(), '1', now() from generate_series(1, $1::int) returning id, university)
 		insert into line (case_id, university, place, input) select id, university, now(), '{}' from c`, n)
@@ -151,7 +151,7 @@ func TestCampaignKeepsItsHoursAndItsDays(t *testing.T) {
 	require.Equal(t, "17 10:00 1, 17 16:00 1, 18 08:00 1, 18 14:00 1", p.sent(campus.InvitationWave))
 	require.Equal(t, "20 10:00 1, 20 16:00 1, 21 08:00 1, 21 14:00 1", p.sent(campus.ReminderWave))
 	p.requireCampaignEnd(campus.Completed, "", "4", "4")
-	require.Equal(t, "period_over", storagetest.One[string](p.House.House, `select data->>'reason' from events where kind = 'inviting_ended'`))
+	require.Equal(t, "period_over", storagetest.One[string](p.Env.Env, `select data->>'reason' from events where kind = 'inviting_ended'`))
 }
 
 // Reminders wait for the line as well, and after the last day there are none.
@@ -246,7 +246,7 @@ func TestCampaignIsPausedAndResumed(t *testing.T) {
 	require.Equal(t, []string{"17 10:00 2", "19 10:10 2", "19 11:10 1"}, strings.Split(p.sent(campus.InvitationWave), ", "))
 	p.requireCampaignEnd(campus.Completed, "", "5", "5")
 	require.Contains(t, p.story(), "wave_sent campaign_paused campaign_resumed wave_sent")
-	require.Equal(t, 2, storagetest.One[int](p.House.House, `select count(*) from audit where action in ('case.campaign_paused', 'case.campaign_resumed')`))
+	require.Equal(t, 2, storagetest.One[int](p.Env.Env, `select count(*) from audit where action in ('case.campaign_paused', 'case.campaign_resumed')`))
 }
 
 func TestPauseBeforeTheFirstDayAndAmongReminders(t *testing.T) {
@@ -273,10 +273,10 @@ func TestCampaignThatIsLeftPaused(t *testing.T) {
 
 func TestCampaignIsCancelled(t *testing.T) {
 	t.Parallel()
-	for name, before := range map[string]func(p *play){
-		"while it invites":           func(*play) {},
-		"while it is paused":         func(p *play) { p.steer(campus.PauseUpdate) },
-		"while the wave has to wait": func(p *play) { p.queue(9); p.after(time.Hour) },
+	for name, before := range map[string]func(p *caseTest){
+		"while it invites":           func(*caseTest) {},
+		"while it is paused":         func(p *caseTest) { p.steer(campus.PauseUpdate) },
+		"while the wave has to wait": func(p *caseTest) { p.queue(9); p.after(time.Hour) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -286,9 +286,9 @@ func TestCampaignIsCancelled(t *testing.T) {
 			cancelled := p.steer(campus.CancelUpdate)
 			p.run()
 			require.Equal(t, campus.Decided{Stage: campus.StageDone, Outcome: campus.Withdrawn}, cancelled.result)
-			invited := storagetest.One[string](p.House.House, `select count(*)::text from invitations`)
+			invited := storagetest.One[string](p.Env.Env, `select count(*)::text from invitations`)
 			p.requireCampaignEnd(campus.Withdrawn, "campaign_cancelled", invited, "0")
-			open, err := p.Outreach.OpenInvitation(t.Context(), storagetest.One[uuid.UUID](p.House.House, `select id from people limit 1`))
+			open, err := p.Outreach.OpenInvitation(t.Context(), storagetest.One[uuid.UUID](p.Env.Env, `select id from people limit 1`))
 			require.NoError(t, err)
 			require.Nil(t, open)
 		})
@@ -316,7 +316,7 @@ func TestCampaignThatContinuesAsNewKeepsItsPlace(t *testing.T) {
 	p.env.SetContinueAsNewSuggested(true)
 	next := p.continued()
 	require.Equal(t, campus.StageInviting, next.Progress.Stage)
-	again := campaign(t, p.House, p.student, p.ref)
+	again := campaign(t, p.Env, p.student, p.ref)
 	again.input = next
 	again.steer(campus.PauseUpdate)
 	again.env.SetContinueAsNewSuggested(false)
@@ -329,7 +329,7 @@ func TestCampaignThatContinuesAsNewKeepsItsPlace(t *testing.T) {
 func TestEveryStepOfACampaignMayBeDeliveredTwice(t *testing.T) {
 	t.Parallel()
 	p := newCampaign(t, twos, 5, 0, 14)
-	p.env = p.newEnv(p.onTime(), twice(p.House))
+	p.env = p.newEnv(p.onTime(), twice(p.Env))
 	p.steer(campus.PauseUpdate)
 	p.steer(campus.ResumeUpdate)
 	p.run()
@@ -337,11 +337,11 @@ func TestEveryStepOfACampaignMayBeDeliveredTwice(t *testing.T) {
 }
 
 // inviting is a campaign among three freshmen on the real server, at any hour, with a worker.
-func inviting(t *testing.T, numbers string, with ...interceptor.WorkerInterceptor) *live {
+func inviting(t *testing.T, numbers string, with ...interceptor.WorkerInterceptor) *engineTest {
 	t.Helper()
 	e := workflowtest.New(t, workflowtest.Quick+"invitations: {hours: {from: 0, until: 24}, "+numbers+"}\n").Engine()
-	l := &live{Engine: e, t: t, student: admitted(e.House, 3)}
-	l.ref = openedCampaign(t, e.House, 0, 14)
+	l := &engineTest{Engine: e, t: t, student: admitted(e.Env, 3)}
+	l.ref = openedCampaign(t, e.Env, 0, 14)
 	e.Work(worker.Config{Around: with})
 	return l
 }

@@ -13,7 +13,7 @@ import (
 
 // killing is a case whose worker is killed at every stage, in the middle of what it does.
 type killing struct {
-	*live
+	*engineTest
 	worker *workflowtest.Process
 }
 
@@ -31,7 +31,7 @@ func (k *killing) during(system, operation string, next func()) {
 
 func TestWorkerKilledAtEveryStage(t *testing.T) {
 	t.Parallel()
-	k := &killing{live: newLiveUnder(t, workflowtest.Patient, workflowtest.Good)}
+	k := &killing{engineTest: newLiveUnder(t, workflowtest.Patient, workflowtest.Good)}
 	k.during("carrier", "verification", func() { k.worker = k.Process() })
 	k.await(campus.StageReview)
 	k.during("library", "open_patron", func() { k.review(campus.Approve, "") })
@@ -59,7 +59,7 @@ func TestWorkerKilledAtEveryStage(t *testing.T) {
 // for the try, and not when it was the last one. The call is made again under its key, and acts once.
 func TestWorkerKilledInARetry(t *testing.T) {
 	t.Parallel()
-	k := &killing{live: newLiveUnder(t, workflowtest.Quick, workflowtest.Good)}
+	k := &killing{engineTest: newLiveUnder(t, workflowtest.Quick, workflowtest.Good)}
 	k.worker = k.Process()
 	k.await(campus.StageReview)
 	k.School.Fault("library", "outage")
@@ -69,7 +69,7 @@ func TestWorkerKilledInARetry(t *testing.T) {
 	by := workflowtest.Staff("operator")
 	k.during("library", "open_patron", func() { // the worker sends it
 		var err error
-		retry, err = k.House.Decide(k.ref, campus.SettleStepUpdate, by,
+		retry, err = k.Env.Decide(k.ref, campus.SettleStepUpdate, by,
 			campus.Said{Action: string(campus.RetryStep), Step: "grant-library", Attempt: 1}, struct{}{})
 		require.NoError(t, err)
 	})
@@ -91,7 +91,7 @@ func TestWorkerKilledInARetry(t *testing.T) {
 
 func TestWorkerKilledInTheLastTry(t *testing.T) {
 	t.Parallel()
-	k := &killing{live: newLiveUnder(t, "steps: {tries: 1, backoff: 50ms, call: 5s}", workflowtest.Good)}
+	k := &killing{engineTest: newLiveUnder(t, "steps: {tries: 1, backoff: 50ms, call: 5s}", workflowtest.Good)}
 	k.during("carrier", "verification", func() { k.worker = k.Process() })
 	k.await(campus.StageReview)
 	require.NotContains(t, k.Events(k.ref), "step_parked")

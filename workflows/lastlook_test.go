@@ -11,7 +11,7 @@ import (
 )
 
 // awayAtTheEnd is a case whose wait ends while Academic Affairs is out of order: the last look parks.
-func (p *play) awayAtTheEnd(end time.Duration, stage campus.Stage, step string) {
+func (p *caseTest) awayAtTheEnd(end time.Duration, stage campus.Stage, step string) {
 	p.do(func() { p.School.Fault("academic", "outage") })
 	p.at = end + time.Hour
 	p.do(func() {
@@ -23,7 +23,7 @@ func (p *play) awayAtTheEnd(end time.Duration, stage campus.Stage, step string) 
 }
 
 // answered has the last look made again, now that Academic Affairs answers.
-func (p *play) answered(step string, change func()) {
+func (p *caseTest) answered(step string, change func()) {
 	p.do(func() {
 		p.School.Fault("academic", "none")
 		change()
@@ -35,7 +35,7 @@ func (p *play) answered(step string, change func()) {
 func TestPhotoWaitThatEndsInAnOutage(t *testing.T) {
 	t.Parallel()
 	const step = "last-look-photo"
-	parked := func(t *testing.T) *play {
+	parked := func(t *testing.T) *caseTest {
 		p := stalePhoto(t)
 		p.awayAtTheEnd(30*day+pause, campus.StagePhoto, step)
 		return p
@@ -97,7 +97,7 @@ func TestEnrolmentThatEndsInAnOutage(t *testing.T) {
 	t.Parallel()
 	const step = "last-look-enrolment"
 	begin := campus.Date{Year: 2027, Month: time.September, Day: 1}.Start()
-	parked := func(t *testing.T) *play {
+	parked := func(t *testing.T) *caseTest {
 		p := applicant(t, "kind=admitted&category=mainland")
 		p.review(campus.Approve, "")
 		p.do(func() { require.Equal(t, campus.StageEnrolment, p.Case(p.ref).Stage) })
@@ -105,7 +105,7 @@ func TestEnrolmentThatEndsInAnOutage(t *testing.T) {
 		p.do(func() { require.Equal(t, []campus.CardState{campus.CardPending}, p.CardStates(p.student)) })
 		return p
 	}
-	enrols := func(p *play) func() {
+	enrols := func(p *caseTest) func() {
 		return func() { p.School.Change(p.student, workflowtest.Fields{"status": "registered"}) }
 	}
 	t.Run("and they have enrolled", func(t *testing.T) {

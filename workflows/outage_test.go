@@ -47,7 +47,7 @@ func TestNothingParksWhileTheFileStoreIsAway(t *testing.T) {
 }
 
 // outlasts waits until an outage of ours has ended tries of a step for longer than its budget, and nothing is parked.
-func (l *live) outlasts(step string) {
+func (l *engineTest) outlasts(step string) {
 	l.t.Helper()
 	l.Await(func() bool {
 		tries := l.Tries(l.ref, step)
@@ -85,7 +85,7 @@ func TestNothingParksWhilePostgresIsAway(t *testing.T) {
 }
 
 // looks are how often the workflow has waited for our own parts.
-func (l *live) looks() (n int) {
+func (l *engineTest) looks() (n int) {
 	l.t.Helper()
 	for _, event := range l.History(l.ref).GetEvents() {
 		if strings.Contains(string(event.GetUserMetadata().GetSummary().GetData()), "our own parts") {
@@ -129,7 +129,7 @@ func TestAnOutageTakesNoTries(t *testing.T) {
 }
 
 // failedChecks are the tries of the liveness check that the face service has failed.
-func (l *live) failedChecks() (n int) {
+func (l *engineTest) failedChecks() (n int) {
 	l.t.Helper()
 	for _, try := range l.Tries(l.ref, "liveness") {
 		if try.Outcome == campus.AttemptFailed {

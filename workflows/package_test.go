@@ -21,7 +21,7 @@ var (
 
 // choosing is the case of a package that was chosen with an application, whose card is active and whose plastic is being
 // made.
-func choosing(t *testing.T, chosen campus.ChosenPackage, with ...interceptor.WorkerInterceptor) *live {
+func choosing(t *testing.T, chosen campus.ChosenPackage, with ...interceptor.WorkerInterceptor) *engineTest {
 	t.Helper()
 	l := applying(t, "kind=plain&category=mainland", func(a *cards.NewApplication) { a.Packages = []campus.ChosenPackage{chosen} })
 	l.Work(worker.Config{Around: with})
@@ -32,12 +32,12 @@ func choosing(t *testing.T, chosen campus.ChosenPackage, with ...interceptor.Wor
 	return l
 }
 
-func (l *live) packageCase(p cards.Package) campus.CaseRef {
+func (l *engineTest) packageCase(p cards.Package) campus.CaseRef {
 	return campus.CaseRef{Kind: campus.PackageCase, ID: p.CaseID}
 }
 
 // held are the packages of the student by code.
-func (l *live) held() map[string]cards.Package {
+func (l *engineTest) held() map[string]cards.Package {
 	l.t.Helper()
 	packages, err := l.Cards.PersonPackages(l.t.Context(), l.student.ID)
 	require.NoError(l.t, err)
@@ -48,15 +48,15 @@ func (l *live) held() map[string]cards.Package {
 	return held
 }
 
-func (l *live) card() cards.Card {
+func (l *engineTest) card() cards.Card {
 	l.t.Helper()
-	card, err := l.Cards.Card(l.t.Context(), storagetest.One[uuid.UUID](l.House.House, `select id from cards where person_id = $1`, l.student.ID))
+	card, err := l.Cards.Card(l.t.Context(), storagetest.One[uuid.UUID](l.Env.Env, `select id from cards where person_id = $1`, l.student.ID))
 	require.NoError(l.t, err)
 	return card
 }
 
 // asksFor goes on with the case of a package that the student asks for.
-func (l *live) asksFor(chosen campus.ChosenPackage) {
+func (l *engineTest) asksFor(chosen campus.ChosenPackage) {
 	l.t.Helper()
 	p, err := l.Cards.RequestPackage(l.t.Context(), storagetest.Request(campus.Student(l.student.ID)), cards.NewPackage{
 		Person: l.student.ID, Card: l.card().ID, Chosen: chosen, PolicyVersion: l.Policies.Version(),
@@ -66,7 +66,7 @@ func (l *live) asksFor(chosen campus.ChosenPackage) {
 }
 
 // givesBack goes on with the case of a package that the student gives back.
-func (l *live) givesBack(held campus.ChosenPackage) {
+func (l *engineTest) givesBack(held campus.ChosenPackage) {
 	l.t.Helper()
 	p, err := l.Cards.WithdrawPackage(l.t.Context(), storagetest.Request(campus.Student(l.student.ID)), l.student.ID, l.card().ID, held.Code,
 		l.Policies.Version())

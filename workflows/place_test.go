@@ -11,7 +11,7 @@ import (
 )
 
 // place is where the workflow of the case says that it stands.
-func (l *live) place() campus.Place {
+func (l *engineTest) place() campus.Place {
 	l.t.Helper()
 	answer, err := l.Client.QueryWorkflow(l.t.Context(), l.ref.WorkflowID(), "", campus.PlaceQuery)
 	require.NoError(l.t, err)
@@ -21,10 +21,10 @@ func (l *live) place() campus.Place {
 }
 
 // knowsItsPlace requires that the workflow says what the tables say.
-func (l *live) knowsItsPlace() {
+func (l *engineTest) knowsItsPlace() {
 	l.t.Helper()
 	c := l.Case(l.ref)
-	version := storagetest.One[int64](l.House.House, `select version from cases where id = $1`, l.ref.ID)
+	version := storagetest.One[int64](l.Env.Env, `select version from cases where id = $1`, l.ref.ID)
 	require.Equal(l.t, campus.Place{Stage: c.Stage, Version: version, Outcome: c.Outcome}, l.place())
 }
 

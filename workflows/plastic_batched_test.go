@@ -15,20 +15,20 @@ import (
 )
 
 // newBatched is the case of a plastic that goes to the bureau with others.
-func newBatched(t *testing.T, policy string) *play {
+func newBatched(t *testing.T, policy string) *caseTest {
 	t.Helper()
 	before := newApplication(t, policy, workflowtest.Good)
 	before.School.Bureau(idle)
 	before.review(campus.Approve, "")
 	before.activate()
 	before.run()
-	return stage(t, before.House, before.student, before.PlasticCase(before.ref))
+	return stage(t, before.Env, before.student, before.PlasticCase(before.ref))
 }
 
 // batched has a batch take what waits to the bureau, which says so of each card.
-func (p *play) batched(answers ...func(*production.EntryAnswer)) {
+func (p *caseTest) batched(answers ...func(*production.EntryAnswer)) {
 	p.do(func() {
-		b := openNow(p.t, p.House)
+		b := openNow(p.t, p.Env)
 		require.NoError(p.t, p.Production.NoteBatchOrder(p.t.Context(), b.ID, "key of "+b.ID.String()))
 		made := p.plastic()
 		answer := production.EntryAnswer{Plastic: made.ID, OrderID: "bo-" + made.ID.String() + "-" + b.ID.String()}
@@ -43,7 +43,7 @@ func (p *play) batched(answers ...func(*production.EntryAnswer)) {
 func rejected(a *production.EntryAnswer) { a.OrderID, a.Rejected, a.Reason = "", true, "not_printable" }
 
 // stands requires where the case stands.
-func (p *play) stands(stage campus.Stage, waits campus.Party) {
+func (p *caseTest) stands(stage campus.Stage, waits campus.Party) {
 	p.do(func() {
 		c := p.Case(p.ref)
 		require.Equal(p.t, []any{stage, waits}, []any{c.Stage, c.WaitsFor})
@@ -52,7 +52,7 @@ func (p *play) stands(stage campus.Stage, waits campus.Party) {
 }
 
 // sendAgain is the student's wish to have the card at a kiosk after all.
-func (p *play) sendAgain(kiosk string) *reply {
+func (p *caseTest) sendAgain(kiosk string) *reply {
 	return p.decide(campus.ResendUpdate, campus.Student(p.student.ID), campus.Said{}, func() any { return production.Resend{Kiosk: kiosk} })
 }
 
@@ -79,7 +79,7 @@ func TestEnoughCardsOpenABatch(t *testing.T) {
 	t.Parallel()
 	p := newBatched(t, "production: {batch_at: 1, urgent_before: 0s}")
 	p.do(func() {
-		require.Equal(t, 1, storagetest.One[int](p.House.House, `select count(*) from batches where reason = 'size'`))
+		require.Equal(t, 1, storagetest.One[int](p.Env.Env, `select count(*) from batches where reason = 'size'`))
 		require.NotNil(t, p.plastic().BatchID)
 		p.Exec(`update plastics set state = 'cancelled'`)
 		p.env.SignalWorkflow(campus.FactsChanged, nil)
@@ -93,7 +93,7 @@ func TestPromiseThatNearsOpensABatch(t *testing.T) {
 	t.Parallel()
 	p := newBatched(t, "")
 	urgent := func() int {
-		return storagetest.One[int](p.House.House, `select count(*) from batches where reason = 'urgent'`)
+		return storagetest.One[int](p.Env.Env, `select count(*) from batches where reason = 'urgent'`)
 	}
 	p.after(48*time.Hour - 2*time.Hour).do(func() { require.Zero(t, urgent(), "there is time") })
 	p.after(4 * time.Hour).do(func() {
@@ -127,7 +127,7 @@ func TestPlasticLostOnTheWayIsMadeAgain(t *testing.T) {
 	p.pickUp()
 	p.run()
 	p.requireEnd(campus.Completed, "")
-	require.Equal(t, []string{"lost", "damaged", "picked_up"}, storagetest.One[[]string](p.House.House,
+	require.Equal(t, []string{"lost", "damaged", "picked_up"}, storagetest.One[[]string](p.Env.Env,
 		`select array_agg(state order by seq) from plastics where case_id = $1`, p.ref.ID))
 	require.Equal(t, "plastic_begun plastic_queued plastic_ordered plastic_lost plastic_ordered plastic_damaged plastic_ordered plastic_ready picked_up",
 		p.story())
@@ -171,7 +171,7 @@ func TestPlasticTheBureauWouldNotMakeWaitsForStaff(t *testing.T) {
 	p.settle("second", campus.AbortSteps, "order-2", 1)
 	p.run()
 	p.requireEnd(campus.Aborted, "order_given_up")
-	require.Equal(t, []string{"spoilt", "spoilt"}, storagetest.One[[]string](p.House.House,
+	require.Equal(t, []string{"spoilt", "spoilt"}, storagetest.One[[]string](p.Env.Env,
 		`select array_agg(state order by seq) from plastics where case_id = $1`, p.ref.ID))
 }
 
@@ -264,7 +264,7 @@ func TestBatchedPlasticThatContinuesAsNewKeepsItsPlace(t *testing.T) {
 	p.env.SetContinueAsNewSuggested(true)
 	next := p.continued()
 	require.Equal(t, campus.StageBatching, next.Progress.Stage)
-	again := stage(t, p.House, p.student, p.ref)
+	again := stage(t, p.Env, p.student, p.ref)
 	again.input = next
 	again.batched()
 	again.report("delivered", 4)
@@ -276,12 +276,12 @@ func TestBatchedPlasticThatContinuesAsNewKeepsItsPlace(t *testing.T) {
 func TestEveryStepOfABatchedPlasticMayBeDeliveredTwice(t *testing.T) {
 	t.Parallel()
 	p := newBatched(t, "")
-	p.env = p.newEnv(twice(p.House))
+	p.env = p.newEnv(twice(p.Env))
 	p.batched()
 	p.report("lost", 3)
 	p.after(52 * time.Hour) // the promise nears, and a batch is opened
 	p.do(func() {
-		require.Equal(t, 1, storagetest.One[int](p.House.House, `select count(*) from batches where reason = 'urgent'`))
+		require.Equal(t, 1, storagetest.One[int](p.Env.Env, `select count(*) from batches where reason = 'urgent'`))
 		p.Exec(`update plastics set batch_id = null where state = 'ordered'`)
 	})
 	p.batched()

@@ -20,14 +20,14 @@ import (
 
 // newPlastic is the case of a plastic whose card was activated just now: the application before it has been played.
 // bureau is how the card bureau works. The card is ordered by itself.
-func newPlastic(t *testing.T, policy string, bureau workflowtest.Fields) *play {
+func newPlastic(t *testing.T, policy string, bureau workflowtest.Fields) *caseTest {
 	t.Helper()
 	before := newApplication(t, "production: {batches: false}\n"+policy, workflowtest.Good)
 	before.School.Bureau(bureau)
 	before.review(campus.Approve, "")
 	before.activate()
 	before.run()
-	return stage(t, before.House, before.student, before.PlasticCase(before.ref))
+	return stage(t, before.Env, before.student, before.PlasticCase(before.ref))
 }
 
 // The ways a bureau works: never by itself, so that a test reports in its place, or at once but without a word.
@@ -37,7 +37,7 @@ var (
 )
 
 // plastic is the newest plastic of the case.
-func (p *play) plastic() production.Plastic {
+func (p *caseTest) plastic() production.Plastic {
 	p.t.Helper()
 	found, err := p.Production.CurrentPlastic(p.t.Context(), p.ref.ID)
 	require.NoError(p.t, err)
@@ -45,7 +45,7 @@ func (p *play) plastic() production.Plastic {
 }
 
 // report is a call-back of the bureau, taken as the API takes it, with the signal that follows.
-func (p *play) report(status string, sequence int) {
+func (p *caseTest) report(status string, sequence int) {
 	p.do(func() {
 		made := p.plastic()
 		report, err := activities.ProductionReport(school.Production{
@@ -68,7 +68,7 @@ func batchOf(p production.Plastic) string {
 }
 
 // bureauHas waits until the bureau, whose clock skips nothing, has the newest order at a status.
-func (p *play) bureauHas(status string) {
+func (p *caseTest) bureauHas(status string) {
 	p.do(func() {
 		require.Eventually(p.t, func() bool {
 			production, err := p.Systems.Bureau.Production(p.t.Context(), p.plastic().OrderID)
@@ -78,7 +78,7 @@ func (p *play) bureauHas(status string) {
 }
 
 // pickUp is the holder at the kiosk.
-func (p *play) pickUp() {
+func (p *caseTest) pickUp() {
 	p.do(func() {
 		made := p.plastic()
 		code, err := p.Production.PickupCode(made)
@@ -161,14 +161,14 @@ func TestSpoiltPlasticIsMadeAgain(t *testing.T) {
 		require.Equal(t, campus.StagePickup, p.Case(p.ref).Stage)
 		require.Equal(t, 3, p.plastic().Seq)
 		require.Equal(t, 3, p.School.Effects("order"), "one order for each plastic")
-		require.Equal(t, 1, storagetest.One[int](p.House.House,
+		require.Equal(t, 1, storagetest.One[int](p.Env.Env,
 			`select count(*) from work_items where kind = 'overdue' and reason = 'spoilt_often'`))
 	})
 	p.pickUp()
 	p.run()
 	p.requireEnd(campus.Completed, "")
 	require.Equal(t, 2, strings.Count(p.story(), "plastic_spoilt"))
-	require.Equal(t, []string{"spoilt", "spoilt", "picked_up"}, storagetest.One[[]string](p.House.House,
+	require.Equal(t, []string{"spoilt", "spoilt", "picked_up"}, storagetest.One[[]string](p.Env.Env,
 		`select array_agg(state order by seq) from plastics where case_id = $1`, p.ref.ID))
 }
 
@@ -237,7 +237,7 @@ func TestHolderWhoComesWhileTheOrderIsTakenBackHasTheirCard(t *testing.T) {
 }
 
 // orderParked is a plastic whose order the bureau does not take.
-func orderParked(t *testing.T) *play {
+func orderParked(t *testing.T) *caseTest {
 	t.Helper()
 	p := newPlastic(t, "", idle)
 	p.School.Fault("bureau", "outage")
@@ -283,7 +283,7 @@ func TestRunThatContinuesAsNewKeepsItsPlace(t *testing.T) {
 		require.Equal(t, campus.StageProduction, next.Progress.Stage)
 		require.Equal(t, campus.WaitsForBureau, next.Progress.WaitsFor)
 		require.Equal(t, p.Case(p.ref).Version, next.Progress.Version)
-		again := stage(t, p.House, p.student, p.ref)
+		again := stage(t, p.Env, p.student, p.ref)
 		again.input = next
 		again.after(48*time.Hour + 14*time.Hour).do(func() {
 			require.Equal(t, campus.WaitsForBureau, p.Case(p.ref).WaitsFor, "a move of the new run keeps for whom the case waits")
@@ -301,7 +301,7 @@ func TestRunThatContinuesAsNewKeepsItsPlace(t *testing.T) {
 		p.env.SetContinueAsNewSuggested(true)
 		next := p.continued()
 		require.Equal(t, campus.StagePhoto, next.Progress.Stage)
-		again := stage(t, p.House, p.student, p.ref)
+		again := stage(t, p.Env, p.student, p.ref)
 		again.input = next
 		again.after(9 * day).do(func() {
 			c := p.Case(p.ref)
@@ -318,7 +318,7 @@ func TestRunThatContinuesAsNewKeepsItsPlace(t *testing.T) {
 }
 
 // continued plays until the run continues as new, and answers the input of the next.
-func (p *play) continued() campus.CaseInput {
+func (p *caseTest) continued() campus.CaseInput {
 	p.t.Helper()
 	p.env.ExecuteWorkflow(string(p.ref.Kind), p.input)
 	var next *workflow.ContinueAsNewError

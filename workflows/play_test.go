@@ -29,8 +29,8 @@ import (
 
 // play is a case whose people act at set times, in Temporal's test environment: its clock skips what nobody waits for.
 // Everything else is real. Verbs are said first, in the order in which they happen; run plays them.
-type play struct {
-	*workflowtest.House
+type caseTest struct {
+	*workflowtest.Env
 	t       *testing.T
 	env     *testsuite.TestWorkflowEnvironment
 	student workflowtest.Student
@@ -46,7 +46,7 @@ type play struct {
 const pause = 2 * time.Minute
 
 // newApplication is an application that has been handed in and whose workflow has not begun.
-func newApplication(t *testing.T, policy string, flaw workflowtest.Flaw) *play {
+func newApplication(t *testing.T, policy string, flaw workflowtest.Flaw) *caseTest {
 	t.Helper()
 	house := workflowtest.New(t, policy)
 	student := house.Student()
@@ -54,24 +54,24 @@ func newApplication(t *testing.T, policy string, flaw workflowtest.Flaw) *play {
 }
 
 // stage prepares a case to be played, from now on the house's clock.
-func stage(t *testing.T, house *workflowtest.House, student workflowtest.Student, ref campus.CaseRef) *play {
+func stage(t *testing.T, house *workflowtest.Env, student workflowtest.Student, ref campus.CaseRef) *caseTest {
 	t.Helper()
-	p := &play{
-		House: house, t: t, student: student, ref: ref, rejected: map[uuid.UUID]int{},
+	p := &caseTest{
+		Env: house, t: t, student: student, ref: ref, rejected: map[uuid.UUID]int{},
 	}
-	written := storagetest.One[string](house.House, `select input::text from line where case_id = $1
+	written := storagetest.One[string](house.Env, `select input::text from line where case_id = $1
 		union all select input::text from outbox where kind = 'start' and workflow_id = $2`, ref.ID, ref.WorkflowID())
 	require.NoError(t, json.Unmarshal([]byte(written), &p.input))
 	p.env = p.newEnv()
 	return p
 }
 
-func (p *play) newEnv(more ...interceptor.WorkerInterceptor) *testsuite.TestWorkflowEnvironment {
+func (p *caseTest) newEnv(more ...interceptor.WorkerInterceptor) *testsuite.TestWorkflowEnvironment {
 	return p.newEnvOn(p.Store, more...)
 }
 
 // newEnvOn is newEnv whose steps have a store of their own.
-func (p *play) newEnvOn(store *storage.Store, more ...interceptor.WorkerInterceptor) *testsuite.TestWorkflowEnvironment {
+func (p *caseTest) newEnvOn(store *storage.Store, more ...interceptor.WorkerInterceptor) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))))
 	env := suite.NewTestWorkflowEnvironment()
@@ -84,7 +84,7 @@ func (p *play) newEnvOn(store *storage.Store, more ...interceptor.WorkerIntercep
 }
 
 // run plays everything and requires that the run ended well and every answer was as expected.
-func (p *play) run() {
+func (p *caseTest) run() {
 	p.t.Helper()
 	p.env.ExecuteWorkflow(string(p.ref.Kind), p.input)
 	require.True(p.t, p.env.IsWorkflowCompleted())
@@ -95,13 +95,13 @@ func (p *play) run() {
 }
 
 // after waits before the next thing happens.
-func (p *play) after(d time.Duration) *play {
+func (p *caseTest) after(d time.Duration) *caseTest {
 	p.at += d
 	return p
 }
 
 // do has something happen, a little after the last.
-func (p *play) do(what func()) {
+func (p *caseTest) do(what func()) {
 	p.at += pause
 	p.env.RegisterDelayedCallback(func() {
 		p.Clock.Advance(p.env.Now().Sub(p.Clock.Now()))
@@ -143,7 +143,7 @@ func (r *reply) Complete(result any, err error) {
 }
 
 // decide makes a decision, with what it says, when its time has come.
-func (p *play) decide(update string, by campus.Actor, said campus.Said, payload func() any) *reply {
+func (p *caseTest) decide(update string, by campus.Actor, said campus.Said, payload func() any) *reply {
 	r := &reply{what: update + " " + said.Action + said.Step}
 	p.replies = append(p.replies, r)
 	p.do(func() {
@@ -159,7 +159,7 @@ func (p *play) decide(update string, by campus.Actor, said campus.Said, payload 
 }
 
 // keeps keeps what becomes of a decision, as its sender does.
-func (p *play) keeps(id uuid.UUID) func(result any, err error) {
+func (p *caseTest) keeps(id uuid.UUID) func(result any, err error) {
 	return func(result any, err error) {
 		if err != nil {
 			_, err = p.Casework.RefuseDecision(p.t.Context(), id, engine.FromTemporal(err))
@@ -179,41 +179,41 @@ func asJSON(t *testing.T, v any) json.RawMessage {
 
 func nothing() any { return struct{}{} }
 
-func (p *play) byStudent(update string) *reply {
+func (p *caseTest) byStudent(update string) *reply {
 	return p.decide(update, campus.Student(p.student.ID), campus.Said{}, nothing)
 }
 
-func (p *play) activate() *reply      { return p.byStudent(campus.ActivateUpdate) }
-func (p *play) reopen()               { p.byStudent(campus.ReopenUpdate) }
-func (p *play) withdraw() *reply      { return p.byStudent(campus.WithdrawUpdate) }
-func (p *play) chooseCounter() *reply { return p.byStudent(campus.ChooseCounterUpdate) }
+func (p *caseTest) activate() *reply      { return p.byStudent(campus.ActivateUpdate) }
+func (p *caseTest) reopen()               { p.byStudent(campus.ReopenUpdate) }
+func (p *caseTest) withdraw() *reply      { return p.byStudent(campus.WithdrawUpdate) }
+func (p *caseTest) chooseCounter() *reply { return p.byStudent(campus.ChooseCounterUpdate) }
 
-func (p *play) tryLiveness(flaw workflowtest.Flaw) {
+func (p *caseTest) tryLiveness(flaw workflowtest.Flaw) {
 	p.decide(campus.TryLivenessUpdate, campus.Student(p.student.ID), campus.Said{}, func() any { return p.Answer(p.student, flaw) })
 }
 
 // review is a reviewer's decision; the reason is that of a rejection or of what is asked for.
-func (p *play) review(action campus.ReviewAction, reason string) *reply {
+func (p *caseTest) review(action campus.ReviewAction, reason string) *reply {
 	return p.decide(campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(action), Reason: reason},
 		func() any { return cards.ReviewNote{Note: "请补交"} })
 }
 
-func (p *play) verify(verdict campus.Verdict) {
+func (p *caseTest) verify(verdict campus.Verdict) {
 	p.decide(campus.VerifyUpdate, workflowtest.Staff("card centre"), campus.Said{Action: string(verdict)}, nothing)
 }
 
-func (p *play) bringCertificate(code string) {
+func (p *caseTest) bringCertificate(code string) {
 	p.bring(cards.NewEvidence{Evidence: []cards.Evidence{
 		{Item: campus.CertificateItem, Upload: p.Upload(p.student.ID, campus.CertificateUpload).ID, Code: code},
 	}})
 }
 
-func (p *play) bring(evidence cards.NewEvidence) {
+func (p *caseTest) bring(evidence cards.NewEvidence) {
 	p.decide(campus.BringEvidenceUpdate, campus.Student(p.student.ID), campus.Said{}, func() any { return evidence })
 }
 
 // settle is what one of the operators does with a parked step.
-func (p *play) settle(operator string, action campus.Settlement, step string, attempt int) *reply {
+func (p *caseTest) settle(operator string, action campus.Settlement, step string, attempt int) *reply {
 	said := campus.Said{Action: string(action), Step: step, Attempt: attempt}
 	return p.decide(campus.SettleStepUpdate, workflowtest.Staff(operator), said, nothing)
 }
@@ -224,7 +224,7 @@ func (r *reply) settled() campus.Settled {
 }
 
 // requireEnd requires how the case ended, that nothing is left open behind it, and that no picture is left (B4).
-func (p *play) requireEnd(outcome campus.Outcome, reason string) {
+func (p *caseTest) requireEnd(outcome campus.Outcome, reason string) {
 	p.t.Helper()
 	c := p.Case(p.ref)
 	require.Equal(p.t, outcome, c.Outcome)
@@ -235,13 +235,13 @@ func (p *play) requireEnd(outcome campus.Outcome, reason string) {
 	require.Empty(p.t, c.Parked)
 	require.Empty(p.t, p.OpenItems(p.ref))
 	for key := range p.Objects() { // but for what was uploaded and never handed in, which the upkeep deletes
-		require.Equal(p.t, 1, storagetest.One[int](p.House.House, `select count(*) from uploads where object_key = $1 and taken_by is null`, key),
+		require.Equal(p.t, 1, storagetest.One[int](p.Env.Env, `select count(*) from uploads where object_key = $1 and taken_by is null`, key),
 			"picture %s is left", key)
 	}
 }
 
 // requireNoCard requires that an application has led to nothing: no card that works, no service that knows of one.
-func (p *play) requireNoCard() {
+func (p *caseTest) requireNoCard() {
 	p.t.Helper()
 	for _, state := range p.CardStates(p.student) {
 		require.Equal(p.t, campus.CardClosed, state)
@@ -251,11 +251,11 @@ func (p *play) requireNoCard() {
 	} {
 		require.Equal(p.t, p.School.Effects(service.grant), p.School.Effects(service.revoke), service.grant)
 	}
-	require.Zero(p.t, storagetest.One[int](p.House.House, `select count(*) from provisions where revoked_at is null`))
-	require.Zero(p.t, storagetest.One[int](p.House.House, `select count(*) from applications where closed_at is null`))
+	require.Zero(p.t, storagetest.One[int](p.Env.Env, `select count(*) from provisions where revoked_at is null`))
+	require.Zero(p.t, storagetest.One[int](p.Env.Env, `select count(*) from applications where closed_at is null`))
 }
 
 // story is the timeline as one line.
-func (p *play) story() string { return joined(p.Events(p.ref)) }
+func (p *caseTest) story() string { return joined(p.Events(p.ref)) }
 
 func isIncident(item casework.WorkItem) bool { return item.Kind == campus.IncidentItem }

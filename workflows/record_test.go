@@ -34,8 +34,8 @@ var record = flag.Bool("record", false, "record the histories of courses that te
 const histories = "testdata/histories"
 
 // recorded are the courses of a case whose histories are kept: every later build must be able to go on from them.
-var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerInterceptor) *live{
-	"application-active-at-once": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest{
+	"application-active-at-once": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := working(t, workflowtest.Good, with...)
 		l.review(campus.Approve, "")
 		l.activate()
@@ -47,7 +47,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 			"what machines do in a moment is not shown")
 		return l
 	},
-	"application-service-slow": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-service-slow": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := workingUnder(t, "steps: {tries: 50, backoff: 3s}\nproduction: {batches: false}", with...)
 		l.School.Fault("library", "outage")
 		l.review(campus.Approve, "")
@@ -59,14 +59,14 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 			"provisioning is shown because it lasts")
 		return l
 	},
-	"application-refused": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-refused": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := newLive(t, workflowtest.Good)
 		l.School.Change(l.student, workflowtest.Fields{"status": "withdrawn"})
 		l.Work(worker.Config{Around: with})
 		l.end(campus.RefusedBy)
 		return l
 	},
-	"application-parked-then-retried": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-parked-then-retried": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := working(t, workflowtest.Good, with...)
 		l.School.Fault("library", "outage")
 		l.review(campus.Approve, "")
@@ -77,7 +77,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"application-face-away-at-comparison": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-face-away-at-comparison": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := newLive(t, workflowtest.Good)
 		l.School.Fault("face", "outage")
 		l.Work(worker.Config{Around: with})
@@ -91,7 +91,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 			"identity is shown because a step parks")
 		return l
 	},
-	"application-skipped": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-skipped": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := newLive(t, workflowtest.Good)
 		l.School.Fault("carrier", "outage")
 		l.Work(worker.Config{Around: with})
@@ -101,7 +101,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Rejected)
 		return l
 	},
-	"application-aborted": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-aborted": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := working(t, workflowtest.Good, with...)
 		l.School.Fault("access", "outage")
 		l.review(campus.Approve, "")
@@ -113,7 +113,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Aborted)
 		return l
 	},
-	"application-photo-renewed": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-photo-renewed": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := newLive(t, workflowtest.Good)
 		l.School.RenewPhoto(l.student, "somebody else")
 		l.Work(worker.Config{Around: with})
@@ -124,7 +124,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"application-photo-of-photo": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-photo-of-photo": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := working(t, workflowtest.Copied, with...)
 		l.await(campus.StageLiveness)
 		l.byStudent(campus.TryLivenessUpdate, l.Answer(l.student, workflowtest.Good))
@@ -133,7 +133,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"application-last-look": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-last-look": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := newLiveUnder(t, strings.Replace(workflowtest.Quick, "photo_poll: 300ms", "photo_poll: 300ms, photo_reminder: 1s, photo_wait: 4s", 1), workflowtest.Good)
 		l.School.RenewPhoto(l.student, "somebody else")
 		l.Work(worker.Config{Around: with})
@@ -148,7 +148,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"application-taken-back": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-taken-back": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := working(t, workflowtest.Good, with...)
 		l.review(campus.Approve, "")
 		l.await(campus.StageActivation)
@@ -156,7 +156,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Withdrawn)
 		return l
 	},
-	"application-asked-for-more": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-asked-for-more": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := working(t, workflowtest.Good, with...)
 		l.review(campus.AskMore, "certificate_unreadable")
 		l.byStudent(campus.BringEvidenceUpdate, cards.NewEvidence{Evidence: []cards.Evidence{
@@ -167,7 +167,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"application-in-person": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-in-person": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := working(t, workflowtest.TooDark, with...)
 		l.await(campus.StageLiveness)
 		l.byStudent(campus.TryLivenessUpdate, l.Answer(l.student, workflowtest.TooDark))
@@ -179,7 +179,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"application-paper-missing": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-paper-missing": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := applying(t, "kind=plain&category=foreign", without(campus.LetterItem))
 		l.Work(worker.Config{Around: with})
 		l.await(campus.StageEvidence)
@@ -189,7 +189,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"application-counter": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-counter": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := applying(t, "kind=plain&category=taiwan", byCounter)
 		l.Work(worker.Config{Around: with})
 		l.verify()
@@ -198,7 +198,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"application-freshman": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-freshman": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := applying(t, "kind=admitted&category=mainland")
 		l.Work(worker.Config{Around: with})
 		l.review(campus.Approve, "")
@@ -208,7 +208,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"application-freshman-withdrawn": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-freshman-withdrawn": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := applying(t, "kind=admitted&category=mainland")
 		l.Work(worker.Config{Around: with})
 		l.review(campus.Approve, "")
@@ -217,10 +217,10 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Withdrawn)
 		return l
 	},
-	"application-staff": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"application-staff": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		e := workflowtest.New(t, workflowtest.Quick).Engine()
 		e.School.Bureau(idle)
-		l := &live{Engine: e, t: t, student: e.Applicant("kind=staff&category=mainland")}
+		l := &engineTest{Engine: e, t: t, student: e.Applicant("kind=staff&category=mainland")}
 		l.ref = e.Submit(l.student)
 		l.Work(worker.Config{Around: with})
 		l.await(campus.StageEvidence)
@@ -234,12 +234,12 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"package-plain": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"package-plain": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := choosing(t, laundry, with...)
 		l.end(campus.Completed)
 		return l
 	},
-	"package-parked": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"package-parked": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := choosing(t, laundry, with...)
 		l.end(campus.Completed)
 		l.School.Fault("laboratory", "outage")
@@ -250,7 +250,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"package-refused": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"package-refused": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := choosing(t, laundry, with...)
 		l.end(campus.Completed)
 		l.School.Change(l.student, workflowtest.Fields{"dormitory": ""})
@@ -258,7 +258,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.RefusedBy)
 		return l
 	},
-	"package-given-up": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"package-given-up": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := choosing(t, laundry, with...)
 		l.end(campus.Completed)
 		l.School.Fault("laboratory", "outage")
@@ -271,14 +271,14 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Aborted)
 		return l
 	},
-	"package-withdrawn": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"package-withdrawn": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := choosing(t, laundry, with...)
 		l.end(campus.Completed)
 		l.givesBack(laundry)
 		l.end(campus.Completed)
 		return l
 	},
-	"package-kept": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"package-kept": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := choosing(t, laundry, with...)
 		l.end(campus.Completed)
 		l.School.Fault("laundry", "outage")
@@ -291,15 +291,15 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Aborted)
 		return l
 	},
-	"ending-parked": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
-		l := replaced(t, func(l *live) { l.School.Fault("library", "outage") }, with...)
+	"ending-parked": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
+		l := replaced(t, func(l *engineTest) { l.School.Fault("library", "outage") }, with...)
 		require.Equal(t, campus.StepFailed, l.settle("operator", campus.RetryStep, "revoke-library", 1).Outcome)
 		l.School.Fault("library", "none")
 		l.settle("operator", campus.RetryStep, "revoke-library", 2)
 		l.end(campus.Completed)
 		return l
 	},
-	"plastic-plain": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"plastic-plain": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := working(t, workflowtest.Good, with...)
 		l.review(campus.Approve, "")
 		l.activate()
@@ -310,7 +310,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"plastic-spoilt": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"plastic-spoilt": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := working(t, workflowtest.Good, with...)
 		l.School.Bureau(workflowtest.Fields{"produce_ms": 0, "spoil_next": 1})
 		l.review(campus.Approve, "")
@@ -321,7 +321,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		require.Equal(t, 2, l.School.Effects("order"))
 		return l
 	},
-	"plastic-parked": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"plastic-parked": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := working(t, workflowtest.Good, with...)
 		l.School.Fault("bureau", "outage")
 		l.review(campus.Approve, "")
@@ -336,7 +336,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Expired)
 		return l
 	},
-	"plastic-lost-on-the-way": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"plastic-lost-on-the-way": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := workingUnder(t, workflowtest.Batched, with...)
 		l.School.Bureau(workflowtest.Fields{"silent": true, "produce_ms": 0, "lose_next": 1})
 		l.queued()
@@ -347,7 +347,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"plastic-rejected": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"plastic-rejected": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := workingUnder(t, workflowtest.Batched, with...)
 		l.School.Bureau(workflowtest.Fields{"silent": true, "produce_ms": 0, "reject_next": 1})
 		l.queued()
@@ -359,7 +359,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"plastic-unclaimed-resent": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"plastic-unclaimed-resent": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := workingUnder(t, workflowtest.Batched+"plastic: {pickup_wait: 6s, pickup_first_reminder: 0s, pickup_last_reminder: 0s}\n", with...)
 		l.School.Bureau(workflowtest.Fields{"silent": true, "produce_ms": 0})
 		l.queued()
@@ -371,7 +371,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"batch-plain": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"batch-plain": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := workingUnder(t, workflowtest.Batched, with...)
 		l.School.Bureau(workflowtest.Fields{"silent": true, "produce_ms": 0})
 		l.queued()
@@ -379,7 +379,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"batch-parked": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"batch-parked": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := workingUnder(t, workflowtest.Batched, with...)
 		l.queued()
 		l.School.Fault("bureau", "outage")
@@ -394,7 +394,7 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Completed)
 		return l
 	},
-	"batch-aborted": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"batch-aborted": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := workingUnder(t, workflowtest.Batched, with...)
 		l.queued()
 		l.School.Fault("bureau", "outage")
@@ -407,12 +407,12 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.end(campus.Aborted)
 		return l
 	},
-	"invitation-plain": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"invitation-plain": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := inviting(t, "wave: 2, pause: 300ms, reminder: 1s", with...)
 		l.end(campus.Completed)
 		return l
 	},
-	"invitation-paused-and-cancelled": func(t *testing.T, with ...interceptor.WorkerInterceptor) *live {
+	"invitation-paused-and-cancelled": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
 		l := inviting(t, "wave: 1, pause: 1h", with...)
 		l.Await(func() bool { return joined(l.Events(l.ref)) == "campaign_begun wave_sent" }, "the first wave")
 		l.send(campus.PauseUpdate, workflowtest.Staff("operator"), campus.Said{}, struct{}{})

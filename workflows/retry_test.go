@@ -15,12 +15,12 @@ func TestRetryAfterLostAnswersIsTheSameCall(t *testing.T) {
 	t.Parallel()
 	for operation, test := range map[string]struct {
 		system, step string
-		begin        func(t *testing.T) *play
-		end          func(p *play)
+		begin        func(t *testing.T) *caseTest
+		end          func(p *caseTest)
 	}{
-		"open_patron": {"library", "grant-library", approvedUnderReview, func(p *play) { p.activate() }},
-		"grant":       {"access", "grant-access", approvedUnderReview, func(p *play) { p.activate() }},
-		"order": {"bureau", "order-1", func(t *testing.T) *play { return newPlastic(t, "", idle) }, func(p *play) {
+		"open_patron": {"library", "grant-library", approvedUnderReview, func(p *caseTest) { p.activate() }},
+		"grant":       {"access", "grant-access", approvedUnderReview, func(p *caseTest) { p.activate() }},
+		"order": {"bureau", "order-1", func(t *testing.T) *caseTest { return newPlastic(t, "", idle) }, func(p *caseTest) {
 			p.report("delivered", 2)
 			p.pickUp()
 		}},
@@ -51,7 +51,7 @@ func TestRetryAfterLostAnswersIsTheSameCall(t *testing.T) {
 }
 
 // approvedUnderReview is an application that is approved as soon as a system is out of order.
-func approvedUnderReview(t *testing.T) *play {
+func approvedUnderReview(t *testing.T) *caseTest {
 	t.Helper()
 	p := underReview(t)
 	p.review(campus.Approve, "")
@@ -86,15 +86,15 @@ func TestRungAfterTheLimitIsNeverClimbed(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		policy string
-		begin  func(p *play)
+		begin  func(p *caseTest)
 		end    time.Duration // after the wait has begun
 		reason string
 	}{
-		"of a review": {"application: {review_limit: 1d, review_working_days: 5}", func(*play) {}, day, "not_reviewed"},
+		"of a review": {"application: {review_limit: 1d, review_working_days: 5}", func(*caseTest) {}, day, "not_reviewed"},
 		"of evidence": {"application: {evidence_wait: 5d, evidence_reminder: 6d}",
-			func(p *play) { p.review(campus.AskMore, "certificate_unreadable") }, 5 * day, "evidence_not_brought"},
+			func(p *caseTest) { p.review(campus.AskMore, "certificate_unreadable") }, 5 * day, "evidence_not_brought"},
 		"of an activation, at the limit itself": {"activation: {wait: 5d, first_reminder: 5d, last_reminder: 6d, reopen: 1d}",
-			func(p *play) { p.review(campus.Approve, "") }, 6 * day, "not_activated"},
+			func(p *caseTest) { p.review(campus.Approve, "") }, 6 * day, "not_activated"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -37,7 +37,7 @@ func TestOperatorsSeeACase(t *testing.T) {
 }
 
 // finds waits until a query of the list finds the case.
-func (l *live) finds(query string, args ...any) {
+func (l *engineTest) finds(query string, args ...any) {
 	l.t.Helper()
 	query = fmt.Sprintf(query, args...) + fmt.Sprintf(` AND WorkflowId = '%s'`, l.ref.WorkflowID())
 	l.Await(func() bool {
@@ -48,7 +48,7 @@ func (l *live) finds(query string, args ...any) {
 }
 
 // details are the current details on the case's page.
-func (l *live) details() string {
+func (l *engineTest) details() string {
 	l.t.Helper()
 	answer, err := l.Client.QueryWorkflow(l.t.Context(), l.ref.WorkflowID(), "", "__temporal_workflow_metadata")
 	require.NoError(l.t, err)
@@ -58,7 +58,7 @@ func (l *live) details() string {
 }
 
 // requireSummaries looks for the words that the timeline shows beside a case, its calls of the school and its timers.
-func (l *live) requireSummaries() {
+func (l *engineTest) requireSummaries() {
 	l.t.Helper()
 	calls := 0
 	for _, event := range l.History(l.ref).GetEvents() {

@@ -19,14 +19,14 @@ import (
 )
 
 // forbids has Postgres refuse every move of a name for good, until it is mended.
-func (p *play) forbids(name string) (mend func()) {
+func (p *caseTest) forbids(name string) (mend func()) {
 	p.t.Helper()
 	p.ExecAsOwner(`alter table moves add constraint moves_forbidden check (name <> '` + name + `') not valid`)
 	return func() { p.ExecAsOwner(`alter table moves drop constraint moves_forbidden`) }
 }
 
 // counts counts the tries of an activity by its name.
-func (p *play) counts(name string) (*around, *atomic.Int32) {
+func (p *caseTest) counts(name string) (*around, *atomic.Int32) {
 	var n atomic.Int32
 	return &around{do: func(ctx context.Context, run func() (any, error)) (any, error) {
 		if activity.GetInfo(ctx).ActivityType.Name == name {
@@ -37,7 +37,7 @@ func (p *play) counts(name string) (*around, *atomic.Int32) {
 }
 
 // incident is the open incident of a case.
-func (p *play) incident(step string, attempt int) {
+func (p *caseTest) incident(step string, attempt int) {
 	p.t.Helper()
 	for _, item := range p.OpenItems(p.ref) {
 		if isIncident(item) {
@@ -57,12 +57,12 @@ func TestMoveThatPostgresRefusesForGood(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		step, activity string
-		before         func(p *play)
+		before         func(p *caseTest)
 	}{
-		"the first of a case": {"begin", "BeginApplication", func(*play) {}},
-		"one with findings":   {"ask-review", "Record", func(*play) {}},
-		"one of the process":  {"provisioned", "Record", func(p *play) { p.review(campus.Approve, "") }},
-		"one that says that a step parks": {"park:grant-library", "Record", func(p *play) {
+		"the first of a case": {"begin", "BeginApplication", func(*caseTest) {}},
+		"one with findings":   {"ask-review", "Record", func(*caseTest) {}},
+		"one of the process":  {"provisioned", "Record", func(p *caseTest) { p.review(campus.Approve, "") }},
+		"one that says that a step parks": {"park:grant-library", "Record", func(p *caseTest) {
 			p.School.Fault("library", "outage")
 			p.review(campus.Approve, "")
 		}},
@@ -165,7 +165,7 @@ func TestDecisionThatPostgresRefusesForGood(t *testing.T) {
 		require.Equal(t, int32(1), tries.Load())
 		require.Equal(t, campus.StageReview, p.Case(p.ref).Stage)
 		require.Len(t, p.OpenItems(p.ref), 1, "the review, and no incident")
-		require.Equal(t, "internal", storagetest.One[string](p.House.House,
+		require.Equal(t, "internal", storagetest.One[string](p.Env.Env,
 			`select response->>'code' from requests where update_name = 'review' and state = 'refused'`))
 	})
 	p.withdraw()
@@ -359,11 +359,11 @@ func TestLongOutageOfTheFileStoreIsNoIncident(t *testing.T) {
 }
 
 // fillDisk has Postgres take no moves, and no probes, for want of room.
-func (p *play) fillDisk() {
+func (p *caseTest) fillDisk() {
 	p.ExecAsOwner(`create function full_disk() returns trigger language plpgsql as
 			$$ begin raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$;
 		create trigger full_disk before insert on moves for each row execute function full_disk();
 		create trigger full_disk before insert on write_probes for each row execute function full_disk()`)
 }
 
-func (p *play) emptyDisk() { p.ExecAsOwner(`drop function full_disk cascade`) }
+func (p *caseTest) emptyDisk() { p.ExecAsOwner(`drop function full_disk cascade`) }

@@ -189,11 +189,11 @@ func (w *watch) reaches(ctx context.Context, patience time.Duration, id uuid.UUI
 
 // product is how people have applications worked: over HTTP.
 type product struct {
-	house     *house
+	house     *env
 	reviewers map[string]*client.Staff // by university
 }
 
-func newProduct(ctx context.Context, h *house, list []*applicant) (*product, error) {
+func newProduct(ctx context.Context, h *env, list []*applicant) (*product, error) {
 	p := &product{house: h, reviewers: map[string]*client.Staff{}}
 	for _, a := range list {
 		university := a.person.University

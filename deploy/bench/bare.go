@@ -27,7 +27,7 @@ import (
 // product's is, and its Temporal namespace too, so that its task queues have the names of ours: the server's settings
 // go by name.
 type bare struct {
-	house    *house
+	house    *env
 	address  string // of its worker
 	temporal temporalclient.Client
 	systems  *school.Systems
@@ -46,7 +46,7 @@ const (
 // besideAtOnce is how many messages the product sends at once.
 const besideAtOnce = 8
 
-func newBare(ctx context.Context, h *house, address string, list []*applicant) (*bare, error) {
+func newBare(ctx context.Context, h *env, address string, list []*applicant) (*bare, error) {
 	temporal, err := dialBare(ctx, h.env["TEMPORAL_ADDRESS"])
 	if err != nil {
 		return nil, err

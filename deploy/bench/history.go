@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	enumspb "go.temporal.io/api/enums/v1"
 	temporalclient "go.temporal.io/sdk/client"
-
-	"github.com/google/uuid"
 
 	"campuscard/campus"
 )
@@ -71,7 +70,7 @@ func (a *applicant) reaches(ctx context.Context, application uuid.UUID, stage ca
 }
 
 // events returns the length of a history.
-func (h *house) events(ctx context.Context, ref campus.CaseRef) (int, error) {
+func (h *env) events(ctx context.Context, ref campus.CaseRef) (int, error) {
 	temporal, err := temporalclient.DialContext(ctx,
 		temporalclient.Options{HostPort: h.env["TEMPORAL_ADDRESS"], Namespace: h.env["TEMPORAL_NAMESPACE"]})
 	if err != nil {

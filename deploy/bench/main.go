@@ -39,7 +39,7 @@ type bench struct {
 	Accept   acceptSize    `embed:"" prefix:"accept-"`
 	Work     workSize      `embed:"" prefix:"work-"`
 
-	house *house `kong:"-"`
+	house *env `kong:"-"`
 }
 
 func main() {
@@ -63,7 +63,7 @@ func (b *bench) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("find the place for the results: %w", err)
 	}
-	b.house, err = openHouse(ctx, stack.Options{Name: b.Name, PortBase: b.PortBase, DataDir: b.DataDir}, b.People,
+	b.house, err = openEnv(ctx, stack.Options{Name: b.Name, PortBase: b.PortBase, DataDir: b.DataDir}, b.People,
 		os.Stderr)
 	defer func() { err = errors.Join(err, b.house.close(b.Keep)) }() //nolint:contextcheck // it cleans up after an interrupt as well
 	if err != nil {

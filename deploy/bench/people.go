@@ -43,7 +43,7 @@ const (
 
 // applicants prepares everybody for whom all is well, past the interface: signing in takes a message and a slow hash.
 // Only the first of them have pictures in the object store; the files of the others are rows that nobody will read.
-func (h *house) applicants(ctx context.Context, withPictures int) ([]*applicant, error) {
+func (h *env) applicants(ctx context.Context, withPictures int) ([]*applicant, error) {
 	list, err := h.people(ctx)
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (h *house) applicants(ctx context.Context, withPictures int) ([]*applicant,
 	return list, h.prepare(ctx, list, withPictures)
 }
 
-func (h *house) prepare(ctx context.Context, list []*applicant, withPictures int) error {
+func (h *env) prepare(ctx context.Context, list []*applicant, withPictures int) error {
 	if err := h.signIn(ctx, list); err != nil {
 		return fmt.Errorf("sign everybody in: %w", err)
 	}
@@ -68,7 +68,7 @@ func (h *house) prepare(ctx context.Context, list []*applicant, withPictures int
 }
 
 // people returns students of the mainland whom the school's systems have nothing against, and who have not applied yet.
-func (h *house) people(ctx context.Context) ([]*applicant, error) {
+func (h *env) people(ctx context.Context) ([]*applicant, error) {
 	known := map[string]uuid.UUID{}
 	rows, err := h.pool.Query(ctx, `select university || '/' || number, id from people p
 		where not exists (select 1 from cases where person_id = p.id)`)
@@ -98,7 +98,7 @@ func (h *house) people(ctx context.Context) ([]*applicant, error) {
 	}
 }
 
-func (h *house) signIn(ctx context.Context, list []*applicant) error {
+func (h *env) signIn(ctx context.Context, list []*applicant) error {
 	now := time.Now()
 	return h.copy(ctx, "sessions", []string{"id", "token_hash", "person_id", "level", "created_at", "expires_at"}, list,
 		func(a *applicant) [][]any {
@@ -112,7 +112,7 @@ func (h *house) signIn(ctx context.Context, list []*applicant) error {
 }
 
 // fillIn writes everybody's files and challenge, and the application that takes them.
-func (h *house) fillIn(ctx context.Context, list []*applicant) error {
+func (h *env) fillIn(ctx context.Context, list []*applicant) error {
 	now := time.Now()
 	err := h.copy(ctx, "challenges", []string{"id", "person_id", "gesture", "created_at", "expires_at"}, list,
 		func(a *applicant) [][]any {
@@ -152,7 +152,7 @@ func (a *applicant) uploads() map[campus.UploadPurpose][]uuid.UUID {
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 // copy writes rows for everybody into a table.
-func (h *house) copy(ctx context.Context, table string, columns []string, list []*applicant,
+func (h *env) copy(ctx context.Context, table string, columns []string, list []*applicant,
 	rowsOf func(*applicant) [][]any) error {
 	var rows [][]any
 	for _, a := range list {
@@ -165,7 +165,7 @@ func (h *house) copy(ctx context.Context, table string, columns []string, list [
 const drawAtOnce = 4
 
 // handIn draws pictures of some people and keeps them in the place of their empty rows.
-func (h *house) handIn(ctx context.Context, list []*applicant) error {
+func (h *env) handIn(ctx context.Context, list []*applicant) error {
 	var group errgroup.Group
 	group.SetLimit(drawAtOnce)
 	for _, a := range list {
@@ -199,7 +199,7 @@ func draw(identity string) pictures {
 	}
 }
 
-func (h *house) keep(ctx context.Context, a *applicant) error {
+func (h *env) keep(ctx context.Context, a *applicant) error {
 	upload := func(id uuid.UUID, purpose campus.UploadPurpose, content []byte) error {
 		request := casework.Request{ID: id, Key: "bench/" + id.String(), Actor: campus.Student(a.id), Route: "bench",
 			BodyHash: []byte{}}

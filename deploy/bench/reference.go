@@ -90,7 +90,7 @@ func referenceHandler(pool *pgxpool.Pool) http.Handler {
 
 // startSelf runs a command of this program as a process of its own, as the product's parts are, and gives it what in
 // holds.
-func startSelf(ctx context.Context, h *house, in io.Reader, args ...string) (stop func(), err error) {
+func startSelf(ctx context.Context, h *env, in io.Reader, args ...string) (stop func(), err error) {
 	path, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)

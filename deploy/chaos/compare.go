@@ -40,7 +40,7 @@ const (
 )
 
 // compare holds every answer against what became of it.
-func (h *house) compare(ctx context.Context, r *report) error {
+func (h *env) compare(ctx context.Context, r *report) error {
 	var mu sync.Mutex
 	deadline := time.Now().Add(endTime)
 	group, ctx := errgroup.WithContext(ctx)
@@ -67,7 +67,7 @@ type about struct {
 }
 
 // find looks in the tables, and for a decision at its address, too.
-func (h *house) find(
+func (h *env) find(
 	ctx context.Context, s client.Sent, deadline time.Time,
 ) (is found, a about, err error) {
 	if is, a, err = h.lookUp(ctx, s.Key, s.Path); err != nil || a.Decision == uuid.Nil {
@@ -78,7 +78,7 @@ func (h *house) find(
 }
 
 // lookUp returns what the tables say about a request.
-func (h *house) lookUp(ctx context.Context, key, path string) (is found, a about, err error) {
+func (h *env) lookUp(ctx context.Context, key, path string) (is found, a about, err error) {
 	a.Case = path // where no better name is known
 	k := kindOf(path)
 	if query, ok := map[kind]string{application: appliedBy, claim: claimedBy, pickup: pickedUpBy}[k]; ok {
@@ -96,7 +96,7 @@ func (h *house) lookUp(ctx context.Context, key, path string) (is found, a about
 }
 
 // ends asks the address of a decision until it has come to an end, or should have.
-func (h *house) ends(ctx context.Context, s client.Sent, id uuid.UUID, deadline time.Time) (status int, err error) {
+func (h *env) ends(ctx context.Context, s client.Sent, id uuid.UUID, deadline time.Time) (status int, err error) {
 	for {
 		status, err = s.Now(ctx, id)
 		if err != nil || status != http.StatusAccepted || time.Now().After(deadline) {

@@ -19,7 +19,7 @@ func TestWhatTheTablesSay(t *testing.T) {
 	pool, err := pgxpool.New(t.Context(), store.Config.DatabaseURL)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	h := &house{pool: pool}
+	h := &env{pool: pool}
 	look := func(key, path string) (found, about) {
 		is, a, err := h.lookUp(t.Context(), key, path)
 		require.NoError(t, err)

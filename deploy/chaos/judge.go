@@ -30,7 +30,7 @@ const (
 )
 
 // judge looks at the tables, and at what the school's systems have done.
-func (h *house) judge(ctx context.Context, r *report) error {
+func (h *env) judge(ctx context.Context, r *report) error {
 	for query, into := range map[string]*int{
 		stuckCases: &r.Stuck, doubledCases: &r.Doubled, twoActive: &r.TwoActive, lateCases: &r.Late,
 	} {
@@ -56,7 +56,7 @@ func (h *house) judge(ctx context.Context, r *report) error {
 }
 
 // once counts what a system has done twice, or not at all, for these.
-func (h *house) once(ctx context.Context, r *report, query, system, operation string) error {
+func (h *env) once(ctx context.Context, r *report, query, system, operation string) error {
 	rows, err := h.pool.Query(ctx, query)
 	if err != nil {
 		return fmt.Errorf("judge: %w", err)

@@ -95,7 +95,7 @@ func (c *chaos) Run(ctx context.Context) (err error) {
 	if err := writePolicy(policy, c.Wait); err != nil {
 		return err
 	}
-	h, err := openHouse(ctx, stack.Options{
+	h, err := openEnv(ctx, stack.Options{
 		Name: c.Name, PortBase: c.PortBase, DataDir: c.DataDir, Policy: policy, Log: os.Stderr,
 	})
 	//nolint:contextcheck // it cleans up after an interrupt as well
@@ -129,7 +129,7 @@ func (c *chaos) Run(ctx context.Context) (err error) {
 
 // play has people apply and go on, operators retry what is parked, and processes die and hang, until all is done or the
 // time to settle after the last strike is over, and the waits of what was decided have ended.
-func (c *chaos) play(ctx context.Context, h *house, crowd *story.Crowd) (*report, error) {
+func (c *chaos) play(ctx context.Context, h *env, crowd *story.Crowd) (*report, error) {
 	r, list := &report{said: map[said]int{}}, c.strikes()
 	if c.Pace == 0 && c.People > 0 {
 		c.Pace = length(list) / time.Duration(c.People)

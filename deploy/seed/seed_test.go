@@ -43,7 +43,7 @@ func schools(t *testing.T, people int) (*school.Systems, string) {
 }
 
 // house has both universities, with every campus of the population.
-func house(t *testing.T) *storagetest.House {
+func newEnv(t *testing.T) *storagetest.Env {
 	t.Helper()
 	h := storagetest.New(t)
 	for code, campuses := range map[string][]string{"lcu": {"east", "west"}, "lcvtc": {"main"}} {
@@ -56,7 +56,7 @@ func house(t *testing.T) *storagetest.House {
 	return h
 }
 
-func peopleOf(h *storagetest.House, university string) int {
+func peopleOf(h *storagetest.Env, university string) int {
 	return storagetest.One[int](h, `select count(*) from people where university = $1`, university)
 }
 
@@ -68,7 +68,7 @@ const rosterPage = 500
 func TestBadLinesOfARosterAreLeftOut(t *testing.T) {
 	t.Parallel()
 	systems, admin := schools(t, 800) // two pages of students at the first
-	whole := house(t)
+	whole := newEnv(t)
 	both := []string{"lcu", "lcvtc"}
 	require.NoError(t, seed.ImportRosters(t.Context(), whole.Store, systems, both, whole.Log))
 	for _, system := range []string{"academic", "hr"} {
@@ -80,7 +80,7 @@ func TestBadLinesOfARosterAreLeftOut(t *testing.T) {
 		require.NoError(t, answer.Body.Close())
 		require.Equal(t, http.StatusOK, answer.StatusCode)
 	}
-	h := house(t)
+	h := newEnv(t)
 	var out bytes.Buffer
 	require.NoError(t, seed.ImportRosters(t.Context(), h.Store, systems, both, slog.New(slog.NewTextHandler(&out, nil))))
 	warned, without := strings.Count(out.String(), "level=WARN"), strings.Count(out.String(), "went in without")
@@ -106,7 +106,7 @@ func TestBadLinesOfARosterAreLeftOut(t *testing.T) {
 func TestTheNextUniversityIsReached(t *testing.T) {
 	t.Parallel()
 	systems, _ := schools(t, 60)
-	h := house(t)
+	h := newEnv(t)
 	err := seed.ImportRosters(t.Context(), h.Store, systems, []string{"elsewhere", "lcvtc"}, h.Log)
 	require.ErrorContains(t, err, "the roster of elsewhere")
 	require.ErrorContains(t, err, "the employees of elsewhere")

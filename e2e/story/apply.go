@@ -19,7 +19,7 @@ const (
 )
 
 // signInFirst ends the first sign-in: the code from the text message, and a new password.
-func (s *scene) signInFirst(ctx context.Context) error {
+func (s *storyRun) signInFirst(ctx context.Context) error {
 	s.say("首次登录：%s，初始密码", "%s signs in for the first time, with the initial password", s.person.Name)
 	before, err := s.school.Messages(ctx, s.person.Phone)
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *scene) signInFirst(ctx context.Context) error {
 }
 
 // phoneCode waits for a message after those that were there before.
-func (s *scene) phoneCode(ctx context.Context, before int) (code string, err error) {
+func (s *storyRun) phoneCode(ctx context.Context, before int) (code string, err error) {
 	err = s.await(ctx, "text message with a code", func(ctx context.Context) (bool, string, error) {
 		messages, err := s.school.Messages(ctx, s.person.Phone)
 		if err == nil && len(messages) > before {
@@ -53,7 +53,7 @@ func (s *scene) phoneCode(ctx context.Context, before int) (code string, err err
 
 // pickupCode waits for the message with the code that the app shows of a plastic. Messages may overtake each other, and
 // one before may have had a code that is dead.
-func (s *scene) pickupCode(ctx context.Context, p client.Plastic) (code string, err error) {
+func (s *storyRun) pickupCode(ctx context.Context, p client.Plastic) (code string, err error) {
 	err = s.await(ctx, "text message with the pickup code", func(ctx context.Context) (bool, string, error) {
 		messages, err := s.school.Messages(ctx, s.person.Phone)
 		told := p.PickupCode != "" &&
@@ -73,7 +73,7 @@ func digits(text string, n int) string {
 }
 
 // apply hands in document, certificate and live frames, and the application.
-func (s *scene) apply(ctx context.Context) error {
+func (s *storyRun) apply(ctx context.Context) error {
 	filled, err := s.fillIn(ctx, papersOf(s.person)...)
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func papersOf(p client.Person) []campus.Item {
 }
 
 // fillIn fills in an application with these papers and the face.
-func (s *scene) fillIn(ctx context.Context, papers ...campus.Item) (a client.Application, err error) {
+func (s *storyRun) fillIn(ctx context.Context, papers ...campus.Item) (a client.Application, err error) {
 	if a.Document, err = s.handInDocument(ctx); err != nil {
 		return a, err
 	}
@@ -111,7 +111,7 @@ func (s *scene) fillIn(ctx context.Context, papers ...campus.Item) (a client.App
 }
 
 // handInDocument uploads the picture of the identity document.
-func (s *scene) handInDocument(ctx context.Context) (d client.Document, err error) {
+func (s *storyRun) handInDocument(ctx context.Context) (d client.Document, err error) {
 	s.document = portrait.Document(s.person.DocumentType, s.person.Identity)
 	d.NeverExpires = true
 	d.Upload, err = s.student.Upload(ctx, campus.DocumentUpload, s.document)
@@ -119,7 +119,7 @@ func (s *scene) handInDocument(ctx context.Context) (d client.Document, err erro
 }
 
 // handInPapers uploads papers, with the codes under which their offices know them.
-func (s *scene) handInPapers(ctx context.Context, items ...campus.Item) (papers client.Papers, err error) {
+func (s *storyRun) handInPapers(ctx context.Context, items ...campus.Item) (papers client.Papers, err error) {
 	for _, item := range items {
 		paper := &client.Paper{}
 		switch item {
@@ -139,13 +139,13 @@ func (s *scene) handInPapers(ctx context.Context, items ...campus.Item) (papers 
 }
 
 // consent agrees to the present text.
-func (s *scene) consent(ctx context.Context) (client.Consent, error) {
+func (s *storyRun) consent(ctx context.Context) (client.Consent, error) {
 	version, err := s.student.AskConsent(ctx)
 	return client.Consent{Biometrics: true, Version: version}, err
 }
 
 // showFace asks for a gesture and does it before the camera, with something wrong or not.
-func (s *scene) showFace(ctx context.Context, flaw portrait.Flaw) (client.Liveness, error) {
+func (s *storyRun) showFace(ctx context.Context, flaw portrait.Flaw) (client.Liveness, error) {
 	challenge, err := s.student.AskChallenge(ctx)
 	if err != nil {
 		return client.Liveness{}, err

@@ -19,15 +19,15 @@ type Engine interface {
 // PlayWithout plays what goes on while Temporal cannot be reached: applications are accepted and can be taken back,
 // decisions are kept and carried out later, and everything goes on when it is back.
 func (w *World) PlayWithout(ctx context.Context, engine Engine) error {
-	waiting, err := w.prepare(ctx, "D", (*scene).signInFirst, (*scene).apply, (*scene).isChecked, (*scene).isApproved)
+	waiting, err := w.prepare(ctx, "D", (*storyRun).signInFirst, (*storyRun).apply, (*storyRun).isChecked, (*storyRun).isApproved)
 	if err != nil {
 		return err
 	}
-	applicant, err := w.prepare(ctx, "E", (*scene).signInFirst)
+	applicant, err := w.prepare(ctx, "E", (*storyRun).signInFirst)
 	if err != nil {
 		return err
 	}
-	waverer, err := w.prepare(ctx, "F", (*scene).signInFirst)
+	waverer, err := w.prepare(ctx, "F", (*storyRun).signInFirst)
 	if err != nil {
 		return err
 	}
@@ -35,9 +35,9 @@ func (w *World) PlayWithout(ctx context.Context, engine Engine) error {
 		return fmt.Errorf("take Temporal away: %w", err)
 	}
 	meanwhile := errors.Join(
-		applicant.run(ctx, (*scene).apply, (*scene).isQueued),
-		waverer.run(ctx, (*scene).apply, (*scene).isQueued, (*scene).withdrawsQueued),
-		waiting.run(ctx, (*scene).decidesMeanwhile),
+		applicant.run(ctx, (*storyRun).apply, (*storyRun).isQueued),
+		waverer.run(ctx, (*storyRun).apply, (*storyRun).isQueued, (*storyRun).withdrawsQueued),
+		waiting.run(ctx, (*storyRun).decidesMeanwhile),
 	)
 	if err := engine.Start(context.WithoutCancel(ctx)); err != nil {
 		return errors.Join(meanwhile, fmt.Errorf("bring Temporal back: %w", err))
@@ -46,13 +46,13 @@ func (w *World) PlayWithout(ctx context.Context, engine Engine) error {
 		return meanwhile
 	}
 	return errors.Join(
-		waiting.run(ctx, (*scene).isCarriedOut, (*scene).isHeldOnce),
-		applicant.run(ctx, (*scene).isChecked, (*scene).isApproved, (*scene).activates, (*scene).isHeldOnce),
-		waverer.run(ctx, (*scene).staysWithdrawn, (*scene).apply, (*scene).isChecked),
+		waiting.run(ctx, (*storyRun).isCarriedOut, (*storyRun).isHeldOnce),
+		applicant.run(ctx, (*storyRun).isChecked, (*storyRun).isApproved, (*storyRun).activates, (*storyRun).isHeldOnce),
+		waverer.run(ctx, (*storyRun).staysWithdrawn, (*storyRun).apply, (*storyRun).isChecked),
 	)
 }
 
-func (w *World) prepare(ctx context.Context, name string, steps ...step) (*scene, error) {
+func (w *World) prepare(ctx context.Context, name string, steps ...step) (*storyRun, error) {
 	s, err := w.open(ctx, story{name: name, kind: "plain", university: university})
 	if err != nil {
 		return nil, fmt.Errorf("story %s: %w", name, err)
@@ -61,7 +61,7 @@ func (w *World) prepare(ctx context.Context, name string, steps ...step) (*scene
 }
 
 // isQueued checks that the application has been accepted and waits for the engine, and that nobody can decide yet.
-func (s *scene) isQueued(ctx context.Context) error {
+func (s *storyRun) isQueued(ctx context.Context) error {
 	found, err := s.student.Case(ctx, s.application)
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func (s *scene) isQueued(ctx context.Context) error {
 	return nil
 }
 
-func (s *scene) withdrawsQueued(ctx context.Context) error {
+func (s *storyRun) withdrawsQueued(ctx context.Context) error {
 	decided, err := s.student.Withdraw(ctx, s.application)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (s *scene) withdrawsQueued(ctx context.Context) error {
 
 // decidesMeanwhile checks that a decision is kept, that its maker is told no more than that, and that another about the
 // same is not taken beside it.
-func (s *scene) decidesMeanwhile(ctx context.Context) error {
+func (s *storyRun) decidesMeanwhile(ctx context.Context) error {
 	decided, err := s.student.Once().Activate(ctx, s.application)
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func (s *scene) decidesMeanwhile(ctx context.Context) error {
 }
 
 // isCarriedOut checks that the activation is made once Temporal is back, without anybody asking for it again.
-func (s *scene) isCarriedOut(ctx context.Context) error {
+func (s *storyRun) isCarriedOut(ctx context.Context) error {
 	var decided client.Decision
 	err := s.await(ctx, "outcome of the activation", func(ctx context.Context) (bool, string, error) {
 		var err error
@@ -125,7 +125,7 @@ func (s *scene) isCarriedOut(ctx context.Context) error {
 }
 
 // staysWithdrawn checks that the engine, once it is back, does not begin what was taken back.
-func (s *scene) staysWithdrawn(ctx context.Context) error {
+func (s *storyRun) staysWithdrawn(ctx context.Context) error {
 	if err := s.happened(ctx, s.application, "applied", "withdrawn"); err != nil {
 		return err
 	}

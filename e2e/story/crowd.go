@@ -15,8 +15,8 @@ import (
 
 // Crowd is many students who are signed in and have not applied yet. What they do is told to nobody; it is for load.
 type Crowd struct {
-	staff  map[string]scene // by university
-	scenes []scene
+	staff  map[string]storyRun // by university
+	scenes []storyRun
 	once   float64 // share of those who send each change once
 }
 
@@ -25,9 +25,9 @@ const signInAtOnce = 4
 // Crowd signs n students of the mainland in, half of them at each university. A share of them sends each change once
 // and never again, and so does the staff that decides about them.
 func (w *World) Crowd(ctx context.Context, n int, once float64) (*Crowd, error) {
-	c := &Crowd{staff: map[string]scene{}, once: once}
+	c := &Crowd{staff: map[string]storyRun{}, once: once}
 	for i, at := range []string{university, college} {
-		now := scene{World: w}
+		now := storyRun{World: w}
 		var err error
 		if now.reviewer, err = w.staff(ctx, at, "reviewer"); err != nil {
 			return nil, err
@@ -87,15 +87,15 @@ func (c *Crowd) Apply(ctx context.Context, i int) (uuid.UUID, error) {
 func (c *Crowd) GoOn(ctx context.Context, i int) error {
 	s := &c.scenes[i]
 	if c.SendsOnce(i) {
-		return s.run(ctx, (*scene).isReviewedOnce, (*scene).activatesOnce, (*scene).isHeldOnce, (*scene).isProduced,
-			(*scene).picksUpOnce)
+		return s.run(ctx, (*storyRun).isReviewedOnce, (*storyRun).activatesOnce, (*storyRun).isHeldOnce, (*storyRun).isProduced,
+			(*storyRun).picksUpOnce)
 	}
-	return s.run(ctx, (*scene).isReviewed, (*scene).activatesQuietly, (*scene).isHeldOnce, (*scene).isProduced,
-		(*scene).picksUp)
+	return s.run(ctx, (*storyRun).isReviewed, (*storyRun).activatesQuietly, (*storyRun).isHeldOnce, (*storyRun).isProduced,
+		(*storyRun).picksUp)
 }
 
 // isReviewed waits for the reviewer's turn, and approves.
-func (s *scene) isReviewed(ctx context.Context) error {
+func (s *storyRun) isReviewed(ctx context.Context) error {
 	if _, err := s.caseReaches(ctx, s.application, campus.StageReview); err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (s *scene) isReviewed(ctx context.Context) error {
 	return err
 }
 
-func (s *scene) activatesQuietly(ctx context.Context) error {
+func (s *storyRun) activatesQuietly(ctx context.Context) error {
 	if _, err := s.student.Activate(ctx, s.application); err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (c *Crowd) divide() {
 func (c *Crowd) SendsOnce(i int) bool { return int(float64(i+1)*c.once) > int(float64(i)*c.once) }
 
 // isReviewedOnce is isReviewed with a reviewer whose request may break: then it shows whether it was carried out.
-func (s *scene) isReviewedOnce(ctx context.Context) error {
+func (s *storyRun) isReviewedOnce(ctx context.Context) error {
 	if _, err := s.caseReaches(ctx, s.application, campus.StageReview); err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (s *scene) isReviewedOnce(ctx context.Context) error {
 }
 
 // activatesOnce activates from two devices at the same moment. One of them gets the case, the other is told so.
-func (s *scene) activatesOnce(ctx context.Context) error {
+func (s *storyRun) activatesOnce(ctx context.Context) error {
 	second := make(chan error, 1)
 	go func() {
 		_, err := s.student.Activate(ctx, s.application)
@@ -79,7 +79,7 @@ func cameSecond(err error) bool {
 	return ok && (problem.Reason == "decision_pending" || problem.Reason == campus.WrongStage)
 }
 
-func (s *scene) picksUpOnce(ctx context.Context) error {
+func (s *storyRun) picksUpOnce(ctx context.Context) error {
 	err := s.picksUp(ctx)
 	if client.Unanswered(err) {
 		return &StoppedError{err}
@@ -88,7 +88,7 @@ func (s *scene) picksUpOnce(ctx context.Context) error {
 }
 
 // sentOnce goes on after an answer, or after none when the application then comes to one of the stages.
-func (s *scene) sentOnce(ctx context.Context, err error, stages ...campus.Stage) error {
+func (s *storyRun) sentOnce(ctx context.Context, err error, stages ...campus.Stage) error {
 	if !client.Unanswered(err) || ctx.Err() != nil {
 		return err
 	}

@@ -22,25 +22,25 @@ const (
 // outage plays a student whose library is out of order when the card is set up.
 func outage() story {
 	return story{name: "C", kind: "plain", university: college, steps: []step{
-		(*scene).signInFirst,
-		(*scene).apply,
-		(*scene).isChecked,
+		(*storyRun).signInFirst,
+		(*storyRun).apply,
+		(*storyRun).isChecked,
 		whileBroken(
-			(*scene).approve,
-			(*scene).isParked,
-			(*scene).retryFails,
+			(*storyRun).approve,
+			(*storyRun).isParked,
+			(*storyRun).retryFails,
 		),
-		(*scene).retryWorks,
-		(*scene).isSetUp,
-		(*scene).activates,
-		(*scene).isHeldOnce,
-		(*scene).wasRetried,
+		(*storyRun).retryWorks,
+		(*storyRun).isSetUp,
+		(*storyRun).activates,
+		(*storyRun).isHeldOnce,
+		(*storyRun).wasRetried,
 	}}
 }
 
 // whileBroken plays steps while the library is out of order, which it is not afterwards, whatever happens.
 func whileBroken(steps ...step) step {
-	return func(s *scene, ctx context.Context) (err error) {
+	return func(s *storyRun, ctx context.Context) (err error) {
 		fault := simulator.Fault{System: brokenSystem, University: s.person.University, Mode: "outage"}
 		defer func() { err = errors.Join(err, s.mend(ctx, fault)) }()
 		if err := s.school.Break(ctx, fault); err != nil {
@@ -57,7 +57,7 @@ func whileBroken(steps ...step) step {
 }
 
 // mend also works when the story was interrupted.
-func (s *scene) mend(ctx context.Context, f simulator.Fault) error {
+func (s *storyRun) mend(ctx context.Context, f simulator.Fault) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTime)
 	defer cancel()
 	if err := s.school.Mend(ctx, f.System, f.University); err != nil {
@@ -68,7 +68,7 @@ func (s *scene) mend(ctx context.Context, f simulator.Fault) error {
 }
 
 // isParked waits until the step has been given to the operators, with the reason.
-func (s *scene) isParked(ctx context.Context) error {
+func (s *storyRun) isParked(ctx context.Context) error {
 	var found client.StaffCase
 	err := s.await(ctx, "parked step", func(ctx context.Context) (bool, string, error) {
 		var err error
@@ -101,7 +101,7 @@ func checkIncident(c client.StaffCase) error {
 }
 
 // retryFails has the operator retry while the outage lasts: the answer is the new attempt's error.
-func (s *scene) retryFails(ctx context.Context) error {
+func (s *storyRun) retryFails(ctx context.Context) error {
 	settled, err := s.retry(ctx, 1)
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func (s *scene) retryFails(ctx context.Context) error {
 }
 
 // retryWorks has the operator retry when the library works again.
-func (s *scene) retryWorks(ctx context.Context) error {
+func (s *storyRun) retryWorks(ctx context.Context) error {
 	settled, err := s.retry(ctx, 2)
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func (s *scene) retryWorks(ctx context.Context) error {
 	return nil
 }
 
-func (s *scene) retry(ctx context.Context, attempt int) (campus.Settled, error) {
+func (s *storyRun) retry(ctx context.Context, attempt int) (campus.Settled, error) {
 	decided, err := s.operator.Retry(ctx, s.application, brokenStep, attempt)
 	if err != nil {
 		return campus.Settled{}, err
@@ -138,7 +138,7 @@ func (s *scene) retry(ctx context.Context, attempt int) (campus.Settled, error) 
 	return *decided.Step, nil
 }
 
-func (s *scene) isSetUp(ctx context.Context) error {
+func (s *storyRun) isSetUp(ctx context.Context) error {
 	if _, err := s.reaches(ctx, campus.StageActivation); err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (s *scene) isSetUp(ctx context.Context) error {
 }
 
 // wasRetried checks the timeline, and that all tries were made under one key: so many calls, one effect.
-func (s *scene) wasRetried(ctx context.Context) error {
+func (s *storyRun) wasRetried(ctx context.Context) error {
 	key := campus.StepRef{Case: campus.CaseRef{Kind: campus.ApplicationCase, ID: s.application}, Step: brokenStep,
 		Key: 1}.IdempotencyKey()
 	calls, err := s.school.Calls(ctx, client.Done{System: brokenSystem, Key: key})

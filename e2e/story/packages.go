@@ -12,7 +12,7 @@ import (
 const gym = "gym"
 
 // joinsGym asks for the package and checks that its system was made to know the card, once.
-func (s *scene) joinsGym(ctx context.Context) error {
+func (s *storyRun) joinsGym(ctx context.Context) error {
 	card, err := s.card(ctx)
 	if err != nil {
 		return err
@@ -32,7 +32,7 @@ func (s *scene) joinsGym(ctx context.Context) error {
 }
 
 // leavesGym gives it back.
-func (s *scene) leavesGym(ctx context.Context) error {
+func (s *storyRun) leavesGym(ctx context.Context) error {
 	card, err := s.card(ctx)
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func (s *scene) leavesGym(ctx context.Context) error {
 	return s.acted(ctx, client.Done{System: gym, Operation: "unsubscribe", Reference: card.ID.String()})
 }
 
-func (s *scene) packageBecomes(ctx context.Context, card client.Card, state campus.PackageState) (p client.Package,
+func (s *storyRun) packageBecomes(ctx context.Context, card client.Card, state campus.PackageState) (p client.Package,
 	err error) {
 	err = s.await(ctx, "package "+string(state), func(ctx context.Context) (bool, string, error) {
 		packages, err := s.student.Packages(ctx, card.ID)

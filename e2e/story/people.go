@@ -13,45 +13,45 @@ import (
 
 // toCard goes on from the application to a card that works.
 func toCard(before ...step) []step {
-	return append(before, (*scene).isChecked, (*scene).isApproved, (*scene).activates, (*scene).isHeldOnce)
+	return append(before, (*storyRun).isChecked, (*storyRun).isApproved, (*storyRun).activates, (*storyRun).isHeldOnce)
 }
 
 // nationalDay plays a student of the second university, who asks about the promise around National Day first (D2)
 // and tries a package (C2).
 func nationalDay() story {
 	return story{name: "O", kind: "plain", university: college,
-		steps: append(toCard((*scene).signInFirst, (*scene).asksForNationalDay, (*scene).apply),
-			(*scene).joinsGym, (*scene).leavesGym, (*scene).isProduced, (*scene).picksUp)}
+		steps: append(toCard((*storyRun).signInFirst, (*storyRun).asksForNationalDay, (*storyRun).apply),
+			(*storyRun).joinsGym, (*storyRun).leavesGym, (*storyRun).isProduced, (*storyRun).picksUp)}
 }
 
 // people returns applicants of every sort (A1 to A6, B1, B3).
 func people() []story {
 	return []story{
 		{name: "G", kind: "plain", university: university, category: campus.HongKongMacau, level: "postgraduate",
-			steps: toCard((*scene).signInFirst, (*scene).apply)},
+			steps: toCard((*storyRun).signInFirst, (*storyRun).apply)},
 		{name: "H", kind: "plain", university: university, category: campus.Taiwan, level: "exchange",
-			steps: toCard((*scene).signInFirst, (*scene).apply)},
+			steps: toCard((*storyRun).signInFirst, (*storyRun).apply)},
 		{name: "I", kind: "plain", university: university, category: campus.Foreign, level: "undergraduate",
-			steps: toCard((*scene).signInFirst, (*scene).appliesWithoutLetter, (*scene).isAskedForLetter,
-				(*scene).bringsLetter)},
+			steps: toCard((*storyRun).signInFirst, (*storyRun).appliesWithoutLetter, (*storyRun).isAskedForLetter,
+				(*storyRun).bringsLetter)},
 		{name: "J", kind: "admitted", university: university,
-			steps: []step{(*scene).signInFirst, (*scene).apply, (*scene).isChecked, (*scene).approve, (*scene).waitsForEnrolment,
-				(*scene).enrols, (*scene).isActiveByItself, (*scene).isHeldOnce}},
+			steps: []step{(*storyRun).signInFirst, (*storyRun).apply, (*storyRun).isChecked, (*storyRun).approve, (*storyRun).waitsForEnrolment,
+				(*storyRun).enrols, (*storyRun).isActiveByItself, (*storyRun).isHeldOnce}},
 		{name: "K", kind: "staff", university: university,
-			steps: toCard((*scene).signInFirst, (*scene).isSentToHR, (*scene).isSubmitted, (*scene).bringsDocument,
-				(*scene).showsFaceFirst)},
+			steps: toCard((*storyRun).signInFirst, (*storyRun).isSentToHR, (*storyRun).isSubmitted, (*storyRun).bringsDocument,
+				(*storyRun).showsFaceFirst)},
 		{name: "L", kind: "not_registered", university: university,
-			steps: []step{(*scene).signInFirst, (*scene).apply, (*scene).isRefused}},
+			steps: []step{(*storyRun).signInFirst, (*storyRun).apply, (*storyRun).isRefused}},
 		{name: "M", kind: "plain", university: university,
-			steps: toCard((*scene).signInFirst, (*scene).appliesInTheDark, (*scene).failsAgain, (*scene).passesAtLast)},
+			steps: toCard((*storyRun).signInFirst, (*storyRun).appliesInTheDark, (*storyRun).failsAgain, (*storyRun).passesAtLast)},
 		{name: "N", kind: "plain", university: university,
-			steps: []step{(*scene).signInFirst, (*scene).appliesWithoutFace, (*scene).isSeenAtCounter, (*scene).isApproved,
-				(*scene).activates, (*scene).isHeldOnce}},
+			steps: []step{(*storyRun).signInFirst, (*storyRun).appliesWithoutFace, (*storyRun).isSeenAtCounter, (*storyRun).isApproved,
+				(*storyRun).activates, (*storyRun).isHeldOnce}},
 	}
 }
 
 // appliesWithoutLetter leaves out what the International Student Service Centre has not written yet (A4).
-func (s *scene) appliesWithoutLetter(ctx context.Context) error {
+func (s *storyRun) appliesWithoutLetter(ctx context.Context) error {
 	filled, err := s.fillIn(ctx, withoutLetter(papersOf(s.person))...)
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func withoutLetter(papers []campus.Item) []campus.Item {
 }
 
 // isAskedForLetter checks that just the letter is asked for.
-func (s *scene) isAskedForLetter(ctx context.Context) error {
+func (s *storyRun) isAskedForLetter(ctx context.Context) error {
 	found, err := s.reaches(ctx, campus.StageEvidence)
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func (s *scene) isAskedForLetter(ctx context.Context) error {
 	return s.hears(ctx, "notice.evidence_asked", map[string]string{"items": string(campus.LetterItem)})
 }
 
-func (s *scene) bringsLetter(ctx context.Context) error {
+func (s *storyRun) bringsLetter(ctx context.Context) error {
 	papers, err := s.handInPapers(ctx, campus.LetterItem)
 	if err != nil {
 		return err
@@ -94,7 +94,7 @@ func (s *scene) bringsLetter(ctx context.Context) error {
 }
 
 // waitsForEnrolment checks that an approved freshman has a card that does not work yet (A6).
-func (s *scene) waitsForEnrolment(ctx context.Context) error {
+func (s *storyRun) waitsForEnrolment(ctx context.Context) error {
 	found, err := s.reaches(ctx, campus.StageEnrolment)
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (s *scene) waitsForEnrolment(ctx context.Context) error {
 }
 
 // enrols has the freshman enrol, and ask for the card at once instead of waiting for the next look.
-func (s *scene) enrols(ctx context.Context) error {
+func (s *storyRun) enrols(ctx context.Context) error {
 	if err := s.school.Enrol(ctx, s.person); err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (s *scene) enrols(ctx context.Context) error {
 	return nil
 }
 
-func (s *scene) isActiveByItself(ctx context.Context) error {
+func (s *storyRun) isActiveByItself(ctx context.Context) error {
 	if _, err := s.reaches(ctx, campus.StageDone); err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (s *scene) isActiveByItself(ctx context.Context) error {
 }
 
 // isSentToHR checks that staff cannot apply by themselves (A2).
-func (s *scene) isSentToHR(ctx context.Context) error {
+func (s *storyRun) isSentToHR(ctx context.Context) error {
 	filled, err := s.fillIn(ctx)
 	if err != nil {
 		return err
@@ -149,7 +149,7 @@ func (s *scene) isSentToHR(ctx context.Context) error {
 }
 
 // isSubmitted waits for the application that HR's signed call opens.
-func (s *scene) isSubmitted(ctx context.Context) error {
+func (s *storyRun) isSubmitted(ctx context.Context) error {
 	if err := s.school.SubmitStaff(ctx, s.person.University, s.person.Number); err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (s *scene) isSubmitted(ctx context.Context) error {
 	return err
 }
 
-func (s *scene) bringsDocument(ctx context.Context) error {
+func (s *storyRun) bringsDocument(ctx context.Context) error {
 	document, err := s.handInDocument(ctx)
 	if err != nil {
 		return err
@@ -181,7 +181,7 @@ func (s *scene) bringsDocument(ctx context.Context) error {
 }
 
 // showsFaceFirst shows the face of somebody who has not agreed to that before (B4).
-func (s *scene) showsFaceFirst(ctx context.Context) error {
+func (s *storyRun) showsFaceFirst(ctx context.Context) error {
 	if _, err := s.reaches(ctx, campus.StageLiveness); err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (s *scene) showsFaceFirst(ctx context.Context) error {
 	return s.tries(ctx, portrait.NoFlaw, &consent)
 }
 
-func (s *scene) tries(ctx context.Context, flaw portrait.Flaw, consent *client.Consent) error {
+func (s *storyRun) tries(ctx context.Context, flaw portrait.Flaw, consent *client.Consent) error {
 	shown, err := s.showFace(ctx, flaw)
 	if err != nil {
 		return err
@@ -202,7 +202,7 @@ func (s *scene) tries(ctx context.Context, flaw portrait.Flaw, consent *client.C
 }
 
 // isRefused checks that the application ends with the reason and where to go (A1).
-func (s *scene) isRefused(ctx context.Context) error {
+func (s *storyRun) isRefused(ctx context.Context) error {
 	found, err := s.caseReaches(ctx, s.application, campus.StageDone)
 	if err != nil {
 		return err
@@ -215,7 +215,7 @@ func (s *scene) isRefused(ctx context.Context) error {
 }
 
 // appliesInTheDark applies with frames that are too dark (B1).
-func (s *scene) appliesInTheDark(ctx context.Context) error {
+func (s *storyRun) appliesInTheDark(ctx context.Context) error {
 	filled, err := s.fillIn(ctx, papersOf(s.person)...)
 	if err != nil {
 		return err
@@ -232,7 +232,7 @@ func (s *scene) appliesInTheDark(ctx context.Context) error {
 }
 
 // failed checks that a try has failed for its own reason.
-func (s *scene) failed(ctx context.Context, reason string) error {
+func (s *storyRun) failed(ctx context.Context, reason string) error {
 	found, err := s.reaches(ctx, campus.StageLiveness)
 	if err != nil {
 		return err
@@ -244,17 +244,17 @@ func (s *scene) failed(ctx context.Context, reason string) error {
 	return nil
 }
 
-func (s *scene) failsAgain(ctx context.Context) error {
+func (s *storyRun) failsAgain(ctx context.Context) error {
 	if err := s.tries(ctx, portrait.Still, nil); err != nil {
 		return err
 	}
 	return s.failed(ctx, "action_not_as_asked")
 }
 
-func (s *scene) passesAtLast(ctx context.Context) error { return s.tries(ctx, portrait.NoFlaw, nil) }
+func (s *storyRun) passesAtLast(ctx context.Context) error { return s.tries(ctx, portrait.NoFlaw, nil) }
 
 // appliesWithoutFace chooses the counter from the beginning (B3).
-func (s *scene) appliesWithoutFace(ctx context.Context) error {
+func (s *storyRun) appliesWithoutFace(ctx context.Context) error {
 	document, err := s.handInDocument(ctx)
 	if err != nil {
 		return err
@@ -273,7 +273,7 @@ func (s *scene) appliesWithoutFace(ctx context.Context) error {
 }
 
 // isSeenAtCounter has the card centre look at the person and the original document.
-func (s *scene) isSeenAtCounter(ctx context.Context) error {
+func (s *storyRun) isSeenAtCounter(ctx context.Context) error {
 	if _, err := s.reaches(ctx, campus.StageInPerson); err != nil {
 		return err
 	}
@@ -306,7 +306,7 @@ func (s *scene) isSeenAtCounter(ctx context.Context) error {
 }
 
 // asksForNationalDay looks at the promise around National Day: seven days off, and a Saturday that is worked (D2).
-func (s *scene) asksForNationalDay(ctx context.Context) error {
+func (s *storyRun) asksForNationalDay(ctx context.Context) error {
 	eve := campus.Date{Year: 2026, Month: time.September, Day: 30}
 	promised, err := s.api.Promise(ctx, s.person.University, eve)
 	if err != nil {

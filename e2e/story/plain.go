@@ -14,20 +14,20 @@ import (
 // plain plays a student from the first sign-in to the plastic in hand.
 func plain() story {
 	return story{name: "A", kind: "plain", university: university, steps: []step{
-		(*scene).signInFirst,
-		(*scene).apply,
-		(*scene).isChecked,
-		(*scene).isApproved,
-		(*scene).activates,
-		(*scene).isHeldOnce,
-		(*scene).isProduced,
-		(*scene).picksUp,
-		(*scene).wentPlainly,
+		(*storyRun).signInFirst,
+		(*storyRun).apply,
+		(*storyRun).isChecked,
+		(*storyRun).isApproved,
+		(*storyRun).activates,
+		(*storyRun).isHeldOnce,
+		(*storyRun).isProduced,
+		(*storyRun).picksUp,
+		(*storyRun).wentPlainly,
 	}}
 }
 
 // isChecked waits until the case lies before a reviewer with every check passed.
-func (s *scene) isChecked(ctx context.Context) error {
+func (s *storyRun) isChecked(ctx context.Context) error {
 	found, err := s.reaches(ctx, campus.StageReview)
 	if err != nil {
 		return err
@@ -37,7 +37,7 @@ func (s *scene) isChecked(ctx context.Context) error {
 }
 
 // passed checks that exactly these items have a verdict, and that it is good.
-func (s *scene) passed(c client.Case, items ...campus.Item) error {
+func (s *storyRun) passed(c client.Case, items ...campus.Item) error {
 	var passed []campus.Item
 	for _, f := range c.Findings {
 		if f.Verdict == campus.Pass {
@@ -53,7 +53,7 @@ func (s *scene) passed(c client.Case, items ...campus.Item) error {
 }
 
 // isApproved has the reviewer look at the evidence and approve, and waits for the news.
-func (s *scene) isApproved(ctx context.Context) error {
+func (s *storyRun) isApproved(ctx context.Context) error {
 	if err := s.approve(ctx); err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (s *scene) isApproved(ctx context.Context) error {
 	return nil
 }
 
-func (s *scene) approve(ctx context.Context) error {
+func (s *storyRun) approve(ctx context.Context) error {
 	found, err := s.reviewer.Case(ctx, s.application)
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func (s *scene) approve(ctx context.Context) error {
 }
 
 // evidence checks that the reviewer sees the very document that was handed in.
-func (s *scene) evidence(ctx context.Context, c client.StaffCase) error {
+func (s *storyRun) evidence(ctx context.Context, c client.StaffCase) error {
 	i := slices.IndexFunc(c.Files, func(f client.File) bool { return f.Purpose == campus.DocumentUpload })
 	if i < 0 {
 		return fmt.Errorf("%s shows no document to the reviewer", c)
@@ -104,7 +104,7 @@ func (s *scene) evidence(ctx context.Context, c client.StaffCase) error {
 }
 
 // activates activates the card, and looks at it and at the promise.
-func (s *scene) activates(ctx context.Context) error {
+func (s *storyRun) activates(ctx context.Context) error {
 	decided, err := s.student.Activate(ctx, s.application)
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func (s *scene) activates(ctx context.Context) error {
 }
 
 // isActive checks what an activation has brought about.
-func (s *scene) isActive(ctx context.Context, decided client.Decision) error {
+func (s *storyRun) isActive(ctx context.Context, decided client.Decision) error {
 	if decided.Stage != campus.StageDone {
 		return fmt.Errorf("after the activation the case is at %s", decided.Stage)
 	}
@@ -134,7 +134,7 @@ func (s *scene) isActive(ctx context.Context, decided client.Decision) error {
 	return s.hears(ctx, "notice.activated", map[string]string{"promised": promised.String()})
 }
 
-func (s *scene) card(ctx context.Context) (client.Card, error) {
+func (s *storyRun) card(ctx context.Context) (client.Card, error) {
 	cards, err := s.student.Cards(ctx)
 	if err == nil && len(cards) != 1 {
 		err = fmt.Errorf("there are %d cards, not one", len(cards))
@@ -146,7 +146,7 @@ func (s *scene) card(ctx context.Context) (client.Card, error) {
 }
 
 // isHeldOnce checks that every system of the base package knows the card, and was made to know it once.
-func (s *scene) isHeldOnce(ctx context.Context) error {
+func (s *storyRun) isHeldOnce(ctx context.Context) error {
 	card, err := s.card(ctx)
 	if err != nil {
 		return err
@@ -162,7 +162,7 @@ func (s *scene) isHeldOnce(ctx context.Context) error {
 }
 
 // isProduced waits until the bureau has made the card and it lies at the kiosk, and for the code to get it.
-func (s *scene) isProduced(ctx context.Context) error {
+func (s *storyRun) isProduced(ctx context.Context) error {
 	card, err := s.isAtTheKiosk(ctx)
 	if err != nil {
 		return err
@@ -172,7 +172,7 @@ func (s *scene) isProduced(ctx context.Context) error {
 }
 
 // isAtTheKiosk waits until the plastic lies at the kiosk, and answers its card.
-func (s *scene) isAtTheKiosk(ctx context.Context) (client.Card, error) {
+func (s *storyRun) isAtTheKiosk(ctx context.Context) (client.Card, error) {
 	cases, err := s.student.Cases(ctx, campus.PlasticCase)
 	if err != nil {
 		return client.Card{}, err
@@ -191,7 +191,7 @@ func (s *scene) isAtTheKiosk(ctx context.Context) (client.Card, error) {
 }
 
 // picksUp reads the code from the message and gets the card with it and the document; not with somebody else's.
-func (s *scene) picksUp(ctx context.Context) error {
+func (s *storyRun) picksUp(ctx context.Context) error {
 	card, err := s.card(ctx)
 	if err != nil {
 		return err
@@ -224,7 +224,7 @@ func (s *scene) picksUp(ctx context.Context) error {
 }
 
 // wentPlainly checks both timelines from end to end, and the plastic's state.
-func (s *scene) wentPlainly(ctx context.Context) error {
+func (s *storyRun) wentPlainly(ctx context.Context) error {
 	card, err := s.card(ctx)
 	if err != nil {
 		return err

@@ -13,21 +13,21 @@ import (
 // spoiltCard plays a student whose card comes out of the machine spoilt, and is made again (D3).
 func spoiltCard() story {
 	return story{name: "P", kind: "plain", university: university,
-		steps: append(toCard((*scene).signInFirst, (*scene).apply, (*scene).hasBadLuck), (*scene).isMadeAgain,
-			(*scene).picksUp)}
+		steps: append(toCard((*storyRun).signInFirst, (*storyRun).apply, (*storyRun).hasBadLuck), (*storyRun).isMadeAgain,
+			(*storyRun).picksUp)}
 }
 
 // unclaimedCard plays a student who comes for the card too late, and has it sent again (D3).
 func unclaimedCard() story {
 	return story{name: "Q", kind: "plain", university: university,
-		steps: append(toCard((*scene).signInFirst, (*scene).apply), (*scene).isProduced, (*scene).comesTooLate,
-			(*scene).isSentAgain, (*scene).picksUp)}
+		steps: append(toCard((*storyRun).signInFirst, (*storyRun).apply), (*storyRun).isProduced, (*storyRun).comesTooLate,
+			(*storyRun).isSentAgain, (*storyRun).picksUp)}
 }
 
-func (s *scene) hasBadLuck(ctx context.Context) error { return s.school.SpoilCardOf(ctx, s.person) }
+func (s *storyRun) hasBadLuck(ctx context.Context) error { return s.school.SpoilCardOf(ctx, s.person) }
 
 // isMadeAgain waits until the second card lies at the kiosk, and checks that the first one is known to be spoilt.
-func (s *scene) isMadeAgain(ctx context.Context) error {
+func (s *storyRun) isMadeAgain(ctx context.Context) error {
 	card, err := s.isAtTheKiosk(ctx)
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func (s *scene) isMadeAgain(ctx context.Context) error {
 }
 
 // comesTooLate lets the time at the kiosk pass: the card goes back, and its code is dead.
-func (s *scene) comesTooLate(ctx context.Context) error {
+func (s *storyRun) comesTooLate(ctx context.Context) error {
 	card, err := s.card(ctx)
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func (s *scene) comesTooLate(ctx context.Context) error {
 }
 
 // isSentAgain asks for the card once more; the same card comes, and nothing is made.
-func (s *scene) isSentAgain(ctx context.Context) error {
+func (s *storyRun) isSentAgain(ctx context.Context) error {
 	card, err := s.card(ctx)
 	if err != nil {
 		return err

@@ -10,18 +10,18 @@ import (
 // stalePhoto plays a student whose photo on file looks like somebody else, until Academic Affairs takes a new one.
 func stalePhoto() story {
 	return story{name: "B", kind: "stale_photo", university: university, steps: []step{
-		(*scene).signInFirst,
-		(*scene).apply,
-		(*scene).waitsForPhoto,
-		(*scene).photoIsRenewed,
-		(*scene).isChecked,
-		(*scene).isApproved,
-		(*scene).wentOnByItself,
+		(*storyRun).signInFirst,
+		(*storyRun).apply,
+		(*storyRun).waitsForPhoto,
+		(*storyRun).photoIsRenewed,
+		(*storyRun).isChecked,
+		(*storyRun).isApproved,
+		(*storyRun).wentOnByItself,
 	}}
 }
 
 // waitsForPhoto checks that the case waits for Academic Affairs and that the student is told.
-func (s *scene) waitsForPhoto(ctx context.Context) error {
+func (s *storyRun) waitsForPhoto(ctx context.Context) error {
 	found, err := s.reaches(ctx, campus.StagePhoto)
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func (s *scene) waitsForPhoto(ctx context.Context) error {
 	return nil
 }
 
-func (s *scene) photoIsRenewed(ctx context.Context) error {
+func (s *storyRun) photoIsRenewed(ctx context.Context) error {
 	if err := s.school.RenewPhoto(ctx, s.person); err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (s *scene) photoIsRenewed(ctx context.Context) error {
 }
 
 // wentOnByItself checks that nobody but the reviewer had to do anything.
-func (s *scene) wentOnByItself(ctx context.Context) error {
+func (s *storyRun) wentOnByItself(ctx context.Context) error {
 	return s.happened(ctx, s.application, "applied", "checking", "checked", "liveness_passed", "photo_stale",
 		"photo_matched", "review_asked", "approved", "provisioned")
 }

@@ -44,11 +44,11 @@ const (
 // round are people who wait for decisions, by what is decided about them.
 type round struct {
 	*World
-	approved, verified, activated, resent *scene // at the first university
-	rejected, withdrawn, retried, skipped *scene // at the second
-	completed                             *scene // brings evidence
-	former, successor                     *scene // one human at the second, under two numbers
-	made                                  *scene // has a card that is to be made
+	approved, verified, activated, resent *storyRun // at the first university
+	rejected, withdrawn, retried, skipped *storyRun // at the second
+	completed                             *storyRun // brings evidence
+	former, successor                     *storyRun // one human at the second, under two numbers
+	made                                  *storyRun // has a card that is to be made
 	laundry, ending, batch                uuid.UUID
 	campaign                              uuid.UUID
 	invited                               campus.Audience
@@ -70,22 +70,22 @@ func (c *Crowd) Undecided(ctx context.Context, w *World, number int, one OneHuma
 	if r.completed, err = w.open(ctx, foreign); err != nil {
 		return nil, err
 	}
-	if err := r.completed.run(ctx, (*scene).signInFirst); err != nil {
+	if err := r.completed.run(ctx, (*storyRun).signInFirst); err != nil {
 		return nil, err
 	}
 	r.verified.counter = r.completed.counter
-	for s, at := range map[**scene]string{&r.former: college, &r.successor: college, &r.made: university} {
+	for s, at := range map[**storyRun]string{&r.former: college, &r.successor: college, &r.made: university} {
 		if *s, err = w.open(ctx, story{name: "ended or made", kind: "plain", university: at}); err != nil {
 			return nil, err
 		}
-		if err := (*s).run(ctx, (*scene).signInFirst); err != nil {
+		if err := (*s).run(ctx, (*storyRun).signInFirst); err != nil {
 			return nil, err
 		}
 	}
 	if r.admin, err = w.staff(ctx, []string{university, college}[number%2], "admin"); err != nil {
 		return nil, err
 	}
-	err = r.former.run(ctx, (*scene).apply, (*scene).isReviewed, (*scene).activatesQuietly, (*scene).isProduced)
+	err = r.former.run(ctx, (*storyRun).apply, (*storyRun).isReviewed, (*storyRun).activatesQuietly, (*storyRun).isProduced)
 	if err != nil {
 		return nil, err
 	}
@@ -116,14 +116,14 @@ func (r *round) prepare(ctx context.Context) (err error) {
 		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	for s, steps := range map[*scene][]step{
-		r.approved: {(*scene).fillsIn}, r.activated: {(*scene).fillsIn},
-		r.rejected: {(*scene).fillsIn}, r.withdrawn: {(*scene).fillsIn},
-		r.verified: {(*scene).fillsInWithoutFace}, r.completed: {(*scene).fillsInWithoutLetter},
-		r.retried: {(*scene).apply, (*scene).waitsForReview, (*scene).approve, (*scene).isParked},
-		r.skipped: {(*scene).apply, (*scene).waitsForReview, (*scene).approve, (*scene).isParked, (*scene).proposesToSkip},
-		r.resent: {(*scene).apply, (*scene).isReviewed, (*scene).activatesQuietly, r.asksForLaundry(), (*scene).isProduced,
-			(*scene).isReturned},
+	for s, steps := range map[*storyRun][]step{
+		r.approved: {(*storyRun).fillsIn}, r.activated: {(*storyRun).fillsIn},
+		r.rejected: {(*storyRun).fillsIn}, r.withdrawn: {(*storyRun).fillsIn},
+		r.verified: {(*storyRun).fillsInWithoutFace}, r.completed: {(*storyRun).fillsInWithoutLetter},
+		r.retried: {(*storyRun).apply, (*storyRun).waitsForReview, (*storyRun).approve, (*storyRun).isParked},
+		r.skipped: {(*storyRun).apply, (*storyRun).waitsForReview, (*storyRun).approve, (*storyRun).isParked, (*storyRun).proposesToSkip},
+		r.resent: {(*storyRun).apply, (*storyRun).isReviewed, (*storyRun).activatesQuietly, r.asksForLaundry(), (*storyRun).isProduced,
+			(*storyRun).isReturned},
 	} {
 		group.Go(func() error { return s.run(ctx, steps...) })
 	}
@@ -133,11 +133,11 @@ func (r *round) prepare(ctx context.Context) (err error) {
 // begin begins what ends by itself.
 func (r *round) begin(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for s, steps := range map[*scene][]step{
-		r.activated: {(*scene).handsIn, (*scene).isReviewed},
-		r.approved:  {(*scene).handsIn, (*scene).waitsForReview}, r.rejected: {(*scene).handsIn, (*scene).waitsForReview},
-		r.withdrawn: {(*scene).handsIn, (*scene).waitsForReview}, r.completed: {(*scene).handsIn, (*scene).waitsForEvidence},
-		r.verified: {(*scene).handsIn, (*scene).waitsAtCounter},
+	for s, steps := range map[*storyRun][]step{
+		r.activated: {(*storyRun).handsIn, (*storyRun).isReviewed},
+		r.approved:  {(*storyRun).handsIn, (*storyRun).waitsForReview}, r.rejected: {(*storyRun).handsIn, (*storyRun).waitsForReview},
+		r.withdrawn: {(*storyRun).handsIn, (*storyRun).waitsForReview}, r.completed: {(*storyRun).handsIn, (*storyRun).waitsForEvidence},
+		r.verified: {(*storyRun).handsIn, (*storyRun).waitsAtCounter},
 	} {
 		group.Go(func() error { return s.run(ctx, steps...) })
 	}
@@ -159,7 +159,7 @@ func (r *round) inviting(ctx context.Context) (err error) {
 
 // asksForLaundry asks for a package whose system is out of order, and waits until that is somebody's work.
 func (r *round) asksForLaundry() step {
-	return func(s *scene, ctx context.Context) error {
+	return func(s *storyRun, ctx context.Context) error {
 		card, err := s.card(ctx)
 		if err != nil {
 			return err
@@ -173,17 +173,17 @@ func (r *round) asksForLaundry() step {
 }
 
 // fillsIn fills in an application that is handed in later.
-func (s *scene) fillsIn(ctx context.Context) (err error) {
+func (s *storyRun) fillsIn(ctx context.Context) (err error) {
 	s.filled, err = s.fillIn(ctx, papersOf(s.person)...)
 	return err
 }
 
-func (s *scene) fillsInWithoutLetter(ctx context.Context) (err error) {
+func (s *storyRun) fillsInWithoutLetter(ctx context.Context) (err error) {
 	s.filled, err = s.fillIn(ctx, withoutLetter(papersOf(s.person))...)
 	return err
 }
 
-func (s *scene) fillsInWithoutFace(ctx context.Context) (err error) {
+func (s *storyRun) fillsInWithoutFace(ctx context.Context) (err error) {
 	if err := s.fillsIn(ctx); err != nil {
 		return err
 	}
@@ -191,33 +191,33 @@ func (s *scene) fillsInWithoutFace(ctx context.Context) (err error) {
 	return nil
 }
 
-func (s *scene) handsIn(ctx context.Context) (err error) {
+func (s *storyRun) handsIn(ctx context.Context) (err error) {
 	s.application, err = s.student.Apply(ctx, s.filled)
 	return err
 }
 
-func (s *scene) waitsForReview(ctx context.Context) error {
+func (s *storyRun) waitsForReview(ctx context.Context) error {
 	_, err := s.caseReaches(ctx, s.application, campus.StageReview)
 	return err
 }
 
-func (s *scene) waitsForEvidence(ctx context.Context) error {
+func (s *storyRun) waitsForEvidence(ctx context.Context) error {
 	_, err := s.caseReaches(ctx, s.application, campus.StageEvidence)
 	return err
 }
 
-func (s *scene) waitsAtCounter(ctx context.Context) error {
+func (s *storyRun) waitsAtCounter(ctx context.Context) error {
 	_, err := s.caseReaches(ctx, s.application, campus.StageInPerson)
 	return err
 }
 
-func (s *scene) isReturned(ctx context.Context) error {
+func (s *storyRun) isReturned(ctx context.Context) error {
 	_, err := s.caseReaches(ctx, s.plastic, campus.StageReturned)
 	return err
 }
 
 // proposesToSkip has one of two people ask for the step to be left out.
-func (s *scene) proposesToSkip(ctx context.Context) error {
+func (s *storyRun) proposesToSkip(ctx context.Context) error {
 	_, err := s.operator.Skip(ctx, s.application, brokenStep, 1, "the library knows the card already")
 	return err
 }

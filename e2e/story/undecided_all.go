@@ -35,7 +35,7 @@ func (r *round) decisions(ctx context.Context) ([]Undecided, error) {
 }
 
 func (r *round) reviews(ctx context.Context) (list []Undecided, err error) {
-	for s, u := range map[*scene]Undecided{
+	for s, u := range map[*storyRun]Undecided{
 		r.approved: {Name: "approved", Moves: []string{"review:approve", "provisioned"}, Effects: r.approved.isHeldOnce},
 		r.rejected: {Name: "rejected", Moves: []string{"review:reject", "end"}, Outcome: campus.Rejected,
 			Effects: r.rejected.hasNoCard},
@@ -117,7 +117,7 @@ func (r *round) ofHolders(ctx context.Context) ([]Undecided, error) {
 }
 
 // retried makes a decision of an operator to retry a step.
-type retried func(of *scene, id uuid.UUID, step string) func(context.Context) (client.Decision, error)
+type retried func(of *storyRun, id uuid.UUID, step string) func(context.Context) (client.Decision, error)
 
 // settlements returns what staff do with parked steps, alone or as the second of two.
 func (r *round) settlements(ctx context.Context) ([]Undecided, error) {
@@ -125,7 +125,7 @@ func (r *round) settlements(ctx context.Context) ([]Undecided, error) {
 	if err != nil {
 		return nil, err
 	}
-	var retry retried = func(of *scene, id uuid.UUID, step string) func(context.Context) (client.Decision, error) {
+	var retry retried = func(of *storyRun, id uuid.UUID, step string) func(context.Context) (client.Decision, error) {
 		return func(ctx context.Context) (client.Decision, error) { return of.operator.Once().Retry(ctx, id, step, 1) }
 	}
 	card, err := r.resent.card(ctx)
@@ -153,7 +153,7 @@ func (r *round) settlements(ctx context.Context) ([]Undecided, error) {
 }
 
 // item returns the only open item of the application.
-func (s *scene) item(ctx context.Context, staff *client.Staff, kind campus.WorkItemKind) (uuid.UUID, error) {
+func (s *storyRun) item(ctx context.Context, staff *client.Staff, kind campus.WorkItemKind) (uuid.UUID, error) {
 	found, err := staff.Case(ctx, s.application)
 	if err == nil && (len(found.WorkItems) != 1 || found.WorkItems[0].Kind != kind) {
 		err = fmt.Errorf("%s has the work items %v, not one %s", found, found.WorkItems, kind)
@@ -166,7 +166,7 @@ func (s *scene) item(ctx context.Context, staff *client.Staff, kind campus.WorkI
 
 // isBroughtAgain waits until the bureau has been given the card twice, to make it and to bring it again, and checks
 // that it was not given it once more.
-func (s *scene) isBroughtAgain(ctx context.Context) error {
+func (s *storyRun) isBroughtAgain(ctx context.Context) error {
 	card, err := s.card(ctx)
 	if err != nil {
 		return err
@@ -185,7 +185,7 @@ func (s *scene) isBroughtAgain(ctx context.Context) error {
 	return err
 }
 
-func (s *scene) hasNoCard(ctx context.Context) error {
+func (s *storyRun) hasNoCard(ctx context.Context) error {
 	cards, err := s.student.Cards(ctx)
 	if err == nil && len(cards) > 0 {
 		err = fmt.Errorf("there are %d cards, not none", len(cards))

@@ -24,7 +24,7 @@ type OneHuman func(ctx context.Context, university, former, present string) erro
 // succeeds has somebody activate a card under a second number while the library is out of order. The card under the
 // first number has ended then, and the case that ends it has parked.
 func (r *round) succeeds(ctx context.Context, one OneHuman) error {
-	if err := r.successor.run(ctx, (*scene).apply, (*scene).isReviewed); err != nil {
+	if err := r.successor.run(ctx, (*storyRun).apply, (*storyRun).isReviewed); err != nil {
 		return err
 	}
 	if err := one(ctx, college, r.former.person.Number, r.successor.person.Number); err != nil {
@@ -32,7 +32,7 @@ func (r *round) succeeds(ctx context.Context, one OneHuman) error {
 	}
 	library := simulator.Fault{System: brokenSystem, University: college, Mode: "outage"}
 	return r.without(ctx, library, func() (err error) {
-		if err := r.successor.run(ctx, (*scene).activatesQuietly); err != nil {
+		if err := r.successor.run(ctx, (*storyRun).activatesQuietly); err != nil {
 			return err
 		}
 		if r.ending, err = r.former.caseWithIncident(ctx, endingStep); err != nil {
@@ -45,11 +45,11 @@ func (r *round) succeeds(ctx context.Context, one OneHuman) error {
 
 // isMade has somebody activate a card while the bureau is out of order: the batch with it has parked then.
 func (r *round) isMade(ctx context.Context) error {
-	if err := r.made.run(ctx, (*scene).apply, (*scene).isReviewed); err != nil {
+	if err := r.made.run(ctx, (*storyRun).apply, (*storyRun).isReviewed); err != nil {
 		return err
 	}
 	return r.without(ctx, simulator.Fault{System: "bureau", Mode: "outage"}, func() (err error) {
-		if err := r.made.run(ctx, (*scene).activatesQuietly); err != nil {
+		if err := r.made.run(ctx, (*storyRun).activatesQuietly); err != nil {
 			return err
 		}
 		r.batch, err = r.made.caseWithIncident(ctx, batchStep)
@@ -67,7 +67,7 @@ func (r *round) without(ctx context.Context, fault simulator.Fault, do func() er
 }
 
 // caseWithIncident waits until a step of a case has become somebody's work, and answers the case.
-func (s *scene) caseWithIncident(ctx context.Context, step string) (id uuid.UUID, err error) {
+func (s *storyRun) caseWithIncident(ctx context.Context, step string) (id uuid.UUID, err error) {
 	err = s.await(ctx, "incident of "+step, func(ctx context.Context) (bool, string, error) {
 		items, err := s.operator.WorkItems(ctx, campus.IncidentItem, 50)
 		for _, item := range items {

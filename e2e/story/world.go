@@ -86,7 +86,7 @@ type story struct {
 	then       *story // what can only be told when this one is over
 }
 
-type step func(*scene, context.Context) error
+type step func(*storyRun, context.Context) error
 
 // stories returns all stories that are played: one that goes well, one with a stale photo, one with an outage, a spoilt
 // card, an unclaimed one, and those of people of every sort.

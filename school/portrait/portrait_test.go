@@ -5,9 +5,9 @@ import (
 	"image"
 	"testing"
 
-	"campuscard/school/portrait"
-
 	"github.com/stretchr/testify/require"
+
+	"campuscard/school/portrait"
 )
 
 func TestSameArgumentsSamePictures(t *testing.T) {

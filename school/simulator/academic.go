@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strconv"
 
+	"go.etcd.io/bbolt"
+
 	"campuscard/campus"
 	"campuscard/school"
 	"campuscard/school/portrait"
-
-	"go.etcd.io/bbolt"
 )
 
 func notFound() answer { return refuse(http.StatusNotFound, "not_found") }

@@ -10,9 +10,9 @@ import (
 	"net/http"
 	"slices"
 
-	"campuscard/school"
-
 	"go.etcd.io/bbolt"
+
+	"campuscard/school"
 )
 
 // batch is a batch as the bureau keeps it. The orders of its cards say what became of them.

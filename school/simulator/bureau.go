@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"campuscard/school"
-
 	"go.etcd.io/bbolt"
+
+	"campuscard/school"
 )
 
 // BureauSettings is how the bureau works.

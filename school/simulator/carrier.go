@@ -3,9 +3,9 @@ package simulator
 import (
 	"net/http"
 
-	"campuscard/campus"
-
 	"go.etcd.io/bbolt"
+
+	"campuscard/campus"
 )
 
 func (s *Simulator) verification(c *call) act {

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"net/http"
 
-	"campuscard/school/simulator/vision"
-
 	"go.etcd.io/bbolt"
+
+	"campuscard/school/simulator/vision"
 )
 
 const mostFrames = 10

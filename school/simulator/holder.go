@@ -3,9 +3,9 @@ package simulator
 import (
 	"net/http"
 
-	"campuscard/school"
-
 	"go.etcd.io/bbolt"
+
+	"campuscard/school"
 )
 
 // openHolder serves access, library, canteen and the services: they keep the same about a card, each for itself.

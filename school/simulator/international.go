@@ -8,10 +8,10 @@ import (
 	"io"
 	"net/http"
 
+	"go.etcd.io/bbolt"
+
 	"campuscard/campus"
 	"campuscard/school"
-
-	"go.etcd.io/bbolt"
 )
 
 func (s *Simulator) letter(c *call) act {

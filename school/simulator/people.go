@@ -11,9 +11,9 @@ import (
 	"strconv"
 	"strings"
 
-	"campuscard/campus"
-
 	"go.etcd.io/bbolt"
+
+	"campuscard/campus"
 )
 
 // shownPerson is what a demonstration needs to know of somebody. Identity is whose face they have, for drawing them.

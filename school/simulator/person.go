@@ -3,10 +3,10 @@ package simulator
 import (
 	"fmt"
 
+	"go.etcd.io/bbolt"
+
 	"campuscard/campus"
 	"campuscard/school"
-
-	"go.etcd.io/bbolt"
 )
 
 // person is somebody as all of the school's systems have them together.

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"campuscard/campus"
-
 	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
 )
 
 func TestPopulationIsTheSameForTheSameSeed(t *testing.T) {

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"campuscard/school"
-
 	"go.etcd.io/bbolt"
+
+	"campuscard/school"
 )
 
 const tick = 20 * time.Millisecond // how exactly the bureau keeps its times

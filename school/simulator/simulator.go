@@ -12,10 +12,10 @@ import (
 	"path/filepath"
 	"time"
 
-	"campuscard/school"
-
 	"github.com/emersion/go-smtp"
 	"golang.org/x/sync/errgroup"
+
+	"campuscard/school"
 )
 
 // Config says where the simulator listens and what it knows.

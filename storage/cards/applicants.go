@@ -21,7 +21,7 @@ type Applicant struct {
 type applicantFound struct {
 	people.PersonRow
 	Route    campus.Route
-	Evidence db.JsonList[Evidence]
+	Evidence db.JSONList[Evidence]
 }
 
 // OpenApplicantAttempt opens a try of a step that needs the applicant of its case, and reads the applicant. If it

@@ -111,117 +111,117 @@ func TestApply(t *testing.T) {
 func TestApplyRefuses(t *testing.T) {
 	t.Parallel()
 	refusals := map[string]struct {
-		spoil func(h *storagetest.House, p storagetest.Person, a *cards.NewApplication)
+		spoil func(h *storagetest.Env, p storagetest.Person, a *cards.NewApplication)
 		code  campus.Code
 		want  string
 		field string
 	}{
 		"nobody of that id": {
-			spoil: func(_ *storagetest.House, _ storagetest.Person, a *cards.NewApplication) { a.Person = uuid.New() },
+			spoil: func(_ *storagetest.Env, _ storagetest.Person, a *cards.NewApplication) { a.Person = uuid.New() },
 			code:  campus.NotFound, want: "not_found",
 		},
 		"the roster has the person as suspended": {
-			spoil: func(h *storagetest.House, p storagetest.Person, _ *cards.NewApplication) {
+			spoil: func(h *storagetest.Env, p storagetest.Person, _ *cards.NewApplication) {
 				h.Exec(`update people set status = 'suspended' where id = $1`, p.ID)
 			},
 			code: campus.Refused, want: "not_registered",
 		},
 		"another document than the roster's": {
-			spoil: func(_ *storagetest.House, _ storagetest.Person, a *cards.NewApplication) {
+			spoil: func(_ *storagetest.Env, _ storagetest.Person, a *cards.NewApplication) {
 				a.DocumentNumber = storagetest.ResidentNumber(900)
 			},
 			code: campus.Invalid, want: "document_mismatch", field: "identity_document.number",
 		},
 		"a kiosk nobody knows": {
-			spoil: func(_ *storagetest.House, _ storagetest.Person, a *cards.NewApplication) { a.Kiosk = "lcu-moon-1" },
+			spoil: func(_ *storagetest.Env, _ storagetest.Person, a *cards.NewApplication) { a.Kiosk = "lcu-moon-1" },
 			code:  campus.Invalid, want: "kiosk_unknown", field: "kiosk",
 		},
 		"a kiosk of another university": {
-			spoil: func(h *storagetest.House, _ storagetest.Person, a *cards.NewApplication) {
+			spoil: func(h *storagetest.Env, _ storagetest.Person, a *cards.NewApplication) {
 				h.University("lcvtc")
 				a.Kiosk = "lcvtc-east-1"
 			},
 			code: campus.Invalid, want: "kiosk_unknown", field: "kiosk",
 		},
 		"no kiosk left on the home campus": {
-			spoil: func(h *storagetest.House, p storagetest.Person, _ *cards.NewApplication) {
+			spoil: func(h *storagetest.Env, p storagetest.Person, _ *cards.NewApplication) {
 				h.Exec(`update people set campus = $1 where id = $2`, storagetest.WestCampus, p.ID)
 				h.Exec(`update kiosks set retired_at = now() where id = $1`, storagetest.WestKiosk)
 			},
 			code: campus.Invalid, want: "kiosk_unknown", field: "kiosk",
 		},
 		"a document file that is not there": {
-			spoil: func(_ *storagetest.House, _ storagetest.Person, a *cards.NewApplication) {
+			spoil: func(_ *storagetest.Env, _ storagetest.Person, a *cards.NewApplication) {
 				a.Evidence[0].Upload = uuid.New()
 			},
 			code: campus.Invalid, want: "upload_missing", field: "identity_document.upload",
 		},
 		"a certificate file that is not there": {
-			spoil: func(_ *storagetest.House, _ storagetest.Person, a *cards.NewApplication) {
+			spoil: func(_ *storagetest.Env, _ storagetest.Person, a *cards.NewApplication) {
 				a.Evidence[1].Upload = uuid.New()
 			},
 			code: campus.Invalid, want: "upload_missing", field: "certificate.upload",
 		},
 		"somebody else's certificate file": {
-			spoil: func(h *storagetest.House, _ storagetest.Person, a *cards.NewApplication) {
+			spoil: func(h *storagetest.Env, _ storagetest.Person, a *cards.NewApplication) {
 				a.Evidence[1].Upload = h.Upload(h.Person().ID, campus.CertificateUpload).ID
 			},
 			code: campus.Invalid, want: "upload_missing", field: "certificate.upload",
 		},
 		"the document handed in as the certificate": {
-			spoil: func(_ *storagetest.House, _ storagetest.Person, a *cards.NewApplication) {
+			spoil: func(_ *storagetest.Env, _ storagetest.Person, a *cards.NewApplication) {
 				a.Evidence[1].Upload = a.Evidence[0].Upload
 			},
 			code: campus.Invalid, want: "upload_missing", field: "certificate.upload",
 		},
 		"a document file that was deleted": {
-			spoil: func(h *storagetest.House, _ storagetest.Person, a *cards.NewApplication) {
+			spoil: func(h *storagetest.Env, _ storagetest.Person, a *cards.NewApplication) {
 				h.Exec(`update uploads set deleted_at = now() where id = $1`, a.Evidence[0].Upload)
 			},
 			code: campus.Invalid, want: "upload_missing", field: "identity_document.upload",
 		},
 		"a document file that is about to be deleted": {
-			spoil: func(h *storagetest.House, _ storagetest.Person, a *cards.NewApplication) {
+			spoil: func(h *storagetest.Env, _ storagetest.Person, a *cards.NewApplication) {
 				h.Exec(`update uploads set taken_by = $1 where id = $2`, uuid.Nil, a.Evidence[0].Upload)
 			},
 			code: campus.Invalid, want: "upload_missing", field: "identity_document.upload",
 		},
 		"a challenge that is too old": {
-			spoil: func(h *storagetest.House, _ storagetest.Person, _ *cards.NewApplication) {
+			spoil: func(h *storagetest.Env, _ storagetest.Person, _ *cards.NewApplication) {
 				h.Clock.Advance(2 * time.Hour)
 			},
 			code: campus.Invalid, want: "challenge_unusable", field: "liveness.challenge",
 		},
 		"somebody else's challenge": {
-			spoil: func(h *storagetest.House, _ storagetest.Person, a *cards.NewApplication) {
+			spoil: func(h *storagetest.Env, _ storagetest.Person, a *cards.NewApplication) {
 				a.Liveness.Challenge = h.LivenessAnswer(h.Person().ID).Challenge
 			},
 			code: campus.Invalid, want: "challenge_unusable", field: "liveness.challenge",
 		},
 		"a challenge that was answered before": {
-			spoil: func(h *storagetest.House, _ storagetest.Person, a *cards.NewApplication) {
+			spoil: func(h *storagetest.Env, _ storagetest.Person, a *cards.NewApplication) {
 				h.Exec(`update challenges set used_at = now() where id = $1`, a.Liveness.Challenge)
 			},
 			code: campus.Invalid, want: "challenge_unusable", field: "liveness.challenge",
 		},
 		"somebody else's frame": {
-			spoil: func(h *storagetest.House, _ storagetest.Person, a *cards.NewApplication) {
+			spoil: func(h *storagetest.Env, _ storagetest.Person, a *cards.NewApplication) {
 				a.Liveness.Frames[1] = h.Upload(h.Person().ID, campus.FrameUpload).ID
 			},
 			code: campus.Invalid, want: "upload_missing", field: "liveness.frames",
 		},
 		"the same frame twice": {
-			spoil: func(_ *storagetest.House, _ storagetest.Person, a *cards.NewApplication) {
+			spoil: func(_ *storagetest.Env, _ storagetest.Person, a *cards.NewApplication) {
 				a.Liveness.Frames[1] = a.Liveness.Frames[0]
 			},
 			code: campus.Invalid, want: "upload_missing", field: "liveness.frames",
 		},
 		"no frame at all": {
-			spoil: func(_ *storagetest.House, _ storagetest.Person, a *cards.NewApplication) { a.Liveness.Frames = nil },
+			spoil: func(_ *storagetest.Env, _ storagetest.Person, a *cards.NewApplication) { a.Liveness.Frames = nil },
 			code:  campus.Invalid, want: "upload_missing", field: "liveness.frames",
 		},
 		"an application that is open": {
-			spoil: func(h *storagetest.House, p storagetest.Person, _ *cards.NewApplication) { h.Applied(p) },
+			spoil: func(h *storagetest.Env, p storagetest.Person, _ *cards.NewApplication) { h.Applied(p) },
 			code:  campus.Conflict, want: "application_open",
 		},
 	}
@@ -245,10 +245,10 @@ func TestApplyWithACard(t *testing.T) {
 	for _, state := range []campus.CardState{campus.CardPending, campus.CardActive, campus.CardFrozen, campus.CardLost} {
 		s.Exec(`update cards set state = $1`, state)
 		a := s.NewApplication(s.Holder)
-		before := storagetest.Everything(t, s.House)
+		before := storagetest.Everything(t, s.Env)
 		_, err := s.Apply(t.Context(), storagetest.Request(campus.Student(s.Holder.ID)), a)
 		require.Equal(t, "card_exists", campus.ReasonOf(err), state)
-		require.Equal(t, before, storagetest.Everything(t, s.House), state)
+		require.Equal(t, before, storagetest.Everything(t, s.Env), state)
 	}
 	s.Exec(`update cards set state = 'closed'`)
 	s.Applied(s.Holder) // one that is over does not stand in the way
@@ -274,12 +274,12 @@ func TestWithdrawQueued(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, req.ID, by, "the same request gets the same answer")
 		}
-		require.Equal(t, 1, storagetest.Count(s.House, `events where kind = 'withdrawn'`))
-		require.Equal(t, 1, storagetest.Count(s.House, `audit where action = 'application.withdraw' and actor = $1`, student.String()))
+		require.Equal(t, 1, storagetest.Count(s.Env, `events where kind = 'withdrawn'`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'application.withdraw' and actor = $1`, student.String()))
 		begun, err := s.Cards.BeginApplication(t.Context(), s.NextMove(s.Application, campus.StageChecking, campus.WaitsForSchool))
 		require.NoError(t, err)
 		require.Equal(t, campus.Withdrawn, begun.Moved.Outcome)
-		require.Equal(t, string(campus.StageDone), storagetest.One[string](s.House, `select stage from cases`), "it is not begun again")
+		require.Equal(t, string(campus.StageDone), storagetest.One[string](s.Env, `select stage from cases`), "it is not begun again")
 		s.Applied(s.Holder) // and may be made again
 	})
 
@@ -288,11 +288,11 @@ func TestWithdrawQueued(t *testing.T) {
 		s := storagetest.Apply(t)
 		_, err := s.Cards.BeginApplication(t.Context(), s.NextMove(s.Application, campus.StageChecking, campus.WaitsForSchool))
 		require.NoError(t, err)
-		before := storagetest.Everything(t, s.House)
+		before := storagetest.Everything(t, s.Env)
 		by, err := s.WithdrawQueued(t.Context(), storagetest.Request(campus.Student(s.Holder.ID)), s.Application.ID)
 		require.NoError(t, err)
 		require.Equal(t, uuid.Nil, by)
-		require.Equal(t, before, storagetest.Everything(t, s.House), "not even the key is used up: the decision needs it")
+		require.Equal(t, before, storagetest.Everything(t, s.Env), "not even the key is used up: the decision needs it")
 	})
 
 	t.Run("at the same time as the workflow begins, one of the two wins", func(t *testing.T) {

@@ -22,7 +22,7 @@ func TestOneActiveCard(t *testing.T) {
 	ids := s.Twins(s.Application, found)
 
 	stop, most := make(chan struct{}), make(chan int)
-	watcher := storagetest.Connect(t, s.House)
+	watcher := storagetest.Connect(t, s.Env)
 	go func() {
 		seen := 0
 		for {
@@ -50,11 +50,11 @@ func TestOneActiveCard(t *testing.T) {
 	close(stop)
 	require.Equal(t, map[string]int{"done": 1, "card_exists": found - 1}, storagetest.Outcomes(errs))
 	require.LessOrEqual(t, <-most, 1, "at any instant")
-	require.Equal(t, 1, storagetest.Count(s.House, `cards where state = 'active'`))
-	require.Equal(t, 1, storagetest.Count(s.House, `card_changes where to_state = 'active'`))
-	require.Equal(t, 1, storagetest.Count(s.House, `plastics`))
-	require.Equal(t, 1, storagetest.Count(s.House, `outbox where workflow = 'plastic'`))
-	require.Equal(t, 1, storagetest.Count(s.House, `cases where kind = 'application' and outcome = 'completed'`), "the others have not moved")
+	require.Equal(t, 1, storagetest.Count(s.Env, `cards where state = 'active'`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `card_changes where to_state = 'active'`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `plastics`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `outbox where workflow = 'plastic'`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `cases where kind = 'application' and outcome = 'completed'`), "the others have not moved")
 }
 
 func TestActivateCard(t *testing.T) {
@@ -71,15 +71,15 @@ func TestActivateCard(t *testing.T) {
 		require.True(t, card.ActivatedAt.Equal(s.Clock.Now()))
 		require.Equal(t, campus.DateOf(s.Clock.Now()).AddDays(365), card.ValidUntil)
 		require.Regexp(t, `^937100\d{10}$`, card.Number)
-		require.Equal(t, 1, storagetest.Count(s.House, `applications where closed_at is not null`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `applications where closed_at is not null`))
 		plastic := s.CurrentPlastic()
 		require.Equal(t, campus.PlasticOrdered, plastic.State)
 		require.Equal(t, storagetest.EastKiosk, plastic.KioskID)
 		require.Equal(t, 1, plastic.Seq)
 		require.Equal(t, "2026-11-20", plastic.PromisedOn().String())
-		require.Equal(t, 1, storagetest.Count(s.House, `outbox where workflow_id = $1 and kind = 'start'`, s.PlasticCase.WorkflowID()))
-		require.Equal(t, 1, storagetest.Count(s.House, `audit where action = 'card.activate' and subject = $1`, "card/"+s.Card.String()))
-		require.Equal(t, s.Policies.Version(), storagetest.One[string](s.House, `select policy_version from cases where id = $1`, s.PlasticCase.ID),
+		require.Equal(t, 1, storagetest.Count(s.Env, `outbox where workflow_id = $1 and kind = 'start'`, s.PlasticCase.WorkflowID()))
+		require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'card.activate' and subject = $1`, "card/"+s.Card.String()))
+		require.Equal(t, s.Policies.Version(), storagetest.One[string](s.Env, `select policy_version from cases where id = $1`, s.PlasticCase.ID),
 			"the policy the application began with")
 	})
 
@@ -111,10 +111,10 @@ func TestNoCardRevives(t *testing.T) {
 	a, m := s.Activation(), s.Activated()
 	for _, state := range []campus.CardState{campus.CardReplaced, campus.CardClosed, campus.CardAlumni, campus.CardLost, campus.CardActive} {
 		s.Exec(`update cards set state = $1`, state)
-		before := storagetest.Everything(t, s.House)
+		before := storagetest.Everything(t, s.Env)
 		err := storagetest.Err(s.ActivateCard(t.Context(), m, a))
 		require.Equal(t, "card_state", campus.ReasonOf(err), state)
-		require.Equal(t, before, storagetest.Everything(t, s.House), state)
+		require.Equal(t, before, storagetest.Everything(t, s.Env), state)
 	}
 }
 
@@ -125,7 +125,7 @@ func TestCardChanges(t *testing.T) {
 		From, To, Actor, Channel, Reason string
 	}
 	read := func(s *storagetest.Story) []change {
-		rows, err := storagetest.Connect(t, s.House).Query(t.Context(), `select from_state, to_state, actor, channel, reason from card_changes order by id`)
+		rows, err := storagetest.Connect(t, s.Env).Query(t.Context(), `select from_state, to_state, actor, channel, reason from card_changes order by id`)
 		require.NoError(t, err)
 		changes, err := pgx.CollectRows(rows, pgx.RowToStructByPos[change])
 		require.NoError(t, err)
@@ -149,7 +149,7 @@ func TestCardChanges(t *testing.T) {
 		require.NoError(t, storagetest.Err(s.Cards.CloseApplication(t.Context(), m)))
 		require.Equal(t, []change{created, {"pending", "closed", "system", "workflow", "expired"}}, read(s))
 		require.Equal(t, campus.WrongStage, storagetest.Outcome(storagetest.Err(s.ActivateCard(t.Context(), late, s.Activation()))), "a closed case never moves")
-		require.Equal(t, "closed", storagetest.One[string](s.House, `select state from cards`))
+		require.Equal(t, "closed", storagetest.One[string](s.Env, `select state from cards`))
 	})
 
 	t.Run("an active card is not closed with its application", func(t *testing.T) {
@@ -189,8 +189,8 @@ func TestProvisions(t *testing.T) {
 			require.Equal(t, do.want, services())
 		}
 	}
-	require.Equal(t, 2, storagetest.Count(s.House, `provisions`))
-	require.Equal(t, 1, storagetest.Count(s.House, `attempts where id = $1 and outcome = 'ok' and finished_at is not null`, attempt))
+	require.Equal(t, 2, storagetest.Count(s.Env, `provisions`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `attempts where id = $1 and outcome = 'ok' and finished_at is not null`, attempt))
 }
 
 func TestCardLookups(t *testing.T) {

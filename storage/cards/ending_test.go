@@ -19,16 +19,16 @@ func TestSystemsAreToldOfACardThatIsReplaced(t *testing.T) {
 	m, activation := next.Activated(), next.Activation()
 	require.NoError(t, storagetest.Err(next.ActivateCard(t.Context(), m, activation)))
 	require.Equal(t, campus.CardReplaced, cardState(first))
-	require.Equal(t, 1, storagetest.Count(first.House, `cases where kind = 'ending' and id = $1 and person_id = $2 and stage = 'queued'`,
+	require.Equal(t, 1, storagetest.Count(first.Env, `cases where kind = 'ending' and id = $1 and person_id = $2 and stage = 'queued'`,
 		first.Card, first.Holder.ID))
-	require.Equal(t, 1, storagetest.Count(first.House, `outbox where kind = 'start' and workflow = 'ending' and workflow_id = $1`,
+	require.Equal(t, 1, storagetest.Count(first.Env, `outbox where kind = 'start' and workflow = 'ending' and workflow_id = $1`,
 		"ending/"+first.Card.String()))
 	version, err := first.Casework.CasePolicy(t.Context(), first.Card)
 	require.NoError(t, err)
 	require.Equal(t, first.Policies.Version(), version)
-	before := storagetest.Everything(t, first.House)
+	before := storagetest.Everything(t, first.Env)
 	require.NoError(t, storagetest.Err(next.ActivateCard(t.Context(), m, activation)), "delivered twice")
-	require.Equal(t, before, storagetest.Everything(t, first.House))
+	require.Equal(t, before, storagetest.Everything(t, first.Env))
 }
 
 // A card that stays, because the activation of another is refused, is told to nobody.
@@ -37,7 +37,7 @@ func TestSystemsAreNotToldOfACardThatStays(t *testing.T) {
 	first := storagetest.Apply(t)
 	first.Deliver()
 	require.Equal(t, "other_card_active", storagetest.Outcome(storagetest.Again(first).Approve().Activates()))
-	require.Zero(t, storagetest.Count(first.House, `cases where kind = 'ending'`))
+	require.Zero(t, storagetest.Count(first.Env, `cases where kind = 'ending'`))
 	require.Equal(t, campus.PlasticReady, first.CurrentPlastic().State)
 }
 
@@ -66,7 +66,7 @@ func TestPlasticOfACardThatIsReplaced(t *testing.T) {
 			first.Exec(`delete from outbox`)
 			require.NoError(t, next.Activates())
 			require.Equal(t, test.want, first.CurrentPlastic().State)
-			told := storagetest.Count(first.House, `outbox where kind = 'signal' and workflow_id = $1`, first.PlasticCase.WorkflowID())
+			told := storagetest.Count(first.Env, `outbox where kind = 'signal' and workflow_id = $1`, first.PlasticCase.WorkflowID())
 			require.Equal(t, test.want != campus.PlasticPickedUp, told == 1, "its case is told")
 			code, err := first.Production.PickupCode(first.CurrentPlastic())
 			require.NoError(t, err)
@@ -124,7 +124,7 @@ func TestPackagesOfACardThatIsReplaced(t *testing.T) {
 	require.Equal(t, []string{"laboratory requested", "laundry withdrawing"}, held(first))
 	require.NoError(t, settle(first, asked, campus.PackageGranted, ""))
 	require.Equal(t, []string{"laboratory withdrawing", "laundry withdrawing"}, held(first))
-	require.Equal(t, 2, storagetest.Count(first.House, `package_changes c join outbox o on o.workflow_id = 'package/' || c.case_id
+	require.Equal(t, 2, storagetest.Count(first.Env, `package_changes c join outbox o on o.workflow_id = 'package/' || c.case_id
 		where c.change = 'withdraw' and o.kind = 'start'`))
 
 	stays := storagetest.Apply(t).Activate()

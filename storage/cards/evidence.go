@@ -160,9 +160,9 @@ const evidenceSQL = `insert into evidence (application_id, item, upload_id, code
 func evidenceWords(t db.Tx, items []brought) map[string]any {
 	return map[string]any{
 		"now":        t.Now,
-		"item_of":    db.Ids(items, func(b brought) uuid.UUID { return b.application }),
+		"item_of":    db.IDs(items, func(b brought) uuid.UUID { return b.application }),
 		"items":      db.Column(items, func(b brought) string { return string(b.Item) }),
-		"uploads":    db.Ids(items, func(b brought) uuid.UUID { return b.Upload }),
+		"uploads":    db.IDs(items, func(b brought) uuid.UUID { return b.Upload }),
 		"codes":      db.Column(items, func(b brought) string { return b.Code }),
 		"valid_from": db.Column(items, func(b brought) string { return b.ValidFrom.String() }),
 		"expires_on": db.Column(items, func(b brought) string { return b.ExpiresOn.String() }),

@@ -16,11 +16,11 @@ type LivenessTry struct {
 	ID        uuid.UUID
 	Seq       int
 	Gesture   campus.Gesture
-	Frames    db.JsonList[uuid.UUID]
+	Frames    db.JSONList[uuid.UUID]
 	CreatedAt time.Time
 	Verdict   campus.Verdict
 	Reason    string
-	Files     db.JsonList[keptFile] // of the frames, in their order
+	Files     db.JSONList[keptFile] // of the frames, in their order
 }
 
 const selectLastTry = `select t.id, t.seq, t.gesture, t.frames, t.created_at, t.verdict, t.reason, (
@@ -143,7 +143,7 @@ func insertLivenessTries(t db.Tx, answers []challenged) error {
 		return nil
 	}
 	used := t.Exec(`update challenges set used_at = ? where id = any(?) and used_at is null`, t.Now,
-		db.Ids(answers, func(c challenged) uuid.UUID { return c.Challenge }))
+		db.IDs(answers, func(c challenged) uuid.UUID { return c.Challenge }))
 	if used.Error != nil {
 		return used.Error
 	}
@@ -164,11 +164,11 @@ const livenessTriesSQL = `insert into liveness_tries
 func tryWords(t db.Tx, answers []challenged) map[string]any {
 	return map[string]any{
 		"now":        t.Now,
-		"tries":      db.Ids(answers, func(challenged) uuid.UUID { return uuid.Must(uuid.NewV7()) }),
-		"try_of":     db.Ids(answers, func(c challenged) uuid.UUID { return c.application }),
-		"challenges": db.Ids(answers, func(c challenged) uuid.UUID { return c.Challenge }),
+		"tries":      db.IDs(answers, func(challenged) uuid.UUID { return uuid.Must(uuid.NewV7()) }),
+		"try_of":     db.IDs(answers, func(c challenged) uuid.UUID { return c.application }),
+		"challenges": db.IDs(answers, func(c challenged) uuid.UUID { return c.Challenge }),
 		"gestures":   db.Column(answers, func(c challenged) string { return c.gesture }),
-		"frames":     db.Column(answers, func(c challenged) string { return db.JsonText(c.Frames) }),
+		"frames":     db.Column(answers, func(c challenged) string { return db.JSONText(c.Frames) }),
 	}
 }
 

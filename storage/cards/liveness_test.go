@@ -18,14 +18,14 @@ func TestLivenessTries(t *testing.T) {
 		t.Parallel()
 		s := storagetest.Apply(t)
 		judge := func(verdict campus.Verdict, reason string) int {
-			attempt, try, err := openLiveness(t, s.House, s.Application)
+			attempt, try, err := openLiveness(t, s.Env, s.Application)
 			require.NoError(t, err)
 			failed := 0
 			for range 2 {
 				failed, err = s.Cards.JudgeLiveness(t.Context(), attempt, try.ID, campus.Finding{Verdict: verdict, Reason: reason, Score: 0.5})
 				require.NoError(t, err)
 			}
-			require.Equal(t, campus.AttemptOK, storagetest.One[campus.AttemptOutcome](s.House, `select outcome from attempts where id = $1`, attempt))
+			require.Equal(t, campus.AttemptOK, storagetest.One[campus.AttemptOutcome](s.Env, `select outcome from attempts where id = $1`, attempt))
 			return failed
 		}
 		again := func() {
@@ -40,7 +40,7 @@ func TestLivenessTries(t *testing.T) {
 		require.Equal(t, 2, judge(campus.Fail, "outside_frame"))
 		again()
 		require.Equal(t, 2, judge(campus.Pass, ""))
-		_, try, err := openLiveness(t, s.House, s.Application)
+		_, try, err := openLiveness(t, s.Env, s.Application)
 		require.NoError(t, err)
 		require.Equal(t, 4, try.Seq)
 		require.Equal(t, campus.Nod, try.Gesture)
@@ -66,7 +66,7 @@ func TestLivenessTries(t *testing.T) {
 		t.Parallel()
 		s := storagetest.Apply(t)
 		s.Exec(`delete from liveness_tries`)
-		attempt, _, err := openLiveness(t, s.House, s.Application)
+		attempt, _, err := openLiveness(t, s.Env, s.Application)
 		require.Equal(t, campus.NotFound, campus.CodeOf(err))
 		require.NotZero(t, attempt, "it is open all the same")
 		_, err = s.Cards.JudgeLiveness(t.Context(), attempt, uuid.New(), campus.Finding{Verdict: campus.Pass, Score: 1})
@@ -75,7 +75,7 @@ func TestLivenessTries(t *testing.T) {
 }
 
 // openLiveness opens an attempt to judge the newest try of an application.
-func openLiveness(t *testing.T, h *storagetest.House, application campus.CaseRef) (uuid.UUID, cards.LivenessTry, error) {
+func openLiveness(t *testing.T, h *storagetest.Env, application campus.CaseRef) (uuid.UUID, cards.LivenessTry, error) {
 	t.Helper()
 	return h.Cards.OpenLivenessAttempt(t.Context(), campus.StepRef{Case: application, Step: "liveness", Attempt: 1}, 1)
 }

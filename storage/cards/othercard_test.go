@@ -57,20 +57,20 @@ func TestOneCardForOneHuman(t *testing.T) {
 				told = campus.OtherCardReplacedMark
 			}
 			require.Equal(t, told, mark, "what the holder is told before")
-			before := storagetest.Count(first.House, "audit")
+			before := storagetest.Count(first.Env, "audit")
 			require.Equal(t, test.want, storagetest.Outcome(second.Activates()))
-			held := storagetest.Count(first.House, "cards where state in ('active', 'frozen', 'lost')")
+			held := storagetest.Count(first.Env, "cards where state in ('active', 'frozen', 'lost')")
 			switch {
 			case test.want != "done":
 				require.Equal(t, test.card, cardState(first))
 				require.Equal(t, campus.CardPending, cardState(second))
-				require.Equal(t, before, storagetest.Count(first.House, "audit where action <> 'case.activate'"), "nothing was written")
+				require.Equal(t, before, storagetest.Count(first.Env, "audit where action <> 'case.activate'"), "nothing was written")
 			case test.status != "registered":
 				require.Equal(t, 1, held)
 				require.Equal(t, campus.CardReplaced, cardState(first))
-				require.Equal(t, 1, storagetest.Count(first.House, "card_changes where to_state = 'replaced' and reason = 'role_changed' and actor like 'student/%'"))
-				require.Equal(t, 1, storagetest.Count(first.House, "notices where template = 'notice.card_replaced' and person_id = $1", first.Holder.ID))
-				require.Equal(t, 1, storagetest.Count(first.House, "audit where action = 'card.replace'"))
+				require.Equal(t, 1, storagetest.Count(first.Env, "card_changes where to_state = 'replaced' and reason = 'role_changed' and actor like 'student/%'"))
+				require.Equal(t, 1, storagetest.Count(first.Env, "notices where template = 'notice.card_replaced' and person_id = $1", first.Holder.ID))
+				require.Equal(t, 1, storagetest.Count(first.Env, "audit where action = 'card.replace'"))
 			case test.card == campus.CardClosed:
 				require.Equal(t, 1, held)
 				require.Equal(t, campus.CardClosed, cardState(first))
@@ -94,11 +94,11 @@ func TestEveryCardOfTheOtherNumberIsReplaced(t *testing.T) {
 	second := storagetest.Again(first).Approve()
 	first.Exec(`update people set status = 'employed' where id = $1`, first.Holder.ID)
 	require.NoError(t, second.Activates())
-	require.Equal(t, 1, storagetest.Count(first.House, "cards where state in ('active', 'frozen', 'lost')"))
-	require.Equal(t, 4, storagetest.Count(first.House, "cards where state = 'replaced' and person_id = $1", first.Holder.ID))
-	require.Equal(t, 1, storagetest.Count(first.House, "cards where state = 'closed'"))
-	require.Equal(t, 4, storagetest.Count(first.House, "card_changes where to_state = 'replaced' and reason = 'role_changed'"))
-	require.Equal(t, 4, storagetest.Count(first.House, "audit where action = 'card.replace'"))
+	require.Equal(t, 1, storagetest.Count(first.Env, "cards where state in ('active', 'frozen', 'lost')"))
+	require.Equal(t, 4, storagetest.Count(first.Env, "cards where state = 'replaced' and person_id = $1", first.Holder.ID))
+	require.Equal(t, 1, storagetest.Count(first.Env, "cards where state = 'closed'"))
+	require.Equal(t, 4, storagetest.Count(first.Env, "card_changes where to_state = 'replaced' and reason = 'role_changed'"))
+	require.Equal(t, 4, storagetest.Count(first.Env, "audit where action = 'card.replace'"))
 }
 
 // D4 is a rule of one university: who has a card at another keeps it.
@@ -127,14 +127,14 @@ func TestActivationWhileTheDocumentChanges(t *testing.T) {
 			t.Parallel()
 			first := storagetest.Apply(t).Activate()
 			second := storagetest.Again(first, func(p *people.RosterPerson) { p.DocumentNumber = storagetest.ResidentNumber(900) }).Approve()
-			roster, err := storagetest.Connect(t, first.House).Begin(t.Context())
+			roster, err := storagetest.Connect(t, first.Env).Begin(t.Context())
 			require.NoError(t, err)
 			_, err = roster.Exec(t.Context(), `update people set document_hash = case $2 when 'first' then (select document_hash from people where id = $3)
 				else '\x00' end where id = $1`, second.Holder.ID, test.document, first.Holder.ID)
 			require.NoError(t, err)
 			answer := make(chan error, 1)
 			go func() { answer <- second.Activates() }()
-			require.Eventually(t, func() bool { return storagetest.LockWaits(first.House, "%for no key update of p%") == 1 }, 20*time.Second, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return storagetest.LockWaits(first.Env, "%for no key update of p%") == 1 }, 20*time.Second, 10*time.Millisecond)
 			require.NoError(t, roster.Commit(t.Context()))
 			require.Equal(t, test.want, storagetest.Outcome(<-answer))
 		})
@@ -153,19 +153,19 @@ func TestOneCardForOneHumanAtOnce(t *testing.T) {
 	for i, s := range stories {
 		moves[i], activations[i] = s.Activated(), s.Activation()
 	}
-	release := storagetest.HoldCommits(t, first.House, "cards") // all arrive before the first of them is there to be seen
+	release := storagetest.HoldCommits(t, first.Env, "cards") // all arrive before the first of them is there to be seen
 	var errs []error
 	var all sync.WaitGroup
 	all.Go(func() {
 		errs = storagetest.AtOnce(len(stories), func(i int) error { return storagetest.Err(first.ActivateCard(t.Context(), moves[i], activations[i])) })
 	})
 	require.Eventually(t, func() bool {
-		return storagetest.LockWaits(first.House, "%") == len(stories)
+		return storagetest.LockWaits(first.Env, "%") == len(stories)
 	}, 20*time.Second, 10*time.Millisecond)
 	release()
 	all.Wait()
 	require.Equal(t, map[string]int{"done": 1, "other_card_active": len(stories) - 1}, storagetest.Outcomes(errs))
-	require.Equal(t, 1, storagetest.Count(first.House, "cards where state = 'active'"))
+	require.Equal(t, 1, storagetest.Count(first.Env, "cards where state = 'active'"))
 }
 
 // Reviewers see that the same human has a card under another number, before they approve.

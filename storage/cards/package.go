@@ -116,7 +116,7 @@ func livePackage(t db.Tx, card uuid.UUID, code string) (p Package, found bool, e
 // OpenChosenPackages opens a case for each package that was chosen with the application of a card. Each goes its own
 // way: the card is active whatever becomes of them.
 func OpenChosenPackages(ctx context.Context, t db.Tx, application uuid.UUID, c casework.MovedCase, a Activation) error {
-	var chosen db.JsonList[campus.ChosenPackage]
+	var chosen db.JSONList[campus.ChosenPackage]
 	if err := t.Ask(`select packages from applications where id = @id`, map[string]any{"id": application}).Scan(&chosen); err != nil {
 		return err
 	}

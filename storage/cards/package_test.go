@@ -56,7 +56,7 @@ func TestChosenPackagesBeginWithTheCard(t *testing.T) {
 	h := storagetest.New(t)
 	person := h.Person()
 	ref := h.Applied(person, func(a *cards.NewApplication) { a.Packages = []campus.ChosenPackage{laundry, laboratory} })
-	s := (&storagetest.Story{House: h, T: t, Holder: person, Application: ref}).Approve()
+	s := (&storagetest.Story{Env: h, T: t, Holder: person, Application: ref}).Approve()
 	require.Zero(t, storagetest.Count(h, `packages`), "not before the card is active")
 
 	m, activation := s.Activated(), s.Activation()
@@ -118,7 +118,7 @@ func TestPackageFromRequestToWithdrawal(t *testing.T) {
 	require.Equal(t, again.CaseID, packages[0].CaseID)
 	require.NotNil(t, packages[0].EndedAt)
 	require.Nil(t, packages[0].GrantedAt)
-	require.Equal(t, 1, storagetest.Count(s.House, `packages where state = 'withdrawn' and granted_at < ended_at and reference = 'laundry-7'`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `packages where state = 'withdrawn' and granted_at < ended_at and reference = 'laundry-7'`))
 }
 
 func TestPackageRequestsThatAreRefused(t *testing.T) {
@@ -156,9 +156,9 @@ func TestPackageRequestsThatAreRefused(t *testing.T) {
 		"a look at no card's":       {func() error { return storagetest.Err(s.Cards.CardPackages(t.Context(), s.Holder.ID, uuid.New())) }, "not_found"},
 		"a case about no package":   {func() error { return storagetest.Err(s.Cards.PackageChange(t.Context(), s.Application.ID)) }, "not_found"},
 	} {
-		before := storagetest.Everything(t, s.House)
+		before := storagetest.Everything(t, s.Env)
 		require.Equal(t, test.want, storagetest.Outcome(test.ask()), name)
-		require.Equal(t, before, storagetest.Everything(t, s.House), name)
+		require.Equal(t, before, storagetest.Everything(t, s.Env), name)
 	}
 	for _, state := range []campus.CardState{campus.CardPending, campus.CardFrozen, campus.CardLost, campus.CardClosed} {
 		s.Exec(`update cards set state = $1`, state)
@@ -175,10 +175,10 @@ func TestSettledPackageTwiceIsOnce(t *testing.T) {
 	m := s.NextMove(campus.CaseRef{Kind: campus.PackageCase, ID: asked.CaseID}, campus.StageDone, campus.WaitsForNobody)
 	m.Outcome = campus.Completed
 	require.NoError(t, storagetest.Err(s.Cards.SettlePackage(t.Context(), m, asked.ID, campus.PackageGranted, "")))
-	before := storagetest.Everything(t, s.House)
+	before := storagetest.Everything(t, s.Env)
 	s.Clock.Advance(time.Hour)
 	require.NoError(t, storagetest.Err(s.Cards.SettlePackage(t.Context(), m, asked.ID, campus.PackageGranted, "")))
-	require.Equal(t, before, storagetest.Everything(t, s.House))
+	require.Equal(t, before, storagetest.Everything(t, s.Env))
 }
 
 // Of many who ask at once for the same thing one gets it, and one case begins.
@@ -187,8 +187,8 @@ func TestPackageRequestsAtOnce(t *testing.T) {
 	s := storagetest.Apply(t).Activate()
 	errs := storagetest.AtOnce(12, func(int) error { return storagetest.Err(request(s, laundry)) })
 	require.Equal(t, map[string]int{"done": 1, "package_changing": 11}, storagetest.Outcomes(errs))
-	require.Equal(t, 1, storagetest.Count(s.House, `packages`))
-	require.Equal(t, 1, storagetest.Count(s.House, `outbox where workflow = 'package'`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `packages`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `outbox where workflow = 'package'`))
 
 	same := storagetest.Request(campus.Student(s.Holder.ID))
 	errs = storagetest.AtOnce(12, func(int) error {
@@ -197,12 +197,12 @@ func TestPackageRequestsAtOnce(t *testing.T) {
 		return storagetest.Err(s.Cards.RequestPackage(t.Context(), mine, newPackage(s, laboratory)))
 	})
 	require.Equal(t, map[string]int{"done": 12}, storagetest.Outcomes(errs), "one request, sent often: %v", errs)
-	require.Equal(t, 2, storagetest.Count(s.House, `packages`))
+	require.Equal(t, 2, storagetest.Count(s.Env, `packages`))
 
 	s.Exec(`update packages set state = 'granted'`)
 	errs = storagetest.AtOnce(12, func(i int) error { return storagetest.Err(giveBack(s, []string{"laundry", "laboratory"}[i%2])) })
 	require.Equal(t, map[string]int{"done": 2, "package_changing": 10}, storagetest.Outcomes(errs))
-	require.Equal(t, 4, storagetest.Count(s.House, `package_changes`))
+	require.Equal(t, 4, storagetest.Count(s.Env, `package_changes`))
 }
 
 // The constraint holds whatever the code does.
@@ -211,7 +211,7 @@ func TestOneLivePackageOfACode(t *testing.T) {
 	s := storagetest.Apply(t).Activate()
 	require.NoError(t, storagetest.Err(request(s, laundry)))
 	errs := storagetest.AtOnce(1, func(int) error {
-		conn := storagetest.Connect(t, s.House)
+		conn := storagetest.Connect(t, s.Env)
 		_, err := conn.Exec(t.Context(), `insert into packages (id, card_id, code, system, state, requested_at)
 			select gen_random_uuid(), card_id, code, system, 'granted', requested_at from packages`)
 		return err

@@ -198,10 +198,10 @@ func markTaken(t db.Tx, wanted []wantedFile) (map[uuid.UUID]bool, error) {
 		from unnest(?::uuid[], ?::uuid[], ?::text[], ?::uuid[]) v (id, person, purpose, application)
 		where u.id = v.id and u.person_id = v.person and u.purpose = v.purpose and u.taken_by is null and u.deleted_at is null
 		returning u.id`,
-		db.Ids(wanted, func(f wantedFile) uuid.UUID { return f.id }),
-		db.Ids(wanted, func(f wantedFile) uuid.UUID { return f.person }),
+		db.IDs(wanted, func(f wantedFile) uuid.UUID { return f.id }),
+		db.IDs(wanted, func(f wantedFile) uuid.UUID { return f.person }),
 		db.Column(wanted, func(f wantedFile) string { return string(f.purpose) }),
-		db.Ids(wanted, func(f wantedFile) uuid.UUID { return f.application })).Scan(&found).Error
+		db.IDs(wanted, func(f wantedFile) uuid.UUID { return f.application })).Scan(&found).Error
 	taken := make(map[uuid.UUID]bool, len(found))
 	for _, id := range found {
 		taken[id] = true

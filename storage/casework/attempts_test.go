@@ -71,7 +71,7 @@ func TestAttempts(t *testing.T) {
 			"registry": {campus.AttemptLost, campus.AttemptOpen}, "phone": {campus.AttemptOpen},
 		}, outcomes)
 		require.NoError(t, s.Casework.CloseAttempt(t.Context(), other, errors.New("something")))
-		require.Equal(t, 1, storagetest.Count(s.House, `attempts where step = 'phone' and code = 'internal'`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `attempts where step = 'phone' and code = 'internal'`))
 	})
 
 	t.Run("one whose end was late after all says how it ended", func(t *testing.T) {
@@ -98,8 +98,8 @@ func TestAttempts(t *testing.T) {
 		_, try, err := s.Cards.OpenLivenessAttempt(t.Context(), ref(s, "liveness", 1), 1)
 		require.NoError(t, err)
 		require.Len(t, try.Frames, 2)
-		require.Equal(t, 1, storagetest.Count(s.House, `attempts where outcome = 'lost' and step = 'phone' and try = 1`))
-		require.Equal(t, 3, storagetest.Count(s.House, `attempts where outcome = 'open'`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `attempts where outcome = 'lost' and step = 'phone' and try = 1`))
+		require.Equal(t, 3, storagetest.Count(s.Env, `attempts where outcome = 'open'`))
 
 		elsewhere := campus.StepRef{Case: s.PlasticCase, Step: "x", Attempt: 1, By: campus.System()}
 		for name, openAbout := range map[string]func() (uuid.UUID, error){
@@ -118,7 +118,7 @@ func TestAttempts(t *testing.T) {
 		} {
 			id, err := openAbout()
 			require.Equal(t, campus.NotFound, campus.CodeOf(err), name)
-			require.Equal(t, 1, storagetest.Count(s.House, `attempts where id = $1 and outcome = 'open'`, id), name)
+			require.Equal(t, 1, storagetest.Count(s.Env, `attempts where id = $1 and outcome = 'open'`, id), name)
 		}
 	})
 

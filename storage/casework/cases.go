@@ -28,7 +28,7 @@ type Case struct {
 	WaitsFor      campus.Party        `json:"waits_for"`
 	Since         time.Time           `json:"since"`
 	Due           *time.Time          `json:"due,omitempty"`
-	Parked        db.JsonList[string] `json:"parked,omitempty"`
+	Parked        db.JSONList[string] `json:"parked,omitempty"`
 	Cause         campus.Code         `json:"cause,omitempty"`
 	Outcome       campus.Outcome      `json:"outcome,omitempty"`
 	Reason        string              `json:"reason,omitempty"`
@@ -205,13 +205,13 @@ func (s *Store) KeepPolicy(ctx context.Context, version string, files [][]byte) 
 		texts[i] = string(file)
 	}
 	_, err := s.Pool.Exec(ctx, `insert into policies (version, files, loaded_at) values ($1, $2, $3) on conflict do nothing`,
-		version, db.JsonList[string](texts), s.Now())
+		version, db.JSONList[string](texts), s.Now())
 	return db.Wrap("keep a policy", err)
 }
 
 // PolicyFiles returns the text of a policy some case began with.
 func (s *Store) PolicyFiles(ctx context.Context, version string) ([][]byte, error) {
-	var texts db.JsonList[string]
+	var texts db.JSONList[string]
 	err := s.Read(ctx).Raw(`select files from policies where version = ?`, version).Row().Scan(&texts)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, campus.Errorf(campus.NotFound, "", "no policy of version %s", version)

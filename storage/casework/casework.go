@@ -111,7 +111,7 @@ func MoveCase(t db.Tx, m campus.Move) (c MovedCase, err error) {
 	}
 	err = t.Ask(movedSQL, map[string]any{
 		"id": m.Case.ID, "kind": m.Case.Kind, "version": m.Version, "name": m.Name, "stage": m.Stage, "waits": m.WaitsFor,
-		"due": m.Due, "parked": db.JsonList[string](m.Parked), "cause": m.Cause, "outcome": m.Outcome, "reason": m.Reason,
+		"due": m.Due, "parked": db.JSONList[string](m.Parked), "cause": m.Cause, "outcome": m.Outcome, "reason": m.Reason,
 		"state": stateText(m.State), "closed": closed, "now": t.Now, "decision": Nullable(m.Decision.ID),
 		"people_from": peopleFrom(m),
 	}).Scan(&c.Owner.University, &c.Owner.Campus, &c.Owner.PersonID, &c.PolicyVersion, &c.Row.Due, &c.Row.State)
@@ -179,7 +179,7 @@ func findDecided(t db.Tx, m campus.Move) (campus.Moved, bool, error) {
 
 // findMove is a move as it was written.
 func findMove(t db.Tx, query db.Statement, words map[string]any) (row campus.Moved, found bool, err error) {
-	var parked db.JsonList[string]
+	var parked db.JSONList[string]
 	err = t.Ask(query, words).Scan(&row.Version, &row.Stage, &row.WaitsFor, &row.Due, &parked, &row.Cause, &row.Outcome, &row.Reason, &row.State)
 	if errors.Is(err, sql.ErrNoRows) {
 		return row, false, nil
@@ -218,7 +218,7 @@ func peopleFrom(m campus.Move) string {
 	if m.Decision.ID != uuid.Nil {
 		return "[]"
 	}
-	return db.JsonText(append([]campus.Stage{}, campus.OnlyPeopleFrom(m.Case.Kind, m.Stage)...))
+	return db.JSONText(append([]campus.Stage{}, campus.OnlyPeopleFrom(m.Case.Kind, m.Stage)...))
 }
 
 // Nullable is an id for a column that may have none.
@@ -254,11 +254,11 @@ func OpenCases(t db.Tx, lot []NewCase) error {
 			cast(@people as uuid[]), cast(@policies as text[]))
 			v (id, kind, university, campus, person, policy)`, map[string]any{
 		"now": t.Now, "stage": campus.StageQueued, "waits_for": campus.WaitsForEngine,
-		"ids":          db.Ids(lot, func(c NewCase) uuid.UUID { return c.Ref.ID }),
+		"ids":          db.IDs(lot, func(c NewCase) uuid.UUID { return c.Ref.ID }),
 		"kinds":        db.Column(lot, func(c NewCase) string { return string(c.Ref.Kind) }),
 		"universities": db.Column(lot, func(c NewCase) string { return c.Owner.University }),
 		"campuses":     db.Column(lot, func(c NewCase) string { return c.Owner.Campus }),
-		"people":       db.Ids(lot, func(c NewCase) uuid.UUID { return c.Owner.PersonID }),
+		"people":       db.IDs(lot, func(c NewCase) uuid.UUID { return c.Owner.PersonID }),
 		"policies":     db.Column(lot, func(c NewCase) string { return c.PolicyVersion }),
 	})
 }

@@ -147,12 +147,12 @@ func TestMoves(t *testing.T) {
 			f.move.Notices = []campus.Notice{{Template: "notice.this_move"}}
 			due := s.Clock.Now().Add(time.Hour + time.Nanosecond) // Postgres knows no nanoseconds
 			f.move.Due, f.move.State = &due, []byte(`{ "b":[1,2], "a" :{}}`)
-			before := storagetest.Everything(t, s.House)
+			before := storagetest.Everything(t, s.Env)
 
 			future := f.move
 			future.Version += 3
 			require.Equal(t, "case_set_back", storagetest.Outcome(storagetest.Err(f.record(t.Context(), future))), "a move from the future")
-			require.Equal(t, before, storagetest.Everything(t, s.House))
+			require.Equal(t, before, storagetest.Everything(t, s.Env))
 
 			rows := make([]campus.Moved, 2)
 			errs := storagetest.AtOnce(2, func(i int) (err error) { rows[i], err = f.record(t.Context(), f.move); return err })
@@ -161,15 +161,15 @@ func TestMoves(t *testing.T) {
 			require.NotEqual(t, rows[0].Repeated, rows[1].Repeated, "one has written it")
 			rows[0].Repeated = rows[1].Repeated
 			require.Equal(t, encoded(t, rows[0]), encoded(t, rows[1]), "both go on from the row as it was written")
-			require.Equal(t, 1, storagetest.Count(s.House, `events where kind = 'this_move'`))
-			after := storagetest.Everything(t, s.House)
+			require.Equal(t, 1, storagetest.Count(s.Env, `events where kind = 'this_move'`))
+			after := storagetest.Everything(t, s.Env)
 			require.NotEqual(t, before["cases"], after["cases"])
 
 			again := func(when string) {
 				row, err := f.record(t.Context(), f.move)
 				require.NoError(t, err, when)
 				storagetest.RequireWritten(t, f.move, row)
-				require.Equal(t, after, storagetest.Everything(t, s.House), when)
+				require.Equal(t, after, storagetest.Everything(t, s.Env), when)
 			}
 			s.Clock.Advance(time.Minute)
 			again("delivered again")
@@ -188,9 +188,9 @@ func TestMoves(t *testing.T) {
 				return
 			}
 			require.Equal(t, campus.Behind, storagetest.Outcome(err), "the version is taken")
-			require.Equal(t, after, storagetest.Everything(t, s.House))
+			require.Equal(t, after, storagetest.Everything(t, s.Env))
 			require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), later)))
-			after = storagetest.Everything(t, s.House)
+			after = storagetest.Everything(t, s.Env)
 			again("delivered late")
 		})
 	}
@@ -268,10 +268,10 @@ func TestFailedFacts(t *testing.T) {
 		"closing a case that is not there": {of(campus.ApplicationCase, uuid.New()), s.Cards.CloseApplication, "not_found"},
 	} {
 		m := test.move()
-		before := storagetest.Everything(t, s.House)
+		before := storagetest.Everything(t, s.Env)
 		_, err := test.record(t.Context(), m)
 		require.Equal(t, test.want, storagetest.Outcome(err), name)
-		require.Equal(t, before, storagetest.Everything(t, s.House), name)
+		require.Equal(t, before, storagetest.Everything(t, s.Env), name)
 		if m.Decision.ID != uuid.Nil {
 			require.Error(t, s.Answered(m, err))
 		}
@@ -292,7 +292,7 @@ func TestMoveOfACase(t *testing.T) {
 		m.Opens = []campus.NewWorkItem{{Kind: campus.ReviewItem, Due: &due, Reason: "why"}}
 		m.Notices = []campus.Notice{{Template: "notice.x", Params: map[string]string{"code": "1"}}}
 		m.State = []byte(`{"a": 1}`)
-		require.Zero(t, storagetest.Count(s.House, `moves where decision = $1`, m.Decision.ID))
+		require.Zero(t, storagetest.Count(s.Env, `moves where decision = $1`, m.Decision.ID))
 		moved, err := s.Casework.Record(t.Context(), m)
 		require.NoError(t, err)
 		storagetest.RequireWritten(t, m, moved)
@@ -317,7 +317,7 @@ func TestMoveOfACase(t *testing.T) {
 		notices, err := s.Casework.Notices(t.Context(), s.Holder.ID, uuid.Nil, 10)
 		require.NoError(t, err)
 		require.Len(t, notices, 1)
-		require.Equal(t, 1, storagetest.Count(s.House, `moves where decision = $1 and name = $2 and version = $3 and case_id = $4`,
+		require.Equal(t, 1, storagetest.Count(s.Env, `moves where decision = $1 and name = $2 and version = $3 and case_id = $4`,
 			m.Decision.ID, m.Name, m.Version, m.Case.ID))
 	})
 
@@ -327,7 +327,7 @@ func TestMoveOfACase(t *testing.T) {
 		since := func(stage campus.Stage, waits campus.Party) time.Time {
 			s.Clock.Advance(time.Minute)
 			require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), s.NextMove(s.Application, stage, waits))))
-			return storagetest.One[time.Time](s.House, `select since from cases`)
+			return storagetest.One[time.Time](s.Env, `select since from cases`)
 		}
 		began := since(campus.StageReview, campus.WaitsForReviewer)
 		require.Equal(t, began, since(campus.StageReview, campus.WaitsForReviewer))
@@ -340,11 +340,11 @@ func TestMoveOfACase(t *testing.T) {
 		m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
 		m.Opens = []campus.NewWorkItem{{Kind: campus.ReviewItem}, {Kind: campus.IncidentItem, Step: "registry"}}
 		require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), m)))
-		require.Equal(t, 2, storagetest.Count(s.House, `work_items where closed_at is null`))
+		require.Equal(t, 2, storagetest.Count(s.Env, `work_items where closed_at is null`))
 		require.NoError(t, storagetest.Err(s.Cards.CloseApplication(t.Context(), s.Done())))
-		require.Zero(t, storagetest.Count(s.House, `work_items where closed_at is null`))
-		require.Equal(t, 1, storagetest.Count(s.House, `cases where closed_at is not null and outcome = 'completed'`))
-		require.Equal(t, 1, storagetest.Count(s.House, `applications where closed_at is not null`))
+		require.Zero(t, storagetest.Count(s.Env, `work_items where closed_at is null`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `cases where closed_at is not null and outcome = 'completed'`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `applications where closed_at is not null`))
 	})
 }
 
@@ -380,18 +380,18 @@ func TestMoveOfOneStatement(t *testing.T) {
 			m.Events = []campus.Event{{Kind: "one", Actor: storagetest.Reviewer()}, {Kind: "two", Actor: campus.System(), Data: map[string]string{"k": "v"}}}
 			m.Closes = []campus.WorkItemKey{{Kind: campus.ReviewItem}, {Kind: campus.IncidentItem, Step: "none"}}
 			m.Notices = []campus.Notice{{Template: "notice.x", Params: map[string]string{"code": "1"}}, {Template: "notice.y"}}
-			before := storagetest.Everything(t, s.House)
+			before := storagetest.Everything(t, s.Env)
 			future := m
 			future.Version++
 			require.Equal(t, "case_set_back", storagetest.Outcome(storagetest.Err(record(t.Context(), future))), "a gap in the versions")
-			require.Equal(t, before, storagetest.Everything(t, s.House))
+			require.Equal(t, before, storagetest.Everything(t, s.Env))
 
 			require.Equal(t, map[string]int{"done": 8}, storagetest.Outcomes(storagetest.AtOnce(8, func(int) error { return storagetest.Err(record(t.Context(), m)) })))
 			require.Equal(t, []string{"applied {}", "one {}", `two {"k": "v"}`},
-				storagetest.One[[]string](s.House, `select array_agg(kind || ' ' || data order by id) from events`))
-			require.Equal(t, 2, storagetest.Count(s.House, `events where decision_id = $1`, m.Decision.ID))
-			require.Equal(t, 1, storagetest.Count(s.House, `audit where action = 'case.one' and actor = $1 and university <> ''`, storagetest.Reviewer().String()))
-			require.Equal(t, []string{"overdue"}, storagetest.One[[]string](s.House, `select array_agg(kind) from work_items where closed_at is null`))
+				storagetest.One[[]string](s.Env, `select array_agg(kind || ' ' || data order by id) from events`))
+			require.Equal(t, 2, storagetest.Count(s.Env, `events where decision_id = $1`, m.Decision.ID))
+			require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'case.one' and actor = $1 and university <> ''`, storagetest.Reviewer().String()))
+			require.Equal(t, []string{"overdue"}, storagetest.One[[]string](s.Env, `select array_agg(kind) from work_items where closed_at is null`))
 			notices, err := s.Casework.Notices(t.Context(), s.Holder.ID, uuid.Nil, 10)
 			require.NoError(t, err)
 			require.Len(t, notices, 2)
@@ -402,10 +402,10 @@ func TestMoveOfOneStatement(t *testing.T) {
 				require.Equal(t, []campus.Finding{finding(campus.Pass)}, found, "the later one on an item")
 			}
 
-			after := storagetest.Everything(t, s.House)
+			after := storagetest.Everything(t, s.Env)
 			s.Clock.Advance(time.Minute)
 			require.NoError(t, storagetest.Err(record(t.Context(), m)), "delivered again")
-			require.Equal(t, after, storagetest.Everything(t, s.House))
+			require.Equal(t, after, storagetest.Everything(t, s.Env))
 		})
 	}
 }
@@ -419,8 +419,8 @@ func TestMoveThatClosesAnItemAndAsksAnew(t *testing.T) {
 	m.Version++
 	m.Closes = []campus.WorkItemKey{{Kind: campus.ReviewItem}}
 	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), m)))
-	require.Equal(t, 1, storagetest.Count(s.House, `work_items where closed_at is null`))
-	require.Equal(t, 1, storagetest.Count(s.House, `work_items where closed_at is not null`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `work_items where closed_at is null`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `work_items where closed_at is not null`))
 }
 
 // What the student took back in the queue is not begun by the workflow that comes after, whatever else it may do.
@@ -430,7 +430,7 @@ func TestCaseThatEndedInTheQueueIsNotBegun(t *testing.T) {
 	m := s.NextMove(s.Application, campus.StageChecking, campus.WaitsForSchool)
 	m.Events = []campus.Event{{Kind: "checking", Actor: campus.System()}}
 	require.NoError(t, storagetest.Err(s.WithdrawQueued(t.Context(), storagetest.Request(campus.Student(s.Holder.ID)), s.Application.ID)))
-	before := storagetest.Everything(t, s.House)
+	before := storagetest.Everything(t, s.Env)
 	begun, err := s.Cards.BeginApplication(t.Context(), m)
 	require.NoError(t, err)
 	require.Equal(t, []any{campus.StageDone, campus.Withdrawn}, []any{begun.Moved.Stage, begun.Moved.Outcome})
@@ -439,7 +439,7 @@ func TestCaseThatEndedInTheQueueIsNotBegun(t *testing.T) {
 	moved, err := s.Casework.Record(t.Context(), m)
 	require.NoError(t, err)
 	require.Equal(t, campus.Withdrawn, moved.Outcome, "it is told how the case has ended")
-	require.Equal(t, before, storagetest.Everything(t, s.House))
+	require.Equal(t, before, storagetest.Everything(t, s.Env))
 }
 
 // flagged are a finding and the mark for the reviewer that comes of it.
@@ -483,7 +483,7 @@ func TestApplicationFacts(t *testing.T) {
 	after, err := s.Cards.Evidence(t.Context(), s.Application.ID)
 	require.NoError(t, err)
 	require.Equal(t, []cards.Evidence{some.Evidence[0], old[1]}, after)
-	require.Equal(t, 5, storagetest.Count(s.House, `uploads where taken_by = $1`, s.Application.ID), "the old file stays in the case")
+	require.Equal(t, 5, storagetest.Count(s.Env, `uploads where taken_by = $1`, s.Application.ID), "the old file stays in the case")
 }
 
 // B4, K3: what a move brings along is written with it, once, and not at all when the move is refused.
@@ -506,13 +506,13 @@ func TestMoveForgetsAndFinishes(t *testing.T) {
 	early.Version++
 	require.Error(t, storagetest.Err(s.Casework.Record(t.Context(), early)))
 	require.Len(t, s.Objects(), 5)
-	require.Equal(t, 2, storagetest.Count(s.House, `attempts where outcome = 'open'`))
+	require.Equal(t, 2, storagetest.Count(s.Env, `attempts where outcome = 'open'`))
 
 	for range 2 {
 		require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), m)))
 		require.Len(t, s.Objects(), 2, "the papers stay for the reviewer")
-		require.Equal(t, at, storagetest.One[time.Time](s.House, `select finished_at from attempts where step = 'phone' and outcome = 'ok'`).UTC())
-		require.Equal(t, 1, storagetest.Count(s.House, `attempts where outcome = 'open' and step = 'registry'`))
+		require.Equal(t, at, storagetest.One[time.Time](s.Env, `select finished_at from attempts where step = 'phone' and outcome = 'ok'`).UTC())
+		require.Equal(t, 1, storagetest.Count(s.Env, `attempts where outcome = 'open' and step = 'registry'`))
 	}
 }
 
@@ -520,8 +520,8 @@ func TestMoveForgetsAndFinishes(t *testing.T) {
 func TestFactsThatNobodyKeeps(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t)
-	before := storagetest.Everything(t, s.House)
+	before := storagetest.Everything(t, s.Env)
 	m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer).With(campus.NewFact("rumour", "x"))
 	require.Equal(t, campus.Internal, campus.CodeOf(storagetest.Err(s.Casework.Record(t.Context(), m))))
-	require.Equal(t, before, storagetest.Everything(t, s.House))
+	require.Equal(t, before, storagetest.Everything(t, s.Env))
 }

@@ -174,7 +174,7 @@ func insertDecision(t db.Tx, req Request, n NewDecision) (Decision, error) {
 		values (@key, @id, @actor, @route, @hash, @now, @workflow, @payload, @case, @about, @update, @argument, @seen, @entered, 'open')`,
 		map[string]any{"key": req.Key, "id": req.ID, "actor": req.Actor.String(), "route": req.Route, "hash": req.BodyHash, "now": t.Now,
 			"workflow": ref.WorkflowID(), "payload": string(body), "case": ref.ID, "about": n.Said.About(rule), "update": n.Update,
-			"argument": db.JsonText(n.Said), "seen": c.Version, "entered": c.Entered}).Error
+			"argument": db.JSONText(n.Said), "seen": c.Version, "entered": c.Entered}).Error
 	return Decision{
 		Decision: campus.Decision{ID: req.ID, Update: n.Update, By: req.Actor, Seen: c.Version, Said: n.Said},
 		Case:     ref, State: DecisionOpen,
@@ -225,13 +225,13 @@ func (s *Store) RefuseDecision(ctx context.Context, id uuid.UUID, why error) (De
 			return err
 		}
 		if answer != nil {
-			return t.Exec(`update requests set state = 'done', status = ?, response = ? where id = ?`, http.StatusOK, db.JsonText(answer), id).Error
+			return t.Exec(`update requests set state = 'done', status = ?, response = ? where id = ?`, http.StatusOK, db.JSONText(answer), id).Error
 		}
 		kept := refusal{Code: campus.CodeOf(why), Reason: campus.ReasonOf(why), Message: why.Error()}
 		if ours, ok := errors.AsType[*campus.Error](why); ok {
 			kept.Field = ours.Field
 		}
-		return t.Exec(`update requests set state = 'refused', response = ? where id = ?`, db.JsonText(kept), id).Error
+		return t.Exec(`update requests set state = 'refused', response = ? where id = ?`, db.JSONText(kept), id).Error
 	})
 }
 

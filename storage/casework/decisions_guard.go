@@ -22,7 +22,7 @@ func decidedBefore(t db.Tx, m campus.Move, c CaseRow) (row campus.Moved, found b
 	var kept keptDecision
 	err = t.Raw(`select state, entered, actor = @actor and case_id = @case and update_name = @update and argument = cast(@said as jsonb) as same
 		from requests where id = @id for update`, map[string]any{
-		"id": d.ID, "actor": d.By.String(), "case": m.Case.ID, "update": d.Update, "said": db.JsonText(d.Said),
+		"id": d.ID, "actor": d.By.String(), "case": m.Case.ID, "update": d.Update, "said": db.JSONText(d.Said),
 	}).Scan(&kept).Error
 	switch {
 	case err != nil:

@@ -73,18 +73,18 @@ func TestOrderOfResends(t *testing.T) {
 	require.ElementsMatch(t, []uuid.UUID{withdraw, theirs}, s.Resends(10), "those that were opened first")
 
 	// The workflow has lost all but the first move: what its moves stand for comes before what it never knew.
-	known := storagetest.One[int64](s.House, `select version from moves where decision = $1`, carried[0])
+	known := storagetest.One[int64](s.Env, `select version from moves where decision = $1`, carried[0])
 	require.NoError(t, s.Casework.RecallDecisions(t.Context(), s.Application, known))
-	require.Equal(t, 2, storagetest.Count(s.House, `requests where state = 'done' and resend_at is not null`))
+	require.Equal(t, 2, storagetest.Count(s.Env, `requests where state = 'done' and resend_at is not null`))
 	s.CloseDecision(theirs)
 	for _, next := range []uuid.UUID{carried[1], carried[2], withdraw, review} {
 		s.Clock.Advance(time.Minute)
-		before := storagetest.One[*string](s.House, `select response::text from requests where id = $1`, next)
+		before := storagetest.One[*string](s.Env, `select response::text from requests where id = $1`, next)
 		require.Equal(t, []uuid.UUID{next}, s.Resends(10))
 		require.Empty(t, s.Resends(10))
 		s.CloseDecision(next)
 		if before != nil {
-			require.Equal(t, *before, storagetest.One[string](s.House, `select response::text from requests where id = $1`, next), "its answer stays")
+			require.Equal(t, *before, storagetest.One[string](s.Env, `select response::text from requests where id = $1`, next), "its answer stays")
 		}
 	}
 	s.Clock.Advance(time.Hour)
@@ -185,10 +185,10 @@ func TestRecallDecisions(t *testing.T) {
 	require.NoError(t, s.Casework.RecallDecisions(t.Context(), s.Application, 2))
 	require.Empty(t, s.Resends(10), "it knows them all")
 	require.NoError(t, s.Casework.RecallDecisions(t.Context(), s.Application, 1))
-	at := storagetest.One[time.Time](s.House, `select resend_at from requests where id = $1`, last)
+	at := storagetest.One[time.Time](s.Env, `select resend_at from requests where id = $1`, last)
 	s.Clock.Advance(time.Second)
 	require.NoError(t, s.Casework.RecallDecisions(t.Context(), s.Application, 1), "twice is once")
-	require.Equal(t, at, storagetest.One[time.Time](s.House, `select resend_at from requests where id = $1`, last))
+	require.Equal(t, at, storagetest.One[time.Time](s.Env, `select resend_at from requests where id = $1`, last))
 	taken, err := s.Casework.TakeResends(t.Context(), 10)
 	require.NoError(t, err)
 	require.Len(t, taken, 1)

@@ -59,7 +59,7 @@ func TestDecisions(t *testing.T) {
 	} {
 		require.Equal(t, "idempotency_key_reused", storagetest.Outcome(storagetest.Err(open(change))), name)
 	}
-	require.JSONEq(t, `{"note": "照片看不清"}`, storagetest.One[string](s.House, `select payload::text from requests where id = $1`, req.ID))
+	require.JSONEq(t, `{"note": "照片看不清"}`, storagetest.One[string](s.Env, `select payload::text from requests where id = $1`, req.ID))
 
 	found, err := s.Casework.FindDecision(t.Context(), who, req.ID)
 	require.NoError(t, err)
@@ -99,13 +99,13 @@ func TestDecisionAtOnce(t *testing.T) {
 	s := storagetest.Apply(t)
 	req, n := storagetest.Request(storagetest.Reviewer()), review(s, storagetest.Approve)
 	ids := make([]uuid.UUID, 20)
-	lock, err := storagetest.Connect(t, s.House).Begin(t.Context()) // nobody can keep anything before all have looked
+	lock, err := storagetest.Connect(t, s.Env).Begin(t.Context()) // nobody can keep anything before all have looked
 	require.NoError(t, err)
 	_, err = lock.Exec(t.Context(), `lock table requests in share mode`)
 	require.NoError(t, err)
 	freed := make(chan error, 1)
 	go func() {
-		for storagetest.Count(s.House, `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) < 4 {
+		for storagetest.Count(s.Env, `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) < 4 {
 			continue
 		}
 		freed <- lock.Rollback(t.Context())
@@ -122,7 +122,7 @@ func TestDecisionAtOnce(t *testing.T) {
 	for _, id := range ids {
 		require.Equal(t, ids[0], id)
 	}
-	require.Equal(t, 1, storagetest.Count(s.House, `requests where case_id = $1 and state = 'open'`, s.Application.ID))
+	require.Equal(t, 1, storagetest.Count(s.Env, `requests where case_id = $1 and state = 'open'`, s.Application.ID))
 }
 
 // A decision keeps what version of its case it was about, and when its stage was entered, from the first try on.
@@ -135,7 +135,7 @@ func TestDecisionSeesItsCase(t *testing.T) {
 		decision, err := s.Casework.OpenDecision(t.Context(), req, n)
 		require.NoError(t, err)
 		require.EqualValues(t, 4, decision.Seen)
-		require.Equal(t, 1, storagetest.Count(s.House, `requests where id = $1 and seen = 4 and entered = 3`, req.ID))
+		require.Equal(t, 1, storagetest.Count(s.Env, `requests where id = $1 and seen = 4 and entered = 3`, req.ID))
 	}
 }
 
@@ -169,11 +169,11 @@ func TestDecisionsThatCannotBeMade(t *testing.T) {
 		if test.change != nil {
 			test.change(&n)
 		}
-		before := storagetest.Everything(t, s.House)
+		before := storagetest.Everything(t, s.Env)
 		d, err := s.Casework.OpenDecision(t.Context(), storagetest.Request(storagetest.Reviewer()), n)
 		require.Equal(t, test.want, storagetest.Outcome(err), name)
 		if err != nil {
-			require.Equal(t, before, storagetest.Everything(t, s.House), name)
+			require.Equal(t, before, storagetest.Everything(t, s.Env), name)
 			continue
 		}
 		require.NoError(t, storagetest.Err(s.Casework.RefuseDecision(t.Context(), d.ID, errors.New("the next one"))))
@@ -214,13 +214,13 @@ func TestRefusedDecision(t *testing.T) {
 		require.Equal(t, casework.DecisionRefused, d.State)
 		require.Equal(t, why, d.Why)
 	}
-	before := storagetest.Everything(t, s.House)
+	before := storagetest.Everything(t, s.Env)
 	require.Equal(t, "decision_closed", storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(), m))))
 	require.Equal(t, "decision_closed", storagetest.Outcome(storagetest.Err(s.Casework.CheckDecision(t.Context(), m))))
 	d, err := s.Casework.CloseDecision(t.Context(), m.Decision.ID, []byte(`{"stage": "provisioning"}`))
 	require.NoError(t, err)
 	require.Equal(t, []any{casework.DecisionRefused, why}, []any{d.State, d.Why}, "an answer that comes late is not told")
-	require.Equal(t, before, storagetest.Everything(t, s.House))
+	require.Equal(t, before, storagetest.Everything(t, s.Env))
 	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(s.Casework.RefuseDecision(t.Context(), uuid.New(), why))))
 	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(s.Casework.CloseDecision(t.Context(), uuid.New(), nil))))
 }
@@ -328,7 +328,7 @@ func TestRefuseAndMoveAtOnce(t *testing.T) {
 		})
 		require.NoError(t, errs[1])
 		won[refused.State]++
-		moved := storagetest.Count(s.House, `moves where decision = $1`, m.Decision.ID)
+		moved := storagetest.Count(s.Env, `moves where decision = $1`, m.Decision.ID)
 		if refused.State == casework.DecisionDone {
 			require.NoError(t, errs[0])
 			require.Equal(t, 1, moved)

@@ -151,7 +151,7 @@ type DueGroupRetry struct {
 	Held       bool // by a colleague
 	StaffID    uuid.UUID
 	University string
-	Grants     db.JsonList[campus.Grant]
+	Grants     db.JSONList[campus.Grant]
 	Left       bool // the member does not work here any more
 }
 

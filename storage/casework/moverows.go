@@ -72,7 +72,7 @@ func AddEvents(t db.Tx, lot []CaseEvent) error {
 				cast(@publics as boolean[]))
 			v (id, kind, actor, data, public)`, map[string]any{
 		"now":     t.Now,
-		"ids":     db.Ids(lot, func(e CaseEvent) uuid.UUID { return e.Case }),
+		"ids":     db.IDs(lot, func(e CaseEvent) uuid.UUID { return e.Case }),
 		"kinds":   db.Column(lot, func(e CaseEvent) string { return e.Event.Kind }),
 		"actors":  db.Column(lot, func(e CaseEvent) string { return e.Event.Actor.String() }),
 		"datas":   db.Column(lot, func(e CaseEvent) string { return eventData(e.Event) }),
@@ -88,14 +88,14 @@ func AddToEvent(t db.Tx, m campus.Move, counts map[string]int) error {
 	}
 	return t.Write(`update events set data = data || cast(@data as jsonb) where id = (
 		select id from events where case_id = @id and kind = @kind order by id desc limit 1)`,
-		map[string]any{"data": db.JsonText(data), "id": m.Case.ID, "kind": m.Events[0].Kind})
+		map[string]any{"data": db.JSONText(data), "id": m.Case.ID, "kind": m.Events[0].Kind})
 }
 
 func eventData(event campus.Event) string {
 	if event.Data == nil {
 		return "{}"
 	}
-	return db.JsonText(event.Data)
+	return db.JSONText(event.Data)
 }
 
 func auditDecision(t db.Tx, m campus.Move, c MovedCase) error {

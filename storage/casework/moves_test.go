@@ -20,11 +20,11 @@ func TestMovesThatTakeADecision(t *testing.T) {
 	try := func(kind campus.CaseKind, from, to campus.Stage, name string) error {
 		s.Exec(`update cases set kind = $1, stage = $2, version = 0`, kind, from)
 		s.ExecAsOwner(`delete from moves`)
-		before := storagetest.Everything(t, s.House)
+		before := storagetest.Everything(t, s.Env)
 		ref := campus.CaseRef{Kind: kind, ID: s.Application.ID}
 		err := storagetest.Err(s.Casework.Record(t.Context(), campus.Move{Case: ref, Version: 1, Name: name, Stage: to, WaitsFor: campus.WaitsForEngine}))
 		if err != nil {
-			require.Equal(t, before, storagetest.Everything(t, s.House), "%s %s to %s", kind, from, to)
+			require.Equal(t, before, storagetest.Everything(t, s.Env), "%s %s to %s", kind, from, to)
 		}
 		return err
 	}
@@ -102,12 +102,12 @@ func TestForgedDecisions(t *testing.T) {
 	for name, test := range forgeries {
 		m := honest
 		test.forge(&m)
-		before := storagetest.Everything(t, s.House)
+		before := storagetest.Everything(t, s.Env)
 		require.Equal(t, test.want, storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(), m.With(campus.NewFact(campus.NoteFact, nil))))), name)
 		if m.Decision.ID != uuid.Nil {
 			require.Equal(t, test.want, storagetest.Outcome(storagetest.Err(s.Casework.CheckDecision(t.Context(), m))), name)
 		}
-		require.Equal(t, before, storagetest.Everything(t, s.House), name)
+		require.Equal(t, before, storagetest.Everything(t, s.Env), name)
 	}
 
 	made, err := s.Casework.CheckDecision(t.Context(), honest)
@@ -115,7 +115,7 @@ func TestForgedDecisions(t *testing.T) {
 	require.Zero(t, made, "it is open")
 	written, err := s.Casework.Record(t.Context(), honest.With(campus.NewFact(campus.NoteFact, nil)))
 	require.NoError(t, err)
-	after := storagetest.Everything(t, s.House)
+	after := storagetest.Everything(t, s.Env)
 	for name, change := range map[string]func(m *campus.Move){
 		"once more":                    func(*campus.Move) {},
 		"with what it would do by now": func(m *campus.Move) { m.Version, m.Stage, m.Name = m.Version+1, campus.StageClosing, "else" },
@@ -129,12 +129,12 @@ func TestForgedDecisions(t *testing.T) {
 		made, err := s.Casework.CheckDecision(t.Context(), m)
 		require.NoError(t, err, name)
 		require.Equal(t, written.Version, made, name)
-		require.Equal(t, after, storagetest.Everything(t, s.House), name)
+		require.Equal(t, after, storagetest.Everything(t, s.Env), name)
 	}
 	forged := honest
 	forged.Decision.By = campus.Staff(uuid.New())
 	require.Equal(t, "decision_unknown", storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(), forged.With(campus.NewFact(campus.NoteFact, nil))))), "with another's name beside it")
-	require.Equal(t, after, storagetest.Everything(t, s.House))
+	require.Equal(t, after, storagetest.Everything(t, s.Env))
 	elsewhere := honest
 	elsewhere.Case = other
 	require.Equal(t, "decision_unknown", storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(), elsewhere.With(campus.NewFact(campus.NoteFact, nil))))), "what was carried out in one case is nothing in another")
@@ -142,9 +142,9 @@ func TestForgedDecisions(t *testing.T) {
 	s.CloseDecision(d.ID)
 	late := honest
 	late.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore, cards.ReviewNote{})
-	after = storagetest.Everything(t, s.House)
+	after = storagetest.Everything(t, s.Env)
 	require.Equal(t, campus.Behind, storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(), late.With(campus.NewFact(campus.NoteFact, nil))))), "another decision at a version that is taken")
-	require.Equal(t, after, storagetest.Everything(t, s.House))
+	require.Equal(t, after, storagetest.Everything(t, s.Env))
 }
 
 // A decision is about the stage as it was entered, unless its rule says that it stands.
@@ -180,10 +180,10 @@ func TestDecisionsAndStages(t *testing.T) {
 			}
 			m := s.NextMove(s.Application, campus.StageClosing, campus.WaitsForEngine)
 			m.Name, m.Decision = test.update, d
-			before := storagetest.Everything(t, s.House)
+			before := storagetest.Everything(t, s.Env)
 			require.Equal(t, test.want, storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(), m))))
 			if test.want != "done" {
-				require.Equal(t, before, storagetest.Everything(t, s.House))
+				require.Equal(t, before, storagetest.Everything(t, s.Env))
 			}
 		})
 	}
@@ -196,7 +196,7 @@ func goes(s *storagetest.Story, stage campus.Stage) {
 	if stage == campus.StageDone {
 		m.Outcome = campus.Expired
 	}
-	now := storagetest.One[campus.Stage](s.House, `select stage from cases where id = $1`, s.Application.ID)
+	now := storagetest.One[campus.Stage](s.Env, `select stage from cases where id = $1`, s.Application.ID)
 	update, by := map[campus.Stage]string{campus.StageReview: campus.ReviewUpdate, campus.StageEvidence: campus.BringEvidenceUpdate}[now], storagetest.Reviewer()
 	if now != stage && stage != campus.StageDone && stage != campus.StageClosing && update != "" {
 		said := campus.Said{Reason: "certificate_unreadable"}
@@ -245,13 +245,13 @@ func TestSecondPersonInSQL(t *testing.T) {
 			s.Proposes(&m, two, campus.SkipStep, "phone", "seen on paper")
 			m.Name, m.Proposes = campus.SettleMove(m.Decision.Said, false), nil
 			m.Closes = []campus.WorkItemKey{{Kind: campus.IncidentItem, Step: "phone"}}
-			before := storagetest.Everything(t, s.House)
+			before := storagetest.Everything(t, s.Env)
 			require.Equal(t, test.want, storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(), m))))
 			if test.want == "done" {
 				require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), m)), "delivered twice: the proposal is gone by then")
 				return
 			}
-			require.Equal(t, before, storagetest.Everything(t, s.House))
+			require.Equal(t, before, storagetest.Everything(t, s.Env))
 		})
 	}
 }
@@ -273,9 +273,9 @@ func TestProposalInTheNameOfAnother(t *testing.T) {
 	m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
 	s.Proposes(&m, one, campus.SkipStep, "phone", "")
 	m.Proposes[0].By = campus.Staff(two.ID)
-	before := storagetest.Everything(t, s.House)
+	before := storagetest.Everything(t, s.Env)
 	require.Equal(t, "internal", storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(), m))))
-	require.Equal(t, before, storagetest.Everything(t, s.House))
+	require.Equal(t, before, storagetest.Everything(t, s.Env))
 }
 
 // What fails may hold the case and its version: an incident is opened all the same.
@@ -289,14 +289,14 @@ func TestIncidentWhileTheCaseIsHeld(t *testing.T) {
 	} {
 		m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
 		m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore, cards.ReviewNote{})
-		holder, err := storagetest.Connect(t, s.House).Begin(t.Context())
+		holder, err := storagetest.Connect(t, s.Env).Begin(t.Context())
 		require.NoError(t, err)
 		_, err = holder.Exec(t.Context(), hold)
 		require.NoError(t, err)
 		said := make(chan error, 1)
 		go func() { said <- storagetest.Err(s.Casework.Record(t.Context(), m)) }()
 		require.Eventually(t, func() bool {
-			return storagetest.Count(s.House, `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) > 0
+			return storagetest.Count(s.Env, `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) > 0
 		}, 20*time.Second, time.Millisecond, name)
 		opened := make(chan error, 1)
 		go func() { opened <- s.Casework.OpenIncident(t.Context(), s.Application, item) }()
@@ -306,12 +306,12 @@ func TestIncidentWhileTheCaseIsHeld(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			require.Fail(t, "the incident waits for the case", name)
 		}
-		require.Equal(t, 1, storagetest.Count(s.House, `work_items where kind = 'incident' and step = 'case' and closed_at is null`), name)
+		require.Equal(t, 1, storagetest.Count(s.Env, `work_items where kind = 'incident' and step = 'case' and closed_at is null`), name)
 		require.NoError(t, holder.Rollback(t.Context()))
 		require.NoError(t, s.Answered(m, <-said), name)
 		require.NoError(t, s.Casework.OpenIncident(t.Context(), s.Application, item), "twice is once")
 		require.NoError(t, s.Casework.CloseIncident(t.Context(), s.Application, "case"))
-		require.Zero(t, storagetest.Count(s.House, `work_items where kind = 'incident' and closed_at is null`), name)
+		require.Zero(t, storagetest.Count(s.Env, `work_items where kind = 'incident' and closed_at is null`), name)
 	}
 }
 
@@ -339,11 +339,11 @@ func TestRefusedData(t *testing.T) {
 		s.Open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: "phone", Attempt: 1})
 		m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
 		test.change(&m)
-		before := storagetest.Everything(t, s.House)
+		before := storagetest.Everything(t, s.Env)
 		err := storagetest.Err(s.Casework.Record(t.Context(), m))
 		require.Equal(t, []any{campus.Internal, campus.DataRefused}, []any{campus.CodeOf(err), campus.ReasonOf(err)}, "%s: %v", name, err)
 		require.Contains(t, err.Error(), "SQLSTATE", name)
 		require.NotContains(t, err.Error(), test.secret, name)
-		require.Equal(t, before, storagetest.Everything(t, s.House), name)
+		require.Equal(t, before, storagetest.Everything(t, s.Env), name)
 	}
 }

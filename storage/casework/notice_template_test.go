@@ -61,7 +61,7 @@ func TestWordNotice(t *testing.T) {
 	elsewhere, err := s.Casework.NoticeWording(t.Context(), "lcvtc")
 	require.NoError(t, err)
 	require.Empty(t, elsewhere)
-	require.Equal(t, 1, storagetest.Count(s.House, `audit where action = 'notice_template.change' and subject = $1 and actor = $2`,
+	require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'notice_template.change' and subject = $1 and actor = $2`,
 		"notice_template/approved/"+n.Default().Hash()+"/"+worded(n, "a").Hash(), "staff/"+admin.ID.String()))
 }
 

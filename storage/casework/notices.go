@@ -97,8 +97,8 @@ func QueueNotices(t db.Tx, m Mailing) error {
 		from unnest(cast(@ids as uuid[]), cast(@people as uuid[]), cast(@params as bytea[]))
 			n (id, person_id, params)`, map[string]any{
 		"case": m.Case, "template": m.Notice.Template, "university": m.University, "now": t.Now, "expires": m.Expires,
-		"ids":    db.Ids(rows, func(r sealed) uuid.UUID { return r.id }),
-		"people": db.Ids(rows, func(r sealed) uuid.UUID { return r.person }),
+		"ids":    db.IDs(rows, func(r sealed) uuid.UUID { return r.id }),
+		"people": db.IDs(rows, func(r sealed) uuid.UUID { return r.person }),
 		"params": db.Column(rows, func(r sealed) []byte { return r.params }),
 	})
 }
@@ -195,7 +195,7 @@ func (s *Store) FinishNotices(ctx context.Context, results []NoticeResult) error
 		from unnest($2::uuid[], $3::boolean[], $4::boolean[], $5::boolean[], $6::timestamptz[], $7::text[])
 			r (id, sms, mail, done, next_try, failure)
 		where n.id = r.id and n.done_at is null`, now,
-		db.Ids(results, func(r NoticeResult) uuid.UUID { return r.ID }),
+		db.IDs(results, func(r NoticeResult) uuid.UUID { return r.ID }),
 		db.Column(results, func(r NoticeResult) bool { return r.SMSDone }),
 		db.Column(results, func(r NoticeResult) bool { return r.MailDone }),
 		db.Column(results, func(r NoticeResult) bool { return r.Done }),

@@ -83,7 +83,7 @@ func TestClaimNotices(t *testing.T) {
 		t.Parallel()
 		s := storagetest.Apply(t)
 		s.Tell("47114711")
-		raw := storagetest.One[[]byte](s.House, `select params from notices`)
+		raw := storagetest.One[[]byte](s.Env, `select params from notices`)
 		require.False(t, bytes.Contains(raw, []byte("4711")))
 		require.False(t, bytes.Contains(raw, []byte("code")))
 		s.Exec(`update notices set params = set_byte(params, length(params) - 1, get_byte(params, length(params) - 1) # 1)`)
@@ -126,10 +126,10 @@ func TestFinishNotices(t *testing.T) {
 		require.True(t, again[0].SMSAt.Equal(taken))
 		require.Nil(t, again[0].MailAt)
 		finish(s, id, casework.NoticeResult{SMSDone: true, MailDone: true, Done: true})
-		require.True(t, storagetest.One[time.Time](s.House, `select sms_at from notices`).Equal(taken))
+		require.True(t, storagetest.One[time.Time](s.Env, `select sms_at from notices`).Equal(taken))
 		s.Clock.Advance(24 * time.Hour)
 		require.Empty(t, claim(s, 1), "done")
-		require.Equal(t, 1, storagetest.Count(s.House, `notices where failure = '' and done_at is not null`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `notices where failure = '' and done_at is not null`))
 	})
 
 	t.Run("a sender that comes back after its lease does not open again what another has finished", func(t *testing.T) {
@@ -142,7 +142,7 @@ func TestFinishNotices(t *testing.T) {
 		finish(s, slow.ID, casework.NoticeResult{Wait: time.Second, Failure: "unavailable"})
 		s.Clock.Advance(time.Hour)
 		require.Empty(t, claim(s, 1))
-		require.Equal(t, 1, storagetest.Count(s.House, `notices where done_at is not null and sms_at is not null`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `notices where done_at is not null and sms_at is not null`))
 	})
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // enqueue writes rows to the outbox, as n transactions would have.
-func enqueue(h *storagetest.House, n int) {
+func enqueue(h *storagetest.Env, n int) {
 	h.Exec(`insert into outbox (kind, workflow, workflow_id, created_at, next_try)
 		select 'start', 'application', 'application/' || n, $1, $1 from generate_series(1, $2) n`, h.Clock.Now(), n)
 }
@@ -39,7 +39,7 @@ func TestDeliverOutbox(t *testing.T) {
 	t.Run("what an application asks for arrives as it was written", func(t *testing.T) {
 		t.Parallel()
 		s := storagetest.Apply(t)
-		require.Len(t, storagetest.Admit(t, s.House, storagetest.Rush, 10), 1)
+		require.Len(t, storagetest.Admit(t, s.Env, storagetest.Rush, 10), 1)
 		n, err := s.Casework.DeliverOutbox(t.Context(), 10, func(_ context.Context, rows []casework.OutboxRow) []casework.Delivery {
 			require.Equal(t, casework.StartRow, rows[0].Kind)
 			require.Equal(t, "application", rows[0].Workflow)
@@ -52,7 +52,7 @@ func TestDeliverOutbox(t *testing.T) {
 		})
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
-		require.Zero(t, storagetest.Count(s.House, "outbox"))
+		require.Zero(t, storagetest.Count(s.Env, "outbox"))
 	})
 
 	t.Run("two dispatchers at once: each row is in one hand at a time, and delivered once", func(t *testing.T) {
@@ -229,13 +229,13 @@ func TestDeliverOutbox(t *testing.T) {
 		t.Parallel()
 		s := storagetest.Apply(t)
 		p := s.Pickup(s.Deliver())
-		rows := storagetest.Count(s.House, "outbox")
+		rows := storagetest.Count(s.Env, "outbox")
 		s.ExecAsOwner(`create function fail() returns trigger language plpgsql as 'begin raise exception ''no''; end'`)
 		s.ExecAsOwner(`create trigger fail before insert on outbox execute function fail()`)
 		require.ErrorContains(t, s.Try(p), "no")
 		require.Equal(t, campus.PlasticReady, s.CurrentPlastic().State)
 		s.ExecAsOwner(`drop trigger fail on outbox`)
 		require.NoError(t, s.Try(p))
-		require.Equal(t, rows+1, storagetest.Count(s.House, "outbox"))
+		require.Equal(t, rows+1, storagetest.Count(s.Env, "outbox"))
 	})
 }

@@ -113,11 +113,11 @@ func KeepAnswers(t db.Tx, lot []Answered) (kept map[uuid.UUID]bool, err error) {
 		on conflict (key) do nothing returning id`,
 		t.Now,
 		db.Column(lot, func(a Answered) string { return a.Key }),
-		db.Ids(lot, func(a Answered) uuid.UUID { return a.ID }),
+		db.IDs(lot, func(a Answered) uuid.UUID { return a.ID }),
 		db.Column(lot, func(a Answered) string { return a.Actor.String() }),
 		db.Column(lot, func(a Answered) string { return a.Route }),
 		db.Column(lot, func(a Answered) []byte { return a.BodyHash }),
-		db.Column(lot, func(a Answered) string { return db.JsonText(a.Answer) })).Scan(&fresh).Error
+		db.Column(lot, func(a Answered) string { return db.JSONText(a.Answer) })).Scan(&fresh).Error
 	if err != nil {
 		return nil, fmt.Errorf("keep the idempotency keys: %w", err)
 	}

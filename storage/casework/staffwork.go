@@ -363,7 +363,7 @@ type StaffRow struct {
 	University string
 	Username   string
 	Name       string
-	Grants     db.JsonList[campus.Grant]
+	Grants     db.JSONList[campus.Grant]
 	RetiredAt  *time.Time
 }
 

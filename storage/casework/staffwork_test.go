@@ -82,7 +82,7 @@ func TestAssignWorkItem(t *testing.T) {
 	assign := func(by, to campus.StaffMember) error {
 		return storagetest.Err(s.Casework.AssignWorkItem(t.Context(), storagetest.Request(campus.Staff(by.ID)), by, item, to.ID, time.Hour))
 	}
-	before := storagetest.Everything(t, s.House)
+	before := storagetest.Everything(t, s.Env)
 	for name, line := range map[string]struct {
 		by, to campus.StaffMember
 		want   string
@@ -99,7 +99,7 @@ func TestAssignWorkItem(t *testing.T) {
 	} {
 		require.Equal(t, line.want, storagetest.Outcome(assign(line.by, line.to)), name)
 	}
-	require.Equal(t, before, storagetest.Everything(t, s.House))
+	require.Equal(t, before, storagetest.Everything(t, s.Env))
 
 	require.NoError(t, claimFor(s, holder, item, time.Hour))
 	require.NoError(t, assign(holder, colleague), "who holds it gives it on")
@@ -111,9 +111,9 @@ func TestAssignWorkItem(t *testing.T) {
 	seen, err := s.Casework.WorkItem(t.Context(), head, item)
 	require.NoError(t, err)
 	require.Equal(t, []any{holder.ID, holder.Name}, []any{*seen.ClaimedBy, seen.ClaimedByName})
-	require.Equal(t, 3, storagetest.Count(s.House, `audit where action = 'work_item.assign'`))
-	require.Equal(t, 3, storagetest.Count(s.House, `events where kind = 'work_assigned' and not public`))
-	require.Equal(t, 1, storagetest.Count(s.House, `notices where staff_id = $1 and template = 'notice.staff_assigned'`, other.ID), "they hear of it")
+	require.Equal(t, 3, storagetest.Count(s.Env, `audit where action = 'work_item.assign'`))
+	require.Equal(t, 3, storagetest.Count(s.Env, `events where kind = 'work_assigned' and not public`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `notices where staff_id = $1 and template = 'notice.staff_assigned'`, other.ID), "they hear of it")
 
 	require.NoError(t, storagetest.Err(s.Cards.CloseApplication(t.Context(), s.Done())))
 	require.Equal(t, "already_decided", storagetest.Outcome(assign(head, colleague)))
@@ -132,7 +132,7 @@ func TestAssignTwice(t *testing.T) {
 	again, err := s.Casework.AssignWorkItem(t.Context(), req, head, item, colleague.ID, time.Hour)
 	require.NoError(t, err)
 	require.True(t, first.ClaimedAt.Equal(*again.ClaimedAt))
-	require.Equal(t, 1, storagetest.Count(s.House, `notices where staff_id is not null`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `notices where staff_id is not null`))
 }
 
 func TestOrderAndFiltersOfTheQueue(t *testing.T) {
@@ -277,7 +277,7 @@ func told(s *storagetest.Story, who campus.StaffMember) []string {
 	require.NoError(s.T, err)
 	for _, n := range notices {
 		if n.Template == "notice.staff_reminder" || n.Template == "notice.staff_escalation" {
-			if storagetest.One[*uuid.UUID](s.House, `select staff_id from notices where id = $1`, n.ID).String() == who.ID.String() {
+			if storagetest.One[*uuid.UUID](s.Env, `select staff_id from notices where id = $1`, n.ID).String() == who.ID.String() {
 				require.Equal(s.T, []string{"", "x@example.cn"}, []string{n.Phone, n.Email})
 				lines = append(lines, n.Template[len("notice.staff_"):]+" "+n.Params["count"]+" "+n.Params["due_en"])
 			}
@@ -299,7 +299,7 @@ func late(s *storagetest.Story, due time.Time, escalate bool) uuid.UUID {
 		m.Escalate = key
 		require.NoError(s.T, storagetest.Err(s.Casework.Record(s.T.Context(), m)))
 	}
-	return storagetest.One[uuid.UUID](s.House, `select id from work_items where case_id = $1`, ref.ID)
+	return storagetest.One[uuid.UUID](s.Env, `select id from work_items where case_id = $1`, ref.ID)
 }
 
 // C3: staff hear of deadlines, in one mail for many, and those who hold an item alone hear of it.
@@ -387,5 +387,5 @@ func TestNobodyToTell(t *testing.T) {
 	queued, err := s.Casework.TellStaff(t.Context(), storagetest.University, hourly(s))
 	require.NoError(t, err)
 	require.Zero(t, queued)
-	require.Equal(t, 1, storagetest.Count(s.House, `work_items where reminder_told_at is not null`), "it is not looked at again and again")
+	require.Equal(t, 1, storagetest.Count(s.Env, `work_items where reminder_told_at is not null`), "it is not looked at again and again")
 }

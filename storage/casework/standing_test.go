@@ -100,7 +100,7 @@ func TestLostStartIsMadeAgain(t *testing.T) {
 		return refs
 	}
 	starts := func() int {
-		return storagetest.Count(s.House, `outbox where kind = 'start' and workflow_id = $1`, ref.WorkflowID())
+		return storagetest.Count(s.Env, `outbox where kind = 'start' and workflow_id = $1`, ref.WorkflowID())
 	}
 	again := func(begins bool) {
 		t.Helper()

@@ -121,7 +121,7 @@ func TestClaimWorkItem(t *testing.T) {
 		}
 		errs := storagetest.AtOnce(len(staff), func(i int) error { return claim(s, staff[i], item) })
 		require.Equal(t, map[string]int{"done": 1, "claimed_by_another": 19}, storagetest.Outcomes(errs))
-		require.Equal(t, 1, storagetest.Count(s.House, `audit where action = 'work_item.claim'`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'work_item.claim'`))
 		for i, who := range staff {
 			mine, err := s.Casework.WorkItems(t.Context(), who, casework.WorkItemFilter{Mine: true, Limit: 10})
 			require.NoError(t, err)
@@ -160,7 +160,7 @@ func TestClaimWorkItem(t *testing.T) {
 		again, err := s.Casework.ClaimWorkItem(t.Context(), req, one, item, time.Hour)
 		require.NoError(t, err)
 		require.Equal(t, first.ClaimedBy, again.ClaimedBy)
-		require.Equal(t, 1, storagetest.Count(s.House, `work_items where claimed_by is null`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `work_items where claimed_by is null`))
 	})
 
 	t.Run("seen, but not theirs to decide", func(t *testing.T) {
@@ -196,8 +196,8 @@ func TestClaimWorkItem(t *testing.T) {
 			return storagetest.Err(s.Casework.AcknowledgeWorkItem(t.Context(), storagetest.Request(campus.Staff(staff[i].ID)), staff[i], item))
 		})
 		require.Equal(t, map[string]int{"done": 1, "already_decided": 1}, storagetest.Outcomes(errs))
-		require.Equal(t, 1, storagetest.Count(s.House, `audit where action = 'work_item.acknowledge'`))
-		require.Zero(t, storagetest.Count(s.House, `work_items where closed_at is null`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'work_item.acknowledge'`))
+		require.Zero(t, storagetest.Count(s.Env, `work_items where closed_at is null`))
 	})
 }
 

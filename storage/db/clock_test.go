@@ -22,7 +22,7 @@ type wrongClock struct{ off atomic.Int64 }
 func (c *wrongClock) Now() time.Time { return time.Now().Add(time.Duration(c.off.Load())) }
 
 // openWith is another store on the house's database, on a machine with a clock of its own.
-func openWith(t *testing.T, h *storagetest.House, every time.Duration, local func() time.Time) *storage.Store {
+func openWith(t *testing.T, h *storagetest.Env, every time.Duration, local func() time.Time) *storage.Store {
 	t.Helper()
 	cfg := h.Config
 	cfg.ClockEvery = every

@@ -63,8 +63,8 @@ func TestTheProgramCannotRewriteWhatItAdded(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t)
 	s.Exec(`insert into moves (case_id, version, name, stage, waits_for, at) select id, 1, 'apply', stage, waits_for, now() from cases`)
-	require.Positive(t, storagetest.Count(s.House, `audit`))
-	conn := storagetest.Connect(t, s.House)
+	require.Positive(t, storagetest.Count(s.Env, `audit`))
+	conn := storagetest.Connect(t, s.Env)
 	for name, sql := range map[string]string{
 		"change audit":                   `update audit set actor = 'nobody'`,
 		"delete from audit":              `delete from audit`,
@@ -88,8 +88,8 @@ func TestTheProgramCannotRewriteWhatItAdded(t *testing.T) {
 		require.ErrorAs(t, err, &refused, name)
 		require.Equal(t, "42501", refused.Code, "%s: %v", name, err)
 	}
-	require.Zero(t, storagetest.Count(s.House, `audit where actor = 'nobody'`))
-	require.Equal(t, 1, storagetest.Count(s.House, `moves`))
+	require.Zero(t, storagetest.Count(s.Env, `audit where actor = 'nobody'`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `moves`))
 }
 
 // A table of a later migration needs no grant of its own, and a right that was given by hand is taken again.

@@ -10,11 +10,11 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// JsonList is a list in a jsonb column; nil is kept as the empty list.
-type JsonList[T any] []T
+// JSONList is a list in a jsonb column; nil is kept as the empty list.
+type JSONList[T any] []T
 
 // Value implements driver.Valuer.
-func (l JsonList[T]) Value() (driver.Value, error) {
+func (l JSONList[T]) Value() (driver.Value, error) {
 	if l == nil {
 		return "[]", nil
 	}
@@ -23,7 +23,7 @@ func (l JsonList[T]) Value() (driver.Value, error) {
 }
 
 // Scan implements sql.Scanner.
-func (l *JsonList[T]) Scan(src any) error {
+func (l *JSONList[T]) Scan(src any) error {
 	switch v := src.(type) {
 	case nil:
 		*l = nil
@@ -50,8 +50,8 @@ func (a TextArray) Value() (driver.Value, error) {
 	return "{" + strings.Join(quoted, ",") + "}", nil
 }
 
-// JsonText returns a value of ours as JSON, for a column.
-func JsonText(v any) string {
+// JSONText returns a value of ours as JSON, for a column.
+func JSONText(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
 		panic(fmt.Sprintf("%T is no JSON: %v", v, err)) // by its type: no value changes that
@@ -75,9 +75,9 @@ func Column[R, V any](rows []R, value func(R) V) pgtype.Array[V] {
 	}
 }
 
-// Ids returns such a column of ids; none, where one is zero. As Postgres has them: pgx would send each as a text and
+// IDs returns such a column of ids; none, where one is zero. As Postgres has them: pgx would send each as a text and
 // read it again.
-func Ids[R any](rows []R, value func(R) uuid.UUID) pgtype.Array[pgtype.UUID] {
+func IDs[R any](rows []R, value func(R) uuid.UUID) pgtype.Array[pgtype.UUID] {
 	return Column(rows, func(row R) pgtype.UUID {
 		id := value(row)
 		return pgtype.UUID{Bytes: id, Valid: id != uuid.Nil}

@@ -36,16 +36,16 @@ func TestConnectionBreaksInTheMiddle(t *testing.T) {
 			return storagetest.Err(s.Casework.FindDecision(ctx, campus.System(), uuid.Nil))
 		}},
 	} {
-		lock, err := storagetest.Connect(t, s.House).Begin(t.Context())
+		lock, err := storagetest.Connect(t, s.Env).Begin(t.Context())
 		require.NoError(t, err)
 		_, err = lock.Exec(t.Context(), `lock table `+test.table+` in access exclusive mode`)
 		require.NoError(t, err)
 		said := make(chan error, 1)
 		go func() { said <- test.call(t.Context()) }()
 		require.Eventually(t, func() bool {
-			return storagetest.Count(s.House, `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) > 0
+			return storagetest.Count(s.Env, `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) > 0
 		}, 20*time.Second, 5*time.Millisecond, name)
-		storagetest.Terminate(t, s.House, `wait_event_type = 'Lock'`)
+		storagetest.Terminate(t, s.Env, `wait_event_type = 'Lock'`)
 		err = <-said
 		require.Equal(t, campus.Unavailable, campus.CodeOf(err), "%s: %v", name, err)
 		require.True(t, campus.CodeOf(err).Retryable())
@@ -54,9 +54,9 @@ func TestConnectionBreaksInTheMiddle(t *testing.T) {
 			require.NoError(t, again, name)
 		}
 	}
-	require.Equal(t, 1, storagetest.Count(s.House, `applications where person_id = $1`, p.ID), "the same key went through once")
-	require.Equal(t, 1, storagetest.Count(s.House, `events where kind = 'one'`))
-	require.Equal(t, 1, storagetest.Count(s.House, `attempts`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `applications where person_id = $1`, p.ID), "the same key went through once")
+	require.Equal(t, 1, storagetest.Count(s.Env, `events where kind = 'one'`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `attempts`))
 }
 
 // A transaction that Postgres ends for the sake of another, as in a deadlock, is tried again, and is no outage.
@@ -93,7 +93,7 @@ func TestEveryConnectionBreaks(t *testing.T) {
 	storagetest.AtOnce(8, func(int) error {
 		return storagetest.Err(s.Casework.PersonCases(t.Context(), s.Holder.ID, "", uuid.Nil, 1))
 	})
-	storagetest.Terminate(t, s.House, `true`)
+	storagetest.Terminate(t, s.Env, `true`)
 	require.Eventually(t, func() bool {
 		err := storagetest.Err(s.Casework.PersonCases(t.Context(), s.Holder.ID, "", uuid.Nil, 1))
 		if err != nil {
@@ -126,14 +126,14 @@ func TestDeadlockIsAnOutage(t *testing.T) {
 	answers := oneEvent(s)
 	answers.Version, answers.Closes = 2, []campus.WorkItemKey{{Kind: campus.ReviewItem}}
 	for ours := false; !ours; { // it is the one that waits longest: the store, unless this machine sleeps for a second
-		other, err := storagetest.Connect(t, s.House).Begin(t.Context())
+		other, err := storagetest.Connect(t, s.Env).Begin(t.Context())
 		require.NoError(t, err)
 		_, err = other.Exec(t.Context(), `update work_items set reason = 'x'`)
 		require.NoError(t, err)
 		said := make(chan error, 1)
 		go func() { said <- storagetest.Err(s.Casework.Record(t.Context(), answers)) }() // holds the case, wants the item
 		require.Eventually(t, func() bool {
-			return storagetest.Count(s.House, `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) > 0
+			return storagetest.Count(s.Env, `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) > 0
 		}, 20*time.Second, 5*time.Millisecond)
 		_, err = other.Exec(t.Context(), `update cases set reason = 'x'`) // holds the item, wants the case
 		require.NoError(t, other.Rollback(t.Context()))

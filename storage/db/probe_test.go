@@ -14,7 +14,7 @@ import (
 )
 
 // small is the test's store once more, with so many connections.
-func small(t *testing.T, h *storagetest.House, connections int32) *storage.Store {
+func small(t *testing.T, h *storagetest.Env, connections int32) *storage.Store {
 	t.Helper()
 	cfg := h.Config
 	cfg.MaxConns = connections
@@ -25,7 +25,7 @@ func small(t *testing.T, h *storagetest.House, connections int32) *storage.Store
 }
 
 // takeAll has calls that wait for a lock take every connection of a store, until it lets them go.
-func takeAll(t *testing.T, h *storagetest.House, store *storage.Store, connections int32) (letGo func()) {
+func takeAll(t *testing.T, h *storagetest.Env, store *storage.Store, connections int32) (letGo func()) {
 	t.Helper()
 	lock, err := storagetest.Connect(t, h).Begin(t.Context())
 	require.NoError(t, err)

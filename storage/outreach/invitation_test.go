@@ -15,7 +15,7 @@ import (
 
 // drive is a university with freshmen, and who invites them.
 type drive struct {
-	*storagetest.House
+	*storagetest.Env
 	t   *testing.T
 	who campus.StaffMember
 }
@@ -64,7 +64,7 @@ func (d *drive) move(ref campus.CaseRef) campus.Move {
 
 // wave is the next wave of a campaign.
 func (d *drive) wave(ref campus.CaseRef, size int, change ...func(*outreach.Wave)) outreach.Wave {
-	w := outreach.Wave{Kind: campus.InvitationWave, Seq: storagetest.Count(d.House, `invitation_waves where campaign_id = $1`, ref.ID) + 1, Size: size,
+	w := outreach.Wave{Kind: campus.InvitationWave, Seq: storagetest.Count(d.Env, `invitation_waves where campaign_id = $1`, ref.ID) + 1, Size: size,
 		Rested: d.Clock.Now().Add(-time.Hour),
 		Notice: campus.Notice{Template: "notice.invitation", Params: map[string]string{"day": "2026-11-30"}}}
 	for _, fn := range change {
@@ -104,7 +104,7 @@ func (d *drive) applies(person uuid.UUID) {
 
 func (d *drive) invited(ref campus.CaseRef) []uuid.UUID {
 	d.t.Helper()
-	return storagetest.One[[]uuid.UUID](d.House, `select coalesce(array_agg(person_id order by person_id), '{}') from invitations where campaign_id = $1`, ref.ID)
+	return storagetest.One[[]uuid.UUID](d.Env, `select coalesce(array_agg(person_id order by person_id), '{}') from invitations where campaign_id = $1`, ref.ID)
 }
 
 // C5: waves go through the whole audience, nobody is invited twice, and other universities are left alone.
@@ -112,20 +112,20 @@ func TestInvitationWaves(t *testing.T) {
 	t.Parallel()
 	d := newDrive(t, 1000, 50)
 	ref := d.open()
-	require.Equal(t, 1, storagetest.Count(d.House, `outbox where kind = 'start' and workflow = 'invitation' and workflow_id = $1`, ref.WorkflowID()))
-	require.Equal(t, 1, storagetest.Count(d.House, `cases where id = $1 and kind = 'invitation' and person_id is null and campus = ''`, ref.ID))
+	require.Equal(t, 1, storagetest.Count(d.Env, `outbox where kind = 'start' and workflow = 'invitation' and workflow_id = $1`, ref.WorkflowID()))
+	require.Equal(t, 1, storagetest.Count(d.Env, `cases where id = $1 and kind = 'invitation' and person_id is null and campus = ''`, ref.ID))
 	require.Equal(t, 1000, d.look(ref, campus.InvitationWave).Left)
 	for _, want := range []int{300, 300, 300, 100, 0} {
 		require.Equal(t, want, d.send(ref, 300))
 	}
 	require.Zero(t, d.look(ref, campus.InvitationWave).Left)
-	require.Equal(t, 1000, storagetest.Count(d.House, `invitations i join people p on p.id = i.person_id where p.university = 'lcu' and p.status = 'admitted'`))
-	require.Equal(t, 1000, storagetest.One[int](d.House, `select count(distinct person_id) from notices where template = 'notice.invitation' and case_id = $1`, ref.ID))
-	require.Equal(t, 1000, storagetest.Count(d.House, `notices`))
-	require.Equal(t, "300 300 300 100 0", storagetest.One[string](d.House,
+	require.Equal(t, 1000, storagetest.Count(d.Env, `invitations i join people p on p.id = i.person_id where p.university = 'lcu' and p.status = 'admitted'`))
+	require.Equal(t, 1000, storagetest.One[int](d.Env, `select count(distinct person_id) from notices where template = 'notice.invitation' and case_id = $1`, ref.ID))
+	require.Equal(t, 1000, storagetest.Count(d.Env, `notices`))
+	require.Equal(t, "300 300 300 100 0", storagetest.One[string](d.Env,
 		`select string_agg(data->>'count', ' ' order by id) from events where case_id = $1 and kind = 'wave_sent'`, ref.ID))
 
-	someone := storagetest.One[uuid.UUID](d.House, `select person_id from invitations order by person_id desc limit 1`)
+	someone := storagetest.One[uuid.UUID](d.Env, `select person_id from invitations order by person_id desc limit 1`)
 	notices, err := d.Casework.Notices(t.Context(), someone, uuid.Nil, 10)
 	require.NoError(t, err)
 	require.Len(t, notices, 1)
@@ -151,7 +151,7 @@ func TestWhoComesInBehindTheWavesIsInvited(t *testing.T) {
 func TestWhoIsNotInvited(t *testing.T) {
 	t.Parallel()
 	d := newDrive(t, 4, 4)
-	ids := storagetest.One[[]uuid.UUID](d.House, `select array_agg(id order by id) from people where university = 'lcu' and status = 'admitted'`)
+	ids := storagetest.One[[]uuid.UUID](d.Env, `select array_agg(id order by id) from people where university = 'lcu' and status = 'admitted'`)
 	d.applies(ids[0])
 	d.applies(ids[1])
 	d.Exec(`update applications set closed_at = now() where person_id = $1`, ids[1])
@@ -167,7 +167,7 @@ func TestWhoIsNotInvited(t *testing.T) {
 		"freshmen of another level":          {outreach.Audience{Group: campus.Freshmen, Level: "exchange"}, 0},
 		"registered students":                {outreach.Audience{Group: campus.Students}, 1},
 		"everyone":                           {outreach.Audience{Group: campus.Everyone}, 3},
-		"of a college":                       {outreach.Audience{Group: campus.Everyone, College: "Law"}, storagetest.Count(d.House, `people where id = any($1) and college = 'Law'`, ids[2:])},
+		"of a college":                       {outreach.Audience{Group: campus.Everyone, College: "Law"}, storagetest.Count(d.Env, `people where id = any($1) and college = 'Law'`, ids[2:])},
 		"an audience that is none":           {outreach.Audience{Group: "staff"}, 0},
 	} {
 		n, err := d.Outreach.CountAudience(t.Context(), storagetest.University, test.audience, d.Clock.Now())
@@ -191,16 +191,16 @@ func TestWaveDeliveredTwice(t *testing.T) {
 	}) {
 		require.NoError(t, err)
 	}
-	before := storagetest.Everything(t, d.House)
+	before := storagetest.Everything(t, d.Env)
 	_, n, err := d.Outreach.SendWave(t.Context(), m, w)
 	require.NoError(t, err)
 	require.Equal(t, 8, n)
-	require.Equal(t, before, storagetest.Everything(t, d.House))
-	require.Equal(t, []int{8, 8, 1}, []int{storagetest.Count(d.House, `invitations`), storagetest.Count(d.House, `notices`), storagetest.Count(d.House, `invitation_waves`)})
+	require.Equal(t, before, storagetest.Everything(t, d.Env))
+	require.Equal(t, []int{8, 8, 1}, []int{storagetest.Count(d.Env, `invitations`), storagetest.Count(d.Env, `notices`), storagetest.Count(d.Env, `invitation_waves`)})
 
 	_, _, err = d.Outreach.SendWave(t.Context(), campus.Move{Case: ref, Version: m.Version + 5, Events: m.Events}, w)
 	require.Error(t, err, "a move from the future")
-	require.Equal(t, before, storagetest.Everything(t, d.House))
+	require.Equal(t, before, storagetest.Everything(t, d.Env))
 }
 
 // Two campaigns overlap: whom one has invited the other leaves alone for the policy's time, also when their waves come
@@ -221,7 +221,7 @@ func TestCampaignsThatOverlapInviteOnce(t *testing.T) {
 	}) {
 		require.NoError(t, err)
 	}
-	require.Equal(t, 60, storagetest.One[int](d.House, `select count(distinct person_id) from invitations`))
+	require.Equal(t, 60, storagetest.One[int](d.Env, `select count(distinct person_id) from invitations`))
 	require.Zero(t, d.look(one, campus.InvitationWave).Left)
 	require.Zero(t, d.look(two, campus.InvitationWave).Left)
 	require.Zero(t, d.send(one, 30))
@@ -229,7 +229,7 @@ func TestCampaignsThatOverlapInviteOnce(t *testing.T) {
 	d.Clock.Advance(2 * time.Hour) // longer than they are left alone
 	require.Equal(t, 30, d.look(one, campus.InvitationWave).Left)
 	require.Equal(t, 30, d.send(one, 100))
-	require.Zero(t, storagetest.Count(d.House, `(select 1 from invitations group by campaign_id, person_id having count(*) > 1) twice`))
+	require.Zero(t, storagetest.Count(d.Env, `(select 1 from invitations group by campaign_id, person_id having count(*) > 1) twice`))
 }
 
 func TestReminderWaves(t *testing.T) {
@@ -251,8 +251,8 @@ func TestReminderWaves(t *testing.T) {
 	require.Equal(t, 4, d.send(ref, 9, reminders(d.Clock.Now())))
 	require.Zero(t, d.send(ref, 9, reminders(d.Clock.Now())), "nobody is reminded twice")
 	require.Equal(t, outreach.AudienceSeen{}, d.look(ref, campus.ReminderWave))
-	require.Equal(t, 8, storagetest.Count(d.House, `notices where template = 'notice.remind_invitation'`))
-	require.Zero(t, storagetest.Count(d.House, `invitations where reminded_at is not null and person_id = any($1)`, people[:2]))
+	require.Equal(t, 8, storagetest.Count(d.Env, `notices where template = 'notice.remind_invitation'`))
+	require.Zero(t, storagetest.Count(d.Env, `invitations where reminded_at is not null and person_id = any($1)`, people[:2]))
 
 	progress, err := d.Outreach.StaffCampaign(t.Context(), d.who, ref.ID)
 	require.NoError(t, err)
@@ -304,15 +304,15 @@ func TestOpenCampaign(t *testing.T) {
 	again, err := d.Outreach.OpenCampaign(t.Context(), req, d.who, d.new())
 	require.NoError(t, err)
 	require.Equal(t, first.ID, again.ID, "the same request is one campaign")
-	require.Equal(t, 1, storagetest.Count(d.House, `audit where action = 'invitation.open'`))
+	require.Equal(t, 1, storagetest.Count(d.Env, `audit where action = 'invitation.open'`))
 	foreign, _ := d.Staff("lcvtc", campus.Grant{Role: campus.Administrator})
 	open := func(who campus.StaffMember, change func(*outreach.NewCampaign)) string {
 		return storagetest.Outcome(storagetest.Err(d.Outreach.OpenCampaign(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, d.new(change))))
 	}
-	before := storagetest.Everything(t, d.House)
+	before := storagetest.Everything(t, d.Env)
 	require.Equal(t, "campaign_open", open(d.who, func(*outreach.NewCampaign) {}))
 	require.Equal(t, "audience_empty", open(d.who, func(n *outreach.NewCampaign) { n.Audience.College = "Alchemy" }))
-	require.Equal(t, before, storagetest.Everything(t, d.House))
+	require.Equal(t, before, storagetest.Everything(t, d.Env))
 	require.Equal(t, "done", open(foreign, func(*outreach.NewCampaign) {}), "another university's is another")
 	require.Equal(t, "done", open(d.who, func(n *outreach.NewCampaign) { n.Audience.College = "Law" }))
 
@@ -342,10 +342,10 @@ func TestEndCampaign(t *testing.T) {
 	m := d.NextMove(ref, campus.StageDone, campus.WaitsForNobody)
 	m.Outcome, m.Events = campus.Completed, []campus.Event{{Kind: "campaign_done", Actor: campus.System()}}
 	require.NoError(t, storagetest.Err(d.Outreach.EndCampaign(t.Context(), m)))
-	before := storagetest.Everything(t, d.House)
+	before := storagetest.Everything(t, d.Env)
 	require.NoError(t, storagetest.Err(d.Outreach.EndCampaign(t.Context(), m)))
-	require.Equal(t, before, storagetest.Everything(t, d.House))
-	require.Equal(t, map[string]string{"invited": "5", "applied": "1", "reminded": "0"}, storagetest.One[map[string]string](d.House,
+	require.Equal(t, before, storagetest.Everything(t, d.Env))
+	require.Equal(t, map[string]string{"invited": "5", "applied": "1", "reminded": "0"}, storagetest.One[map[string]string](d.Env,
 		`select data from events where kind = 'campaign_done'`))
 	open, err := d.Outreach.Campaigns(t.Context(), d.who, true, uuid.Nil, 10)
 	require.NoError(t, err)
@@ -366,7 +366,7 @@ func TestOpenInvitationOfAPerson(t *testing.T) {
 		return found
 	}
 	require.Equal(t, d.new().Period, campus.Period{From: seen(people[0]).FirstDay, Until: seen(people[0]).LastDay})
-	stranger := storagetest.One[uuid.UUID](d.House, `select id from people where status = 'registered'`)
+	stranger := storagetest.One[uuid.UUID](d.Env, `select id from people where status = 'registered'`)
 	require.Nil(t, seen(stranger))
 	d.applies(people[1])
 	require.Nil(t, seen(people[1]), "applied")

@@ -23,7 +23,7 @@ func JoinLine(t db.Tx, lot []casework.Start) error {
 		select v.id, v.university, v.place, cast(v.input as jsonb), v.trace
 		from unnest(cast(@ids as uuid[]), cast(@universities as text[]), cast(@places as timestamptz[]),
 			cast(@inputs as text[]), cast(@traces as text[])) v (id, university, place, input, trace)`, map[string]any{
-		"ids":          db.Ids(lot, func(s casework.Start) uuid.UUID { return s.Case.ID }),
+		"ids":          db.IDs(lot, func(s casework.Start) uuid.UUID { return s.Case.ID }),
 		"universities": db.Column(lot, func(s casework.Start) string { return s.University }),
 		"places":       db.Column(lot, func(s casework.Start) time.Time { return s.Place }),
 		"inputs":       db.Column(lot, func(s casework.Start) string { return s.Input }),

@@ -14,7 +14,7 @@ import (
 )
 
 // line fills the line with so many of each university, in the order in which they are named; the first came first.
-func line(t *testing.T, lengths map[string]int) *storagetest.House {
+func line(t *testing.T, lengths map[string]int) *storagetest.Env {
 	t.Helper()
 	h := storagetest.New(t)
 	h.Person()
@@ -42,7 +42,7 @@ func line(t *testing.T, lengths map[string]int) *storagetest.House {
 }
 
 // number is whose application a workflow is of.
-func number(h *storagetest.House, workflow string) string {
+func number(h *storagetest.Env, workflow string) string {
 	return storagetest.One[string](h, `select p.number from cases c join people p on p.id = c.person_id where 'application/' || c.id = $1`, workflow)
 }
 

@@ -86,8 +86,8 @@ func TestFindPeople(t *testing.T) {
 	page, err := s.People.FindPeople(t.Context(), anywhere, people.PersonSearch{By: campus.SearchName, Q: "欧阳", After: east.ID, Limit: 1})
 	require.NoError(t, err)
 	require.Equal(t, west.ID, page[0].ID)
-	require.Equal(t, 34, storagetest.Count(s.House, `audit where action = 'people.search' and university = 'lcu'`))
-	require.Zero(t, storagetest.Count(s.House, `audit where action = 'people.search' and subject !~ '^by/(any|number|name|phone|document)$'`), "no personal data")
+	require.Equal(t, 34, storagetest.Count(s.Env, `audit where action = 'people.search' and university = 'lcu'`))
+	require.Zero(t, storagetest.Count(s.Env, `audit where action = 'people.search' and subject !~ '^by/(any|number|name|phone|document)$'`), "no personal data")
 }
 
 // counter is a story with somebody at the counter.
@@ -121,8 +121,8 @@ func TestVerifyAtCounter(t *testing.T) {
 	act, err := c.verify(c.who, right)
 	require.NoError(t, err)
 	require.Equal(t, []any{campus.VerificationAct, campus.Pass, c.who.ID}, []any{act.Kind, act.Verdict, act.StaffID})
-	require.Equal(t, 1, storagetest.Count(c.House, `audit where action = 'counter.verify_pass' and subject = $1`, "person/"+c.Holder.ID.String()))
-	raw := storagetest.One[string](c.House, `select jsonb_agg(to_jsonb(a))::text from counter_acts a`)
+	require.Equal(t, 1, storagetest.Count(c.Env, `audit where action = 'counter.verify_pass' and subject = $1`, "person/"+c.Holder.ID.String()))
+	raw := storagetest.One[string](c.Env, `select jsonb_agg(to_jsonb(a))::text from counter_acts a`)
 	require.NotContains(t, raw, right, "the number is compared and not kept")
 
 	expired := people.Verification{Person: c.Holder.ID, DocumentType: campus.ResidentCard, DocumentNumber: right,
@@ -168,8 +168,8 @@ func TestActingNeedsAFreshVerification(t *testing.T) {
 	c.Clock.Advance(time.Second)
 	require.NoError(t, storagetest.Err(c.verify(c.who, storagetest.ResidentNumber(777))))
 	require.Equal(t, missing, storagetest.Outcome(c.english()), "the last look was not passed")
-	require.Equal(t, "en", storagetest.One[string](c.House, `select language from people where id = $1`, c.Holder.ID))
-	require.Equal(t, 1, storagetest.Count(c.House, `counter_acts where kind = 'language' and detail = 'en' and done_at is not null and verified_by is not null`))
+	require.Equal(t, "en", storagetest.One[string](c.Env, `select language from people where id = $1`, c.Holder.ID))
+	require.Equal(t, 1, storagetest.Count(c.Env, `counter_acts where kind = 'language' and detail = 'en' and done_at is not null and verified_by is not null`))
 }
 
 func TestPickupCodeAtCounter(t *testing.T) {
@@ -179,9 +179,9 @@ func TestPickupCodeAtCounter(t *testing.T) {
 	act := people.NewCounterAct{Kind: campus.PickupCodeAct, Person: c.Holder.ID, Case: c.PlasticCase.ID, Policy: c.policy}
 	req := storagetest.Request(campus.Staff(c.who.ID))
 	renew := func() error { return storagetest.Err(c.RenewPickupCodeAtCounter(t.Context(), req, c.who, act)) }
-	before := storagetest.Everything(t, c.House)
+	before := storagetest.Everything(t, c.Env)
 	require.Equal(t, "verification_missing", storagetest.Outcome(renew()))
-	require.Equal(t, before, storagetest.Everything(t, c.House))
+	require.Equal(t, before, storagetest.Everything(t, c.Env))
 	require.NoError(t, storagetest.Err(c.verify(c.who, c.Holder.Roster.DocumentNumber)))
 	require.NoError(t, renew())
 	fresh, err := c.Production.PickupCode(c.CurrentPlastic())
@@ -206,9 +206,9 @@ func TestUploadAtCounter(t *testing.T) {
 	require.NoError(t, storagetest.Err(c.verify(c.who, c.Holder.Roster.DocumentNumber)))
 	kept, err := add()
 	require.NoError(t, err)
-	require.Equal(t, c.who.ID, storagetest.One[uuid.UUID](c.House, `select staff_id from uploads where id = $1`, kept.ID))
+	require.Equal(t, c.who.ID, storagetest.One[uuid.UUID](c.Env, `select staff_id from uploads where id = $1`, kept.ID))
 	require.NoError(t, storagetest.Err(c.Cards.OwnUpload(t.Context(), c.Holder.ID, kept.ID)), "it is the person's file")
-	require.Equal(t, 1, storagetest.Count(c.House, `counter_acts where id = $1 and kind = 'upload' and detail = 'certificate'`, kept.ID))
+	require.Equal(t, 1, storagetest.Count(c.Env, `counter_acts where id = $1 and kind = 'upload' and detail = 'certificate'`, kept.ID))
 }
 
 func TestReceipts(t *testing.T) {
@@ -220,7 +220,7 @@ func TestReceipts(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{c.Holder.Roster.Name, c.Holder.Roster.Number, "聊城大学", "East Campus", c.who.Name},
 		[]string{receipt.PersonName, receipt.PersonNumber, receipt.UniversityZH, receipt.CampusEN, receipt.Act.StaffName})
-	require.Equal(t, 1, storagetest.Count(c.House, `audit where action = 'receipt.read' and subject = $1`, "counter_act/"+passed.ID.String()))
+	require.Equal(t, 1, storagetest.Count(c.Env, `audit where action = 'receipt.read' and subject = $1`, "counter_act/"+passed.ID.String()))
 
 	c.PutWhere(c.Application, campus.ActivateUpdate)
 	req, n := storagetest.Request(campus.Staff(c.who.ID)), casework.NewDecision{Case: c.Application, Update: campus.ActivateUpdate}
@@ -244,10 +244,10 @@ func TestReceipts(t *testing.T) {
 			Case: c.Application, Update: campus.VerifyUpdate, Said: campus.Said{Action: string(verdict)},
 		}, who, people.NewCounterAct{Kind: campus.CheckAct, Person: c.Holder.ID, Case: c.Application.ID, Detail: string(verdict), Policy: c.policy}))
 	}
-	before := storagetest.Everything(t, c.House)
+	before := storagetest.Everything(t, c.Env)
 	require.Equal(t, "verification_missing", storagetest.Outcome(checked(c.Colleague(storagetest.CentreGrant), campus.Pass)), "nobody passes who was not seen")
 	require.Equal(t, []string{before["counter_acts"], before["requests"]},
-		[]string{storagetest.Everything(t, c.House)["counter_acts"], storagetest.Everything(t, c.House)["requests"]}, "neither the act nor its decision")
+		[]string{storagetest.Everything(t, c.Env)["counter_acts"], storagetest.Everything(t, c.Env)["requests"]}, "neither the act nor its decision")
 	require.NoError(t, checked(c.Colleague(storagetest.CentreGrant), campus.Fail), "who has no document fails without one")
 	west := c.Colleague(campus.Grant{Role: campus.CardCentre, Campuses: []string{storagetest.WestCampus}})
 	require.Equal(t, "receipt_unknown", storagetest.Outcome(storagetest.Err(c.People.ActReceipt(t.Context(), west, passed.ID))))
@@ -271,11 +271,11 @@ func TestWithdrawQueuedAtCounter(t *testing.T) {
 		return c.WithdrawQueuedAtCounter(t.Context(), req, c.who, people.NewCounterAct{Kind: campus.WithdrawalAct,
 			Person: c.Holder.ID, Case: c.Application.ID, Policy: c.policy})
 	}
-	before := storagetest.Everything(t, c.House)
+	before := storagetest.Everything(t, c.Env)
 	_, done, err := withdraw(req)
 	require.Equal(t, "verification_missing", storagetest.Outcome(err))
 	require.False(t, done)
-	require.Equal(t, before, storagetest.Everything(t, c.House))
+	require.Equal(t, before, storagetest.Everything(t, c.Env))
 
 	require.NoError(t, storagetest.Err(c.verify(c.who, c.Holder.Roster.DocumentNumber)))
 	for range 2 {
@@ -284,16 +284,16 @@ func TestWithdrawQueuedAtCounter(t *testing.T) {
 		require.True(t, done)
 		require.Equal(t, []any{req.ID, campus.WithdrawalAct}, []any{act.ID, act.Kind})
 	}
-	require.Equal(t, 1, storagetest.Count(c.House, `cases where outcome = 'withdrawn' and stage = 'done'`))
-	require.Equal(t, 1, storagetest.Count(c.House, `moves where outcome = 'withdrawn' and decision is null`))
-	require.Equal(t, 1, storagetest.Count(c.House, `counter_acts where kind = $1 and done_at is not null`, campus.WithdrawalAct))
+	require.Equal(t, 1, storagetest.Count(c.Env, `cases where outcome = 'withdrawn' and stage = 'done'`))
+	require.Equal(t, 1, storagetest.Count(c.Env, `moves where outcome = 'withdrawn' and decision is null`))
+	require.Equal(t, 1, storagetest.Count(c.Env, `counter_acts where kind = $1 and done_at is not null`, campus.WithdrawalAct))
 	require.NoError(t, storagetest.Err(c.People.ActReceipt(t.Context(), c.who, req.ID)))
 
 	c.Application = c.Applied(c.Holder)
 	require.NoError(t, storagetest.Err(c.Cards.BeginApplication(t.Context(), c.NextMove(c.Application, campus.StageChecking, campus.WaitsForSchool))))
-	before = storagetest.Everything(t, c.House)
+	before = storagetest.Everything(t, c.Env)
 	_, done, err = withdraw(storagetest.Request(campus.Staff(c.who.ID)))
 	require.NoError(t, err)
 	require.False(t, done, "one that has begun is the workflow's")
-	require.Equal(t, before, storagetest.Everything(t, c.House), "not even the key is used up: the decision needs it")
+	require.Equal(t, before, storagetest.Everything(t, c.Env), "not even the key is used up: the decision needs it")
 }

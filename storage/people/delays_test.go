@@ -16,7 +16,7 @@ import (
 
 // staffTest is a university with staff who have passwords.
 type staffTest struct {
-	*storagetest.House
+	*storagetest.Env
 	t      *testing.T
 	policy campus.SignInPolicy
 }
@@ -52,7 +52,7 @@ func TestStaffWaitInsteadOfBeingLocked(t *testing.T) {
 			require.Equal(t, 2*time.Second, waitOf(s.enter(username, staffPassword, username)))
 		}
 		require.NoError(t, s.enter("wang", staffPassword, "office"), "at once from elsewhere")
-		require.Equal(t, 1, storagetest.Count(s.House, `audit where action = 'sign_in.delay' and subject like 'staff/%'`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'sign_in.delay' and subject like 'staff/%'`))
 	})
 
 	t.Run("right ones at once wait for nobody", func(t *testing.T) {
@@ -203,10 +203,10 @@ func TestStaffWaitInsteadOfBeingLocked(t *testing.T) {
 		require.Equal(t, "wrong_password", storagetest.Outcome(s.enter("wang", "wrong", "stranger")))
 		s.Clock.Advance(25 * time.Hour)
 		require.NoError(t, storagetest.Err(s.DropExpired(t.Context(), 100)))
-		require.Equal(t, 1, storagetest.Count(s.House, `entry_delays`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `entry_delays`))
 		s.Clock.Advance(100 * 24 * time.Hour)
 		require.NoError(t, storagetest.Err(s.DropExpired(t.Context(), 100)))
-		require.Zero(t, storagetest.Count(s.House, `entry_delays`))
+		require.Zero(t, storagetest.Count(s.Env, `entry_delays`))
 	})
 }
 
@@ -236,6 +236,6 @@ func TestReleasingStaff(t *testing.T) {
 	require.NoError(t, release(boss, "wang"))
 	require.NoError(t, s.enter("wang", staffPassword, "office"))
 	require.Equal(t, "sign_in_delayed", storagetest.Outcome(s.enter("li", staffPassword, "office")), "of nobody else")
-	require.Equal(t, 2, storagetest.Count(s.House, `audit where action = 'sign_in.release' and actor = $1 and subject = 'staff/' || (select id from staff where username = 'wang')`,
+	require.Equal(t, 2, storagetest.Count(s.Env, `audit where action = 'sign_in.release' and actor = $1 and subject = 'staff/' || (select id from staff where username = 'wang')`,
 		campus.Staff(boss.ID).String()))
 }

@@ -14,7 +14,7 @@ import (
 
 // mover is a holder who changes their number.
 type mover struct {
-	*storagetest.House
+	*storagetest.Env
 	t      *testing.T
 	person storagetest.Person
 	who    people.Principal
@@ -30,15 +30,15 @@ func moving(t *testing.T) *mover {
 }
 
 func (m *mover) ask(password, phone string) error {
-	return storagetest.Err(m.People.SendNewPhoneCode(m.t.Context(), storagetest.Request(campus.Student(m.person.ID)), m.House.Policy().SignIn, m.who, password, phone))
+	return storagetest.Err(m.People.SendNewPhoneCode(m.t.Context(), storagetest.Request(campus.Student(m.person.ID)), m.Env.Policy().SignIn, m.who, password, phone))
 }
 
 func (m *mover) change(code string) error {
-	return storagetest.Err(m.People.ChangePhone(m.t.Context(), storagetest.Request(campus.Student(m.person.ID)), m.House.Policy().SignIn, m.who, code))
+	return storagetest.Err(m.People.ChangePhone(m.t.Context(), storagetest.Request(campus.Student(m.person.ID)), m.Env.Policy().SignIn, m.who, code))
 }
 
 func (m *mover) phone() string {
-	return storagetest.One[string](m.House, `select phone from people where id = $1`, m.person.ID)
+	return storagetest.One[string](m.Env, `select phone from people where id = $1`, m.person.ID)
 }
 
 // L6: the holder changes their number, with the password and a code to the new one.
@@ -50,7 +50,7 @@ func TestChangePhone(t *testing.T) {
 	require.Equal(t, "phone_same", storagetest.Outcome(m.ask(m.person.Initial, old)))
 	require.Equal(t, "code_expired", storagetest.Outcome(m.change("123456")), "none was asked for")
 	require.NoError(t, m.ask(m.person.Initial, newPhone))
-	raw := storagetest.One[string](m.House, `select jsonb_agg(to_jsonb(c))::text from phone_codes c`)
+	raw := storagetest.One[string](m.Env, `select jsonb_agg(to_jsonb(c))::text from phone_codes c`)
 	require.NotContains(t, raw, "13912345678", "sealed")
 	require.Equal(t, old, m.phone(), "asking changes nothing")
 	messages, err := m.People.ClaimPhoneMessages(t.Context(), 10, time.Second)
@@ -60,16 +60,16 @@ func TestChangePhone(t *testing.T) {
 	require.Equal(t, "code_wrong", storagetest.Outcome(m.change("x"+code[1:])))
 	req := storagetest.Request(campus.Student(m.person.ID))
 	for range 2 { // the same request again gets the first answer
-		changed, err := m.People.ChangePhone(t.Context(), req, m.House.Policy().SignIn, m.who, code)
+		changed, err := m.People.ChangePhone(t.Context(), req, m.Env.Policy().SignIn, m.who, code)
 		require.NoError(t, err)
 		require.Equal(t, "5678", changed.Phone)
 	}
 	require.Equal(t, newPhone, m.phone())
 	require.Equal(t, "code_expired", storagetest.Outcome(m.change(code)), "a code counts once")
 	require.Equal(t, "session_over", storagetest.Outcome(storagetest.Err(m.People.FindSession(t.Context(), other))))
-	require.Equal(t, 1, storagetest.Count(m.House, `sessions where id = $1 and revoked_at is null`, m.who.Session), "this device stays")
-	require.Equal(t, 1, storagetest.Count(m.House, `audit where action = 'person.phone' and actor = $1`, campus.Student(m.person.ID).String()))
-	require.Equal(t, 1, storagetest.Count(m.House, `people where id = $1 and phone_source = 'holder'`, m.person.ID))
+	require.Equal(t, 1, storagetest.Count(m.Env, `sessions where id = $1 and revoked_at is null`, m.who.Session), "this device stays")
+	require.Equal(t, 1, storagetest.Count(m.Env, `audit where action = 'person.phone' and actor = $1`, campus.Student(m.person.ID).String()))
+	require.Equal(t, 1, storagetest.Count(m.Env, `people where id = $1 and phone_source = 'holder'`, m.person.ID))
 	m.Clock.Advance(time.Second)
 	messages, err = m.People.ClaimPhoneMessages(t.Context(), 10, time.Second)
 	require.NoError(t, err)
@@ -80,7 +80,7 @@ func TestChangePhone(t *testing.T) {
 func TestChangePhoneIsLimited(t *testing.T) {
 	t.Parallel()
 	m := moving(t)
-	policy := m.House.Policy().SignIn
+	policy := m.Env.Policy().SignIn
 	for range policy.PhoneCodesPerHour {
 		require.NoError(t, m.ask(m.person.Initial, newPhone))
 	}
@@ -89,7 +89,7 @@ func TestChangePhoneIsLimited(t *testing.T) {
 	errs := storagetest.AtOnce(policy.PhoneCodeTries+3, func(int) error { return m.change("abcdef") })
 	require.Equal(t, map[string]int{"code_wrong": policy.PhoneCodeTries, "code_locked": 3}, storagetest.Outcomes(errs))
 	require.Equal(t, "code_locked", storagetest.Outcome(m.change(code)))
-	require.Zero(t, storagetest.Count(m.House, `requests where route = 'POST /test' and response is null`), "what was refused is let go")
+	require.Zero(t, storagetest.Count(m.Env, `requests where route = 'POST /test' and response is null`), "what was refused is let go")
 	m.Clock.Advance(time.Hour + time.Second)
 	require.NoError(t, m.ask(m.person.Initial, newPhone))
 	m.Clock.Advance(policy.PhoneCode.Std())
@@ -104,7 +104,7 @@ func TestChangePhoneIsLimited(t *testing.T) {
 func TestDevices(t *testing.T) {
 	t.Parallel()
 	m := moving(t)
-	session, err := m.People.SignInStudent(t.Context(), m.House.Policy().SignIn, people.Credentials{University: storagetest.University,
+	session, err := m.People.SignInStudent(t.Context(), m.Env.Policy().SignIn, people.Credentials{University: storagetest.University,
 		Name: m.person.Roster.Number, Password: m.person.Initial, Device: "我的旧手机"})
 	require.NoError(t, err)
 	listed := func() []people.Device {
@@ -115,7 +115,7 @@ func TestDevices(t *testing.T) {
 	devices := listed()
 	require.Len(t, devices, 2)
 	require.Equal(t, []any{"我的旧手机", people.InitialSession}, []any{devices[0].Device, devices[0].Level})
-	stranger := people.SignedInPerson{ID: m.House.Person().ID, University: storagetest.University}
+	stranger := people.SignedInPerson{ID: m.Env.Person().ID, University: storagetest.University}
 	require.Equal(t, "session_unknown", storagetest.Outcome(m.People.EndOwnSession(t.Context(), stranger, devices[0].ID)))
 	require.NoError(t, m.People.EndOwnSession(t.Context(), *m.who.Person, devices[0].ID))
 	require.Equal(t, "session_unknown", storagetest.Outcome(m.People.EndOwnSession(t.Context(), *m.who.Person, devices[0].ID)), "it is over")
@@ -124,7 +124,7 @@ func TestDevices(t *testing.T) {
 	require.NoError(t, m.People.EndOtherSessions(t.Context(), m.who))
 	require.Len(t, listed(), 1)
 	require.Equal(t, m.who.Session, listed()[0].ID)
-	require.Equal(t, 2, storagetest.Count(m.House, `audit where action in ('session.end', 'session.end_others')`))
+	require.Equal(t, 2, storagetest.Count(m.Env, `audit where action in ('session.end', 'session.end_others')`))
 	m.Clock.Advance(40 * 24 * time.Hour)
 	require.Empty(t, listed())
 }

@@ -24,7 +24,7 @@ const (
 func otherPasswords() []string { return []string{"cafe de 2026", "CAFÉ DE 2026"} }
 
 // hashAsTyped is the kept hash of a password that was hashed byte by byte, as it was typed.
-func hashAsTyped(h *storagetest.House, password string) string {
+func hashAsTyped(h *storagetest.Env, password string) string {
 	mac := hmac.New(sha256.New, h.Config.Keys.Pepper)
 	mac.Write([]byte(password))
 	salt := []byte("sixteen of bytes")

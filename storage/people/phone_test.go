@@ -50,9 +50,9 @@ func TestPhoneAtCounter(t *testing.T) {
 	t.Parallel()
 	c := atCounter(t)
 	token := c.SignedIn(c.Holder.ID)
-	before := storagetest.Everything(t, c.House)
+	before := storagetest.Everything(t, c.Env)
 	require.Equal(t, "verification_missing", storagetest.Outcome(c.phone(newPhone)))
-	require.Equal(t, before, storagetest.Everything(t, c.House))
+	require.Equal(t, before, storagetest.Everything(t, c.Env))
 	c.seen()
 	require.Equal(t, "phone_same", storagetest.Outcome(c.phone("+86"+c.Holder.Roster.Phone)))
 	require.NoError(t, c.phone(newPhone))
@@ -60,9 +60,9 @@ func TestPhoneAtCounter(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, newPhone, who.Phone)
 	require.Equal(t, "session_over", storagetest.Outcome(storagetest.Err(c.People.FindSession(t.Context(), token))), "who has the old phone is signed out")
-	require.Equal(t, 1, storagetest.Count(c.House, `audit where action = 'person.phone' and actor = $1`, "staff/"+c.who.ID.String()))
-	require.Equal(t, 1, storagetest.Count(c.House, `counter_acts where kind = 'phone' and done_at is not null and verified_by is not null and detail = ''`))
-	require.Equal(t, 1, storagetest.Count(c.House, `events where case_id = $1 and kind = 'phone_changed' and public`, c.Application.ID))
+	require.Equal(t, 1, storagetest.Count(c.Env, `audit where action = 'person.phone' and actor = $1`, "staff/"+c.who.ID.String()))
+	require.Equal(t, 1, storagetest.Count(c.Env, `counter_acts where kind = 'phone' and done_at is not null and verified_by is not null and detail = ''`))
+	require.Equal(t, 1, storagetest.Count(c.Env, `events where case_id = $1 and kind = 'phone_changed' and public`, c.Application.ID))
 
 	messages, err := c.People.ClaimPhoneMessages(t.Context(), 10, time.Minute)
 	require.NoError(t, err)
@@ -72,7 +72,7 @@ func TestPhoneAtCounter(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, again, "another sender has it")
 	require.NoError(t, c.People.FinishPhoneMessage(t.Context(), casework.NoticeResult{ID: messages[0].ID, Done: true}))
-	raw := storagetest.One[string](c.House, `select jsonb_agg(to_jsonb(m))::text from phone_messages m`)
+	raw := storagetest.One[string](c.Env, `select jsonb_agg(to_jsonb(m))::text from phone_messages m`)
 	require.NotContains(t, raw, c.Holder.Roster.Phone, "sealed")
 	notices, err := c.Casework.ClaimNotices(t.Context(), 10, time.Minute)
 	require.NoError(t, err)
@@ -96,9 +96,9 @@ func TestChangedPhoneIsCheckedAgain(t *testing.T) {
 		m.Decision = c.Decision(c.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{})
 		return c.Answered(m, storagetest.Err(c.Cards.CreateCard(t.Context(), m, uuid.Must(uuid.NewV7()), storagetest.Approval())))
 	}
-	before := storagetest.Everything(t, c.House)["cases"]
+	before := storagetest.Everything(t, c.Env)["cases"]
 	require.Equal(t, "phone_unchecked", storagetest.Outcome(accept()))
-	require.Equal(t, before, storagetest.Everything(t, c.House)["cases"], "the case stays where it is")
+	require.Equal(t, before, storagetest.Everything(t, c.Env)["cases"], "the case stays where it is")
 
 	c.checked(c.Clock.Now().Add(-time.Second))
 	require.Equal(t, campus.PhoneChangedReason, c.phoneFinding().Reason, "the carrier was asked about the old number")
@@ -123,7 +123,7 @@ func TestRosterPhoneIsCheckedAgain(t *testing.T) {
 	line.Phone = "13900000001"
 	again()
 	require.Equal(t, campus.PhoneChangedReason, c.phoneFinding().Reason)
-	require.Equal(t, 1, storagetest.Count(c.House, `events where case_id = $1 and kind = 'phone_changed' and actor = 'system'`, c.Application.ID))
+	require.Equal(t, 1, storagetest.Count(c.Env, `events where case_id = $1 and kind = 'phone_changed' and actor = 'system'`, c.Application.ID))
 }
 
 // L6: a later roster does not put the old number back, until it knows the new one.
@@ -137,14 +137,14 @@ func TestRosterKeepsAChangedPhone(t *testing.T) {
 		faults, err := c.People.ImportPeople(t.Context(), storagetest.University, []people.RosterPerson{line})
 		require.NoError(t, err)
 		require.Empty(t, faults)
-		return storagetest.One[string](c.House, `select phone from people where id = $1`, c.Holder.ID)
+		return storagetest.One[string](c.Env, `select phone from people where id = $1`, c.Holder.ID)
 	}
 	require.Equal(t, "+8613900000001", roster("13900000001"), "nobody has changed it")
 	require.NoError(t, c.phone(newPhone))
 	require.Equal(t, newPhone, roster("13900000001"))
 	require.Equal(t, newPhone, roster(""), "one without a number")
 	require.Equal(t, newPhone, roster("13900000001"), "has not caught up")
-	require.Equal(t, "新名", storagetest.One[string](c.House, `select name from people where id = $1`, c.Holder.ID), "the rest is the roster's")
+	require.Equal(t, "新名", storagetest.One[string](c.Env, `select name from people where id = $1`, c.Holder.ID), "the rest is the roster's")
 	require.Equal(t, newPhone, roster(newPhone), "the roster has caught up")
 	require.Equal(t, "+8613900000002", roster("13900000002"), "and counts again")
 }

@@ -55,9 +55,9 @@ func (s *Store) FindSession(ctx context.Context, token string) (Principal, error
 }
 
 const (
-	sessionLot     = 256
-	sessionsAtOnce = 1
-	sessionLotTime = 5 * time.Second // it takes milliseconds: everybody waits for one that hangs
+	sessionGroup     = 256
+	sessionsAtOnce   = 1
+	sessionGroupTime = 5 * time.Second // it takes milliseconds: everybody waits for one that hangs
 )
 
 type sessionRow struct {
@@ -72,17 +72,17 @@ type sessionRow struct {
 	Language   campus.Language
 	Username   string
 	Name       string
-	Grants     db.JsonList[campus.Grant]
+	Grants     db.JSONList[campus.Grant]
 }
 
 // gatherSessions has tokens that arrive at the same time looked up together.
 func (s *Store) gatherSessions() {
-	s.sessions = &db.Batcher[[]byte, Principal]{Take: s.findSessions, Most: sessionLot, AtOnce: sessionsAtOnce, Pause: db.CrowdPause,
-		LotFor: sessionLotTime}
+	s.sessions = &db.Batcher[[]byte, Principal]{Take: s.findSessions, Most: sessionGroup, AtOnce: sessionsAtOnce, Pause: db.CrowdPause,
+		GroupTime: sessionGroupTime}
 }
 
 // findSessions looks up a lot of tokens by their hashes.
-func (s *Store) findSessions(ctx context.Context, hashes [][]byte) []db.Settled[Principal] {
+func (s *Store) findSessions(ctx context.Context, hashes [][]byte) []db.Result[Principal] {
 	t := s.Read(ctx)
 	var rows []sessionRow
 	err := db.Wrap("find a session", t.Raw(`select v.n, s.id, s.level, s.expires_at, s.person_id, s.staff_id,
@@ -93,14 +93,14 @@ func (s *Store) findSessions(ctx context.Context, hashes [][]byte) []db.Settled[
 			left join people p on p.id = s.person_id left join staff f on f.id = s.staff_id
 		where s.revoked_at is null and s.expires_at > ? and f.retired_at is null`,
 		db.Column(hashes, func(h []byte) []byte { return h }), t.Now).Scan(&rows).Error)
-	answers := make([]db.Settled[Principal], len(hashes))
+	answers := make([]db.Result[Principal], len(hashes))
 	for i := range answers {
 		if answers[i].Err = err; err == nil {
 			answers[i].Err = campus.Errorf(campus.Unauthenticated, "session_over", "the session is unknown or over")
 		}
 	}
 	for _, row := range rows {
-		answers[row.N-1] = db.Settled[Principal]{Result: row.principal()}
+		answers[row.N-1] = db.Result[Principal]{Value: row.principal()}
 	}
 	return answers
 }

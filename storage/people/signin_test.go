@@ -180,7 +180,7 @@ func TestEntriesCountForOneAccount(t *testing.T) {
 func TestUnknownAndKnownCostTheSameHashing(t *testing.T) {
 	t.Parallel()
 	s := employ(t, "wang", "retired")
-	h := s.House
+	h := s.Env
 	h.Exec(`update staff set retired_at = now() where username = 'retired'`)
 	l := &lockTest{h, t, h.Person(), h.Policy().SignIn}
 	own := h.Person()

@@ -16,7 +16,7 @@ import (
 
 // lockTest is a person whom a stranger has locked out.
 type lockTest struct {
-	*storagetest.House
+	*storagetest.Env
 	t      *testing.T
 	person storagetest.Person
 	policy campus.SignInPolicy
@@ -67,7 +67,7 @@ func TestALockIsUndoneByItsHolderAlone(t *testing.T) {
 	l := lockedOut(t)
 	number := l.person.Roster.Number
 	require.Equal(t, "sign_in_locked", storagetest.Outcome(l.enter(number, l.person.Initial, "", "home")))
-	require.Equal(t, 1, storagetest.Count(l.House, `audit where action = 'sign_in.lock' and subject = $1 and actor = 'system'`, "person/"+l.person.ID.String()))
+	require.Equal(t, 1, storagetest.Count(l.Env, `audit where action = 'sign_in.lock' and subject = $1 and actor = 'system'`, "person/"+l.person.ID.String()))
 	codes := l.askCode(number)
 	require.Len(t, codes, 1)
 	require.Equal(t, "code_expired", storagetest.Outcome(l.SetFirst(codes[0])), "it is no code of another kind")
@@ -79,7 +79,7 @@ func TestALockIsUndoneByItsHolderAlone(t *testing.T) {
 	})
 	require.Equal(t, 1, storagetest.Outcomes(errs)["done"], "%v", storagetest.Outcomes(errs))
 	require.NoError(t, errs[7])
-	require.Equal(t, 1, storagetest.Count(l.House, `audit where action = 'sign_in.unlock' and subject = $1 and actor = $2`,
+	require.Equal(t, 1, storagetest.Count(l.Env, `audit where action = 'sign_in.unlock' and subject = $1 and actor = $2`,
 		"person/"+l.person.ID.String(), campus.Student(l.person.ID).String()))
 	require.Equal(t, "unlock_code_wrong", storagetest.Outcome(l.enter(number, l.person.Initial, codes[0], "home")), "a code counts once")
 }
@@ -140,7 +140,7 @@ func TestStrangersDoNotUseUpCodes(t *testing.T) {
 		l.Exec(`update people set phone = '' where id = $1`, other.ID)
 		l.lock(other.Roster.Number)
 		require.Empty(t, l.askCode(other.Roster.Number), "the answer is that of everybody")
-		require.Zero(t, storagetest.Count(l.House, `notices where person_id = $1`, other.ID))
+		require.Zero(t, storagetest.Count(l.Env, `notices where person_id = $1`, other.ID))
 		require.Len(t, l.askCode(l.person.Roster.Number), 1)
 	})
 
@@ -223,7 +223,7 @@ func TestUnknownNumbersAreCountedAlike(t *testing.T) {
 func TestUnlockAtCounter(t *testing.T) {
 	t.Parallel()
 	c := atCounter(t)
-	l := &lockTest{c.House, t, c.Holder, c.House.Policy().SignIn}
+	l := &lockTest{c.Env, t, c.Holder, c.Env.Policy().SignIn}
 	unlock := func() error {
 		return storagetest.Err(c.People.UnlockAtCounter(t.Context(), storagetest.Request(campus.Staff(c.who.ID)), l.policy, c.who,
 			people.NewCounterAct{Kind: campus.UnlockAct, Person: c.Holder.ID, Policy: c.policy}))
@@ -235,8 +235,8 @@ func TestUnlockAtCounter(t *testing.T) {
 	require.Equal(t, campus.Pass, seen.Verdict)
 	require.NoError(t, unlock())
 	require.NoError(t, l.enter(c.Holder.Roster.Number, c.Holder.Initial, "", "home"))
-	require.Equal(t, 1, storagetest.Count(c.House, `audit where action = 'counter.unlock' and actor = $1`, campus.Staff(c.who.ID).String()))
-	require.Equal(t, 1, storagetest.Count(c.House, `notices where template = 'notice.sign_in_unlocked' and person_id = $1`, c.Holder.ID))
+	require.Equal(t, 1, storagetest.Count(c.Env, `audit where action = 'counter.unlock' and actor = $1`, campus.Staff(c.who.ID).String()))
+	require.Equal(t, 1, storagetest.Count(c.Env, `notices where template = 'notice.sign_in_unlocked' and person_id = $1`, c.Holder.ID))
 	require.Equal(t, "sign_in_open", storagetest.Outcome(unlock()), "nobody is told of what was not done")
 
 	// Who knows the initial password can use up the codes of the hour, and the holder could not finish the first
@@ -255,8 +255,8 @@ func TestUnlockAtCounter(t *testing.T) {
 	}
 	require.Equal(t, "too_many_codes", storagetest.Outcome(ask()))
 	require.NoError(t, unlock())
-	require.Zero(t, storagetest.Count(c.House, `phone_codes where person_id = $1`, c.Holder.ID))
-	require.Equal(t, 1, storagetest.Count(c.House, `phone_codes where person_id = $1`, other.ID), "codes of others stay")
+	require.Zero(t, storagetest.Count(c.Env, `phone_codes where person_id = $1`, c.Holder.ID))
+	require.Equal(t, 1, storagetest.Count(c.Env, `phone_codes where person_id = $1`, other.ID), "codes of others stay")
 	require.NoError(t, ask())
 	c.Exec(`update phone_codes set used_at = now()`)
 	require.Equal(t, "sign_in_open", storagetest.Outcome(unlock()), "a code of the first sign-in was used, and nobody is locked")

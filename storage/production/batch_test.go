@@ -76,7 +76,7 @@ func (f *factory) cards(batch uuid.UUID) []production.BatchCard {
 
 func (f *factory) state(plastic uuid.UUID) campus.PlasticState {
 	f.T.Helper()
-	return storagetest.One[campus.PlasticState](f.House, `select state from plastics where id = $1`, plastic)
+	return storagetest.One[campus.PlasticState](f.Env, `select state from plastics where id = $1`, plastic)
 }
 
 // says is a report of the bureau about a card of a batch.
@@ -88,7 +88,7 @@ func (f *factory) says(batch uuid.UUID, card production.BatchCard, state campus.
 func TestOpenBatch(t *testing.T) {
 	t.Parallel()
 	f := waiting(t, 5)
-	ids := storagetest.One[[]uuid.UUID](f.House, `select array_agg(id order by promised_at) from plastics`)
+	ids := storagetest.One[[]uuid.UUID](f.Env, `select array_agg(id order by promised_at) from plastics`)
 	first := f.new(3)
 	for range 2 { // the same again opens one
 		_, err := f.Production.OpenBatch(t.Context(), first)
@@ -99,8 +99,8 @@ func TestOpenBatch(t *testing.T) {
 	for i, card := range cards {
 		require.Equal(t, ids[i], card.ID, "the oldest promise first")
 	}
-	require.Equal(t, 1, storagetest.Count(f.House, `cases where id = $1 and kind = 'batch' and person_id is null and campus = '' and stage = 'queued'`, first.ID))
-	require.Equal(t, 1, storagetest.Count(f.House, `outbox where kind = 'start' and workflow_id = $1`, "batch/"+first.ID.String()))
+	require.Equal(t, 1, storagetest.Count(f.Env, `cases where id = $1 and kind = 'batch' and person_id is null and campus = '' and stage = 'queued'`, first.ID))
+	require.Equal(t, 1, storagetest.Count(f.Env, `outbox where kind = 'start' and workflow_id = $1`, "batch/"+first.ID.String()))
 	b, err := f.Production.Batch(t.Context(), first.ID)
 	require.NoError(t, err)
 	require.Equal(t, []any{campus.BatchOpen, 3, true}, []any{b.State, b.Cards, b.PromisedAt.Equal(cards[0].PromisedAt)})
@@ -142,17 +142,17 @@ func TestOpenersAtOnceNeverTakeACardTwice(t *testing.T) {
 	})
 	told := storagetest.Outcomes(errs)
 	require.Equal(t, 20, told["done"]+told["nothing_waits"], "%v", told)
-	require.Equal(t, 15, storagetest.Count(f.House, `batches`))
-	require.Equal(t, 60, storagetest.Count(f.House, `plastics where batch_id is not null`))
-	require.Equal(t, 0, storagetest.Count(f.House, `batches b where cards <> (select count(*) from plastics where batch_id = b.id)`))
-	require.Equal(t, 15, storagetest.Count(f.House, `outbox where kind = 'start' and workflow = 'batch'`))
+	require.Equal(t, 15, storagetest.Count(f.Env, `batches`))
+	require.Equal(t, 60, storagetest.Count(f.Env, `plastics where batch_id is not null`))
+	require.Equal(t, 0, storagetest.Count(f.Env, `batches b where cards <> (select count(*) from plastics where batch_id = b.id)`))
+	require.Equal(t, 15, storagetest.Count(f.Env, `outbox where kind = 'start' and workflow = 'batch'`))
 }
 
 // By size: the transaction that adds the last one opens the batch, and exactly one does, however many come at once.
 func TestTheLastOfEnoughOpensABatch(t *testing.T) {
 	t.Parallel()
 	f := waiting(t, 30)
-	ids := storagetest.One[[]uuid.UUID](f.House, `select array_agg(id) from plastics`)
+	ids := storagetest.One[[]uuid.UUID](f.Env, `select array_agg(id) from plastics`)
 	f.Exec(`update plastics set queued_at = null`)
 	require.Equal(t, "nothing_waits", storagetest.Outcome(storagetest.Err(f.Production.OpenBatchNow(t.Context(), storagetest.Request(storagetest.Reviewer()), campus.StaffMember{}, f.new(9)))))
 	errs := storagetest.AtOnce(len(ids), func(i int) error {
@@ -168,8 +168,8 @@ func TestTheLastOfEnoughOpensABatch(t *testing.T) {
 		return nil
 	})
 	require.Equal(t, map[string]int{"done": 30}, storagetest.Outcomes(errs))
-	require.Equal(t, 3, storagetest.Count(f.House, `batches where cards = 10 and reason = 'size'`))
-	require.Equal(t, 0, storagetest.Count(f.House, `plastics where batch_id is null`))
+	require.Equal(t, 3, storagetest.Count(f.Env, `batches where cards = 10 and reason = 'size'`))
+	require.Equal(t, 0, storagetest.Count(f.Env, `plastics where batch_id is null`))
 }
 
 func TestOrderFile(t *testing.T) {
@@ -182,10 +182,10 @@ func TestOrderFile(t *testing.T) {
 	require.Equal(t, f.Holder.Roster.Name, lines[0].Name)
 	content := []byte("card of " + f.Holder.Roster.Name + "\n")
 	require.NoError(t, f.Production.KeepOrderFile(t.Context(), id, content, 1))
-	before := storagetest.Everything(t, f.House)
+	before := storagetest.Everything(t, f.Env)
 	require.NoError(t, f.Production.KeepOrderFile(t.Context(), id, content, 1), "twice is once")
 	require.NoError(t, f.Production.KeepOrderFile(t.Context(), id, []byte("another"), 9), "the first one stays")
-	require.Equal(t, before, storagetest.Everything(t, f.House))
+	require.Equal(t, before, storagetest.Everything(t, f.Env))
 	b, err := f.Production.Batch(t.Context(), id)
 	require.NoError(t, err)
 	read, err := f.Production.OrderFile(t.Context(), b)
@@ -228,14 +228,14 @@ func TestSaveBatchOrder(t *testing.T) {
 	answers[2] = production.EntryAnswer{Plastic: cards[2].ID, Rejected: true}
 	answers = append(answers, production.EntryAnswer{Plastic: uuid.New(), OrderID: "bo-x"})
 	require.NoError(t, f.Production.SaveBatchOrder(t.Context(), id, "bb-1", answers))
-	before := storagetest.Everything(t, f.House)
+	before := storagetest.Everything(t, f.Env)
 	require.NoError(t, f.Production.SaveBatchOrder(t.Context(), id, "bb-2", taken(cards)), "a late try changes nothing")
-	require.Equal(t, before, storagetest.Everything(t, f.House))
+	require.Equal(t, before, storagetest.Everything(t, f.Env))
 	require.Equal(t, []campus.PlasticState{campus.PlasticInProduction, campus.PlasticSpoilt, campus.PlasticLost, campus.PlasticShipped},
 		[]campus.PlasticState{f.state(cards[0].ID), f.state(cards[1].ID), f.state(cards[2].ID), f.state(cards[3].ID)})
-	require.Equal(t, 1, storagetest.Count(f.House, `plastics where id = $1 and rejected = 'not_printable'`, cards[1].ID))
-	require.Equal(t, 1, storagetest.Count(f.House, `attempts where case_id = $1 and step = 'order-1' and code = 'refused' and message like '%not_printable'`, cards[1].CaseID))
-	require.Equal(t, 4+1, storagetest.Count(f.House, `outbox where kind = 'signal'`), "each card is told, and one was before")
+	require.Equal(t, 1, storagetest.Count(f.Env, `plastics where id = $1 and rejected = 'not_printable'`, cards[1].ID))
+	require.Equal(t, 1, storagetest.Count(f.Env, `attempts where case_id = $1 and step = 'order-1' and code = 'refused' and message like '%not_printable'`, cards[1].CaseID))
+	require.Equal(t, 4+1, storagetest.Count(f.Env, `outbox where kind = 'signal'`), "each card is told, and one was before")
 }
 
 // D3: results for a card that was never ordered, twice, or contradicting.
@@ -244,7 +244,7 @@ func TestReportsAboutCardsOfBatches(t *testing.T) {
 	f := waiting(t, 3)
 	id := f.open(2)
 	cards := f.cards(id)
-	left := production.BatchCard{ID: storagetest.One[uuid.UUID](f.House, `select id from plastics where batch_id is null`),
+	left := production.BatchCard{ID: storagetest.One[uuid.UUID](f.Env, `select id from plastics where batch_id is null`),
 		CardNumber: "1234", KioskID: storagetest.EastKiosk}
 	early := f.says(id, cards[0], campus.PlasticShipped, 2)
 	require.Equal(t, "report_not_ordered", storagetest.Outcome(f.Production.TakeReport(t.Context(), early)), "its batch was not sent yet")
@@ -303,17 +303,17 @@ func TestEndBatch(t *testing.T) {
 			m := campus.Move{Case: campus.CaseRef{Kind: campus.BatchCase, ID: id}, Version: 1, Stage: campus.StageDone,
 				WaitsFor: campus.WaitsForNobody, Outcome: campus.Aborted}
 			require.NoError(t, storagetest.Err(f.Production.EndBatch(t.Context(), m, campus.BatchFailed, test.lose)))
-			before := storagetest.Everything(t, f.House)
+			before := storagetest.Everything(t, f.Env)
 			require.NoError(t, storagetest.Err(f.Production.EndBatch(t.Context(), m, campus.BatchFailed, test.lose)))
-			require.Equal(t, before, storagetest.Everything(t, f.House), "twice is once")
+			require.Equal(t, before, storagetest.Everything(t, f.Env), "twice is once")
 			require.Equal(t, test.shipped, f.state(cards[1].ID))
 			require.Equal(t, campus.PlasticReady, f.state(cards[2].ID))
-			require.Equal(t, 2, storagetest.Count(f.House, `plastics where state = 'ordered' and batch_id is null and order_id = '' and order_key = ''`))
-			require.Equal(t, 1, storagetest.Count(f.House, `plastics where state = 'resent' and batch_id is null and order_id = ''`))
+			require.Equal(t, 2, storagetest.Count(f.Env, `plastics where state = 'ordered' and batch_id is null and order_id = '' and order_key = ''`))
+			require.Equal(t, 1, storagetest.Count(f.Env, `plastics where state = 'resent' and batch_id is null and order_id = ''`))
 			require.Equal(t, "report_not_ordered", storagetest.Outcome(f.Production.TakeReport(t.Context(), f.says(id, cards[0], campus.PlasticCancelled, 3))),
 				"what the bureau says about the old order is too late")
 			f.open(10)
-			require.Equal(t, 3, storagetest.Count(f.House, `plastics p join batches b on b.id = p.batch_id where b.state = 'open'`), "they wait for another one")
+			require.Equal(t, 3, storagetest.Count(f.Env, `plastics p join batches b on b.id = p.batch_id where b.state = 'open'`), "they wait for another one")
 		})
 	}
 }
@@ -350,33 +350,33 @@ func TestOpenScheduledBatch(t *testing.T) {
 		return f.Production.OpenScheduledBatch(t.Context(), n, due)
 	}
 	require.NoError(t, follow())
-	require.Zero(t, storagetest.Count(f.House, "batches"), "the first time begins to count")
+	require.Zero(t, storagetest.Count(f.Env, "batches"), "the first time begins to count")
 	f.Clock.Advance(time.Hour - time.Second)
 	require.NoError(t, follow())
-	require.Zero(t, storagetest.Count(f.House, "batches"), "too early")
+	require.Zero(t, storagetest.Count(f.Env, "batches"), "too early")
 	f.Clock.Advance(time.Second)
 	small := func(int) error {
 		n := f.new(1) // a second one would find the other card
 		return f.Production.OpenScheduledBatch(t.Context(), n, due)
 	}
-	holder, err := storagetest.Connect(t, f.House).Begin(t.Context()) // all eight arrive before one of them can go on
+	holder, err := storagetest.Connect(t, f.Env).Begin(t.Context()) // all eight arrive before one of them can go on
 	require.NoError(t, err)
 	_, err = holder.Exec(t.Context(), `select 1 from universities where code = $1 for no key update`, storagetest.University)
 	require.NoError(t, err)
 	var errs []error
 	var all sync.WaitGroup
 	all.Go(func() { errs = storagetest.AtOnce(8, small) })
-	require.Eventually(t, func() bool { return storagetest.LockWaits(f.House, "%universities%") == 8 }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return storagetest.LockWaits(f.Env, "%universities%") == 8 }, 20*time.Second, 10*time.Millisecond)
 	require.NoError(t, holder.Commit(t.Context()))
 	all.Wait()
 	require.Equal(t, map[string]int{"done": 8}, storagetest.Outcomes(errs))
-	require.Equal(t, 1, storagetest.Count(f.House, "batches"), "one of eight workers")
+	require.Equal(t, 1, storagetest.Count(f.Env, "batches"), "one of eight workers")
 	f.Clock.Advance(time.Hour)
 	require.NoError(t, follow())
-	require.Equal(t, 2, storagetest.Count(f.House, "batches"))
-	before := storagetest.Count(f.House, "outbox")
+	require.Equal(t, 2, storagetest.Count(f.Env, "batches"))
+	before := storagetest.Count(f.Env, "outbox")
 	f.Clock.Advance(time.Hour)
 	require.NoError(t, follow())
-	require.Equal(t, 2, storagetest.Count(f.House, "batches"), "nothing waits, so nothing is opened")
-	require.Equal(t, before, storagetest.Count(f.House, "outbox"), "and no workflow is asked for")
+	require.Equal(t, 2, storagetest.Count(f.Env, "batches"), "nothing waits, so nothing is opened")
+	require.Equal(t, before, storagetest.Count(f.Env, "outbox"), "and no workflow is asked for")
 }

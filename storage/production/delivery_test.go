@@ -56,7 +56,7 @@ func TestTakeShipment(t *testing.T) {
 	f.Exec(`update plastics set kiosk_id = $1`, storagetest.EastKiosk)
 	batch := f.open(3)
 	cards := f.send(batch)
-	stranger := production.BatchCard{ID: storagetest.One[uuid.UUID](f.House, `select id from plastics where batch_id is null`)}
+	stranger := production.BatchCard{ID: storagetest.One[uuid.UUID](f.Env, `select id from plastics where batch_id is null`)}
 	west := f.shipment(batch, "bd-1", cards[0])
 	west.Kiosk = storagetest.WestKiosk
 	good := f.shipment(batch, "bd-1", cards[0], cards[1])
@@ -70,12 +70,12 @@ func TestTakeShipment(t *testing.T) {
 		{"a card twice", f.shipment(batch, "bd-1", cards[0], cards[0]), "report_contradicts"},
 		{"to another kiosk", west, "report_contradicts"},
 	} {
-		before := storagetest.Everything(t, f.House)
+		before := storagetest.Everything(t, f.Env)
 		require.Equal(t, line.want, storagetest.Outcome(f.Production.TakeShipment(t.Context(), line.said)), line.name)
-		require.Equal(t, before, storagetest.Everything(t, f.House), line.name)
+		require.Equal(t, before, storagetest.Everything(t, f.Env), line.name)
 	}
 	require.NoError(t, f.Production.TakeShipment(t.Context(), good))
-	before := storagetest.Everything(t, f.House)
+	before := storagetest.Everything(t, f.Env)
 	require.NoError(t, f.Production.TakeShipment(t.Context(), good), "a call-back that was taken before")
 	other := f.shipment(batch, "bd-2", cards[2])
 	other.CallbackID, other.BodyHash = good.CallbackID, []byte("another")
@@ -83,11 +83,11 @@ func TestTakeShipment(t *testing.T) {
 	asked := good
 	asked.CallbackID = ""
 	require.NoError(t, f.Production.TakeShipment(t.Context(), asked), "asked for, it is no news")
-	require.Equal(t, before, storagetest.Everything(t, f.House))
-	require.Equal(t, 2, storagetest.Count(f.House, `plastics where state = 'shipped' and delivery_id is not null`))
-	require.Zero(t, storagetest.Count(f.House, `outbox where kind = 'signal' and workflow_id like 'batch/%'`), "one card is still being made")
+	require.Equal(t, before, storagetest.Everything(t, f.Env))
+	require.Equal(t, 2, storagetest.Count(f.Env, `plastics where state = 'shipped' and delivery_id is not null`))
+	require.Zero(t, storagetest.Count(f.Env, `outbox where kind = 'signal' and workflow_id like 'batch/%'`), "one card is still being made")
 	require.NoError(t, f.Production.TakeShipment(t.Context(), f.shipment(batch, "bd-2", cards[2])))
-	require.Equal(t, 1, storagetest.Count(f.House, `outbox where kind = 'signal' and workflow_id like 'batch/%'`), "everything is on its way")
+	require.Equal(t, 1, storagetest.Count(f.Env, `outbox where kind = 'signal' and workflow_id like 'batch/%'`), "everything is on its way")
 }
 
 func TestReceipt(t *testing.T) {
@@ -104,19 +104,19 @@ func TestReceipt(t *testing.T) {
 			[]any{first.State, first.Expected, first.Received, first.Missing, first.Damaged, first.ReceivedBy})
 		require.Equal(t, []campus.PlasticState{campus.PlasticReady, campus.PlasticReady, campus.PlasticLost, campus.PlasticDamaged},
 			[]campus.PlasticState{f.state(cards[0].ID), f.state(cards[1].ID), f.state(cards[2].ID), f.state(cards[3].ID)})
-		require.Equal(t, 2, storagetest.Count(f.House, `plastics where pickup_code_hash is not null`))
-		before := storagetest.Everything(t, f.House)
+		require.Equal(t, 2, storagetest.Count(f.Env, `plastics where pickup_code_hash is not null`))
+		before := storagetest.Everything(t, f.Env)
 		f.Clock.Advance(time.Minute)
 		r.Placed[0], r.Placed[1] = r.Placed[1], r.Placed[0]
 		again, err := f.give(r)
 		require.NoError(t, err)
 		require.True(t, again.ReceivedAt.Equal(*first.ReceivedAt))
-		before["requests"] = storagetest.Everything(t, f.House)["requests"] // the second has a key of its own
-		require.Equal(t, before, storagetest.Everything(t, f.House))
+		before["requests"] = storagetest.Everything(t, f.Env)["requests"] // the second has a key of its own
+		require.Equal(t, before, storagetest.Everything(t, f.Env))
 		r.Missing, r.Damaged = r.Damaged, r.Missing
 		require.Equal(t, "receipt_contradicts", storagetest.Outcome(storagetest.Err(f.give(r))))
-		require.Equal(t, 2, storagetest.Count(f.House, `outbox where kind = 'signal' and workflow_id like 'batch/%'`), "all shipped, all received")
-		require.Equal(t, 1, storagetest.Count(f.House, `audit where action = 'delivery.receive'`))
+		require.Equal(t, 2, storagetest.Count(f.Env, `outbox where kind = 'signal' and workflow_id like 'batch/%'`), "all shipped, all received")
+		require.Equal(t, 1, storagetest.Count(f.Env, `audit where action = 'delivery.receive'`))
 	})
 
 	t.Run("what finds no room in a full kiosk comes again with the same delivery", func(t *testing.T) {
@@ -164,9 +164,9 @@ func TestReceipt(t *testing.T) {
 			"a compartment twice":             {with(func(r *production.Receipt) { r.Placed[1].Compartment = "A01" }), "receipt_twice"},
 			"a compartment that is taken":     {with(func(r *production.Receipt) { r.Placed[1].Compartment = "A09" }), "compartment_full"},
 		} {
-			before := storagetest.Everything(t, f.House)
+			before := storagetest.Everything(t, f.Env)
 			require.Equal(t, line.want, storagetest.Outcome(storagetest.Err(f.give(line.r))), name)
-			require.Equal(t, before, storagetest.Everything(t, f.House), name)
+			require.Equal(t, before, storagetest.Everything(t, f.Env), name)
 		}
 		_, err := f.Production.KioskReceipt(t.Context(), storagetest.Request(campus.Machine(storagetest.WestKiosk)), people.Kiosk{ID: storagetest.WestKiosk}, good)
 		require.Equal(t, "not_found", storagetest.Outcome(err), "another kiosk's")
@@ -176,7 +176,7 @@ func TestReceipt(t *testing.T) {
 	t.Run("the courier's word and the receipt agree, or the second is refused", func(t *testing.T) {
 		t.Parallel()
 		f, d, cards := shipped(t, 2)
-		batch := *storagetest.One[*uuid.UUID](f.House, `select batch_id from plastics limit 1`)
+		batch := *storagetest.One[*uuid.UUID](f.Env, `select batch_id from plastics limit 1`)
 		first := f.says(batch, cards[0], campus.PlasticReady, 4)
 		first.Compartment = "A01"
 		require.NoError(t, f.Production.TakeReport(t.Context(), first))
@@ -211,7 +211,7 @@ func TestReceipt(t *testing.T) {
 			return storagetest.Err(f.give(r))
 		})
 		require.Equal(t, map[string]int{"done": 5, "receipt_contradicts": 5}, storagetest.Outcomes(errs))
-		require.Equal(t, 6, storagetest.Count(f.House, `plastic_changes where reason = 'received'`))
+		require.Equal(t, 6, storagetest.Count(f.Env, `plastic_changes where reason = 'received'`))
 	})
 
 	t.Run("staff give it where they may", func(t *testing.T) {
@@ -222,7 +222,7 @@ func TestReceipt(t *testing.T) {
 		r := receipt(d, cards...)
 		require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(f.Production.StaffReceipt(t.Context(), storagetest.Request(campus.Staff(west.ID)), west, r))))
 		require.NoError(t, storagetest.Err(f.Production.StaffReceipt(t.Context(), storagetest.Request(campus.Staff(east.ID)), east, r)))
-		require.Equal(t, 1, storagetest.Count(f.House, `deliveries where received_by = $1`, "staff/"+east.ID.String()))
+		require.Equal(t, 1, storagetest.Count(f.Env, `deliveries where received_by = $1`, "staff/"+east.ID.String()))
 		open, _, err := f.Production.OpenDeliveries(t.Context(), storagetest.EastKiosk)
 		require.NoError(t, err)
 		require.Empty(t, open)

@@ -18,7 +18,7 @@ func TestPickUp(t *testing.T) {
 		t.Parallel()
 		s := storagetest.Apply(t)
 		code := s.Deliver()
-		signals := storagetest.Count(s.House, `outbox where kind = 'signal'`)
+		signals := storagetest.Count(s.Env, `outbox where kind = 'signal'`)
 		req := storagetest.Request(campus.Machine(storagetest.EastKiosk))
 		for range 3 {
 			opened, err := s.Production.PickUp(t.Context(), req, s.Pickup(code))
@@ -29,10 +29,10 @@ func TestPickUp(t *testing.T) {
 		found := s.CurrentPlastic()
 		require.Equal(t, campus.PlasticPickedUp, found.State)
 		require.True(t, found.PickedUpAt.Equal(s.Clock.Now()))
-		require.Equal(t, 1, storagetest.Count(s.House, `plastics where pickup_code is null and pickup_code_hash is null`), "the code is gone")
-		require.Equal(t, signals+1, storagetest.Count(s.House, `outbox where kind = 'signal' and workflow_id = $1`, s.PlasticCase.WorkflowID()))
-		require.Equal(t, 1, storagetest.Count(s.House, `plastic_changes where to_state = 'picked_up' and actor = $1 and channel = 'kiosk'`, "machine/"+storagetest.EastKiosk))
-		require.Equal(t, 1, storagetest.Count(s.House, `audit where action = 'plastic.pick_up'`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `plastics where pickup_code is null and pickup_code_hash is null`), "the code is gone")
+		require.Equal(t, signals+1, storagetest.Count(s.Env, `outbox where kind = 'signal' and workflow_id = $1`, s.PlasticCase.WorkflowID()))
+		require.Equal(t, 1, storagetest.Count(s.Env, `plastic_changes where to_state = 'picked_up' and actor = $1 and channel = 'kiosk'`, "machine/"+storagetest.EastKiosk))
+		require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'plastic.pick_up'`))
 		require.Equal(t, "pickup_code", storagetest.Outcome(s.Try(s.Pickup(code))), "another key: nothing waits any more")
 	})
 
@@ -40,7 +40,7 @@ func TestPickUp(t *testing.T) {
 		t.Parallel()
 		s := storagetest.Apply(t)
 		code := s.Deliver()
-		before := storagetest.Everything(t, s.House)
+		before := storagetest.Everything(t, s.Env)
 		wrong := s.Pickup("00000000")
 		if code == wrong.Code {
 			wrong.Code = "00000001"
@@ -49,7 +49,7 @@ func TestPickUp(t *testing.T) {
 		elsewhere := s.Pickup(code)
 		elsewhere.Kiosk = storagetest.WestKiosk
 		require.Equal(t, "pickup_code", storagetest.Outcome(s.Try(elsewhere)))
-		require.Equal(t, before, storagetest.Everything(t, s.House), "what meets no code is counted nowhere")
+		require.Equal(t, before, storagetest.Everything(t, s.Env), "what meets no code is counted nowhere")
 		s.Exec(`update plastics set state = 'shipped'`)
 		require.Equal(t, "pickup_code", storagetest.Outcome(s.Try(s.Pickup(code))))
 	})
@@ -84,11 +84,11 @@ func TestPickUp(t *testing.T) {
 		t.Parallel()
 		s := storagetest.Apply(t)
 		p := s.Pickup(s.Deliver())
-		signals := storagetest.Count(s.House, `outbox where kind = 'signal'`)
+		signals := storagetest.Count(s.Env, `outbox where kind = 'signal'`)
 		errs := storagetest.AtOnce(20, func(int) error { return s.Try(p) })
 		require.Equal(t, 1, storagetest.Outcomes(errs)["done"], "%v", storagetest.Outcomes(errs))
-		require.Equal(t, 1, storagetest.Count(s.House, `plastic_changes where to_state = 'picked_up'`))
-		require.Equal(t, signals+1, storagetest.Count(s.House, `outbox where kind = 'signal'`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `plastic_changes where to_state = 'picked_up'`))
+		require.Equal(t, signals+1, storagetest.Count(s.Env, `outbox where kind = 'signal'`))
 	})
 
 	t.Run("one key 10 times at once: one opening, one answer", func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestPickUp(t *testing.T) {
 		// Every try counts, so those beyond the limit that come to the key before the answer is kept are refused.
 		require.Equal(t, 10, storagetest.Outcomes(errs)["done"]+storagetest.Outcomes(errs)["pickup_locked"], "%v", storagetest.Outcomes(errs))
 		require.NotZero(t, storagetest.Outcomes(errs)["done"])
-		require.Equal(t, 1, storagetest.Count(s.House, `plastic_changes where to_state = 'picked_up'`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `plastic_changes where to_state = 'picked_up'`))
 		for i, err := range errs {
 			if err == nil {
 				require.Equal(t, production.Opened{Plastic: s.Plastic, Compartment: "A01"}, answers[i])
@@ -136,15 +136,15 @@ func TestPickUp(t *testing.T) {
 		for range 2 { // the same request again: one code, one message
 			require.NoError(t, storagetest.Err(s.Production.RenewPickupCode(t.Context(), req, who, s.PlasticCase.ID)))
 		}
-		require.Equal(t, 1, storagetest.Count(s.House, `events where kind = 'pickup_code_renewed'`))
-		require.Equal(t, 1, storagetest.Count(s.House, `audit where action = 'plastic.renew_code'`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `events where kind = 'pickup_code_renewed'`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'plastic.renew_code'`))
 		notices, err := s.Casework.Notices(t.Context(), s.Holder.ID, uuid.Nil, 10)
 		require.NoError(t, err)
 		require.Len(t, notices, 1)
 		code, err := s.Production.PickupCode(s.CurrentPlastic())
 		require.NoError(t, err)
 		require.Equal(t, code, notices[0].Params["code"])
-		require.NotContains(t, storagetest.One[string](s.House, `select response::text from requests where key = $1`, req.Key), code)
+		require.NotContains(t, storagetest.One[string](s.Env, `select response::text from requests where key = $1`, req.Key), code)
 		require.Equal(t, "pickup_code", storagetest.Outcome(s.Try(old)))
 		require.NoError(t, s.Try(s.Pickup(code)))
 		require.Equal(t, "plastic_not_waiting", storagetest.Outcome(storagetest.Err(s.Production.RenewPickupCode(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, s.PlasticCase.ID))))
@@ -165,6 +165,6 @@ func TestPickUp(t *testing.T) {
 			{"done", "picked_up_meanwhile"}: campus.PlasticPickedUp, {"pickup_code", "done"}: campus.PlasticReturned,
 		}
 		require.Equal(t, want[[2]string{storagetest.Outcome(errs[0]), storagetest.Outcome(errs[1])}], s.CurrentPlastic().State)
-		require.Equal(t, 1, storagetest.Count(s.House, `plastic_changes where to_state in ('picked_up', 'returned')`))
+		require.Equal(t, 1, storagetest.Count(s.Env, `plastic_changes where to_state in ('picked_up', 'returned')`))
 	})
 }

@@ -50,9 +50,9 @@ func TestTakeReport(t *testing.T) {
 			require.Equal(t, report.want, storagetest.Outcome(s.Production.TakeReport(t.Context(), s.Report(report.state, report.sequence))), name)
 		}
 		require.Equal(t, test.end, s.CurrentPlastic().State, name)
-		require.Equal(t, test.signals, storagetest.Count(s.House, `outbox where kind = 'signal' and workflow = $1 and workflow_id = $2`,
+		require.Equal(t, test.signals, storagetest.Count(s.Env, `outbox where kind = 'signal' and workflow = $1 and workflow_id = $2`,
 			campus.FactsChanged, s.PlasticCase.WorkflowID()), name)
-		require.Equal(t, test.signals, storagetest.Count(s.House, `plastic_changes where actor = 'machine/bureau' and channel = 'bureau' and reason <> ''`), name)
+		require.Equal(t, test.signals, storagetest.Count(s.Env, `plastic_changes where actor = 'machine/bureau' and channel = 'bureau' and reason <> ''`), name)
 	}
 }
 
@@ -80,9 +80,9 @@ func TestReportsThatAreNotTaken(t *testing.T) {
 		"another order's":                                      {another, "not_found"},
 		"a plastic nobody knows":                               {unknown, "not_found"},
 	} {
-		before := storagetest.Everything(t, s.House)
+		before := storagetest.Everything(t, s.Env)
 		require.Equal(t, test.want, storagetest.Outcome(s.Production.TakeReport(t.Context(), test.report)), name)
-		require.Equal(t, before, storagetest.Everything(t, s.House), name)
+		require.Equal(t, before, storagetest.Everything(t, s.Env), name)
 	}
 	replayed.CallbackID = uuid.NewString()
 	require.NoError(t, s.Production.TakeReport(t.Context(), replayed))
@@ -100,8 +100,8 @@ func TestReportsAtOnce(t *testing.T) {
 		return s.Production.TakeReport(t.Context(), r)
 	})
 	require.Equal(t, map[string]int{"done": 10}, storagetest.Outcomes(errs))
-	require.Equal(t, 1, storagetest.Count(s.House, `outbox where kind = 'signal'`))
-	require.Equal(t, 1, storagetest.Count(s.House, `plastic_changes where to_state = 'ready'`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `outbox where kind = 'signal'`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `plastic_changes where to_state = 'ready'`))
 }
 
 func TestSaveOrder(t *testing.T) {
@@ -111,10 +111,10 @@ func TestSaveOrder(t *testing.T) {
 		t.Parallel()
 		s := storagetest.Apply(t).Activate()
 		require.NoError(t, s.Production.SaveOrder(t.Context(), s.Plastic, "bo-1"))
-		before := storagetest.Everything(t, s.House)
+		before := storagetest.Everything(t, s.Env)
 		s.Clock.Advance(1)
 		require.NoError(t, s.Production.SaveOrder(t.Context(), s.Plastic, "bo-1"))
-		require.Equal(t, before, storagetest.Everything(t, s.House))
+		require.Equal(t, before, storagetest.Everything(t, s.Env))
 		require.Equal(t, campus.PlasticInProduction, s.CurrentPlastic().State)
 	})
 
@@ -139,9 +139,9 @@ func TestRemakePlastic(t *testing.T) {
 	remake := func() error {
 		return storagetest.Err(s.Production.RemakePlastic(t.Context(), s.NextMove(s.PlasticCase, campus.StageOrdering, campus.WaitsForBureau), uuid.Must(uuid.NewV7())))
 	}
-	before := storagetest.Everything(t, s.House)
+	before := storagetest.Everything(t, s.Env)
 	require.ErrorContains(t, remake(), "plastics_one_alive", "the old one still lives")
-	require.Equal(t, before, storagetest.Everything(t, s.House))
+	require.Equal(t, before, storagetest.Everything(t, s.Env))
 
 	old := s.CurrentPlastic()
 	require.NoError(t, s.Production.TakeReport(t.Context(), s.Report(campus.PlasticSpoilt, 2)))
@@ -151,7 +151,7 @@ func TestRemakePlastic(t *testing.T) {
 	require.NotEqual(t, old.ID, made.ID)
 	require.Equal(t, []string{string(campus.PlasticOrdered), old.KioskID, old.PromisedOn().String(), ""},
 		[]string{string(made.State), made.KioskID, made.PromisedOn().String(), made.OrderID})
-	require.Equal(t, 1, storagetest.Count(s.House, `plastic_changes where reason = 'made_again' and plastic_id = $1`, made.ID))
+	require.Equal(t, 1, storagetest.Count(s.Env, `plastic_changes where reason = 'made_again' and plastic_id = $1`, made.ID))
 	all, err := s.Production.Plastics(t.Context(), s.Holder.ID)
 	require.NoError(t, err)
 	require.Len(t, all, 2)
@@ -189,7 +189,7 @@ func TestEndPlastic(t *testing.T) {
 		if test.want != test.before {
 			changed = 1
 		}
-		require.Equal(t, changed, storagetest.Count(s.House, `plastic_changes where reason = 'unclaimed' and actor = 'system'`), name)
+		require.Equal(t, changed, storagetest.Count(s.Env, `plastic_changes where reason = 'unclaimed' and actor = 'system'`), name)
 	}
 }
 
@@ -199,9 +199,9 @@ func TestPickupCode(t *testing.T) {
 	s := storagetest.Apply(t)
 	code := s.Deliver()
 	require.Regexp(t, `^\d{8}$`, code)
-	sealed := storagetest.One[[]byte](s.House, `select pickup_code from plastics`)
+	sealed := storagetest.One[[]byte](s.Env, `select pickup_code from plastics`)
 	require.False(t, bytes.Contains(sealed, []byte(code)), "sealed at rest")
-	require.NotContains(t, storagetest.One[string](s.House, `select p::text from plastics p`), code)
+	require.NotContains(t, storagetest.One[string](s.Env, `select p::text from plastics p`), code)
 
 	m := s.NextMove(s.PlasticCase, campus.StagePickup, campus.WaitsForStudent)
 	require.NoError(t, storagetest.Err(s.Production.AnnouncePickup(t.Context(), m, s.Plastic)))
@@ -216,7 +216,7 @@ func TestPickupCode(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, none, "only while it waits")
 	require.NoError(t, storagetest.Err(s.Production.AnnouncePickup(t.Context(), s.NextMove(s.PlasticCase, campus.StagePickup, campus.WaitsForStudent), s.Plastic)))
-	require.Equal(t, 1, storagetest.Count(s.House, `notices`), "who has it needs no code any more")
+	require.Equal(t, 1, storagetest.Count(s.Env, `notices`), "who has it needs no code any more")
 }
 
 func TestPickupCodesAreUnique(t *testing.T) {
@@ -232,8 +232,8 @@ func TestPickupCodesAreUnique(t *testing.T) {
 		return s.Production.TakeReport(t.Context(), r)
 	})
 	require.Equal(t, map[string]int{"done": len(ids)}, storagetest.Outcomes(errs))
-	require.Equal(t, len(ids), storagetest.One[int](s.House, `select count(distinct pickup_code_hash) from plastics`))
-	require.Equal(t, len(ids), storagetest.One[int](s.House, `select count(distinct pickup_code) from plastics`))
+	require.Equal(t, len(ids), storagetest.One[int](s.Env, `select count(distinct pickup_code_hash) from plastics`))
+	require.Equal(t, len(ids), storagetest.One[int](s.Env, `select count(distinct pickup_code) from plastics`))
 }
 
 func TestBeginPlastic(t *testing.T) {

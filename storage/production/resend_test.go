@@ -34,7 +34,7 @@ func TestReturnedPlasticIsSentAgain(t *testing.T) {
 	t.Parallel()
 	s, old := returned(t)
 	require.Equal(t, "pickup_code", storagetest.Outcome(s.Try(s.Pickup(old))), "the code is dead")
-	require.Equal(t, 1, storagetest.Count(s.House, `plastics where state = 'returned' and compartment = '' and pickup_code is null`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `plastics where state = 'returned' and compartment = '' and pickup_code is null`))
 	require.Equal(t, "kiosk_unknown", storagetest.Outcome(resend(s, "lcu-moon-1")))
 	require.NoError(t, resend(s, storagetest.WestKiosk))
 	require.Equal(t, "plastic_not_there", storagetest.Outcome(resend(s, storagetest.EastKiosk)), "it is on its way already")
@@ -84,16 +84,16 @@ func TestChooseKiosk(t *testing.T) {
 	require.Equal(t, "plastic_on_its_way", storagetest.Outcome(choose(storagetest.WestKiosk)), "it was ordered by itself")
 	s.Exec(`update plastics set order_key = '', queued_at = now()`)
 	require.NoError(t, choose(storagetest.WestKiosk))
-	before := storagetest.Everything(t, s.House)
+	before := storagetest.Everything(t, s.Env)
 	require.NoError(t, choose(storagetest.WestKiosk), "the same again")
 	require.Equal(t, "kiosk_unknown", storagetest.Outcome(choose("lcu-moon-1")))
 	s.University("lcvtc")
-	before["kiosks"], before["campuses"], before["universities"] = storagetest.Everything(t, s.House)["kiosks"], storagetest.Everything(t, s.House)["campuses"], storagetest.Everything(t, s.House)["universities"]
+	before["kiosks"], before["campuses"], before["universities"] = storagetest.Everything(t, s.Env)["kiosks"], storagetest.Everything(t, s.Env)["campuses"], storagetest.Everything(t, s.Env)["universities"]
 	require.Equal(t, "kiosk_unknown", storagetest.Outcome(choose("lcvtc-east-1")), "another university's")
 	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(s.Production.ChooseKiosk(t.Context(), uuid.New(), s.Card, storagetest.EastKiosk))), "somebody else's card")
-	require.Equal(t, before, storagetest.Everything(t, s.House))
+	require.Equal(t, before, storagetest.Everything(t, s.Env))
 	require.Equal(t, storagetest.WestKiosk, s.CurrentPlastic().KioskID)
-	require.Equal(t, 1, storagetest.Count(s.House, `events where kind = 'kiosk_chosen' and public`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `events where kind = 'kiosk_chosen' and public`))
 	(&factory{s}).open(10)
 	require.Equal(t, "plastic_on_its_way", storagetest.Outcome(choose(storagetest.EastKiosk)))
 	require.NoError(t, choose(storagetest.WestKiosk), "where it goes anyway")
@@ -135,13 +135,13 @@ func TestNoKioskForWhatIsOver(t *testing.T) {
 			t.Parallel()
 			s := test.Story(t)
 			for _, kiosk := range []string{storagetest.WestKiosk, s.CurrentPlastic().KioskID} {
-				before := storagetest.Everything(t, s.House)
+				before := storagetest.Everything(t, s.Env)
 				want := test.want
 				if want == "plastic_on_its_way" && kiosk == s.CurrentPlastic().KioskID {
 					want = "done"
 				}
 				require.Equal(t, want, storagetest.Outcome(storagetest.Err(s.Production.ChooseKiosk(t.Context(), s.Holder.ID, s.Card, kiosk))), kiosk)
-				require.Equal(t, before, storagetest.Everything(t, s.House))
+				require.Equal(t, before, storagetest.Everything(t, s.Env))
 			}
 		})
 	}
@@ -175,8 +175,8 @@ func TestReportPlastic(t *testing.T) {
 	}
 	require.Equal(t, campus.PlasticDamaged, s.CurrentPlastic().State)
 	require.Equal(t, "pickup_code", storagetest.Outcome(s.Try(s.Pickup(code))), "the old code is dead")
-	require.Equal(t, 1, storagetest.Count(s.House, `plastic_changes where to_state = 'damaged' and channel = 'counter' and text = '裂了'`))
-	require.Equal(t, 1, storagetest.Count(s.House, `audit where action = 'plastic.report_damaged'`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `plastic_changes where to_state = 'damaged' and channel = 'counter' and text = '裂了'`))
+	require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'plastic.report_damaged'`))
 	another := storagetest.Request(campus.Staff(who.ID))
 	require.Equal(t, "plastic_not_there", storagetest.Outcome(storagetest.Err(s.Production.ReportPlastic(t.Context(), another, who, s.PlasticCase.ID, campus.PlasticLost, ""))))
 	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(s.Production.ReportPlastic(t.Context(), another, who, uuid.New(), campus.PlasticLost, ""))))

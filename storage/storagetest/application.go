@@ -13,7 +13,7 @@ import (
 
 // NewApplication returns an application of the person that will be accepted: their own files, and a challenge answered.
 // change may spoil it.
-func (h *House) NewApplication(p Person, change ...func(*cards.NewApplication)) cards.NewApplication {
+func (h *Env) NewApplication(p Person, change ...func(*cards.NewApplication)) cards.NewApplication {
 	h.t.Helper()
 	a := cards.NewApplication{
 		Person: p.ID, DocumentType: p.Roster.DocumentType, DocumentNumber: p.Roster.DocumentNumber,
@@ -30,7 +30,7 @@ func (h *House) NewApplication(p Person, change ...func(*cards.NewApplication)) 
 }
 
 // LivenessAnswer answers a new challenge with two frames that were just uploaded.
-func (h *House) LivenessAnswer(person uuid.UUID) cards.LivenessAnswer {
+func (h *Env) LivenessAnswer(person uuid.UUID) cards.LivenessAnswer {
 	h.t.Helper()
 	challenge, err := h.Cards.AddChallenge(h.t.Context(), Request(campus.Student(person)), person, campus.Nod, time.Hour)
 	require.NoError(h.t, err)
@@ -40,7 +40,7 @@ func (h *House) LivenessAnswer(person uuid.UUID) cards.LivenessAnswer {
 }
 
 // Applied returns the case of an application the person has just handed in.
-func (h *House) Applied(p Person, change ...func(*cards.NewApplication)) campus.CaseRef {
+func (h *Env) Applied(p Person, change ...func(*cards.NewApplication)) campus.CaseRef {
 	h.t.Helper()
 	accepted, err := h.Apply(h.t.Context(), Request(campus.Student(p.ID)), h.NewApplication(p, change...))
 	require.NoError(h.t, err)
@@ -49,7 +49,7 @@ func (h *House) Applied(p Person, change ...func(*cards.NewApplication)) campus.
 
 // Decision keeps what somebody decides about a case, as the API does before it tells the workflow. The case is put to a
 // stage at which that can be decided, if it is at none.
-func (h *House) Decision(ref campus.CaseRef, by campus.Actor, update string, said campus.Said,
+func (h *Env) Decision(ref campus.CaseRef, by campus.Actor, update string, said campus.Said,
 	payload any) campus.Decision {
 	h.t.Helper()
 	h.PutWhere(ref, update)
@@ -60,7 +60,7 @@ func (h *House) Decision(ref campus.CaseRef, by campus.Actor, update string, sai
 }
 
 // PutWhere puts a case to a stage at which something is decided, if it is at none.
-func (h *House) PutWhere(ref campus.CaseRef, update string) {
+func (h *Env) PutWhere(ref campus.CaseRef, update string) {
 	h.t.Helper()
 	rule, known := campus.RuleOf(ref.Kind, update)
 	require.True(h.t, known, "a case of kind %s takes no %s", ref.Kind, update)
@@ -74,7 +74,7 @@ func (h *House) PutWhere(ref campus.CaseRef, update string) {
 }
 
 // NextMove returns the next move of a case to a stage.
-func (h *House) NextMove(ref campus.CaseRef, stage campus.Stage, waits campus.Party) campus.Move {
+func (h *Env) NextMove(ref campus.CaseRef, stage campus.Stage, waits campus.Party) campus.Move {
 	h.t.Helper()
 	version := One[int64](h, `select version from cases where id = $1`, ref.ID)
 	return campus.Move{Case: ref, Version: version + 1, Name: "to:" + string(stage), Stage: stage, WaitsFor: waits}

@@ -11,13 +11,13 @@ import (
 )
 
 // LockWaits is how many of the store's statements wait for a lock.
-func LockWaits(h *House, statement string) int {
+func LockWaits(h *Env, statement string) int {
 	return Count(h, `pg_stat_activity where datname = current_database() and application_name = 'campuscard'
 		and wait_event_type = 'Lock' and query like $1`, statement)
 }
 
 // HoldCommits has every transaction that changed a table wait before it commits, with all its locks, until it is let go.
-func HoldCommits(t *testing.T, h *House, table string) (release func()) {
+func HoldCommits(t *testing.T, h *Env, table string) (release func()) {
 	t.Helper()
 	h.ExecAsOwner(`create function wait_to_commit() returns trigger language plpgsql as
 		$$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$`)
@@ -31,7 +31,7 @@ func HoldCommits(t *testing.T, h *House, table string) (release func()) {
 }
 
 // Terminate kills the store's connections that a condition finds, as a restart of Postgres does.
-func Terminate(t *testing.T, h *House, condition string) {
+func Terminate(t *testing.T, h *Env, condition string) {
 	t.Helper()
 	require.Positive(t, One[int](h, `select count(pg_terminate_backend(pid)) from pg_stat_activity
 		where datname = current_database() and application_name = 'campuscard' and pid <> pg_backend_pid() and `+condition))

@@ -53,12 +53,12 @@ func Outcomes(errs []error) map[string]int {
 func Err[T any](_ T, err error) error { return err }
 
 // Count is how many rows a condition finds.
-func Count(h *House, from string, args ...any) int {
+func Count(h *Env, from string, args ...any) int {
 	return One[int](h, `select count(*) from `+from, args...)
 }
 
 // Everything is the content of all tables, so that "nothing has changed" can be said of the whole database.
-func Everything(t *testing.T, h *House) map[string]string {
+func Everything(t *testing.T, h *Env) map[string]string {
 	t.Helper()
 	tables := One[[]string](h, `select array_agg(tablename::text) from pg_tables where schemaname = 'public'`)
 	queries := make([]string, len(tables))
@@ -79,7 +79,7 @@ func Everything(t *testing.T, h *House) map[string]string {
 }
 
 // Connect opens a connection of its own to the test's database.
-func Connect(t *testing.T, h *House) *pgx.Conn {
+func Connect(t *testing.T, h *Env) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), h.Config.DatabaseURL)
 	require.NoError(t, err)

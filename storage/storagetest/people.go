@@ -26,7 +26,7 @@ const (
 )
 
 // University seeds a university with an east and a west campus and a kiosk on each.
-func (h *House) University(code string) {
+func (h *Env) University(code string) {
 	h.t.Helper()
 	ctx := h.t.Context()
 	require.NoError(h.t, h.People.SeedUniversity(ctx, people.University{Code: code, NameZH: "聊城大学", NameEN: "Liaocheng University",
@@ -49,7 +49,7 @@ type Person struct {
 }
 
 // Person imports a person of the default university, which is seeded if it has to be. change may alter the roster.
-func (h *House) Person(change ...func(*people.RosterPerson)) Person {
+func (h *Env) Person(change ...func(*people.RosterPerson)) Person {
 	h.t.Helper()
 	if One[int](h, `select count(*) from universities where code = $1`, University) == 0 {
 		h.University(University)
@@ -58,7 +58,7 @@ func (h *House) Person(change ...func(*people.RosterPerson)) Person {
 }
 
 // PersonOf imports a person of a university that is there.
-func (h *House) PersonOf(university string, change ...func(*people.RosterPerson)) Person {
+func (h *Env) PersonOf(university string, change ...func(*people.RosterPerson)) Person {
 	h.t.Helper()
 	h.number++
 	roster := people.RosterPerson{
@@ -92,17 +92,17 @@ func ResidentNumber(n int) string {
 }
 
 // SignedIn returns the token of a full session of a person, without the work of a sign-in.
-func (h *House) SignedIn(person uuid.UUID) string {
+func (h *Env) SignedIn(person uuid.UUID) string {
 	return h.session("person_id", person, people.FullSession)
 }
 
 // InitialSession returns the token of a session that may only finish the first sign-in.
-func (h *House) InitialSession(person uuid.UUID) string {
+func (h *Env) InitialSession(person uuid.UUID) string {
 	return h.session("person_id", person, people.InitialSession)
 }
 
 // Staff makes a member of staff of a university that is there and signs them in. They have no password that matches.
-func (h *House) Staff(university string, grants ...campus.Grant) (campus.StaffMember, string) {
+func (h *Env) Staff(university string, grants ...campus.Grant) (campus.StaffMember, string) {
 	h.t.Helper()
 	member := campus.StaffMember{ID: uuid.Must(uuid.NewV7()), University: university, Username: "staff-" + randomHex(4), Name: "王老师", Grants: grants}
 	h.Exec(`insert into staff (id, university, username, name, password_hash, grants) values ($1, $2, $3, $4, '', $5)`,
@@ -110,7 +110,7 @@ func (h *House) Staff(university string, grants ...campus.Grant) (campus.StaffMe
 	return member, h.session("staff_id", member.ID, people.FullSession)
 }
 
-func (h *House) session(column string, id uuid.UUID, level people.SessionLevel) string {
+func (h *Env) session(column string, id uuid.UUID, level people.SessionLevel) string {
 	h.t.Helper()
 	token := randomHex(32)
 	hash := sha256.Sum256([]byte(token))
@@ -128,7 +128,7 @@ func Request(actor campus.Actor) casework.Request {
 
 // NewPhoneCode returns the newest code sent to a number that is not on file, empty if none was; like a sender it takes
 // the messages away.
-func (h *House) NewPhoneCode(ctx context.Context) string {
+func (h *Env) NewPhoneCode(ctx context.Context) string {
 	h.t.Helper()
 	messages, err := h.People.ClaimPhoneMessages(ctx, 100, time.Minute)
 	require.NoError(h.t, err)
@@ -136,7 +136,7 @@ func (h *House) NewPhoneCode(ctx context.Context) string {
 }
 
 // PhoneCode returns the newest code sent to anybody; like a sender it takes the messages away.
-func (h *House) PhoneCode(ctx context.Context) string {
+func (h *Env) PhoneCode(ctx context.Context) string {
 	h.t.Helper()
 	notices, err := h.Casework.ClaimNotices(ctx, 100, time.Minute)
 	require.NoError(h.t, err)
@@ -146,7 +146,7 @@ func (h *House) PhoneCode(ctx context.Context) string {
 }
 
 // UnlockCodes returns the codes that get past a lock, sent to anybody since they were last asked for.
-func (h *House) UnlockCodes(ctx context.Context) (codes []string) {
+func (h *Env) UnlockCodes(ctx context.Context) (codes []string) {
 	h.t.Helper()
 	notices, err := h.Casework.ClaimNotices(ctx, 100, 24*time.Hour)
 	require.NoError(h.t, err)

@@ -152,7 +152,7 @@ type Detour struct {
 }
 
 // Detour opens the test's database and bucket by proxies.
-func (h *House) Detour(t testing.TB) *Detour {
+func (h *Env) Detour(t testing.TB) *Detour {
 	t.Helper()
 	d := &Detour{}
 	cfg := h.Config

@@ -16,7 +16,7 @@ import (
 
 // Story is one student on the way from the application to the plastic in the kiosk.
 type Story struct {
-	*House
+	*Env
 	T           *testing.T
 	Holder      Person
 	Application campus.CaseRef
@@ -33,7 +33,7 @@ func Apply(t *testing.T) *Story {
 	t.Helper()
 	h := New(t)
 	person := h.Person()
-	return &Story{House: h, T: t, Holder: person, Application: h.Applied(person)}
+	return &Story{Env: h, T: t, Holder: person, Application: h.Applied(person)}
 }
 
 // Approve makes the pending card.
@@ -148,7 +148,7 @@ func (s *Story) Open(item campus.NewWorkItem) uuid.UUID {
 	m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
 	m.Opens = []campus.NewWorkItem{item}
 	require.NoError(s.T, Err(s.Casework.Record(s.T.Context(), m)))
-	return One[uuid.UUID](s.House, `select id from work_items where kind = $1 and step = $2 and closed_at is null`, item.Kind, item.Step)
+	return One[uuid.UUID](s.Env, `select id from work_items where kind = $1 and step = $2 and closed_at is null`, item.Kind, item.Step)
 }
 
 // Colleague is a member of staff of the default university.
@@ -228,7 +228,7 @@ func Credentials(p Person, password string) people.Credentials {
 }
 
 // SignInFirst signs in with the initial password.
-func SignInFirst(t *testing.T, h *House, p Person) (people.Principal, string) {
+func SignInFirst(t *testing.T, h *Env, p Person) (people.Principal, string) {
 	t.Helper()
 	session, err := h.People.SignInStudent(t.Context(), h.Policy().SignIn, Credentials(p, p.Initial))
 	require.NoError(t, err)
@@ -241,7 +241,7 @@ func SignInFirst(t *testing.T, h *House, p Person) (people.Principal, string) {
 var Rush = campus.RushPolicy{StartsPerSecond: 20, Backlog: 100_000} //nolint:gochecknoglobals // never changes
 
 // Admit answers whom one look at the line starts, in order.
-func Admit(t *testing.T, h *House, p campus.RushPolicy, limit int) []string {
+func Admit(t *testing.T, h *Env, p campus.RushPolicy, limit int) []string {
 	t.Helper()
 	h.Exec(`delete from outbox`)
 	n, err := h.Outreach.Admit(t.Context(), p, limit)
@@ -264,5 +264,5 @@ func AgainAt(s *Story, university string, change ...func(*people.RosterPerson)) 
 	person := s.PersonOf(university, append([]func(*people.RosterPerson){func(p *people.RosterPerson) {
 		p.DocumentNumber, p.Name = s.Holder.Roster.DocumentNumber, s.Holder.Roster.Name
 	}}, change...)...)
-	return &Story{House: s.House, T: s.T, Holder: person, Application: s.Applied(person)}
+	return &Story{Env: s.Env, T: s.T, Holder: person, Application: s.Applied(person)}
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // Upload keeps a small picture of a person.
-func (h *House) Upload(person uuid.UUID, purpose campus.UploadPurpose) cards.Upload {
+func (h *Env) Upload(person uuid.UUID, purpose campus.UploadPurpose) cards.Upload {
 	h.t.Helper()
 	upload, err := h.Cards.AddUpload(h.t.Context(), Request(campus.Student(person)), cards.NewUpload{
 		Person: person, Purpose: purpose, ContentType: "image/jpeg", Width: 64, Height: 48, Content: JPEG(64, 48),
@@ -48,7 +48,7 @@ type Sealed []byte
 func (s Sealed) String() string { return strconv.Itoa(len(s)) + " bytes" }
 
 // Objects returns all objects of the test's bucket, as they lie there when the forgotten ones are gone.
-func (h *House) Objects() map[string]Sealed {
+func (h *Env) Objects() map[string]Sealed {
 	h.t.Helper()
 	_, err := h.DeleteFiles(h.t.Context(), 1000)
 	require.NoError(h.t, err)
@@ -65,7 +65,7 @@ func (h *House) Objects() map[string]Sealed {
 }
 
 // PutObject puts bytes into the bucket behind the store's back.
-func (h *House) PutObject(key string, content []byte) {
+func (h *Env) PutObject(key string, content []byte) {
 	h.t.Helper()
 	_, err := h.client.PutObject(h.t.Context(), h.Config.Objects.Bucket, key, bytes.NewReader(content),
 		int64(len(content)), minio.PutObjectOptions{})

@@ -8,7 +8,7 @@ import (
 
 // Twins returns n more applications like one, closed, each with a pending card under the same id. The product does not
 // let one person have them; the constraints must hold all the same.
-func (h *House) Twins(application campus.CaseRef, n int) []uuid.UUID {
+func (h *Env) Twins(application campus.CaseRef, n int) []uuid.UUID {
 	h.t.Helper()
 	ids := make([]uuid.UUID, n)
 	for i := range ids {
@@ -27,7 +27,7 @@ func (h *House) Twins(application campus.CaseRef, n int) []uuid.UUID {
 
 // WaitingCards returns the plastics of n such cards, which wait for a batch. The first is the one whose promise is the
 // oldest.
-func (h *House) WaitingCards(application campus.CaseRef, n int) []uuid.UUID {
+func (h *Env) WaitingCards(application campus.CaseRef, n int) []uuid.UUID {
 	h.t.Helper()
 	ids := h.Twins(application, n)
 	h.Exec(`update cases set kind = 'plastic', stage = 'batching' where id = any($1)`, ids)

@@ -55,25 +55,25 @@ production: {batches: false}
 
 // Engine is a namespace that a house has for itself on the Temporal server of the tests' stack.
 type Engine struct {
-	*House
+	*Env
 	Client    client.Client
 	Address   string // of the server
 	Namespace string
 }
 
 // Engine borrows a namespace for the test and lets the house's clock run from now on.
-func (h *House) Engine() *Engine {
+func (h *Env) Engine() *Engine {
 	h.t.Helper()
 	return h.EngineOf("test")
 }
 
 // EngineOf borrows one of the namespaces of a kind. They are made once and used again, because a server is busy for a
 // long time with one that was deleted.
-func (h *House) EngineOf(kind string) *Engine {
+func (h *Env) EngineOf(kind string) *Engine {
 	h.t.Helper()
 	address, err := temporalAddress()
 	require.NoError(h.t, err)
-	e := &Engine{House: h, Address: address, Namespace: borrow(h.t, kind)}
+	e := &Engine{Env: h, Address: address, Namespace: borrow(h.t, kind)}
 	e.Client = e.Dial(address)
 	h.t.Cleanup(e.Client.Close)
 	h.runClock()
@@ -134,7 +134,7 @@ func (e *Engine) Dial(address string) client.Client {
 }
 
 // runClock makes the house's clock show the time of day and go on.
-func (h *House) runClock() {
+func (h *Env) runClock() {
 	h.Clock.Advance(time.Since(h.Clock.Now()))
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -217,7 +217,7 @@ func (e *Engine) Await(so func() bool, what string, args ...any) {
 func (e *Engine) Decide(ref campus.CaseRef, update string, by campus.Actor, said campus.Said,
 	payload any) (casework.Decision, error) {
 	e.t.Helper()
-	d, err := e.House.Decide(ref, update, by, said, payload)
+	d, err := e.Env.Decide(ref, update, by, said, payload)
 	if err != nil {
 		return d, err
 	}

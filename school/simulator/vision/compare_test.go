@@ -9,9 +9,9 @@ import (
 	"image/jpeg"
 	"testing"
 
-	"campuscard/school/portrait"
-
 	"github.com/stretchr/testify/require"
+
+	"campuscard/school/portrait"
 )
 
 // seen is a decoded picture with its face.

@@ -9,10 +9,10 @@ import (
 	"image/png"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"campuscard/school/portrait"
 	"campuscard/school/simulator/vision"
-
-	"github.com/stretchr/testify/require"
 )
 
 func TestLivenessTellsWhatIsWrong(t *testing.T) {

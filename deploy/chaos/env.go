@@ -16,7 +16,7 @@ import (
 )
 
 // house is the stack that suffers, and the ways into it.
-type house struct {
+type env struct {
 	stack  *stack.Stack
 	pool   *pgxpool.Pool
 	school *client.School
@@ -28,9 +28,9 @@ type house struct {
 // patience is how long a request with an unclear outcome is repeated; a hang and what follows it must fit in.
 const patience = 2 * time.Minute
 
-func openHouse(ctx context.Context, opts stack.Options) (h *house, err error) {
+func openEnv(ctx context.Context, opts stack.Options) (h *env, err error) {
 	opts.Env = map[string]string{"SIMULATOR_PEOPLE": "6000"}
-	h = &house{}
+	h = &env{}
 	if h.stack, err = stack.Open(ctx, opts); err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func openHouse(ctx context.Context, opts stack.Options) (h *house, err error) {
 }
 
 // flaky has a part of all calls of the systems fail, before or after they had their effect.
-func (h *house) flaky(ctx context.Context, rate float64) error {
+func (h *env) flaky(ctx context.Context, rate float64) error {
 	for _, system := range []string{"academic", "carrier", "face", "access", "library", "canteen", "bureau", "sms"} {
 		if err := h.school.Break(ctx, simulator.Fault{System: system, Mode: "flaky", Rate: rate}); err != nil {
 			return err
@@ -67,7 +67,7 @@ func (h *house) flaky(ctx context.Context, rate float64) error {
 }
 
 // close ends the stack and deletes its data.
-func (h *house) close(keep bool) error {
+func (h *env) close(keep bool) error {
 	if h == nil {
 		return nil
 	}

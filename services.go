@@ -55,7 +55,7 @@ func (m *memory) UnmarshalText(text []byte) error {
 }
 
 // house is what every job that touches facts is configured with.
-type house struct {
+type services struct {
 	temporalConfig
 	DatabaseURL string `env:"DATABASE_URL" required:"" help:"Postgres."`
 	MaxConns    int32  `env:"DATABASE_MAX_CONNS" default:"12" help:"Connections of this process for what people wait for."`
@@ -72,7 +72,7 @@ type house struct {
 }
 
 // openHouse is a house in use.
-type openHouse struct {
+type openedServices struct {
 	store    *storage.Store
 	temporal client.Client
 	policies *campus.Policies
@@ -81,15 +81,15 @@ type openHouse struct {
 	closers  []func()
 }
 
-func (h *openHouse) close() {
+func (h *openedServices) close() {
 	for i := len(h.closers) - 1; i >= 0; i-- {
 		h.closers[i]()
 	}
 }
 
 // open connects to everything. Temporal need not answer yet.
-func (c *house) open(ctx context.Context, job string, logger *slog.Logger) (_ *openHouse, err error) {
-	h := &openHouse{}
+func (c *services) open(ctx context.Context, job string, logger *slog.Logger) (_ *openedServices, err error) {
+	h := &openedServices{}
 	defer func() {
 		if err != nil {
 			h.close()

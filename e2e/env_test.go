@@ -34,7 +34,7 @@ const (
 
 // house is the real binary as processes of its own, on the servers that the tests share. Temporal is reached through a
 // gate, so that it can be away for this house alone.
-type house struct {
+type env struct {
 	t       *testing.T
 	binary  string // of the product
 	school  string // and of its neighbours
@@ -46,9 +46,9 @@ type house struct {
 	told    func(line string) // called for each line a story tells
 }
 
-func newHouse(t *testing.T) *house {
+func newEnv(t *testing.T) *env {
 	t.Helper()
-	h := &house{t: t, binary: build(t, raceFlags()...), school: build(t), running: map[string]*process{}, told: func(string) {}}
+	h := &env{t: t, binary: build(t, raceFlags()...), school: build(t), running: map[string]*process{}, told: func(string) {}}
 	h.gate = openGate(t, temporalAddress(t))
 	h.env = environment(t, h.gate.address)
 	h.traces = collectTraces(t)
@@ -171,11 +171,11 @@ func dropNamespace(t *testing.T, temporal, namespace string) {
 	})
 }
 
-func (h *house) api() string    { return "http://" + h.env["API_ADDRESS"] }
-func (h *house) worker() string { return "http://" + h.env["WORKER_ADDRESS"] }
+func (h *env) api() string    { return "http://" + h.env["API_ADDRESS"] }
+func (h *env) worker() string { return "http://" + h.env["WORKER_ADDRESS"] }
 
 // command is the program with the house's environment and nothing of ours that matters.
-func (h *house) command(job string) *exec.Cmd {
+func (h *env) command(job string) *exec.Cmd {
 	binary := h.binary
 	if job == "simulator" {
 		binary = h.school
@@ -192,7 +192,7 @@ func (h *house) command(job string) *exec.Cmd {
 }
 
 // job runs one of the program's jobs to its end and returns what it said.
-func (h *house) job(name string) string {
+func (h *env) job(name string) string {
 	h.t.Helper()
 	cmd := h.command(name)
 	output, err := cmd.CombinedOutput()
@@ -201,13 +201,13 @@ func (h *house) job(name string) string {
 }
 
 // start starts services.
-func (h *house) start(names ...string) {
+func (h *env) start(names ...string) {
 	h.t.Helper()
 	require.NoError(h.t, h.restart(names...))
 }
 
 // restart starts services, maybe again; also outside the test's goroutine.
-func (h *house) restart(names ...string) error {
+func (h *env) restart(names ...string) error {
 	for _, name := range names {
 		p, err := startProcess(h.t, name, h.command(name))
 		if err != nil {
@@ -219,7 +219,7 @@ func (h *house) restart(names ...string) error {
 }
 
 // await waits until an address answers well.
-func (h *house) await(address string) []byte {
+func (h *env) await(address string) []byte {
 	h.t.Helper()
 	body, err := client.New(address, campus.English, patience).Page(h.t.Context(), "")
 	require.NoError(h.t, err)
@@ -227,7 +227,7 @@ func (h *house) await(address string) []byte {
 }
 
 // ask asks once and takes any answer.
-func (h *house) ask(address string) (int, error) {
+func (h *env) ask(address string) (int, error) {
 	request, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return 0, err

@@ -23,7 +23,7 @@ import (
 
 // house is a stack of the bench's own, and the ways into it: as people have them, and past the interface, for preparing
 // what is measured and for looking at it.
-type house struct {
+type env struct {
 	stack   *stack.Stack
 	env     map[string]string
 	pool    *pgxpool.Pool // of the owner, who may truncate
@@ -37,10 +37,10 @@ const never = int(365 * 24 * time.Hour / time.Millisecond)
 
 // openHouse starts a stack with the product's own policy and so many people, and keeps the bureau from finishing any
 // card: its call-backs would come at any moment of a measurement.
-func openHouse(ctx context.Context, opts stack.Options, people int, log io.Writer) (h *house, err error) {
+func openEnv(ctx context.Context, opts stack.Options, people int, log io.Writer) (h *env, err error) {
 	opts.Policy, opts.Log = "deploy/policy.yaml", log
 	opts.Env = map[string]string{"SIMULATOR_PEOPLE": strconv.Itoa(people)}
-	h = &house{}
+	h = &env{}
 	if h.stack, err = stack.Open(ctx, opts); err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func openSchool(env map[string]string) (*school.Systems, error) {
 }
 
 // close ends the stack and deletes its data.
-func (h *house) close(keep bool) error {
+func (h *env) close(keep bool) error {
 	if h == nil {
 		return nil
 	}

@@ -21,8 +21,8 @@ import (
 )
 
 // House is a store and a school for one test.
-type House struct {
-	*storagetest.House
+type Env struct {
+	*storagetest.Env
 	Systems *school.Systems
 	School  *School
 
@@ -31,9 +31,9 @@ type House struct {
 }
 
 // New opens a house. policy is YAML laid over the default policy; empty leaves it as it is.
-func New(t testing.TB, policy string) *House {
+func New(t testing.TB, policy string) *Env {
 	t.Helper()
-	h := &House{House: storagetest.New(t), School: startSchool(t), t: t, policy: policy}
+	h := &Env{Env: storagetest.New(t), School: startSchool(t), t: t, policy: policy}
 	h.University(storagetest.University)
 	for _, name := range []string{"reviewer", "operator", "first", "second"} {
 		h.Exec(`insert into staff (id, university, username, name, password_hash, grants) values ($1, $2, $3, $3, '', '[]')`,
@@ -78,26 +78,26 @@ type Student struct {
 }
 
 // Student imports the next student of the school for whom all is well.
-func (h *House) Student() Student {
+func (h *Env) Student() Student {
 	h.t.Helper()
 	return h.enroll(h.School.next())
 }
 
 // Applicant imports one of those whom the school has under some criteria, e.g. "kind=admitted&category=mainland".
-func (h *House) Applicant(criteria string) Student {
+func (h *Env) Applicant(criteria string) Student {
 	h.t.Helper()
 	return h.enroll(h.School.one(criteria))
 }
 
 // Stranger is on the house's roster and nobody at the school knows them.
-func (h *House) Stranger() Student {
+func (h *Env) Stranger() Student {
 	h.t.Helper()
 	p := h.School.next()
 	p.Number, p.CertificateCode = "1999010001", "NOBODYSCODE"
 	return h.enroll(p)
 }
 
-func (h *House) enroll(p person) Student {
+func (h *Env) enroll(p person) Student {
 	h.t.Helper()
 	faults, err := h.People.ImportPeople(h.t.Context(), storagetest.University, []people.RosterPerson{{
 		Number: p.Number, Name: p.Name, DocumentType: campus.DocumentType(p.DocumentType), DocumentNumber: p.DocumentNumber,
@@ -111,7 +111,7 @@ func (h *House) enroll(p person) Student {
 	return Student{
 		Route: route, Category: campus.Category(p.Category), Type: campus.DocumentType(p.DocumentType),
 		Letter: p.LetterCode, Residence: p.RegistrationCode,
-		ID:     storagetest.One[uuid.UUID](h.House, `select id from people where number = $1`, p.Number),
+		ID:     storagetest.One[uuid.UUID](h.Env, `select id from people where number = $1`, p.Number),
 		Number: p.Number, Certificate: p.CertificateCode, Identity: p.Identity, Document: p.DocumentNumber, Name: p.Name,
 		Phone: p.Phone, Email: p.Email,
 	}
@@ -119,7 +119,7 @@ func (h *House) enroll(p person) Student {
 
 // Apply hands in an application of the student with live frames that have a flaw, and answers the case. change may
 // leave something out.
-func (h *House) Apply(s Student, flaw Flaw, change ...func(*cards.NewApplication)) campus.CaseRef {
+func (h *Env) Apply(s Student, flaw Flaw, change ...func(*cards.NewApplication)) campus.CaseRef {
 	h.t.Helper()
 	application := cards.NewApplication{
 		Person: s.ID, Kiosk: storagetest.EastKiosk, DocumentType: s.Type, DocumentNumber: s.Document,
@@ -138,7 +138,7 @@ func (h *House) Apply(s Student, flaw Flaw, change ...func(*cards.NewApplication
 }
 
 // Submit is HR's call for a member of staff (A2), and answers the case that it opens.
-func (h *House) Submit(s Student) campus.CaseRef {
+func (h *Env) Submit(s Student) campus.CaseRef {
 	h.t.Helper()
 	call := casework.Callback{Sender: casework.HRSender(storagetest.University), ID: uuid.NewString(),
 		BodyHash: []byte("body")}
@@ -149,7 +149,7 @@ func (h *House) Submit(s Student) campus.CaseRef {
 }
 
 // Papers are papers of the student, uploaded anew.
-func (h *House) Papers(s Student, items ...campus.Item) []cards.Evidence {
+func (h *Env) Papers(s Student, items ...campus.Item) []cards.Evidence {
 	h.t.Helper()
 	codes := map[campus.Item]string{campus.CertificateItem: s.Certificate, campus.ResidenceItem: s.Residence,
 		campus.LetterItem: s.Letter}
@@ -161,7 +161,7 @@ func (h *House) Papers(s Student, items ...campus.Item) []cards.Evidence {
 }
 
 // Answer answers a new challenge with live frames that have a flaw.
-func (h *House) Answer(s Student, flaw Flaw) cards.LivenessAnswer {
+func (h *Env) Answer(s Student, flaw Flaw) cards.LivenessAnswer {
 	h.t.Helper()
 	challenge, err := h.Cards.AddChallenge(h.t.Context(), storagetest.Request(campus.Student(s.ID)), s.ID, campus.Nod, time.Hour)
 	require.NoError(h.t, err)
@@ -177,7 +177,7 @@ func (h *House) Answer(s Student, flaw Flaw) cards.LivenessAnswer {
 }
 
 // Decide keeps a decision on a case, as the API does before its workflow is told.
-func (h *House) Decide(ref campus.CaseRef, update string, by campus.Actor, said campus.Said,
+func (h *Env) Decide(ref campus.CaseRef, update string, by campus.Actor, said campus.Said,
 	payload any) (casework.Decision, error) {
 	h.t.Helper()
 	return h.Casework.OpenDecision(h.t.Context(), storagetest.Request(by),
@@ -196,7 +196,7 @@ var everything = campus.StaffMember{University: storagetest.University,
 	Grants: []campus.Grant{{Role: campus.Administrator}}}
 
 // Case is how a case stands in the tables.
-func (h *House) Case(ref campus.CaseRef) casework.Case {
+func (h *Env) Case(ref campus.CaseRef) casework.Case {
 	h.t.Helper()
 	found, err := h.Casework.StaffCase(h.t.Context(), everything, ref.ID)
 	require.NoError(h.t, err)
@@ -205,7 +205,7 @@ func (h *House) Case(ref campus.CaseRef) casework.Case {
 }
 
 // Events are the kinds of the timeline of a case, in order.
-func (h *House) Events(ref campus.CaseRef) []string {
+func (h *Env) Events(ref campus.CaseRef) []string {
 	h.t.Helper()
 	timeline, err := h.Casework.Timeline(h.t.Context(), ref.ID, false)
 	require.NoError(h.t, err)
@@ -217,7 +217,7 @@ func (h *House) Events(ref campus.CaseRef) []string {
 }
 
 // OpenItems are the open work items of a case.
-func (h *House) OpenItems(ref campus.CaseRef) []casework.WorkItem {
+func (h *Env) OpenItems(ref campus.CaseRef) []casework.WorkItem {
 	h.t.Helper()
 	items, err := h.Casework.CaseWorkItems(h.t.Context(), ref.ID)
 	require.NoError(h.t, err)
@@ -225,7 +225,7 @@ func (h *House) OpenItems(ref campus.CaseRef) []casework.WorkItem {
 }
 
 // Verdicts are the verdicts of an application by item, each with its reason if it has one: "fail phone_of_another".
-func (h *House) Verdicts(ref campus.CaseRef) map[campus.Item]string {
+func (h *Env) Verdicts(ref campus.CaseRef) map[campus.Item]string {
 	h.t.Helper()
 	findings, err := h.Casework.Findings(h.t.Context(), ref.ID)
 	require.NoError(h.t, err)
@@ -240,7 +240,7 @@ func (h *House) Verdicts(ref campus.CaseRef) map[campus.Item]string {
 }
 
 // Tries are the attempts of a step, oldest first, as "attempt outcome".
-func (h *House) Tries(ref campus.CaseRef, step string) []casework.Attempt {
+func (h *Env) Tries(ref campus.CaseRef, step string) []casework.Attempt {
 	h.t.Helper()
 	all, err := h.Casework.Attempts(h.t.Context(), ref.ID)
 	require.NoError(h.t, err)
@@ -254,7 +254,7 @@ func (h *House) Tries(ref campus.CaseRef, step string) []casework.Attempt {
 }
 
 // CardStates are the states of the student's cards, newest first.
-func (h *House) CardStates(s Student) []campus.CardState {
+func (h *Env) CardStates(s Student) []campus.CardState {
 	h.t.Helper()
 	cards, err := h.Cards.Cards(h.t.Context(), s.ID)
 	require.NoError(h.t, err)
@@ -266,16 +266,16 @@ func (h *House) CardStates(s Student) []campus.CardState {
 }
 
 // Notices are the templates of the messages a case has queued, oldest first.
-func (h *House) Notices(ref campus.CaseRef) []string {
+func (h *Env) Notices(ref campus.CaseRef) []string {
 	h.t.Helper()
-	return storagetest.One[[]string](h.House,
+	return storagetest.One[[]string](h.Env,
 		`select coalesce(array_agg(template order by created_at, id), '{}') from notices where case_id = $1`, ref.ID)
 }
 
 // PlasticCase is the case of the plastic that an activated application has begun.
-func (h *House) PlasticCase(application campus.CaseRef) campus.CaseRef {
+func (h *Env) PlasticCase(application campus.CaseRef) campus.CaseRef {
 	h.t.Helper()
-	return campus.CaseRef{Kind: campus.PlasticCase, ID: storagetest.One[uuid.UUID](h.House,
+	return campus.CaseRef{Kind: campus.PlasticCase, ID: storagetest.One[uuid.UUID](h.Env,
 		`select p.case_id from plastics p join cards c on c.id = p.card_id where c.application_id = $1 limit 1`,
 		application.ID)}
 }
@@ -299,9 +299,9 @@ func startSchool(t testing.TB) *School {
 }
 
 // Facts is a fingerprint of every table but the attempts, which are a new row each time by their nature.
-func (h *House) Facts() string {
+func (h *Env) Facts() string {
 	h.t.Helper()
-	return storagetest.One[string](h.House,
+	return storagetest.One[string](h.Env,
 		`select string_agg(relname || md5(query_to_xml('select * from ' || relname || ' t order by t::text',
 		true, true, '')::text), ' ' order by relname) from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace
 		and relname not in ('attempts', 'goose_db_version')`)

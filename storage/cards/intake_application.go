@@ -36,7 +36,7 @@ type Accepted struct {
 }
 
 // Newcomer is somebody who applies, with what the tables know about them.
-type Newcomer struct {
+type IntakeApplication struct {
 	NewApplication
 	ID      uuid.UUID // of the case
 	By      campus.Actor
@@ -68,7 +68,7 @@ type applicantRow struct {
 // application_open, card_exists. Refused: not_registered, level_not_served, apply_through_hr. Invalid:
 // document_mismatch and what campus.CheckDocument says, item_not_asked, upload_missing, challenge_unusable,
 // kiosk_unknown.
-func OpenApplications(t db.Tx, lot []Newcomer) (refusals []error, line []casework.Start, err error) {
+func OpenApplications(t db.Tx, lot []IntakeApplication) (refusals []error, line []casework.Start, err error) {
 	if err := look(t, lot); err != nil {
 		return nil, nil, err
 	}
@@ -83,7 +83,7 @@ func OpenApplications(t db.Tx, lot []Newcomer) (refusals []error, line []casewor
 	if err != nil {
 		return nil, nil, err
 	}
-	accepted := make([]Newcomer, 0, len(lot))
+	accepted := make([]IntakeApplication, 0, len(lot))
 	for i, n := range lot {
 		if refusals[i] != nil {
 			continue
@@ -100,11 +100,11 @@ func OpenApplications(t db.Tx, lot []Newcomer) (refusals []error, line []casewor
 
 // refuseFiles lets go of the files of somebody of whom one is missing, and says why it is: when an application of
 // theirs has just taken it, that is the reason.
-func refuseFiles(t db.Tx, n Newcomer, missing error) (refusal, err error) {
+func refuseFiles(t db.Tx, n IntakeApplication, missing error) (refusal, err error) {
 	if err := letGo(t, n.Person, n.ID); err != nil {
 		return nil, err
 	}
-	again := []Newcomer{n}
+	again := []IntakeApplication{n}
 	if err := look(t, again); err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func refuseFiles(t db.Tx, n Newcomer, missing error) (refusal, err error) {
 
 // look reads what is known of the people: in SQL only (A1). Not by "exists": Postgres may answer that for many people
 // by reading all open applications.
-func look(t db.Tx, lot []Newcomer) error {
+func look(t db.Tx, lot []IntakeApplication) error {
 	var rows []applicantRow
 	err := t.Raw(`select v.n, p.id as person_id, p.university, p.campus, p.status, p.level, p.category, p.document_type, p.document_hash,
 			p.enrolled_on, k.id as kiosk_id, coalesce(c.gesture, '') as gesture,
@@ -131,9 +131,9 @@ func look(t db.Tx, lot []Newcomer) error {
 			left join challenges c on c.id = v.challenge and c.person_id = p.id and c.used_at is null and c.expires_at > @now`,
 		map[string]any{
 			"now":        t.Now,
-			"people":     db.Ids(lot, func(n Newcomer) uuid.UUID { return n.Person }),
-			"kiosks":     db.Column(lot, func(n Newcomer) string { return n.Kiosk }),
-			"challenges": db.Ids(lot, func(n Newcomer) uuid.UUID { return n.Liveness.Challenge }),
+			"people":     db.IDs(lot, func(n IntakeApplication) uuid.UUID { return n.Person }),
+			"kiosks":     db.Column(lot, func(n IntakeApplication) string { return n.Kiosk }),
+			"challenges": db.IDs(lot, func(n IntakeApplication) uuid.UUID { return n.Liveness.Challenge }),
 		}).Scan(&rows).Error
 	for _, row := range rows {
 		lot[row.N-1].who = row
@@ -142,7 +142,7 @@ func look(t db.Tx, lot []Newcomer) error {
 }
 
 // judge compares what was handed in with what is known, and completes it with the route.
-func (n *Newcomer) judge(t db.Tx) error {
+func (n *IntakeApplication) judge(t db.Tx) error {
 	if n.who.Owner.PersonID == uuid.Nil {
 		return campus.Errorf(campus.NotFound, "", "no person %s", n.Person)
 	}
@@ -174,16 +174,16 @@ func (n *Newcomer) judge(t db.Tx) error {
 }
 
 // faces tells whether the application comes with a check of the face (B3).
-func (n Newcomer) faces() bool { return !n.Counter && n.who.Route != campus.StaffRoute }
+func (n IntakeApplication) faces() bool { return !n.Counter && n.who.Route != campus.StaffRoute }
 
-func (n Newcomer) face() challenged {
+func (n IntakeApplication) face() challenged {
 	return challenged{n.ID, n.Person, n.who.Gesture, n.Liveness}
 }
 
-func (n Newcomer) items() []brought { return handedIn(n.ID, n.Person, n.Evidence) }
+func (n IntakeApplication) items() []brought { return handedIn(n.ID, n.Person, n.Evidence) }
 
 // files are all uploads the application wants to use.
-func (n Newcomer) files() []wantedFile {
+func (n IntakeApplication) files() []wantedFile {
 	return append(filesOf(n.items()), n.face().files()...)
 }
 
@@ -202,7 +202,7 @@ func routeOf(who applicantRow, a NewApplication) (campus.Route, error) {
 }
 
 // checkClaim compares the document that is claimed with the roster's (A3, A4).
-func (n *Newcomer) checkClaim(t db.Tx) error {
+func (n *IntakeApplication) checkClaim(t db.Tx) error {
 	err := campus.CheckDocument(n.DocumentType, n.DocumentNumber, n.who.Category, campus.DateOf(t.Now))
 	if known, ok := errors.AsType[*campus.Error](err); ok {
 		field := "identity_document.number"
@@ -220,7 +220,7 @@ func (n *Newcomer) checkClaim(t db.Tx) error {
 }
 
 // deadline is the day a freshman enrols; the others have none.
-func (n Newcomer) deadline() campus.Date {
+func (n IntakeApplication) deadline() campus.Date {
 	if n.who.Route != campus.FreshmanRoute {
 		return campus.Date{}
 	}
@@ -228,7 +228,7 @@ func (n Newcomer) deadline() campus.Date {
 }
 
 // fileNewcomers files the cases with all that belongs to them.
-func fileNewcomers(t db.Tx, lot []Newcomer) error {
+func fileNewcomers(t db.Tx, lot []IntakeApplication) error {
 	if len(lot) == 0 {
 		return nil
 	}
@@ -251,7 +251,7 @@ func fileNewcomers(t db.Tx, lot []Newcomer) error {
 		insertLivenessTries(t, faces), casework.AddEvents(t, events), casework.AddAudits(t, audited), startColleagues(t, lot))
 }
 
-func insertApplications(t db.Tx, lot []Newcomer) error {
+func insertApplications(t db.Tx, lot []IntakeApplication) error {
 	return t.Write(`insert into applications (id, person_id, university, kiosk_id, route, counter,
 			consent_version, consent_at, packages, created_at)
 		select v.id, v.person, v.university, v.kiosk, v.route, v.counter,
@@ -261,34 +261,34 @@ func insertApplications(t db.Tx, lot []Newcomer) error {
 				cast(@routes as text[]), cast(@counter as boolean[]), cast(@consents as text[]), cast(@packages as text[]))
 			v (id, person, university, kiosk, route, counter, consent, packages)`, map[string]any{
 		"now":          t.Now,
-		"ids":          db.Ids(lot, func(n Newcomer) uuid.UUID { return n.ID }),
-		"people":       db.Ids(lot, func(n Newcomer) uuid.UUID { return n.Person }),
-		"universities": db.Column(lot, func(n Newcomer) string { return n.who.Owner.University }),
-		"kiosks":       db.Column(lot, func(n Newcomer) string { return *n.who.KioskID }),
-		"routes":       db.Column(lot, func(n Newcomer) string { return string(n.who.Route) }),
-		"counter":      db.Column(lot, func(n Newcomer) bool { return n.Counter }),
-		"consents":     db.Column(lot, func(n Newcomer) string { return n.ConsentVersion }),
+		"ids":          db.IDs(lot, func(n IntakeApplication) uuid.UUID { return n.ID }),
+		"people":       db.IDs(lot, func(n IntakeApplication) uuid.UUID { return n.Person }),
+		"universities": db.Column(lot, func(n IntakeApplication) string { return n.who.Owner.University }),
+		"kiosks":       db.Column(lot, func(n IntakeApplication) string { return *n.who.KioskID }),
+		"routes":       db.Column(lot, func(n IntakeApplication) string { return string(n.who.Route) }),
+		"counter":      db.Column(lot, func(n IntakeApplication) bool { return n.Counter }),
+		"consents":     db.Column(lot, func(n IntakeApplication) string { return n.ConsentVersion }),
 		"packages": db.Column(lot,
-			func(n Newcomer) string { return db.JsonText(append([]campus.ChosenPackage{}, n.Packages...)) }),
+			func(n IntakeApplication) string { return db.JSONText(append([]campus.ChosenPackage{}, n.Packages...)) }),
 	})
 }
 
-func (n Newcomer) ref() campus.CaseRef {
+func (n IntakeApplication) ref() campus.CaseRef {
 	return campus.CaseRef{Kind: campus.ApplicationCase, ID: n.ID}
 }
 
 // input starts the workflow.
-func (n Newcomer) input() campus.CaseInput {
+func (n IntakeApplication) input() campus.CaseInput {
 	return campus.CaseInput{Case: n.ref(), University: n.who.Owner.University, Campus: n.who.Owner.Campus,
 		Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool}
 }
 
 // inLine are the starts of the students, each at its place in the line.
-func inLine(t db.Tx, lot []Newcomer) (starts []casework.Start) {
+func inLine(t db.Tx, lot []IntakeApplication) (starts []casework.Start) {
 	for _, n := range lot {
 		if n.who.Route != campus.StaffRoute {
 			starts = append(starts, casework.Start{Case: n.ref(), University: n.who.Owner.University,
-				Place: n.Rush.Place(t.Now, n.deadline()), Input: db.JsonText(n.input()), Trace: n.Trace})
+				Place: n.Rush.Place(t.Now, n.deadline()), Input: db.JSONText(n.input()), Trace: n.Trace})
 		}
 	}
 	return starts
@@ -296,7 +296,7 @@ func inLine(t db.Tx, lot []Newcomer) (starts []casework.Start) {
 
 // startColleagues starts the workflows of those whom HR submits: at its own pace, so they do not stand in the line of
 // the students.
-func startColleagues(t db.Tx, lot []Newcomer) error {
+func startColleagues(t db.Tx, lot []IntakeApplication) error {
 	for _, n := range lot {
 		if n.who.Route != campus.StaffRoute {
 			continue

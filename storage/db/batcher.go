@@ -12,32 +12,32 @@ import (
 // lot of several, whose callers come back about now, the next waits a moment for more; a job that comes alone is a lot
 // of one and waits for nobody. It keeps nothing from one lot to the next but whether there was a crowd.
 type Batcher[J, R any] struct {
-	Take   func(ctx context.Context, jobs []J) []Settled[R] // answers for each job, in order
-	Most   int                                              // jobs in a lot
-	AtOnce int                                              // lots under way
-	Pause  time.Duration                                    // for a crowd to gather
-	LotFor time.Duration                                    // the longest a lot may take; 0 means lotTime
+	Take      func(ctx context.Context, jobs []J) []Result[R] // answers for each job, in order
+	Most      int                                             // jobs in a lot
+	AtOnce    int                                             // lots under way
+	Pause     time.Duration                                   // for a crowd to gather
+	GroupTime time.Duration                                   // the longest a lot may take; 0 means lotTime
 
 	mu      sync.Mutex
-	queue   []*gathered[J, R]
+	queue   []*waiting[J, R]
 	running int
 	crowd   bool // the last lot was one of several jobs
 }
 
 // Settled is what became of a job.
-type Settled[R any] struct {
-	Result R
-	Err    error
+type Result[R any] struct {
+	Value R
+	Err   error
 }
 
-type gathered[J, R any] struct {
+type waiting[J, R any] struct {
 	job  J
 	ctx  context.Context // of the caller
-	done chan Settled[R] // has room for the answer, so that nobody waits for a caller who has gone
+	done chan Result[R]  // has room for the answer, so that nobody waits for a caller who has gone
 }
 
 // lotTime is the longest a lot may take, unless its jobs are known to be quick.
-const lotTime = 25 * time.Second
+const groupTime = 25 * time.Second
 
 // CrowdPause is short beside the time a lot takes.
 const CrowdPause = time.Millisecond
@@ -45,7 +45,7 @@ const CrowdPause = time.Millisecond
 // Do hands a job in and waits for its answer. When ctx ends first, what becomes of the job is unknown to the caller, as
 // with any transaction that is left alone.
 func (g *Batcher[J, R]) Do(ctx context.Context, job J) (R, error) {
-	mine := &gathered[J, R]{job, ctx, make(chan Settled[R], 1)}
+	mine := &waiting[J, R]{job, ctx, make(chan Result[R], 1)}
 	g.mu.Lock()
 	g.queue = append(g.queue, mine)
 	idle := g.running < g.AtOnce
@@ -58,7 +58,7 @@ func (g *Batcher[J, R]) Do(ctx context.Context, job J) (R, error) {
 	}
 	select {
 	case answer := <-mine.done:
-		return answer.Result, answer.Err
+		return answer.Value, answer.Err
 	case <-ctx.Done():
 		var none R
 		return none, ctx.Err()
@@ -90,8 +90,8 @@ func (g *Batcher[J, R]) run(ctx context.Context) {
 
 // until returns the moment at which a group is given up. A caller who leaves takes nobody else along, and nobody works
 // on for callers whose time is over: it is the last of theirs.
-func (g *Batcher[J, R]) until(lot []*gathered[J, R]) time.Time {
-	longest := time.Now().Add(cmp.Or(g.LotFor, lotTime))
+func (g *Batcher[J, R]) until(lot []*waiting[J, R]) time.Time {
+	longest := time.Now().Add(cmp.Or(g.GroupTime, groupTime))
 	var last time.Time
 	for _, waiting := range lot {
 		limit, limited := waiting.ctx.Deadline()
@@ -112,11 +112,11 @@ func (g *Batcher[J, R]) gathering() bool {
 	return g.crowd && len(g.queue) < g.Most
 }
 
-func (g *Batcher[J, R]) next() []*gathered[J, R] {
+func (g *Batcher[J, R]) next() []*waiting[J, R] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	// Those who left while they queued have had their answer, and nothing was begun for them.
-	g.queue = slices.DeleteFunc(g.queue, func(waiting *gathered[J, R]) bool { return waiting.ctx.Err() != nil })
+	g.queue = slices.DeleteFunc(g.queue, func(waiting *waiting[J, R]) bool { return waiting.ctx.Err() != nil })
 	n := min(len(g.queue), g.Most)
 	if n == 0 {
 		g.running--

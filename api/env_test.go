@@ -30,8 +30,8 @@ import (
 )
 
 // house is a server on a store of its own, and everybody who may call it. Temporal is not there.
-type house struct {
-	*storagetest.House
+type apiTest struct {
+	*storagetest.Env
 	url      string
 	promised *api.Promise
 	patient  bool // what is not known yet is looked for again, as the answer asks for
@@ -50,7 +50,7 @@ const (
 	otherHRSecret = "whsec_dGhlIHNlY3JldCBvZiBhbm90aGVyIEhSIHN5c3RlbQ=="
 )
 
-func config(h *storagetest.House) api.Config {
+func config(h *storagetest.Env) api.Config {
 	return api.Config{Version: "test", Policies: h.Policies, SignInsPerSec: 1000, CallbackSecret: callbackSecret,
 		HRSecrets:  map[string]string{storagetest.University: hrSecret, "lcvtc": otherHRSecret},
 		TemporalUI: "http://temporal.example/", Namespace: "test"}
@@ -66,10 +66,10 @@ func nowhere(t *testing.T) client.Client {
 	return temporal
 }
 
-func newHouse(t *testing.T) *house {
+func newAPITest(t *testing.T) *apiTest {
 	t.Helper()
-	h := &house{House: storagetest.New(t)}
-	server, err := api.New(config(h.House), h.Store, nowhere(t), h.Log)
+	h := &apiTest{Env: storagetest.New(t)}
+	server, err := api.New(config(h.Env), h.Store, nowhere(t), h.Log)
 	require.NoError(t, err)
 	h.serve(t, server)
 	h.holder = h.Person(registered)
@@ -93,21 +93,21 @@ func newHouse(t *testing.T) *house {
 func registered(p *people.RosterPerson) { p.Status = "registered" }
 
 // hire makes a member of staff who calls under a name.
-func (h *house) hire(who, university string, grants ...campus.Grant) campus.StaffMember {
+func (h *apiTest) hire(who, university string, grants ...campus.Grant) campus.StaffMember {
 	member, token := h.Staff(university, grants...)
 	h.tokens.Store(who, token)
 	return member
 }
 
 // enrol makes a student of the default university who calls under a name.
-func (h *house) enrol(who string) {
+func (h *apiTest) enrol(who string) {
 	p := h.Person(registered)
 	h.people[who] = p
 	h.tokens.Store(who, h.SignedIn(p.ID))
 }
 
 // serve makes do talk to a server.
-func (h *house) serve(t *testing.T, server *api.Server) {
+func (h *apiTest) serve(t *testing.T, server *api.Server) {
 	t.Helper()
 	listening := httptest.NewServer(server.Handler())
 	t.Cleanup(listening.Close)
@@ -152,7 +152,7 @@ type problem struct {
 	Errors                            []struct{ Location, Field, Reason, Message string }
 }
 
-func (h *house) do(t *testing.T, c call) reply {
+func (h *apiTest) do(t *testing.T, c call) reply {
 	t.Helper()
 	if c.method == http.MethodPost {
 		c = c.with("Idempotency-Key", uuid.NewString())
@@ -165,7 +165,7 @@ func (h *house) do(t *testing.T, c call) reply {
 }
 
 // outcome is what becomes of a decision that was answered with 202, as whoever made it finds it.
-func (h *house) outcome(t *testing.T, who string, running reply) (got reply) {
+func (h *apiTest) outcome(t *testing.T, who string, running reply) (got reply) {
 	t.Helper()
 	require.Equal(t, http.StatusAccepted, running.status, "%s", running.body)
 	look := call{who: who, method: http.MethodGet, path: running.header.Get("Location")}
@@ -177,7 +177,7 @@ func (h *house) outcome(t *testing.T, who string, running reply) (got reply) {
 	return got
 }
 
-func (h *house) send(t *testing.T, c call) reply {
+func (h *apiTest) send(t *testing.T, c call) reply {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), c.method, h.url+c.path, strings.NewReader(c.body))
 	require.NoError(t, err)
@@ -227,7 +227,7 @@ type scenario struct {
 }
 
 // play sends every line on one server, in Chinese and in English, and checks what comes back; nothing may change.
-func (h *house) play(t *testing.T, table map[string]scenario) {
+func (h *apiTest) play(t *testing.T, table map[string]scenario) {
 	t.Helper()
 	before := h.facts()
 	for name, line := range table {
@@ -236,7 +236,7 @@ func (h *house) play(t *testing.T, table map[string]scenario) {
 	require.Equal(t, before, h.facts(), "something was changed")
 }
 
-func (h *house) playLine(t *testing.T, line scenario) {
+func (h *apiTest) playLine(t *testing.T, line scenario) {
 	t.Helper()
 	chinese := h.do(t, line.in(campus.Chinese))
 	require.Equal(t, line.status, chinese.status, "%s", chinese.body)
@@ -290,8 +290,8 @@ func isHan(text string) bool {
 
 // facts are all rows of the database, as a hash for each table. What counts wrong tries is left out, and so are nonces
 // and requests that have no answer.
-func (h *house) facts() map[string]string {
-	return storagetest.One[map[string]string](h.House, `select jsonb_object_agg(name, coalesce(hash, '')) from (
+func (h *apiTest) facts() map[string]string {
+	return storagetest.One[map[string]string](h.Env, `select jsonb_object_agg(name, coalesce(hash, '')) from (
 		select table_name as name, (xpath('/row/h/text()', query_to_xml(format(
 			'select md5(string_agg((to_jsonb(t) - %L::text[])::text, chr(10) order by to_jsonb(t)::text)) as h from %I t where %s',
 			'{pickup_tries}', table_name,

@@ -25,8 +25,8 @@ import (
 )
 
 // house is a store, a school and the activities between them, for one test.
-type house struct {
-	*workflowtest.House
+type env struct {
+	*workflowtest.Env
 	t       *testing.T
 	acts    *activities.Activities
 	student workflowtest.Student
@@ -34,24 +34,24 @@ type house struct {
 }
 
 // applied is a house with one application of one student for whom all is well.
-func applied(t *testing.T) *house { return appliedWith(t, workflowtest.Good) }
+func applied(t *testing.T) *env { return appliedWith(t, workflowtest.Good) }
 
-func appliedWith(t *testing.T, flaw workflowtest.Flaw) *house {
+func appliedWith(t *testing.T, flaw workflowtest.Flaw) *env {
 	t.Helper()
 	w := workflowtest.New(t, "")
-	h := &house{House: w, t: t, acts: activities.New(w.Store, w.Systems, w.Policies, w.Log), student: w.Student()}
+	h := &env{Env: w, t: t, acts: activities.New(w.Store, w.Systems, w.Policies, w.Log), student: w.Student()}
 	h.ref = h.Apply(h.student, flaw)
 	return h
 }
 
 // run runs an activity as a worker does, errors over the border and back included.
-func run[R any](h *house, activity, input any) (R, error) {
+func run[R any](h *env, activity, input any) (R, error) {
 	h.t.Helper()
 	return runWithin[R](h.t.Context(), h, activity, input)
 }
 
 // runWithin runs an activity whose time ends with ctx.
-func runWithin[R any](ctx context.Context, h *house, activity, input any) (result R, err error) {
+func runWithin[R any](ctx context.Context, h *env, activity, input any) (result R, err error) {
 	h.t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(h.Log))
@@ -71,7 +71,7 @@ func runWithin[R any](ctx context.Context, h *house, activity, input any) (resul
 }
 
 // twice runs an activity two times and answers what it said; both times it says the same.
-func twice[R any](h *house, activity, input any) R {
+func twice[R any](h *env, activity, input any) R {
 	h.t.Helper()
 	first, err := run[R](h, activity, input)
 	require.NoError(h.t, err)
@@ -94,19 +94,19 @@ func asSaid(t *testing.T, answer any) string {
 type nothing = any
 
 // step names a try of a step of the application.
-func (h *house) step(name string) campus.StepRef {
+func (h *env) step(name string) campus.StepRef {
 	return campus.StepRef{Case: h.ref, Step: name, Attempt: 1, Key: 1, By: campus.System()}
 }
 
 // named gives the student a name on our roster, and one in the systems of the school.
-func (h *house) named(roster, school string) {
+func (h *env) named(roster, school string) {
 	h.t.Helper()
 	h.Exec(`update people set name = $1 where id = $2`, roster, h.student.ID)
 	h.School.Change(h.student, fields{"name": school})
 }
 
 // requireTries says how every try of a step ended, as "ok" or "failed unavailable".
-func (h *house) requireTries(ref campus.StepRef, want ...string) {
+func (h *env) requireTries(ref campus.StepRef, want ...string) {
 	h.t.Helper()
 	var said []string
 	for _, try := range h.Tries(ref.Case, ref.Step) {
@@ -118,7 +118,7 @@ func (h *house) requireTries(ref campus.StepRef, want ...string) {
 }
 
 // requireNothingPersonal looks for what identifies the student.
-func (h *house) requireNothingPersonal(text string) {
+func (h *env) requireNothingPersonal(text string) {
 	h.t.Helper()
 	s := h.student
 	for _, personal := range []string{s.Number, s.Name, s.Document, strings.TrimPrefix(s.Phone, "+86"), s.Email, s.Certificate} {
@@ -127,7 +127,7 @@ func (h *house) requireNothingPersonal(text string) {
 }
 
 // approved gives the student a pending card.
-func (h *house) approved() uuid.UUID {
+func (h *env) approved() uuid.UUID {
 	h.t.Helper()
 	card := uuid.Must(uuid.NewV7())
 	m := h.NextMove(h.ref, campus.StageProvisioning, campus.WaitsForSchool)
@@ -137,7 +137,7 @@ func (h *house) approved() uuid.UUID {
 }
 
 // activated gives the student an active card and begins the plastic.
-func (h *house) activated() (card uuid.UUID, plastic activities.PlasticStep) {
+func (h *env) activated() (card uuid.UUID, plastic activities.PlasticStep) {
 	h.t.Helper()
 	card = h.approved()
 	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: uuid.Must(uuid.NewV7())}
@@ -153,7 +153,7 @@ func (h *house) activated() (card uuid.UUID, plastic activities.PlasticStep) {
 }
 
 // count is how many rows a condition finds.
-func (h *house) count(from string, args ...any) int {
+func (h *env) count(from string, args ...any) int {
 	h.t.Helper()
-	return storagetest.One[int](h.House.House, `select count(*) from `+from, args...)
+	return storagetest.One[int](h.Env.Env, `select count(*) from `+from, args...)
 }

@@ -17,7 +17,7 @@ import (
 const lookPause = 150 * time.Millisecond
 
 // scene is one person in the middle of their story.
-type scene struct {
+type storyRun struct {
 	*World
 	name     string
 	person   client.Person
@@ -35,8 +35,8 @@ type scene struct {
 	last        time.Time // of the line before
 }
 
-func (w *World) open(ctx context.Context, s story) (*scene, error) {
-	now := &scene{World: w, name: s.name, last: time.Now()}
+func (w *World) open(ctx context.Context, s story) (*storyRun, error) {
+	now := &storyRun{World: w, name: s.name, last: time.Now()}
 	var err error
 	if now.person, now.student, err = w.find(ctx, s); err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (w *World) open(ctx context.Context, s story) (*scene, error) {
 }
 
 // run goes through steps, to the first that is not as it should be.
-func (s *scene) run(ctx context.Context, steps ...step) error {
+func (s *storyRun) run(ctx context.Context, steps ...step) error {
 	for _, step := range steps {
 		if err := step(s, ctx); err != nil {
 			return fmt.Errorf("story %s, %s/%s: %w", s.name, s.person.University, s.person.Number, err)
@@ -62,17 +62,17 @@ func (s *scene) run(ctx context.Context, steps ...step) error {
 }
 
 // say tells what somebody has just done, in either language.
-func (s *scene) say(zh, en string, args ...any) {
+func (s *storyRun) say(zh, en string, args ...any) {
 	s.line(time.Now(), fmt.Sprintf(s.narrator.text(zh, en), args...))
 }
 
-func (s *scene) line(at time.Time, text string) {
+func (s *storyRun) line(at time.Time, text string) {
 	s.narrator.line(at, s.last, s.name+" "+s.person.University+"/"+s.person.Number, text)
 	s.last = at
 }
 
 // await looks until what is asked for is so. The error of the limit tells what was seen last.
-func (s *scene) await(ctx context.Context, what string,
+func (s *storyRun) await(ctx context.Context, what string,
 	look func(context.Context) (so bool, seen string, err error)) error {
 	deadline := time.Now().Add(s.cfg.Limit)
 	for {
@@ -92,7 +92,7 @@ func (s *scene) await(ctx context.Context, what string,
 }
 
 // reaches waits until the application stands at a stage, and tells what has happened on the way.
-func (s *scene) reaches(ctx context.Context, stage campus.Stage) (client.Case, error) {
+func (s *storyRun) reaches(ctx context.Context, stage campus.Stage) (client.Case, error) {
 	found, err := s.caseReaches(ctx, s.application, stage)
 	if err != nil {
 		return found, err
@@ -100,7 +100,7 @@ func (s *scene) reaches(ctx context.Context, stage campus.Stage) (client.Case, e
 	return found, s.tellTimeline(ctx, s.application)
 }
 
-func (s *scene) caseReaches(ctx context.Context, id uuid.UUID, stage campus.Stage) (client.Case, error) {
+func (s *storyRun) caseReaches(ctx context.Context, id uuid.UUID, stage campus.Stage) (client.Case, error) {
 	var found client.Case
 	err := s.await(ctx, "stage "+string(stage), func(ctx context.Context) (bool, string, error) {
 		var err error
@@ -114,7 +114,7 @@ func (s *scene) caseReaches(ctx context.Context, id uuid.UUID, stage campus.Stag
 }
 
 // tellTimeline tells the events of a case that are new, at the times at which they happened.
-func (s *scene) tellTimeline(ctx context.Context, id uuid.UUID) error {
+func (s *storyRun) tellTimeline(ctx context.Context, id uuid.UUID) error {
 	found, err := s.operator.Case(ctx, id)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (s *scene) tellTimeline(ctx context.Context, id uuid.UUID) error {
 
 // happened checks that these are the events of a case, one after the other. Reminders depend on how fast the machine
 // is, and do not count.
-func (s *scene) happened(ctx context.Context, id uuid.UUID, want ...string) error {
+func (s *storyRun) happened(ctx context.Context, id uuid.UUID, want ...string) error {
 	found, err := s.operator.Case(ctx, id)
 	if err != nil {
 		return err
@@ -149,7 +149,7 @@ func (s *scene) happened(ctx context.Context, id uuid.UUID, want ...string) erro
 }
 
 // acted checks that a system of the school has done something, and exactly once.
-func (s *scene) acted(ctx context.Context, done client.Done) error {
+func (s *storyRun) acted(ctx context.Context, done client.Done) error {
 	count, err := s.school.Effects(ctx, done)
 	if err == nil && count != 1 {
 		err = fmt.Errorf("%s has done %s for %s %d times, not once", done.System, done.Operation, done.Reference, count)
@@ -158,7 +158,7 @@ func (s *scene) acted(ctx context.Context, done client.Done) error {
 }
 
 // hears waits until a notice has come by text message and by mail, and checks that the message came once.
-func (s *scene) hears(ctx context.Context, template string, params map[string]string) error {
+func (s *storyRun) hears(ctx context.Context, template string, params map[string]string) error {
 	if !campus.HasText(template) {
 		return fmt.Errorf("the catalogue has no %s", template)
 	}

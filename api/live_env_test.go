@@ -20,11 +20,11 @@ import (
 )
 
 // town is a server on the real Temporal, with a worker and a school.
-type town struct {
-	*house
+type liveTest struct {
+	*apiTest
 	engine   *workflowtest.Engine
 	students map[string]workflowtest.Student
-	cut      *house // the same house by a server that cannot reach Temporal
+	cut      *apiTest // the same house by a server that cannot reach Temporal
 }
 
 // quick gives up soon what fails, and not what is slow: the school looks at pictures on a busy machine.
@@ -38,30 +38,30 @@ production: {batches: false}
 // patience is how long a case may take to come to a stage.
 const patience = 90 * time.Second
 
-func newTown(t *testing.T, students ...string) *town {
+func newLiveTest(t *testing.T, students ...string) *liveTest {
 	t.Helper()
-	return newTownUnder(t, quick, students...)
+	return newLiveTestUnder(t, quick, students...)
 }
 
 // newTownUnder is newTown under another policy.
-func newTownUnder(t *testing.T, policy string, students ...string) *town {
+func newLiveTestUnder(t *testing.T, policy string, students ...string) *liveTest {
 	t.Helper()
 	e := workflowtest.New(t, policy).Engine()
 	return newTownThrough(t, e, e.Client, students...)
 }
 
 // newTownThrough is a town whose server and worker reach Temporal through a client of their own.
-func newTownThrough(t *testing.T, e *workflowtest.Engine, through client.Client, students ...string) *town {
+func newTownThrough(t *testing.T, e *workflowtest.Engine, through client.Client, students ...string) *liveTest {
 	t.Helper()
 	e.School.Bureau(workflowtest.Fields{"produce_ms": 3_600_000}) // what it reports, the tests report
-	l := &town{&house{House: e.House.House, people: map[string]storagetest.Person{}, tokens: &sync.Map{}}, e,
+	l := &liveTest{&apiTest{Env: e.Env.Env, people: map[string]storagetest.Person{}, tokens: &sync.Map{}}, e,
 		map[string]workflowtest.Student{}, nil}
 	quiet := slog.New(slog.DiscardHandler)
-	cfg := config(l.House)
+	cfg := config(l.Env)
 	server, err := api.New(cfg, e.Store, through, quiet)
 	require.NoError(t, err)
 	l.serve(t, server)
-	other := *l.house
+	other := *l.apiTest
 	l.cut, l.patient = &other, true
 	deaf, err := api.New(cfg, e.Store, nowhere(t), quiet)
 	require.NoError(t, err)
@@ -91,7 +91,7 @@ type shownDecision struct {
 }
 
 // done is a POST that has to work.
-func (l *town) done(t *testing.T, c call) shownDecision {
+func (l *liveTest) done(t *testing.T, c call) shownDecision {
 	t.Helper()
 	got := l.do(t, c)
 	require.Equal(t, 200, got.status, "%s", got.body)
@@ -100,7 +100,7 @@ func (l *town) done(t *testing.T, c call) shownDecision {
 	return d
 }
 
-func (l *town) hand(t *testing.T, who, purpose string, content []byte) uuid.UUID {
+func (l *liveTest) hand(t *testing.T, who, purpose string, content []byte) uuid.UUID {
 	t.Helper()
 	c := uploadCall(purpose, "a.jpg", "image/jpeg", content)
 	c.who = who
@@ -110,7 +110,7 @@ func (l *town) hand(t *testing.T, who, purpose string, content []byte) uuid.UUID
 }
 
 // liveness answers a new challenge with frames that have a flaw.
-func (l *town) liveness(t *testing.T, who string, flaw portrait.Flaw) fields {
+func (l *liveTest) liveness(t *testing.T, who string, flaw portrait.Flaw) fields {
 	t.Helper()
 	got := l.do(t, call{who: who, method: "POST", path: "/api/v1/me/liveness-challenges"})
 	require.Equal(t, 201, got.status, "%s", got.body)
@@ -126,7 +126,7 @@ func (l *town) liveness(t *testing.T, who string, flaw portrait.Flaw) fields {
 }
 
 // applies hands in an application over HTTP.
-func (l *town) applies(t *testing.T, who string, flaw portrait.Flaw) uuid.UUID {
+func (l *liveTest) applies(t *testing.T, who string, flaw portrait.Flaw) uuid.UUID {
 	t.Helper()
 	s := l.students[who]
 	got := l.do(t, applyCall(who, toForm(fields{
@@ -142,30 +142,30 @@ func (l *town) applies(t *testing.T, who string, flaw portrait.Flaw) uuid.UUID {
 }
 
 // comes waits until a case has come to a stage, and waits for somebody, and shows it.
-func (l *town) comes(t *testing.T, who string, id uuid.UUID, stage, waits string) shownCase {
+func (l *liveTest) comes(t *testing.T, who string, id uuid.UUID, stage, waits string) shownCase {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		c, err := l.Casework.PersonCase(t.Context(), l.students[who].ID, id)
 		return err == nil && string(c.Stage) == stage && string(c.WaitsFor) == waits
 	}, patience, 20*time.Millisecond, "%s comes to %s", who, stage)
-	return ask[shownCase](t, l.house, who, "/api/v1/applications/"+id.String())
+	return ask[shownCase](t, l.apiTest, who, "/api/v1/applications/"+id.String())
 }
 
 // reviewed applies and comes before the reviewers; the item is what they decide.
-func (l *town) reviewed(t *testing.T, who string) (id, item uuid.UUID) {
+func (l *liveTest) reviewed(t *testing.T, who string) (id, item uuid.UUID) {
 	t.Helper()
 	id = l.applies(t, who, portrait.NoFlaw)
 	l.comes(t, who, id, "review", "reviewer")
 	return id, l.item(id)
 }
 
-func (l *town) item(id uuid.UUID) uuid.UUID { return l.openItem(campus.CaseRef{ID: id}) }
+func (l *liveTest) item(id uuid.UUID) uuid.UUID { return l.openItem(campus.CaseRef{ID: id}) }
 
 // refuse plays lines about a case, which stays as it is.
-func (l *town) refuse(t *testing.T, id uuid.UUID, table map[string]scenario) {
+func (l *liveTest) refuse(t *testing.T, id uuid.UUID, table map[string]scenario) {
 	t.Helper()
 	facts := func() string {
-		return storagetest.One[string](l.House, `select concat(
+		return storagetest.One[string](l.Env, `select concat(
 			(select json_agg(c) from cases c where c.id = $1), (select json_agg(e order by e.id) from events e where e.case_id = $1),
 			(select json_agg(w order by w.id) from work_items w where w.case_id = $1), (select json_agg(a) from applications a where a.id = $1),
 			(select json_agg(y order by y.id) from liveness_tries y where y.application_id = $1),
@@ -181,7 +181,7 @@ func (l *town) refuse(t *testing.T, id uuid.UUID, table map[string]scenario) {
 // The engine is real here: a worker, Temporal, Postgres, and the school in a simulator.
 func TestCases(t *testing.T) {
 	t.Parallel()
-	l := newTown(t, "parked", "skipped", "course", "twice", "bulk 1", "bulk 2", "bulk 3", "bulk 4", "evidence", "liveness", "rejected", "withdrawn", "cut")
+	l := newLiveTest(t, "parked", "skipped", "course", "twice", "bulk 1", "bulk 2", "bulk 3", "bulk 4", "evidence", "liveness", "rejected", "withdrawn", "cut")
 	t.Run("a parked step waits for staff", l.testParked) // alone, because a system fails for everybody
 	for name, test := range map[string]func(*testing.T){
 		"the good course":                       l.testCourse,
@@ -201,7 +201,7 @@ func settlement(id uuid.UUID, step string, body form) call {
 	return call{who: "operator", method: "POST", path: staffCases + "/" + id.String() + "/steps/" + step + "/settlement", body: string(body)}
 }
 
-func (l *town) testParked(t *testing.T) {
+func (l *liveTest) testParked(t *testing.T) {
 	l.engine.School.Fault("carrier", "outage", nil)
 	id, skipped := l.applies(t, "parked", portrait.NoFlaw), l.applies(t, "skipped", portrait.NoFlaw)
 	l.comes(t, "skipped", skipped, "checking", "operator")
@@ -210,10 +210,10 @@ func (l *town) testParked(t *testing.T) {
 	for _, event := range mine.Timeline {
 		require.NotEqual(t, "step_parked", event.Kind, "that is not the student's to see")
 	}
-	seen := ask[shownStaffCase](t, l.house, "operator", staffCases+"/"+id.String())
+	seen := ask[shownStaffCase](t, l.apiTest, "operator", staffCases+"/"+id.String())
 	require.Equal(t, []string{"phone"}, seen.Parked)
 	require.NotEmpty(t, seen.CauseText)
-	require.Len(t, ask[struct{ Items []shownStaffCase }](t, l.house, "operator", staffCases+"?parked=true").Items, 2)
+	require.Len(t, ask[struct{ Items []shownStaffCase }](t, l.apiTest, "operator", staffCases+"?parked=true").Items, 2)
 	var failed int
 	for _, a := range seen.Attempts {
 		if a.Step == "phone" {
@@ -256,14 +256,14 @@ func (l *town) testParked(t *testing.T) {
 	ok := l.done(t, retry)
 	require.Equal(t, []string{"phone", "ok"}, []string{ok.Step.Step, ok.Step.Outcome})
 	require.Equal(t, ok, l.done(t, retry), "the same again gets the first answer")
-	require.Equal(t, ok, ask[shownDecision](t, l.house, "operator", "/api/v1/decisions/"+ok.ID.String()))
+	require.Equal(t, ok, ask[shownDecision](t, l.apiTest, "operator", "/api/v1/decisions/"+ok.ID.String()))
 	l.comes(t, "parked", id, "review", "reviewer")
 	l.refuse(t, id, map[string]scenario{
 		"a step that was settled":      {settlement(id, "phone", `{"action":"retry","attempt":3}`), 409, "step_not_parked", ""},
 		"an incident that was settled": {decision("operator", item.ID, `{"action":"retry","attempt":3}`), 409, "already_decided", ""},
 	})
 	var notes []string
-	for _, event := range ask[shownStaffCase](t, l.house, "auditor", staffCases+"/"+skipped.String()).Timeline {
+	for _, event := range ask[shownStaffCase](t, l.apiTest, "auditor", staffCases+"/"+skipped.String()).Timeline {
 		notes = append(notes, event.Note)
 	}
 	require.Contains(t, notes, "seen on paper", "colleagues see why")
@@ -271,7 +271,7 @@ func (l *town) testParked(t *testing.T) {
 }
 
 // both is a case as it is told in Chinese and in English: every text is there, in its language.
-func (l *town) both(t *testing.T, who string, id uuid.UUID) shownCase {
+func (l *liveTest) both(t *testing.T, who string, id uuid.UUID) shownCase {
 	t.Helper()
 	raw := func(in campus.Language) shownCase { return read[shownCase](t, l.do(t, caseCall(who, id).in(in))) }
 	zh, en := raw(campus.Chinese), raw(campus.English)
@@ -312,7 +312,7 @@ func todo(c shownCase) (actions []string) {
 	return actions
 }
 
-func (l *town) testCourse(t *testing.T) {
+func (l *liveTest) testCourse(t *testing.T) {
 	const me = "course"
 	id, item := l.reviewed(t, me)
 	mine := l.both(t, me, id)
@@ -324,7 +324,7 @@ func (l *town) testCourse(t *testing.T) {
 	}
 	require.Equal(t, []string{"applied", "checking", "checked", "liveness_passed", "photo_matched", "review_asked"}, kinds(mine))
 
-	seen := ask[shownStaffCase](t, l.house, "reviewer", staffCases+"/"+id.String())
+	seen := ask[shownStaffCase](t, l.apiTest, "reviewer", staffCases+"/"+id.String())
 	require.Contains(t, seen.TemporalUI, "application%2F"+id.String())
 	done := map[string]string{} // on a busy machine a step may take a second try
 	for _, a := range seen.Attempts {
@@ -352,14 +352,14 @@ func (l *town) testCourse(t *testing.T) {
 	card = l.card(t, me)
 	require.Equal(t, "active", card.State)
 	require.Len(t, card.Plastics, 1)
-	plastics := ask[struct{ Items []shownCase }](t, l.house, me, "/api/v1/applications?kind=plastic").Items
+	plastics := ask[struct{ Items []shownCase }](t, l.apiTest, me, "/api/v1/applications?kind=plastic").Items
 	require.Len(t, plastics, 1)
 	made := plastics[0].ID
 	l.comes(t, me, made, "production", "bureau")
 	require.NotNil(t, l.both(t, me, made).Due, "what was promised")
 
 	plastic := card.Plastics[0].ID
-	body := report(plastic).with("data.order_id", storagetest.One[string](l.House, `select order_id from plastics where id = $1`, plastic))
+	body := report(plastic).with("data.order_id", storagetest.One[string](l.Env, `select order_id from plastics where id = $1`, plastic))
 	require.Equal(t, 204, l.do(t, l.report(body)).status)
 	require.Equal(t, "shipped", l.card(t, me).Plastics[0].State)
 	require.Equal(t, 204, l.do(t, l.report(body.with("data.status", "delivered").with("data.compartment", "B12").with("data.sequence", 4))).status)
@@ -374,11 +374,11 @@ func (l *town) testCourse(t *testing.T) {
 	require.Equal(t, "picked_up", l.card(t, me).Plastics[0].State, "at once, whatever the engine does")
 	l.comes(t, me, made, "done", "nobody")
 	require.Equal(t, "completed", l.both(t, me, made).Outcome)
-	require.Equal(t, 2, len(ask[struct{ Items []shownStaffCase }](t, l.house, "auditor", staffCases+"?number="+l.students[me].Number).Items))
+	require.Equal(t, 2, len(ask[struct{ Items []shownStaffCase }](t, l.apiTest, "auditor", staffCases+"?number="+l.students[me].Number).Items))
 
 	notices := ask[struct {
 		Items []struct{ Subject, Text string }
-	}](t, l.house, me, "/api/v1/notices").Items
+	}](t, l.apiTest, me, "/api/v1/notices").Items
 	require.Len(t, notices, 3, "approved, activated, ready")
 	require.Contains(t, notices[0].Text, code)
 	for _, n := range notices {
@@ -390,7 +390,7 @@ func (l *town) testCourse(t *testing.T) {
 	})
 }
 
-func (l *town) testTwice(t *testing.T) {
+func (l *liveTest) testTwice(t *testing.T) {
 	const me = "twice"
 	id, item := l.reviewed(t, me)
 	l.refuse(t, id, map[string]scenario{
@@ -410,7 +410,7 @@ func (l *town) testTwice(t *testing.T) {
 		require.JSONEq(t, string(answers[0].body), string(got.body), "the same decision again gets the first answer")
 	}
 	first := read[shownDecision](t, answers[0])
-	require.Equal(t, first, ask[shownDecision](t, l.house, "reviewer", "/api/v1/decisions/"+first.ID.String()))
+	require.Equal(t, first, ask[shownDecision](t, l.apiTest, "reviewer", "/api/v1/decisions/"+first.ID.String()))
 	mine := l.comes(t, me, id, "activation", "student")
 	require.Equal(t, 1, strings.Count(strings.Join(kinds(mine), " "), "approved"), "%v", kinds(mine))
 	other, foreign := approve, approve
@@ -432,7 +432,7 @@ func (l *town) testTwice(t *testing.T) {
 	require.Len(t, l.card(t, me).Plastics, 1)
 }
 
-func (l *town) testBulk(t *testing.T) {
+func (l *liveTest) testBulk(t *testing.T) {
 	var ids, items []uuid.UUID
 	for _, who := range []string{"bulk 1", "bulk 2", "bulk 3", "bulk 4"} {
 		id, item := l.reviewed(t, who)
@@ -488,7 +488,7 @@ func (l *town) testBulk(t *testing.T) {
 	require.Equal(t, "review", l.both(t, "bulk 4", ids[3]).Stage)
 }
 
-func (l *town) testEvidence(t *testing.T) {
+func (l *liveTest) testEvidence(t *testing.T) {
 	const me = "evidence"
 	id, item := l.reviewed(t, me)
 	bring := func(document, certificate any) call {
@@ -528,7 +528,7 @@ func (l *town) testEvidence(t *testing.T) {
 	})
 }
 
-func (l *town) testLiveness(t *testing.T) {
+func (l *liveTest) testLiveness(t *testing.T) {
 	const me = "liveness"
 	id := l.applies(t, me, portrait.TooDark)
 	mine := l.comes(t, me, id, "liveness", "student")
@@ -566,10 +566,10 @@ func (l *town) testLiveness(t *testing.T) {
 	})
 	l.seen(t, me)
 	require.Equal(t, "review", l.done(t, decision("centre", item, `{"action":"pass"}`)).Stage)
-	require.NotEmpty(t, ask[shownStaffCase](t, l.house, "reviewer", staffCases+"/"+id.String()).Attempts)
+	require.NotEmpty(t, ask[shownStaffCase](t, l.apiTest, "reviewer", staffCases+"/"+id.String()).Attempts)
 }
 
-func (l *town) testRejection(t *testing.T) {
+func (l *liveTest) testRejection(t *testing.T) {
 	const me = "rejected"
 	id, item := l.reviewed(t, me)
 	l.done(t, decision("reviewer", item, `{"action":"reject","reason":"not_entitled","note":"见附件"}`))
@@ -577,16 +577,16 @@ func (l *town) testRejection(t *testing.T) {
 	mine := l.both(t, me, id)
 	require.Equal(t, []string{"rejected", "not_entitled", "见附件"}, []string{mine.Outcome, mine.Reason, mine.Note})
 	require.NotEmpty(t, mine.OutcomeText)
-	require.Empty(t, ask[shownStaffCase](t, l.house, "reviewer", staffCases+"/"+id.String()).Files, "the pictures are gone")
+	require.Empty(t, ask[shownStaffCase](t, l.apiTest, "reviewer", staffCases+"/"+id.String()).Files, "the pictures are gone")
 	l.refuse(t, id, map[string]scenario{
 		"a withdrawal of what is closed": {act(me, id, "withdrawal"), 409, "wrong_stage", ""},
 		"an activation without a card":   {act(me, id, "activation"), 409, "wrong_stage", ""},
 	})
 	l.reviewed(t, me)
-	require.Len(t, ask[struct{ Items []shownCase }](t, l.house, me, "/api/v1/applications").Items, 2)
+	require.Len(t, ask[struct{ Items []shownCase }](t, l.apiTest, me, "/api/v1/applications").Items, 2)
 }
 
-func (l *town) testWithdrawal(t *testing.T) {
+func (l *liveTest) testWithdrawal(t *testing.T) {
 	const me = "withdrawn"
 	id, item := l.reviewed(t, me)
 	back := act(me, id, "withdrawal").with("Idempotency-Key", "back-"+id.String())
@@ -600,12 +600,12 @@ func (l *town) testWithdrawal(t *testing.T) {
 	})
 }
 
-func (l *town) testCut(t *testing.T) {
+func (l *liveTest) testCut(t *testing.T) {
 	const me = "cut"
 	id, item := l.reviewed(t, me)
 	approve := decision("reviewer", item, approval).with("Idempotency-Key", "approve-"+id.String())
 	dead := *l
-	dead.house = l.cut
+	dead.apiTest = l.cut
 	dead.refuse(t, id, map[string]scenario{"a decision that nobody can take yet": {approve, 202, "", ""}})
 	require.Equal(t, "review", l.both(t, me, id).Stage)
 	require.Equal(t, "provisioning", l.done(t, approve).Stage, "the same key works once it is back")

@@ -48,7 +48,7 @@ func toForm(value any) form {
 type fields = map[string]any
 
 // challenge is one that may be answered for so long.
-func (h *house) challenge(t *testing.T, person uuid.UUID, life time.Duration) uuid.UUID {
+func (h *apiTest) challenge(t *testing.T, person uuid.UUID, life time.Duration) uuid.UUID {
 	t.Helper()
 	kept, err := h.Cards.AddChallenge(t.Context(), storagetest.Request(campus.Student(person)), person, campus.Nod, life)
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func (h *house) challenge(t *testing.T, person uuid.UUID, life time.Duration) uu
 }
 
 // application is a good one of a student, with new files and a new challenge.
-func (h *house) application(t *testing.T, p storagetest.Person) form {
+func (h *apiTest) application(t *testing.T, p storagetest.Person) form {
 	t.Helper()
 	frames := []uuid.UUID{h.Upload(p.ID, campus.FrameUpload).ID, h.Upload(p.ID, campus.FrameUpload).ID}
 	return toForm(fields{
@@ -73,7 +73,7 @@ func applyCall(who string, body form) call {
 }
 
 // apply hands in a good application of somebody who calls under a name.
-func (h *house) apply(t *testing.T, who string) campus.CaseRef {
+func (h *apiTest) apply(t *testing.T, who string) campus.CaseRef {
 	t.Helper()
 	got := h.do(t, applyCall(who, h.application(t, h.people[who])))
 	require.Equal(t, 201, got.status, "%s", got.body)
@@ -81,7 +81,7 @@ func (h *house) apply(t *testing.T, who string) campus.CaseRef {
 }
 
 // record moves a case as its workflow would.
-func (h *house) record(t *testing.T, m campus.Move) {
+func (h *apiTest) record(t *testing.T, m campus.Move) {
 	t.Helper()
 	_, err := h.Casework.Record(t.Context(), m)
 	require.NoError(t, err)
@@ -89,7 +89,7 @@ func (h *house) record(t *testing.T, m campus.Move) {
 
 // inReview applies and brings the application before the reviewers, as the workflow would; the item is what they
 // decide.
-func (h *house) inReview(t *testing.T, who string) (ref campus.CaseRef, item uuid.UUID) {
+func (h *apiTest) inReview(t *testing.T, who string) (ref campus.CaseRef, item uuid.UUID) {
 	t.Helper()
 	ref = h.apply(t, who)
 	h.record(t, campus.Move{Case: ref, Version: 1, Stage: campus.StageReview, WaitsFor: campus.WaitsForReviewer,
@@ -98,14 +98,14 @@ func (h *house) inReview(t *testing.T, who string) (ref campus.CaseRef, item uui
 }
 
 // openItem is the newest open work item of a case.
-func (h *house) openItem(ref campus.CaseRef) uuid.UUID {
-	return storagetest.One[uuid.UUID](h.House, `select id from work_items where case_id = $1 and closed_at is null order by id desc limit 1`, ref.ID)
+func (h *apiTest) openItem(ref campus.CaseRef) uuid.UUID {
+	return storagetest.One[uuid.UUID](h.Env, `select id from work_items where case_id = $1 and closed_at is null order by id desc limit 1`, ref.ID)
 }
 
 const orderID = "bo-1"
 
 // inProduction brings a student's card to life and its plastic to the bureau, as the workflows would.
-func (h *house) inProduction(t *testing.T, who string) (plastic uuid.UUID) {
+func (h *apiTest) inProduction(t *testing.T, who string) (plastic uuid.UUID) {
 	t.Helper()
 	ref, ctx, by := h.apply(t, who), t.Context(), campus.Change{Actor: campus.Staff(h.reviewer.ID), Channel: "app", Reason: "approved"}
 	_, err := h.Cards.BeginApplication(ctx, h.NextMove(ref, campus.StageReview, campus.WaitsForReviewer))
@@ -129,7 +129,7 @@ func (h *house) inProduction(t *testing.T, who string) (plastic uuid.UUID) {
 }
 
 // ready has the plastic of a student lie in a compartment of the east kiosk; code opens it.
-func (h *house) ready(t *testing.T, who string) (plastic uuid.UUID, code string) {
+func (h *apiTest) ready(t *testing.T, who string) (plastic uuid.UUID, code string) {
 	t.Helper()
 	plastic = h.inProduction(t, who)
 	got := h.do(t, h.report(report(plastic).with("data.status", "delivered").with("data.compartment", "A07")))
@@ -150,7 +150,7 @@ type shownCard struct {
 }
 
 // card is a student's only card as they see it.
-func (h *house) card(t *testing.T, who string) shownCard {
+func (h *apiTest) card(t *testing.T, who string) shownCard {
 	t.Helper()
 	got := h.do(t, call{who: who, method: "GET", path: "/api/v1/cards"})
 	require.Equal(t, 200, got.status, "%s", got.body)
@@ -175,7 +175,7 @@ type webhook struct {
 }
 
 // report is a call-back, signed anew each time it is sent.
-func (h *house) report(body form, how ...webhook) call {
+func (h *apiTest) report(body form, how ...webhook) call {
 	var w webhook
 	for _, w = range how {
 	}
@@ -188,7 +188,7 @@ func (h *house) report(body form, how ...webhook) call {
 }
 
 // submit is HR's call for members of staff, signed anew each time it is sent.
-func (h *house) submit(body form, w webhook) call {
+func (h *apiTest) submit(body form, w webhook) call {
 	if w.secret == "" {
 		w.secret = hrSecret
 	}
@@ -238,11 +238,11 @@ func (s signer) sign(now func() time.Time) func(*http.Request, string) {
 }
 
 // pickup is a request of the east kiosk.
-func (h *house) pickup(code, document string) call {
+func (h *apiTest) pickup(code, document string) call {
 	return h.pickupAt(signer{kiosk: storagetest.EastKiosk, secret: storagetest.KioskSecret}, code, document)
 }
 
-func (h *house) pickupAt(by signer, code, document string) call {
+func (h *apiTest) pickupAt(by signer, code, document string) call {
 	return call{method: "POST", path: "/api/v1/kiosk/pickups", sign: by.sign(h.Now),
 		body: string(toForm(fields{"code": code, "document_number": document}))}
 }

@@ -21,7 +21,7 @@ import (
 )
 
 // ownHouse is a whole stack of a test's own, whose servers may be killed without harm to other tests.
-type ownHouse struct {
+type ownEnv struct {
 	stack *stack.Stack
 	pool  *pgxpool.Pool
 	world *story.World
@@ -31,7 +31,7 @@ type ownHouse struct {
 const besideTests = 50
 
 // openOwnHouse starts a stack with an empty database, which is deleted when the test is over.
-func openOwnHouse(t *testing.T) *ownHouse {
+func openOwnEnv(t *testing.T) *ownEnv {
 	t.Helper()
 	opts, err := stack.TestOptions(nil)
 	require.NoError(t, err)
@@ -45,7 +45,7 @@ func openOwnHouse(t *testing.T) *ownHouse {
 	left, err := stack.Open(t.Context(), opts)
 	require.NoError(t, err)
 	require.NoError(t, left.Reset(t.Context()), "what an interrupted run has left")
-	h := &ownHouse{}
+	h := &ownEnv{}
 	h.stack, err = stack.Open(t.Context(), opts) // with secrets of its own
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -107,7 +107,7 @@ func writeOwnPolicy(t *testing.T) string {
 // workingDay is that of the demo's calendar.
 const workingDay = 24 * time.Second
 
-func (h *ownHouse) showLogs(t *testing.T) {
+func (h *ownEnv) showLogs(t *testing.T) {
 	t.Helper()
 	status, err := h.stack.Status(context.WithoutCancel(t.Context()), stack.API, stack.Worker)
 	if err != nil {
@@ -119,7 +119,7 @@ func (h *ownHouse) showLogs(t *testing.T) {
 }
 
 // oneHuman has the roster say that two numbers are those of one human, who has graduated under the first.
-func (h *ownHouse) oneHuman(ctx context.Context, university, former, present string) error {
+func (h *ownEnv) oneHuman(ctx context.Context, university, former, present string) error {
 	_, err := h.pool.Exec(ctx, `update people me set name = p.name, document_type = p.document_type,
 			document_hash = p.document_hash
 		from people p where me.university = $1 and me.number = $3 and p.university = $1 and p.number = $2`,
@@ -132,14 +132,14 @@ func (h *ownHouse) oneHuman(ctx context.Context, university, former, present str
 }
 
 // now is the time of Postgres, by which everything is due.
-func (h *ownHouse) now(t *testing.T) (now time.Time) {
+func (h *ownEnv) now(t *testing.T) (now time.Time) {
 	t.Helper()
 	require.NoError(t, h.pool.QueryRow(t.Context(), `select clock_timestamp()`).Scan(&now))
 	return now
 }
 
 // waits are when the first and the last wait end of those that all began at about the same time.
-func (h *ownHouse) waits(t *testing.T, list []story.Undecided) (first, last time.Time) {
+func (h *ownEnv) waits(t *testing.T, list []story.Undecided) (first, last time.Time) {
 	t.Helper()
 	var cases []uuid.UUID
 	for _, u := range list {
@@ -154,7 +154,7 @@ func (h *ownHouse) waits(t *testing.T, list []story.Undecided) (first, last time
 }
 
 // waiting counts the sessions that wait for a lock.
-func (h *ownHouse) waiting(t *testing.T) (n int) {
+func (h *ownEnv) waiting(t *testing.T) (n int) {
 	t.Helper()
 	err := h.pool.QueryRow(t.Context(), `select count(*) from pg_stat_activity
 		where wait_event_type = 'Lock' and datname = current_database()`).Scan(&n)
@@ -163,7 +163,7 @@ func (h *ownHouse) waiting(t *testing.T) (n int) {
 }
 
 // uncommitted names the decisions among those made that no move stands for.
-func (h *ownHouse) uncommitted(t *testing.T, m made) (names []string) {
+func (h *ownEnv) uncommitted(t *testing.T, m made) (names []string) {
 	t.Helper()
 	for _, u := range m.list {
 		var found bool
@@ -185,7 +185,7 @@ type moved struct {
 }
 
 // movesSince are the moves of a case from that of a decision on; none while there is none.
-func (h *ownHouse) movesSince(t *testing.T, id, decision uuid.UUID) []moved {
+func (h *ownEnv) movesSince(t *testing.T, id, decision uuid.UUID) []moved {
 	t.Helper()
 	rows, err := h.pool.Query(t.Context(), `select name, stage, outcome from moves
 		where case_id = $1 and version >= (select version from moves where decision = $2) order by version`, id, decision)
@@ -196,7 +196,7 @@ func (h *ownHouse) movesSince(t *testing.T, id, decision uuid.UUID) []moved {
 }
 
 // incidentsSince are what somebody was asked to see to since a moment, and what still is.
-func (h *ownHouse) incidentsSince(t *testing.T, since time.Time) []string {
+func (h *ownEnv) incidentsSince(t *testing.T, since time.Time) []string {
 	t.Helper()
 	rows, err := h.pool.Query(t.Context(), `select case_id, step, cause, reason from work_items
 		where kind = 'incident' and (opened_at >= $1 or closed_at is null)`, since)

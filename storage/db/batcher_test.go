@@ -20,15 +20,15 @@ func TestTogether(t *testing.T) {
 	t.Parallel()
 	var lots, most atomic.Int64
 	held, free := make(chan struct{}), make(chan struct{})
-	g := Batcher[int, int]{Most: 10, AtOnce: 1, Take: func(_ context.Context, jobs []int) []Settled[int] {
+	g := Batcher[int, int]{Most: 10, AtOnce: 1, Take: func(_ context.Context, jobs []int) []Result[int] {
 		if lots.Add(1) == 1 {
 			close(held)
 			<-free
 		}
 		most.Store(max(most.Load(), int64(len(jobs))))
-		answers := make([]Settled[int], len(jobs))
+		answers := make([]Result[int], len(jobs))
 		for i, job := range jobs {
-			answers[i] = Settled[int]{Result: 2 * job}
+			answers[i] = Result[int]{Value: 2 * job}
 			if job == 13 {
 				answers[i].Err = errors.New("thirteen")
 			}
@@ -67,10 +67,10 @@ func TestTogether(t *testing.T) {
 func TestTogetherLeft(t *testing.T) {
 	t.Parallel()
 	held, free := make(chan struct{}), make(chan struct{})
-	g := Batcher[string, string]{Most: 10, AtOnce: 1, Take: func(_ context.Context, jobs []string) []Settled[string] {
+	g := Batcher[string, string]{Most: 10, AtOnce: 1, Take: func(_ context.Context, jobs []string) []Result[string] {
 		close(held)
 		<-free
-		return make([]Settled[string], len(jobs))
+		return make([]Result[string], len(jobs))
 	}}
 	ctx, leave := context.WithCancel(t.Context())
 	var gone sync.WaitGroup
@@ -95,10 +95,10 @@ func (g *Batcher[J, R]) idle() bool {
 func TestTogetherEndsWithItsLastCaller(t *testing.T) {
 	t.Parallel()
 	lots := make(chan context.Context)
-	g := Batcher[int, int]{Most: 10, AtOnce: 1, Take: func(ctx context.Context, jobs []int) []Settled[int] {
+	g := Batcher[int, int]{Most: 10, AtOnce: 1, Take: func(ctx context.Context, jobs []int) []Result[int] {
 		lots <- ctx
 		<-ctx.Done()
-		answers := make([]Settled[int], len(jobs))
+		answers := make([]Result[int], len(jobs))
 		for i := range answers {
 			answers[i].Err = ctx.Err()
 		}

@@ -25,7 +25,7 @@ import (
 var defaultPolicies = sync.OnceValues(func() (*campus.Policies, error) { return campus.LoadPolicies(deploy.Policy) })
 
 // House is a store for one test, gone when the test ends.
-type House struct {
+type Env struct {
 	*storage.Store
 	Config   storage.Config // with the URL of the test's own database, for what the store does not offer
 	Owner    string         // the same database, as the owner of its schema
@@ -40,11 +40,11 @@ type House struct {
 }
 
 // New clones a database and makes a bucket. It starts Postgres and S3 if they do not run.
-func New(t testing.TB) *House {
+func New(t testing.TB) *Env {
 	t.Helper()
 	servers, err := findServers()
 	require.NoError(t, err)
-	h := &House{
+	h := &Env{
 		Clock: NewClock(time.Date(2026, time.November, 17, 10, 0, 0, 0, campus.Shanghai)),
 		Log:   slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 		t:     t, client: servers.client,
@@ -74,17 +74,17 @@ func New(t testing.TB) *House {
 }
 
 // Policy returns the default policy.
-func (h *House) Policy() campus.Policy { return h.Policies.For("") }
+func (h *Env) Policy() campus.Policy { return h.Policies.For("") }
 
 // Exec changes the test's database behind the store's back, with the rights that the program has.
-func (h *House) Exec(sql string, args ...any) {
+func (h *Env) Exec(sql string, args ...any) {
 	h.t.Helper()
 	_, err := h.db.Exec(h.t.Context(), sql, args...)
 	require.NoError(h.t, err)
 }
 
 // ExecAsOwner changes what the program's role may not: the schema, and rows of tables that are only added to.
-func (h *House) ExecAsOwner(sql string, args ...any) {
+func (h *Env) ExecAsOwner(sql string, args ...any) {
 	h.t.Helper()
 	conn, err := pgx.Connect(h.t.Context(), h.Owner)
 	require.NoError(h.t, err)
@@ -93,7 +93,7 @@ func (h *House) ExecAsOwner(sql string, args ...any) {
 }
 
 // One returns the single value a query answers.
-func One[T any](h *House, sql string, args ...any) T {
+func One[T any](h *Env, sql string, args ...any) T {
 	h.t.Helper()
 	var value T
 	require.NoError(h.t, h.db.QueryRow(h.t.Context(), sql, args...).Scan(&value))
