@@ -57,13 +57,15 @@ func (c *doctorCommand) Run(ctx context.Context) error {
 		return err
 	}
 	found := doctor.Examine(ctx, doctor.Settings{
-		DatabaseURL:    c.DatabaseURL,
-		Objects:        storage.ObjectsConfig{Endpoint: c.S3Endpoint, AccessKey: c.S3AccessKey, SecretKey: c.S3SecretKey, Bucket: c.S3Bucket},
+		DatabaseURL: c.DatabaseURL,
+		Objects: storage.ObjectsConfig{Endpoint: c.S3Endpoint, AccessKey: c.S3AccessKey, SecretKey: c.S3SecretKey,
+			Bucket: c.S3Bucket},
 		DataKey:        c.DataKey,
 		Pepper:         c.Pepper,
 		CallbackSecret: c.CallbackSecret,
 		HRSecrets:      c.HRSecrets,
-		School:         school.Config{BaseURL: c.SchoolURL, Addresses: c.Addresses, APIKey: c.SchoolAPIKey, SMTPAddress: c.SMTPAddress, MailFrom: c.MailFrom},
+		School: school.Config{BaseURL: c.SchoolURL, Addresses: c.Addresses, APIKey: c.SchoolAPIKey,
+			SMTPAddress: c.SMTPAddress, MailFrom: c.MailFrom},
 		PolicyFiles: func() ([][]byte, error) {
 			_, files, err := loadPolicies(c.PolicyFile)
 			return files, err

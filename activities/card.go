@@ -19,7 +19,8 @@ type CreateCard struct {
 
 // CreateCard makes the pending card of an approved application (C3, D4).
 func (a *Activities) CreateCard(ctx context.Context, in CreateCard) (campus.Moved, error) {
-	return a.store.Cards.CreateCard(ctx, in.Move, in.Card, campus.Change{Actor: in.By, Channel: "workflow", Reason: "approved"})
+	return a.store.Cards.CreateCard(ctx, in.Move, in.Card,
+		campus.Change{Actor: in.By, Channel: "workflow", Reason: "approved"})
 }
 
 // ActivateCard is the activation of a card and all that begins with it.

@@ -129,7 +129,8 @@ func (a *Activities) CompareFaces(ctx context.Context, in CompareFaces) (Compare
 			if result.Reason == school.PhotoOfPhoto {
 				return a.noLivePicture(ctx, try, result, frames[0])
 			}
-			finding := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Pass, Score: result.Score, Hash: pictureHash(photo)}
+			finding := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Pass, Score: result.Score,
+				Hash: pictureHash(photo)}
 			switch {
 			case result.Unusable: // the service has taken the live frame before, so it is the photo on file
 				finding.Verdict, finding.Reason = campus.Fail, "photo_unusable"

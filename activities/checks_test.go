@@ -24,7 +24,8 @@ func TestRegisterChecks(t *testing.T) {
 	h := applied(t)
 	other := h.Student()
 	registry, certificate, phone := h.acts.CheckRegistry, h.acts.CheckCertificate, h.acts.CheckPhone
-	plain := fields{"name": h.student.Name, "status": "registered", "document_number": h.student.Document, "phone_foreign": false,
+	plain := fields{"name": h.student.Name, "status": "registered", "document_number": h.student.Document,
+		"phone_foreign":     false,
 		"certificate_until": "2030-06-30", "graduates_on": "2030-06-30"}
 	for name, test := range map[string]struct {
 		check func(context.Context, campus.StepRef) (campus.Finding, error)
@@ -34,42 +35,54 @@ func TestRegisterChecks(t *testing.T) {
 		"the registry agrees": {registry, func() {}, campus.Finding{Item: campus.RegistryItem, Verdict: campus.Pass}},
 		"the registry has another name": {registry, func() { h.School.Change(h.student, fields{"name": "别的人"}) },
 			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "registry_disagrees"}},
-		"the registry has the name with another dot": {registry, func() { h.named("阿依古丽·买买提", "阿依古丽•买买提　") },
+		"the registry has the name with another dot": {registry,
+			func() { h.named("阿依古丽·买买提", "阿依古丽•买买提　") },
 			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Pass}},
-		"the registry has the name in full width": {registry, func() { h.named("MÜLLER Anna", "ＭＵ\u0308ＬＬＥＲ Ａｎｎａ") },
+		"the registry has the name in full width": {registry,
+			func() { h.named("MÜLLER Anna", "ＭＵ\u0308ＬＬＥＲ Ａｎｎａ") },
 			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Pass}},
 		"the registry has a name that looks alike": {registry, func() { h.named("MÜLLER Anna", "MULLER Anna") },
 			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "registry_disagrees"}},
-		"the carrier has the name with another dot": {phone, func() { h.named("阿依古丽•买买提", "阿依古丽·买买提") },
+		"the carrier has the name with another dot": {phone,
+			func() { h.named("阿依古丽•买买提", "阿依古丽·买买提") },
 			campus.Finding{Item: campus.PhoneItem, Verdict: campus.Pass}},
 		"the carrier has the name in capitals": {phone, func() { h.named("Wang Li", "WANG LI") },
 			campus.Finding{Item: campus.PhoneItem, Verdict: campus.Pass}},
-		"the carrier has the name without full width": {phone, func() { h.named("Ｏ’Ｂｒｉｅｎ Ａｎｎ", "O'BRIEN ANN") },
+		"the carrier has the name without full width": {phone,
+			func() { h.named("Ｏ’Ｂｒｉｅｎ Ａｎｎ", "O'BRIEN ANN") },
 			campus.Finding{Item: campus.PhoneItem, Verdict: campus.Pass}},
 		"the carrier has another name": {phone, func() { h.named("阿依古丽•买买提", "阿依古丽·买买江") },
 			campus.Finding{Item: campus.PhoneItem, Verdict: campus.Fail, Reason: "phone_of_another"}},
-		"the registry has another document": {registry, func() { h.School.Change(h.student, fields{"document_number": other.Document}) },
+		"the registry has another document": {registry,
+			func() { h.School.Change(h.student, fields{"document_number": other.Document}) },
 			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "registry_disagrees"}},
 		"the registry has them as withdrawn": {registry, func() { h.School.Change(h.student, fields{"status": "withdrawn"}) },
 			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "registry_not_registered"}},
-		"the registry has the studies as over": {registry, func() { h.School.Change(h.student, fields{"graduates_on": "2026-06-30"}) },
+		"the registry has the studies as over": {registry,
+			func() { h.School.Change(h.student, fields{"graduates_on": "2026-06-30"}) },
 			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "studies_over"}},
 		"the studies end today": {registry, func() {
 			h.School.Change(h.student, fields{"graduates_on": campus.DateOf(h.Clock.Now()).String()})
 		}, campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "studies_over"}},
-		"the roster has the studies as over, and the registry does not": {registry, func() { h.Exec(`update people set graduates_on = '2026-06-30'`) },
+		"the roster has the studies as over, and the registry does not": {registry,
+			func() { h.Exec(`update people set graduates_on = '2026-06-30'`) },
 			campus.Finding{Item: campus.RegistryItem, Verdict: campus.Pass}},
-		"the certificate is good": {certificate, func() {}, campus.Finding{Item: campus.CertificateItem, Verdict: campus.Pass}},
-		"the certificate is another's": {certificate, func() { h.Exec(`update evidence set code = $1 where item = 'certificate'`, other.Certificate) },
+		"the certificate is good": {certificate, func() {},
+			campus.Finding{Item: campus.CertificateItem, Verdict: campus.Pass}},
+		"the certificate is another's": {certificate,
+			func() { h.Exec(`update evidence set code = $1 where item = 'certificate'`, other.Certificate) },
 			campus.Finding{Item: campus.CertificateItem, Verdict: campus.Fail, Reason: "certificate_of_another"}},
-		"the certificate is nobody's": {certificate, func() { h.Exec(`update evidence set code = 'NOBODYSCODE' where item = 'certificate'`) },
+		"the certificate is nobody's": {certificate,
+			func() { h.Exec(`update evidence set code = 'NOBODYSCODE' where item = 'certificate'`) },
 			campus.Finding{Item: campus.CertificateItem, Verdict: campus.Fail, Reason: "certificate_unknown"}},
-		"the certificate's last day is over": {certificate, func() { h.School.Change(h.student, fields{"certificate_until": "2026-08-31"}) },
+		"the certificate's last day is over": {certificate,
+			func() { h.School.Change(h.student, fields{"certificate_until": "2026-08-31"}) },
 			campus.Finding{Item: campus.CertificateItem, Verdict: campus.Fail, Reason: "certificate_expired"}},
 		"the certificate was revoked": {certificate, func() { h.School.Change(h.student, fields{"status": "suspended"}) },
 			campus.Finding{Item: campus.CertificateItem, Verdict: campus.Fail, Reason: "certificate_expired"}},
 		"the phone is theirs": {phone, func() {}, campus.Finding{Item: campus.PhoneItem, Verdict: campus.Pass}},
-		"the phone is registered in another name": {phone, func() { h.School.Change(h.student, fields{"phone_foreign": true}) },
+		"the phone is registered in another name": {phone,
+			func() { h.School.Change(h.student, fields{"phone_foreign": true}) },
 			campus.Finding{Item: campus.PhoneItem, Verdict: campus.Fail, Reason: "phone_of_another"}},
 	} {
 		h.Exec(`update evidence set code = $1 where item = 'certificate'`, h.student.Certificate)
@@ -122,8 +135,9 @@ func TestPaperChecks(t *testing.T) {
 		first string // the field with its first day
 		ended string // its status once it was taken back
 	}{
-		campus.LetterItem:    {h.acts.CheckLetter, "letter", "letters", h.student.Letter, "issued_on", "revoked"},
-		campus.ResidenceItem: {h.acts.CheckResidence, "residence", "residence-registrations", h.student.Residence, "valid_from", "cancelled"},
+		campus.LetterItem: {h.acts.CheckLetter, "letter", "letters", h.student.Letter, "issued_on", "revoked"},
+		campus.ResidenceItem: {h.acts.CheckResidence, "residence", "residence-registrations", h.student.Residence,
+			"valid_from", "cancelled"},
 	} {
 		for name, test := range map[string]struct {
 			laid    fields
@@ -143,8 +157,9 @@ func TestPaperChecks(t *testing.T) {
 			"another's":              {fields{"number": other.Number}, paper.code, campus.Fail, paper.word + "_of_another"},
 			"a code that nobody has": {fields{}, "NOBODYSCODE", campus.Fail, paper.word + "_unknown"},
 		} {
-			h.School.ChangePaper(paper.kind, paper.code, fields{"number": h.student.Number, "name": h.student.Name, "status": "valid",
-				paper.first: yesterday, "valid_until": tomorrow})
+			h.School.ChangePaper(paper.kind, paper.code,
+				fields{"number": h.student.Number, "name": h.student.Name, "status": "valid",
+					paper.first: yesterday, "valid_until": tomorrow})
 			h.School.ChangePaper(paper.kind, paper.code, test.laid)
 			h.Exec(`update evidence set code = $1 where application_id = $2 and item = $3`, test.code, h.ref.ID, item)
 			ref := h.step(paper.word + " " + name)
@@ -275,17 +290,20 @@ func TestForgetImages(t *testing.T) {
 	twice[campus.Moved](h, h.acts.Record, m.With(campus.FindingFacts(live.Finding)...))
 	require.Len(t, h.Objects(), 6, "document, certificate, three frames, photo")
 
-	frames := activities.ForgetImages{Application: h.ref.ID, Images: campus.Images{Purposes: []campus.UploadPurpose{campus.FrameUpload}, KeepLive: true}}
+	frames := activities.ForgetImages{Application: h.ref.ID,
+		Images: campus.Images{Purposes: []campus.UploadPurpose{campus.FrameUpload}, KeepLive: true}}
 	twice[nothing](h, h.acts.ForgetImages, frames)
 	require.Len(t, h.Objects(), 4, "one frame waits for the comparison")
-	found := twice[activities.Compared](h, h.acts.CompareFaces, activities.CompareFaces{Ref: h.step("compare"), Version: "1"})
+	found := twice[activities.Compared](h, h.acts.CompareFaces,
+		activities.CompareFaces{Ref: h.step("compare"), Version: "1"})
 	require.Equal(t, campus.Pass, found.Verdict)
 	frames.KeepLive = false
 	twice[nothing](h, h.acts.ForgetImages, frames)
 	require.Len(t, h.Objects(), 3)
 	require.Len(t, h.photos(), 1)
-	twice[nothing](h, h.acts.ForgetImages, activities.ForgetImages{Application: h.ref.ID, Images: campus.Images{Photo: true,
-		Purposes: []campus.UploadPurpose{campus.FrameUpload, campus.DocumentUpload, campus.CertificateUpload}}})
+	twice[nothing](h, h.acts.ForgetImages,
+		activities.ForgetImages{Application: h.ref.ID, Images: campus.Images{Photo: true,
+			Purposes: []campus.UploadPurpose{campus.FrameUpload, campus.DocumentUpload, campus.CertificateUpload}}})
 	require.Empty(t, h.Objects())
 	require.Equal(t, 5, h.count(`uploads where deleted_at is not null and length(sha256) = 32`))
 	findings, err := h.Casework.Findings(t.Context(), h.ref.ID)
@@ -324,7 +342,8 @@ func TestFaultsOfTheSchool(t *testing.T) {
 		"certificate": {"academic", h.acts.CheckCertificate, func(r campus.StepRef) any { return r }},
 		"phone":       {"carrier", h.acts.CheckPhone, func(r campus.StepRef) any { return r }},
 		"liveness":    {"face", h.acts.CheckLiveness, func(r campus.StepRef) any { return r }},
-		"compare":     {"face", h.acts.CompareFaces, func(r campus.StepRef) any { return activities.CompareFaces{Ref: r, Version: version} }},
+		"compare": {"face", h.acts.CompareFaces,
+			func(r campus.StepRef) any { return activities.CompareFaces{Ref: r, Version: version} }},
 		"grant": {"library", h.acts.GrantService, func(r campus.StepRef) any {
 			return activities.ServiceStep{Ref: r, Card: card, Service: campus.LibraryService}
 		}},

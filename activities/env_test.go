@@ -121,7 +121,8 @@ func (h *env) requireTries(ref campus.StepRef, want ...string) {
 func (h *env) requireNothingPersonal(text string) {
 	h.t.Helper()
 	s := h.student
-	for _, personal := range []string{s.Number, s.Name, s.Document, strings.TrimPrefix(s.Phone, "+86"), s.Email, s.Certificate} {
+	for _, personal := range []string{s.Number, s.Name, s.Document, strings.TrimPrefix(s.Phone, "+86"), s.Email,
+		s.Certificate} {
 		require.NotContains(h.t, text, personal)
 	}
 }
@@ -131,7 +132,8 @@ func (h *env) approved() uuid.UUID {
 	h.t.Helper()
 	card := uuid.Must(uuid.NewV7())
 	m := h.NextMove(h.ref, campus.StageProvisioning, campus.WaitsForSchool)
-	m.Decision = h.Decision(h.ref, workflowtest.Staff("reviewer"), campus.ReviewUpdate, campus.Said{Action: "approve"}, cards.ReviewNote{Note: "ok"})
+	m.Decision = h.Decision(h.ref, workflowtest.Staff("reviewer"), campus.ReviewUpdate, campus.Said{Action: "approve"},
+		cards.ReviewNote{Note: "ok"})
 	twice[nothing](h, h.acts.CreateCard, activities.CreateCard{Move: m, Card: card, By: workflowtest.Staff("reviewer")})
 	return card
 }
@@ -146,9 +148,10 @@ func (h *env) activated() (card uuid.UUID, plastic activities.PlasticStep) {
 	m := h.NextMove(h.ref, campus.StageDone, campus.WaitsForNobody)
 	m.Outcome = campus.Completed
 	m.Decision = h.Decision(h.ref, campus.Student(h.student.ID), campus.ActivateUpdate, campus.Said{}, struct{}{})
-	twice[nothing](h, h.acts.ActivateCard, activities.ActivateCard{Move: m, Card: card, PlasticCase: ref.ID, Plastic: plastic.Plastic,
-		CardLife: h.Policy().Activation.CardLife, Promised: campus.Date{Year: 2026, Month: time.November, Day: 20}.End(),
-		By: campus.Student(h.student.ID)})
+	twice[nothing](h, h.acts.ActivateCard,
+		activities.ActivateCard{Move: m, Card: card, PlasticCase: ref.ID, Plastic: plastic.Plastic,
+			CardLife: h.Policy().Activation.CardLife, Promised: campus.Date{Year: 2026, Month: time.November, Day: 20}.End(),
+			By: campus.Student(h.student.ID)})
 	return card, plastic
 }
 

@@ -43,8 +43,9 @@ type AudienceSeen = outreach.AudienceSeen
 // LookAtAudience counts who is left, and looks at the line and the engine. How much the engine takes at once is the
 // policy in force, as for the line itself: it is about the machines of today (C5).
 func (a *Activities) LookAtAudience(ctx context.Context, in LookAtAudience) (AudienceSeen, error) {
-	return a.store.Outreach.LookAtAudience(ctx, outreach.AudienceLook{Campaign: in.Campaign, Kind: in.Kind, Levels: in.Levels,
-		Rested: in.Rested, Backlog: a.policies.current.For("").Rush.Backlog})
+	return a.store.Outreach.LookAtAudience(ctx,
+		outreach.AudienceLook{Campaign: in.Campaign, Kind: in.Kind, Levels: in.Levels,
+			Rested: in.Rested, Backlog: a.policies.current.For("").Rush.Backlog})
 }
 
 // Wave is what goes to many people at once.

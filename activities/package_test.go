@@ -19,13 +19,15 @@ func (h *env) asked(card uuid.UUID, chosen campus.ChosenPackage) (cards.Package,
 		Person: h.student.ID, Card: card, Chosen: chosen, PolicyVersion: h.Policies.Version(),
 	})
 	require.NoError(h.t, err)
-	return p, campus.StepRef{Case: campus.CaseRef{Kind: campus.PackageCase, ID: p.CaseID}, Step: "subscribe-" + chosen.System,
+	return p, campus.StepRef{Case: campus.CaseRef{Kind: campus.PackageCase, ID: p.CaseID},
+		Step:    "subscribe-" + chosen.System,
 		Attempt: 1, Key: 1, By: campus.System()}
 }
 
 func (h *env) planOf(p cards.Package) activities.PackagePlan {
 	h.t.Helper()
-	return twice[activities.PackagePlan](h, h.acts.PlanPackage, activities.PlanCase{Case: p.CaseID, University: storagetest.University})
+	return twice[activities.PackagePlan](h, h.acts.PlanPackage,
+		activities.PlanCase{Case: p.CaseID, University: storagetest.University})
 }
 
 // C2: a package is granted once, whoever asks again, withdrawn once, and a no is an answer.
@@ -67,8 +69,9 @@ func TestPackageSteps(t *testing.T) {
 
 	m := h.NextMove(refused.Case, campus.StageDone, campus.WaitsForNobody)
 	m.Outcome = campus.RefusedBy
-	twice[nothing](h, h.acts.SettlePackage, activities.SettlePackage{Move: m, Package: other.ID, State: campus.PackageRefused,
-		Refusal: "not_a_resident"})
+	twice[nothing](h, h.acts.SettlePackage,
+		activities.SettlePackage{Move: m, Package: other.ID, State: campus.PackageRefused,
+			Refusal: "not_a_resident"})
 	require.Equal(t, 1, h.count(`packages where state = 'refused' and refusal = 'not_a_resident' and ended_at is not null`))
 }
 
@@ -79,6 +82,7 @@ func TestPackageThatLeftThePolicy(t *testing.T) {
 	card, _ := h.activated()
 	p, _ := h.asked(card, campus.ChosenPackage{Code: "sauna", System: "sauna"})
 	require.Equal(t, campus.Words{ZH: "sauna", EN: "sauna"}, h.planOf(p).Name)
-	_, err := run[activities.PackagePlan](h, h.acts.PlanPackage, activities.PlanCase{Case: h.ref.ID, University: storagetest.University})
+	_, err := run[activities.PackagePlan](h, h.acts.PlanPackage,
+		activities.PlanCase{Case: h.ref.ID, University: storagetest.University})
 	require.Equal(t, campus.NotFound, campus.CodeOf(err))
 }

@@ -150,7 +150,8 @@ func ProductionReport(p school.Production) (production.Report, error) {
 		batch, err = uuid.Parse(p.Batch)
 	}
 	if !known || err != nil {
-		return production.Report{}, campus.Errorf(campus.BadAnswer, "", "the bureau reports a status or reference we do not know")
+		return production.Report{}, campus.Errorf(campus.BadAnswer, "",
+			"the bureau reports a status or reference we do not know")
 	}
 	return production.Report{
 		OrderID: p.OrderID, Plastic: id, Batch: batch, State: state, Reason: p.Reason, Kiosk: p.Kiosk, Compartment: p.Compartment,

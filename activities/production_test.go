@@ -32,7 +32,8 @@ func inBatch(t *testing.T, bureau fields) (h *env, plastic activities.PlasticSte
 // opened is a step of a batch of what waits.
 func (h *env) opened() campus.StepRef {
 	h.t.Helper()
-	open := activities.OpenBatch{Batch: uuid.Must(uuid.NewV7()), University: storagetest.University, Reason: campus.BatchBySchedule}
+	open := activities.OpenBatch{Batch: uuid.Must(uuid.NewV7()), University: storagetest.University,
+		Reason: campus.BatchBySchedule}
 	opened, err := run[bool](h, h.acts.OpenBatch, open)
 	require.NoError(h.t, err)
 	require.True(h.t, opened)
@@ -40,8 +41,9 @@ func (h *env) opened() campus.StepRef {
 	require.NoError(h.t, err)
 	require.False(h.t, again, "twice is once")
 	ref := campus.CaseRef{Kind: campus.BatchCase, ID: open.Batch}
-	began := twice[activities.Began[activities.BatchPlan]](h, h.acts.BeginBatch, activities.BeginCase{University: storagetest.University,
-		Move: h.NextMove(ref, campus.StageOrderFile, campus.WaitsForEngine)})
+	began := twice[activities.Began[activities.BatchPlan]](h, h.acts.BeginBatch,
+		activities.BeginCase{University: storagetest.University,
+			Move: h.NextMove(ref, campus.StageOrderFile, campus.WaitsForEngine)})
 	require.Equal(h.t, h.Policy().Production, began.Plan.Production)
 	return campus.StepRef{Case: ref, Step: "step", Attempt: 1, Key: 1, By: campus.System()}
 }
@@ -122,7 +124,8 @@ func TestAskAboutBatch(t *testing.T) {
 		return h.stateOf(plastic.Plastic) == campus.PlasticReady
 	}, 20*time.Second, 20*time.Millisecond)
 	twice[nothing](h, h.acts.AskAboutBatch, ask)
-	counts := twice[activities.BatchCounts](h, h.acts.ReadBatch, activities.BatchStatus{Batch: step.Case.ID, Late: h.Clock.Now()})
+	counts := twice[activities.BatchCounts](h, h.acts.ReadBatch,
+		activities.BatchStatus{Batch: step.Case.ID, Late: h.Clock.Now()})
 	require.Equal(t, activities.BatchCounts{State: campus.BatchSent, Ready: 1}, counts)
 	h.School.Fault("bureau", "outage", nil)
 	_, err := run[nothing](h, h.acts.AskAboutBatch, ask)
@@ -146,9 +149,11 @@ func TestReturnAndResend(t *testing.T) {
 	twice[nothing](h, h.acts.ReturnPlastic, activities.ReturnPlastic{Plastic: plastic.Plastic,
 		Move: h.NextMove(plastic.Ref.Case, campus.StageReturned, campus.WaitsForStudent)})
 	m := h.NextMove(plastic.Ref.Case, campus.StageBatching, campus.WaitsForEngine)
-	m.Decision = h.Decision(plastic.Ref.Case, campus.Student(h.student.ID), campus.ResendUpdate, campus.Said{}, production.Resend{Kiosk: storagetest.WestKiosk})
-	twice[nothing](h, h.acts.ResendPlastic, activities.ResendPlastic{Move: m, University: storagetest.University, Plastic: plastic.Plastic,
-		Promised: h.Clock.Now().Add(72 * time.Hour), By: campus.Student(h.student.ID)})
+	m.Decision = h.Decision(plastic.Ref.Case, campus.Student(h.student.ID), campus.ResendUpdate, campus.Said{},
+		production.Resend{Kiosk: storagetest.WestKiosk})
+	twice[nothing](h, h.acts.ResendPlastic,
+		activities.ResendPlastic{Move: m, University: storagetest.University, Plastic: plastic.Plastic,
+			Promised: h.Clock.Now().Add(72 * time.Hour), By: campus.Student(h.student.ID)})
 	step = h.opened()
 	twice[int](h, h.acts.WriteOrderFile, step)
 	b, err := h.Production.Batch(t.Context(), step.Case.ID)

@@ -46,9 +46,11 @@ func TestServices(t *testing.T) {
 		h.requireTries(grant.Ref, "ok", "ok", "ok", "ok")
 		h.requireTries(revoke.Ref, "ok", "ok")
 	}
-	_, err := run[string](h, h.acts.GrantService, activities.ServiceStep{Ref: h.step("grant-x"), Card: card, Service: "laundry"})
+	_, err := run[string](h, h.acts.GrantService,
+		activities.ServiceStep{Ref: h.step("grant-x"), Card: card, Service: "laundry"})
 	require.Equal(t, campus.Invalid, campus.CodeOf(err))
-	_, err = run[string](h, h.acts.GrantService, activities.ServiceStep{Ref: h.step("grant-y"), Card: uuid.New(), Service: campus.AccessService})
+	_, err = run[string](h, h.acts.GrantService,
+		activities.ServiceStep{Ref: h.step("grant-y"), Card: uuid.New(), Service: campus.AccessService})
 	require.Equal(t, campus.NotFound, campus.CodeOf(err))
 	h.requireTries(h.step("grant-y"), "failed not_found")
 }
@@ -70,7 +72,8 @@ func TestOrderPlastic(t *testing.T) {
 	plan := began.Plan
 	require.Equal(t, step.Plastic, plan.ID)
 	require.Equal(t, h.Policy().Plastic, plan.Plastic)
-	require.Equal(t, "2026-11-20", campus.DateOf(plan.Promised.Add(-1)).String(), "D2: three working days after Tuesday the 17th")
+	require.Equal(t, "2026-11-20", campus.DateOf(plan.Promised.Add(-1)).String(),
+		"D2: three working days after Tuesday the 17th")
 
 	twice[nothing](h, h.acts.OrderPlastic, step)
 	require.Equal(t, 1, h.School.Effects("order"))
@@ -127,7 +130,8 @@ func TestAskBureau(t *testing.T) {
 	}, 20*time.Second, 20*time.Millisecond)
 	require.Equal(t, 1, h.count(`plastics where compartment <> '' and pickup_code is not null`))
 
-	announce := activities.AnnouncePickup{Move: h.NextMove(step.Ref.Case, campus.StagePickup, campus.WaitsForStudent), Plastic: step.Plastic}
+	announce := activities.AnnouncePickup{Move: h.NextMove(step.Ref.Case, campus.StagePickup, campus.WaitsForStudent),
+		Plastic: step.Plastic}
 	twice[nothing](h, h.acts.AnnouncePickup, announce)
 	require.Equal(t, 1, h.count(`notices where template = 'notice.ready_for_pickup'`))
 
@@ -137,7 +141,8 @@ func TestAskBureau(t *testing.T) {
 	require.Zero(t, h.School.Effects("cancellation"))
 	m := h.NextMove(step.Ref.Case, campus.StageDone, campus.WaitsForNobody)
 	m.Outcome = campus.Expired
-	twice[nothing](h, h.acts.EndPlastic, activities.EndPlastic{Move: m, Plastic: step.Plastic, State: campus.PlasticReturned, Reason: "unclaimed"})
+	twice[nothing](h, h.acts.EndPlastic,
+		activities.EndPlastic{Move: m, Plastic: step.Plastic, State: campus.PlasticReturned, Reason: "unclaimed"})
 	require.Equal(t, 1, h.count(`plastics where state = 'returned'`))
 }
 
@@ -179,9 +184,11 @@ func TestProductionReport(t *testing.T) {
 		"delivered": campus.PlasticReady, "spoilt": campus.PlasticSpoilt, "cancelled": campus.PlasticCancelled,
 		"lost": campus.PlasticLost, "damaged": campus.PlasticDamaged,
 	} {
-		report, err := activities.ProductionReport(school.Production{OrderID: "bo-1", Reference: id.String(), Status: status, Sequence: 2, Kiosk: "k", Compartment: "A01"})
+		report, err := activities.ProductionReport(school.Production{OrderID: "bo-1", Reference: id.String(), Status: status,
+			Sequence: 2, Kiosk: "k", Compartment: "A01"})
 		require.NoError(t, err)
-		require.Equal(t, production.Report{OrderID: "bo-1", Plastic: id, State: want, Sequence: 2, Kiosk: "k", Compartment: "A01"}, report)
+		require.Equal(t, production.Report{OrderID: "bo-1", Plastic: id, State: want, Sequence: 2, Kiosk: "k",
+			Compartment: "A01"}, report)
 	}
 	for name, strange := range map[string]school.Production{
 		"a status nobody knows":    {Reference: id.String(), Status: "lost in the post"},
@@ -255,7 +262,8 @@ func TestOwnSteps(t *testing.T) {
 	m := decided(reviewer, campus.ReviewUpdate, "ask_more", struct{}{})
 	own(h.acts.Record, m, m)
 	m = decided(reviewer, campus.ReviewUpdate, "ask_more", struct{}{})
-	own(h.acts.Record, m, m.With(append(campus.FindingFacts(finding), campus.NewFact(campus.FlagFact, "photo_differs"))...))
+	own(h.acts.Record, m, m.With(append(campus.FindingFacts(finding),
+		campus.NewFact(campus.FlagFact, "photo_differs"))...))
 	m = decided(student, campus.TryLivenessUpdate, "", h.Answer(h.student, workflowtest.Good))
 	own(h.acts.AddLivenessTry, m, m)
 	m = decided(reviewer, campus.ReviewUpdate, "ask_more", cards.ReviewNote{Note: "more"})

@@ -35,7 +35,8 @@ func newServer(t *testing.T) (*Server, *storagetest.Env) {
 func TestEveryRouteDeclaresItsAccess(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
-	known := []core.Audience{core.Anyone, core.SignedIn, core.FirstTimer, core.Student, core.StaffMember, core.Kiosk, core.Hook}
+	known := []core.Audience{core.Anyone, core.SignedIn, core.FirstTimer, core.Student, core.StaffMember, core.Kiosk,
+		core.Hook}
 	for _, r := range s.Engine.Routes() {
 		r.Method = strings.Replace(r.Method, http.MethodHead, http.MethodGet, 1) // who may ask for the one may ask for the other
 		declared := s.Declared[r.Method+" "+r.Path]
@@ -57,7 +58,8 @@ func TestWhatIsNotDeclaredIsRefused(t *testing.T) {
 	s.Raw(core.Get("/settle", "For operators", core.Staff(campus.SettleSteps)), reached)
 	h.University(storagetest.University)
 	_, reviewer := h.Staff(storagetest.University, campus.Grant{Role: campus.Reviewer})
-	_, operator := h.Staff(storagetest.University, campus.Grant{Role: campus.Operator, Campuses: []string{storagetest.EastCampus}})
+	_, operator := h.Staff(storagetest.University,
+		campus.Grant{Role: campus.Operator, Campuses: []string{storagetest.EastCampus}})
 	for name, want := range map[string]struct {
 		path, token string
 		status      int
@@ -108,7 +110,8 @@ func TestKioskSignature(t *testing.T) {
 	})
 	at := func(d time.Duration) string { return strconv.FormatInt(h.Clock.Now().Add(d).Unix(), 10) }
 	good := func() kioskRequest {
-		return kioskRequest{id: storagetest.EastKiosk, timestamp: at(0), nonce: uuid.NewString(), secret: storagetest.KioskSecret,
+		return kioskRequest{id: storagetest.EastKiosk, timestamp: at(0), nonce: uuid.NewString(),
+			secret: storagetest.KioskSecret,
 			method: "POST", path: "/api/v1/kiosk/echo?slot=7", body: `{"code":"1"}`}
 	}
 	answer := good().send(s)
@@ -128,13 +131,16 @@ func TestKioskSignature(t *testing.T) {
 		"an unknown kiosk without secret": {func(k *kioskRequest) { k.id, k.secret = "lcu-moon-1", "" }, "signature_wrong"},
 		"another's secret":                {func(k *kioskRequest) { k.secret = "guessed" }, "signature_wrong"},
 		"signed for another":              {func(k *kioskRequest) { k.path = "/api/v1/kiosk/open" }, "signature_wrong"},
-		"another query":                   {func(k *kioskRequest) { k.path = "/api/v1/kiosk/echo?slot=8" }, "signature_wrong"},
-		"another method":                  {func(k *kioskRequest) { k.method = "PUT" }, "signature_wrong"},
-		"no hex":                          {func(k *kioskRequest) { k.signature = "signed" }, "signature_missing"},
-		"no time":                         {func(k *kioskRequest) { k.timestamp = "now" }, "clock_off"},
-		"a slow clock":                    {func(k *kioskRequest) { k.timestamp = at(-2*time.Minute - time.Second) }, "clock_off"},
-		"a fast clock":                    {func(k *kioskRequest) { k.timestamp = at(2*time.Minute + time.Second) }, "clock_off"},
-		"a nonce that is none":            {func(k *kioskRequest) { k.nonce = "1" }, "nonce_form"},
+		"another query": {func(k *kioskRequest) { k.path = "/api/v1/kiosk/echo?slot=8" },
+			"signature_wrong"},
+		"another method": {func(k *kioskRequest) { k.method = "PUT" }, "signature_wrong"},
+		"no hex":         {func(k *kioskRequest) { k.signature = "signed" }, "signature_missing"},
+		"no time":        {func(k *kioskRequest) { k.timestamp = "now" }, "clock_off"},
+		"a slow clock": {func(k *kioskRequest) { k.timestamp = at(-2*time.Minute - time.Second) },
+			"clock_off"},
+		"a fast clock": {func(k *kioskRequest) { k.timestamp = at(2*time.Minute + time.Second) },
+			"clock_off"},
+		"a nonce that is none": {func(k *kioskRequest) { k.nonce = "1" }, "nonce_form"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

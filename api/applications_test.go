@@ -46,7 +46,8 @@ func TestApplyRefusals(t *testing.T) {
 	// What an application that was taken back has used cannot be used again.
 	used := h.application(t, me)
 	first := read[cards.Accepted](t, h.do(t, applyCall("student", used)))
-	require.Equal(t, 200, h.do(t, call{who: "student", method: "POST", path: "/api/v1/applications/" + first.ID.String() + "/withdrawal"}).status)
+	require.Equal(t, 200, h.do(t, call{who: "student", method: "POST",
+		path: "/api/v1/applications/" + first.ID.String() + "/withdrawal"}).status)
 	spent := read[handedIn](t, reply{body: []byte(used)})
 
 	good := h.application(t, me)
@@ -67,21 +68,24 @@ func TestApplyRefusals(t *testing.T) {
 	}
 	const kind = "identity_document.type"
 	document2 := func(kind, number, reason, field string) scenario {
-		return scenario{applyCall("student", good.with("identity_document.type", kind).with("identity_document.number", number)), 422, reason, field}
+		return scenario{applyCall("student",
+			good.with("identity_document.type", kind).with("identity_document.number", number)), 422, reason, field}
 	}
 	paper := fields{"upload": h.Upload(me.ID, campus.LetterUpload).ID, "code": "ISSC-2026-1"}
 	keyless := applyCall("student", good).with("Idempotency-Key", "")
 	asked := applyCall("student", good)
 	asked.path += "?fast=1"
 	h.play(t, map[string]scenario{
-		"a wrong check digit":               refused(number, nibble(me.Roster.DocumentNumber), "document_check_digit", number),
-		"an impossible date":                refused(number, "371502200602300013", "document_birthday", number),
-		"a birthday to come":                refused(number, "371502209901010013", "document_birthday", number),
-		"a number that is too short":        refused(number, "37150220060101001", "document_form", number),
-		"a number in words":                 refused(number, "three seven one", "document_form", number),
-		"an empty number":                   refused(number, "", "fields", number),
-		"a valid number, of somebody else":  refused(number, storagetest.ResidentNumber(999), "document_mismatch", number),
-		"a kind of document there is not":   refused("identity_document.type", "library_card", "fields", "identity_document.type"),
+		"a wrong check digit": refused(number, nibble(me.Roster.DocumentNumber), "document_check_digit",
+			number),
+		"an impossible date":               refused(number, "371502200602300013", "document_birthday", number),
+		"a birthday to come":               refused(number, "371502209901010013", "document_birthday", number),
+		"a number that is too short":       refused(number, "37150220060101001", "document_form", number),
+		"a number in words":                refused(number, "three seven one", "document_form", number),
+		"an empty number":                  refused(number, "", "fields", number),
+		"a valid number, of somebody else": refused(number, storagetest.ResidentNumber(999), "document_mismatch", number),
+		"a kind of document there is not": refused("identity_document.type", "library_card", "fields",
+			"identity_document.type"),
 		"a passport, of a mainland student": document2("passport", "E12345678", "document_category", kind),
 		"a passport with signs in it":       document2("passport", "E1234-5678", "document_category", kind),
 		"a travel permit, of the mainland":  document2("travel_permit", "H12345678", "document_category", kind),
@@ -89,41 +93,58 @@ func TestApplyRefusals(t *testing.T) {
 		"a residence permit of Taiwan":      document2("residence_permit", "830000199901010018", "document_category", kind),
 		"a residence permit as a card":      document2("resident_card", "830000199901010018", "document_category", kind),
 		"a card as a residence permit":      refused(kind, "residence_permit", "document_category", kind),
-		"a permanent residence card":        document2("permanent_residence_card", "911124198108030024", "document_category", kind),
-		"the same as an identity card":      document2("resident_card", "911124198108030024", "document_category", kind),
-		"an older one":                      document2("permanent_residence_card", "USA110098010112", "document_category", kind),
-		"one with a digit too few":          document2("permanent_residence_card", "USA11009801011", "document_category", kind),
-		"a document that is not valid yet":  refused("identity_document.valid_from", "2026-11-18", "document_not_yet_valid", "identity_document.valid_from"),
-		"a document that has expired":       {applyCall("student", good.with("identity_document.never_expires", nil).with("identity_document.expires_on", "2026-11-16")), 422, "document_expired", "identity_document.expires_on"},
-		"a document that expires when?":     refused("identity_document.never_expires", nil, "document_expiry_missing", "identity_document.expires_on"),
-		"a document that never expires, on": refused("identity_document.expires_on", "2030-01-01", "document_expiry_twice", "identity_document.expires_on"),
-		"a day that does not exist":         refused("identity_document.expires_on", "2030-02-30", "fields", "identity_document.expires_on"),
+		"a permanent residence card": document2("permanent_residence_card", "911124198108030024", "document_category",
+			kind),
+		"the same as an identity card": document2("resident_card", "911124198108030024", "document_category", kind),
+		"an older one": document2("permanent_residence_card", "USA110098010112", "document_category",
+			kind),
+		"one with a digit too few": document2("permanent_residence_card", "USA11009801011", "document_category",
+			kind),
+		"a document that is not valid yet": refused("identity_document.valid_from", "2026-11-18", "document_not_yet_valid",
+			"identity_document.valid_from"),
+		"a document that has expired": {applyCall("student",
+			good.with("identity_document.never_expires", nil).with("identity_document.expires_on",
+				"2026-11-16")), 422, "document_expired", "identity_document.expires_on"},
+		"a document that expires when?": refused("identity_document.never_expires", nil, "document_expiry_missing",
+			"identity_document.expires_on"),
+		"a document that never expires, on": refused("identity_document.expires_on", "2030-01-01", "document_expiry_twice",
+			"identity_document.expires_on"),
+		"a day that does not exist": refused("identity_document.expires_on", "2030-02-30", "fields",
+			"identity_document.expires_on"),
 
-		"no document":                           refused(document, nil, "fields", document),
-		"a document nobody has uploaded":        refused(document, uuid.New(), "upload_missing", document),
-		"a document of nobody's id":             refused(document, uuid.Nil, "upload_missing", document),
-		"a document with an id that is none":    refused(document, "7", "fields", document),
-		"somebody else's document":              refused(document, theirs(campus.DocumentUpload), "upload_missing", document),
-		"a certificate as document":             refused(document, h.Upload(me.ID, campus.CertificateUpload).ID, "upload_missing", document),
-		"a document that was used":              refused(document, spent.Document.Upload, "upload_missing", document),
-		"a document that was deleted":           refused(document, gone, "upload_missing", document),
-		"a certificate nobody has uploaded":     refused(certificate, uuid.New(), "upload_missing", certificate),
-		"somebody else's certificate":           refused(certificate, theirs(campus.CertificateUpload), "upload_missing", certificate),
-		"a document as certificate":             refused(certificate, h.Upload(me.ID, campus.DocumentUpload).ID, "upload_missing", certificate),
-		"a certificate that was used":           refused(certificate, spent.Certificate.Upload, "upload_missing", certificate),
+		"no document":                        refused(document, nil, "fields", document),
+		"a document nobody has uploaded":     refused(document, uuid.New(), "upload_missing", document),
+		"a document of nobody's id":          refused(document, uuid.Nil, "upload_missing", document),
+		"a document with an id that is none": refused(document, "7", "fields", document),
+		"somebody else's document":           refused(document, theirs(campus.DocumentUpload), "upload_missing", document),
+		"a certificate as document": refused(document, h.Upload(me.ID, campus.CertificateUpload).ID,
+			"upload_missing", document),
+		"a document that was used":          refused(document, spent.Document.Upload, "upload_missing", document),
+		"a document that was deleted":       refused(document, gone, "upload_missing", document),
+		"a certificate nobody has uploaded": refused(certificate, uuid.New(), "upload_missing", certificate),
+		"somebody else's certificate": refused(certificate, theirs(campus.CertificateUpload), "upload_missing",
+			certificate),
+		"a document as certificate": refused(certificate, h.Upload(me.ID, campus.DocumentUpload).ID,
+			"upload_missing", certificate),
+		"a certificate that was used": refused(certificate, spent.Certificate.Upload, "upload_missing",
+			certificate),
 		"a certificate with a code that is not": refused("certificate.code", "'; drop", "fields", "certificate.code"),
 		"frames nobody has uploaded":            refused(frames, []uuid.UUID{uuid.New(), frame()}, "upload_missing", frames),
-		"somebody else's frames":                refused(frames, []uuid.UUID{frame(), theirs(campus.FrameUpload)}, "upload_missing", frames),
-		"a document as frame":                   refused(frames, []uuid.UUID{frame(), h.Upload(me.ID, campus.DocumentUpload).ID}, "upload_missing", frames),
-		"frames that were used":                 refused(frames, spent.Liveness.Frames, "upload_missing", frames),
-		"the same frame twice":                  refused(frames, []uuid.UUID{twice, twice}, "frame_twice", frames),
-		"one frame":                             refused(frames, []uuid.UUID{frame()}, "fields", frames),
-		"nine frames":                           refused(frames, nine, "fields", frames),
+		"somebody else's frames": refused(frames, []uuid.UUID{frame(), theirs(campus.FrameUpload)},
+			"upload_missing", frames),
+		"a document as frame": refused(frames,
+			[]uuid.UUID{frame(), h.Upload(me.ID, campus.DocumentUpload).ID}, "upload_missing", frames),
+		"frames that were used": refused(frames, spent.Liveness.Frames, "upload_missing", frames),
+		"the same frame twice":  refused(frames, []uuid.UUID{twice, twice}, "frame_twice", frames),
+		"one frame":             refused(frames, []uuid.UUID{frame()}, "fields", frames),
+		"nine frames":           refused(frames, nine, "fields", frames),
 
-		"a challenge nobody was given":  refused(challenge, uuid.New(), "challenge_unusable", challenge),
-		"somebody else's challenge":     refused(challenge, h.challenge(t, other.ID, time.Hour), "challenge_unusable", challenge),
-		"a challenge that was used":     refused(challenge, spent.Liveness.Challenge, "challenge_unusable", challenge),
-		"a challenge that is too old":   refused(challenge, h.challenge(t, me.ID, -time.Second), "challenge_unusable", challenge),
+		"a challenge nobody was given": refused(challenge, uuid.New(), "challenge_unusable", challenge),
+		"somebody else's challenge": refused(challenge, h.challenge(t, other.ID, time.Hour), "challenge_unusable",
+			challenge),
+		"a challenge that was used": refused(challenge, spent.Liveness.Challenge, "challenge_unusable", challenge),
+		"a challenge that is too old": refused(challenge, h.challenge(t, me.ID, -time.Second), "challenge_unusable",
+			challenge),
 		"no consent":                    refused("consent.biometrics", false, "consent_missing", "consent.biometrics"),
 		"consent to an old text":        refused("consent.version", "0", "consent_old", "consent.version"),
 		"a kiosk nobody has":            refused("kiosk", "lcu-moon-1", "kiosk_unknown", "kiosk"),
@@ -167,7 +188,8 @@ func TestApplyOnce(t *testing.T) {
 	for _, table := range []string{"cases", "applications", "line", "liveness_tries"} {
 		require.Equal(t, 1, storagetest.One[int](h.Env, `select count(*) from `+table), table)
 	}
-	require.Equal(t, "student/"+h.holder.ID.String(), storagetest.One[string](h.Env, `select actor from audit where action = 'application.apply'`))
+	require.Equal(t, "student/"+h.holder.ID.String(),
+		storagetest.One[string](h.Env, `select actor from audit where action = 'application.apply'`))
 
 	another, foreign, elsewhere := send, send, send
 	another.body = strings.Replace(send.body, "ABCD1234", "ABCD1235", 1)
@@ -247,9 +269,12 @@ func TestQueuedApplication(t *testing.T) {
 	evidence := toForm(fields{"certificate": fields{"upload": uuid.New(), "code": "ABCD1234"}})
 	with := func(c call, body form) call { c.body = string(body); return c }
 	table := map[string]scenario{
-		"evidence of nothing":          {with(act("student", ref.ID, "evidence"), `{}`), 422, "evidence_empty", ""},
-		"evidence that has expired":    {with(act("student", ref.ID, "evidence"), toForm(fields{"identity_document": fields{"upload": uuid.New(), "expires_on": "2020-01-01"}})), 422, "document_expired", "identity_document.expires_on"},
-		"a try with one frame twice":   {with(act("student", ref.ID, "liveness-tries"), toForm(fields{"challenge": uuid.New(), "frames": []uuid.UUID{{1}, {1}}})), 422, "frame_twice", "frames"},
+		"evidence of nothing": {with(act("student", ref.ID, "evidence"), `{}`), 422, "evidence_empty", ""},
+		"evidence that has expired": {with(act("student", ref.ID, "evidence"),
+			toForm(fields{"identity_document": fields{"upload": uuid.New(),
+				"expires_on": "2020-01-01"}})), 422, "document_expired", "identity_document.expires_on"},
+		"a try with one frame twice": {with(act("student", ref.ID, "liveness-tries"),
+			toForm(fields{"challenge": uuid.New(), "frames": []uuid.UUID{{1}, {1}}})), 422, "frame_twice", "frames"},
 		"an activation that is queued": {act("student", ref.ID, "activation"), 409, "queued", ""},
 		"a reopening":                  {act("student", ref.ID, "reopening"), 409, "queued", ""},
 		"a check in person":            {act("student", ref.ID, "counter-check"), 409, "queued", ""},

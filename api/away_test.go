@@ -49,13 +49,15 @@ func TestDecisionsWhileTemporalIsAway(t *testing.T) {
 	both := a.twoAtOnce(t)
 	refused := a.unfitting(t)
 	many := a.many(t)
-	require.Equal(t, 0, storagetest.One[int](a.Env, `select count(*) from cases where kind = 'application' and stage <> 'review'`))
+	require.Equal(t, 0, storagetest.One[int](a.Env,
+		`select count(*) from cases where kind = 'application' and stage <> 'review'`))
 
 	line.Mend()
 	a.oneOfTwo(t, both)
 	a.staysRefused(t, refused)
 	a.allOfMany(t, many)
-	require.Equal(t, 0, storagetest.One[int](a.Env, `select count(*) from requests where state = 'open'`), "nothing is left over")
+	require.Equal(t, 0, storagetest.One[int](a.Env, `select count(*) from requests where state = 'open'`),
+		"nothing is left over")
 }
 
 // inReview brings everybody before the reviewers.
@@ -83,7 +85,8 @@ func (a *away) twoAtOnce(t *testing.T) both {
 	t.Helper()
 	calls := []call{
 		decision("reviewer", a.items[0], approval).with("Idempotency-Key", uuid.NewString()),
-		decision("colleague", a.items[0], `{"action":"reject","reason":"not_entitled"}`).with("Idempotency-Key", uuid.NewString()),
+		decision("colleague", a.items[0], `{"action":"reject","reason":"not_entitled"}`).with("Idempotency-Key",
+			uuid.NewString()),
 	}
 	answers := make([]reply, len(calls))
 	var all sync.WaitGroup
@@ -156,7 +159,8 @@ func (a *away) staysRefused(t *testing.T, c call) {
 		require.Equal(t, http.StatusConflict, got.status, "%s", got.body)
 	}
 	a.refuse(t, a.ids[1], map[string]scenario{"what did not fit": {c, 409, "step_not_parked", ""}})
-	id := storagetest.One[uuid.UUID](a.Env, `select id from requests where key = 'not-parked-at-all' and state = 'refused'`)
+	id := storagetest.One[uuid.UUID](a.Env,
+		`select id from requests where key = 'not-parked-at-all' and state = 'refused'`)
 	look := call{who: c.who, method: http.MethodGet, path: "/api/v1/decisions/" + id.String()}
 	a.refuse(t, a.ids[1], map[string]scenario{"where it is looked at": {look, 409, "step_not_parked", ""}})
 }
@@ -178,7 +182,8 @@ func (a *away) many(t *testing.T) call {
 	for _, item := range a.items[2:] {
 		list = append(list, fields{"id": item, "action": "approve"})
 	}
-	c := call{who: "reviewer", method: http.MethodPost, path: workItems + "/decisions", body: string(toForm(fields{"items": list}))}.
+	c := call{who: "reviewer", method: http.MethodPost, path: workItems + "/decisions",
+		body: string(toForm(fields{"items": list}))}.
 		with("Idempotency-Key", "many-while-away")
 	began := time.Now()
 	got := a.do(t, c)

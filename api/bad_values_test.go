@@ -46,9 +46,11 @@ func newProber(t *testing.T) *prober {
 	person := h.Person(func(r *people.RosterPerson) { r.Status = "registered" })
 	application := h.Applied(person)
 	token := h.SignedIn(person.ID)
-	p.callers["student"] = caller{core.Student, nil, func(r *http.Request, _ string) { r.Header.Set("Authorization", "Bearer "+token) }}
+	p.callers["student"] = caller{core.Student, nil,
+		func(r *http.Request, _ string) { r.Header.Set("Authorization", "Bearer "+token) }}
 	ids := func(id uuid.UUID) *strings.Replacer {
-		return strings.NewReplacer("{id}", id.String(), "{file}", uuid.NewString(), "{step}", "phone", "{code}", "laundry", "{name}", "approved",
+		return strings.NewReplacer("{id}", id.String(), "{file}", uuid.NewString(), "{step}", "phone", "{code}", "laundry",
+			"{name}", "approved",
 			"{university}", storagetest.University)
 	}
 	p.paths = map[string]*strings.Replacer{
@@ -76,7 +78,8 @@ func (p *prober) path(r *core.Route) string {
 
 // who may call a route.
 func (p *prober) who(a core.Access) string {
-	return map[core.Audience]string{core.Anyone: "nobody", core.Hook: "nobody", core.Kiosk: "kiosk", core.FirstTimer: "freshman", core.Student: "student", core.SignedIn: "student",
+	return map[core.Audience]string{core.Anyone: "nobody", core.Hook: "nobody", core.Kiosk: "kiosk",
+		core.FirstTimer: "freshman", core.Student: "student", core.SignedIn: "student",
 		core.StaffMember: string(campus.Administrator)}[a.Audience]
 }
 
@@ -151,7 +154,8 @@ func (p *prober) leaves(r *core.Route) (all []leaf) {
 		whole := p.sample(schema, "", nil, func() bool { count++; return count == at+1 })
 		raw, err := json.Marshal(whole)
 		require.NoError(p, err)
-		all = append(all, leaf{name, s, func(value string) string { return strings.Replace(string(raw), `"`+hole+`"`, value, 1) }})
+		all = append(all, leaf{name, s,
+			func(value string) string { return strings.Replace(string(raw), `"`+hole+`"`, value, 1) }})
 	})
 	return all
 }
@@ -163,7 +167,8 @@ func (p *prober) hookLeaves(r *core.Route) (all []leaf) {
 	if strings.HasSuffix(r.Path, "/hr") {
 		body = `{"type":"staff.submitted","university":"lcu","submitted_at":"2026-11-17T02:00:00Z","employees":[{"number":"E1"}]}`
 	}
-	for _, value := range []string{`"bo-1"`, `"none"`, `"A07"`, `"` + storagetest.EastKiosk + `"`, `"2026-11-17T02:00:00Z"`, `:1}`, `"lcu"`, `"E1"`, `"delivered"`} {
+	for _, value := range []string{`"bo-1"`, `"none"`, `"A07"`, `"` + storagetest.EastKiosk + `"`,
+		`"2026-11-17T02:00:00Z"`, `:1}`, `"lcu"`, `"E1"`, `"delivered"`} {
 		if !strings.Contains(body, value) {
 			continue
 		}
@@ -273,7 +278,8 @@ func TestEveryRouteRefusesWhatPostgresWould(t *testing.T) {
 			}
 		}
 		p.probePath(r, check)
-		for _, header := range []string{core.KeyHeader, "Authorization", "Accept-Language", "X-Request-Id", "Traceparent", "Tracestate", "User-Agent",
+		for _, header := range []string{core.KeyHeader, "Authorization", "Accept-Language", "X-Request-Id", "Traceparent",
+			"Tracestate", "User-Agent",
 			"Content-Type", core.KioskHeader, core.NonceHeader, core.TimestampHeader, core.SignatureHeader, webhooks.HeaderWebhookID, webhooks.HeaderWebhookTimestamp} {
 			if r.Path == "/healthz" || r.Path == "/readyz" { // Temporal is not there
 				continue
@@ -292,7 +298,8 @@ func (p *prober) probePath(r *core.Route, check func(what, path, body string, he
 		if !strings.HasPrefix(part, "{") {
 			continue
 		}
-		for what, value := range map[string]string{"NUL": "a%00", "no UTF-8": "%ff", "9,000 bytes": randomWord(9000), "blanks": "%E3%80%80"} {
+		for what, value := range map[string]string{"NUL": "a%00", "no UTF-8": "%ff", "9,000 bytes": randomWord(9000),
+			"blanks": "%E3%80%80"} {
 			check(what, p.path(&core.Route{Path: strings.Replace(r.Path, part, value, 1)}), "{}", nil)
 		}
 	}
@@ -312,8 +319,10 @@ func (p *prober) probePath(r *core.Route, check func(what, path, body string, he
 			check(what, p.path(r)+"?"+p.others(op, q.Name)+url.QueryEscape(q.Name)+"="+url.QueryEscape(text), "{}", nil)
 		}
 		if q.Name == "cursor" {
-			for _, key := range []string{"2147483648", "-1", "1e3", `"a"`, "null", `"0000-01-01T00:00:00Z"`, `{"at":"0000-01-01T00:00:00Z"}`} {
-				check("a cursor of "+key, p.path(r)+"?"+p.others(op, q.Name)+"cursor="+base64.RawURLEncoding.EncodeToString([]byte(key)), "{}", nil)
+			for _, key := range []string{"2147483648", "-1", "1e3", `"a"`, "null", `"0000-01-01T00:00:00Z"`,
+				`{"at":"0000-01-01T00:00:00Z"}`} {
+				check("a cursor of "+key, p.path(r)+"?"+p.others(op,
+					q.Name)+"cursor="+base64.RawURLEncoding.EncodeToString([]byte(key)), "{}", nil)
 			}
 		}
 	}
@@ -364,7 +373,8 @@ func TestEveryTextOfPeopleHasTheRule(t *testing.T) {
 			if !freeText(l.schema) || slices.Contains(codes, l.name) {
 				continue
 			}
-			for value, reason := range map[string]string{"\u3000\u200b\u3000": "words_blank", "a\u202ebc": "words_unreadable", "ab\x1bc": "words_unreadable"} {
+			for value, reason := range map[string]string{"\u3000\u200b\u3000": "words_blank", "a\u202ebc": "words_unreadable",
+				"ab\x1bc": "words_unreadable"} {
 				raw, err := json.Marshal(value)
 				require.NoError(t, err)
 				answer := p.send(r, p.path(r), l.body(string(raw)), nil)

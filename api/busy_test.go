@@ -45,7 +45,8 @@ func TestTakenConnectionsAreNotAnOutage(t *testing.T) {
 		}()
 	}
 	const waits = `select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-	require.Eventually(t, func() bool { return storagetest.One[int](h.Env, waits) == connections }, patience, patience/1000)
+	require.Eventually(t, func() bool { return storagetest.One[int](h.Env, waits) == connections }, patience,
+		patience/1000)
 
 	readyz := call{method: "GET", path: "/readyz"}
 	got := h.do(t, readyz)
@@ -57,11 +58,13 @@ func TestTakenConnectionsAreNotAnOutage(t *testing.T) {
 		call    call
 		unknown bool
 	}{
-		"who reads":                 {call{who: "student", method: "GET", path: "/api/v1/me"}, false},
-		"who asks for something":    {call{who: "student", method: "POST", path: "/api/v1/me/liveness-challenges"}, true},
-		"who changes without a key": {call{who: "student", method: "PUT", path: "/api/v1/me/language", body: `{"language":"en"}`}, true},
+		"who reads":              {call{who: "student", method: "GET", path: "/api/v1/me"}, false},
+		"who asks for something": {call{who: "student", method: "POST", path: "/api/v1/me/liveness-challenges"}, true},
+		"who changes without a key": {call{who: "student", method: "PUT", path: "/api/v1/me/language",
+			body: `{"language":"en"}`}, true},
 	} {
-		late := scenario{line.call.in(campus.English), 503, "database_late", ""}.check(t, h.do(t, line.call.in(campus.English)))
+		late := scenario{line.call.in(campus.English), 503, "database_late", ""}.check(t,
+			h.do(t, line.call.in(campus.English)))
 		requireUnknown(t, late, line.unknown, name)
 	}
 

@@ -28,7 +28,8 @@ type personSearchInput struct {
 }
 
 // findPeople looks for somebody who stands at the counter (L1). Every search is audited by its kind.
-func (s *Server) findPeople(ctx context.Context, in *personSearchInput) (*core.Answer[core.Page[people.FoundPerson]], error) {
+func (s *Server) findPeople(ctx context.Context, in *personSearchInput) (*core.Answer[core.Page[people.FoundPerson]],
+	error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
@@ -52,7 +53,8 @@ func searchable(by campus.SearchKind, q string) bool {
 	return len(campus.SearchWords(campus.Typed(q))) > 0
 }
 
-func (s *Server) foundPeople(ctx context.Context, f people.PersonSearch) (*core.Answer[core.Page[people.FoundPerson]], error) {
+func (s *Server) foundPeople(ctx context.Context, f people.PersonSearch) (*core.Answer[core.Page[people.FoundPerson]],
+	error) {
 	limit := f.Limit
 	f.Limit++
 	persons, err := s.Store.People.FindPeople(ctx, core.Member(ctx), f)
@@ -71,7 +73,8 @@ type documentSearchInput struct {
 
 // findByDocument is a POST because the number of a document has no place in an address, which others on the way
 // log.
-func (s *Server) findByDocument(ctx context.Context, in *documentSearchInput) (*core.Answer[core.Page[people.FoundPerson]], error) {
+func (s *Server) findByDocument(ctx context.Context,
+	in *documentSearchInput) (*core.Answer[core.Page[people.FoundPerson]], error) {
 	number := campus.NormalizeDocumentNumber(in.Body.DocumentNumber)
 	return s.foundPeople(ctx, people.PersonSearch{By: campus.SearchDocument, Q: number, Limit: searchLimit})
 }
@@ -92,7 +95,8 @@ type counterActView struct {
 
 func (s *Server) counterActOf(in campus.Language) func(people.CounterAct) counterActView {
 	return func(a people.CounterAct) counterActView {
-		view := counterActView{CounterAct: a, KindText: campus.Text(in, "act."+string(a.Kind), nil), ReasonText: campus.ReasonText(in, a.Reason)}
+		view := counterActView{CounterAct: a, KindText: campus.Text(in, "act."+string(a.Kind), nil),
+			ReasonText: campus.ReasonText(in, a.Reason)}
 		if a.DoneAt != nil {
 			view.Receipt = core.ReceiptPath(a.ID)
 		}
@@ -127,9 +131,10 @@ func (s *Server) verifyPerson(ctx context.Context, in *verificationInput) (*core
 		return nil, err
 	}
 	who := core.Member(ctx)
-	act, err := s.Store.People.VerifyAtCounter(ctx, s.Request(ctx), who, s.Policies.For(who.University).Counter, people.Verification{
-		Person: in.ID, DocumentType: in.Body.DocumentType, DocumentNumber: number, ExpiresOn: in.Body.ExpiresOn,
-	})
+	act, err := s.Store.People.VerifyAtCounter(ctx, s.Request(ctx), who, s.Policies.For(who.University).Counter,
+		people.Verification{
+			Person: in.ID, DocumentType: in.Body.DocumentType, DocumentNumber: number, ExpiresOn: in.Body.ExpiresOn,
+		})
 	act.University = who.University
 	return core.Answered(s.counterActOf(core.Language(ctx))(act)), err
 }
@@ -149,7 +154,8 @@ type personListInput struct {
 }
 
 // listPersonCases returns the cases of a person, newest first.
-func (s *Server) listPersonCases(ctx context.Context, in *personListInput) (*core.Answer[core.Page[StaffCaseView]], error) {
+func (s *Server) listPersonCases(ctx context.Context, in *personListInput) (*core.Answer[core.Page[StaffCaseView]],
+	error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
@@ -161,7 +167,8 @@ func (s *Server) listPersonCases(ctx context.Context, in *personListInput) (*cor
 	if err != nil {
 		return nil, err
 	}
-	return core.Answered(core.NewPage(cases, in.Limit, s.staffCaseOf(core.Language(ctx)), func(c casework.Case) uuid.UUID { return c.ID })), nil
+	return core.Answered(core.NewPage(cases, in.Limit, s.staffCaseOf(core.Language(ctx)),
+		func(c casework.Case) uuid.UUID { return c.ID })), nil
 }
 
 // listPersonCards returns the cards of a person with their plastics. The pickup code is the holder's alone.
@@ -175,7 +182,8 @@ func (s *Server) listPersonCards(ctx context.Context, in *PersonInput) (*core.An
 }
 
 // listCounterActs returns what was done for a person at the counter, newest first, each with its receipt.
-func (s *Server) listCounterActs(ctx context.Context, in *personListInput) (*core.Answer[core.Page[counterActView]], error) {
+func (s *Server) listCounterActs(ctx context.Context, in *personListInput) (*core.Answer[core.Page[counterActView]],
+	error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
@@ -187,7 +195,8 @@ func (s *Server) listCounterActs(ctx context.Context, in *personListInput) (*cor
 	if err != nil {
 		return nil, err
 	}
-	return core.Answered(core.NewPage(acts, in.Limit, s.counterActOf(core.Language(ctx)), func(a people.CounterAct) uuid.UUID { return a.ID })), nil
+	return core.Answered(core.NewPage(acts, in.Limit, s.counterActOf(core.Language(ctx)),
+		func(a people.CounterAct) uuid.UUID { return a.ID })), nil
 }
 
 type counterUploadInput struct {
@@ -238,7 +247,8 @@ func (s *Server) writeNotice(ctx context.Context, in *staffNoticeInput) (*core.N
 	if err != nil {
 		return nil, err
 	}
-	notice := campus.Notice{Template: "notice.message", Params: map[string]string{"subject": in.Body.Subject, "text": in.Body.Text}}
+	notice := campus.Notice{Template: "notice.message",
+		Params: map[string]string{"subject": in.Body.Subject, "text": in.Body.Text}}
 	limit := s.Policies.For(who.University).Notices.SMSCharacters
 	if sms := campus.NoticeText(p.Language, notice.Template, notice.Params).SMS; campus.SMSLength(sms) > limit {
 		return nil, campus.FieldErrorf("text", "template_sms_long", "the SMS has more than %d units of UTF-16", limit)

@@ -43,7 +43,8 @@ var actFields = map[campus.CounterActKind][]string{
 // checkFields refuses what does not belong to the act.
 func (b *ActBody) checkFields() error {
 	return core.Misplaced(string(b.Act), actFields[b.Act],
-		core.SentIf("case", b.Case != uuid.Nil), core.SentIf("language", b.Language != ""), core.SentIf("phone", b.Phone != ""),
+		core.SentIf("case", b.Case != uuid.Nil), core.SentIf("language", b.Language != ""), core.SentIf("phone",
+			b.Phone != ""),
 		core.SentIf("application", b.Application != nil), core.SentIf("evidence", b.Evidence != nil),
 		core.SentIf("card", b.Card != uuid.Nil), core.SentIf("kiosk", b.Kiosk != ""))
 }
@@ -86,16 +87,19 @@ func (s *Server) actFor(ctx context.Context, in *counterActInput) (*core.Decisio
 
 // actDone returns the answer for an act that needs no workflow.
 func actDone(act people.CounterAct, err error) (*core.DecisionAnswer, error) {
-	return &core.DecisionAnswer{Status: http.StatusOK, Body: core.DecisionView{ID: act.ID, Status: "done", Receipt: core.ReceiptPath(act.ID)}}, err
+	return &core.DecisionAnswer{Status: http.StatusOK,
+		Body: core.DecisionView{ID: act.ID, Status: "done", Receipt: core.ReceiptPath(act.ID)}}, err
 }
 
 // applyFor applies for a person who has their documents with them (L1). Nobody's face is taken at the counter (B3).
-func (s *Server) applyFor(ctx context.Context, act people.NewCounterAct, b *cards.ApplicationBody) (*core.DecisionAnswer, error) {
+func (s *Server) applyFor(ctx context.Context, act people.NewCounterAct,
+	b *cards.ApplicationBody) (*core.DecisionAnswer, error) {
 	switch {
 	case b == nil:
 		return nil, campus.FieldErrorf("application", "application_missing", "which application?")
 	case !b.Counter:
-		return nil, campus.FieldErrorf("application.counter", "counter_only", "at the counter people apply without their face")
+		return nil, campus.FieldErrorf("application.counter", "counter_only",
+			"at the counter people apply without their face")
 	}
 	application, err := s.cards.NewApplication(ctx, act.Person, core.Member(ctx).University, *b)
 	if err != nil {
@@ -193,7 +197,8 @@ var caseActs = map[campus.CounterActKind]caseAct{
 }
 
 // decideFor sends the holder's decision to the workflow of a case; the member of staff is its actor.
-func (s *Server) decideFor(ctx context.Context, c casework.Case, act people.NewCounterAct, name string, payload any) (*core.DecisionAnswer, error) {
+func (s *Server) decideFor(ctx context.Context, c casework.Case, act people.NewCounterAct, name string,
+	payload any) (*core.DecisionAnswer, error) {
 	queued := c.Stage == campus.StageQueued || c.Outcome == campus.Withdrawn
 	if act.Kind == campus.WithdrawalAct && queued {
 		if done, err := s.withdrawQueuedFor(ctx, act); done != nil || err != nil {

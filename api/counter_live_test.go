@@ -66,12 +66,14 @@ func (l *liveTest) testRenumbered(t *testing.T) {
 	}
 	require.Equal(t, "unknown", phone(mine))
 	require.Eventually(t, func() bool {
-		return slices.ContainsFunc(l.engine.School.Messages(old), func(text string) bool { return strings.Contains(text, "手机号已更换") })
+		return slices.ContainsFunc(l.engine.School.Messages(old),
+			func(text string) bool { return strings.Contains(text, "手机号已更换") })
 	}, patience, 50*time.Millisecond, "the old number hears of it")
 	early := decision("reviewer", item, approval).with("Idempotency-Key", "too-early-"+id.String())
 	l.refuse(t, id, map[string]scenario{"an approval of what nobody has checked": {early, 409, "phone_unchecked", ""}})
 
-	require.Equal(t, "evidence", l.done(t, decision("reviewer", item, `{"action":"ask_more","reason":"phone_changed"}`)).Stage)
+	require.Equal(t, "evidence", l.done(t,
+		decision("reviewer", item, `{"action":"ask_more","reason":"phone_changed"}`)).Stage)
 	require.Equal(t, "phone", l.both(t, me, id).Wanted[0].Item)
 	again := fields{"case": id, "evidence": fields{"recheck": []string{"phone"}}}
 	l.done(t, atDesk(s.ID, "evidence", again))

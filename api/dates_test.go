@@ -25,7 +25,8 @@ func TestDaysOfYearsNobodyMeans(t *testing.T) {
 	h.hire("boss", storagetest.University, campus.Grant{Role: campus.Administrator})
 	mine, desk := h.application(t, me), h.desk(t, me)
 	bring := func(id uuid.UUID, brought form) call {
-		return call{who: "student", method: "POST", path: "/api/v1/applications/" + id.String() + "/evidence", body: string(brought)}
+		return call{who: "student", method: "POST", path: "/api/v1/applications/" + id.String() + "/evidence",
+			body: string(brought)}
 	}
 	evidence := func(name string, value any) form {
 		document := fields{"upload": uuid.New(), "expires_on": "2040-01-01"}
@@ -34,7 +35,8 @@ func TestDaysOfYearsNobodyMeans(t *testing.T) {
 	}
 	table := map[string]scenario{}
 	bad := func(place, field string, send func(day string) call) {
-		for _, day := range []string{"0000-12-31", "0001-01-01", "1899-12-31", "2200-01-01", "9999-12-31", "2026-02-30", "31.12.2026"} {
+		for _, day := range []string{"0000-12-31", "0001-01-01", "1899-12-31", "2200-01-01", "9999-12-31", "2026-02-30",
+			"31.12.2026"} {
 			table[place+": "+day] = scenario{send(day), 422, "fields", field}
 		}
 	}
@@ -46,7 +48,8 @@ func TestDaysOfYearsNobodyMeans(t *testing.T) {
 			return bring(ref.ID, evidence(name, day))
 		})
 		bad("an application at the counter "+name, "application.identity_document."+name, func(day string) call {
-			return atDesk(me.ID, "application", fields{"application": json.RawMessage(desk.with("identity_document."+name, day))})
+			return atDesk(me.ID, "application",
+				fields{"application": json.RawMessage(desk.with("identity_document."+name, day))})
 		})
 		bad("evidence at the counter "+name, "evidence.identity_document."+name, func(day string) call {
 			return atDesk(h.holder.ID, "evidence", fields{"case": ref.ID, "evidence": json.RawMessage(evidence(name, day))})

@@ -40,7 +40,8 @@ func TestDecisionIsKept(t *testing.T) {
 		"a colleague's look at it":               {theirs, 404, "", ""},
 		"another of mine":                        {decision("reviewer", item, approval), 409, "claimed_by_another", ""},
 		"the colleague's":                        {decision("colleague", item, approval), 409, "decision_pending", ""},
-		"another body under the key":             {decision("reviewer", item, `{"action":"ask_more","reason":"phone_changed"}`).with("Idempotency-Key", "an-approval"), 409, "idempotency_key_reused", ""},
+		"another body under the key": {decision("reviewer", item,
+			`{"action":"ask_more","reason":"phone_changed"}`).with("Idempotency-Key", "an-approval"), 409, "idempotency_key_reused", ""},
 	})
 	again, _ := h.open(t, approve)
 	require.Equal(t, first, again)
@@ -159,10 +160,12 @@ func TestCounterActIsKept(t *testing.T) {
 	require.Equal(t, 1, kept())
 
 	left := h.NextMove(ref, campus.StageClosing, campus.WaitsForSchool)
-	left.Decision = storagetest.One[campus.Decision](h.Env, `select jsonb_build_object('decision', id, 'update', update_name, 'by',
+	left.Decision = storagetest.One[campus.Decision](h.Env,
+		`select jsonb_build_object('decision', id, 'update', update_name, 'by',
 		jsonb_build_object('kind', split_part(actor, '/', 1), 'id', split_part(actor, '/', 2)), 'seen', seen) from requests where id = $1`, first.ID)
 	h.record(t, left)
-	_, err := h.Casework.RefuseDecision(t.Context(), first.ID, campus.Errorf(campus.Conflict, campus.WrongStage, "the workflow knows nothing of it"))
+	_, err := h.Casework.RefuseDecision(t.Context(), first.ID,
+		campus.Errorf(campus.Conflict, campus.WrongStage, "the workflow knows nothing of it"))
 	require.NoError(t, err)
 	done := h.do(t, look)
 	require.Equal(t, 200, done.status, "it is among the moves: %s", done.body)
@@ -185,7 +188,8 @@ func TestAnswerOfPostgresIsLost(t *testing.T) {
 	answer := make(chan reply, 1)
 	go func() { answer <- h.do(t, approve) }()
 	const waits = `from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-	require.Eventually(t, func() bool { return storagetest.One[int](h.Env, `select count(*) `+waits) > 0 }, patience, patience/1000)
+	require.Eventually(t, func() bool { return storagetest.One[int](h.Env, `select count(*) `+waits) > 0 }, patience,
+		patience/1000)
 	h.Exec(`select pg_terminate_backend(pid) ` + waits)
 	lost := scenario{approve, 503, "database_down", ""}.check(t, <-answer)
 	require.Contains(t, lost.Detail, "not known whether")
@@ -205,8 +209,10 @@ func TestOwnStepsHaveWords(t *testing.T) {
 	h.hireAll()
 	ref, _ := h.inReview(t, "student")
 	m := h.NextMove(ref, campus.StageReview, campus.WaitsForOperator)
-	for step, reason := range map[string]string{"catch-up": campus.Behind, "remind:review": campus.DataRefused, "begin": "case_set_back", "end": ""} {
-		m.Opens = append(m.Opens, campus.NewWorkItem{Kind: campus.IncidentItem, Step: step, Attempt: 1, Cause: campus.Internal, Reason: reason})
+	for step, reason := range map[string]string{"catch-up": campus.Behind, "remind:review": campus.DataRefused,
+		"begin": "case_set_back", "end": ""} {
+		m.Opens = append(m.Opens, campus.NewWorkItem{Kind: campus.IncidentItem, Step: step, Attempt: 1,
+			Cause: campus.Internal, Reason: reason})
 	}
 	h.record(t, m)
 	for _, language := range []campus.Language{campus.Chinese, campus.English} {

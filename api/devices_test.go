@@ -34,8 +34,10 @@ func TestHolderDevices(t *testing.T) {
 		"by staff":                  {end("reviewer", mine[0].ID.String()), 403, "students_only", ""},
 		"others by staff":           {end("reviewer", "others"), 403, "students_only", ""},
 		"before the first password": {end("freshman", "others"), 403, "first_password_missing", ""},
-		"a list of staff":           {call{who: "reviewer", method: "GET", path: "/api/v1/sessions"}, 403, "students_only", ""},
-		"a list with a cursor":      {call{who: "student", method: "GET", path: "/api/v1/sessions?cursor=abc"}, 422, "cursor_invalid", ""},
+		"a list of staff": {call{who: "reviewer", method: "GET", path: "/api/v1/sessions"}, 403, "students_only",
+			""},
+		"a list with a cursor": {call{who: "student", method: "GET", path: "/api/v1/sessions?cursor=abc"}, 422,
+			"cursor_invalid", ""},
 		"a name that is a book": {call{method: "POST", path: "/api/v1/sessions",
 			body: string(form(credentials(h.holder, "x")).with("device", string(make([]byte, 61))))}, 400, "text_invalid", ""},
 		"a name of two lines": {call{method: "POST", path: "/api/v1/sessions",
@@ -89,6 +91,7 @@ func TestHolderPhone(t *testing.T) {
 	got := h.do(t, confirm("student", " "+wide(code[:3])+" "+code[3:]))
 	require.Equal(t, 200, got.status, "%s", got.body)
 	require.Equal(t, "5678", ask[struct{ Phone string }](t, h, "student", "/api/v1/me").Phone)
-	require.Equal(t, 401, h.do(t, call{who: "tablet", method: "GET", path: "/api/v1/me"}).status, "other devices are signed out")
+	require.Equal(t, 401, h.do(t, call{who: "tablet", method: "GET", path: "/api/v1/me"}).status,
+		"other devices are signed out")
 	require.Equal(t, 1, h.audited("person.phone", "person/"+h.holder.ID.String()))
 }

@@ -99,7 +99,8 @@ func (h *apiTest) inReview(t *testing.T, who string) (ref campus.CaseRef, item u
 
 // openItem is the newest open work item of a case.
 func (h *apiTest) openItem(ref campus.CaseRef) uuid.UUID {
-	return storagetest.One[uuid.UUID](h.Env, `select id from work_items where case_id = $1 and closed_at is null order by id desc limit 1`, ref.ID)
+	return storagetest.One[uuid.UUID](h.Env,
+		`select id from work_items where case_id = $1 and closed_at is null order by id desc limit 1`, ref.ID)
 }
 
 const orderID = "bo-1"
@@ -107,21 +108,24 @@ const orderID = "bo-1"
 // inProduction brings a student's card to life and its plastic to the bureau, as the workflows would.
 func (h *apiTest) inProduction(t *testing.T, who string) (plastic uuid.UUID) {
 	t.Helper()
-	ref, ctx, by := h.apply(t, who), t.Context(), campus.Change{Actor: campus.Staff(h.reviewer.ID), Channel: "app", Reason: "approved"}
+	ref, ctx, by := h.apply(t, who), t.Context(), campus.Change{Actor: campus.Staff(h.reviewer.ID), Channel: "app",
+		Reason: "approved"}
 	_, err := h.Cards.BeginApplication(ctx, h.NextMove(ref, campus.StageReview, campus.WaitsForReviewer))
 	require.NoError(t, err)
 	card, plastic := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
 	order := campus.CaseRef{Kind: campus.PlasticCase, ID: uuid.Must(uuid.NewV7())}
 	approved := h.NextMove(ref, campus.StageProvisioning, campus.WaitsForEngine)
-	approved.Decision = h.Decision(ref, by.Actor, campus.ReviewUpdate, campus.Said{Action: string(campus.Approve)}, cards.ReviewNote{})
+	approved.Decision = h.Decision(ref, by.Actor, campus.ReviewUpdate, campus.Said{Action: string(campus.Approve)},
+		cards.ReviewNote{})
 	_, err = h.Cards.CreateCard(ctx, approved, card, by)
 	require.NoError(t, err)
 	h.record(t, h.NextMove(ref, campus.StageActivation, campus.WaitsForStudent))
 	active := h.NextMove(ref, campus.StageDone, campus.WaitsForNobody)
 	active.Outcome = campus.Completed
 	active.Decision = h.Decision(ref, campus.Student(h.people[who].ID), campus.ActivateUpdate, campus.Said{}, nil)
-	_, err = h.ActivateCard(ctx, active, cards.Activation{Card: card, PlasticCase: order.ID, Plastic: plastic, CardLife: 24 * time.Hour,
-		PromisedAt: campus.DateOf(h.Clock.Now()).AddDays(3).End(), Change: by})
+	_, err = h.ActivateCard(ctx, active,
+		cards.Activation{Card: card, PlasticCase: order.ID, Plastic: plastic, CardLife: 24 * time.Hour,
+			PromisedAt: campus.DateOf(h.Clock.Now()).AddDays(3).End(), Change: by})
 	require.NoError(t, err)
 	h.record(t, campus.Move{Case: order, Version: 1, Stage: campus.StageProduction, WaitsFor: campus.WaitsForBureau})
 	require.NoError(t, h.Production.SaveOrder(ctx, plastic, orderID))
@@ -179,12 +183,13 @@ func (h *apiTest) report(body form, how ...webhook) call {
 	var w webhook
 	for _, w = range how {
 	}
-	return call{method: "POST", path: "/api/v1/hooks/bureau", body: string(body), sign: func(r *http.Request, sent string) {
-		r.Header.Del("Idempotency-Key")
-		if !w.unsigned {
-			w.sign(r, sent, h.Now())
-		}
-	}}
+	return call{method: "POST", path: "/api/v1/hooks/bureau", body: string(body),
+		sign: func(r *http.Request, sent string) {
+			r.Header.Del("Idempotency-Key")
+			if !w.unsigned {
+				w.sign(r, sent, h.Now())
+			}
+		}}
 }
 
 // submit is HR's call for members of staff, signed anew each time it is sent.
@@ -233,7 +238,8 @@ func (s signer) sign(now func() time.Time) func(*http.Request, string) {
 		r.Header.Set("X-Kiosk-Id", s.kiosk)
 		r.Header.Set("X-Timestamp", stamp)
 		r.Header.Set("X-Nonce", nonce)
-		r.Header.Set("X-Signature", core.KioskSignature([]byte(s.secret), stamp, nonce, r.Method, r.URL.RequestURI(), []byte(body)))
+		r.Header.Set("X-Signature", core.KioskSignature([]byte(s.secret), stamp, nonce, r.Method, r.URL.RequestURI(),
+			[]byte(body)))
 	}
 }
 

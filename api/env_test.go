@@ -85,7 +85,8 @@ func newAPITest(t *testing.T) *apiTest {
 		h.tokens.Store(who, token)
 	}
 	h.reviewer = h.hire("reviewer", storagetest.University, campus.Grant{Role: campus.Reviewer})
-	h.hire("centre", storagetest.University, campus.Grant{Role: campus.CardCentre, Campuses: []string{storagetest.EastCampus}})
+	h.hire("centre", storagetest.University,
+		campus.Grant{Role: campus.CardCentre, Campuses: []string{storagetest.EastCampus}})
 	return h
 }
 
@@ -317,7 +318,8 @@ func upload(purpose, name, contentType string, content []byte) (body, header str
 
 func uploadCall(purpose, name, contentType string, content []byte) call {
 	body, header := upload(purpose, name, contentType, content)
-	return call{who: "student", method: "POST", path: "/api/v1/uploads", body: body, header: map[string]string{"Content-Type": header}}
+	return call{who: "student", method: "POST", path: "/api/v1/uploads", body: body,
+		header: map[string]string{"Content-Type": header}}
 }
 
 func credentials(p storagetest.Person, password string) string {
@@ -330,6 +332,7 @@ const staffPassword = "a good pass 1"
 
 // staffOf is a staff seed with a password, for sign-ins.
 func staffOf(username string) people.StaffSeed {
-	return people.StaffSeed{University: storagetest.University, Username: username, Name: "王老师", Password: staffPassword,
-		Grants: []campus.Grant{{Role: campus.Reviewer}}}
+	return people.StaffSeed{University: storagetest.University, Username: username, Name: "王老师",
+		Password: staffPassword,
+		Grants:   []campus.Grant{{Role: campus.Reviewer}}}
 }

@@ -44,7 +44,8 @@ func TestGroupRetry(t *testing.T) {
 	for who, id := range cases {
 		l.comes(t, who, id, "checking", "operator")
 	}
-	claim := call{who: "second operator", method: "POST", path: "/api/v1/staff/work-items/" + l.item(cases["held"]).String() + "/claim"}
+	claim := call{who: "second operator", method: "POST",
+		path: "/api/v1/staff/work-items/" + l.item(cases["held"]).String() + "/claim"}
 	require.Equal(t, 200, l.do(t, claim).status)
 	groups := ask[struct {
 		Items []struct {
@@ -72,12 +73,14 @@ func TestGroupRetry(t *testing.T) {
 		l.comes(t, who, cases[who], "review", "reviewer")
 	}
 	operator := storagetest.One[uuid.UUID](l.Env, `select asked_by from group_retries limit 1`)
-	require.Equal(t, 2, storagetest.One[int](l.Env, `select count(*) from events where kind = 'step_retried' and actor = $1`,
+	require.Equal(t, 2, storagetest.One[int](l.Env,
+		`select count(*) from events where kind = 'step_retried' and actor = $1`,
 		campus.Staff(operator).String()))
 	require.Equal(t, 2, storagetest.One[int](l.Env, `select count(*) from audit where action = 'group_retry.open'`))
 	refused := l.do(t, groupCall("operator"))
 	require.Equal(t, "group_empty", read[problem](t, refused).Reason, "only what a colleague holds is left")
-	require.Equal(t, 404, l.do(t, call{who: "foreigner", method: "GET", path: groupRetries + "/" + second.String()}).status)
+	require.Equal(t, 404, l.do(t, call{who: "foreigner", method: "GET",
+		path: groupRetries + "/" + second.String()}).status)
 
 	got := l.do(t, groupCall("second operator"))
 	require.Equal(t, http.StatusAccepted, got.status)

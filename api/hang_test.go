@@ -32,8 +32,10 @@ func TestHungPostgresIsAnsweredInTime(t *testing.T) {
 	s.Cfg.CallbackSecret, s.Cfg.HRSecrets = testBureau, map[string]string{"lcu": testHR}
 	everybody := callers(h)
 	d.Postgres.Hang()
-	asked := map[core.Audience]string{core.Anyone: "nobody", core.SignedIn: "student", core.Student: "student", core.FirstTimer: "freshman", core.Kiosk: "kiosk", core.Hook: "nobody"}
-	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone", "{code}", "laundry", "{name}", "approved")
+	asked := map[core.Audience]string{core.Anyone: "nobody", core.SignedIn: "student", core.Student: "student",
+		core.FirstTimer: "freshman", core.Kiosk: "kiosk", core.Hook: "nobody"}
+	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone", "{code}",
+		"laundry", "{name}", "approved")
 	var all sync.WaitGroup
 	for _, name := range slices.Sorted(maps.Keys(s.Declared)) {
 		r := s.Declared[name]

@@ -66,8 +66,9 @@ func (h *apiTest) wave(t *testing.T, campaign uuid.UUID) int {
 	t.Helper()
 	m := h.NextMove(campus.CaseRef{Kind: campus.InvitationCase, ID: campaign}, campus.StageInviting, campus.WaitsForDate)
 	m.Events = []campus.Event{{Kind: "wave_sent", Actor: campus.System(), Data: map[string]string{"wave": "1"}}}
-	_, n, err := h.Outreach.SendWave(t.Context(), m, outreach.Wave{Kind: campus.InvitationWave, Seq: 1, Size: 100, Rested: h.Now().Add(-time.Hour),
-		Notice: campus.Notice{Template: "notice.invitation", Params: map[string]string{"day": "2026-11-30"}}})
+	_, n, err := h.Outreach.SendWave(t.Context(), m,
+		outreach.Wave{Kind: campus.InvitationWave, Seq: 1, Size: 100, Rested: h.Now().Add(-time.Hour),
+			Notice: campus.Notice{Template: "notice.invitation", Params: map[string]string{"day": "2026-11-30"}}})
 	require.NoError(t, err)
 	return n
 }
@@ -114,7 +115,8 @@ func TestInvitations(t *testing.T) {
 	seen := ask[shownCampaign](t, h, "boss", one)
 	require.Equal(t, []any{"inviting", "date", 2, 1}, []any{seen.Stage, seen.WaitsFor, seen.Invited, seen.Applied})
 	require.Len(t, seen.Items, 1)
-	require.Equal(t, []any{1, "invitation", 2, 1}, []any{seen.Items[0].Wave, seen.Items[0].Kind, seen.Items[0].People, seen.Items[0].Applied})
+	require.Equal(t, []any{1, "invitation", 2, 1},
+		[]any{seen.Items[0].Wave, seen.Items[0].Kind, seen.Items[0].People, seen.Items[0].Applied})
 
 	cases := ask[struct{ Items []shownStaffCase }](t, h, "boss", staffCases+"?kind=invitation").Items
 	require.Len(t, cases, 1, "it is a case like others")
@@ -138,12 +140,14 @@ func TestCampaignPages(t *testing.T) {
 	require.Empty(t, page.NextCursor)
 	require.Empty(t, ask[list](t, h, "foreigner", invitations).Items)
 	m := h.NextMove(campus.CaseRef{Kind: campus.InvitationCase, ID: first.ID}, campus.StageDone, campus.WaitsForNobody)
-	m.Outcome, m.Reason, m.Events = campus.Withdrawn, "campaign_cancelled", []campus.Event{{Kind: "campaign_cancelled", Actor: campus.System()}}
+	m.Outcome, m.Reason, m.Events = campus.Withdrawn, "campaign_cancelled", []campus.Event{{Kind: "campaign_cancelled",
+		Actor: campus.System()}}
 	_, err := h.Outreach.EndCampaign(t.Context(), m)
 	require.NoError(t, err)
 	require.Len(t, ask[list](t, h, "boss", invitations+"?open=true").Items, 1)
 	ended := ask[shownCampaign](t, h, "boss", invitations+"/"+first.ID.String())
-	require.Equal(t, []string{"withdrawn", "邀请活动已由管理员取消。"}, []string{ended.Outcome, ended.ReasonText})
+	require.Equal(t, []string{"withdrawn", "邀请活动已由管理员取消。"},
+		[]string{ended.Outcome, ended.ReasonText})
 	h.campaign(t, campaignForm().with("college", ""))
 }
 
@@ -151,7 +155,8 @@ func TestInvitationRefusals(t *testing.T) {
 	t.Parallel()
 	h := office(t)
 	running := h.campaign(t, campaignForm().with("audience", "everyone"))
-	h.record(t, campus.Move{Case: campus.CaseRef{Kind: campus.InvitationCase, ID: running.ID}, Version: 1, Stage: campus.StageInviting, WaitsFor: campus.WaitsForDate})
+	h.record(t, campus.Move{Case: campus.CaseRef{Kind: campus.InvitationCase, ID: running.ID}, Version: 1,
+		Stage: campus.StageInviting, WaitsFor: campus.WaitsForDate})
 	good := campaignForm()
 	as := func(who string, c call) call { c.who = who; return c }
 	get := func(path string) call { return call{who: "boss", method: "GET", path: path} }
@@ -160,16 +165,18 @@ func TestInvitationRefusals(t *testing.T) {
 	}
 	audience := invitations + "/audience?audience=students"
 	h.play(t, map[string]scenario{
-		"the last day before the first":  {campaignCall(good.with("until", "2026-11-16")), 422, "period_backwards", "until"},
-		"days that are over":             {campaignCall(good.with("from", "2026-11-01").with("until", "2026-11-16")), 422, "period_over", "until"},
-		"days without an end":            {campaignCall(good.with("until", "2126-11-30")), 422, "period_long", "until"},
-		"a day that is none":             {campaignCall(good.with("until", "2026-02-30")), 422, "", ""},
-		"no first day":                   {campaignCall(good.with("from", nil)), 422, "fields", "from"},
-		"an unknown audience":            {campaignCall(good.with("audience", "staff")), 422, "fields", "audience"},
-		"an unknown field":               {campaignCall(good.with("size", 9)), 422, "", ""},
-		"an audience of nobody":          {campaignCall(good.with("college", "Alchemy")), 409, "audience_empty", ""},
-		"a level that has no card":       {campaignCall(good.with("level", "kindergarten")), 409, "audience_empty", ""},
-		"no key":                         {campaignCall(good).with("Idempotency-Key", ""), 400, "idempotency_key_missing", ""},
+		"the last day before the first": {campaignCall(good.with("until", "2026-11-16")), 422, "period_backwards", "until"},
+		"days that are over": {campaignCall(good.with("from", "2026-11-01").with("until", "2026-11-16")), 422,
+			"period_over", "until"},
+		"days without an end":      {campaignCall(good.with("until", "2126-11-30")), 422, "period_long", "until"},
+		"a day that is none":       {campaignCall(good.with("until", "2026-02-30")), 422, "", ""},
+		"no first day":             {campaignCall(good.with("from", nil)), 422, "fields", "from"},
+		"an unknown audience":      {campaignCall(good.with("audience", "staff")), 422, "fields", "audience"},
+		"an unknown field":         {campaignCall(good.with("size", 9)), 422, "", ""},
+		"an audience of nobody":    {campaignCall(good.with("college", "Alchemy")), 409, "audience_empty", ""},
+		"a level that has no card": {campaignCall(good.with("level", "kindergarten")), 409, "audience_empty", ""},
+		"no key": {campaignCall(good).with("Idempotency-Key", ""), 400, "idempotency_key_missing",
+			""},
 		"by a reviewer":                  {as("reviewer", campaignCall(good)), 403, "permission_missing", ""},
 		"by the card centre":             {as("centre", campaignCall(good)), 403, "permission_missing", ""},
 		"by a student":                   {as("student", campaignCall(good)), 403, "", ""},
@@ -184,8 +191,10 @@ func TestInvitationRefusals(t *testing.T) {
 		"a pause of another's":           {as("foreigner", steer(running.ID, "pause")), 404, "", ""},
 		"a pause by a reviewer":          {as("reviewer", steer(running.ID, "pause")), 403, "permission_missing", ""},
 		"a pause of one that nobody has": {steer(uuid.New(), "pause"), 404, "", ""},
-		"a pause without a key":          {steer(running.ID, "pause").with("Idempotency-Key", ""), 400, "idempotency_key_missing", ""},
-		"a note that is none":            {call{who: "boss", method: "POST", path: invitations + "/" + running.ID.String() + "/pause", body: `{"note": 9}`}, 422, "fields", "note"},
+		"a pause without a key": {steer(running.ID, "pause").with("Idempotency-Key", ""), 400,
+			"idempotency_key_missing", ""},
+		"a note that is none": {call{who: "boss", method: "POST",
+			path: invitations + "/" + running.ID.String() + "/pause", body: `{"note": 9}`}, 422, "fields", "note"},
 	})
 	require.Equal(t, 202, h.do(t, steer(running.ID, "pause")).status, "Temporal is away; it is carried out later")
 	h.play(t, map[string]scenario{
@@ -203,7 +212,8 @@ func TestCampaignIsSteered(t *testing.T) {
 	require.Equal(t, 201, got.status, "%s", got.body)
 	c := read[shownCampaign](t, got)
 	one := invitations + "/" + c.ID.String()
-	require.Eventually(t, func() bool { return ask[shownCampaign](t, l.apiTest, "boss", one).Invited == 1 }, patience, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return ask[shownCampaign](t, l.apiTest, "boss", one).Invited == 1 }, patience,
+		50*time.Millisecond)
 	steer := func(how string) call { return call{who: "boss", method: "POST", path: one + "/" + how} }
 
 	pause := steer("pause").with("Idempotency-Key", "pause-"+c.ID.String())
@@ -213,10 +223,11 @@ func TestCampaignIsSteered(t *testing.T) {
 	foreign, reviewer := steer("resumption"), steer("resumption")
 	foreign.who, reviewer.who = "foreigner", "reviewer"
 	l.refuse(t, c.ID, map[string]scenario{
-		"a pause of what is paused":             {steer("pause"), 409, "wrong_stage", ""},
-		"a resumption by another university":    {foreign, 404, "", ""},
-		"a resumption by one who may not":       {reviewer, 403, "permission_missing", ""},
-		"another request under the pause's key": {steer("resumption").with("Idempotency-Key", "pause-"+c.ID.String()), 409, "idempotency_key_reused", ""},
+		"a pause of what is paused":          {steer("pause"), 409, "wrong_stage", ""},
+		"a resumption by another university": {foreign, 404, "", ""},
+		"a resumption by one who may not":    {reviewer, 403, "permission_missing", ""},
+		"another request under the pause's key": {steer("resumption").with("Idempotency-Key", "pause-"+c.ID.String()), 409,
+			"idempotency_key_reused", ""},
 	})
 	resume := steer("resumption")
 	resume.body = `{"note": "线路已恢复"}`

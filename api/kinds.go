@@ -33,7 +33,8 @@ func CheckViews(shown func(campus.CaseKind) bool) error {
 	var wrong []error
 	for _, kind := range campus.CaseKinds() {
 		if kind.Rule().Holder != shown(kind) {
-			wrong = append(wrong, fmt.Errorf("case kind %s: it has a holder, or it has what a holder is shown, and not both", kind))
+			wrong = append(wrong, fmt.Errorf("case kind %s: it has a holder, or it has what a holder is shown, and not both",
+				kind))
 		}
 	}
 	return errors.Join(wrong...)

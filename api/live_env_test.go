@@ -71,7 +71,8 @@ func newTownThrough(t *testing.T, e *workflowtest.Engine, through client.Client,
 		l.students[who] = e.Student()
 		l.tokens.Store(who, l.SignedIn(l.students[who].ID))
 	}
-	for who, role := range map[string]campus.Role{"reviewer": campus.Reviewer, "colleague": campus.Reviewer, "centre": campus.CardCentre,
+	for who, role := range map[string]campus.Role{"reviewer": campus.Reviewer, "colleague": campus.Reviewer,
+		"centre":   campus.CardCentre,
 		"operator": campus.Operator, "second operator": campus.Operator, "auditor": campus.Auditor} {
 		l.hire(who, storagetest.University, campus.Grant{Role: role})
 	}
@@ -133,9 +134,10 @@ func (l *liveTest) applies(t *testing.T, who string, flaw portrait.Flaw) uuid.UU
 		"kiosk": storagetest.EastKiosk,
 		"identity_document": fields{"type": "resident_card", "number": s.Document, "expires_on": "2040-01-01",
 			"upload": l.hand(t, who, "identity_document", portrait.Document("resident_card", s.Identity))},
-		"certificate": fields{"upload": l.hand(t, who, "certificate", portrait.Certificate(s.Identity)), "code": s.Certificate},
-		"liveness":    l.liveness(t, who, flaw),
-		"consent":     fields{"biometrics": true, "version": campus.ConsentVersion},
+		"certificate": fields{"upload": l.hand(t, who, "certificate", portrait.Certificate(s.Identity)),
+			"code": s.Certificate},
+		"liveness": l.liveness(t, who, flaw),
+		"consent":  fields{"biometrics": true, "version": campus.ConsentVersion},
 	})))
 	require.Equal(t, 201, got.status, "%s", got.body)
 	return read[struct{ ID uuid.UUID }](t, got).ID
@@ -181,7 +183,8 @@ func (l *liveTest) refuse(t *testing.T, id uuid.UUID, table map[string]scenario)
 // The engine is real here: a worker, Temporal, Postgres, and the school in a simulator.
 func TestCases(t *testing.T) {
 	t.Parallel()
-	l := newLiveTest(t, "parked", "skipped", "course", "twice", "bulk 1", "bulk 2", "bulk 3", "bulk 4", "evidence", "liveness", "rejected", "withdrawn", "cut")
+	l := newLiveTest(t, "parked", "skipped", "course", "twice", "bulk 1", "bulk 2", "bulk 3", "bulk 4", "evidence",
+		"liveness", "rejected", "withdrawn", "cut")
 	t.Run("a parked step waits for staff", l.testParked) // alone, because a system fails for everybody
 	for name, test := range map[string]func(*testing.T){
 		"the good course":                       l.testCourse,
@@ -198,7 +201,8 @@ func TestCases(t *testing.T) {
 }
 
 func settlement(id uuid.UUID, step string, body form) call {
-	return call{who: "operator", method: "POST", path: staffCases + "/" + id.String() + "/steps/" + step + "/settlement", body: string(body)}
+	return call{who: "operator", method: "POST", path: staffCases + "/" + id.String() + "/steps/" + step + "/settlement",
+		body: string(body)}
 }
 
 func (l *liveTest) testParked(t *testing.T) {
@@ -228,12 +232,15 @@ func (l *liveTest) testParked(t *testing.T) {
 	require.Equal(t, []string{"incident", "phone"}, []string{item.Kind, item.Step})
 
 	l.refuse(t, id, map[string]scenario{
-		"an attempt that is not there yet": {settlement(id, "phone", `{"action":"retry","attempt":2}`), 409, "stale_step", ""},
-		"a step that is not parked":        {settlement(id, "registry", `{"action":"retry","attempt":1}`), 409, "step_not_parked", ""},
-		"a step nobody has":                {settlement(id, "dance", `{"action":"retry","attempt":1}`), 409, "step_not_parked", ""},
-		"an activation, much too early":    {act("parked", id, "activation"), 409, "wrong_stage", ""},
-		"a reopening of what is open":      {act("parked", id, "reopening"), 409, "wrong_stage", ""},
-		"another university's operator":    {decision("foreigner", item.ID, `{"action":"retry","attempt":1}`), 404, "", ""},
+		"an attempt that is not there yet": {settlement(id, "phone", `{"action":"retry","attempt":2}`), 409, "stale_step",
+			""},
+		"a step that is not parked": {settlement(id, "registry", `{"action":"retry","attempt":1}`), 409,
+			"step_not_parked", ""},
+		"a step nobody has": {settlement(id, "dance", `{"action":"retry","attempt":1}`), 409,
+			"step_not_parked", ""},
+		"an activation, much too early": {act("parked", id, "activation"), 409, "wrong_stage", ""},
+		"a reopening of what is open":   {act("parked", id, "reopening"), 409, "wrong_stage", ""},
+		"another university's operator": {decision("foreigner", item.ID, `{"action":"retry","attempt":1}`), 404, "", ""},
 	})
 	again := l.done(t, settlement(id, "phone", `{"action":"retry","attempt":1}`))
 	require.Equal(t, []string{"failed", "unavailable"}, []string{again.Step.Outcome, again.Step.Code})
@@ -259,8 +266,10 @@ func (l *liveTest) testParked(t *testing.T) {
 	require.Equal(t, ok, ask[shownDecision](t, l.apiTest, "operator", "/api/v1/decisions/"+ok.ID.String()))
 	l.comes(t, "parked", id, "review", "reviewer")
 	l.refuse(t, id, map[string]scenario{
-		"a step that was settled":      {settlement(id, "phone", `{"action":"retry","attempt":3}`), 409, "step_not_parked", ""},
-		"an incident that was settled": {decision("operator", item.ID, `{"action":"retry","attempt":3}`), 409, "already_decided", ""},
+		"a step that was settled": {settlement(id, "phone", `{"action":"retry","attempt":3}`), 409, "step_not_parked",
+			""},
+		"an incident that was settled": {decision("operator", item.ID, `{"action":"retry","attempt":3}`), 409,
+			"already_decided", ""},
 	})
 	var notes []string
 	for _, event := range ask[shownStaffCase](t, l.apiTest, "auditor", staffCases+"/"+skipped.String()).Timeline {
@@ -275,8 +284,9 @@ func (l *liveTest) both(t *testing.T, who string, id uuid.UUID) shownCase {
 	t.Helper()
 	raw := func(in campus.Language) shownCase { return read[shownCase](t, l.do(t, caseCall(who, id).in(in))) }
 	zh, en := raw(campus.Chinese), raw(campus.English)
-	for name, texts := range map[string][2]string{"stage": {zh.StageText, en.StageText}, "waits for": {zh.WaitsForText, en.WaitsForText},
-		"next": {zh.Next.Text, en.Next.Text}} {
+	for name, texts := range map[string][2]string{"stage": {zh.StageText, en.StageText},
+		"waits for": {zh.WaitsForText, en.WaitsForText},
+		"next":      {zh.Next.Text, en.Next.Text}} {
 		require.True(t, isHan(texts[0]), "%s: %q", name, texts[0])
 		require.NotEmpty(t, texts[1], name)
 		require.False(t, isHan(texts[1]), "%s: %q", name, texts[1])
@@ -322,7 +332,8 @@ func (l *liveTest) testCourse(t *testing.T) {
 	for _, finding := range mine.Findings {
 		require.Equal(t, "pass", finding.Verdict, finding.Item)
 	}
-	require.Equal(t, []string{"applied", "checking", "checked", "liveness_passed", "photo_matched", "review_asked"}, kinds(mine))
+	require.Equal(t, []string{"applied", "checking", "checked", "liveness_passed", "photo_matched", "review_asked"},
+		kinds(mine))
 
 	seen := ask[shownStaffCase](t, l.apiTest, "reviewer", staffCases+"/"+id.String())
 	require.Contains(t, seen.TemporalUI, "application%2F"+id.String())
@@ -330,7 +341,8 @@ func (l *liveTest) testCourse(t *testing.T) {
 	for _, a := range seen.Attempts {
 		done[a.Step] = a.Outcome
 	}
-	require.Equal(t, map[string]string{"registry": "ok", "certificate": "ok", "phone": "ok", "liveness": "ok", "fetch-photo": "ok", "photo": "ok"}, done)
+	require.Equal(t, map[string]string{"registry": "ok", "certificate": "ok", "phone": "ok", "liveness": "ok",
+		"fetch-photo": "ok", "photo": "ok"}, done)
 	require.Len(t, seen.Files, 2, "the frames are gone with the verdict on them")
 	require.Equal(t, item, seen.WorkItems[0].ID)
 
@@ -359,10 +371,12 @@ func (l *liveTest) testCourse(t *testing.T) {
 	require.NotNil(t, l.both(t, me, made).Due, "what was promised")
 
 	plastic := card.Plastics[0].ID
-	body := report(plastic).with("data.order_id", storagetest.One[string](l.Env, `select order_id from plastics where id = $1`, plastic))
+	body := report(plastic).with("data.order_id",
+		storagetest.One[string](l.Env, `select order_id from plastics where id = $1`, plastic))
 	require.Equal(t, 204, l.do(t, l.report(body)).status)
 	require.Equal(t, "shipped", l.card(t, me).Plastics[0].State)
-	require.Equal(t, 204, l.do(t, l.report(body.with("data.status", "delivered").with("data.compartment", "B12").with("data.sequence", 4))).status)
+	require.Equal(t, 204, l.do(t, l.report(body.with("data.status", "delivered").with("data.compartment",
+		"B12").with("data.sequence", 4))).status)
 	l.comes(t, me, made, "pickup", "student")
 	mine = l.both(t, me, made)
 	code := mine.Plastic.PickupCode
@@ -374,7 +388,8 @@ func (l *liveTest) testCourse(t *testing.T) {
 	require.Equal(t, "picked_up", l.card(t, me).Plastics[0].State, "at once, whatever the engine does")
 	l.comes(t, me, made, "done", "nobody")
 	require.Equal(t, "completed", l.both(t, me, made).Outcome)
-	require.Equal(t, 2, len(ask[struct{ Items []shownStaffCase }](t, l.apiTest, "auditor", staffCases+"?number="+l.students[me].Number).Items))
+	require.Equal(t, 2, len(ask[struct{ Items []shownStaffCase }](t, l.apiTest, "auditor",
+		staffCases+"?number="+l.students[me].Number).Items))
 
 	notices := ask[struct {
 		Items []struct{ Subject, Text string }
@@ -416,12 +431,15 @@ func (l *liveTest) testTwice(t *testing.T) {
 	other, foreign := approve, approve
 	other.body, foreign.who = `{"action":"reject","reason":"not_entitled"}`, "colleague"
 	l.refuse(t, id, map[string]scenario{
-		"an approval of what is approved":  {decision("reviewer", item, approval), 409, "already_decided", ""},
-		"a colleague's rejection of it":    {decision("colleague", item, `{"action":"reject","reason":"not_entitled"}`), 409, "already_decided", ""},
+		"an approval of what is approved": {decision("reviewer", item, approval), 409, "already_decided", ""},
+		"a colleague's rejection of it": {decision("colleague", item, `{"action":"reject","reason":"not_entitled"}`), 409,
+			"already_decided", ""},
 		"the same key with another body":   {other, 409, "idempotency_key_reused", ""},
 		"the same key by another reviewer": {foreign, 409, "idempotency_key_reused", ""},
-		"somebody else's decision":         {call{who: "colleague", method: "GET", path: "/api/v1/decisions/" + first.ID.String()}, 404, "", ""},
-		"a reviewer's decision":            {call{who: me, method: "GET", path: "/api/v1/decisions/" + first.ID.String()}, 404, "", ""},
+		"somebody else's decision": {call{who: "colleague", method: "GET",
+			path: "/api/v1/decisions/" + first.ID.String()}, 404, "", ""},
+		"a reviewer's decision": {call{who: me, method: "GET", path: "/api/v1/decisions/" + first.ID.String()},
+			404, "", ""},
 	})
 	activate := act(me, id, "activation").with("Idempotency-Key", "activate-"+id.String())
 	require.Equal(t, l.done(t, activate), l.done(t, activate))
@@ -451,7 +469,8 @@ func (l *liveTest) testBulk(t *testing.T) {
 		list = append(list, fields{"id": id, "action": "approve"})
 	}
 	list[1] = fields{"id": items[1], "action": "reject", "reason": "certificate_wrong", "note": "请重新上传"}
-	many := call{who: "reviewer", method: "POST", path: workItems + "/decisions", body: string(toForm(fields{"items": list}))}.
+	many := call{who: "reviewer", method: "POST", path: workItems + "/decisions",
+		body: string(toForm(fields{"items": list}))}.
 		with("Idempotency-Key", "many-at-once").in(campus.English)
 	got := l.do(t, many)
 	require.Equal(t, 200, got.status, "%s", got.body)
@@ -472,7 +491,9 @@ func (l *liveTest) testBulk(t *testing.T) {
 		require.Equal(t, reason, first.Items[i].Problem.Reason, "%s", got.body)
 		require.NotEmpty(t, first.Items[i].Problem.Detail)
 	}
-	require.Equal(t, []int{409, 409, 404, 404}, []int{first.Items[2].Problem.Status, first.Items[3].Problem.Status, first.Items[4].Problem.Status, first.Items[5].Problem.Status})
+	require.Equal(t, []int{409, 409, 404, 404},
+		[]int{first.Items[2].Problem.Status, first.Items[3].Problem.Status, first.Items[4].Problem.Status,
+			first.Items[5].Problem.Status})
 	again := read[results](t, l.do(t, many))
 	for i := range first.Items[:2] {
 		require.Equal(t, first.Items[i], again.Items[i], "the same request again gets the first answers")
@@ -505,10 +526,12 @@ func (l *liveTest) testEvidence(t *testing.T) {
 	}
 	fresh := l.hand(t, me, "identity_document", portrait.Document("resident_card", "lcu/better"))
 	l.refuse(t, id, map[string]scenario{"evidence nobody asked for": {bring(fresh, nil), 409, "wrong_stage", ""}})
-	asked := l.done(t, decision("reviewer", item, `{"action":"ask_more","reason":"document_unreadable","note":"请拍得清楚一些"}`))
+	asked := l.done(t, decision("reviewer", item,
+		`{"action":"ask_more","reason":"document_unreadable","note":"请拍得清楚一些"}`))
 	require.Equal(t, "evidence", asked.Stage)
 	mine := l.both(t, me, id)
-	require.Equal(t, []string{"evidence", "document_unreadable", "请拍得清楚一些"}, []string{mine.Stage, mine.Reason, mine.Note})
+	require.Equal(t, []string{"evidence", "document_unreadable", "请拍得清楚一些"},
+		[]string{mine.Stage, mine.Reason, mine.Note})
 	require.NotEmpty(t, mine.ReasonText)
 	require.Equal(t, []string{"evidence", "withdrawal"}, todo(mine))
 	theirs := l.hand(t, "parked", "identity_document", portrait.Document("resident_card", "lcu/other"))
@@ -543,10 +566,14 @@ func (l *liveTest) testLiveness(t *testing.T) {
 	dark := l.liveness(t, me, portrait.TooDark)
 	foreign := l.liveness(t, "parked", portrait.NoFlaw)
 	l.refuse(t, id, map[string]scenario{
-		"somebody else's challenge": {try(fields{"challenge": foreign["challenge"], "frames": dark["frames"]}), 422, "challenge_unusable", "challenge"},
-		"somebody else's frames":    {try(fields{"challenge": dark["challenge"], "frames": foreign["frames"]}), 422, "upload_missing", "frames"},
-		"a challenge nobody gave":   {try(fields{"challenge": uuid.New(), "frames": dark["frames"]}), 422, "challenge_unusable", "challenge"},
-		"one frame":                 {try(fields{"challenge": dark["challenge"], "frames": dark["frames"].([]uuid.UUID)[:1]}), 422, "fields", "frames"},
+		"somebody else's challenge": {try(fields{"challenge": foreign["challenge"], "frames": dark["frames"]}), 422,
+			"challenge_unusable", "challenge"},
+		"somebody else's frames": {try(fields{"challenge": dark["challenge"], "frames": foreign["frames"]}), 422,
+			"upload_missing", "frames"},
+		"a challenge nobody gave": {try(fields{"challenge": uuid.New(), "frames": dark["frames"]}), 422,
+			"challenge_unusable", "challenge"},
+		"one frame": {try(fields{"challenge": dark["challenge"],
+			"frames": dark["frames"].([]uuid.UUID)[:1]}), 422, "fields", "frames"},
 	})
 	l.done(t, try(dark))
 	require.Equal(t, "liveness", l.comes(t, me, id, "liveness", "student").Stage)
@@ -577,7 +604,8 @@ func (l *liveTest) testRejection(t *testing.T) {
 	mine := l.both(t, me, id)
 	require.Equal(t, []string{"rejected", "not_entitled", "见附件"}, []string{mine.Outcome, mine.Reason, mine.Note})
 	require.NotEmpty(t, mine.OutcomeText)
-	require.Empty(t, ask[shownStaffCase](t, l.apiTest, "reviewer", staffCases+"/"+id.String()).Files, "the pictures are gone")
+	require.Empty(t, ask[shownStaffCase](t, l.apiTest, "reviewer", staffCases+"/"+id.String()).Files,
+		"the pictures are gone")
 	l.refuse(t, id, map[string]scenario{
 		"a withdrawal of what is closed": {act(me, id, "withdrawal"), 409, "wrong_stage", ""},
 		"an activation without a card":   {act(me, id, "activation"), 409, "wrong_stage", ""},

@@ -32,12 +32,17 @@ func TestNextTellsOfACardUnderAnotherNumber(t *testing.T) {
 		first            string // what can be done
 	}{
 		{"not before the activation", "registered", campus.CardActive, campus.StageReview, "", "number", "withdrawal"},
-		{"a student twice", "registered", campus.CardActive, campus.StageActivation, refused, "Please activate", "withdrawal"},
-		{"whose other card is lost", "registered", campus.CardLost, campus.StageActivation, refused, "Please activate", "withdrawal"},
-		{"before the enrolment", "registered", campus.CardActive, campus.StageEnrolment, refused, "by itself when", "withdrawal"},
-		{"who has become another student", "graduated", campus.CardActive, campus.StageActivation, ends, refused, "activation"},
+		{"a student twice", "registered", campus.CardActive, campus.StageActivation, refused, "Please activate",
+			"withdrawal"},
+		{"whose other card is lost", "registered", campus.CardLost, campus.StageActivation, refused, "Please activate",
+			"withdrawal"},
+		{"before the enrolment", "registered", campus.CardActive, campus.StageEnrolment, refused, "by itself when",
+			"withdrawal"},
+		{"who has become another student", "graduated", campus.CardActive, campus.StageActivation, ends, refused,
+			"activation"},
 		{"who works here and enrols", "employed", campus.CardActive, campus.StageEnrolment, ends, refused, "activation"},
-		{"whose other card has ended", "registered", campus.CardClosed, campus.StageActivation, "Please activate", "number", "activation"},
+		{"whose other card has ended", "registered", campus.CardClosed, campus.StageActivation, "Please activate", "number",
+			"activation"},
 	} {
 		h.record(t, h.NextMove(ref, line.stage, campus.WaitsForStudent))
 		h.Exec(`update people set status = $1 where id = $2`, line.status, h.holder.ID)
@@ -51,5 +56,6 @@ func TestNextTellsOfACardUnderAnotherNumber(t *testing.T) {
 			require.Equal(t, "/api/v1/applications/"+ref.ID.String()+"/"+line.first, next.Actions[0].Href, line.sentence)
 		}
 	}
-	require.Equal(t, 1, storagetest.One[int](h.Env, `select count(*) from cards`), "they are looked at, and nothing is done")
+	require.Equal(t, 1, storagetest.One[int](h.Env, `select count(*) from cards`),
+		"they are looked at, and nothing is done")
 }

@@ -30,7 +30,8 @@ func TestEveryNotFoundSaysWhatToDo(t *testing.T) {
 		if r.Method != http.MethodGet || strings.Contains(r.Path, "{name}") || strings.Contains(r.Path, "/receipts/") { // no font here
 			continue
 		}
-		path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{university}", "moon").Replace(r.Path)
+		path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{university}",
+			"moon").Replace(r.Path)
 		if strings.HasSuffix(r.Path, "/promise") {
 			path += "?activated_on=2026-11-17"
 		}

@@ -43,12 +43,16 @@ func TestPackages(t *testing.T) {
 	require.Empty(t, packagesOf(t, h, "student", card))
 	request := call{who: "student", method: "POST", path: card, body: `{"code": "laundry"}`}
 	h.play(t, map[string]scenario{
-		"unknown":         {call{who: "student", method: "POST", path: card, body: `{"code": "sauna"}`}, 422, "package_unknown", "code"},
-		"for residents":   {call{who: "student", method: "POST", path: card, body: `{"code": "dormitory_power"}`}, 422, "package_needs_dormitory", "code"},
-		"no code":         {call{who: "student", method: "POST", path: card, body: `{}`}, 422, "", ""},
-		"no such card":    {call{who: "student", method: "POST", path: "/api/v1/cards/" + uuid.NewString() + "/packages", body: `{"code": "laundry"}`}, 404, "", ""},
-		"another's card":  {call{who: "other", method: "GET", path: card}, 404, "", ""},
-		"nothing to give": {call{who: "student", method: "POST", path: card + "/laundry/withdrawal"}, 404, "package_absent", ""},
+		"unknown": {call{who: "student", method: "POST", path: card, body: `{"code": "sauna"}`}, 422,
+			"package_unknown", "code"},
+		"for residents": {call{who: "student", method: "POST", path: card, body: `{"code": "dormitory_power"}`}, 422,
+			"package_needs_dormitory", "code"},
+		"no code": {call{who: "student", method: "POST", path: card, body: `{}`}, 422, "", ""},
+		"no such card": {call{who: "student", method: "POST", path: "/api/v1/cards/" + uuid.NewString() + "/packages",
+			body: `{"code": "laundry"}`}, 404, "", ""},
+		"another's card": {call{who: "other", method: "GET", path: card}, 404, "", ""},
+		"nothing to give": {call{who: "student", method: "POST", path: card + "/laundry/withdrawal"}, 404, "package_absent",
+			""},
 	})
 
 	got := h.do(t, request)
@@ -58,10 +62,12 @@ func TestPackages(t *testing.T) {
 	require.Equal(t, "开通中", asked.StateText)
 	require.Equal(t, asked.CaseID, packagesOf(t, h, "student", card)["laundry"].CaseID)
 	h.play(t, map[string]scenario{
-		"twice":           {request, 409, "package_changing", ""},
-		"given back soon": {call{who: "student", method: "POST", path: card + "/laundry/withdrawal"}, 409, "package_changing", ""},
+		"twice": {request, 409, "package_changing", ""},
+		"given back soon": {call{who: "student", method: "POST", path: card + "/laundry/withdrawal"}, 409,
+			"package_changing", ""},
 	})
-	require.Equal(t, "laundry", ask[struct{ Package shownPackage }](t, h, "student", "/api/v1/applications/"+asked.CaseID.String()).Package.Code)
+	require.Equal(t, "laundry", ask[struct{ Package shownPackage }](t, h, "student",
+		"/api/v1/applications/"+asked.CaseID.String()).Package.Code)
 
 	h.Exec(`update packages set state = 'granted'`)
 	h.play(t, map[string]scenario{"had already": {request, 409, "package_exists", ""}})

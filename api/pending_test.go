@@ -55,7 +55,8 @@ func TestColleaguesSeeThatSomebodyHasDecided(t *testing.T) {
 		seen := ask[pendingCase](t, h, who, address)
 		require.Len(t, seen.Pending, 1, who)
 		p := seen.Pending[0]
-		require.Equal(t, []string{"review", "staff/" + h.reviewer.ID.String(), h.reviewer.Name, ""}, []string{p.What, p.By, p.ByName, p.Step})
+		require.Equal(t, []string{"review", "staff/" + h.reviewer.ID.String(), h.reviewer.Name, ""},
+			[]string{p.What, p.By, p.ByName, p.Step})
 		require.NotEmpty(t, p.Since)
 		require.Equal(t, &p, seen.WorkItems[0].Pending)
 		body := string(h.do(t, call{who: who, method: "GET", path: address}).body)
@@ -82,13 +83,16 @@ func TestColleaguesSeeThatSomebodyHasDecided(t *testing.T) {
 	}
 	require.Contains(t, next(), "wait for the review")
 
-	h.open(t, call{who: "other student", method: "POST", path: "/api/v1/applications/" + other.ID.String() + "/withdrawal"})
+	h.open(t, call{who: "other student", method: "POST",
+		path: "/api/v1/applications/" + other.ID.String() + "/withdrawal"})
 	require.Contains(t, next(), "being carried out: Withdrawal", "who has decided sees it")
 	seen := ask[pendingCase](t, h, "auditor", staffCases+"/"+other.ID.String())
 	require.Len(t, seen.Pending, 2)
-	require.Equal(t, shownPending{What: campus.WithdrawUpdate, WhatText: seen.Pending[1].WhatText, By: "student", Since: seen.Pending[1].Since},
+	require.Equal(t, shownPending{What: campus.WithdrawUpdate, WhatText: seen.Pending[1].WhatText, By: "student",
+		Since: seen.Pending[1].Since},
 		seen.Pending[1])
-	require.Equal(t, campus.ReviewUpdate, seen.WorkItems[0].Pending.What, "the review is not about what the holder decides")
+	require.Equal(t, campus.ReviewUpdate, seen.WorkItems[0].Pending.What,
+		"the review is not about what the holder decides")
 
 	h.Exec(`update requests set state = 'refused', response = '{"code":"conflict"}' where state = 'open'`)
 	require.Empty(t, ask[pendingCase](t, h, "colleague", address).Pending)

@@ -89,7 +89,8 @@ func shipment(batch string, cards ...string) form {
 }
 
 func (h *apiTest) kioskCall(method, path string, body form) call {
-	return call{method: method, path: path, body: string(body), sign: signer{kiosk: storagetest.EastKiosk, secret: storagetest.KioskSecret}.sign(h.Now)}
+	return call{method: method, path: path, body: string(body),
+		sign: signer{kiosk: storagetest.EastKiosk, secret: storagetest.KioskSecret}.sign(h.Now)}
 }
 
 func TestBatches(t *testing.T) {
@@ -108,8 +109,9 @@ func TestBatches(t *testing.T) {
 	foreign := get(one)
 	foreign.who = "foreigner"
 	h.play(t, map[string]scenario{
-		"a batch when nothing waits":        {call{who: "maker", method: "POST", path: batches}, 409, "nothing_waits", ""},
-		"by a reviewer":                     {call{who: "reviewer", method: "POST", path: batches}, 403, "permission_missing", ""},
+		"a batch when nothing waits": {call{who: "maker", method: "POST", path: batches}, 409, "nothing_waits", ""},
+		"by a reviewer": {call{who: "reviewer", method: "POST", path: batches}, 403,
+			"permission_missing", ""},
 		"another university's":              {foreign, 404, "", ""},
 		"one that nobody has":               {get(batches + "/" + uuid.NewString()), 404, "", ""},
 		"a state that is none":              {get(batches + "?state=lost"), 422, "fields", "state"},
@@ -119,7 +121,8 @@ func TestBatches(t *testing.T) {
 	})
 	seen := ask[shownBatch](t, h, "maker", one)
 	require.Len(t, seen.Items, 3)
-	require.Equal(t, []string{"queued", "ordered", storagetest.EastKiosk}, []string{seen.Stage, seen.Items[0].State, seen.Items[0].Kiosk})
+	require.Equal(t, []string{"queued", "ordered", storagetest.EastKiosk},
+		[]string{seen.Stage, seen.Items[0].State, seen.Items[0].Kiosk})
 	require.Empty(t, seen.Note+seen.Items[0].Note+seen.DueNote)
 	h.Exec(`update batches set promised_at = promised_at + interval '2 months'`)
 	h.Exec(`update plastics set promised_at = promised_at + interval '2 months'`)
@@ -130,8 +133,10 @@ func TestBatches(t *testing.T) {
 	}
 	require.NoError(t, h.Production.KeepOrderFile(t.Context(), b.ID, []byte("{}\n"), 1))
 	kept := h.do(t, file)
-	require.Equal(t, []any{200, "{}\n", "no-store"}, []any{kept.status, string(kept.body), kept.header.Get("Cache-Control")})
-	require.Equal(t, 1, storagetest.One[int](h.Env, `select count(*) from audit where action = 'batch.read_order_file' and subject = $1`, "batch/"+b.ID.String()))
+	require.Equal(t, []any{200, "{}\n", "no-store"},
+		[]any{kept.status, string(kept.body), kept.header.Get("Cache-Control")})
+	require.Equal(t, 1, storagetest.One[int](h.Env,
+		`select count(*) from audit where action = 'batch.read_order_file' and subject = $1`, "batch/"+b.ID.String()))
 	seen = ask[shownBatch](t, h, "maker", one)
 	require.Len(t, seen.SHA256, 64)
 	require.Len(t, ask[struct{ Items []shownBatch }](t, h, "maker", batches+"?state=open").Items, 1)
@@ -153,13 +158,15 @@ func TestShipmentRefusals(t *testing.T) {
 		"of a batch nobody has":         {h.report(shipment(uuid.NewString(), mine)), 404, "", ""},
 		"a card that was never ordered": {h.report(shipment(b.ID.String(), mine, stranger)), 409, "report_not_ordered", ""},
 		"a card twice":                  {h.report(shipment(b.ID.String(), mine, mine)), 409, "report_contradicts", ""},
-		"to another kiosk":              {h.report(good.with("data.kiosk", storagetest.WestKiosk).with("data.delivery_id", "bd-2")), 409, "report_contradicts", ""},
-		"a reference that is none":      {h.report(shipment(b.ID.String(), "7")), 422, "report_unknown", ""},
-		"a batch that is none":          {h.report(shipment("7", mine)), 422, "report_unknown", ""},
-		"no cards":                      {h.report(shipment(b.ID.String())), 422, "callback_unreadable", ""},
-		"not signed":                    {h.report(good, webhook{unsigned: true}), 401, "callback_signature", ""},
+		"to another kiosk": {h.report(good.with("data.kiosk", storagetest.WestKiosk).with("data.delivery_id",
+			"bd-2")), 409, "report_contradicts", ""},
+		"a reference that is none": {h.report(shipment(b.ID.String(), "7")), 422, "report_unknown", ""},
+		"a batch that is none":     {h.report(shipment("7", mine)), 422, "report_unknown", ""},
+		"no cards":                 {h.report(shipment(b.ID.String())), 422, "callback_unreadable", ""},
+		"not signed":               {h.report(good, webhook{unsigned: true}), 401, "callback_signature", ""},
 		"a result of another batch": {h.report(report(uuid.MustParse(mine)).with("data.order_id", "bo-"+mine).
-			with("data.batch", uuid.NewString()).with("data.sequence", 9).with("data.status", "lost")), 409, "report_not_ordered", ""},
+			with("data.batch", uuid.NewString()).with("data.sequence", 9).with("data.status",
+			"lost")), 409, "report_not_ordered", ""},
 		"a result by itself": {h.report(report(uuid.MustParse(mine)).with("data.order_id", "bo-"+mine).
 			with("data.sequence", 9).with("data.status", "lost")), 409, "report_not_ordered", ""},
 	})
@@ -168,7 +175,8 @@ func TestShipmentRefusals(t *testing.T) {
 func TestReceipts(t *testing.T) {
 	t.Parallel()
 	h := factory(t, "student", "second", "third", "fourth")
-	h.Exec(`update plastics set queued_at = null, state = 'ready', compartment = 'C09' where person_id = $1`, h.people["fourth"].ID)
+	h.Exec(`update plastics set queued_at = null, state = 'ready', compartment = 'C09' where person_id = $1`,
+		h.people["fourth"].ID)
 	delivery, cards := h.sent(t, h.opens(t).ID)
 	list := ask[struct{ Items []shownDelivery }](t, h, "maker", deliveries+"?open=true").Items
 	require.Len(t, list, 1)
@@ -194,36 +202,49 @@ func TestReceipts(t *testing.T) {
 	foreign, reviewer := staff, staff
 	foreign.who, reviewer.who = "foreigner", "reviewer"
 	h.play(t, map[string]scenario{
-		"without a card":                  {at(delivery, good.with("damaged", nil)), 422, "receipt_incomplete", "placed"},
-		"with a card of nobody":           {at(delivery, good.with("missing", []string{cards[1], "12345678"})), 422, "receipt_unknown_card", "placed"},
-		"a card twice":                    {at(delivery, good.with("missing", []string{cards[1], cards[2]})), 422, "receipt_twice", "placed"},
-		"a compartment twice":             {at(delivery, both(place(cards[0], "A01"), place(cards[1], "A01"))), 422, "receipt_twice", "placed"},
-		"a full compartment":              {at(delivery, both(place(cards[0], "A01"), place(cards[1], "C09"))), 409, "compartment_full", ""},
-		"a compartment that is none":      {at(delivery, good.with("placed", []fields{place(cards[0], "behind the door")})), 422, "fields", "placed[0].compartment"},
-		"a card number in letters":        {at(delivery, good.with("placed", []fields{place("my card", "A01")})), 422, "fields", "placed[0].card_number"},
-		"nothing about placed cards":      {at(delivery, good.with("placed", nil)), 422, "fields", ""},
-		"another kiosk's":                 {west, 404, "", ""},
-		"a delivery nobody has":           {at(uuid.New(), good), 404, "", ""},
-		"not signed":                      {unsigned, 401, "signature_missing", ""},
-		"another university's staff":      {foreign, 404, "", ""},
-		"staff without permission":        {reviewer, 403, "permission_missing", ""},
-		"without a key":                   {at(delivery, good).with("Idempotency-Key", ""), 400, "idempotency_key_missing", ""},
-		"a list of another kiosk's staff": {call{who: "reviewer", method: "GET", path: deliveries}, 403, "permission_missing", ""},
+		"without a card": {at(delivery, good.with("damaged", nil)), 422, "receipt_incomplete", "placed"},
+		"with a card of nobody": {at(delivery, good.with("missing", []string{cards[1], "12345678"})), 422,
+			"receipt_unknown_card", "placed"},
+		"a card twice": {at(delivery, good.with("missing", []string{cards[1], cards[2]})), 422,
+			"receipt_twice", "placed"},
+		"a compartment twice": {at(delivery, both(place(cards[0], "A01"), place(cards[1], "A01"))), 422,
+			"receipt_twice", "placed"},
+		"a full compartment": {at(delivery, both(place(cards[0], "A01"), place(cards[1], "C09"))), 409,
+			"compartment_full", ""},
+		"a compartment that is none": {at(delivery, good.with("placed", []fields{place(cards[0], "behind the door")})),
+			422, "fields", "placed[0].compartment"},
+		"a card number in letters": {at(delivery, good.with("placed", []fields{place("my card", "A01")})), 422,
+			"fields", "placed[0].card_number"},
+		"nothing about placed cards": {at(delivery, good.with("placed", nil)), 422, "fields", ""},
+		"another kiosk's":            {west, 404, "", ""},
+		"a delivery nobody has":      {at(uuid.New(), good), 404, "", ""},
+		"not signed":                 {unsigned, 401, "signature_missing", ""},
+		"another university's staff": {foreign, 404, "", ""},
+		"staff without permission":   {reviewer, 403, "permission_missing", ""},
+		"without a key": {at(delivery, good).with("Idempotency-Key", ""), 400, "idempotency_key_missing",
+			""},
+		"a list of another kiosk's staff": {call{who: "reviewer", method: "GET", path: deliveries}, 403,
+			"permission_missing", ""},
 	})
 
 	got := h.do(t, at(delivery, good))
 	require.Equal(t, 200, got.status, "%s", got.body)
 	d := read[shownDelivery](t, got)
-	require.Equal(t, []any{"received", 1, 1, 1, "machine/" + storagetest.EastKiosk}, []any{d.State, d.Received, d.Missing, d.Damaged, d.ReceivedBy})
-	require.JSONEq(t, string(got.body), string(h.do(t, at(delivery, good)).body), "the same again is the first answer, under any key")
+	require.Equal(t, []any{"received", 1, 1, 1, "machine/" + storagetest.EastKiosk},
+		[]any{d.State, d.Received, d.Missing, d.Damaged, d.ReceivedBy})
+	require.JSONEq(t, string(got.body), string(h.do(t, at(delivery, good)).body),
+		"the same again is the first answer, under any key")
 	h.play(t, map[string]scenario{
-		"another receipt for it": {at(delivery, good.with("missing", cards[2:]).with("damaged", cards[1:2])), 409, "receipt_contradicts", ""},
+		"another receipt for it": {at(delivery, good.with("missing", cards[2:]).with("damaged", cards[1:2])), 409,
+			"receipt_contradicts", ""},
 	})
 	again := h.do(t, staff)
 	require.Equal(t, 200, again.status, "%s", again.body)
-	states := storagetest.One[[]string](h.Env, `select array_agg(p.state order by c.number) from plastics p join cards c on c.id = p.card_id where delivery_id = $1`, delivery)
+	states := storagetest.One[[]string](h.Env,
+		`select array_agg(p.state order by c.number) from plastics p join cards c on c.id = p.card_id where delivery_id = $1`, delivery)
 	require.ElementsMatch(t, []string{"ready", "lost", "damaged"}, states)
-	code := storagetest.One[int](h.Env, `select count(*) from plastics where state = 'ready' and pickup_code is not null and delivery_id = $1`, delivery)
+	code := storagetest.One[int](h.Env,
+		`select count(*) from plastics where state = 'ready' and pickup_code is not null and delivery_id = $1`, delivery)
 	require.Equal(t, 1, code)
 }
 
@@ -232,7 +253,8 @@ func TestChooseKiosk(t *testing.T) {
 	h := factory(t, "student")
 	card := storagetest.One[string](h.Env, `select id::text from cards`)
 	choose := func(who, card string, kiosk any) call {
-		return call{who: who, method: "PUT", path: "/api/v1/cards/" + card + "/plastic/kiosk", body: string(toForm(fields{"kiosk": kiosk}))}
+		return call{who: who, method: "PUT", path: "/api/v1/cards/" + card + "/plastic/kiosk",
+			body: string(toForm(fields{"kiosk": kiosk}))}
 	}
 	resend := choose("student", card, storagetest.WestKiosk)
 	resend.method, resend.path = "POST", "/api/v1/cards/"+card+"/plastic/resend"
@@ -266,7 +288,8 @@ func TestChooseKiosk(t *testing.T) {
 func (h *apiTest) noKioskForWhatIsOver(t *testing.T, choose func(kiosk string) call) {
 	t.Helper()
 	was := storagetest.One[string](h.Env, `select state from plastics`)
-	for state, reason := range map[string]string{"picked_up": "plastic_picked_up", "returned": "plastic_returned", "cancelled": "plastic_over"} {
+	for state, reason := range map[string]string{"picked_up": "plastic_picked_up", "returned": "plastic_returned",
+		"cancelled": "plastic_over"} {
 		h.Exec(`update plastics set state = $1`, state)
 		h.play(t, map[string]scenario{
 			"another kiosk of what is " + state:     {choose(storagetest.EastKiosk), 409, reason, ""},
@@ -276,7 +299,8 @@ func (h *apiTest) noKioskForWhatIsOver(t *testing.T, choose func(kiosk string) c
 	}
 	h.Exec(`update plastics set state = $1`, was)
 	h.Exec(`update cards set state = 'replaced'`)
-	h.play(t, map[string]scenario{"of a card that was replaced": {choose(storagetest.WestKiosk), 422, "pickup_card_over", ""}})
+	h.play(t, map[string]scenario{"of a card that was replaced": {choose(storagetest.WestKiosk), 422, "pickup_card_over",
+		""}})
 	h.Exec(`update cards set state = 'active'`)
 }
 
@@ -311,13 +335,17 @@ func TestProductionCourse(t *testing.T) {
 	number := l.delivered(t, storagetest.EastKiosk, "A07")
 	first := l.comes(t, me, made, "pickup", "student").Plastic.PickupCode
 	require.Len(t, first, 8)
-	require.Eventually(t, func() bool { return ask[shownBatch](t, l.apiTest, "maker", batches+"/"+b.ID.String()).State == "done" },
+	require.Eventually(t, func() bool {
+		return ask[shownBatch](t, l.apiTest, "maker",
+			batches+"/"+b.ID.String()).State == "done"
+	},
 		patience, 50*time.Millisecond)
 
 	mine = l.comes(t, me, made, "returned", "student")
 	require.Equal(t, []string{"not_picked_up", "POST"}, []string{mine.Reason, mine.Next.Actions[0].Method})
 	l.both(t, me, made)
-	again := call{who: me, method: "POST", path: mine.Next.Actions[0].Href, body: `{"kiosk":"` + storagetest.WestKiosk + `"}`}.
+	again := call{who: me, method: "POST", path: mine.Next.Actions[0].Href,
+		body: `{"kiosk":"` + storagetest.WestKiosk + `"}`}.
 		with("Idempotency-Key", "once-more-please")
 	sent := l.done(t, again)
 	require.Equal(t, "batching", sent.Stage)
@@ -330,7 +358,8 @@ func TestProductionCourse(t *testing.T) {
 	require.Equal(t, number, l.delivered(t, storagetest.WestKiosk, "B01"), "the very same card")
 	code := l.comes(t, me, made, "pickup", "student").Plastic.PickupCode
 	require.NotEqual(t, first, code)
-	got := l.do(t, l.pickupAt(signer{kiosk: storagetest.WestKiosk, secret: storagetest.KioskSecret}, code, l.students[me].Document))
+	got := l.do(t, l.pickupAt(signer{kiosk: storagetest.WestKiosk, secret: storagetest.KioskSecret}, code,
+		l.students[me].Document))
 	require.Equal(t, 200, got.status, "%s", got.body)
 	l.comes(t, me, made, "done", "nobody")
 }
@@ -345,7 +374,8 @@ func (l *liveTest) delivered(t *testing.T, kiosk, compartment string) string {
 		open = read[struct{ Items []shownDelivery }](t, got).Items
 		return len(open) == 1
 	}, patience, 50*time.Millisecond, "a delivery to %s", kiosk)
-	got := l.do(t, call{method: "POST", path: "/api/v1/kiosk/deliveries/" + open[0].ID.String() + "/receipt", sign: by.sign(l.Now),
+	got := l.do(t, call{method: "POST", path: "/api/v1/kiosk/deliveries/" + open[0].ID.String() + "/receipt",
+		sign: by.sign(l.Now),
 		body: string(toForm(fields{"placed": []fields{{"card_number": open[0].Cards[0], "compartment": compartment}}}))})
 	require.Equal(t, 200, got.status, "%s", got.body)
 	return open[0].Cards[0]
@@ -388,7 +418,8 @@ func TestPlasticReport(t *testing.T) {
 		return call{who: who, method: "POST", path: staffCases + "/" + id + "/plastic-report", body: body}
 	}
 	h.hire("foreigner", "lcvtc", campus.Grant{Role: campus.Administrator})
-	h.hire("west", storagetest.University, campus.Grant{Role: campus.CardCentre, Campuses: []string{storagetest.WestCampus}})
+	h.hire("west", storagetest.University,
+		campus.Grant{Role: campus.CardCentre, Campuses: []string{storagetest.WestCampus}})
 	h.play(t, map[string]scenario{
 		"eaten":                 {say("centre", id, `{"state":"eaten"}`), 422, "fields", "state"},
 		"nothing":               {say("centre", id, `{}`), 422, "fields", "state"},
@@ -396,7 +427,8 @@ func TestPlasticReport(t *testing.T) {
 		"on another campus":     {say("west", id, `{"state":"lost"}`), 404, "", ""},
 		"at another university": {say("foreigner", id, `{"state":"lost"}`), 404, "", ""},
 		"of a case nobody has":  {say("centre", uuid.NewString(), `{"state":"lost"}`), 404, "", ""},
-		"of an application":     {say("centre", storagetest.One[string](h.Env, `select id::text from applications`), `{"state":"lost"}`), 404, "", ""},
+		"of an application": {say("centre", storagetest.One[string](h.Env, `select id::text from applications`),
+			`{"state":"lost"}`), 404, "", ""},
 	})
 	got := h.do(t, say("centre", id, `{"state":"lost","note":"格口是空的"}`))
 	require.Equal(t, 204, got.status, "%s", got.body)

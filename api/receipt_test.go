@@ -36,10 +36,12 @@ func receiptFonts(t *testing.T) fonts {
 }
 
 func sampleReceipt() people.ActReceipt {
-	at, ref := time.Date(2026, time.November, 17, 16, 5, 0, 0, time.UTC), uuid.MustParse("01940000-0000-7000-8000-000000000007")
+	at, ref := time.Date(2026, time.November, 17, 16, 5, 0, 0,
+		time.UTC), uuid.MustParse("01940000-0000-7000-8000-000000000007")
 	return people.ActReceipt{
-		Act: people.CounterAct{ID: uuid.MustParse("01940000-0000-7000-8000-000000000001"), Kind: campus.WithdrawalAct, CaseID: &ref,
-			At: at, DoneAt: &at, StaffName: "王老师"},
+		Act: people.CounterAct{ID: uuid.MustParse("01940000-0000-7000-8000-000000000001"), Kind: campus.WithdrawalAct,
+			CaseID: &ref,
+			At:     at, DoneAt: &at, StaffName: "王老师"},
 		PersonName: "阿依古丽·买买提", PersonNumber: "2026080042", Language: campus.Chinese,
 		UniversityZH: "聊城大学", UniversityEN: "Liaocheng University", CampusZH: "东校区", CampusEN: "East Campus",
 	}
@@ -50,7 +52,8 @@ func TestReceiptsSayWhatWasDone(t *testing.T) {
 	r := sampleReceipt()
 	zh, en := receiptLines(campus.Chinese, r), receiptLines(campus.English, r)
 	require.Equal(t, []string{"聊城大学", "校园卡业务回执"}, []string{zh.university, zh.title})
-	require.Equal(t, [][2]string{{"办理事项", "撤回申请"}, {"办理时间", "2026-11-18 00:05（北京时间）"}, {"持卡人", "阿依古丽·买买提"}, {"学工号", "2026****42"},
+	require.Equal(t, [][2]string{{"办理事项", "撤回申请"}, {"办理时间", "2026-11-18 00:05（北京时间）"},
+		{"持卡人", "阿依古丽·买买提"}, {"学工号", "2026****42"},
 		{"校区", "东校区"}, {"经办人", "王老师"}, {"事项编号", "01940000-0000-7000-8000-000000000007"},
 		{"回执编号", "01940000-0000-7000-8000-000000000001"}}, zh.rows, "Beijing time, and the number masked")
 	require.Equal(t, "Liaocheng University", en.university)
@@ -58,7 +61,8 @@ func TestReceiptsSayWhatWasDone(t *testing.T) {
 
 	r.Act.Kind, r.Act.Verdict, r.Act.Reason, r.Act.CaseID = campus.VerificationAct, campus.Fail, "document_mismatch", nil
 	failed := receiptLines(campus.English, r).rows
-	require.Equal(t, [][2]string{{"Result", "failed"}, {"Details", "The document is not the one on the roster."}}, failed[1:3])
+	require.Equal(t, [][2]string{{"Result", "failed"}, {"Details", "The document is not the one on the roster."}},
+		failed[1:3])
 	r.Act.Kind, r.Act.Verdict, r.Act.Detail = campus.LanguageAct, "", "en"
 	require.Equal(t, [2]string{"说明", "英文"}, receiptLines(campus.Chinese, r).rows[1])
 }

@@ -29,7 +29,8 @@ func (s *Server) caseRoutes() {
 		"Retry, skip or abort a parked step", core.Staff(campus.SettleSteps)), s.settleStep)
 	core.Handle(s.Server, core.Post("/api/v1/staff/cases/{id}/pickup-code",
 		"Send the holder another pickup code", core.Staff(campus.VerifyInPerson)), s.renewPickupCode)
-	core.Handle(s.Server, core.Get("/api/v1/staff/people/{id}", "Who somebody is", core.Staff(campus.ReadPeople)), s.getPerson)
+	core.Handle(s.Server, core.Get("/api/v1/staff/people/{id}", "Who somebody is", core.Staff(campus.ReadPeople)),
+		s.getPerson)
 }
 
 // counterRoutes returns what the card centre does for somebody who stands there (L1). Searches and previews keep
@@ -50,7 +51,8 @@ func (s *Server) counterRoutes() {
 		"Act for a person who was verified", core.Staff(campus.ServeCounter)), s.actFor)
 	core.Handle(s.Server, core.Post("/api/v1/staff/people/{id}/uploads",
 		"Take a document for a person who was verified", core.Staff(campus.ServeCounter), core.Created|core.Form), s.addUploadFor)
-	core.Handle(s.Server, core.Post("/api/v1/staff/people/{id}/notices", "Write to a person", core.Staff(campus.ServeCounter)), s.writeNotice)
+	core.Handle(s.Server, core.Post("/api/v1/staff/people/{id}/notices", "Write to a person",
+		core.Staff(campus.ServeCounter)), s.writeNotice)
 	core.Handle(s.Server, core.Get("/api/v1/staff/receipts/{id}",
 		"The receipt of an act at the counter, as PDF", core.Staff(campus.ServeCounter)), s.getReceipt)
 }

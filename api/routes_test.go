@@ -40,7 +40,8 @@ func callers(h *storagetest.Env) map[string]caller {
 		"student":  {core.Student, nil, bearer(func() string { return h.SignedIn(h.Person().ID) })},
 		"kiosk":    {core.Kiosk, nil, func(r *http.Request, body string) { signAsKiosk(r, h, body) }},
 	}
-	for _, role := range []campus.Role{campus.Reviewer, campus.CardCentre, campus.Production, campus.Operator, campus.Auditor, campus.Administrator, campus.Head, "of no role"} {
+	for _, role := range []campus.Role{campus.Reviewer, campus.CardCentre, campus.Production, campus.Operator,
+		campus.Auditor, campus.Administrator, campus.Head, "of no role"} {
 		grants := []campus.Grant{{Role: role, Campuses: []string{storagetest.EastCampus}}}
 		all[string(role)] = caller{core.StaffMember, campus.StaffMember{Grants: grants}.Permissions(), bearer(func() string {
 			_, token := h.Staff(storagetest.University, grants...)
@@ -52,8 +53,10 @@ func callers(h *storagetest.Env) map[string]caller {
 
 func signAsKiosk(r *http.Request, h *storagetest.Env, body string) {
 	stamp, nonce := strconv.FormatInt(h.Clock.Now().Unix(), 10), uuid.NewString()
-	for name, value := range map[string]string{core.KioskHeader: storagetest.EastKiosk, core.TimestampHeader: stamp, core.NonceHeader: nonce,
-		core.SignatureHeader: core.KioskSignature([]byte(storagetest.KioskSecret), stamp, nonce, r.Method, r.URL.RequestURI(), []byte(body))} {
+	for name, value := range map[string]string{core.KioskHeader: storagetest.EastKiosk, core.TimestampHeader: stamp,
+		core.NonceHeader: nonce,
+		core.SignatureHeader: core.KioskSignature([]byte(storagetest.KioskSecret), stamp, nonce, r.Method,
+			r.URL.RequestURI(), []byte(body))} {
 		r.Header.Set(name, value)
 	}
 }
@@ -86,7 +89,8 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 	s, h := newServer(t)
 	s.Cfg.CallbackSecret, s.Cfg.HRSecrets = testBureau, map[string]string{storagetest.University: testHR}
 	everybody := callers(h)
-	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone", "{code}", "laundry", "{name}", "approved")
+	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone", "{code}",
+		"laundry", "{name}", "approved")
 	for _, name := range slices.Sorted(maps.Keys(s.Declared)) {
 		r := s.Declared[name]
 		calling := everybody
@@ -182,7 +186,8 @@ func TestExamplesAreValid(t *testing.T) {
 func TestEveryListHasPages(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
-	for _, path := range []string{"/api/v1/applications", "/api/v1/notices", "/api/v1/sessions", "/api/v1/staff/work-items", "/api/v1/staff/cases",
+	for _, path := range []string{"/api/v1/applications", "/api/v1/notices", "/api/v1/sessions",
+		"/api/v1/staff/work-items", "/api/v1/staff/cases",
 		"/api/v1/staff/batches", "/api/v1/staff/deliveries", "/api/v1/staff/invitations", "/api/v1/staff/colleagues", "/api/v1/staff/people",
 		"/api/v1/staff/group-retries/{id}/items", "/api/v1/staff/people/{id}/cases", "/api/v1/staff/people/{id}/acts", "/api/v1/staff/notice-templates/{name}/versions"} {
 		names := []string{}

@@ -27,11 +27,13 @@ func TestAccess(t *testing.T) {
 		"a method it does not take": {call{method: "PATCH", path: "/api/v1/me"}, 405, "method_not_allowed", ""},
 		"no token":                  {call{method: "GET", path: "/api/v1/me"}, 401, "token_missing", ""},
 		"an unknown token":          {call{who: "stranger", method: "GET", path: "/api/v1/me"}, 401, "session_over", ""},
-		"a NUL in the address":      {call{who: "student", method: "GET", path: "/api/v1/uploads/%00"}, 400, "text_invalid", ""},
-		"no text in the query":      {call{method: "GET", path: "/api/v1/universities?x=%ff"}, 400, "text_invalid", ""},
-		"an unknown query":          {call{method: "GET", path: "/api/v1/universities?x=1"}, 422, "fields", "x"},
-		"no id":                     {call{who: "student", method: "GET", path: "/api/v1/uploads/7"}, 422, "fields", "id"},
-		"an id nobody has":          {call{who: "student", method: "GET", path: "/api/v1/uploads/" + uuid.NewString()}, 404, "upload_unknown", ""},
+		"a NUL in the address": {call{who: "student", method: "GET", path: "/api/v1/uploads/%00"}, 400, "text_invalid",
+			""},
+		"no text in the query": {call{method: "GET", path: "/api/v1/universities?x=%ff"}, 400, "text_invalid", ""},
+		"an unknown query":     {call{method: "GET", path: "/api/v1/universities?x=1"}, 422, "fields", "x"},
+		"no id":                {call{who: "student", method: "GET", path: "/api/v1/uploads/7"}, 422, "fields", "id"},
+		"an id nobody has": {call{who: "student", method: "GET", path: "/api/v1/uploads/" + uuid.NewString()}, 404,
+			"upload_unknown", ""},
 	}
 	who := []string{"nobody", "student", "freshman", "reviewer"}
 	for path, want := range map[string][]int{
@@ -51,7 +53,8 @@ func TestIdempotencyKeys(t *testing.T) {
 	t.Parallel()
 	h := newAPITest(t)
 	challenge := func(key string) call {
-		return call{who: "student", method: "POST", path: "/api/v1/me/liveness-challenges", header: map[string]string{"Idempotency-Key": key}}
+		return call{who: "student", method: "POST", path: "/api/v1/me/liveness-challenges",
+			header: map[string]string{"Idempotency-Key": key}}
 	}
 	h.play(t, map[string]scenario{
 		"none":                            {challenge(""), 400, "idempotency_key_missing", ""},
@@ -82,7 +85,8 @@ func TestLanguage(t *testing.T) {
 	require.Equal(t, 204, h.do(t, set).status)
 	require.Equal(t, "There is no such file of yours. Please send it again.", detail(""), "the person's own")
 	require.Equal(t, "没有这个文件，或不是您上传的。请重新上传。", detail("zh-CN"))
-	require.Equal(t, "There is no such file of yours. Please send it again.", detail("fr, de;q=0.5"), "who asks for what we do not speak gets their own, not ours")
+	require.Equal(t, "There is no such file of yours. Please send it again.", detail("fr, de;q=0.5"),
+		"who asks for what we do not speak gets their own, not ours")
 	require.Equal(t, "There is no such file of yours. Please send it again.", detail("*"))
 	require.Equal(t, "There is no such file of yours. Please send it again.", detail("zh;q=0.1,en;q=0.9"))
 	require.Equal(t, "没有这个文件，或不是您上传的。请重新上传。", detail("en;q=0.1, zh;q=0.9"))
@@ -99,7 +103,8 @@ func TestMediaTypes(t *testing.T) {
 		"application/json; version=2": 204, "application/json; charset=gbk": 415, "application/json; charset=utf-16": 415,
 		"text/json": 415, "application/xml": 415,
 	} {
-		set := call{who: "student", method: "PUT", path: "/api/v1/me/language", body: `{"language":"en"}`, header: map[string]string{"Content-Type": kind}}
+		set := call{who: "student", method: "PUT", path: "/api/v1/me/language", body: `{"language":"en"}`,
+			header: map[string]string{"Content-Type": kind}}
 		got := h.do(t, set)
 		require.Equal(t, want, got.status, kind)
 		if want == 415 {
@@ -112,8 +117,9 @@ func TestMediaTypes(t *testing.T) {
 func TestHead(t *testing.T) {
 	t.Parallel()
 	h := newAPITest(t)
-	for path, who := range map[string]string{"/api/v1/universities": "nobody", "/api/v1/me": "student", "/api/v1/staff/me": "reviewer",
-		"/healthz": "nobody", "/openapi.json": "nobody", "/docs": "nobody"} {
+	for path, who := range map[string]string{"/api/v1/universities": "nobody", "/api/v1/me": "student",
+		"/api/v1/staff/me": "reviewer",
+		"/healthz":         "nobody", "/openapi.json": "nobody", "/docs": "nobody"} {
 		want := h.do(t, call{who: who, method: "GET", path: path})
 		got := h.do(t, call{who: who, method: "HEAD", path: path})
 		require.Equal(t, 200, got.status, path)
@@ -122,10 +128,12 @@ func TestHead(t *testing.T) {
 			require.Equal(t, want.header.Get(name), got.header.Get(name), path)
 		}
 	}
-	for path, want := range map[string]int{"/api/v1/me": 401, "/api/v1/nothing": 404, "/api/v1/applications/x/withdrawal": 405} {
+	for path, want := range map[string]int{"/api/v1/me": 401, "/api/v1/nothing": 404,
+		"/api/v1/applications/x/withdrawal": 405} {
 		require.Equal(t, want, h.do(t, call{method: "HEAD", path: path}).status, path)
 	}
-	require.Equal(t, 403, h.do(t, call{who: "reviewer", method: "HEAD", path: "/api/v1/me"}).status, "who may not GET may not HEAD")
+	require.Equal(t, 403, h.do(t, call{who: "reviewer", method: "HEAD", path: "/api/v1/me"}).status,
+		"who may not GET may not HEAD")
 	refused := h.do(t, call{method: "PATCH", path: "/api/v1/universities"})
 	require.Equal(t, 405, refused.status)
 	require.Equal(t, "GET, HEAD", refused.header.Get("Allow"))
@@ -136,7 +144,8 @@ func TestStaffReadTheirOwnLanguage(t *testing.T) {
 	h := newAPITest(t)
 	missing := call{who: "reviewer", method: "GET", path: "/api/v1/staff/work-items/" + uuid.NewString()}
 	require.True(t, isHan(read[problem](t, h.do(t, missing)).Detail))
-	require.Equal(t, 204, h.do(t, call{who: "reviewer", method: "PUT", path: "/api/v1/staff/me/language", body: `{"language":"en"}`}).status)
+	require.Equal(t, 204, h.do(t, call{who: "reviewer", method: "PUT", path: "/api/v1/staff/me/language",
+		body: `{"language":"en"}`}).status)
 	require.False(t, isHan(read[problem](t, h.do(t, missing)).Detail))
 	require.True(t, isHan(read[problem](t, h.do(t, missing.with("Accept-Language", "zh"))).Detail))
 }
@@ -148,7 +157,8 @@ func TestBodies(t *testing.T) {
 	got := h.do(t, big)
 	require.Equal(t, 413, got.status)
 	require.Equal(t, "body_too_large", read[problem](t, got).Reason)
-	got = h.do(t, call{method: "POST", path: "/api/v1/sessions", body: `{"university":"lcu","number":"1","password":"secret-1",}`})
+	got = h.do(t, call{method: "POST", path: "/api/v1/sessions",
+		body: `{"university":"lcu","number":"1","password":"secret-1",}`})
 	require.NotContains(t, string(got.body), "secret-1", "a problem repeats nothing")
 	require.Equal(t, "body", read[problem](t, got).Errors[0].Location)
 }
@@ -159,7 +169,8 @@ func TestHealth(t *testing.T) {
 	require.Equal(t, 200, h.do(t, call{method: "GET", path: "/healthz"}).status)
 	ready := h.do(t, call{method: "GET", path: "/readyz"})
 	require.Equal(t, 200, ready.status, "without Temporal applications are still accepted")
-	require.JSONEq(t, `{"status":"degraded","database":"up","temporal":"down","files":"up","receipts":"down"}`, string(ready.body))
+	require.JSONEq(t, `{"status":"degraded","database":"up","temporal":"down","files":"up","receipts":"down"}`,
+		string(ready.body))
 	metrics := string(h.do(t, call{method: "GET", path: "/metrics"}).body)
 	require.Contains(t, metrics, `campuscard_http_request_duration_seconds_count{method="GET",route="/readyz",status="200"} 1`)
 	require.Contains(t, metrics, "go_goroutines ")
@@ -197,7 +208,8 @@ func TestDocuments(t *testing.T) {
 	_, rest, _ := strings.Cut(string(docs.body), "<style>")
 	style, _, _ := strings.Cut(rest, "</style>")
 	sum := sha256.Sum256([]byte(style))
-	require.Contains(t, docs.header.Get("Content-Security-Policy"), base64.StdEncoding.EncodeToString(sum[:]), "the browser takes the style")
+	require.Contains(t, docs.header.Get("Content-Security-Policy"), base64.StdEncoding.EncodeToString(sum[:]),
+		"the browser takes the style")
 }
 
 func TestRateLimit(t *testing.T) {

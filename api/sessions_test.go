@@ -18,7 +18,8 @@ func TestSignInCourse(t *testing.T) {
 	h := newAPITest(t)
 	p := h.Person()
 
-	got := h.do(t, call{method: "POST", path: "/api/v1/sessions", body: credentials(p, p.Initial), header: map[string]string{"Idempotency-Key": ""}})
+	got := h.do(t, call{method: "POST", path: "/api/v1/sessions", body: credentials(p, p.Initial),
+		header: map[string]string{"Idempotency-Key": ""}})
 	require.Equal(t, 201, got.status, "%s", got.body)
 	require.Equal(t, "no-store", got.header.Get("Cache-Control"))
 	first := read[opened](t, got)
@@ -27,7 +28,8 @@ func TestSignInCourse(t *testing.T) {
 
 	got = h.do(t, call{who: "new", method: "GET", path: "/api/v1/me"})
 	require.Equal(t, "first_password_missing", read[problem](t, got).Reason)
-	send := call{who: "new", method: "POST", path: "/api/v1/sessions/current/phone-codes", header: map[string]string{"Idempotency-Key": "the-same-key"}}
+	send := call{who: "new", method: "POST", path: "/api/v1/sessions/current/phone-codes",
+		header: map[string]string{"Idempotency-Key": "the-same-key"}}
 	sent := h.do(t, send)
 	require.Equal(t, 201, sent.status, "%s", sent.body)
 	require.Equal(t, string(sent.body), string(h.do(t, send).body), "the same key sends one code")
@@ -41,7 +43,8 @@ func TestSignInCourse(t *testing.T) {
 	require.Equal(t, "session_over", read[problem](t, h.do(t, set)).Reason, "the session that asked has ended")
 
 	h.tokens.Store("new", full.Token)
-	require.JSONEq(t, `{"items":[]}`, string(h.do(t, call{who: "new", method: "GET", path: "/api/v1/notices"}).body), "a code is for the phone alone")
+	require.JSONEq(t, `{"items":[]}`, string(h.do(t, call{who: "new", method: "GET", path: "/api/v1/notices"}).body),
+		"a code is for the phone alone")
 	require.Equal(t, 200, h.do(t, call{who: "new", method: "GET", path: "/api/v1/me"}).status)
 	got = h.do(t, call{who: "new", method: "POST", path: "/api/v1/sessions/current/phone-codes"})
 	require.Equal(t, "password_set", read[problem](t, got).Reason)
@@ -101,24 +104,37 @@ func TestSignInRefusals(t *testing.T) {
 	h := newAPITest(t)
 	const sessions, password = "/api/v1/sessions", "/api/v1/sessions/current/first-password"
 	h.play(t, map[string]scenario{
-		"a wrong password":      {call{method: "POST", path: sessions, body: credentials(h.holder, "wrong")}, 401, "wrong_password", ""},
-		"an unknown number":     {call{method: "POST", path: sessions, body: `{"university":"lcu","number":"0","password":"x"}`}, 401, "wrong_password", ""},
-		"an unknown university": {call{method: "POST", path: sessions, body: `{"university":"x","number":"0","password":"x"}`}, 401, "wrong_password", ""},
-		"no number":             {call{method: "POST", path: sessions, body: `{"university":"lcu","password":"x"}`}, 422, "fields", "number"},
-		"an empty number":       {call{method: "POST", path: sessions, body: `{"university":"lcu","number":"","password":"x"}`}, 422, "fields", "number"},
-		"a number that is one":  {call{method: "POST", path: sessions, body: `{"university":"lcu","number":1,"password":"x"}`}, 422, "fields", "number"},
-		"an unknown field":      {call{method: "POST", path: sessions, body: `{"university":"lcu","number":"1","password":"x","admin":true}`}, 422, "fields", "admin"},
-		"a list":                {call{method: "POST", path: sessions, body: `[]`}, 422, "fields", ""},
-		"broken JSON":           {call{method: "POST", path: sessions, body: `{"university":`}, 400, "json_malformed", ""},
-		"two values":            {call{method: "POST", path: sessions, body: `{} {}`}, 400, "json_malformed", ""},
-		"no body":               {call{method: "POST", path: sessions}, 400, "body_missing", ""},
-		"a NUL character":       {call{method: "POST", path: sessions, body: `{"university":"lcu","number":"\u0000","password":"x"}`}, 400, "text_invalid", ""},
+		"a wrong password": {call{method: "POST", path: sessions, body: credentials(h.holder, "wrong")}, 401,
+			"wrong_password", ""},
+		"an unknown number": {call{method: "POST", path: sessions,
+			body: `{"university":"lcu","number":"0","password":"x"}`}, 401, "wrong_password", ""},
+		"an unknown university": {call{method: "POST", path: sessions,
+			body: `{"university":"x","number":"0","password":"x"}`}, 401, "wrong_password", ""},
+		"no number": {call{method: "POST", path: sessions, body: `{"university":"lcu","password":"x"}`}, 422,
+			"fields", "number"},
+		"an empty number": {call{method: "POST", path: sessions,
+			body: `{"university":"lcu","number":"","password":"x"}`}, 422, "fields", "number"},
+		"a number that is one": {call{method: "POST", path: sessions,
+			body: `{"university":"lcu","number":1,"password":"x"}`}, 422, "fields", "number"},
+		"an unknown field": {call{method: "POST", path: sessions,
+			body: `{"university":"lcu","number":"1","password":"x","admin":true}`}, 422, "fields", "admin"},
+		"a list":      {call{method: "POST", path: sessions, body: `[]`}, 422, "fields", ""},
+		"broken JSON": {call{method: "POST", path: sessions, body: `{"university":`}, 400, "json_malformed", ""},
+		"two values":  {call{method: "POST", path: sessions, body: `{} {}`}, 400, "json_malformed", ""},
+		"no body":     {call{method: "POST", path: sessions}, 400, "body_missing", ""},
+		"a NUL character": {call{method: "POST", path: sessions,
+			body: `{"university":"lcu","number":"\u0000","password":"x"}`}, 400, "text_invalid", ""},
 		"a form": {call{method: "POST", path: sessions, body: "number=1",
 			header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}, 415, "media_type", ""},
-		"a password that is too short": {call{who: "freshman", method: "POST", path: password, body: `{"code":"123456","password":"short1"}`}, 422, "password_length", "password"},
-		"a password without a digit":   {call{who: "freshman", method: "POST", path: password, body: `{"code":"123456","password":"abcdefghij"}`}, 422, "password_plain", "password"},
-		"a code that was never sent":   {call{who: "freshman", method: "POST", path: password, body: `{"code":"123456","password":"abcdefgh1"}`}, 422, "code_expired", "code"},
-		"a code of five digits":        {call{who: "freshman", method: "POST", path: password, body: `{"code":"12345","password":"abcdefgh1"}`}, 422, "phone_code_form", "code"},
-		"a code in letters":            {call{who: "freshman", method: "POST", path: password, body: `{"code":"abcdef","password":"abcdefgh1"}`}, 422, "phone_code_form", "code"},
+		"a password that is too short": {call{who: "freshman", method: "POST", path: password,
+			body: `{"code":"123456","password":"short1"}`}, 422, "password_length", "password"},
+		"a password without a digit": {call{who: "freshman", method: "POST", path: password,
+			body: `{"code":"123456","password":"abcdefghij"}`}, 422, "password_plain", "password"},
+		"a code that was never sent": {call{who: "freshman", method: "POST", path: password,
+			body: `{"code":"123456","password":"abcdefgh1"}`}, 422, "code_expired", "code"},
+		"a code of five digits": {call{who: "freshman", method: "POST", path: password,
+			body: `{"code":"12345","password":"abcdefgh1"}`}, 422, "phone_code_form", "code"},
+		"a code in letters": {call{who: "freshman", method: "POST", path: password,
+			body: `{"code":"abcdef","password":"abcdefgh1"}`}, 422, "phone_code_form", "code"},
 	})
 }

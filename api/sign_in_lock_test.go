@@ -73,7 +73,8 @@ func TestKnownAndUnknownAnswerTheSame(t *testing.T) {
 	h.hireAll()
 	fresh, set := h.Person(registered).Roster.Number, h.Person(registered)
 	require.NoError(t, h.People.SeedStaff(t.Context(), []people.StaffSeed{staffOf("wang")}))
-	h.Exec(`update people set password_hash = (select password_hash from staff where username = 'wang') where id = $1`, set.ID)
+	h.Exec(`update people set password_hash = (select password_hash from staff where username = 'wang') where id = $1`,
+		set.ID)
 	course := func(number, username, address string) (all []string) {
 		for _, language := range []campus.Language{campus.Chinese, campus.English} {
 			for range 7 {
@@ -136,7 +137,8 @@ func TestStaffAreNotLockedOutByStrangers(t *testing.T) {
 	require.Equal(t, 201, h.do(t, staffEntry("member0", staffPassword).from(strangers)).status)
 	metrics := string(h.do(t, call{method: "GET", path: "/metrics"}).body)
 	require.Contains(t, metrics, fmt.Sprintf(`campuscard_sign_ins_total{outcome="wrong",who="staff"} %d`, refused[401]))
-	require.Contains(t, metrics, fmt.Sprintf(`campuscard_sign_ins_total{outcome="delayed",who="staff"} %d`, refused[429]+1))
+	require.Contains(t, metrics, fmt.Sprintf(`campuscard_sign_ins_total{outcome="delayed",who="staff"} %d`,
+		refused[429]+1))
 	require.Contains(t, metrics, `campuscard_sign_ins_total{outcome="opened",who="staff"} 17`)
 }
 
@@ -171,15 +173,16 @@ func TestUnlockingByPhoneCode(t *testing.T) {
 	entry := func(who, password, code string) call { return studentEntry(who, password, code).from("198.51.100.1") }
 	other := h.Person(registered)
 	h.play(t, map[string]scenario{
-		"without the code":           {entry(number, initial, ""), 429, "sign_in_locked", ""},
-		"with seven digits":          {entry(number, initial, codes[0][1:]), 422, "unlock_code_form", "code"},
-		"with letters":               {entry(number, initial, "abcdefgh"), 422, "unlock_code_form", "code"},
-		"with nine digits":           {entry(number, initial, codes[0]+"1"), 422, "unlock_code_form", "code"},
-		"with blanks for a code":     {entry(number, initial, " \u3000"), 429, "sign_in_locked", ""},
-		"with another code":          {entry(number, initial, flip(codes[0])), 422, "unlock_code_wrong", "code"},
-		"with somebody else's":       {entry(other.Roster.Number, other.Initial, codes[0]), 422, "unlock_code_wrong", "code"},
-		"for nobody":                 {entry("1999000001", initial, codes[0]), 422, "unlock_code_wrong", "code"},
-		"with the code of no number": {call{method: "POST", path: "/api/v1/sessions/unlock-codes", body: `{"university":"lcu"}`}, 422, "fields", "number"},
+		"without the code":       {entry(number, initial, ""), 429, "sign_in_locked", ""},
+		"with seven digits":      {entry(number, initial, codes[0][1:]), 422, "unlock_code_form", "code"},
+		"with letters":           {entry(number, initial, "abcdefgh"), 422, "unlock_code_form", "code"},
+		"with nine digits":       {entry(number, initial, codes[0]+"1"), 422, "unlock_code_form", "code"},
+		"with blanks for a code": {entry(number, initial, " \u3000"), 429, "sign_in_locked", ""},
+		"with another code":      {entry(number, initial, flip(codes[0])), 422, "unlock_code_wrong", "code"},
+		"with somebody else's":   {entry(other.Roster.Number, other.Initial, codes[0]), 422, "unlock_code_wrong", "code"},
+		"for nobody":             {entry("1999000001", initial, codes[0]), 422, "unlock_code_wrong", "code"},
+		"with the code of no number": {call{method: "POST", path: "/api/v1/sessions/unlock-codes",
+			body: `{"university":"lcu"}`}, 422, "fields", "number"},
 	})
 	require.Equal(t, 401, h.do(t, entry(number, "wrong1234", codes[0])).status)
 	require.Equal(t, 201, h.do(t, entry(number, initial, wide(codes[0][:4])+"　"+codes[0][4:]+" ")).status, "as typed")
@@ -203,21 +206,27 @@ func TestUnlockingAtTheCounter(t *testing.T) {
 	}
 	unlock := atDesk(me.ID, "unlock", nil)
 	h.play(t, map[string]scenario{
-		"for somebody not seen":     {unlock, 403, "verification_missing", ""},
-		"by a reviewer":             {personCall("reviewer", me.ID, "acts", toForm(fields{"act": "unlock"})), 403, "permission_missing", ""},
-		"by another university":     {personCall("foreigner", me.ID, "acts", toForm(fields{"act": "unlock"})), 404, "person_unknown", ""},
-		"by the student":            {personCall("student", me.ID, "acts", toForm(fields{"act": "unlock"})), 403, "staff_only", ""},
-		"with a phone beside it":    {atDesk(me.ID, "unlock", fields{"phone": "13912345678"}), 422, "field_misplaced", "phone"},
+		"for somebody not seen": {unlock, 403, "verification_missing", ""},
+		"by a reviewer": {personCall("reviewer", me.ID, "acts", toForm(fields{"act": "unlock"})), 403,
+			"permission_missing", ""},
+		"by another university": {personCall("foreigner", me.ID, "acts", toForm(fields{"act": "unlock"})), 404,
+			"person_unknown", ""},
+		"by the student": {personCall("student", me.ID, "acts", toForm(fields{"act": "unlock"})), 403,
+			"staff_only", ""},
+		"with a phone beside it": {atDesk(me.ID, "unlock", fields{"phone": "13912345678"}), 422, "field_misplaced",
+			"phone"},
 		"the student, still":        {studentEntry(me.Roster.Number, me.Initial, ""), 429, "sign_in_locked", ""},
 		"for somebody nobody knows": {atDesk(h.reviewer.ID, "unlock", nil), 404, "person_unknown", ""},
 	})
 	h.verify(t, me)
 	got := h.do(t, unlock)
 	require.Equal(t, 200, got.status, "%s", got.body)
-	require.Equal(t, 200, h.do(t, call{who: "centre", method: "GET", path: read[struct{ Receipt string }](t, got).Receipt}).status)
+	require.Equal(t, 200, h.do(t, call{who: "centre", method: "GET",
+		path: read[struct{ Receipt string }](t, got).Receipt}).status)
 	require.Equal(t, 201, h.do(t, studentEntry(me.Roster.Number, me.Initial, "")).status)
 	require.Equal(t, 1, h.audited("counter.unlock", "person/"+me.ID.String()))
-	require.Contains(t, string(h.do(t, call{who: "student", method: "GET", path: "/api/v1/notices"}).body), "解锁", "the person is told")
+	require.Contains(t, string(h.do(t, call{who: "student", method: "GET", path: "/api/v1/notices"}).body), "解锁",
+		"the person is told")
 	h.play(t, map[string]scenario{"what is not locked": {unlock, 409, "sign_in_open", ""}})
 }
 
@@ -231,7 +240,8 @@ func TestReleasingAColleague(t *testing.T) {
 		h.do(t, staffEntry("wang", "wrong"))
 	}
 	release := func(who, username string) call {
-		return call{who: who, method: "POST", path: "/api/v1/staff/sign-in-releases", body: string(toForm(fields{"username": username}))}
+		return call{who: who, method: "POST", path: "/api/v1/staff/sign-in-releases",
+			body: string(toForm(fields{"username": username}))}
 	}
 	h.play(t, map[string]scenario{
 		"by nobody":                {release("", "wang"), 401, "token_missing", ""},
@@ -245,6 +255,7 @@ func TestReleasingAColleague(t *testing.T) {
 	})
 	require.Equal(t, 204, h.do(t, release("administrator", "wang")).status)
 	require.Equal(t, 201, h.do(t, staffEntry("wang", staffPassword)).status)
-	require.Equal(t, 1, storagetest.One[int](h.Env, `select count(*) from audit a join staff s on a.subject = 'staff/' || s.id
+	require.Equal(t, 1, storagetest.One[int](h.Env,
+		`select count(*) from audit a join staff s on a.subject = 'staff/' || s.id
 		where a.action = 'sign_in.release' and s.username = 'wang' and a.actor like 'staff/%'`))
 }

@@ -53,7 +53,8 @@ func (s *Server) staffCaseOf(in campus.Language) func(casework.Case) StaffCaseVi
 }
 
 // listStaffCases finds cases of one's university and campuses, newest first (K5).
-func (s *Server) listStaffCases(ctx context.Context, in *staffCaseListInput) (*core.Answer[core.Page[StaffCaseView]], error) {
+func (s *Server) listStaffCases(ctx context.Context, in *staffCaseListInput) (*core.Answer[core.Page[StaffCaseView]],
+	error) {
 	if in.Stage != "" && !campus.HasText("stage."+string(in.Stage)) {
 		return nil, campus.FieldErrorf("stage", "stage_unknown", "no case is ever at this stage")
 	}
@@ -68,7 +69,8 @@ func (s *Server) listStaffCases(ctx context.Context, in *staffCaseListInput) (*c
 	if err != nil {
 		return nil, err
 	}
-	return core.Answered(core.NewPage(cases, in.Limit, s.staffCaseOf(core.Language(ctx)), func(c casework.Case) uuid.UUID { return c.ID })), nil
+	return core.Answered(core.NewPage(cases, in.Limit, s.staffCaseOf(core.Language(ctx)),
+		func(c casework.Case) uuid.UUID { return c.ID })), nil
 }
 
 type attemptView struct {
@@ -104,13 +106,15 @@ func (s *Server) getStaffCase(ctx context.Context, in *core.CaseInput) (*core.An
 		return nil, err
 	}
 	lang := core.Language(ctx)
-	detail := staffCaseDetail{StaffCaseView: s.staffCaseOf(lang)(c), Findings: []cards.FindingView{}, Files: []caseFileView{}}
+	detail := staffCaseDetail{StaffCaseView: s.staffCaseOf(lang)(c), Findings: []cards.FindingView{},
+		Files: []caseFileView{}}
 	timeline, err := s.Store.Casework.Timeline(ctx, c.ID, false)
 	if err != nil {
 		return nil, err
 	}
 	s.cards.NamePackages(lang, c.University, timeline)
-	detail.Timeline = core.Each(timeline, func(e casework.TimelineEvent) cards.EventView { return cards.EventOf(lang, e, true) })
+	detail.Timeline = core.Each(timeline,
+		func(e casework.TimelineEvent) cards.EventView { return cards.EventOf(lang, e, true) })
 	attempts, err := s.Store.Casework.Attempts(ctx, c.ID)
 	if err != nil {
 		return nil, err
@@ -158,7 +162,8 @@ func (s *Server) addEvidence(ctx context.Context, c casework.Case, detail *staff
 		detail.Flagged = campus.ReasonText(core.Language(ctx), file.Flagged)
 	}
 	files, err := s.Store.Cards.CaseFiles(ctx, c.ID)
-	detail.Files = core.Each(files, func(u cardstore.Upload) caseFileView { return caseFileView{u.ID, u.Purpose, u.ContentType} })
+	detail.Files = core.Each(files,
+		func(u cardstore.Upload) caseFileView { return caseFileView{u.ID, u.Purpose, u.ContentType} })
 	return err
 }
 
@@ -190,11 +195,13 @@ func (s *Server) getPerson(ctx context.Context, in *struct {
 	if p.University != who.University || !who.May(campus.ReadPeople, p.Campus) {
 		return nil, campus.Errorf(campus.NotFound, "person_unknown", "no person %s", in.ID) // as if absent
 	}
-	if err := s.Store.Casework.RecordLook(ctx, core.Actor(ctx), "person.read", "person/"+p.ID.String(), p.University); err != nil {
+	if err := s.Store.Casework.RecordLook(ctx, core.Actor(ctx), "person.read", "person/"+p.ID.String(),
+		p.University); err != nil {
 		return nil, err
 	}
 	packages, err := s.Store.Cards.PersonPackages(ctx, p.ID)
-	return core.Answered(personView{p.ID, p.Number, p.Name, p.Phone, p.Level, p.College, p.Campus, p.Dormitory, p.Status, p.University,
+	return core.Answered(personView{p.ID, p.Number, p.Name, p.Phone, p.Level, p.College, p.Campus, p.Dormitory, p.Status,
+		p.University,
 		core.Each(packages, s.cards.PackageOf(core.Language(ctx), p.University))}), err
 }
 
@@ -237,10 +244,12 @@ func (s *Server) getCaseFile(ctx context.Context, in *caseFileInput) (*fileAnswe
 	if upload.TakenBy == nil || *upload.TakenBy != c.ID {
 		return nil, campus.Errorf(campus.NotFound, "upload_unknown", "no file %s in case %s", in.File, c.ID)
 	}
-	if err := s.Store.Casework.RecordLook(ctx, core.Actor(ctx), "evidence.read", "upload/"+in.File.String(), c.University); err != nil {
+	if err := s.Store.Casework.RecordLook(ctx, core.Actor(ctx), "evidence.read", "upload/"+in.File.String(),
+		c.University); err != nil {
 		return nil, err
 	}
-	return &fileAnswer{ContentType: upload.ContentType, CacheControl: "no-store", Disposition: "inline", Body: content}, nil
+	return &fileAnswer{ContentType: upload.ContentType, CacheControl: "no-store", Disposition: "inline",
+		Body: content}, nil
 }
 
 // renewPickupCode gives the holder another code, once the card centre has seen person and document (D3).

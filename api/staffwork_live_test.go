@@ -16,7 +16,8 @@ import (
 // Staff at work on the real engine.
 func TestStaffWork(t *testing.T) {
 	t.Parallel()
-	l := newLiveTest(t, "proposed", "served", "leaver", "carried", "renumbered", "many 1", "many 2", "many 3", "many 4", "many 5", "many 6")
+	l := newLiveTest(t, "proposed", "served", "leaver", "carried", "renumbered", "many 1", "many 2", "many 3", "many 4",
+		"many 5", "many 6")
 	for _, who := range []string{"third", "fourth"} {
 		l.hire(who, storagetest.University, campus.Grant{Role: campus.Reviewer})
 	}
@@ -54,7 +55,8 @@ func (l *liveTest) testProposal(t *testing.T) {
 	require.Equal(t, "second_person_needed", l.done(t, propose).Step.Outcome)
 	found := waiting()
 	require.Len(t, found, 1)
-	require.Equal(t, []string{"skip", "王老师", "seen on paper"}, []string{found[0].Action, found[0].ByName, found[0].Note})
+	require.Equal(t, []string{"skip", "王老师", "seen on paper"},
+		[]string{found[0].Action, found[0].ByName, found[0].Note})
 	require.Equal(t, found[0], ask[shownProposal](t, l.apiTest, "second operator", workItems+"/"+found[0].ID.String()))
 	require.Equal(t, found, ask[struct {
 		WorkItems []shownProposal `json:"work_items"`
@@ -89,7 +91,8 @@ func (l *liveTest) testManyAtOnce(t *testing.T) {
 		Problem  *problem
 	}
 	const approve, reject = "approve", "reject"
-	deciders := []struct{ who, action string }{{"reviewer", approve}, {"colleague", reject}, {"third", approve}, {"fourth", reject}}
+	deciders := []struct{ who, action string }{{"reviewer", approve}, {"colleague", reject}, {"third", approve},
+		{"fourth", reject}}
 	answers := make([]map[uuid.UUID]result, len(deciders))
 	body := func(action string) fields {
 		if action == reject {
@@ -105,7 +108,8 @@ func (l *liveTest) testManyAtOnce(t *testing.T) {
 			one["id"] = item
 			list = append(list, one)
 		}
-		many := call{who: by.who, method: "POST", path: workItems + "/decisions", body: string(toForm(fields{"items": list}))}.
+		many := call{who: by.who, method: "POST", path: workItems + "/decisions",
+			body: string(toForm(fields{"items": list}))}.
 			with("Idempotency-Key", "all-of-"+by.who)
 		answers[d] = map[uuid.UUID]result{}
 		all.Go(func() {
@@ -194,29 +198,35 @@ func (l *liveTest) testServed(t *testing.T) {
 	active := l.served(t, me, "activation", id)
 	require.Equal(t, "completed", active.Outcome)
 
-	centre := storagetest.One[string](l.Env, `select distinct actor from events where case_id = $1 and kind in ('counter_asked', 'verified', 'activated')`, id)
+	centre := storagetest.One[string](l.Env,
+		`select distinct actor from events where case_id = $1 and kind in ('counter_asked', 'verified', 'activated')`, id)
 	require.Contains(t, centre, "staff/", "one member of staff did it all")
-	require.Equal(t, []string{centre, "counter"}, storagetest.One[[]string](l.Env, `select array[actor, channel] from card_changes where to_state = 'active'
+	require.Equal(t, []string{centre, "counter"},
+		storagetest.One[[]string](l.Env, `select array[actor, channel] from card_changes where to_state = 'active'
 		and card_id = (select id from cards where person_id = $1)`, l.students[me].ID))
 	var done []string
-	for _, act := range ask[struct{ Items []shownAct }](t, l.apiTest, "centre", staffPeople+"/"+l.students[me].ID.String()+"/acts").Items {
+	for _, act := range ask[struct{ Items []shownAct }](t, l.apiTest, "centre",
+		staffPeople+"/"+l.students[me].ID.String()+"/acts").Items {
 		if act.DoneAt != nil {
 			done = append(done, act.Kind)
 		}
 	}
-	require.Equal(t, []string{"activation", "check", "counter_check", "verification"}, done, "what was refused has no receipt")
+	require.Equal(t, []string{"activation", "check", "counter_check", "verification"}, done,
+		"what was refused has no receipt")
 }
 
 func (l *liveTest) testLeaver(t *testing.T) {
 	const me = "leaver"
 	id, item := l.reviewed(t, me)
 	l.seen(t, me)
-	back := personCall("centre", l.students[me].ID, "acts", toForm(fields{"act": "withdrawal", "case": id})).with("Idempotency-Key", "leave-"+id.String())
+	back := personCall("centre", l.students[me].ID, "acts",
+		toForm(fields{"act": "withdrawal", "case": id})).with("Idempotency-Key", "leave-"+id.String())
 	left := l.done(t, back)
 	require.Equal(t, "withdrawn", left.Outcome)
 	require.Equal(t, left, l.done(t, back), "the same again gets the first answer")
 	mine := l.both(t, me, id)
 	require.Equal(t, "staff", mine.Timeline[len(mine.Timeline)-1].By)
-	l.refuse(t, id, map[string]scenario{"a review of what is gone": {decision("reviewer", item, approval), 409, "already_decided", ""}})
+	l.refuse(t, id, map[string]scenario{"a review of what is gone": {decision("reviewer", item, approval), 409,
+		"already_decided", ""}})
 	require.Equal(t, 1, l.audited("counter.withdrawal", "person/"+l.students[me].ID.String()))
 }

@@ -42,7 +42,8 @@ func personCall(who string, person uuid.UUID, what string, body form) call {
 }
 
 func original(p storagetest.Person) form {
-	return toForm(fields{"document_type": "resident_card", "document_number": p.Roster.DocumentNumber, "never_expires": true})
+	return toForm(fields{"document_type": "resident_card", "document_number": p.Roster.DocumentNumber,
+		"never_expires": true})
 }
 
 type shownAct struct {
@@ -79,7 +80,8 @@ func TestFindingPeople(t *testing.T) {
 	require.Len(t, find("foreigner", "by=number&q="+h.people["other"].Roster.Number), 1)
 	require.Equal(t, 1, h.audited("people.search", "by/name"))
 
-	byDocument := call{who: "centre", method: "POST", path: staffPeople + "/searches", body: string(toForm(fields{"document_number": strings.ToLower(me.Roster.DocumentNumber)}))}
+	byDocument := call{who: "centre", method: "POST", path: staffPeople + "/searches",
+		body: string(toForm(fields{"document_number": strings.ToLower(me.Roster.DocumentNumber)}))}
 	got := h.do(t, byDocument.with("Idempotency-Key", ""))
 	require.Equal(t, 200, got.status, "%s", got.body)
 	require.Contains(t, string(got.body), me.ID.String())
@@ -89,17 +91,19 @@ func TestFindingPeople(t *testing.T) {
 
 	get := func(query string) call { return call{who: "centre", method: "GET", path: staffPeople + "?" + query} }
 	h.play(t, map[string]scenario{
-		"nothing to search by":       {get(""), 422, "fields", "q"},
-		"one letter of two words":    {get("q=a+b"), 422, "search_short", "q"},
-		"signs that are no name":     {get("by=name&q=%C2%B7-"), 422, "search_short", "q"},
-		"one letter":                 {get("q=a"), 422, "fields", "q"},
-		"too little of a phone":      {get("by=phone&q=234"), 422, "search_short", "q"},
-		"a phone of letters":         {get("by=phone&q=abcd"), 422, "search_short", "q"},
-		"a document in the address":  {get("by=document&q=371502"), 422, "fields", "by"},
-		"more than one screen":       {get("q=ab&limit=21"), 422, "fields", "limit"},
-		"a cursor of mine":           {get("q=ab&cursor=abc"), 422, "cursor_invalid", ""},
-		"a search by a reviewer":     {call{who: "reviewer", method: "GET", path: staffPeople + "?q=ab"}, 403, "permission_missing", ""},
-		"a document that is nothing": {call{who: "centre", method: "POST", path: staffPeople + "/searches", body: `{}`}, 422, "fields", "document_number"},
+		"nothing to search by":      {get(""), 422, "fields", "q"},
+		"one letter of two words":   {get("q=a+b"), 422, "search_short", "q"},
+		"signs that are no name":    {get("by=name&q=%C2%B7-"), 422, "search_short", "q"},
+		"one letter":                {get("q=a"), 422, "fields", "q"},
+		"too little of a phone":     {get("by=phone&q=234"), 422, "search_short", "q"},
+		"a phone of letters":        {get("by=phone&q=abcd"), 422, "search_short", "q"},
+		"a document in the address": {get("by=document&q=371502"), 422, "fields", "by"},
+		"more than one screen":      {get("q=ab&limit=21"), 422, "fields", "limit"},
+		"a cursor of mine":          {get("q=ab&cursor=abc"), 422, "cursor_invalid", ""},
+		"a search by a reviewer": {call{who: "reviewer", method: "GET", path: staffPeople + "?q=ab"}, 403,
+			"permission_missing", ""},
+		"a document that is nothing": {call{who: "centre", method: "POST", path: staffPeople + "/searches", body: `{}`}, 422,
+			"fields", "document_number"},
 	})
 }
 
@@ -113,45 +117,57 @@ func TestVerifyingPeople(t *testing.T) {
 		return scenario{personCall("centre", me.ID, "verifications", f), 422, reason, field}
 	}
 	h.play(t, map[string]scenario{
-		"a slip of the pen":       refused(good.with("document_number", nibble(me.Roster.DocumentNumber)), "document_check_digit", "document_number"),
-		"a slip in a permit":      refused(good.with("document_type", "travel_permit").with("document_number", "H123456789"), "permit_form", "document_number"),
-		"a card that never ends":  refused(good.with("document_type", "permanent_residence_card").with("document_number", "USA110098010112"), "document_lasts", "expires_on"),
-		"neither day nor never":   refused(good.with("never_expires", nil), "document_expiry_missing", "expires_on"),
-		"a day and never":         refused(good.with("expires_on", "2030-01-01"), "document_expiry_twice", "expires_on"),
-		"a kind that is no kind":  refused(good.with("document_type", "ID card!"), "fields", "document_type"),
-		"no number":               refused(good.with("document_number", nil), "fields", "document_number"),
-		"by a reviewer":           {personCall("reviewer", me.ID, "verifications", good), 403, "permission_missing", ""},
-		"of another university":   {personCall("foreigner", me.ID, "verifications", good), 404, "person_unknown", ""},
-		"of nobody":               {personCall("centre", uuid.New(), "verifications", good), 404, "person_unknown", ""},
-		"an act without one":      {personCall("centre", me.ID, "acts", `{"act":"language","language":"en"}`), 403, "verification_missing", ""},
-		"an upload without one":   {counterUpload("centre", me.ID, "certificate"), 403, "verification_missing", ""},
-		"an act on another's":     {personCall("foreigner", me.ID, "acts", `{"act":"language","language":"en"}`), 404, "person_unknown", ""},
-		"an act nobody knows":     {personCall("centre", me.ID, "acts", `{"act":"verification"}`), 422, "fields", "act"},
-		"a language of nobody":    {personCall("centre", me.ID, "acts", `{"act":"language"}`), 422, "language_missing", "language"},
-		"an act on which case?":   {personCall("centre", me.ID, "acts", `{"act":"withdrawal"}`), 422, "case_missing", "case"},
-		"an act on no case":       {personCall("centre", me.ID, "acts", toForm(fields{"act": "withdrawal", "case": uuid.New()})), 404, "case_unknown", "case"},
-		"a picture of a face":     {counterUpload("centre", me.ID, "live_frame"), 422, "purpose_counter", "purpose"},
-		"a receipt without fonts": {call{who: "centre", method: "GET", path: "/api/v1/staff/receipts/" + uuid.NewString()}, 503, "receipts_unavailable", ""},
+		"a slip of the pen": refused(good.with("document_number", nibble(me.Roster.DocumentNumber)),
+			"document_check_digit", "document_number"),
+		"a slip in a permit": refused(good.with("document_type", "travel_permit").with("document_number", "H123456789"),
+			"permit_form", "document_number"),
+		"a card that never ends": refused(good.with("document_type", "permanent_residence_card").with("document_number",
+			"USA110098010112"), "document_lasts", "expires_on"),
+		"neither day nor never":  refused(good.with("never_expires", nil), "document_expiry_missing", "expires_on"),
+		"a day and never":        refused(good.with("expires_on", "2030-01-01"), "document_expiry_twice", "expires_on"),
+		"a kind that is no kind": refused(good.with("document_type", "ID card!"), "fields", "document_type"),
+		"no number":              refused(good.with("document_number", nil), "fields", "document_number"),
+		"by a reviewer":          {personCall("reviewer", me.ID, "verifications", good), 403, "permission_missing", ""},
+		"of another university":  {personCall("foreigner", me.ID, "verifications", good), 404, "person_unknown", ""},
+		"of nobody":              {personCall("centre", uuid.New(), "verifications", good), 404, "person_unknown", ""},
+		"an act without one": {personCall("centre", me.ID, "acts", `{"act":"language","language":"en"}`), 403,
+			"verification_missing", ""},
+		"an upload without one": {counterUpload("centre", me.ID, "certificate"), 403, "verification_missing", ""},
+		"an act on another's": {personCall("foreigner", me.ID, "acts", `{"act":"language","language":"en"}`), 404,
+			"person_unknown", ""},
+		"an act nobody knows": {personCall("centre", me.ID, "acts", `{"act":"verification"}`), 422, "fields", "act"},
+		"a language of nobody": {personCall("centre", me.ID, "acts", `{"act":"language"}`), 422, "language_missing",
+			"language"},
+		"an act on which case?": {personCall("centre", me.ID, "acts", `{"act":"withdrawal"}`), 422, "case_missing", "case"},
+		"an act on no case": {personCall("centre", me.ID, "acts",
+			toForm(fields{"act": "withdrawal", "case": uuid.New()})), 404, "case_unknown", "case"},
+		"a picture of a face": {counterUpload("centre", me.ID, "live_frame"), 422, "purpose_counter", "purpose"},
+		"a receipt without fonts": {call{who: "centre", method: "GET", path: "/api/v1/staff/receipts/" + uuid.NewString()},
+			503, "receipts_unavailable", ""},
 	})
 	act := h.verify(t, me)
 	require.Equal(t, []string{"verification", "pass"}, []string{act.Kind, act.Verdict})
 	require.Equal(t, h.Clock.Now().Add(15*time.Minute).UTC(), act.ValidUntil.UTC())
 
-	wrong := h.do(t, personCall("centre", me.ID, "verifications", good.with("document_number", storagetest.ResidentNumber(900))).in(campus.English))
+	wrong := h.do(t, personCall("centre", me.ID, "verifications",
+		good.with("document_number", storagetest.ResidentNumber(900))).in(campus.English))
 	require.Equal(t, 201, wrong.status)
 	failed := read[shownAct](t, wrong)
 	require.Equal(t, "fail", failed.Verdict)
 	require.Nil(t, failed.ValidUntil)
 	require.NotEmpty(t, failed.ReasonText)
 	for range 4 {
-		require.Equal(t, 201, h.do(t, personCall("centre", me.ID, "verifications", good.with("document_number", storagetest.ResidentNumber(900)))).status)
+		require.Equal(t, 201, h.do(t, personCall("centre", me.ID, "verifications",
+			good.with("document_number", storagetest.ResidentNumber(900)))).status)
 	}
-	h.play(t, map[string]scenario{"the sixth wrong one": {personCall("centre", me.ID, "verifications", good), 429, "verification_locked", ""}})
+	h.play(t, map[string]scenario{"the sixth wrong one": {personCall("centre", me.ID, "verifications", good), 429,
+		"verification_locked", ""}})
 }
 
 func counterUpload(who string, person uuid.UUID, purpose string) call {
 	body, header := upload(purpose, "a.jpg", "image/jpeg", storagetest.JPEG(64, 48))
-	return call{who: who, method: "POST", path: staffPeople + "/" + person.String() + "/uploads", body: body, header: map[string]string{"Content-Type": header}}
+	return call{who: who, method: "POST", path: staffPeople + "/" + person.String() + "/uploads", body: body,
+		header: map[string]string{"Content-Type": header}}
 }
 
 // L1: what is done for somebody at the counter is theirs, names who did it, and has a receipt.
@@ -163,18 +179,22 @@ func TestActingForPeople(t *testing.T) {
 	me := h.holder
 	verified := h.verify(t, me)
 
-	english := personCall("centre", me.ID, "acts", `{"act":"language","language":"en"}`).with("Idempotency-Key", "speak-english")
+	english := personCall("centre", me.ID, "acts", `{"act":"language","language":"en"}`).with("Idempotency-Key",
+		"speak-english")
 	got := h.do(t, english)
 	require.Equal(t, 200, got.status, "%s", got.body)
 	require.Equal(t, string(got.body), string(h.do(t, english).body), "the same again gets the first answer")
 	require.Equal(t, "en", ask[struct{ Language string }](t, h, "student", "/api/v1/me").Language)
 
 	ref := h.apply(t, "student")
-	back := personCall("centre", me.ID, "acts", toForm(fields{"act": "withdrawal", "case": ref.ID})).with("Idempotency-Key", "take-it-back")
+	back := personCall("centre", me.ID, "acts",
+		toForm(fields{"act": "withdrawal", "case": ref.ID})).with("Idempotency-Key", "take-it-back")
 	foreign := h.apply(t, "other")
 	h.play(t, map[string]scenario{
-		"another's case":                  {personCall("centre", me.ID, "acts", toForm(fields{"act": "withdrawal", "case": foreign.ID})), 404, "case_unknown", "case"},
-		"an activation of what is queued": {personCall("centre", me.ID, "acts", toForm(fields{"act": "activation", "case": ref.ID})), 409, "queued", ""},
+		"another's case": {personCall("centre", me.ID, "acts",
+			toForm(fields{"act": "withdrawal", "case": foreign.ID})), 404, "case_unknown", "case"},
+		"an activation of what is queued": {personCall("centre", me.ID, "acts",
+			toForm(fields{"act": "activation", "case": ref.ID})), 409, "queued", ""},
 	})
 	withdrawn := h.do(t, back)
 	require.Equal(t, 200, withdrawn.status, "%s", withdrawn.body)
@@ -182,13 +202,15 @@ func TestActingForPeople(t *testing.T) {
 	require.Equal(t, "withdrawn", done.Outcome)
 	require.Equal(t, string(withdrawn.body), string(h.do(t, back).body))
 	last := ask[shownCase](t, h, "student", "/api/v1/applications/"+ref.ID.String()).Timeline
-	require.Equal(t, []string{"withdrawn", "staff"}, []string{last[len(last)-1].Kind, last[len(last)-1].By}, "the student sees that it was not they")
+	require.Equal(t, []string{"withdrawn", "staff"}, []string{last[len(last)-1].Kind, last[len(last)-1].By},
+		"the student sees that it was not they")
 	require.Equal(t, 1, h.audited("counter.withdrawal", "person/"+me.ID.String()))
 
 	sent := h.do(t, counterUpload("centre", me.ID, "certificate"))
 	require.Equal(t, 201, sent.status, "%s", sent.body)
 	file := read[struct{ ID uuid.UUID }](t, sent).ID
-	require.Equal(t, 200, h.do(t, call{who: "student", method: "GET", path: "/api/v1/uploads/" + file.String()}).status, "it is the student's")
+	require.Equal(t, 200, h.do(t, call{who: "student", method: "GET", path: "/api/v1/uploads/" + file.String()}).status,
+		"it is the student's")
 
 	acts := ask[struct{ Items []shownAct }](t, h, "centre", staffPeople+"/"+me.ID.String()+"/acts").Items
 	var kinds []string
@@ -197,7 +219,8 @@ func TestActingForPeople(t *testing.T) {
 		require.True(t, isHan(act.KindText), act.KindText)
 		paper := h.do(t, call{who: "centre", method: "GET", path: act.Receipt})
 		require.Equal(t, 200, paper.status, "%s: %s", act.Kind, paper.body)
-		require.Equal(t, []string{"application/pdf", "no-store"}, []string{paper.header.Get("Content-Type"), paper.header.Get("Cache-Control")})
+		require.Equal(t, []string{"application/pdf", "no-store"},
+			[]string{paper.header.Get("Content-Type"), paper.header.Get("Cache-Control")})
 		require.True(t, strings.HasPrefix(string(paper.body), "%PDF-"))
 	}
 	require.Equal(t, []string{"upload", "withdrawal", "language", "verification"}, kinds)
@@ -205,12 +228,17 @@ func TestActingForPeople(t *testing.T) {
 	require.Equal(t, verified.Receipt, acts[3].Receipt)
 	require.Equal(t, 1, h.audited("receipt.read", "counter_act/"+acts[1].ID.String()))
 	zh := h.do(t, call{who: "centre", method: "GET", path: acts[1].Receipt + "?lang=zh-CN"})
-	require.NotEqual(t, string(h.do(t, call{who: "centre", method: "GET", path: acts[1].Receipt}).body), string(zh.body), "the person's language is English")
+	require.NotEqual(t, string(h.do(t, call{who: "centre", method: "GET", path: acts[1].Receipt}).body), string(zh.body),
+		"the person's language is English")
 	h.play(t, map[string]scenario{
-		"another university's look":       {call{who: "foreigner", method: "GET", path: acts[1].Receipt}, 404, "receipt_unknown", ""},
-		"a receipt of nothing":            {call{who: "centre", method: "GET", path: "/api/v1/staff/receipts/" + uuid.NewString()}, 404, "receipt_unknown", ""},
-		"a receipt in a language of ours": {call{who: "centre", method: "GET", path: acts[1].Receipt + "?lang=fr"}, 422, "fields", "lang"},
-		"a receipt for a reviewer":        {call{who: "reviewer", method: "GET", path: acts[1].Receipt}, 403, "permission_missing", ""},
+		"another university's look": {call{who: "foreigner", method: "GET", path: acts[1].Receipt}, 404,
+			"receipt_unknown", ""},
+		"a receipt of nothing": {call{who: "centre", method: "GET",
+			path: "/api/v1/staff/receipts/" + uuid.NewString()}, 404, "receipt_unknown", ""},
+		"a receipt in a language of ours": {call{who: "centre", method: "GET", path: acts[1].Receipt + "?lang=fr"}, 422,
+			"fields", "lang"},
+		"a receipt for a reviewer": {call{who: "reviewer", method: "GET", path: acts[1].Receipt}, 403,
+			"permission_missing", ""},
 	})
 	require.NotContains(t, string(h.do(t, call{method: "GET", path: "/readyz"}).body), "receipts")
 }
@@ -228,11 +256,14 @@ func TestCasesAndCardsOfPeople(t *testing.T) {
 	require.Equal(t, "active", cards[0].State)
 	require.Equal(t, "ready", cards[0].Plastics[0].State)
 	require.NotContains(t, string(raw.body), code, "the pickup code is the holder's alone")
-	require.Equal(t, []int{1, 1}, []int{h.audited("person.read_cases", "person/"+h.holder.ID.String()), h.audited("person.read_cards", "person/"+h.holder.ID.String())})
+	require.Equal(t, []int{1, 1}, []int{h.audited("person.read_cases", "person/"+h.holder.ID.String()),
+		h.audited("person.read_cards", "person/"+h.holder.ID.String())})
 	table := map[string]scenario{}
 	for _, what := range []string{"/cases", "/cards", "/acts"} {
-		table[what+" by another university"] = scenario{call{who: "foreigner", method: "GET", path: me + what}, 404, "person_unknown", ""}
-		table[what+" by a reviewer"] = scenario{call{who: "reviewer", method: "GET", path: me + what}, 403, "permission_missing", ""}
+		table[what+" by another university"] = scenario{call{who: "foreigner", method: "GET", path: me + what}, 404,
+			"person_unknown", ""}
+		table[what+" by a reviewer"] = scenario{call{who: "reviewer", method: "GET", path: me + what}, 403,
+			"permission_missing", ""}
 	}
 	h.play(t, table)
 
@@ -241,8 +272,10 @@ func TestCasesAndCardsOfPeople(t *testing.T) {
 	require.Equal(t, 200, h.do(t, renew).status)
 	require.NotEqual(t, code, h.card(t, "student").Plastics[0].PickupCode)
 	h.play(t, map[string]scenario{
-		"a code for an application": {personCall("centre", h.holder.ID, "acts", toForm(fields{"act": "pickup_code", "case": cases[1].ID})), 404, "case_unknown", "case"},
-		"a withdrawal of a plastic": {personCall("centre", h.holder.ID, "acts", toForm(fields{"act": "withdrawal", "case": cases[0].ID})), 404, "case_unknown", "case"},
+		"a code for an application": {personCall("centre", h.holder.ID, "acts",
+			toForm(fields{"act": "pickup_code", "case": cases[1].ID})), 404, "case_unknown", "case"},
+		"a withdrawal of a plastic": {personCall("centre", h.holder.ID, "acts",
+			toForm(fields{"act": "withdrawal", "case": cases[0].ID})), 404, "case_unknown", "case"},
 	})
 }
 
@@ -287,17 +320,23 @@ func TestAssigningWork(t *testing.T) {
 		return itemCall(who, item, "assignment", toForm(fields{"to": id}))
 	}
 	h.play(t, map[string]scenario{
-		"by who does not hold it":      {to("reviewer", h.reviewer.ID), 403, "assign_forbidden", ""},
-		"by another university":        {to("foreigner", h.reviewer.ID), 404, "", ""},
-		"to a stranger":                {to("head", uuid.New()), 422, "assignee_unfit", "to"},
-		"to nobody":                    {itemCall("head", item, "assignment", `{}`), 422, "fields", "to"},
-		"a decision by a head":         {decision("head", item, approval), 403, "", ""},
-		"colleagues for two things":    {call{who: "head", method: "GET", path: "/api/v1/staff/colleagues?kind=review&permission=steps.settle"}, 422, "field_misplaced", "permission"},
-		"colleagues of no kind":        {call{who: "head", method: "GET", path: "/api/v1/staff/colleagues?kind=parade"}, 422, "fields", "kind"},
-		"colleagues who do what?":      {call{who: "head", method: "GET", path: "/api/v1/staff/colleagues"}, 422, "colleagues_of_what", "kind"},
-		"items in an order of mine":    {call{who: "head", method: "GET", path: workItems + "?order=name"}, 422, "fields", "order"},
-		"items late, perhaps":          {call{who: "head", method: "GET", path: workItems + "?overdue=perhaps"}, 422, "fields", "overdue"},
-		"a language that nobody knows": {call{who: "head", method: "PUT", path: "/api/v1/staff/me/language", body: `{"language":"fr"}`}, 422, "fields", "language"},
+		"by who does not hold it": {to("reviewer", h.reviewer.ID), 403, "assign_forbidden", ""},
+		"by another university":   {to("foreigner", h.reviewer.ID), 404, "", ""},
+		"to a stranger":           {to("head", uuid.New()), 422, "assignee_unfit", "to"},
+		"to nobody":               {itemCall("head", item, "assignment", `{}`), 422, "fields", "to"},
+		"a decision by a head":    {decision("head", item, approval), 403, "", ""},
+		"colleagues for two things": {call{who: "head", method: "GET",
+			path: "/api/v1/staff/colleagues?kind=review&permission=steps.settle"}, 422, "field_misplaced", "permission"},
+		"colleagues of no kind": {call{who: "head", method: "GET", path: "/api/v1/staff/colleagues?kind=parade"}, 422,
+			"fields", "kind"},
+		"colleagues who do what?": {call{who: "head", method: "GET", path: "/api/v1/staff/colleagues"}, 422,
+			"colleagues_of_what", "kind"},
+		"items in an order of mine": {call{who: "head", method: "GET", path: workItems + "?order=name"}, 422, "fields",
+			"order"},
+		"items late, perhaps": {call{who: "head", method: "GET", path: workItems + "?overdue=perhaps"}, 422,
+			"fields", "overdue"},
+		"a language that nobody knows": {call{who: "head", method: "PUT", path: "/api/v1/staff/me/language",
+			body: `{"language":"fr"}`}, 422, "fields", "language"},
 	})
 	colleagues := ask[struct {
 		Items []struct {
@@ -306,7 +345,8 @@ func TestAssigningWork(t *testing.T) {
 		}
 	}](t, h, "head", "/api/v1/staff/colleagues?kind=review&campus=east").Items
 	require.Len(t, colleagues, 3, "reviewer, colleague, administrator")
-	require.Len(t, ask[struct{ Items []shownItem }](t, h, "head", "/api/v1/staff/colleagues?permission=steps.settle").Items, 3)
+	require.Len(t, ask[struct{ Items []shownItem }](t, h, "head",
+		"/api/v1/staff/colleagues?permission=steps.settle").Items, 3)
 	got := h.do(t, to("head", h.reviewer.ID))
 	require.Equal(t, 200, got.status, "%s", got.body)
 	shown := read[struct {
@@ -316,7 +356,8 @@ func TestAssigningWork(t *testing.T) {
 	}](t, got)
 	require.Equal(t, []any{h.reviewer.ID, h.reviewer.Name}, []any{shown.ClaimedBy, shown.ClaimedByName})
 	require.Equal(t, h.Clock.Now().Add(8*time.Hour).UTC(), shown.ClaimedUntil.UTC())
-	h.play(t, map[string]scenario{"a decision of what a colleague holds": {decision("colleague", item, approval), 409, "claimed_by_another", ""}})
+	h.play(t, map[string]scenario{"a decision of what a colleague holds": {decision("colleague", item, approval), 409,
+		"claimed_by_another", ""}})
 
 	type queue struct {
 		Kind, Campus string
@@ -328,10 +369,13 @@ func TestAssigningWork(t *testing.T) {
 	require.Equal(t, []queue{{"review", "east", "待审核", 1, 0, 1, 0}}, summary("reviewer"))
 	h.Clock.Advance(8 * time.Hour)
 	require.Equal(t, []queue{{"review", "east", "待审核", 1, 1, 0, 0}}, summary("head"), "nobody holds it any more")
-	h.play(t, map[string]scenario{"a decision of what nobody holds any more": {decision("colleague", item, approval), 202, "", ""}})
-	require.Len(t, ask[struct{ Items []shownItem }](t, h, "colleague", workItems+"?free=true&order=due&campus=east").Items, 1)
+	h.play(t, map[string]scenario{"a decision of what nobody holds any more": {decision("colleague", item, approval), 202,
+		"", ""}})
+	require.Len(t, ask[struct{ Items []shownItem }](t, h, "colleague",
+		workItems+"?free=true&order=due&campus=east").Items, 1)
 	require.Empty(t, ask[struct{ Items []shownItem }](t, h, "colleague", workItems+"?second_person=true").Items)
-	require.Equal(t, 204, h.do(t, call{who: "head", method: "PUT", path: "/api/v1/staff/me/language", body: `{"language":"en"}`}).status)
+	require.Equal(t, 204, h.do(t, call{who: "head", method: "PUT", path: "/api/v1/staff/me/language",
+		body: `{"language":"en"}`}).status)
 }
 
 type shownTemplate struct {
@@ -366,24 +410,34 @@ func TestWordingNotices(t *testing.T) {
 		return call{who: who, method: "PUT", path: templates + "/ready_for_pickup", body: string(body)}
 	}
 	preview := call{who: "administrator", method: "POST", path: templates + "/ready_for_pickup/preview",
-		body: string(toForm(fields{"texts": fields{"zh-CN": fields{"subject": "a", "mail": "{kiosk}{code}", "sms": "{kiosk}{code}"}, "en": fields{"subject": "a", "mail": "{kiosk}{code}", "sms": "{kiosk} {code}!"}}}))}
+		body: string(toForm(fields{"texts": fields{"zh-CN": fields{"subject": "a", "mail": "{kiosk}{code}",
+			"sms": "{kiosk}{code}"}, "en": fields{"subject": "a", "mail": "{kiosk}{code}", "sms": "{kiosk} {code}!"}}}))}
 	remove := func(version string) call {
 		return call{who: "administrator", method: "DELETE", path: templates + "/ready_for_pickup?version=" + version}
 	}
 	h.play(t, map[string]scenario{
-		"a code left out":           {put("administrator", words("{kiosk}")), 422, "template_place_missing", "texts.zh-CN.sms"},
-		"a place of mine":           {put("administrator", words("{kiosk} {code} {name}")), 422, "template_place_unknown", "texts.zh-CN.sms"},
-		"a book":                    {put("administrator", words("{kiosk} {code}"+strings.Repeat("字", 300))), 422, "template_sms_long", "texts.zh-CN.sms"},
-		"one language":              {put("administrator", good.with("texts.en", nil)), 422, "fields", "texts.en"},
-		"by a reviewer":             {put("reviewer", good), 403, "permission_missing", ""},
-		"a message nobody knows":    {call{who: "administrator", method: "GET", path: templates + "/nothing"}, 404, "template_unknown", ""},
-		"words for nothing":         {call{who: "administrator", method: "PUT", path: templates + "/nothing", body: string(good)}, 404, "template_unknown", ""},
-		"taking back which?":        {call{who: "administrator", method: "DELETE", path: templates + "/ready_for_pickup"}, 422, "fields", "version"},
-		"taking back what is not":   {remove("0"), 409, "template_same", ""},
-		"a preview that is none":    {call{who: "administrator", method: "POST", path: preview.path, body: `{"texts":{}}`}, 422, "fields", "texts.en"},
-		"versions with my cursor":   {call{who: "administrator", method: "GET", path: templates + "/approved/versions?cursor=abc"}, 422, "cursor_invalid", ""},
-		"a good preview":            {preview.with("Idempotency-Key", ""), 200, "", ""},
-		"a good look at no version": {call{who: "administrator", method: "GET", path: templates + "/approved/versions"}, 200, "", ""},
+		"a code left out": {put("administrator", words("{kiosk}")), 422, "template_place_missing",
+			"texts.zh-CN.sms"},
+		"a place of mine": {put("administrator", words("{kiosk} {code} {name}")), 422, "template_place_unknown",
+			"texts.zh-CN.sms"},
+		"a book": {put("administrator", words("{kiosk} {code}"+strings.Repeat("字", 300))), 422,
+			"template_sms_long", "texts.zh-CN.sms"},
+		"one language":  {put("administrator", good.with("texts.en", nil)), 422, "fields", "texts.en"},
+		"by a reviewer": {put("reviewer", good), 403, "permission_missing", ""},
+		"a message nobody knows": {call{who: "administrator", method: "GET", path: templates + "/nothing"}, 404,
+			"template_unknown", ""},
+		"words for nothing": {call{who: "administrator", method: "PUT", path: templates + "/nothing",
+			body: string(good)}, 404, "template_unknown", ""},
+		"taking back which?": {call{who: "administrator", method: "DELETE", path: templates + "/ready_for_pickup"},
+			422, "fields", "version"},
+		"taking back what is not": {remove("0"), 409, "template_same", ""},
+		"a preview that is none": {call{who: "administrator", method: "POST", path: preview.path, body: `{"texts":{}}`},
+			422, "fields", "texts.en"},
+		"versions with my cursor": {call{who: "administrator", method: "GET",
+			path: templates + "/approved/versions?cursor=abc"}, 422, "cursor_invalid", ""},
+		"a good preview": {preview.with("Idempotency-Key", ""), 200, "", ""},
+		"a good look at no version": {call{who: "administrator", method: "GET", path: templates + "/approved/versions"}, 200,
+			"", ""},
 	})
 	require.Contains(t, string(h.do(t, preview).body), "12345678!")
 
@@ -391,8 +445,10 @@ func TestWordingNotices(t *testing.T) {
 	require.Equal(t, 200, got.status, "%s", got.body)
 	after := one()
 	require.Equal(t, []any{1, true, "{kiosk} {code}"}, []any{after.Version, after.Own, after.Texts["en"].SMS})
-	h.play(t, map[string]scenario{"words over words that were not looked at": {put("administrator", words("{code} {kiosk}")), 409, "template_changed", ""}})
-	require.False(t, ask[shownTemplate](t, h, "foreigner", templates+"/ready_for_pickup").Own, "A0: another university's are its own")
+	h.play(t, map[string]scenario{"words over words that were not looked at": {put("administrator",
+		words("{code} {kiosk}")), 409, "template_changed", ""}})
+	require.False(t, ask[shownTemplate](t, h, "foreigner", templates+"/ready_for_pickup").Own,
+		"A0: another university's are its own")
 
 	_, code := h.ready(t, "student")
 	text := func() string {
@@ -404,7 +460,8 @@ func TestWordingNotices(t *testing.T) {
 	require.Equal(t, 204, h.do(t, remove("1")).status)
 	require.False(t, one().Own)
 	require.Equal(t, "At 图书馆一楼:\n"+code, text(), "what was said stays")
-	versions := ask[struct{ Items []struct{ Version int } }](t, h, "administrator", templates+"/ready_for_pickup/versions").Items
+	versions := ask[struct{ Items []struct{ Version int } }](t, h, "administrator",
+		templates+"/ready_for_pickup/versions").Items
 	require.Len(t, versions, 2)
 }
 
@@ -412,8 +469,10 @@ func TestWordingNotices(t *testing.T) {
 func (h *apiTest) tellReady(t *testing.T, who string) error {
 	t.Helper()
 	plastic := h.card(t, who).Plastics[0].ID
-	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: storagetest.One[uuid.UUID](h.Env, `select case_id from plastics where id = $1`, plastic)}
-	_, err := h.Production.AnnouncePickup(t.Context(), h.NextMove(ref, campus.StagePickup, campus.WaitsForStudent), plastic)
+	ref := campus.CaseRef{Kind: campus.PlasticCase,
+		ID: storagetest.One[uuid.UUID](h.Env, `select case_id from plastics where id = $1`, plastic)}
+	_, err := h.Production.AnnouncePickup(t.Context(), h.NextMove(ref, campus.StagePickup, campus.WaitsForStudent),
+		plastic)
 	return err
 }
 

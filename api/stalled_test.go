@@ -53,7 +53,8 @@ func head(method, path string, length int, more ...string) string {
 	if length < 0 {
 		size = "Transfer-Encoding: chunked"
 	}
-	lines := append([]string{method + " " + path + " HTTP/1.1", "Host: x", "Content-Type: application/json", size}, more...)
+	lines := append([]string{method + " " + path + " HTTP/1.1", "Host: x", "Content-Type: application/json", size},
+		more...)
 	return strings.Join(lines, "\r\n") + "\r\n\r\n"
 }
 
@@ -86,18 +87,19 @@ func TestBodiesThatStallAreAnsweredAndCut(t *testing.T) {
 		drips  bool
 		status int
 	}{
-		"stalls at sign-in":                      {head("POST", "/api/v1/sessions", 100) + `{"numb`, false, 408},
-		"drips at sign-in":                       {head("POST", "/api/v1/sessions", 100) + `{"numb`, true, 408},
-		"stalls in the middle of a chunk":        {head("POST", "/api/v1/sessions", -1) + "40\r\n{", false, 408},
-		"stalls before the first byte":           {head("POST", "/api/v1/sessions", 100), false, 408},
-		"stalls in a session":                    {head("PUT", "/api/v1/me/language", 100, token) + "{", false, 408},
-		"stalls where nobody is let in":          {head("PUT", "/api/v1/me/language", 100) + "{", false, 401},
-		"drips where nobody is let in":           {head("PUT", "/api/v1/me/language", 100) + "{", true, 401},
-		"a file stalls where nobody is let in":   {head("POST", "/api/v1/uploads", 9<<20) + "-", false, 401},
-		"stalls at an address nobody has":        {head("POST", "/api/v1/nothing", 100) + "{", false, 404},
-		"drips at a method nobody takes":         {head("PATCH", "/api/v1/me", 100) + "{", true, 405},
-		"a body that is too large stalls":        {head("POST", "/api/v1/sessions", 2<<20) + "{", false, 413},
-		"waits to be let in, and is not":         {head("PUT", "/api/v1/me/language", 100, "Expect: 100-continue"), false, 401},
+		"stalls at sign-in":                    {head("POST", "/api/v1/sessions", 100) + `{"numb`, false, 408},
+		"drips at sign-in":                     {head("POST", "/api/v1/sessions", 100) + `{"numb`, true, 408},
+		"stalls in the middle of a chunk":      {head("POST", "/api/v1/sessions", -1) + "40\r\n{", false, 408},
+		"stalls before the first byte":         {head("POST", "/api/v1/sessions", 100), false, 408},
+		"stalls in a session":                  {head("PUT", "/api/v1/me/language", 100, token) + "{", false, 408},
+		"stalls where nobody is let in":        {head("PUT", "/api/v1/me/language", 100) + "{", false, 401},
+		"drips where nobody is let in":         {head("PUT", "/api/v1/me/language", 100) + "{", true, 401},
+		"a file stalls where nobody is let in": {head("POST", "/api/v1/uploads", 9<<20) + "-", false, 401},
+		"stalls at an address nobody has":      {head("POST", "/api/v1/nothing", 100) + "{", false, 404},
+		"drips at a method nobody takes":       {head("PATCH", "/api/v1/me", 100) + "{", true, 405},
+		"a body that is too large stalls":      {head("POST", "/api/v1/sessions", 2<<20) + "{", false, 413},
+		"waits to be let in, and is not": {head("PUT", "/api/v1/me/language", 100, "Expect: 100-continue"), false,
+			401},
 		"stalls with a question that has a body": {head("GET", "/api/v1/universities", 100) + "{", false, 408},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,8 +131,9 @@ func TestRefusedFilesAreAnsweredToWhoSendsThemWhole(t *testing.T) {
 		size   int
 		status int
 	}{
-		"where nobody is let in":   {head("POST", "/api/v1/uploads", 9<<20), 9 << 20, 401},
-		"a file that is too large": {head("POST", "/api/v1/uploads", 25<<20, token, "Content-Type: multipart/form-data; boundary=x"), 25 << 20, 413},
+		"where nobody is let in": {head("POST", "/api/v1/uploads", 9<<20), 9 << 20, 401},
+		"a file that is too large": {head("POST", "/api/v1/uploads", 25<<20, token,
+			"Content-Type: multipart/form-data; boundary=x"), 25 << 20, 413},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -190,7 +193,8 @@ func TestOneAddressHoldsSoManyConnections(t *testing.T) {
 	}
 	require.False(t, served(dial(t, address)), "a fourth")
 	require.True(t, served(held[0]), "those that are there are served")
-	elsewhere, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext(t.Context(), "tcp", address)
+	elsewhere, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext(t.Context(), "tcp",
+		address)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = elsewhere.Close() })
 	require.True(t, served(elsewhere), "another address has its own")
@@ -218,7 +222,8 @@ func TestOneAddressBehindAProxyHasSoManyRequests(t *testing.T) {
 	}
 	stall("2001:db8::1")
 	stall("2001:db8::2") // of the same /64, so the same holder
-	require.Eventually(t, func() bool { return asks("2001:db8::3") == http.StatusTooManyRequests }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return asks("2001:db8::3") == http.StatusTooManyRequests }, 10*time.Second,
+		10*time.Millisecond)
 	require.Equal(t, http.StatusOK, asks("2001:db8:0:1::1"))
 	require.Equal(t, http.StatusOK, asks("203.0.113.9"))
 }

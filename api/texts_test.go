@@ -34,21 +34,30 @@ func TestTextsAreAboutWhatWasDone(t *testing.T) {
 		says    []string
 		notSays []string
 	}{
-		"a travel permit is not told of 17 digits": {document("travel_permit", "H12"), campus.HongKongMacau, "permit_form", []string{"H or M", "compare"}, []string{"17"}},
-		"nor is that of Taiwan, which is never taken": {document("travel_permit", "12345678"), campus.Taiwan, "document_category",
+		"a travel permit is not told of 17 digits": {document("travel_permit", "H12"), campus.HongKongMacau, "permit_form",
+			[]string{"H or M", "compare"}, []string{"17"}},
+		"nor is that of Taiwan, which is never taken": {document("travel_permit", "12345678"), campus.Taiwan,
+			"document_category",
 			[]string{"from Taiwan the residence permit"}, []string{"H or M", "17"}},
-		"nor is a passport":   {document("passport", "E1-2"), campus.Foreign, "passport_form", []string{"passport"}, []string{"17 digits"}},
+		"nor is a passport": {document("passport", "E1-2"), campus.Foreign, "passport_form", []string{"passport"},
+			[]string{"17 digits"}},
 		"an identity card is": {document("resident_card", "123"), "", "document_form", []string{"17 digits", "compare"}, nil},
-		"a question is not told of rejections only": {decision("reviewer", item, `{"action":"ask_more","reason":"because"}`), "", "reason_unknown",
+		"a question is not told of rejections only": {decision("reviewer", item, `{"action":"ask_more","reason":"because"}`),
+			"", "reason_unknown",
 			[]string{"ask for more", "choose"}, []string{"A rejection"}},
-		"an action of another kind": {decision("reviewer", item, `{"action":"pass"}`), "", "action_unknown", []string{"check in person passes or fails"}, nil},
-		"a line break":              {notice("one\ntwo"), "", "words_unreadable", []string{"line break"}, []string{"not valid"}},
-		"a day and never": {applyCall("student", good.with("identity_document.expires_on", "2030-01-01")), "", "document_expiry_twice",
+		"an action of another kind": {decision("reviewer", item, `{"action":"pass"}`), "", "action_unknown",
+			[]string{"check in person passes or fails"}, nil},
+		"a line break": {notice("one\ntwo"), "", "words_unreadable", []string{"line break"},
+			[]string{"not valid"}},
+		"a day and never": {applyCall("student", good.with("identity_document.expires_on", "2030-01-01")), "",
+			"document_expiry_twice",
 			[]string{"Please keep the one"}, []string{"give the last"}},
-		"neither a day nor never": {applyCall("student", good.with("identity_document.never_expires", false)), "", "document_expiry_missing",
+		"neither a day nor never": {applyCall("student", good.with("identity_document.never_expires", false)), "",
+			"document_expiry_missing",
 			[]string{"give the last day"}, nil},
 		"an application for somebody who has one": {atDesk(h.people["applicant"].ID, "application",
-			fields{"application": json.RawMessage(h.desk(t, h.people["applicant"]))}), "", "application_open", []string{"There is an application"}, []string{"You have", "you have"}},
+			fields{"application": json.RawMessage(h.desk(t,
+				h.people["applicant"]))}), "", "application_open", []string{"There is an application"}, []string{"You have", "you have"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if line.reason == "application_open" {
@@ -74,7 +83,8 @@ func TestTextsAreAboutWhatWasDone(t *testing.T) {
 // What stands in the way of somebody's card is told to them about themselves, and to staff about them.
 func TestStaffReadAboutWhomTheyServe(t *testing.T) {
 	t.Parallel()
-	for _, reason := range []string{"other_card_active", "studies_over", "registry_away", "not_enrolled_yet", "pickup_card_over",
+	for _, reason := range []string{"other_card_active", "studies_over", "registry_away", "not_enrolled_yet",
+		"pickup_card_over",
 		"plastic_on_its_way", "plastic_picked_up", "plastic_returned", "plastic_over"} {
 		for in, own := range map[campus.Language]string{campus.Chinese: "您|您的", campus.English: `\b[Yy]our?\b`} {
 			holder, staff := api.ConflictText(in, false, reason), api.ConflictText(in, true, reason)

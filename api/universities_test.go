@@ -106,7 +106,8 @@ func TestDatesOfAnUnknownYearAreToldAsEstimates(t *testing.T) {
 	}
 	due(known.AddDays(5))
 	for what, note := range notes() {
-		require.Equal(t, "The holidays of 2027 are not announced yet; the day is an estimate and may turn out later.", note, what)
+		require.Equal(t, "The holidays of 2027 are not announced yet; the day is an estimate and may turn out later.", note,
+			what)
 	}
 	h.Exec(`update cases set stage = 'evidence' where id = $1`, application.ID)
 	require.Empty(t, notes()["a review, to the applicant"], "what is not counted in working days is certain")

@@ -74,7 +74,8 @@ func TestDaysOfAnUnknownYearAreEstimates(t *testing.T) {
 	require.Equal(t, 2027, c.Estimated(campus.Date{Year: 2027, Month: time.January, Day: 5}))
 	require.Zero(t, c.Estimated(campus.Date{Year: 2026, Month: time.December, Day: 31}))
 	c.WorkingDay = campus.Duration(24 * time.Second)
-	require.Zero(t, c.Estimated(campus.Date{Year: 2027, Month: time.January, Day: 5}), "the demo's days are all working days")
+	require.Zero(t, c.Estimated(campus.Date{Year: 2027, Month: time.January, Day: 5}),
+		"the demo's days are all working days")
 }
 
 // K5: two months ahead, at every university, and not where no real days are counted.
@@ -86,7 +87,8 @@ func TestUnknownYearsAreSeenTwoMonthsAhead(t *testing.T) {
 	day := func(month time.Month, day int) campus.Date { return campus.Date{Year: 2026, Month: month, Day: day} }
 	require.Empty(t, loaded.NotAnnounced(day(time.October, 31), ahead))
 	require.Equal(t, []int{2027}, loaded.NotAnnounced(day(time.November, 1), ahead))
-	require.Equal(t, []int{2027}, loaded.NotAnnounced(campus.Date{Year: 2027, Month: time.March, Day: 1}, ahead), "still not")
+	require.Equal(t, []int{2027}, loaded.NotAnnounced(campus.Date{Year: 2027, Month: time.March, Day: 1}, ahead),
+		"still not")
 
 	own, err := campus.LoadPolicies(deploy.Policy, []byte("universities: {lcu: {calendar: {announced: []}}}"))
 	require.NoError(t, err)

@@ -21,7 +21,8 @@ func TestTerminalStatesNeverRevive(t *testing.T) {
 	}
 	require.True(t, campus.CardPending.CanBecome(campus.CardActive))
 	require.False(t, campus.CardLost.CanBecome(campus.CardActive))
-	for _, end := range []campus.PlasticState{campus.PlasticPickedUp, campus.PlasticSpoilt, campus.PlasticLost, campus.PlasticDamaged,
+	for _, end := range []campus.PlasticState{campus.PlasticPickedUp, campus.PlasticSpoilt, campus.PlasticLost,
+		campus.PlasticDamaged,
 		campus.PlasticCancelled} {
 		require.True(t, end.Terminal())
 	}
@@ -41,7 +42,8 @@ func TestStaffMay(t *testing.T) {
 	require.False(t, all)
 	require.Equal(t, []string{"", "west"}, campuses)
 
-	mixed := campus.StaffMember{Grants: []campus.Grant{{Role: campus.Reviewer, Campuses: []string{"west"}}, {Role: campus.Operator}}}
+	mixed := campus.StaffMember{Grants: []campus.Grant{{Role: campus.Reviewer, Campuses: []string{"west"}},
+		{Role: campus.Operator}}}
 	_, all = mixed.Campuses(campus.SettleSteps)
 	require.True(t, all)
 	require.False(t, campus.StaffMember{}.May(campus.ReadCases, ""))
@@ -67,6 +69,7 @@ func TestReplacesCard(t *testing.T) {
 		{campus.FreshmanRoute, "registered", false},
 		{campus.StaffRoute, "employed", false},
 	} {
-		require.Equal(t, line.want, campus.ReplacesCard(line.route, line.status), "%s, who is %s under the other number", line.route, line.status)
+		require.Equal(t, line.want, campus.ReplacesCard(line.route, line.status), "%s, who is %s under the other number",
+			line.route, line.status)
 	}
 }

@@ -52,7 +52,8 @@ func codes[T ~string](kinds []T) []string {
 func TestCaseKindsThatLackSomething(t *testing.T) {
 	t.Parallel()
 	settle := map[string]campus.DecisionRule{campus.SettleStepUpdate: {Stands: true}}
-	whole := campus.CaseRule{Stages: []campus.Stage{campus.StageOrdering}, Holder: true, EndsByOutcome: true, Decisions: settle}
+	whole := campus.CaseRule{Stages: []campus.Stage{campus.StageOrdering}, Holder: true, EndsByOutcome: true,
+		Decisions: settle}
 	check := func(change func(*campus.CaseRule)) error {
 		rule := whole
 		change(&rule)
@@ -98,7 +99,8 @@ func TestWorkItemKindsThatLackSomething(t *testing.T) {
 	}
 	unknown := campus.WorkItemKind("loan")
 	require.False(t, unknown.Known())
-	require.False(t, campus.StaffMember{Grants: []campus.Grant{{Role: campus.Administrator}}}.May(unknown.Permission(), ""))
+	require.False(t, campus.StaffMember{Grants: []campus.Grant{{Role: campus.Administrator}}}.May(unknown.Permission(),
+		""))
 }
 
 func TestServicesThatLackSomething(t *testing.T) {

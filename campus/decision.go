@@ -121,7 +121,8 @@ const (
 var beforeIdentity = []Stage{StageChecking, StageEvidence, StageIdentity, StageLiveness, StagePhoto}
 
 // withdrawable are the stages at which an application has something to take back.
-var withdrawable = []Stage{StageChecking, StageIdentity, StageLiveness, StagePhoto, StageInPerson, StageReview, StageEvidence,
+var withdrawable = []Stage{StageChecking, StageIdentity, StageLiveness, StagePhoto, StageInPerson, StageReview,
+	StageEvidence,
 	StageProvisioning, StageActivation, StageLapsed, StageEnrolment}
 
 // campaigning are the stages of a campaign that can be paused.
@@ -130,7 +131,8 @@ var campaigning = []Stage{StageScheduled, StageInviting, StageReminding}
 var settleRule = DecisionRule{Stands: true}
 
 // updates are all decisions, in an order that stays.
-var updates = []string{TryLivenessUpdate, ChooseCounterUpdate, VerifyUpdate, ReviewUpdate, BringEvidenceUpdate, ActivateUpdate, ReopenUpdate,
+var updates = []string{TryLivenessUpdate, ChooseCounterUpdate, VerifyUpdate, ReviewUpdate, BringEvidenceUpdate,
+	ActivateUpdate, ReopenUpdate,
 	WithdrawUpdate, ResendUpdate, PauseUpdate, ResumeUpdate, CancelUpdate, SettleStepUpdate}
 
 // DecisionUpdates returns the names of the decisions that can be made about a kind of case.

@@ -31,7 +31,8 @@ func TestWorkflowsAreToldCodesOnly(t *testing.T) {
 	} {
 		require.Equal(t, line.want, campus.CodeOf(line.said.Check()), name)
 	}
-	input := campus.CaseInput{Case: campus.CaseRef{Kind: campus.ApplicationCase, ID: uuid.New()}, University: "lcu", Campus: "lcu-east"}
+	input := campus.CaseInput{Case: campus.CaseRef{Kind: campus.ApplicationCase, ID: uuid.New()}, University: "lcu",
+		Campus: "lcu-east"}
 	require.NoError(t, input.Check())
 	for _, wrong := range []string{"东校区 张三", "east 13812345678", "13812345678"} {
 		input.Campus = wrong

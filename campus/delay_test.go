@@ -27,7 +27,8 @@ func TestWaitsGrowAndEnd(t *testing.T) {
 	require.Equal(t, []time.Duration{0, 0, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second,
 		20 * time.Second, 20 * time.Second, 20 * time.Second}, waits)
 	require.Equal(t, 2*time.Second, p.Wait(2.1), "entries a moment after each other count as whole ones")
-	require.InDelta(t, 3, p.Remaining(level, 4*time.Minute), 0.001, "however long somebody went on, it is forgotten as soon")
+	require.InDelta(t, 3, p.Remaining(level, 4*time.Minute), 0.001,
+		"however long somebody went on, it is forgotten as soon")
 	require.Zero(t, p.Wait(p.Remaining(level, 5*time.Minute)))
 }
 

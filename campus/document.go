@@ -49,7 +49,8 @@ func CheckDocument(kind DocumentType, number string, category Category, today Da
 	}
 	owner, err := documentOwner(kind, number, today)
 	if err == nil && owner != category {
-		return FieldErrorf("document_number", "document_category", "a %s of this kind is not what %s people show", kind, category)
+		return FieldErrorf("document_number", "document_category", "a %s of this kind is not what %s people show", kind,
+			category)
 	}
 	return err
 }

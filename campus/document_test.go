@@ -118,27 +118,40 @@ func TestCheckDocument(t *testing.T) {
 		"a kind not shown, with a slip in it":    {campus.Passport, "E-1234567", campus.Mainland, "document_category"},
 		"a slip in an identity card":             {campus.ResidentCard, mainland[:17], campus.Mainland, "document_form"},
 		"a travel permit with nine digits":       {campus.TravelPermit, "H123456789", campus.HongKongMacau, "permit_form"},
-		"a residence permit with a wrong check":  {campus.ResidencePermit, "830000199901010019", campus.Taiwan, "document_check_digit"},
-		"a passport of four signs":               {campus.Passport, "E123", campus.Foreign, "passport_form"},
-		"a passport of eighteen signs":           {campus.Passport, "A23456789012345678", campus.Foreign, "passport_form"},
-		"a passport of letters only":             {campus.Passport, "ABCDEFGH", campus.Foreign, "passport_form"},
-		"a passport with a hyphen":               {campus.Passport, "E-1234567", campus.Foreign, "passport_form"},
-		"a kind of document that there is not":   {"library_card", "E12345678", campus.Foreign, "document_category"},
+		"a residence permit with a wrong check": {campus.ResidencePermit, "830000199901010019", campus.Taiwan,
+			"document_check_digit"},
+		"a passport of four signs":             {campus.Passport, "E123", campus.Foreign, "passport_form"},
+		"a passport of eighteen signs":         {campus.Passport, "A23456789012345678", campus.Foreign, "passport_form"},
+		"a passport of letters only":           {campus.Passport, "ABCDEFGH", campus.Foreign, "passport_form"},
+		"a passport with a hyphen":             {campus.Passport, "E-1234567", campus.Foreign, "passport_form"},
+		"a kind of document that there is not": {"library_card", "E12345678", campus.Foreign, "document_category"},
 
-		"a permanent residence card of 2023":                     {campus.PermanentCard, settled, campus.Foreign, ""},
-		"an older one":                                           {campus.PermanentCard, older, campus.Foreign, ""},
-		"a permanent residence card as an identity card":         {campus.ResidentCard, settled, campus.Mainland, "document_category"},
-		"a permanent residence card as a residence permit":       {campus.ResidencePermit, settled, campus.Taiwan, "document_category"},
-		"an identity card as a permanent residence card":         {campus.PermanentCard, mainland, campus.Foreign, "document_category"},
-		"a residence permit as a permanent residence card":       {campus.PermanentCard, taiwan, campus.Foreign, "document_category"},
-		"a permanent residence card of a mainland student":       {campus.PermanentCard, settled, campus.Mainland, "document_category"},
-		"an older one of a mainland student":                     {campus.PermanentCard, older, campus.Mainland, "document_category"},
-		"a permanent residence card with a wrong check":          {campus.PermanentCard, settled[:17] + "6", campus.Foreign, "document_check_digit"},
-		"a permanent residence card with an impossible birthday": {campus.PermanentCard, "911840200013010010", campus.Foreign, "document_birthday"},
-		"an older one with a digit too few":                      {campus.PermanentCard, older[:14], campus.Foreign, "permanent_card_form"},
-		"an older one with two letters":                          {campus.PermanentCard, "US" + older[3:] + "1", campus.Foreign, "permanent_card_form"},
-		"a passport as a permanent residence card":               {campus.PermanentCard, "E12345678", campus.Foreign, "permanent_card_form"},
-		"a number of no permit that there is":                    {campus.ResidentCard, "84000019990101001X", campus.Mainland, "document_category"},
+		"a permanent residence card of 2023": {campus.PermanentCard, settled, campus.Foreign, ""},
+		"an older one":                       {campus.PermanentCard, older, campus.Foreign, ""},
+		"a permanent residence card as an identity card": {campus.ResidentCard, settled, campus.Mainland,
+			"document_category"},
+		"a permanent residence card as a residence permit": {campus.ResidencePermit, settled, campus.Taiwan,
+			"document_category"},
+		"an identity card as a permanent residence card": {campus.PermanentCard, mainland, campus.Foreign,
+			"document_category"},
+		"a residence permit as a permanent residence card": {campus.PermanentCard, taiwan, campus.Foreign,
+			"document_category"},
+		"a permanent residence card of a mainland student": {campus.PermanentCard, settled, campus.Mainland,
+			"document_category"},
+		"an older one of a mainland student": {campus.PermanentCard, older, campus.Mainland,
+			"document_category"},
+		"a permanent residence card with a wrong check": {campus.PermanentCard, settled[:17] + "6", campus.Foreign,
+			"document_check_digit"},
+		"a permanent residence card with an impossible birthday": {campus.PermanentCard, "911840200013010010",
+			campus.Foreign, "document_birthday"},
+		"an older one with a digit too few": {campus.PermanentCard, older[:14], campus.Foreign,
+			"permanent_card_form"},
+		"an older one with two letters": {campus.PermanentCard, "US" + older[3:] + "1",
+			campus.Foreign, "permanent_card_form"},
+		"a passport as a permanent residence card": {campus.PermanentCard, "E12345678", campus.Foreign,
+			"permanent_card_form"},
+		"a number of no permit that there is": {campus.ResidentCard, "84000019990101001X",
+			campus.Mainland, "document_category"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -154,27 +167,32 @@ func TestCheckDocument(t *testing.T) {
 // A3, A4, A6: the checklist follows from route and category, and only the register's word is final.
 func TestChecklist(t *testing.T) {
 	t.Parallel()
-	abroad := []campus.Item{campus.RegistryItem, campus.DocumentItem, campus.CertificateItem, campus.ResidenceItem, campus.LetterItem, campus.PhoneItem}
+	abroad := []campus.Item{campus.RegistryItem, campus.DocumentItem, campus.CertificateItem, campus.ResidenceItem,
+		campus.LetterItem, campus.PhoneItem}
 	for _, category := range []campus.Category{campus.HongKongMacau, campus.Taiwan, campus.Foreign} {
 		require.Equal(t, abroad, campus.Checklist(campus.StudentRoute, category))
 	}
 	require.Equal(t, []campus.Item{campus.RegistryItem, campus.DocumentItem, campus.CertificateItem, campus.PhoneItem},
 		campus.Checklist(campus.StudentRoute, campus.Mainland))
-	require.Equal(t, []campus.Item{campus.RegistryItem, campus.DocumentItem, campus.PhoneItem}, campus.Checklist(campus.FreshmanRoute, campus.Mainland))
-	require.Equal(t, []campus.Item{campus.RegistryItem, campus.DocumentItem, campus.PhoneItem}, campus.Checklist(campus.StaffRoute, campus.Foreign))
+	require.Equal(t, []campus.Item{campus.RegistryItem, campus.DocumentItem, campus.PhoneItem},
+		campus.Checklist(campus.FreshmanRoute, campus.Mainland))
+	require.Equal(t, []campus.Item{campus.RegistryItem, campus.DocumentItem, campus.PhoneItem},
+		campus.Checklist(campus.StaffRoute, campus.Foreign))
 
 	missing := campus.Finding{Item: campus.LetterItem, Verdict: campus.Unknown, Reason: campus.MissingReason}
 	skipped := campus.Finding{Item: campus.CertificateItem, Verdict: campus.Unknown, Reason: "check_skipped"}
 	wrong := campus.Finding{Item: campus.PhoneItem, Verdict: campus.Fail, Reason: "phone_of_another"}
 	refused := campus.Finding{Item: campus.RegistryItem, Verdict: campus.Fail, Reason: "registry_unknown"}
-	require.Equal(t, []campus.Item{campus.LetterItem, campus.PhoneItem}, campus.Wanted([]campus.Finding{missing, skipped, wrong, refused}))
+	require.Equal(t, []campus.Item{campus.LetterItem, campus.PhoneItem},
+		campus.Wanted([]campus.Finding{missing, skipped, wrong, refused}))
 
 	for _, status := range []string{"suspended", "graduated", "withdrawn", "left", ""} {
 		_, open := campus.RouteOf(status)
 		require.False(t, open, status)
 	}
-	for reason, item := range map[string]campus.Item{"letter_wrong": campus.LetterItem, "residence_unreadable": campus.ResidenceItem,
-		"document_wrong": campus.DocumentItem, "certificate_wrong": campus.CertificateItem, "not_entitled": ""} {
+	for reason, item := range map[string]campus.Item{"letter_wrong": campus.LetterItem,
+		"residence_unreadable": campus.ResidenceItem,
+		"document_wrong":       campus.DocumentItem, "certificate_wrong": campus.CertificateItem, "not_entitled": ""} {
 		require.Equal(t, item, campus.ItemOfReason(reason))
 	}
 }
@@ -183,7 +201,8 @@ func TestChecklist(t *testing.T) {
 func TestReasonsFitTheChecklist(t *testing.T) {
 	t.Parallel()
 	always := []string{"document_unreadable", "document_wrong", "document_expired"}
-	certificate, abroad := []string{"certificate_unreadable", "certificate_wrong"}, []string{"residence_unreadable", "residence_wrong", "letter_unreadable", "letter_wrong"}
+	certificate, abroad := []string{"certificate_unreadable", "certificate_wrong"}, []string{"residence_unreadable",
+		"residence_wrong", "letter_unreadable", "letter_wrong"}
 	for _, category := range []campus.Category{campus.Mainland, campus.HongKongMacau, campus.Taiwan, campus.Foreign} {
 		for _, route := range []campus.Route{campus.StudentRoute, campus.FreshmanRoute, campus.StaffRoute} {
 			want := slices.Clone(always)
@@ -200,7 +219,8 @@ func TestReasonsFitTheChecklist(t *testing.T) {
 			require.Empty(t, campus.ReviewReasons(campus.Approve, route, category), who)
 			for _, reason := range campus.ReviewReasons(campus.AskMore, route, category) {
 				item := campus.ItemOfReason(reason)
-				require.True(t, item == campus.PhoneItem || slices.Contains(campus.Papers(route, category), item), "%s: %s is taken when it is brought", who, reason)
+				require.True(t, item == campus.PhoneItem || slices.Contains(campus.Papers(route, category), item),
+					"%s: %s is taken when it is brought", who, reason)
 			}
 			for _, reason := range campus.ReviewReasons(campus.Reject, route, category) {
 				require.True(t, campus.IsReviewReason(reason))
@@ -237,15 +257,16 @@ func TestSameDocument(t *testing.T) {
 		a, b string
 		same bool
 	}{
-		"a permit and its renewal":             {campus.TravelPermit, "H12345678", "H1234567801", true},
-		"two renewals":                         {campus.TravelPermit, "H1234567801", "h12345678 02", true},
-		"full width, small letters and blanks": {campus.TravelPermit, "Ｈ１２３４５６７８", " h 1234 5678\u200b", true},
-		"another holder":                       {campus.TravelPermit, "H12345678", "H1234567901", false},
-		"Hong Kong and Macau":                  {campus.TravelPermit, "H12345678", "M1234567801", false},
-		"a number cut short":                   {campus.TravelPermit, "H1234567801", "H123456780", false},
-		"passports that look like permits":     {campus.Passport, "H1234567801", "H1234567802", false},
-		"the same passport":                    {campus.Passport, "e12345678", "E12345678", true},
-		"nothing":                              {campus.Passport, "", " ", false},
+		"a permit and its renewal": {campus.TravelPermit, "H12345678", "H1234567801", true},
+		"two renewals":             {campus.TravelPermit, "H1234567801", "h12345678 02", true},
+		"full width, small letters and blanks": {campus.TravelPermit, "Ｈ１２３４５６７８", " h 1234 5678\u200b",
+			true},
+		"another holder":                   {campus.TravelPermit, "H12345678", "H1234567901", false},
+		"Hong Kong and Macau":              {campus.TravelPermit, "H12345678", "M1234567801", false},
+		"a number cut short":               {campus.TravelPermit, "H1234567801", "H123456780", false},
+		"passports that look like permits": {campus.Passport, "H1234567801", "H1234567802", false},
+		"the same passport":                {campus.Passport, "e12345678", "E12345678", true},
+		"nothing":                          {campus.Passport, "", " ", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -18,7 +18,8 @@ func at(day, hour, minute int) time.Time {
 func august(day int) campus.Date { return campus.Date{Year: 2026, Month: time.August, Day: day} }
 
 func waves() campus.InvitationPolicy {
-	return campus.InvitationPolicy{Wave: 500, Pause: campus.Duration(time.Hour), Hours: campus.Hours{From: 8, Until: 20}, Line: 500,
+	return campus.InvitationPolicy{Wave: 500, Pause: campus.Duration(time.Hour), Hours: campus.Hours{From: 8, Until: 20},
+		Line:     500,
 		Reminder: campus.Duration(72 * time.Hour)}
 }
 
@@ -52,7 +53,8 @@ func TestPeriodCheck(t *testing.T) {
 		"and further":               {10, 30, "period_long"},
 		"backwards and in the past": {9, 8, "period_backwards"},
 	} {
-		err := campus.Period{From: august(test.from), Until: august(test.until)}.Check(august(10), campus.Duration(20*24*time.Hour))
+		err := campus.Period{From: august(test.from), Until: august(test.until)}.Check(august(10),
+			campus.Duration(20*24*time.Hour))
 		require.Equal(t, test.want, campus.ReasonOf(err), name)
 	}
 }
@@ -84,7 +86,8 @@ func TestNextIsWithinTheHours(t *testing.T) {
 		now := at(1, 0, 0).Add(time.Duration(rapid.IntRange(0, 365*24*60).Draw(t, "minutes")) * time.Minute)
 		next := hours.Next(now)
 		hour := next.In(campus.Shanghai).Hour()
-		if next.Before(now) || next.Sub(now) >= 24*time.Hour || hour < hours.From || hour >= hours.Until || !hours.Next(next).Equal(next) {
+		if next.Before(now) || next.Sub(now) >= 24*time.Hour || hour < hours.From || hour >= hours.Until ||
+			!hours.Next(next).Equal(next) {
 			t.Fatalf("%v at %s: %s", hours, now, next)
 		}
 	})
@@ -102,7 +105,8 @@ func TestInvitesUntil(t *testing.T) {
 		"too short":            {10, 12, at(13, 0, 0)},
 		"one day":              {10, 10, at(11, 0, 0)},
 	} {
-		require.Equal(t, test.want, waves().InvitesUntil(campus.Period{From: august(test.from), Until: august(test.until)}), name)
+		require.Equal(t, test.want, waves().InvitesUntil(campus.Period{From: august(test.from), Until: august(test.until)}),
+			name)
 	}
 }
 

@@ -18,7 +18,8 @@ const MiddleDot = '·'
 func CleanName(name string) string {
 	runes := []rune(norm.NFC.String(strings.Map(visible, name)))
 	for i, r := range runes {
-		if sameSign[r] == MiddleDot && r != '.' && r != '．' && r != '․' || isDot(r) && isHan(runes, i-1) && isHan(runes, i+1) {
+		if sameSign[r] == MiddleDot && r != '.' && r != '．' && r != '․' || isDot(r) && isHan(runes, i-1) &&
+			isHan(runes, i+1) {
 			runes[i] = MiddleDot
 		}
 	}
@@ -77,7 +78,8 @@ func NameForms(name string) []string {
 	}
 	plain = string(kept)
 	forms := []string{clean}
-	for _, form := range []string{plain, cases.Upper(language.Und).String(plain), cases.Title(language.Und).String(plain)} {
+	for _, form := range []string{plain, cases.Upper(language.Und).String(plain),
+		cases.Title(language.Und).String(plain)} {
 		straight := strings.NewReplacer("’", "'", "‘", "'", "‐", "-").Replace(form)
 		for _, one := range []string{form, straight, strings.ReplaceAll(straight, "'", "’")} {
 			if !slices.Contains(forms, one) && SameName(one, name) {

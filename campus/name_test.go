@@ -18,16 +18,18 @@ func TestSameName(t *testing.T) {
 		a, b string
 		same bool
 	}{
-		"the same signs":                        {"张伟", "张伟", true},
-		"a bullet as middle dot":                {long, "阿依古丽•买买提", true},
-		"a hyphenation point":                   {long, "阿依古丽‧买买提", true},
-		"a katakana dot":                        {long, "阿依古丽・买买提", true},
-		"a half-width katakana dot":             {long, "阿依古丽･买买提", true},
-		"a full-width full stop":                {long, "阿依古丽．买买提", true},
-		"a full stop":                           {long, "阿依古丽.买买提", true},
-		"blanks around the dot":                 {long, "阿依古丽 · 买买提", true},
-		"composed and decomposed":               {norm.NFC.String("NGUYỄN Thị Ánh"), norm.NFD.String("NGUYỄN Thị Ánh"), true},
-		"full-width letters":                    {"MACDONALD Hassan", "ＭＡＣＤＯＮＡＬＤ　Ｈａｓｓａｎ", true},
+		"the same signs":            {"张伟", "张伟", true},
+		"a bullet as middle dot":    {long, "阿依古丽•买买提", true},
+		"a hyphenation point":       {long, "阿依古丽‧买买提", true},
+		"a katakana dot":            {long, "阿依古丽・买买提", true},
+		"a half-width katakana dot": {long, "阿依古丽･买买提", true},
+		"a full-width full stop":    {long, "阿依古丽．买买提", true},
+		"a full stop":               {long, "阿依古丽.买买提", true},
+		"blanks around the dot":     {long, "阿依古丽 · 买买提", true},
+		"composed and decomposed": {norm.NFC.String("NGUYỄN Thị Ánh"),
+			norm.NFD.String("NGUYỄN Thị Ánh"), true},
+		"full-width letters": {"MACDONALD Hassan", "ＭＡＣＤＯＮＡＬＤ　Ｈａｓｓａｎ",
+			true},
 		"capitals":                              {"MacDonald Hassan", "MACDONALD HASSAN", true},
 		"a sharp s in capitals":                 {"Strauß", "STRAUSS", true},
 		"blanks at the ends":                    {"张伟", " 张伟　", true},
@@ -80,7 +82,8 @@ func TestNameForms(t *testing.T) {
 	}
 	require.Equal(t, []string{"张伟"}, campus.NameForms("张伟"), "one call is enough for most")
 	rapid.Check(t, func(t *rapid.T) {
-		name := rapid.StringOf(rapid.SampledFrom([]rune("张伟 ·•.．(（aÄe\u0308ＡO’-\u200bß羅ﬁı"))).Draw(t, "name")
+		name := rapid.StringOf(rapid.SampledFrom([]rune("张伟 ·•.．(（aÄe\u0308ＡO’-\u200bß羅ﬁı"))).Draw(t,
+			"name")
 		for i, form := range campus.NameForms(name) {
 			require.True(t, i == 0 || campus.SameName(name, form))
 		}

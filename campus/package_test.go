@@ -22,10 +22,13 @@ func TestPackagesOfThePolicy(t *testing.T) {
 		lcu, lcvtc []string
 		systems    []string
 	}{
-		"the default":                 {"universities: {}", defaults, defaults, []string{"dormitory-power", "laboratory", "laundry"}},
-		"one more for everybody":      {gym, more, more, []string{"dormitory-power", "gym", "laboratory", "laundry"}},
-		"one more at one university":  {"universities: {lcvtc: {" + gym + "}}", defaults, more, []string{"dormitory-power", "gym", "laboratory", "laundry"}},
-		"the development stack's own": {string(demo), defaults, more, []string{"dormitory-power", "gym", "laboratory", "laundry"}},
+		"the default": {"universities: {}", defaults, defaults,
+			[]string{"dormitory-power", "laboratory", "laundry"}},
+		"one more for everybody": {gym, more, more, []string{"dormitory-power", "gym", "laboratory", "laundry"}},
+		"one more at one university": {"universities: {lcvtc: {" + gym + "}}", defaults, more,
+			[]string{"dormitory-power", "gym", "laboratory", "laundry"}},
+		"the development stack's own": {string(demo), defaults, more,
+			[]string{"dormitory-power", "gym", "laboratory", "laundry"}},
 		"another system at one of them": {"universities: {lcvtc: {packages: {laundry: {system: wash}}}}", defaults, defaults,
 			[]string{"dormitory-power", "laboratory", "laundry", "wash"}},
 	} {
@@ -97,7 +100,8 @@ func TestWhomAPackageIsFor(t *testing.T) {
 
 func TestPackageStates(t *testing.T) {
 	t.Parallel()
-	all := []campus.PackageState{campus.PackageRequested, campus.PackageGranted, campus.PackageWithdrawing, campus.PackageWithdrawn,
+	all := []campus.PackageState{campus.PackageRequested, campus.PackageGranted, campus.PackageWithdrawing,
+		campus.PackageWithdrawn,
 		campus.PackageRefused}
 	for _, from := range all {
 		require.True(t, campus.HasText("package_state."+string(from)), from)

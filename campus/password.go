@@ -21,7 +21,8 @@ func NormalizePassword(password string) string { return norm.NFKC.String(passwor
 // CheckNewPassword refuses a login password, in its one form, that is too easy or that not every keyboard can type: A5
 // asks for a new one at the first sign-in, and the initial one is printed on the identity document.
 func CheckNewPassword(password, number, documentNumber string) error {
-	if n := utf8.RuneCountInString(strings.Map(visible, password)); n < MinPassword || utf8.RuneCountInString(password) > MaxPassword {
+	if n := utf8.RuneCountInString(strings.Map(visible, password)); n < MinPassword ||
+		utf8.RuneCountInString(password) > MaxPassword {
 		return FieldErrorf("password", "password_length", "a password has %d to %d characters", MinPassword, MaxPassword)
 	}
 	if !Readable(password, false) {

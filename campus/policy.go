@@ -262,6 +262,7 @@ func (p Policy) check() error {
 	if p.Steps.Budget < p.Steps.Call {
 		return Errorf(Invalid, "", "policy steps.budget is shorter than one call")
 	}
-	return errors.Join(p.Packages.check(), p.Production.check(), p.Work.check(), p.Counter.check(), p.Notices.check(), p.Watch.check(), p.Rush.check(),
+	return errors.Join(p.Packages.check(), p.Production.check(), p.Work.check(), p.Counter.check(), p.Notices.check(),
+		p.Watch.check(), p.Rush.check(),
 		p.Calendar.check(), p.Invitations.check(), p.SignIn.check())
 }

@@ -55,19 +55,20 @@ func TestLoadPolicies(t *testing.T) {
 		require.NoError(t, err, "cases keep it to their end")
 		require.False(t, policies.For("lcu").Production.Batches)
 	})
-	t.Run("a kept policy that is older than a section takes that from the default, and no override of today", func(t *testing.T) {
-		t.Parallel()
-		policies, err := campus.LoadPolicies(deploy.Policy, []byte("universities: {lcu: {steps: {tries: 2}}}"))
-		require.NoError(t, err)
-		before, _, found := strings.Cut(string(deploy.Policy), "\nwatch:")
-		require.True(t, found)
-		old := strings.Replace(before, "liveness_tries: 5", "liveness_tries: 7", 1)
-		kept, err := policies.Kept([]byte(old))
-		require.NoError(t, err)
-		require.Equal(t, 7, kept.For("lcu").Identity.LivenessTries)
-		require.Equal(t, 6, kept.For("lcu").Steps.Tries)
-		require.Equal(t, policies.For("lcvtc").Watch, kept.For("lcu").Watch)
-	})
+	t.Run("a kept policy that is older than a section takes that from the default, and no override of today",
+		func(t *testing.T) {
+			t.Parallel()
+			policies, err := campus.LoadPolicies(deploy.Policy, []byte("universities: {lcu: {steps: {tries: 2}}}"))
+			require.NoError(t, err)
+			before, _, found := strings.Cut(string(deploy.Policy), "\nwatch:")
+			require.True(t, found)
+			old := strings.Replace(before, "liveness_tries: 5", "liveness_tries: 7", 1)
+			kept, err := policies.Kept([]byte(old))
+			require.NoError(t, err)
+			require.Equal(t, 7, kept.For("lcu").Identity.LivenessTries)
+			require.Equal(t, 6, kept.For("lcu").Steps.Tries)
+			require.Equal(t, policies.For("lcvtc").Watch, kept.For("lcu").Watch)
+		})
 	for name, bad := range map[string]string{
 		"an unknown field":               "identity: {livenes_tries: 3}",
 		"an unknown field in a override": "universities: {lcu: {identity: {tries: 3}}}",
@@ -109,7 +110,8 @@ func TestNextBatch(t *testing.T) {
 		require.True(t, scheduled)
 		require.True(t, want.Equal(next), "%s: %s", schedule, next)
 	}
-	for _, none := range []campus.ProductionPolicy{{Batches: true}, {Schedule: "@every 3s"}, {Batches: true, Schedule: "0 0 31 2 *"}} {
+	for _, none := range []campus.ProductionPolicy{{Batches: true}, {Schedule: "@every 3s"},
+		{Batches: true, Schedule: "0 0 31 2 *"}} {
 		_, scheduled := none.NextBatch(at)
 		require.False(t, scheduled)
 	}

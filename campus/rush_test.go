@@ -11,7 +11,8 @@ import (
 
 func TestPlaceInTheLine(t *testing.T) {
 	t.Parallel()
-	p := campus.RushPolicy{StartsPerSecond: 1, Backlog: 1, Near: campus.Duration(14 * 24 * time.Hour), HeadStart: campus.Duration(time.Hour)}
+	p := campus.RushPolicy{StartsPerSecond: 1, Backlog: 1, Near: campus.Duration(14 * 24 * time.Hour),
+		HeadStart: campus.Duration(time.Hour)}
 	now := time.Date(2026, 8, 20, 9, 0, 0, 0, campus.Shanghai)
 	for deadline, ahead := range map[campus.Date]time.Duration{
 		{}:                             0,

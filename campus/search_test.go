@@ -88,7 +88,8 @@ func TestNamesAreFound(t *testing.T) {
 func TestSearchFormsAreBounded(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		name := rapid.StringOfN(rapid.SampledFrom([]rune("单曾仇解乐行重长朝盖区查折差参吕绿略")), 2, 40, -1).Draw(t, "name")
+		name := rapid.StringOfN(rapid.SampledFrom([]rune("单曾仇解乐行重长朝盖区查折差参吕绿略")), 2, 40,
+			-1).Draw(t, "name")
 		require.True(t, found(name, name))
 		require.LessOrEqual(t, strings.Count(campus.SearchText(name), "\n"), 2+2*24)
 	})

@@ -51,7 +51,8 @@ var rolePermissions = map[Role][]Permission{
 	Production: {ReadCases, HandlePlastic},
 	Operator:   {ReadCases, SettleSteps},
 	Auditor:    {ReadCases, ReadAudit},
-	Administrator: {ReadCases, ReadPeople, ReviewCases, VerifyInPerson, HandlePlastic, SettleSteps, ReadAudit, AssignWork, ServeCounter, EditNotices,
+	Administrator: {ReadCases, ReadPeople, ReviewCases, VerifyInPerson, HandlePlastic, SettleSteps, ReadAudit, AssignWork,
+		ServeCounter, EditNotices,
 		ManageInvitations, ManageStaff},
 	Head: {ReadCases, AssignWork},
 }

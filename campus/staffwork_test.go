@@ -27,7 +27,8 @@ func TestClaimStands(t *testing.T) {
 
 func TestMasked(t *testing.T) {
 	t.Parallel()
-	for number, want := range map[string]string{"2026080042": "2026****42", "1234567": "1234*67", "123456": "******", "": "", "学号二〇二六零一": "学号二〇**零一"} {
+	for number, want := range map[string]string{"2026080042": "2026****42", "1234567": "1234*67", "123456": "******",
+		"": "", "学号二〇二六零一": "学号二〇**零一"} {
 		require.Equal(t, want, campus.Masked(number))
 	}
 }
@@ -72,7 +73,8 @@ func TestEveryNoticeOfTheCatalogueIsValid(t *testing.T) {
 
 func TestChannelsOfNotices(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string][2]bool{"approved": {true, true}, "phone_code": {false, true}, "staff_reminder": {true, false}} {
+	for name, want := range map[string][2]bool{"approved": {true, true}, "phone_code": {false, true},
+		"staff_reminder": {true, false}} {
 		n := noticeTemplate(t, name)
 		require.Equal(t, want, [2]bool{n.Mail, n.SMS}, name)
 	}
@@ -91,29 +93,55 @@ func TestCheckOfNoticeTexts(t *testing.T) {
 		reason   string
 		field    string
 	}{
-		"other words":                      {"ready_for_pickup", func(w *campus.NoticeWords) { w.SMS = "{kiosk}: {code}" }, "", ""},
-		"a place in the subject":           {"ready_for_pickup", func(w *campus.NoticeWords) { w.Subject = "{kiosk}" }, "", ""},
-		"a mail of many lines":             {"ready_for_pickup", func(w *campus.NoticeWords) { w.Mail = "Hello,\n\n{kiosk}\n{code}" }, "", ""},
-		"a place that nobody fills":        {"ready_for_pickup", func(w *campus.NoticeWords) { w.SMS += "{name}" }, "template_place_unknown", "texts.en.sms"},
-		"a brace too many":                 {"ready_for_pickup", func(w *campus.NoticeWords) { w.Mail += "{" }, "template_place_unknown", "texts.en.mail"},
-		"a place of braces":                {"ready_for_pickup", func(w *campus.NoticeWords) { w.Mail += "{{code}}" }, "template_place_unknown", "texts.en.mail"},
-		"a code left out of the SMS":       {"ready_for_pickup", func(w *campus.NoticeWords) { w.SMS = "{kiosk}" }, "template_place_missing", "texts.en.sms"},
-		"a kiosk left out of the mail":     {"ready_for_pickup", func(w *campus.NoticeWords) { w.Mail = "{code}" }, "template_place_missing", "texts.en.mail"},
-		"no SMS":                           {"approved", func(w *campus.NoticeWords) { w.SMS = " " }, "template_empty", "texts.en.sms"},
-		"no subject":                       {"approved", func(w *campus.NoticeWords) { w.Subject = "" }, "template_empty", "texts.en.subject"},
-		"a subject of two lines":           {"approved", func(w *campus.NoticeWords) { w.Subject = "a\nBcc: x" }, "template_line", "texts.en.subject"},
-		"a control character":              {"approved", func(w *campus.NoticeWords) { w.Mail = "a\x00" }, "words_unreadable", "texts.en.mail"},
-		"an SMS of blanks of Chinese":      {"approved", func(w *campus.NoticeWords) { w.SMS = "\u3000\u200b" }, "template_empty", "texts.en.sms"},
-		"a mail in the wrong direction":    {"approved", func(w *campus.NoticeWords) { w.Mail = "a\u202eb" }, "words_unreadable", "texts.en.mail"},
-		"a subject in the wrong direction": {"approved", func(w *campus.NoticeWords) { w.Subject = "a\u202eb" }, "words_unreadable", "texts.en.subject"},
-		"an SMS of emoji, two units each":  {"approved", func(w *campus.NoticeWords) { w.SMS = strings.Repeat("😀", 135) }, "template_sms_long", "texts.en.sms"},
-		"an SMS of emoji that fits":        {"approved", func(w *campus.NoticeWords) { w.SMS = strings.Repeat("😀", 134) }, "", ""},
-		"an SMS of a book":                 {"approved", func(w *campus.NoticeWords) { w.SMS = strings.Repeat("字", 269) }, "template_sms_long", "texts.en.sms"},
-		"an SMS of all that fits":          {"approved", func(w *campus.NoticeWords) { w.SMS = strings.Repeat("字", 268) }, "", ""},
-		"a mail for what goes by SMS":      {"phone_code", func(w *campus.NoticeWords) { w.Mail = "{code} {minutes}" }, "template_channel", "texts.en.mail"},
-		"an SMS for what goes to staff":    {"staff_assigned", func(w *campus.NoticeWords) { w.SMS = "{campus} {kind}" }, "template_channel", "texts.en.sms"},
-		"the English left out":             {"approved", func(w *campus.NoticeWords) { *w = campus.NoticeWords{} }, "template_empty", "texts.en.subject"},
-		"a sample that makes it too long":  {"refused", func(w *campus.NoticeWords) { w.SMS = strings.Repeat("字", 250) + "{reason}" }, "template_sms_long", "texts.en.sms"},
+		"other words": {"ready_for_pickup", func(w *campus.NoticeWords) { w.SMS = "{kiosk}: {code}" },
+			"", ""},
+		"a place in the subject": {"ready_for_pickup", func(w *campus.NoticeWords) { w.Subject = "{kiosk}" }, "",
+			""},
+		"a mail of many lines": {"ready_for_pickup",
+			func(w *campus.NoticeWords) { w.Mail = "Hello,\n\n{kiosk}\n{code}" }, "", ""},
+		"a place that nobody fills": {"ready_for_pickup", func(w *campus.NoticeWords) { w.SMS += "{name}" },
+			"template_place_unknown", "texts.en.sms"},
+		"a brace too many": {"ready_for_pickup", func(w *campus.NoticeWords) { w.Mail += "{" },
+			"template_place_unknown", "texts.en.mail"},
+		"a place of braces": {"ready_for_pickup", func(w *campus.NoticeWords) { w.Mail += "{{code}}" },
+			"template_place_unknown", "texts.en.mail"},
+		"a code left out of the SMS": {"ready_for_pickup", func(w *campus.NoticeWords) { w.SMS = "{kiosk}" },
+			"template_place_missing", "texts.en.sms"},
+		"a kiosk left out of the mail": {"ready_for_pickup", func(w *campus.NoticeWords) { w.Mail = "{code}" },
+			"template_place_missing", "texts.en.mail"},
+		"no SMS": {"approved", func(w *campus.NoticeWords) { w.SMS = " " }, "template_empty",
+			"texts.en.sms"},
+		"no subject": {"approved", func(w *campus.NoticeWords) { w.Subject = "" }, "template_empty",
+			"texts.en.subject"},
+		"a subject of two lines": {"approved", func(w *campus.NoticeWords) { w.Subject = "a\nBcc: x" },
+			"template_line", "texts.en.subject"},
+		"a control character": {"approved", func(w *campus.NoticeWords) { w.Mail = "a\x00" },
+			"words_unreadable", "texts.en.mail"},
+		"an SMS of blanks of Chinese": {"approved", func(w *campus.NoticeWords) { w.SMS = "\u3000\u200b" },
+			"template_empty", "texts.en.sms"},
+		"a mail in the wrong direction": {"approved", func(w *campus.NoticeWords) { w.Mail = "a\u202eb" },
+			"words_unreadable", "texts.en.mail"},
+		"a subject in the wrong direction": {"approved", func(w *campus.NoticeWords) { w.Subject = "a\u202eb" },
+			"words_unreadable", "texts.en.subject"},
+		"an SMS of emoji, two units each": {"approved", func(w *campus.NoticeWords) { w.SMS = strings.Repeat("😀", 135) },
+			"template_sms_long", "texts.en.sms"},
+		"an SMS of emoji that fits": {"approved", func(w *campus.NoticeWords) { w.SMS = strings.Repeat("😀", 134) },
+			"", ""},
+		"an SMS of a book": {"approved", func(w *campus.NoticeWords) { w.SMS = strings.Repeat("字", 269) },
+			"template_sms_long", "texts.en.sms"},
+		"an SMS of all that fits": {"approved", func(w *campus.NoticeWords) { w.SMS = strings.Repeat("字", 268) },
+			"", ""},
+		"a mail for what goes by SMS": {"phone_code", func(w *campus.NoticeWords) { w.Mail = "{code} {minutes}" },
+			"template_channel", "texts.en.mail"},
+		"an SMS for what goes to staff": {"staff_assigned", func(w *campus.NoticeWords) { w.SMS = "{campus} {kind}" },
+			"template_channel", "texts.en.sms"},
+		"the English left out": {"approved", func(w *campus.NoticeWords) { *w = campus.NoticeWords{} },
+			"template_empty", "texts.en.subject"},
+		"a sample that makes it too long": {"refused",
+			func(w *campus.NoticeWords) {
+				w.SMS = strings.Repeat("字",
+					250) + "{reason}"
+			}, "template_sms_long", "texts.en.sms"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -136,11 +164,15 @@ func TestRenderNotice(t *testing.T) {
 	params := map[string]string{"code": "{kiosk}", "kiosk_zh": "东校区", "kiosk_en": "East Campus"}
 	own := campus.NoticeTexts{campus.English: {Subject: "S {kiosk}", Mail: "M {kiosk} {code}", SMS: "T {code}"}}
 	en := campus.RenderNotice(campus.English, "notice.ready_for_pickup", params, own)
-	require.Equal(t, campus.Message{Subject: "S East Campus", Text: "M East Campus {kiosk}", SMS: "T {kiosk}"}, en, "what is filled in is no place")
+	require.Equal(t, campus.Message{Subject: "S East Campus", Text: "M East Campus {kiosk}", SMS: "T {kiosk}"}, en,
+		"what is filled in is no place")
 	zh := campus.RenderNotice(campus.Chinese, "notice.ready_for_pickup", params, own)
-	require.Equal(t, campus.NoticeText(campus.Chinese, "notice.ready_for_pickup", params), zh, "a language without own words has the product's")
-	late := campus.NoticeText(campus.Chinese, "notice.staff_reminder", map[string]string{"work_kind": "review", "campus_zh": "东校区", "count": "3", "due_zh": "未定"})
-	require.Equal(t, campus.Message{Subject: "校园卡：待审核临近截止", Text: "东校区：待审核有 3 项临近截止，最早截止时间：未定。请登录处理。"}, late)
+	require.Equal(t, campus.NoticeText(campus.Chinese, "notice.ready_for_pickup", params), zh,
+		"a language without own words has the product's")
+	late := campus.NoticeText(campus.Chinese, "notice.staff_reminder",
+		map[string]string{"work_kind": "review", "campus_zh": "东校区", "count": "3", "due_zh": "未定"})
+	require.Equal(t, campus.Message{Subject: "校园卡：待审核临近截止",
+		Text: "东校区：待审核有 3 项临近截止，最早截止时间：未定。请登录处理。"}, late)
 	code := campus.NoticeText(campus.English, "notice.phone_code", map[string]string{"code": "1", "minutes": "5"})
 	require.Equal(t, code.SMS, code.Text)
 }

@@ -37,7 +37,8 @@ func TestEveryCodeHasAText(t *testing.T) {
 			missing[prefix+code] = true
 		}
 	}
-	prefixes := map[string]string{"Stage": "stage.", "Party": "waits.", "Outcome": "outcome.", "Item": "item.", "Verdict": "verdict.",
+	prefixes := map[string]string{"Stage": "stage.", "Party": "waits.", "Outcome": "outcome.", "Item": "item.",
+		"Verdict":  "verdict.",
 		"Audience": "audience.", "CardState": "card.", "PlasticState": "plastic.", "BatchState": "batch.", "BatchReason": "batch_reason.",
 		"WorkItemKind": "work.", "Settlement": "settlement.", "Code": "problem.", "Role": "role."}
 	eachFile(t, func(path string, file *ast.File) {
@@ -154,7 +155,8 @@ func TestParseLanguage(t *testing.T) {
 		require.Equal(t, want, got, header)
 		require.True(t, asked, header)
 	}
-	for _, header := range []string{"", "fr", "fr-CA, de;q=0.5", "*", ";;,", "und", "und-CN", "*;q=0", "zh;q=0,en;q=0", "zh;q=0, *;q=0", "en;q=NaN", "mul", "en;q=-1",
+	for _, header := range []string{"", "fr", "fr-CA, de;q=0.5", "*", ";;,", "und", "und-CN", "*;q=0", "zh;q=0,en;q=0",
+		"zh;q=0, *;q=0", "en;q=NaN", "mul", "en;q=-1",
 		"ur", "sw", "ta", "pa", "cy", "ga-IE", "i-klingon", "bo", "ug", "mn", "ii", "za", "ur, *;q=0.5", "*;q=0, zh;q=0",
 		strings.Repeat("fr,", 40) + "en"} {
 		got, asked := campus.ParseLanguage(header)
@@ -166,9 +168,11 @@ func TestParseLanguage(t *testing.T) {
 func TestNoticeText(t *testing.T) {
 	t.Parallel()
 	ready := map[string]string{"code": "12345678", "kiosk_zh": "东校区", "kiosk_en": "East Campus"}
-	require.Contains(t, campus.NoticeText(campus.Chinese, "notice.ready_for_pickup", ready).Text, "东校区，取卡码 12345678")
+	require.Contains(t, campus.NoticeText(campus.Chinese, "notice.ready_for_pickup", ready).Text,
+		"东校区，取卡码 12345678")
 	require.Contains(t, campus.NoticeText(campus.English, "notice.ready_for_pickup", ready).Text, "East Campus")
-	require.Contains(t, campus.NoticeText(campus.English, "notice.refused", map[string]string{"reason": "registry_unknown"}).Text, "Academic Affairs")
+	require.Contains(t, campus.NoticeText(campus.English, "notice.refused",
+		map[string]string{"reason": "registry_unknown"}).Text, "Academic Affairs")
 	require.Empty(t, campus.NoticeText(campus.English, "notice.phone_code", nil).Subject, "codes go to the phone only")
 	require.NotEmpty(t, campus.NoticeText(campus.English, "notice.approved", nil).Subject)
 }

@@ -28,8 +28,9 @@ const (
 )
 
 func invisible(r rune) bool {
-	return r == brailleBlank || r == objectPlace || unicode.In(r, unicode.White_Space, unicode.Cc, unicode.Cf, unicode.Variation_Selector,
-		unicode.Other_Default_Ignorable_Code_Point)
+	return r == brailleBlank || r == objectPlace ||
+		unicode.In(r, unicode.White_Space, unicode.Cc, unicode.Cf, unicode.Variation_Selector,
+			unicode.Other_Default_Ignorable_Code_Point)
 }
 
 // Readable tells whether a text holds characters of text only; lines allows for more than one line.

@@ -139,7 +139,8 @@ func (s *Sender) recall(ctx context.Context, ref campus.CaseRef) error {
 	if place.Outcome != "" || slices.Contains(place.Stuck, campus.CatchUp) { // staff have been told
 		return nil
 	}
-	if err := s.temporal.SignalWorkflow(ctx, ref.WorkflowID(), "", campus.CatchUp, nil); err != nil && !engine.IsGone(err) {
+	if err := s.temporal.SignalWorkflow(ctx, ref.WorkflowID(), "", campus.CatchUp, nil); err != nil &&
+		!engine.IsGone(err) {
 		return fmt.Errorf("have a workflow catch up: %w", err)
 	}
 	return nil

@@ -81,7 +81,8 @@ func TestAlarmsHaveTheNumbersOfThePolicy(t *testing.T) {
 		"WrongEntries":      float64(watch.WrongEntries),
 		"SchoolSystemFails": float64(watch.SchoolFailures) / 100, "ConnectionsShort": float64(watch.Connections) / 100,
 	} {
-		require.True(t, strings.HasSuffix(strings.TrimSpace(rules[name].Expr), fmt.Sprintf("> %v", want)), "%s: %s, not %v", name, rules[name].Expr, want)
+		require.True(t, strings.HasSuffix(strings.TrimSpace(rules[name].Expr), fmt.Sprintf("> %v", want)), "%s: %s, not %v",
+			name, rules[name].Expr, want)
 	}
 }
 

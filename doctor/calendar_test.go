@@ -28,5 +28,6 @@ func TestUnknownHolidaysAreFound(t *testing.T) {
 	demo, err := campus.LoadPolicies(deploy.Policy, deploy.DemoPolicy)
 	require.NoError(t, err)
 	d := &doctor{policies: demo, Settings: Settings{Now: campus.Date{Year: 2026, Month: 12, Day: 1}.Start}}
-	require.Equal(t, well("calendar.short", nil), d.lookAtCalendar(t.Context()), "it says nothing of years that are not known")
+	require.Equal(t, well("calendar.short", nil), d.lookAtCalendar(t.Context()),
+		"it says nothing of years that are not known")
 }

@@ -22,7 +22,8 @@ func TestEveryFindingHasWords(t *testing.T) {
 		require.NoError(t, err)
 		for _, found := range regexp.MustCompile(`\b(well|warn|fail)(?:\(|, )"([a-z0-9_.]+)"`).FindAllStringSubmatch(string(source), -1) {
 			require.True(t, campus.HasText("doctor."+found[2]), "%s: %s has no words", file, found[2])
-			require.True(t, found[1] == "well" || campus.HasText("doctor."+found[2]+".do"), "%s: %s says nothing to do", file, found[2])
+			require.True(t, found[1] == "well" || campus.HasText("doctor."+found[2]+".do"), "%s: %s says nothing to do", file,
+				found[2])
 			codes++
 		}
 	}

@@ -19,10 +19,12 @@ func TestAWaveOfWrongEntriesIsFound(t *testing.T) {
 	h := storagetest.New(t)
 	p := h.Person()
 	d := &doctor{policies: policies, store: h.Store}
-	require.Equal(t, well("sign-ins.fine", values{"count": "0", "accounts": "0", "locked": "0", "time": "10m"}), d.lookAtSignIns(t.Context()))
+	require.Equal(t, well("sign-ins.fine", values{"count": "0", "accounts": "0", "locked": "0", "time": "10m"}),
+		d.lookAtSignIns(t.Context()))
 	enter := func(number string) {
 		for range h.Policy().SignIn.WrongEntries {
-			_, err := h.People.SignInStudent(t.Context(), h.Policy().SignIn, people.Credentials{University: p.University, Name: number, Password: "wrong"})
+			_, err := h.People.SignInStudent(t.Context(), h.Policy().SignIn,
+				people.Credentials{University: p.University, Name: number, Password: "wrong"})
 			require.Equal(t, "wrong_password", campus.ReasonOf(err))
 		}
 	}
@@ -31,5 +33,6 @@ func TestAWaveOfWrongEntriesIsFound(t *testing.T) {
 	for _, number := range []string{"1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"} {
 		enter(number)
 	}
-	require.Equal(t, warn("sign-ins.wave", values{"count": "65", "accounts": "13", "locked": "1", "time": "10m"}), d.lookAtSignIns(t.Context()))
+	require.Equal(t, warn("sign-ins.wave", values{"count": "65", "accounts": "13", "locked": "1", "time": "10m"}),
+		d.lookAtSignIns(t.Context()))
 }

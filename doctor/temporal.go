@@ -32,7 +32,8 @@ func (d *doctor) lookAtTemporal(ctx context.Context) []Finding {
 }
 
 func (d *doctor) lookAtNamespace(ctx context.Context) []Finding {
-	found, err := d.Temporal.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: d.Namespace})
+	found, err := d.Temporal.WorkflowService().DescribeNamespace(ctx,
+		&workflowservice.DescribeNamespaceRequest{Namespace: d.Namespace})
 	seen := values{"namespace": d.Namespace}
 	if _, gone := errors.AsType[*serviceerror.NamespaceNotFound](err); gone {
 		return fail("temporal.namespace.none", seen)
@@ -51,7 +52,8 @@ func (d *doctor) lookAtNamespace(ctx context.Context) []Finding {
 // lookAtAttributes tells whether cases can be found by all search attributes (K5); without one, moves cannot be shown
 // and workflows stand still.
 func (d *doctor) lookAtAttributes(ctx context.Context) []Finding {
-	known, err := d.Temporal.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: d.Namespace})
+	known, err := d.Temporal.OperatorService().ListSearchAttributes(ctx,
+		&operatorservice.ListSearchAttributesRequest{Namespace: d.Namespace})
 	if err != nil {
 		return broken(err)
 	}

@@ -24,7 +24,8 @@ import (
 )
 
 // see has the doctor look at a house whose Postgres is at an address, and answers what each check has seen.
-func see(t *testing.T, h *storagetest.Env, database string, temporal client.Client, workers ...string) map[string]doctor.Finding {
+func see(t *testing.T, h *storagetest.Env, database string, temporal client.Client,
+	workers ...string) map[string]doctor.Finding {
 	t.Helper()
 	seen := map[string]doctor.Finding{}
 	for _, f := range doctor.Examine(t.Context(), doctor.Settings{
@@ -100,7 +101,8 @@ func TestTemporalThatIsAwayPromisesWhatIsKnown(t *testing.T) {
 	h.Applied(h.Person()) // in the line, which does not wait for Temporal
 	h.Decision(decided, campus.Student(h.Person().ID), campus.WithdrawUpdate, campus.Said{}, nil)
 	temporal, registry := nowhere(t), prometheus.NewRegistry()
-	systems, err := school.New(school.Config{BaseURL: "http://127.0.0.1:1", APIKey: "x", SMTPAddress: "127.0.0.1:1", MailFrom: "card@campus.example"})
+	systems, err := school.New(school.Config{BaseURL: "http://127.0.0.1:1", APIKey: "x", SMTPAddress: "127.0.0.1:1",
+		MailFrom: "card@campus.example"})
 	require.NoError(t, err)
 	worker.New(worker.Config{Unmanaged: true, Metrics: registry}, temporal, h.Store, systems, h.Policies, h.Log)
 	address := ops(t, temporal, h.Store, registry)
@@ -113,7 +115,8 @@ func TestTemporalThatIsAwayPromisesWhatIsKnown(t *testing.T) {
 	proxy := storagetest.NewProxy(t, hostOf(t, h.Config.DatabaseURL))
 	through := strings.Replace(h.Config.DatabaseURL, hostOf(t, h.Config.DatabaseURL), proxy.Address(), 1)
 	proxy.Hang()
-	require.Equal(t, "temporal.away", see(t, h, through, temporal, address)["temporal"].Code, "nobody knows whether anything is kept")
+	require.Equal(t, "temporal.away", see(t, h, through, temporal, address)["temporal"].Code,
+		"nobody knows whether anything is kept")
 	for _, language := range []campus.Language{campus.Chinese, campus.English} {
 		told := campus.Text(language, "doctor.temporal.away.do", nil)
 		require.NotContains(t, told, "still accepted")
@@ -121,7 +124,8 @@ func TestTemporalThatIsAwayPromisesWhatIsKnown(t *testing.T) {
 	}
 	h.Exec(`update requests set state = 'refused' where state = 'open'`)
 	h.ExecAsOwner(`do $$ begin execute format('alter database %I set default_transaction_read_only = on', current_database()); end $$`)
-	require.Equal(t, "temporal.away", see(t, h, h.Config.DatabaseURL, temporal, address)["temporal"].Code, "Postgres takes nothing")
+	require.Equal(t, "temporal.away", see(t, h, h.Config.DatabaseURL, temporal, address)["temporal"].Code,
+		"Postgres takes nothing")
 }
 
 // hostOf is where a server is.

@@ -15,7 +15,8 @@ func (d *doctor) lookAtOutbox(ctx context.Context) []Finding {
 		return broken(err)
 	}
 	waits := age(figures.At, figures.Outbox.Oldest)
-	seen := values{"rows": strconv.Itoa(figures.Outbox.Rows), "failing": strconv.Itoa(figures.Outbox.Failing), "time": span(waits)}
+	seen := values{"rows": strconv.Itoa(figures.Outbox.Rows), "failing": strconv.Itoa(figures.Outbox.Failing),
+		"time": span(waits)}
 	switch {
 	case figures.Outbox.Failing > 0:
 		return fail("outbox.failing", seen)
@@ -70,7 +71,8 @@ func (d *doctor) lookAtSteps(ctx context.Context) []Finding {
 	var found []Finding
 	for _, p := range figures.Parked {
 		waits := age(figures.At, &p.Oldest)
-		seen := values{"university": p.University, "step": p.Step, "cause": string(p.Cause), "count": strconv.Itoa(p.Count), "time": span(waits)}
+		seen := values{"university": p.University, "step": p.Step, "cause": string(p.Cause), "count": strconv.Itoa(p.Count),
+			"time": span(waits)}
 		if waits > d.watch().ParkedAge.Std() {
 			found = append(found, fail("steps.old", seen)...)
 		} else {
@@ -89,7 +91,8 @@ func (d *doctor) lookAtNotices(ctx context.Context) []Finding {
 		return broken(err)
 	}
 	waits := age(figures.At, figures.Notices.Oldest)
-	seen := values{"count": strconv.Itoa(figures.Notices.Rows), "failing": strconv.Itoa(figures.Notices.Failing), "time": span(waits)}
+	seen := values{"count": strconv.Itoa(figures.Notices.Rows), "failing": strconv.Itoa(figures.Notices.Failing),
+		"time": span(waits)}
 	if waits > d.watch().NoticeAge.Std() {
 		return warn("notices.old", seen)
 	}
@@ -117,8 +120,9 @@ func (d *doctor) lookAtSignIns(ctx context.Context) []Finding {
 	if err != nil {
 		return broken(err)
 	}
-	seen := values{"count": strconv.Itoa(wrong.Entries), "accounts": strconv.Itoa(wrong.Accounts), "locked": strconv.Itoa(wrong.Locked),
-		"time": span(window)}
+	seen := values{"count": strconv.Itoa(wrong.Entries), "accounts": strconv.Itoa(wrong.Accounts),
+		"locked": strconv.Itoa(wrong.Locked),
+		"time":   span(window)}
 	if wrong.Entries > d.watch().WrongEntries {
 		return warn("sign-ins.wave", seen)
 	}

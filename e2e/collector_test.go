@@ -37,7 +37,8 @@ func collectTraces(t *testing.T) *traces {
 }
 
 // Export implements the collector.
-func (c *traces) Export(_ context.Context, in *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
+func (c *traces) Export(_ context.Context,
+	in *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, resource := range in.GetResourceSpans() {

@@ -48,7 +48,8 @@ func TestEndToEnd(t *testing.T) {
 
 func probesAnswer(t *testing.T, h *env) {
 	require.JSONEq(t, `{"status":"ok"}`, string(h.await(h.api()+"/healthz")))
-	require.JSONEq(t, `{"status":"ready","database":"up","temporal":"up","files":"up"}`, string(h.await(h.api()+"/readyz")))
+	require.JSONEq(t, `{"status":"ready","database":"up","temporal":"up","files":"up"}`,
+		string(h.await(h.api()+"/readyz")))
 	require.Equal(t, "ok\n", string(h.await(h.worker()+"/healthz")))
 	require.Equal(t, "ok\n", string(h.await(h.worker()+"/readyz")))
 	require.Contains(t, string(h.await(h.api()+"/metrics")), "campuscard_")

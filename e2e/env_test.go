@@ -48,7 +48,8 @@ type env struct {
 
 func newEnv(t *testing.T) *env {
 	t.Helper()
-	h := &env{t: t, binary: build(t, raceFlags()...), school: build(t), running: map[string]*process{}, told: func(string) {}}
+	h := &env{t: t, binary: build(t, raceFlags()...), school: build(t), running: map[string]*process{},
+		told: func(string) {}}
 	h.gate = openGate(t, temporalAddress(t))
 	h.env = environment(t, h.gate.address)
 	h.traces = collectTraces(t)

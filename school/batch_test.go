@@ -25,7 +25,8 @@ func (b *bundle) batchOf(reference string, entries ...school.Entry) (o school.Ba
 		cards = append(cards, e.Reference)
 	}
 	sum := sha256.Sum256(file.Bytes())
-	return school.BatchOrder{Reference: reference, University: lcu, Count: len(entries), SHA256: hex.EncodeToString(sum[:]),
+	return school.BatchOrder{Reference: reference, University: lcu, Count: len(entries),
+		SHA256:    hex.EncodeToString(sum[:]),
 		OrderFile: file.Bytes()}, cards
 }
 
@@ -53,7 +54,8 @@ func (b *bundle) comes(reference, id string, want map[string]string) (got school
 func TestBatchIsMadeAndBroughtAndToldOf(t *testing.T) {
 	t.Parallel()
 	b, r := startWithReceiver(t)
-	b.admin(http.MethodPut, "/admin/bureau", fields{"spoil_next": 1, "reject_next": 1, "lose_next": 1, "damage_next": 1}, nil)
+	b.admin(http.MethodPut, "/admin/bureau", fields{"spoil_next": 1, "reject_next": 1, "lose_next": 1, "damage_next": 1},
+		nil)
 	nowhere := b.entry("e")
 	nowhere.Kiosk = "lcu-moon-1"
 	carried := b.entry("f")
@@ -61,13 +63,15 @@ func TestBatchIsMadeAndBroughtAndToldOf(t *testing.T) {
 	order, cards := b.batchOf("batch-1", b.entry("a"), b.entry("b"), b.entry("c"), b.entry("d"), nowhere, carried)
 	placed, err := b.Bureau.PlaceBatch(t.Context(), "key-1", order, cards)
 	require.NoError(t, err)
-	got := b.comes("batch-1", placed.BatchID, map[string]string{"a": "rejected", "b": "spoilt", "c": "lost", "d": "damaged",
-		"e": "rejected", "f": "delivered"})
+	got := b.comes("batch-1", placed.BatchID,
+		map[string]string{"a": "rejected", "b": "spoilt", "c": "lost", "d": "damaged",
+			"e": "rejected", "f": "delivered"})
 	reasons := map[string]string{}
 	for _, e := range got.Entries {
 		reasons[e.Reference] = e.Reason
 	}
-	require.Equal(t, map[string]string{"a": "not_printable", "b": "print_defect", "c": "", "d": "", "e": "unknown_kiosk", "f": ""}, reasons)
+	require.Equal(t, map[string]string{"a": "not_printable", "b": "print_defect", "c": "", "d": "", "e": "unknown_kiosk",
+		"f": ""}, reasons)
 	require.Len(t, got.Deliveries, 1)
 	require.Equal(t, []string{"c", "d", "f"}, got.Deliveries[0].Cards)
 	require.Eventually(t, func() bool {
@@ -124,8 +128,9 @@ func TestBatchThatIsNotWhatItsManifestSays(t *testing.T) {
 		reason string
 		code   campus.Code
 	}{
-		"another hash":     {func(o *school.BatchOrder) { o.SHA256 = o.SHA256[1:] + "0" }, "hash_mismatch", campus.Refused},
-		"an altered file":  {func(o *school.BatchOrder) { o.OrderFile = append(o.OrderFile, '\n') }, "hash_mismatch", campus.Refused},
+		"another hash": {func(o *school.BatchOrder) { o.SHA256 = o.SHA256[1:] + "0" }, "hash_mismatch", campus.Refused},
+		"an altered file": {func(o *school.BatchOrder) { o.OrderFile = append(o.OrderFile, '\n') }, "hash_mismatch",
+			campus.Refused},
 		"another count":    {func(o *school.BatchOrder) { o.Count++ }, "order_file_unreadable", campus.Refused},
 		"without a name":   {func(o *school.BatchOrder) { o.Reference = "" }, "incomplete", campus.Refused},
 		"of another batch": {func(o *school.BatchOrder) { o.Reference = "batch-7" }, "", ""},
@@ -151,7 +156,8 @@ func TestBatchThatIsNotWhatItsManifestSays(t *testing.T) {
 func TestKioskThatGivesTheReceiptHearsNothingFromTheCourier(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.admin(http.MethodPut, "/admin/bureau", fields{"produce_ms": 1, "ship_ms": 1, "deliver_ms": 1, "kiosk_receipt": true}, nil)
+	b.admin(http.MethodPut, "/admin/bureau",
+		fields{"produce_ms": 1, "ship_ms": 1, "deliver_ms": 1, "kiosk_receipt": true}, nil)
 	order, cards := b.batchOf("batch-1", b.entry("a"))
 	placed, err := b.Bureau.PlaceBatch(t.Context(), "key-1", order, cards)
 	require.NoError(t, err)

@@ -36,21 +36,28 @@ func TestCallbackIsVerified(t *testing.T) {
 		now                       time.Time
 		want                      campus.Code
 	}{
-		"good":                   {secret, callbackBody, callbackBody, at, ""},
-		"5 minutes old":          {secret, callbackBody, callbackBody, at.Add(5 * time.Minute), ""},
-		"5 minutes early":        {secret, callbackBody, callbackBody, at.Add(-5 * time.Minute), ""},
-		"too old":                {secret, callbackBody, callbackBody, at.Add(5*time.Minute + time.Second), campus.Unauthenticated},
-		"from the future":        {secret, callbackBody, callbackBody, at.Add(-5*time.Minute - time.Second), campus.Unauthenticated},
-		"another secret":         {other, callbackBody, callbackBody, at, campus.Unauthenticated},
-		"altered":                {secret, callbackBody, strings.Replace(callbackBody, "shipped", "spoilt", 1), at, campus.Unauthenticated},
-		"not JSON":               {secret, "hello", "hello", at, campus.Invalid},
-		"two values":             {secret, callbackBody + "{}", callbackBody + "{}", at, campus.Invalid},
-		"no data":                {secret, `{"type":"production.updated"}`, `{"type":"production.updated"}`, at, campus.Invalid},
-		"of an unknown type":     {secret, `{"type":"x","data":{}}`, `{"type":"x","data":{}}`, at, campus.Invalid},
-		"sequence as a text":     {secret, altered(`"sequence":3`, `"sequence":"3"`), altered(`"sequence":3`, `"sequence":"3"`), at, campus.Invalid},
-		"an unknown status":      {secret, altered("shipped", "eaten"), altered("shipped", "eaten"), at, campus.Invalid},
-		"delivered, nowhere":     {secret, altered("shipped", "delivered"), altered("shipped", "delivered"), at, campus.Invalid},
-		"a name in another case": {secret, altered(`"sequence"`, `"Sequence"`), altered(`"sequence"`, `"Sequence"`), at, campus.Invalid},
+		"good":            {secret, callbackBody, callbackBody, at, ""},
+		"5 minutes old":   {secret, callbackBody, callbackBody, at.Add(5 * time.Minute), ""},
+		"5 minutes early": {secret, callbackBody, callbackBody, at.Add(-5 * time.Minute), ""},
+		"too old": {secret, callbackBody, callbackBody, at.Add(5*time.Minute + time.Second),
+			campus.Unauthenticated},
+		"from the future": {secret, callbackBody, callbackBody, at.Add(-5*time.Minute - time.Second),
+			campus.Unauthenticated},
+		"another secret": {other, callbackBody, callbackBody, at, campus.Unauthenticated},
+		"altered": {secret, callbackBody, strings.Replace(callbackBody, "shipped", "spoilt", 1), at,
+			campus.Unauthenticated},
+		"not JSON":   {secret, "hello", "hello", at, campus.Invalid},
+		"two values": {secret, callbackBody + "{}", callbackBody + "{}", at, campus.Invalid},
+		"no data": {secret, `{"type":"production.updated"}`, `{"type":"production.updated"}`, at,
+			campus.Invalid},
+		"of an unknown type": {secret, `{"type":"x","data":{}}`, `{"type":"x","data":{}}`, at, campus.Invalid},
+		"sequence as a text": {secret, altered(`"sequence":3`, `"sequence":"3"`),
+			altered(`"sequence":3`, `"sequence":"3"`), at, campus.Invalid},
+		"an unknown status": {secret, altered("shipped", "eaten"), altered("shipped", "eaten"), at, campus.Invalid},
+		"delivered, nowhere": {secret, altered("shipped", "delivered"), altered("shipped", "delivered"), at,
+			campus.Invalid},
+		"a name in another case": {secret, altered(`"sequence"`, `"Sequence"`), altered(`"sequence"`, `"Sequence"`), at,
+			campus.Invalid},
 		"a second name in another case": {secret, altered(`"sequence":3`, `"sequence":3,"Sequence":9`),
 			altered(`"sequence":3`, `"sequence":3,"Sequence":9`), at, campus.Invalid},
 		"a name with a letter that folds": {secret, altered(`"status"`, `"ſtatus":"produced","status"`),
@@ -61,8 +68,9 @@ func TestCallbackIsVerified(t *testing.T) {
 			altered(`"type":`, `"type":"delivery.shipped","type":`), at, campus.Invalid},
 		"a name twice in what is passed over": {secret, altered(`"reason"`, `"new":{"a":1,"a":2},"reason"`),
 			altered(`"reason"`, `"new":{"a":1,"a":2},"reason"`), at, campus.Invalid},
-		"no Unicode":          {secret, altered("p-1", "p-\xff"), altered("p-1", "p-\xff"), at, campus.Invalid},
-		"an additional field": {secret, altered(`"reason"`, `"new":1,"reason"`), altered(`"reason"`, `"new":1,"reason"`), at, ""},
+		"no Unicode": {secret, altered("p-1", "p-\xff"), altered("p-1", "p-\xff"), at, campus.Invalid},
+		"an additional field": {secret, altered(`"reason"`, `"new":1,"reason"`), altered(`"reason"`, `"new":1,"reason"`), at,
+			""},
 	}
 	for name, test := range tests {
 		got, err := school.VerifyCallback(secret, signed(t, test.key, test.signedBody, at), []byte(test.sentBody), test.now)
@@ -86,7 +94,8 @@ func TestCallbackAboutADelivery(t *testing.T) {
 	at := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
 	got, err := school.VerifyCallback(secret, signed(t, secret, deliveryBody, at), []byte(deliveryBody), at)
 	require.NoError(t, err)
-	require.Equal(t, &school.Delivery{DeliveryID: "bd-1", Batch: "b-1", Kiosk: "lcu-east-1", Cards: []string{"p-1", "p-2"}, ShippedAt: at}, got.Delivery)
+	require.Equal(t, &school.Delivery{DeliveryID: "bd-1", Batch: "b-1", Kiosk: "lcu-east-1",
+		Cards: []string{"p-1", "p-2"}, ShippedAt: at}, got.Delivery)
 	require.Empty(t, got.Production)
 	for name, bad := range map[string]string{
 		"no cards":     strings.Replace(deliveryBody, `"p-1","p-2"`, "", 1),

@@ -23,10 +23,14 @@ func everyCall(ctx context.Context, s *school.Systems, others cast, orderID stri
 	p := others.student
 	photo := portrait.Photo(p.Identity)
 	return map[string]func(string) error{
-		"academic student":     func(string) error { _, err := s.Academic.Student(ctx, lcu, p.Number); return err },
-		"academic roster":      func(string) error { _, _, err := s.Academic.Roster(ctx, lcu, "", 3); return err },
-		"academic photo":       func(string) error { _, err := s.Academic.Photo(ctx, lcu, p.Number); return err },
-		"academic certificate": func(string) error { _, err := s.Academic.Certificate(ctx, lcu, p.CertificateCode); return err },
+		"academic student": func(string) error { _, err := s.Academic.Student(ctx, lcu, p.Number); return err },
+		"academic roster":  func(string) error { _, _, err := s.Academic.Roster(ctx, lcu, "", 3); return err },
+		"academic photo":   func(string) error { _, err := s.Academic.Photo(ctx, lcu, p.Number); return err },
+		"academic certificate": func(string) error {
+			_,
+				err := s.Academic.Certificate(ctx, lcu, p.CertificateCode)
+			return err
+		},
 		"carrier verification": func(string) error {
 			_, err := s.Carrier.VerifyHolder(ctx, p.Phone, p.Name, p.DocumentNumber)
 			return err
@@ -44,10 +48,14 @@ func everyCall(ctx context.Context, s *school.Systems, others cast, orderID stri
 		"canteen account":     func(k string) error { _, err := s.Canteen.OpenAccount(ctx, lcu, k, p.holder()); return err },
 		"sms message":         func(k string) error { return s.SMS.Send(ctx, k, p.Phone, "text") },
 
-		"academic admission": func(string) error { _, err := s.Academic.Admission(ctx, lcu, others.freshman.Number); return err },
-		"hr employee":        func(string) error { _, err := s.HR.Employee(ctx, lcu, others.employee.Number); return err },
-		"hr employees":       func(string) error { _, _, err := s.HR.Employees(ctx, lcu, "", 3); return err },
-		"hr photo":           func(string) error { _, err := s.HR.Photo(ctx, lcu, others.employee.Number); return err },
+		"academic admission": func(string) error {
+			_,
+				err := s.Academic.Admission(ctx, lcu, others.freshman.Number)
+			return err
+		},
+		"hr employee":  func(string) error { _, err := s.HR.Employee(ctx, lcu, others.employee.Number); return err },
+		"hr employees": func(string) error { _, _, err := s.HR.Employees(ctx, lcu, "", 3); return err },
+		"hr photo":     func(string) error { _, err := s.HR.Photo(ctx, lcu, others.employee.Number); return err },
 		"international letter": func(string) error {
 			_, err := s.International.Letter(ctx, lcu, others.foreigner.LetterCode)
 			return err
@@ -119,7 +127,8 @@ func TestEveryFaultOfEverySystemIsSorted(t *testing.T) {
 func requireNothingPersonal(t *testing.T, who cast, err error) {
 	t.Helper()
 	for _, p := range []person{who.student, who.freshman, who.employee, who.foreigner} {
-		for _, secret := range []string{p.Number, p.Name, p.Phone[3:], p.DocumentNumber, p.CertificateCode, p.LetterCode, p.RegistrationCode} {
+		for _, secret := range []string{p.Number, p.Name, p.Phone[3:], p.DocumentNumber, p.CertificateCode, p.LetterCode,
+			p.RegistrationCode} {
 			if secret != "" {
 				require.NotContains(t, err.Error(), secret)
 			}
@@ -158,7 +167,8 @@ func TestStatusesAreSorted(t *testing.T) {
 			w.WriteHeader(test.status)
 			_, _ = w.Write([]byte(test.body))
 		}))
-		systems, err := school.New(school.Config{BaseURL: "http://localhost", Addresses: map[string]string{"carrier": server.URL}})
+		systems, err := school.New(school.Config{BaseURL: "http://localhost",
+			Addresses: map[string]string{"carrier": server.URL}})
 		require.NoError(t, err)
 		_, err = systems.Carrier.VerifyHolder(t.Context(), "+8613900000001", "王小明", "37150220060901001X")
 		require.Equal(t, test.want, campus.CodeOf(err), name)

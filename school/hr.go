@@ -30,7 +30,8 @@ func (e *Employee) complete() bool {
 			return false
 		}
 	}
-	return knownCategory(e.Category) && knownDocument(e.DocumentType) && opaque(e.PhotoVersion) && (e.Status == "employed" || e.Status == "left")
+	return knownCategory(e.Category) && knownDocument(e.DocumentType) && opaque(e.PhotoVersion) &&
+		(e.Status == "employed" || e.Status == "left")
 }
 
 // Employee looks one person up. NotFound if HR has nobody of that number.

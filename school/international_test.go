@@ -88,9 +88,11 @@ func TestPapersAreMadeAndChanged(t *testing.T) {
 	require.Equal(t, until, letter.ValidUntil, "the rest stays")
 
 	later := b.one("kind=registration_later")
-	b.admin(http.MethodPut, "/admin/residence-registrations/lcu/"+later.RegistrationCode, fields{"valid_from": "2026-09-01"}, nil)
+	b.admin(http.MethodPut, "/admin/residence-registrations/lcu/"+later.RegistrationCode,
+		fields{"valid_from": "2026-09-01"}, nil)
 	entry, err := b.International.ResidenceRegistration(ctx, lcu, later.RegistrationCode)
 	require.NoError(t, err)
-	require.Equal(t, school.ResidenceRegistration{Code: later.RegistrationCode, Number: later.Number, Name: later.Name, Status: "valid",
+	require.Equal(t, school.ResidenceRegistration{Code: later.RegistrationCode, Number: later.Number, Name: later.Name,
+		Status:    "valid",
 		ValidFrom: campus.Date{Year: 2026, Month: time.September, Day: 1}, ValidUntil: later.GraduatesOn}, entry)
 }

@@ -16,7 +16,8 @@ func TestReachKnocksAtEverySystem(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	found := b.Reach(t.Context(), []string{lcu, "lcvtc"}, []string{"gym"})
-	for _, system := range []string{"academic", "carrier", "face", "bureau", "access", "library", "canteen", "sms", "mail", "hr", "international", "gym"} {
+	for _, system := range []string{"academic", "carrier", "face", "bureau", "access", "library", "canteen", "sms",
+		"mail", "hr", "international", "gym"} {
 		require.Contains(t, found, system)
 	}
 	for system, err := range found {
@@ -30,7 +31,10 @@ func TestReachKnocksAtEverySystem(t *testing.T) {
 func TestReachTellsWhichSystemIsAway(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+		_ *http.Request) {
+		w.WriteHeader(http.StatusBadGateway)
+	}))
 	defer broken.Close()
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	defer silent.Close()

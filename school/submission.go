@@ -50,7 +50,8 @@ func VerifySubmission(secrets map[string]string, header http.Header, body []byte
 		return Submission{}, incomplete()
 	}
 	if b.University != sender {
-		return Submission{}, campus.Errorf(campus.Forbidden, "callback_university", "call-back: %s has signed for another university", sender)
+		return Submission{}, campus.Errorf(campus.Forbidden, "callback_university",
+			"call-back: %s has signed for another university", sender)
 	}
 	s := Submission{ID: header.Get(webhooks.HeaderWebhookID), University: sender, SubmittedAt: b.SubmittedAt}
 	for _, e := range b.Employees {
@@ -63,8 +64,10 @@ func VerifySubmission(secrets map[string]string, header http.Header, body []byte
 }
 
 // signedBy returns the university with whose secret a message is signed, with the errors of verifySignature.
-func signedBy(secrets map[string]string, header http.Header, body []byte, now time.Time) (university string, err error) {
-	var unsigned error = campus.Errorf(campus.Unauthenticated, "callback_signature", "call-back: signed by none of the universities")
+func signedBy(secrets map[string]string, header http.Header, body []byte, now time.Time) (university string,
+	err error) {
+	var unsigned error = campus.Errorf(campus.Unauthenticated, "callback_signature",
+		"call-back: signed by none of the universities")
 	for university, secret := range secrets {
 		err := verifySignature(secret, header, body, now)
 		switch {

@@ -34,34 +34,41 @@ func TestSubmissionIsVerified(t *testing.T) {
 		now                       time.Time
 		want                      campus.Code
 	}{
-		"good":                      {hrSecret, submissionBody, submissionBody, at, ""},
-		"too old":                   {hrSecret, submissionBody, submissionBody, at.Add(5*time.Minute + time.Second), campus.Unauthenticated},
-		"with the bureau's secret":  {secret, submissionBody, submissionBody, at, campus.Unauthenticated},
-		"altered":                   {hrSecret, submissionBody, with("T2019002", "T2019003"), at, campus.Unauthenticated},
-		"not JSON":                  {hrSecret, "hello", "hello", at, campus.Invalid},
-		"the bureau's kind":         {hrSecret, callbackBody, callbackBody, at, campus.Invalid},
-		"of no university":          {hrSecret, with(`"lcu"`, `""`), with(`"lcu"`, `""`), at, campus.Invalid},
-		"at no time":                {hrSecret, with("submitted_at", "sent_at"), with("submitted_at", "sent_at"), at, campus.Invalid},
+		"good": {hrSecret, submissionBody, submissionBody, at, ""},
+		"too old": {hrSecret, submissionBody, submissionBody, at.Add(5*time.Minute + time.Second),
+			campus.Unauthenticated},
+		"with the bureau's secret": {secret, submissionBody, submissionBody, at, campus.Unauthenticated},
+		"altered":                  {hrSecret, submissionBody, with("T2019002", "T2019003"), at, campus.Unauthenticated},
+		"not JSON":                 {hrSecret, "hello", "hello", at, campus.Invalid},
+		"the bureau's kind":        {hrSecret, callbackBody, callbackBody, at, campus.Invalid},
+		"of no university":         {hrSecret, with(`"lcu"`, `""`), with(`"lcu"`, `""`), at, campus.Invalid},
+		"at no time": {hrSecret, with("submitted_at", "sent_at"), with("submitted_at", "sent_at"), at,
+			campus.Invalid},
 		"nobody":                    {hrSecret, employees("[]"), employees("[]"), at, campus.Invalid},
 		"somebody without a number": {hrSecret, employees("[{}]"), employees("[{}]"), at, campus.Invalid},
 		"a number that is none":     {hrSecret, employees(`[{"number":7}]`), employees(`[{"number":7}]`), at, campus.Invalid},
-		"a number twice":            {hrSecret, employees(`[{"number":"T1","number":"T2"}]`), employees(`[{"number":"T1","number":"T2"}]`), at, campus.Invalid},
-		"in two cases":              {hrSecret, employees(`[{"number":"T1","Number":"T2"}]`), employees(`[{"number":"T1","Number":"T2"}]`), at, campus.Invalid},
-		"two universities":          {hrSecret, with(`"university"`, `"university":"lcvtc","university"`), with(`"university"`, `"university":"lcvtc","university"`), at, campus.Invalid},
-		"another university's HR":   {otherSecret, submissionBody, submissionBody, at, campus.Forbidden},
-		"for another university":    {hrSecret, with(`"lcu"`, `"lcvtc"`), with(`"lcu"`, `"lcvtc"`), at, campus.Forbidden},
-		"of a long word":            {hrSecret, with(`"lcu"`, longWord), with(`"lcu"`, longWord), at, campus.Invalid},
-		"too many":                  {hrSecret, employees(many), employees(many), at, campus.Invalid},
+		"a number twice": {hrSecret, employees(`[{"number":"T1","number":"T2"}]`),
+			employees(`[{"number":"T1","number":"T2"}]`), at, campus.Invalid},
+		"in two cases": {hrSecret, employees(`[{"number":"T1","Number":"T2"}]`),
+			employees(`[{"number":"T1","Number":"T2"}]`), at, campus.Invalid},
+		"two universities": {hrSecret, with(`"university"`, `"university":"lcvtc","university"`),
+			with(`"university"`, `"university":"lcvtc","university"`), at, campus.Invalid},
+		"another university's HR": {otherSecret, submissionBody, submissionBody, at, campus.Forbidden},
+		"for another university":  {hrSecret, with(`"lcu"`, `"lcvtc"`), with(`"lcu"`, `"lcvtc"`), at, campus.Forbidden},
+		"of a long word":          {hrSecret, with(`"lcu"`, longWord), with(`"lcu"`, longWord), at, campus.Invalid},
+		"too many":                {hrSecret, employees(many), employees(many), at, campus.Invalid},
 	}
 	for name, test := range tests {
-		got, err := school.VerifySubmission(hrSecrets, signed(t, test.key, test.signedBody, at), []byte(test.sentBody), test.now)
+		got, err := school.VerifySubmission(hrSecrets, signed(t, test.key, test.signedBody, at), []byte(test.sentBody),
+			test.now)
 		require.Equal(t, test.want, campus.CodeOf(err), name)
 		if test.want == "" {
 			require.Equal(t, school.Submission{ID: "msg_1", University: "lcu", SubmittedAt: at,
 				Numbers: []string{"T2019001", "T2019002", "T2019001"}}, got, name)
 		}
 	}
-	_, err := school.VerifySubmission(map[string]string{lcu: ""}, signed(t, secret, submissionBody, at), []byte(submissionBody), at)
+	_, err := school.VerifySubmission(map[string]string{lcu: ""}, signed(t, secret, submissionBody, at),
+		[]byte(submissionBody), at)
 	require.Equal(t, campus.Internal, campus.CodeOf(err), "an empty secret verifies nothing")
 	_, err = school.VerifySubmission(nil, signed(t, hrSecret, submissionBody, at), []byte(submissionBody), at)
 	require.Equal(t, "callback_signature", campus.ReasonOf(err), "nobody may sign")

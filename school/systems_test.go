@@ -152,7 +152,8 @@ func TestPhotosOnFileOfAnySizeAndKind(t *testing.T) {
 func TestCertificatesAreLookedUpByCode(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for kind, status := range map[string]string{"plain": "valid", "expired_certificate": "expired", "not_registered": "revoked"} {
+	for kind, status := range map[string]string{"plain": "valid", "expired_certificate": "expired",
+		"not_registered": "revoked"} {
 		p := b.somebody(kind)
 		got, err := b.Academic.Certificate(t.Context(), lcu, p.CertificateCode)
 		require.NoError(t, err)
@@ -195,7 +196,8 @@ func TestFaceServiceLooksAtThePictures(t *testing.T) {
 	got, err := b.Face.Liveness(t.Context(), "k1", portrait.Blink, portrait.Frames("lcu/1", portrait.Blink, 3))
 	require.NoError(t, err)
 	require.True(t, got.Passed, got.Reason)
-	got, err = b.Face.Liveness(t.Context(), "k2", portrait.Nod, portrait.FlawedFrames("lcu/1", portrait.Nod, 3, portrait.TooDark))
+	got, err = b.Face.Liveness(t.Context(), "k2", portrait.Nod,
+		portrait.FlawedFrames("lcu/1", portrait.Nod, 3, portrait.TooDark))
 	require.NoError(t, err)
 	require.Equal(t, school.LivenessResult{Reason: "too_dark"}, got)
 	photo, other := portrait.Photo("lcu/1"), portrait.Photo("lcu/2")

@@ -59,7 +59,8 @@ func TestTheCarrierIsSentACleanName(t *testing.T) {
 	defer server.Close()
 	systems, err := school.New(school.Config{BaseURL: server.URL})
 	require.NoError(t, err)
-	for raw, want := range map[string]string{"张伟": "张伟", "\u3000张伟\u200b ": "张伟", "  Wang   Li ": "Wang Li"} {
+	for raw, want := range map[string]string{"张伟": "张伟", "\u3000张伟\u200b ": "张伟",
+		"  Wang   Li ": "Wang Li"} {
 		match, err := systems.Carrier.VerifyHolder(t.Context(), "+8613900000001", raw, "1")
 		require.NoError(t, err)
 		require.True(t, match)

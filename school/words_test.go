@@ -39,22 +39,28 @@ const studentLine = `{"number":"7","name":"张伟","category":"mainland","docume
 // person, is none.
 func TestWordsOfOtherSystemsAreWords(t *testing.T) {
 	t.Parallel()
-	for reason, want := range map[string]campus.Code{"too_dark": "", "张三 370102": campus.BadAnswer, "Too dark": campus.BadAnswer,
+	for reason, want := range map[string]campus.Code{"too_dark": "", "张三 370102": campus.BadAnswer,
+		"Too dark":              campus.BadAnswer,
 		strings.Repeat("a", 41): campus.BadAnswer} {
-		_, err := answering(t, nil, `{"passed":false,"reason":"`+reason+`","score":0}`).Face.Liveness(t.Context(), "k", "nod", nil)
+		_, err := answering(t, nil, `{"passed":false,"reason":"`+reason+`","score":0}`).Face.Liveness(t.Context(), "k",
+			"nod", nil)
 		require.Equal(t, want, campus.CodeOf(err), reason)
-		_, err = answering(t, nil, `{"same":false,"reason":"`+reason+`","score":0}`).Face.Compare(t.Context(), "k", []byte{1}, nil)
+		_, err = answering(t, nil, `{"same":false,"reason":"`+reason+`","score":0}`).Face.Compare(t.Context(), "k",
+			[]byte{1}, nil)
 		require.Equal(t, want, campus.CodeOf(err), reason)
-		order, err := answering(t, nil, `{"order_id":"1","reference":"r","status":"spoilt","sequence":1,"updated_at":"2026-11-22T08:00:00Z",
+		order, err := answering(t, nil,
+			`{"order_id":"1","reference":"r","status":"spoilt","sequence":1,"updated_at":"2026-11-22T08:00:00Z",
 			"reason":"`+reason+`"}`).Bureau.Production(t.Context(), "1")
 		require.NoError(t, err)
 		require.Equal(t, want == "", order.Reason != "", "a reason that is none is not kept: %s", reason)
 	}
 	var picture bytes.Buffer
 	require.NoError(t, png.Encode(&picture, image.NewGray(image.Rect(0, 0, 8, 8))))
-	for version, want := range map[string]campus.Code{"1": "", `W/"2024-09-01"`: "", "Zhang San": campus.BadAnswer, "张三": campus.BadAnswer,
+	for version, want := range map[string]campus.Code{"1": "", `W/"2024-09-01"`: "", "Zhang San": campus.BadAnswer,
+		"张三":                     campus.BadAnswer,
 		strings.Repeat("a", 201): campus.BadAnswer} {
-		_, err := answering(t, map[string]string{"Content-Type": "image/png", "Photo-Version": version}, picture.String()).HR.Photo(t.Context(), lcu, "7")
+		_, err := answering(t, map[string]string{"Content-Type": "image/png", "Photo-Version": version},
+			picture.String()).HR.Photo(t.Context(), lcu, "7")
 		require.Equal(t, want, campus.CodeOf(err), version)
 		line := strings.Replace(studentLine, "2024-09-01T08:00:00Z", strings.ReplaceAll(version, `"`, `\"`), 1)
 		_, err = answering(t, nil, line).Academic.Student(t.Context(), lcu, "7")

@@ -49,7 +49,8 @@ func openPlastic(ctx context.Context, t db.Tx, application uuid.UUID, c casework
 	if err := production.OpenPlastic(t, plastic, a.Change); err != nil {
 		return err
 	}
-	if err := casework.AddAudit(t, a.Change.Actor, "card.activate", "card/"+a.Card.String(), c.Owner.University); err != nil {
+	if err := casework.AddAudit(t, a.Change.Actor, "card.activate", "card/"+a.Card.String(),
+		c.Owner.University); err != nil {
 		return err
 	}
 	input := campus.CaseInput{Case: ref, University: c.Owner.University, Campus: c.Owner.Campus,

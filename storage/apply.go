@@ -32,8 +32,9 @@ const (
 
 // gatherIntake has applications that arrive at the same time taken together.
 func (s *Store) gatherIntake() {
-	s.intake = &db.Batcher[cards.IntakeApplication, cards.Accepted]{Take: s.takeIn, Most: intakeGroup, AtOnce: intakeAtOnce,
-		Pause: db.CrowdPause}
+	s.intake = &db.Batcher[cards.IntakeApplication, cards.Accepted]{Take: s.takeIn, Most: intakeGroup,
+		AtOnce: intakeAtOnce,
+		Pause:  db.CrowdPause}
 }
 
 // takeIn takes a lot in one transaction. When that fails as a whole, or a person or a key is in it twice, each is taken
@@ -85,7 +86,8 @@ func (s *Store) takeAlone(ctx context.Context, job cards.IntakeApplication) db.R
 
 // takeLot takes applications of different people under different keys, all in one transaction, with an answer for each.
 // An error is the whole lot's.
-func (s *Store) takeLot(ctx context.Context, lot []cards.IntakeApplication) (answers []db.Result[cards.Accepted], err error) {
+func (s *Store) takeLot(ctx context.Context, lot []cards.IntakeApplication) (answers []db.Result[cards.Accepted],
+	err error) {
 	err = s.InTx(ctx, "take applications", func(t db.Tx) error {
 		answers = make([]db.Result[cards.Accepted], len(lot))
 		kept, err := keepAnswers(t, lot) // first, so that the same request elsewhere waits for this one

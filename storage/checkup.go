@@ -54,7 +54,8 @@ func (s *Store) SchemaVersions(ctx context.Context) (applied, known int64, err e
 		}
 		known = max(known, version)
 	}
-	err = s.Reports.Pool.QueryRow(ctx, `select coalesce(max(version_id), 0) from goose_db_version where is_applied`).Scan(&applied)
+	err = s.Reports.Pool.QueryRow(ctx,
+		`select coalesce(max(version_id), 0) from goose_db_version where is_applied`).Scan(&applied)
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == "42P01" { // no such table: never migrated
 		return 0, known, nil
 	}
@@ -89,7 +90,8 @@ func (s *Store) KeysFit(ctx context.Context) (KeyFacts, error) {
 	var university, number string
 	var kind campus.DocumentType
 	var sealed, hash []byte
-	err := s.Reports.Pool.QueryRow(ctx, `select university, number, document_type, document, document_hash from people limit 1`).
+	err := s.Reports.Pool.QueryRow(ctx,
+		`select university, number, document_type, document, document_hash from people limit 1`).
 		Scan(&university, &number, &kind, &sealed, &hash)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return KeyFacts{}, nil
@@ -147,7 +149,8 @@ func (s *Store) NotOpen(ctx context.Context, refs []campus.CaseRef, before time.
 	for i, ref := range refs {
 		ids[i] = ref.ID
 	}
-	rows, err := s.Reports.Pool.Query(ctx, `select id from cases where id = any($1) and (closed_at is null or closed_at >= $2)`,
+	rows, err := s.Reports.Pool.Query(ctx,
+		`select id from cases where id = any($1) and (closed_at is null or closed_at >= $2)`,
 		ids, before)
 	if err != nil {
 		return nil, db.Wrap("look for open cases", err)

@@ -19,7 +19,8 @@ import (
 
 // OpenDecisionAtCounter is OpenDecision for a decision that is made at the counter: its act has a receipt. Errors are also
 // those of openAct.
-func (s *Store) OpenDecisionAtCounter(ctx context.Context, req casework.Request, n casework.NewDecision, who campus.StaffMember,
+func (s *Store) OpenDecisionAtCounter(ctx context.Context, req casework.Request, n casework.NewDecision,
+	who campus.StaffMember,
 	a people.NewCounterAct) (casework.Decision, error) {
 	return s.Casework.OpenDecisionWith(ctx, req, n, func(t db.Tx, d casework.Decision) error {
 		_, err := people.OpenAct(t, d.ID, who, a)
@@ -42,18 +43,20 @@ func (s *Store) SetLanguageAtCounter(ctx context.Context, req casework.Request, 
 // RenewPickupCodeAtCounter sends the holder another pickup code, for the holder (D3).
 func (s *Store) RenewPickupCodeAtCounter(ctx context.Context, req casework.Request, who campus.StaffMember,
 	a people.NewCounterAct) (people.CounterAct, error) {
-	return casework.Once(ctx, s.Casework, "renew a pickup code at the counter", req, func(t db.Tx) (people.CounterAct, error) {
-		act, err := people.ActNow(t, req.ID, who, a)
-		if err != nil {
+	return casework.Once(ctx, s.Casework, "renew a pickup code at the counter", req,
+		func(t db.Tx) (people.CounterAct, error) {
+			act, err := people.ActNow(t, req.ID, who, a)
+			if err != nil {
+				return act, err
+			}
+			_, err = production.RenewPickupCode(t, who, a.Case)
 			return act, err
-		}
-		_, err = production.RenewPickupCode(t, who, a.Case)
-		return act, err
-	})
+		})
 }
 
 // AddUploadAtCounter keeps a document that a person has handed in on paper, as their file.
-func (s *Store) AddUploadAtCounter(ctx context.Context, req casework.Request, who campus.StaffMember, up cards.NewUpload,
+func (s *Store) AddUploadAtCounter(ctx context.Context, req casework.Request, who campus.StaffMember,
+	up cards.NewUpload,
 	policy campus.CounterPolicy) (cards.Upload, error) {
 	up.Staff = &who.ID
 	return s.Cards.AddUploadWith(ctx, req, up, func(t db.Tx, id uuid.UUID) error {
@@ -65,7 +68,8 @@ func (s *Store) AddUploadAtCounter(ctx context.Context, req casework.Request, wh
 
 // SetPhoneAtCounter puts another number on file for a person who was verified (L6). It works before the first sign-in,
 // too, which a wrong number would hold up for ever. Conflict: phone_same. Forbidden: verification_missing.
-func (s *Store) SetPhoneAtCounter(ctx context.Context, req casework.Request, who campus.StaffMember, a people.NewCounterAct,
+func (s *Store) SetPhoneAtCounter(ctx context.Context, req casework.Request, who campus.StaffMember,
+	a people.NewCounterAct,
 	phone string) (people.CounterAct, error) {
 	return casework.Once(ctx, s.Casework, "set a phone at the counter", req, func(t db.Tx) (people.CounterAct, error) {
 		act, err := people.ActNow(t, req.ID, who, a)
@@ -95,13 +99,14 @@ func (s *Store) EndSessionsAtCounter(ctx context.Context, req casework.Request, 
 // begun.
 func (s *Store) WithdrawQueuedAtCounter(ctx context.Context, req casework.Request, who campus.StaffMember,
 	a people.NewCounterAct) (act people.CounterAct, done bool, err error) {
-	act, err = casework.Once(ctx, s.Casework, "withdraw a queued application at the counter", req, func(t db.Tx) (people.CounterAct, error) {
-		act, err := people.ActNow(t, req.ID, who, a)
-		if err != nil {
-			return act, err
-		}
-		return act, withdrawQueued(t, req.Actor, a.Case)
-	})
+	act, err = casework.Once(ctx, s.Casework, "withdraw a queued application at the counter", req,
+		func(t db.Tx) (people.CounterAct, error) {
+			act, err := people.ActNow(t, req.ID, who, a)
+			if err != nil {
+				return act, err
+			}
+			return act, withdrawQueued(t, req.Actor, a.Case)
+		})
 	if errors.Is(err, cards.ErrBegun) {
 		return act, false, nil
 	}
@@ -109,7 +114,8 @@ func (s *Store) WithdrawQueuedAtCounter(ctx context.Context, req casework.Reques
 }
 
 // ApplyAtCounter takes an application of a person from a member of staff, as Apply takes it from the person.
-func (s *Store) ApplyAtCounter(ctx context.Context, req casework.Request, who campus.StaffMember, a people.NewCounterAct,
+func (s *Store) ApplyAtCounter(ctx context.Context, req casework.Request, who campus.StaffMember,
+	a people.NewCounterAct,
 	application cards.NewApplication) (people.CounterAct, error) {
 	return casework.Once(ctx, s.Casework, "apply at the counter", req, func(t db.Tx) (people.CounterAct, error) {
 		act, err := people.ActNow(t, req.ID, who, a) // first: nobody tries numbers of documents on who was not verified
@@ -131,7 +137,8 @@ func (s *Store) ApplyAtCounter(ctx context.Context, req casework.Request, who ca
 }
 
 // ChooseKioskAtCounter has the plastic of a person's card brought to another kiosk, as ChooseKiosk does.
-func (s *Store) ChooseKioskAtCounter(ctx context.Context, req casework.Request, who campus.StaffMember, a people.NewCounterAct,
+func (s *Store) ChooseKioskAtCounter(ctx context.Context, req casework.Request, who campus.StaffMember,
+	a people.NewCounterAct,
 	card uuid.UUID, kiosk string) (people.CounterAct, error) {
 	return casework.Once(ctx, s.Casework, "choose a kiosk at the counter", req, func(t db.Tx) (people.CounterAct, error) {
 		act, err := people.ActNow(t, req.ID, who, a)

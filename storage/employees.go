@@ -23,7 +23,8 @@ type Submission struct {
 // brings the evidence. All are taken or none. Who has an open application or a card already is left as they are, and
 // who is named twice is taken once; the same call again gets the first answer. Invalid: employee_unknown, with the
 // place of each in the list. Conflict: callback_conflict.
-func (s *Store) SubmitEmployees(ctx context.Context, call casework.Callback, university string, numbers []string, policyVersion string) ([]Submission, error) {
+func (s *Store) SubmitEmployees(ctx context.Context, call casework.Callback, university string, numbers []string,
+	policyVersion string) ([]Submission, error) {
 	return casework.TakeOnce(ctx, s.Casework, "take a submission of staff", call, func(t db.Tx) ([]Submission, error) {
 		if err := lockEmployees(t, university, numbers); err != nil {
 			return nil, err
@@ -66,7 +67,8 @@ func lockEmployees(t db.Tx, university string, numbers []string) error {
 	for i, number := range numbers {
 		plain[i] = campus.PlainNumber(number)
 	}
-	return t.Exec(`select 1 from people where university = ? and number in ? order by number for no key update`, university, plain).Error
+	return t.Exec(`select 1 from people where university = ? and number in ? order by number for no key update`,
+		university, plain).Error
 }
 
 func submitEmployee(t db.Tx, university, number, policyVersion string) (Submission, error) {

@@ -30,7 +30,8 @@ func colleagues(h *storagetest.Env, university string, n int) []string {
 }
 
 // submit is a call of the HR system of a university: id and body are the sender's.
-func submit(t *testing.T, h *storagetest.Env, university, id, body string, numbers ...string) ([]storage.Submission, error) {
+func submit(t *testing.T, h *storagetest.Env, university, id, body string, numbers ...string) ([]storage.Submission,
+	error) {
 	t.Helper()
 	call := casework.Callback{Sender: casework.HRSender(university), ID: id, BodyHash: production.BodyHash([]byte(body))}
 	return h.SubmitEmployees(t.Context(), call, university, numbers, "1")
@@ -128,7 +129,8 @@ func TestIDsOfCallbacks(t *testing.T) {
 
 	_, err = submit(t, h, storagetest.University, "2", "unknown", "T9999")
 	require.Equal(t, "employee_unknown", storagetest.Outcome(err))
-	h.PersonOf(storagetest.University, func(p *people.RosterPerson) { p.Status, p.Level, p.Number = "employed", "staff", "T9999" })
+	h.PersonOf(storagetest.University,
+		func(p *people.RosterPerson) { p.Status, p.Level, p.Number = "employed", "staff", "T9999" })
 	later, err := submit(t, h, storagetest.University, "2", "unknown", "T9999")
 	require.NoError(t, err, "what was refused may be sent again")
 	require.Equal(t, "opened", later[0].Outcome)

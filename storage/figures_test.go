@@ -55,8 +55,10 @@ func TestFigures(t *testing.T) {
 		f.Cases[i].Oldest = f.Cases[i].Oldest.UTC()
 	}
 	require.ElementsMatch(t, []storage.CaseFigure{
-		{University: "lcu", Kind: campus.ApplicationCase, Stage: campus.StageQueued, WaitsFor: campus.WaitsForEngine, Open: 1, Oldest: began.UTC()},
-		{University: "lcu", Kind: campus.ApplicationCase, Stage: campus.StageChecking, WaitsFor: campus.WaitsForOperator, Open: 1, Late: 1, Oldest: since.UTC()},
+		{University: "lcu", Kind: campus.ApplicationCase, Stage: campus.StageQueued, WaitsFor: campus.WaitsForEngine,
+			Open: 1, Oldest: began.UTC()},
+		{University: "lcu", Kind: campus.ApplicationCase, Stage: campus.StageChecking, WaitsFor: campus.WaitsForOperator,
+			Open: 1, Late: 1, Oldest: since.UTC()},
 	}, f.Cases)
 	require.Len(t, f.Parked, 1)
 	require.Equal(t, "registry unavailable", f.Parked[0].Step+" "+string(f.Parked[0].Cause))
@@ -102,7 +104,8 @@ func TestFiguresReadWhatIsOpen(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, storagetest.Err(store.Figures(t.Context())))
 	store.Close() // a connection that ends tells its counters
-	require.Eventually(t, func() bool { return scans(t, s.Env)["cases"].Index > before["cases"].Index }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return scans(t, s.Env)["cases"].Index > before["cases"].Index }, 20*time.Second,
+		10*time.Millisecond)
 	now := scans(t, s.Env)
 	for _, table := range []string{"cases", "work_items", "notices"} {
 		require.Equal(t, before[table].Whole, now[table].Whole, "reads the whole of %s", table)
@@ -150,7 +153,8 @@ func TestSeeds(t *testing.T) {
 	h := storagetest.New(t)
 	h.Person()
 	require.NoError(t, h.People.SeedStaff(t.Context(), []people.StaffSeed{
-		{University: "lcu", Username: "operator", Password: "correct horse", Grants: []campus.Grant{{Role: campus.Operator, Campuses: []string{"east"}}}},
+		{University: "lcu", Username: "operator", Password: "correct horse",
+			Grants: []campus.Grant{{Role: campus.Operator, Campuses: []string{"east"}}}},
 		{University: "lcu", Username: "reviewer", Password: "correct horse", Grants: []campus.Grant{{Role: campus.Reviewer}}},
 	}))
 	seeds, err := h.Seeds(t.Context())
@@ -166,7 +170,8 @@ func TestOpenCasesAndTheOthers(t *testing.T) {
 	queued := s.Applied(s.Person())
 	closed := s.Applied(s.Person())
 	unknown := campus.CaseRef{Kind: campus.ApplicationCase, ID: uuid.New()}
-	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer))))
+	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(),
+		s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer))))
 	m := s.NextMove(closed, campus.StageDone, campus.WaitsForNobody)
 	m.Outcome = campus.Completed
 	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), m)))

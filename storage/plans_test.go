@@ -99,12 +99,15 @@ func TestHotListsUseIndexes(t *testing.T) {
 		tables []string
 		ask    func(ctx context.Context, store *storage.Store) error
 	}{
-		"the queue of work items": {[]string{"work_items", "cases", "requests"}, func(ctx context.Context, store *storage.Store) error {
-			return storagetest.Err(store.Casework.WorkItems(ctx, everywhere, casework.WorkItemFilter{Limit: 20}))
-		}},
-		"the queue of a campus, free ones": {[]string{"work_items", "cases"}, func(ctx context.Context, store *storage.Store) error {
-			return storagetest.Err(store.Casework.WorkItems(ctx, east, casework.WorkItemFilter{Free: true, Kind: campus.ReviewItem, Limit: 20}))
-		}},
+		"the queue of work items": {[]string{"work_items", "cases", "requests"},
+			func(ctx context.Context, store *storage.Store) error {
+				return storagetest.Err(store.Casework.WorkItems(ctx, everywhere, casework.WorkItemFilter{Limit: 20}))
+			}},
+		"the queue of a campus, free ones": {[]string{"work_items", "cases"},
+			func(ctx context.Context, store *storage.Store) error {
+				return storagetest.Err(store.Casework.WorkItems(ctx, east,
+					casework.WorkItemFilter{Free: true, Kind: campus.ReviewItem, Limit: 20}))
+			}},
 		"the cases of a university": {[]string{"cases"}, func(ctx context.Context, store *storage.Store) error {
 			return storagetest.Err(store.Casework.StaffCases(ctx, everywhere, casework.CaseFilter{Limit: 20}))
 		}},
@@ -115,26 +118,29 @@ func TestHotListsUseIndexes(t *testing.T) {
 			return storagetest.Err(store.Casework.StaffCases(ctx, everywhere, casework.CaseFilter{Parked: true, Limit: 20}))
 		}},
 		"the open cases of a stage": {[]string{"cases"}, func(ctx context.Context, store *storage.Store) error {
-			return storagetest.Err(store.Casework.StaffCases(ctx, everywhere, casework.CaseFilter{Open: true, Kind: campus.ApplicationCase, Stage: campus.StageReview, Limit: 20}))
+			return storagetest.Err(store.Casework.StaffCases(ctx, everywhere,
+				casework.CaseFilter{Open: true, Kind: campus.ApplicationCase, Stage: campus.StageReview, Limit: 20}))
 		}},
-		"the cases that somebody decides about": {[]string{"cases", "requests"}, func(ctx context.Context, store *storage.Store) error {
-			return storagetest.Err(store.Casework.StaffCases(ctx, everywhere, casework.CaseFilter{Deciding: true, Limit: 20}))
-		}},
+		"the cases that somebody decides about": {[]string{"cases", "requests"},
+			func(ctx context.Context, store *storage.Store) error {
+				return storagetest.Err(store.Casework.StaffCases(ctx, everywhere, casework.CaseFilter{Deciding: true, Limit: 20}))
+			}},
 		"what somebody decides about a case": {[]string{"requests"}, func(ctx context.Context, store *storage.Store) error {
 			return storagetest.Err(store.Casework.CaseDecisions(ctx, after))
 		}},
 		"the cases of a person": {[]string{"cases"}, func(ctx context.Context, store *storage.Store) error {
 			return storagetest.Err(store.Casework.PersonCases(ctx, s.Holder.ID, "", uuid.Nil, 20))
 		}},
-		"one case with what belongs to it": {[]string{"events", "attempts", "work_items", "cases"}, func(ctx context.Context, store *storage.Store) error {
-			if _, err := store.Casework.Timeline(ctx, s.Application.ID, true); err != nil {
-				return err
-			}
-			if _, err := store.Casework.Attempts(ctx, s.Application.ID); err != nil {
-				return err
-			}
-			return storagetest.Err(store.Casework.CaseWorkItems(ctx, s.Application.ID))
-		}},
+		"one case with what belongs to it": {[]string{"events", "attempts", "work_items", "cases"},
+			func(ctx context.Context, store *storage.Store) error {
+				if _, err := store.Casework.Timeline(ctx, s.Application.ID, true); err != nil {
+					return err
+				}
+				if _, err := store.Casework.Attempts(ctx, s.Application.ID); err != nil {
+					return err
+				}
+				return storagetest.Err(store.Casework.CaseWorkItems(ctx, s.Application.ID))
+			}},
 		"the pictures of a case": {[]string{"uploads"}, func(ctx context.Context, store *storage.Store) error {
 			letters := campus.Images{Purposes: []campus.UploadPurpose{campus.LetterUpload}, KeepLive: true}
 			if err := store.Cards.ForgetImages(ctx, s.Application.ID, letters); err != nil {
@@ -145,9 +151,10 @@ func TestHotListsUseIndexes(t *testing.T) {
 		"whose turn it is": {[]string{"line", "cases"}, func(ctx context.Context, store *storage.Store) error {
 			return storagetest.Err(store.Outreach.Admit(ctx, storagetest.Rush, 1))
 		}},
-		"what a person was invited to": {[]string{"invitations", "people"}, func(ctx context.Context, store *storage.Store) error {
-			return storagetest.Err(store.Outreach.OpenInvitation(ctx, s.Holder.ID))
-		}},
+		"what a person was invited to": {[]string{"invitations", "people"},
+			func(ctx context.Context, store *storage.Store) error {
+				return storagetest.Err(store.Outreach.OpenInvitation(ctx, s.Holder.ID))
+			}},
 		"the outbox": {[]string{"outbox"}, func(ctx context.Context, store *storage.Store) error {
 			return storagetest.Err(store.Casework.DeliverOutbox(ctx, 100, keep))
 		}},
@@ -158,7 +165,8 @@ func TestHotListsUseIndexes(t *testing.T) {
 			return storagetest.Err(store.Casework.StandingCases(ctx, time.Now().Add(time.Hour), after, 300))
 		}},
 		"some cases that stand": {[]string{"cases", "moves"}, func(ctx context.Context, store *storage.Store) error {
-			return storagetest.Err(store.Casework.StandingOf(ctx, time.Now().Add(time.Hour), []uuid.UUID{after, s.Application.ID}))
+			return storagetest.Err(store.Casework.StandingOf(ctx, time.Now().Add(time.Hour),
+				[]uuid.UUID{after, s.Application.ID}))
 		}},
 		"the decisions that are late": {[]string{"requests"}, func(ctx context.Context, store *storage.Store) error {
 			if _, err := store.Casework.LateDecisionCases(ctx, time.Minute, 3); err != nil {
@@ -166,26 +174,30 @@ func TestHotListsUseIndexes(t *testing.T) {
 			}
 			return storagetest.Err(store.Casework.LateDecisions(ctx, time.Minute))
 		}},
-		"the decisions to send again": {[]string{"requests", "moves", "cases"}, func(ctx context.Context, store *storage.Store) error {
-			return storagetest.Err(store.Casework.TakeResends(ctx, 3))
-		}},
+		"the decisions to send again": {[]string{"requests", "moves", "cases"},
+			func(ctx context.Context, store *storage.Store) error {
+				return storagetest.Err(store.Casework.TakeResends(ctx, 3))
+			}},
 		"what a case has lost": {[]string{"requests", "moves"}, func(ctx context.Context, store *storage.Store) error {
 			return store.Casework.RecallDecisions(ctx, s.Application, 1)
 		}},
-		"a decision about a case": {[]string{"requests", "moves", "cases"}, func(ctx context.Context, store *storage.Store) error {
-			return storagetest.Err(store.Casework.OpenDecision(ctx, storagetest.Request(campus.Student(s.Holder.ID)), casework.NewDecision{Case: s.Application,
-				Update: campus.SettleStepUpdate, Said: campus.Said{Step: stepName()}}))
-		}},
-		"the moves of a case": {[]string{"moves", "cases", "requests"}, func(ctx context.Context, store *storage.Store) error {
-			said := campus.Said{Action: string(campus.RetryStep), Step: stepName(), Attempt: 1}
-			m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
-			m.Name = campus.SettleMove(said, false)
-			m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.SettleStepUpdate, said, struct{}{})
-			if err := storagetest.Err(store.Casework.Record(ctx, m)); err != nil {
-				return err
-			}
-			return storagetest.Err(store.Casework.RefuseDecision(ctx, m.Decision.ID, context.Canceled))
-		}},
+		"a decision about a case": {[]string{"requests", "moves", "cases"},
+			func(ctx context.Context, store *storage.Store) error {
+				return storagetest.Err(store.Casework.OpenDecision(ctx, storagetest.Request(campus.Student(s.Holder.ID)),
+					casework.NewDecision{Case: s.Application,
+						Update: campus.SettleStepUpdate, Said: campus.Said{Step: stepName()}}))
+			}},
+		"the moves of a case": {[]string{"moves", "cases", "requests"},
+			func(ctx context.Context, store *storage.Store) error {
+				said := campus.Said{Action: string(campus.RetryStep), Step: stepName(), Attempt: 1}
+				m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
+				m.Name = campus.SettleMove(said, false)
+				m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.SettleStepUpdate, said, struct{}{})
+				if err := storagetest.Err(store.Casework.Record(ctx, m)); err != nil {
+					return err
+				}
+				return storagetest.Err(store.Casework.RefuseDecision(ctx, m.Decision.ID, context.Canceled))
+			}},
 		"people of a name": {[]string{"people"}, func(ctx context.Context, store *storage.Store) error {
 			search := people.PersonSearch{By: campus.SearchName, Q: "zhangwei", Limit: 20}
 			return storagetest.Err(store.People.FindPeople(ctx, s.Colleague(storagetest.CentreGrant), search))
@@ -247,7 +259,8 @@ func TestPlansOfSmallTablesStand(t *testing.T) {
 	before := scans(t, s.Env)["uploads"]
 	ask()
 	store.Close()
-	require.Eventually(t, func() bool { return scans(t, s.Env)["uploads"].Index >= before.Index+times }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return scans(t, s.Env)["uploads"].Index >= before.Index+times }, 5*time.Second,
+		10*time.Millisecond)
 	require.Equal(t, before.Whole, scans(t, s.Env)["uploads"].Whole)
 }
 
@@ -312,7 +325,8 @@ func scans(t *testing.T, h *storagetest.Env) map[string]scanned {
 	t.Helper()
 	conn := storagetest.Connect(t, h)
 	defer conn.Close(t.Context()) //nolint:errcheck // nothing is lost
-	rows, err := conn.Query(t.Context(), `select relname, coalesce(seq_scan, 0), coalesce(idx_scan, 0), coalesce(idx_tup_fetch, 0) from pg_stat_user_tables`)
+	rows, err := conn.Query(t.Context(),
+		`select relname, coalesce(seq_scan, 0), coalesce(idx_scan, 0), coalesce(idx_tup_fetch, 0) from pg_stat_user_tables`)
 	require.NoError(t, err)
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[scanned])
 	require.NoError(t, err)

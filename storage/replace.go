@@ -14,7 +14,8 @@ import (
 
 // replaceOtherCards ends the cards that the human whose card becomes active has under other numbers (D4), if they
 // change role. Conflict: other_card_active when they do not.
-func replaceOtherCards(ctx context.Context, t db.Tx, application uuid.UUID, moved casework.MovedCase, change campus.Change) error {
+func replaceOtherCards(ctx context.Context, t db.Tx, application uuid.UUID, moved casework.MovedCase,
+	change campus.Change) error {
 	others, err := cards.LockOthers(t, moved.Owner.PersonID)
 	if err != nil || len(others) == 0 {
 		return err
@@ -25,12 +26,14 @@ func replaceOtherCards(ctx context.Context, t db.Tx, application uuid.UUID, move
 	}
 	for _, other := range others {
 		var held []cards.Card
-		if err := t.Raw(`select * from cards where person_id = ? and state in ? order by id`, other.ID, cards.HeldStates).Scan(&held).Error; err != nil {
+		if err := t.Raw(`select * from cards where person_id = ? and state in ? order by id`, other.ID,
+			cards.HeldStates).Scan(&held).Error; err != nil {
 			return err
 		}
 		for _, card := range held { // D4: one active card per human at any instant
 			if !campus.ReplacesCard(route, other.Status) {
-				return campus.Errorf(campus.Conflict, campus.OtherCardActive, "the same human has card %s under another number", card.ID)
+				return campus.Errorf(campus.Conflict, campus.OtherCardActive, "the same human has card %s under another number",
+					card.ID)
 			}
 			if err := replaceCard(ctx, t, card, other, moved, change); err != nil {
 				return err
@@ -42,11 +45,13 @@ func replaceOtherCards(ctx context.Context, t db.Tx, application uuid.UUID, move
 
 // replaceCard ends a card because another of the same human takes its place, has all stop that it was good for, and
 // tells who holds it under that number.
-func replaceCard(ctx context.Context, t db.Tx, card cards.Card, holder cards.Human, moved casework.MovedCase, change campus.Change) error {
+func replaceCard(ctx context.Context, t db.Tx, card cards.Card, holder cards.Human, moved casework.MovedCase,
+	change campus.Change) error {
 	if err := cards.EndReplaced(t, card, change); err != nil {
 		return err
 	}
-	if err := casework.AddAudit(t, change.Actor, "card.replace", "card/"+card.ID.String(), moved.Owner.University); err != nil {
+	if err := casework.AddAudit(t, change.Actor, "card.replace", "card/"+card.ID.String(),
+		moved.Owner.University); err != nil {
 		return err
 	}
 	owner := casework.CaseOwner{University: moved.Owner.University, Campus: holder.Campus, PersonID: holder.ID}
@@ -60,7 +65,8 @@ func replaceCard(ctx context.Context, t db.Tx, card cards.Card, holder cards.Hum
 
 // stopCard has everything stop that a card was good for, in the transaction that ends it: the systems that know it are
 // told by a case of its own, its packages are withdrawn, and its plastic is handed out no more. actor is who ended it.
-func stopCard(ctx context.Context, t db.Tx, card cards.Card, owner casework.CaseOwner, policyVersion string, actor campus.Actor) error {
+func stopCard(ctx context.Context, t db.Tx, card cards.Card, owner casework.CaseOwner, policyVersion string,
+	actor campus.Actor) error {
 	ref := campus.CaseRef{Kind: campus.EndingCase, ID: card.ID}
 	if err := casework.OpenCase(t, ref, owner, policyVersion); err != nil {
 		return err

@@ -36,7 +36,8 @@ func TestStatementsAreConstants(t *testing.T) {
 				return true
 			}
 			seen++
-			assert.True(t, isConstant(info, arg), "%s: the statement is put together at run time", ours.fset.Position(call.Pos()))
+			assert.True(t, isConstant(info, arg), "%s: the statement is put together at run time",
+				ours.fset.Position(call.Pos()))
 			return true
 		})
 	})

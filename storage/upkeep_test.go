@@ -29,7 +29,8 @@ func TestDropExpiredKeepsWhatIsInUse(t *testing.T) {
 	done := decide(storagetest.Reviewer(), campus.VerifyUpdate)
 	require.NoError(t, storagetest.Err(h.Casework.CloseDecision(t.Context(), done, []byte(`{}`))))
 	refused := decide(storagetest.Reviewer(), campus.ReviewUpdate)
-	require.NoError(t, storagetest.Err(h.Casework.RefuseDecision(t.Context(), refused, campus.Errorf(campus.Conflict, campus.WrongStage, "no"))))
+	require.NoError(t, storagetest.Err(h.Casework.RefuseDecision(t.Context(), refused,
+		campus.Errorf(campus.Conflict, campus.WrongStage, "no"))))
 
 	dropped, err := h.DropExpired(t.Context(), 100)
 	require.NoError(t, err)
@@ -39,7 +40,8 @@ func TestDropExpiredKeepsWhatIsInUse(t *testing.T) {
 	h.Clock.Advance(8 * 24 * time.Hour)
 	dropped, err = h.DropExpired(t.Context(), 100)
 	require.NoError(t, err)
-	require.EqualValues(t, 1+answers, dropped, "the nonce and the kept answers; the session lives, decisions are remembered")
+	require.EqualValues(t, 1+answers, dropped,
+		"the nonce and the kept answers; the session lives, decisions are remembered")
 	require.Equal(t, 3, storagetest.Count(h, `requests`))
 
 	h.Clock.Advance(100 * 24 * time.Hour)

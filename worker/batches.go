@@ -78,7 +78,8 @@ func (o *batchOpener) open(ctx context.Context, university string) error {
 	if err != nil {
 		return err
 	}
-	n := production.NewBatch{ID: id, University: university, Reason: campus.BatchBySchedule, Size: max(policy.BatchSize, 1),
+	n := production.NewBatch{ID: id, University: university, Reason: campus.BatchBySchedule,
+		Size:          max(policy.BatchSize, 1),
 		PolicyVersion: o.policies.Version()}
 	err = o.store.Production.OpenScheduledBatch(ctx, n, func(last, now time.Time) bool {
 		if earliest := now.Add(-batchCatchUp); last.Before(earliest) {

@@ -32,8 +32,10 @@ func TestScheduleOpensBatches(t *testing.T) {
 	e.AwaitStage(ref, campus.StageActivation)
 	send(campus.ActivateUpdate, campus.Student(student.ID), "")
 	e.AwaitStage(e.PlasticCase(ref), campus.StageProduction)
-	require.Equal(t, 1, storagetest.One[int](e.Env.Env, `select count(*) from batches where reason = 'schedule' and cards = 1`))
-	require.Equal(t, 3, storagetest.One[int](e.Env.Env, `select count(*) from cases`), "application, plastic, batch: a look is none")
+	require.Equal(t, 1, storagetest.One[int](e.Env.Env,
+		`select count(*) from batches where reason = 'schedule' and cards = 1`))
+	require.Equal(t, 3, storagetest.One[int](e.Env.Env, `select count(*) from cases`),
+		"application, plastic, batch: a look is none")
 }
 
 // warnings says when each was given.
@@ -67,7 +69,8 @@ func TestOneUniversityDoesNotStopTheSchedulesOfOthers(t *testing.T) {
 	looked := func(university string, since time.Time) {
 		t.Helper()
 		require.Eventually(t, func() bool {
-			return storagetest.One[bool](h, `select exists (select 1 from batch_rounds where university = $1 and at >= $2)`, university, since)
+			return storagetest.One[bool](h, `select exists (select 1 from batch_rounds where university = $1 and at >= $2)`,
+				university, since)
 		}, time.Minute, 20*time.Millisecond)
 	}
 	looked(storagetest.University, h.Clock.Now())
@@ -104,7 +107,8 @@ func TestSchedulesAreMadeUpForWithinTheHour(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := storagetest.New(t)
-			policies, err := campus.LoadPolicies(deploy.Policy, []byte(`production: {schedule: "0 9 * * *", batch_size: 2, batch_at: 2}`))
+			policies, err := campus.LoadPolicies(deploy.Policy,
+				[]byte(`production: {schedule: "0 9 * * *", batch_size: 2, batch_at: 2}`))
 			require.NoError(t, err)
 			h.WaitingCards(h.Applied(h.Person()), 3)
 			round, pause := worker.BatchRounds(h.Store, policies)

@@ -141,7 +141,8 @@ func TestCasesApartAreShown(t *testing.T) {
 	require.Equal(t, none, shown(), "the turn is over, and another begins")
 	require.NoError(t, e.Client.TerminateWorkflow(t.Context(), refs[3].WorkflowID(), "", "by the test"))
 	putAhead(e, refs[0])
-	require.Equal(t, map[string]float64{"missing": 0, "behind": 1, "ahead": 0, "unstarted": 0}, shown(), "the first two of a new turn")
+	require.Equal(t, map[string]float64{"missing": 0, "behind": 1, "ahead": 0, "unstarted": 0}, shown(),
+		"the first two of a new turn")
 	require.Equal(t, map[string]float64{"missing": 1, "behind": 1, "ahead": 0, "unstarted": 0}, shown(),
 		"the others, and the one that was found is still behind")
 	e.ExecAsOwner(`delete from moves where case_id = $1 and stage = 'activation'`, refs[0].ID)

@@ -35,12 +35,17 @@ func TestStaffAreToldOfLateWork(t *testing.T) {
 		return e.School.Mails(who.ID.String() + "@staff.example")
 	}
 	e.Await(func() bool { return len(mails(reviewer)) > 0 && len(mails(english)) > 0 }, "mails to staff")
-	require.Equal(t, []workflowtest.Mail{{Subject: "校园卡：待审核临近截止", Text: "东校区：待审核有 2 项临近截止，最早截止时间：未定。请登录处理。"}}, mails(reviewer))
-	require.Equal(t, "East Campus: Review, 2 near the deadline, the first: not set. Please sign in and decide.", mails(english)[0].Text)
+	require.Equal(t, []workflowtest.Mail{{Subject: "校园卡：待审核临近截止",
+		Text: "东校区：待审核有 2 项临近截止，最早截止时间：未定。请登录处理。"}}, mails(reviewer))
+	require.Equal(t, "East Campus: Review, 2 near the deadline, the first: not set. Please sign in and decide.",
+		mails(english)[0].Text)
 	e.Await(func() bool {
-		return storagetest.One[int](e.Env.Env, `select count(*) from notices where staff_id is not null and done_at is null`) == 0
+		return storagetest.One[int](e.Env.Env,
+			`select count(*) from notices where staff_id is not null and done_at is null`) == 0
 	}, "all are done")
-	require.Equal(t, "no_address", storagetest.One[string](e.Env.Env, `select failure from notices where staff_id = $1`, silent.ID))
+	require.Equal(t, "no_address",
+		storagetest.One[string](e.Env.Env, `select failure from notices where staff_id = $1`, silent.ID))
 	require.Zero(t, e.School.Effects("message"), "of staff no phone is known")
-	require.Equal(t, uuid.Nil, storagetest.One[uuid.UUID](e.Env.Env, `select coalesce(max(person_id::text), $1::text)::uuid from notices`, uuid.Nil))
+	require.Equal(t, uuid.Nil, storagetest.One[uuid.UUID](e.Env.Env,
+		`select coalesce(max(person_id::text), $1::text)::uuid from notices`, uuid.Nil))
 }

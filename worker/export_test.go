@@ -19,7 +19,8 @@ import (
 func CacheSize(memory, limit int64) int { return cacheSize(memory, limit) }
 
 // FaultTries judges the next try of a step of our own, and tells whether it is the last.
-func FaultTries(now func() time.Time) (judge func(run, activity string, attempt int32, err error) error, remembered func() int) {
+func FaultTries(now func() time.Time) (judge func(run, activity string, attempt int32, err error) error,
+	remembered func() int) {
 	f := newFaultTries(now)
 	return func(run, activity string, attempt int32, err error) error {
 		return f.judge(ownTry{run, activity, attempt}, err)
@@ -71,7 +72,8 @@ func RunLoop(
 
 // CheckKinds tells what the kinds of which a worker has to know lack.
 func CheckKinds() error {
-	systems, err := school.New(school.Config{BaseURL: "http://127.0.0.1", SMTPAddress: "127.0.0.1:1", MailFrom: "card@campus.example"})
+	systems, err := school.New(school.Config{BaseURL: "http://127.0.0.1", SMTPAddress: "127.0.0.1:1",
+		MailFrom: "card@campus.example"})
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,8 @@ func TestTriesAreForgotten(t *testing.T) {
 	now := time.Now()
 	judge, remembered := worker.FaultTries(func() time.Time { return now })
 	fault := errors.New("a fault of ours")
-	for attempt, end := range []error{nil, campus.Errorf(campus.Conflict, "", "no"), campus.Errorf(campus.Internal, campus.DataRefused, "never")} {
+	for attempt, end := range []error{nil, campus.Errorf(campus.Conflict, "", "no"),
+		campus.Errorf(campus.Internal, campus.DataRefused, "never")} {
 		require.Equal(t, fault, judge("run", "Record", int32(2*attempt), fault))
 		require.Equal(t, 1, remembered())
 		require.Equal(t, end, judge("run", "Record", int32(2*attempt+1), end))

@@ -70,7 +70,8 @@ var (
 
 	casesOpen   = figure("cases_open", "Open cases.", "university", "kind", "stage", "waits_for")
 	casesLate   = figure("cases_late", "Open cases whose date has passed.", "university", "kind", "stage", "waits_for")
-	casesOldest = figure("cases_oldest_seconds", "How long the first of them stands there.", "university", "kind", "stage", "waits_for")
+	casesOldest = figure("cases_oldest_seconds", "How long the first of them stands there.", "university", "kind",
+		"stage", "waits_for")
 
 	casesWaiting = figure("cases_waiting",
 		"Cases that wait for a part of our own house: for Postgres and files as this worker sees them, for Temporal all.",
@@ -81,9 +82,10 @@ var (
 	parkedOldest = figure("parked_oldest_seconds", "How long the first of them waits.", "university", "step", "cause")
 
 	itemsOpen      = figure("work_items_open", "What waits for a decision of staff.", "university", "kind")
-	itemsEscalated = figure("work_items_escalated", "Of these, those whose date is near or has passed.", "university", "kind")
-	itemsLate      = figure("work_items_late", "Of these, those whose date has passed.", "university", "kind")
-	itemsOldest    = figure("work_items_oldest_seconds", "How long the first of them waits.", "university", "kind")
+	itemsEscalated = figure("work_items_escalated", "Of these, those whose date is near or has passed.", "university",
+		"kind")
+	itemsLate   = figure("work_items_late", "Of these, those whose date has passed.", "university", "kind")
+	itemsOldest = figure("work_items_oldest_seconds", "How long the first of them waits.", "university", "kind")
 
 	outboxRows    = figure("outbox_rows", "What waits for Temporal.")
 	outboxFailing = figure("outbox_failing", "Of these, what could not be delivered although Temporal answered.")

@@ -20,7 +20,8 @@ func TestForgottenFilesAreDeleted(t *testing.T) {
 	require.NoError(t, e.Cards.ForgetUploads(t.Context(), []uuid.UUID{upload.ID}))
 	e.PutObject("uploads/another", nil)
 	e.Work(worker.Config{})
-	e.Await(func() bool { return storagetest.One[int](e.Env.Env, `select count(*) from file_deletions`) == 0 }, "it is deleted")
+	e.Await(func() bool { return storagetest.One[int](e.Env.Env, `select count(*) from file_deletions`) == 0 },
+		"it is deleted")
 	require.NotContains(t, e.Objects(), "uploads/"+upload.ID.String())
 	require.Contains(t, e.Objects(), "uploads/another")
 }

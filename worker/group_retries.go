@@ -140,7 +140,8 @@ func untried(err error) string {
 
 // retry opens the decision of the member to retry the step, once however often it is called, and has the case take it.
 // While it is open, what becomes of it is not known.
-func (g *groupRetrier) retry(ctx context.Context, due casework.DueGroupRetry, request casework.Request) (casework.Decision, error) {
+func (g *groupRetrier) retry(ctx context.Context, due casework.DueGroupRetry,
+	request casework.Request) (casework.Decision, error) {
 	decision, err := g.store.Casework.OpenDecision(ctx, request, casework.NewDecision{
 		Case: campus.CaseRef{Kind: due.CaseKind, ID: due.CaseID}, Update: campus.SettleStepUpdate,
 		Said:    campus.Said{Action: string(campus.RetryStep), Step: due.Step, Attempt: due.Attempt},

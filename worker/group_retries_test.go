@@ -24,10 +24,12 @@ func TestGroupIsRetriedAtTheRateOfThePolicy(t *testing.T) {
 		e.AwaitParked(e.Apply(e.Student(), workflowtest.Good), "phone", 1)
 	}
 	who, _ := e.Staff(storagetest.University, campus.Grant{Role: campus.Operator})
-	_, err := e.Casework.OpenGroupRetry(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, "phone", campus.Unavailable)
+	_, err := e.Casework.OpenGroupRetry(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, "phone",
+		campus.Unavailable)
 	require.NoError(t, err)
 	e.Await(func() bool {
-		return storagetest.One[int](e.Env.Env, `select count(*) from group_retry_items where finished_at is not null`) == steps
+		return storagetest.One[int](e.Env.Env,
+			`select count(*) from group_retry_items where finished_at is not null`) == steps
 	}, "all were retried")
 	nearest := storagetest.One[float64](e.Env.Env, `select extract(epoch from min(gap))::float8
 		from (select tried_at - lag(tried_at) over (order by tried_at) as gap from group_retry_items) gaps`)

@@ -35,10 +35,12 @@ func TestProbesDoNotHang(t *testing.T) {
 		require.Less(t, time.Since(began), within, path)
 		return answer
 	}
-	require.Eventually(t, func() bool { return ask("/readyz", time.Minute).Body.String() == "ok\n" }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return ask("/readyz", time.Minute).Body.String() == "ok\n" }, time.Minute,
+		50*time.Millisecond)
 
 	d.Objects.Hang()
-	require.Eventually(t, func() bool { return ask("/readyz", time.Minute).Body.String() == "files: down\n" }, time.Minute, 50*time.Millisecond,
+	require.Eventually(t, func() bool { return ask("/readyz", time.Minute).Body.String() == "files: down\n" },
+		time.Minute, 50*time.Millisecond,
 		"it works on all the same")
 	require.Equal(t, http.StatusOK, ask("/readyz", time.Minute).Code)
 

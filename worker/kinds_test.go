@@ -13,11 +13,13 @@ import (
 func TestKindsOfAWorker(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, worker.CheckKinds())
-	require.ErrorContains(t, worker.CheckQueues(append(engine.SchoolQueues(), "school-sauna")), "task queue school-sauna: no limits")
+	require.ErrorContains(t, worker.CheckQueues(append(engine.SchoolQueues(), "school-sauna")),
+		"task queue school-sauna: no limits")
 }
 
 // A worker of which something is not registered does not begin to work.
 func TestAWorkerDoesNotStartWithoutAKind(t *testing.T) {
 	t.Parallel()
-	require.ErrorContains(t, worker.RunWithout("case kind loan: no process"), "something is not registered: case kind loan: no process")
+	require.ErrorContains(t, worker.RunWithout("case kind loan: no process"),
+		"something is not registered: case kind loan: no process")
 }

@@ -60,7 +60,8 @@ func TestLoopOfRounds(t *testing.T) {
 		worker.RunLoop(ctx, registry, slog.New(slog.NewTextHandler(&told, nil)), round, func() { ended = true })
 		require.Len(t, results, rounds)
 		require.True(t, ended)
-		require.Equal(t, 10, bytes.Count(told.Bytes(), []byte(`loop=test error=away`)), "what fails while all ends is no news")
+		require.Equal(t, 10, bytes.Count(told.Bytes(), []byte(`loop=test error=away`)),
+			"what fails while all ends is no news")
 		families, err := registry.Gather()
 		require.NoError(t, err)
 		counted := map[string]float64{}

@@ -81,7 +81,8 @@ type failureCounter struct {
 }
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
-func (f *failureCounter) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+func (f *failureCounter) InterceptActivity(_ context.Context,
+	next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
 	return &activityFailures{interceptor.ActivityInboundInterceptorBase{Next: next}, f}
 }
 
@@ -95,7 +96,8 @@ func (a *activityFailures) ExecuteActivity(ctx context.Context, in *interceptor.
 	result, err := a.Next.ExecuteActivity(ctx, in)
 	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
 		info := activity.GetInfo(ctx)
-		a.count.failures.WithLabelValues(info.ActivityType.Name, string(campus.CodeOf(err)), strconv.FormatBool(info.IsLocalActivity)).Inc()
+		a.count.failures.WithLabelValues(info.ActivityType.Name, string(campus.CodeOf(err)),
+			strconv.FormatBool(info.IsLocalActivity)).Inc()
 		if !info.IsLocalActivity && campus.OwnOutage(err) {
 			a.count.outages.WithLabelValues(campus.ReasonOf(err)).Inc()
 		}

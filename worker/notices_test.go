@@ -21,7 +21,8 @@ func TestWhatOneChannelRefusesTheOtherStillDelivers(t *testing.T) {
 	ref := e.Apply(student, workflowtest.Good)
 	e.Work(worker.Config{})
 	tries := func() int {
-		return storagetest.One[int](e.Env.Env, `select coalesce(max(tries), 0) from notices where case_id = $1 and done_at is null`, ref.ID)
+		return storagetest.One[int](e.Env.Env,
+			`select coalesce(max(tries), 0) from notices where case_id = $1 and done_at is null`, ref.ID)
 	}
 	e.Await(func() bool { return tries() > 0 }, "both channels are tried")
 	require.Zero(t, e.School.Effects("message"))
@@ -30,6 +31,7 @@ func TestWhatOneChannelRefusesTheOtherStillDelivers(t *testing.T) {
 	e.Exec(`update notices set next_try = '2000-01-01Z'`)
 	e.Await(func() bool { return e.School.Effects("message") == 1 }, "the SMS arrives")
 	e.Await(func() bool {
-		return storagetest.One[bool](e.Env.Env, `select sms_at is not null and mail_at is null from notices where case_id = $1`, ref.ID)
+		return storagetest.One[bool](e.Env.Env,
+			`select sms_at is not null and mail_at is null from notices where case_id = $1`, ref.ID)
 	}, "the notice says how")
 }

@@ -107,7 +107,8 @@ func TestRowThatCannotBeDeliveredWaitsAndHoldsNobodyUp(t *testing.T) {
 	e.Work(worker.Config{})
 	e.AwaitStage(ref, campus.StageReview)
 	require.Equal(t, 1, inOutbox(e))
-	require.True(t, storagetest.One[bool](e.Env.Env, `select tries > 0 and failure <> '' and next_try > created_at from outbox`))
+	require.True(t, storagetest.One[bool](e.Env.Env,
+		`select tries > 0 and failure <> '' and next_try > created_at from outbox`))
 }
 
 // What a workflow is started with stays in its history for long, in the open: ids and codes only, and short.

@@ -23,7 +23,8 @@ func TestResendOfALongWithdrawalIsOverSoon(t *testing.T) {
 	student := e.Student()
 	ref := e.Apply(student, workflowtest.Good)
 	e.AwaitStage(ref, campus.StageReview)
-	_, err := e.Send(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.Approve)}, struct{}{})
+	_, err := e.Send(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"),
+		campus.Said{Action: string(campus.Approve)}, struct{}{})
 	require.NoError(t, err)
 	e.AwaitStage(ref, campus.StageActivation)
 	e.School.Fault("library", "outage")

@@ -43,7 +43,8 @@ func TestPreparingGivesUpWithItsContext(t *testing.T) {
 // current is the build that new cases go to.
 func current(t *testing.T, e *workflowtest.Engine) string {
 	t.Helper()
-	found, err := e.Client.WorkerDeploymentClient().GetHandle(worker.Deployment).Describe(t.Context(), client.WorkerDeploymentDescribeOptions{})
+	found, err := e.Client.WorkerDeploymentClient().GetHandle(worker.Deployment).Describe(t.Context(),
+		client.WorkerDeploymentDescribeOptions{})
 	require.NoError(t, err)
 	if found.Info.RoutingConfig.CurrentVersion == nil {
 		return ""
@@ -70,7 +71,8 @@ func TestBuildBecomesCurrentAndRunningCasesMoveOn(t *testing.T) {
 	require.NoError(t, worker.Promote(ctx, e.Client, "second"))
 	require.Equal(t, "second", current(t, e))
 	stop()
-	_, err := e.Send(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.Approve)}, struct{}{})
+	_, err := e.Send(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"),
+		campus.Said{Action: string(campus.Approve)}, struct{}{})
 	require.NoError(t, err)
 	e.AwaitStage(ref, campus.StageActivation)
 }

@@ -59,7 +59,8 @@ func (u *upkeep) orderFiles(ctx context.Context) error {
 	var wrong []error
 	for _, university := range universities {
 		life := u.policies.For(university.Code).Production.FileLife.Std()
-		if _, err := u.store.Production.ExpireOrderFiles(ctx, university.Code, u.store.Now().Add(-life), upkeepBatch); err != nil {
+		if _, err := u.store.Production.ExpireOrderFiles(ctx, university.Code, u.store.Now().Add(-life),
+			upkeepBatch); err != nil {
 			wrong = append(wrong, fmt.Errorf("delete order files of %s: %w", university.Code, err))
 		}
 	}

@@ -50,11 +50,13 @@ type Worker struct {
 
 // checkKinds tells what the kinds of which the worker has to know lack.
 func checkKinds(steps *activities.Activities) error {
-	return errors.Join(campus.CheckKinds(), workflows.CheckKinds(), steps.CheckServices(), CheckQueues(engine.SchoolQueues()))
+	return errors.Join(campus.CheckKinds(), workflows.CheckKinds(), steps.CheckServices(),
+		CheckQueues(engine.SchoolQueues()))
 }
 
 // New prepares a worker on all task queues.
-func New(cfg Config, temporal client.Client, store *storage.Store, systems *school.Systems, policies *campus.Policies, log *slog.Logger) *Worker {
+func New(cfg Config, temporal client.Client, store *storage.Store, systems *school.Systems, policies *campus.Policies,
+	log *slog.Logger) *Worker {
 	if cfg.Metrics == nil {
 		cfg.Metrics = prometheus.NewRegistry()
 	}

@@ -90,16 +90,21 @@ func TestPapersOfTheInternationalCentre(t *testing.T) {
 		item     campus.Item
 		verdict  string
 	}{
-		"no letter":                     {"kind=plain&category=foreign", campus.LetterItem, campus.LetterItem, "unknown item_missing"},
-		"no registration":               {"kind=plain&category=taiwan", campus.ResidenceItem, campus.ResidenceItem, "unknown item_missing"},
-		"no certificate":                {"kind=plain&category=hong_kong_macau", campus.CertificateItem, campus.CertificateItem, "unknown item_missing"},
+		"no letter": {"kind=plain&category=foreign", campus.LetterItem, campus.LetterItem,
+			"unknown item_missing"},
+		"no registration": {"kind=plain&category=taiwan", campus.ResidenceItem, campus.ResidenceItem,
+			"unknown item_missing"},
+		"no certificate": {"kind=plain&category=hong_kong_macau", campus.CertificateItem,
+			campus.CertificateItem, "unknown item_missing"},
 		"a letter that was revoked":     {"kind=letter_revoked", "", campus.LetterItem, "fail letter_expired"},
 		"a letter of last year":         {"kind=letter_expired", "", campus.LetterItem, "fail letter_expired"},
 		"a letter of another":           {"kind=letter_of_another", "", campus.LetterItem, "fail letter_of_another"},
 		"a registration of last year":   {"kind=registration_expired", "", campus.ResidenceItem, "fail residence_expired"},
 		"a registration that was ended": {"kind=registration_cancelled", "", campus.ResidenceItem, "fail residence_expired"},
-		"a registration of next year":   {"kind=registration_later", "", campus.ResidenceItem, "fail residence_not_yet_valid"},
-		"a registration of another":     {"kind=registration_of_another", "", campus.ResidenceItem, "fail residence_of_another"},
+		"a registration of next year": {"kind=registration_later", "", campus.ResidenceItem,
+			"fail residence_not_yet_valid"},
+		"a registration of another": {"kind=registration_of_another", "", campus.ResidenceItem,
+			"fail residence_of_another"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -244,7 +249,8 @@ func TestFreshman(t *testing.T) {
 		p.run()
 		p.requireEnd(campus.Completed, "")
 	})
-	for kind, reason := range map[string]string{"not_admitted": "admission_unknown", "admission_declined": "admission_declined"} {
+	for kind, reason := range map[string]string{"not_admitted": "admission_unknown",
+		"admission_declined": "admission_declined"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			house := workflowtest.New(t, "")
@@ -357,7 +363,8 @@ func TestOutagesOfTheOthersPark(t *testing.T) {
 	}{
 		"the Centre": {func(t *testing.T) *caseTest { return applicant(t, "kind=plain&category=foreign") }, "international",
 			[]string{string(campus.LetterItem), string(campus.ResidenceItem)}, campus.StageReview},
-		"HR": {func(t *testing.T) *caseTest { return submitted(t, "kind=staff&category=mainland") }, "hr", []string{"registry"}, campus.StageEvidence},
+		"HR": {func(t *testing.T) *caseTest { return submitted(t, "kind=staff&category=mainland") }, "hr",
+			[]string{"registry"}, campus.StageEvidence},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -393,18 +400,23 @@ func TestSubmissionsThatCannotBeTaken(t *testing.T) {
 	house := workflowtest.New(t, "")
 	lecturer, student := house.Applicant("kind=staff&category=mainland"), house.Student()
 	submit := func(id string, numbers ...string) ([]storage.Submission, error) {
-		return house.SubmitEmployees(t.Context(), casework.Callback{Sender: casework.HRSender(storagetest.University), ID: id, BodyHash: []byte(id)}, storagetest.University, numbers, house.Policies.Version())
+		return house.SubmitEmployees(t.Context(),
+			casework.Callback{Sender: casework.HRSender(storagetest.University), ID: id,
+				BodyHash: []byte(id)}, storagetest.University, numbers, house.Policies.Version())
 	}
 	before := house.Facts()
-	for name, numbers := range map[string][]string{"nobody": {"T0"}, "a student": {student.Number}, "one of two": {lecturer.Number, "T0"}} {
+	for name, numbers := range map[string][]string{"nobody": {"T0"}, "a student": {student.Number},
+		"one of two": {lecturer.Number, "T0"}} {
 		_, err := submit(uuid.NewString(), numbers...)
 		require.Equal(t, "employee_unknown", campus.ReasonOf(err), name)
 	}
 	require.Equal(t, before, house.Facts(), "all or none")
 	first, err := submit("1", lecturer.Number)
 	require.NoError(t, err)
-	require.Zero(t, storagetest.One[int](house.Env, `select count(*) from line`), "colleagues do not stand in the students' line")
-	require.Equal(t, 1, storagetest.One[int](house.Env, `select count(*) from outbox where kind = 'start' and workflow = 'application'`))
+	require.Zero(t, storagetest.One[int](house.Env, `select count(*) from line`),
+		"colleagues do not stand in the students' line")
+	require.Equal(t, 1, storagetest.One[int](house.Env,
+		`select count(*) from outbox where kind = 'start' and workflow = 'application'`))
 	_, err = submit("1", lecturer.Number)
 	require.NoError(t, err, "the same call again")
 	again, err := submit("2", lecturer.Number)

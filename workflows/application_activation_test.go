@@ -205,7 +205,8 @@ func TestActivationLapsesAndIsOpenedAgain(t *testing.T) {
 	p.run()
 	p.requireEnd(campus.Completed, "")
 	require.Equal(t, []campus.CardState{campus.CardActive}, p.CardStates(p.student))
-	require.Equal(t, []string{"notice.approved", "notice.remind_activation", "notice.remind_activation", "notice.activation_lapsed",
+	require.Equal(t, []string{"notice.approved", "notice.remind_activation", "notice.remind_activation",
+		"notice.activation_lapsed",
 		"notice.activated"}, p.Notices(p.ref))
 }
 
@@ -341,7 +342,10 @@ func TestCardUnderAnotherNumber(t *testing.T) {
 		p.review(campus.Approve, "")
 		begin := campus.Date{Year: 2027, Month: time.September, Day: 1}.Start()
 		p.do(p.otherCard)
-		p.after(begin.Sub(p.Clock.Now())).do(func() { p.School.Change(p.student, workflowtest.Fields{"status": "registered"}) })
+		p.after(begin.Sub(p.Clock.Now())).do(func() {
+			p.School.Change(p.student,
+				workflowtest.Fields{"status": "registered"})
+		})
 		p.after(48 * time.Hour).do(func() {
 			c := p.Case(p.ref)
 			require.Equal(t, campus.StageActivation, c.Stage)

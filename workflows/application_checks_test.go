@@ -67,7 +67,8 @@ func TestWhatIsWrongIsAskedForAgain(t *testing.T) {
 			spoil: workflowtest.Fields{"certificate_until": "2026-08-31"}, mend: workflowtest.Fields{"certificate_until": "2030-06-30"},
 			item: campus.CertificateItem, reason: "certificate_expired",
 		},
-		"a certificate that was never given": {code: "NOSUCHCODE", item: campus.CertificateItem, reason: "certificate_unknown"},
+		"a certificate that was never given": {code: "NOSUCHCODE", item: campus.CertificateItem,
+			reason: "certificate_unknown"},
 		"a phone in another's name": {
 			spoil: workflowtest.Fields{"phone_foreign": true}, mend: workflowtest.Fields{"phone_foreign": false},
 			item: campus.PhoneItem, reason: "phone_of_another",
@@ -119,7 +120,8 @@ func TestWhatIsNeverPutRightExpires(t *testing.T) {
 	p.bring(cards.NewEvidence{})
 	p.run()
 	p.requireEnd(campus.Expired, "evidence_not_brought")
-	require.Equal(t, []string{"notice.evidence_asked", "notice.evidence_asked", "notice.remind_evidence", "notice.expired"}, p.Notices(p.ref))
+	require.Equal(t, []string{"notice.evidence_asked", "notice.evidence_asked", "notice.remind_evidence",
+		"notice.expired"}, p.Notices(p.ref))
 	require.Equal(t, 2, p.School.Calls("verification"))
 }
 
@@ -143,7 +145,8 @@ func TestCheckThatCannotBeMadeParksAndTwoPeopleCanSkipIt(t *testing.T) {
 				p.School.Fault(system, "none")
 			})
 			if system == "academic" { // the other of the two waits too
-				p.settle("first", campus.RetryStep, map[string]string{"registry": "certificate", "certificate": "registry"}[step], 1)
+				p.settle("first", campus.RetryStep, map[string]string{"registry": "certificate", "certificate": "registry"}[step],
+					1)
 			}
 			p.do(func() {
 				require.Equal(t, campus.StageReview, p.Case(p.ref).Stage)

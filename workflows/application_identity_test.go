@@ -244,9 +244,10 @@ func TestSkippedFaceStepsLeadToTheCounter(t *testing.T) {
 		face    string // what is known of the liveness and of the photo then
 		photo   string
 	}{
-		"a liveness check that cannot be made":        {[]string{"face"}, "liveness", "unknown check_skipped", ""},
-		"a photo that cannot be had":                  {[]string{"academic"}, "fetch-photo", "pass", "unknown check_skipped"},
-		"a photo, while the face service is away too": {[]string{"academic", "face"}, "fetch-photo", "fail too_dark", "unknown check_skipped"},
+		"a liveness check that cannot be made": {[]string{"face"}, "liveness", "unknown check_skipped", ""},
+		"a photo that cannot be had":           {[]string{"academic"}, "fetch-photo", "pass", "unknown check_skipped"},
+		"a photo, while the face service is away too": {[]string{"academic", "face"}, "fetch-photo", "fail too_dark",
+			"unknown check_skipped"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -173,7 +173,8 @@ func TestDocumentThatExpiresBeforeTheApproval(t *testing.T) {
 func TestReminderOfAReviewThatWasDecidedIsNotWritten(t *testing.T) {
 	t.Parallel()
 	p := underReview(t)
-	by, said := workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.AskMore), Reason: "certificate_unreadable"}
+	by, said := workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.AskMore),
+		Reason: "certificate_unreadable"}
 	lost := &reply{what: "the decision that was lost", kept: func(any, error) {}}
 	p.replies = append(p.replies, lost)
 	var d casework.Decision
@@ -181,10 +182,13 @@ func TestReminderOfAReviewThatWasDecidedIsNotWritten(t *testing.T) {
 		var err error
 		d, err = p.Decide(p.ref, campus.ReviewUpdate, by, said, cards.ReviewNote{})
 		require.NoError(t, err)
-		known := storagetest.One[string](p.Env.Env, `select state::text from moves where case_id = $1 order by version desc limit 1`, p.ref.ID)
+		known := storagetest.One[string](p.Env.Env,
+			`select state::text from moves where case_id = $1 order by version desc limit 1`, p.ref.ID)
 		due := p.Clock.Now().Add(14 * day)
-		_, err = p.Casework.Record(t.Context(), campus.Move{Facts: []campus.Fact{campus.NewFact(campus.NoteFact, nil)}, Case: p.ref, Version: d.Seen + 1, Name: "review:ask_more", Stage: campus.StageEvidence,
-			WaitsFor: campus.WaitsForStudent, Due: &due, State: []byte(known), Decision: d.Decision, Closes: []campus.WorkItemKey{{Kind: campus.ReviewItem}}})
+		_, err = p.Casework.Record(t.Context(),
+			campus.Move{Facts: []campus.Fact{campus.NewFact(campus.NoteFact, nil)}, Case: p.ref, Version: d.Seen + 1,
+				Name: "review:ask_more", Stage: campus.StageEvidence,
+				WaitsFor: campus.WaitsForStudent, Due: &due, State: []byte(known), Decision: d.Decision, Closes: []campus.WorkItemKey{{Kind: campus.ReviewItem}}})
 		require.NoError(t, err)
 	})
 	p.after(7 * day).do(func() { p.env.UpdateWorkflow(campus.ReviewUpdate, d.ID.String(), lost, d.Decision) })

@@ -32,7 +32,8 @@ func TestPlainCourseEndsWithAnActiveCard(t *testing.T) {
 	p.run()
 
 	p.requireEnd(campus.Completed, "")
-	require.Equal(t, "applied checking checked liveness_passed photo_matched review_asked approved provisioned activated", p.story())
+	require.Equal(t, "applied checking checked liveness_passed photo_matched review_asked approved provisioned activated",
+		p.story())
 	require.Equal(t, []campus.CardState{campus.CardActive}, p.CardStates(p.student))
 	require.Equal(t, map[campus.Item]string{
 		campus.DocumentItem: "pass", campus.RegistryItem: "pass", campus.CertificateItem: "pass", campus.PhoneItem: "pass",
@@ -42,7 +43,8 @@ func TestPlainCourseEndsWithAnActiveCard(t *testing.T) {
 	for _, operation := range []string{"grant", "open_patron", "open_account"} {
 		require.Equal(t, 1, p.School.Effects(operation), operation)
 	}
-	require.Equal(t, 9, storagetest.One[int](p.Env.Env, `select count(*) from attempts where outcome = 'ok' and finished_at is not null`))
+	require.Equal(t, 9, storagetest.One[int](p.Env.Env,
+		`select count(*) from attempts where outcome = 'ok' and finished_at is not null`))
 	require.Zero(t, storagetest.One[int](p.Env.Env, `select count(*) from attempts where outcome <> 'ok'`))
 	plastic := p.PlasticCase(p.ref)
 	require.Equal(t, campus.StageQueued, p.Case(plastic).Stage)

@@ -39,7 +39,8 @@ func queued(t *testing.T, h *workflowtest.Env, ref campus.CaseRef) {
 	made, err := h.Production.CurrentPlastic(t.Context(), ref.ID)
 	require.NoError(t, err)
 	m := h.NextMove(ref, campus.StageBatching, campus.WaitsForEngine)
-	_, err = h.Production.QueuePlastic(t.Context(), m, made.ID, production.NewBatch{University: storagetest.University, Size: 100, At: 100})
+	_, err = h.Production.QueuePlastic(t.Context(), m, made.ID,
+		production.NewBatch{University: storagetest.University, Size: 100, At: 100})
 	require.NoError(t, err)
 }
 
@@ -54,8 +55,9 @@ func opened(t *testing.T, before *caseTest) *caseTest {
 func openNow(t *testing.T, h *workflowtest.Env) campus.CaseRef {
 	t.Helper()
 	id := uuid.Must(uuid.NewV7())
-	open, err := h.Production.OpenBatch(t.Context(), production.NewBatch{ID: id, University: storagetest.University, Reason: campus.BatchBySchedule,
-		Size: 100, PolicyVersion: h.Policies.Version()})
+	open, err := h.Production.OpenBatch(t.Context(),
+		production.NewBatch{ID: id, University: storagetest.University, Reason: campus.BatchBySchedule,
+			Size: 100, PolicyVersion: h.Policies.Version()})
 	require.NoError(t, err)
 	require.True(t, open)
 	return campus.CaseRef{Kind: campus.BatchCase, ID: id}
@@ -118,7 +120,8 @@ func (p *caseTest) receive(n int) {
 func (p *caseTest) requireBatchEnd(outcome campus.Outcome, reason string) {
 	p.t.Helper()
 	c := p.Case(p.ref)
-	require.Equal(p.t, []any{outcome, reason, campus.StageDone, campus.WaitsForNobody}, []any{c.Outcome, c.Reason, c.Stage, c.WaitsFor})
+	require.Equal(p.t, []any{outcome, reason, campus.StageDone, campus.WaitsForNobody},
+		[]any{c.Outcome, c.Reason, c.Stage, c.WaitsFor})
 	require.Empty(p.t, c.Parked)
 	require.Empty(p.t, p.OpenItems(p.ref))
 	state := campus.BatchDone
@@ -156,7 +159,8 @@ func TestBatchIsMadeAndBrought(t *testing.T) {
 
 func TestCardsOfABatchEndInTheirOwnWays(t *testing.T) {
 	t.Parallel()
-	p := newBatch(t, "", 5, workflowtest.Fields{"silent": true, "reject_next": 1, "spoil_next": 1, "lose_next": 1, "damage_next": 1})
+	p := newBatch(t, "", 5, workflowtest.Fields{"silent": true, "reject_next": 1, "spoil_next": 1, "lose_next": 1,
+		"damage_next": 1})
 	p.bureauIsDone("delivered", "rejected", "spoilt", "lost", "damaged")
 	p.after(p.Policy().Production.Poll.Std())
 	p.run()
@@ -204,7 +208,8 @@ func TestBatchTheBureauNeverMakesGoesBackToTheQueue(t *testing.T) {
 	p.requireBatchEnd(campus.Expired, "batch_unfinished")
 	require.Equal(t, 1, p.School.Effects("batch_cancellation"))
 	require.Equal(t, map[campus.PlasticState]int{campus.PlasticOrdered: 2}, p.states())
-	require.Zero(t, storagetest.One[int](p.Env.Env, `select count(*) from plastics where batch_id is not null or order_id <> ''`))
+	require.Zero(t, storagetest.One[int](p.Env.Env,
+		`select count(*) from plastics where batch_id is not null or order_id <> ''`))
 	require.NotEqual(t, p.ref, openNow(t, p.Env), "another batch takes them")
 }
 

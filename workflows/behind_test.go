@@ -83,8 +83,10 @@ func (p *caseTest) loseApproval() campus.Decision {
 		func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
 			m.Name, m.Stage, m.WaitsFor = "review:approve", campus.StageProvisioning, campus.WaitsForSchool
 			m.State = []byte(`{"identified": true, "tried": true, "card": "` + p.cardID().String() + `"}`)
-			m.Facts = []campus.Fact{campus.NewFact(campus.PicturesFact, campus.Images{Photo: true, Purposes: []campus.UploadPurpose{campus.DocumentUpload, campus.CertificateUpload}})}
-			m.Closes, m.Events = []campus.WorkItemKey{{Kind: campus.ReviewItem}}, []campus.Event{{Kind: "approved", Actor: m.Decision.By, Public: true}}
+			m.Facts = []campus.Fact{campus.NewFact(campus.PicturesFact,
+				campus.Images{Photo: true, Purposes: []campus.UploadPurpose{campus.DocumentUpload, campus.CertificateUpload}})}
+			m.Closes, m.Events = []campus.WorkItemKey{{Kind: campus.ReviewItem}}, []campus.Event{{Kind: "approved",
+				Actor: m.Decision.By, Public: true}}
 			return a.CreateCard(p.t.Context(), activities.CreateCard{Move: m, Card: p.cardID(), By: m.Decision.By})
 		})
 }
@@ -95,16 +97,19 @@ func (p *caseTest) loseActivation() campus.Decision {
 		func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
 			m.Stage, m.WaitsFor, m.Outcome = campus.StageDone, campus.WaitsForNobody, campus.Completed
 			m.Events = []campus.Event{{Kind: "activated", Actor: m.Decision.By, Public: true}}
-			return a.ActivateCard(p.t.Context(), activities.ActivateCard{Move: m, Card: p.cardID(), CardLife: p.Policy().Activation.CardLife,
-				Promised: p.Clock.Now().Add(72 * time.Hour), By: m.Decision.By, PlasticCase: uuid.NewSHA1(p.cardID(), []byte("plastic case")),
-				Plastic: uuid.NewSHA1(p.cardID(), []byte("plastic 1"))})
+			return a.ActivateCard(p.t.Context(),
+				activities.ActivateCard{Move: m, Card: p.cardID(), CardLife: p.Policy().Activation.CardLife,
+					Promised: p.Clock.Now().Add(72 * time.Hour), By: m.Decision.By, PlasticCase: uuid.NewSHA1(p.cardID(),
+						[]byte("plastic case")),
+					Plastic: uuid.NewSHA1(p.cardID(), []byte("plastic 1"))})
 		})
 }
 
 // loseEvidence loses that the student has brought what was asked for.
 func (p *caseTest) loseEvidence() campus.Decision {
 	evidence := cards.NewEvidence{Evidence: []cards.Evidence{
-		{Item: campus.CertificateItem, Upload: p.Upload(p.student.ID, campus.CertificateUpload).ID, Code: p.student.Certificate}}}
+		{Item: campus.CertificateItem, Upload: p.Upload(p.student.ID, campus.CertificateUpload).ID,
+			Code: p.student.Certificate}}}
 	return p.lose(campus.BringEvidenceUpdate, campus.Student(p.student.ID), campus.Said{}, evidence,
 		func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
 			m.Stage, m.WaitsFor = campus.StageChecking, campus.WaitsForSchool
@@ -127,7 +132,8 @@ func (p *caseTest) loseWithdrawal() campus.Decision {
 func (p *caseTest) requireNoHelp() {
 	p.t.Helper()
 	require.Zero(p.t, storagetest.One[int](p.Env.Env, `select count(*) from work_items where kind = 'incident'`))
-	require.Zero(p.t, storagetest.One[int](p.Env.Env, `select count(*) from requests where case_id is not null and state <> 'done'`))
+	require.Zero(p.t, storagetest.One[int](p.Env.Env,
+		`select count(*) from requests where case_id is not null and state <> 'done'`))
 }
 
 // What was decided is in Postgres, and Temporal has never heard of it. The timers that are due do not undo it, and remind
@@ -141,12 +147,15 @@ func TestDecisionsThatTemporalHasLost(t *testing.T) {
 		outcome campus.Outcome
 		story   string // after the decision
 	}{
-		"an approval": {func(*caseTest) {}, (*caseTest).loseApproval, func(p *caseTest) { p.after(5 * day).activate() }, campus.Completed,
+		"an approval": {func(*caseTest) {}, (*caseTest).loseApproval, func(p *caseTest) { p.after(5 * day).activate() },
+			campus.Completed,
 			"review_asked approved provisioned"},
 		"evidence": {func(p *caseTest) { p.review(campus.AskMore, "certificate_unreadable") }, (*caseTest).loseEvidence,
 			func(p *caseTest) { p.after(12*day).review(campus.Approve, ""); p.activate() }, campus.Completed, "more_asked"},
-		"a withdrawal": {func(*caseTest) {}, (*caseTest).loseWithdrawal, func(*caseTest) {}, campus.Withdrawn, "review_asked withdrawn"},
-		"an activation, which closes the case": {func(p *caseTest) { p.review(campus.Approve, "") }, (*caseTest).loseActivation, func(*caseTest) {},
+		"a withdrawal": {func(*caseTest) {}, (*caseTest).loseWithdrawal, func(*caseTest) {}, campus.Withdrawn,
+			"review_asked withdrawn"},
+		"an activation, which closes the case": {func(p *caseTest) { p.review(campus.Approve, "") },
+			(*caseTest).loseActivation, func(*caseTest) {},
 			campus.Completed, "provisioned activated"},
 	} {
 		for state, answered := range map[string]bool{"open": false, "answered": true} {
@@ -171,7 +180,8 @@ func TestDecisionsThatTemporalHasLost(t *testing.T) {
 					require.NotContains(t, p.story(), kind)
 				}
 				if answered {
-					require.Equal(t, 1, storagetest.One[int](p.Env.Env, `select count(*) from requests where response->>'stage' = 'told'`))
+					require.Equal(t, 1, storagetest.One[int](p.Env.Env,
+						`select count(*) from requests where response->>'stage' = 'told'`))
 				}
 			})
 		}
@@ -182,7 +192,8 @@ func TestDecisionsThatTemporalHasLost(t *testing.T) {
 func (p *caseTest) resendRest() {
 	p.t.Helper()
 	gone := campus.Errorf(campus.Conflict, campus.WrongStage, "the case is not open to this any more")
-	for _, id := range storagetest.One[[]uuid.UUID](p.Env.Env, `select coalesce(array_agg(id), '{}') from requests where state = 'open'`) {
+	for _, id := range storagetest.One[[]uuid.UUID](p.Env.Env,
+		`select coalesce(array_agg(id), '{}') from requests where state = 'open'`) {
 		_, err := p.Casework.RefuseDecision(p.t.Context(), id, gone)
 		require.NoError(p.t, err)
 	}
@@ -195,7 +206,8 @@ type rewrites struct {
 }
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
-func (r *rewrites) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+func (r *rewrites) InterceptActivity(_ context.Context,
+	next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
 	return &rewritten{interceptor.ActivityInboundInterceptorBase{Next: next}, r}
 }
 
@@ -260,7 +272,8 @@ func TestParksThatWereWrittenInTheOtherOrder(t *testing.T) {
 		swapped = true
 		first, second := m, m
 		first.Name, first.Parked, first.Opens = "park:grant-library", []string{"grant-library"}, incidentOf("grant-library")
-		second.Name, second.Parked, second.Opens = "park:grant-canteen", []string{"grant-canteen", "grant-library"}, incidentOf("grant-canteen")
+		second.Name, second.Parked, second.Opens = "park:grant-canteen", []string{"grant-canteen",
+			"grant-library"}, incidentOf("grant-canteen")
 		if m.Name == first.Name {
 			first.Name, first.Parked, first.Opens, second.Name, second.Opens = second.Name, []string{"grant-canteen"}, second.Opens, first.Name, first.Opens
 		}
@@ -336,7 +349,8 @@ func TestCaseThatStaysBehindBecomesAnIncident(t *testing.T) {
 
 // stateNow is what the process knew after the last move of its case.
 func (p *caseTest) stateNow() []byte {
-	return []byte(storagetest.One[string](p.Env.Env, `select state::text from moves where case_id = $1 order by version desc limit 1`, p.ref.ID))
+	return []byte(storagetest.One[string](p.Env.Env,
+		`select state::text from moves where case_id = $1 order by version desc limit 1`, p.ref.ID))
 }
 
 // A step had parked, and Temporal has lost that; now it goes well, and nobody will ever park it again. The run goes on from
@@ -351,8 +365,9 @@ func TestLostMoveThatIsNotMadeAgain(t *testing.T) {
 			return
 		}
 		lost = true
-		_, err := p.Casework.Record(t.Context(), campus.Move{Case: m.Case, Version: m.Version, Name: "park:" + step, Stage: campus.StageChecking,
-			WaitsFor: campus.WaitsForOperator, Parked: []string{step}, Opens: incidentOf(step), State: p.stateNow()})
+		_, err := p.Casework.Record(t.Context(),
+			campus.Move{Case: m.Case, Version: m.Version, Name: "park:" + step, Stage: campus.StageChecking,
+				WaitsFor: campus.WaitsForOperator, Parked: []string{step}, Opens: incidentOf(step), State: p.stateNow()})
 		require.NoError(t, err)
 	}})
 	p.after(5 * time.Minute).tryLiveness(workflowtest.Good) // the first is too old by then
@@ -378,7 +393,8 @@ func TestDecisionBehindALostReminder(t *testing.T) {
 			_, err := p.Casework.Record(t.Context(), m)
 			require.NoError(t, err)
 		}
-		_, err := p.Decide(p.ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.Approve)}, cards.ReviewNote{})
+		_, err := p.Decide(p.ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"),
+			campus.Said{Action: string(campus.Approve)}, cards.ReviewNote{})
 		require.NoError(t, err)
 		p.env.RegisterDelayedCallback(p.resend, 6*time.Second)
 		p.env.RegisterDelayedCallback(func() { require.NotEqual(t, campus.StageReview, p.Case(p.ref).Stage) }, 45*time.Second)
@@ -431,7 +447,8 @@ func TestLostChoiceIsNotRefusedAtAnotherStage(t *testing.T) {
 		p.loseChoiceAfterReview(d)
 	}})
 	p.after(time.Hour).do(func() {
-		require.Zero(t, storagetest.One[int](p.Env.Env, `select count(*) from requests where resend_at is not null`), "the run has caught up")
+		require.Zero(t, storagetest.One[int](p.Env.Env, `select count(*) from requests where resend_at is not null`),
+			"the run has caught up")
 	})
 	p.bringCertificate(p.student.Certificate)
 	p.review(campus.Approve, "")
@@ -581,10 +598,12 @@ func TestDecisionsOfOtherProcessesThatTemporalHasLost(t *testing.T) {
 		promised := time.Time{}
 		p.after(30 * day).do(func() {
 			promised = p.Clock.Now().Add(90 * time.Hour).Truncate(time.Second)
-			p.lose(campus.ResendUpdate, campus.Student(p.student.ID), campus.Said{}, production.Resend{Kiosk: storagetest.WestKiosk},
+			p.lose(campus.ResendUpdate, campus.Student(p.student.ID), campus.Said{},
+				production.Resend{Kiosk: storagetest.WestKiosk},
 				func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
 					m.Stage, m.WaitsFor, m.Due = campus.StageBatching, campus.WaitsForEngine, &promised
-					m.State = asJSON(t, map[string]any{"plastic": p.plastic().ID, "seq": 1, "promised": promised, "since": p.Clock.Now()})
+					m.State = asJSON(t, map[string]any{"plastic": p.plastic().ID, "seq": 1, "promised": promised,
+						"since": p.Clock.Now()})
 					return a.ResendPlastic(t.Context(), activities.ResendPlastic{Move: m, University: storagetest.University,
 						Plastic: p.plastic().ID, Promised: promised, By: m.Decision.By})
 				})
@@ -607,11 +626,12 @@ func TestDecisionsOfOtherProcessesThatTemporalHasLost(t *testing.T) {
 		p.review(campus.Approve, "")
 		p.after(5*time.Minute).settle("first", campus.SkipStep, said.Step, said.Attempt)
 		p.do(func() {
-			p.lose(campus.SettleStepUpdate, workflowtest.Staff("second"), said, struct{}{}, func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
-				m.Name, m.WaitsFor = campus.SettleMove(said, false), campus.WaitsForSchool
-				m.Closes = []campus.WorkItemKey{{Kind: campus.IncidentItem, Step: said.Step}}
-				return a.Record(t.Context(), m)
-			})
+			p.lose(campus.SettleStepUpdate, workflowtest.Staff("second"), said, struct{}{},
+				func(a *activities.Activities, m campus.Move) (campus.Moved, error) {
+					m.Name, m.WaitsFor = campus.SettleMove(said, false), campus.WaitsForSchool
+					m.Closes = []campus.WorkItemKey{{Kind: campus.IncidentItem, Step: said.Step}}
+					return a.Record(t.Context(), m)
+				})
 			p.resend()
 		})
 		p.do(func() { require.Equal(t, campus.StageActivation, p.Case(p.ref).Stage) })

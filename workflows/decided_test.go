@@ -28,7 +28,8 @@ func TestDecisionsThatMeet(t *testing.T) {
 	t.Parallel()
 	e := workflowtest.New(t, workflowtest.Quick).Engine()
 	e.School.Bureau(idle)
-	approve, reject := campus.Said{Action: string(campus.Approve)}, campus.Said{Action: string(campus.Reject), Reason: "document_unreadable"}
+	approve, reject := campus.Said{Action: string(campus.Approve)}, campus.Said{Action: string(campus.Reject),
+		Reason: "document_unreadable"}
 	first, second := workflowtest.Staff("first"), workflowtest.Staff("second")
 	scenarios := map[string]struct {
 		meet  func(m *meeting)
@@ -156,13 +157,15 @@ func TestDecisionsThatTheServerHasLost(t *testing.T) {
 		after   func(l *engineTest)
 		outcome campus.Outcome
 	}{
-		"an approval": {"application: {review_limit: 6s}", func(l *engineTest) { l.await(campus.StageReview) }, (*caseTest).loseApproval,
+		"an approval": {"application: {review_limit: 6s}", func(l *engineTest) { l.await(campus.StageReview) },
+			(*caseTest).loseApproval,
 			(*engineTest).activate, campus.Completed},
 		"an activation": {"activation: {wait: 6s, reopen: 1s}", func(l *engineTest) {
 			l.review(campus.Approve, "")
 			l.await(campus.StageActivation)
 		}, (*caseTest).loseActivation, func(*engineTest) {}, campus.Completed},
-		"a withdrawal": {"application: {review_limit: 6s}", func(l *engineTest) { l.await(campus.StageReview) }, (*caseTest).loseWithdrawal,
+		"a withdrawal": {"application: {review_limit: 6s}", func(l *engineTest) { l.await(campus.StageReview) },
+			(*caseTest).loseWithdrawal,
 			func(*engineTest) {}, campus.Withdrawn},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -235,7 +238,8 @@ func TestSenderHasTheWorkflowCatchUp(t *testing.T) {
 // without is a client whose calls of Temporal by one method are lost.
 func (l *engineTest) without(t *testing.T, method string) client.Client {
 	t.Helper()
-	lose := func(ctx context.Context, called string, in, out any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	lose := func(ctx context.Context, called string, in, out any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker,
+		opts ...grpc.CallOption) error {
 		if strings.HasSuffix(called, "/"+method) {
 			return nil
 		}

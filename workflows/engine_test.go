@@ -85,7 +85,8 @@ func (l *engineTest) work() (stop func()) {
 // application is the case before that of the plastic.
 func (l *engineTest) application() campus.CaseRef {
 	l.t.Helper()
-	return campus.CaseRef{Kind: campus.ApplicationCase, ID: storagetest.One[uuid.UUID](l.Env.Env, `select id from applications`)}
+	return campus.CaseRef{Kind: campus.ApplicationCase,
+		ID: storagetest.One[uuid.UUID](l.Env.Env, `select id from applications`)}
 }
 
 // await waits until the case has come to a stage.
@@ -109,7 +110,8 @@ func (l *engineTest) byStudent(update string, payload any) {
 func (l *engineTest) review(action campus.ReviewAction, reason string) {
 	l.t.Helper()
 	l.await(campus.StageReview)
-	l.send(campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(action), Reason: reason}, cards.ReviewNote{Note: "请补交"})
+	l.send(campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(action), Reason: reason},
+		cards.ReviewNote{Note: "请补交"})
 }
 
 // verify is the card centre, to whom person and document agree.

@@ -101,7 +101,8 @@ func (f *forgery) tell(what string, d campus.Decision) {
 	f.t.Helper()
 	facts, details, calls := f.quiet(), f.details(), f.School.Calls("")
 	reason := f.sendForged(d)
-	require.Contains(f.t, []string{"decision_missing", "decision_unknown", "decision_closed", campus.DecisionPassed, "step_not_parked"},
+	require.Contains(f.t, []string{"decision_missing", "decision_unknown", "decision_closed", campus.DecisionPassed,
+		"step_not_parked"},
 		reason, "%s with %s", d.Update, what)
 	require.Equal(f.t, strings.Fields(facts), strings.Fields(f.Facts()), "%s with %s", d.Update, what)
 	require.Equal(f.t, details, f.details(), "%s with %s", d.Update, what)
@@ -130,7 +131,8 @@ func (f *forgery) quiet() string {
 	f.t.Helper()
 	var facts string
 	f.Await(func() bool {
-		left := storagetest.One[int](f.Env.Env, `select (select count(*) from outbox) + (select count(*) from file_deletions) +
+		left := storagetest.One[int](f.Env.Env,
+			`select (select count(*) from outbox) + (select count(*) from file_deletions) +
 			(select count(*) from notices where done_at is null)`)
 		before := facts
 		facts = f.Facts()
@@ -252,9 +254,10 @@ func (f *forgery) noSkip(step string) bool {
 }
 
 func forgedFreshman(t *testing.T, all *forgedUpdates) {
-	f := forgingOn(t, workflowtest.New(t, forgedPolicy).Engine(), all, workflowtest.Good, func(e *workflowtest.Engine) workflowtest.Student {
-		return e.Applicant("kind=admitted&category=mainland")
-	})
+	f := forgingOn(t, workflowtest.New(t, forgedPolicy).Engine(), all, workflowtest.Good,
+		func(e *workflowtest.Engine) workflowtest.Student {
+			return e.Applicant("kind=admitted&category=mainland")
+		})
 	f.review(campus.Approve, "")
 	f.await(campus.StageEnrolment)
 	f.forge(campus.ActivateUpdate, campus.Student(f.student.ID), campus.Said{})
@@ -283,8 +286,10 @@ func forgedPlastic(t *testing.T, all *forgedUpdates) {
 	f.report("delivered", 4)
 	f.await(campus.StageReturned)
 	f.forge(campus.ResendUpdate, campus.Student(f.student.ID), campus.Said{})
-	f.forge(campus.SettleStepUpdate, workflowtest.Staff("first"), campus.Said{Action: string(campus.RetryStep), Step: "order-1", Attempt: 1})
-	f.send(campus.ResendUpdate, campus.Student(f.student.ID), campus.Said{}, production.Resend{Kiosk: storagetest.WestKiosk})
+	f.forge(campus.SettleStepUpdate, workflowtest.Staff("first"),
+		campus.Said{Action: string(campus.RetryStep), Step: "order-1", Attempt: 1})
+	f.send(campus.ResendUpdate, campus.Student(f.student.ID), campus.Said{},
+		production.Resend{Kiosk: storagetest.WestKiosk})
 	f.await(campus.StageBatching)
 }
 

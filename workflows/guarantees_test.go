@@ -26,7 +26,8 @@ type around struct {
 }
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
-func (a *around) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+func (a *around) InterceptActivity(_ context.Context,
+	next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
 	return &aroundActivity{interceptor.ActivityInboundInterceptorBase{Next: next}, a}
 }
 
@@ -61,7 +62,8 @@ func (l *engineTest) effects() map[string]int {
 		l.AwaitStage(l.PlasticCase(l.ref), campus.StageProduction)
 	}
 	effects := map[string]int{}
-	for _, operation := range []string{"liveness_check", "comparison", "order", "batch", "cancellation", "grant", "revoke", "open_patron",
+	for _, operation := range []string{"liveness_check", "comparison", "order", "batch", "cancellation", "grant",
+		"revoke", "open_patron",
 		"close_patron", "open_account", "close_account", "subscribe", "unsubscribe"} {
 		if n := l.School.Effects(operation); n > 0 {
 			effects[operation] = n
@@ -80,7 +82,8 @@ func twice(h *workflowtest.Env) interceptor.WorkerInterceptor {
 		before := h.Facts()
 		result, err = run()
 		if err == nil && activity.GetInfo(ctx).IsLocalActivity && before != h.Facts() {
-			err = campus.Errorf(campus.Invalid, "", "%s has changed something the second time", activity.GetInfo(ctx).ActivityType.Name)
+			err = campus.Errorf(campus.Invalid, "", "%s has changed something the second time",
+				activity.GetInfo(ctx).ActivityType.Name)
 		}
 		return result, err
 	}}
@@ -143,7 +146,8 @@ func TestMoveThatArrivesLateTwiceOrTooEarlyChangesNothing(t *testing.T) {
 		require.NoError(t, err, test.what)
 	}
 	before := h.Facts()
-	for what, m := range map[string]campus.Move{"twice": move(2, campus.StageIdentity), "late": move(1, campus.StageChecking)} {
+	for what, m := range map[string]campus.Move{"twice": move(2, campus.StageIdentity),
+		"late": move(1, campus.StageChecking)} {
 		version, err := record(m)
 		require.NoError(t, err, what)
 		require.Equal(t, m.Version, version, "%s: it answers as it was written", what)
@@ -186,7 +190,8 @@ func TestDecisionSentTwiceIsTakenOnceAndAnsweredAlike(t *testing.T) {
 	t.Parallel()
 	l := working(t, workflowtest.Good)
 	l.await(campus.StageReview)
-	d, err := l.Env.Decide(l.ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.Approve)}, cards.ReviewNote{})
+	d, err := l.Env.Decide(l.ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"),
+		campus.Said{Action: string(campus.Approve)}, cards.ReviewNote{})
 	require.NoError(t, err)
 	answers, failures := make([]casework.Decision, 4), make([]error, 4)
 	var together sync.WaitGroup
@@ -211,7 +216,8 @@ func TestWithdrawalWhileTheSchoolFailsEndsTheCaseWell(t *testing.T) {
 	l.School.Fault("carrier", "slow", workflowtest.Fields{"latency_ms": 700, "moment": "before"})
 	l.Work(worker.Config{})
 	l.await(campus.StageChecking)
-	l.Await(func() bool { return len(l.Tries(l.ref, "registry")) > 0 && len(l.Tries(l.ref, "phone")) > 0 }, "the checks are under way")
+	l.Await(func() bool { return len(l.Tries(l.ref, "registry")) > 0 && len(l.Tries(l.ref, "phone")) > 0 },
+		"the checks are under way")
 	l.School.Fault("academic", "outage")
 	l.byStudent(campus.WithdrawUpdate, struct{}{})
 	l.end(campus.Withdrawn)
@@ -228,7 +234,8 @@ func TestWithdrawalWhileServicesAreBeingGrantedLeavesNone(t *testing.T) {
 	l.Await(func() bool { return len(l.Tries(l.ref, "grant-library")) > 0 }, "the services are being granted")
 	l.byStudent(campus.WithdrawUpdate, struct{}{})
 	l.end(campus.Withdrawn)
-	for grant, revoke := range map[string]string{"grant": "revoke", "open_patron": "close_patron", "open_account": "close_account"} {
+	for grant, revoke := range map[string]string{"grant": "revoke", "open_patron": "close_patron",
+		"open_account": "close_account"} {
 		require.Equal(t, l.School.Effects(grant), l.School.Effects(revoke), grant)
 	}
 	require.Equal(t, []campus.CardState{campus.CardClosed}, l.CardStates(l.student))
@@ -242,7 +249,8 @@ func TestLongCaseContinuesAsNewOnTheRealServer(t *testing.T) {
 	l.plastic()
 	first := l.runID()
 	for range 10 { // signals that say nothing at length make the history large
-		require.NoError(t, l.Client.SignalWorkflow(t.Context(), l.ref.WorkflowID(), "", campus.FactsChanged, make([]byte, 512<<10)))
+		require.NoError(t, l.Client.SignalWorkflow(t.Context(), l.ref.WorkflowID(), "", campus.FactsChanged,
+			make([]byte, 512<<10)))
 	}
 	l.Await(func() bool { return l.runID() != first }, "the run continues as new")
 	require.Equal(t, campus.StageProduction, l.Case(l.ref).Stage)
@@ -264,7 +272,8 @@ func (l *engineTest) runID() string {
 func TestAttemptThatNobodyClosedIsLost(t *testing.T) {
 	t.Parallel()
 	h := workflowtest.New(t, "")
-	ref := campus.StepRef{Case: h.Apply(h.Student(), workflowtest.Good), Step: "registry", Attempt: 1, Key: 1, By: campus.System()}
+	ref := campus.StepRef{Case: h.Apply(h.Student(), workflowtest.Good), Step: "registry", Attempt: 1, Key: 1,
+		By: campus.System()}
 	_, err := h.Casework.OpenAttempt(t.Context(), ref, 1)
 	require.NoError(t, err)
 	other := ref

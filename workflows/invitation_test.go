@@ -35,7 +35,8 @@ func openedCampaign(t *testing.T, h *workflowtest.Env, from, days int) campus.Ca
 	who := campus.StaffMember{ID: uuid.MustParse(workflowtest.Staff("operator").ID), University: storagetest.University}
 	first := campus.DateOf(h.Clock.Now()).AddDays(from)
 	c, err := h.Outreach.OpenCampaign(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, outreach.NewCampaign{
-		ID: uuid.Must(uuid.NewV7()), Audience: outreach.Audience{Group: campus.Freshmen}, Period: campus.Period{From: first, Until: first.AddDays(days - 1)},
+		ID: uuid.Must(uuid.NewV7()), Audience: outreach.Audience{Group: campus.Freshmen}, Period: campus.Period{From: first,
+			Until: first.AddDays(days - 1)},
 		Rested: h.Clock.Now(), PolicyVersion: h.Policies.Version(),
 	})
 	require.NoError(t, err)
@@ -92,13 +93,16 @@ func (p *caseTest) sent(kind campus.WaveKind) string {
 func (p *caseTest) requireCampaignEnd(outcome campus.Outcome, reason, invited, reminded string) {
 	p.t.Helper()
 	c := p.Case(p.ref)
-	require.Equal(p.t, []any{outcome, reason, campus.StageDone, campus.WaitsForNobody}, []any{c.Outcome, c.Reason, c.Stage, c.WaitsFor})
+	require.Equal(p.t, []any{outcome, reason, campus.StageDone, campus.WaitsForNobody},
+		[]any{c.Outcome, c.Reason, c.Stage, c.WaitsFor})
 	require.Empty(p.t, p.OpenItems(p.ref))
 	require.Zero(p.t, storagetest.One[int](p.Env.Env, `select count(*) from
 		(select 1 from notices where case_id = $1 group by person_id, template having count(*) > 1) twice`, p.ref.ID))
-	said := storagetest.One[map[string]string](p.Env.Env, `select data from events where case_id = $1 order by id desc limit 1`, p.ref.ID)
+	said := storagetest.One[map[string]string](p.Env.Env,
+		`select data from events where case_id = $1 order by id desc limit 1`, p.ref.ID)
 	require.Equal(p.t, []string{invited, reminded}, []string{said["invited"], said["reminded"]})
-	require.Equal(p.t, 1, storagetest.One[int](p.Env.Env, `select count(*) from campaigns where id = $1 and closed_at is not null`, p.ref.ID))
+	require.Equal(p.t, 1, storagetest.One[int](p.Env.Env,
+		`select count(*) from campaigns where id = $1 and closed_at is not null`, p.ref.ID))
 }
 
 // wrote counts the notices of a template that the campaign has queued.
@@ -132,7 +136,8 @@ func TestCampaignInvitesAndReminds(t *testing.T) {
 	})
 	p.after(24 * time.Hour).do(func() {
 		require.Equal(t, campus.StageReminding, p.Case(p.ref).Stage)
-		require.Equal(t, "20 10:00", p.Case(p.ref).Due.In(campus.Shanghai).Format("02 15:04"), "three days after the first wave")
+		require.Equal(t, "20 10:00", p.Case(p.ref).Due.In(campus.Shanghai).Format("02 15:04"),
+			"three days after the first wave")
 		p.answers(2)
 	})
 	p.run()
@@ -140,7 +145,8 @@ func TestCampaignInvitesAndReminds(t *testing.T) {
 	require.True(t, strings.HasPrefix(p.sent(campus.ReminderWave), "20 1"), p.sent(campus.ReminderWave))
 	require.Equal(t, []int{5, 3}, []int{p.wrote("notice.invitation"), p.wrote("notice.remind_invitation")})
 	p.requireCampaignEnd(campus.Completed, "", "5", "3")
-	require.Regexp(t, "^campaign_begun wave_sent wave_sent wave_sent inviting_ended (reminders_sent )+campaign_done$", p.story())
+	require.Regexp(t, "^campaign_begun wave_sent wave_sent wave_sent inviting_ended (reminders_sent )+campaign_done$",
+		p.story())
 }
 
 // Messages go out in the hours of the policy, and invitations stop in time for a reminder.
@@ -151,7 +157,8 @@ func TestCampaignKeepsItsHoursAndItsDays(t *testing.T) {
 	require.Equal(t, "17 10:00 1, 17 16:00 1, 18 08:00 1, 18 14:00 1", p.sent(campus.InvitationWave))
 	require.Equal(t, "20 10:00 1, 20 16:00 1, 21 08:00 1, 21 14:00 1", p.sent(campus.ReminderWave))
 	p.requireCampaignEnd(campus.Completed, "", "4", "4")
-	require.Equal(t, "period_over", storagetest.One[string](p.Env.Env, `select data->>'reason' from events where kind = 'inviting_ended'`))
+	require.Equal(t, "period_over",
+		storagetest.One[string](p.Env.Env, `select data->>'reason' from events where kind = 'inviting_ended'`))
 }
 
 // Reminders wait for the line as well, and after the last day there are none.
@@ -243,10 +250,12 @@ func TestCampaignIsPausedAndResumed(t *testing.T) {
 	p.steer(campus.ResumeUpdate)
 	p.run()
 	require.Equal(t, campus.Decided{Stage: campus.StagePaused}, paused.result)
-	require.Equal(t, []string{"17 10:00 2", "19 10:10 2", "19 11:10 1"}, strings.Split(p.sent(campus.InvitationWave), ", "))
+	require.Equal(t, []string{"17 10:00 2", "19 10:10 2", "19 11:10 1"},
+		strings.Split(p.sent(campus.InvitationWave), ", "))
 	p.requireCampaignEnd(campus.Completed, "", "5", "5")
 	require.Contains(t, p.story(), "wave_sent campaign_paused campaign_resumed wave_sent")
-	require.Equal(t, 2, storagetest.One[int](p.Env.Env, `select count(*) from audit where action in ('case.campaign_paused', 'case.campaign_resumed')`))
+	require.Equal(t, 2, storagetest.One[int](p.Env.Env,
+		`select count(*) from audit where action in ('case.campaign_paused', 'case.campaign_resumed')`))
 }
 
 func TestPauseBeforeTheFirstDayAndAmongReminders(t *testing.T) {
@@ -288,7 +297,8 @@ func TestCampaignIsCancelled(t *testing.T) {
 			require.Equal(t, campus.Decided{Stage: campus.StageDone, Outcome: campus.Withdrawn}, cancelled.result)
 			invited := storagetest.One[string](p.Env.Env, `select count(*)::text from invitations`)
 			p.requireCampaignEnd(campus.Withdrawn, "campaign_cancelled", invited, "0")
-			open, err := p.Outreach.OpenInvitation(t.Context(), storagetest.One[uuid.UUID](p.Env.Env, `select id from people limit 1`))
+			open, err := p.Outreach.OpenInvitation(t.Context(),
+				storagetest.One[uuid.UUID](p.Env.Env, `select id from people limit 1`))
 			require.NoError(t, err)
 			require.Nil(t, open)
 		})

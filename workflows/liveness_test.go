@@ -109,7 +109,8 @@ func TestPhotosOfThePhotoAreCounted(t *testing.T) {
 		require.Equal(t, campus.StageInPerson, c.Stage)
 		require.Equal(t, "photo_of_photo", c.Reason)
 		require.Len(t, p.Objects(), 2)
-		require.Equal(t, 2, storagetest.One[int](p.Env.Env, `select count(*) from liveness_tries where verdict = 'fail' and reason = 'photo_of_photo'`))
+		require.Equal(t, 2, storagetest.One[int](p.Env.Env,
+			`select count(*) from liveness_tries where verdict = 'fail' and reason = 'photo_of_photo'`))
 	})
 	p.verify(campus.Pass)
 	p.review(campus.Approve, "")

@@ -72,7 +72,8 @@ func TestNothingParksWhilePostgresIsAway(t *testing.T) {
 			d := l.Detour(t)
 			l.School.Fault("face", "slow", workflowtest.Fields{"latency_ms": 600, "moment": "after"})
 			l.WorkOn(d.Store, worker.Config{})
-			l.Await(func() bool { return l.School.Effects("liveness_check") > 0 }, "the face service has acted, and has not answered yet")
+			l.Await(func() bool { return l.School.Effects("liveness_check") > 0 },
+				"the face service has acted, and has not answered yet")
 			stop(d.Postgres)
 			l.School.Fault("face", "none")
 			l.outlasts("liveness")

@@ -23,7 +23,8 @@ var (
 // made.
 func choosing(t *testing.T, chosen campus.ChosenPackage, with ...interceptor.WorkerInterceptor) *engineTest {
 	t.Helper()
-	l := applying(t, "kind=plain&category=mainland", func(a *cards.NewApplication) { a.Packages = []campus.ChosenPackage{chosen} })
+	l := applying(t, "kind=plain&category=mainland",
+		func(a *cards.NewApplication) { a.Packages = []campus.ChosenPackage{chosen} })
 	l.Work(worker.Config{Around: with})
 	l.review(campus.Approve, "")
 	l.activate()
@@ -50,7 +51,8 @@ func (l *engineTest) held() map[string]cards.Package {
 
 func (l *engineTest) card() cards.Card {
 	l.t.Helper()
-	card, err := l.Cards.Card(l.t.Context(), storagetest.One[uuid.UUID](l.Env.Env, `select id from cards where person_id = $1`, l.student.ID))
+	card, err := l.Cards.Card(l.t.Context(),
+		storagetest.One[uuid.UUID](l.Env.Env, `select id from cards where person_id = $1`, l.student.ID))
 	require.NoError(l.t, err)
 	return card
 }
@@ -68,7 +70,8 @@ func (l *engineTest) asksFor(chosen campus.ChosenPackage) {
 // givesBack goes on with the case of a package that the student gives back.
 func (l *engineTest) givesBack(held campus.ChosenPackage) {
 	l.t.Helper()
-	p, err := l.Cards.WithdrawPackage(l.t.Context(), storagetest.Request(campus.Student(l.student.ID)), l.student.ID, l.card().ID, held.Code,
+	p, err := l.Cards.WithdrawPackage(l.t.Context(), storagetest.Request(campus.Student(l.student.ID)), l.student.ID,
+		l.card().ID, held.Code,
 		l.Policies.Version())
 	require.NoError(l.t, err)
 	l.ref = l.packageCase(p)

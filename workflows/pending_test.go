@@ -36,12 +36,15 @@ func TestNewsGoWithTheMoveThatParks(t *testing.T) {
 	l.activate()
 	l.end(campus.Completed)
 	l.requireTries("ok", 9)
-	require.Equal(t, 3, storagetest.One[int](l.Env.Env, `select count(*) from provisions where reference <> '' and revoked_at is null`))
+	require.Equal(t, 3, storagetest.One[int](l.Env.Env,
+		`select count(*) from provisions where reference <> '' and revoked_at is null`))
 }
 
 // requireTries requires that so many calls have ended in one way, and none in another.
 func (l *engineTest) requireTries(outcome string, want int) {
 	l.t.Helper()
-	require.Equal(l.t, want, storagetest.One[int](l.Env.Env, `select count(*) from attempts where case_id = $1 and outcome = $2`, l.ref.ID, outcome))
-	require.Zero(l.t, storagetest.One[int](l.Env.Env, `select count(*) from attempts where case_id = $1 and outcome <> $2`, l.ref.ID, outcome))
+	require.Equal(l.t, want, storagetest.One[int](l.Env.Env,
+		`select count(*) from attempts where case_id = $1 and outcome = $2`, l.ref.ID, outcome))
+	require.Zero(l.t, storagetest.One[int](l.Env.Env,
+		`select count(*) from attempts where case_id = $1 and outcome <> $2`, l.ref.ID, outcome))
 }

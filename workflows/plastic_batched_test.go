@@ -53,7 +53,8 @@ func (p *caseTest) stands(stage campus.Stage, waits campus.Party) {
 
 // sendAgain is the student's wish to have the card at a kiosk after all.
 func (p *caseTest) sendAgain(kiosk string) *reply {
-	return p.decide(campus.ResendUpdate, campus.Student(p.student.ID), campus.Said{}, func() any { return production.Resend{Kiosk: kiosk} })
+	return p.decide(campus.ResendUpdate, campus.Student(p.student.ID), campus.Said{},
+		func() any { return production.Resend{Kiosk: kiosk} })
 }
 
 func TestPlasticGoesToTheBureauWithABatch(t *testing.T) {
@@ -140,7 +141,8 @@ func TestPlasticThatIsNotInItsCompartmentIsMadeAgain(t *testing.T) {
 	p.report("delivered", 4)
 	p.do(func() {
 		who := campus.StaffMember{ID: uuid.New(), University: storagetest.University}
-		_, err := p.Production.ReportPlastic(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, p.ref.ID, campus.PlasticLost, "")
+		_, err := p.Production.ReportPlastic(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, p.ref.ID,
+			campus.PlasticLost, "")
 		require.NoError(t, err)
 		p.env.SignalWorkflow(campus.FactsChanged, nil)
 	})
@@ -150,7 +152,8 @@ func TestPlasticThatIsNotInItsCompartmentIsMadeAgain(t *testing.T) {
 	p.pickUp()
 	p.run()
 	p.requireEnd(campus.Completed, "")
-	require.Equal(t, []string{"notice.ready_for_pickup", "notice.plastic_remade", "notice.ready_for_pickup"}, p.Notices(p.ref))
+	require.Equal(t, []string{"notice.ready_for_pickup", "notice.plastic_remade", "notice.ready_for_pickup"},
+		p.Notices(p.ref))
 }
 
 func TestPlasticTheBureauWouldNotMakeWaitsForStaff(t *testing.T) {
@@ -161,7 +164,8 @@ func TestPlasticTheBureauWouldNotMakeWaitsForStaff(t *testing.T) {
 		require.Equal(t, []string{"order-1"}, []string(p.Case(p.ref).Parked))
 		items := p.OpenItems(p.ref)
 		require.Len(t, items, 1)
-		require.Equal(t, []any{campus.IncidentItem, campus.Refused, "order_rejected"}, []any{items[0].Kind, items[0].Cause, items[0].Reason})
+		require.Equal(t, []any{campus.IncidentItem, campus.Refused, "order_rejected"},
+			[]any{items[0].Kind, items[0].Cause, items[0].Reason})
 		require.Contains(t, p.Tries(p.ref, "order-1")[0].Message, "not_printable")
 	})
 	p.settle("operator", campus.SkipStep, "order-1", 1).refused("step_not_skippable")
@@ -252,7 +256,8 @@ func TestPlasticNobodyEverWantsIsDestroyed(t *testing.T) {
 	p.run()
 	p.requireEnd(campus.Expired, "not_picked_up")
 	require.Equal(t, campus.PlasticCancelled, p.plastic().State)
-	require.Equal(t, []string{"notice.ready_for_pickup", "notice.remind_pickup", "notice.remind_pickup", "notice.plastic_returned",
+	require.Equal(t, []string{"notice.ready_for_pickup", "notice.remind_pickup", "notice.remind_pickup",
+		"notice.plastic_returned",
 		"notice.remind_returned", "notice.plastic_destroyed"}, p.Notices(p.ref))
 	require.Zero(t, p.School.Calls("cancellation"), "there is nothing to take back")
 }

@@ -83,9 +83,10 @@ func (p *caseTest) pickUp() {
 		made := p.plastic()
 		code, err := p.Production.PickupCode(made)
 		require.NoError(p.t, err)
-		opened, err := p.Production.PickUp(p.t.Context(), storagetest.Request(campus.Machine(made.KioskID)), production.Pickup{
-			Kiosk: made.KioskID, Code: code, DocumentNumber: p.student.Document, Tries: func(string) int { return 5 },
-		})
+		opened, err := p.Production.PickUp(p.t.Context(), storagetest.Request(campus.Machine(made.KioskID)),
+			production.Pickup{
+				Kiosk: made.KioskID, Code: code, DocumentNumber: p.student.Document, Tries: func(string) int { return 5 },
+			})
 		require.NoError(p.t, err)
 		require.Equal(p.t, made.ID, opened.Plastic)
 		p.env.SignalWorkflow(campus.FactsChanged, nil)
@@ -99,7 +100,8 @@ func TestPlasticIsMadeReportedAndPickedUp(t *testing.T) {
 		c := p.Case(p.ref)
 		require.Equal(t, campus.StageProduction, c.Stage)
 		require.Equal(t, campus.WaitsForBureau, c.WaitsFor)
-		require.Equal(t, campus.DateOf(*c.Due).AddDays(-1), p.plastic().PromisedOn(), "the end of the promised day is the next midnight")
+		require.Equal(t, campus.DateOf(*c.Due).AddDays(-1), p.plastic().PromisedOn(),
+			"the end of the promised day is the next midnight")
 		require.Equal(t, 1, p.School.Effects("order"))
 	})
 	p.report("produced", 2)
@@ -218,7 +220,8 @@ func TestPlasticIsNeverPickedUp(t *testing.T) {
 	p.run()
 	p.requireEnd(campus.Expired, "not_picked_up")
 	require.Equal(t, campus.PlasticCancelled, p.plastic().State)
-	require.Equal(t, []string{"notice.ready_for_pickup", "notice.remind_pickup", "notice.remind_pickup", "notice.plastic_returned",
+	require.Equal(t, []string{"notice.ready_for_pickup", "notice.remind_pickup", "notice.remind_pickup",
+		"notice.plastic_returned",
 		"notice.remind_returned", "notice.plastic_destroyed"}, p.Notices(p.ref))
 }
 
@@ -226,7 +229,10 @@ func TestHolderWhoComesWhileTheOrderIsTakenBackHasTheirCard(t *testing.T) {
 	t.Parallel()
 	p := newPlastic(t, "", idle)
 	p.do(func() { p.School.Fault("bureau", "outage") })
-	p.after(p.Policy().Plastic.ProductionLimit.Std()).do(func() { require.Equal(t, []string{"cancel-order"}, []string(p.Case(p.ref).Parked)) })
+	p.after(p.Policy().Plastic.ProductionLimit.Std()).do(func() {
+		require.Equal(t, []string{"cancel-order"},
+			[]string(p.Case(p.ref).Parked))
+	})
 	p.report("delivered", 2)
 	p.pickUp()
 	p.do(func() { p.School.Fault("bureau", "none") })
@@ -269,7 +275,8 @@ func TestOrderThatTwoPeopleGiveUp(t *testing.T) {
 	p.run()
 	p.requireEnd(campus.Aborted, "order_given_up")
 	require.Equal(t, campus.PlasticCancelled, p.plastic().State)
-	require.Equal(t, p.School.Effects("order"), p.School.Effects("cancellation"), "whatever the bureau has taken is taken back")
+	require.Equal(t, p.School.Effects("order"), p.School.Effects("cancellation"),
+		"whatever the bureau has taken is taken back")
 	require.Equal(t, []campus.CardState{campus.CardActive}, p.CardStates(p.student), "the card itself stays")
 }
 
@@ -286,7 +293,8 @@ func TestRunThatContinuesAsNewKeepsItsPlace(t *testing.T) {
 		again := stage(t, p.Env, p.student, p.ref)
 		again.input = next
 		again.after(48*time.Hour + 14*time.Hour).do(func() {
-			require.Equal(t, campus.WaitsForBureau, p.Case(p.ref).WaitsFor, "a move of the new run keeps for whom the case waits")
+			require.Equal(t, campus.WaitsForBureau, p.Case(p.ref).WaitsFor,
+				"a move of the new run keeps for whom the case waits")
 			require.NotNil(t, p.Case(p.ref).Due)
 		})
 		again.report("delivered", 2)

@@ -71,9 +71,11 @@ func (p *caseTest) newEnv(more ...interceptor.WorkerInterceptor) *testsuite.Test
 }
 
 // newEnvOn is newEnv whose steps have a store of their own.
-func (p *caseTest) newEnvOn(store *storage.Store, more ...interceptor.WorkerInterceptor) *testsuite.TestWorkflowEnvironment {
+func (p *caseTest) newEnvOn(store *storage.Store,
+	more ...interceptor.WorkerInterceptor) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))))
+	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(os.Stderr,
+		&slog.HandlerOptions{Level: slog.LevelError}))))
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(30 * time.Second)
 	env.SetStartTime(p.Clock.Now())
@@ -189,12 +191,14 @@ func (p *caseTest) withdraw() *reply      { return p.byStudent(campus.WithdrawUp
 func (p *caseTest) chooseCounter() *reply { return p.byStudent(campus.ChooseCounterUpdate) }
 
 func (p *caseTest) tryLiveness(flaw workflowtest.Flaw) {
-	p.decide(campus.TryLivenessUpdate, campus.Student(p.student.ID), campus.Said{}, func() any { return p.Answer(p.student, flaw) })
+	p.decide(campus.TryLivenessUpdate, campus.Student(p.student.ID), campus.Said{},
+		func() any { return p.Answer(p.student, flaw) })
 }
 
 // review is a reviewer's decision; the reason is that of a rejection or of what is asked for.
 func (p *caseTest) review(action campus.ReviewAction, reason string) *reply {
-	return p.decide(campus.ReviewUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(action), Reason: reason},
+	return p.decide(campus.ReviewUpdate, workflowtest.Staff("reviewer"),
+		campus.Said{Action: string(action), Reason: reason},
 		func() any { return cards.ReviewNote{Note: "请补交"} })
 }
 
@@ -235,7 +239,8 @@ func (p *caseTest) requireEnd(outcome campus.Outcome, reason string) {
 	require.Empty(p.t, c.Parked)
 	require.Empty(p.t, p.OpenItems(p.ref))
 	for key := range p.Objects() { // but for what was uploaded and never handed in, which the upkeep deletes
-		require.Equal(p.t, 1, storagetest.One[int](p.Env.Env, `select count(*) from uploads where object_key = $1 and taken_by is null`, key),
+		require.Equal(p.t, 1, storagetest.One[int](p.Env.Env,
+			`select count(*) from uploads where object_key = $1 and taken_by is null`, key),
 			"picture %s is left", key)
 	}
 }

@@ -55,7 +55,8 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l.School.Fault("library", "none")
 		l.activate()
 		l.end(campus.Completed)
-		require.Equal(t, []string{"checking", "review", "provisioning", "activation", "done"}, stagesShown(t, l.History(l.ref)),
+		require.Equal(t, []string{"checking", "review", "provisioning", "activation", "done"},
+			stagesShown(t, l.History(l.ref)),
 			"provisioning is shown because it lasts")
 		return l
 	},
@@ -134,7 +135,8 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		return l
 	},
 	"application-last-look": func(t *testing.T, with ...interceptor.WorkerInterceptor) *engineTest {
-		l := newLiveUnder(t, strings.Replace(workflowtest.Quick, "photo_poll: 300ms", "photo_poll: 300ms, photo_reminder: 1s, photo_wait: 4s", 1), workflowtest.Good)
+		l := newLiveUnder(t, strings.Replace(workflowtest.Quick, "photo_poll: 300ms",
+			"photo_poll: 300ms, photo_reminder: 1s, photo_wait: 4s", 1), workflowtest.Good)
 		l.School.RenewPhoto(l.student, "somebody else")
 		l.Work(worker.Config{Around: with})
 		l.await(campus.StagePhoto)
@@ -160,7 +162,8 @@ var recorded = map[string]func(t *testing.T, with ...interceptor.WorkerIntercept
 		l := working(t, workflowtest.Good, with...)
 		l.review(campus.AskMore, "certificate_unreadable")
 		l.byStudent(campus.BringEvidenceUpdate, cards.NewEvidence{Evidence: []cards.Evidence{
-			{Item: campus.CertificateItem, Upload: l.Upload(l.student.ID, campus.CertificateUpload).ID, Code: l.student.Certificate},
+			{Item: campus.CertificateItem, Upload: l.Upload(l.student.ID, campus.CertificateUpload).ID,
+				Code: l.student.Certificate},
 		}})
 		l.review(campus.Approve, "")
 		l.activate()
@@ -464,7 +467,8 @@ var told = map[string]struct {
 	"application-aborted": {
 		"applied checking checked liveness_passed photo_matched review_asked approved step_parked step_proposed step_aborted " +
 			"step_parked step_retried aborted",
-		map[string]int{"liveness_check": 1, "comparison": 1, "open_patron": 1, "open_account": 1, "close_patron": 1, "close_account": 1},
+		map[string]int{"liveness_check": 1, "comparison": 1, "open_patron": 1, "open_account": 1, "close_patron": 1,
+			"close_account": 1},
 	},
 	"application-photo-renewed": {
 		"applied checking checked liveness_passed photo_stale photo_matched review_asked approved provisioned activated",
@@ -509,27 +513,33 @@ var told = map[string]struct {
 	},
 	"package-plain": {
 		"package_requested package_granted",
-		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "subscribe": 1},
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1,
+			"subscribe": 1},
 	},
 	"package-parked": {
 		"package_requested step_parked step_failed_again step_retried package_granted",
-		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "subscribe": 2},
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1,
+			"subscribe": 2},
 	},
 	"package-refused": {
 		"package_requested package_refused",
-		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "subscribe": 1},
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1,
+			"subscribe": 1},
 	},
 	"package-given-up": {
 		"package_requested step_parked step_proposed step_aborted step_parked step_retried package_ended",
-		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "subscribe": 1},
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1,
+			"subscribe": 1},
 	},
 	"package-withdrawn": {
 		"package_returned package_withdrawn",
-		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "subscribe": 1, "unsubscribe": 1},
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1,
+			"subscribe": 1, "unsubscribe": 1},
 	},
 	"package-kept": {
 		"package_returned step_parked step_proposed step_aborted step_parked step_retried package_ended",
-		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "subscribe": 1},
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1,
+			"subscribe": 1},
 	},
 	"ending-parked": {
 		"card_ended step_parked step_failed_again step_retried card_revoked",
@@ -546,31 +556,38 @@ var told = map[string]struct {
 	},
 	"plastic-parked": {
 		"plastic_begun step_parked step_failed_again step_retried plastic_ordered plastic_ended",
-		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "cancellation": 1},
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1,
+			"cancellation": 1},
 	},
 	"plastic-lost-on-the-way": {
 		"plastic_begun plastic_queued plastic_ordered plastic_lost plastic_ordered plastic_ready picked_up",
-		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 2, "batch": 2},
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 2,
+			"batch": 2},
 	},
 	"plastic-rejected": {
 		"plastic_begun plastic_queued step_parked step_retried plastic_spoilt plastic_ordered plastic_ready picked_up",
-		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "batch": 2},
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1,
+			"batch": 2},
 	},
 	"plastic-unclaimed-resent": {
 		"plastic_begun plastic_queued plastic_ordered plastic_ready plastic_returned plastic_resent plastic_ordered plastic_ready picked_up",
-		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 2, "batch": 2},
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 2,
+			"batch": 2},
 	},
 	"batch-plain": {
 		"batch_begun order_file_written batch_sent batch_done",
-		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "batch": 1},
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1,
+			"batch": 1},
 	},
 	"batch-parked": {
 		"batch_begun order_file_written step_parked step_failed_again step_retried batch_sent batch_done",
-		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "batch": 1},
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1,
+			"batch": 1},
 	},
 	"batch-aborted": {
 		"batch_begun order_file_written step_parked step_proposed step_aborted step_parked step_retried batch_failed",
-		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1, "batch": 1},
+		map[string]int{"liveness_check": 1, "comparison": 1, "grant": 1, "open_patron": 1, "open_account": 1, "order": 1,
+			"batch": 1},
 	},
 	"invitation-plain": {
 		"campaign_begun wave_sent wave_sent inviting_ended reminders_sent reminders_sent campaign_done", map[string]int{},

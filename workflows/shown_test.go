@@ -20,7 +20,8 @@ func TestOperatorsSeeACase(t *testing.T) {
 	t.Parallel()
 	l := working(t, workflowtest.Good)
 	l.AwaitStage(l.ref, campus.StageReview)
-	l.finds(`CampusStage = 'review' AND CampusDue > '2020-01-01T00:00:00Z' AND CampusCampus = '%s'`, storagetest.EastCampus)
+	l.finds(`CampusStage = 'review' AND CampusDue > '2020-01-01T00:00:00Z' AND CampusCampus = '%s'`,
+		storagetest.EastCampus)
 	l.School.Fault("library", "outage")
 	l.review(campus.Approve, "")
 	l.AwaitParked(l.ref, "grant-library", 1)

@@ -140,7 +140,8 @@ func TestForgedRetryOfAStuckStep(t *testing.T) {
 			before := tries.Load()
 			r := &reply{what: what}
 			r.kept = func(_ any, err error) { reasons[what] = campus.ReasonOf(engine.FromTemporal(err)) }
-			p.env.UpdateWorkflow(campus.SettleStepUpdate, uuid.NewString(), r, campus.Decision{ID: id, By: workflowtest.Staff("operator"), Said: said})
+			p.env.UpdateWorkflow(campus.SettleStepUpdate, uuid.NewString(), r,
+				campus.Decision{ID: id, By: workflowtest.Staff("operator"), Said: said})
 			p.env.RegisterDelayedCallback(func() { require.Equal(t, before, tries.Load(), what) }, time.Minute)
 		})
 	}
@@ -149,7 +150,8 @@ func TestForgedRetryOfAStuckStep(t *testing.T) {
 	p.withdraw()
 	p.run()
 	p.requireEnd(campus.Withdrawn, "")
-	require.Equal(t, map[string]string{"decision_unknown": "decision_unknown", "decision_missing": "decision_missing"}, reasons)
+	require.Equal(t, map[string]string{"decision_unknown": "decision_unknown", "decision_missing": "decision_missing"},
+		reasons)
 }
 
 // A decision whose move Postgres refuses for good is refused, and the case is free for another.
@@ -204,7 +206,8 @@ func TestOutageOfPostgresIsNoIncident(t *testing.T) {
 			p.do(func() {
 				p.requireNoHelp()
 				ends()
-				require.Eventually(t, func() bool { _, err := d.Casework.CaseIsOpen(t.Context(), p.ref); return err == nil }, 20*time.Second, 10*time.Millisecond)
+				require.Eventually(t, func() bool { _, err := d.Casework.CaseIsOpen(t.Context(), p.ref); return err == nil },
+					20*time.Second, 10*time.Millisecond)
 			})
 			p.after(test.lasts + 10*time.Minute).do(func() { require.Contains(t, p.story(), "review_reminded") })
 			p.review(campus.Approve, "")
@@ -290,7 +293,8 @@ func TestRetryThatIsLostEachTimeHasFailed(t *testing.T) {
 		require.Equal(t, []any{campus.StepFailed, campus.Unavailable, campus.TryLost},
 			[]any{failed.settled().Outcome, failed.settled().Code, failed.settled().Reason})
 		item := p.OpenItems(p.ref)[0]
-		require.Equal(t, []any{campus.IncidentItem, "phone", 2, campus.TryLost}, []any{item.Kind, item.Step, item.Attempt, item.Reason})
+		require.Equal(t, []any{campus.IncidentItem, "phone", 2, campus.TryLost},
+			[]any{item.Kind, item.Step, item.Attempt, item.Reason})
 		mended.Store(true)
 	})
 	p.settle("operator", campus.RetryStep, "phone", 2)

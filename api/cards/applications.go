@@ -89,7 +89,8 @@ func (s *Server) apply(ctx context.Context, in *applicationInput) (*core.Answer[
 }
 
 // NewApplication returns what an applicant hands in, themselves or at the counter.
-func (s *Server) NewApplication(ctx context.Context, applicant uuid.UUID, university string, b ApplicationBody) (cards.NewApplication, error) {
+func (s *Server) NewApplication(ctx context.Context, applicant uuid.UUID, university string,
+	b ApplicationBody) (cards.NewApplication, error) {
 	document, err := s.documentEvidence(b.Document.DocumentPicture)
 	if err != nil {
 		return cards.NewApplication{}, err
@@ -97,7 +98,8 @@ func (s *Server) NewApplication(ctx context.Context, applicant uuid.UUID, univer
 	application := cards.NewApplication{
 		Person: applicant, Levels: s.Policies.For(university).Application.Levels, Kiosk: b.Kiosk,
 		DocumentType: b.Document.Type, DocumentNumber: campus.NormalizeDocumentNumber(b.Document.Number),
-		Evidence: append([]cards.Evidence{document}, b.evidence()...), Counter: b.Counter, PolicyVersion: s.Policies.Version(),
+		Evidence: append([]cards.Evidence{document},
+			b.evidence()...), Counter: b.Counter, PolicyVersion: s.Policies.Version(),
 		Rush: s.Policies.For("").Rush,
 	}
 	if err := addFace(&application, b); err != nil {
@@ -114,7 +116,8 @@ func addFace(a *cards.NewApplication, b ApplicationBody) error {
 	case b.Counter && b.Liveness == nil && b.Consent == nil:
 		return nil
 	case b.Counter:
-		return campus.FieldErrorf("liveness", "face_not_needed", "who is checked in person hands in no pictures of their face")
+		return campus.FieldErrorf("liveness", "face_not_needed",
+			"who is checked in person hands in no pictures of their face")
 	case b.Consent == nil:
 		return campus.FieldErrorf("consent", "consent_missing", "the check of the face needs consent")
 	case b.Liveness == nil:
@@ -197,7 +200,8 @@ func (s *Server) getApplication(ctx context.Context, in *core.CaseInput) (*core.
 }
 
 // ownDecision carries out a student's decision about their own case.
-func (s *Server) ownDecision(ctx context.Context, id uuid.UUID, name string, payload any) (*core.DecisionAnswer, error) {
+func (s *Server) ownDecision(ctx context.Context, id uuid.UUID, name string, payload any) (*core.DecisionAnswer,
+	error) {
 	c, err := s.ownApplication(ctx, id)
 	if err != nil {
 		return nil, err
@@ -317,5 +321,6 @@ type consentView struct {
 
 // getConsent returns the text a student agrees to before any biometric call (B4).
 func (s *Server) getConsent(ctx context.Context, _ *struct{}) (*core.Answer[consentView], error) {
-	return core.Answered(consentView{campus.ConsentVersion, campus.Text(core.Language(ctx), "consent.biometrics", nil)}), nil
+	return core.Answered(consentView{campus.ConsentVersion,
+		campus.Text(core.Language(ctx), "consent.biometrics", nil)}), nil
 }

@@ -41,7 +41,8 @@ func (s *Server) listCards(ctx context.Context, _ *struct{}) (*core.Answer[CardL
 }
 
 // CardsOf returns the cards of a person; plastic says what the reader may know of each plastic.
-func (s *Server) CardsOf(ctx context.Context, who uuid.UUID, plastic func(production.Plastic) (*PlasticView, error)) (*core.Answer[CardList], error) {
+func (s *Server) CardsOf(ctx context.Context, who uuid.UUID,
+	plastic func(production.Plastic) (*PlasticView, error)) (*core.Answer[CardList], error) {
 	cards, err := s.Store.Cards.Cards(ctx, who)
 	if err != nil {
 		return nil, err
@@ -52,7 +53,8 @@ func (s *Server) CardsOf(ctx context.Context, who uuid.UUID, plastic func(produc
 	}
 	list := CardList{Items: []cardView{}}
 	for _, card := range cards {
-		view := cardView{Card: card, StateText: campus.Text(core.Language(ctx), "card."+string(card.State), nil), Plastics: []PlasticView{}}
+		view := cardView{Card: card, StateText: campus.Text(core.Language(ctx), "card."+string(card.State), nil),
+			Plastics: []PlasticView{}}
 		if view.Services, err = s.Store.Cards.CardServices(ctx, card.ID); err != nil {
 			return nil, err
 		}
@@ -95,7 +97,8 @@ type noticeView struct {
 
 // listNotices returns the messages sent to the holder, newest first. Codes that were sent to the phone are not
 // repeated.
-func (s *Server) listNotices(ctx context.Context, in *struct{ core.PageQuery }) (*core.Answer[core.Page[noticeView]], error) {
+func (s *Server) listNotices(ctx context.Context, in *struct{ core.PageQuery }) (*core.Answer[core.Page[noticeView]],
+	error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err

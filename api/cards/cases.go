@@ -73,9 +73,10 @@ func NextOf(in campus.Language, c casework.Case) NextView {
 	if c.Kind == campus.ApplicationCase && c.Outcome == "" && c.Stage != campus.StageClosing {
 		actions = append(actions, "withdrawal")
 	}
-	return NextView{Text: campus.Text(in, c.Kind.NextKey(c.Stage, c.Outcome), nil), Actions: core.Each(actions, func(action string) actionView {
-		return actionView{"POST", "/api/v1/applications/" + c.ID.String() + "/" + action}
-	})}
+	return NextView{Text: campus.Text(in, c.Kind.NextKey(c.Stage, c.Outcome), nil),
+		Actions: core.Each(actions, func(action string) actionView {
+			return actionView{"POST", "/api/v1/applications/" + c.ID.String() + "/" + action}
+		})}
 }
 
 // NextFor returns nextOf for one case; it also looks at what would become of an activation (D4): nobody is asked to
@@ -96,7 +97,8 @@ func (s *Server) NextFor(ctx context.Context, c casework.Case) (NextView, error)
 	}
 	next.Text = campus.Text(in, "next."+string(c.Stage)+"."+mark, nil)
 	if mark == campus.OtherCardMark {
-		next.Actions = slices.DeleteFunc(next.Actions, func(a actionView) bool { return strings.HasSuffix(a.Href, "/activation") })
+		next.Actions = slices.DeleteFunc(next.Actions,
+			func(a actionView) bool { return strings.HasSuffix(a.Href, "/activation") })
 	}
 	return next, nil
 }
@@ -300,7 +302,8 @@ func wantedOf(in campus.Language, c casework.Case, findings []campus.Finding) []
 	wanted := []wantedView{}
 	for _, f := range findings {
 		if slices.Contains(campus.Wanted([]campus.Finding{f}), f.Item) {
-			wanted = append(wanted, wantedView{f.Item, campus.Text(in, "item."+string(f.Item), nil), campus.ReasonText(in, f.Reason)})
+			wanted = append(wanted, wantedView{f.Item, campus.Text(in, "item."+string(f.Item), nil),
+				campus.ReasonText(in, f.Reason)})
 		}
 	}
 	if item := campus.ItemOfReason(c.Reason); len(wanted) == 0 && item != "" {

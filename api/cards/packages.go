@@ -52,7 +52,8 @@ func bars(p campus.PackagePolicy, who people.Person) string {
 
 // choosePackages returns the packages that a person asks for by codes, each of which must be for them. field is where
 // in the request the codes stand.
-func (s *Server) choosePackages(ctx context.Context, holder uuid.UUID, field string, codes ...string) ([]campus.ChosenPackage, error) {
+func (s *Server) choosePackages(ctx context.Context, holder uuid.UUID, field string,
+	codes ...string) ([]campus.ChosenPackage, error) {
 	if len(codes) == 0 {
 		return nil, nil
 	}

@@ -4,7 +4,8 @@ import "campuscard/api/core"
 
 // Routes adds what a holder does.
 func (s *Server) Routes() {
-	core.Handle(s.Server, core.Post("/api/v1/uploads", "Hand in a file", core.Students(), core.Created|core.Form), s.addUpload)
+	core.Handle(s.Server, core.Post("/api/v1/uploads", "Hand in a file", core.Students(), core.Created|core.Form),
+		s.addUpload)
 	core.Handle(s.Server, core.Get("/api/v1/uploads/{id}", "What is known about one's file", core.Students()), s.getUpload)
 
 	core.Handle(s.Server, core.Get("/api/v1/consents/biometrics",
@@ -13,19 +14,28 @@ func (s *Server) Routes() {
 	core.Handle(s.Server, core.Get("/api/v1/applications", "One's applications", core.Students()), s.listApplications)
 	core.Handle(s.Server, core.Get("/api/v1/applications/{id}",
 		"Where an application stands, and what to do next", core.Students()), s.getApplication)
-	core.Handle(s.Server, core.Post("/api/v1/applications/{id}/liveness-tries", "Answer another challenge", core.Students()), s.tryLiveness)
+	core.Handle(s.Server, core.Post("/api/v1/applications/{id}/liveness-tries", "Answer another challenge",
+		core.Students()), s.tryLiveness)
 	core.Handle(s.Server, core.Post("/api/v1/applications/{id}/counter-check",
 		"Be checked in person instead", core.Students()), s.chooseCounter)
-	core.Handle(s.Server, core.Post("/api/v1/applications/{id}/evidence", "Bring what was asked for", core.Students()), s.bringEvidence)
-	core.Handle(s.Server, core.Post("/api/v1/applications/{id}/activation", "Activate the card", core.Students()), s.activate)
-	core.Handle(s.Server, core.Post("/api/v1/applications/{id}/reopening", "Have a lapsed activation back", core.Students()), s.reopen)
-	core.Handle(s.Server, core.Post("/api/v1/applications/{id}/withdrawal", "Take an application back", core.Students()), s.withdraw)
+	core.Handle(s.Server, core.Post("/api/v1/applications/{id}/evidence", "Bring what was asked for", core.Students()),
+		s.bringEvidence)
+	core.Handle(s.Server, core.Post("/api/v1/applications/{id}/activation", "Activate the card", core.Students()),
+		s.activate)
+	core.Handle(s.Server, core.Post("/api/v1/applications/{id}/reopening", "Have a lapsed activation back",
+		core.Students()), s.reopen)
+	core.Handle(s.Server, core.Post("/api/v1/applications/{id}/withdrawal", "Take an application back", core.Students()),
+		s.withdraw)
 	core.Handle(s.Server, core.Get("/api/v1/cards", "One's cards with their plastics", core.Students()), s.listCards)
 	core.Handle(s.Server, core.Get("/api/v1/notices", "Messages to the holder", core.Students()), s.listNotices)
-	core.Handle(s.Server, core.Post("/api/v1/notices/{id}/read", "Note that a message was read", core.Students()), s.readNotice)
-	core.Handle(s.Server, core.Get("/api/v1/packages", "Value-added packages one may choose", core.Students()), s.listPackages)
-	core.Handle(s.Server, core.Get("/api/v1/cards/{id}/packages", "The packages of one's card", core.Students()), s.listCardPackages)
-	core.Handle(s.Server, core.Post("/api/v1/cards/{id}/packages", "Ask for a package", core.Students(), core.Created), s.requestPackage)
+	core.Handle(s.Server, core.Post("/api/v1/notices/{id}/read", "Note that a message was read", core.Students()),
+		s.readNotice)
+	core.Handle(s.Server, core.Get("/api/v1/packages", "Value-added packages one may choose", core.Students()),
+		s.listPackages)
+	core.Handle(s.Server, core.Get("/api/v1/cards/{id}/packages", "The packages of one's card", core.Students()),
+		s.listCardPackages)
+	core.Handle(s.Server, core.Post("/api/v1/cards/{id}/packages", "Ask for a package", core.Students(), core.Created),
+		s.requestPackage)
 	core.Handle(s.Server, core.Post("/api/v1/cards/{id}/packages/{code}/withdrawal",
 		"Give a package back", core.Students()), s.withdrawPackage)
 	core.Handle(s.Server, core.Put("/api/v1/cards/{id}/plastic/kiosk",

@@ -111,7 +111,8 @@ func (s *Server) leaveBody(c *gin.Context) {
 	if request.Route != nil && request.Route.Has(Form) {
 		most = farewell
 	}
-	if !request.bodyCut && c.Request.ContentLength <= most && c.GetHeader("Expect") == "" && drain(connection, c.Request.Body, most) {
+	if !request.bodyCut && c.Request.ContentLength <= most && c.GetHeader("Expect") == "" &&
+		drain(connection, c.Request.Body, most) {
 		_ = connection.SetReadDeadline(time.Time{})
 		return
 	}

@@ -142,7 +142,8 @@ func (s *Server) shareOut(c *gin.Context) {
 	callOfGin(c).Address = owner(address).String()
 	back, ok := s.AtWork.take(address)
 	if !ok {
-		s.refuse(c, campus.Errorf(campus.TooMany, "address_busy", "one address has too many requests at work").After(retryAfter))
+		s.refuse(c, campus.Errorf(campus.TooMany, "address_busy",
+			"one address has too many requests at work").After(retryAfter))
 		return
 	}
 	defer back()

@@ -81,7 +81,8 @@ func (s *Server) open(ctx context.Context, request casework.Request, u Update) (
 // Again is what became of the decision that the same request has made before, whatever stands against making it by now:
 // somebody else may have claimed the item meanwhile, or the case be at another stage. What does not fit, and comes under the
 // key of another request, is told of that.
-func (s *Server) Again(ctx context.Context, request casework.Request, first *DecisionAnswer, err error) (*DecisionAnswer, error) {
+func (s *Server) Again(ctx context.Context, request casework.Request, first *DecisionAnswer,
+	err error) (*DecisionAnswer, error) {
 	if err == nil || request.Key == "" || campus.CodeOf(err).Retryable() {
 		return first, err
 	}
@@ -160,7 +161,8 @@ func (s *Server) CaseDecision(ctx context.Context, c casework.Case, name string,
 	if c.Stage == campus.StageQueued {
 		return nil, campus.Errorf(campus.Conflict, "queued", "case %s has not begun yet", c.ID)
 	}
-	return s.Decide(ctx, s.Request(ctx), Update{NewDecision: casework.NewDecision{Case: c.Ref(), Update: name, Payload: payload}})
+	return s.Decide(ctx, s.Request(ctx),
+		Update{NewDecision: casework.NewDecision{Case: c.Ref(), Update: name, Payload: payload}})
 }
 
 // PendingView is that somebody has decided, and what about; not what was decided, which is not so yet.

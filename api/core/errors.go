@@ -212,7 +212,8 @@ func (s *Server) unclear(ctx context.Context, reason string) *Problem {
 func (s *Server) newProblem(ctx context.Context, code campus.Code, reason, field string) *Problem {
 	request := CallOf(ctx)
 	p := &Problem{
-		Type: problemURN + cmp.Or(reason, string(code)), Title: ProblemText(request.Language, code, ""), Status: status(code, reason),
+		Type: problemURN + cmp.Or(reason, string(code)), Title: ProblemText(request.Language, code, ""), Status: status(code,
+			reason),
 		Detail: ProblemDetail(request, code, reason), Code: code, Reason: reason, RequestID: request.ID,
 	}
 	if field != "" {

@@ -52,7 +52,8 @@ func (s *Server) observe(c *gin.Context) {
 		pattern = "none"
 	}
 	status := c.Writer.Status()
-	s.Metrics.duration.WithLabelValues(methodLabel(c.Request.Method), pattern, strconv.Itoa(status)).Observe(took.Seconds())
+	s.Metrics.duration.WithLabelValues(methodLabel(c.Request.Method), pattern,
+		strconv.Itoa(status)).Observe(took.Seconds())
 	level := slog.LevelInfo
 	if !strings.HasPrefix(pattern, "/api/") {
 		level = slog.LevelDebug // probes and scrapes

@@ -171,7 +171,8 @@ func (r *Route) Names() string {
 
 // operationID returns "post-sessions-current-phone-codes" for POST /api/v1/sessions/current/phone-codes.
 func operationID(method, path string) string {
-	words := strings.FieldsFunc(strings.TrimPrefix(path, "/api/v1"), func(r rune) bool { return r == '/' || r == '{' || r == '}' })
+	words := strings.FieldsFunc(strings.TrimPrefix(path, "/api/v1"),
+		func(r rune) bool { return r == '/' || r == '{' || r == '}' })
 	return strings.ToLower(method) + "-" + strings.Join(words, "-")
 }
 

@@ -74,9 +74,10 @@ func TestScansAreCounted(t *testing.T) {
 		content string
 		want    int
 	}{
-		"none":                                {head + "\xff\xd9", 0},
-		"one":                                 {head + scan + "\xff\xd9", 1},
-		"three, with restarts in between":     {head + scan + "\xff\xd0ab\xff\xd7" + scan + "\xff\xff" + scan + "\xff\xd9", 3},
+		"none": {head + "\xff\xd9", 0},
+		"one":  {head + scan + "\xff\xd9", 1},
+		"three, with restarts in between": {head + scan + "\xff\xd0ab\xff\xd7" + scan + "\xff\xff" + scan + "\xff\xd9",
+			3},
 		"not those of a thumbnail":            {head + "\xff\xe1\x00\x0c" + scan + scan + "\xff\xd9", 1},
 		"not those behind the end":            {head + scan + "\xff\xd9" + scan + scan, 1},
 		"a segment that says it has no bytes": {head + "\xff\xe1\x00\x00" + scan + "\xff\xd9", 1},
@@ -114,14 +115,16 @@ func TestCoefficientsAreCounted(t *testing.T) {
 		head []byte
 		want int64
 	}{
-		"grey":                                {storagetest.JPEGHead(0xc2, 17, 9, 0x11), 3 * 2 * 64},
-		"grey, whatever its sampling says":    {storagetest.JPEGHead(0xc2, 17, 9, 0x22), 3 * 2 * 64},
-		"colours in full (4:4:4)":             {storagetest.JPEGHead(0xc2, 17, 9, 0x11, 0x11, 0x11), 3 * 3 * 2 * 64},
-		"colours of a quarter (4:2:0)":        {storagetest.JPEGHead(0xc2, 17, 9, 0x22, 0x11, 0x11), 2 * 1 * 6 * 64},
-		"with black":                          {storagetest.JPEGHead(0xc2, 17, 9, 0x22, 0x11, 0x11, 0x22), 2 * 1 * 10 * 64},
-		"not progressive, so none is held":    {storagetest.JPEGHead(0xc0, 17, 9, 0x11, 0x11, 0x11), 0},
-		"behind what is passed over":          {spoilt(storagetest.JPEGHead(0xc2, 8, 8, 0x11), "x\xff\x00\xff\xd0\xff\xfe\x00\x02\xff"), 64},
-		"one in a comment is no frame":        {spoilt(storagetest.JPEGHead(0xc0, 8, 8, 0x11), "\xff\xfe\x00\x0f\xff\xc2\x00\x0b\x08\x00\x08\x00\x08\x01\x01\x11\x00"), 0},
+		"grey":                             {storagetest.JPEGHead(0xc2, 17, 9, 0x11), 3 * 2 * 64},
+		"grey, whatever its sampling says": {storagetest.JPEGHead(0xc2, 17, 9, 0x22), 3 * 2 * 64},
+		"colours in full (4:4:4)":          {storagetest.JPEGHead(0xc2, 17, 9, 0x11, 0x11, 0x11), 3 * 3 * 2 * 64},
+		"colours of a quarter (4:2:0)":     {storagetest.JPEGHead(0xc2, 17, 9, 0x22, 0x11, 0x11), 2 * 1 * 6 * 64},
+		"with black":                       {storagetest.JPEGHead(0xc2, 17, 9, 0x22, 0x11, 0x11, 0x22), 2 * 1 * 10 * 64},
+		"not progressive, so none is held": {storagetest.JPEGHead(0xc0, 17, 9, 0x11, 0x11, 0x11), 0},
+		"behind what is passed over": {spoilt(storagetest.JPEGHead(0xc2, 8, 8, 0x11),
+			"x\xff\x00\xff\xd0\xff\xfe\x00\x02\xff"), 64},
+		"one in a comment is no frame": {spoilt(storagetest.JPEGHead(0xc0, 8, 8, 0x11),
+			"\xff\xfe\x00\x0f\xff\xc2\x00\x0b\x08\x00\x08\x00\x08\x01\x01\x11\x00"), 0},
 		"a header that is too short has none": {[]byte("\xff\xd8\xff\xc2\x00\x04\x08\x00\xff\xd9"), 0},
 	} {
 		require.Equal(t, c.want, jpegWork(c.head).coefficients, name)

@@ -73,7 +73,8 @@ func (l *Looking) shareIsUsed(whose campus.Actor, who *looker) bool {
 }
 
 func shareUsed() error {
-	return campus.Errorf(campus.TooMany, "uploads_share", "the caller's files have taken too long lately").After(shareAfter)
+	return campus.Errorf(campus.TooMany, "uploads_share",
+		"the caller's files have taken too long lately").After(shareAfter)
 }
 
 func tooManyFiles() error {

@@ -247,8 +247,9 @@ func TestWhoHasNothingHereIsForgotten(t *testing.T) {
 	}
 	l.Mu.Lock()
 	l.forget()
-	for who, why := range map[campus.Actor]string{worker: "at work", other: "at work", waiter: "waits", sender: "has a file here",
-		user: "has used something"} {
+	for who, why := range map[campus.Actor]string{worker: "at work", other: "at work", waiter: "waits",
+		sender: "has a file here",
+		user:   "has used something"} {
 		require.Contains(t, l.Callers, who, why)
 	}
 	require.Len(t, l.Callers, 5)

@@ -41,12 +41,15 @@ func TestAPDFCannotSayMoreThanItMay(t *testing.T) {
 		says, instead string
 		refusal       string
 	}{
-		"what it has":                     {0, "", "", ""},
-		"as many objects as may be":       {500_000, "", "", ""},
-		"more objects":                    {500_001, "", "", "missing root"},
-		"the same objects again":          {600_000, "/Size 600000", "/Size 300000 /Index [0 300000 0 300000]", "missing root"},
-		"more objects in a stream":        {0, stream, "<</Type/ObjStm/N 500001/First 14/Filter/FlateDecode /Length ", "stream N 500001 exceeds"},
-		"objects far behind in a stream":  {0, stream, "<</Type/ObjStm/N 3/First 6000000/Filter/FlateDecode  /Length ", "First 6000000 exceeds"},
+		"what it has":               {0, "", "", ""},
+		"as many objects as may be": {500_000, "", "", ""},
+		"more objects":              {500_001, "", "", "missing root"},
+		"the same objects again": {600_000, "/Size 600000", "/Size 300000 /Index [0 300000 0 300000]",
+			"missing root"},
+		"more objects in a stream": {0, stream, "<</Type/ObjStm/N 500001/First 14/Filter/FlateDecode /Length ",
+			"stream N 500001 exceeds"},
+		"objects far behind in a stream": {0, stream, "<</Type/ObjStm/N 3/First 6000000/Filter/FlateDecode  /Length ",
+			"First 6000000 exceeds"},
 		"fewer of them again than may be": {400_000, "/Size 400000", "/Size 200000 /Index [0 200000 0 200000]", ""},
 	} {
 		content := storagetest.CrowdedPDF(t, 1, 1000, true, c.objects)

@@ -52,7 +52,8 @@ type inspected struct {
 
 // Inspect looks at the content, never at the name alone: what it is, whether that is what it says and what its
 // purpose allows, how much work the picture is before any is done on it, and whether it can be read to its end.
-func (l *Looking) Inspect(ctx context.Context, whose campus.Actor, policy campus.UploadPolicy, f file) (inspected, error) {
+func (l *Looking) Inspect(ctx context.Context, whose campus.Actor, policy campus.UploadPolicy, f file) (inspected,
+	error) {
 	list := Formats()
 	i := slices.IndexFunc(list, func(k format) bool { return k.begins(f.Content) })
 	if i < 0 {

@@ -96,7 +96,8 @@ func (s *Server) countAudience(ctx context.Context, in *audienceInput) (*core.An
 			return nil, err
 		}
 	}
-	people, err := s.Store.Outreach.CountAudience(ctx, core.Member(ctx).University, s.audienceOf(ctx, in.Audience, in.Level, in.College), s.rested(ctx))
+	people, err := s.Store.Outreach.CountAudience(ctx, core.Member(ctx).University,
+		s.audienceOf(ctx, in.Audience, in.Level, in.College), s.rested(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +147,8 @@ type campaignListInput struct {
 }
 
 // listCampaigns returns the campaigns of one's university with what they have come to, newest first.
-func (s *Server) listCampaigns(ctx context.Context, in *campaignListInput) (*core.Answer[core.Page[CampaignView]], error) {
+func (s *Server) listCampaigns(ctx context.Context, in *campaignListInput) (*core.Answer[core.Page[CampaignView]],
+	error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
@@ -155,7 +157,8 @@ func (s *Server) listCampaigns(ctx context.Context, in *campaignListInput) (*cor
 	if err != nil {
 		return nil, err
 	}
-	return core.Answered(core.NewPage(campaigns, in.Limit, campaignOf(core.Language(ctx)), func(c outreach.CampaignProgress) uuid.UUID { return c.ID })), nil
+	return core.Answered(core.NewPage(campaigns, in.Limit, campaignOf(core.Language(ctx)),
+		func(c outreach.CampaignProgress) uuid.UUID { return c.ID })), nil
 }
 
 // campaignDetail is a campaign with its waves.
@@ -207,5 +210,6 @@ func (s *Server) steer(ctx context.Context, in *steerInput, name string) (*core.
 	if in.Body != nil {
 		note.Note = in.Body.Note
 	}
-	return s.Decide(ctx, s.Request(ctx), core.Update{NewDecision: casework.NewDecision{Case: c.Ref(), Update: name, Payload: note}})
+	return s.Decide(ctx, s.Request(ctx),
+		core.Update{NewDecision: casework.NewDecision{Case: c.Ref(), Update: name, Payload: note}})
 }

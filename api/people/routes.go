@@ -16,9 +16,12 @@ func (s *Server) Routes() {
 		"Sign in as a member of staff", core.Public(), core.Keyless|core.Created|core.SignIn), s.signInStaff)
 	core.Handle(s.Server, core.Post("/api/v1/sessions/unlock-codes",
 		"Send a code that gets past the lock of the day", core.Public(), core.Keyless|core.Created|core.SignIn), s.sendUnlockCode)
-	core.Handle(s.Server, core.Get("/api/v1/sessions/current", "The session of the token", core.Session()), s.currentSession)
-	core.Handle(s.Server, core.Get("/api/v1/sessions", "The devices on which one is signed in", core.Students()), s.listSessions)
-	core.Handle(s.Server, core.Del("/api/v1/sessions/others", "Sign every other device out", core.Students()), s.endOtherSessions)
+	core.Handle(s.Server, core.Get("/api/v1/sessions/current", "The session of the token", core.Session()),
+		s.currentSession)
+	core.Handle(s.Server, core.Get("/api/v1/sessions", "The devices on which one is signed in", core.Students()),
+		s.listSessions)
+	core.Handle(s.Server, core.Del("/api/v1/sessions/others", "Sign every other device out", core.Students()),
+		s.endOtherSessions)
 	core.Handle(s.Server, core.Del("/api/v1/sessions/{id}", "Sign one device out", core.Students()), s.endSession)
 	core.Handle(s.Server, core.Del("/api/v1/sessions/current", "Sign out", core.Session()), s.signOut)
 	core.Handle(s.Server, core.Post("/api/v1/sessions/current/phone-codes",
@@ -26,17 +29,20 @@ func (s *Server) Routes() {
 	core.Handle(s.Server, core.Post("/api/v1/sessions/current/first-password",
 		"Replace the initial password", core.Initial(), core.Keyless|core.Created), s.setFirstPassword)
 
-	core.Handle(s.Server, core.Get("/api/v1/universities", "Universities with campuses and kiosks", core.Public()), s.listUniversities)
+	core.Handle(s.Server, core.Get("/api/v1/universities", "Universities with campuses and kiosks", core.Public()),
+		s.listUniversities)
 	core.Handle(s.Server, core.Get("/api/v1/universities/{university}/promise",
 		"By when a plastic is at its kiosk", core.Public()), s.getPromise)
 	core.Handle(s.Server, core.Get("/api/v1/me", "The holder", core.Students()), s.me)
 	core.Handle(s.Server, core.Put("/api/v1/me/language", "The language of messages", core.Students()), s.setLanguage)
-	core.Handle(s.Server, core.Post("/api/v1/me/phone-codes", "Send a code to a new phone", core.Students(), core.Created), s.sendNewPhoneCode)
+	core.Handle(s.Server, core.Post("/api/v1/me/phone-codes", "Send a code to a new phone", core.Students(),
+		core.Created), s.sendNewPhoneCode)
 	core.Handle(s.Server, core.Post("/api/v1/me/phone", "Have the new phone on file", core.Students()), s.changePhone)
 	core.Handle(s.Server, core.Post("/api/v1/me/liveness-challenges",
 		"Ask for a gesture to show", core.Students(), core.Created), s.addChallenge)
 
-	core.Handle(s.Server, core.Get("/api/v1/staff/me", "The member of staff and what they may do", core.AnyStaff()), s.staffMe)
+	core.Handle(s.Server, core.Get("/api/v1/staff/me", "The member of staff and what they may do", core.AnyStaff()),
+		s.staffMe)
 	core.Handle(s.Server, core.Post("/api/v1/staff/sign-in-releases",
 		"Let a colleague sign in without a wait", core.Staff(campus.ManageStaff)), s.releaseStaff)
 }

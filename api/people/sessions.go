@@ -47,8 +47,9 @@ func typedCode(typed string) string { return strings.ToLower(campus.Typed(typed)
 
 func (s *Server) signInStudent(ctx context.Context, in *studentCredentials) (*core.Answer[sessionOpened], error) {
 	b := in.Body
-	who := people.Credentials{University: typedCode(b.University), Name: campus.PlainNumber(b.Number), Password: b.Password,
-		Device: b.Device, Address: core.CallOf(ctx).Address}
+	who := people.Credentials{University: typedCode(b.University), Name: campus.PlainNumber(b.Number),
+		Password: b.Password,
+		Device:   b.Device, Address: core.CallOf(ctx).Address}
 	if campus.PlainNumber(b.Code) != "" { // one of blanks is none
 		var err error
 		if who.Code, err = campus.ParseCode(b.Code, campus.LongCodeDigits, campus.UnlockCodeForm); err != nil {
@@ -84,7 +85,8 @@ type unlockCodeAsked struct {
 // sendUnlockCode is the way past a lock that somebody else has caused (F5): the code is entered with the password.
 func (s *Server) sendUnlockCode(ctx context.Context, in *unlockCodeWanted) (*core.Answer[unlockCodeAsked], error) {
 	university := typedCode(in.Body.University)
-	until, err := s.Store.People.SendUnlockCode(ctx, s.Policies.For(university).SignIn, university, campus.PlainNumber(in.Body.Number))
+	until, err := s.Store.People.SendUnlockCode(ctx, s.Policies.For(university).SignIn, university,
+		campus.PlainNumber(in.Body.Number))
 	return core.Answered(unlockCodeAsked{until, campus.Text(core.Language(ctx), "unlock_code.asked", nil)}), err
 }
 

@@ -152,7 +152,8 @@ func (s *Server) getOrderFile(ctx context.Context, in *core.CaseInput) (*orderFi
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Store.Casework.RecordLook(ctx, core.Actor(ctx), "batch.read_order_file", "batch/"+b.ID.String(), b.University); err != nil {
+	if err := s.Store.Casework.RecordLook(ctx, core.Actor(ctx), "batch.read_order_file", "batch/"+b.ID.String(),
+		b.University); err != nil {
 		return nil, err
 	}
 	return &orderFileAnswer{ContentType: orderFileType, CacheControl: "no-store",
@@ -193,7 +194,8 @@ type deliveryListInput struct {
 }
 
 // listDeliveries returns the deliveries to the kiosks of one's university, newest first.
-func (s *Server) listDeliveries(ctx context.Context, in *deliveryListInput) (*core.Answer[core.Page[production.KioskDelivery]], error) {
+func (s *Server) listDeliveries(ctx context.Context,
+	in *deliveryListInput) (*core.Answer[core.Page[production.KioskDelivery]], error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
@@ -203,7 +205,8 @@ func (s *Server) listDeliveries(ctx context.Context, in *deliveryListInput) (*co
 		return nil, err
 	}
 	same := func(d production.KioskDelivery) production.KioskDelivery { return d }
-	return core.Answered(core.NewPage(deliveries, in.Limit, same, func(d production.KioskDelivery) uuid.UUID { return d.ID })), nil
+	return core.Answered(core.NewPage(deliveries, in.Limit, same,
+		func(d production.KioskDelivery) uuid.UUID { return d.ID })), nil
 }
 
 type placedInput struct {

@@ -76,7 +76,8 @@ type groupRetryItemsInput struct {
 }
 
 // listGroupRetryItems returns the steps of a group retry with what became of each.
-func (s *Server) listGroupRetryItems(ctx context.Context, in *groupRetryItemsInput) (*core.Answer[core.Page[casework.GroupRetryItem]], error) {
+func (s *Server) listGroupRetryItems(ctx context.Context,
+	in *groupRetryItemsInput) (*core.Answer[core.Page[casework.GroupRetryItem]], error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
@@ -85,6 +86,7 @@ func (s *Server) listGroupRetryItems(ctx context.Context, in *groupRetryItemsInp
 		return nil, err
 	}
 	items, err := s.Store.Casework.GroupRetryItems(ctx, core.Member(ctx), in.ID, after, in.Limit+1)
-	return core.Answered(core.NewPage(items, in.Limit, func(i casework.GroupRetryItem) casework.GroupRetryItem { return i },
+	return core.Answered(core.NewPage(items, in.Limit,
+		func(i casework.GroupRetryItem) casework.GroupRetryItem { return i },
 		func(i casework.GroupRetryItem) uuid.UUID { return i.ID })), err
 }

@@ -108,7 +108,8 @@ func (s *Server) listNoticeVersions(ctx context.Context,
 		return nil, err
 	}
 	same := func(v casework.NoticeVersion) casework.NoticeVersion { return v }
-	return core.Answered(core.NewPage(versions, in.Limit, same, func(v casework.NoticeVersion) int { return v.Version })), nil
+	return core.Answered(core.NewPage(versions, in.Limit, same,
+		func(v casework.NoticeVersion) int { return v.Version })), nil
 }
 
 type wordingInput struct {

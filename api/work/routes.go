@@ -7,11 +7,14 @@ import (
 
 // Routes adds the work of staff, and the words of messages (L10).
 func (s *Server) Routes() {
-	core.Handle(s.Server, core.Put("/api/v1/staff/me/language", "The language of mail to oneself", core.AnyStaff()), s.setStaffLanguage)
+	core.Handle(s.Server, core.Put("/api/v1/staff/me/language", "The language of mail to oneself", core.AnyStaff()),
+		s.setStaffLanguage)
 	core.Handle(s.Server, core.Get("/api/v1/staff/work-items",
 		"What one may decide, oldest first", core.Staff(campus.ReadCases)), s.listWorkItems)
-	core.Handle(s.Server, core.Get("/api/v1/staff/work-items/{id}", "One item", core.Staff(campus.ReadCases)), s.getWorkItem)
-	core.Handle(s.Server, core.Post("/api/v1/staff/work-items/{id}/claim", "Take an item", core.Staff(campus.ReadCases)), s.claimWorkItem)
+	core.Handle(s.Server, core.Get("/api/v1/staff/work-items/{id}", "One item", core.Staff(campus.ReadCases)),
+		s.getWorkItem)
+	core.Handle(s.Server, core.Post("/api/v1/staff/work-items/{id}/claim", "Take an item", core.Staff(campus.ReadCases)),
+		s.claimWorkItem)
 	core.Handle(s.Server, core.Post("/api/v1/staff/work-items/{id}/release",
 		"Give an item back", core.Staff(campus.ReadCases)), s.releaseWorkItem)
 	core.Handle(s.Server, core.Post("/api/v1/staff/work-items/{id}/decision",
@@ -22,7 +25,8 @@ func (s *Server) Routes() {
 		"What waits, by kind and campus", core.Staff(campus.ReadCases)), s.summarizeWorkItems)
 	core.Handle(s.Server, core.Post("/api/v1/staff/work-items/{id}/assignment",
 		"Give an item to a colleague", core.Staff(campus.ReadCases)), s.assignWorkItem)
-	core.Handle(s.Server, core.Get("/api/v1/staff/colleagues", "Who could take an item", core.Staff(campus.ReadCases)), s.listColleagues)
+	core.Handle(s.Server, core.Get("/api/v1/staff/colleagues", "Who could take an item", core.Staff(campus.ReadCases)),
+		s.listColleagues)
 	core.Handle(s.Server, core.Get("/api/v1/staff/parked-groups",
 		"Parked steps one may settle, by step and cause", core.Staff(campus.SettleSteps)), s.listParkedGroups)
 	core.Handle(s.Server, core.Post("/api/v1/staff/group-retries",
@@ -38,7 +42,8 @@ func (s *Server) Routes() {
 		"One message", core.Staff(campus.EditNotices)), s.getNoticeTemplate)
 	core.Handle(s.Server, core.Get("/api/v1/staff/notice-templates/{name}/versions",
 		"What a message has said", core.Staff(campus.EditNotices)), s.listNoticeVersions)
-	core.Handle(s.Server, core.Put("/api/v1/staff/notice-templates/{name}", "Word a message", core.Staff(campus.EditNotices)), s.wordNotice)
+	core.Handle(s.Server, core.Put("/api/v1/staff/notice-templates/{name}", "Word a message",
+		core.Staff(campus.EditNotices)), s.wordNotice)
 	core.Handle(s.Server, core.Del("/api/v1/staff/notice-templates/{name}",
 		"Take the words back", core.Staff(campus.EditNotices)), s.unwordNotice)
 	core.Handle(s.Server, core.Post("/api/v1/staff/notice-templates/{name}/preview",

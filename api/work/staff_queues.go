@@ -37,7 +37,8 @@ type assignmentInput struct {
 
 // assignWorkItem gives an item to a colleague, who hears of it by mail.
 func (s *Server) assignWorkItem(ctx context.Context, in *assignmentInput) (*core.Answer[WorkItemView], error) {
-	item, err := s.Store.Casework.AssignWorkItem(ctx, s.Request(ctx), core.Member(ctx), in.ID, in.Body.To, s.claimLife(ctx))
+	item, err := s.Store.Casework.AssignWorkItem(ctx, s.Request(ctx), core.Member(ctx), in.ID, in.Body.To,
+		s.claimLife(ctx))
 	return core.Answered(s.WorkItemOf(core.Language(ctx))(item)), err
 }
 
@@ -53,7 +54,8 @@ type colleagueListInput struct {
 }
 
 // listColleagues returns those who could take an item.
-func (s *Server) listColleagues(ctx context.Context, in *colleagueListInput) (*core.Answer[core.Page[casework.Assignee]], error) {
+func (s *Server) listColleagues(ctx context.Context,
+	in *colleagueListInput) (*core.Answer[core.Page[casework.Assignee]], error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
@@ -73,7 +75,8 @@ func (s *Server) listColleagues(ctx context.Context, in *colleagueListInput) (*c
 		return nil, err
 	}
 	same := func(c casework.Assignee) casework.Assignee { return c }
-	return core.Answered(core.NewPage(colleagues, in.Limit, same, func(c casework.Assignee) uuid.UUID { return c.ID })), nil
+	return core.Answered(core.NewPage(colleagues, in.Limit, same,
+		func(c casework.Assignee) uuid.UUID { return c.ID })), nil
 }
 
 // setStaffLanguage changes the language in which a member of staff gets mail.

@@ -101,7 +101,8 @@ type workItemListInput struct {
 }
 
 // listWorkItems returns the open items one may decide or give to others, oldest first or the next deadline first.
-func (s *Server) listWorkItems(ctx context.Context, in *workItemListInput) (*core.Answer[core.Page[WorkItemView]], error) {
+func (s *Server) listWorkItems(ctx context.Context, in *workItemListInput) (*core.Answer[core.Page[WorkItemView]],
+	error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
@@ -156,7 +157,8 @@ func (s *Server) decideWorkItem(ctx context.Context, in *workItemDecisionInput) 
 
 // decideItem has the workflow of an item's case decide. That the item is open and free is looked at here for a clear
 // answer; that the decision still fits is the workflow's to say. Later has the worker send it, and nobody wait.
-func (s *Server) decideItem(ctx context.Context, request casework.Request, id uuid.UUID, d ItemDecision, later bool) (*core.DecisionAnswer, error) {
+func (s *Server) decideItem(ctx context.Context, request casework.Request, id uuid.UUID, d ItemDecision,
+	later bool) (*core.DecisionAnswer, error) {
 	who := core.Member(ctx)
 	item, err := s.Store.Casework.WorkItem(ctx, who, id)
 	if err != nil {
@@ -174,7 +176,8 @@ func (s *Server) decideItem(ctx context.Context, request casework.Request, id uu
 	rule := item.Kind.Rule()
 	if rule.Update == "" {
 		done, err := s.Store.Casework.AcknowledgeWorkItem(ctx, request, who, id)
-		return &core.DecisionAnswer{Status: http.StatusOK, Body: core.DecisionView{ID: done.ID, Status: "done", Stage: done.Stage}}, err
+		return &core.DecisionAnswer{Status: http.StatusOK,
+			Body: core.DecisionView{ID: done.ID, Status: "done", Stage: done.Stage}}, err
 	}
 	if item.ClosedAt != nil {
 		// The case may be before the reviewers once more, with other evidence, and this is not about that.
@@ -243,15 +246,17 @@ func checkReviewReason(item casework.WorkItem, d ItemDecision) error {
 	case action == campus.Approve, slices.Contains(campus.ReviewReasons(action, item.Route, item.Category), d.Reason):
 		return nil
 	case campus.IsReviewReason(d.Reason):
-		return campus.FieldErrorf("reason", "reason_does_not_fit", "%s is no reason to %s of a %s %s", d.Reason, action, item.Category, item.Route)
+		return campus.FieldErrorf("reason", "reason_does_not_fit", "%s is no reason to %s of a %s %s", d.Reason, action,
+			item.Category, item.Route)
 	}
 	return campus.FieldErrorf("reason", "reason_unknown", "a review that does not approve needs a reason of the catalogue")
 }
 
 // ItemUpdate returns the update that carries a decision about an item.
 func ItemUpdate(ref campus.CaseRef, kind campus.WorkItemKind, step string, d ItemDecision) core.Update {
-	u := core.Update{NewDecision: casework.NewDecision{Case: ref, Update: kind.Rule().Update, Payload: cards.ReviewNote{Note: d.Note},
-		Said: campus.Said{Action: d.Action, Reason: d.Reason}}}
+	u := core.Update{NewDecision: casework.NewDecision{Case: ref, Update: kind.Rule().Update,
+		Payload: cards.ReviewNote{Note: d.Note},
+		Said:    campus.Said{Action: d.Action, Reason: d.Reason}}}
 	if u.Update == campus.SettleStepUpdate {
 		u.Said = campus.Said{Action: d.Action, Step: step, Attempt: d.Attempt}
 	}

@@ -65,8 +65,9 @@ func TestWhatTheTablesSay(t *testing.T) {
 	ref := campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID}
 	approve := storagetest.Request(campus.Staff(reviewer.ID))
 	store.Exec(`update cases set stage = 'review' where id = $1`, accepted.ID)
-	kept, err := store.Casework.OpenDecision(t.Context(), approve, casework.NewDecision{Case: ref, Update: campus.ReviewUpdate,
-		Said: campus.Said{Action: string(campus.Approve)}, Payload: cards.ReviewNote{}})
+	kept, err := store.Casework.OpenDecision(t.Context(), approve,
+		casework.NewDecision{Case: ref, Update: campus.ReviewUpdate,
+			Said: campus.Said{Action: string(campus.Approve)}, Payload: cards.ReviewNote{}})
 	require.NoError(t, err)
 	is, a := look(approve.Key, decision)
 	require.Equal(t, about{Case: accepted.ID.String(), Decision: kept.ID}, a)

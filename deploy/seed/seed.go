@@ -86,7 +86,8 @@ func Run(ctx context.Context, cfg Config, store *storage.Store, systems *school.
 		}
 		var members []people.StaffSeed
 		for _, m := range u.Staff {
-			member := people.StaffSeed{University: u.Code, Username: m.Username, Name: m.Name, Password: cfg.StaffPassword, Email: m.Email}
+			member := people.StaffSeed{University: u.Code, Username: m.Username, Name: m.Name, Password: cfg.StaffPassword,
+				Email: m.Email}
 			for _, g := range m.Grants {
 				member.Grants = append(member.Grants, campus.Grant{Role: g.Role, Campuses: g.Campuses})
 			}
@@ -109,7 +110,8 @@ func codes(c content) []string {
 
 // ImportRosters brings the people of universities up to date. A fault at one is no reason to leave the next
 // out; it is told in the end.
-func ImportRosters(ctx context.Context, store *storage.Store, systems *school.Systems, universities []string, log *slog.Logger) error {
+func ImportRosters(ctx context.Context, store *storage.Store, systems *school.Systems, universities []string,
+	log *slog.Logger) error {
 	var wrong []error
 	for _, university := range universities {
 		wrong = append(wrong, importRoster(ctx, store, systems, university, log))
@@ -121,12 +123,15 @@ const rosterPage = 500
 
 // importRoster brings a university's people up to date from its registers: students and freshmen from Academic Affairs
 // (A1, A6), staff from HR (A2).
-func importRoster(ctx context.Context, store *storage.Store, systems *school.Systems, university string, log *slog.Logger) error {
-	students, roster := importPages(ctx, store, university, log.With("export", "students"), systems.Academic.Roster, rosterStudent)
+func importRoster(ctx context.Context, store *storage.Store, systems *school.Systems, university string,
+	log *slog.Logger) error {
+	students, roster := importPages(ctx, store, university, log.With("export", "students"), systems.Academic.Roster,
+		rosterStudent)
 	if roster != nil {
 		roster = fmt.Errorf("the roster of %s: %w", university, roster)
 	}
-	employees, staff := importPages(ctx, store, university, log.With("export", "employees"), systems.HR.Employees, rosterEmployee)
+	employees, staff := importPages(ctx, store, university, log.With("export", "employees"), systems.HR.Employees,
+		rosterEmployee)
 	if staff != nil {
 		staff = fmt.Errorf("the employees of %s: %w", university, staff)
 	}
@@ -143,7 +148,8 @@ const (
 	pagePause = 250 * time.Millisecond
 )
 
-func readPage[P any](ctx context.Context, university, cursor string, read export[P]) (page []school.Line[P], next string, err error) {
+func readPage[P any](ctx context.Context, university, cursor string, read export[P]) (page []school.Line[P],
+	next string, err error) {
 	for try, pause := 1, pagePause; ; try, pause = try+1, 2*pause {
 		page, next, err = read(ctx, university, cursor, rosterPage)
 		if err == nil || try == pageTries || !campus.CodeOf(err).Retryable() {
@@ -179,7 +185,8 @@ func importPages[P any](ctx context.Context, store *storage.Store, university st
 
 // importPage keeps the lines of a page that can be taken, and warns of the others by their number in the export, which
 // begins at 1. Their content is personal data and does not go into a log.
-func importPage[P any](ctx context.Context, store *storage.Store, page []school.Line[P], convert func(P) people.RosterPerson,
+func importPage[P any](ctx context.Context, store *storage.Store, page []school.Line[P],
+	convert func(P) people.RosterPerson,
 	university string, before int, log *slog.Logger) (taken int, err error) {
 	warn := func(line int, what, reason string) {
 		log.WarnContext(ctx, what, "university", university, "line", before+line+1, "reason", reason)

@@ -25,7 +25,8 @@ const apiKey = "the key of the test of the seed"
 // schools are the school's systems of a small population, and the address of their admin side.
 func schools(t *testing.T, people int) (*school.Systems, string) {
 	t.Helper()
-	sim, err := simulator.New(simulator.Config{Address: "127.0.0.1:0", SMTPAddress: "127.0.0.1:0", StateDir: t.TempDir(), APIKey: apiKey,
+	sim, err := simulator.New(simulator.Config{Address: "127.0.0.1:0", SMTPAddress: "127.0.0.1:0", StateDir: t.TempDir(),
+		APIKey:         apiKey,
 		CallbackSecret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 		Seed:           1, People: people}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
@@ -88,15 +89,19 @@ func TestBadLinesOfARosterAreLeftOut(t *testing.T) {
 	require.Equal(t, peopleOf(whole, "lcu")-warned+without, peopleOf(h, "lcu"), "all others went in")
 	require.Equal(t, peopleOf(whole, "lcvtc"), peopleOf(h, "lcvtc"))
 	const left, taken = `"a line of the roster was left out"`, `"a line of the roster went in without what is wrong"`
-	for line, want := range map[int]string{1: left + " roster.unreadable", 2: left + " roster.unreadable", 4: left + " roster.incomplete",
+	for line, want := range map[int]string{1: left + " roster.unreadable", 2: left + " roster.unreadable",
+		4: left + " roster.incomplete",
 		5: left + " roster.incomplete", 7: left + " roster.phone", 8: taken + " roster.phone_unreachable"} {
 		what, reason, _ := strings.Cut(want, " roster.")
 		for _, before := range []int{0, rosterPage} {
-			require.Contains(t, out.String(), fmt.Sprintf("msg=%s export=students university=lcu line=%d reason=roster.%s\n", what, before+line, reason))
+			require.Contains(t, out.String(),
+				fmt.Sprintf("msg=%s export=students university=lcu line=%d reason=roster.%s\n", what, before+line, reason))
 		}
 	}
-	require.Contains(t, out.String(), "export=employees university=lcu line=1 reason=roster.unreadable", "a line number alone could be of either")
-	names := storagetest.One[string](whole, `select string_agg(name || '|' || number || '|' || phone, '|') from people where university = 'lcu'`)
+	require.Contains(t, out.String(), "export=employees university=lcu line=1 reason=roster.unreadable",
+		"a line number alone could be of either")
+	names := storagetest.One[string](whole,
+		`select string_agg(name || '|' || number || '|' || phone, '|') from people where university = 'lcu'`)
 	for _, content := range strings.Split(names, "|") {
 		require.NotContains(t, out.String(), content, "a log is no place for what a line says")
 	}

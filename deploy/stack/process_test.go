@@ -27,7 +27,8 @@ func fakeCampuscard(t *testing.T, extra string) (root string) {
 	t.Helper()
 	root = t.TempDir()
 	writeFake(t, root, extra)
-	for name, content := range map[string]string{"go.mod": "module fake\n\ngo 1.26\n", "deploy/policy.demo.yaml": "days: 1\n"} {
+	for name, content := range map[string]string{"go.mod": "module fake\n\ngo 1.26\n",
+		"deploy/policy.demo.yaml": "days: 1\n"} {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(content), 0o644))
 	}
@@ -121,7 +122,8 @@ func TestWhatDoesNotCompileIsShown(t *testing.T) {
 
 func TestAProcessThatIgnoresSIGTERMIsKilled(t *testing.T) {
 	s, said := open(t, t.TempDir())
-	p, err := s.spawn(Simulator, command{path: "/bin/sh", args: []string{"-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"}})
+	p, err := s.spawn(Simulator, command{path: "/bin/sh",
+		args: []string{"-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"}})
 	require.NoError(t, err)
 	require.NoError(t, await(t.Context(), p, 10*time.Second, logHas(p, "ready")))
 	require.NoError(t, s.stop(t.Context(), p, syscall.SIGTERM, 100*time.Millisecond))

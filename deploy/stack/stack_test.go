@@ -20,7 +20,8 @@ import (
 func open(t *testing.T, root string) (*Stack, *strings.Builder) {
 	t.Helper()
 	var said strings.Builder
-	s, err := Open(t.Context(), Options{Name: t.Name(), PortBase: freeBase(t), DataDir: t.TempDir(), Root: root, Log: &said})
+	s, err := Open(t.Context(), Options{Name: t.Name(), PortBase: freeBase(t), DataDir: t.TempDir(), Root: root,
+		Log: &said})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Down(context.WithoutCancel(t.Context()))) })
 	return s, &said
@@ -85,7 +86,8 @@ func TestTakenPortIsNamed(t *testing.T) {
 func TestTwoStacksShareNothing(t *testing.T) {
 	one, _ := open(t, t.TempDir())
 	two, _ := open(t, t.TempDir())
-	same := map[string]bool{"TEMPORAL_NAMESPACE": true, "S3_BUCKET": true, "LOG_LEVEL": true, "DRAIN_DELAY": true, markerEnv: true}
+	same := map[string]bool{"TEMPORAL_NAMESPACE": true, "S3_BUCKET": true, "LOG_LEVEL": true, "DRAIN_DELAY": true,
+		markerEnv: true}
 	for name, value := range one.Env() {
 		if !same[name] {
 			require.NotEqual(t, value, two.Env()[name], name)

@@ -19,7 +19,8 @@ type Engine interface {
 // PlayWithout plays what goes on while Temporal cannot be reached: applications are accepted and can be taken back,
 // decisions are kept and carried out later, and everything goes on when it is back.
 func (w *World) PlayWithout(ctx context.Context, engine Engine) error {
-	waiting, err := w.prepare(ctx, "D", (*storyRun).signInFirst, (*storyRun).apply, (*storyRun).isChecked, (*storyRun).isApproved)
+	waiting, err := w.prepare(ctx, "D", (*storyRun).signInFirst, (*storyRun).apply, (*storyRun).isChecked,
+		(*storyRun).isApproved)
 	if err != nil {
 		return err
 	}
@@ -74,7 +75,8 @@ func (s *storyRun) isQueued(ctx context.Context) error {
 		problem.Reason != "queued" {
 		return fmt.Errorf("a decision about a queued case is answered %w, not 409 queued", err)
 	}
-	s.say("Temporal 停机，申请照常受理：%s", "Temporal is away, the application is accepted: %s", found.StageText)
+	s.say("Temporal 停机，申请照常受理：%s", "Temporal is away, the application is accepted: %s",
+		found.StageText)
 	return nil
 }
 
@@ -106,7 +108,8 @@ func (s *storyRun) decidesMeanwhile(ctx context.Context) error {
 		problem.Reason != "decision_pending" {
 		return fmt.Errorf("a withdrawal beside an open activation is answered %w, not 409 decision_pending", err)
 	}
-	s.say("Temporal 停机，激活得到 202，结果待定", "Temporal is away, the activation is answered 202: it is carried out later")
+	s.say("Temporal 停机，激活得到 202，结果待定",
+		"Temporal is away, the activation is answered 202: it is carried out later")
 	return nil
 }
 

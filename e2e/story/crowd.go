@@ -87,7 +87,8 @@ func (c *Crowd) Apply(ctx context.Context, i int) (uuid.UUID, error) {
 func (c *Crowd) GoOn(ctx context.Context, i int) error {
 	s := &c.scenes[i]
 	if c.SendsOnce(i) {
-		return s.run(ctx, (*storyRun).isReviewedOnce, (*storyRun).activatesOnce, (*storyRun).isHeldOnce, (*storyRun).isProduced,
+		return s.run(ctx, (*storyRun).isReviewedOnce, (*storyRun).activatesOnce, (*storyRun).isHeldOnce,
+			(*storyRun).isProduced,
 			(*storyRun).picksUpOnce)
 	}
 	return s.run(ctx, (*storyRun).isReviewed, (*storyRun).activatesQuietly, (*storyRun).isHeldOnce, (*storyRun).isProduced,

@@ -35,7 +35,8 @@ func people() []story {
 			steps: toCard((*storyRun).signInFirst, (*storyRun).appliesWithoutLetter, (*storyRun).isAskedForLetter,
 				(*storyRun).bringsLetter)},
 		{name: "J", kind: "admitted", university: university,
-			steps: []step{(*storyRun).signInFirst, (*storyRun).apply, (*storyRun).isChecked, (*storyRun).approve, (*storyRun).waitsForEnrolment,
+			steps: []step{(*storyRun).signInFirst, (*storyRun).apply, (*storyRun).isChecked, (*storyRun).approve,
+				(*storyRun).waitsForEnrolment,
 				(*storyRun).enrols, (*storyRun).isActiveByItself, (*storyRun).isHeldOnce}},
 		{name: "K", kind: "staff", university: university,
 			steps: toCard((*storyRun).signInFirst, (*storyRun).isSentToHR, (*storyRun).isSubmitted, (*storyRun).bringsDocument,
@@ -43,9 +44,11 @@ func people() []story {
 		{name: "L", kind: "not_registered", university: university,
 			steps: []step{(*storyRun).signInFirst, (*storyRun).apply, (*storyRun).isRefused}},
 		{name: "M", kind: "plain", university: university,
-			steps: toCard((*storyRun).signInFirst, (*storyRun).appliesInTheDark, (*storyRun).failsAgain, (*storyRun).passesAtLast)},
+			steps: toCard((*storyRun).signInFirst, (*storyRun).appliesInTheDark, (*storyRun).failsAgain,
+				(*storyRun).passesAtLast)},
 		{name: "N", kind: "plain", university: university,
-			steps: []step{(*storyRun).signInFirst, (*storyRun).appliesWithoutFace, (*storyRun).isSeenAtCounter, (*storyRun).isApproved,
+			steps: []step{(*storyRun).signInFirst, (*storyRun).appliesWithoutFace, (*storyRun).isSeenAtCounter,
+				(*storyRun).isApproved,
 				(*storyRun).activates, (*storyRun).isHeldOnce}},
 	}
 }
@@ -106,7 +109,8 @@ func (s *storyRun) waitsForEnrolment(ctx context.Context) error {
 	if card.State != campus.CardPending || found.Due == nil {
 		return fmt.Errorf("%s, due %v, with a card that is %s before the enrolment", found, found.Due, card.State)
 	}
-	s.say("审核通过，等待报到；未报到将于 %s 取消", "approved, waits for the enrolment; cancelled on %s otherwise",
+	s.say("审核通过，等待报到；未报到将于 %s 取消",
+		"approved, waits for the enrolment; cancelled on %s otherwise",
 		campus.DateOf(*found.Due))
 	return nil
 }

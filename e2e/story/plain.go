@@ -129,7 +129,8 @@ func (s *storyRun) isActive(ctx context.Context, decided client.Decision) error 
 			len(card.Plastics))
 	}
 	promised := card.Plastics[0].PromisedOn
-	s.say("虚拟卡 %s 可用；实体卡承诺 %s 前送达 %s", "card %s is active; the plastic is promised by %s at %s",
+	s.say("虚拟卡 %s 可用；实体卡承诺 %s 前送达 %s",
+		"card %s is active; the plastic is promised by %s at %s",
 		card.Number, promised, card.Plastics[0].KioskID)
 	return s.hears(ctx, "notice.activated", map[string]string{"promised": promised.String()})
 }

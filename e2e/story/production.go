@@ -64,7 +64,8 @@ func (s *storyRun) comesTooLate(ctx context.Context) error {
 	if problem, ok := errors.AsType[*client.Problem](err); !ok || problem.Status != http.StatusUnprocessableEntity {
 		return fmt.Errorf("with the old code the kiosk answers %w, not a refusal", err)
 	}
-	s.say("逾期未取，卡片退回，旧取卡码失效", "nobody came: the card goes back, and the old code is refused")
+	s.say("逾期未取，卡片退回，旧取卡码失效",
+		"nobody came: the card goes back, and the old code is refused")
 	return s.tellTimeline(ctx, s.plastic)
 }
 

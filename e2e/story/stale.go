@@ -33,7 +33,8 @@ func (s *storyRun) waitsForPhoto(ctx context.Context) error {
 	if err := s.hears(ctx, "notice.photo_differs", nil); err != nil {
 		return err
 	}
-	s.say("收到照片不符的短信和邮件，等待：%s", "told by message and mail that the photo differs, waits for: %s",
+	s.say("收到照片不符的短信和邮件，等待：%s",
+		"told by message and mail that the photo differs, waits for: %s",
 		campus.Text(s.cfg.Language, "waits."+string(found.WaitsFor), nil))
 	return nil
 }

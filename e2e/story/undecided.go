@@ -85,7 +85,8 @@ func (c *Crowd) Undecided(ctx context.Context, w *World, number int, one OneHuma
 	if r.admin, err = w.staff(ctx, []string{university, college}[number%2], "admin"); err != nil {
 		return nil, err
 	}
-	err = r.former.run(ctx, (*storyRun).apply, (*storyRun).isReviewed, (*storyRun).activatesQuietly, (*storyRun).isProduced)
+	err = r.former.run(ctx, (*storyRun).apply, (*storyRun).isReviewed, (*storyRun).activatesQuietly,
+		(*storyRun).isProduced)
 	if err != nil {
 		return nil, err
 	}
@@ -121,8 +122,10 @@ func (r *round) prepare(ctx context.Context) (err error) {
 		r.rejected: {(*storyRun).fillsIn}, r.withdrawn: {(*storyRun).fillsIn},
 		r.verified: {(*storyRun).fillsInWithoutFace}, r.completed: {(*storyRun).fillsInWithoutLetter},
 		r.retried: {(*storyRun).apply, (*storyRun).waitsForReview, (*storyRun).approve, (*storyRun).isParked},
-		r.skipped: {(*storyRun).apply, (*storyRun).waitsForReview, (*storyRun).approve, (*storyRun).isParked, (*storyRun).proposesToSkip},
-		r.resent: {(*storyRun).apply, (*storyRun).isReviewed, (*storyRun).activatesQuietly, r.asksForLaundry(), (*storyRun).isProduced,
+		r.skipped: {(*storyRun).apply, (*storyRun).waitsForReview, (*storyRun).approve, (*storyRun).isParked,
+			(*storyRun).proposesToSkip},
+		r.resent: {(*storyRun).apply, (*storyRun).isReviewed, (*storyRun).activatesQuietly, r.asksForLaundry(),
+			(*storyRun).isProduced,
 			(*storyRun).isReturned},
 	} {
 		group.Go(func() error { return s.run(ctx, steps...) })
@@ -135,8 +138,10 @@ func (r *round) begin(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for s, steps := range map[*storyRun][]step{
 		r.activated: {(*storyRun).handsIn, (*storyRun).isReviewed},
-		r.approved:  {(*storyRun).handsIn, (*storyRun).waitsForReview}, r.rejected: {(*storyRun).handsIn, (*storyRun).waitsForReview},
-		r.withdrawn: {(*storyRun).handsIn, (*storyRun).waitsForReview}, r.completed: {(*storyRun).handsIn, (*storyRun).waitsForEvidence},
+		r.approved:  {(*storyRun).handsIn, (*storyRun).waitsForReview}, r.rejected: {(*storyRun).handsIn,
+			(*storyRun).waitsForReview},
+		r.withdrawn: {(*storyRun).handsIn, (*storyRun).waitsForReview}, r.completed: {(*storyRun).handsIn,
+			(*storyRun).waitsForEvidence},
 		r.verified: {(*storyRun).handsIn, (*storyRun).waitsAtCounter},
 	} {
 		group.Go(func() error { return s.run(ctx, steps...) })

@@ -34,7 +34,8 @@ func newIdle(t *testing.T) *Simulator {
 	st, err := openStore(t.TempDir() + "/state.db")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.close()) })
-	return &Simulator{cfg: Config{APIKey: "key", Services: DefaultServices()}, log: slog.New(slog.DiscardHandler), store: st, people: newPopulation(1, 200)}
+	return &Simulator{cfg: Config{APIKey: "key", Services: DefaultServices()}, log: slog.New(slog.DiscardHandler),
+		store: st, people: newPopulation(1, 200)}
 }
 
 func TestAdminSideRefusesWhatItDoesNotKnow(t *testing.T) {
@@ -142,7 +143,8 @@ func TestServicesHaveNamesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, checkServices(DefaultServices()))
 	require.NoError(t, checkServices([]string{"bus2"}))
-	for _, names := range [][]string{{"Laundry"}, {""}, {"a/b"}, {"gym", "gym"}, {"academic"}, {"admin"}, {"mail"}, {"hr"}} {
+	for _, names := range [][]string{{"Laundry"}, {""}, {"a/b"}, {"gym", "gym"}, {"academic"}, {"admin"}, {"mail"},
+		{"hr"}} {
 		require.Error(t, checkServices(names), names)
 	}
 }

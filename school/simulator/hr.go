@@ -60,7 +60,8 @@ func (s *Simulator) submitStaff(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusConflict, "callbacks_off").write(w)
 		return
 	}
-	c := callback{ID: "msg_" + rand.Text(), Hook: hrHook, University: university, Subject: "hr-" + rand.Text(), Sequence: 1, NextAt: now()}
+	c := callback{ID: "msg_" + rand.Text(), Hook: hrHook, University: university, Subject: "hr-" + rand.Text(),
+		Sequence: 1, NextAt: now()}
 	err := s.store.update(func(tx *bbolt.Tx) error { return c.queue(tx, submissionOf(university, asked.Numbers)) })
 	s.show(w, map[string]any{"id": c.ID, "university": university, "numbers": asked.Numbers}, err)
 }

@@ -67,7 +67,8 @@ func (g *generator) chineseName() string {
 	pick := func(from []rune) string { return string(from[g.rng.IntN(len(from))]) }
 	switch n := g.rng.IntN(100); {
 	case n < 2:
-		long := []string{"阿依古丽·买买提", "迪丽努尔·艾力", "古丽巴哈尔·吐尔逊", "扎西·多吉", "艾合买提江·阿布都热合曼"}
+		long := []string{"阿依古丽·买买提", "迪丽努尔·艾力", "古丽巴哈尔·吐尔逊", "扎西·多吉",
+			"艾合买提江·阿布都热合曼"}
 		return long[g.rng.IntN(len(long))]
 	case n < 4:
 		return pick(surnames) + pick(rare)

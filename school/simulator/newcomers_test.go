@@ -29,7 +29,8 @@ func TestNewcomersChangeNobodyElse(t *testing.T) {
 				continue
 			}
 			count++
-			_, _ = fmt.Fprintln(h, p.id(), p.Kind, p.Name, p.ListedName, p.DocumentType, p.DocumentNumber, p.Phone, p.Email, p.Level,
+			_, _ = fmt.Fprintln(h, p.id(), p.Kind, p.Name, p.ListedName, p.DocumentType, p.DocumentNumber, p.Phone, p.Email,
+				p.Level,
 				p.College, p.Campus, p.Dormitory, p.Status, p.ListedStatus, p.EnrolledOn, p.GraduatesOn, p.PhotoVersion,
 				p.CertificateCode, p.CertificateUntil, p.PhoneForeign)
 		}

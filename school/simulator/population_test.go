@@ -61,8 +61,9 @@ func TestPopulationIsPlausible(t *testing.T) {
 
 func TestKiosks(t *testing.T) {
 	t.Parallel()
-	for code, want := range map[string]bool{"lcu-east-1": true, "lcu-west-9": true, "lcu-east-0": false, "lcu-main-1": false,
-		"lcu-east-": false, "lcvtc-main-1": false, "": false} {
+	for code, want := range map[string]bool{"lcu-east-1": true, "lcu-west-9": true, "lcu-east-0": false,
+		"lcu-main-1": false,
+		"lcu-east-":  false, "lcvtc-main-1": false, "": false} {
 		require.Equal(t, want, knownKiosk(code, "lcu"), code)
 	}
 }

@@ -23,12 +23,14 @@ func universities() map[string]university {
 			name: "聊城大学", campuses: []string{"east", "west"}, years: []int{2023, 2024, 2025, 2026},
 			colleges: []college{
 				{"文学院", "east"}, {"数学科学学院", "west"}, {"计算机学院", "west"}, {"外国语学院", "east"},
-				{"教育科学学院", "east"}, {"化学化工学院", "west"}, {"历史文化与旅游学院", "east"}, {"机械与汽车工程学院", "west"},
+				{"教育科学学院", "east"}, {"化学化工学院", "west"}, {"历史文化与旅游学院",
+					"east"}, {"机械与汽车工程学院", "west"},
 			},
 		},
 		"lcvtc": {
 			name: "聊城职业技术学院", campuses: []string{"main"}, years: []int{2025, 2026},
-			colleges: []college{{"护理学院", "main"}, {"机电工程系", "main"}, {"信息工程系", "main"}, {"旅游管理系", "main"}},
+			colleges: []college{{"护理学院", "main"}, {"机电工程系", "main"}, {"信息工程系", "main"},
+				{"旅游管理系", "main"}},
 		},
 	}
 }

@@ -36,7 +36,8 @@ func TestApply(t *testing.T) {
 			storagetest.One[string](h, `select input::text from line where case_id = $1`, accepted.ID))
 		require.Equal(t, 4, storagetest.Count(h, `uploads where taken_by = $1`, accepted.ID))
 		require.Equal(t, 1, storagetest.Count(h, `challenges where used_at is not null`))
-		require.Equal(t, 1, storagetest.Count(h, `audit where action = 'application.apply' and actor = $1`, campus.Student(p.ID).String()))
+		require.Equal(t, 1, storagetest.Count(h, `audit where action = 'application.apply' and actor = $1`,
+			campus.Student(p.ID).String()))
 		file, err := h.Cards.ApplicationFile(t.Context(), accepted.ID)
 		require.NoError(t, err)
 		require.Equal(t, storagetest.EastKiosk, file.KioskID, "D2: the home campus's, when none is named")
@@ -79,7 +80,8 @@ func TestApply(t *testing.T) {
 			return storagetest.Err(h.Apply(t.Context(), storagetest.Request(campus.Student(p.ID)), a))
 		})
 		require.Equal(t, map[string]int{"done": 1, "application_open": 19}, storagetest.Outcomes(errs))
-		for _, table := range []string{"cases", "applications", "line", "events", "liveness_tries", "audit", "challenges where used_at is not null"} {
+		for _, table := range []string{"cases", "applications", "line", "events", "liveness_tries", "audit",
+			"challenges where used_at is not null"} {
 			require.Equal(t, 1, storagetest.Count(h, table), table)
 		}
 		require.Equal(t, 4, storagetest.Count(h, "uploads where taken_by is not null"))
@@ -102,7 +104,8 @@ func TestApply(t *testing.T) {
 		for _, answer := range answers {
 			require.Equal(t, answers[0], answer)
 		}
-		for _, table := range []string{"cases", "applications", "line", "requests where route = 'POST /test' and id = (select id from cases)"} {
+		for _, table := range []string{"cases", "applications", "line",
+			"requests where route = 'POST /test' and id = (select id from cases)"} {
 			require.Equal(t, 1, storagetest.Count(h, table), table)
 		}
 	})
@@ -275,18 +278,22 @@ func TestWithdrawQueued(t *testing.T) {
 			require.Equal(t, req.ID, by, "the same request gets the same answer")
 		}
 		require.Equal(t, 1, storagetest.Count(s.Env, `events where kind = 'withdrawn'`))
-		require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'application.withdraw' and actor = $1`, student.String()))
-		begun, err := s.Cards.BeginApplication(t.Context(), s.NextMove(s.Application, campus.StageChecking, campus.WaitsForSchool))
+		require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'application.withdraw' and actor = $1`,
+			student.String()))
+		begun, err := s.Cards.BeginApplication(t.Context(),
+			s.NextMove(s.Application, campus.StageChecking, campus.WaitsForSchool))
 		require.NoError(t, err)
 		require.Equal(t, campus.Withdrawn, begun.Moved.Outcome)
-		require.Equal(t, string(campus.StageDone), storagetest.One[string](s.Env, `select stage from cases`), "it is not begun again")
+		require.Equal(t, string(campus.StageDone), storagetest.One[string](s.Env, `select stage from cases`),
+			"it is not begun again")
 		s.Applied(s.Holder) // and may be made again
 	})
 
 	t.Run("one that has begun is the workflow's", func(t *testing.T) {
 		t.Parallel()
 		s := storagetest.Apply(t)
-		_, err := s.Cards.BeginApplication(t.Context(), s.NextMove(s.Application, campus.StageChecking, campus.WaitsForSchool))
+		_, err := s.Cards.BeginApplication(t.Context(),
+			s.NextMove(s.Application, campus.StageChecking, campus.WaitsForSchool))
 		require.NoError(t, err)
 		before := storagetest.Everything(t, s.Env)
 		by, err := s.WithdrawQueued(t.Context(), storagetest.Request(campus.Student(s.Holder.ID)), s.Application.ID)
@@ -302,7 +309,8 @@ func TestWithdrawQueued(t *testing.T) {
 		var by uuid.UUID
 		errs := storagetest.AtOnce(2, func(i int) (err error) {
 			if i == 0 {
-				begun, err = s.Cards.BeginApplication(t.Context(), campus.Move{Case: s.Application, Version: 1, Stage: campus.StageChecking})
+				begun, err = s.Cards.BeginApplication(t.Context(),
+					campus.Move{Case: s.Application, Version: 1, Stage: campus.StageChecking})
 				return err
 			}
 			by, err = s.WithdrawQueued(t.Context(), storagetest.Request(campus.Student(s.Holder.ID)), s.Application.ID)
@@ -346,15 +354,18 @@ func TestApplyTogether(t *testing.T) {
 	require.Equal(t, map[string]int{
 		"done": 2 * (people - 4), "upload_missing": 2, "document_mismatch": 2, "challenge_unusable": 2, "idempotency_key_reused": 2,
 	}, storagetest.Outcomes(errs))
-	for _, table := range []string{"cases", "applications", "line", "requests where id in (select id from cases)", "audit", "events where kind = 'applied'"} {
+	for _, table := range []string{"cases", "applications", "line", "requests where id in (select id from cases)",
+		"audit", "events where kind = 'applied'"} {
 		require.Equal(t, people-4, storagetest.Count(h, table), table)
 	}
 	require.Equal(t, people-5, storagetest.Count(h, "liveness_tries where seq = 1"))
 	require.Equal(t, people-5, storagetest.Count(h, "challenges where used_at is not null"))
 	require.Equal(t, 4*(people-5)+2, storagetest.Count(h, "uploads where taken_by is not null"))
-	require.Equal(t, 1, storagetest.Count(h, "applications where counter and consent_at is null and consent_version is null"))
+	require.Equal(t, 1, storagetest.Count(h,
+		"applications where counter and consent_at is null and consent_version is null"))
 	require.Equal(t, 1, storagetest.Count(h, `applications where packages = '[{"code": "laundry", "system": "laundry"}]'`))
-	require.Zero(t, storagetest.Count(h, `evidence e where not exists (select 1 from uploads where id = e.upload_id and taken_by = e.application_id)`))
+	require.Zero(t, storagetest.Count(h,
+		`evidence e where not exists (select 1 from uploads where id = e.upload_id and taken_by = e.application_id)`))
 }
 
 // Two houses, each with lots of its own, may be asked for the same people at once.

@@ -41,7 +41,8 @@ const selectCardHolder = `select c.id, c.person_id, c.university, c.application_
 
 // CreateCard makes the pending card of an approved application, with the move that approves it. Conflict:
 // document_expired_meanwhile, phone_unchecked. A refused or repeated approval leaves a gap in the numbers of cards.
-func (s *Store) CreateCard(ctx context.Context, m campus.Move, id uuid.UUID, change campus.Change) (campus.Moved, error) {
+func (s *Store) CreateCard(ctx context.Context, m campus.Move, id uuid.UUID, change campus.Change) (campus.Moved,
+	error) {
 	return s.casework.MoveAs(ctx, m, func(t db.Tx, c casework.MovedCase) error {
 		if err := checkStillValid(t, m.Case.ID); err != nil {
 			return err
@@ -127,7 +128,8 @@ func notPending(t db.Tx, id uuid.UUID) error {
 	if card.State == campus.CardPending {
 		return campus.Errorf(campus.Conflict, campus.StudiesOver, "the studies of the holder of card %s are over", id)
 	}
-	return campus.Errorf(campus.Conflict, "card_state", "a card that is %s cannot become %s", card.State, campus.CardActive)
+	return campus.Errorf(campus.Conflict, "card_state", "a card that is %s cannot become %s", card.State,
+		campus.CardActive)
 }
 
 func init() { casework.KeepFacts(campus.GrantFact, saveGranted) }
@@ -141,7 +143,8 @@ const grantedSQL = `insert into provisions (card_id, service, reference, granted
 	on conflict (card_id, service) do update set reference = excluded.reference, revoked_at = null`
 
 // SaveProvision keeps the answer of a system that took a card (C1), and closes the attempt.
-func (s *Store) SaveProvision(ctx context.Context, attempt, card uuid.UUID, service campus.Service, reference string) error {
+func (s *Store) SaveProvision(ctx context.Context, attempt, card uuid.UUID, service campus.Service,
+	reference string) error {
 	return s.InTx(ctx, "keep a provision", func(t db.Tx) error {
 		if err := casework.CloseAttempt(t, attempt, campus.AttemptOK, nil); err != nil {
 			return err
@@ -160,7 +163,8 @@ func (s *Store) RevokeProvision(ctx context.Context, card uuid.UUID, service cam
 // Cards returns the cards of a person, newest first.
 func (s *Store) Cards(ctx context.Context, person uuid.UUID) ([]Card, error) {
 	cards := []Card{}
-	err := s.Read(ctx).Raw(`select * from cards where person_id = ? order by created_at desc, id desc`, person).Scan(&cards).Error
+	err := s.Read(ctx).Raw(`select * from cards where person_id = ? order by created_at desc, id desc`,
+		person).Scan(&cards).Error
 	return cards, db.Wrap("list cards", err)
 }
 
@@ -182,14 +186,16 @@ func findCard(t db.Tx, id uuid.UUID) (Card, error) {
 // CardServices returns the services that hold a card now.
 func (s *Store) CardServices(ctx context.Context, card uuid.UUID) ([]campus.Service, error) {
 	services := []campus.Service{}
-	err := s.Read(ctx).Raw(`select service from provisions where card_id = ? and revoked_at is null order by service`, card).Scan(&services).Error
+	err := s.Read(ctx).Raw(`select service from provisions where card_id = ? and revoked_at is null order by service`,
+		card).Scan(&services).Error
 	return services, db.Wrap("list the services of a card", err)
 }
 
 // OpenHolderAttempt opens a try of a step that is about a card and its holder.
 func (s *Store) OpenHolderAttempt(ctx context.Context, ref campus.StepRef, try int, card uuid.UUID) (uuid.UUID,
 	CardHolder, error) {
-	id, holder, found, err := casework.OpenAttempt[CardHolder](ctx, s.casework, ref, try, casework.OpenAttemptSQL+selectCardHolder, card)
+	id, holder, found, err := casework.OpenAttempt[CardHolder](ctx, s.casework, ref, try,
+		casework.OpenAttemptSQL+selectCardHolder, card)
 	if err == nil && !found {
 		err = campus.Errorf(campus.NotFound, "", "no card %s", card)
 	}

@@ -32,7 +32,8 @@ func TestOneActiveCard(t *testing.T) {
 				return
 			default:
 				var active int
-				if err := watcher.QueryRow(t.Context(), `select count(*) from cards where state = 'active'`).Scan(&active); err != nil {
+				if err := watcher.QueryRow(t.Context(),
+					`select count(*) from cards where state = 'active'`).Scan(&active); err != nil {
 					active = found // and so the test fails
 				}
 				seen = max(seen, active)
@@ -40,7 +41,8 @@ func TestOneActiveCard(t *testing.T) {
 		}
 	}()
 	errs := storagetest.AtOnce(found, func(i int) error {
-		m := campus.Move{Case: campus.CaseRef{Kind: campus.ApplicationCase, ID: ids[i]}, Version: 1, Stage: campus.StageDone, Outcome: campus.Completed}
+		m := campus.Move{Case: campus.CaseRef{Kind: campus.ApplicationCase, ID: ids[i]}, Version: 1, Stage: campus.StageDone,
+			Outcome: campus.Completed}
 		return storagetest.Err(s.ActivateCard(t.Context(), m, cards.Activation{
 			Card: ids[i], PlasticCase: uuid.Must(uuid.NewV7()), Plastic: uuid.Must(uuid.NewV7()), CardLife: time.Hour,
 			PromisedAt: campus.Date{Year: 2026, Month: time.November, Day: 20}.End(),
@@ -54,7 +56,8 @@ func TestOneActiveCard(t *testing.T) {
 	require.Equal(t, 1, storagetest.Count(s.Env, `card_changes where to_state = 'active'`))
 	require.Equal(t, 1, storagetest.Count(s.Env, `plastics`))
 	require.Equal(t, 1, storagetest.Count(s.Env, `outbox where workflow = 'plastic'`))
-	require.Equal(t, 1, storagetest.Count(s.Env, `cases where kind = 'application' and outcome = 'completed'`), "the others have not moved")
+	require.Equal(t, 1, storagetest.Count(s.Env, `cases where kind = 'application' and outcome = 'completed'`),
+		"the others have not moved")
 }
 
 func TestActivateCard(t *testing.T) {
@@ -77,9 +80,12 @@ func TestActivateCard(t *testing.T) {
 		require.Equal(t, storagetest.EastKiosk, plastic.KioskID)
 		require.Equal(t, 1, plastic.Seq)
 		require.Equal(t, "2026-11-20", plastic.PromisedOn().String())
-		require.Equal(t, 1, storagetest.Count(s.Env, `outbox where workflow_id = $1 and kind = 'start'`, s.PlasticCase.WorkflowID()))
-		require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'card.activate' and subject = $1`, "card/"+s.Card.String()))
-		require.Equal(t, s.Policies.Version(), storagetest.One[string](s.Env, `select policy_version from cases where id = $1`, s.PlasticCase.ID),
+		require.Equal(t, 1, storagetest.Count(s.Env, `outbox where workflow_id = $1 and kind = 'start'`,
+			s.PlasticCase.WorkflowID()))
+		require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'card.activate' and subject = $1`,
+			"card/"+s.Card.String()))
+		require.Equal(t, s.Policies.Version(),
+			storagetest.One[string](s.Env, `select policy_version from cases where id = $1`, s.PlasticCase.ID),
 			"the policy the application began with")
 	})
 
@@ -109,7 +115,8 @@ func TestNoCardRevives(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t).Approve()
 	a, m := s.Activation(), s.Activated()
-	for _, state := range []campus.CardState{campus.CardReplaced, campus.CardClosed, campus.CardAlumni, campus.CardLost, campus.CardActive} {
+	for _, state := range []campus.CardState{campus.CardReplaced, campus.CardClosed, campus.CardAlumni, campus.CardLost,
+		campus.CardActive} {
 		s.Exec(`update cards set state = $1`, state)
 		before := storagetest.Everything(t, s.Env)
 		err := storagetest.Err(s.ActivateCard(t.Context(), m, a))
@@ -125,7 +132,8 @@ func TestCardChanges(t *testing.T) {
 		From, To, Actor, Channel, Reason string
 	}
 	read := func(s *storagetest.Story) []change {
-		rows, err := storagetest.Connect(t, s.Env).Query(t.Context(), `select from_state, to_state, actor, channel, reason from card_changes order by id`)
+		rows, err := storagetest.Connect(t, s.Env).Query(t.Context(),
+			`select from_state, to_state, actor, channel, reason from card_changes order by id`)
 		require.NoError(t, err)
 		changes, err := pgx.CollectRows(rows, pgx.RowToStructByPos[change])
 		require.NoError(t, err)
@@ -136,7 +144,8 @@ func TestCardChanges(t *testing.T) {
 	t.Run("created and activated", func(t *testing.T) {
 		t.Parallel()
 		s := storagetest.Apply(t).Activate()
-		require.Equal(t, []change{created, {"pending", "active", campus.Student(s.Holder.ID).String(), "app", "activated"}}, read(s))
+		require.Equal(t, []change{created, {"pending", "active", campus.Student(s.Holder.ID).String(), "app", "activated"}},
+			read(s))
 	})
 
 	t.Run("closed with its application, and never active again", func(t *testing.T) {
@@ -148,7 +157,8 @@ func TestCardChanges(t *testing.T) {
 		m.Outcome = campus.Expired
 		require.NoError(t, storagetest.Err(s.Cards.CloseApplication(t.Context(), m)))
 		require.Equal(t, []change{created, {"pending", "closed", "system", "workflow", "expired"}}, read(s))
-		require.Equal(t, campus.WrongStage, storagetest.Outcome(storagetest.Err(s.ActivateCard(t.Context(), late, s.Activation()))), "a closed case never moves")
+		require.Equal(t, campus.WrongStage,
+			storagetest.Outcome(storagetest.Err(s.ActivateCard(t.Context(), late, s.Activation()))), "a closed case never moves")
 		require.Equal(t, "closed", storagetest.One[string](s.Env, `select state from cards`))
 	})
 
@@ -181,7 +191,8 @@ func TestProvisions(t *testing.T) {
 	}{
 		{func(context.Context) error { return provide(campus.LibraryService, "l-1") }, []campus.Service{"library"}},
 		{func(context.Context) error { return provide(campus.AccessService, "a-1") }, []campus.Service{"access", "library"}},
-		{func(ctx context.Context) error { return s.Cards.RevokeProvision(ctx, s.Card, campus.LibraryService) }, []campus.Service{"access"}},
+		{func(ctx context.Context) error { return s.Cards.RevokeProvision(ctx, s.Card, campus.LibraryService) },
+			[]campus.Service{"access"}},
 		{func(context.Context) error { return provide(campus.LibraryService, "l-2") }, []campus.Service{"access", "library"}},
 	} {
 		for range 2 {
@@ -190,7 +201,8 @@ func TestProvisions(t *testing.T) {
 		}
 	}
 	require.Equal(t, 2, storagetest.Count(s.Env, `provisions`))
-	require.Equal(t, 1, storagetest.Count(s.Env, `attempts where id = $1 and outcome = 'ok' and finished_at is not null`, attempt))
+	require.Equal(t, 1, storagetest.Count(s.Env, `attempts where id = $1 and outcome = 'ok' and finished_at is not null`,
+		attempt))
 }
 
 func TestCardLookups(t *testing.T) {
@@ -223,7 +235,8 @@ func TestExpiredPapersAreNotApproved(t *testing.T) {
 	} {
 		ref := h.Applied(h.Person())
 		if !test.expires.IsZero() {
-			h.Exec(`update evidence set expires_on = $3 where application_id = $1 and item = $2`, ref.ID, test.item, test.expires.String())
+			h.Exec(`update evidence set expires_on = $3 where application_id = $1 and item = $2`, ref.ID, test.item,
+				test.expires.String())
 		}
 		m := h.NextMove(ref, campus.StageProvisioning, campus.WaitsForSchool)
 		m.Decision = h.Decision(ref, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{})

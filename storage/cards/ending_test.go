@@ -19,9 +19,11 @@ func TestSystemsAreToldOfACardThatIsReplaced(t *testing.T) {
 	m, activation := next.Activated(), next.Activation()
 	require.NoError(t, storagetest.Err(next.ActivateCard(t.Context(), m, activation)))
 	require.Equal(t, campus.CardReplaced, cardState(first))
-	require.Equal(t, 1, storagetest.Count(first.Env, `cases where kind = 'ending' and id = $1 and person_id = $2 and stage = 'queued'`,
+	require.Equal(t, 1, storagetest.Count(first.Env,
+		`cases where kind = 'ending' and id = $1 and person_id = $2 and stage = 'queued'`,
 		first.Card, first.Holder.ID))
-	require.Equal(t, 1, storagetest.Count(first.Env, `outbox where kind = 'start' and workflow = 'ending' and workflow_id = $1`,
+	require.Equal(t, 1, storagetest.Count(first.Env,
+		`outbox where kind = 'start' and workflow = 'ending' and workflow_id = $1`,
 		"ending/"+first.Card.String()))
 	version, err := first.Casework.CasePolicy(t.Context(), first.Card)
 	require.NoError(t, err)
@@ -57,8 +59,9 @@ func TestPlasticOfACardThatIsReplaced(t *testing.T) {
 			s.Activate()
 			require.NoError(s.T, s.Production.SaveOrder(s.T.Context(), s.Plastic, "bo-1"))
 		}, campus.PlasticInProduction},
-		"it lies in a kiosk":         {func(s *storagetest.Story) { s.Deliver() }, campus.PlasticReturned},
-		"it is in its holder's hand": {func(s *storagetest.Story) { require.NoError(s.T, s.Try(s.Pickup(s.Deliver()))) }, campus.PlasticPickedUp},
+		"it lies in a kiosk": {func(s *storagetest.Story) { s.Deliver() }, campus.PlasticReturned},
+		"it is in its holder's hand": {func(s *storagetest.Story) { require.NoError(s.T, s.Try(s.Pickup(s.Deliver()))) },
+			campus.PlasticPickedUp},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -66,13 +69,15 @@ func TestPlasticOfACardThatIsReplaced(t *testing.T) {
 			first.Exec(`delete from outbox`)
 			require.NoError(t, next.Activates())
 			require.Equal(t, test.want, first.CurrentPlastic().State)
-			told := storagetest.Count(first.Env, `outbox where kind = 'signal' and workflow_id = $1`, first.PlasticCase.WorkflowID())
+			told := storagetest.Count(first.Env, `outbox where kind = 'signal' and workflow_id = $1`,
+				first.PlasticCase.WorkflowID())
 			require.Equal(t, test.want != campus.PlasticPickedUp, told == 1, "its case is told")
 			code, err := first.Production.PickupCode(first.CurrentPlastic())
 			require.NoError(t, err)
 			require.Empty(t, code)
-			opened, err := first.Production.OpenBatch(t.Context(), production.NewBatch{ID: uuid.Must(uuid.NewV7()), University: storagetest.University,
-				Reason: campus.BatchByStaff, Size: 10, PolicyVersion: first.Policies.Version()})
+			opened, err := first.Production.OpenBatch(t.Context(),
+				production.NewBatch{ID: uuid.Must(uuid.NewV7()), University: storagetest.University,
+					Reason: campus.BatchByStaff, Size: 10, PolicyVersion: first.Policies.Version()})
 			require.NoError(t, err)
 			require.False(t, opened, "no batch takes it")
 		})
@@ -86,7 +91,8 @@ func TestKioskKeepsThePlasticOfAReplacedCard(t *testing.T) {
 	var old string
 	first, next := storagetest.Replacing(t, func(s *storagetest.Story) { old = s.Deliver() })
 	require.NoError(t, next.Activates())
-	require.Equal(t, "pickup_card_over", storagetest.Outcome(first.Try(first.Pickup(old))), "the code is dead, and tells why")
+	require.Equal(t, "pickup_card_over", storagetest.Outcome(first.Try(first.Pickup(old))),
+		"the code is dead, and tells why")
 	another := first.Pickup(string('0'+(old[0]-'0'+1)%10) + old[1:])
 	require.Equal(t, "pickup_code", storagetest.Outcome(first.Try(another)), "a code that nobody had tells nothing")
 	elsewhere := first.Pickup(old)
@@ -103,7 +109,8 @@ func TestKioskKeepsThePlasticOfAReplacedCard(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "pickup_card_over", storagetest.Outcome(first.Try(first.Pickup(code))))
 	counter := first.Colleague(campus.Grant{Role: campus.CardCentre})
-	_, err = first.Production.RenewPickupCode(t.Context(), storagetest.Request(campus.Staff(counter.ID)), counter, first.PlasticCase.ID)
+	_, err = first.Production.RenewPickupCode(t.Context(), storagetest.Request(campus.Staff(counter.ID)), counter,
+		first.PlasticCase.ID)
 	require.Equal(t, "pickup_card_over", campus.ReasonOf(err), "nor is there another code")
 }
 
@@ -124,7 +131,8 @@ func TestPackagesOfACardThatIsReplaced(t *testing.T) {
 	require.Equal(t, []string{"laboratory requested", "laundry withdrawing"}, held(first))
 	require.NoError(t, settle(first, asked, campus.PackageGranted, ""))
 	require.Equal(t, []string{"laboratory withdrawing", "laundry withdrawing"}, held(first))
-	require.Equal(t, 2, storagetest.Count(first.Env, `package_changes c join outbox o on o.workflow_id = 'package/' || c.case_id
+	require.Equal(t, 2, storagetest.Count(first.Env,
+		`package_changes c join outbox o on o.workflow_id = 'package/' || c.case_id
 		where c.change = 'withdraw' and o.kind = 'start'`))
 
 	stays := storagetest.Apply(t).Activate()

@@ -301,7 +301,8 @@ func startColleagues(t db.Tx, lot []IntakeApplication) error {
 		if n.who.Route != campus.StaffRoute {
 			continue
 		}
-		if err := casework.EnqueueStart(t.Statement.Context, t, n.ref(), string(campus.ApplicationCase), n.input()); err != nil {
+		if err := casework.EnqueueStart(t.Statement.Context, t, n.ref(), string(campus.ApplicationCase),
+			n.input()); err != nil {
 			return err
 		}
 	}

@@ -174,7 +174,8 @@ func tryWords(t db.Tx, answers []challenged) map[string]any {
 
 // OpenLivenessAttempt opens a try of a step that is about the newest answer to a challenge.
 func (s *Store) OpenLivenessAttempt(ctx context.Context, ref campus.StepRef, try int) (uuid.UUID, LivenessTry, error) {
-	id, newest, found, err := casework.OpenAttempt[LivenessTry](ctx, s.casework, ref, try, casework.OpenAttemptSQL+selectLastTry, ref.Case.ID)
+	id, newest, found, err := casework.OpenAttempt[LivenessTry](ctx, s.casework, ref, try,
+		casework.OpenAttemptSQL+selectLastTry, ref.Case.ID)
 	if err == nil && !found {
 		err = campus.Errorf(campus.NotFound, "", "application %s has no liveness try", ref.Case.ID)
 	}

@@ -22,15 +22,18 @@ func TestLivenessTries(t *testing.T) {
 			require.NoError(t, err)
 			failed := 0
 			for range 2 {
-				failed, err = s.Cards.JudgeLiveness(t.Context(), attempt, try.ID, campus.Finding{Verdict: verdict, Reason: reason, Score: 0.5})
+				failed, err = s.Cards.JudgeLiveness(t.Context(), attempt, try.ID,
+					campus.Finding{Verdict: verdict, Reason: reason, Score: 0.5})
 				require.NoError(t, err)
 			}
-			require.Equal(t, campus.AttemptOK, storagetest.One[campus.AttemptOutcome](s.Env, `select outcome from attempts where id = $1`, attempt))
+			require.Equal(t, campus.AttemptOK,
+				storagetest.One[campus.AttemptOutcome](s.Env, `select outcome from attempts where id = $1`, attempt))
 			return failed
 		}
 		again := func() {
 			m := s.NextMove(s.Application, campus.StageIdentity, campus.WaitsForSchool)
-			m.Decision = s.Decision(s.Application, campus.Student(s.Holder.ID), campus.TryLivenessUpdate, campus.Said{}, s.LivenessAnswer(s.Holder.ID))
+			m.Decision = s.Decision(s.Application, campus.Student(s.Holder.ID), campus.TryLivenessUpdate, campus.Said{},
+				s.LivenessAnswer(s.Holder.ID))
 			require.NoError(t, s.Answered(m, storagetest.Err(s.Cards.AddLivenessTry(t.Context(), m))))
 		}
 		require.Equal(t, 1, judge(campus.Fail, "too_dark"))
@@ -87,7 +90,8 @@ func TestForgetImages(t *testing.T) {
 	require.NoError(t, s.Cards.KeepPhoto(t.Context(), s.Application.ID, storagetest.JPEG(64, 48)))
 	forget := func(live, photo bool, purposes ...campus.UploadPurpose) (rows, objects int) {
 		for range 2 {
-			require.NoError(t, s.Cards.ForgetImages(t.Context(), s.Application.ID, campus.Images{Purposes: purposes, KeepLive: live, Photo: photo}))
+			require.NoError(t, s.Cards.ForgetImages(t.Context(), s.Application.ID,
+				campus.Images{Purposes: purposes, KeepLive: live, Photo: photo}))
 		}
 		files, err := s.Cards.CaseFiles(t.Context(), s.Application.ID)
 		require.NoError(t, err)

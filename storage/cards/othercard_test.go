@@ -30,14 +30,15 @@ func TestOneCardForOneHuman(t *testing.T) {
 		card   campus.CardState
 		want   string
 	}{
-		"a student twice":                            {same, "registered", campus.CardActive, "other_card_active"},
-		"a student twice, whose card is frozen":      {same, "registered", campus.CardFrozen, "other_card_active"},
-		"a student twice, whose card is lost":        {same, "registered", campus.CardLost, "other_card_active"},
-		"a student twice, whose card is closed":      {same, "registered", campus.CardClosed, "done"},
-		"a student who has become another student":   {same, "graduated", campus.CardActive, "done"},
-		"an employee who studies here":               {same, "employed", campus.CardActive, "done"},
-		"an employee whose card is lost":             {same, "employed", campus.CardLost, "done"},
-		"somebody of another name with the document": {func(p *people.RosterPerson) { p.Name = "李娜" }, "registered", campus.CardActive, "done"},
+		"a student twice":                          {same, "registered", campus.CardActive, "other_card_active"},
+		"a student twice, whose card is frozen":    {same, "registered", campus.CardFrozen, "other_card_active"},
+		"a student twice, whose card is lost":      {same, "registered", campus.CardLost, "other_card_active"},
+		"a student twice, whose card is closed":    {same, "registered", campus.CardClosed, "done"},
+		"a student who has become another student": {same, "graduated", campus.CardActive, "done"},
+		"an employee who studies here":             {same, "employed", campus.CardActive, "done"},
+		"an employee whose card is lost":           {same, "employed", campus.CardLost, "done"},
+		"somebody of another name with the document": {func(p *people.RosterPerson) { p.Name = "李娜" }, "registered",
+			campus.CardActive, "done"},
 		"a namesake with another document": {func(p *people.RosterPerson) { p.DocumentNumber = storagetest.ResidentNumber(900) },
 			"registered", campus.CardActive, "done"},
 	} {
@@ -64,12 +65,15 @@ func TestOneCardForOneHuman(t *testing.T) {
 			case test.want != "done":
 				require.Equal(t, test.card, cardState(first))
 				require.Equal(t, campus.CardPending, cardState(second))
-				require.Equal(t, before, storagetest.Count(first.Env, "audit where action <> 'case.activate'"), "nothing was written")
+				require.Equal(t, before, storagetest.Count(first.Env, "audit where action <> 'case.activate'"),
+					"nothing was written")
 			case test.status != "registered":
 				require.Equal(t, 1, held)
 				require.Equal(t, campus.CardReplaced, cardState(first))
-				require.Equal(t, 1, storagetest.Count(first.Env, "card_changes where to_state = 'replaced' and reason = 'role_changed' and actor like 'student/%'"))
-				require.Equal(t, 1, storagetest.Count(first.Env, "notices where template = 'notice.card_replaced' and person_id = $1", first.Holder.ID))
+				require.Equal(t, 1, storagetest.Count(first.Env,
+					"card_changes where to_state = 'replaced' and reason = 'role_changed' and actor like 'student/%'"))
+				require.Equal(t, 1, storagetest.Count(first.Env,
+					"notices where template = 'notice.card_replaced' and person_id = $1", first.Holder.ID))
 				require.Equal(t, 1, storagetest.Count(first.Env, "audit where action = 'card.replace'"))
 			case test.card == campus.CardClosed:
 				require.Equal(t, 1, held)
@@ -97,7 +101,8 @@ func TestEveryCardOfTheOtherNumberIsReplaced(t *testing.T) {
 	require.Equal(t, 1, storagetest.Count(first.Env, "cards where state in ('active', 'frozen', 'lost')"))
 	require.Equal(t, 4, storagetest.Count(first.Env, "cards where state = 'replaced' and person_id = $1", first.Holder.ID))
 	require.Equal(t, 1, storagetest.Count(first.Env, "cards where state = 'closed'"))
-	require.Equal(t, 4, storagetest.Count(first.Env, "card_changes where to_state = 'replaced' and reason = 'role_changed'"))
+	require.Equal(t, 4, storagetest.Count(first.Env,
+		"card_changes where to_state = 'replaced' and reason = 'role_changed'"))
 	require.Equal(t, 4, storagetest.Count(first.Env, "audit where action = 'card.replace'"))
 }
 
@@ -109,7 +114,8 @@ func TestCardsOfTwoUniversities(t *testing.T) {
 	there := storagetest.AgainAt(here, "lcvtc", same).Approve()
 	here.Exec(`update people set status = 'graduated' where id = $1`, here.Holder.ID)
 	require.NoError(t, there.Activates())
-	require.Equal(t, []campus.CardState{campus.CardActive, campus.CardActive}, []campus.CardState{cardState(here), cardState(there)})
+	require.Equal(t, []campus.CardState{campus.CardActive, campus.CardActive},
+		[]campus.CardState{cardState(here), cardState(there)})
 }
 
 // D4: a roster changes somebody's document while their card is being activated. The document that counts is the new
@@ -126,15 +132,18 @@ func TestActivationWhileTheDocumentChanges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first := storagetest.Apply(t).Activate()
-			second := storagetest.Again(first, func(p *people.RosterPerson) { p.DocumentNumber = storagetest.ResidentNumber(900) }).Approve()
+			second := storagetest.Again(first,
+				func(p *people.RosterPerson) { p.DocumentNumber = storagetest.ResidentNumber(900) }).Approve()
 			roster, err := storagetest.Connect(t, first.Env).Begin(t.Context())
 			require.NoError(t, err)
-			_, err = roster.Exec(t.Context(), `update people set document_hash = case $2 when 'first' then (select document_hash from people where id = $3)
+			_, err = roster.Exec(t.Context(),
+				`update people set document_hash = case $2 when 'first' then (select document_hash from people where id = $3)
 				else '\x00' end where id = $1`, second.Holder.ID, test.document, first.Holder.ID)
 			require.NoError(t, err)
 			answer := make(chan error, 1)
 			go func() { answer <- second.Activates() }()
-			require.Eventually(t, func() bool { return storagetest.LockWaits(first.Env, "%for no key update of p%") == 1 }, 20*time.Second, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return storagetest.LockWaits(first.Env, "%for no key update of p%") == 1 },
+				20*time.Second, 10*time.Millisecond)
 			require.NoError(t, roster.Commit(t.Context()))
 			require.Equal(t, test.want, storagetest.Outcome(<-answer))
 		})
@@ -157,7 +166,8 @@ func TestOneCardForOneHumanAtOnce(t *testing.T) {
 	var errs []error
 	var all sync.WaitGroup
 	all.Go(func() {
-		errs = storagetest.AtOnce(len(stories), func(i int) error { return storagetest.Err(first.ActivateCard(t.Context(), moves[i], activations[i])) })
+		errs = storagetest.AtOnce(len(stories),
+			func(i int) error { return storagetest.Err(first.ActivateCard(t.Context(), moves[i], activations[i])) })
 	})
 	require.Eventually(t, func() bool {
 		return storagetest.LockWaits(first.Env, "%") == len(stories)

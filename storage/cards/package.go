@@ -64,7 +64,8 @@ func (s *Store) RequestPackage(ctx context.Context, req casework.Request, n NewP
 
 // WithdrawPackage opens the case that takes a package from somebody's card, whatever state the card is in. NotFound:
 // not their card, or package_absent. Conflict: package_changing.
-func (s *Store) WithdrawPackage(ctx context.Context, req casework.Request, person, card uuid.UUID, code, policyVersion string) (Package, error) {
+func (s *Store) WithdrawPackage(ctx context.Context, req casework.Request, person, card uuid.UUID, code,
+	policyVersion string) (Package, error) {
 	return casework.Once(ctx, s.casework, "give a package back", req, func(t db.Tx) (Package, error) {
 		_, owner, err := lockOwnCard(t, person, card)
 		if err != nil {
@@ -117,7 +118,8 @@ func livePackage(t db.Tx, card uuid.UUID, code string) (p Package, found bool, e
 // way: the card is active whatever becomes of them.
 func OpenChosenPackages(ctx context.Context, t db.Tx, application uuid.UUID, c casework.MovedCase, a Activation) error {
 	var chosen db.JSONList[campus.ChosenPackage]
-	if err := t.Ask(`select packages from applications where id = @id`, map[string]any{"id": application}).Scan(&chosen); err != nil {
+	if err := t.Ask(`select packages from applications where id = @id`,
+		map[string]any{"id": application}).Scan(&chosen); err != nil {
 		return err
 	}
 	for _, one := range chosen {
@@ -129,12 +131,14 @@ func OpenChosenPackages(ctx context.Context, t db.Tx, application uuid.UUID, c c
 }
 
 // openGrant files a package that is asked for, and the case that grants it.
-func openGrant(ctx context.Context, t db.Tx, owner casework.CaseOwner, card uuid.UUID, chosen campus.ChosenPackage, policyVersion string, actor campus.Actor) (Package, error) {
+func openGrant(ctx context.Context, t db.Tx, owner casework.CaseOwner, card uuid.UUID, chosen campus.ChosenPackage,
+	policyVersion string, actor campus.Actor) (Package, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return Package{}, err
 	}
-	p := Package{ID: id, CardID: card, Code: chosen.Code, System: chosen.System, State: campus.PackageRequested, RequestedAt: t.Now}
+	p := Package{ID: id, CardID: card, Code: chosen.Code, System: chosen.System, State: campus.PackageRequested,
+		RequestedAt: t.Now}
 	err = t.Exec(`insert into packages (id, card_id, code, system, state, requested_at) values (?, ?, ?, ?, ?, ?)`,
 		p.ID, p.CardID, p.Code, p.System, p.State, p.RequestedAt).Error
 	if db.Violated(err) == "packages_one_live" {
@@ -148,7 +152,8 @@ func openGrant(ctx context.Context, t db.Tx, owner casework.CaseOwner, card uuid
 }
 
 // openChange files the case of one change of a package, and the start of its workflow.
-func openChange(ctx context.Context, t db.Tx, owner casework.CaseOwner, p Package, change campus.PackageChange, policyVersion string, actor campus.Actor) (uuid.UUID, error) {
+func openChange(ctx context.Context, t db.Tx, owner casework.CaseOwner, p Package, change campus.PackageChange,
+	policyVersion string, actor campus.Actor) (uuid.UUID, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return id, err
@@ -161,7 +166,8 @@ func openChange(ctx context.Context, t db.Tx, owner casework.CaseOwner, p Packag
 		id, p.ID, change, actor.String(), t.Now).Error; err != nil {
 		return id, err
 	}
-	event := campus.Event{Kind: "package_requested", Actor: actor, Data: map[string]string{"package": p.Code}, Public: true}
+	event := campus.Event{Kind: "package_requested", Actor: actor, Data: map[string]string{"package": p.Code},
+		Public: true}
 	if change == campus.WithdrawPackage {
 		event.Kind = "package_returned"
 	}
@@ -201,7 +207,8 @@ func (s *Store) SavePackageReference(ctx context.Context, id uuid.UUID, referenc
 
 // SettlePackage takes a package to another state, with the move that says so. refusal is the system's own word for no.
 // One that is granted to a card which has ended is withdrawn at once.
-func (s *Store) SettlePackage(ctx context.Context, m campus.Move, id uuid.UUID, next campus.PackageState, refusal string) (campus.Moved, error) {
+func (s *Store) SettlePackage(ctx context.Context, m campus.Move, id uuid.UUID, next campus.PackageState,
+	refusal string) (campus.Moved, error) {
 	return s.casework.MoveAs(ctx, m, func(t db.Tx, moved casework.MovedCase) error {
 		var state campus.PackageState
 		if err := t.Raw(`select state from packages where id = ? for update`, id).Row().Scan(&state); err != nil {
@@ -226,7 +233,8 @@ func (s *Store) SettlePackage(ctx context.Context, m campus.Move, id uuid.UUID, 
 // last. NotFound: not their card.
 func (s *Store) CardPackages(ctx context.Context, person, card uuid.UUID) ([]Package, error) {
 	var theirs bool
-	err := s.Read(ctx).Raw(`select exists (select 1 from cards where id = ? and person_id = ?)`, card, person).Row().Scan(&theirs)
+	err := s.Read(ctx).Raw(`select exists (select 1 from cards where id = ? and person_id = ?)`, card,
+		person).Row().Scan(&theirs)
 	if err != nil {
 		return nil, db.Wrap("list the packages of a card", err)
 	}

@@ -28,7 +28,8 @@ func newPackage(s *storagetest.Story, chosen campus.ChosenPackage) cards.NewPack
 
 // giveBack asks for the withdrawal of a package of the story's card.
 func giveBack(s *storagetest.Story, code string) (cards.Package, error) {
-	return s.Cards.WithdrawPackage(s.T.Context(), storagetest.Request(campus.Student(s.Holder.ID)), s.Holder.ID, s.Card, code, s.Policies.Version())
+	return s.Cards.WithdrawPackage(s.T.Context(), storagetest.Request(campus.Student(s.Holder.ID)), s.Holder.ID, s.Card,
+		code, s.Policies.Version())
 }
 
 // settle ends the case under way about a package.
@@ -62,7 +63,8 @@ func TestChosenPackagesBeginWithTheCard(t *testing.T) {
 	m, activation := s.Activated(), s.Activation()
 	require.NoError(t, storagetest.Err(s.ActivateCard(t.Context(), m, activation)))
 	require.Equal(t, []string{"laboratory requested", "laundry requested"}, held(s))
-	require.Equal(t, 2, storagetest.Count(h, `cases where kind = 'package' and stage = 'queued' and person_id = $1 and campus = $2 and policy_version = $3`,
+	require.Equal(t, 2, storagetest.Count(h,
+		`cases where kind = 'package' and stage = 'queued' and person_id = $1 and campus = $2 and policy_version = $3`,
 		person.ID, person.Roster.Campus, h.Policies.Version()))
 	require.Equal(t, 2, storagetest.Count(h, `outbox o join package_changes c on o.workflow_id = 'package/' || c.case_id
 		where o.kind = 'start' and o.workflow = 'package' and c.change = 'grant' and c.actor = $1`, campus.Student(person.ID).String()))
@@ -118,7 +120,8 @@ func TestPackageFromRequestToWithdrawal(t *testing.T) {
 	require.Equal(t, again.CaseID, packages[0].CaseID)
 	require.NotNil(t, packages[0].EndedAt)
 	require.Nil(t, packages[0].GrantedAt)
-	require.Equal(t, 1, storagetest.Count(s.Env, `packages where state = 'withdrawn' and granted_at < ended_at and reference = 'laundry-7'`))
+	require.Equal(t, 1, storagetest.Count(s.Env,
+		`packages where state = 'withdrawn' and granted_at < ended_at and reference = 'laundry-7'`))
 }
 
 func TestPackageRequestsThatAreRefused(t *testing.T) {
@@ -141,20 +144,34 @@ func TestPackageRequestsThatAreRefused(t *testing.T) {
 		"one that is being set up": {func() error { return storagetest.Err(request(s, laundry)) }, "package_changing"},
 		"one that is there":        {func() error { return storagetest.Err(request(s, laboratory)) }, "package_exists"},
 		"one for somebody else's card": {func() error {
-			return storagetest.Err(s.Cards.RequestPackage(t.Context(), storagetest.Request(campus.Student(stranger.ID)), foreign))
+			return storagetest.Err(s.Cards.RequestPackage(t.Context(), storagetest.Request(campus.Student(stranger.ID)),
+				foreign))
 		}, "not_found"},
 		"one for no card": {func() error {
-			return storagetest.Err(s.Cards.RequestPackage(t.Context(), storagetest.Request(campus.Student(s.Holder.ID)), unknown))
+			return storagetest.Err(s.Cards.RequestPackage(t.Context(), storagetest.Request(campus.Student(s.Holder.ID)),
+				unknown))
 		}, "not_found"},
-		"back, while it is being set up": {func() error { return storagetest.Err(giveBack(s, "laundry")) }, "package_changing"},
-		"back, what is not there":        {func() error { return storagetest.Err(giveBack(s, "gym")) }, "package_absent"},
+		"back, while it is being set up": {func() error { return storagetest.Err(giveBack(s, "laundry")) },
+			"package_changing"},
+		"back, what is not there": {func() error { return storagetest.Err(giveBack(s, "gym")) }, "package_absent"},
 		"back, somebody else's": {func() error {
-			return storagetest.Err(s.Cards.WithdrawPackage(t.Context(), storagetest.Request(campus.Student(stranger.ID)), stranger.ID, s.Card, "laboratory", "1"))
+			return storagetest.Err(s.Cards.WithdrawPackage(t.Context(), storagetest.Request(campus.Student(stranger.ID)),
+				stranger.ID, s.Card, "laboratory", "1"))
 		}, "not_found"},
-		"an end that cannot be":     {func() error { return settle(s, requested, campus.PackageWithdrawing, "") }, "package_state"},
-		"a look at somebody else's": {func() error { return storagetest.Err(s.Cards.CardPackages(t.Context(), stranger.ID, s.Card)) }, "not_found"},
-		"a look at no card's":       {func() error { return storagetest.Err(s.Cards.CardPackages(t.Context(), s.Holder.ID, uuid.New())) }, "not_found"},
-		"a case about no package":   {func() error { return storagetest.Err(s.Cards.PackageChange(t.Context(), s.Application.ID)) }, "not_found"},
+		"an end that cannot be": {func() error { return settle(s, requested, campus.PackageWithdrawing, "") },
+			"package_state"},
+		"a look at somebody else's": {func() error {
+			return storagetest.Err(s.Cards.CardPackages(t.Context(), stranger.ID,
+				s.Card))
+		}, "not_found"},
+		"a look at no card's": {func() error {
+			return storagetest.Err(s.Cards.CardPackages(t.Context(), s.Holder.ID,
+				uuid.New()))
+		}, "not_found"},
+		"a case about no package": {func() error {
+			return storagetest.Err(s.Cards.PackageChange(t.Context(),
+				s.Application.ID))
+		}, "not_found"},
 	} {
 		before := storagetest.Everything(t, s.Env)
 		require.Equal(t, test.want, storagetest.Outcome(test.ask()), name)
@@ -162,7 +179,8 @@ func TestPackageRequestsThatAreRefused(t *testing.T) {
 	}
 	for _, state := range []campus.CardState{campus.CardPending, campus.CardFrozen, campus.CardLost, campus.CardClosed} {
 		s.Exec(`update cards set state = $1`, state)
-		require.Equal(t, "card_not_active", storagetest.Outcome(storagetest.Err(request(s, campus.ChosenPackage{Code: "gym", System: "gym"}))), state)
+		require.Equal(t, "card_not_active",
+			storagetest.Outcome(storagetest.Err(request(s, campus.ChosenPackage{Code: "gym", System: "gym"}))), state)
 	}
 	require.NoError(t, storagetest.Err(giveBack(s, "laboratory")), "from a card that is not active, too")
 }
@@ -200,7 +218,10 @@ func TestPackageRequestsAtOnce(t *testing.T) {
 	require.Equal(t, 2, storagetest.Count(s.Env, `packages`))
 
 	s.Exec(`update packages set state = 'granted'`)
-	errs = storagetest.AtOnce(12, func(i int) error { return storagetest.Err(giveBack(s, []string{"laundry", "laboratory"}[i%2])) })
+	errs = storagetest.AtOnce(12, func(i int) error {
+		return storagetest.Err(giveBack(s,
+			[]string{"laundry", "laboratory"}[i%2]))
+	})
 	require.Equal(t, map[string]int{"done": 2, "package_changing": 10}, storagetest.Outcomes(errs))
 	require.Equal(t, 4, storagetest.Count(s.Env, `package_changes`))
 }

@@ -31,7 +31,8 @@ func TestPhoto(t *testing.T) {
 	found, err := h.Cards.Photo(t.Context(), one)
 	require.NoError(t, err)
 	require.Equal(t, picture, found)
-	require.ErrorContains(t, storagetest.Err(h.Cards.Photo(t.Context(), other)), "wrong key or damaged", "moved to another application")
+	require.ErrorContains(t, storagetest.Err(h.Cards.Photo(t.Context(), other)), "wrong key or damaged",
+		"moved to another application")
 	require.NoError(t, h.Cards.KeepPhoto(t.Context(), one, storagetest.JPEG(32, 32)))
 	found, err = h.Cards.Photo(t.Context(), one)
 	require.NoError(t, err)

@@ -51,7 +51,8 @@ func (s *Store) AddUpload(ctx context.Context, req casework.Request, up NewUploa
 }
 
 // AddUploadWith keeps a file as AddUpload does, and in the same transaction what else is to be said of it.
-func (s *Store) AddUploadWith(ctx context.Context, req casework.Request, up NewUpload, also func(db.Tx, uuid.UUID) error) (Upload,
+func (s *Store) AddUploadWith(ctx context.Context, req casework.Request, up NewUpload,
+	also func(db.Tx, uuid.UUID) error) (Upload,
 	error) {
 	sum := sha256.Sum256(up.Content)
 	upload := Upload{

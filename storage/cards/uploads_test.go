@@ -46,7 +46,8 @@ func TestUploads(t *testing.T) {
 		h := storagetest.New(t)
 		p := h.Person()
 		one, other := h.Upload(p.ID, campus.DocumentUpload), h.Upload(p.ID, campus.DocumentUpload)
-		h.Exec(`update uploads set object_key = (select object_key from uploads where id = $1) where id = $2`, one.ID, other.ID)
+		h.Exec(`update uploads set object_key = (select object_key from uploads where id = $1) where id = $2`, one.ID,
+			other.ID)
 		_, _, err := h.Cards.ReadUpload(t.Context(), other.ID)
 		require.NoError(t, err, "the key is what it is bound to")
 		sealed := h.Objects()["uploads/"+one.ID.String()]
@@ -121,7 +122,10 @@ func TestObjectOutage(t *testing.T) {
 		require.Equal(t, campus.Unavailable, campus.CodeOf(storagetest.Err(store.DeleteFiles(t.Context(), 10))))
 		require.Equal(t, i+1, storagetest.Count(h, `file_deletions`), "it waits for the object store")
 	}
-	mute := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("well")) }))
+	mute := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_,
+			_ = w.Write([]byte("well"))
+	}))
 	defer mute.Close()
 	cfg.Objects.Endpoint = mute.URL
 	strange, err := storage.Open(t.Context(), cfg, h.Clock.Now, h.Log)

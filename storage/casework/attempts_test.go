@@ -39,7 +39,8 @@ func TestAttempts(t *testing.T) {
 		require.Equal(t, campus.AttemptOpen, all(s)[0].Outcome)
 		require.Nil(t, all(s)[0].FinishedAt)
 		s.Clock.Advance(time.Second)
-		require.NoError(t, s.Casework.CloseAttempt(t.Context(), bad, campus.Errorf(campus.Unavailable, "", "academic: answered 503")))
+		require.NoError(t, s.Casework.CloseAttempt(t.Context(), bad,
+			campus.Errorf(campus.Unavailable, "", "academic: answered 503")))
 		again := ref(s, "registry", 2)
 		again.By = storagetest.Reviewer()
 		good := open(s, again, 1)
@@ -89,7 +90,8 @@ func TestAttempts(t *testing.T) {
 		open(s, ref(s, "phone", 1), 1)
 		_, who, err := s.Cards.OpenApplicantAttempt(t.Context(), ref(s, "phone", 1), 2)
 		require.NoError(t, err)
-		require.Equal(t, []any{s.Holder.ID, campus.StudentRoute, s.Holder.Roster.DocumentNumber}, []any{who.ID, who.Route, who.DocumentNumber})
+		require.Equal(t, []any{s.Holder.ID, campus.StudentRoute, s.Holder.Roster.DocumentNumber},
+			[]any{who.ID, who.Route, who.DocumentNumber})
 		_, holder, err := s.Cards.OpenHolderAttempt(t.Context(), ref(s, "access", 1), 1, s.Card)
 		require.NoError(t, err)
 		require.Equal(t, []any{s.Card, s.Holder.ID, s.Holder.Roster.Number, s.Holder.Roster.Name, storagetest.EastCampus},

@@ -41,7 +41,8 @@ func TakeOnce[T any](ctx context.Context, s *Store, what string, c Callback, fn 
 		if result, err = fn(t); err != nil || c.ID == "" {
 			return err
 		}
-		return t.Exec(`update callbacks set answer = ? where sender = ? and id = ?`, db.JSONText(result), c.Sender, c.ID).Error
+		return t.Exec(`update callbacks set answer = ? where sender = ? and id = ?`, db.JSONText(result), c.Sender,
+			c.ID).Error
 	})
 	return result, err
 }

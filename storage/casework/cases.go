@@ -81,7 +81,8 @@ func LockCase(t db.Tx, ref campus.CaseRef) (CaseRow, error) {
 }
 
 // PersonCases returns the cases of a person, newest first.
-func (s *Store) PersonCases(ctx context.Context, person uuid.UUID, kind campus.CaseKind, after uuid.UUID, limit int) ([]Case, error) {
+func (s *Store) PersonCases(ctx context.Context, person uuid.UUID, kind campus.CaseKind, after uuid.UUID,
+	limit int) ([]Case, error) {
 	query := s.Read(ctx).Table("cases").Where("person_id = ?", person)
 	if kind != "" {
 		query = query.Where("kind = ?", kind)
@@ -176,7 +177,8 @@ func (s *Store) Timeline(ctx context.Context, caseID uuid.UUID, onlyPublic bool)
 // Attempts returns the tries of a case's steps, oldest first.
 func (s *Store) Attempts(ctx context.Context, caseID uuid.UUID) ([]Attempt, error) {
 	attempts := []Attempt{}
-	err := s.Read(ctx).Raw(`select * from attempts where case_id = ? order by started_at, id`, caseID).Scan(&attempts).Error
+	err := s.Read(ctx).Raw(`select * from attempts where case_id = ? order by started_at, id`,
+		caseID).Scan(&attempts).Error
 	return attempts, db.Wrap("list attempts", err)
 }
 
@@ -191,7 +193,8 @@ func (s *Store) Findings(ctx context.Context, application uuid.UUID) ([]campus.F
 // CaseWorkItems returns the open work items of a case.
 func (s *Store) CaseWorkItems(ctx context.Context, caseID uuid.UUID) ([]WorkItem, error) {
 	items := []WorkItem{}
-	err := s.Read(ctx).Raw(selectWorkItem+` where w.case_id = ? and w.closed_at is null order by w.id`, caseID).Scan(&items).Error
+	err := s.Read(ctx).Raw(selectWorkItem+` where w.case_id = ? and w.closed_at is null order by w.id`,
+		caseID).Scan(&items).Error
 	if err == nil {
 		err = markItems(s.Gorm.WithContext(ctx), items)
 	}

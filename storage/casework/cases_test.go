@@ -39,14 +39,18 @@ func TestStaffCases(t *testing.T) {
 		"those of the other, for the other": {"lcvtc", everywhere, casework.CaseFilter{}, []uuid.UUID{theirs.ID}},
 		"one campus": {"lcu", []campus.Grant{{Role: campus.Reviewer, Campuses: []string{storagetest.WestCampus}}},
 			casework.CaseFilter{}, []uuid.UUID{parked.ID}},
-		"no grant":                  {"lcu", []campus.Grant{}, casework.CaseFilter{}, nil},
-		"by stage":                  {"lcu", everywhere, casework.CaseFilter{Stage: campus.StageQueued}, []uuid.UUID{first.ID}},
-		"by kind":                   {"lcu", everywhere, casework.CaseFilter{Kind: campus.PlasticCase}, nil},
-		"by party":                  {"lcu", everywhere, casework.CaseFilter{WaitsFor: campus.WaitsForOperator}, []uuid.UUID{parked.ID}},
-		"by campus":                 {"lcu", everywhere, casework.CaseFilter{Campus: storagetest.EastCampus}, []uuid.UUID{closed.ID, first.ID}},
-		"parked":                    {"lcu", everywhere, casework.CaseFilter{Parked: true}, []uuid.UUID{parked.ID}},
-		"open":                      {"lcu", everywhere, casework.CaseFilter{Open: true}, []uuid.UUID{parked.ID, first.ID}},
-		"of a person":               {"lcu", everywhere, casework.CaseFilter{Number: west.Roster.Number}, []uuid.UUID{parked.ID}},
+		"no grant": {"lcu", []campus.Grant{}, casework.CaseFilter{}, nil},
+		"by stage": {"lcu", everywhere, casework.CaseFilter{Stage: campus.StageQueued},
+			[]uuid.UUID{first.ID}},
+		"by kind": {"lcu", everywhere, casework.CaseFilter{Kind: campus.PlasticCase}, nil},
+		"by party": {"lcu", everywhere, casework.CaseFilter{WaitsFor: campus.WaitsForOperator},
+			[]uuid.UUID{parked.ID}},
+		"by campus": {"lcu", everywhere, casework.CaseFilter{Campus: storagetest.EastCampus},
+			[]uuid.UUID{closed.ID, first.ID}},
+		"parked": {"lcu", everywhere, casework.CaseFilter{Parked: true}, []uuid.UUID{parked.ID}},
+		"open":   {"lcu", everywhere, casework.CaseFilter{Open: true}, []uuid.UUID{parked.ID, first.ID}},
+		"of a person": {"lcu", everywhere, casework.CaseFilter{Number: west.Roster.Number},
+			[]uuid.UUID{parked.ID}},
 		"of a person of the others": {"lcu", everywhere, casework.CaseFilter{Number: foreign.Roster.Number}, nil},
 		"after one":                 {"lcu", everywhere, casework.CaseFilter{After: parked.ID}, []uuid.UUID{first.ID}},
 	} {
@@ -65,7 +69,8 @@ func TestStaffCases(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, page, 2)
 	require.Equal(t, "application/"+closed.ID.String(), page[0].Ref().WorkflowID())
-	require.Equal(t, campus.NotFound, campus.CodeOf(storagetest.Err(h.Casework.StaffCase(t.Context(), auditor, theirs.ID))))
+	require.Equal(t, campus.NotFound,
+		campus.CodeOf(storagetest.Err(h.Casework.StaffCase(t.Context(), auditor, theirs.ID))))
 	require.NoError(t, storagetest.Err(h.Casework.StaffCase(t.Context(), auditor, first.ID)))
 }
 
@@ -84,7 +89,8 @@ func TestPersonCases(t *testing.T) {
 	cases, err = s.Casework.PersonCases(t.Context(), s.Holder.ID, "", s.PlasticCase.ID, 10)
 	require.NoError(t, err)
 	require.Len(t, cases, 1)
-	require.Equal(t, campus.NotFound, campus.CodeOf(storagetest.Err(s.Casework.PersonCase(t.Context(), other.ID, s.Application.ID))), "somebody else's")
+	require.Equal(t, campus.NotFound,
+		campus.CodeOf(storagetest.Err(s.Casework.PersonCase(t.Context(), other.ID, s.Application.ID))), "somebody else's")
 }
 
 func TestKeepPolicy(t *testing.T) {

@@ -29,7 +29,8 @@ func (s *Store) Move(ctx context.Context, m campus.Move, fact func(db.Tx) error)
 }
 
 // MoveAs is Move for a fact that is told which case has moved.
-func (s *Store) MoveAs(ctx context.Context, m campus.Move, fact func(db.Tx, MovedCase) error) (moved campus.Moved, err error) {
+func (s *Store) MoveAs(ctx context.Context, m campus.Move, fact func(db.Tx, MovedCase) error) (moved campus.Moved,
+	err error) {
 	err = s.InTx(ctx, "record a move", func(t db.Tx) error {
 		c, err := apply(t, m)
 		moved = c.Row
@@ -180,7 +181,8 @@ func findDecided(t db.Tx, m campus.Move) (campus.Moved, bool, error) {
 // findMove is a move as it was written.
 func findMove(t db.Tx, query db.Statement, words map[string]any) (row campus.Moved, found bool, err error) {
 	var parked db.JSONList[string]
-	err = t.Ask(query, words).Scan(&row.Version, &row.Stage, &row.WaitsFor, &row.Due, &parked, &row.Cause, &row.Outcome, &row.Reason, &row.State)
+	err = t.Ask(query, words).Scan(&row.Version, &row.Stage, &row.WaitsFor, &row.Due, &parked, &row.Cause, &row.Outcome,
+		&row.Reason, &row.State)
 	if errors.Is(err, sql.ErrNoRows) {
 		return row, false, nil
 	}

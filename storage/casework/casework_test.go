@@ -25,46 +25,55 @@ type fact struct {
 
 // facts are all methods that move a case, each with the story that comes before.
 func facts() map[string]func(s *storagetest.Story) fact {
-	finding := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_differs", Score: 0.25, Hash: "ab"}
+	finding := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_differs", Score: 0.25,
+		Hash: "ab"}
 	change := campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "unclaimed"}
 	return map[string]func(s *storagetest.Story) fact{
 		"Record": func(s *storagetest.Story) fact {
 			return fact{s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer), s.Casework.Record}
 		},
 		"BeginApplication": func(s *storagetest.Story) fact {
-			return fact{s.NextMove(s.Application, campus.StageChecking, campus.WaitsForSchool), func(ctx context.Context, m campus.Move) (campus.Moved, error) {
-				begun, err := s.Cards.BeginApplication(ctx, m)
-				return begun.Moved, err
-			}}
+			return fact{s.NextMove(s.Application, campus.StageChecking, campus.WaitsForSchool),
+				func(ctx context.Context, m campus.Move) (campus.Moved, error) {
+					begun, err := s.Cards.BeginApplication(ctx, m)
+					return begun.Moved, err
+				}}
 		},
 		"a move with findings": func(s *storagetest.Story) fact {
-			return fact{s.NextMove(s.Application, campus.StageIdentity, campus.WaitsForSchool), func(ctx context.Context, m campus.Move) (campus.Moved, error) {
-				return s.Casework.Record(ctx, m.With(campus.FindingFacts([]campus.Finding{finding, {Item: campus.PhoneItem, Verdict: campus.Pass}}...)...))
-			}}
+			return fact{s.NextMove(s.Application, campus.StageIdentity, campus.WaitsForSchool),
+				func(ctx context.Context, m campus.Move) (campus.Moved, error) {
+					return s.Casework.Record(ctx, m.With(campus.FindingFacts([]campus.Finding{finding,
+						{Item: campus.PhoneItem, Verdict: campus.Pass}}...)...))
+				}}
 		},
 		"a move with a mark": func(s *storagetest.Story) fact {
-			return fact{s.NextMove(s.Application, campus.StageInPerson, campus.WaitsForCardCentre), func(ctx context.Context, m campus.Move) (campus.Moved, error) {
-				return s.Casework.Record(ctx, m.With(flagged(finding)...))
-			}}
+			return fact{s.NextMove(s.Application, campus.StageInPerson, campus.WaitsForCardCentre),
+				func(ctx context.Context, m campus.Move) (campus.Moved, error) {
+					return s.Casework.Record(ctx, m.With(flagged(finding)...))
+				}}
 		},
 		"AddLivenessTry": func(s *storagetest.Story) fact {
 			m := s.NextMove(s.Application, campus.StageIdentity, campus.WaitsForSchool)
-			m.Decision = s.Decision(s.Application, campus.Student(s.Holder.ID), campus.TryLivenessUpdate, campus.Said{}, s.LivenessAnswer(s.Holder.ID))
+			m.Decision = s.Decision(s.Application, campus.Student(s.Holder.ID), campus.TryLivenessUpdate, campus.Said{},
+				s.LivenessAnswer(s.Holder.ID))
 			return fact{m, s.Cards.AddLivenessTry}
 		},
 		"a move with a note": func(s *storagetest.Story) fact {
 			m := s.NextMove(s.Application, campus.StageEvidence, campus.WaitsForStudent)
-			m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore, cards.ReviewNote{Note: "照片看不清"})
+			m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore,
+				cards.ReviewNote{Note: "照片看不清"})
 			return fact{m.With(campus.NewFact(campus.NoteFact, nil)), s.Casework.Record}
 		},
 		"ReplaceEvidence": func(s *storagetest.Story) fact {
 			m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
-			m.Decision = s.Decision(s.Application, campus.Student(s.Holder.ID), campus.BringEvidenceUpdate, campus.Said{}, evidence(s))
+			m.Decision = s.Decision(s.Application, campus.Student(s.Holder.ID), campus.BringEvidenceUpdate, campus.Said{},
+				evidence(s))
 			return fact{m, replaceEvidence(s)}
 		},
 		"CreateCard": func(s *storagetest.Story) fact {
 			m := s.NextMove(s.Application, campus.StageActivation, campus.WaitsForStudent)
-			m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{Note: "ok"})
+			m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve,
+				cards.ReviewNote{Note: "ok"})
 			card := uuid.Must(uuid.NewV7())
 			return fact{m, func(ctx context.Context, m campus.Move) (campus.Moved, error) {
 				return s.Cards.CreateCard(ctx, m, card, storagetest.Approval())
@@ -72,7 +81,10 @@ func facts() map[string]func(s *storagetest.Story) fact {
 		},
 		"ActivateCard": func(s *storagetest.Story) fact {
 			a := s.Approve().Activation()
-			return fact{s.Activated(), func(ctx context.Context, m campus.Move) (campus.Moved, error) { return s.ActivateCard(ctx, m, a) }}
+			return fact{s.Activated(), func(ctx context.Context, m campus.Move) (campus.Moved,
+				error) {
+				return s.ActivateCard(ctx, m, a)
+			}}
 		},
 		"CloseApplication": func(s *storagetest.Story) fact {
 			s.Approve().Lapse()
@@ -82,27 +94,30 @@ func facts() map[string]func(s *storagetest.Story) fact {
 		},
 		"BeginPlastic": func(s *storagetest.Story) fact {
 			s.Activate()
-			return fact{s.NextMove(s.PlasticCase, campus.StageOrdering, campus.WaitsForBureau), func(ctx context.Context, m campus.Move) (campus.Moved, error) {
-				moved, _, plastic, err := s.Production.BeginPlastic(ctx, m, nil)
-				if err == nil {
-					require.Equal(s.T, s.Plastic, plastic.ID)
-				}
-				return moved, err
-			}}
+			return fact{s.NextMove(s.PlasticCase, campus.StageOrdering, campus.WaitsForBureau),
+				func(ctx context.Context, m campus.Move) (campus.Moved, error) {
+					moved, _, plastic, err := s.Production.BeginPlastic(ctx, m, nil)
+					if err == nil {
+						require.Equal(s.T, s.Plastic, plastic.ID)
+					}
+					return moved, err
+				}}
 		},
 		"RemakePlastic": func(s *storagetest.Story) fact {
 			s.Activate()
 			require.NoError(s.T, s.Production.TakeReport(s.T.Context(), s.Report(campus.PlasticSpoilt, 2)))
 			again := uuid.Must(uuid.NewV7())
-			return fact{s.NextMove(s.PlasticCase, campus.StageOrdering, campus.WaitsForBureau), func(ctx context.Context, m campus.Move) (campus.Moved, error) {
-				return s.Production.RemakePlastic(ctx, m, again)
-			}}
+			return fact{s.NextMove(s.PlasticCase, campus.StageOrdering, campus.WaitsForBureau),
+				func(ctx context.Context, m campus.Move) (campus.Moved, error) {
+					return s.Production.RemakePlastic(ctx, m, again)
+				}}
 		},
 		"AnnouncePickup": func(s *storagetest.Story) fact {
 			s.Deliver()
-			return fact{s.NextMove(s.PlasticCase, campus.StagePickup, campus.WaitsForStudent), func(ctx context.Context, m campus.Move) (campus.Moved, error) {
-				return s.Production.AnnouncePickup(ctx, m, s.Plastic)
-			}}
+			return fact{s.NextMove(s.PlasticCase, campus.StagePickup, campus.WaitsForStudent),
+				func(ctx context.Context, m campus.Move) (campus.Moved, error) {
+					return s.Production.AnnouncePickup(ctx, m, s.Plastic)
+				}}
 		},
 		"EndPlastic": func(s *storagetest.Story) fact {
 			s.Deliver()
@@ -151,7 +166,8 @@ func TestMoves(t *testing.T) {
 
 			future := f.move
 			future.Version += 3
-			require.Equal(t, "case_set_back", storagetest.Outcome(storagetest.Err(f.record(t.Context(), future))), "a move from the future")
+			require.Equal(t, "case_set_back", storagetest.Outcome(storagetest.Err(f.record(t.Context(), future))),
+				"a move from the future")
 			require.Equal(t, before, storagetest.Everything(t, s.Env))
 
 			rows := make([]campus.Moved, 2)
@@ -242,9 +258,11 @@ func TestFailedFacts(t *testing.T) {
 		"a challenge answered twice": {answers(used), s.Cards.AddLivenessTry, "challenge_unusable"},
 		"a frame of somebody else":   {answers(lost), s.Cards.AddLivenessTry, "upload_missing"},
 		"an answer without frames":   {answers(cards.LivenessAnswer{}), s.Cards.AddLivenessTry, "upload_missing"},
-		"evidence of somebody else": {decided(campus.Student(s.Holder.ID), campus.BringEvidenceUpdate, campus.Said{}, foreign),
+		"evidence of somebody else": {decided(campus.Student(s.Holder.ID), campus.BringEvidenceUpdate, campus.Said{},
+			foreign),
 			replaceEvidence(s), "upload_missing"},
-		"a second card for one application": {decided(storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{}),
+		"a second card for one application": {decided(storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve,
+			cards.ReviewNote{}),
 			func(ctx context.Context, m campus.Move) (campus.Moved, error) {
 				return s.Cards.CreateCard(ctx, m, uuid.New(), storagetest.Approval())
 			}, campus.DataRefused},
@@ -261,10 +279,11 @@ func TestFailedFacts(t *testing.T) {
 		"ending a plastic that is not there": {move, func(ctx context.Context, m campus.Move) (campus.Moved, error) {
 			return s.Production.EndPlastic(ctx, m, uuid.New(), campus.PlasticReturned, storagetest.Approval())
 		}, "not_found"},
-		"beginning a case that is not there": {of(campus.ApplicationCase, uuid.New()), func(ctx context.Context, m campus.Move) (campus.Moved, error) {
-			begun, err := s.Cards.BeginApplication(ctx, m)
-			return begun.Moved, err
-		}, "not_found"},
+		"beginning a case that is not there": {of(campus.ApplicationCase, uuid.New()),
+			func(ctx context.Context, m campus.Move) (campus.Moved, error) {
+				begun, err := s.Cards.BeginApplication(ctx, m)
+				return begun.Moved, err
+			}, "not_found"},
 		"closing a case that is not there": {of(campus.ApplicationCase, uuid.New()), s.Cards.CloseApplication, "not_found"},
 	} {
 		m := test.move()
@@ -287,8 +306,10 @@ func TestMoveOfACase(t *testing.T) {
 		due := s.Clock.Now().Add(time.Hour).UTC()
 		m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
 		m.Due, m.Reason, m.Cause, m.Parked = &due, "why", campus.Unavailable, []string{"a", "b"}
-		m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore, cards.ReviewNote{})
-		m.Events = []campus.Event{{Kind: "one", Actor: storagetest.Reviewer(), Data: map[string]string{"k": "v"}, Public: true}, {Kind: "two", Actor: campus.System()}}
+		m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore,
+			cards.ReviewNote{})
+		m.Events = []campus.Event{{Kind: "one", Actor: storagetest.Reviewer(), Data: map[string]string{"k": "v"},
+			Public: true}, {Kind: "two", Actor: campus.System()}}
 		m.Opens = []campus.NewWorkItem{{Kind: campus.ReviewItem, Due: &due, Reason: "why"}}
 		m.Notices = []campus.Notice{{Template: "notice.x", Params: map[string]string{"code": "1"}}}
 		m.State = []byte(`{"a": 1}`)
@@ -317,7 +338,8 @@ func TestMoveOfACase(t *testing.T) {
 		notices, err := s.Casework.Notices(t.Context(), s.Holder.ID, uuid.Nil, 10)
 		require.NoError(t, err)
 		require.Len(t, notices, 1)
-		require.Equal(t, 1, storagetest.Count(s.Env, `moves where decision = $1 and name = $2 and version = $3 and case_id = $4`,
+		require.Equal(t, 1, storagetest.Count(s.Env,
+			`moves where decision = $1 and name = $2 and version = $3 and case_id = $4`,
 			m.Decision.ID, m.Name, m.Version, m.Case.ID))
 	})
 
@@ -358,7 +380,8 @@ func TestMoveOfOneStatement(t *testing.T) {
 		"Record": func(s *storagetest.Story) recorder { return s.Casework.Record },
 		"a move with findings": func(s *storagetest.Story) recorder {
 			return func(ctx context.Context, m campus.Move) (campus.Moved, error) {
-				return s.Casework.Record(ctx, m.With(campus.FindingFacts([]campus.Finding{finding(campus.Fail), finding(campus.Pass)}...)...))
+				return s.Casework.Record(ctx, m.With(campus.FindingFacts([]campus.Finding{finding(campus.Fail),
+					finding(campus.Pass)}...)...))
 			}
 		},
 		"a move with a mark": func(s *storagetest.Story) recorder {
@@ -376,22 +399,28 @@ func TestMoveOfOneStatement(t *testing.T) {
 			require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), asks)))
 
 			m := s.NextMove(s.Application, campus.StageIdentity, campus.WaitsForSchool)
-			m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore, cards.ReviewNote{})
-			m.Events = []campus.Event{{Kind: "one", Actor: storagetest.Reviewer()}, {Kind: "two", Actor: campus.System(), Data: map[string]string{"k": "v"}}}
+			m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore,
+				cards.ReviewNote{})
+			m.Events = []campus.Event{{Kind: "one", Actor: storagetest.Reviewer()},
+				{Kind: "two", Actor: campus.System(), Data: map[string]string{"k": "v"}}}
 			m.Closes = []campus.WorkItemKey{{Kind: campus.ReviewItem}, {Kind: campus.IncidentItem, Step: "none"}}
 			m.Notices = []campus.Notice{{Template: "notice.x", Params: map[string]string{"code": "1"}}, {Template: "notice.y"}}
 			before := storagetest.Everything(t, s.Env)
 			future := m
 			future.Version++
-			require.Equal(t, "case_set_back", storagetest.Outcome(storagetest.Err(record(t.Context(), future))), "a gap in the versions")
+			require.Equal(t, "case_set_back", storagetest.Outcome(storagetest.Err(record(t.Context(), future))),
+				"a gap in the versions")
 			require.Equal(t, before, storagetest.Everything(t, s.Env))
 
-			require.Equal(t, map[string]int{"done": 8}, storagetest.Outcomes(storagetest.AtOnce(8, func(int) error { return storagetest.Err(record(t.Context(), m)) })))
+			require.Equal(t, map[string]int{"done": 8},
+				storagetest.Outcomes(storagetest.AtOnce(8, func(int) error { return storagetest.Err(record(t.Context(), m)) })))
 			require.Equal(t, []string{"applied {}", "one {}", `two {"k": "v"}`},
 				storagetest.One[[]string](s.Env, `select array_agg(kind || ' ' || data order by id) from events`))
 			require.Equal(t, 2, storagetest.Count(s.Env, `events where decision_id = $1`, m.Decision.ID))
-			require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'case.one' and actor = $1 and university <> ''`, storagetest.Reviewer().String()))
-			require.Equal(t, []string{"overdue"}, storagetest.One[[]string](s.Env, `select array_agg(kind) from work_items where closed_at is null`))
+			require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'case.one' and actor = $1 and university <> ''`,
+				storagetest.Reviewer().String()))
+			require.Equal(t, []string{"overdue"},
+				storagetest.One[[]string](s.Env, `select array_agg(kind) from work_items where closed_at is null`))
 			notices, err := s.Casework.Notices(t.Context(), s.Holder.ID, uuid.Nil, 10)
 			require.NoError(t, err)
 			require.Len(t, notices, 2)
@@ -429,7 +458,8 @@ func TestCaseThatEndedInTheQueueIsNotBegun(t *testing.T) {
 	s := storagetest.Apply(t)
 	m := s.NextMove(s.Application, campus.StageChecking, campus.WaitsForSchool)
 	m.Events = []campus.Event{{Kind: "checking", Actor: campus.System()}}
-	require.NoError(t, storagetest.Err(s.WithdrawQueued(t.Context(), storagetest.Request(campus.Student(s.Holder.ID)), s.Application.ID)))
+	require.NoError(t, storagetest.Err(s.WithdrawQueued(t.Context(), storagetest.Request(campus.Student(s.Holder.ID)),
+		s.Application.ID)))
 	before := storagetest.Everything(t, s.Env)
 	begun, err := s.Cards.BeginApplication(t.Context(), m)
 	require.NoError(t, err)
@@ -452,19 +482,23 @@ func TestApplicationFacts(t *testing.T) {
 	s := storagetest.Apply(t)
 	student := campus.Student(s.Holder.ID)
 
-	differs := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_differs", Score: 0.5, Hash: "ab"}
+	differs := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_differs", Score: 0.5,
+		Hash: "ab"}
 	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(),
 		s.NextMove(s.Application, campus.StageInPerson, campus.WaitsForCardCentre).With(flagged(differs)...))))
 	matched := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Pass, Score: 0.9, Hash: "cd"}
 	s.Exec(`update cases set stage = 'identity'`) // a person who was looked at is a decision
-	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer).With(campus.FindingFacts(matched)...))))
+	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(),
+		s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer).With(campus.FindingFacts(matched)...))))
 	findings, err := s.Casework.Findings(t.Context(), s.Application.ID)
 	require.NoError(t, err)
 	require.Equal(t, []campus.Finding{matched}, findings, "a later verdict takes the place of the old one")
 
 	m := s.NextMove(s.Application, campus.StageEvidence, campus.WaitsForStudent)
-	m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore, cards.ReviewNote{Note: "照片看不清"})
-	require.NoError(t, s.Answered(m, storagetest.Err(s.Casework.Record(t.Context(), m.With(campus.NewFact(campus.NoteFact, nil))))))
+	m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore,
+		cards.ReviewNote{Note: "照片看不清"})
+	require.NoError(t, s.Answered(m,
+		storagetest.Err(s.Casework.Record(t.Context(), m.With(campus.NewFact(campus.NoteFact, nil))))))
 
 	before, err := s.Cards.ApplicationFile(t.Context(), s.Application.ID)
 	require.NoError(t, err)
@@ -479,11 +513,13 @@ func TestApplicationFacts(t *testing.T) {
 	m.Decision = s.Decision(s.Application, student, campus.BringEvidenceUpdate, campus.Said{}, some)
 	_, papers, err := s.Cards.ReplaceEvidence(t.Context(), m)
 	require.NoError(t, err)
-	require.Equal(t, []campus.Finding{{Item: campus.DocumentItem, Verdict: campus.Pass}, {Item: campus.CertificateItem, Verdict: campus.Pass}}, papers)
+	require.Equal(t, []campus.Finding{{Item: campus.DocumentItem, Verdict: campus.Pass},
+		{Item: campus.CertificateItem, Verdict: campus.Pass}}, papers)
 	after, err := s.Cards.Evidence(t.Context(), s.Application.ID)
 	require.NoError(t, err)
 	require.Equal(t, []cards.Evidence{some.Evidence[0], old[1]}, after)
-	require.Equal(t, 5, storagetest.Count(s.Env, `uploads where taken_by = $1`, s.Application.ID), "the old file stays in the case")
+	require.Equal(t, 5, storagetest.Count(s.Env, `uploads where taken_by = $1`, s.Application.ID),
+		"the old file stays in the case")
 }
 
 // B4, K3: what a move brings along is written with it, once, and not at all when the move is refused.
@@ -500,7 +536,8 @@ func TestMoveForgetsAndFinishes(t *testing.T) {
 	at := s.Clock.Now().Add(-time.Second).UTC().Truncate(time.Microsecond)
 	m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
 	m.Finished = []campus.FinishedStep{{Step: "phone", At: at}, {Step: "never opened", At: at}}
-	m.Facts = []campus.Fact{campus.NewFact(campus.PicturesFact, campus.Images{Purposes: []campus.UploadPurpose{campus.FrameUpload}, Photo: true})}
+	m.Facts = []campus.Fact{campus.NewFact(campus.PicturesFact,
+		campus.Images{Purposes: []campus.UploadPurpose{campus.FrameUpload}, Photo: true})}
 
 	early := m
 	early.Version++
@@ -511,7 +548,8 @@ func TestMoveForgetsAndFinishes(t *testing.T) {
 	for range 2 {
 		require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), m)))
 		require.Len(t, s.Objects(), 2, "the papers stay for the reviewer")
-		require.Equal(t, at, storagetest.One[time.Time](s.Env, `select finished_at from attempts where step = 'phone' and outcome = 'ok'`).UTC())
+		require.Equal(t, at, storagetest.One[time.Time](s.Env,
+			`select finished_at from attempts where step = 'phone' and outcome = 'ok'`).UTC())
 		require.Equal(t, 1, storagetest.Count(s.Env, `attempts where outcome = 'open' and step = 'registry'`))
 	}
 }

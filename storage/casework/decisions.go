@@ -103,7 +103,8 @@ func (s *Store) OpenDecision(ctx context.Context, req Request, n NewDecision) (D
 }
 
 // OpenDecisionWith is OpenDecision for a decision that something else is kept with.
-func (s *Store) OpenDecisionWith(ctx context.Context, req Request, n NewDecision, also func(db.Tx, Decision) error) (Decision, error) {
+func (s *Store) OpenDecisionWith(ctx context.Context, req Request, n NewDecision,
+	also func(db.Tx, Decision) error) (Decision, error) {
 	var d Decision
 	err := s.InTx(ctx, "open a decision", func(t db.Tx) (err error) {
 		if d, err = knownDecision(t, req); err != nil || d.ID != uuid.Nil {
@@ -116,7 +117,8 @@ func (s *Store) OpenDecisionWith(ctx context.Context, req Request, n NewDecision
 	})
 	switch db.Violated(err) {
 	case "requests_one_open":
-		return Decision{}, campus.Errorf(campus.Conflict, "decision_pending", "another decision about case %s is open", n.Case.ID)
+		return Decision{}, campus.Errorf(campus.Conflict, "decision_pending", "another decision about case %s is open",
+			n.Case.ID)
 	case "requests_pkey": // the same request at the same moment
 		return s.openedDecision(ctx, req)
 	}
@@ -172,7 +174,8 @@ func insertDecision(t db.Tx, req Request, n NewDecision) (Decision, error) {
 	err = t.Exec(`insert into requests (key, id, actor, route, body_hash, created_at, workflow, payload,
 			case_id, about, update_name, argument, seen, entered, state)
 		values (@key, @id, @actor, @route, @hash, @now, @workflow, @payload, @case, @about, @update, @argument, @seen, @entered, 'open')`,
-		map[string]any{"key": req.Key, "id": req.ID, "actor": req.Actor.String(), "route": req.Route, "hash": req.BodyHash, "now": t.Now,
+		map[string]any{"key": req.Key, "id": req.ID, "actor": req.Actor.String(), "route": req.Route, "hash": req.BodyHash,
+			"now":      t.Now,
 			"workflow": ref.WorkflowID(), "payload": string(body), "case": ref.ID, "about": n.Said.About(rule), "update": n.Update,
 			"argument": db.JSONText(n.Said), "seen": c.Version, "entered": c.Entered}).Error
 	return Decision{
@@ -203,7 +206,8 @@ func (s *Store) KnownDecision(ctx context.Context, req Request) (Decision, bool,
 // CaseIsOpen tells whether a case has come to no end yet.
 func (s *Store) CaseIsOpen(ctx context.Context, ref campus.CaseRef) (bool, error) {
 	var open bool
-	err := s.Pool.QueryRow(ctx, `select exists (select 1 from cases where id = $1 and kind = $2 and outcome = '')`, ref.ID, ref.Kind).Scan(&open)
+	err := s.Pool.QueryRow(ctx, `select exists (select 1 from cases where id = $1 and kind = $2 and outcome = '')`,
+		ref.ID, ref.Kind).Scan(&open)
 	return open, db.Wrap("look at a case", err)
 }
 
@@ -211,7 +215,8 @@ func (s *Store) CaseIsOpen(ctx context.Context, ref campus.CaseRef) (bool, error
 // more, finds the first answer kept.
 func (s *Store) CloseDecision(ctx context.Context, id uuid.UUID, answer json.RawMessage) (Decision, error) {
 	return s.endDecision(ctx, id, true, func(t db.Tx, _ Decision) error {
-		return t.Exec(`update requests set state = 'done', status = ?, response = ? where id = ?`, http.StatusOK, string(answer), id).Error
+		return t.Exec(`update requests set state = 'done', status = ?, response = ? where id = ?`, http.StatusOK,
+			string(answer), id).Error
 	})
 }
 
@@ -225,7 +230,8 @@ func (s *Store) RefuseDecision(ctx context.Context, id uuid.UUID, why error) (De
 			return err
 		}
 		if answer != nil {
-			return t.Exec(`update requests set state = 'done', status = ?, response = ? where id = ?`, http.StatusOK, db.JSONText(answer), id).Error
+			return t.Exec(`update requests set state = 'done', status = ?, response = ? where id = ?`, http.StatusOK,
+				db.JSONText(answer), id).Error
 		}
 		kept := refusal{Code: campus.CodeOf(why), Reason: campus.ReasonOf(why), Message: why.Error()}
 		if ours, ok := errors.AsType[*campus.Error](why); ok {
@@ -237,7 +243,8 @@ func (s *Store) RefuseDecision(ctx context.Context, id uuid.UUID, why error) (De
 
 // endDecision ends an open decision, which is locked meanwhile, so that a move that stands for it is written before or
 // never. It is sent no more when it ends now, when its workflow knows it, or when its case has ended.
-func (s *Store) endDecision(ctx context.Context, id uuid.UUID, known bool, end func(db.Tx, Decision) error) (d Decision, err error) {
+func (s *Store) endDecision(ctx context.Context, id uuid.UUID, known bool,
+	end func(db.Tx, Decision) error) (d Decision, err error) {
 	err = s.InTx(ctx, "end a decision", func(t db.Tx) error {
 		if err := t.Exec(`select 1 from requests where id = ? for update`, id).Error; err != nil {
 			return err

@@ -18,7 +18,8 @@ import (
 func TestOpenDecisionsAreSentAgain(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t)
-	d := s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{Note: "x"})
+	d := s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve,
+		cards.ReviewNote{Note: "x"})
 	require.Empty(t, s.Resends(10))
 	s.Clock.Advance(5*time.Second - time.Microsecond)
 	require.Empty(t, s.Resends(10))
@@ -64,7 +65,8 @@ func TestOrderOfResends(t *testing.T) {
 	var carried []uuid.UUID // decisions in the moves of the case, each answered
 	for range 3 {
 		m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
-		m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore, cards.ReviewNote{})
+		m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore,
+			cards.ReviewNote{})
 		require.NoError(t, s.Answered(m, storagetest.Err(s.Casework.Record(t.Context(), m))))
 		carried = append(carried, m.Decision.ID)
 	}
@@ -84,7 +86,8 @@ func TestOrderOfResends(t *testing.T) {
 		require.Empty(t, s.Resends(10))
 		s.CloseDecision(next)
 		if before != nil {
-			require.Equal(t, *before, storagetest.One[string](s.Env, `select response::text from requests where id = $1`, next), "its answer stays")
+			require.Equal(t, *before, storagetest.One[string](s.Env, `select response::text from requests where id = $1`, next),
+				"its answer stays")
 		}
 	}
 	s.Clock.Advance(time.Hour)
@@ -123,7 +126,8 @@ func TestWrittenDecisionsAreSentAgainLast(t *testing.T) {
 		withdrawals = append(withdrawals, m.Decision.ID)
 	}
 	s.Clock.Advance(time.Second)
-	review := s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{}).ID
+	review := s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve,
+		cards.ReviewNote{}).ID
 	s.Clock.Advance(time.Minute)
 	require.Equal(t, []uuid.UUID{review}, s.Resends(1), "although the others were opened before")
 	require.ElementsMatch(t, withdrawals, s.Resends(10))
@@ -135,7 +139,8 @@ func TestResendsAtOnce(t *testing.T) {
 	s := storagetest.Apply(t)
 	const cases = 40
 	for _, id := range s.Twins(s.Application, cases) {
-		s.Decision(campus.CaseRef{Kind: campus.ApplicationCase, ID: id}, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{})
+		s.Decision(campus.CaseRef{Kind: campus.ApplicationCase, ID: id}, storagetest.Reviewer(), campus.ReviewUpdate,
+			storagetest.Approve, cards.ReviewNote{})
 	}
 	s.Clock.Advance(time.Minute)
 	taken := make([][]uuid.UUID, 8)
@@ -192,13 +197,16 @@ func TestRecallDecisions(t *testing.T) {
 	taken, err := s.Casework.TakeResends(t.Context(), 10)
 	require.NoError(t, err)
 	require.Len(t, taken, 1)
-	require.Equal(t, []any{last, casework.DecisionDone, storagetest.AskMore}, []any{taken[0].ID, taken[0].State, taken[0].Said})
-	d, err := s.Casework.RefuseDecision(t.Context(), last, campus.Errorf(campus.Conflict, campus.WrongStage, "it is elsewhere"))
+	require.Equal(t, []any{last, casework.DecisionDone, storagetest.AskMore},
+		[]any{taken[0].ID, taken[0].State, taken[0].Said})
+	d, err := s.Casework.RefuseDecision(t.Context(), last,
+		campus.Errorf(campus.Conflict, campus.WrongStage, "it is elsewhere"))
 	require.NoError(t, err)
 	require.Equal(t, casework.DecisionDone, d.State)
 	s.Clock.Advance(time.Minute)
 	require.Equal(t, []uuid.UUID{last}, s.Resends(10), "it has not caught up")
-	d, err = s.Casework.RefuseDecision(t.Context(), last, campus.Errorf(campus.Conflict, campus.DecisionPassed, "it knows it"))
+	d, err = s.Casework.RefuseDecision(t.Context(), last,
+		campus.Errorf(campus.Conflict, campus.DecisionPassed, "it knows it"))
 	require.NoError(t, err)
 	require.Equal(t, casework.DecisionDone, d.State, "it has its answer")
 	s.Clock.Advance(time.Hour)
@@ -236,7 +244,8 @@ func TestEndOfRecalledDecisions(t *testing.T) {
 			var m campus.Move
 			for range 2 {
 				m = s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
-				m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore, cards.ReviewNote{})
+				m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore,
+					cards.ReviewNote{})
 				require.NoError(t, s.Answered(m, storagetest.Err(s.Casework.Record(t.Context(), m))))
 			}
 			require.NoError(t, s.Casework.RecallDecisions(t.Context(), s.Application, 1))
@@ -253,7 +262,8 @@ func TestRecallKeepsWhatIsOpen(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t)
 	m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
-	m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore, cards.ReviewNote{})
+	m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore,
+		cards.ReviewNote{})
 	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), m)))
 	s.Clock.Advance(time.Minute)
 	require.Len(t, s.Resends(10), 1)
@@ -266,8 +276,10 @@ func TestRecallKeepsWhatIsOpen(t *testing.T) {
 func TestDecisionThatCannotBeReadIsPassedOver(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t)
-	bad := s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{Note: "x"})
-	good := s.Decision(s.Applied(s.Person()), storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{Note: "x"})
+	bad := s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve,
+		cards.ReviewNote{Note: "x"})
+	good := s.Decision(s.Applied(s.Person()), storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve,
+		cards.ReviewNote{Note: "x"})
 	s.Exec(`update requests set argument = '[]' where id = $1`, bad.ID)
 	s.Clock.Advance(6 * time.Second)
 	require.Equal(t, []uuid.UUID{good.ID}, s.Resends(10))

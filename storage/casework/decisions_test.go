@@ -19,7 +19,8 @@ import (
 func review(s *storagetest.Story, said campus.Said) casework.NewDecision {
 	s.T.Helper()
 	s.PutWhere(s.Application, campus.ReviewUpdate)
-	return casework.NewDecision{Case: s.Application, Update: campus.ReviewUpdate, Said: said, Payload: cards.ReviewNote{Note: "照片看不清"}}
+	return casework.NewDecision{Case: s.Application, Update: campus.ReviewUpdate, Said: said,
+		Payload: cards.ReviewNote{Note: "照片看不清"}}
 }
 
 func TestDecisions(t *testing.T) {
@@ -59,7 +60,8 @@ func TestDecisions(t *testing.T) {
 	} {
 		require.Equal(t, "idempotency_key_reused", storagetest.Outcome(storagetest.Err(open(change))), name)
 	}
-	require.JSONEq(t, `{"note": "照片看不清"}`, storagetest.One[string](s.Env, `select payload::text from requests where id = $1`, req.ID))
+	require.JSONEq(t, `{"note": "照片看不清"}`,
+		storagetest.One[string](s.Env, `select payload::text from requests where id = $1`, req.ID))
 
 	found, err := s.Casework.FindDecision(t.Context(), who, req.ID)
 	require.NoError(t, err)
@@ -71,7 +73,10 @@ func TestDecisions(t *testing.T) {
 	require.Equal(t, closed, late)
 	for name, look := range map[string]func() (casework.Decision, error){
 		"the same request again": func() (casework.Decision, error) { return open(same) },
-		"a look by its id":       func() (casework.Decision, error) { return s.Casework.FindDecision(t.Context(), who, req.ID) },
+		"a look by its id": func() (casework.Decision,
+			error) {
+			return s.Casework.FindDecision(t.Context(), who, req.ID)
+		},
 		"a look by its key": func() (casework.Decision, error) {
 			d, known, err := s.Casework.KnownDecision(t.Context(), req)
 			require.True(t, known)
@@ -87,11 +92,14 @@ func TestDecisions(t *testing.T) {
 		require.JSONEq(t, `{"stage": "done"}`, string(found.Answer), "%s: the first answer stays", name)
 	}
 
-	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(s.Casework.FindDecision(t.Context(), campus.Staff(uuid.New()), req.ID))), "somebody else's")
-	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(s.Casework.FindDecision(t.Context(), who, uuid.New()))))
+	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(s.Casework.FindDecision(t.Context(),
+		campus.Staff(uuid.New()), req.ID))), "somebody else's")
+	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(s.Casework.FindDecision(t.Context(), who,
+		uuid.New()))))
 	plain := storagetest.Request(who)
 	require.NoError(t, storagetest.Err(s.Cards.AddChallenge(t.Context(), plain, s.Person().ID, campus.Nod, 1)))
-	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(s.Casework.FindDecision(t.Context(), who, plain.ID))), "a request that no workflow decides")
+	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(s.Casework.FindDecision(t.Context(), who,
+		plain.ID))), "a request that no workflow decides")
 }
 
 func TestDecisionAtOnce(t *testing.T) {
@@ -150,19 +158,27 @@ func TestDecisionsThatCannotBeMade(t *testing.T) {
 		change func(n *casework.NewDecision)
 		want   string
 	}{
-		"a review of what is reviewed":           {campus.StageReview, campus.ReviewUpdate, storagetest.Approve, nil, "done"},
-		"a review of what waits for the student": {campus.StageLiveness, campus.ReviewUpdate, storagetest.Approve, nil, campus.WrongStage},
-		"a review of a case in the queue":        {campus.StageQueued, campus.ReviewUpdate, storagetest.Approve, nil, campus.WrongStage},
-		"help for the beginning of a case":       {campus.StageQueued, campus.SettleStepUpdate, campus.Said{Step: "x"}, nil, "done"},
-		"anything about a case that is done":     {campus.StageDone, campus.SettleStepUpdate, campus.Said{Step: "x"}, nil, campus.WrongStage},
-		"a settlement at any other stage":        {campus.StageClosing, campus.SettleStepUpdate, campus.Said{Step: "x"}, nil, "done"},
-		"what no application takes":              {campus.StageReview, campus.PauseUpdate, campus.Said{}, nil, campus.WrongStage},
-		"a case that is not there": {campus.StageReview, campus.ReviewUpdate, storagetest.Approve, func(n *casework.NewDecision) {
-			n.Case.ID = uuid.New()
-		}, "not_found"},
-		"a case of another kind": {campus.StageReview, campus.SettleStepUpdate, campus.Said{Step: "x"}, func(n *casework.NewDecision) {
-			n.Case.Kind = campus.PlasticCase
-		}, "not_found"},
+		"a review of what is reviewed": {campus.StageReview, campus.ReviewUpdate, storagetest.Approve, nil, "done"},
+		"a review of what waits for the student": {campus.StageLiveness, campus.ReviewUpdate, storagetest.Approve, nil,
+			campus.WrongStage},
+		"a review of a case in the queue": {campus.StageQueued, campus.ReviewUpdate, storagetest.Approve, nil,
+			campus.WrongStage},
+		"help for the beginning of a case": {campus.StageQueued, campus.SettleStepUpdate, campus.Said{Step: "x"}, nil,
+			"done"},
+		"anything about a case that is done": {campus.StageDone, campus.SettleStepUpdate, campus.Said{Step: "x"}, nil,
+			campus.WrongStage},
+		"a settlement at any other stage": {campus.StageClosing, campus.SettleStepUpdate, campus.Said{Step: "x"}, nil,
+			"done"},
+		"what no application takes": {campus.StageReview, campus.PauseUpdate, campus.Said{}, nil,
+			campus.WrongStage},
+		"a case that is not there": {campus.StageReview, campus.ReviewUpdate, storagetest.Approve,
+			func(n *casework.NewDecision) {
+				n.Case.ID = uuid.New()
+			}, "not_found"},
+		"a case of another kind": {campus.StageReview, campus.SettleStepUpdate, campus.Said{Step: "x"},
+			func(n *casework.NewDecision) {
+				n.Case.Kind = campus.PlasticCase
+			}, "not_found"},
 	} {
 		s.Exec(`update cases set stage = $1`, test.stage)
 		n := casework.NewDecision{Case: s.Application, Update: test.update, Said: test.said}
@@ -181,23 +197,32 @@ func TestDecisionsThatCannotBeMade(t *testing.T) {
 
 	// While one is open, nobody else decides the same; what is about something else is decided beside it.
 	open := func(by campus.Actor, update string, said campus.Said) (casework.Decision, error) {
-		return s.Casework.OpenDecision(t.Context(), storagetest.Request(by), casework.NewDecision{Case: s.Application, Update: update, Said: said})
+		return s.Casework.OpenDecision(t.Context(), storagetest.Request(by),
+			casework.NewDecision{Case: s.Application, Update: update, Said: said})
 	}
 	s.Exec(`update cases set stage = 'review'`)
 	first, err := open(storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve)
 	require.NoError(t, err)
-	require.Equal(t, "decision_pending", storagetest.Outcome(storagetest.Err(open(other, campus.ReviewUpdate, campus.Said{Action: "reject"}))))
-	require.Equal(t, "decision_pending", storagetest.Outcome(storagetest.Err(open(storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve))), "the same person under another key")
+	require.Equal(t, "decision_pending",
+		storagetest.Outcome(storagetest.Err(open(other, campus.ReviewUpdate, campus.Said{Action: "reject"}))))
+	require.Equal(t, "decision_pending",
+		storagetest.Outcome(storagetest.Err(open(storagetest.Reviewer(), campus.ReviewUpdate,
+			storagetest.Approve))), "the same person under another key")
 	require.NoError(t, storagetest.Err(open(campus.Student(s.Holder.ID), campus.WithdrawUpdate, campus.Said{})))
 	for _, step := range []string{"phone", "registry"} {
 		retry := campus.Said{Action: string(campus.RetryStep), Step: step, Attempt: 1}
 		require.NoError(t, storagetest.Err(open(other, campus.SettleStepUpdate, retry)), step)
-		require.Equal(t, "decision_pending", storagetest.Outcome(storagetest.Err(open(storagetest.Reviewer(), campus.SettleStepUpdate, retry))), step)
+		require.Equal(t, "decision_pending",
+			storagetest.Outcome(storagetest.Err(open(storagetest.Reviewer(), campus.SettleStepUpdate, retry))), step)
 	}
-	errs := storagetest.AtOnce(10, func(int) error { return storagetest.Err(open(other, campus.ReviewUpdate, storagetest.Approve)) })
+	errs := storagetest.AtOnce(10,
+		func(int) error { return storagetest.Err(open(other, campus.ReviewUpdate, storagetest.Approve)) })
 	require.Equal(t, map[string]int{"decision_pending": 10}, storagetest.Outcomes(errs))
 	require.NoError(t, storagetest.Err(s.Casework.RefuseDecision(t.Context(), first.ID, errors.New("no"))))
-	errs = storagetest.AtOnce(10, func(int) error { return storagetest.Err(open(other, campus.ReviewUpdate, storagetest.Approve)) })
+	errs = storagetest.AtOnce(10, func(int) error {
+		return storagetest.Err(open(other, campus.ReviewUpdate,
+			storagetest.Approve))
+	})
 	require.Equal(t, map[string]int{"done": 1, "decision_pending": 9}, storagetest.Outcomes(errs))
 }
 
@@ -206,7 +231,8 @@ func TestRefusedDecision(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t)
 	m := s.NextMove(s.Application, campus.StageProvisioning, campus.WaitsForSchool)
-	m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{})
+	m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve,
+		cards.ReviewNote{})
 	why := campus.FieldErrorf("step", "stale_attempt", "another attempt was seen")
 	for _, cause := range []error{why, campus.Errorf(campus.Internal, "", "another")} { // the first stays
 		d, err := s.Casework.RefuseDecision(t.Context(), m.Decision.ID, cause)
@@ -221,8 +247,10 @@ func TestRefusedDecision(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []any{casework.DecisionRefused, why}, []any{d.State, d.Why}, "an answer that comes late is not told")
 	require.Equal(t, before, storagetest.Everything(t, s.Env))
-	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(s.Casework.RefuseDecision(t.Context(), uuid.New(), why))))
-	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(s.Casework.CloseDecision(t.Context(), uuid.New(), nil))))
+	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(s.Casework.RefuseDecision(t.Context(), uuid.New(),
+		why))))
+	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(s.Casework.CloseDecision(t.Context(), uuid.New(),
+		nil))))
 }
 
 // What has been carried out is not refused, whatever the workflow says: the answer is read from the moves of the case.
@@ -232,7 +260,8 @@ func TestDecisionRefusedAfterItsMove(t *testing.T) {
 	one, two := s.Colleague(campus.Grant{Role: campus.Operator}), s.Colleague(campus.Grant{Role: campus.Operator})
 	try := func(end func(id uuid.UUID)) func(step string) {
 		return func(step string) {
-			id, err := s.Casework.OpenAttempt(t.Context(), campus.StepRef{Case: s.Application, Step: step, Attempt: 2, By: campus.Staff(one.ID)}, 1)
+			id, err := s.Casework.OpenAttempt(t.Context(),
+				campus.StepRef{Case: s.Application, Step: step, Attempt: 2, By: campus.Staff(one.ID)}, 1)
 			require.NoError(t, err)
 			end(id)
 		}
@@ -244,18 +273,22 @@ func TestDecisionRefusedAfterItsMove(t *testing.T) {
 		after    func(step string) // the move
 		want     campus.Settled
 	}{
-		"a retry that went well": {campus.RetryStep, false, try(func(id uuid.UUID) { require.NoError(t, s.Casework.CloseAttempt(t.Context(), id, nil)) }),
+		"a retry that went well": {campus.RetryStep, false,
+			try(func(id uuid.UUID) { require.NoError(t, s.Casework.CloseAttempt(t.Context(), id, nil)) }),
 			campus.Settled{Attempt: 2, Outcome: campus.StepOK}},
-		"a retry that failed": {campus.RetryStep, false, try(func(id uuid.UUID) { require.NoError(t, s.Casework.CloseAttempt(t.Context(), id, failed)) }),
+		"a retry that failed": {campus.RetryStep, false,
+			try(func(id uuid.UUID) { require.NoError(t, s.Casework.CloseAttempt(t.Context(), id, failed)) }),
 			campus.Settled{Attempt: 2, Outcome: campus.StepFailed, Code: campus.Refused, Message: failed.Message}},
 		"a retry whose end nobody saw": {campus.RetryStep, false, try(func(uuid.UUID) {}),
 			campus.Settled{Attempt: 2, Outcome: campus.StepFailed, Code: campus.Unavailable, Reason: campus.TryLost}},
 		"a retry that never called": {campus.RetryStep, false, nil,
 			campus.Settled{Attempt: 2, Outcome: campus.StepFailed, Code: campus.Unavailable, Reason: campus.TryLost}},
-		"a skip":                    {campus.SkipStep, true, nil, campus.Settled{Attempt: 1, Outcome: campus.StepSkipped}},
-		"an abort":                  {campus.AbortSteps, true, nil, campus.Settled{Attempt: 1, Outcome: campus.StepAborted}},
-		"a skip that is proposed":   {campus.SkipStep, false, nil, campus.Settled{Attempt: 1, Outcome: campus.StepSecondPerson}},
-		"an abort that is proposed": {campus.AbortSteps, false, nil, campus.Settled{Attempt: 1, Outcome: campus.StepSecondPerson}},
+		"a skip":   {campus.SkipStep, true, nil, campus.Settled{Attempt: 1, Outcome: campus.StepSkipped}},
+		"an abort": {campus.AbortSteps, true, nil, campus.Settled{Attempt: 1, Outcome: campus.StepAborted}},
+		"a skip that is proposed": {campus.SkipStep, false, nil,
+			campus.Settled{Attempt: 1, Outcome: campus.StepSecondPerson}},
+		"an abort that is proposed": {campus.AbortSteps, false, nil,
+			campus.Settled{Attempt: 1, Outcome: campus.StepSecondPerson}},
 	} {
 		name = strings.NewReplacer(" ", "-").Replace(name) // steps have codes
 		test.want.Step = name
@@ -287,7 +320,8 @@ func TestDecisionRefusedAfterItsMove(t *testing.T) {
 		s := storagetest.Apply(t)
 		m := s.NextMove(s.Application, test.stage, campus.WaitsForNobody)
 		m.Outcome = test.outcome
-		m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{})
+		m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve,
+			cards.ReviewNote{})
 		require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), m)), name)
 		requireAnswer(t, s, m.Decision.ID, campus.Decided{Stage: test.stage, Outcome: test.outcome}, name)
 	}
@@ -312,7 +346,8 @@ func TestRefuseAndMoveAtOnce(t *testing.T) {
 	for i := range 300 {
 		m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
 		m.Name = campus.ReviewUpdate + ":ask_more"
-		m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore, cards.ReviewNote{})
+		m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore,
+			cards.ReviewNote{})
 		var refused casework.Decision
 		errs := storagetest.AtOnce(2, func(who int) (err error) {
 			for range who * (i % 5) { // so that now one is first and now the other
@@ -323,7 +358,8 @@ func TestRefuseAndMoveAtOnce(t *testing.T) {
 			if who == 0 {
 				return storagetest.Err(s.Casework.Record(t.Context(), m))
 			}
-			refused, err = s.Casework.RefuseDecision(t.Context(), m.Decision.ID, campus.Errorf(campus.Conflict, campus.WrongStage, "no"))
+			refused, err = s.Casework.RefuseDecision(t.Context(), m.Decision.ID,
+				campus.Errorf(campus.Conflict, campus.WrongStage, "no"))
 			return err
 		})
 		require.NoError(t, errs[1])
@@ -334,7 +370,8 @@ func TestRefuseAndMoveAtOnce(t *testing.T) {
 			require.Equal(t, 1, moved)
 			continue
 		}
-		require.Equal(t, []any{casework.DecisionRefused, "decision_closed", 0}, []any{refused.State, storagetest.Outcome(errs[0]), moved})
+		require.Equal(t, []any{casework.DecisionRefused, "decision_closed", 0},
+			[]any{refused.State, storagetest.Outcome(errs[0]), moved})
 	}
 	require.Positive(t, won[casework.DecisionDone], "%v", won)
 	require.Positive(t, won[casework.DecisionRefused], "%v", won)

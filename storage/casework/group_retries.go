@@ -32,12 +32,14 @@ const (
 
 func settleableWords(who campus.StaffMember) map[string]any {
 	campuses, all := who.Campuses(campus.SettleSteps)
-	return map[string]any{"kind": campus.IncidentItem, "university": who.University, "all": all, "campuses": db.Texts(campuses)}
+	return map[string]any{"kind": campus.IncidentItem, "university": who.University, "all": all,
+		"campuses": db.Texts(campuses)}
 }
 
 // ParkedGroups returns the groups of parked steps that a member may settle, the largest first.
 func (s *Store) ParkedGroups(ctx context.Context, who campus.StaffMember) ([]ParkedGroup, error) {
-	groups, err := db.All[ParkedGroup](ctx, s.DB, `select w.university, w.step, w.cause, count(*)::int as count, min(w.opened_at) as oldest
+	groups, err := db.All[ParkedGroup](ctx, s.DB,
+		`select w.university, w.step, w.cause, count(*)::int as count, min(w.opened_at) as oldest
 		from work_items w where `+settleable+` group by 1, 2, 3 order by count desc, step, cause`, settleableWords(who))
 	return groups, db.Wrap("list parked steps by group", err)
 }
@@ -63,7 +65,8 @@ type GroupRetry struct {
 // OpenGroupRetry keeps that a member has the group's steps retried: all that are parked now and that they may settle.
 // Those that a colleague holds are left to them, and those of another retry that is under way to that one. When it has
 // all of them, it is the answer: who asks second is told of the first. NotFound: there is none.
-func (s *Store) OpenGroupRetry(ctx context.Context, req Request, who campus.StaffMember, step string, cause campus.Code) (GroupRetry, error) {
+func (s *Store) OpenGroupRetry(ctx context.Context, req Request, who campus.StaffMember, step string,
+	cause campus.Code) (GroupRetry, error) {
 	id, err := Once(ctx, s, "open a group retry", req, func(t db.Tx) (uuid.UUID, error) {
 		if err := t.Exec(`insert into group_retries (id, university, step, cause, asked_by, asked_at) values (?, ?, ?, ?, ?, ?)`,
 			req.ID, who.University, step, cause, who.ID, t.Now).Error; err != nil {
@@ -129,8 +132,10 @@ type GroupRetryItem struct {
 }
 
 // GroupRetryItems returns the steps of a retry, a page of them.
-func (s *Store) GroupRetryItems(ctx context.Context, who campus.StaffMember, id, after uuid.UUID, limit int) ([]GroupRetryItem, error) {
-	items, err := db.All[GroupRetryItem](ctx, s.DB, `select i.id, i.item, w.case_id, i.state, i.code, i.reason, i.finished_at
+func (s *Store) GroupRetryItems(ctx context.Context, who campus.StaffMember, id, after uuid.UUID,
+	limit int) ([]GroupRetryItem, error) {
+	items, err := db.All[GroupRetryItem](ctx, s.DB,
+		`select i.id, i.item, w.case_id, i.state, i.code, i.reason, i.finished_at
 		from group_retry_items i join group_retries g on g.id = i.retry join work_items w on w.id = i.item
 		where g.id = @id and g.university = @university and i.id > @after order by i.id limit @limit`,
 		map[string]any{"id": id, "university": who.University, "after": after, "limit": limit})
@@ -162,7 +167,8 @@ func (d DueGroupRetry) Member() campus.StaffMember {
 
 // ClaimGroupRetry takes the next step of any retry: one that waits, or one that has been running for longer than
 // patience, whose worker may be gone. None is found when nothing is due.
-func (s *Store) ClaimGroupRetry(ctx context.Context, patience time.Duration) (due DueGroupRetry, found bool, err error) {
+func (s *Store) ClaimGroupRetry(ctx context.Context, patience time.Duration) (due DueGroupRetry, found bool,
+	err error) {
 	due, found, err = db.One[DueGroupRetry](ctx, s.DB, `with due as (
 			select i.id from group_retry_items i
 			where i.state = 'waiting' or (i.state = 'running' and i.tried_at < @late)

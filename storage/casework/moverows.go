@@ -161,7 +161,8 @@ func markItemsOfMove(t db.Tx, m campus.Move, _ MovedCase) error {
 // tellPerson keeps the messages of a move for the person the case is about.
 func tellPerson(t db.Tx, m campus.Move, c MovedCase) error {
 	for _, notice := range m.Notices {
-		err := insertNotice(t, newNotice{person: Nullable(c.Owner.PersonID), university: c.Owner.University, caseID: &m.Case.ID,
+		err := insertNotice(t, newNotice{person: Nullable(c.Owner.PersonID), university: c.Owner.University,
+			caseID: &m.Case.ID,
 			notice: notice})
 		if err != nil {
 			return err

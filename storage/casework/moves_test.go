@@ -22,7 +22,8 @@ func TestMovesThatTakeADecision(t *testing.T) {
 		s.ExecAsOwner(`delete from moves`)
 		before := storagetest.Everything(t, s.Env)
 		ref := campus.CaseRef{Kind: kind, ID: s.Application.ID}
-		err := storagetest.Err(s.Casework.Record(t.Context(), campus.Move{Case: ref, Version: 1, Name: name, Stage: to, WaitsFor: campus.WaitsForEngine}))
+		err := storagetest.Err(s.Casework.Record(t.Context(),
+			campus.Move{Case: ref, Version: 1, Name: name, Stage: to, WaitsFor: campus.WaitsForEngine}))
 		if err != nil {
 			require.Equal(t, before, storagetest.Everything(t, s.Env), "%s %s to %s", kind, from, to)
 		}
@@ -38,12 +39,14 @@ func TestMovesThatTakeADecision(t *testing.T) {
 		for _, to := range stages {
 			for _, from := range campus.OnlyPeopleFrom(kind, to) {
 				pairs++
-				require.Equal(t, "decision_missing", storagetest.Outcome(try(kind, from, to, "any")), "%s from %s to %s", kind, from, to)
+				require.Equal(t, "decision_missing", storagetest.Outcome(try(kind, from, to, "any")), "%s from %s to %s", kind,
+					from, to)
 			}
 		}
 		for _, update := range campus.DecisionUpdates(kind) {
 			for _, name := range []string{update, update + ":x"} {
-				require.Equal(t, "decision_missing", storagetest.Outcome(try(kind, campus.StageClosing, campus.StageClosing, name)), "%s %s", kind, name)
+				require.Equal(t, "decision_missing",
+					storagetest.Outcome(try(kind, campus.StageClosing, campus.StageClosing, name)), "%s %s", kind, name)
 			}
 		}
 	}
@@ -70,9 +73,11 @@ func TestForgedDecisions(t *testing.T) {
 	s.Exec(`update cases set stage = 'review'`)
 	plain := storagetest.Request(storagetest.Reviewer())
 	require.NoError(t, storagetest.Err(s.Cards.AddChallenge(t.Context(), plain, s.Holder.ID, campus.Nod, 1)))
-	refused := s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{})
+	refused := s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve,
+		cards.ReviewNote{})
 	require.NoError(t, storagetest.Err(s.Casework.RefuseDecision(t.Context(), refused.ID, errors.New("no"))))
-	closed := s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{})
+	closed := s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve,
+		cards.ReviewNote{})
 	s.CloseDecision(closed.ID)
 	d := s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{})
 	honest := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
@@ -82,15 +87,18 @@ func TestForgedDecisions(t *testing.T) {
 		forge func(m *campus.Move)
 		want  string
 	}{
-		"no id at all":                    {func(m *campus.Move) { m.Decision.ID = uuid.Nil }, "decision_missing"},
-		"an id that was invented":         {func(m *campus.Move) { m.Decision.ID = uuid.New() }, "decision_unknown"},
-		"the id of another request":       {func(m *campus.Move) { m.Decision.ID = plain.ID }, "decision_unknown"},
-		"another person":                  {func(m *campus.Move) { m.Decision.By = campus.Staff(uuid.New()) }, "decision_unknown"},
-		"the student":                     {func(m *campus.Move) { m.Decision.By = student }, "decision_unknown"},
-		"the system":                      {func(m *campus.Move) { m.Decision.By = campus.System() }, "decision_unknown"},
-		"another case":                    {func(m *campus.Move) { m.Case = other }, "decision_unknown"},
-		"another update":                  {func(m *campus.Move) { m.Decision.Update = campus.SettleStepUpdate }, "decision_unknown"},
-		"an update the kind has not":      {func(m *campus.Move) { m.Decision.Update = campus.PauseUpdate }, "decision_unknown"},
+		"no id at all":              {func(m *campus.Move) { m.Decision.ID = uuid.Nil }, "decision_missing"},
+		"an id that was invented":   {func(m *campus.Move) { m.Decision.ID = uuid.New() }, "decision_unknown"},
+		"the id of another request": {func(m *campus.Move) { m.Decision.ID = plain.ID }, "decision_unknown"},
+		"another person": {func(m *campus.Move) { m.Decision.By = campus.Staff(uuid.New()) },
+			"decision_unknown"},
+		"the student":  {func(m *campus.Move) { m.Decision.By = student }, "decision_unknown"},
+		"the system":   {func(m *campus.Move) { m.Decision.By = campus.System() }, "decision_unknown"},
+		"another case": {func(m *campus.Move) { m.Case = other }, "decision_unknown"},
+		"another update": {func(m *campus.Move) { m.Decision.Update = campus.SettleStepUpdate },
+			"decision_unknown"},
+		"an update the kind has not": {func(m *campus.Move) { m.Decision.Update = campus.PauseUpdate },
+			"decision_unknown"},
 		"another argument":                {func(m *campus.Move) { m.Decision.Action = "reject" }, "decision_unknown"},
 		"an argument that is left out":    {func(m *campus.Move) { m.Decision.Said = campus.Said{} }, "decision_unknown"},
 		"more of an argument":             {func(m *campus.Move) { m.Decision.Step = "phone" }, "decision_unknown"},
@@ -103,7 +111,8 @@ func TestForgedDecisions(t *testing.T) {
 		m := honest
 		test.forge(&m)
 		before := storagetest.Everything(t, s.Env)
-		require.Equal(t, test.want, storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(), m.With(campus.NewFact(campus.NoteFact, nil))))), name)
+		require.Equal(t, test.want, storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(),
+			m.With(campus.NewFact(campus.NoteFact, nil))))), name)
 		if m.Decision.ID != uuid.Nil {
 			require.Equal(t, test.want, storagetest.Outcome(storagetest.Err(s.Casework.CheckDecision(t.Context(), m))), name)
 		}
@@ -117,8 +126,11 @@ func TestForgedDecisions(t *testing.T) {
 	require.NoError(t, err)
 	after := storagetest.Everything(t, s.Env)
 	for name, change := range map[string]func(m *campus.Move){
-		"once more":                    func(*campus.Move) {},
-		"with what it would do by now": func(m *campus.Move) { m.Version, m.Stage, m.Name = m.Version+1, campus.StageClosing, "else" },
+		"once more": func(*campus.Move) {},
+		"with what it would do by now": func(m *campus.Move) {
+			m.Version, m.Stage, m.Name = m.Version+1, campus.StageClosing,
+				"else"
+		},
 	} {
 		m := honest
 		change(&m)
@@ -133,17 +145,25 @@ func TestForgedDecisions(t *testing.T) {
 	}
 	forged := honest
 	forged.Decision.By = campus.Staff(uuid.New())
-	require.Equal(t, "decision_unknown", storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(), forged.With(campus.NewFact(campus.NoteFact, nil))))), "with another's name beside it")
+	require.Equal(t, "decision_unknown",
+		storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(),
+			forged.With(campus.NewFact(campus.NoteFact, nil))))), "with another's name beside it")
 	require.Equal(t, after, storagetest.Everything(t, s.Env))
 	elsewhere := honest
 	elsewhere.Case = other
-	require.Equal(t, "decision_unknown", storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(), elsewhere.With(campus.NewFact(campus.NoteFact, nil))))), "what was carried out in one case is nothing in another")
-	require.Equal(t, "decision_unknown", storagetest.Outcome(storagetest.Err(s.Casework.CheckDecision(t.Context(), elsewhere))))
+	require.Equal(t, "decision_unknown",
+		storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(),
+			elsewhere.With(campus.NewFact(campus.NoteFact, nil))))), "what was carried out in one case is nothing in another")
+	require.Equal(t, "decision_unknown",
+		storagetest.Outcome(storagetest.Err(s.Casework.CheckDecision(t.Context(), elsewhere))))
 	s.CloseDecision(d.ID)
 	late := honest
-	late.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore, cards.ReviewNote{})
+	late.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore,
+		cards.ReviewNote{})
 	after = storagetest.Everything(t, s.Env)
-	require.Equal(t, campus.Behind, storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(), late.With(campus.NewFact(campus.NoteFact, nil))))), "another decision at a version that is taken")
+	require.Equal(t, campus.Behind,
+		storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(),
+			late.With(campus.NewFact(campus.NoteFact, nil))))), "another decision at a version that is taken")
 	require.Equal(t, after, storagetest.Everything(t, s.Env))
 }
 
@@ -156,20 +176,29 @@ func TestDecisionsAndStages(t *testing.T) {
 		steps  []campus.Stage // where the case goes after it was decided
 		want   string
 	}{
-		"at once":                                {campus.ReviewUpdate, storagetest.Approve, nil, "done"},
-		"after a reminder":                       {campus.ReviewUpdate, storagetest.Approve, []campus.Stage{campus.StageReview}, "done"},
-		"when the stage was left":                {campus.ReviewUpdate, storagetest.Approve, []campus.Stage{campus.StageEvidence}, campus.WrongStage},
-		"when it was left and entered anew":      {campus.ReviewUpdate, storagetest.Approve, []campus.Stage{campus.StageEvidence, campus.StageChecking, campus.StageReview}, campus.WrongStage},
-		"a withdrawal, wherever the case stands": {campus.WithdrawUpdate, campus.Said{}, []campus.Stage{campus.StageEvidence, campus.StageChecking}, "done"},
-		"a withdrawal of the stage entered anew": {campus.WithdrawUpdate, campus.Said{}, []campus.Stage{campus.StageEvidence, campus.StageChecking, campus.StageReview}, "done"},
-		"a withdrawal when nothing is left":      {campus.WithdrawUpdate, campus.Said{}, []campus.Stage{campus.StageClosing}, campus.WrongStage},
-		"a withdrawal of what is done":           {campus.WithdrawUpdate, campus.Said{}, []campus.Stage{campus.StageDone}, campus.WrongStage},
-		"a settlement, wherever the case stands": {campus.SettleStepUpdate, campus.Said{Action: "retry", Step: "x"}, []campus.Stage{campus.StageClosing}, "done"},
+		"at once": {campus.ReviewUpdate, storagetest.Approve, nil, "done"},
+		"after a reminder": {campus.ReviewUpdate, storagetest.Approve,
+			[]campus.Stage{campus.StageReview}, "done"},
+		"when the stage was left": {campus.ReviewUpdate, storagetest.Approve,
+			[]campus.Stage{campus.StageEvidence}, campus.WrongStage},
+		"when it was left and entered anew": {campus.ReviewUpdate, storagetest.Approve,
+			[]campus.Stage{campus.StageEvidence, campus.StageChecking, campus.StageReview}, campus.WrongStage},
+		"a withdrawal, wherever the case stands": {campus.WithdrawUpdate, campus.Said{},
+			[]campus.Stage{campus.StageEvidence, campus.StageChecking}, "done"},
+		"a withdrawal of the stage entered anew": {campus.WithdrawUpdate, campus.Said{},
+			[]campus.Stage{campus.StageEvidence, campus.StageChecking, campus.StageReview}, "done"},
+		"a withdrawal when nothing is left": {campus.WithdrawUpdate, campus.Said{}, []campus.Stage{campus.StageClosing},
+			campus.WrongStage},
+		"a withdrawal of what is done": {campus.WithdrawUpdate, campus.Said{}, []campus.Stage{campus.StageDone},
+			campus.WrongStage},
+		"a settlement, wherever the case stands": {campus.SettleStepUpdate, campus.Said{Action: "retry", Step: "x"},
+			[]campus.Stage{campus.StageClosing}, "done"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := storagetest.Apply(t)
-			require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer))))
+			require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(),
+				s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer))))
 			by := storagetest.Reviewer()
 			if test.update == campus.WithdrawUpdate {
 				by = campus.Student(s.Holder.ID)
@@ -197,7 +226,8 @@ func goes(s *storagetest.Story, stage campus.Stage) {
 		m.Outcome = campus.Expired
 	}
 	now := storagetest.One[campus.Stage](s.Env, `select stage from cases where id = $1`, s.Application.ID)
-	update, by := map[campus.Stage]string{campus.StageReview: campus.ReviewUpdate, campus.StageEvidence: campus.BringEvidenceUpdate}[now], storagetest.Reviewer()
+	update, by := map[campus.Stage]string{campus.StageReview: campus.ReviewUpdate,
+		campus.StageEvidence: campus.BringEvidenceUpdate}[now], storagetest.Reviewer()
 	if now != stage && stage != campus.StageDone && stage != campus.StageClosing && update != "" {
 		said := campus.Said{Reason: "certificate_unreadable"}
 		s.Exec(`update requests set about = about || ' before' where state = 'open'`) // so that this one can be decided beside it
@@ -215,11 +245,23 @@ func TestSecondPersonInSQL(t *testing.T) {
 		before func(s *storagetest.Story, one, two campus.StaffMember)
 		want   string
 	}{
-		"proposed by another": {func(s *storagetest.Story, one, _ campus.StaffMember) { proposed(s, one, campus.SkipStep, "phone") }, "done"},
-		"nobody's":            {func(*storagetest.Story, campus.StaffMember, campus.StaffMember) {}, "not_proposed"},
-		"one's own":           {func(s *storagetest.Story, _, two campus.StaffMember) { proposed(s, two, campus.SkipStep, "phone") }, "not_proposed"},
-		"for another step":    {func(s *storagetest.Story, one, _ campus.StaffMember) { proposed(s, one, campus.SkipStep, "registry") }, "not_proposed"},
-		"for something else":  {func(s *storagetest.Story, one, _ campus.StaffMember) { proposed(s, one, campus.AbortSteps, "phone") }, "not_proposed"},
+		"proposed by another": {func(s *storagetest.Story, one,
+			_ campus.StaffMember) {
+			proposed(s, one, campus.SkipStep, "phone")
+		}, "done"},
+		"nobody's": {func(*storagetest.Story, campus.StaffMember, campus.StaffMember) {}, "not_proposed"},
+		"one's own": {func(s *storagetest.Story, _,
+			two campus.StaffMember) {
+			proposed(s, two, campus.SkipStep, "phone")
+		}, "not_proposed"},
+		"for another step": {func(s *storagetest.Story, one,
+			_ campus.StaffMember) {
+			proposed(s, one, campus.SkipStep, "registry")
+		}, "not_proposed"},
+		"for something else": {func(s *storagetest.Story, one,
+			_ campus.StaffMember) {
+			proposed(s, one, campus.AbortSteps, "phone")
+		}, "not_proposed"},
 		"taken back by a retry that failed": {func(s *storagetest.Story, one, _ campus.StaffMember) {
 			proposed(s, one, campus.SkipStep, "phone")
 			s.Open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: "phone", Attempt: 2})
@@ -248,7 +290,8 @@ func TestSecondPersonInSQL(t *testing.T) {
 			before := storagetest.Everything(t, s.Env)
 			require.Equal(t, test.want, storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(), m))))
 			if test.want == "done" {
-				require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), m)), "delivered twice: the proposal is gone by then")
+				require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), m)),
+					"delivered twice: the proposal is gone by then")
 				return
 			}
 			require.Equal(t, before, storagetest.Everything(t, s.Env))
@@ -288,7 +331,8 @@ func TestIncidentWhileTheCaseIsHeld(t *testing.T) {
 		"by a move that has not ended":          `update cases set version = version + 0`,
 	} {
 		m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
-		m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore, cards.ReviewNote{})
+		m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore,
+			cards.ReviewNote{})
 		holder, err := storagetest.Connect(t, s.Env).Begin(t.Context())
 		require.NoError(t, err)
 		_, err = holder.Exec(t.Context(), hold)
@@ -296,7 +340,8 @@ func TestIncidentWhileTheCaseIsHeld(t *testing.T) {
 		said := make(chan error, 1)
 		go func() { said <- storagetest.Err(s.Casework.Record(t.Context(), m)) }()
 		require.Eventually(t, func() bool {
-			return storagetest.Count(s.Env, `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) > 0
+			return storagetest.Count(s.Env,
+				`pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) > 0
 		}, 20*time.Second, time.Millisecond, name)
 		opened := make(chan error, 1)
 		go func() { opened <- s.Casework.OpenIncident(t.Context(), s.Application, item) }()
@@ -306,7 +351,8 @@ func TestIncidentWhileTheCaseIsHeld(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			require.Fail(t, "the incident waits for the case", name)
 		}
-		require.Equal(t, 1, storagetest.Count(s.Env, `work_items where kind = 'incident' and step = 'case' and closed_at is null`), name)
+		require.Equal(t, 1, storagetest.Count(s.Env,
+			`work_items where kind = 'incident' and step = 'case' and closed_at is null`), name)
 		require.NoError(t, holder.Rollback(t.Context()))
 		require.NoError(t, s.Answered(m, <-said), name)
 		require.NoError(t, s.Casework.OpenIncident(t.Context(), s.Application, item), "twice is once")
@@ -341,7 +387,8 @@ func TestRefusedData(t *testing.T) {
 		test.change(&m)
 		before := storagetest.Everything(t, s.Env)
 		err := storagetest.Err(s.Casework.Record(t.Context(), m))
-		require.Equal(t, []any{campus.Internal, campus.DataRefused}, []any{campus.CodeOf(err), campus.ReasonOf(err)}, "%s: %v", name, err)
+		require.Equal(t, []any{campus.Internal, campus.DataRefused}, []any{campus.CodeOf(err), campus.ReasonOf(err)},
+			"%s: %v", name, err)
 		require.Contains(t, err.Error(), "SQLSTATE", name)
 		require.NotContains(t, err.Error(), test.secret, name)
 		require.Equal(t, before, storagetest.Everything(t, s.Env), name)

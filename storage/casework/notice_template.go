@@ -46,7 +46,8 @@ func (s *Store) NoticeWording(ctx context.Context, university string) (map[strin
 	}
 	wording := map[string]NoticeVersion{}
 	for _, row := range rows {
-		versions, err := readVersions(s.Read(ctx), selectVersions+`university = ? and template = ? and version = ?`+withStaff, university,
+		versions, err := readVersions(s.Read(ctx),
+			selectVersions+`university = ? and template = ? and version = ?`+withStaff, university,
 			row.Template, row.Version)
 		if err != nil || len(versions) == 0 {
 			return nil, db.Wrap("list the notices", err)
@@ -131,7 +132,8 @@ func templateChanged(template campus.NoticeTemplate) error {
 
 // lastWording returns what counts now: version 0 are the catalogue's words.
 func lastWording(t db.Tx, university string, template campus.NoticeTemplate) (NoticeVersion, error) {
-	versions, err := readVersions(t, selectVersions+`university = ? and template = ? order by version desc limit 1`+withStaff, university,
+	versions, err := readVersions(t,
+		selectVersions+`university = ? and template = ? order by version desc limit 1`+withStaff, university,
 		template.Key())
 	if err != nil {
 		return NoticeVersion{}, err

@@ -44,13 +44,15 @@ func TestWordNotice(t *testing.T) {
 	require.Equal(t, "template_changed", storagetest.Outcome(word(worded(n, "b"), 0)))
 	require.Equal(t, "template_same", storagetest.Outcome(word(worded(n, "a"), 1)))
 	errs := storagetest.AtOnce(6, func(i int) error { return word(worded(n, string(rune('b'+i))), 1) })
-	require.Equal(t, map[string]int{"done": 1, "template_changed": 5}, storagetest.Outcomes(errs), "of many one is in time")
+	require.Equal(t, map[string]int{"done": 1, "template_changed": 5}, storagetest.Outcomes(errs),
+		"of many one is in time")
 	require.NoError(t, word(nil, 2))
 
 	versions, err := s.Casework.NoticeVersions(t.Context(), admin.University, n, 0, 10)
 	require.NoError(t, err)
 	require.Len(t, versions, 3)
-	require.Equal(t, []any{3, campus.NoticeTexts(nil), n.Default().Hash(), admin.Name}, []any{versions[0].Version, versions[0].Texts, versions[0].Hash, versions[0].StaffName})
+	require.Equal(t, []any{3, campus.NoticeTexts(nil), n.Default().Hash(), admin.Name},
+		[]any{versions[0].Version, versions[0].Texts, versions[0].Hash, versions[0].StaffName})
 	require.Equal(t, worded(n, "a"), versions[2].Texts, "what was said stays")
 	older, err := s.Casework.NoticeVersions(t.Context(), admin.University, n, 3, 1)
 	require.NoError(t, err)
@@ -61,7 +63,8 @@ func TestWordNotice(t *testing.T) {
 	elsewhere, err := s.Casework.NoticeWording(t.Context(), "lcvtc")
 	require.NoError(t, err)
 	require.Empty(t, elsewhere)
-	require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'notice_template.change' and subject = $1 and actor = $2`,
+	require.Equal(t, 1, storagetest.Count(s.Env,
+		`audit where action = 'notice_template.change' and subject = $1 and actor = $2`,
 		"notice_template/approved/"+n.Default().Hash()+"/"+worded(n, "a").Hash(), "staff/"+admin.ID.String()))
 }
 
@@ -112,7 +115,8 @@ func TestReadNotices(t *testing.T) {
 	shown, err := s.Casework.Notices(t.Context(), s.Holder.ID, uuid.Nil, 10)
 	require.NoError(t, err)
 	id := shown[0].ID
-	require.Equal(t, "notice_unknown", storagetest.Outcome(s.Casework.ReadNotice(t.Context(), other.ID, id)), "somebody else's")
+	require.Equal(t, "notice_unknown", storagetest.Outcome(s.Casework.ReadNotice(t.Context(), other.ID, id)),
+		"somebody else's")
 	require.NoError(t, s.Casework.ReadNotice(t.Context(), s.Holder.ID, id))
 	read := s.Clock.Now()
 	s.Clock.Advance(time.Minute)
@@ -123,6 +127,7 @@ func TestReadNotices(t *testing.T) {
 	require.True(t, shown[0].ReadAt.Equal(read), "the first time stays")
 	require.Nil(t, shown[1].ReadAt)
 	s.Exec(`update notices set expires_at = now() where id = $1`, shown[1].ID)
-	require.Equal(t, "notice_unknown", storagetest.Outcome(s.Casework.ReadNotice(t.Context(), s.Holder.ID, shown[1].ID)), "a code is not in the app")
+	require.Equal(t, "notice_unknown", storagetest.Outcome(s.Casework.ReadNotice(t.Context(), s.Holder.ID, shown[1].ID)),
+		"a code is not in the app")
 	require.Zero(t, unread())
 }

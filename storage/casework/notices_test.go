@@ -108,7 +108,8 @@ func TestFinishNotices(t *testing.T) {
 	finish := func(s *storagetest.Story, id uuid.UUID, r casework.NoticeResult) {
 		s.T.Helper()
 		r.ID = id
-		require.NoError(s.T, s.Casework.FinishNotices(s.T.Context(), []casework.NoticeResult{r, {ID: uuid.New(), Done: true}}))
+		require.NoError(s.T, s.Casework.FinishNotices(s.T.Context(),
+			[]casework.NoticeResult{r, {ID: uuid.New(), Done: true}}))
 	}
 
 	t.Run("a channel that has it does not get it again", func(t *testing.T) {

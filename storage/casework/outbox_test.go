@@ -21,7 +21,8 @@ func enqueue(h *storagetest.Env, n int) {
 }
 
 // deliverAll answers the same for every row and keeps their ids.
-func deliverAll(ids *[]int64, answer casework.Delivery) func(context.Context, []casework.OutboxRow) []casework.Delivery {
+func deliverAll(ids *[]int64, answer casework.Delivery) func(context.Context,
+	[]casework.OutboxRow) []casework.Delivery {
 	return func(_ context.Context, rows []casework.OutboxRow) []casework.Delivery {
 		results := make([]casework.Delivery, len(rows))
 		for i, row := range rows {
@@ -40,16 +41,17 @@ func TestDeliverOutbox(t *testing.T) {
 		t.Parallel()
 		s := storagetest.Apply(t)
 		require.Len(t, storagetest.Admit(t, s.Env, storagetest.Rush, 10), 1)
-		n, err := s.Casework.DeliverOutbox(t.Context(), 10, func(_ context.Context, rows []casework.OutboxRow) []casework.Delivery {
-			require.Equal(t, casework.StartRow, rows[0].Kind)
-			require.Equal(t, "application", rows[0].Workflow)
-			require.Equal(t, s.Application.WorkflowID(), rows[0].WorkflowID)
-			var input campus.CaseInput
-			require.NoError(t, json.Unmarshal(rows[0].Input, &input))
-			require.Equal(t, campus.CaseInput{Case: s.Application, University: "lcu", Campus: "east",
-				Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool}, input)
-			return []casework.Delivery{done}
-		})
+		n, err := s.Casework.DeliverOutbox(t.Context(), 10,
+			func(_ context.Context, rows []casework.OutboxRow) []casework.Delivery {
+				require.Equal(t, casework.StartRow, rows[0].Kind)
+				require.Equal(t, "application", rows[0].Workflow)
+				require.Equal(t, s.Application.WorkflowID(), rows[0].WorkflowID)
+				var input campus.CaseInput
+				require.NoError(t, json.Unmarshal(rows[0].Input, &input))
+				require.Equal(t, campus.CaseInput{Case: s.Application, University: "lcu", Campus: "east",
+					Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool}, input)
+				return []casework.Delivery{done}
+			})
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
 		require.Zero(t, storagetest.Count(s.Env, "outbox"))
@@ -74,15 +76,16 @@ func TestDeliverOutbox(t *testing.T) {
 			}
 			mu.Unlock()
 			// The other one looks for work while this one is at it.
-			_, err := h.Casework.DeliverOutbox(context.WithoutCancel(t.Context()), 1, func(_ context.Context, more []casework.OutboxRow) []casework.Delivery {
-				mu.Lock()
-				defer mu.Unlock()
-				if held[more[0].ID] {
-					delivered[more[0].ID] = -1000
-				}
-				delivered[more[0].ID]++
-				return []casework.Delivery{done}
-			})
+			_, err := h.Casework.DeliverOutbox(context.WithoutCancel(t.Context()), 1,
+				func(_ context.Context, more []casework.OutboxRow) []casework.Delivery {
+					mu.Lock()
+					defer mu.Unlock()
+					if held[more[0].ID] {
+						delivered[more[0].ID] = -1000
+					}
+					delivered[more[0].ID]++
+					return []casework.Delivery{done}
+				})
 			mu.Lock()
 			defer mu.Unlock()
 			together--
@@ -118,11 +121,12 @@ func TestDeliverOutbox(t *testing.T) {
 		h := storagetest.New(t)
 		enqueue(h, 3)
 		var first, again []int64
-		_, err := h.Casework.DeliverOutbox(t.Context(), 10, func(ctx context.Context, rows []casework.OutboxRow) []casework.Delivery {
-			results := deliverAll(&first, done)(ctx, rows)
-			storagetest.Terminate(t, h, `state = 'idle in transaction'`)
-			return results
-		})
+		_, err := h.Casework.DeliverOutbox(t.Context(), 10,
+			func(ctx context.Context, rows []casework.OutboxRow) []casework.Delivery {
+				results := deliverAll(&first, done)(ctx, rows)
+				storagetest.Terminate(t, h, `state = 'idle in transaction'`)
+				return results
+			})
 		require.Equal(t, campus.Unavailable, campus.CodeOf(err), "%v", err)
 		n, err := h.Casework.DeliverOutbox(t.Context(), 10, deliverAll(&again, done))
 		require.NoError(t, err)
@@ -136,7 +140,8 @@ func TestDeliverOutbox(t *testing.T) {
 		h := storagetest.New(t)
 		enqueue(h, 1)
 		require.Panics(t, func() {
-			_, _ = h.Casework.DeliverOutbox(t.Context(), 1, func(context.Context, []casework.OutboxRow) []casework.Delivery { panic("dies") })
+			_, _ = h.Casework.DeliverOutbox(t.Context(), 1,
+				func(context.Context, []casework.OutboxRow) []casework.Delivery { panic("dies") })
 		})
 		var ids []int64
 		n, err := h.Casework.DeliverOutbox(t.Context(), 1, deliverAll(&ids, done))

@@ -18,7 +18,8 @@ func keepProposals(t db.Tx, m campus.Move, _ MovedCase) error {
 	for _, p := range m.Proposes {
 		by, err := uuid.Parse(p.By.ID)
 		if err != nil || p.By.Kind != campus.StaffActor || p.By != m.Decision.By {
-			return campus.Errorf(campus.Internal, "", "a proposal is made by %s, who has not decided so as a member of staff", p.By)
+			return campus.Errorf(campus.Internal, "", "a proposal is made by %s, who has not decided so as a member of staff",
+				p.By)
 		}
 		if err := t.Write(`update work_items set proposed_action = @action, proposed_by = @by, proposed_at = @now, proposal = @decision`+
 			ofOpenItem, map[string]any{"action": p.Action, "by": by, "now": t.Now, "decision": Nullable(m.Decision.ID),
@@ -48,7 +49,8 @@ func checkConfirmed(t db.Tx, m campus.Move) error {
 
 // AssignWorkItem gives an open item to a colleague who may decide it. The holder may do so, and heads of the campus.
 // Forbidden: assign_forbidden. Invalid: assignee_unfit.
-func (s *Store) AssignWorkItem(ctx context.Context, req Request, who campus.StaffMember, id, to uuid.UUID, life time.Duration) (WorkItem, error) {
+func (s *Store) AssignWorkItem(ctx context.Context, req Request, who campus.StaffMember, id, to uuid.UUID,
+	life time.Duration) (WorkItem, error) {
 	return Once(ctx, s, "assign a work item", req, func(t db.Tx) (WorkItem, error) {
 		item, err := findWorkItem(t, lockedWorkItem, who, id)
 		if err != nil {
@@ -146,7 +148,8 @@ type Assignee struct {
 
 // Colleagues returns the members of staff of the caller's university who have a permission on a campus, in the order in
 // which they came, after one of them. A university has some hundred members of staff: grants are looked at here.
-func (s *Store) Colleagues(ctx context.Context, who campus.StaffMember, p campus.Permission, place string, after uuid.UUID, limit int) ([]Assignee, error) {
+func (s *Store) Colleagues(ctx context.Context, who campus.StaffMember, p campus.Permission, place string,
+	after uuid.UUID, limit int) ([]Assignee, error) {
 	var rows []struct {
 		Row     StaffRow `gorm:"embedded"` // gorm passes over what is embedded without a name
 		Holding int
@@ -316,7 +319,8 @@ func estimateDue(params map[string]string, year int) {
 
 // digestsOf says who is told of what. Staff who may not decide any more, or have left, are not told although they hold
 // an item.
-func digestsOf(t db.Tx, level digestLevel, university, place string, kind campus.WorkItemKind, items []lateItem) ([]*digest, error) {
+func digestsOf(t db.Tx, level digestLevel, university, place string, kind campus.WorkItemKind,
+	items []lateItem) ([]*digest, error) {
 	var rows []StaffRow
 	if err := t.Where("university = ? and retired_at is null", university).Order("id").Find(&rows).Error; err != nil {
 		return nil, err

@@ -33,7 +33,8 @@ func items(s *storagetest.Story, who campus.StaffMember, f casework.WorkItemFilt
 }
 
 func claimFor(s *storagetest.Story, who campus.StaffMember, item uuid.UUID, life time.Duration) error {
-	return storagetest.Err(s.Casework.ClaimWorkItem(s.T.Context(), storagetest.Request(campus.Staff(who.ID)), who, item, life))
+	return storagetest.Err(s.Casework.ClaimWorkItem(s.T.Context(), storagetest.Request(campus.Staff(who.ID)), who, item,
+		life))
 }
 
 // C3: a claim keeps colleagues away for its life, and not an instant longer.
@@ -55,11 +56,16 @@ func TestClaimsEnd(t *testing.T) {
 	s.Clock.Advance(1)
 	require.Equal(t, [][]uuid.UUID{{item}, nil}, [][]uuid.UUID{items(s, two, free), items(s, one, mine)})
 	require.False(t, seen.HeldByAnother(two.ID, s.Clock.Now()))
-	errs := storagetest.AtOnce(6, func(i int) error { return claimFor(s, []campus.StaffMember{one, two}[i%2], item, time.Hour) })
-	require.Equal(t, map[string]int{"done": 3, "claimed_by_another": 3}, storagetest.Outcomes(errs), "one of the two has it, the other not")
+	errs := storagetest.AtOnce(6, func(i int) error {
+		return claimFor(s, []campus.StaffMember{one, two}[i%2], item,
+			time.Hour)
+	})
+	require.Equal(t, map[string]int{"done": 3, "claimed_by_another": 3}, storagetest.Outcomes(errs),
+		"one of the two has it, the other not")
 
 	s.Clock.Advance(time.Hour)
-	require.NoError(t, storagetest.Err(s.Casework.ReleaseWorkItem(t.Context(), storagetest.Request(campus.Staff(two.ID)), two, item)), "what nobody holds may be let go")
+	require.NoError(t, storagetest.Err(s.Casework.ReleaseWorkItem(t.Context(), storagetest.Request(campus.Staff(two.ID)),
+		two, item)), "what nobody holds may be let go")
 	require.NoError(t, claimFor(s, one, item, time.Hour))
 	s.Clock.Advance(30 * time.Minute)
 	require.NoError(t, claimFor(s, one, item, time.Hour), "claiming again begins anew")
@@ -80,7 +86,8 @@ func TestAssignWorkItem(t *testing.T) {
 	foreign, _ := s.Staff("lcvtc", reviewerGrant)
 	item := s.Open(campus.NewWorkItem{Kind: campus.ReviewItem})
 	assign := func(by, to campus.StaffMember) error {
-		return storagetest.Err(s.Casework.AssignWorkItem(t.Context(), storagetest.Request(campus.Staff(by.ID)), by, item, to.ID, time.Hour))
+		return storagetest.Err(s.Casework.AssignWorkItem(t.Context(), storagetest.Request(campus.Staff(by.ID)), by, item,
+			to.ID, time.Hour))
 	}
 	before := storagetest.Everything(t, s.Env)
 	for name, line := range map[string]struct {
@@ -113,7 +120,8 @@ func TestAssignWorkItem(t *testing.T) {
 	require.Equal(t, []any{holder.ID, holder.Name}, []any{*seen.ClaimedBy, seen.ClaimedByName})
 	require.Equal(t, 3, storagetest.Count(s.Env, `audit where action = 'work_item.assign'`))
 	require.Equal(t, 3, storagetest.Count(s.Env, `events where kind = 'work_assigned' and not public`))
-	require.Equal(t, 1, storagetest.Count(s.Env, `notices where staff_id = $1 and template = 'notice.staff_assigned'`, other.ID), "they hear of it")
+	require.Equal(t, 1, storagetest.Count(s.Env, `notices where staff_id = $1 and template = 'notice.staff_assigned'`,
+		other.ID), "they hear of it")
 
 	require.NoError(t, storagetest.Err(s.Cards.CloseApplication(t.Context(), s.Done())))
 	require.Equal(t, "already_decided", storagetest.Outcome(assign(head, colleague)))
@@ -166,7 +174,8 @@ func TestOrderAndFiltersOfTheQueue(t *testing.T) {
 	head := s.Colleague(headGrant)
 	require.Len(t, items(s, head, casework.WorkItemFilter{}), 4, "a head sees what others decide")
 	require.Empty(t, items(s, head, casework.WorkItemFilter{Kind: campus.ReviewItem}))
-	require.Empty(t, items(s, s.Colleague(campus.Grant{Role: campus.Head, Campuses: []string{storagetest.WestCampus}}), casework.WorkItemFilter{}))
+	require.Empty(t, items(s, s.Colleague(campus.Grant{Role: campus.Head, Campuses: []string{storagetest.WestCampus}}),
+		casework.WorkItemFilter{}))
 }
 
 func TestWorkSummary(t *testing.T) {
@@ -182,7 +191,8 @@ func TestWorkSummary(t *testing.T) {
 	s.Clock.Advance(2 * time.Hour)
 	require.NoError(t, claimFor(s, operator, one, time.Hour))
 	require.NoError(t, claimFor(s, colleague, two, time.Hour))
-	s.Exec(`update work_items set claimed_by = $2, claimed_at = opened_at, claimed_until = opened_at where id = $1`, three, colleague.ID)
+	s.Exec(`update work_items set claimed_by = $2, claimed_at = opened_at, claimed_until = opened_at where id = $1`,
+		three, colleague.ID)
 	m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
 	m.Remind = []campus.WorkItemKey{{Kind: campus.IncidentItem, Step: "a"}}
 	s.Proposes(&m, colleague, campus.SkipStep, "b", "seen on paper")
@@ -195,7 +205,8 @@ func TestWorkSummary(t *testing.T) {
 	require.True(t, q.NextDue.Equal(next))
 	require.True(t, q.OldestOpenedAt.Equal(opened))
 	q.NextDue, q.OldestOpenedAt = nil, time.Time{}
-	require.Equal(t, casework.QueueSummary{Kind: campus.IncidentItem, Campus: storagetest.EastCampus, Open: 3, Free: 1, Mine: 1, Late: 1,
+	require.Equal(t, casework.QueueSummary{Kind: campus.IncidentItem, Campus: storagetest.EastCampus, Open: 3, Free: 1,
+		Mine: 1, Late: 1,
 		Overdue: 1, SecondPerson: 1}, q)
 	all, err := s.Casework.WorkSummary(t.Context(), s.Colleague(campus.Grant{Role: campus.Administrator}))
 	require.NoError(t, err)
@@ -209,7 +220,8 @@ func TestColleagues(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t)
 	s.University("lcvtc")
-	one, west := s.Colleague(reviewerGrant), s.Colleague(campus.Grant{Role: campus.Reviewer, Campuses: []string{storagetest.WestCampus}})
+	one, west := s.Colleague(reviewerGrant), s.Colleague(campus.Grant{Role: campus.Reviewer,
+		Campuses: []string{storagetest.WestCampus}})
 	s.Colleague(campus.Grant{Role: campus.Operator})
 	gone, two := s.Colleague(reviewerGrant), s.Colleague(reviewerGrant)
 	s.Exec(`update staff set retired_at = now() where id = $1`, gone.ID)
@@ -265,7 +277,8 @@ func TestProposalsAreSeen(t *testing.T) {
 	require.Empty(t, items(s, two, waiting), "and begins the two people anew")
 	m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
 	m.Proposes = []campus.Proposal{{Step: "phone", Action: campus.SkipStep, By: campus.System()}}
-	require.Equal(t, "decision_missing", storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(), m))), "only people propose")
+	require.Equal(t, "decision_missing", storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(), m))),
+		"only people propose")
 }
 
 // told are the newest messages to a member of staff, without what all have.
@@ -277,7 +290,8 @@ func told(s *storagetest.Story, who campus.StaffMember) []string {
 	require.NoError(s.T, err)
 	for _, n := range notices {
 		if n.Template == "notice.staff_reminder" || n.Template == "notice.staff_escalation" {
-			if storagetest.One[*uuid.UUID](s.Env, `select staff_id from notices where id = $1`, n.ID).String() == who.ID.String() {
+			if storagetest.One[*uuid.UUID](s.Env, `select staff_id from notices where id = $1`,
+				n.ID).String() == who.ID.String() {
 				require.Equal(s.T, []string{"", "x@example.cn"}, []string{n.Phone, n.Email})
 				lines = append(lines, n.Template[len("notice.staff_"):]+" "+n.Params["count"]+" "+n.Params["due_en"])
 			}
@@ -374,7 +388,8 @@ func TestStaffAreToldThatADateIsAnEstimate(t *testing.T) {
 	}
 	known := campus.Date{Year: 2026, Month: time.December, Day: 31}
 	require.NotContains(t, tell(known.End()), "estimate")
-	require.Contains(t, tell(known.AddDays(5).End()), "the first: 2027-01-06 00:00 (Beijing time) (an estimate: the holidays of 2027 are not announced yet)")
+	require.Contains(t, tell(known.AddDays(5).End()),
+		"the first: 2027-01-06 00:00 (Beijing time) (an estimate: the holidays of 2027 are not announced yet)")
 }
 
 func TestNobodyToTell(t *testing.T) {
@@ -387,5 +402,6 @@ func TestNobodyToTell(t *testing.T) {
 	queued, err := s.Casework.TellStaff(t.Context(), storagetest.University, hourly(s))
 	require.NoError(t, err)
 	require.Zero(t, queued)
-	require.Equal(t, 1, storagetest.Count(s.Env, `work_items where reminder_told_at is not null`), "it is not looked at again and again")
+	require.Equal(t, 1, storagetest.Count(s.Env, `work_items where reminder_told_at is not null`),
+		"it is not looked at again and again")
 }

@@ -33,7 +33,8 @@ func (s *Store) StandingCases(
 	ctx context.Context, before time.Time, after uuid.UUID, limit int,
 ) ([]StandingCase, error) {
 	const next = `and id > $2 order by id limit $3`
-	return s.standing(ctx, `(`+standingSQL+next+`) union all (`+startedSQL+next+`) order by id limit $3`, before, after, limit)
+	return s.standing(ctx, `(`+standingSQL+next+`) union all (`+startedSQL+next+`) order by id limit $3`, before, after,
+		limit)
 }
 
 // StandingOf returns which of some cases stand.
@@ -72,7 +73,8 @@ func (s *Store) StartAgain(ctx context.Context, ref campus.CaseRef) (begins bool
 			begins = false
 			return nil
 		}
-		return EnqueueStart(ctx, t, ref, string(ref.Kind), campus.CaseInput{Case: ref, University: c.University, Campus: c.Campus})
+		return EnqueueStart(ctx, t, ref, string(ref.Kind),
+			campus.CaseInput{Case: ref, University: c.University, Campus: c.Campus})
 	})
 	return begins, err
 }
@@ -106,7 +108,8 @@ const lateSQL = `from requests r where state = 'open' and created_at < $1
 // LateDecisions counts the decisions that have been open for longer than a while.
 func (s *Store) LateDecisions(ctx context.Context, age time.Duration) (WaitingFigure, error) {
 	var f WaitingFigure
-	err := s.Reports.Pool.QueryRow(ctx, `select count(*), min(created_at) `+lateSQL, s.Now().Add(-age)).Scan(&f.Rows, &f.Oldest)
+	err := s.Reports.Pool.QueryRow(ctx, `select count(*), min(created_at) `+lateSQL, s.Now().Add(-age)).Scan(&f.Rows,
+		&f.Oldest)
 	return f, db.Wrap("count open decisions", err)
 }
 

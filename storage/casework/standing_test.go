@@ -19,7 +19,8 @@ func TestCasesThatStandAreListedInTurns(t *testing.T) {
 	refs := []campus.CaseRef{s.Application, s.Applied(s.Person()), s.Applied(s.Person())}
 	queued := s.Applied(s.Person())
 	for _, ref := range refs {
-		require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), s.NextMove(ref, campus.StageReview, campus.WaitsForReviewer))))
+		require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(),
+			s.NextMove(ref, campus.StageReview, campus.WaitsForReviewer))))
 	}
 	moved := s.Clock.Now()
 	s.Clock.Advance(time.Minute)
@@ -39,7 +40,8 @@ func TestCasesThatStandAreListedInTurns(t *testing.T) {
 	}
 	require.ElementsMatch(t, refs, turn, "each once, and none that is queued")
 
-	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), s.NextMove(refs[1], campus.StageReview, campus.WaitsForReviewer))))
+	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(),
+		s.NextMove(refs[1], campus.StageReview, campus.WaitsForReviewer))))
 	closing := s.NextMove(refs[2], campus.StageDone, campus.WaitsForNobody)
 	closing.Outcome = campus.Completed
 	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), closing)))
@@ -68,7 +70,8 @@ func TestDecisionsThatAreOpenForTooLongAreCounted(t *testing.T) {
 	require.Equal(t, 1, late.Rows)
 	require.True(t, late.Oldest.Equal(opened), "%s", late.Oldest)
 	written := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
-	written.Decision = s.Decision(s.Application, campus.Student(s.Holder.ID), campus.WithdrawUpdate, campus.Said{}, struct{}{})
+	written.Decision = s.Decision(s.Application, campus.Student(s.Holder.ID), campus.WithdrawUpdate, campus.Said{},
+		struct{}{})
 	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), written)))
 	s.Clock.Advance(time.Hour)
 	late, err = s.Casework.LateDecisions(t.Context(), time.Minute)
@@ -90,7 +93,8 @@ func TestLostStartIsMadeAgain(t *testing.T) {
 	listed := func() []campus.CaseRef {
 		cases, err := s.Casework.StandingCases(t.Context(), s.Clock.Now().Add(time.Minute), uuid.Nil, 10)
 		require.NoError(t, err)
-		still, err := s.Casework.StandingOf(t.Context(), s.Clock.Now().Add(time.Minute), []uuid.UUID{s.Application.ID, ref.ID})
+		still, err := s.Casework.StandingOf(t.Context(), s.Clock.Now().Add(time.Minute),
+			[]uuid.UUID{s.Application.ID, ref.ID})
 		require.NoError(t, err)
 		require.ElementsMatch(t, cases, still)
 		refs := []campus.CaseRef{}
@@ -118,11 +122,13 @@ func TestLostStartIsMadeAgain(t *testing.T) {
 	require.Equal(t, 1, starts())
 	require.NotContains(t, listed(), ref, "it waits for its start")
 	s.Exec(`delete from outbox`)
-	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), s.NextMove(ref, campus.StageReview, campus.WaitsForReviewer))))
+	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(),
+		s.NextMove(ref, campus.StageReview, campus.WaitsForReviewer))))
 	again(true)
 	require.Equal(t, 1, starts(), "it has only begun")
 	s.Exec(`delete from outbox`)
-	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), s.NextMove(ref, campus.StageReview, campus.WaitsForReviewer))))
+	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(),
+		s.NextMove(ref, campus.StageReview, campus.WaitsForReviewer))))
 	again(false)
 	require.Zero(t, starts(), "its pictures may be deleted")
 	s.Exec(`update cases set kind = 'plastic' where id = $1`, ref.ID)
@@ -134,7 +140,8 @@ func TestLostStartIsMadeAgain(t *testing.T) {
 	ref.Kind = campus.ApplicationCase
 
 	decided := s.NextMove(ref, campus.StageEvidence, campus.WaitsForStudent)
-	decided.Decision = s.Decision(ref, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore, cards.ReviewNote{})
+	decided.Decision = s.Decision(ref, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore,
+		cards.ReviewNote{})
 	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), decided)))
 	s.Exec(`update cases set kind = 'plastic' where id = $1`, ref.ID)
 	ref.Kind = campus.PlasticCase

@@ -121,7 +121,8 @@ type WorkItemFilter struct {
 // universities, of other campuses and of kinds the member may neither decide nor give to others do not exist for them
 // (A0).
 func (s *Store) WorkItems(ctx context.Context, who campus.StaffMember, f WorkItemFilter) ([]WorkItem, error) {
-	query := s.Reports.Read(ctx).Table("(?) as w", s.Gorm.Raw(selectWorkItem+` where w.closed_at is null and w.university = ?`, who.University))
+	query := s.Reports.Read(ctx).Table("(?) as w",
+		s.Gorm.Raw(selectWorkItem+` where w.closed_at is null and w.university = ?`, who.University))
 	query = s.narrow(query.Where(s.seenItems(who, f)), who, f)
 	if f.ByDue {
 		query = query.Order("coalesce(due, 'infinity'::timestamptz)")
@@ -220,7 +221,8 @@ func findWorkItem(t db.Tx, query db.Statement, who campus.StaffMember, id uuid.U
 
 // ClaimWorkItem gives an open item to the member, for a while. Claiming one's own item begins the time anew. Conflict:
 // another holds it.
-func (s *Store) ClaimWorkItem(ctx context.Context, req Request, who campus.StaffMember, id uuid.UUID, life time.Duration) (WorkItem, error) {
+func (s *Store) ClaimWorkItem(ctx context.Context, req Request, who campus.StaffMember, id uuid.UUID,
+	life time.Duration) (WorkItem, error) {
 	return Once(ctx, s, "claim a work item", req, func(t db.Tx) (WorkItem, error) {
 		item, err := lockOpenItem(t, who, id)
 		if err != nil {
@@ -235,7 +237,8 @@ func (s *Store) ClaimWorkItem(ctx context.Context, req Request, who campus.Staff
 }
 
 // ReleaseWorkItem gives a claimed item back to everybody.
-func (s *Store) ReleaseWorkItem(ctx context.Context, req Request, who campus.StaffMember, id uuid.UUID) (WorkItem, error) {
+func (s *Store) ReleaseWorkItem(ctx context.Context, req Request, who campus.StaffMember, id uuid.UUID) (WorkItem,
+	error) {
 	return Once(ctx, s, "release a work item", req, func(t db.Tx) (WorkItem, error) {
 		item, err := lockOpenItem(t, who, id)
 		if err != nil {
@@ -281,7 +284,8 @@ func claimItem(t db.Tx, item WorkItem, actor campus.Actor, action string) error 
 }
 
 // AcknowledgeWorkItem closes an item that tells a person something and asks nothing of a workflow.
-func (s *Store) AcknowledgeWorkItem(ctx context.Context, req Request, who campus.StaffMember, id uuid.UUID) (WorkItem, error) {
+func (s *Store) AcknowledgeWorkItem(ctx context.Context, req Request, who campus.StaffMember, id uuid.UUID) (WorkItem,
+	error) {
 	return Once(ctx, s, "acknowledge a work item", req, func(t db.Tx) (WorkItem, error) {
 		item, err := lockOpenItem(t, who, id)
 		if err != nil {

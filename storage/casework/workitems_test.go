@@ -44,17 +44,22 @@ func TestWhoSeesWorkItems(t *testing.T) {
 		kinds      []campus.WorkItemKind
 	}{
 		"an administrator sees all of the university": {
-			"lcu", []campus.Grant{{Role: campus.Administrator}}, casework.WorkItemFilter{}, map[string]int{"lcu/east": 4, "lcu/west": 4}, everyKind()},
+			"lcu", []campus.Grant{{Role: campus.Administrator}}, casework.WorkItemFilter{}, map[string]int{"lcu/east": 4,
+				"lcu/west": 4}, everyKind()},
 		"an administrator of the other sees the other's": {
 			"lcvtc", []campus.Grant{{Role: campus.Administrator}}, casework.WorkItemFilter{}, map[string]int{"lcvtc/east": 4}, everyKind()},
 		"a reviewer sees reviews": {
-			"lcu", []campus.Grant{{Role: campus.Reviewer}}, casework.WorkItemFilter{}, map[string]int{"lcu/east": 1, "lcu/west": 1}, everyKind()[:1]},
+			"lcu", []campus.Grant{{Role: campus.Reviewer}}, casework.WorkItemFilter{}, map[string]int{"lcu/east": 1,
+				"lcu/west": 1}, everyKind()[:1]},
 		"a reviewer of the east sees those of the east": {
-			"lcu", []campus.Grant{{Role: campus.Reviewer, Campuses: east}}, casework.WorkItemFilter{}, map[string]int{"lcu/east": 1}, everyKind()[:1]},
+			"lcu", []campus.Grant{{Role: campus.Reviewer,
+				Campuses: east}}, casework.WorkItemFilter{}, map[string]int{"lcu/east": 1}, everyKind()[:1]},
 		"a card centre sees people and plastics": {
-			"lcu", []campus.Grant{{Role: campus.CardCentre}}, casework.WorkItemFilter{}, map[string]int{"lcu/east": 2, "lcu/west": 2}, everyKind()[2:]},
+			"lcu", []campus.Grant{{Role: campus.CardCentre}}, casework.WorkItemFilter{}, map[string]int{"lcu/east": 2,
+				"lcu/west": 2}, everyKind()[2:]},
 		"an operator sees incidents": {
-			"lcu", []campus.Grant{{Role: campus.Operator}}, casework.WorkItemFilter{}, map[string]int{"lcu/east": 1, "lcu/west": 1}, everyKind()[1:2]},
+			"lcu", []campus.Grant{{Role: campus.Operator}}, casework.WorkItemFilter{}, map[string]int{"lcu/east": 1,
+				"lcu/west": 1}, everyKind()[1:2]},
 		"two jobs with places of their own": {
 			"lcu", []campus.Grant{{Role: campus.Reviewer, Campuses: east}, {Role: campus.Operator}}, casework.WorkItemFilter{},
 			map[string]int{"lcu/east": 2, "lcu/west": 1}, everyKind()[:2]},
@@ -83,18 +88,22 @@ func TestWhoSeesWorkItems(t *testing.T) {
 
 	outsider, _ := h.Staff("lcvtc", campus.Grant{Role: campus.Administrator})
 	western, _ := h.Staff("lcu", campus.Grant{Role: campus.Administrator, Campuses: []string{storagetest.WestCampus}})
-	item := storagetest.One[uuid.UUID](h, `select id from work_items where university = 'lcu' and campus = 'east' and kind = 'review'`)
+	item := storagetest.One[uuid.UUID](h,
+		`select id from work_items where university = 'lcu' and campus = 'east' and kind = 'review'`)
 	for name, who := range map[string]campus.StaffMember{"of another university": outsider, "of another campus": western} {
 		for what, do := range map[string]func() error{
 			"look": func() error { return storagetest.Err(h.Casework.WorkItem(t.Context(), who, item)) },
 			"claim": func() error {
-				return storagetest.Err(h.Casework.ClaimWorkItem(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, item, time.Hour))
+				return storagetest.Err(h.Casework.ClaimWorkItem(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, item,
+					time.Hour))
 			},
 			"release": func() error {
-				return storagetest.Err(h.Casework.ReleaseWorkItem(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, item))
+				return storagetest.Err(h.Casework.ReleaseWorkItem(t.Context(), storagetest.Request(campus.Staff(who.ID)), who,
+					item))
 			},
 			"acknowledge": func() error {
-				return storagetest.Err(h.Casework.AcknowledgeWorkItem(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, item))
+				return storagetest.Err(h.Casework.AcknowledgeWorkItem(t.Context(), storagetest.Request(campus.Staff(who.ID)), who,
+					item))
 			},
 		} {
 			require.Equal(t, "not_found", storagetest.Outcome(do()), "%s %s", what, name)
@@ -105,10 +114,12 @@ func TestWhoSeesWorkItems(t *testing.T) {
 func TestClaimWorkItem(t *testing.T) {
 	t.Parallel()
 	claim := func(s *storagetest.Story, who campus.StaffMember, item uuid.UUID) error {
-		return storagetest.Err(s.Casework.ClaimWorkItem(s.T.Context(), storagetest.Request(campus.Staff(who.ID)), who, item, time.Hour))
+		return storagetest.Err(s.Casework.ClaimWorkItem(s.T.Context(), storagetest.Request(campus.Staff(who.ID)), who, item,
+			time.Hour))
 	}
 	release := func(s *storagetest.Story, who campus.StaffMember, item uuid.UUID) error {
-		return storagetest.Err(s.Casework.ReleaseWorkItem(s.T.Context(), storagetest.Request(campus.Staff(who.ID)), who, item))
+		return storagetest.Err(s.Casework.ReleaseWorkItem(s.T.Context(), storagetest.Request(campus.Staff(who.ID)), who,
+			item))
 	}
 
 	t.Run("20 at once: one has it", func(t *testing.T) {
@@ -191,9 +202,11 @@ func TestClaimWorkItem(t *testing.T) {
 		t.Parallel()
 		s := storagetest.Apply(t)
 		item := s.Open(campus.NewWorkItem{Kind: campus.OverdueItem})
-		staff := []campus.StaffMember{s.Colleague(campus.Grant{Role: campus.Production}), s.Colleague(campus.Grant{Role: campus.CardCentre})}
+		staff := []campus.StaffMember{s.Colleague(campus.Grant{Role: campus.Production}),
+			s.Colleague(campus.Grant{Role: campus.CardCentre})}
 		errs := storagetest.AtOnce(2, func(i int) error {
-			return storagetest.Err(s.Casework.AcknowledgeWorkItem(t.Context(), storagetest.Request(campus.Staff(staff[i].ID)), staff[i], item))
+			return storagetest.Err(s.Casework.AcknowledgeWorkItem(t.Context(), storagetest.Request(campus.Staff(staff[i].ID)),
+				staff[i], item))
 		})
 		require.Equal(t, map[string]int{"done": 1, "already_decided": 1}, storagetest.Outcomes(errs))
 		require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'work_item.acknowledge'`))
@@ -206,9 +219,11 @@ func TestWorkItemsOfACase(t *testing.T) {
 	s := storagetest.Apply(t)
 	operator := s.Colleague(campus.Grant{Role: campus.Operator})
 	item := s.Open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: "registry", Attempt: 1, Cause: campus.Unavailable})
-	require.NoError(t, storagetest.Err(s.Casework.ClaimWorkItem(t.Context(), storagetest.Request(campus.Staff(operator.ID)), operator, item, time.Hour)))
+	require.NoError(t, storagetest.Err(s.Casework.ClaimWorkItem(t.Context(),
+		storagetest.Request(campus.Staff(operator.ID)), operator, item, time.Hour)))
 	due := s.Clock.Now().Add(time.Hour)
-	again := s.Open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: "registry", Attempt: 2, Cause: campus.BadAnswer, Reason: "why", Due: &due})
+	again := s.Open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: "registry", Attempt: 2, Cause: campus.BadAnswer,
+		Reason: "why", Due: &due})
 	require.Equal(t, item, again, "asking again renews what it says")
 	other := s.Open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: "phone", Attempt: 1})
 
@@ -229,7 +244,8 @@ func TestWorkItemsOfACase(t *testing.T) {
 	require.Len(t, items, 1)
 	require.Equal(t, other, items[0].ID)
 	require.NotNil(t, items[0].EscalatedAt)
-	require.NotEqual(t, item, s.Open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: "registry"}), "after it was closed it is another")
+	require.NotEqual(t, item, s.Open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: "registry"}),
+		"after it was closed it is another")
 }
 
 func TestPagesOfWorkItems(t *testing.T) {

@@ -111,7 +111,8 @@ func TestDecisionsOfAClockThatIsSetBack(t *testing.T) {
 	t.Parallel()
 	for _, column := range []string{"created_at", "resend_at"} {
 		s := storagetest.Apply(t)
-		d := s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{Note: "x"})
+		d := s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve,
+			cards.ReviewNote{Note: "x"})
 		s.Exec(`update requests set `+column+` = created_at + interval '1 hour' where id = $1`, d.ID)
 		s.Clock.Advance(time.Minute)
 		require.Empty(t, s.Resends(10), column)

@@ -47,7 +47,8 @@ func TestWhatTheProgramMayDo(t *testing.T) {
 	for table, may := range others {
 		require.Equal(t, "select insert update delete", may, table)
 	}
-	require.Zero(t, storagetest.One[int](h, `select count(*) from pg_class where pg_has_role(relowner, 'member')`), "it owns nothing")
+	require.Zero(t, storagetest.One[int](h, `select count(*) from pg_class where pg_has_role(relowner, 'member')`),
+		"it owns nothing")
 
 	role, err := h.Role(t.Context())
 	require.NoError(t, err)

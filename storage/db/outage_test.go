@@ -27,11 +27,15 @@ func TestConnectionBreaksInTheMiddle(t *testing.T) {
 		table string
 		call  func(ctx context.Context) error
 	}{
-		"a transaction":           {"line", func(ctx context.Context) error { return storagetest.Err(s.Apply(ctx, req, a)) }},
-		"a move":                  {"events", func(ctx context.Context) error { return storagetest.Err(s.Casework.Record(ctx, oneEvent(s))) }},
-		"a statement without one": {"attempts", func(ctx context.Context) error { return storagetest.Err(s.Casework.OpenAttempt(ctx, ref, 1)) }},
-		"a look":                  {"sessions", func(ctx context.Context) error { return storagetest.Err(s.People.FindSession(ctx, token)) }},
-		"a claim of notices":      {"notices", func(ctx context.Context) error { return storagetest.Err(s.Casework.ClaimNotices(ctx, 1, time.Minute)) }},
+		"a transaction": {"line", func(ctx context.Context) error { return storagetest.Err(s.Apply(ctx, req, a)) }},
+		"a move": {"events",
+			func(ctx context.Context) error { return storagetest.Err(s.Casework.Record(ctx, oneEvent(s))) }},
+		"a statement without one": {"attempts",
+			func(ctx context.Context) error { return storagetest.Err(s.Casework.OpenAttempt(ctx, ref, 1)) }},
+		"a look": {"sessions",
+			func(ctx context.Context) error { return storagetest.Err(s.People.FindSession(ctx, token)) }},
+		"a claim of notices": {"notices",
+			func(ctx context.Context) error { return storagetest.Err(s.Casework.ClaimNotices(ctx, 1, time.Minute)) }},
 		"a look that scans a single row": {"requests", func(ctx context.Context) error {
 			return storagetest.Err(s.Casework.FindDecision(ctx, campus.System(), uuid.Nil))
 		}},
@@ -43,7 +47,8 @@ func TestConnectionBreaksInTheMiddle(t *testing.T) {
 		said := make(chan error, 1)
 		go func() { said <- test.call(t.Context()) }()
 		require.Eventually(t, func() bool {
-			return storagetest.Count(s.Env, `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) > 0
+			return storagetest.Count(s.Env,
+				`pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) > 0
 		}, 20*time.Second, 5*time.Millisecond, name)
 		storagetest.Terminate(t, s.Env, `wait_event_type = 'Lock'`)
 		err = <-said
@@ -54,7 +59,8 @@ func TestConnectionBreaksInTheMiddle(t *testing.T) {
 			require.NoError(t, again, name)
 		}
 	}
-	require.Equal(t, 1, storagetest.Count(s.Env, `applications where person_id = $1`, p.ID), "the same key went through once")
+	require.Equal(t, 1, storagetest.Count(s.Env, `applications where person_id = $1`, p.ID),
+		"the same key went through once")
 	require.Equal(t, 1, storagetest.Count(s.Env, `events where kind = 'one'`))
 	require.Equal(t, 1, storagetest.Count(s.Env, `attempts`))
 }
@@ -109,7 +115,8 @@ func TestNobodyThere(t *testing.T) {
 	h := storagetest.New(t)
 	cfg := h.Config
 	cfg.DatabaseURL = "postgres://nobody@127.0.0.1:1/none"
-	require.Error(t, storagetest.Err(storage.Open(t.Context(), cfg, h.Clock.Now, h.Log)), "a store that cannot be used is not opened")
+	require.Error(t, storagetest.Err(storage.Open(t.Context(), cfg, h.Clock.Now, h.Log)),
+		"a store that cannot be used is not opened")
 	require.NoError(t, h.Ready(t.Context()))
 	stopped, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
 	defer cancel()
@@ -133,7 +140,8 @@ func TestDeadlockIsAnOutage(t *testing.T) {
 		said := make(chan error, 1)
 		go func() { said <- storagetest.Err(s.Casework.Record(t.Context(), answers)) }() // holds the case, wants the item
 		require.Eventually(t, func() bool {
-			return storagetest.Count(s.Env, `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) > 0
+			return storagetest.Count(s.Env,
+				`pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) > 0
 		}, 20*time.Second, 5*time.Millisecond)
 		_, err = other.Exec(t.Context(), `update cases set reason = 'x'`) // holds the item, wants the case
 		require.NoError(t, other.Rollback(t.Context()))

@@ -66,8 +66,11 @@ func TestBusyIsNotDown(t *testing.T) {
 		"a statement": func(ctx context.Context) error {
 			return storagetest.Err(store.Casework.CaseIsOpen(ctx, campus.CaseRef{}))
 		},
-		"a transaction":   func(ctx context.Context) error { return store.Writable(ctx) },
-		"a look together": func(ctx context.Context) error { return storagetest.Err(store.People.FindSession(ctx, "nobody's")) },
+		"a transaction": func(ctx context.Context) error { return store.Writable(ctx) },
+		"a look together": func(ctx context.Context) error {
+			return storagetest.Err(store.People.FindSession(ctx,
+				"nobody's"))
+		},
 	} {
 		err := call(briefly(t))
 		require.Equal(t, campus.DatabaseLate, campus.ReasonOf(err), "%s: %v", name, err)
@@ -90,7 +93,8 @@ func TestDatabaseThatDoesNotAnswerIsDown(t *testing.T) {
 			require.Equal(t, storage.DatabaseDown, d.Database(t.Context()))
 			require.False(t, d.DatabaseAnswers(t.Context()))
 			d.Postgres.Pass()
-			require.Eventually(t, func() bool { return d.Database(t.Context()) == storage.DatabaseUp }, time.Minute, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return d.Database(t.Context()) == storage.DatabaseUp }, time.Minute,
+				10*time.Millisecond)
 		})
 	}
 }
@@ -104,8 +108,10 @@ func TestNoConnectionToSpareIsBusy(t *testing.T) {
 	h.ExecAsOwner(`do $$ begin execute format('alter database %I connection limit 0', current_database()); end $$`)
 	h.Exec(`select pg_terminate_backend(pid) from pg_stat_activity
 		where datname = current_database() and application_name = 'campuscard' and pid <> pg_backend_pid()`)
-	require.Eventually(t, func() bool { return store.Database(t.Context()) == storage.DatabaseBusy }, 20*time.Second, 10*time.Millisecond)
-	require.Equal(t, campus.DatabaseLate, campus.ReasonOf(storagetest.Err(store.Casework.CaseIsOpen(t.Context(), campus.CaseRef{}))))
+	require.Eventually(t, func() bool { return store.Database(t.Context()) == storage.DatabaseBusy }, 20*time.Second,
+		10*time.Millisecond)
+	require.Equal(t, campus.DatabaseLate,
+		campus.ReasonOf(storagetest.Err(store.Casework.CaseIsOpen(t.Context(), campus.CaseRef{}))))
 }
 
 // A file store that hangs, or has not our bucket, is down; what a prober who left has not heard is asked again.

@@ -98,7 +98,8 @@ type NewCampaign struct {
 
 // OpenCampaign opens a campaign of the member's university: its case and the start of its workflow, which needs no
 // Temporal. Conflicts: campaign_open, audience_empty.
-func (s *Store) OpenCampaign(ctx context.Context, req casework.Request, who campus.StaffMember, n NewCampaign) (Campaign,
+func (s *Store) OpenCampaign(ctx context.Context, req casework.Request, who campus.StaffMember,
+	n NewCampaign) (Campaign,
 	error) {
 	return casework.Once(ctx, s.casework, "open a campaign", req, func(t db.Tx) (Campaign, error) {
 		people, err := countAudience(t, who.University, n.Audience, n.Rested)
@@ -114,7 +115,8 @@ func (s *Store) OpenCampaign(ctx context.Context, req casework.Request, who camp
 		if people == 0 {
 			return c, campus.Errorf(campus.Conflict, "audience_empty", "nobody at %s is to be invited", c.University)
 		}
-		if err := casework.AddAudit(t, campus.Staff(who.ID), "invitation.open", c.Ref().WorkflowID(), c.University); err != nil {
+		if err := casework.AddAudit(t, campus.Staff(who.ID), "invitation.open", c.Ref().WorkflowID(),
+			c.University); err != nil {
 			return c, err
 		}
 		input := campus.CaseInput{Case: c.Ref(), University: c.University}
@@ -177,7 +179,8 @@ func (s *Store) LookAtAudience(ctx context.Context, look AudienceLook) (Audience
 	if err != nil {
 		return AudienceSeen{}, db.Wrap("look at an audience", err)
 	}
-	left := t.Raw(`select count(*), cast(null as timestamptz) from people p where `+inAudience, c.words(look.Levels, look.Rested))
+	left := t.Raw(`select count(*), cast(null as timestamptz) from people p where `+inAudience,
+		c.words(look.Levels, look.Rested))
 	if look.Kind == campus.ReminderWave {
 		left = t.Raw(`select count(*), min(i.invited_at) from invitations i join people p on p.id = i.person_id where `+unanswered,
 			c.words(look.Levels, look.Rested))

@@ -41,7 +41,8 @@ func newDrive(t *testing.T, lcu, lcvtc int) *drive {
 func (d *drive) new(change ...func(*outreach.NewCampaign)) outreach.NewCampaign {
 	today := campus.DateOf(d.Clock.Now())
 	n := outreach.NewCampaign{ID: uuid.Must(uuid.NewV7()), Audience: outreach.Audience{Group: campus.Freshmen},
-		Period: campus.Period{From: today, Until: today.AddDays(13)}, Rested: d.Clock.Now().Add(-time.Hour), PolicyVersion: d.Policies.Version()}
+		Period: campus.Period{From: today,
+			Until: today.AddDays(13)}, Rested: d.Clock.Now().Add(-time.Hour), PolicyVersion: d.Policies.Version()}
 	for _, fn := range change {
 		fn(&n)
 	}
@@ -64,7 +65,8 @@ func (d *drive) move(ref campus.CaseRef) campus.Move {
 
 // wave is the next wave of a campaign.
 func (d *drive) wave(ref campus.CaseRef, size int, change ...func(*outreach.Wave)) outreach.Wave {
-	w := outreach.Wave{Kind: campus.InvitationWave, Seq: storagetest.Count(d.Env, `invitation_waves where campaign_id = $1`, ref.ID) + 1, Size: size,
+	w := outreach.Wave{Kind: campus.InvitationWave,
+		Seq: storagetest.Count(d.Env, `invitation_waves where campaign_id = $1`, ref.ID) + 1, Size: size,
 		Rested: d.Clock.Now().Add(-time.Hour),
 		Notice: campus.Notice{Template: "notice.invitation", Params: map[string]string{"day": "2026-11-30"}}}
 	for _, fn := range change {
@@ -88,7 +90,8 @@ func reminders(before time.Time) func(*outreach.Wave) {
 
 func (d *drive) look(ref campus.CaseRef, kind campus.WaveKind) outreach.AudienceSeen {
 	d.t.Helper()
-	seen, err := d.Outreach.LookAtAudience(d.t.Context(), outreach.AudienceLook{Campaign: ref.ID, Kind: kind, Rested: d.Clock.Now().Add(-time.Hour), Backlog: 3})
+	seen, err := d.Outreach.LookAtAudience(d.t.Context(),
+		outreach.AudienceLook{Campaign: ref.ID, Kind: kind, Rested: d.Clock.Now().Add(-time.Hour), Backlog: 3})
 	require.NoError(d.t, err)
 	return seen
 }
@@ -104,7 +107,8 @@ func (d *drive) applies(person uuid.UUID) {
 
 func (d *drive) invited(ref campus.CaseRef) []uuid.UUID {
 	d.t.Helper()
-	return storagetest.One[[]uuid.UUID](d.Env, `select coalesce(array_agg(person_id order by person_id), '{}') from invitations where campaign_id = $1`, ref.ID)
+	return storagetest.One[[]uuid.UUID](d.Env,
+		`select coalesce(array_agg(person_id order by person_id), '{}') from invitations where campaign_id = $1`, ref.ID)
 }
 
 // C5: waves go through the whole audience, nobody is invited twice, and other universities are left alone.
@@ -112,15 +116,19 @@ func TestInvitationWaves(t *testing.T) {
 	t.Parallel()
 	d := newDrive(t, 1000, 50)
 	ref := d.open()
-	require.Equal(t, 1, storagetest.Count(d.Env, `outbox where kind = 'start' and workflow = 'invitation' and workflow_id = $1`, ref.WorkflowID()))
-	require.Equal(t, 1, storagetest.Count(d.Env, `cases where id = $1 and kind = 'invitation' and person_id is null and campus = ''`, ref.ID))
+	require.Equal(t, 1, storagetest.Count(d.Env,
+		`outbox where kind = 'start' and workflow = 'invitation' and workflow_id = $1`, ref.WorkflowID()))
+	require.Equal(t, 1, storagetest.Count(d.Env,
+		`cases where id = $1 and kind = 'invitation' and person_id is null and campus = ''`, ref.ID))
 	require.Equal(t, 1000, d.look(ref, campus.InvitationWave).Left)
 	for _, want := range []int{300, 300, 300, 100, 0} {
 		require.Equal(t, want, d.send(ref, 300))
 	}
 	require.Zero(t, d.look(ref, campus.InvitationWave).Left)
-	require.Equal(t, 1000, storagetest.Count(d.Env, `invitations i join people p on p.id = i.person_id where p.university = 'lcu' and p.status = 'admitted'`))
-	require.Equal(t, 1000, storagetest.One[int](d.Env, `select count(distinct person_id) from notices where template = 'notice.invitation' and case_id = $1`, ref.ID))
+	require.Equal(t, 1000, storagetest.Count(d.Env,
+		`invitations i join people p on p.id = i.person_id where p.university = 'lcu' and p.status = 'admitted'`))
+	require.Equal(t, 1000, storagetest.One[int](d.Env,
+		`select count(distinct person_id) from notices where template = 'notice.invitation' and case_id = $1`, ref.ID))
 	require.Equal(t, 1000, storagetest.Count(d.Env, `notices`))
 	require.Equal(t, "300 300 300 100 0", storagetest.One[string](d.Env,
 		`select string_agg(data->>'count', ' ' order by id) from events where case_id = $1 and kind = 'wave_sent'`, ref.ID))
@@ -151,7 +159,8 @@ func TestWhoComesInBehindTheWavesIsInvited(t *testing.T) {
 func TestWhoIsNotInvited(t *testing.T) {
 	t.Parallel()
 	d := newDrive(t, 4, 4)
-	ids := storagetest.One[[]uuid.UUID](d.Env, `select array_agg(id order by id) from people where university = 'lcu' and status = 'admitted'`)
+	ids := storagetest.One[[]uuid.UUID](d.Env,
+		`select array_agg(id order by id) from people where university = 'lcu' and status = 'admitted'`)
 	d.applies(ids[0])
 	d.applies(ids[1])
 	d.Exec(`update applications set closed_at = now() where person_id = $1`, ids[1])
@@ -162,13 +171,15 @@ func TestWhoIsNotInvited(t *testing.T) {
 		audience outreach.Audience
 		want     int
 	}{
-		"freshmen, whatever their level":     {outreach.Audience{Group: campus.Freshmen}, 2},
-		"freshmen of a level that is served": {outreach.Audience{Group: campus.Freshmen, Levels: []string{"undergraduate"}}, 1},
-		"freshmen of another level":          {outreach.Audience{Group: campus.Freshmen, Level: "exchange"}, 0},
-		"registered students":                {outreach.Audience{Group: campus.Students}, 1},
-		"everyone":                           {outreach.Audience{Group: campus.Everyone}, 3},
-		"of a college":                       {outreach.Audience{Group: campus.Everyone, College: "Law"}, storagetest.Count(d.Env, `people where id = any($1) and college = 'Law'`, ids[2:])},
-		"an audience that is none":           {outreach.Audience{Group: "staff"}, 0},
+		"freshmen, whatever their level": {outreach.Audience{Group: campus.Freshmen}, 2},
+		"freshmen of a level that is served": {outreach.Audience{Group: campus.Freshmen, Levels: []string{"undergraduate"}},
+			1},
+		"freshmen of another level": {outreach.Audience{Group: campus.Freshmen, Level: "exchange"}, 0},
+		"registered students":       {outreach.Audience{Group: campus.Students}, 1},
+		"everyone":                  {outreach.Audience{Group: campus.Everyone}, 3},
+		"of a college": {outreach.Audience{Group: campus.Everyone, College: "Law"},
+			storagetest.Count(d.Env, `people where id = any($1) and college = 'Law'`, ids[2:])},
+		"an audience that is none": {outreach.Audience{Group: "staff"}, 0},
 	} {
 		n, err := d.Outreach.CountAudience(t.Context(), storagetest.University, test.audience, d.Clock.Now())
 		require.NoError(t, err, name)
@@ -196,7 +207,9 @@ func TestWaveDeliveredTwice(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 8, n)
 	require.Equal(t, before, storagetest.Everything(t, d.Env))
-	require.Equal(t, []int{8, 8, 1}, []int{storagetest.Count(d.Env, `invitations`), storagetest.Count(d.Env, `notices`), storagetest.Count(d.Env, `invitation_waves`)})
+	require.Equal(t, []int{8, 8, 1},
+		[]int{storagetest.Count(d.Env, `invitations`), storagetest.Count(d.Env, `notices`),
+			storagetest.Count(d.Env, `invitation_waves`)})
 
 	_, _, err = d.Outreach.SendWave(t.Context(), campus.Move{Case: ref, Version: m.Version + 5, Events: m.Events}, w)
 	require.Error(t, err, "a move from the future")
@@ -229,7 +242,8 @@ func TestCampaignsThatOverlapInviteOnce(t *testing.T) {
 	d.Clock.Advance(2 * time.Hour) // longer than they are left alone
 	require.Equal(t, 30, d.look(one, campus.InvitationWave).Left)
 	require.Equal(t, 30, d.send(one, 100))
-	require.Zero(t, storagetest.Count(d.Env, `(select 1 from invitations group by campaign_id, person_id having count(*) > 1) twice`))
+	require.Zero(t, storagetest.Count(d.Env,
+		`(select 1 from invitations group by campaign_id, person_id having count(*) > 1) twice`))
 }
 
 func TestReminderWaves(t *testing.T) {
@@ -252,11 +266,13 @@ func TestReminderWaves(t *testing.T) {
 	require.Zero(t, d.send(ref, 9, reminders(d.Clock.Now())), "nobody is reminded twice")
 	require.Equal(t, outreach.AudienceSeen{}, d.look(ref, campus.ReminderWave))
 	require.Equal(t, 8, storagetest.Count(d.Env, `notices where template = 'notice.remind_invitation'`))
-	require.Zero(t, storagetest.Count(d.Env, `invitations where reminded_at is not null and person_id = any($1)`, people[:2]))
+	require.Zero(t, storagetest.Count(d.Env, `invitations where reminded_at is not null and person_id = any($1)`,
+		people[:2]))
 
 	progress, err := d.Outreach.StaffCampaign(t.Context(), d.who, ref.ID)
 	require.NoError(t, err)
-	require.Equal(t, []int{6, 10, 8, 1, 10}, []int{progress.Waves, progress.Invited, progress.Reminded, progress.Applied, progress.People})
+	require.Equal(t, []int{6, 10, 8, 1, 10},
+		[]int{progress.Waves, progress.Invited, progress.Reminded, progress.Applied, progress.People})
 	waves, err := d.Outreach.CampaignWaves(t.Context(), ref.ID)
 	require.NoError(t, err)
 	require.Equal(t, []int{6, 4, 3, 1, 4, 0}, sizes(waves))
@@ -265,7 +281,8 @@ func TestReminderWaves(t *testing.T) {
 	d.applies(people[2])
 	waves, err = d.Outreach.CampaignWaves(t.Context(), ref.ID)
 	require.NoError(t, err)
-	require.Equal(t, []int{2, 0, 1}, []int{waves[0].Applied, waves[1].Applied, waves[2].Applied + waves[3].Applied}, "since the invitation, and since the reminder")
+	require.Equal(t, []int{2, 0, 1}, []int{waves[0].Applied, waves[1].Applied, waves[2].Applied + waves[3].Applied},
+		"since the invitation, and since the reminder")
 }
 
 func sizes(waves []outreach.WaveProgress) []int {
@@ -307,7 +324,8 @@ func TestOpenCampaign(t *testing.T) {
 	require.Equal(t, 1, storagetest.Count(d.Env, `audit where action = 'invitation.open'`))
 	foreign, _ := d.Staff("lcvtc", campus.Grant{Role: campus.Administrator})
 	open := func(who campus.StaffMember, change func(*outreach.NewCampaign)) string {
-		return storagetest.Outcome(storagetest.Err(d.Outreach.OpenCampaign(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, d.new(change))))
+		return storagetest.Outcome(storagetest.Err(d.Outreach.OpenCampaign(t.Context(),
+			storagetest.Request(campus.Staff(who.ID)), who, d.new(change))))
 	}
 	before := storagetest.Everything(t, d.Env)
 	require.Equal(t, "campaign_open", open(d.who, func(*outreach.NewCampaign) {}))
@@ -322,7 +340,8 @@ func TestOpenCampaign(t *testing.T) {
 	})
 	require.Equal(t, map[string]int{"done": 1, "campaign_open": 4}, storagetest.Outcomes(errs))
 
-	require.NotEqual(t, "done", storagetest.Outcome(storagetest.Err(d.Outreach.StaffCampaign(t.Context(), foreign, first.ID))))
+	require.NotEqual(t, "done", storagetest.Outcome(storagetest.Err(d.Outreach.StaffCampaign(t.Context(), foreign,
+		first.ID))))
 	list, err := d.Outreach.Campaigns(t.Context(), d.who, true, uuid.Nil, 2)
 	require.NoError(t, err)
 	require.Len(t, list, 2)
@@ -345,8 +364,9 @@ func TestEndCampaign(t *testing.T) {
 	before := storagetest.Everything(t, d.Env)
 	require.NoError(t, storagetest.Err(d.Outreach.EndCampaign(t.Context(), m)))
 	require.Equal(t, before, storagetest.Everything(t, d.Env))
-	require.Equal(t, map[string]string{"invited": "5", "applied": "1", "reminded": "0"}, storagetest.One[map[string]string](d.Env,
-		`select data from events where kind = 'campaign_done'`))
+	require.Equal(t, map[string]string{"invited": "5", "applied": "1", "reminded": "0"},
+		storagetest.One[map[string]string](d.Env,
+			`select data from events where kind = 'campaign_done'`))
 	open, err := d.Outreach.Campaigns(t.Context(), d.who, true, uuid.Nil, 10)
 	require.NoError(t, err)
 	require.Empty(t, open)

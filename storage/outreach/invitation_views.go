@@ -30,7 +30,8 @@ type CampaignProgress struct {
 func (s *Store) Campaigns(ctx context.Context, who campus.StaffMember, open bool, after uuid.UUID,
 	limit int) ([]CampaignProgress, error) {
 	// Ids are made when a campaign opens, so they are in its order.
-	found, err := readProgress(s.Reports.Read(ctx), selectProgress+`c.university = @university and (not @open or c.closed_at is null)
+	found, err := readProgress(s.Reports.Read(ctx),
+		selectProgress+`c.university = @university and (not @open or c.closed_at is null)
 			and (cast(@after as uuid) is null or c.id < @after) order by c.id desc limit @limit`,
 		map[string]any{"university": who.University, "open": open, "after": casework.Nullable(after), "limit": limit})
 	return found, db.Wrap("list campaigns", err)

@@ -43,7 +43,8 @@ func line(t *testing.T, lengths map[string]int) *storagetest.Env {
 
 // number is whose application a workflow is of.
 func number(h *storagetest.Env, workflow string) string {
-	return storagetest.One[string](h, `select p.number from cases c join people p on p.id = c.person_id where 'application/' || c.id = $1`, workflow)
+	return storagetest.One[string](h,
+		`select p.number from cases c join people p on p.id = c.person_id where 'application/' || c.id = $1`, workflow)
 }
 
 // C5: while applications press, accepting them comes first.
@@ -88,11 +89,13 @@ func TestNoMoreAreLetInThanCanBeWorked(t *testing.T) {
 	require.Zero(t, len(storagetest.Admit(t, h, storagetest.Rush, 50)), "in the same moment")
 
 	h.Clock.Advance(time.Minute)
-	require.Len(t, storagetest.Admit(t, h, storagetest.Rush, 50), 5, "what was missed is not caught up but for a fifth of a second")
+	require.Len(t, storagetest.Admit(t, h, storagetest.Rush, 50), 5,
+		"what was missed is not caught up but for a fifth of a second")
 
 	h.Clock.Advance(time.Minute)
 	h.Exec(`update cases set stage = 'checking', waits_for = 'school' where id in (select id from cases where id not in (select case_id from line) limit 7)`)
-	require.Len(t, storagetest.Admit(t, h, campus.RushPolicy{StartsPerSecond: 20, Backlog: 10}, 50), 3, "the engine has seven")
+	require.Len(t, storagetest.Admit(t, h, campus.RushPolicy{StartsPerSecond: 20, Backlog: 10}, 50), 3,
+		"the engine has seven")
 	h.Clock.Advance(time.Minute)
 	n, err := h.Outreach.Admit(t.Context(), campus.RushPolicy{StartsPerSecond: 20, Backlog: 10}, 50)
 	require.NoError(t, err)
@@ -165,7 +168,8 @@ func TestAdmissionsAtOnceLetEachInOnce(t *testing.T) {
 	h := line(t, map[string]int{"lcu": 30, "lcvtc": 30})
 	fast := campus.RushPolicy{StartsPerSecond: 1e6, Backlog: 100_000}
 	for storagetest.Count(h, "line") > 0 {
-		for _, err := range storagetest.AtOnce(8, func(int) error { return storagetest.Err(h.Outreach.Admit(t.Context(), fast, 7)) }) {
+		for _, err := range storagetest.AtOnce(8,
+			func(int) error { return storagetest.Err(h.Outreach.Admit(t.Context(), fast, 7)) }) {
 			require.NoError(t, err)
 		}
 		h.Clock.Advance(time.Second)
@@ -183,7 +187,8 @@ func TestWhoWithdrawsLeavesTheLine(t *testing.T) {
 	place, err := h.Outreach.LinePlace(t.Context(), storagetest.Rush, accepted.ID)
 	require.NoError(t, err)
 	require.Equal(t, 1, place.Position)
-	require.NoError(t, storagetest.Err(h.WithdrawQueued(t.Context(), storagetest.Request(campus.Student(p.ID)), accepted.ID)))
+	require.NoError(t, storagetest.Err(h.WithdrawQueued(t.Context(), storagetest.Request(campus.Student(p.ID)),
+		accepted.ID)))
 	place, err = h.Outreach.LinePlace(t.Context(), storagetest.Rush, accepted.ID)
 	require.NoError(t, err)
 	require.Nil(t, place)

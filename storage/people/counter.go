@@ -38,7 +38,8 @@ type FoundPerson struct {
 func (s *Store) FindPeople(ctx context.Context, who campus.StaffMember, f PersonSearch) ([]FoundPerson, error) {
 	people := []FoundPerson{}
 	err := s.Reports.InTx(ctx, "find people", func(t db.Tx) error {
-		if err := casework.AddAudit(t, campus.Staff(who.ID), "people.search", "by/"+string(f.By), who.University); err != nil {
+		if err := casework.AddAudit(t, campus.Staff(who.ID), "people.search", "by/"+string(f.By),
+			who.University); err != nil {
 			return err
 		}
 		query := t.Table("people").Select("id, number, name, right(phone, ?) as phone, level, college, campus, status",
@@ -152,7 +153,8 @@ type Verification struct {
 
 // VerifyAtCounter compares the original document with the roster (A3). A document that does not fit is an answer, not
 // an error: it is kept, too. TooMany: verification_locked.
-func (s *Store) VerifyAtCounter(ctx context.Context, req casework.Request, who campus.StaffMember, policy campus.CounterPolicy,
+func (s *Store) VerifyAtCounter(ctx context.Context, req casework.Request, who campus.StaffMember,
+	policy campus.CounterPolicy,
 	v Verification) (CounterAct, error) {
 	return casework.Once(ctx, s.casework, "verify a person", req, func(t db.Tx) (CounterAct, error) {
 		// so that tries are counted one by one
@@ -336,6 +338,7 @@ func (s *Store) WriteNotice(ctx context.Context, req casework.Request, who campu
 		if err := casework.QueueNotice(t, person.ID, nil, notice, nil); err != nil {
 			return uuid.Nil, err
 		}
-		return person.ID, casework.AddAudit(t, campus.Staff(who.ID), "notice.write", "person/"+person.ID.String(), person.University)
+		return person.ID, casework.AddAudit(t, campus.Staff(who.ID), "notice.write", "person/"+person.ID.String(),
+			person.University)
 	})
 }

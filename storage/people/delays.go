@@ -47,7 +47,8 @@ func newDelays(keys db.Keyring, kind string, policy campus.EntryDelays, who Cred
 	name := who.University + "\x00" + who.Name
 	account := keys.Keyed("entry_delays."+kind, name)
 	d := &delays{counts: []delayCount{
-		{key: keys.Keyed("entry_delays."+kind+".pair", name+"\x00"+who.Address), account: account, policy: policy.Pair, pair: true},
+		{key: keys.Keyed("entry_delays."+kind+".pair", name+"\x00"+who.Address), account: account, policy: policy.Pair,
+			pair: true},
 		{key: keys.Keyed("entry_delays."+kind+".address", who.Address), policy: policy.Address, address: true},
 	}}
 	if policy.Account.Free > 0 {

@@ -28,14 +28,17 @@ func employ(t *testing.T, usernames ...string) *staffTest {
 	h := storagetest.New(t)
 	h.University(storagetest.University)
 	for _, username := range usernames {
-		require.NoError(t, h.People.SeedStaff(t.Context(), []people.StaffSeed{{University: storagetest.University, Username: username, Name: "王老师", Password: staffPassword}}))
+		require.NoError(t, h.People.SeedStaff(t.Context(),
+			[]people.StaffSeed{{University: storagetest.University, Username: username, Name: "王老师",
+				Password: staffPassword}}))
 	}
 	return &staffTest{h, t, h.Policy().SignIn}
 }
 
 func (s *staffTest) enter(username, password, address string) error {
-	return storagetest.Err(s.People.SignInStaff(s.t.Context(), s.policy, people.Credentials{University: storagetest.University, Name: username,
-		Password: password, Address: address}))
+	return storagetest.Err(s.People.SignInStaff(s.t.Context(), s.policy,
+		people.Credentials{University: storagetest.University, Name: username,
+			Password: password, Address: address}))
 }
 
 // Staff are not locked: who enters a wrong password waits, and nobody else does for long.
@@ -123,7 +126,8 @@ func TestStaffWaitInsteadOfBeingLocked(t *testing.T) {
 		require.LessOrEqual(t, waitOf(s.enter("wang", staffPassword, "hotel")), 5*time.Second, "however long it lasts")
 		s.Clock.Advance(s.policy.UsualAddress.Std())
 		attack()
-		require.Equal(t, "sign_in_delayed", storagetest.Outcome(s.enter("wang", staffPassword, "office")), "it was not used for long")
+		require.Equal(t, "sign_in_delayed", storagetest.Outcome(s.enter("wang", staffPassword, "office")),
+			"it was not used for long")
 	})
 
 	t.Run("one address that tries everybody waits", func(t *testing.T) {
@@ -143,25 +147,28 @@ func TestStaffWaitInsteadOfBeingLocked(t *testing.T) {
 		require.Equal(t, "wrong_password", storagetest.Outcome(s.enter("user1", "wrong", "stranger")), "it is forgotten")
 	})
 
-	t.Run("a right entry takes back its own count, so that who has one account does not try all others", func(t *testing.T) {
-		t.Parallel()
-		s := employ(t, "wang", "li")
-		delays := s.policy.StaffDelays
-		var tried []error
-		for i := range delays.Address.Free + 5 {
-			tried = append(tried, s.enter(fmt.Sprint("user", i), "wrong", "stranger"))
-			require.NoError(t, s.enter("wang", staffPassword, "stranger"), "who is usually there is let in")
-		}
-		require.Equal(t, map[string]int{"wrong_password": delays.Address.Free, "sign_in_delayed": 5}, storagetest.Outcomes(tried), "an address")
-		tried = nil
-		for i := range delays.Account.Free + 5 {
-			tried = append(tried, s.enter("li", "wrong", fmt.Sprint("hotel", i)))
-			if i < delays.Account.Free-1 {
-				require.NoError(t, s.enter("li", staffPassword, "office"))
+	t.Run("a right entry takes back its own count, so that who has one account does not try all others",
+		func(t *testing.T) {
+			t.Parallel()
+			s := employ(t, "wang", "li")
+			delays := s.policy.StaffDelays
+			var tried []error
+			for i := range delays.Address.Free + 5 {
+				tried = append(tried, s.enter(fmt.Sprint("user", i), "wrong", "stranger"))
+				require.NoError(t, s.enter("wang", staffPassword, "stranger"), "who is usually there is let in")
 			}
-		}
-		require.Equal(t, map[string]int{"wrong_password": delays.Account.Free, "sign_in_delayed": 5}, storagetest.Outcomes(tried), "an account")
-	})
+			require.Equal(t, map[string]int{"wrong_password": delays.Address.Free, "sign_in_delayed": 5},
+				storagetest.Outcomes(tried), "an address")
+			tried = nil
+			for i := range delays.Account.Free + 5 {
+				tried = append(tried, s.enter("li", "wrong", fmt.Sprint("hotel", i)))
+				if i < delays.Account.Free-1 {
+					require.NoError(t, s.enter("li", staffPassword, "office"))
+				}
+			}
+			require.Equal(t, map[string]int{"wrong_password": delays.Account.Free, "sign_in_delayed": 5},
+				storagetest.Outcomes(tried), "an account")
+		})
 
 	t.Run("a right entry takes back the wait that it began, and no longer one", func(t *testing.T) {
 		t.Parallel()
@@ -191,9 +198,11 @@ func TestStaffWaitInsteadOfBeingLocked(t *testing.T) {
 			require.Equal(t, "wrong_password", storagetest.Outcome(s.enter("li", "wrong", "yard")))
 		}
 		require.NoError(t, s.enter("li", staffPassword, "yard"), "the last that is free")
-		require.NoError(t, s.enter("li", staffPassword, "yard"), "everything has begun anew for the account from that address")
+		require.NoError(t, s.enter("li", staffPassword, "yard"),
+			"everything has begun anew for the account from that address")
 		require.NoError(t, s.enter("wang", staffPassword, "library"))
-		require.Equal(t, 2*time.Second, waitOf(s.enter("wang", staffPassword, "house")), "the longer one of the account holds")
+		require.Equal(t, 2*time.Second, waitOf(s.enter("wang", staffPassword, "house")),
+			"the longer one of the account holds")
 	})
 
 	t.Run("what is over is swept, and usual addresses stay", func(t *testing.T) {
@@ -236,6 +245,7 @@ func TestReleasingStaff(t *testing.T) {
 	require.NoError(t, release(boss, "wang"))
 	require.NoError(t, s.enter("wang", staffPassword, "office"))
 	require.Equal(t, "sign_in_delayed", storagetest.Outcome(s.enter("li", staffPassword, "office")), "of nobody else")
-	require.Equal(t, 2, storagetest.Count(s.Env, `audit where action = 'sign_in.release' and actor = $1 and subject = 'staff/' || (select id from staff where username = 'wang')`,
+	require.Equal(t, 2, storagetest.Count(s.Env,
+		`audit where action = 'sign_in.release' and actor = $1 and subject = 'staff/' || (select id from staff where username = 'wang')`,
 		campus.Staff(boss.ID).String()))
 }

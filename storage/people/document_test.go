@@ -21,7 +21,8 @@ func permitHolder(p *people.RosterPerson) {
 // one.
 func TestRenewedPermitsNameTheSameHolder(t *testing.T) {
 	t.Parallel()
-	for number, same := range map[string]bool{"H12345678": true, "H1234567801": true, "H1234567802": true, "H1234567901": false,
+	for number, same := range map[string]bool{"H12345678": true, "H1234567801": true, "H1234567802": true,
+		"H1234567901": false,
 		"M1234567801": false, "H123456780": false} {
 		t.Run(number, func(t *testing.T) {
 			t.Parallel()
@@ -39,7 +40,8 @@ func TestRenewedPermitsNameTheSameHolder(t *testing.T) {
 
 			pickup := c.Pickup(c.Deliver())
 			pickup.DocumentNumber = number
-			require.Equal(t, map[bool]string{true: "done", false: "pickup_document"}[same], storagetest.Outcome(c.Try(pickup)), "kiosk")
+			require.Equal(t, map[bool]string{true: "done", false: "pickup_document"}[same], storagetest.Outcome(c.Try(pickup)),
+				"kiosk")
 
 			applicant := c.Person(permitHolder)
 			_, err = c.Apply(t.Context(), storagetest.Request(campus.Student(applicant.ID)),
@@ -93,10 +95,13 @@ func TestPermanentResidenceCards(t *testing.T) {
 
 		ref := campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID}
 		bring := func(day campus.Date) error {
-			brought := []cards.Evidence{{Item: campus.DocumentItem, Upload: h.Upload(p.ID, campus.DocumentUpload).ID, ExpiresOn: day}}
+			brought := []cards.Evidence{{Item: campus.DocumentItem, Upload: h.Upload(p.ID, campus.DocumentUpload).ID,
+				ExpiresOn: day}}
 			m := h.NextMove(ref, campus.StageEvidence, campus.WaitsForStudent)
-			m.Decision = h.Decision(ref, campus.Student(p.ID), campus.BringEvidenceUpdate, campus.Said{}, cards.NewEvidence{Evidence: brought})
-			m.Name, m.Version = campus.BringEvidenceUpdate, storagetest.One[int64](h, `select version + 1 from cases where id = $1`, ref.ID)
+			m.Decision = h.Decision(ref, campus.Student(p.ID), campus.BringEvidenceUpdate, campus.Said{},
+				cards.NewEvidence{Evidence: brought})
+			m.Name, m.Version = campus.BringEvidenceUpdate, storagetest.One[int64](h,
+				`select version + 1 from cases where id = $1`, ref.ID)
 			_, _, err := h.Cards.ReplaceEvidence(t.Context(), m)
 			return err
 		}

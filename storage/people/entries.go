@@ -87,7 +87,8 @@ func (e *studentEntry) count(t db.Tx) (a account, refusal, err error) {
 
 // locked is told whoever comes after the last entry of the day, with when the day ends.
 func locked(now time.Time) error {
-	return campus.Errorf(campus.TooMany, "sign_in_locked", "too many wrong entries today").After(campus.DateOf(now).End().Sub(now))
+	return campus.Errorf(campus.TooMany, "sign_in_locked",
+		"too many wrong entries today").After(campus.DateOf(now).End().Sub(now))
 }
 
 // countCode lets an entry past the lock that comes with a code of the day. Wrong codes are held up by address, never

@@ -24,7 +24,8 @@ type PhoneCodeSent struct {
 
 // SendPhoneCode queues a code for the phone on file (A5). The code counts in this session only, and the newest one
 // alone. Over the policy's number in an hour: TooMany.
-func (s *Store) SendPhoneCode(ctx context.Context, req casework.Request, policy campus.SignInPolicy, who Principal) (PhoneCodeSent, error) {
+func (s *Store) SendPhoneCode(ctx context.Context, req casework.Request, policy campus.SignInPolicy,
+	who Principal) (PhoneCodeSent, error) {
 	return casework.Once(ctx, s.casework, "send a phone code", req, func(t db.Tx) (PhoneCodeSent, error) {
 		phone, err := claimPhoneCode(t, policy, who.Person.ID)
 		if err != nil {
@@ -34,12 +35,14 @@ func (s *Store) SendPhoneCode(ctx context.Context, req casework.Request, policy 
 		if err != nil {
 			return PhoneCodeSent{}, err
 		}
-		return PhoneCodeSent{Phone: phoneTail(phone), ExpiresAt: expires}, casework.QueueNotice(t, who.Person.ID, nil, notice, &expires)
+		return PhoneCodeSent{Phone: phoneTail(phone), ExpiresAt: expires}, casework.QueueNotice(t, who.Person.ID, nil,
+			notice, &expires)
 	})
 }
 
 // makePhoneCode draws a code and keeps its hash, with the new number it is for, if any.
-func makePhoneCode(t db.Tx, id uuid.UUID, policy campus.SignInPolicy, who Principal, phone []byte) (campus.Notice, time.Time, error) {
+func makePhoneCode(t db.Tx, id uuid.UUID, policy campus.SignInPolicy, who Principal, phone []byte) (campus.Notice,
+	time.Time, error) {
 	expires := t.Now.Add(policy.PhoneCode.Std())
 	code, err := sixDigits()
 	if err != nil {
@@ -52,7 +55,8 @@ func makePhoneCode(t db.Tx, id uuid.UUID, policy campus.SignInPolicy, who Princi
 		return campus.Notice{}, expires, fmt.Errorf("keep a phone code: %w", err)
 	}
 	minutes := strconv.Itoa(int(policy.PhoneCode.Std().Minutes()))
-	return campus.Notice{Template: "notice.phone_code", Params: map[string]string{"code": code, "minutes": minutes}}, expires, nil
+	return campus.Notice{Template: "notice.phone_code",
+		Params: map[string]string{"code": code, "minutes": minutes}}, expires, nil
 }
 
 // claimPhoneCode locks the person, so that codes asked for at the same time are counted one after the other.
@@ -83,7 +87,8 @@ func countPhoneCodes(t db.Tx, policy campus.SignInPolicy, person uuid.UUID) erro
 // SetFirstPassword finishes the first sign-in: with the code, the new password replaces the initial one, every old
 // session ends, and a full one begins. The answer holds a token and is therefore not kept under an idempotency key;
 // nothing is lost by that, because the session that asks ends with it and the new password opens another.
-func (s *Store) SetFirstPassword(ctx context.Context, policy campus.SignInPolicy, who Principal, code, password string) (Session, error) {
+func (s *Store) SetFirstPassword(ctx context.Context, policy campus.SignInPolicy, who Principal, code,
+	password string) (Session, error) {
 	person, err := s.Identity(ctx, who.Person.ID)
 	if err != nil {
 		return Session{}, err

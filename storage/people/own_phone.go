@@ -15,7 +15,8 @@ import (
 // SendNewPhoneCode sends a code to a number that a holder wants to have on file (L6). They say their password again: an
 // open session in the wrong hands must not be enough. A wrong one counts as a wrong sign-in (F5). Invalid: wrong_entry,
 // phone_same. TooMany: sign_in_locked, too_many_codes.
-func (s *Store) SendNewPhoneCode(ctx context.Context, req casework.Request, policy campus.SignInPolicy, who Principal, password, phone string) (PhoneCodeSent, error) {
+func (s *Store) SendNewPhoneCode(ctx context.Context, req casework.Request, policy campus.SignInPolicy, who Principal,
+	password, phone string) (PhoneCodeSent, error) {
 	if err := s.checkOwnPassword(ctx, policy, who.Person.ID, password); err != nil {
 		return PhoneCodeSent{}, err
 	}
@@ -65,7 +66,8 @@ type PhoneChanged struct {
 // ChangePhone puts the number on file to which the code went, and signs every other device out. A wrong code is a try
 // that counts, so the refusal commits and the request is let go. Invalid: code_expired, code_wrong, phone_same.
 // TooMany: code_locked.
-func (s *Store) ChangePhone(ctx context.Context, req casework.Request, policy campus.SignInPolicy, who Principal, code string) (changed PhoneChanged, err error) {
+func (s *Store) ChangePhone(ctx context.Context, req casework.Request, policy campus.SignInPolicy, who Principal,
+	code string) (changed PhoneChanged, err error) {
 	var refusal error
 	err = s.InTx(ctx, "change a phone", func(t db.Tx) error {
 		first, err := casework.OpenRequest(t, req)
@@ -106,7 +108,8 @@ func newPhone(t db.Tx, session uuid.UUID) (string, error) {
 		ID    uuid.UUID
 		Phone []byte
 	}
-	if err := t.Raw(`select id, phone from phone_codes where session_id = ? order by created_at desc, id desc limit 1`, session).
+	if err := t.Raw(`select id, phone from phone_codes where session_id = ? order by created_at desc, id desc limit 1`,
+		session).
 		Scan(&row).Error; err != nil {
 		return "", fmt.Errorf("find the new phone: %w", err)
 	}

@@ -30,11 +30,13 @@ func moving(t *testing.T) *mover {
 }
 
 func (m *mover) ask(password, phone string) error {
-	return storagetest.Err(m.People.SendNewPhoneCode(m.t.Context(), storagetest.Request(campus.Student(m.person.ID)), m.Env.Policy().SignIn, m.who, password, phone))
+	return storagetest.Err(m.People.SendNewPhoneCode(m.t.Context(), storagetest.Request(campus.Student(m.person.ID)),
+		m.Env.Policy().SignIn, m.who, password, phone))
 }
 
 func (m *mover) change(code string) error {
-	return storagetest.Err(m.People.ChangePhone(m.t.Context(), storagetest.Request(campus.Student(m.person.ID)), m.Env.Policy().SignIn, m.who, code))
+	return storagetest.Err(m.People.ChangePhone(m.t.Context(), storagetest.Request(campus.Student(m.person.ID)),
+		m.Env.Policy().SignIn, m.who, code))
 }
 
 func (m *mover) phone() string {
@@ -67,8 +69,10 @@ func TestChangePhone(t *testing.T) {
 	require.Equal(t, newPhone, m.phone())
 	require.Equal(t, "code_expired", storagetest.Outcome(m.change(code)), "a code counts once")
 	require.Equal(t, "session_over", storagetest.Outcome(storagetest.Err(m.People.FindSession(t.Context(), other))))
-	require.Equal(t, 1, storagetest.Count(m.Env, `sessions where id = $1 and revoked_at is null`, m.who.Session), "this device stays")
-	require.Equal(t, 1, storagetest.Count(m.Env, `audit where action = 'person.phone' and actor = $1`, campus.Student(m.person.ID).String()))
+	require.Equal(t, 1, storagetest.Count(m.Env, `sessions where id = $1 and revoked_at is null`, m.who.Session),
+		"this device stays")
+	require.Equal(t, 1, storagetest.Count(m.Env, `audit where action = 'person.phone' and actor = $1`,
+		campus.Student(m.person.ID).String()))
 	require.Equal(t, 1, storagetest.Count(m.Env, `people where id = $1 and phone_source = 'holder'`, m.person.ID))
 	m.Clock.Advance(time.Second)
 	messages, err = m.People.ClaimPhoneMessages(t.Context(), 10, time.Second)
@@ -89,7 +93,8 @@ func TestChangePhoneIsLimited(t *testing.T) {
 	errs := storagetest.AtOnce(policy.PhoneCodeTries+3, func(int) error { return m.change("abcdef") })
 	require.Equal(t, map[string]int{"code_wrong": policy.PhoneCodeTries, "code_locked": 3}, storagetest.Outcomes(errs))
 	require.Equal(t, "code_locked", storagetest.Outcome(m.change(code)))
-	require.Zero(t, storagetest.Count(m.Env, `requests where route = 'POST /test' and response is null`), "what was refused is let go")
+	require.Zero(t, storagetest.Count(m.Env, `requests where route = 'POST /test' and response is null`),
+		"what was refused is let go")
 	m.Clock.Advance(time.Hour + time.Second)
 	require.NoError(t, m.ask(m.person.Initial, newPhone))
 	m.Clock.Advance(policy.PhoneCode.Std())
@@ -104,8 +109,9 @@ func TestChangePhoneIsLimited(t *testing.T) {
 func TestDevices(t *testing.T) {
 	t.Parallel()
 	m := moving(t)
-	session, err := m.People.SignInStudent(t.Context(), m.Env.Policy().SignIn, people.Credentials{University: storagetest.University,
-		Name: m.person.Roster.Number, Password: m.person.Initial, Device: "我的旧手机"})
+	session, err := m.People.SignInStudent(t.Context(), m.Env.Policy().SignIn,
+		people.Credentials{University: storagetest.University,
+			Name: m.person.Roster.Number, Password: m.person.Initial, Device: "我的旧手机"})
 	require.NoError(t, err)
 	listed := func() []people.Device {
 		devices, err := m.People.Devices(t.Context(), m.person.ID, uuid.Nil, 10)
@@ -118,8 +124,10 @@ func TestDevices(t *testing.T) {
 	stranger := people.SignedInPerson{ID: m.Env.Person().ID, University: storagetest.University}
 	require.Equal(t, "session_unknown", storagetest.Outcome(m.People.EndOwnSession(t.Context(), stranger, devices[0].ID)))
 	require.NoError(t, m.People.EndOwnSession(t.Context(), *m.who.Person, devices[0].ID))
-	require.Equal(t, "session_unknown", storagetest.Outcome(m.People.EndOwnSession(t.Context(), *m.who.Person, devices[0].ID)), "it is over")
-	require.Equal(t, "session_over", storagetest.Outcome(storagetest.Err(m.People.FindSession(t.Context(), session.Token))))
+	require.Equal(t, "session_unknown",
+		storagetest.Outcome(m.People.EndOwnSession(t.Context(), *m.who.Person, devices[0].ID)), "it is over")
+	require.Equal(t, "session_over",
+		storagetest.Outcome(storagetest.Err(m.People.FindSession(t.Context(), session.Token))))
 	m.SignedIn(m.person.ID)
 	require.NoError(t, m.People.EndOtherSessions(t.Context(), m.who))
 	require.Len(t, listed(), 1)

@@ -102,5 +102,6 @@ func TestAPasswordOfAnotherFormIsAcceptedOnce(t *testing.T) {
 		require.NoError(t, err, "%q", typed)
 		require.Equal(t, renewed, kept(), "once")
 	}
-	require.Zero(t, storagetest.One[int](h, `select coalesce(sum(wrong), 0)::int from sign_in_entries where person_id = $1`, p.ID))
+	require.Zero(t, storagetest.One[int](h,
+		`select coalesce(sum(wrong), 0)::int from sign_in_entries where person_id = $1`, p.ID))
 }

@@ -70,7 +70,8 @@ func TestImportPeople(t *testing.T) {
 		faults, err := h.People.ImportPeople(t.Context(), storagetest.University,
 			[]people.RosterPerson{nameless, good, elsewhere, twice})
 		require.NoError(t, err)
-		require.Equal(t, []people.RosterFault{{Line: 0, Reason: "roster.incomplete"}, {Line: 2, Reason: "roster.campus"}, {Line: 3, Reason: "roster.twice"}}, faults)
+		require.Equal(t, []people.RosterFault{{Line: 0, Reason: "roster.incomplete"}, {Line: 2, Reason: "roster.campus"},
+			{Line: 3, Reason: "roster.twice"}}, faults)
 		require.Equal(t, 1, storagetest.One[int](h, `select count(*) from people`))
 	})
 
@@ -134,39 +135,44 @@ func TestImportPeople(t *testing.T) {
 		}
 	})
 
-	t.Run("a phone that takes no codes is said, and the line goes in without it; none at all is no fault", func(t *testing.T) {
-		t.Parallel()
-		h := storagetest.New(t)
-		abroad := h.Person().Roster
-		silent, house := abroad, abroad
-		abroad.Number, abroad.Phone, silent.Number, silent.Phone = "abroad", "+852 9123 4567", "silent", ""
-		house.Number, house.Phone = "house", "(0635)-8230000"
-		faults, err := h.People.ImportPeople(t.Context(), storagetest.University, []people.RosterPerson{silent, abroad, house})
-		require.NoError(t, err)
-		require.Equal(t, []people.RosterFault{{Line: 1, Reason: "roster.phone_unreachable", Taken: true},
-			{Line: 2, Reason: "roster.phone_unreachable", Taken: true}}, faults)
-		require.Equal(t, 3, storagetest.One[int](h, `select count(*) from people where phone = ''`))
-	})
+	t.Run("a phone that takes no codes is said, and the line goes in without it; none at all is no fault",
+		func(t *testing.T) {
+			t.Parallel()
+			h := storagetest.New(t)
+			abroad := h.Person().Roster
+			silent, house := abroad, abroad
+			abroad.Number, abroad.Phone, silent.Number, silent.Phone = "abroad", "+852 9123 4567", "silent", ""
+			house.Number, house.Phone = "house", "(0635)-8230000"
+			faults, err := h.People.ImportPeople(t.Context(), storagetest.University,
+				[]people.RosterPerson{silent, abroad, house})
+			require.NoError(t, err)
+			require.Equal(t, []people.RosterFault{{Line: 1, Reason: "roster.phone_unreachable", Taken: true},
+				{Line: 2, Reason: "roster.phone_unreachable", Taken: true}}, faults)
+			require.Equal(t, 3, storagetest.One[int](h, `select count(*) from people where phone = ''`))
+		})
 
 	// An export with a gap: nobody loses what the house knows, and somebody hears of it.
-	t.Run("a mail that is no address is left out; a phone that the roster lacks is kept; a level has no blanks", func(t *testing.T) {
-		t.Parallel()
-		h := storagetest.New(t)
-		person := h.Person()
-		before := storagetest.One[string](h, `select phone from people`)
-		require.NotEmpty(t, before)
-		line := person.Roster
-		line.Phone, line.Email, line.Level = "", "not a mail", "　undergraduate "
-		faults, err := h.People.ImportPeople(t.Context(), storagetest.University, []people.RosterPerson{line})
-		require.NoError(t, err)
-		require.Equal(t, []people.RosterFault{{Line: 0, Reason: "roster.email", Taken: true},
-			{Line: 0, Reason: "roster.phone_gone", Taken: true}}, faults)
-		require.Equal(t, before+"||undergraduate", storagetest.One[string](h, `select phone || '|' || email || '|' || level from people`))
-		line.Phone, line.Email = "+852 9123 4567", "zhang.wei@stu.example"
-		_, err = h.People.ImportPeople(t.Context(), storagetest.University, []people.RosterPerson{line})
-		require.NoError(t, err)
-		require.Equal(t, "|zhang.wei@stu.example", storagetest.One[string](h, `select phone || '|' || email from people`), "a number of another kind takes its place")
-	})
+	t.Run("a mail that is no address is left out; a phone that the roster lacks is kept; a level has no blanks",
+		func(t *testing.T) {
+			t.Parallel()
+			h := storagetest.New(t)
+			person := h.Person()
+			before := storagetest.One[string](h, `select phone from people`)
+			require.NotEmpty(t, before)
+			line := person.Roster
+			line.Phone, line.Email, line.Level = "", "not a mail", "　undergraduate "
+			faults, err := h.People.ImportPeople(t.Context(), storagetest.University, []people.RosterPerson{line})
+			require.NoError(t, err)
+			require.Equal(t, []people.RosterFault{{Line: 0, Reason: "roster.email", Taken: true},
+				{Line: 0, Reason: "roster.phone_gone", Taken: true}}, faults)
+			require.Equal(t, before+"||undergraduate",
+				storagetest.One[string](h, `select phone || '|' || email || '|' || level from people`))
+			line.Phone, line.Email = "+852 9123 4567", "zhang.wei@stu.example"
+			_, err = h.People.ImportPeople(t.Context(), storagetest.University, []people.RosterPerson{line})
+			require.NoError(t, err)
+			require.Equal(t, "|zhang.wei@stu.example", storagetest.One[string](h, `select phone || '|' || email from people`),
+				"a number of another kind takes its place")
+		})
 
 	t.Run("a roster of bad lines alone changes nothing", func(t *testing.T) {
 		t.Parallel()

@@ -34,7 +34,8 @@ func (c *counter) checked(asked time.Time) {
 	c.Exec(`insert into attempts (id, case_id, step, attempt, try, actor, started_at, outcome) values ($1, $2, 'phone', 1, 1, 'system', $3, 'ok')`,
 		uuid.New(), c.Application.ID, asked)
 	m := c.NextMove(c.Application, campus.StageReview, campus.WaitsForReviewer)
-	require.NoError(c.T, storagetest.Err(c.Casework.Record(c.T.Context(), m.With(campus.FindingFacts([]campus.Finding{{Item: campus.PhoneItem, Verdict: campus.Pass}}...)...))))
+	require.NoError(c.T, storagetest.Err(c.Casework.Record(c.T.Context(),
+		m.With(campus.FindingFacts([]campus.Finding{{Item: campus.PhoneItem, Verdict: campus.Pass}}...)...))))
 }
 
 func (c *counter) phoneFinding() campus.Finding {
@@ -59,15 +60,20 @@ func TestPhoneAtCounter(t *testing.T) {
 	who, err := c.Store.People.Person(t.Context(), c.Holder.ID)
 	require.NoError(t, err)
 	require.Equal(t, newPhone, who.Phone)
-	require.Equal(t, "session_over", storagetest.Outcome(storagetest.Err(c.People.FindSession(t.Context(), token))), "who has the old phone is signed out")
-	require.Equal(t, 1, storagetest.Count(c.Env, `audit where action = 'person.phone' and actor = $1`, "staff/"+c.who.ID.String()))
-	require.Equal(t, 1, storagetest.Count(c.Env, `counter_acts where kind = 'phone' and done_at is not null and verified_by is not null and detail = ''`))
-	require.Equal(t, 1, storagetest.Count(c.Env, `events where case_id = $1 and kind = 'phone_changed' and public`, c.Application.ID))
+	require.Equal(t, "session_over", storagetest.Outcome(storagetest.Err(c.People.FindSession(t.Context(), token))),
+		"who has the old phone is signed out")
+	require.Equal(t, 1, storagetest.Count(c.Env, `audit where action = 'person.phone' and actor = $1`,
+		"staff/"+c.who.ID.String()))
+	require.Equal(t, 1, storagetest.Count(c.Env,
+		`counter_acts where kind = 'phone' and done_at is not null and verified_by is not null and detail = ''`))
+	require.Equal(t, 1, storagetest.Count(c.Env, `events where case_id = $1 and kind = 'phone_changed' and public`,
+		c.Application.ID))
 
 	messages, err := c.People.ClaimPhoneMessages(t.Context(), 10, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, messages, 1)
-	require.Equal(t, []string{"notice.phone_changed", "+86" + c.Holder.Roster.Phone, ""}, []string{messages[0].Template, messages[0].Phone, messages[0].Email})
+	require.Equal(t, []string{"notice.phone_changed", "+86" + c.Holder.Roster.Phone, ""},
+		[]string{messages[0].Template, messages[0].Phone, messages[0].Email})
 	again, err := c.People.ClaimPhoneMessages(t.Context(), 10, time.Minute)
 	require.NoError(t, err)
 	require.Empty(t, again, "another sender has it")
@@ -93,8 +99,10 @@ func TestChangedPhoneIsCheckedAgain(t *testing.T) {
 
 	accept := func() error {
 		m := c.NextMove(c.Application, campus.StageProvisioning, campus.WaitsForSchool)
-		m.Decision = c.Decision(c.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve, cards.ReviewNote{})
-		return c.Answered(m, storagetest.Err(c.Cards.CreateCard(t.Context(), m, uuid.Must(uuid.NewV7()), storagetest.Approval())))
+		m.Decision = c.Decision(c.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.Approve,
+			cards.ReviewNote{})
+		return c.Answered(m, storagetest.Err(c.Cards.CreateCard(t.Context(), m, uuid.Must(uuid.NewV7()),
+			storagetest.Approval())))
 	}
 	before := storagetest.Everything(t, c.Env)["cases"]
 	require.Equal(t, "phone_unchecked", storagetest.Outcome(accept()))
@@ -123,7 +131,8 @@ func TestRosterPhoneIsCheckedAgain(t *testing.T) {
 	line.Phone = "13900000001"
 	again()
 	require.Equal(t, campus.PhoneChangedReason, c.phoneFinding().Reason)
-	require.Equal(t, 1, storagetest.Count(c.Env, `events where case_id = $1 and kind = 'phone_changed' and actor = 'system'`, c.Application.ID))
+	require.Equal(t, 1, storagetest.Count(c.Env,
+		`events where case_id = $1 and kind = 'phone_changed' and actor = 'system'`, c.Application.ID))
 }
 
 // L6: a later roster does not put the old number back, until it knows the new one.
@@ -144,7 +153,8 @@ func TestRosterKeepsAChangedPhone(t *testing.T) {
 	require.Equal(t, newPhone, roster("13900000001"))
 	require.Equal(t, newPhone, roster(""), "one without a number")
 	require.Equal(t, newPhone, roster("13900000001"), "has not caught up")
-	require.Equal(t, "新名", storagetest.One[string](c.Env, `select name from people where id = $1`, c.Holder.ID), "the rest is the roster's")
+	require.Equal(t, "新名", storagetest.One[string](c.Env, `select name from people where id = $1`, c.Holder.ID),
+		"the rest is the roster's")
 	require.Equal(t, newPhone, roster(newPhone), "the roster has caught up")
 	require.Equal(t, "+8613900000002", roster("13900000002"), "and counts again")
 }
@@ -159,8 +169,10 @@ func TestFirstSignInAfterAnotherPhone(t *testing.T) {
 	require.NoError(t, err)
 	who, err := c.People.FindSession(t.Context(), session.Token)
 	require.NoError(t, err)
-	sent, err := c.People.SendPhoneCode(t.Context(), storagetest.Request(campus.Student(c.Holder.ID)), c.Policy().SignIn, who)
+	sent, err := c.People.SendPhoneCode(t.Context(), storagetest.Request(campus.Student(c.Holder.ID)), c.Policy().SignIn,
+		who)
 	require.NoError(t, err)
 	require.Equal(t, "5678", sent.Phone)
-	require.NoError(t, storagetest.Err(c.People.SetFirstPassword(t.Context(), c.Policy().SignIn, who, c.PhoneCode(t.Context()), "correct horse 7")))
+	require.NoError(t, storagetest.Err(c.People.SetFirstPassword(t.Context(), c.Policy().SignIn, who,
+		c.PhoneCode(t.Context()), "correct horse 7")))
 }

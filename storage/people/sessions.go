@@ -77,7 +77,8 @@ type sessionRow struct {
 
 // gatherSessions has tokens that arrive at the same time looked up together.
 func (s *Store) gatherSessions() {
-	s.sessions = &db.Batcher[[]byte, Principal]{Take: s.findSessions, Most: sessionGroup, AtOnce: sessionsAtOnce, Pause: db.CrowdPause,
+	s.sessions = &db.Batcher[[]byte, Principal]{Take: s.findSessions, Most: sessionGroup, AtOnce: sessionsAtOnce,
+		Pause:     db.CrowdPause,
 		GroupTime: sessionGroupTime}
 }
 

@@ -59,7 +59,8 @@ func (s *Store) SignInStaff(ctx context.Context, policy campus.SignInPolicy, who
 }
 
 // signIn opens a session for who knows the password.
-func (s *Store) signIn(ctx context.Context, entry entryCount, who Credentials, open func(db.Tx, account) (Session, error)) (Session, error) {
+func (s *Store) signIn(ctx context.Context, entry entryCount, who Credentials,
+	open func(db.Tx, account) (Session, error)) (Session, error) {
 	var session Session
 	err := s.enter(ctx, entry, who, func(t db.Tx, a account) (err error) {
 		session, err = open(t, a)
@@ -153,7 +154,8 @@ func renewHash(t db.Tx, table string, a account, renewed string) error {
 	if renewed == "" {
 		return nil
 	}
-	return t.Exec(`update ? set password_hash = ? where id = ? and password_hash = ?`, gorm.Expr(table), renewed, a.ID, *a.PasswordHash).Error
+	return t.Exec(`update ? set password_hash = ? where id = ? and password_hash = ?`, gorm.Expr(table), renewed, a.ID,
+		*a.PasswordHash).Error
 }
 
 // ForgetSessions revokes every open session of a person.
@@ -163,7 +165,8 @@ func ForgetSessions(t db.Tx, person uuid.UUID) error {
 
 // forgetOthers revokes every open session of a person but one.
 func forgetOthers(t db.Tx, person, but uuid.UUID) error {
-	err := t.Exec(`update sessions set revoked_at = ? where person_id = ? and id <> ? and revoked_at is null`, t.Now, person, but).Error
+	err := t.Exec(`update sessions set revoked_at = ? where person_id = ? and id <> ? and revoked_at is null`, t.Now,
+		person, but).Error
 	if err != nil {
 		return fmt.Errorf("revoke the old sessions: %w", err)
 	}

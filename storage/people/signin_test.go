@@ -35,7 +35,8 @@ func TestWrongEntries(t *testing.T) {
 		}
 		all.Wait()
 		require.Equal(t, map[string]int{"wrong_password": 5, "sign_in_locked": 95}, reasons)
-		require.Equal(t, 5, storagetest.One[int](h, `select coalesce(sum(wrong), 0)::int from sign_in_entries where person_id = $1`, p.ID))
+		require.Equal(t, 5, storagetest.One[int](h,
+			`select coalesce(sum(wrong), 0)::int from sign_in_entries where person_id = $1`, p.ID))
 
 		_, err := h.People.SignInStudent(t.Context(), policy, storagetest.Credentials(p, p.Initial))
 		require.Equal(t, "sign_in_locked", campus.ReasonOf(err), "the right one comes too late today")
@@ -64,7 +65,8 @@ func TestWrongEntries(t *testing.T) {
 		h := storagetest.New(t)
 		p := h.Person()
 		_, known := h.People.SignInStudent(t.Context(), h.Policy().SignIn, storagetest.Credentials(p, "wrong1234"))
-		_, unknown := h.People.SignInStudent(t.Context(), h.Policy().SignIn, people.Credentials{University: p.University, Name: "0", Password: "wrong1234"})
+		_, unknown := h.People.SignInStudent(t.Context(), h.Policy().SignIn,
+			people.Credentials{University: p.University, Name: "0", Password: "wrong1234"})
 		require.Equal(t, known, unknown)
 	})
 
@@ -111,7 +113,8 @@ func TestWrongEntriesOfYesterdayDoNotCount(t *testing.T) {
 // compared stay.
 func TestARightEntryTakesBackWhatItCounted(t *testing.T) {
 	t.Parallel()
-	for name, later := range map[string]int{"nothing came after it": 0, "two came after it": 2, "those that came after it have locked": 4} {
+	for name, later := range map[string]int{"nothing came after it": 0, "two came after it": 2,
+		"those that came after it have locked": 4} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := storagetest.New(t)
@@ -139,15 +142,18 @@ func TestEntriesCountForOneAccount(t *testing.T) {
 		refused string
 	}{
 		"the number of a holder": {func(l *lockTest, university, password string) error {
-			return storagetest.Err(l.People.SignInStudent(l.t.Context(), l.policy, people.Credentials{University: university, Name: name, Password: password}))
+			return storagetest.Err(l.People.SignInStudent(l.t.Context(), l.policy,
+				people.Credentials{University: university, Name: name, Password: password}))
 		}, "sign_in_locked"},
 		"the code of a number": {func(l *lockTest, university, password string) error {
-			return storagetest.Err(l.People.SignInStudent(l.t.Context(), l.policy, people.Credentials{University: university, Name: name,
-				Password: password, Code: "0000000x", Address: "shared"}))
+			return storagetest.Err(l.People.SignInStudent(l.t.Context(), l.policy,
+				people.Credentials{University: university, Name: name,
+					Password: password, Code: "0000000x", Address: "shared"}))
 		}, "code_delayed"},
 		"the username of staff": {func(l *lockTest, university, password string) error {
-			return storagetest.Err(l.People.SignInStaff(l.t.Context(), l.policy, people.Credentials{University: university, Name: name,
-				Password: password, Address: "shared"}))
+			return storagetest.Err(l.People.SignInStaff(l.t.Context(), l.policy,
+				people.Credentials{University: university, Name: name,
+					Password: password, Address: "shared"}))
 		}, "sign_in_delayed"},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -169,7 +175,8 @@ func TestEntriesCountForOneAccount(t *testing.T) {
 			holder := people.Credentials{University: "lcvtc", Name: name, Password: there.Initial, Address: "shared"}
 			require.NoError(t, storagetest.Err(l.People.SignInStudent(t.Context(), l.policy, holder)))
 			if of.refused != "sign_in_delayed" {
-				staff := people.Credentials{University: storagetest.University, Name: name, Password: staffPassword, Address: "shared"}
+				staff := people.Credentials{University: storagetest.University, Name: name, Password: staffPassword,
+					Address: "shared"}
 				require.NoError(t, storagetest.Err(l.People.SignInStaff(t.Context(), l.policy, staff)), "of the other kind")
 			}
 		})
@@ -184,7 +191,8 @@ func TestUnknownAndKnownCostTheSameHashing(t *testing.T) {
 	h.Exec(`update staff set retired_at = now() where username = 'retired'`)
 	l := &lockTest{h, t, h.Person(), h.Policy().SignIn}
 	own := h.Person()
-	h.Exec(`update people set password_hash = (select password_hash from staff where username = 'wang') where id = $1`, own.ID)
+	h.Exec(`update people set password_hash = (select password_hash from staff where username = 'wang') where id = $1`,
+		own.ID)
 	taken := h.People.SeeHashing()
 	for name, test := range map[string]struct {
 		password, code string
@@ -223,7 +231,8 @@ func TestFirstSignIn(t *testing.T) {
 		sent, err := h.People.SendPhoneCode(t.Context(), storagetest.Request(campus.Student(p.ID)), h.Policy().SignIn, who)
 		require.NoError(t, err)
 		require.Equal(t, p.Roster.Phone[7:], sent.Phone)
-		session, err := h.People.SetFirstPassword(t.Context(), h.Policy().SignIn, who, h.PhoneCode(t.Context()), "correct horse 7")
+		session, err := h.People.SetFirstPassword(t.Context(), h.Policy().SignIn, who, h.PhoneCode(t.Context()),
+			"correct horse 7")
 		require.NoError(t, err)
 		require.Equal(t, people.FullSession, session.Level)
 
@@ -377,8 +386,9 @@ func TestSessions(t *testing.T) {
 		t.Parallel()
 		h := storagetest.New(t)
 		h.University(storagetest.University)
-		seed := []people.StaffSeed{{University: storagetest.University, Username: "wang", Name: "王老师", Password: "a good pass 1",
-			Grants: []campus.Grant{{Role: campus.Reviewer, Campuses: []string{storagetest.EastCampus}}}}}
+		seed := []people.StaffSeed{{University: storagetest.University, Username: "wang", Name: "王老师",
+			Password: "a good pass 1",
+			Grants:   []campus.Grant{{Role: campus.Reviewer, Campuses: []string{storagetest.EastCampus}}}}}
 		require.NoError(t, h.People.SeedStaff(t.Context(), seed))
 		hash := storagetest.One[string](h, `select password_hash from staff`)
 		require.NoError(t, h.People.SeedStaff(t.Context(), seed))
@@ -409,7 +419,8 @@ func TestKiosks(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, storagetest.KioskSecret, string(secret))
 	require.Equal(t, storagetest.EastCampus, found.Campus)
-	require.NotContains(t, string(storagetest.One[[]byte](h, `select secret from kiosks limit 1`)), storagetest.KioskSecret)
+	require.NotContains(t, string(storagetest.One[[]byte](h, `select secret from kiosks limit 1`)),
+		storagetest.KioskSecret)
 	_, _, err = h.People.KioskSecret(t.Context(), "lcu-moon-1")
 	require.Equal(t, campus.NotFound, campus.CodeOf(err))
 

@@ -20,7 +20,8 @@ import (
 // all. Over the policy's number for a lock none is sent any more, and the last one still counts, so nobody can use up
 // the codes of somebody else. The answer does not tell what was done: whether a number is locked, has a phone or is
 // anybody's at all.
-func (s *Store) SendUnlockCode(ctx context.Context, policy campus.SignInPolicy, university, number string) (until time.Time, err error) {
+func (s *Store) SendUnlockCode(ctx context.Context, policy campus.SignInPolicy, university,
+	number string) (until time.Time, err error) {
 	code, err := eightDigits()
 	if err != nil {
 		return until, err
@@ -68,7 +69,8 @@ func eightDigits() (string, error) {
 // UnlockAtCounter begins the counts of a person's sign-in anew (F5): of wrong entries, and of the codes of this hour,
 // which whoever knows the initial password can use up. Codes that hold nobody up are left alone. The person is told.
 // Conflict: sign_in_open. Forbidden: verification_missing.
-func (s *Store) UnlockAtCounter(ctx context.Context, req casework.Request, policy campus.SignInPolicy, who campus.StaffMember,
+func (s *Store) UnlockAtCounter(ctx context.Context, req casework.Request, policy campus.SignInPolicy,
+	who campus.StaffMember,
 	a NewCounterAct) (CounterAct, error) {
 	return casework.Once(ctx, s.casework, "unlock a sign-in at the counter", req, func(t db.Tx) (CounterAct, error) {
 		act, err := ActNow(t, req.ID, who, a)
@@ -111,7 +113,8 @@ func (s *Store) ReleaseStaff(ctx context.Context, req casework.Request, who camp
 		if err := liftDelays(t, t.Keys.Keyed("entry_delays."+staffDelays, who.University+"\x00"+username)); err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, casework.AddAudit(t, campus.Staff(who.ID), "sign_in.release", "staff/"+colleague.ID.String(), who.University)
+		return struct{}{}, casework.AddAudit(t, campus.Staff(who.ID), "sign_in.release", "staff/"+colleague.ID.String(),
+			who.University)
 	})
 	return err
 }

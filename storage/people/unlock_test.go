@@ -32,8 +32,9 @@ func lockedOut(t *testing.T) *lockTest {
 
 // enter signs in from an address, or tries to.
 func (l *lockTest) enter(number, password, code, address string) error {
-	return storagetest.Err(l.People.SignInStudent(l.t.Context(), l.policy, people.Credentials{University: storagetest.University, Name: number,
-		Password: password, Code: code, Address: address}))
+	return storagetest.Err(l.People.SignInStudent(l.t.Context(), l.policy,
+		people.Credentials{University: storagetest.University, Name: number,
+			Password: password, Code: code, Address: address}))
 }
 
 func (l *lockTest) lock(number string) {
@@ -67,7 +68,8 @@ func TestALockIsUndoneByItsHolderAlone(t *testing.T) {
 	l := lockedOut(t)
 	number := l.person.Roster.Number
 	require.Equal(t, "sign_in_locked", storagetest.Outcome(l.enter(number, l.person.Initial, "", "home")))
-	require.Equal(t, 1, storagetest.Count(l.Env, `audit where action = 'sign_in.lock' and subject = $1 and actor = 'system'`, "person/"+l.person.ID.String()))
+	require.Equal(t, 1, storagetest.Count(l.Env,
+		`audit where action = 'sign_in.lock' and subject = $1 and actor = 'system'`, "person/"+l.person.ID.String()))
 	codes := l.askCode(number)
 	require.Len(t, codes, 1)
 	require.Equal(t, "code_expired", storagetest.Outcome(l.SetFirst(codes[0])), "it is no code of another kind")
@@ -81,7 +83,8 @@ func TestALockIsUndoneByItsHolderAlone(t *testing.T) {
 	require.NoError(t, errs[7])
 	require.Equal(t, 1, storagetest.Count(l.Env, `audit where action = 'sign_in.unlock' and subject = $1 and actor = $2`,
 		"person/"+l.person.ID.String(), campus.Student(l.person.ID).String()))
-	require.Equal(t, "unlock_code_wrong", storagetest.Outcome(l.enter(number, l.person.Initial, codes[0], "home")), "a code counts once")
+	require.Equal(t, "unlock_code_wrong", storagetest.Outcome(l.enter(number, l.person.Initial, codes[0], "home")),
+		"a code counts once")
 }
 
 // SetFirst tries a code where the first password is set.
@@ -113,7 +116,8 @@ func TestStrangersDoNotUseUpCodes(t *testing.T) {
 		t.Parallel()
 		l := lockedOut(t)
 		for _, err := range storagetest.AtOnce(20, func(int) error {
-			return storagetest.Err(l.People.SendUnlockCode(t.Context(), l.policy, storagetest.University, l.person.Roster.Number))
+			return storagetest.Err(l.People.SendUnlockCode(t.Context(), l.policy, storagetest.University,
+				l.person.Roster.Number))
 		}) {
 			require.NoError(t, err)
 		}
@@ -126,7 +130,8 @@ func TestStrangersDoNotUseUpCodes(t *testing.T) {
 		number := l.person.Roster.Number
 		code := l.askCode(number)[0]
 		errs := storagetest.AtOnce(50, func(int) error { return l.enter(number, "wrong1234", "0000000x", "stranger") })
-		require.Equal(t, map[string]int{"unlock_code_wrong": l.policy.CodeDelays.Pair.Free, "code_delayed": 50 - l.policy.CodeDelays.Pair.Free}, storagetest.Outcomes(errs))
+		require.Equal(t, map[string]int{"unlock_code_wrong": l.policy.CodeDelays.Pair.Free,
+			"code_delayed": 50 - l.policy.CodeDelays.Pair.Free}, storagetest.Outcomes(errs))
 		held := l.enter(number, l.person.Initial, code, "stranger")
 		require.Equal(t, "code_delayed", storagetest.Outcome(held), "who guesses waits even with the right one")
 		require.Equal(t, time.Second, waitOf(held))
@@ -163,7 +168,8 @@ func TestUnlockCodesAreLimited(t *testing.T) {
 		number := l.person.Roster.Number
 		code := l.askCode(number)[0]
 		errs := storagetest.AtOnce(12, func(int) error { return l.enter(number, "wrong1234", code, "home") })
-		require.Equal(t, map[string]int{"wrong_password": l.policy.UnlockCodeTries, "unlock_code_spent": 12 - l.policy.UnlockCodeTries}, storagetest.Outcomes(errs))
+		require.Equal(t, map[string]int{"wrong_password": l.policy.UnlockCodeTries,
+			"unlock_code_spent": 12 - l.policy.UnlockCodeTries}, storagetest.Outcomes(errs))
 		require.Equal(t, "unlock_code_spent", storagetest.Outcome(l.enter(number, l.person.Initial, code, "home")))
 		require.NoError(t, l.enter(number, l.person.Initial, l.askCode(number)[0], "home"))
 	})
@@ -176,10 +182,12 @@ func TestUnlockCodesAreLimited(t *testing.T) {
 		code := l.askCode(l.person.Roster.Number)[0]
 		require.Equal(t, "unlock_code_wrong", storagetest.Outcome(l.enter(other.Roster.Number, other.Initial, code, "home")))
 		l.Clock.Advance(campus.DateOf(l.Clock.Now()).End().Sub(l.Clock.Now()))
-		require.Equal(t, "unlock_code_wrong", storagetest.Outcome(l.enter(l.person.Roster.Number, l.person.Initial, code, "home")))
+		require.Equal(t, "unlock_code_wrong",
+			storagetest.Outcome(l.enter(l.person.Roster.Number, l.person.Initial, code, "home")))
 		require.NoError(t, l.enter(l.person.Roster.Number, l.person.Initial, "", "home"), "another day")
 		l.lock(l.person.Roster.Number)
-		require.Equal(t, "unlock_code_wrong", storagetest.Outcome(l.enter(l.person.Roster.Number, l.person.Initial, code, "home")), "nor of a later day")
+		require.Equal(t, "unlock_code_wrong",
+			storagetest.Outcome(l.enter(l.person.Roster.Number, l.person.Initial, code, "home")), "nor of a later day")
 	})
 }
 
@@ -211,7 +219,8 @@ func TestUnknownNumbersAreCountedAlike(t *testing.T) {
 	require.Equal(t, known, course("1999000001", "x"))
 	require.Equal(t, "map[sign_in_locked:15 wrong_password:5]", known[0])
 	require.Equal(t, 2, storagetest.Count(h, `sign_in_entries`))
-	require.Equal(t, 2, storagetest.Count(h, `audit where action = 'sign_in.lock'`), "the audit trail does not grow by what nobody has")
+	require.Equal(t, 2, storagetest.Count(h, `audit where action = 'sign_in.lock'`),
+		"the audit trail does not grow by what nobody has")
 
 	_, err := h.DropExpired(t.Context(), 100)
 	require.NoError(t, err)
@@ -225,7 +234,8 @@ func TestUnlockAtCounter(t *testing.T) {
 	c := atCounter(t)
 	l := &lockTest{c.Env, t, c.Holder, c.Env.Policy().SignIn}
 	unlock := func() error {
-		return storagetest.Err(c.People.UnlockAtCounter(t.Context(), storagetest.Request(campus.Staff(c.who.ID)), l.policy, c.who,
+		return storagetest.Err(c.People.UnlockAtCounter(t.Context(), storagetest.Request(campus.Staff(c.who.ID)), l.policy,
+			c.who,
 			people.NewCounterAct{Kind: campus.UnlockAct, Person: c.Holder.ID, Policy: c.policy}))
 	}
 	l.lock(c.Holder.Roster.Number)
@@ -235,8 +245,10 @@ func TestUnlockAtCounter(t *testing.T) {
 	require.Equal(t, campus.Pass, seen.Verdict)
 	require.NoError(t, unlock())
 	require.NoError(t, l.enter(c.Holder.Roster.Number, c.Holder.Initial, "", "home"))
-	require.Equal(t, 1, storagetest.Count(c.Env, `audit where action = 'counter.unlock' and actor = $1`, campus.Staff(c.who.ID).String()))
-	require.Equal(t, 1, storagetest.Count(c.Env, `notices where template = 'notice.sign_in_unlocked' and person_id = $1`, c.Holder.ID))
+	require.Equal(t, 1, storagetest.Count(c.Env, `audit where action = 'counter.unlock' and actor = $1`,
+		campus.Staff(c.who.ID).String()))
+	require.Equal(t, 1, storagetest.Count(c.Env, `notices where template = 'notice.sign_in_unlocked' and person_id = $1`,
+		c.Holder.ID))
 	require.Equal(t, "sign_in_open", storagetest.Outcome(unlock()), "nobody is told of what was not done")
 
 	// Who knows the initial password can use up the codes of the hour, and the holder could not finish the first
@@ -244,7 +256,8 @@ func TestUnlockAtCounter(t *testing.T) {
 	askFor := func(person uuid.UUID) error {
 		who, err := c.People.FindSession(t.Context(), c.InitialSession(person))
 		require.NoError(t, err)
-		return storagetest.Err(c.People.SendPhoneCode(t.Context(), storagetest.Request(campus.Student(person)), l.policy, who))
+		return storagetest.Err(c.People.SendPhoneCode(t.Context(), storagetest.Request(campus.Student(person)), l.policy,
+			who))
 	}
 	other := c.Person()
 	require.NoError(t, askFor(other.ID))
@@ -259,7 +272,8 @@ func TestUnlockAtCounter(t *testing.T) {
 	require.Equal(t, 1, storagetest.Count(c.Env, `phone_codes where person_id = $1`, other.ID), "codes of others stay")
 	require.NoError(t, ask())
 	c.Exec(`update phone_codes set used_at = now()`)
-	require.Equal(t, "sign_in_open", storagetest.Outcome(unlock()), "a code of the first sign-in was used, and nobody is locked")
+	require.Equal(t, "sign_in_open", storagetest.Outcome(unlock()),
+		"a code of the first sign-in was used, and nobody is locked")
 }
 
 // The doctor counts what was entered wrongly lately.
@@ -267,7 +281,9 @@ func TestWrongEntriesAreCounted(t *testing.T) {
 	t.Parallel()
 	l := lockedOut(t)
 	l.lock("1999000001")
-	require.Equal(t, "wrong_password", storagetest.Outcome(storagetest.Err(l.People.SignInStaff(t.Context(), l.policy, people.Credentials{University: storagetest.University, Name: "wang"}))))
+	require.Equal(t, "wrong_password",
+		storagetest.Outcome(storagetest.Err(l.People.SignInStaff(t.Context(), l.policy,
+			people.Credentials{University: storagetest.University, Name: "wang"}))))
 	seen, err := l.People.WrongEntries(t.Context(), 10*time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, people.WrongEntries{Entries: 11, Accounts: 3, Locked: 1}, seen)

@@ -85,7 +85,8 @@ func (s *Store) OpenScheduledBatch(ctx context.Context, n NewBatch, due func(las
 }
 
 // OpenBatchNow opens a batch because a member of staff wants one. Conflict: nothing_waits.
-func (s *Store) OpenBatchNow(ctx context.Context, req casework.Request, who campus.StaffMember, n NewBatch) (Batch, error) {
+func (s *Store) OpenBatchNow(ctx context.Context, req casework.Request, who campus.StaffMember, n NewBatch) (Batch,
+	error) {
 	return casework.Once(ctx, s.casework, "open a batch", req, func(t db.Tx) (Batch, error) {
 		if err := people.TakeTurn(t, n.University); err != nil {
 			return Batch{}, err

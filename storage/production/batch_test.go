@@ -36,8 +36,9 @@ func (f *factory) wait(n int) []uuid.UUID {
 }
 
 func (f *factory) new(size int) production.NewBatch {
-	return production.NewBatch{ID: uuid.Must(uuid.NewV7()), University: storagetest.University, Reason: campus.BatchBySchedule,
-		Size: size, PolicyVersion: f.Policies.Version()}
+	return production.NewBatch{ID: uuid.Must(uuid.NewV7()), University: storagetest.University,
+		Reason: campus.BatchBySchedule,
+		Size:   size, PolicyVersion: f.Policies.Version()}
 }
 
 // open opens a batch that has to be there.
@@ -80,7 +81,8 @@ func (f *factory) state(plastic uuid.UUID) campus.PlasticState {
 }
 
 // says is a report of the bureau about a card of a batch.
-func (f *factory) says(batch uuid.UUID, card production.BatchCard, state campus.PlasticState, sequence int) production.Report {
+func (f *factory) says(batch uuid.UUID, card production.BatchCard, state campus.PlasticState,
+	sequence int) production.Report {
 	return production.Report{CallbackID: uuid.NewString(), BodyHash: []byte("hash"), OrderID: "bo-" + card.ID.String(),
 		Plastic: card.ID, Batch: batch, State: state, Sequence: sequence, Kiosk: card.KioskID, Compartment: "B" + card.CardNumber[:3]}
 }
@@ -99,8 +101,10 @@ func TestOpenBatch(t *testing.T) {
 	for i, card := range cards {
 		require.Equal(t, ids[i], card.ID, "the oldest promise first")
 	}
-	require.Equal(t, 1, storagetest.Count(f.Env, `cases where id = $1 and kind = 'batch' and person_id is null and campus = '' and stage = 'queued'`, first.ID))
-	require.Equal(t, 1, storagetest.Count(f.Env, `outbox where kind = 'start' and workflow_id = $1`, "batch/"+first.ID.String()))
+	require.Equal(t, 1, storagetest.Count(f.Env,
+		`cases where id = $1 and kind = 'batch' and person_id is null and campus = '' and stage = 'queued'`, first.ID))
+	require.Equal(t, 1, storagetest.Count(f.Env, `outbox where kind = 'start' and workflow_id = $1`,
+		"batch/"+first.ID.String()))
 	b, err := f.Production.Batch(t.Context(), first.ID)
 	require.NoError(t, err)
 	require.Equal(t, []any{campus.BatchOpen, 3, true}, []any{b.State, b.Cards, b.PromisedAt.Equal(cards[0].PromisedAt)})
@@ -144,7 +148,8 @@ func TestOpenersAtOnceNeverTakeACardTwice(t *testing.T) {
 	require.Equal(t, 20, told["done"]+told["nothing_waits"], "%v", told)
 	require.Equal(t, 15, storagetest.Count(f.Env, `batches`))
 	require.Equal(t, 60, storagetest.Count(f.Env, `plastics where batch_id is not null`))
-	require.Equal(t, 0, storagetest.Count(f.Env, `batches b where cards <> (select count(*) from plastics where batch_id = b.id)`))
+	require.Equal(t, 0, storagetest.Count(f.Env,
+		`batches b where cards <> (select count(*) from plastics where batch_id = b.id)`))
 	require.Equal(t, 15, storagetest.Count(f.Env, `outbox where kind = 'start' and workflow = 'batch'`))
 }
 
@@ -154,7 +159,9 @@ func TestTheLastOfEnoughOpensABatch(t *testing.T) {
 	f := waiting(t, 30)
 	ids := storagetest.One[[]uuid.UUID](f.Env, `select array_agg(id) from plastics`)
 	f.Exec(`update plastics set queued_at = null`)
-	require.Equal(t, "nothing_waits", storagetest.Outcome(storagetest.Err(f.Production.OpenBatchNow(t.Context(), storagetest.Request(storagetest.Reviewer()), campus.StaffMember{}, f.new(9)))))
+	require.Equal(t, "nothing_waits",
+		storagetest.Outcome(storagetest.Err(f.Production.OpenBatchNow(t.Context(),
+			storagetest.Request(storagetest.Reviewer()), campus.StaffMember{}, f.new(9)))))
 	errs := storagetest.AtOnce(len(ids), func(i int) error {
 		n := f.new(10)
 		n.At = 10
@@ -231,11 +238,14 @@ func TestSaveBatchOrder(t *testing.T) {
 	before := storagetest.Everything(t, f.Env)
 	require.NoError(t, f.Production.SaveBatchOrder(t.Context(), id, "bb-2", taken(cards)), "a late try changes nothing")
 	require.Equal(t, before, storagetest.Everything(t, f.Env))
-	require.Equal(t, []campus.PlasticState{campus.PlasticInProduction, campus.PlasticSpoilt, campus.PlasticLost, campus.PlasticShipped},
+	require.Equal(t, []campus.PlasticState{campus.PlasticInProduction, campus.PlasticSpoilt, campus.PlasticLost,
+		campus.PlasticShipped},
 		[]campus.PlasticState{f.state(cards[0].ID), f.state(cards[1].ID), f.state(cards[2].ID), f.state(cards[3].ID)})
 	require.Equal(t, 1, storagetest.Count(f.Env, `plastics where id = $1 and rejected = 'not_printable'`, cards[1].ID))
-	require.Equal(t, 1, storagetest.Count(f.Env, `attempts where case_id = $1 and step = 'order-1' and code = 'refused' and message like '%not_printable'`, cards[1].CaseID))
-	require.Equal(t, 4+1, storagetest.Count(f.Env, `outbox where kind = 'signal'`), "each card is told, and one was before")
+	require.Equal(t, 1, storagetest.Count(f.Env,
+		`attempts where case_id = $1 and step = 'order-1' and code = 'refused' and message like '%not_printable'`, cards[1].CaseID))
+	require.Equal(t, 4+1, storagetest.Count(f.Env, `outbox where kind = 'signal'`),
+		"each card is told, and one was before")
 }
 
 // D3: results for a card that was never ordered, twice, or contradicting.
@@ -247,7 +257,8 @@ func TestReportsAboutCardsOfBatches(t *testing.T) {
 	left := production.BatchCard{ID: storagetest.One[uuid.UUID](f.Env, `select id from plastics where batch_id is null`),
 		CardNumber: "1234", KioskID: storagetest.EastKiosk}
 	early := f.says(id, cards[0], campus.PlasticShipped, 2)
-	require.Equal(t, "report_not_ordered", storagetest.Outcome(f.Production.TakeReport(t.Context(), early)), "its batch was not sent yet")
+	require.Equal(t, "report_not_ordered", storagetest.Outcome(f.Production.TakeReport(t.Context(), early)),
+		"its batch was not sent yet")
 	f.send(id)
 	other := f.says(uuid.New(), cards[0], campus.PlasticShipped, 3)
 	alone := f.says(uuid.Nil, cards[0], campus.PlasticShipped, 3)
@@ -299,7 +310,8 @@ func TestEndBatch(t *testing.T) {
 			f.Exec(`update plastics set state = 'ready' where id = $1`, cards[2].ID)
 			f.Exec(`update plastics set state = 'resent' where id = $1`, cards[3].ID)
 			require.NoError(t, f.Production.NoteBatchCancel(t.Context(), id))
-			require.NoError(t, f.Production.TakeReport(t.Context(), f.says(id, cards[4], campus.PlasticCancelled, 2)), "cancelled by ourselves: no news")
+			require.NoError(t, f.Production.TakeReport(t.Context(), f.says(id, cards[4], campus.PlasticCancelled, 2)),
+				"cancelled by ourselves: no news")
 			m := campus.Move{Case: campus.CaseRef{Kind: campus.BatchCase, ID: id}, Version: 1, Stage: campus.StageDone,
 				WaitsFor: campus.WaitsForNobody, Outcome: campus.Aborted}
 			require.NoError(t, storagetest.Err(f.Production.EndBatch(t.Context(), m, campus.BatchFailed, test.lose)))
@@ -308,12 +320,16 @@ func TestEndBatch(t *testing.T) {
 			require.Equal(t, before, storagetest.Everything(t, f.Env), "twice is once")
 			require.Equal(t, test.shipped, f.state(cards[1].ID))
 			require.Equal(t, campus.PlasticReady, f.state(cards[2].ID))
-			require.Equal(t, 2, storagetest.Count(f.Env, `plastics where state = 'ordered' and batch_id is null and order_id = '' and order_key = ''`))
-			require.Equal(t, 1, storagetest.Count(f.Env, `plastics where state = 'resent' and batch_id is null and order_id = ''`))
-			require.Equal(t, "report_not_ordered", storagetest.Outcome(f.Production.TakeReport(t.Context(), f.says(id, cards[0], campus.PlasticCancelled, 3))),
+			require.Equal(t, 2, storagetest.Count(f.Env,
+				`plastics where state = 'ordered' and batch_id is null and order_id = '' and order_key = ''`))
+			require.Equal(t, 1, storagetest.Count(f.Env,
+				`plastics where state = 'resent' and batch_id is null and order_id = ''`))
+			require.Equal(t, "report_not_ordered",
+				storagetest.Outcome(f.Production.TakeReport(t.Context(), f.says(id, cards[0], campus.PlasticCancelled, 3))),
 				"what the bureau says about the old order is too late")
 			f.open(10)
-			require.Equal(t, 3, storagetest.Count(f.Env, `plastics p join batches b on b.id = p.batch_id where b.state = 'open'`), "they wait for another one")
+			require.Equal(t, 3, storagetest.Count(f.Env,
+				`plastics p join batches b on b.id = p.batch_id where b.state = 'open'`), "they wait for another one")
 		})
 	}
 }
@@ -335,7 +351,8 @@ func TestStaffSeeBatchesOfTheirUniversityOnly(t *testing.T) {
 	page, err = f.Production.StaffBatches(t.Context(), foreign, "", uuid.Nil, 2)
 	require.NoError(t, err)
 	require.Empty(t, page)
-	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(f.Production.StaffBatch(t.Context(), foreign, ids[0]))))
+	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(f.Production.StaffBatch(t.Context(), foreign,
+		ids[0]))))
 	require.NoError(t, storagetest.Err(f.Production.StaffBatch(t.Context(), mine, ids[0])))
 }
 
@@ -361,12 +378,14 @@ func TestOpenScheduledBatch(t *testing.T) {
 	}
 	holder, err := storagetest.Connect(t, f.Env).Begin(t.Context()) // all eight arrive before one of them can go on
 	require.NoError(t, err)
-	_, err = holder.Exec(t.Context(), `select 1 from universities where code = $1 for no key update`, storagetest.University)
+	_, err = holder.Exec(t.Context(), `select 1 from universities where code = $1 for no key update`,
+		storagetest.University)
 	require.NoError(t, err)
 	var errs []error
 	var all sync.WaitGroup
 	all.Go(func() { errs = storagetest.AtOnce(8, small) })
-	require.Eventually(t, func() bool { return storagetest.LockWaits(f.Env, "%universities%") == 8 }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return storagetest.LockWaits(f.Env, "%universities%") == 8 }, 20*time.Second,
+		10*time.Millisecond)
 	require.NoError(t, holder.Commit(t.Context()))
 	all.Wait()
 	require.Equal(t, map[string]int{"done": 8}, storagetest.Outcomes(errs))

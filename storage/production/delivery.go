@@ -56,14 +56,16 @@ func (s *Store) TakeShipment(ctx context.Context, r Shipment) error {
 	if err != nil {
 		return err
 	}
-	_, err = casework.TakeOnce(ctx, s.casework, "take a shipment", casework.Callback{Sender: casework.Bureau, ID: r.CallbackID, BodyHash: r.BodyHash}, func(t db.Tx) (struct{}, error) {
-		return struct{}{}, takeShipment(ctx, t, r, id)
-	})
+	_, err = casework.TakeOnce(ctx, s.casework, "take a shipment",
+		casework.Callback{Sender: casework.Bureau, ID: r.CallbackID, BodyHash: r.BodyHash}, func(t db.Tx) (struct{}, error) {
+			return struct{}{}, takeShipment(ctx, t, r, id)
+		})
 	return err
 }
 
 func takeShipment(ctx context.Context, t db.Tx, r Shipment, id uuid.UUID) error {
-	cards, err := lockPlastics(t, selectPlastics+`id in ? and batch_id = ?`+lockInOrder, append(r.Plastics, uuid.Nil), r.Batch)
+	cards, err := lockPlastics(t, selectPlastics+`id in ? and batch_id = ?`+lockInOrder, append(r.Plastics, uuid.Nil),
+		r.Batch)
 	if err != nil {
 		return err
 	}
@@ -210,12 +212,14 @@ func (r Receipt) hash() ([]byte, error) {
 }
 
 // KioskReceipt takes the receipt that a kiosk gives for a delivery to it (D3).
-func (s *Store) KioskReceipt(ctx context.Context, req casework.Request, kiosk people.Kiosk, r Receipt) (KioskDelivery, error) {
+func (s *Store) KioskReceipt(ctx context.Context, req casework.Request, kiosk people.Kiosk, r Receipt) (KioskDelivery,
+	error) {
 	return s.receive(ctx, req, r, func(d KioskDelivery, _ string) bool { return d.KioskID == kiosk.ID })
 }
 
 // StaffReceipt takes the receipt that the card centre gives in a kiosk's place.
-func (s *Store) StaffReceipt(ctx context.Context, req casework.Request, who campus.StaffMember, r Receipt) (KioskDelivery,
+func (s *Store) StaffReceipt(ctx context.Context, req casework.Request, who campus.StaffMember,
+	r Receipt) (KioskDelivery,
 	error) {
 	return s.receive(ctx, req, r, func(d KioskDelivery, place string) bool {
 		return d.University == who.University && who.May(campus.HandlePlastic, place)

@@ -47,7 +47,8 @@ func receipt(d production.KioskDelivery, cards ...production.BatchCard) producti
 }
 
 func (f *factory) give(r production.Receipt) (production.KioskDelivery, error) {
-	return f.Production.KioskReceipt(f.T.Context(), storagetest.Request(campus.Machine(storagetest.EastKiosk)), people.Kiosk{ID: storagetest.EastKiosk}, r)
+	return f.Production.KioskReceipt(f.T.Context(), storagetest.Request(campus.Machine(storagetest.EastKiosk)),
+		people.Kiosk{ID: storagetest.EastKiosk}, r)
 }
 
 func TestTakeShipment(t *testing.T) {
@@ -56,7 +57,8 @@ func TestTakeShipment(t *testing.T) {
 	f.Exec(`update plastics set kiosk_id = $1`, storagetest.EastKiosk)
 	batch := f.open(3)
 	cards := f.send(batch)
-	stranger := production.BatchCard{ID: storagetest.One[uuid.UUID](f.Env, `select id from plastics where batch_id is null`)}
+	stranger := production.BatchCard{ID: storagetest.One[uuid.UUID](f.Env,
+		`select id from plastics where batch_id is null`)}
 	west := f.shipment(batch, "bd-1", cards[0])
 	west.Kiosk = storagetest.WestKiosk
 	good := f.shipment(batch, "bd-1", cards[0], cards[1])
@@ -85,9 +87,11 @@ func TestTakeShipment(t *testing.T) {
 	require.NoError(t, f.Production.TakeShipment(t.Context(), asked), "asked for, it is no news")
 	require.Equal(t, before, storagetest.Everything(t, f.Env))
 	require.Equal(t, 2, storagetest.Count(f.Env, `plastics where state = 'shipped' and delivery_id is not null`))
-	require.Zero(t, storagetest.Count(f.Env, `outbox where kind = 'signal' and workflow_id like 'batch/%'`), "one card is still being made")
+	require.Zero(t, storagetest.Count(f.Env, `outbox where kind = 'signal' and workflow_id like 'batch/%'`),
+		"one card is still being made")
 	require.NoError(t, f.Production.TakeShipment(t.Context(), f.shipment(batch, "bd-2", cards[2])))
-	require.Equal(t, 1, storagetest.Count(f.Env, `outbox where kind = 'signal' and workflow_id like 'batch/%'`), "everything is on its way")
+	require.Equal(t, 1, storagetest.Count(f.Env, `outbox where kind = 'signal' and workflow_id like 'batch/%'`),
+		"everything is on its way")
 }
 
 func TestReceipt(t *testing.T) {
@@ -102,7 +106,8 @@ func TestReceipt(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []any{campus.DeliveryReceived, 4, 2, 1, 1, "machine/" + storagetest.EastKiosk},
 			[]any{first.State, first.Expected, first.Received, first.Missing, first.Damaged, first.ReceivedBy})
-		require.Equal(t, []campus.PlasticState{campus.PlasticReady, campus.PlasticReady, campus.PlasticLost, campus.PlasticDamaged},
+		require.Equal(t, []campus.PlasticState{campus.PlasticReady, campus.PlasticReady, campus.PlasticLost,
+			campus.PlasticDamaged},
 			[]campus.PlasticState{f.state(cards[0].ID), f.state(cards[1].ID), f.state(cards[2].ID), f.state(cards[3].ID)})
 		require.Equal(t, 2, storagetest.Count(f.Env, `plastics where pickup_code_hash is not null`))
 		before := storagetest.Everything(t, f.Env)
@@ -115,7 +120,8 @@ func TestReceipt(t *testing.T) {
 		require.Equal(t, before, storagetest.Everything(t, f.Env))
 		r.Missing, r.Damaged = r.Damaged, r.Missing
 		require.Equal(t, "receipt_contradicts", storagetest.Outcome(storagetest.Err(f.give(r))))
-		require.Equal(t, 2, storagetest.Count(f.Env, `outbox where kind = 'signal' and workflow_id like 'batch/%'`), "all shipped, all received")
+		require.Equal(t, 2, storagetest.Count(f.Env, `outbox where kind = 'signal' and workflow_id like 'batch/%'`),
+			"all shipped, all received")
 		require.Equal(t, 1, storagetest.Count(f.Env, `audit where action = 'delivery.receive'`))
 	})
 
@@ -136,7 +142,8 @@ func TestReceipt(t *testing.T) {
 		half.Placed = rest.Placed[:1]
 		require.Equal(t, "receipt_incomplete", storagetest.Outcome(storagetest.Err(f.give(half))))
 		nowhere.NoRoom = []string{cards[0].CardNumber}
-		require.Equal(t, "receipt_contradicts", storagetest.Outcome(storagetest.Err(f.give(nowhere))), "it lies there already")
+		require.Equal(t, "receipt_contradicts", storagetest.Outcome(storagetest.Err(f.give(nowhere))),
+			"it lies there already")
 		done, err := f.give(rest)
 		require.NoError(t, err)
 		require.Equal(t, []any{campus.DeliveryReceived, 3}, []any{done.State, done.Received})
@@ -145,7 +152,8 @@ func TestReceipt(t *testing.T) {
 	t.Run("what is wrong with a receipt is said, and changes nothing", func(t *testing.T) {
 		t.Parallel()
 		f, d, cards := shipped(t, 3)
-		f.Exec(`update plastics set state = 'ready', compartment = 'A09', delivery_id = null, batch_id = null where id = $1`, cards[2].ID)
+		f.Exec(`update plastics set state = 'ready', compartment = 'A09', delivery_id = null, batch_id = null where id = $1`,
+			cards[2].ID)
 		good := receipt(d, cards[0], cards[1])
 		with := func(change func(*production.Receipt)) production.Receipt {
 			r := receipt(d, cards[0], cards[1])
@@ -159,16 +167,21 @@ func TestReceipt(t *testing.T) {
 			"of a delivery nobody knows":      {with(func(r *production.Receipt) { r.Delivery = uuid.New() }), "not_found"},
 			"without a card":                  {receipt(d, cards[0]), "receipt_incomplete"},
 			"with a card of another delivery": {receipt(d, cards...), "receipt_unknown_card"},
-			"with a card nobody has":          {with(func(r *production.Receipt) { r.Missing = []string{"12345678"} }), "receipt_unknown_card"},
-			"a card twice":                    {with(func(r *production.Receipt) { r.Missing = []string{cards[0].CardNumber} }), "receipt_twice"},
-			"a compartment twice":             {with(func(r *production.Receipt) { r.Placed[1].Compartment = "A01" }), "receipt_twice"},
-			"a compartment that is taken":     {with(func(r *production.Receipt) { r.Placed[1].Compartment = "A09" }), "compartment_full"},
+			"with a card nobody has": {with(func(r *production.Receipt) { r.Missing = []string{"12345678"} }),
+				"receipt_unknown_card"},
+			"a card twice": {with(func(r *production.Receipt) { r.Missing = []string{cards[0].CardNumber} }),
+				"receipt_twice"},
+			"a compartment twice": {with(func(r *production.Receipt) { r.Placed[1].Compartment = "A01" }),
+				"receipt_twice"},
+			"a compartment that is taken": {with(func(r *production.Receipt) { r.Placed[1].Compartment = "A09" }),
+				"compartment_full"},
 		} {
 			before := storagetest.Everything(t, f.Env)
 			require.Equal(t, line.want, storagetest.Outcome(storagetest.Err(f.give(line.r))), name)
 			require.Equal(t, before, storagetest.Everything(t, f.Env), name)
 		}
-		_, err := f.Production.KioskReceipt(t.Context(), storagetest.Request(campus.Machine(storagetest.WestKiosk)), people.Kiosk{ID: storagetest.WestKiosk}, good)
+		_, err := f.Production.KioskReceipt(t.Context(), storagetest.Request(campus.Machine(storagetest.WestKiosk)),
+			people.Kiosk{ID: storagetest.WestKiosk}, good)
 		require.Equal(t, "not_found", storagetest.Outcome(err), "another kiosk's")
 		require.NoError(t, storagetest.Err(f.give(good)))
 	})
@@ -185,7 +198,8 @@ func TestReceipt(t *testing.T) {
 		require.Equal(t, "receipt_contradicts", storagetest.Outcome(storagetest.Err(f.give(other))))
 		require.NoError(t, storagetest.Err(f.give(receipt(d, cards...))))
 		late := f.says(batch, cards[1], campus.PlasticLost, 4)
-		require.Equal(t, "report_contradicts", storagetest.Outcome(f.Production.TakeReport(t.Context(), late)), "what lies in a kiosk is the card centre's")
+		require.Equal(t, "report_contradicts", storagetest.Outcome(f.Production.TakeReport(t.Context(), late)),
+			"what lies in a kiosk is the card centre's")
 	})
 
 	t.Run("the courier's word alone closes a delivery", func(t *testing.T) {
@@ -220,8 +234,10 @@ func TestReceipt(t *testing.T) {
 		west := f.Colleague(campus.Grant{Role: campus.CardCentre, Campuses: []string{storagetest.WestCampus}})
 		east := f.Colleague(campus.Grant{Role: campus.CardCentre, Campuses: []string{storagetest.EastCampus}})
 		r := receipt(d, cards...)
-		require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(f.Production.StaffReceipt(t.Context(), storagetest.Request(campus.Staff(west.ID)), west, r))))
-		require.NoError(t, storagetest.Err(f.Production.StaffReceipt(t.Context(), storagetest.Request(campus.Staff(east.ID)), east, r)))
+		require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(f.Production.StaffReceipt(t.Context(),
+			storagetest.Request(campus.Staff(west.ID)), west, r))))
+		require.NoError(t, storagetest.Err(f.Production.StaffReceipt(t.Context(), storagetest.Request(campus.Staff(east.ID)),
+			east, r)))
 		require.Equal(t, 1, storagetest.Count(f.Env, `deliveries where received_by = $1`, "staff/"+east.ID.String()))
 		open, _, err := f.Production.OpenDeliveries(t.Context(), storagetest.EastKiosk)
 		require.NoError(t, err)
@@ -242,7 +258,8 @@ func TestOpenDeliveries(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, d.ID, open[0].ID)
 	require.Len(t, listed, 2)
-	require.ElementsMatch(t, []string{cards[0].CardNumber, cards[1].CardNumber}, []string{listed[0].CardNumber, listed[1].CardNumber})
+	require.ElementsMatch(t, []string{cards[0].CardNumber, cards[1].CardNumber},
+		[]string{listed[0].CardNumber, listed[1].CardNumber})
 	open, listed, err = f.Production.OpenDeliveries(t.Context(), storagetest.WestKiosk)
 	require.NoError(t, err)
 	require.Empty(t, open)

@@ -94,7 +94,8 @@ func noPickup(t db.Tx, p Pickup) error {
 }
 
 func handOver(ctx context.Context, t db.Tx, p Plastic, actor campus.Actor) (Opened, error) {
-	if err := t.Exec(`update plastics set picked_up_at = ?, pickup_code = null, pickup_code_hash = null where id = ?`, t.Now, p.ID).Error; err != nil {
+	if err := t.Exec(`update plastics set picked_up_at = ?, pickup_code = null, pickup_code_hash = null where id = ?`,
+		t.Now, p.ID).Error; err != nil {
 		return Opened{}, err
 	}
 	change := campus.Change{Actor: actor, Channel: "kiosk", Reason: "picked_up"}
@@ -161,8 +162,10 @@ func tellPickup(t db.Tx, p Plastic, code string) error {
 
 // RenewPickupCode gives the holder of a plastic that waits another code, after the card centre has seen person and
 // document: the way out when the old code is locked or lost (D3).
-func (s *Store) RenewPickupCode(ctx context.Context, req casework.Request, who campus.StaffMember, caseID uuid.UUID) (Plastic, error) {
-	return casework.Once(ctx, s.casework, "renew a pickup code", req, func(t db.Tx) (Plastic, error) { return RenewPickupCode(t, who, caseID) })
+func (s *Store) RenewPickupCode(ctx context.Context, req casework.Request, who campus.StaffMember,
+	caseID uuid.UUID) (Plastic, error) {
+	return casework.Once(ctx, s.casework, "renew a pickup code", req,
+		func(t db.Tx) (Plastic, error) { return RenewPickupCode(t, who, caseID) })
 }
 
 // RenewPickupCode is the method of that name within a transaction.

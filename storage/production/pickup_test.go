@@ -29,9 +29,12 @@ func TestPickUp(t *testing.T) {
 		found := s.CurrentPlastic()
 		require.Equal(t, campus.PlasticPickedUp, found.State)
 		require.True(t, found.PickedUpAt.Equal(s.Clock.Now()))
-		require.Equal(t, 1, storagetest.Count(s.Env, `plastics where pickup_code is null and pickup_code_hash is null`), "the code is gone")
-		require.Equal(t, signals+1, storagetest.Count(s.Env, `outbox where kind = 'signal' and workflow_id = $1`, s.PlasticCase.WorkflowID()))
-		require.Equal(t, 1, storagetest.Count(s.Env, `plastic_changes where to_state = 'picked_up' and actor = $1 and channel = 'kiosk'`, "machine/"+storagetest.EastKiosk))
+		require.Equal(t, 1, storagetest.Count(s.Env, `plastics where pickup_code is null and pickup_code_hash is null`),
+			"the code is gone")
+		require.Equal(t, signals+1, storagetest.Count(s.Env, `outbox where kind = 'signal' and workflow_id = $1`,
+			s.PlasticCase.WorkflowID()))
+		require.Equal(t, 1, storagetest.Count(s.Env,
+			`plastic_changes where to_state = 'picked_up' and actor = $1 and channel = 'kiosk'`, "machine/"+storagetest.EastKiosk))
 		require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'plastic.pick_up'`))
 		require.Equal(t, "pickup_code", storagetest.Outcome(s.Try(s.Pickup(code))), "another key: nothing waits any more")
 	})
@@ -75,7 +78,8 @@ func TestPickUp(t *testing.T) {
 			wrong.DocumentNumber = storagetest.ResidentNumber(800 + i)
 			return s.Try(wrong)
 		})
-		require.Equal(t, map[string]int{"pickup_document": storagetest.PickupTries, "pickup_locked": 100 - storagetest.PickupTries}, storagetest.Outcomes(errs))
+		require.Equal(t, map[string]int{"pickup_document": storagetest.PickupTries,
+			"pickup_locked": 100 - storagetest.PickupTries}, storagetest.Outcomes(errs))
 		require.Equal(t, "pickup_locked", storagetest.Outcome(s.Try(p)))
 		require.Equal(t, campus.PlasticReady, s.CurrentPlastic().State)
 	})
@@ -104,7 +108,8 @@ func TestPickUp(t *testing.T) {
 			return err
 		})
 		// Every try counts, so those beyond the limit that come to the key before the answer is kept are refused.
-		require.Equal(t, 10, storagetest.Outcomes(errs)["done"]+storagetest.Outcomes(errs)["pickup_locked"], "%v", storagetest.Outcomes(errs))
+		require.Equal(t, 10, storagetest.Outcomes(errs)["done"]+storagetest.Outcomes(errs)["pickup_locked"], "%v",
+			storagetest.Outcomes(errs))
 		require.NotZero(t, storagetest.Outcomes(errs)["done"])
 		require.Equal(t, 1, storagetest.Count(s.Env, `plastic_changes where to_state = 'picked_up'`))
 		for i, err := range errs {
@@ -144,10 +149,13 @@ func TestPickUp(t *testing.T) {
 		code, err := s.Production.PickupCode(s.CurrentPlastic())
 		require.NoError(t, err)
 		require.Equal(t, code, notices[0].Params["code"])
-		require.NotContains(t, storagetest.One[string](s.Env, `select response::text from requests where key = $1`, req.Key), code)
+		require.NotContains(t, storagetest.One[string](s.Env, `select response::text from requests where key = $1`, req.Key),
+			code)
 		require.Equal(t, "pickup_code", storagetest.Outcome(s.Try(old)))
 		require.NoError(t, s.Try(s.Pickup(code)))
-		require.Equal(t, "plastic_not_waiting", storagetest.Outcome(storagetest.Err(s.Production.RenewPickupCode(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, s.PlasticCase.ID))))
+		require.Equal(t, "plastic_not_waiting",
+			storagetest.Outcome(storagetest.Err(s.Production.RenewPickupCode(t.Context(),
+				storagetest.Request(campus.Staff(who.ID)), who, s.PlasticCase.ID))))
 	})
 
 	t.Run("a plastic taken back and picked up at once goes one way", func(t *testing.T) {
@@ -159,12 +167,14 @@ func TestPickUp(t *testing.T) {
 			if i == 0 {
 				return s.Try(p)
 			}
-			return storagetest.Err(s.Production.EndPlastic(t.Context(), m, s.Plastic, campus.PlasticReturned, campus.Change{Actor: campus.System(), Reason: "unclaimed"}))
+			return storagetest.Err(s.Production.EndPlastic(t.Context(), m, s.Plastic, campus.PlasticReturned,
+				campus.Change{Actor: campus.System(), Reason: "unclaimed"}))
 		})
 		want := map[[2]string]campus.PlasticState{ // what the kiosk was told, what the workflow
 			{"done", "picked_up_meanwhile"}: campus.PlasticPickedUp, {"pickup_code", "done"}: campus.PlasticReturned,
 		}
-		require.Equal(t, want[[2]string{storagetest.Outcome(errs[0]), storagetest.Outcome(errs[1])}], s.CurrentPlastic().State)
+		require.Equal(t, want[[2]string{storagetest.Outcome(errs[0]), storagetest.Outcome(errs[1])}],
+			s.CurrentPlastic().State)
 		require.Equal(t, 1, storagetest.Count(s.Env, `plastic_changes where to_state in ('picked_up', 'returned')`))
 	})
 }

@@ -45,7 +45,8 @@ func (p Plastic) Waits() bool { return slices.Contains(campus.Waiting(), p.State
 
 // BeginPlastic takes a plastic's case out of the queue and tells the policy it keeps. With n the plastic waits for a
 // batch.
-func (s *Store) BeginPlastic(ctx context.Context, m campus.Move, n *NewBatch) (moved campus.Moved, policyVersion string, plastic Plastic, err error) {
+func (s *Store) BeginPlastic(ctx context.Context, m campus.Move, n *NewBatch) (moved campus.Moved,
+	policyVersion string, plastic Plastic, err error) {
 	var found struct {
 		Plastic       Plastic `gorm:"embedded"` // gorm passes over what is embedded without a name
 		PolicyVersion string
@@ -80,7 +81,8 @@ func (s *Store) CurrentPlastic(ctx context.Context, caseID uuid.UUID) (Plastic, 
 // Plastics returns the plastics of a person, newest first.
 func (s *Store) Plastics(ctx context.Context, person uuid.UUID) ([]Plastic, error) {
 	plastics := []Plastic{}
-	err := s.Read(ctx).Raw(`select * from plastics where person_id = ? order by created_at desc, seq desc`, person).Scan(&plastics).Error
+	err := s.Read(ctx).Raw(`select * from plastics where person_id = ? order by created_at desc, seq desc`,
+		person).Scan(&plastics).Error
 	return plastics, db.Wrap("list plastics", err)
 }
 
@@ -115,7 +117,8 @@ func (s *Store) SaveOrder(ctx context.Context, plastic uuid.UUID, orderID string
 		if p.State != campus.PlasticOrdered {
 			return nil
 		}
-		return setPlastic(t, p, campus.PlasticInProduction, campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "ordered"})
+		return setPlastic(t, p, campus.PlasticInProduction,
+			campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "ordered"})
 	})
 }
 
@@ -138,9 +141,10 @@ type Report struct {
 // its id stands for another report, report_not_ordered when the plastic was not ordered, or not with that batch,
 // report_contradicts when it cannot have become that, compartment_full when another lies there.
 func (s *Store) TakeReport(ctx context.Context, r Report) error {
-	_, err := casework.TakeOnce(ctx, s.casework, "take a production report", casework.Callback{Sender: casework.Bureau, ID: r.CallbackID, BodyHash: r.BodyHash}, func(t db.Tx) (struct{}, error) {
-		return struct{}{}, takeReport(ctx, t, r)
-	})
+	_, err := casework.TakeOnce(ctx, s.casework, "take a production report",
+		casework.Callback{Sender: casework.Bureau, ID: r.CallbackID, BodyHash: r.BodyHash}, func(t db.Tx) (struct{}, error) {
+			return struct{}{}, takeReport(ctx, t, r)
+		})
 	return err
 }
 
@@ -152,7 +156,8 @@ func takeReport(ctx context.Context, t db.Tx, r Report) error {
 	if p.State == campus.PlasticReady || !p.State.CanBecome(r.State) { // what lies in a kiosk is the card centre's
 		return campus.Errorf(campus.Conflict, "report_contradicts", "a plastic that is %s cannot become %s", p.State, r.State)
 	}
-	if err := t.Exec(`update plastics set order_id = ?, bureau_seq = ? where id = ?`, r.OrderID, r.Sequence, p.ID).Error; err != nil {
+	if err := t.Exec(`update plastics set order_id = ?, bureau_seq = ? where id = ?`, r.OrderID, r.Sequence,
+		p.ID).Error; err != nil {
 		return err
 	}
 	if r.State == campus.PlasticReady {
@@ -163,7 +168,8 @@ func takeReport(ctx context.Context, t db.Tx, r Report) error {
 			return err
 		}
 	}
-	change := campus.Change{Actor: campus.Machine(casework.Bureau), Channel: casework.Bureau, Reason: "reported", Text: r.Reason}
+	change := campus.Change{Actor: campus.Machine(casework.Bureau), Channel: casework.Bureau, Reason: "reported",
+		Text: r.Reason}
 	if err := setPlastic(t, p, r.State, change); err != nil {
 		return err
 	}
@@ -224,7 +230,8 @@ func fillCompartment(t db.Tx, p Plastic, compartment string) error {
 	if full {
 		return campus.Errorf(campus.Conflict, "compartment_full", "compartment %s of %s is taken", compartment, p.KioskID)
 	}
-	if err := t.Exec(`update plastics set compartment = ?, ready_at = ? where id = ?`, compartment, t.Now, p.ID).Error; err != nil {
+	if err := t.Exec(`update plastics set compartment = ?, ready_at = ? where id = ?`, compartment, t.Now,
+		p.ID).Error; err != nil {
 		return err
 	}
 	_, err := newPickupCode(t, p)
@@ -262,7 +269,8 @@ func remake(t db.Tx, caseID, id uuid.UUID) error {
 
 // EndPlastic takes a plastic that nobody will pick up to its last state, with the move that closes the case.
 // A plastic that has ended already stays as it is. Conflict: picked_up_meanwhile.
-func (s *Store) EndPlastic(ctx context.Context, m campus.Move, id uuid.UUID, state campus.PlasticState, change campus.Change) (campus.Moved, error) {
+func (s *Store) EndPlastic(ctx context.Context, m campus.Move, id uuid.UUID, state campus.PlasticState,
+	change campus.Change) (campus.Moved, error) {
 	return s.casework.Move(ctx, m, func(t db.Tx) error {
 		p, err := lockPlastic(t, id)
 		if err != nil {

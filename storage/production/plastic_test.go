@@ -30,29 +30,37 @@ func TestTakeReport(t *testing.T) {
 		end     campus.PlasticState
 		signals int // one for each change, and none for what is no news
 	}{
-		"one after the other":                     {[]said{{making, 1, "done"}, {shipped, 3, "done"}, {ready, 4, "done"}}, ready, 3},
-		"the last one only":                       {[]said{{ready, 4, "done"}}, ready, 1},
-		"the same state twice":                    {[]said{{shipped, 3, "done"}, {shipped, 3, "done"}}, shipped, 1},
-		"an older one comes late":                 {[]said{{shipped, 3, "done"}, {making, 2, "done"}}, shipped, 1},
-		"an old end comes late":                   {[]said{{shipped, 3, "done"}, {spoilt, 2, "done"}}, shipped, 1},
-		"spoilt on the way":                       {[]said{{shipped, 3, "done"}, {spoilt, 4, "done"}}, spoilt, 2},
-		"cancelled":                               {[]said{{making, 1, "done"}, {cancelled, 2, "done"}}, cancelled, 2},
-		"what is spoilt cannot be shipped":        {[]said{{spoilt, 2, "done"}, {shipped, 3, "report_contradicts"}}, spoilt, 1},
-		"what is ready cannot be spoilt":          {[]said{{ready, 4, "done"}, {spoilt, 5, "report_contradicts"}}, ready, 1},
-		"what is shipped is not in production":    {[]said{{shipped, 3, "done"}, {making, 4, "report_contradicts"}}, shipped, 1},
-		"the bureau does not hand over":           {[]said{{taken, 4, "report_contradicts"}}, campus.PlasticOrdered, 0},
-		"nothing is shipped that is cancelled":    {[]said{{cancelled, 2, "done"}, {ready, 5, "report_contradicts"}}, cancelled, 1},
-		"after a contradiction the truth is told": {[]said{{shipped, 3, "done"}, {making, 4, "report_contradicts"}, {ready, 5, "done"}}, ready, 2},
+		"one after the other": {[]said{{making, 1, "done"}, {shipped, 3, "done"}, {ready, 4, "done"}},
+			ready, 3},
+		"the last one only":       {[]said{{ready, 4, "done"}}, ready, 1},
+		"the same state twice":    {[]said{{shipped, 3, "done"}, {shipped, 3, "done"}}, shipped, 1},
+		"an older one comes late": {[]said{{shipped, 3, "done"}, {making, 2, "done"}}, shipped, 1},
+		"an old end comes late":   {[]said{{shipped, 3, "done"}, {spoilt, 2, "done"}}, shipped, 1},
+		"spoilt on the way":       {[]said{{shipped, 3, "done"}, {spoilt, 4, "done"}}, spoilt, 2},
+		"cancelled":               {[]said{{making, 1, "done"}, {cancelled, 2, "done"}}, cancelled, 2},
+		"what is spoilt cannot be shipped": {[]said{{spoilt, 2, "done"}, {shipped, 3, "report_contradicts"}}, spoilt,
+			1},
+		"what is ready cannot be spoilt": {[]said{{ready, 4, "done"}, {spoilt, 5, "report_contradicts"}}, ready, 1},
+		"what is shipped is not in production": {[]said{{shipped, 3, "done"}, {making, 4, "report_contradicts"}}, shipped,
+			1},
+		"the bureau does not hand over": {[]said{{taken, 4, "report_contradicts"}}, campus.PlasticOrdered, 0},
+		"nothing is shipped that is cancelled": {[]said{{cancelled, 2, "done"}, {ready, 5, "report_contradicts"}},
+			cancelled, 1},
+		"after a contradiction the truth is told": {[]said{{shipped, 3, "done"}, {making, 4, "report_contradicts"},
+			{ready, 5, "done"}}, ready, 2},
 	} {
 		s.Exec(`update plastics set state = 'ordered', order_id = '', bureau_seq = 0`)
 		s.ExecAsOwner(`truncate plastic_changes, outbox`)
 		for _, report := range test.reports {
-			require.Equal(t, report.want, storagetest.Outcome(s.Production.TakeReport(t.Context(), s.Report(report.state, report.sequence))), name)
+			require.Equal(t, report.want, storagetest.Outcome(s.Production.TakeReport(t.Context(),
+				s.Report(report.state, report.sequence))), name)
 		}
 		require.Equal(t, test.end, s.CurrentPlastic().State, name)
-		require.Equal(t, test.signals, storagetest.Count(s.Env, `outbox where kind = 'signal' and workflow = $1 and workflow_id = $2`,
-			campus.FactsChanged, s.PlasticCase.WorkflowID()), name)
-		require.Equal(t, test.signals, storagetest.Count(s.Env, `plastic_changes where actor = 'machine/bureau' and channel = 'bureau' and reason <> ''`), name)
+		require.Equal(t, test.signals,
+			storagetest.Count(s.Env, `outbox where kind = 'signal' and workflow = $1 and workflow_id = $2`,
+				campus.FactsChanged, s.PlasticCase.WorkflowID()), name)
+		require.Equal(t, test.signals,
+			storagetest.Count(s.Env, `plastic_changes where actor = 'machine/bureau' and channel = 'bureau' and reason <> ''`), name)
 	}
 }
 
@@ -137,7 +145,8 @@ func TestRemakePlastic(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t).Activate()
 	remake := func() error {
-		return storagetest.Err(s.Production.RemakePlastic(t.Context(), s.NextMove(s.PlasticCase, campus.StageOrdering, campus.WaitsForBureau), uuid.Must(uuid.NewV7())))
+		return storagetest.Err(s.Production.RemakePlastic(t.Context(),
+			s.NextMove(s.PlasticCase, campus.StageOrdering, campus.WaitsForBureau), uuid.Must(uuid.NewV7())))
 	}
 	before := storagetest.Everything(t, s.Env)
 	require.ErrorContains(t, remake(), "plastics_one_alive", "the old one still lives")
@@ -151,14 +160,17 @@ func TestRemakePlastic(t *testing.T) {
 	require.NotEqual(t, old.ID, made.ID)
 	require.Equal(t, []string{string(campus.PlasticOrdered), old.KioskID, old.PromisedOn().String(), ""},
 		[]string{string(made.State), made.KioskID, made.PromisedOn().String(), made.OrderID})
-	require.Equal(t, 1, storagetest.Count(s.Env, `plastic_changes where reason = 'made_again' and plastic_id = $1`, made.ID))
+	require.Equal(t, 1, storagetest.Count(s.Env, `plastic_changes where reason = 'made_again' and plastic_id = $1`,
+		made.ID))
 	all, err := s.Production.Plastics(t.Context(), s.Holder.ID)
 	require.NoError(t, err)
 	require.Len(t, all, 2)
 	require.Equal(t, made.ID, all[0].ID, "the newest first")
 
 	s.Plastic = old.ID
-	require.Equal(t, "report_contradicts", storagetest.Outcome(s.Production.TakeReport(t.Context(), s.Report(campus.PlasticReady, 9))), "the old one stays spoilt")
+	require.Equal(t, "report_contradicts",
+		storagetest.Outcome(s.Production.TakeReport(t.Context(),
+			s.Report(campus.PlasticReady, 9))), "the old one stays spoilt")
 }
 
 func TestEndPlastic(t *testing.T) {
@@ -183,13 +195,15 @@ func TestEndPlastic(t *testing.T) {
 		m := s.NextMove(s.PlasticCase, campus.StageDone, campus.WaitsForNobody)
 		m.Outcome = campus.Expired
 		change := campus.Change{Actor: campus.System(), Channel: "workflow", Reason: "unclaimed"}
-		require.Equal(t, test.said, storagetest.Outcome(storagetest.Err(s.Production.EndPlastic(t.Context(), m, s.Plastic, campus.PlasticReturned, change))), name)
+		require.Equal(t, test.said, storagetest.Outcome(storagetest.Err(s.Production.EndPlastic(t.Context(), m, s.Plastic,
+			campus.PlasticReturned, change))), name)
 		require.Equal(t, test.want, s.CurrentPlastic().State, name)
 		changed := 0
 		if test.want != test.before {
 			changed = 1
 		}
-		require.Equal(t, changed, storagetest.Count(s.Env, `plastic_changes where reason = 'unclaimed' and actor = 'system'`), name)
+		require.Equal(t, changed, storagetest.Count(s.Env,
+			`plastic_changes where reason = 'unclaimed' and actor = 'system'`), name)
 	}
 }
 
@@ -209,13 +223,15 @@ func TestPickupCode(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, notices, 1)
 	require.Equal(t, "notice.ready_for_pickup", notices[0].Template)
-	require.Equal(t, map[string]string{"code": code, "kiosk_zh": "图书馆一楼", "kiosk_en": "Library, ground floor"}, notices[0].Params)
+	require.Equal(t, map[string]string{"code": code, "kiosk_zh": "图书馆一楼", "kiosk_en": "Library, ground floor"},
+		notices[0].Params)
 
 	s.Exec(`update plastics set state = 'picked_up'`)
 	none, err := s.Production.PickupCode(s.CurrentPlastic())
 	require.NoError(t, err)
 	require.Empty(t, none, "only while it waits")
-	require.NoError(t, storagetest.Err(s.Production.AnnouncePickup(t.Context(), s.NextMove(s.PlasticCase, campus.StagePickup, campus.WaitsForStudent), s.Plastic)))
+	require.NoError(t, storagetest.Err(s.Production.AnnouncePickup(t.Context(),
+		s.NextMove(s.PlasticCase, campus.StagePickup, campus.WaitsForStudent), s.Plastic)))
 	require.Equal(t, 1, storagetest.Count(s.Env, `notices`), "who has it needs no code any more")
 }
 
@@ -239,7 +255,8 @@ func TestPickupCodesAreUnique(t *testing.T) {
 func TestBeginPlastic(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t).Activate()
-	_, policy, plastic, err := s.Production.BeginPlastic(t.Context(), s.NextMove(s.PlasticCase, campus.StageOrdering, campus.WaitsForBureau), nil)
+	_, policy, plastic, err := s.Production.BeginPlastic(t.Context(),
+		s.NextMove(s.PlasticCase, campus.StageOrdering, campus.WaitsForBureau), nil)
 	require.NoError(t, err)
 	require.Equal(t, s.Policies.Version(), policy)
 	require.Equal(t, s.Plastic, plastic.ID)

@@ -186,7 +186,8 @@ func isStillBrought(t db.Tx, p Plastic) error {
 	}
 	switch {
 	case closed || p.State == campus.PlasticCancelled:
-		return campus.Errorf(campus.Conflict, "plastic_over", "plastic %s is %s and will not be made or brought", p.ID, p.State)
+		return campus.Errorf(campus.Conflict, "plastic_over", "plastic %s is %s and will not be made or brought", p.ID,
+			p.State)
 	case p.State == campus.PlasticReturned:
 		return campus.Errorf(campus.Conflict, "plastic_returned", "plastic %s has to be sent again", p.ID)
 	}

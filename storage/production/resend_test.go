@@ -17,36 +17,44 @@ func returned(t *testing.T) (s *storagetest.Story, code string) {
 	t.Helper()
 	s = storagetest.Apply(t)
 	code = s.Deliver()
-	require.NoError(t, storagetest.Err(s.Production.ReturnPlastic(t.Context(), s.NextMove(s.PlasticCase, campus.StageReturned, campus.WaitsForStudent), s.Plastic)))
+	require.NoError(t, storagetest.Err(s.Production.ReturnPlastic(t.Context(),
+		s.NextMove(s.PlasticCase, campus.StageReturned, campus.WaitsForStudent), s.Plastic)))
 	return s, code
 }
 
 // resend has the plastic sent to a kiosk, as the student's decision says.
 func resend(s *storagetest.Story, kiosk string) error {
 	m := s.NextMove(s.PlasticCase, campus.StageBatching, campus.WaitsForEngine)
-	m.Decision = s.Decision(s.PlasticCase, campus.Student(s.Holder.ID), campus.ResendUpdate, campus.Said{}, production.Resend{Kiosk: kiosk})
-	return s.Answered(m, storagetest.Err(s.Production.ResendPlastic(s.T.Context(), m, production.Resending{Plastic: s.Plastic, Promised: s.Clock.Now().Add(72 * time.Hour),
-		By: campus.Student(s.Holder.ID), Batch: production.NewBatch{ID: uuid.Must(uuid.NewV7()), University: storagetest.University,
-			Size: 10, At: 10, PolicyVersion: s.Policies.Version()}})))
+	m.Decision = s.Decision(s.PlasticCase, campus.Student(s.Holder.ID), campus.ResendUpdate, campus.Said{},
+		production.Resend{Kiosk: kiosk})
+	return s.Answered(m, storagetest.Err(s.Production.ResendPlastic(s.T.Context(), m,
+		production.Resending{Plastic: s.Plastic, Promised: s.Clock.Now().Add(72 * time.Hour),
+			By: campus.Student(s.Holder.ID), Batch: production.NewBatch{ID: uuid.Must(uuid.NewV7()),
+				University: storagetest.University,
+				Size:       10, At: 10, PolicyVersion: s.Policies.Version()}})))
 }
 
 func TestReturnedPlasticIsSentAgain(t *testing.T) {
 	t.Parallel()
 	s, old := returned(t)
 	require.Equal(t, "pickup_code", storagetest.Outcome(s.Try(s.Pickup(old))), "the code is dead")
-	require.Equal(t, 1, storagetest.Count(s.Env, `plastics where state = 'returned' and compartment = '' and pickup_code is null`))
+	require.Equal(t, 1, storagetest.Count(s.Env,
+		`plastics where state = 'returned' and compartment = '' and pickup_code is null`))
 	require.Equal(t, "kiosk_unknown", storagetest.Outcome(resend(s, "lcu-moon-1")))
 	require.NoError(t, resend(s, storagetest.WestKiosk))
-	require.Equal(t, "plastic_not_there", storagetest.Outcome(resend(s, storagetest.EastKiosk)), "it is on its way already")
+	require.Equal(t, "plastic_not_there", storagetest.Outcome(resend(s, storagetest.EastKiosk)),
+		"it is on its way already")
 
 	f := &factory{s}
 	batch := f.open(10)
 	lines, err := f.Production.OrderLines(t.Context(), batch)
 	require.NoError(t, err)
-	require.Equal(t, []any{1, campus.PlasticResent, storagetest.WestKiosk}, []any{len(lines), lines[0].State, lines[0].KioskID})
+	require.Equal(t, []any{1, campus.PlasticResent, storagetest.WestKiosk},
+		[]any{len(lines), lines[0].State, lines[0].KioskID})
 	cards := f.send(batch)
 	require.Equal(t, campus.PlasticResent, f.state(s.Plastic), "there is nothing to make")
-	require.NoError(t, f.Production.TakeReport(t.Context(), f.says(batch, cards[0], campus.PlasticInProduction, 2)), "no news")
+	require.NoError(t, f.Production.TakeReport(t.Context(), f.says(batch, cards[0], campus.PlasticInProduction, 2)),
+		"no news")
 	require.NoError(t, f.Production.TakeReport(t.Context(), f.says(batch, cards[0], campus.PlasticReady, 4)))
 	code, err := s.Production.PickupCode(s.CurrentPlastic())
 	require.NoError(t, err)
@@ -72,7 +80,9 @@ func TestReturnPlastic(t *testing.T) {
 	}
 	require.Equal(t, want[[2]string{storagetest.Outcome(errs[0]), storagetest.Outcome(errs[1])}], s.CurrentPlastic().State)
 	s.Exec(`update plastics set state = 'lost'`)
-	require.Equal(t, "plastic_not_there", storagetest.Outcome(storagetest.Err(s.Production.ReturnPlastic(t.Context(), s.NextMove(s.PlasticCase, campus.StageReturned, campus.WaitsForStudent), s.Plastic))))
+	require.Equal(t, "plastic_not_there",
+		storagetest.Outcome(storagetest.Err(s.Production.ReturnPlastic(t.Context(),
+			s.NextMove(s.PlasticCase, campus.StageReturned, campus.WaitsForStudent), s.Plastic))))
 }
 
 func TestChooseKiosk(t *testing.T) {
@@ -88,9 +98,11 @@ func TestChooseKiosk(t *testing.T) {
 	require.NoError(t, choose(storagetest.WestKiosk), "the same again")
 	require.Equal(t, "kiosk_unknown", storagetest.Outcome(choose("lcu-moon-1")))
 	s.University("lcvtc")
-	before["kiosks"], before["campuses"], before["universities"] = storagetest.Everything(t, s.Env)["kiosks"], storagetest.Everything(t, s.Env)["campuses"], storagetest.Everything(t, s.Env)["universities"]
+	before["kiosks"], before["campuses"], before["universities"] = storagetest.Everything(t,
+		s.Env)["kiosks"], storagetest.Everything(t, s.Env)["campuses"], storagetest.Everything(t, s.Env)["universities"]
 	require.Equal(t, "kiosk_unknown", storagetest.Outcome(choose("lcvtc-east-1")), "another university's")
-	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(s.Production.ChooseKiosk(t.Context(), uuid.New(), s.Card, storagetest.EastKiosk))), "somebody else's card")
+	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(s.Production.ChooseKiosk(t.Context(), uuid.New(),
+		s.Card, storagetest.EastKiosk))), "somebody else's card")
 	require.Equal(t, before, storagetest.Everything(t, s.Env))
 	require.Equal(t, storagetest.WestKiosk, s.CurrentPlastic().KioskID)
 	require.Equal(t, 1, storagetest.Count(s.Env, `events where kind = 'kiosk_chosen' and public`))
@@ -129,7 +141,8 @@ func TestNoKioskForWhatIsOver(t *testing.T) {
 			require.NoError(t, next.Activates())
 			return first
 		}, "pickup_card_over"},
-		"it lies in the kiosk": {func(t *testing.T) *storagetest.Story { s := storagetest.Apply(t); s.Deliver(); return s }, "plastic_on_its_way"},
+		"it lies in the kiosk": {func(t *testing.T) *storagetest.Story { s := storagetest.Apply(t); s.Deliver(); return s },
+			"plastic_on_its_way"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -140,7 +153,8 @@ func TestNoKioskForWhatIsOver(t *testing.T) {
 				if want == "plastic_on_its_way" && kiosk == s.CurrentPlastic().KioskID {
 					want = "done"
 				}
-				require.Equal(t, want, storagetest.Outcome(storagetest.Err(s.Production.ChooseKiosk(t.Context(), s.Holder.ID, s.Card, kiosk))), kiosk)
+				require.Equal(t, want, storagetest.Outcome(storagetest.Err(s.Production.ChooseKiosk(t.Context(), s.Holder.ID,
+					s.Card, kiosk))), kiosk)
 				require.Equal(t, before, storagetest.Everything(t, s.Env))
 			}
 		})
@@ -160,7 +174,8 @@ func TestChooseKioskWhileABatchOpens(t *testing.T) {
 		return storagetest.Err(f.Production.OpenBatch(t.Context(), f.new(10)))
 	})
 	require.NoError(t, errs[1])
-	kiosk := map[string]string{"done": storagetest.WestKiosk, "plastic_on_its_way": storagetest.EastKiosk}[storagetest.Outcome(errs[0])]
+	kiosk := map[string]string{"done": storagetest.WestKiosk,
+		"plastic_on_its_way": storagetest.EastKiosk}[storagetest.Outcome(errs[0])]
 	require.Equal(t, kiosk, s.CurrentPlastic().KioskID)
 }
 
@@ -171,15 +186,21 @@ func TestReportPlastic(t *testing.T) {
 	who := s.Colleague(campus.Grant{Role: campus.CardCentre})
 	req := storagetest.Request(campus.Staff(who.ID))
 	for range 2 { // the same request again
-		require.NoError(t, storagetest.Err(s.Production.ReportPlastic(t.Context(), req, who, s.PlasticCase.ID, campus.PlasticDamaged, "裂了")))
+		require.NoError(t, storagetest.Err(s.Production.ReportPlastic(t.Context(), req, who, s.PlasticCase.ID,
+			campus.PlasticDamaged, "裂了")))
 	}
 	require.Equal(t, campus.PlasticDamaged, s.CurrentPlastic().State)
 	require.Equal(t, "pickup_code", storagetest.Outcome(s.Try(s.Pickup(code))), "the old code is dead")
-	require.Equal(t, 1, storagetest.Count(s.Env, `plastic_changes where to_state = 'damaged' and channel = 'counter' and text = '裂了'`))
+	require.Equal(t, 1, storagetest.Count(s.Env,
+		`plastic_changes where to_state = 'damaged' and channel = 'counter' and text = '裂了'`))
 	require.Equal(t, 1, storagetest.Count(s.Env, `audit where action = 'plastic.report_damaged'`))
 	another := storagetest.Request(campus.Staff(who.ID))
-	require.Equal(t, "plastic_not_there", storagetest.Outcome(storagetest.Err(s.Production.ReportPlastic(t.Context(), another, who, s.PlasticCase.ID, campus.PlasticLost, ""))))
-	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(s.Production.ReportPlastic(t.Context(), another, who, uuid.New(), campus.PlasticLost, ""))))
-	require.NoError(t, storagetest.Err(s.Production.RemakePlastic(t.Context(), s.NextMove(s.PlasticCase, campus.StageOrdering, campus.WaitsForBureau), uuid.Must(uuid.NewV7()))))
+	require.Equal(t, "plastic_not_there",
+		storagetest.Outcome(storagetest.Err(s.Production.ReportPlastic(t.Context(), another, who, s.PlasticCase.ID,
+			campus.PlasticLost, ""))))
+	require.Equal(t, "not_found", storagetest.Outcome(storagetest.Err(s.Production.ReportPlastic(t.Context(), another,
+		who, uuid.New(), campus.PlasticLost, ""))))
+	require.NoError(t, storagetest.Err(s.Production.RemakePlastic(t.Context(),
+		s.NextMove(s.PlasticCase, campus.StageOrdering, campus.WaitsForBureau), uuid.Must(uuid.NewV7()))))
 	require.Equal(t, 2, s.CurrentPlastic().Seq)
 }

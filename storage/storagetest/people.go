@@ -29,14 +29,16 @@ const (
 func (h *Env) University(code string) {
 	h.t.Helper()
 	ctx := h.t.Context()
-	require.NoError(h.t, h.People.SeedUniversity(ctx, people.University{Code: code, NameZH: "聊城大学", NameEN: "Liaocheng University",
-		Campuses: []people.Campus{
-			{Code: EastCampus, NameZH: "东校区", NameEN: "East Campus"},
-			{Code: WestCampus, NameZH: "西校区", NameEN: "West Campus"},
-		}}))
+	require.NoError(h.t, h.People.SeedUniversity(ctx,
+		people.University{Code: code, NameZH: "聊城大学", NameEN: "Liaocheng University",
+			Campuses: []people.Campus{
+				{Code: EastCampus, NameZH: "东校区", NameEN: "East Campus"},
+				{Code: WestCampus, NameZH: "西校区", NameEN: "West Campus"},
+			}}))
 	for _, place := range []string{EastCampus, WestCampus} {
-		require.NoError(h.t, h.People.SeedKiosk(ctx, people.Kiosk{ID: code + "-" + place + "-1", University: code, Campus: place,
-			NameZH: "图书馆一楼", NameEN: "Library, ground floor"}, []byte(KioskSecret)))
+		require.NoError(h.t, h.People.SeedKiosk(ctx,
+			people.Kiosk{ID: code + "-" + place + "-1", University: code, Campus: place,
+				NameZH: "图书馆一楼", NameEN: "Library, ground floor"}, []byte(KioskSecret)))
 	}
 }
 
@@ -84,7 +86,8 @@ func (h *Env) PersonOf(university string, change ...func(*people.RosterPerson)) 
 func ResidentNumber(n int) string {
 	body := fmt.Sprintf("37150220060901%03d", n%1000)
 	for _, check := range "0123456789X" {
-		if number := body + string(check); campus.CheckResidentNumber(number, campus.Date{Year: 2026, Month: 1, Day: 1}) == nil {
+		if number := body + string(check); campus.CheckResidentNumber(number,
+			campus.Date{Year: 2026, Month: 1, Day: 1}) == nil {
 			return number
 		}
 	}
@@ -104,7 +107,8 @@ func (h *Env) InitialSession(person uuid.UUID) string {
 // Staff makes a member of staff of a university that is there and signs them in. They have no password that matches.
 func (h *Env) Staff(university string, grants ...campus.Grant) (campus.StaffMember, string) {
 	h.t.Helper()
-	member := campus.StaffMember{ID: uuid.Must(uuid.NewV7()), University: university, Username: "staff-" + randomHex(4), Name: "王老师", Grants: grants}
+	member := campus.StaffMember{ID: uuid.Must(uuid.NewV7()), University: university, Username: "staff-" + randomHex(4),
+		Name: "王老师", Grants: grants}
 	h.Exec(`insert into staff (id, university, username, name, password_hash, grants) values ($1, $2, $3, $4, '', $5)`,
 		member.ID, member.University, member.Username, member.Name, grants)
 	return member, h.session("staff_id", member.ID, people.FullSession)

@@ -26,7 +26,8 @@ type Story struct {
 }
 
 // HandedIn are the pictures that a story begins with.
-var HandedIn = campus.Images{Purposes: []campus.UploadPurpose{campus.FrameUpload, campus.DocumentUpload, campus.CertificateUpload}}
+var HandedIn = campus.Images{Purposes: []campus.UploadPurpose{campus.FrameUpload, campus.DocumentUpload,
+	campus.CertificateUpload}}
 
 // Apply begins a story.
 func Apply(t *testing.T) *Story {
@@ -78,7 +79,8 @@ func (s *Story) Activated() campus.Move {
 // Lapse is the student not activating the card in time.
 func (s *Story) Lapse() {
 	s.T.Helper()
-	require.NoError(s.T, Err(s.Casework.Record(s.T.Context(), s.NextMove(s.Application, campus.StageLapsed, campus.WaitsForStudent))))
+	require.NoError(s.T, Err(s.Casework.Record(s.T.Context(),
+		s.NextMove(s.Application, campus.StageLapsed, campus.WaitsForStudent))))
 }
 
 // Answered ends the decision of a move, as whoever has sent it to the workflow does.
@@ -148,7 +150,8 @@ func (s *Story) Open(item campus.NewWorkItem) uuid.UUID {
 	m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
 	m.Opens = []campus.NewWorkItem{item}
 	require.NoError(s.T, Err(s.Casework.Record(s.T.Context(), m)))
-	return One[uuid.UUID](s.Env, `select id from work_items where kind = $1 and step = $2 and closed_at is null`, item.Kind, item.Step)
+	return One[uuid.UUID](s.Env, `select id from work_items where kind = $1 and step = $2 and closed_at is null`,
+		item.Kind, item.Step)
 }
 
 // Colleague is a member of staff of the default university.

@@ -22,10 +22,11 @@ func (w *application) provision(ctx workflow.Context) error {
 	}
 	w.keepRevocations()
 	err := engine.Parallel(ctx, names, func(ctx workflow.Context, i int) error {
-		reference, err := engine.Step[string](ctx, w.Casework, engine.StepKind{Name: names[i], Moves: true}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, engine.BaseQueue(services[i]), names[i]), engine.Steps.GrantService,
-				activities.ServiceStep{Ref: ref, Card: w.State.Card, Service: services[i]})
-		})
+		reference, err := engine.Step[string](ctx, w.Casework, engine.StepKind{Name: names[i], Moves: true},
+			func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+				return workflow.ExecuteActivity(engine.On(ctx, engine.BaseQueue(services[i]), names[i]), engine.Steps.GrantService,
+					activities.ServiceStep{Ref: ref, Card: w.State.Card, Service: services[i]})
+			})
 		if err == nil && reference != "" {
 			granted := campus.Granted{Card: w.State.Card, Service: services[i], Reference: reference, At: workflow.Now(ctx)}
 			w.Pending.Facts = append(w.Pending.Facts, campus.NewFact(campus.GrantFact, granted))
@@ -42,7 +43,8 @@ func (w *application) provision(ctx workflow.Context) error {
 		return w.Advance(ctx, engine.Change{Move: w.enrolmentMove()})
 	}
 	return w.Advance(ctx, engine.Change{Move: campus.Move{
-		Name: "provisioned", Stage: campus.StageActivation, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx, w.plan.Activation.Wait),
+		Name: "provisioned", Stage: campus.StageActivation, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx,
+			w.plan.Activation.Wait),
 		Events:  []campus.Event{engine.Event("provisioned", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.approved"}},
 	}})
@@ -58,10 +60,11 @@ func (w *application) keepRevocations() {
 // revocation takes a card out of a system; harmless where it never was.
 func revocation(service campus.Service, card uuid.UUID) engine.Undoing {
 	name := "revoke-" + string(service)
-	return engine.Undoing{Kind: engine.StepKind{Name: name}, Call: func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(engine.On(ctx, engine.BaseQueue(service), name), engine.Steps.RevokeService,
-			activities.ServiceStep{Ref: ref, Card: card, Service: service})
-	}}
+	return engine.Undoing{Kind: engine.StepKind{Name: name},
+		Call: func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+			return workflow.ExecuteActivity(engine.On(ctx, engine.BaseQueue(service), name), engine.Steps.RevokeService,
+				activities.ServiceStep{Ref: ref, Card: card, Service: service})
+		}}
 }
 
 // awaitActivation waits for the student to activate the card (D1).
@@ -73,7 +76,8 @@ func (w *application) awaitActivation(ctx workflow.Context) error {
 		return err
 	}
 	return w.Advance(ctx, engine.Change{Move: campus.Move{
-		Name: "lapse", Stage: campus.StageLapsed, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx, p.Reopen), Reason: "not_activated",
+		Name: "lapse", Stage: campus.StageLapsed, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx,
+			p.Reopen), Reason: "not_activated",
 		Events:  []campus.Event{engine.Event("activation_lapsed", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.activation_lapsed"}},
 	}})
@@ -118,7 +122,8 @@ func (w *application) promise(day campus.Date) campus.Notice {
 
 // awaitReopening keeps a lapsed activation for a while; after that everything is undone.
 func (w *application) awaitReopening(ctx workflow.Context) error {
-	done, err := engine.Wait(ctx, workflow.Now(ctx), w.plan.Activation.Reopen.Std(), "re-opening", w.left(campus.StageLapsed))
+	done, err := engine.Wait(ctx, workflow.Now(ctx), w.plan.Activation.Reopen.Std(), "re-opening",
+		w.left(campus.StageLapsed))
 	if err == nil && !done {
 		return w.expire(ctx, "not_activated")
 	}

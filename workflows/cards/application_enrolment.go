@@ -53,7 +53,8 @@ func (w *application) watchEnrolment(ctx workflow.Context) error {
 		if left <= 0 {
 			return w.enrolmentIsOver(ctx)
 		}
-		gone, err := engine.AwaitFor(ctx, min(p.EnrolmentPoll.Std(), left), "ask for the enrolment", w.left(campus.StageEnrolment))
+		gone, err := engine.AwaitFor(ctx, min(p.EnrolmentPoll.Std(), left), "ask for the enrolment",
+			w.left(campus.StageEnrolment))
 		if err != nil || gone {
 			return err
 		}
@@ -70,10 +71,11 @@ const lastEnrolmentLook = "last-look-enrolment"
 // no freshman who never arrived, and nobody else knows.
 func (w *application) enrolmentIsOver(ctx workflow.Context) error {
 	kind := engine.StepKind{Name: lastEnrolmentLook, NoSkip: true}
-	enrolled, err := engine.Step[bool](ctx, w.Casework, kind, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(engine.On(ctx, engine.AcademicQueue, "has the freshman enrolled, after all?"),
-			engine.Steps.LookForEnrolment, ref)
-	})
+	enrolled, err := engine.Step[bool](ctx, w.Casework, kind,
+		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+			return workflow.ExecuteActivity(engine.On(ctx, engine.AcademicQueue, "has the freshman enrolled, after all?"),
+				engine.Steps.LookForEnrolment, ref)
+		})
 	switch {
 	case err != nil:
 		return err
@@ -128,10 +130,11 @@ func (w *application) activateEnrolled(ctx workflow.Context, d campus.Decision) 
 // outage of our own parts is waited out; one of the school's system is told.
 func (w *application) mustBeEnrolled(ctx workflow.Context) error {
 	var enrolled bool
-	err := w.Outlast(ctx, engine.Rounds{Ref: w.enrolmentRef(), Files: true, Round: func(ctx workflow.Context, _ int) (err error) {
-		enrolled, err = w.askEnrolment(ctx)
-		return err
-	}})
+	err := w.Outlast(ctx, engine.Rounds{Ref: w.enrolmentRef(), Files: true,
+		Round: func(ctx workflow.Context, _ int) (err error) {
+			enrolled, err = w.askEnrolment(ctx)
+			return err
+		}})
 	switch {
 	case temporal.IsCanceledError(err):
 		return err

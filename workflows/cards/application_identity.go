@@ -88,14 +88,16 @@ var frames = []campus.UploadPurpose{campus.FrameUpload}
 func (w *application) liveness(ctx workflow.Context) (activities.Liveness, error) {
 	return engine.Step[activities.Liveness](ctx, w.Casework, engine.StepKind{Name: "liveness"},
 		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, engine.FaceQueue, "judge the liveness try"), engine.Steps.CheckLiveness, ref)
+			return workflow.ExecuteActivity(engine.On(ctx, engine.FaceQueue, "judge the liveness try"),
+				engine.Steps.CheckLiveness, ref)
 		})
 }
 
 func (w *application) fetchPhoto(ctx workflow.Context) (string, error) {
 	return engine.Step[string](ctx, w.Casework, engine.StepKind{Name: "fetch-photo", Moves: true},
 		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, w.registerQueue(), "fetch the photo on file"), engine.Steps.FetchPhoto, ref)
+			return workflow.ExecuteActivity(engine.On(ctx, w.registerQueue(), "fetch the photo on file"),
+				engine.Steps.FetchPhoto, ref)
 		})
 }
 
@@ -122,7 +124,8 @@ func (w *application) livenessFailed(ctx workflow.Context, live activities.Liven
 // awaitLiveness waits for the student's next try.
 func (w *application) awaitLiveness(ctx workflow.Context) error {
 	p := w.plan.Identity
-	done, err := engine.Wait(ctx, workflow.Now(ctx), p.LivenessWait.Std(), "next liveness try", w.left(campus.StageLiveness),
+	done, err := engine.Wait(ctx, workflow.Now(ctx), p.LivenessWait.Std(), "next liveness try",
+		w.left(campus.StageLiveness),
 		w.remind(p.LivenessReminder, "next liveness try"))
 	if err == nil && !done {
 		return w.expire(ctx, "liveness_not_tried")
@@ -179,7 +182,8 @@ func (w *application) compareFaces(ctx workflow.Context, version string) (activi
 	kind := engine.StepKind{Name: string(campus.PhotoItem), Moves: true}
 	compared, err := engine.Step[activities.Compared](ctx, w.Casework, kind,
 		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, engine.FaceQueue, "compare live frame and photo"), engine.Steps.CompareFaces,
+			return workflow.ExecuteActivity(engine.On(ctx, engine.FaceQueue, "compare live frame and photo"),
+				engine.Steps.CompareFaces,
 				activities.CompareFaces{Ref: ref, Version: version})
 		})
 	if errors.Is(err, engine.ErrSkipped) {

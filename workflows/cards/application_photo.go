@@ -59,7 +59,8 @@ func (w *application) photoWaitIsOver(ctx workflow.Context) error {
 	late := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_not_renewed"}
 	version, err := engine.Step[string](ctx, w.Casework, engine.StepKind{Name: lastPhotoLook},
 		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, w.registerQueue(), "look for a new photo a last time"), engine.Steps.LookForPhoto,
+			return workflow.ExecuteActivity(engine.On(ctx, w.registerQueue(), "look for a new photo a last time"),
+				engine.Steps.LookForPhoto,
 				ref)
 		})
 	switch {
@@ -100,7 +101,8 @@ func (w *application) compareRenewed(ctx workflow.Context) error {
 func (w *application) lookForPhoto(ctx workflow.Context, polls int) (string, error) {
 	ref := campus.StepRef{Case: w.Input.Case, Step: "poll-photo", Attempt: polls + 1, Key: polls + 1, By: campus.System()}
 	var version string
-	err := workflow.ExecuteActivity(engine.On(w.OneTry(ctx), w.registerQueue(), "look for a new photo"), engine.Steps.LookForPhoto,
+	err := workflow.ExecuteActivity(engine.On(w.OneTry(ctx), w.registerQueue(), "look for a new photo"),
+		engine.Steps.LookForPhoto,
 		ref).Get(ctx, &version)
 	if ctx.Err() != nil {
 		return "", ctx.Err()

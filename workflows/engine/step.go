@@ -35,12 +35,14 @@ type ParkedStep struct {
 
 // Step runs one call of another system with its budget. When the budget is spent or the answer is final, the case
 // parks and staff settle it: a retry that works is the answer, a skip is errSkipped, an abort errAborted.
-func Step[R any](ctx workflow.Context, c *Casework, kind StepKind, call func(workflow.Context, campus.StepRef) workflow.Future) (R, error) {
+func Step[R any](ctx workflow.Context, c *Casework, kind StepKind,
+	call func(workflow.Context, campus.StepRef) workflow.Future) (R, error) {
 	var result R
 	ref := campus.StepRef{Case: c.Input.Case, Step: kind.Name, Attempt: 1, Key: 1, By: campus.System(), Moves: kind.Moves}
-	err := c.Outlast(ctx, Rounds{Ref: ref, Files: true, unseen: lostRounds, Round: func(ctx workflow.Context, failed int) error {
-		return call(c.budget(ctx, failed), ref).Get(ctx, &result)
-	}})
+	err := c.Outlast(ctx, Rounds{Ref: ref, Files: true, unseen: lostRounds,
+		Round: func(ctx workflow.Context, failed int) error {
+			return call(c.budget(ctx, failed), ref).Get(ctx, &result)
+		}})
 	if err == nil && kind.Moves {
 		c.Pending.finished = append(c.Pending.finished, campus.FinishedStep{Step: kind.Name, At: workflow.Now(ctx)})
 	}
@@ -53,9 +55,10 @@ func Step[R any](ctx workflow.Context, c *Casework, kind StepKind, call func(wor
 	}
 	p := &ParkedStep{Ref: ref, NoSkip: kind.NoSkip, Cause: FromTemporal(err)}
 	p.Try = func(ctx workflow.Context, ref campus.StepRef) error {
-		return FromTemporal(c.Outlast(ctx, Rounds{Ref: ref, Files: true, unseen: lostRounds, Round: func(ctx workflow.Context, _ int) error {
-			return call(c.OneTry(ctx), ref).Get(ctx, &result)
-		}}))
+		return FromTemporal(c.Outlast(ctx,
+			Rounds{Ref: ref, Files: true, unseen: lostRounds, Round: func(ctx workflow.Context, _ int) error {
+				return call(c.OneTry(ctx), ref).Get(ctx, &result)
+			}}))
 	}
 	err = c.Park(ctx, p)
 	return result, err
@@ -64,9 +67,10 @@ func Step[R any](ctx workflow.Context, c *Casework, kind StepKind, call func(wor
 // Park opens an incident and waits until staff have settled it, or the case is given up otherwise.
 func (c *Casework) Park(ctx workflow.Context, p *ParkedStep) error {
 	err := c.Advance(ctx, Change{parks: p, Move: campus.Move{
-		Name:   "park:" + p.Ref.Step,
-		Events: []campus.Event{InternalEvent("step_parked", campus.System(), "step", p.Ref.Step, "cause", string(campus.CodeOf(p.Cause)))},
-		Opens:  []campus.NewWorkItem{p.incident()},
+		Name: "park:" + p.Ref.Step,
+		Events: []campus.Event{InternalEvent("step_parked", campus.System(), "step", p.Ref.Step, "cause",
+			string(campus.CodeOf(p.Cause)))},
+		Opens: []campus.NewWorkItem{p.incident()},
 	}})
 	if err != nil {
 		return err
@@ -113,7 +117,8 @@ func (c *Casework) checkSettle(d campus.Decision) error {
 	case action != campus.RetryStep && action != campus.SkipStep && action != campus.AbortSteps:
 		return campus.FieldErrorf("action", "action_unknown", "a step is retried, skipped or aborted")
 	case d.Attempt != p.Ref.Attempt:
-		return campus.Errorf(campus.Conflict, "stale_step", "step %s is at attempt %d, not %d", d.Step, p.Ref.Attempt, d.Attempt)
+		return campus.Errorf(campus.Conflict, "stale_step", "step %s is at attempt %d, not %d", d.Step, p.Ref.Attempt,
+			d.Attempt)
 	case p.busy:
 		return campus.Errorf(campus.Conflict, "step_busy", "step %s is being settled", d.Step)
 	case action == campus.SkipStep && p.NoSkip:
@@ -216,11 +221,12 @@ func (p *ParkedStep) failed(cause error) campus.NewWorkItem {
 // propose keeps a skip or an abort until a second person confirms it.
 func (c *Casework) propose(ctx workflow.Context, p *ParkedStep, d campus.Decision) (campus.Settled, error) {
 	action := campus.Settlement(d.Action)
-	return campus.Settled{Step: d.Step, Attempt: p.Ref.Attempt, Outcome: campus.StepSecondPerson}, c.decideStep(ctx, d, Change{Move: campus.Move{
-		Name:     campus.SettleMove(d.Said, true),
-		Events:   []campus.Event{InternalEvent("step_proposed", d.By, "step", d.Step, "action", d.Action)},
-		Proposes: []campus.Proposal{{Step: d.Step, Action: action, By: d.By}},
-	}, Then: func() { p.proposal = &d }})
+	return campus.Settled{Step: d.Step, Attempt: p.Ref.Attempt, Outcome: campus.StepSecondPerson}, c.decideStep(ctx, d,
+		Change{Move: campus.Move{
+			Name:     campus.SettleMove(d.Said, true),
+			Events:   []campus.Event{InternalEvent("step_proposed", d.By, "step", d.Step, "action", d.Action)},
+			Proposes: []campus.Proposal{{Step: d.Step, Action: action, By: d.By}},
+		}, Then: func() { p.proposal = &d }})
 }
 
 // confirm skips a step or gives the case up, as another person has proposed: the tables have to know that, too.

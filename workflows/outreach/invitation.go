@@ -243,7 +243,8 @@ func (w *invitation) awaitResumption(ctx workflow.Context) error {
 // sleepUntil waits for a moment, or until somebody moves the case from its stage, and keeps the history short.
 func (w *invitation) sleepUntil(ctx workflow.Context, at time.Time, timer string) error {
 	stage := w.Stage
-	if _, err := engine.AwaitFor(ctx, at.Sub(workflow.Now(ctx)), timer, func() bool { return w.Stage != stage }); err != nil {
+	if _, err := engine.AwaitFor(ctx, at.Sub(workflow.Now(ctx)), timer,
+		func() bool { return w.Stage != stage }); err != nil {
 		return err
 	}
 	if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {

@@ -76,9 +76,11 @@ func (w *batch) run(ctx workflow.Context) error {
 
 func (w *batch) begin(ctx workflow.Context) error {
 	w.Undoings = append(w.Undoings,
-		engine.Undoing{Kind: engine.StepKind{Name: "cancel-batch"}, Call: func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, engine.BureauQueue, "take the batch back"), engine.Steps.CancelBatch, ref)
-		}})
+		engine.Undoing{Kind: engine.StepKind{Name: "cancel-batch"},
+			Call: func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+				return workflow.ExecuteActivity(engine.On(ctx, engine.BureauQueue, "take the batch back"), engine.Steps.CancelBatch,
+					ref)
+			}})
 	if p := w.Input.Progress; p != nil {
 		var carried batchCarried
 		err := json.Unmarshal(p.State, &carried)
@@ -106,7 +108,8 @@ func (w *batch) begin(ctx workflow.Context) error {
 func (w *batch) writeFile(ctx workflow.Context) error {
 	lines, err := engine.Step[int](ctx, w.Casework, engine.StepKind{Name: "order-file", NoSkip: true},
 		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, engine.BureauQueue, "write the order file"), engine.Steps.WriteOrderFile, ref)
+			return workflow.ExecuteActivity(engine.On(ctx, engine.BureauQueue, "write the order file"),
+				engine.Steps.WriteOrderFile, ref)
 		})
 	if err != nil {
 		return err
@@ -183,11 +186,12 @@ func (w *batch) look(ctx workflow.Context) (activities.BatchCounts, error) {
 
 // warn makes a delivery without a receipt somebody's work.
 func (w *batch) warn(ctx workflow.Context) error {
-	return w.Advance(ctx, engine.Change{At: w.Doing, Knows: w.Knowing(func(s *batchState) { s.Warned = true }), Move: campus.Move{
-		Name:   "warn:receipt",
-		Events: []campus.Event{engine.InternalEvent("receipt_missing", campus.System())},
-		Opens:  []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "receipt_missing", Due: &w.plan.Promised}},
-	}})
+	return w.Advance(ctx, engine.Change{At: w.Doing, Knows: w.Knowing(func(s *batchState) { s.Warned = true }),
+		Move: campus.Move{
+			Name:   "warn:receipt",
+			Events: []campus.Event{engine.InternalEvent("receipt_missing", campus.System())},
+			Opens:  []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "receipt_missing", Due: &w.plan.Promised}},
+		}})
 }
 
 // afterWait asks the bureau when it has been silent, and keeps the history short. A look that fails is no news; its
@@ -196,7 +200,8 @@ func (w *batch) afterWait(ctx workflow.Context, nudged bool) error {
 	if !nudged {
 		w.polls++
 		ref := campus.StepRef{Case: w.Input.Case, Step: "poll-batch", Attempt: w.polls, Key: w.polls, By: campus.System()}
-		err := workflow.ExecuteActivity(engine.On(w.OneTry(ctx), engine.BureauQueue, "ask about the batch"), engine.Steps.AskAboutBatch,
+		err := workflow.ExecuteActivity(engine.On(w.OneTry(ctx), engine.BureauQueue, "ask about the batch"),
+			engine.Steps.AskAboutBatch,
 			ref).Get(ctx, nil)
 		if err != nil {
 			workflow.GetLogger(ctx).Warn("the bureau gave no answer", "code", campus.CodeOf(engine.FromTemporal(err)))

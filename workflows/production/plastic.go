@@ -90,7 +90,8 @@ func (w *plastic) begin(ctx workflow.Context) error {
 	}
 	var began activities.Began[activities.PlasticPlan]
 	err := w.Advance(ctx, engine.Change{Move: m, Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-		err := workflow.ExecuteLocalActivity(ctx, engine.Steps.BeginPlastic, activities.BeginCase{Move: m, University: w.Input.University}).Get(ctx, &began)
+		err := workflow.ExecuteLocalActivity(ctx, engine.Steps.BeginPlastic,
+			activities.BeginCase{Move: m, University: w.Input.University}).Get(ctx, &began)
 		return began.Moved, err
 	}})
 	w.plan = began.Plan
@@ -194,11 +195,12 @@ func (w *plastic) untilEscalation(ctx workflow.Context) time.Duration {
 // afterWait escalates in time, asks the bureau when it has been silent, and keeps the history short.
 func (w *plastic) afterWait(ctx workflow.Context, nudged bool) error {
 	if w.untilEscalation(ctx) == 0 {
-		return w.Advance(ctx, engine.Change{At: w.Doing, Knows: w.Knowing(func(s *plasticState) { s.Escalated = true }), Move: campus.Move{
-			Name:   "escalate",
-			Events: []campus.Event{engine.InternalEvent("promise_in_danger", campus.System())},
-			Opens:  []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "promise_in_danger", Due: &w.State.Promised}},
-		}})
+		return w.Advance(ctx, engine.Change{At: w.Doing, Knows: w.Knowing(func(s *plasticState) { s.Escalated = true }),
+			Move: campus.Move{
+				Name:   "escalate",
+				Events: []campus.Event{engine.InternalEvent("promise_in_danger", campus.System())},
+				Opens:  []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "promise_in_danger", Due: &w.State.Promised}},
+			}})
 	}
 	if !nudged && !w.plan.Batched {
 		w.ask(ctx)
@@ -283,7 +285,8 @@ func (w *plastic) missed() []campus.Event {
 // announce tells the student where the card waits, and with which code it is handed out (D3).
 func (w *plastic) announce(ctx workflow.Context) error {
 	return w.Advance(ctx, engine.Change{Move: campus.Move{
-		Name: "ready", Stage: campus.StagePickup, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx, w.plan.Plastic.PickupWait),
+		Name: "ready", Stage: campus.StagePickup, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx,
+			w.plan.Plastic.PickupWait),
 		Events: append(w.missed(), engine.Event("plastic_ready", campus.System())),
 		Closes: []campus.WorkItemKey{{Kind: campus.OverdueItem}},
 	}, Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
@@ -351,10 +354,11 @@ func (w *plastic) giveUp(ctx workflow.Context, outcome campus.Outcome, reason st
 	if err := w.Quiet(ctx); err != nil {
 		return err
 	}
-	_, err := engine.Step[struct{}](ctx, w.Casework, engine.StepKind{Name: "cancel-order"}, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(engine.On(ctx, engine.BureauQueue, "take the order back"), engine.Steps.CancelOrder,
-			activities.PlasticStep{Ref: ref, Plastic: w.State.Plastic})
-	})
+	_, err := engine.Step[struct{}](ctx, w.Casework, engine.StepKind{Name: "cancel-order"},
+		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
+			return workflow.ExecuteActivity(engine.On(ctx, engine.BureauQueue, "take the order back"), engine.Steps.CancelOrder,
+				activities.PlasticStep{Ref: ref, Plastic: w.State.Plastic})
+		})
 	if err != nil && !errors.Is(err, engine.ErrSkipped) && !errors.Is(err, engine.ErrAborted) {
 		return err
 	}

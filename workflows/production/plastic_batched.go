@@ -83,7 +83,8 @@ func (w *plastic) untilUrgent(ctx workflow.Context) time.Duration {
 // urge opens a batch for the plastic and whatever else waits.
 func (w *plastic) urge(ctx workflow.Context) error {
 	w.urged = true
-	return openBatch(ctx, activities.OpenBatch{University: w.Input.University, Reason: campus.BatchUrgent, Only: w.State.Plastic})
+	return openBatch(ctx, activities.OpenBatch{University: w.Input.University, Reason: campus.BatchUrgent,
+		Only: w.State.Plastic})
 }
 
 // parkRejected gives a card that the bureau would not make to staff. Their retry has it made again, once they have
@@ -102,7 +103,8 @@ func (w *plastic) parkRejected(ctx workflow.Context) error {
 // takeBack sends a card nobody came for back to the card centre, and tells the student what they can do.
 func (w *plastic) takeBack(ctx workflow.Context) error {
 	err := w.Advance(ctx, engine.Change{Move: campus.Move{
-		Name: "take-back", Stage: campus.StageReturned, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx, w.plan.Plastic.ReturnedWait),
+		Name: "take-back", Stage: campus.StageReturned, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx,
+			w.plan.Plastic.ReturnedWait),
 		Reason:  "not_picked_up",
 		Events:  []campus.Event{engine.Event("plastic_returned", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.plastic_returned"}},
@@ -144,13 +146,14 @@ func (w *plastic) awaitResend(ctx workflow.Context) error {
 
 // remindReturned is a rung of a ladder that reminds the student of a card that can be sent again.
 func (w *plastic) remindReturned() engine.Rung {
-	return engine.Rung{After: w.plan.Plastic.ReturnedReminder.Std(), Name: "returned: remind the student", Climb: func(ctx workflow.Context) error {
-		return w.Advance(ctx, engine.Change{At: campus.StageReturned, Move: campus.Move{
-			Name:    "remind:returned",
-			Events:  []campus.Event{engine.Event("reminded", campus.System())},
-			Notices: []campus.Notice{{Template: "notice.remind_returned"}},
-		}})
-	}}
+	return engine.Rung{After: w.plan.Plastic.ReturnedReminder.Std(), Name: "returned: remind the student",
+		Climb: func(ctx workflow.Context) error {
+			return w.Advance(ctx, engine.Change{At: campus.StageReturned, Move: campus.Move{
+				Name:    "remind:returned",
+				Events:  []campus.Event{engine.Event("reminded", campus.System())},
+				Notices: []campus.Notice{{Template: "notice.remind_returned"}},
+			}})
+		}}
 }
 
 // destroy ends the case of a returned card that nobody wants.

@@ -163,7 +163,8 @@ func (h *Env) Papers(s Student, items ...campus.Item) []cards.Evidence {
 // Answer answers a new challenge with live frames that have a flaw.
 func (h *Env) Answer(s Student, flaw Flaw) cards.LivenessAnswer {
 	h.t.Helper()
-	challenge, err := h.Cards.AddChallenge(h.t.Context(), storagetest.Request(campus.Student(s.ID)), s.ID, campus.Nod, time.Hour)
+	challenge, err := h.Cards.AddChallenge(h.t.Context(), storagetest.Request(campus.Student(s.ID)), s.ID, campus.Nod,
+		time.Hour)
 	require.NoError(h.t, err)
 	answer := cards.LivenessAnswer{Challenge: challenge.ID}
 	for _, frame := range frames(s.Identity, flaw) {

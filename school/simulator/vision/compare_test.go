@@ -78,12 +78,14 @@ func TestCopiesOfThePhotoAreKnown(t *testing.T) {
 			photo := portrait.Photo(fmt.Sprintf("lcu/%d", i))
 			original := look(t, photo)
 			for name, copy := range map[string]sheet{
-				"as it is":                        {width: 240, height: 320, scale: 1, light: 1, quality: 85},
-				"encoded badly":                   {width: 240, height: 320, scale: 1, light: 1, quality: 35},
-				"moved":                           {width: 240, height: 320, scale: 1, light: 1, quality: 80, by: image.Pt(5, 25)},
-				"enlarged on a camera's picture":  {width: 640, height: 480, scale: 1.5, light: 1, quality: 80, by: image.Pt(20, 10)},
-				"enlarged, darker, to the corner": {width: 640, height: 480, scale: 1.2, light: 0.8, quality: 60, by: image.Pt(-20, 30)},
-				"made small":                      {width: 120, height: 160, scale: 0.5, light: 1, quality: 80},
+				"as it is":      {width: 240, height: 320, scale: 1, light: 1, quality: 85},
+				"encoded badly": {width: 240, height: 320, scale: 1, light: 1, quality: 35},
+				"moved":         {width: 240, height: 320, scale: 1, light: 1, quality: 80, by: image.Pt(5, 25)},
+				"enlarged on a camera's picture": {width: 640, height: 480, scale: 1.5, light: 1, quality: 80,
+					by: image.Pt(20, 10)},
+				"enlarged, darker, to the corner": {width: 640, height: 480, scale: 1.2, light: 0.8, quality: 60,
+					by: image.Pt(-20, 30)},
+				"made small": {width: 120, height: 160, scale: 0.5, light: 1, quality: 80},
 			} {
 				made := look(t, copy.of(t, photo))
 				require.Greater(t, closeness(original.picture, original.box, made.picture, made.box), copied+margin, name)

@@ -151,7 +151,8 @@ func TestBlankPicturesAreNobody(t *testing.T) {
 			require.NoError(t, err, name)
 			require.Equal(t, test.reason, reason, "%s between others", name)
 		}
-		for _, pair := range [][2][]byte{{photo, blank[0]}, {blank[0], live}, {blank[0], blank[1]}, {portrait.Document("resident_card", "lcu/1"), blank[0]}} {
+		for _, pair := range [][2][]byte{{photo, blank[0]}, {blank[0], live}, {blank[0], blank[1]},
+			{portrait.Document("resident_card", "lcu/1"), blank[0]}} {
 			reason, score, err := vision.Compare(pair[0], pair[1])
 			require.NoError(t, err, name)
 			require.Equal(t, vision.Different, reason, name)
@@ -168,7 +169,8 @@ func TestPicturesOfPicturesAreNobody(t *testing.T) {
 		photo := portrait.Photo(identity)
 		for _, still := range [][]byte{photo, portrait.Frames(identity, portrait.Nod, 3)[0]} {
 			for _, action := range []string{portrait.Nod, portrait.Blink} {
-				reason, _, err := vision.Liveness(action, [][]byte{still, encoded(t, still, image.Point{}, 80), encoded(t, still, image.Point{}, 45)})
+				reason, _, err := vision.Liveness(action,
+					[][]byte{still, encoded(t, still, image.Point{}, 80), encoded(t, still, image.Point{}, 45)})
 				require.NoError(t, err)
 				require.Equal(t, vision.ActionNotAsAsked, reason, "%s: one picture, encoded three times", action)
 			}
