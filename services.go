@@ -54,7 +54,7 @@ func (m *memory) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// house is what every job that touches facts is configured with.
+// services are what every job that touches facts is configured with.
 type services struct {
 	temporalConfig
 	DatabaseURL string `env:"DATABASE_URL" required:"" help:"Postgres."`

@@ -24,7 +24,7 @@ import (
 	"campuscard/workflows/workflowtest"
 )
 
-// house is a store, a school and the activities between them, for one test.
+// env is a store, a school and the activities between them, for one test.
 type env struct {
 	*workflowtest.Env
 	t       *testing.T

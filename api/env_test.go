@@ -29,7 +29,7 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-// house is a server on a store of its own, and everybody who may call it. Temporal is not there.
+// apiTest is a server on a store of its own, and everybody who may call it. Temporal is not there.
 type apiTest struct {
 	*storagetest.Env
 	url      string

@@ -19,7 +19,7 @@ import (
 	"campuscard/workflows/workflowtest"
 )
 
-// town is a server on the real Temporal, with a worker and a school.
+// liveTest is a server on the real Temporal, with a worker and a school.
 type liveTest struct {
 	*apiTest
 	engine   *workflowtest.Engine

@@ -32,7 +32,7 @@ const (
 	patience = 60 * time.Second // of everything that waits for a process
 )
 
-// house is the real binary as processes of its own, on the servers that the tests share. Temporal is reached through a
+// env is the real binary as processes of its own, on the servers that the tests share. Temporal is reached through a
 // gate, so that it can be away for this house alone.
 type env struct {
 	t       *testing.T

@@ -18,7 +18,7 @@ import (
 	"campuscard/workflows/workflowtest"
 )
 
-// live is a case on the real server, with people who act when it has come to them.
+// engineTest is a case on the real server, with people who act when it has come to them.
 type engineTest struct {
 	*workflowtest.Engine
 	t       *testing.T

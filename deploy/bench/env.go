@@ -21,7 +21,7 @@ import (
 	"campuscard/storage"
 )
 
-// house is a stack of the bench's own, and the ways into it: as people have them, and past the interface, for preparing
+// env is a stack of the bench's own, and the ways into it: as people have them, and past the interface, for preparing
 // what is measured and for looking at it.
 type env struct {
 	stack   *stack.Stack

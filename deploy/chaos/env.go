@@ -15,7 +15,7 @@ import (
 	"campuscard/school/simulator"
 )
 
-// house is the stack that suffers, and the ways into it.
+// env is the stack that suffers, and the ways into it.
 type env struct {
 	stack  *stack.Stack
 	pool   *pgxpool.Pool

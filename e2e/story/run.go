@@ -16,7 +16,7 @@ import (
 // lookPause is how often a waiting story looks.
 const lookPause = 150 * time.Millisecond
 
-// scene is one person in the middle of their story.
+// storyRun is one person in the middle of their story.
 type storyRun struct {
 	*World
 	name     string

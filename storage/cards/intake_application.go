@@ -35,7 +35,7 @@ type Accepted struct {
 	Stage campus.Stage `json:"stage"`
 }
 
-// Newcomer is somebody who applies, with what the tables know about them.
+// IntakeApplication is somebody who applies, with what the tables know about them.
 type IntakeApplication struct {
 	NewApplication
 	ID      uuid.UUID // of the case

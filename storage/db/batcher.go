@@ -24,7 +24,7 @@ type Batcher[J, R any] struct {
 	crowd   bool // the last lot was one of several jobs
 }
 
-// Settled is what became of a job.
+// Result is what became of a job.
 type Result[R any] struct {
 	Value R
 	Err   error

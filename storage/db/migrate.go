@@ -14,6 +14,8 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
+// Migrations are the files that make the schema, in order.
+//
 //go:embed migrations/*.sql
 var Migrations embed.FS
 

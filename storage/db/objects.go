@@ -71,6 +71,7 @@ func (o *objects) makeBucket(ctx context.Context) error {
 	return ObjectError("make the bucket", err)
 }
 
+// Put keeps sealed content under a key.
 func (o *objects) Put(ctx context.Context, key string, sealed []byte) (err error) {
 	defer o.measure(ctx, "put", time.Now(), &err)
 	_, err = o.Client.PutObject(ctx, o.Bucket, key, bytes.NewReader(sealed), int64(len(sealed)),
@@ -78,6 +79,7 @@ func (o *objects) Put(ctx context.Context, key string, sealed []byte) (err error
 	return ObjectError("keep a file", err)
 }
 
+// Get answers the sealed content under a key. Errors are those of ObjectError.
 func (o *objects) Get(ctx context.Context, key string) (content []byte, err error) {
 	defer o.measure(ctx, "get", time.Now(), &err)
 	// The core's answer is the body itself; the client's would seek, with a goroutine and a channel for each read.

@@ -24,7 +24,7 @@ import (
 // defaultPolicies are read once: a variable, because reading takes a tenth of a second under the race detector.
 var defaultPolicies = sync.OnceValues(func() (*campus.Policies, error) { return campus.LoadPolicies(deploy.Policy) })
 
-// House is a store for one test, gone when the test ends.
+// Env is a store for one test, gone when the test ends.
 type Env struct {
 	*storage.Store
 	Config   storage.Config // with the URL of the test's own database, for what the store does not offer

@@ -128,6 +128,7 @@ func (s *Story) Report(state campus.PlasticState, sequence int) production.Repor
 	return r
 }
 
+// CurrentPlastic answers the plastic that the story's case is about now.
 func (s *Story) CurrentPlastic() production.Plastic {
 	s.T.Helper()
 	p, err := s.Production.CurrentPlastic(s.T.Context(), s.PlasticCase.ID)
@@ -140,6 +141,7 @@ func Reviewer() campus.Actor {
 	return campus.Staff(uuid.NewSHA1(uuid.NameSpaceOID, []byte("reviewer")))
 }
 
+// Approval is the change by which a reviewer approves.
 func Approval() campus.Change {
 	return campus.Change{Actor: Reviewer(), Channel: "workflow", Reason: "approved"}
 }
@@ -171,6 +173,7 @@ func (s *Story) Tell(texts ...string) {
 	}
 }
 
+// CloseDecision ends a decision as done, as whoever has sent it does.
 func (s *Story) CloseDecision(id uuid.UUID) {
 	s.T.Helper()
 	require.NoError(s.T, Err(s.Casework.CloseDecision(s.T.Context(), id, []byte(`{}`))))
@@ -224,8 +227,10 @@ func Replacing(t *testing.T, with func(*Story)) (first, next *Story) {
 	return first, Again(first).Approve()
 }
 
+// CentreGrant is the grant of the card centre.
 var CentreGrant = campus.Grant{Role: campus.CardCentre}
 
+// Credentials are what a person signs in with.
 func Credentials(p Person, password string) people.Credentials {
 	return people.Credentials{University: p.University, Name: p.Roster.Number, Password: password}
 }
@@ -241,6 +246,7 @@ func SignInFirst(t *testing.T, h *Env, p Person) (people.Principal, string) {
 	return who, session.Token
 }
 
+// Rush is a policy of the waiting line that lets twenty in a second.
 var Rush = campus.RushPolicy{StartsPerSecond: 20, Backlog: 100_000} //nolint:gochecknoglobals // never changes
 
 // Admit answers whom one look at the line starts, in order.
@@ -254,6 +260,7 @@ func Admit(t *testing.T, h *Env, p campus.RushPolicy, limit int) []string {
 	return started
 }
 
+// PickupTries is how many wrong codes a kiosk takes.
 const PickupTries = 5
 
 // Again is another application at the same house, of a person who has the document and the name of the story's.
@@ -262,6 +269,7 @@ func Again(s *Story, change ...func(*people.RosterPerson)) *Story {
 	return AgainAt(s, University, change...)
 }
 
+// AgainAt has the same human apply at a university once more, under another number.
 func AgainAt(s *Story, university string, change ...func(*people.RosterPerson)) *Story {
 	s.T.Helper()
 	person := s.PersonOf(university, append([]func(*people.RosterPerson){func(p *people.RosterPerson) {

@@ -20,7 +20,7 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-// House is a store and a school for one test.
+// Env is a store and a school for one test.
 type Env struct {
 	*storagetest.Env
 	Systems *school.Systems
