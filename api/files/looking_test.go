@@ -18,6 +18,7 @@ import (
 // lookPolicy has a share of 30 seconds in 10 minutes, as the product has.
 var lookPolicy = campus.UploadPolicy{
 	LookTime:  campus.Duration(time.Minute),
+	PDFMemory: 64 << 30,
 	LookShare: campus.Duration(30 * time.Second), LookWindow: campus.Duration(10 * time.Minute),
 }
 
