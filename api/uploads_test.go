@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/binary"
 	"hash/crc32"
 	"image"
@@ -17,6 +18,11 @@ import (
 	"campuscard/deploy"
 	"campuscard/storage/storagetest"
 )
+
+// linearizedPDF was made by qpdf --linearize --object-streams=disable, of a page with a line.
+//
+//go:embed testdata/linearized.pdf
+var linearizedPDF []byte
 
 // hugePNG says that it has 20,000 x 20,000 pixels and has none: only its head is there to be read.
 func hugePNG() []byte {
@@ -191,6 +197,7 @@ func TestUpload(t *testing.T) {
 				"<</Type/Page/Parent 3 0 R/MediaBox[0 0 9 9]>>")),
 		"a PDF that has lost its last line": uploadCall("certificate", "a.pdf", "",
 			bytes.TrimSuffix(bytes.TrimSpace(storagetest.PDF(t)), []byte("%%EOF"))),
+		"a PDF that is linearized": uploadCall("certificate", "a.pdf", "application/pdf", linearizedPDF),
 		"a PDF that only its owner may change": uploadCall("certificate", "a.pdf", "application/pdf",
 			storagetest.LockedPDF(t, "", "owner", false)),
 		"a PDF that only its owner may change, AES": uploadCall("certificate", "a.pdf", "application/x-pdf",

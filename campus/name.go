@@ -8,6 +8,7 @@ import (
 	"golang.org/x/text/cases"
 	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/width"
 )
 
 // MiddleDot stands between the parts of a name such as 阿依古丽·买买提 (U+00B7, as clreq recommends).
@@ -78,17 +79,30 @@ func NameForms(name string) []string {
 	}
 	plain = string(kept)
 	forms := []string{clean}
+	add := func(form string) {
+		if !slices.Contains(forms, form) && SameName(form, name) {
+			forms = append(forms, form)
+		}
+	}
 	for _, form := range []string{plain, cases.Upper(language.Und).String(plain),
 		cases.Title(language.Und).String(plain)} {
 		straight := strings.NewReplacer("’", "'", "‘", "'", "‐", "-").Replace(form)
 		for _, one := range []string{form, straight, strings.ReplaceAll(straight, "'", "’")} {
-			if !slices.Contains(forms, one) && SameName(one, name) {
-				forms = append(forms, one)
-			}
+			add(one)
 		}
+	}
+	for _, form := range slices.Clone(forms) { // as other systems keep them: another dot, decomposed, in full width
+		for _, dot := range otherDots {
+			add(strings.ReplaceAll(form, string(MiddleDot), dot))
+		}
+		add(norm.NFD.String(form))
+		add(width.Widen.String(form))
 	}
 	return forms
 }
+
+// otherDots are the dots that are kept between the parts of a name in place of MiddleDot.
+var otherDots = []string{"•", "‧", "・", ".", "．"}
 
 func isHan(runes []rune, i int) bool {
 	return i >= 0 && i < len(runes) && unicode.Is(unicode.Han, runes[i])

@@ -77,6 +77,7 @@ func TestNameForms(t *testing.T) {
 	for given, has := range map[string]string{
 		"Wang Li": "WANG LI", "WANG LI": "Wang Li", "ＷＡＮＧ　ＬＩ": "WANG LI", "O’Brien": "O'BRIEN", "O'Brien": "O’BRIEN",
 		"Strauß": "STRAUSS", "张 三丰": "张三丰", "阿依古丽•买买提": "阿依古丽·买买提", "กำ": norm.NFKC.String("กำ"),
+		"阿里木·买买提": "阿里木•买买提", "阿里木‧买买提": "阿里木．买买提", "MÜLLER": norm.NFD.String("MÜLLER"), "LI LEI": "ＬＩ　ＬＥＩ",
 	} {
 		require.Contains(t, campus.NameForms(given), has)
 	}

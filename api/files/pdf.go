@@ -100,10 +100,16 @@ func readPDF(content []byte, conf *model.Configuration) (err error) {
 	return err
 }
 
-// hasTrailer tells whether a PDF says where its objects begin. The library finds them without; viewers give up.
+// hasTrailer tells whether a PDF says where its objects begin. The library finds them without; viewers give up. One that is
+// linearized, for the web, says it in front, before the trailer of its other objects (ISO 32000-1, annex F).
 func hasTrailer(content []byte) bool {
-	last := bytes.LastIndex(content, []byte("trailer"))
-	return last >= 0 && bytes.Contains(content[last:], []byte("/Root")) || bytes.Contains(content, []byte("/XRef"))
+	parts := bytes.Split(content, []byte("trailer"))
+	root := []byte("/Root")
+	switch {
+	case len(parts) > 1 && bytes.Contains(parts[len(parts)-1], root), bytes.Contains(content, []byte("/XRef")):
+		return true
+	}
+	return len(parts) > 2 && bytes.Contains(parts[1], root) && bytes.Contains(parts[0], []byte("/Linearized"))
 }
 
 // walkPages counts the pages below a node of the tree. A page that is not there, and a tree that comes back to itself,
