@@ -32,9 +32,9 @@ const (
 
 // gatherIntake has applications that arrive at the same time taken together.
 func (s *Store) gatherIntake() {
-	s.intake = &db.Batcher[cards.IntakeApplication, cards.Accepted]{Take: s.takeIn, Most: intakeGroup,
-		AtOnce: intakeAtOnce,
-		Pause:  db.CrowdPause}
+	s.intake = &db.Batcher[cards.IntakeApplication, cards.Accepted]{
+		Take: s.takeIn, Most: intakeGroup, AtOnce: intakeAtOnce, Pause: db.CrowdPause,
+	}
 }
 
 // takeIn takes a lot in one transaction. When that fails as a whole, or a person or a key is in it twice, each is taken
