@@ -13,7 +13,6 @@ import (
 
 // ApplicationPlan is what an application's workflow needs to know of its policy.
 type ApplicationPlan struct {
-	Steps              campus.StepPolicy
 	Application        campus.ApplicationPolicy
 	Identity           campus.IdentityPolicy
 	Activation         campus.ActivationPolicy
@@ -40,8 +39,8 @@ func (a *Activities) BeginApplication(ctx context.Context, in BeginCase) (Began[
 	if err != nil {
 		return Began[ApplicationPlan]{}, err
 	}
-	return Began[ApplicationPlan]{begun.Moved, ApplicationPlan{
-		Steps: policy.Steps, Application: policy.Application, Identity: policy.Identity,
+	return Began[ApplicationPlan]{begun.Case, policy.Steps, ApplicationPlan{
+		Application: policy.Application, Identity: policy.Identity,
 		Activation: policy.Activation, Calendar: policy.Calendar, PromiseWorkingDays: policy.Plastic.PromiseWorkingDays,
 		Route: begun.Route, Papers: begun.Papers, Counter: begun.Counter, Tried: begun.Tried,
 		Checks: checksOf(begun.Route, begun.Category), EnrolsOn: enrolment(begun), NoPackages: !begun.Packages,
@@ -63,13 +62,14 @@ func enrolment(begun cards.Begun) *time.Time {
 	return &day
 }
 
-// Began is the first move of a case as it was written, with what its workflow needs to know of its policy.
+// Began is how a case stands with which a run begins, and what its workflow needs to know of its policy.
 type Began[P any] struct {
-	Moved campus.Moved
+	campus.Begun
+	Steps campus.StepPolicy
 	Plan  P
 }
 
-// BeginCase begins a case of a university.
+// BeginCase begins a case of a university with its first move, or goes on with one that has begun.
 type BeginCase struct {
 	Move       campus.Move
 	University string

@@ -2,16 +2,19 @@ package activities
 
 import (
 	"context"
-
-	"campuscard/campus"
 )
 
-// PlanEnding reads how the steps of a case about an ended card are taken.
-func (a *Activities) PlanEnding(ctx context.Context, in PlanCase) (campus.StepPolicy, error) {
-	version, err := a.store.Casework.CasePolicy(ctx, in.Case)
+// BeginEnding takes the case of a card that has ended out of the queue.
+func (a *Activities) BeginEnding(ctx context.Context, in BeginCase) (began Began[struct{}], err error) {
+	version, err := a.store.Casework.CasePolicy(ctx, in.Move.Case.ID)
 	if err != nil {
-		return campus.StepPolicy{}, err
+		return began, err
 	}
 	policy, err := a.policies.find(ctx, version, in.University)
-	return policy.Steps, err
+	if err != nil {
+		return began, err
+	}
+	began.Steps = policy.Steps
+	began.Begun, err = a.store.Casework.Begin(ctx, in.Move)
+	return began, err
 }

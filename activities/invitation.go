@@ -12,21 +12,28 @@ import (
 
 // CampaignPlan is what a campaign's workflow needs to know of its policy and its days.
 type CampaignPlan struct {
-	Steps       campus.StepPolicy
 	Invitations campus.InvitationPolicy
 	Levels      []string // that the university serves (A1)
 	Period      campus.Period
 }
 
-// PlanCampaign reads a campaign and the policy it keeps to its end.
-func (a *Activities) PlanCampaign(ctx context.Context, in PlanCase) (CampaignPlan, error) {
-	c, version, err := a.store.Outreach.CampaignPlan(ctx, in.Case)
+// BeginCampaign takes a campaign's case out of the queue, to the stage of its first day, and reads its days and the policy it keeps to its end.
+func (a *Activities) BeginCampaign(ctx context.Context, in BeginCase) (began Began[CampaignPlan], err error) {
+	c, version, err := a.store.Outreach.CampaignPlan(ctx, in.Move.Case.ID)
 	if err != nil {
-		return CampaignPlan{}, err
+		return began, err
 	}
 	policy, err := a.policies.find(ctx, version, in.University)
-	return CampaignPlan{Steps: policy.Steps, Invitations: policy.Invitations, Levels: policy.Application.Levels,
-		Period: c.Period()}, err
+	if err != nil {
+		return began, err
+	}
+	began.Steps = policy.Steps
+	began.Plan = CampaignPlan{Invitations: policy.Invitations, Levels: policy.Application.Levels, Period: c.Period()}
+	var due time.Time
+	in.Move.Stage, due = policy.Invitations.Opening(c.Period(), a.store.Now())
+	in.Move.Due = &due
+	began.Begun, err = a.store.Casework.Begin(ctx, in.Move)
+	return began, err
 }
 
 // LookAtAudience asks how a campaign stands before a wave.

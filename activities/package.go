@@ -13,7 +13,6 @@ import (
 
 // PackagePlan is what the workflow of a package's change needs to know.
 type PackagePlan struct {
-	Steps   campus.StepPolicy
 	Change  campus.PackageChange
 	Package uuid.UUID
 	Code    string
@@ -21,29 +20,29 @@ type PackagePlan struct {
 	Name    campus.Words // what the holder calls it
 }
 
-// PlanPackage reads what a case is to do with a package, and the policy it keeps to its end.
-func (a *Activities) PlanPackage(ctx context.Context, in PlanCase) (PackagePlan, error) {
-	found, err := a.store.Cards.PackageChange(ctx, in.Case)
+// BeginPackage takes the case out of the queue, to the stage of what it is to do with a package, and reads the policy it
+// keeps to its end.
+func (a *Activities) BeginPackage(ctx context.Context, in BeginCase) (began Began[PackagePlan], err error) {
+	found, err := a.store.Cards.PackageChange(ctx, in.Move.Case.ID)
 	if err != nil {
-		return PackagePlan{}, err
+		return began, err
 	}
 	policy, err := a.policies.find(ctx, found.PolicyVersion, in.University)
 	if err != nil {
-		return PackagePlan{}, err
+		return began, err
+	}
+	in.Move.Stage = found.Change.Stage()
+	if began.Begun, err = a.store.Casework.Begin(ctx, in.Move); err != nil {
+		return began, err
 	}
 	p := found.Package
 	name := policy.Packages[p.Code].Name
 	if name == (campus.Words{}) { // it has left the policy before the holder gave it back
 		name = campus.Words{ZH: p.Code, EN: p.Code}
 	}
-	return PackagePlan{Steps: policy.Steps, Change: found.Change, Package: p.ID, Code: p.Code, System: p.System,
-		Name: name}, nil
-}
-
-// PlanCase asks for the plan of a case of a university.
-type PlanCase struct {
-	Case       uuid.UUID
-	University string
+	began.Steps = policy.Steps
+	began.Plan = PackagePlan{Change: found.Change, Package: p.ID, Code: p.Code, System: p.System, Name: name}
+	return began, nil
 }
 
 // PackageStep is one step of a package's case at its system.

@@ -24,10 +24,12 @@ func (h *env) asked(card uuid.UUID, chosen campus.ChosenPackage) (cards.Package,
 		Attempt: 1, Key: 1, By: campus.System()}
 }
 
-func (h *env) planOf(p cards.Package) activities.PackagePlan {
+func (h *env) begunWith(p cards.Package) activities.Began[activities.PackagePlan] {
 	h.t.Helper()
-	return twice[activities.PackagePlan](h, h.acts.PlanPackage,
-		activities.PlanCase{Case: p.CaseID, University: storagetest.University})
+	ref := campus.CaseRef{Kind: campus.PackageCase, ID: p.CaseID}
+	return twice[activities.Began[activities.PackagePlan]](h, h.acts.BeginPackage,
+		activities.BeginCase{Move: h.NextMove(ref, campus.StageSubscribing, campus.WaitsForSchool),
+			University: storagetest.University})
 }
 
 // C2: a package is granted once, whoever asks again, withdrawn once, and a no is an answer.
@@ -36,10 +38,11 @@ func TestPackageSteps(t *testing.T) {
 	h := applied(t)
 	card, _ := h.activated()
 	p, subscribe := h.asked(card, campus.ChosenPackage{Code: "laundry", System: "laundry"})
-	plan := h.planOf(p)
-	require.Equal(t, h.Policy().Steps, plan.Steps)
-	require.Equal(t, activities.PackagePlan{Steps: plan.Steps, Change: campus.GrantPackage, Package: p.ID, Code: "laundry",
-		System: "laundry", Name: campus.Words{ZH: "洗衣服务", EN: "Laundry"}}, plan)
+	began := h.begunWith(p)
+	require.Equal(t, campus.StageSubscribing, began.Stage)
+	require.Equal(t, h.Policy().Steps, began.Steps)
+	require.Equal(t, activities.PackagePlan{Change: campus.GrantPackage, Package: p.ID, Code: "laundry",
+		System: "laundry", Name: campus.Words{ZH: "洗衣服务", EN: "Laundry"}}, began.Plan)
 
 	unsubscribe := subscribe
 	unsubscribe.Step = "unsubscribe-laundry"
@@ -81,8 +84,8 @@ func TestPackageThatLeftThePolicy(t *testing.T) {
 	h := applied(t)
 	card, _ := h.activated()
 	p, _ := h.asked(card, campus.ChosenPackage{Code: "sauna", System: "sauna"})
-	require.Equal(t, campus.Words{ZH: "sauna", EN: "sauna"}, h.planOf(p).Name)
-	_, err := run[activities.PackagePlan](h, h.acts.PlanPackage,
-		activities.PlanCase{Case: h.ref.ID, University: storagetest.University})
+	require.Equal(t, campus.Words{ZH: "sauna", EN: "sauna"}, h.begunWith(p).Plan.Name)
+	_, err := run[activities.Began[activities.PackagePlan]](h, h.acts.BeginPackage, activities.BeginCase{
+		Move: h.NextMove(h.ref, campus.StageChecking, campus.WaitsForSchool), University: storagetest.University})
 	require.Equal(t, campus.NotFound, campus.CodeOf(err))
 }

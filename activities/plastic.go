@@ -13,10 +13,10 @@ import (
 
 // PlasticPlan is what a plastic's workflow needs to know when it begins.
 type PlasticPlan struct {
-	Steps    campus.StepPolicy
 	Plastic  campus.PlasticPolicy
 	Promised time.Time // D2: the end of the promised day
-	ID       uuid.UUID // of the first plastic
+	ID       uuid.UUID // of the newest plastic
+	Seq      int
 	Batched  bool      // D3: with others; else each plastic is ordered by itself
 	Urgent   campus.Duration
 	Calendar campus.Calendar
@@ -34,7 +34,7 @@ func (a *Activities) BeginPlastic(ctx context.Context, in BeginCase) (Began[Plas
 		}
 		batch = &n
 	}
-	moved, version, plastic, err := a.store.Production.BeginPlastic(ctx, in.Move, batch)
+	begun, version, plastic, err := a.store.Production.BeginPlastic(ctx, in.Move, batch)
 	if err != nil {
 		return Began[PlasticPlan]{}, err
 	}
@@ -42,8 +42,8 @@ func (a *Activities) BeginPlastic(ctx context.Context, in BeginCase) (Began[Plas
 	if err != nil {
 		return Began[PlasticPlan]{}, err
 	}
-	return Began[PlasticPlan]{moved, PlasticPlan{
-		Steps: policy.Steps, Plastic: policy.Plastic, Promised: plastic.PromisedAt, ID: plastic.ID,
+	return Began[PlasticPlan]{begun, policy.Steps, PlasticPlan{
+		Plastic: policy.Plastic, Promised: plastic.PromisedAt, ID: plastic.ID, Seq: plastic.Seq,
 		Batched: policy.Production.Batches, Urgent: policy.Production.UrgentBefore, Calendar: policy.Calendar,
 		Found: new(statusOf(plastic)),
 	}}, nil

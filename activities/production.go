@@ -48,20 +48,18 @@ func (a *Activities) OpenBatch(ctx context.Context, in OpenBatch) (bool, error) 
 
 // BatchPlan is what a batch's workflow needs to know of its policy.
 type BatchPlan struct {
-	Steps      campus.StepPolicy
 	Production campus.ProductionPolicy
 	Promised   time.Time // the earliest promise among its cards
 }
 
 // BeginBatch takes the case out of the queue and reads the policy it keeps to its end.
 func (a *Activities) BeginBatch(ctx context.Context, in BeginCase) (Began[BatchPlan], error) {
-	moved, version, b, err := a.store.Production.BeginBatch(ctx, in.Move)
+	begun, version, b, err := a.store.Production.BeginBatch(ctx, in.Move)
 	if err != nil {
 		return Began[BatchPlan]{}, err
 	}
 	policy, err := a.policies.find(ctx, version, in.University)
-	return Began[BatchPlan]{moved, BatchPlan{Steps: policy.Steps, Production: policy.Production, Promised: b.PromisedAt}},
-		err
+	return Began[BatchPlan]{begun, policy.Steps, BatchPlan{Production: policy.Production, Promised: b.PromisedAt}}, err
 }
 
 // WriteOrderFile writes the order file of a batch, seals it and keeps it with its hash. It answers how many lines it

@@ -129,6 +129,7 @@ type StepRef struct {
 	Attempt int     `json:"attempt"` // counts the tries that staff asked for; 1 is the first
 	Key     int     `json:"key"`     // grows only after a confirmed failure, so that an unclear try is repeated under its old key
 	By      Actor   `json:"by"`
+	Stay    int64   `json:"stay,omitempty"`  // version at which the stage was entered that it belongs to
 	Moves   bool    `json:"moves,omitempty"` // the next move closes the attempt of a call that went well; else the call does so itself
 }
 
@@ -187,13 +188,12 @@ type Place struct {
 	Stuck   []string `json:"stuck,omitempty"`  // steps of our own that do
 }
 
-// CaseInput starts the workflow of a case. The workflow is registered under the kind of the case. Progress is empty
-// at the start and carries the case over when a run continues as new.
+// CaseInput starts a run of the workflow of a case: the first, or one that goes on from the case's row (K8). The
+// workflow is registered under the kind of the case.
 type CaseInput struct {
-	Case       CaseRef   `json:"case"`
-	University string    `json:"university"`
-	Campus     string    `json:"campus"`
-	Progress   *Progress `json:"progress,omitempty"`
+	Case       CaseRef `json:"case"`
+	University string  `json:"university"`
+	Campus     string  `json:"campus"`
 
 	// What Temporal shows of the case until it says otherwise: where its first step takes it. A case that does not know
 	// yet is shown as queued.
@@ -207,11 +207,35 @@ func (c CaseInput) Check() error {
 	return checkCodes(string(c.Case.Kind), c.University, c.Campus, string(c.Stage), string(c.WaitsFor))
 }
 
-// Progress is what a run hands to the next when it continues as new.
-type Progress struct {
-	Version  int64           `json:"version"`
-	Stage    Stage           `json:"stage"`
-	WaitsFor Party           `json:"waits_for"`
-	Due      *time.Time      `json:"due,omitempty"`
-	State    json.RawMessage `json:"state"` // of the process
+// Begun is the first move of a case as it is written. Of a case that has begun before it is the newest, and Standing
+// says what else a run goes on from.
+type Begun struct {
+	Moved
+	Standing *Standing `json:"standing,omitempty"`
+}
+
+// Standing is how a case that has begun before stands, beside its newest move.
+type Standing struct {
+	Entered   int64        `json:"entered"` // version at which its stage was entered
+	EnteredAt time.Time    `json:"entered_at"`
+	Calls     []StepCall   `json:"calls,omitempty"` // the newest of each step
+	Waiting   []ParkedItem `json:"waiting,omitempty"`
+}
+
+// StepCall is an attempt at a step that was made.
+type StepCall struct {
+	Step    string `json:"step"`
+	Attempt int    `json:"attempt"`
+	Key     int    `json:"key"`
+	Stay    int64  `json:"stay"` // version at which the stage was entered that it belongs to
+}
+
+// ParkedItem is a step that waits for staff.
+type ParkedItem struct {
+	Step       string     `json:"step"`
+	Attempt    int        `json:"attempt"`
+	Cause      Code       `json:"cause"`
+	Reason     string     `json:"reason,omitempty"`
+	Proposed   Settlement `json:"proposed,omitempty"` // what waits for a second person
+	ProposedBy Actor      `json:"proposed_by,omitzero"`
 }

@@ -167,6 +167,14 @@ func (p InvitationPolicy) Outlook(people int, of Period, now time.Time) Outlook 
 	return out
 }
 
+// Opening returns the stage at which a campaign that is opened now begins, and when its first wave goes out.
+func (p InvitationPolicy) Opening(of Period, now time.Time) (Stage, time.Time) {
+	if of.From.Start().After(now) {
+		return StageScheduled, p.FirstWave(of, now)
+	}
+	return StageInviting, p.FirstWave(of, now)
+}
+
 // FirstWave returns when a campaign that is opened now sends its first wave.
 func (p InvitationPolicy) FirstWave(of Period, now time.Time) time.Time {
 	if start := of.From.Start(); start.After(now) {

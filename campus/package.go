@@ -27,6 +27,14 @@ const (
 	WithdrawPackage PackageChange = "withdraw"
 )
 
+// Stage is where the case of such a change begins.
+func (c PackageChange) Stage() Stage {
+	if c == WithdrawPackage {
+		return StageUnsubscribing
+	}
+	return StageSubscribing
+}
+
 // PackageState is a state of one package of one card.
 type PackageState string
 

@@ -10,22 +10,19 @@ import (
 )
 
 // Lost deals with a case that seems to have no workflow, as after Temporal was restored from a dump that is older than
-// the case. It starts the workflow again where that is safe; else it opens an incident, once.
+// the case, or after somebody has terminated it: another run goes on from the row of the case (K8). One that comes no
+// further becomes an incident, once.
 func (s *Sender) Lost(ctx context.Context, ref campus.CaseRef) error {
 	found, err := s.temporal.DescribeWorkflowExecution(ctx, ref.WorkflowID(), "")
 	switch {
 	case engine.IsGone(err):
-		if begins, err := s.store.Casework.StartAgain(ctx, ref); err != nil || begins {
-			return err
-		}
 	case err != nil:
 		return err
 	case found.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
 		return nil
-	default: // it was ended, and Temporal begins none a second time
-		if open, err := s.store.Casework.CaseIsOpen(ctx, ref); err != nil || !open {
-			return err
-		}
+	}
+	if begins, err := s.store.Casework.StartAgain(ctx, ref); err != nil || begins {
+		return err
 	}
 	s.log.ErrorContext(ctx, "an open case has no workflow", "workflow_id", ref.WorkflowID())
 	return s.store.Casework.OpenIncident(ctx, ref, campus.NewWorkItem{

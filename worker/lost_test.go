@@ -1,14 +1,15 @@
 package worker_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
+	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
-	"go.temporal.io/sdk/client"
 
 	"campuscard/campus"
 	"campuscard/decisions"
@@ -93,9 +94,9 @@ func TestLostWorkflowBeginsAgainWhenCompared(t *testing.T) {
 	require.Equal(t, 1, e.School.Effects("order"), "under its key of before")
 }
 
-// Where people have decided, the case does not begin again: staff are told, once, and who decides is told that they
-// were.
-func TestLostWorkflowOfADecidedCaseIsAnIncident(t *testing.T) {
+// Where people have decided, the case goes on from its row all the same: the decision that finds out is carried out by
+// the run that begins for it.
+func TestLostWorkflowOfADecidedCaseGoesOn(t *testing.T) {
 	t.Parallel()
 	e := workflowtest.New(t, workflowtest.Quick).Engine()
 	e.Work(worker.Config{})
@@ -105,57 +106,66 @@ func TestLostWorkflowOfADecidedCaseIsAnIncident(t *testing.T) {
 	_, err := e.Send(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), approval, struct{}{})
 	require.NoError(t, err)
 	e.AwaitStage(ref, campus.StageActivation)
-	e.ExecAsOwner(`update moves set at = at - interval '1 hour'`)
-	before := e.Case(ref)
 	lose(t, e, ref)
-
 	sender := decisions.NewSender(e.Store, e.Client, e.Log)
 	activation, err := e.Env.Decide(ref, campus.ActivateUpdate, campus.Student(student.ID), campus.Said{}, struct{}{})
 	require.NoError(t, err)
-	require.False(t, activation.Told)
-	for range 3 {
+	e.Await(func() bool {
 		activation, err = sender.Send(t.Context(), activation)
 		require.NoError(t, err)
-		require.Equal(t, []any{casework.DecisionOpen, true}, []any{activation.State, activation.Told})
-	}
-	registry := prometheus.NewRegistry()
-	round := worker.CompareRounds(e.Store, e.Client, registry, 10)
-	require.NoError(t, round(t.Context()))
-	require.InDelta(t, 1, gauges(t, registry, "campuscard_cases_apart")["missing"], 0)
-	require.Equal(t, before, e.Case(ref))
-	requireLost(t, e, ref)
-
-	// Nothing about the incident itself can be settled, and the decision keeps waiting.
-	_, err = e.Settle(ref, "operator", campus.RetryStep, campus.LostWorkflow, 1)
-	require.Equal(t, campus.WorkflowLost, campus.ReasonOf(err))
-	requireLost(t, e, ref)
-
-	// Whoever restores Temporal properly has the case go on, and the incident closes by itself.
-	c := e.Case(ref)
-	begin := client.StartWorkflowOptions{ID: ref.WorkflowID(), TaskQueue: engine.CaseQueue}
-	_, err = e.Client.ExecuteWorkflow(t.Context(), begin, string(ref.Kind),
-		campus.CaseInput{Case: ref, University: c.University, Campus: c.Campus})
-	require.NoError(t, err)
-	e.Await(func() bool {
-		require.NoError(t, round(t.Context()))
-		return len(e.OpenItems(ref)) == 0
-	}, "the incident is closed")
+		require.False(t, activation.Told, "nobody has to help")
+		return activation.State == casework.DecisionDone
+	}, "the card is activated")
+	require.Equal(t, campus.Completed, e.Case(ref).Outcome)
+	require.Equal(t, 1, e.School.Effects("open_patron"), "nothing was done again")
+	require.Equal(t, "applied checking checked liveness_passed photo_matched review_asked approved provisioned begun_again activated",
+		strings.Join(e.Events(ref), " "))
 }
 
-// A workflow that was ended in the middle of its case is not begun a second time, even where nobody has decided.
-func TestEndedWorkflowOfAnOpenCaseIsAnIncident(t *testing.T) {
+// A workflow that somebody has ended in the middle of its case begins again. One that ends once more and has moved
+// nothing is left to staff, once, for an hour.
+func TestEndedWorkflowOfAnOpenCaseBeginsAgain(t *testing.T) {
 	t.Parallel()
 	e := workflowtest.New(t, workflowtest.Quick).Engine()
 	e.Work(worker.Config{})
 	refs := reviewed(t, e, 2)
-	require.NoError(t, e.Client.TerminateWorkflow(t.Context(), refs[0].WorkflowID(), "", "by the test"))
+	e.ExecAsOwner(`update moves set at = at - interval '1 hour'`)
+	before := e.Case(refs[0])
 	round := worker.CompareRounds(e.Store, e.Client, prometheus.NewRegistry(), 10)
+	end := func() {
+		t.Helper()
+		require.NoError(t, e.Client.TerminateWorkflow(t.Context(), refs[0].WorkflowID(), "", "by the test"))
+		require.NoError(t, round(t.Context()))
+	}
+	end()
+	e.Await(func() bool { return runs(t, e, refs[0]) }, "it begins again")
+	require.Equal(t, before.Version, placeOf(t, e, refs[0]).Version)
+	require.Equal(t, before, e.Case(refs[0]), "and has changed nothing")
+
+	end()
 	for range 3 {
 		require.NoError(t, round(t.Context()))
 	}
 	requireLost(t, e, refs[0])
-	require.Len(t, e.OpenItems(refs[1]), 1, "the review, whose workflow runs")
-	require.NotEqual(t, campus.IncidentItem, e.OpenItems(refs[1])[0].Kind)
+	_, err := e.Settle(refs[0], "operator", campus.RetryStep, campus.LostWorkflow, 1)
+	require.Equal(t, campus.WorkflowLost, campus.ReasonOf(err), "nothing about the incident itself can be settled")
+	requireLost(t, e, refs[0])
+
+	e.ExecAsOwner(`update events set at = at - interval '61 minutes' where kind = 'begun_again'`)
+	e.ExecAsOwner(`update moves set at = at - interval '1 hour'`)
+	require.NoError(t, round(t.Context()))
+	e.Await(func() bool {
+		require.NoError(t, round(t.Context()))
+		return runs(t, e, refs[0]) && len(e.OpenItems(refs[0])) == 1
+	}, "it is tried again, and the incident is closed")
+}
+
+// runs tells whether the workflow of a case runs.
+func runs(t *testing.T, e *workflowtest.Engine, ref campus.CaseRef) bool {
+	t.Helper()
+	found, err := e.Client.DescribeWorkflowExecution(t.Context(), ref.WorkflowID(), "")
+	require.NoError(t, err)
+	return found.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING
 }
 
 // requireLost requires the one incident that says that a case has no workflow.

@@ -105,9 +105,13 @@ func (d *dispatcher) call(ctx context.Context, row casework.OutboxRow, eager boo
 	if err := input.Check(); err != nil {
 		return err
 	}
+	reuse := enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
+	if row.Kind == casework.RestartRow {
+		reuse = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+	}
 	_, err := d.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID: row.WorkflowID, TaskQueue: engine.CaseQueue,
-		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowIDReusePolicy:                    reuse,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		EnableEagerStart:                         eager,
 		TypedSearchAttributes:                    engine.StartAttributes(input),

@@ -286,7 +286,8 @@ func TestBatchThatContinuesAsNewKeepsItsPlace(t *testing.T) {
 	p := newBatch(t, "", 1, workflowtest.Fields{"silent": true, "kiosk_receipt": true})
 	p.env.SetContinueAsNewSuggested(true)
 	next := p.continued()
-	require.Equal(t, campus.StageProduction, next.Progress.Stage)
+	require.Equal(t, p.input, next)
+	require.Equal(t, campus.StageProduction, p.Case(p.ref).Stage)
 	again := stage(t, p.Env, p.student, p.ref)
 	again.input = next
 	again.bureauIsDone("shipped")

@@ -325,7 +325,8 @@ func TestCampaignThatContinuesAsNewKeepsItsPlace(t *testing.T) {
 	p := newCampaign(t, twos, 5, 0, 14)
 	p.env.SetContinueAsNewSuggested(true)
 	next := p.continued()
-	require.Equal(t, campus.StageInviting, next.Progress.Stage)
+	require.Equal(t, p.input, next)
+	require.Equal(t, campus.StageInviting, p.Case(p.ref).Stage)
 	again := campaign(t, p.Env, p.student, p.ref)
 	again.input = next
 	again.steer(campus.PauseUpdate)

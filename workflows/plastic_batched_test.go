@@ -268,7 +268,8 @@ func TestBatchedPlasticThatContinuesAsNewKeepsItsPlace(t *testing.T) {
 	p.do(func() { p.env.SignalWorkflow(campus.FactsChanged, nil) })
 	p.env.SetContinueAsNewSuggested(true)
 	next := p.continued()
-	require.Equal(t, campus.StageBatching, next.Progress.Stage)
+	require.Equal(t, p.input, next)
+	require.Equal(t, campus.StageBatching, p.Case(p.ref).Stage)
 	again := stage(t, p.Env, p.student, p.ref)
 	again.input = next
 	again.batched()

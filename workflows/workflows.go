@@ -12,6 +12,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/workflows/cards"
+	"campuscard/workflows/engine"
 	"campuscard/workflows/outreach"
 	"campuscard/workflows/production"
 )
@@ -21,28 +22,41 @@ type Registry interface {
 	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
 }
 
+// areas are the processes of each area.
+var areas = []map[campus.CaseKind]engine.Process{cards.Processes(), production.Processes(), outreach.Processes()}
+
 // processes are the workflows of each kind of case.
-var processes = map[campus.CaseKind]Process{
-	campus.ApplicationCase: cards.Application,
-	campus.PlasticCase:     production.Plastic,
-	campus.BatchCase:       production.Batch,
-	campus.PackageCase:     cards.Package,
-	campus.InvitationCase:  outreach.Invitation,
-	campus.EndingCase:      cards.Ending,
-}
+var processes = func() map[campus.CaseKind]engine.Process {
+	all := map[campus.CaseKind]engine.Process{}
+	for _, area := range areas {
+		maps.Copy(all, area)
+	}
+	return all
+}()
 
-// Process is the workflow of a kind of case.
-type Process = func(workflow.Context, campus.CaseInput) error
-
-// CheckKinds tells for which kinds of case there is no process, and which items of evidence nobody checks.
+// CheckKinds tells for which kinds of case there is no process, or none that could begin at each of its stages, and which
+// items of evidence nobody checks.
 func CheckKinds() error { return errors.Join(CheckProcesses(processes), CheckItems(cards.Checks)) }
 
-// CheckProcesses tells for which kinds of case there is no process, and which processes are of no kind.
-func CheckProcesses(processes map[campus.CaseKind]Process) error {
+// CheckProcesses tells for which kinds of case there is no process, at which of their stages none could begin (K8), and
+// which processes are of no kind.
+func CheckProcesses(processes map[campus.CaseKind]engine.Process) error {
 	var wrong []error
 	for _, kind := range campus.CaseKinds() {
-		if processes[kind] == nil {
+		process, stages := processes[kind], kind.Rule().Stages
+		if process.Run == nil {
 			wrong = append(wrong, fmt.Errorf("case kind %s: no process", kind))
+			continue
+		}
+		for _, stage := range stages {
+			if !slices.Contains(process.Stages, stage) {
+				wrong = append(wrong, fmt.Errorf("process %s: no way in at stage %s", kind, stage))
+			}
+		}
+		for _, stage := range process.Stages {
+			if !slices.Contains(stages, stage) {
+				wrong = append(wrong, fmt.Errorf("process %s: %s is none of its stages", kind, stage))
+			}
 		}
 	}
 	for _, kind := range slices.Sorted(maps.Keys(processes)) {
@@ -67,6 +81,6 @@ func CheckItems(checks func(campus.Item) bool) error {
 // Register registers every process under its kind, so that renaming a function breaks no running case.
 func Register(r Registry) {
 	for kind, process := range processes {
-		r.RegisterWorkflowWithOptions(process, workflow.RegisterOptions{Name: string(kind)})
+		r.RegisterWorkflowWithOptions(process.Run, workflow.RegisterOptions{Name: string(kind)})
 	}
 }

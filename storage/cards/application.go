@@ -14,7 +14,7 @@ import (
 
 // Begun is what an application's workflow learns when it begins.
 type Begun struct {
-	Moved         campus.Moved     `json:"-"`
+	Case          campus.Begun     `json:"-"`
 	PolicyVersion string           `json:"policy_version"`
 	Route         campus.Route     `json:"route"`
 	Category      campus.Category  `json:"category"`
@@ -25,10 +25,10 @@ type Begun struct {
 	Papers        []campus.Finding `json:"-"`
 }
 
-// BeginApplication takes the case out of the queue. If the student has taken the application back before, it returns
-// how the case ended.
+// BeginApplication takes the case out of the queue, or tells how it stands when it has begun before. If the student has
+// taken the application back before, it returns how the case ended.
 func (s *Store) BeginApplication(ctx context.Context, m campus.Move) (Begun, error) {
-	moved, err := s.casework.Record(ctx, m)
+	begun, err := s.casework.Begin(ctx, m)
 	if err != nil {
 		return Begun{}, err
 	}
@@ -36,7 +36,7 @@ func (s *Store) BeginApplication(ctx context.Context, m campus.Move) (Begun, err
 	if err != nil {
 		return Begun{}, db.Wrap("begin an application", err)
 	}
-	row.Moved, row.Papers = moved, papers(row.Route, row.Category, row.Evidence, campus.DateOf(s.Now()))
+	row.Case, row.Papers = begun, papers(row.Route, row.Category, row.Evidence, campus.DateOf(s.Now()))
 	return row.Begun, nil
 }
 

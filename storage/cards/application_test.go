@@ -283,7 +283,7 @@ func TestWithdrawQueued(t *testing.T) {
 		begun, err := s.Cards.BeginApplication(t.Context(),
 			s.NextMove(s.Application, campus.StageChecking, campus.WaitsForSchool))
 		require.NoError(t, err)
-		require.Equal(t, campus.Withdrawn, begun.Moved.Outcome)
+		require.Equal(t, campus.Withdrawn, begun.Case.Moved.Outcome)
 		require.Equal(t, string(campus.StageDone), storagetest.One[string](s.Env, `select stage from cases`),
 			"it is not begun again")
 		s.Applied(s.Holder) // and may be made again
@@ -317,7 +317,7 @@ func TestWithdrawQueued(t *testing.T) {
 			return err
 		})
 		require.Equal(t, map[string]int{"done": 2}, storagetest.Outcomes(errs))
-		require.Equal(t, begun.Moved.Outcome == campus.Withdrawn, by != uuid.Nil)
+		require.Equal(t, begun.Case.Moved.Outcome == campus.Withdrawn, by != uuid.Nil)
 	})
 
 	t.Run("an application nobody knows is not found", func(t *testing.T) {

@@ -30,7 +30,8 @@ type Attempt struct {
 const OpenAttemptSQL = `with lost as (
 		update attempts set outcome = 'lost', finished_at = @now where case_id = @case and step = @step and outcome = 'open'),
 	opened as (
-		insert into attempts (id, case_id, step, attempt, try, actor, started_at) values (@id, @case, @step, @attempt, @try, @by, @now)) `
+		insert into attempts (id, case_id, step, attempt, key, stay, try, actor, started_at)
+		values (@id, @case, @step, @attempt, @key, @stay, @try, @by, @now)) `
 
 // OpenAttempt opens a try and reads what the statement finds beside it, if anything. Its words are @case, and @about
 // for what is given.
@@ -40,7 +41,7 @@ func OpenAttempt[T any](ctx context.Context, s *Store, ref campus.StepRef, try i
 		return uuid.Nil, what, false, err
 	}
 	what, found, err = db.One[T](ctx, s.DB, query, map[string]any{"id": id, "case": ref.Case.ID, "step": ref.Step,
-		"attempt": ref.Attempt, "try": try, "by": ref.By.String(), "now": s.Now(), "about": about})
+		"attempt": ref.Attempt, "key": ref.Key, "stay": ref.Stay, "try": try, "by": ref.By.String(), "now": s.Now(), "about": about})
 	if err != nil {
 		return uuid.Nil, what, false, db.Wrap("open an attempt", err)
 	}
@@ -83,8 +84,8 @@ func AddFailure(t db.Tx, caseID uuid.UUID, step string, code campus.Code, messag
 		return err
 	}
 	return t.Write(`insert into attempts
-			(id, case_id, step, attempt, try, actor, started_at, finished_at, outcome, code, message)
-		values (@id, @case, @step, 1, 1, @by, @now, @now, @outcome, @code, @message)`, map[string]any{
+			(id, case_id, step, attempt, key, try, actor, started_at, finished_at, outcome, code, message)
+		values (@id, @case, @step, 1, 1, 1, @by, @now, @now, @outcome, @code, @message)`, map[string]any{
 		"id": id, "case": caseID, "step": step, "by": campus.System().String(), "now": t.Now, "outcome": campus.AttemptFailed,
 		"code": code, "message": message})
 }

@@ -34,6 +34,7 @@ type Case struct {
 	Reason        string              `json:"reason,omitempty"`
 	Version       int64               `json:"-"`
 	Entered       int64               `json:"-"` // version at which its stage was entered
+	EnteredAt     time.Time           `json:"-"`
 	PolicyVersion string              `json:"-"`
 	OpenedAt      time.Time           `json:"opened_at"`
 	ClosedAt      *time.Time          `json:"closed_at,omitempty"`

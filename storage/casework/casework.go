@@ -94,7 +94,8 @@ const movedSQL = `with moved as (
 		update cases set stage = @stage, waits_for = @waits, due = @due, parked = cast(@parked as jsonb), cause = @cause,
 			outcome = @outcome, reason = @reason, version = @version, closed_at = @closed,
 			since = case when stage = @stage and waits_for = @waits then since else @now end,
-			entered = case when stage = @stage then entered else @version end
+			entered = case when stage = @stage then entered else @version end,
+			entered_at = case when stage = @stage then entered_at else @now end
 		where id = @id and kind = @kind and version = @version - 1 and outcome = ''
 			and not jsonb_exists(cast(@people_from as jsonb), stage)
 		returning id, university, campus, person_id, policy_version, due),
@@ -233,10 +234,11 @@ func Nullable(id uuid.UUID) *uuid.UUID {
 
 // OpenCase files a new case, waiting for its workflow.
 func OpenCase(t db.Tx, ref campus.CaseRef, owner CaseOwner, policyVersion string) error {
-	return t.Exec(`insert into cases (id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
-		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	return t.Exec(`insert into cases
+			(id, kind, university, campus, person_id, stage, waits_for, since, entered_at, policy_version, opened_at)
+		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		ref.ID, ref.Kind, owner.University, owner.Campus, Nullable(owner.PersonID), campus.StageQueued, campus.WaitsForEngine,
-		t.Now, policyVersion, t.Now).Error
+		t.Now, t.Now, policyVersion, t.Now).Error
 }
 
 // NewCase is what OpenCase is told.
@@ -249,9 +251,9 @@ type NewCase struct {
 // OpenCases files many new cases. It is queued, as Write does: what refers to them is queued after it.
 func OpenCases(t db.Tx, lot []NewCase) error {
 	return t.Write(`insert into cases
-			(id, kind, university, campus, person_id, stage, waits_for, since, policy_version, opened_at)
-		select v.id, v.kind, v.university, v.campus, v.person, @stage, @waits_for, cast(@now as timestamptz), v.policy,
-			cast(@now as timestamptz)
+			(id, kind, university, campus, person_id, stage, waits_for, since, entered_at, policy_version, opened_at)
+		select v.id, v.kind, v.university, v.campus, v.person, @stage, @waits_for, cast(@now as timestamptz),
+			cast(@now as timestamptz), v.policy, cast(@now as timestamptz)
 		from unnest(cast(@ids as uuid[]), cast(@kinds as text[]), cast(@universities as text[]), cast(@campuses as text[]),
 			cast(@people as uuid[]), cast(@policies as text[]))
 			v (id, kind, university, campus, person, policy)`, map[string]any{

@@ -35,18 +35,28 @@ func answerFromMoves(t db.Tx, d Decision) (any, error) {
 	case d.Action == string(campus.AbortSteps):
 		settled.Outcome = campus.StepAborted
 	default:
-		return retriedAttempt(t, d)
+		return retriedAttempt(t, d, row.Version)
 	}
 	return settled, nil
 }
 
-// retriedAttempt returns the outcome of the attempt that a retry has made. One whose end nobody saw has failed: its
-// step waits for staff again, or another has ended it; that is no fault of the other system.
-func retriedAttempt(t db.Tx, d Decision) (campus.Settled, error) {
+// retriedAttempt returns the outcome of the attempt that a retry has made, which the next move about its step says. One
+// whose end nobody saw has failed: its step waits for staff again, or another has ended it; that is no fault of the
+// other system.
+func retriedAttempt(t db.Tx, d Decision, version int64) (campus.Settled, error) {
 	settled := campus.Settled{Step: d.Step, Attempt: d.Attempt + 1, Outcome: campus.StepFailed,
 		Code: campus.Unavailable, Reason: campus.TryLost}
 	var found Attempt
-	err := t.Raw(`select * from attempts where case_id = ? and step = ? and attempt = ? order by started_at desc limit 1`,
+	var wentWell bool
+	well, failed := campus.RetriedMoves(d.Step)
+	err := t.Raw(`select coalesce((select name = @well from moves where case_id = @id and version > @version
+			and name in (@well, @failed) order by version limit 1), false)`,
+		map[string]any{"id": d.Case.ID, "version": version, "well": well, "failed": failed}).Row().Scan(&wentWell)
+	if err != nil || wentWell {
+		settled.Outcome, settled.Code, settled.Reason = campus.StepOK, "", ""
+		return settled, err
+	}
+	err = t.Raw(`select * from attempts where case_id = ? and step = ? and attempt = ? order by started_at desc limit 1`,
 		d.Case.ID, d.Step, settled.Attempt).Scan(&found).Error
 	switch {
 	case err != nil || found.ID == uuid.Nil:

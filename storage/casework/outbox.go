@@ -15,8 +15,9 @@ type OutboxKind string
 
 // The kinds of row.
 const (
-	StartRow  OutboxKind = "start"  // start the workflow named
-	SignalRow OutboxKind = "signal" // send the signal named
+	StartRow   OutboxKind = "start"   // start the workflow named
+	RestartRow OutboxKind = "restart" // start it although it has run before
+	SignalRow  OutboxKind = "signal"  // send the signal named
 )
 
 // OutboxRow is one thing to ask Temporal, written in the transaction of the fact it follows from.
@@ -34,6 +35,12 @@ type OutboxRow struct {
 // EnqueueStart asks for the workflow of a case. The case's id makes a second start harmless.
 func EnqueueStart(ctx context.Context, t db.Tx, ref campus.CaseRef, workflow string, input any) error {
 	return enqueue(ctx, t, OutboxRow{Kind: StartRow, Workflow: workflow, WorkflowID: ref.WorkflowID()}, input)
+}
+
+// EnqueueRestart asks for another run of a case that goes on. While one runs it is harmless.
+func EnqueueRestart(ctx context.Context, t db.Tx, input campus.CaseInput) error {
+	return enqueue(ctx, t, OutboxRow{Kind: RestartRow, Workflow: string(input.Case.Kind),
+		WorkflowID: input.Case.WorkflowID()}, input)
 }
 
 // EnqueueSignal tells the workflow of a case to look at the facts again.

@@ -25,7 +25,7 @@ const standingSQL = `select kind, id, stage, version from cases c where closed_a
 // startedSQL finds queued cases that should have a workflow: they have left the line, and the outbox after it.
 const startedSQL = `select kind, id, stage, version from cases c where closed_at is null and stage = 'queued' and opened_at < $1
 	and not exists (select 1 from line where case_id = c.id)
-	and not exists (select 1 from outbox where kind = 'start' and workflow_id = c.kind || '/' || c.id) `
+	and not exists (select 1 from outbox where kind in ('start', 'restart') and workflow_id = c.kind || '/' || c.id) `
 
 // StandingCases returns the next cases in the order of their ids, after one of them: those that stand, and those that
 // are queued although Temporal has taken their start.
@@ -50,31 +50,42 @@ func (s *Store) StandingSample(ctx context.Context, before time.Time, each int) 
 	return s.standing(ctx, `(`+longest+`) union (`+latest+`)`, before, each)
 }
 
-// StartAgain asks once more for the workflow of a case that Temporal has lost: it begins anew, makes the moves of the
-// process again, and takes them as they are written. Nothing happens while it waits for its start already, or when it
-// has ended. False where it cannot come to the same moves: people have decided, and steps have other keys since (K3);
-// or the pictures that an application was judged by may be deleted, as they are with each verdict (B4).
+// begunAgain is the line of the timeline that says that a workflow was lost and has begun again. beginsAgainAfter is how
+// long one that has made no move since is left to staff.
+const (
+	begunAgain       = "begun_again"
+	beginsAgainAfter = time.Hour
+)
+
+// StartAgain asks for another run of a case whose workflow Temporal has lost, or that has ended before its case: it goes
+// on from the row of the case (K8). Nothing happens while a start is asked for already, or when the case has ended.
+// False where that was tried within the last hour and the case has not moved since: staff have to see why.
 func (s *Store) StartAgain(ctx context.Context, ref campus.CaseRef) (begins bool, err error) {
 	err = s.InTx(ctx, "start a case again", func(t db.Tx) error {
 		c, err := LockCase(t, ref)
 		if begins = true; err != nil || c.Outcome != "" {
 			return err
 		}
-		var waits, passed bool
+		var waits, tried bool
 		err = t.Raw(`select exists (select 1 from line where case_id = @id)
-				or exists (select 1 from outbox where kind = 'start' and workflow_id = @workflow),
-			exists (select 1 from moves where case_id = @id and (decision is not null or @pictures and version > 1))`,
-			map[string]any{"id": ref.ID, "workflow": ref.WorkflowID(), "pictures": ref.Kind == campus.ApplicationCase}).
-			Row().Scan(&waits, &passed)
+				or exists (select 1 from outbox where kind in ('start', 'restart') and workflow_id = @workflow),
+			exists (select 1 from events where case_id = @id and kind = @kind and at > @lately
+				and at >= (select max(at) from moves where case_id = @id))`,
+			map[string]any{"id": ref.ID, "workflow": ref.WorkflowID(), "kind": begunAgain,
+				"lately": t.Now.Add(-beginsAgainAfter)}).Row().Scan(&waits, &tried)
 		if err != nil || waits {
 			return err
 		}
-		if passed {
+		if tried {
 			begins = false
 			return nil
 		}
-		return EnqueueStart(ctx, t, ref, string(ref.Kind),
-			campus.CaseInput{Case: ref, University: c.University, Campus: c.Campus})
+		if c.Version > 0 {
+			if err := AddEvent(t, ref.ID, campus.Event{Kind: begunAgain, Actor: campus.System()}, uuid.Nil); err != nil {
+				return err
+			}
+		}
+		return EnqueueRestart(ctx, t, campus.CaseInput{Case: ref, University: c.University, Campus: c.Campus})
 	})
 	return begins, err
 }

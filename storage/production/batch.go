@@ -190,17 +190,17 @@ func (s *Store) openFullBatch(ctx context.Context, n NewBatch) error {
 }
 
 // BeginBatch takes a batch's case out of the queue and tells the policy it keeps.
-func (s *Store) BeginBatch(ctx context.Context, m campus.Move) (moved campus.Moved, policyVersion string, b Batch,
+func (s *Store) BeginBatch(ctx context.Context, m campus.Move) (begun campus.Begun, policyVersion string, b Batch,
 	err error) {
-	if moved, err = s.casework.Record(ctx, m); err != nil {
-		return moved, "", b, err
+	if begun, err = s.casework.Begin(ctx, m); err != nil {
+		return begun, "", b, err
 	}
 	if err := s.Read(ctx).Raw(`select policy_version from cases where id = ?`,
 		m.Case.ID).Row().Scan(&policyVersion); err != nil {
-		return moved, "", b, db.Wrap("read a case", err)
+		return begun, "", b, db.Wrap("read a case", err)
 	}
 	b, err = s.Batch(ctx, m.Case.ID)
-	return moved, policyVersion, b, err
+	return begun, policyVersion, b, err
 }
 
 // Batch returns one batch, for activities.

@@ -45,7 +45,7 @@ func (p Plastic) Waits() bool { return slices.Contains(campus.Waiting(), p.State
 
 // BeginPlastic takes a plastic's case out of the queue and tells the policy it keeps. With n the plastic waits for a
 // batch.
-func (s *Store) BeginPlastic(ctx context.Context, m campus.Move, n *NewBatch) (moved campus.Moved,
+func (s *Store) BeginPlastic(ctx context.Context, m campus.Move, n *NewBatch) (begun campus.Begun,
 	policyVersion string, plastic Plastic, err error) {
 	var found struct {
 		Plastic       Plastic `gorm:"embedded"` // gorm passes over what is embedded without a name
@@ -57,14 +57,15 @@ func (s *Store) BeginPlastic(ctx context.Context, m campus.Move, n *NewBatch) (m
 		err = campus.Errorf(campus.NotFound, "", "case %s has no plastic", m.Case.ID)
 	}
 	if err != nil {
-		return moved, "", plastic, db.Wrap("read a plastic", err)
+		return begun, "", plastic, db.Wrap("read a plastic", err)
 	}
 	if n == nil {
-		moved, err = s.casework.Record(ctx, m)
-	} else {
-		moved, err = s.QueuePlastic(ctx, m, found.Plastic.ID, *n)
+		begun, err = s.casework.Begin(ctx, m)
+		return begun, found.PolicyVersion, found.Plastic, err
 	}
-	return moved, found.PolicyVersion, found.Plastic, err
+	moved, err := s.QueuePlastic(ctx, m, found.Plastic.ID, *n)
+	begun, err = s.casework.Begun(ctx, m.Case, moved, err)
+	return begun, found.PolicyVersion, found.Plastic, err
 }
 
 // CurrentPlastic returns the newest plastic of a case.

@@ -3,7 +3,6 @@
 package cards
 
 import (
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -21,29 +20,20 @@ type application struct {
 	*engine.Casework
 	engine.Memory[applicationState]
 	plan   activities.ApplicationPlan
-	polls  int                 // looks for the enrolment
 	cancel workflow.CancelFunc // of the flow
 	leave  workflow.CancelFunc // of what is done about the face while the student may still choose another way
 }
 
 // applicationState is what the process knows: it is written with each move.
 type applicationState struct {
-	Card          uuid.UUID        `json:"card,omitzero"`        // from the approval on
-	Identified    bool             `json:"identified,omitempty"` // the identity has been established
-	Papers        []campus.Finding `json:"papers,omitempty"`     // how what was handed in stands
-	Tried         bool             `json:"tried,omitempty"`      // a liveness check has been answered
-	Counter       bool             `json:"counter,omitempty"`    // the student has chosen the check in person (B3)
-	PhotoVersion  string           `json:"photo_version,omitempty"`
-	PhotoReminded bool             `json:"photo_reminded,omitempty"`
-	Since         time.Time        `json:"since,omitzero"` // when the wait for a photo began
-	Ending        *ending          `json:"ending,omitempty"`
-}
-
-// applicationCarried is what a run hands to the next.
-type applicationCarried struct {
-	Plan  activities.ApplicationPlan
-	State applicationState
-	Polls int
+	Card          uuid.UUID  `json:"card,omitzero"`        // from the approval on
+	Identified    bool       `json:"identified,omitempty"` // the identity has been established
+	Tried         bool       `json:"tried,omitempty"`      // a liveness check has been answered
+	Counter       bool       `json:"counter,omitempty"`    // the student has chosen the check in person (B3)
+	PhotoVersion  string     `json:"photo_version,omitempty"`
+	PhotoReminded bool       `json:"photo_reminded,omitempty"`
+	EnrolsOn      *time.Time `json:"enrols_on,omitempty"` // A6: the day that an approved freshman waits for
+	Ending        *ending    `json:"ending,omitempty"`
 }
 
 // ending is how an application that leads to no card ends.
@@ -51,6 +41,15 @@ type ending struct {
 	Outcome campus.Outcome `json:"outcome"`
 	Reason  string         `json:"reason,omitempty"`
 	By      campus.Actor   `json:"by"`
+}
+
+// Processes are the processes of this area.
+func Processes() map[campus.CaseKind]engine.Process {
+	return map[campus.CaseKind]engine.Process{
+		campus.ApplicationCase: applicationStages.Process(Application),
+		campus.PackageCase:     packageStages.Process(Package),
+		campus.EndingCase:      endingStages.Process(Ending),
+	}
 }
 
 // Application is the process of an application: checks, identity, review, provisioning, activation.
@@ -120,67 +119,47 @@ func (w *application) stop(ctx workflow.Context, cause error) error {
 	return cause
 }
 
-// begin takes the case out of the queue, or goes on where the run before has stopped.
+// begin takes the case out of the queue, or goes on where it stands.
 func (w *application) begin(ctx workflow.Context) error {
-	if p := w.Input.Progress; p != nil {
-		var carried applicationCarried
-		if err := json.Unmarshal(p.State, &carried); err != nil {
-			return err
-		}
-		w.State, w.polls = carried.State, carried.Polls
-		w.adopted(carried.Plan)
-		if w.State.Card != uuid.Nil { // what the run before has set up
-			w.keepRevocations()
-		}
-		return nil
-	}
-	var began activities.Began[activities.ApplicationPlan]
-	err := w.Advance(ctx, engine.Change{
-		Move: campus.Move{Name: "begin", Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool,
-			Events: []campus.Event{engine.Event("checking", campus.System())}},
-		Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-			err := workflow.ExecuteLocalActivity(ctx, engine.Steps.BeginApplication,
-				activities.BeginCase{Move: m, University: w.Input.University}).
-				Get(ctx, &began)
-			return began.Moved, err
-		},
-	})
+	plan, fresh, err := engine.Begin[activities.ApplicationPlan](ctx, w.Casework, engine.Steps.BeginApplication,
+		campus.Move{Name: "begin", Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool,
+			Events: []campus.Event{engine.Event("checking", campus.System())}})
 	if err != nil {
 		return err
 	}
-	w.adopted(began.Plan)
-	w.State.Papers, w.State.Tried, w.State.Counter = w.plan.Papers, w.plan.Tried, w.plan.Counter
+	w.plan = plan
+	if fresh {
+		w.State.Tried, w.State.Counter = plan.Tried, plan.Counter
+	}
 	if w.Outcome != "" { // taken back while it was queued
 		return w.forget(ctx)
 	}
 	return nil
 }
 
-func (w *application) adopted(plan activities.ApplicationPlan) {
-	w.plan, w.Steps = plan, plan.Steps
-}
-
 // flow goes from stage to stage until the card is active or an ending is found.
 func (w *application) flow(ctx workflow.Context) error {
-	stages := map[campus.Stage]func(workflow.Context) error{
-		campus.StageChecking:     w.check,
-		campus.StageIdentity:     w.identify,
-		campus.StageLiveness:     w.awaitLiveness,
-		campus.StagePhoto:        w.awaitPhoto,
-		campus.StageInPerson:     w.awaitCounter,
-		campus.StageReview:       w.awaitReview,
-		campus.StageEvidence:     w.awaitEvidence,
-		campus.StageProvisioning: w.provision,
-		campus.StageActivation:   w.awaitActivation,
-		campus.StageLapsed:       w.awaitReopening,
-		campus.StageEnrolment:    w.awaitEnrolment,
-	}
 	for w.Outcome == "" && w.State.Ending == nil {
-		if err := w.Do(ctx, stages); err != nil {
+		if err := applicationStages.Do(ctx, w.Casework, w); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+var applicationStages = engine.Stages[*application]{
+	campus.StageChecking:     (*application).check,
+	campus.StageIdentity:     (*application).identify,
+	campus.StageLiveness:     (*application).awaitLiveness,
+	campus.StagePhoto:        (*application).awaitPhoto,
+	campus.StageInPerson:     (*application).awaitCounter,
+	campus.StageReview:       (*application).awaitReview,
+	campus.StageEvidence:     (*application).awaitEvidence,
+	campus.StageProvisioning: (*application).provision,
+	campus.StageActivation:   (*application).awaitActivation,
+	campus.StageLapsed:       (*application).awaitReopening,
+	campus.StageEnrolment:    (*application).awaitEnrolment,
+	campus.StageClosing:      (*application).finish,
 }
 
 // finish ends an application that leads to no card: everything is undone, the pictures are deleted, the case is closed.
@@ -189,7 +168,7 @@ func (w *application) finish(ctx workflow.Context) error {
 		return err
 	}
 	w.Doing = campus.StageClosing
-	if err := w.Undo(ctx); err != nil {
+	if err := w.Undo(ctx, w.revocations()...); err != nil {
 		return err
 	}
 	if err := w.forget(ctx); err != nil {
@@ -250,11 +229,7 @@ func (w *application) expire(ctx workflow.Context, reason string) error {
 
 // remind is a rung of a ladder that reminds the student.
 func (w *application) remind(after campus.Duration, what string) engine.Rung {
-	return engine.Rung{After: after.Std(), Name: what + ": remind the student", Climb: w.sendReminder}
-}
-
-func (w *application) sendReminder(ctx workflow.Context) error {
-	return w.Advance(ctx, w.reminder())
+	return engine.Rung{After: after.Std(), Name: what + ": remind the student", Climb: w.reminder}
 }
 
 func (w *application) reminder() engine.Change {

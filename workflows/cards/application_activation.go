@@ -12,21 +12,19 @@ import (
 	"campuscard/workflows/engine"
 )
 
-// provision makes the card known to every system of the base package, side by side (C1). Before each, its undoing is
-// kept.
+// provision makes the card known to every system of the base package, side by side (C1).
 func (w *application) provision(ctx workflow.Context) error {
 	services := campus.BasePackage()
 	names := make([]string, len(services))
 	for i, service := range services {
 		names[i] = "grant-" + string(service)
 	}
-	w.keepRevocations()
 	err := engine.Parallel(ctx, names, func(ctx workflow.Context, i int) error {
 		reference, err := engine.Step[string](ctx, w.Casework, engine.StepKind{Name: names[i], Moves: true},
-			func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-				return workflow.ExecuteActivity(engine.On(ctx, engine.BaseQueue(services[i]), names[i]), engine.Steps.GrantService,
-					activities.ServiceStep{Ref: ref, Card: w.State.Card, Service: services[i]})
-			})
+			engine.Call{Queue: engine.BaseQueue(services[i]), Summary: names[i], Activity: engine.Steps.GrantService,
+				Input: func(ref campus.StepRef) any {
+					return activities.ServiceStep{Ref: ref, Card: w.State.Card, Service: services[i]}
+				}})
 		if err == nil && reference != "" {
 			granted := campus.Granted{Card: w.State.Card, Service: services[i], Reference: reference, At: workflow.Now(ctx)}
 			w.Pending.Facts = append(w.Pending.Facts, campus.NewFact(campus.GrantFact, granted))
@@ -40,7 +38,7 @@ func (w *application) provision(ctx workflow.Context) error {
 		return err
 	}
 	if w.plan.EnrolsOn != nil {
-		return w.Advance(ctx, engine.Change{Move: w.enrolmentMove()})
+		return w.Advance(ctx, w.awaitingEnrolment())
 	}
 	return w.Advance(ctx, engine.Change{Move: campus.Move{
 		Name: "provisioned", Stage: campus.StageActivation, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx,
@@ -50,27 +48,29 @@ func (w *application) provision(ctx workflow.Context) error {
 	}})
 }
 
-// keepRevocations keeps the undoing of every service of the base package.
-func (w *application) keepRevocations() {
-	for _, service := range campus.BasePackage() {
-		w.Undoings = append(w.Undoings, revocation(service, w.State.Card))
+// revocations take a card that was made out of every service of the base package.
+func (w *application) revocations() (all []engine.Undoing) {
+	if w.State.Card == uuid.Nil {
+		return nil
 	}
+	for _, service := range campus.BasePackage() {
+		all = append(all, revocation(service, w.State.Card))
+	}
+	return all
 }
 
 // revocation takes a card out of a system; harmless where it never was.
 func revocation(service campus.Service, card uuid.UUID) engine.Undoing {
 	name := "revoke-" + string(service)
 	return engine.Undoing{Kind: engine.StepKind{Name: name},
-		Call: func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, engine.BaseQueue(service), name), engine.Steps.RevokeService,
-				activities.ServiceStep{Ref: ref, Card: card, Service: service})
-		}}
+		Call: engine.Call{Queue: engine.BaseQueue(service), Summary: name, Activity: engine.Steps.RevokeService,
+			Input: func(ref campus.StepRef) any { return activities.ServiceStep{Ref: ref, Card: card, Service: service} }}}
 }
 
 // awaitActivation waits for the student to activate the card (D1).
 func (w *application) awaitActivation(ctx workflow.Context) error {
 	p := w.plan.Activation
-	done, err := engine.Wait(ctx, workflow.Now(ctx), p.Wait.Std(), "activation", w.left(campus.StageActivation),
+	done, err := w.Wait(ctx, p.Wait.Std(), "activation", w.left(campus.StageActivation),
 		w.remind(p.FirstReminder, "activation"), w.remind(p.LastReminder, "activation"))
 	if err != nil || done {
 		return err
@@ -122,7 +122,7 @@ func (w *application) promise(day campus.Date) campus.Notice {
 
 // awaitReopening keeps a lapsed activation for a while; after that everything is undone.
 func (w *application) awaitReopening(ctx workflow.Context) error {
-	done, err := engine.Wait(ctx, workflow.Now(ctx), w.plan.Activation.Reopen.Std(), "re-opening",
+	done, err := w.Wait(ctx, w.plan.Activation.Reopen.Std(), "re-opening",
 		w.left(campus.StageLapsed))
 	if err == nil && !done {
 		return w.expire(ctx, "not_activated")

@@ -23,9 +23,7 @@ func (w *application) check(ctx workflow.Context) error {
 	findings := make([]campus.Finding, len(items))
 	err := engine.Parallel(ctx, names, func(ctx workflow.Context, i int) (err error) {
 		check := itemChecks[items[i]]
-		findings[i], err = w.finding(ctx, items[i], func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, check.queue(w), "check "+names[i]), check.call, ref)
-		})
+		findings[i], err = w.finding(ctx, items[i], engine.Call{Queue: check.queue(w), Summary: "check " + names[i], Activity: check.call})
 		return err
 	})
 	if err != nil {
@@ -50,14 +48,14 @@ func (w *application) check(ctx workflow.Context) error {
 // itemsToAsk are the items for which a system is asked: all but the papers that are missing or out of date anyway.
 func (w *application) itemsToAsk() []campus.Item {
 	return slices.DeleteFunc(slices.Clone(w.plan.Checks), func(item campus.Item) bool {
-		return slices.ContainsFunc(w.State.Papers,
+		return slices.ContainsFunc(w.plan.Papers,
 			func(f campus.Finding) bool { return f.Item == item && f.Verdict != campus.Pass })
 	})
 }
 
 // papersNotAsked are the findings about papers for which no system is asked.
 func (w *application) papersNotAsked(asked []campus.Item) []campus.Finding {
-	return slices.DeleteFunc(slices.Clone(w.State.Papers),
+	return slices.DeleteFunc(slices.Clone(w.plan.Papers),
 		func(f campus.Finding) bool { return slices.Contains(asked, f.Item) })
 }
 
@@ -118,7 +116,7 @@ func (w *application) askForEvidence(ctx workflow.Context, findings []campus.Fin
 
 // finding runs a check as a step. One that two people skip is unknown: it never passes by itself, the reviewer sees it.
 func (w *application) finding(ctx workflow.Context, item campus.Item,
-	call func(workflow.Context, campus.StepRef) workflow.Future) (campus.Finding, error) {
+	call engine.Call) (campus.Finding, error) {
 	found, err := engine.Step[campus.Finding](ctx, w.Casework, engine.StepKind{Name: string(item), Moves: true}, call)
 	if errors.Is(err, engine.ErrSkipped) {
 		return skipped(item), nil

@@ -10,20 +10,21 @@ import (
 	"campuscard/workflows/engine"
 )
 
-// enrolmentMove has an approved freshman wait for the day of enrolment (A6). Due is the day after which the card is
+// awaitingEnrolment has an approved freshman wait for the day of enrolment (A6). Due is the day after which the card is
 // cancelled.
-func (w *application) enrolmentMove() campus.Move {
-	due := w.enrolmentEnd()
-	return campus.Move{
+func (w *application) awaitingEnrolment() engine.Change {
+	day := *w.plan.EnrolsOn
+	due := w.enrolmentEnd(day)
+	return engine.Change{Knows: w.Knowing(func(s *applicationState) { s.EnrolsOn = &day }), Move: campus.Move{
 		Name: "provisioned", Stage: campus.StageEnrolment, WaitsFor: campus.WaitsForRegistry, Due: &due,
 		Events: []campus.Event{engine.Event("provisioned", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.approved_freshman",
-			Params: map[string]string{"day": campus.DateOf(*w.plan.EnrolsOn).String()}}},
-	}
+			Params: map[string]string{"day": campus.DateOf(day).String()}}},
+	}}
 }
 
-func (w *application) enrolmentEnd() time.Time {
-	return w.plan.EnrolsOn.Add(w.plan.Application.EnrolmentGrace.Std())
+func (w *application) enrolmentEnd(day time.Time) time.Time {
+	return day.Add(w.plan.Application.EnrolmentGrace.Std())
 }
 
 // awaitEnrolment waits until Academic Affairs has the freshman as a student, and activates the card then (A6). It
@@ -34,7 +35,7 @@ func (w *application) awaitEnrolment(ctx workflow.Context) error {
 
 func (w *application) watchEnrolment(ctx workflow.Context) error {
 	p := w.plan.Application
-	begin := w.plan.EnrolsOn.Add(-p.EnrolmentPoll.Std()).Sub(workflow.Now(ctx))
+	begin := w.State.EnrolsOn.Add(-p.EnrolmentPoll.Std()).Sub(workflow.Now(ctx))
 	if begin > 0 {
 		gone, err := engine.AwaitFor(ctx, begin, "enrolment: begin to ask", w.left(campus.StageEnrolment))
 		if err != nil || gone {
@@ -49,7 +50,7 @@ func (w *application) watchEnrolment(ctx workflow.Context) error {
 		if enrolled {
 			return w.enrolled(ctx)
 		}
-		left := w.enrolmentEnd().Sub(workflow.Now(ctx))
+		left := w.enrolmentEnd(*w.State.EnrolsOn).Sub(workflow.Now(ctx))
 		if left <= 0 {
 			return w.enrolmentIsOver(ctx)
 		}
@@ -72,10 +73,7 @@ const lastEnrolmentLook = "last-look-enrolment"
 func (w *application) enrolmentIsOver(ctx workflow.Context) error {
 	kind := engine.StepKind{Name: lastEnrolmentLook, NoSkip: true}
 	enrolled, err := engine.Step[bool](ctx, w.Casework, kind,
-		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, engine.AcademicQueue, "has the freshman enrolled, after all?"),
-				engine.Steps.LookForEnrolment, ref)
-		})
+		engine.Call{Queue: engine.AcademicQueue, Summary: "has the freshman enrolled, after all?", Activity: engine.Steps.LookForEnrolment})
 	switch {
 	case err != nil:
 		return err
@@ -130,7 +128,7 @@ func (w *application) activateEnrolled(ctx workflow.Context, d campus.Decision) 
 // outage of our own parts is waited out; one of the school's system is told.
 func (w *application) mustBeEnrolled(ctx workflow.Context) error {
 	var enrolled bool
-	err := w.Outlast(ctx, engine.Rounds{Ref: w.enrolmentRef(), Files: true,
+	err := w.Outlast(ctx, engine.Rounds{Ref: campus.StepRef{Case: w.Input.Case, Step: enrolmentLook}, Files: true,
 		Round: func(ctx workflow.Context, _ int) (err error) {
 			enrolled, err = w.askEnrolment(ctx)
 			return err
@@ -157,14 +155,12 @@ func (w *application) lookForEnrolment(ctx workflow.Context) (bool, error) {
 	return enrolled && err == nil, nil
 }
 
-func (w *application) enrolmentRef() campus.StepRef {
-	return campus.StepRef{Case: w.Input.Case, Step: "poll-enrolment", Attempt: w.polls, Key: w.polls, By: campus.System()}
-}
+// enrolmentLook is the step of the looks whether a freshman has enrolled.
+const enrolmentLook = "poll-enrolment"
 
 // askEnrolment asks once. The error is Temporal's.
 func (w *application) askEnrolment(ctx workflow.Context) (enrolled bool, err error) {
-	w.polls++
-	ask := engine.On(w.OneTry(ctx), engine.AcademicQueue, "has the freshman enrolled?")
-	err = workflow.ExecuteActivity(ask, engine.Steps.LookForEnrolment, w.enrolmentRef()).Get(ctx, &enrolled)
+	err = w.Look(ctx, enrolmentLook, engine.Call{Queue: engine.AcademicQueue, Summary: "has the freshman enrolled?",
+		Activity: engine.Steps.LookForEnrolment}, &enrolled)
 	return enrolled, err
 }

@@ -87,26 +87,16 @@ var frames = []campus.UploadPurpose{campus.FrameUpload}
 
 func (w *application) liveness(ctx workflow.Context) (activities.Liveness, error) {
 	return engine.Step[activities.Liveness](ctx, w.Casework, engine.StepKind{Name: "liveness"},
-		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, engine.FaceQueue, "judge the liveness try"),
-				engine.Steps.CheckLiveness, ref)
-		})
+		engine.Call{Queue: engine.FaceQueue, Summary: "judge the liveness try", Activity: engine.Steps.CheckLiveness})
 }
 
 func (w *application) fetchPhoto(ctx workflow.Context) (string, error) {
 	return engine.Step[string](ctx, w.Casework, engine.StepKind{Name: "fetch-photo", Moves: true},
-		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, w.registerQueue(), "fetch the photo on file"),
-				engine.Steps.FetchPhoto, ref)
-		})
+		engine.Call{Queue: w.registerQueue(), Summary: "fetch the photo on file", Activity: engine.Steps.FetchPhoto})
 }
 
 // livenessFailed lets the student try again, until the tries are used up and the counter is what remains (B1).
 func (w *application) livenessFailed(ctx workflow.Context, live activities.Liveness) error {
-	// they have had their verdict (B4)
-	if err := w.forgetImages(ctx, campus.Images{Purposes: frames, Photo: true}); err != nil {
-		return err
-	}
 	if live.Failed >= w.plan.Identity.LivenessTries {
 		return w.toCounter(ctx, live.Finding)
 	}
@@ -118,13 +108,15 @@ func (w *application) livenessFailed(ctx workflow.Context, live activities.Liven
 	if w.Stage == campus.StagePhoto { // days after the student has last looked
 		m.Notices = []campus.Notice{{Template: "notice.liveness_asked"}}
 	}
-	return w.saveFindings(ctx, engine.Change{Move: m}, []campus.Finding{live.Finding})
+	// they have had their verdict (B4)
+	forgets := campus.NewFact(campus.PicturesFact, campus.Images{Purposes: frames, Photo: true})
+	return w.saveFindings(ctx, engine.Change{Move: m.With(forgets)}, []campus.Finding{live.Finding})
 }
 
 // awaitLiveness waits for the student's next try.
 func (w *application) awaitLiveness(ctx workflow.Context) error {
 	p := w.plan.Identity
-	done, err := engine.Wait(ctx, workflow.Now(ctx), p.LivenessWait.Std(), "next liveness try",
+	done, err := w.Wait(ctx, p.LivenessWait.Std(), "next liveness try",
 		w.left(campus.StageLiveness),
 		w.remind(p.LivenessReminder, "next liveness try"))
 	if err == nil && !done {
@@ -165,27 +157,23 @@ func (w *application) compare(ctx workflow.Context, version string) error {
 	case found.Verdict == campus.Unknown, from == campus.StagePhoto: // still different: a person looks, and knows why
 		return w.toCounter(ctx, found)
 	}
-	if err := w.forgetImages(ctx, campus.Images{Purposes: frames, KeepLive: true, Photo: true}); err != nil {
-		return err
-	}
-	waiting := w.Knowing(func(s *applicationState) { s.PhotoVersion, s.Since = version, workflow.Now(ctx) })
-	return w.saveFindings(ctx, engine.Change{Knows: waiting, Move: campus.Move{
+	forgets := campus.NewFact(campus.PicturesFact, campus.Images{Purposes: frames, KeepLive: true, Photo: true})
+	waiting := w.Knowing(func(s *applicationState) { s.PhotoVersion = version })
+	m := campus.Move{
 		Name: "photo-stale", Stage: campus.StagePhoto, WaitsFor: campus.WaitsForRegistry, Reason: found.Reason,
 		Due:     engine.Until(ctx, w.plan.Identity.PhotoWait),
 		Events:  []campus.Event{engine.Event("photo_stale", campus.System(), "reason", found.Reason)},
 		Notices: []campus.Notice{{Template: "notice." + found.Reason}},
-	}}, []campus.Finding{found})
+	}
+	return w.saveFindings(ctx, engine.Change{Knows: waiting, Move: m.With(forgets)}, []campus.Finding{found})
 }
 
 // compareFaces asks the face service. A comparison that two people skip is unknown.
 func (w *application) compareFaces(ctx workflow.Context, version string) (activities.Compared, error) {
 	kind := engine.StepKind{Name: string(campus.PhotoItem), Moves: true}
 	compared, err := engine.Step[activities.Compared](ctx, w.Casework, kind,
-		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, engine.FaceQueue, "compare live frame and photo"),
-				engine.Steps.CompareFaces,
-				activities.CompareFaces{Ref: ref, Version: version})
-		})
+		engine.Call{Queue: engine.FaceQueue, Summary: "compare live frame and photo", Activity: engine.Steps.CompareFaces,
+			Input: func(ref campus.StepRef) any { return activities.CompareFaces{Ref: ref, Version: version} }})
 	if errors.Is(err, engine.ErrSkipped) {
 		return activities.Compared{Finding: skipped(campus.PhotoItem)}, nil
 	}
@@ -205,18 +193,14 @@ func (w *application) identified(ctx workflow.Context, from campus.Stage, found 
 		[]campus.Finding{found})
 }
 
-// continueAsNew hands the case to a new run with a short history, once no handler is at work.
+// continueAsNew hands the case to a new run with a short history, once no handler is at work. That is no time to wait for
+// all of them: a withdrawal that comes meanwhile waits for this flow, and cancels it.
 func (w *application) continueAsNew(ctx workflow.Context, stage campus.Stage) error {
-	// Not drain: a withdrawal that comes meanwhile waits for this flow, and cancels it.
-	err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
-	if err != nil || w.left(stage)() {
-		return err
+	err := w.ContinueAsNew(ctx)
+	if w.left(stage)() {
+		return nil
 	}
-	next := w.Input
-	if next.Progress, err = w.Progress(applicationCarried{w.plan, w.State, w.polls}); err != nil {
-		return err
-	}
-	return workflow.NewContinueAsNewError(ctx, string(campus.ApplicationCase), next)
+	return err
 }
 
 // toCounter has the card centre look at the person, with the reason as a mark for the reviewer (B1, B2, B3).
@@ -269,7 +253,7 @@ func (w *application) awaitCounter(ctx workflow.Context) error {
 		return err
 	}
 	p := w.plan.Identity
-	done, err := engine.Wait(ctx, workflow.Now(ctx), p.InPersonWait.Std(), "check in person", w.left(campus.StageInPerson),
+	done, err := w.Wait(ctx, p.InPersonWait.Std(), "check in person", w.left(campus.StageInPerson),
 		w.remind(p.InPersonReminder, "check in person"))
 	if err == nil && !done {
 		return w.expire(ctx, "not_seen_in_person")

@@ -18,9 +18,8 @@ func (w *application) awaitPhoto(ctx workflow.Context) error {
 // watchPhoto asks for the photo again and again. A look that fails is no news; the next one comes.
 func (w *application) watchPhoto(ctx workflow.Context) error {
 	p := w.plan.Identity
-	since := w.State.Since
-	for polls := 0; ; polls++ {
-		left := since.Add(p.PhotoWait.Std()).Sub(workflow.Now(ctx))
+	for {
+		left := w.Since().Add(p.PhotoWait.Std()).Sub(workflow.Now(ctx))
 		if left <= 0 {
 			return w.photoWaitIsOver(ctx)
 		}
@@ -34,7 +33,7 @@ func (w *application) watchPhoto(ctx workflow.Context) error {
 		if left <= p.PhotoPoll.Std() {
 			continue // the look at the end is no poll
 		}
-		version, err := w.lookForPhoto(ctx, polls)
+		version, err := w.lookForPhoto(ctx)
 		if err != nil {
 			return err
 		}
@@ -58,11 +57,7 @@ const lastPhotoLook = "last-look-photo"
 func (w *application) photoWaitIsOver(ctx workflow.Context) error {
 	late := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_not_renewed"}
 	version, err := engine.Step[string](ctx, w.Casework, engine.StepKind{Name: lastPhotoLook},
-		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, w.registerQueue(), "look for a new photo a last time"),
-				engine.Steps.LookForPhoto,
-				ref)
-		})
+		engine.Call{Queue: w.registerQueue(), Summary: "look for a new photo a last time", Activity: engine.Steps.LookForPhoto})
 	switch {
 	case errors.Is(err, engine.ErrSkipped):
 		return w.toCounter(ctx, skipped(campus.PhotoItem))
@@ -76,7 +71,7 @@ func (w *application) photoWaitIsOver(ctx workflow.Context) error {
 
 // remindPhoto reminds the student once, when the photo has not come for a while.
 func (w *application) remindPhoto(ctx workflow.Context) error {
-	late := w.State.Since.Add(w.plan.Identity.PhotoReminder.Std())
+	late := w.Since().Add(w.plan.Identity.PhotoReminder.Std())
 	if w.State.PhotoReminded || workflow.Now(ctx).Before(late) {
 		return nil
 	}
@@ -98,12 +93,10 @@ func (w *application) compareRenewed(ctx workflow.Context) error {
 }
 
 // lookForPhoto asks which photo is on file; an outage answers as if nothing were new.
-func (w *application) lookForPhoto(ctx workflow.Context, polls int) (string, error) {
-	ref := campus.StepRef{Case: w.Input.Case, Step: "poll-photo", Attempt: polls + 1, Key: polls + 1, By: campus.System()}
+func (w *application) lookForPhoto(ctx workflow.Context) (string, error) {
 	var version string
-	err := workflow.ExecuteActivity(engine.On(w.OneTry(ctx), w.registerQueue(), "look for a new photo"),
-		engine.Steps.LookForPhoto,
-		ref).Get(ctx, &version)
+	err := w.Look(ctx, "poll-photo", engine.Call{Queue: w.registerQueue(), Summary: "look for a new photo",
+		Activity: engine.Steps.LookForPhoto}, &version)
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}

@@ -25,22 +25,21 @@ func (w *application) reviewMove(ctx workflow.Context) campus.Move {
 func (w *application) awaitReview(ctx workflow.Context) error {
 	p := w.plan.Application
 	item := campus.WorkItemKey{Kind: campus.ReviewItem}
-	since := workflow.Now(ctx)
-	untilDue := func(before campus.Duration) time.Duration { return w.Due.Sub(since) - before.Std() }
-	done, err := engine.Wait(ctx, since, p.ReviewLimit.Std(), "review", w.left(campus.StageReview),
-		engine.Rung{After: untilDue(p.ReviewReminder), Name: "review: remind", Climb: func(ctx workflow.Context) error {
-			return w.Advance(ctx, engine.Change{At: campus.StageReview, Move: campus.Move{
+	untilDue := func(before campus.Duration) time.Duration { return w.Due.Sub(w.Since()) - before.Std() }
+	done, err := w.Wait(ctx, p.ReviewLimit.Std(), "review", w.left(campus.StageReview),
+		engine.Rung{After: untilDue(p.ReviewReminder), Name: "review: remind", Climb: func() engine.Change {
+			return engine.Change{At: campus.StageReview, Move: campus.Move{
 				Name:   "remind:review",
 				Events: []campus.Event{engine.InternalEvent("review_reminded", campus.System())},
 				Remind: []campus.WorkItemKey{item},
-			}})
+			}}
 		}},
-		engine.Rung{After: untilDue(p.ReviewEscalation), Name: "review: escalate", Climb: func(ctx workflow.Context) error {
-			return w.Advance(ctx, engine.Change{At: campus.StageReview, Move: campus.Move{
+		engine.Rung{After: untilDue(p.ReviewEscalation), Name: "review: escalate", Climb: func() engine.Change {
+			return engine.Change{At: campus.StageReview, Move: campus.Move{
 				Name:     "escalate:review",
 				Events:   []campus.Event{engine.InternalEvent("review_escalated", campus.System())},
 				Escalate: []campus.WorkItemKey{item},
-			}})
+			}}
 		}})
 	if err == nil && !done {
 		return w.expire(ctx, "not_reviewed")
@@ -89,7 +88,7 @@ func (w *application) approval(d campus.Decision) engine.Change {
 // awaitEvidence waits for what the reviewer asked the student for.
 func (w *application) awaitEvidence(ctx workflow.Context) error {
 	p := w.plan.Application
-	done, err := engine.Wait(ctx, workflow.Now(ctx), p.EvidenceWait.Std(), "evidence", w.left(campus.StageEvidence),
+	done, err := w.Wait(ctx, p.EvidenceWait.Std(), "evidence", w.left(campus.StageEvidence),
 		w.remind(p.EvidenceReminder, "evidence"))
 	if err == nil && !done {
 		return w.expire(ctx, "evidence_not_brought")
@@ -108,6 +107,6 @@ func (w *application) bringEvidence(ctx workflow.Context, d campus.Decision) (ca
 			err := workflow.ExecuteLocalActivity(ctx, engine.Steps.ReplaceEvidence, m).Get(ctx, &replaced)
 			return replaced.Moved, err
 		},
-		Then: func() { w.State.Papers = replaced.Papers },
+		Then: func() { w.plan.Papers = replaced.Papers },
 	}))
 }

@@ -3,7 +3,6 @@ package cards
 import (
 	"go.temporal.io/sdk/workflow"
 
-	"campuscard/activities"
 	"campuscard/campus"
 	"campuscard/workflows/engine"
 )
@@ -21,21 +20,19 @@ func Ending(ctx workflow.Context, input campus.CaseInput) error {
 	if err := w.Setup(ctx, w, nil); err != nil {
 		return err
 	}
-	in := activities.PlanCase{Case: w.Input.Case.ID, University: w.Input.University}
-	if err := w.Own(ctx, "plan", engine.Steps.PlanEnding, in, &w.Steps); err != nil {
-		return err
-	}
 	begin := campus.Move{Name: "begin", Stage: campus.StageRevoking, WaitsFor: campus.WaitsForSchool}
-	if err := w.Advance(ctx, engine.Change{Move: begin}); err != nil {
+	if _, _, err := engine.Begin[struct{}](ctx, w.Casework, engine.Steps.BeginEnding, begin); err != nil {
 		return err
 	}
-	if w.Doing = w.Stage; w.Outcome == "" {
-		if err := w.revoke(ctx); err != nil && w.Outcome == "" {
+	if w.Outcome == "" {
+		if err := endingStages.Do(ctx, w.Casework, w); err != nil && w.Outcome == "" {
 			return err
 		}
 	}
 	return engine.Drain(ctx)
 }
+
+var endingStages = engine.Stages[*cardEnding]{campus.StageRevoking: (*cardEnding).revoke}
 
 // revoke has all systems let the card go, side by side: one that is away keeps no other waiting. What two people have
 // skipped or given up they have seen to in the system itself.

@@ -27,29 +27,24 @@ func Package(ctx workflow.Context, input campus.CaseInput) error {
 	if err := w.begin(ctx); err != nil {
 		return err
 	}
-	run := w.grant
-	if w.plan.Change == campus.WithdrawPackage {
-		run = w.withdraw
-	}
-	if w.Doing = w.Stage; w.Outcome == "" {
-		if err := run(ctx); err != nil && w.Outcome == "" {
+	if w.Outcome == "" {
+		if err := packageStages.Do(ctx, w.Casework, w); err != nil && w.Outcome == "" {
 			return err
 		}
 	}
 	return engine.Drain(ctx)
 }
 
+var packageStages = engine.Stages[*packageChange]{
+	campus.StageSubscribing:   (*packageChange).grant,
+	campus.StageUnsubscribing: (*packageChange).withdraw,
+}
+
 func (w *packageChange) begin(ctx workflow.Context) error {
-	in := activities.PlanCase{Case: w.Input.Case.ID, University: w.Input.University}
-	if err := w.Own(ctx, "plan", engine.Steps.PlanPackage, in, &w.plan); err != nil {
-		return err
-	}
-	w.Steps = w.plan.Steps
-	m := campus.Move{Name: "begin", Stage: campus.StageSubscribing, WaitsFor: campus.WaitsForSchool}
-	if w.plan.Change == campus.WithdrawPackage {
-		m.Stage = campus.StageUnsubscribing
-	}
-	return w.Advance(ctx, engine.Change{Move: m})
+	plan, _, err := engine.Begin[activities.PackagePlan](ctx, w.Casework, engine.Steps.BeginPackage,
+		campus.Move{Name: "begin", Stage: campus.StageSubscribing, WaitsFor: campus.WaitsForSchool})
+	w.plan = plan
+	return err
 }
 
 // grant has the system take the card. Its no is final; while it does not answer, the step parks.
@@ -122,10 +117,8 @@ func (w *packageChange) unsubscribe(ctx workflow.Context) error {
 // call is a step at the package's system, on that system's queue.
 func (w *packageChange) call(ctx workflow.Context, name string, activity any) (activities.PackageAnswer, error) {
 	return engine.Step[activities.PackageAnswer](ctx, w.Casework, engine.StepKind{Name: name},
-		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, engine.ServiceQueue(w.plan.System), name), activity,
-				activities.PackageStep{Ref: ref})
-		})
+		engine.Call{Queue: engine.ServiceQueue(w.plan.System), Summary: name, Activity: activity,
+			Input: func(ref campus.StepRef) any { return activities.PackageStep{Ref: ref} }})
 }
 
 // ending is the move that ends the case, and tells the holder; said names the event and the notice.

@@ -5,6 +5,7 @@ package engine
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -27,6 +28,10 @@ type Casework struct {
 	process process
 	turn    workflow.Mutex // one move at a time, because a move carries the next version
 	version int64
+	entered int64     // version at which the stage was entered
+	since   time.Time // when
+	stay    stay
+	calls   map[string]campus.StepCall // the newest of each step
 	Stage   campus.Stage
 	Doing   campus.Stage // that the flow is working at; a decision may have moved the case on meanwhile
 	waits   campus.Party // for whom the stage waits when no step is parked
@@ -40,8 +45,6 @@ type Casework struct {
 	Steps   campus.StepPolicy
 	shown   attributes
 	passed  func() // a stage that is shown once it lasts is over
-
-	Undoings []Undoing
 }
 
 // process is what a kind of case knows beside its stage. It is written with every move, and read from the move that was
@@ -51,20 +54,16 @@ type process interface {
 	restore(state json.RawMessage) error
 }
 
-// NewCasework prepares a run: a new one, or one that continues another.
+// NewCasework prepares a run.
 func NewCasework(ctx workflow.Context, input campus.CaseInput) *Casework {
 	c := &Casework{
 		root: ctx, passed: func() {},
 		Input: input, turn: workflow.NewMutex(ctx), Stage: campus.StageQueued, Doing: campus.StageQueued,
 		waits:  campus.WaitsForEngine,
-		Parked: map[string]*ParkedStep{}, stuck: map[string]*stuckStep{},
+		Parked: map[string]*ParkedStep{}, stuck: map[string]*stuckStep{}, calls: map[string]campus.StepCall{},
+		since: workflow.Now(ctx),
 	}
 	c.shown = firstShown(input)
-	if input.Progress != nil {
-		p := input.Progress
-		c.version, c.Stage, c.waits, c.Due = p.Version, p.Stage, p.WaitsFor, p.Due
-		c.shown = attributes{stage: p.Stage, waits: p.WaitsFor, due: utc(p.Due)}
-	}
 	return c
 }
 
@@ -124,16 +123,29 @@ func (c *Casework) place() (campus.Place, error) {
 	return at, nil
 }
 
-// Do works at the stage where the case is, until something leads away from it.
-func (c *Casework) Do(ctx workflow.Context, stages map[campus.Stage]func(workflow.Context) error) error {
-	c.Doing = c.Stage
-	return stages[c.Doing](ctx)
+// Process is the workflow of a kind of case.
+type Process struct {
+	Run    func(workflow.Context, campus.CaseInput) error
+	Stages []campus.Stage // at which a run can begin: all of the kind
 }
 
-// Progress is what this run hands to the next, with all that the process knows.
-func (c *Casework) Progress(known any) (*campus.Progress, error) {
-	raw, err := json.Marshal(known)
-	return &campus.Progress{Version: c.version, Stage: c.Stage, WaitsFor: c.waits, Due: c.Due, State: raw}, err
+// Stages are what a process does at each of its stages: the next thing there is to do. Any of them can be the first
+// that a run comes to.
+type Stages[W any] map[campus.Stage]func(W, workflow.Context) error
+
+// Process is the process that works at these stages.
+func (s Stages[W]) Process(run func(workflow.Context, campus.CaseInput) error) Process {
+	return Process{Run: run, Stages: slices.Sorted(maps.Keys(s))}
+}
+
+// Do works at the stage where the case is, until something leads away from it.
+func (s Stages[W]) Do(ctx workflow.Context, c *Casework, w W) error {
+	c.Doing = c.Stage
+	do, found := s[c.Stage]
+	if !found {
+		return campus.Errorf(campus.Internal, "", "case %s is at %s, to which there is no way in", c.Input.Case.ID, c.Stage)
+	}
+	return do(w, ctx)
 }
 
 // admits lets a decision in that is about the case as it is: at one of some stages, and at no later version. Validators
@@ -184,25 +196,25 @@ func (c *Casework) Decided(err error) (campus.Decided, error) {
 	return campus.Decided{Stage: c.Stage, Outcome: c.Outcome}, nil
 }
 
-// Undoing is what takes back a step when the case leads to nothing. It is kept before the step is taken, because a step
-// whose outcome is unknown may have been taken; undoing what never happened is harmless.
+// Undoing is what takes back a step when the case leads to nothing. It follows from what the case has come to and not
+// from what went well, because a step whose outcome is unknown may have been taken; undoing what never happened is
+// harmless.
 type Undoing struct {
 	Kind StepKind
-	Call func(workflow.Context, campus.StepRef) workflow.Future
+	Call Call
 }
 
 // Undo takes everything back, newest first, whether or not the flow was cancelled. What fails parks like any step; a
 // second skip or abort lets it be.
-func (c *Casework) Undo(ctx workflow.Context) error {
+func (c *Casework) Undo(ctx workflow.Context, undoings ...Undoing) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	for _, u := range slices.Backward(c.Undoings) {
+	for _, u := range slices.Backward(undoings) {
 		_, err := Step[struct{}](ctx, c, u.Kind, u.Call)
 		if err != nil && !errors.Is(err, ErrSkipped) && !errors.Is(err, ErrAborted) {
 			return err
 		}
 	}
-	c.Undoings = nil
 	return nil
 }
 

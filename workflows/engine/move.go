@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,6 +22,7 @@ type Change struct {
 	Knows func() any   // what the process knows afterwards; nil: what it does
 	Drops []string     // steps that are parked no more
 	parks *ParkedStep
+	stays func(*stay) // what the engine knows afterwards, if the case stays where it is
 	Then  func()
 }
 
@@ -116,6 +119,7 @@ func (c *Casework) makeOnce(ctx workflow.Context, d campus.Decision, build func(
 	if ch.Fact == nil {
 		ch.Fact = record
 	}
+	ch = c.letGo(ch)
 	told := c.Pending
 	m := c.fill(ch, told)
 	c.Pending = Pending{}
@@ -181,16 +185,19 @@ func (c *Casework) write(ctx workflow.Context, m campus.Move, do fact) (row camp
 // adopt goes on from a move as it is written, never from values of the run's own: an honest repetition has other
 // moments.
 func (c *Casework) adopt(ctx workflow.Context, ch Change, m campus.Move, row campus.Moved) error {
-	waits := row.WaitsFor
-	if len(row.Parked) > 0 { // then it says for whom the case waits, and not the stage
-		if waits = ch.WaitsFor; ch.Stage == "" {
-			waits = c.waits
-		}
-	}
-	c.version, c.Stage, c.waits, c.Due, c.Outcome = row.Version, row.Stage, waits, row.Due, row.Outcome
-	if err := c.process.restore(row.State); err != nil {
+	var known kept
+	if err := json.Unmarshal(row.State, &known); err != nil {
 		return err
 	}
+	if err := c.process.restore(known.Process); err != nil {
+		return err
+	}
+	if row.Stage != c.Stage {
+		c.entered, c.since = row.Version, workflow.Now(ctx)
+	}
+	c.stay = known.stay
+	c.version, c.Stage, c.Due, c.Outcome = row.Version, row.Stage, row.Due, row.Outcome
+	c.waits = cmp.Or(c.stay.Waits, row.WaitsFor)
 	// not another that has ended the case
 	if row.Version == m.Version && row.Stage == m.Stage && row.Outcome == m.Outcome {
 		for _, step := range ch.Drops {
@@ -208,17 +215,15 @@ func (c *Casework) adopt(ctx workflow.Context, ch Change, m campus.Move, row cam
 
 // fill completes a move with what the case knows: its place, its version, its news, its state and its parked steps. A
 // move without a stage stays where the case is.
-func (c *Casework) fill(ch Change, told Pending) campus.Move {
-	m := ch.Move
+func (c *Casework) fill(ch Change, told Pending) (m campus.Move) {
+	m = ch.Move
 	m.Case, m.Version = c.Input.Case, c.version+1
 	if m.Stage == "" {
 		m.Stage, m.WaitsFor, m.Due = c.Stage, c.waits, c.Due
 	}
-	if ch.Knows == nil {
-		ch.Knows = c.process.keep
-	}
-	m.State = state(ch.Knows())
-	told.add(&m)
+	told.without(c.stay.Said).add(&m)
+	next := c.next(ch, m)
+	defer func() { m.State = c.state(ch, next) }()
 	if m.Outcome != "" {
 		return m
 	}
@@ -233,18 +238,57 @@ func (c *Casework) fill(ch Change, told Pending) campus.Move {
 		delete(causes, step)
 	}
 	if m.Parked = workflow.DeterministicKeys(causes); len(m.Parked) > 0 {
+		next.Waits = m.WaitsFor
 		m.WaitsFor, m.Cause = campus.WaitsForOperator, causes[m.Parked[0]]
 	}
 	return m
 }
 
-// state is what a process knows, as a move keeps it.
-func state(known any) json.RawMessage {
+// next is what the engine knows after a move; with its stage a case leaves what it knew of that.
+func (c *Casework) next(ch Change, m campus.Move) stay {
+	if m.Stage != c.Stage {
+		return stay{}
+	}
+	next := c.stay.clone()
+	next.Waits = ""
+	for _, event := range m.Earlier {
+		next.Said = append(next.Said, event.Kind)
+	}
+	if ch.stays != nil {
+		ch.stays(&next)
+	}
+	return next
+}
+
+// state is what process and engine know after a move, as the move keeps it.
+func (c *Casework) state(ch Change, next stay) json.RawMessage {
+	if ch.Knows == nil {
+		ch.Knows = c.process.keep
+	}
+	return asJSON(kept{Process: asJSON(ch.Knows()), stay: next})
+}
+
+func asJSON(known any) json.RawMessage {
 	raw, err := json.Marshal(known)
 	if err != nil {
 		panic(err) // by its type: no value changes that
 	}
 	return raw
+}
+
+// letGo drops the steps that were parked before this run began and that nobody has come to, with a move that leaves
+// their stage.
+func (c *Casework) letGo(ch Change) Change {
+	if ch.Stage == "" || ch.Stage == c.Stage {
+		return ch
+	}
+	for _, step := range workflow.DeterministicKeys(c.Parked) {
+		if c.Parked[step].resumed && !slices.Contains(ch.Drops, step) {
+			ch.Drops = append(slices.Clip(ch.Drops), step)
+			ch.Closes = append(slices.Clip(ch.Closes), campus.WorkItemKey{Kind: campus.IncidentItem, Step: step})
+		}
+	}
+	return ch
 }
 
 // catchingUp is the step under which staff are told of a run that cannot catch up.

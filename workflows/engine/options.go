@@ -93,10 +93,3 @@ func BaseQueue(service campus.Service) string { return "school-" + string(servic
 
 // ServiceQueue is the queue of a system that provides packages: of each system that a policy names there is one (K2).
 func ServiceQueue(system string) string { return "school-service-" + system }
-
-// On sends an activity to a system's queue; summary is what the Temporal UI shows beside it.
-func On(ctx workflow.Context, queue, summary string) workflow.Context {
-	options := workflow.GetActivityOptions(ctx)
-	options.TaskQueue, options.Summary = queue, summary
-	return workflow.WithActivityOptions(ctx, options)
-}

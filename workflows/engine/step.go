@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 
+	"github.com/google/uuid"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -28,6 +29,8 @@ type ParkedStep struct {
 	NoSkip     bool
 	Cause      error
 	Try        func(ctx workflow.Context, ref campus.StepRef) error
+	resumed    bool             // it was parked before this run began, and nobody has come to it yet
+	again      uuid.UUID        // the decision of a retry that a run before has begun
 	busy       bool             // a settlement is at work
 	proposal   *campus.Decision // skip or abort, waiting for a second person
 	settlement campus.Settlement
@@ -35,13 +38,26 @@ type ParkedStep struct {
 
 // Step runs one call of another system with its budget. When the budget is spent or the answer is final, the case
 // parks and staff settle it: a retry that works is the answer, a skip is errSkipped, an abort errAborted.
-func Step[R any](ctx workflow.Context, c *Casework, kind StepKind,
-	call func(workflow.Context, campus.StepRef) workflow.Future) (R, error) {
+func Step[R any](ctx workflow.Context, c *Casework, kind StepKind, call Call) (R, error) {
 	var result R
-	ref := campus.StepRef{Case: c.Input.Case, Step: kind.Name, Attempt: 1, Key: 1, By: campus.System(), Moves: kind.Moves}
+	p := &ParkedStep{NoSkip: kind.NoSkip}
+	p.Try = func(ctx workflow.Context, ref campus.StepRef) error {
+		return FromTemporal(c.Outlast(ctx,
+			Rounds{Ref: ref, Files: true, unseen: lostRounds, Round: func(ctx workflow.Context, _ int) error {
+				return call.start(c.OneTry(ctx), ref).Get(ctx, &result)
+			}}))
+	}
+	if err, before := c.before(kind.Name); before {
+		if err == nil {
+			p.Ref.Step = kind.Name
+			err = c.Park(ctx, p)
+		}
+		return result, err
+	}
+	ref := c.ref(kind)
 	err := c.Outlast(ctx, Rounds{Ref: ref, Files: true, unseen: lostRounds,
 		Round: func(ctx workflow.Context, failed int) error {
-			return call(c.budget(ctx, failed), ref).Get(ctx, &result)
+			return call.start(c.budget(ctx, failed), ref).Get(ctx, &result)
 		}})
 	if err == nil && kind.Moves {
 		c.Pending.finished = append(c.Pending.finished, campus.FinishedStep{Step: kind.Name, At: workflow.Now(ctx)})
@@ -53,27 +69,57 @@ func Step[R any](ctx workflow.Context, c *Casework, kind StepKind,
 	case ctx.Err() != nil: // given up while it was failing: that is no incident, and must not read as a failure
 		return result, ctx.Err()
 	}
-	p := &ParkedStep{Ref: ref, NoSkip: kind.NoSkip, Cause: FromTemporal(err)}
-	p.Try = func(ctx workflow.Context, ref campus.StepRef) error {
-		return FromTemporal(c.Outlast(ctx,
-			Rounds{Ref: ref, Files: true, unseen: lostRounds, Round: func(ctx workflow.Context, _ int) error {
-				return call(c.OneTry(ctx), ref).Get(ctx, &result)
-			}}))
-	}
+	p.Ref, p.Cause = ref, FromTemporal(err)
 	err = c.Park(ctx, p)
 	return result, err
 }
 
-// Park opens an incident and waits until staff have settled it, or the case is given up otherwise.
+// ref names the attempt at a step that a stay at a stage begins with: under the key of before where this stay has made
+// one, so that it acts once; else under the next, for it asks about something else.
+func (c *Casework) ref(kind StepKind) campus.StepRef {
+	last := c.calls[kind.Name]
+	if last.Attempt == 0 || last.Stay != c.entered {
+		last = campus.StepCall{Step: kind.Name, Attempt: last.Attempt + 1, Key: last.Key + 1, Stay: c.entered}
+		c.calls[kind.Name] = last
+	}
+	return campus.StepRef{Case: c.Input.Case, Step: kind.Name, Attempt: last.Attempt, Key: last.Key, By: campus.System(),
+		Stay: last.Stay, Moves: kind.Moves}
+}
+
+// before tells that a run before this one has come to a step in this stay already: it waits for staff, or they have
+// skipped it or given it up, which is the error.
+func (c *Casework) before(step string) (error, bool) {
+	switch c.stay.Settled[step] {
+	case campus.SkipStep:
+		return ErrSkipped, true
+	case campus.AbortSteps:
+		return ErrAborted, true
+	}
+	p, parked := c.Parked[step]
+	return nil, parked && p.resumed
+}
+
+// Park opens an incident and waits until staff have settled it, or the case is given up otherwise. One that is open
+// from before is waited for.
 func (c *Casework) Park(ctx workflow.Context, p *ParkedStep) error {
-	err := c.Advance(ctx, Change{parks: p, Move: campus.Move{
-		Name: "park:" + p.Ref.Step,
-		Events: []campus.Event{InternalEvent("step_parked", campus.System(), "step", p.Ref.Step, "cause",
-			string(campus.CodeOf(p.Cause)))},
-		Opens: []campus.NewWorkItem{p.incident()},
-	}})
-	if err != nil {
-		return err
+	settled, before := c.before(p.Ref.Step)
+	switch {
+	case settled != nil:
+		return settled
+	case before:
+		if err := c.resume(ctx, p); err != nil {
+			return err
+		}
+	default:
+		err := c.Advance(ctx, Change{parks: p, Move: campus.Move{
+			Name: "park:" + p.Ref.Step,
+			Events: []campus.Event{InternalEvent("step_parked", campus.System(), "step", p.Ref.Step, "cause",
+				string(campus.CodeOf(p.Cause)))},
+			Opens: []campus.NewWorkItem{p.incident()},
+		}})
+		if err != nil {
+			return err
+		}
 	}
 	if err := workflow.Await(ctx, func() bool { return p.settlement != "" || c.Outcome != "" }); err != nil {
 		c.drop(p.Ref.Step)
@@ -87,6 +133,21 @@ func (c *Casework) Park(ctx workflow.Context, p *ParkedStep) error {
 	default: // also when the case has ended behind us
 		return ErrAborted
 	}
+}
+
+// resume takes over a step that a run before has parked, and ends the retry that it has begun.
+func (c *Casework) resume(ctx workflow.Context, p *ParkedStep) error {
+	before := c.Parked[p.Ref.Step]
+	p.Ref, p.Cause, p.proposal = before.Ref, before.Cause, before.proposal
+	c.Parked[p.Ref.Step] = p
+	if before.again == uuid.Nil {
+		return nil
+	}
+	p.busy = true
+	c.busy++
+	_, err := c.tryAgain(ctx, p, campus.Decision{ID: before.again, By: p.Ref.By, Said: campus.Said{Step: p.Ref.Step,
+		Action: string(campus.RetryStep)}})
+	return err
 }
 
 // drop lets go of a parked step that nobody needs any more; the next move closes its incident.
@@ -155,19 +216,41 @@ func (c *Casework) admitSettle(d campus.Decision) error {
 	if err := c.known(d); err != nil {
 		return err
 	}
+	if c.retries(d) {
+		return nil
+	}
 	return c.checkSettle(d)
+}
+
+// retries tells that a decision is the one whose retry is being made: it was sent again to a run that goes on with it.
+func (c *Casework) retries(d campus.Decision) bool {
+	return c.stay.Retried[d.Step].Decision == d.ID && d.ID != uuid.Nil
 }
 
 // settle is what staff do with a parked step. It answers after the outcome is recorded.
 func (c *Casework) settle(ctx workflow.Context, d campus.Decision) (campus.Settled, error) {
 	d.Update = campus.SettleStepUpdate
+	if c.retries(d) { // its answer is what the tables say of the attempt
+		if err := workflow.Await(ctx, func() bool { return !c.retries(d) || c.Outcome != "" }); err != nil {
+			return campus.Settled{}, err
+		}
+		return campus.Settled{}, campus.Errorf(campus.Conflict, campus.DecisionPassed, "the step was tried again")
+	}
 	if err := c.checkSettle(d); err != nil { // another settlement may have been admitted in the same moment
 		return campus.Settled{}, err
 	}
 	if s, found := c.stuck[d.Step]; found {
 		return c.retryStuck(ctx, s, d)
 	}
+	// Somebody may settle a step before the flow has come to it, in a run that has only begun.
 	p := c.Parked[d.Step]
+	err := workflow.Await(ctx, func() bool { p = c.Parked[d.Step]; return p == nil || !p.resumed || c.Outcome != "" })
+	if err == nil {
+		err = c.checkSettle(d)
+	}
+	if err != nil {
+		return campus.Settled{}, err
+	}
 	switch action := campus.Settlement(d.Action); {
 	case action == campus.RetryStep:
 		return c.retry(ctx, p, d)
@@ -187,28 +270,41 @@ func (c *Casework) decideStep(ctx workflow.Context, d campus.Decision, ch Change
 // as the same attempt. An unclear attempt is repeated under its old key, so that it acts once; after a confirmed
 // failure the key is the next (K3).
 func (c *Casework) retry(ctx workflow.Context, p *ParkedStep, d campus.Decision) (campus.Settled, error) {
-	err := c.decideStep(ctx, d, Change{Move: campus.Move{Name: campus.SettleMove(d.Said, false)}, Then: func() {
-		p.busy = true
-		c.busy++
-		p.Ref.Attempt, p.Ref.By, p.proposal = p.Ref.Attempt+1, d.By, nil
-		if !campus.CodeOf(p.Cause).Retryable() {
-			p.Ref.Key++
-		}
-	}})
+	again := retried{By: d.By, Decision: d.ID, Attempt: p.Ref.Attempt + 1, Key: p.Ref.Key}
+	if !campus.CodeOf(p.Cause).Retryable() {
+		again.Key++
+	}
+	err := c.decideStep(ctx, d, Change{Move: campus.Move{Name: campus.SettleMove(d.Said, false)},
+		stays: func(s *stay) { s.retry(d.Step, again) },
+		Then: func() {
+			p.busy = true
+			c.busy++
+			p.Ref.Attempt, p.Ref.Key, p.Ref.By, p.proposal = again.Attempt, again.Key, d.By, nil
+		}})
 	if err != nil {
 		return campus.Settled{}, err
 	}
+	return c.tryAgain(ctx, p, d)
+}
+
+// tryAgain makes the attempt that a retry asks for, and writes what became of it.
+func (c *Casework) tryAgain(ctx workflow.Context, p *ParkedStep, d campus.Decision) (campus.Settled, error) {
 	defer func() { p.busy = false; c.busy-- }()
+	c.calls[d.Step] = campus.StepCall{Step: d.Step, Attempt: p.Ref.Attempt, Key: p.Ref.Key, Stay: p.Ref.Stay}
+	over := func(s *stay) { delete(s.Retried, d.Step) }
+	well, failed := campus.RetriedMoves(d.Step)
 	result := campus.Settled{Step: d.Step, Attempt: p.Ref.Attempt, Outcome: campus.StepOK}
 	if err := p.Try(ctx, p.Ref); err != nil {
 		result.Failed(err)
 		return result, c.Advance(ctx, Change{Move: campus.Move{
-			Name:   "failed-again:" + d.Step,
+			Name:   failed,
 			Events: []campus.Event{InternalEvent("step_failed_again", d.By, "step", d.Step, "cause", string(result.Code))},
 			Opens:  []campus.NewWorkItem{p.failed(err)},
-		}, Then: func() { p.Cause = err }})
+		}, stays: over, Then: func() { p.Cause = err }})
 	}
-	return result, c.Advance(ctx, c.settled(p, d, "retried:"+d.Step, "step_retried"))
+	ch := c.settled(p, d, well, "step_retried")
+	ch.stays = over
+	return result, c.Advance(ctx, ch)
 }
 
 // failed is the incident of a step after another failure.
@@ -236,7 +332,9 @@ func (c *Casework) confirm(ctx workflow.Context, p *ParkedStep, d campus.Decisio
 	if d.Action == string(campus.AbortSteps) {
 		result.Outcome, kind = campus.StepAborted, "step_aborted"
 	}
-	return result, c.decideStep(ctx, d, c.settled(p, d, campus.SettleMove(d.Said, false), kind))
+	ch := c.settled(p, d, campus.SettleMove(d.Said, false), kind)
+	ch.stays = func(s *stay) { s.settle(d.Step, campus.Settlement(d.Action)) }
+	return result, c.decideStep(ctx, d, ch)
 }
 
 // settled is the move that records that a step is settled, and lets the step go on.

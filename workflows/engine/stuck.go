@@ -95,6 +95,11 @@ func (c *Casework) mended(ctx workflow.Context, name string) error {
 	}
 	delete(c.stuck, name)
 	s.over = true
+	return c.closeIncident(ctx, name)
+}
+
+// closeIncident takes back that staff were asked for help with a step of our own.
+func (c *Casework) closeIncident(ctx workflow.Context, name string) error {
 	incident := activities.Incident{Case: c.Input.Case, Item: campus.NewWorkItem{Step: name}}
 	err := Once(ctx, Steps.CloseIncident, incident, nil)
 	if err != nil && !temporal.IsCanceledError(err) {

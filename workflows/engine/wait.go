@@ -8,35 +8,44 @@ import (
 	"campuscard/campus"
 )
 
-// Rung is one step of a deadline ladder: what to do when the wait has lasted so long.
+// Rung is one step of a deadline ladder: the move that is made when the wait has lasted so long.
 type Rung struct {
-	After time.Duration
-	Name  string // shown beside the timer in the Temporal UI
-	Climb func(ctx workflow.Context) error
+	After time.Duration // from when the stage was entered
+	Name  string        // shown beside the timer in the Temporal UI
+	Climb func() Change
 }
 
-// Wait waits until done, and climbs the ladder meanwhile: reminders, escalation. It answers false when the limit has
-// passed first; every wait has one. since is when the wait began, which may be in a run before this one.
-func Wait(ctx workflow.Context, since time.Time, limit time.Duration, what string, done func() bool,
+// Wait waits at the stage of the case until done, and climbs the ladder meanwhile: reminders, escalation. It answers
+// false when the limit has passed first; every wait has one. Limit and rungs, which ascend, count from when the stage was
+// entered. A rung is climbed once, whichever run does so; of those that fell due while nobody was there, the last.
+func (c *Casework) Wait(ctx workflow.Context, limit time.Duration, what string, done func() bool,
 	ladder ...Rung) (bool, error) {
-	for _, r := range append(ladder, Rung{After: limit, Name: what + ": end"}) {
-		left := since.Add(r.After).Sub(workflow.Now(ctx))
-		if r.Climb != nil && (r.After >= limit || left <= 0) {
-			continue // past it already, as after continuing as new
+	since := c.since
+	left := func(after time.Duration) time.Duration { return since.Add(after).Sub(workflow.Now(ctx)) }
+	for i, r := range ladder {
+		overtaken := i+1 < len(ladder) && ladder[i+1].After < limit && left(ladder[i+1].After) <= 0
+		if i < c.stay.Climbed || r.After <= 0 || r.After >= limit || overtaken {
+			continue
 		}
-		ok, err := AwaitFor(ctx, max(left, 0), r.Name, done)
+		ok, err := AwaitFor(ctx, max(left(r.After), 0), r.Name, done)
 		if err != nil || ok {
 			return ok, err
 		}
-		if r.Climb == nil {
-			return false, nil
-		}
-		if err := r.Climb(ctx); err != nil {
+		ch := r.Climb()
+		ch.stays = func(s *stay) { s.Climbed = i + 1 }
+		if err := c.Advance(ctx, ch); err != nil {
 			return false, err
 		}
 	}
-	return done(), nil
+	ok, err := AwaitFor(ctx, max(left(limit), 0), what+": end", done)
+	if err != nil || ok {
+		return ok, err
+	}
+	return false, nil
 }
+
+// Since is when the case has entered its stage.
+func (c *Casework) Since() time.Time { return c.since }
 
 // AwaitFor waits until done or for so long, under a timer with a name. The timer goes when the wait is over: left to
 // itself it would stay in the history and wake the workflow for nothing, perhaps after weeks.

@@ -2,7 +2,6 @@
 package outreach
 
 import (
-	"encoding/json"
 	"strconv"
 	"time"
 
@@ -18,21 +17,15 @@ type invitation struct {
 	*engine.Casework
 	engine.Memory[invitationState]
 	plan activities.CampaignPlan
+	next time.Time // a wave that is held is looked at again then
 }
 
-// invitationState is what the process knows: it is written with each move. NextAt alone also changes beside them: a
-// wave that is held looks again later, and says nothing new.
+// invitationState is what the process knows: it is written with each move.
 type invitationState struct {
 	Waves  int          `json:"waves,omitempty"`  // that were sent
 	NextAt time.Time    `json:"next_at,omitzero"` // not before this is the next one
 	Held   string       `json:"held,omitempty"`   // why the next one waits, as the case says it
 	From   campus.Stage `json:"from,omitempty"`   // where a paused campaign goes on
-}
-
-// invitationCarried is what a run hands to the next.
-type invitationCarried struct {
-	Plan  activities.CampaignPlan
-	State invitationState
 }
 
 // Invitation is the process of a campaign: it waits for its first day, invites, reminds, and ends. Each of its stages
@@ -47,46 +40,44 @@ func Invitation(ctx workflow.Context, input campus.CaseInput) error {
 	if err := w.begin(ctx); err != nil {
 		return err
 	}
-	stages := map[campus.Stage]func(workflow.Context) error{
-		campus.StageScheduled: w.awaitFirstDay,
-		campus.StageInviting:  w.invite,
-		campus.StageReminding: w.remind,
-		campus.StagePaused:    w.awaitResumption,
-	}
 	for w.Outcome == "" {
-		if err := w.Do(ctx, stages); err != nil && w.Outcome == "" {
+		if err := invitationStages.Do(ctx, w.Casework, w); err != nil && w.Outcome == "" {
 			return err
 		}
 	}
 	return engine.Drain(ctx)
 }
 
+var invitationStages = engine.Stages[*invitation]{
+	campus.StageScheduled: (*invitation).awaitFirstDay,
+	campus.StageInviting:  (*invitation).invite,
+	campus.StageReminding: (*invitation).remind,
+	campus.StagePaused:    (*invitation).awaitResumption,
+}
+
+// Processes are the processes of this area.
+func Processes() map[campus.CaseKind]engine.Process {
+	return map[campus.CaseKind]engine.Process{campus.InvitationCase: invitationStages.Process(Invitation)}
+}
+
+// begin takes the campaign out of the queue: to where it stands by its first day.
 func (w *invitation) begin(ctx workflow.Context) error {
-	if p := w.Input.Progress; p != nil {
-		var carried invitationCarried
-		err := json.Unmarshal(p.State, &carried)
-		w.plan, w.State, w.Steps = carried.Plan, carried.State, carried.Plan.Steps
-		return err
+	plan, fresh, err := engine.Begin[activities.CampaignPlan](ctx, w.Casework, engine.Steps.BeginCampaign,
+		campus.Move{Name: "campaign_begun", Stage: campus.StageScheduled, WaitsFor: campus.WaitsForDate,
+			Events: []campus.Event{engine.InternalEvent("campaign_begun", campus.System())}})
+	if w.plan = plan; fresh {
+		w.State.NextAt = plan.Invitations.FirstWave(plan.Period, w.Since())
 	}
-	in := activities.PlanCase{Case: w.Input.Case.ID, University: w.Input.University}
-	if err := w.Own(ctx, "plan", engine.Steps.PlanCampaign, in, &w.plan); err != nil {
-		return err
-	}
-	plan, now := w.plan, workflow.Now(ctx)
-	w.Steps = plan.Steps
-	w.State.NextAt = plan.Invitations.FirstWave(plan.Period, now)
-	ch := w.stageMove(ctx, campus.StageInviting, "campaign_begun")
-	if plan.Period.From.Start().After(now) {
-		ch.Stage = campus.StageScheduled
-	}
-	return w.Advance(ctx, ch)
+	return err
 }
 
 // nextTime is when the next wave may go out.
 func (w *invitation) nextTime(ctx workflow.Context) time.Time {
-	at, now := w.State.NextAt, workflow.Now(ctx)
-	if at.Before(now) {
-		at = now
+	at := w.State.NextAt
+	for _, other := range []time.Time{w.next, workflow.Now(ctx)} {
+		if at.Before(other) {
+			at = other
+		}
 	}
 	return w.plan.Invitations.Hours.Next(at)
 }
@@ -192,7 +183,7 @@ func (w *invitation) awaitReminder(ctx workflow.Context, l leg, due time.Time) e
 func (w *invitation) hold(ctx workflow.Context, l leg, reason string) error {
 	next := workflow.Now(ctx).Add(w.plan.Invitations.Look.Std())
 	if w.State.Held == reason {
-		w.State.NextAt = next
+		w.next = next
 		return nil
 	}
 	return w.Advance(ctx, engine.Change{Knows: w.Knowing(func(s *invitationState) { s.NextAt, s.Held = next, reason }),
@@ -250,15 +241,10 @@ func (w *invitation) sleepUntil(ctx workflow.Context, at time.Time, timer string
 	if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 		return nil
 	}
-	if err := engine.Drain(ctx); err != nil || w.Outcome != "" { // a decision that was at work may have ended it
+	if err := w.ContinueAsNew(ctx); err != nil && w.Outcome == "" { // a decision that was at work may have ended it
 		return err
 	}
-	next := w.Input
-	var err error
-	if next.Progress, err = w.Progress(invitationCarried{w.plan, w.State}); err != nil {
-		return err
-	}
-	return workflow.NewContinueAsNewError(ctx, string(campus.InvitationCase), next)
+	return nil
 }
 
 // end ends a campaign that stands where it is. What it has come to is written with the move.

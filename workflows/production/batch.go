@@ -1,11 +1,9 @@
 package production
 
 import (
-	"encoding/json"
 	"errors"
 	"time"
 
-	"github.com/google/uuid"
 	"go.temporal.io/sdk/workflow"
 
 	"campuscard/activities"
@@ -13,34 +11,17 @@ import (
 	"campuscard/workflows/engine"
 )
 
-// openBatch opens a batch under an id made here, so that a step delivered twice opens one.
-func openBatch(ctx workflow.Context, in activities.OpenBatch) error {
-	made := workflow.SideEffect(ctx, func(workflow.Context) any { return uuid.Must(uuid.NewV7()) })
-	if err := made.Get(&in.Batch); err != nil {
-		return err
-	}
-	return engine.Once(ctx, engine.Steps.OpenBatch, in, nil)
-}
-
 // batch is one run of the process that has many plastics made and brought to the kiosks (D3).
 type batch struct {
 	*engine.Casework
 	engine.Memory[batchState]
-	plan  activities.BatchPlan
-	polls int
+	plan activities.BatchPlan
 }
 
 // batchState is what the process knows: it is written with each move.
 type batchState struct {
 	Since  time.Time `json:"since,omitzero"`   // when the bureau got it
 	Warned bool      `json:"warned,omitempty"` // that a delivery has no receipt
-}
-
-// batchCarried is what a run hands to the next.
-type batchCarried struct {
-	Plan  activities.BatchPlan
-	State batchState
-	Polls int
 }
 
 // Batch is the process of a batch: order file, bureau, production, delivery.
@@ -56,14 +37,8 @@ func (w *batch) run(ctx workflow.Context) error {
 	if err := w.begin(ctx); err != nil {
 		return err
 	}
-	stages := map[campus.Stage]func(workflow.Context) error{
-		campus.StageOrderFile:  w.writeFile,
-		campus.StageSending:    w.send,
-		campus.StageProduction: w.watch,
-		campus.StageDelivery:   w.watch,
-	}
 	for w.Outcome == "" {
-		err := w.Do(ctx, stages)
+		err := batchStages.Do(ctx, w.Casework, w)
 		if errors.Is(err, engine.ErrAborted) && w.Outcome == "" {
 			err = w.giveUp(ctx, campus.Aborted, "batch_given_up", false)
 		}
@@ -74,43 +49,32 @@ func (w *batch) run(ctx workflow.Context) error {
 	return engine.Drain(ctx)
 }
 
+var batchStages = engine.Stages[*batch]{
+	campus.StageOrderFile:  (*batch).writeFile,
+	campus.StageSending:    (*batch).send,
+	campus.StageProduction: (*batch).watch,
+	campus.StageDelivery:   (*batch).watch,
+}
+
 func (w *batch) begin(ctx workflow.Context) error {
-	w.Undoings = append(w.Undoings,
-		engine.Undoing{Kind: engine.StepKind{Name: "cancel-batch"},
-			Call: func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-				return workflow.ExecuteActivity(engine.On(ctx, engine.BureauQueue, "take the batch back"), engine.Steps.CancelBatch,
-					ref)
-			}})
-	if p := w.Input.Progress; p != nil {
-		var carried batchCarried
-		err := json.Unmarshal(p.State, &carried)
-		w.plan, w.State, w.polls = carried.Plan, carried.State, carried.Polls
-		w.Steps = w.plan.Steps
-		return err
-	}
-	var began activities.Began[activities.BatchPlan]
-	err := w.Advance(ctx, engine.Change{
-		Move: campus.Move{Name: "begin", Stage: campus.StageOrderFile, WaitsFor: campus.WaitsForEngine,
-			Events: []campus.Event{engine.InternalEvent("batch_begun", campus.System())}},
-		Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-			err := workflow.ExecuteLocalActivity(ctx, engine.Steps.BeginBatch,
-				activities.BeginCase{Move: m, University: w.Input.University}).Get(ctx, &began)
-			return began.Moved, err
-		},
-	})
-	w.plan = began.Plan
-	w.Steps = w.plan.Steps
+	plan, _, err := engine.Begin[activities.BatchPlan](ctx, w.Casework, engine.Steps.BeginBatch,
+		campus.Move{Name: "begin", Stage: campus.StageOrderFile, WaitsFor: campus.WaitsForEngine,
+			Events: []campus.Event{engine.InternalEvent("batch_begun", campus.System())}})
+	w.plan = plan
 	return err
+}
+
+// cancellation takes the batch back at the bureau.
+func cancellation() engine.Undoing {
+	return engine.Undoing{Kind: engine.StepKind{Name: "cancel-batch"},
+		Call: engine.Call{Queue: engine.BureauQueue, Summary: "take the batch back", Activity: engine.Steps.CancelBatch}}
 }
 
 // writeFile writes the order file. It reaches for the object store, so it is a step that can park. Without it nothing
 // can go on.
 func (w *batch) writeFile(ctx workflow.Context) error {
 	lines, err := engine.Step[int](ctx, w.Casework, engine.StepKind{Name: "order-file", NoSkip: true},
-		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, engine.BureauQueue, "write the order file"),
-				engine.Steps.WriteOrderFile, ref)
-		})
+		engine.Call{Queue: engine.BureauQueue, Summary: "write the order file", Activity: engine.Steps.WriteOrderFile})
 	if err != nil {
 		return err
 	}
@@ -126,9 +90,7 @@ func (w *batch) writeFile(ctx workflow.Context) error {
 // send hands the order file to the bureau.
 func (w *batch) send(ctx workflow.Context) error {
 	_, err := engine.Step[struct{}](ctx, w.Casework, engine.StepKind{Name: "send-batch", NoSkip: true},
-		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, engine.BureauQueue, "send the batch"), engine.Steps.SendBatch, ref)
-		})
+		engine.Call{Queue: engine.BureauQueue, Summary: "send the batch", Activity: engine.Steps.SendBatch})
 	if err != nil {
 		return err
 	}
@@ -198,11 +160,8 @@ func (w *batch) warn(ctx workflow.Context) error {
 // attempt is kept and the next one comes.
 func (w *batch) afterWait(ctx workflow.Context, nudged bool) error {
 	if !nudged {
-		w.polls++
-		ref := campus.StepRef{Case: w.Input.Case, Step: "poll-batch", Attempt: w.polls, Key: w.polls, By: campus.System()}
-		err := workflow.ExecuteActivity(engine.On(w.OneTry(ctx), engine.BureauQueue, "ask about the batch"),
-			engine.Steps.AskAboutBatch,
-			ref).Get(ctx, nil)
+		err := w.Look(ctx, "poll-batch", engine.Call{Queue: engine.BureauQueue, Summary: "ask about the batch",
+			Activity: engine.Steps.AskAboutBatch}, nil)
 		if err != nil {
 			workflow.GetLogger(ctx).Warn("the bureau gave no answer", "code", campus.CodeOf(engine.FromTemporal(err)))
 		}
@@ -210,15 +169,7 @@ func (w *batch) afterWait(ctx workflow.Context, nudged bool) error {
 	if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 		return nil
 	}
-	if err := engine.Drain(ctx); err != nil {
-		return err
-	}
-	next := w.Input
-	var err error
-	if next.Progress, err = w.Progress(batchCarried{w.plan, w.State, w.polls}); err != nil {
-		return err
-	}
-	return workflow.NewContinueAsNewError(ctx, string(campus.BatchCase), next)
+	return w.ContinueAsNew(ctx)
 }
 
 // giveUp takes the batch back at the bureau; its cards wait for another one, and what never arrived is lost.
@@ -226,7 +177,7 @@ func (w *batch) giveUp(ctx workflow.Context, outcome campus.Outcome, reason stri
 	if err := w.Quiet(ctx); err != nil {
 		return err
 	}
-	if err := w.Undo(ctx); err != nil {
+	if err := w.Undo(ctx, cancellation()); err != nil {
 		return err
 	}
 	return w.end(ctx, outcome, reason, lose)

@@ -2,7 +2,6 @@
 package production
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -20,9 +19,7 @@ type plastic struct {
 	*engine.Casework
 	engine.Memory[plasticState]
 	plan   activities.PlasticPlan
-	polls  int
-	urged  bool // a batch was opened because the promise nears
-	looked int  // nudges that had come when the facts were last looked at
+	looked int // nudges that had come when the facts were last looked at
 }
 
 // plasticState is what the process knows: it is written with each move.
@@ -32,14 +29,7 @@ type plasticState struct {
 	Promised  time.Time `json:"promised,omitzero"` // D2: the end of the promised day
 	Since     time.Time `json:"since,omitzero"`    // when the bureau got the first order
 	Escalated bool      `json:"escalated,omitempty"`
-}
-
-// plasticCarried is what a run hands to the next.
-type plasticCarried struct {
-	Plan  activities.PlasticPlan
-	State plasticState
-	Polls int
-	Urged bool
+	Urged     bool      `json:"urged,omitempty"` // a batch was opened because the promise nears
 }
 
 // Plastic is the process of a physical card: order, production, pickup. It starts at the activation of the card.
@@ -55,15 +45,8 @@ func (w *plastic) run(ctx workflow.Context) error {
 	if err := w.begin(ctx); err != nil {
 		return err
 	}
-	stages := map[campus.Stage]func(workflow.Context) error{
-		campus.StageOrdering:   w.order,
-		campus.StageBatching:   w.awaitBatch,
-		campus.StageProduction: w.produce,
-		campus.StagePickup:     w.awaitPickup,
-		campus.StageReturned:   w.awaitResend,
-	}
 	for w.Outcome == "" {
-		err := w.Do(ctx, stages)
+		err := plasticStages.Do(ctx, w.Casework, w)
 		if errors.Is(err, engine.ErrAborted) && w.Outcome == "" {
 			err = w.giveUp(ctx, campus.Aborted, "order_given_up")
 		}
@@ -74,29 +57,35 @@ func (w *plastic) run(ctx workflow.Context) error {
 	return engine.Drain(ctx)
 }
 
-func (w *plastic) begin(ctx workflow.Context) error {
-	if p := w.Input.Progress; p != nil {
-		var carried plasticCarried
-		err := json.Unmarshal(p.State, &carried)
-		w.plan, w.State, w.polls, w.urged = carried.Plan, carried.State, carried.Polls, carried.Urged
-		w.Steps = w.plan.Steps
-		return err
+var plasticStages = engine.Stages[*plastic]{
+	campus.StageOrdering:   (*plastic).order,
+	campus.StageBatching:   (*plastic).awaitBatch,
+	campus.StageProduction: (*plastic).produce,
+	campus.StagePickup:     (*plastic).awaitPickup,
+	campus.StageReturned:   (*plastic).awaitResend,
+}
+
+// Processes are the processes of this area.
+func Processes() map[campus.CaseKind]engine.Process {
+	return map[campus.CaseKind]engine.Process{
+		campus.PlasticCase: plasticStages.Process(Plastic),
+		campus.BatchCase:   batchStages.Process(Batch),
 	}
+}
+
+func (w *plastic) begin(ctx workflow.Context) error {
 	m := campus.Move{Name: "begin", Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau,
 		Events: []campus.Event{engine.Event("plastic_begun", campus.System())}}
 	if w.Input.Stage == campus.StageBatching { // it waits for a batch from the beginning
 		m.Stage, m.WaitsFor, m.Due = w.Input.Stage, w.Input.WaitsFor, w.Input.Due
 		m.Events = append(m.Events, engine.Event("plastic_queued", campus.System()))
 	}
-	var began activities.Began[activities.PlasticPlan]
-	err := w.Advance(ctx, engine.Change{Move: m, Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
-		err := workflow.ExecuteLocalActivity(ctx, engine.Steps.BeginPlastic,
-			activities.BeginCase{Move: m, University: w.Input.University}).Get(ctx, &began)
-		return began.Moved, err
-	}})
-	w.plan = began.Plan
-	w.Steps = w.plan.Steps
-	w.State.Plastic, w.State.Seq, w.State.Since, w.State.Promised = w.plan.ID, 1, workflow.Now(ctx), w.plan.Promised
+	plan, fresh, err := engine.Begin[activities.PlasticPlan](ctx, w.Casework, engine.Steps.BeginPlastic, m)
+	if w.plan = plan; fresh {
+		w.State.Plastic, w.State.Seq, w.State.Promised, w.State.Since = plan.ID, plan.Seq, plan.Promised, w.Since()
+	} else {
+		w.plan.Found = nil // it is looked at where it is needed
+	}
 	return err
 }
 
@@ -107,14 +96,17 @@ func (w *plastic) order(ctx workflow.Context) error {
 		return w.queue(ctx)
 	}
 	kind := engine.StepKind{Name: fmt.Sprintf("order-%d", w.State.Seq), NoSkip: true}
-	_, err := engine.Step[struct{}](ctx, w.Casework, kind, func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-		return workflow.ExecuteActivity(engine.On(ctx, engine.BureauQueue, "order the plastic"), engine.Steps.OrderPlastic,
-			activities.PlasticStep{Ref: ref, Plastic: w.State.Plastic})
-	})
+	_, err := engine.Step[struct{}](ctx, w.Casework, kind, engine.Call{Queue: engine.BureauQueue, Summary: "order the plastic", Activity: engine.Steps.OrderPlastic,
+		Input: w.stepInput})
 	if err != nil {
 		return err
 	}
 	return w.Advance(ctx, w.ordered())
+}
+
+// stepInput is what a step at the bureau is about: the present plastic.
+func (w *plastic) stepInput(ref campus.StepRef) any {
+	return activities.PlasticStep{Ref: ref, Plastic: w.State.Plastic}
 }
 
 // ordered is the move that says that the bureau has the plastic.
@@ -208,23 +200,13 @@ func (w *plastic) afterWait(ctx workflow.Context, nudged bool) error {
 	if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 		return nil
 	}
-	if err := engine.Drain(ctx); err != nil {
-		return err
-	}
-	next := w.Input
-	var err error
-	if next.Progress, err = w.Progress(plasticCarried{w.plan, w.State, w.polls, w.urged}); err != nil {
-		return err
-	}
-	return workflow.NewContinueAsNewError(ctx, string(campus.PlasticCase), next)
+	return w.ContinueAsNew(ctx)
 }
 
 // ask looks at the bureau's own state. A look that fails is no news; its attempt is kept and the next one comes.
 func (w *plastic) ask(ctx workflow.Context) {
-	w.polls++
-	ref := campus.StepRef{Case: w.Input.Case, Step: "poll-bureau", Attempt: w.polls, Key: w.polls, By: campus.System()}
-	err := workflow.ExecuteActivity(engine.On(w.OneTry(ctx), engine.BureauQueue, "ask the bureau"), engine.Steps.AskBureau,
-		activities.PlasticStep{Ref: ref, Plastic: w.State.Plastic}).Get(ctx, nil)
+	err := w.Look(ctx, "poll-bureau", engine.Call{Queue: engine.BureauQueue, Summary: "ask the bureau",
+		Activity: engine.Steps.AskBureau, Input: w.stepInput}, nil)
 	if err != nil {
 		workflow.GetLogger(ctx).Warn("the bureau gave no answer", "code", campus.CodeOf(engine.FromTemporal(err)))
 	}
@@ -262,8 +244,7 @@ func (w *plastic) remake(ctx workflow.Context, status activities.PlasticStatus) 
 	next := uuid.NewSHA1(w.Input.Case.ID, fmt.Appendf(nil, "plastic %d", w.State.Seq+1))
 	return w.Advance(ctx, engine.Change{
 		Move:  m,
-		Knows: w.Knowing(func(s *plasticState) { s.Plastic, s.Seq = next, s.Seq+1 }),
-		Then:  func() { w.urged = false },
+		Knows: w.Knowing(func(s *plasticState) { s.Plastic, s.Seq, s.Urged = next, s.Seq+1, false }),
 		Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
 			if w.plan.Batched {
 				return engine.Written(ctx, engine.Steps.RemakeInBatch, w.queued(m, next))
@@ -297,7 +278,6 @@ func (w *plastic) announce(ctx workflow.Context) error {
 // awaitPickup waits for the holder at the kiosk. The kiosk hands out in SQL and nudges.
 func (w *plastic) awaitPickup(ctx workflow.Context) error {
 	p := w.plan.Plastic
-	since := workflow.Now(ctx)
 	for {
 		seen := w.Nudges
 		status, err := w.look(ctx)
@@ -313,7 +293,7 @@ func (w *plastic) awaitPickup(ctx workflow.Context) error {
 		if status.State == campus.PlasticLost || status.State == campus.PlasticDamaged {
 			return w.remake(ctx, status)
 		}
-		done, err := engine.Wait(ctx, since, p.PickupWait.Std(), "pickup", func() bool { return w.Nudges != seen },
+		done, err := w.Wait(ctx, p.PickupWait.Std(), "pickup", func() bool { return w.Nudges != seen },
 			w.remind(p.PickupFirstReminder), w.remind(p.PickupLastReminder))
 		if err != nil {
 			return err
@@ -335,12 +315,12 @@ func (w *plastic) pickedUp(ctx workflow.Context) error {
 
 // remind is a rung of a ladder that reminds the student to come.
 func (w *plastic) remind(after campus.Duration) engine.Rung {
-	return engine.Rung{After: after.Std(), Name: "pickup: remind the student", Climb: func(ctx workflow.Context) error {
-		return w.Advance(ctx, engine.Change{At: campus.StagePickup, Move: campus.Move{
+	return engine.Rung{After: after.Std(), Name: "pickup: remind the student", Climb: func() engine.Change {
+		return engine.Change{At: campus.StagePickup, Move: campus.Move{
 			Name:    "remind:pickup",
 			Events:  []campus.Event{engine.Event("reminded", campus.System())},
 			Notices: []campus.Notice{{Template: "notice.remind_pickup"}},
-		}})
+		}}
 	}}
 }
 
@@ -355,10 +335,8 @@ func (w *plastic) giveUp(ctx workflow.Context, outcome campus.Outcome, reason st
 		return err
 	}
 	_, err := engine.Step[struct{}](ctx, w.Casework, engine.StepKind{Name: "cancel-order"},
-		func(ctx workflow.Context, ref campus.StepRef) workflow.Future {
-			return workflow.ExecuteActivity(engine.On(ctx, engine.BureauQueue, "take the order back"), engine.Steps.CancelOrder,
-				activities.PlasticStep{Ref: ref, Plastic: w.State.Plastic})
-		})
+		engine.Call{Queue: engine.BureauQueue, Summary: "take the order back", Activity: engine.Steps.CancelOrder,
+			Input: w.stepInput})
 	if err != nil && !errors.Is(err, engine.ErrSkipped) && !errors.Is(err, engine.ErrAborted) {
 		return err
 	}

@@ -74,7 +74,7 @@ func (w *plastic) lookOrBegun(ctx workflow.Context) (nudges int, status activiti
 
 // untilUrgent is how long it is until the plastic cannot wait for others any more.
 func (w *plastic) untilUrgent(ctx workflow.Context) time.Duration {
-	if w.urged {
+	if w.State.Urged {
 		return w.plan.Plastic.ProductionLimit.Std()
 	}
 	return max(w.State.Promised.Add(-w.plan.Urgent.Std()).Sub(workflow.Now(ctx)), 0)
@@ -82,9 +82,14 @@ func (w *plastic) untilUrgent(ctx workflow.Context) time.Duration {
 
 // urge opens a batch for the plastic and whatever else waits.
 func (w *plastic) urge(ctx workflow.Context) error {
-	w.urged = true
-	return openBatch(ctx, activities.OpenBatch{University: w.Input.University, Reason: campus.BatchUrgent,
-		Only: w.State.Plastic})
+	promised := w.State.Promised.UTC().Format(time.RFC3339)
+	in := activities.OpenBatch{University: w.Input.University, Reason: campus.BatchUrgent, Only: w.State.Plastic,
+		Batch: uuid.NewSHA1(w.State.Plastic, []byte("batch for "+promised))} // the same however often this runs
+	if err := engine.Once(ctx, engine.Steps.OpenBatch, in, nil); err != nil {
+		return err
+	}
+	return w.Advance(ctx, engine.Change{At: w.Doing, Move: campus.Move{Name: "urge"},
+		Knows: w.Knowing(func(s *plasticState) { s.Urged = true })})
 }
 
 // parkRejected gives a card that the bureau would not make to staff. Their retry has it made again, once they have
@@ -121,9 +126,9 @@ func (w *plastic) takeBack(ctx workflow.Context) error {
 // awaitResend keeps a returned card until the student wants it after all. After that it is destroyed. News are looked
 // at meanwhile: its card may have ended.
 func (w *plastic) awaitResend(ctx workflow.Context) error {
-	p, since := w.plan.Plastic, workflow.Now(ctx)
+	p := w.plan.Plastic
 	for {
-		done, err := engine.Wait(ctx, since, p.ReturnedWait.Std(), "returned",
+		done, err := w.Wait(ctx, p.ReturnedWait.Std(), "returned",
 			func() bool { return w.Stage != campus.StageReturned || w.Nudges != w.looked }, w.remindReturned())
 		if err != nil {
 			return err
@@ -147,12 +152,12 @@ func (w *plastic) awaitResend(ctx workflow.Context) error {
 // remindReturned is a rung of a ladder that reminds the student of a card that can be sent again.
 func (w *plastic) remindReturned() engine.Rung {
 	return engine.Rung{After: w.plan.Plastic.ReturnedReminder.Std(), Name: "returned: remind the student",
-		Climb: func(ctx workflow.Context) error {
-			return w.Advance(ctx, engine.Change{At: campus.StageReturned, Move: campus.Move{
+		Climb: func() engine.Change {
+			return engine.Change{At: campus.StageReturned, Move: campus.Move{
 				Name:    "remind:returned",
 				Events:  []campus.Event{engine.Event("reminded", campus.System())},
 				Notices: []campus.Notice{{Template: "notice.remind_returned"}},
-			}})
+			}}
 		}}
 }
 
@@ -176,8 +181,7 @@ func (w *plastic) resend(ctx workflow.Context, d campus.Decision) (campus.Decide
 	return w.Decided(w.Decide(ctx, d, engine.Change{
 		Move: campus.Move{Stage: campus.StageBatching, WaitsFor: campus.WaitsForEngine, Due: &promised,
 			Events: []campus.Event{engine.Event("plastic_resent", d.By)}},
-		Knows: w.Knowing(func(s *plasticState) { s.Promised, s.Since, s.Escalated = promised, now, false }),
-		Then:  func() { w.urged = false },
+		Knows: w.Knowing(func(s *plasticState) { s.Promised, s.Since, s.Escalated, s.Urged = promised, now, false, false }),
 		Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
 			return engine.Written(ctx, engine.Steps.ResendPlastic, activities.ResendPlastic{
 				Move: m, University: w.Input.University, Plastic: w.State.Plastic, Promised: promised, By: d.By,

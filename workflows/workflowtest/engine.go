@@ -213,7 +213,7 @@ func (e *Engine) Await(so func() bool, what string, args ...any) {
 	require.Eventually(e.t, so, 2*time.Minute, 20*time.Millisecond, append([]any{what}, args...)...)
 }
 
-// Decide makes a decision on a case as the API does, and waits until it is done or refused.
+// Decide makes a decision on a case as the API does, and sends it until it is done or refused.
 func (e *Engine) Decide(ref campus.CaseRef, update string, by campus.Actor, said campus.Said,
 	payload any) (casework.Decision, error) {
 	e.t.Helper()
@@ -221,9 +221,14 @@ func (e *Engine) Decide(ref campus.CaseRef, update string, by campus.Actor, said
 	if err != nil {
 		return d, err
 	}
-	for sender := decisions.NewSender(e.Store, e.Client, e.Log); d.State == casework.DecisionOpen && err == nil; {
+	sender := decisions.NewSender(e.Store, e.Client, e.Log)
+	for until := time.Now().Add(2 * time.Minute); d.State == casework.DecisionOpen && time.Now().Before(until); {
 		d, err = sender.Send(e.t.Context(), d)
 	}
+	if err != nil && d.State == casework.DecisionOpen {
+		return d, err
+	}
+	err = nil
 	if d.State == casework.DecisionRefused {
 		err = d.Why
 	}

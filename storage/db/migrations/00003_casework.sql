@@ -46,6 +46,7 @@ create table cases (
     reason         text not null default '',
     version        bigint not null default 0,
     entered        bigint not null default 0, -- version at which the stage was entered
+    entered_at     timestamptz not null default now(), -- and when; a step that parks does not change it
     policy_version text not null,
     opened_at      timestamptz not null,
     closed_at      timestamptz
@@ -126,6 +127,8 @@ create table attempts (
     case_id     uuid not null references cases,
     step        text not null,
     attempt     int not null,
+    key         int not null default 1,    -- part of the idempotency key that the other system was sent
+    stay        bigint not null default 0, -- version of the case at which the stage was entered that it belongs to
     try         int not null,
     actor       text not null,
     started_at  timestamptz not null,
@@ -221,7 +224,7 @@ create index notices_unread on notices (person_id) where read_at is null and exp
 -- What a transaction asks Temporal to do: start a workflow, or tell one to look again. Rows go when they are done.
 create table outbox (
     id          bigint generated always as identity primary key,
-    kind        text not null check (kind in ('start', 'signal')),
+    kind        text not null check (kind in ('start', 'restart', 'signal')),
     workflow    text not null,  -- registered name of a workflow, or the name of a signal
     workflow_id text not null,
     input       jsonb not null default '{}',
