@@ -66,6 +66,7 @@ type Person struct {
 // leave an activity.
 type Identity struct {
 	Person
+	NameDelivered  string // as the roster spells it, if that is not as it is kept
 	DocumentType   campus.DocumentType
 	DocumentNumber string
 	EnrolledOn     campus.Date
@@ -96,6 +97,7 @@ type PersonRow struct {
 	GraduatesOn  campus.Date
 	RosterAt     time.Time
 
+	NameDelivered     string // if it is not Name
 	RosterGraduatesOn campus.Date
 }
 
@@ -105,8 +107,8 @@ func (PersonRow) TableName() string { return "people" }
 // rosterColumns returns what a later roster replaces. Language and password belong to the person, and so does a phone
 // that they, or the counter for them, have changed (L6). The end of studies is the registry's, if it has another.
 func rosterColumns() []string {
-	return []string{"number", "name", "search_text", "search_grams", "document_type", "document", "document_hash",
-		"email", "level", "college", "campus", "dormitory", "status", "category", "enrolled_on", "roster_at"}
+	return []string{"number", "name", "name_delivered", "search_text", "search_grams", "document_type", "document",
+		"document_hash", "email", "level", "college", "campus", "dormitory", "status", "category", "enrolled_on", "roster_at"}
 }
 
 // rosterPhone takes the roster's number unless the person has changed theirs. Once the roster has caught up with the
@@ -282,9 +284,13 @@ func newPersonRow(t db.Tx, university string, p RosterPerson) (PersonRow, error)
 	}
 	document := campus.NormalizeDocumentNumber(p.DocumentNumber)
 	search := campus.SearchText(p.Name)
+	name, delivered := campus.CleanName(p.Name), p.Name
+	if name == delivered {
+		delivered = ""
+	}
 	return PersonRow{
 		SearchText: search, SearchGrams: campus.SearchGrams(search),
-		ID: id, University: university, Number: p.Number, Name: campus.CleanName(p.Name), DocumentType: p.DocumentType,
+		ID: id, University: university, Number: p.Number, Name: name, NameDelivered: delivered, DocumentType: p.DocumentType,
 		Document:     t.Keys.Seal(DocumentContext(university, p.Number), []byte(document)),
 		DocumentHash: t.Keys.Document(p.DocumentType, document),
 		Phone:        phone, Email: p.Email, Language: campus.Chinese, Level: p.Level, College: p.College,
@@ -321,8 +327,8 @@ func (s *Store) Identify(row PersonRow) (Identity, error) {
 		return Identity{}, err
 	}
 	return Identity{
-		Person: row.person(), DocumentType: row.DocumentType, DocumentNumber: string(document),
-		EnrolledOn: row.EnrolledOn, GraduatesOn: row.GraduatesOn,
+		Person: row.person(), NameDelivered: row.NameDelivered, DocumentType: row.DocumentType,
+		DocumentNumber: string(document), EnrolledOn: row.EnrolledOn, GraduatesOn: row.GraduatesOn,
 	}, nil
 }
 

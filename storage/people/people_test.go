@@ -57,6 +57,21 @@ func TestImportPeople(t *testing.T) {
 		require.Equal(t, []people.RosterFault{{Line: 0, Reason: "roster.phone_gone", Taken: true}}, faults)
 	})
 
+	t.Run("a name is kept clean, and as it was delivered where that differs", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		line := h.Person().Roster
+		for _, step := range [][3]string{{"阿依古丽 • 买买提　", "阿依古丽 · 买买提", "阿依古丽 • 买买提　"},
+			{"LI  LEI", "LI LEI", "LI  LEI"}, {"LI LEI", "LI LEI", ""}} {
+			line.Name = step[0]
+			faults, err := h.People.ImportPeople(t.Context(), storagetest.University, []people.RosterPerson{line})
+			require.NoError(t, err)
+			require.Empty(t, faults)
+			require.Equal(t, step[1:], []string{storagetest.One[string](h, `select name from people`),
+				storagetest.One[string](h, `select name_delivered from people`)})
+		}
+	})
+
 	t.Run("the registry's end of studies stays until a roster says something new", func(t *testing.T) {
 		t.Parallel()
 		h := storagetest.New(t)

@@ -32,7 +32,8 @@ create table people (
     university       text not null references universities,
     number           text not null,   -- as the roster writes it
     number_key       text not null generated always as (upper(number collate "C")) stored, -- campus.FoldNumber
-    name             text not null,
+    name             text not null,   -- clean (campus.CleanName)
+    name_delivered   text not null default '', -- as the roster spells it, if that is not as it is kept (A3)
     search_text      text not null default '',   -- what the name is found by: folded, in pinyin, by initials
     search_grams     text[] not null default '{}', -- the pairs of signs in it
     document_type    text not null,
