@@ -98,7 +98,7 @@ func TestSearchFormsAreBounded(t *testing.T) {
 func TestFoldNumber(t *testing.T) {
 	t.Parallel()
 	for typed, want := range map[string]string{
-		" ｔ２００５００１ ": "T2005001", "t2005001": "T2005001", "T2005001": "T2005001", "aB\u00a012-x": "AB12-X",
+		"\u3000ｔ２００５００１\u00a0": "T2005001", "t2005001": "T2005001", "T2005001": "T2005001", "aB\u00a012-x": "AB12-X",
 		"2026000001": "2026000001", "ä1": "ä1", "": "",
 	} {
 		require.Equal(t, want, campus.FoldNumber(typed), "%q", typed)
