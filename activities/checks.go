@@ -16,7 +16,7 @@ import (
 func (a *Activities) CheckPhone(ctx context.Context, ref campus.StepRef) (campus.Finding, error) {
 	return attemptFor(ctx, a, ref, func(ctx context.Context, who cards.Applicant) (campus.Finding, error) {
 		finding := campus.Finding{Item: campus.PhoneItem}
-		match, err := a.school.Carrier.VerifyHolder(ctx, who.Phone, who.Name, who.DocumentNumber)
+		match, err := a.school.Carrier.VerifyHolder(ctx, who.Phone, who.Name, who.DocumentNumber, who.NameDelivered)
 		if err != nil {
 			return finding, err
 		}

@@ -108,10 +108,10 @@ func (h *env) step(name string) campus.StepRef {
 	return campus.StepRef{Case: h.ref, Step: name, Attempt: 1, Key: 1, By: campus.System()}
 }
 
-// named gives the student a name on our roster, and one in the systems of the school.
+// named gives the student a name on our roster, as an import keeps it, and one in the systems of the school.
 func (h *env) named(roster, school string) {
 	h.t.Helper()
-	h.Exec(`update people set name = $1 where id = $2`, roster, h.student.ID)
+	h.Exec(`update people set name = $1, name_delivered = $2 where id = $3`, campus.CleanName(roster), roster, h.student.ID)
 	h.School.Change(h.student, fields{"name": school})
 }
 

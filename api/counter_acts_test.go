@@ -47,8 +47,10 @@ func TestApplyingForPeople(t *testing.T) {
 		"none": {atDesk(me.ID, "application", nil), 422, "application_missing", "application"},
 		"with their face": {atDesk(me.ID, "application", fields{"application": withFace}), 422,
 			"counter_only", "application.counter"},
-		"face and counter": {wrong("consent",
-			fields{"biometrics": true, "version": campus.ConsentVersion}), 422, "face_not_needed", "application.liveness"},
+		"a consent to no face": {wrong("consent",
+			fields{"biometrics": true, "version": campus.ConsentVersion}), 422, "face_not_needed", "application.consent"},
+		"a face without a consent": {wrong("liveness", fields{"challenge": uuid.New(),
+			"frames": []uuid.UUID{uuid.New(), uuid.New()}}), 422, "face_not_needed", "application.liveness"},
 		"a document for ever and until then": {wrong("identity_document.expires_on", "2020-01-01"), 422,
 			"document_expiry_twice", "application.identity_document.expires_on"},
 		"another's document": {wrong("identity_document.number", storagetest.ResidentNumber(931)), 422,
@@ -66,6 +68,10 @@ func TestApplyingForPeople(t *testing.T) {
 			"application.identity_document"},
 	}
 	h.play(t, table)
+	both := fields{"application": json.RawMessage(h.application(t, me).with("counter", true))}
+	told := read[problem](t, h.do(t, atDesk(me.ID, "application", both))).Errors
+	require.Len(t, told, 2)
+	require.Equal(t, []string{"application.liveness", "application.consent"}, []string{told[0].Field, told[1].Field})
 
 	got := h.do(t, apply)
 	require.Equal(t, 200, got.status, "%s", got.body)

@@ -81,11 +81,14 @@ func wide(text string) string {
 func TestSignInAsTyped(t *testing.T) {
 	t.Parallel()
 	h := newAPITest(t)
+	employee := h.Person(func(p *people.RosterPerson) { p.Number, p.DocumentNumber = "T2012001", h.holder.Roster.DocumentNumber })
+	require.Equal(t, h.holder.Initial, employee.Initial)
 	number, plain := wide(h.holder.Roster.Number), h.holder.Roster.Number
 	for name, line := range map[string]struct {
 		university, number string
 		status             int
 	}{
+		"small letters":      {"lcu", "t2012001", 201},
 		"full width":         {"lcu", number, 201},
 		"blanks":             {" lcu ", "\u3000" + h.holder.Roster.Number + " ", 201},
 		"in groups":          {"lcu", plain[:4] + " " + plain[4:] + "\u00a0", 201},

@@ -66,9 +66,9 @@ func separates(runes []rune, i int) bool {
 	return !beside(i-1) && !beside(i+1) && !fills
 }
 
-// NameForms returns the ways in which a system that compares letter by letter may have a name, the kept one first. All
-// of them are the same name (SameName).
-func NameForms(name string) []string {
+// NameForms returns the ways in which a system that compares letter by letter may have a name, the kept one first, then
+// those in which the name was delivered. All of them are the same name (SameName).
+func NameForms(name string, delivered ...string) []string {
 	clean := CleanName(name)
 	plain := norm.NFC.String(norm.NFKC.String(clean))
 	kept, runes := []rune{}, []rune(plain)
@@ -83,6 +83,9 @@ func NameForms(name string) []string {
 		if !slices.Contains(forms, form) && SameName(form, name) {
 			forms = append(forms, form)
 		}
+	}
+	for _, form := range delivered {
+		add(form)
 	}
 	for _, form := range []string{plain, cases.Upper(language.Und).String(plain),
 		cases.Title(language.Und).String(plain)} {

@@ -81,7 +81,12 @@ func TestNameForms(t *testing.T) {
 	} {
 		require.Contains(t, campus.NameForms(given), has)
 	}
-	require.Equal(t, []string{"张伟"}, campus.NameForms("张伟"), "one call is enough for most")
+	require.Equal(t, []string{"张伟"}, campus.NameForms("张伟", ""), "one call is enough for most")
+	for delivered, name := range map[string]string{"LI  LEI ": "LI LEI", "张伟　": "张伟", "\u200b张伟": "张伟",
+		"阿依古丽 • 买买提": "阿依古丽·买买提", norm.NFD.String("Müller "): "Müller"} {
+		require.Equal(t, []string{name, delivered}, campus.NameForms(name, delivered)[:2], "what was delivered, next")
+	}
+	require.Equal(t, []string{"张伟"}, campus.NameForms("张伟", "李伟", "张伟"), "no other name, and none twice")
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.StringOf(rapid.SampledFrom([]rune("张伟 ·•.．(（aÄe\u0308ＡO’-\u200bß羅ﬁı"))).Draw(t,
 			"name")

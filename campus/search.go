@@ -52,13 +52,15 @@ func SearchGrams(text string) []string {
 	return slices.Compact(grams)
 }
 
-// NumberSpellings returns the ways in which a number somebody has typed may stand on the roster: numbers are capital or
-// small letters and digits of usual width.
-func NumberSpellings(typed string) []string {
-	number := PlainNumber(typed)
-	spellings := []string{number, strings.ToUpper(number), strings.ToLower(number)}
-	slices.Sort(spellings)
-	return slices.Compact(spellings)
+// FoldNumber returns what numbers of people are compared by: width, blanks and the case of Latin letters do not count.
+// The column people.number_key has it.
+func FoldNumber(number string) string {
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' {
+			return r - 'a' + 'A'
+		}
+		return r
+	}, PlainNumber(number))
 }
 
 // Typed returns what somebody has typed into a field for numbers and words: of usual width, without blanks at its ends.

@@ -95,10 +95,14 @@ func TestSearchFormsAreBounded(t *testing.T) {
 	})
 }
 
-func TestNumberSpellings(t *testing.T) {
+func TestFoldNumber(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, []string{"T2005001", "t2005001"}, campus.NumberSpellings(" ｔ２００５００１ "))
-	require.Equal(t, []string{"2026000001"}, campus.NumberSpellings("2026000001"))
+	for typed, want := range map[string]string{
+		"\u3000ｔ２００５００１\u00a0": "T2005001", "t2005001": "T2005001", "T2005001": "T2005001", "aB\u00a012-x": "AB12-X",
+		"2026000001": "2026000001", "ä1": "ä1", "": "",
+	} {
+		require.Equal(t, want, campus.FoldNumber(typed), "%q", typed)
+	}
 }
 
 // What input methods and clipboards add to a number or code does not count; what is missing, or no digit, does.

@@ -32,9 +32,10 @@ const mostLanguages = 32
 // ParseLanguage picks from an Accept-Language header the language that weighs most among those the product speaks (RFC
 // 9110, 12.5.4); of two that weigh the same, the one that is named first. False when the header names none of them:
 // then the person's own counts, as with "*" alone. A weight of 0 is "not this one": then it is the other, unless that
-// is not wanted either. An entry that is not well-formed is passed over.
+// is not wanted either. Only a range that our texts are in refuses them (RFC 4647): "en;q=0" does, "en-GB;q=0" does
+// not, and of two such ranges the narrower counts. An entry that is not well-formed is passed over.
 func ParseLanguage(accept string) (Language, bool) {
-	weight, order, others := map[Language]float32{}, []Language{}, float32(-1)
+	wishes, order, others := map[Language]wish{}, []Language{}, float32(-1)
 	entries := strings.SplitN(accept, ",", mostLanguages+1)
 	for _, entry := range entries[:min(len(entries), mostLanguages)] {
 		name, heavy, ok := weighed(strings.TrimSpace(entry))
@@ -43,26 +44,52 @@ func ParseLanguage(accept string) (Language, bool) {
 		}
 		if name == "*" {
 			others = max(others, heavy)
-		} else if ours, spoken := languageOf(name); spoken {
-			if _, told := weight[ours]; !told {
+		} else if ours, narrow, spoken := languageOf(name); spoken && (heavy > 0 || narrow > 0) {
+			if _, told := wishes[ours]; !told {
 				order = append(order, ours)
 			}
-			weight[ours] = max(weight[ours], heavy)
+			wishes[ours] = wishes[ours].add(heavy, narrow)
 		}
 	}
 	for _, ours := range []Language{Chinese, English} { // "*" is every language that is not named beside it
-		if _, told := weight[ours]; !told && (others == 0 || others > 0 && len(order) > 0) {
-			weight[ours], order = others, append(order, ours)
+		if _, told := wishes[ours]; !told && (others == 0 || others > 0 && len(order) > 0) {
+			wishes[ours], order = wish{weight: others}, append(order, ours)
 		}
 	}
 	if len(order) == 0 {
 		return Chinese, false
 	}
-	best := slices.MaxFunc(order, func(a, b Language) int { return cmp.Compare(weight[a], weight[b]) })
-	if weight[best] > 0 {
+	best := slices.MaxFunc(order, func(a, b Language) int { return cmp.Compare(wishes[a].heavy(), wishes[b].heavy()) })
+	if wishes[best].heavy() > 0 {
 		return best, true
 	}
 	return notRefused(order)
+}
+
+// wish is what the entries of a header say about one of our languages.
+type wish struct {
+	weight  float32 // the greatest
+	narrow  int     // of the narrowest range that our texts are in
+	refused bool    // by that range
+}
+
+// add returns the wish with one more entry; narrow is that of languageOf.
+func (w wish) add(weight float32, narrow int) wish {
+	w.weight = max(w.weight, weight)
+	switch {
+	case narrow > w.narrow:
+		w.narrow, w.refused = narrow, weight == 0
+	case narrow == w.narrow && weight > 0:
+		w.refused = false
+	}
+	return w
+}
+
+func (w wish) heavy() float32 {
+	if w.refused {
+		return 0
+	}
+	return w.weight
 }
 
 // notRefused returns what is left when a header only says which of the languages is not wanted ("zh;q=0").
@@ -89,11 +116,12 @@ func weighed(entry string) (name string, weight float32, ok bool) {
 }
 
 // languageOf returns our language that a tag of BCP 47 means: Chinese of Taiwan counts as Chinese, and English of
-// Britain as English. A language near to one of them, as Welsh to English, does not count as it.
-func languageOf(name string) (Language, bool) {
+// Britain as English. A language near to one of them, as Welsh to English, does not count as it. narrow counts the
+// parts of a tag that our texts are in, as those in zh-CN are in zh; of any other it is 0.
+func languageOf(name string) (ours Language, narrow int, spoken bool) {
 	tag, err := language.Parse(name)
 	if err != nil {
-		return "", false
+		return "", 0, false
 	}
 	if known, err := language.All.Canonicalize(tag); err == nil {
 		tag = known
@@ -101,11 +129,30 @@ func languageOf(name string) (Language, bool) {
 	base, _, _ := tag.Raw() // as it is named: "und" is guessed to be English
 	switch base.String() {
 	case "zh":
-		return Chinese, true
+		return Chinese, partsWithin(tag, language.MustParse("zh-Hans-CN")), true
 	case "en":
-		return English, true
+		return English, partsWithin(tag, language.MustParse("en-Latn")), true
 	}
-	return "", false
+	return "", 0, false
+}
+
+// partsWithin returns how many parts a tag of our language has when each is one of our texts', else 0.
+func partsWithin(tag, ours language.Tag) int {
+	_, noScript, noRegion := language.Tag{}.Raw()
+	_, script, region := tag.Raw()
+	_, ourScript, ourRegion := ours.Raw()
+	if script != noScript && script != ourScript || region != noRegion && region != ourRegion ||
+		len(tag.Variants())+len(tag.Extensions()) > 0 {
+		return 0
+	}
+	parts := 1
+	if script != noScript {
+		parts++
+	}
+	if region != noRegion {
+		parts++
+	}
+	return parts
 }
 
 //go:embed text/*.yaml

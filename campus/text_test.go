@@ -148,15 +148,22 @@ func TestParseLanguage(t *testing.T) {
 		"en;q=much, zh;q=0.5": campus.Chinese, "en;q=7, zh": campus.Chinese, "*, en;q=0.5": campus.Chinese, "cmn": campus.Chinese,
 		"*;q=0.5, zh;q=0": campus.English, "*;q=0.5, en": campus.English, "en, *": campus.English, "*;q=0, en;q=0.1": campus.English,
 		"en;q=0.2, *;q=0.1, zh;q=0": campus.English, "ur, en;q=0.1": campus.English, "*, en;q=0": campus.Chinese,
-		"zh;q=0": campus.English, "en;q=0": campus.Chinese, "fr, zh-TW;q=0.0": campus.English, "und, zh;q=0": campus.English,
+		"zh;q=0": campus.English, "en;q=0": campus.Chinese, "und, zh;q=0": campus.English,
 		"und, zh;q=0.1": campus.Chinese,
+		// Only what our texts are in refuses them.
+		"en-GB;q=0, en;q=0.1": campus.English, "en, en-GB;q=0": campus.English, "en-GB;q=0, zh;q=0.2, en": campus.English,
+		"zh-TW;q=0, zh;q=0.5, en;q=0.1": campus.Chinese, "zh-Hant;q=0, zh": campus.Chinese, "zh-SG;q=0, zh": campus.Chinese,
+		"en-US, en;q=0": campus.Chinese, "zh-TW, zh;q=0, en;q=0.1": campus.English, "zh-CN;q=0": campus.English,
+		"zh, zh-CN;q=0": campus.English, "zh-Hans;q=0": campus.English, "zh-Hans-CN;q=0": campus.English,
+		"zh-CN, zh;q=0": campus.Chinese, "zh-Hans-CN;q=0, zh-CN": campus.English, "en-Latn;q=0": campus.Chinese,
+		"en-GB, *;q=0": campus.English, "en;q=0, en": campus.English, "cmn;q=0": campus.English,
 	} {
 		got, asked := campus.ParseLanguage(header)
 		require.Equal(t, want, got, header)
 		require.True(t, asked, header)
 	}
 	for _, header := range []string{"", "fr", "fr-CA, de;q=0.5", "*", ";;,", "und", "und-CN", "*;q=0", "zh;q=0,en;q=0",
-		"zh;q=0, *;q=0", "en;q=NaN", "mul", "en;q=-1",
+		"zh;q=0, *;q=0", "en-GB;q=0", "fr, zh-TW;q=0.0", "*, en-GB;q=0", "en-GB;q=0, *;q=0", "en-x-plain;q=0", "en-scouse;q=0", "en;q=NaN", "mul", "en;q=-1",
 		"ur", "sw", "ta", "pa", "cy", "ga-IE", "i-klingon", "bo", "ug", "mn", "ii", "za", "ur, *;q=0.5", "*;q=0, zh;q=0",
 		strings.Repeat("fr,", 40) + "en"} {
 		got, asked := campus.ParseLanguage(header)

@@ -33,10 +33,10 @@ func (s *Store) SubmitEmployees(ctx context.Context, call casework.Callback, uni
 		var unknown []string
 		seen := map[string]bool{}
 		for i, number := range numbers {
-			if seen[campus.PlainNumber(number)] {
+			if seen[campus.FoldNumber(number)] {
 				continue
 			}
-			seen[campus.PlainNumber(number)] = true
+			seen[campus.FoldNumber(number)] = true
 			result, err := submitEmployee(t, university, number, policyVersion)
 			switch {
 			case campus.ReasonOf(err) == "employee_unknown":
@@ -63,12 +63,12 @@ func unknownEmployees(fields []string) error {
 // lockEmployees has submissions that name the same people wait for each other, so that the second sees what the first
 // has opened. All lock in one order, so that none waits for another in a circle.
 func lockEmployees(t db.Tx, university string, numbers []string) error {
-	plain := make([]string, len(numbers))
+	keys := make([]string, len(numbers))
 	for i, number := range numbers {
-		plain[i] = campus.PlainNumber(number)
+		keys[i] = campus.FoldNumber(number)
 	}
-	return t.Exec(`select 1 from people where university = ? and number in ? order by number for no key update`,
-		university, plain).Error
+	return t.Exec(`select 1 from people where university = ? and number_key in ? order by number_key for no key update`,
+		university, keys).Error
 }
 
 func submitEmployee(t db.Tx, university, number, policyVersion string) (Submission, error) {
@@ -78,7 +78,7 @@ func submitEmployee(t db.Tx, university, number, policyVersion string) (Submissi
 		Open *uuid.UUID // application
 	}
 	err := t.Raw(`select id, (select id from applications where person_id = p.id and closed_at is null) as open
-		from people p where university = ? and number = ? and status = 'employed'`, university, campus.PlainNumber(number)).
+		from people p where university = ? and number_key = ? and status = 'employed'`, university, campus.FoldNumber(number)).
 		Scan(&who).Error
 	switch {
 	case err != nil:

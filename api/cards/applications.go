@@ -113,11 +113,8 @@ func (s *Server) NewApplication(ctx context.Context, applicant uuid.UUID, univer
 // was chosen (B3).
 func addFace(a *cards.NewApplication, b ApplicationBody) error {
 	switch {
-	case b.Counter && b.Liveness == nil && b.Consent == nil:
-		return nil
 	case b.Counter:
-		return campus.FieldErrorf("liveness", "face_not_needed",
-			"who is checked in person hands in no pictures of their face")
+		return refuseFace(b)
 	case b.Consent == nil:
 		return campus.FieldErrorf("consent", "consent_missing", "the check of the face needs consent")
 	case b.Liveness == nil:
@@ -129,6 +126,23 @@ func addFace(a *cards.NewApplication, b ApplicationBody) error {
 	a.ConsentVersion = b.Consent.Version
 	a.Liveness = cards.LivenessAnswer{Challenge: b.Liveness.Challenge, Frames: b.Liveness.Frames}
 	return checkFrames("liveness.frames", *b.Liveness)
+}
+
+// refuseFace refuses, each at its own field, the pictures of a face and the consent of who has chosen the check in person
+// (B3).
+func refuseFace(b ApplicationBody) error {
+	var fields []string
+	if b.Liveness != nil {
+		fields = append(fields, "liveness")
+	}
+	if b.Consent != nil {
+		fields = append(fields, "consent")
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	return &campus.Error{Code: campus.Invalid, Reason: "face_not_needed", Field: fields[0], Also: fields[1:],
+		Message: "who is checked in person hands in no pictures of their face, and no consent"}
 }
 
 // checkConsent wants the present text agreed to (B4).

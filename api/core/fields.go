@@ -39,7 +39,12 @@ func inField(field string, err error) error {
 // Below tells where in the act the wrong thing stands, of which a handler knows only where in its own body.
 func Below(part string, err error) error {
 	if known, ok := errors.AsType[*campus.Error](err); ok && known.Field != "" {
-		return inField(part+"."+known.Field, err)
+		moved := *known
+		moved.Also = nil
+		for _, field := range known.Also {
+			moved.Also = append(moved.Also, part+"."+field)
+		}
+		return inField(part+"."+known.Field, &moved)
 	}
 	return err
 }

@@ -1,8 +1,15 @@
 package files
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
+	"hash/crc32"
+	"image"
+	"image/png"
 	"log/slog"
+	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -65,6 +72,51 @@ func TestDecodingHeedsItsContext(t *testing.T) {
 	policy.LookTime = campus.Duration(time.Hour)
 	require.ErrorIs(t, l.decode(gone, sender(), policy, Formats()[0], content), context.Canceled)
 	requireNoOneLooked(t, l)
+}
+
+// Two pictures of the largest size are the most that is held: what one took is free before another is decoded.
+// Alone, because others collect, too.
+func TestALargePictureIsForgottenAtOnce(t *testing.T) {
+	forced := func() uint32 {
+		var seen runtime.MemStats
+		runtime.ReadMemStats(&seen)
+		return seen.NumForcedGC
+	}
+	l, policy := NewLooking(nil, slog.New(slog.DiscardHandler)), lookPolicy
+	policy.MaxPixels, policy.MaxScans, policy.MaxCoefficients = 4*64*64, 50, 1<<20
+	for _, of := range []struct{ side, freed int }{{64, 0}, {72, 1}} {
+		before := forced()
+		_, err := l.Inspect(t.Context(), sender(), policy, file{Purpose: campus.DocumentUpload, name: "a.jpg",
+			Content: storagetest.LaboriousJPEG(of.side, of.side, 1)})
+		require.NoError(t, err)
+		require.EqualValues(t, of.freed, forced()-before, "%d pixels a side", of.side)
+	}
+}
+
+// A PNG of 16 bits a colour takes 8 bytes for each pixel, and one in passes half of that again.
+func TestDeepPicturesInPassesAreHalfAsLarge(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	require.NoError(t, png.Encode(&out, image.NewNRGBA64(image.Rect(0, 0, 32, 16))))
+	for name, of := range map[string]struct {
+		depth, passes byte
+		pixels        int64
+		reason        string
+	}{
+		"deep":                        {16, 0, 32 * 16, ""},
+		"in passes":                   {8, 1, 32 * 16, "file_damaged"}, // its pixels are not
+		"deep and in passes":          {16, 1, 2*32*16 - 1, "file_laborious"},
+		"deep and in passes, smaller": {16, 1, 2 * 32 * 16, "file_damaged"},
+	} {
+		content := slices.Clone(out.Bytes())
+		content[24], content[28] = of.depth, of.passes
+		binary.BigEndian.PutUint32(content[29:], crc32.ChecksumIEEE(content[12:29]))
+		policy := lookPolicy
+		policy.MaxPixels, policy.MaxChunks = of.pixels, 10
+		_, err := NewLooking(nil, slog.New(slog.DiscardHandler)).Inspect(t.Context(), sender(), policy,
+			file{Purpose: campus.DocumentUpload, name: "a.png", Content: content})
+		require.Equal(t, of.reason, campus.ReasonOf(err), name)
+	}
 }
 
 func TestScansAreCounted(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/pdfcpu/pdfcpu/pkg/filter"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
@@ -31,6 +32,8 @@ func (l *Looking) inspectPDF(ctx context.Context, whose campus.Actor, policy cam
 			return nil
 		case verdict == pdfLocked:
 			return fileError(campus.Invalid, "file_locked", "the PDF cannot be opened without a password or key")
+		case verdict == pdfLaborious:
+			return tooLaborious()
 		}
 		return fileError(campus.Invalid, "file_damaged", "the PDF cannot be read")
 	})
@@ -48,6 +51,8 @@ func verdictOfPDF(policy campus.UploadPolicy, content []byte) pdfVerdict {
 		return pdfReadable
 	case errors.Is(err, pdfcpu.ErrWrongPassword), errors.Is(err, pdfcpu.ErrUnsupportedEncryptionFeature):
 		return pdfLocked
+	case errors.Is(err, filter.ErrDecodeLimitExceeded):
+		return pdfLaborious
 	}
 	return pdfDamaged
 }

@@ -36,9 +36,10 @@ type pdfReport struct {
 type pdfVerdict string
 
 const (
-	pdfReadable pdfVerdict = "readable"
-	pdfLocked   pdfVerdict = "locked"
-	pdfDamaged  pdfVerdict = "damaged"
+	pdfReadable  pdfVerdict = "readable"
+	pdfLocked    pdfVerdict = "locked"
+	pdfDamaged   pdfVerdict = "damaged"
+	pdfLaborious pdfVerdict = "laborious" // a stream unpacks to more than it may
 )
 
 // readPDFApart has a PDF read by a process of its own: no call of a library can be interrupted, and what it takes cannot

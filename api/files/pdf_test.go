@@ -28,6 +28,11 @@ func TestStreamsOfAPDFHaveOneBound(t *testing.T) {
 		}
 		require.NoError(t, read(int64(words)*(size+1000)), name)
 		require.Error(t, read(int64(words)*(size-1000)), "%s: though one alone would be within the bound", name)
+
+		policy := pdfPolicy(8441)
+		policy.StreamBytes = int64(words) * (size - 1000)
+		err := inspectorOfPDFs(t).inspectPDF(t.Context(), sender(), policy, certificate(content))
+		require.Equal(t, "file_laborious", campus.ReasonOf(err), "%s: it may be whole", name)
 	}
 }
 

@@ -47,9 +47,8 @@ func typedCode(typed string) string { return strings.ToLower(campus.Typed(typed)
 
 func (s *Server) signInStudent(ctx context.Context, in *studentCredentials) (*core.Answer[sessionOpened], error) {
 	b := in.Body
-	who := people.Credentials{University: typedCode(b.University), Name: campus.PlainNumber(b.Number),
-		Password: b.Password,
-		Device:   b.Device, Address: core.CallOf(ctx).Address}
+	who := people.Credentials{University: typedCode(b.University), Name: b.Number, Password: b.Password,
+		Device: b.Device, Address: core.CallOf(ctx).Address}
 	if campus.PlainNumber(b.Code) != "" { // one of blanks is none
 		var err error
 		if who.Code, err = campus.ParseCode(b.Code, campus.LongCodeDigits, campus.UnlockCodeForm); err != nil {
@@ -86,7 +85,7 @@ type unlockCodeAsked struct {
 func (s *Server) sendUnlockCode(ctx context.Context, in *unlockCodeWanted) (*core.Answer[unlockCodeAsked], error) {
 	university := typedCode(in.Body.University)
 	until, err := s.Store.People.SendUnlockCode(ctx, s.Policies.For(university).SignIn, university,
-		campus.PlainNumber(in.Body.Number))
+		in.Body.Number)
 	return core.Answered(unlockCodeAsked{until, campus.Text(core.Language(ctx), "unlock_code.asked", nil)}), err
 }
 

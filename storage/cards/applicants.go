@@ -60,6 +60,6 @@ const (
 	selectApplicant  = `select ` + applicantColumns + ofApplicant
 	selectPapers     = `select ` + applicantColumns + `, ` + evidenceColumn + ofApplicant
 	ofApplicant      = ` from applications a join people p on p.id = a.person_id where a.id = @about`
-	applicantColumns = `p.id, p.university, p.number, p.name, p.document_type, p.document, p.phone, p.email, p.language, p.level,
-		p.college, p.campus, p.dormitory, p.status, p.category, p.enrolled_on, p.graduates_on, a.route`
+	applicantColumns = `p.id, p.university, p.number, p.name, p.name_delivered, p.document_type, p.document, p.phone,
+		p.email, p.language, p.level, p.college, p.campus, p.dormitory, p.status, p.category, p.enrolled_on, p.graduates_on, a.route`
 )

@@ -128,8 +128,8 @@ func (s *Store) StaffCases(ctx context.Context, who campus.StaffMember, f CaseFi
 		query = query.Where("id = any(array(select case_id from requests where state = 'open'))")
 	}
 	if f.Number != "" {
-		query = query.Where("person_id = (select id from people where university = ? and number in ? limit 1)",
-			who.University, campus.NumberSpellings(f.Number))
+		query = query.Where("person_id = (select id from people where university = ? and number_key = ?)",
+			who.University, campus.FoldNumber(f.Number))
 	}
 	return listCases(query, f.After, f.Limit)
 }

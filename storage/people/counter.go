@@ -61,7 +61,7 @@ func (s *Store) FindPeople(ctx context.Context, who campus.StaffMember, f Person
 // searchWords returns the condition of a search. Words with too few digits for a phone find nobody by it.
 func searchWords(t db.Tx, f PersonSearch) (string, []any) {
 	digits := campus.PlainNumber(f.Q)
-	number, byNumber := []any{campus.NumberSpellings(f.Q)}, "number in ?"
+	number, byNumber := []any{campus.FoldNumber(f.Q)}, "number_key = ?"
 	tail, byPhone := []any{campus.PhoneTail, phoneTail(digits), "%" + digits}, "(right(phone, ?) = ? and phone like ?)"
 	phone := campus.AllDigits(digits) && len(digits) >= campus.PhoneTail
 	byName, name := nameWords(f.Q)

@@ -25,6 +25,7 @@ type studentEntry struct {
 }
 
 func newStudentEntry(keys db.Keyring, policy campus.SignInPolicy, who Credentials) *studentEntry {
+	who.Name = campus.FoldNumber(who.Name)
 	e := &studentEntry{keys: keys, policy: policy, who: who, row: entryKey(keys, who.University, who.Name)}
 	if who.Code != "" {
 		e.codes = newDelays(keys, "code", policy.CodeDelays, who)
@@ -34,12 +35,13 @@ func newStudentEntry(keys db.Keyring, policy campus.SignInPolicy, who Credential
 
 // entryKey returns under what the entries for a number are counted, whether anybody has it or not.
 func entryKey(keys db.Keyring, university, number string) []byte {
-	return keys.Keyed("sign_in_entries.who", university+"\x00"+number)
+	return keys.Keyed("sign_in_entries.who", university+"\x00"+campus.FoldNumber(number))
 }
 
 func (e *studentEntry) table() string { return "people" }
 
-const personOfEntry = `select id, password_hash, document from people where university = @university and number = @name`
+const personOfEntry = `select id, number, password_hash, document from people
+	where university = @university and number_key = @name`
 
 // countEntry counts one entry in one statement on the number's row, which is what makes five mean five however many
 // come at once. An entry that finds it locked is not counted: its number is null.
@@ -53,7 +55,7 @@ const countEntry = `with person as (` + personOfEntry + `), counted as (
 			code_tries = case when e.day = excluded.day then e.code_tries else 0 end
 		where e.day <> excluded.day or e.wrong < @limit
 		returning wrong)
-	select p.id, p.password_hash, p.document, c.wrong
+	select p.id, p.number, p.password_hash, p.document, c.wrong
 	from (values (1)) one left join person p on true left join counted c on true`
 
 func (e *studentEntry) args(t db.Tx) map[string]any {
@@ -68,6 +70,7 @@ func (e *studentEntry) count(t db.Tx) (a account, refusal, err error) {
 	}
 	var found struct {
 		ID           *uuid.UUID
+		Number       string
 		PasswordHash *string
 		Document     []byte
 		Wrong        *int
@@ -80,7 +83,7 @@ func (e *studentEntry) count(t db.Tx) (a account, refusal, err error) {
 	}
 	e.number, e.day = *found.Wrong, campus.DateOf(t.Now)
 	if found.ID != nil {
-		a = account{*found.ID, found.PasswordHash, found.Document}
+		a = account{*found.ID, found.Number, found.PasswordHash, found.Document}
 	}
 	return a, nil, nil
 }

@@ -66,6 +66,7 @@ type Person struct {
 // leave an activity.
 type Identity struct {
 	Person
+	NameDelivered  string // as the roster spells it, if that is not as it is kept
 	DocumentType   campus.DocumentType
 	DocumentNumber string
 	EnrolledOn     campus.Date
@@ -96,6 +97,7 @@ type PersonRow struct {
 	GraduatesOn  campus.Date
 	RosterAt     time.Time
 
+	NameDelivered     string // if it is not Name
 	RosterGraduatesOn campus.Date
 }
 
@@ -105,8 +107,8 @@ func (PersonRow) TableName() string { return "people" }
 // rosterColumns returns what a later roster replaces. Language and password belong to the person, and so does a phone
 // that they, or the counter for them, have changed (L6). The end of studies is the registry's, if it has another.
 func rosterColumns() []string {
-	return []string{"name", "search_text", "search_grams", "document_type", "document", "document_hash",
-		"email", "level", "college", "campus", "dormitory", "status", "category", "enrolled_on", "roster_at"}
+	return []string{"number", "name", "name_delivered", "search_text", "search_grams", "document_type", "document",
+		"document_hash", "email", "level", "college", "campus", "dormitory", "status", "category", "enrolled_on", "roster_at"}
 }
 
 // rosterPhone takes the roster's number unless the person has changed theirs. Once the roster has caught up with the
@@ -150,9 +152,10 @@ func (s *Store) ImportPeople(ctx context.Context, university string, roster []Ro
 				faults = append(faults, RosterFault{Line: line, Reason: reason})
 				continue
 			}
-			person.Number = campus.PlainNumber(person.Number) // as it is typed at the sign-in
+			person.Number = campus.PlainNumber(person.Number)
+			key := campus.FoldNumber(person.Number) // as it is looked for at the sign-in
 			if person.Phone == "" {
-				silent[person.Number] = line
+				silent[key] = line
 			}
 			if unreachable(person.Phone) { // they go in: the counter can put another number on file (L6)
 				faults = append(faults, RosterFault{line, "roster.phone_unreachable", true})
@@ -161,7 +164,7 @@ func (s *Store) ImportPeople(ctx context.Context, university string, roster []Ro
 				faults = append(faults, RosterFault{line, "roster.email", true})
 				person.Email = ""
 			}
-			seen[person.Number] = true
+			seen[key] = true
 			row, err := newPersonRow(t, university, person)
 			if err != nil {
 				return err
@@ -177,7 +180,7 @@ func (s *Store) ImportPeople(ctx context.Context, university string, roster []Ro
 			return err
 		}
 		return t.Clauses(clause.OnConflict{
-			Columns:   []clause.Column{{Name: "university"}, {Name: "number"}},
+			Columns:   []clause.Column{{Name: "university"}, {Name: "number_key"}},
 			DoUpdates: slices.Concat(clause.AssignmentColumns(rosterColumns()), rosterPhone(), rosterGraduation()),
 		}).CreateInBatches(rows, 500).Error
 	})
@@ -185,25 +188,25 @@ func (s *Store) ImportPeople(ctx context.Context, university string, roster []Ro
 }
 
 // keepPhones keeps the phones on file of people for whom the roster has none any more: more often a gap in an export
-// than a phone that is gone, and without one they could not sign in. silent are their lines by number.
+// than a phone that is gone, and without one they could not sign in. silent are their lines by number (campus.FoldNumber).
 func keepPhones(t db.Tx, university string, rows []PersonRow, silent map[string]int) (faults []RosterFault, err error) {
 	if len(silent) == 0 {
 		return nil, nil
 	}
-	var found []struct{ Number, Phone string }
-	err = t.Raw(`select number, phone from people where university = ? and number in ? and phone <> '' and phone_source = 'roster'`,
+	var found []struct{ NumberKey, Phone string }
+	err = t.Raw(`select number_key, phone from people where university = ? and number_key in ? and phone <> '' and phone_source = 'roster'`,
 		university, slices.Collect(maps.Keys(silent))).Scan(&found).Error
 	if err != nil {
 		return nil, fmt.Errorf("find the phones that a roster lacks: %w", err)
 	}
 	onFile := map[string]string{}
 	for _, f := range found {
-		onFile[f.Number] = f.Phone
+		onFile[f.NumberKey] = f.Phone
 	}
 	for i, row := range rows {
-		if phone := onFile[row.Number]; phone != "" {
+		if phone := onFile[campus.FoldNumber(row.Number)]; phone != "" {
 			rows[i].Phone = phone
-			faults = append(faults, RosterFault{silent[row.Number], "roster.phone_gone", true})
+			faults = append(faults, RosterFault{silent[campus.FoldNumber(row.Number)], "roster.phone_gone", true})
 		}
 	}
 	return faults, nil
@@ -223,7 +226,7 @@ func rosterFault(p RosterPerson, today campus.Date, campuses, seen map[string]bo
 		return "roster.phone"
 	case campus.CheckWritten(p.DocumentType, campus.NormalizeDocumentNumber(p.DocumentNumber), today) != nil:
 		return "roster.document"
-	case seen[campus.PlainNumber(p.Number)]:
+	case seen[campus.FoldNumber(p.Number)]:
 		return "roster.twice"
 	case !campuses[p.Campus]:
 		return "roster.campus"
@@ -281,9 +284,13 @@ func newPersonRow(t db.Tx, university string, p RosterPerson) (PersonRow, error)
 	}
 	document := campus.NormalizeDocumentNumber(p.DocumentNumber)
 	search := campus.SearchText(p.Name)
+	name, delivered := campus.CleanName(p.Name), p.Name
+	if name == delivered {
+		delivered = ""
+	}
 	return PersonRow{
 		SearchText: search, SearchGrams: campus.SearchGrams(search),
-		ID: id, University: university, Number: p.Number, Name: campus.CleanName(p.Name), DocumentType: p.DocumentType,
+		ID: id, University: university, Number: p.Number, Name: name, NameDelivered: delivered, DocumentType: p.DocumentType,
 		Document:     t.Keys.Seal(DocumentContext(university, p.Number), []byte(document)),
 		DocumentHash: t.Keys.Document(p.DocumentType, document),
 		Phone:        phone, Email: p.Email, Language: campus.Chinese, Level: p.Level, College: p.College,
@@ -320,8 +327,8 @@ func (s *Store) Identify(row PersonRow) (Identity, error) {
 		return Identity{}, err
 	}
 	return Identity{
-		Person: row.person(), DocumentType: row.DocumentType, DocumentNumber: string(document),
-		EnrolledOn: row.EnrolledOn, GraduatesOn: row.GraduatesOn,
+		Person: row.person(), NameDelivered: row.NameDelivered, DocumentType: row.DocumentType,
+		DocumentNumber: string(document), EnrolledOn: row.EnrolledOn, GraduatesOn: row.GraduatesOn,
 	}, nil
 }
 

@@ -35,6 +35,43 @@ func TestImportPeople(t *testing.T) {
 		require.Equal(t, 1, storagetest.One[int](h, `select count(*) from people`))
 	})
 
+	t.Run("a number in other letters is the same person, with all of what the later roster says", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		person := h.Person(func(p *people.RosterPerson) { p.Number = "t2012001" })
+		small, capital := person.Roster, person.Roster
+		capital.Number = "T2012001"
+		faults, err := h.People.ImportPeople(t.Context(), storagetest.University, []people.RosterPerson{capital, small})
+		require.NoError(t, err)
+		require.Equal(t, []people.RosterFault{{Line: 1, Reason: "roster.twice"}}, faults)
+		found, err := h.People.Identity(t.Context(), person.ID)
+		require.NoError(t, err)
+		require.Equal(t, "T2012001", found.Number)
+		require.Equal(t, capital.DocumentNumber, found.DocumentNumber)
+		capital.Phone = "" // a gap: the phone on file stays, by whatever spelling it is found
+		_, err = h.People.ImportPeople(t.Context(), storagetest.University, []people.RosterPerson{capital})
+		require.NoError(t, err)
+		small.Phone = ""
+		faults, err = h.People.ImportPeople(t.Context(), storagetest.University, []people.RosterPerson{small})
+		require.NoError(t, err)
+		require.Equal(t, []people.RosterFault{{Line: 0, Reason: "roster.phone_gone", Taken: true}}, faults)
+	})
+
+	t.Run("a name is kept clean, and as it was delivered where that differs", func(t *testing.T) {
+		t.Parallel()
+		h := storagetest.New(t)
+		line := h.Person().Roster
+		for _, step := range [][3]string{{"阿依古丽 • 买买提　", "阿依古丽 · 买买提", "阿依古丽 • 买买提　"},
+			{"LI  LEI", "LI LEI", "LI  LEI"}, {"LI LEI", "LI LEI", ""}} {
+			line.Name = step[0]
+			faults, err := h.People.ImportPeople(t.Context(), storagetest.University, []people.RosterPerson{line})
+			require.NoError(t, err)
+			require.Empty(t, faults)
+			require.Equal(t, step[1:], []string{storagetest.One[string](h, `select name from people`),
+				storagetest.One[string](h, `select name_delivered from people`)})
+		}
+	})
+
 	t.Run("the registry's end of studies stays until a roster says something new", func(t *testing.T) {
 		t.Parallel()
 		h := storagetest.New(t)

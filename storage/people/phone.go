@@ -73,10 +73,10 @@ func tellPhoneChanged(t db.Tx, by campus.Actor, person uuid.UUID) error {
 // tellRosterPhones tells of those for whom a roster brings another number while their application is open.
 func tellRosterPhones(t db.Tx, university string, rows []PersonRow) error {
 	var changed []uuid.UUID
-	err := t.Raw(`update people p set phone_changed_at = ? from unnest(?::text[], ?::text[]) v (number, phone)
-		where p.university = ? and p.number = v.number and p.phone <> v.phone and p.phone_source = 'roster'
+	err := t.Raw(`update people p set phone_changed_at = ? from unnest(?::text[], ?::text[]) v (number_key, phone)
+		where p.university = ? and p.number_key = v.number_key and p.phone <> v.phone and p.phone_source = 'roster'
 			and exists (select 1 from applications a where a.person_id = p.id and a.closed_at is null) returning p.id`,
-		t.Now, db.Column(rows, func(r PersonRow) string { return r.Number }),
+		t.Now, db.Column(rows, func(r PersonRow) string { return campus.FoldNumber(r.Number) }),
 		db.Column(rows, func(r PersonRow) string { return r.Phone }),
 		university).Scan(&changed).Error
 	if err != nil {

@@ -25,6 +25,7 @@ type Credentials struct {
 // account is who an entry is for. One that nobody has is empty.
 type account struct {
 	ID           uuid.UUID
+	Number       string // as the roster writes it; students only
 	PasswordHash *string
 	Document     []byte // sealed; students only
 }
@@ -140,7 +141,7 @@ func (s *Store) isInitial(a account, who Credentials, password string) (bool, er
 	if a.ID == uuid.Nil {
 		return false, nil
 	}
-	document, err := s.Keys.Open(DocumentContext(who.University, who.Name), a.Document)
+	document, err := s.Keys.Open(DocumentContext(who.University, a.Number), a.Document)
 	if err != nil {
 		return false, err
 	}

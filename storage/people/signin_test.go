@@ -2,6 +2,7 @@ package people_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -181,6 +182,31 @@ func TestEntriesCountForOneAccount(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A number counts as it is typed: width, blanks and case do not matter, and the spellings of one number share one count
+// (F5). A number that nobody has is told the same.
+func TestSpellingsOfANumber(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	l := &lockTest{h, t, h.Person(func(p *people.RosterPerson) { p.Number, p.Status = "T2012001", "employed" }),
+		h.Policy().SignIn}
+	spellings := []string{"t2012001", "T2012001", "ｔ2012001", " t 2012001", "Ｔ２０１２００１"}
+	for _, number := range spellings {
+		require.NoError(t, l.enter(number, l.person.Initial, "", "home"), "%q", number)
+	}
+	nobody := strings.NewReplacer("t", "x", "T", "X", "ｔ", "ｘ", "Ｔ", "Ｘ")
+	for whose, spell := range map[string]func(string) string{"a holder": strings.Clone, "nobody": nobody.Replace} {
+		var told []string
+		for _, number := range append(spellings, "t2012001") {
+			told = append(told, storagetest.Outcome(l.enter(spell(number), "wrong1234", "", "home")))
+		}
+		require.Equal(t, []string{"wrong_password", "wrong_password", "wrong_password", "wrong_password",
+			"wrong_password", "sign_in_locked"}, told, whose)
+	}
+	codes := l.askCode("ｔ2012001")
+	require.Len(t, codes, 1)
+	require.NoError(t, l.enter("t2012001", l.person.Initial, codes[0], "home"))
 }
 
 // F5: what an entry costs does not tell whether anybody has the number or the username.

@@ -30,8 +30,10 @@ create table kiosks (
 create table people (
     id               uuid primary key,
     university       text not null references universities,
-    number           text not null,
-    name             text not null,
+    number           text not null,   -- as the roster writes it
+    number_key       text not null generated always as (upper(number collate "C")) stored, -- campus.FoldNumber
+    name             text not null,   -- clean (campus.CleanName)
+    name_delivered   text not null default '', -- as the roster spells it, if that is not as it is kept (A3)
     search_text      text not null default '',   -- what the name is found by: folded, in pinyin, by initials
     search_grams     text[] not null default '{}', -- the pairs of signs in it
     document_type    text not null,
@@ -54,7 +56,7 @@ create table people (
     roster_graduates_on date,        -- as the last roster had it: the same again says nothing new
     roster_at        timestamptz not null,
     password_hash    text,           -- none until the first sign-in is finished (A5)
-    constraint people_number_taken unique (university, number),
+    constraint people_number_taken unique (university, number_key),
     foreign key (university, campus) references campuses (university, code)
 );
 -- In the order of ids, in which a wave of invitations goes through its audience.
@@ -106,8 +108,8 @@ create table phone_codes (
 create index phone_codes_person on phone_codes (person_id, created_at);
 create index phone_codes_session on phone_codes (session_id, created_at);
 
--- F5: entries at the sign-in of holders, by the number as it was typed. What nobody has is counted as what somebody has, so
--- that nobody can tell the two apart.
+-- F5: entries at the sign-in of holders, by the number as it was typed (campus.FoldNumber). What nobody has is counted as what
+-- somebody has, so that nobody can tell the two apart.
 create table sign_in_entries (
     who        bytea primary key,          -- keyed hash of university and number
     person_id  uuid references people,     -- whose number it is; none: nobody's
