@@ -123,8 +123,8 @@ func outcomeOf(d casework.Decision) (state string, failure error) {
 	return "failed", &campus.Error{Code: settled.Code, Reason: settled.Reason, Message: settled.Message}
 }
 
-// untried is the state of a step that was not tried by a retry: it had gone well or been settled, or its case had ended; or somebody
-// else was trying it, or had tried it and it was parked again. Empty for another reason.
+// untried is the state of a step that was not tried by a retry: it had gone well or been settled, or its case had ended;
+// or somebody else was trying it, or had tried it and it was parked again. Empty for another reason.
 func untried(err error) string {
 	if campus.CodeOf(err) == campus.NotFound {
 		return "not_parked"

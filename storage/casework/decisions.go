@@ -184,8 +184,8 @@ func insertDecision(t db.Tx, req Request, n NewDecision) (Decision, error) {
 	}, err
 }
 
-// whyNotRetried is why a retry is refused. That its step waits for nobody any more, or its case has ended, is told to who
-// saw its incident as what it is: what they ask for has come about, and nothing has to be done (K3).
+// whyNotRetried is why a retry is refused. Where its step waits for nobody any more, or its case has ended, and an incident
+// was there, what is asked for has come about and nothing has to be done: that is told (K3).
 func whyNotRetried(t db.Tx, caseID uuid.UUID, said campus.Said, why error) error {
 	reason := campus.ReasonOf(why)
 	if said.Action != string(campus.RetryStep) || reason != campus.StepNotParked && reason != campus.WrongStage {

@@ -199,7 +199,8 @@ func ChooseKiosk(t db.Tx, by campus.Actor, person, card uuid.UUID, kiosk string)
 func (p Plastic) choosable() bool { return p.QueuedAt != nil && p.BatchID == nil && p.Waits() }
 
 func onItsWay(p Plastic) error {
-	return campus.Errorf(campus.Conflict, "plastic_on_its_way", "a plastic that is %s goes where it was ordered to", p.State)
+	return campus.Errorf(campus.Conflict, "plastic_on_its_way", "a plastic that is %s goes where it was ordered to",
+		p.State)
 }
 
 // isStillBrought refuses a plastic that no kiosk is to be chosen for, also the one that it has: nobody is promised a
