@@ -131,17 +131,19 @@ func (s *Server) plasticFor(ctx context.Context, act people.NewCounterAct, b Act
 	case b.Kiosk == "":
 		return nil, campus.FieldErrorf("kiosk", "kiosk_missing", "which kiosk?")
 	}
-	p, err := s.Store.Production.CardPlastic(ctx, act.Person, b.Card)
+	if act.Kind == campus.KioskAct {
+		p, err := s.Store.Production.CardPlastic(ctx, act.Person, b.Card)
+		if err != nil {
+			return nil, unknown("card", err)
+		}
+		act.Case = p.CaseID
+		return actDone(s.Store.ChooseKioskAtCounter(ctx, s.Request(ctx), who, act, b.Card, b.Kiosk))
+	}
+	p, err := s.Store.Production.ResentPlastic(ctx, act.Person, b.Card, b.Kiosk)
 	if err != nil {
 		return nil, unknown("card", err)
 	}
 	act.Case = p.CaseID
-	if act.Kind == campus.KioskAct {
-		return actDone(s.Store.ChooseKioskAtCounter(ctx, s.Request(ctx), who, act, b.Card, b.Kiosk))
-	}
-	if err := s.Store.Production.KioskOf(ctx, p.University, b.Kiosk); err != nil {
-		return nil, err
-	}
 	c, err := s.Store.People.CaseOfPerson(ctx, who, act.Person, act.Case)
 	if err != nil {
 		return nil, err

@@ -171,7 +171,8 @@ func TestKioskForPeople(t *testing.T) {
 	h.opens(t)
 	h.play(t, map[string]scenario{"once it is in a batch": {to("kiosk", card, storagetest.EastKiosk), 409,
 		"plastic_on_its_way", ""}})
-	h.noKioskForWhatIsOver(t, func(kiosk string) call { return to("kiosk", card, kiosk) })
+	h.noKioskForWhatIsOver(t, func(kiosk string) call { return to("kiosk", card, kiosk) },
+		func(kiosk string) call { return to("resend", card, kiosk) })
 
 	h.returned(t)
 	again := h.do(t, to("resend", card, storagetest.WestKiosk))

@@ -266,9 +266,9 @@ func (l *liveTest) testParked(t *testing.T) {
 	require.Equal(t, ok, ask[shownDecision](t, l.apiTest, "operator", "/api/v1/decisions/"+ok.ID.String()))
 	l.comes(t, "parked", id, "review", "reviewer")
 	l.refuse(t, id, map[string]scenario{
-		"a step that was settled": {settlement(id, "phone", `{"action":"retry","attempt":3}`), 409, "step_not_parked",
-			""},
-		"an incident that was settled": {decision("operator", item.ID, `{"action":"retry","attempt":3}`), 409,
+		"a step that was settled":      {settlement(id, "phone", `{"action":"retry","attempt":3}`), 409, "step_over", ""},
+		"an incident that was settled": {decision("operator", item.ID, `{"action":"retry","attempt":3}`), 409, "step_over", ""},
+		"a skip of what was settled": {decision("operator", item.ID, `{"action":"skip","attempt":3,"note":"why"}`), 409,
 			"already_decided", ""},
 	})
 	var notes []string

@@ -43,6 +43,11 @@ func TestNextTellsOfACardUnderAnotherNumber(t *testing.T) {
 		{"who works here and enrols", "employed", campus.CardActive, campus.StageEnrolment, ends, refused, "activation"},
 		{"whose other card has ended", "registered", campus.CardClosed, campus.StageActivation, "Please activate", "number",
 			"activation"},
+		{"who has not activated in time", "registered", campus.CardActive, campus.StageLapsed, refused, "If you still want",
+			"reopening"},
+		{"who has not, and works here", "employed", campus.CardActive, campus.StageLapsed, ends, refused, "reopening"},
+		{"who has not, and has no other card any more", "registered", campus.CardClosed, campus.StageLapsed,
+			"please re-open", "number", "reopening"},
 	} {
 		h.record(t, h.NextMove(ref, line.stage, campus.WaitsForStudent))
 		h.Exec(`update people set status = $1 where id = $2`, line.status, h.holder.ID)
@@ -55,6 +60,14 @@ func TestNextTellsOfACardUnderAnotherNumber(t *testing.T) {
 			require.NotContains(t, next.Text, line.notSays, line.sentence)
 			require.Equal(t, "/api/v1/applications/"+ref.ID.String()+"/"+line.first, next.Actions[0].Href, line.sentence)
 		}
+	}
+	expired := h.NextMove(ref, campus.StageDone, campus.WaitsForNobody)
+	expired.Outcome = campus.Expired
+	h.record(t, expired)
+	for card, says := range map[campus.CardState]string{campus.CardActive: refused, campus.CardClosed: "whenever you like"} {
+		h.Exec(`update cards set state = $1 where person_id = $2`, card, h.holder.ID)
+		got := h.do(t, call{who: "twice", method: "GET", path: "/api/v1/applications/" + ref.ID.String()}.in(campus.English))
+		require.Contains(t, read[shownCase](t, got).Next.Text, says, "an application that has expired")
 	}
 	require.Equal(t, 1, storagetest.One[int](h.Env, `select count(*) from cards`),
 		"they are looked at, and nothing is done")

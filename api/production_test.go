@@ -279,15 +279,19 @@ func TestChooseKiosk(t *testing.T) {
 	h.play(t, map[string]scenario{
 		"once it is in a batch": {choose("student", card, storagetest.EastKiosk), 409, "plastic_on_its_way", ""},
 	})
-	h.noKioskForWhatIsOver(t, func(kiosk string) call { return choose("student", card, kiosk) })
+	h.noKioskForWhatIsOver(t, func(kiosk string) call { return choose("student", card, kiosk) },
+		func(kiosk string) call { c := resend; c.body = string(toForm(fields{"kiosk": kiosk})); return c })
 	h.returned(t)
 	require.Equal(t, 202, h.do(t, resend).status, "Temporal is away; it is carried out later")
 }
 
 // noKioskForWhatIsOver plays the choice of a kiosk for a plastic that is not brought any more, and puts it back.
-func (h *apiTest) noKioskForWhatIsOver(t *testing.T, choose func(kiosk string) call) {
+// Sending it again is refused for the same reasons.
+func (h *apiTest) noKioskForWhatIsOver(t *testing.T, choose, resend func(kiosk string) call) {
 	t.Helper()
 	was := storagetest.One[string](h.Env, `select state from plastics`)
+	h.play(t, map[string]scenario{
+		"sending again what is in a batch": {resend(storagetest.WestKiosk), 409, "plastic_on_its_way", ""}})
 	for state, reason := range map[string]string{"picked_up": "plastic_picked_up", "returned": "plastic_returned",
 		"cancelled": "plastic_over"} {
 		h.Exec(`update plastics set state = $1`, state)
@@ -296,11 +300,19 @@ func (h *apiTest) noKioskForWhatIsOver(t *testing.T, choose func(kiosk string) c
 			"the kiosk it has, of what is " + state: {choose(storagetest.WestKiosk), 409, reason, ""},
 			"an unknown one, of what is " + state:   {choose("lcu-moon-1"), 409, reason, ""},
 		})
+		if state == "returned" {
+			reason = "wrong_stage" // it is on its way back
+		}
+		h.play(t, map[string]scenario{
+			"sending again what is " + state: {resend(storagetest.EastKiosk), 409, reason, ""},
+		})
 	}
 	h.Exec(`update plastics set state = $1`, was)
 	h.Exec(`update cards set state = 'replaced'`)
-	h.play(t, map[string]scenario{"of a card that was replaced": {choose(storagetest.WestKiosk), 422, "pickup_card_over",
-		""}})
+	h.play(t, map[string]scenario{
+		"of a card that was replaced":                 {choose(storagetest.WestKiosk), 422, "pickup_card_over", ""},
+		"sending again that of one that was replaced": {resend(storagetest.WestKiosk), 422, "pickup_card_over", ""},
+	})
 	h.Exec(`update cards set state = 'active'`)
 }
 
@@ -386,6 +398,7 @@ func (h *apiTest) returned(t *testing.T) {
 	t.Helper()
 	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: storagetest.One[uuid.UUID](h.Env, `select case_id from plastics`)}
 	h.record(t, h.NextMove(ref, campus.StageReturned, campus.WaitsForStudent))
+	h.Exec(`update plastics set state = 'returned'`)
 }
 
 // What a student can do is named where they look.

@@ -214,6 +214,10 @@ const (
 	DecisionPassed = "decision_passed"
 	// WrongStage: the case is at a stage at which this is not decided.
 	WrongStage = "wrong_stage"
+	// StepNotParked: a step that is settled waits for nobody.
+	StepNotParked = "step_not_parked"
+	// StepOver: a step that is to be retried went well, or was settled, since staff were told of it.
+	StepOver = "step_over"
 	// DataRefused: Postgres does not take the values. Repetition does not mend that.
 	DataRefused = "data_refused"
 )

@@ -21,8 +21,12 @@ import (
 func (d *doctor) lookAtTemporal(ctx context.Context) []Finding {
 	kept := make(chan bool, 1)
 	go func() { kept <- d.storeErr == nil && d.store.Writable(ctx) == nil }()
+	health := make(chan error, 1)
+	go func() { _, err := d.Temporal.CheckHealth(ctx, nil); health <- err }()
 	info, err := d.Temporal.WorkflowService().GetClusterInfo(ctx, &workflowservice.GetClusterInfoRequest{})
 	switch {
+	case err != nil && <-health == nil: // it needs its database for the one, and not for the other
+		return fail("temporal.database", values{"error": oneLine(err)})
 	case err != nil && <-kept: // tried just now: nobody is promised what is not known
 		return fail("temporal.away.kept", values{"error": oneLine(err)})
 	case err != nil:

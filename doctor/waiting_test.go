@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"context"
 	"log/slog"
 	"net/http/httptest"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
+	"google.golang.org/grpc"
 
 	"campuscard/campus"
 	"campuscard/deploy"
@@ -126,6 +128,27 @@ func TestTemporalThatIsAwayPromisesWhatIsKnown(t *testing.T) {
 	h.ExecAsOwner(`do $$ begin execute format('alter database %I set default_transaction_read_only = on', current_database()); end $$`)
 	require.Equal(t, "temporal.away", see(t, h, h.Config.DatabaseURL, temporal, address)["temporal"].Code,
 		"Postgres takes nothing")
+}
+
+// A Temporal that answers without its database is not called away: the api says that it is up.
+func TestTemporalWithoutItsDatabaseIsNotAway(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, "").Engine()
+	hangs := func(ctx context.Context, method string, in, out any, conn *grpc.ClientConn, call grpc.UnaryInvoker,
+		options ...grpc.CallOption) error {
+		if strings.HasSuffix(method, "/GetClusterInfo") {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return call(ctx, method, in, out, conn, options...)
+	}
+	temporal, err := client.NewLazyClient(client.Options{
+		HostPort: e.Address, Namespace: e.Namespace, Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+		ConnectionOptions: client.ConnectionOptions{DialOptions: []grpc.DialOption{grpc.WithChainUnaryInterceptor(hangs)}},
+	})
+	require.NoError(t, err)
+	t.Cleanup(temporal.Close)
+	require.Equal(t, "temporal.database", see(t, e.Env.Env, e.Config.DatabaseURL, temporal)["temporal"].Code)
 }
 
 // hostOf is where a server is.

@@ -87,11 +87,14 @@ func (s *Store) Figures(ctx context.Context) (Figures, error) {
 	return f, db.Wrap("read the figures", s.Reports.Pool.SendBatch(ctx, batch).Close())
 }
 
-// unsentSQL counts the cases that wait for Temporal: a decision that a move stands for has come to its workflow.
+// unsentSQL counts the cases that wait for Temporal. A decision that a move stands for has come to its workflow, and one
+// about a case whose workflow is lost does not go when Temporal is back: neither counts.
 const unsentSQL = `select count(distinct workflow), 0, min(at) from (
 		select workflow_id as workflow, created_at as at from outbox
 		union all select workflow, created_at from requests r
-			where state = 'open' and not exists (select 1 from moves where decision = r.id)) unsent`
+			where state = 'open' and not exists (select 1 from moves where decision = r.id)
+				and not exists (select 1 from work_items w where w.case_id = r.case_id and w.kind = 'incident'
+					and w.step = 'lost-workflow' and w.closed_at is null)) unsent`
 
 // connectionsQuery counts all clients: pg_stat_activity would show us our own only.
 const connectionsQuery = `select (select sum(numbackends) from pg_stat_database)::int,

@@ -75,6 +75,23 @@ func TestFigures(t *testing.T) {
 	require.True(t, f.Forgotten.Oldest.Equal(since))
 }
 
+// Nobody waits for Temporal who waits for staff because their workflow is lost, whatever becomes of Temporal.
+func TestWhatIsLostDoesNotWaitForTemporal(t *testing.T) {
+	t.Parallel()
+	s := storagetest.Apply(t)
+	lost := s.Open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: campus.LostWorkflow})
+	s.Decision(s.Application, campus.Student(s.Holder.ID), campus.WithdrawUpdate, campus.Said{}, struct{}{})
+	s.Exec(`delete from outbox`)
+	unsent := func() int {
+		f, err := s.Figures(t.Context())
+		require.NoError(t, err)
+		return f.Unsent.Rows
+	}
+	require.Zero(t, unsent())
+	s.Exec(`update work_items set closed_at = opened_at where id = $1`, lost)
+	require.Equal(t, 1, unsent())
+}
+
 func TestFiguresOfPickups(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t)

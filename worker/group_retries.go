@@ -123,14 +123,14 @@ func outcomeOf(d casework.Decision) (state string, failure error) {
 	return "failed", &campus.Error{Code: settled.Code, Reason: settled.Reason, Message: settled.Message}
 }
 
-// untried is the state of a step that was not tried by a retry: it had been settled, or its case had ended; or somebody
-// else was trying it, or had tried it and it was parked again. Empty for another reason.
+// untried is the state of a step that was not tried by a retry: it had gone well or been settled, or its case had ended;
+// or somebody else was trying it, or had tried it and it was parked again. Empty for another reason.
 func untried(err error) string {
 	if campus.CodeOf(err) == campus.NotFound {
 		return "not_parked"
 	}
 	switch campus.ReasonOf(err) {
-	case "step_not_parked", campus.WrongStage:
+	case campus.StepNotParked, campus.StepOver, campus.WrongStage:
 		return "not_parked"
 	case "stale_step", "step_busy", "decision_pending":
 		return "tried_elsewhere"

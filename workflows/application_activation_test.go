@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -335,6 +336,64 @@ func TestCardUnderAnotherNumber(t *testing.T) {
 		p.activate()
 		p.run()
 		p.requireEnd(campus.Completed, "")
+	})
+	t.Run("is told of instead of asking for an activation", func(t *testing.T) {
+		t.Parallel()
+		p := underReview(t)
+		p.do(p.otherCard)
+		p.review(campus.Approve, "")
+		p.activate().refused(campus.OtherCardActive)
+		p.after(30 * day).do(func() { require.Equal(t, campus.StageLapsed, p.Case(p.ref).Stage) })
+		p.reopen()
+		p.activate().refused(campus.OtherCardActive)
+		p.run()
+		p.requireEnd(campus.Expired, "not_activated")
+		p.requireNoCard()
+		reminded := []string{"notice.other_card", "notice.other_card", "notice.other_card_lapsed"}
+		require.Equal(t, slices.Concat([]string{"notice.other_card"}, reminded, reminded,
+			[]string{"notice.other_card_expired"}), p.Notices(p.ref))
+	})
+	t.Run("is told of as long as it is there", func(t *testing.T) {
+		t.Parallel()
+		p := underReview(t)
+		p.do(p.otherCard)
+		p.review(campus.Approve, "")
+		p.do(end(p))
+		p.after(30 * day).do(func() {
+			require.Equal(t, []string{"notice.other_card", "notice.remind_activation", "notice.remind_activation",
+				"notice.activation_lapsed"}, p.Notices(p.ref))
+		})
+		p.reopen()
+		p.activate()
+		p.run()
+		p.requireEnd(campus.Completed, "")
+	})
+	t.Run("is told of to a freshman who activates by hand, and never comes", func(t *testing.T) {
+		t.Parallel()
+		p := applicant(t, "kind=admitted&category=mainland")
+		p.do(p.otherCard)
+		p.review(campus.Approve, "")
+		p.activate().refused("not_enrolled_yet")
+		p.run()
+		p.requireEnd(campus.Expired, "not_enrolled")
+		require.Equal(t, []string{"notice.other_card_freshman", "notice.other_card_expired"}, p.Notices(p.ref))
+	})
+	t.Run("keeps an enrolled freshman from activating, and ends before the next look", func(t *testing.T) {
+		t.Parallel()
+		p := applicant(t, "kind=admitted&category=mainland")
+		p.do(p.otherCard)
+		p.review(campus.Approve, "")
+		p.do(func() { p.School.Change(p.student, workflowtest.Fields{"status": "registered"}) })
+		p.activate().refused(campus.OtherCardActive)
+		p.do(func() {
+			require.Equal(t, campus.StageEnrolment, p.Case(p.ref).Stage)
+			require.Equal(t, campus.CardPending, p.CardStates(p.student)[0])
+		})
+		p.do(end(p))
+		p.run()
+		p.requireEnd(campus.Completed, "")
+		require.Equal(t, []string{"notice.other_card_freshman", "notice.activated_estimate"},
+			p.Notices(p.ref))
 	})
 	t.Run("keeps the card of a freshman from becoming active by itself", func(t *testing.T) {
 		t.Parallel()

@@ -88,14 +88,15 @@ func (s *Server) NextFor(ctx context.Context, c casework.Case) (NextView, error)
 	if err != nil || pending != "" {
 		return NextView{Text: pending, Actions: []actionView{}}, err
 	}
-	if c.Kind != campus.ApplicationCase || c.Stage != campus.StageActivation && c.Stage != campus.StageEnrolment {
+	usual := c.Kind.NextKey(c.Stage, c.Outcome)
+	if c.Kind != campus.ApplicationCase || !campus.HasText(usual+"."+campus.OtherCardMark) {
 		return next, nil
 	}
 	mark, err := s.Store.Cards.OtherCard(ctx, c.ID)
-	if err != nil || mark == "" {
+	if err != nil || mark == "" || !campus.HasText(usual+"."+mark) {
 		return next, err
 	}
-	next.Text = campus.Text(in, "next."+string(c.Stage)+"."+mark, nil)
+	next.Text = campus.Text(in, usual+"."+mark, nil)
 	if mark == campus.OtherCardMark {
 		next.Actions = slices.DeleteFunc(next.Actions,
 			func(a actionView) bool { return strings.HasSuffix(a.Href, "/activation") })

@@ -34,11 +34,8 @@ func (s *Server) chooseKiosk(ctx context.Context, in *kioskInput) (*core.Answer[
 // resendPlastic has a card that nobody came for brought to a kiosk once more (D3).
 func (s *Server) resendPlastic(ctx context.Context, in *kioskInput) (*core.DecisionAnswer, error) {
 	who := core.Person(ctx)
-	p, err := s.Store.Production.CardPlastic(ctx, who.ID, in.ID)
+	p, err := s.Store.Production.ResentPlastic(ctx, who.ID, in.ID, in.Body.Kiosk)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.Store.Production.KioskOf(ctx, p.University, in.Body.Kiosk); err != nil {
 		return nil, err
 	}
 	c, err := s.Store.Casework.PersonCase(ctx, who.ID, p.CaseID)

@@ -179,6 +179,9 @@ func (s *Server) decideItem(ctx context.Context, request casework.Request, id uu
 		return &core.DecisionAnswer{Status: http.StatusOK,
 			Body: core.DecisionView{ID: done.ID, Status: "done", Stage: done.Stage}}, err
 	}
+	if item.ClosedAt != nil && d.Action == string(campus.RetryStep) { // nobody need have decided that
+		return nil, campus.Errorf(campus.Conflict, campus.StepOver, "step %s went well or was settled", item.Step)
+	}
 	if item.ClosedAt != nil {
 		// The case may be before the reviewers once more, with other evidence, and this is not about that.
 		return nil, campus.Errorf(campus.Conflict, "already_decided", "work item %s is closed", id)

@@ -49,12 +49,17 @@ func LockOthers(t db.Tx, person uuid.UUID) ([]Human, error) {
 // (D4): nothing when there is none, campus.OtherCardMark when it is refused, campus.OtherCardReplacedMark when that
 // card ends with it.
 func (s *Store) OtherCard(ctx context.Context, application uuid.UUID) (mark string, err error) {
+	mark, err = otherCard(s.Read(ctx), application)
+	return mark, db.Wrap("find another card of an applicant", err)
+}
+
+func otherCard(t db.Tx, application uuid.UUID) (mark string, err error) {
 	var pairs []struct {
 		Route campus.Route
 		Name  string
 		Other Human `gorm:"embedded;embeddedPrefix:other_"`
 	}
-	err = s.Read(ctx).Raw(`select a.route, me.name, p.id as other_id, p.name as other_name, p.status as other_status
+	err = t.Raw(`select a.route, me.name, p.id as other_id, p.name as other_name, p.status as other_status
 		from applications a join people me on me.id = a.person_id
 			join people p on p.university = me.university and p.document_hash = me.document_hash and p.id <> me.id
 		where a.id = ? and exists (select 1 from cards where person_id = p.id and state in ?)`, application, HeldStates).
@@ -68,14 +73,34 @@ func (s *Store) OtherCard(ctx context.Context, application uuid.UUID) (mark stri
 		}
 		mark = campus.OtherCardReplacedMark
 	}
-	return mark, db.Wrap("find another card of an applicant", err)
+	return mark, err
+}
+
+// withOtherCard are the messages that ask for an activation or an application, and what is said in their place to who
+// has a card under another number that keeps this one from being activated (D4): nobody is asked for what is refused.
+var withOtherCard = map[string]string{
+	"notice.approved":          "notice.other_card",
+	"notice.remind_activation": "notice.other_card",
+	"notice.approved_freshman": "notice.other_card_freshman",
+	"notice.activation_lapsed": "notice.other_card_lapsed",
+	"notice.expired":           "notice.other_card_expired",
 }
 
 func isOpenReview(item casework.WorkItem) bool {
 	return item.Kind == campus.ReviewItem && item.ClosedAt == nil
 }
 
-func init() { casework.ItemMarks = append(casework.ItemMarks, markOtherCards) }
+func init() {
+	casework.ItemMarks = append(casework.ItemMarks, markOtherCards)
+	for usual, other := range withOtherCard {
+		casework.ChooseNotice(usual, func(t db.Tx, application uuid.UUID) (string, error) {
+			if mark, err := otherCard(t, application); err != nil || mark == campus.OtherCardMark {
+				return other, err
+			}
+			return usual, nil
+		})
+	}
+}
 
 // markOtherCards marks the reviews of people who have a card, or one that waits to be activated, under another number.
 func markOtherCards(db *gorm.DB, items []casework.WorkItem) error {

@@ -87,6 +87,63 @@ func TestOneCardForOneHuman(t *testing.T) {
 
 func same(*people.RosterPerson) {}
 
+// D4: nobody is asked for an activation that is refused. Who has the other card is told so as long as it is in the way.
+func TestMessagesAboutAnActivationKnowOfAnotherCard(t *testing.T) {
+	t.Parallel()
+	first := storagetest.Apply(t).Activate()
+	second := storagetest.Again(first)
+	tell := func(template string) string {
+		t.Helper()
+		m := second.NextMove(second.Application, campus.StageActivation, campus.WaitsForStudent)
+		m.Notices = []campus.Notice{{Template: template, Params: map[string]string{"day": "2026-09-01"}}}
+		require.NoError(t, storagetest.Err(second.Casework.Record(t.Context(), m)))
+		told, err := second.Casework.Notices(t.Context(), second.Holder.ID, uuid.Nil, 1)
+		require.NoError(t, err)
+		require.Equal(t, m.Notices[0].Params, told[0].Params)
+		return told[0].Template
+	}
+	other := map[string]string{
+		"notice.approved": "notice.other_card", "notice.remind_activation": "notice.other_card",
+		"notice.approved_freshman": "notice.other_card_freshman",
+		"notice.activation_lapsed": "notice.other_card_lapsed",
+		"notice.expired":           "notice.other_card_expired",
+		"notice.withdrawn":         "notice.withdrawn",
+	}
+	for usual, want := range other {
+		for _, state := range cards.HeldStates {
+			first.Exec(`update cards set state = $1`, state)
+			require.Equal(t, want, tell(usual), state)
+		}
+		first.Exec(`update people set status = 'graduated' where id = $1`, first.Holder.ID)
+		require.Equal(t, usual, tell(usual), "the other one ends with the activation")
+		first.Exec(`update people set status = 'registered' where id = $1`, first.Holder.ID)
+		first.Exec(`update cards set state = 'closed'`)
+		require.Equal(t, usual, tell(usual), "it is there no more")
+	}
+}
+
+// L10: the message that is chosen is in the university's own words.
+func TestAMessageThatIsChosenIsInOwnWords(t *testing.T) {
+	t.Parallel()
+	first := storagetest.Apply(t).Activate()
+	second := storagetest.Again(first)
+	words, err := campus.FindNoticeTemplate("other_card")
+	require.NoError(t, err)
+	own := words.Default()
+	for language, in := range own {
+		in.Mail, in.SMS = "own words", "own words"
+		own[language] = in
+	}
+	admin := first.Colleague(campus.Grant{Role: campus.Administrator})
+	require.NoError(t, storagetest.Err(first.Casework.WordNotice(t.Context(), admin, words, own, 0)))
+	m := second.NextMove(second.Application, campus.StageActivation, campus.WaitsForStudent)
+	m.Notices = []campus.Notice{{Template: "notice.approved"}}
+	require.NoError(t, storagetest.Err(second.Casework.Record(t.Context(), m)))
+	told, err := second.Casework.Notices(t.Context(), second.Holder.ID, uuid.Nil, 1)
+	require.NoError(t, err)
+	require.Equal(t, "own words", told[0].In(campus.English).Text)
+}
+
 // D4: of several cards under the other number all end that somebody holds or can have back, and no other.
 func TestEveryCardOfTheOtherNumberIsReplaced(t *testing.T) {
 	t.Parallel()

@@ -165,7 +165,7 @@ func insertDecision(t db.Tx, req Request, n NewDecision) (Decision, error) {
 	case c.ID == uuid.Nil:
 		return Decision{}, campus.Errorf(campus.NotFound, "", "no case %s", ref.WorkflowID())
 	case !known, c.Outcome != "", !rule.At(c.Stage):
-		return Decision{}, wrongStage(c)
+		return Decision{}, whyNotRetried(t, ref.ID, n.Said, wrongStage(c))
 	}
 	body, err := json.Marshal(n.Payload)
 	if err != nil {
@@ -182,6 +182,26 @@ func insertDecision(t db.Tx, req Request, n NewDecision) (Decision, error) {
 		Decision: campus.Decision{ID: req.ID, Update: n.Update, By: req.Actor, Seen: c.Version, Said: n.Said},
 		Case:     ref, State: DecisionOpen,
 	}, err
+}
+
+// whyNotRetried is why a retry is refused. Where its step waits for nobody any more, or its case has ended, and an incident
+// was there, what is asked for has come about and nothing has to be done: that is told (K3).
+func whyNotRetried(t db.Tx, caseID uuid.UUID, said campus.Said, why error) error {
+	reason := campus.ReasonOf(why)
+	if said.Action != string(campus.RetryStep) || reason != campus.StepNotParked && reason != campus.WrongStage {
+		return why
+	}
+	var over bool
+	err := t.Ask(`select coalesce(bool_and(closed_at is not null), false) from work_items
+		where case_id = @case and kind = 'incident' and step = @step`,
+		map[string]any{"case": caseID, "step": said.Step}).Scan(&over)
+	switch {
+	case err != nil:
+		return err
+	case over:
+		return campus.Errorf(campus.Conflict, campus.StepOver, "step %s went well or was settled", said.Step)
+	}
+	return why
 }
 
 func wrongStage(c CaseRow) error {
@@ -233,6 +253,7 @@ func (s *Store) RefuseDecision(ctx context.Context, id uuid.UUID, why error) (De
 			return t.Exec(`update requests set state = 'done', status = ?, response = ? where id = ?`, http.StatusOK,
 				db.JSONText(answer), id).Error
 		}
+		why := whyNotRetried(t, d.Case.ID, d.Said, why)
 		kept := refusal{Code: campus.CodeOf(why), Reason: campus.ReasonOf(why), Message: why.Error()}
 		if ours, ok := errors.AsType[*campus.Error](why); ok {
 			kept.Field = ours.Field

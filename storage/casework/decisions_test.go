@@ -253,6 +253,64 @@ func TestRefusedDecision(t *testing.T) {
 		nil))))
 }
 
+// K3: who retries a step that went well by itself meanwhile is told so, and not that it does not fit.
+func TestRetryOfAStepThatWentWellMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		action string
+		why    string // the workflow's
+		before func(*storagetest.Story)
+		want   string
+	}{
+		"it went well":                {"retry", campus.StepNotParked, closeIncident, campus.StepOver},
+		"it went well, and the case":  {"retry", campus.WrongStage, closeIncident, campus.StepOver},
+		"it is tried elsewhere":       {"retry", "stale_step", closeIncident, "stale_step"},
+		"it waits":                    {"retry", campus.StepNotParked, func(*storagetest.Story) {}, campus.StepNotParked},
+		"it went well, and waits now": {"retry", campus.StepNotParked, waitsAgain, campus.StepNotParked},
+		"it never waited": {"retry", campus.StepNotParked,
+			func(s *storagetest.Story) { s.Exec(`delete from work_items`) }, campus.StepNotParked},
+		"a skip of it": {"skip", campus.StepNotParked, closeIncident, campus.StepNotParked},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := storagetest.Apply(t)
+			s.Open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: "end", Attempt: 1})
+			said := campus.Said{Action: test.action, Step: "end", Attempt: 1}
+			d := s.Decision(s.Application, storagetest.Reviewer(), campus.SettleStepUpdate, said, struct{}{})
+			test.before(s)
+			kept, err := s.Casework.RefuseDecision(t.Context(), d.ID, campus.Errorf(campus.Conflict, test.why, "no"))
+			require.NoError(t, err)
+			require.Equal(t, test.want, campus.ReasonOf(kept.Why))
+		})
+	}
+	t.Run("and its case has ended", func(t *testing.T) {
+		t.Parallel()
+		s := storagetest.Apply(t)
+		s.Open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: "end", Attempt: 1})
+		require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), ended(s))))
+		retry := func(step string) error {
+			return storagetest.Err(s.Casework.OpenDecision(t.Context(), storagetest.Request(storagetest.Reviewer()),
+				casework.NewDecision{Case: s.Application, Update: campus.SettleStepUpdate,
+					Said: campus.Said{Action: "retry", Step: step, Attempt: 1}, Payload: struct{}{}}))
+		}
+		require.Equal(t, campus.StepOver, storagetest.Outcome(retry("end")))
+		require.Equal(t, campus.WrongStage, storagetest.Outcome(retry("another")))
+	})
+}
+
+func ended(s *storagetest.Story) campus.Move {
+	m := s.NextMove(s.Application, campus.StageDone, campus.WaitsForNobody)
+	m.Outcome = campus.Withdrawn
+	return m
+}
+
+func closeIncident(s *storagetest.Story) { s.Exec(`update work_items set closed_at = opened_at`) }
+
+func waitsAgain(s *storagetest.Story) {
+	closeIncident(s)
+	s.Open(campus.NewWorkItem{Kind: campus.IncidentItem, Step: "end", Attempt: 1})
+}
+
 // What has been carried out is not refused, whatever the workflow says: the answer is read from the moves of the case.
 func TestDecisionRefusedAfterItsMove(t *testing.T) {
 	t.Parallel()

@@ -55,7 +55,7 @@ type GroupRetry struct {
 	Running   int         `json:"running"`
 	OK        int         `json:"ok"`
 	Failed    int         `json:"failed" doc:"Tried, and failed again"`
-	NotParked int         `json:"not_parked" doc:"Settled by somebody else meanwhile"`
+	NotParked int         `json:"not_parked" doc:"Went well by itself, or was settled by somebody else, meanwhile"`
 
 	TriedElsewhere int `json:"tried_elsewhere" doc:"Somebody else tries it, or has tried it; it is still parked"`
 

@@ -158,9 +158,27 @@ func markItemsOfMove(t db.Tx, m campus.Move, _ MovedCase) error {
 	return nil
 }
 
+// noticeChoosers name what the person is told in place of a message of a move, by its template: what is written is
+// right at the moment of the move. Each is registered beside what it looks at.
+var noticeChoosers = map[string]func(t db.Tx, caseID uuid.UUID) (template string, err error){}
+
+// ChooseNotice registers what chooses the template of a message in the transaction of its move. Its reads do not see
+// what the move has queued.
+func ChooseNotice(template string, choose func(t db.Tx, caseID uuid.UUID) (string, error)) {
+	if _, taken := noticeChoosers[template]; taken {
+		panic("two choose in place of " + template)
+	}
+	noticeChoosers[template] = choose
+}
+
 // tellPerson keeps the messages of a move for the person the case is about.
-func tellPerson(t db.Tx, m campus.Move, c MovedCase) error {
+func tellPerson(t db.Tx, m campus.Move, c MovedCase) (err error) {
 	for _, notice := range m.Notices {
+		if choose, found := noticeChoosers[notice.Template]; found {
+			if notice.Template, err = choose(t, m.Case.ID); err != nil {
+				return err
+			}
+		}
 		err := insertNotice(t, newNotice{person: Nullable(c.Owner.PersonID), university: c.Owner.University,
 			caseID: &m.Case.ID,
 			notice: notice})

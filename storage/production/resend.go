@@ -53,7 +53,7 @@ type Resending struct {
 }
 
 // ResendPlastic lets a returned plastic wait for a batch that brings it to the kiosk of the move's decision.
-// Conflict: plastic_not_there. Invalid: kiosk_unknown.
+// Conflict: plastic_not_there, and those of ResentPlastic. Refused: pickup_card_over. Invalid: kiosk_unknown.
 func (s *Store) ResendPlastic(ctx context.Context, m campus.Move, r Resending) (campus.Moved, error) {
 	channel := "app"
 	if r.By.Kind == campus.StaffActor { // L1: at the counter, for a holder who stands there
@@ -66,6 +66,9 @@ func (s *Store) ResendPlastic(ctx context.Context, m campus.Move, r Resending) (
 		}
 		p, err := lockPlastic(t, r.Plastic)
 		if err != nil {
+			return err
+		}
+		if err := canBeResent(t, p); err != nil {
 			return err
 		}
 		if p.State != campus.PlasticReturned {
@@ -90,9 +93,31 @@ func (s *Store) ResendPlastic(ctx context.Context, m campus.Move, r Resending) (
 	return moved, s.openFullBatch(ctx, r.Batch)
 }
 
-// KioskOf tells whether a kiosk is at work at a university. Invalid: kiosk_unknown.
-func (s *Store) KioskOf(ctx context.Context, university, kiosk string) error {
-	return db.Wrap("find a kiosk", kioskAtWork(s.Read(ctx), university, kiosk))
+// ResentPlastic returns the newest plastic of a person's card, which is asked for at a kiosk once more; somebody else's
+// card is NotFound. Who has nothing to send again is told why, as with another kiosk. Conflict: plastic_picked_up,
+// plastic_on_its_way, plastic_over. Refused: pickup_card_over. Invalid: kiosk_unknown.
+func (s *Store) ResentPlastic(ctx context.Context, person, card uuid.UUID, kiosk string) (Plastic, error) {
+	t := s.Read(ctx)
+	p, err := cardPlastic(t, selectCardPlastic, person, card)
+	if err == nil {
+		err = canBeResent(t, p)
+	}
+	if err == nil {
+		err = kioskAtWork(t, p.University, kiosk)
+	}
+	return p, db.Wrap("look at a plastic that is asked for again", err)
+}
+
+// canBeResent refuses a plastic that is not sent again, neither now nor, as one that waits for a batch, later.
+// Conflict: plastic_picked_up, plastic_on_its_way, plastic_over. Refused: pickup_card_over.
+func canBeResent(t db.Tx, p Plastic) error {
+	if err := isOver(t, p); err != nil {
+		return err
+	}
+	if p.State != campus.PlasticReturned && !p.choosable() {
+		return onItsWay(p)
+	}
+	return nil
 }
 
 func kioskAtWork(t db.Tx, university, kiosk string) error {
@@ -156,9 +181,8 @@ func ChooseKiosk(t db.Tx, by campus.Actor, person, card uuid.UUID, kiosk string)
 	if p.KioskID == kiosk {
 		return p, nil
 	}
-	if p.QueuedAt == nil || p.BatchID != nil || !p.Waits() {
-		return p, campus.Errorf(campus.Conflict, "plastic_on_its_way", "a plastic that is %s goes where it was ordered to",
-			p.State)
+	if !p.choosable() {
+		return p, onItsWay(p)
 	}
 	p.KioskID = kiosk
 	if err := t.Exec(`update plastics set kiosk_id = ? where id = ?`, kiosk, p.ID).Error; err != nil {
@@ -171,9 +195,29 @@ func ChooseKiosk(t db.Tx, by campus.Actor, person, card uuid.UUID, kiosk string)
 	return p, casework.AddAudit(t, by, "plastic.choose_kiosk", "plastic/"+p.ID.String(), p.University)
 }
 
+// choosable tells whether a plastic is to be brought and is in no batch yet, so that its kiosk can be chosen.
+func (p Plastic) choosable() bool { return p.QueuedAt != nil && p.BatchID == nil && p.Waits() }
+
+func onItsWay(p Plastic) error {
+	return campus.Errorf(campus.Conflict, "plastic_on_its_way", "a plastic that is %s goes where it was ordered to",
+		p.State)
+}
+
 // isStillBrought refuses a plastic that no kiosk is to be chosen for, also the one that it has: nobody is promised a
 // day for what is not brought. Conflict: plastic_picked_up, plastic_returned, plastic_over. Refused: pickup_card_over.
 func isStillBrought(t db.Tx, p Plastic) error {
+	if err := isOver(t, p); err != nil {
+		return err
+	}
+	if p.State == campus.PlasticReturned {
+		return campus.Errorf(campus.Conflict, "plastic_returned", "plastic %s has to be sent again", p.ID)
+	}
+	return nil
+}
+
+// isOver refuses a plastic that nobody brings any more. Conflict: plastic_picked_up, plastic_over. Refused:
+// pickup_card_over.
+func isOver(t db.Tx, p Plastic) error {
 	if p.State == campus.PlasticPickedUp {
 		return campus.Errorf(campus.Conflict, "plastic_picked_up", "plastic %s is in its holder's hand", p.ID)
 	}
@@ -184,12 +228,9 @@ func isStillBrought(t db.Tx, p Plastic) error {
 	if err := t.Raw(`select closed_at is not null from cases where id = ?`, p.CaseID).Row().Scan(&closed); err != nil {
 		return err
 	}
-	switch {
-	case closed || p.State == campus.PlasticCancelled:
+	if closed || p.State == campus.PlasticCancelled {
 		return campus.Errorf(campus.Conflict, "plastic_over", "plastic %s is %s and will not be made or brought", p.ID,
 			p.State)
-	case p.State == campus.PlasticReturned:
-		return campus.Errorf(campus.Conflict, "plastic_returned", "plastic %s has to be sent again", p.ID)
 	}
 	return nil
 }

@@ -157,8 +157,27 @@ func TestNoKioskForWhatIsOver(t *testing.T) {
 					s.Card, kiosk))), kiosk)
 				require.Equal(t, before, storagetest.Everything(t, s.Env))
 			}
+			want := test.want
+			if want == "plastic_returned" { // that is what is sent again
+				want = "done"
+			}
+			_, err := s.Production.ResentPlastic(t.Context(), s.Holder.ID, s.Card, storagetest.WestKiosk)
+			require.Equal(t, want, storagetest.Outcome(err), "sent again")
 		})
 	}
+}
+
+// D3, 71: what has become of a plastic since it was asked for again is told as before.
+func TestResendOfWhatHasEndedMeanwhile(t *testing.T) {
+	t.Parallel()
+	first, next := storagetest.Replacing(t, func(s *storagetest.Story) {
+		s.Deliver()
+		require.NoError(t, storagetest.Err(s.Production.ReturnPlastic(t.Context(),
+			s.NextMove(s.PlasticCase, campus.StageReturned, campus.WaitsForStudent), s.Plastic)))
+	})
+	require.NoError(t, next.Activates())
+	require.Equal(t, "pickup_card_over", storagetest.Outcome(resend(first, storagetest.WestKiosk)))
+	require.Equal(t, campus.PlasticReturned, first.CurrentPlastic().State)
 }
 
 // A student and a batch at the same moment: the card goes where the order file says.

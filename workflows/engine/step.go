@@ -174,7 +174,7 @@ func (c *Casework) checkSettle(d campus.Decision) error {
 	action := campus.Settlement(d.Action)
 	switch {
 	case !found:
-		return campus.Errorf(campus.Conflict, "step_not_parked", "step %s is not parked", d.Step)
+		return campus.Errorf(campus.Conflict, campus.StepNotParked, "step %s is not parked", d.Step)
 	case action != campus.RetryStep && action != campus.SkipStep && action != campus.AbortSteps:
 		return campus.FieldErrorf("action", "action_unknown", "a step is retried, skipped or aborted")
 	case d.Attempt != p.Ref.Attempt:

@@ -170,6 +170,8 @@ create unique index work_items_one_open on work_items (case_id, kind, step) wher
 create index work_items_queue on work_items (university, id) where closed_at is null;
 create index work_items_due on work_items (university, coalesce(due, 'infinity'::timestamptz), id)
     where closed_at is null;
+-- What became of an incident is asked when a retry of its step is refused.
+create index work_items_incidents on work_items (case_id, step) where kind = 'incident';
 create index work_items_claimed on work_items (claimed_by) where closed_at is null;
 create index work_items_untold on work_items (university) where closed_at is null
     and (reminded_at is not null and reminder_told_at is null
