@@ -17,7 +17,7 @@ import (
 
 // application is one run of the process that turns a student into a card holder.
 type application struct {
-	*engine.Casework
+	casework *engine.Casework
 	engine.Memory[applicationState]
 	plan   activities.ApplicationPlan
 	cancel workflow.CancelFunc // of the flow
@@ -54,8 +54,8 @@ func Processes() map[campus.CaseKind]engine.Process {
 
 // Application is the process of an application: checks, identity, review, provisioning, activation.
 func Application(ctx workflow.Context, input campus.CaseInput) error {
-	w := &application{Casework: engine.NewCasework(ctx, input)}
-	err := w.Setup(ctx, w, map[string]engine.Handler{
+	w := &application{casework: engine.NewCasework(ctx, input)}
+	err := w.casework.Setup(ctx, w, map[string]engine.Handler{
 		campus.TryLivenessUpdate:   w.tryLiveness,
 		campus.ChooseCounterUpdate: w.chooseCounter,
 		campus.VerifyUpdate:        w.verify,
@@ -97,7 +97,7 @@ func (w *application) run(ctx workflow.Context) error {
 	if next, ok := errors.AsType[*workflow.ContinueAsNewError](err); ok {
 		return next
 	}
-	if err != nil && w.Outcome == "" {
+	if err != nil && w.casework.Outcome == "" {
 		if err := w.stop(ctx, err); err != nil {
 			return err
 		}
@@ -112,7 +112,7 @@ func (w *application) run(ctx workflow.Context) error {
 func (w *application) stop(ctx workflow.Context, cause error) error {
 	switch {
 	case errors.Is(cause, engine.ErrAborted) && w.State.Ending == nil:
-		return w.Advance(ctx, w.closing("abort", ending{Outcome: campus.Aborted, By: campus.System()}))
+		return w.casework.Advance(ctx, w.closing("abort", ending{Outcome: campus.Aborted, By: campus.System()}))
 	case errors.Is(cause, engine.ErrAborted), w.State.Ending != nil && temporal.IsCanceledError(cause):
 		return nil
 	}
@@ -121,7 +121,7 @@ func (w *application) stop(ctx workflow.Context, cause error) error {
 
 // begin takes the case out of the queue, or goes on where it stands.
 func (w *application) begin(ctx workflow.Context) error {
-	plan, fresh, err := engine.Begin[activities.ApplicationPlan](ctx, w.Casework, engine.Steps.BeginApplication,
+	plan, fresh, err := engine.Begin[activities.ApplicationPlan](ctx, w.casework, engine.Steps.BeginApplication,
 		campus.Move{Name: "begin", Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool,
 			Events: []campus.Event{engine.Event("checking", campus.System())}})
 	if err != nil {
@@ -131,7 +131,7 @@ func (w *application) begin(ctx workflow.Context) error {
 	if fresh {
 		w.State.Tried, w.State.Counter = plan.Tried, plan.Counter
 	}
-	if w.Outcome != "" { // taken back while it was queued
+	if w.casework.Outcome != "" { // taken back while it was queued
 		return w.forget(ctx)
 	}
 	return nil
@@ -139,8 +139,8 @@ func (w *application) begin(ctx workflow.Context) error {
 
 // flow goes from stage to stage until the card is active or an ending is found.
 func (w *application) flow(ctx workflow.Context) error {
-	for w.Outcome == "" && w.State.Ending == nil {
-		if err := applicationStages.Do(ctx, w.Casework, w); err != nil {
+	for w.casework.Outcome == "" && w.State.Ending == nil {
+		if err := applicationStages.Do(ctx, w.casework, w); err != nil {
 			return err
 		}
 	}
@@ -164,18 +164,18 @@ var applicationStages = engine.Stages[*application]{
 
 // finish ends an application that leads to no card: everything is undone, the pictures are deleted, the case is closed.
 func (w *application) finish(ctx workflow.Context) error {
-	if err := w.Quiet(ctx); err != nil || w.Outcome != "" {
+	if err := w.casework.Quiet(ctx); err != nil || w.casework.Outcome != "" {
 		return err
 	}
-	w.Doing = campus.StageClosing
-	if err := w.Undo(ctx, w.revocations()...); err != nil {
+	w.casework.Doing = campus.StageClosing
+	if err := w.casework.Undo(ctx, w.revocations()...); err != nil {
 		return err
 	}
 	if err := w.forget(ctx); err != nil {
 		return err
 	}
 	e := *w.State.Ending
-	return w.Advance(ctx, engine.Change{
+	return w.casework.Advance(ctx, engine.Change{
 		Move: campus.Move{
 			Name: "end", Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: e.Outcome, Reason: e.Reason,
 			Events:  []campus.Event{engine.Event(string(e.Outcome), e.By, "reason", e.Reason)},
@@ -200,8 +200,8 @@ var allImages = campus.Images{Photo: true,
 func (w *application) forgetImages(ctx workflow.Context, what campus.Images) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	return w.Own(ctx, "forget-images", engine.Steps.ForgetImages,
-		activities.ForgetImages{Application: w.Input.Case.ID, Images: what}, nil)
+	return w.casework.Own(ctx, "forget-images", engine.Steps.ForgetImages,
+		activities.ForgetImages{Application: w.casework.Input.Case.ID, Images: what}, nil)
 }
 
 // withdraw takes the application back at any point; it answers when everything is undone.
@@ -212,18 +212,18 @@ func (w *application) withdraw(ctx workflow.Context, d campus.Decision) (campus.
 			w.cancel()
 		}
 	}
-	if err := w.Decide(ctx, d, ch); err != nil {
+	if err := w.casework.Decide(ctx, d, ch); err != nil {
 		return campus.Decided{}, err
 	}
-	if err := workflow.Await(ctx, func() bool { return w.Outcome != "" }); err != nil {
+	if err := workflow.Await(ctx, func() bool { return w.casework.Outcome != "" }); err != nil {
 		return campus.Decided{}, err
 	}
-	return w.Decided(nil)
+	return w.casework.Decided(nil)
 }
 
 // expire ends a wait at the stage that nobody has ended in time; a decision that was first stands.
 func (w *application) expire(ctx workflow.Context, reason string) error {
-	return w.Advance(ctx, w.closing("expire:"+string(w.Stage),
+	return w.casework.Advance(ctx, w.closing("expire:"+string(w.casework.Stage),
 		ending{Outcome: campus.Expired, Reason: reason, By: campus.System()}))
 }
 
@@ -233,9 +233,9 @@ func (w *application) remind(after campus.Duration, what string) engine.Rung {
 }
 
 func (w *application) reminder() engine.Change {
-	return engine.Change{At: w.Stage, Move: campus.Move{
-		Name:    "remind:" + string(w.Stage),
+	return engine.Change{At: w.casework.Stage, Move: campus.Move{
+		Name:    "remind:" + string(w.casework.Stage),
 		Events:  []campus.Event{engine.Event("reminded", campus.System())},
-		Notices: []campus.Notice{{Template: "notice.remind_" + string(w.Stage)}},
+		Notices: []campus.Notice{{Template: "notice.remind_" + string(w.casework.Stage)}},
 	}}
 }

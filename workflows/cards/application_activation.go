@@ -20,14 +20,14 @@ func (w *application) provision(ctx workflow.Context) error {
 		names[i] = "grant-" + string(service)
 	}
 	err := engine.Parallel(ctx, names, func(ctx workflow.Context, i int) error {
-		reference, err := engine.Step[string](ctx, w.Casework, engine.StepKind{Name: names[i], Moves: true},
+		reference, err := engine.Step[string](ctx, w.casework, engine.StepKind{Name: names[i], Moves: true},
 			engine.Call{Queue: engine.BaseQueue(services[i]), Summary: names[i], Activity: engine.Steps.GrantService,
 				Input: func(ref campus.StepRef) any {
 					return activities.ServiceStep{Ref: ref, Card: w.State.Card, Service: services[i]}
 				}})
 		if err == nil && reference != "" {
 			granted := campus.Granted{Card: w.State.Card, Service: services[i], Reference: reference, At: workflow.Now(ctx)}
-			w.Pending.Facts = append(w.Pending.Facts, campus.NewFact(campus.GrantFact, granted))
+			w.casework.Pending.Facts = append(w.casework.Pending.Facts, campus.NewFact(campus.GrantFact, granted))
 		}
 		if errors.Is(err, engine.ErrSkipped) {
 			return nil // two people took it upon them; the timeline says so
@@ -38,9 +38,9 @@ func (w *application) provision(ctx workflow.Context) error {
 		return err
 	}
 	if w.plan.EnrolsOn != nil {
-		return w.Advance(ctx, w.awaitingEnrolment())
+		return w.casework.Advance(ctx, w.awaitingEnrolment())
 	}
-	return w.Advance(ctx, engine.Change{Move: campus.Move{
+	return w.casework.Advance(ctx, engine.Change{Move: campus.Move{
 		Name: "provisioned", Stage: campus.StageActivation, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx,
 			w.plan.Activation.Wait),
 		Events:  []campus.Event{engine.Event("provisioned", campus.System())},
@@ -70,12 +70,12 @@ func revocation(service campus.Service, card uuid.UUID) engine.Undoing {
 // awaitActivation waits for the student to activate the card (D1).
 func (w *application) awaitActivation(ctx workflow.Context) error {
 	p := w.plan.Activation
-	done, err := w.Wait(ctx, p.Wait.Std(), "activation", w.left(campus.StageActivation),
+	done, err := w.casework.Wait(ctx, p.Wait.Std(), "activation", w.left(campus.StageActivation),
 		w.remind(p.FirstReminder, "activation"), w.remind(p.LastReminder, "activation"))
 	if err != nil || done {
 		return err
 	}
-	return w.Advance(ctx, engine.Change{Move: campus.Move{
+	return w.casework.Advance(ctx, engine.Change{Move: campus.Move{
 		Name: "lapse", Stage: campus.StageLapsed, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx,
 			p.Reopen), Reason: "not_activated",
 		Events:  []campus.Event{engine.Event("activation_lapsed", campus.System())},
@@ -85,10 +85,10 @@ func (w *application) awaitActivation(ctx workflow.Context) error {
 
 // activate makes the card active, ends the application and starts the plastic, all in one transaction (D1, D2, D4).
 func (w *application) activate(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
-	if w.Stage == campus.StageEnrolment {
+	if w.casework.Stage == campus.StageEnrolment {
 		return w.activateEnrolled(ctx, d)
 	}
-	return w.Decided(w.Decide(ctx, d, w.activation(ctx, campus.ActivateUpdate, d.By)))
+	return w.casework.Decided(w.casework.Decide(ctx, d, w.activation(ctx, campus.ActivateUpdate, d.By)))
 }
 
 // activation is the move that makes the card active.
@@ -102,7 +102,8 @@ func (w *application) activation(ctx workflow.Context, name string, by campus.Ac
 		},
 		Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
 			return engine.Written(ctx, engine.Steps.ActivateCard, activities.ActivateCard{
-				Move: m, Card: w.State.Card, CardLife: w.plan.Activation.CardLife, Promised: promised, Batched: w.plan.Batched, NoPackages: w.plan.NoPackages, By: by,
+				Move: m, Card: w.State.Card, CardLife: w.plan.Activation.CardLife, Promised: promised,
+				Batched: w.plan.Batched, NoPackages: w.plan.NoPackages, By: by,
 				PlasticCase: uuid.NewSHA1(w.State.Card, []byte("plastic case")),
 				Plastic:     uuid.NewSHA1(w.State.Card, []byte("plastic 1")),
 			})
@@ -122,7 +123,7 @@ func (w *application) promise(day campus.Date) campus.Notice {
 
 // awaitReopening keeps a lapsed activation for a while; after that everything is undone.
 func (w *application) awaitReopening(ctx workflow.Context) error {
-	done, err := w.Wait(ctx, w.plan.Activation.Reopen.Std(), "re-opening",
+	done, err := w.casework.Wait(ctx, w.plan.Activation.Reopen.Std(), "re-opening",
 		w.left(campus.StageLapsed))
 	if err == nil && !done {
 		return w.expire(ctx, "not_activated")
@@ -132,7 +133,7 @@ func (w *application) awaitReopening(ctx workflow.Context) error {
 
 // reopen gives the student a new period to activate the card (D1).
 func (w *application) reopen(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
-	return w.Decided(w.Decide(ctx, d, engine.Change{Move: campus.Move{
+	return w.casework.Decided(w.casework.Decide(ctx, d, engine.Change{Move: campus.Move{
 		Stage: campus.StageActivation, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx, w.plan.Activation.Wait),
 		Events: []campus.Event{engine.Event("reopened", d.By)},
 	}}))

@@ -23,7 +23,8 @@ func (w *application) check(ctx workflow.Context) error {
 	findings := make([]campus.Finding, len(items))
 	err := engine.Parallel(ctx, names, func(ctx workflow.Context, i int) (err error) {
 		check := itemChecks[items[i]]
-		findings[i], err = w.finding(ctx, items[i], engine.Call{Queue: check.queue(w), Summary: "check " + names[i], Activity: check.call})
+		findings[i], err = w.finding(ctx, items[i],
+			engine.Call{Queue: check.queue(w), Summary: "check " + names[i], Activity: check.call})
 		return err
 	})
 	if err != nil {
@@ -117,7 +118,7 @@ func (w *application) askForEvidence(ctx workflow.Context, findings []campus.Fin
 // finding runs a check as a step. One that two people skip is unknown: it never passes by itself, the reviewer sees it.
 func (w *application) finding(ctx workflow.Context, item campus.Item,
 	call engine.Call) (campus.Finding, error) {
-	found, err := engine.Step[campus.Finding](ctx, w.Casework, engine.StepKind{Name: string(item), Moves: true}, call)
+	found, err := engine.Step[campus.Finding](ctx, w.casework, engine.StepKind{Name: string(item), Moves: true}, call)
 	if errors.Is(err, engine.ErrSkipped) {
 		return skipped(item), nil
 	}
@@ -132,7 +133,7 @@ func skipped(item campus.Item) campus.Finding {
 // saveFindings keeps verdicts with the move they cause, unless the case has left the stage they were sought at.
 func (w *application) saveFindings(ctx workflow.Context, ch engine.Change, findings []campus.Finding) error {
 	ch.Move = ch.With(campus.FindingFacts(findings...)...)
-	return w.Advance(ctx, ch)
+	return w.casework.Advance(ctx, ch)
 }
 
 // refuse keeps the verdicts and ends the application for the reason one of them gives.

@@ -72,8 +72,9 @@ const lastEnrolmentLook = "last-look-enrolment"
 // no freshman who never arrived, and nobody else knows.
 func (w *application) enrolmentIsOver(ctx workflow.Context) error {
 	kind := engine.StepKind{Name: lastEnrolmentLook, NoSkip: true}
-	enrolled, err := engine.Step[bool](ctx, w.Casework, kind,
-		engine.Call{Queue: engine.AcademicQueue, Summary: "has the freshman enrolled, after all?", Activity: engine.Steps.LookForEnrolment})
+	enrolled, err := engine.Step[bool](ctx, w.casework, kind,
+		engine.Call{Queue: engine.AcademicQueue, Summary: "has the freshman enrolled, after all?",
+			Activity: engine.Steps.LookForEnrolment})
 	switch {
 	case err != nil:
 		return err
@@ -87,10 +88,10 @@ func (w *application) enrolmentIsOver(ctx workflow.Context) error {
 // under another number has to go first: the holder is told, and activates when that is done. Who has no studies ahead
 // gets none.
 func (w *application) enrolled(ctx workflow.Context) error {
-	err := w.Advance(ctx, w.activation(ctx, "enrolled", campus.System()))
+	err := w.casework.Advance(ctx, w.activation(ctx, "enrolled", campus.System()))
 	switch campus.ReasonOf(err) {
 	case campus.OtherCardActive:
-		return w.Advance(ctx, engine.Change{Move: campus.Move{
+		return w.casework.Advance(ctx, engine.Change{Move: campus.Move{
 			Name: "other-card", Stage: campus.StageActivation, WaitsFor: campus.WaitsForStudent,
 			Due:     engine.Until(ctx, w.plan.Activation.Wait),
 			Reason:  campus.OtherCardActive,
@@ -98,7 +99,7 @@ func (w *application) enrolled(ctx workflow.Context) error {
 			Notices: []campus.Notice{{Template: "notice.other_card"}},
 		}})
 	case campus.StudiesOver:
-		return w.Advance(ctx, w.closing("studies-over",
+		return w.casework.Advance(ctx, w.closing("studies-over",
 			ending{Outcome: campus.RefusedBy, Reason: campus.StudiesOver, By: campus.System()}))
 	}
 	return err
@@ -108,7 +109,7 @@ func (w *application) enrolled(ctx workflow.Context) error {
 // made or parked meanwhile is not needed any more. Nobody is asked before the decision is known to have been made.
 func (w *application) activateEnrolled(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
 	var made int64
-	err := engine.Once(ctx, engine.Steps.CheckDecision, campus.Move{Case: w.Input.Case, Decision: d}, &made)
+	err := engine.Once(ctx, engine.Steps.CheckDecision, campus.Move{Case: w.casework.Input.Case, Decision: d}, &made)
 	if err == nil && made == 0 { // what was carried out before is not asked for again
 		err = w.mustBeEnrolled(ctx)
 	}
@@ -121,14 +122,17 @@ func (w *application) activateEnrolled(ctx workflow.Context, d campus.Decision) 
 			w.leave()
 		}
 	}
-	return w.Decided(w.DecideInTurn(ctx, d, func() (engine.Change, error) { return ch, w.NotBusy() }))
+	return w.casework.Decided(w.casework.DecideInTurn(ctx, d, func() (engine.Change, error) {
+		return ch, w.casework.NotBusy()
+	}))
 }
 
 // mustBeEnrolled is asked for by a freshman who has enrolled just now and does not want to wait for the next look. An
 // outage of our own parts is waited out; one of the school's system is told.
 func (w *application) mustBeEnrolled(ctx workflow.Context) error {
 	var enrolled bool
-	err := w.Outlast(ctx, engine.Rounds{Ref: campus.StepRef{Case: w.Input.Case, Step: enrolmentLook}, Files: true,
+	ref := campus.StepRef{Case: w.casework.Input.Case, Step: enrolmentLook}
+	err := w.casework.Outlast(ctx, engine.Rounds{Ref: ref, Files: true,
 		Round: func(ctx workflow.Context, _ int) (err error) {
 			enrolled, err = w.askEnrolment(ctx)
 			return err
@@ -160,7 +164,7 @@ const enrolmentLook = "poll-enrolment"
 
 // askEnrolment asks once. The error is Temporal's.
 func (w *application) askEnrolment(ctx workflow.Context) (enrolled bool, err error) {
-	err = w.Look(ctx, enrolmentLook, engine.Call{Queue: engine.AcademicQueue, Summary: "has the freshman enrolled?",
-		Activity: engine.Steps.LookForEnrolment}, &enrolled)
+	err = w.casework.Look(ctx, enrolmentLook, engine.Call{Queue: engine.AcademicQueue,
+		Summary: "has the freshman enrolled?", Activity: engine.Steps.LookForEnrolment}, &enrolled)
 	return enrolled, err
 }

@@ -16,7 +16,7 @@ import (
 func (w *application) identify(ctx workflow.Context) error {
 	switch {
 	case w.State.Counter:
-		return w.Advance(ctx, engine.Change{Move: w.counterMove(ctx, "chosen")})
+		return w.casework.Advance(ctx, engine.Change{Move: w.counterMove(ctx, "chosen")})
 	case !w.State.Tried:
 		return w.askForFace(ctx)
 	}
@@ -37,7 +37,7 @@ func (w *application) untilLeft(ctx workflow.Context, stage campus.Stage, do fun
 
 // askForFace waits for the first liveness check of somebody who has not shown their face yet (A2).
 func (w *application) askForFace(ctx workflow.Context) error {
-	return w.Advance(ctx, engine.Change{Move: campus.Move{
+	return w.casework.Advance(ctx, engine.Change{Move: campus.Move{
 		Name: "ask-liveness", Stage: campus.StageLiveness, WaitsFor: campus.WaitsForStudent,
 		Due:     engine.Until(ctx, w.plan.Identity.LivenessWait),
 		Events:  []campus.Event{engine.Event("liveness_asked", campus.System())},
@@ -69,8 +69,9 @@ func (w *application) identifyByFace(ctx workflow.Context) error {
 	if live.Finding.Verdict != campus.Pass {
 		return w.livenessFailed(ctx, live)
 	}
-	w.Pending = w.Pending.And(engine.Pending{Events: []campus.Event{engine.Event("liveness_passed", campus.System())},
-		Facts: campus.FindingFacts(live.Finding)})
+	w.casework.Pending = w.casework.Pending.And(engine.Pending{
+		Events: []campus.Event{engine.Event("liveness_passed", campus.System())},
+		Facts:  campus.FindingFacts(live.Finding)})
 	return w.compare(ctx, version)
 }
 
@@ -86,12 +87,12 @@ func known(found campus.Finding) []campus.Finding {
 var frames = []campus.UploadPurpose{campus.FrameUpload}
 
 func (w *application) liveness(ctx workflow.Context) (activities.Liveness, error) {
-	return engine.Step[activities.Liveness](ctx, w.Casework, engine.StepKind{Name: "liveness"},
+	return engine.Step[activities.Liveness](ctx, w.casework, engine.StepKind{Name: "liveness"},
 		engine.Call{Queue: engine.FaceQueue, Summary: "judge the liveness try", Activity: engine.Steps.CheckLiveness})
 }
 
 func (w *application) fetchPhoto(ctx workflow.Context) (string, error) {
-	return engine.Step[string](ctx, w.Casework, engine.StepKind{Name: "fetch-photo", Moves: true},
+	return engine.Step[string](ctx, w.casework, engine.StepKind{Name: "fetch-photo", Moves: true},
 		engine.Call{Queue: w.registerQueue(), Summary: "fetch the photo on file", Activity: engine.Steps.FetchPhoto})
 }
 
@@ -105,7 +106,7 @@ func (w *application) livenessFailed(ctx workflow.Context, live activities.Liven
 		Due:    engine.Until(ctx, w.plan.Identity.LivenessWait),
 		Events: []campus.Event{engine.Event("liveness_failed", campus.System(), "reason", live.Finding.Reason)},
 	}
-	if w.Stage == campus.StagePhoto { // days after the student has last looked
+	if w.casework.Stage == campus.StagePhoto { // days after the student has last looked
 		m.Notices = []campus.Notice{{Template: "notice.liveness_asked"}}
 	}
 	// they have had their verdict (B4)
@@ -116,7 +117,7 @@ func (w *application) livenessFailed(ctx workflow.Context, live activities.Liven
 // awaitLiveness waits for the student's next try.
 func (w *application) awaitLiveness(ctx workflow.Context) error {
 	p := w.plan.Identity
-	done, err := w.Wait(ctx, p.LivenessWait.Std(), "next liveness try",
+	done, err := w.casework.Wait(ctx, p.LivenessWait.Std(), "next liveness try",
 		w.left(campus.StageLiveness),
 		w.remind(p.LivenessReminder, "next liveness try"))
 	if err == nil && !done {
@@ -127,11 +128,11 @@ func (w *application) awaitLiveness(ctx workflow.Context) error {
 
 // left tells that the case has gone on from a stage, by whatever handler.
 func (w *application) left(stage campus.Stage) func() bool {
-	return func() bool { return w.Stage != stage || w.Outcome != "" || w.State.Ending != nil }
+	return func() bool { return w.casework.Stage != stage || w.casework.Outcome != "" || w.State.Ending != nil }
 }
 
 func (w *application) tryLiveness(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
-	return w.Decided(w.Decide(ctx, d, engine.Change{
+	return w.casework.Decided(w.casework.Decide(ctx, d, engine.Change{
 		Move: campus.Move{Stage: campus.StageIdentity, WaitsFor: campus.WaitsForSchool,
 			Events: []campus.Event{engine.Event("liveness_tried", d.By)}},
 		Knows: w.Knowing(func(s *applicationState) { s.Tried = true }),
@@ -143,7 +144,7 @@ func (w *application) tryLiveness(ctx workflow.Context, d campus.Decision) (camp
 
 // compare compares the live frame with the photo fetched under a version. A match makes the pictures superfluous.
 func (w *application) compare(ctx workflow.Context, version string) error {
-	from := w.Stage
+	from := w.casework.Stage
 	compared, err := w.compareFaces(ctx, version)
 	if err != nil {
 		return err
@@ -171,7 +172,7 @@ func (w *application) compare(ctx workflow.Context, version string) error {
 // compareFaces asks the face service. A comparison that two people skip is unknown.
 func (w *application) compareFaces(ctx workflow.Context, version string) (activities.Compared, error) {
 	kind := engine.StepKind{Name: string(campus.PhotoItem), Moves: true}
-	compared, err := engine.Step[activities.Compared](ctx, w.Casework, kind,
+	compared, err := engine.Step[activities.Compared](ctx, w.casework, kind,
 		engine.Call{Queue: engine.FaceQueue, Summary: "compare live frame and photo", Activity: engine.Steps.CompareFaces,
 			Input: func(ref campus.StepRef) any { return activities.CompareFaces{Ref: ref, Version: version} }})
 	if errors.Is(err, engine.ErrSkipped) {
@@ -193,10 +194,9 @@ func (w *application) identified(ctx workflow.Context, from campus.Stage, found 
 		[]campus.Finding{found})
 }
 
-// continueAsNew hands the case to a new run with a short history, once no handler is at work. That is no time to wait for
-// all of them: a withdrawal that comes meanwhile waits for this flow, and cancels it.
+// continueAsNew hands the case to a new run with a short history. A withdrawal that comes meanwhile cancels this flow.
 func (w *application) continueAsNew(ctx workflow.Context, stage campus.Stage) error {
-	err := w.ContinueAsNew(ctx)
+	err := w.casework.ContinueAsNew(ctx)
 	if w.left(stage)() {
 		return nil
 	}
@@ -206,7 +206,7 @@ func (w *application) continueAsNew(ctx workflow.Context, stage campus.Stage) er
 // toCounter has the card centre look at the person, with the reason as a mark for the reviewer (B1, B2, B3).
 func (w *application) toCounter(ctx workflow.Context, found campus.Finding, beside ...campus.Finding) error {
 	facts := append(campus.FindingFacts(append(beside, found)...), campus.NewFact(campus.FlagFact, found.Reason))
-	return w.Advance(ctx, engine.Change{Move: w.counterMove(ctx, found.Reason).With(facts...)})
+	return w.casework.Advance(ctx, engine.Change{Move: w.counterMove(ctx, found.Reason).With(facts...)})
 }
 
 func (w *application) counterMove(ctx workflow.Context, reason string) campus.Move {
@@ -222,12 +222,12 @@ func (w *application) counterMove(ctx workflow.Context, reason string) campus.Mo
 // chooseCounter is the student's own choice of the route without a face, at any point before the identity is
 // established (B3). While papers are checked or asked for, it is kept for later.
 func (w *application) chooseCounter(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
-	return w.Decided(w.DecideInTurn(ctx, d, func() (engine.Change, error) {
-		if w.Stage == campus.StageChecking || w.Stage == campus.StageEvidence {
+	return w.casework.Decided(w.casework.DecideInTurn(ctx, d, func() (engine.Change, error) {
+		if w.casework.Stage == campus.StageChecking || w.casework.Stage == campus.StageEvidence {
 			return engine.Change{Knows: w.Knowing(func(s *applicationState) { s.Counter = true }),
 				Move: campus.Move{Events: []campus.Event{engine.Event("counter_chosen", d.By)}}}, nil
 		}
-		return w.counterChoice(ctx, d), w.NotBusy()
+		return w.counterChoice(ctx, d), w.casework.NotBusy()
 	}))
 }
 
@@ -240,7 +240,7 @@ func (w *application) counterChoice(ctx workflow.Context, d campus.Decision) eng
 	}}
 	ch.Name, ch.Events[0].Actor = campus.ChooseCounterUpdate, d.By
 	for _, step := range []string{string(campus.PhotoItem), "liveness", "fetch-photo", lastPhotoLook} {
-		if _, parked := w.Parked[step]; parked {
+		if _, parked := w.casework.Parked[step]; parked {
 			ch.Drops = append(ch.Drops, step)
 			ch.Closes = append(ch.Closes, campus.WorkItemKey{Kind: campus.IncidentItem, Step: step})
 		}
@@ -253,7 +253,7 @@ func (w *application) awaitCounter(ctx workflow.Context) error {
 		return err
 	}
 	p := w.plan.Identity
-	done, err := w.Wait(ctx, p.InPersonWait.Std(), "check in person", w.left(campus.StageInPerson),
+	done, err := w.casework.Wait(ctx, p.InPersonWait.Std(), "check in person", w.left(campus.StageInPerson),
 		w.remind(p.InPersonReminder, "check in person"))
 	if err == nil && !done {
 		return w.expire(ctx, "not_seen_in_person")
@@ -273,5 +273,5 @@ func (w *application) verify(ctx workflow.Context, d campus.Decision) (campus.De
 	ch.Name = campus.VerifyUpdate + ":" + d.Action
 	ch.Closes = []campus.WorkItemKey{{Kind: campus.InPersonItem}}
 	ch.Move = ch.With(campus.FindingFacts(found)...)
-	return w.Decided(w.Decide(ctx, d, ch))
+	return w.casework.Decided(w.casework.Decide(ctx, d, ch))
 }

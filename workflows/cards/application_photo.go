@@ -19,7 +19,7 @@ func (w *application) awaitPhoto(ctx workflow.Context) error {
 func (w *application) watchPhoto(ctx workflow.Context) error {
 	p := w.plan.Identity
 	for {
-		left := w.Since().Add(p.PhotoWait.Std()).Sub(workflow.Now(ctx))
+		left := w.casework.Since().Add(p.PhotoWait.Std()).Sub(workflow.Now(ctx))
 		if left <= 0 {
 			return w.photoWaitIsOver(ctx)
 		}
@@ -56,8 +56,9 @@ const lastPhotoLook = "last-look-photo"
 // renewed.
 func (w *application) photoWaitIsOver(ctx workflow.Context) error {
 	late := campus.Finding{Item: campus.PhotoItem, Verdict: campus.Fail, Reason: "photo_not_renewed"}
-	version, err := engine.Step[string](ctx, w.Casework, engine.StepKind{Name: lastPhotoLook},
-		engine.Call{Queue: w.registerQueue(), Summary: "look for a new photo a last time", Activity: engine.Steps.LookForPhoto})
+	version, err := engine.Step[string](ctx, w.casework, engine.StepKind{Name: lastPhotoLook},
+		engine.Call{Queue: w.registerQueue(), Summary: "look for a new photo a last time",
+			Activity: engine.Steps.LookForPhoto})
 	switch {
 	case errors.Is(err, engine.ErrSkipped):
 		return w.toCounter(ctx, skipped(campus.PhotoItem))
@@ -71,13 +72,13 @@ func (w *application) photoWaitIsOver(ctx workflow.Context) error {
 
 // remindPhoto reminds the student once, when the photo has not come for a while.
 func (w *application) remindPhoto(ctx workflow.Context) error {
-	late := w.Since().Add(w.plan.Identity.PhotoReminder.Std())
+	late := w.casework.Since().Add(w.plan.Identity.PhotoReminder.Std())
 	if w.State.PhotoReminded || workflow.Now(ctx).Before(late) {
 		return nil
 	}
 	ch := w.reminder()
 	ch.Knows = w.Knowing(func(s *applicationState) { s.PhotoReminded = true })
-	return w.Advance(ctx, ch)
+	return w.casework.Advance(ctx, ch)
 }
 
 // compareRenewed fetches the new photo and compares it with the live frame kept for it.
@@ -95,7 +96,7 @@ func (w *application) compareRenewed(ctx workflow.Context) error {
 // lookForPhoto asks which photo is on file; an outage answers as if nothing were new.
 func (w *application) lookForPhoto(ctx workflow.Context) (string, error) {
 	var version string
-	err := w.Look(ctx, "poll-photo", engine.Call{Queue: w.registerQueue(), Summary: "look for a new photo",
+	err := w.casework.Look(ctx, "poll-photo", engine.Call{Queue: w.registerQueue(), Summary: "look for a new photo",
 		Activity: engine.Steps.LookForPhoto}, &version)
 	if ctx.Err() != nil {
 		return "", ctx.Err()

@@ -25,8 +25,10 @@ func (w *application) reviewMove(ctx workflow.Context) campus.Move {
 func (w *application) awaitReview(ctx workflow.Context) error {
 	p := w.plan.Application
 	item := campus.WorkItemKey{Kind: campus.ReviewItem}
-	untilDue := func(before campus.Duration) time.Duration { return w.Due.Sub(w.Since()) - before.Std() }
-	done, err := w.Wait(ctx, p.ReviewLimit.Std(), "review", w.left(campus.StageReview),
+	untilDue := func(before campus.Duration) time.Duration {
+		return w.casework.Due.Sub(w.casework.Since()) - before.Std()
+	}
+	done, err := w.casework.Wait(ctx, p.ReviewLimit.Std(), "review", w.left(campus.StageReview),
 		engine.Rung{After: untilDue(p.ReviewReminder), Name: "review: remind", Climb: func() engine.Change {
 			return engine.Change{At: campus.StageReview, Move: campus.Move{
 				Name:   "remind:review",
@@ -67,13 +69,13 @@ func (w *application) review(ctx workflow.Context, d campus.Decision) (campus.De
 	ch.Move = ch.With(campus.NewFact(campus.NoteFact, nil))
 	ch.Name = campus.ReviewUpdate + ":" + d.Action
 	ch.Closes = []campus.WorkItemKey{{Kind: campus.ReviewItem}}
-	return w.Decided(w.Decide(ctx, d, ch))
+	return w.casework.Decided(w.casework.Decide(ctx, d, ch))
 }
 
 // approval makes the pending card; its id follows from the case, so that it is the same however often this runs. The
 // pictures of documents have had their verdict with it, and go (B4).
 func (w *application) approval(d campus.Decision) engine.Change {
-	card := uuid.NewSHA1(w.Input.Case.ID, []byte("card"))
+	card := uuid.NewSHA1(w.casework.Input.Case.ID, []byte("card"))
 	return engine.Change{
 		Move: campus.Move{Stage: campus.StageProvisioning, WaitsFor: campus.WaitsForSchool,
 			Events: []campus.Event{engine.Event("approved", d.By)},
@@ -88,7 +90,7 @@ func (w *application) approval(d campus.Decision) engine.Change {
 // awaitEvidence waits for what the reviewer asked the student for.
 func (w *application) awaitEvidence(ctx workflow.Context) error {
 	p := w.plan.Application
-	done, err := w.Wait(ctx, p.EvidenceWait.Std(), "evidence", w.left(campus.StageEvidence),
+	done, err := w.casework.Wait(ctx, p.EvidenceWait.Std(), "evidence", w.left(campus.StageEvidence),
 		w.remind(p.EvidenceReminder, "evidence"))
 	if err == nil && !done {
 		return w.expire(ctx, "evidence_not_brought")
@@ -100,7 +102,7 @@ func (w *application) awaitEvidence(ctx workflow.Context) error {
 // asked for again (A4).
 func (w *application) bringEvidence(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
 	var replaced activities.Replaced
-	return w.Decided(w.Decide(ctx, d, engine.Change{
+	return w.casework.Decided(w.casework.Decide(ctx, d, engine.Change{
 		Move: campus.Move{Stage: campus.StageChecking, WaitsFor: campus.WaitsForSchool,
 			Events: []campus.Event{engine.Event("evidence_brought", d.By)}},
 		Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {

@@ -10,22 +10,22 @@ import (
 // cardEnding is one run of the process that takes a card which has ended out of the systems of the base package (D4,
 // C1). Its packages and its plastic have cases of their own.
 type cardEnding struct {
-	*engine.Casework
+	casework                *engine.Casework
 	engine.Memory[struct{}] // nothing: the card is the case
 }
 
 // Ending is the process of a card that has ended. The card is over already: what is left is to tell the systems.
 func Ending(ctx workflow.Context, input campus.CaseInput) error {
-	w := &cardEnding{Casework: engine.NewCasework(ctx, input)}
-	if err := w.Setup(ctx, w, nil); err != nil {
+	w := &cardEnding{casework: engine.NewCasework(ctx, input)}
+	if err := w.casework.Setup(ctx, w, nil); err != nil {
 		return err
 	}
 	begin := campus.Move{Name: "begin", Stage: campus.StageRevoking, WaitsFor: campus.WaitsForSchool}
-	if _, _, err := engine.Begin[struct{}](ctx, w.Casework, engine.Steps.BeginEnding, begin); err != nil {
+	if _, _, err := engine.Begin[struct{}](ctx, w.casework, engine.Steps.BeginEnding, begin); err != nil {
 		return err
 	}
-	if w.Outcome == "" {
-		if err := endingStages.Do(ctx, w.Casework, w); err != nil && w.Outcome == "" {
+	if w.casework.Outcome == "" {
+		if err := endingStages.Do(ctx, w.casework, w); err != nil && w.casework.Outcome == "" {
 			return err
 		}
 	}
@@ -43,17 +43,17 @@ func (w *cardEnding) revoke(ctx workflow.Context) error {
 		names[i] = "revoke-" + string(service)
 	}
 	err := engine.Parallel(ctx, names, func(ctx workflow.Context, i int) error {
-		u := revocation(services[i], w.Input.Case.ID)
-		_, err := engine.Step[struct{}](ctx, w.Casework, u.Kind, u.Call)
+		u := revocation(services[i], w.casework.Input.Case.ID)
+		_, err := engine.Step[struct{}](ctx, w.casework, u.Kind, u.Call)
 		return letBe(err)
 	})
 	if err != nil {
 		return err
 	}
-	if err := w.Quiet(ctx); err != nil {
+	if err := w.casework.Quiet(ctx); err != nil {
 		return err
 	}
-	return w.Advance(ctx, engine.Change{Move: campus.Move{
+	return w.casework.Advance(ctx, engine.Change{Move: campus.Move{
 		Name: "revoked", Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Completed,
 		Events: []campus.Event{engine.Event("card_revoked", campus.System())},
 	}})

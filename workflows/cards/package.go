@@ -12,7 +12,7 @@ import (
 
 // packageChange is one run of the process that grants one package to a card, or withdraws it (C2).
 type packageChange struct {
-	*engine.Casework
+	casework                *engine.Casework
 	engine.Memory[struct{}] // nothing: what it is to do is in the tables
 	plan                    activities.PackagePlan
 }
@@ -20,15 +20,15 @@ type packageChange struct {
 // Package is the process of one change of one value-added package. Each package of a card has cases of its own, so that
 // each fails and is settled alone, and the card is used meanwhile.
 func Package(ctx workflow.Context, input campus.CaseInput) error {
-	w := &packageChange{Casework: engine.NewCasework(ctx, input)}
-	if err := w.Setup(ctx, w, nil); err != nil {
+	w := &packageChange{casework: engine.NewCasework(ctx, input)}
+	if err := w.casework.Setup(ctx, w, nil); err != nil {
 		return err
 	}
 	if err := w.begin(ctx); err != nil {
 		return err
 	}
-	if w.Outcome == "" {
-		if err := packageStages.Do(ctx, w.Casework, w); err != nil && w.Outcome == "" {
+	if w.casework.Outcome == "" {
+		if err := packageStages.Do(ctx, w.casework, w); err != nil && w.casework.Outcome == "" {
 			return err
 		}
 	}
@@ -41,7 +41,7 @@ var packageStages = engine.Stages[*packageChange]{
 }
 
 func (w *packageChange) begin(ctx workflow.Context) error {
-	plan, _, err := engine.Begin[activities.PackagePlan](ctx, w.Casework, engine.Steps.BeginPackage,
+	plan, _, err := engine.Begin[activities.PackagePlan](ctx, w.casework, engine.Steps.BeginPackage,
 		campus.Move{Name: "begin", Stage: campus.StageSubscribing, WaitsFor: campus.WaitsForSchool})
 	w.plan = plan
 	return err
@@ -116,7 +116,7 @@ func (w *packageChange) unsubscribe(ctx workflow.Context) error {
 
 // call is a step at the package's system, on that system's queue.
 func (w *packageChange) call(ctx workflow.Context, name string, activity any) (activities.PackageAnswer, error) {
-	return engine.Step[activities.PackageAnswer](ctx, w.Casework, engine.StepKind{Name: name},
+	return engine.Step[activities.PackageAnswer](ctx, w.casework, engine.StepKind{Name: name},
 		engine.Call{Queue: engine.ServiceQueue(w.plan.System), Summary: name, Activity: activity,
 			Input: func(ref campus.StepRef) any { return activities.PackageStep{Ref: ref} }})
 }
@@ -137,11 +137,12 @@ func (w *packageChange) ending(said string, outcome campus.Outcome, reason strin
 // settlePackage records the ending together with the state the package has then.
 func (w *packageChange) settlePackage(ctx workflow.Context, m campus.Move, state campus.PackageState,
 	refusal string) error {
-	if err := w.Quiet(ctx); err != nil {
+	if err := w.casework.Quiet(ctx); err != nil {
 		return err
 	}
-	return w.Advance(ctx, engine.Change{Move: m, Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
+	fact := func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
 		return engine.Written(ctx, engine.Steps.SettlePackage,
 			activities.SettlePackage{Move: m, Package: w.plan.Package, State: state, Refusal: refusal})
-	}})
+	}
+	return w.casework.Advance(ctx, engine.Change{Move: m, Fact: fact})
 }

@@ -20,7 +20,7 @@ type stay struct {
 	Settled map[string]campus.Settlement `json:"settled,omitempty"` // steps that two people have skipped or given up
 	Retried map[string]retried           `json:"retried,omitempty"` // parked steps that staff have tried again just now
 	Climbed int                          `json:"climbed,omitempty"` // rungs of the ladder of the stage
-	Said    []string                     `json:"said,omitempty"`    // kinds of events that went with a move after they had happened
+	Said    []string                     `json:"said,omitempty"`    // kinds of events that went with a move
 }
 
 // retried is an attempt that staff have asked for and that has not ended.
@@ -127,8 +127,8 @@ func (c *Casework) waiting(item campus.ParkedItem) *ParkedStep {
 	return p
 }
 
-// ContinueAsNew ends the run, and has the next one go on from the row of the case: the history is long. It comes when no
-// handler is at work, and what is known is written before.
+// ContinueAsNew ends the run, and has the next one go on from the row of the case: the history is long. It comes when
+// no handler is at work, and what is known is written before.
 func (c *Casework) ContinueAsNew(ctx workflow.Context) error {
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
 		return err

@@ -28,7 +28,8 @@ func (n Pending) add(m *campus.Move) {
 
 // without leaves out the events that were told before, by a run that had come as far (K8).
 func (n Pending) without(said []string) Pending {
-	n.Events = slices.DeleteFunc(slices.Clone(n.Events), func(e campus.Event) bool { return slices.Contains(said, e.Kind) })
+	n.Events = slices.DeleteFunc(slices.Clone(n.Events),
+		func(e campus.Event) bool { return slices.Contains(said, e.Kind) })
 	return n
 }
 

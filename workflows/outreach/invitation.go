@@ -14,7 +14,7 @@ import (
 
 // invitation is one run of the process that asks people to apply, in waves (C5).
 type invitation struct {
-	*engine.Casework
+	casework *engine.Casework
 	engine.Memory[invitationState]
 	plan activities.CampaignPlan
 	next time.Time // a wave that is held is looked at again then
@@ -31,17 +31,17 @@ type invitationState struct {
 // Invitation is the process of a campaign: it waits for its first day, invites, reminds, and ends. Each of its stages
 // is one function that does the next thing there is to do; a wave is one move.
 func Invitation(ctx workflow.Context, input campus.CaseInput) error {
-	w := &invitation{Casework: engine.NewCasework(ctx, input)}
+	w := &invitation{casework: engine.NewCasework(ctx, input)}
 	handlers := map[string]engine.Handler{campus.PauseUpdate: w.pause, campus.ResumeUpdate: w.resume,
 		campus.CancelUpdate: w.cancel}
-	if err := w.Setup(ctx, w, handlers); err != nil {
+	if err := w.casework.Setup(ctx, w, handlers); err != nil {
 		return err
 	}
 	if err := w.begin(ctx); err != nil {
 		return err
 	}
-	for w.Outcome == "" {
-		if err := invitationStages.Do(ctx, w.Casework, w); err != nil && w.Outcome == "" {
+	for w.casework.Outcome == "" {
+		if err := invitationStages.Do(ctx, w.casework, w); err != nil && w.casework.Outcome == "" {
 			return err
 		}
 	}
@@ -62,11 +62,11 @@ func Processes() map[campus.CaseKind]engine.Process {
 
 // begin takes the campaign out of the queue: to where it stands by its first day.
 func (w *invitation) begin(ctx workflow.Context) error {
-	plan, fresh, err := engine.Begin[activities.CampaignPlan](ctx, w.Casework, engine.Steps.BeginCampaign,
+	plan, fresh, err := engine.Begin[activities.CampaignPlan](ctx, w.casework, engine.Steps.BeginCampaign,
 		campus.Move{Name: "campaign_begun", Stage: campus.StageScheduled, WaitsFor: campus.WaitsForDate,
 			Events: []campus.Event{engine.InternalEvent("campaign_begun", campus.System())}})
 	if w.plan = plan; fresh {
-		w.State.NextAt = plan.Invitations.FirstWave(plan.Period, w.Since())
+		w.State.NextAt = plan.Invitations.FirstWave(plan.Period, w.casework.Since())
 	}
 	return err
 }
@@ -93,7 +93,7 @@ func (w *invitation) awaitFirstDay(ctx workflow.Context) error {
 	if w.State.NextAt.After(workflow.Now(ctx)) {
 		return w.sleepUntil(ctx, w.State.NextAt, "wait for the first day")
 	}
-	return w.Advance(ctx, w.stageMove(ctx, campus.StageInviting, "inviting_begun"))
+	return w.casework.Advance(ctx, w.stageMove(ctx, campus.StageInviting, "inviting_begun"))
 }
 
 // leg is one of the two halves of a campaign.
@@ -115,7 +115,7 @@ func (w *invitation) invite(ctx workflow.Context) error {
 		over: func(ctx workflow.Context, reason string) error {
 			ch := w.stageMove(ctx, campus.StageReminding, "inviting_ended", "reason", reason)
 			ch.Knows = w.Knowing(func(s *invitationState) { s.Held = "" })
-			return w.Advance(ctx, ch)
+			return w.casework.Advance(ctx, ch)
 		},
 	})
 }
@@ -162,8 +162,8 @@ func (w *invitation) nextWave(ctx workflow.Context, l leg) error {
 
 func (w *invitation) look(ctx workflow.Context, l leg) (activities.AudienceSeen, error) {
 	var seen activities.AudienceSeen
-	err := w.Own(ctx, "look", engine.Steps.LookAtAudience, activities.LookAtAudience{
-		Campaign: w.Input.Case.ID, Kind: l.kind, Levels: w.plan.Levels, Rested: w.rested(ctx),
+	err := w.casework.Own(ctx, "look", engine.Steps.LookAtAudience, activities.LookAtAudience{
+		Campaign: w.casework.Input.Case.ID, Kind: l.kind, Levels: w.plan.Levels, Rested: w.rested(ctx),
 	}, &seen)
 	return seen, err
 }
@@ -175,7 +175,7 @@ func (w *invitation) rested(ctx workflow.Context) time.Time {
 
 // awaitReminder has the case say when the first reminder is due.
 func (w *invitation) awaitReminder(ctx workflow.Context, l leg, due time.Time) error {
-	return w.Advance(ctx, engine.Change{Knows: w.Knowing(func(s *invitationState) { s.NextAt = due }),
+	return w.casework.Advance(ctx, engine.Change{Knows: w.Knowing(func(s *invitationState) { s.NextAt = due }),
 		Move: campus.Move{Name: "await-reminder", Stage: l.stage, WaitsFor: campus.WaitsForDate, Due: &due}})
 }
 
@@ -186,7 +186,8 @@ func (w *invitation) hold(ctx workflow.Context, l leg, reason string) error {
 		w.next = next
 		return nil
 	}
-	return w.Advance(ctx, engine.Change{Knows: w.Knowing(func(s *invitationState) { s.NextAt, s.Held = next, reason }),
+	return w.casework.Advance(ctx, engine.Change{
+		Knows: w.Knowing(func(s *invitationState) { s.NextAt, s.Held = next, reason }),
 		Move: campus.Move{
 			Name: "hold:" + reason, Stage: l.stage, WaitsFor: campus.WaitsForEngine, Due: &l.ends, Reason: reason,
 			Events: []campus.Event{engine.InternalEvent("wave_held", campus.System(), "reason", reason)},
@@ -202,7 +203,7 @@ func (w *invitation) send(ctx workflow.Context, l leg) error {
 		Kind: l.kind, Seq: w.State.Waves + 1, Size: p.Wave, Levels: w.plan.Levels, Rested: w.rested(ctx),
 		Before: now.Add(-p.Reminder.Std()), Notice: w.notice(l.kind),
 	}
-	return w.Advance(ctx, engine.Change{
+	return w.casework.Advance(ctx, engine.Change{
 		Move: campus.Move{Name: "wave:" + strconv.Itoa(wave.Seq), Stage: l.stage, WaitsFor: campus.WaitsForDate, Due: &next,
 			Events: []campus.Event{engine.InternalEvent(l.said, campus.System(), "wave", strconv.Itoa(wave.Seq))}},
 		Knows: w.Knowing(func(s *invitationState) { s.Waves, s.NextAt, s.Held = wave.Seq, next, "" }),
@@ -233,15 +234,16 @@ func (w *invitation) awaitResumption(ctx workflow.Context) error {
 
 // sleepUntil waits for a moment, or until somebody moves the case from its stage, and keeps the history short.
 func (w *invitation) sleepUntil(ctx workflow.Context, at time.Time, timer string) error {
-	stage := w.Stage
+	stage := w.casework.Stage
 	if _, err := engine.AwaitFor(ctx, at.Sub(workflow.Now(ctx)), timer,
-		func() bool { return w.Stage != stage }); err != nil {
+		func() bool { return w.casework.Stage != stage }); err != nil {
 		return err
 	}
 	if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 		return nil
 	}
-	if err := w.ContinueAsNew(ctx); err != nil && w.Outcome == "" { // a decision that was at work may have ended it
+	// A decision that was at work may have ended it.
+	if err := w.casework.ContinueAsNew(ctx); err != nil && w.casework.Outcome == "" {
 		return err
 	}
 	return nil
@@ -249,7 +251,7 @@ func (w *invitation) sleepUntil(ctx workflow.Context, at time.Time, timer string
 
 // end ends a campaign that stands where it is. What it has come to is written with the move.
 func (w *invitation) end(ctx workflow.Context, outcome campus.Outcome, reason string, said campus.Event) error {
-	return w.Advance(ctx, campaignEnding(outcome, reason, said))
+	return w.casework.Advance(ctx, campaignEnding(outcome, reason, said))
 }
 
 // campaignEnding is the move that ends a campaign; storage completes what it says with the counts.

@@ -9,8 +9,8 @@ import (
 
 // pause stops a campaign until it is resumed. A wave that is being sent is sent.
 func (w *invitation) pause(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
-	return w.Decided(w.DecideInTurn(ctx, d, func() (engine.Change, error) {
-		from, last := w.Stage, w.plan.Period.Until.End()
+	return w.casework.Decided(w.casework.DecideInTurn(ctx, d, func() (engine.Change, error) {
+		from, last := w.casework.Stage, w.plan.Period.Until.End()
 		return engine.Change{
 			Move: campus.Move{Stage: campus.StagePaused, WaitsFor: campus.WaitsForAdministrator, Due: &last,
 				Events: []campus.Event{engine.InternalEvent("campaign_paused", d.By)}},
@@ -21,7 +21,7 @@ func (w *invitation) pause(ctx workflow.Context, d campus.Decision) (campus.Deci
 
 // resume has a campaign go on where it was paused. The wave that fell into the pause goes out now, not all that did.
 func (w *invitation) resume(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
-	return w.Decided(w.DecideInTurn(ctx, d, func() (engine.Change, error) {
+	return w.casework.Decided(w.casework.DecideInTurn(ctx, d, func() (engine.Change, error) {
 		ch := w.stageMove(ctx, w.State.From, "campaign_resumed")
 		ch.Name, ch.Events[0].Actor = campus.ResumeUpdate, d.By
 		return ch, nil
@@ -32,5 +32,5 @@ func (w *invitation) resume(ctx workflow.Context, d campus.Decision) (campus.Dec
 func (w *invitation) cancel(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
 	ch := campaignEnding(campus.Withdrawn, "campaign_cancelled", engine.InternalEvent("campaign_cancelled", d.By))
 	ch.Name = campus.CancelUpdate
-	return w.Decided(w.Decide(ctx, d, ch))
+	return w.casework.Decided(w.casework.Decide(ctx, d, ch))
 }

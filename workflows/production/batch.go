@@ -13,7 +13,7 @@ import (
 
 // batch is one run of the process that has many plastics made and brought to the kiosks (D3).
 type batch struct {
-	*engine.Casework
+	casework *engine.Casework
 	engine.Memory[batchState]
 	plan activities.BatchPlan
 }
@@ -26,8 +26,8 @@ type batchState struct {
 
 // Batch is the process of a batch: order file, bureau, production, delivery.
 func Batch(ctx workflow.Context, input campus.CaseInput) error {
-	w := &batch{Casework: engine.NewCasework(ctx, input)}
-	if err := w.Setup(ctx, w, nil); err != nil {
+	w := &batch{casework: engine.NewCasework(ctx, input)}
+	if err := w.casework.Setup(ctx, w, nil); err != nil {
 		return err
 	}
 	return w.run(ctx)
@@ -37,12 +37,12 @@ func (w *batch) run(ctx workflow.Context) error {
 	if err := w.begin(ctx); err != nil {
 		return err
 	}
-	for w.Outcome == "" {
-		err := batchStages.Do(ctx, w.Casework, w)
-		if errors.Is(err, engine.ErrAborted) && w.Outcome == "" {
+	for w.casework.Outcome == "" {
+		err := batchStages.Do(ctx, w.casework, w)
+		if errors.Is(err, engine.ErrAborted) && w.casework.Outcome == "" {
 			err = w.giveUp(ctx, campus.Aborted, "batch_given_up", false)
 		}
-		if err != nil && w.Outcome == "" {
+		if err != nil && w.casework.Outcome == "" {
 			return err
 		}
 	}
@@ -57,7 +57,7 @@ var batchStages = engine.Stages[*batch]{
 }
 
 func (w *batch) begin(ctx workflow.Context) error {
-	plan, _, err := engine.Begin[activities.BatchPlan](ctx, w.Casework, engine.Steps.BeginBatch,
+	plan, _, err := engine.Begin[activities.BatchPlan](ctx, w.casework, engine.Steps.BeginBatch,
 		campus.Move{Name: "begin", Stage: campus.StageOrderFile, WaitsFor: campus.WaitsForEngine,
 			Events: []campus.Event{engine.InternalEvent("batch_begun", campus.System())}})
 	w.plan = plan
@@ -73,7 +73,7 @@ func cancellation() engine.Undoing {
 // writeFile writes the order file. It reaches for the object store, so it is a step that can park. Without it nothing
 // can go on.
 func (w *batch) writeFile(ctx workflow.Context) error {
-	lines, err := engine.Step[int](ctx, w.Casework, engine.StepKind{Name: "order-file", NoSkip: true},
+	lines, err := engine.Step[int](ctx, w.casework, engine.StepKind{Name: "order-file", NoSkip: true},
 		engine.Call{Queue: engine.BureauQueue, Summary: "write the order file", Activity: engine.Steps.WriteOrderFile})
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func (w *batch) writeFile(ctx workflow.Context) error {
 	if lines == 0 { // every card was given up meanwhile
 		return w.end(ctx, campus.Completed, "", false)
 	}
-	return w.Advance(ctx, engine.Change{Move: campus.Move{
+	return w.casework.Advance(ctx, engine.Change{Move: campus.Move{
 		Name: "file-written", Stage: campus.StageSending, WaitsFor: campus.WaitsForBureau, Due: &w.plan.Promised,
 		Events: []campus.Event{engine.InternalEvent("order_file_written", campus.System())},
 	}})
@@ -89,13 +89,14 @@ func (w *batch) writeFile(ctx workflow.Context) error {
 
 // send hands the order file to the bureau.
 func (w *batch) send(ctx workflow.Context) error {
-	_, err := engine.Step[struct{}](ctx, w.Casework, engine.StepKind{Name: "send-batch", NoSkip: true},
+	_, err := engine.Step[struct{}](ctx, w.casework, engine.StepKind{Name: "send-batch", NoSkip: true},
 		engine.Call{Queue: engine.BureauQueue, Summary: "send the batch", Activity: engine.Steps.SendBatch})
 	if err != nil {
 		return err
 	}
 	now := workflow.Now(ctx)
-	return w.Advance(ctx, engine.Change{Knows: w.Knowing(func(s *batchState) { s.Since = now }), Move: campus.Move{
+	sent := w.Knowing(func(s *batchState) { s.Since = now })
+	return w.casework.Advance(ctx, engine.Change{Knows: sent, Move: campus.Move{
 		Name: "sent", Stage: campus.StageProduction, WaitsFor: campus.WaitsForBureau, Due: &w.plan.Promised,
 		Events: []campus.Event{engine.InternalEvent("batch_sent", campus.System())},
 	}})
@@ -106,15 +107,15 @@ func (w *batch) send(ctx workflow.Context) error {
 func (w *batch) watch(ctx workflow.Context) error {
 	p := w.plan.Production
 	for {
-		seen := w.Nudges // before looking, so that none is lost in between
+		seen := w.casework.Nudges // before looking, so that none is lost in between
 		status, err := w.look(ctx)
 		switch {
 		case err != nil:
 			return err
 		case status.Making == 0 && status.Shipped == 0:
 			return w.end(ctx, campus.Completed, "", false)
-		case status.Making == 0 && w.Stage == campus.StageProduction:
-			return w.Advance(ctx, engine.Change{Move: campus.Move{
+		case status.Making == 0 && w.casework.Stage == campus.StageProduction:
+			return w.casework.Advance(ctx, engine.Change{Move: campus.Move{
 				Name: "shipped", Stage: campus.StageDelivery, WaitsFor: campus.WaitsForCourier, Due: &w.plan.Promised,
 				Events: []campus.Event{engine.InternalEvent("batch_shipped", campus.System())},
 			}})
@@ -129,7 +130,7 @@ func (w *batch) watch(ctx workflow.Context) error {
 			}
 		}
 		nudged, err := engine.AwaitFor(ctx, min(p.Poll.Std(), limit), "ask the bureau about the batch",
-			func() bool { return w.Nudges != seen })
+			func() bool { return w.casework.Nudges != seen })
 		if err != nil {
 			return err
 		}
@@ -142,13 +143,15 @@ func (w *batch) watch(ctx workflow.Context) error {
 func (w *batch) look(ctx workflow.Context) (activities.BatchCounts, error) {
 	var status activities.BatchCounts
 	late := workflow.Now(ctx).Add(-w.plan.Production.ReceiptWait.Std())
-	err := w.Own(ctx, "look", engine.Steps.ReadBatch, activities.BatchStatus{Batch: w.Input.Case.ID, Late: late}, &status)
+	in := activities.BatchStatus{Batch: w.casework.Input.Case.ID, Late: late}
+	err := w.casework.Own(ctx, "look", engine.Steps.ReadBatch, in, &status)
 	return status, err
 }
 
 // warn makes a delivery without a receipt somebody's work.
 func (w *batch) warn(ctx workflow.Context) error {
-	return w.Advance(ctx, engine.Change{At: w.Doing, Knows: w.Knowing(func(s *batchState) { s.Warned = true }),
+	return w.casework.Advance(ctx, engine.Change{
+		At: w.casework.Doing, Knows: w.Knowing(func(s *batchState) { s.Warned = true }),
 		Move: campus.Move{
 			Name:   "warn:receipt",
 			Events: []campus.Event{engine.InternalEvent("receipt_missing", campus.System())},
@@ -160,7 +163,7 @@ func (w *batch) warn(ctx workflow.Context) error {
 // attempt is kept and the next one comes.
 func (w *batch) afterWait(ctx workflow.Context, nudged bool) error {
 	if !nudged {
-		err := w.Look(ctx, "poll-batch", engine.Call{Queue: engine.BureauQueue, Summary: "ask about the batch",
+		err := w.casework.Look(ctx, "poll-batch", engine.Call{Queue: engine.BureauQueue, Summary: "ask about the batch",
 			Activity: engine.Steps.AskAboutBatch}, nil)
 		if err != nil {
 			workflow.GetLogger(ctx).Warn("the bureau gave no answer", "code", campus.CodeOf(engine.FromTemporal(err)))
@@ -169,15 +172,15 @@ func (w *batch) afterWait(ctx workflow.Context, nudged bool) error {
 	if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 		return nil
 	}
-	return w.ContinueAsNew(ctx)
+	return w.casework.ContinueAsNew(ctx)
 }
 
 // giveUp takes the batch back at the bureau; its cards wait for another one, and what never arrived is lost.
 func (w *batch) giveUp(ctx workflow.Context, outcome campus.Outcome, reason string, lose bool) error {
-	if err := w.Quiet(ctx); err != nil {
+	if err := w.casework.Quiet(ctx); err != nil {
 		return err
 	}
-	if err := w.Undo(ctx, cancellation()); err != nil {
+	if err := w.casework.Undo(ctx, cancellation()); err != nil {
 		return err
 	}
 	return w.end(ctx, outcome, reason, lose)
@@ -188,7 +191,7 @@ func (w *batch) end(ctx workflow.Context, outcome campus.Outcome, reason string,
 	if outcome != campus.Completed {
 		state, kind = campus.BatchFailed, "batch_failed"
 	}
-	return w.Advance(ctx, engine.Change{Move: campus.Move{
+	return w.casework.Advance(ctx, engine.Change{Move: campus.Move{
 		Name: "end:" + kind, Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: outcome, Reason: reason,
 		Events: []campus.Event{engine.InternalEvent(kind, campus.System(), "reason", reason)},
 	}, Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {

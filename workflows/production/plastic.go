@@ -16,7 +16,7 @@ import (
 
 // plastic is one run of the process that brings a physical card into its holder's hand (D2, D3).
 type plastic struct {
-	*engine.Casework
+	casework *engine.Casework
 	engine.Memory[plasticState]
 	plan   activities.PlasticPlan
 	looked int // nudges that had come when the facts were last looked at
@@ -34,8 +34,8 @@ type plasticState struct {
 
 // Plastic is the process of a physical card: order, production, pickup. It starts at the activation of the card.
 func Plastic(ctx workflow.Context, input campus.CaseInput) error {
-	w := &plastic{Casework: engine.NewCasework(ctx, input)}
-	if err := w.Setup(ctx, w, map[string]engine.Handler{campus.ResendUpdate: w.resend}); err != nil {
+	w := &plastic{casework: engine.NewCasework(ctx, input)}
+	if err := w.casework.Setup(ctx, w, map[string]engine.Handler{campus.ResendUpdate: w.resend}); err != nil {
 		return err
 	}
 	return w.run(ctx)
@@ -45,12 +45,12 @@ func (w *plastic) run(ctx workflow.Context) error {
 	if err := w.begin(ctx); err != nil {
 		return err
 	}
-	for w.Outcome == "" {
-		err := plasticStages.Do(ctx, w.Casework, w)
-		if errors.Is(err, engine.ErrAborted) && w.Outcome == "" {
+	for w.casework.Outcome == "" {
+		err := plasticStages.Do(ctx, w.casework, w)
+		if errors.Is(err, engine.ErrAborted) && w.casework.Outcome == "" {
 			err = w.giveUp(ctx, campus.Aborted, "order_given_up")
 		}
-		if err != nil && w.Outcome == "" {
+		if err != nil && w.casework.Outcome == "" {
 			return err
 		}
 	}
@@ -76,13 +76,13 @@ func Processes() map[campus.CaseKind]engine.Process {
 func (w *plastic) begin(ctx workflow.Context) error {
 	m := campus.Move{Name: "begin", Stage: campus.StageOrdering, WaitsFor: campus.WaitsForBureau,
 		Events: []campus.Event{engine.Event("plastic_begun", campus.System())}}
-	if w.Input.Stage == campus.StageBatching { // it waits for a batch from the beginning
-		m.Stage, m.WaitsFor, m.Due = w.Input.Stage, w.Input.WaitsFor, w.Input.Due
+	if w.casework.Input.Stage == campus.StageBatching { // it waits for a batch from the beginning
+		m.Stage, m.WaitsFor, m.Due = w.casework.Input.Stage, w.casework.Input.WaitsFor, w.casework.Input.Due
 		m.Events = append(m.Events, engine.Event("plastic_queued", campus.System()))
 	}
-	plan, fresh, err := engine.Begin[activities.PlasticPlan](ctx, w.Casework, engine.Steps.BeginPlastic, m)
+	plan, fresh, err := engine.Begin[activities.PlasticPlan](ctx, w.casework, engine.Steps.BeginPlastic, m)
 	if w.plan = plan; fresh {
-		w.State.Plastic, w.State.Seq, w.State.Promised, w.State.Since = plan.ID, plan.Seq, plan.Promised, w.Since()
+		w.State.Plastic, w.State.Seq, w.State.Promised, w.State.Since = plan.ID, plan.Seq, plan.Promised, w.casework.Since()
 	} else {
 		w.plan.Found = nil // it is looked at where it is needed
 	}
@@ -96,12 +96,12 @@ func (w *plastic) order(ctx workflow.Context) error {
 		return w.queue(ctx)
 	}
 	kind := engine.StepKind{Name: fmt.Sprintf("order-%d", w.State.Seq), NoSkip: true}
-	_, err := engine.Step[struct{}](ctx, w.Casework, kind, engine.Call{Queue: engine.BureauQueue, Summary: "order the plastic", Activity: engine.Steps.OrderPlastic,
-		Input: w.stepInput})
+	_, err := engine.Step[struct{}](ctx, w.casework, kind, engine.Call{Queue: engine.BureauQueue,
+		Summary: "order the plastic", Activity: engine.Steps.OrderPlastic, Input: w.stepInput})
 	if err != nil {
 		return err
 	}
-	return w.Advance(ctx, w.ordered())
+	return w.casework.Advance(ctx, w.ordered())
 }
 
 // stepInput is what a step at the bureau is about: the present plastic.
@@ -120,7 +120,7 @@ func (w *plastic) ordered() engine.Change {
 // produce waits for the bureau. Call-backs write the facts and nudge; one that never comes is asked for.
 func (w *plastic) produce(ctx workflow.Context) error {
 	for {
-		seen := w.Nudges // before looking, so that none is lost in between
+		seen := w.casework.Nudges // before looking, so that none is lost in between
 		status, err := w.look(ctx)
 		if err != nil {
 			return err
@@ -139,7 +139,7 @@ func (w *plastic) produce(ctx workflow.Context) error {
 		if !w.plan.Batched { // else its batch asks
 			pause = min(pause, w.plan.Plastic.Poll.Std())
 		}
-		nudged, err := engine.AwaitFor(ctx, pause, "ask the bureau", func() bool { return w.Nudges != seen })
+		nudged, err := engine.AwaitFor(ctx, pause, "ask the bureau", func() bool { return w.casework.Nudges != seen })
 		if err != nil {
 			return err
 		}
@@ -166,9 +166,9 @@ func (w *plastic) follow(ctx workflow.Context, status activities.PlasticStatus) 
 }
 
 func (w *plastic) look(ctx workflow.Context) (activities.PlasticStatus, error) {
-	w.looked = w.Nudges
+	w.looked = w.casework.Nudges
 	var status activities.PlasticStatus
-	err := w.Own(ctx, "look", engine.Steps.ReadPlastic, w.Input.Case.ID, &status)
+	err := w.casework.Own(ctx, "look", engine.Steps.ReadPlastic, w.casework.Input.Case.ID, &status)
 	return status, err
 }
 
@@ -187,7 +187,8 @@ func (w *plastic) untilEscalation(ctx workflow.Context) time.Duration {
 // afterWait escalates in time, asks the bureau when it has been silent, and keeps the history short.
 func (w *plastic) afterWait(ctx workflow.Context, nudged bool) error {
 	if w.untilEscalation(ctx) == 0 {
-		return w.Advance(ctx, engine.Change{At: w.Doing, Knows: w.Knowing(func(s *plasticState) { s.Escalated = true }),
+		return w.casework.Advance(ctx, engine.Change{
+			At: w.casework.Doing, Knows: w.Knowing(func(s *plasticState) { s.Escalated = true }),
 			Move: campus.Move{
 				Name:   "escalate",
 				Events: []campus.Event{engine.InternalEvent("promise_in_danger", campus.System())},
@@ -200,12 +201,12 @@ func (w *plastic) afterWait(ctx workflow.Context, nudged bool) error {
 	if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 		return nil
 	}
-	return w.ContinueAsNew(ctx)
+	return w.casework.ContinueAsNew(ctx)
 }
 
 // ask looks at the bureau's own state. A look that fails is no news; its attempt is kept and the next one comes.
 func (w *plastic) ask(ctx workflow.Context) {
-	err := w.Look(ctx, "poll-bureau", engine.Call{Queue: engine.BureauQueue, Summary: "ask the bureau",
+	err := w.casework.Look(ctx, "poll-bureau", engine.Call{Queue: engine.BureauQueue, Summary: "ask the bureau",
 		Activity: engine.Steps.AskBureau, Input: w.stepInput}, nil)
 	if err != nil {
 		workflow.GetLogger(ctx).Warn("the bureau gave no answer", "code", campus.CodeOf(engine.FromTemporal(err)))
@@ -235,14 +236,14 @@ func (w *plastic) remake(ctx workflow.Context, status activities.PlasticStatus) 
 	if w.plan.Batched {
 		m.Stage, m.WaitsFor = campus.StageBatching, campus.WaitsForEngine
 	}
-	if w.Stage == campus.StagePickup { // they were told to come for it
+	if w.casework.Stage == campus.StagePickup { // they were told to come for it
 		m.Notices = []campus.Notice{{Template: "notice.plastic_remade"}}
 	}
 	if w.State.Seq >= w.plan.Plastic.SpoiltLimit {
 		m.Opens = []campus.NewWorkItem{{Kind: campus.OverdueItem, Reason: "spoilt_often", Due: &w.State.Promised}}
 	}
-	next := uuid.NewSHA1(w.Input.Case.ID, fmt.Appendf(nil, "plastic %d", w.State.Seq+1))
-	return w.Advance(ctx, engine.Change{
+	next := uuid.NewSHA1(w.casework.Input.Case.ID, fmt.Appendf(nil, "plastic %d", w.State.Seq+1))
+	return w.casework.Advance(ctx, engine.Change{
 		Move:  m,
 		Knows: w.Knowing(func(s *plasticState) { s.Plastic, s.Seq, s.Urged = next, s.Seq+1, false }),
 		Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
@@ -257,7 +258,7 @@ func (w *plastic) remake(ctx workflow.Context, status activities.PlasticStatus) 
 // missed is what the timeline has to say first when no worker was there to see it: what the bureau has made was
 // ordered.
 func (w *plastic) missed() []campus.Event {
-	if w.Stage != campus.StageBatching {
+	if w.casework.Stage != campus.StageBatching {
 		return nil
 	}
 	return []campus.Event{engine.Event("plastic_ordered", campus.System())}
@@ -265,7 +266,7 @@ func (w *plastic) missed() []campus.Event {
 
 // announce tells the student where the card waits, and with which code it is handed out (D3).
 func (w *plastic) announce(ctx workflow.Context) error {
-	return w.Advance(ctx, engine.Change{Move: campus.Move{
+	return w.casework.Advance(ctx, engine.Change{Move: campus.Move{
 		Name: "ready", Stage: campus.StagePickup, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx,
 			w.plan.Plastic.PickupWait),
 		Events: append(w.missed(), engine.Event("plastic_ready", campus.System())),
@@ -279,7 +280,7 @@ func (w *plastic) announce(ctx workflow.Context) error {
 func (w *plastic) awaitPickup(ctx workflow.Context) error {
 	p := w.plan.Plastic
 	for {
-		seen := w.Nudges
+		seen := w.casework.Nudges
 		status, err := w.look(ctx)
 		if err != nil {
 			return err
@@ -293,7 +294,7 @@ func (w *plastic) awaitPickup(ctx workflow.Context) error {
 		if status.State == campus.PlasticLost || status.State == campus.PlasticDamaged {
 			return w.remake(ctx, status)
 		}
-		done, err := w.Wait(ctx, p.PickupWait.Std(), "pickup", func() bool { return w.Nudges != seen },
+		done, err := w.casework.Wait(ctx, p.PickupWait.Std(), "pickup", func() bool { return w.casework.Nudges != seen },
 			w.remind(p.PickupFirstReminder), w.remind(p.PickupLastReminder))
 		if err != nil {
 			return err
@@ -307,7 +308,7 @@ func (w *plastic) awaitPickup(ctx workflow.Context) error {
 
 // pickedUp ends the case of a plastic that is in its holder's hand.
 func (w *plastic) pickedUp(ctx workflow.Context) error {
-	return w.Advance(ctx, engine.Change{Move: campus.Move{
+	return w.casework.Advance(ctx, engine.Change{Move: campus.Move{
 		Name: "picked-up", Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Completed,
 		Events: []campus.Event{engine.Event("picked_up", campus.System())},
 	}})
@@ -331,10 +332,10 @@ func (w *plastic) cardOver(ctx workflow.Context) error {
 
 // giveUp ends the case of a plastic nobody will hold: the order is taken back where it still can be.
 func (w *plastic) giveUp(ctx workflow.Context, outcome campus.Outcome, reason string) error {
-	if err := w.Quiet(ctx); err != nil {
+	if err := w.casework.Quiet(ctx); err != nil {
 		return err
 	}
-	_, err := engine.Step[struct{}](ctx, w.Casework, engine.StepKind{Name: "cancel-order"},
+	_, err := engine.Step[struct{}](ctx, w.casework, engine.StepKind{Name: "cancel-order"},
 		engine.Call{Queue: engine.BureauQueue, Summary: "take the order back", Activity: engine.Steps.CancelOrder,
 			Input: w.stepInput})
 	if err != nil && !errors.Is(err, engine.ErrSkipped) && !errors.Is(err, engine.ErrAborted) {
@@ -347,7 +348,7 @@ func (w *plastic) giveUp(ctx workflow.Context, outcome campus.Outcome, reason st
 	if status.State == campus.PlasticPickedUp { // the holder came at last, maybe while the bureau did not answer
 		return w.pickedUp(ctx)
 	}
-	err = w.Advance(ctx, engine.Change{Move: campus.Move{
+	err = w.casework.Advance(ctx, engine.Change{Move: campus.Move{
 		Name: "give-up:" + reason, Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: outcome, Reason: reason,
 		Events:  []campus.Event{engine.Event("plastic_ended", campus.System(), "reason", reason)},
 		Notices: []campus.Notice{{Template: "notice.plastic_ended", Params: map[string]string{"reason": reason}}},

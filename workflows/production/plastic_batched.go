@@ -13,12 +13,12 @@ import (
 
 // queued is a plastic that waits for a batch from now on.
 func (w *plastic) queued(m campus.Move, id uuid.UUID) activities.QueuePlastic {
-	return activities.QueuePlastic{Move: m, University: w.Input.University, Plastic: id}
+	return activities.QueuePlastic{Move: m, University: w.casework.Input.University, Plastic: id}
 }
 
 // queue has the present plastic wait for a batch: for the first time, or again because its batch was given up.
 func (w *plastic) queue(ctx workflow.Context) error {
-	return w.Advance(ctx, engine.Change{Move: campus.Move{
+	return w.casework.Advance(ctx, engine.Change{Move: campus.Move{
 		Name: "queue", Stage: campus.StageBatching, WaitsFor: campus.WaitsForEngine, Due: &w.State.Promised,
 		Events: []campus.Event{engine.Event("plastic_queued", campus.System())},
 	}, Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
@@ -37,7 +37,7 @@ func (w *plastic) awaitBatch(ctx workflow.Context) error {
 			return err
 		}
 		if !status.Waits {
-			return w.Advance(ctx, w.ordered())
+			return w.casework.Advance(ctx, w.ordered())
 		}
 		limit := w.State.Since.Add(w.plan.Plastic.ProductionLimit.Std()).Sub(workflow.Now(ctx))
 		if limit <= 0 {
@@ -50,7 +50,7 @@ func (w *plastic) awaitBatch(ctx workflow.Context) error {
 			continue
 		}
 		pause := min(limit, w.untilEscalation(ctx), w.untilUrgent(ctx))
-		nudged, err := engine.AwaitFor(ctx, pause, "wait for a batch", func() bool { return w.Nudges != seen })
+		nudged, err := engine.AwaitFor(ctx, pause, "wait for a batch", func() bool { return w.casework.Nudges != seen })
 		if err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (w *plastic) lookOrBegun(ctx workflow.Context) (nudges int, status activiti
 		w.plan.Found = nil
 		return 0, *found, nil
 	}
-	nudges = w.Nudges // before looking, so that none is lost in between
+	nudges = w.casework.Nudges // before looking, so that none is lost in between
 	status, err = w.look(ctx)
 	return nudges, status, err
 }
@@ -83,21 +83,21 @@ func (w *plastic) untilUrgent(ctx workflow.Context) time.Duration {
 // urge opens a batch for the plastic and whatever else waits.
 func (w *plastic) urge(ctx workflow.Context) error {
 	promised := w.State.Promised.UTC().Format(time.RFC3339)
-	in := activities.OpenBatch{University: w.Input.University, Reason: campus.BatchUrgent, Only: w.State.Plastic,
+	in := activities.OpenBatch{University: w.casework.Input.University, Reason: campus.BatchUrgent, Only: w.State.Plastic,
 		Batch: uuid.NewSHA1(w.State.Plastic, []byte("batch for "+promised))} // the same however often this runs
 	if err := engine.Once(ctx, engine.Steps.OpenBatch, in, nil); err != nil {
 		return err
 	}
-	return w.Advance(ctx, engine.Change{At: w.Doing, Move: campus.Move{Name: "urge"},
+	return w.casework.Advance(ctx, engine.Change{At: w.casework.Doing, Move: campus.Move{Name: "urge"},
 		Knows: w.Knowing(func(s *plasticState) { s.Urged = true })})
 }
 
 // parkRejected gives a card that the bureau would not make to staff. Their retry has it made again, once they have
 // settled what was wrong; it goes with the next batch, so that there is no attempt whose outcome could be told now.
 func (w *plastic) parkRejected(ctx workflow.Context) error {
-	return w.Park(ctx, &engine.ParkedStep{
+	return w.casework.Park(ctx, &engine.ParkedStep{
 		Ref: campus.StepRef{
-			Case: w.Input.Case, Step: campus.OrderStep(w.State.Seq), Attempt: 1, Key: 1, By: campus.System(),
+			Case: w.casework.Input.Case, Step: campus.OrderStep(w.State.Seq), Attempt: 1, Key: 1, By: campus.System(),
 		},
 		NoSkip: true,
 		Cause:  campus.Errorf(campus.Refused, "order_rejected", "the bureau does not take the card"),
@@ -107,7 +107,7 @@ func (w *plastic) parkRejected(ctx workflow.Context) error {
 
 // takeBack sends a card nobody came for back to the card centre, and tells the student what they can do.
 func (w *plastic) takeBack(ctx workflow.Context) error {
-	err := w.Advance(ctx, engine.Change{Move: campus.Move{
+	err := w.casework.Advance(ctx, engine.Change{Move: campus.Move{
 		Name: "take-back", Stage: campus.StageReturned, WaitsFor: campus.WaitsForStudent, Due: engine.Until(ctx,
 			w.plan.Plastic.ReturnedWait),
 		Reason:  "not_picked_up",
@@ -128,15 +128,15 @@ func (w *plastic) takeBack(ctx workflow.Context) error {
 func (w *plastic) awaitResend(ctx workflow.Context) error {
 	p := w.plan.Plastic
 	for {
-		done, err := w.Wait(ctx, p.ReturnedWait.Std(), "returned",
-			func() bool { return w.Stage != campus.StageReturned || w.Nudges != w.looked }, w.remindReturned())
+		done, err := w.casework.Wait(ctx, p.ReturnedWait.Std(), "returned",
+			func() bool { return w.casework.Stage != campus.StageReturned || w.casework.Nudges != w.looked }, w.remindReturned())
 		if err != nil {
 			return err
 		}
 		if !done {
 			return w.destroy(ctx)
 		}
-		if w.Stage != campus.StageReturned {
+		if w.casework.Stage != campus.StageReturned {
 			return nil
 		}
 		status, err := w.look(ctx)
@@ -164,7 +164,7 @@ func (w *plastic) remindReturned() engine.Rung {
 // destroy ends the case of a returned card that nobody wants.
 func (w *plastic) destroy(ctx workflow.Context) error {
 	const reason = "not_picked_up"
-	return w.Advance(ctx, engine.Change{Move: campus.Move{
+	return w.casework.Advance(ctx, engine.Change{Move: campus.Move{
 		Name: "destroy", Stage: campus.StageDone, WaitsFor: campus.WaitsForNobody, Outcome: campus.Expired, Reason: reason,
 		Events:  []campus.Event{engine.Event("plastic_destroyed", campus.System())},
 		Notices: []campus.Notice{{Template: "notice.plastic_destroyed"}},
@@ -178,13 +178,13 @@ func (w *plastic) destroy(ctx workflow.Context) error {
 func (w *plastic) resend(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
 	now := workflow.Now(ctx)
 	promised := w.plan.Calendar.AddWorkingDays(now, w.plan.Plastic.PromiseWorkingDays)
-	return w.Decided(w.Decide(ctx, d, engine.Change{
+	return w.casework.Decided(w.casework.Decide(ctx, d, engine.Change{
 		Move: campus.Move{Stage: campus.StageBatching, WaitsFor: campus.WaitsForEngine, Due: &promised,
 			Events: []campus.Event{engine.Event("plastic_resent", d.By)}},
 		Knows: w.Knowing(func(s *plasticState) { s.Promised, s.Since, s.Escalated, s.Urged = promised, now, false, false }),
 		Fact: func(ctx workflow.Context, m campus.Move) (campus.Moved, error) {
 			return engine.Written(ctx, engine.Steps.ResendPlastic, activities.ResendPlastic{
-				Move: m, University: w.Input.University, Plastic: w.State.Plastic, Promised: promised, By: d.By,
+				Move: m, University: w.casework.Input.University, Plastic: w.State.Plastic, Promised: promised, By: d.By,
 			})
 		},
 	}))
