@@ -30,7 +30,7 @@ const payHead = `with asked as (
 	from asked a join answers k on k.terminal = a.terminal and k.key = a.key
 ), locked as materialized (
 	select id, holds, valid_until, main_cents, subsidy_cents, subsidy_until, debt_cents, limit_cents, day, spent_cents, seq,
-		last_at, closed_at
+		last_at, successor, closed_at
 	from accounts
 	where id = any(array(select a.account from asked a where not exists (select from kept k where k.n = a.n)))
 	order by id for no key update `
@@ -52,7 +52,7 @@ const payTail = `
 			select case
 				when a.taken < a.oldest or a.taken > cast(@ahead as timestamptz) then 'payment_time'
 				when l.closed_at is not null then 'account_closed'
-				when 'ended' = any(l.holds) then 'card_ended'
+				when 'ended' = any(l.holds) or l.successor is not null then 'card_ended'
 				when 'lost' = any(l.holds) then 'card_lost'
 				when 'frozen' = any(l.holds) then 'card_frozen'
 				when l.holds <> '{}' then 'card_checked'

@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -82,3 +83,6 @@ func Proved(p *money.Payment) { p.Proved = true }
 
 // Tomorrow puts the clock forward by a day.
 func (h *Env) Tomorrow() { h.Clock.Advance(24 * time.Hour) }
+
+// Context is the test's, for properties, whose own ends with each try.
+func (h *Env) Context() context.Context { return h.t.Context() }
