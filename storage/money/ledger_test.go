@@ -145,9 +145,12 @@ func TestTheDayOfALimit(t *testing.T) {
 	require.Equal(t, campus.Paid, h.Pays(a.ID, 200*yuan, storagetest.Proved).Outcome)
 	require.Equal(t, campus.LimitReached, h.Pays(a.ID, 1).Outcome)
 	h.Clock.Advance(time.Minute)
-	require.Equal(t, campus.Paid, h.Pays(a.ID, 200*yuan, storagetest.Proved).Outcome)
+	require.Equal(t, campus.Paid, h.Pays(a.ID, 160*yuan, storagetest.Proved).Outcome)
 	h.Clock.Advance(-time.Hour)
-	require.Equal(t, campus.LimitReached, h.Pays(a.ID, 1).Outcome, "a clock that went back")
+	require.Equal(t, campus.LimitReached, h.Pays(a.ID, 41*yuan).Outcome, "a clock that went back")
+	require.Equal(t, campus.Paid, h.Pays(a.ID, 40*yuan).Outcome)
+	h.Clock.Advance(time.Hour)
+	require.Equal(t, campus.LimitReached, h.Pays(a.ID, 1).Outcome, "the day did not go back with it")
 	page, _, err := h.Money.Statement(t.Context(), a.ID, nil, 10)
 	require.NoError(t, err)
 	for i := range page[1:] {
@@ -245,6 +248,16 @@ func TestRaceOfRefunds(t *testing.T) {
 	}))
 	require.Zero(t, counts["contested"], "%v", counts)
 	require.Equal(t, int64(80*yuan), h.AccountOf(a.ID).MainCents)
+	h.Subsidise(a.ID, 30*yuan, campus.Date{})
+	paid = h.Pays(a.ID, 50*yuan)
+	parts := make([]money.Refund, 10)
+	for i := range parts {
+		parts[i] = refund(h, paid.Transfer, 5*yuan)
+	}
+	require.Equal(t, map[string]int{"done": 10}, storagetest.Outcomes(storagetest.AtOnce(10, func(i int) error {
+		return storagetest.Err([]*money.Store{h.Money, second.Money}[i/5].Refund(t.Context(), parts[i]))
+	})), "each part finds what the ones before it have left in each purse")
+	require.Equal(t, campus.Purses{Main: 80 * yuan, Subsidy: 30 * yuan}, h.AccountOf(a.ID).Purses())
 	agree(t, h)
 }
 
@@ -343,6 +356,8 @@ func TestRaceOfAPaymentWithItsReversal(t *testing.T) {
 		})
 		require.Equal(t, map[string]int{"done": 4}, storagetest.Outcomes(errs), "%v", errs)
 		require.Equal(t, int64(100*yuan), h.AccountOf(a.ID).MainCents)
+		require.True(t, storagetest.One[bool](h, `select (outcome = 'paid') = (reversal_id is not null) from answers
+			where key = $1`, p.Key), "the transfer that gave back stays with the answer")
 	}
 	agree(t, h)
 }

@@ -164,9 +164,24 @@ func (s *Store) payAlone(ctx context.Context, p Payment) (lotResult, error) {
 
 // askLot runs a statement for payments and answers a row for each.
 func askLot(ctx context.Context, d *db.DB, sql db.Statement, lot []Payment) ([]lotResult, error) {
-	now := d.Now()
-	rows, err := d.Pool.Query(ctx, string(sql), pgx.NamedArgs{
-		"now": now, "today": campus.DateOf(now),
+	rows, err := d.Pool.Query(ctx, string(sql), lotArgs(d.Now(), lot))
+	if err != nil {
+		return nil, err
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[lotResult])
+	if err != nil {
+		return nil, err
+	}
+	inOrder := make([]lotResult, len(lot))
+	for _, row := range found {
+		inOrder[row.N-1] = row
+	}
+	return inOrder, nil
+}
+
+func lotArgs(now time.Time, lot []Payment) pgx.NamedArgs {
+	return pgx.NamedArgs{
+		"now": now, "today": campus.DateOf(now), "ahead": now.Add(clockAhead),
 		"terminals": db.Column(lot, func(p Payment) string { return p.Terminal }),
 		"keys":      db.Column(lot, func(p Payment) string { return p.Key }),
 		"hashes":    db.Column(lot, Payment.hash),
@@ -181,20 +196,7 @@ func askLot(ctx context.Context, d *db.DB, sql db.Statement, lot []Payment) ([]l
 		"counted":   db.Column(lot, func(p Payment) bool { return p.Terms.Counts }),
 		"covered":   db.Column(lot, func(p Payment) bool { return p.Terms.SubsidyTakes }),
 		"proved":    db.Column(lot, func(p Payment) bool { return p.Proved }),
-		"ahead":     now.Add(clockAhead),
-	})
-	if err != nil {
-		return nil, err
 	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[lotResult])
-	if err != nil {
-		return nil, err
-	}
-	inOrder := make([]lotResult, len(lot))
-	for _, row := range found {
-		inOrder[row.N-1] = row
-	}
-	return inOrder, nil
 }
 
 // clockAhead is how far the clock of a till may be ahead of ours. A time further ahead would make a key last longer

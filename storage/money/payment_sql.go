@@ -9,7 +9,9 @@ import "campuscard/storage/db"
 //	locked    the accounts of the others, in the order of their ids, as they stand once they are locked
 //	judged    the first reason that speaks against each; every value is the locked row's
 //	answered  the answers, in the order of their keys; who comes second with a key gets no row
-//	paid      the accounts of those whose answer is "paid" and was made here
+//	paid      the accounts of those whose answer is "paid" and was made here. Every column that a constraint compares
+//	          with another is set: Postgres checks constraints on the version that the statement's snapshot has,
+//	          before it finds that there is a newer one, the one that was locked
 //	posted    their transfers
 //
 // Each account is in a lot once.
@@ -73,7 +75,7 @@ const payTail = `
 	returning terminal, key, account_id, left_cents, balance_cents, outcome
 ), paid as (
 	update accounts s set main_cents = j.main_cents - (j.amount - j.from_subsidy),
-		subsidy_cents = j.subsidy_cents - j.from_subsidy, day = j.day, spent_cents = j.spent_after, seq = j.seq, last_at = j.at
+		subsidy_cents = j.subsidy_cents - j.from_subsidy, debt_cents = j.debt_cents, day = j.day, spent_cents = j.spent_after, seq = j.seq, last_at = j.at
 	from judged j join answered w on w.terminal = j.terminal and w.key = j.key and w.account_id = j.account
 	where s.id = j.account and j.reason is null
 	returning s.id

@@ -285,6 +285,32 @@ func TestFrozenWhileAPaymentWaits(t *testing.T) {
 	require.Equal(t, campus.CardIsFrozen, (<-answer).Outcome)
 }
 
+// E4: a payment that waits while a top-up pays a debt is decided on, and written, as the account stands then.
+func TestADebtIsPaidWhileAPaymentWaits(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(0)
+	charge := h.Payment(a.ID, 50*yuan, func(p *money.Payment) { p.Kind = campus.ChargeTransfer })
+	require.NoError(t, storagetest.Err(h.Money.Charge(t.Context(), charge)))
+	release := storagetest.HoldCommits(t, h, "accounts")
+	topped, answer := make(chan error, 1), make(chan money.Answer, 1)
+	credit := money.Credit{Terminal: "counter", Key: "1", Account: a.ID, Book: h.BookOf(campus.ChannelBook, "wallet"),
+		Cents: 80 * yuan, Kind: campus.TopUpTransfer, TakenAt: h.Clock.Now()}
+	go func() { topped <- storagetest.Err(h.Money.Credit(t.Context(), credit)) }()
+	require.Eventually(t, func() bool { return storagetest.LockWaits(h, `%`) == 1 }, 10*time.Second, time.Millisecond)
+	payment := h.Payment(a.ID, 10*yuan)
+	go func() {
+		got, _ := h.Money.Pay(t.Context(), payment)
+		answer <- got
+	}()
+	require.Eventually(t, func() bool { return storagetest.LockWaits(h, `with asked as%`) == 1 }, 10*time.Second, time.Millisecond)
+	release()
+	require.NoError(t, <-topped)
+	require.Equal(t, campus.Paid, (<-answer).Outcome)
+	require.Equal(t, campus.Purses{Main: 20 * yuan}, h.AccountOf(a.ID).Purses())
+	agree(t, h)
+}
+
 // Who waits longer than two seconds for an account is told to try again; no answer is kept, and the next try is paid. A dozen
 // who wait for one account hold no connection that others need.
 func TestAnAccountThatStaysLocked(t *testing.T) {
