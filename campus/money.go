@@ -35,8 +35,8 @@ func (p MoneyPolicy) check() error {
 		return Errorf(Invalid, "", "policy money.payment_most must be more than nothing")
 	case p.DailyLimit > p.LimitMost:
 		return Errorf(Invalid, "", "policy money.daily_limit is above limit_most")
-	case p.RetryWithin <= 0:
-		return Errorf(Invalid, "", "policy money.retry_within must be longer than nothing")
+	case p.RetryWithin <= 0 || p.RetryWithin.Std() > RetryMost:
+		return Errorf(Invalid, "", "policy money.retry_within must be longer than nothing, and at most %s", RetryMost)
 	}
 	for _, kind := range p.LimitCounts {
 		if !slices.Contains([]TransferKind{PaymentTransfer, ChargeTransfer}, kind) {
@@ -45,6 +45,9 @@ func (p MoneyPolicy) check() error {
 	}
 	return nil
 }
+
+// RetryMost is the longest that a till may go on asking with a key: answers are kept longer than that.
+const RetryMost = 30 * 24 * time.Hour
 
 // PaymentTerms are what the policy says about one payment.
 type PaymentTerms struct {

@@ -417,16 +417,18 @@ func TestTheChecker(t *testing.T) {
 		return doubts
 	}
 	for name, spoil := range map[string]string{
-		"the main purse": `update accounts set main_cents = main_cents + 1 where id = $1`,
-		"the subsidy":    `update accounts set subsidy_cents = 1 where id = $1`,
-		"the number":     `update accounts set seq = seq + 1 where id = $1`,
-		"a lost row":     `delete from transfers where account_id = $1 and seq = 2`,
-		"the last row":   `delete from transfers where account_id = $1 and seq = 3`,
-		"an amount":      `update transfers set amount_cents = 101, main_change = -101 where account_id = $1 and seq = 2`,
-		"a balance":      `update transfers set main_after = main_after + 1 where account_id = $1 and seq = 2`,
+		"the main purse":            `update accounts set main_cents = main_cents + 1 where id = $1`,
+		"the subsidy":               `update accounts set subsidy_cents = 1 where id = $1`,
+		"the number":                `update accounts set seq = seq + 1 where id = $1`,
+		"a lost row":                `delete from transfers where account_id = $1 and seq = 2`,
+		"the last row":              `delete from transfers where account_id = $1 and seq = 4`,
+		"an amount":                 `update transfers set amount_cents = 101, main_change = -101 where account_id = $1 and seq = 2`,
+		"a pair that was taken out": `delete from transfers where account_id = $1 and seq in (2, 3)`,
+		"a balance":                 `update transfers set main_after = main_after + 1 where account_id = $1 and seq = 2`,
 	} {
 		a, well := h.Account(100*yuan), h.Account(100*yuan)
-		h.Pays(a.ID, 1*yuan)
+		paid := h.Pays(a.ID, 1*yuan)
+		require.NoError(t, storagetest.Err(h.Money.Refund(t.Context(), refund(h, paid.Transfer, 1*yuan))))
 		h.Pays(a.ID, 1*yuan)
 		require.Empty(t, check(100), name)
 		h.ExecAsOwner(spoil, a.ID)
@@ -559,4 +561,28 @@ func tryAsOwner(t *testing.T, h *storagetest.Env, sql string, args ...any) error
 	defer conn.Close(t.Context()) //nolint:errcheck // nothing is lost
 	_, err = conn.Exec(t.Context(), sql, args...)
 	return err
+}
+
+// The answer to a payment goes after 35 days. Who asks then with its key is too late, so it is paid once; what was
+// credited stays known.
+func TestOldAnswersGo(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(100 * yuan)
+	p := h.Payment(a.ID, 1*yuan)
+	require.NoError(t, storagetest.Err(h.Money.Pay(t.Context(), p)))
+	h.Clock.Advance(35*24*time.Hour - time.Minute)
+	drop := func() int64 {
+		dropped, err := h.DropExpired(t.Context(), 100)
+		require.NoError(t, err)
+		return dropped
+	}
+	require.Zero(t, drop())
+	h.Clock.Advance(2 * time.Minute)
+	require.Equal(t, int64(1), drop())
+	answer, err := h.Money.Pay(t.Context(), p)
+	require.NoError(t, err)
+	require.Equal(t, campus.PaymentTime, answer.Outcome)
+	require.Equal(t, 1, storagetest.Count(h, `answers where outcome = 'posted'`))
+	require.Equal(t, int64(99*yuan), h.AccountOf(a.ID).MainCents)
 }

@@ -76,7 +76,7 @@ const payTail = `
 ), paid as (
 	update accounts s set main_cents = j.main_cents - (j.amount - j.from_subsidy),
 		subsidy_cents = j.subsidy_cents - j.from_subsidy, debt_cents = j.debt_cents, day = j.day, spent_cents = j.spent_after, seq = j.seq, last_at = j.at
-	from judged j join answered w on w.terminal = j.terminal and w.key = j.key and w.account_id = j.account
+	from judged j join answered w on w.account_id = j.account and w.terminal = j.terminal and w.key = j.key
 	where s.id = j.account and j.reason is null
 	returning s.id
 ), posted as (
