@@ -64,8 +64,8 @@ func TestTheNextCardFollowsTheFirst(t *testing.T) {
 	s.TopUp(a.ID, 10000)
 	require.Equal(t, int64(10000), s.AccountOf(now.ID).MainCents)
 	require.Equal(t, int64(3000), s.Pays(now.ID, 100000).LeftCents)
-	require.NoError(t, storagetest.Err(s.Money.Refund(t.Context(), money.Refund{Terminal: "m", Key: "r", Payment: paid.Transfer,
-		Cents: 15000, TakenAt: s.Clock.Now(), By: campus.System()})))
+	require.NoError(t, storagetest.Err(s.Money.Refund(t.Context(), money.Refund{Terminal: "m", Key: "r",
+		Payment: paid.Transfer, Cents: 15000, TakenAt: s.Clock.Now(), By: campus.System()})))
 	require.Equal(t, []int64{25000, 0}, []int64{s.AccountOf(now.ID).MainCents, s.AccountOf(now.ID).SpentCents})
 	require.Equal(t, int64(35000), s.AccountOf(a.ID).MainCents)
 	require.ErrorContains(t, s.OpenAccountOf(t.Context(), card), "accounts_one_per_card")

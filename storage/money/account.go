@@ -62,9 +62,9 @@ func (a *Account) scan(row interface{ Scan(into ...any) error }) error {
 	return err
 }
 
-// OpenAccount opens the account of a card that becomes active, in the transaction that makes it so. The account that the
-// person had with an earlier card is followed by this one: what the holder has chosen and spent today goes along (E2);
-// its money stays until it is moved (F3).
+// OpenAccount opens the account of a card that becomes active, in the transaction that makes it so. The account that
+// the person had with an earlier card is followed by this one: what the holder has chosen and spent today goes along
+// (E2); its money stays until it is moved (F3).
 func OpenAccount(t db.Tx, card uuid.UUID) error {
 	return t.Write(openSQL, map[string]any{"id": uuid.Must(uuid.NewV7()), "card": card, "now": t.Now})
 }
@@ -82,14 +82,14 @@ from cards c left join before on true where c.id = @card`
 // Hold has the account of a card pay no more, from the commit on: a payment that waits for the row sees it. A card
 // without an account has nothing to hold.
 func Hold(t db.Tx, card uuid.UUID, hold campus.AccountHold) error {
-	return t.Write(`update accounts set holds = array_append(holds, @hold) where card_id = @card and not holds @> array[@hold]`,
-		map[string]any{"card": card, "hold": string(hold)})
+	return t.Write(`update accounts set holds = array_append(holds, @hold)
+		where card_id = @card and not holds @> array[@hold]`, map[string]any{"card": card, "hold": string(hold)})
 }
 
 // Lift takes a hold away; others stay.
 func Lift(t db.Tx, card uuid.UUID, hold campus.AccountHold) error {
-	return t.Write(`update accounts set holds = array_remove(holds, @hold) where card_id = @card and holds @> array[@hold]`,
-		map[string]any{"card": card, "hold": string(hold)})
+	return t.Write(`update accounts set holds = array_remove(holds, @hold)
+		where card_id = @card and holds @> array[@hold]`, map[string]any{"card": card, "hold": string(hold)})
 }
 
 // Account reads an account. NotFound: account_unknown.
@@ -112,8 +112,8 @@ func unknown(err error) error {
 	return err
 }
 
-// lockAccount locks the account that takes the place of one by now, at its end, and answers it: it is looked for without a
-// lock, so that no two are held. NotFound: account_unknown.
+// lockAccount locks the account that takes the place of one by now, at its end, and answers it: it is looked for
+// without a lock, so that no two are held. NotFound: account_unknown.
 func lockAccount(t db.Tx, id uuid.UUID) (a Account, err error) {
 	for {
 		for {
@@ -135,8 +135,9 @@ func lockAccount(t db.Tx, id uuid.UUID) (a Account, err error) {
 	}
 }
 
-// SetLimit changes the daily limit of a holder (E2), at any time; it may be below what is spent today. Raising it takes
-// the payment password, which nobody has yet. Invalid: limit_range. Refused: password_needed. NotFound: account_unknown.
+// SetLimit changes the daily limit of a holder (E2), at any time; it may be below what is spent today. Raising it
+// takes the payment password, which nobody has yet. Invalid: limit_range. Refused: password_needed. NotFound:
+// account_unknown.
 func (s *Store) SetLimit(ctx context.Context, p campus.MoneyPolicy, actor campus.Actor, account uuid.UUID,
 	cents int64) error {
 	if err := p.CheckLimit(cents); err != nil {
@@ -183,7 +184,8 @@ func (s *Store) setHold(ctx context.Context, actor campus.Actor, card uuid.UUID,
 }
 
 // Book answers the book of a kind at a university; ref says whose. It is opened when it is first asked for.
-func (s *Store) Book(ctx context.Context, university string, kind campus.BookKind, ref string) (id uuid.UUID, err error) {
+func (s *Store) Book(ctx context.Context, university string, kind campus.BookKind, ref string) (id uuid.UUID,
+	err error) {
 	words := map[string]any{"id": uuid.Must(uuid.NewV7()), "university": university, "kind": string(kind), "ref": ref,
 		"now": s.Now()}
 	err = s.Alone.InTx(ctx, "find a book", func(t db.Tx) error {

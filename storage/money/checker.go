@@ -37,7 +37,8 @@ type checked struct {
 }
 
 func (c checked) doubt() Doubt {
-	return Doubt{Account: c.ID, Card: c.CardID, Row: campus.Purses{Main: c.MainCents, Subsidy: c.SubsidyCents, Debt: c.DebtCents},
+	return Doubt{Account: c.ID, Card: c.CardID,
+		Row:  campus.Purses{Main: c.MainCents, Subsidy: c.SubsidyCents, Debt: c.DebtCents},
 		Last: campus.Purses{Main: c.LastMain, Subsidy: c.LastSubsidy, Debt: c.LastDebt},
 		Sum:  campus.Purses{Main: c.SumMain, Subsidy: c.SumSubsidy, Debt: c.SumDebt},
 		Seq:  c.Seq, Highest: c.Highest, Count: c.Count, Breaks: c.Breaks}
@@ -48,10 +49,10 @@ func (d Doubt) agrees() bool {
 	return d.Row == d.Last && d.Row == d.Sum && d.Seq == d.Highest && d.Seq == d.Count && d.Breaks == 0
 }
 
-// Check compares the accounts after one, at most limit, with their transfers, and answers those that do not agree and the
-// account to go on behind; none: it was the last page. One statement reads accounts and transfers, so that both are of
-// one moment. An account that is seen wrong for the second time in a row pays no more, until somebody has looked (E4); the
-// others go on.
+// Check compares the accounts after one, at most limit, with their transfers, and answers those that do not agree and
+// the account to go on behind; none: it was the last page. One statement reads accounts and transfers, so that both
+// are of one moment. An account that is seen wrong for the second time in a row pays no more, until somebody has
+// looked (E4); the others go on.
 func (s *Store) Check(ctx context.Context, after uuid.UUID, limit int) (doubts []Doubt, next uuid.UUID, err error) {
 	page, err := db.All[checked](ctx, s.Reports, checkSQL, map[string]any{"after": after, "limit": limit})
 	if err != nil {
@@ -82,21 +83,23 @@ const checkSQL db.Statement = `with page as materialized (
 	select id, card_id, university, main_cents, subsidy_cents, debt_cents, seq, doubted_at from accounts
 	where id > @after order by id limit @limit
 ), rows as (
-	select t.account_id, t.seq, t.main_change, t.subsidy_change, t.debt_change, t.main_after, t.subsidy_after, t.debt_after,
+	select t.account_id, t.seq, t.main_change, t.subsidy_change, t.debt_change, t.main_after, t.subsidy_after,
+		t.debt_after,
 		(t.main_after, t.subsidy_after, t.debt_after) is distinct from
 			(coalesce(lag(t.main_after) over w, 0) + t.main_change, coalesce(lag(t.subsidy_after) over w, 0) + t.subsidy_change,
 			coalesce(lag(t.debt_after) over w, 0) + t.debt_change) as breaks
 	from transfers t where t.account_id = any(array(select id from page))
 	window w as (partition by t.account_id order by t.seq)
 ), sums as (
-	select account_id, sum(main_change)::bigint as main, sum(subsidy_change)::bigint as subsidy, sum(debt_change)::bigint as debt,
-		max(seq) as highest, count(*) as n, count(*) filter (where breaks) as breaks,
+	select account_id, sum(main_change)::bigint as main, sum(subsidy_change)::bigint as subsidy,
+		sum(debt_change)::bigint as debt, max(seq) as highest, count(*) as n, count(*) filter (where breaks) as breaks,
 		(array_agg(array[main_after, subsidy_after, debt_after] order by seq desc))[1:1] as last
 	from rows group by account_id
 )
 select p.*, coalesce(s.main, 0) as sum_main, coalesce(s.subsidy, 0) as sum_subsidy, coalesce(s.debt, 0) as sum_debt,
 	coalesce(s.highest, 0) as highest, coalesce(s.n, 0) as count, coalesce(s.breaks, 0) as breaks,
-	coalesce(s.last[1][1], 0) as last_main, coalesce(s.last[1][2], 0) as last_subsidy, coalesce(s.last[1][3], 0) as last_debt
+	coalesce(s.last[1][1], 0) as last_main, coalesce(s.last[1][2], 0) as last_subsidy,
+	coalesce(s.last[1][3], 0) as last_debt
 from page p left join sums s on s.account_id = p.id order by p.id`
 
 // noteDoubt keeps that an account was seen wrong, and has it pay no more if it is the second time.

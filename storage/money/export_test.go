@@ -13,7 +13,8 @@ func Refusal(err error) error { return refusal(err) }
 
 // PlanOf is how Postgres does the statement of a lot.
 func PlanOf(ctx context.Context, conn *pgx.Conn, d *db.DB, lot []Payment) ([]string, error) {
-	rows, err := conn.Query(ctx, "explain (analyze, costs off, timing off, summary off) "+string(payLotSQL), lotArgs(d.Now(), lot))
+	rows, err := conn.Query(ctx, "explain (analyze, costs off, timing off, summary off) "+string(payLotSQL),
+		lotArgs(d.Now(), lot))
 	if err != nil {
 		return nil, err
 	}

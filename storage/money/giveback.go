@@ -40,8 +40,8 @@ type original struct {
 	left campus.Purses // what was not given back yet
 }
 
-// Refund gives money back to the purses that a payment took it from, the main one first, and on the same day to the limit
-// of the day (E2). What goes to a subsidy that has ended goes to the fund. Two at once never give back more than
+// Refund gives money back to the purses that a payment took it from, the main one first, and on the same day to the
+// limit of the day (E2). What goes to a subsidy that has ended goes to the fund. Two at once never give back more than
 // was paid. Conflict: key_reused, refund_too_high, settled, account_closed. NotFound: payment_unknown.
 func (s *Store) Refund(ctx context.Context, r Refund) (answer Answer, err error) {
 	if err := campus.CheckKey(r.Terminal, r.Key); err != nil {
@@ -109,7 +109,8 @@ func (s *Store) Reverse(ctx context.Context, terminal, key string, taken time.Ti
 			answer.Reversed = true
 			return nil
 		}
-		answer, err = reversePaid(t, first, posting{kind: campus.ReversalTransfer, terminal: terminal, key: key, taken: taken})
+		answer, err = reversePaid(t, first,
+			posting{kind: campus.ReversalTransfer, terminal: terminal, key: key, taken: taken})
 		return err
 	})
 	return answer, refusal(err)
@@ -145,9 +146,9 @@ func reversePaid(t db.Tx, first kept, p posting) (Answer, error) {
 	}
 	answer := first.Answer
 	answer.Reversed = true
-	return answer, t.Write(`update answers set reversed_at = @now, reversal_id = @reversal where terminal = @terminal and key = @key`,
-		map[string]any{"terminal": p.terminal, "key": p.key, "now": t.Now,
-			"reversal": uuid.NullUUID{UUID: reversal, Valid: reversal != uuid.Nil}})
+	return answer, t.Write(`update answers set reversed_at = @now, reversal_id = @reversal
+		where terminal = @terminal and key = @key`, map[string]any{"terminal": p.terminal, "key": p.key, "now": t.Now,
+		"reversal": uuid.NullUUID{UUID: reversal, Valid: reversal != uuid.Nil}})
 }
 
 // lockOriginal locks what was given back of a payment, and answers it with what is left. NotFound: payment_unknown.

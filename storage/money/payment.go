@@ -74,10 +74,10 @@ func (r lotResult) answer() Answer {
 		BalanceCents: r.BalanceCents, At: r.At, Reversed: r.Reversed}
 }
 
-// Pay takes a payment and answers what became of it, which may be a reason why not (E1, E2). The answer is kept before it is
-// given. Payments that come at the same time share a statement; one whose account is locked goes alone, and waits on a
-// connection of its own. Invalid: amount_invalid, key_missing. Conflict: key_reused. NotFound: account_unknown.
-// Unavailable, and not kept: contested, outages.
+// Pay takes a payment and answers what became of it, which may be a reason why not (E1, E2). The answer is kept before
+// it is given. Payments that come at the same time share a statement; one whose account is locked goes alone, and
+// waits on a connection of its own. Invalid: amount_invalid, key_missing. Conflict: key_reused. NotFound:
+// account_unknown. Unavailable, and not kept: contested, outages.
 func (s *Store) Pay(ctx context.Context, p Payment) (Answer, error) {
 	if err := errors.Join(campus.CheckAmount(p.Cents), campus.CheckKey(p.Terminal, p.Key)); err != nil {
 		return Answer{}, err
@@ -92,8 +92,8 @@ func (s *Store) Pay(ctx context.Context, p Payment) (Answer, error) {
 	return s.finish(ctx, p, result)
 }
 
-// finish has a payment go alone until it is answered. Each reason to go on is gone at the next try, or somebody else was
-// as fast once more.
+// finish has a payment go alone until it is answered. Each reason to go on is gone at the next try, or somebody else
+// was as fast once more.
 func (s *Store) finish(ctx context.Context, p Payment, result lotResult) (Answer, error) {
 	const tries = 5
 	for range tries {

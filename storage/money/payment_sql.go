@@ -31,8 +31,8 @@ const payHead = `with asked as (
 		k.reversed_at is not null as reversed
 	from asked a join answers k on k.terminal = a.terminal and k.key = a.key
 ), locked as materialized (
-	select id, holds, valid_until, main_cents, subsidy_cents, subsidy_until, debt_cents, limit_cents, day, spent_cents, seq,
-		last_at, successor, closed_at
+	select id, holds, valid_until, main_cents, subsidy_cents, subsidy_until, debt_cents, limit_cents, day, spent_cents,
+		seq, last_at, successor, closed_at
 	from accounts
 	where id = any(array(select a.account from asked a where not exists (select from kept k where k.n = a.n)))
 	order by id for no key update `
@@ -75,15 +75,16 @@ const payTail = `
 	returning terminal, key, account_id, left_cents, balance_cents, outcome
 ), paid as (
 	update accounts s set main_cents = j.main_cents - (j.amount - j.from_subsidy),
-		subsidy_cents = j.subsidy_cents - j.from_subsidy, debt_cents = j.debt_cents, day = j.day, spent_cents = j.spent_after, seq = j.seq, last_at = j.at
+		subsidy_cents = j.subsidy_cents - j.from_subsidy, debt_cents = j.debt_cents, day = j.day,
+		spent_cents = j.spent_after, seq = j.seq, last_at = j.at
 	from judged j join answered w on w.account_id = j.account and w.terminal = j.terminal and w.key = j.key
 	where s.id = j.account and j.reason is null
 	returning s.id
 ), posted as (
 	insert into transfers (id, from_id, to_id, amount_cents, kind, books_day, terminal, key, taken_at, at, account_id, seq,
 		previous_at, main_change, subsidy_change, spent_change, main_after, subsidy_after, debt_after)
-	select j.transfer, j.account, j.book, j.amount, j.kind, j.books_day, j.terminal, j.key, j.taken, j.at, j.account, j.seq,
-		j.previous_at, j.from_subsidy - j.amount, -j.from_subsidy, j.spent_after - j.spent,
+	select j.transfer, j.account, j.book, j.amount, j.kind, j.books_day, j.terminal, j.key, j.taken, j.at, j.account,
+		j.seq, j.previous_at, j.from_subsidy - j.amount, -j.from_subsidy, j.spent_after - j.spent,
 		j.main_cents - (j.amount - j.from_subsidy), j.subsidy_cents - j.from_subsidy, j.debt_cents
 	from judged j join paid p on p.id = j.account
 )

@@ -59,22 +59,25 @@ func TestDeclines(t *testing.T) {
 		as    func(*money.Payment)
 		want  campus.PaymentOutcome
 	}{
-		"all is well":                    {cents: 50 * yuan, want: campus.Paid},
-		"a day old":                      {50 * yuan, ``, taken(h, -24*time.Hour), campus.Paid},
-		"more than a day old":            {50 * yuan, ``, taken(h, -24*time.Hour-time.Second), campus.PaymentTime},
-		"of a clock that is ahead":       {50 * yuan, ``, taken(h, time.Hour), campus.PaymentTime},
-		"too old comes before held":      {50 * yuan, `holds = '{lost}'`, taken(h, -48*time.Hour), campus.PaymentTime},
-		"an ended card":                  {50 * yuan, `holds = '{frozen,ended}'`, nil, campus.CardEnded},
-		"a lost card":                    {50 * yuan, `holds = '{frozen,lost}'`, nil, campus.CardIsLost},
-		"a frozen card":                  {50 * yuan, `holds = '{frozen}'`, nil, campus.CardIsFrozen},
-		"an account that is checked":     {50 * yuan, `holds = '{checked}'`, nil, campus.AccountChecked},
-		"a card on its last day":         {50 * yuan, `valid_until = '` + today.AddDays(1).String() + `'`, nil, campus.Paid},
-		"a card that has expired":        {50 * yuan, `valid_until = '` + today.String() + `'`, nil, campus.CardExpired},
-		"a limit that is reached":        {20*yuan + 1, `limit_cents = 2000`, nil, campus.LimitReached},
-		"a limit that is just enough":    {20 * yuan, `limit_cents = 2000`, nil, campus.Paid},
-		"the limit of yesterday":         {20 * yuan, `limit_cents = 2000, spent_cents = 2000, day = '` + today.AddDays(-1).String() + `'`, nil, campus.Paid},
-		"the limit of a day to come":     {20 * yuan, `limit_cents = 2000, spent_cents = 1, day = '` + today.AddDays(1).String() + `'`, nil, campus.LimitReached},
-		"a kind that does not count":     {20 * yuan, `limit_cents = 0`, func(p *money.Payment) { p.Terms.Counts = false }, campus.Paid},
+		"all is well":                 {cents: 50 * yuan, want: campus.Paid},
+		"a day old":                   {50 * yuan, ``, taken(h, -24*time.Hour), campus.Paid},
+		"more than a day old":         {50 * yuan, ``, taken(h, -24*time.Hour-time.Second), campus.PaymentTime},
+		"of a clock that is ahead":    {50 * yuan, ``, taken(h, time.Hour), campus.PaymentTime},
+		"too old comes before held":   {50 * yuan, `holds = '{lost}'`, taken(h, -48*time.Hour), campus.PaymentTime},
+		"an ended card":               {50 * yuan, `holds = '{frozen,ended}'`, nil, campus.CardEnded},
+		"a lost card":                 {50 * yuan, `holds = '{frozen,lost}'`, nil, campus.CardIsLost},
+		"a frozen card":               {50 * yuan, `holds = '{frozen}'`, nil, campus.CardIsFrozen},
+		"an account that is checked":  {50 * yuan, `holds = '{checked}'`, nil, campus.AccountChecked},
+		"a card on its last day":      {50 * yuan, `valid_until = '` + today.AddDays(1).String() + `'`, nil, campus.Paid},
+		"a card that has expired":     {50 * yuan, `valid_until = '` + today.String() + `'`, nil, campus.CardExpired},
+		"a limit that is reached":     {20*yuan + 1, `limit_cents = 2000`, nil, campus.LimitReached},
+		"a limit that is just enough": {20 * yuan, `limit_cents = 2000`, nil, campus.Paid},
+		"the limit of yesterday": {20 * yuan, `limit_cents = 2000, spent_cents = 2000, day = '` +
+			today.AddDays(-1).String() + `'`, nil, campus.Paid},
+		"the limit of a day to come": {20 * yuan, `limit_cents = 2000, spent_cents = 1, day = '` +
+			today.AddDays(1).String() + `'`, nil, campus.LimitReached},
+		"a kind that does not count": {20 * yuan, `limit_cents = 0`,
+			func(p *money.Payment) { p.Terms.Counts = false }, campus.Paid},
 		"too little money":               {100*yuan + 1, ``, storagetest.Proved, campus.InsufficientFunds},
 		"the limit comes before money":   {300 * yuan, ``, nil, campus.LimitReached},
 		"money comes before password":    {150 * yuan, ``, nil, campus.InsufficientFunds},
@@ -279,7 +282,7 @@ func TestFrozenWhileAPaymentWaits(t *testing.T) {
 		got, _ := h.Money.Pay(t.Context(), h.Payment(a.ID, 10*yuan))
 		answer <- got
 	}()
-	require.Eventually(t, func() bool { return storagetest.LockWaits(h, `with asked as%`) == 1 }, 10*time.Second, time.Millisecond)
+	paymentsWait(t, h, 1)
 	require.Equal(t, campus.Paid, h.Pays(free.ID, 10*yuan).Outcome)
 	require.NoError(t, tx.Commit(t.Context()))
 	require.Equal(t, campus.CardIsFrozen, (<-answer).Outcome)
@@ -303,7 +306,7 @@ func TestADebtIsPaidWhileAPaymentWaits(t *testing.T) {
 		got, _ := h.Money.Pay(t.Context(), payment)
 		answer <- got
 	}()
-	require.Eventually(t, func() bool { return storagetest.LockWaits(h, `with asked as%`) == 1 }, 10*time.Second, time.Millisecond)
+	paymentsWait(t, h, 1)
 	release()
 	require.NoError(t, <-topped)
 	require.Equal(t, campus.Paid, (<-answer).Outcome)
@@ -311,8 +314,8 @@ func TestADebtIsPaidWhileAPaymentWaits(t *testing.T) {
 	agree(t, h)
 }
 
-// Who waits longer than two seconds for an account is told to try again; no answer is kept, and the next try is paid. A dozen
-// who wait for one account hold no connection that others need.
+// Who waits longer than two seconds for an account is told to try again; no answer is kept, and the next try is paid.
+// A dozen who wait for one account hold no connection that others need.
 func TestAnAccountThatStaysLocked(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
@@ -333,7 +336,7 @@ func TestAnAccountThatStaysLocked(t *testing.T) {
 			return storagetest.Err(h.Money.Pay(ctx, stuck[i]))
 		})
 	}()
-	require.Eventually(t, func() bool { return storagetest.LockWaits(h, `with asked as%`) == 4 }, 10*time.Second, time.Millisecond)
+	paymentsWait(t, h, 4)
 	require.Zero(t, h.PoolStats()["instant"].InUse)
 	for range 5 {
 		require.Equal(t, campus.Paid, h.Pays(free.ID, 1*yuan).Outcome)
@@ -344,4 +347,11 @@ func TestAnAccountThatStaysLocked(t *testing.T) {
 	answer, err := h.Money.Pay(t.Context(), stuck[0])
 	require.NoError(t, err)
 	require.Equal(t, campus.Paid, answer.Outcome)
+}
+
+// paymentsWait waits until so many payments wait for a locked account.
+func paymentsWait(t *testing.T, h *storagetest.Env, n int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return storagetest.LockWaits(h, `with asked as%`) == n }, 10*time.Second,
+		time.Millisecond)
 }

@@ -23,8 +23,8 @@ func crowd(t *testing.T, h *storagetest.Env, n int) []uuid.UUID {
 	return storagetest.One[[]uuid.UUID](h, `select array_agg(id) from (select id from accounts order by id limit 64) a`)
 }
 
-// A lot of payments goes by the keys of what it names: no table is read as a whole, and of the months it touches its own
-// alone, although it is planned for any values.
+// A lot of payments goes by the keys of what it names: no table is read as a whole, and of the months it touches its
+// own alone, although it is planned for any values.
 func TestALotGoesByItsKeys(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
@@ -60,8 +60,8 @@ func TestALotGoesByItsKeys(t *testing.T) {
 // lockedTransfers are the tables of transfers that a connection has locked.
 func lockedTransfers(t *testing.T, conn *pgx.Conn) []string {
 	t.Helper()
-	rows, err := conn.Query(t.Context(), `select distinct relation::regclass::text from pg_locks l join pg_class c on c.oid = l.relation
-		where pid = pg_backend_pid() and c.relname ~ '^transfers(_\d{4}_\d{2})?$'`)
+	rows, err := conn.Query(t.Context(), `select distinct relation::regclass::text
+		from pg_locks l join pg_class c on c.oid = l.relation where pid = pg_backend_pid() and c.relname ~ '^transfers(_\d{4}_\d{2})?$'`)
 	require.NoError(t, err)
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)

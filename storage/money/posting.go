@@ -54,10 +54,11 @@ const postSQL = `with changed as (
 		seq = seq + 1, last_at = greatest(last_at, cast(@now as timestamptz))
 	where id = @account returning seq, last_at
 )
-insert into transfers (id, from_id, to_id, amount_cents, kind, cause, books_day, terminal, key, taken_at, at, account_id,
-	seq, previous_at, main_change, subsidy_change, debt_change, spent_change, main_after, subsidy_after, debt_after)
-select money_id(last_at), @from, @to, @amount, @kind, @cause, ` + booksDay + `, @terminal, @key, @taken, last_at, @account, seq,
-	@previous, @main_change, @subsidy_change, @debt_change, @spent_change, @main, @subsidy, @debt
+insert into transfers (id, from_id, to_id, amount_cents, kind, cause, books_day, terminal, key, taken_at, at,
+	account_id, seq, previous_at, main_change, subsidy_change, debt_change, spent_change, main_after,
+	subsidy_after, debt_after)
+select money_id(last_at), @from, @to, @amount, @kind, @cause, ` + booksDay + `, @terminal, @key, @taken, last_at,
+	@account, seq, @previous, @main_change, @subsidy_change, @debt_change, @spent_change, @main, @subsidy, @debt
 from changed returning id, seq, at`
 
 // booksDay is the day of the books to which what happens at last_at belongs.
@@ -71,15 +72,17 @@ func postBetween(t db.Tx, from, to uuid.UUID, cents int64, p posting) (id uuid.U
 	return id, refusal(err)
 }
 
-const betweenSQL = `insert into transfers (id, from_id, to_id, amount_cents, kind, cause, books_day, terminal, key, taken_at, at)
+const betweenSQL = `insert into transfers
+		(id, from_id, to_id, amount_cents, kind, cause, books_day, terminal, key, taken_at, at)
 	select money_id(last_at), @from, @to, @amount, @kind, @cause, ` + booksDay + `, @terminal, @key, @taken, last_at
 	from (select cast(@now as timestamptz) as last_at) now returning id`
 
-// keepAnswer keeps the answer to a key that had none when it was looked for. When somebody was as fast, the transaction is
-// made again and finds theirs.
+// keepAnswer keeps the answer to a key that had none when it was looked for. When somebody was as fast, the
+// transaction is made again and finds theirs.
 func keepAnswer(t db.Tx, terminal, key string, hash []byte, account uuid.UUID, a Answer) error {
 	var at time.Time
-	return t.Ask(`insert into answers (terminal, key, hash, account_id, outcome, transfer_id, left_cents, balance_cents, at)
+	return t.Ask(`insert into answers
+			(terminal, key, hash, account_id, outcome, transfer_id, left_cents, balance_cents, at)
 		values (@terminal, @key, @hash, @account, @outcome, @transfer, @left, @balance, @now) returning at`, map[string]any{
 		"terminal": terminal, "key": key, "hash": hash, "outcome": string(a.Outcome), "left": a.LeftCents,
 		"account":  uuid.NullUUID{UUID: account, Valid: account != uuid.Nil},
@@ -132,8 +135,8 @@ func (s *Store) Credit(ctx context.Context, c Credit) (Answer, error) {
 		})
 }
 
-// Charge takes an amount that must be taken, whatever the account has and whoever holds it: what is missing is owed (E4).
-// So are sales posted that were made without network. Errors as Credit.
+// Charge takes an amount that must be taken, whatever the account has and whoever holds it: what is missing is owed
+// (E4). So are sales posted that were made without network. Errors as Credit.
 func (s *Store) Charge(ctx context.Context, p Payment) (Answer, error) {
 	return s.once(ctx, "charge an account", p.Terminal, p.Key, p.Cents, p.hash(),
 		func(t db.Tx) (a Account, id uuid.UUID, err error) {

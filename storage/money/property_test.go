@@ -77,8 +77,8 @@ func (r *ledgerRun) ask(t *rapid.T, key string) asked {
 		Kind: campus.PaymentTransfer, TakenAt: r.h.Clock.Now().Add(-age), Proved: rapid.Bool().Draw(t, "proved"),
 		Terms: r.h.Policy().Money.Terms(campus.PaymentTransfer, trade)}
 	p.Terms.Counts = rapid.IntRange(0, 9).Draw(t, "counts") > 0
-	return asked{p, modelPay{account: r.accounts[n], cents: p.Cents, covered: covered, counts: p.Terms.Counts, proved: p.Proved,
-		age: age, content: fmt.Sprint(n, covered, p.Cents, p.TakenAt.UnixMicro())}, key}
+	return asked{p, modelPay{account: r.accounts[n], cents: p.Cents, covered: covered,
+		counts: p.Terms.Counts, proved: p.Proved, age: age, content: fmt.Sprint(n, covered, p.Cents, p.TakenAt.UnixMicro())}, key}
 }
 
 // pay compares one payment.

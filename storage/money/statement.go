@@ -79,12 +79,13 @@ func (s *Store) entries(ctx context.Context, account uuid.UUID, from Cursor, lim
 		"low": monthID(from.At, 0), "high": monthID(from.At, 1), "limit": limit})
 }
 
-const entryColumns = `select t.id, t.seq, t.at, t.taken_at, t.kind, t.amount_cents, t.from_id, t.to_id, t.cause, t.terminal,
-	t.main_change, t.subsidy_change, t.debt_change, t.main_after, t.subsidy_after, t.debt_after, t.previous_at,
+const entryColumns = `select t.id, t.seq, t.at, t.taken_at, t.kind, t.amount_cents, t.from_id, t.to_id, t.cause,
+	t.terminal, t.main_change, t.subsidy_change, t.debt_change, t.main_after, t.subsidy_after, t.debt_after, t.previous_at,
 	coalesce(b.main_back + b.subsidy_back, 0) as back_cents
 	from transfers t left join refundables b on b.transfer_id = t.id `
 
-const entriesSQL db.Statement = entryColumns + `where t.account_id = @account and t.seq < @seq and t.id >= @low and t.id < @high
+const entriesSQL db.Statement = entryColumns + `where t.account_id = @account and t.seq < @seq
+	and t.id >= @low and t.id < @high
 	order by t.seq desc limit @limit`
 
 // query runs a statement with its values in its text. So it is planned for them, and touches the month that they name
@@ -113,8 +114,8 @@ func lowestID(at time.Time) (id uuid.UUID) {
 	return id
 }
 
-// BalanceAt is what an account had at a moment: after its last transfer until then (E4). What is happening at this moment
-// may not be in it yet. NotFound: account_unknown.
+// BalanceAt is what an account had at a moment: after its last transfer until then (E4). What is happening at this
+// moment may not be in it yet. NotFound: account_unknown.
 func (s *Store) BalanceAt(ctx context.Context, account uuid.UUID, at time.Time) (campus.Purses, error) {
 	a, err := s.Account(ctx, account)
 	if err != nil {
@@ -148,7 +149,8 @@ func (s *Store) lastUntil(ctx context.Context, a Account, at time.Time) (*Entry,
 	return nil, nil
 }
 
-const lastUntilSQL db.Statement = entryColumns + `where t.account_id = @account and t.at <= @at and t.id >= @low and t.id < @high
+const lastUntilSQL db.Statement = entryColumns + `where t.account_id = @account and t.at <= @at
+	and t.id >= @low and t.id < @high
 	order by t.seq desc limit 1`
 
 func monthStart(at time.Time) time.Time {
@@ -166,5 +168,6 @@ func (s *Store) BookBalance(ctx context.Context, book uuid.UUID) (cents int64, e
 const bookBalanceSQL = `select case when (select kind from books where id = $1) = 'receivable'
 	then (select coalesce(sum(t.debt_change), 0) from transfers t join accounts a on a.id = t.account_id
 		join books b on b.id = $1 and b.university = a.university)
-	else (select coalesce(sum(amount_cents) filter (where to_id = $1), 0) - coalesce(sum(amount_cents) filter (where from_id = $1), 0)
+	else (select coalesce(sum(amount_cents) filter (where to_id = $1), 0)
+			- coalesce(sum(amount_cents) filter (where from_id = $1), 0)
 		from transfers where $1 in (from_id, to_id)) end::bigint`

@@ -27,28 +27,36 @@ func New(d *db.DB, casework *casework.Store) *Store {
 	return s
 }
 
-// The constraints that hold what must be so whatever the code does. Who breaks one that says a rule of the trade is told
-// the rule; the others are faults of ours, told apart by name.
+// The constraints that hold what must be so whatever the code does. Who breaks one that says a rule of the trade is
+// told the rule; the others are faults of ours, told apart by name.
 var constraints = map[string]*campus.Error{
-	"accounts_main_not_negative":    campus.Errorf(campus.Conflict, "insufficient_funds", "the main purse would be below nothing"),
-	"accounts_subsidy_not_negative": campus.Errorf(campus.Conflict, "insufficient_funds", "the subsidy would be below nothing"),
+	"accounts_main_not_negative":    insufficient("the main purse would be below nothing"),
+	"accounts_subsidy_not_negative": insufficient("the subsidy would be below nothing"),
 	"accounts_debt_not_negative":    broken("a debt would be below nothing"),
 	"accounts_limit_not_negative":   campus.FieldErrorf("limit_cents", "limit_range", "a limit is not below nothing"),
 	"accounts_spent_not_negative":   broken("less than nothing would have been spent on a day"),
 	"accounts_owes_only_when_empty": broken("a debt would stand beside a balance"),
-	"accounts_closed_empty":         campus.Errorf(campus.Conflict, "account_closed", "a closed account would have something"),
+	"accounts_closed_empty":         campus.Errorf(campus.Conflict, "account_closed", "a closed account would have money"),
 	"accounts_holds_known":          broken("a hold that is none of ours"),
 	"accounts_one_per_card":         campus.Errorf(campus.Conflict, "account_exists", "the card has an account"),
 	"accounts_one_current":          campus.Errorf(campus.Conflict, "account_exists", "the person has another account"),
 	"books_kind_known":              broken("a kind of book that is none of ours"),
-	"transfers_amount_positive":     campus.FieldErrorf("amount_cents", "amount_invalid", "an amount is more than nothing"),
+	"transfers_amount_positive":     campus.FieldErrorf("amount_cents", "amount_invalid", "an amount is above nothing"),
 	"transfers_two_sides":           broken("a transfer from a side to itself"),
 	"transfers_one_account":         broken("a transfer that does not say what it did to its account"),
 	"transfers_adds_up":             broken("a transfer whose changes are not its amount"),
 	"transfers_after_not_negative":  broken("a transfer that leaves less than nothing"),
-	"refundables_main_within":       campus.Errorf(campus.Conflict, "refund_too_high", "more than the payment took from the main purse"),
-	"refundables_subsidy_within":    campus.Errorf(campus.Conflict, "refund_too_high", "more than the payment took from the subsidy"),
 	"transfers_month_seq":           broken("two transfers of an account with one number"),
+	"refundables_main_within":       refundTooHigh("more than the payment took from the main purse"),
+	"refundables_subsidy_within":    refundTooHigh("more than the payment took from the subsidy"),
+}
+
+func insufficient(what string) *campus.Error {
+	return campus.Errorf(campus.Conflict, "insufficient_funds", "%s", what)
+}
+
+func refundTooHigh(what string) *campus.Error {
+	return campus.Errorf(campus.Conflict, "refund_too_high", "%s", what)
 }
 
 func broken(what string) *campus.Error {

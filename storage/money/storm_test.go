@@ -13,9 +13,9 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-// Whatever happens at once, of two processes, to two accounts: nothing fails but by a rule, the accounts agree with their
-// transfers, each key is posted once if it was told as paid and never if it was refused, a payment gives back at most
-// itself, one that was reversed gives back all, and no money comes from nowhere.
+// Whatever happens at once, of two processes, to two accounts: nothing fails but by a rule, the accounts agree with
+// their transfers, each key is posted once if it was told as paid and never if it was refused, a payment gives back at
+// most itself, one that was reversed gives back all, and no money comes from nowhere.
 func TestEverythingAtOnce(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
@@ -46,8 +46,8 @@ func TestEverythingAtOnce(t *testing.T) {
 			}
 		}
 		for _, key := range reversed {
-			require.Zero(t, storagetest.One[int](h, `select count(*) from transfers t left join refundables r on r.transfer_id = t.id
-				where t.terminal = $1 and t.key = $2 and t.kind = 'payment'
+			require.Zero(t, storagetest.One[int](h, `select count(*) from transfers t
+				left join refundables r on r.transfer_id = t.id where t.terminal = $1 and t.key = $2 and t.kind = 'payment'
 					and (r.transfer_id is null or r.main_back + r.subsidy_back <> t.amount_cents)`, r.name, key))
 		}
 		require.Zero(t, storagetest.One[int](h, `select count(*) from refundables r where r.main_back + r.subsidy_back <>
@@ -79,8 +79,8 @@ func (r *ledgerRun) posted(t *rapid.T, key string, paid bool) {
 func (r *ledgerRun) storm(t *rapid.T, early []money.Payment) (jobs []job, reversed []string) {
 	ctx := r.h.Context()
 	transfer := func(p money.Payment) uuid.UUID {
-		return storagetest.One[uuid.UUID](r.h, `select coalesce((select transfer_id from answers where terminal = $1 and key = $2), $3)`,
-			p.Terminal, p.Key, uuid.New())
+		return storagetest.One[uuid.UUID](r.h, `select coalesce(
+			(select transfer_id from answers where terminal = $1 and key = $2), $3)`, p.Terminal, p.Key, uuid.New())
 	}
 	keys := []string{}
 	for _, p := range early {
@@ -107,8 +107,9 @@ func (r *ledgerRun) storm(t *rapid.T, early []money.Payment) (jobs []job, revers
 			jobs = append(jobs, job{"refund", []string{"refund_too_high", "payment_unknown"}, "",
 				func(s *storage.Store) (money.Answer, error) { return s.Money.Refund(ctx, back) }})
 		case 4:
-			credit := money.Credit{Terminal: r.name, Key: r.fresh(), Account: r.ids[n], Book: r.h.BookOf(campus.SuspenseBook, ""),
-				Cents: amount(t), Kind: campus.TopUpTransfer, TakenAt: r.h.Clock.Now()}
+			credit := money.Credit{Terminal: r.name, Key: r.fresh(), Account: r.ids[n],
+				Book: r.h.BookOf(campus.SuspenseBook, ""), Cents: amount(t), Kind: campus.TopUpTransfer,
+				TakenAt: r.h.Clock.Now()}
 			jobs = append(jobs, job{"credit", nil, "", func(s *storage.Store) (money.Answer, error) {
 				return s.Money.Credit(ctx, credit)
 			}})

@@ -15,7 +15,7 @@ create table accounts (
     valid_until          date,                         -- the first day in Shanghai on which it does not pay any more
     main_cents           bigint not null default 0,
     subsidy_cents        bigint not null default 0,
-    subsidy_until        date,                         -- the first day on which the subsidy is gone; none: it has no end
+    subsidy_until        date,                         -- the first day on which it is gone; none: it has no end
     debt_cents           bigint not null default 0,
     limit_cents          bigint,                       -- E2: for a day; none: the policy's, the holder has chosen none
     day                  date not null default '2000-01-01', -- of Shanghai; it never goes back
@@ -38,13 +38,13 @@ create table accounts (
     constraint accounts_limit_not_negative check (limit_cents >= 0),
     constraint accounts_spent_not_negative check (spent_cents >= 0),
     constraint accounts_owes_only_when_empty check (debt_cents = 0 or main_cents = 0),
-    constraint accounts_closed_empty check (closed_at is null or main_cents = 0 and subsidy_cents = 0 and debt_cents = 0)
+    constraint accounts_closed_empty check (closed_at is null or (main_cents, subsidy_cents, debt_cents) = (0, 0, 0))
 ) with (fillfactor = 70);
 create unique index accounts_one_current on accounts (person_id) where successor is null and closed_at is null;
 create index accounts_person on accounts (person_id, opened_at);
 
--- The other side of a transfer. A book has no balance here: a row that every till of a canteen changes would have them wait
--- for each other. What a book holds is the sum of its transfers.
+-- The other side of a transfer. A book has no balance here: a row that every till of a canteen changes would have them
+-- wait for each other. What a book holds is the sum of its transfers.
 create table books (
     id         uuid primary key,
     university text not null,
@@ -52,8 +52,9 @@ create table books (
     ref        text not null default '', -- whose: a merchant, a channel, a drawer; none where a university has one
     opened_at  timestamptz not null,
     constraint books_one unique (university, kind, ref),
-    constraint books_kind_known check (kind in ('merchant', 'channel', 'drawer', 'drawer_difference', 'fees', 'subsidy_fund',
-        'receivable', 'suspense', 'loss_cover', 'payouts', 'opening', 'written_off', 'service', 'unclaimed', 'transit'))
+    constraint books_kind_known check (kind in ('merchant', 'channel', 'drawer', 'drawer_difference', 'fees',
+        'subsidy_fund', 'receivable', 'suspense', 'loss_cover', 'payouts', 'opening', 'written_off', 'service',
+        'unclaimed', 'transit'))
 );
 
 -- The days of the books that are closed. A transfer belongs to its day while that is open, else to the first open one.
@@ -93,14 +94,15 @@ create table transfers (
     constraint transfers_two_sides check (from_id <> to_id),
     constraint transfers_one_account check (case when account_id is null
         then num_nonnulls(seq, previous_at, main_after, subsidy_after, debt_after) = 0
-        else account_id in (from_id, to_id) and num_nulls(seq, main_after, subsidy_after, debt_after) = 0 and seq > 0 end),
+        else account_id in (from_id, to_id) and num_nulls(seq, main_after, subsidy_after, debt_after) = 0 and seq > 0
+        end),
     constraint transfers_adds_up check (main_change + subsidy_change - debt_change = case when account_id is null then 0
         when account_id = to_id then amount_cents else -amount_cents end),
     constraint transfers_after_not_negative check (main_after >= 0 and subsidy_after >= 0 and debt_after >= 0)
 ) partition by range (id);
 
--- The answer to each key of a terminal, given again to whoever asks again. A decline is an answer. Who was busy or late got
--- none.
+-- The answer to each key of a terminal, given again to whoever asks again. A decline is an answer. Who was busy or
+-- late got none.
 create table answers (
     terminal      text not null,
     key           text not null,
@@ -140,14 +142,15 @@ $$;
 -- A UUIDv7 of a millisecond.
 create function money_id(at timestamptz) returns uuid language sql volatile parallel safe as $$
     select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing
-        substring(int8send(floor(extract(epoch from at) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
+        substring(int8send(floor(extract(epoch from at) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1),
+        'hex')::uuid
 $$;
 -- +goose StatementEnd
 
 -- +goose StatementBegin
--- Makes the months of transfers that lack, from one on, and answers how many it made. A month is built beside the table and
--- attached: "create table ... partition of" would wait for every payment, and hold up all that come after it. The
--- program may call this and not make tables.
+-- Makes the months of transfers that lack, from one on, and answers how many it made. A month is built beside the
+-- table and attached: "create table ... partition of" would wait for every payment, and hold up all that come after
+-- it. The program may call this and not make tables.
 create function make_transfer_months(since timestamptz, months int) returns int language plpgsql security definer
     set search_path = public, pg_temp set lock_timeout = '2s' set timezone = 'UTC' as $$
 declare
