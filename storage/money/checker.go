@@ -46,7 +46,8 @@ func (c checked) doubt() Doubt {
 
 // agrees tells whether an account is what its transfers make of it.
 func (d Doubt) agrees() bool {
-	return d.Row == d.Last && d.Row == d.Sum && d.Seq == d.Highest && d.Seq == d.Count && d.Breaks == 0
+	said := d.Row == d.Last && d.Seq == d.Highest
+	return said && d.Sum == d.Row && d.Count == d.Seq && d.Breaks == 0
 }
 
 // Check compares the accounts after one, at most limit, with their transfers, and answers those that do not agree and

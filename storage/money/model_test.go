@@ -21,7 +21,6 @@ type modelEvent struct {
 	kind    string
 	amounts [3]int64 // changes, by purse
 	after   [3]int64
-	spent   int64
 }
 
 // modelAccount is an account of the model.
