@@ -3,7 +3,6 @@ package campus
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"slices"
 	"time"
 
@@ -51,6 +50,7 @@ const RetryMost = 30 * 24 * time.Hour
 
 // PaymentTerms are what the policy says about one payment.
 type PaymentTerms struct {
+	Most         int64    // that one payment takes
 	LimitCents   int64    // of the day, for holders who have chosen none (E2)
 	NoPassword   int64    // the largest amount without the payment password (E1)
 	Counts       bool     // towards the limit of the day (E2)
@@ -60,7 +60,7 @@ type PaymentTerms struct {
 
 // Terms returns what the policy says about a payment of a kind in a trade, such as "canteen".
 func (p MoneyPolicy) Terms(kind TransferKind, trade string) PaymentTerms {
-	return PaymentTerms{LimitCents: p.DailyLimit, NoPassword: p.NoPassword, Counts: slices.Contains(p.LimitCounts, kind),
+	return PaymentTerms{Most: p.PaymentMost, LimitCents: p.DailyLimit, NoPassword: p.NoPassword, Counts: slices.Contains(p.LimitCounts, kind),
 		SubsidyTakes: slices.Contains(p.SubsidyScope, trade), RetryWithin: p.RetryWithin}
 }
 
@@ -204,13 +204,15 @@ func (p MoneyPolicy) CheckLimit(cents int64) error {
 	return nil
 }
 
-// CheckPayment refuses a payment that no till may ask for. Invalid: amount_invalid, amount_too_high, key_missing.
-func (p MoneyPolicy) CheckPayment(cents int64, terminal, key string) error {
-	err := CheckAmount(cents)
-	if err == nil && cents > p.PaymentMost {
-		err = FieldErrorf("amount_cents", "amount_too_high", "a payment is at most %d fen", p.PaymentMost)
+// Check refuses an amount that no till may ask for. Invalid: amount_invalid, amount_too_high.
+func (t PaymentTerms) Check(cents int64) error {
+	if err := CheckAmount(cents); err != nil {
+		return err
 	}
-	return errors.Join(err, CheckKey(terminal, key))
+	if cents > t.Most {
+		return FieldErrorf("amount_cents", "amount_too_high", "a payment is at most %d fen", t.Most)
+	}
+	return nil
 }
 
 // CheckKey refuses an answer's key that names nothing, or is longer than one needs to be. Invalid: key_missing.

@@ -76,10 +76,10 @@ func (r lotResult) answer() Answer {
 
 // Pay takes a payment and answers what became of it, which may be a reason why not (E1, E2). The answer is kept before
 // it is given. Payments that come at the same time share a statement; one whose account is locked goes alone, and
-// waits on a connection of its own. Invalid: amount_invalid, key_missing. Conflict: key_reused. NotFound:
-// account_unknown. Unavailable, and not kept: contested, outages.
+// waits on a connection of its own. Invalid: amount_invalid, amount_too_high, key_missing. Conflict: key_reused.
+// NotFound: account_unknown. Unavailable, and not kept: contested, outages.
 func (s *Store) Pay(ctx context.Context, p Payment) (Answer, error) {
-	if err := errors.Join(campus.CheckAmount(p.Cents), campus.CheckKey(p.Terminal, p.Key)); err != nil {
+	if err := errors.Join(p.Terms.Check(p.Cents), campus.CheckKey(p.Terminal, p.Key)); err != nil {
 		return Answer{}, err
 	}
 	if p.Kind != campus.PaymentTransfer {

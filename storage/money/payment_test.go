@@ -121,14 +121,15 @@ func TestPaymentsThatNobodyMayAskFor(t *testing.T) {
 		change func(*money.Payment)
 		want   string
 	}{
-		"nothing":              {func(p *money.Payment) { p.Cents = 0 }, "amount_invalid"},
-		"less than nothing":    {func(p *money.Payment) { p.Cents = -1 }, "amount_invalid"},
-		"more than there is":   {func(p *money.Payment) { p.Cents = 1<<63 - 1 }, "amount_invalid"},
-		"no key":               {func(p *money.Payment) { p.Key = "" }, "key_missing"},
-		"no terminal":          {func(p *money.Payment) { p.Terminal = "" }, "key_missing"},
-		"an unknown account":   {func(p *money.Payment) { p.Account = uuid.New() }, "account_unknown"},
-		"a key with a zero":    {func(p *money.Payment) { p.Key = "a\x00b" }, "data_refused"},
-		"a kind of no payment": {func(p *money.Payment) { p.Kind = campus.TopUpTransfer }, "invalid"},
+		"nothing":                    {func(p *money.Payment) { p.Cents = 0 }, "amount_invalid"},
+		"less than nothing":          {func(p *money.Payment) { p.Cents = -1 }, "amount_invalid"},
+		"more than there is":         {func(p *money.Payment) { p.Cents = 1<<63 - 1 }, "amount_invalid"},
+		"more than a payment may be": {func(p *money.Payment) { p.Cents = h.Policy().Money.PaymentMost + 1 }, "amount_too_high"},
+		"no key":                     {func(p *money.Payment) { p.Key = "" }, "key_missing"},
+		"no terminal":                {func(p *money.Payment) { p.Terminal = "" }, "key_missing"},
+		"an unknown account":         {func(p *money.Payment) { p.Account = uuid.New() }, "account_unknown"},
+		"a key with a zero":          {func(p *money.Payment) { p.Key = "a\x00b" }, "data_refused"},
+		"a kind of no payment":       {func(p *money.Payment) { p.Kind = campus.TopUpTransfer }, "invalid"},
 	} {
 		_, err := h.Money.Pay(t.Context(), h.Payment(a.ID, 1, test.change))
 		require.Equal(t, test.want, storagetest.Outcome(err), "%s: %v", name, err)
