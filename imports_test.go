@@ -14,7 +14,8 @@ import (
 func TestImports(t *testing.T) {
 	t.Parallel()
 	below := []string{"campus", "storage/db", "storage/casework", "storage/people"} // what every area of storage stands on
-	areas := []string{"storage/people", "storage/casework", "storage/cards", "storage/production", "storage/outreach"}
+	areas := []string{"storage/people", "storage/casework", "storage/cards", "storage/production", "storage/outreach",
+		"storage/money"}
 	facts := slices.Concat([]string{"campus", "storage"}, areas) // what those above storage may know of it
 	pages := slices.Concat(facts, []string{"activities", "api/core", "api/files", "decisions", "school",
 		"workflows/engine"})
@@ -32,6 +33,7 @@ func TestImports(t *testing.T) {
 		"storage/cards":           below,
 		"storage/production":      below,
 		"storage/outreach":        below,
+		"storage/money":           below,
 		"storage":                 slices.Concat(below, areas),
 		"activities":              slices.Concat(facts, []string{"school"}),
 		"workflows/engine":        {"activities", "campus"},

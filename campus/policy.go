@@ -30,6 +30,7 @@ type Policy struct {
 	Watch       WatchPolicy       `yaml:"watch" json:"watch"`
 	Rush        RushPolicy        `yaml:"rush" json:"rush"`
 	Invitations InvitationPolicy  `yaml:"invitations" json:"invitations"`
+	Money       MoneyPolicy       `yaml:"money" json:"money"`
 }
 
 // ApplicationPolicy holds the numbers of the review (C3).
@@ -264,5 +265,5 @@ func (p Policy) check() error {
 	}
 	return errors.Join(p.Packages.check(), p.Production.check(), p.Work.check(), p.Counter.check(), p.Notices.check(),
 		p.Watch.check(), p.Rush.check(),
-		p.Calendar.check(), p.Invitations.check(), p.SignIn.check())
+		p.Calendar.check(), p.Invitations.check(), p.SignIn.check(), p.Money.check())
 }

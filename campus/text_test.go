@@ -40,7 +40,7 @@ func TestEveryCodeHasAText(t *testing.T) {
 	prefixes := map[string]string{"Stage": "stage.", "Party": "waits.", "Outcome": "outcome.", "Item": "item.",
 		"Verdict":  "verdict.",
 		"Audience": "audience.", "CardState": "card.", "PlasticState": "plastic.", "BatchState": "batch.", "BatchReason": "batch_reason.",
-		"WorkItemKind": "work.", "Settlement": "settlement.", "Code": "problem.", "Role": "role."}
+		"WorkItemKind": "work.", "Settlement": "settlement.", "Code": "problem.", "Role": "role.", "PaymentOutcome": "payment."}
 	eachFile(t, func(path string, file *ast.File) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			switch n := n.(type) {

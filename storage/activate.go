@@ -9,6 +9,7 @@ import (
 	"campuscard/storage/cards"
 	"campuscard/storage/casework"
 	"campuscard/storage/db"
+	"campuscard/storage/money"
 	"campuscard/storage/production"
 )
 
@@ -18,6 +19,9 @@ import (
 func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a cards.Activation) (campus.Moved, error) {
 	moved, err := s.Casework.MoveAs(ctx, m, func(t db.Tx, c casework.MovedCase) error {
 		if err := cards.Activate(t, a); err != nil {
+			return err
+		}
+		if err := money.OpenAccount(t, a.Card); err != nil {
 			return err
 		}
 		if err := cards.CloseApplication(t, m.Case.ID); err != nil {

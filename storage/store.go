@@ -11,6 +11,7 @@ import (
 	"campuscard/storage/cards"
 	"campuscard/storage/casework"
 	"campuscard/storage/db"
+	"campuscard/storage/money"
 	"campuscard/storage/outreach"
 	"campuscard/storage/people"
 	"campuscard/storage/production"
@@ -24,6 +25,7 @@ type Store struct {
 	Cards      *cards.Store
 	Production *production.Store
 	Outreach   *outreach.Store
+	Money      *money.Store
 
 	intake *db.Batcher[cards.IntakeApplication, cards.Accepted]
 }
@@ -77,6 +79,7 @@ func assemble(d *db.DB, cfg Config) *Store {
 	s := &Store{
 		DB: d, Casework: work, People: persons, Cards: cards.New(d, work, persons),
 		Production: production.New(d, work, persons), Outreach: outreach.New(d, work, persons),
+		Money: money.New(d, work),
 	}
 	s.gatherIntake()
 	return s

@@ -6,13 +6,14 @@ import (
 
 	"campuscard/storage/casework"
 	"campuscard/storage/db"
+	"campuscard/storage/money"
 	"campuscard/storage/people"
 )
 
 // DropExpired deletes rows that are of no use any more, at most limit of each kind, and answers how many there were.
 func (s *Store) DropExpired(ctx context.Context, limit int) (dropped int64, err error) {
 	err = s.Reports.InTx(ctx, "drop expired rows", func(t db.Tx) error {
-		dropped, err = t.Drop(limit, slices.Concat(casework.Expired(t.Now), people.Expired(t.Now)))
+		dropped, err = t.Drop(limit, slices.Concat(casework.Expired(t.Now), people.Expired(t.Now), money.Expired(t.Now)))
 		return err
 	})
 	return dropped, err

@@ -21,6 +21,7 @@ type metrics struct {
 	apart    *prometheus.GaugeVec
 	silent   prometheus.Gauge
 	rounds   *prometheus.CounterVec
+	months   prometheus.Gauge
 	waiting  *waiting // shown with the figures
 }
 
@@ -69,7 +70,10 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	m.rounds = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "campuscard_rounds_total", Help: "Rounds of the worker's loops, by what became of them.",
 	}, []string{"loop", "outcome"})
-	registry.MustRegister(m.rounds, m.notices, m.failures, m.cacheMax, m.outages, m.apart, m.silent)
+	m.months = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "campuscard_transfer_months_ahead", Help: "Months after this one to which transfers can be written.",
+	})
+	registry.MustRegister(m.months, m.rounds, m.notices, m.failures, m.cacheMax, m.outages, m.apart, m.silent)
 	return m
 }
 

@@ -17,6 +17,7 @@ type Batcher[J, R any] struct {
 	AtOnce    int                                             // lots under way
 	Pause     time.Duration                                   // for a crowd to gather
 	GroupTime time.Duration                                   // the longest a lot may take; 0 means lotTime
+	Of        func(job J) any                                 // what a lot has one job of: the others wait; nil: nothing
 
 	mu      sync.Mutex
 	queue   []*waiting[J, R]
@@ -117,13 +118,33 @@ func (g *Batcher[J, R]) next() []*waiting[J, R] {
 	defer g.mu.Unlock()
 	// Those who left while they queued have had their answer, and nothing was begun for them.
 	g.queue = slices.DeleteFunc(g.queue, func(waiting *waiting[J, R]) bool { return waiting.ctx.Err() != nil })
-	n := min(len(g.queue), g.Most)
-	if n == 0 {
+	lot, rest := g.pick()
+	if len(lot) == 0 {
 		g.running--
 		return nil
 	}
-	g.crowd = n > 1
-	lot := g.queue[:n:n]
-	g.queue = g.queue[n:]
+	g.crowd = len(lot) > 1
+	g.queue = rest
 	return lot
+}
+
+// pick parts the queue into the next lot and those who go on waiting.
+func (g *Batcher[J, R]) pick() (lot, rest []*waiting[J, R]) {
+	if g.Of == nil {
+		n := min(len(g.queue), g.Most)
+		return g.queue[:n:n], g.queue[n:]
+	}
+	has := map[any]bool{}
+	for i, waiting := range g.queue {
+		if len(lot) == g.Most {
+			return lot, append(rest, g.queue[i:]...)
+		}
+		if of := g.Of(waiting.job); has[of] {
+			rest = append(rest, waiting)
+		} else {
+			has[of] = true
+			lot = append(lot, waiting)
+		}
+	}
+	return lot, rest
 }

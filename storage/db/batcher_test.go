@@ -137,3 +137,19 @@ func TestTogetherEndsWithItsLastCaller(t *testing.T) {
 	require.ErrorIs(t, <-lastSaid, context.DeadlineExceeded)
 	require.Eventually(t, g.idle, patience, tick, "nobody works for who left while they queued")
 }
+
+// A lot has one job of each kind that Of tells; the others keep their order and come with the next.
+func TestOneOfEachInALot(t *testing.T) {
+	t.Parallel()
+	g := Batcher[string, string]{Most: 3, Of: func(job string) any { return job[:1] }}
+	for _, job := range []string{"a1", "a2", "b1", "a3", "c1", "d1"} {
+		g.queue = append(g.queue, &waiting[string, string]{job: job, ctx: t.Context()})
+	}
+	for _, want := range [][]string{{"a1", "b1", "c1"}, {"a2", "d1"}, {"a3"}, nil} {
+		var got []string
+		for _, waiting := range g.next() {
+			got = append(got, waiting.job)
+		}
+		require.Equal(t, want, got)
+	}
+}

@@ -30,6 +30,7 @@ type Config struct {
 	DatabaseURL string
 	MaxConns    int32 // of the pool; 0 means 16
 	ReportConns int32 // of the pool for reports; 0 means 4
+	AloneConns  int32 // of the pool for what waits for a locked row; 0 means 4
 	// ClockEvery is how often the clock is set right by Postgres's. 0 means never, for tests that set it themselves.
 	ClockEvery time.Duration
 	Objects    ObjectsConfig
@@ -42,6 +43,10 @@ type DB struct {
 	// Reports is the same on few other connections, with Postgres's own settings: for reports, searches, scans and upkeep.
 	// They are planned for their values, and many of them at once take no connection from what people wait for.
 	Reports *DB
+	// Alone is the same on few other connections, for what may have to wait for an account that somebody else has locked: it
+	// waits two seconds, and takes no connection from those whose account is free. Statements are planned for their values,
+	// so that they lock the months of transfers that they read and no other (decision 93).
+	Alone *DB
 
 	Pool      *pgxpool.Pool
 	conns     *sql.DB  // on the same pool
@@ -89,11 +94,17 @@ func Prepare(ctx context.Context, cfg Config, now func() time.Time, log *slog.Lo
 	}
 	s := &DB{Objects: files, Keys: keys, clock: &clock{local: now}, stopClock: func() {}, Log: log}
 	s.Reports = &DB{Objects: files, Keys: keys, clock: s.clock, stopClock: func() {}, Log: log}
+	s.Alone = &DB{Objects: files, Keys: keys, clock: s.clock, stopClock: func() {}, Log: log}
 	if err := s.connect(ctx, cfg.DatabaseURL, cmp.Or(cfg.MaxConns, 16), instantSettings); err != nil {
 		return nil, err
 	}
 	if err := s.Reports.connect(ctx, cfg.DatabaseURL, cmp.Or(cfg.ReportConns, 4), ownSettings); err != nil {
 		s.Pool.Close()
+		return nil, err
+	}
+	if err := s.Alone.connect(ctx, cfg.DatabaseURL, cmp.Or(cfg.AloneConns, 4), aloneSettings); err != nil {
+		s.Pool.Close()
+		s.Reports.Pool.Close()
 		return nil, err
 	}
 	return s, nil
@@ -138,6 +149,12 @@ var instantSettings = map[string]string{
 // ownSettings leave planning to Postgres.
 var ownSettings = map[string]string{"timezone": "UTC", "application_name": "campuscard"}
 
+// aloneSettings are those of Alone.
+var aloneSettings = map[string]string{
+	"timezone": "UTC", "application_name": "campuscard", "enable_seqscan": "off", "jit": "off",
+	"plan_cache_mode": "force_custom_plan", "lock_timeout": "2s",
+}
+
 // connectTime is how long a new connection may take unless DATABASE_URL says otherwise. pgx's own two minutes would keep
 // the pool's places taken long after a server that did not answer is back.
 const connectTime = 5 * time.Second
@@ -168,6 +185,7 @@ func (s *DB) Close() {
 	s.stopClock()
 	s.Pool.Close()
 	s.Reports.Pool.Close()
+	s.Alone.Pool.Close()
 }
 
 // Ready tells whether a connection of the pool answers: to begin with one has to. Database tells more of a running one.
@@ -186,6 +204,9 @@ func Wrap(what string, err error) error {
 	}
 	if rolledBack(err) {
 		return ErrContested
+	}
+	if lockLate(err) {
+		return campus.Errorf(campus.Unavailable, "contested", "%s: another request kept a row locked", what)
 	}
 	if isLate(err) {
 		return campus.Errorf(campus.Unavailable, campus.DatabaseLate, "%s: the database did not get to it in time", what)
@@ -240,8 +261,15 @@ func isLate(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || pgconn.Timeout(err)
 }
 
+// lockLate tells whether a statement gave up the wait for a lock.
+func lockLate(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == lockNotAvailable
+}
+
 // The SQLSTATEs of a Postgres that answers, and does not get to it.
 const (
+	lockNotAvailable   = "55P03"
 	tooManyConnections = "53300"
 	queryCanceled      = "57014"
 )

@@ -11,7 +11,17 @@ grant select, insert, update, delete on all tables in schema public to :program;
 revoke insert, update, delete on goose_db_version from :program;
 
 -- To these rows are only added. What they say was so, and no fault of the program can make it read otherwise.
-revoke update, delete on audit, moves from :program;
+revoke update, delete on audit, moves, transfers from :program;
+
+-- The months of transfers are written by way of the table they are part of, and made by a function of the owner's.
+do $$
+declare month regclass;
+begin
+    for month in select inhrelid::regclass from pg_inherits where inhparent = 'transfers'::regclass loop
+        execute 'revoke insert, update, delete on ' || month || ' from :program';
+    end loop;
+end $$;
+grant execute on function make_transfer_months to :program;
 
 revoke all on all sequences in schema public from :program;
 grant usage, select on all sequences in schema public to :program;

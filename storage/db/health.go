@@ -16,7 +16,7 @@ type PoolStats struct {
 
 // PoolStats returns the numbers of this moment, by what the connections are for.
 func (s *DB) PoolStats() map[string]PoolStats {
-	return map[string]PoolStats{"instant": s.stats(), "reports": s.Reports.stats()}
+	return map[string]PoolStats{"instant": s.stats(), "reports": s.Reports.stats(), "alone": s.Alone.stats()}
 }
 
 func (s *DB) stats() PoolStats {

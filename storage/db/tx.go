@@ -31,7 +31,7 @@ type queue struct {
 type Statement string
 
 // Write runs a statement whose answer nobody waits for. In a transaction it is queued: it is run before the commit,
-// after what was queued before it, and flush runs it earlier. A statement that reads what is queued needs a flush
+// after what was queued before it, and Flush runs it earlier. A statement that reads what is queued needs a Flush
 // first.
 func (t Tx) Write(sql Statement, words map[string]any) error {
 	if t.queued == nil {
@@ -42,8 +42,8 @@ func (t Tx) Write(sql Statement, words map[string]any) error {
 	return nil
 }
 
-// flush runs what is queued.
-func (t Tx) flush() error {
+// Flush runs what is queued.
+func (t Tx) Flush() error {
 	if t.queued.batch.Len() == 0 {
 		return nil
 	}
@@ -137,7 +137,7 @@ func (s *DB) transact(ctx context.Context, fn func(Tx) error) error {
 	if err := fn(t); err != nil {
 		return err
 	}
-	if err := t.flush(); err != nil {
+	if err := t.Flush(); err != nil {
 		return err
 	}
 	return began.Commit()

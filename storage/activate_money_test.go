@@ -1,0 +1,72 @@
+package storage_test
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage/money"
+	"campuscard/storage/storagetest"
+)
+
+// E4: a card has an account from the instant at which it is active, and it can pay then.
+func TestActivationOpensAnAccount(t *testing.T) {
+	t.Parallel()
+	s := storagetest.Apply(t).Activate()
+	a, err := s.Money.CurrentAccount(t.Context(), s.Holder.ID)
+	require.NoError(t, err)
+	require.Equal(t, []any{s.Card, s.Holder.ID, s.Holder.University, campus.Purses{}},
+		[]any{a.CardID, a.PersonID, a.University, a.Purses()})
+	require.Equal(t, storagetest.One[string](s.Env, `select valid_until::text from cards where id = $1`, s.Card),
+		a.ValidUntil.String())
+	s.TopUp(a.ID, 10000)
+	require.Equal(t, campus.Paid, s.Pays(a.ID, 100).Outcome)
+	require.Equal(t, 1, storagetest.Count(s.Env, `accounts`))
+}
+
+// D4, E4: the card that is replaced pays no more from the same instant; what is on its account stays until it is moved.
+func TestAReplacedCardPaysNoMore(t *testing.T) {
+	t.Parallel()
+	first, next := storagetest.Replacing(t, func(s *storagetest.Story) { s.Activate() })
+	a, err := first.Money.CurrentAccount(t.Context(), first.Holder.ID)
+	require.NoError(t, err)
+	first.TopUp(a.ID, 10000)
+	require.Equal(t, campus.Paid, first.Pays(a.ID, 100).Outcome)
+	require.NoError(t, next.Activates())
+	require.Equal(t, campus.CardEnded, first.Pays(a.ID, 100).Outcome)
+	require.Equal(t, int64(9900), first.AccountOf(a.ID).MainCents)
+}
+
+// E2: what the holder has chosen and spent today goes along to the account of the next card; refunds and top-ups of the
+// old one come to the new one. A person has one current account.
+func TestTheNextCardFollowsTheFirst(t *testing.T) {
+	t.Parallel()
+	s := storagetest.Apply(t).Activate()
+	a, err := s.Money.CurrentAccount(t.Context(), s.Holder.ID)
+	require.NoError(t, err)
+	s.TopUp(a.ID, 50000)
+	paid := s.Pays(a.ID, 15000, storagetest.Proved)
+	require.Equal(t, campus.Paid, paid.Outcome)
+	require.NoError(t, s.Money.SetLimit(t.Context(), s.Policy().Money, campus.Student(s.Holder.ID), a.ID, 18000))
+	card := s.Twins(s.Application, 1)[0]
+	s.Exec(`update cards set state = 'closed' where id = $1`, s.Card)
+	s.Exec(`update cards set person_id = $2 where id = $1`, card, s.Holder.ID)
+	require.NoError(t, s.OpenAccountOf(t.Context(), card))
+	now, err := s.Money.CurrentAccount(t.Context(), s.Holder.ID)
+	require.NoError(t, err)
+	require.Equal(t, card, now.CardID)
+	require.Equal(t, uuid.NullUUID{UUID: now.ID, Valid: true}, s.AccountOf(a.ID).Successor)
+	require.Equal(t, int64(15000), now.SpentCents)
+	require.Equal(t, int64(18000), *now.LimitCents)
+	require.Equal(t, campus.CardEnded, s.Pays(a.ID, 1).Outcome)
+	s.TopUp(a.ID, 10000)
+	require.Equal(t, int64(10000), s.AccountOf(now.ID).MainCents)
+	require.Equal(t, int64(3000), s.Pays(now.ID, 100000).LeftCents)
+	require.NoError(t, storagetest.Err(s.Money.Refund(t.Context(), money.Refund{Terminal: "m", Key: "r",
+		Payment: paid.Transfer, Cents: 15000, TakenAt: s.Clock.Now(), By: campus.System()})))
+	require.Equal(t, []int64{25000, 0}, []int64{s.AccountOf(now.ID).MainCents, s.AccountOf(now.ID).SpentCents})
+	require.Equal(t, int64(35000), s.AccountOf(a.ID).MainCents)
+	require.ErrorContains(t, s.OpenAccountOf(t.Context(), card), "accounts_one_per_card")
+}

@@ -1,0 +1,186 @@
+-- +goose Up
+-- What cards can pay with. Amounts are whole fen (1 yuan is 100 fen), in columns that end with _cents.
+--
+-- All that a payment is decided on stands on the account's own row: a statement that waited for a locked row sees the
+-- newest version of that row, and of no other. What changes with each payment is in no index, and pages have room for
+-- the next version of a row (heap-only tuples). Nothing refers to transfers by a foreign key, and an account is made
+-- from the row of its card, so a key would say nothing that is not known there.
+
+create table accounts (
+    id                   uuid primary key,
+    card_id              uuid not null constraint accounts_one_per_card unique,
+    person_id            uuid not null,
+    university           text not null,
+    holds                text[] not null default '{}', -- a payment needs none
+    valid_until          date,                         -- the first day in Shanghai on which it does not pay any more
+    main_cents           bigint not null default 0,
+    subsidy_cents        bigint not null default 0,
+    subsidy_until        date,                         -- the first day on which it is gone; none: it has no end
+    debt_cents           bigint not null default 0,
+    limit_cents          bigint,                       -- E2: for a day; none: the policy's, the holder has chosen none
+    day                  date not null default '2000-01-01', -- of Shanghai; it never goes back
+    spent_cents          bigint not null default 0,    -- on that day, of what counts
+    password_set_on      date,                         -- F6
+    password_version     int not null default 0,
+    password_exempt_till date,
+    plastic_counter      bigint not null default 0,    -- E1: the last one taken of each
+    phone_counter        bigint not null default 0,
+    seq                  bigint not null default 0,    -- of the last transfer
+    last_at              timestamptz,                  -- of the last transfer
+    successor            uuid,                         -- F3: the account of the card that came in place of this one
+    doubted_at           timestamptz,                  -- since when it is seen not to agree with its transfers
+    opened_at            timestamptz not null,
+    closed_at            timestamptz,
+    constraint accounts_holds_known check (holds <@ array['ended', 'lost', 'frozen', 'checked']),
+    constraint accounts_main_not_negative check (main_cents >= 0),
+    constraint accounts_subsidy_not_negative check (subsidy_cents >= 0),
+    constraint accounts_debt_not_negative check (debt_cents >= 0),
+    constraint accounts_limit_not_negative check (limit_cents >= 0),
+    constraint accounts_spent_not_negative check (spent_cents >= 0),
+    constraint accounts_owes_only_when_empty check (debt_cents = 0 or main_cents = 0),
+    constraint accounts_closed_empty check (closed_at is null or (main_cents, subsidy_cents, debt_cents) = (0, 0, 0))
+) with (fillfactor = 70);
+create unique index accounts_one_current on accounts (person_id) where successor is null and closed_at is null;
+create index accounts_person on accounts (person_id, opened_at);
+
+-- The other side of a transfer. A book has no balance here: a row that every till of a canteen changes would have them
+-- wait for each other. What a book holds is the sum of its transfers.
+create table books (
+    id         uuid primary key,
+    university text not null,
+    kind       text not null,
+    ref        text not null default '', -- whose: a merchant, a channel, a drawer; none where a university has one
+    opened_at  timestamptz not null,
+    constraint books_one unique (university, kind, ref),
+    constraint books_kind_known check (kind in ('merchant', 'channel', 'drawer', 'drawer_difference', 'fees',
+        'subsidy_fund', 'receivable', 'suspense', 'loss_cover', 'payouts', 'opening', 'written_off', 'service',
+        'unclaimed', 'transit'))
+);
+
+-- The days of the books that are closed. A transfer belongs to its day while that is open, else to the first open one.
+create table books_closed (
+    day       date primary key,
+    closed_at timestamptz not null
+);
+
+-- E4: rows are only added. One touches at most one account: what goes from card to card is two, by way of a book. An
+-- account's transfers have numbers without a gap, what each changed, and what was there afterwards; a debt is what its
+-- person owes the school (the book of receivables holds the sum of the debts). By months of the id, whose milliseconds
+-- are those of the transfer.
+create table transfers (
+    id             uuid not null,
+    from_id        uuid not null, -- an account or a book
+    to_id          uuid not null,
+    amount_cents   bigint not null,
+    kind           text not null,
+    cause          uuid,          -- what it undoes, or comes of
+    books_day      date not null,
+    terminal       text not null, -- with the key it is the answer's
+    key            text not null,
+    taken_at       timestamptz not null, -- by the clock of whoever sent it
+    at             timestamptz not null, -- at least that of the account's previous one
+    account_id     uuid,
+    seq            bigint,
+    previous_at    timestamptz,   -- of the account's previous one: where to read on
+    main_change    bigint not null default 0,
+    subsidy_change bigint not null default 0,
+    debt_change    bigint not null default 0,
+    spent_change   bigint not null default 0, -- E2: of the day's limit
+    main_after     bigint,
+    subsidy_after  bigint,
+    debt_after     bigint,
+    constraint transfers_pkey primary key (id),
+    constraint transfers_amount_positive check (amount_cents > 0),
+    constraint transfers_two_sides check (from_id <> to_id),
+    constraint transfers_one_account check (case when account_id is null
+        then num_nonnulls(seq, previous_at, main_after, subsidy_after, debt_after) = 0
+        else account_id in (from_id, to_id) and num_nulls(seq, main_after, subsidy_after, debt_after) = 0 and seq > 0
+        end),
+    constraint transfers_adds_up check (main_change + subsidy_change - debt_change = case when account_id is null then 0
+        when account_id = to_id then amount_cents else -amount_cents end),
+    constraint transfers_after_not_negative check (main_after >= 0 and subsidy_after >= 0 and debt_after >= 0)
+) partition by range (id);
+
+-- The answer to each key of a terminal, given again to whoever asks again. A decline is an answer. Who was busy or
+-- late got none.
+create table answers (
+    terminal      text not null,
+    key           text not null,
+    hash          bytea not null,  -- of what was asked; empty: the reversal came before what it reverses
+    outcome       text not null,
+    account_id    uuid,
+    transfer_id   uuid,
+    left_cents    bigint not null default 0, -- of the day's limit
+    balance_cents bigint not null default 0, -- of both purses
+    at            timestamptz not null,
+    reversed_at   timestamptz,
+    reversal_id   uuid,            -- the transfer that gave back; none: nothing was left to give
+    constraint answers_pkey primary key (terminal, key)
+);
+create index answers_at on answers using brin (at);
+
+-- What was given back of a payment, from the first time on.
+create table refundables (
+    transfer_id   uuid primary key,
+    main_cents    bigint not null,  -- what the payment took from each purse; a debt counts as main
+    subsidy_cents bigint not null,
+    main_back     bigint not null default 0,
+    subsidy_back  bigint not null default 0,
+    constraint refundables_main_within check (main_back between 0 and main_cents),
+    constraint refundables_subsidy_within check (subsidy_back between 0 and subsidy_cents)
+);
+
+-- +goose StatementBegin
+-- The lowest UUIDv7 of a millisecond.
+create function money_id_from(at timestamptz) returns uuid language sql immutable parallel safe as $$
+    select encode(overlay('\x00000000000070008000000000000000'::bytea placing
+        substring(int8send(floor(extract(epoch from at) * 1000)::bigint) from 3) from 1 for 6), 'hex')::uuid
+$$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+-- A UUIDv7 of a millisecond.
+create function money_id(at timestamptz) returns uuid language sql volatile parallel safe as $$
+    select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing
+        substring(int8send(floor(extract(epoch from at) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1),
+        'hex')::uuid
+$$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+-- Makes the months of transfers that lack, from one on, and answers how many it made. A month is built beside the
+-- table and attached: "create table ... partition of" would wait for every payment, and hold up all that come after
+-- it. The program may call this and not make tables.
+create function make_transfer_months(since timestamptz, months int) returns int language plpgsql security definer
+    set search_path = public, pg_temp set lock_timeout = '2s' set timezone = 'UTC' as $$
+declare
+    month timestamptz;
+    name text;
+    made int := 0;
+begin
+    if months not between 1 and 36 then
+        raise exception 'between 1 and 36 months, not %', months using errcode = '22023';
+    end if;
+    perform pg_advisory_xact_lock(7203114003);
+    for n in 0 .. months - 1 loop
+        month := date_trunc('month', since) + n * interval '1 month';
+        name := 'transfers_' || to_char(month, 'YYYY_MM');
+        continue when to_regclass(name) is not null;
+        execute format('create table %I (like transfers including constraints including indexes including defaults,
+            constraint %I unique (account_id, seq), constraint %I check (id >= %L and id < %L))', name, name || '_seq',
+            name || '_range', money_id_from(month), money_id_from(month + interval '1 month'));
+        execute format('alter table transfers attach partition %I for values from (%L) to (%L)', name,
+            money_id_from(month), money_id_from(month + interval '1 month'));
+        execute format('alter table %I drop constraint %I', name, name || '_range');
+        made := made + 1;
+    end loop;
+    return made;
+end
+$$;
+-- +goose StatementEnd
+revoke execute on function make_transfer_months from public;
+select make_transfer_months(now(), 4);
+
+-- +goose Down
+drop function make_transfer_months, money_id, money_id_from;
+drop table refundables, answers, transfers, books_closed, books, accounts;

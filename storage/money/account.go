@@ -1,0 +1,240 @@
+package money
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage/casework"
+	"campuscard/storage/db"
+)
+
+// Account is what a card can pay with.
+type Account struct {
+	ID           uuid.UUID
+	CardID       uuid.UUID
+	PersonID     uuid.UUID
+	University   string
+	Holds        []campus.AccountHold
+	ValidUntil   campus.Date
+	MainCents    int64
+	SubsidyCents int64
+	SubsidyUntil campus.Date // the first day on which it is gone
+	DebtCents    int64
+	LimitCents   *int64 // nil: the policy's
+	Day          campus.Date
+	SpentCents   int64 // on that day
+	Seq          int64
+	LastAt       *time.Time
+	Successor    uuid.NullUUID
+	OpenedAt     time.Time
+	ClosedAt     *time.Time
+}
+
+// Purses are what the account has.
+func (a Account) Purses() campus.Purses {
+	return campus.Purses{Main: a.MainCents, Subsidy: a.SubsidyCents, Debt: a.DebtCents}
+}
+
+// gone tells whether the subsidy has ended by a day.
+func (a Account) subsidyGone(today campus.Date) bool {
+	return !a.SubsidyUntil.IsZero() && !today.Before(a.SubsidyUntil)
+}
+
+const accountColumns = `select id, card_id, person_id, university, holds, valid_until, main_cents, subsidy_cents,
+	subsidy_until, debt_cents, limit_cents, day, spent_cents, seq, last_at, successor, opened_at, closed_at from accounts `
+
+// scan reads what accountColumns selects.
+func (a *Account) scan(row interface{ Scan(into ...any) error }) error {
+	var holds []string
+	err := row.Scan(&a.ID, &a.CardID, &a.PersonID, &a.University, &holds, &a.ValidUntil, &a.MainCents, &a.SubsidyCents,
+		&a.SubsidyUntil, &a.DebtCents, &a.LimitCents, &a.Day, &a.SpentCents, &a.Seq, &a.LastAt, &a.Successor, &a.OpenedAt,
+		&a.ClosedAt)
+	a.Holds = make([]campus.AccountHold, len(holds))
+	for i, hold := range holds {
+		a.Holds[i] = campus.AccountHold(hold)
+	}
+	return err
+}
+
+// OpenAccount opens the account of a card that becomes active, in the transaction that makes it so. The account that
+// the person had with an earlier card is followed by this one: what the holder has chosen and spent today goes along
+// (E2); its money stays until it is moved (F3).
+func OpenAccount(t db.Tx, card uuid.UUID) error {
+	return t.Write(openSQL, map[string]any{"id": uuid.Must(uuid.NewV7()), "card": card, "now": t.Now})
+}
+
+const openSQL = `with before as (
+	update accounts a set successor = @id from cards c
+	where c.id = @card and a.person_id = c.person_id and a.successor is null and a.closed_at is null
+	returning a.limit_cents, a.day, a.spent_cents
+)
+insert into accounts (id, card_id, person_id, university, valid_until, limit_cents, day, spent_cents, opened_at)
+select cast(@id as uuid), c.id, c.person_id, c.university, c.valid_until, before.limit_cents,
+	coalesce(before.day, '2000-01-01'), coalesce(before.spent_cents, 0), cast(@now as timestamptz)
+from cards c left join before on true where c.id = @card`
+
+// Hold has the account of a card pay no more, from the commit on: a payment that waits for the row sees it. A card
+// without an account has nothing to hold.
+func Hold(t db.Tx, card uuid.UUID, hold campus.AccountHold) error {
+	return t.Write(`update accounts set holds = array_append(holds, @hold)
+		where card_id = @card and not holds @> array[@hold]`, map[string]any{"card": card, "hold": string(hold)})
+}
+
+// Lift takes a hold away; others stay.
+func Lift(t db.Tx, card uuid.UUID, hold campus.AccountHold) error {
+	return t.Write(`update accounts set holds = array_remove(holds, @hold)
+		where card_id = @card and holds @> array[@hold]`, map[string]any{"card": card, "hold": string(hold)})
+}
+
+// Account reads an account. NotFound: account_unknown.
+func (s *Store) Account(ctx context.Context, id uuid.UUID) (a Account, err error) {
+	err = a.scan(s.Read(ctx).Ask(accountColumns+`where id = @id`, map[string]any{"id": id}))
+	return a, db.Wrap("read an account", unknown(err))
+}
+
+// CurrentAccount reads the account that a person pays with. NotFound: account_unknown.
+func (s *Store) CurrentAccount(ctx context.Context, person uuid.UUID) (a Account, err error) {
+	err = a.scan(s.Read(ctx).Ask(accountColumns+`where person_id = @person and successor is null and closed_at is null`,
+		map[string]any{"person": person}))
+	return a, db.Wrap("read an account", unknown(err))
+}
+
+func unknown(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return campus.Errorf(campus.NotFound, "account_unknown", "no such account")
+	}
+	return err
+}
+
+// lockAccount locks the account that takes the place of one by now, at its end, and answers it: it is looked for
+// without a lock, so that no two are held. NotFound: account_unknown.
+func lockAccount(t db.Tx, id uuid.UUID) (a Account, err error) {
+	for {
+		for {
+			var next uuid.NullUUID
+			err := t.Ask(`select successor from accounts where id = @id`, map[string]any{"id": id}).Scan(&next)
+			if err != nil {
+				return a, unknown(err)
+			}
+			if !next.Valid {
+				break
+			}
+			id = next.UUID
+		}
+		err := a.scan(t.Ask(accountColumns+`where id = @id for no key update`, map[string]any{"id": id}))
+		if err != nil || !a.Successor.Valid {
+			return a, unknown(err)
+		}
+		id = a.Successor.UUID // it came meanwhile; its id is a later one, so accounts are still locked in their order
+	}
+}
+
+// SetLimit changes the daily limit of a holder (E2), at any time; it may be below what is spent today. Raising it
+// takes the payment password, which nobody has yet. Invalid: limit_range. Refused: password_needed. NotFound:
+// account_unknown.
+func (s *Store) SetLimit(ctx context.Context, p campus.MoneyPolicy, actor campus.Actor, account uuid.UUID,
+	cents int64) error {
+	if err := p.CheckLimit(cents); err != nil {
+		return err
+	}
+	return s.Alone.InTx(ctx, "set a limit", func(t db.Tx) error {
+		a, err := lockAccount(t, account)
+		if err != nil {
+			return err
+		}
+		before := p.DailyLimit
+		if a.LimitCents != nil {
+			before = *a.LimitCents
+		}
+		if cents > before {
+			return campus.Errorf(campus.Refused, "password_needed", "raising a limit takes the payment password")
+		}
+		if err := t.Write(`update accounts set limit_cents = @limit where id = @id`,
+			map[string]any{"id": a.ID, "limit": cents}); err != nil {
+			return err
+		}
+		return casework.AddAudit(t, actor, "account.limit", "account/"+a.ID.String(), a.University)
+	})
+}
+
+// Freeze and Unfreeze are for whoever may stop a card.
+func (s *Store) Freeze(ctx context.Context, actor campus.Actor, card uuid.UUID) error {
+	return s.setHold(ctx, actor, card, campus.FrozenHold, "account.freeze", Hold)
+}
+
+// Unfreeze lets a card pay again, if nothing else speaks against it.
+func (s *Store) Unfreeze(ctx context.Context, actor campus.Actor, card uuid.UUID) error {
+	return s.setHold(ctx, actor, card, campus.FrozenHold, "account.unfreeze", Lift)
+}
+
+func (s *Store) setHold(ctx context.Context, actor campus.Actor, card uuid.UUID, hold campus.AccountHold, action string,
+	set func(db.Tx, uuid.UUID, campus.AccountHold) error) error {
+	return s.Alone.InTx(ctx, action, func(t db.Tx) error {
+		if err := set(t, card, hold); err != nil {
+			return err
+		}
+		return casework.AddAudit(t, actor, action, "card/"+card.String(), "")
+	})
+}
+
+// Book answers the book of a kind at a university; ref says whose. It is opened when it is first asked for.
+func (s *Store) Book(ctx context.Context, university string, kind campus.BookKind, ref string) (id uuid.UUID,
+	err error) {
+	words := map[string]any{"id": uuid.Must(uuid.NewV7()), "university": university, "kind": string(kind), "ref": ref,
+		"now": s.Now()}
+	err = s.Alone.InTx(ctx, "find a book", func(t db.Tx) error {
+		id, err = findBook(t, words)
+		return err
+	})
+	return id, err
+}
+
+func findBook(t db.Tx, words map[string]any) (id uuid.UUID, err error) {
+	const find = `select id from books where university = @university and kind = @kind and ref = @ref`
+	err = t.Ask(find, words).Scan(&id)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return id, err
+	}
+	err = t.Ask(`insert into books (id, university, kind, ref, opened_at) values (@id, @university, @kind, @ref, @now)
+		returning id`, words).Scan(&id)
+	return id, refusal(err)
+}
+
+// bookOf answers a book that a university has one of.
+func bookOf(t db.Tx, university string, kind campus.BookKind) (uuid.UUID, error) {
+	return findBook(t, map[string]any{"id": uuid.Must(uuid.NewV7()), "university": university, "kind": string(kind),
+		"ref": "", "now": t.Now})
+}
+
+// MakeMonths makes the months of transfers that lack, from that of now on, and answers how many those were. A month is
+// begun before it is needed; without one nothing can be paid.
+func (s *Store) MakeMonths(ctx context.Context, months int) (made int, err error) {
+	err = s.Read(ctx).Ask(`select make_transfer_months(@now, @months)`,
+		map[string]any{"now": s.Now(), "months": months}).Scan(&made)
+	return made, db.Wrap("make months of transfers", err)
+}
+
+// MonthsAhead answers how many months after that of now can be written to.
+func (s *Store) MonthsAhead(ctx context.Context) (ahead int, err error) {
+	names, err := db.All[monthName](ctx, s.Reports, monthsSQL, nil)
+	if err != nil {
+		return 0, db.Wrap("count the months of transfers", err)
+	}
+	month := s.Now().UTC()
+	month = time.Date(month.Year(), month.Month(), 1, 0, 0, 0, 0, time.UTC)
+	for slices.Contains(names, monthName{month.AddDate(0, ahead+1, 0).Format("transfers_2006_01")}) {
+		ahead++
+	}
+	return ahead, nil
+}
+
+type monthName struct{ Name string }
+
+const monthsSQL = `select c.relname::text as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
+	where i.inhparent = 'transfers'::regclass`

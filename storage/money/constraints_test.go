@@ -1,0 +1,151 @@
+package money_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage/money"
+	"campuscard/storage/storagetest"
+)
+
+// Every constraint holds by itself and has a name that the code knows.
+func TestConstraints(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a, other := h.Account(100*yuan), h.Account(100*yuan)
+	h.Pays(a.ID, 1)
+	paid := h.Pays(a.ID, 1)
+	require.NoError(t, storagetest.Err(h.Money.Refund(t.Context(), refund(h, paid.Transfer, 1))))
+	for name, sql := range map[string]string{
+		"accounts_main_not_negative":    `update accounts set main_cents = -1 where id = $1`,
+		"accounts_subsidy_not_negative": `update accounts set subsidy_cents = -1 where id = $1`,
+		"accounts_debt_not_negative":    `update accounts set debt_cents = -1, main_cents = 0 where id = $1`,
+		"accounts_limit_not_negative":   `update accounts set limit_cents = -1 where id = $1`,
+		"accounts_spent_not_negative":   `update accounts set spent_cents = -1 where id = $1`,
+		"accounts_owes_only_when_empty": `update accounts set debt_cents = 1 where id = $1`,
+		"accounts_closed_empty":         `update accounts set closed_at = now() where id = $1`,
+		"accounts_holds_known":          `update accounts set holds = '{tired}' where id = $1`,
+		"accounts_one_per_card": `update accounts set
+			card_id = (select card_id from accounts where id <> $1 limit 1) where id = $1`,
+		"accounts_one_current": `update accounts set
+			person_id = (select person_id from accounts where id <> $1 limit 1) where id = $1`,
+		"books_kind_known": `update books set kind = 'pocket' where $1::uuid is not null`,
+		"books_one": `insert into books (id, university, kind, ref, opened_at)
+			select $1, university, kind, ref, opened_at from books limit 1`,
+		"transfers_amount_positive":    `update transfers set amount_cents = 0, main_change = 0 where account_id = $1`,
+		"transfers_two_sides":          `update transfers set from_id = to_id where account_id = $1 and from_id <> $1`,
+		"transfers_one_account":        `update transfers set seq = null where account_id = $1`,
+		"transfers_adds_up":            `update transfers set main_change = main_change + 1 where account_id = $1`,
+		"transfers_after_not_negative": `update transfers set main_after = -1 where account_id = $1`,
+		"transfers_month_seq":          `update transfers set seq = 1 where account_id = $1`,
+		"refundables_main_within":      `update refundables set main_back = main_cents + 1 where $1::uuid is not null`,
+		"refundables_subsidy_within":   `update refundables set subsidy_back = -1 where $1::uuid is not null`,
+		"answers_pkey":                 `update answers set key = 'one', terminal = 'one' where account_id = $1`,
+	} {
+		err := tryAsOwner(t, h, sql, a.ID)
+		var broken *pgconn.PgError
+		require.ErrorAs(t, err, &broken, name)
+		got := broken.ConstraintName
+		if name == "transfers_month_seq" {
+			require.Regexp(t, `^transfers_2026_\d\d_seq$`, got)
+			got = name
+		}
+		require.Equal(t, name, got)
+		if name != "books_one" && name != "answers_pkey" { // by these, who is as fast is found and looks again
+			require.NotEqual(t, err, money.Refusal(err), "%s is known", name)
+			require.NotEmpty(t, campus.ReasonOf(money.Refusal(err)), name)
+		}
+	}
+	require.Equal(t, int64(100*yuan), h.AccountOf(other.ID).MainCents)
+}
+
+// A month is made beside the table, once, for as long ahead as is asked; without one nothing is paid, and nothing is
+// kept.
+func TestMonths(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(100 * yuan)
+	h.Clock.Advance(400 * 24 * time.Hour)
+	ahead, err := h.Money.MonthsAhead(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, ahead)
+	p := h.Payment(a.ID, 1*yuan)
+	require.Error(t, storagetest.Err(h.Money.Pay(t.Context(), p)))
+	require.Zero(t, storagetest.Count(h, `answers where key = $1`, p.Key))
+	errs := storagetest.AtOnce(3, func(int) error { return storagetest.Err(h.Money.MakeMonths(t.Context(), 4)) })
+	require.Equal(t, map[string]int{"done": 3}, storagetest.Outcomes(errs), "%v", errs)
+	ahead, err = h.Money.MonthsAhead(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 3, ahead)
+	made, err := h.Money.MakeMonths(t.Context(), 4)
+	require.NoError(t, err)
+	require.Zero(t, made)
+	require.Error(t, storagetest.Err(h.Money.MakeMonths(t.Context(), 37)))
+	require.Equal(t, campus.Paid, h.Pays(a.ID, 1*yuan).Outcome)
+	require.Zero(t, storagetest.One[int](h, `select count(*) from pg_class c where relname ~ '^transfers_'
+		and relkind = 'r' and (has_table_privilege('campuscard', c.oid, 'insert') or has_table_privilege('campuscard', c.oid, 'update')
+			or has_table_privilege('campuscard', c.oid, 'delete'))`), "months are written by way of transfers")
+	for _, sql := range []string{`update transfers set amount_cents = 1`, `delete from transfers`, `truncate transfers`} {
+		_, err := storagetest.Connect(t, h).Exec(t.Context(), sql)
+		require.ErrorContains(t, err, "permission denied", sql)
+	}
+}
+
+// A month that is made while payments go on holds up none of them.
+func TestAMonthIsMadeWhilePaymentsAreOpen(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(100 * yuan)
+	h.Clock.Advance(60 * 24 * time.Hour)
+	require.NoError(t, storagetest.Err(h.Money.MakeMonths(t.Context(), 3)))
+	h.Clock.Advance(60 * 24 * time.Hour)
+	tx, err := storagetest.Connect(t, h).Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), `insert into transfers
+			(id, from_id, to_id, amount_cents, kind, books_day, terminal, key, taken_at, at)
+		select money_id(now()), gen_random_uuid(), gen_random_uuid(), 1, 'x', now(), '', '', now(), now()`)
+	require.NoError(t, err)
+	made, err := h.Money.MakeMonths(t.Context(), 3)
+	require.NoError(t, err)
+	require.Positive(t, made)
+	require.Equal(t, campus.Paid, h.Pays(a.ID, 1*yuan).Outcome)
+	require.NoError(t, tx.Rollback(t.Context()))
+}
+
+func tryAsOwner(t *testing.T, h *storagetest.Env, sql string, args ...any) error {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), h.Owner)
+	require.NoError(t, err)
+	defer conn.Close(t.Context()) //nolint:errcheck // nothing is lost
+	_, err = conn.Exec(t.Context(), sql, args...)
+	return err
+}
+
+// The answer to a payment goes after 35 days. Who asks then with its key is too late, so it is paid once; what was
+// credited stays known.
+func TestOldAnswersGo(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(100 * yuan)
+	p := h.Payment(a.ID, 1*yuan)
+	require.NoError(t, storagetest.Err(h.Money.Pay(t.Context(), p)))
+	h.Clock.Advance(35*24*time.Hour - time.Minute)
+	drop := func() int64 {
+		dropped, err := h.DropExpired(t.Context(), 100)
+		require.NoError(t, err)
+		return dropped
+	}
+	require.Zero(t, drop())
+	h.Clock.Advance(2 * time.Minute)
+	require.Equal(t, int64(1), drop())
+	answer, err := h.Money.Pay(t.Context(), p)
+	require.NoError(t, err)
+	require.Equal(t, campus.PaymentTime, answer.Outcome)
+	require.Equal(t, 1, storagetest.Count(h, `answers where outcome = 'posted'`))
+	require.Equal(t, int64(99*yuan), h.AccountOf(a.ID).MainCents)
+}

@@ -1,0 +1,215 @@
+package money
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"campuscard/campus"
+	"campuscard/storage/casework"
+	"campuscard/storage/db"
+)
+
+// Refund gives a part of a payment back.
+type Refund struct {
+	Terminal string // with the key: whoever asks
+	Key      string
+	Payment  uuid.UUID // the transfer
+	Cents    int64     // 0 with Void: all
+	Void     bool      // 撤销: all of it, before anything was given back and before the books of its day close
+	TakenAt  time.Time
+	By       campus.Actor
+}
+
+// original is a payment that is undone.
+type original struct {
+	ID       uuid.UUID
+	Account  uuid.UUID
+	Book     uuid.UUID
+	Kind     campus.TransferKind
+	Change   campus.Purses // what it took from the account, below nothing
+	Spent    int64
+	At       time.Time
+	BooksDay campus.Date
+	Open     bool // the books of its day
+
+	left campus.Purses // what was not given back yet
+}
+
+// Refund gives money back to the purses that a payment took it from, the main one first, and on the same day to the
+// limit of the day (E2). What goes to a subsidy that has ended goes to the fund. Two at once never give back more than
+// was paid. Conflict: key_reused, refund_too_high, settled, account_closed. NotFound: payment_unknown.
+func (s *Store) Refund(ctx context.Context, r Refund) (answer Answer, err error) {
+	if err := campus.CheckKey(r.Terminal, r.Key); err != nil {
+		return answer, err
+	}
+	if !r.Void {
+		if err := campus.CheckAmount(r.Cents); err != nil {
+			return answer, err
+		}
+	}
+	hash := hashOf("refund", r.Payment.String(), strconv.FormatInt(r.Cents, 10), strconv.FormatBool(r.Void))
+	err = s.Alone.InTx(ctx, "refund a payment", func(t db.Tx) error {
+		first, found, err := firstAnswer(t, r.Terminal, r.Key, hash)
+		if err != nil || found {
+			answer = first
+			return err
+		}
+		o, err := lockOriginal(t, r.Payment)
+		if err != nil {
+			return err
+		}
+		kind, cents := campus.RefundTransfer, r.Cents
+		if r.Void {
+			kind, cents = campus.VoidTransfer, -o.Change.Net()
+			if !o.Open {
+				return campus.Errorf(campus.Conflict, "settled", "the books of payment %s are closed", o.ID)
+			}
+		}
+		back, err := o.left.GiveBack(cents)
+		if err != nil {
+			return err
+		}
+		a, id, err := o.giveBack(t, back, posting{kind: kind, terminal: r.Terminal, key: r.Key, taken: r.TakenAt})
+		if err != nil {
+			return err
+		}
+		answer = Answer{Outcome: Posted, Transfer: id, BalanceCents: a.MainCents + a.SubsidyCents, At: t.Now}
+		if err := keepAnswer(t, r.Terminal, r.Key, hash, a.ID, answer); err != nil {
+			return err
+		}
+		return casework.AddAudit(t, r.By, "payment."+string(kind), "transfer/"+o.ID.String(), a.University)
+	})
+	return answer, refusal(err)
+}
+
+// Reverse undoes what stands under a key of a terminal that has not seen the answer to it (冲正), whatever that is. When
+// nothing stands there yet, what comes finds that it is reversed. The same again is the same answer. Conflict:
+// settled (only a refund is possible then), not_a_payment, account_closed.
+func (s *Store) Reverse(ctx context.Context, terminal, key string, taken time.Time) (answer Answer, err error) {
+	if err := campus.CheckKey(terminal, key); err != nil {
+		return answer, err
+	}
+	err = s.Alone.InTx(ctx, "reverse a payment", func(t db.Tx) error {
+		first, found, err := findAnswer(t, terminal, key)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			answer = Answer{Outcome: campus.ReversedFirst, At: t.Now, Reversed: true}
+			return keepReversalFirst(t, terminal, key)
+		case first.Outcome == Posted:
+			return campus.Errorf(campus.Conflict, "not_a_payment", "the key stands for no payment")
+		case first.Outcome != campus.Paid || first.Reversed:
+			answer = first.Answer
+			answer.Reversed = true
+			return nil
+		}
+		answer, err = reversePaid(t, first,
+			posting{kind: campus.ReversalTransfer, terminal: terminal, key: key, taken: taken})
+		return err
+	})
+	return answer, refusal(err)
+}
+
+// keepReversalFirst keeps that a key is reversed before anything came with it. When the payment was as fast, the
+// transaction is made again and finds it.
+func keepReversalFirst(t db.Tx, terminal, key string) error {
+	var at time.Time
+	return t.Ask(`insert into answers (terminal, key, hash, outcome, at, reversed_at)
+		values (@terminal, @key, '', @outcome, @now, @now) returning at`, map[string]any{"terminal": terminal, "key": key,
+		"outcome": string(campus.ReversedFirst), "now": t.Now}).Scan(&at)
+}
+
+// reversePaid gives back all that is left of a payment, if nobody has reversed it meanwhile.
+func reversePaid(t db.Tx, first kept, p posting) (Answer, error) {
+	o, err := lockOriginal(t, first.Transfer)
+	if err != nil {
+		return Answer{}, err
+	}
+	now, _, err := findAnswer(t, p.terminal, p.key) // once more: others were let in before the payment was locked
+	if err != nil || now.Reversed {
+		return now.Answer, err
+	}
+	if !o.Open {
+		return Answer{}, campus.Errorf(campus.Conflict, "settled", "the books of payment %s are closed", o.ID)
+	}
+	var reversal uuid.UUID
+	if o.left.Main+o.left.Subsidy > 0 {
+		if _, reversal, err = o.giveBack(t, o.left, p); err != nil {
+			return Answer{}, err
+		}
+	}
+	answer := first.Answer
+	answer.Reversed = true
+	return answer, t.Write(`update answers set reversed_at = @now, reversal_id = @reversal
+		where terminal = @terminal and key = @key`, map[string]any{"terminal": p.terminal, "key": p.key, "now": t.Now,
+		"reversal": uuid.NullUUID{UUID: reversal, Valid: reversal != uuid.Nil}})
+}
+
+// lockOriginal locks what was given back of a payment, and answers it with what is left. NotFound: payment_unknown.
+func lockOriginal(t db.Tx, id uuid.UUID) (o original, err error) {
+	err = t.Ask(`select id, account_id, to_id, kind, main_change, subsidy_change, debt_change, spent_change, at, books_day,
+			not exists (select from books_closed c where c.day >= books_day) as open
+		from transfers where id = @id and account_id = from_id and kind in ('payment', 'charge')`, map[string]any{"id": id}).
+		Scan(&o.ID, &o.Account, &o.Book, &o.Kind, &o.Change.Main, &o.Change.Subsidy, &o.Change.Debt, &o.Spent, &o.At,
+			&o.BooksDay, &o.Open)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return o, campus.Errorf(campus.NotFound, "payment_unknown", "no payment %s", id)
+	}
+	if err != nil {
+		return o, err
+	}
+	if err := t.Write(`insert into refundables (transfer_id, main_cents, subsidy_cents) values (@id, @main, @subsidy)
+		on conflict (transfer_id) do nothing`,
+		map[string]any{"id": id, "main": o.Change.Debt - o.Change.Main, "subsidy": -o.Change.Subsidy}); err != nil {
+		return o, err
+	}
+	if err := t.Flush(); err != nil {
+		return o, err
+	}
+	err = t.Ask(`select main_cents - main_back, subsidy_cents - subsidy_back from refundables where transfer_id = @id
+		for no key update`, map[string]any{"id": id}).Scan(&o.left.Main, &o.left.Subsidy)
+	return o, err
+}
+
+// giveBack posts a part of what is left of a payment. The answer names the transfer to the account, if there is one.
+func (o original) giveBack(t db.Tx, back campus.Purses, p posting) (a Account, id uuid.UUID, err error) {
+	if err := t.Write(`update refundables set main_back = main_back + @main, subsidy_back = subsidy_back + @subsidy
+		where transfer_id = @id`, map[string]any{"id": o.ID, "main": back.Main, "subsidy": back.Subsidy}); err != nil {
+		return a, id, err
+	}
+	if a, err = lockAccount(t, o.Account); err != nil {
+		return a, id, err
+	}
+	if a.ClosedAt != nil {
+		return a, id, campus.Errorf(campus.Conflict, "account_closed", "account %s is closed", a.ID)
+	}
+	p.book, p.cause = o.Book, o.ID
+	p.change = a.Purses().PutMain(back.Main)
+	if !a.subsidyGone(campus.DateOf(t.Now)) {
+		p.change.Subsidy = back.Subsidy
+	} else if back.Subsidy > 0 { // the subsidy has ended: its part goes to those who gave it
+		fund, err := bookOf(t, a.University, campus.SubsidyFundBook)
+		if err != nil {
+			return a, id, err
+		}
+		if id, err = postBetween(t, o.Book, fund, back.Subsidy, p); err != nil {
+			return a, id, err
+		}
+	}
+	if p.change.Net() == 0 {
+		if a.LastAt == nil {
+			a.LastAt = &t.Now
+		}
+		return a, id, nil
+	}
+	if o.Spent > 0 && a.Day == campus.DateOf(o.At) { // E2: of the same day
+		p.spent = -min(p.change.Net(), a.SpentCents)
+	}
+	return post(t, a, p)
+}

@@ -1,0 +1,253 @@
+package money_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage/money"
+	"campuscard/storage/storagetest"
+)
+
+// Whoever's it is: an actor of tests.
+var someone = campus.System()
+
+func payments(h *storagetest.Env) func(p *money.Payment) {
+	return func(p *money.Payment) { p.Terms = h.Policy().Money.Terms(campus.PaymentTransfer, "shop") }
+}
+
+// L5: the subsidy is spent first where it may be, and the split is stored.
+func TestPurses(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	until := campus.DateOf(h.Clock.Now()).AddDays(2)
+	a := h.Account(20 * yuan)
+	h.Subsidise(a.ID, 30*yuan, until)
+	require.Equal(t, campus.Paid, h.Pays(a.ID, 10*yuan, payments(h)).Outcome)
+	require.Equal(t, campus.Purses{Main: 10 * yuan, Subsidy: 30 * yuan}, h.AccountOf(a.ID).Purses(), "not in the shop")
+	require.Equal(t, campus.InsufficientFunds, h.Pays(a.ID, 11*yuan, payments(h)).Outcome)
+	require.Equal(t, campus.Paid, h.Pays(a.ID, 35*yuan).Outcome)
+	require.Equal(t, campus.Purses{Main: 5 * yuan}, h.AccountOf(a.ID).Purses())
+	page, _, err := h.Money.Statement(t.Context(), a.ID, nil, 1)
+	require.NoError(t, err)
+	require.Equal(t, []int64{-5 * yuan, -30 * yuan}, []int64{page[0].MainChange, page[0].SubsidyChange})
+	agree(t, h)
+}
+
+// L5: what is left of a subsidy when it ends goes back to the fund with the next payment, which does without it.
+func TestASubsidyEnds(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(20 * yuan)
+	h.Subsidise(a.ID, 30*yuan, campus.DateOf(h.Clock.Now()).AddDays(1))
+	require.Equal(t, campus.Paid, h.Pays(a.ID, 5*yuan).Outcome)
+	h.Tomorrow()
+	require.Equal(t, campus.InsufficientFunds, h.Pays(a.ID, 21*yuan).Outcome)
+	require.Equal(t, campus.Purses{Main: 20 * yuan}, h.AccountOf(a.ID).Purses())
+	fund, err := h.Money.BookBalance(t.Context(), h.BookOf(campus.SubsidyFundBook, ""))
+	require.NoError(t, err)
+	require.Equal(t, int64(-5*yuan), fund, "what was spent")
+	require.Equal(t, campus.Paid, h.Pays(a.ID, 20*yuan).Outcome)
+
+	h.Subsidise(a.ID, 30*yuan, campus.DateOf(h.Clock.Now()).AddDays(1))
+	h.Tomorrow()
+	h.Subsidise(a.ID, 7*yuan, campus.DateOf(h.Clock.Now()).AddDays(9))
+	require.Equal(t, int64(7*yuan), h.AccountOf(a.ID).SubsidyCents, "the first has ended")
+	h.Subsidise(a.ID, 1*yuan, campus.DateOf(h.Clock.Now()).AddDays(1))
+	got := h.AccountOf(a.ID)
+	require.Equal(t, []any{int64(8 * yuan), campus.DateOf(h.Clock.Now()).AddDays(9)},
+		[]any{got.SubsidyCents, got.SubsidyUntil}, "the later end counts")
+	agree(t, h)
+}
+
+// E4: an account never goes below zero. What must be taken is owed, and the next top-up pays that first.
+func TestDebt(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(20 * yuan)
+	charge := h.Payment(a.ID, 50*yuan, func(p *money.Payment) { p.Kind = campus.ChargeTransfer })
+	answer, err := h.Money.Charge(t.Context(), charge)
+	require.NoError(t, err)
+	require.Equal(t, campus.Purses{Debt: 30 * yuan}, h.AccountOf(a.ID).Purses())
+	again, err := h.Money.Charge(t.Context(), charge)
+	require.NoError(t, err)
+	require.Equal(t, answer.Transfer, again.Transfer)
+	owed, err := h.Money.BookBalance(t.Context(), h.BookOf(campus.ReceivableBook, ""))
+	require.NoError(t, err)
+	require.Equal(t, int64(30*yuan), owed, "the receivables are the sum of the debts")
+	require.Equal(t, campus.InsufficientFunds, h.Pays(a.ID, 1).Outcome)
+	h.TopUp(a.ID, 10*yuan)
+	require.Equal(t, campus.Purses{Debt: 20 * yuan}, h.AccountOf(a.ID).Purses())
+	h.TopUp(a.ID, 25*yuan)
+	require.Equal(t, campus.Purses{Main: 5 * yuan}, h.AccountOf(a.ID).Purses())
+	require.Equal(t, campus.Paid, h.Pays(a.ID, 5*yuan).Outcome)
+	agree(t, h)
+}
+
+// A top-up is posted once for each key, also when it is asked for 64 times at once.
+func TestATopUpIsPostedOnce(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(0)
+	credit := money.Credit{Terminal: "wallet", Key: "order-1", Account: a.ID, Book: h.BookOf(campus.ChannelBook, "wallet"),
+		Cents: 10 * yuan, Kind: campus.TopUpTransfer, TakenAt: h.Clock.Now()}
+	errs := storagetest.AtOnce(64, func(int) error { return storagetest.Err(h.Money.Credit(t.Context(), credit)) })
+	require.Zero(t, storagetest.Outcomes(errs)["key_reused"])
+	require.NoError(t, storagetest.Err(h.Money.Credit(t.Context(), credit)))
+	require.Equal(t, int64(10*yuan), h.AccountOf(a.ID).MainCents)
+	credit.Cents++
+	require.Equal(t, "key_reused", campus.ReasonOf(storagetest.Err(h.Money.Credit(t.Context(), credit))))
+	h.Exec(`update accounts set main_cents = 0, closed_at = now() where id = $1`, a.ID)
+	credit.Key = "order-2"
+	require.Equal(t, "account_closed", campus.ReasonOf(storagetest.Err(h.Money.Credit(t.Context(), credit))))
+	credit.Kind = campus.PaymentTransfer
+	require.Error(t, storagetest.Err(h.Money.Credit(t.Context(), credit)))
+}
+
+// E2: a limit can be set at any time, also below what is spent; raising it takes the payment password.
+func TestALimitIsChanged(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	p := h.Policy().Money
+	a := h.Account(1000 * yuan)
+	set := func(cents int64) string {
+		return storagetest.Outcome(h.Money.SetLimit(t.Context(), p, someone, a.ID, cents))
+	}
+	require.Equal(t, campus.Paid, h.Pays(a.ID, 50*yuan).Outcome)
+	for _, test := range []struct {
+		cents int64
+		want  string
+	}{{p.DailyLimit + 1, "password_needed"}, {-1, "limit_range"}, {p.LimitMost + 1, "limit_range"}, {30 * yuan, "done"},
+		{30*yuan + 1, "password_needed"}, {30 * yuan, "done"}, {0, "done"}, {1, "password_needed"}} {
+		require.Equal(t, test.want, set(test.cents), test.cents)
+	}
+	answer := h.Pays(a.ID, 1)
+	require.Equal(t, campus.LimitReached, answer.Outcome)
+	require.Zero(t, answer.LeftCents)
+	h.Tomorrow()
+	require.Equal(t, campus.LimitReached, h.Pays(a.ID, 1).Outcome)
+	require.Equal(t, 3, storagetest.Count(h, `audit where action = 'account.limit'`))
+	require.Equal(t, "account_unknown",
+		storagetest.Outcome(h.Money.SetLimit(t.Context(), p, someone, uuid.New(), 0)))
+}
+
+// E2: the day is Shanghai's, and never goes back.
+func TestTheDayOfALimit(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(1000 * yuan)
+	h.Clock.Advance(13*time.Hour + 59*time.Minute) // 23:59 in Shanghai
+	require.Equal(t, campus.Paid, h.Pays(a.ID, 200*yuan, storagetest.Proved).Outcome)
+	require.Equal(t, campus.LimitReached, h.Pays(a.ID, 1).Outcome)
+	h.Clock.Advance(time.Minute)
+	require.Equal(t, campus.Paid, h.Pays(a.ID, 160*yuan, storagetest.Proved).Outcome)
+	h.Clock.Advance(-time.Hour)
+	require.Equal(t, campus.LimitReached, h.Pays(a.ID, 41*yuan).Outcome, "a clock that went back")
+	require.Equal(t, campus.Paid, h.Pays(a.ID, 40*yuan).Outcome)
+	h.Clock.Advance(time.Hour)
+	require.Equal(t, campus.LimitReached, h.Pays(a.ID, 1).Outcome, "the day did not go back with it")
+	page, _, err := h.Money.Statement(t.Context(), a.ID, nil, 10)
+	require.NoError(t, err)
+	for i := range page[1:] {
+		require.False(t, page[i].At.Before(page[i+1].At))
+	}
+}
+
+// E4: a statement goes back through the months, past those in which nothing was paid, and a balance is that of its
+// moment.
+func TestStatementsOverMonths(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	require.NoError(t, storagetest.Err(h.Money.MakeMonths(t.Context(), 12)))
+	a := h.Account(100 * yuan)
+	want := map[int64]time.Time{1: h.Clock.Now()}
+	for seq, days := range []int{0, 0, 20, 75, 1, 31} { // December, nothing in January, February, March
+		h.Clock.Advance(time.Duration(days)*24*time.Hour + time.Second)
+		require.Equal(t, campus.Paid, h.Pays(a.ID, 1*yuan).Outcome)
+		want[int64(seq+2)] = h.Clock.Now()
+	}
+	var got []int64
+	var from *money.Cursor
+	for pages := 0; ; pages++ {
+		require.Less(t, pages, 9)
+		page, next, err := h.Money.Statement(t.Context(), a.ID, from, 2)
+		require.NoError(t, err)
+		for _, entry := range page {
+			got = append(got, entry.Seq)
+			require.WithinDuration(t, want[entry.Seq], entry.At, time.Millisecond)
+			at, err := h.Money.BalanceAt(t.Context(), a.ID, entry.At)
+			require.NoError(t, err)
+			require.Equal(t, entry.Purses(), at)
+			at, err = h.Money.BalanceAt(t.Context(), a.ID, entry.At.Add(-time.Millisecond))
+			require.NoError(t, err)
+			require.Equal(t, entry.MainAfter-entry.MainChange, at.Main)
+		}
+		if next == nil {
+			break
+		}
+		from = next
+	}
+	require.Equal(t, []int64{7, 6, 5, 4, 3, 2, 1}, got)
+	at, err := h.Money.BalanceAt(t.Context(), a.ID, h.Clock.Now().AddDate(0, -1, 0).AddDate(0, 0, -20))
+	require.NoError(t, err)
+	require.Equal(t, int64(97*yuan), at.Main, "of January")
+	require.Equal(t, "account_unknown",
+		campus.ReasonOf(storagetest.Err(h.Money.BalanceAt(t.Context(), uuid.New(), time.Now()))))
+	empty := h.Account(0)
+	page, next, err := h.Money.Statement(t.Context(), empty.ID, nil, 5)
+	require.NoError(t, err)
+	require.Empty(t, page)
+	require.Nil(t, next)
+}
+
+// E4: an account that does not agree with its transfers is held when it is seen wrong twice in a row; the others go on.
+func TestTheChecker(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	check := func(limit int) []money.Doubt {
+		doubts, _, err := h.Money.Check(t.Context(), uuid.Nil, limit)
+		require.NoError(t, err)
+		return doubts
+	}
+	for name, spoil := range map[string]string{
+		"the main purse": `update accounts set main_cents = main_cents + 1 where id = $1`,
+		"the subsidy":    `update accounts set subsidy_cents = 1 where id = $1`,
+		"the number":     `update accounts set seq = seq + 1 where id = $1`,
+		"a lost row":     `delete from transfers where account_id = $1 and seq = 2`,
+		"the last row":   `delete from transfers where account_id = $1 and seq = 4`,
+		"an amount": `update transfers set amount_cents = 101, main_change = -101
+			where account_id = $1 and seq = 2`,
+		"a pair that was taken out": `delete from transfers where account_id = $1 and seq in (2, 3)`,
+		"a balance":                 `update transfers set main_after = main_after + 1 where account_id = $1 and seq = 2`,
+	} {
+		a, well := h.Account(100*yuan), h.Account(100*yuan)
+		paid := h.Pays(a.ID, 1*yuan)
+		require.NoError(t, storagetest.Err(h.Money.Refund(t.Context(), refund(h, paid.Transfer, 1*yuan))))
+		h.Pays(a.ID, 1*yuan)
+		require.Empty(t, check(100), name)
+		h.ExecAsOwner(spoil, a.ID)
+		doubts := check(100)
+		require.Len(t, doubts, 1, name)
+		require.Equal(t, a.ID, doubts[0].Account, name)
+		require.False(t, doubts[0].Held, name)
+		require.NotEqual(t, campus.AccountChecked, h.Pays(a.ID, 4_000_00).Outcome, "%s: once is not twice", name)
+		require.True(t, check(100)[0].Held, name)
+		require.Equal(t, campus.AccountChecked, h.Pays(a.ID, 1*yuan).Outcome, name)
+		require.Equal(t, campus.Paid, h.Pays(well.ID, 1*yuan).Outcome, name)
+		h.ExecAsOwner(`delete from transfers where account_id = $1`, a.ID)
+		h.ExecAsOwner(`delete from accounts where id = $1`, a.ID)
+	}
+	a := h.Account(100 * yuan)
+	h.Exec(`update accounts set main_cents = 1 where id = $1`, a.ID)
+	require.Len(t, check(100), 1)
+	h.Exec(`update accounts set main_cents = 10000 where id = $1`, a.ID)
+	require.Empty(t, check(100), "seen right in between")
+	h.Exec(`update accounts set main_cents = 1 where id = $1`, a.ID)
+	require.False(t, check(100)[0].Held)
+	_, next, err := h.Money.Check(t.Context(), uuid.Nil, 1)
+	require.NoError(t, err)
+	require.NotEqual(t, uuid.Nil, next, "there are more pages")
+}

@@ -1,0 +1,237 @@
+package money
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"campuscard/campus"
+	"campuscard/storage/db"
+)
+
+const (
+	paymentGroup        = 64 // payments in one statement
+	paymentGroupsAtOnce = 4
+)
+
+// Payment is what a till asks for (E1). The same terminal and key is the same payment, however often it is asked for.
+type Payment struct {
+	Terminal string
+	Key      string
+	Account  uuid.UUID // that the code or the card named
+	Book     uuid.UUID // of the merchant
+	Cents    int64
+	Kind     campus.TransferKind
+	TakenAt  time.Time // by the till's clock
+	Terms    campus.PaymentTerms
+	Proved   bool // the payment password was right
+}
+
+func (p Payment) hash() []byte {
+	return campus.PaymentHash(p.Terminal, p.Book, p.Account, p.Cents, p.Kind, p.TakenAt)
+}
+
+// Answer is what became of what a key stands for.
+type Answer struct {
+	Outcome      campus.PaymentOutcome
+	Transfer     uuid.UUID // zero: none was made
+	LeftCents    int64     // E2: of the day's limit, afterwards
+	BalanceCents int64     // of both purses, afterwards
+	At           time.Time
+	Reversed     bool // by now
+}
+
+// How a payment fared in a lot.
+const (
+	statePosted  = "new"     // the answer was made now
+	stateKept    = "kept"    // it was made before, for the same content
+	stateOther   = "other"   // it was made before, for other content
+	stateAgain   = "again"   // somebody else was as fast with the key: their answer is there now
+	stateBusy    = "busy"    // somebody else has the account locked, or it does not exist
+	stateExpires = "expires" // the subsidy has ended and has to be taken first
+)
+
+// lotResult is a row that a lot answers with.
+type lotResult struct {
+	N            int
+	State        string
+	Outcome      string
+	Transfer     pgtype.UUID
+	LeftCents    int64
+	BalanceCents int64
+	At           time.Time
+	Reversed     bool
+}
+
+func (r lotResult) answer() Answer {
+	return Answer{Outcome: campus.PaymentOutcome(r.Outcome), Transfer: r.Transfer.Bytes, LeftCents: r.LeftCents,
+		BalanceCents: r.BalanceCents, At: r.At, Reversed: r.Reversed}
+}
+
+// Pay takes a payment and answers what became of it, which may be a reason why not (E1, E2). The answer is kept before
+// it is given. Payments that come at the same time share a statement; one whose account is locked goes alone, and
+// waits on a connection of its own. Invalid: amount_invalid, amount_too_high, key_missing. Conflict: key_reused.
+// NotFound: account_unknown. Unavailable, and not kept: contested, outages.
+func (s *Store) Pay(ctx context.Context, p Payment) (Answer, error) {
+	if err := errors.Join(p.Terms.Check(p.Cents), campus.CheckKey(p.Terminal, p.Key)); err != nil {
+		return Answer{}, err
+	}
+	if p.Kind != campus.PaymentTransfer {
+		return Answer{}, campus.Errorf(campus.Invalid, "", "a transfer of kind %s is no payment", p.Kind)
+	}
+	result, err := s.payments.Do(ctx, p)
+	if err != nil {
+		return Answer{}, db.Wrap("pay", err)
+	}
+	return s.finish(ctx, p, result)
+}
+
+// finish has a payment go alone until it is answered. Each reason to go on is gone at the next try, or somebody else
+// was as fast once more.
+func (s *Store) finish(ctx context.Context, p Payment, result lotResult) (Answer, error) {
+	const tries = 5
+	for range tries {
+		switch result.State {
+		case statePosted, stateKept:
+			return result.answer(), nil
+		case stateOther:
+			return Answer{}, keyReused(p.Terminal)
+		case stateExpires:
+			if err := s.expireSubsidy(ctx, p.Account); err != nil {
+				return Answer{}, err
+			}
+		}
+		var err error
+		if result, err = s.payAlone(ctx, p); err != nil {
+			return Answer{}, db.Wrap("pay", err)
+		}
+		if result.State == stateBusy { // it waited for the lock, so nobody has it: it is not there
+			return Answer{}, campus.Errorf(campus.NotFound, "account_unknown", "no account %s", p.Account)
+		}
+	}
+	return Answer{}, db.ErrContested
+}
+
+func keyReused(terminal string) error {
+	return campus.Errorf(campus.Conflict, "key_reused", "terminal %s has used the key for something else", terminal)
+}
+
+// payGroup takes payments of different accounts in one statement. When Postgres does not take it as a whole, each goes
+// alone: then what is in the way of one holds up nobody else.
+func (s *Store) payGroup(ctx context.Context, lot []Payment) []db.Result[lotResult] {
+	answers := make([]db.Result[lotResult], len(lot))
+	rows, err := askLot(ctx, s.DB, payLotSQL, lot)
+	for i := range lot {
+		switch {
+		case err == nil:
+			answers[i].Value = rows[i]
+		case setsApart(err):
+			answers[i].Value = lotResult{State: stateAgain}
+		default:
+			answers[i].Err = err
+		}
+	}
+	return answers
+}
+
+// setsApart tells whether an error is about one of a lot: data, constraints, deadlocks (SQLSTATE classes 22, 23, 40).
+func setsApart(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pgErr.Code[:2] == "22" || pgErr.Code[:2] == "23" || pgErr.Code[:2] == "40")
+}
+
+// payAlone takes one payment and waits for its account.
+func (s *Store) payAlone(ctx context.Context, p Payment) (lotResult, error) {
+	const tries = 3 // deadlocks and keys that were as fast
+	var rows []lotResult
+	var err error
+	for range tries {
+		if rows, err = askLot(ctx, s.Alone, payAloneSQL, []Payment{p}); err == nil {
+			return rows[0], nil
+		}
+		if !setsApart(err) || db.Violated(err) != "" {
+			break
+		}
+	}
+	return lotResult{}, refusal(err)
+}
+
+// askLot runs a statement for payments and answers a row for each.
+func askLot(ctx context.Context, d *db.DB, sql db.Statement, lot []Payment) ([]lotResult, error) {
+	rows, err := d.Pool.Query(ctx, string(sql), lotArgs(d.Now(), lot))
+	if err != nil {
+		return nil, err
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[lotResult])
+	if err != nil {
+		return nil, err
+	}
+	inOrder := make([]lotResult, len(lot))
+	for _, row := range found {
+		inOrder[row.N-1] = row
+	}
+	return inOrder, nil
+}
+
+func lotArgs(now time.Time, lot []Payment) pgx.NamedArgs {
+	return pgx.NamedArgs{
+		"now": now, "today": campus.DateOf(now), "ahead": now.Add(clockAhead),
+		"terminals": db.Column(lot, func(p Payment) string { return p.Terminal }),
+		"keys":      db.Column(lot, func(p Payment) string { return p.Key }),
+		"hashes":    db.Column(lot, Payment.hash),
+		"accounts":  db.IDs(lot, func(p Payment) uuid.UUID { return p.Account }),
+		"books":     db.IDs(lot, func(p Payment) uuid.UUID { return p.Book }),
+		"amounts":   db.Column(lot, func(p Payment) int64 { return p.Cents }),
+		"kinds":     db.Column(lot, func(p Payment) string { return string(p.Kind) }),
+		"taken":     db.Column(lot, func(p Payment) time.Time { return p.TakenAt }),
+		"oldest":    db.Column(lot, func(p Payment) time.Time { return now.Add(-p.Terms.RetryWithin.Std()) }),
+		"limits":    db.Column(lot, func(p Payment) int64 { return p.Terms.LimitCents }),
+		"ceilings":  db.Column(lot, func(p Payment) int64 { return p.Terms.NoPassword }),
+		"counted":   db.Column(lot, func(p Payment) bool { return p.Terms.Counts }),
+		"covered":   db.Column(lot, func(p Payment) bool { return p.Terms.SubsidyTakes }),
+		"proved":    db.Column(lot, func(p Payment) bool { return p.Proved }),
+	}
+}
+
+// clockAhead is how far the clock of a till may be ahead of ours. A time further ahead would make a key last longer
+// than the answer to it is kept.
+const clockAhead = 10 * time.Minute
+
+// kept is the answer to a key, with what it stands for.
+type kept struct {
+	Answer
+	Hash    []byte
+	Account uuid.UUID
+}
+
+// findAnswer reads the answer to a key, if there is one.
+func findAnswer(t db.Tx, terminal, key string) (k kept, found bool, err error) {
+	var transfer, account uuid.NullUUID
+	var reversed *time.Time
+	err = t.Ask(`select outcome, transfer_id, account_id, left_cents, balance_cents, at, reversed_at, hash from answers
+		where terminal = @terminal and key = @key`, map[string]any{"terminal": terminal, "key": key}).
+		Scan(&k.Outcome, &transfer, &account, &k.LeftCents, &k.BalanceCents, &k.At, &reversed, &k.Hash)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return k, false, nil
+	}
+	k.Transfer, k.Account, k.Reversed = transfer.UUID, account.UUID, reversed != nil
+	return k, err == nil, err
+}
+
+// firstAnswer answers what a key has been answered, if it has. Conflict: key_reused.
+func firstAnswer(t db.Tx, terminal, key string, hash []byte) (Answer, bool, error) {
+	first, found, err := findAnswer(t, terminal, key)
+	if err != nil || !found {
+		return Answer{}, false, err
+	}
+	if len(first.Hash) > 0 && !bytes.Equal(first.Hash, hash) {
+		return Answer{}, false, keyReused(terminal)
+	}
+	return first.Answer, true, nil
+}

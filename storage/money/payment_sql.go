@@ -1,0 +1,99 @@
+package money
+
+import "campuscard/storage/db"
+
+// The statement of a lot of payments. It is one statement, so that it is one snapshot and one round trip:
+//
+//	asked     what is asked for, in the order of the lot
+//	kept      the answers that there are
+//	locked    the accounts of the others, in the order of their ids, as they stand once they are locked
+//	judged    the first reason that speaks against each; every value is the locked row's
+//	answered  the answers, in the order of their keys; who comes second with a key gets no row
+//	paid      the accounts of those whose answer is "paid" and was made here. Every column that a constraint compares
+//	          with another is set: Postgres checks constraints on the version that the statement's snapshot has,
+//	          before it finds that there is a newer one, the one that was locked
+//	posted    their transfers
+//
+// Each account is in a lot once.
+const payLotSQL = db.Statement(payHead + `skip locked` + payTail)
+
+// payAloneSQL is the same for one, which waits for its account.
+const payAloneSQL = db.Statement(payHead + payTail)
+
+const payHead = `with asked as (
+	select v.* from unnest(cast(@terminals as text[]), cast(@keys as text[]), cast(@hashes as bytea[]),
+		cast(@accounts as uuid[]), cast(@books as uuid[]), cast(@amounts as bigint[]), cast(@kinds as text[]),
+		cast(@taken as timestamptz[]), cast(@oldest as timestamptz[]), cast(@limits as bigint[]), cast(@ceilings as bigint[]),
+		cast(@counted as boolean[]), cast(@covered as boolean[]), cast(@proved as boolean[])) with ordinality
+		v (terminal, key, hash, account, book, amount, kind, taken, oldest, standard, ceiling, counted, covered, proved, n)
+), kept as materialized (
+	select a.n, k.hash = a.hash or k.hash = '' as same, k.outcome, k.transfer_id, k.left_cents, k.balance_cents, k.at,
+		k.reversed_at is not null as reversed
+	from asked a join answers k on k.terminal = a.terminal and k.key = a.key
+), locked as materialized (
+	select id, holds, valid_until, main_cents, subsidy_cents, subsidy_until, debt_cents, limit_cents, day, spent_cents,
+		seq, last_at, successor, closed_at
+	from accounts
+	where id = any(array(select a.account from asked a where not exists (select from kept k where k.n = a.n)))
+	order by id for no key update `
+
+const payTail = `
+), judged as materialized (
+	select a.*, l.seq + 1 as seq, l.main_cents, l.subsidy_cents, l.debt_cents, l.last_at as previous_at, d.*, r.reason,
+		r.reason is distinct from 'expires' as known, money_id(d.at) as transfer,
+		d.spent + case when a.counted and r.reason is null then a.amount else 0 end as spent_after,
+		(select greatest(cast(d.at at time zone 'Asia/Shanghai' as date), max(day) + 1) from books_closed) as books_day
+	from asked a join locked l on l.id = a.account
+		cross join lateral (
+			select greatest(l.day, cast(@today as date)) as day, greatest(l.last_at, cast(@now as timestamptz)) as at,
+				case when l.day >= cast(@today as date) then l.spent_cents else 0 end as spent,
+				coalesce(l.limit_cents, a.standard) as most,
+				case when a.covered then least(l.subsidy_cents, a.amount) else 0 end as from_subsidy
+		) d
+		cross join lateral (
+			select case
+				when a.taken < a.oldest or a.taken > cast(@ahead as timestamptz) then 'payment_time'
+				when l.closed_at is not null then 'account_closed'
+				when 'ended' = any(l.holds) or l.successor is not null then 'card_ended'
+				when 'lost' = any(l.holds) then 'card_lost'
+				when 'frozen' = any(l.holds) then 'card_frozen'
+				when l.holds <> '{}' then 'card_checked'
+				when l.valid_until <= cast(@today as date) then 'card_expired'
+				when l.subsidy_cents > 0 and l.subsidy_until <= cast(@today as date) then 'expires'
+				when a.counted and d.spent + a.amount > d.most then 'limit_reached'
+				when l.main_cents + d.from_subsidy < a.amount then 'insufficient_funds'
+				when a.amount > a.ceiling and not a.proved then 'password_needed'
+			end as reason
+		) r
+	where not exists (select from kept k where k.n = a.n)
+), answered as (
+	insert into answers (terminal, key, hash, account_id, outcome, transfer_id, left_cents, balance_cents, at)
+	select terminal, key, hash, account, coalesce(reason, 'paid'), case when reason is null then transfer end,
+		greatest(most - spent_after, 0), main_cents + subsidy_cents - case when reason is null then amount else 0 end, at
+	from judged where known order by terminal, key
+	on conflict (terminal, key) do nothing
+	returning terminal, key, account_id, left_cents, balance_cents, outcome
+), paid as (
+	update accounts s set main_cents = j.main_cents - (j.amount - j.from_subsidy),
+		subsidy_cents = j.subsidy_cents - j.from_subsidy, debt_cents = j.debt_cents, day = j.day,
+		spent_cents = j.spent_after, seq = j.seq, last_at = j.at
+	from judged j join answered w on w.account_id = j.account and w.terminal = j.terminal and w.key = j.key
+	where s.id = j.account and j.reason is null
+	returning s.id
+), posted as (
+	insert into transfers (id, from_id, to_id, amount_cents, kind, books_day, terminal, key, taken_at, at, account_id, seq,
+		previous_at, main_change, subsidy_change, spent_change, main_after, subsidy_after, debt_after)
+	select j.transfer, j.account, j.book, j.amount, j.kind, j.books_day, j.terminal, j.key, j.taken, j.at, j.account,
+		j.seq, j.previous_at, j.from_subsidy - j.amount, -j.from_subsidy, j.spent_after - j.spent,
+		j.main_cents - (j.amount - j.from_subsidy), j.subsidy_cents - j.from_subsidy, j.debt_cents
+	from judged j join paid p on p.id = j.account
+)
+select a.n,
+	case when k.n is not null then case when k.same then 'kept' else 'other' end
+		when j.n is null then 'busy' when not j.known then 'expires' when w.key is null then 'again' else 'new' end as state,
+	coalesce(k.outcome, w.outcome, '') as outcome,
+	case when k.n is not null then k.transfer_id when j.reason is null then j.transfer end as transfer,
+	coalesce(k.left_cents, w.left_cents, 0) as left_cents, coalesce(k.balance_cents, w.balance_cents, 0) as balance_cents,
+	coalesce(k.at, j.at, cast(@now as timestamptz)) as at, coalesce(k.reversed, false) as reversed
+from asked a left join kept k on k.n = a.n left join judged j on j.n = a.n
+	left join answered w on w.terminal = a.terminal and w.key = a.key and w.account_id = a.account`

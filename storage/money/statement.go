@@ -1,0 +1,173 @@
+package money
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"campuscard/campus"
+	"campuscard/storage/db"
+)
+
+// Entry is a transfer as the statement of an account shows it (E4).
+type Entry struct {
+	ID            uuid.UUID
+	Seq           int64
+	At            time.Time
+	TakenAt       time.Time
+	Kind          campus.TransferKind
+	AmountCents   int64
+	FromID        uuid.UUID
+	ToID          uuid.UUID
+	Cause         uuid.NullUUID
+	Terminal      string
+	MainChange    int64
+	SubsidyChange int64
+	DebtChange    int64
+	MainAfter     int64
+	SubsidyAfter  int64
+	DebtAfter     int64
+	BackCents     int64      // what of it was given back by now
+	PreviousAt    *time.Time // nil: it is the first
+}
+
+// Purses are what the account had after the transfer.
+func (e Entry) Purses() campus.Purses {
+	return campus.Purses{Main: e.MainAfter, Subsidy: e.SubsidyAfter, Debt: e.DebtAfter}
+}
+
+// Cursor is where a statement goes on: the transfer that was shown last, and when the one before it was.
+type Cursor struct {
+	Seq int64
+	At  time.Time
+}
+
+// Statement is a page of an account's transfers, the newest first, from a cursor on; nil: from the newest. next is nil
+// behind the first transfer. Each transfer names the moment of the one before it, so that a month in which nothing
+// was paid is not looked at. NotFound: account_unknown.
+func (s *Store) Statement(ctx context.Context, account uuid.UUID, from *Cursor, limit int) (page []Entry, next *Cursor,
+	err error) {
+	if from == nil {
+		a, err := s.Account(ctx, account)
+		if err != nil || a.LastAt == nil {
+			return nil, nil, err
+		}
+		from = &Cursor{Seq: a.Seq + 1, At: *a.LastAt}
+	}
+	for len(page) < limit && from != nil {
+		month, err := s.entries(ctx, account, *from, limit-len(page))
+		if err != nil {
+			return nil, nil, db.Wrap("read a statement", err)
+		}
+		if len(month) == 0 {
+			return nil, nil, campus.Errorf(campus.Internal, "", "account %s has no transfer before %d", account, from.Seq)
+		}
+		page = append(page, month...)
+		last := month[len(month)-1]
+		if from = nil; last.PreviousAt != nil {
+			from = &Cursor{Seq: last.Seq, At: *last.PreviousAt}
+		}
+	}
+	return page, from, nil
+}
+
+// entries are those of one month: the cursor's.
+func (s *Store) entries(ctx context.Context, account uuid.UUID, from Cursor, limit int) ([]Entry, error) {
+	return query[Entry](ctx, s.Reports, entriesSQL, pgx.NamedArgs{"account": account, "seq": from.Seq,
+		"low": monthID(from.At, 0), "high": monthID(from.At, 1), "limit": limit})
+}
+
+const entryColumns = `select t.id, t.seq, t.at, t.taken_at, t.kind, t.amount_cents, t.from_id, t.to_id, t.cause,
+	t.terminal, t.main_change, t.subsidy_change, t.debt_change, t.main_after, t.subsidy_after, t.debt_after, t.previous_at,
+	coalesce(b.main_back + b.subsidy_back, 0) as back_cents
+	from transfers t left join refundables b on b.transfer_id = t.id `
+
+const entriesSQL db.Statement = entryColumns + `where t.account_id = @account and t.seq < @seq
+	and t.id >= @low and t.id < @high
+	order by t.seq desc limit @limit`
+
+// query runs a statement with its values in its text. So it is planned for them, and touches the month that they name
+// alone; a plan for any values would lock every month.
+func query[T any](ctx context.Context, d *db.DB, sql db.Statement, args pgx.NamedArgs) ([]T, error) {
+	rows, err := d.Pool.Query(ctx, string(sql), pgx.QueryExecModeSimpleProtocol, args)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByName[T])
+}
+
+// monthID is the lowest id of the month so many after that of a moment.
+func monthID(at time.Time, after int) uuid.UUID {
+	at = at.UTC()
+	return lowestID(time.Date(at.Year(), at.Month()+time.Month(after), 1, 0, 0, 0, 0, time.UTC))
+}
+
+// lowestID is the lowest UUIDv7 of a millisecond.
+func lowestID(at time.Time) (id uuid.UUID) {
+	ms := at.UnixMilli()
+	for i := range 6 {
+		id[i] = byte(ms >> (40 - 8*i))
+	}
+	id[6], id[8] = 0x70, 0x80
+	return id
+}
+
+// BalanceAt is what an account had at a moment: after its last transfer until then (E4). What is happening at this
+// moment may not be in it yet. NotFound: account_unknown.
+func (s *Store) BalanceAt(ctx context.Context, account uuid.UUID, at time.Time) (campus.Purses, error) {
+	a, err := s.Account(ctx, account)
+	if err != nil {
+		return campus.Purses{}, err
+	}
+	last, err := s.lastUntil(ctx, a, at)
+	if err != nil || last == nil {
+		return campus.Purses{}, db.Wrap("read a balance", err)
+	}
+	return last.Purses(), nil
+}
+
+// lastUntil finds the last transfer until a moment, from the month of that moment back to the one of the opening.
+func (s *Store) lastUntil(ctx context.Context, a Account, at time.Time) (*Entry, error) {
+	if a.LastAt == nil {
+		return nil, nil
+	}
+	if at.After(*a.LastAt) {
+		at = *a.LastAt
+	}
+	for month := at; !month.Before(monthStart(a.OpenedAt)); month = monthStart(month).Add(-time.Millisecond) {
+		found, err := query[Entry](ctx, s.Reports, lastUntilSQL, pgx.NamedArgs{"account": a.ID, "at": at,
+			"low": monthID(month, 0), "high": monthID(month, 1)})
+		if err != nil {
+			return nil, err
+		}
+		if len(found) > 0 {
+			return &found[0], nil
+		}
+	}
+	return nil, nil
+}
+
+const lastUntilSQL db.Statement = entryColumns + `where t.account_id = @account and t.at <= @at
+	and t.id >= @low and t.id < @high
+	order by t.seq desc limit 1`
+
+func monthStart(at time.Time) time.Time {
+	at = at.UTC()
+	return time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC)
+}
+
+// BookBalance is what a book holds: all that came, less all that went. For the receivables that is what is owed in all.
+// It reads every transfer of the book: for comparisons, not for people who wait.
+func (s *Store) BookBalance(ctx context.Context, book uuid.UUID) (cents int64, err error) {
+	err = s.Reports.Pool.QueryRow(ctx, bookBalanceSQL, book).Scan(&cents)
+	return cents, db.Wrap("add up a book", err)
+}
+
+const bookBalanceSQL = `select case when (select kind from books where id = $1) = 'receivable'
+	then (select coalesce(sum(t.debt_change), 0) from transfers t join accounts a on a.id = t.account_id
+		join books b on b.id = $1 and b.university = a.university)
+	else (select coalesce(sum(amount_cents) filter (where to_id = $1), 0)
+			- coalesce(sum(amount_cents) filter (where from_id = $1), 0)
+		from transfers where $1 in (from_id, to_id)) end::bigint`

@@ -1,0 +1,79 @@
+// Package money holds what cards can pay with: accounts, the books that are the other side, the transfers between them,
+// and the answer to each key.
+package money
+
+import (
+	"regexp"
+
+	"campuscard/campus"
+	"campuscard/storage/casework"
+	"campuscard/storage/db"
+)
+
+// Store is the facts of this area.
+type Store struct {
+	*db.DB
+	casework *casework.Store
+	payments *db.Batcher[Payment, lotResult]
+}
+
+// New makes the Store of the area.
+func New(d *db.DB, casework *casework.Store) *Store {
+	s := &Store{DB: d, casework: casework}
+	s.payments = &db.Batcher[Payment, lotResult]{
+		Take: s.payGroup, Most: paymentGroup, AtOnce: paymentGroupsAtOnce, Pause: db.CrowdPause,
+		Of: func(p Payment) any { return p.Account },
+	}
+	return s
+}
+
+// The constraints that hold what must be so whatever the code does. Who breaks one that says a rule of the trade is
+// told the rule; the others are faults of ours, told apart by name.
+var constraints = map[string]*campus.Error{
+	"accounts_main_not_negative":    insufficient("the main purse would be below nothing"),
+	"accounts_subsidy_not_negative": insufficient("the subsidy would be below nothing"),
+	"accounts_debt_not_negative":    broken("a debt would be below nothing"),
+	"accounts_limit_not_negative":   campus.FieldErrorf("limit_cents", "limit_range", "a limit is not below nothing"),
+	"accounts_spent_not_negative":   broken("less than nothing would have been spent on a day"),
+	"accounts_owes_only_when_empty": broken("a debt would stand beside a balance"),
+	"accounts_closed_empty":         campus.Errorf(campus.Conflict, "account_closed", "a closed account would have money"),
+	"accounts_holds_known":          broken("a hold that is none of ours"),
+	"accounts_one_per_card":         campus.Errorf(campus.Conflict, "account_exists", "the card has an account"),
+	"accounts_one_current":          campus.Errorf(campus.Conflict, "account_exists", "the person has another account"),
+	"books_kind_known":              broken("a kind of book that is none of ours"),
+	"transfers_amount_positive":     campus.FieldErrorf("amount_cents", "amount_invalid", "an amount is above nothing"),
+	"transfers_two_sides":           broken("a transfer from a side to itself"),
+	"transfers_one_account":         broken("a transfer that does not say what it did to its account"),
+	"transfers_adds_up":             broken("a transfer whose changes are not its amount"),
+	"transfers_after_not_negative":  broken("a transfer that leaves less than nothing"),
+	"transfers_month_seq":           broken("two transfers of an account with one number"),
+	"refundables_main_within":       refundTooHigh("more than the payment took from the main purse"),
+	"refundables_subsidy_within":    refundTooHigh("more than the payment took from the subsidy"),
+}
+
+func insufficient(what string) *campus.Error {
+	return campus.Errorf(campus.Conflict, "insufficient_funds", "%s", what)
+}
+
+func refundTooHigh(what string) *campus.Error {
+	return campus.Errorf(campus.Conflict, "refund_too_high", "%s", what)
+}
+
+func broken(what string) *campus.Error {
+	return campus.Errorf(campus.Internal, campus.DataRefused, "%s", what)
+}
+
+// monthSeq is the constraint of each month that a number of an account is used once.
+var monthSeq = regexp.MustCompile(`^transfers_\d{4}_\d{2}_seq$`)
+
+// refusal says which rule err broke, if it broke one.
+func refusal(err error) error {
+	name := db.Violated(err)
+	if monthSeq.MatchString(name) {
+		name = "transfers_month_seq"
+	}
+	if rule, known := constraints[name]; known {
+		return rule
+	}
+	return err
+}

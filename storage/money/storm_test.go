@@ -1,0 +1,130 @@
+package money_test
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"campuscard/campus"
+	"campuscard/storage"
+	"campuscard/storage/money"
+	"campuscard/storage/storagetest"
+)
+
+// Whatever happens at once, of two processes, to two accounts: nothing fails but by a rule, the accounts agree with
+// their transfers, each key is posted once if it was told as paid and never if it was refused, a payment gives back at
+// most itself, one that was reversed gives back all, and no money comes from nowhere.
+func TestEverythingAtOnce(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	second := another(t, h)
+	rapid.Check(t, func(t *rapid.T) {
+		r := newLedgerRun(t, h, 2)
+		var early []money.Payment
+		for range 2 {
+			r.credit(t, campus.TopUpTransfer)
+			r.credit(t, campus.SubsidyTransfer)
+			r.credit(t, campus.TopUpTransfer)
+		}
+		for range 3 {
+			a := r.ask(t, r.fresh())
+			require.NoError(t, storagetest.Err(h.Money.Pay(h.Context(), a.product)))
+			early = append(early, a.product)
+		}
+		jobs, reversed := r.storm(t, early)
+		answers := make([]money.Answer, len(jobs))
+		errs := storagetest.AtOnce(len(jobs), func(i int) (err error) {
+			answers[i], err = jobs[i].do([]*storage.Store{h.Store, second}[i%2])
+			return err
+		})
+		for i, err := range errs {
+			require.Contains(t, append([]string{"done"}, jobs[i].may...), storagetest.Outcome(err), "%s: %v", jobs[i].name, err)
+			if jobs[i].key != "" {
+				r.posted(t, jobs[i].key, answers[i].Outcome == campus.Paid)
+			}
+		}
+		for _, key := range reversed {
+			require.Zero(t, storagetest.One[int](h, `select count(*) from transfers t
+				left join refundables r on r.transfer_id = t.id where t.terminal = $1 and t.key = $2 and t.kind = 'payment'
+					and (r.transfer_id is null or r.main_back + r.subsidy_back <> t.amount_cents)`, r.name, key))
+		}
+		require.Zero(t, storagetest.One[int](h, `select count(*) from refundables r where r.main_back + r.subsidy_back <>
+			(select coalesce(sum(amount_cents), 0) from transfers t where t.cause = r.transfer_id)`))
+		require.Zero(t, storagetest.One[int](h, `select count(*) from accounts where spent_cents < 0 or main_cents < 0`))
+	})
+	agree(t, h)
+}
+
+// job is one of what happens at once.
+type job struct {
+	name string
+	may  []string // how it may be refused
+	key  string   // of a payment
+	do   func(*storage.Store) (money.Answer, error)
+}
+
+// posted looks whether a payment is posted as it was told.
+func (r *ledgerRun) posted(t *rapid.T, key string, paid bool) {
+	want := 0
+	if paid {
+		want = 1
+	}
+	require.Equal(t, want, storagetest.One[int](r.h, `select count(*) from transfers where terminal = $1 and key = $2
+		and kind = 'payment'`, r.name, key))
+}
+
+// storm draws what happens at once.
+func (r *ledgerRun) storm(t *rapid.T, early []money.Payment) (jobs []job, reversed []string) {
+	ctx := r.h.Context()
+	transfer := func(p money.Payment) uuid.UUID {
+		return storagetest.One[uuid.UUID](r.h, `select coalesce(
+			(select transfer_id from answers where terminal = $1 and key = $2), $3)`, p.Terminal, p.Key, uuid.New())
+	}
+	keys := []string{}
+	for _, p := range early {
+		keys = append(keys, p.Key)
+	}
+	for range rapid.IntRange(4, 16).Draw(t, "jobs") {
+		n := r.which(t)
+		switch rapid.IntRange(0, 6).Draw(t, "what") {
+		case 0, 1:
+			a := r.ask(t, r.fresh())
+			keys = append(keys, a.key)
+			jobs = append(jobs, job{"pay", nil, a.key, func(s *storage.Store) (money.Answer, error) {
+				return s.Money.Pay(ctx, a.product)
+			}})
+		case 2:
+			key := rapid.SampledFrom(keys).Draw(t, "key")
+			reversed = append(reversed, key)
+			jobs = append(jobs, job{"reverse", nil, "", func(s *storage.Store) (money.Answer, error) {
+				return s.Money.Reverse(ctx, r.name, key, r.h.Clock.Now())
+			}})
+		case 3:
+			back := refund(r.h, transfer(rapid.SampledFrom(early).Draw(t, "payment")), amount(t))
+			back.Void = rapid.Bool().Draw(t, "void")
+			jobs = append(jobs, job{"refund", []string{"refund_too_high", "payment_unknown"}, "",
+				func(s *storage.Store) (money.Answer, error) { return s.Money.Refund(ctx, back) }})
+		case 4:
+			credit := money.Credit{Terminal: r.name, Key: r.fresh(), Account: r.ids[n],
+				Book: r.h.BookOf(campus.SuspenseBook, ""), Cents: amount(t), Kind: campus.TopUpTransfer,
+				TakenAt: r.h.Clock.Now()}
+			jobs = append(jobs, job{"credit", nil, "", func(s *storage.Store) (money.Answer, error) {
+				return s.Money.Credit(ctx, credit)
+			}})
+		case 5:
+			a := r.ask(t, r.fresh())
+			a.product.Kind = campus.ChargeTransfer
+			jobs = append(jobs, job{"charge", nil, "", func(s *storage.Store) (money.Answer, error) {
+				return s.Money.Charge(ctx, a.product)
+			}})
+		default:
+			cents := rapid.Int64Range(0, 20000).Draw(t, "limit")
+			jobs = append(jobs, job{"limit", []string{"password_needed"}, "", func(s *storage.Store) (money.Answer, error) {
+				return money.Answer{}, s.Money.SetLimit(ctx, r.h.Policy().Money, campus.System(), r.ids[n], cents)
+			}})
+		}
+	}
+	return jobs, reversed
+}

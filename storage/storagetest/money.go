@@ -1,0 +1,88 @@
+package storagetest
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"campuscard/campus"
+	"campuscard/storage/money"
+)
+
+// Account is an account with a balance in the main purse, of a card that stands nowhere else. Its first transfer is a
+// top-up.
+func (h *Env) Account(cents int64) money.Account {
+	h.t.Helper()
+	id := uuid.Must(uuid.NewV7())
+	h.Exec(`insert into accounts (id, card_id, person_id, university, opened_at) values ($1, $2, $3, $4, $5)`,
+		id, uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7()), University, h.Clock.Now())
+	if cents > 0 {
+		h.TopUp(id, cents)
+	}
+	return h.AccountOf(id)
+}
+
+// AccountOf is an account as it stands.
+func (h *Env) AccountOf(id uuid.UUID) money.Account {
+	h.t.Helper()
+	a, err := h.Money.Account(h.t.Context(), id)
+	require.NoError(h.t, err)
+	return a
+}
+
+// TopUp puts money on an account.
+func (h *Env) TopUp(account uuid.UUID, cents int64) money.Answer {
+	h.t.Helper()
+	answer, err := h.Money.Credit(h.t.Context(), money.Credit{Terminal: "counter", Key: uuid.NewString(), Account: account,
+		Book: h.BookOf(campus.ChannelBook, "wallet"), Cents: cents, Kind: campus.TopUpTransfer, TakenAt: h.Clock.Now()})
+	require.NoError(h.t, err)
+	return answer
+}
+
+// Subsidise puts money into the purse of subsidies, until a day.
+func (h *Env) Subsidise(account uuid.UUID, cents int64, until campus.Date) {
+	h.t.Helper()
+	_, err := h.Money.Credit(h.t.Context(), money.Credit{Terminal: "subsidy", Key: uuid.NewString(), Account: account,
+		Book: h.BookOf(campus.SubsidyFundBook, ""), Cents: cents, Kind: campus.SubsidyTransfer, Until: until,
+		TakenAt: h.Clock.Now()})
+	require.NoError(h.t, err)
+}
+
+// BookOf is a book of the default university.
+func (h *Env) BookOf(kind campus.BookKind, ref string) uuid.UUID {
+	h.t.Helper()
+	id, err := h.Money.Book(h.t.Context(), University, kind, ref)
+	require.NoError(h.t, err)
+	return id
+}
+
+// Payment is a payment in the canteen, by the default policy, under a key that was never used.
+func (h *Env) Payment(account uuid.UUID, cents int64, change ...func(*money.Payment)) money.Payment {
+	h.t.Helper()
+	p := money.Payment{Terminal: "till-1", Key: uuid.NewString(), Account: account,
+		Book: h.BookOf(campus.MerchantBook, "canteen"), Cents: cents, Kind: campus.PaymentTransfer, TakenAt: h.Clock.Now(),
+		Terms: h.Policy().Money.Terms(campus.PaymentTransfer, "canteen")}
+	for _, fn := range change {
+		fn(&p)
+	}
+	return p
+}
+
+// Pays has an account pay and answers what became of it.
+func (h *Env) Pays(account uuid.UUID, cents int64, change ...func(*money.Payment)) money.Answer {
+	h.t.Helper()
+	answer, err := h.Money.Pay(h.t.Context(), h.Payment(account, cents, change...))
+	require.NoError(h.t, err)
+	return answer
+}
+
+// Proved says that the payment password of a payment was right.
+func Proved(p *money.Payment) { p.Proved = true }
+
+// Tomorrow puts the clock forward by a day.
+func (h *Env) Tomorrow() { h.Clock.Advance(24 * time.Hour) }
+
+// Context is the test's, for properties, whose own ends with each try.
+func (h *Env) Context() context.Context { return h.t.Context() }
