@@ -17,7 +17,7 @@ type PlasticPlan struct {
 	Promised time.Time // D2: the end of the promised day
 	ID       uuid.UUID // of the newest plastic
 	Seq      int
-	Batched  bool      // D3: with others; else each plastic is ordered by itself
+	Batched  bool // D3: with others; else each plastic is ordered by itself
 	Urgent   campus.Duration
 	Calendar campus.Calendar
 

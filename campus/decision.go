@@ -176,7 +176,9 @@ func SettleMove(said Said, proposes bool) string {
 }
 
 // RetriedMoves returns the names of the moves that say what became of a retry: it went well, or has failed again.
-func RetriedMoves(step string) (well, failed string) { return "retried:" + step, "failed-again:" + step }
+func RetriedMoves(step string) (well, failed string) {
+	return "retried:" + step, "failed-again:" + step
+}
 
 // OnlyPeopleFrom returns the stages from which a kind of case comes to a stage by a decision only.
 func OnlyPeopleFrom(kind CaseKind, to Stage) []Stage { return kind.Rule().OnlyPeople[to] }

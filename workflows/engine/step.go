@@ -47,7 +47,7 @@ func Step[R any](ctx workflow.Context, c *Casework, kind StepKind, call Call) (R
 				return call.start(c.OneTry(ctx), ref).Get(ctx, &result)
 			}}))
 	}
-	if err, before := c.before(kind.Name); before {
+	if before, err := c.before(kind.Name); before {
 		if err == nil {
 			p.Ref.Step = kind.Name
 			err = c.Park(ctx, p)
@@ -88,21 +88,21 @@ func (c *Casework) ref(kind StepKind) campus.StepRef {
 
 // before tells that a run before this one has come to a step in this stay already: it waits for staff, or they have
 // skipped it or given it up, which is the error.
-func (c *Casework) before(step string) (error, bool) {
+func (c *Casework) before(step string) (bool, error) {
 	switch c.stay.Settled[step] {
 	case campus.SkipStep:
-		return ErrSkipped, true
+		return true, ErrSkipped
 	case campus.AbortSteps:
-		return ErrAborted, true
+		return true, ErrAborted
 	}
 	p, parked := c.Parked[step]
-	return nil, parked && p.resumed
+	return parked && p.resumed, nil
 }
 
 // Park opens an incident and waits until staff have settled it, or the case is given up otherwise. One that is open
 // from before is waited for.
 func (c *Casework) Park(ctx workflow.Context, p *ParkedStep) error {
-	settled, before := c.before(p.Ref.Step)
+	before, settled := c.before(p.Ref.Step)
 	switch {
 	case settled != nil:
 		return settled
