@@ -123,13 +123,16 @@ func CheckCaseRules(rules map[CaseKind]CaseRule) error {
 		}
 		for _, key := range rule.textKeys(kind) {
 			if !HasText(key) {
-				lacks(kind, "no text %s", key)
+				lacks(kind, "no text %s in campus/text", key)
 			}
 		}
 		if _, found := rule.Decisions[SettleStepUpdate]; !found {
 			lacks(kind, "nobody could settle a parked step (K3)")
 		}
 		for update, decision := range rule.Decisions {
+			if !slices.Contains(updates, update) {
+				lacks(kind, "%s is none of the updates in campus/decision.go: no workflow would take it", update)
+			}
 			for _, stage := range decision.Stages {
 				if !slices.Contains(rule.Stages, stage) {
 					lacks(kind, "%s is decided at %s, which is none of its stages", update, stage)

@@ -66,6 +66,9 @@ func TestCaseKindsThatLackSomething(t *testing.T) {
 		"case kind loan: no text next.sending":      func(r *campus.CaseRule) { r.Stages = []campus.Stage{campus.StageSending} },
 		"case kind loan: no text next.done_loan":    func(r *campus.CaseRule) { r.EndsByOutcome = false },
 		"case kind loan: nobody could settle a par": func(r *campus.CaseRule) { r.Decisions = nil },
+		"case kind loan: lend is none of the updates": func(r *campus.CaseRule) {
+			r.Decisions = map[string]campus.DecisionRule{"lend": {}, campus.SettleStepUpdate: {}}
+		},
 		"case kind loan: no text deciding.lend": func(r *campus.CaseRule) {
 			r.Decisions = map[string]campus.DecisionRule{"lend": {}, campus.SettleStepUpdate: {}}
 		},

@@ -61,7 +61,9 @@ type kept struct {
 
 // Begin takes a case out of the queue with its first move, or goes on from the row of one that has begun before: after
 // a run that has continued as new, and after one that Temporal has lost (K8). fresh tells that nothing has happened
-// since the first move, so that what the process knows follows from its plan.
+// since the first move, so that what the process knows follows from its plan. It comes after Setup. The activity
+// answers activities.Began: it calls Begin or Begun of storage/casework, and tells steps and plan also of a case that
+// has begun.
 func Begin[P any](ctx workflow.Context, c *Casework, activity any, first campus.Move) (plan P, fresh bool, err error) {
 	if err := c.turn.Lock(ctx); err != nil {
 		return plan, false, err

@@ -138,7 +138,8 @@ func (s Stages[W]) Process(run func(workflow.Context, campus.CaseInput) error) P
 	return Process{Run: run, Stages: slices.Sorted(maps.Keys(s))}
 }
 
-// Do works at the stage where the case is, until something leads away from it.
+// Do works at the stage where the case is, until something leads away from it. A process with more than one stage calls
+// it again until there is an outcome.
 func (s Stages[W]) Do(ctx workflow.Context, c *Casework, w W) error {
 	c.Doing = c.Stage
 	do, found := s[c.Stage]

@@ -10,7 +10,7 @@ import (
 	"campuscard/campus"
 )
 
-// errSkipped and errAborted are what a step answers when two people have skipped it or given the case up.
+// ErrSkipped and ErrAborted are what a step answers when two people have skipped it or given the case up.
 var (
 	ErrSkipped = errors.New("the step was skipped")
 	ErrAborted = errors.New("the case was given up")
@@ -37,7 +37,7 @@ type ParkedStep struct {
 }
 
 // Step runs one call of another system with its budget. When the budget is spent or the answer is final, the case
-// parks and staff settle it: a retry that works is the answer, a skip is errSkipped, an abort errAborted.
+// parks and staff settle it: a retry that works is the answer, a skip is ErrSkipped, an abort ErrAborted.
 func Step[R any](ctx workflow.Context, c *Casework, kind StepKind, call Call) (R, error) {
 	var result R
 	p := &ParkedStep{NoSkip: kind.NoSkip}

@@ -15,9 +15,10 @@ type Rung struct {
 	Climb func() Change
 }
 
-// Wait waits at the stage of the case until done, and climbs the ladder meanwhile: reminders, escalation. It answers
-// false when the limit has passed first; every wait has one. Limit and rungs, which ascend, count from when the stage was
-// entered. A rung is climbed once, whichever run does so; of those that fell due while nobody was there, the last.
+// Wait waits at the stage of the case until done, which tells that somebody has led it away, and climbs the ladder
+// meanwhile: reminders, escalation. It answers false when the limit has passed first; every wait has one. Limit and
+// rungs count from when the stage was entered; rungs ascend, and leave the case at its stage. A rung is climbed once,
+// whichever run does so; of those that fell due while nobody was there, the last.
 func (c *Casework) Wait(ctx workflow.Context, limit time.Duration, what string, done func() bool,
 	ladder ...Rung) (bool, error) {
 	since := c.since
