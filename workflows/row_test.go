@@ -15,7 +15,10 @@ import (
 	"go.temporal.io/sdk/interceptor"
 
 	"campuscard/campus"
+	"campuscard/decisions"
+	"campuscard/storage/casework"
 	"campuscard/workflows/engine"
+	"campuscard/workflows/workflowtest"
 )
 
 // runEnder ends the run of a case after each of its moves, as soon as that is written and before the run hears of it,
@@ -25,11 +28,22 @@ type runEnder struct {
 	t     *testing.T
 	mu    sync.Mutex
 	ended map[string]int // runs, by workflow id
+	runs  map[string]bool
+}
+
+// over tells whether a run was ended: Temporal tells its worker later, and nothing that it does until then may count.
+func (e *runEnder) over(run string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.runs[run]
 }
 
 func newRunEnder(t *testing.T) *runEnder {
-	e := &runEnder{t: t, ended: map[string]int{}}
+	e := &runEnder{t: t, ended: map[string]int{}, runs: map[string]bool{}}
 	e.do = func(ctx context.Context, run func() (any, error)) (any, error) {
+		if e.over(activity.GetInfo(ctx).WorkflowExecution.RunID) {
+			return nil, campus.Errorf(campus.Unavailable, "", "the run is over")
+		}
 		result, err := run()
 		if err == nil && activity.GetInfo(ctx).IsLocalActivity && e.isNewMove(result) {
 			e.end(ctx)
@@ -61,6 +75,9 @@ func (e *runEnder) isNewMove(result any) bool {
 func (e *runEnder) end(ctx context.Context) {
 	info, c := activity.GetInfo(ctx), activity.GetClient(ctx)
 	ref := info.WorkflowExecution
+	e.mu.Lock()
+	e.runs[ref.RunID] = true
+	e.mu.Unlock()
 	history := c.GetWorkflowHistory(ctx, ref.ID, ref.RunID, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	first, err := history.Next()
 	if err != nil {
@@ -96,8 +113,7 @@ func TestRunsThatEndAfterEveryMove(t *testing.T) {
 			require.Equal(t, told[name].effects, l.effects())
 			ender.mu.Lock()
 			defer ender.mu.Unlock()
-			require.Positive(t, ender.ended[l.ref.WorkflowID()])
-			t.Logf("%d moves, %d runs were ended", l.Case(l.ref).Version, ender.ended[l.ref.WorkflowID()])
+			require.EqualValues(t, l.Case(l.ref).Version-1, ender.ended[l.ref.WorkflowID()], "a run for each move but the last")
 		})
 	}
 }
@@ -111,4 +127,42 @@ func endsRuns(with []interceptor.WorkerInterceptor) bool {
 		_, ends := i.(*runEnder)
 		return ends
 	})
+}
+
+// A run ends in the middle of a retry that staff have asked for: the next makes the same attempt under its key, and that
+// is what staff are told, whoever sends their decision again (K3).
+func TestRunThatEndsInARetry(t *testing.T) {
+	t.Parallel()
+	l := working(t, workflowtest.Good)
+	l.School.Fault("library", "outage")
+	l.review(campus.Approve, "")
+	l.AwaitParked(l.ref, "grant-library", 1)
+	calls := l.School.Calls("open_patron")
+	l.School.Fault("library", "slow", workflowtest.Fields{"latency_ms": 2_000, "moment": "after"})
+	d, err := l.Env.Decide(l.ref, campus.SettleStepUpdate, workflowtest.Staff("operator"),
+		campus.Said{Action: string(campus.RetryStep), Step: "grant-library", Attempt: 1}, struct{}{})
+	require.NoError(t, err)
+	sender := decisions.NewSender(l.Store, l.Client, l.Log)
+	sent := make(chan casework.Decision, 1)
+	go func() {
+		d, _ := sender.Send(context.WithoutCancel(t.Context()), d) // what went wrong is what it says
+		sent <- d
+	}()
+	l.Await(func() bool { return l.School.Calls("open_patron") > calls }, "the attempt is being made")
+	require.NoError(t, l.Client.TerminateWorkflow(t.Context(), l.ref.WorkflowID(), "", "by the test"))
+	d = <-sent
+	require.NotEqual(t, casework.DecisionRefused, d.State, "that a run has ended is no answer")
+	l.School.Fault("library", "none")
+	l.Await(func() bool {
+		d, _ = sender.Send(t.Context(), d)
+		return d.State == casework.DecisionDone
+	}, "the retry has its answer")
+	var settled campus.Settled
+	require.NoError(t, json.Unmarshal(d.Answer, &settled))
+	require.Equal(t, campus.Settled{Step: "grant-library", Attempt: 2, Outcome: campus.StepOK}, settled)
+	l.activate()
+	l.end(campus.Completed)
+	require.Equal(t, 1, l.School.Effects("open_patron"))
+	require.Len(t, l.School.Keys("open_patron"), 1)
+	require.NotContains(t, l.Events(l.ref), "step_failed_again")
 }

@@ -90,14 +90,14 @@ func (w *application) run(ctx workflow.Context) error {
 	if err := w.begin(ctx); err != nil {
 		return err
 	}
-	flow, cancel := workflow.WithCancel(ctx)
-	defer cancel()
-	w.cancel = cancel
-	err := w.flow(flow)
-	if next, ok := errors.AsType[*workflow.ContinueAsNewError](err); ok {
-		return next
-	}
-	if err != nil && w.casework.Outcome == "" {
+	for w.casework.Outcome == "" && w.State.Ending == nil { // a decision that was faster than an abort stands
+		err := w.flow(ctx)
+		if next, ok := errors.AsType[*workflow.ContinueAsNewError](err); ok {
+			return next
+		}
+		if err == nil || w.casework.Outcome != "" {
+			continue
+		}
 		if err := w.stop(ctx, err); err != nil {
 			return err
 		}
@@ -139,6 +139,8 @@ func (w *application) begin(ctx workflow.Context) error {
 
 // flow goes from stage to stage until the card is active or an ending is found.
 func (w *application) flow(ctx workflow.Context) error {
+	ctx, w.cancel = workflow.WithCancel(ctx)
+	defer w.cancel()
 	for w.casework.Outcome == "" && w.State.Ending == nil {
 		if err := applicationStages.Do(ctx, w.casework, w); err != nil {
 			return err

@@ -17,6 +17,9 @@ func (w *application) awaitPhoto(ctx workflow.Context) error {
 
 // watchPhoto asks for the photo again and again. A look that fails is no news; the next one comes.
 func (w *application) watchPhoto(ctx workflow.Context) error {
+	if w.casework.CameTo("fetch-photo") || w.casework.CameTo(string(campus.PhotoItem)) { // there is a new one
+		return w.compareRenewed(ctx)
+	}
 	p := w.plan.Identity
 	for {
 		left := w.casework.Since().Add(p.PhotoWait.Std()).Sub(workflow.Now(ctx))

@@ -83,6 +83,7 @@ func Begin[P any](ctx workflow.Context, c *Casework, activity any, first campus.
 	if began.Standing == nil {
 		return began.Plan, true, c.adopt(ctx, Change{}, m, row)
 	}
+	c.shown = attributes{parked: []string{"whatever the run before has shown"}}
 	if err := c.goOn(ctx, row, *began.Standing); err != nil {
 		return plan, false, err
 	}
@@ -99,16 +100,33 @@ func (c *Casework) goOn(ctx workflow.Context, row campus.Moved, s campus.Standin
 	for _, call := range s.Calls {
 		c.calls[call.Step] = call
 	}
+	var over []string
 	for _, item := range s.Waiting {
-		if !slices.Contains(row.Parked, item.Step) {
-			if err := c.closeIncident(ctx, item.Step); err != nil {
-				return err
-			}
-			continue
+		switch call := c.calls[item.Step]; {
+		case !slices.Contains(row.Parked, item.Step):
+			over = append(over, item.Step)
+		case call.Stay != 0 && call.Stay != c.entered: // of a stage that a decision has left
+			c.Pending.closes = append(c.Pending.closes, campus.WorkItemKey{Kind: campus.IncidentItem, Step: item.Step})
+		default:
+			c.Parked[item.Step] = c.waiting(item)
 		}
-		c.Parked[item.Step] = c.waiting(item)
 	}
+	c.closeIncidents(over)
 	return nil
+}
+
+// closeIncidents closes what staff were asked beside moves, without keeping the run from going on.
+func (c *Casework) closeIncidents(steps []string) {
+	if len(steps) == 0 {
+		return
+	}
+	workflow.GoNamed(c.root, "close incidents of the run before", func(ctx workflow.Context) {
+		for _, step := range steps {
+			if err := c.closeIncident(ctx, step); err != nil {
+				return
+			}
+		}
+	})
 }
 
 // waiting is a step that was parked before this run began.
@@ -122,6 +140,7 @@ func (c *Casework) waiting(item campus.ParkedItem) *ParkedStep {
 	p.Ref.Key = cmp.Or(c.calls[item.Step].Key, 1)
 	if again, found := c.stay.Retried[item.Step]; found {
 		p.Ref.Attempt, p.Ref.Key, p.Ref.By, p.again = again.Attempt, again.Key, again.By, again.Decision
+		return p // which has taken any proposal away
 	}
 	if item.Proposed != "" {
 		p.proposal = &campus.Decision{By: item.ProposedBy, Said: campus.Said{Action: string(item.Proposed)}}
@@ -132,13 +151,13 @@ func (c *Casework) waiting(item campus.ParkedItem) *ParkedStep {
 // ContinueAsNew ends the run, and has the next one go on from the row of the case: the history is long. It comes when
 // no handler is at work, and what is known is written before.
 func (c *Casework) ContinueAsNew(ctx workflow.Context) error {
-	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
-		return err
-	}
 	if c.Outcome == "" && !c.Pending.empty() {
 		if err := c.Advance(ctx, Change{Move: campus.Move{Name: "keep"}}); err != nil {
 			return err
 		}
+	}
+	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+		return err
 	}
 	return workflow.NewContinueAsNewError(ctx, string(c.Input.Case.Kind), c.Input)
 }

@@ -44,7 +44,8 @@ type Casework struct {
 	Nudges  int     // how often the facts have changed behind us
 	Steps   campus.StepPolicy
 	shown   attributes
-	passed  func() // a stage that is shown once it lasts is over
+	last    campus.Moved // the newest move
+	passed  func()       // a stage that is shown once it lasts is over
 }
 
 // process is what a kind of case knows beside its stage. It is written with every move, and read from the move that was

@@ -118,17 +118,24 @@ func isOutageCode(code codes.Code) bool {
 	return false
 }
 
+// runEnded is the type of the error with which Temporal itself answers an update that a run had taken when it ended. The
+// next run is sent the decision again (K8).
+const runEnded = "AcceptedUpdateCompletedWorkflow"
+
 // IsAnswer tells whether err is what a workflow has answered to an update: a refusal, or that it could not be carried out.
 func IsAnswer(err error) bool {
 	if _, ours := errors.AsType[*campus.Error](err); ours {
 		return true
 	}
-	_, said := errors.AsType[*temporal.ApplicationError](err)
-	return said
+	said, found := errors.AsType[*temporal.ApplicationError](err)
+	return found && said.Type() != runEnded
 }
 
 // IsGone tells whether err of a client's call means that no such workflow is running.
 func IsGone(err error) bool {
+	if said, found := errors.AsType[*temporal.ApplicationError](err); found {
+		return said.Type() == runEnded
+	}
 	_, gone := errors.AsType[*serviceerror.NotFound](err)
 	return gone
 }

@@ -195,7 +195,7 @@ func (c *Casework) adopt(ctx workflow.Context, ch Change, m campus.Move, row cam
 	if row.Stage != c.Stage {
 		c.entered, c.since = row.Version, workflow.Now(ctx)
 	}
-	c.stay = known.stay
+	c.stay, c.last = known.stay, row
 	c.version, c.Stage, c.Due, c.Outcome = row.Version, row.Stage, row.Due, row.Outcome
 	c.waits = cmp.Or(c.stay.Waits, row.WaitsFor)
 	// not another that has ended the case

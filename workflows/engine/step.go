@@ -29,6 +29,7 @@ type ParkedStep struct {
 	NoSkip     bool
 	Cause      error
 	Try        func(ctx workflow.Context, ref campus.StepRef) error
+	NoCall     bool             // nothing is called: it waits for staff to have seen to something
 	resumed    bool             // it was parked before this run began, and nobody has come to it yet
 	again      uuid.UUID        // the decision of a retry that a run before has begun
 	busy       bool             // a settlement is at work
@@ -99,9 +100,18 @@ func (c *Casework) before(step string) (bool, error) {
 	return parked && p.resumed, nil
 }
 
+// CameTo tells that a run before this one has parked a step in this stay, or had it settled.
+func (c *Casework) CameTo(step string) bool {
+	before, _ := c.before(step)
+	return before
+}
+
 // Park opens an incident and waits until staff have settled it, or the case is given up otherwise. One that is open
 // from before is waited for.
 func (c *Casework) Park(ctx workflow.Context, p *ParkedStep) error {
+	if c.stay.Settled[p.Ref.Step] == campus.RetryStep { // a run before has waited for staff, who have seen to it
+		return nil
+	}
 	before, settled := c.before(p.Ref.Step)
 	switch {
 	case settled != nil:
@@ -145,6 +155,8 @@ func (c *Casework) resume(ctx workflow.Context, p *ParkedStep) error {
 	}
 	p.busy = true
 	c.busy++
+	ctx, cancel := workflow.NewDisconnectedContext(ctx) // staff have asked for it, and not the flow
+	defer cancel()
 	_, err := c.tryAgain(ctx, p, campus.Decision{ID: before.again, By: p.Ref.By, Said: campus.Said{Step: p.Ref.Step,
 		Action: string(campus.RetryStep)}})
 	return err
@@ -303,7 +315,12 @@ func (c *Casework) tryAgain(ctx workflow.Context, p *ParkedStep, d campus.Decisi
 		}, stays: over, Then: func() { p.Cause = err }})
 	}
 	ch := c.settled(p, d, well, "step_retried")
-	ch.stays = over
+	ch.stays = func(s *stay) {
+		over(s)
+		if p.NoCall {
+			s.settle(d.Step, campus.RetryStep)
+		}
+	}
 	return result, c.Advance(ctx, ch)
 }
 

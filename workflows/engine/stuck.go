@@ -95,7 +95,10 @@ func (c *Casework) mended(ctx workflow.Context, name string) error {
 	}
 	delete(c.stuck, name)
 	s.over = true
-	return c.closeIncident(ctx, name)
+	if err := c.closeIncident(ctx, name); err != nil || c.last.Version == 0 {
+		return err
+	}
+	return c.show(ctx, c.last)
 }
 
 // closeIncident takes back that staff were asked for help with a step of our own.

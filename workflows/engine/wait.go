@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -23,9 +24,11 @@ func (c *Casework) Wait(ctx workflow.Context, limit time.Duration, what string, 
 	ladder ...Rung) (bool, error) {
 	since := c.since
 	left := func(after time.Duration) time.Duration { return since.Add(after).Sub(workflow.Now(ctx)) }
+	off := func(r Rung) bool { return r.After <= 0 || r.After >= limit }
 	for i, r := range ladder {
-		overtaken := i+1 < len(ladder) && ladder[i+1].After < limit && left(ladder[i+1].After) <= 0
-		if i < c.stay.Climbed || r.After <= 0 || r.After >= limit || overtaken {
+		overtaken := left(limit) <= 0 ||
+			slices.ContainsFunc(ladder[i+1:], func(next Rung) bool { return !off(next) && left(next.After) <= 0 })
+		if i < c.stay.Climbed || off(r) || overtaken {
 			continue
 		}
 		ok, err := AwaitFor(ctx, max(left(r.After), 0), r.Name, done)

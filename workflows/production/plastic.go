@@ -84,7 +84,7 @@ func (w *plastic) begin(ctx workflow.Context) error {
 	if w.plan = plan; fresh {
 		w.State.Plastic, w.State.Seq, w.State.Promised, w.State.Since = plan.ID, plan.Seq, plan.Promised, w.casework.Since()
 	} else {
-		w.plan.Found = nil // it is looked at where it is needed
+		w.plan.Found, w.looked = nil, -1 // it is looked at where it is needed, whether or not there is news
 	}
 	return err
 }

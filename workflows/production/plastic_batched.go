@@ -99,9 +99,9 @@ func (w *plastic) parkRejected(ctx workflow.Context) error {
 		Ref: campus.StepRef{
 			Case: w.casework.Input.Case, Step: campus.OrderStep(w.State.Seq), Attempt: 1, Key: 1, By: campus.System(),
 		},
-		NoSkip: true,
-		Cause:  campus.Errorf(campus.Refused, "order_rejected", "the bureau does not take the card"),
-		Try:    func(workflow.Context, campus.StepRef) error { return nil },
+		NoSkip: true, NoCall: true,
+		Cause: campus.Errorf(campus.Refused, "order_rejected", "the bureau does not take the card"),
+		Try:   func(workflow.Context, campus.StepRef) error { return nil },
 	})
 }
 
