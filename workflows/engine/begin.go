@@ -83,7 +83,9 @@ func Begin[P any](ctx workflow.Context, c *Casework, activity any, first campus.
 	if began.Standing == nil {
 		return began.Plan, true, c.adopt(ctx, Change{}, m, row)
 	}
-	c.shown = attributes{parked: []string{"whatever the run before has shown"}}
+	if row.Version > 1 { // else this is the first move, delivered again
+		c.shown = attributes{parked: []string{"whatever the run before has shown"}}
+	}
 	if err := c.goOn(ctx, row, *began.Standing); err != nil {
 		return plan, false, err
 	}
