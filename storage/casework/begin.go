@@ -24,39 +24,36 @@ func (s *Store) Begun(ctx context.Context, ref campus.CaseRef, moved campus.Move
 	if err != nil && campus.ReasonOf(err) != campus.Behind {
 		return campus.Begun{}, err
 	}
-	begun, _, err := s.Standing(ctx, ref)
+	var begun campus.Begun
+	err = s.InTx(ctx, "read how a case stands", func(t db.Tx) (err error) {
+		begun, err = standing(t, ref)
+		return err
+	})
 	return begun, err
 }
 
-// Standing is how a case stands that has begun; false of one that has not.
-func (s *Store) Standing(ctx context.Context, ref campus.CaseRef) (begun campus.Begun, found bool, err error) {
-	err = s.InTx(ctx, "read how a case stands", func(t db.Tx) error {
-		begun, found, err = standing(t, ref)
-		return err
-	})
-	return begun, found, err
-}
-
-func standing(t db.Tx, ref campus.CaseRef) (begun campus.Begun, found bool, err error) {
+// standing is how a case stands that has begun.
+func standing(t db.Tx, ref campus.CaseRef) (begun campus.Begun, err error) {
 	c, err := LockCase(t, ref)
-	if err != nil || c.Version == 0 {
-		return begun, false, err
+	if err != nil {
+		return begun, err
 	}
+	var found bool
 	begun.Moved, found, err = findMove(t, selectMoveAt, map[string]any{"id": ref.ID, "version": c.Version})
 	if err == nil && !found {
 		err = campus.Errorf(campus.Internal, "case_set_back", "case %s is at version %d, and has no such move", ref.ID,
 			c.Version)
 	}
 	if err != nil {
-		return begun, false, err
+		return begun, err
 	}
 	s := campus.Standing{Entered: c.Entered, EnteredAt: c.EnteredAt}
 	if s.Calls, err = newestCalls(t, ref.ID); err != nil {
-		return begun, false, err
+		return begun, err
 	}
 	s.Waiting, err = waitingSteps(t, ref.ID)
 	begun.Standing = &s
-	return begun, true, err
+	return begun, err
 }
 
 // newestCalls are the newest attempts at the steps of a case.
