@@ -14,6 +14,7 @@ import (
 	"campuscard/api/files"
 	"campuscard/deploy/seed"
 	"campuscard/school/simulator"
+	"campuscard/school/simulator/till"
 	"campuscard/storage"
 	"campuscard/worker"
 )
@@ -133,6 +134,21 @@ func (c *simulatorCommand) Run(ctx context.Context, log *slog.Logger) error {
 		CallbackSecret: c.CallbackSecret, Seed: c.Seed, People: c.People,
 		HRCallbackSecrets: c.HRCallbackSecrets, Services: c.Services,
 	}, log)
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+type terminalCommand struct {
+	Address string `env:"TERMINAL_ADDRESS" default:"127.0.0.1:7217" help:"Where cashiers ask."`
+	State   string `env:"TERMINAL_STATE" required:"" help:"Folder of the tills, with their journals."`
+	CardURL string `env:"CARD_URL" required:"" help:"Base address of the campus card."`
+}
+
+// Run implements kong's command.
+func (c *terminalCommand) Run(ctx context.Context, log *slog.Logger) error {
+	s, err := till.NewServer(till.Config{Address: c.Address, StateDir: c.State, CardURL: c.CardURL}, log)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ type program struct {
 	API       apiCommand       `cmd:"" name:"api" help:"Answer HTTP."`
 	Worker    workerCommand    `cmd:"" help:"Run the processes."`
 	Simulator simulatorCommand `cmd:"" help:"Stand in for the school's systems (development only)."`
+	Terminal  terminalCommand  `cmd:"" help:"Stand in for the tills of canteens and shops (development only)."`
 	Migrate   migrateCommand   `cmd:"" help:"Prepare database, bucket, Temporal namespace and search attributes."`
 	Seed      seedCommand      `cmd:"" help:"Fill in universities, kiosks, first staff, and the roster."`
 	Promote   promoteCommand   `cmd:"" help:"Make this build the current one of the running workers."`

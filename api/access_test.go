@@ -35,7 +35,7 @@ func newServer(t *testing.T) (*Server, *storagetest.Env) {
 func TestEveryRouteDeclaresItsAccess(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)
-	known := []core.Audience{core.Anyone, core.SignedIn, core.FirstTimer, core.Student, core.StaffMember, core.Kiosk,
+	known := []core.Audience{core.Anyone, core.SignedIn, core.FirstTimer, core.Student, core.StaffMember, core.Kiosk, core.Till,
 		core.Hook}
 	for _, r := range s.Engine.Routes() {
 		r.Method = strings.Replace(r.Method, http.MethodHead, http.MethodGet, 1) // who may ask for the one may ask for the other

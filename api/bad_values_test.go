@@ -50,7 +50,7 @@ func newProber(t *testing.T) *prober {
 		func(r *http.Request, _ string) { r.Header.Set("Authorization", "Bearer "+token) }}
 	ids := func(id uuid.UUID) *strings.Replacer {
 		return strings.NewReplacer("{id}", id.String(), "{file}", uuid.NewString(), "{step}", "phone", "{code}", "laundry",
-			"{name}", "approved",
+			"{name}", "approved", "{key}", "s-000001",
 			"{university}", storagetest.University)
 	}
 	p.paths = map[string]*strings.Replacer{
@@ -78,7 +78,7 @@ func (p *prober) path(r *core.Route) string {
 
 // who may call a route.
 func (p *prober) who(a core.Access) string {
-	return map[core.Audience]string{core.Anyone: "nobody", core.Hook: "nobody", core.Kiosk: "kiosk",
+	return map[core.Audience]string{core.Anyone: "nobody", core.Hook: "nobody", core.Kiosk: "kiosk", core.Till: "till",
 		core.FirstTimer: "freshman", core.Student: "student", core.SignedIn: "student",
 		core.StaffMember: string(campus.Administrator)}[a.Audience]
 }

@@ -33,9 +33,9 @@ func TestHungPostgresIsAnsweredInTime(t *testing.T) {
 	everybody := callers(h)
 	d.Postgres.Hang()
 	asked := map[core.Audience]string{core.Anyone: "nobody", core.SignedIn: "student", core.Student: "student",
-		core.FirstTimer: "freshman", core.Kiosk: "kiosk", core.Hook: "nobody"}
+		core.FirstTimer: "freshman", core.Kiosk: "kiosk", core.Till: "till", core.Hook: "nobody"}
 	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone", "{code}",
-		"laundry", "{name}", "approved")
+		"laundry", "{name}", "approved", "{key}", "s-000001")
 	var all sync.WaitGroup
 	for _, name := range slices.Sorted(maps.Keys(s.Declared)) {
 		r := s.Declared[name]

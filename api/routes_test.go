@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 
 	"campuscard/api/core"
 	"campuscard/campus"
+	"campuscard/storage/money"
 	"campuscard/storage/storagetest"
 )
 
@@ -40,8 +42,10 @@ func callers(h *storagetest.Env) map[string]caller {
 		"student":  {core.Student, nil, bearer(func() string { return h.SignedIn(h.Person().ID) })},
 		"kiosk":    {core.Kiosk, nil, func(r *http.Request, body string) { signAsKiosk(r, h, body) }},
 	}
+	till := sync.OnceValue(func() money.Till { return h.Till(h.Merchant(uuid.NewString(), "canteen"), "一号窗口") })
+	all["till"] = caller{core.Till, nil, func(r *http.Request, body string) { signAsTill(r, h, till(), body) }}
 	for _, role := range []campus.Role{campus.Reviewer, campus.CardCentre, campus.Production, campus.Operator,
-		campus.Auditor, campus.Administrator, campus.Head, "of no role"} {
+		campus.Auditor, campus.Administrator, campus.Head, campus.Finance, campus.Warden, "of no role"} {
 		grants := []campus.Grant{{Role: role, Campuses: []string{storagetest.EastCampus}}}
 		all[string(role)] = caller{core.StaffMember, campus.StaffMember{Grants: grants}.Permissions(), bearer(func() string {
 			_, token := h.Staff(storagetest.University, grants...)
@@ -61,6 +65,14 @@ func signAsKiosk(r *http.Request, h *storagetest.Env, body string) {
 	}
 }
 
+func signAsTill(r *http.Request, h *storagetest.Env, till money.Till, body string) {
+	stamp := strconv.FormatInt(h.Clock.Now().Unix(), 10)
+	r.Header.Set(campus.TerminalHeader, till.ID.String())
+	r.Header.Set(core.TimestampHeader, stamp)
+	r.Header.Set(core.SignatureHeader, hex.EncodeToString(
+		campus.TerminalSignature(till.Secret, stamp, r.Method, r.URL.RequestURI(), []byte(body))))
+}
+
 // refusalOf is the status with which a route turns a caller away, by its line of routes.go; 0 lets them in.
 func refusalOf(a core.Access, who caller) int {
 	someone := who.audience == core.FirstTimer || who.audience == core.Student || who.audience == core.StaffMember
@@ -69,9 +81,9 @@ func refusalOf(a core.Access, who caller) int {
 		return 0
 	case a.Audience == core.Hook: // by the signature alone, which none of them has
 		return 401
-	case a.Audience == core.Kiosk && who.audience != core.Kiosk, a.Audience != core.Kiosk && !someone:
+	case machine(a.Audience) && who.audience != a.Audience, !machine(a.Audience) && !someone:
 		return 401
-	case a.Audience == core.Kiosk, a.Audience == core.SignedIn:
+	case machine(a.Audience), a.Audience == core.SignedIn:
 		return 0
 	case a.Audience == core.FirstTimer && who.audience != core.FirstTimer:
 		return 409 // the first sign-in is behind them
@@ -83,6 +95,9 @@ func refusalOf(a core.Access, who caller) int {
 	return 0
 }
 
+// machine tells whether callers of an audience sign their requests.
+func machine(a core.Audience) bool { return a == core.Kiosk || a == core.Till }
+
 // Every route of routes.go with every role, whatever routes there are.
 func TestEveryRouteWithEveryRole(t *testing.T) {
 	t.Parallel()
@@ -90,7 +105,7 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 	s.Cfg.CallbackSecret, s.Cfg.HRSecrets = testBureau, map[string]string{storagetest.University: testHR}
 	everybody := callers(h)
 	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone", "{code}",
-		"laundry", "{name}", "approved")
+		"laundry", "{name}", "approved", "{key}", "s-000001")
 	for _, name := range slices.Sorted(maps.Keys(s.Declared)) {
 		r := s.Declared[name]
 		calling := everybody

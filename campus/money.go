@@ -130,7 +130,10 @@ type PaymentOutcome string
 // The outcomes of a payment, in the order in which they are looked at.
 const (
 	Paid              PaymentOutcome = "paid"
-	PaymentTime       PaymentOutcome = "payment_time" // too old for a key that was never seen, or ahead of the clock
+	PaymentTime       PaymentOutcome = "payment_time"  // too old for a key that was never seen, or ahead of the clock
+	PhoneUnbound      PaymentOutcome = "phone_unbound" // another phone is bound since, or none
+	ChipEnded         PaymentOutcome = "chip_ended"    // another plastic is in use since, or none
+	CodeUsed          PaymentOutcome = "code_used"     // E1: a code or a tap works once
 	AccountClosed     PaymentOutcome = "account_closed"
 	CardEnded         PaymentOutcome = "card_ended"
 	CardIsLost        PaymentOutcome = "card_lost"

@@ -81,6 +81,7 @@ func PlainNumber(s string) string {
 const (
 	PhoneCodeDigits = 6
 	LongCodeDigits  = 8
+	EnrolmentDigits = 12 // typed into a till by whoever sets it up
 )
 
 // The reasons for a code that has another form than it was sent in; each tells about its own code.
@@ -88,6 +89,8 @@ const (
 	PhoneCodeForm  = "phone_code_form"
 	UnlockCodeForm = "unlock_code_form"
 	PickupCodeForm = "pickup_code_form"
+
+	EnrolmentCodeForm = "enrolment_code_form"
 )
 
 // ParseCode reads a code of so many digits as it was typed. Invalid at "code": the reason given.

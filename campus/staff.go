@@ -22,6 +22,9 @@ const (
 	// Head leads a team: gives items to others and hears of what is late. Who decides too has the team's role beside
 	// it.
 	Head Role = "head"
+
+	Finance Role = "finance" // merchants, their tills, refunds (L3)
+	Warden  Role = "warden"  // looks whose card is shown (D5)
 )
 
 // Permission is one thing a member of staff may do.
@@ -43,23 +46,29 @@ const (
 
 	ManageInvitations Permission = "invitations.manage" // asks the people of the university to apply (C5)
 	ManageStaff       Permission = "staff.manage"       // ends the waits of colleagues at the sign-in (F5)
+
+	ManageMerchants Permission = "merchants.manage" // takes merchants and their tills on, stops them (L3)
+	RefundPayments  Permission = "payments.refund"  // gives a part of a payment back (E4)
+	LookAtCards     Permission = "cards.look"       // is told whose card is shown; every look is recorded (D5)
 )
 
 var rolePermissions = map[Role][]Permission{
 	Reviewer:   {ReadCases, ReadPeople, ReviewCases},
-	CardCentre: {ReadCases, ReadPeople, VerifyInPerson, HandlePlastic, ServeCounter},
+	CardCentre: {ReadCases, ReadPeople, VerifyInPerson, HandlePlastic, ServeCounter, LookAtCards},
 	Production: {ReadCases, HandlePlastic},
 	Operator:   {ReadCases, SettleSteps},
 	Auditor:    {ReadCases, ReadAudit},
 	Administrator: {ReadCases, ReadPeople, ReviewCases, VerifyInPerson, HandlePlastic, SettleSteps, ReadAudit, AssignWork,
 		ServeCounter, EditNotices,
-		ManageInvitations, ManageStaff},
-	Head: {ReadCases, AssignWork},
+		ManageInvitations, ManageStaff, ManageMerchants, RefundPayments, LookAtCards},
+	Head:    {ReadCases, AssignWork},
+	Finance: {ManageMerchants, RefundPayments},
+	Warden:  {LookAtCards},
 }
 
 // Roles returns all roles, those that do the work first.
 func Roles() []Role {
-	return []Role{Reviewer, CardCentre, Production, Operator, Auditor, Head, Administrator}
+	return []Role{Reviewer, CardCentre, Production, Operator, Auditor, Head, Finance, Warden, Administrator}
 }
 
 // WhoMay names the roles that have a permission.

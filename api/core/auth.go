@@ -17,7 +17,7 @@ func (s *Server) authenticate(c *gin.Context) {
 		return
 	}
 	switch request.Route.Access.Audience {
-	case Anyone, Hook, Kiosk:
+	case Anyone, Hook, Kiosk, Till:
 		return
 	case SignedIn, FirstTimer, Student, StaffMember:
 	default:

@@ -8,6 +8,7 @@ import (
 	"campuscard/api/files"
 	"campuscard/campus"
 	"campuscard/storage/casework"
+	"campuscard/storage/money"
 	"campuscard/storage/people"
 )
 
@@ -20,6 +21,7 @@ type Call struct {
 	Principal people.Principal
 	Address   string // of the client, as far as it is one caller's: of IPv6 the /64
 	kiosk     people.Kiosk
+	till      *money.Till
 	Actor     campus.Actor
 	turn      *files.Turn // of a file that is sent
 	body      []byte
@@ -57,6 +59,9 @@ func Member(ctx context.Context) campus.StaffMember { return *CallOf(ctx).Princi
 
 // Machine returns the kiosk that calls; the route must be one of kiosks().
 func Machine(ctx context.Context) people.Kiosk { return CallOf(ctx).kiosk }
+
+// TillOf returns the till that calls; the route must be one of Tills().
+func TillOf(ctx context.Context) *money.Till { return CallOf(ctx).till }
 
 // Actor returns whoever calls.
 func Actor(ctx context.Context) campus.Actor { return CallOf(ctx).Actor }

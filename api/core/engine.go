@@ -28,18 +28,19 @@ func (s *Server) openEngine() error {
 		s.begin, // request id, language, headers that every answer has
 		// A span, below the caller's. Its metrics would have the caller's Host as a label.
 		otelgin.Middleware("campuscard-api", otelgin.WithMeterProvider(noop.NewMeterProvider())),
-		s.observe,      // one line in the log, one count in the metrics
-		s.withinTime,   // all that follows, middlewares and handler, has one time limit
-		s.recovered,    // a panic is an answer, too
-		s.shareOut,     // requests at work, by address
-		s.admit,        // only what routes.go declares, only clean text
-		s.slowDown,     // sign-ins from one address
-		s.authenticate, // who is it, and may they
-		s.takeTurn,     // of files that are sent, before they are read
-		s.takeBody,     // within the limit
-		s.checkKiosk,   // signed over the body
-		s.takeKey,      // Idempotency-Key
-		s.checkQuery,   // each parameter once
+		s.observe,       // one line in the log, one count in the metrics
+		s.withinTime,    // all that follows, middlewares and handler, has one time limit
+		s.recovered,     // a panic is an answer, too
+		s.shareOut,      // requests at work, by address
+		s.admit,         // only what routes.go declares, only clean text
+		s.slowDown,      // sign-ins from one address
+		s.authenticate,  // who is it, and may they
+		s.takeTurn,      // of files that are sent, before they are read
+		s.takeBody,      // within the limit
+		s.checkKiosk,    // signed over the body
+		s.checkTerminal, // the same
+		s.takeKey,       // Idempotency-Key
+		s.checkQuery,    // each parameter once
 	)
 	s.Engine.NoRoute(func(c *gin.Context) {
 		s.refuse(c, campus.Errorf(campus.NotFound, "route_unknown", "no such address"))
@@ -59,6 +60,7 @@ func (s *Server) openEngine() error {
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"session": {Type: "http", Scheme: "bearer"},
 		"kiosk":   {Type: "apiKey", In: "header", Name: SignatureHeader},
+		"till":    {Type: "apiKey", In: "header", Name: SignatureHeader},
 	}
 	config.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[campus.Date](), reflect.TypeFor[plausibleDay]())
 	s.Huma = humagin.New(s.Engine, config)

@@ -26,7 +26,7 @@ func NewPage[R, T, K any](rows []R, limit int, item func(R) T, key func(R) K) Pa
 	list := Page[T]{Items: make([]T, 0, min(len(rows), limit))}
 	if len(rows) > limit {
 		rows = rows[:limit]
-		list.NextCursor = writeCursor(key(rows[limit-1]))
+		list.NextCursor = WriteCursor(key(rows[limit-1]))
 	}
 	for _, row := range rows {
 		list.Items = append(list.Items, item(row))
@@ -34,8 +34,8 @@ func NewPage[R, T, K any](rows []R, limit int, item func(R) T, key func(R) K) Pa
 	return list
 }
 
-// writeCursor makes a key opaque: callers hand it back and do not make their own.
-func writeCursor(key any) string {
+// WriteCursor makes a key opaque: callers hand it back and do not make their own.
+func WriteCursor(key any) string {
 	text, err := json.Marshal(key)
 	if err != nil {
 		return "" // not reached: keys are ids and times

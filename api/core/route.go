@@ -20,6 +20,7 @@ const (
 	Student     Audience = "student"   // a full session of a holder
 	StaffMember Audience = "staff"     // a session of a member of staff
 	Kiosk       Audience = "kiosk"     // a machine that signs its requests
+	Till        Audience = "till"      // a terminal that signs its requests
 	Hook        Audience = "hook"      // another system; its handler checks the signature
 )
 
@@ -43,6 +44,9 @@ func Students() Access { return Access{Audience: Student} }
 
 // Kiosks lets in machines that sign their requests.
 func Kiosks() Access { return Access{Audience: Kiosk} }
+
+// Tills lets in terminals that sign their requests.
+func Tills() Access { return Access{Audience: Till} }
 
 // Hooks lets in the school's systems, whose handlers check the signature.
 func Hooks() Access { return Access{Audience: Hook} }
@@ -109,9 +113,10 @@ func newRoute(method, path, summary string, by Access, traits []trait) Route {
 // Has tells whether something is unusual about the route.
 func (r *Route) Has(t trait) bool { return r.traits&t != 0 }
 
-// Keyed tells whether the request must carry an Idempotency-Key. Hooks have ids of their own.
+// Keyed tells whether the request must carry an Idempotency-Key. Hooks have ids of their own,
+// and tills a key in what they ask for.
 func (r *Route) Keyed() bool {
-	return r.Method == http.MethodPost && !r.Has(Keyless) && r.Access.Audience != Hook
+	return r.Method == http.MethodPost && !r.Has(Keyless) && r.Access.Audience != Hook && r.Access.Audience != Till
 }
 
 // changes tells whether the request may leave something behind.
@@ -148,6 +153,8 @@ func (r *Route) document(api huma.API) huma.Operation {
 		op.Security = []map[string][]string{{"session": {}}}
 	case Kiosk:
 		op.Security = []map[string][]string{{"kiosk": {}}}
+	case Till:
+		op.Security = []map[string][]string{{"till": {}}}
 	}
 	if r.Has(Created) {
 		op.DefaultStatus = http.StatusCreated

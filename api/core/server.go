@@ -17,6 +17,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
 
@@ -61,6 +62,7 @@ type Server struct {
 	Huma        huma.API
 	Declared    map[string]*Route // by method and gin's pattern; what is not here is refused
 	signIns     *limiter
+	tills       *tills
 	connections *shares
 	AtWork      *shares        // requests
 	Looking     *files.Looking // at files that are sent, which takes memory
@@ -89,6 +91,7 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 		decisions: decisions.NewSender(store, temporal, log),
 		Declared:  map[string]*Route{},
 		signIns:   newLimiter(cfg.SignInsPerSec),
+		tills:     &tills{known: map[uuid.UUID]knownTill{}},
 		Looking:   files.NewLooking(cfg.PDFReader, log),
 		Metrics:   newMetrics(cfg.Metrics),
 		texts:     humaTexts(),

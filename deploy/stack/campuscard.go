@@ -84,6 +84,21 @@ func (s *Stack) simulator() service {
 	}
 }
 
+// terminal plays the tills. It needs the campus card only when somebody sells.
+func (s *Stack) terminal() service {
+	return service{
+		part:     Terminal,
+		needs:    []Part{build},
+		url:      webAddress(s.ports.Terminal),
+		ports:    []int{s.ports.Terminal},
+		command:  s.campuscardCommand("terminal"),
+		ready:    answersHTTP(webAddress(s.ports.Terminal) + "/healthz"),
+		patience: 30 * time.Second,
+		ask:      syscall.SIGTERM,
+		grace:    10 * time.Second,
+	}
+}
+
 func (s *Stack) api() service {
 	return service{
 		part:     API,

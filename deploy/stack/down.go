@@ -110,7 +110,9 @@ func (s *Stack) Clear(ctx context.Context) error {
 }
 
 // data returns the folders of what the parts store.
-func data() []string { return []string{"postgres", "temporal", "temporal-ui", "s3", "simulator"} }
+func data() []string {
+	return []string{"postgres", "temporal", "temporal-ui", "s3", "simulator", "terminal"}
+}
 
 // erase removes only what a stack has made: DATA_DIR may by mistake be a folder with other things in it.
 func (s *Stack) erase(names []string) error {

@@ -20,6 +20,7 @@ const (
 	Simulator Part = "simulator"
 	API       Part = "api"
 	Worker    Part = "worker"
+	Terminal  Part = "terminal"
 )
 
 // The jobs.
@@ -35,7 +36,7 @@ func Infra() []Part { return []Part{Postgres, Temporal, S3} }
 
 // All returns the parts of a whole stack.
 func All() []Part {
-	return []Part{Postgres, Temporal, S3, UI, Simulator, API, Worker, promote}
+	return []Part{Postgres, Temporal, S3, UI, Simulator, API, Worker, Terminal, promote}
 }
 
 // ParseParts reads part names; "infra" and "all" stand for several.
@@ -74,7 +75,8 @@ type service struct {
 
 // services returns all processes in the order in which they can start.
 func (s *Stack) services() []service {
-	return []service{s.postgres(), s.temporal(), s.s3(), s.ui(), s.simulator(), s.api(), s.worker()}
+	return []service{s.postgres(), s.temporal(), s.s3(), s.ui(), s.simulator(), s.api(), s.worker(),
+		s.terminal()}
 }
 
 // node is one step of a start and what must be done before it.

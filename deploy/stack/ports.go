@@ -12,7 +12,7 @@ import (
 
 const (
 	defaultPortBase = 7200
-	portCount       = 17
+	portCount       = 18
 	highestPort     = 32767 // Temporal keeps its ports in a smallint
 	loopback        = "127.0.0.1"
 )
@@ -26,7 +26,7 @@ type ports struct {
 	Frontend, FrontendHTTP, History, Matching, Internal                            int
 	FrontendMember, HistoryMember, MatchingMember, InternalMember, TemporalMetrics int
 
-	UI, S3 int
+	UI, S3, Terminal int
 }
 
 func portsFrom(base int) ports {
@@ -36,7 +36,7 @@ func portsFrom(base int) ports {
 		Frontend: base + 5, FrontendHTTP: base + 6, History: base + 7, Matching: base + 8, Internal: base + 9,
 		FrontendMember: base + 10, HistoryMember: base + 11, MatchingMember: base + 12, InternalMember: base + 13,
 		TemporalMetrics: base + 14,
-		UI:              base + 15, S3: base + 16,
+		UI:              base + 15, S3: base + 16, Terminal: base + 17,
 	}
 }
 

@@ -174,6 +174,9 @@ func (s *Store) Card(ctx context.Context, id uuid.UUID) (Card, error) {
 	return card, db.Wrap("read a card", err)
 }
 
+// ReadCard is Card in a transaction.
+func ReadCard(t db.Tx, id uuid.UUID) (Card, error) { return findCard(t, id) }
+
 func findCard(t db.Tx, id uuid.UUID) (Card, error) {
 	var card Card
 	err := t.Raw(`select * from cards where id = ?`, id).Scan(&card).Error

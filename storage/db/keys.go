@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math/big"
 	"strings"
 
 	"campuscard/campus"
@@ -58,6 +59,16 @@ func newAEAD(secret []byte, purpose string) (cipher.AEAD, error) {
 		return nil, fmt.Errorf("make a cipher: %w", err)
 	}
 	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// Digits draws a code of so many digits that nobody can guess.
+func Digits(count int) string {
+	code := make([]byte, count)
+	for i := range code {
+		n, _ := rand.Int(rand.Reader, big.NewInt(10)) // crypto/rand never fails
+		code[i] = byte('0' + n.Int64())
+	}
+	return string(code)
 }
 
 // Seal encrypts plain; context says where the value stands, and a value moved elsewhere does not open.

@@ -46,6 +46,25 @@ func (a Account) subsidyGone(today campus.Date) bool {
 	return !a.SubsidyUntil.IsZero() && !today.Before(a.SubsidyUntil)
 }
 
+// Silent is why the account does not pay on a day, whatever the amount; empty: it pays.
+func (a Account) Silent(today campus.Date) campus.PaymentOutcome {
+	switch {
+	case a.ClosedAt != nil:
+		return campus.AccountClosed
+	case slices.Contains(a.Holds, campus.EndedHold) || a.Successor.Valid:
+		return campus.CardEnded
+	case slices.Contains(a.Holds, campus.LostHold):
+		return campus.CardIsLost
+	case slices.Contains(a.Holds, campus.FrozenHold):
+		return campus.CardIsFrozen
+	case len(a.Holds) > 0:
+		return campus.AccountChecked
+	case !a.ValidUntil.IsZero() && !today.Before(a.ValidUntil):
+		return campus.CardExpired
+	}
+	return ""
+}
+
 const accountColumns = `select id, card_id, person_id, university, holds, valid_until, main_cents, subsidy_cents,
 	subsidy_until, debt_cents, limit_cents, day, spent_cents, seq, last_at, successor, opened_at, closed_at from accounts `
 
@@ -93,9 +112,15 @@ func Lift(t db.Tx, card uuid.UUID, hold campus.AccountHold) error {
 }
 
 // Account reads an account. NotFound: account_unknown.
-func (s *Store) Account(ctx context.Context, id uuid.UUID) (a Account, err error) {
-	err = a.scan(s.Read(ctx).Ask(accountColumns+`where id = @id`, map[string]any{"id": id}))
-	return a, db.Wrap("read an account", unknown(err))
+func (s *Store) Account(ctx context.Context, id uuid.UUID) (Account, error) {
+	a, err := ReadAccount(s.Read(ctx), id)
+	return a, db.Wrap("read an account", err)
+}
+
+// ReadAccount is Account in a transaction.
+func ReadAccount(t db.Tx, id uuid.UUID) (a Account, err error) {
+	err = a.scan(t.Ask(accountColumns+`where id = @id`, map[string]any{"id": id}))
+	return a, unknown(err)
 }
 
 // CurrentAccount reads the account that a person pays with. NotFound: account_unknown.
@@ -105,12 +130,17 @@ func (s *Store) CurrentAccount(ctx context.Context, person uuid.UUID) (a Account
 	return a, db.Wrap("read an account", unknown(err))
 }
 
-func unknown(err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return campus.Errorf(campus.NotFound, "account_unknown", "no such account")
+func unknown(err error) error { return absent(err, "account_unknown", "no such account") }
+
+// absent makes the error of a row that is not there a NotFound with a reason; others stay.
+func absent(err error, reason, what string) error {
+	if isAbsent(err) {
+		return campus.Errorf(campus.NotFound, reason, "%s", what)
 	}
 	return err
 }
+
+func isAbsent(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 
 // lockAccount locks the account that takes the place of one by now, at its end, and answers it: it is looked for
 // without a lock, so that no two are held. NotFound: account_unknown.

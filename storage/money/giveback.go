@@ -23,6 +23,14 @@ type Refund struct {
 	Void     bool      // 撤销: all of it, before anything was given back and before the books of its day close
 	TakenAt  time.Time
 	By       campus.Actor
+
+	Till       *Till  // that asks: of payments of its merchant, and while it works
+	University string // of the member of staff who asks; empty with a till
+}
+
+// sees tells whether the payment is one that whoever asks may know of.
+func (r Refund) sees(o original) bool {
+	return (r.Till == nil || r.Till.Book == o.Book) && (r.University == "" || r.University == o.University)
 }
 
 // original is a payment that is undone.
@@ -35,7 +43,9 @@ type original struct {
 	Spent    int64
 	At       time.Time
 	BooksDay campus.Date
-	Open     bool // the books of its day
+
+	University string
+	Open       bool // the books of its day
 
 	left campus.Purses // what was not given back yet
 }
@@ -59,9 +69,17 @@ func (s *Store) Refund(ctx context.Context, r Refund) (answer Answer, err error)
 			answer = first
 			return err
 		}
+		if r.Till != nil {
+			if err := tillWorks(t, r.Till.ID, r.Till.Generation); err != nil {
+				return err
+			}
+		}
 		o, err := lockOriginal(t, r.Payment)
 		if err != nil {
 			return err
+		}
+		if !r.sees(o) {
+			return unknownPayment(r.Payment)
 		}
 		kind, cents := campus.RefundTransfer, r.Cents
 		if r.Void {
@@ -153,13 +171,15 @@ func reversePaid(t db.Tx, first kept, p posting) (Answer, error) {
 
 // lockOriginal locks what was given back of a payment, and answers it with what is left. NotFound: payment_unknown.
 func lockOriginal(t db.Tx, id uuid.UUID) (o original, err error) {
-	err = t.Ask(`select id, account_id, to_id, kind, main_change, subsidy_change, debt_change, spent_change, at, books_day,
-			not exists (select from books_closed c where c.day >= books_day) as open
-		from transfers where id = @id and account_id = from_id and kind in ('payment', 'charge')`, map[string]any{"id": id}).
+	err = t.Ask(`select t.id, t.account_id, t.to_id, t.kind, t.main_change, t.subsidy_change, t.debt_change,
+			t.spent_change, t.at, t.books_day, not exists (select from books_closed c where c.day >= t.books_day) as open,
+			a.university
+		from transfers t join accounts a on a.id = t.account_id
+		where t.id = @id and t.account_id = t.from_id and t.kind in ('payment', 'charge')`, map[string]any{"id": id}).
 		Scan(&o.ID, &o.Account, &o.Book, &o.Kind, &o.Change.Main, &o.Change.Subsidy, &o.Change.Debt, &o.Spent, &o.At,
-			&o.BooksDay, &o.Open)
+			&o.BooksDay, &o.Open, &o.University)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return o, campus.Errorf(campus.NotFound, "payment_unknown", "no payment %s", id)
+		return o, unknownPayment(id)
 	}
 	if err != nil {
 		return o, err
@@ -175,6 +195,10 @@ func lockOriginal(t db.Tx, id uuid.UUID) (o original, err error) {
 	err = t.Ask(`select main_cents - main_back, subsidy_cents - subsidy_back from refundables where transfer_id = @id
 		for no key update`, map[string]any{"id": id}).Scan(&o.left.Main, &o.left.Subsidy)
 	return o, err
+}
+
+func unknownPayment(id uuid.UUID) error {
+	return campus.Errorf(campus.NotFound, "payment_unknown", "no payment %s", id)
 }
 
 // giveBack posts a part of what is left of a payment. The answer names the transfer to the account, if there is one.

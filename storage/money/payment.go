@@ -30,7 +30,19 @@ type Payment struct {
 	Kind     campus.TransferKind
 	TakenAt  time.Time // by the till's clock
 	Terms    campus.PaymentTerms
-	Proved   bool // the payment password was right
+
+	Generation int       // of the till
+	Proved     bool      // the payment password was right
+	Till       uuid.UUID // where it is asked for, which must be at work now; zero: nobody looks
+	Token      Token
+}
+
+// Token is what named the account (E1). Its count makes it work once; what it is a count of must still be the account's.
+// A zero Token is none: somebody signed in pays.
+type Token struct {
+	Phone uuid.UUID // the phone's key
+	Chip  string    // the plastic's serial number
+	Count int64
 }
 
 func (p Payment) hash() []byte {
@@ -55,6 +67,7 @@ const (
 	stateAgain   = "again"   // somebody else was as fast with the key: their answer is there now
 	stateBusy    = "busy"    // somebody else has the account locked, or it does not exist
 	stateExpires = "expires" // the subsidy has ended and has to be taken first
+	stateStopped = "stopped" // the till or its merchant does not work now; nothing was kept
 )
 
 // lotResult is a row that a lot answers with.
@@ -77,7 +90,8 @@ func (r lotResult) answer() Answer {
 // Pay takes a payment and answers what became of it, which may be a reason why not (E1, E2). The answer is kept before
 // it is given. Payments that come at the same time share a statement; one whose account is locked goes alone, and
 // waits on a connection of its own. Invalid: amount_invalid, amount_too_high, key_missing. Conflict: key_reused.
-// NotFound: account_unknown. Unavailable, and not kept: contested, outages.
+// Conflict, and not kept: terminal_stopped; already_paid, by somebody else. NotFound: account_unknown. Unavailable, and
+// not kept: contested, outages.
 func (s *Store) Pay(ctx context.Context, p Payment) (Answer, error) {
 	if err := errors.Join(p.Terms.Check(p.Cents), campus.CheckKey(p.Terminal, p.Key)); err != nil {
 		return Answer{}, err
@@ -101,7 +115,9 @@ func (s *Store) finish(ctx context.Context, p Payment, result lotResult) (Answer
 		case statePosted, stateKept:
 			return result.answer(), nil
 		case stateOther:
-			return Answer{}, keyReused(p.Terminal)
+			return Answer{}, s.otherSale(ctx, p, result)
+		case stateStopped:
+			return Answer{}, ErrTillStopped
 		case stateExpires:
 			if err := s.expireSubsidy(ctx, p.Account); err != nil {
 				return Answer{}, err
@@ -116,6 +132,25 @@ func (s *Store) finish(ctx context.Context, p Payment, result lotResult) (Answer
 		}
 	}
 	return Answer{}, db.ErrContested
+}
+
+// otherSale says why a key cannot be used: the sale was paid by somebody else (E1: a code shown and a code scanned carry
+// the same key), or the key stands for something else.
+func (s *Store) otherSale(ctx context.Context, p Payment, first lotResult) error {
+	if first.Outcome != string(campus.Paid) || first.Reversed {
+		return keyReused(p.Terminal)
+	}
+	var cents int64
+	var taken time.Time
+	err := s.Read(ctx).Ask(`select amount_cents, taken_at from transfers where id = @id`,
+		map[string]any{"id": first.Transfer}).Scan(&cents, &taken)
+	switch {
+	case err != nil:
+		return db.Wrap("read the payment of a key", err)
+	case cents == p.Cents && taken.Equal(p.TakenAt.Truncate(time.Microsecond)):
+		return campus.Errorf(campus.Conflict, "already_paid", "the sale of terminal %s is paid", p.Terminal)
+	}
+	return keyReused(p.Terminal)
 }
 
 func keyReused(terminal string) error {
@@ -196,6 +231,12 @@ func lotArgs(now time.Time, lot []Payment) pgx.NamedArgs {
 		"counted":   db.Column(lot, func(p Payment) bool { return p.Terms.Counts }),
 		"covered":   db.Column(lot, func(p Payment) bool { return p.Terms.SubsidyTakes }),
 		"proved":    db.Column(lot, func(p Payment) bool { return p.Proved }),
+
+		"tills":       db.IDs(lot, func(p Payment) uuid.UUID { return p.Till }),
+		"generations": db.Column(lot, func(p Payment) int { return p.Generation }),
+		"phones":      db.IDs(lot, func(p Payment) uuid.UUID { return p.Token.Phone }),
+		"chips":       db.Column(lot, func(p Payment) string { return p.Token.Chip }),
+		"counts":      db.Column(lot, func(p Payment) int64 { return p.Token.Count }),
 	}
 }
 
@@ -222,6 +263,16 @@ func findAnswer(t db.Tx, terminal, key string) (k kept, found bool, err error) {
 	}
 	k.Transfer, k.Account, k.Reversed = transfer.UUID, account.UUID, reversed != nil
 	return k, err == nil, err
+}
+
+// FindAnswer reads what a key was answered, and for which account; zero when it was reversed before anything came.
+// NotFound: key_unknown.
+func (s *Store) FindAnswer(ctx context.Context, terminal, key string) (a Answer, account uuid.UUID, err error) {
+	k, found, err := findAnswer(s.Read(ctx), terminal, key)
+	if err == nil && !found {
+		err = campus.Errorf(campus.NotFound, "key_unknown", "nothing stands under the key")
+	}
+	return k.Answer, k.Account, db.Wrap("find an answer", err)
 }
 
 // firstAnswer answers what a key has been answered, if it has. Conflict: key_reused.

@@ -24,15 +24,17 @@ const payHead = `with asked as (
 	select v.* from unnest(cast(@terminals as text[]), cast(@keys as text[]), cast(@hashes as bytea[]),
 		cast(@accounts as uuid[]), cast(@books as uuid[]), cast(@amounts as bigint[]), cast(@kinds as text[]),
 		cast(@taken as timestamptz[]), cast(@oldest as timestamptz[]), cast(@limits as bigint[]), cast(@ceilings as bigint[]),
-		cast(@counted as boolean[]), cast(@covered as boolean[]), cast(@proved as boolean[])) with ordinality
-		v (terminal, key, hash, account, book, amount, kind, taken, oldest, standard, ceiling, counted, covered, proved, n)
+		cast(@counted as boolean[]), cast(@covered as boolean[]), cast(@proved as boolean[]), cast(@tills as uuid[]),
+		cast(@generations as int[]), cast(@phones as uuid[]), cast(@chips as text[]), cast(@counts as bigint[]))
+		with ordinality v (terminal, key, hash, account, book, amount, kind, taken, oldest, standard, ceiling, counted,
+			covered, proved, till, generation, phone, chip, count, n)
 ), kept as materialized (
 	select a.n, k.hash = a.hash or k.hash = '' as same, k.outcome, k.transfer_id, k.left_cents, k.balance_cents, k.at,
 		k.reversed_at is not null as reversed
 	from asked a join answers k on k.terminal = a.terminal and k.key = a.key
 ), locked as materialized (
 	select id, holds, valid_until, main_cents, subsidy_cents, subsidy_until, debt_cents, limit_cents, day, spent_cents,
-		seq, last_at, successor, closed_at
+		seq, last_at, successor, closed_at, phone_key, phone_key_until, phone_counter, chip, chip_counter
 	from accounts
 	where id = any(array(select a.account from asked a where not exists (select from kept k where k.n = a.n)))
 	order by id for no key update `
@@ -40,7 +42,7 @@ const payHead = `with asked as (
 const payTail = `
 ), judged as materialized (
 	select a.*, l.seq + 1 as seq, l.main_cents, l.subsidy_cents, l.debt_cents, l.last_at as previous_at, d.*, r.reason,
-		r.reason is distinct from 'expires' as known, money_id(d.at) as transfer,
+		l.phone_counter, l.chip_counter, coalesce(r.reason not in ('expires', 'stopped'), true) as known, money_id(d.at) as transfer,
 		d.spent + case when a.counted and r.reason is null then a.amount else 0 end as spent_after,
 		(select greatest(cast(d.at at time zone 'Asia/Shanghai' as date), max(day) + 1) from books_closed) as books_day
 	from asked a join locked l on l.id = a.account
@@ -53,6 +55,14 @@ const payTail = `
 		cross join lateral (
 			select case
 				when a.taken < a.oldest or a.taken > cast(@ahead as timestamptz) then 'payment_time'
+				when a.till <> '00000000-0000-0000-0000-000000000000' and not exists (
+					select from terminals t join merchants m on m.id = t.merchant_id
+					where t.id = a.till and t.generation = a.generation and t.state = 'active' and m.state = 'open') then 'stopped'
+				when a.phone <> '00000000-0000-0000-0000-000000000000' and (l.phone_key is distinct from a.phone
+					or l.phone_key_until <= cast(@now as timestamptz)) then 'phone_unbound'
+				when a.chip <> '' and l.chip <> a.chip then 'chip_ended'
+				when a.phone <> '00000000-0000-0000-0000-000000000000' and a.count <= l.phone_counter
+					or a.chip <> '' and a.count <= l.chip_counter then 'code_used'
 				when l.closed_at is not null then 'account_closed'
 				when 'ended' = any(l.holds) or l.successor is not null then 'card_ended'
 				when 'lost' = any(l.holds) then 'card_lost'
@@ -76,7 +86,9 @@ const payTail = `
 ), paid as (
 	update accounts s set main_cents = j.main_cents - (j.amount - j.from_subsidy),
 		subsidy_cents = j.subsidy_cents - j.from_subsidy, debt_cents = j.debt_cents, day = j.day,
-		spent_cents = j.spent_after, seq = j.seq, last_at = j.at
+		spent_cents = j.spent_after, seq = j.seq, last_at = j.at,
+		phone_counter = case when j.phone <> '00000000-0000-0000-0000-000000000000' then j.count else j.phone_counter end,
+		chip_counter = case when j.chip <> '' then j.count else j.chip_counter end
 	from judged j join answered w on w.account_id = j.account and w.terminal = j.terminal and w.key = j.key
 	where s.id = j.account and j.reason is null
 	returning s.id
@@ -90,7 +102,7 @@ const payTail = `
 )
 select a.n,
 	case when k.n is not null then case when k.same then 'kept' else 'other' end
-		when j.n is null then 'busy' when not j.known then 'expires' when w.key is null then 'again' else 'new' end as state,
+		when j.n is null then 'busy' when not j.known then j.reason when w.key is null then 'again' else 'new' end as state,
 	coalesce(k.outcome, w.outcome, '') as outcome,
 	case when k.n is not null then k.transfer_id when j.reason is null then j.transfer end as transfer,
 	coalesce(k.left_cents, w.left_cents, 0) as left_cents, coalesce(k.balance_cents, w.balance_cents, 0) as balance_cents,

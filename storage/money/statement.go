@@ -31,6 +31,8 @@ type Entry struct {
 	DebtAfter     int64
 	BackCents     int64      // what of it was given back by now
 	PreviousAt    *time.Time // nil: it is the first
+	MerchantZH    string     // at the other side, if it is one
+	MerchantEN    string
 }
 
 // Purses are what the account had after the transfer.
@@ -81,8 +83,10 @@ func (s *Store) entries(ctx context.Context, account uuid.UUID, from Cursor, lim
 
 const entryColumns = `select t.id, t.seq, t.at, t.taken_at, t.kind, t.amount_cents, t.from_id, t.to_id, t.cause,
 	t.terminal, t.main_change, t.subsidy_change, t.debt_change, t.main_after, t.subsidy_after, t.debt_after, t.previous_at,
-	coalesce(b.main_back + b.subsidy_back, 0) as back_cents
-	from transfers t left join refundables b on b.transfer_id = t.id `
+	coalesce(b.main_back + b.subsidy_back, 0) as back_cents, coalesce(m.name_zh, '') as merchant_zh,
+	coalesce(m.name_en, '') as merchant_en
+	from transfers t left join refundables b on b.transfer_id = t.id
+		left join merchants m on m.book_id = case when t.account_id = t.from_id then t.to_id else t.from_id end `
 
 const entriesSQL db.Statement = entryColumns + `where t.account_id = @account and t.seq < @seq
 	and t.id >= @low and t.id < @high

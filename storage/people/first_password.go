@@ -2,10 +2,8 @@ package people
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
 	"fmt"
-	"math/big"
 	"strconv"
 	"time"
 
@@ -44,11 +42,8 @@ func (s *Store) SendPhoneCode(ctx context.Context, req casework.Request, policy 
 func makePhoneCode(t db.Tx, id uuid.UUID, policy campus.SignInPolicy, who Principal, phone []byte) (campus.Notice,
 	time.Time, error) {
 	expires := t.Now.Add(policy.PhoneCode.Std())
-	code, err := sixDigits()
-	if err != nil {
-		return campus.Notice{}, expires, err
-	}
-	err = t.Exec(`insert into phone_codes (id, session_id, person_id, code_hash, phone, created_at, expires_at)
+	code := db.Digits(campus.PhoneCodeDigits)
+	err := t.Exec(`insert into phone_codes (id, session_id, person_id, code_hash, phone, created_at, expires_at)
 		values (?, ?, ?, ?, ?, ?, ?)`,
 		id, who.Session, who.Person.ID, t.Keys.Keyed(phoneCodeContext(who.Session), code), phone, t.Now, expires).Error
 	if err != nil {
@@ -170,11 +165,3 @@ func usePhoneCode(t db.Tx, tries int, session uuid.UUID, code string) (refusal, 
 }
 
 func phoneCodeContext(session uuid.UUID) string { return "phone_codes/" + session.String() }
-
-func sixDigits() (string, error) {
-	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
-	if err != nil {
-		return "", fmt.Errorf("draw a code: %w", err)
-	}
-	return fmt.Sprintf("%06d", n), nil
-}

@@ -311,6 +311,12 @@ func (s *Store) Person(ctx context.Context, id uuid.UUID) (Person, error) {
 	return row.person(), db.Wrap("find a person", err)
 }
 
+// NameOf reads a person's name, in the transaction of somebody who may know it.
+func NameOf(t db.Tx, id uuid.UUID) (string, error) {
+	row, err := findPerson(t, id)
+	return row.Name, err
+}
+
 // Identity opens what identifies a person. Activities only.
 func (s *Store) Identity(ctx context.Context, id uuid.UUID) (Identity, error) {
 	row, err := findPerson(s.Read(ctx), id)

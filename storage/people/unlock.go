@@ -2,10 +2,7 @@ package people
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
-	"fmt"
-	"math/big"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,10 +19,7 @@ import (
 // anybody's at all.
 func (s *Store) SendUnlockCode(ctx context.Context, policy campus.SignInPolicy, university,
 	number string) (until time.Time, err error) {
-	code, err := eightDigits()
-	if err != nil {
-		return until, err
-	}
+	code := db.Digits(campus.LongCodeDigits) // enough that they need not be counted against the number they are for
 	row := entryKey(s.Keys, university, number)
 	err = s.InTx(ctx, "send an unlock code", func(t db.Tx) error {
 		until = campus.DateOf(t.Now).End()
@@ -54,16 +48,6 @@ func (s *Store) SendUnlockCode(ctx context.Context, policy campus.SignInPolicy, 
 // unlockHash is how a code is kept, bound to its number.
 func unlockHash(keys db.Keyring, row []byte, code string) []byte {
 	return keys.Keyed("sign_in_entries.codes/"+hex.EncodeToString(row), code)
-}
-
-// eightDigits are enough that codes need not be counted against the number they are for, which strangers could use
-// up.
-func eightDigits() (string, error) {
-	n, err := rand.Int(rand.Reader, big.NewInt(100_000_000))
-	if err != nil {
-		return "", fmt.Errorf("draw a code: %w", err)
-	}
-	return fmt.Sprintf("%08d", n), nil
 }
 
 // UnlockAtCounter begins the counts of a person's sign-in anew (F5): of wrong entries, and of the codes of this hour,

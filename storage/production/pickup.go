@@ -3,10 +3,7 @@ package production
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"errors"
-	"fmt"
-	"math/big"
 
 	"github.com/google/uuid"
 
@@ -115,11 +112,7 @@ func pickupContext(plastic uuid.UUID) string { return "plastics.pickup_code/" + 
 // newPickupCode gives a plastic another code, with all tries before it.
 func newPickupCode(t db.Tx, p Plastic) (string, error) {
 	for range 20 { // codes are unique among those that wait at one kiosk
-		n, err := rand.Int(rand.Reader, big.NewInt(1e8))
-		if err != nil {
-			return "", fmt.Errorf("make a pickup code: %w", err)
-		}
-		code := fmt.Sprintf("%08d", n)
+		code := db.Digits(campus.LongCodeDigits)
 		hash := t.Keys.Keyed("pickup/"+p.KioskID, code)
 		var taken bool
 		if err := t.Raw(`select exists (select 1 from plastics where kiosk_id = ? and pickup_code_hash = ? and state = 'ready')`,

@@ -50,6 +50,34 @@ func (h *Env) Subsidise(account uuid.UUID, cents int64, until campus.Date) {
 	require.NoError(h.t, err)
 }
 
+// Merchant is a merchant of the default university that two people have taken on.
+func (h *Env) Merchant(name, trade string) money.Merchant {
+	h.t.Helper()
+	first, _ := h.Staff(University, campus.Grant{Role: campus.Finance})
+	second, _ := h.Staff(University, campus.Grant{Role: campus.Finance})
+	proposed, err := h.Money.ProposeMerchant(h.t.Context(), Request(campus.Staff(first.ID)), first,
+		money.NewMerchant{NameZH: name, NameEN: name, Trade: trade})
+	require.NoError(h.t, err)
+	opened, err := h.Money.OpenMerchant(h.t.Context(), Request(campus.Staff(second.ID)), second, proposed.ID)
+	require.NoError(h.t, err)
+	return opened
+}
+
+// Till is a till of a merchant that has its secret.
+func (h *Env) Till(merchant money.Merchant, name string) money.Till {
+	h.t.Helper()
+	who, _ := h.Staff(University, campus.Grant{Role: campus.Finance})
+	added, err := h.Money.AddTerminal(h.t.Context(), Request(campus.Staff(who.ID)), who, merchant.ID, name)
+	require.NoError(h.t, err)
+	code, err := h.Money.MakeEnrolmentCode(h.t.Context(), who, added.ID)
+	require.NoError(h.t, err)
+	_, err = h.Money.Enrol(h.t.Context(), added.ID, code.Code)
+	require.NoError(h.t, err)
+	till, err := h.Money.Till(h.t.Context(), added.ID)
+	require.NoError(h.t, err)
+	return till
+}
+
 // BookOf is a book of the default university.
 func (h *Env) BookOf(kind campus.BookKind, ref string) uuid.UUID {
 	h.t.Helper()

@@ -23,8 +23,11 @@ create table accounts (
     password_set_on      date,                         -- F6
     password_version     int not null default 0,
     password_exempt_till date,
-    plastic_counter      bigint not null default 0,    -- E1: the last one taken of each
-    phone_counter        bigint not null default 0,
+    phone_key            uuid,                         -- E1: what the holder's phone signs with; binding ends the last
+    phone_key_until      timestamptz,
+    phone_counter        bigint not null default 0,    -- of the last code that paid: what is not above it is used up
+    chip                 text not null default '',     -- E1: the serial number of the plastic in the holder's hands
+    chip_counter         bigint not null default 0,    -- of its last tap
     seq                  bigint not null default 0,    -- of the last transfer
     last_at              timestamptz,                  -- of the last transfer
     successor            uuid,                         -- F3: the account of the card that came in place of this one
@@ -56,6 +59,57 @@ create table books (
         'subsidy_fund', 'receivable', 'suspense', 'loss_cover', 'payouts', 'opening', 'written_off', 'service',
         'unclaimed', 'transit'))
 );
+
+-- L3: who takes cards. Two people take one on; the book holds what it has taken.
+create table merchants (
+    id          uuid primary key,
+    university  text not null references universities,
+    name_zh     text not null,
+    name_en     text not null,
+    trade       text not null,          -- canteen, supermarket, print: which subsidies may be spent there
+    book_id     uuid not null references books,
+    state       text not null,          -- proposed, open, stopped, retired
+    proposed_by uuid not null references staff,
+    proposed_at timestamptz not null,
+    opened_by   uuid references staff,
+    constraint merchants_state_known check (state in ('proposed', 'open', 'stopped', 'retired')),
+    constraint merchants_two_people check (opened_by <> proposed_by),
+    constraint merchants_opened check (state = 'proposed' or opened_by is not null or state = 'retired')
+);
+create unique index merchants_name on merchants (university, name_zh) where state <> 'retired';
+
+-- Tills. One signs with a secret that it got for a code; each time it gets another, a generation begins.
+create table terminals (
+    id            uuid primary key,
+    university    text not null references universities,
+    merchant_id   uuid not null references merchants,
+    name          text not null,          -- where it stands
+    state         text not null,          -- new, active, stopped, retired
+    secret        bytea,                  -- sealed; none before it is enrolled
+    generation    int not null default 0,
+    code_hash     bytea,                  -- of the enrolment code; it works once
+    code_until    timestamptz,
+    code_tries    int not null default 0,
+    made_at       timestamptz not null,
+    enrolled_at   timestamptz,
+    seen_at       timestamptz,            -- its last heartbeat
+    clock_off_ms  bigint not null default 0, -- how far its clock was ahead of ours then
+    constraint terminals_state_known check (state in ('new', 'active', 'stopped', 'retired')),
+    constraint terminals_active_enrolled check (state <> 'active' or secret is not null)
+);
+create unique index terminals_name on terminals (merchant_id, name) where state <> 'retired';
+
+-- E1: the keys that phones sign their codes with. The private half never leaves the phone.
+create table phone_keys (
+    id         uuid primary key,
+    account_id uuid not null references accounts,
+    person_id  uuid not null references people,
+    public_key bytea not null,            -- P-256, SubjectPublicKeyInfo
+    made_at    timestamptz not null,
+    ended_at   timestamptz,
+    shown      bigint not null default 0  -- D5: of the last code that proved; it works once, too
+);
+create unique index phone_keys_one on phone_keys (account_id) where ended_at is null;
 
 -- The days of the books that are closed. A transfer belongs to its day while that is open, else to the first open one.
 create table books_closed (
@@ -183,4 +237,4 @@ select make_transfer_months(now(), 4);
 
 -- +goose Down
 drop function make_transfer_months, money_id, money_id_from;
-drop table refundables, answers, transfers, books_closed, books, accounts;
+drop table refundables, answers, transfers, books_closed, phone_keys, terminals, merchants, books, accounts;

@@ -1,0 +1,50 @@
+package money
+
+import (
+	"context"
+
+	"campuscard/api/core"
+	"campuscard/campus"
+	"campuscard/storage"
+)
+
+type lookInput struct {
+	Body struct {
+		Code string `json:"code" minLength:"1" maxLength:"200" doc:"What the phone shows: a code that proves"`
+	}
+}
+
+// LookView is all that a card proves (D5): who its holder is, and whether it is a card.
+type LookView struct {
+	Name       string           `json:"name"`
+	State      campus.CardState `json:"state"`
+	StateText  string           `json:"state_text"`
+	ValidUntil campus.Date      `json:"valid_until,omitzero"`
+}
+
+// lookAtTill tells a till whose card is shown (D5).
+func (s *Server) lookAtTill(ctx context.Context, in *lookInput) (*core.Answer[LookView], error) {
+	till := core.TillOf(ctx)
+	if err := s.Store.Money.TillWorks(ctx, till.ID, till.Generation); err != nil {
+		return nil, err
+	}
+	return s.look(ctx, in.Body.Code, till.University)
+}
+
+// lookByStaff tells a member of staff whose card is shown (D5).
+func (s *Server) lookByStaff(ctx context.Context, in *lookInput) (*core.Answer[LookView], error) {
+	return s.look(ctx, in.Body.Code, core.Member(ctx).University)
+}
+
+func (s *Server) look(ctx context.Context, text, university string) (*core.Answer[LookView], error) {
+	code, phone, err := s.readCode(ctx, text, campus.ToProve, university)
+	if err != nil {
+		return nil, err
+	}
+	shown, err := s.Store.ShowCard(ctx, core.Actor(ctx), storage.ShownCode{Code: code, Account: phone.Account})
+	if err != nil {
+		return nil, err
+	}
+	return core.Answered(LookView{Name: shown.Name, State: shown.State, ValidUntil: shown.ValidUntil,
+		StateText: campus.Text(core.Language(ctx), "card."+string(shown.State), nil)}), nil
+}

@@ -1,0 +1,57 @@
+package money
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"campuscard/api/core"
+	"campuscard/campus"
+	"campuscard/storage/money"
+)
+
+func (s *Server) listMerchants(ctx context.Context, in *core.PageQuery) (*core.Answer[core.Page[money.Merchant]],
+	error) {
+	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.Store.Money.Merchants(ctx, core.Member(ctx).University, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return core.Answered(core.NewPage(found, in.Limit, itself, func(m money.Merchant) uuid.UUID { return m.ID })), nil
+}
+
+type newMerchantInput struct {
+	Body struct {
+		NameZH string `json:"name_zh" minLength:"1" maxLength:"60" words:"line"`
+		NameEN string `json:"name_en" minLength:"1" maxLength:"60" words:"line"`
+		Trade  string `json:"trade" enum:"canteen,supermarket,print,service" doc:"Decides where a subsidy may be spent"`
+	}
+}
+
+// proposeMerchant is the first of the two people who take a merchant on (L3).
+func (s *Server) proposeMerchant(ctx context.Context, in *newMerchantInput) (*core.Answer[money.Merchant], error) {
+	m, err := s.Store.Money.ProposeMerchant(ctx, s.Request(ctx), core.Member(ctx),
+		money.NewMerchant{NameZH: in.Body.NameZH, NameEN: in.Body.NameEN, Trade: in.Body.Trade})
+	return core.Answered(m), err
+}
+
+// openMerchant is the second.
+func (s *Server) openMerchant(ctx context.Context, in *idInput) (*core.Answer[money.Merchant], error) {
+	m, err := s.Store.Money.OpenMerchant(ctx, s.Request(ctx), core.Member(ctx), in.ID)
+	return core.Answered(m), err
+}
+
+type merchantStateInput struct {
+	ID   uuid.UUID `path:"id" format:"uuid"`
+	Body struct {
+		State campus.MerchantState `json:"state" enum:"open,stopped,retired"`
+	}
+}
+
+func (s *Server) setMerchantState(ctx context.Context, in *merchantStateInput) (*core.Answer[money.Merchant], error) {
+	m, err := s.Store.Money.SetMerchantState(ctx, s.Request(ctx), core.Member(ctx), in.ID, in.Body.State)
+	return core.Answered(m), err
+}

@@ -1,0 +1,158 @@
+package money
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/api/core"
+	"campuscard/campus"
+	"campuscard/storage/money"
+)
+
+// PaymentView is what a till is told. A decline is an answer too, and stays the answer to its key.
+type PaymentView struct {
+	Key          string                `json:"key"`
+	Outcome      campus.PaymentOutcome `json:"outcome" doc:"paid, or why not"`
+	Paid         bool                  `json:"paid" doc:"The money is taken, and was not given back as a whole. A till prints by this"`
+	Reversed     bool                  `json:"reversed" doc:"The key was reversed: nothing is taken under it any more"`
+	Text         string                `json:"text"`
+	Transfer     *uuid.UUID            `json:"transfer,omitempty" doc:"Named by voids and refunds"`
+	BalanceCents int64                 `json:"balance_cents" doc:"Afterwards"`
+	LeftCents    int64                 `json:"left_cents" doc:"Of the limit of the day, afterwards"`
+	At           time.Time             `json:"at" doc:"By our clock"`
+}
+
+func paymentView(in campus.Language, key string, a money.Answer) PaymentView {
+	view := PaymentView{Key: key, Outcome: a.Outcome, Paid: a.Outcome == campus.Paid && !a.Reversed, Reversed: a.Reversed,
+		BalanceCents: a.BalanceCents, LeftCents: a.LeftCents, At: a.At}
+	words := a.Outcome
+	if a.Reversed {
+		words = campus.ReversedFirst
+	}
+	view.Text = campus.Text(in, "payment."+string(words), nil)
+	if a.Transfer != uuid.Nil {
+		view.Transfer = &a.Transfer
+	}
+	return view
+}
+
+type paymentInput struct {
+	Body struct {
+		Key         string    `json:"key" minLength:"1" maxLength:"100" doc:"Of the sale at this till; the same again is the same payment"`
+		AmountCents int64     `json:"amount_cents" minimum:"1" doc:"Fen"`
+		TakenAt     time.Time `json:"taken_at" doc:"By the till's clock; the same when it asks again"`
+		Code        string    `json:"code" minLength:"1" maxLength:"200" doc:"What the phone shows or sends"`
+	}
+}
+
+// pay takes a payment (E1). A code that is none, or is not for paying, is a problem and keeps nothing: the till asks again
+// with another. One that has run out since the first time is as good as it was then.
+func (s *Server) pay(ctx context.Context, in *paymentInput) (*core.Answer[PaymentView], error) {
+	till, b := core.TillOf(ctx), in.Body
+	code, phone, err := s.readCode(ctx, b.Code, campus.ToPay, till.University)
+	if isReason(err, "code_expired") {
+		if first, found := s.firstAnswer(ctx, till.ID, b.Key, phone.Account); found {
+			return core.Answered(paymentView(core.Language(ctx), b.Key, first)), nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := s.payment(till, b.Key, b.AmountCents, b.TakenAt)
+	p.Account, p.Token = phone.Account, money.Token{Phone: code.Key, Count: code.Count()}
+	return s.answer(ctx, p)
+}
+
+// firstAnswer finds what a key was answered for an account.
+func (s *Server) firstAnswer(ctx context.Context, till uuid.UUID, key string, account uuid.UUID) (money.Answer, bool) {
+	first, of, err := s.Store.Money.FindAnswer(ctx, till.String(), key)
+	return first, err == nil && of == account
+}
+
+// payment is what a till asks for, without whose account it is.
+func (s *Server) payment(till *money.Till, key string, cents int64, taken time.Time) money.Payment {
+	policy := s.Policies.For(till.University).Money
+	return money.Payment{Terminal: till.ID.String(), Key: key, Book: till.Book, Cents: cents,
+		Kind: campus.PaymentTransfer, TakenAt: taken, Terms: policy.Terms(campus.PaymentTransfer, till.Trade), Till: till.ID,
+		Generation: till.Generation}
+}
+
+func (s *Server) answer(ctx context.Context, p money.Payment) (*core.Answer[PaymentView], error) {
+	answer, err := s.Store.Money.Pay(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return core.Answered(paymentView(core.Language(ctx), p.Key, answer)), nil
+}
+
+type keyInput struct {
+	Key string `path:"key" minLength:"1" maxLength:"100"`
+}
+
+// findPayment tells a till what was answered to a key: whether a shown code was scanned, or what a lost answer was. It
+// asks for nothing. NotFound: nothing is kept under the key, so nothing was paid by now.
+func (s *Server) findPayment(ctx context.Context, in *keyInput) (*core.Answer[PaymentView], error) {
+	answer, _, err := s.Store.Money.FindAnswer(ctx, core.TillOf(ctx).ID.String(), in.Key)
+	if err != nil {
+		return nil, err
+	}
+	return core.Answered(paymentView(core.Language(ctx), in.Key, answer)), nil
+}
+
+type reversalInput struct {
+	Body struct {
+		Key     string    `json:"key" minLength:"1" maxLength:"100" doc:"Of the payment whose answer got lost"`
+		TakenAt time.Time `json:"taken_at" doc:"Of the payment"`
+	}
+}
+
+// reverse undoes a payment whose answer the till has not seen (冲正). A stopped till may do so too: it gives back.
+func (s *Server) reverse(ctx context.Context, in *reversalInput) (*core.Answer[PaymentView], error) {
+	answer, err := s.Store.Money.Reverse(ctx, core.TillOf(ctx).ID.String(), in.Body.Key, in.Body.TakenAt)
+	if err != nil {
+		return nil, err
+	}
+	return core.Answered(paymentView(core.Language(ctx), in.Body.Key, answer)), nil
+}
+
+type scannedInput struct {
+	Body struct {
+		Code string `json:"code" minLength:"1" maxLength:"300" doc:"What the till shows"`
+	}
+}
+
+// payScanned pays a sale that a till shows (E1). The code carries the key of the sale: when the till asks for the same
+// sale with a code of the phone, one of both pays.
+func (s *Server) payScanned(ctx context.Context, in *scannedInput) (*core.Answer[PaymentView], error) {
+	code, err := campus.ParseTillCode(in.Body.Code)
+	if err != nil {
+		return nil, err
+	}
+	till, err := s.FindTill(ctx, code.Terminal, func(secret []byte) bool {
+		return !isReason(code.Check(secret, s.Store.Now()), "code_forged")
+	})
+	switch {
+	case isReason(err, "signature_wrong"):
+		return nil, campus.Errorf(campus.Refused, "code_forged", "no till has signed the code")
+	case err != nil:
+		return nil, err
+	}
+	account, err := s.Store.Money.CurrentAccount(ctx, core.Person(ctx).ID)
+	switch {
+	case err != nil:
+		return nil, err
+	case account.University != till.University:
+		return nil, campus.Errorf(campus.Refused, "card_elsewhere", "the card is of another university")
+	}
+	if err := code.Check(till.Secret, s.Store.Now()); err != nil {
+		if first, found := s.firstAnswer(ctx, till.ID, code.Key, account.ID); found {
+			return core.Answered(paymentView(core.Language(ctx), code.Key, first)), nil
+		}
+		return nil, err
+	}
+	p := s.payment(till, code.Key, code.Cents, code.At)
+	p.Account = account.ID
+	return s.answer(ctx, p)
+}

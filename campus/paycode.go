@@ -1,0 +1,193 @@
+package campus
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/binary"
+	"io"
+	"math/big"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// CodePurpose is what a code is shown for. A code for one purpose serves no other: one that proves who somebody is buys
+// nothing (D5).
+type CodePurpose byte
+
+// The purposes of a code.
+const (
+	ToPay   CodePurpose = 1 // E1
+	ToProve CodePurpose = 2 // D5
+)
+
+// PhoneCode is what a holder's phone shows as QR or sends by NFC. It is signed on the phone, so one without network can
+// show it, and counts by its own clock: of two codes the later one has the higher count.
+type PhoneCode struct {
+	Key     uuid.UUID // which phone
+	Purpose CodePurpose
+	At      time.Time // to the millisecond; also the count
+
+	signed    [phoneCodeHead]byte
+	signature []byte
+}
+
+const (
+	phoneCodeHead = 1 + 1 + 16 + 8
+	signatureSize = 64 // r and s of P-256, as WebCrypto writes them
+	phoneCodeSize = phoneCodeHead + signatureSize
+	phoneCodeMark = 'P'
+
+	phoneCodeDomain = "campuscard phone code v1\n"
+)
+
+// How far a code's time may be from ours (E1): it is shown for 30 seconds, and clocks differ by a step.
+const (
+	CodeShown = 30 * time.Second
+	CodeSlack = 30 * time.Second
+)
+
+// Count is what makes the code work once.
+func (c PhoneCode) Count() int64 { return c.At.UnixMilli() }
+
+// SignPhoneCode makes a code as a phone does. random is where the phone's randomness comes from.
+func SignPhoneCode(random io.Reader, private *ecdsa.PrivateKey, key uuid.UUID, purpose CodePurpose,
+	at time.Time) (string, error) {
+	code := phoneCodeBytes(key, purpose, at)
+	r, s, err := ecdsa.Sign(random, private, phoneCodeHash(code))
+	if err != nil {
+		return "", err
+	}
+	code = append(code, make([]byte, signatureSize)...)
+	r.FillBytes(code[phoneCodeHead : phoneCodeHead+signatureSize/2])
+	s.FillBytes(code[phoneCodeHead+signatureSize/2:])
+	return base64.RawURLEncoding.EncodeToString(code), nil
+}
+
+func phoneCodeBytes(key uuid.UUID, purpose CodePurpose, at time.Time) []byte {
+	code := append(make([]byte, 0, phoneCodeSize), phoneCodeMark, byte(purpose))
+	code = append(code, key[:]...)
+	return binary.BigEndian.AppendUint64(code, uint64(at.UnixMilli())) //nolint:gosec // its bits, whatever they are
+}
+
+func phoneCodeHash(head []byte) []byte {
+	hash := sha256.New()
+	_, _ = io.WriteString(hash, phoneCodeDomain)
+	hash.Write(head)
+	return hash.Sum(nil)
+}
+
+// ParsePhoneCode reads a code; nothing is known of its signature yet. Invalid: code_unreadable.
+func ParsePhoneCode(text string) (c PhoneCode, err error) {
+	code, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(code) != phoneCodeSize || code[0] != phoneCodeMark {
+		return c, FieldErrorf("code", "code_unreadable", "not a code of a phone")
+	}
+	copy(c.Key[:], code[2:18])
+	copy(c.signed[:], code)
+	c.Purpose, c.signature = CodePurpose(code[1]), code[phoneCodeHead:]
+	millis := binary.BigEndian.Uint64(code[18:26])
+	if millis > 1<<62 {
+		return c, FieldErrorf("code", "code_unreadable", "a code of no time")
+	}
+	c.At = time.UnixMilli(int64(millis)) //nolint:gosec // bounded above
+	return c, nil
+}
+
+// Check tells whether the phone has signed the code, for this purpose and about now. Refused: code_forged, code_purpose,
+// code_expired, code_ahead (the phone's clock).
+func (c PhoneCode) Check(public *ecdsa.PublicKey, purpose CodePurpose, now time.Time) error {
+	r, s := new(big.Int).SetBytes(c.signature[:signatureSize/2]), new(big.Int).SetBytes(c.signature[signatureSize/2:])
+	switch {
+	case !ecdsa.Verify(public, phoneCodeHash(c.signed[:]), r, s):
+		return Errorf(Refused, "code_forged", "the code is not signed by the phone it names")
+	case c.Purpose != purpose:
+		return Errorf(Refused, "code_purpose", "the code is for something else")
+	case now.Sub(c.At) > CodeShown+CodeSlack:
+		return Errorf(Refused, "code_expired", "the code is %s old", now.Sub(c.At).Round(time.Second))
+	case c.At.Sub(now) > CodeSlack:
+		return Errorf(Refused, "code_ahead", "the code is from %s ahead", c.At.Sub(now).Round(time.Second))
+	}
+	return nil
+}
+
+// ParsePhoneKey reads the public half of a phone's key (SubjectPublicKeyInfo, P-256). Invalid: key_invalid.
+func ParsePhoneKey(der []byte) (*ecdsa.PublicKey, error) {
+	parsed, err := x509.ParsePKIXPublicKey(der)
+	public, ok := parsed.(*ecdsa.PublicKey)
+	if err != nil || !ok || public.Curve != elliptic.P256() {
+		return nil, FieldErrorf("public_key", "key_invalid", "not a public key of P-256")
+	}
+	return public, nil
+}
+
+// TillCode is what a till shows for the holder to scan (E1): a sale, signed by the till. It carries the key of the sale,
+// so that the sale is paid once, by whichever of the two ways.
+type TillCode struct {
+	Terminal uuid.UUID
+	Key      string
+	Cents    int64
+	At       time.Time
+
+	signed []byte
+	mac    []byte
+}
+
+const (
+	tillCodeMark = 'T'
+	tillCodeHead = 1 + 16 + 8 + 8
+	tillCodeMAC  = 16
+
+	tillCodeDomain = "campuscard till code v1\n"
+
+	// TillCodeShown is how long a till may show a sale.
+	TillCodeShown = 3 * time.Minute
+)
+
+// Sign makes the code under the till's secret.
+func (c TillCode) Sign(secret []byte) string {
+	code := append(make([]byte, 0, tillCodeHead+len(c.Key)+tillCodeMAC), tillCodeMark)
+	code = append(code, c.Terminal[:]...)
+	code = binary.BigEndian.AppendUint64(code, uint64(c.Cents))          //nolint:gosec // its bits
+	code = binary.BigEndian.AppendUint64(code, uint64(c.At.UnixMilli())) //nolint:gosec // its bits
+	code = append(code, c.Key...)
+	return base64.RawURLEncoding.EncodeToString(append(code, tillCodeSum(secret, code)...))
+}
+
+func tillCodeSum(secret, code []byte) []byte {
+	mac := hmac.New(sha256.New, secret)
+	_, _ = io.WriteString(mac, tillCodeDomain)
+	mac.Write(code)
+	return mac.Sum(nil)[:tillCodeMAC]
+}
+
+// ParseTillCode reads a code; nothing is known of its signature yet. Invalid: code_unreadable.
+func ParseTillCode(text string) (c TillCode, err error) {
+	code, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(code) <= tillCodeHead+tillCodeMAC || code[0] != tillCodeMark {
+		return c, FieldErrorf("code", "code_unreadable", "not a code of a till")
+	}
+	copy(c.Terminal[:], code[1:17])
+	c.signed, c.mac = code[:len(code)-tillCodeMAC], code[len(code)-tillCodeMAC:]
+	cents, millis := binary.BigEndian.Uint64(code[17:25]), binary.BigEndian.Uint64(code[25:33])
+	if cents > 1<<62 || millis > 1<<62 {
+		return c, FieldErrorf("code", "code_unreadable", "a code of no amount or no time")
+	}
+	c.Cents, c.At, c.Key = int64(cents), time.UnixMilli(int64(millis)), string(c.signed[tillCodeHead:])
+	return c, CheckKey(c.Terminal.String(), c.Key)
+}
+
+// Check tells whether the till has signed the code, and about now. Refused: code_forged, code_expired.
+func (c TillCode) Check(secret []byte, now time.Time) error {
+	if !hmac.Equal(c.mac, tillCodeSum(secret, c.signed)) {
+		return Errorf(Refused, "code_forged", "the code is not signed by the till it names")
+	}
+	if age := now.Sub(c.At); age > TillCodeShown || age < -CodeSlack {
+		return Errorf(Refused, "code_expired", "the till has shown the code %s ago", age.Round(time.Second))
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package till
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Config is what a Server needs to know.
+type Config struct {
+	Address  string // host:port that Run listens on; loopback
+	StateDir string // a folder for each till
+	CardURL  string // base address of the campus card
+}
+
+// Server plays all tills of a city, for demos and tests: who asks it is the cashier.
+type Server struct {
+	cfg Config
+	log *slog.Logger
+
+	mu    sync.Mutex
+	tills map[string]*Till
+}
+
+// NewServer opens the tills that there are, as they were left.
+func NewServer(cfg Config, log *slog.Logger) (*Server, error) {
+	s := &Server{cfg: cfg, log: log, tills: map[string]*Till{}}
+	if err := os.MkdirAll(cfg.StateDir, 0o700); err != nil {
+		return nil, err
+	}
+	folders, err := os.ReadDir(cfg.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	for _, folder := range folders {
+		if _, err := s.till(folder.Name()); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+var tillName = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
+
+// till opens a till by its name.
+func (s *Server) till(name string) (*Till, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t, open := s.tills[name]; open {
+		return t, nil
+	}
+	if !tillName.MatchString(name) {
+		return nil, errors.New("the name of a till has lower-case letters, digits and hyphens")
+	}
+	t, err := Open(filepath.Join(s.cfg.StateDir, name), s.cfg.CardURL, time.Now)
+	if err == nil {
+		s.tills[name] = t
+	}
+	return t, err
+}
+
+// Run listens until ctx ends. Meanwhile it takes back what the tills had left open.
+func (s *Server) Run(ctx context.Context) error {
+	for name, t := range s.tills {
+		go func() {
+			if err := t.Recover(ctx); err != nil {
+				s.log.WarnContext(ctx, "a till could not take back what it had begun", "till", name, "error", err)
+			}
+		}()
+	}
+	server := &http.Server{Addr: s.cfg.Address, Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	stopped := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stopped()
+	if err := server.ListenAndServe(); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// Handler is the server without its listener.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
+	handle(s, mux, "POST /tills/{till}/enrolment", func(r *http.Request, t *Till, in enrolment) (any, error) {
+		return struct{}{}, t.Enrol(r.Context(), in.ID, in.Code)
+	})
+	handle(s, mux, "POST /tills/{till}/sales", func(r *http.Request, t *Till, in Sale) (any, error) {
+		return t.Sell(r.Context(), in)
+	})
+	handle(s, mux, "POST /tills/{till}/shown", func(_ *http.Request, t *Till, in Sale) (any, error) {
+		receipt, code, err := t.Show(in.AmountCents)
+		return map[string]any{"receipt": receipt, "code": code}, err
+	})
+	handle(s, mux, "POST /tills/{till}/awaited", func(r *http.Request, t *Till, in Receipt) (any, error) {
+		return t.Await(r.Context(), in, shownFor)
+	})
+	handle(s, mux, "POST /tills/{till}/given-back", func(r *http.Request, t *Till, in giveBack) (any, error) {
+		transfer, err := t.GiveBack(r.Context(), in.Transfer, in.AmountCents)
+		return map[string]any{"transfer": transfer}, err
+	})
+	handle(s, mux, "POST /tills/{till}/looks", func(r *http.Request, t *Till, in Sale) (any, error) {
+		name, state, err := t.Look(r.Context(), in.Code)
+		return map[string]string{"name": name, "state": state}, err
+	})
+	handle(s, mux, "POST /tills/{till}/heartbeats", func(r *http.Request, t *Till, in Sale) (any, error) {
+		return struct{}{}, t.Beat(r.Context(), in.Fault)
+	})
+	handle(s, mux, "POST /tills/{till}/reprints/{key}", func(r *http.Request, t *Till, _ struct{}) (any, error) {
+		return t.Reprint(r.Context(), r.PathValue("key"))
+	})
+	handle(s, mux, "GET /tills/{till}/journal", func(_ *http.Request, t *Till, _ struct{}) (any, error) {
+		return t.Journal(), nil
+	})
+	return mux
+}
+
+// shownFor is how long a till waits for its code to be scanned.
+const shownFor = 10 * time.Second
+
+type enrolment struct {
+	ID   uuid.UUID `json:"id"`
+	Code string    `json:"code"`
+}
+
+type giveBack struct {
+	Transfer    uuid.UUID `json:"transfer"`
+	AmountCents int64     `json:"amount_cents"` // zero: all of it, today
+}
+
+// handle has a till do something, and answers as JSON; a Problem keeps its status.
+func handle[I any](s *Server, mux *http.ServeMux, pattern string, do func(*http.Request, *Till, I) (any, error)) {
+	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		var in I
+		t, err := s.till(r.PathValue("till"))
+		if err == nil && r.Method != http.MethodGet && r.ContentLength != 0 {
+			err = json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&in)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		out, err := do(r, t, in)
+		status := http.StatusOK
+		if problem, ok := errors.AsType[*Problem](err); ok {
+			status, out = problem.Status, problem
+		} else if err != nil {
+			status, out = http.StatusBadGateway, map[string]string{"detail": err.Error()}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(out) //nolint:errchkjson // who has gone reads nothing
+	})
+}

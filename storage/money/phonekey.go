@@ -1,0 +1,142 @@
+package money
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage/casework"
+	"campuscard/storage/db"
+)
+
+// PhoneKey is what a holder's phone signs its codes with (E1).
+type PhoneKey struct {
+	ID         uuid.UUID `json:"id" doc:"The codes of the phone name it"`
+	AccountID  uuid.UUID `json:"account_id"`
+	MadeAt     time.Time `json:"made_at"`
+	ValidUntil time.Time `json:"valid_until" doc:"Until then its codes are taken; bind the same key again before"`
+}
+
+// PhoneKeyTime is how long the codes of a phone are taken before it has to be heard of again.
+const PhoneKeyTime = 24 * time.Hour
+
+// BindPhone has a phone pay for a holder: the one that did before pays no more, from the commit on. The same key again is
+// the same phone, for another day. NotFound: account_unknown, when the holder has no card that pays.
+func (s *Store) BindPhone(ctx context.Context, person uuid.UUID, public []byte) (k PhoneKey, err error) {
+	err = s.InTx(ctx, "bind a phone", func(t db.Tx) error {
+		a, err := lockCurrent(t, person)
+		if err != nil {
+			return err
+		}
+		k = PhoneKey{AccountID: a.ID, ValidUntil: t.Now.Add(PhoneKeyTime)}
+		if err := bind(t, &k, person, public); err != nil {
+			return err
+		}
+		return t.Write(`update accounts set phone_key = @key, phone_key_until = @until where id = @account`,
+			map[string]any{"key": k.ID, "until": k.ValidUntil, "account": a.ID})
+	})
+	return k, err
+}
+
+// bind finds the key among those of the account, or keeps it in place of the other. The account is locked.
+func bind(t db.Tx, k *PhoneKey, person uuid.UUID, public []byte) error {
+	words := map[string]any{"id": uuid.Must(uuid.NewV7()), "account": k.AccountID, "person": person, "key": public,
+		"now": t.Now}
+	err := t.Ask(`select id, made_at from phone_keys where account_id = @account and public_key = @key
+		and ended_at is null`, words).Scan(&k.ID, &k.MadeAt)
+	if !isAbsent(err) {
+		return err
+	}
+	if err := t.Write(`update phone_keys set ended_at = @now where account_id = @account and ended_at is null`,
+		words); err != nil {
+		return err
+	}
+	if err := t.Write(`insert into phone_keys (id, account_id, person_id, public_key, made_at)
+		values (@id, @account, @person, @key, @now)`, words); err != nil {
+		return err
+	}
+	k.ID, k.MadeAt = words["id"].(uuid.UUID), t.Now //nolint:forcetypeassert // it was put in above
+	return casework.AddAudit(t, campus.Student(person), "phone.bind", "account/"+k.AccountID.String(), "")
+}
+
+// UnbindPhone has the holder's phone pay no more (L6). NotFound: account_unknown.
+func (s *Store) UnbindPhone(ctx context.Context, person uuid.UUID) error {
+	return s.InTx(ctx, "unbind a phone", func(t db.Tx) error {
+		a, err := lockCurrent(t, person)
+		if err != nil {
+			return err
+		}
+		words := map[string]any{"account": a.ID, "now": t.Now}
+		if err := t.Write(`update phone_keys set ended_at = @now where account_id = @account and ended_at is null`,
+			words); err != nil {
+			return err
+		}
+		if err := t.Write(`update accounts set phone_key = null, phone_key_until = null where id = @account`,
+			words); err != nil {
+			return err
+		}
+		return casework.AddAudit(t, campus.Student(person), "phone.unbind", "account/"+a.ID.String(), a.University)
+	})
+}
+
+// BoundPhone reads the phone that pays for a holder. NotFound: phone_unbound.
+func (s *Store) BoundPhone(ctx context.Context, person uuid.UUID) (k PhoneKey, err error) {
+	err = s.Read(ctx).Ask(`select k.id, a.id, k.made_at, a.phone_key_until from accounts a
+		join phone_keys k on k.id = a.phone_key
+		where a.person_id = @person and a.successor is null and a.closed_at is null`, map[string]any{"person": person}).
+		Scan(&k.ID, &k.AccountID, &k.MadeAt, &k.ValidUntil)
+	return k, db.Wrap("read the phone of a holder", absent(err, "phone_unbound", "no phone is bound"))
+}
+
+// lockCurrent locks the account that a person pays with. NotFound: account_unknown.
+func lockCurrent(t db.Tx, person uuid.UUID) (a Account, err error) {
+	err = a.scan(t.Ask(accountColumns+`where person_id = @person and successor is null and closed_at is null
+		for no key update`, map[string]any{"person": person}))
+	return a, unknown(err)
+}
+
+// Phone is a phone as the api knows it, to look at its codes with. Whether it still pays says the account's row.
+type Phone struct {
+	Key        uuid.UUID
+	Account    uuid.UUID
+	Person     uuid.UUID
+	University string
+	Public     *ecdsa.PublicKey
+}
+
+// Phone reads the phone that codes name. NotFound: phone_unknown.
+func (s *Store) Phone(ctx context.Context, key uuid.UUID) (p Phone, err error) {
+	var public []byte
+	p.Key = key
+	err = s.Read(ctx).Ask(`select k.account_id, k.person_id, a.university, k.public_key from phone_keys k
+		join accounts a on a.id = k.account_id where k.id = @key`, map[string]any{"key": key}).
+		Scan(&p.Account, &p.Person, &p.University, &public)
+	if err = absent(err, "phone_unknown", "no phone under the key"); err != nil {
+		return p, db.Wrap("read a phone", err)
+	}
+	p.Public, err = campus.ParsePhoneKey(public)
+	return p, err
+}
+
+// UseCode uses up a code that proves who somebody is (D5): each works once, and only while its phone is bound. Refused:
+// code_used, phone_unbound.
+func UseCode(t db.Tx, code campus.PhoneCode) error {
+	var last int64
+	var bound bool
+	err := t.Ask(`select k.shown, coalesce(k.ended_at is null and a.phone_key_until > @now, false) from phone_keys k
+		join accounts a on a.id = k.account_id where k.id = @key for update of k`,
+		map[string]any{"key": code.Key, "now": t.Now}).Scan(&last, &bound)
+	switch {
+	case err != nil:
+		return absent(err, "phone_unknown", "no phone under the key")
+	case !bound:
+		return campus.Errorf(campus.Refused, "phone_unbound", "the phone is not bound any more")
+	case code.Count() <= last:
+		return campus.Errorf(campus.Refused, "code_used", "the code was shown before")
+	}
+	return t.Write(`update phone_keys set shown = @count where id = @key`,
+		map[string]any{"key": code.Key, "count": code.Count()})
+}

@@ -1,0 +1,283 @@
+package money
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/storage/casework"
+	"campuscard/storage/db"
+)
+
+// Terminal is a till (E1).
+type Terminal struct {
+	ID         uuid.UUID            `json:"id"`
+	University string               `json:"-"`
+	MerchantID uuid.UUID            `json:"merchant_id"`
+	Name       string               `json:"name"`
+	State      campus.TerminalState `json:"state"`
+	Generation int                  `json:"generation"`
+	MadeAt     time.Time            `json:"made_at"`
+	EnrolledAt *time.Time           `json:"enrolled_at,omitempty"`
+	SeenAt     *time.Time           `json:"seen_at,omitempty" doc:"Its last heartbeat"`
+	ClockOffMS int64                `json:"clock_off_ms" doc:"How far its clock was ahead of ours then, in milliseconds"`
+}
+
+const terminalColumns = `select id, university, merchant_id, name, state, generation, made_at, enrolled_at, seen_at,
+	clock_off_ms from terminals `
+
+func (x *Terminal) scan(row interface{ Scan(into ...any) error }) error {
+	err := row.Scan(&x.ID, &x.University, &x.MerchantID, &x.Name, &x.State, &x.Generation, &x.MadeAt, &x.EnrolledAt,
+		&x.SeenAt, &x.ClockOffMS)
+	return absent(err, "terminal_unknown", "no such till")
+}
+
+// AddTerminal makes a till of a merchant that is open. It works once it is enrolled. Conflict: merchant_state,
+// terminal_exists. NotFound: merchant_unknown.
+func (s *Store) AddTerminal(ctx context.Context, req casework.Request, who campus.StaffMember, merchant uuid.UUID,
+	name string) (Terminal, error) {
+	return casework.Once(ctx, s.casework, "add a till", req, func(t db.Tx) (Terminal, error) {
+		x := Terminal{ID: uuid.Must(uuid.NewV7()), University: who.University, MerchantID: merchant, Name: name,
+			State: campus.TerminalNew, MadeAt: t.Now}
+		m, err := lockMerchant(t, who.University, merchant)
+		if err != nil {
+			return x, err
+		}
+		if m.State != campus.MerchantOpen {
+			return x, campus.Errorf(campus.Conflict, "merchant_state", "merchant %s is %s", merchant, m.State)
+		}
+		err = t.Write(`insert into terminals (id, university, merchant_id, name, state, made_at)
+			values (@id, @university, @merchant, @name, 'new', @now)`, map[string]any{"id": x.ID,
+			"university": x.University, "merchant": merchant, "name": name, "now": t.Now})
+		if err == nil {
+			err = t.Flush()
+		}
+		if err != nil {
+			return x, refusal(err)
+		}
+		return x, auditTerminal(t, who, x, "terminal.add")
+	})
+}
+
+func auditTerminal(t db.Tx, who campus.StaffMember, x Terminal, action string) error {
+	return casework.AddAudit(t, campus.Staff(who.ID), action, "terminal/"+x.ID.String(), x.University)
+}
+
+// EnrolmentCode is what somebody types into a till, once.
+type EnrolmentCode struct {
+	Code       string    `json:"code" doc:"Shown this once; typed into the till"`
+	ValidUntil time.Time `json:"valid_until"`
+}
+
+const (
+	enrolmentTime  = 24 * time.Hour
+	enrolmentTries = 5
+)
+
+// MakeEnrolmentCode makes the code with which a till gets its next secret; the last one works no more. Conflict:
+// terminal_state. NotFound: terminal_unknown.
+func (s *Store) MakeEnrolmentCode(ctx context.Context, who campus.StaffMember, id uuid.UUID) (EnrolmentCode, error) {
+	code := EnrolmentCode{Code: db.Digits(campus.EnrolmentDigits)}
+	return code, s.InTx(ctx, "make an enrolment code", func(t db.Tx) error {
+		x, err := lockTerminal(t, who.University, id)
+		if err != nil {
+			return err
+		}
+		if x.State == campus.TerminalRetired {
+			return campus.Errorf(campus.Conflict, "terminal_state", "till %s is retired", id)
+		}
+		code.ValidUntil = t.Now.Add(enrolmentTime)
+		if err := t.Write(`update terminals set code_hash = @hash, code_until = @until, code_tries = 0 where id = @id`,
+			map[string]any{"id": id, "hash": t.Keys.Keyed(enrolmentContext(id), code.Code), "until": code.ValidUntil}); err != nil {
+			return err
+		}
+		return auditTerminal(t, who, x, "terminal.code")
+	})
+}
+
+func enrolmentContext(id uuid.UUID) string { return "terminals.code/" + id.String() }
+
+func secretContext(id uuid.UUID) string { return "terminals.secret/" + id.String() }
+
+func lockTerminal(t db.Tx, university string, id uuid.UUID) (x Terminal, err error) {
+	return x, x.scan(t.Ask(terminalColumns+`where university = @university and id = @id for update`,
+		map[string]any{"university": university, "id": id}))
+}
+
+// Enrolled is what a till learns when it is enrolled.
+type Enrolled struct {
+	Terminal
+	Secret []byte
+}
+
+// Enrol gives a till its secret for a code, and begins its next generation: what was signed with the secret before is
+// no longer believed. Five wrong codes end the right one. Unauthenticated: enrolment_code, whatever is wrong.
+func (s *Store) Enrol(ctx context.Context, id uuid.UUID, code string) (e Enrolled, err error) {
+	e.Secret = make([]byte, 32)
+	_, _ = rand.Read(e.Secret) // never fails
+	wrong := campus.Errorf(campus.Unauthenticated, "enrolment_code", "the code is not the one of till %s", id)
+	var fits bool
+	err = s.InTx(ctx, "enrol a till", func(t db.Tx) error {
+		fits = false
+		err := t.Ask(`update terminals set code_tries = code_tries + 1 where id = @id and code_hash is not null
+				and code_until > @now and code_tries < @tries and state <> 'retired'
+			returning code_hash = @hash`, map[string]any{"id": id, "now": t.Now, "tries": enrolmentTries,
+			"hash": t.Keys.Keyed(enrolmentContext(id), code)}).Scan(&fits)
+		if isAbsent(err) || err == nil && !fits {
+			return nil // the try is counted
+		}
+		if err != nil {
+			return err
+		}
+		return enrol(t, id, &e)
+	})
+	if err == nil && !fits {
+		err = wrong
+	}
+	return e, err
+}
+
+func enrol(t db.Tx, id uuid.UUID, e *Enrolled) error {
+	err := e.scan(t.Ask(`update terminals set state = 'active', secret = @secret, generation = generation + 1,
+			code_hash = null, code_until = null, enrolled_at = @now where id = @id
+		returning id, university, merchant_id, name, state, generation, made_at, enrolled_at, seen_at, clock_off_ms`,
+		map[string]any{"id": id, "secret": t.Keys.Seal(secretContext(id), e.Secret), "now": t.Now}))
+	if err != nil {
+		return err
+	}
+	return casework.AddAudit(t, campus.Machine(id.String()), "terminal.enrol", "terminal/"+id.String(), e.University)
+}
+
+// SetTerminalState stops a till at once, lets it go on, or retires it. Conflict: terminal_state. NotFound:
+// terminal_unknown.
+func (s *Store) SetTerminalState(ctx context.Context, req casework.Request, who campus.StaffMember, id uuid.UUID,
+	to campus.TerminalState) (Terminal, error) {
+	return casework.Once(ctx, s.casework, "change a till", req, func(t db.Tx) (Terminal, error) {
+		x, err := lockTerminal(t, who.University, id)
+		if err != nil {
+			return x, err
+		}
+		if err := x.State.CheckMove(to); err != nil {
+			return x, err
+		}
+		x.State = to
+		if err := t.Write(`update terminals set state = @state where id = @id`,
+			map[string]any{"id": id, "state": string(to)}); err != nil {
+			return x, err
+		}
+		return x, auditTerminal(t, who, x, "terminal."+string(to))
+	})
+}
+
+// Terminals lists the tills of a university, newest first; merchant may be zero, after is the last of the page before.
+func (s *Store) Terminals(ctx context.Context, university string, merchant, after uuid.UUID,
+	limit int) ([]Terminal, error) {
+	found, err := db.All[Terminal](ctx, s.Reports, terminalColumns+`where university = @university
+		and (@merchant = cast('00000000-0000-0000-0000-000000000000' as uuid) or merchant_id = @merchant)
+		and (@after = cast('00000000-0000-0000-0000-000000000000' as uuid) or id < @after) order by id desc limit @limit`,
+		map[string]any{"university": university, "merchant": merchant, "after": after, "limit": limit})
+	return found, db.Wrap("list tills", err)
+}
+
+// Till is a till as the api knows it: with its secret, and what a payment needs to know of its merchant.
+type Till struct {
+	ID         uuid.UUID
+	University string
+	Name       string
+	Generation int
+	Secret     []byte
+	Merchant   uuid.UUID
+	MerchantZH string
+	MerchantEN string
+	Trade      string
+	Book       uuid.UUID
+}
+
+// Till reads a till that is enrolled, whatever its state. NotFound: terminal_unknown.
+func (s *Store) Till(ctx context.Context, id uuid.UUID) (x Till, err error) {
+	var sealed []byte
+	err = s.Read(ctx).Ask(`select t.id, t.university, t.name, t.generation, t.secret, m.id, m.name_zh, m.name_en, m.trade,
+			m.book_id
+		from terminals t join merchants m on m.id = t.merchant_id where t.id = @id and t.secret is not null`,
+		map[string]any{"id": id}).Scan(&x.ID, &x.University, &x.Name, &x.Generation, &sealed, &x.Merchant, &x.MerchantZH,
+		&x.MerchantEN, &x.Trade, &x.Book)
+	if err = absent(err, "terminal_unknown", "no till enrolled under the id"); err != nil {
+		return x, db.Wrap("read a till", err)
+	}
+	x.Secret, err = s.Keys.Open(secretContext(id), sealed)
+	return x, err
+}
+
+// TillWorks tells whether a till of a generation, and its merchant, work now. Conflict: terminal_stopped.
+func (s *Store) TillWorks(ctx context.Context, id uuid.UUID, generation int) error {
+	return tillWorks(s.Read(ctx), id, generation)
+}
+
+func tillWorks(t db.Tx, id uuid.UUID, generation int) error {
+	var works bool
+	err := t.Ask(`select exists (select from terminals t join merchants m on m.id = t.merchant_id
+		where t.id = @id and t.generation = @generation and t.state = 'active' and m.state = 'open')`,
+		map[string]any{"id": id, "generation": generation}).Scan(&works)
+	if err == nil && !works {
+		return ErrTillStopped
+	}
+	return err
+}
+
+// Totals are what a till has taken and given back.
+type Totals struct {
+	Payments      int   `json:"payments"`
+	PaidCents     int64 `json:"paid_cents"`
+	GivenBack     int   `json:"given_back" doc:"Reversals, voids and refunds"`
+	GivenCents    int64 `json:"given_back_cents"`
+	Declined      int   `json:"declined"`
+	ReversedFirst int   `json:"reversed_first" doc:"Keys that were reversed before anything came under them"`
+}
+
+// Totals adds up what stands under the keys of a till, by the time of their answers: its shift.
+func (s *Store) Totals(ctx context.Context, till uuid.UUID, from, until time.Time) (sum Totals, err error) {
+	found, _, err := db.One[Totals](ctx, s.Reports, totalsSQL, map[string]any{"terminal": till.String(), "from": from,
+		"until": until})
+	return found, db.Wrap("add up a shift", err)
+}
+
+const totalsSQL db.Statement = `with mine as (
+	select a.outcome, a.transfer_id, a.reversal_id from answers a
+	where a.terminal = @terminal and a.at >= @from and a.at < @until
+)
+select count(*) filter (where m.outcome = 'paid') as payments,
+	coalesce(sum(t.amount_cents) filter (where m.outcome = 'paid'), 0)::bigint as paid_cents,
+	count(*) filter (where m.outcome = 'posted' or m.reversal_id is not null) as given_back,
+	(coalesce(sum(t.amount_cents) filter (where m.outcome = 'posted'), 0) + coalesce(sum(r.amount_cents), 0))::bigint
+		as given_cents,
+	count(*) filter (where m.outcome not in ('paid', 'posted', 'reversed')) as declined,
+	count(*) filter (where m.outcome = 'reversed') as reversed_first
+from mine m left join transfers t on t.id = m.transfer_id left join transfers r on r.id = m.reversal_id`
+
+// Heartbeat notes that a till is there, and how far its clock is ahead (L8). Conflict: terminal_stopped.
+func (s *Store) Heartbeat(ctx context.Context, id uuid.UUID, generation int, clock time.Time) (at time.Time,
+	err error) {
+	err = s.InTx(ctx, "note a heartbeat", func(t db.Tx) error {
+		at = t.Now
+		var state campus.TerminalState
+		err := t.Ask(`update terminals set seen_at = @now, clock_off_ms = @off where id = @id and generation = @generation
+			returning state`, map[string]any{"id": id, "generation": generation, "now": t.Now,
+			"off": clock.Sub(t.Now).Milliseconds()}).Scan(&state)
+		if err == nil && state != campus.TerminalActive {
+			return ErrTillStopped
+		}
+		return absent(err, "terminal_unknown", "no till of that generation")
+	})
+	if errors.Is(err, ErrTillStopped) {
+		return at, ErrTillStopped
+	}
+	return at, err
+}
+
+// ErrTillStopped is the answer to a till that does not work now: it, or its merchant, was stopped or retired, or it has
+// been enrolled again. Conflict: terminal_stopped.
+var ErrTillStopped = campus.Errorf(campus.Conflict, "terminal_stopped", "the till or its merchant is stopped")
