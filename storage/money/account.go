@@ -41,9 +41,19 @@ func (a Account) Purses() campus.Purses {
 	return campus.Purses{Main: a.MainCents, Subsidy: a.SubsidyCents, Debt: a.DebtCents}
 }
 
-// gone tells whether the subsidy has ended by a day.
-func (a Account) subsidyGone(today campus.Date) bool {
-	return !a.SubsidyUntil.IsZero() && !today.Before(a.SubsidyUntil)
+// goneBy tells whether a subsidy that ends on a day has ended by another; zero: it has no end.
+func goneBy(until, today campus.Date) bool { return !until.IsZero() && !today.Before(until) }
+
+// moment is when a transfer of the account is that comes now, by a clock that may have been set back: not before the
+// last one, nor before the day that is counted, which so never goes back either (E2).
+func (a Account) moment(now time.Time) time.Time {
+	if a.LastAt != nil && a.LastAt.After(now) {
+		now = *a.LastAt
+	}
+	if start := a.Day.Start(); start.After(now) {
+		now = start
+	}
+	return now
 }
 
 const accountColumns = `select id, card_id, person_id, university, holds, valid_until, main_cents, subsidy_cents,
@@ -63,21 +73,30 @@ func (a *Account) scan(row interface{ Scan(into ...any) error }) error {
 }
 
 // OpenAccount opens the account of a card that becomes active, in the transaction that makes it so. The account that
-// the person had with an earlier card is followed by this one: what the holder has chosen and spent today goes along
-// (E2); its money stays until it is moved (F3).
-func OpenAccount(t db.Tx, card uuid.UUID) error {
-	return t.Write(openSQL, map[string]any{"id": uuid.Must(uuid.NewV7()), "card": card, "now": t.Now})
+// the human had with an earlier card, under the same number or another (decision 71), is followed by this one: what the
+// holder has chosen and spent today goes along (E2); its money stays until it is moved (F3). others are the people on
+// the roster who are the same human.
+func OpenAccount(t db.Tx, card uuid.UUID, others []uuid.UUID) error {
+	return t.Write(openSQL, map[string]any{"id": uuid.Must(uuid.NewV7()), "card": card, "now": t.Now, "others": others})
 }
 
-const openSQL = `with before as (
-	update accounts a set successor = @id from cards c
-	where c.id = @card and a.person_id = c.person_id and a.successor is null and a.closed_at is null
-	returning a.limit_cents, a.day, a.spent_cents
+// Who has several, because the roster has only now made them one human, goes on from the last of them, with all that
+// was spent on its day.
+const openSQL = `with locked as materialized (
+	select a.id from accounts a join cards c on c.id = @card
+	where (a.person_id = c.person_id or a.person_id = any(cast(@others as uuid[])))
+		and a.successor is null and a.closed_at is null
+	order by a.id for no key update of a
+), before as (
+	update accounts a set successor = @id from locked l where a.id = l.id
+	returning a.id, a.limit_cents, a.day, a.spent_cents
 )
 insert into accounts (id, card_id, person_id, university, valid_until, limit_cents, day, spent_cents, opened_at)
-select cast(@id as uuid), c.id, c.person_id, c.university, c.valid_until, before.limit_cents,
-	coalesce(before.day, '2000-01-01'), coalesce(before.spent_cents, 0), cast(@now as timestamptz)
-from cards c left join before on true where c.id = @card`
+select cast(@id as uuid), c.id, c.person_id, c.university, c.valid_until,
+	(select limit_cents from before order by id desc limit 1), coalesce((select max(day) from before), '2000-01-01'),
+	coalesce((select sum(spent_cents)::bigint from before where day = (select max(day) from before)), 0),
+	cast(@now as timestamptz)
+from cards c where c.id = @card`
 
 // Hold has the account of a card pay no more, from the commit on: a payment that waits for the row sees it. A card
 // without an account has nothing to hold.

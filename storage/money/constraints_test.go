@@ -149,3 +149,28 @@ func TestOldAnswersGo(t *testing.T) {
 	require.Equal(t, 1, storagetest.Count(h, `answers where outcome = 'posted'`))
 	require.Equal(t, int64(99*yuan), h.AccountOf(a.ID).MainCents)
 }
+
+// A clock that leaps ahead has answers deleted that are young. When it is back, their keys are not paid a second time:
+// what was sold until then is refused, what is sold from then on is paid.
+func TestAClockThatLeapsHasNothingPaidTwice(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(100 * yuan)
+	p, early := h.Payment(a.ID, 10*yuan, taken(h, 9*time.Minute)), h.Payment(a.ID, 1*yuan)
+	require.NoError(t, storagetest.Err(h.Money.Pay(t.Context(), p)))
+	require.NoError(t, storagetest.Err(h.Money.Reverse(t.Context(), reversal(h, early.Terminal, early.Key))))
+	h.Clock.Advance(40 * 24 * time.Hour)
+	require.NoError(t, storagetest.Err(h.DropExpired(t.Context(), 100)))
+	h.Clock.Advance(-40*24*time.Hour + time.Minute)
+	for _, p := range []money.Payment{p, early} {
+		answer, err := h.Money.Pay(t.Context(), p)
+		require.NoError(t, err)
+		require.Equal(t, campus.PaymentTime, answer.Outcome)
+	}
+	r := reversal(h, "till-1", "never seen")
+	r.SoldAt = p.TakenAt
+	require.Equal(t, "payment_time", storagetest.Outcome(storagetest.Err(h.Money.Reverse(t.Context(), r))))
+	require.Equal(t, int64(90*yuan), h.AccountOf(a.ID).MainCents)
+	h.Clock.Advance(11 * time.Minute)
+	require.Equal(t, campus.Paid, h.Pays(a.ID, 1*yuan).Outcome)
+}

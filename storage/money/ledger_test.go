@@ -251,3 +251,77 @@ func TestTheChecker(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, uuid.Nil, next, "there are more pages")
 }
+
+// E2: near midnight, or by a clock that goes back, what is spent is counted on the day of its transfer.
+func TestTheDayIsThatOfTheTransfer(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(0)
+	h.Clock.Advance(14*time.Hour + time.Second) // a second after midnight in Shanghai
+	h.TopUp(a.ID, 1000*yuan)
+	today := campus.DateOf(h.Clock.Now())
+	h.Clock.Advance(-2 * time.Second) // of a process that is a little late
+	paid := h.Pays(a.ID, 150*yuan, storagetest.Proved)
+	require.Equal(t, campus.Paid, paid.Outcome)
+	require.Equal(t, today, campus.DateOf(paid.At))
+	h.Clock.Advance(2 * time.Second)
+	require.Equal(t, int64(50*yuan), h.Pays(a.ID, 51*yuan, storagetest.Proved).LeftCents)
+	require.NoError(t, storagetest.Err(h.Money.Refund(t.Context(), refund(h, paid.Transfer, 150*yuan))))
+	require.Equal(t, []any{today, int64(0)}, []any{h.AccountOf(a.ID).Day, h.AccountOf(a.ID).SpentCents})
+
+	ahead := h.Account(1000 * yuan)
+	h.Exec(`update accounts set day = $2 where id = $1`, ahead.ID, today.AddDays(1))
+	paid = h.Pays(ahead.ID, 1*yuan)
+	require.Equal(t, today.AddDays(1), campus.DateOf(paid.At), "the day does not go back, and the transfer is of it")
+	require.NoError(t, storagetest.Err(h.Money.Refund(t.Context(), refund(h, paid.Transfer, 1*yuan))))
+	require.Zero(t, h.AccountOf(ahead.ID).SpentCents)
+	agree(t, h)
+}
+
+// E2: a sale without network counts on its own day, if that is not over when it is uploaded, and never moves the day to
+// that of its upload.
+func TestAChargeCountsOnItsOwnDay(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(1000 * yuan)
+	today := campus.DateOf(h.Clock.Now())
+	charge := func(age time.Duration) {
+		p := h.Payment(a.ID, 10*yuan, taken(h, -age), func(p *money.Payment) { p.Kind = campus.ChargeTransfer })
+		require.NoError(t, storagetest.Err(h.Money.Charge(t.Context(), p)))
+	}
+	spent := func() []any { return []any{h.AccountOf(a.ID).Day, h.AccountOf(a.ID).SpentCents} }
+	require.Equal(t, campus.Paid, h.Pays(a.ID, 20*yuan).Outcome)
+	charge(time.Hour)
+	require.Equal(t, []any{today, int64(30 * yuan)}, spent())
+	charge(24 * time.Hour)
+	require.Equal(t, []any{today, int64(30 * yuan)}, spent(), "of yesterday")
+	h.Tomorrow()
+	charge(24 * time.Hour)
+	require.Equal(t, []any{today, int64(30 * yuan)}, spent(), "of yesterday, the first that is posted today")
+	charge(time.Hour)
+	require.Equal(t, []any{today.AddDays(1), int64(10 * yuan)}, spent())
+	require.Equal(t, int64(170*yuan), h.Pays(a.ID, 20*yuan).LeftCents)
+	agree(t, h)
+}
+
+// E4: the other side of a transfer is a book that there is.
+func TestABookThatIsNone(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a, other := h.Account(100*yuan), h.Account(0)
+	for name, book := range map[string]uuid.UUID{"none": uuid.Nil, "an account": other.ID, "itself": a.ID,
+		"unknown": uuid.New()} {
+		p := h.Payment(a.ID, 1*yuan, func(p *money.Payment) { p.Book = book })
+		charge := p
+		charge.Kind = campus.ChargeTransfer
+		credit := money.Credit{Terminal: "counter", Key: p.Key, Account: a.ID, Book: book, Cents: 1,
+			Kind: campus.TopUpTransfer, TakenAt: h.Clock.Now()}
+		for what, err := range map[string]error{"pay": storagetest.Err(h.Money.Pay(t.Context(), p)),
+			"charge": storagetest.Err(h.Money.Charge(t.Context(), charge)),
+			"credit": storagetest.Err(h.Money.Credit(t.Context(), credit))} {
+			require.Equal(t, "book_unknown", storagetest.Outcome(err), "%s, %s", name, what)
+		}
+		require.Zero(t, storagetest.Count(h, `answers where key = $1`, p.Key), "nothing is kept")
+	}
+	require.Equal(t, int64(1), h.AccountOf(a.ID).Seq)
+}

@@ -72,6 +72,14 @@ func (a *modelAccount) endSubsidy(day int) {
 	}
 }
 
+// subsidyUntil has the purse ready for a subsidy: what has ended leaves, and of two that have not the later end counts.
+func (a *modelAccount) subsidyUntil(until, day int) {
+	a.endSubsidy(day)
+	if a.has(subsidyPurse) == 0 || a.until != 0 && (until == 0 || until > a.until) {
+		a.until = until
+	}
+}
+
 // modelAnswer is what a key is answered.
 type modelAnswer struct {
 	outcome  string
@@ -88,6 +96,7 @@ type modelPayment struct {
 	index         int // of its event
 	main, subsidy int64
 	day           int
+	until         int // the end of the subsidy that paid; 0: none
 	counts        bool
 	backMain      int64
 	backSubsidy   int64
@@ -139,7 +148,7 @@ func (q modelPay) judge() modelAnswer {
 		return answer("password_needed")
 	}
 	paid := &modelPayment{account: a, index: len(a.events), main: q.cents - fromSubsidy, subsidy: fromSubsidy, day: q.day,
-		counts: q.counts}
+		until: a.until, counts: q.counts}
 	a.add("payment", [3]int64{fromSubsidy - q.cents, -fromSubsidy, 0})
 	if q.counts {
 		a.counted[q.day] += q.cents
@@ -158,8 +167,11 @@ func (p *modelPayment) giveBack(kind string, cents int64, day int) {
 	toSubsidy := cents - toMain
 	p.backMain += toMain
 	p.backSubsidy += toSubsidy
-	if p.account.until != 0 && day >= p.account.until {
+	if p.until != 0 && day >= p.until {
 		toSubsidy = 0 // it goes to the fund
+	}
+	if toSubsidy > 0 {
+		p.account.subsidyUntil(p.until, day)
 	}
 	if toMain+toSubsidy == 0 {
 		return

@@ -49,12 +49,13 @@ type Answer struct {
 
 // How a payment fared in a lot.
 const (
-	statePosted  = "new"     // the answer was made now
-	stateKept    = "kept"    // it was made before, for the same content
-	stateOther   = "other"   // it was made before, for other content
-	stateAgain   = "again"   // somebody else was as fast with the key: their answer is there now
-	stateBusy    = "busy"    // somebody else has the account locked, or it does not exist
-	stateExpires = "expires" // the subsidy has ended and has to be taken first
+	statePosted  = "new"      // the answer was made now
+	stateKept    = "kept"     // it was made before, for the same content
+	stateOther   = "other"    // it was made before, for other content
+	stateAgain   = "again"    // somebody else was as fast with the key: their answer is there now
+	stateBusy    = "busy"     // somebody else has the account locked, or it does not exist
+	stateNoBook  = "bookless" // there is no such book
+	stateExpires = "expires"  // the subsidy has ended and has to be taken first
 )
 
 // lotResult is a row that a lot answers with.
@@ -77,7 +78,7 @@ func (r lotResult) answer() Answer {
 // Pay takes a payment and answers what became of it, which may be a reason why not (E1, E2). The answer is kept before
 // it is given. Payments that come at the same time share a statement; one whose account is locked goes alone, and
 // waits on a connection of its own. Invalid: amount_invalid, amount_too_high, key_missing. Conflict: key_reused.
-// NotFound: account_unknown. Unavailable, and not kept: contested, outages.
+// NotFound: account_unknown, book_unknown. Unavailable, and not kept: contested, outages.
 func (s *Store) Pay(ctx context.Context, p Payment) (Answer, error) {
 	if err := errors.Join(p.Terms.Check(p.Cents), campus.CheckKey(p.Terminal, p.Key)); err != nil {
 		return Answer{}, err
@@ -102,6 +103,8 @@ func (s *Store) finish(ctx context.Context, p Payment, result lotResult) (Answer
 			return result.answer(), nil
 		case stateOther:
 			return Answer{}, keyReused(p.Terminal)
+		case stateNoBook:
+			return Answer{}, bookUnknown(p.Book)
 		case stateExpires:
 			if err := s.expireSubsidy(ctx, p.Account); err != nil {
 				return Answer{}, err
@@ -116,6 +119,10 @@ func (s *Store) finish(ctx context.Context, p Payment, result lotResult) (Answer
 		}
 	}
 	return Answer{}, db.ErrContested
+}
+
+func bookUnknown(book uuid.UUID) error {
+	return campus.Errorf(campus.NotFound, "book_unknown", "no book %s", book)
 }
 
 func keyReused(terminal string) error {

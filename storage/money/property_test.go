@@ -45,9 +45,10 @@ func newLedgerRun(t *rapid.T, h *storagetest.Env, accounts int) *ledgerRun {
 	return r
 }
 
-func (r *ledgerRun) day() int {
-	return int(campus.DateOf(r.h.Clock.Now()).Start().Unix()+8*3600) / 86400
-}
+func (r *ledgerRun) day() int { return dayOf(r.h.Clock.Now()) }
+
+// dayOf is the day of Shanghai, eight hours before the one of Greenwich, counted from 1970.
+func dayOf(at time.Time) int { return int(at.Unix()+8*3600) / 86400 }
 
 func (r *ledgerRun) fresh() string {
 	r.n++
@@ -115,15 +116,12 @@ func (r *ledgerRun) credit(t *rapid.T, kind campus.TransferKind) {
 	a := r.accounts[n]
 	if kind == campus.SubsidyTransfer {
 		days := rapid.IntRange(0, 3).Draw(t, "days")
-		a.endSubsidy(r.day())
 		until := 0
 		if days > 0 {
 			until = r.day() + days
 			c.Until = campus.DateOf(r.h.Clock.Now()).AddDays(days)
 		}
-		if a.has(subsidyPurse) == 0 || a.until != 0 && (until == 0 || until > a.until) {
-			a.until = until
-		}
+		a.subsidyUntil(until, r.day())
 		a.add("subsidy", [3]int64{0, c.Cents, 0})
 	} else {
 		a.putMain("top_up", c.Cents, 0)
@@ -170,7 +168,7 @@ func (r *ledgerRun) reverse(t *rapid.T) {
 			answer.payment.giveBack("reversal", left, r.day())
 		}
 	}
-	got, err := r.h.Money.Reverse(r.h.Context(), r.name, key, r.h.Clock.Now())
+	got, err := r.h.Money.Reverse(r.h.Context(), reversal(r.h, r.name, key))
 	require.NoError(t, err)
 	require.Equal(t, []any{answer.outcome, true}, []any{string(got.Outcome), got.Reversed})
 	answer.reversed = answer.payment != nil || answer.outcome == "reversed"
@@ -199,10 +197,11 @@ func (r *ledgerRun) charge(t *rapid.T) {
 	}
 	amounts[mainPurse] = -min(cents+amounts[subsidyPurse], a.model.account.has(mainPurse))
 	amounts[debtPurse] = cents + amounts[subsidyPurse] + amounts[mainPurse]
+	counts := a.model.counts && dayOf(a.product.TakenAt) == r.day()
 	paid := &modelPayment{account: a.model.account, main: cents + amounts[subsidyPurse], subsidy: -amounts[subsidyPurse],
-		day: r.day(), counts: a.model.counts}
+		day: r.day(), until: a.model.account.until, counts: counts}
 	a.model.account.add("charge", amounts)
-	if a.model.counts {
+	if counts {
 		a.model.account.counted[r.day()] += cents
 	}
 	got, err := r.h.Money.Charge(r.h.Context(), a.product)

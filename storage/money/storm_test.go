@@ -99,7 +99,7 @@ func (r *ledgerRun) storm(t *rapid.T, early []money.Payment) (jobs []job, revers
 			key := rapid.SampledFrom(keys).Draw(t, "key")
 			reversed = append(reversed, key)
 			jobs = append(jobs, job{"reverse", nil, "", func(s *storage.Store) (money.Answer, error) {
-				return s.Money.Reverse(ctx, r.name, key, r.h.Clock.Now())
+				return s.Money.Reverse(ctx, reversal(r.h, r.name, key))
 			}})
 		case 3:
 			back := refund(r.h, transfer(rapid.SampledFrom(early).Draw(t, "payment")), amount(t))

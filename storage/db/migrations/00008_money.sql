@@ -89,6 +89,7 @@ create table transfers (
     main_after     bigint,
     subsidy_after  bigint,
     debt_after     bigint,
+    subsidy_until  date,          -- of the subsidy that it changed: a refund weeks later asks whether that one has ended
     constraint transfers_pkey primary key (id),
     constraint transfers_amount_positive check (amount_cents > 0),
     constraint transfers_two_sides check (from_id <> to_id),
@@ -117,7 +118,15 @@ create table answers (
     reversal_id   uuid,            -- the transfer that gave back; none: nothing was left to give
     constraint answers_pkey primary key (terminal, key)
 );
-create index answers_at on answers using brin (at);
+create index answers_old on answers (at) where outcome <> 'posted'; -- those that are deleted one day
+
+-- Sales until this moment may have had an answer that is deleted by now. One row.
+create table dropped_answers (
+    one   boolean primary key default true,
+    until timestamptz not null,
+    constraint dropped_answers_one check (one)
+);
+insert into dropped_answers (until) values ('2000-01-01 00:00:00Z');
 
 -- What was given back of a payment, from the first time on.
 create table refundables (
@@ -183,4 +192,4 @@ select make_transfer_months(now(), 4);
 
 -- +goose Down
 drop function make_transfer_months, money_id, money_id_from;
-drop table refundables, answers, transfers, books_closed, books, accounts;
+drop table refundables, dropped_answers, answers, transfers, books_closed, books, accounts;
