@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -178,27 +179,36 @@ func (s *Store) SetLimit(ctx context.Context, p campus.MoneyPolicy, actor campus
 			map[string]any{"id": a.ID, "limit": cents}); err != nil {
 			return err
 		}
-		return casework.AddAudit(t, actor, "account.limit", "account/"+a.ID.String(), a.University)
+		return casework.AddAudit(t, actor, fmt.Sprintf("account.limit_from_%d_to_%d", before, cents),
+			"account/"+a.ID.String(), a.University)
 	})
 }
 
-// Freeze and Unfreeze are for whoever may stop a card.
+// Freeze has a card pay no more, from the commit on (F1: at once). It waits for the account on the connections of what
+// people wait for, where no payment waits for a row: payments of a stuck account have others (decision 93), so however
+// many there are, it comes next but for those that wait at the row already. NotFound: account_unknown.
 func (s *Store) Freeze(ctx context.Context, actor campus.Actor, card uuid.UUID) error {
 	return s.setHold(ctx, actor, card, campus.FrozenHold, "account.freeze", Hold)
 }
 
-// Unfreeze lets a card pay again, if nothing else speaks against it.
+// Unfreeze lets a card pay again, if nothing else speaks against it. NotFound: account_unknown.
 func (s *Store) Unfreeze(ctx context.Context, actor campus.Actor, card uuid.UUID) error {
 	return s.setHold(ctx, actor, card, campus.FrozenHold, "account.unfreeze", Lift)
 }
 
 func (s *Store) setHold(ctx context.Context, actor campus.Actor, card uuid.UUID, hold campus.AccountHold, action string,
 	set func(db.Tx, uuid.UUID, campus.AccountHold) error) error {
-	return s.Alone.InTx(ctx, action, func(t db.Tx) error {
+	return s.InTx(ctx, action, func(t db.Tx) error {
+		var university string
+		err := t.Ask(`select university from accounts where card_id = @card for no key update`,
+			map[string]any{"card": card}).Scan(&university)
+		if err != nil {
+			return unknown(err)
+		}
 		if err := set(t, card, hold); err != nil {
 			return err
 		}
-		return casework.AddAudit(t, actor, action, "card/"+card.String(), "")
+		return casework.AddAudit(t, actor, action, "card/"+card.String(), university)
 	})
 }
 

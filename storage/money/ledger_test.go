@@ -129,7 +129,9 @@ func TestALimitIsChanged(t *testing.T) {
 	require.Zero(t, answer.LeftCents)
 	h.Tomorrow()
 	require.Equal(t, campus.LimitReached, h.Pays(a.ID, 1).Outcome)
-	require.Equal(t, 3, storagetest.Count(h, `audit where action = 'account.limit'`))
+	require.Equal(t, []string{"account.limit_from_20000_to_3000", "account.limit_from_3000_to_3000",
+		"account.limit_from_3000_to_0"}, storagetest.One[[]string](h, `select array_agg(action order by id) from audit
+			where action like 'account.limit%' and university = $1`, storagetest.University))
 	require.Equal(t, "account_unknown",
 		storagetest.Outcome(h.Money.SetLimit(t.Context(), p, someone, uuid.New(), 0)))
 }
