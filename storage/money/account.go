@@ -92,12 +92,15 @@ const openSQL = `with locked as materialized (
 	update accounts a set successor = @id from locked l where a.id = l.id
 	returning a.id, a.limit_cents, a.day, a.spent_cents
 )
-insert into accounts (id, card_id, person_id, university, valid_until, limit_cents, day, spent_cents, opened_at)
-select cast(@id as uuid), c.id, c.person_id, c.university, c.valid_until,
-	(select limit_cents from before order by id desc limit 1), coalesce((select max(day) from before), '2000-01-01'),
-	coalesce((select sum(spent_cents)::bigint from before where day = (select max(day) from before)), 0),
-	cast(@now as timestamptz)
-from cards c where c.id = @card`
+insert into accounts (id, card_id, person_id, university, valid_until, limit_cents, day, spent_cents, opened_day,
+	opened_spent, opened_at)
+select cast(@id as uuid), c.id, c.person_id, c.university, c.valid_until, b.limit_cents, b.day, b.spent_cents, b.day,
+	b.spent_cents, cast(@now as timestamptz)
+from cards c cross join (
+	select (select limit_cents from before order by id desc limit 1) as limit_cents,
+		coalesce((select max(day) from before), '2000-01-01') as day,
+		coalesce((select sum(spent_cents) from before where day = (select max(day) from before)), 0)::bigint as spent_cents
+) b where c.id = @card`
 
 // Hold has the account of a card pay no more, from the commit on: a payment that waits for the row sees it. A card
 // without an account has nothing to hold.

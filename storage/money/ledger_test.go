@@ -205,55 +205,6 @@ func TestStatementsOverMonths(t *testing.T) {
 	require.Nil(t, next)
 }
 
-// E4: an account that does not agree with its transfers is held when it is seen wrong twice in a row; the others go on.
-func TestTheChecker(t *testing.T) {
-	t.Parallel()
-	h := storagetest.New(t)
-	check := func(limit int) []money.Doubt {
-		doubts, _, err := h.Money.Check(t.Context(), uuid.Nil, limit)
-		require.NoError(t, err)
-		return doubts
-	}
-	for name, spoil := range map[string]string{
-		"the main purse": `update accounts set main_cents = main_cents + 1 where id = $1`,
-		"the subsidy":    `update accounts set subsidy_cents = 1 where id = $1`,
-		"the number":     `update accounts set seq = seq + 1 where id = $1`,
-		"a lost row":     `delete from transfers where account_id = $1 and seq = 2`,
-		"the last row":   `delete from transfers where account_id = $1 and seq = 4`,
-		"an amount": `update transfers set amount_cents = 101, main_change = -101
-			where account_id = $1 and seq = 2`,
-		"a pair that was taken out": `delete from transfers where account_id = $1 and seq in (2, 3)`,
-		"a balance":                 `update transfers set main_after = main_after + 1 where account_id = $1 and seq = 2`,
-	} {
-		a, well := h.Account(100*yuan), h.Account(100*yuan)
-		paid := h.Pays(a.ID, 1*yuan)
-		require.NoError(t, storagetest.Err(h.Money.Refund(t.Context(), refund(h, paid.Transfer, 1*yuan))))
-		h.Pays(a.ID, 1*yuan)
-		require.Empty(t, check(100), name)
-		h.ExecAsOwner(spoil, a.ID)
-		doubts := check(100)
-		require.Len(t, doubts, 1, name)
-		require.Equal(t, a.ID, doubts[0].Account, name)
-		require.False(t, doubts[0].Held, name)
-		require.NotEqual(t, campus.AccountChecked, h.Pays(a.ID, 4_000_00).Outcome, "%s: once is not twice", name)
-		require.True(t, check(100)[0].Held, name)
-		require.Equal(t, campus.AccountChecked, h.Pays(a.ID, 1*yuan).Outcome, name)
-		require.Equal(t, campus.Paid, h.Pays(well.ID, 1*yuan).Outcome, name)
-		h.ExecAsOwner(`delete from transfers where account_id = $1`, a.ID)
-		h.ExecAsOwner(`delete from accounts where id = $1`, a.ID)
-	}
-	a := h.Account(100 * yuan)
-	h.Exec(`update accounts set main_cents = 1 where id = $1`, a.ID)
-	require.Len(t, check(100), 1)
-	h.Exec(`update accounts set main_cents = 10000 where id = $1`, a.ID)
-	require.Empty(t, check(100), "seen right in between")
-	h.Exec(`update accounts set main_cents = 1 where id = $1`, a.ID)
-	require.False(t, check(100)[0].Held)
-	_, next, err := h.Money.Check(t.Context(), uuid.Nil, 1)
-	require.NoError(t, err)
-	require.NotEqual(t, uuid.Nil, next, "there are more pages")
-}
-
 // E2: near midnight, or by a clock that goes back, what is spent is counted on the day of its transfer.
 func TestTheDayIsThatOfTheTransfer(t *testing.T) {
 	t.Parallel()

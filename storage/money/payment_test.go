@@ -238,7 +238,7 @@ func another(t *testing.T, h *storagetest.Env) *storage.Store {
 // agree checks every account against its transfers.
 func agree(t *testing.T, h *storagetest.Env) {
 	t.Helper()
-	doubts, next, err := h.Money.Check(t.Context(), uuid.Nil, 1000)
+	doubts, next, err := h.Money.CheckAll(t.Context(), uuid.Nil, 1000)
 	require.NoError(t, err)
 	require.Empty(t, doubts)
 	require.Equal(t, uuid.Nil, next)

@@ -30,6 +30,8 @@ create table accounts (
     successor            uuid,                         -- F3: the account of the card that came in place of this one
     doubted_at           timestamptz,                  -- since when it is seen not to agree with its transfers
     opened_at            timestamptz not null,
+    opened_day           date not null default '2000-01-01', -- E2: what the account before had counted, as it was opened
+    opened_spent         bigint not null default 0,
     closed_at            timestamptz,
     constraint accounts_holds_known check (holds <@ array['ended', 'lost', 'frozen', 'checked']),
     constraint accounts_main_not_negative check (main_cents >= 0),
@@ -42,6 +44,19 @@ create table accounts (
 ) with (fillfactor = 70);
 create unique index accounts_one_current on accounts (person_id) where successor is null and closed_at is null;
 create index accounts_person on accounts (person_id, opened_at);
+create index accounts_checked on accounts (id) where holds @> '{checked}';
+
+-- E4: each account as it was when it last agreed with its transfers: the checker goes on from there.
+create table account_checks (
+    account_id    uuid primary key,
+    seq           bigint not null,
+    at            timestamptz not null, -- of that transfer
+    main_cents    bigint not null,
+    subsidy_cents bigint not null,
+    debt_cents    bigint not null,
+    day           date not null,
+    spent_cents   bigint not null
+);
 
 -- The other side of a transfer. A book has no balance here: a row that every till of a canteen changes would have them
 -- wait for each other. What a book holds is the sum of its transfers.
@@ -192,4 +207,4 @@ select make_transfer_months(now(), 4);
 
 -- +goose Down
 drop function make_transfer_months, money_id, money_id_from;
-drop table refundables, dropped_answers, answers, transfers, books_closed, books, accounts;
+drop table refundables, dropped_answers, answers, transfers, books_closed, books, account_checks, accounts;
