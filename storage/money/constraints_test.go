@@ -45,6 +45,7 @@ func TestConstraints(t *testing.T) {
 		"transfers_month_seq":          `update transfers set seq = 1 where account_id = $1`,
 		"refundables_main_within":      `update refundables set main_back = main_cents + 1 where $1::uuid is not null`,
 		"refundables_subsidy_within":   `update refundables set subsidy_back = -1 where $1::uuid is not null`,
+		"answers_posted_stay":          `delete from answers where outcome = 'posted' and $1::uuid is not null`,
 		"answers_pkey":                 `update answers set key = 'one', terminal = 'one' where account_id = $1`,
 	} {
 		err := tryAsOwner(t, h, sql, a.ID)
@@ -86,6 +87,11 @@ func TestMonths(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, made)
 	require.Error(t, storagetest.Err(h.Money.MakeMonths(t.Context(), 37)))
+	for _, years := range []int{-5, 5} { // nobody needs those
+		_, err := storagetest.Connect(t, h).Exec(t.Context(), `select make_transfer_months($1, 1)`,
+			h.Clock.Now().AddDate(years, 0, 0))
+		require.ErrorContains(t, err, "none that anybody needs")
+	}
 	require.Equal(t, campus.Paid, h.Pays(a.ID, 1*yuan).Outcome)
 	require.Zero(t, storagetest.One[int](h, `select count(*) from pg_class c where relname ~ '^transfers_'
 		and relkind = 'r' and (has_table_privilege('campuscard', c.oid, 'insert') or has_table_privilege('campuscard', c.oid, 'update')

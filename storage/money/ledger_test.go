@@ -224,6 +224,8 @@ func TestTheDayIsThatOfTheTransfer(t *testing.T) {
 
 	ahead := h.Account(1000 * yuan)
 	h.Exec(`update accounts set day = $2 where id = $1`, ahead.ID, today.AddDays(1))
+	h.TopUp(ahead.ID, 1*yuan)
+	require.Equal(t, today.AddDays(1), campus.DateOf(*h.AccountOf(ahead.ID).LastAt))
 	paid = h.Pays(ahead.ID, 1*yuan)
 	require.Equal(t, today.AddDays(1), campus.DateOf(paid.At), "the day does not go back, and the transfer is of it")
 	require.NoError(t, storagetest.Err(h.Money.Refund(t.Context(), refund(h, paid.Transfer, 1*yuan))))

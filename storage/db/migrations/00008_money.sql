@@ -135,6 +135,18 @@ create table answers (
 );
 create index answers_old on answers (at) where outcome <> 'posted'; -- those that are deleted one day
 
+-- +goose StatementBegin
+-- Only answers to payments are deleted: nothing else says that an order was credited.
+create function answers_posted_stay() returns trigger language plpgsql as $$
+begin
+    raise exception 'the answer to what is no payment stays'
+        using errcode = '23514', constraint = 'answers_posted_stay', table = 'answers';
+end
+$$;
+-- +goose StatementEnd
+create trigger answers_posted_stay before delete on answers for each row when (old.outcome = 'posted')
+    execute function answers_posted_stay();
+
 -- Sales until this moment may have had an answer that is deleted by now. One row.
 create table dropped_answers (
     one   boolean primary key default true,
@@ -174,18 +186,27 @@ $$;
 -- +goose StatementBegin
 -- Makes the months of transfers that lack, from one on, and answers how many it made. A month is built beside the
 -- table and attached: "create table ... partition of" would wait for every payment, and hold up all that come after
--- it. The program may call this and not make tables.
+-- it. The program may call this and not make tables; how many there are, and how far from the others, has bounds.
 create function make_transfer_months(since timestamptz, months int) returns int language plpgsql security definer
     set search_path = public, pg_temp set lock_timeout = '2s' set timezone = 'UTC' as $$
 declare
     month timestamptz;
     name text;
     made int := 0;
+    oldest timestamptz;
+    newest timestamptz;
+    there int;
 begin
     if months not between 1 and 36 then
         raise exception 'between 1 and 36 months, not %', months using errcode = '22023';
     end if;
     perform pg_advisory_xact_lock(7203114003);
+    select min(of), max(of), count(*) into oldest, newest, there
+        from (select cast(to_date(substr(c.relname, 11), 'YYYY_MM') as timestamptz) as of
+            from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = 'transfers'::regclass) months;
+    if there > 0 and (since < oldest - interval '36 months' or since > newest + interval '36 months') or there + months > 600 then
+        raise exception 'months from % on are none that anybody needs', since using errcode = '22023';
+    end if;
     for n in 0 .. months - 1 loop
         month := date_trunc('month', since) + n * interval '1 month';
         name := 'transfers_' || to_char(month, 'YYYY_MM');
@@ -206,5 +227,5 @@ revoke execute on function make_transfer_months from public;
 select make_transfer_months(now(), 4);
 
 -- +goose Down
-drop function make_transfer_months, money_id, money_id_from;
 drop table refundables, dropped_answers, answers, transfers, books_closed, books, account_checks, accounts;
+drop function answers_posted_stay, make_transfer_months, money_id, money_id_from;
