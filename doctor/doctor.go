@@ -124,6 +124,7 @@ func (d *doctor) checks() []check {
 		{name: "cases", needs: []string{schemaCheck, namespaceCheck}, look: d.lookAtCases},
 		{name: "notices", needs: []string{schemaCheck, policyCheck}, look: d.lookAtNotices},
 		{name: "sign-ins", needs: []string{schemaCheck, policyCheck}, look: d.lookAtSignIns},
+		{name: "accounts", needs: []string{schemaCheck}, look: d.lookAtAccounts},
 		{name: "forgotten", needs: []string{schemaCheck, policyCheck}, look: d.lookAtForgotten},
 
 		{name: "api", look: d.lookAtAPI},

@@ -129,6 +129,23 @@ func (d *doctor) lookAtSignIns(ctx context.Context) []Finding {
 	return well("sign-ins.fine", seen)
 }
 
+// lookAtAccounts names the accounts that the checker has held (E4).
+func (d *doctor) lookAtAccounts(ctx context.Context) []Finding {
+	const named = 20
+	ids, count, err := d.store.Money.HeldAccounts(ctx, named)
+	switch {
+	case err != nil:
+		return broken(err)
+	case count == 0:
+		return well("accounts.fine", nil)
+	}
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = id.String()
+	}
+	return warn("accounts.held", values{"count": strconv.Itoa(count), "accounts": strings.Join(names, ", ")})
+}
+
 func age(now time.Time, since *time.Time) time.Duration {
 	if since == nil {
 		return 0

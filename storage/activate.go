@@ -21,7 +21,11 @@ func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a cards.Activat
 		if err := cards.Activate(t, a); err != nil {
 			return err
 		}
-		if err := money.OpenAccount(t, a.Card); err != nil {
+		others, err := cards.LockOthers(t, c.Owner.PersonID)
+		if err != nil {
+			return err
+		}
+		if err := money.OpenAccount(t, a.Card, cards.HumanIDs(others)); err != nil {
 			return err
 		}
 		if err := cards.CloseApplication(t, m.Case.ID); err != nil {
@@ -30,7 +34,7 @@ func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a cards.Activat
 		if err := openPlastic(ctx, t, m.Case.ID, c, a); err != nil {
 			return err
 		}
-		if err := replaceOtherCards(ctx, t, m.Case.ID, c, a.Change); err != nil || a.NoPackages {
+		if err := replaceOtherCards(ctx, t, m.Case.ID, c, others, a.Change); err != nil || a.NoPackages {
 			return err
 		}
 		return cards.OpenChosenPackages(ctx, t, m.Case.ID, c, a)

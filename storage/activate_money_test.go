@@ -39,6 +39,32 @@ func TestAReplacedCardPaysNoMore(t *testing.T) {
 	require.Equal(t, int64(9900), first.AccountOf(a.ID).MainCents)
 }
 
+// E2, D4: so it is when the next card is under another number: the limit, the day and what is spent are the human's, and
+// what comes back of the old card is paid with the new one.
+func TestAChangeOfNumberTakesTheLimitAlong(t *testing.T) {
+	t.Parallel()
+	first, next := storagetest.Replacing(t, func(s *storagetest.Story) { s.Activate() })
+	a, err := first.Money.CurrentAccount(t.Context(), first.Holder.ID)
+	require.NoError(t, err)
+	first.TopUp(a.ID, 50000)
+	paid := first.Pays(a.ID, 15000, storagetest.Proved)
+	require.Equal(t, campus.Paid, paid.Outcome)
+	require.NoError(t, first.Money.SetLimit(t.Context(), first.Policy().Money, campus.Student(first.Holder.ID), a.ID, 18000))
+	require.NoError(t, next.Activates())
+	now, err := next.Money.CurrentAccount(t.Context(), next.Holder.ID)
+	require.NoError(t, err)
+	require.NotEqual(t, first.Holder.ID, next.Holder.ID)
+	require.Equal(t, uuid.NullUUID{UUID: now.ID, Valid: true}, first.AccountOf(a.ID).Successor)
+	require.Equal(t, []any{int64(18000), int64(15000), campus.DateOf(first.Clock.Now())},
+		[]any{*now.LimitCents, now.SpentCents, now.Day})
+	require.Equal(t, "account_unknown", storagetest.Outcome(
+		storagetest.Err(first.Money.CurrentAccount(t.Context(), first.Holder.ID))), "the old number pays with nothing")
+	require.NoError(t, storagetest.Err(first.Money.Refund(t.Context(), money.Refund{Terminal: "m", Key: "r",
+		Payment: paid.Transfer, Cents: 15000, TakenAt: first.Clock.Now(), By: campus.System()})))
+	require.Equal(t, []int64{15000, 0}, []int64{first.AccountOf(now.ID).MainCents, first.AccountOf(now.ID).SpentCents})
+	require.Equal(t, int64(35000), first.AccountOf(a.ID).MainCents, "it stays until it is moved")
+}
+
 // E2: what the holder has chosen and spent today goes along to the account of the next card; refunds and top-ups of the
 // old one come to the new one. A person has one current account.
 func TestTheNextCardFollowsTheFirst(t *testing.T) {

@@ -11,5 +11,5 @@ import (
 
 // OpenAccountOf opens the account of a card, as the activation does.
 func (s *Store) OpenAccountOf(ctx context.Context, card uuid.UUID) error {
-	return s.InTx(ctx, "open an account", func(t db.Tx) error { return money.OpenAccount(t, card) })
+	return s.InTx(ctx, "open an account", func(t db.Tx) error { return money.OpenAccount(t, card, nil) })
 }

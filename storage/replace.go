@@ -16,10 +16,9 @@ import (
 // replaceOtherCards ends the cards that the human whose card becomes active has under other numbers (D4), if they
 // change role. Conflict: other_card_active when they do not.
 func replaceOtherCards(ctx context.Context, t db.Tx, application uuid.UUID, moved casework.MovedCase,
-	change campus.Change) error {
-	others, err := cards.LockOthers(t, moved.Owner.PersonID)
-	if err != nil || len(others) == 0 {
-		return err
+	others []cards.Human, change campus.Change) error {
+	if len(others) == 0 {
+		return nil
 	}
 	var route campus.Route
 	if err := t.Raw(`select route from applications where id = ?`, application).Row().Scan(&route); err != nil {

@@ -22,6 +22,7 @@ type metrics struct {
 	silent   prometheus.Gauge
 	rounds   *prometheus.CounterVec
 	months   prometheus.Gauge
+	held     prometheus.Gauge
 	waiting  *waiting // shown with the figures
 }
 
@@ -73,7 +74,10 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	m.months = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "campuscard_transfer_months_ahead", Help: "Months after this one to which transfers can be written.",
 	})
-	registry.MustRegister(m.months, m.rounds, m.notices, m.failures, m.cacheMax, m.outages, m.apart, m.silent)
+	m.held = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "campuscard_accounts_held", Help: "Accounts that pay no more because they do not agree with their transfers.",
+	})
+	registry.MustRegister(m.months, m.held, m.rounds, m.notices, m.failures, m.cacheMax, m.outages, m.apart, m.silent)
 	return m
 }
 

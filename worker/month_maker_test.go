@@ -37,10 +37,15 @@ func TestMonthsAreMadeAhead(t *testing.T) {
 
 func monthsAhead(t *testing.T, registry *prometheus.Registry) float64 {
 	t.Helper()
+	return gaugeOf(t, registry, "campuscard_transfer_months_ahead")
+}
+
+func gaugeOf(t *testing.T, registry *prometheus.Registry, name string) float64 {
+	t.Helper()
 	families, err := registry.Gather()
 	require.NoError(t, err)
 	for _, family := range families {
-		if family.GetName() == "campuscard_transfer_months_ahead" {
+		if family.GetName() == name {
 			return family.GetMetric()[0].GetGauge().GetValue()
 		}
 	}

@@ -105,6 +105,7 @@ func loops(
 		{name: "delete files", round: (&fileDeleter{store: store}).round},
 		{name: "drop what has expired", round: (&upkeep{store: store, policies: policies}).round},
 		{name: "make months of transfers", round: (&monthMaker{store: store, ahead: counts.months}).round},
+		{name: "check accounts", round: (&accountChecker{store: store, held: counts.held}).round},
 		{name: "bring forward after a clock", round: (&clockMinder{store: store, log: log}).round},
 		// What fell behind with the last worker is catching up while the first round waits.
 		{name: "compare cases with workflows", first: compared.pause, round: compared.round},

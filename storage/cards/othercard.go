@@ -45,6 +45,15 @@ func LockOthers(t db.Tx, person uuid.UUID) ([]Human, error) {
 	return slices.DeleteFunc(people, func(p Human) bool { return p.ID == person || !is(p) }), nil
 }
 
+// HumanIDs are the ids of people on the roster.
+func HumanIDs(people []Human) []uuid.UUID {
+	ids := make([]uuid.UUID, len(people))
+	for i, person := range people {
+		ids[i] = person.ID
+	}
+	return ids
+}
+
 // OtherCard tells what a card that the same human has under another number means for the activation of an application
 // (D4): nothing when there is none, campus.OtherCardMark when it is refused, campus.OtherCardReplacedMark when that
 // card ends with it.

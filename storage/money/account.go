@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -41,9 +42,19 @@ func (a Account) Purses() campus.Purses {
 	return campus.Purses{Main: a.MainCents, Subsidy: a.SubsidyCents, Debt: a.DebtCents}
 }
 
-// gone tells whether the subsidy has ended by a day.
-func (a Account) subsidyGone(today campus.Date) bool {
-	return !a.SubsidyUntil.IsZero() && !today.Before(a.SubsidyUntil)
+// goneBy tells whether a subsidy that ends on a day has ended by another; zero: it has no end.
+func goneBy(until, today campus.Date) bool { return !until.IsZero() && !today.Before(until) }
+
+// moment is when a transfer of the account is that comes now, by a clock that may have been set back: not before the
+// last one, nor before the day that is counted, which so never goes back either (E2).
+func (a Account) moment(now time.Time) time.Time {
+	if a.LastAt != nil && a.LastAt.After(now) {
+		now = *a.LastAt
+	}
+	if start := a.Day.Start(); start.After(now) {
+		now = start
+	}
+	return now
 }
 
 // Silent is why the account does not pay on a day, whatever the amount; empty: it pays.
@@ -82,21 +93,33 @@ func (a *Account) scan(row interface{ Scan(into ...any) error }) error {
 }
 
 // OpenAccount opens the account of a card that becomes active, in the transaction that makes it so. The account that
-// the person had with an earlier card is followed by this one: what the holder has chosen and spent today goes along
-// (E2); its money stays until it is moved (F3).
-func OpenAccount(t db.Tx, card uuid.UUID) error {
-	return t.Write(openSQL, map[string]any{"id": uuid.Must(uuid.NewV7()), "card": card, "now": t.Now})
+// the human had with an earlier card, under the same number or another (decision 71), is followed by this one: what the
+// holder has chosen and spent today goes along (E2); its money stays until it is moved (F3). others are the people on
+// the roster who are the same human.
+func OpenAccount(t db.Tx, card uuid.UUID, others []uuid.UUID) error {
+	return t.Write(openSQL, map[string]any{"id": uuid.Must(uuid.NewV7()), "card": card, "now": t.Now, "others": others})
 }
 
-const openSQL = `with before as (
-	update accounts a set successor = @id from cards c
-	where c.id = @card and a.person_id = c.person_id and a.successor is null and a.closed_at is null
-	returning a.limit_cents, a.day, a.spent_cents
+// Who has several, because the roster has only now made them one human, goes on from the last of them, with all that
+// was spent on its day.
+const openSQL = `with locked as materialized (
+	select a.id from accounts a join cards c on c.id = @card
+	where (a.person_id = c.person_id or a.person_id = any(cast(@others as uuid[])))
+		and a.successor is null and a.closed_at is null
+	order by a.id for no key update of a
+), before as (
+	update accounts a set successor = @id from locked l where a.id = l.id
+	returning a.id, a.limit_cents, a.day, a.spent_cents
 )
-insert into accounts (id, card_id, person_id, university, valid_until, limit_cents, day, spent_cents, opened_at)
-select cast(@id as uuid), c.id, c.person_id, c.university, c.valid_until, before.limit_cents,
-	coalesce(before.day, '2000-01-01'), coalesce(before.spent_cents, 0), cast(@now as timestamptz)
-from cards c left join before on true where c.id = @card`
+insert into accounts (id, card_id, person_id, university, valid_until, limit_cents, day, spent_cents, opened_day,
+	opened_spent, opened_at)
+select cast(@id as uuid), c.id, c.person_id, c.university, c.valid_until, b.limit_cents, b.day, b.spent_cents, b.day,
+	b.spent_cents, cast(@now as timestamptz)
+from cards c cross join (
+	select (select limit_cents from before order by id desc limit 1) as limit_cents,
+		coalesce((select max(day) from before), '2000-01-01') as day,
+		coalesce((select sum(spent_cents) from before where day = (select max(day) from before)), 0)::bigint as spent_cents
+) b where c.id = @card`
 
 // Hold has the account of a card pay no more, from the commit on: a payment that waits for the row sees it. A card
 // without an account has nothing to hold.
@@ -189,27 +212,36 @@ func (s *Store) SetLimit(ctx context.Context, p campus.MoneyPolicy, actor campus
 			map[string]any{"id": a.ID, "limit": cents}); err != nil {
 			return err
 		}
-		return casework.AddAudit(t, actor, "account.limit", "account/"+a.ID.String(), a.University)
+		return casework.AddAudit(t, actor, fmt.Sprintf("account.limit_from_%d_to_%d", before, cents),
+			"account/"+a.ID.String(), a.University)
 	})
 }
 
-// Freeze and Unfreeze are for whoever may stop a card.
+// Freeze has a card pay no more, from the commit on (F1: at once). It waits for the account on the connections of what
+// people wait for, where no payment waits for a row: payments of a stuck account have others (decision 93), so however
+// many there are, it comes next but for those that wait at the row already. NotFound: account_unknown.
 func (s *Store) Freeze(ctx context.Context, actor campus.Actor, card uuid.UUID) error {
 	return s.setHold(ctx, actor, card, campus.FrozenHold, "account.freeze", Hold)
 }
 
-// Unfreeze lets a card pay again, if nothing else speaks against it.
+// Unfreeze lets a card pay again, if nothing else speaks against it. NotFound: account_unknown.
 func (s *Store) Unfreeze(ctx context.Context, actor campus.Actor, card uuid.UUID) error {
 	return s.setHold(ctx, actor, card, campus.FrozenHold, "account.unfreeze", Lift)
 }
 
 func (s *Store) setHold(ctx context.Context, actor campus.Actor, card uuid.UUID, hold campus.AccountHold, action string,
 	set func(db.Tx, uuid.UUID, campus.AccountHold) error) error {
-	return s.Alone.InTx(ctx, action, func(t db.Tx) error {
+	return s.InTx(ctx, action, func(t db.Tx) error {
+		var university string
+		err := t.Ask(`select university from accounts where card_id = @card for no key update`,
+			map[string]any{"card": card}).Scan(&university)
+		if err != nil {
+			return unknown(err)
+		}
 		if err := set(t, card, hold); err != nil {
 			return err
 		}
-		return casework.AddAudit(t, actor, action, "card/"+card.String(), "")
+		return casework.AddAudit(t, actor, action, "card/"+card.String(), university)
 	})
 }
 

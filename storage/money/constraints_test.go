@@ -45,6 +45,7 @@ func TestConstraints(t *testing.T) {
 		"transfers_month_seq":          `update transfers set seq = 1 where account_id = $1`,
 		"refundables_main_within":      `update refundables set main_back = main_cents + 1 where $1::uuid is not null`,
 		"refundables_subsidy_within":   `update refundables set subsidy_back = -1 where $1::uuid is not null`,
+		"answers_posted_stay":          `delete from answers where outcome = 'posted' and $1::uuid is not null`,
 		"answers_pkey":                 `update answers set key = 'one', terminal = 'one' where account_id = $1`,
 	} {
 		err := tryAsOwner(t, h, sql, a.ID)
@@ -86,6 +87,11 @@ func TestMonths(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, made)
 	require.Error(t, storagetest.Err(h.Money.MakeMonths(t.Context(), 37)))
+	for _, years := range []int{-5, 5} { // nobody needs those
+		_, err := storagetest.Connect(t, h).Exec(t.Context(), `select make_transfer_months($1, 1)`,
+			h.Clock.Now().AddDate(years, 0, 0))
+		require.ErrorContains(t, err, "none that anybody needs")
+	}
 	require.Equal(t, campus.Paid, h.Pays(a.ID, 1*yuan).Outcome)
 	require.Zero(t, storagetest.One[int](h, `select count(*) from pg_class c where relname ~ '^transfers_'
 		and relkind = 'r' and (has_table_privilege('campuscard', c.oid, 'insert') or has_table_privilege('campuscard', c.oid, 'update')
@@ -148,4 +154,29 @@ func TestOldAnswersGo(t *testing.T) {
 	require.Equal(t, campus.PaymentTime, answer.Outcome)
 	require.Equal(t, 1, storagetest.Count(h, `answers where outcome = 'posted'`))
 	require.Equal(t, int64(99*yuan), h.AccountOf(a.ID).MainCents)
+}
+
+// A clock that leaps ahead has answers deleted that are young. When it is back, their keys are not paid a second time:
+// what was sold until then is refused, what is sold from then on is paid.
+func TestAClockThatLeapsHasNothingPaidTwice(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(100 * yuan)
+	p, early := h.Payment(a.ID, 10*yuan, taken(h, 9*time.Minute)), h.Payment(a.ID, 1*yuan)
+	require.NoError(t, storagetest.Err(h.Money.Pay(t.Context(), p)))
+	require.NoError(t, storagetest.Err(h.Money.Reverse(t.Context(), reversal(h, early.Terminal, early.Key))))
+	h.Clock.Advance(40 * 24 * time.Hour)
+	require.NoError(t, storagetest.Err(h.DropExpired(t.Context(), 100)))
+	h.Clock.Advance(-40*24*time.Hour + time.Minute)
+	for _, p := range []money.Payment{p, early} {
+		answer, err := h.Money.Pay(t.Context(), p)
+		require.NoError(t, err)
+		require.Equal(t, campus.PaymentTime, answer.Outcome)
+	}
+	r := reversal(h, "till-1", "never seen")
+	r.SoldAt = p.TakenAt
+	require.Equal(t, "payment_time", storagetest.Outcome(storagetest.Err(h.Money.Reverse(t.Context(), r))))
+	require.Equal(t, int64(90*yuan), h.AccountOf(a.ID).MainCents)
+	h.Clock.Advance(11 * time.Minute)
+	require.Equal(t, campus.Paid, h.Pays(a.ID, 1*yuan).Outcome)
 }

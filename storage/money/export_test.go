@@ -2,6 +2,7 @@ package money
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,6 +16,16 @@ func Refusal(err error) error { return refusal(err) }
 func PlanOf(ctx context.Context, conn *pgx.Conn, d *db.DB, lot []Payment) ([]string, error) {
 	rows, err := conn.Query(ctx, "explain (analyze, costs off, timing off, summary off) "+string(payLotSQL),
 		lotArgs(d.Now(), lot))
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// PlanOfDrop is how Postgres deletes old answers.
+func PlanOfDrop(ctx context.Context, conn *pgx.Conn, before time.Time, limit int) ([]string, error) {
+	rows, err := conn.Query(ctx, "explain (analyze, costs off, timing off, summary off) "+dropAnswersSQL,
+		pgx.NamedArgs{"before": before, "limit": limit})
 	if err != nil {
 		return nil, err
 	}

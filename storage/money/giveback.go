@@ -43,9 +43,10 @@ type original struct {
 	Spent    int64
 	At       time.Time
 	BooksDay campus.Date
+	Until    campus.Date // the end of the subsidy that it was paid from
+	Open     bool        // the books of its day
 
 	University string
-	Open       bool // the books of its day
 
 	left campus.Purses // what was not given back yet
 }
@@ -81,6 +82,11 @@ func (s *Store) Refund(ctx context.Context, r Refund) (answer Answer, err error)
 		if !r.sees(o) {
 			return unknownPayment(r.Payment)
 		}
+		// Once more: who came with the same key was let in before the payment was locked.
+		if first, found, err := firstAnswer(t, r.Terminal, r.Key, hash); err != nil || found {
+			answer = first
+			return err
+		}
 		kind, cents := campus.RefundTransfer, r.Cents
 		if r.Void {
 			kind, cents = campus.VoidTransfer, -o.Change.Net()
@@ -105,21 +111,31 @@ func (s *Store) Refund(ctx context.Context, r Refund) (answer Answer, err error)
 	return answer, refusal(err)
 }
 
+// Reversal takes a sale back whose answer a till has not seen (冲正).
+type Reversal struct {
+	Terminal    string // with the key: those of the sale
+	Key         string
+	SoldAt      time.Time     // when the sale was, by the till's clock
+	TakenAt     time.Time     // when the till began to take it back
+	RetryWithin time.Duration // how old the sale may be if its key was never seen, as for the sale itself
+}
+
 // Reverse undoes what stands under a key of a terminal that has not seen the answer to it (冲正), whatever that is. When
-// nothing stands there yet, what comes finds that it is reversed. The same again is the same answer. Conflict:
-// settled (only a refund is possible then), not_a_payment, account_closed.
-func (s *Store) Reverse(ctx context.Context, terminal, key string, taken time.Time) (answer Answer, err error) {
-	if err := campus.CheckKey(terminal, key); err != nil {
+// nothing stands there yet, what comes finds that it is reversed; but a sale so old that its answer may be gone is
+// refused, because it may have been paid. The same again is the same answer. Conflict: settled (only a refund is
+// possible then), not_a_payment, payment_time, account_closed.
+func (s *Store) Reverse(ctx context.Context, r Reversal) (answer Answer, err error) {
+	if err := campus.CheckKey(r.Terminal, r.Key); err != nil {
 		return answer, err
 	}
 	err = s.Alone.InTx(ctx, "reverse a payment", func(t db.Tx) error {
-		first, found, err := findAnswer(t, terminal, key)
+		first, found, err := findAnswer(t, r.Terminal, r.Key)
 		switch {
 		case err != nil:
 			return err
 		case !found:
 			answer = Answer{Outcome: campus.ReversedFirst, At: t.Now, Reversed: true}
-			return keepReversalFirst(t, terminal, key)
+			return keepReversalFirst(t, r)
 		case first.Outcome == Posted:
 			return campus.Errorf(campus.Conflict, "not_a_payment", "the key stands for no payment")
 		case first.Outcome != campus.Paid || first.Reversed:
@@ -128,18 +144,24 @@ func (s *Store) Reverse(ctx context.Context, terminal, key string, taken time.Ti
 			return nil
 		}
 		answer, err = reversePaid(t, first,
-			posting{kind: campus.ReversalTransfer, terminal: terminal, key: key, taken: taken})
+			posting{kind: campus.ReversalTransfer, terminal: r.Terminal, key: r.Key, taken: r.TakenAt})
 		return err
 	})
 	return answer, refusal(err)
 }
 
 // keepReversalFirst keeps that a key is reversed before anything came with it. When the payment was as fast, the
-// transaction is made again and finds it.
-func keepReversalFirst(t db.Tx, terminal, key string) error {
-	var at time.Time
+// transaction is made again and finds it. Conflict: payment_time.
+func keepReversalFirst(t db.Tx, r Reversal) error {
+	var dropped, at time.Time
+	if err := t.Ask(`select until from dropped_answers`, nil).Scan(&dropped); err != nil {
+		return err
+	}
+	if r.SoldAt.Before(t.Now.Add(-r.RetryWithin)) || !r.SoldAt.After(dropped) || r.SoldAt.After(t.Now.Add(clockAhead)) {
+		return campus.Errorf(campus.Conflict, string(campus.PaymentTime), "nobody can say whether the sale was paid")
+	}
 	return t.Ask(`insert into answers (terminal, key, hash, outcome, at, reversed_at)
-		values (@terminal, @key, '', @outcome, @now, @now) returning at`, map[string]any{"terminal": terminal, "key": key,
+		values (@terminal, @key, '', @outcome, @now, @now) returning at`, map[string]any{"terminal": r.Terminal, "key": r.Key,
 		"outcome": string(campus.ReversedFirst), "now": t.Now}).Scan(&at)
 }
 
@@ -172,12 +194,12 @@ func reversePaid(t db.Tx, first kept, p posting) (Answer, error) {
 // lockOriginal locks what was given back of a payment, and answers it with what is left. NotFound: payment_unknown.
 func lockOriginal(t db.Tx, id uuid.UUID) (o original, err error) {
 	err = t.Ask(`select t.id, t.account_id, t.to_id, t.kind, t.main_change, t.subsidy_change, t.debt_change,
-			t.spent_change, t.at, t.books_day, not exists (select from books_closed c where c.day >= t.books_day) as open,
-			a.university
+			t.spent_change, t.at, t.books_day, t.subsidy_until,
+			not exists (select from books_closed c where c.day >= t.books_day) as open, a.university
 		from transfers t join accounts a on a.id = t.account_id
 		where t.id = @id and t.account_id = t.from_id and t.kind in ('payment', 'charge')`, map[string]any{"id": id}).
 		Scan(&o.ID, &o.Account, &o.Book, &o.Kind, &o.Change.Main, &o.Change.Subsidy, &o.Change.Debt, &o.Spent, &o.At,
-			&o.BooksDay, &o.Open, &o.University)
+			&o.BooksDay, &o.Until, &o.Open, &o.University)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return o, unknownPayment(id)
 	}
@@ -215,9 +237,12 @@ func (o original) giveBack(t db.Tx, back campus.Purses, p posting) (a Account, i
 	}
 	p.book, p.cause = o.Book, o.ID
 	p.change = a.Purses().PutMain(back.Main)
-	if !a.subsidyGone(campus.DateOf(t.Now)) {
+	if back.Subsidy > 0 && !goneBy(o.Until, campus.DateOf(t.Now)) {
 		p.change.Subsidy = back.Subsidy
-	} else if back.Subsidy > 0 { // the subsidy has ended: its part goes to those who gave it
+		if a, err = putSubsidyUntil(t, a, o.Until); err != nil {
+			return a, id, err
+		}
+	} else if back.Subsidy > 0 { // the subsidy that paid has ended: its part goes to those who gave it
 		fund, err := bookOf(t, a.University, campus.SubsidyFundBook)
 		if err != nil {
 			return a, id, err
@@ -232,7 +257,7 @@ func (o original) giveBack(t db.Tx, back campus.Purses, p posting) (a Account, i
 		}
 		return a, id, nil
 	}
-	if o.Spent > 0 && a.Day == campus.DateOf(o.At) { // E2: of the same day
+	if day := campus.DateOf(o.At); o.Spent > 0 && a.Day == day && campus.DateOf(a.moment(t.Now)) == day { // E2
 		p.spent = -min(p.change.Net(), a.SpentCents)
 	}
 	return post(t, a, p)

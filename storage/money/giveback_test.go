@@ -132,8 +132,8 @@ func TestVoid(t *testing.T) {
 	require.Equal(t, "refund_too_high", void(second.Transfer))
 	h.Exec(`insert into books_closed (day, closed_at) values ($1, now())`, campus.DateOf(h.Clock.Now()))
 	require.Equal(t, "settled", void(third.Transfer))
-	require.Equal(t, "settled", storagetest.Outcome(storagetest.Err(h.Money.Reverse(t.Context(), "till-1",
-		storagetest.One[string](h, `select key from transfers where id = $1`, third.Transfer), h.Clock.Now()))))
+	require.Equal(t, "settled", storagetest.Outcome(storagetest.Err(h.Money.Reverse(t.Context(), reversal(h, "till-1",
+		storagetest.One[string](h, `select key from transfers where id = $1`, third.Transfer))))))
 	require.NoError(t, storagetest.Err(h.Money.Refund(t.Context(), refund(h, third.Transfer, 30*yuan))))
 	next := h.Pays(a.ID, 1*yuan)
 	require.Equal(t, campus.DateOf(h.Clock.Now()).AddDays(1).Start(), storagetest.One[time.Time](h,
@@ -149,7 +149,7 @@ func TestReversals(t *testing.T) {
 	h := storagetest.New(t)
 	a := h.Account(100 * yuan)
 	reverse := func(key string) money.Answer {
-		answer, err := h.Money.Reverse(t.Context(), "till-1", key, h.Clock.Now())
+		answer, err := h.Money.Reverse(t.Context(), reversal(h, "till-1", key))
 		require.NoError(t, err)
 		require.True(t, answer.Reversed)
 		return answer
@@ -190,9 +190,8 @@ func TestReversals(t *testing.T) {
 	r := refund(h, paid.Transfer, 1)
 	r.Terminal, r.Key = "till-1", partly.Key
 	require.Equal(t, "key_reused", storagetest.Outcome(storagetest.Err(h.Money.Refund(t.Context(), r))))
-	require.Equal(t, "not_a_payment", storagetest.Outcome(storagetest.Err(h.Money.Reverse(t.Context(), "counter",
-		storagetest.One[string](h, `select key from answers where outcome = 'posted' and terminal = 'counter'`),
-		h.Clock.Now()))))
+	require.Equal(t, "not_a_payment", storagetest.Outcome(storagetest.Err(h.Money.Reverse(t.Context(), reversal(h, "counter",
+		storagetest.One[string](h, `select key from answers where outcome = 'posted' and terminal = 'counter'`))))))
 	agree(t, h)
 }
 
@@ -208,12 +207,113 @@ func TestRaceOfAPaymentWithItsReversal(t *testing.T) {
 			if i%2 == 0 {
 				return storagetest.Err(h.Money.Pay(t.Context(), p))
 			}
-			return storagetest.Err(second.Money.Reverse(t.Context(), p.Terminal, p.Key, h.Clock.Now()))
+			return storagetest.Err(second.Money.Reverse(t.Context(), reversal(h, p.Terminal, p.Key)))
 		})
 		require.Equal(t, map[string]int{"done": 4}, storagetest.Outcomes(errs), "%v", errs)
 		require.Equal(t, int64(100*yuan), h.AccountOf(a.ID).MainCents)
 		require.True(t, storagetest.One[bool](h, `select (outcome = 'paid') = (reversal_id is not null) from answers
 			where key = $1`, p.Key), "the transfer that gave back stays with the answer")
 	}
+	agree(t, h)
+}
+
+// reversal takes the sale of a key back that was a moment ago.
+func reversal(h *storagetest.Env, terminal, key string) money.Reversal {
+	now := h.Clock.Now()
+	return money.Reversal{Terminal: terminal, Key: key, SoldAt: now, TakenAt: now,
+		RetryWithin: h.Policy().Money.RetryWithin.Std()}
+}
+
+// A sale whose answer is gone by now is not told to be reversed: its money stays taken, and the till hears so. Nor is
+// one that is ahead of the clock, which would outlive the answer to its reversal.
+func TestAReversalThatComesTooLate(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(100 * yuan)
+	p := h.Payment(a.ID, 40*yuan)
+	require.NoError(t, storagetest.Err(h.Money.Pay(t.Context(), p)))
+	h.Clock.Advance(36 * 24 * time.Hour)
+	require.NoError(t, storagetest.Err(h.DropExpired(t.Context(), 100)))
+	late, fresh, ahead := reversal(h, p.Terminal, p.Key), reversal(h, p.Terminal, "x"), reversal(h, p.Terminal, "y")
+	late.SoldAt = p.TakenAt
+	ahead.SoldAt = h.Clock.Now().Add(time.Hour)
+	old := reversal(h, p.Terminal, "z")
+	old.SoldAt = h.Clock.Now().Add(-h.Policy().Money.RetryWithin.Std() - time.Second)
+	for _, r := range []money.Reversal{late, ahead, old} {
+		require.Equal(t, "payment_time", storagetest.Outcome(storagetest.Err(h.Money.Reverse(t.Context(), r))))
+	}
+	require.Zero(t, storagetest.Count(h, `answers where outcome = 'reversed'`), "nothing is kept")
+	require.NoError(t, storagetest.Err(h.Money.Reverse(t.Context(), fresh)))
+	require.Equal(t, int64(60*yuan), h.AccountOf(a.ID).MainCents)
+}
+
+// The same refund twice at once is the same answer for both, also when the payment has nothing left for a second.
+func TestRaceOfOneRefund(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(100 * yuan)
+	for name, void := range map[string]bool{"refund": false, "void": true} {
+		paid := h.Pays(a.ID, 50*yuan)
+		r := refund(h, paid.Transfer, 50*yuan)
+		if r.Void = void; void {
+			r.Cents = 0
+		}
+		holder, err := storagetest.Connect(t, h).Begin(t.Context())
+		require.NoError(t, err)
+		_, err = holder.Exec(t.Context(), `select from accounts where id = $1 for update`, a.ID)
+		require.NoError(t, err)
+		answers, told := make([]money.Answer, 2), make(chan []error, 1)
+		go func() {
+			told <- storagetest.AtOnce(2, func(i int) (err error) {
+				answers[i], err = h.Money.Refund(t.Context(), r)
+				return err
+			})
+		}()
+		require.Eventually(t, func() bool { return storagetest.LockWaits(h, `%`) == 2 }, 10*time.Second, time.Millisecond)
+		require.NoError(t, holder.Commit(t.Context()))
+		require.Equal(t, map[string]int{"done": 2}, storagetest.Outcomes(<-told), name)
+		require.Equal(t, answers[0].Transfer, answers[1].Transfer, name)
+	}
+	require.Equal(t, int64(100*yuan), h.AccountOf(a.ID).MainCents)
+}
+
+// L5: whether the subsidy has ended is asked of the one that paid, weeks later, whatever has come since.
+func TestARefundAsksTheSubsidyThatPaid(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	today := campus.DateOf(h.Clock.Now())
+	back := func(paid money.Answer) {
+		require.NoError(t, storagetest.Err(h.Money.Refund(t.Context(), refund(h, paid.Transfer, 10*yuan))))
+	}
+	ended, lasting, charged := h.Account(0), h.Account(0), h.Account(0)
+	h.Subsidise(ended.ID, 10*yuan, today.AddDays(5))
+	h.Subsidise(charged.ID, 10*yuan, today.AddDays(5))
+	h.Subsidise(lasting.ID, 10*yuan, today.AddDays(30))
+	first, second := h.Pays(ended.ID, 10*yuan), h.Pays(lasting.ID, 10*yuan)
+	third, err := h.Money.Charge(t.Context(), h.Payment(charged.ID, 10*yuan,
+		func(p *money.Payment) { p.Kind = campus.ChargeTransfer }))
+	require.NoError(t, err)
+	h.Clock.Advance(10 * 24 * time.Hour)
+	h.Subsidise(ended.ID, 7*yuan, today.AddDays(20))
+	h.Subsidise(charged.ID, 7*yuan, today.AddDays(20))
+	h.Subsidise(lasting.ID, 7*yuan, today.AddDays(15))
+	for _, paid := range []money.Answer{first, second, third} {
+		back(paid)
+	}
+	require.Equal(t, int64(7*yuan), h.AccountOf(ended.ID).SubsidyCents, "what has ended went to the fund")
+	require.Equal(t, int64(7*yuan), h.AccountOf(charged.ID).SubsidyCents)
+	got := h.AccountOf(lasting.ID)
+	require.Equal(t, []any{int64(17 * yuan), today.AddDays(30)}, []any{got.SubsidyCents, got.SubsidyUntil})
+
+	old, next := h.Account(0), h.Account(0)
+	h.Subsidise(old.ID, 10*yuan, today.AddDays(40))
+	paid := h.Pays(old.ID, 10*yuan)
+	h.Exec(`update accounts set successor = $2 where id = $1`, old.ID, next.ID)
+	back(paid)
+	got = h.AccountOf(next.ID)
+	require.Equal(t, []any{int64(10 * yuan), today.AddDays(40)}, []any{got.SubsidyCents, got.SubsidyUntil},
+		"the end goes along to the next account")
+	h.Clock.Advance(30 * 24 * time.Hour)
+	require.Equal(t, campus.InsufficientFunds, h.Pays(next.ID, 1).Outcome)
 	agree(t, h)
 }

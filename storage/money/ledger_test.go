@@ -129,7 +129,9 @@ func TestALimitIsChanged(t *testing.T) {
 	require.Zero(t, answer.LeftCents)
 	h.Tomorrow()
 	require.Equal(t, campus.LimitReached, h.Pays(a.ID, 1).Outcome)
-	require.Equal(t, 3, storagetest.Count(h, `audit where action = 'account.limit'`))
+	require.Equal(t, []string{"account.limit_from_20000_to_3000", "account.limit_from_3000_to_3000",
+		"account.limit_from_3000_to_0"}, storagetest.One[[]string](h, `select array_agg(action order by id) from audit
+			where action like 'account.limit%' and university = $1`, storagetest.University))
 	require.Equal(t, "account_unknown",
 		storagetest.Outcome(h.Money.SetLimit(t.Context(), p, someone, uuid.New(), 0)))
 }
@@ -203,51 +205,78 @@ func TestStatementsOverMonths(t *testing.T) {
 	require.Nil(t, next)
 }
 
-// E4: an account that does not agree with its transfers is held when it is seen wrong twice in a row; the others go on.
-func TestTheChecker(t *testing.T) {
+// E2: near midnight, or by a clock that goes back, what is spent is counted on the day of its transfer.
+func TestTheDayIsThatOfTheTransfer(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
-	check := func(limit int) []money.Doubt {
-		doubts, _, err := h.Money.Check(t.Context(), uuid.Nil, limit)
-		require.NoError(t, err)
-		return doubts
+	a := h.Account(0)
+	h.Clock.Advance(14*time.Hour + time.Second) // a second after midnight in Shanghai
+	h.TopUp(a.ID, 1000*yuan)
+	today := campus.DateOf(h.Clock.Now())
+	h.Clock.Advance(-2 * time.Second) // of a process that is a little late
+	paid := h.Pays(a.ID, 150*yuan, storagetest.Proved)
+	require.Equal(t, campus.Paid, paid.Outcome)
+	require.Equal(t, today, campus.DateOf(paid.At))
+	h.Clock.Advance(2 * time.Second)
+	require.Equal(t, int64(50*yuan), h.Pays(a.ID, 51*yuan, storagetest.Proved).LeftCents)
+	require.NoError(t, storagetest.Err(h.Money.Refund(t.Context(), refund(h, paid.Transfer, 150*yuan))))
+	require.Equal(t, []any{today, int64(0)}, []any{h.AccountOf(a.ID).Day, h.AccountOf(a.ID).SpentCents})
+
+	ahead := h.Account(1000 * yuan)
+	h.Exec(`update accounts set day = $2 where id = $1`, ahead.ID, today.AddDays(1))
+	h.TopUp(ahead.ID, 1*yuan)
+	require.Equal(t, today.AddDays(1), campus.DateOf(*h.AccountOf(ahead.ID).LastAt))
+	paid = h.Pays(ahead.ID, 1*yuan)
+	require.Equal(t, today.AddDays(1), campus.DateOf(paid.At), "the day does not go back, and the transfer is of it")
+	require.NoError(t, storagetest.Err(h.Money.Refund(t.Context(), refund(h, paid.Transfer, 1*yuan))))
+	require.Zero(t, h.AccountOf(ahead.ID).SpentCents)
+	agree(t, h)
+}
+
+// E2: a sale without network counts on its own day, if that is not over when it is uploaded, and never moves the day to
+// that of its upload.
+func TestAChargeCountsOnItsOwnDay(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(1000 * yuan)
+	today := campus.DateOf(h.Clock.Now())
+	charge := func(age time.Duration) {
+		p := h.Payment(a.ID, 10*yuan, taken(h, -age), func(p *money.Payment) { p.Kind = campus.ChargeTransfer })
+		require.NoError(t, storagetest.Err(h.Money.Charge(t.Context(), p)))
 	}
-	for name, spoil := range map[string]string{
-		"the main purse": `update accounts set main_cents = main_cents + 1 where id = $1`,
-		"the subsidy":    `update accounts set subsidy_cents = 1 where id = $1`,
-		"the number":     `update accounts set seq = seq + 1 where id = $1`,
-		"a lost row":     `delete from transfers where account_id = $1 and seq = 2`,
-		"the last row":   `delete from transfers where account_id = $1 and seq = 4`,
-		"an amount": `update transfers set amount_cents = 101, main_change = -101
-			where account_id = $1 and seq = 2`,
-		"a pair that was taken out": `delete from transfers where account_id = $1 and seq in (2, 3)`,
-		"a balance":                 `update transfers set main_after = main_after + 1 where account_id = $1 and seq = 2`,
-	} {
-		a, well := h.Account(100*yuan), h.Account(100*yuan)
-		paid := h.Pays(a.ID, 1*yuan)
-		require.NoError(t, storagetest.Err(h.Money.Refund(t.Context(), refund(h, paid.Transfer, 1*yuan))))
-		h.Pays(a.ID, 1*yuan)
-		require.Empty(t, check(100), name)
-		h.ExecAsOwner(spoil, a.ID)
-		doubts := check(100)
-		require.Len(t, doubts, 1, name)
-		require.Equal(t, a.ID, doubts[0].Account, name)
-		require.False(t, doubts[0].Held, name)
-		require.NotEqual(t, campus.AccountChecked, h.Pays(a.ID, 4_000_00).Outcome, "%s: once is not twice", name)
-		require.True(t, check(100)[0].Held, name)
-		require.Equal(t, campus.AccountChecked, h.Pays(a.ID, 1*yuan).Outcome, name)
-		require.Equal(t, campus.Paid, h.Pays(well.ID, 1*yuan).Outcome, name)
-		h.ExecAsOwner(`delete from transfers where account_id = $1`, a.ID)
-		h.ExecAsOwner(`delete from accounts where id = $1`, a.ID)
+	spent := func() []any { return []any{h.AccountOf(a.ID).Day, h.AccountOf(a.ID).SpentCents} }
+	require.Equal(t, campus.Paid, h.Pays(a.ID, 20*yuan).Outcome)
+	charge(time.Hour)
+	require.Equal(t, []any{today, int64(30 * yuan)}, spent())
+	charge(24 * time.Hour)
+	require.Equal(t, []any{today, int64(30 * yuan)}, spent(), "of yesterday")
+	h.Tomorrow()
+	charge(24 * time.Hour)
+	require.Equal(t, []any{today, int64(30 * yuan)}, spent(), "of yesterday, the first that is posted today")
+	charge(time.Hour)
+	require.Equal(t, []any{today.AddDays(1), int64(10 * yuan)}, spent())
+	require.Equal(t, int64(170*yuan), h.Pays(a.ID, 20*yuan).LeftCents)
+	agree(t, h)
+}
+
+// E4: the other side of a transfer is a book that there is.
+func TestABookThatIsNone(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a, other := h.Account(100*yuan), h.Account(0)
+	for name, book := range map[string]uuid.UUID{"none": uuid.Nil, "an account": other.ID, "itself": a.ID,
+		"unknown": uuid.New()} {
+		p := h.Payment(a.ID, 1*yuan, func(p *money.Payment) { p.Book = book })
+		charge := p
+		charge.Kind = campus.ChargeTransfer
+		credit := money.Credit{Terminal: "counter", Key: p.Key, Account: a.ID, Book: book, Cents: 1,
+			Kind: campus.TopUpTransfer, TakenAt: h.Clock.Now()}
+		for what, err := range map[string]error{"pay": storagetest.Err(h.Money.Pay(t.Context(), p)),
+			"charge": storagetest.Err(h.Money.Charge(t.Context(), charge)),
+			"credit": storagetest.Err(h.Money.Credit(t.Context(), credit))} {
+			require.Equal(t, "book_unknown", storagetest.Outcome(err), "%s, %s", name, what)
+		}
+		require.Zero(t, storagetest.Count(h, `answers where key = $1`, p.Key), "nothing is kept")
 	}
-	a := h.Account(100 * yuan)
-	h.Exec(`update accounts set main_cents = 1 where id = $1`, a.ID)
-	require.Len(t, check(100), 1)
-	h.Exec(`update accounts set main_cents = 10000 where id = $1`, a.ID)
-	require.Empty(t, check(100), "seen right in between")
-	h.Exec(`update accounts set main_cents = 1 where id = $1`, a.ID)
-	require.False(t, check(100)[0].Held)
-	_, next, err := h.Money.Check(t.Context(), uuid.Nil, 1)
-	require.NoError(t, err)
-	require.NotEqual(t, uuid.Nil, next, "there are more pages")
+	require.Equal(t, int64(1), h.AccountOf(a.ID).Seq)
 }

@@ -30,6 +30,16 @@ type modelAccount struct {
 	frozen  bool
 	until   int // day on which the subsidy is gone; 0: never
 	counted map[int]int64
+	today   int // by the clock, which may go back
+	last    int // day of the last transfer, which does not
+}
+
+// day is the one on which a transfer would be now.
+func (a *modelAccount) day() int {
+	if a.last > a.today {
+		return a.last
+	}
+	return a.today
 }
 
 func newModelAccount() *modelAccount {
@@ -45,6 +55,7 @@ func (a *modelAccount) has(purse modelPurse) (sum int64) {
 
 func (a *modelAccount) add(kind string, amounts [3]int64) {
 	event := modelEvent{kind: kind, amounts: amounts}
+	a.last = a.day()
 	for purse := range event.after {
 		event.after[purse] = a.has(modelPurse(purse)) + amounts[purse]
 	}
@@ -72,6 +83,14 @@ func (a *modelAccount) endSubsidy(day int) {
 	}
 }
 
+// subsidyUntil has the purse ready for a subsidy: what has ended leaves, and of two that have not the later end counts.
+func (a *modelAccount) subsidyUntil(until, day int) {
+	a.endSubsidy(day)
+	if a.has(subsidyPurse) == 0 || a.until != 0 && (until == 0 || until > a.until) {
+		a.until = until
+	}
+}
+
 // modelAnswer is what a key is answered.
 type modelAnswer struct {
 	outcome  string
@@ -88,6 +107,7 @@ type modelPayment struct {
 	index         int // of its event
 	main, subsidy int64
 	day           int
+	until         int // the end of the subsidy that paid; 0: none
 	counts        bool
 	backMain      int64
 	backSubsidy   int64
@@ -111,7 +131,7 @@ type modelPay struct {
 func (q modelPay) judge() modelAnswer {
 	a := q.account
 	answer := func(outcome string) modelAnswer {
-		left := a.limit - a.counted[q.day]
+		left := a.limit - a.counted[a.day()]
 		if left < 0 {
 			left = 0
 		}
@@ -124,7 +144,7 @@ func (q modelPay) judge() modelAnswer {
 		return answer("card_frozen")
 	}
 	a.endSubsidy(q.day)
-	if q.counts && a.counted[q.day]+q.cents > a.limit {
+	if q.counts && a.counted[a.day()]+q.cents > a.limit {
 		return answer("limit_reached")
 	}
 	fromSubsidy := int64(0)
@@ -138,11 +158,11 @@ func (q modelPay) judge() modelAnswer {
 	if q.cents > 5000 && !q.proved {
 		return answer("password_needed")
 	}
-	paid := &modelPayment{account: a, index: len(a.events), main: q.cents - fromSubsidy, subsidy: fromSubsidy, day: q.day,
-		counts: q.counts}
+	paid := &modelPayment{account: a, index: len(a.events), main: q.cents - fromSubsidy, subsidy: fromSubsidy, day: a.day(),
+		until: a.until, counts: q.counts}
 	a.add("payment", [3]int64{fromSubsidy - q.cents, -fromSubsidy, 0})
 	if q.counts {
-		a.counted[q.day] += q.cents
+		a.counted[a.day()] += q.cents
 	}
 	done := answer("paid")
 	done.payment = paid
@@ -158,15 +178,18 @@ func (p *modelPayment) giveBack(kind string, cents int64, day int) {
 	toSubsidy := cents - toMain
 	p.backMain += toMain
 	p.backSubsidy += toSubsidy
-	if p.account.until != 0 && day >= p.account.until {
+	if p.until != 0 && day >= p.until {
 		toSubsidy = 0 // it goes to the fund
+	}
+	if toSubsidy > 0 {
+		p.account.subsidyUntil(p.until, day)
 	}
 	if toMain+toSubsidy == 0 {
 		return
 	}
 	p.account.putMain(kind, toMain, toSubsidy)
-	if p.counts && p.day == day {
-		p.account.counted[day] -= toMain + toSubsidy
+	if p.counts && p.day == p.account.day() {
+		p.account.counted[p.day] -= toMain + toSubsidy
 	}
 }
 

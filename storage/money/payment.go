@@ -61,13 +61,14 @@ type Answer struct {
 
 // How a payment fared in a lot.
 const (
-	statePosted  = "new"     // the answer was made now
-	stateKept    = "kept"    // it was made before, for the same content
-	stateOther   = "other"   // it was made before, for other content
-	stateAgain   = "again"   // somebody else was as fast with the key: their answer is there now
-	stateBusy    = "busy"    // somebody else has the account locked, or it does not exist
-	stateExpires = "expires" // the subsidy has ended and has to be taken first
-	stateStopped = "stopped" // the till or its merchant does not work now; nothing was kept
+	statePosted  = "new"      // the answer was made now
+	stateKept    = "kept"     // it was made before, for the same content
+	stateOther   = "other"    // it was made before, for other content
+	stateAgain   = "again"    // somebody else was as fast with the key: their answer is there now
+	stateBusy    = "busy"     // somebody else has the account locked, or it does not exist
+	stateNoBook  = "bookless" // there is no such book
+	stateExpires = "expires"  // the subsidy has ended and has to be taken first
+	stateStopped = "stopped"  // the till or its merchant does not work now; nothing was kept
 )
 
 // lotResult is a row that a lot answers with.
@@ -90,8 +91,8 @@ func (r lotResult) answer() Answer {
 // Pay takes a payment and answers what became of it, which may be a reason why not (E1, E2). The answer is kept before
 // it is given. Payments that come at the same time share a statement; one whose account is locked goes alone, and
 // waits on a connection of its own. Invalid: amount_invalid, amount_too_high, key_missing. Conflict: key_reused.
-// Conflict, and not kept: terminal_stopped; already_paid, by somebody else. NotFound: account_unknown. Unavailable, and
-// not kept: contested, outages.
+// Conflict, and not kept: terminal_stopped; already_paid, by somebody else. NotFound: account_unknown, book_unknown.
+// Unavailable, and not kept: contested, outages.
 func (s *Store) Pay(ctx context.Context, p Payment) (Answer, error) {
 	if err := errors.Join(p.Terms.Check(p.Cents), campus.CheckKey(p.Terminal, p.Key)); err != nil {
 		return Answer{}, err
@@ -118,6 +119,8 @@ func (s *Store) finish(ctx context.Context, p Payment, result lotResult) (Answer
 			return Answer{}, s.otherSale(ctx, p, result)
 		case stateStopped:
 			return Answer{}, ErrTillStopped
+		case stateNoBook:
+			return Answer{}, bookUnknown(p.Book)
 		case stateExpires:
 			if err := s.expireSubsidy(ctx, p.Account); err != nil {
 				return Answer{}, err
@@ -151,6 +154,10 @@ func (s *Store) otherSale(ctx context.Context, p Payment, first lotResult) error
 		return campus.Errorf(campus.Conflict, "already_paid", "the sale of terminal %s is paid", p.Terminal)
 	}
 	return keyReused(p.Terminal)
+}
+
+func bookUnknown(book uuid.UUID) error {
+	return campus.Errorf(campus.NotFound, "book_unknown", "no book %s", book)
 }
 
 func keyReused(terminal string) error {

@@ -21,7 +21,7 @@ const payLotSQL = db.Statement(payHead + `skip locked` + payTail)
 const payAloneSQL = db.Statement(payHead + payTail)
 
 const payHead = `with asked as (
-	select v.* from unnest(cast(@terminals as text[]), cast(@keys as text[]), cast(@hashes as bytea[]),
+	select v.*, exists (select from books b where b.id = v.book) as booked from unnest(cast(@terminals as text[]), cast(@keys as text[]), cast(@hashes as bytea[]),
 		cast(@accounts as uuid[]), cast(@books as uuid[]), cast(@amounts as bigint[]), cast(@kinds as text[]),
 		cast(@taken as timestamptz[]), cast(@oldest as timestamptz[]), cast(@limits as bigint[]), cast(@ceilings as bigint[]),
 		cast(@counted as boolean[]), cast(@covered as boolean[]), cast(@proved as boolean[]), cast(@tills as uuid[]),
@@ -31,30 +31,34 @@ const payHead = `with asked as (
 ), kept as materialized (
 	select a.n, k.hash = a.hash or k.hash = '' as same, k.outcome, k.transfer_id, k.left_cents, k.balance_cents, k.at,
 		k.reversed_at is not null as reversed
-	from asked a join answers k on k.terminal = a.terminal and k.key = a.key
+	from asked a cross join lateral ( -- the limit has each key looked for, also by a plan of the day when there was none
+		select * from answers k where k.terminal = a.terminal and k.key = a.key limit 1) k
 ), locked as materialized (
 	select id, holds, valid_until, main_cents, subsidy_cents, subsidy_until, debt_cents, limit_cents, day, spent_cents,
 		seq, last_at, successor, closed_at, phone_key, phone_key_until, phone_counter, chip, chip_counter
 	from accounts
-	where id = any(array(select a.account from asked a where not exists (select from kept k where k.n = a.n)))
+	where id = any(array(select a.account from asked a where a.booked and not exists (select from kept k where k.n = a.n)))
 	order by id for no key update `
 
 const payTail = `
 ), judged as materialized (
-	select a.*, l.seq + 1 as seq, l.main_cents, l.subsidy_cents, l.debt_cents, l.last_at as previous_at, d.*, r.reason,
-		l.phone_counter, l.chip_counter, coalesce(r.reason not in ('expires', 'stopped'), true) as known, money_id(d.at) as transfer,
+	select a.*, l.seq + 1 as seq, l.main_cents, l.subsidy_cents, l.debt_cents, l.subsidy_until,
+		l.last_at as previous_at, d.*, r.reason, l.phone_counter, l.chip_counter,
+		coalesce(r.reason not in ('expires', 'stopped'), true) as known, money_id(d.at) as transfer,
 		d.spent + case when a.counted and r.reason is null then a.amount else 0 end as spent_after,
 		(select greatest(cast(d.at at time zone 'Asia/Shanghai' as date), max(day) + 1) from books_closed) as books_day
-	from asked a join locked l on l.id = a.account
+	from asked a join locked l on l.id = a.account cross join dropped_answers o
+		cross join lateral ( -- E2: never before the last transfer or the day that is counted, so that this never goes back
+			select greatest(l.last_at, cast(@now as timestamptz), cast(l.day as timestamp) at time zone 'Asia/Shanghai') as at
+		) w
+		cross join lateral (select w.at, cast(w.at at time zone 'Asia/Shanghai' as date) as day) m
 		cross join lateral (
-			select greatest(l.day, cast(@today as date)) as day, greatest(l.last_at, cast(@now as timestamptz)) as at,
-				case when l.day >= cast(@today as date) then l.spent_cents else 0 end as spent,
-				coalesce(l.limit_cents, a.standard) as most,
+			select m.at, m.day, case when l.day = m.day then l.spent_cents else 0 end as spent, coalesce(l.limit_cents, a.standard) as most,
 				case when a.covered then least(l.subsidy_cents, a.amount) else 0 end as from_subsidy
 		) d
 		cross join lateral (
 			select case
-				when a.taken < a.oldest or a.taken > cast(@ahead as timestamptz) then 'payment_time'
+				when a.taken < a.oldest or a.taken <= o.until or a.taken > cast(@ahead as timestamptz) then 'payment_time'
 				when a.till <> '00000000-0000-0000-0000-000000000000' and not exists (
 					select from terminals t join merchants m on m.id = t.merchant_id
 					where t.id = a.till and t.generation = a.generation and t.state = 'active' and m.state = 'open') then 'stopped'
@@ -94,15 +98,17 @@ const payTail = `
 	returning s.id
 ), posted as (
 	insert into transfers (id, from_id, to_id, amount_cents, kind, books_day, terminal, key, taken_at, at, account_id, seq,
-		previous_at, main_change, subsidy_change, spent_change, main_after, subsidy_after, debt_after)
+		previous_at, main_change, subsidy_change, spent_change, main_after, subsidy_after, debt_after, subsidy_until)
 	select j.transfer, j.account, j.book, j.amount, j.kind, j.books_day, j.terminal, j.key, j.taken, j.at, j.account,
 		j.seq, j.previous_at, j.from_subsidy - j.amount, -j.from_subsidy, j.spent_after - j.spent,
-		j.main_cents - (j.amount - j.from_subsidy), j.subsidy_cents - j.from_subsidy, j.debt_cents
+		j.main_cents - (j.amount - j.from_subsidy), j.subsidy_cents - j.from_subsidy, j.debt_cents,
+		case when j.from_subsidy > 0 then j.subsidy_until end
 	from judged j join paid p on p.id = j.account
 )
 select a.n,
 	case when k.n is not null then case when k.same then 'kept' else 'other' end
-		when j.n is null then 'busy' when not j.known then j.reason when w.key is null then 'again' else 'new' end as state,
+		when not a.booked then 'bookless' when j.n is null then 'busy' when not j.known then j.reason
+		when w.key is null then 'again' else 'new' end as state,
 	coalesce(k.outcome, w.outcome, '') as outcome,
 	case when k.n is not null then k.transfer_id when j.reason is null then j.transfer end as transfer,
 	coalesce(k.left_cents, w.left_cents, 0) as left_cents, coalesce(k.balance_cents, w.balance_cents, 0) as balance_cents,

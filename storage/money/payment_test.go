@@ -238,7 +238,7 @@ func another(t *testing.T, h *storagetest.Env) *storage.Store {
 // agree checks every account against its transfers.
 func agree(t *testing.T, h *storagetest.Env) {
 	t.Helper()
-	doubts, next, err := h.Money.Check(t.Context(), uuid.Nil, 1000)
+	doubts, next, err := h.Money.CheckAll(t.Context(), uuid.Nil, 1000)
 	require.NoError(t, err)
 	require.Empty(t, doubts)
 	require.Equal(t, uuid.Nil, next)
@@ -355,4 +355,61 @@ func paymentsWait(t *testing.T, h *storagetest.Env, n int) {
 	t.Helper()
 	require.Eventually(t, func() bool { return storagetest.LockWaits(h, `with asked as%`) == n }, 10*time.Second,
 		time.Millisecond)
+}
+
+// F1: a freeze is effective at once, also while a payment holds the account's row and payers of the same account have
+// used up the connections for those who wait: it waits at the row itself, and the payments behind it are refused.
+func TestAFreezeWaitsForNoPayers(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(1000 * yuan)
+	conn := storagetest.Connect(t, h)
+	tx, err := conn.Begin(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, money.PayIn(t.Context(), conn, h.DB, []money.Payment{h.Payment(a.ID, 1*yuan)}))
+	payers := make([]money.Payment, 12)
+	for i := range payers {
+		payers[i] = h.Payment(a.ID, 1*yuan)
+	}
+	answers, paid := make([]money.Answer, len(payers)), make(chan []error, 1)
+	go func() {
+		paid <- storagetest.AtOnce(len(payers), func(i int) (err error) {
+			answers[i], err = h.Money.Pay(t.Context(), payers[i])
+			return err
+		})
+	}()
+	paymentsWait(t, h, 4)
+	frozen := make(chan error, 1)
+	go func() { frozen <- h.Money.Freeze(t.Context(), someone, a.CardID) }()
+	require.Eventually(t, func() bool {
+		return storagetest.LockWaits(h, `select university from accounts%`) == 1 && storagetest.LockWaits(h, `with asked as%`) == 4
+	}, 10*time.Second, time.Millisecond, "it waits at the row, beside as many payers as may")
+	require.NoError(t, tx.Commit(t.Context()))
+	require.NoError(t, <-frozen)
+	require.Equal(t, campus.CardIsFrozen, h.Pays(a.ID, 1*yuan).Outcome)
+	<-paid
+	refused := 0
+	for _, answer := range answers {
+		if answer.Outcome == campus.CardIsFrozen {
+			refused++
+		}
+	}
+	require.GreaterOrEqual(t, refused, 8, "who had no connection yet comes after it")
+}
+
+// F1: whoever freezes a card is told when there is nothing to freeze, and the university's people see who did.
+func TestAFreezeIsTold(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(100 * yuan)
+	for action, set := range map[string]func(context.Context, campus.Actor, uuid.UUID) error{
+		"account.freeze": h.Money.Freeze, "account.unfreeze": h.Money.Unfreeze,
+	} {
+		require.Equal(t, "account_unknown", storagetest.Outcome(set(t.Context(), someone, uuid.New())))
+		require.Zero(t, storagetest.Count(h, `audit where action = $1`, action))
+		require.NoError(t, set(t.Context(), someone, a.CardID))
+		require.NoError(t, set(t.Context(), someone, a.CardID), "again")
+		require.Equal(t, 2, storagetest.Count(h, `audit where action = $1 and university = $2 and subject = $3`, action,
+			storagetest.University, "card/"+a.CardID.String()))
+	}
 }

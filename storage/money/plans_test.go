@@ -45,7 +45,12 @@ func TestALotGoesByItsKeys(t *testing.T) {
 		require.NotRegexp(t, `Seq Scan on `+table, text)
 	}
 	require.NotRegexp(t, `Scan .*on transfers`, text, "no transfer is read")
-	require.Regexp(t, `Index Scan using accounts_pkey on accounts`, text)
+	for _, look := range []string{ // a full read by an index has no condition
+		`Index Scan (using|on) accounts_pkey[^\n]*\n\s+Index Cond: \(id = ANY \(`,
+		`Index Scan using answers_pkey on answers k[^\n]*\n\s+Index Cond: \(\(terminal = a\w*.terminal\) AND \(key = a\w*.key\)\)`,
+	} {
+		require.Regexp(t, look, text)
+	}
 
 	tx, err := conn.Begin(t.Context())
 	require.NoError(t, err)
@@ -87,4 +92,20 @@ func TestReadersTouchTheirMonthAlone(t *testing.T) {
 	require.Equal(t, h.Clock.Now().UTC().Format("transfers_2006_01"), storagetest.One[string](h,
 		`select string_agg(distinct name, ' ') from seen`))
 	require.Equal(t, campus.Paid, paid.Outcome)
+}
+
+// Answers that are deleted are found by an index of those alone, however many stay.
+func TestOldAnswersAreFoundByTheirIndex(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	h.ExecAsOwner(`insert into answers (terminal, key, hash, outcome, at)
+		select 'till', n::text, '', case when n <= 20 then 'paid' else 'posted' end, now() + n * interval '1 second'
+		from generate_series(1, 20000) n order by random()`)
+	h.ExecAsOwner(`analyze answers`)
+	conn := storagetest.Connect(t, h)
+	plan, err := money.PlanOfDrop(t.Context(), conn, h.Clock.Now().AddDate(10, 0, 0), 10)
+	require.NoError(t, err)
+	text := strings.Join(plan, "\n")
+	require.Regexp(t, `Index Scan using answers_old on answers \(actual rows=10 `, text)
+	require.NotContains(t, text, "Seq Scan on answers")
 }

@@ -16,8 +16,7 @@ type posting struct {
 	kind     campus.TransferKind
 	book     uuid.UUID
 	change   campus.Purses // of the account; its net is the amount, below nothing if it goes out
-	spent    int64         // E2: of the day's limit, below nothing if it is given back
-	day      campus.Date   // whose limit that is
+	spent    int64         // E2: of the limit of the day on which it is posted, below nothing if it is given back
 	cause    uuid.UUID
 	terminal string
 	key      string
@@ -27,6 +26,7 @@ type posting struct {
 // post changes a locked account, and answers it as it is then with the id of the transfer.
 func post(t db.Tx, a Account, p posting) (Account, uuid.UUID, error) {
 	var id uuid.UUID
+	at := a.moment(t.Now)
 	after, amount, from, to := a, p.change.Net(), p.book, a.ID
 	if amount < 0 {
 		amount, from, to = -amount, to, from
@@ -34,12 +34,16 @@ func post(t db.Tx, a Account, p posting) (Account, uuid.UUID, error) {
 	after.MainCents += p.change.Main
 	after.SubsidyCents += p.change.Subsidy
 	after.DebtCents += p.change.Debt
-	if after.Day.Before(p.day) { // E2: the day never goes back
-		after.Day, after.SpentCents = p.day, 0
+	if day := campus.DateOf(at); p.spent != 0 && after.Day.Before(day) { // E2
+		after.Day, after.SpentCents = day, 0
+	}
+	until := campus.Date{}
+	if p.change.Subsidy != 0 {
+		until = a.SubsidyUntil
 	}
 	after.SpentCents += p.spent
 	err := t.Ask(postSQL, map[string]any{
-		"account": a.ID, "from": from, "to": to, "amount": amount, "kind": string(p.kind), "now": t.Now,
+		"account": a.ID, "from": from, "to": to, "amount": amount, "kind": string(p.kind), "at": at, "until": until,
 		"main": after.MainCents, "subsidy": after.SubsidyCents, "debt": after.DebtCents, "day": after.Day,
 		"spent": after.SpentCents, "main_change": p.change.Main, "subsidy_change": p.change.Subsidy,
 		"debt_change": p.change.Debt, "spent_change": p.spent, "previous": a.LastAt,
@@ -51,14 +55,14 @@ func post(t db.Tx, a Account, p posting) (Account, uuid.UUID, error) {
 
 const postSQL = `with changed as (
 	update accounts set main_cents = @main, subsidy_cents = @subsidy, debt_cents = @debt, day = @day, spent_cents = @spent,
-		seq = seq + 1, last_at = greatest(last_at, cast(@now as timestamptz))
+		seq = seq + 1, last_at = @at
 	where id = @account returning seq, last_at
 )
 insert into transfers (id, from_id, to_id, amount_cents, kind, cause, books_day, terminal, key, taken_at, at,
 	account_id, seq, previous_at, main_change, subsidy_change, debt_change, spent_change, main_after,
-	subsidy_after, debt_after)
+	subsidy_after, debt_after, subsidy_until)
 select money_id(last_at), @from, @to, @amount, @kind, @cause, ` + booksDay + `, @terminal, @key, @taken, last_at,
-	@account, seq, @previous, @main_change, @subsidy_change, @debt_change, @spent_change, @main, @subsidy, @debt
+	@account, seq, @previous, @main_change, @subsidy_change, @debt_change, @spent_change, @main, @subsidy, @debt, @until
 from changed returning id, seq, at`
 
 // booksDay is the day of the books to which what happens at last_at belongs.
@@ -108,10 +112,10 @@ type Credit struct {
 // Credit puts money on the account that takes the place of the named one by now, once for each key. A top-up first pays
 // what is owed (E4). A subsidy has a purse of its own, in which there is one at a time: what has ended is taken out
 // first, and of two that have not the later end counts. Invalid: amount_invalid, key_missing. Conflict: key_reused,
-// account_closed. NotFound: account_unknown.
+// account_closed. NotFound: account_unknown, book_unknown.
 func (s *Store) Credit(ctx context.Context, c Credit) (Answer, error) {
 	hash := campus.PaymentHash(c.Terminal, c.Book, c.Account, c.Cents, c.Kind, c.TakenAt)
-	return s.once(ctx, "credit an account", c.Terminal, c.Key, c.Cents, hash,
+	return s.once(ctx, "credit an account", c.Terminal, c.Key, c.Cents, c.Book, hash,
 		func(t db.Tx) (a Account, id uuid.UUID, err error) {
 			if a, err = lockAccount(t, c.Account); err != nil {
 				return a, id, err
@@ -136,9 +140,10 @@ func (s *Store) Credit(ctx context.Context, c Credit) (Answer, error) {
 }
 
 // Charge takes an amount that must be taken, whatever the account has and whoever holds it: what is missing is owed
-// (E4). So are sales posted that were made without network. Errors as Credit.
+// (E4). So are sales posted that were made without network: one counts towards the limit of its own day, if that is not
+// over (E2). Errors as Credit.
 func (s *Store) Charge(ctx context.Context, p Payment) (Answer, error) {
-	return s.once(ctx, "charge an account", p.Terminal, p.Key, p.Cents, p.hash(),
+	return s.once(ctx, "charge an account", p.Terminal, p.Key, p.Cents, p.Book, p.hash(),
 		func(t db.Tx) (a Account, id uuid.UUID, err error) {
 			if a, err = lockAccount(t, p.Account); err != nil {
 				return a, id, err
@@ -151,15 +156,15 @@ func (s *Store) Charge(ctx context.Context, p Payment) (Answer, error) {
 			}
 			change := posting{kind: p.Kind, book: p.Book, change: a.Purses().TakeBeyond(p.Cents, p.Terms.SubsidyTakes),
 				terminal: p.Terminal, key: p.Key, taken: p.TakenAt}
-			if p.Terms.Counts && !campus.DateOf(t.Now).Before(a.Day) {
-				change.day, change.spent = campus.DateOf(t.Now), p.Cents
+			if p.Terms.Counts && campus.DateOf(p.TakenAt) == campus.DateOf(a.moment(t.Now)) {
+				change.spent = p.Cents
 			}
 			return post(t, a, change)
 		})
 }
 
 // once answers what a key was answered, or has fn post, and keeps the answer.
-func (s *Store) once(ctx context.Context, what, terminal, key string, cents int64, hash []byte,
+func (s *Store) once(ctx context.Context, what, terminal, key string, cents int64, book uuid.UUID, hash []byte,
 	fn func(db.Tx) (Account, uuid.UUID, error)) (answer Answer, err error) {
 	if err := campus.CheckAmount(cents); err != nil {
 		return answer, err
@@ -173,6 +178,9 @@ func (s *Store) once(ctx context.Context, what, terminal, key string, cents int6
 			answer = first
 			return err
 		}
+		if err := checkBook(t, book); err != nil {
+			return err
+		}
 		a, id, err := fn(t)
 		if err != nil {
 			return err
@@ -181,6 +189,16 @@ func (s *Store) once(ctx context.Context, what, terminal, key string, cents int6
 		return keepAnswer(t, terminal, key, hash, a.ID, answer)
 	})
 	return answer, err
+}
+
+// checkBook refuses a book that is none. NotFound: book_unknown.
+func checkBook(t db.Tx, book uuid.UUID) error {
+	var there bool
+	err := t.Ask(`select exists (select from books where id = @book)`, map[string]any{"book": book}).Scan(&there)
+	if err == nil && !there {
+		err = bookUnknown(book)
+	}
+	return err
 }
 
 // expireSubsidy takes what is left of a subsidy that has ended back to the fund (L5).
@@ -196,7 +214,7 @@ func (s *Store) expireSubsidy(ctx context.Context, account uuid.UUID) error {
 }
 
 func expire(t db.Tx, a Account) (Account, error) {
-	if a.SubsidyCents == 0 || !a.subsidyGone(campus.DateOf(t.Now)) {
+	if a.SubsidyCents == 0 || !goneBy(a.SubsidyUntil, campus.DateOf(t.Now)) {
 		return a, nil
 	}
 	fund, err := bookOf(t, a.University, campus.SubsidyFundBook)

@@ -49,6 +49,7 @@ var constraints = map[string]*campus.Error{
 	"transfers_one_account":         broken("a transfer that does not say what it did to its account"),
 	"transfers_adds_up":             broken("a transfer whose changes are not its amount"),
 	"transfers_after_not_negative":  broken("a transfer that leaves less than nothing"),
+	"answers_posted_stay":           broken("the answer to what is no payment would be deleted"),
 	"transfers_month_seq":           broken("two transfers of an account with one number"),
 	"refundables_main_within":       refundTooHigh("more than the payment took from the main purse"),
 	"refundables_subsidy_within":    refundTooHigh("more than the payment took from the subsidy"),

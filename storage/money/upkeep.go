@@ -13,6 +13,15 @@ const keepAnswers = 35 * 24 * time.Hour
 
 // Expired are the rows of this area that are of no use any more.
 func Expired(now time.Time) []db.Sweep {
-	return []db.Sweep{{Before: now.Add(-keepAnswers), Deletes: `delete from answers where (terminal, key) in
-		(select terminal, key from answers where at < @before and outcome <> 'posted' limit @limit)`}}
+	return []db.Sweep{{Before: now.Add(-keepAnswers), Deletes: dropAnswersSQL}}
 }
+
+// dropAnswersSQL deletes the oldest answers, and keeps until when sales may have had one that is gone: clockAhead after
+// the last. A sale from before that is refused, whatever the clock says: it may have leapt ahead and back.
+const dropAnswersSQL = `with old as materialized (
+	select terminal, key, at from answers where at < @before and outcome <> 'posted' order by at limit @limit
+), noted as (
+	update dropped_answers set until = greatest(until, (select max(at) from old) + interval '10 minutes')
+	where exists (select from old)
+)
+delete from answers a using old where a.terminal = old.terminal and a.key = old.key`

@@ -33,6 +33,8 @@ create table accounts (
     successor            uuid,                         -- F3: the account of the card that came in place of this one
     doubted_at           timestamptz,                  -- since when it is seen not to agree with its transfers
     opened_at            timestamptz not null,
+    opened_day           date not null default '2000-01-01', -- E2: what the account before had counted, as it was opened
+    opened_spent         bigint not null default 0,
     closed_at            timestamptz,
     constraint accounts_holds_known check (holds <@ array['ended', 'lost', 'frozen', 'checked']),
     constraint accounts_main_not_negative check (main_cents >= 0),
@@ -45,6 +47,19 @@ create table accounts (
 ) with (fillfactor = 70);
 create unique index accounts_one_current on accounts (person_id) where successor is null and closed_at is null;
 create index accounts_person on accounts (person_id, opened_at);
+create index accounts_checked on accounts (id) where holds @> '{checked}';
+
+-- E4: each account as it was when it last agreed with its transfers: the checker goes on from there.
+create table account_checks (
+    account_id    uuid primary key,
+    seq           bigint not null,
+    at            timestamptz not null, -- of that transfer
+    main_cents    bigint not null,
+    subsidy_cents bigint not null,
+    debt_cents    bigint not null,
+    day           date not null,
+    spent_cents   bigint not null
+);
 
 -- The other side of a transfer. A book has no balance here: a row that every till of a canteen changes would have them
 -- wait for each other. What a book holds is the sum of its transfers.
@@ -143,6 +158,7 @@ create table transfers (
     main_after     bigint,
     subsidy_after  bigint,
     debt_after     bigint,
+    subsidy_until  date,          -- of the subsidy that it changed: a refund weeks later asks whether that one has ended
     constraint transfers_pkey primary key (id),
     constraint transfers_amount_positive check (amount_cents > 0),
     constraint transfers_two_sides check (from_id <> to_id),
@@ -171,7 +187,27 @@ create table answers (
     reversal_id   uuid,            -- the transfer that gave back; none: nothing was left to give
     constraint answers_pkey primary key (terminal, key)
 );
-create index answers_at on answers using brin (at);
+create index answers_old on answers (at) where outcome <> 'posted'; -- those that are deleted one day
+
+-- +goose StatementBegin
+-- Only answers to payments are deleted: nothing else says that an order was credited.
+create function answers_posted_stay() returns trigger language plpgsql as $$
+begin
+    raise exception 'the answer to what is no payment stays'
+        using errcode = '23514', constraint = 'answers_posted_stay', table = 'answers';
+end
+$$;
+-- +goose StatementEnd
+create trigger answers_posted_stay before delete on answers for each row when (old.outcome = 'posted')
+    execute function answers_posted_stay();
+
+-- Sales until this moment may have had an answer that is deleted by now. One row.
+create table dropped_answers (
+    one   boolean primary key default true,
+    until timestamptz not null,
+    constraint dropped_answers_one check (one)
+);
+insert into dropped_answers (until) values ('2000-01-01 00:00:00Z');
 
 -- What was given back of a payment, from the first time on.
 create table refundables (
@@ -204,18 +240,27 @@ $$;
 -- +goose StatementBegin
 -- Makes the months of transfers that lack, from one on, and answers how many it made. A month is built beside the
 -- table and attached: "create table ... partition of" would wait for every payment, and hold up all that come after
--- it. The program may call this and not make tables.
+-- it. The program may call this and not make tables; how many there are, and how far from the others, has bounds.
 create function make_transfer_months(since timestamptz, months int) returns int language plpgsql security definer
     set search_path = public, pg_temp set lock_timeout = '2s' set timezone = 'UTC' as $$
 declare
     month timestamptz;
     name text;
     made int := 0;
+    oldest timestamptz;
+    newest timestamptz;
+    there int;
 begin
     if months not between 1 and 36 then
         raise exception 'between 1 and 36 months, not %', months using errcode = '22023';
     end if;
     perform pg_advisory_xact_lock(7203114003);
+    select min(of), max(of), count(*) into oldest, newest, there
+        from (select cast(to_date(substr(c.relname, 11), 'YYYY_MM') as timestamptz) as of
+            from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = 'transfers'::regclass) months;
+    if there > 0 and (since < oldest - interval '36 months' or since > newest + interval '36 months') or there + months > 600 then
+        raise exception 'months from % on are none that anybody needs', since using errcode = '22023';
+    end if;
     for n in 0 .. months - 1 loop
         month := date_trunc('month', since) + n * interval '1 month';
         name := 'transfers_' || to_char(month, 'YYYY_MM');
@@ -236,5 +281,6 @@ revoke execute on function make_transfer_months from public;
 select make_transfer_months(now(), 4);
 
 -- +goose Down
-drop function make_transfer_months, money_id, money_id_from;
-drop table refundables, answers, transfers, books_closed, phone_keys, terminals, merchants, books, accounts;
+drop table refundables, dropped_answers, answers, transfers, books_closed, phone_keys, terminals, merchants, books,
+    account_checks, accounts;
+drop function answers_posted_stay, make_transfer_months, money_id, money_id_from;
