@@ -19,6 +19,9 @@ const (
 	Auditor       Role = "auditor"
 	Administrator Role = "administrator"
 
+	// Cashier takes cash at a counter, and counts it (L1).
+	Cashier Role = "cashier"
+
 	// Head leads a team: gives items to others and hears of what is late. Who decides too has the team's role beside
 	// it.
 	Head Role = "head"
@@ -43,6 +46,8 @@ const (
 
 	ManageInvitations Permission = "invitations.manage" // asks the people of the university to apply (C5)
 	ManageStaff       Permission = "staff.manage"       // ends the waits of colleagues at the sign-in (F5)
+
+	HandleCash Permission = "cash.handle" // takes cash, counts a drawer, confirms what a colleague has counted (L1)
 )
 
 var rolePermissions = map[Role][]Permission{
@@ -53,13 +58,14 @@ var rolePermissions = map[Role][]Permission{
 	Auditor:    {ReadCases, ReadAudit},
 	Administrator: {ReadCases, ReadPeople, ReviewCases, VerifyInPerson, HandlePlastic, SettleSteps, ReadAudit, AssignWork,
 		ServeCounter, EditNotices,
-		ManageInvitations, ManageStaff},
-	Head: {ReadCases, AssignWork},
+		ManageInvitations, ManageStaff, HandleCash},
+	Cashier: {ReadCases, ReadPeople, ServeCounter, HandleCash},
+	Head:    {ReadCases, AssignWork},
 }
 
 // Roles returns all roles, those that do the work first.
 func Roles() []Role {
-	return []Role{Reviewer, CardCentre, Production, Operator, Auditor, Head, Administrator}
+	return []Role{Reviewer, CardCentre, Production, Operator, Auditor, Cashier, Head, Administrator}
 }
 
 // WhoMay names the roles that have a permission.
