@@ -28,7 +28,7 @@ type ChannelPolicy struct {
 	Adapter string `yaml:"adapter"`
 }
 
-// The adapters of channels.
+// WalletAdapter is the adapter of channels that speak like a mobile wallet (school.Wallets), the one there is.
 const WalletAdapter = "wallet"
 
 var channelName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
@@ -59,8 +59,9 @@ func (p TopUpPolicy) check() error {
 		return Errorf(Invalid, "", "policy money.top_up.open_orders must be at least 1")
 	}
 	for name, channel := range p.Channels {
-		if !IsChannelName(name) || channel.Adapter == "" {
-			return Errorf(Invalid, "", "policy money.top_up.channels: %q is no name of a channel, or has no adapter", name)
+		if !IsChannelName(name) || channel.Adapter != WalletAdapter {
+			return Errorf(Invalid, "", "policy money.top_up.channels: %q is no name, or nobody speaks %q", name,
+				channel.Adapter)
 		}
 	}
 	return nil
