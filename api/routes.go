@@ -14,6 +14,7 @@ func (s *Server) routes() {
 	s.work.Routes()
 	s.production.Routes()
 	s.outreach.Routes()
+	s.money.Routes()
 	s.caseRoutes()
 	s.counterRoutes()
 }

@@ -12,6 +12,7 @@ import (
 	"campuscard/api/cards"
 	"campuscard/api/core"
 	"campuscard/api/files"
+	"campuscard/api/money"
 	"campuscard/api/outreach"
 	"campuscard/api/people"
 	"campuscard/api/production"
@@ -30,6 +31,7 @@ type Server struct {
 	work       *work.Server
 	production *production.Server
 	outreach   *outreach.Server
+	money      *money.Server
 
 	receiptFonts fonts         // nil: receipts cannot be drawn
 	printing     chan struct{} // slots for drawing receipts
@@ -46,7 +48,8 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 	}
 	s := &Server{
 		Server: common, people: people.New(common), cards: cards.New(common), work: work.New(common),
-		production: production.New(common), outreach: outreach.New(common), printing: make(chan struct{}, receiptsAtOnce),
+		production: production.New(common), outreach: outreach.New(common), money: money.New(common),
+		printing: make(chan struct{}, receiptsAtOnce),
 	}
 	if s.receiptFonts, err = readFonts(cfg.ReceiptFonts); err != nil {
 		log.Warn("receipts cannot be printed", "error", err)

@@ -2,6 +2,7 @@ package campus
 
 import (
 	"regexp"
+	"strconv"
 	"time"
 )
 
@@ -208,3 +209,12 @@ const (
 	DrawerCounted DrawerState = "counted" // by the cashier; a second person has to confirm
 	DrawerClosed  DrawerState = "closed"
 )
+
+// YuanText is an amount in yuan, as people read it: "12.50".
+func YuanText(cents int64) string {
+	text := strconv.FormatInt(cents/100, 10) + "."
+	if cents%100 < 10 {
+		text += "0"
+	}
+	return text + strconv.FormatInt(cents%100, 10)
+}

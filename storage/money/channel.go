@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -184,16 +183,7 @@ func insertPayment(t db.Tx, id, order, account uuid.UUID, stray campus.StrayReas
 
 // yuanParams are the parameters of a notice about an amount.
 func yuanParams(cents int64) map[string]string {
-	return map[string]string{"amount": YuanText(cents)}
-}
-
-// YuanText is an amount in yuan, as people read it: "12.50".
-func YuanText(cents int64) string {
-	text := strconv.FormatInt(cents/100, 10) + "."
-	if cents%100 < 10 {
-		text += "0"
-	}
-	return text + strconv.FormatInt(cents%100, 10)
+	return map[string]string{"amount": campus.YuanText(cents)}
 }
 
 // none takes "no rows" for an answer.

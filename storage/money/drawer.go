@@ -148,7 +148,7 @@ func TakeCash(t db.Tx, who campus.StaffMember, receipt uuid.UUID, c CashTaking) 
 	if err != nil {
 		return Cash{}, err
 	}
-	a, err := lockCurrent(t, c.Person)
+	a, err := lockPersonal(t, c.Person)
 	if err != nil {
 		return Cash{}, err
 	}

@@ -61,7 +61,7 @@ func (s *Store) OpenOrder(ctx context.Context, req casework.Request, n NewOrder)
 		return o, err
 	}
 	o, err = casework.OnceAlone(ctx, s.casework, "ask for a top-up", req, func(t db.Tx) (Order, error) {
-		a, err := lockCurrent(t, n.Person)
+		a, err := lockPersonal(t, n.Person)
 		if err != nil {
 			return Order{}, err
 		}
@@ -79,8 +79,8 @@ func (s *Store) OpenOrder(ctx context.Context, req casework.Request, n NewOrder)
 	return o, refusal(err)
 }
 
-// lockCurrent locks the account that a person pays with. NotFound: account_unknown.
-func lockCurrent(t db.Tx, person uuid.UUID) (Account, error) {
+// lockPersonal locks the account that a person pays with. NotFound: account_unknown.
+func lockPersonal(t db.Tx, person uuid.UUID) (Account, error) {
 	var id uuid.UUID
 	err := t.Ask(`select id from accounts where person_id = @person and successor is null and closed_at is null`,
 		map[string]any{"person": person}).Scan(&id)
@@ -220,6 +220,23 @@ func (s *Store) OrderLooked(ctx context.Context, l Looked) error {
 		return t.Write(`update topup_orders set state = @state, pay_code = coalesce(nullif(@code, ''), pay_code),
 			failure = @failure, next_look = @next, looks = looks + 1 where id = @id`, map[string]any{
 			"id": l.Order, "state": string(state), "code": l.PayCode, "failure": l.Failure, "next": nullTime(l.Next)})
+	})
+}
+
+// OrderClosed keeps that a channel says by itself that nobody can pay an order any more. One that is none of ours, or that
+// was paid, stays as it is.
+func (s *Store) OrderClosed(ctx context.Context, university, channel, ref string) error {
+	id, err := uuid.Parse(ref)
+	if err != nil {
+		return nil //nolint:nilerr // it names no order of ours
+	}
+	return s.InTx(ctx, "close an order", func(t db.Tx) error {
+		o, found, err := lockOrder(t, id)
+		if err != nil || !found || o.University != university || o.Channel != channel || o.State == campus.OrderPaid {
+			return err
+		}
+		return t.Write(`update topup_orders set state = @state, next_look = null where id = @id`,
+			map[string]any{"id": id, "state": string(o.State.Unpaid(true, false))})
 	})
 }
 

@@ -71,7 +71,9 @@ func TestCallBacksInAnyOrder(t *testing.T) {
 	}
 }
 
-func looks(of ...func(*storagetest.Env, money.Order) error) []func(*storagetest.Env, money.Order) error { return of }
+func looks(of ...func(*storagetest.Env, money.Order) error) []func(*storagetest.Env, money.Order) error {
+	return of
+}
 
 func late(h *storagetest.Env, o money.Order) error {
 	h.Clock.Advance(h.Policy().Money.TopUp.OrderLife.Std())
