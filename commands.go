@@ -30,6 +30,8 @@ type apiCommand struct {
 
 	HRSecrets map[string]string `env:"HR_CALLBACK_SECRETS" required:"" help:"Standard Webhooks secret of each university's HR system: lcu=whsec_…;lcvtc=whsec_…"`
 
+	ChannelSecrets map[string]string `env:"CHANNEL_SECRETS" required:"" help:"Standard Webhooks secret of each top-up channel with each university: wallet/lcu=whsec_…;wallet/lcvtc=whsec_…"`
+
 	DrainDelay time.Duration `env:"DRAIN_DELAY" default:"5s" help:"How long /readyz says draining before connections close."`
 }
 
@@ -56,6 +58,7 @@ func (c *apiCommand) config(h *openedServices) api.Config {
 		Address: c.Address, Version: string(h.build), Policies: h.policies, DrainDelay: c.DrainDelay,
 		TemporalUI: c.TemporalUI, Namespace: c.Namespace, CallbackSecret: c.CallbackKey, Metrics: h.tell.Registry,
 		TrustedProxies: c.Proxies, PerAddress: c.PerAddress, HRSecrets: c.HRSecrets, ReceiptFonts: fonts,
+		ChannelSecrets: c.ChannelSecrets,
 	}
 }
 
@@ -124,6 +127,8 @@ type simulatorCommand struct {
 
 	HRCallbackSecrets map[string]string `env:"HR_CALLBACK_SECRETS" help:"Standard Webhooks secret of each university's HR system: lcu=whsec_…;lcvtc=whsec_…"`
 
+	ChannelSecrets map[string]string `env:"CHANNEL_SECRETS" help:"Standard Webhooks secret of each top-up channel with each university: wallet/lcu=whsec_…;wallet/lcvtc=whsec_…"`
+
 	Services []string `env:"SIMULATOR_SERVICES" default:"dormitory-power,laundry,laboratory,gym" help:"Systems of value-added services."`
 }
 
@@ -132,7 +137,7 @@ func (c *simulatorCommand) Run(ctx context.Context, log *slog.Logger) error {
 	s, err := simulator.New(simulator.Config{
 		Address: c.Address, SMTPAddress: c.SMTPAddress, StateDir: c.State, APIKey: c.APIKey, CallbackURL: c.CallbackURL,
 		CallbackSecret: c.CallbackSecret, Seed: c.Seed, People: c.People,
-		HRCallbackSecrets: c.HRCallbackSecrets, Services: c.Services,
+		HRCallbackSecrets: c.HRCallbackSecrets, Services: c.Services, ChannelSecrets: c.ChannelSecrets,
 	}, log)
 	if err != nil {
 		return err

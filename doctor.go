@@ -37,6 +37,7 @@ type doctorCommand struct {
 	Pepper         string            `env:"PEPPER"`
 	CallbackSecret string            `env:"CALLBACK_SECRET"`
 	HRSecrets      map[string]string `env:"HR_CALLBACK_SECRETS"`
+	ChannelSecrets map[string]string `env:"CHANNEL_SECRETS"`
 	PolicyFile     string            `env:"POLICY_FILE"`
 	SchoolURL      string            `env:"SCHOOL_URL"`
 	SchoolAPIKey   string            `env:"SCHOOL_API_KEY"`
@@ -64,6 +65,7 @@ func (c *doctorCommand) Run(ctx context.Context) error {
 		Pepper:         c.Pepper,
 		CallbackSecret: c.CallbackSecret,
 		HRSecrets:      c.HRSecrets,
+		ChannelSecrets: c.ChannelSecrets,
 		School: school.Config{BaseURL: c.SchoolURL, Addresses: c.Addresses, APIKey: c.SchoolAPIKey,
 			SMTPAddress: c.SMTPAddress, MailFrom: c.MailFrom},
 		PolicyFiles: func() ([][]byte, error) {

@@ -53,8 +53,10 @@ func TestImports(t *testing.T) {
 		"api/work":       pages,
 		"api/production": pages,
 		"api/outreach":   pages,
+		"api/money":      pages,
 		"api": slices.Concat(pages,
-			[]string{"api/people", "api/cards", "api/work", "api/production", "api/outreach"}),
+			[]string{"api/people", "api/cards", "api/work", "api/production", "api/outreach",
+				"api/money"}),
 	}
 	list := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
 	out, err := list.Output()

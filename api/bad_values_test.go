@@ -26,6 +26,7 @@ import (
 
 const (
 	testBureau = "whsec_dGhlIHNlY3JldCBvZiBldmVyeSB0ZXN0IGJ1cmVhdQ=="
+	testWallet = "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMnIHdhbGxldA=="
 	testHR     = "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMnIEhSIHN5c3RlbQ=="
 )
 
@@ -42,6 +43,7 @@ func newProber(t *testing.T) *prober {
 	t.Helper()
 	s, h := newServer(t)
 	s.Cfg.CallbackSecret, s.Cfg.HRSecrets = testBureau, map[string]string{storagetest.University: testHR}
+	s.Cfg.ChannelSecrets = map[string]string{"wallet/" + storagetest.University: testWallet}
 	p := &prober{T: t, s: s, h: h, callers: callers(h)}
 	person := h.Person(func(r *people.RosterPerson) { r.Status = "registered" })
 	application := h.Applied(person)
@@ -50,7 +52,7 @@ func newProber(t *testing.T) *prober {
 		func(r *http.Request, _ string) { r.Header.Set("Authorization", "Bearer "+token) }}
 	ids := func(id uuid.UUID) *strings.Replacer {
 		return strings.NewReplacer("{id}", id.String(), "{file}", uuid.NewString(), "{step}", "phone", "{code}", "laundry",
-			"{name}", "approved", "{key}", "s-000001",
+			"{name}", "approved", "{key}", "s-000001", "{channel}", "wallet",
 			"{university}", storagetest.University)
 	}
 	p.paths = map[string]*strings.Replacer{
@@ -107,6 +109,9 @@ func (p *prober) sign(r *core.Route, request *http.Request, body, id string) {
 	secret := testBureau
 	if strings.HasSuffix(r.Path, "/hr") {
 		secret = testHR
+	}
+	if strings.Contains(r.Path, "/channels/") {
+		secret = testWallet
 	}
 	if id == "" {
 		id = uuid.NewString()
@@ -167,7 +172,11 @@ func (p *prober) hookLeaves(r *core.Route) (all []leaf) {
 	if strings.HasSuffix(r.Path, "/hr") {
 		body = `{"type":"staff.submitted","university":"lcu","submitted_at":"2026-11-17T02:00:00Z","employees":[{"number":"E1"}]}`
 	}
-	for _, value := range []string{`"bo-1"`, `"none"`, `"A07"`, `"` + storagetest.EastKiosk + `"`,
+	if strings.Contains(r.Path, "/channels/") {
+		body = `{"type":"order.paid","timestamp":"2026-11-17T02:00:00Z","data":{"order":"` + uuid.NewString() +
+			`","transaction":"wx-1","amount_cents":500,"currency":"CNY","paid_at":"2026-11-17T02:00:00Z"}}`
+	}
+	for _, value := range []string{`"wx-1"`, `500`, `"CNY"`, `"bo-1"`, `"none"`, `"A07"`, `"` + storagetest.EastKiosk + `"`,
 		`"2026-11-17T02:00:00Z"`, `:1}`, `"lcu"`, `"E1"`, `"delivered"`} {
 		if !strings.Contains(body, value) {
 			continue

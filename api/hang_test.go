@@ -30,12 +30,13 @@ func TestHungPostgresIsAnsweredInTime(t *testing.T) {
 	d := h.Detour(t)
 	s.Store, s.Cfg.HandlerTime = d.Store, hangTime
 	s.Cfg.CallbackSecret, s.Cfg.HRSecrets = testBureau, map[string]string{"lcu": testHR}
+	s.Cfg.ChannelSecrets = map[string]string{"wallet/lcu": testWallet}
 	everybody := callers(h)
 	d.Postgres.Hang()
 	asked := map[core.Audience]string{core.Anyone: "nobody", core.SignedIn: "student", core.Student: "student",
 		core.FirstTimer: "freshman", core.Kiosk: "kiosk", core.Till: "till", core.Hook: "nobody"}
 	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone", "{code}",
-		"laundry", "{name}", "approved", "{key}", "s-000001")
+		"laundry", "{name}", "approved", "{key}", "s-000001", "{channel}", "wallet")
 	var all sync.WaitGroup
 	for _, name := range slices.Sorted(maps.Keys(s.Declared)) {
 		r := s.Declared[name]

@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -93,6 +94,9 @@ func receiptLines(in campus.Language, r people.ActReceipt) receiptText {
 	}
 	if act.Detail != "" && campus.HasText("detail."+act.Detail) {
 		add("receipt.detail", text("detail."+act.Detail))
+	}
+	if cents, err := strconv.ParseInt(act.Detail, 10, 64); err == nil && act.Kind == campus.CashAct {
+		add("receipt.amount", campus.Text(in, "receipt.yuan", map[string]string{"amount": campus.YuanText(cents)}))
 	}
 	add("receipt.at", campus.TimeText(in, *act.DoneAt))
 	add("receipt.holder", r.PersonName)

@@ -45,7 +45,7 @@ func callers(h *storagetest.Env) map[string]caller {
 	till := sync.OnceValue(func() money.Till { return h.Till(h.Merchant(uuid.NewString(), "canteen"), "一号窗口") })
 	all["till"] = caller{core.Till, nil, func(r *http.Request, body string) { signAsTill(r, h, till(), body) }}
 	for _, role := range []campus.Role{campus.Reviewer, campus.CardCentre, campus.Production, campus.Operator,
-		campus.Auditor, campus.Administrator, campus.Head, campus.Finance, campus.Warden, "of no role"} {
+		campus.Auditor, campus.Administrator, campus.Cashier, campus.Head, campus.Finance, campus.Warden, "of no role"} {
 		grants := []campus.Grant{{Role: role, Campuses: []string{storagetest.EastCampus}}}
 		all[string(role)] = caller{core.StaffMember, campus.StaffMember{Grants: grants}.Permissions(), bearer(func() string {
 			_, token := h.Staff(storagetest.University, grants...)
@@ -103,9 +103,10 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 	t.Parallel()
 	s, h := newServer(t)
 	s.Cfg.CallbackSecret, s.Cfg.HRSecrets = testBureau, map[string]string{storagetest.University: testHR}
+	s.Cfg.ChannelSecrets = map[string]string{"wallet/" + storagetest.University: testWallet}
 	everybody := callers(h)
 	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone", "{code}",
-		"laundry", "{name}", "approved", "{key}", "s-000001")
+		"laundry", "{name}", "approved", "{key}", "s-000001", "{channel}", "wallet")
 	for _, name := range slices.Sorted(maps.Keys(s.Declared)) {
 		r := s.Declared[name]
 		calling := everybody
@@ -204,6 +205,7 @@ func TestEveryListHasPages(t *testing.T) {
 	for _, path := range []string{"/api/v1/applications", "/api/v1/notices", "/api/v1/sessions",
 		"/api/v1/staff/work-items", "/api/v1/staff/cases",
 		"/api/v1/staff/batches", "/api/v1/staff/deliveries", "/api/v1/staff/invitations", "/api/v1/staff/colleagues", "/api/v1/staff/people",
+		"/api/v1/me/topups", "/api/v1/staff/drawers", "/api/v1/staff/topup-refunds",
 		"/api/v1/staff/group-retries/{id}/items", "/api/v1/staff/people/{id}/cases", "/api/v1/staff/people/{id}/acts", "/api/v1/staff/notice-templates/{name}/versions"} {
 		names := []string{}
 		for _, p := range s.Huma.OpenAPI().Paths[path].Get.Parameters {

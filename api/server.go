@@ -48,7 +48,8 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 	}
 	s := &Server{
 		Server: common, people: people.New(common), cards: cards.New(common), work: work.New(common),
-		production: production.New(common), outreach: outreach.New(common), money: money.New(common), printing: make(chan struct{}, receiptsAtOnce),
+		production: production.New(common), outreach: outreach.New(common), money: money.New(common),
+		printing: make(chan struct{}, receiptsAtOnce),
 	}
 	if s.receiptFonts, err = readFonts(cfg.ReceiptFonts); err != nil {
 		log.Warn("receipts cannot be printed", "error", err)

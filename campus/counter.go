@@ -42,11 +42,15 @@ const (
 	EvidenceAct      CounterActKind = "evidence"      // what was asked for is brought
 	KioskAct         CounterActKind = "kiosk"         // the plastic is brought to another kiosk (D2)
 	ResendAct        CounterActKind = "resend"        // an unclaimed plastic is sent again (D3)
+	CashAct          CounterActKind = "cash"          // cash is taken for a top-up (L1)
 )
 
 // OnBehalf tells whether the act is the holder's own. For that, and for a check that is passed, they must have been
-// verified shortly before.
-func (k CounterActKind) OnBehalf() bool { return k != VerificationAct && k != CheckAct }
+// verified shortly before. Anybody may bring cash for a card.
+func (k CounterActKind) OnBehalf() bool { return k != VerificationAct && k != CheckAct && k != CashAct }
+
+// ServedHere tells whether the act is for people of the counters whom the member serves, and nobody else.
+func (k CounterActKind) ServedHere() bool { return k.OnBehalf() || k == CashAct }
 
 // SearchKind is what people are searched by.
 type SearchKind string

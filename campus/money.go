@@ -20,6 +20,7 @@ type MoneyPolicy struct {
 	LimitCounts  []TransferKind `yaml:"limit_counts"`
 	RetryWithin  Duration       `yaml:"retry_within"`
 	SubsidyScope []string       `yaml:"subsidy_scope"`
+	TopUp        TopUpPolicy    `yaml:"top_up"` // E4, L2
 }
 
 func (p MoneyPolicy) check() error {
@@ -42,7 +43,7 @@ func (p MoneyPolicy) check() error {
 			return Errorf(Invalid, "", "policy money.limit_counts: %q takes nothing from a card", kind)
 		}
 	}
-	return nil
+	return p.TopUp.check()
 }
 
 // RetryMost is the longest that a till may go on asking with a key: answers are kept longer than that.
@@ -88,6 +89,12 @@ const (
 	RefundTransfer   TransferKind = "refund"   // by merchant or staff
 	VoidTransfer     TransferKind = "void"     // 撤销: of a whole payment, at the till, before the books of the day close
 	ReversalTransfer TransferKind = "reversal" // 冲正: of a payment whose answer the till has not seen
+
+	TopUpRefundTransfer TransferKind = "top_up_refund" // on its way back to where a top-up came from, and there
+	TopUpBackTransfer   TransferKind = "top_up_back"   // a refund to the source that the channel did not pay
+	StrayTransfer       TransferKind = "stray"         // came by a channel and could not be credited; or went back there
+	UnclaimedTransfer   TransferKind = "unclaimed"     // nobody is left to have it
+	CashTransfer        TransferKind = "cash"          // what a drawer had too much or too little when it was counted
 )
 
 // BookKind is what a book is for. Books are the other side of each transfer.

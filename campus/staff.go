@@ -19,6 +19,9 @@ const (
 	Auditor       Role = "auditor"
 	Administrator Role = "administrator"
 
+	// Cashier takes cash at a counter, and counts it (L1).
+	Cashier Role = "cashier"
+
 	// Head leads a team: gives items to others and hears of what is late. Who decides too has the team's role beside
 	// it.
 	Head Role = "head"
@@ -50,6 +53,8 @@ const (
 	ManageMerchants Permission = "merchants.manage" // takes merchants and their tills on, stops them (L3)
 	RefundPayments  Permission = "payments.refund"  // gives a part of a payment back (E4)
 	LookAtCards     Permission = "cards.look"       // is told whose card is shown; every look is recorded (D5)
+
+	HandleCash Permission = "cash.handle" // takes cash, counts a drawer, confirms what a colleague has counted (L1)
 )
 
 var rolePermissions = map[Role][]Permission{
@@ -60,7 +65,8 @@ var rolePermissions = map[Role][]Permission{
 	Auditor:    {ReadCases, ReadAudit},
 	Administrator: {ReadCases, ReadPeople, ReviewCases, VerifyInPerson, HandlePlastic, SettleSteps, ReadAudit, AssignWork,
 		ServeCounter, EditNotices,
-		ManageInvitations, ManageStaff, ManageMerchants, RefundPayments, LookAtCards},
+		ManageInvitations, ManageStaff, ManageMerchants, RefundPayments, LookAtCards, HandleCash},
+	Cashier: {ReadCases, ReadPeople, ServeCounter, HandleCash},
 	Head:    {ReadCases, AssignWork},
 	Finance: {ManageMerchants, RefundPayments},
 	Warden:  {LookAtCards},
@@ -68,7 +74,7 @@ var rolePermissions = map[Role][]Permission{
 
 // Roles returns all roles, those that do the work first.
 func Roles() []Role {
-	return []Role{Reviewer, CardCentre, Production, Operator, Auditor, Head, Finance, Warden, Administrator}
+	return []Role{Reviewer, CardCentre, Production, Operator, Auditor, Cashier, Head, Finance, Warden, Administrator}
 }
 
 // WhoMay names the roles that have a permission.

@@ -23,6 +23,7 @@ type Settings struct {
 	Pepper         string            // base64
 	CallbackSecret string            // of the bureau
 	HRSecrets      map[string]string // of the HR system of each university
+	ChannelSecrets map[string]string // of each top-up channel with each university
 	School         school.Config
 	PolicyFiles    func() ([][]byte, error)
 	Temporal       client.Client // that connects when it is first used

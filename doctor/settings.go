@@ -57,6 +57,7 @@ func (d *doctor) lookAtSecrets(context.Context) []Finding {
 		{"SCHOOL_API_KEY", d.School.APIKey, len(d.School.APIKey) >= schoolKey},
 		{"CALLBACK_SECRET", d.CallbackSecret, isCallbackSecret(d.CallbackSecret)},
 		{"HR_CALLBACK_SECRETS", strings.Join(slices.Collect(maps.Values(d.HRSecrets)), ""), d.haveSecretsOfHR()},
+		{"CHANNEL_SECRETS", strings.Join(slices.Collect(maps.Values(d.ChannelSecrets)), ""), d.haveSecretsOfChannels()},
 	} {
 		switch {
 		case secret.value == "":
@@ -78,12 +79,21 @@ func (d *doctor) lookAtSecrets(context.Context) []Finding {
 
 // haveSecretsOfHR tells whether the HR system of each university that is named has a secret of its own.
 func (d *doctor) haveSecretsOfHR() bool {
-	for _, secret := range d.HRSecrets {
+	return allCallbackSecrets(d.HRSecrets) && school.CheckSecretsOfHR(d.HRSecrets) == nil
+}
+
+// haveSecretsOfChannels tells the same of the channels by which cards are topped up.
+func (d *doctor) haveSecretsOfChannels() bool {
+	return allCallbackSecrets(d.ChannelSecrets) && school.CheckSecretsOfChannels(d.ChannelSecrets) == nil
+}
+
+func allCallbackSecrets(secrets map[string]string) bool {
+	for _, secret := range secrets {
 		if !isCallbackSecret(secret) {
 			return false
 		}
 	}
-	return school.CheckSecretsOfHR(d.HRSecrets) == nil
+	return true
 }
 
 func isCallbackSecret(text string) bool {

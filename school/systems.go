@@ -42,6 +42,7 @@ type Systems struct {
 	HR            *HR
 	International *International
 	Services      *Services
+	Wallets       *Wallets
 	clients       []*client // of the systems over HTTP
 }
 
@@ -83,6 +84,7 @@ func New(cfg Config) (*Systems, error) {
 		HR:            &HR{system("hr")},
 		International: &International{system("international")},
 		Services:      &Services{cfg, transport, timing},
+		Wallets:       &Wallets{cfg, transport, timing},
 	}
 	systems.clients = clients
 	return systems, nil

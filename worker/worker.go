@@ -99,6 +99,8 @@ func loops(
 		{name: "send notices", round: messages.round},
 		{name: "send phone messages", round: phoneSender{messages}.round},
 		{name: "mail about deadlines", round: (&deadlineMailer{store: store, policies: policies}).round},
+		{name: "ask top-up channels", round: (&topUps{store: store, wallets: systems.Wallets, policies: policies,
+			log: log}).round},
 		{name: "admit from the line", round: (&admission{store: store, policies: policies}).round},
 		{name: "resend decisions", first: resendPause, round: resends.round, end: resends.sending.Wait},
 		{name: "retry groups of steps", round: retries.round, end: retries.end},

@@ -37,6 +37,7 @@ type Config struct {
 	Namespace      string               // of Temporal
 	CallbackSecret string               // Standard Webhooks secret of the card bureau
 	HRSecrets      map[string]string    // the same of the HR system of each university, by its code
+	ChannelSecrets map[string]string    // the same of each top-up channel, by channel and university: "wallet/lcu"
 	Metrics        *prometheus.Registry // of the process, shown with the server's own; may be nil
 	TrustedProxies []string             // addresses whose X-Forwarded-For is believed; none by default
 	SignInsPerSec  float64              // of one client address; 0 means 20: a campus behind one address signs in too
@@ -84,6 +85,9 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 	cfg.HandlerTime = cmp.Or(cfg.HandlerTime, handlerTime)
 	cfg.BodyTime = cmp.Or(cfg.BodyTime, bodyTime)
 	if err := school.CheckSecretsOfHR(cfg.HRSecrets); err != nil {
+		return nil, err
+	}
+	if err := school.CheckSecretsOfChannels(cfg.ChannelSecrets); err != nil {
 		return nil, err
 	}
 	s := &Server{

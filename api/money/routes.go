@@ -10,6 +10,7 @@ func (s *Server) Routes() {
 	s.tillRoutes()
 	s.holderRoutes()
 	s.merchantRoutes()
+	s.topUpRoutes()
 }
 
 // tillRoutes are what tills ask for. They sign their requests; what they ask for has a key of their own.

@@ -31,7 +31,8 @@ func secretMakers() map[string]func() string {
 		"S3_SECRET_KEY":             func() string { return randomHex(20) },
 		"SCHOOL_API_KEY":            func() string { return randomHex(24) },
 		"CALLBACK_SECRET":           func() string { return "whsec_" + randomKey() }, // the form Standard Webhooks asks for
-		"HR_CALLBACK_SECRETS":       secretsOfHR,
+		"HR_CALLBACK_SECRETS":       func() string { return secretOfEach("") },
+		"CHANNEL_SECRETS":           func() string { return secretOfEach("wallet/") },
 		"PEPPER":                    randomKey,
 		"DATA_KEY":                  randomKey,
 		"SEED_STAFF_PASSWORD":       readablePassword,
@@ -42,11 +43,11 @@ func secretMakers() map[string]func() string {
 // universities are those of deploy/seed/seed.yaml.
 var universities = []string{"lcu", "lcvtc"}
 
-// secretsOfHR returns a secret for the HR system of each university.
-func secretsOfHR() string {
+// secretOfEach returns a secret for a system of each university.
+func secretOfEach(system string) string {
 	var all []string
 	for _, university := range universities {
-		all = append(all, university+"=whsec_"+randomKey())
+		all = append(all, system+university+"=whsec_"+randomKey())
 	}
 	return strings.Join(all, ";")
 }

@@ -265,6 +265,7 @@ func TestNewSecretJoinsOldOnes(t *testing.T) {
 		form = append(form, university.Code+"=whsec_[^;]{44}")
 	}
 	require.Regexp(t, "^"+strings.Join(form, ";")+"$", s["HR_CALLBACK_SECRETS"])
+	require.Regexp(t, "^wallet/"+strings.Join(form, ";wallet/")+"$", s["CHANNEL_SECRETS"])
 }
 
 func TestBrokenSecretsAreNotQuoted(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"path"
 	"strconv"
@@ -24,7 +25,7 @@ const (
 	longestPause  = time.Minute
 )
 
-// The hooks of ours that the school's systems call: {CallbackURL}/bureau, {CallbackURL}/hr.
+// The hooks of ours that the school's systems call: {CallbackURL}/bureau, {CallbackURL}/hr, {CallbackURL}/channels/wallet.
 const (
 	bureauHook = "bureau"
 	hrHook     = "hr"
@@ -71,6 +72,7 @@ func (s *Simulator) signers() (map[string]*webhooks.Webhook, error) {
 	for university, secret := range s.cfg.HRCallbackSecrets {
 		secrets[callback{Hook: hrHook, University: university}.signer()] = secret
 	}
+	maps.Copy(secrets, s.walletSigners())
 	signers := map[string]*webhooks.Webhook{}
 	for name, secret := range secrets {
 		signer, err := webhooks.NewWebhook(secret)

@@ -44,6 +44,11 @@ func (s *Simulator) routes() []route {
 		{"international", "letter", "GET /international/{university}/v1/letters/{code}", s.letter},
 		{"international", "residence_registration", "GET /international/{university}/v1/residence-registrations/{code}",
 			s.residenceRegistration},
+
+		{walletSystem, "order", "POST /wallet/{university}/v1/orders", s.placeWalletOrder},
+		{walletSystem, "order_state", "GET /wallet/{university}/v1/orders/{order}", s.walletOrder},
+		{walletSystem, "refund", "POST /wallet/{university}/v1/refunds", s.refundWallet},
+		{walletSystem, "refund_state", "GET /wallet/{university}/v1/refunds/{refund}", s.walletRefund},
 	}
 	for _, service := range s.cfg.Services {
 		path := "/" + service + "/{university}/v1/subscriptions"
@@ -77,6 +82,12 @@ func (s *Simulator) handler() http.Handler {
 		"PUT /admin/letters/{university}/{code}":                 s.changeLetter,
 		"PUT /admin/residence-registrations/{university}/{code}": s.changeRegistration,
 		"POST /admin/hr/{university}/submissions":                s.submitStaff,
+
+		"GET /admin/wallet":                        s.listWallet,
+		"PUT /admin/wallet":                        s.setWallet,
+		"POST /admin/wallet/{university}/payments": s.payWallet,
+		"POST /admin/wallet/{university}/closures": s.closeWallet,
+		"POST /admin/wallet/{university}/refunds":  s.endWalletRefund,
 	}
 	for pattern, handle := range admin {
 		mux.HandleFunc(pattern, fromHere(handle))

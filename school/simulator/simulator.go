@@ -32,6 +32,9 @@ type Config struct {
 	// As CallbackSecret, of the HR system of each university, for {CallbackURL}/hr; who has none submits nobody.
 	HRCallbackSecrets map[string]string
 
+	// The same of the channels by which cards are topped up, by channel and university: {CallbackURL}/channels/<channel>.
+	ChannelSecrets map[string]string
+
 	Services []string // systems of value-added services; DefaultServices if nil
 }
 

@@ -48,12 +48,17 @@ const (
 
 	letterBucket       = "letters"       // university/code: letter made or changed
 	registrationBucket = "registrations" // university/code: registration of residence made or changed
+
+	walletOrderBucket  = "wallet-orders"  // wallet/university/order: order
+	walletRefundBucket = "wallet-refunds" // wallet/university/refund: refund
+	walletLeftBucket   = "wallet-left"    // wallet/university/transaction: payment, with what was not refunded of it
 )
 
 func buckets() []string {
 	return []string{callBucket, effectBucket, answerBucket, personBucket, photoBucket, orderBucket, plasticBucket,
 		dueBucket,
-		callbackBucket, holderBucket, messageBucket, mailBucket, settingBucket, batchBucket, letterBucket, registrationBucket}
+		callbackBucket, holderBucket, messageBucket, mailBucket, settingBucket, batchBucket, letterBucket, registrationBucket,
+		walletOrderBucket, walletRefundBucket, walletLeftBucket}
 }
 
 func openStore(path string) (*store, error) {

@@ -35,7 +35,18 @@ type requestRow struct {
 // again. Two at once wait for each other at the key.
 func Once[T any](ctx context.Context, s *Store, what string, req Request, fn func(db.Tx) (T, error)) (result T,
 	err error) {
-	err = s.InTx(ctx, what, func(t db.Tx) error {
+	return onceOn(ctx, s.DB, what, req, fn)
+}
+
+// OnceAlone is Once for what may have to wait for an account that somebody else has locked.
+func OnceAlone[T any](ctx context.Context, s *Store, what string, req Request, fn func(db.Tx) (T, error)) (result T,
+	err error) {
+	return onceOn(ctx, s.Alone, what, req, fn)
+}
+
+func onceOn[T any](ctx context.Context, d *db.DB, what string, req Request, fn func(db.Tx) (T, error)) (result T,
+	err error) {
+	err = d.InTx(ctx, what, func(t db.Tx) error {
 		first, err := OpenRequest(t, req)
 		if err != nil {
 			return err

@@ -53,6 +53,24 @@ var constraints = map[string]*campus.Error{
 	"transfers_month_seq":           broken("two transfers of an account with one number"),
 	"refundables_main_within":       refundTooHigh("more than the payment took from the main purse"),
 	"refundables_subsidy_within":    refundTooHigh("more than the payment took from the subsidy"),
+
+	"topup_orders_state_known":       broken("an order in a state that is none of ours"),
+	"topup_orders_amount_positive":   campus.FieldErrorf("amount_cents", "amount_invalid", "an amount is above nothing"),
+	"topup_orders_paid_at":           broken("an order that is paid, and does not say when"),
+	"topup_payments_amount_positive": campus.FieldErrorf("amount_cents", "amount_invalid", "an amount is above nothing"),
+	"topup_payments_refunded_within": refundTooHigh("more than the top-up has brought"),
+	"topup_payments_credited":        broken("a payment that was credited to no account"),
+	"topup_payments_stray_known":     broken("a reason not to credit that is none of ours"),
+	"topup_refunds_kind_known":       broken("a refund of a kind that is none of ours"),
+	"topup_refunds_state_known":      broken("a refund in a state that is none of ours"),
+	"topup_refunds_amount_positive":  campus.FieldErrorf("amount_cents", "amount_invalid", "an amount is above nothing"),
+	"topup_refunds_asked":            broken("a refund whose end does not fit its state"),
+	"drawers_state_known":            broken("a drawer in a state that is none of ours"),
+	"drawers_not_negative":           broken("less than nothing in a drawer"),
+	"drawers_counted":                broken("a drawer whose count does not fit its state"),
+	"drawers_closed":                 broken("a drawer whose end does not fit its state"),
+	"drawers_by_two":                 campus.Errorf(campus.Forbidden, "same_person", "two people close a drawer"),
+	"drawers_one_open":               campus.Errorf(campus.Conflict, "drawer_open", "the cashier has a drawer there"),
 }
 
 func insufficient(what string) *campus.Error {

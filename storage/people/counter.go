@@ -242,7 +242,7 @@ type NewCounterAct struct {
 // the act is a check that is failed.
 func OpenAct(t db.Tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (CounterAct, error) {
 	person, err := findPerson(t, a.Person)
-	if err == nil && a.Kind.OnBehalf() {
+	if err == nil && a.Kind.ServedHere() {
 		person, err = servedPerson(t, who, a.Person)
 	}
 	if err != nil {
@@ -254,7 +254,7 @@ func OpenAct(t db.Tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (Co
 		act.Verdict = campus.Verdict(a.Detail)
 	}
 	// who is not the one, or has no document, cannot be verified
-	if a.Kind != campus.CheckAct || act.Verdict == campus.Pass {
+	if a.Kind.OnBehalf() || act.Verdict == campus.Pass {
 		verification, err := verified(t, who, a.Person, a.Policy)
 		if err != nil {
 			return CounterAct{}, err

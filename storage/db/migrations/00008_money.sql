@@ -280,7 +280,107 @@ $$;
 revoke execute on function make_transfer_months from public;
 select make_transfer_months(now(), 4);
 
+-- A top-up that a holder has asked for. Its id is what the channel calls it, too.
+create table topup_orders (
+    id           uuid primary key,
+    university   text not null,
+    person_id    uuid not null,
+    account_id   uuid not null,
+    channel      text not null,
+    amount_cents bigint not null,
+    state        text not null default 'created',
+    pay_code     text not null default '', -- what the holder pays with, in the channel's own form
+    failure      text not null default '', -- the code of the last look that failed, or of the channel's refusal
+    created_at   timestamptz not null,
+    expires_at   timestamptz not null,
+    look_until   timestamptz not null,
+    paid_at      timestamptz,              -- when it was credited
+    next_look    timestamptz,              -- when the channel is asked next; none: there is nothing to ask
+    looks        int not null default 0,
+    constraint topup_orders_state_known
+        check (state in ('created', 'waiting', 'paid', 'expired', 'closed', 'refused')),
+    constraint topup_orders_amount_positive check (amount_cents > 0),
+    constraint topup_orders_paid_at check ((state = 'paid') = (paid_at is not null))
+);
+create index topup_orders_of_person on topup_orders (person_id, id);
+create index topup_orders_due on topup_orders (next_look) where next_look is not null;
+
+-- Every payment that a channel has told of, for ever: each is credited once, or was never credited and went back.
+create table topup_payments (
+    id             uuid primary key,
+    university     text not null,
+    channel        text not null,
+    transaction    text not null,            -- the channel's own name of the payment
+    order_ref      text not null,            -- what the channel says it is for
+    order_id       uuid references topup_orders,
+    account_id     uuid,                     -- to which it was credited
+    amount_cents   bigint not null,          -- hundredths of its currency
+    currency       text not null,
+    stray          text not null default '', -- why it was not credited; none: it was
+    paid_at        timestamptz not null,     -- by the channel's clock
+    taken_at       timestamptz not null,
+    refunded_cents bigint not null default 0,
+    constraint topup_payments_once unique (university, channel, transaction),
+    constraint topup_payments_amount_positive check (amount_cents > 0),
+    constraint topup_payments_refunded_within check (refunded_cents between 0 and amount_cents),
+    constraint topup_payments_credited check ((stray = '') = (account_id is not null)),
+    constraint topup_payments_stray_known check (stray in ('', 'order_unknown', 'currency_differs', 'amount_differs',
+        'paid_twice', 'account_closed'))
+);
+create unique index topup_payments_one_credited on topup_payments (order_id) where stray = '';
+create index topup_payments_of_order on topup_payments (order_id);
+
+-- What goes back to where it came from. The id is the key of the call, until its outcome is known.
+create table topup_refunds (
+    id           uuid primary key,
+    payment_id   uuid not null references topup_payments,
+    university   text not null,
+    channel      text not null,
+    kind         text not null,
+    amount_cents bigint not null,
+    state        text not null default 'asked',
+    failure      text not null default '', -- the code of the last try that failed, or of the channel's refusal
+    asked_by     text not null,
+    asked_at     timestamptz not null,
+    done_at      timestamptz,
+    next_try     timestamptz,
+    tries        int not null default 0,
+    constraint topup_refunds_kind_known check (kind in ('holder', 'stray')),
+    constraint topup_refunds_state_known check (state in ('asked', 'refunded', 'failed', 'unclaimed')),
+    constraint topup_refunds_amount_positive check (amount_cents > 0),
+    constraint topup_refunds_asked check ((state = 'asked') = (done_at is null) and (state = 'asked') = (next_try is not null))
+);
+create index topup_refunds_of_payment on topup_refunds (payment_id);
+create index topup_refunds_due on topup_refunds (next_try) where next_try is not null;
+
+-- L1: the cash of a counter, from its opening until two people have closed it.
+create table drawers (
+    id            uuid primary key,
+    university    text not null,
+    campus        text not null,
+    cashier       uuid not null,
+    state         text not null default 'open',
+    float_cents   bigint not null,           -- what lay in it at the opening
+    taken_cents   bigint not null default 0, -- and what came since
+    takings       int not null default 0,
+    opened_at     timestamptz not null,
+    counted_cents bigint,                    -- all that lay in it
+    counted_at    timestamptz,
+    confirmed_by  uuid,
+    closed_at     timestamptz,
+    constraint drawers_state_known check (state in ('open', 'counted', 'closed')),
+    constraint drawers_not_negative check (float_cents >= 0 and taken_cents >= 0 and counted_cents >= 0),
+    constraint drawers_counted check ((state = 'open') = (counted_cents is null)
+        and (state = 'open') = (counted_at is null)),
+    constraint drawers_closed check ((state = 'closed') = (closed_at is not null)
+        and (state = 'closed') = (confirmed_by is not null)),
+    constraint drawers_by_two check (confirmed_by <> cashier)
+);
+create unique index drawers_one_open on drawers (cashier, campus) where closed_at is null;
+create index drawers_of_university on drawers (university, id);
+
 -- +goose Down
+drop table drawers, topup_refunds, topup_payments, topup_orders;
 drop table refundables, dropped_answers, answers, transfers, books_closed, phone_keys, terminals, merchants, books,
     account_checks, accounts;
 drop function answers_posted_stay, make_transfer_months, money_id, money_id_from;

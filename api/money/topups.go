@@ -1,0 +1,235 @@
+package money
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/api/core"
+	"campuscard/campus"
+	"campuscard/school"
+	"campuscard/storage/money"
+)
+
+// TopUpView is a top-up as its holder sees it.
+type TopUpView struct {
+	ID              uuid.UUID    `json:"id"`
+	Channel         string       `json:"channel"`
+	ChannelText     string       `json:"channel_text"`
+	AmountCents     int64        `json:"amount_cents"`
+	State           string       `json:"state" enum:"created,waiting,paid,expired,closed,refused,refunding,refunded,refund_failed"`
+	StateText       string       `json:"state_text"`
+	PayCode         string       `json:"pay_code,omitempty" doc:"What one pays with, in the channel's own form; there from the state waiting on"`
+	CreatedAt       time.Time    `json:"created_at"`
+	ExpiresAt       time.Time    `json:"expires_at" doc:"Until when to pay. What is paid later is put on the card all the same"`
+	PaidAt          *time.Time   `json:"paid_at,omitempty" doc:"Since when it is on the card"`
+	RefundableCents int64        `json:"refundable_cents" doc:"What could go back to where it came from, if the main purse has it"`
+	Refunds         []RefundView `json:"refunds" nullable:"false"`
+}
+
+// RefundView is a refund to the source.
+type RefundView struct {
+	ID          uuid.UUID          `json:"id"`
+	AmountCents int64              `json:"amount_cents"`
+	State       campus.RefundState `json:"state" enum:"asked,refunded,failed,unclaimed"`
+	StateText   string             `json:"state_text"`
+	AskedAt     time.Time          `json:"asked_at"`
+	DoneAt      *time.Time         `json:"done_at,omitempty"`
+}
+
+func refundOf(in campus.Language) func(money.Refunding) RefundView {
+	return func(r money.Refunding) RefundView {
+		return RefundView{ID: r.ID, AmountCents: r.AmountCents, State: r.State,
+			StateText: campus.Text(in, "refund."+string(r.State), nil), AskedAt: r.AskedAt, DoneAt: r.DoneAt}
+	}
+}
+
+func topUpOf(in campus.Language) func(money.Order) TopUpView {
+	return func(o money.Order) TopUpView {
+		view := TopUpView{ID: o.ID, Channel: o.Channel, ChannelText: channelText(in, o.Channel), AmountCents: o.AmountCents,
+			State: stateOf(o), CreatedAt: o.CreatedAt, ExpiresAt: o.ExpiresAt, PaidAt: o.PaidAt,
+			RefundableCents: o.RefundableCents(), Refunds: core.Each(o.Refunds, refundOf(in))}
+		view.StateText = campus.Text(in, "topup."+view.State, nil)
+		if o.State.Open() {
+			view.PayCode = o.PayCode
+		}
+		return view
+	}
+}
+
+// channelText names a channel; one that is configuration alone is called as it is there.
+func channelText(in campus.Language, channel string) string {
+	if key := "channel." + channel; campus.HasText(key) {
+		return campus.Text(in, key, nil)
+	}
+	return channel
+}
+
+// stateOf is how far a top-up is, with the last of its refunds.
+func stateOf(o money.Order) string {
+	if len(o.Refunds) == 0 {
+		return string(o.State)
+	}
+	switch last := o.Refunds[len(o.Refunds)-1]; {
+	case last.State == campus.RefundAsked:
+		return "refunding"
+	case o.RefundedCents == o.AmountCents:
+		return "refunded"
+	case last.State == campus.RefundFailed:
+		return "refund_failed"
+	}
+	return string(o.State)
+}
+
+type topUpInput struct {
+	Body struct {
+		Channel     string `json:"channel" maxLength:"40" doc:"A name of the policy"`
+		AmountCents int64  `json:"amount_cents" doc:"Whole fen"`
+	}
+}
+
+// askTopUp keeps that the holder wants to top up; a worker tells the channel, so it works while that is away.
+func (s *Server) askTopUp(ctx context.Context, in *topUpInput) (*core.Answer[TopUpView], error) {
+	who := core.Person(ctx)
+	o, err := s.Store.Money.OpenOrder(ctx, s.Request(ctx), money.NewOrder{Person: who.ID, Channel: in.Body.Channel,
+		Cents: in.Body.AmountCents, Terms: s.Policies.For(who.University).Money.TopUp})
+	return core.Answered(topUpOf(core.Language(ctx))(o)), err
+}
+
+func (s *Server) listTopUps(ctx context.Context, in *core.PageQuery) (*core.Answer[core.Page[TopUpView]], error) {
+	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	orders, err := s.Store.Money.Orders(ctx, core.Person(ctx).ID, after, in.Limit+1)
+	return core.Answered(core.NewPage(orders, in.Limit, topUpOf(core.Language(ctx)),
+		func(o money.Order) uuid.UUID { return o.ID })), err
+}
+
+func (s *Server) getTopUp(ctx context.Context, in *struct {
+	ID uuid.UUID `path:"id" format:"uuid"`
+}) (*core.Answer[TopUpView], error) {
+	o, err := s.Store.Money.Order(ctx, core.Person(ctx).ID, in.ID)
+	return core.Answered(topUpOf(core.Language(ctx))(o)), err
+}
+
+type topUpRefundInput struct {
+	ID   uuid.UUID `path:"id" format:"uuid"`
+	Body *struct {
+		AmountCents *int64 `json:"amount_cents,omitempty" required:"false" doc:"All that is left of it if left out"`
+	}
+}
+
+// refundTopUp takes money of a top-up off the card, to go back to where it came from (L2).
+func (s *Server) refundTopUp(ctx context.Context, in *topUpRefundInput) (*core.Answer[RefundView], error) {
+	who, cents := core.Person(ctx), int64(0)
+	if in.Body != nil && in.Body.AmountCents != nil {
+		cents = *in.Body.AmountCents
+		if err := campus.CheckAmount(cents); err != nil {
+			return nil, err
+		}
+	}
+	r, err := s.Store.Money.AskRefund(ctx, s.Request(ctx), s.Policies.For(who.University).Money.TopUp, who.ID, in.ID, cents)
+	return core.Answered(refundOf(core.Language(ctx))(r)), err
+}
+
+type channelInput struct {
+	Channel   string `path:"channel" maxLength:"40"`
+	ID        string `header:"Webhook-Id"`
+	Timestamp string `header:"Webhook-Timestamp"`
+	Signature string `header:"Webhook-Signature"`
+	RawBody   []byte
+}
+
+// channelCallback takes what a channel reports, signed as Standard Webhooks. A repetition is answered like the first: what
+// a payment or a refund has come to is kept by its own name, not by that of the call-back.
+func (s *Server) channelCallback(ctx context.Context, in *channelInput) (*core.NoContent, error) {
+	header := map[string][]string{"Webhook-Id": {in.ID}, "Webhook-Timestamp": {in.Timestamp},
+		"Webhook-Signature": {in.Signature}}
+	said, err := school.VerifyChannelCallback(s.Cfg.ChannelSecrets, in.Channel, header, in.RawBody, s.Store.Now())
+	if err != nil {
+		return nil, err
+	}
+	err = s.take(ctx, in.Channel, said)
+	if campus.ReasonOf(err) == campus.CallbackConflict {
+		s.Log.ErrorContext(ctx, "a channel contradicts itself", "channel", in.Channel, "callback", said.ID,
+			"request_id", core.CallOf(ctx).ID, "error", err)
+	}
+	return &core.NoContent{}, err
+}
+
+func (s *Server) take(ctx context.Context, channel string, said school.ChannelCallback) error {
+	switch {
+	case said.Payment != nil:
+		p := *said.Payment
+		_, err := s.Store.Money.TakePayment(ctx, money.ChannelPayment{University: said.University, Channel: channel,
+			Transaction: p.Transaction, OrderRef: p.Order, Cents: p.AmountCents, Currency: p.Currency, PaidAt: p.PaidAt})
+		return err
+	case said.Refund != nil:
+		return s.settleRefund(ctx, channel, said.University, *said.Refund)
+	}
+	return s.Store.Money.OrderClosed(ctx, said.University, channel, said.Closed)
+}
+
+// settleRefund takes the outcome of a refund. One that we have not asked for is nothing of ours.
+func (s *Server) settleRefund(ctx context.Context, channel, university string, r school.WalletRefundState) error {
+	id, err := uuid.Parse(r.Refund)
+	if err != nil {
+		return campus.Errorf(campus.NotFound, "refund_unknown", "a refund whose name is no id")
+	}
+	if r.State == school.WalletProcessing {
+		return nil
+	}
+	return s.Store.Money.SettleRefund(ctx, university, channel, id, r.State == school.WalletRefunded, r.Reason)
+}
+
+// StuckRefundView is a refund that people should look at.
+type StuckRefundView struct {
+	RefundView
+	Kind        campus.RefundKind  `json:"kind" enum:"holder,stray" doc:"holder: of a top-up; stray: of what could not be put on a card"`
+	Channel     string             `json:"channel"`
+	Transaction string             `json:"transaction" doc:"The channel's name of the payment"`
+	Currency    string             `json:"currency"`
+	Stray       campus.StrayReason `json:"stray,omitempty" enum:"order_unknown,currency_differs,amount_differs,paid_twice,account_closed"`
+	StrayText   string             `json:"stray_text,omitempty"`
+	TopUp       *uuid.UUID         `json:"topup,omitempty"`
+	Tries       int                `json:"tries"`
+	Failure     string             `json:"failure,omitempty" doc:"Code of the last try that failed, or of the channel's refusal"`
+	NextTry     *time.Time         `json:"next_try,omitempty"`
+}
+
+func stuckOf(in campus.Language) func(money.Refunding) StuckRefundView {
+	return func(r money.Refunding) StuckRefundView {
+		view := StuckRefundView{RefundView: refundOf(in)(r), Kind: r.Kind, Channel: r.Channel, Transaction: r.Transaction,
+			Currency: r.Currency, Stray: r.Stray, Tries: r.Tries, Failure: r.Failure, NextTry: r.NextTry}
+		if r.Stray != campus.NotStray {
+			view.StrayText = campus.Text(in, "stray."+string(r.Stray), nil)
+		}
+		if r.OrderID.Valid {
+			view.TopUp = &r.OrderID.UUID
+		}
+		return view
+	}
+}
+
+// listStuckRefunds returns refunds without an outcome for too long, and money that no channel takes back.
+func (s *Server) listStuckRefunds(ctx context.Context, in *core.PageQuery) (*core.Answer[core.Page[StuckRefundView]],
+	error) {
+	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	university := core.Member(ctx).University
+	before := s.Store.Now().Add(-s.Policies.For(university).Money.TopUp.RefundLate.Std())
+	refunds, err := s.Store.Money.StuckRefunds(ctx, university, before, after, in.Limit+1)
+	return core.Answered(core.NewPage(refunds, in.Limit, stuckOf(core.Language(ctx)),
+		func(r money.Refunding) uuid.UUID { return r.ID })), err
+}
+
+func (s *Server) retryRefund(ctx context.Context, in *struct {
+	ID uuid.UUID `path:"id" format:"uuid"`
+}) (*core.Answer[RefundView], error) {
+	r, err := s.Store.Money.RetryRefund(ctx, s.Request(ctx), core.Member(ctx), in.ID)
+	return core.Answered(refundOf(core.Language(ctx))(r)), err
+}

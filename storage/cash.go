@@ -1,0 +1,32 @@
+package storage
+
+import (
+	"context"
+	"strconv"
+
+	"campuscard/campus"
+	"campuscard/storage/casework"
+	"campuscard/storage/db"
+	"campuscard/storage/money"
+	"campuscard/storage/people"
+)
+
+// CashTaken is cash that was put on a card, with the act whose receipt the payer gets.
+type CashTaken struct {
+	people.CounterAct
+	money.Cash
+}
+
+// TakeCashAtCounter puts cash on the card of a person whom the member serves (L1): anybody may bring it, so nobody is
+// verified. Errors are those of money.TakeCash. NotFound: person_unknown.
+func (s *Store) TakeCashAtCounter(ctx context.Context, req casework.Request, who campus.StaffMember,
+	c money.CashTaking) (CashTaken, error) {
+	return casework.OnceAlone(ctx, s.Casework, "take cash", req, func(t db.Tx) (taken CashTaken, err error) {
+		act := people.NewCounterAct{Kind: campus.CashAct, Person: c.Person, Detail: strconv.FormatInt(c.Cents, 10)}
+		if taken.CounterAct, err = people.ActNow(t, req.ID, who, act); err != nil {
+			return taken, err
+		}
+		taken.Cash, err = money.TakeCash(t, who, req.ID, c)
+		return taken, err
+	})
+}

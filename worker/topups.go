@@ -1,0 +1,148 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"campuscard/campus"
+	"campuscard/school"
+	"campuscard/storage"
+	"campuscard/storage/money"
+)
+
+const (
+	topUpBatch = 32               // at once, of all channels
+	topUpLease = 30 * time.Second // longer than the calls for one take
+	topUpPause = 200 * time.Millisecond
+	placeAgain = 3 * time.Second // somebody waits to pay
+)
+
+// topUps speaks to the channels by which cards are topped up (L2): it tells them of orders, asks what became of those
+// for which no call-back comes, and has refunds paid. What waits is in rows, so nothing is lost with a worker, and two
+// workers share it.
+type topUps struct {
+	store    *storage.Store
+	wallets  *school.Wallets
+	policies *campus.Policies
+	log      *slog.Logger
+}
+
+func (w *topUps) round(ctx context.Context) (time.Duration, error) {
+	orders, failed := w.store.Money.DueOrders(ctx, topUpBatch, topUpLease)
+	refunds, err := w.store.Money.DueRefunds(ctx, topUpBatch, topUpLease)
+	failed = errors.Join(failed, err)
+	wrong := make([]error, len(orders)+len(refunds))
+	var all sync.WaitGroup
+	for i, o := range orders {
+		all.Go(func() { wrong[i] = w.look(ctx, o) })
+	}
+	for i, r := range refunds {
+		all.Go(func() { wrong[len(orders)+i] = w.refund(ctx, r) })
+	}
+	all.Wait()
+	pause := topUpPause
+	if len(orders) == topUpBatch || len(refunds) == topUpBatch { // more may wait
+		pause = 0
+	}
+	return pause, errors.Join(append(wrong, failed)...)
+}
+
+// look tells a channel of an order, or asks what became of it.
+func (w *topUps) look(ctx context.Context, o money.Order) error {
+	terms, now := w.policies.For(o.University).Money.TopUp, w.store.Now()
+	looked := money.Looked{Order: o.ID, Next: terms.NextLook(now, o.ExpiresAt, o.LookUntil, o.Looks)}
+	state, err := w.ask(ctx, o, now)
+	if ctx.Err() != nil { // what fails while we stop says nothing about the channel
+		return nil
+	}
+	switch code := campus.CodeOf(err); {
+	case err == nil:
+		looked.PayCode, looked.Closed = state.PayCode, state.State == school.WalletClosed
+	case o.State == campus.OrderCreated && (code == campus.Refused || code == campus.Conflict):
+		looked.Refused = cmp.Or(campus.ReasonOf(err), string(code))
+	default:
+		looked.Failure = string(code)
+		w.log.WarnContext(ctx, "a channel does not say what became of a top-up", "topup", o.ID, "channel", o.Channel,
+			"error", err)
+		if again := now.Add(placeAgain); o.State == campus.OrderCreated && again.Before(looked.Next) {
+			looked.Next = again
+		}
+	}
+	if err := w.take(ctx, o, state.Payments); err != nil {
+		return err
+	}
+	if looked.Closed || looked.Refused != "" {
+		looked.Next = time.Time{}
+	}
+	return w.store.Money.OrderLooked(ctx, looked)
+}
+
+// ask makes the call that an order waits for. One that can be paid no more, and that the channel may not know, is not
+// made any more.
+func (w *topUps) ask(ctx context.Context, o money.Order, now time.Time) (school.WalletState, error) {
+	if o.State == campus.OrderCreated && now.Before(o.ExpiresAt) {
+		return w.wallets.PlaceOrder(ctx, o.Channel, o.University, school.WalletOrder{Order: o.ID.String(),
+			AmountCents: o.AmountCents, Currency: campus.Yuan, ExpiresAt: o.ExpiresAt})
+	}
+	state, err := w.wallets.Order(ctx, o.Channel, o.University, o.ID.String())
+	if campus.CodeOf(err) == campus.NotFound { // nobody can have paid it
+		return school.WalletState{Order: o.ID.String(), State: school.WalletClosed}, nil
+	}
+	return state, err
+}
+
+// take credits what a channel says was paid for an order.
+func (w *topUps) take(ctx context.Context, o money.Order, payments []school.WalletPayment) error {
+	for _, p := range payments {
+		_, err := w.store.Money.TakePayment(ctx, money.ChannelPayment{University: o.University, Channel: o.Channel,
+			Transaction: p.Transaction, OrderRef: p.Order, Cents: p.AmountCents, Currency: p.Currency, PaidAt: p.PaidAt})
+		if campus.ReasonOf(err) == campus.CallbackConflict {
+			w.log.ErrorContext(ctx, "a channel contradicts itself", "topup", o.ID, "channel", o.Channel, "error", err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refund asks a channel for a refund, under the same key until its outcome is known.
+func (w *topUps) refund(ctx context.Context, r money.Refunding) error {
+	terms := w.policies.For(r.University).Money.TopUp
+	state, err := w.wallets.Refund(ctx, r.Channel, r.University, school.WalletRefund{Refund: r.ID.String(),
+		Transaction: r.Transaction, AmountCents: r.AmountCents, Currency: r.Currency})
+	code := campus.CodeOf(err)
+	if code == campus.Refused || code == campus.NotFound || code == campus.Conflict {
+		state, err = w.refusedRefund(ctx, r, err)
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err == nil && state.State != school.WalletProcessing {
+		return w.store.Money.SettleRefund(ctx, r.University, r.Channel, r.ID, state.State == school.WalletRefunded,
+			state.Reason)
+	}
+	failure := ""
+	if err != nil {
+		failure = string(campus.CodeOf(err))
+		w.log.WarnContext(ctx, "a channel does not say what became of a refund", "refund", r.ID, "channel", r.Channel,
+			"error", err)
+	}
+	return w.store.Money.RefundTried(ctx, r.ID, failure, terms.NextTry(w.store.Now(), r.Tries))
+}
+
+// refusedRefund asks what became of a refund that the channel has refused: an earlier try, whose answer got lost, may have
+// been taken. It has failed when the channel does not know it.
+func (w *topUps) refusedRefund(ctx context.Context, r money.Refunding, refused error) (school.WalletRefundState, error) {
+	state, err := w.wallets.RefundState(ctx, r.Channel, r.University, r.ID.String())
+	if campus.CodeOf(err) == campus.NotFound {
+		return school.WalletRefundState{Refund: r.ID.String(), State: school.WalletFailed,
+			Reason: cmp.Or(campus.ReasonOf(refused), string(campus.CodeOf(refused)))}, nil
+	}
+	return state, err
+}
