@@ -1,7 +1,13 @@
 package main
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -80,4 +86,66 @@ func TestImports(t *testing.T) {
 		}
 	}
 	require.Equal(t, len(allowed), seen, "a part of the house has gone")
+}
+
+// The Makefile takes the race detector off packages that only compute. Ours among them start nothing and share nothing:
+// they have no goroutine, no lock, no variable of the package but errors.
+func TestWhatIsNotWatchedSharesNothing(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile("Makefile")
+	require.NoError(t, err)
+	line := regexp.MustCompile(`(?m)^unwatched := ((?:.*\\\n)*.*)$`).FindSubmatch(makefile)
+	require.NotNil(t, line)
+	ours := 0
+	for name := range strings.FieldsSeq(string(line[1])) {
+		dir, is := strings.CutPrefix(name, "campuscard/")
+		if !is {
+			continue
+		}
+		ours++
+		for _, file := range sources(t, dir) {
+			requireNothingShared(t, name, file)
+		}
+	}
+	require.NotZero(t, ours)
+}
+
+func requireNothingShared(t *testing.T, name string, file *ast.File) {
+	t.Helper()
+	for _, imported := range file.Imports {
+		require.NotContains(t, []string{`"sync"`, `"sync/atomic"`, `"context"`, `"time"`}, imported.Path.Value, name)
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		_, starts := n.(*ast.GoStmt)
+		require.False(t, starts, "%s starts a goroutine", name)
+		return true
+	})
+	for _, declared := range file.Decls {
+		list, _ := declared.(*ast.GenDecl)
+		if list == nil || list.Tok != token.VAR {
+			continue
+		}
+		for _, spec := range list.Specs {
+			for _, variable := range spec.(*ast.ValueSpec).Names {
+				require.Regexp(t, "^Err", variable.Name, "%s has a variable that is no error", name)
+			}
+		}
+	}
+}
+
+// sources are the files of a package without its tests.
+func sources(t *testing.T, dir string) (files []*ast.File) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	require.NoError(t, err)
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		files = append(files, file)
+	}
+	require.NotEmpty(t, files, dir)
+	return files
 }

@@ -357,7 +357,7 @@ func TestFaultsOfTheSchool(t *testing.T) {
 		for name, step := range steps {
 			h.School.Fault(step.system, test.mode, test.more)
 			ref := h.step(name + " " + fault)
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			if test.mode == "slow" {
 				cancel()
 				ctx, cancel = context.WithTimeout(t.Context(), 400*time.Millisecond) // the step's time is over first

@@ -145,7 +145,7 @@ func TestReturnAndResend(t *testing.T) {
 		require.NoError(t, err)
 		return h.stateOf(plastic.Plastic) == campus.PlasticReady
 	}
-	require.Eventually(t, ready, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, ready, time.Minute, 20*time.Millisecond)
 	twice[nothing](h, h.acts.ReturnPlastic, activities.ReturnPlastic{Plastic: plastic.Plastic,
 		Move: h.NextMove(plastic.Ref.Case, campus.StageReturned, campus.WaitsForStudent)})
 	m := h.NextMove(plastic.Ref.Case, campus.StageBatching, campus.WaitsForEngine)
@@ -163,6 +163,6 @@ func TestReturnAndResend(t *testing.T) {
 	require.Contains(t, string(file), `"carry":true`)
 	twice[nothing](h, h.acts.SendBatch, step)
 	ask.Case = step.Case
-	require.Eventually(t, ready, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, ready, time.Minute, 20*time.Millisecond)
 	require.Equal(t, 1, h.count(`plastics where kiosk_id = $1`, storagetest.WestKiosk))
 }

@@ -203,7 +203,7 @@ func TestServeDrains(t *testing.T) {
 	}()
 	<-entered
 	stop()
-	require.Eventually(t, s.Draining.Load, 5*time.Second, time.Millisecond)
+	require.Eventually(t, s.Draining.Load, time.Minute, time.Millisecond)
 	require.Equal(t, "draining", s.Readiness(t.Context()).Status)
 	close(leave)
 	require.Equal(t, http.StatusNoContent, <-answered, "a request that was there is answered")

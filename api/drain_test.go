@@ -40,7 +40,7 @@ func TestServerSaysThatItDrainsBeforeItCloses(t *testing.T) {
 			return answer.StatusCode == status
 		}
 	}
-	require.Eventually(t, answers(http.StatusOK), 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, answers(http.StatusOK), time.Minute, 10*time.Millisecond)
 	told := time.Now()
 	stop()
 	require.Eventually(t, answers(http.StatusServiceUnavailable), cfg.DrainDelay, 10*time.Millisecond)

@@ -25,7 +25,7 @@ func examined(t *testing.T, e *workflowtest.Engine) map[string]doctor.Finding {
 			BaseURL: "http://127.0.0.1:1", APIKey: "of nobody", SMTPAddress: "127.0.0.1:1", MailFrom: "card@campuscard.example",
 		},
 		PolicyFiles: func() ([][]byte, error) { return [][]byte{deploy.Policy}, nil },
-		Now:         time.Now, Timeout: 10 * time.Second,
+		Now:         time.Now, Timeout: time.Minute,
 	}, slog.New(slog.DiscardHandler)) {
 		seen[f.Code] = f
 	}

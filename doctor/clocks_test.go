@@ -42,7 +42,7 @@ func examine(t *testing.T, h *storagetest.Env, off time.Duration, workers ...str
 			BaseURL: "http://127.0.0.1:1", APIKey: "of nobody", SMTPAddress: "127.0.0.1:1", MailFrom: "card@campuscard.example",
 		},
 		PolicyFiles: func() ([][]byte, error) { return [][]byte{deploy.Policy}, nil },
-		Now:         func() time.Time { return time.Now().Add(off) }, Timeout: 20 * time.Second,
+		Now:         func() time.Time { return time.Now().Add(off) }, Timeout: time.Minute,
 	}, quiet) {
 		seen[f.Check] = f
 	}

@@ -70,7 +70,7 @@ func TestOrderIsMadeAndBroughtAndToldOf(t *testing.T) {
 	order, err := b.Bureau.PlaceOrder(t.Context(), "order-1", b.somebody("plain").order("plastic-1"))
 	require.NoError(t, err)
 	require.Equal(t, "accepted", order.Status)
-	require.Eventually(t, func() bool { return len(r.statuses(order.OrderID)) == 3 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(r.statuses(order.OrderID)) == 3 }, time.Minute, 10*time.Millisecond)
 	require.Equal(t, []string{"produced", "shipped", "delivered"}, r.statuses(order.OrderID))
 	require.NoError(t, r.err)
 
@@ -92,11 +92,11 @@ func TestSpoiltCardIsOrderedAgain(t *testing.T) {
 	p := b.somebody("plain")
 	spoilt, err := b.Bureau.PlaceOrder(t.Context(), "order-1", p.order("plastic-1"))
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return len(r.statuses(spoilt.OrderID)) == 1 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(r.statuses(spoilt.OrderID)) == 1 }, time.Minute, 10*time.Millisecond)
 	require.Equal(t, []string{"spoilt"}, r.statuses(spoilt.OrderID))
 	again, err := b.Bureau.PlaceOrder(t.Context(), "order-2", p.order("plastic-1"))
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return len(r.statuses(again.OrderID)) == 3 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(r.statuses(again.OrderID)) == 3 }, time.Minute, 10*time.Millisecond)
 }
 
 func TestOrderGoesOnAfterARestartAndSilently(t *testing.T) {

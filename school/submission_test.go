@@ -115,7 +115,7 @@ func TestStaffAreSubmitted(t *testing.T) {
 				require.Equal(t, lcu, got.University)
 				require.Equal(t, []string{p.Number, "T0000000"}, got.Numbers)
 			}
-			require.Eventually(t, func() bool { return b.waitingCallbacks() == 0 }, 10*time.Second, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return b.waitingCallbacks() == 0 }, time.Minute, 10*time.Millisecond)
 			require.EqualValues(t, 3, tries.Load())
 		})
 	}
@@ -139,7 +139,7 @@ func TestSubmissionWaitsWhileNobodyListens(t *testing.T) {
 	t.Cleanup(server.Close)
 	b = start(t, dir, server.URL)
 	require.ElementsMatch(t, []string{lcu, "lcvtc"}, []string{<-heard, <-heard})
-	require.Eventually(t, func() bool { return b.waitingCallbacks() == 0 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return b.waitingCallbacks() == 0 }, time.Minute, 10*time.Millisecond)
 }
 
 func (b *bundle) waitingCallbacks() int {

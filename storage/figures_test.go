@@ -121,7 +121,7 @@ func TestFiguresReadWhatIsOpen(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, storagetest.Err(store.Figures(t.Context())))
 	store.Close() // a connection that ends tells its counters
-	require.Eventually(t, func() bool { return scans(t, s.Env)["cases"].Index > before["cases"].Index }, 20*time.Second,
+	require.Eventually(t, func() bool { return scans(t, s.Env)["cases"].Index > before["cases"].Index }, time.Minute,
 		10*time.Millisecond)
 	now := scans(t, s.Env)
 	for _, table := range []string{"cases", "work_items", "notices"} {

@@ -112,7 +112,7 @@ func (f *forgery) tell(what string, d campus.Decision) {
 // sendForged answers with which reason an update is refused that nobody has kept.
 func (f *forgery) sendForged(d campus.Decision) string {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(f.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(f.t.Context(), time.Minute)
 	defer cancel()
 	handle, err := f.Client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
 		WorkflowID: f.ref.WorkflowID(), UpdateID: uuid.NewString(), UpdateName: d.Update, Args: []any{d},

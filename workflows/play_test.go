@@ -77,9 +77,12 @@ func (p *caseTest) newEnvOn(store *storage.Store,
 	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(os.Stderr,
 		&slog.HandlerOptions{Level: slog.LevelError}))))
 	env := suite.NewTestWorkflowEnvironment()
-	env.SetTestTimeout(30 * time.Second)
+	env.SetTestTimeout(3 * time.Minute)
 	env.SetStartTime(p.Clock.Now())
-	env.SetWorkerOptions(sdkworker.Options{Interceptors: append(more, worker.Faults())})
+	env.SetWorkerOptions(sdkworker.Options{
+		Interceptors:             append(more, worker.Faults()),
+		DeadlockDetectionTimeout: time.Minute, // a busy machine takes longer than the usual second
+	})
 	workflows.Register(env)
 	env.RegisterActivityWithOptions(activities.New(store, p.Systems, p.Policies, p.Log), activity.RegisterOptions{})
 	return env

@@ -91,7 +91,7 @@ func inLine(t *testing.T, l *Looking, who campus.Actor) held {
 	t.Helper()
 	before := l.lineLength()
 	file := sendFile(t, l, who)
-	require.Eventually(t, func() bool { return l.lineLength() > before }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return l.lineLength() > before }, time.Minute, time.Millisecond)
 	return file
 }
 

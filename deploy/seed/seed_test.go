@@ -38,7 +38,7 @@ func schools(t *testing.T, people int) (*school.Systems, string) {
 		require.NoError(t, <-done)
 	})
 	systems, err := school.New(school.Config{BaseURL: sim.URL(), APIKey: apiKey, SMTPAddress: sim.SMTPAddress(),
-		MailFrom: "campus card <card@campuscard.example>", Timeout: 5 * time.Second})
+		MailFrom: "campus card <card@campuscard.example>", Timeout: time.Minute})
 	require.NoError(t, err)
 	return systems, sim.URL()
 }

@@ -30,14 +30,14 @@ func TestAPartHangsWithAllBelowIt(t *testing.T) {
 		`trap 'kill $(jobs -p); exit' TERM; (sleep 60 & wait) & sleep 60 & echo ready; wait`}})
 	require.NoError(t, err)
 	require.NoError(t, await(t.Context(), p, 10*time.Second, logHas(p, "ready")))
-	require.Eventually(t, func() bool { return len(below(p.PID)) == 3 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(below(p.PID)) == 3 }, time.Minute, 5*time.Millisecond)
 
 	count, err := s.Hang(Simulator)
 	require.NoError(t, err)
 	require.Equal(t, 4, count, "itself, two children and a grandchild")
-	require.Eventually(t, func() bool { return states(t, p.PID) == "TTTT" }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return states(t, p.PID) == "TTTT" }, time.Minute, 5*time.Millisecond)
 	require.NoError(t, s.Resume(Simulator))
-	require.Eventually(t, func() bool { return states(t, p.PID) == "SSSS" }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return states(t, p.PID) == "SSSS" }, time.Minute, 5*time.Millisecond)
 
 	_, err = s.Hang(Simulator)
 	require.NoError(t, err)

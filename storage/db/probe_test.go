@@ -108,7 +108,7 @@ func TestNoConnectionToSpareIsBusy(t *testing.T) {
 	h.ExecAsOwner(`do $$ begin execute format('alter database %I connection limit 0', current_database()); end $$`)
 	h.Exec(`select pg_terminate_backend(pid) from pg_stat_activity
 		where datname = current_database() and application_name = 'campuscard' and pid <> pg_backend_pid()`)
-	require.Eventually(t, func() bool { return store.Database(t.Context()) == storage.DatabaseBusy }, 20*time.Second,
+	require.Eventually(t, func() bool { return store.Database(t.Context()) == storage.DatabaseBusy }, time.Minute,
 		10*time.Millisecond)
 	require.Equal(t, campus.DatabaseLate,
 		campus.ReasonOf(storagetest.Err(store.Casework.CaseIsOpen(t.Context(), campus.CaseRef{}))))
@@ -122,7 +122,7 @@ func TestFilesDown(t *testing.T) {
 	leave()
 	require.False(t, d.FilesDown(gone))
 	d.Objects.Hang()
-	require.Eventually(t, func() bool { return d.FilesDown(t.Context()) }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return d.FilesDown(t.Context()) }, time.Minute, 10*time.Millisecond)
 	d.Objects.Pass()
-	require.Eventually(t, func() bool { return !d.FilesDown(t.Context()) }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return !d.FilesDown(t.Context()) }, time.Minute, 10*time.Millisecond)
 }

@@ -301,7 +301,7 @@ func TestADebtIsPaidWhileAPaymentWaits(t *testing.T) {
 	credit := money.Credit{Terminal: "counter", Key: "1", Account: a.ID, Book: h.BookOf(campus.ChannelBook, "wallet"),
 		Cents: 80 * yuan, Kind: campus.TopUpTransfer, TakenAt: h.Clock.Now()}
 	go func() { topped <- storagetest.Err(h.Money.Credit(t.Context(), credit)) }()
-	require.Eventually(t, func() bool { return storagetest.LockWaits(h, `%`) == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return storagetest.LockWaits(h, `%`) == 1 }, time.Minute, time.Millisecond)
 	payment := h.Payment(a.ID, 10*yuan)
 	go func() {
 		got, _ := h.Money.Pay(t.Context(), payment)
@@ -353,7 +353,7 @@ func TestAnAccountThatStaysLocked(t *testing.T) {
 // paymentsWait waits until so many payments wait for a locked account.
 func paymentsWait(t *testing.T, h *storagetest.Env, n int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return storagetest.LockWaits(h, `with asked as%`) == n }, 10*time.Second,
+	require.Eventually(t, func() bool { return storagetest.LockWaits(h, `with asked as%`) == n }, time.Minute,
 		time.Millisecond)
 }
 

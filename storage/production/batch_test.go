@@ -384,7 +384,7 @@ func TestOpenScheduledBatch(t *testing.T) {
 	var errs []error
 	var all sync.WaitGroup
 	all.Go(func() { errs = storagetest.AtOnce(8, small) })
-	require.Eventually(t, func() bool { return storagetest.LockWaits(f.Env, "%universities%") == 8 }, 20*time.Second,
+	require.Eventually(t, func() bool { return storagetest.LockWaits(f.Env, "%universities%") == 8 }, time.Minute,
 		10*time.Millisecond)
 	require.NoError(t, holder.Commit(t.Context()))
 	all.Wait()
