@@ -62,7 +62,7 @@ func TestWhoWaitsIsToldThatStaffKnow(t *testing.T) {
 		step, parked, want string
 	}{
 		"the workflow is lost":     {campus.LostWorkflow, `[]`, "decision.stuck"},
-		"the workflow is behind":   {campus.CatchUp, `["phone"]`, "decision.stuck"},
+		"the workflow is apart":    {campus.BeginAgain, `["phone"]`, "decision.stuck"},
 		"a step of the school":     {"phone", `["phone"]`, "decision.running"},
 		"nobody asks anybody":      {"", `[]`, "decision.running"},
 		"an incident that is over": {"closed", `[]`, "decision.running"},
@@ -209,8 +209,8 @@ func TestOwnStepsHaveWords(t *testing.T) {
 	h.hireAll()
 	ref, _ := h.inReview(t, "student")
 	m := h.NextMove(ref, campus.StageReview, campus.WaitsForOperator)
-	for step, reason := range map[string]string{"catch-up": campus.Behind, "remind:review": campus.DataRefused,
-		"begin": "case_set_back", "end": ""} {
+	for step, reason := range map[string]string{"begin-again": campus.Apart, "remind:review": campus.DataRefused,
+		"begin": campus.WorkflowLost, "end": ""} {
 		m.Opens = append(m.Opens, campus.NewWorkItem{Kind: campus.IncidentItem, Step: step, Attempt: 1,
 			Cause: campus.Internal, Reason: reason})
 	}

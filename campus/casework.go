@@ -166,9 +166,9 @@ func (s Settlement) FourEyes() bool { return s != RetryStep }
 // may come twice.
 const FactsChanged = "facts-changed"
 
-// CatchUp is the signal that tells the workflow of a case that it has lost moves; it looks how far they go. It is also
-// the step under which staff are told when it cannot catch up with them.
-const CatchUp = "catch-up"
+// BeginAgain is the signal that has the workflow of a case look whether the case is where it has left it; if not, another
+// run begins from the row of the case (K8). It is also the step under which staff are told when that does not help.
+const BeginAgain = "begin-again"
 
 // LostWorkflow is the step under which staff are told of an open case that has no workflow any more.
 const LostWorkflow = "lost-workflow"
@@ -200,6 +200,14 @@ type CaseInput struct {
 	Stage    Stage      `json:"stage,omitempty"`
 	WaitsFor Party      `json:"waits_for,omitempty"`
 	Due      *time.Time `json:"due,omitempty"`
+
+	Again Again `json:"again,omitzero"`
+}
+
+// Again counts the runs in a row that have begun from a version of a case and have ended because they were apart from it.
+type Again struct {
+	Version int64 `json:"version"`
+	Times   int   `json:"times"`
 }
 
 // Check refuses an input that holds anything but ids and codes.

@@ -208,8 +208,8 @@ type Moved struct {
 
 // Reasons of the errors of moves and decisions that somebody reacts to.
 const (
-	// Behind: the case has moves that the run does not know. Nothing was written.
-	Behind = "behind"
+	// Apart: the case has moves that the run has not made, or lacks some that it has. Nothing was written.
+	Apart = "apart"
 	// EngineBehind: the workflow does not know yet what the decision is about. It is sent again.
 	EngineBehind = "engine_behind"
 	// DecisionPassed: the decision is among the moves that the run has made already.

@@ -5,9 +5,7 @@ package decisions
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -97,10 +95,10 @@ func (s *Sender) waits(ctx context.Context, d casework.Decision, err error) (cas
 }
 
 // refuse keeps that the workflow has refused a decision. Where the case has a move for it all the same, the workflow
-// may have lost that, as it has when it says that it is behind.
+// may have lost that, as it has when it says that it is behind: another run begins from the row of the case.
 func (s *Sender) refuse(ctx context.Context, d casework.Decision, why error) (casework.Decision, error) {
 	if campus.ReasonOf(why) == campus.EngineBehind {
-		return d, s.recall(ctx, d.Case)
+		return d, s.Apart(ctx, d.Case)
 	}
 	if campus.CodeOf(why).Retryable() { // the person is told that it failed, and not why
 		s.log.ErrorContext(ctx, "a decision was not carried out", "decision", d.ID, "case", d.Case.WorkflowID(), "error", why)
@@ -109,7 +107,7 @@ func (s *Sender) refuse(ctx context.Context, d casework.Decision, why error) (ca
 	if err != nil || now.State != casework.DecisionDone || campus.ReasonOf(why) == campus.DecisionPassed {
 		return now, err
 	}
-	return now, s.recall(ctx, d.Case)
+	return now, s.Apart(ctx, d.Case)
 }
 
 // kept returns a decision as it is kept now, or as it was when that fails.
@@ -120,30 +118,6 @@ func (*Sender) kept(before casework.Decision) func(casework.Decision, error) (ca
 		}
 		return now, nil
 	}
-}
-
-// recall has the decisions sent again that the workflow of a case has lost, and has it catch up with its own moves:
-// without them it never comes to the version that this one is about. A decision that it knows is not sent again.
-func (s *Sender) recall(ctx context.Context, ref campus.CaseRef) error {
-	answer, err := s.temporal.QueryWorkflow(ctx, ref.WorkflowID(), "", campus.PlaceQuery)
-	if err != nil {
-		return fmt.Errorf("ask a workflow for its place: %w", err)
-	}
-	var place campus.Place
-	if err := answer.Get(&place); err != nil {
-		return fmt.Errorf("read the place of a workflow: %w", err)
-	}
-	if err := s.store.Casework.RecallDecisions(ctx, ref, place.Version); err != nil {
-		return err
-	}
-	if place.Outcome != "" || slices.Contains(place.Stuck, campus.CatchUp) { // staff have been told
-		return nil
-	}
-	if err := s.temporal.SignalWorkflow(ctx, ref.WorkflowID(), "", campus.CatchUp, nil); err != nil &&
-		!engine.IsGone(err) {
-		return fmt.Errorf("have a workflow catch up: %w", err)
-	}
-	return nil
 }
 
 // outcome sends the update and waits for its answer.

@@ -2,6 +2,8 @@ package decisions
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	enumspb "go.temporal.io/api/enums/v1"
 
@@ -26,6 +28,27 @@ func (s *Sender) Lost(ctx context.Context, ref campus.CaseRef) error {
 	return s.store.Casework.OpenIncident(ctx, ref, campus.NewWorkItem{
 		Kind: campus.IncidentItem, Step: campus.LostWorkflow, Attempt: 1, Cause: campus.Internal, Reason: campus.WorkflowLost,
 	})
+}
+
+// Apart has the workflow of a case look whether the case is where it has left it, and begin again from the row of the case
+// if not (K8). Nothing happens where it waits for staff to see why that does not help.
+func (s *Sender) Apart(ctx context.Context, ref campus.CaseRef) error {
+	answer, err := s.temporal.QueryWorkflow(ctx, ref.WorkflowID(), "", campus.PlaceQuery)
+	if err != nil {
+		return fmt.Errorf("ask a workflow for its place: %w", err)
+	}
+	var place campus.Place
+	if err := answer.Get(&place); err != nil {
+		return fmt.Errorf("read the place of a workflow: %w", err)
+	}
+	if place.Outcome != "" || slices.Contains(place.Stuck, campus.BeginAgain) {
+		return nil
+	}
+	if err := s.temporal.SignalWorkflow(ctx, ref.WorkflowID(), "", campus.BeginAgain, nil); err != nil &&
+		!engine.IsGone(err) {
+		return fmt.Errorf("have a workflow begin again: %w", err)
+	}
+	return nil
 }
 
 // runs tells whether Temporal runs a case.

@@ -178,9 +178,10 @@ func TestHotListsUseIndexes(t *testing.T) {
 			func(ctx context.Context, store *storage.Store) error {
 				return storagetest.Err(store.Casework.TakeResends(ctx, 3))
 			}},
-		"what a case has lost": {[]string{"requests", "moves"}, func(ctx context.Context, store *storage.Store) error {
-			return store.Casework.RecallDecisions(ctx, s.Application, 1)
-		}},
+		"that a case begins again": {[]string{"events", "moves", "cases"},
+			func(ctx context.Context, store *storage.Store) error {
+				return store.Casework.NoteBegunAgain(ctx, s.Application)
+			}},
 		"a decision about a case": {[]string{"requests", "moves", "cases"},
 			func(ctx context.Context, store *storage.Store) error {
 				return storagetest.Err(store.Casework.OpenDecision(ctx, storagetest.Request(campus.Student(s.Holder.ID)),
@@ -285,7 +286,7 @@ func TestReportsArePlannedByPostgresItself(t *testing.T) {
 	reviewer := s.Colleague(campus.Grant{Role: campus.Reviewer})
 	for range times {
 		require.NoError(t, storagetest.Err(store.Casework.StaffCases(t.Context(), reviewer, casework.CaseFilter{Limit: 20})))
-		require.NoError(t, storagetest.Err(store.Casework.CaseVersion(t.Context(), s.Application)))
+		require.NoError(t, storagetest.Err(store.Casework.Place(t.Context(), s.Application)))
 	}
 	store.Close() // a connection that ends tells its counters
 	require.Eventually(t, func() bool { return scans(t, s.Env)["cases"].Index >= before.Index+times }, time.Minute,

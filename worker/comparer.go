@@ -83,16 +83,20 @@ func (c *comparer) round(ctx context.Context) (time.Duration, error) {
 	return c.pause, nil
 }
 
-// mend deals with the cases that have no workflow, and takes back that staff were told of those that have one again.
+// mend has other runs begin for cases that have no workflow, or one that is not where the case is, and takes back that
+// staff were told of those that have one again.
 func (c *comparer) mend(ctx context.Context, compared Compared, told []campus.CaseRef) {
 	deal := func(ref campus.CaseRef, with func(context.Context, campus.CaseRef) error) {
 		if err := with(ctx, ref); err != nil {
-			c.log.WarnContext(ctx, "a case without a workflow waits", "workflow_id", ref.WorkflowID(), "error", err)
+			c.log.WarnContext(ctx, "a case that is apart from its workflow waits", "workflow_id", ref.WorkflowID(), "error", err)
 		}
 	}
 	for ref, how := range compared.Apart {
-		if how == Missing || how == Unstarted {
+		switch how {
+		case Missing, Unstarted:
 			deal(ref, c.sender.Lost)
+		case Behind, Ahead:
+			deal(ref, c.sender.Apart)
 		}
 	}
 	for _, ref := range told {

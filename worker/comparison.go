@@ -130,27 +130,37 @@ func (c Comparison) one(ctx context.Context, standing casework.StandingCase) (Ap
 	if standing.Stage == campus.StageQueued {
 		return c.queued(ctx, standing)
 	}
-	answer, err := c.Temporal.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
-		WorkflowID: standing.WorkflowID(), QueryType: campus.PlaceQuery,
-		QueryRejectCondition: enumspb.QUERY_REJECT_CONDITION_NOT_OPEN,
-	})
+	place, err := c.place(ctx, standing.CaseRef)
 	switch {
-	case engine.IsGone(err):
+	case engine.IsGone(err), errors.Is(err, errEnded):
 		return Missing, nil
 	case err != nil:
-		return Silent, err
-	case answer.QueryRejected != nil:
-		return Missing, nil
-	}
-	var place campus.Place
-	if err := answer.QueryResult.Get(&place); err != nil {
 		return Silent, err
 	}
 	return difference(standing, place), nil
 }
 
+// errEnded says that a workflow does not run any more.
+var errEnded = errors.New("the workflow has ended")
+
+// place asks a workflow that runs where it stands.
+func (c Comparison) place(ctx context.Context, ref campus.CaseRef) (place campus.Place, err error) {
+	answer, err := c.Temporal.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
+		WorkflowID: ref.WorkflowID(), QueryType: campus.PlaceQuery,
+		QueryRejectCondition: enumspb.QUERY_REJECT_CONDITION_NOT_OPEN,
+	})
+	switch {
+	case err != nil:
+		return place, err
+	case answer.QueryRejected != nil:
+		return place, errEnded
+	}
+	err = answer.QueryResult.Get(&place)
+	return place, err
+}
+
 // queued looks whether Temporal has the workflow of a case that waits for it: it may have nobody yet who could be
-// asked.
+// asked. One that says that it has begun is ahead: Postgres was set back.
 func (c Comparison) queued(ctx context.Context, standing casework.StandingCase) (Apart, error) {
 	found, err := c.Temporal.DescribeWorkflowExecution(ctx, standing.WorkflowID(), "")
 	switch {
@@ -160,6 +170,9 @@ func (c Comparison) queued(ctx context.Context, standing casework.StandingCase) 
 		return Silent, err
 	case found.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
 		return Missing, nil
+	}
+	if place, err := c.place(ctx, standing.CaseRef); err == nil && place.Version > 0 {
+		return Ahead, nil
 	}
 	return "", nil
 }

@@ -144,11 +144,8 @@ func TestCasesApartAreShown(t *testing.T) {
 	putAhead(e, refs[0])
 	require.Equal(t, map[string]float64{"missing": 0, "behind": 1, "ahead": 0, "unstarted": 0}, shown(),
 		"the first two of a new turn")
-	require.Equal(t, map[string]float64{"missing": 1, "behind": 1, "ahead": 0, "unstarted": 0}, shown(),
-		"the others, and the one that was found is still behind")
-	e.ExecAsOwner(`delete from moves where case_id = $1 and stage = 'activation'`, refs[0].ID)
-	e.Exec(`update cases set version = version - 1, stage = 'review' where id = $1`, refs[0].ID)
-	e.Await(func() bool { return maps.Equal(none, shown()) }, "one is mended, and the other begins again")
+	require.InDelta(t, 1, shown()["missing"], 0, "the others")
+	e.Await(func() bool { return maps.Equal(none, shown()) }, "both begin again")
 }
 
 // A workflow that does not answer several times in a row is counted until it does, and slowness is not.

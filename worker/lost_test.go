@@ -122,6 +122,72 @@ func TestLostWorkflowOfADecidedCaseGoesOn(t *testing.T) {
 		strings.Join(e.Events(ref), " "))
 }
 
+// A workflow that waits for a person is behind its case: it begins again as soon as somebody sees that, and not only when
+// something happens.
+func TestWorkflowThatIsBehindBeginsAgainWhenCompared(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	e.Work(worker.Config{})
+	ref := reviewed(t, e, 1)[0]
+	m := e.NextMove(ref, campus.StageReview, campus.WaitsForReviewer)
+	m.Name, m.Due = "remind:review", e.Case(ref).Due
+	m.State = storagetest.One[[]byte](e.Env.Env, `select state from moves where case_id = $1 order by version desc limit 1`,
+		ref.ID)
+	require.NoError(t, storagetest.Err(e.Casework.Record(t.Context(), m)))
+	e.ExecAsOwner(`update moves set at = at - interval '1 hour'`)
+	goesOn(t, e, ref, "behind")
+	_, err := e.Send(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), approval, struct{}{})
+	require.NoError(t, err)
+	e.AwaitStage(ref, campus.StageActivation)
+}
+
+// goesOn requires that a comparison finds a workflow apart from its case, that it stands where the case does soon after,
+// and that nobody had to help.
+func goesOn(t *testing.T, e *workflowtest.Engine, ref campus.CaseRef, how string) {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	round := worker.CompareRounds(e.Store, e.Client, registry, 10)
+	require.NoError(t, round(t.Context()))
+	require.InDelta(t, 1, gauges(t, registry, "campuscard_cases_apart")[how], 0)
+	version := func() int64 { return storagetest.One[int64](e.Env.Env, `select version from cases where id = $1`, ref.ID) }
+	e.Await(func() bool { return placeOf(t, e, ref).Version == version() }, "it begins again")
+	e.Await(func() bool {
+		require.NoError(t, round(t.Context()))
+		return gauges(t, registry, "campuscard_cases_apart")[how] == 0
+	}, "they are not apart any more")
+	require.Equal(t, 1, storagetest.One[int](e.Env.Env, `select count(*) from events where kind = 'begun_again'`))
+	require.Zero(t, storagetest.One[int](e.Env.Env, `select count(*) from work_items where kind = 'incident'`))
+}
+
+// Postgres was set back to before a card was known to be in all systems, which have it: the case begins again from what
+// Postgres has, and asks them again under the same keys.
+func TestCaseOfAPostgresThatWasSetBackGoesOn(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	e.Work(worker.Config{})
+	student := e.Student()
+	ref := e.Apply(student, workflowtest.Good)
+	e.AwaitStage(ref, campus.StageReview)
+	_, err := e.Send(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), approval, struct{}{})
+	require.NoError(t, err)
+	e.AwaitStage(ref, campus.StageActivation)
+	e.Await(func() bool { return placeOf(t, e, ref).Stage == campus.StageActivation }, "the workflow knows that")
+	e.ExecAsOwner(`delete from moves where case_id = $1 and name = 'provisioned'`, ref.ID)
+	e.ExecAsOwner(`delete from events where case_id = $1 and kind = 'provisioned'`, ref.ID)
+	e.ExecAsOwner(`delete from attempts where case_id = $1 and step like 'grant-%'`, ref.ID)
+	e.ExecAsOwner(`update moves set at = at - interval '1 hour'`)
+	e.ExecAsOwner(`update cases c set version = m.version, stage = m.stage, waits_for = m.waits_for, due = m.due,
+			entered = m.version, entered_at = m.at
+		from moves m where m.case_id = c.id and m.version = c.version - 1 and c.id = $1`, ref.ID)
+	goesOn(t, e, ref, "ahead")
+	e.AwaitStage(ref, campus.StageActivation)
+	_, err = e.Send(ref, campus.ActivateUpdate, campus.Student(student.ID), campus.Said{}, struct{}{})
+	require.NoError(t, err)
+	for _, operation := range []string{"grant", "open_patron", "open_account"} {
+		require.Equal(t, 1, e.School.Effects(operation), "%s: under its key of before", operation)
+	}
+}
+
 // A workflow that somebody has ended in the middle of its case begins again. One that ends once more and has moved
 // nothing is left to staff, once, for an hour.
 func TestEndedWorkflowOfAnOpenCaseBeginsAgain(t *testing.T) {

@@ -1,17 +1,11 @@
 package workflows_test
 
 import (
-	"context"
 	"encoding/json"
-	"log/slog"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/client"
-	sdklog "go.temporal.io/sdk/log"
-	"google.golang.org/grpc"
 
 	"campuscard/campus"
 	"campuscard/decisions"
@@ -144,112 +138,4 @@ func (m *meeting) hear(d casework.Decision) {
 	var decided campus.Decided
 	require.NoError(m.t, json.Unmarshal(d.Answer, &decided))
 	m.answers = append(m.answers, string(decided.Stage))
-}
-
-// On the real server: nobody works while the decision is written and a timer comes due that would undo it. Then a worker
-// starts, with its resender, and the case ends as it was decided.
-func TestDecisionsThatTheServerHasLost(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		policy  string
-		before  func(l *engineTest)
-		lose    func(p *caseTest) campus.Decision
-		after   func(l *engineTest)
-		outcome campus.Outcome
-	}{
-		"an approval": {"application: {review_limit: 6s}", func(l *engineTest) { l.await(campus.StageReview) },
-			(*caseTest).loseApproval,
-			(*engineTest).activate, campus.Completed},
-		"an activation": {"activation: {wait: 6s, reopen: 1s}", func(l *engineTest) {
-			l.review(campus.Approve, "")
-			l.await(campus.StageActivation)
-		}, (*caseTest).loseActivation, func(*engineTest) {}, campus.Completed},
-		"a withdrawal": {"application: {review_limit: 6s}", func(l *engineTest) { l.await(campus.StageReview) },
-			(*caseTest).loseWithdrawal,
-			func(*engineTest) {}, campus.Withdrawn},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := newLiveUnder(t, workflowtest.Quick+test.policy, workflowtest.Good)
-			stop := l.work()
-			test.before(l)
-			stop()
-			p := &caseTest{Env: l.Env, t: t, student: l.student, ref: l.ref}
-			test.lose(p)
-			over := l.Now().Add(6 * time.Second)
-			l.Await(func() bool { return l.Now().After(over) }, "the timer is due")
-			l.work()
-			test.after(l)
-			l.end(test.outcome)
-			l.Await(func() bool {
-				return storagetest.One[int](l.Env.Env, `select count(*) from requests where state = 'open'`) == 0
-			}, "every decision is answered")
-			p.requireNoHelp()
-		})
-	}
-}
-
-// A workflow is behind because Temporal has lost an approval that was answered, and nobody sends that any more. Who sends
-// a later decision recalls it, even where the workflow does not hear that it has to catch up.
-func TestSenderRecallsWhatTheWorkflowHasLost(t *testing.T) {
-	t.Parallel()
-	l := newLive(t, workflowtest.Good)
-	deaf := l.without(t, "SignalWorkflowExecution")
-	l.WorkThrough(deaf, worker.Config{})
-	l.await(campus.StageReview)
-	p := &caseTest{Env: l.Env, t: t, student: l.student, ref: l.ref}
-	lost := p.loseApproval()
-	_, err := l.Casework.CloseDecision(t.Context(), lost.ID, []byte(`{"stage": "provisioning"}`))
-	require.NoError(t, err)
-	withdrawal, err := l.Env.Decide(l.ref, campus.WithdrawUpdate, campus.Student(l.student.ID), campus.Said{}, struct{}{})
-	require.NoError(t, err)
-	withdrawal, err = decisions.NewSender(l.Store, deaf, l.Log).Send(t.Context(), withdrawal)
-	require.NoError(t, err)
-	require.Equal(t, casework.DecisionOpen, withdrawal.State, "the workflow does not know yet what it is about")
-	l.end(campus.Withdrawn)
-	p.requireNoHelp()
-}
-
-// What the workflow has lost is a move of its own, which nobody can send: who sends a decision has it catch up.
-func TestSenderHasTheWorkflowCatchUp(t *testing.T) {
-	t.Parallel()
-	l := working(t, workflowtest.Good)
-	l.await(campus.StageReview)
-	p := &caseTest{Env: l.Env, t: t, student: l.student, ref: l.ref}
-	m := l.NextMove(l.ref, campus.StageReview, campus.WaitsForReviewer)
-	m.Name, m.Due, m.State = "remind:review", l.Case(l.ref).Due, p.stateNow()
-	_, err := l.Casework.Record(t.Context(), m)
-	require.NoError(t, err)
-	d, err := l.Env.Decide(l.ref, campus.WithdrawUpdate, campus.Student(l.student.ID), campus.Said{}, struct{}{})
-	require.NoError(t, err)
-	d, err = decisions.NewSender(l.Store, l.Client, l.Log).Send(t.Context(), d)
-	require.NoError(t, err)
-	require.Equal(t, casework.DecisionOpen, d.State)
-	l.Await(func() bool {
-		for _, event := range l.History(l.ref).GetEvents() {
-			if strings.Contains(string(event.GetUserMetadata().GetSummary().GetData()), "wait for lost moves") {
-				return true
-			}
-		}
-		return false
-	}, "the workflow looks for what it has lost")
-}
-
-// without is a client whose calls of Temporal by one method are lost.
-func (l *engineTest) without(t *testing.T, method string) client.Client {
-	t.Helper()
-	lose := func(ctx context.Context, called string, in, out any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker,
-		opts ...grpc.CallOption) error {
-		if strings.HasSuffix(called, "/"+method) {
-			return nil
-		}
-		return invoke(ctx, called, in, out, cc, opts...)
-	}
-	temporal, err := client.NewLazyClient(client.Options{
-		HostPort: l.Address, Namespace: l.Namespace, Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
-		ConnectionOptions: client.ConnectionOptions{DialOptions: []grpc.DialOption{grpc.WithChainUnaryInterceptor(lose)}},
-	})
-	require.NoError(t, err)
-	t.Cleanup(temporal.Close)
-	return temporal
 }

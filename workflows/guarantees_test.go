@@ -155,7 +155,7 @@ func TestMoveThatArrivesLateTwiceOrTooEarlyChangesNothing(t *testing.T) {
 	_, err := record(move(4, campus.StageReview))
 	require.Equal(t, campus.Internal, campus.CodeOf(err), "too early")
 	_, err = record(move(2, campus.StageReview))
-	require.Equal(t, campus.Behind, campus.ReasonOf(err), "another at the same version")
+	require.Equal(t, campus.Apart, campus.ReasonOf(err), "another at the same version")
 	require.Equal(t, before, h.Facts())
 	require.Equal(t, campus.StageIdentity, h.Case(ref).Stage)
 }

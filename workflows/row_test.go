@@ -45,7 +45,7 @@ func newRunEnder(t *testing.T) *runEnder {
 			return nil, campus.Errorf(campus.Unavailable, "", "the run is over")
 		}
 		result, err := run()
-		if err == nil && activity.GetInfo(ctx).IsLocalActivity && e.isNewMove(result) {
+		if err == nil && activity.GetInfo(ctx).IsLocalActivity && isNewMove(e.t, result) {
 			e.end(ctx)
 		}
 		return result, err
@@ -54,9 +54,9 @@ func newRunEnder(t *testing.T) *runEnder {
 }
 
 // isNewMove tells whether a step has answered a move that it has written just now, and that has not ended the case.
-func (e *runEnder) isNewMove(result any) bool {
+func isNewMove(t *testing.T, result any) bool {
 	raw, err := json.Marshal(result)
-	require.NoError(e.t, err)
+	require.NoError(t, err)
 	var answer struct {
 		campus.Begun
 		Moved campus.Moved // of a step that answers more than its move
@@ -124,8 +124,11 @@ func isBegunAgain(event string) bool { return event == "begun_again" }
 // endsRuns tells whether a course is played with its runs ended.
 func endsRuns(with []interceptor.WorkerInterceptor) bool {
 	return slices.ContainsFunc(with, func(i interceptor.WorkerInterceptor) bool {
-		_, ends := i.(*runEnder)
-		return ends
+		switch i.(type) {
+		case *runEnder, *outruns:
+			return true
+		}
+		return false
 	})
 }
 

@@ -21,7 +21,7 @@ func (s *Store) Begun(ctx context.Context, ref campus.CaseRef, moved campus.Move
 	if err == nil && !moved.Repeated {
 		return campus.Begun{Moved: moved}, nil
 	}
-	if err != nil && campus.ReasonOf(err) != campus.Behind {
+	if err != nil && campus.ReasonOf(err) != campus.Apart {
 		return campus.Begun{}, err
 	}
 	var begun campus.Begun
@@ -41,8 +41,7 @@ func standing(t db.Tx, ref campus.CaseRef) (begun campus.Begun, err error) {
 	var found bool
 	begun.Moved, found, err = findMove(t, selectMoveAt, map[string]any{"id": ref.ID, "version": c.Version})
 	if err == nil && !found {
-		err = campus.Errorf(campus.Internal, "case_set_back", "case %s is at version %d, and has no such move", ref.ID,
-			c.Version)
+		err = campus.Errorf(campus.Internal, "", "case %s is at version %d, and has no such move", ref.ID, c.Version)
 	}
 	if err != nil {
 		return begun, err

@@ -22,7 +22,7 @@ func (s *Store) Record(ctx context.Context, m campus.Move) (campus.Moved, error)
 // Move records a move and, in the same transaction, the fact it stands for. A move that is recorded already answers as
 // it was written and changes nothing, fact included, so that every step of a workflow may be delivered twice.
 //
-// Conflict: campus.Behind when the case has other moves that the caller does not know. Forbidden: decision_unknown,
+// Conflict: campus.Apart when the case is not where the caller has left it. Forbidden: decision_unknown,
 // decision_missing. Conflict: decision_closed, wrong_stage.
 func (s *Store) Move(ctx context.Context, m campus.Move, fact func(db.Tx) error) (campus.Moved, error) {
 	return s.MoveAs(ctx, m, func(t db.Tx, _ MovedCase) error { return fact(t) })
@@ -143,12 +143,9 @@ func unmoved(t db.Tx, m campus.Move) (campus.Moved, error) {
 		return row, err
 	case c.Outcome != "":
 		return row, wrongStage(c)
-	case c.Version >= m.Version:
-		return row, campus.Errorf(campus.Conflict, campus.Behind, "case %s is at version %d, %s would be %d", c.ID, c.Version,
+	case c.Version != m.Version-1: // Temporal has lost moves, or Postgres was set back
+		return row, campus.Errorf(campus.Conflict, campus.Apart, "case %s is at version %d, %s would be %d", c.ID, c.Version,
 			m.Name, m.Version)
-	case c.Version < m.Version-1:
-		return row, campus.Errorf(campus.Internal, "case_set_back", "case %s is at version %d, the workflow at %d", c.ID,
-			c.Version, m.Version-1)
 	case m.Decision.ID == uuid.Nil && slices.Contains(campus.OnlyPeopleFrom(m.Case.Kind, m.Stage), c.Stage):
 		return row, decisionMissing(m)
 	}
@@ -161,7 +158,6 @@ const (
 		where case_id = @id and `
 	selectSameMove = selectMove + `version = @version and name = @name and decision is not distinct from cast(@decision as uuid)`
 	selectMoveAt   = selectMove + `version = @version`
-	selectOwnMove  = selectMove + `version = @version and decision is null`
 	selectDecided  = selectMove + `decision = @decision`
 )
 
@@ -189,24 +185,6 @@ func findMove(t db.Tx, query db.Statement, words map[string]any) (row campus.Mov
 	}
 	row.Parked, row.Repeated = parked, true
 	return row, err == nil, err
-}
-
-// NextOwnMove is the move of a case after a version, if it is one of the process itself; else its version is zero.
-func (s *Store) NextOwnMove(ctx context.Context, ref campus.CaseRef, after int64) (campus.Moved, error) {
-	row, _, err := findMove(s.Read(ctx), selectOwnMove, map[string]any{"id": ref.ID, "version": after + 1})
-	return row, db.Wrap("read the next move of a case", err)
-}
-
-// CaseVersion is the version of a case.
-func (s *Store) CaseVersion(ctx context.Context, ref campus.CaseRef) (version int64, err error) {
-	err = s.Pool.QueryRow(ctx, `select version from cases where id = $1 and kind = $2`, ref.ID, ref.Kind).Scan(&version)
-	return version, db.Wrap("read the version of a case", err)
-}
-
-// DecidedAt is the version of the move that was written for a decision about a case; zero when there is none.
-func (s *Store) DecidedAt(ctx context.Context, ref campus.CaseRef, decision uuid.UUID) (int64, error) {
-	row, _, err := findDecided(s.Read(ctx), campus.Move{Case: ref, Decision: campus.Decision{ID: decision}})
-	return row.Version, db.Wrap("look for the move of a decision", err)
 }
 
 func stateText(state json.RawMessage) string {

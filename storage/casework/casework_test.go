@@ -167,8 +167,12 @@ func TestMoves(t *testing.T) {
 
 			future := f.move
 			future.Version += 3
-			require.Equal(t, "case_set_back", storagetest.Outcome(storagetest.Err(f.record(t.Context(), future))),
-				"a move from the future")
+			apart := campus.Apart
+			if strings.HasPrefix(name, "Begin") { // a run that begins takes the case as it is, and it has not begun
+				apart = string(campus.Internal)
+			}
+			require.Equal(t, apart, storagetest.Outcome(storagetest.Err(f.record(t.Context(), future))),
+				"a move from the future: Postgres was set back")
 			require.Equal(t, before, storagetest.Everything(t, s.Env))
 
 			rows := make([]campus.Moved, 2)
@@ -204,7 +208,7 @@ func TestMoves(t *testing.T) {
 				again("delivered late")
 				return
 			}
-			require.Equal(t, campus.Behind, storagetest.Outcome(err), "the version is taken")
+			require.Equal(t, campus.Apart, storagetest.Outcome(err), "the version is taken")
 			require.Equal(t, after, storagetest.Everything(t, s.Env))
 			require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), later)))
 			after = storagetest.Everything(t, s.Env)
@@ -416,7 +420,7 @@ func TestMoveOfOneStatement(t *testing.T) {
 			before := storagetest.Everything(t, s.Env)
 			future := m
 			future.Version++
-			require.Equal(t, "case_set_back", storagetest.Outcome(storagetest.Err(record(t.Context(), future))),
+			require.Equal(t, campus.Apart, storagetest.Outcome(storagetest.Err(record(t.Context(), future))),
 				"a gap in the versions")
 			require.Equal(t, before, storagetest.Everything(t, s.Env))
 

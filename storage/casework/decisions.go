@@ -231,20 +231,18 @@ func (s *Store) CaseIsOpen(ctx context.Context, ref campus.CaseRef) (bool, error
 	return open, db.Wrap("look at a case", err)
 }
 
-// CloseDecision keeps what the workflow has answered. A caller that comes second, or to a decision that is sent once
-// more, finds the first answer kept.
+// CloseDecision keeps what the workflow has answered. A caller that comes second finds the first answer kept.
 func (s *Store) CloseDecision(ctx context.Context, id uuid.UUID, answer json.RawMessage) (Decision, error) {
-	return s.endDecision(ctx, id, true, func(t db.Tx, _ Decision) error {
+	return s.endDecision(ctx, id, func(t db.Tx, _ Decision) error {
 		return t.Exec(`update requests set state = 'done', status = ?, response = ? where id = ?`, http.StatusOK,
 			string(answer), id).Error
 	})
 }
 
 // RefuseDecision keeps that a decision is refused, before anybody is told. If a move of its case stands for the
-// decision, it has been carried out, whatever the workflow says, and the answer is read from the moves. A decision that
-// had ended before and was recalled is sent again, unless its workflow knows it.
+// decision, it has been carried out, whatever the workflow says, and the answer is read from the moves.
 func (s *Store) RefuseDecision(ctx context.Context, id uuid.UUID, why error) (Decision, error) {
-	return s.endDecision(ctx, id, campus.ReasonOf(why) == campus.DecisionPassed, func(t db.Tx, d Decision) error {
+	return s.endDecision(ctx, id, func(t db.Tx, d Decision) error {
 		answer, err := answerFromMoves(t, d)
 		if err != nil {
 			return err
@@ -263,8 +261,8 @@ func (s *Store) RefuseDecision(ctx context.Context, id uuid.UUID, why error) (De
 }
 
 // endDecision ends an open decision, which is locked meanwhile, so that a move that stands for it is written before or
-// never. It is sent no more when it ends now, when its workflow knows it, or when its case has ended.
-func (s *Store) endDecision(ctx context.Context, id uuid.UUID, known bool,
+// never. It is sent no more.
+func (s *Store) endDecision(ctx context.Context, id uuid.UUID,
 	end func(db.Tx, Decision) error) (d Decision, err error) {
 	err = s.InTx(ctx, "end a decision", func(t db.Tx) error {
 		if err := t.Exec(`select 1 from requests where id = ? for update`, id).Error; err != nil {
@@ -273,15 +271,13 @@ func (s *Store) endDecision(ctx context.Context, id uuid.UUID, known bool,
 		if d, err = readDecisionRow(t, id); err != nil {
 			return err
 		}
-		if d.State == DecisionOpen {
-			if err := end(t, d); err != nil {
-				return err
-			}
-			known = true
+		if d.State != DecisionOpen {
+			return nil
 		}
-		if err := t.Exec(`update requests set resend_at = null where id = @id and resend_at is not null
-				and (@known or exists (select 1 from cases c where c.id = case_id and c.outcome <> ''))`,
-			map[string]any{"id": id, "known": known}).Error; err != nil {
+		if err := end(t, d); err != nil {
+			return err
+		}
+		if err := t.Exec(`update requests set resend_at = null where id = ?`, id).Error; err != nil {
 			return err
 		}
 		d, err = readDecisionRow(t, id)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"campuscard/campus"
 	"campuscard/storage/db"
 )
 
@@ -19,9 +18,8 @@ const (
 
 // TakeResends takes decisions that are to be sent again, at most one of each case: first those that its moves stand
 // for, in their order, then those that were opened first. They are this caller's for the lease. While one is out that
-// no move stands for, or that the workflow has lost, the others of its case wait; one that is written and whose answer
-// takes long, as a withdrawal's, keeps none waiting: neither in its case, nor others when there are more than the
-// limit.
+// no move stands for, the others of its case wait; one that is written and whose answer takes long, as a withdrawal's,
+// keeps none waiting: neither in its case, nor others when there are more than the limit.
 func (s *Store) TakeResends(ctx context.Context, limit int) ([]Decision, error) {
 	var due bool
 	err := s.Pool.QueryRow(ctx, dueSQL, s.Now(), s.Now().Add(-resendAfter)).Scan(&due)
@@ -32,12 +30,11 @@ func (s *Store) TakeResends(ctx context.Context, limit int) ([]Decision, error) 
 	err = s.InTx(ctx, "take decisions to send again", func(t db.Tx) error {
 		var rows []decisionRow
 		err := t.Raw(`with waiting as (
-				select r.id, r.case_id, r.state, r.created_at, m.version, coalesce(r.resend_at, r.created_at + make_interval(secs => @least)) <= @now as now
-				from requests r left join moves m on m.decision = r.id where r.state = 'open' or r.resend_at is not null),
+				select r.id, r.case_id, r.created_at, m.version, coalesce(r.resend_at, r.created_at + make_interval(secs => @least)) <= @now as now
+				from requests r left join moves m on m.decision = r.id where r.state = 'open'),
 			first as (
-				select distinct on (case_id) id, created_at, version is not null and state = 'open' as written from waiting w where now
-					and not exists (select 1 from waiting o where o.case_id = w.case_id and not o.now
-							and (o.version is null or o.state = 'done'))
+				select distinct on (case_id) id, created_at, version is not null as written from waiting w where now
+					and not exists (select 1 from waiting o where o.case_id = w.case_id and not o.now and o.version is null)
 				order by case_id, version nulls last, created_at, id),
 			due as materialized (
 				select r.id from first join requests r on r.id = first.id
@@ -70,14 +67,3 @@ func (s *Store) TakeResends(ctx context.Context, limit int) ([]Decision, error) 
 // an index of its own: as one condition it reads the whole table, whose newest rows come last.
 const dueSQL = `select exists (select 1 from requests where state = 'open' and resend_at is null and created_at <= $2)
 	or exists (select 1 from requests where resend_at <= $1)`
-
-// RecallDecisions lets decisions be sent again that the workflow of a case has lost: those that moves after a version
-// stand for. Decisions up to that version are known to the workflow; if they have their answer, they are not sent any
-// more.
-func (s *Store) RecallDecisions(ctx context.Context, ref campus.CaseRef, after int64) error {
-	_, err := s.Pool.Exec(ctx,
-		`update requests r set resend_at = case when m.version > $2 then coalesce(r.resend_at, $3) end from moves m
-		where m.case_id = $1 and r.id = m.decision and (m.version > $2 or r.state = 'done' and r.resend_at is not null)`,
-		ref.ID, after, s.Now())
-	return db.Wrap("recall decisions", err)
-}

@@ -51,7 +51,7 @@ func TestOpenDecisionsAreSentAgain(t *testing.T) {
 	require.Empty(t, s.Resends(10))
 }
 
-// One at a time for each case: first those in its moves, by version, then by opening.
+// One at a time for each case, in the order in which they were opened.
 func TestOrderOfResends(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t)
@@ -62,36 +62,18 @@ func TestOrderOfResends(t *testing.T) {
 	}
 	withdraw := decide(s.Application, campus.Student(s.Holder.ID), campus.WithdrawUpdate)
 	theirs := decide(other, storagetest.Reviewer(), campus.ReviewUpdate)
-	var carried []uuid.UUID // decisions in the moves of the case, each answered
-	for range 3 {
-		m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
-		m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore,
-			cards.ReviewNote{})
-		require.NoError(t, s.Answered(m, storagetest.Err(s.Casework.Record(t.Context(), m))))
-		carried = append(carried, m.Decision.ID)
-	}
 	review := decide(s.Application, storagetest.Reviewer(), campus.ReviewUpdate)
 	s.Clock.Advance(time.Minute)
 	require.ElementsMatch(t, []uuid.UUID{withdraw, theirs}, s.Resends(10), "those that were opened first")
-
-	// The workflow has lost all but the first move: what its moves stand for comes before what it never knew.
-	known := storagetest.One[int64](s.Env, `select version from moves where decision = $1`, carried[0])
-	require.NoError(t, s.Casework.RecallDecisions(t.Context(), s.Application, known))
-	require.Equal(t, 2, storagetest.Count(s.Env, `requests where state = 'done' and resend_at is not null`))
 	s.CloseDecision(theirs)
-	for _, next := range []uuid.UUID{carried[1], carried[2], withdraw, review} {
+	for _, next := range []uuid.UUID{withdraw, review} {
 		s.Clock.Advance(time.Minute)
-		before := storagetest.One[*string](s.Env, `select response::text from requests where id = $1`, next)
 		require.Equal(t, []uuid.UUID{next}, s.Resends(10))
 		require.Empty(t, s.Resends(10))
 		s.CloseDecision(next)
-		if before != nil {
-			require.Equal(t, *before, storagetest.One[string](s.Env, `select response::text from requests where id = $1`, next),
-				"its answer stays")
-		}
 	}
 	s.Clock.Advance(time.Hour)
-	require.Empty(t, s.Resends(10))
+	require.Empty(t, s.Resends(10), "what has an end is sent no more")
 }
 
 // The one that comes first keeps the others of its case back, also while nobody may send it.
@@ -170,106 +152,6 @@ func keys(set map[uuid.UUID]bool) []uuid.UUID {
 		ids = append(ids, id)
 	}
 	return ids
-}
-
-// What a case's moves stand for is sent again from a version on, and what others' do is not.
-func TestRecallDecisions(t *testing.T) {
-	t.Parallel()
-	s := storagetest.Apply(t)
-	carry := func(ref campus.CaseRef) uuid.UUID {
-		m := s.NextMove(ref, campus.StageReview, campus.WaitsForReviewer)
-		m.Decision = s.Decision(ref, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore, cards.ReviewNote{})
-		require.NoError(t, s.Answered(m, storagetest.Err(s.Casework.Record(t.Context(), m))))
-		return m.Decision.ID
-	}
-	other := s.Applied(s.Person())
-	carry(s.Application)
-	last := carry(s.Application)
-	carry(other)
-	carry(other)
-	require.NoError(t, s.Casework.RecallDecisions(t.Context(), s.Application, 2))
-	require.Empty(t, s.Resends(10), "it knows them all")
-	require.NoError(t, s.Casework.RecallDecisions(t.Context(), s.Application, 1))
-	at := storagetest.One[time.Time](s.Env, `select resend_at from requests where id = $1`, last)
-	s.Clock.Advance(time.Second)
-	require.NoError(t, s.Casework.RecallDecisions(t.Context(), s.Application, 1), "twice is once")
-	require.Equal(t, at, storagetest.One[time.Time](s.Env, `select resend_at from requests where id = $1`, last))
-	taken, err := s.Casework.TakeResends(t.Context(), 10)
-	require.NoError(t, err)
-	require.Len(t, taken, 1)
-	require.Equal(t, []any{last, casework.DecisionDone, storagetest.AskMore},
-		[]any{taken[0].ID, taken[0].State, taken[0].Said})
-	d, err := s.Casework.RefuseDecision(t.Context(), last,
-		campus.Errorf(campus.Conflict, campus.WrongStage, "it is elsewhere"))
-	require.NoError(t, err)
-	require.Equal(t, casework.DecisionDone, d.State)
-	s.Clock.Advance(time.Minute)
-	require.Equal(t, []uuid.UUID{last}, s.Resends(10), "it has not caught up")
-	d, err = s.Casework.RefuseDecision(t.Context(), last,
-		campus.Errorf(campus.Conflict, campus.DecisionPassed, "it knows it"))
-	require.NoError(t, err)
-	require.Equal(t, casework.DecisionDone, d.State, "it has its answer")
-	s.Clock.Advance(time.Hour)
-	require.Empty(t, s.Resends(10))
-}
-
-// What was recalled is sent until its workflow has caught up, and no longer.
-func TestEndOfRecalledDecisions(t *testing.T) {
-	t.Parallel()
-	wrong := campus.Errorf(campus.Conflict, campus.WrongStage, "no")
-	for name, test := range map[string]struct {
-		after func(s *storagetest.Story, id uuid.UUID) error
-		sent  bool
-	}{
-		"its workflow refuses it": {func(s *storagetest.Story, id uuid.UUID) error {
-			return storagetest.Err(s.Casework.RefuseDecision(t.Context(), id, wrong))
-		}, true},
-		"its workflow has answered": {func(s *storagetest.Story, id uuid.UUID) error {
-			return storagetest.Err(s.Casework.CloseDecision(t.Context(), id, []byte(`{}`)))
-		}, false},
-		"its workflow does not know it": {func(s *storagetest.Story, _ uuid.UUID) error {
-			return s.Casework.RecallDecisions(t.Context(), s.Application, 1)
-		}, true},
-		"its workflow is at the same place": {func(s *storagetest.Story, _ uuid.UUID) error {
-			return s.Casework.RecallDecisions(t.Context(), s.Application, 2)
-		}, false},
-		"its case has ended and is not open": {func(s *storagetest.Story, id uuid.UUID) error {
-			s.Exec(`update cases set outcome = 'withdrawn', closed_at = now() where id = $1`, s.Application.ID)
-			return storagetest.Err(s.Casework.RefuseDecision(t.Context(), id, wrong))
-		}, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := storagetest.Apply(t)
-			var m campus.Move
-			for range 2 {
-				m = s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
-				m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore,
-					cards.ReviewNote{})
-				require.NoError(t, s.Answered(m, storagetest.Err(s.Casework.Record(t.Context(), m))))
-			}
-			require.NoError(t, s.Casework.RecallDecisions(t.Context(), s.Application, 1))
-			require.Equal(t, []uuid.UUID{m.Decision.ID}, s.Resends(10))
-			require.NoError(t, test.after(s, m.Decision.ID))
-			s.Clock.Advance(time.Hour)
-			require.Equal(t, test.sent, len(s.Resends(10)) == 1)
-		})
-	}
-}
-
-// One that is open and written is asked about until it has its answer, whatever its workflow knows.
-func TestRecallKeepsWhatIsOpen(t *testing.T) {
-	t.Parallel()
-	s := storagetest.Apply(t)
-	m := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
-	m.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore,
-		cards.ReviewNote{})
-	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), m)))
-	s.Clock.Advance(time.Minute)
-	require.Len(t, s.Resends(10), 1)
-	require.NoError(t, s.Casework.RecallDecisions(t.Context(), s.Application, 1))
-	s.Clock.Advance(time.Minute)
-	require.Equal(t, []uuid.UUID{m.Decision.ID}, s.Resends(10))
 }
 
 // A decision that cannot be read keeps none of the others waiting.

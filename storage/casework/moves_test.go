@@ -161,7 +161,7 @@ func TestForgedDecisions(t *testing.T) {
 	late.Decision = s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, storagetest.AskMore,
 		cards.ReviewNote{})
 	after = storagetest.Everything(t, s.Env)
-	require.Equal(t, campus.Behind,
+	require.Equal(t, campus.Apart,
 		storagetest.Outcome(storagetest.Err(s.Casework.Record(t.Context(),
 			late.With(campus.NewFact(campus.NoteFact, nil))))), "another decision at a version that is taken")
 	require.Equal(t, after, storagetest.Everything(t, s.Env))

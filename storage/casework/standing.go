@@ -50,12 +50,37 @@ func (s *Store) StandingSample(ctx context.Context, before time.Time, each int) 
 	return s.standing(ctx, `(`+longest+`) union (`+latest+`)`, before, each)
 }
 
-// begunAgain is the line of the timeline that says that a workflow was lost and has begun again. beginsAgainAfter is how
-// long one that has made no move since is left to staff.
+// begunAgain is the line of the timeline that says that another run goes on with a case, because the last was lost or was
+// apart from it. beginsAgainAfter is how long a lost one that has made no move since is left to staff.
 const (
 	begunAgain       = "begun_again"
 	beginsAgainAfter = time.Hour
 )
+
+// Place is where a case stands.
+func (s *Store) Place(ctx context.Context, ref campus.CaseRef) (at campus.Place, err error) {
+	c, err := s.FindCase(ctx, ref.ID, func(c Case) bool { return c.Kind == ref.Kind })
+	return campus.Place{Stage: c.Stage, Version: c.Version, Outcome: c.Outcome}, err
+}
+
+// NoteBegunAgain says in the timeline that another run goes on with a case, because the last was apart from it: once
+// until the case moves.
+func (s *Store) NoteBegunAgain(ctx context.Context, ref campus.CaseRef) error {
+	return s.InTx(ctx, "note that a case begins again", func(t db.Tx) error {
+		c, err := LockCase(t, ref)
+		if err != nil || c.Outcome != "" {
+			return err
+		}
+		var noted bool
+		err = t.Raw(`select exists (select 1 from events where case_id = @id and kind = @kind
+				and at >= coalesce((select max(at) from moves where case_id = @id), '-infinity'))`,
+			map[string]any{"id": ref.ID, "kind": begunAgain}).Row().Scan(&noted)
+		if err != nil || noted {
+			return err
+		}
+		return AddEvent(t, ref.ID, campus.Event{Kind: begunAgain, Actor: campus.System()}, uuid.Nil)
+	})
+}
 
 // StartAgain asks for another run of a case whose workflow Temporal has lost, or that has ended before its case: it goes
 // on from the row of the case (K8). Nothing happens while a start is asked for already, or when the case has ended.

@@ -84,6 +84,38 @@ func TestDecisionsThatAreOpenForTooLongAreCounted(t *testing.T) {
 	require.Zero(t, late)
 }
 
+// K8: that another run goes on with a case is said once until the case moves, and not of one that has ended.
+func TestThatACaseBeginsAgainIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	s := storagetest.Apply(t)
+	said := func() int { return storagetest.Count(s.Env, `events where kind = 'begun_again'`) }
+	note := func() {
+		t.Helper()
+		require.NoError(t, s.Casework.NoteBegunAgain(t.Context(), s.Application))
+	}
+	note()
+	note()
+	require.Equal(t, 1, said(), "of one without a move")
+	s.Clock.Advance(time.Second)
+	move := s.NextMove(s.Application, campus.StageReview, campus.WaitsForReviewer)
+	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), move)))
+	s.Clock.Advance(time.Second)
+	at, err := s.Casework.Place(t.Context(), s.Application)
+	require.NoError(t, err)
+	require.Equal(t, campus.Place{Stage: campus.StageReview, Version: move.Version}, at)
+	note()
+	note()
+	require.Equal(t, 2, said())
+	s.Clock.Advance(time.Second)
+	end := s.NextMove(s.Application, campus.StageDone, campus.WaitsForNobody)
+	end.Outcome = campus.Completed
+	require.NoError(t, storagetest.Err(s.Casework.Record(t.Context(), end)))
+	note()
+	require.Equal(t, 2, said())
+	_, err = s.Casework.Place(t.Context(), campus.CaseRef{Kind: campus.PlasticCase, ID: s.Application.ID})
+	require.Equal(t, campus.NotFound, campus.CodeOf(err))
+}
+
 // A start that Temporal acknowledged and lost is made again, once, and only while the case would come to the same
 // moves.
 func TestLostStartIsMadeAgain(t *testing.T) {

@@ -31,6 +31,7 @@ type applicationState struct {
 	Tried         bool       `json:"tried,omitempty"`      // a liveness check has been answered
 	Counter       bool       `json:"counter,omitempty"`    // the student has chosen the check in person (B3)
 	PhotoVersion  string     `json:"photo_version,omitempty"`
+	Compared      string     `json:"compared,omitempty"` // version of the photo whose comparison waits for staff
 	PhotoReminded bool       `json:"photo_reminded,omitempty"`
 	EnrolsOn      *time.Time `json:"enrols_on,omitempty"` // A6: the day that an approved freshman waits for
 	Ending        *ending    `json:"ending,omitempty"`
@@ -46,29 +47,30 @@ type ending struct {
 // Processes are the processes of this area.
 func Processes() map[campus.CaseKind]engine.Process {
 	return map[campus.CaseKind]engine.Process{
-		campus.ApplicationCase: applicationStages.Process(Application),
-		campus.PackageCase:     packageStages.Process(Package),
-		campus.EndingCase:      endingStages.Process(Ending),
+		campus.ApplicationCase: applicationStages.Process(Application, applicationHandlers),
+		campus.PackageCase:     packageStages.Process(Package, nil),
+		campus.EndingCase:      endingStages.Process(Ending, nil),
 	}
 }
 
 // Application is the process of an application: checks, identity, review, provisioning, activation.
-func Application(ctx workflow.Context, input campus.CaseInput) error {
-	w := &application{casework: engine.NewCasework(ctx, input)}
-	err := w.casework.Setup(ctx, w, map[string]engine.Handler{
-		campus.TryLivenessUpdate:   w.tryLiveness,
-		campus.ChooseCounterUpdate: w.chooseCounter,
-		campus.VerifyUpdate:        w.verify,
-		campus.ReviewUpdate:        w.review,
-		campus.BringEvidenceUpdate: w.bringEvidence,
-		campus.ActivateUpdate:      w.activate,
-		campus.ReopenUpdate:        w.reopen,
-		campus.WithdrawUpdate:      w.withdraw,
-	})
-	if err != nil {
+func Application(ctx workflow.Context, c *engine.Casework) error {
+	w := &application{casework: c}
+	if err := c.Setup(ctx, w, applicationHandlers.Of(w)); err != nil {
 		return err
 	}
 	return w.run(ctx)
+}
+
+var applicationHandlers = engine.Handlers[*application]{
+	campus.TryLivenessUpdate:   (*application).tryLiveness,
+	campus.ChooseCounterUpdate: (*application).chooseCounter,
+	campus.VerifyUpdate:        (*application).verify,
+	campus.ReviewUpdate:        (*application).review,
+	campus.BringEvidenceUpdate: (*application).bringEvidence,
+	campus.ActivateUpdate:      (*application).activate,
+	campus.ReopenUpdate:        (*application).reopen,
+	campus.WithdrawUpdate:      (*application).withdraw,
 }
 
 // endingAs is the state of an application that ends from now on; the first ending stands.

@@ -15,9 +15,9 @@ type cardEnding struct {
 }
 
 // Ending is the process of a card that has ended. The card is over already: what is left is to tell the systems.
-func Ending(ctx workflow.Context, input campus.CaseInput) error {
-	w := &cardEnding{casework: engine.NewCasework(ctx, input)}
-	if err := w.casework.Setup(ctx, w, nil); err != nil {
+func Ending(ctx workflow.Context, c *engine.Casework) error {
+	w := &cardEnding{casework: c}
+	if err := c.Setup(ctx, w, nil); err != nil {
 		return err
 	}
 	begin := campus.Move{Name: "begin", Stage: campus.StageRevoking, WaitsFor: campus.WaitsForSchool}

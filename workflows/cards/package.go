@@ -19,9 +19,9 @@ type packageChange struct {
 
 // Package is the process of one change of one value-added package. Each package of a card has cases of its own, so that
 // each fails and is settled alone, and the card is used meanwhile.
-func Package(ctx workflow.Context, input campus.CaseInput) error {
-	w := &packageChange{casework: engine.NewCasework(ctx, input)}
-	if err := w.casework.Setup(ctx, w, nil); err != nil {
+func Package(ctx workflow.Context, c *engine.Casework) error {
+	w := &packageChange{casework: c}
+	if err := c.Setup(ctx, w, nil); err != nil {
 		return err
 	}
 	if err := w.begin(ctx); err != nil {

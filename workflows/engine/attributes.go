@@ -50,6 +50,9 @@ func firstShown(in campus.CaseInput) attributes {
 	return attributes{stage: in.Stage, waits: in.WaitsFor, due: utc(in.Due)}
 }
 
+// shownBefore stands for whatever a run before has shown: nothing that is to be shown now is like it.
+var shownBefore = attributes{due: time.Unix(1, 0).UTC(), parked: []string{"what the run before has shown"}}
+
 // utc is a due time as it is shown; zero when there is none.
 func utc(due *time.Time) time.Time {
 	if due == nil {

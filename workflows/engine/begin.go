@@ -79,12 +79,12 @@ func Begin[P any](ctx workflow.Context, c *Casework, activity any, first campus.
 	if err != nil {
 		return plan, false, err
 	}
-	c.Steps = began.Steps
+	c.Steps, c.begun = began.Steps, row.Version
 	if began.Standing == nil {
 		return began.Plan, true, c.adopt(ctx, Change{}, m, row)
 	}
 	if row.Version > 1 { // else this is the first move, delivered again
-		c.shown = attributes{parked: []string{"whatever the run before has shown"}}
+		c.shown = shownBefore
 	}
 	if err := c.goOn(ctx, row, *began.Standing); err != nil {
 		return plan, false, err
@@ -161,5 +161,7 @@ func (c *Casework) ContinueAsNew(ctx workflow.Context) error {
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
 		return err
 	}
-	return workflow.NewContinueAsNewError(ctx, string(c.Input.Case.Kind), c.Input)
+	next := c.Input
+	next.Again = campus.Again{}
+	return workflow.NewContinueAsNewError(ctx, string(c.Input.Case.Kind), next)
 }

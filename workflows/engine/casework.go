@@ -5,7 +5,6 @@ package engine
 import (
 	"encoding/json"
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
@@ -40,6 +39,9 @@ type Casework struct {
 	Parked  map[string]*ParkedStep
 	stuck   map[string]*stuckStep
 	Pending Pending // goes with the next move
+	begun   int64   // version from which the run has begun
+	apart   error   // how the case and the run differ, once they do: the run ends
+	ends    bool    // whoever waits for this run is answered
 	busy    int     // settlements at work
 	Nudges  int     // how often the facts have changed behind us
 	Steps   campus.StepPolicy
@@ -55,8 +57,8 @@ type process interface {
 	restore(state json.RawMessage) error
 }
 
-// NewCasework prepares a run.
-func NewCasework(ctx workflow.Context, input campus.CaseInput) *Casework {
+// newCasework prepares a run.
+func newCasework(ctx workflow.Context, input campus.CaseInput) *Casework {
 	c := &Casework{
 		root: ctx, passed: func() {},
 		Input: input, turn: workflow.NewMutex(ctx), Stage: campus.StageQueued, Doing: campus.StageQueued,
@@ -64,7 +66,9 @@ func NewCasework(ctx workflow.Context, input campus.CaseInput) *Casework {
 		Parked: map[string]*ParkedStep{}, stuck: map[string]*stuckStep{}, calls: map[string]campus.StepCall{},
 		since: workflow.Now(ctx),
 	}
-	c.shown = firstShown(input)
+	if c.shown = firstShown(input); input.Again.Times > 0 {
+		c.shown = shownBefore
+	}
 	return c
 }
 
@@ -84,34 +88,27 @@ func (c *Casework) Setup(ctx workflow.Context, p process, handlers map[string]Ha
 			c.Nudges++
 		}
 	})
-	lost := workflow.GetSignalChannel(ctx, campus.CatchUp)
-	workflow.GoNamed(ctx, campus.CatchUp, func(ctx workflow.Context) {
-		for lost.Receive(ctx, nil) {
-			if err := c.catchUpAll(ctx); err != nil {
-				return
-			}
-		}
-	})
+	c.compares(ctx)
 	for _, name := range campus.DecisionUpdates(c.Input.Case.Kind) {
-		if name == campus.SettleStepUpdate {
-			continue
-		}
 		handle, found := handlers[name]
-		if !found {
-			return campus.Errorf(campus.Internal, "", "nothing carries out the decision %s", name)
+		if !found { // a step is settled by the engine; that no other is missing is seen to at the start
+			continue
 		}
 		rule, _ := campus.RuleOf(c.Input.Case.Kind, name)
 		err := workflow.SetUpdateHandlerWithOptions(ctx, name,
 			func(ctx workflow.Context, d campus.Decision) (campus.Decided, error) {
 				d.Update = name
-				return handle(ctx, d)
+				return answered(ctx, c, d, handle)
 			},
 			workflow.UpdateHandlerOptions{Validator: func(d campus.Decision) error { return c.admits(d, rule) }})
 		if err != nil {
 			return err
 		}
 	}
-	return workflow.SetUpdateHandlerWithOptions(ctx, campus.SettleStepUpdate, c.settle,
+	settle := func(ctx workflow.Context, d campus.Decision) (campus.Settled, error) {
+		return answered(ctx, c, d, c.settle)
+	}
+	return workflow.SetUpdateHandlerWithOptions(ctx, campus.SettleStepUpdate, settle,
 		workflow.UpdateHandlerOptions{Validator: c.admitSettle, Description: "Retry, skip or abort a parked step"})
 }
 
@@ -122,32 +119,6 @@ func (c *Casework) place() (campus.Place, error) {
 		at.Parked, at.Stuck = workflow.DeterministicKeys(c.Parked), workflow.DeterministicKeys(c.stuck)
 	}
 	return at, nil
-}
-
-// Process is the workflow of a kind of case.
-type Process struct {
-	Run    func(workflow.Context, campus.CaseInput) error
-	Stages []campus.Stage // at which a run can begin: all of the kind
-}
-
-// Stages are what a process does at each of its stages: the next thing there is to do. Any of them can be the first
-// that a run comes to.
-type Stages[W any] map[campus.Stage]func(W, workflow.Context) error
-
-// Process is the process that works at these stages.
-func (s Stages[W]) Process(run func(workflow.Context, campus.CaseInput) error) Process {
-	return Process{Run: run, Stages: slices.Sorted(maps.Keys(s))}
-}
-
-// Do works at the stage where the case is, until something leads away from it. A process with more than one stage calls
-// it again until there is an outcome.
-func (s Stages[W]) Do(ctx workflow.Context, c *Casework, w W) error {
-	c.Doing = c.Stage
-	do, found := s[c.Stage]
-	if !found {
-		return campus.Errorf(campus.Internal, "", "case %s is at %s, to which there is no way in", c.Input.Case.ID, c.Stage)
-	}
-	return do(w, ctx)
 }
 
 // admits lets a decision in that is about the case as it is: at one of some stages, and at no later version. Validators
@@ -161,19 +132,26 @@ func (c *Casework) admits(d campus.Decision, rule campus.DecisionRule) error {
 
 // known refuses a decision without an id, which nobody can have made, and for now one that is about a later version.
 func (c *Casework) known(d campus.Decision) error {
-	if d.ID == uuid.Nil {
-		return campus.Errorf(campus.Forbidden, "decision_missing", "%s is a person's, and no decision is there", d.Update)
+	if err := made(d); err != nil {
+		return err
 	}
 	return c.caughtUp(d.Seen)
 }
 
-// caughtUp refuses for now what is about a version that this run does not know. A move is written before Temporal hears
-// of it; when the worker, or Temporal, dies in between, the case is ahead of its workflow until the move has been made
-// again.
+func made(d campus.Decision) error {
+	if d.ID == uuid.Nil {
+		return campus.Errorf(campus.Forbidden, "decision_missing", "%s is a person's, and no decision is there", d.Update)
+	}
+	return nil
+}
+
+// caughtUp refuses for now what is about a version that this run does not know, and everything once the run ends. A move
+// is written before Temporal hears of it; when the worker, or Temporal, dies in between, the case is ahead of its
+// workflow until the move has been made again, or another run goes on from it.
 func (c *Casework) caughtUp(seen int64) error {
-	if seen > c.version {
-		return campus.Errorf(campus.Unavailable, campus.EngineBehind,
-			"the workflow is at version %d of the case, which is at %d", c.version, seen)
+	if seen > c.version || c.apart != nil {
+		return campus.Errorf(campus.Unavailable, campus.EngineBehind, "the workflow is at version %d, the decision saw %d",
+			c.version, seen)
 	}
 	return nil
 }

@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 	"go.temporal.io/sdk/workflow"
 
-	"campuscard/activities"
 	"campuscard/campus"
 )
 
@@ -82,25 +80,17 @@ func (c *Casework) Advance(ctx workflow.Context, ch Change) error {
 	return err
 }
 
-// make makes a move. It does not stop for a cancelled flow: what has been decided is written. When the case has moves
-// that this run does not know, the flow waits until they have been made again, and looks once more whether its own is
-// right.
+// make makes a move. It does not stop for a cancelled flow: what has been decided is written. When the case is not where
+// this run has left it, the run ends, and make does not come back: what is left to do is the next run's.
 func (c *Casework) make(ctx workflow.Context, d campus.Decision, build func() (Change, error)) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	for {
-		known := c.version
-		err := c.makeOnce(ctx, d, build)
-		if campus.ReasonOf(err) != campus.Behind {
-			if mending := c.caughtUpAfter(ctx, known); mending != nil {
-				return mending
-			}
-			return err
-		}
-		if err := c.catchUp(ctx, known); err != nil {
-			return err
-		}
+	err := c.makeOnce(ctx, d, build)
+	if campus.ReasonOf(err) != campus.Apart {
+		return err
 	}
+	c.leave(err)
+	return workflow.Await(ctx, func() bool { return false })
 }
 
 // makeOnce makes a move in its turn, and goes on from what was written.
@@ -109,12 +99,15 @@ func (c *Casework) makeOnce(ctx workflow.Context, d campus.Decision, build func(
 		return err
 	}
 	defer c.turn.Unlock()
-	if c.Outcome != "" {
+	switch {
+	case c.apart != nil:
+		return c.apart
+	case c.Outcome != "":
 		return c.wrongStage()
 	}
 	ch, err := build()
 	if err != nil {
-		return c.refused(ctx, d, err)
+		return err
 	}
 	if ch.Fact == nil {
 		ch.Fact = record
@@ -128,7 +121,8 @@ func (c *Casework) makeOnce(ctx workflow.Context, d campus.Decision, build func(
 		err = campus.Errorf(campus.Conflict, campus.DecisionPassed, "the decision was carried out at version %d", row.Version)
 	}
 	if err == nil && row.Version > m.Version && row.Outcome == "" {
-		err = c.behind(row.Version)
+		err = campus.Errorf(campus.Conflict, campus.Apart, "the decision is at version %d, the run at %d", row.Version,
+			c.version)
 	}
 	switch {
 	case err != nil:
@@ -138,34 +132,6 @@ func (c *Casework) makeOnce(ctx workflow.Context, d campus.Decision, build func(
 		c.Pending = told.again().And(c.Pending)
 	}
 	return c.adopt(ctx, ch, m, row)
-}
-
-// refused is why a decision cannot be carried out as the case stands. One that was carried out, and that the run has
-// lost, is not refused: its answer would stay that of its update for good, however often it is sent.
-func (c *Casework) refused(ctx workflow.Context, d campus.Decision, why error) error {
-	if d.ID == uuid.Nil {
-		return why
-	}
-	version, err := c.decidedAt(ctx, d)
-	switch {
-	case err != nil:
-		return err
-	case version > c.version:
-		return c.behind(version)
-	}
-	return why
-}
-
-// decidedAt is the version of the move that was written for a decision; zero when there is none.
-func (c *Casework) decidedAt(ctx workflow.Context, d campus.Decision) (version int64, err error) {
-	made := activities.MadeDecision{Case: c.Input.Case, Decision: d.ID}
-	err = Once(ctx, Steps.DecidedAt, made, &version)
-	return version, err
-}
-
-func (c *Casework) behind(version int64) error {
-	return campus.Errorf(campus.Conflict, campus.Behind, "the decision is at version %d, the run at %d", version,
-		c.version)
 }
 
 // write writes a move. What Postgres refuses for good is the decision's fault, and is told to who made it; a move of
@@ -289,103 +255,4 @@ func (c *Casework) letGo(ch Change) Change {
 		}
 	}
 	return ch
-}
-
-// catchingUp is the step under which staff are told of a run that cannot catch up.
-const catchingUp = campus.CatchUp
-
-// caughtUpAfter takes back that staff were told, once the run knows another version of its case than it did.
-func (c *Casework) caughtUpAfter(ctx workflow.Context, known int64) error {
-	if c.version == known && c.Outcome == "" {
-		return nil
-	}
-	return c.mended(ctx, catchingUp)
-}
-
-// How long a run waits for moves that it has lost: for its own flows to make those of the process again, before it takes
-// them as they are written; and for decisions that are sent again, before somebody is told.
-const (
-	takeOverAfter  = 10 * time.Second
-	behindPatience = 2 * time.Minute
-)
-
-// catchUp waits until the run knows another version of its case than it did: the moves that it lacks are those of
-// decisions, which are sent again, and those that its other flows make again. What they find otherwise now, they do not
-// make again.
-func (c *Casework) catchUp(ctx workflow.Context, known int64) error {
-	moved := func() bool { return c.version != known || c.Outcome != "" }
-	lost := activities.LostMoves{Case: c.Input.Case, After: known}
-	if err := Once(ctx, Steps.RecallDecisions, lost, nil); err != nil {
-		return err
-	}
-	caught, err := AwaitFor(ctx, takeOverAfter, "wait for lost moves", moved)
-	if err == nil && !caught {
-		caught, err = c.takeOver(ctx, lost)
-	}
-	if err == nil && !caught {
-		caught, err = AwaitFor(ctx, behindPatience-takeOverAfter, "wait for lost decisions", moved)
-	}
-	if err == nil && !caught {
-		behind := campus.Errorf(campus.Internal, campus.Behind,
-			"the case has moves after version %d that its workflow does not know", known)
-		err = c.askForHelp(ctx, catchingUp, behind, moved)
-	}
-	if err != nil {
-		return err
-	}
-	return c.caughtUpAfter(ctx, known)
-}
-
-// catchUpAll catches up with all moves that the run has lost. A flow does so when it makes a move, but one that waits
-// makes none for a long time, and meanwhile no decision is let in that was made about a later version.
-func (c *Casework) catchUpAll(ctx workflow.Context) error {
-	for c.Outcome == "" {
-		var written int64
-		if err := Once(ctx, Steps.CaseVersion, c.Input.Case, &written); err != nil {
-			return err
-		}
-		if written <= c.version {
-			return nil
-		}
-		if err := c.catchUp(ctx, c.version); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// takeOver goes on from the moves that the run has lost, as long as they are those of the process itself: when what it
-// asks is answered otherwise now, nobody would ever make such a move again. Incidents of steps that have not failed for
-// this run are closed with its next move; a step that fails again opens its own.
-func (c *Casework) takeOver(ctx workflow.Context, lost activities.LostMoves) (bool, error) {
-	if err := c.turn.Lock(ctx); err != nil {
-		return false, err
-	}
-	defer c.turn.Unlock()
-	if c.version != lost.After || c.Outcome != "" {
-		return true, nil
-	}
-	for c.Outcome == "" {
-		var row campus.Moved
-		next := activities.LostMoves{Case: lost.Case, After: c.version}
-		if err := Once(ctx, Steps.NextOwnMove, next, &row); err != nil || row.Version == 0 {
-			return c.version != lost.After, err
-		}
-		if err := c.takeMove(ctx, row); err != nil {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-// takeMove goes on from a move that the run has lost.
-func (c *Casework) takeMove(ctx workflow.Context, row campus.Moved) error {
-	workflow.GetLogger(ctx).Warn("a move that was lost is taken as it was written", "version", row.Version, "stage",
-		row.Stage)
-	for _, step := range row.Parked {
-		if _, parked := c.Parked[step]; !parked {
-			c.Pending.closes = append(c.Pending.closes, campus.WorkItemKey{Kind: campus.IncidentItem, Step: step})
-		}
-	}
-	return c.adopt(ctx, Change{}, campus.Move{}, row)
 }

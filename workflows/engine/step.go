@@ -21,6 +21,9 @@ type StepKind struct {
 	Name   string
 	NoSkip bool // nothing can go on without it
 	Moves  bool // when it has gone well a move follows, before it is taken again; that move closes its attempt
+	// Knows is what the process knows from when the step is parked: what it was told by the steps before, and would have to
+	// ask for again. None: what it does.
+	Knows func() any
 }
 
 // ParkedStep is a step whose budget is spent or whose answer is final. It waits for staff.
@@ -30,6 +33,7 @@ type ParkedStep struct {
 	Cause      error
 	Try        func(ctx workflow.Context, ref campus.StepRef) error
 	NoCall     bool             // nothing is called: it waits for staff to have seen to something
+	knows      func() any       // what the process knows from then on
 	resumed    bool             // it was parked before this run began, and nobody has come to it yet
 	again      uuid.UUID        // the decision of a retry that a run before has begun
 	busy       bool             // a settlement is at work
@@ -41,7 +45,7 @@ type ParkedStep struct {
 // parks and staff settle it: a retry that works is the answer, a skip is ErrSkipped, an abort ErrAborted.
 func Step[R any](ctx workflow.Context, c *Casework, kind StepKind, call Call) (R, error) {
 	var result R
-	p := &ParkedStep{NoSkip: kind.NoSkip}
+	p := &ParkedStep{NoSkip: kind.NoSkip, knows: kind.Knows}
 	p.Try = func(ctx workflow.Context, ref campus.StepRef) error {
 		return FromTemporal(c.Outlast(ctx,
 			Rounds{Ref: ref, Files: true, unseen: lostRounds, Round: func(ctx workflow.Context, _ int) error {
@@ -106,6 +110,9 @@ func (c *Casework) CameTo(step string) bool {
 	return before
 }
 
+// Waits tells that a step is parked.
+func (c *Casework) Waits(step string) bool { return c.Parked[step] != nil }
+
 // Park opens an incident and waits until staff have settled it, or the case is given up otherwise. One that is open
 // from before is waited for.
 func (c *Casework) Park(ctx workflow.Context, p *ParkedStep) error {
@@ -121,7 +128,7 @@ func (c *Casework) Park(ctx workflow.Context, p *ParkedStep) error {
 			return err
 		}
 	default:
-		err := c.Advance(ctx, Change{parks: p, Move: campus.Move{
+		err := c.Advance(ctx, Change{parks: p, Knows: p.knows, Move: campus.Move{
 			Name: "park:" + p.Ref.Step,
 			Events: []campus.Event{InternalEvent("step_parked", campus.System(), "step", p.Ref.Step, "cause",
 				string(campus.CodeOf(p.Cause)))},
@@ -222,10 +229,11 @@ func (p *ParkedStep) waitsForSecond(action campus.Settlement) bool {
 // admitSettle lets a settlement in that is about the case as it is. A step that is stuck may be what keeps the run from the
 // version that was seen.
 func (c *Casework) admitSettle(d campus.Decision) error {
+	admits := c.known
 	if _, stuck := c.stuck[d.Step]; stuck {
-		d.Seen = 0
+		admits = made
 	}
-	if err := c.known(d); err != nil {
+	if err := admits(d); err != nil {
 		return err
 	}
 	if c.retries(d) {

@@ -30,11 +30,9 @@ type invitationState struct {
 
 // Invitation is the process of a campaign: it waits for its first day, invites, reminds, and ends. Each of its stages
 // is one function that does the next thing there is to do; a wave is one move.
-func Invitation(ctx workflow.Context, input campus.CaseInput) error {
-	w := &invitation{casework: engine.NewCasework(ctx, input)}
-	handlers := map[string]engine.Handler{campus.PauseUpdate: w.pause, campus.ResumeUpdate: w.resume,
-		campus.CancelUpdate: w.cancel}
-	if err := w.casework.Setup(ctx, w, handlers); err != nil {
+func Invitation(ctx workflow.Context, c *engine.Casework) error {
+	w := &invitation{casework: c}
+	if err := c.Setup(ctx, w, invitationHandlers.Of(w)); err != nil {
 		return err
 	}
 	if err := w.begin(ctx); err != nil {
@@ -55,9 +53,15 @@ var invitationStages = engine.Stages[*invitation]{
 	campus.StagePaused:    (*invitation).awaitResumption,
 }
 
+var invitationHandlers = engine.Handlers[*invitation]{
+	campus.PauseUpdate:  (*invitation).pause,
+	campus.ResumeUpdate: (*invitation).resume,
+	campus.CancelUpdate: (*invitation).cancel,
+}
+
 // Processes are the processes of this area.
 func Processes() map[campus.CaseKind]engine.Process {
-	return map[campus.CaseKind]engine.Process{campus.InvitationCase: invitationStages.Process(Invitation)}
+	return map[campus.CaseKind]engine.Process{campus.InvitationCase: invitationStages.Process(Invitation, invitationHandlers)}
 }
 
 // begin takes the campaign out of the queue: to where it stands by its first day.

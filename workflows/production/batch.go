@@ -25,9 +25,9 @@ type batchState struct {
 }
 
 // Batch is the process of a batch: order file, bureau, production, delivery.
-func Batch(ctx workflow.Context, input campus.CaseInput) error {
-	w := &batch{casework: engine.NewCasework(ctx, input)}
-	if err := w.casework.Setup(ctx, w, nil); err != nil {
+func Batch(ctx workflow.Context, c *engine.Casework) error {
+	w := &batch{casework: c}
+	if err := c.Setup(ctx, w, nil); err != nil {
 		return err
 	}
 	return w.run(ctx)

@@ -33,9 +33,9 @@ type plasticState struct {
 }
 
 // Plastic is the process of a physical card: order, production, pickup. It starts at the activation of the card.
-func Plastic(ctx workflow.Context, input campus.CaseInput) error {
-	w := &plastic{casework: engine.NewCasework(ctx, input)}
-	if err := w.casework.Setup(ctx, w, map[string]engine.Handler{campus.ResendUpdate: w.resend}); err != nil {
+func Plastic(ctx workflow.Context, c *engine.Casework) error {
+	w := &plastic{casework: c}
+	if err := c.Setup(ctx, w, plasticHandlers.Of(w)); err != nil {
 		return err
 	}
 	return w.run(ctx)
@@ -65,11 +65,13 @@ var plasticStages = engine.Stages[*plastic]{
 	campus.StageReturned:   (*plastic).awaitResend,
 }
 
+var plasticHandlers = engine.Handlers[*plastic]{campus.ResendUpdate: (*plastic).resend}
+
 // Processes are the processes of this area.
 func Processes() map[campus.CaseKind]engine.Process {
 	return map[campus.CaseKind]engine.Process{
-		campus.PlasticCase: plasticStages.Process(Plastic),
-		campus.BatchCase:   batchStages.Process(Batch),
+		campus.PlasticCase: plasticStages.Process(Plastic, plasticHandlers),
+		campus.BatchCase:   batchStages.Process(Batch, nil),
 	}
 }
 
