@@ -110,7 +110,9 @@ type reversalInput struct {
 
 // reverse undoes a payment whose answer the till has not seen (冲正). A stopped till may do so too: it gives back.
 func (s *Server) reverse(ctx context.Context, in *reversalInput) (*core.Answer[PaymentView], error) {
-	answer, err := s.Store.Money.Reverse(ctx, core.TillOf(ctx).ID.String(), in.Body.Key, in.Body.TakenAt)
+	till := core.TillOf(ctx)
+	answer, err := s.Store.Money.Reverse(ctx, money.Reversal{Terminal: till.ID.String(), Key: in.Body.Key,
+		SoldAt: in.Body.TakenAt, TakenAt: s.Store.Now(), RetryWithin: s.Policies.For(till.University).Money.RetryWithin.Std()})
 	if err != nil {
 		return nil, err
 	}
