@@ -80,7 +80,7 @@ func TestATopUpFromAskingToRefund(t *testing.T) {
 	require.Equal(t, shownTopUp{o.ID, "paid", 2000}, read[shownTopUp](t, h.do(t, get)))
 
 	refund := call{who: "student", method: "POST", path: topups + "/" + o.ID.String() + "/refund",
-		header: map[string]string{"Idempotency-Key": "a refund of the tests"}}
+		header: map[string]string{"Idempotency-Key": "a-refund-of-the-tests"}}
 	got := h.do(t, refund)
 	require.Equal(t, 201, got.status, "%s", got.body)
 	id := read[shownTopUp](t, got).ID
@@ -109,17 +109,17 @@ func TestCallBacksOfTheWallet(t *testing.T) {
 	}{
 		"unsigned":                    {"whsec_dGhlIHNlY3JldCBvZiBub2JvZHkgYXQgYWxs", paidBody(id, "wx-1", "2000", "CNY"), 401},
 		"of another university":       {otherWalletSecret, paidBody(id, "wx-1", "2000", "CNY"), 204},
-		"with no amount":              {walletSecret, paidBody(id, "wx-2", "0", "CNY"), 400},
-		"with less than nothing":      {walletSecret, paidBody(id, "wx-2", "-1", "CNY"), 400},
-		"with half a fen":             {walletSecret, paidBody(id, "wx-2", "0.5", "CNY"), 400},
-		"with more than there can be": {walletSecret, paidBody(id, "wx-2", "9223372036854775808", "CNY"), 400},
-		"with a word for an amount":   {walletSecret, paidBody(id, "wx-2", `"2000"`, "CNY"), 400},
-		"in no currency":              {walletSecret, paidBody(id, "wx-2", "2000", "yuan"), 400},
+		"with no amount":              {walletSecret, paidBody(id, "wx-2", "0", "CNY"), 422},
+		"with less than nothing":      {walletSecret, paidBody(id, "wx-2", "-1", "CNY"), 422},
+		"with half a fen":             {walletSecret, paidBody(id, "wx-2", "0.5", "CNY"), 422},
+		"with more than there can be": {walletSecret, paidBody(id, "wx-2", "9223372036854775808", "CNY"), 422},
+		"with a word for an amount":   {walletSecret, paidBody(id, "wx-2", `"2000"`, "CNY"), 422},
+		"in no currency":              {walletSecret, paidBody(id, "wx-2", "2000", "yuan"), 422},
 		"in another currency":         {walletSecret, paidBody(id, "wx-3", "2000", "HKD"), 204},
 		"of another amount":           {walletSecret, paidBody(id, "wx-4", "1999", "CNY"), 204},
 		"for what nobody asked for":   {walletSecret, paidBody("rent", "wx-5", "2000", "CNY"), 204},
-		"of an unknown type":          {walletSecret, `{"type":"order.eaten","data":{}}`, 400},
-		"that is no JSON":             {walletSecret, `{`, 400},
+		"of an unknown type":          {walletSecret, `{"type":"order.eaten","data":{}}`, 422},
+		"that is no JSON":             {walletSecret, `{`, 422},
 		"about a refund of nobody": {walletSecret,
 			`{"type":"refund.updated","data":{"refund":"` + uuid.NewString() + `","state":"refunded"}}`, 404},
 	} {
