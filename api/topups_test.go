@@ -140,10 +140,9 @@ func TestTopUpsOfBadAmounts(t *testing.T) {
 	t.Parallel()
 	h := newAPITest(t)
 	h.withAccount()
-	for cents, want := range map[string]int{"0": 400, "-2000": 400, "20.5": 422, "9223372036854775808": 422, "1e30": 422,
-		`"2000"`: 422, "999": 400, "50001": 400} {
+	for _, cents := range []string{"0", "-2000", "20.5", "9223372036854775808", "1e30", `"2000"`, "999", "50001"} {
 		got := h.do(t, call{who: "student", method: "POST", path: topups, body: `{"channel":"wallet","amount_cents":` + cents + `}`})
-		require.Contains(t, []int{want, 400, 422}, got.status, "%s: %s", cents, got.body)
+		require.Equal(t, 422, got.status, "%s: %s", cents, got.body)
 	}
 	require.Zero(t, storagetest.Count(h.Env, "topup_orders"))
 }
