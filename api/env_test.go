@@ -52,8 +52,9 @@ const (
 
 func config(h *storagetest.Env) api.Config {
 	return api.Config{Version: "test", Policies: h.Policies, SignInsPerSec: 1000, CallbackSecret: callbackSecret,
-		HRSecrets:  map[string]string{storagetest.University: hrSecret, "lcvtc": otherHRSecret},
-		TemporalUI: "http://temporal.example/", Namespace: "test"}
+		HRSecrets:      map[string]string{storagetest.University: hrSecret, "lcvtc": otherHRSecret},
+		ChannelSecrets: map[string]string{"wallet/" + storagetest.University: walletSecret, "wallet/lcvtc": otherWalletSecret},
+		TemporalUI:     "http://temporal.example/", Namespace: "test"}
 }
 
 // nowhere is a client of a Temporal that does not answer.

@@ -19,6 +19,7 @@ func TestEveryNotFoundSaysWhatToDo(t *testing.T) {
 	reasons := map[string]string{ // their handlers give one
 		"notices": "notice_unknown", "sessions": "session_unknown", "group-retries": "group_retry_unknown", "universities": "university_unknown",
 		"notice-templates": "template_unknown", "receipts": "receipt_unknown", "uploads": "upload_unknown",
+		"topups": "topup_unknown", "topup-refunds": "refund_unknown", "drawers": "drawer_unknown",
 	}
 	for name, r := range p.s.Declared {
 		if !strings.Contains(r.Path, "{") && r.Access.Audience != core.Hook || !strings.HasPrefix(r.Path, "/api/v1/") {

@@ -42,9 +42,20 @@ func setup(t *testing.T) *bundle { return start(t, t.TempDir(), "") }
 
 func start(t *testing.T, dir, callbackURL string) *bundle {
 	t.Helper()
-	sim, err := simulator.New(simulator.Config{Address: "127.0.0.1:0", SMTPAddress: "127.0.0.1:0", StateDir: dir,
-		APIKey: apiKey, CallbackURL: callbackURL, CallbackSecret: secret,
-		HRCallbackSecrets: hrSecrets, Seed: 1, People: people}, slog.New(slog.DiscardHandler))
+	return startAs(t, simulator.Config{StateDir: dir, CallbackURL: callbackURL})
+}
+
+// startWith starts a simulator whose channels call back.
+func startWith(t *testing.T, callbackURL string, channels map[string]string) *bundle {
+	t.Helper()
+	return startAs(t, simulator.Config{StateDir: t.TempDir(), CallbackURL: callbackURL, ChannelSecrets: channels})
+}
+
+func startAs(t *testing.T, cfg simulator.Config) *bundle {
+	t.Helper()
+	cfg.Address, cfg.SMTPAddress, cfg.APIKey, cfg.Seed, cfg.People = "127.0.0.1:0", "127.0.0.1:0", apiKey, 1, people
+	cfg.CallbackSecret, cfg.HRCallbackSecrets = secret, hrSecrets
+	sim, err := simulator.New(cfg, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

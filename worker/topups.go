@@ -114,8 +114,7 @@ func (w *topUps) take(ctx context.Context, o money.Order, payments []school.Wall
 // refund asks a channel for a refund, under the same key until its outcome is known.
 func (w *topUps) refund(ctx context.Context, r money.Refunding) error {
 	terms := w.policies.For(r.University).Money.TopUp
-	state, err := w.wallets.Refund(ctx, r.Channel, r.University, school.WalletRefund{Refund: r.ID.String(),
-		Transaction: r.Transaction, AmountCents: r.AmountCents, Currency: r.Currency})
+	state, err := w.askRefund(ctx, r)
 	code := campus.CodeOf(err)
 	if code == campus.Refused || code == campus.NotFound || code == campus.Conflict {
 		state, err = w.refusedRefund(ctx, r, err)
@@ -134,6 +133,19 @@ func (w *topUps) refund(ctx context.Context, r money.Refunding) error {
 			"error", err)
 	}
 	return w.store.Money.RefundTried(ctx, r.ID, failure, terms.NextTry(w.store.Now(), r.Tries))
+}
+
+// askRefund asks for a refund. One that was asked for before may be there: to ask anew would get the first answer again,
+// not what has become of it since.
+func (w *topUps) askRefund(ctx context.Context, r money.Refunding) (school.WalletRefundState, error) {
+	if r.Tries > 0 {
+		state, err := w.wallets.RefundState(ctx, r.Channel, r.University, r.ID.String())
+		if campus.CodeOf(err) != campus.NotFound {
+			return state, err
+		}
+	}
+	return w.wallets.Refund(ctx, r.Channel, r.University, school.WalletRefund{Refund: r.ID.String(),
+		Transaction: r.Transaction, AmountCents: r.AmountCents, Currency: r.Currency})
 }
 
 // refusedRefund asks what became of a refund that the channel has refused: an earlier try, whose answer got lost, may have

@@ -34,7 +34,7 @@ func (s *Server) terms(ctx context.Context) campus.TopUpPolicy {
 type drawerInput struct {
 	Body struct {
 		Campus     string `json:"campus" maxLength:"40" words:"line"`
-		FloatCents int64  `json:"float_cents" doc:"What was counted into it"`
+		FloatCents int64  `json:"float_cents" minimum:"0" maximum:"2000000000" doc:"What was counted into it"`
 	}
 }
 
@@ -71,7 +71,7 @@ type cashInput struct {
 	ID   uuid.UUID `path:"id" format:"uuid"`
 	Body struct {
 		Person      uuid.UUID `json:"person" format:"uuid" doc:"Whose card; as the search at the counter has found them"`
-		AmountCents int64     `json:"amount_cents" doc:"Whole fen"`
+		AmountCents int64     `json:"amount_cents" minimum:"1" maximum:"2000000000" doc:"Whole fen"`
 	}
 }
 
@@ -90,7 +90,7 @@ func (s *Server) takeCash(ctx context.Context, in *cashInput) (*core.Answer[cash
 type countInput struct {
 	ID   uuid.UUID `path:"id" format:"uuid"`
 	Body struct {
-		CountedCents int64 `json:"counted_cents" doc:"All that lies in it, the float included"`
+		CountedCents int64 `json:"counted_cents" minimum:"0" maximum:"2000000000" doc:"All that lies in it, the float included"`
 	}
 }
 

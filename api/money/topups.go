@@ -84,8 +84,8 @@ func stateOf(o money.Order) string {
 
 type topUpInput struct {
 	Body struct {
-		Channel     string `json:"channel" maxLength:"40" doc:"A name of the policy"`
-		AmountCents int64  `json:"amount_cents" doc:"Whole fen"`
+		Channel     string `json:"channel" maxLength:"40" pattern:"^[a-z][a-z0-9-]*$" doc:"A name of the policy"`
+		AmountCents int64  `json:"amount_cents" minimum:"1" maximum:"2000000000" doc:"Whole fen"`
 	}
 }
 
@@ -117,7 +117,7 @@ func (s *Server) getTopUp(ctx context.Context, in *struct {
 type topUpRefundInput struct {
 	ID   uuid.UUID `path:"id" format:"uuid"`
 	Body *struct {
-		AmountCents *int64 `json:"amount_cents,omitempty" required:"false" doc:"All that is left of it if left out"`
+		AmountCents *int64 `json:"amount_cents,omitempty" required:"false" minimum:"1" maximum:"2000000000" doc:"All that is left of it if left out"`
 	}
 }
 
