@@ -149,7 +149,9 @@ func goesOn(t *testing.T, e *workflowtest.Engine, ref campus.CaseRef, how string
 	round := worker.CompareRounds(e.Store, e.Client, registry, 10)
 	require.NoError(t, round(t.Context()))
 	require.InDelta(t, 1, gauges(t, registry, "campuscard_cases_apart")[how], 0)
-	version := func() int64 { return storagetest.One[int64](e.Env.Env, `select version from cases where id = $1`, ref.ID) }
+	version := func() int64 {
+		return storagetest.One[int64](e.Env.Env, `select version from cases where id = $1`, ref.ID)
+	}
 	e.Await(func() bool { return placeOf(t, e, ref).Version == version() }, "it begins again")
 	e.Await(func() bool {
 		require.NoError(t, round(t.Context()))

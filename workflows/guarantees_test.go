@@ -153,7 +153,7 @@ func TestMoveThatArrivesLateTwiceOrTooEarlyChangesNothing(t *testing.T) {
 		require.Equal(t, m.Version, version, "%s: it answers as it was written", what)
 	}
 	_, err := record(move(4, campus.StageReview))
-	require.Equal(t, campus.Internal, campus.CodeOf(err), "too early")
+	require.Equal(t, campus.Apart, campus.ReasonOf(err), "too early")
 	_, err = record(move(2, campus.StageReview))
 	require.Equal(t, campus.Apart, campus.ReasonOf(err), "another at the same version")
 	require.Equal(t, before, h.Facts())

@@ -22,6 +22,7 @@ import (
 	"campuscard/campus"
 	"campuscard/storage/cards"
 	"campuscard/storage/production"
+	"campuscard/storage/storagetest"
 	"campuscard/worker"
 	"campuscard/workflows"
 	"campuscard/workflows/engine"
@@ -619,12 +620,25 @@ func TestAnswersThatAreLostChangeNothing(t *testing.T) {
 			require.Equal(t, told[name].story, joined(l.Events(l.ref)))
 			require.Equal(t, told[name].effects, l.effects())
 			l.knowsItsPlace()
+			l.requireWordsForSteps()
 			h := l.History(l.ref)
 			requireNothingPersonal(t, h, l.student)
 			if *record {
 				write(t, filepath.Join(histories, name+".json"), h)
 			}
 		})
+	}
+}
+
+// requireWordsForSteps requires that staff would read what each step is that was taken: it may park.
+func (l *engineTest) requireWordsForSteps() {
+	l.t.Helper()
+	steps := storagetest.One[[]string](l.Env.Env, `select array_agg(distinct step) from attempts`)
+	for _, step := range steps {
+		for _, in := range []campus.Language{campus.Chinese, campus.English} {
+			require.NotEqual(l.t, campus.Text(in, "step.own", nil), campus.StepText(in, step),
+				"no text step.%s (campus/text/cases.yaml)", step)
+		}
 	}
 }
 

@@ -47,16 +47,23 @@ func (w *application) askForFace(ctx workflow.Context) error {
 
 // identifyByFace judges the newest live frames, fetches the photo on file meanwhile, and compares (B1, B2).
 func (w *application) identifyByFace(ctx workflow.Context) error {
+	if w.casework.CameTo(string(campus.PhotoItem)) { // a run before has asked for all that comes before it
+		return w.compare(ctx, w.State.Compared)
+	}
 	var live activities.Liveness
 	var version string
-	unknown := campus.LivenessItem
+	unknown, judged := campus.LivenessItem, false
 	err := engine.Parallel(ctx, []string{"liveness", "fetch-photo"}, func(ctx workflow.Context, i int) (err error) {
 		if i == 0 {
 			live, err = w.liveness(ctx)
+			judged = true
 			return err
 		}
 		if version, err = w.fetchPhoto(ctx); errors.Is(err, engine.ErrSkipped) {
 			unknown = campus.PhotoItem
+			if given := workflow.Await(ctx, func() bool { return judged || w.casework.Waits("liveness") }); given != nil {
+				return given // what is known of the face is told with it, but not waited for when it waits for staff
+			}
 		}
 		return err
 	})
@@ -171,7 +178,8 @@ func (w *application) compare(ctx workflow.Context, version string) error {
 
 // compareFaces asks the face service. A comparison that two people skip is unknown.
 func (w *application) compareFaces(ctx workflow.Context, version string) (activities.Compared, error) {
-	kind := engine.StepKind{Name: string(campus.PhotoItem), Moves: true}
+	kind := engine.StepKind{Name: string(campus.PhotoItem), Moves: true,
+		Knows: w.Knowing(func(s *applicationState) { s.Compared = version })}
 	compared, err := engine.Step[activities.Compared](ctx, w.casework, kind,
 		engine.Call{Queue: engine.FaceQueue, Summary: "compare live frame and photo", Activity: engine.Steps.CompareFaces,
 			Input: func(ref campus.StepRef) any { return activities.CompareFaces{Ref: ref, Version: version} }})

@@ -17,7 +17,10 @@ func (w *application) awaitPhoto(ctx workflow.Context) error {
 
 // watchPhoto asks for the photo again and again. A look that fails is no news; the next one comes.
 func (w *application) watchPhoto(ctx workflow.Context) error {
-	if w.casework.CameTo("fetch-photo") || w.casework.CameTo(string(campus.PhotoItem)) { // there is a new one
+	switch { // there is a new one
+	case w.casework.CameTo(string(campus.PhotoItem)):
+		return w.compare(ctx, w.State.Compared)
+	case w.casework.CameTo("fetch-photo"):
 		return w.compareRenewed(ctx)
 	}
 	p := w.plan.Identity

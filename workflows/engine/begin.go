@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -107,7 +106,7 @@ func (c *Casework) goOn(ctx workflow.Context, row campus.Moved, s campus.Standin
 		switch call := c.calls[item.Step]; {
 		case !slices.Contains(row.Parked, item.Step):
 			over = append(over, item.Step)
-		case call.Stay != 0 && call.Stay != c.entered: // of a stage that a decision has left
+		case call.Attempt == item.Attempt && call.Stay != c.entered: // of a stage that a decision has left
 			c.Pending.closes = append(c.Pending.closes, campus.WorkItemKey{Kind: campus.IncidentItem, Step: item.Step})
 		default:
 			c.Parked[item.Step] = c.waiting(item)
@@ -139,7 +138,11 @@ func (c *Casework) waiting(item campus.ParkedItem) *ParkedStep {
 		Cause:   campus.Errorf(item.Cause, item.Reason, "the step was parked before this run began"),
 		resumed: true,
 	}
-	p.Ref.Key = cmp.Or(c.calls[item.Step].Key, 1)
+	if call := c.calls[item.Step]; call.Attempt == item.Attempt {
+		p.Ref.Key = call.Key
+	} else { // our own parts kept it from being called at all
+		p.Ref.Key = call.Key + 1
+	}
 	if again, found := c.stay.Retried[item.Step]; found {
 		p.Ref.Attempt, p.Ref.Key, p.Ref.By, p.again = again.Attempt, again.Key, again.By, again.Decision
 		return p // which has taken any proposal away
