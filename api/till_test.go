@@ -200,7 +200,7 @@ func TestCodesWorkOnce(t *testing.T) {
 	old := h.phone.code(t, campus.ToPay)
 	h.Clock.Advance(2 * time.Minute)
 	_, err = sell(old)
-	require.Equal(t, "code_expired", refusal(t, err))
+	require.Equal(t, "code_stale", refusal(t, err))
 	_, err = sell(h.phone.code(t, campus.ToProve))
 	require.Equal(t, "code_purpose", refusal(t, err))
 	_, err = sell("AAAA")
@@ -270,7 +270,7 @@ func TestScanningATill(t *testing.T) {
 	h.Clock.Advance(4 * time.Minute)
 	h.play(t, map[string]scenario{
 		"run out": {call{who: "student", method: "POST", path: "/api/v1/me/payments",
-			body: fmt.Sprintf(`{"code": %q}`, late)}, 422, "code_expired", ""},
+			body: fmt.Sprintf(`{"code": %q}`, late)}, 422, "code_stale", ""},
 		"no code of a till": {call{who: "student", method: "POST", path: "/api/v1/me/payments",
 			body: fmt.Sprintf(`{"code": %q}`, h.phone.code(t, campus.ToPay))}, 422, "code_unreadable", "code"},
 		"of no till": {call{who: "student", method: "POST", path: "/api/v1/me/payments", body: fmt.Sprintf(`{"code": %q}`,
@@ -447,14 +447,119 @@ func TestTakingAMerchantOn(t *testing.T) {
 		return read[problem](t, got).Reason
 	}
 	require.Equal(t, "enrolment_code_form", enrol("12"))
-	for range 5 {
+	for range 100 {
 		require.Equal(t, "enrolment_code", enrol("000000000000"))
 	}
-	require.Equal(t, "enrolment_code", enrol(code), "five wrong ones end the right one")
+	require.Equal(t, "enrolment_code", enrol(code), "a hundred wrong ones end the right one")
 	code = h.code(t, h.terminal)
 	require.Empty(t, enrol(code))
 	require.Equal(t, "enrolment_code", enrol(code), "once")
 	code = h.code(t, h.terminal)
 	h.Clock.Advance(25 * time.Hour)
 	require.Equal(t, "enrolment_code", enrol(code), "a day")
+}
+
+// E1: what a code that has run out is told is what its own sale was answered, not another one under the key.
+func TestACodeThatHasRunOutPaysNothingElse(t *testing.T) {
+	t.Parallel()
+	h := newTillTest(t, 100_00)
+	receipt, err := h.till.Begin(10_00, till.Fault{})
+	require.NoError(t, err)
+	code := h.phone.code(t, campus.ToPay)
+	_, err = h.till.Ask(t.Context(), receipt, code, till.Fault{})
+	require.NoError(t, err)
+	h.Clock.Advance(5 * time.Minute)
+	receipt.AmountCents = 50_00
+	_, err = h.till.Ask(t.Context(), receipt, code, till.Fault{})
+	require.Equal(t, "key_reused", refusal(t, err))
+	other, err := h.till.Begin(1_00, till.Fault{})
+	require.NoError(t, err)
+	_, err = h.till.Ask(t.Context(), other, code, till.Fault{})
+	require.Equal(t, "code_stale", refusal(t, err), "nothing stands under its key")
+}
+
+// E1: why one person cannot pay what a till shows is theirs to know; the next in the queue pays it.
+func TestADeclineOfAScannedSaleIsNoAnswerToTheTill(t *testing.T) {
+	t.Parallel()
+	h := newTillTest(t, 100_00)
+	h.enrol("poor")
+	poor := h.Account(0)
+	h.Exec(`update accounts set person_id = $1 where id = $2`, h.people["poor"].ID, poor.ID)
+	receipt, code, err := h.till.Show(6_00)
+	require.NoError(t, err)
+	scan := func(who string) (got struct {
+		Paid    bool
+		Outcome string
+	}) {
+		t.Helper()
+		answer := h.do(t, call{who: who, method: "POST", path: "/api/v1/me/payments", body: fmt.Sprintf(`{"code": %q}`, code)})
+		require.Equal(t, 200, answer.status, "%s", answer.body)
+		require.NoError(t, json.Unmarshal(answer.body, &got))
+		return got
+	}
+	require.Equal(t, "insufficient_funds", scan("poor").Outcome)
+	require.True(t, scan("student").Paid)
+	shown, err := h.till.Await(t.Context(), receipt, time.Minute)
+	require.NoError(t, err)
+	require.True(t, shown.Paid)
+}
+
+// E1: who has a till that is stopped can undo nothing with it; a stopped merchant's tills still give back.
+func TestAStoppedTillGivesNothingBack(t *testing.T) {
+	t.Parallel()
+	h := newTillTest(t, 100_00)
+	paid, second := h.sells(t, 1_00, till.Fault{}), h.sells(t, 2_00, till.Fault{})
+	set := func(what, state string) {
+		t.Helper()
+		id := map[string]uuid.UUID{"terminals": h.terminal, "merchants": h.merchant}[what]
+		got := h.do(t, call{who: "finance", method: "POST",
+			path: "/api/v1/staff/" + what + "/" + id.String() + "/state", body: `{"state": "` + state + `"}`})
+		require.Equal(t, 200, got.status, "%s", got.body)
+	}
+	set("merchants", "stopped")
+	_, err := h.till.GiveBack(t.Context(), second.Transfer, 0)
+	require.NoError(t, err)
+	code := h.code(t, h.terminal)
+	set("terminals", "stopped")
+	_, err = h.till.GiveBack(t.Context(), paid.Transfer, 0)
+	require.Equal(t, "terminal_stopped", refusal(t, err))
+	h.lose(t, paid.Key, "terminal_stopped")
+	require.Equal(t, "enrolment_code", refusal(t, h.till.Enrol(t.Context(), h.terminal, code)), "a code of before")
+	require.NoError(t, h.till.Enrol(t.Context(), h.terminal, h.code(t, h.terminal)))
+	h.lose(t, paid.Key, "terminal_stopped")
+	require.Equal(t, int64(99_00), h.balance())
+}
+
+// lose has the till take a sale back, and says why it may not.
+func (h *tillTest) lose(t *testing.T, key, reason string) {
+	t.Helper()
+	body := fmt.Sprintf(`{"key": %q, "taken_at": %q}`, key, h.Clock.Now().Format(time.RFC3339))
+	require.Equal(t, reason, refusal(t, h.till.Post(t.Context(), "/api/v1/terminals/reversals", []byte(body))))
+}
+
+// E4: a key that was reversed before anything came under it is a sale's, and no refund was made under it.
+func TestARefundUnderAReversedKeyIsNotMade(t *testing.T) {
+	t.Parallel()
+	h := newTillTest(t, 100_00)
+	paid := h.sells(t, 10_00, till.Fault{})
+	now := h.Clock.Now().Format(time.RFC3339)
+	require.NoError(t, h.till.Post(t.Context(), "/api/v1/terminals/reversals",
+		[]byte(fmt.Sprintf(`{"key": "g-1", "taken_at": %q}`, now))))
+	refund := fmt.Sprintf(`{"key": "g-1", "transfer": %q, "amount_cents": 100, "taken_at": %q}`, paid.Transfer, now)
+	require.Equal(t, "key_reused", refusal(t, h.till.Post(t.Context(), "/api/v1/terminals/refunds", []byte(refund))))
+	require.Equal(t, int64(90_00), h.balance())
+}
+
+// D5, F1: a card that is frozen at its account proves nothing from that instant.
+func TestAFrozenCardIsNotValid(t *testing.T) {
+	t.Parallel()
+	h := newTillTest(t, 0)
+	_, state, err := h.till.Look(t.Context(), h.phone.code(t, campus.ToProve))
+	require.NoError(t, err)
+	require.Equal(t, "active", state)
+	card := h.AccountOf(h.account).CardID
+	require.NoError(t, h.Money.Freeze(t.Context(), campus.System(), card))
+	_, state, err = h.till.Look(t.Context(), h.phone.code(t, campus.ToProve))
+	require.NoError(t, err)
+	require.Equal(t, "frozen", state)
 }

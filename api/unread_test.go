@@ -113,6 +113,8 @@ func queryOf(op *huma.Operation) string {
 			value = p.Schema.Enum[0].(string)
 		case p.Schema.Format == "date":
 			value = "2026-12-01"
+		case p.Schema.Format == "date-time":
+			value = "2026-12-01T12:00:00Z"
 		case value == "":
 			value = "somebody"
 		}

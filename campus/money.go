@@ -227,7 +227,7 @@ func (t PaymentTerms) Check(cents int64) error {
 
 // CheckKey refuses an answer's key that names nothing, or is longer than one needs to be. Invalid: key_missing.
 func CheckKey(terminal, key string) error {
-	const longest = 100
+	const longest = 128 // of an Idempotency-Key
 	if terminal == "" || key == "" || len(terminal) > longest || len(key) > longest {
 		return FieldErrorf("key", "key_missing", "a terminal and its key have between 1 and %d bytes", longest)
 	}

@@ -99,7 +99,7 @@ func ParsePhoneCode(text string) (c PhoneCode, err error) {
 }
 
 // Check tells whether the phone has signed the code, for this purpose and about now. Refused: code_forged, code_purpose,
-// code_expired, code_ahead (the phone's clock).
+// code_stale, code_ahead (the phone's clock).
 func (c PhoneCode) Check(public *ecdsa.PublicKey, purpose CodePurpose, now time.Time) error {
 	r, s := new(big.Int).SetBytes(c.signature[:signatureSize/2]), new(big.Int).SetBytes(c.signature[signatureSize/2:])
 	switch {
@@ -108,7 +108,7 @@ func (c PhoneCode) Check(public *ecdsa.PublicKey, purpose CodePurpose, now time.
 	case c.Purpose != purpose:
 		return Errorf(Refused, "code_purpose", "the code is for something else")
 	case now.Sub(c.At) > CodeShown+CodeSlack:
-		return Errorf(Refused, "code_expired", "the code is %s old", now.Sub(c.At).Round(time.Second))
+		return Errorf(Refused, "code_stale", "the code is %s old", now.Sub(c.At).Round(time.Second))
 	case c.At.Sub(now) > CodeSlack:
 		return Errorf(Refused, "code_ahead", "the code is from %s ahead", c.At.Sub(now).Round(time.Second))
 	}
@@ -181,13 +181,13 @@ func ParseTillCode(text string) (c TillCode, err error) {
 	return c, CheckKey(c.Terminal.String(), c.Key)
 }
 
-// Check tells whether the till has signed the code, and about now. Refused: code_forged, code_expired.
+// Check tells whether the till has signed the code, and about now. Refused: code_forged, code_stale.
 func (c TillCode) Check(secret []byte, now time.Time) error {
 	if !hmac.Equal(c.mac, tillCodeSum(secret, c.signed)) {
 		return Errorf(Refused, "code_forged", "the code is not signed by the till it names")
 	}
 	if age := now.Sub(c.At); age > TillCodeShown || age < -CodeSlack {
-		return Errorf(Refused, "code_expired", "the till has shown the code %s ago", age.Round(time.Second))
+		return Errorf(Refused, "code_stale", "the till has shown the code %s ago", age.Round(time.Second))
 	}
 	return nil
 }

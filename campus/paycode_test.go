@@ -35,7 +35,7 @@ func TestPhoneCodes(t *testing.T) {
 	}{
 		"now":                           {ToPay, 0, key, ""},
 		"a minute old":                  {ToPay, -time.Minute, key, ""},
-		"older than a minute":           {ToPay, -time.Minute - time.Millisecond, key, "code_expired"},
+		"older than a minute":           {ToPay, -time.Minute - time.Millisecond, key, "code_stale"},
 		"a phone half a minute ahead":   {ToPay, 30 * time.Second, key, ""},
 		"a phone further ahead":         {ToPay, 30*time.Second + time.Millisecond, key, "code_ahead"},
 		"one that proves buys nothing":  {ToProve, 0, key, "code_purpose"},
@@ -107,8 +107,8 @@ func TestTillCodes(t *testing.T) {
 	}{
 		"at once":             {secret, noon, ""},
 		"after three minutes": {secret, noon.Add(3 * time.Minute), ""},
-		"later":               {secret, noon.Add(3*time.Minute + time.Millisecond), "code_expired"},
-		"a till ahead":        {secret, noon.Add(-31 * time.Second), "code_expired"},
+		"later":               {secret, noon.Add(3*time.Minute + time.Millisecond), "code_stale"},
+		"a till ahead":        {secret, noon.Add(-31 * time.Second), "code_stale"},
 		"another till":        {[]byte("another secret"), noon, "code_forged"},
 	} {
 		require.Equal(t, test.reason, ReasonOf(code.Check(test.secret, test.now)), name)

@@ -178,6 +178,11 @@ func mustReadTexts() map[string]phrase {
 		if err != nil {
 			panic(fmt.Sprintf("%s: %v", name, err)) // compiled in; a test reads them all
 		}
+		for key := range part {
+			if _, twice := all[key]; twice {
+				panic(fmt.Sprintf("%s: %s is in another file, too", name, key)) // compiled in, as above
+			}
+		}
 		maps.Copy(all, part)
 	}
 	return all

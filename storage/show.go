@@ -21,9 +21,9 @@ type ShownCode struct {
 
 // ShownCard is all that a card proves (D5).
 type ShownCard struct {
-	Name       string
-	State      campus.CardState
-	ValidUntil campus.Date
+	Name  string
+	State campus.CardState
+	Valid bool // active, not held, not past its last day
 }
 
 // ShowCard uses a code up and tells whose card it stands for (D5). Each look is recorded, also one at a card that has
@@ -41,11 +41,24 @@ func (s *Store) ShowCard(ctx context.Context, by campus.Actor, shown ShownCode) 
 		if err != nil {
 			return err
 		}
-		found.State, found.ValidUntil = card.State, account.ValidUntil
+		found.State, found.Valid = stateShown(card.State, account.Silent(campus.DateOf(t.Now)))
 		if found.Name, err = people.NameOf(t, account.PersonID); err != nil {
 			return err
 		}
 		return casework.AddAudit(t, by, "card.look", "card/"+account.CardID.String(), account.University)
 	})
 	return found, err
+}
+
+// stateShown is the state of a card with what holds its account: a card that is frozen or reported lost at the account is
+// so to everybody from that instant (F1).
+func stateShown(card campus.CardState, silent campus.PaymentOutcome) (state campus.CardState, valid bool) {
+	switch {
+	case card == campus.CardActive && silent == campus.CardIsFrozen:
+		return campus.CardFrozen, false
+	case card == campus.CardActive && silent == campus.CardIsLost:
+		return campus.CardLost, false
+	}
+	held := silent != "" && silent != campus.AccountChecked // a balance that is being checked says nothing about who it is
+	return card, !held && (card == campus.CardActive || card == campus.CardAlumni)
 }

@@ -12,6 +12,8 @@ import (
 type loop struct {
 	name  string        // says what it does, in the log and in the metric
 	first time.Duration // before the first round
+	// temporal has the first round wait until Temporal has answered once
+	temporal bool
 	// round is one round. It answers how long nothing is due then, also when it has failed.
 	round func(context.Context) (pause time.Duration, err error)
 	end   func() // waits for what the rounds have left running; may be nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -95,22 +96,22 @@ func loops(
 	retries := newGroupRetrier(store, sender, policies, log)
 	compared := newComparer(Comparison{Store: store, Temporal: temporal}, cfg.CompareEvery, counts, log)
 	all := []loop{
-		{name: "deliver the outbox", round: outbox.round},
+		{name: "deliver the outbox", temporal: true, round: outbox.round},
 		{name: "send notices", round: messages.round},
 		{name: "send phone messages", round: phoneSender{messages}.round},
 		{name: "mail about deadlines", round: (&deadlineMailer{store: store, policies: policies}).round},
 		{name: "ask top-up channels", round: (&topUps{store: store, wallets: systems.Wallets, policies: policies,
 			log: log}).round},
 		{name: "admit from the line", round: (&admission{store: store, policies: policies}).round},
-		{name: "resend decisions", first: resendPause, round: resends.round, end: resends.sending.Wait},
-		{name: "retry groups of steps", round: retries.round, end: retries.end},
+		{name: "resend decisions", temporal: true, first: resendPause, round: resends.round, end: resends.sending.Wait},
+		{name: "retry groups of steps", temporal: true, round: retries.round, end: retries.end},
 		{name: "delete files", round: (&fileDeleter{store: store}).round},
 		{name: "drop what has expired", round: (&upkeep{store: store, policies: policies}).round},
 		{name: "make months of transfers", round: (&monthMaker{store: store, ahead: counts.months}).round},
 		{name: "check accounts", round: (&accountChecker{store: store, held: counts.held}).round},
 		{name: "bring forward after a clock", round: (&clockMinder{store: store, log: log}).round},
 		// What fell behind with the last worker is catching up while the first round waits.
-		{name: "compare cases with workflows", first: compared.pause, round: compared.round},
+		{name: "compare cases with workflows", temporal: true, first: compared.pause, round: compared.round},
 	}
 	if cfg.Schedules {
 		all = append(all, loop{name: "open scheduled batches", round: newBatchOpener(store, policies).round})
@@ -131,15 +132,33 @@ func (w *Worker) Run(ctx context.Context) error {
 		return fmt.Errorf("something is not registered: %w", w.kinds)
 	}
 	group, ctx := errgroup.WithContext(ctx)
+	connected := make(chan struct{})
 	for _, loop := range w.loops {
-		group.Go(func() error { loop.run(ctx, w.rounds, w.log); return nil })
+		group.Go(func() error {
+			if loop.temporal && !heard(ctx, connected) {
+				return nil
+			}
+			loop.run(ctx, w.rounds, w.log)
+			return nil
+		})
 	}
-	group.Go(func() error { return w.work(ctx) })
+	group.Go(func() error { return w.work(ctx, sync.OnceFunc(func() { close(connected) })) })
 	return group.Wait()
 }
 
-// work polls every queue until ctx ends.
-func (w *Worker) work(ctx context.Context) error {
+// heard waits for Temporal's first answer, and tells whether it came. The client keeps what the server can do from its
+// first call on, and looks at it without a lock when it starts a workflow: calls that are the first together are a race.
+func heard(ctx context.Context, connected <-chan struct{}) bool {
+	select {
+	case <-connected:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// work polls every queue until ctx ends, and says so when Temporal has answered.
+func (w *Worker) work(ctx context.Context, connected func()) error {
 	var started []worker.Worker
 	defer func() { w.stop(started) }()
 	for _, prepare := range w.queues {
@@ -147,6 +166,7 @@ func (w *Worker) work(ctx context.Context) error {
 		if err != nil || q == nil {
 			return err
 		}
+		connected()
 		started = append(started, q)
 	}
 	w.log.InfoContext(ctx, "worker started", "queues", len(started))

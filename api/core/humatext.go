@@ -61,6 +61,12 @@ func humaTexts() []humaText {
 	return texts
 }
 
+// Patterns of fields of more than one route. A tag of a field cannot name them, so these are the same text.
+const (
+	SaleKey     = `^[!-~]+$`
+	ChannelName = `^[a-z][a-z0-9-]*$`
+)
+
 // PatternReasons are what is told about a field that does not match its pattern: nobody reads a regular expression.
 var PatternReasons = map[string]string{
 	`^[^\r\n]+$`:        "field_one_line",
@@ -71,6 +77,8 @@ var PatternReasons = map[string]string{
 	`^[A-Za-z0-9-]+$`:   "field_paper_code",
 	`^[a-z_]+$`:         "field_word",
 	`^[a-z_]*$`:         "field_word",
+	SaleKey:             "field_sale_key",
+	ChannelName:         "field_channel",
 	PlausibleDays:       "date_range",
 }
 

@@ -12,7 +12,7 @@ import (
 
 // GiveBackView is what became of a refund or a void.
 type GiveBackView struct {
-	Transfer *uuid.UUID `json:"transfer,omitempty" doc:"None when all of it went to a fund"`
+	Transfer *uuid.UUID `json:"transfer,omitempty" doc:"To the account; to the fund when all of it went there"`
 	At       time.Time  `json:"at" doc:"By our clock"`
 }
 
@@ -26,7 +26,7 @@ func giveBackView(a money.Answer) *core.Answer[GiveBackView] {
 
 type voidInput struct {
 	Body struct {
-		Key      string    `json:"key" minLength:"1" maxLength:"100" doc:"Of the void, not of the payment"`
+		Key      string    `json:"key" minLength:"1" maxLength:"100" pattern:"^[!-~]+$" doc:"Of the void, not of the payment"`
 		Transfer uuid.UUID `json:"transfer" format:"uuid" doc:"The payment"`
 		TakenAt  time.Time `json:"taken_at"`
 	}
@@ -45,9 +45,9 @@ func (s *Server) void(ctx context.Context, in *voidInput) (*core.Answer[GiveBack
 
 type refundInput struct {
 	Body struct {
-		Key         string    `json:"key" minLength:"1" maxLength:"100" doc:"Of the refund, not of the payment"`
+		Key         string    `json:"key" minLength:"1" maxLength:"100" pattern:"^[!-~]+$" doc:"Of the refund, not of the payment"`
 		Transfer    uuid.UUID `json:"transfer" format:"uuid" doc:"The payment"`
-		AmountCents int64     `json:"amount_cents" minimum:"1" doc:"Fen; at most what is left of the payment"`
+		AmountCents int64     `json:"amount_cents" minimum:"1" maximum:"2000000000" doc:"Fen; at most what is left of the payment"`
 		TakenAt     time.Time `json:"taken_at"`
 	}
 }
@@ -66,14 +66,14 @@ func (s *Server) refund(ctx context.Context, in *refundInput) (*core.Answer[Give
 type staffRefundInput struct {
 	ID   uuid.UUID `path:"id" format:"uuid" doc:"The payment: a transfer"`
 	Body struct {
-		AmountCents int64 `json:"amount_cents" minimum:"1" doc:"Fen; at most what is left of the payment"`
+		AmountCents int64 `json:"amount_cents" minimum:"1" maximum:"2000000000" doc:"Fen; at most what is left of the payment"`
 	}
 }
 
 // refundByStaff gives a part of a payment at one's university back.
 func (s *Server) refundByStaff(ctx context.Context, in *staffRefundInput) (*core.Answer[GiveBackView], error) {
 	who := core.Member(ctx)
-	answer, err := s.Store.Money.Refund(ctx, money.Refund{Terminal: "staff", Key: s.Request(ctx).Key, Payment: in.ID,
+	answer, err := s.Store.Money.Refund(ctx, money.Refund{Terminal: "staff/" + who.ID.String(), Key: s.Request(ctx).Key, Payment: in.ID,
 		Cents: in.Body.AmountCents, TakenAt: s.Store.Now(), By: core.Actor(ctx), University: who.University})
 	if err != nil {
 		return nil, err

@@ -56,7 +56,7 @@ func (s *Server) getAccount(ctx context.Context, _ *struct{}) (*core.Answer[Acco
 
 type limitInput struct {
 	Body struct {
-		LimitCents int64 `json:"limit_cents" minimum:"0" doc:"Fen for a day; raising it takes the payment password"`
+		LimitCents int64 `json:"limit_cents" minimum:"0" maximum:"2000000000" doc:"Fen for a day; raising it takes the payment password"`
 	}
 }
 

@@ -14,18 +14,18 @@ type lookInput struct {
 	}
 }
 
-// LookView is all that a card proves (D5): who its holder is, and whether it is a card.
+// LookView is all that a card proves (D5): who its holder is, and whether the card is valid.
 type LookView struct {
-	Name       string           `json:"name"`
-	State      campus.CardState `json:"state"`
-	StateText  string           `json:"state_text"`
-	ValidUntil campus.Date      `json:"valid_until,omitzero"`
+	Name      string           `json:"name"`
+	Valid     bool             `json:"valid" doc:"Active, not held, not past its last day"`
+	State     campus.CardState `json:"state" enum:"pending,active,frozen,lost,replaced,closed,alumni"`
+	StateText string           `json:"state_text"`
 }
 
 // lookAtTill tells a till whose card is shown (D5).
 func (s *Server) lookAtTill(ctx context.Context, in *lookInput) (*core.Answer[LookView], error) {
 	till := core.TillOf(ctx)
-	if err := s.Store.Money.TillWorks(ctx, till.ID, till.Generation); err != nil {
+	if err := s.Store.Money.TillWorks(ctx, *till); err != nil {
 		return nil, err
 	}
 	return s.look(ctx, in.Body.Code, till.University)
@@ -45,6 +45,6 @@ func (s *Server) look(ctx context.Context, text, university string) (*core.Answe
 	if err != nil {
 		return nil, err
 	}
-	return core.Answered(LookView{Name: shown.Name, State: shown.State, ValidUntil: shown.ValidUntil,
+	return core.Answered(LookView{Name: shown.Name, Valid: shown.Valid, State: shown.State,
 		StateText: campus.Text(core.Language(ctx), "card."+string(shown.State), nil)}), nil
 }

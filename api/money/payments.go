@@ -19,17 +19,19 @@ type PaymentView struct {
 	Reversed     bool                  `json:"reversed" doc:"The key was reversed: nothing is taken under it any more"`
 	Text         string                `json:"text"`
 	Transfer     *uuid.UUID            `json:"transfer,omitempty" doc:"Named by voids and refunds"`
-	BalanceCents int64                 `json:"balance_cents" doc:"Afterwards"`
-	LeftCents    int64                 `json:"left_cents" doc:"Of the limit of the day, afterwards"`
+	BalanceCents *int64                `json:"balance_cents,omitempty" doc:"Afterwards; not of what was reversed since"`
+	LeftCents    *int64                `json:"left_cents,omitempty" doc:"Of the limit of the day, the same"`
 	At           time.Time             `json:"at" doc:"By our clock"`
 }
 
 func paymentView(in campus.Language, key string, a money.Answer) PaymentView {
 	view := PaymentView{Key: key, Outcome: a.Outcome, Paid: a.Outcome == campus.Paid && !a.Reversed, Reversed: a.Reversed,
-		BalanceCents: a.BalanceCents, LeftCents: a.LeftCents, At: a.At}
+		At: a.At}
 	words := a.Outcome
 	if a.Reversed {
 		words = campus.ReversedFirst
+	} else {
+		view.BalanceCents, view.LeftCents = &a.BalanceCents, &a.LeftCents
 	}
 	view.Text = campus.Text(in, "payment."+string(words), nil)
 	if a.Transfer != uuid.Nil {
@@ -40,8 +42,8 @@ func paymentView(in campus.Language, key string, a money.Answer) PaymentView {
 
 type paymentInput struct {
 	Body struct {
-		Key         string    `json:"key" minLength:"1" maxLength:"100" doc:"Of the sale at this till; the same again is the same payment"`
-		AmountCents int64     `json:"amount_cents" minimum:"1" doc:"Fen"`
+		Key         string    `json:"key" minLength:"1" maxLength:"100" pattern:"^[!-~]+$" doc:"Of the sale at this till; the same again is the same payment"`
+		AmountCents int64     `json:"amount_cents" minimum:"1" maximum:"2000000000" doc:"Fen"`
 		TakenAt     time.Time `json:"taken_at" doc:"By the till's clock; the same when it asks again"`
 		Code        string    `json:"code" minLength:"1" maxLength:"200" doc:"What the phone shows or sends"`
 	}
@@ -52,23 +54,27 @@ type paymentInput struct {
 func (s *Server) pay(ctx context.Context, in *paymentInput) (*core.Answer[PaymentView], error) {
 	till, b := core.TillOf(ctx), in.Body
 	code, phone, err := s.readCode(ctx, b.Code, campus.ToPay, till.University)
-	if isReason(err, "code_expired") {
-		if first, found := s.firstAnswer(ctx, till.ID, b.Key, phone.Account); found {
-			return core.Answered(paymentView(core.Language(ctx), b.Key, first)), nil
-		}
-	}
-	if err != nil {
+	if err != nil && !isReason(err, "code_stale") {
 		return nil, err
 	}
 	p := s.payment(till, b.Key, b.AmountCents, b.TakenAt)
 	p.Account, p.Token = phone.Account, money.Token{Phone: code.Key, Count: code.Count()}
+	if err != nil {
+		return s.answerAgain(ctx, p, err)
+	}
 	return s.answer(ctx, p)
 }
 
-// firstAnswer finds what a key was answered for an account.
-func (s *Server) firstAnswer(ctx context.Context, till uuid.UUID, key string, account uuid.UUID) (money.Answer, bool) {
-	first, of, err := s.Store.Money.FindAnswer(ctx, till.String(), key)
-	return first, err == nil && of == account
+// answerAgain gives the first answer to a payment whose code has run out since; stale is what it is told if there is none.
+func (s *Server) answerAgain(ctx context.Context, p money.Payment, stale error) (*core.Answer[PaymentView], error) {
+	first, found, err := s.Store.Money.Answered(ctx, p)
+	switch {
+	case err != nil:
+		return nil, err
+	case !found:
+		return nil, stale
+	}
+	return core.Answered(paymentView(core.Language(ctx), p.Key, first)), nil
 }
 
 // payment is what a till asks for, without whose account it is.
@@ -88,11 +94,11 @@ func (s *Server) answer(ctx context.Context, p money.Payment) (*core.Answer[Paym
 }
 
 type keyInput struct {
-	Key string `path:"key" minLength:"1" maxLength:"100"`
+	Key string `path:"key" minLength:"1" maxLength:"100" pattern:"^[!-~]+$"`
 }
 
 // findPayment tells a till what was answered to a key: whether a shown code was scanned, or what a lost answer was. It
-// asks for nothing. NotFound: nothing is kept under the key, so nothing was paid by now.
+// asks for nothing. NotFound: nothing is kept under the key by now.
 func (s *Server) findPayment(ctx context.Context, in *keyInput) (*core.Answer[PaymentView], error) {
 	answer, _, err := s.Store.Money.FindAnswer(ctx, core.TillOf(ctx).ID.String(), in.Key)
 	if err != nil {
@@ -103,16 +109,16 @@ func (s *Server) findPayment(ctx context.Context, in *keyInput) (*core.Answer[Pa
 
 type reversalInput struct {
 	Body struct {
-		Key     string    `json:"key" minLength:"1" maxLength:"100" doc:"Of the payment whose answer got lost"`
+		Key     string    `json:"key" minLength:"1" maxLength:"100" pattern:"^[!-~]+$" doc:"Of the payment whose answer got lost"`
 		TakenAt time.Time `json:"taken_at" doc:"Of the payment"`
 	}
 }
 
-// reverse undoes a payment whose answer the till has not seen (冲正). A stopped till may do so too: it gives back.
+// reverse undoes a payment whose answer the till has not seen (冲正).
 func (s *Server) reverse(ctx context.Context, in *reversalInput) (*core.Answer[PaymentView], error) {
 	till := core.TillOf(ctx)
 	answer, err := s.Store.Money.Reverse(ctx, money.Reversal{Terminal: till.ID.String(), Key: in.Body.Key,
-		SoldAt: in.Body.TakenAt, TakenAt: s.Store.Now(), RetryWithin: s.Policies.For(till.University).Money.RetryWithin.Std()})
+		SoldAt: in.Body.TakenAt, TakenAt: s.Store.Now(), RetryWithin: s.Policies.For(till.University).Money.RetryWithin.Std(), Till: till})
 	if err != nil {
 		return nil, err
 	}
@@ -148,13 +154,10 @@ func (s *Server) payScanned(ctx context.Context, in *scannedInput) (*core.Answer
 	case account.University != till.University:
 		return nil, campus.Errorf(campus.Refused, "card_elsewhere", "the card is of another university")
 	}
-	if err := code.Check(till.Secret, s.Store.Now()); err != nil {
-		if first, found := s.firstAnswer(ctx, till.ID, code.Key, account.ID); found {
-			return core.Answered(paymentView(core.Language(ctx), code.Key, first)), nil
-		}
-		return nil, err
-	}
 	p := s.payment(till, code.Key, code.Cents, code.At)
-	p.Account = account.ID
+	p.Account, p.Scanned = account.ID, true
+	if err := code.Check(till.Secret, s.Store.Now()); err != nil {
+		return s.answerAgain(ctx, p, err)
+	}
 	return s.answer(ctx, p)
 }

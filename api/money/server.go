@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -22,19 +21,14 @@ type Server struct {
 
 // New adds the addresses to those of a server.
 func New(s *core.Server) *Server {
-	return &Server{Server: s, phones: phones{known: map[uuid.UUID]knownPhone{}}}
+	return &Server{Server: s, phones: phones{known: map[uuid.UUID]money.Phone{}}}
 }
 
 // phones are the keys of phones that this process has looked at codes with lately. A key never changes; whether its
 // phone still pays says the account's row, in the statement of the payment.
 type phones struct {
 	mu    sync.RWMutex
-	known map[uuid.UUID]knownPhone
-}
-
-type knownPhone struct {
-	money.Phone
-	usedAt time.Time
+	known map[uuid.UUID]money.Phone
 }
 
 // phonesKept is how many keys are kept: those of all who eat lunch at a university.
@@ -45,7 +39,7 @@ func (p *phones) find(ctx context.Context, store *money.Store, key uuid.UUID) (m
 	known, found := p.known[key]
 	p.mu.RUnlock()
 	if found {
-		return known.Phone, nil
+		return known, nil
 	}
 	phone, err := store.Phone(ctx, key)
 	if err != nil {
@@ -53,15 +47,18 @@ func (p *phones) find(ctx context.Context, store *money.Store, key uuid.UUID) (m
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.known) >= phonesKept {
-		clear(p.known)
+	for old := range p.known { // some go, in no order, to make room
+		if len(p.known) < phonesKept {
+			break
+		}
+		delete(p.known, old)
 	}
-	p.known[key] = knownPhone{phone, time.Now()}
+	p.known[key] = phone
 	return phone, nil
 }
 
 // readCode reads what a phone shows and tells whose it is. Refused: code_forged, also for a phone that nobody has;
-// code_purpose, code_expired, code_ahead, card_elsewhere. Invalid: code_unreadable.
+// code_purpose, code_stale, code_ahead, card_elsewhere. Invalid: code_unreadable.
 func (s *Server) readCode(ctx context.Context, text string, purpose campus.CodePurpose,
 	university string) (code campus.PhoneCode, phone money.Phone, err error) {
 	if code, err = campus.ParsePhoneCode(text); err != nil {

@@ -55,7 +55,7 @@ type HeartbeatView struct {
 // heartbeat notes that a till is there (L8).
 func (s *Server) heartbeat(ctx context.Context, in *heartbeatInput) (*core.Answer[HeartbeatView], error) {
 	till := core.TillOf(ctx)
-	now, err := s.Store.Money.Heartbeat(ctx, till.ID, till.Generation, in.Body.Clock)
+	now, err := s.Store.Money.Heartbeat(ctx, *till, in.Body.Clock)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ type storyRun struct {
 	activation  uuid.UUID // a decision that is carried out later
 	document    []byte    // the picture handed in
 	filled      client.Application
+	purse       purse
 	told        int       // events of the timeline that have been told
 	last        time.Time // of the line before
 }

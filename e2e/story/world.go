@@ -93,7 +93,7 @@ type step func(*storyRun, context.Context) error
 func stories() []story {
 	broken, after := outage(), nationalDay()
 	broken.then = &after // it plays at the same university, whose library is out of order meanwhile
-	return append([]story{plain(), stalePhoto(), broken, spoiltCard(), unclaimedCard()}, people()...)
+	return append([]story{plain(), stalePhoto(), broken, spoiltCard(), unclaimedCard(), pays()}, people()...)
 }
 
 func (w *World) play(ctx context.Context, s story) error {

@@ -58,6 +58,9 @@ func (s *Store) Refund(ctx context.Context, r Refund) (answer Answer, err error)
 	if err := campus.CheckKey(r.Terminal, r.Key); err != nil {
 		return answer, err
 	}
+	if !campus.PlausibleTime(r.TakenAt) {
+		return answer, campus.FieldErrorf("taken_at", "moment_invalid", "a moment that cannot be meant")
+	}
 	if !r.Void {
 		if err := campus.CheckAmount(r.Cents); err != nil {
 			return answer, err
@@ -71,7 +74,7 @@ func (s *Store) Refund(ctx context.Context, r Refund) (answer Answer, err error)
 			return err
 		}
 		if r.Till != nil {
-			if err := tillWorks(t, r.Till.ID, r.Till.Generation); err != nil {
+			if err := tillGivesBack(t, *r.Till); err != nil {
 				return err
 			}
 		}
@@ -118,17 +121,24 @@ type Reversal struct {
 	SoldAt      time.Time     // when the sale was, by the till's clock
 	TakenAt     time.Time     // when the till began to take it back
 	RetryWithin time.Duration // how old the sale may be if its key was never seen, as for the sale itself
+	Till        *Till         // that asks; nil: nobody looks whether it may
 }
 
 // Reverse undoes what stands under a key of a terminal that has not seen the answer to it (冲正), whatever that is. When
 // nothing stands there yet, what comes finds that it is reversed; but a sale so old that its answer may be gone is
 // refused, because it may have been paid. The same again is the same answer. Conflict: settled (only a refund is
-// possible then), not_a_payment, payment_time, account_closed.
+// possible then), not_a_payment, payment_time, account_closed, terminal_stopped: whoever has a stopped till, staff give
+// back what it has taken.
 func (s *Store) Reverse(ctx context.Context, r Reversal) (answer Answer, err error) {
 	if err := campus.CheckKey(r.Terminal, r.Key); err != nil {
 		return answer, err
 	}
 	err = s.Alone.InTx(ctx, "reverse a payment", func(t db.Tx) error {
+		if r.Till != nil {
+			if err := tillGivesBack(t, *r.Till); err != nil {
+				return err
+			}
+		}
 		first, found, err := findAnswer(t, r.Terminal, r.Key)
 		switch {
 		case err != nil:

@@ -223,8 +223,9 @@ func (s *Store) OrderLooked(ctx context.Context, l Looked) error {
 	})
 }
 
-// OrderClosed keeps that a channel says by itself that nobody can pay an order any more. One that is none of ours, or that
-// was paid, stays as it is.
+// OrderClosed keeps that a channel says by itself that nobody can pay an order any more, and has the channel asked once
+// more: it may have been paid before, and word of that got lost. One that is none of ours, or that was paid, stays as it
+// is.
 func (s *Store) OrderClosed(ctx context.Context, university, channel, ref string) error {
 	id, err := uuid.Parse(ref)
 	if err != nil {
@@ -235,8 +236,8 @@ func (s *Store) OrderClosed(ctx context.Context, university, channel, ref string
 		if err != nil || !found || o.University != university || o.Channel != channel || o.State == campus.OrderPaid {
 			return err
 		}
-		return t.Write(`update topup_orders set state = @state, next_look = null where id = @id`,
-			map[string]any{"id": id, "state": string(o.State.Unpaid(true, false))})
+		return t.Write(`update topup_orders set state = @state, next_look = @now where id = @id`,
+			map[string]any{"id": id, "now": t.Now, "state": string(o.State.Unpaid(true, false))})
 	})
 }
 

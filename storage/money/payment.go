@@ -32,6 +32,7 @@ type Payment struct {
 	Terms    campus.PaymentTerms
 
 	Generation int       // of the till
+	Scanned    bool      // the holder has scanned the till's code: why not is told to them, and is no answer to the till's key
 	Proved     bool      // the payment password was right
 	Till       uuid.UUID // where it is asked for, which must be at work now; zero: nobody looks
 	Token      Token
@@ -68,6 +69,7 @@ const (
 	stateBusy    = "busy"     // somebody else has the account locked, or it does not exist
 	stateNoBook  = "bookless" // there is no such book
 	stateExpires = "expires"  // the subsidy has ended and has to be taken first
+	stateTold    = "told"     // why not, to who has scanned; nothing was kept
 	stateStopped = "stopped"  // the till or its merchant does not work now; nothing was kept
 )
 
@@ -113,7 +115,7 @@ func (s *Store) finish(ctx context.Context, p Payment, result lotResult) (Answer
 	const tries = 5
 	for range tries {
 		switch result.State {
-		case statePosted, stateKept:
+		case statePosted, stateKept, stateTold:
 			return result.answer(), nil
 		case stateOther:
 			return Answer{}, s.otherSale(ctx, p, result)
@@ -145,12 +147,13 @@ func (s *Store) otherSale(ctx context.Context, p Payment, first lotResult) error
 	}
 	var cents int64
 	var taken time.Time
-	err := s.Read(ctx).Ask(`select amount_cents, taken_at from transfers where id = @id`,
-		map[string]any{"id": first.Transfer}).Scan(&cents, &taken)
+	var account, book uuid.UUID
+	err := s.Read(ctx).Ask(`select amount_cents, taken_at, from_id, to_id from transfers where id = @id`,
+		map[string]any{"id": first.Transfer}).Scan(&cents, &taken, &account, &book)
 	switch {
 	case err != nil:
 		return db.Wrap("read the payment of a key", err)
-	case cents == p.Cents && taken.Equal(p.TakenAt.Truncate(time.Microsecond)):
+	case account != p.Account && book == p.Book && cents == p.Cents && taken.Equal(p.TakenAt.Truncate(time.Microsecond)):
 		return campus.Errorf(campus.Conflict, "already_paid", "the sale of terminal %s is paid", p.Terminal)
 	}
 	return keyReused(p.Terminal)
@@ -243,6 +246,7 @@ func lotArgs(now time.Time, lot []Payment) pgx.NamedArgs {
 		"generations": db.Column(lot, func(p Payment) int { return p.Generation }),
 		"phones":      db.IDs(lot, func(p Payment) uuid.UUID { return p.Token.Phone }),
 		"chips":       db.Column(lot, func(p Payment) string { return p.Token.Chip }),
+		"scanned":     db.Column(lot, func(p Payment) bool { return p.Scanned }),
 		"counts":      db.Column(lot, func(p Payment) int64 { return p.Token.Count }),
 	}
 }
@@ -272,6 +276,16 @@ func findAnswer(t db.Tx, terminal, key string) (k kept, found bool, err error) {
 	return k, err == nil, err
 }
 
+// Answered finds what a payment has been answered, without asking for it. Conflict: key_reused, already_paid.
+func (s *Store) Answered(ctx context.Context, p Payment) (Answer, bool, error) {
+	first, found, err := findAnswer(s.Read(ctx), p.Terminal, p.Key)
+	if err == nil && found && len(first.Hash) > 0 && !bytes.Equal(first.Hash, p.hash()) {
+		err = s.otherSale(ctx, p, lotResult{Outcome: string(first.Outcome), Reversed: first.Reversed,
+			Transfer: pgtype.UUID{Bytes: first.Transfer, Valid: true}})
+	}
+	return first.Answer, found, db.Wrap("find an answer", err)
+}
+
 // FindAnswer reads what a key was answered, and for which account; zero when it was reversed before anything came.
 // NotFound: key_unknown.
 func (s *Store) FindAnswer(ctx context.Context, terminal, key string) (a Answer, account uuid.UUID, err error) {
@@ -282,13 +296,14 @@ func (s *Store) FindAnswer(ctx context.Context, terminal, key string) (a Answer,
 	return k.Answer, k.Account, db.Wrap("find an answer", err)
 }
 
-// firstAnswer answers what a key has been answered, if it has. Conflict: key_reused.
+// firstAnswer answers what a key has been answered, if it has. A key that was reversed before anything came is that of a
+// payment, and none of these. Conflict: key_reused.
 func firstAnswer(t db.Tx, terminal, key string, hash []byte) (Answer, bool, error) {
 	first, found, err := findAnswer(t, terminal, key)
 	if err != nil || !found {
 		return Answer{}, false, err
 	}
-	if len(first.Hash) > 0 && !bytes.Equal(first.Hash, hash) {
+	if !bytes.Equal(first.Hash, hash) {
 		return Answer{}, false, keyReused(terminal)
 	}
 	return first.Answer, true, nil

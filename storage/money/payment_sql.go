@@ -25,9 +25,9 @@ const payHead = `with asked as (
 		cast(@accounts as uuid[]), cast(@books as uuid[]), cast(@amounts as bigint[]), cast(@kinds as text[]),
 		cast(@taken as timestamptz[]), cast(@oldest as timestamptz[]), cast(@limits as bigint[]), cast(@ceilings as bigint[]),
 		cast(@counted as boolean[]), cast(@covered as boolean[]), cast(@proved as boolean[]), cast(@tills as uuid[]),
-		cast(@generations as int[]), cast(@phones as uuid[]), cast(@chips as text[]), cast(@counts as bigint[]))
+		cast(@generations as int[]), cast(@phones as uuid[]), cast(@chips as text[]), cast(@counts as bigint[]), cast(@scanned as boolean[]))
 		with ordinality v (terminal, key, hash, account, book, amount, kind, taken, oldest, standard, ceiling, counted,
-			covered, proved, till, generation, phone, chip, count, n)
+			covered, proved, till, generation, phone, chip, count, scanned, n)
 ), kept as materialized (
 	select a.n, k.hash = a.hash or k.hash = '' as same, k.outcome, k.transfer_id, k.left_cents, k.balance_cents, k.at,
 		k.reversed_at is not null as reversed
@@ -44,7 +44,7 @@ const payTail = `
 ), judged as materialized (
 	select a.*, l.seq + 1 as seq, l.main_cents, l.subsidy_cents, l.debt_cents, l.subsidy_until,
 		l.last_at as previous_at, d.*, r.reason, l.phone_counter, l.chip_counter,
-		coalesce(r.reason not in ('expires', 'stopped'), true) as known, money_id(d.at) as transfer,
+		coalesce(r.reason not in ('expires', 'stopped') and not a.scanned, true) as known, money_id(d.at) as transfer,
 		d.spent + case when a.counted and r.reason is null then a.amount else 0 end as spent_after,
 		(select greatest(cast(d.at at time zone 'Asia/Shanghai' as date), max(day) + 1) from books_closed) as books_day
 	from asked a join locked l on l.id = a.account cross join dropped_answers o
@@ -107,11 +107,13 @@ const payTail = `
 )
 select a.n,
 	case when k.n is not null then case when k.same then 'kept' else 'other' end
-		when not a.booked then 'bookless' when j.n is null then 'busy' when not j.known then j.reason
+		when not a.booked then 'bookless' when j.n is null then 'busy' 
+		when not j.known then case when j.reason in ('expires', 'stopped') then j.reason else 'told' end
 		when w.key is null then 'again' else 'new' end as state,
-	coalesce(k.outcome, w.outcome, '') as outcome,
+	coalesce(k.outcome, w.outcome, j.reason, '') as outcome,
 	case when k.n is not null then k.transfer_id when j.reason is null then j.transfer end as transfer,
-	coalesce(k.left_cents, w.left_cents, 0) as left_cents, coalesce(k.balance_cents, w.balance_cents, 0) as balance_cents,
+	coalesce(k.left_cents, w.left_cents, greatest(j.most - j.spent_after, 0), 0) as left_cents,
+	coalesce(k.balance_cents, w.balance_cents, j.main_cents + j.subsidy_cents, 0) as balance_cents,
 	coalesce(k.at, j.at, cast(@now as timestamptz)) as at, coalesce(k.reversed, false) as reversed
 from asked a left join kept k on k.n = a.n left join judged j on j.n = a.n
 	left join answered w on w.terminal = a.terminal and w.key = a.key and w.account_id = a.account`

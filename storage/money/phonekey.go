@@ -32,7 +32,7 @@ func (s *Store) BindPhone(ctx context.Context, person uuid.UUID, public []byte) 
 			return err
 		}
 		k = PhoneKey{AccountID: a.ID, ValidUntil: t.Now.Add(PhoneKeyTime)}
-		if err := bind(t, &k, person, public); err != nil {
+		if err := bind(t, &k, person, a.University, public); err != nil {
 			return err
 		}
 		return t.Write(`update accounts set phone_key = @key, phone_key_until = @until where id = @account`,
@@ -42,7 +42,7 @@ func (s *Store) BindPhone(ctx context.Context, person uuid.UUID, public []byte) 
 }
 
 // bind finds the key among those of the account, or keeps it in place of the other. The account is locked.
-func bind(t db.Tx, k *PhoneKey, person uuid.UUID, public []byte) error {
+func bind(t db.Tx, k *PhoneKey, person uuid.UUID, university string, public []byte) error {
 	words := map[string]any{"id": uuid.Must(uuid.NewV7()), "account": k.AccountID, "person": person, "key": public,
 		"now": t.Now}
 	err := t.Ask(`select id, made_at from phone_keys where account_id = @account and public_key = @key
@@ -59,7 +59,10 @@ func bind(t db.Tx, k *PhoneKey, person uuid.UUID, public []byte) error {
 		return err
 	}
 	k.ID, k.MadeAt = words["id"].(uuid.UUID), t.Now //nolint:forcetypeassert // it was put in above
-	return casework.AddAudit(t, campus.Student(person), "phone.bind", "account/"+k.AccountID.String(), "")
+	if err := casework.QueueNotice(t, person, nil, campus.Notice{Template: "notice.phone_bound"}, nil); err != nil {
+		return err
+	}
+	return casework.AddAudit(t, campus.Student(person), "phone.bind", "account/"+k.AccountID.String(), university)
 }
 
 // UnbindPhone has the holder's phone pay no more (L6). NotFound: account_unknown.
@@ -126,7 +129,8 @@ func (s *Store) Phone(ctx context.Context, key uuid.UUID) (p Phone, err error) {
 func UseCode(t db.Tx, code campus.PhoneCode) error {
 	var last int64
 	var bound bool
-	err := t.Ask(`select k.shown, coalesce(k.ended_at is null and a.phone_key_until > @now, false) from phone_keys k
+	err := t.Ask(`select k.shown, coalesce(k.ended_at is null and a.phone_key_until > @now
+			and a.successor is null and a.closed_at is null, false) from phone_keys k
 		join accounts a on a.id = k.account_id where k.id = @key for update of k`,
 		map[string]any{"key": code.Key, "now": t.Now}).Scan(&last, &bound)
 	switch {

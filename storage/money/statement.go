@@ -63,8 +63,8 @@ func (s *Store) Statement(ctx context.Context, account uuid.UUID, from *Cursor, 
 		if err != nil {
 			return nil, nil, db.Wrap("read a statement", err)
 		}
-		if len(month) == 0 {
-			return nil, nil, campus.Errorf(campus.Internal, "", "account %s has no transfer before %d", account, from.Seq)
+		if len(month) == 0 { // a cursor that we give names a transfer
+			return nil, nil, campus.FieldErrorf("cursor", "cursor_invalid", "no transfer of the account is there")
 		}
 		page = append(page, month...)
 		last := month[len(month)-1]

@@ -3,7 +3,6 @@ package money
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -75,7 +74,7 @@ type EnrolmentCode struct {
 
 const (
 	enrolmentTime  = 24 * time.Hour
-	enrolmentTries = 5
+	enrolmentTries = 100
 )
 
 // MakeEnrolmentCode makes the code with which a till gets its next secret; the last one works no more. Conflict:
@@ -115,7 +114,9 @@ type Enrolled struct {
 }
 
 // Enrol gives a till its secret for a code, and begins its next generation: what was signed with the secret before is
-// no longer believed. Five wrong codes end the right one. Unauthenticated: enrolment_code, whatever is wrong.
+// no longer believed. A till that is stopped stays so. A hundred wrong codes end the right one: enough that strangers,
+// who see the till's id in what it shows, do not end it by a few, and few beside the codes that there are.
+// Unauthenticated: enrolment_code, whatever is wrong.
 func (s *Store) Enrol(ctx context.Context, id uuid.UUID, code string) (e Enrolled, err error) {
 	e.Secret = make([]byte, 32)
 	_, _ = rand.Read(e.Secret) // never fails
@@ -142,7 +143,7 @@ func (s *Store) Enrol(ctx context.Context, id uuid.UUID, code string) (e Enrolle
 }
 
 func enrol(t db.Tx, id uuid.UUID, e *Enrolled) error {
-	err := e.scan(t.Ask(`update terminals set state = 'active', secret = @secret, generation = generation + 1,
+	err := e.scan(t.Ask(`update terminals set state = case state when 'new' then 'active' else state end, secret = @secret, generation = generation + 1,
 			code_hash = null, code_until = null, enrolled_at = @now where id = @id
 		returning id, university, merchant_id, name, state, generation, made_at, enrolled_at, seen_at, clock_off_ms`,
 		map[string]any{"id": id, "secret": t.Keys.Seal(secretContext(id), e.Secret), "now": t.Now}))
@@ -165,7 +166,7 @@ func (s *Store) SetTerminalState(ctx context.Context, req casework.Request, who 
 			return x, err
 		}
 		x.State = to
-		if err := t.Write(`update terminals set state = @state where id = @id`,
+		if err := t.Write(`update terminals set state = @state, code_hash = null, code_until = null where id = @id`,
 			map[string]any{"id": id, "state": string(to)}); err != nil {
 			return x, err
 		}
@@ -212,17 +213,26 @@ func (s *Store) Till(ctx context.Context, id uuid.UUID) (x Till, err error) {
 	return x, err
 }
 
-// TillWorks tells whether a till of a generation, and its merchant, work now. Conflict: terminal_stopped.
-func (s *Store) TillWorks(ctx context.Context, id uuid.UUID, generation int) error {
-	return tillWorks(s.Read(ctx), id, generation)
+// TillWorks tells whether a till and its merchant work now. Conflict: terminal_stopped.
+func (s *Store) TillWorks(ctx context.Context, till Till) error {
+	return mayNow(s.Read(ctx), tillWorksSQL, till)
 }
 
-func tillWorks(t db.Tx, id uuid.UUID, generation int) error {
-	var works bool
-	err := t.Ask(`select exists (select from terminals t join merchants m on m.id = t.merchant_id
-		where t.id = @id and t.generation = @generation and t.state = 'active' and m.state = 'open')`,
-		map[string]any{"id": id, "generation": generation}).Scan(&works)
-	if err == nil && !works {
+// tillGivesBack tells whether a till may give back now: also while its merchant is stopped, which only takes nothing.
+// Conflict: terminal_stopped.
+func tillGivesBack(t db.Tx, till Till) error { return mayNow(t, tillGivesBackSQL, till) }
+
+const (
+	tillWorksSQL db.Statement = `select exists (select from terminals t join merchants m on m.id = t.merchant_id
+		where t.id = @id and t.generation = @generation and t.state = 'active' and m.state = 'open')`
+	tillGivesBackSQL db.Statement = `select exists (select from terminals t join merchants m on m.id = t.merchant_id
+		where t.id = @id and t.generation = @generation and t.state = 'active' and m.state in ('open', 'stopped'))`
+)
+
+func mayNow(t db.Tx, sql db.Statement, till Till) error {
+	var may bool
+	err := t.Ask(sql, map[string]any{"id": till.ID, "generation": till.Generation}).Scan(&may)
+	if err == nil && !may {
 		return ErrTillStopped
 	}
 	return err
@@ -258,24 +268,22 @@ select count(*) filter (where m.outcome = 'paid') as payments,
 	count(*) filter (where m.outcome = 'reversed') as reversed_first
 from mine m left join transfers t on t.id = m.transfer_id left join transfers r on r.id = m.reversal_id`
 
-// Heartbeat notes that a till is there, and how far its clock is ahead (L8). Conflict: terminal_stopped.
-func (s *Store) Heartbeat(ctx context.Context, id uuid.UUID, generation int, clock time.Time) (at time.Time,
-	err error) {
+// Heartbeat notes that a till is there, and how far its clock is ahead (L8). Conflict: terminal_stopped, which is noted
+// all the same. Invalid: moment_invalid.
+func (s *Store) Heartbeat(ctx context.Context, till Till, clock time.Time) (at time.Time, err error) {
+	if !campus.PlausibleTime(clock) {
+		return at, campus.FieldErrorf("clock", "moment_invalid", "a moment that cannot be meant")
+	}
 	err = s.InTx(ctx, "note a heartbeat", func(t db.Tx) error {
 		at = t.Now
-		var state campus.TerminalState
-		err := t.Ask(`update terminals set seen_at = @now, clock_off_ms = @off where id = @id and generation = @generation
-			returning state`, map[string]any{"id": id, "generation": generation, "now": t.Now,
-			"off": clock.Sub(t.Now).Milliseconds()}).Scan(&state)
-		if err == nil && state != campus.TerminalActive {
-			return ErrTillStopped
-		}
-		return absent(err, "terminal_unknown", "no till of that generation")
+		return t.Write(`update terminals set seen_at = @now, clock_off_ms = @off where id = @id and generation = @generation`,
+			map[string]any{"id": till.ID, "generation": till.Generation, "now": t.Now,
+				"off": clock.Sub(t.Now).Milliseconds()})
 	})
-	if errors.Is(err, ErrTillStopped) {
-		return at, ErrTillStopped
+	if err != nil {
+		return at, err
 	}
-	return at, err
+	return at, s.TillWorks(ctx, till)
 }
 
 // ErrTillStopped is the answer to a till that does not work now: it, or its merchant, was stopped or retired, or it has

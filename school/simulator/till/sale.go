@@ -137,27 +137,32 @@ func (t *Till) reverse(ctx context.Context, r Receipt) (Receipt, error) {
 	}
 }
 
-// Recover takes back what was begun and never printed: the till was killed meanwhile.
+// Recover takes back what was begun and never printed when the till was opened: it was killed meanwhile. A sale that
+// cannot be taken back any more is written down as such, and is for people to look at.
 func (t *Till) Recover(ctx context.Context) error {
-	open := map[string]Receipt{}
-	var order []string
-	for _, line := range t.journal.all() {
-		switch line.Step {
-		case Begun:
-			open[line.Key] = Receipt{Key: line.Key, AmountCents: line.AmountCents, TakenAt: line.TakenAt}
-			order = append(order, line.Key)
-		case Printed, Reversed:
-			delete(open, line.Key)
+	var wrong []error
+	for _, r := range t.left {
+		_, err := t.reverse(ctx, r)
+		if refused(err) {
+			err = errors.Join(err, t.journal.add(Line{Step: Printed, Key: r.Key, Outcome: reasonOf(err)}))
+		}
+		wrong = append(wrong, err)
+	}
+	return errors.Join(wrong...)
+}
+
+// open are the sales of a journal that were begun and never printed, in their order.
+func open(lines []Line) (left []Receipt) {
+	done := map[string]bool{}
+	for _, line := range lines {
+		done[line.Key] = done[line.Key] || line.Step == Printed || line.Step == Reversed
+	}
+	for _, line := range lines {
+		if line.Step == Begun && !done[line.Key] {
+			left = append(left, Receipt{Key: line.Key, AmountCents: line.AmountCents, TakenAt: line.TakenAt})
 		}
 	}
-	for _, key := range order {
-		if r, left := open[key]; left {
-			if _, err := t.reverse(ctx, r); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return left
 }
 
 // Show begins a sale and answers the code that the till shows for the holder to scan.

@@ -1,0 +1,320 @@
+package story
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+
+	"campuscard/campus"
+	"campuscard/e2e/client"
+	"campuscard/school/simulator/till"
+)
+
+// pays plays a student whose card pays: topped up by a wallet and in cash, at a till in both ways, up to the limit, with an
+// answer that gets lost (E1, E2, E4), and shown to prove who they are (D5).
+func pays() story {
+	return story{name: "R", kind: "plain", university: university,
+		steps: append(toCard((*storyRun).signInFirst, (*storyRun).apply),
+			(*storyRun).topsUp, (*storyRun).bringsCash, (*storyRun).paysAtATill, (*storyRun).reachesTheLimit,
+			(*storyRun).losesAnAnswer, (*storyRun).provesWhoTheyAre, (*storyRun).readsTheStatement)}
+}
+
+// purse is what a story knows of the holder's money.
+type purse struct {
+	till  *till.Till
+	phone *client.Phone
+	cents int64 // that should be in the main purse
+}
+
+// topsUp has the wallet put money on the card, and a wallet that calls back late is asked.
+func (s *storyRun) topsUp(ctx context.Context) error {
+	const cents = 100_00
+	asked, err := s.student.AskTopUp(ctx, "wallet", cents)
+	if err != nil {
+		return err
+	}
+	if err := s.topUpIs(ctx, asked.ID, "waiting"); err != nil {
+		return err
+	}
+	if err := s.school.PayWallet(ctx, university, asked.ID); err != nil {
+		return err
+	}
+	if err := s.topUpIs(ctx, asked.ID, "paid"); err != nil {
+		return err
+	}
+	s.purse.cents += cents
+	s.say("用钱包充值 %s 元", "the wallet puts %s yuan on the card", yuan(cents))
+	return s.has(ctx)
+}
+
+func (s *storyRun) topUpIs(ctx context.Context, id uuid.UUID, state string) error {
+	deadline := time.Now().Add(s.cfg.Limit)
+	for {
+		found, err := s.student.TopUp(ctx, id)
+		switch {
+		case err != nil:
+			return err
+		case found.State == state:
+			return nil
+		case time.Now().After(deadline):
+			return fmt.Errorf("top-up %s is %s, not %s", id, found.State, state)
+		}
+		if err := client.Sleep(ctx, lookPause); err != nil {
+			return err
+		}
+	}
+}
+
+// has checks what is in the main purse.
+func (s *storyRun) has(ctx context.Context) error {
+	account, err := s.student.Account(ctx)
+	if err == nil && account.MainCents != s.purse.cents {
+		err = fmt.Errorf("there are %d fen on the card, and should be %d", account.MainCents, s.purse.cents)
+	}
+	return err
+}
+
+// bringsCash has a cashier open a drawer, take cash for the holder, and close it with a colleague (L1).
+func (s *storyRun) bringsCash(ctx context.Context) error {
+	const float, cents = 200_00, 150_00
+	cashier, err := s.staff(ctx, university, "cashier")
+	if err != nil {
+		return err
+	}
+	second, err := s.staff(ctx, university, "cashier2")
+	if err != nil {
+		return err
+	}
+	drawer, err := openDrawer(ctx, cashier, second, float)
+	if err != nil {
+		return err
+	}
+	found, err := s.reviewer.Case(ctx, s.application)
+	if err != nil {
+		return err
+	}
+	if err := cashier.Ask(ctx, drawer+"/takings", map[string]any{"person": found.PersonID, "amount_cents": cents},
+		nil); err != nil {
+		return err
+	}
+	s.purse.cents += cents
+	if err := closeDrawer(ctx, drawer, cashier, second, float+cents); err != nil {
+		return err
+	}
+	s.say("柜台收现金 %s 元，钱箱由两人结清", "a cashier takes %s yuan in cash; two people close the drawer", yuan(cents))
+	return s.has(ctx)
+}
+
+// openDrawer opens a cashier's drawer; one that an earlier story has left open is closed first.
+func openDrawer(ctx context.Context, cashier, second *client.Staff, float int64) (path string, err error) {
+	const drawers = "/api/v1/staff/drawers"
+	var open struct {
+		Items []struct {
+			ID       uuid.UUID
+			State    string
+			Expected int64 `json:"expected_cents"`
+		}
+	}
+	if err := cashier.See(ctx, drawers, url.Values{"open": {"true"}}, &open); err != nil {
+		return "", err
+	}
+	for _, left := range open.Items {
+		if err := closeDrawer(ctx, drawers+"/"+left.ID.String(), cashier, second, left.Expected); err != nil {
+			return "", err
+		}
+	}
+	var opened struct{ ID uuid.UUID }
+	err = cashier.Ask(ctx, drawers, map[string]any{"campus": "east", "float_cents": float}, &opened)
+	return drawers + "/" + opened.ID.String(), err
+}
+
+func closeDrawer(ctx context.Context, drawer string, cashier, second *client.Staff, cents int64) error {
+	counted := map[string]int64{"counted_cents": cents}
+	err := cashier.Ask(ctx, drawer+"/count", counted, nil)
+	if problem, ok := errors.AsType[*client.Problem](err); ok && problem.Reason != "drawer_counted" {
+		return err
+	}
+	return second.Ask(ctx, drawer+"/closure", counted, nil)
+}
+
+// paysAtATill has two people take a canteen on, enrols its till, and pays in both ways.
+func (s *storyRun) paysAtATill(ctx context.Context) (err error) {
+	if s.purse.till, err = s.enrolTill(ctx); err != nil {
+		return err
+	}
+	if s.purse.phone, err = s.student.BindPhone(ctx); err != nil {
+		return err
+	}
+	const shown, scanned = 12_50, 7_50
+	if err := s.pays(ctx, shown); err != nil {
+		return err
+	}
+	receipt, code, err := s.purse.till.Show(scanned)
+	if err != nil {
+		return err
+	}
+	paid, err := s.student.Scan(ctx, code)
+	if err != nil || !paid {
+		return errors.Join(err, fmt.Errorf("the scanned sale of %d fen is not paid", int64(scanned)))
+	}
+	if receipt, err = s.purse.till.Await(ctx, receipt, s.cfg.Limit); err != nil || !receipt.Paid {
+		return errors.Join(err, fmt.Errorf("the till does not hear of the scanned sale: %s", receipt.Outcome))
+	}
+	s.purse.cents -= scanned
+	s.say("在食堂出示付款码付 %s 元，扫收银台的码付 %s 元",
+		"pays %s yuan in the canteen with a code shown, and %s by scanning the till's", yuan(shown), yuan(scanned))
+	return s.has(ctx)
+}
+
+// enrolTill is a till of a canteen that was taken on for this story.
+func (s *storyRun) enrolTill(ctx context.Context) (*till.Till, error) {
+	first, err := s.staff(ctx, university, "finance")
+	if err != nil {
+		return nil, err
+	}
+	second, err := s.staff(ctx, university, "finance2")
+	if err != nil {
+		return nil, err
+	}
+	name := "演示食堂 " + time.Now().Format("15:04:05.000")
+	var merchant, terminal struct{ ID uuid.UUID }
+	if err := first.Ask(ctx, "/api/v1/staff/merchants",
+		map[string]string{"name_zh": name, "name_en": "Canteen of the story", "trade": "canteen"}, &merchant); err != nil {
+		return nil, err
+	}
+	path := "/api/v1/staff/merchants/" + merchant.ID.String()
+	if err := second.Ask(ctx, path+"/opening", nil, nil); err != nil {
+		return nil, err
+	}
+	if err := first.Ask(ctx, path+"/terminals", map[string]string{"name": "一号窗口"}, &terminal); err != nil {
+		return nil, err
+	}
+	var code struct{ Code string }
+	if err := first.Ask(ctx, "/api/v1/staff/terminals/"+terminal.ID.String()+"/enrolment-code", nil, &code); err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp("", "campuscard-till-")
+	if err != nil {
+		return nil, err
+	}
+	x, err := till.Open(folder, s.cfg.API, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	s.say("两名财务人员核准商户“%s”，终端注册", "two people of finance take the merchant %q on; its till is enrolled", name)
+	return x, x.Enrol(ctx, terminal.ID, code.Code)
+}
+
+// sells has the till take a payment; a sale that is taken back because nothing was heard is sold again.
+func (s *storyRun) sells(ctx context.Context, cents int64) (receipt till.Receipt, err error) {
+	deadline := time.Now().Add(s.cfg.Limit)
+	for {
+		code, err := s.purse.phone.Code(campus.ToPay)
+		if err != nil {
+			return receipt, err
+		}
+		receipt, err = s.purse.till.Sell(ctx, till.Sale{AmountCents: cents, Code: code})
+		if err != nil || receipt.Outcome != string(campus.ReversedFirst) || time.Now().After(deadline) {
+			return receipt, err
+		}
+	}
+}
+
+func (s *storyRun) pays(ctx context.Context, cents int64) error {
+	receipt, err := s.sells(ctx, cents)
+	if err != nil || !receipt.Paid {
+		return errors.Join(err, fmt.Errorf("a sale of %d fen is %s", cents, receipt.Outcome))
+	}
+	s.purse.cents -= cents
+	return nil
+}
+
+// reachesTheLimit lowers the limit, meets it, and cannot raise it without the payment password (E2).
+func (s *storyRun) reachesTheLimit(ctx context.Context) error {
+	if err := s.student.SetLimit(ctx, 30_00); err != nil {
+		return err
+	}
+	receipt, err := s.sells(ctx, 10_01)
+	if err != nil || receipt.Outcome != string(campus.LimitReached) || receipt.LeftCents != 10_00 {
+		return errors.Join(err, fmt.Errorf("beyond the limit a sale is %s, with %d fen left", receipt.Outcome,
+			receipt.LeftCents))
+	}
+	err = s.student.Once().SetLimit(ctx, 200_00)
+	if problem, ok := errors.AsType[*client.Problem](err); !ok || problem.Reason != "password_needed" {
+		return fmt.Errorf("raising the limit is answered %w, and should take the payment password", err)
+	}
+	s.say("日限额降到 30 元：超额被拒，剩余 %s 元；提高限额需支付密码",
+		"lowers the limit to 30 yuan: more is refused, with %s left; raising it takes the payment password",
+		yuan(receipt.LeftCents))
+	return s.has(ctx)
+}
+
+// losesAnAnswer has the till hear nothing of a sale: it asks again, and in the end takes the sale back.
+func (s *storyRun) losesAnAnswer(ctx context.Context) error {
+	code, err := s.purse.phone.Code(campus.ToPay)
+	if err != nil {
+		return err
+	}
+	receipt, err := s.purse.till.Sell(ctx, till.Sale{AmountCents: 5_00, Code: code, Fault: till.Fault{LoseAnswers: 3}})
+	if err != nil || receipt.Paid || receipt.Outcome != string(campus.ReversedFirst) {
+		return errors.Join(err, fmt.Errorf("a sale without an answer is %s", receipt.Outcome))
+	}
+	s.say("收银台没有收到应答，自动冲正，余额不变", "the till hears nothing and takes the sale back; the balance stays")
+	return s.has(ctx)
+}
+
+// provesWhoTheyAre shows the card: at a gate to a warden, and to a till, which cannot take money by that code (D5).
+func (s *storyRun) provesWhoTheyAre(ctx context.Context) error {
+	warden, err := s.staff(ctx, university, "warden")
+	if err != nil {
+		return err
+	}
+	code, err := s.purse.phone.Code(campus.ToProve)
+	if err != nil {
+		return err
+	}
+	_, err = s.purse.till.Sell(ctx, till.Sale{AmountCents: 1, Code: code})
+	if problem, ok := errors.AsType[*till.Problem](err); !ok || problem.Reason != "code_purpose" {
+		return fmt.Errorf("a code that proves is answered %w at a till, and should buy nothing", err)
+	}
+	var shown struct{ Name, State string }
+	if err := warden.Ask(ctx, "/api/v1/staff/looks", map[string]string{"code": code}, &shown); err != nil {
+		if problem, ok := errors.AsType[*client.Problem](err); !ok || problem.Status != http.StatusUnprocessableEntity {
+			return err
+		}
+		return s.provesWhoTheyAre(ctx) // the answer got lost, and a code works once
+	}
+	if shown.Name != s.person.Name || shown.State != string(campus.CardActive) {
+		return fmt.Errorf("the card proves %s, and should %s", shown.State, campus.CardActive)
+	}
+	s.say("出示身份码：门卫看到姓名和卡状态；收银台拒收身份码",
+		"shows the identity code: the warden sees name and state; the till refuses it as payment")
+	return nil
+}
+
+// readsTheStatement checks that the statement tells the story.
+func (s *storyRun) readsTheStatement(ctx context.Context) error {
+	lines, err := s.student.Statement(ctx)
+	if err != nil {
+		return err
+	}
+	sum := int64(0)
+	for _, line := range lines {
+		sum += line.ChangeCents
+	}
+	if sum != s.purse.cents {
+		return fmt.Errorf("the statement adds up to %d fen, and there are %d", sum, s.purse.cents)
+	}
+	s.say("对账单共 %d 行，与余额 %s 元一致", "the statement has %d lines and adds up to the balance, %s yuan", len(lines),
+		yuan(sum))
+	return s.purse.till.Close()
+}
+
+// yuan writes an amount.
+func yuan(cents int64) string { return fmt.Sprintf("%d.%02d", cents/100, cents%100) }
