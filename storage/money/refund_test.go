@@ -136,7 +136,7 @@ func TestRefundsAtOnce(t *testing.T) {
 	}))
 	require.LessOrEqual(t, outcomes["done"], 2)
 	require.NotZero(t, outcomes["done"])
-	require.Equal(t, int64(120*yuan-7*yuan*int64(outcomes["done"])), h.AccountOf(account).MainCents)
+	require.Equal(t, 120*yuan-7*yuan*int64(outcomes["done"]), h.AccountOf(account).MainCents)
 	agree(t, h)
 }
 

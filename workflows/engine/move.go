@@ -51,7 +51,7 @@ func (c *Casework) DecideInTurn(ctx workflow.Context, d campus.Decision, build f
 		return err
 	}
 	rule, _ := campus.RuleOf(c.Input.Case.Kind, d.Update)
-	return c.make(ctx, d, func() (Change, error) {
+	return c.make(ctx, func() (Change, error) {
 		if !rule.At(c.Stage) {
 			return Change{}, c.wrongStage()
 		}
@@ -68,7 +68,7 @@ func (c *Casework) DecideInTurn(ctx workflow.Context, d campus.Decision, build f
 // stands and nothing happens.
 func (c *Casework) Advance(ctx workflow.Context, ch Change) error {
 	from := c.Doing
-	err := c.make(ctx, campus.Decision{}, func() (Change, error) {
+	err := c.make(ctx, func() (Change, error) {
 		if ch.Stage != "" && c.Stage != from || ch.At != "" && c.Stage != ch.At {
 			return Change{}, c.wrongStage()
 		}
@@ -82,10 +82,10 @@ func (c *Casework) Advance(ctx workflow.Context, ch Change) error {
 
 // make makes a move. It does not stop for a cancelled flow: what has been decided is written. When the case is not where
 // this run has left it, the run ends, and make does not come back: what is left to do is the next run's.
-func (c *Casework) make(ctx workflow.Context, d campus.Decision, build func() (Change, error)) error {
+func (c *Casework) make(ctx workflow.Context, build func() (Change, error)) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	err := c.makeOnce(ctx, d, build)
+	err := c.makeOnce(ctx, build)
 	if campus.ReasonOf(err) != campus.Apart {
 		return err
 	}
@@ -94,7 +94,7 @@ func (c *Casework) make(ctx workflow.Context, d campus.Decision, build func() (C
 }
 
 // makeOnce makes a move in its turn, and goes on from what was written.
-func (c *Casework) makeOnce(ctx workflow.Context, d campus.Decision, build func() (Change, error)) error {
+func (c *Casework) makeOnce(ctx workflow.Context, build func() (Change, error)) error {
 	if err := c.turn.Lock(ctx); err != nil {
 		return err
 	}
