@@ -57,7 +57,7 @@ chaos: ## kill and hang the processes of a stack of its own while people apply; 
 unwatched := image/... golang.org/x/crypto/argon2 golang.org/x/crypto/blake2b github.com/mattn/go-runewidth github.com/goccy/go-yaml/... \
 	campuscard/school/portrait campuscard/school/simulator/vision
 race      := -race $(unwatched:%=-gcflags=%=-race=false)
-gotest    := go test -vet=off $(race) -timeout 20m
+gotest    := go test -vet=off $(race) -timeout 30m
 
 .PHONY: test record
 test: ## run every test on the tests' stack, with the race detector; the stories last, with the machine for themselves
