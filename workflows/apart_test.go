@@ -30,7 +30,7 @@ func newOutruns(t *testing.T) *outruns {
 	o.do = func(ctx context.Context, run func() (any, error)) (any, error) {
 		result, err := run()
 		info := activity.GetInfo(ctx)
-		if err != nil || !info.IsLocalActivity || strings.HasPrefix(info.ActivityType.Name, "Begin") || !isNewMove(t, result) {
+		if err != nil || !info.IsLocalActivity || strings.HasPrefix(info.ActivityType.Name, "Begin") || !isNewMove(t, info, result) {
 			return result, err
 		}
 		o.runs.Add(1)

@@ -1,14 +1,15 @@
 package workflows_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
 
 	"campuscard/campus"
 	"campuscard/storage/cards"
-	"campuscard/storage/casework"
 	"campuscard/storage/storagetest"
 	"campuscard/workflows/workflowtest"
 )
@@ -169,18 +170,15 @@ func TestDocumentThatExpiresBeforeTheApproval(t *testing.T) {
 	p.requireEnd(campus.Completed, "")
 }
 
-// A worker dies after the commit of a decision, and the reminder of the review falls due before the decision is made again.
+// A worker dies after the commit of a decision, and the reminder of the review falls due before the decision is made again:
+// the run finds that it is behind, and ends.
 func TestReminderOfAReviewThatWasDecidedIsNotWritten(t *testing.T) {
 	t.Parallel()
 	p := underReview(t)
 	by, said := workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.AskMore),
 		Reason: "certificate_unreadable"}
-	lost := &reply{what: "the decision that was lost", kept: func(any, error) {}}
-	p.replies = append(p.replies, lost)
-	var d casework.Decision
 	p.do(func() {
-		var err error
-		d, err = p.Decide(p.ref, campus.ReviewUpdate, by, said, cards.ReviewNote{})
+		d, err := p.Decide(p.ref, campus.ReviewUpdate, by, said, cards.ReviewNote{})
 		require.NoError(t, err)
 		known := storagetest.One[string](p.Env.Env,
 			`select state::text from moves where case_id = $1 order by version desc limit 1`, p.ref.ID)
@@ -191,13 +189,11 @@ func TestReminderOfAReviewThatWasDecidedIsNotWritten(t *testing.T) {
 				WaitsFor: campus.WaitsForStudent, Due: &due, State: []byte(known), Decision: d.Decision, Closes: []campus.WorkItemKey{{Kind: campus.ReviewItem}}})
 		require.NoError(t, err)
 	})
-	p.after(7 * day).do(func() { p.env.UpdateWorkflow(campus.ReviewUpdate, d.ID.String(), lost, d.Decision) })
-	p.do(func() {
-		require.Equal(t, campus.StageEvidence, p.Case(p.ref).Stage)
-		require.NotContains(t, p.story(), "review_reminded")
-		require.NotContains(t, p.story(), "review_escalated")
-		require.Empty(t, p.OpenItems(p.ref))
-	})
-	p.run()
-	p.requireEnd(campus.Expired, "evidence_not_brought")
+	p.env.ExecuteWorkflow(string(p.ref.Kind), p.input)
+	_, again := errors.AsType[*workflow.ContinueAsNewError](p.env.GetWorkflowError())
+	require.True(t, again, "the run is behind, and another begins: %v", p.env.GetWorkflowError())
+	require.Equal(t, campus.StageEvidence, p.Case(p.ref).Stage)
+	require.NotContains(t, p.story(), "review_reminded")
+	require.NotContains(t, p.story(), "review_escalated")
+	require.Empty(t, p.OpenItems(p.ref))
 }

@@ -106,7 +106,8 @@ func (c *Casework) goOn(ctx workflow.Context, row campus.Moved, s campus.Standin
 		switch call := c.calls[item.Step]; {
 		case !slices.Contains(row.Parked, item.Step):
 			over = append(over, item.Step)
-		case call.Attempt == item.Attempt && call.Stay != c.entered: // of a stage that a decision has left
+		case call.Attempt == item.Attempt && call.Stay != 0 && call.Stay != c.entered:
+			// of a stage that a decision has left; a call that a batch has made for the case is of none
 			c.Pending.closes = append(c.Pending.closes, campus.WorkItemKey{Kind: campus.IncidentItem, Step: item.Step})
 		default:
 			c.Parked[item.Step] = c.waiting(item)
