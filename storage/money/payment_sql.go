@@ -44,7 +44,7 @@ const payTail = `
 ), judged as materialized (
 	select a.*, l.seq + 1 as seq, l.main_cents, l.subsidy_cents, l.debt_cents, l.subsidy_until,
 		l.last_at as previous_at, d.*, r.reason, l.phone_counter, l.chip_counter,
-		coalesce(r.reason not in ('expires', 'stopped') and not a.scanned, true) as known, money_id(d.at) as transfer,
+		r.reason is null or r.reason not in ('expires', 'stopped') and not a.scanned as known, money_id(d.at) as transfer,
 		d.spent + case when a.counted and r.reason is null then a.amount else 0 end as spent_after,
 		(select greatest(cast(d.at at time zone 'Asia/Shanghai' as date), max(day) + 1) from books_closed) as books_day
 	from asked a join locked l on l.id = a.account cross join dropped_answers o
