@@ -117,7 +117,7 @@ func (r *ledgerRun) storm(t *rapid.T, early []money.Payment) (jobs []job, revers
 				asks[a.key] = a
 			}
 			keys = append(keys, a.key)
-			jobs = append(jobs, job{"pay", []string{"key_reused"}, a.key, func(s *storage.Store) (money.Answer, error) {
+			jobs = append(jobs, job{"pay", []string{"key_reused", "already_paid"}, a.key, func(s *storage.Store) (money.Answer, error) {
 				return s.Money.Pay(ctx, a.product)
 			}})
 		case 2:
