@@ -20,7 +20,7 @@ type Undecided struct {
 	Left    campus.Stage   // to which the case must not come back; empty: it may
 	Moves   []string       // the move of the decision, and those that follow it
 	Outcome campus.Outcome // of the case in the end
-	// OnItsWay: machines or the clock carry the case on, and how far it has come in the end depends on theirs.
+	// OnItsWay: machines carry the case on, and how far it has come in the end depends on theirs.
 	OnItsWay bool
 	Waits    bool // its stage ends by itself, as long after it was entered as the policy of the round says
 

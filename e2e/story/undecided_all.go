@@ -74,7 +74,7 @@ func (r *round) verification(ctx context.Context) (u Undecided, err error) {
 		return u, err
 	}
 	return Undecided{Name: "verified", Case: s.application, Left: campus.StageInPerson, Moves: []string{"verify:pass"},
-		Waits: true, OnItsWay: true, // the review that follows ends by itself, too
+		Waits: true,
 		Post: func(ctx context.Context) (client.Decision, error) {
 			return s.counter.Once().Verify(ctx, item, campus.Pass)
 		},
