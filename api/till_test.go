@@ -129,6 +129,15 @@ func (h *tillTest) sells(t *testing.T, cents int64, fault till.Fault) till.Recei
 	return receipt
 }
 
+// set has finance stop the till or its merchant, let it go on, or retire it.
+func (h *tillTest) set(t *testing.T, what, state string) {
+	t.Helper()
+	id := map[string]uuid.UUID{"terminals": h.terminal, "merchants": h.merchant}[what]
+	got := h.do(t, call{who: "finance", method: "POST",
+		path: "/api/v1/staff/" + what + "/" + id.String() + "/state", body: `{"state": "` + state + `"}`})
+	require.Equal(t, 200, got.status, "%s", got.body)
+}
+
 // refusal is the reason for which a till is turned away.
 func refusal(t *testing.T, err error) string {
 	t.Helper()
@@ -289,24 +298,17 @@ func TestTillsThatDoNotWork(t *testing.T) {
 		_, err := h.till.Sell(t.Context(), till.Sale{AmountCents: 1_00, Code: h.phone.code(t, campus.ToPay), Fault: fault})
 		return err
 	}
-	set := func(what, state string) {
-		t.Helper()
-		id := map[string]uuid.UUID{"terminals": h.terminal, "merchants": h.merchant}[what]
-		got := h.do(t, call{who: "finance", method: "POST",
-			path: "/api/v1/staff/" + what + "/" + id.String() + "/state", body: `{"state": "` + state + `"}`})
-		require.Equal(t, 200, got.status, "%s", got.body)
-	}
 	require.Equal(t, "signature_wrong", refusal(t, sell(till.Fault{WrongKey: true})))
 	require.Equal(t, "clock_off", refusal(t, sell(till.Fault{ClockOff: time.Hour})))
 	require.NoError(t, sell(till.Fault{}))
-	set("terminals", "stopped")
+	h.set(t, "terminals", "stopped")
 	require.Equal(t, "terminal_stopped", refusal(t, sell(till.Fault{})))
 	require.Equal(t, "terminal_stopped", refusal(t, h.till.Beat(t.Context(), till.Fault{})))
-	set("terminals", "active")
+	h.set(t, "terminals", "active")
 	require.NoError(t, sell(till.Fault{}))
-	set("merchants", "stopped")
+	h.set(t, "merchants", "stopped")
 	require.Equal(t, "terminal_stopped", refusal(t, sell(till.Fault{})))
-	set("merchants", "open")
+	h.set(t, "merchants", "open")
 
 	anew, err := till.Open(t.TempDir(), h.url, h.Clock.Now)
 	require.NoError(t, err)
@@ -314,7 +316,7 @@ func TestTillsThatDoNotWork(t *testing.T) {
 	require.NoError(t, anew.Enrol(t.Context(), h.terminal, h.code(t, h.terminal)))
 	require.NoError(t, anew.Beat(t.Context(), till.Fault{}))
 	require.Equal(t, "signature_wrong", refusal(t, sell(till.Fault{})), "the secret of before")
-	set("terminals", "retired")
+	h.set(t, "terminals", "retired")
 	require.Equal(t, "terminal_stopped", refusal(t, anew.Beat(t.Context(), till.Fault{})))
 	require.Equal(t, int64(98_00), h.balance())
 }
@@ -509,18 +511,11 @@ func TestAStoppedTillGivesNothingBack(t *testing.T) {
 	t.Parallel()
 	h := newTillTest(t, 100_00)
 	paid, second := h.sells(t, 1_00, till.Fault{}), h.sells(t, 2_00, till.Fault{})
-	set := func(what, state string) {
-		t.Helper()
-		id := map[string]uuid.UUID{"terminals": h.terminal, "merchants": h.merchant}[what]
-		got := h.do(t, call{who: "finance", method: "POST",
-			path: "/api/v1/staff/" + what + "/" + id.String() + "/state", body: `{"state": "` + state + `"}`})
-		require.Equal(t, 200, got.status, "%s", got.body)
-	}
-	set("merchants", "stopped")
+	h.set(t, "merchants", "stopped")
 	_, err := h.till.GiveBack(t.Context(), second.Transfer, 0)
 	require.NoError(t, err)
 	code := h.code(t, h.terminal)
-	set("terminals", "stopped")
+	h.set(t, "terminals", "stopped")
 	_, err = h.till.GiveBack(t.Context(), paid.Transfer, 0)
 	require.Equal(t, "terminal_stopped", refusal(t, err))
 	h.lose(t, paid.Key, "terminal_stopped")
