@@ -48,16 +48,20 @@ func (v Version) deployment() worker.WorkerDeploymentVersion {
 // Promote makes a build the current one as soon as its workers poll every queue, waiting until ctx ends.
 func Promote(ctx context.Context, temporal client.Client, v Version) error {
 	handle := temporal.WorkerDeploymentClient().GetHandle(Deployment)
+	var last error // what Temporal said, not that our time is over
 	for {
 		err := promote(ctx, handle, v)
 		if err == nil {
 			return nil
 		}
+		if ctx.Err() == nil || last == nil {
+			last = err
+		}
 		if !notYet(err) && !engine.IsOutage(err) {
 			return fmt.Errorf("make build %s current: %w", v, err)
 		}
 		if !sleep(ctx, 200*time.Millisecond) {
-			return fmt.Errorf("make build %s current: its workers were not seen in time: %w", v, err)
+			return fmt.Errorf("make build %s current: its workers were not seen in time: %w", v, last)
 		}
 	}
 }
