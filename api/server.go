@@ -59,5 +59,6 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 	if err := s.checkKinds(); err != nil {
 		return nil, fmt.Errorf("something is not registered: %w", err)
 	}
-	return s, s.Finish()
+	s.Finish()
+	return s, nil
 }

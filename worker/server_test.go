@@ -52,6 +52,14 @@ func current(t *testing.T, e *workflowtest.Engine) string {
 	return found.Info.RoutingConfig.CurrentVersion.BuildID
 }
 
+// promote waits until a build is current. Each call has its time, however long others took.
+func promote(t *testing.T, e *workflowtest.Engine, v worker.Version) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	require.NoError(t, worker.Promote(ctx, e.Client, v))
+}
+
 // ofDeployments is a namespace of its own kind: where a build is current, workers without one get nothing.
 const ofDeployments = "test-deployments"
 
@@ -60,15 +68,13 @@ func TestBuildBecomesCurrentAndRunningCasesMoveOn(t *testing.T) {
 	e := workflowtest.New(t, workflowtest.Quick).EngineOf(ofDeployments)
 	ref := e.Apply(e.Student(), workflowtest.Good)
 	stop := e.Work(worker.Config{Version: "first"})
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	require.NoError(t, worker.Promote(ctx, e.Client, "first"))
-	require.NoError(t, worker.Promote(ctx, e.Client, "first"), "twice")
+	promote(t, e, "first")
+	promote(t, e, "first")
 	require.Equal(t, "first", current(t, e))
 	e.AwaitStage(ref, campus.StageReview)
 
 	e.Work(worker.Config{Version: "second"})
-	require.NoError(t, worker.Promote(ctx, e.Client, "second"))
+	promote(t, e, "second")
 	require.Equal(t, "second", current(t, e))
 	stop()
 	_, err := e.Send(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"),
@@ -80,10 +86,8 @@ func TestBuildBecomesCurrentAndRunningCasesMoveOn(t *testing.T) {
 func TestBuildThatIsNotCurrentBeginsNoCase(t *testing.T) {
 	t.Parallel()
 	e := workflowtest.New(t, workflowtest.Quick).EngineOf(ofDeployments)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
 	stop := e.Work(worker.Config{Version: "first"})
-	require.NoError(t, worker.Promote(ctx, e.Client, "first"))
+	promote(t, e, "first")
 	stop()
 
 	e.Work(worker.Config{Version: "second"})
@@ -91,7 +95,7 @@ func TestBuildThatIsNotCurrentBeginsNoCase(t *testing.T) {
 	e.Await(func() bool { return waiting(e) == 0 }, "its dispatcher has started the case")
 	time.Sleep(500 * time.Millisecond)
 	require.Zero(t, storagetest.One[int](e.Env.Env, `select version from cases where id = $1`, ref.ID))
-	require.NoError(t, worker.Promote(ctx, e.Client, "second"))
+	promote(t, e, "second")
 	e.AwaitStage(ref, campus.StageReview)
 }
 

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
@@ -48,41 +49,46 @@ type docsField struct {
 	Required            bool
 }
 
-// serveDocs renders /openapi.json and /docs once: neither changes while the process lives.
-func (s *Server) serveDocs() error {
+// describeItself has /openapi.json and /docs written by the first who asks: neither changes while the process lives.
+func (s *Server) describeItself() {
 	spec := s.Huma.OpenAPI()
 	for _, name := range []string{"ErrorModel", "ErrorDetail"} {
 		delete(spec.Components.Schemas.Map(), name) // huma registers its own errors, which nobody is ever sent
 	}
-	var err error
-	if s.Spec, err = json.MarshalIndent(spec, "", " "); err != nil {
-		return fmt.Errorf("write openapi.json: %w", err)
-	}
+	s.Spec = sync.OnceValues(func() ([]byte, error) { return json.MarshalIndent(spec, "", " ") })
+	s.docsHTML = sync.OnceValues(func() ([]byte, error) { return renderDocs(spec) })
+}
+
+func renderDocs(spec *huma.OpenAPI) ([]byte, error) {
 	page, err := template.New("docs").Parse(docsPage)
 	if err != nil {
-		return fmt.Errorf("read the docs page: %w", err)
+		return nil, err
 	}
 	var out bytes.Buffer
 	err = page.Execute(&out, map[string]any{
 		"Title": spec.Info.Title, "Version": spec.Info.Version, "Style": template.CSS(docsStyle),
 		"Families": docsFamilies(spec),
 	})
-	if err != nil {
-		return fmt.Errorf("render the docs page: %w", err)
-	}
-	s.docsHTML = out.Bytes()
-	return nil
+	return out.Bytes(), err
 }
 
 func (s *Server) openAPI(c *gin.Context) {
-	c.Data(http.StatusOK, "application/openapi+json", s.Spec)
+	s.sendDocument(c, "application/openapi+json", s.Spec)
 }
 
 func (s *Server) docs(c *gin.Context) {
 	sum := sha256.Sum256([]byte(docsStyle))
 	c.Header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; style-src 'sha256-"+
 		base64.StdEncoding.EncodeToString(sum[:])+"'")
-	c.Data(http.StatusOK, "text/html; charset=utf-8", s.docsHTML)
+	s.sendDocument(c, "text/html; charset=utf-8", s.docsHTML)
+}
+
+func (s *Server) sendDocument(c *gin.Context, contentType string, written func() ([]byte, error)) {
+	document, err := written()
+	if err != nil {
+		panic(fmt.Errorf("write %s: %w", c.FullPath(), err)) // recovered: logged, and answered as our own fault
+	}
+	c.Data(http.StatusOK, contentType, document)
 }
 
 func docsFamilies(spec *huma.OpenAPI) []docsFamily {

@@ -69,8 +69,8 @@ type Server struct {
 	Looking     *files.Looking // at files that are sent, which takes memory
 	Metrics     *metrics
 	texts       []humaText
-	Spec        []byte // /openapi.json
-	docsHTML    []byte
+	Spec        func() ([]byte, error) // /openapi.json
+	docsHTML    func() ([]byte, error)
 	Draining    atomic.Bool
 
 	WithoutReceipts bool // for want of fonts; /readyz tells
@@ -112,9 +112,9 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 }
 
 // Finish completes what New has begun, when every area has added its addresses.
-func (s *Server) Finish() error {
+func (s *Server) Finish() {
 	s.answerHeads()
-	return s.serveDocs()
+	s.describeItself()
 }
 
 // AllRoutes are all addresses that were declared, in an order that stays.
