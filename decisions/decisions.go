@@ -98,7 +98,11 @@ func (s *Sender) waits(ctx context.Context, d casework.Decision, err error) (cas
 // may have lost that, as it has when it says that it is behind: another run begins from the row of the case.
 func (s *Sender) refuse(ctx context.Context, d casework.Decision, why error) (casework.Decision, error) {
 	if campus.ReasonOf(why) == campus.EngineBehind {
-		return d, s.Apart(ctx, d.Case)
+		again, err := s.beginsAgain(ctx, d.Case)
+		if err == nil && again {
+			err = s.store.Casework.ResendSoon(ctx, d.ID) // the person waits: not until the lease is over
+		}
+		return d, err
 	}
 	if campus.CodeOf(why).Retryable() { // the person is told that it failed, and not why
 		s.log.ErrorContext(ctx, "a decision was not carried out", "decision", d.ID, "case", d.Case.WorkflowID(), "error", why)

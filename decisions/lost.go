@@ -31,24 +31,30 @@ func (s *Sender) Lost(ctx context.Context, ref campus.CaseRef) error {
 }
 
 // Apart has the workflow of a case look whether the case is where it has left it, and begin again from the row of the case
-// if not (K8). Nothing happens where it waits for staff to see why that does not help.
+// if not (K8). Nothing happens where it waits for staff to see why that does not help, and where it is over.
 func (s *Sender) Apart(ctx context.Context, ref campus.CaseRef) error {
+	_, err := s.beginsAgain(ctx, ref)
+	return err
+}
+
+// beginsAgain does so, and tells whether another run may begin for it.
+func (s *Sender) beginsAgain(ctx context.Context, ref campus.CaseRef) (bool, error) {
 	answer, err := s.temporal.QueryWorkflow(ctx, ref.WorkflowID(), "", campus.PlaceQuery)
 	if err != nil {
-		return fmt.Errorf("ask a workflow for its place: %w", err)
+		return false, fmt.Errorf("ask a workflow for its place: %w", err)
 	}
 	var place campus.Place
 	if err := answer.Get(&place); err != nil {
-		return fmt.Errorf("read the place of a workflow: %w", err)
+		return false, fmt.Errorf("read the place of a workflow: %w", err)
 	}
 	if place.Outcome != "" || slices.Contains(place.Stuck, campus.BeginAgain) {
-		return nil
+		return false, nil
 	}
 	if err := s.temporal.SignalWorkflow(ctx, ref.WorkflowID(), "", campus.BeginAgain, nil); err != nil &&
 		!engine.IsGone(err) {
-		return fmt.Errorf("have a workflow begin again: %w", err)
+		return false, fmt.Errorf("have a workflow begin again: %w", err)
 	}
-	return nil
+	return true, nil
 }
 
 // runs tells whether Temporal runs a case.

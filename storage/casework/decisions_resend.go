@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
+
 	"campuscard/storage/db"
 )
 
@@ -12,6 +14,7 @@ import (
 // lease: then another may take it.
 const (
 	resendAfter = 5 * time.Second
+	resendSoon  = time.Second
 	ResendLease = 10 * time.Second
 	resendMost  = time.Minute
 )
@@ -61,6 +64,13 @@ func (s *Store) TakeResends(ctx context.Context, limit int) ([]Decision, error) 
 		return err
 	})
 	return taken, err
+}
+
+// ResendSoon has an open decision sent again in a second, when another run of its case has begun.
+func (s *Store) ResendSoon(ctx context.Context, id uuid.UUID) error {
+	_, err := s.Pool.Exec(ctx, `update requests set resend_at = $1 where id = $2 and state = 'open'`,
+		s.Now().Add(resendSoon), id)
+	return db.Wrap("have a decision sent again", err)
 }
 
 // dueSQL tells whether something may have to be sent again now; $1 is now, $2 some seconds ago. In two parts, each with

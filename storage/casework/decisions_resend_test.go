@@ -76,6 +76,26 @@ func TestOrderOfResends(t *testing.T) {
 	require.Empty(t, s.Resends(10), "what has an end is sent no more")
 }
 
+// Where another run of the case begins, nobody waits until the lease is over.
+func TestResendSoon(t *testing.T) {
+	t.Parallel()
+	s := storagetest.Apply(t)
+	d := s.Decision(s.Application, storagetest.Reviewer(), campus.ReviewUpdate, campus.Said{}, struct{}{})
+	require.NoError(t, s.Casework.ResendSoon(t.Context(), d.ID))
+	require.Empty(t, s.Resends(10))
+	for range 2 {
+		s.Clock.Advance(time.Second)
+		require.Equal(t, []uuid.UUID{d.ID}, s.Resends(10))
+		s.Clock.Advance(time.Second)
+		require.Empty(t, s.Resends(10), "it is with somebody")
+		require.NoError(t, s.Casework.ResendSoon(t.Context(), d.ID))
+	}
+	s.CloseDecision(d.ID)
+	require.NoError(t, s.Casework.ResendSoon(t.Context(), d.ID))
+	s.Clock.Advance(time.Hour)
+	require.Empty(t, s.Resends(10), "it has an end")
+}
+
 // The one that comes first keeps the others of its case back, also while nobody may send it.
 func TestResendsWaitForTheFirstOfTheirCase(t *testing.T) {
 	t.Parallel()
