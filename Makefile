@@ -51,10 +51,10 @@ chaos: ## kill and hang the processes of a stack of its own while people apply; 
 
 ## tests
 
-# What only computes goes without the race detector, under which a picture takes ten times as long: pictures, hashes of
+# What only computes goes without the race detector, under which a picture takes ten times as long: pictures, fonts, hashes of
 # passwords, and what every process does before it begins (the widths of characters, the texts). Ours among them share
 # nothing (TestWhatIsNotWatchedSharesNothing). vet is a part of `make check`.
-unwatched := image/... golang.org/x/crypto/argon2 golang.org/x/crypto/blake2b github.com/mattn/go-runewidth github.com/goccy/go-yaml/... \
+unwatched := image/... github.com/go-text/typesetting/... golang.org/x/crypto/argon2 golang.org/x/crypto/blake2b github.com/mattn/go-runewidth github.com/goccy/go-yaml/... \
 	campuscard/school/portrait campuscard/school/simulator/vision
 race      := -race $(unwatched:%=-gcflags=%=-race=false)
 gotest    := go test -vet=off $(race) -timeout 30m

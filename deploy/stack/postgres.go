@@ -86,7 +86,7 @@ func (s *Stack) postgresReady(ctx context.Context) error {
 
 // createDatabases makes the roles and databases that are missing. One role owns campuscard's database, another is the
 // program's and owns nothing. For tests the owner may also create databases, because each test clones its own from a
-// template, and end the connections to one that it drops.
+// template, and end the connections to one that it drops; and it may pass over foreign keys, to clean one for the next.
 func (s *Stack) createDatabases(ctx context.Context) error {
 	roles := []struct {
 		name, password string
@@ -111,6 +111,11 @@ func (s *Stack) createDatabases(ctx context.Context) error {
 				if _, err := conn.Exec(ctx,
 					"CREATE ROLE "+role.name+" LOGIN"+role.may+" PASSWORD '"+role.password+"'"); err != nil {
 					return fmt.Errorf("create role %s: %w", role.name, err)
+				}
+			}
+			if role.may != "" {
+				if _, err := conn.Exec(ctx, "GRANT SET ON PARAMETER session_replication_role TO "+role.name); err != nil {
+					return fmt.Errorf("grant to %s: %w", role.name, err)
 				}
 			}
 			for _, database := range role.databases {

@@ -66,7 +66,7 @@ func TestWhatTheProgramMayDo(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, storage.RoleFacts{Name: "campuscard"}, role)
 	config := h.Config
-	config.DatabaseURL = h.Owner
+	config.DatabaseURL = h.Owner()
 	owner, err := storagetest.OpenStore(t, config).Role(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, storage.RoleFacts{Name: "campuscard_owner", Alters: true}, owner)
@@ -114,7 +114,7 @@ func TestGrantsAreMadeAnew(t *testing.T) {
 	h.ExecAsOwner(`grant all on audit, moves to campuscard`)
 	h.ExecAsOwner(`grant update (actor) on audit to campuscard`)
 	config := h.Config
-	config.DatabaseURL = h.Owner
+	config.DatabaseURL = h.Owner()
 	require.NoError(t, storagetest.OpenStore(t, config).Migrate(t.Context(), "campuscard"))
 	found := rights(t, storagetest.Connect(t, h))
 	require.Equal(t, "select insert update delete", found["later"])

@@ -125,7 +125,7 @@ func TestAMonthIsMadeWhilePaymentsAreOpen(t *testing.T) {
 
 func tryAsOwner(t *testing.T, h *storagetest.Env, sql string, args ...any) error {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), h.Owner)
+	conn, err := pgx.Connect(t.Context(), h.Owner())
 	require.NoError(t, err)
 	defer conn.Close(t.Context()) //nolint:errcheck // nothing is lost
 	_, err = conn.Exec(t.Context(), sql, args...)

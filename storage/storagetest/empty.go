@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ func Empty(t testing.TB) Blank {
 	t.Helper()
 	servers, err := findServers()
 	require.NoError(t, err)
-	name := fmt.Sprintf("%s%d_%s", clonePrefix, time.Now().Unix(), randomHex(6))
+	name := newCloneName()
 	admin, err := pgx.Connect(t.Context(), servers.ownerURL)
 	require.NoError(t, err)
 	require.NoError(t, run(t.Context(), admin, `create database `+name))
@@ -39,9 +40,18 @@ func Empty(t testing.TB) Blank {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
-		if err := servers.drop(ctx, name, config.Objects.Bucket); err != nil {
+		if err := servers.dropEmpty(ctx, name, config.Objects.Bucket); err != nil {
 			t.Logf("the next run removes what this one left: %v", err)
 		}
 	})
 	return Blank{config, at(servers.ownerURL, name)}
+}
+
+func (s *servers) dropEmpty(ctx context.Context, database, bucket string) error {
+	admin, err := pgx.Connect(ctx, s.ownerURL)
+	if err != nil {
+		return fmt.Errorf("reach the tests' Postgres: %w", err)
+	}
+	defer admin.Close(ctx) //nolint:errcheck // nothing is lost
+	return errors.Join(run(ctx, admin, `drop database if exists `+database+` with (force)`), s.dropBucket(ctx, bucket))
 }

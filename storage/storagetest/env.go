@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
@@ -28,18 +27,18 @@ var defaultPolicies = sync.OnceValues(func() (*campus.Policies, error) { return 
 type Env struct {
 	*storage.Store
 	Config   storage.Config // with the URL of the test's own database, for what the store does not offer
-	Owner    string         // the same database, as the owner of its schema
 	Clock    *Clock
 	Log      *slog.Logger // writes into the test's output
 	Policies *campus.Policies
 
 	t      testing.TB
 	db     *pgxpool.Pool // of Exec and One, as the program's role
+	clone  *clone
 	client *minio.Client
 	number int // of the last person made
 }
 
-// New clones a database and makes a bucket. It starts Postgres and S3 if they do not run.
+// New takes a database and makes a bucket. It starts Postgres and S3 if they do not run.
 func New(t testing.TB) *Env {
 	t.Helper()
 	servers, err := findServers()
@@ -51,10 +50,9 @@ func New(t testing.TB) *Env {
 	}
 	h.Policies, err = defaultPolicies()
 	require.NoError(t, err)
-	name := fmt.Sprintf("%s%d_%s", clonePrefix, time.Now().Unix(), randomHex(6))
-	require.NoError(t, servers.clone(t.Context(), name))
-	h.Owner = at(servers.ownerURL, name)
-	h.Config = servers.config(at(servers.program, name), bucketName(name))
+	h.clone, err = servers.clone(t.Context())
+	require.NoError(t, err)
+	h.Config = servers.config(at(servers.program, h.clone.name), bucketName(h.clone.name))
 	h.Config.MaxConns = 8
 	h.Store, err = storage.Open(t.Context(), h.Config, h.Clock.Now, h.Log)
 	require.NoError(t, err)
@@ -66,7 +64,7 @@ func New(t testing.TB) *Env {
 		h.Close()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
-		if err := servers.drop(ctx, name, h.Config.Objects.Bucket); err != nil {
+		if err := errors.Join(servers.dropBucket(ctx, h.Config.Objects.Bucket), h.clone.giveBack(ctx)); err != nil {
 			t.Logf("the next run removes what this one left: %v", err)
 		}
 	})
@@ -83,10 +81,16 @@ func (h *Env) Exec(sql string, args ...any) {
 	require.NoError(h.t, err)
 }
 
+// Owner returns the URL of the test's database as the owner of its schema.
+func (h *Env) Owner() string {
+	h.clone.spoilt = true
+	return at(h.clone.servers.ownerURL, h.clone.name)
+}
+
 // ExecAsOwner changes what the program's role may not: the schema, and rows of tables that are only added to.
 func (h *Env) ExecAsOwner(sql string, args ...any) {
 	h.t.Helper()
-	conn, err := pgx.Connect(h.t.Context(), h.Owner)
+	conn, err := pgx.Connect(h.t.Context(), h.Owner())
 	require.NoError(h.t, err)
 	_, err = conn.Exec(h.t.Context(), sql, args...)
 	require.NoError(h.t, errors.Join(err, conn.Close(h.t.Context())))

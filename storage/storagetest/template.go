@@ -2,6 +2,8 @@ package storagetest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
@@ -19,7 +21,7 @@ const (
 	clonePrefix    = "cc_test_"
 	templateLock   = 7_203_114_001 // an advisory lock: of several test processes one makes the template
 	templateLife   = 24 * time.Hour
-	cloneLife      = time.Hour // a clone that old belongs to a test that was killed
+	cloneLife      = time.Hour // a clone that old and not locked belongs to a test that was killed, or to an old template
 )
 
 // makeTemplate makes the migrated database that tests clone, unless it is there. Its name carries the content of the
@@ -29,7 +31,8 @@ func (s *servers) makeTemplate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("hash the migrations: %w", err)
 	}
-	s.template = templatePrefix + hash
+	keep := sha256.Sum256([]byte(keepSQL))
+	s.template = templatePrefix + hash + hex.EncodeToString(keep[:2])
 	return s.locked(ctx, func(admin *pgx.Conn) error {
 		if err := s.dropStale(ctx, admin); err != nil {
 			return err
@@ -44,6 +47,9 @@ func (s *servers) makeTemplate(ctx context.Context) error {
 		}
 		if err := s.migrate(ctx, s.template); err != nil {
 			return fmt.Errorf("migrate the template: %w", err)
+		}
+		if err := s.keep(ctx); err != nil {
+			return fmt.Errorf("keep what the template has: %w", err)
 		}
 		return run(ctx, admin, fmt.Sprintf(`comment on database %s is '%d'`, s.template, time.Now().Unix()),
 			`alter database `+s.template+` is_template true`)
@@ -65,9 +71,10 @@ func (s *servers) locked(ctx context.Context, fn func(admin *pgx.Conn) error) er
 
 // dropStale removes templates of old migrations and clones of tests that were killed, those that are ours to remove.
 func (s *servers) dropStale(ctx context.Context, admin *pgx.Conn) error {
-	rows, err := admin.Query(ctx, `select datname, coalesce(shobj_description(oid, 'pg_database'), '')
-		from pg_database where (datname like $1 or datname like $2) and pg_has_role(datdba, 'member')`,
-		templatePrefix+"%", clonePrefix+"%")
+	rows, err := admin.Query(ctx, `select datname, `+comment+` from pg_database
+		where (datname like $1 or datname like $2) and pg_has_role(datdba, 'member')
+			and not exists (select 1 from pg_locks where locktype = 'advisory' and classid = $3 and objid = pg_database.oid)`,
+		templatePrefix+"%", clonePrefix+"%", cloneLock)
 	if err != nil {
 		return fmt.Errorf("list the databases: %w", err)
 	}
@@ -78,7 +85,7 @@ func (s *servers) dropStale(ctx context.Context, admin *pgx.Conn) error {
 	}
 	for _, db := range found {
 		switch {
-		case db.Name == s.template:
+		case db.Name == s.template, db.Made == s.template: // and its clones that are free
 		case strings.HasPrefix(db.Name, templatePrefix) && older(db.Made, templateLife):
 			err = run(ctx, admin, `alter database `+db.Name+` is_template false`, `drop database if exists `+db.Name)
 		case strings.HasPrefix(db.Name, clonePrefix) && older(strings.TrimPrefix(db.Name, clonePrefix), cloneLife):
@@ -99,23 +106,14 @@ func older(text string, life time.Duration) bool {
 	return err == nil && time.Since(time.Unix(unix, 0)) > life
 }
 
-// clone makes a test's database.
-func (s *servers) clone(ctx context.Context, name string) error {
-	admin, err := pgx.Connect(ctx, s.ownerURL)
+// keep notes what the template's tables have, so that clones can be brought back to it.
+func (s *servers) keep(ctx context.Context) error {
+	owner, err := pgx.Connect(ctx, at(s.ownerURL, s.template))
 	if err != nil {
-		return fmt.Errorf("reach the tests' Postgres: %w", err)
+		return err
 	}
-	defer admin.Close(ctx) //nolint:errcheck // nothing is lost
-	return run(ctx, admin, fmt.Sprintf(`create database %s template %s`, name, s.template))
-}
-
-func (s *servers) drop(ctx context.Context, database, bucket string) error {
-	admin, err := pgx.Connect(ctx, s.ownerURL)
-	if err != nil {
-		return fmt.Errorf("reach the tests' Postgres: %w", err)
-	}
-	defer admin.Close(ctx) //nolint:errcheck // nothing is lost
-	return errors.Join(run(ctx, admin, `drop database if exists `+database+` with (force)`), s.dropBucket(ctx, bucket))
+	_, err = owner.Exec(ctx, keepSQL)
+	return errors.Join(err, owner.Close(ctx))
 }
 
 // at returns the URL with another database.
