@@ -35,9 +35,10 @@ type env struct {
 
 const never = int(365 * 24 * time.Hour / time.Millisecond)
 
-// openHouse starts a stack with the product's own policy and so many people, and keeps the bureau from finishing any
-// card: its call-backs would come at any moment of a measurement.
-func openEnv(ctx context.Context, opts stack.Options, people int, log io.Writer) (h *env, err error) {
+// openEnv starts a stack with the product's own policy and so many people, or some parts of it, and keeps the bureau from
+// finishing any card: its call-backs would come at any moment of a measurement.
+func openEnv(ctx context.Context, opts stack.Options, people int, log io.Writer, parts ...stack.Part) (h *env,
+	err error) {
 	opts.Policy, opts.Log = "deploy/policy.yaml", log
 	opts.Env = map[string]string{"SIMULATOR_PEOPLE": strconv.Itoa(people)}
 	h = &env{}
@@ -50,7 +51,7 @@ func openEnv(ctx context.Context, opts stack.Options, people int, log io.Writer)
 	if h.stack, err = stack.Open(ctx, opts); err != nil { // its secrets are gone, too
 		return nil, err
 	}
-	if err := h.stack.Up(ctx); err != nil {
+	if err := h.stack.Up(ctx, parts...); err != nil {
 		return h, err
 	}
 	h.env = h.stack.Env()

@@ -21,23 +21,46 @@ import (
 
 type cli struct {
 	Run       bench            `cmd:"" default:"withargs" help:"Measure."`
+	Money     moneyBench       `cmd:"" help:"Measure payments."`
 	Reference referenceCommand `cmd:"" hidden:"" help:"Serve what accept_up and accept_down are compared with."`
 
-	BareWorker bareWorkerCommand `cmd:"" hidden:"" help:"Work what applications is compared with."`
+	BareWorker     bareWorkerCommand     `cmd:"" hidden:"" help:"Work what applications is compared with."`
+	MoneyReference moneyReferenceCommand `cmd:"" hidden:"" help:"Serve what payments are compared with."`
 }
 
-// bench is a whole measurement.
-type bench struct {
+// runOptions say where a measurement runs, and where it leaves what it found.
+type runOptions struct {
 	Name     string        `env:"STACK" name:"stack" default:"bench" help:"Of the stack that is started and deleted."`
 	PortBase int           `env:"PORT_BASE" default:"8000" help:"First of its ports."`
 	DataDir  string        `env:"DATA_DIR" help:"Of that stack; its data is deleted."`
 	Keep     bool          `help:"Leave the stack running."`
 	Out      string        `default:".run/bench.json" help:"Where the figures are written."`
-	Only     []string      `help:"Only these figures: accept_up,accept_down,applications,history."`
 	Limit    time.Duration `default:"10m" help:"It gives up after this."`
-	People   int           `default:"30000" help:"How many people the school has."`
-	Accept   acceptSize    `embed:"" prefix:"accept-"`
-	Work     workSize      `embed:"" prefix:"work-"`
+}
+
+func (p runOptions) options() stack.Options {
+	return stack.Options{Name: p.Name, PortBase: p.PortBase, DataDir: p.DataDir}
+}
+
+// tell prints the figures, writes them down, and fails when bars are missed.
+func (p runOptions) tell(results []result) error {
+	missed := show(os.Stdout, results)
+	if err := write(p.Out, results); err != nil {
+		return err
+	}
+	if len(missed) > 0 {
+		return fmt.Errorf("bars missed: %s", strings.Join(missed, ", "))
+	}
+	return nil
+}
+
+// bench is a whole measurement.
+type bench struct {
+	runOptions
+	Only   []string   `help:"Only these figures: accept_up,accept_down,applications,history."`
+	People int        `default:"30000" help:"How many people the school has."`
+	Accept acceptSize `embed:"" prefix:"accept-"`
+	Work   workSize   `embed:"" prefix:"work-"`
 
 	house *env `kong:"-"`
 }
@@ -59,25 +82,16 @@ func main() {
 func (b *bench) Run(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, b.Limit)
 	defer cancel()
-	out, err := filepath.Abs(b.Out)
-	if err != nil {
+	if b.Out, err = filepath.Abs(b.Out); err != nil {
 		return fmt.Errorf("find the place for the results: %w", err)
 	}
-	b.house, err = openEnv(ctx, stack.Options{Name: b.Name, PortBase: b.PortBase, DataDir: b.DataDir}, b.People,
-		os.Stderr)
+	b.house, err = openEnv(ctx, b.options(), b.People, os.Stderr)
 	defer func() { err = errors.Join(err, b.house.close(b.Keep)) }() //nolint:contextcheck // it cleans up after an interrupt as well
 	if err != nil {
 		return err
 	}
 	results, err := b.measure(ctx)
-	missed := show(os.Stdout, results)
-	if err := errors.Join(err, write(out, results)); err != nil {
-		return err
-	}
-	if len(missed) > 0 {
-		return fmt.Errorf("bars missed: %s", strings.Join(missed, ", "))
-	}
-	return nil
+	return errors.Join(err, b.tell(results))
 }
 
 // measure takes the figures one after the other. The one that leaves a queue of cases behind comes last.

@@ -95,20 +95,27 @@ func startSelf(ctx context.Context, h *env, in io.Reader, args ...string) (stop 
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
+	_, stop, err = start(ctx, h.env, in, os.Stderr, path, args...)
+	return stop, err
+}
+
+// start runs a program beside this one and answers its process.
+func start(ctx context.Context, env map[string]string, in io.Reader, log io.Writer, path string,
+	args ...string) (pid int, stop func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = os.Environ()
-	for name, value := range h.env {
+	for name, value := range env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, os.Stderr, os.Stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, log, log
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Start(); err != nil {
 		cancel()
-		return nil, fmt.Errorf("start %s: %w", args[0], err)
+		return 0, nil, fmt.Errorf("start %s: %w", args[0], err)
 	}
-	return func() { cancel(); _ = cmd.Wait() }, nil // asked to end: it says so
+	return cmd.Process.Pid, func() { cancel(); _ = cmd.Wait() }, nil // asked to end: it says so
 }
 
 // answers waits until an address answers.

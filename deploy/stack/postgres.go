@@ -71,6 +71,11 @@ func (s *Stack) postgresCommand(ctx context.Context) (command, error) {
 	return command{path: filepath.Join(bin, "postgres"), args: args, user: account}, nil
 }
 
+// Administer gives do a connection of the superuser of this stack's own Postgres: for who measures it.
+func (s *Stack) Administer(ctx context.Context, do func(*pgx.Conn) error) error {
+	return s.withPostgres(ctx, do)
+}
+
 func (s *Stack) withPostgres(ctx context.Context, do func(*pgx.Conn) error) (err error) {
 	conn, err := pgx.Connect(ctx, s.postgresURL("postgres", "postgres", s.secrets["POSTGRES_PASSWORD"]))
 	if err != nil {
