@@ -4,7 +4,8 @@ import "campuscard/storage/db"
 
 // The statement of a lot of payments. It is one statement, so that it is one snapshot and one round trip:
 //
-//	asked     what is asked for, in the order of the lot
+//	asked     what is asked for, in the order of the lot, and whether there is such a book and the till works. These are
+//	          values and not "exists": for that Postgres would read all tills and books, in each lot
 //	kept      the answers that there are
 //	locked    the accounts of the others, in the order of their ids, as they stand once they are locked
 //	judged    the first reason that speaks against each; every value is the locked row's
@@ -14,14 +15,17 @@ import "campuscard/storage/db"
 //	          before it finds that there is a newer one, the one that was locked
 //	posted    their transfers
 //
-// Each account is in a lot once.
+// Each account is in a lot once: by it, answers are found again.
 const payLotSQL = db.Statement(payHead + `skip locked` + payTail)
 
 // payAloneSQL is the same for one, which waits for its account.
 const payAloneSQL = db.Statement(payHead + payTail)
 
 const payHead = `with asked as (
-	select v.*, exists (select from books b where b.id = v.book) as booked from unnest(cast(@terminals as text[]), cast(@keys as text[]), cast(@hashes as bytea[]),
+	select v.*, coalesce((select true from books b where b.id = v.book), false) as booked, coalesce((select true
+		from terminals t join merchants m on m.id = t.merchant_id where t.id = v.till and t.generation = v.generation
+			and t.state = 'active' and m.state = 'open'), v.till is null) as works
+	from unnest(cast(@terminals as text[]), cast(@keys as text[]), cast(@hashes as bytea[]),
 		cast(@accounts as uuid[]), cast(@books as uuid[]), cast(@amounts as bigint[]), cast(@kinds as text[]),
 		cast(@taken as timestamptz[]), cast(@oldest as timestamptz[]), cast(@limits as bigint[]), cast(@ceilings as bigint[]),
 		cast(@counted as boolean[]), cast(@covered as boolean[]), cast(@proved as boolean[]), cast(@tills as uuid[]),
@@ -59,9 +63,7 @@ const payTail = `
 		cross join lateral (
 			select case
 				when a.taken < a.oldest or a.taken <= o.until or a.taken > cast(@ahead as timestamptz) then 'payment_time'
-				when a.till <> '00000000-0000-0000-0000-000000000000' and not exists (
-					select from terminals t join merchants m on m.id = t.merchant_id
-					where t.id = a.till and t.generation = a.generation and t.state = 'active' and m.state = 'open') then 'stopped'
+				when not a.works then 'stopped'
 				when a.phone <> '00000000-0000-0000-0000-000000000000' and (l.phone_key is distinct from a.phone
 					or l.phone_key_until <= cast(@now as timestamptz)) then 'phone_unbound'
 				when a.chip <> '' and l.chip <> a.chip then 'chip_ended'
@@ -77,7 +79,7 @@ const payTail = `
 				when a.counted and d.spent + a.amount > d.most then 'limit_reached'
 				when l.main_cents + d.from_subsidy < a.amount then 'insufficient_funds'
 				when a.amount > a.ceiling and not a.proved then 'password_needed'
-			end as reason
+			end as reason offset 0 -- it is found once, and not wherever it is named
 		) r
 	where not exists (select from kept k where k.n = a.n)
 ), answered as (
@@ -86,14 +88,14 @@ const payTail = `
 		greatest(most - spent_after, 0), main_cents + subsidy_cents - case when reason is null then amount else 0 end, at
 	from judged where known order by terminal, key
 	on conflict (terminal, key) do nothing
-	returning terminal, key, account_id, left_cents, balance_cents, outcome
+	returning account_id, left_cents, balance_cents, outcome
 ), paid as (
 	update accounts s set main_cents = j.main_cents - (j.amount - j.from_subsidy),
 		subsidy_cents = j.subsidy_cents - j.from_subsidy, debt_cents = j.debt_cents, day = j.day,
 		spent_cents = j.spent_after, seq = j.seq, last_at = j.at,
 		phone_counter = case when j.phone <> '00000000-0000-0000-0000-000000000000' then j.count else j.phone_counter end,
 		chip_counter = case when j.chip <> '' then j.count else j.chip_counter end
-	from judged j join answered w on w.account_id = j.account and w.terminal = j.terminal and w.key = j.key
+	from judged j join answered w on w.account_id = j.account
 	where s.id = j.account and j.reason is null
 	returning s.id
 ), posted as (
@@ -109,11 +111,11 @@ select a.n,
 	case when k.n is not null then case when k.same then 'kept' else 'other' end
 		when not a.booked then 'bookless' when j.n is null then 'busy' 
 		when not j.known then case when j.reason in ('expires', 'stopped') then j.reason else 'told' end
-		when w.key is null then 'again' else 'new' end as state,
+		when w.account_id is null then 'again' else 'new' end as state,
 	coalesce(k.outcome, w.outcome, j.reason, '') as outcome,
 	case when k.n is not null then k.transfer_id when j.reason is null then j.transfer end as transfer,
 	coalesce(k.left_cents, w.left_cents, greatest(j.most - j.spent_after, 0), 0) as left_cents,
 	coalesce(k.balance_cents, w.balance_cents, j.main_cents + j.subsidy_cents, 0) as balance_cents,
 	coalesce(k.at, j.at, cast(@now as timestamptz)) as at, coalesce(k.reversed, false) as reversed
 from asked a left join kept k on k.n = a.n left join judged j on j.n = a.n
-	left join answered w on w.terminal = a.terminal and w.key = a.key and w.account_id = a.account`
+	left join answered w on w.account_id = a.account`
