@@ -110,18 +110,49 @@ type Phone struct {
 	Public     *ecdsa.PublicKey
 }
 
-// Phone reads the phone that codes name. NotFound: phone_unknown.
-func (s *Store) Phone(ctx context.Context, key uuid.UUID) (p Phone, err error) {
-	var public []byte
-	p.Key = key
-	err = s.Read(ctx).Ask(`select k.account_id, k.person_id, a.university, k.public_key from phone_keys k
-		join accounts a on a.id = k.account_id where k.id = @key`, map[string]any{"key": key}).
-		Scan(&p.Account, &p.Person, &p.University, &public)
-	if err = absent(err, "phone_unknown", "no phone under the key"); err != nil {
-		return p, db.Wrap("read a phone", err)
+// Phone reads the phone that codes name. Phones that are asked for at the same time share a statement: after a start of
+// the api at noon, it is one for each payment. NotFound: phone_unknown.
+func (s *Store) Phone(ctx context.Context, key uuid.UUID) (Phone, error) {
+	phone, err := s.phones.Do(ctx, key)
+	return phone, db.Wrap("read a phone", err)
+}
+
+type phoneRow struct {
+	ID, AccountID, PersonID uuid.UUID
+	University              string
+	PublicKey               []byte
+}
+
+const phonesSQL db.Statement = `select k.id, k.account_id, k.person_id, a.university, k.public_key from phone_keys k
+	join accounts a on a.id = k.account_id where k.id = any(@keys)`
+
+// readPhones answers the phones of some keys, in their order.
+func (s *Store) readPhones(ctx context.Context, keys []uuid.UUID) []db.Result[Phone] {
+	answers := make([]db.Result[Phone], len(keys))
+	rows, err := db.All[phoneRow](ctx, s.DB, phonesSQL,
+		map[string]any{"keys": db.IDs(keys, func(key uuid.UUID) uuid.UUID { return key })})
+	found := map[uuid.UUID]phoneRow{}
+	for _, row := range rows {
+		found[row.ID] = row
 	}
-	p.Public, err = campus.ParsePhoneKey(public)
-	return p, err
+	for i, key := range keys {
+		row, known := found[key]
+		switch {
+		case err != nil:
+			answers[i].Err = err
+		case !known:
+			answers[i].Err = campus.Errorf(campus.NotFound, "phone_unknown", "no phone under the key")
+		default:
+			answers[i] = row.phone()
+		}
+	}
+	return answers
+}
+
+func (row phoneRow) phone() db.Result[Phone] {
+	public, err := campus.ParsePhoneKey(row.PublicKey)
+	return db.Result[Phone]{Value: Phone{Key: row.ID, Account: row.AccountID, Person: row.PersonID,
+		University: row.University, Public: public}, Err: err}
 }
 
 // UseCode uses up a code that proves who somebody is (D5): each works once, and only while its phone is bound. Refused:

@@ -5,6 +5,8 @@ package money
 import (
 	"regexp"
 
+	"github.com/google/uuid"
+
 	"campuscard/campus"
 	"campuscard/storage/casework"
 	"campuscard/storage/db"
@@ -15,6 +17,7 @@ type Store struct {
 	*db.DB
 	casework *casework.Store
 	payments *db.Batcher[Payment, lotResult]
+	phones   *db.Batcher[uuid.UUID, Phone]
 }
 
 // New makes the Store of the area.
@@ -24,6 +27,7 @@ func New(d *db.DB, casework *casework.Store) *Store {
 		Take: s.payGroup, Most: paymentGroup, AtOnce: paymentGroupsAtOnce, Pause: db.CrowdPause,
 		Of: func(p Payment) any { return p.Account },
 	}
+	s.phones = &db.Batcher[uuid.UUID, Phone]{Take: s.readPhones, Most: paymentGroup, AtOnce: 1}
 	return s
 }
 
