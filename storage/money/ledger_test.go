@@ -193,6 +193,13 @@ func TestStatementsOverMonths(t *testing.T) {
 		from = next
 	}
 	require.Equal(t, []int64{7, 6, 5, 4, 3, 2, 1}, got)
+	whole, next, err := h.Money.Statement(t.Context(), a.ID, nil, 10)
+	require.NoError(t, err)
+	require.Nil(t, next)
+	for i, entry := range whole {
+		require.Equal(t, got[i], entry.Seq, "the same on one page")
+	}
+	require.Len(t, whole, len(got))
 	at, err := h.Money.BalanceAt(t.Context(), a.ID, h.Clock.Now().AddDate(0, -1, 0).AddDate(0, 0, -20))
 	require.NoError(t, err)
 	require.Equal(t, int64(97*yuan), at.Main, "of January")

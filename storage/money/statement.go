@@ -46,9 +46,13 @@ type Cursor struct {
 	At  time.Time
 }
 
+// monthsAtOnce is how many months of transfers one statement looks at, at most.
+const monthsAtOnce = 64
+
 // Statement is a page of an account's transfers, the newest first, from a cursor on; nil: from the newest. next is nil
-// behind the first transfer. Each transfer names the moment of the one before it, so that a month in which nothing
-// was paid is not looked at. NotFound: account_unknown.
+// behind the first transfer. Each transfer names the moment of the one before it, so that looking goes on in a month in
+// which something was paid. Most pages lie in one; when there is room on the page, ever more months are looked at in one
+// statement, so that a page of two years is not 24. NotFound: account_unknown.
 func (s *Store) Statement(ctx context.Context, account uuid.UUID, from *Cursor, limit int) (page []Entry, next *Cursor,
 	err error) {
 	if from == nil {
@@ -58,16 +62,16 @@ func (s *Store) Statement(ctx context.Context, account uuid.UUID, from *Cursor, 
 		}
 		from = &Cursor{Seq: a.Seq + 1, At: *a.LastAt}
 	}
-	for len(page) < limit && from != nil {
-		month, err := s.entries(ctx, account, *from, limit-len(page))
+	for months := 1; len(page) < limit && from != nil; months = min(4*months, monthsAtOnce) {
+		found, err := s.entries(ctx, account, *from, months, limit-len(page))
 		if err != nil {
 			return nil, nil, db.Wrap("read a statement", err)
 		}
-		if len(month) == 0 { // a cursor that we give names a transfer
+		if len(found) == 0 { // a cursor that we give names a transfer
 			return nil, nil, campus.FieldErrorf("cursor", "cursor_invalid", "no transfer of the account is there")
 		}
-		page = append(page, month...)
-		last := month[len(month)-1]
+		page = append(page, found...)
+		last := found[len(found)-1]
 		if from = nil; last.PreviousAt != nil {
 			from = &Cursor{Seq: last.Seq, At: *last.PreviousAt}
 		}
@@ -75,10 +79,10 @@ func (s *Store) Statement(ctx context.Context, account uuid.UUID, from *Cursor, 
 	return page, from, nil
 }
 
-// entries are those of one month: the cursor's.
-func (s *Store) entries(ctx context.Context, account uuid.UUID, from Cursor, limit int) ([]Entry, error) {
+// entries are those of some months: the cursor's, and those before it.
+func (s *Store) entries(ctx context.Context, account uuid.UUID, from Cursor, months, limit int) ([]Entry, error) {
 	return query[Entry](ctx, s.Reports, entriesSQL, pgx.NamedArgs{"account": account, "seq": from.Seq,
-		"low": monthID(from.At, 0), "high": monthID(from.At, 1), "limit": limit})
+		"low": monthID(from.At, 1-months), "high": monthID(from.At, 1), "limit": limit})
 }
 
 const entryColumns = `select t.id, t.seq, t.at, t.taken_at, t.kind, t.amount_cents, t.from_id, t.to_id, t.cause,
@@ -92,7 +96,7 @@ const entriesSQL db.Statement = entryColumns + `where t.account_id = @account an
 	and t.id >= @low and t.id < @high
 	order by t.seq desc limit @limit`
 
-// query runs a statement with its values in its text. So it is planned for them, and touches the month that they name
+// query runs a statement with its values in its text. So it is planned for them, and touches the months that they name
 // alone; a plan for any values would lock every month.
 func query[T any](ctx context.Context, d *db.DB, sql db.Statement, args pgx.NamedArgs) ([]T, error) {
 	rows, err := d.Pool.Query(ctx, string(sql), pgx.QueryExecModeSimpleProtocol, args)
