@@ -238,6 +238,6 @@ var seedHolderSQL = []string{
 		abs(change), case n when 1 then 'top_up' else 'payment' end, at::date, 'kiosk', @account || '/' || n, at, at,
 		lag(at) over (order by n), @account, n, change, 10000 - 100 * (n - 1), 0, 0
 	from (select n, case n when 1 then 10000 else -100 end as change,
-			date_trunc('milliseconds', cast(@now as timestamptz) - (@lines - n) * @step * interval '1 second') as at
+			date_trunc('milliseconds', cast(@now as timestamptz) - (@lines - n) * cast(@step as float8) * interval '1 second') as at
 		from generate_series(1, @lines) n) x`,
 }
