@@ -37,6 +37,9 @@ func (s *Server) lookByStaff(ctx context.Context, in *lookInput) (*core.Answer[L
 }
 
 func (s *Server) look(ctx context.Context, text, university string) (*core.Answer[LookView], error) {
+	if campus.IsTap(text) { // D5: a plastic is looked at, not asked
+		return nil, campus.Errorf(campus.Refused, "code_purpose", "the message of a chip proves nothing but its chip")
+	}
 	code, phone, err := s.readCode(ctx, text, campus.ToProve, university)
 	if err != nil {
 		return nil, err
