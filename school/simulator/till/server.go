@@ -66,8 +66,11 @@ func (s *Server) put(written campus.Chip) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if before := s.chips[written.Serial]; before != nil {
+		err = before.Close()
+	}
 	s.chips[written.Serial] = chip
-	return nil
+	return err
 }
 
 // tapped is a sale with what the plastic says that the cashier was given, if it was one.
