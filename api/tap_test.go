@@ -113,7 +113,8 @@ func TestTamperedTaps(t *testing.T) {
 		}
 		require.Equal(t, "tap_forged", refusal(t, h.sold(t, said[:i]+string(other)+said[i+1:])), i)
 	}
-	for _, none := range []string{said + "0", said[:len(said)-2], strings.ToLower(said), "N1.", strings.Replace(said, "N1", "N9", 1)} {
+	for _, none := range []string{said + "0", said[:len(said)-2], strings.ToLower(said), "N1.",
+		strings.Replace(said, "N1", "N9", 1)} {
 		require.Contains(t, []string{"code_unreadable", "tap_forged"}, refusal(t, h.sold(t, none)), none)
 	}
 	require.Equal(t, before, storagetest.Everything(t, h.Env))
@@ -200,6 +201,19 @@ func TestAPhoneWithoutBluetooth(t *testing.T) {
 		require.Contains(t, told.Detail, word)
 	}
 	require.True(t, h.sells(t, 1_00, till.Fault{}).Paid, "by a code that is shown")
+}
+
+// A master key that is none ends the start, and is not told.
+func TestNoStartWithoutKeysOfChips(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	cfg := config(h)
+	for _, wrong := range []string{"AAAAAAAAAAAAAAAAAAAAAA==", "c2hvcnQ=", "no base64", ""} {
+		cfg.ChipKeys = map[string]string{"1": wrong}
+		_, err := api.New(cfg, h.Store, nowhere(t), h.Log)
+		require.ErrorContains(t, err, "CHIP_KEYS", wrong)
+		require.True(t, wrong == "" || !strings.Contains(err.Error(), wrong))
+	}
 }
 
 // The bureau's report names a chip, or is not as agreed.

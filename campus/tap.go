@@ -14,21 +14,21 @@ import (
 	cmac "github.com/tink-crypto/tink-go/v2/mac/subtle"
 )
 
-// A plastic has a chip (DESFire EV3 or NTAG 424 DNA) that makes its message anew each time a till reads it: Secure Dynamic
-// Messaging as in NXP's application note AN12196. The message has the chip's serial number and its count of reads,
-// encrypted, and a code over both that only the chip and we can make (E1). The serial number alone proves nothing: anybody can
-// write one.
+// A plastic has a chip (DESFire EV3 or NTAG 424 DNA) that makes its message anew each time a till reads it: Secure
+// Dynamic Messaging as in NXP's application note AN12196. The message has the chip's serial number and its count of
+// reads, encrypted, and a code over both that only the chip and we can make (E1). The serial number alone proves
+// nothing: anybody can write one.
 
-// ChipKeys are the master keys that the chips of plastics have their keys from, by version. A chip says which version it
-// has, so that new plastics get keys from a new master while the old ones go on paying.
+// ChipKeys are the master keys that the chips of plastics have their keys from, by version. A chip says which version
+// it has, so that new plastics get keys from a new master while the old ones go on paying.
 type ChipKeys map[string][]byte
 
 const chipKeySize = 16 // AES-128, which is what the chips have
 
 var chipVersion = regexp.MustCompile(`^[1-9][0-9]?$`)
 
-// ParseChipKeys reads master keys in base64, by their version of one or two digits. Invalid: a key of another size, twice the
-// same, or the one of zeroes that chips leave their factory with. No value is told.
+// ParseChipKeys reads master keys in base64, by their version of one or two digits. Invalid: a key of another size,
+// twice the same, or the one of zeroes that chips leave their factory with. No value is told.
 func ParseChipKeys(given map[string]string) (ChipKeys, error) {
 	keys, seen := ChipKeys{}, map[string]bool{string(make([]byte, chipKeySize)): true}
 	for version, text := range given {
@@ -50,8 +50,10 @@ func ParseChipKeys(given map[string]string) (ChipKeys, error) {
 type Chip struct {
 	Serial  string `json:"chip"` // seven bytes, in hex
 	Version string `json:"version"`
-	PICCKey []byte `json:"picc_key"` // hides serial number and count: one for all chips of a version, as it is used before it is known whose message it is
-	MACKey  []byte `json:"mac_key"`  // proves them: the chip's own
+	// PICCKey hides serial number and count. It is one for all chips of a version: it is used before it is known whose
+	// message it is.
+	PICCKey []byte `json:"picc_key"`
+	MACKey  []byte `json:"mac_key"` // proves them: the chip's own
 }
 
 var chipSerial = regexp.MustCompile(`^[0-9A-F]{14}$`)
@@ -84,8 +86,8 @@ func macKey(master []byte, serial string) ([]byte, error) {
 	return diversify(master, append(uid, "campuscard"...))
 }
 
-// diversify derives a key from a master key for an input of 16 to 31 bytes (AN10922, AES-128). The note pads what it sums up
-// to two blocks; with so long an input that is what CMAC does by itself.
+// diversify derives a key from a master key for an input of 16 to 31 bytes (AN10922, AES-128). The note pads what it
+// sums up to two blocks; with so long an input that is what CMAC does by itself.
 func diversify(master, input []byte) ([]byte, error) {
 	const shortest, longest = 16, 31
 	if len(input) < shortest || len(input) > longest {
@@ -124,8 +126,8 @@ var tapText = regexp.MustCompile(`^N([1-9][0-9]?)\.([0-9A-F]{32})([0-9A-F]{16})$
 // IsTap tells the message of a plastic's chip from the code of a phone, which has no dot.
 func IsTap(text string) bool { return strings.HasPrefix(text, "N") && strings.Contains(text, ".") }
 
-// ReadTap tells which chip a message is from, if it is from one. Invalid: code_unreadable. Refused: tap_forged, whatever is
-// wrong with it.
+// ReadTap tells which chip a message is from, if it is from one. Invalid: code_unreadable. Refused: tap_forged,
+// whatever is wrong with it.
 func (k ChipKeys) ReadTap(text string) (t Tap, err error) {
 	parts := tapText.FindStringSubmatch(text)
 	if parts == nil {
@@ -169,8 +171,8 @@ func readPICC(data []byte) Tap {
 		Count: int64(count[0]) | int64(count[1])<<8 | int64(count[2])<<16}
 }
 
-// encryption encrypts or decrypts one block in its place. A chip encrypts no more than one, so CBC with a vector of zeroes,
-// which is what it does, is the block's own encryption.
+// encryption encrypts or decrypts one block in its place. A chip encrypts no more than one, so CBC with a vector of
+// zeroes, which is what it does, is the block's own encryption.
 func encryption(key []byte, do func(c cipher.Block, to, from []byte), block []byte) error {
 	c, err := aes.NewCipher(key)
 	if err == nil {
@@ -179,8 +181,8 @@ func encryption(key []byte, do func(c cipher.Block, to, from []byte), block []by
 	return err
 }
 
-// tapCode is what proves a read: the sum of nothing under a key for this one read, which is that of serial number and count,
-// and every second byte of it (AN12196).
+// tapCode is what proves a read: the sum of nothing under a key for this one read, which is that of serial number and
+// count, and every second byte of it (AN12196).
 func tapCode(key, data []byte) ([]byte, error) {
 	session, err := sum(key, append([]byte{0x3C, 0xC3, 0x00, 0x01, 0x00, 0x80}, data[1:piccHead+piccCount]...))
 	if err != nil {

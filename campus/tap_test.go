@@ -38,7 +38,8 @@ func TestSums(t *testing.T) {
 // The vector of AN10922, section 2.2.1: serial number, application and system make a key.
 func TestKeysOfChips(t *testing.T) {
 	t.Parallel()
-	got, err := diversify(fromHex(t, "00112233445566778899AABBCCDDEEFF"), fromHex(t, "04782E21801D80 3042F5 4E585020416275"))
+	got, err := diversify(fromHex(t, "00112233445566778899AABBCCDDEEFF"),
+		fromHex(t, "04782E21801D80 3042F5 4E585020416275"))
 	require.NoError(t, err)
 	require.Equal(t, fromHex(t, "A8DD63A3B89D54B37CA802473FDA9175"), got)
 	for _, length := range []int{0, 15, 32} { // CMAC would pad these otherwise than the note does, or not at all
@@ -79,8 +80,8 @@ func chipKeys(t *testing.T, versions ...string) ChipKeys {
 	return keys
 }
 
-// E1: what a chip of ours says is believed, and nothing else: not with another chip's key, another version's, or that of
-// another school.
+// E1: what a chip of ours says is believed, and nothing else: not with another chip's key, another version's, or that
+// of another school.
 func TestTaps(t *testing.T) {
 	t.Parallel()
 	keys := chipKeys(t, "1", "2")
@@ -150,8 +151,8 @@ func TestTapsAreProvedAsAWhole(t *testing.T) {
 	}
 	phone, err := SignPhoneCode(rand.Reader, phone(t), [16]byte{}, ToPay, noon)
 	require.NoError(t, err)
-	for _, none := range []string{"", "N1.", "N1", said + "0", said[:len(said)-1], strings.ToLower(said), " " + said, said + "\n",
-		strings.Replace(said, "N1", "N0", 1), strings.Replace(said, "N1", "N100", 1), phone, "码"} {
+	for _, none := range []string{"", "N1.", "N1", said + "0", said[:len(said)-1], strings.ToLower(said), " " + said,
+		said + "\n", strings.Replace(said, "N1", "N0", 1), strings.Replace(said, "N1", "N100", 1), phone, "码"} {
 		_, err := keys.ReadTap(none)
 		require.Equal(t, "code_unreadable", ReasonOf(err), none)
 	}
@@ -174,8 +175,8 @@ func TestMasterKeys(t *testing.T) {
 	}
 	keys, err := ParseChipKeys(map[string]string{"7": good})
 	require.NoError(t, err)
-	for _, wrong := range [][2]string{{"1", "04112233445566"}, {"7", "0411223344556"}, {"7", "04112233445566 "}, {"7", "0411223344556g"},
-		{"7", "04112233445a66"}} {
+	for _, wrong := range [][2]string{{"1", "04112233445566"}, {"7", "0411223344556"}, {"7", "04112233445566 "},
+		{"7", "0411223344556g"}, {"7", "04112233445a66"}} {
 		_, err := keys.Chip(wrong[0], wrong[1])
 		require.Error(t, err, wrong)
 	}

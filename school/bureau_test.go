@@ -114,8 +114,8 @@ func TestSpoiltCardIsOrderedAgain(t *testing.T) {
 	require.Eventually(t, func() bool { return len(r.statuses(again.OrderID)) == 3 }, time.Minute, 10*time.Millisecond)
 }
 
-// E1: a plastic keeps its chip when it is only brought again; another one that is made in its place has another. Who plays the
-// plastic is told what its chip was written with.
+// E1: a plastic keeps its chip when it is only brought again; another one that is made in its place has another. Who
+// plays the plastic is told what its chip was written with.
 func TestChipsOfPlastics(t *testing.T) {
 	t.Parallel()
 	given := map[string]string{"9": "a2V5IG9mIHRlc3QgY2hpcA==", "10": "YW5vdGhlciB0ZXN0IGtleQ=="}

@@ -10,8 +10,9 @@ import (
 	"campuscard/storage/production"
 )
 
-// PickUp hands a plastic to its holder, also while Temporal is down (D3), and has its chip pay from the same instant (E1). Every
-// try under a code that waits here is counted. Refused: pickup_code, pickup_card_over, pickup_locked, pickup_document.
+// PickUp hands a plastic to its holder, also while Temporal is down (D3), and has its chip pay from the same instant
+// (E1). Every try under a code that waits here is counted. Refused: pickup_code, pickup_card_over, pickup_locked,
+// pickup_document.
 func (s *Store) PickUp(ctx context.Context, req casework.Request, p production.Pickup) (production.Opened, error) {
 	try, err := s.Production.CountPickup(ctx, p)
 	if err != nil {

@@ -23,7 +23,8 @@ func says(s *storagetest.Story, state campus.PlasticState, sequence int, chip st
 	return r
 }
 
-// inKiosk is a story whose plastic lies in the kiosk under a code, with a chip that the bureau has reported; empty: it has not.
+// inKiosk is a story whose plastic lies in the kiosk under a code, with a chip that the bureau has reported; empty:
+// it has not.
 func inKiosk(t *testing.T, s *storagetest.Story, chip string) (code string) {
 	t.Helper()
 	s.Activate()
@@ -45,7 +46,8 @@ func TestAChipPaysFromTheHandover(t *testing.T) {
 	a, err := s.Money.CurrentAccount(t.Context(), s.Holder.ID)
 	require.NoError(t, err)
 	s.TopUp(a.ID, 10000)
-	require.Equal(t, campus.ChipEnded, s.Pays(a.ID, 100, by(chip, 1)).Outcome, "whoever carries it to the kiosk buys nothing")
+	require.Equal(t, campus.ChipEnded, s.Pays(a.ID, 100, by(chip, 1)).Outcome,
+		"whoever carries it to the kiosk buys nothing")
 	require.NoError(t, s.Try(s.Pickup(code)))
 	found, err := s.Money.Chip(t.Context(), chip)
 	require.NoError(t, err)
@@ -88,7 +90,8 @@ func TestAChipThatIsReportedLate(t *testing.T) {
 	require.Zero(t, storagetest.Count(s.Env, `chips`), "nobody has it yet")
 }
 
-// E1: a chip never becomes another, nor that of another card: neither bureau nor call-back can have one card pay for another.
+// E1: a chip never becomes another, nor that of another card: neither bureau nor call-back can have one card pay for
+// another.
 func TestChipsThatContradict(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t)
@@ -122,8 +125,8 @@ func TestThePlasticOfAReplacedCardPaysNoMore(t *testing.T) {
 	require.Equal(t, campus.CardEnded, first.Pays(a.ID, 100, by(chip, 2)).Outcome)
 }
 
-// E1: when a card gets another plastic, the last one pays no more, and says so; the new one begins its own count. One that has
-// ended never pays again.
+// E1: when a card gets another plastic, the last one pays no more, and says so; the new one begins its own count. One
+// that has ended never pays again.
 func TestAnotherPlasticOfACard(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t)

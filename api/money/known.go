@@ -2,8 +2,8 @@ package money
 
 import "sync"
 
-// known is what this process has read lately of things that never change: the keys of phones, whose a chip is. Whether they
-// still pay says the account's row, in the statement of the payment.
+// known is what this process has read lately of things that never change: the keys of phones, whose a chip is. Whether
+// they still pay says the account's row, in the statement of the payment.
 type known[K comparable, V any] struct {
 	mu   sync.RWMutex
 	rows map[K]V

@@ -47,8 +47,8 @@ func (s *Server) readCode(ctx context.Context, text string, purpose campus.CodeP
 	return code, phone, nil
 }
 
-// readTap reads what the chip of a plastic has said and tells whose it is. Refused: tap_forged; chip_unknown, for one that was
-// not handed over; card_elsewhere. Invalid: code_unreadable.
+// readTap reads what the chip of a plastic has said and tells whose it is. Refused: tap_forged; chip_unknown, for one
+// that was not handed over; card_elsewhere. Invalid: code_unreadable.
 func (s *Server) readTap(ctx context.Context, text, university string) (tap campus.Tap, chip money.Chip, err error) {
 	if tap, err = s.ChipKeys.ReadTap(text); err != nil {
 		return tap, chip, err

@@ -212,8 +212,8 @@ func (s *storyRun) enrolTill(ctx context.Context) (*till.Till, error) {
 	return x, x.Enrol(ctx, terminal.ID, code.Code)
 }
 
-// tapsThePlastic pays by what the plastic's chip says: once. What it has said before, and what another chip says in its name,
-// buys nothing.
+// tapsThePlastic pays by what the plastic's chip says: once. What it has said before, and what another chip says in its
+// name, buys nothing.
 func (s *storyRun) tapsThePlastic(ctx context.Context) (err error) {
 	chip, err := s.takesThePlastic(ctx)
 	if err != nil {
@@ -263,8 +263,10 @@ func (s *storyRun) sells(ctx context.Context, cents int64) (till.Receipt, error)
 	return s.sellsFor(ctx, cents, func() (string, error) { return s.purse.phone.Code(campus.ToPay) })
 }
 
-// sellsFor has the till take a payment for what it is shown; a sale that is taken back because nothing was heard is sold again.
-func (s *storyRun) sellsFor(ctx context.Context, cents int64, show func() (string, error)) (receipt till.Receipt, err error) {
+// sellsFor has the till take a payment for what it is shown; a sale that is taken back because nothing was heard is
+// sold again.
+func (s *storyRun) sellsFor(ctx context.Context, cents int64, show func() (string, error)) (receipt till.Receipt,
+	err error) {
 	deadline := time.Now().Add(s.cfg.Limit)
 	for {
 		code, err := show()

@@ -30,8 +30,8 @@ func chipOf(tx *bbolt.Tx, reference string) (string, error) {
 	return made.Production.Chip, err
 }
 
-// getChip tells what the chip of a plastic was written with, for programs that play the plastic at a till. The newest keys are
-// those of every chip.
+// getChip tells what the chip of a plastic was written with, for programs that play the plastic at a till. The newest
+// keys are those of every chip.
 func (s *Simulator) getChip(w http.ResponseWriter, r *http.Request) {
 	var serial string
 	err := s.store.view(func(tx *bbolt.Tx) (err error) {

@@ -10,8 +10,9 @@ import (
 	"campuscard/storage/db"
 )
 
-// BindChip has the chip of a plastic that is handed over pay for its card (E1). The one that did before pays no more, from the
-// commit on. The same again changes nothing, its count least of all. A card without an account has nothing to pay with.
+// BindChip has the chip of a plastic that is handed over pay for its card (E1). The one that did before pays no more,
+// from the commit on. The same again changes nothing, its count least of all. A card without an account has nothing
+// to pay with.
 func BindChip(t db.Tx, actor campus.Actor, card uuid.UUID, chip string) error {
 	var account uuid.UUID
 	var university, last string

@@ -23,8 +23,8 @@ func withChip(h *storagetest.Env) money.Account {
 	return a
 }
 
-// E1: what a chip says pays once and not after a later read, with the plastic that is in use, of a card that pays. What is
-// refused uses no count up.
+// E1: what a chip says pays once and not after a later read, with the plastic that is in use, of a card that pays.
+// What is refused uses no count up.
 func TestTaps(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
@@ -67,8 +67,8 @@ func TestTaps(t *testing.T) {
 	}
 }
 
-// E1: a till that asks again, with the read of then or a fresh one, is told the first answer. The count stays that of the read
-// that has paid.
+// E1: a till that asks again, with the read of then or a fresh one, is told the first answer. The count stays that of
+// the read that has paid.
 func TestARepeatedTap(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)

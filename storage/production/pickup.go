@@ -26,8 +26,8 @@ type Opened struct {
 	Compartment string    `json:"compartment"`
 }
 
-// CountPickup counts a try under a code and answers its number; none when no code of that kind waits. It is counted before it
-// is checked, so that documents cannot be tried out, not even many at once.
+// CountPickup counts a try under a code and answers its number; none when no code of that kind waits. It is counted
+// before it is checked, so that documents cannot be tried out, not even many at once.
 func (s *Store) CountPickup(ctx context.Context, p Pickup) (try int, err error) {
 	return try, s.InTx(ctx, "count a pickup", func(t db.Tx) error {
 		return t.Raw(`update plastics set pickup_tries = pickup_tries + 1 where kiosk_id = ? and pickup_code_hash = ? and state = 'ready'

@@ -139,9 +139,10 @@ type Report struct {
 	Chip        string // its serial number (E1); empty while the bureau does not know it
 }
 
-// TakeReport takes what the bureau says about a plastic, and answers the plastic as it was before, with its chip. NotFound: a
-// plastic or order we do not know. Conflict: report_not_ordered when the plastic was not ordered, or not with that batch;
-// report_contradicts when it cannot have become that, or has another chip; compartment_full when another lies there.
+// TakeReport takes what the bureau says about a plastic, and answers the plastic as it was before, with its chip.
+// NotFound: a plastic or order we do not know. Conflict: report_not_ordered when the plastic was not ordered, or not
+// with that batch; report_contradicts when it cannot have become that, or has another chip; compartment_full when
+// another lies there.
 func TakeReport(ctx context.Context, t db.Tx, r Report) (Plastic, error) {
 	p, b, err := lockReported(t, r)
 	if err != nil {
@@ -154,8 +155,8 @@ func TakeReport(ctx context.Context, t db.Tx, r Report) (Plastic, error) {
 	return p, become(ctx, t, p, r)
 }
 
-// noteChip keeps the serial number of a plastic's chip, which never changes, and tells whether it was not known. Conflict:
-// report_contradicts.
+// noteChip keeps the serial number of a plastic's chip, which never changes, and tells whether it was not known.
+// Conflict: report_contradicts.
 func noteChip(t db.Tx, p *Plastic, chip string) (fresh bool, err error) {
 	switch {
 	case chip == "", chip == p.Chip:
@@ -171,8 +172,8 @@ func noteChip(t db.Tx, p *Plastic, chip string) (fresh bool, err error) {
 	return true, err
 }
 
-// late tells whether a report is of a time before a plastic lay in a kiosk that has done so by now: it came after a kiosk's
-// receipt, and was worth taking for the chip that it names.
+// late tells whether a report is of a time before a plastic lay in a kiosk that has done so by now: it came after a
+// kiosk's receipt, and was worth taking for the chip that it names.
 func late(p Plastic, r Report) bool {
 	reached := []campus.PlasticState{campus.PlasticReady, campus.PlasticPickedUp, campus.PlasticReturned}
 	before := []campus.PlasticState{campus.PlasticInProduction, campus.PlasticShipped}

@@ -13,8 +13,8 @@ import (
 	"campuscard/campus"
 )
 
-// Chip plays the chip of a plastic. It counts its reads in a journal on disk before it says anything, as a chip does: it never
-// says the same count twice, however it is stopped.
+// Chip plays the chip of a plastic. It counts its reads in a journal on disk before it says anything, as a chip does:
+// it never says the same count twice, however it is stopped.
 type Chip struct {
 	written campus.Chip
 
@@ -29,7 +29,8 @@ type chipRead struct {
 	Count int64 `json:"count"`
 }
 
-// OpenChip takes a chip into use that the bureau has written, with the count that it was left with. dir is where chips are.
+// OpenChip takes a chip into use that the bureau has written, with the count that it was left with. dir is where
+// chips are.
 func OpenChip(dir string, written campus.Chip) (*Chip, error) {
 	if !campus.IsChipSerial(written.Serial) {
 		return nil, errors.New("open a chip: no serial number of one")
