@@ -32,6 +32,8 @@ type apiCommand struct {
 
 	ChannelSecrets map[string]string `env:"CHANNEL_SECRETS" required:"" help:"Standard Webhooks secret of each top-up channel with each university: wallet/lcu=whsec_…;wallet/lcvtc=whsec_…"`
 
+	ChipKeys map[string]string `env:"CHIP_KEYS" required:"" help:"Master keys of the chips of plastics, 16 bytes in base64 by version: 1=…;2=…"`
+
 	DrainDelay time.Duration `env:"DRAIN_DELAY" default:"5s" help:"How long /readyz says draining before connections close."`
 }
 
@@ -58,7 +60,7 @@ func (c *apiCommand) config(h *openedServices) api.Config {
 		Address: c.Address, Version: string(h.build), Policies: h.policies, DrainDelay: c.DrainDelay,
 		TemporalUI: c.TemporalUI, Namespace: c.Namespace, CallbackSecret: c.CallbackKey, Metrics: h.tell.Registry,
 		TrustedProxies: c.Proxies, PerAddress: c.PerAddress, HRSecrets: c.HRSecrets, ReceiptFonts: fonts,
-		ChannelSecrets: c.ChannelSecrets,
+		ChannelSecrets: c.ChannelSecrets, ChipKeys: c.ChipKeys,
 	}
 }
 
@@ -129,6 +131,8 @@ type simulatorCommand struct {
 
 	ChannelSecrets map[string]string `env:"CHANNEL_SECRETS" help:"Standard Webhooks secret of each top-up channel with each university: wallet/lcu=whsec_…;wallet/lcvtc=whsec_…"`
 
+	ChipKeys map[string]string `env:"CHIP_KEYS" help:"Master keys that the bureau writes the chips of plastics with, 16 bytes in base64 by version: 1=…;2=…"`
+
 	Services []string `env:"SIMULATOR_SERVICES" default:"dormitory-power,laundry,laboratory,gym" help:"Systems of value-added services."`
 }
 
@@ -138,6 +142,7 @@ func (c *simulatorCommand) Run(ctx context.Context, log *slog.Logger) error {
 		Address: c.Address, SMTPAddress: c.SMTPAddress, StateDir: c.State, APIKey: c.APIKey, CallbackURL: c.CallbackURL,
 		CallbackSecret: c.CallbackSecret, Seed: c.Seed, People: c.People,
 		HRCallbackSecrets: c.HRCallbackSecrets, Services: c.Services, ChannelSecrets: c.ChannelSecrets,
+		ChipKeys: c.ChipKeys,
 	}, log)
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ func parse(t *testing.T, job string, given map[string]string) (program, error) {
 	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
 	env := map[string]string{
 		"DATABASE_URL": "postgres://x", "S3_ENDPOINT": "x", "S3_ACCESS_KEY": "x", "S3_SECRET_KEY": "x", "DATA_KEY": key, "PEPPER": key,
-		"CALLBACK_SECRET": "x", "HR_CALLBACK_SECRETS": "x=y", "CHANNEL_SECRETS": "wallet/x=y",
+		"CALLBACK_SECRET": "x", "HR_CALLBACK_SECRETS": "x=y", "CHANNEL_SECRETS": "wallet/x=y", "CHIP_KEYS": "1=y",
 		"SCHOOL_URL": "x", "SCHOOL_API_KEY": "x", "SMTP_ADDRESS": "x",
 	}
 	for _, name := range []string{"DRAIN_DELAY", "CACHE_MEMORY", "CLOCK_EVERY"} { // a shell may have those of its stack

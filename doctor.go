@@ -38,6 +38,7 @@ type doctorCommand struct {
 	CallbackSecret string            `env:"CALLBACK_SECRET"`
 	HRSecrets      map[string]string `env:"HR_CALLBACK_SECRETS"`
 	ChannelSecrets map[string]string `env:"CHANNEL_SECRETS"`
+	ChipKeys       map[string]string `env:"CHIP_KEYS"`
 	PolicyFile     string            `env:"POLICY_FILE"`
 	SchoolURL      string            `env:"SCHOOL_URL"`
 	SchoolAPIKey   string            `env:"SCHOOL_API_KEY"`
@@ -66,6 +67,7 @@ func (c *doctorCommand) Run(ctx context.Context) error {
 		CallbackSecret: c.CallbackSecret,
 		HRSecrets:      c.HRSecrets,
 		ChannelSecrets: c.ChannelSecrets,
+		ChipKeys:       c.ChipKeys,
 		School: school.Config{BaseURL: c.SchoolURL, Addresses: c.Addresses, APIKey: c.SchoolAPIKey,
 			SMTPAddress: c.SMTPAddress, MailFrom: c.MailFrom},
 		PolicyFiles: func() ([][]byte, error) {

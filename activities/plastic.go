@@ -131,7 +131,7 @@ func (a *Activities) AskBureau(ctx context.Context, in PlasticStep) error {
 		if err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, a.store.Production.TakeReport(ctx, report)
+		return struct{}{}, a.store.TakeReport(ctx, report)
 	})
 	return err
 }
@@ -155,7 +155,7 @@ func ProductionReport(p school.Production) (production.Report, error) {
 	}
 	return production.Report{
 		OrderID: p.OrderID, Plastic: id, Batch: batch, State: state, Reason: p.Reason, Kiosk: p.Kiosk, Compartment: p.Compartment,
-		Sequence: p.Sequence,
+		Sequence: p.Sequence, Chip: p.Chip,
 	}, nil
 }
 

@@ -200,7 +200,7 @@ func (a *Activities) takeBatch(ctx context.Context, b production.Batch, found sc
 		}
 		report, err := ProductionReport(e)
 		if err == nil {
-			err = a.store.Production.TakeReport(ctx, report)
+			err = a.store.TakeReport(ctx, report)
 		}
 		wrong = append(wrong, err)
 	}

@@ -50,10 +50,14 @@ const (
 	otherHRSecret = "whsec_dGhlIHNlY3JldCBvZiBhbm90aGVyIEhSIHN5c3RlbQ=="
 )
 
+// chipKey is what the bureau has made the chips of plastics with.
+const chipKey = "a2V5IG9mIHRlc3QgY2hpcA=="
+
 func config(h *storagetest.Env) api.Config {
 	return api.Config{Version: "test", Policies: h.Policies, SignInsPerSec: 1000, CallbackSecret: callbackSecret,
 		HRSecrets:      map[string]string{storagetest.University: hrSecret, "lcvtc": otherHRSecret},
 		ChannelSecrets: map[string]string{"wallet/" + storagetest.University: walletSecret, "wallet/lcvtc": otherWalletSecret},
+		ChipKeys:       map[string]string{"1": chipKey},
 		TemporalUI:     "http://temporal.example/", Namespace: "test"}
 }
 

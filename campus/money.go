@@ -140,7 +140,8 @@ const (
 	PaymentTime       PaymentOutcome = "payment_time"  // too old for a key that was never seen, or ahead of the clock
 	PhoneUnbound      PaymentOutcome = "phone_unbound" // another phone is bound since, or none
 	ChipEnded         PaymentOutcome = "chip_ended"    // another plastic is in use since, or none
-	CodeUsed          PaymentOutcome = "code_used"     // E1: a code or a tap works once
+	CodeUsed          PaymentOutcome = "code_used"     // E1: a code works once
+	TapUsed           PaymentOutcome = "tap_used"      // E1: so does what a plastic's chip says
 	AccountClosed     PaymentOutcome = "account_closed"
 	CardEnded         PaymentOutcome = "card_ended"
 	CardIsLost        PaymentOutcome = "card_lost"

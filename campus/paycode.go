@@ -23,6 +23,9 @@ type CodePurpose byte
 const (
 	ToPay   CodePurpose = 1 // E1
 	ToProve CodePurpose = 2 // D5
+
+	// NoBluetooth is what a phone says by NFC instead when it cannot pay that way, because its Bluetooth is off (E1).
+	NoBluetooth CodePurpose = 3
 )
 
 // PhoneCode is what a holder's phone shows as QR or sends by NFC. It is signed on the phone, so one without network can
@@ -99,12 +102,14 @@ func ParsePhoneCode(text string) (c PhoneCode, err error) {
 }
 
 // Check tells whether the phone has signed the code, for this purpose and about now. Refused: code_forged, code_purpose,
-// code_stale, code_ahead (the phone's clock).
+// code_stale, code_ahead (the phone's clock); bluetooth_off instead of code_purpose when the phone has said so.
 func (c PhoneCode) Check(public *ecdsa.PublicKey, purpose CodePurpose, now time.Time) error {
 	r, s := new(big.Int).SetBytes(c.signature[:signatureSize/2]), new(big.Int).SetBytes(c.signature[signatureSize/2:])
 	switch {
 	case !ecdsa.Verify(public, phoneCodeHash(c.signed[:]), r, s):
 		return Errorf(Refused, "code_forged", "the code is not signed by the phone it names")
+	case c.Purpose == NoBluetooth:
+		return Errorf(Refused, "bluetooth_off", "the phone's Bluetooth is off")
 	case c.Purpose != purpose:
 		return Errorf(Refused, "code_purpose", "the code is for something else")
 	case now.Sub(c.At) > CodeShown+CodeSlack:

@@ -39,6 +39,7 @@ func TestPhoneCodes(t *testing.T) {
 		"a phone half a minute ahead":   {ToPay, 30 * time.Second, key, ""},
 		"a phone further ahead":         {ToPay, 30*time.Second + time.Millisecond, key, "code_ahead"},
 		"one that proves buys nothing":  {ToProve, 0, key, "code_purpose"},
+		"of a phone without Bluetooth":  {NoBluetooth, 0, key, "bluetooth_off"},
 		"one that another phone signed": {ToPay, 0, phone(t), "code_forged"},
 	}
 	for name, test := range tests {

@@ -24,6 +24,7 @@ type Settings struct {
 	CallbackSecret string            // of the bureau
 	HRSecrets      map[string]string // of the HR system of each university
 	ChannelSecrets map[string]string // of each top-up channel with each university
+	ChipKeys       map[string]string
 	School         school.Config
 	PolicyFiles    func() ([][]byte, error)
 	Temporal       client.Client // that connects when it is first used

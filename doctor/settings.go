@@ -58,6 +58,7 @@ func (d *doctor) lookAtSecrets(context.Context) []Finding {
 		{"CALLBACK_SECRET", d.CallbackSecret, isCallbackSecret(d.CallbackSecret)},
 		{"HR_CALLBACK_SECRETS", strings.Join(slices.Collect(maps.Values(d.HRSecrets)), ""), d.haveSecretsOfHR()},
 		{"CHANNEL_SECRETS", strings.Join(slices.Collect(maps.Values(d.ChannelSecrets)), ""), d.haveSecretsOfChannels()},
+		{"CHIP_KEYS", strings.Join(slices.Collect(maps.Values(d.ChipKeys)), ""), d.haveChipKeys()},
 	} {
 		switch {
 		case secret.value == "":
@@ -85,6 +86,12 @@ func (d *doctor) haveSecretsOfHR() bool {
 // haveSecretsOfChannels tells the same of the channels by which cards are topped up.
 func (d *doctor) haveSecretsOfChannels() bool {
 	return allCallbackSecrets(d.ChannelSecrets) && school.CheckSecretsOfChannels(d.ChannelSecrets) == nil
+}
+
+// haveChipKeys tells whether the master keys of chips are keys.
+func (d *doctor) haveChipKeys() bool {
+	_, err := campus.ParseChipKeys(d.ChipKeys)
+	return err == nil
 }
 
 func allCallbackSecrets(secrets map[string]string) bool {

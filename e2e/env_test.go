@@ -126,6 +126,7 @@ func environment(t *testing.T, temporal string) map[string]string {
 		"CALLBACK_SECRET":     newSecret(),
 		"HR_CALLBACK_SECRETS": "lcu=" + newSecret() + ";lcvtc=" + newSecret(),
 		"CHANNEL_SECRETS":     "wallet/lcu=" + newSecret() + ";wallet/lcvtc=" + newSecret(),
+		"CHIP_KEYS":           "1=" + base64.StdEncoding.EncodeToString([]byte(random(8))),
 		"SEED_STAFF_PASSWORD": random(8), "SEED_KIOSK_KEY": random(16), "POLICY_FILE": policy,
 		"DRAIN_DELAY": "200ms",
 		"GORACE":      "halt_on_error=1",

@@ -36,11 +36,13 @@ type Production struct {
 	Compartment string    `json:"compartment"` // known once delivered
 	UpdatedAt   time.Time `json:"updated_at"`
 	Sequence    int       `json:"sequence"` // grows with each change of this order, from 1
+	// Chip is the serial number of the card's chip, once it is made: seven bytes, as hex in capitals.
+	Chip string `json:"chip,omitempty"`
 }
 
 func (p *Production) complete() bool {
 	if p.OrderID == "" || p.Reference == "" || !campus.PlausibleTime(p.UpdatedAt) || p.Sequence < 1 ||
-		p.Sequence > math.MaxInt32 {
+		p.Sequence > math.MaxInt32 || p.Chip != "" && !campus.IsChipSerial(p.Chip) {
 		return false
 	}
 	if !short(p.OrderID, p.Reference, p.Batch, p.Reason, p.Kiosk, p.Compartment) {

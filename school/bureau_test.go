@@ -1,6 +1,7 @@
 package school_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/school"
+	"campuscard/school/simulator"
 )
 
 // receiver takes call-backs, after refusing each of them once.
@@ -54,6 +56,17 @@ func (r *receiver) statuses(orderID string) (statuses []string) {
 	return statuses
 }
 
+func (r *receiver) chips(orderID string) (chips []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.received {
+		if c.OrderID == orderID {
+			chips = append(chips, c.Chip)
+		}
+	}
+	return chips
+}
+
 func startWithReceiver(t *testing.T) (*bundle, *receiver) {
 	t.Helper()
 	r := &receiver{refused: map[string]bool{}}
@@ -80,6 +93,8 @@ func TestOrderIsMadeAndBroughtAndToldOf(t *testing.T) {
 	require.Equal(t, "lcu-east-1", got.Kiosk)
 	require.NotEmpty(t, got.Compartment)
 	require.Equal(t, 4, got.Sequence)
+	require.True(t, campus.IsChipSerial(got.Chip), got.Chip)
+	require.Equal(t, []string{got.Chip, got.Chip, got.Chip}, r.chips(order.OrderID), "each report names it (E1)")
 	_, err = b.Bureau.Cancel(t.Context(), "cancel-1", order.OrderID)
 	require.Equal(t, campus.Conflict, campus.CodeOf(err))
 	require.Equal(t, "delivered", campus.ReasonOf(err))
@@ -97,6 +112,41 @@ func TestSpoiltCardIsOrderedAgain(t *testing.T) {
 	again, err := b.Bureau.PlaceOrder(t.Context(), "order-2", p.order("plastic-1"))
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return len(r.statuses(again.OrderID)) == 3 }, time.Minute, 10*time.Millisecond)
+}
+
+// E1: a plastic keeps its chip when it is only brought again; another one that is made in its place has another. Who
+// plays the plastic is told what its chip was written with.
+func TestChipsOfPlastics(t *testing.T) {
+	t.Parallel()
+	given := map[string]string{"9": "a2V5IG9mIHRlc3QgY2hpcA==", "10": "YW5vdGhlciB0ZXN0IGtleQ=="}
+	b := startAs(t, simulator.Config{StateDir: t.TempDir(), ChipKeys: given})
+	b.admin(http.MethodPut, "/admin/bureau", fields{"produce_ms": 1, "ship_ms": 1, "deliver_ms": 1, "spoil_next": 1}, nil)
+	chips := map[string]string{}
+	for n, step := range []struct {
+		plastic, status string
+		carry           bool
+	}{{"a", "spoilt", false}, {"a2", "delivered", false}, {"a2", "delivered", true}, {"b", "delivered", false}} {
+		entry := b.entry(step.plastic)
+		entry.Carry = step.carry
+		name := fmt.Sprint("batch-", n)
+		order, cards := b.batchOf(name, entry)
+		placed, err := b.Bureau.PlaceBatch(t.Context(), name, order, cards)
+		require.NoError(t, err)
+		got := b.comes(name, placed.BatchID, map[string]string{step.plastic: step.status}).Entries[0].Chip
+		if step.carry {
+			require.Equal(t, chips[step.plastic], got, "it is the same plastic")
+		}
+		chips[step.plastic] = got
+	}
+	require.Empty(t, chips["a"], "a spoilt one pays nowhere")
+	require.NotEqual(t, chips["a2"], chips["b"])
+	var written campus.Chip
+	b.admin(http.MethodGet, "/admin/chips/a2", nil, &written)
+	keys, err := campus.ParseChipKeys(given)
+	require.NoError(t, err)
+	want, err := keys.Chip("10", chips["a2"])
+	require.NoError(t, err)
+	require.Equal(t, want, written)
 }
 
 func TestOrderGoesOnAfterARestartAndSilently(t *testing.T) {

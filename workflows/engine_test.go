@@ -170,7 +170,7 @@ func (l *engineTest) report(status string, sequence int) {
 		Compartment: "A07", Sequence: sequence,
 	})
 	require.NoError(l.t, err)
-	require.NoError(l.t, l.Production.TakeReport(l.t.Context(), report))
+	require.NoError(l.t, l.TakeReport(l.t.Context(), report))
 }
 
 // pickUp is the holder at the kiosk.
@@ -181,7 +181,7 @@ func (l *engineTest) pickUp() {
 	require.NoError(l.t, err)
 	code, err := l.Production.PickupCode(made)
 	require.NoError(l.t, err)
-	_, err = l.Production.PickUp(l.t.Context(), storagetest.Request(campus.Machine(made.KioskID)), production.Pickup{
+	_, err = l.PickUp(l.t.Context(), storagetest.Request(campus.Machine(made.KioskID)), production.Pickup{
 		Kiosk: made.KioskID, Code: code, DocumentNumber: l.student.Document, Tries: func(string) int { return 5 },
 	})
 	require.NoError(l.t, err)

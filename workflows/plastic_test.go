@@ -54,7 +54,7 @@ func (p *caseTest) report(status string, sequence int) {
 		})
 		require.NoError(p.t, err)
 		report.CallbackID, report.BodyHash = uuid.NewString(), production.BodyHash([]byte(status))
-		require.NoError(p.t, p.Production.TakeReport(p.t.Context(), report))
+		require.NoError(p.t, p.TakeReport(p.t.Context(), report))
 		p.env.SignalWorkflow(campus.FactsChanged, nil)
 	})
 }
@@ -83,7 +83,7 @@ func (p *caseTest) pickUp() {
 		made := p.plastic()
 		code, err := p.Production.PickupCode(made)
 		require.NoError(p.t, err)
-		opened, err := p.Production.PickUp(p.t.Context(), storagetest.Request(campus.Machine(made.KioskID)),
+		opened, err := p.PickUp(p.t.Context(), storagetest.Request(campus.Machine(made.KioskID)),
 			production.Pickup{
 				Kiosk: made.KioskID, Code: code, DocumentNumber: p.student.Document, Tries: func(string) int { return 5 },
 			})

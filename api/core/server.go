@@ -38,6 +38,7 @@ type Config struct {
 	CallbackSecret string               // Standard Webhooks secret of the card bureau
 	HRSecrets      map[string]string    // the same of the HR system of each university, by its code
 	ChannelSecrets map[string]string    // the same of each top-up channel, by channel and university: "wallet/lcu"
+	ChipKeys       map[string]string    // master keys of the chips of plastics, base64 by version
 	Metrics        *prometheus.Registry // of the process, shown with the server's own; may be nil
 	TrustedProxies []string             // addresses whose X-Forwarded-For is believed; none by default
 	SignInsPerSec  float64              // of one client address; 0 means 20: a campus behind one address signs in too
@@ -57,6 +58,7 @@ type Server struct {
 	temporal client.Client
 	Log      *slog.Logger
 
+	ChipKeys  campus.ChipKeys
 	decisions *decisions.Sender
 
 	Engine      *gin.Engine
@@ -90,8 +92,12 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 	if err := school.CheckSecretsOfChannels(cfg.ChannelSecrets); err != nil {
 		return nil, err
 	}
+	chipKeys, err := campus.ParseChipKeys(cfg.ChipKeys)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{
-		Cfg: cfg, Policies: cfg.Policies, Store: store, temporal: temporal, Log: log,
+		Cfg: cfg, ChipKeys: chipKeys, Policies: cfg.Policies, Store: store, temporal: temporal, Log: log,
 		decisions: decisions.NewSender(store, temporal, log),
 		Declared:  map[string]*Route{},
 		signIns:   newLimiter(cfg.SignInsPerSec),
@@ -100,7 +106,6 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 		Metrics:   newMetrics(cfg.Metrics),
 		texts:     humaTexts(),
 	}
-	var err error
 	if s.connections, err = NewShares(cfg.PerAddress, cfg.TrustedProxies); err != nil {
 		return nil, err
 	}

@@ -37,6 +37,9 @@ func (s *Server) lookByStaff(ctx context.Context, in *lookInput) (*core.Answer[L
 }
 
 func (s *Server) look(ctx context.Context, text, university string) (*core.Answer[LookView], error) {
+	if campus.IsTap(text) { // D5: it has no purpose, and a till may have kept it
+		return nil, campus.Errorf(campus.Refused, "code_purpose", "what a chip says proves nobody")
+	}
 	code, phone, err := s.readCode(ctx, text, campus.ToProve, university)
 	if err != nil {
 		return nil, err

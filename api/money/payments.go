@@ -45,7 +45,7 @@ type paymentInput struct {
 		Key         string    `json:"key" minLength:"1" maxLength:"100" pattern:"^[!-~]+$" doc:"Of the sale at this till; the same again is the same payment"`
 		AmountCents int64     `json:"amount_cents" minimum:"1" maximum:"2000000000" doc:"Fen"`
 		TakenAt     time.Time `json:"taken_at" doc:"By the till's clock; the same when it asks again"`
-		Code        string    `json:"code" minLength:"1" maxLength:"200" doc:"What the phone shows or sends"`
+		Code        string    `json:"code" minLength:"1" maxLength:"200" doc:"What the phone shows or sends, or the plastic's chip says"`
 	}
 }
 
@@ -53,6 +53,9 @@ type paymentInput struct {
 // with another. One that has run out since the first time is as good as it was then.
 func (s *Server) pay(ctx context.Context, in *paymentInput) (*core.Answer[PaymentView], error) {
 	till, b := core.TillOf(ctx), in.Body
+	if campus.IsTap(b.Code) {
+		return s.payByTap(ctx, in)
+	}
 	code, phone, err := s.readCode(ctx, b.Code, campus.ToPay, till.University)
 	if err != nil && !isReason(err, "code_stale") {
 		return nil, err
@@ -62,6 +65,19 @@ func (s *Server) pay(ctx context.Context, in *paymentInput) (*core.Answer[Paymen
 	if err != nil {
 		return s.answerAgain(ctx, p, err)
 	}
+	return s.answer(ctx, p)
+}
+
+// payByTap takes a payment by a plastic (E1). What its chip says does not run out, so the same again is answered as it
+// was.
+func (s *Server) payByTap(ctx context.Context, in *paymentInput) (*core.Answer[PaymentView], error) {
+	till, b := core.TillOf(ctx), in.Body
+	tap, chip, err := s.readTap(ctx, b.Code, till.University)
+	if err != nil {
+		return nil, err
+	}
+	p := s.payment(till, b.Key, b.AmountCents, b.TakenAt)
+	p.Account, p.Token = chip.Account, money.Token{Chip: tap.Chip, Count: tap.Count}
 	return s.answer(ctx, p)
 }
 

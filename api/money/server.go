@@ -4,7 +4,6 @@ package money
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/google/uuid"
 
@@ -16,45 +15,13 @@ import (
 // Server answers the addresses of this area.
 type Server struct {
 	*core.Server
-	phones phones
+	phones known[uuid.UUID, money.Phone] // by their keys
+	chips  known[string, money.Chip]     // by their serial numbers
 }
 
 // New adds the addresses to those of a server.
 func New(s *core.Server) *Server {
-	return &Server{Server: s, phones: phones{known: map[uuid.UUID]money.Phone{}}}
-}
-
-// phones are the keys of phones that this process has looked at codes with lately. A key never changes; whether its
-// phone still pays says the account's row, in the statement of the payment.
-type phones struct {
-	mu    sync.RWMutex
-	known map[uuid.UUID]money.Phone
-}
-
-// phonesKept is how many keys are kept: those of all who eat lunch at a university.
-const phonesKept = 100_000
-
-func (p *phones) find(ctx context.Context, store *money.Store, key uuid.UUID) (money.Phone, error) {
-	p.mu.RLock()
-	known, found := p.known[key]
-	p.mu.RUnlock()
-	if found {
-		return known, nil
-	}
-	phone, err := store.Phone(ctx, key)
-	if err != nil {
-		return phone, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for old := range p.known { // some go, in no order, to make room
-		if len(p.known) < phonesKept {
-			break
-		}
-		delete(p.known, old)
-	}
-	p.known[key] = phone
-	return phone, nil
+	return &Server{Server: s}
 }
 
 // readCode reads what a phone shows and tells whose it is. Refused: code_forged, also for a phone that nobody has;
@@ -64,7 +31,7 @@ func (s *Server) readCode(ctx context.Context, text string, purpose campus.CodeP
 	if code, err = campus.ParsePhoneCode(text); err != nil {
 		return code, phone, err
 	}
-	phone, err = s.phones.find(ctx, s.Store.Money, code.Key)
+	phone, err = s.phones.find(code.Key, func() (money.Phone, error) { return s.Store.Money.Phone(ctx, code.Key) })
 	if campus.CodeOf(err) == campus.NotFound {
 		return code, phone, campus.Errorf(campus.Refused, "code_forged", "no phone has the key")
 	}
@@ -78,6 +45,22 @@ func (s *Server) readCode(ctx context.Context, text string, purpose campus.CodeP
 		return code, phone, campus.Errorf(campus.Refused, "card_elsewhere", "the card is of another university")
 	}
 	return code, phone, nil
+}
+
+// readTap reads what the chip of a plastic has said and tells whose it is. Refused: tap_forged; chip_unknown, for one
+// that was not handed over; card_elsewhere. Invalid: code_unreadable.
+func (s *Server) readTap(ctx context.Context, text, university string) (tap campus.Tap, chip money.Chip, err error) {
+	if tap, err = s.ChipKeys.ReadTap(text); err != nil {
+		return tap, chip, err
+	}
+	chip, err = s.chips.find(tap.Chip, func() (money.Chip, error) { return s.Store.Money.Chip(ctx, tap.Chip) })
+	switch {
+	case campus.CodeOf(err) == campus.NotFound:
+		return tap, chip, campus.Errorf(campus.Refused, "chip_unknown", "no plastic with the chip was handed over")
+	case err == nil && chip.University != university: // A0: tills take cards of their own university
+		return tap, chip, campus.Errorf(campus.Refused, "card_elsewhere", "the card is of another university")
+	}
+	return tap, chip, err
 }
 
 // isReason tells whether err has one of some reasons.

@@ -25,7 +25,7 @@ func (s *Server) pickUp(ctx context.Context, in *pickupInput) (*core.Answer[prod
 	if err != nil {
 		return nil, err
 	}
-	opened, err := s.Store.Production.PickUp(ctx, s.Request(ctx), production.Pickup{
+	opened, err := s.Store.PickUp(ctx, s.Request(ctx), production.Pickup{
 		Kiosk: core.Machine(ctx).ID, Code: code, DocumentNumber: campus.NormalizeDocumentNumber(in.Body.DocumentNumber),
 		Tries: func(university string) int { return s.Policies.For(university).Plastic.PickupTries },
 	})
@@ -65,7 +65,7 @@ func (s *Server) bureauCallback(ctx context.Context, in *callbackInput) (*core.N
 		return nil, campus.Errorf(campus.Invalid, "report_unknown", "%s", err)
 	}
 	report.CallbackID, report.BodyHash = callback.ID, production.BodyHash(in.RawBody)
-	return &core.NoContent{}, s.conflictLogged(ctx, callback.ID, s.Store.Production.TakeReport(ctx, report))
+	return &core.NoContent{}, s.conflictLogged(ctx, callback.ID, s.Store.TakeReport(ctx, report))
 }
 
 // conflictLogged writes down that a call-back came under the id of another one: its sender takes it for delivered or

@@ -66,8 +66,8 @@ func (s *Stack) Env() map[string]string {
 	if s.external == (external{}) { // otherwise who is given this environment must take the override over too
 		env[markerEnv] = s.opts.Name
 	}
-	for _, name := range []string{"SCHOOL_API_KEY", "CALLBACK_SECRET", "HR_CALLBACK_SECRETS", "CHANNEL_SECRETS", "PEPPER",
-		"DATA_KEY", "SEED_STAFF_PASSWORD", "SEED_KIOSK_KEY"} {
+	for _, name := range []string{"SCHOOL_API_KEY", "CALLBACK_SECRET", "HR_CALLBACK_SECRETS", "CHANNEL_SECRETS", "CHIP_KEYS",
+		"PEPPER", "DATA_KEY", "SEED_STAFF_PASSWORD", "SEED_KIOSK_KEY"} {
 		env[name] = s.secrets[name]
 	}
 	for _, name := range []string{"LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT", "RECEIPT_FONTS"} {

@@ -33,6 +33,7 @@ func secretMakers() map[string]func() string {
 		"CALLBACK_SECRET":           func() string { return "whsec_" + randomKey() }, // the form Standard Webhooks asks for
 		"HR_CALLBACK_SECRETS":       func() string { return secretOfEach("") },
 		"CHANNEL_SECRETS":           func() string { return secretOfEach("wallet/") },
+		"CHIP_KEYS":                 func() string { return "1=" + base64.StdEncoding.EncodeToString(randomBytes(16)) },
 		"PEPPER":                    randomKey,
 		"DATA_KEY":                  randomKey,
 		"SEED_STAFF_PASSWORD":       readablePassword,

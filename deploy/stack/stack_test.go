@@ -266,6 +266,7 @@ func TestNewSecretJoinsOldOnes(t *testing.T) {
 	}
 	require.Regexp(t, "^"+strings.Join(form, ";")+"$", s["HR_CALLBACK_SECRETS"])
 	require.Regexp(t, "^wallet/"+strings.Join(form, ";wallet/")+"$", s["CHANNEL_SECRETS"])
+	require.Regexp(t, "^1=[^;]{24}$", s["CHIP_KEYS"])
 }
 
 func TestBrokenSecretsAreNotQuoted(t *testing.T) {

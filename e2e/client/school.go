@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/google/uuid"
+
 	"campuscard/campus"
 	"campuscard/school"
 	"campuscard/school/simulator"
@@ -74,6 +76,11 @@ func (s *School) Break(ctx context.Context, f simulator.Fault) error {
 // Mend ends every fault of a system at one university.
 func (s *School) Mend(ctx context.Context, system, university string) error {
 	return s.Break(ctx, simulator.Fault{System: system, University: university, Mode: "none"})
+}
+
+// Chip tells what the chip of a plastic was written with at the bureau.
+func (s *School) Chip(ctx context.Context, plastic uuid.UUID) (c campus.Chip, err error) {
+	return c, s.client.do(ctx, get("", "/admin/chips/"+plastic.String(), nil), &c)
 }
 
 // Message is a text message in somebody's inbox.

@@ -17,11 +17,12 @@ import (
 )
 
 // pays plays a student whose card pays: topped up by a wallet and in cash, at a till in both ways, up to the limit, with an
-// answer that gets lost (E1, E2, E4), and shown to prove who they are (D5).
+// answer that gets lost (E1, E2, E4), by tapping the plastic (E1), and shown to prove who they are (D5).
 func pays() story {
 	return story{name: "R", kind: "plain", university: university,
-		steps: append(toCard((*storyRun).signInFirst, (*storyRun).apply),
-			(*storyRun).topsUp, (*storyRun).bringsCash, (*storyRun).paysAtATill, (*storyRun).reachesTheLimit,
+		steps: append(toCard((*storyRun).signInFirst, (*storyRun).apply), (*storyRun).isProduced, (*storyRun).picksUp,
+			(*storyRun).topsUp, (*storyRun).bringsCash, (*storyRun).paysAtATill, (*storyRun).tapsThePlastic,
+			(*storyRun).reachesTheLimit,
 			(*storyRun).losesAnAnswer, (*storyRun).provesWhoTheyAre, (*storyRun).readsTheStatement)}
 }
 
@@ -211,11 +212,64 @@ func (s *storyRun) enrolTill(ctx context.Context) (*till.Till, error) {
 	return x, x.Enrol(ctx, terminal.ID, code.Code)
 }
 
-// sells has the till take a payment; a sale that is taken back because nothing was heard is sold again.
-func (s *storyRun) sells(ctx context.Context, cents int64) (receipt till.Receipt, err error) {
+// tapsThePlastic pays by what the plastic's chip says: once. What it has said before, and what another chip says in its
+// name, buys nothing.
+func (s *storyRun) tapsThePlastic(ctx context.Context) (err error) {
+	chip, err := s.takesThePlastic(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, chip.Close()) }()
+	const tapped = 2_50
+	tap := func(fault till.Fault) func() (string, error) {
+		return func() (string, error) { return chip.Tap(fault) }
+	}
+	receipt, err := s.sellsFor(ctx, tapped, tap(till.Fault{}))
+	if err != nil || !receipt.Paid {
+		return errors.Join(err, fmt.Errorf("a tap of %d fen is %s", int64(tapped), receipt.Outcome))
+	}
+	s.purse.cents -= tapped
+	receipt, err = s.sellsFor(ctx, tapped, tap(till.Fault{OldTap: true}))
+	if err != nil || receipt.Outcome != string(campus.TapUsed) {
+		return errors.Join(err, fmt.Errorf("a tap that has paid is %s once more", receipt.Outcome))
+	}
+	_, err = s.sellsFor(ctx, tapped, tap(till.Fault{ForgedTap: true}))
+	if problem, ok := errors.AsType[*till.Problem](err); !ok || problem.Reason != "tap_forged" {
+		return fmt.Errorf("a forged tap is answered %w, and should buy nothing", err)
+	}
+	s.say("刷实体卡付 %s 元；重放和伪造的刷卡被拒", "taps the plastic for %s yuan; a replayed and a forged tap are refused", yuan(tapped))
+	return s.has(ctx)
+}
+
+// takesThePlastic has the holder's plastic there to be tapped, with what the bureau has written its chip with.
+func (s *storyRun) takesThePlastic(ctx context.Context) (*till.Chip, error) {
+	card, err := s.card(ctx)
+	if err != nil {
+		return nil, err
+	}
+	written, err := s.school.Chip(ctx, card.Plastics[0].ID)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp("", "campuscard-chip-")
+	if err != nil {
+		return nil, err
+	}
+	return till.OpenChip(folder, written)
+}
+
+// sells has the till take a payment from the holder's phone.
+func (s *storyRun) sells(ctx context.Context, cents int64) (till.Receipt, error) {
+	return s.sellsFor(ctx, cents, func() (string, error) { return s.purse.phone.Code(campus.ToPay) })
+}
+
+// sellsFor has the till take a payment for what it is shown; a sale that is taken back because nothing was heard is
+// sold again.
+func (s *storyRun) sellsFor(ctx context.Context, cents int64, show func() (string, error)) (receipt till.Receipt,
+	err error) {
 	deadline := time.Now().Add(s.cfg.Limit)
 	for {
-		code, err := s.purse.phone.Code(campus.ToPay)
+		code, err := show()
 		if err != nil {
 			return receipt, err
 		}
@@ -240,8 +294,8 @@ func (s *storyRun) reachesTheLimit(ctx context.Context) error {
 	if err := s.student.SetLimit(ctx, 30_00); err != nil {
 		return err
 	}
-	receipt, err := s.sells(ctx, 10_01)
-	if err != nil || receipt.Outcome != string(campus.LimitReached) || receipt.LeftCents != 10_00 {
+	receipt, err := s.sells(ctx, 7_51)
+	if err != nil || receipt.Outcome != string(campus.LimitReached) || receipt.LeftCents != 7_50 {
 		return errors.Join(err, fmt.Errorf("beyond the limit a sale is %s, with %d fen left", receipt.Outcome,
 			receipt.LeftCents))
 	}

@@ -106,6 +106,11 @@ func (s *Simulator) takeEntry(tx *bbolt.Tx, c *call, b *batch, e school.Entry) e
 		Reference: e.Reference, Batch: b.Reference, Status: school.EntryAccepted, Kiosk: e.Kiosk, UpdatedAt: now(),
 		Sequence: 1}}
 	made.Order.Photo = nil // printed, not kept
+	if e.Carry {           // it was made before, chip and all
+		if made.Production.Chip, err = chipOf(tx, e.Reference); err != nil {
+			return err
+		}
+	}
 	b.Orders = append(b.Orders, made.Production.OrderID)
 	if err := put(tx, plasticBucket, e.Reference, made.Production.OrderID); err != nil {
 		return err

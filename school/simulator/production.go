@@ -77,6 +77,8 @@ func (s *Simulator) moveOne(tx *bbolt.Tx, due []byte) error {
 		}
 		if status = "produced"; spoilt {
 			status, reason = "spoilt", "print_defect"
+		} else if !o.Carry {
+			o.Production.Chip = newChip()
 		}
 	case "produced":
 		if o.Production.Batch != "" {

@@ -77,6 +77,7 @@ func (s *Simulator) handler() http.Handler {
 		"GET /admin/bureau":                       s.getBureau,
 		"PUT /admin/bureau":                       s.setBureau,
 		"GET /admin/callbacks":                    s.listCallbacks,
+		"GET /admin/chips/{plastic}":              s.getChip,
 		"POST /admin/reset":                       s.reset,
 
 		"PUT /admin/letters/{university}/{code}":                 s.changeLetter,

@@ -15,6 +15,7 @@ import (
 	"github.com/emersion/go-smtp"
 	"golang.org/x/sync/errgroup"
 
+	"campuscard/campus"
 	"campuscard/school"
 )
 
@@ -35,6 +36,8 @@ type Config struct {
 	// The same of the channels by which cards are topped up, by channel and university: {CallbackURL}/channels/<channel>.
 	ChannelSecrets map[string]string
 
+	ChipKeys map[string]string // master keys that the bureau writes chips with, base64 by version; none: it tells no keys
+
 	Services []string // systems of value-added services; DefaultServices if nil
 }
 
@@ -47,6 +50,7 @@ type Simulator struct {
 	log    *slog.Logger
 	store  *store
 	people *population
+	chips  campus.ChipKeys
 	web    net.Listener
 	mail   net.Listener
 }
@@ -65,6 +69,10 @@ func New(cfg Config, log *slog.Logger) (*Simulator, error) {
 	if err := checkServices(cfg.Services); err != nil {
 		return nil, err
 	}
+	chips, err := campus.ParseChipKeys(cfg.ChipKeys)
+	if err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(cfg.StateDir, 0o700); err != nil {
 		return nil, fmt.Errorf("state folder of the simulator: %w", err)
 	}
@@ -80,7 +88,8 @@ func New(cfg Config, log *slog.Logger) (*Simulator, error) {
 	if err != nil {
 		return nil, errors.Join(err, web.Close(), mail.Close())
 	}
-	s := &Simulator{cfg: cfg, log: log, store: st, people: newPopulation(cfg.Seed, cfg.People), web: web, mail: mail}
+	s := &Simulator{cfg: cfg, log: log, store: st, people: newPopulation(cfg.Seed, cfg.People), web: web, mail: mail,
+		chips: chips}
 	return s, nil
 }
 

@@ -104,7 +104,7 @@ func TestKioskKeepsThePlasticOfAReplacedCard(t *testing.T) {
 		require.NoError(s.T, s.Production.SaveOrder(s.T.Context(), s.Plastic, "bo-1"))
 	})
 	require.NoError(t, next.Activates())
-	require.NoError(t, first.Production.TakeReport(t.Context(), first.Report(campus.PlasticReady, 4)))
+	require.NoError(t, first.TakeReport(t.Context(), first.Report(campus.PlasticReady, 4)))
 	code, err := first.Production.PickupCode(first.CurrentPlastic())
 	require.NoError(t, err)
 	require.Equal(t, "pickup_card_over", storagetest.Outcome(first.Try(first.Pickup(code))))

@@ -106,7 +106,7 @@ func facts() map[string]func(s *storagetest.Story) fact {
 		},
 		"RemakePlastic": func(s *storagetest.Story) fact {
 			s.Activate()
-			require.NoError(s.T, s.Production.TakeReport(s.T.Context(), s.Report(campus.PlasticSpoilt, 2)))
+			require.NoError(s.T, s.TakeReport(s.T.Context(), s.Report(campus.PlasticSpoilt, 2)))
 			again := uuid.Must(uuid.NewV7())
 			return fact{s.NextMove(s.PlasticCase, campus.StageOrdering, campus.WaitsForBureau),
 				func(ctx context.Context, m campus.Move) (campus.Moved, error) {

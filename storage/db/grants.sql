@@ -13,13 +13,14 @@ revoke insert, update, delete on goose_db_version from :program;
 -- To these rows are only added. What they say was so, and no fault of the program can make it read otherwise.
 revoke update, delete on audit, moves, transfers from :program;
 
--- Money. Accounts and books stay for ever, a day that is closed stays closed, what was taken of a payment and what was
+-- Money. Accounts and books stay for ever, a chip stays that of the account it was bound to, a day that is closed stays closed, what was taken of a payment and what was
 -- answered stays as it was written, and only answers to payments are deleted (answers_posted_stay).
-revoke delete on accounts, account_checks, refundables from :program;
+revoke delete on accounts, account_checks, chips, refundables from :program;
 revoke update, delete on books, books_closed from :program;
 revoke insert, delete, update on dropped_answers from :program;
 grant update (until) on dropped_answers to :program;
-revoke update on answers, refundables from :program;
+revoke update on answers, chips, refundables from :program;
+grant update (ended_at) on chips to :program;
 grant update (reversed_at, reversal_id) on answers to :program;
 grant update (main_back, subsidy_back) on refundables to :program;
 

@@ -67,8 +67,8 @@ const payTail = `
 				when a.phone <> '00000000-0000-0000-0000-000000000000' and (l.phone_key is distinct from a.phone
 					or l.phone_key_until <= cast(@now as timestamptz)) then 'phone_unbound'
 				when a.chip <> '' and l.chip <> a.chip then 'chip_ended'
-				when a.phone <> '00000000-0000-0000-0000-000000000000' and a.count <= l.phone_counter
-					or a.chip <> '' and a.count <= l.chip_counter then 'code_used'
+				when a.phone <> '00000000-0000-0000-0000-000000000000' and a.count <= l.phone_counter then 'code_used'
+				when a.chip <> '' and a.count <= l.chip_counter then 'tap_used'
 				when l.closed_at is not null then 'account_closed'
 				when 'ended' = any(l.holds) or l.successor is not null then 'card_ended'
 				when 'lost' = any(l.holds) then 'card_lost'

@@ -35,6 +35,8 @@ func TestWhatTheProgramMayNotDoWithMoney(t *testing.T) {
 		"change an answer":             `update answers set outcome = 'paid'`,
 		"change what a key stands for": `update answers set hash = ''`,
 		"forget which answers went":    `delete from dropped_answers`,
+		"have a chip pay for another":  `update chips set account_id = gen_random_uuid()`,
+		"forget whose a chip was":      `delete from chips`,
 		"change a transfer":            `update transfers set amount_cents = 1`,
 		"delete transfers":             `delete from transfers`,
 	} {

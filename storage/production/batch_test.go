@@ -229,7 +229,7 @@ func TestSaveBatchOrder(t *testing.T) {
 	require.NoError(t, f.Production.NoteBatchOrder(t.Context(), id, "batch/1"))
 	f.Exec(`update plastics set state = 'resent' where id = $1`, cards[2].ID)
 	quick := f.says(id, cards[3], campus.PlasticShipped, 3)
-	require.NoError(t, f.Production.TakeReport(t.Context(), quick), "a call-back may be quicker than the answer")
+	require.NoError(t, f.TakeReport(t.Context(), quick), "a call-back may be quicker than the answer")
 	answers := taken(cards)
 	answers[1] = production.EntryAnswer{Plastic: cards[1].ID, Rejected: true, Reason: "not_printable"}
 	answers[2] = production.EntryAnswer{Plastic: cards[2].ID, Rejected: true}
@@ -257,7 +257,7 @@ func TestReportsAboutCardsOfBatches(t *testing.T) {
 	left := production.BatchCard{ID: storagetest.One[uuid.UUID](f.Env, `select id from plastics where batch_id is null`),
 		CardNumber: "1234", KioskID: storagetest.EastKiosk}
 	early := f.says(id, cards[0], campus.PlasticShipped, 2)
-	require.Equal(t, "report_not_ordered", storagetest.Outcome(f.Production.TakeReport(t.Context(), early)),
+	require.Equal(t, "report_not_ordered", storagetest.Outcome(f.TakeReport(t.Context(), early)),
 		"its batch was not sent yet")
 	f.send(id)
 	other := f.says(uuid.New(), cards[0], campus.PlasticShipped, 3)
@@ -286,7 +286,7 @@ func TestReportsAboutCardsOfBatches(t *testing.T) {
 		{"another is lost", f.says(id, cards[1], campus.PlasticLost, 4), "done"},
 		{"delivered, after it was lost", f.says(id, cards[1], campus.PlasticReady, 6), "report_contradicts"},
 	} {
-		require.Equal(t, line.want, storagetest.Outcome(f.Production.TakeReport(t.Context(), line.report)), line.name)
+		require.Equal(t, line.want, storagetest.Outcome(f.TakeReport(t.Context(), line.report)), line.name)
 	}
 	require.Equal(t, campus.PlasticReady, f.state(cards[0].ID))
 	require.Equal(t, campus.PlasticLost, f.state(cards[1].ID))
@@ -309,8 +309,10 @@ func TestEndBatch(t *testing.T) {
 			f.Exec(`update plastics set state = 'shipped' where id = $1`, cards[1].ID)
 			f.Exec(`update plastics set state = 'ready' where id = $1`, cards[2].ID)
 			f.Exec(`update plastics set state = 'resent' where id = $1`, cards[3].ID)
+			f.Exec(`update plastics set chip = '0400000000000' || seq + row from (select id, row_number() over (order by id) as row
+				from plastics) n where n.id = plastics.id`)
 			require.NoError(t, f.Production.NoteBatchCancel(t.Context(), id))
-			require.NoError(t, f.Production.TakeReport(t.Context(), f.says(id, cards[4], campus.PlasticCancelled, 2)),
+			require.NoError(t, f.TakeReport(t.Context(), f.says(id, cards[4], campus.PlasticCancelled, 2)),
 				"cancelled by ourselves: no news")
 			m := campus.Move{Case: campus.CaseRef{Kind: campus.BatchCase, ID: id}, Version: 1, Stage: campus.StageDone,
 				WaitsFor: campus.WaitsForNobody, Outcome: campus.Aborted}
@@ -324,8 +326,11 @@ func TestEndBatch(t *testing.T) {
 				`plastics where state = 'ordered' and batch_id is null and order_id = '' and order_key = ''`))
 			require.Equal(t, 1, storagetest.Count(f.Env,
 				`plastics where state = 'resent' and batch_id is null and order_id = ''`))
+			require.Equal(t, 2, storagetest.Count(f.Env, `plastics where state = 'ordered' and chip = ''`),
+				"what is made again has another chip (E1)")
+			require.Equal(t, 3, storagetest.Count(f.Env, `plastics where state <> 'ordered' and chip <> ''`))
 			require.Equal(t, "report_not_ordered",
-				storagetest.Outcome(f.Production.TakeReport(t.Context(), f.says(id, cards[0], campus.PlasticCancelled, 3))),
+				storagetest.Outcome(f.TakeReport(t.Context(), f.says(id, cards[0], campus.PlasticCancelled, 3))),
 				"what the bureau says about the old order is too late")
 			f.open(10)
 			require.Equal(t, 3, storagetest.Count(f.Env,

@@ -192,13 +192,13 @@ func TestReceipt(t *testing.T) {
 		batch := *storagetest.One[*uuid.UUID](f.Env, `select batch_id from plastics limit 1`)
 		first := f.says(batch, cards[0], campus.PlasticReady, 4)
 		first.Compartment = "A01"
-		require.NoError(t, f.Production.TakeReport(t.Context(), first))
+		require.NoError(t, f.TakeReport(t.Context(), first))
 		other := receipt(d, cards...)
 		other.Placed[0].Compartment = "C01"
 		require.Equal(t, "receipt_contradicts", storagetest.Outcome(storagetest.Err(f.give(other))))
 		require.NoError(t, storagetest.Err(f.give(receipt(d, cards...))))
 		late := f.says(batch, cards[1], campus.PlasticLost, 4)
-		require.Equal(t, "report_contradicts", storagetest.Outcome(f.Production.TakeReport(t.Context(), late)),
+		require.Equal(t, "report_contradicts", storagetest.Outcome(f.TakeReport(t.Context(), late)),
 			"what lies in a kiosk is the card centre's")
 	})
 
@@ -206,8 +206,8 @@ func TestReceipt(t *testing.T) {
 		t.Parallel()
 		f, d, cards := shipped(t, 2)
 		batch := d.BatchID
-		require.NoError(t, f.Production.TakeReport(t.Context(), f.says(batch, cards[0], campus.PlasticLost, 4)))
-		require.NoError(t, f.Production.TakeReport(t.Context(), f.says(batch, cards[1], campus.PlasticReady, 4)))
+		require.NoError(t, f.TakeReport(t.Context(), f.says(batch, cards[0], campus.PlasticLost, 4)))
+		require.NoError(t, f.TakeReport(t.Context(), f.says(batch, cards[1], campus.PlasticReady, 4)))
 		all, err := f.Production.BatchDeliveries(t.Context(), batch)
 		require.NoError(t, err)
 		require.Equal(t, []any{campus.DeliveryReceived, 1, 1, 0, "machine/bureau"},

@@ -206,8 +206,8 @@ func (s *Store) EndBatch(ctx context.Context, m campus.Move, state campus.BatchS
 				return err
 			}
 		}
-		if err := t.Exec(`update plastics set batch_id = null, delivery_id = null, order_key = '', order_id = '', bureau_seq = 0
-			where id in ?`, append(back, uuid.Nil)).Error; err != nil {
+		if err := t.Exec(`update plastics set batch_id = null, delivery_id = null, order_key = '', order_id = '', bureau_seq = 0,
+			chip = case when state = 'ordered' then '' else chip end where id in ?`, append(back, uuid.Nil)).Error; err != nil {
 			return err
 		}
 		if err := nudge(ctx, t, campus.PlasticCase, told); err != nil {

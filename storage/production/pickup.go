@@ -26,42 +26,41 @@ type Opened struct {
 	Compartment string    `json:"compartment"`
 }
 
-// PickUp hands a plastic to its holder, also while Temporal is down (D3). Every try under a code that
-// waits here is counted before it is checked, so that documents cannot be tried out, not even many at once.
-// Refused: pickup_code, pickup_card_over, pickup_locked, pickup_document.
-func (s *Store) PickUp(ctx context.Context, req casework.Request, p Pickup) (Opened, error) {
-	var try int // none when no code of that kind waits
-	if err := s.InTx(ctx, "count a pickup", func(t db.Tx) error {
+// CountPickup counts a try under a code and answers its number; none when no code of that kind waits. It is counted
+// before it is checked, so that documents cannot be tried out, not even many at once.
+func (s *Store) CountPickup(ctx context.Context, p Pickup) (try int, err error) {
+	return try, s.InTx(ctx, "count a pickup", func(t db.Tx) error {
 		return t.Raw(`update plastics set pickup_tries = pickup_tries + 1 where kiosk_id = ? and pickup_code_hash = ? and state = 'ready'
 			returning pickup_tries`, p.Kiosk, t.Keys.Keyed("pickup/"+p.Kiosk, p.Code)).Scan(&try).Error
-	}); err != nil {
-		return Opened{}, err
-	}
-	return casework.Once(ctx, s.casework, "pick up a plastic", req, func(t db.Tx) (Opened, error) {
-		plastic, err := findPickup(t, p)
-		if err != nil {
-			return Opened{}, err
-		}
-		if err := cardIsOver(t, plastic); err != nil { // D4: also before the plastic's case knows
-			return Opened{}, err
-		}
-		if try == 0 { // it came to wait here a moment after the count
-			return Opened{}, campus.Errorf(campus.Refused, "pickup_code", "no card waits here under this code")
-		}
-		if try > p.Tries(plastic.University) { // its own number, so that of many at once the first ones are looked at
-			return Opened{}, campus.Errorf(campus.Refused, "pickup_locked", "too many wrong documents for this code")
-		}
-		var kind campus.DocumentType
-		var hash []byte
-		holder := t.Raw(`select document_type, document_hash from people where id = ?`, plastic.PersonID)
-		if err := holder.Row().Scan(&kind, &hash); err != nil {
-			return Opened{}, err
-		}
-		if !hmac.Equal(hash, t.Keys.Document(kind, p.DocumentNumber)) {
-			return Opened{}, campus.Errorf(campus.Refused, "pickup_document", "the document is not the holder's")
-		}
-		return handOver(ctx, t, plastic, campus.Machine(p.Kiosk))
 	})
+}
+
+// PickUp hands a plastic to its holder at a try that was counted, and answers it as it waited. Refused: pickup_code,
+// pickup_card_over, pickup_locked, pickup_document.
+func PickUp(ctx context.Context, t db.Tx, p Pickup, try int) (Plastic, error) {
+	plastic, err := findPickup(t, p)
+	if err != nil {
+		return plastic, err
+	}
+	if err := cardIsOver(t, plastic); err != nil { // D4: also before the plastic's case knows
+		return plastic, err
+	}
+	if try == 0 { // it came to wait here a moment after the count
+		return plastic, campus.Errorf(campus.Refused, "pickup_code", "no card waits here under this code")
+	}
+	if try > p.Tries(plastic.University) { // its own number, so that of many at once the first ones are looked at
+		return plastic, campus.Errorf(campus.Refused, "pickup_locked", "too many wrong documents for this code")
+	}
+	var kind campus.DocumentType
+	var hash []byte
+	holder := t.Raw(`select document_type, document_hash from people where id = ?`, plastic.PersonID)
+	if err := holder.Row().Scan(&kind, &hash); err != nil {
+		return plastic, err
+	}
+	if !hmac.Equal(hash, t.Keys.Document(kind, p.DocumentNumber)) {
+		return plastic, campus.Errorf(campus.Refused, "pickup_document", "the document is not the holder's")
+	}
+	return plastic, handOver(ctx, t, plastic, campus.Machine(p.Kiosk))
 }
 
 func findPickup(t db.Tx, p Pickup) (Plastic, error) {
@@ -90,20 +89,19 @@ func noPickup(t db.Tx, p Pickup) error {
 	return campus.Errorf(campus.Refused, "pickup_code", "no card waits here under this code")
 }
 
-func handOver(ctx context.Context, t db.Tx, p Plastic, actor campus.Actor) (Opened, error) {
+func handOver(ctx context.Context, t db.Tx, p Plastic, actor campus.Actor) error {
 	if err := t.Exec(`update plastics set picked_up_at = ?, pickup_code = null, pickup_code_hash = null where id = ?`,
 		t.Now, p.ID).Error; err != nil {
-		return Opened{}, err
+		return err
 	}
 	change := campus.Change{Actor: actor, Channel: "kiosk", Reason: "picked_up"}
 	if err := setPlastic(t, p, campus.PlasticPickedUp, change); err != nil {
-		return Opened{}, err
+		return err
 	}
 	if err := casework.AddAudit(t, actor, "plastic.pick_up", "plastic/"+p.ID.String(), p.University); err != nil {
-		return Opened{}, err
+		return err
 	}
-	ref := campus.CaseRef{Kind: campus.PlasticCase, ID: p.CaseID}
-	return Opened{Plastic: p.ID, Compartment: p.Compartment}, casework.EnqueueSignal(ctx, t, ref, campus.FactsChanged)
+	return casework.EnqueueSignal(ctx, t, campus.CaseRef{Kind: campus.PlasticCase, ID: p.CaseID}, campus.FactsChanged)
 }
 
 // pickupContext binds a sealed code to its plastic.

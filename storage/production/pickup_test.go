@@ -21,7 +21,7 @@ func TestPickUp(t *testing.T) {
 		signals := storagetest.Count(s.Env, `outbox where kind = 'signal'`)
 		req := storagetest.Request(campus.Machine(storagetest.EastKiosk))
 		for range 3 {
-			opened, err := s.Production.PickUp(t.Context(), req, s.Pickup(code))
+			opened, err := s.PickUp(t.Context(), req, s.Pickup(code))
 			require.NoError(t, err)
 			require.Equal(t, production.Opened{Plastic: s.Plastic, Compartment: "A01"}, opened)
 			req.ID = uuid.Must(uuid.NewV7())
@@ -104,7 +104,7 @@ func TestPickUp(t *testing.T) {
 		errs := storagetest.AtOnce(10, func(i int) (err error) {
 			mine := req
 			mine.ID = uuid.Must(uuid.NewV7())
-			answers[i], err = s.Production.PickUp(t.Context(), mine, p)
+			answers[i], err = s.PickUp(t.Context(), mine, p)
 			return err
 		})
 		// Every try counts, so those beyond the limit that come to the key before the answer is kept are refused.
@@ -124,7 +124,7 @@ func TestPickUp(t *testing.T) {
 		s := storagetest.Apply(t)
 		s.Deliver()
 		s.Exec(`update plastics set state = 'shipped', pickup_tries = 99, bureau_seq = 3`)
-		require.NoError(t, s.Production.TakeReport(t.Context(), s.Report(campus.PlasticReady, 4)))
+		require.NoError(t, s.TakeReport(t.Context(), s.Report(campus.PlasticReady, 4)))
 		code, err := s.Production.PickupCode(s.CurrentPlastic())
 		require.NoError(t, err)
 		require.NoError(t, s.Try(s.Pickup(code)))

@@ -27,6 +27,7 @@ type Plastic struct {
 	OrderKey    string              `json:"-"`
 	OrderID     string              `json:"-"`
 	BureauSeq   int                 `json:"-"`
+	Chip        string              `json:"-"` // its serial number, once the bureau has reported it (E1)
 	Compartment string              `json:"-"`
 	CreatedAt   time.Time           `json:"created_at"`
 	ReadyAt     *time.Time          `json:"ready_at,omitempty"`
@@ -134,26 +135,53 @@ type Report struct {
 	Reason      string
 	Kiosk       string
 	Compartment string
-	Sequence    int // of the order's changes; one older than ours is ignored
+	Sequence    int    // of the order's changes; one older than ours is ignored
+	Chip        string // its serial number (E1); empty while the bureau does not know it
 }
 
-// TakeReport takes what the bureau says, and tells the workflows to look, in one transaction (design 4.5). A call-back
-// that was taken before changes nothing. NotFound: a plastic or order we do not know. Conflict: callback_conflict when
-// its id stands for another report, report_not_ordered when the plastic was not ordered, or not with that batch,
-// report_contradicts when it cannot have become that, compartment_full when another lies there.
-func (s *Store) TakeReport(ctx context.Context, r Report) error {
-	_, err := casework.TakeOnce(ctx, s.casework, "take a production report",
-		casework.Callback{Sender: casework.Bureau, ID: r.CallbackID, BodyHash: r.BodyHash}, func(t db.Tx) (struct{}, error) {
-			return struct{}{}, takeReport(ctx, t, r)
-		})
-	return err
-}
-
-func takeReport(ctx context.Context, t db.Tx, r Report) error {
+// TakeReport takes what the bureau says about a plastic, and answers the plastic as it was before, with its chip.
+// NotFound: a plastic or order we do not know. Conflict: report_not_ordered when the plastic was not ordered, or not
+// with that batch; report_contradicts when it cannot have become that, or has another chip; compartment_full when
+// another lies there.
+func TakeReport(ctx context.Context, t db.Tx, r Report) (Plastic, error) {
 	p, b, err := lockReported(t, r)
-	if err != nil || noNews(p, b, r) {
-		return err
+	if err != nil {
+		return p, err
 	}
+	fresh, err := noteChip(t, &p, r.Chip)
+	if err != nil || noNews(p, b, r) || fresh && late(p, r) {
+		return p, err
+	}
+	return p, become(ctx, t, p, r)
+}
+
+// noteChip keeps the serial number of a plastic's chip, which never changes, and tells whether it was not known.
+// Conflict: report_contradicts.
+func noteChip(t db.Tx, p *Plastic, chip string) (fresh bool, err error) {
+	switch {
+	case chip == "", chip == p.Chip:
+		return false, nil
+	case p.Chip != "":
+		return false, campus.Errorf(campus.Conflict, "report_contradicts", "plastic %s has another chip", p.ID)
+	}
+	err = t.Exec(`update plastics set chip = ? where id = ?`, chip, p.ID).Error
+	if db.Violated(err) == "plastics_chip" {
+		return false, campus.Errorf(campus.Conflict, "report_contradicts", "the chip is that of another plastic than %s", p.ID)
+	}
+	p.Chip = chip
+	return true, err
+}
+
+// late tells whether a report is of a time before a plastic lay in a kiosk that has done so by now: it came after a
+// kiosk's receipt, and was worth taking for the chip that it names.
+func late(p Plastic, r Report) bool {
+	reached := []campus.PlasticState{campus.PlasticReady, campus.PlasticPickedUp, campus.PlasticReturned}
+	before := []campus.PlasticState{campus.PlasticInProduction, campus.PlasticShipped}
+	return slices.Contains(reached, p.State) && slices.Contains(before, r.State)
+}
+
+// become takes a plastic to the state that is reported, and tells the workflows to look.
+func become(ctx context.Context, t db.Tx, p Plastic, r Report) error {
 	if p.State == campus.PlasticReady || !p.State.CanBecome(r.State) { // what lies in a kiosk is the card centre's
 		return campus.Errorf(campus.Conflict, "report_contradicts", "a plastic that is %s cannot become %s", p.State, r.State)
 	}

@@ -52,7 +52,7 @@ func TestTakeReport(t *testing.T) {
 		s.Exec(`update plastics set state = 'ordered', order_id = '', bureau_seq = 0`)
 		s.ExecAsOwner(`truncate plastic_changes, outbox`)
 		for _, report := range test.reports {
-			require.Equal(t, report.want, storagetest.Outcome(s.Production.TakeReport(t.Context(),
+			require.Equal(t, report.want, storagetest.Outcome(s.TakeReport(t.Context(),
 				s.Report(report.state, report.sequence))), name)
 		}
 		require.Equal(t, test.end, s.CurrentPlastic().State, name)
@@ -69,7 +69,7 @@ func TestReportsThatAreNotTaken(t *testing.T) {
 	s := storagetest.Apply(t).Activate()
 	require.NoError(t, s.Production.SaveOrder(t.Context(), s.Plastic, "bo-1"))
 	first := s.Report(campus.PlasticShipped, 3)
-	require.NoError(t, s.Production.TakeReport(t.Context(), first))
+	require.NoError(t, s.TakeReport(t.Context(), first))
 	replayed := s.Report(campus.PlasticReady, 4)
 	replayed.CallbackID, replayed.BodyHash = first.CallbackID, []byte("another")
 	elsewhere := s.Report(campus.PlasticReady, 4)
@@ -89,11 +89,11 @@ func TestReportsThatAreNotTaken(t *testing.T) {
 		"a plastic nobody knows":                               {unknown, "not_found"},
 	} {
 		before := storagetest.Everything(t, s.Env)
-		require.Equal(t, test.want, storagetest.Outcome(s.Production.TakeReport(t.Context(), test.report)), name)
+		require.Equal(t, test.want, storagetest.Outcome(s.TakeReport(t.Context(), test.report)), name)
 		require.Equal(t, before, storagetest.Everything(t, s.Env), name)
 	}
 	replayed.CallbackID = uuid.NewString()
-	require.NoError(t, s.Production.TakeReport(t.Context(), replayed))
+	require.NoError(t, s.TakeReport(t.Context(), replayed))
 }
 
 func TestReportsAtOnce(t *testing.T) {
@@ -105,7 +105,7 @@ func TestReportsAtOnce(t *testing.T) {
 		if i%2 == 0 {
 			r.CallbackID = uuid.NewString()
 		}
-		return s.Production.TakeReport(t.Context(), r)
+		return s.TakeReport(t.Context(), r)
 	})
 	require.Equal(t, map[string]int{"done": 10}, storagetest.Outcomes(errs))
 	require.Equal(t, 1, storagetest.Count(s.Env, `outbox where kind = 'signal'`))
@@ -129,7 +129,7 @@ func TestSaveOrder(t *testing.T) {
 	t.Run("after a call-back that was quicker, the state stays", func(t *testing.T) {
 		t.Parallel()
 		s := storagetest.Apply(t).Activate()
-		require.NoError(t, s.Production.TakeReport(t.Context(), s.Report(campus.PlasticShipped, 3)))
+		require.NoError(t, s.TakeReport(t.Context(), s.Report(campus.PlasticShipped, 3)))
 		require.NoError(t, s.Production.SaveOrder(t.Context(), s.Plastic, "bo-1"))
 		require.Equal(t, campus.PlasticShipped, s.CurrentPlastic().State)
 	})
@@ -153,7 +153,7 @@ func TestRemakePlastic(t *testing.T) {
 	require.Equal(t, before, storagetest.Everything(t, s.Env))
 
 	old := s.CurrentPlastic()
-	require.NoError(t, s.Production.TakeReport(t.Context(), s.Report(campus.PlasticSpoilt, 2)))
+	require.NoError(t, s.TakeReport(t.Context(), s.Report(campus.PlasticSpoilt, 2)))
 	require.NoError(t, remake())
 	made := s.CurrentPlastic()
 	require.Equal(t, 2, made.Seq)
@@ -169,7 +169,7 @@ func TestRemakePlastic(t *testing.T) {
 
 	s.Plastic = old.ID
 	require.Equal(t, "report_contradicts",
-		storagetest.Outcome(s.Production.TakeReport(t.Context(),
+		storagetest.Outcome(s.TakeReport(t.Context(),
 			s.Report(campus.PlasticReady, 9))), "the old one stays spoilt")
 }
 
@@ -245,7 +245,7 @@ func TestPickupCodesAreUnique(t *testing.T) {
 	errs := storagetest.AtOnce(len(ids), func(i int) error {
 		r := s.Report(campus.PlasticReady, 4)
 		r.Plastic, r.Compartment = ids[i], fmt.Sprintf("A%02d", i)
-		return s.Production.TakeReport(t.Context(), r)
+		return s.TakeReport(t.Context(), r)
 	})
 	require.Equal(t, map[string]int{"done": len(ids)}, storagetest.Outcomes(errs))
 	require.Equal(t, len(ids), storagetest.One[int](s.Env, `select count(distinct pickup_code_hash) from plastics`))

@@ -53,9 +53,9 @@ func TestReturnedPlasticIsSentAgain(t *testing.T) {
 		[]any{len(lines), lines[0].State, lines[0].KioskID})
 	cards := f.send(batch)
 	require.Equal(t, campus.PlasticResent, f.state(s.Plastic), "there is nothing to make")
-	require.NoError(t, f.Production.TakeReport(t.Context(), f.says(batch, cards[0], campus.PlasticInProduction, 2)),
+	require.NoError(t, f.TakeReport(t.Context(), f.says(batch, cards[0], campus.PlasticInProduction, 2)),
 		"no news")
-	require.NoError(t, f.Production.TakeReport(t.Context(), f.says(batch, cards[0], campus.PlasticReady, 4)))
+	require.NoError(t, f.TakeReport(t.Context(), f.says(batch, cards[0], campus.PlasticReady, 4)))
 	code, err := s.Production.PickupCode(s.CurrentPlastic())
 	require.NoError(t, err)
 	require.NotEqual(t, old, code)

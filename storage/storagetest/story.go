@@ -112,7 +112,7 @@ func (s *Story) Deliver() (code string) {
 	s.T.Helper()
 	s.Activate()
 	require.NoError(s.T, s.Production.SaveOrder(s.T.Context(), s.Plastic, "bo-1"))
-	require.NoError(s.T, s.Production.TakeReport(s.T.Context(), s.Report(campus.PlasticReady, 4)))
+	require.NoError(s.T, s.TakeReport(s.T.Context(), s.Report(campus.PlasticReady, 4)))
 	code, err := s.Production.PickupCode(s.CurrentPlastic())
 	require.NoError(s.T, err)
 	return code
@@ -214,7 +214,7 @@ func (s *Story) Pickup(code string) production.Pickup {
 
 // Try is one request of the kiosk, with a key of its own.
 func (s *Story) Try(p production.Pickup) error {
-	return Err(s.Production.PickUp(s.T.Context(), Request(campus.Machine(p.Kiosk)), p))
+	return Err(s.PickUp(s.T.Context(), Request(campus.Machine(p.Kiosk)), p))
 }
 
 // Replacing is somebody with an active card who may not have it any longer, and whose new card is approved under

@@ -15,7 +15,8 @@ import (
 // Sale is what a cashier takes.
 type Sale struct {
 	AmountCents int64  `json:"amount_cents"`
-	Code        string `json:"code"` // what the phone shows
+	Code        string `json:"code"`              // what the phone shows, or the plastic's chip has said
+	Plastic     string `json:"plastic,omitempty"` // the serial number of a chip that is tapped instead
 	Fault       Fault  `json:"fault"`
 }
 
@@ -60,8 +61,8 @@ func (t *Till) Begin(cents int64, fault Fault) (Receipt, error) {
 	return r, t.journal.add(Line{Step: Begun, Key: r.Key, AmountCents: cents, TakenAt: r.TakenAt})
 }
 
-// Sell takes a payment by what a phone shows. When no answer comes, it asks again under the same key, and in the end
-// takes the sale back until it is told that it is. A Problem is a refusal that is kept nowhere.
+// Sell takes a payment by what a phone shows or a chip says. When no answer comes, it asks again under the same key,
+// and in the end takes the sale back until it is told that it is. A Problem is a refusal that is kept nowhere.
 func (t *Till) Sell(ctx context.Context, sale Sale) (Receipt, error) {
 	r, err := t.Begin(sale.AmountCents, sale.Fault)
 	if err != nil {

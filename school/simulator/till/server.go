@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"campuscard/campus"
 )
 
 // Config is what a Server needs to know.
@@ -29,11 +31,12 @@ type Server struct {
 
 	mu    sync.Mutex
 	tills map[string]*Till
+	chips map[string]*Chip // that are there to be tapped
 }
 
 // NewServer opens the tills that there are, as they were left.
 func NewServer(cfg Config, log *slog.Logger) (*Server, error) {
-	s := &Server{cfg: cfg, log: log, tills: map[string]*Till{}}
+	s := &Server{cfg: cfg, log: log, tills: map[string]*Till{}, chips: map[string]*Chip{}}
 	if err := os.MkdirAll(cfg.StateDir, 0o700); err != nil {
 		return nil, err
 	}
@@ -42,11 +45,48 @@ func NewServer(cfg Config, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	for _, folder := range folders {
+		if folder.Name() == chipFolder {
+			continue
+		}
 		if _, err := s.till(folder.Name()); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// chipFolder is where the chips of plastics are, beside the tills; no till has such a name.
+const chipFolder = "_chips"
+
+// put has a plastic there to be tapped, with the count that it was left with.
+func (s *Server) put(written campus.Chip) error {
+	chip, err := OpenChip(filepath.Join(s.cfg.StateDir, chipFolder), written)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before := s.chips[written.Serial]; before != nil {
+		err = before.Close()
+	}
+	s.chips[written.Serial] = chip
+	return err
+}
+
+// tapped is a sale with what the plastic says that the cashier was given, if it was one.
+func (s *Server) tapped(sale Sale) (Sale, error) {
+	if sale.Plastic == "" {
+		return sale, nil
+	}
+	s.mu.Lock()
+	chip := s.chips[sale.Plastic]
+	s.mu.Unlock()
+	if chip == nil {
+		return sale, errors.New("no plastic with that chip was put there")
+	}
+	said, err := chip.Tap(sale.Fault)
+	sale.Code = said
+	return sale, err
 }
 
 var tillName = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
@@ -93,8 +133,13 @@ func (s *Server) Handler() http.Handler {
 	handle(s, mux, "POST /tills/{till}/enrolment", func(r *http.Request, t *Till, in enrolment) (any, error) {
 		return struct{}{}, t.Enrol(r.Context(), in.ID, in.Code)
 	})
+	mux.HandleFunc("PUT /chips", s.putChip)
 	handle(s, mux, "POST /tills/{till}/sales", func(r *http.Request, t *Till, in Sale) (any, error) {
-		return t.Sell(r.Context(), in)
+		sale, err := s.tapped(in)
+		if err != nil {
+			return nil, err
+		}
+		return t.Sell(r.Context(), sale)
 	})
 	handle(s, mux, "POST /tills/{till}/shown", func(_ *http.Request, t *Till, in Sale) (any, error) {
 		receipt, code, err := t.Show(in.AmountCents)
@@ -121,6 +166,20 @@ func (s *Server) Handler() http.Handler {
 		return t.Journal(), nil
 	})
 	return mux
+}
+
+// putChip takes what the bureau has written a chip with.
+func (s *Server) putChip(w http.ResponseWriter, r *http.Request) {
+	var written campus.Chip
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&written)
+	if err == nil {
+		err = s.put(written)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // shownFor is how long a till waits for its code to be scanned.

@@ -112,6 +112,9 @@ type Fault struct {
 	LoseAnswers int           `json:"lose_answers,omitempty"` // so many answers in a row do not arrive
 	WrongKey    bool          `json:"wrong_key,omitempty"`    // it signs with another secret
 	ClockOff    time.Duration `json:"clock_off,omitempty"`    // its clock is ahead
+
+	OldTap    bool `json:"old_tap,omitempty"`    // the plastic says once more what it has said before
+	ForgedTap bool `json:"forged_tap,omitempty"` // a chip with the plastic's serial number, and another key
 }
 
 // Problem is what the campus card answers instead.

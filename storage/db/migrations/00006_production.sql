@@ -62,6 +62,7 @@ create table plastics (
     order_key        text not null default '', -- under which the order was last sent
     order_id         text not null default '',
     bureau_seq       int not null default 0,   -- of the last report we took
+    chip             text not null default '', -- E1: its serial number, once the bureau has reported it
     rejected         text not null default '', -- why the bureau would not make it
     compartment      text not null default '',
     pickup_code      bytea,                    -- sealed, to be shown to its owner
@@ -70,8 +71,10 @@ create table plastics (
     created_at       timestamptz not null,
     ready_at         timestamptz,
     picked_up_at     timestamptz,
-    constraint plastics_seq unique (case_id, seq)
+    constraint plastics_seq unique (case_id, seq),
+    constraint plastics_serial_number check (chip ~ '^([0-9A-F]{14})?$')
 );
+create unique index plastics_chip on plastics (chip) where chip <> '';
 create unique index plastics_one_alive on plastics (card_id)
     where state not in ('spoilt', 'lost', 'damaged', 'returned', 'cancelled');
 create unique index plastics_pickup_code on plastics (kiosk_id, pickup_code_hash) where state = 'ready';

@@ -126,6 +126,17 @@ create table phone_keys (
 );
 create unique index phone_keys_one on phone_keys (account_id) where ended_at is null;
 
+-- E1: the chips of plastics that were handed over. One at most pays for an account; the others are kept, so that whoever
+-- shows one is told.
+create table chips (
+    chip       text primary key,          -- its serial number
+    account_id uuid not null references accounts,
+    bound_at   timestamptz not null,
+    ended_at   timestamptz,
+    constraint chips_serial_number check (chip ~ '^[0-9A-F]{14}$')
+);
+create unique index chips_one on chips (account_id) where ended_at is null;
+
 -- The days of the books that are closed. A transfer belongs to its day while that is open, else to the first open one.
 create table books_closed (
     day       date primary key,
@@ -381,6 +392,6 @@ create index drawers_of_university on drawers (university, id);
 
 -- +goose Down
 drop table drawers, topup_refunds, topup_payments, topup_orders;
-drop table refundables, dropped_answers, answers, transfers, books_closed, phone_keys, terminals, merchants, books,
+drop table refundables, dropped_answers, answers, transfers, books_closed, chips, phone_keys, terminals, merchants, books,
     account_checks, accounts;
 drop function answers_posted_stay, make_transfer_months, money_id, money_id_from;
