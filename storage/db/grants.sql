@@ -20,7 +20,7 @@ revoke update, delete on books, books_closed from :program;
 revoke insert, delete, update on dropped_answers from :program;
 grant update (until) on dropped_answers to :program;
 revoke update on answers, refundables from :program;
-grant update (reversed_at, reversal_id) on answers to :program;
+grant update (reversed_at, reversal_id, given_cents) on answers to :program;
 grant update (main_back, subsidy_back) on refundables to :program;
 
 -- The months of transfers are written by way of the table they are part of, and made by a function of the owner's.

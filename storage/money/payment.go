@@ -58,6 +58,8 @@ type Answer struct {
 	BalanceCents int64     // of both purses, afterwards
 	At           time.Time
 	Reversed     bool // by now
+
+	given int64 // fen that were given back, of all purses and wherever they went
 }
 
 // How a payment fared in a lot.

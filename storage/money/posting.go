@@ -86,12 +86,12 @@ const betweenSQL = `insert into transfers
 func keepAnswer(t db.Tx, terminal, key string, hash []byte, account uuid.UUID, a Answer) error {
 	var at time.Time
 	return t.Ask(`insert into answers
-			(terminal, key, hash, account_id, outcome, transfer_id, left_cents, balance_cents, at)
-		values (@terminal, @key, @hash, @account, @outcome, @transfer, @left, @balance, @now) returning at`, map[string]any{
-		"terminal": terminal, "key": key, "hash": hash, "outcome": string(a.Outcome), "left": a.LeftCents,
-		"account":  uuid.NullUUID{UUID: account, Valid: account != uuid.Nil},
-		"transfer": uuid.NullUUID{UUID: a.Transfer, Valid: a.Transfer != uuid.Nil}, "balance": a.BalanceCents, "now": a.At,
-	}).Scan(&at)
+			(terminal, key, hash, account_id, outcome, transfer_id, left_cents, balance_cents, given_cents, at)
+		values (@terminal, @key, @hash, @account, @outcome, @transfer, @left, @balance, @given, @now) returning at`,
+		map[string]any{"given": a.given, "terminal": terminal, "key": key, "hash": hash, "outcome": string(a.Outcome), "left": a.LeftCents,
+			"account":  uuid.NullUUID{UUID: account, Valid: account != uuid.Nil},
+			"transfer": uuid.NullUUID{UUID: a.Transfer, Valid: a.Transfer != uuid.Nil}, "balance": a.BalanceCents, "now": a.At,
+		}).Scan(&at)
 }
 
 // Posted is the outcome of what is no payment.

@@ -182,6 +182,7 @@ create table answers (
     transfer_id   uuid,
     left_cents    bigint not null default 0, -- of the day's limit
     balance_cents bigint not null default 0, -- of both purses
+    given_cents   bigint not null default 0, -- what a refund or a reversal has given back, wherever it went
     at            timestamptz not null,
     reversed_at   timestamptz,
     reversal_id   uuid,            -- the transfer that gave back; none: nothing was left to give
