@@ -135,15 +135,15 @@ func addRefunded(t db.Tx, payment uuid.UUID, cents int64) error {
 }
 
 // DueRefunds are those for which a channel is to be asked now. Nobody else gets them until lease is over.
-func (s *Store) DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]Refunding, error) {
+func (s *Store) DueRefunds(ctx context.Context, channel string, limit int, lease time.Duration) ([]Refunding, error) {
 	refunds, err := db.All[Refunding](ctx, s.DB, `with due as (
 			update topup_refunds set next_try = @lease where id in (select id from topup_refunds
-				where next_try <= @now order by next_try limit @limit for update skip locked)
+				where channel = @channel and next_try <= @now order by next_try limit @limit for update skip locked)
 			returning *)
 		select r.id, r.payment_id, r.university, r.channel, r.kind, r.amount_cents, r.state, r.failure, r.asked_by,
 			r.asked_at, r.done_at, r.next_try, r.tries, p.transaction, p.order_id, p.order_ref, p.currency, p.stray
 		from due r join topup_payments p on p.id = r.payment_id`,
-		map[string]any{"now": s.Now(), "lease": s.Now().Add(lease), "limit": limit})
+		map[string]any{"channel": channel, "now": s.Now(), "lease": s.Now().Add(lease), "limit": limit})
 	return refunds, db.Wrap("find refunds to ask for", err)
 }
 
@@ -157,14 +157,17 @@ func (s *Store) RefundTried(ctx context.Context, id uuid.UUID, failure string, n
 
 // SettleRefund keeps the outcome of a refund, once: the channel has paid it, or it never will. Then the money is put
 // back on the account, or on the one that has come in its place; where there is none, nobody has claimed it. Saying the
-// same again changes nothing. NotFound: refund_unknown. Conflict: callback_conflict (the other outcome is kept).
+// same again changes nothing. NotFound: refund_unknown. Conflict: callback_conflict (the other outcome is kept, and
+// people look into it).
 func (s *Store) SettleRefund(ctx context.Context, university, channel string, id uuid.UUID, paid bool,
 	failure string) error {
+	var kept campus.RefundState
 	err := s.Alone.InTx(ctx, "settle a refund", func(t db.Tx) error {
 		r, o, err := lockRefund(t, university, channel, id)
 		if err != nil {
 			return err
 		}
+		kept = r.State
 		switch {
 		case r.State == campus.RefundAsked:
 			return settle(t, o, r, paid, failure)
@@ -173,6 +176,14 @@ func (s *Store) SettleRefund(ctx context.Context, university, channel string, id
 		}
 		return nil
 	})
+	if campus.ReasonOf(err) == campus.CallbackConflict {
+		said := campus.RefundFailed
+		if paid {
+			said = campus.RefundDone
+		}
+		return s.keepConflict(ctx, ChannelConflict{University: university, Channel: channel,
+			Subject: campus.RefundConflict, Ref: id.String(), Kept: string(kept), Said: string(said)}, err)
+	}
 	return refusal(err)
 }
 

@@ -304,7 +304,7 @@ create table topup_orders (
     constraint topup_orders_paid_at check ((state = 'paid') = (paid_at is not null))
 );
 create index topup_orders_of_person on topup_orders (person_id, id);
-create index topup_orders_due on topup_orders (next_look) where next_look is not null;
+create index topup_orders_due on topup_orders (channel, next_look) where next_look is not null;
 
 -- Every payment that a channel has told of, for ever: each is credited once, or was never credited and went back.
 create table topup_payments (
@@ -352,7 +352,28 @@ create table topup_refunds (
     constraint topup_refunds_asked check ((state = 'asked') = (done_at is null) and (state = 'asked') = (next_try is not null))
 );
 create index topup_refunds_of_payment on topup_refunds (payment_id);
-create index topup_refunds_due on topup_refunds (next_try) where next_try is not null;
+create index topup_refunds_due on topup_refunds (channel, next_try) where next_try is not null;
+
+-- What a channel says that does not fit what it has said before, each thing once: people ask it, and settle it.
+create table channel_conflicts (
+    id         uuid primary key,
+    university text not null references universities,
+    channel    text not null,
+    subject    text not null,
+    ref        text not null,            -- the channel's name of the payment, or the id of the refund
+    kept       text not null,            -- what it has said first, and what we go by
+    said       text not null,            -- what it says now
+    told_at    timestamptz not null,
+    last_at    timestamptz not null,
+    times      int not null default 1,
+    settled_at timestamptz,
+    settled_by uuid references staff,
+    note       text not null default '', -- what people have found
+    constraint channel_conflicts_once unique (university, channel, subject, ref, said),
+    constraint channel_conflicts_subject_known check (subject in ('payment', 'refund')),
+    constraint channel_conflicts_settled check ((settled_at is null) = (settled_by is null))
+);
+create index channel_conflicts_open on channel_conflicts (university, id) where settled_at is null;
 
 -- L1: the cash of a counter, from its opening until two people have closed it.
 create table drawers (
@@ -381,7 +402,7 @@ create unique index drawers_one_open on drawers (cashier, campus) where closed_a
 create index drawers_of_university on drawers (university, id);
 
 -- +goose Down
-drop table drawers, topup_refunds, topup_payments, topup_orders;
+drop table drawers, channel_conflicts, topup_refunds, topup_payments, topup_orders;
 drop table refundables, dropped_answers, answers, transfers, books_closed, phone_keys, terminals, merchants, books,
     account_checks, accounts;
 drop function answers_posted_stay, make_transfer_months, money_id, money_id_from;
