@@ -38,8 +38,14 @@ func (s *Store) TakePayment(ctx context.Context, p ChannelPayment) (taken Taken,
 	if err := campus.CheckAmount(p.Cents); err != nil {
 		return taken, err
 	}
+	var account uuid.UUID
+	if order, isID := orderID(p.OrderRef); isID {
+		if account, err = s.accountOfOrder(ctx, order); err != nil {
+			return taken, err
+		}
+	}
 	var first ChannelPayment
-	err = s.Alone.InTx(ctx, "take a payment of a channel", func(t db.Tx) error {
+	err = s.alone(ctx, account, "take a payment of a channel", func(t db.Tx) error {
 		taken = Taken{}
 		o, found, err := orderOf(t, p)
 		if err != nil {
@@ -60,8 +66,8 @@ func (s *Store) TakePayment(ctx context.Context, p ChannelPayment) (taken Taken,
 
 // orderOf locks the order that a payment is for; found is false if it names none of the university at the channel.
 func orderOf(t db.Tx, p ChannelPayment) (o Order, found bool, err error) {
-	id, err := uuid.Parse(p.OrderRef)
-	if err != nil || id.String() != p.OrderRef {
+	id, isID := orderID(p.OrderRef)
+	if !isID {
 		return o, false, nil
 	}
 	o, found, err = lockOrder(t, id)
@@ -69,6 +75,12 @@ func orderOf(t db.Tx, p ChannelPayment) (o Order, found bool, err error) {
 		found = false
 	}
 	return o, found, err
+}
+
+// orderID reads the name of an order, in the one spelling that we give it.
+func orderID(ref string) (id uuid.UUID, isID bool) {
+	id, err := uuid.Parse(ref)
+	return id, err == nil && id.String() == ref
 }
 
 // knownPayment tells what a payment was told as before, and what became of it. Conflict: callback_conflict.

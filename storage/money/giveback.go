@@ -68,7 +68,11 @@ func (s *Store) Refund(ctx context.Context, r Refund) (answer Answer, err error)
 		}
 	}
 	hash := hashOf("refund", r.Payment.String(), strconv.FormatInt(r.Cents, 10), strconv.FormatBool(r.Void))
-	err = s.Alone.InTx(ctx, "refund a payment", func(t db.Tx) error {
+	account, err := s.accountOfPayment(ctx, r.Payment)
+	if err != nil {
+		return answer, err
+	}
+	err = s.alone(ctx, account, "refund a payment", func(t db.Tx) error {
 		first, found, err := firstAnswer(t, r.Terminal, r.Key, hash)
 		if err != nil || found {
 			answer = first
@@ -135,7 +139,11 @@ func (s *Store) Reverse(ctx context.Context, r Reversal) (answer Answer, err err
 	if err := campus.CheckKey(r.Terminal, r.Key); err != nil {
 		return answer, err
 	}
-	err = s.Alone.InTx(ctx, "reverse a payment", func(t db.Tx) error {
+	account, err := s.accountOfAnswer(ctx, r.Terminal, r.Key)
+	if err != nil {
+		return answer, err
+	}
+	err = s.alone(ctx, account, "reverse a payment", func(t db.Tx) error {
 		if r.Till != nil {
 			if err := tillGivesBack(t, *r.Till); err != nil {
 				return err

@@ -60,6 +60,11 @@ func (s *Store) OpenOrder(ctx context.Context, req casework.Request, n NewOrder)
 	if err := n.Terms.Check(n.Channel, n.Cents); err != nil {
 		return o, err
 	}
+	done, err := s.PersonTurn(ctx, n.Person)
+	if err != nil {
+		return o, err
+	}
+	defer done()
 	o, err = casework.OnceAlone(ctx, s.casework, "ask for a top-up", req, func(t db.Tx) (Order, error) {
 		a, err := lockPersonal(t, n.Person)
 		if err != nil {

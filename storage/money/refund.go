@@ -58,7 +58,11 @@ func (s *Store) AskRefund(ctx context.Context, req casework.Request, terms campu
 			return r, err
 		}
 	}
-	r, err = casework.OnceAlone(ctx, s.casework, "refund a top-up", req, func(t db.Tx) (Refunding, error) {
+	account, err := s.accountOfOrder(ctx, order)
+	if err != nil {
+		return r, err
+	}
+	r, err = onceAlone(ctx, s, account, "refund a top-up", req, func(t db.Tx) (Refunding, error) {
 		o, r, err := refundable(t, terms, person, order, cents)
 		if err != nil {
 			return r, err
@@ -161,8 +165,12 @@ func (s *Store) RefundTried(ctx context.Context, id uuid.UUID, failure string, n
 // people look into it).
 func (s *Store) SettleRefund(ctx context.Context, university, channel string, id uuid.UUID, paid bool,
 	failure string) error {
+	account, err := s.accountOfRefund(ctx, id)
+	if err != nil {
+		return err
+	}
 	var kept campus.RefundState
-	err := s.Alone.InTx(ctx, "settle a refund", func(t db.Tx) error {
+	err = s.alone(ctx, account, "settle a refund", func(t db.Tx) error {
 		r, o, err := lockRefund(t, university, channel, id)
 		if err != nil {
 			return err

@@ -46,6 +46,7 @@ create table accounts (
     constraint accounts_closed_empty check (closed_at is null or (main_cents, subsidy_cents, debt_cents) = (0, 0, 0))
 ) with (fillfactor = 70);
 create unique index accounts_one_current on accounts (person_id) where successor is null and closed_at is null;
+create index accounts_successor on accounts (successor) where successor is not null;
 create index accounts_person on accounts (person_id, opened_at);
 create index accounts_checked on accounts (id) where holds @> '{checked}';
 
@@ -284,9 +285,9 @@ select make_transfer_months(now(), 4);
 -- A top-up that a holder has asked for. Its id is what the channel calls it, too.
 create table topup_orders (
     id           uuid primary key,
-    university   text not null,
-    person_id    uuid not null,
-    account_id   uuid not null,
+    university   text not null references universities,
+    person_id    uuid not null references people,
+    account_id   uuid not null references accounts,
     channel      text not null,
     amount_cents bigint not null,
     state        text not null default 'created',
@@ -309,12 +310,12 @@ create index topup_orders_due on topup_orders (channel, next_look) where next_lo
 -- Every payment that a channel has told of, for ever: each is credited once, or was never credited and went back.
 create table topup_payments (
     id             uuid primary key,
-    university     text not null,
+    university     text not null references universities,
     channel        text not null,
     transaction    text not null,            -- the channel's own name of the payment
     order_ref      text not null,            -- what the channel says it is for
     order_id       uuid references topup_orders,
-    account_id     uuid,                     -- to which it was credited
+    account_id     uuid references accounts, -- to which it was credited
     amount_cents   bigint not null,          -- hundredths of its currency
     currency       text not null,
     stray          text not null default '', -- why it was not credited; none: it was
@@ -335,7 +336,7 @@ create index topup_payments_of_order on topup_payments (order_id);
 create table topup_refunds (
     id           uuid primary key,
     payment_id   uuid not null references topup_payments,
-    university   text not null,
+    university   text not null references universities,
     channel      text not null,
     kind         text not null,
     amount_cents bigint not null,
@@ -378,9 +379,9 @@ create index channel_conflicts_open on channel_conflicts (university, id) where 
 -- L1: the cash of a counter, from its opening until two people have closed it.
 create table drawers (
     id            uuid primary key,
-    university    text not null,
+    university    text not null references universities,
     campus        text not null,
-    cashier       uuid not null,
+    cashier       uuid not null references staff,
     state         text not null default 'open',
     float_cents   bigint not null,           -- what lay in it at the opening
     taken_cents   bigint not null default 0, -- and what came since
@@ -388,7 +389,7 @@ create table drawers (
     opened_at     timestamptz not null,
     counted_cents bigint,                    -- all that lay in it
     counted_at    timestamptz,
-    confirmed_by  uuid,
+    confirmed_by  uuid references staff,
     closed_at     timestamptz,
     constraint drawers_state_known check (state in ('open', 'counted', 'closed')),
     constraint drawers_not_negative check (float_cents >= 0 and taken_cents >= 0 and counted_cents >= 0),
