@@ -220,13 +220,15 @@ order by channel`
 // DueOrders are those of a channel that it is to be asked for now: to make the order, or what became of it. Nobody else
 // gets them until lease is over.
 func (s *Store) DueOrders(ctx context.Context, channel string, limit int, lease time.Duration) ([]Order, error) {
-	orders, err := db.All[Order](ctx, s.DB, `update topup_orders set next_look = @lease where id in (select id from topup_orders
-			where channel = @channel and next_look <= @now order by next_look limit @limit for update skip locked)
-		returning id, university, person_id, account_id, channel, amount_cents, state, pay_code, failure, created_at,
-			expires_at, look_until, paid_at, looks`,
+	orders, err := db.All[Order](ctx, s.DB, dueOrdersSQL,
 		map[string]any{"channel": channel, "now": s.Now(), "lease": s.Now().Add(lease), "limit": limit})
 	return orders, db.Wrap("find top-ups to ask for", err)
 }
+
+const dueOrdersSQL db.Statement = `update topup_orders set next_look = @lease where id in (select id from topup_orders
+		where channel = @channel and next_look <= @now order by next_look limit @limit for update skip locked)
+	returning id, university, person_id, account_id, channel, amount_cents, state, pay_code, failure, created_at,
+		expires_at, look_until, paid_at, looks`
 
 // Looked is what a channel has said about an order that it was told of or asked about.
 type Looked struct {
