@@ -20,6 +20,7 @@ func TestEveryNotFoundSaysWhatToDo(t *testing.T) {
 		"notices": "notice_unknown", "sessions": "session_unknown", "group-retries": "group_retry_unknown", "universities": "university_unknown",
 		"notice-templates": "template_unknown", "receipts": "receipt_unknown", "uploads": "upload_unknown",
 		"topups": "topup_unknown", "topup-refunds": "refund_unknown", "drawers": "drawer_unknown",
+		"channel-conflicts": "conflict_unknown",
 	}
 	for name, r := range p.s.Declared {
 		if !strings.Contains(r.Path, "{") && r.Access.Audience != core.Hook || !strings.HasPrefix(r.Path, "/api/v1/") {

@@ -207,7 +207,7 @@ func TestEveryListHasPages(t *testing.T) {
 	for _, path := range []string{"/api/v1/applications", "/api/v1/notices", "/api/v1/sessions",
 		"/api/v1/staff/work-items", "/api/v1/staff/cases",
 		"/api/v1/staff/batches", "/api/v1/staff/deliveries", "/api/v1/staff/invitations", "/api/v1/staff/colleagues", "/api/v1/staff/people",
-		"/api/v1/me/topups", "/api/v1/staff/drawers", "/api/v1/staff/topup-refunds",
+		"/api/v1/me/topups", "/api/v1/staff/drawers", "/api/v1/staff/topup-refunds", "/api/v1/staff/channel-conflicts",
 		"/api/v1/staff/group-retries/{id}/items", "/api/v1/staff/people/{id}/cases", "/api/v1/staff/people/{id}/acts", "/api/v1/staff/notice-templates/{name}/versions"} {
 		names := []string{}
 		for _, p := range s.Huma.OpenAPI().Paths[path].Get.Parameters {

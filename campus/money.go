@@ -53,6 +53,7 @@ const RetryMost = 30 * 24 * time.Hour
 type PaymentTerms struct {
 	Most         int64    // that one payment takes
 	LimitCents   int64    // of the day, for holders who have chosen none (E2)
+	LimitMost    int64    // of the day, also for those who chose a higher one when that was allowed
 	NoPassword   int64    // the largest amount without the payment password (E1)
 	Counts       bool     // towards the limit of the day (E2)
 	SubsidyTakes bool     // the subsidy may be spent there (L5)
@@ -61,7 +62,8 @@ type PaymentTerms struct {
 
 // Terms returns what the policy says about a payment of a kind in a trade, such as "canteen".
 func (p MoneyPolicy) Terms(kind TransferKind, trade string) PaymentTerms {
-	return PaymentTerms{Most: p.PaymentMost, LimitCents: p.DailyLimit, NoPassword: p.NoPassword, Counts: slices.Contains(p.LimitCounts, kind),
+	return PaymentTerms{Most: p.PaymentMost, LimitCents: p.DailyLimit,
+		LimitMost: p.LimitMost, NoPassword: p.NoPassword, Counts: slices.Contains(p.LimitCounts, kind),
 		SubsidyTakes: slices.Contains(p.SubsidyScope, trade), RetryWithin: p.RetryWithin}
 }
 
@@ -205,6 +207,15 @@ func PaymentHash(terminal string, book, account uuid.UUID, cents int64, kind Tra
 	hash.Write(binary.BigEndian.AppendUint64(nil, uint64(cents)))             //nolint:gosec // its bits, whatever they are
 	hash.Write(binary.BigEndian.AppendUint64(nil, uint64(taken.UnixMicro()))) //nolint:gosec // the same
 	return hash.Sum(nil)
+}
+
+// Limit returns what may be spent on a day by a holder who has chosen a limit, or nil (E2). One that was chosen when a
+// higher one was allowed is no higher than what is allowed now.
+func (p MoneyPolicy) Limit(chosen *int64) int64 {
+	if chosen == nil {
+		return p.DailyLimit
+	}
+	return min(*chosen, p.LimitMost)
 }
 
 // CheckLimit refuses a limit that nobody may choose (E2). Invalid: limit_range.

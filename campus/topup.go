@@ -16,6 +16,7 @@ type TopUpPolicy struct {
 	OrderLife    Duration                 `yaml:"order_life"`
 	FirstLook    Duration                 `yaml:"first_look"`    // each look waits twice as long as the one before
 	LookFor      Duration                 `yaml:"look_for"`      // from the end of the order's life
+	LookLate     Duration                 `yaml:"look_late"`     // how much longer while nobody answers the last look
 	RefundWithin Duration                 `yaml:"refund_within"` // of the payment
 	RefundTry    Duration                 `yaml:"refund_try"`    // each try waits twice as long, up to a day
 	RefundLate   Duration                 `yaml:"refund_late"`   // from then on people are told
@@ -46,7 +47,7 @@ func (p TopUpPolicy) check() error {
 		}
 	}
 	for name, d := range map[string]Duration{"order_life": p.OrderLife, "first_look": p.FirstLook, "look_for": p.LookFor,
-		"refund_within": p.RefundWithin, "refund_try": p.RefundTry, "refund_late": p.RefundLate} {
+		"look_late": p.LookLate, "refund_within": p.RefundWithin, "refund_try": p.RefundTry, "refund_late": p.RefundLate} {
 		if d <= 0 {
 			return Errorf(Invalid, "", "policy money.top_up.%s must be longer than nothing", name)
 		}
@@ -179,6 +180,15 @@ const (
 	StrayRefund  RefundKind = "stray"  // money that was never credited
 )
 
+// ConflictSubject is what a channel contradicts itself about.
+type ConflictSubject string
+
+// The subjects.
+const (
+	PaymentConflict ConflictSubject = "payment" // another amount, currency or order under the name of a known payment
+	RefundConflict  ConflictSubject = "refund"  // another outcome
+)
+
 // NextLook is when the channel is asked about an order again: each time after twice as long, at the end of its life,
 // and no more after look_until; zero then.
 func (p TopUpPolicy) NextLook(now, expires, until time.Time, looks int) time.Time {
@@ -193,6 +203,16 @@ func (p TopUpPolicy) NextLook(now, expires, until time.Time, looks int) time.Tim
 		next = until
 	}
 	return next
+}
+
+// LateLook is when a channel is asked again that has not answered the last look at an order: each time after twice as
+// long, at most a day; zero after look_late.
+func (p TopUpPolicy) LateLook(now, until time.Time) time.Time {
+	late := now.Sub(until)
+	if late >= p.LookLate.Std() {
+		return time.Time{}
+	}
+	return now.Add(min(max(late, p.FirstLook.Std()), 24*time.Hour))
 }
 
 // NextTry is when a channel is asked for a refund again whose outcome is unknown.

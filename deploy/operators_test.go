@@ -72,9 +72,11 @@ func TestAlarmsHaveTheNumbersOfThePolicy(t *testing.T) {
 	t.Parallel()
 	policies, err := campus.LoadPolicies(deploy.Policy)
 	require.NoError(t, err)
-	watch, rules := policies.For("").Watch, alarms(t)
+	policy := policies.For("")
+	watch, rules := policy.Watch, alarms(t)
 	for name, want := range map[string]float64{
 		"OutboxStands": watch.OutboxAge.Std().Seconds(), "DecisionsOpen": watch.DecisionAge.Std().Seconds(),
+		"RefundsLate": policy.Money.TopUp.RefundLate.Std().Seconds(),
 		"CasesQueue":  watch.QueuedAge.Std().Seconds(),
 		"StepsParked": watch.ParkedAge.Std().Seconds(), "MessagesWait": watch.NoticeAge.Std().Seconds(),
 		"FilesStay": watch.ForgottenAge.Std().Seconds(), "ClocksApart": watch.ClockSkew.Std().Seconds(),

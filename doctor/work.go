@@ -146,6 +146,30 @@ func (d *doctor) lookAtAccounts(ctx context.Context) []Finding {
 	return warn("accounts.held", values{"count": strconv.Itoa(count), "accounts": strings.Join(names, ", ")})
 }
 
+// lookAtChannels names the channels of top-ups that owe us an answer about refunds for too long, or contradict
+// themselves (L2).
+func (d *doctor) lookAtChannels(ctx context.Context) []Finding {
+	figures, err := d.store.Figures(ctx)
+	if err != nil {
+		return broken(err)
+	}
+	var found []Finding
+	for _, r := range figures.Refunds {
+		if waits := age(figures.At, &r.Oldest); waits > d.policies.For(r.University).Money.TopUp.RefundLate.Std() {
+			found = append(found, warn("channels.refunds", values{"university": r.University, "channel": r.Channel,
+				"count": strconv.Itoa(r.Count), "time": span(waits)})...)
+		}
+	}
+	for _, c := range figures.Conflicts {
+		found = append(found, warn("channels.conflicts", values{"university": c.University, "channel": c.Channel,
+			"count": strconv.Itoa(c.Count)})...)
+	}
+	if len(found) == 0 {
+		return well("channels.fine", nil)
+	}
+	return found
+}
+
 func age(now time.Time, since *time.Time) time.Duration {
 	if since == nil {
 		return 0

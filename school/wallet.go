@@ -99,6 +99,9 @@ func (r *WalletRefundState) complete() bool {
 		slices.Contains([]string{WalletProcessing, WalletRefunded, WalletFailed}, r.State)
 }
 
+// Patience is how long one call takes at most.
+func (s *Wallets) Patience() time.Duration { return s.cfg.Timeout }
+
 func (s *Wallets) client(channel string) (*client, error) {
 	if !campus.IsChannelName(channel) {
 		return nil, campus.Errorf(campus.Invalid, "", "channel: its name is not short words with hyphens")

@@ -34,7 +34,13 @@ func TestAReplacedCardPaysNoMore(t *testing.T) {
 	require.NoError(t, err)
 	first.TopUp(a.ID, 10000)
 	require.Equal(t, campus.Paid, first.Pays(a.ID, 100).Outcome)
+	phone, err := first.Money.BindPhone(t.Context(), first.Holder.ID, []byte("a key"))
+	require.NoError(t, err)
 	require.NoError(t, next.Activates())
+	require.Zero(t, storagetest.Count(first.Env, `phone_keys where ended_at is null`), "its phone pays no more, either")
+	require.Equal(t, campus.PhoneUnbound, first.Pays(a.ID, 100, func(p *money.Payment) {
+		p.Token = money.Token{Phone: phone.ID, Count: 1}
+	}).Outcome)
 	require.Equal(t, campus.CardEnded, first.Pays(a.ID, 100).Outcome)
 	require.Equal(t, int64(9900), first.AccountOf(a.ID).MainCents)
 }

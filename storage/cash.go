@@ -21,6 +21,11 @@ type CashTaken struct {
 // verified. Errors are those of money.TakeCash. NotFound: person_unknown.
 func (s *Store) TakeCashAtCounter(ctx context.Context, req casework.Request, who campus.StaffMember,
 	c money.CashTaking) (CashTaken, error) {
+	done, err := s.Money.PersonTurn(ctx, c.Person)
+	if err != nil {
+		return CashTaken{}, err
+	}
+	defer done()
 	return casework.OnceAlone(ctx, s.Casework, "take cash", req, func(t db.Tx) (taken CashTaken, err error) {
 		act := people.NewCounterAct{Kind: campus.CashAct, Person: c.Person, Detail: strconv.FormatInt(c.Cents, 10)}
 		if taken.CounterAct, err = people.ActNow(t, req.ID, who, act); err != nil {

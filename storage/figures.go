@@ -23,8 +23,10 @@ type Figures struct {
 	Notices        casework.WaitingFigure
 	Forgotten      casework.WaitingFigure // files that the object store has to delete (B4); never failing
 	Pickups        []PickupFigure
-	Connections    int // that all clients of the server hold, ours and others'
-	ConnectionsMax int // that clients like us may hold
+	Refunds        []ChannelFigure // of top-ups, without an outcome (L2)
+	Conflicts      []ChannelFigure // what channels say that contradicts itself, and nobody has settled
+	Connections    int             // that all clients of the server hold, ours and others'
+	ConnectionsMax int             // that clients like us may hold
 }
 
 // CaseFigure counts the open cases of a university that stand at the same place.
@@ -65,6 +67,14 @@ type PickupFigure struct {
 	Count      int
 }
 
+// ChannelFigure counts what waits at a channel of a university.
+type ChannelFigure struct {
+	University string
+	Channel    string
+	Count      int
+	Oldest     time.Time
+}
+
 // Figures reads all of them in one round trip. Every count is on an index of what is open, so its cost follows what is
 // open now and not what ever was.
 func (s *Store) Figures(ctx context.Context) (Figures, error) {
@@ -83,6 +93,10 @@ func (s *Store) Figures(ctx context.Context) (Figures, error) {
 	waiting(batch, &f.Forgotten, `select count(*), 0, min(at) from file_deletions`)
 	list(batch, &f.Pickups, `select university, pickup_tries, count(*) from plastics
 		where state = 'ready' and pickup_tries > 0 group by 1, 2`)
+	list(batch, &f.Refunds, `select university, channel, count(*), min(asked_at) from topup_refunds
+		where next_try is not null group by 1, 2`)
+	list(batch, &f.Conflicts, `select university, channel, count(*), min(told_at) from channel_conflicts
+		where settled_at is null group by 1, 2`)
 	batch.Queue(connectionsQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&f.Connections, &f.ConnectionsMax) })
 	return f, db.Wrap("read the figures", s.Reports.Pool.SendBatch(ctx, batch).Close())
 }

@@ -110,6 +110,12 @@ var (
 
 	pickupsLocked = figure("pickup_codes_locked", "Cards in a compartment whose code is locked (D3).", "university")
 
+	refundsOpen   = figure("topup_refunds_open", "Refunds of top-ups without an outcome (L2).", "university", "channel")
+	refundsOldest = figure("topup_refunds_oldest_seconds", "How long the first of them waits.", "university", "channel")
+
+	conflictsOpen = figure("channel_conflicts", "What a channel says that contradicts itself, and nobody has settled (L2).",
+		"university", "channel")
+
 	connections    = figure("db_server_connections", "Connections that all clients of Postgres hold.")
 	connectionsMax = figure("db_server_connections_max", "Connections that clients like us may hold.")
 )
@@ -137,6 +143,7 @@ func (f *figures) Collect(metrics chan<- prometheus.Metric) {
 	if s.read {
 		f.showWaitingForTemporal(s, show)
 		f.showCases(s.figures, show)
+		showChannels(s.figures, show)
 		f.showQueues(s, show)
 	}
 }
@@ -178,6 +185,17 @@ func (f *figures) showCases(seen storage.Figures, show shower) {
 	}
 	for university, count := range locked {
 		show(pickupsLocked, float64(count), university)
+	}
+}
+
+// showChannels shows what waits at the channels of top-ups.
+func showChannels(seen storage.Figures, show shower) {
+	for _, r := range seen.Refunds {
+		show(refundsOpen, float64(r.Count), r.University, r.Channel)
+		show(refundsOldest, age(seen.At, &r.Oldest), r.University, r.Channel)
+	}
+	for _, c := range seen.Conflicts {
+		show(conflictsOpen, float64(c.Count), c.University, c.Channel)
 	}
 }
 

@@ -15,40 +15,79 @@ import (
 )
 
 const (
-	topUpBatch = 32               // at once, of all channels
-	topUpLease = 30 * time.Second // longer than the calls for one take
+	topUpBatch = 32 // at once, of one channel
+	topUpCalls = 3  // the most that one row takes, one after the other
+	topUpOwn   = 15 * time.Second
 	topUpPause = 200 * time.Millisecond
 	placeAgain = 3 * time.Second // somebody waits to pay
 )
 
 // topUps speaks to the channels by which cards are topped up (L2): it tells them of orders, asks what became of those
 // for which no call-back comes, and has refunds paid. What waits is in rows, so nothing is lost with a worker, and two
-// workers share it.
+// workers share it. Each channel is asked by itself, so one that is away holds up no other.
 type topUps struct {
 	store    *storage.Store
 	wallets  *school.Wallets
 	policies *campus.Policies
 	log      *slog.Logger
+
+	asking sync.WaitGroup
+	mu     sync.Mutex
+	busy   map[string]bool // the channels that are being asked
+	failed error           // what went wrong since the last round
 }
 
+func newTopUps(store *storage.Store, wallets *school.Wallets, policies *campus.Policies, log *slog.Logger) *topUps {
+	return &topUps{store: store, wallets: wallets, policies: policies, log: log, busy: map[string]bool{}}
+}
+
+// round begins to ask each channel for which something is due, but for those that are still being asked.
 func (w *topUps) round(ctx context.Context) (time.Duration, error) {
-	orders, failed := w.store.Money.DueOrders(ctx, topUpBatch, topUpLease)
-	refunds, err := w.store.Money.DueRefunds(ctx, topUpBatch, topUpLease)
-	failed = errors.Join(failed, err)
-	wrong := make([]error, len(orders)+len(refunds))
-	var all sync.WaitGroup
-	for i, o := range orders {
-		all.Go(func() { wrong[i] = w.look(ctx, o) })
+	channels, err := w.store.Money.DueChannels(ctx)
+	if err != nil {
+		return topUpPause, err
 	}
-	for i, r := range refunds {
-		all.Go(func() { wrong[len(orders)+i] = w.refund(ctx, r) })
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, channel := range channels {
+		if w.busy[channel] {
+			continue
+		}
+		w.busy[channel] = true
+		w.asking.Go(func() {
+			err := w.askChannel(ctx, channel)
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.busy[channel], w.failed = false, errors.Join(w.failed, err)
+		})
 	}
-	all.Wait()
-	pause := topUpPause
-	if len(orders) == topUpBatch || len(refunds) == topUpBatch { // more may wait
-		pause = 0
+	failed := w.failed
+	w.failed = nil
+	return topUpPause, failed
+}
+
+// askChannel does all that is due at a channel.
+func (w *topUps) askChannel(ctx context.Context, channel string) error {
+	for more := true; more && ctx.Err() == nil; {
+		lease := topUpCalls*w.wallets.Patience() + topUpOwn // longer than the work on one row
+		orders, failed := w.store.Money.DueOrders(ctx, channel, topUpBatch, lease)
+		refunds, err := w.store.Money.DueRefunds(ctx, channel, topUpBatch, lease)
+		failed = errors.Join(failed, err)
+		wrong := make([]error, len(orders)+len(refunds))
+		var all sync.WaitGroup
+		for i, o := range orders {
+			all.Go(func() { wrong[i] = w.look(ctx, o) })
+		}
+		for i, r := range refunds {
+			all.Go(func() { wrong[len(orders)+i] = w.refund(ctx, r) })
+		}
+		all.Wait()
+		if failed = errors.Join(append(wrong, failed)...); failed != nil {
+			return failed
+		}
+		more = len(orders) == topUpBatch || len(refunds) == topUpBatch
 	}
-	return pause, errors.Join(append(wrong, failed)...)
+	return nil
 }
 
 // look tells a channel of an order, or asks what became of it.
@@ -62,15 +101,12 @@ func (w *topUps) look(ctx context.Context, o money.Order) error {
 	switch code := campus.CodeOf(err); {
 	case err == nil:
 		looked.PayCode, looked.Closed = state.PayCode, state.State == school.WalletClosed
-	case o.State == campus.OrderCreated && (code == campus.Refused || code == campus.Conflict):
+	case o.State == campus.OrderCreated && code == campus.Refused:
 		looked.Refused = cmp.Or(campus.ReasonOf(err), string(code))
 	default:
-		looked.Failure = string(code)
+		looked.Failure, looked.Next = string(code), w.lookAgain(o, terms, looked.Next, now)
 		w.log.WarnContext(ctx, "a channel does not say what became of a top-up", "topup", o.ID, "channel", o.Channel,
-			"error", err)
-		if again := now.Add(placeAgain); o.State == campus.OrderCreated && again.Before(looked.Next) {
-			looked.Next = again
-		}
+			"next", looked.Next, "error", err)
 	}
 	if err := w.take(ctx, o, state.Payments); err != nil {
 		return err
@@ -81,15 +117,32 @@ func (w *topUps) look(ctx context.Context, o money.Order) error {
 	return w.store.Money.OrderLooked(ctx, looked)
 }
 
+// lookAgain is when a channel is asked again that has not answered: soon while somebody waits to pay, and also when it
+// was the last look, because nobody knows then whether the order was paid.
+func (w *topUps) lookAgain(o money.Order, terms campus.TopUpPolicy, next, now time.Time) time.Time {
+	switch soon := now.Add(placeAgain); {
+	case next.IsZero():
+		return terms.LateLook(now, o.LookUntil)
+	case o.State == campus.OrderCreated && soon.Before(next):
+		return soon
+	}
+	return next
+}
+
 // ask makes the call that an order waits for. One that can be paid no more, and that the channel may not know, is not
-// made any more.
+// made any more. A channel that does not know an order of which it has had a pay code, or that it has just said it has
+// (409), contradicts itself: it may have been paid.
 func (w *topUps) ask(ctx context.Context, o money.Order, now time.Time) (school.WalletState, error) {
+	has := o.PayCode != ""
 	if o.State == campus.OrderCreated && now.Before(o.ExpiresAt) {
-		return w.wallets.PlaceOrder(ctx, o.Channel, o.University, school.WalletOrder{Order: o.ID.String(),
+		state, err := w.wallets.PlaceOrder(ctx, o.Channel, o.University, school.WalletOrder{Order: o.ID.String(),
 			AmountCents: o.AmountCents, Currency: campus.Yuan, ExpiresAt: o.ExpiresAt})
+		if has = campus.CodeOf(err) == campus.Conflict; !has {
+			return state, err
+		}
 	}
 	state, err := w.wallets.Order(ctx, o.Channel, o.University, o.ID.String())
-	if campus.CodeOf(err) == campus.NotFound { // nobody can have paid it
+	if campus.CodeOf(err) == campus.NotFound && !has { // nobody can have paid it
 		return school.WalletState{Order: o.ID.String(), State: school.WalletClosed}, nil
 	}
 	return state, err
@@ -100,7 +153,7 @@ func (w *topUps) take(ctx context.Context, o money.Order, payments []school.Wall
 	for _, p := range payments {
 		_, err := w.store.Money.TakePayment(ctx, money.ChannelPayment{University: o.University, Channel: o.Channel,
 			Transaction: p.Transaction, OrderRef: p.Order, Cents: p.AmountCents, Currency: p.Currency, PaidAt: p.PaidAt})
-		if campus.ReasonOf(err) == campus.CallbackConflict {
+		if campus.ReasonOf(err) == campus.CallbackConflict { // people look into it
 			w.log.ErrorContext(ctx, "a channel contradicts itself", "topup", o.ID, "channel", o.Channel, "error", err)
 			continue
 		}
@@ -115,16 +168,17 @@ func (w *topUps) take(ctx context.Context, o money.Order, payments []school.Wall
 func (w *topUps) refund(ctx context.Context, r money.Refunding) error {
 	terms := w.policies.For(r.University).Money.TopUp
 	state, err := w.askRefund(ctx, r)
-	code := campus.CodeOf(err)
-	if code == campus.Refused || code == campus.NotFound || code == campus.Conflict {
+	switch campus.CodeOf(err) {
+	case campus.Refused, campus.NotFound:
 		state, err = w.refusedRefund(ctx, r, err)
+	case campus.Conflict: // it has the refund, whatever it says of it
+		state, err = w.wallets.RefundState(ctx, r.Channel, r.University, r.ID.String())
 	}
 	if ctx.Err() != nil {
 		return nil
 	}
 	if err == nil && state.State != school.WalletProcessing {
-		return w.store.Money.SettleRefund(ctx, r.University, r.Channel, r.ID, state.State == school.WalletRefunded,
-			state.Reason)
+		return w.settle(ctx, r, state)
 	}
 	failure := ""
 	if err != nil {
@@ -133,6 +187,16 @@ func (w *topUps) refund(ctx context.Context, r money.Refunding) error {
 			"error", err)
 	}
 	return w.store.Money.RefundTried(ctx, r.ID, failure, terms.NextTry(w.store.Now(), r.Tries))
+}
+
+// settle keeps the outcome of a refund. A call-back may have told another one meanwhile.
+func (w *topUps) settle(ctx context.Context, r money.Refunding, state school.WalletRefundState) error {
+	err := w.store.Money.SettleRefund(ctx, r.University, r.Channel, r.ID, state.State == school.WalletRefunded, state.Reason)
+	if campus.ReasonOf(err) == campus.CallbackConflict { // people look into it
+		w.log.ErrorContext(ctx, "a channel contradicts itself", "refund", r.ID, "channel", r.Channel, "error", err)
+		return nil
+	}
+	return err
 }
 
 // askRefund asks for a refund. One that was asked for before may be there: to ask anew would get the first answer again,

@@ -40,12 +40,14 @@ func newTopUpTest(t *testing.T) *topUpTest {
 		SMTPAddress: sim.SMTPAddress(), MailFrom: "card@campus.example"})
 	require.NoError(t, err)
 	return &topUpTest{T: t, h: h, url: sim.URL(),
-		loop: &topUps{store: h.Store, wallets: systems.Wallets, policies: h.Policies, log: h.Log}}
+		loop: newTopUps(h.Store, systems.Wallets, h.Policies, h.Log)}
 }
 
 func (c *topUpTest) round() {
 	c.Helper()
 	require.NoError(c, storagetest.Err(c.loop.round(c.Context())))
+	c.loop.asking.Wait()
+	require.NoError(c, c.loop.failed)
 }
 
 func (c *topUpTest) admin(method, path, body string) {
@@ -125,7 +127,7 @@ func TestAClosedOrder(t *testing.T) {
 	c.round()
 	require.Equal(t, campus.OrderClosed, c.order(person, o.ID).State)
 	c.h.Clock.Advance(100 * 24 * time.Hour)
-	due, err := c.h.Money.DueOrders(t.Context(), 10, time.Minute)
+	due, err := c.h.Money.DueOrders(t.Context(), campus.WalletAdapter, 10, time.Minute)
 	require.NoError(t, err)
 	require.Empty(t, due)
 }

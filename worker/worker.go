@@ -95,13 +95,13 @@ func loops(
 	resends := newDecisionResender(store, sender, log)
 	retries := newGroupRetrier(store, sender, policies, log)
 	compared := newComparer(Comparison{Store: store, Temporal: temporal}, cfg.CompareEvery, counts, log)
+	channels := newTopUps(store, systems.Wallets, policies, log)
 	all := []loop{
 		{name: "deliver the outbox", temporal: true, round: outbox.round},
 		{name: "send notices", round: messages.round},
 		{name: "send phone messages", round: phoneSender{messages}.round},
 		{name: "mail about deadlines", round: (&deadlineMailer{store: store, policies: policies}).round},
-		{name: "ask top-up channels", round: (&topUps{store: store, wallets: systems.Wallets, policies: policies,
-			log: log}).round},
+		{name: "ask top-up channels", round: channels.round, end: channels.asking.Wait},
 		{name: "admit from the line", round: (&admission{store: store, policies: policies}).round},
 		{name: "resend decisions", temporal: true, first: resendPause, round: resends.round, end: resends.sending.Wait},
 		{name: "retry groups of steps", temporal: true, round: retries.round, end: retries.end},

@@ -12,7 +12,7 @@ import (
 
 // GiveBackView is what became of a refund or a void.
 type GiveBackView struct {
-	Transfer *uuid.UUID `json:"transfer,omitempty" doc:"To the account; to the fund when all of it went there"`
+	Transfer *uuid.UUID `json:"transfer,omitempty" doc:"To the account. When nothing went there, to the fund or to what nobody has claimed"`
 	At       time.Time  `json:"at" doc:"By our clock"`
 }
 

@@ -29,10 +29,8 @@ type AccountView struct {
 
 func (s *Server) accountView(in campus.Language, a money.Account) AccountView {
 	view := AccountView{ID: a.ID, MainCents: a.MainCents, SubsidyCents: a.SubsidyCents, SubsidyUntil: a.SubsidyUntil,
-		DebtCents: a.DebtCents, LimitCents: s.Policies.For(a.University).Money.DailyLimit, OwnLimit: a.LimitCents != nil}
-	if a.LimitCents != nil {
-		view.LimitCents = *a.LimitCents
-	}
+		DebtCents: a.DebtCents, LimitCents: s.Policies.For(a.University).Money.Limit(a.LimitCents),
+		OwnLimit: a.LimitCents != nil}
 	today := campus.DateOf(s.Store.Now())
 	if !a.Day.Before(today) {
 		view.SpentCents = a.SpentCents
@@ -77,7 +75,8 @@ func (s *Server) setLimit(ctx context.Context, in *limitInput) (*core.Answer[Acc
 // EntryView is a line of a statement.
 type EntryView struct {
 	ID            uuid.UUID           `json:"id" doc:"Named by refunds and appeals"`
-	Seq           int64               `json:"seq" doc:"Without a gap"`
+	Account       uuid.UUID           `json:"account" doc:"One's account at that time; those of earlier cards follow the one of today"`
+	Seq           int64               `json:"seq" doc:"Of the account, without a gap"`
 	At            time.Time           `json:"at"`
 	TakenAt       time.Time           `json:"taken_at" doc:"By the clock of the till"`
 	Kind          campus.TransferKind `json:"kind"`
@@ -99,7 +98,7 @@ type EntryView struct {
 
 func entryView(in campus.Language) func(money.Entry) EntryView {
 	return func(e money.Entry) EntryView {
-		view := EntryView{ID: e.ID, Seq: e.Seq, At: e.At, TakenAt: e.TakenAt, Kind: e.Kind,
+		view := EntryView{ID: e.ID, Account: e.AccountID, Seq: e.Seq, At: e.At, TakenAt: e.TakenAt, Kind: e.Kind,
 			KindText: campus.Text(in, "transfer."+string(e.Kind), nil), MerchantZH: e.MerchantZH, MerchantEN: e.MerchantEN,
 			ChangeCents: e.MainChange + e.SubsidyChange - e.DebtChange,
 			MainChange:  e.MainChange, SubsidyChange: e.SubsidyChange, DebtChange: e.DebtChange, MainAfter: e.MainAfter,
@@ -118,7 +117,7 @@ func entryView(in campus.Language) func(money.Entry) EntryView {
 	}
 }
 
-// getStatement shows what came and went on the holder's account (E4).
+// getStatement shows what came and went on the holder's account, and on those of earlier cards (E4).
 func (s *Server) getStatement(ctx context.Context, in *core.PageQuery) (*core.Answer[core.Page[EntryView]], error) {
 	account, err := s.Store.Money.CurrentAccount(ctx, core.Person(ctx).ID)
 	if err != nil {

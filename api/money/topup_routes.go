@@ -21,6 +21,11 @@ func (s *Server) topUpRoutes() {
 	core.Handle(s.Server, core.Post("/api/v1/staff/topup-refunds/{id}/retry",
 		"Ask the channel for a refund at once", core.Staff(campus.HandleCash)), s.retryRefund)
 
+	core.Handle(s.Server, core.Get("/api/v1/staff/channel-conflicts",
+		"What channels say that contradicts itself, oldest first", core.Staff(campus.HandleCash)), s.listConflicts)
+	core.Handle(s.Server, core.Post("/api/v1/staff/channel-conflicts/{id}/settlement",
+		"Say what a contradiction has turned out to be", core.Staff(campus.HandleCash)), s.settleConflict)
+
 	core.Handle(s.Server, core.Post("/api/v1/staff/drawers", "Open a drawer with a counted float",
 		core.Staff(campus.HandleCash), core.Created), s.openDrawer)
 	core.Handle(s.Server, core.Get("/api/v1/staff/drawers", "Drawers, newest first", core.Staff(campus.HandleCash)),

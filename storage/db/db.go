@@ -57,6 +57,7 @@ type DB struct {
 	stopClock func()
 	Log       *slog.Logger
 
+	turns   turns
 	answers probe
 	writes  probe
 	files   probe

@@ -21,7 +21,7 @@ revoke insert, delete, update on dropped_answers from :program;
 grant update (until) on dropped_answers to :program;
 revoke update on answers, chips, refundables from :program;
 grant update (ended_at) on chips to :program;
-grant update (reversed_at, reversal_id) on answers to :program;
+grant update (reversed_at, reversal_id, given_cents) on answers to :program;
 grant update (main_back, subsidy_back) on refundables to :program;
 
 -- The months of transfers are written by way of the table they are part of, and made by a function of the owner's.

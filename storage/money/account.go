@@ -94,7 +94,8 @@ func (a *Account) scan(row interface{ Scan(into ...any) error }) error {
 
 // OpenAccount opens the account of a card that becomes active, in the transaction that makes it so. The account that
 // the human had with an earlier card, under the same number or another (decision 71), is followed by this one: what the
-// holder has chosen and spent today goes along (E2); its money stays until it is moved (F3). others are the people on
+// holder has chosen and spent today goes along (E2); its money stays until it is moved (F3), and its phone pays no more:
+// a phone is bound to an account. others are the people on
 // the roster who are the same human.
 func OpenAccount(t db.Tx, card uuid.UUID, others []uuid.UUID) error {
 	return t.Write(openSQL, map[string]any{"id": uuid.Must(uuid.NewV7()), "card": card, "now": t.Now, "others": others})
@@ -108,8 +109,10 @@ const openSQL = `with locked as materialized (
 		and a.successor is null and a.closed_at is null
 	order by a.id for no key update of a
 ), before as (
-	update accounts a set successor = @id from locked l where a.id = l.id
+	update accounts a set successor = @id, phone_key = null, phone_key_until = null from locked l where a.id = l.id
 	returning a.id, a.limit_cents, a.day, a.spent_cents
+), unbound as (
+	update phone_keys k set ended_at = @now from locked l where k.account_id = l.id and k.ended_at is null
 )
 insert into accounts (id, card_id, person_id, university, valid_until, limit_cents, day, spent_cents, opened_day,
 	opened_spent, opened_at)
@@ -196,15 +199,12 @@ func (s *Store) SetLimit(ctx context.Context, p campus.MoneyPolicy, actor campus
 	if err := p.CheckLimit(cents); err != nil {
 		return err
 	}
-	return s.Alone.InTx(ctx, "set a limit", func(t db.Tx) error {
+	return s.alone(ctx, account, "set a limit", func(t db.Tx) error {
 		a, err := lockAccount(t, account)
 		if err != nil {
 			return err
 		}
-		before := p.DailyLimit
-		if a.LimitCents != nil {
-			before = *a.LimitCents
-		}
+		before := p.Limit(a.LimitCents)
 		if cents > before {
 			return campus.Errorf(campus.Refused, "password_needed", "raising a limit takes the payment password")
 		}

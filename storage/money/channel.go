@@ -32,32 +32,42 @@ type Taken struct {
 
 // TakePayment credits a payment that a channel tells of, once, however often and in whatever order it is told (E4, L2):
 // what comes after the end of its order is credited too. What cannot be credited lies in suspense and goes back to its
-// source. Invalid: amount_invalid. Conflict: callback_conflict (the channel told of another payment under that name).
+// source. Invalid: amount_invalid. Conflict: callback_conflict (the channel told of another payment under that name, and
+// people look into it).
 func (s *Store) TakePayment(ctx context.Context, p ChannelPayment) (taken Taken, err error) {
 	if err := campus.CheckAmount(p.Cents); err != nil {
 		return taken, err
 	}
-	err = s.Alone.InTx(ctx, "take a payment of a channel", func(t db.Tx) error {
+	var account uuid.UUID
+	if order, isID := orderID(p.OrderRef); isID {
+		if account, err = s.accountOfOrder(ctx, order); err != nil {
+			return taken, err
+		}
+	}
+	var first ChannelPayment
+	err = s.alone(ctx, account, "take a payment of a channel", func(t db.Tx) error {
 		taken = Taken{}
 		o, found, err := orderOf(t, p)
 		if err != nil {
 			return err
 		}
-		first, known, err := knownPayment(t, p)
-		if err != nil || known {
-			taken = Taken{Stray: first, Again: true}
+		if first, taken, err = knownPayment(t, p); err != nil || taken.Again {
 			return err
 		}
 		taken.Stray, err = takeNew(t, o, found, p)
 		return err
 	})
+	if campus.ReasonOf(err) == campus.CallbackConflict {
+		return taken, s.keepConflict(ctx, ChannelConflict{University: p.University, Channel: p.Channel,
+			Subject: campus.PaymentConflict, Ref: p.Transaction, Kept: saidOf(first), Said: saidOf(p)}, err)
+	}
 	return taken, refusal(err)
 }
 
 // orderOf locks the order that a payment is for; found is false if it names none of the university at the channel.
 func orderOf(t db.Tx, p ChannelPayment) (o Order, found bool, err error) {
-	id, err := uuid.Parse(p.OrderRef)
-	if err != nil || id.String() != p.OrderRef {
+	id, isID := orderID(p.OrderRef)
+	if !isID {
 		return o, false, nil
 	}
 	o, found, err = lockOrder(t, id)
@@ -67,20 +77,26 @@ func orderOf(t db.Tx, p ChannelPayment) (o Order, found bool, err error) {
 	return o, found, err
 }
 
-// knownPayment tells what became of a payment that was told of before. Conflict: callback_conflict.
-func knownPayment(t db.Tx, p ChannelPayment) (stray campus.StrayReason, known bool, err error) {
-	var before ChannelPayment
+// orderID reads the name of an order, in the one spelling that we give it.
+func orderID(ref string) (id uuid.UUID, isID bool) {
+	id, err := uuid.Parse(ref)
+	return id, err == nil && id.String() == ref
+}
+
+// knownPayment tells what a payment was told as before, and what became of it. Conflict: callback_conflict.
+func knownPayment(t db.Tx, p ChannelPayment) (before ChannelPayment, taken Taken, err error) {
 	err = t.Ask(`select stray, order_ref, amount_cents, currency from topup_payments
 		where university = @university and channel = @channel and transaction = @transaction`, paymentWords(p)).
-		Scan(&stray, &before.OrderRef, &before.Cents, &before.Currency)
+		Scan(&taken.Stray, &before.OrderRef, &before.Cents, &before.Currency)
 	if err != nil {
-		return "", false, none(err)
+		return before, taken, none(err)
 	}
+	taken.Again = true
 	if before.OrderRef != p.OrderRef || before.Cents != p.Cents || before.Currency != p.Currency {
-		return stray, true, campus.Errorf(campus.Conflict, campus.CallbackConflict,
-			"channel %s tells of another payment under the same name", p.Channel)
+		err = campus.Errorf(campus.Conflict, campus.CallbackConflict, "channel %s tells of another payment under the same name",
+			p.Channel)
 	}
-	return stray, true, nil
+	return before, taken, err
 }
 
 func paymentWords(p ChannelPayment) map[string]any {

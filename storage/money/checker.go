@@ -143,7 +143,7 @@ from page p left join sums s on s.id = p.id order by p.id`
 
 // noteDoubt keeps that an account was seen wrong, and has it pay no more.
 func (s *Store) noteDoubt(ctx context.Context, row checked, hold bool) error {
-	return s.Alone.InTx(ctx, "doubt an account", func(t db.Tx) error {
+	return s.alone(ctx, row.ID, "doubt an account", func(t db.Tx) error {
 		if err := t.Write(`update accounts set doubted_at = coalesce(doubted_at, @now) where id = @id`,
 			map[string]any{"id": row.ID, "now": t.Now}); err != nil || !hold || row.Held {
 			return err

@@ -65,6 +65,69 @@ func TestConstraints(t *testing.T) {
 	require.Equal(t, int64(100*yuan), h.AccountOf(other.ID).MainCents)
 }
 
+// The same of the tables of tills, top-ups and drawers.
+func TestConstraintsOfTillsAndTopUps(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	person, _, o := paidOrder(h)
+	require.NoError(t, storagetest.Err(h.RefundBy(person, o.ID, 5*yuan)))
+	h.Order(person, 20*yuan)
+	h.Till(h.Merchant("第一食堂", "canteen"), "1")
+	h.Merchant("第二食堂", "canteen")
+	h.Till(h.Merchant("第三食堂", "canteen"), "1")
+	require.NoError(t, storagetest.Err(h.Money.BindPhone(t.Context(), person, []byte("a key"))))
+	require.Error(t, storagetest.Err(h.Money.TakePayment(t.Context(),
+		h.PaidAt(o, "tx-"+o.ID.String(), func(p *money.ChannelPayment) { p.Cents++ }))))
+	who, _ := h.Staff(storagetest.University, campus.Grant{Role: campus.Cashier})
+	h.Exec(`insert into drawers (id, university, campus, cashier, float_cents, opened_at)
+		values (gen_random_uuid(), 'lcu', 'east', $1, 100, now())`, who.ID)
+	for name, sql := range map[string]string{
+		"merchants_state_known":     `update merchants set state = 'tired'`,
+		"merchants_two_people":      `update merchants set opened_by = proposed_by`,
+		"merchants_opened":          `update merchants set opened_by = null`,
+		"merchants_name":            `update merchants set name_zh = 'one'`,
+		"terminals_state_known":     `update terminals set state = 'tired'`,
+		"terminals_active_enrolled": `update terminals set secret = null`,
+		"terminals_name":            `update terminals set name = 'x', merchant_id = (select merchant_id from terminals limit 1)`,
+		"phone_keys_one": `insert into phone_keys (id, account_id, person_id, public_key, made_at)
+			select gen_random_uuid(), account_id, person_id, '', now() from phone_keys`,
+		"dropped_answers_one":             `update dropped_answers set one = false`,
+		"topup_orders_state_known":        `update topup_orders set state = 'tired' where state <> 'paid'`,
+		"topup_orders_amount_positive":    `update topup_orders set amount_cents = 0`,
+		"topup_orders_paid_at":            `update topup_orders set paid_at = null`,
+		"topup_orders_university_fkey":    `update topup_orders set university = 'moon'`,
+		"topup_orders_person_id_fkey":     `update topup_orders set person_id = gen_random_uuid()`,
+		"topup_orders_account_id_fkey":    `update topup_orders set account_id = gen_random_uuid()`,
+		"topup_payments_amount_positive":  `update topup_payments set amount_cents = 0, refunded_cents = 0`,
+		"topup_payments_refunded_within":  `update topup_payments set refunded_cents = amount_cents + 1`,
+		"topup_payments_credited":         `update topup_payments set account_id = null`,
+		"topup_payments_stray_known":      `update topup_payments set stray = 'tired', account_id = null`,
+		"topup_payments_university_fkey":  `update topup_payments set university = 'moon'`,
+		"topup_refunds_kind_known":        `update topup_refunds set kind = 'tired'`,
+		"topup_refunds_state_known":       `update topup_refunds set state = 'tired', done_at = now(), next_try = null`,
+		"topup_refunds_amount_positive":   `update topup_refunds set amount_cents = 0`,
+		"topup_refunds_asked":             `update topup_refunds set next_try = null`,
+		"topup_refunds_university_fkey":   `update topup_refunds set university = 'moon'`,
+		"channel_conflicts_subject_known": `update channel_conflicts set subject = 'tired'`,
+		"channel_conflicts_settled":       `update channel_conflicts set settled_at = now()`,
+		"channel_conflicts_once": `insert into channel_conflicts (id, university, channel, subject, ref, kept, said, told_at, last_at)
+			select gen_random_uuid(), university, channel, subject, ref, kept, said, told_at, last_at from channel_conflicts`,
+		"drawers_state_known":     `update drawers set state = 'tired', counted_cents = 1, counted_at = now()`,
+		"drawers_not_negative":    `update drawers set float_cents = -1`,
+		"drawers_counted":         `update drawers set counted_cents = 1`,
+		"drawers_closed":          `update drawers set closed_at = now()`,
+		"drawers_by_two":          `update drawers set confirmed_by = cashier, state = 'closed', counted_cents = 1, counted_at = now(), closed_at = now()`,
+		"drawers_university_fkey": `update drawers set university = 'moon'`,
+		"drawers_cashier_fkey":    `update drawers set cashier = gen_random_uuid()`,
+		"drawers_one_open": `insert into drawers (id, university, campus, cashier, float_cents, opened_at)
+			select gen_random_uuid(), university, campus, cashier, 0, now() from drawers`,
+	} {
+		var broken *pgconn.PgError
+		require.ErrorAs(t, tryAsOwner(t, h, sql), &broken, name)
+		require.Equal(t, name, broken.ConstraintName)
+	}
+}
+
 // A month is made beside the table, once, for as long ahead as is asked; without one nothing is paid, and nothing is
 // kept.
 func TestMonths(t *testing.T) {

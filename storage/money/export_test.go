@@ -41,3 +41,9 @@ func PayIn(ctx context.Context, conn *pgx.Conn, d *db.DB, lot []Payment) error {
 	rows.Close()
 	return rows.Err()
 }
+
+// The statements that find what is due at channels.
+const (
+	DueOrdersSQL   = string(dueOrdersSQL)
+	DueChannelsSQL = string(dueChannelsSQL)
+)

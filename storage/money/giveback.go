@@ -52,8 +52,9 @@ type original struct {
 }
 
 // Refund gives money back to the purses that a payment took it from, the main one first, and on the same day to the
-// limit of the day (E2). What goes to a subsidy that has ended goes to the fund. Two at once never give back more than
-// was paid. Conflict: key_reused, refund_too_high, settled, account_closed. NotFound: payment_unknown.
+// limit of the day (E2). What goes to a subsidy that has ended goes to the fund, and what goes to a closed account to
+// what nobody has claimed. Two at once never give back more than was paid. Conflict: key_reused, refund_too_high,
+// settled. NotFound: payment_unknown.
 func (s *Store) Refund(ctx context.Context, r Refund) (answer Answer, err error) {
 	if err := campus.CheckKey(r.Terminal, r.Key); err != nil {
 		return answer, err
@@ -67,7 +68,11 @@ func (s *Store) Refund(ctx context.Context, r Refund) (answer Answer, err error)
 		}
 	}
 	hash := hashOf("refund", r.Payment.String(), strconv.FormatInt(r.Cents, 10), strconv.FormatBool(r.Void))
-	err = s.Alone.InTx(ctx, "refund a payment", func(t db.Tx) error {
+	account, err := s.accountOfPayment(ctx, r.Payment)
+	if err != nil {
+		return answer, err
+	}
+	err = s.alone(ctx, account, "refund a payment", func(t db.Tx) error {
 		first, found, err := firstAnswer(t, r.Terminal, r.Key, hash)
 		if err != nil || found {
 			answer = first
@@ -106,6 +111,7 @@ func (s *Store) Refund(ctx context.Context, r Refund) (answer Answer, err error)
 			return err
 		}
 		answer = Answer{Outcome: Posted, Transfer: id, BalanceCents: a.MainCents + a.SubsidyCents, At: t.Now}
+		answer.given = back.Net()
 		if err := keepAnswer(t, r.Terminal, r.Key, hash, a.ID, answer); err != nil {
 			return err
 		}
@@ -127,13 +133,17 @@ type Reversal struct {
 // Reverse undoes what stands under a key of a terminal that has not seen the answer to it (冲正), whatever that is. When
 // nothing stands there yet, what comes finds that it is reversed; but a sale so old that its answer may be gone is
 // refused, because it may have been paid. The same again is the same answer. Conflict: settled (only a refund is
-// possible then), not_a_payment, payment_time, account_closed, terminal_stopped: whoever has a stopped till, staff give
-// back what it has taken.
+// possible then), not_a_payment, payment_time, terminal_stopped: whoever has a stopped till, staff give back what it has
+// taken.
 func (s *Store) Reverse(ctx context.Context, r Reversal) (answer Answer, err error) {
 	if err := campus.CheckKey(r.Terminal, r.Key); err != nil {
 		return answer, err
 	}
-	err = s.Alone.InTx(ctx, "reverse a payment", func(t db.Tx) error {
+	account, err := s.accountOfAnswer(ctx, r.Terminal, r.Key)
+	if err != nil {
+		return answer, err
+	}
+	err = s.alone(ctx, account, "reverse a payment", func(t db.Tx) error {
 		if r.Till != nil {
 			if err := tillGivesBack(t, *r.Till); err != nil {
 				return err
@@ -196,9 +206,9 @@ func reversePaid(t db.Tx, first kept, p posting) (Answer, error) {
 	}
 	answer := first.Answer
 	answer.Reversed = true
-	return answer, t.Write(`update answers set reversed_at = @now, reversal_id = @reversal
+	return answer, t.Write(`update answers set reversed_at = @now, reversal_id = @reversal, given_cents = @given
 		where terminal = @terminal and key = @key`, map[string]any{"terminal": p.terminal, "key": p.key, "now": t.Now,
-		"reversal": uuid.NullUUID{UUID: reversal, Valid: reversal != uuid.Nil}})
+		"given": o.left.Net(), "reversal": uuid.NullUUID{UUID: reversal, Valid: reversal != uuid.Nil}})
 }
 
 // lockOriginal locks what was given back of a payment, and answers it with what is left. NotFound: payment_unknown.
@@ -233,7 +243,7 @@ func unknownPayment(id uuid.UUID) error {
 	return campus.Errorf(campus.NotFound, "payment_unknown", "no payment %s", id)
 }
 
-// giveBack posts a part of what is left of a payment. The answer names the transfer to the account, if there is one.
+// giveBack posts a part of what is left of a payment. The id is that of the transfer to the account, if there is one.
 func (o original) giveBack(t db.Tx, back campus.Purses, p posting) (a Account, id uuid.UUID, err error) {
 	if err := t.Write(`update refundables set main_back = main_back + @main, subsidy_back = subsidy_back + @subsidy
 		where transfer_id = @id`, map[string]any{"id": o.ID, "main": back.Main, "subsidy": back.Subsidy}); err != nil {
@@ -242,33 +252,47 @@ func (o original) giveBack(t db.Tx, back campus.Purses, p posting) (a Account, i
 	if a, err = lockAccount(t, o.Account); err != nil {
 		return a, id, err
 	}
-	if a.ClosedAt != nil {
-		return a, id, campus.Errorf(campus.Conflict, "account_closed", "account %s is closed", a.ID)
-	}
 	p.book, p.cause = o.Book, o.ID
+	if a.ClosedAt != nil {
+		id, err = o.giveToNobody(t, back, p)
+		return a, id, err
+	}
 	p.change = a.Purses().PutMain(back.Main)
 	if back.Subsidy > 0 && !goneBy(o.Until, campus.DateOf(t.Now)) {
 		p.change.Subsidy = back.Subsidy
 		if a, err = putSubsidyUntil(t, a, o.Until); err != nil {
 			return a, id, err
 		}
-	} else if back.Subsidy > 0 { // the subsidy that paid has ended: its part goes to those who gave it
-		fund, err := bookOf(t, a.University, campus.SubsidyFundBook)
-		if err != nil {
-			return a, id, err
-		}
-		if id, err = postBetween(t, o.Book, fund, back.Subsidy, p); err != nil {
-			return a, id, err
-		}
+	} else if id, err = o.giveTo(t, campus.SubsidyFundBook, back.Subsidy, p); err != nil { // it has ended
+		return a, id, err
 	}
 	if p.change.Net() == 0 {
-		if a.LastAt == nil {
-			a.LastAt = &t.Now
-		}
 		return a, id, nil
 	}
 	if day := campus.DateOf(o.At); o.Spent > 0 && a.Day == day && campus.DateOf(a.moment(t.Now)) == day { // E2
 		p.spent = -min(p.change.Net(), a.SpentCents)
 	}
 	return post(t, a, p)
+}
+
+// giveToNobody gives back what was paid from an account that is closed by now: nobody has claimed what was the holder's,
+// and the subsidy goes to those who gave it. The answer names one of the transfers, that of the holder's part first.
+func (o original) giveToNobody(t db.Tx, back campus.Purses, p posting) (uuid.UUID, error) {
+	fund, err := o.giveTo(t, campus.SubsidyFundBook, back.Subsidy, p)
+	if err != nil || back.Main == 0 {
+		return fund, err
+	}
+	return o.giveTo(t, campus.UnclaimedBook, back.Main, p)
+}
+
+// giveTo posts a part of what is given back to a book of the university; nothing of 0.
+func (o original) giveTo(t db.Tx, kind campus.BookKind, cents int64, p posting) (id uuid.UUID, err error) {
+	if cents == 0 {
+		return id, nil
+	}
+	book, err := bookOf(t, o.University, kind)
+	if err != nil {
+		return id, err
+	}
+	return postBetween(t, o.Book, book, cents, p)
 }

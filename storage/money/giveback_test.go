@@ -251,6 +251,7 @@ func TestAReversalThatComesTooLate(t *testing.T) {
 func TestRaceOfOneRefund(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
+	stores := []*money.Store{h.Money, another(t, h).Money} // in one process they wait for their turn
 	a := h.Account(100 * yuan)
 	for name, void := range map[string]bool{"refund": false, "void": true} {
 		paid := h.Pays(a.ID, 50*yuan)
@@ -265,7 +266,7 @@ func TestRaceOfOneRefund(t *testing.T) {
 		answers, told := make([]money.Answer, 2), make(chan []error, 1)
 		go func() {
 			told <- storagetest.AtOnce(2, func(i int) (err error) {
-				answers[i], err = h.Money.Refund(t.Context(), r)
+				answers[i], err = stores[i].Refund(t.Context(), r)
 				return err
 			})
 		}()

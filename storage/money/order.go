@@ -60,6 +60,11 @@ func (s *Store) OpenOrder(ctx context.Context, req casework.Request, n NewOrder)
 	if err := n.Terms.Check(n.Channel, n.Cents); err != nil {
 		return o, err
 	}
+	done, err := s.PersonTurn(ctx, n.Person)
+	if err != nil {
+		return o, err
+	}
+	defer done()
 	o, err = casework.OnceAlone(ctx, s.casework, "ask for a top-up", req, func(t db.Tx) (Order, error) {
 		a, err := lockPersonal(t, n.Person)
 		if err != nil {
@@ -181,16 +186,49 @@ func (s *Store) addRefunds(ctx context.Context, orders []Order) error {
 	return err
 }
 
-// DueOrders are those whose channel is to be asked now: to make the order, or what became of it. Nobody else gets them
-// until lease is over.
-func (s *Store) DueOrders(ctx context.Context, limit int, lease time.Duration) ([]Order, error) {
-	orders, err := db.All[Order](ctx, s.DB, `update topup_orders set next_look = @lease where id in (
-			select id from topup_orders where next_look <= @now order by next_look limit @limit for update skip locked)
-		returning id, university, person_id, account_id, channel, amount_cents, state, pay_code, failure, created_at,
-			expires_at, look_until, paid_at, looks`,
-		map[string]any{"now": s.Now(), "lease": s.Now().Add(lease), "limit": limit})
+// DueChannels are the channels for which an order or a refund is due.
+func (s *Store) DueChannels(ctx context.Context) ([]string, error) {
+	due, err := db.All[dueChannel](ctx, s.DB, dueChannelsSQL, map[string]any{"now": s.Now()})
+	channels := make([]string, len(due))
+	for i, row := range due {
+		channels[i] = row.Channel
+	}
+	return channels, db.Wrap("find channels to ask", err)
+}
+
+type dueChannel struct{ Channel string }
+
+// It goes from one channel to the next in the index, so that its cost follows the channels and not what waits for them.
+const dueChannelsSQL db.Statement = `with recursive ordered as (
+	(select channel from topup_orders where next_look is not null order by channel limit 1)
+	union all
+	select (select channel from topup_orders where next_look is not null and channel > o.channel order by channel limit 1)
+	from ordered o where o.channel is not null
+), refunded as (
+	(select channel from topup_refunds where next_try is not null order by channel limit 1)
+	union all
+	select (select channel from topup_refunds where next_try is not null and channel > r.channel order by channel limit 1)
+	from refunded r where r.channel is not null
+)
+select channel from ordered o
+where exists (select from topup_orders t where t.channel = o.channel and t.next_look <= @now)
+union
+select channel from refunded r
+where exists (select from topup_refunds t where t.channel = r.channel and t.next_try <= @now)
+order by channel`
+
+// DueOrders are those of a channel that it is to be asked for now: to make the order, or what became of it. Nobody else
+// gets them until lease is over.
+func (s *Store) DueOrders(ctx context.Context, channel string, limit int, lease time.Duration) ([]Order, error) {
+	orders, err := db.All[Order](ctx, s.DB, dueOrdersSQL,
+		map[string]any{"channel": channel, "now": s.Now(), "lease": s.Now().Add(lease), "limit": limit})
 	return orders, db.Wrap("find top-ups to ask for", err)
 }
+
+const dueOrdersSQL db.Statement = `update topup_orders set next_look = @lease where id in (select id from topup_orders
+		where channel = @channel and next_look <= @now order by next_look limit @limit for update skip locked)
+	returning id, university, person_id, account_id, channel, amount_cents, state, pay_code, failure, created_at,
+		expires_at, look_until, paid_at, looks`
 
 // Looked is what a channel has said about an order that it was told of or asked about.
 type Looked struct {

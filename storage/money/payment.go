@@ -58,6 +58,8 @@ type Answer struct {
 	BalanceCents int64     // of both purses, afterwards
 	At           time.Time
 	Reversed     bool // by now
+
+	given int64 // fen that were given back, of all purses and wherever they went
 }
 
 // How a payment fared in a lot.
@@ -194,8 +196,12 @@ func setsApart(err error) bool {
 // payAlone takes one payment and waits for its account.
 func (s *Store) payAlone(ctx context.Context, p Payment) (lotResult, error) {
 	const tries = 3 // deadlocks and keys that were as fast
+	done, err := s.Alone.Turn(ctx, p.Account)
+	if err != nil {
+		return lotResult{}, err
+	}
+	defer done()
 	var rows []lotResult
-	var err error
 	for range tries {
 		if rows, err = askLot(ctx, s.Alone, payAloneSQL, []Payment{p}); err == nil {
 			return rows[0], nil
@@ -237,6 +243,7 @@ func lotArgs(now time.Time, lot []Payment) pgx.NamedArgs {
 		"taken":     db.Column(lot, func(p Payment) time.Time { return p.TakenAt }),
 		"oldest":    db.Column(lot, func(p Payment) time.Time { return now.Add(-p.Terms.RetryWithin.Std()) }),
 		"limits":    db.Column(lot, func(p Payment) int64 { return p.Terms.LimitCents }),
+		"highest":   db.Column(lot, func(p Payment) int64 { return p.Terms.LimitMost }),
 		"ceilings":  db.Column(lot, func(p Payment) int64 { return p.Terms.NoPassword }),
 		"counted":   db.Column(lot, func(p Payment) bool { return p.Terms.Counts }),
 		"covered":   db.Column(lot, func(p Payment) bool { return p.Terms.SubsidyTakes }),

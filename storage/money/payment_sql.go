@@ -29,9 +29,10 @@ const payHead = `with asked as (
 		cast(@accounts as uuid[]), cast(@books as uuid[]), cast(@amounts as bigint[]), cast(@kinds as text[]),
 		cast(@taken as timestamptz[]), cast(@oldest as timestamptz[]), cast(@limits as bigint[]), cast(@ceilings as bigint[]),
 		cast(@counted as boolean[]), cast(@covered as boolean[]), cast(@proved as boolean[]), cast(@tills as uuid[]),
-		cast(@generations as int[]), cast(@phones as uuid[]), cast(@chips as text[]), cast(@counts as bigint[]), cast(@scanned as boolean[]))
+		cast(@generations as int[]), cast(@phones as uuid[]), cast(@chips as text[]), cast(@counts as bigint[]), cast(@scanned as boolean[]),
+		cast(@highest as bigint[]))
 		with ordinality v (terminal, key, hash, account, book, amount, kind, taken, oldest, standard, ceiling, counted,
-			covered, proved, till, generation, phone, chip, count, scanned, n)
+			covered, proved, till, generation, phone, chip, count, scanned, highest, n)
 ), kept as materialized (
 	select a.n, k.hash = a.hash or k.hash = '' as same, k.outcome, k.transfer_id, k.left_cents, k.balance_cents, k.at,
 		k.reversed_at is not null as reversed
@@ -57,7 +58,7 @@ const payTail = `
 		) w
 		cross join lateral (select w.at, cast(w.at at time zone 'Asia/Shanghai' as date) as day) m
 		cross join lateral (
-			select m.at, m.day, case when l.day = m.day then l.spent_cents else 0 end as spent, coalesce(l.limit_cents, a.standard) as most,
+			select m.at, m.day, case when l.day = m.day then l.spent_cents else 0 end as spent, least(coalesce(l.limit_cents, a.standard), a.highest) as most,
 				case when a.covered then least(l.subsidy_cents, a.amount) else 0 end as from_subsidy
 		) d
 		cross join lateral (

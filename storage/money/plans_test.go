@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -108,4 +109,36 @@ func TestOldAnswersAreFoundByTheirIndex(t *testing.T) {
 	text := strings.Join(plan, "\n")
 	require.Regexp(t, `Index Scan using answers_old on answers \(actual rows=10 `, text)
 	require.NotContains(t, text, "Seq Scan on answers")
+}
+
+// What is due at a channel is found by its index, however much waits at others and whatever is done.
+func TestWhatIsDueIsFoundByItsChannel(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	person, account := h.Holder(0)
+	h.ExecAsOwner(`insert into topup_orders (id, university, person_id, account_id, channel, amount_cents, created_at,
+			expires_at, look_until, next_look)
+		select gen_random_uuid(), 'lcu', $1, $2, case when n <= 50 then 'bank' else 'wallet' end, 1, now(), now(), now(),
+			case when n <= 10000 then cast($3 as timestamptz) end from generate_series(1, 20000) n order by random()`,
+		person, account, h.Clock.Now())
+	h.ExecAsOwner(`analyze topup_orders`)
+	h.Clock.Advance(time.Hour)
+	conn := storagetest.Connect(t, h)
+	read := func(set string, sql string, args pgx.NamedArgs) string {
+		_, err := conn.Exec(t.Context(), set)
+		require.NoError(t, err)
+		rows, err := conn.Query(t.Context(), `explain (analyze, costs off, timing off, summary off, buffers off) `+sql, args)
+		require.NoError(t, err)
+		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		return strings.Join(plan, "\n")
+	}
+	for _, set := range []string{`set enable_seqscan = off`, `set plan_cache_mode = force_generic_plan`} {
+		plan := read(set, money.DueOrdersSQL, pgx.NamedArgs{"channel": "bank", "now": h.Clock.Now(), "limit": 10,
+			"lease": h.Clock.Now()})
+		require.Regexp(t, `Index Scan using topup_orders_due on topup_orders[^\n]* \(actual rows=10[ .]`, plan)
+		require.NotContains(t, plan, "Seq Scan on topup_orders")
+		channels := read(set, money.DueChannelsSQL, pgx.NamedArgs{"now": h.Clock.Now()})
+		require.NotRegexp(t, `Scan [^\n]*topup_orders[^\n]*\(actual rows=\d{3,}`, channels, "it goes by channels, not by rows")
+	}
 }

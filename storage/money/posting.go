@@ -86,12 +86,12 @@ const betweenSQL = `insert into transfers
 func keepAnswer(t db.Tx, terminal, key string, hash []byte, account uuid.UUID, a Answer) error {
 	var at time.Time
 	return t.Ask(`insert into answers
-			(terminal, key, hash, account_id, outcome, transfer_id, left_cents, balance_cents, at)
-		values (@terminal, @key, @hash, @account, @outcome, @transfer, @left, @balance, @now) returning at`, map[string]any{
-		"terminal": terminal, "key": key, "hash": hash, "outcome": string(a.Outcome), "left": a.LeftCents,
-		"account":  uuid.NullUUID{UUID: account, Valid: account != uuid.Nil},
-		"transfer": uuid.NullUUID{UUID: a.Transfer, Valid: a.Transfer != uuid.Nil}, "balance": a.BalanceCents, "now": a.At,
-	}).Scan(&at)
+			(terminal, key, hash, account_id, outcome, transfer_id, left_cents, balance_cents, given_cents, at)
+		values (@terminal, @key, @hash, @account, @outcome, @transfer, @left, @balance, @given, @now) returning at`,
+		map[string]any{"given": a.given, "terminal": terminal, "key": key, "hash": hash, "outcome": string(a.Outcome), "left": a.LeftCents,
+			"account":  uuid.NullUUID{UUID: account, Valid: account != uuid.Nil},
+			"transfer": uuid.NullUUID{UUID: a.Transfer, Valid: a.Transfer != uuid.Nil}, "balance": a.BalanceCents, "now": a.At,
+		}).Scan(&at)
 }
 
 // Posted is the outcome of what is no payment.
@@ -115,7 +115,7 @@ type Credit struct {
 // account_closed. NotFound: account_unknown, book_unknown.
 func (s *Store) Credit(ctx context.Context, c Credit) (Answer, error) {
 	hash := campus.PaymentHash(c.Terminal, c.Book, c.Account, c.Cents, c.Kind, c.TakenAt)
-	return s.once(ctx, "credit an account", c.Terminal, c.Key, c.Cents, c.Book, hash,
+	return s.once(ctx, c.Account, "credit an account", c.Terminal, c.Key, c.Cents, c.Book, hash,
 		func(t db.Tx) (a Account, id uuid.UUID, err error) {
 			if a, err = lockAccount(t, c.Account); err != nil {
 				return a, id, err
@@ -143,7 +143,7 @@ func (s *Store) Credit(ctx context.Context, c Credit) (Answer, error) {
 // (E4). So are sales posted that were made without network: one counts towards the limit of its own day, if that is not
 // over (E2). Errors as Credit.
 func (s *Store) Charge(ctx context.Context, p Payment) (Answer, error) {
-	return s.once(ctx, "charge an account", p.Terminal, p.Key, p.Cents, p.Book, p.hash(),
+	return s.once(ctx, p.Account, "charge an account", p.Terminal, p.Key, p.Cents, p.Book, p.hash(),
 		func(t db.Tx) (a Account, id uuid.UUID, err error) {
 			if a, err = lockAccount(t, p.Account); err != nil {
 				return a, id, err
@@ -164,7 +164,7 @@ func (s *Store) Charge(ctx context.Context, p Payment) (Answer, error) {
 }
 
 // once answers what a key was answered, or has fn post, and keeps the answer.
-func (s *Store) once(ctx context.Context, what, terminal, key string, cents int64, book uuid.UUID, hash []byte,
+func (s *Store) once(ctx context.Context, account uuid.UUID, what, terminal, key string, cents int64, book uuid.UUID, hash []byte,
 	fn func(db.Tx) (Account, uuid.UUID, error)) (answer Answer, err error) {
 	if err := campus.CheckAmount(cents); err != nil {
 		return answer, err
@@ -172,7 +172,7 @@ func (s *Store) once(ctx context.Context, what, terminal, key string, cents int6
 	if err := campus.CheckKey(terminal, key); err != nil {
 		return answer, err
 	}
-	err = s.Alone.InTx(ctx, what, func(t db.Tx) error {
+	err = s.alone(ctx, account, what, func(t db.Tx) error {
 		first, found, err := firstAnswer(t, terminal, key, hash)
 		if err != nil || found {
 			answer = first
@@ -203,7 +203,7 @@ func checkBook(t db.Tx, book uuid.UUID) error {
 
 // expireSubsidy takes what is left of a subsidy that has ended back to the fund (L5).
 func (s *Store) expireSubsidy(ctx context.Context, account uuid.UUID) error {
-	return s.Alone.InTx(ctx, "end a subsidy", func(t db.Tx) error {
+	return s.alone(ctx, account, "end a subsidy", func(t db.Tx) error {
 		a, err := lockAccount(t, account)
 		if err != nil {
 			return err

@@ -58,7 +58,11 @@ func (s *Store) AskRefund(ctx context.Context, req casework.Request, terms campu
 			return r, err
 		}
 	}
-	r, err = casework.OnceAlone(ctx, s.casework, "refund a top-up", req, func(t db.Tx) (Refunding, error) {
+	account, err := s.accountOfOrder(ctx, order)
+	if err != nil {
+		return r, err
+	}
+	r, err = onceAlone(ctx, s, account, "refund a top-up", req, func(t db.Tx) (Refunding, error) {
 		o, r, err := refundable(t, terms, person, order, cents)
 		if err != nil {
 			return r, err
@@ -135,15 +139,15 @@ func addRefunded(t db.Tx, payment uuid.UUID, cents int64) error {
 }
 
 // DueRefunds are those for which a channel is to be asked now. Nobody else gets them until lease is over.
-func (s *Store) DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]Refunding, error) {
+func (s *Store) DueRefunds(ctx context.Context, channel string, limit int, lease time.Duration) ([]Refunding, error) {
 	refunds, err := db.All[Refunding](ctx, s.DB, `with due as (
 			update topup_refunds set next_try = @lease where id in (select id from topup_refunds
-				where next_try <= @now order by next_try limit @limit for update skip locked)
+				where channel = @channel and next_try <= @now order by next_try limit @limit for update skip locked)
 			returning *)
 		select r.id, r.payment_id, r.university, r.channel, r.kind, r.amount_cents, r.state, r.failure, r.asked_by,
 			r.asked_at, r.done_at, r.next_try, r.tries, p.transaction, p.order_id, p.order_ref, p.currency, p.stray
 		from due r join topup_payments p on p.id = r.payment_id`,
-		map[string]any{"now": s.Now(), "lease": s.Now().Add(lease), "limit": limit})
+		map[string]any{"channel": channel, "now": s.Now(), "lease": s.Now().Add(lease), "limit": limit})
 	return refunds, db.Wrap("find refunds to ask for", err)
 }
 
@@ -157,14 +161,21 @@ func (s *Store) RefundTried(ctx context.Context, id uuid.UUID, failure string, n
 
 // SettleRefund keeps the outcome of a refund, once: the channel has paid it, or it never will. Then the money is put
 // back on the account, or on the one that has come in its place; where there is none, nobody has claimed it. Saying the
-// same again changes nothing. NotFound: refund_unknown. Conflict: callback_conflict (the other outcome is kept).
+// same again changes nothing. NotFound: refund_unknown. Conflict: callback_conflict (the other outcome is kept, and
+// people look into it).
 func (s *Store) SettleRefund(ctx context.Context, university, channel string, id uuid.UUID, paid bool,
 	failure string) error {
-	err := s.Alone.InTx(ctx, "settle a refund", func(t db.Tx) error {
+	account, err := s.accountOfRefund(ctx, id)
+	if err != nil {
+		return err
+	}
+	var kept campus.RefundState
+	err = s.alone(ctx, account, "settle a refund", func(t db.Tx) error {
 		r, o, err := lockRefund(t, university, channel, id)
 		if err != nil {
 			return err
 		}
+		kept = r.State
 		switch {
 		case r.State == campus.RefundAsked:
 			return settle(t, o, r, paid, failure)
@@ -173,6 +184,14 @@ func (s *Store) SettleRefund(ctx context.Context, university, channel string, id
 		}
 		return nil
 	})
+	if campus.ReasonOf(err) == campus.CallbackConflict {
+		said := campus.RefundFailed
+		if paid {
+			said = campus.RefundDone
+		}
+		return s.keepConflict(ctx, ChannelConflict{University: university, Channel: channel,
+			Subject: campus.RefundConflict, Ref: id.String(), Kept: string(kept), Said: string(said)}, err)
+	}
 	return refusal(err)
 }
 

@@ -2,6 +2,7 @@ package money
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,6 +15,7 @@ import (
 // Entry is a transfer as the statement of an account shows it (E4).
 type Entry struct {
 	ID            uuid.UUID
+	AccountID     uuid.UUID
 	Seq           int64
 	At            time.Time
 	TakenAt       time.Time
@@ -42,50 +44,90 @@ func (e Entry) Purses() campus.Purses {
 
 // Cursor is where a statement goes on: the transfer that was shown last, and when the one before it was.
 type Cursor struct {
-	Seq int64
-	At  time.Time
+	Account uuid.UUID
+	Seq     int64
+	At      time.Time
 }
 
 // monthsAtOnce is how many months of transfers one statement looks at, at most.
 const monthsAtOnce = 64
 
-// Statement is a page of an account's transfers, the newest first, from a cursor on; nil: from the newest. next is nil
-// behind the first transfer. Each transfer names the moment of the one before it, so that looking goes on in a month in
-// which something was paid. Most pages lie in one; when there is room on the page, ever more months are looked at in one
-// statement, so that a page of two years is not 24. NotFound: account_unknown.
+// Statement is a page of the transfers of an account and then of those whose place it has taken, each with the newest
+// first, from a cursor on; nil: from the newest. next is nil behind the first transfer. Each transfer names the moment of
+// the one before it, so that looking goes on in a month in which something was paid. Most pages lie in one; when there is
+// room on the page, ever more months are looked at in one statement, so that a page of two years is not 24. NotFound:
+// account_unknown.
 func (s *Store) Statement(ctx context.Context, account uuid.UUID, from *Cursor, limit int) (page []Entry, next *Cursor,
 	err error) {
-	if from == nil {
-		a, err := s.Account(ctx, account)
-		if err != nil || a.LastAt == nil {
-			return nil, nil, err
+	line, err := db.All[lineAccount](ctx, s.Reports, lineSQL, map[string]any{"account": account})
+	switch {
+	case err != nil:
+		return nil, nil, db.Wrap("read a statement", err)
+	case len(line) == 0:
+		return nil, nil, unknown(sql.ErrNoRows)
+	case from != nil:
+		for len(line) > 0 && line[0].ID != from.Account {
+			line = line[1:]
 		}
-		from = &Cursor{Seq: a.Seq + 1, At: *a.LastAt}
+		if len(line) == 0 { // of somebody else
+			return nil, nil, cursorInvalid()
+		}
+		line = line[1:]
 	}
-	for months := 1; len(page) < limit && from != nil; months = min(4*months, monthsAtOnce) {
-		found, err := s.entries(ctx, account, *from, months, limit-len(page))
+	for months := 1; ; months = min(4*months, monthsAtOnce) {
+		for from == nil && len(line) > 0 {
+			from, line = line[0].newest(), line[1:]
+		}
+		if from == nil || len(page) >= limit {
+			return page, from, nil
+		}
+		found, err := s.entries(ctx, *from, months, limit-len(page))
 		if err != nil {
 			return nil, nil, db.Wrap("read a statement", err)
 		}
 		if len(found) == 0 { // a cursor that we give names a transfer
-			return nil, nil, campus.FieldErrorf("cursor", "cursor_invalid", "no transfer of the account is there")
+			return nil, nil, cursorInvalid()
 		}
 		page = append(page, found...)
 		last := found[len(found)-1]
 		if from = nil; last.PreviousAt != nil {
-			from = &Cursor{Seq: last.Seq, At: *last.PreviousAt}
+			from = &Cursor{Account: last.AccountID, Seq: last.Seq, At: *last.PreviousAt}
 		}
 	}
-	return page, from, nil
 }
 
+func cursorInvalid() error {
+	return campus.FieldErrorf("cursor", "cursor_invalid", "no transfer of the account is there")
+}
+
+// lineAccount is an account, or one whose place it has taken.
+type lineAccount struct {
+	ID     uuid.UUID
+	Seq    int64
+	LastAt *time.Time
+}
+
+// newest is the cursor before its newest transfer; nil: it has none.
+func (a lineAccount) newest() *Cursor {
+	if a.LastAt == nil {
+		return nil
+	}
+	return &Cursor{Account: a.ID, Seq: a.Seq + 1, At: *a.LastAt}
+}
+
+const lineSQL db.Statement = `with recursive line as (
+	select id, seq, last_at from accounts where id = @account
+	union select a.id, a.seq, a.last_at from accounts a join line l on a.successor = l.id
+)
+select id, seq, last_at from line order by id <> @account, id desc`
+
 // entries are those of some months: the cursor's, and those before it.
-func (s *Store) entries(ctx context.Context, account uuid.UUID, from Cursor, months, limit int) ([]Entry, error) {
-	return query[Entry](ctx, s.Reports, entriesSQL, pgx.NamedArgs{"account": account, "seq": from.Seq,
+func (s *Store) entries(ctx context.Context, from Cursor, months, limit int) ([]Entry, error) {
+	return query[Entry](ctx, s.Reports, entriesSQL, pgx.NamedArgs{"account": from.Account, "seq": from.Seq,
 		"low": monthID(from.At, 1-months), "high": monthID(from.At, 1), "limit": limit})
 }
 
-const entryColumns = `select t.id, t.seq, t.at, t.taken_at, t.kind, t.amount_cents, t.from_id, t.to_id, t.cause,
+const entryColumns = `select t.id, t.account_id, t.seq, t.at, t.taken_at, t.kind, t.amount_cents, t.from_id, t.to_id, t.cause,
 	t.terminal, t.main_change, t.subsidy_change, t.debt_change, t.main_after, t.subsidy_after, t.debt_after, t.previous_at,
 	coalesce(b.main_back + b.subsidy_back, 0) as back_cents, coalesce(m.name_zh, '') as merchant_zh,
 	coalesce(m.name_en, '') as merchant_en

@@ -248,7 +248,8 @@ type Totals struct {
 	ReversedFirst int   `json:"reversed_first" doc:"Keys that were reversed before anything came under them"`
 }
 
-// Totals adds up what stands under the keys of a till, by the time of their answers: its shift.
+// Totals adds up what stands under the keys of a till, by the time of their answers, and a reversal by its own: its
+// shift. What was given back counts wherever it went, so the totals are what the shift has changed in the merchant's book.
 func (s *Store) Totals(ctx context.Context, till uuid.UUID, from, until time.Time) (sum Totals, err error) {
 	found, _, err := db.One[Totals](ctx, s.Reports, totalsSQL, map[string]any{"terminal": till.String(), "from": from,
 		"until": until})
@@ -256,17 +257,18 @@ func (s *Store) Totals(ctx context.Context, till uuid.UUID, from, until time.Tim
 }
 
 const totalsSQL db.Statement = `with mine as (
-	select a.outcome, a.transfer_id, a.reversal_id from answers a
-	where a.terminal = @terminal and a.at >= @from and a.at < @until
+	select a.outcome, a.transfer_id, a.given_cents, a.at >= @from and a.at < @until as answered,
+		a.reversal_id is not null and a.reversed_at >= @from and a.reversed_at < @until as reversed
+	from answers a where a.terminal = @terminal
 )
-select count(*) filter (where m.outcome = 'paid') as payments,
-	coalesce(sum(t.amount_cents) filter (where m.outcome = 'paid'), 0)::bigint as paid_cents,
-	count(*) filter (where m.outcome = 'posted' or m.reversal_id is not null) as given_back,
-	(coalesce(sum(t.amount_cents) filter (where m.outcome = 'posted'), 0) + coalesce(sum(r.amount_cents), 0))::bigint
-		as given_cents,
-	count(*) filter (where m.outcome not in ('paid', 'posted', 'reversed')) as declined,
-	count(*) filter (where m.outcome = 'reversed') as reversed_first
-from mine m left join transfers t on t.id = m.transfer_id left join transfers r on r.id = m.reversal_id`
+select count(*) filter (where m.outcome = 'paid' and answered) as payments,
+	coalesce(sum(t.amount_cents), 0)::bigint as paid_cents,
+	count(*) filter (where m.outcome = 'posted' and answered or reversed) as given_back,
+	coalesce(sum(m.given_cents) filter (where m.outcome = 'posted' and answered or reversed), 0)::bigint as given_cents,
+	count(*) filter (where m.outcome not in ('paid', 'posted', 'reversed') and answered) as declined,
+	count(*) filter (where m.outcome = 'reversed' and answered) as reversed_first
+from mine m left join transfers t on t.id = m.transfer_id and m.outcome = 'paid' and m.answered
+where answered or reversed`
 
 // Heartbeat notes that a till is there, and how far its clock is ahead (L8). Conflict: terminal_stopped, which is noted
 // all the same. Invalid: moment_invalid.

@@ -67,11 +67,16 @@ func (h *Env) RefundBy(person, order uuid.UUID, cents int64) (money.Refunding, e
 }
 
 // DueRefunds are all refunds that wait for a channel; a later call finds them again.
-func (h *Env) DueRefunds() []money.Refunding {
+func (h *Env) DueRefunds() (all []money.Refunding) {
 	h.t.Helper()
-	refunds, err := h.Money.DueRefunds(h.Context(), 1000, -time.Second)
+	channels, err := h.Money.DueChannels(h.Context())
 	require.NoError(h.t, err)
-	return refunds
+	for _, channel := range channels {
+		refunds, err := h.Money.DueRefunds(h.Context(), channel, 1000, -time.Second)
+		require.NoError(h.t, err)
+		all = append(all, refunds...)
+	}
+	return all
 }
 
 // Settles tells the outcome of a refund.

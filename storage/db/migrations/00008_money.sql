@@ -46,6 +46,7 @@ create table accounts (
     constraint accounts_closed_empty check (closed_at is null or (main_cents, subsidy_cents, debt_cents) = (0, 0, 0))
 ) with (fillfactor = 70);
 create unique index accounts_one_current on accounts (person_id) where successor is null and closed_at is null;
+create index accounts_successor on accounts (successor) where successor is not null;
 create index accounts_person on accounts (person_id, opened_at);
 create index accounts_checked on accounts (id) where holds @> '{checked}';
 
@@ -193,6 +194,7 @@ create table answers (
     transfer_id   uuid,
     left_cents    bigint not null default 0, -- of the day's limit
     balance_cents bigint not null default 0, -- of both purses
+    given_cents   bigint not null default 0, -- what a refund or a reversal has given back, wherever it went
     at            timestamptz not null,
     reversed_at   timestamptz,
     reversal_id   uuid,            -- the transfer that gave back; none: nothing was left to give
@@ -294,9 +296,9 @@ select make_transfer_months(now(), 4);
 -- A top-up that a holder has asked for. Its id is what the channel calls it, too.
 create table topup_orders (
     id           uuid primary key,
-    university   text not null,
-    person_id    uuid not null,
-    account_id   uuid not null,
+    university   text not null references universities,
+    person_id    uuid not null references people,
+    account_id   uuid not null references accounts,
     channel      text not null,
     amount_cents bigint not null,
     state        text not null default 'created',
@@ -314,17 +316,17 @@ create table topup_orders (
     constraint topup_orders_paid_at check ((state = 'paid') = (paid_at is not null))
 );
 create index topup_orders_of_person on topup_orders (person_id, id);
-create index topup_orders_due on topup_orders (next_look) where next_look is not null;
+create index topup_orders_due on topup_orders (channel, next_look) where next_look is not null;
 
 -- Every payment that a channel has told of, for ever: each is credited once, or was never credited and went back.
 create table topup_payments (
     id             uuid primary key,
-    university     text not null,
+    university     text not null references universities,
     channel        text not null,
     transaction    text not null,            -- the channel's own name of the payment
     order_ref      text not null,            -- what the channel says it is for
     order_id       uuid references topup_orders,
-    account_id     uuid,                     -- to which it was credited
+    account_id     uuid references accounts, -- to which it was credited
     amount_cents   bigint not null,          -- hundredths of its currency
     currency       text not null,
     stray          text not null default '', -- why it was not credited; none: it was
@@ -345,7 +347,7 @@ create index topup_payments_of_order on topup_payments (order_id);
 create table topup_refunds (
     id           uuid primary key,
     payment_id   uuid not null references topup_payments,
-    university   text not null,
+    university   text not null references universities,
     channel      text not null,
     kind         text not null,
     amount_cents bigint not null,
@@ -362,14 +364,35 @@ create table topup_refunds (
     constraint topup_refunds_asked check ((state = 'asked') = (done_at is null) and (state = 'asked') = (next_try is not null))
 );
 create index topup_refunds_of_payment on topup_refunds (payment_id);
-create index topup_refunds_due on topup_refunds (next_try) where next_try is not null;
+create index topup_refunds_due on topup_refunds (channel, next_try) where next_try is not null;
+
+-- What a channel says that does not fit what it has said before, each thing once: people ask it, and settle it.
+create table channel_conflicts (
+    id         uuid primary key,
+    university text not null references universities,
+    channel    text not null,
+    subject    text not null,
+    ref        text not null,            -- the channel's name of the payment, or the id of the refund
+    kept       text not null,            -- what it has said first, and what we go by
+    said       text not null,            -- what it says now
+    told_at    timestamptz not null,
+    last_at    timestamptz not null,
+    times      int not null default 1,
+    settled_at timestamptz,
+    settled_by uuid references staff,
+    note       text not null default '', -- what people have found
+    constraint channel_conflicts_once unique (university, channel, subject, ref, said),
+    constraint channel_conflicts_subject_known check (subject in ('payment', 'refund')),
+    constraint channel_conflicts_settled check ((settled_at is null) = (settled_by is null))
+);
+create index channel_conflicts_open on channel_conflicts (university, id) where settled_at is null;
 
 -- L1: the cash of a counter, from its opening until two people have closed it.
 create table drawers (
     id            uuid primary key,
-    university    text not null,
+    university    text not null references universities,
     campus        text not null,
-    cashier       uuid not null,
+    cashier       uuid not null references staff,
     state         text not null default 'open',
     float_cents   bigint not null,           -- what lay in it at the opening
     taken_cents   bigint not null default 0, -- and what came since
@@ -377,7 +400,7 @@ create table drawers (
     opened_at     timestamptz not null,
     counted_cents bigint,                    -- all that lay in it
     counted_at    timestamptz,
-    confirmed_by  uuid,
+    confirmed_by  uuid references staff,
     closed_at     timestamptz,
     constraint drawers_state_known check (state in ('open', 'counted', 'closed')),
     constraint drawers_not_negative check (float_cents >= 0 and taken_cents >= 0 and counted_cents >= 0),
@@ -391,7 +414,7 @@ create unique index drawers_one_open on drawers (cashier, campus) where closed_a
 create index drawers_of_university on drawers (university, id);
 
 -- +goose Down
-drop table drawers, topup_refunds, topup_payments, topup_orders;
+drop table drawers, channel_conflicts, topup_refunds, topup_payments, topup_orders;
 drop table refundables, dropped_answers, answers, transfers, books_closed, chips, phone_keys, terminals, merchants, books,
     account_checks, accounts;
 drop function answers_posted_stay, make_transfer_months, money_id, money_id_from;

@@ -1,0 +1,76 @@
+package money
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"campuscard/storage/casework"
+	"campuscard/storage/db"
+)
+
+// alone runs fn in a transaction that may have to wait for an account, when it is the account's turn: one that stays
+// locked takes one of the few connections, and holds up nobody else's (decision 93).
+func (s *Store) alone(ctx context.Context, account uuid.UUID, what string, fn func(db.Tx) error) error {
+	done, err := s.Alone.Turn(ctx, account)
+	if err != nil {
+		return db.Wrap(what, err)
+	}
+	defer done()
+	return s.Alone.InTx(ctx, what, fn)
+}
+
+// onceAlone is casework.OnceAlone when it is the turn of an account.
+func onceAlone[T any](ctx context.Context, s *Store, account uuid.UUID, what string, req casework.Request,
+	fn func(db.Tx) (T, error)) (result T, err error) {
+	done, err := s.Alone.Turn(ctx, account)
+	if err != nil {
+		return result, db.Wrap(what, err)
+	}
+	defer done()
+	return casework.OnceAlone(ctx, s.casework, what, req, fn)
+}
+
+// PersonTurn waits for the turn of the account that a person pays with, and answers what gives it back.
+func (s *Store) PersonTurn(ctx context.Context, person uuid.UUID) (done func(), err error) {
+	account, err := s.accountOf(ctx, `select id from accounts where person_id = @id and successor is null
+		and closed_at is null`, person)
+	if err != nil {
+		return nil, err
+	}
+	done, err = s.Alone.Turn(ctx, account)
+	return done, db.Wrap("wait for an account", err)
+}
+
+// These find the account that will be locked, before a connection is taken to wait for it; uuid.Nil: there is none yet.
+
+func (s *Store) accountOfAnswer(ctx context.Context, terminal, key string) (uuid.UUID, error) {
+	first, _, err := findAnswer(s.Read(ctx), terminal, key)
+	return first.Account, db.Wrap("find an account", err)
+}
+
+func (s *Store) accountOfOrder(ctx context.Context, order uuid.UUID) (uuid.UUID, error) {
+	return s.accountOf(ctx, `select account_id from topup_orders where id = @id`, order)
+}
+
+func (s *Store) accountOfRefund(ctx context.Context, refund uuid.UUID) (uuid.UUID, error) {
+	return s.accountOf(ctx, `select o.account_id from topup_refunds r join topup_payments p on p.id = r.payment_id
+		join topup_orders o on o.id = p.order_id where r.id = @id`, refund)
+}
+
+func (s *Store) accountOfPayment(ctx context.Context, transfer uuid.UUID) (uuid.UUID, error) {
+	found, err := query[accountID](ctx, s.DB, `select account_id from transfers where id = @id and account_id is not null`,
+		pgx.NamedArgs{"id": transfer})
+	if err != nil || len(found) == 0 {
+		return uuid.Nil, db.Wrap("find an account", err)
+	}
+	return found[0].AccountID, nil
+}
+
+type accountID struct{ AccountID uuid.UUID }
+
+func (s *Store) accountOf(ctx context.Context, sql db.Statement, id uuid.UUID) (account uuid.UUID, err error) {
+	err = s.Read(ctx).Ask(sql, map[string]any{"id": id}).Scan(&account)
+	return account, db.Wrap("find an account", none(err))
+}
