@@ -77,7 +77,8 @@ func TestAlarmsHaveTheNumbersOfThePolicy(t *testing.T) {
 		"OutboxStands": watch.OutboxAge.Std().Seconds(), "DecisionsOpen": watch.DecisionAge.Std().Seconds(),
 		"CasesQueue":  watch.QueuedAge.Std().Seconds(),
 		"StepsParked": watch.ParkedAge.Std().Seconds(), "MessagesWait": watch.NoticeAge.Std().Seconds(),
-		"FilesStay": watch.ForgottenAge.Std().Seconds(), "ClocksApart": watch.ClockSkew.Std().Seconds(),
+		"TopUpsWait": watch.TopUpAge.Std().Seconds(),
+		"FilesStay":  watch.ForgottenAge.Std().Seconds(), "ClocksApart": watch.ClockSkew.Std().Seconds(),
 		"WrongEntries":      float64(watch.WrongEntries),
 		"SchoolSystemFails": float64(watch.SchoolFailures) / 100, "ConnectionsShort": float64(watch.Connections) / 100,
 	} {

@@ -127,6 +127,7 @@ func (d *doctor) checks() []check {
 		{name: "notices", needs: []string{schemaCheck, policyCheck}, look: d.lookAtNotices},
 		{name: "sign-ins", needs: []string{schemaCheck, policyCheck}, look: d.lookAtSignIns},
 		{name: "accounts", needs: []string{schemaCheck}, look: d.lookAtAccounts},
+		{name: "topups", needs: []string{schemaCheck, policyCheck}, look: d.lookAtTopUps},
 		{name: "forgotten", needs: []string{schemaCheck, policyCheck}, look: d.lookAtForgotten},
 
 		{name: "api", look: d.lookAtAPI},
