@@ -19,7 +19,7 @@ type ActBody struct {
 	Act         campus.CounterActKind  `json:"act" enum:"withdrawal,counter_check,activation,reopening,evidence,application,language,phone,sessions,unlock,pickup_code,kiosk,resend"`
 	Case        uuid.UUID              `json:"case,omitzero" required:"false" format:"uuid" doc:"Needed for all that is about a case"`
 	Language    campus.Language        `json:"language,omitempty" required:"false" enum:"zh-CN,en" doc:"Needed for the language"`
-	Phone       string                 `json:"phone,omitempty" required:"false" pattern:"^1[3-9][0-9]{9}$" doc:"The new number, needed for the phone"`
+	Phone       string                 `json:"phone,omitempty" required:"false" maxLength:"60" doc:"The new number, needed for the phone; width and blanks do not count"`
 	Application *cards.ApplicationBody `json:"application,omitempty" required:"false" doc:"Needed for the application; counter is true, because no face is taken here"`
 	Evidence    *cards.EvidenceBody    `json:"evidence,omitempty" required:"false" doc:"Needed for the evidence"`
 	Card        uuid.UUID              `json:"card,omitzero" required:"false" format:"uuid" doc:"Needed for kiosk and resend"`

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/width"
 
 	"campuscard/campus"
 	"campuscard/storage/storagetest"
@@ -195,11 +196,12 @@ func TestPhoneForPeople(t *testing.T) {
 	h.verify(t, me)
 	h.play(t, map[string]scenario{
 		"no number":       {to(nil), 422, "phone_form", "phone"},
-		"too short":       {to("1391234567"), 422, "fields", "phone"},
-		"no mobile":       {to("12912345678"), 422, "fields", "phone"},
-		"abroad":          {to("+85213912345"), 422, "fields", "phone"},
+		"too short":       {to("1391234567"), 422, "phone_form", "phone"},
+		"no mobile":       {to("12912345678"), 422, "phone_form", "phone"},
+		"abroad":          {to("+85213912345"), 422, "phone_form", "phone"},
 		"a number":        {to(13912345678), 422, "fields", "phone"},
 		"the one on file": {to(me.Roster.Phone), 422, "phone_same", "phone"},
+		"of full width":   {to(width.Widen.String(me.Roster.Phone)), 422, "phone_same", "phone"},
 		"by a reviewer": {personCall("reviewer", me.ID, "acts",
 			toForm(fields{"act": "phone", "phone": "13912345678"})), 403, "permission_missing", ""},
 		"by another university": {personCall("foreigner", me.ID, "acts",

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/width"
 )
 
 type shownDevice struct {
@@ -71,16 +72,18 @@ func TestHolderPhone(t *testing.T) {
 		"a wrong password":         {send("student", good.with("password", "wrong")), 422, "wrong_entry", "password"},
 		"no password":              {send("student", good.with("password", nil)), 422, "fields", "password"},
 		"no number":                {send("student", good.with("phone", nil)), 422, "fields", "phone"},
-		"a number abroad":          {send("student", good.with("phone", "+85291234567")), 422, "fields", "phone"},
-		"a landline":               {send("student", good.with("phone", "06358230000")), 422, "fields", "phone"},
+		"a number abroad":          {send("student", good.with("phone", "+85291234567")), 422, "phone_form", "phone"},
+		"a landline":               {send("student", good.with("phone", "06358230000")), 422, "phone_form", "phone"},
 		"the one on file":          {send("student", good.with("phone", h.holder.Roster.Phone)), 422, "phone_same", "phone"},
 		"without a key":            {send("student", good).with("Idempotency-Key", ""), 400, "idempotency_key_missing", ""},
 		"before the first sign-in": {send("freshman", good), 403, "first_password_missing", ""},
 		"by staff":                 {send("reviewer", good), 403, "students_only", ""},
 		"a code nobody sent":       {confirm("student", "123456"), 422, "code_expired", "code"},
-		"a code of five digits":    {confirm("student", "12345"), 422, "phone_code_form", "code"},
-		"a code of eight digits":   {confirm("student", "12345678"), 422, "phone_code_form", "code"},
-		"a code by staff":          {confirm("reviewer", "123456"), 403, "students_only", ""},
+		"the one on file, with blanks of full width": {send("student", good.with("phone",
+			width.Widen.String(h.holder.Roster.Phone[:6]+" "+h.holder.Roster.Phone[6:]))), 422, "phone_same", "phone"},
+		"a code of five digits":  {confirm("student", "12345"), 422, "phone_code_form", "code"},
+		"a code of eight digits": {confirm("student", "12345678"), 422, "phone_code_form", "code"},
+		"a code by staff":        {confirm("reviewer", "123456"), 403, "students_only", ""},
 	})
 	sent := h.do(t, send("student", good))
 	require.Equal(t, 201, sent.status, "%s", sent.body)

@@ -28,7 +28,7 @@ func CleanName(name string) string {
 }
 
 // SameName tells whether two systems mean the same name, whatever way they write it. It is the only comparison of
-// names: dots, hyphens and apostrophes of different looks, composed and decomposed letters, full width, capitals, and
+// names, of people as of merchants and tills: dots, hyphens and apostrophes of different looks, composed and decomposed letters, full width, capitals, and
 // blanks that separate nothing do not count. Every other difference does; so do accents, and so does the order of the
 // parts.
 func SameName(a, b string) bool {
@@ -113,9 +113,9 @@ func isHan(runes []rune, i int) bool {
 
 func isDot(r rune) bool { return sameSign[r] == MiddleDot }
 
-// visible drops what takes no room: zero-width signs, direction marks, variation selectors.
+// visible drops what takes no room: zero-width signs, direction marks, variation selectors, fillers.
 func visible(r rune) rune {
-	if unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r) {
+	if unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) {
 		return -1
 	}
 	return r

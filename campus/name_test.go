@@ -37,6 +37,7 @@ func TestSameName(t *testing.T) {
 		"a blank that only fills":               {"张伟", "张　伟", true},
 		"a zero-width blank":                    {"张伟", "张\u200b伟", true},
 		"a variation selector":                  {"葛伟", "葛\U000E0100伟", true},
+		"a filler of Hangul":                    {"张伟", "张伟\u3164", true},
 		"an ideograph of a compatibility block": {"羅伟", "\uF90F伟", true},
 		"another apostrophe":                    {"O'CONNOR Emma", "O’CONNOR Emma", true},
 		"another hyphen":                        {"PARK Ji-woo", "PARK Ji‐woo", true},

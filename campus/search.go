@@ -14,8 +14,13 @@ const (
 	// gramLength is how many signs of a name the index looks at together. It is two because most Chinese given names
 	// have two characters, and nobody is looked for by less.
 	gramLength = 2
-	// mostReadings bounds the ways in which a name of characters with several readings is written in pinyin.
-	mostReadings = 24
+	// mostReadings bounds the ways in which a whole name is written in pinyin, and mostPieceReadings those of each piece
+	// of a name that has more: a character has few readings, a long name has their product.
+	mostReadings      = 24
+	mostPieceReadings = 64
+	// pieceLength is how many signs of a long word are looked for together, each piece one sign behind the last. So
+	// that a name is found by every reading, its text needs all readings of short pieces only.
+	pieceLength = 6
 )
 
 // SearchText returns the forms by which a name is found, one in each line: as written, in one word, in pinyin, and by
@@ -28,15 +33,22 @@ func SearchText(name string) string {
 	return strings.Join(slices.Compact(forms), "\n")
 }
 
-// SearchWords returns the words of what somebody has typed, each of which has to be in a name's SearchText. There are
-// none when no word is long enough for the index.
+// SearchWords returns the words of what somebody has typed, long ones in pieces, each of which has to be in a name's
+// SearchText. There are none when no word is long enough for the index.
 func SearchWords(typed string) []string {
 	words := searchFold(typed)
 	long := func(word string) bool { return utf8.RuneCountInString(word) >= gramLength }
 	if !slices.ContainsFunc(words, long) {
 		return nil
 	}
-	return words
+	var pieces []string
+	for _, word := range words {
+		signs := []rune(word)
+		for i := range max(1, len(signs)-pieceLength+1) {
+			pieces = append(pieces, string(signs[i:min(i+pieceLength, len(signs))]))
+		}
+	}
+	return pieces
 }
 
 // SearchGrams returns the pairs of neighbouring signs in the words of a text, each once. The index has these pairs.
@@ -120,28 +132,66 @@ func searchFold(name string) []string {
 
 // pinyinForms returns the Chinese characters of a name in pinyin, in full and by their initials, in every reading.
 func pinyinForms(name string) []string {
-	full := []string{""}
-	short := []string{""}
+	var full, short [][]string
 	for _, r := range norm.NFKC.String(name) {
 		if readings := readingsOf(r); len(readings) > 0 {
-			full = joinEach(full, readings)
-			short = joinEach(short, initials(readings))
+			full = append(full, readings)
+			short = append(short, initials(readings))
 		}
 	}
-	return append(full, short...)
+	return append(spellings(full), spellings(short)...)
 }
 
-// joinEach puts every reading behind every beginning, the usual readings first, and no more than there is room for.
-func joinEach(beginnings, readings []string) []string {
-	var joined []string
-	for _, reading := range readings {
-		for _, beginning := range beginnings {
-			if len(joined) < mostReadings {
-				joined = append(joined, beginning+reading)
+// spellings returns the ways in which characters are written one behind the other. Of characters that have too many,
+// these are the ways to write every few of them, in which every piece of every word is (SearchWords).
+func spellings(characters [][]string) []string {
+	ways := 1
+	for _, readings := range characters {
+		ways = min(ways*len(readings), mostReadings+1)
+	}
+	if ways <= mostReadings {
+		return joinAll(characters)
+	}
+	var forms []string
+	for i := range characters {
+		forms = append(forms, joinAll(characters[i:pieceEnd(characters, i)])...)
+	}
+	return forms
+}
+
+// pieceEnd returns the character before which a piece ends at the latest that begins within the i-th.
+func pieceEnd(characters [][]string, i int) int {
+	shorter := func(a, b string) int { return len(a) - len(b) }
+	end := i + 1
+	for letters := 1; end < len(characters) && letters < pieceLength; end++ {
+		letters += len(slices.MinFunc(characters[end], shorter))
+	}
+	return end
+}
+
+// joinAll returns the ways in which a few characters are written, those with the usual readings first, and no more of
+// them than there is room for.
+func joinAll(characters [][]string) []string {
+	type way struct {
+		text    string
+		unusual int // how many of its readings are not the usual ones
+	}
+	ways := []way{{}}
+	for _, readings := range characters {
+		var longer []way
+		for n, reading := range readings {
+			for _, w := range ways {
+				longer = append(longer, way{w.text + reading, w.unusual + min(n, 1)})
 			}
 		}
+		slices.SortStableFunc(longer, func(a, b way) int { return a.unusual - b.unusual })
+		ways = longer[:min(len(longer), mostPieceReadings)]
 	}
-	return joined
+	texts := make([]string, len(ways))
+	for i, w := range ways {
+		texts[i] = w.text
+	}
+	return texts
 }
 
 // readingsOf returns how a character is read, the usual reading first. ü is written v, u or yu: 吕 is LYU in passports.

@@ -1,7 +1,9 @@
 package campus
 
 import (
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -28,6 +30,16 @@ type TopUpPolicy struct {
 // ChannelPolicy is a way to pay for a top-up. Channels that speak alike have the same adapter.
 type ChannelPolicy struct {
 	Adapter string `yaml:"adapter"`
+}
+
+// Channels returns the channels by which the cards of all universities are topped up, sorted (L2).
+func (p *Policies) Channels() []string {
+	channels := map[string]ChannelPolicy{}
+	maps.Copy(channels, p.common.Money.TopUp.Channels)
+	for _, special := range p.special {
+		maps.Copy(channels, special.Money.TopUp.Channels)
+	}
+	return slices.Sorted(maps.Keys(channels))
 }
 
 // WalletAdapter is the adapter of channels that speak like a mobile wallet (school.Wallets), the one there is.

@@ -6,7 +6,7 @@ import (
 )
 
 // The one rule for texts that people write: names, notes, messages. A text has something to see, and nothing that only
-// machines read: control characters, and marks that make a line read in another order than it is written.
+// machines read: control characters, tags, and marks that make a line read in another order than it is written.
 
 // MostNumber is the greatest length, in characters, of the number of a student or a member of staff: on a roster, in a
 // submission of HR, at a sign-in.
@@ -43,7 +43,7 @@ func Readable(text string, lines bool) bool {
 			if !lines || unicode.Is(unicode.Cc, r) && r != '\n' && r != '\r' && r != '\t' {
 				return false
 			}
-		case reorders(r), unicode.Is(unicode.Noncharacter_Code_Point, r):
+		case reorders(r), tags(r), unicode.Is(unicode.Noncharacter_Code_Point, r):
 			return false
 		}
 	}
@@ -55,6 +55,12 @@ func Readable(text string, lines bool) bool {
 func reorders(r rune) bool {
 	const embedding, override, isolate, popIsolate = '\u202a', '\u202e', '\u2066', '\u2069'
 	return r >= embedding && r <= override || r >= isolate && r <= popIsolate
+}
+
+// tags tells whether a character is one of those that repeat ASCII without a look of their own. A text can hide in them.
+func tags(r rune) bool {
+	const first, last = '\U000e0000', '\U000e007f'
+	return r >= first && r <= last
 }
 
 // CheckWords refuses a text of a person that is blank or not readable; an empty one is no text, and may be left out

@@ -40,6 +40,8 @@ func TestOneRuleForTextsOfPeople(t *testing.T) {
 		"a\u2028b":                       {"words_unreadable", ""},
 		"approve\u202edrawa":             {"words_unreadable", "words_unreadable"},
 		"a\u2066b\u2069":                 {"words_unreadable", "words_unreadable"},
+		"a\U000e0041b":                   {"words_unreadable", "words_unreadable"}, // tags: a text that nobody sees
+		"\U000e0001en":                   {"words_unreadable", "words_unreadable"},
 		"a\ufffd":                        {"words_unreadable", "words_unreadable"},
 		"a\xffb":                         {"words_unreadable", "words_unreadable"},
 		"a\uffff":                        {"words_unreadable", "words_unreadable"},

@@ -79,7 +79,8 @@ func TestAlarmsHaveTheNumbersOfThePolicy(t *testing.T) {
 		"RefundsLate": policy.Money.TopUp.RefundLate.Std().Seconds(),
 		"CasesQueue":  watch.QueuedAge.Std().Seconds(),
 		"StepsParked": watch.ParkedAge.Std().Seconds(), "MessagesWait": watch.NoticeAge.Std().Seconds(),
-		"FilesStay": watch.ForgottenAge.Std().Seconds(), "ClocksApart": watch.ClockSkew.Std().Seconds(),
+		"TopUpsWait": watch.TopUpAge.Std().Seconds(),
+		"FilesStay":  watch.ForgottenAge.Std().Seconds(), "ClocksApart": watch.ClockSkew.Std().Seconds(),
 		"WrongEntries":      float64(watch.WrongEntries),
 		"SchoolSystemFails": float64(watch.SchoolFailures) / 100, "ConnectionsShort": float64(watch.Connections) / 100,
 	} {

@@ -128,6 +128,7 @@ func (d *doctor) checks() []check {
 		{name: "sign-ins", needs: []string{schemaCheck, policyCheck}, look: d.lookAtSignIns},
 		{name: "accounts", needs: []string{schemaCheck}, look: d.lookAtAccounts},
 		{name: "channels", needs: []string{schemaCheck, policyCheck}, look: d.lookAtChannels},
+		{name: "topups", needs: []string{schemaCheck, policyCheck}, look: d.lookAtTopUps},
 		{name: "forgotten", needs: []string{schemaCheck, policyCheck}, look: d.lookAtForgotten},
 
 		{name: "api", look: d.lookAtAPI},

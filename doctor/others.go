@@ -21,7 +21,7 @@ func (d *doctor) lookAtSchool(ctx context.Context) []Finding {
 			universities = append(universities, s.University)
 		}
 	}
-	systems := d.systems.Reach(ctx, universities, d.policies.ServiceSystems())
+	systems := d.systems.Reach(ctx, universities, d.policies.ServiceSystems(), d.policies.Channels())
 	var found []Finding
 	for _, system := range slices.Sorted(maps.Keys(systems)) {
 		f := Finding{Check: "school." + system, Level: OK, Code: "school.fine"}

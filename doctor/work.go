@@ -99,6 +99,21 @@ func (d *doctor) lookAtNotices(ctx context.Context) []Finding {
 	return well("notices.fine", seen)
 }
 
+// lookAtTopUps looks for top-ups whose channel does not answer (L2).
+func (d *doctor) lookAtTopUps(ctx context.Context) []Finding {
+	figures, err := d.store.Figures(ctx)
+	if err != nil {
+		return broken(err)
+	}
+	waits := age(figures.At, figures.TopUps.Oldest)
+	seen := values{"count": strconv.Itoa(figures.TopUps.Rows), "failing": strconv.Itoa(figures.TopUps.Failing),
+		"time": span(waits)}
+	if waits > d.watch().TopUpAge.Std() {
+		return warn("topups.old", seen)
+	}
+	return well("topups.fine", seen)
+}
+
 // lookAtForgotten looks for files that the object store should have deleted (B4).
 func (d *doctor) lookAtForgotten(ctx context.Context) []Finding {
 	figures, err := d.store.Figures(ctx)

@@ -12,12 +12,17 @@ import (
 )
 
 // Reach looks whether every system answers at all, at each university's address of it, and answers what is wrong by
-// system; nil is well. services are the systems of packages. It asks for nothing: an address that knows no such page
-// has answered too. Mail is greeted.
-func (s *Systems) Reach(ctx context.Context, universities, services []string) map[string]error {
+// system; nil is well. services are the systems of packages, channels those by which cards are topped up. It asks for
+// nothing: an address that knows no such page has answered too. Mail is greeted.
+func (s *Systems) Reach(ctx context.Context, universities, services, channels []string) map[string]error {
 	clients := slices.Clone(s.clients)
 	for _, system := range services {
 		if c, err := s.Services.client(system); err == nil {
+			clients = append(clients, c)
+		}
+	}
+	for _, channel := range channels {
+		if c, err := s.Wallets.client(channel); err == nil {
 			clients = append(clients, c)
 		}
 	}

@@ -15,9 +15,9 @@ import (
 func TestReachKnocksAtEverySystem(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	found := b.Reach(t.Context(), []string{lcu, "lcvtc"}, []string{"gym"})
+	found := b.Reach(t.Context(), []string{lcu, "lcvtc"}, []string{"gym"}, []string{"wallet"})
 	for _, system := range []string{"academic", "carrier", "face", "bureau", "access", "library", "canteen", "sms",
-		"mail", "hr", "international", "gym"} {
+		"mail", "hr", "international", "gym", "wallet"} {
 		require.Contains(t, found, system)
 	}
 	for system, err := range found {
@@ -40,14 +40,15 @@ func TestReachTellsWhichSystemIsAway(t *testing.T) {
 	defer silent.Close()
 	systems, err := school.New(school.Config{
 		BaseURL: b.sim.URL(), APIKey: apiKey, SMTPAddress: "127.0.0.1:1", MailFrom: "card@campuscard.example", Timeout: time.Second,
-		Addresses: map[string]string{"library/lcu": "http://127.0.0.1:1", "canteen": broken.URL, "face": silent.URL},
+		Addresses: map[string]string{"library/lcu": "http://127.0.0.1:1", "canteen": broken.URL, "face": silent.URL,
+			"wallet/lcu": broken.URL},
 	})
 	require.NoError(t, err)
 	for university, away := range map[string][]string{
-		lcu:     {"library", "canteen", "face", "mail"},
+		lcu:     {"library", "canteen", "face", "mail", "wallet"},
 		"lcvtc": {"canteen", "face", "mail"},
 	} {
-		found := systems.Reach(t.Context(), []string{university}, nil)
+		found := systems.Reach(t.Context(), []string{university}, nil, []string{"wallet", "bank"})
 		for system, err := range found {
 			want := campus.Code("")
 			for _, name := range away {

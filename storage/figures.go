@@ -22,6 +22,7 @@ type Figures struct {
 	Unsent         casework.WaitingFigure // cases with a start, a signal or a decision for Temporal; never failing
 	Notices        casework.WaitingFigure
 	Forgotten      casework.WaitingFigure // files that the object store has to delete (B4); never failing
+	TopUps         casework.WaitingFigure // orders that no channel has taken, or that it does not answer about (L2)
 	Pickups        []PickupFigure
 	Refunds        []ChannelFigure // of top-ups, without an outcome (L2)
 	Conflicts      []ChannelFigure // what channels say that contradicts itself, and nobody has settled
@@ -91,6 +92,8 @@ func (s *Store) Figures(ctx context.Context) (Figures, error) {
 	waiting(batch, &f.Unsent, unsentSQL)
 	waiting(batch, &f.Notices, `select count(*), count(*) filter (where failure <> ''), min(created_at) from notices where done_at is null`)
 	waiting(batch, &f.Forgotten, `select count(*), 0, min(at) from file_deletions`)
+	waiting(batch, &f.TopUps, `select count(*), count(*) filter (where failure <> ''), min(created_at) from topup_orders
+		where next_look is not null and (state = 'created' or failure <> '')`)
 	list(batch, &f.Pickups, `select university, pickup_tries, count(*) from plastics
 		where state = 'ready' and pickup_tries > 0 group by 1, 2`)
 	list(batch, &f.Refunds, `select university, channel, count(*), min(asked_at) from topup_refunds

@@ -10,6 +10,7 @@ import (
 	"campuscard/campus"
 	"campuscard/storage"
 	"campuscard/storage/casework"
+	"campuscard/storage/money"
 	"campuscard/storage/people"
 	"campuscard/storage/storagetest"
 )
@@ -25,6 +26,7 @@ func TestFiguresOfAnEmptyHouse(t *testing.T) {
 	require.Zero(t, f.Outbox)
 	require.Zero(t, f.Notices)
 	require.Zero(t, f.Forgotten)
+	require.Zero(t, f.TopUps)
 	require.Positive(t, f.Connections)
 	require.Greater(t, f.ConnectionsMax, f.Connections)
 }
@@ -73,6 +75,32 @@ func TestFigures(t *testing.T) {
 	require.Equal(t, []int{1, 0}, []int{f.Notices.Rows, f.Notices.Failing})
 	require.Equal(t, 4, f.Forgotten.Rows)
 	require.True(t, f.Forgotten.Oldest.Equal(since))
+}
+
+// L2: a top-up waits for its channel until that has taken it, and again while nobody hears what became of it.
+func TestFiguresOfTopUps(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	person, _ := h.Holder(0)
+	began := h.Clock.Now()
+	o := h.Order(person, 1000)
+	h.Clock.Advance(time.Minute)
+	next := h.Clock.Now().Add(time.Minute)
+	look := func(l money.Looked) []int {
+		l.Order = o.ID
+		require.NoError(t, h.Money.OrderLooked(t.Context(), l))
+		f, err := h.Figures(t.Context())
+		require.NoError(t, err)
+		if f.TopUps.Rows > 0 {
+			require.True(t, f.TopUps.Oldest.Equal(began))
+		}
+		return []int{f.TopUps.Rows, f.TopUps.Failing}
+	}
+	require.Equal(t, []int{1, 0}, look(money.Looked{Next: next}))
+	require.Equal(t, []int{1, 1}, look(money.Looked{Failure: "unavailable", Next: next}))
+	require.Equal(t, []int{0, 0}, look(money.Looked{PayCode: "pay", Next: next}), "it waits for its payer")
+	require.Equal(t, []int{1, 1}, look(money.Looked{Failure: "unavailable", Next: next}))
+	require.Equal(t, []int{0, 0}, look(money.Looked{Closed: true}), "there is nothing to ask")
 }
 
 // Nobody waits for Temporal who waits for staff because their workflow is lost, whatever becomes of Temporal.

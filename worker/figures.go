@@ -105,6 +105,11 @@ var (
 	fileDeletions   = figure("file_deletions", "Files that the object store has to delete (B4).")
 	deletionsOldest = figure("file_deletions_oldest_seconds", "How long the first of them waits.")
 
+	topUpsWaiting = figure("topups_waiting",
+		"Top-ups that no channel has taken, or that it does not answer about (L2).")
+	topUpsFailing = figure("topups_failing", "Of these, those about which the channel was asked in vain.")
+	topUpsOldest  = figure("topups_oldest_seconds", "How long ago the first of them was asked for.")
+
 	calendarUnknown = figure("calendar_unknown_years",
 		"Years that begin within watch.calendar_ahead, this one included, whose holidays are not in the policy (D2).")
 
@@ -225,6 +230,9 @@ func (f *figures) showQueues(s state, show shower) {
 	show(noticesOldest, age(seen.At, seen.Notices.Oldest))
 	show(fileDeletions, float64(seen.Forgotten.Rows))
 	show(deletionsOldest, age(seen.At, seen.Forgotten.Oldest))
+	show(topUpsWaiting, float64(seen.TopUps.Rows))
+	show(topUpsFailing, float64(seen.TopUps.Failing))
+	show(topUpsOldest, age(seen.At, seen.TopUps.Oldest))
 	show(connections, float64(seen.Connections))
 	show(connectionsMax, float64(seen.ConnectionsMax))
 }

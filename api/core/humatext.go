@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -71,7 +72,6 @@ const (
 var PatternReasons = map[string]string{
 	`^[^\r\n]+$`:        "field_one_line",
 	`^[^\r\n]*$`:        "field_one_line",
-	`^1[3-9][0-9]{9}$`:  "phone_form",
 	`^[0-9]{8,20}$`:     "field_card_number",
 	`^[A-Z][0-9]{1,3}$`: "field_compartment",
 	`^[A-Za-z0-9-]+$`:   "field_paper_code",
@@ -80,6 +80,22 @@ var PatternReasons = map[string]string{
 	SaleKey:             "field_sale_key",
 	ChannelName:         "field_channel",
 	PlausibleDays:       "date_range",
+}
+
+// notWhole is what the decoder says of 1.0 and 1e0, which are whole numbers to JSON Schema, and none to Go.
+var notWhole = regexp.MustCompile(`^json: cannot unmarshal number .* into Go struct field \w*\.(\S+) of type u?int`)
+
+// boundInWords returns a bound of a field as people write it, an amount in yuan, and the reason whose text has it. huma writes
+// 2e+09.
+func boundInWords(reason, location, number string) (of, text string) {
+	value, err := strconv.ParseFloat(number, 64)
+	switch {
+	case err != nil:
+		return reason, number
+	case strings.HasSuffix(location, "_cents"):
+		return reason + "_amount", campus.YuanText(int64(value))
+	}
+	return reason, strconv.FormatFloat(value, 'f', -1, 64)
 }
 
 // translate turns huma's own errors into problems on their way out; everything else passes.
@@ -138,10 +154,16 @@ func (s *Server) fieldProblem(language campus.Language, detail *huma.ErrorDetail
 		}
 		break
 	}
+	location := detail.Location
+	if found := notWhole.FindStringSubmatch(detail.Message); found != nil {
+		reason, location = "field_integer", location+"."+found[1]
+	}
+	if reason == "field_minimum" || reason == "field_maximum" {
+		reason, params["a"] = boundInWords(reason, location, params["a"])
+	}
 	if reason == "field_pattern" {
 		reason = cmp.Or(PatternReasons[params["a"]], "field_invalid")
 	}
-	location := detail.Location
 	if reason == "field_required" && strings.HasPrefix(location, "body") {
 		location += "." + params["a"] // huma names the object that lacks it
 	}

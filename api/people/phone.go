@@ -10,7 +10,7 @@ import (
 
 type newPhone struct {
 	Body struct {
-		Phone    string `json:"phone" pattern:"^1[3-9][0-9]{9}$" doc:"The new number, of the mainland and without +86"`
+		Phone    string `json:"phone" maxLength:"60" doc:"The new number, of the mainland; width and blanks do not count"`
 		Password string `json:"password" minLength:"1" maxLength:"200" doc:"The present one"`
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/school"
+	"campuscard/school/simulator/intime"
 )
 
 // Config says where the simulator listens and what it knows.
@@ -114,9 +115,12 @@ func (s *Simulator) URL() string { return "http://" + s.web.Addr().String() }
 // SMTPAddress returns where mail is taken.
 func (s *Simulator) SMTPAddress() string { return s.mail.Addr().String() }
 
+// bodyTime is how long a call, a picture with it, may take to arrive.
+const bodyTime = 30 * time.Second
+
 // Run serves until the context ends, then finishes what has begun and closes the state.
 func (s *Simulator) Run(ctx context.Context) error {
-	web := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second}
+	web := intime.Server(s.handler(), bodyTime)
 	mail := s.mailServer()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return ignoreClosed(web.Serve(s.web)) })

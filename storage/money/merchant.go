@@ -35,7 +35,8 @@ type NewMerchant struct {
 	Trade  string
 }
 
-// ProposeMerchant asks for a merchant to be taken on; another person opens it. Conflict: merchant_exists.
+// ProposeMerchant asks for a merchant to be taken on; another person opens it. Conflict: merchant_exists,
+// whatever look the name has (campus.SameName).
 func (s *Store) ProposeMerchant(ctx context.Context, req casework.Request, who campus.StaffMember,
 	n NewMerchant) (Merchant, error) {
 	return casework.Once(ctx, s.casework, "propose a merchant", req, func(t db.Tx) (m Merchant, err error) {
@@ -46,11 +47,11 @@ func (s *Store) ProposeMerchant(ctx context.Context, req casework.Request, who c
 		if err != nil {
 			return m, err
 		}
-		err = t.Write(`insert into merchants (id, university, name_zh, name_en, trade, book_id, state, proposed_by,
-				proposed_at)
-			values (@id, @university, @zh, @en, @trade, @book, 'proposed', @by, @now)`, map[string]any{"id": m.ID,
-			"university": m.University, "zh": m.NameZH, "en": m.NameEN, "trade": m.Trade, "book": m.BookID, "by": m.ProposedBy,
-			"now": t.Now})
+		err = t.Write(`insert into merchants (id, university, name_zh, name_key, name_en, trade, book_id, state,
+				proposed_by, proposed_at)
+			values (@id, @university, @zh, @key, @en, @trade, @book, 'proposed', @by, @now)`, map[string]any{"id": m.ID,
+			"university": m.University, "zh": m.NameZH, "key": campus.FoldName(m.NameZH), "en": m.NameEN, "trade": m.Trade,
+			"book": m.BookID, "by": m.ProposedBy, "now": t.Now})
 		if err == nil {
 			err = t.Flush()
 		}

@@ -44,9 +44,9 @@ var constraints = map[string]*campus.Error{
 	"accounts_holds_known":          broken("a hold that is none of ours"),
 	"accounts_one_per_card":         campus.Errorf(campus.Conflict, "account_exists", "the card has an account"),
 	"accounts_one_current":          campus.Errorf(campus.Conflict, "account_exists", "the person has another account"),
-	"merchants_name":                campus.FieldErrorf("name_zh", "merchant_exists", "a merchant has the name"),
+	"merchants_name":                taken("name_zh", "merchant_exists", "a merchant has the name"),
 	"merchants_two_people":          campus.Errorf(campus.Forbidden, "same_person", "a merchant takes two people"),
-	"terminals_name":                campus.FieldErrorf("name", "terminal_exists", "a till of the merchant has the name"),
+	"terminals_name":                taken("name", "terminal_exists", "a till of the merchant has the name"),
 	"books_kind_known":              broken("a kind of book that is none of ours"),
 	"transfers_amount_positive":     campus.FieldErrorf("amount_cents", "amount_invalid", "an amount is above nothing"),
 	"transfers_two_sides":           broken("a transfer from a side to itself"),
@@ -82,6 +82,11 @@ var constraints = map[string]*campus.Error{
 
 func insufficient(what string) *campus.Error {
 	return campus.Errorf(campus.Conflict, "insufficient_funds", "%s", what)
+}
+
+// taken says that a name stands for another already.
+func taken(field, reason, what string) *campus.Error {
+	return &campus.Error{Code: campus.Conflict, Reason: reason, Field: field, Message: what}
 }
 
 func refundTooHigh(what string) *campus.Error {

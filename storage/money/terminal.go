@@ -49,9 +49,9 @@ func (s *Store) AddTerminal(ctx context.Context, req casework.Request, who campu
 		if m.State != campus.MerchantOpen {
 			return x, campus.Errorf(campus.Conflict, "merchant_state", "merchant %s is %s", merchant, m.State)
 		}
-		err = t.Write(`insert into terminals (id, university, merchant_id, name, state, made_at)
-			values (@id, @university, @merchant, @name, 'new', @now)`, map[string]any{"id": x.ID,
-			"university": x.University, "merchant": merchant, "name": name, "now": t.Now})
+		err = t.Write(`insert into terminals (id, university, merchant_id, name, name_key, state, made_at)
+			values (@id, @university, @merchant, @name, @key, 'new', @now)`, map[string]any{"id": x.ID,
+			"university": x.University, "merchant": merchant, "name": name, "key": campus.FoldName(name), "now": t.Now})
 		if err == nil {
 			err = t.Flush()
 		}

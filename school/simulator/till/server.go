@@ -15,7 +15,11 @@ import (
 	"github.com/google/uuid"
 
 	"campuscard/campus"
+	"campuscard/school/simulator/intime"
 )
+
+// bodyTime is how long a cashier's request may take to arrive.
+const bodyTime = 10 * time.Second
 
 // Config is what a Server needs to know.
 type Config struct {
@@ -34,7 +38,8 @@ type Server struct {
 	chips map[string]*Chip // that are there to be tapped
 }
 
-// NewServer opens the tills that there are, as they were left.
+// NewServer opens the tills that there are, as they were left. What cannot be opened, or is no till, is left as it is:
+// the others have sales to take back.
 func NewServer(cfg Config, log *slog.Logger) (*Server, error) {
 	s := &Server{cfg: cfg, log: log, tills: map[string]*Till{}, chips: map[string]*Chip{}}
 	if err := os.MkdirAll(cfg.StateDir, 0o700); err != nil {
@@ -49,7 +54,7 @@ func NewServer(cfg Config, log *slog.Logger) (*Server, error) {
 			continue
 		}
 		if _, err := s.till(folder.Name()); err != nil {
-			return nil, err
+			log.Warn("a till is left out", "till", folder.Name(), "error", err)
 		}
 	}
 	return s, nil
@@ -117,7 +122,8 @@ func (s *Server) Run(ctx context.Context) error {
 			}
 		}()
 	}
-	server := &http.Server{Addr: s.cfg.Address, Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	server := intime.Server(s.Handler(), bodyTime)
+	server.Addr = s.cfg.Address
 	stopped := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stopped()
 	if err := server.ListenAndServe(); ctx.Err() == nil {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -72,16 +73,28 @@ func (t *Till) ID() uuid.UUID {
 	return t.state.ID
 }
 
-// keep writes the state so that a crash leaves the old or the new one. The till is locked.
+// keep writes the state so that a crash, of the machine, too, leaves the old or the new one. The till is locked.
 func (t *Till) keep() error {
 	text, err := json.Marshal(t.state)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(t.stateFile()+".new", text, 0o600); err != nil {
+	file, err := os.OpenFile(t.stateFile()+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
 		return err
 	}
-	return os.Rename(t.stateFile()+".new", t.stateFile())
+	_, err = file.Write(text)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("keep a till: %w", err)
+	}
+	if err := os.Rename(t.stateFile()+".new", t.stateFile()); err != nil {
+		return err
+	}
+	folder, err := os.Open(t.dir) // a rename is kept once the folder is
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // Enrol gets the till its secret for the code that staff have made.

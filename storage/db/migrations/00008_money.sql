@@ -81,6 +81,7 @@ create table merchants (
     id          uuid primary key,
     university  text not null references universities,
     name_zh     text not null,
+    name_key    text not null,          -- campus.FoldName of it: the same name in another look is no other
     name_en     text not null,
     trade       text not null,          -- canteen, supermarket, print: which subsidies may be spent there
     book_id     uuid not null references books,
@@ -92,7 +93,7 @@ create table merchants (
     constraint merchants_two_people check (opened_by <> proposed_by),
     constraint merchants_opened check (state = 'proposed' or opened_by is not null or state = 'retired')
 );
-create unique index merchants_name on merchants (university, name_zh) where state <> 'retired';
+create unique index merchants_name on merchants (university, name_key) where state <> 'retired';
 
 -- Tills. One signs with a secret that it got for a code; each time it gets another, a generation begins.
 create table terminals (
@@ -100,6 +101,7 @@ create table terminals (
     university    text not null references universities,
     merchant_id   uuid not null references merchants,
     name          text not null,          -- where it stands
+    name_key      text not null,          -- campus.FoldName of it
     state         text not null,          -- new, active, stopped, retired
     secret        bytea,                  -- sealed; none before it is enrolled
     generation    int not null default 0,
@@ -113,7 +115,7 @@ create table terminals (
     constraint terminals_state_known check (state in ('new', 'active', 'stopped', 'retired')),
     constraint terminals_active_enrolled check (state <> 'active' or secret is not null)
 );
-create unique index terminals_name on terminals (merchant_id, name) where state <> 'retired';
+create unique index terminals_name on terminals (merchant_id, name_key) where state <> 'retired';
 
 -- E1: the keys that phones sign their codes with. The private half never leaves the phone.
 create table phone_keys (
