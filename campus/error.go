@@ -51,6 +51,9 @@ func OwnOutages() []string {
 // CallbackConflict is the reason when a sender has used the id of a call-back for something else.
 const CallbackConflict = "callback_conflict"
 
+// ChannelContradicts is the reason when a channel says something else of a payment or a refund than it said before.
+const ChannelContradicts = "channel_contradicts"
+
 // OwnOutage tells whether err is an outage of our own Postgres, file store or worker. It says nothing about another
 // system, so it is waited out and is no failure of a call.
 func OwnOutage(err error) bool {

@@ -20,7 +20,8 @@ type MoneyPolicy struct {
 	LimitCounts  []TransferKind `yaml:"limit_counts"`
 	RetryWithin  Duration       `yaml:"retry_within"`
 	SubsidyScope []string       `yaml:"subsidy_scope"`
-	TopUp        TopUpPolicy    `yaml:"top_up"` // E4, L2
+	PhonesHourly int            `yaml:"phones_per_hour"` // E1: how many a holder may bind
+	TopUp        TopUpPolicy    `yaml:"top_up"`          // E4, L2
 }
 
 func (p MoneyPolicy) check() error {
@@ -33,6 +34,8 @@ func (p MoneyPolicy) check() error {
 	switch {
 	case p.PaymentMost == 0:
 		return Errorf(Invalid, "", "policy money.payment_most must be more than nothing")
+	case p.PhonesHourly < 1:
+		return Errorf(Invalid, "", "policy money.phones_per_hour must be at least 1")
 	case p.DailyLimit > p.LimitMost:
 		return Errorf(Invalid, "", "policy money.daily_limit is above limit_most")
 	case p.RetryWithin <= 0 || p.RetryWithin.Std() > RetryMost:

@@ -17,6 +17,7 @@ type TopUpPolicy struct {
 	FirstLook    Duration                 `yaml:"first_look"`    // each look waits twice as long as the one before
 	LookFor      Duration                 `yaml:"look_for"`      // from the end of the order's life
 	RefundWithin Duration                 `yaml:"refund_within"` // of the payment
+	RefundsMost  int                      `yaml:"refunds_most"`  // of one top-up
 	RefundTry    Duration                 `yaml:"refund_try"`    // each try waits twice as long, up to a day
 	RefundLate   Duration                 `yaml:"refund_late"`   // from then on people are told
 	CashLeast    int64                    `yaml:"cash_least"`
@@ -56,6 +57,8 @@ func (p TopUpPolicy) check() error {
 		return Errorf(Invalid, "", "policy money.top_up.least is above most")
 	case p.CashLeast > p.CashMost:
 		return Errorf(Invalid, "", "policy money.top_up.cash_least is above cash_most")
+	case p.RefundsMost < 1:
+		return Errorf(Invalid, "", "policy money.top_up.refunds_most must be at least 1")
 	case p.OpenOrders < 1:
 		return Errorf(Invalid, "", "policy money.top_up.open_orders must be at least 1")
 	}

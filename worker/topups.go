@@ -100,7 +100,7 @@ func (w *topUps) take(ctx context.Context, o money.Order, payments []school.Wall
 	for _, p := range payments {
 		_, err := w.store.Money.TakePayment(ctx, money.ChannelPayment{University: o.University, Channel: o.Channel,
 			Transaction: p.Transaction, OrderRef: p.Order, Cents: p.AmountCents, Currency: p.Currency, PaidAt: p.PaidAt})
-		if campus.ReasonOf(err) == campus.CallbackConflict {
+		if campus.ReasonOf(err) == campus.ChannelContradicts {
 			w.log.ErrorContext(ctx, "a channel contradicts itself", "topup", o.ID, "channel", o.Channel, "error", err)
 			continue
 		}

@@ -24,6 +24,37 @@ type ChannelPayment struct {
 	PaidAt      time.Time
 }
 
+// Heard is what a channel says on its own account: one of the three.
+type Heard struct {
+	University string
+	Channel    string
+	Payment    *ChannelPayment
+	Closed     string         // an order that nobody can pay any more
+	Refund     *RefundOutcome // of one that we have asked for
+}
+
+// RefundOutcome is what became of a refund at a channel.
+type RefundOutcome struct {
+	ID      uuid.UUID
+	Paid    bool
+	Failure string // the channel's reason, if it is not paid
+}
+
+// Hear takes a call-back of a channel, once for its id. Conflict: callback_conflict (the id was used for something
+// else). And as TakePayment, OrderClosed, SettleRefund.
+func (s *Store) Hear(ctx context.Context, call casework.Callback, h Heard) error {
+	return refusal(casework.TakeOnceAlone(ctx, s.casework, "take a call-back of a channel", call, func(t db.Tx) error {
+		switch {
+		case h.Payment != nil:
+			_, err := takePayment(t, *h.Payment)
+			return err
+		case h.Refund != nil:
+			return settleRefund(t, h.University, h.Channel, h.Refund.ID, h.Refund.Paid, h.Refund.Failure)
+		}
+		return orderClosed(t, h.University, h.Channel, h.Closed)
+	}))
+}
+
 // Taken is what became of a payment.
 type Taken struct {
 	Stray campus.StrayReason // why it was not credited; none: it was
@@ -32,26 +63,33 @@ type Taken struct {
 
 // TakePayment credits a payment that a channel tells of, once, however often and in whatever order it is told (E4, L2):
 // what comes after the end of its order is credited too. What cannot be credited lies in suspense and goes back to its
-// source. Invalid: amount_invalid. Conflict: callback_conflict (the channel told of another payment under that name).
+// source. Invalid: amount_invalid, moment_invalid (it would be paid in the future). Conflict: channel_contradicts (the
+// channel told of another payment under that name).
 func (s *Store) TakePayment(ctx context.Context, p ChannelPayment) (taken Taken, err error) {
-	if err := campus.CheckAmount(p.Cents); err != nil {
-		return taken, err
-	}
 	err = s.Alone.InTx(ctx, "take a payment of a channel", func(t db.Tx) error {
-		taken = Taken{}
-		o, found, err := orderOf(t, p)
-		if err != nil {
-			return err
-		}
-		first, known, err := knownPayment(t, p)
-		if err != nil || known {
-			taken = Taken{Stray: first, Again: true}
-			return err
-		}
-		taken.Stray, err = takeNew(t, o, found, p)
+		taken, err = takePayment(t, p)
 		return err
 	})
 	return taken, refusal(err)
+}
+
+func takePayment(t db.Tx, p ChannelPayment) (taken Taken, err error) {
+	if err := campus.CheckAmount(p.Cents); err != nil {
+		return taken, err
+	}
+	if !campus.PlausibleTime(p.PaidAt) || p.PaidAt.After(t.Now.Add(clockAhead)) {
+		return taken, campus.FieldErrorf("paid_at", "moment_invalid", "a payment of a channel in the future")
+	}
+	o, found, err := orderOf(t, p)
+	if err != nil {
+		return taken, err
+	}
+	first, known, err := knownPayment(t, p)
+	if err != nil || known {
+		return Taken{Stray: first, Again: true}, err
+	}
+	taken.Stray, err = takeNew(t, o, found, p)
+	return taken, err
 }
 
 // orderOf locks the order that a payment is for; found is false if it names none of the university at the channel.
@@ -67,7 +105,7 @@ func orderOf(t db.Tx, p ChannelPayment) (o Order, found bool, err error) {
 	return o, found, err
 }
 
-// knownPayment tells what became of a payment that was told of before. Conflict: callback_conflict.
+// knownPayment tells what became of a payment that was told of before. Conflict: channel_contradicts.
 func knownPayment(t db.Tx, p ChannelPayment) (stray campus.StrayReason, known bool, err error) {
 	var before ChannelPayment
 	err = t.Ask(`select stray, order_ref, amount_cents, currency from topup_payments
@@ -77,7 +115,7 @@ func knownPayment(t db.Tx, p ChannelPayment) (stray campus.StrayReason, known bo
 		return "", false, none(err)
 	}
 	if before.OrderRef != p.OrderRef || before.Cents != p.Cents || before.Currency != p.Currency {
-		return stray, true, campus.Errorf(campus.Conflict, campus.CallbackConflict,
+		return stray, true, campus.Errorf(campus.Conflict, campus.ChannelContradicts,
 			"channel %s tells of another payment under the same name", p.Channel)
 	}
 	return stray, true, nil

@@ -49,7 +49,7 @@ func insertRefund(t db.Tx, r Refunding) error {
 
 // AskRefund takes an amount of a top-up from the main purse, to go back to where it came from: never more in all than
 // the top-up has brought, and no subsidy. The money is taken before the channel is asked. Cents of 0 are all that is left
-// of the top-up. NotFound: topup_unknown. Conflict: topup_not_paid, refund_too_high, refund_too_late, account_held,
+// of the top-up. NotFound: topup_unknown. Conflict: topup_not_paid, refund_too_high, refunds_spent, refund_too_late, account_held,
 // insufficient_funds, account_closed.
 func (s *Store) AskRefund(ctx context.Context, req casework.Request, terms campus.TopUpPolicy, person, order uuid.UUID,
 	cents int64) (r Refunding, err error) {
@@ -97,7 +97,21 @@ func refundable(t db.Tx, terms campus.TopUpPolicy, person, order uuid.UUID, cent
 	if err == nil && (r.AmountCents > left || left == 0) {
 		err = refundTooHigh("more than is left of the top-up")
 	}
+	if err == nil {
+		err = refundsLeft(t, r.PaymentID, terms.RefundsMost)
+	}
 	return o, r, err
+}
+
+// refundsLeft refuses one refund more than a top-up may have. The payment is locked. Conflict: refunds_spent.
+func refundsLeft(t db.Tx, payment uuid.UUID, most int) error {
+	var asked int
+	err := t.Ask(`select count(*) from topup_refunds where payment_id = @payment`, map[string]any{"payment": payment}).
+		Scan(&asked)
+	if err == nil && asked >= most {
+		err = campus.Errorf(campus.Conflict, "refunds_spent", "the top-up was refunded in %d parts", asked)
+	}
+	return err
 }
 
 // takeRefund takes the money of a refund from the account, and keeps that the channel is to be asked.
@@ -157,23 +171,25 @@ func (s *Store) RefundTried(ctx context.Context, id uuid.UUID, failure string, n
 
 // SettleRefund keeps the outcome of a refund, once: the channel has paid it, or it never will. Then the money is put
 // back on the account, or on the one that has come in its place; where there is none, nobody has claimed it. Saying the
-// same again changes nothing. NotFound: refund_unknown. Conflict: callback_conflict (the other outcome is kept).
+// same again changes nothing. NotFound: refund_unknown. Conflict: channel_contradicts (the other outcome is kept).
 func (s *Store) SettleRefund(ctx context.Context, university, channel string, id uuid.UUID, paid bool,
 	failure string) error {
-	err := s.Alone.InTx(ctx, "settle a refund", func(t db.Tx) error {
-		r, o, err := lockRefund(t, university, channel, id)
-		if err != nil {
-			return err
-		}
-		switch {
-		case r.State == campus.RefundAsked:
-			return settle(t, o, r, paid, failure)
-		case (r.State == campus.RefundDone) != paid:
-			return campus.Errorf(campus.Conflict, campus.CallbackConflict, "refund %s has another outcome", id)
-		}
-		return nil
-	})
-	return refusal(err)
+	return refusal(s.Alone.InTx(ctx, "settle a refund", func(t db.Tx) error {
+		return settleRefund(t, university, channel, id, paid, failure)
+	}))
+}
+
+func settleRefund(t db.Tx, university, channel string, id uuid.UUID, paid bool, failure string) error {
+	r, o, err := lockRefund(t, university, channel, id)
+	switch {
+	case err != nil:
+		return err
+	case r.State == campus.RefundAsked:
+		return settle(t, o, r, paid, failure)
+	case (r.State == campus.RefundDone) != paid:
+		return campus.Errorf(campus.Conflict, campus.ChannelContradicts, "refund %s has another outcome", id)
+	}
+	return nil
 }
 
 // lockRefund locks the order of a refund, if there is one, and the refund.
