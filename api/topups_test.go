@@ -172,6 +172,27 @@ func TestTheIDOfACallBackOfTheWalletIsOfOneThing(t *testing.T) {
 	require.Equal(t, campus.ChannelContradicts, read[problem](t, got).Reason)
 }
 
+// Who chooses an amount that is not taken is told the bounds, in yuan.
+func TestBoundsOfAmountsAreTold(t *testing.T) {
+	t.Parallel()
+	h := newAPITest(t)
+	h.withAccount()
+	policy := h.Policies.For(storagetest.University).Money
+	for path, test := range map[string]struct {
+		method, body string
+		want         []int64
+	}{
+		topups:                     {"POST", `{"channel":"wallet","amount_cents":1}`, []int64{policy.TopUp.Least, policy.TopUp.Most}},
+		"/api/v1/me/account/limit": {"PUT", fmt.Sprintf(`{"limit_cents":%d}`, policy.LimitMost+1), []int64{0, policy.LimitMost}},
+	} {
+		got := read[problem](t, h.do(t, call{who: "student", method: test.method, path: path, body: test.body}))
+		for _, cents := range test.want {
+			require.Contains(t, got.Detail, campus.YuanText(cents), path)
+			require.Contains(t, got.Errors[0].Message, campus.YuanText(cents), path)
+		}
+	}
+}
+
 // Amounts that are none.
 func TestTopUpsOfBadAmounts(t *testing.T) {
 	t.Parallel()

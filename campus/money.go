@@ -213,7 +213,7 @@ func PaymentHash(terminal string, book, account uuid.UUID, cents int64, kind Tra
 // CheckLimit refuses a limit that nobody may choose (E2). Invalid: limit_range.
 func (p MoneyPolicy) CheckLimit(cents int64) error {
 	if cents < 0 || cents > p.LimitMost {
-		return FieldErrorf("limit_cents", "limit_range", "a limit is between 0 and %d fen", p.LimitMost)
+		return FieldErrorf("limit_cents", "limit_range", "a limit is between 0 and %d fen", p.LimitMost).Between(0, p.LimitMost)
 	}
 	return nil
 }
@@ -224,7 +224,7 @@ func (t PaymentTerms) Check(cents int64) error {
 		return err
 	}
 	if cents > t.Most {
-		return FieldErrorf("amount_cents", "amount_too_high", "a payment is at most %d fen", t.Most)
+		return FieldErrorf("amount_cents", "amount_too_high", "a payment is at most %d fen", t.Most).Between(1, t.Most)
 	}
 	return nil
 }

@@ -89,7 +89,8 @@ func amountBetween(cents, least, most int64) error {
 		return err
 	}
 	if cents < least || cents > most {
-		return FieldErrorf("amount_cents", "topup_range", "a top-up is between %d and %d fen", least, most)
+		return FieldErrorf("amount_cents", "topup_range", "a top-up is between %d and %d fen", least, most).
+			Between(least, most)
 	}
 	return nil
 }

@@ -173,7 +173,7 @@ func (s *Server) payScanned(ctx context.Context, in *scannedInput) (*core.Answer
 	p := s.payment(till, code.Key, code.Cents, code.At)
 	p.Account, p.Scanned = account.ID, true
 	if err := p.Terms.Check(p.Cents); err != nil {
-		return nil, campus.FieldErrorf("code", campus.ReasonOf(err), "the code asks for %d fen", p.Cents)
+		return nil, campus.AtField(err, "code")
 	}
 	if err := code.Check(till.Secret, s.Store.Now()); err != nil {
 		return s.answerAgain(ctx, p, err)

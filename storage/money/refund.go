@@ -50,7 +50,7 @@ func insertRefund(t db.Tx, r Refunding) error {
 // AskRefund takes an amount of a top-up from the main purse, to go back to where it came from: never more in all than
 // the top-up has brought, and no subsidy. The money is taken before the channel is asked. Cents of 0 are all that is left
 // of the top-up. NotFound: topup_unknown. Conflict: topup_not_paid, refund_too_high, refunds_spent, refund_too_late, account_held,
-// insufficient_funds, account_closed.
+// refund_beyond_purse, account_closed.
 func (s *Store) AskRefund(ctx context.Context, req casework.Request, terms campus.TopUpPolicy, person, order uuid.UUID,
 	cents int64) (r Refunding, err error) {
 	if cents != 0 {
@@ -125,7 +125,7 @@ func takeRefund(t db.Tx, o Order, r Refunding) error {
 	case a.held(): // whoever has the card, or the phone, is not known to be the holder
 		return campus.Errorf(campus.Conflict, "account_held", "account %s is held", a.ID)
 	case a.MainCents < r.AmountCents:
-		return insufficient("the main purse has less than is to be refunded")
+		return campus.Errorf(campus.Conflict, "refund_beyond_purse", "the main purse has less than is to be refunded")
 	}
 	transit, err := channelBook(t, r.University, campus.TransitBook, r.Channel)
 	if err != nil {

@@ -100,11 +100,11 @@ func TestWhatIsRefunded(t *testing.T) {
 		"nothing at all":                 {nil, -1, "amount_invalid"},
 		"more than anybody has":          {nil, campus.AmountMost + 1, "amount_invalid"},
 		"more than it has brought":       {func(_, a uuid.UUID) { h.TopUp(a, 20*yuan) }, 20*yuan + 1, "refund_too_high"},
-		"more than the account has left": {func(_, a uuid.UUID) { h.Pays(a, 1) }, 20 * yuan, "insufficient_funds"},
+		"more than the account has left": {func(_, a uuid.UUID) { h.Pays(a, 1) }, 20 * yuan, "refund_beyond_purse"},
 		"a subsidy instead": {func(_, a uuid.UUID) {
 			h.Pays(a, 20*yuan)
 			h.Subsidise(a, 20*yuan, campus.Date{})
-		}, 20 * yuan, "insufficient_funds"},
+		}, 20 * yuan, "refund_beyond_purse"},
 		"from a card that was reported lost": {func(_, a uuid.UUID) {
 			h.Exec(`update accounts set holds = '{lost}' where id = $1`, a)
 		}, 1, "account_held"},
