@@ -78,7 +78,7 @@ func takePayment(t db.Tx, p ChannelPayment) (taken Taken, err error) {
 		return taken, err
 	}
 	if !campus.PlausibleTime(p.PaidAt) || p.PaidAt.After(t.Now.Add(clockAhead)) {
-		return taken, campus.FieldErrorf("paid_at", "moment_invalid", "a payment of a channel in the future")
+		return taken, campus.Errorf(campus.Invalid, "moment_invalid", "a payment of a channel in the future")
 	}
 	o, found, err := orderOf(t, p)
 	if err != nil {
