@@ -194,7 +194,7 @@ func (p *prober) hookLeaves(r *core.Route) (all []leaf) {
 // samplesOf are values of the patterns that there are.
 var samplesOf = map[string]string{
 	"^[a-z][a-z0-9-]*$": "wallet",
-	"^[A-Za-z0-9-]+$":   "CERT-1", "^[!-~]+$": "s-000001", "^[a-z_]+$": "resident_card", "^[a-z_]*$": "document_wrong",
+	"^[A-Za-z0-9-]+$":   "CERT-1", campus.SaleKey: "s-000001", "^[a-z_]+$": "resident_card", "^[a-z_]*$": "document_wrong",
 	"^[0-9]{8,20}$": "1234567890", "^[A-Z][0-9]{1,3}$": "A07", core.PlausibleDays: "2027-06-30",
 }
 

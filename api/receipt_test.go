@@ -65,6 +65,8 @@ func TestReceiptsSayWhatWasDone(t *testing.T) {
 		failed[1:3])
 	r.Act.Kind, r.Act.Verdict, r.Act.Detail = campus.LanguageAct, "", "en"
 	require.Equal(t, [2]string{"说明", "英文"}, receiptLines(campus.Chinese, r).rows[1])
+	r.Act.Kind, r.Act.Detail, r.Act.DrawerID = campus.CashAct, "5000", &r.Act.ID
+	require.Contains(t, receiptLines(campus.English, r).rows, [2]string{"Cash drawer", r.Act.ID.String()})
 }
 
 // names are of people who may stand at a counter; each has something that a receipt has lost before.

@@ -102,6 +102,9 @@ func receiptLines(in campus.Language, r people.ActReceipt) receiptText {
 	add("receipt.holder", r.PersonName)
 	add("receipt.holder_number", campus.Masked(r.PersonNumber))
 	add("receipt.campus", place)
+	if act.DrawerID != nil {
+		add("receipt.drawer", act.DrawerID.String())
+	}
 	add("receipt.staff", act.StaffName)
 	if act.CaseID != nil {
 		add("receipt.case", act.CaseID.String())

@@ -1,8 +1,10 @@
 package api_test
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -42,16 +44,21 @@ func (h *apiTest) topUp(t *testing.T, cents string) shownTopUp {
 	return read[shownTopUp](t, got)
 }
 
-// walletCall is a call-back of the wallet, signed with a secret.
+// walletCall is a call-back of the wallet, signed with a secret, under an id of its own.
 func (h *apiTest) walletCall(t *testing.T, secret, body string) call {
+	t.Helper()
+	return h.walletCallAs(t, uuid.NewString(), secret, body)
+}
+
+func (h *apiTest) walletCallAs(t *testing.T, id, secret, body string) call {
 	t.Helper()
 	return call{who: "nobody", method: "POST", path: "/api/v1/hooks/channels/wallet", body: body,
 		sign: func(r *http.Request, body string) {
 			signer, err := webhooks.NewWebhook(secret)
 			require.NoError(t, err)
-			signature, err := signer.Sign("msg_1", h.Clock.Now(), []byte(body))
+			signature, err := signer.Sign(id, h.Clock.Now(), []byte(body))
 			require.NoError(t, err)
-			r.Header.Set(webhooks.HeaderWebhookID, "msg_1")
+			r.Header.Set(webhooks.HeaderWebhookID, id)
 			r.Header.Set(webhooks.HeaderWebhookTimestamp, strconv.FormatInt(h.Clock.Now().Unix(), 10))
 			r.Header.Set(webhooks.HeaderWebhookSignature, signature)
 		}}
@@ -118,8 +125,12 @@ func TestCallBacksOfTheWallet(t *testing.T) {
 		"in another currency":         {walletSecret, paidBody(id, "wx-3", "2000", "HKD"), 204},
 		"of another amount":           {walletSecret, paidBody(id, "wx-4", "1999", "CNY"), 204},
 		"for what nobody asked for":   {walletSecret, paidBody("rent", "wx-5", "2000", "CNY"), 204},
-		"of an unknown type":          {walletSecret, `{"type":"order.eaten","data":{}}`, 422},
-		"that is no JSON":             {walletSecret, `{`, 422},
+		"for what is a name":          {walletSecret, paidBody("王小明 110101200001011234", "wx-6", "2000", "CNY"), 422},
+		"paid in another century": {walletSecret, strings.Replace(paidBody(id, "wx-7", "2000", "CNY"),
+			`"paid_at":"2026`, `"paid_at":"2199`, 1), 422},
+		"closing what is a name": {walletSecret, `{"type":"order.closed","data":{"order":"王小明"}}`, 422},
+		"of an unknown type":     {walletSecret, `{"type":"order.eaten","data":{}}`, 422},
+		"that is no JSON":        {walletSecret, `{`, 422},
 		"about a refund of nobody": {walletSecret,
 			`{"type":"refund.updated","data":{"refund":"` + uuid.NewString() + `","state":"refunded"}}`, 404},
 	} {
@@ -133,6 +144,53 @@ func TestCallBacksOfTheWallet(t *testing.T) {
 	require.Equal(t, 204, h.do(t, h.walletCall(t, walletSecret, paidBody(id, "wx-10", "2000", "CNY"))).status,
 		"a second payer")
 	require.Equal(t, int64(2000), h.AccountOf(account).MainCents)
+}
+
+// L2: an id of a call-back is of one thing, whatever that is about.
+func TestTheIDOfACallBackOfTheWalletIsOfOneThing(t *testing.T) {
+	t.Parallel()
+	h := newAPITest(t)
+	account := h.withAccount()
+	first, second := h.topUp(t, "2000"), h.topUp(t, "2000")
+	hear := func(id, body string) reply { return h.do(t, h.walletCallAs(t, id, walletSecret, body)) }
+	paid := paidBody(first.ID.String(), "wx-1", "2000", "CNY")
+	require.Equal(t, 422, hear("msg-1", paidBody(first.ID.String(), "wx-1", "0", "CNY")).status, "what is refused is not kept")
+	require.Equal(t, 204, hear("msg-1", paid).status)
+	require.Equal(t, 204, hear("msg-1", paid).status)
+	for sentence, body := range map[string]string{
+		"another payment": paidBody(second.ID.String(), "wx-2", "2000", "CNY"),
+		"a closed order":  `{"type":"order.closed","data":{"order":"` + second.ID.String() + `"}}`,
+		"a refund":        `{"type":"refund.updated","data":{"refund":"` + uuid.NewString() + `","state":"refunded"}}`,
+		"one that waits":  `{"type":"refund.updated","data":{"refund":"` + uuid.NewString() + `","state":"processing"}}`,
+	} {
+		got := hear("msg-1", body)
+		require.Equal(t, 409, got.status, sentence)
+		require.Equal(t, campus.CallbackConflict, read[problem](t, got).Reason, sentence)
+	}
+	require.Equal(t, int64(2000), h.AccountOf(account).MainCents)
+	got := hear("msg-2", paidBody(first.ID.String(), "wx-1", "2001", "CNY"))
+	require.Equal(t, campus.ChannelContradicts, read[problem](t, got).Reason)
+}
+
+// Who chooses an amount that is not taken is told the bounds, in yuan.
+func TestBoundsOfAmountsAreTold(t *testing.T) {
+	t.Parallel()
+	h := newAPITest(t)
+	h.withAccount()
+	policy := h.Policies.For(storagetest.University).Money
+	for path, test := range map[string]struct {
+		method, body string
+		want         []int64
+	}{
+		topups:                     {"POST", `{"channel":"wallet","amount_cents":1}`, []int64{policy.TopUp.Least, policy.TopUp.Most}},
+		"/api/v1/me/account/limit": {"PUT", fmt.Sprintf(`{"limit_cents":%d}`, policy.LimitMost+1), []int64{0, policy.LimitMost}},
+	} {
+		got := read[problem](t, h.do(t, call{who: "student", method: test.method, path: path, body: test.body}))
+		for _, cents := range test.want {
+			require.Contains(t, got.Detail, campus.YuanText(cents), path)
+			require.Contains(t, got.Errors[0].Message, campus.YuanText(cents), path)
+		}
+	}
 }
 
 // Amounts that are none.

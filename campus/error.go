@@ -51,6 +51,9 @@ func OwnOutages() []string {
 // CallbackConflict is the reason when a sender has used the id of a call-back for something else.
 const CallbackConflict = "callback_conflict"
 
+// ChannelContradicts is the reason when a channel says something else of a payment or a refund than it said before.
+const ChannelContradicts = "channel_contradicts"
+
 // OwnOutage tells whether err is an outage of our own Postgres, file store or worker. It says nothing about another
 // system, so it is waited out and is no failure of a call.
 func OwnOutage(err error) bool {
@@ -67,7 +70,9 @@ type Error struct {
 	Also    []string // more fields of which the same is true; they stay on our side of Temporal's border
 	Message string
 
-	Needs Permission    // what a member of staff lacks, with permission_missing; it stays on our side of Temporal's border
+	Needs Permission // what a member of staff lacks, with permission_missing; it stays on our side of Temporal's border
+	Least int64      // with Most: the bounds of an amount in fen, told in yuan; they stay on our side, too
+	Most  int64
 	Wait  time.Duration // after it the same may be tried again, if that is known
 }
 
@@ -87,6 +92,23 @@ func FieldErrorf(field, reason, format string, args ...any) *Error {
 // NotPermitted makes the Forbidden error of a member of staff who lacks a permission: permission_missing.
 func NotPermitted(needs Permission) *Error {
 	return &Error{Code: Forbidden, Reason: "permission_missing", Message: "this needs " + string(needs), Needs: needs}
+}
+
+// Between says between which amounts, in fen, the amount has to be.
+func (e *Error) Between(least, most int64) *Error {
+	e.Least, e.Most = least, most
+	return e
+}
+
+// AtField is err about another field: what is asked for stands there in this request.
+func AtField(err error, field string) error {
+	e, ours := errors.AsType[*Error](err)
+	if !ours {
+		return err
+	}
+	moved := *e
+	moved.Field = field
+	return &moved
 }
 
 // After says when the same may be tried again.

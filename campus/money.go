@@ -20,7 +20,8 @@ type MoneyPolicy struct {
 	LimitCounts  []TransferKind `yaml:"limit_counts"`
 	RetryWithin  Duration       `yaml:"retry_within"`
 	SubsidyScope []string       `yaml:"subsidy_scope"`
-	TopUp        TopUpPolicy    `yaml:"top_up"` // E4, L2
+	PhonesHourly int            `yaml:"phones_per_hour"` // E1: how many a holder may bind
+	TopUp        TopUpPolicy    `yaml:"top_up"`          // E4, L2
 }
 
 func (p MoneyPolicy) check() error {
@@ -33,6 +34,8 @@ func (p MoneyPolicy) check() error {
 	switch {
 	case p.PaymentMost == 0:
 		return Errorf(Invalid, "", "policy money.payment_most must be more than nothing")
+	case p.PhonesHourly < 1:
+		return Errorf(Invalid, "", "policy money.phones_per_hour must be at least 1")
 	case p.DailyLimit > p.LimitMost:
 		return Errorf(Invalid, "", "policy money.daily_limit is above limit_most")
 	case p.RetryWithin <= 0 || p.RetryWithin.Std() > RetryMost:
@@ -221,7 +224,7 @@ func (p MoneyPolicy) Limit(chosen *int64) int64 {
 // CheckLimit refuses a limit that nobody may choose (E2). Invalid: limit_range.
 func (p MoneyPolicy) CheckLimit(cents int64) error {
 	if cents < 0 || cents > p.LimitMost {
-		return FieldErrorf("limit_cents", "limit_range", "a limit is between 0 and %d fen", p.LimitMost)
+		return FieldErrorf("limit_cents", "limit_range", "a limit is between 0 and %d fen", p.LimitMost).Between(0, p.LimitMost)
 	}
 	return nil
 }
@@ -232,7 +235,7 @@ func (t PaymentTerms) Check(cents int64) error {
 		return err
 	}
 	if cents > t.Most {
-		return FieldErrorf("amount_cents", "amount_too_high", "a payment is at most %d fen", t.Most)
+		return FieldErrorf("amount_cents", "amount_too_high", "a payment is at most %d fen", t.Most).Between(1, t.Most)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"io"
 	"math/big"
+	"regexp"
 	"time"
 
 	"github.com/google/uuid"
@@ -170,29 +171,46 @@ func tillCodeSum(secret, code []byte) []byte {
 	return mac.Sum(nil)[:tillCodeMAC]
 }
 
-// ParseTillCode reads a code; nothing is known of its signature yet. Invalid: code_unreadable.
+// SaleKey is what a till may call a sale: visible ASCII, and what an address can name, which a slash cannot, nor a key
+// of dots. A till that does not hear an answer asks for it by the key (E1).
+const SaleKey = `^[!-,0-~-][!-.0-~]*$`
+
+var saleKey = regexp.MustCompile(SaleKey)
+
+const saleKeyLongest = 100
+
+// ParseTillCode reads a code; nothing is known of its signature yet. Invalid: till_code_unreadable, also for a sale that
+// the till could not ask for itself.
 func ParseTillCode(text string) (c TillCode, err error) {
 	code, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(code) <= tillCodeHead+tillCodeMAC || code[0] != tillCodeMark {
-		return c, FieldErrorf("code", "code_unreadable", "not a code of a till")
+		return c, tillCodeUnreadable("not a code of a till")
 	}
 	copy(c.Terminal[:], code[1:17])
 	c.signed, c.mac = code[:len(code)-tillCodeMAC], code[len(code)-tillCodeMAC:]
 	cents, millis := binary.BigEndian.Uint64(code[17:25]), binary.BigEndian.Uint64(code[25:33])
 	if cents > 1<<62 || millis > 1<<62 {
-		return c, FieldErrorf("code", "code_unreadable", "a code of no amount or no time")
+		return c, tillCodeUnreadable("a code of no amount or no time")
 	}
 	c.Cents, c.At, c.Key = int64(cents), time.UnixMilli(int64(millis)), string(c.signed[tillCodeHead:])
-	return c, CheckKey(c.Terminal.String(), c.Key)
+	if c.Cents < 1 || !PlausibleTime(c.At) || len(c.Key) > saleKeyLongest || !saleKey.MatchString(c.Key) {
+		return c, tillCodeUnreadable("a code of a sale that no till may ask for")
+	}
+	return c, nil
 }
 
-// Check tells whether the till has signed the code, and about now. Refused: code_forged, code_stale.
+func tillCodeUnreadable(why string) error {
+	return FieldErrorf("code", "till_code_unreadable", "%s", why)
+}
+
+// Check tells whether the till has signed the code, and about now. Refused: till_code_forged,
+// till_code_stale.
 func (c TillCode) Check(secret []byte, now time.Time) error {
 	if !hmac.Equal(c.mac, tillCodeSum(secret, c.signed)) {
-		return Errorf(Refused, "code_forged", "the code is not signed by the till it names")
+		return Errorf(Refused, "till_code_forged", "the code is not signed by the till it names")
 	}
 	if age := now.Sub(c.At); age > TillCodeShown || age < -CodeSlack {
-		return Errorf(Refused, "code_stale", "the till has shown the code %s ago", age.Round(time.Second))
+		return Errorf(Refused, "till_code_stale", "the till has shown the code %s ago", age.Round(time.Second))
 	}
 	return nil
 }

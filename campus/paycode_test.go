@@ -108,9 +108,9 @@ func TestTillCodes(t *testing.T) {
 	}{
 		"at once":             {secret, noon, ""},
 		"after three minutes": {secret, noon.Add(3 * time.Minute), ""},
-		"later":               {secret, noon.Add(3*time.Minute + time.Millisecond), "code_stale"},
-		"a till ahead":        {secret, noon.Add(-31 * time.Second), "code_stale"},
-		"another till":        {[]byte("another secret"), noon, "code_forged"},
+		"later":               {secret, noon.Add(3*time.Minute + time.Millisecond), "till_code_stale"},
+		"a till ahead":        {secret, noon.Add(-31 * time.Second), "till_code_stale"},
+		"another till":        {[]byte("another secret"), noon, "till_code_forged"},
 	} {
 		require.Equal(t, test.reason, ReasonOf(code.Check(test.secret, test.now)), name)
 	}
@@ -123,6 +123,34 @@ func TestTillCodes(t *testing.T) {
 		if err == nil {
 			err = code.Check(secret, noon)
 		}
-		require.Contains(t, []string{"code_unreadable", "code_forged", "key_missing"}, ReasonOf(err), "byte %d", i)
+		require.Contains(t, []string{"till_code_unreadable", "till_code_forged"}, ReasonOf(err), "byte %d", i)
+	}
+}
+
+// E1: a sale that is scanned has a key by which the till can ask for it and reverse it: the rule of the interface.
+func TestATillCodeOfASaleThatNoTillMayAskFor(t *testing.T) {
+	t.Parallel()
+	secret := []byte("the secret of a till")
+	fine := TillCode{Terminal: uuid.New(), Key: "s-000001", Cents: 1250, At: noon}
+	for key, reason := range map[string]string{
+		"s-000001": "", "a": "", "2026.7": "", "?&%#": "", strings.Repeat("k", 100): "",
+		"a\x00b": "till_code_unreadable", "\xff\xfe": "till_code_unreadable", " ": "till_code_unreadable",
+		"名 字\u202e": "till_code_unreadable", strings.Repeat("k", 101): "till_code_unreadable",
+		"2026/c9a607": "till_code_unreadable", ".": "till_code_unreadable", "..": "till_code_unreadable",
+		"a\n": "till_code_unreadable",
+	} {
+		sale := fine
+		sale.Key = key
+		_, err := ParseTillCode(sale.Sign(secret))
+		require.Equal(t, reason, ReasonOf(err), "%q", key)
+	}
+	for name, change := range map[string]func(*TillCode){
+		"nothing":    func(c *TillCode) { c.Cents = 0 },
+		"long after": func(c *TillCode) { c.At = noon.AddDate(5000, 0, 0) },
+	} {
+		sale := fine
+		change(&sale)
+		_, err := ParseTillCode(sale.Sign(secret))
+		require.Equal(t, "till_code_unreadable", ReasonOf(err), name)
 	}
 }

@@ -20,6 +20,7 @@ type TopUpPolicy struct {
 	LookFor      Duration                 `yaml:"look_for"`      // from the end of the order's life
 	LookLate     Duration                 `yaml:"look_late"`     // how much longer while nobody answers the last look
 	RefundWithin Duration                 `yaml:"refund_within"` // of the payment
+	RefundsMost  int                      `yaml:"refunds_most"`  // of one top-up
 	RefundTry    Duration                 `yaml:"refund_try"`    // each try waits twice as long, up to a day
 	RefundLate   Duration                 `yaml:"refund_late"`   // from then on people are told
 	CashLeast    int64                    `yaml:"cash_least"`
@@ -69,6 +70,8 @@ func (p TopUpPolicy) check() error {
 		return Errorf(Invalid, "", "policy money.top_up.least is above most")
 	case p.CashLeast > p.CashMost:
 		return Errorf(Invalid, "", "policy money.top_up.cash_least is above cash_most")
+	case p.RefundsMost < 1:
+		return Errorf(Invalid, "", "policy money.top_up.refunds_most must be at least 1")
 	case p.OpenOrders < 1:
 		return Errorf(Invalid, "", "policy money.top_up.open_orders must be at least 1")
 	}
@@ -99,7 +102,8 @@ func amountBetween(cents, least, most int64) error {
 		return err
 	}
 	if cents < least || cents > most {
-		return FieldErrorf("amount_cents", "topup_range", "a top-up is between %d and %d fen", least, most)
+		return FieldErrorf("amount_cents", "topup_range", "a top-up is between %d and %d fen", least, most).
+			Between(least, most)
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func TestChannelsAreNamed(t *testing.T) {
 	require.Equal(t, warn("channels.refunds", values{"university": "lcu", "channel": "wallet", "count": "1",
 		"time": span(h.Policy().Money.TopUp.RefundLate.Std() + time.Hour)}), d.lookAtChannels(t.Context()))
 	require.NoError(t, h.Settles(r.ID, true))
-	require.Equal(t, campus.CallbackConflict, storagetest.Outcome(h.Settles(r.ID, false)))
+	require.Equal(t, campus.ChannelContradicts, storagetest.Outcome(h.Settles(r.ID, false)))
 	require.Equal(t, warn("channels.conflicts", values{"university": "lcu", "channel": "wallet", "count": "1"}),
 		d.lookAtChannels(t.Context()))
 }

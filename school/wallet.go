@@ -63,7 +63,7 @@ type WalletPayment struct {
 }
 
 func (p *WalletPayment) complete() bool {
-	return p.Order != "" && p.Transaction != "" && short(p.Order) && opaque(p.Transaction) && isCurrency(p.Currency) &&
+	return p.Order != "" && p.Transaction != "" && opaque(p.Order) && opaque(p.Transaction) && isCurrency(p.Currency) &&
 		campus.CheckAmount(p.AmountCents) == nil && campus.PlausibleTime(p.PaidAt)
 }
 

@@ -25,7 +25,7 @@ type closedOrder struct {
 	Order string `json:"order"`
 }
 
-func (c *closedOrder) complete() bool { return c.Order != "" && short(c.Order) }
+func (c *closedOrder) complete() bool { return c.Order != "" && opaque(c.Order) }
 
 // VerifyChannelCallback checks a signed call-back of a channel (Standard Webhooks) and reads it, with the errors of
 // VerifyCallback. Each university has a secret of its own with each channel, under "channel/university": the call-back is

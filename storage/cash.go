@@ -27,7 +27,12 @@ func (s *Store) TakeCashAtCounter(ctx context.Context, req casework.Request, who
 	}
 	defer done()
 	return casework.OnceAlone(ctx, s.Casework, "take cash", req, func(t db.Tx) (taken CashTaken, err error) {
-		act := people.NewCounterAct{Kind: campus.CashAct, Person: c.Person, Detail: strconv.FormatInt(c.Cents, 10)}
+		drawer, err := money.LockDrawer(t, who, c.Drawer)
+		if err != nil {
+			return taken, err
+		}
+		act := people.NewCounterAct{Kind: campus.CashAct, Person: c.Person, Detail: strconv.FormatInt(c.Cents, 10),
+			Drawer: drawer.ID, Campus: drawer.Campus} // the receipt says where the cash was put
 		if taken.CounterAct, err = people.ActNow(t, req.ID, who, act); err != nil {
 			return taken, err
 		}

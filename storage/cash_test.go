@@ -136,3 +136,19 @@ func TestCashThatIsNotTaken(t *testing.T) {
 	h.Exec(`update accounts set holds = '{lost}' where id = $1`, account)
 	require.Equal(t, "done", c.take(c.cashier, person, 1_00), "a card that does not pay takes money")
 }
+
+// L1: the receipt of cash says where it was put: the drawer, and the campus that it stands at.
+func TestTheReceiptOfCashSaysWhereItWasPut(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	c := newCounter(t, h)
+	person, _ := h.Holder(0)
+	h.Exec(`update people set campus = $1 where id = $2`, storagetest.WestCampus, person)
+	taken, err := h.TakeCashAtCounter(t.Context(), h.Requested(campus.Staff(c.cashier.ID)), c.cashier, money.CashTaking{
+		Drawer: c.drawer.ID, Person: person, Cents: 50_00, Terms: h.Policy().Money.TopUp})
+	require.NoError(t, err)
+	receipt, err := h.People.ActReceipt(t.Context(), c.cashier, taken.CounterAct.ID)
+	require.NoError(t, err)
+	require.Equal(t, storagetest.EastCampus, receipt.Act.Campus)
+	require.Equal(t, &c.drawer.ID, receipt.Act.DrawerID)
+}

@@ -153,7 +153,7 @@ func (w *topUps) take(ctx context.Context, o money.Order, payments []school.Wall
 	for _, p := range payments {
 		_, err := w.store.Money.TakePayment(ctx, money.ChannelPayment{University: o.University, Channel: o.Channel,
 			Transaction: p.Transaction, OrderRef: p.Order, Cents: p.AmountCents, Currency: p.Currency, PaidAt: p.PaidAt})
-		if campus.ReasonOf(err) == campus.CallbackConflict { // people look into it
+		if campus.ReasonOf(err) == campus.ChannelContradicts { // people look into it
 			w.log.ErrorContext(ctx, "a channel contradicts itself", "topup", o.ID, "channel", o.Channel, "error", err)
 			continue
 		}
@@ -192,7 +192,7 @@ func (w *topUps) refund(ctx context.Context, r money.Refunding) error {
 // settle keeps the outcome of a refund. A call-back may have told another one meanwhile.
 func (w *topUps) settle(ctx context.Context, r money.Refunding, state school.WalletRefundState) error {
 	err := w.store.Money.SettleRefund(ctx, r.University, r.Channel, r.ID, state.State == school.WalletRefunded, state.Reason)
-	if campus.ReasonOf(err) == campus.CallbackConflict { // people look into it
+	if campus.ReasonOf(err) == campus.ChannelContradicts { // people look into it
 		w.log.ErrorContext(ctx, "a channel contradicts itself", "refund", r.ID, "channel", r.Channel, "error", err)
 		return nil
 	}

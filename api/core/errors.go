@@ -137,6 +137,7 @@ func (s *Server) Problem(ctx context.Context, err error) *Problem {
 			in := CallOf(ctx).Language
 			p.Detail = strings.ReplaceAll(p.Detail, "{wait}", campus.WaitText(in, p.wait))
 		}
+		p.tellBounds(known)
 		for _, field := range known.Also {
 			p.Errors = append(p.Errors, s.newProblem(ctx, known.Code, known.Reason, field).Errors...)
 		}
@@ -167,6 +168,18 @@ func (s *Server) internal(ctx context.Context) *Problem {
 		p.Detail = campus.Text(request.Language, "problem.internal_change_keyless", nil)
 	}
 	return p
+}
+
+// tellBounds names the bounds of an amount, in yuan.
+func (p *Problem) tellBounds(known *campus.Error) {
+	if known.Most == 0 {
+		return
+	}
+	bounds := strings.NewReplacer("{least}", campus.YuanText(known.Least), "{most}", campus.YuanText(known.Most))
+	p.Detail = bounds.Replace(p.Detail)
+	for i := range p.Errors {
+		p.Errors[i].Message = bounds.Replace(p.Errors[i].Message)
+	}
 }
 
 // whyLate tells a Postgres that is down from one that answers and did not get to a request in its time: nobody is

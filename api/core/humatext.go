@@ -64,7 +64,7 @@ func humaTexts() []humaText {
 
 // Patterns of fields of more than one route. A tag of a field cannot name them, so these are the same text.
 const (
-	SaleKey     = `^[!-~]+$`
+	SaleKey     = campus.SaleKey
 	ChannelName = `^[a-z][a-z0-9-]*$`
 )
 

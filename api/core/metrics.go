@@ -37,7 +37,7 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 			Name: "campuscard_sign_ins_total", Help: "Entries at the sign-in, by who may sign in there and outcome.",
 		}, []string{"who", "outcome"}),
 	}
-	for _, who := range []string{"student", "staff"} { // so that the first of them is an increase
+	for _, who := range []string{"student", "staff", "till"} { // so that the first of them is an increase
 		for _, outcome := range signInOutcomes {
 			m.signIns.WithLabelValues(who, outcome)
 		}
@@ -53,6 +53,7 @@ const signInOpened = "opened"
 var signInOutcomes = map[string]string{
 	"wrong_password": "wrong", "sign_in_locked": "locked", "sign_in_delayed": "delayed",
 	"unlock_code_wrong": "wrong_code", "unlock_code_spent": "wrong_code", "code_delayed": "delayed",
+	"enrolment_code": "wrong_code", "enrolment_delayed": "delayed",
 }
 
 // CountSignIn counts an entry at the sign-in, for the alarm on a wave of wrong ones.

@@ -26,7 +26,7 @@ func giveBackView(a money.Answer) *core.Answer[GiveBackView] {
 
 type voidInput struct {
 	Body struct {
-		Key      string    `json:"key" minLength:"1" maxLength:"100" pattern:"^[!-~]+$" doc:"Of the void, not of the payment"`
+		Key      string    `json:"key" minLength:"1" maxLength:"100" pattern:"^[!-,0-~-][!-.0-~]*$" doc:"Of the void, not of the payment"`
 		Transfer uuid.UUID `json:"transfer" format:"uuid" doc:"The payment"`
 		TakenAt  time.Time `json:"taken_at"`
 	}
@@ -45,7 +45,7 @@ func (s *Server) void(ctx context.Context, in *voidInput) (*core.Answer[GiveBack
 
 type refundInput struct {
 	Body struct {
-		Key         string    `json:"key" minLength:"1" maxLength:"100" pattern:"^[!-~]+$" doc:"Of the refund, not of the payment"`
+		Key         string    `json:"key" minLength:"1" maxLength:"100" pattern:"^[!-,0-~-][!-.0-~]*$" doc:"Of the refund, not of the payment"`
 		Transfer    uuid.UUID `json:"transfer" format:"uuid" doc:"The payment"`
 		AmountCents int64     `json:"amount_cents" minimum:"1" maximum:"2000000000" doc:"Fen; at most what is left of the payment"`
 		TakenAt     time.Time `json:"taken_at"`
@@ -72,9 +72,8 @@ type staffRefundInput struct {
 
 // refundByStaff gives a part of a payment at one's university back.
 func (s *Server) refundByStaff(ctx context.Context, in *staffRefundInput) (*core.Answer[GiveBackView], error) {
-	who := core.Member(ctx)
-	answer, err := s.Store.Money.Refund(ctx, money.Refund{Terminal: "staff/" + who.ID.String(), Key: s.Request(ctx).Key, Payment: in.ID,
-		Cents: in.Body.AmountCents, TakenAt: s.Store.Now(), By: core.Actor(ctx), University: who.University})
+	answer, err := s.Store.Money.RefundByStaff(ctx, s.Request(ctx), money.Refund{Payment: in.ID,
+		Cents: in.Body.AmountCents, TakenAt: s.Store.Now(), University: core.Member(ctx).University})
 	if err != nil {
 		return nil, err
 	}

@@ -155,7 +155,8 @@ func (s *Server) bindPhone(ctx context.Context, in *phoneInput) (*core.Answer[Ph
 	if _, err := campus.ParsePhoneKey(in.Body.PublicKey); err != nil {
 		return nil, err
 	}
-	key, err := s.Store.Money.BindPhone(ctx, core.Person(ctx).ID, in.Body.PublicKey)
+	who := core.Person(ctx)
+	key, err := s.Store.Money.BindPhone(ctx, who.ID, in.Body.PublicKey, s.Policies.For(who.University).Money.PhonesHourly)
 	if err != nil {
 		return nil, err
 	}

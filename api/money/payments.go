@@ -42,7 +42,7 @@ func paymentView(in campus.Language, key string, a money.Answer) PaymentView {
 
 type paymentInput struct {
 	Body struct {
-		Key         string    `json:"key" minLength:"1" maxLength:"100" pattern:"^[!-~]+$" doc:"Of the sale at this till; the same again is the same payment"`
+		Key         string    `json:"key" minLength:"1" maxLength:"100" pattern:"^[!-,0-~-][!-.0-~]*$" doc:"Of the sale at this till; the same again is the same payment"`
 		AmountCents int64     `json:"amount_cents" minimum:"1" maximum:"2000000000" doc:"Fen"`
 		TakenAt     time.Time `json:"taken_at" doc:"By the till's clock; the same when it asks again"`
 		Code        string    `json:"code" minLength:"1" maxLength:"200" doc:"What the phone shows or sends, or the plastic's chip says"`
@@ -110,7 +110,7 @@ func (s *Server) answer(ctx context.Context, p money.Payment) (*core.Answer[Paym
 }
 
 type keyInput struct {
-	Key string `path:"key" minLength:"1" maxLength:"100" pattern:"^[!-~]+$"`
+	Key string `path:"key" minLength:"1" maxLength:"100" pattern:"^[!-,0-~-][!-.0-~]*$"`
 }
 
 // findPayment tells a till what was answered to a key: whether a shown code was scanned, or what a lost answer was. It
@@ -125,7 +125,7 @@ func (s *Server) findPayment(ctx context.Context, in *keyInput) (*core.Answer[Pa
 
 type reversalInput struct {
 	Body struct {
-		Key     string    `json:"key" minLength:"1" maxLength:"100" pattern:"^[!-~]+$" doc:"Of the payment whose answer got lost"`
+		Key     string    `json:"key" minLength:"1" maxLength:"100" pattern:"^[!-,0-~-][!-.0-~]*$" doc:"Of the payment whose answer got lost"`
 		TakenAt time.Time `json:"taken_at" doc:"Of the payment"`
 	}
 }
@@ -155,11 +155,11 @@ func (s *Server) payScanned(ctx context.Context, in *scannedInput) (*core.Answer
 		return nil, err
 	}
 	till, err := s.FindTill(ctx, code.Terminal, func(secret []byte) bool {
-		return !isReason(code.Check(secret, s.Store.Now()), "code_forged")
+		return !isReason(code.Check(secret, s.Store.Now()), "till_code_forged")
 	})
 	switch {
 	case isReason(err, "signature_wrong"):
-		return nil, campus.Errorf(campus.Refused, "code_forged", "no till has signed the code")
+		return nil, campus.Errorf(campus.Refused, "till_code_forged", "no till has signed the code")
 	case err != nil:
 		return nil, err
 	}
@@ -168,10 +168,13 @@ func (s *Server) payScanned(ctx context.Context, in *scannedInput) (*core.Answer
 	case err != nil:
 		return nil, err
 	case account.University != till.University:
-		return nil, campus.Errorf(campus.Refused, "card_elsewhere", "the card is of another university")
+		return nil, campus.Errorf(campus.Refused, "till_elsewhere", "the till is of another university")
 	}
 	p := s.payment(till, code.Key, code.Cents, code.At)
 	p.Account, p.Scanned = account.ID, true
+	if err := p.Terms.Check(p.Cents); err != nil {
+		return nil, campus.AtField(err, "code")
+	}
 	if err := code.Check(till.Secret, s.Store.Now()); err != nil {
 		return s.answerAgain(ctx, p, err)
 	}

@@ -25,13 +25,15 @@ type EnrolmentView struct {
 	Now    time.Time `json:"now" doc:"Our clock"`
 }
 
-// enrol gives a till its secret for the code that staff have made.
+// enrol gives a till its secret for the code that staff have made. Whose a till is nobody is told without its code, so
+// the policy is the common one.
 func (s *Server) enrol(ctx context.Context, in *enrolmentInput) (*core.Answer[EnrolmentView], error) {
 	code, err := campus.ParseCode(in.Body.Code, campus.EnrolmentDigits, campus.EnrolmentCodeForm)
 	if err != nil {
 		return nil, err
 	}
-	enrolled, err := s.Store.Money.Enrol(ctx, in.ID, code)
+	enrolled, err := s.Store.Money.Enrol(ctx, s.Policies.For("").SignIn, in.ID, code, core.CallOf(ctx).Address)
+	s.Metrics.CountSignIn("till", err)
 	if err != nil {
 		return nil, err
 	}

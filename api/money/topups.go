@@ -2,6 +2,7 @@ package money
 
 import (
 	"context"
+	"crypto/sha256"
 	"time"
 
 	"github.com/google/uuid"
@@ -9,6 +10,7 @@ import (
 	"campuscard/api/core"
 	"campuscard/campus"
 	"campuscard/school"
+	"campuscard/storage/casework"
 	"campuscard/storage/money"
 )
 
@@ -142,8 +144,8 @@ type channelInput struct {
 	RawBody   []byte
 }
 
-// channelCallback takes what a channel reports, signed as Standard Webhooks. A repetition is answered like the first: what
-// a payment or a refund has come to is kept by its own name, not by that of the call-back.
+// channelCallback takes what a channel reports, signed as Standard Webhooks. A repetition is answered like the first, and
+// so is what a payment or a refund has come to under another id: that is kept by its own name, too.
 func (s *Server) channelCallback(ctx context.Context, in *channelInput) (*core.NoContent, error) {
 	header := map[string][]string{"Webhook-Id": {in.ID}, "Webhook-Timestamp": {in.Timestamp},
 		"Webhook-Signature": {in.Signature}}
@@ -151,37 +153,36 @@ func (s *Server) channelCallback(ctx context.Context, in *channelInput) (*core.N
 	if err != nil {
 		return nil, err
 	}
-	err = s.take(ctx, in.Channel, said)
-	if campus.ReasonOf(err) == campus.CallbackConflict {
+	heard, err := heardOf(in.Channel, said)
+	if err != nil {
+		return nil, err
+	}
+	hash := sha256.Sum256(in.RawBody)
+	err = s.Store.Money.Hear(ctx, casework.Callback{Sender: casework.ChannelSender(in.Channel, said.University), ID: said.ID,
+		BodyHash: hash[:]}, heard)
+	if reason := campus.ReasonOf(err); reason == campus.CallbackConflict || reason == campus.ChannelContradicts {
 		s.Log.ErrorContext(ctx, "a channel contradicts itself", "channel", in.Channel, "callback", said.ID,
 			"request_id", core.CallOf(ctx).ID, "error", err)
 	}
 	return &core.NoContent{}, err
 }
 
-func (s *Server) take(ctx context.Context, channel string, said school.ChannelCallback) error {
-	switch {
-	case said.Payment != nil:
-		p := *said.Payment
-		_, err := s.Store.Money.TakePayment(ctx, money.ChannelPayment{University: said.University, Channel: channel,
-			Transaction: p.Transaction, OrderRef: p.Order, Cents: p.AmountCents, Currency: p.Currency, PaidAt: p.PaidAt})
-		return err
-	case said.Refund != nil:
-		return s.settleRefund(ctx, channel, said.University, *said.Refund)
+// heardOf is what a call-back says. A refund whose name is no id is none that we have asked for. NotFound:
+// refund_unknown.
+func heardOf(channel string, said school.ChannelCallback) (money.Heard, error) {
+	heard := money.Heard{University: said.University, Channel: channel, Closed: said.Closed}
+	if p := said.Payment; p != nil {
+		heard.Payment = &money.ChannelPayment{University: said.University, Channel: channel, Transaction: p.Transaction,
+			OrderRef: p.Order, Cents: p.AmountCents, Currency: p.Currency, PaidAt: p.PaidAt}
 	}
-	return s.Store.Money.OrderClosed(ctx, said.University, channel, said.Closed)
-}
-
-// settleRefund takes the outcome of a refund. One that we have not asked for is nothing of ours.
-func (s *Server) settleRefund(ctx context.Context, channel, university string, r school.WalletRefundState) error {
-	id, err := uuid.Parse(r.Refund)
-	if err != nil {
-		return campus.Errorf(campus.NotFound, "refund_unknown", "a refund whose name is no id")
+	if r := said.Refund; r != nil && r.State != school.WalletProcessing {
+		id, err := uuid.Parse(r.Refund)
+		if err != nil {
+			return heard, campus.Errorf(campus.NotFound, "refund_unknown", "a refund whose name is no id")
+		}
+		heard.Refund = &money.RefundOutcome{ID: id, Paid: r.State == school.WalletRefunded, Failure: r.Reason}
 	}
-	if r.State == school.WalletProcessing {
-		return nil
-	}
-	return s.Store.Money.SettleRefund(ctx, university, channel, id, r.State == school.WalletRefunded, r.Reason)
+	return heard, nil
 }
 
 // StuckRefundView is a refund that people should look at.

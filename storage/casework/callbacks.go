@@ -23,12 +23,26 @@ const Bureau = "bureau"
 // HRSender returns the sender of what the HR system of a university submits.
 func HRSender(university string) string { return "hr/" + university }
 
+// ChannelSender returns the sender of what a channel tells of a university's account there.
+func ChannelSender(channel, university string) string { return "channel/" + channel + "/" + university }
+
 // TakeOnce runs fn in the transaction that keeps the call-back. A call-back that was taken before changes nothing and
 // gets the first answer, so that its sender stops. Two at once wait for each other at the id. Conflict:
 // callback_conflict when the sender has used the id for something else.
 func TakeOnce[T any](ctx context.Context, s *Store, what string, c Callback, fn func(db.Tx) (T, error)) (result T,
 	err error) {
-	err = s.InTx(ctx, what, func(t db.Tx) error {
+	return takeOnceOn(ctx, s.DB, what, c, fn)
+}
+
+// TakeOnceAlone is TakeOnce for what may have to wait for an account that somebody else has locked.
+func TakeOnceAlone(ctx context.Context, s *Store, what string, c Callback, fn func(db.Tx) error) error {
+	_, err := takeOnceOn(ctx, s.Alone, what, c, func(t db.Tx) (struct{}, error) { return struct{}{}, fn(t) })
+	return err
+}
+
+func takeOnceOn[T any](ctx context.Context, d *db.DB, what string, c Callback, fn func(db.Tx) (T, error)) (result T,
+	err error) {
+	err = d.InTx(ctx, what, func(t db.Tx) error {
 		var none T
 		result = none
 		again, first, err := takeCallback(t, c)

@@ -54,6 +54,15 @@ func (s *Store) accountOfOrder(ctx context.Context, order uuid.UUID) (uuid.UUID,
 	return s.accountOf(ctx, `select account_id from topup_orders where id = @id`, order)
 }
 
+// accountOfRef takes an order by the name that a channel gives it, which may be none of ours.
+func (s *Store) accountOfRef(ctx context.Context, ref string) (uuid.UUID, error) {
+	order, isID := orderID(ref)
+	if !isID {
+		return uuid.Nil, nil
+	}
+	return s.accountOfOrder(ctx, order)
+}
+
 func (s *Store) accountOfRefund(ctx context.Context, refund uuid.UUID) (uuid.UUID, error) {
 	return s.accountOf(ctx, `select o.account_id from topup_refunds r join topup_payments p on p.id = r.payment_id
 		join topup_orders o on o.id = p.order_id where r.id = @id`, refund)

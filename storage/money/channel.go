@@ -24,6 +24,56 @@ type ChannelPayment struct {
 	PaidAt      time.Time
 }
 
+// Heard is what a channel says on its own account: one of the three.
+type Heard struct {
+	University string
+	Channel    string
+	Payment    *ChannelPayment
+	Closed     string         // an order that nobody can pay any more
+	Refund     *RefundOutcome // of one that we have asked for
+}
+
+// RefundOutcome is what became of a refund at a channel.
+type RefundOutcome struct {
+	ID      uuid.UUID
+	Paid    bool
+	Failure string // the channel's reason, if it is not paid
+}
+
+// Hear takes a call-back of a channel, once for its id. Conflict: callback_conflict (the id was used for something
+// else). And as TakePayment, OrderClosed, SettleRefund.
+func (s *Store) Hear(ctx context.Context, call casework.Callback, h Heard) error {
+	account, err := s.accountHeardOf(ctx, h)
+	if err != nil {
+		return err
+	}
+	done, err := s.Alone.Turn(ctx, account)
+	if err != nil {
+		return db.Wrap("take a call-back of a channel", err)
+	}
+	defer done()
+	return s.refused(ctx, casework.TakeOnceAlone(ctx, s.casework, "take a call-back of a channel", call, func(t db.Tx) error {
+		switch {
+		case h.Payment != nil:
+			_, err := takePayment(t, *h.Payment)
+			return err
+		case h.Refund != nil:
+			return settleRefund(t, h.University, h.Channel, h.Refund.ID, h.Refund.Paid, h.Refund.Failure)
+		}
+		return orderClosed(t, h.University, h.Channel, h.Closed)
+	}))
+}
+
+func (s *Store) accountHeardOf(ctx context.Context, h Heard) (uuid.UUID, error) {
+	switch {
+	case h.Payment != nil:
+		return s.accountOfRef(ctx, h.Payment.OrderRef)
+	case h.Refund != nil:
+		return s.accountOfRefund(ctx, h.Refund.ID)
+	}
+	return s.accountOfRef(ctx, h.Closed)
+}
+
 // Taken is what became of a payment.
 type Taken struct {
 	Stray campus.StrayReason // why it was not credited; none: it was
@@ -32,36 +82,37 @@ type Taken struct {
 
 // TakePayment credits a payment that a channel tells of, once, however often and in whatever order it is told (E4, L2):
 // what comes after the end of its order is credited too. What cannot be credited lies in suspense and goes back to its
-// source. Invalid: amount_invalid. Conflict: callback_conflict (the channel told of another payment under that name, and
-// people look into it).
+// source. Invalid: amount_invalid, moment_invalid (it would be paid in the future). Conflict: channel_contradicts (the
+// channel told of another payment under that name, and people look into it).
 func (s *Store) TakePayment(ctx context.Context, p ChannelPayment) (taken Taken, err error) {
+	account, err := s.accountOfRef(ctx, p.OrderRef)
+	if err != nil {
+		return taken, err
+	}
+	err = s.alone(ctx, account, "take a payment of a channel", func(t db.Tx) error {
+		taken, err = takePayment(t, p)
+		return err
+	})
+	return taken, s.refused(ctx, err)
+}
+
+func takePayment(t db.Tx, p ChannelPayment) (taken Taken, err error) {
 	if err := campus.CheckAmount(p.Cents); err != nil {
 		return taken, err
 	}
-	var account uuid.UUID
-	if order, isID := orderID(p.OrderRef); isID {
-		if account, err = s.accountOfOrder(ctx, order); err != nil {
-			return taken, err
-		}
+	if !campus.PlausibleTime(p.PaidAt) || p.PaidAt.After(t.Now.Add(clockAhead)) {
+		return taken, campus.Errorf(campus.Invalid, "moment_invalid", "a payment of a channel in the future")
 	}
-	var first ChannelPayment
-	err = s.alone(ctx, account, "take a payment of a channel", func(t db.Tx) error {
-		taken = Taken{}
-		o, found, err := orderOf(t, p)
-		if err != nil {
-			return err
-		}
-		if first, taken, err = knownPayment(t, p); err != nil || taken.Again {
-			return err
-		}
-		taken.Stray, err = takeNew(t, o, found, p)
-		return err
-	})
-	if campus.ReasonOf(err) == campus.CallbackConflict {
-		return taken, s.keepConflict(ctx, ChannelConflict{University: p.University, Channel: p.Channel,
-			Subject: campus.PaymentConflict, Ref: p.Transaction, Kept: saidOf(first), Said: saidOf(p)}, err)
+	o, found, err := orderOf(t, p)
+	if err != nil {
+		return taken, err
 	}
-	return taken, refusal(err)
+	first, known, err := knownPayment(t, p)
+	if err != nil || known {
+		return Taken{Stray: first, Again: true}, err
+	}
+	taken.Stray, err = takeNew(t, o, found, p)
+	return taken, err
 }
 
 // orderOf locks the order that a payment is for; found is false if it names none of the university at the channel.
@@ -83,20 +134,20 @@ func orderID(ref string) (id uuid.UUID, isID bool) {
 	return id, err == nil && id.String() == ref
 }
 
-// knownPayment tells what a payment was told as before, and what became of it. Conflict: callback_conflict.
-func knownPayment(t db.Tx, p ChannelPayment) (before ChannelPayment, taken Taken, err error) {
+// knownPayment tells what became of a payment that was told of before. Conflict: channel_contradicts.
+func knownPayment(t db.Tx, p ChannelPayment) (stray campus.StrayReason, known bool, err error) {
+	var before ChannelPayment
 	err = t.Ask(`select stray, order_ref, amount_cents, currency from topup_payments
 		where university = @university and channel = @channel and transaction = @transaction`, paymentWords(p)).
-		Scan(&taken.Stray, &before.OrderRef, &before.Cents, &before.Currency)
+		Scan(&stray, &before.OrderRef, &before.Cents, &before.Currency)
 	if err != nil {
-		return before, taken, none(err)
+		return "", false, none(err)
 	}
-	taken.Again = true
 	if before.OrderRef != p.OrderRef || before.Cents != p.Cents || before.Currency != p.Currency {
-		err = campus.Errorf(campus.Conflict, campus.CallbackConflict, "channel %s tells of another payment under the same name",
-			p.Channel)
+		return stray, true, contradiction{ChannelConflict{University: p.University, Channel: p.Channel,
+			Subject: campus.PaymentConflict, Ref: p.Transaction, Kept: saidOf(before), Said: saidOf(p)}}
 	}
-	return before, taken, err
+	return stray, true, nil
 }
 
 func paymentWords(p ChannelPayment) map[string]any {

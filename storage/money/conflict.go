@@ -2,6 +2,8 @@ package money
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -35,6 +37,25 @@ const conflictColumns = `select id, university, channel, subject, ref, kept, sai
 // saidOf is what a channel has told of a payment, as people read it.
 func saidOf(p ChannelPayment) string {
 	return p.Currency + " " + strconv.FormatInt(p.Cents, 10) + " " + p.OrderRef
+}
+
+// contradiction is the error of who says something else than before: Conflict, channel_contradicts.
+type contradiction struct{ ChannelConflict }
+
+func (c contradiction) Error() string {
+	return fmt.Sprintf("channel %s says something else than before: %s %s", c.Channel, c.Subject, c.Ref)
+}
+
+func (c contradiction) Unwrap() error {
+	return campus.Errorf(campus.Conflict, campus.ChannelContradicts, "a channel contradicts itself")
+}
+
+// refused is refusal, and has people look at a contradiction.
+func (s *Store) refused(ctx context.Context, err error) error {
+	if c, ok := errors.AsType[contradiction](err); ok {
+		return s.keepConflict(ctx, c.ChannelConflict, err)
+	}
+	return refusal(err)
 }
 
 // keepConflict has people look at what contradicts itself, once for each thing that is said, and answers err. It is a

@@ -22,8 +22,8 @@ func TestPeopleLookIntoContradictions(t *testing.T) {
 	require.NoError(t, h.Settles(r.ID, true))
 	other := h.PaidAt(o, "tx-"+o.ID.String(), func(p *money.ChannelPayment) { p.Cents++ })
 	for range 2 {
-		require.Equal(t, campus.CallbackConflict, storagetest.Outcome(h.Settles(r.ID, false)))
-		require.Equal(t, campus.CallbackConflict, storagetest.Outcome(storagetest.Err(h.Money.TakePayment(t.Context(), other))))
+		require.Equal(t, campus.ChannelContradicts, storagetest.Outcome(h.Settles(r.ID, false)))
+		require.Equal(t, campus.ChannelContradicts, storagetest.Outcome(storagetest.Err(h.Money.TakePayment(t.Context(), other))))
 	}
 	open := func(university string) []money.ChannelConflict {
 		found, err := h.Money.ChannelConflicts(t.Context(), university, uuid.Nil, 10)
@@ -49,7 +49,7 @@ func TestPeopleLookIntoContradictions(t *testing.T) {
 	require.Equal(t, "conflict_unknown", settle(elsewhere))
 	require.Equal(t, "done", settle(who))
 	require.Equal(t, "conflict_settled", settle(who))
-	require.Equal(t, campus.CallbackConflict, storagetest.Outcome(h.Settles(r.ID, false)))
+	require.Equal(t, campus.ChannelContradicts, storagetest.Outcome(h.Settles(r.ID, false)))
 	require.Len(t, open(storagetest.University), 1, "what was settled is not asked again")
 	agree(t, h)
 }

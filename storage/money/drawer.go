@@ -109,8 +109,8 @@ func (d Drawer) seenBy(who campus.StaffMember, id uuid.UUID) error {
 	return nil
 }
 
-// lockDrawer locks a drawer that the member may see. NotFound: drawer_unknown.
-func lockDrawer(t db.Tx, who campus.StaffMember, id uuid.UUID) (d Drawer, err error) {
+// LockDrawer locks a drawer that the member may see. NotFound: drawer_unknown.
+func LockDrawer(t db.Tx, who campus.StaffMember, id uuid.UUID) (d Drawer, err error) {
 	err = t.Ask(drawerColumns+`where id = @id for no key update`, map[string]any{"id": id}).Scan(&d.ID, &d.University,
 		&d.Campus, &d.Cashier, &d.State, &d.FloatCents, &d.TakenCents, &d.Takings, &d.OpenedAt, &d.CountedCents,
 		&d.CountedAt, &d.ConfirmedBy, &d.ClosedAt)
@@ -141,7 +141,7 @@ func TakeCash(t db.Tx, who campus.StaffMember, receipt uuid.UUID, c CashTaking) 
 	if err := c.Terms.CheckCash(c.Cents); err != nil {
 		return Cash{}, err
 	}
-	d, err := lockDrawer(t, who, c.Drawer)
+	d, err := LockDrawer(t, who, c.Drawer)
 	if err == nil {
 		err = d.takes(who)
 	}
@@ -203,7 +203,7 @@ func (s *Store) CountDrawer(ctx context.Context, req casework.Request, who campu
 		return Drawer{}, err
 	}
 	return casework.OnceAlone(ctx, s.casework, "count a drawer", req, func(t db.Tx) (Drawer, error) {
-		d, err := lockDrawer(t, who, id)
+		d, err := LockDrawer(t, who, id)
 		switch {
 		case err != nil:
 			return d, err
@@ -227,7 +227,7 @@ func (s *Store) CountDrawer(ctx context.Context, req casework.Request, who campu
 func (s *Store) CloseDrawer(ctx context.Context, req casework.Request, who campus.StaffMember, id uuid.UUID,
 	counted int64) (Drawer, error) {
 	d, err := casework.OnceAlone(ctx, s.casework, "close a drawer", req, func(t db.Tx) (Drawer, error) {
-		d, err := lockDrawer(t, who, id)
+		d, err := LockDrawer(t, who, id)
 		switch {
 		case err != nil:
 			return d, err

@@ -54,70 +54,104 @@ type original struct {
 // Refund gives money back to the purses that a payment took it from, the main one first, and on the same day to the
 // limit of the day (E2). What goes to a subsidy that has ended goes to the fund, and what goes to a closed account to
 // what nobody has claimed. Two at once never give back more than was paid. Conflict: key_reused, refund_too_high,
-// settled. NotFound: payment_unknown.
+// settled, partly_back. NotFound: payment_unknown.
 func (s *Store) Refund(ctx context.Context, r Refund) (answer Answer, err error) {
-	if err := campus.CheckKey(r.Terminal, r.Key); err != nil {
+	if err := r.check(); err != nil {
 		return answer, err
 	}
-	if !campus.PlausibleTime(r.TakenAt) {
-		return answer, campus.FieldErrorf("taken_at", "moment_invalid", "a moment that cannot be meant")
-	}
-	if !r.Void {
-		if err := campus.CheckAmount(r.Cents); err != nil {
-			return answer, err
-		}
-	}
-	hash := hashOf("refund", r.Payment.String(), strconv.FormatInt(r.Cents, 10), strconv.FormatBool(r.Void))
 	account, err := s.accountOfPayment(ctx, r.Payment)
 	if err != nil {
 		return answer, err
 	}
 	err = s.alone(ctx, account, "refund a payment", func(t db.Tx) error {
-		first, found, err := firstAnswer(t, r.Terminal, r.Key, hash)
-		if err != nil || found {
-			answer = first
-			return err
-		}
-		if r.Till != nil {
-			if err := tillGivesBack(t, *r.Till); err != nil {
-				return err
-			}
-		}
-		o, err := lockOriginal(t, r.Payment)
-		if err != nil {
-			return err
-		}
-		if !r.sees(o) {
-			return unknownPayment(r.Payment)
-		}
-		// Once more: who came with the same key was let in before the payment was locked.
-		if first, found, err := firstAnswer(t, r.Terminal, r.Key, hash); err != nil || found {
-			answer = first
-			return err
-		}
-		kind, cents := campus.RefundTransfer, r.Cents
-		if r.Void {
-			kind, cents = campus.VoidTransfer, -o.Change.Net()
-			if !o.Open {
-				return campus.Errorf(campus.Conflict, "settled", "the books of payment %s are closed", o.ID)
-			}
-		}
-		back, err := o.left.GiveBack(cents)
-		if err != nil {
-			return err
-		}
-		a, id, err := o.giveBack(t, back, posting{kind: kind, terminal: r.Terminal, key: r.Key, taken: r.TakenAt})
-		if err != nil {
-			return err
-		}
-		answer = Answer{Outcome: Posted, Transfer: id, BalanceCents: a.MainCents + a.SubsidyCents, At: t.Now}
-		answer.given = back.Net()
-		if err := keepAnswer(t, r.Terminal, r.Key, hash, a.ID, answer); err != nil {
-			return err
-		}
-		return casework.AddAudit(t, r.By, "payment."+string(kind), "transfer/"+o.ID.String(), a.University)
+		answer, err = r.post(t)
+		return err
 	})
 	return answer, refusal(err)
+}
+
+// RefundByStaff is Refund for a member of staff, whose request has its key in the one space of all requests (E4).
+// Conflict: idempotency_key_reused, and as Refund.
+func (s *Store) RefundByStaff(ctx context.Context, req casework.Request, r Refund) (answer Answer, err error) {
+	r.Terminal, r.Key, r.By = "staff/"+req.Actor.ID, req.Key, req.Actor
+	if err := r.check(); err != nil {
+		return answer, err
+	}
+	account, err := s.accountOfPayment(ctx, r.Payment)
+	if err != nil {
+		return answer, err
+	}
+	answer, err = onceAlone(ctx, s, account, "refund a payment", req, r.post)
+	return answer, refusal(err)
+}
+
+// check refuses what no refund can be. Invalid: key_missing, moment_invalid, amount_invalid.
+func (r Refund) check() error {
+	if err := campus.CheckKey(r.Terminal, r.Key); err != nil {
+		return err
+	}
+	if !campus.PlausibleTime(r.TakenAt) {
+		return campus.FieldErrorf("taken_at", "moment_invalid", "a moment that cannot be meant")
+	}
+	if r.Void {
+		return nil
+	}
+	return campus.CheckAmount(r.Cents)
+}
+
+// post gives the money back, once for the key.
+func (r Refund) post(t db.Tx) (answer Answer, err error) {
+	hash := hashOf("refund", r.Payment.String(), strconv.FormatInt(r.Cents, 10), strconv.FormatBool(r.Void))
+	if first, found, err := firstAnswer(t, r.Terminal, r.Key, hash); err != nil || found {
+		return first, err
+	}
+	if r.Till != nil {
+		if err := tillGivesBack(t, *r.Till); err != nil {
+			return answer, err
+		}
+	}
+	o, err := lockOriginal(t, r.Payment)
+	if err != nil {
+		return answer, err
+	}
+	if !r.sees(o) {
+		return answer, unknownPayment(r.Payment)
+	}
+	// Once more: who came with the same key was let in before the payment was locked.
+	if first, found, err := firstAnswer(t, r.Terminal, r.Key, hash); err != nil || found {
+		return first, err
+	}
+	kind, back, err := r.part(o)
+	if err != nil {
+		return answer, err
+	}
+	a, id, err := o.giveBack(t, back, posting{kind: kind, terminal: r.Terminal, key: r.Key, taken: r.TakenAt})
+	if err != nil {
+		return answer, err
+	}
+	answer = Answer{Outcome: Posted, Transfer: id, BalanceCents: a.MainCents + a.SubsidyCents, At: t.Now, given: back.Net()}
+	if err := keepAnswer(t, r.Terminal, r.Key, hash, a.ID, answer); err != nil {
+		return answer, err
+	}
+	return answer, casework.AddAudit(t, r.By, "payment."+string(kind), "transfer/"+o.ID.String(), a.University)
+}
+
+// part is what goes back of a payment. Conflict: refund_too_high; of a void settled, partly_back: only a refund is
+// possible then.
+func (r Refund) part(o original) (campus.TransferKind, campus.Purses, error) {
+	if !r.Void {
+		back, err := o.left.GiveBack(r.Cents)
+		return campus.RefundTransfer, back, err
+	}
+	all := -o.Change.Net()
+	switch {
+	case !o.Open:
+		return "", o.left, campus.Errorf(campus.Conflict, "settled", "the books of payment %s are closed", o.ID)
+	case o.left.Main+o.left.Subsidy < all && o.left != campus.Purses{}:
+		return "", o.left, campus.Errorf(campus.Conflict, "partly_back", "a part of payment %s was given back", o.ID)
+	}
+	back, err := o.left.GiveBack(all)
+	return campus.VoidTransfer, back, err
 }
 
 // Reversal takes a sale back whose answer a till has not seen (冲正).

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
+	"campuscard/storage/casework"
 	"campuscard/storage/money"
 	"campuscard/storage/storagetest"
 )
@@ -129,7 +130,7 @@ func TestVoid(t *testing.T) {
 	require.Equal(t, "done", void(first.Transfer))
 	require.Equal(t, "refund_too_high", void(first.Transfer))
 	require.NoError(t, storagetest.Err(h.Money.Refund(t.Context(), refund(h, second.Transfer, 1))))
-	require.Equal(t, "refund_too_high", void(second.Transfer))
+	require.Equal(t, "partly_back", void(second.Transfer))
 	h.Exec(`insert into books_closed (day, closed_at) values ($1, now())`, campus.DateOf(h.Clock.Now()))
 	require.Equal(t, "settled", void(third.Transfer))
 	require.Equal(t, "settled", storagetest.Outcome(storagetest.Err(h.Money.Reverse(t.Context(), reversal(h, "till-1",
@@ -317,4 +318,45 @@ func TestARefundAsksTheSubsidyThatPaid(t *testing.T) {
 	h.Clock.Advance(30 * 24 * time.Hour)
 	require.Equal(t, campus.InsufficientFunds, h.Pays(next.ID, 1).Outcome)
 	agree(t, h)
+}
+
+// E4: what staff give back has its key in the one space of all requests: of nobody else, for nothing else.
+func TestRefundsByStaffHaveTheKeysOfRequests(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	h.University(storagetest.University)
+	a := h.Account(100 * yuan)
+	paid := h.Pays(a.ID, 50*yuan)
+	who, _ := h.Staff(storagetest.University, campus.Grant{Role: campus.Finance})
+	colleague, _ := h.Staff(storagetest.University, campus.Grant{Role: campus.Finance})
+	first := storagetest.Request(campus.Staff(who.ID))
+	back := func(req casework.Request, cents int64) string {
+		return storagetest.Outcome(storagetest.Err(h.Money.RefundByStaff(t.Context(), req, money.Refund{
+			Payment: paid.Transfer, Cents: cents, TakenAt: h.Clock.Now(), University: storagetest.University})))
+	}
+	proposed := storagetest.Request(campus.Staff(who.ID))
+	propose := func(req casework.Request) string {
+		return storagetest.Outcome(storagetest.Err(h.Money.ProposeMerchant(t.Context(), req, who,
+			money.NewMerchant{NameZH: "文印社", NameEN: "Print shop", Trade: "print"})))
+	}
+	require.Equal(t, "done", propose(proposed))
+	require.Equal(t, map[string]int{"done": 8}, storagetest.Outcomes(storagetest.AtOnce(8, func(int) error {
+		return storagetest.Err(h.Money.RefundByStaff(t.Context(), first, money.Refund{Payment: paid.Transfer, Cents: 10 * yuan,
+			TakenAt: h.Clock.Now(), University: storagetest.University}))
+	})))
+	require.Equal(t, int64(60*yuan), h.AccountOf(a.ID).MainCents, "once")
+	for name, change := range map[string]func(*casework.Request){
+		"a colleague":    func(r *casework.Request) { r.Actor = campus.Staff(colleague.ID) },
+		"another amount": func(r *casework.Request) { r.BodyHash = []byte("another") },
+		"another route":  func(r *casework.Request) { r.Route = "POST /another" },
+	} {
+		other := first
+		change(&other)
+		require.Equal(t, "idempotency_key_reused", back(other, 10*yuan), name)
+	}
+	proposed.Route = "POST /another"
+	require.Equal(t, "idempotency_key_reused", back(proposed, 10*yuan), "a key of something else")
+	first.Route = "POST /another"
+	require.Equal(t, "idempotency_key_reused", propose(first), "and the other way round")
+	require.Equal(t, int64(60*yuan), h.AccountOf(a.ID).MainCents)
 }

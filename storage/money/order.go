@@ -265,18 +265,20 @@ func (s *Store) OrderLooked(ctx context.Context, l Looked) error {
 // more: it may have been paid before, and word of that got lost. One that is none of ours, or that was paid, stays as it
 // is.
 func (s *Store) OrderClosed(ctx context.Context, university, channel, ref string) error {
+	return s.InTx(ctx, "close an order", func(t db.Tx) error { return orderClosed(t, university, channel, ref) })
+}
+
+func orderClosed(t db.Tx, university, channel, ref string) error {
 	id, err := uuid.Parse(ref)
 	if err != nil {
 		return nil //nolint:nilerr // it names no order of ours
 	}
-	return s.InTx(ctx, "close an order", func(t db.Tx) error {
-		o, found, err := lockOrder(t, id)
-		if err != nil || !found || o.University != university || o.Channel != channel || o.State == campus.OrderPaid {
-			return err
-		}
-		return t.Write(`update topup_orders set state = @state, next_look = @now where id = @id`,
-			map[string]any{"id": id, "now": t.Now, "state": string(o.State.Unpaid(true, false))})
-	})
+	o, found, err := lockOrder(t, id)
+	if err != nil || !found || o.University != university || o.Channel != channel || o.State == campus.OrderPaid {
+		return err
+	}
+	return t.Write(`update topup_orders set state = @state, next_look = @now where id = @id`,
+		map[string]any{"id": id, "now": t.Now, "state": string(o.State.Unpaid(true, false))})
 }
 
 // lockOrder locks an order; found tells whether there is one.

@@ -20,7 +20,7 @@ func TestAnOrderIsCreditedOnce(t *testing.T) {
 	o := h.Order(person, 20*yuan)
 	p := h.PaidAt(o, "tx-1")
 	errs := storagetest.AtOnce(64, func(int) error { return storagetest.Err(h.Money.TakePayment(t.Context(), p)) })
-	require.Zero(t, storagetest.Outcomes(errs)[campus.CallbackConflict])
+	require.Zero(t, storagetest.Outcomes(errs)[campus.ChannelContradicts])
 	require.Equal(t, money.Taken{Again: true}, h.Takes(p))
 	require.Equal(t, int64(20*yuan), h.AccountOf(account).MainCents)
 	require.Equal(t, int64(-20*yuan), h.Holds(campus.ChannelBook, "wallet"), "what the channel owes us")
@@ -175,7 +175,7 @@ func TestAPaymentIsOneThing(t *testing.T) {
 	} {
 		other := p
 		change(&other)
-		require.Equal(t, campus.CallbackConflict, storagetest.Outcome(storagetest.Err(h.Money.TakePayment(t.Context(), other))))
+		require.Equal(t, campus.ChannelContradicts, storagetest.Outcome(storagetest.Err(h.Money.TakePayment(t.Context(), other))))
 	}
 	for _, cents := range []int64{0, -1, campus.AmountMost + 1} {
 		require.Equal(t, "amount_invalid", storagetest.Outcome(storagetest.Err(h.Money.TakePayment(t.Context(),
@@ -291,4 +291,21 @@ func TestARefusedOrder(t *testing.T) {
 // templates are the notices that somebody was sent, in their order.
 func templates(h *storagetest.Env, person uuid.UUID) []string {
 	return storagetest.One[[]string](h, `select array_agg(template order by id) from notices where person_id = $1`, person)
+}
+
+// L2: a channel is believed no moment that has not come; its clock may be ahead as that of a till.
+func TestAPaymentOfAChannelInTheFuture(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	person, _ := h.Holder(0)
+	o := h.Order(person, 20*yuan)
+	take := func(at time.Time) string {
+		p := h.PaidAt(o, "tx-1", func(p *money.ChannelPayment) { p.PaidAt = at })
+		return storagetest.Outcome(storagetest.Err(h.Money.TakePayment(t.Context(), p)))
+	}
+	now := h.Clock.Now()
+	for _, at := range []time.Time{{}, now.AddDate(-300, 0, 0), now.Add(11 * time.Minute), now.AddDate(173, 0, 0)} {
+		require.Equal(t, "moment_invalid", take(at), at)
+	}
+	require.Equal(t, "done", take(now.Add(9*time.Minute)))
 }

@@ -24,15 +24,16 @@ type PhoneKey struct {
 const PhoneKeyTime = 24 * time.Hour
 
 // BindPhone has a phone pay for a holder: the one that did before pays no more, from the commit on. The same key again is
-// the same phone, for another day. NotFound: account_unknown, when the holder has no card that pays.
-func (s *Store) BindPhone(ctx context.Context, person uuid.UUID, public []byte) (k PhoneKey, err error) {
+// the same phone, for another day. At most hourly others are bound within an hour: each costs a message. NotFound:
+// account_unknown, when the holder has no card that pays. TooMany: phones_spent.
+func (s *Store) BindPhone(ctx context.Context, person uuid.UUID, public []byte, hourly int) (k PhoneKey, err error) {
 	err = s.InTx(ctx, "bind a phone", func(t db.Tx) error {
 		a, err := lockCurrent(t, person)
 		if err != nil {
 			return err
 		}
 		k = PhoneKey{AccountID: a.ID, ValidUntil: t.Now.Add(PhoneKeyTime)}
-		if err := bind(t, &k, person, a.University, public); err != nil {
+		if err := bind(t, &k, person, a.University, public, hourly); err != nil {
 			return err
 		}
 		return t.Write(`update accounts set phone_key = @key, phone_key_until = @until where id = @account`,
@@ -42,12 +43,16 @@ func (s *Store) BindPhone(ctx context.Context, person uuid.UUID, public []byte) 
 }
 
 // bind finds the key among those of the account, or keeps it in place of the other. The account is locked.
-func bind(t db.Tx, k *PhoneKey, person uuid.UUID, university string, public []byte) error {
+func bind(t db.Tx, k *PhoneKey, person uuid.UUID, university string, public []byte,
+	hourly int) error {
 	words := map[string]any{"id": uuid.Must(uuid.NewV7()), "account": k.AccountID, "person": person, "key": public,
 		"now": t.Now}
 	err := t.Ask(`select id, made_at from phone_keys where account_id = @account and public_key = @key
 		and ended_at is null`, words).Scan(&k.ID, &k.MadeAt)
 	if !isAbsent(err) {
+		return err
+	}
+	if err := mayBind(t, person, hourly); err != nil {
 		return err
 	}
 	if err := t.Write(`update phone_keys set ended_at = @now where account_id = @account and ended_at is null`,
@@ -63,6 +68,22 @@ func bind(t db.Tx, k *PhoneKey, person uuid.UUID, university string, public []by
 		return err
 	}
 	return casework.AddAudit(t, campus.Student(person), "phone.bind", "account/"+k.AccountID.String(), university)
+}
+
+// mayBind refuses one phone more than a person may bind within an hour, with when the next may be. TooMany: phones_spent.
+func mayBind(t db.Tx, person uuid.UUID, hourly int) error {
+	var first time.Time // of the last so many
+	err := t.Ask(`select made_at from phone_keys where person_id = @person and made_at > @since
+		order by made_at desc offset @before limit 1`, map[string]any{"person": person, "since": t.Now.Add(-time.Hour),
+		"before": hourly - 1}).Scan(&first)
+	if isAbsent(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return campus.Errorf(campus.TooMany, "phones_spent", "%d phones were bound within an hour", hourly).
+		After(first.Add(time.Hour).Sub(t.Now))
 }
 
 // UnbindPhone has the holder's phone pay no more (L6). NotFound: account_unknown.

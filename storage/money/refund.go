@@ -49,8 +49,8 @@ func insertRefund(t db.Tx, r Refunding) error {
 
 // AskRefund takes an amount of a top-up from the main purse, to go back to where it came from: never more in all than
 // the top-up has brought, and no subsidy. The money is taken before the channel is asked. Cents of 0 are all that is left
-// of the top-up. NotFound: topup_unknown. Conflict: topup_not_paid, refund_too_high, refund_too_late, account_held,
-// insufficient_funds, account_closed.
+// of the top-up. NotFound: topup_unknown. Conflict: topup_not_paid, refund_too_high, refunds_spent, refund_too_late, account_held,
+// refund_beyond_purse, account_closed.
 func (s *Store) AskRefund(ctx context.Context, req casework.Request, terms campus.TopUpPolicy, person, order uuid.UUID,
 	cents int64) (r Refunding, err error) {
 	if cents != 0 {
@@ -101,7 +101,21 @@ func refundable(t db.Tx, terms campus.TopUpPolicy, person, order uuid.UUID, cent
 	if err == nil && (r.AmountCents > left || left == 0) {
 		err = refundTooHigh("more than is left of the top-up")
 	}
+	if err == nil {
+		err = refundsLeft(t, r.PaymentID, terms.RefundsMost)
+	}
 	return o, r, err
+}
+
+// refundsLeft refuses one refund more than a top-up may have. The payment is locked. Conflict: refunds_spent.
+func refundsLeft(t db.Tx, payment uuid.UUID, most int) error {
+	var asked int
+	err := t.Ask(`select count(*) from topup_refunds where payment_id = @payment`, map[string]any{"payment": payment}).
+		Scan(&asked)
+	if err == nil && asked >= most {
+		err = campus.Errorf(campus.Conflict, "refunds_spent", "the top-up was refunded in %d parts", asked)
+	}
+	return err
 }
 
 // takeRefund takes the money of a refund from the account, and keeps that the channel is to be asked.
@@ -115,7 +129,7 @@ func takeRefund(t db.Tx, o Order, r Refunding) error {
 	case a.held(): // whoever has the card, or the phone, is not known to be the holder
 		return campus.Errorf(campus.Conflict, "account_held", "account %s is held", a.ID)
 	case a.MainCents < r.AmountCents:
-		return insufficient("the main purse has less than is to be refunded")
+		return campus.Errorf(campus.Conflict, "refund_beyond_purse", "the main purse has less than is to be refunded")
 	}
 	transit, err := channelBook(t, r.University, campus.TransitBook, r.Channel)
 	if err != nil {
@@ -161,7 +175,7 @@ func (s *Store) RefundTried(ctx context.Context, id uuid.UUID, failure string, n
 
 // SettleRefund keeps the outcome of a refund, once: the channel has paid it, or it never will. Then the money is put
 // back on the account, or on the one that has come in its place; where there is none, nobody has claimed it. Saying the
-// same again changes nothing. NotFound: refund_unknown. Conflict: callback_conflict (the other outcome is kept, and
+// same again changes nothing. NotFound: refund_unknown. Conflict: channel_contradicts (the other outcome is kept, and
 // people look into it).
 func (s *Store) SettleRefund(ctx context.Context, university, channel string, id uuid.UUID, paid bool,
 	failure string) error {
@@ -169,30 +183,30 @@ func (s *Store) SettleRefund(ctx context.Context, university, channel string, id
 	if err != nil {
 		return err
 	}
-	var kept campus.RefundState
-	err = s.alone(ctx, account, "settle a refund", func(t db.Tx) error {
-		r, o, err := lockRefund(t, university, channel, id)
-		if err != nil {
-			return err
-		}
-		kept = r.State
-		switch {
-		case r.State == campus.RefundAsked:
-			return settle(t, o, r, paid, failure)
-		case (r.State == campus.RefundDone) != paid:
-			return campus.Errorf(campus.Conflict, campus.CallbackConflict, "refund %s has another outcome", id)
-		}
-		return nil
-	})
-	if campus.ReasonOf(err) == campus.CallbackConflict {
-		said := campus.RefundFailed
-		if paid {
-			said = campus.RefundDone
-		}
-		return s.keepConflict(ctx, ChannelConflict{University: university, Channel: channel,
-			Subject: campus.RefundConflict, Ref: id.String(), Kept: string(kept), Said: string(said)}, err)
+	return s.refused(ctx, s.alone(ctx, account, "settle a refund", func(t db.Tx) error {
+		return settleRefund(t, university, channel, id, paid, failure)
+	}))
+}
+
+func settleRefund(t db.Tx, university, channel string, id uuid.UUID, paid bool, failure string) error {
+	r, o, err := lockRefund(t, university, channel, id)
+	switch {
+	case err != nil:
+		return err
+	case r.State == campus.RefundAsked:
+		return settle(t, o, r, paid, failure)
+	case (r.State == campus.RefundDone) != paid:
+		return contradiction{ChannelConflict{University: university, Channel: channel, Subject: campus.RefundConflict,
+			Ref: id.String(), Kept: string(r.State), Said: string(refundState(paid))}}
 	}
-	return refusal(err)
+	return nil
+}
+
+func refundState(paid bool) campus.RefundState {
+	if paid {
+		return campus.RefundDone
+	}
+	return campus.RefundFailed
 }
 
 // lockRefund locks the order of a refund, if there is one, and the refund.

@@ -1,6 +1,7 @@
 package money_test
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func TestARefundToTheSource(t *testing.T) {
 		require.NoError(t, h.Settles(r.ID, true))
 	}
 	require.Equal(t, []int64{0, -15 * yuan}, inTransit(h))
-	require.Equal(t, campus.CallbackConflict, storagetest.Outcome(h.Settles(r.ID, false)), "it had another outcome")
+	require.Equal(t, campus.ChannelContradicts, storagetest.Outcome(h.Settles(r.ID, false)), "it had another outcome")
 	require.Equal(t, "refund_unknown", storagetest.Outcome(h.Settles(uuid.New(), true)))
 	rest, err := h.RefundBy(person, o.ID, 0)
 	require.NoError(t, err)
@@ -99,11 +100,11 @@ func TestWhatIsRefunded(t *testing.T) {
 		"nothing at all":                 {nil, -1, "amount_invalid"},
 		"more than anybody has":          {nil, campus.AmountMost + 1, "amount_invalid"},
 		"more than it has brought":       {func(_, a uuid.UUID) { h.TopUp(a, 20*yuan) }, 20*yuan + 1, "refund_too_high"},
-		"more than the account has left": {func(_, a uuid.UUID) { h.Pays(a, 1) }, 20 * yuan, "insufficient_funds"},
+		"more than the account has left": {func(_, a uuid.UUID) { h.Pays(a, 1) }, 20 * yuan, "refund_beyond_purse"},
 		"a subsidy instead": {func(_, a uuid.UUID) {
 			h.Pays(a, 20*yuan)
 			h.Subsidise(a, 20*yuan, campus.Date{})
-		}, 20 * yuan, "insufficient_funds"},
+		}, 20 * yuan, "refund_beyond_purse"},
 		"from a card that was reported lost": {func(_, a uuid.UUID) {
 			h.Exec(`update accounts set holds = '{lost}' where id = $1`, a)
 		}, 1, "account_held"},
@@ -171,4 +172,44 @@ func TestARefundThatWaits(t *testing.T) {
 	require.Equal(t, r.ID, due()[0].ID)
 	require.NoError(t, h.Settles(r.ID, true))
 	require.Equal(t, "refund_settled", retry(who))
+}
+
+// L2: each part costs a call and a message, so a top-up goes back in so many parts, and no more.
+func TestATopUpIsRefundedInSoManyParts(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	person, account, o := paidOrder(h)
+	most := h.Policy().Money.TopUp.RefundsMost
+	require.Equal(t, map[string]int{"done": most, "refunds_spent": 15 - most}, storagetest.Outcomes(storagetest.AtOnce(15,
+		func(int) error { return storagetest.Err(h.RefundBy(person, o.ID, 1)) })))
+	require.Equal(t, int64(20*yuan-most), h.AccountOf(account).MainCents)
+	require.Equal(t, "refunds_spent", storagetest.Outcome(storagetest.Err(h.RefundBy(person, o.ID, 0))))
+	kept, err := h.Money.Order(t.Context(), person, o.ID)
+	require.NoError(t, err)
+	require.Len(t, kept.Refunds, most)
+	agree(t, h)
+}
+
+// E1: each binding costs a message, so there are so many within an hour; the same phone once more is none.
+func TestPhonesAreBoundSoOften(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	person, _ := h.Holder(0)
+	hourly := h.Policy().Money.PhonesHourly
+	bind := func(key string) error {
+		_, err := h.Money.BindPhone(t.Context(), person, []byte(key), hourly)
+		return err
+	}
+	require.Equal(t, map[string]int{"done": hourly, "phones_spent": 12 - hourly}, storagetest.Outcomes(storagetest.AtOnce(12,
+		func(i int) error { return bind(strconv.Itoa(i)) })))
+	bound, err := h.Money.BoundPhone(t.Context(), person)
+	require.NoError(t, err)
+	key := storagetest.One[string](h, `select convert_from(public_key, 'utf8') from phone_keys where id = $1`, bound.ID)
+	require.NoError(t, bind(key), "the phone that is bound, for another day")
+	h.Clock.Advance(59 * time.Minute)
+	require.Equal(t, "phones_spent", storagetest.Outcome(bind("new")))
+	h.Clock.Advance(time.Minute)
+	require.NoError(t, bind("new"))
+	other, _ := h.Holder(0)
+	require.NoError(t, storagetest.Err(h.Money.BindPhone(t.Context(), other, []byte("another's"), hourly)))
 }

@@ -10,6 +10,7 @@ import (
 	"campuscard/campus"
 	"campuscard/storage/casework"
 	"campuscard/storage/db"
+	"campuscard/storage/people"
 )
 
 // Terminal is a till (E1).
@@ -72,10 +73,7 @@ type EnrolmentCode struct {
 	ValidUntil time.Time `json:"valid_until"`
 }
 
-const (
-	enrolmentTime  = 24 * time.Hour
-	enrolmentTries = 100
-)
+const enrolmentTime = 24 * time.Hour
 
 // MakeEnrolmentCode makes the code with which a till gets its next secret; the last one works no more. Conflict:
 // terminal_state. NotFound: terminal_unknown.
@@ -90,7 +88,7 @@ func (s *Store) MakeEnrolmentCode(ctx context.Context, who campus.StaffMember, i
 			return campus.Errorf(campus.Conflict, "terminal_state", "till %s is retired", id)
 		}
 		code.ValidUntil = t.Now.Add(enrolmentTime)
-		if err := t.Write(`update terminals set code_hash = @hash, code_until = @until, code_tries = 0 where id = @id`,
+		if err := t.Write(`update terminals set code_hash = @hash, code_until = @until where id = @id`,
 			map[string]any{"id": id, "hash": t.Keys.Keyed(enrolmentContext(id), code.Code), "until": code.ValidUntil}); err != nil {
 			return err
 		}
@@ -114,32 +112,62 @@ type Enrolled struct {
 }
 
 // Enrol gives a till its secret for a code, and begins its next generation: what was signed with the secret before is
-// no longer believed. A till that is stopped stays so. A hundred wrong codes end the right one: enough that strangers,
-// who see the till's id in what it shows, do not end it by a few, and few beside the codes that there are.
-// Unauthenticated: enrolment_code, whatever is wrong.
-func (s *Store) Enrol(ctx context.Context, id uuid.UUID, code string) (e Enrolled, err error) {
+// no longer believed. A till that is stopped stays so. Wrong codes are held up by the address they come from, whether
+// there is the till or not, and never end the right one: strangers see the till's id in what it shows.
+// Unauthenticated: enrolment_code, whatever is wrong. TooMany: enrolment_delayed.
+func (s *Store) Enrol(ctx context.Context, policy campus.SignInPolicy, id uuid.UUID, code, address string) (e Enrolled,
+	err error) {
 	e.Secret = make([]byte, 32)
 	_, _ = rand.Read(e.Secret) // never fails
-	wrong := campus.Errorf(campus.Unauthenticated, "enrolment_code", "the code is not the one of till %s", id)
-	var fits bool
+	entry := people.NewCodeEntry(s.Keys, policy, "enrolment", id.String(), address)
+	var refusal error
 	err = s.InTx(ctx, "enrol a till", func(t db.Tx) error {
-		fits = false
-		err := t.Ask(`update terminals set code_tries = code_tries + 1 where id = @id and code_hash is not null
-				and code_until > @now and code_tries < @tries and state <> 'retired'
-			returning code_hash = @hash`, map[string]any{"id": id, "now": t.Now, "tries": enrolmentTries,
-			"hash": t.Keys.Keyed(enrolmentContext(id), code)}).Scan(&fits)
-		if isAbsent(err) || err == nil && !fits {
-			return nil // the try is counted
-		}
+		refusal = nil
+		wait, err := entry.Count(t)
 		if err != nil {
+			return err
+		}
+		if wait > 0 {
+			refusal = campus.Errorf(campus.TooMany, "enrolment_delayed", "too many wrong codes").After(wait)
+			return nil
+		}
+		fits := false
+		err = t.Ask(`select code_hash = @hash from terminals where id = @id and code_hash is not null and code_until > @now
+			and state <> 'retired' for update`, map[string]any{"id": id, "now": t.Now,
+			"hash": t.Keys.Keyed(enrolmentContext(id), code)}).Scan(&fits)
+		if err != nil && !isAbsent(err) {
+			return err
+		}
+		if !fits {
+			refusal = campus.Errorf(campus.Unauthenticated, "enrolment_code", "the code is not the one of till %s", id)
+			return noteWrongCode(t, entry, id)
+		}
+		if err := entry.Forgive(t); err != nil {
 			return err
 		}
 		return enrol(t, id, &e)
 	})
-	if err == nil && !fits {
-		err = wrong
+	if err == nil {
+		err = refusal
 	}
 	return e, err
+}
+
+// noteWrongCode keeps in the audit trail that an address begins to wait with wrong codes for a till that there is. The
+// wrong entry stays counted.
+func noteWrongCode(t db.Tx, entry people.CodeEntry, id uuid.UUID) error {
+	if !entry.Began() {
+		return nil
+	}
+	var university string
+	err := t.Ask(`select university from terminals where id = @id`, map[string]any{"id": id}).Scan(&university)
+	if isAbsent(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return casework.AddAudit(t, campus.System(), "terminal.delay", "terminal/"+id.String(), university)
 }
 
 func enrol(t db.Tx, id uuid.UUID, e *Enrolled) error {

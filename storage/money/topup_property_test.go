@@ -56,7 +56,7 @@ func (r *topUpRun) paid(t *rapid.T) {
 	before, known := r.payments[p.Transaction]
 	taken, err := r.h.Money.TakePayment(r.h.Context(), p)
 	if known && (before.OrderRef != p.OrderRef || before.Cents != p.Cents || before.Currency != p.Currency) {
-		require.Equal(t, campus.CallbackConflict, campus.ReasonOf(err))
+		require.Equal(t, campus.ChannelContradicts, campus.ReasonOf(err))
 		return
 	}
 	require.NoError(t, err)
@@ -112,7 +112,7 @@ func (r *topUpRun) refund(t *rapid.T) {
 	cents := rapid.Int64Range(1, 1500).Draw(t, "cents")
 	refund, err := r.h.RefundBy(r.person, o.ID, cents)
 	if err != nil {
-		require.Contains(t, []string{"topup_not_paid", "refund_too_high", "insufficient_funds"}, campus.ReasonOf(err))
+		require.Contains(t, []string{"topup_not_paid", "refund_too_high", "refund_beyond_purse", "refunds_spent"}, campus.ReasonOf(err))
 		return
 	}
 	require.True(t, r.credited[o.ID])
@@ -135,7 +135,7 @@ func (r *topUpRun) settle(t *rapid.T) {
 		}
 		r.end(due, paid)
 		r.ended[due.ID] = paid
-		require.Equal(t, campus.CallbackConflict, campus.ReasonOf(r.h.Money.SettleRefund(r.h.Context(),
+		require.Equal(t, campus.ChannelContradicts, campus.ReasonOf(r.h.Money.SettleRefund(r.h.Context(),
 			storagetest.University, r.channel, due.ID, !paid, "")))
 	}
 }

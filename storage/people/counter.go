@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"strings"
@@ -132,6 +133,7 @@ type CounterAct struct {
 	Verdict      campus.Verdict        `json:"verdict,omitempty"`
 	Reason       string                `json:"reason,omitempty"`
 	Detail       string                `json:"detail,omitempty"`
+	DrawerID     *uuid.UUID            `json:"drawer_id,omitempty" doc:"Of cash: where it was put"`
 	At           time.Time             `json:"at"`
 	DoneAt       *time.Time            `json:"done_at,omitempty"`
 	StaffName    string                `json:"staff_name,omitempty"`
@@ -139,7 +141,7 @@ type CounterAct struct {
 
 // selectAct answers with when an act was done: at once, or when its decision moved its case.
 const selectAct = `select a.id, a.university, a.campus, a.person_id, a.staff_id, a.kind, a.case_id, a.verified_by, a.document_type,
-		a.verdict, a.reason, a.detail, a.at, f.name as staff_name,
+		a.verdict, a.reason, a.detail, a.drawer_id, a.at, f.name as staff_name,
 		coalesce(a.done_at, (select m.at from moves m where m.decision = a.id)) as done_at
 	from counter_acts a join staff f on f.id = a.staff_id`
 
@@ -199,9 +201,9 @@ func newAct(t db.Tx, id uuid.UUID, who campus.StaffMember, person PersonRow, kin
 
 func insertAct(t db.Tx, a CounterAct, action string) error {
 	err := t.Exec(`insert into counter_acts (id, university, campus, person_id, staff_id, kind, case_id, verified_by, document_type,
-			verdict, reason, detail, at, done_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			verdict, reason, detail, drawer_id, at, done_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		a.ID, a.University, a.Campus, a.PersonID, a.StaffID, a.Kind, a.CaseID, a.VerifiedBy, a.DocumentType,
-		a.Verdict, a.Reason, a.Detail, a.At, a.DoneAt).Error
+		a.Verdict, a.Reason, a.Detail, a.DrawerID, a.At, a.DoneAt).Error
 	if err != nil {
 		return err
 	}
@@ -234,6 +236,8 @@ type NewCounterAct struct {
 	Person uuid.UUID
 	Case   uuid.UUID
 	Detail string
+	Drawer uuid.UUID // of cash
+	Campus string    // where it is done; empty: at the campus of the person
 	Policy campus.CounterPolicy
 }
 
@@ -249,7 +253,8 @@ func OpenAct(t db.Tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (Co
 		return CounterAct{}, err
 	}
 	act := newAct(t, id, who, person, a.Kind)
-	act.CaseID, act.Detail = casework.Nullable(a.Case), a.Detail
+	act.CaseID, act.Detail, act.DrawerID = casework.Nullable(a.Case), a.Detail, casework.Nullable(a.Drawer)
+	act.Campus = cmp.Or(a.Campus, act.Campus)
 	if a.Kind == campus.CheckAct {
 		act.Verdict = campus.Verdict(a.Detail)
 	}

@@ -147,6 +147,24 @@ func (d *delays) forgive(t db.Tx) error {
 		"until":  db.Column(d.counts, func(c delayCount) time.Time { return c.until })}).Error
 }
 
+// CodeEntry is one entry of a code for a machine that a stranger may know of. Wrong ones are held up by address, never
+// for the machine, and never end the right one: whoever has that may be entering it somewhere else.
+type CodeEntry struct{ delays *delays }
+
+// NewCodeEntry returns an entry of a code of a kind for a machine, known or not.
+func NewCodeEntry(keys db.Keyring, policy campus.SignInPolicy, kind, machine, address string) CodeEntry {
+	return CodeEntry{newDelays(keys, kind, policy.CodeDelays, Credentials{Name: machine, Address: address})}
+}
+
+// Count counts the entry as a wrong one, in advance, unless it has to wait.
+func (e CodeEntry) Count(t db.Tx) (wait time.Duration, err error) { return e.delays.count(t) }
+
+// Began tells whether the address begins to wait for this machine with this entry: once for each wave.
+func (e CodeEntry) Began() bool { return e.delays.began() }
+
+// Forgive takes back what was counted, since the entry was right.
+func (e CodeEntry) Forgive(t db.Tx) error { return e.delays.forgive(t) }
+
 // liftDelays ends every wait of an account, wherever its entries came from. Those of addresses stay: they are nobody's.
 func liftDelays(t db.Tx, account []byte) error {
 	if _, err := lockDelays(t, selectDelays+`account = ?`+lockDelaysInOrder, account); err != nil {

@@ -103,10 +103,10 @@ func (s *Store) ReleaseStaff(ctx context.Context, req casework.Request, who camp
 	return err
 }
 
-// WrongEntries counts what was entered wrongly at the sign-in of students and staff lately.
+// WrongEntries counts what was entered wrongly lately: at the sign-in of students and staff, and of codes.
 type WrongEntries struct {
 	Entries  int // those that were looked at
-	Accounts int // for so many numbers and usernames, known or not
+	Accounts int // for so many numbers, usernames and tills, known or not
 	Locked   int // holders who are locked now (F5)
 }
 
@@ -115,7 +115,8 @@ func (s *Store) WrongEntries(ctx context.Context, window time.Duration) (w Wrong
 	now := s.Now()
 	err = s.Pool.QueryRow(ctx, `with lately as (
 			select wrong::float8 as entries from sign_in_entries where wrong_at > $1 and wrong > 0
-			union all select level from entry_delays where at > $1 and level > 0 and key = account)
+			union all select greatest(max(level) filter (where key = account), sum(level) filter (where key <> account))
+			from entry_delays where at > $1 and level > 0 and account is not null group by account)
 		select coalesce(ceil(sum(entries)), 0)::int, count(*),
 			(select count(*) from sign_in_entries where locked_at is not null and day = $2 and person_id is not null) from lately`,
 		now.Add(-window), campus.DateOf(now)).Scan(&w.Entries, &w.Accounts, &w.Locked)

@@ -71,7 +71,7 @@ func (h *Env) Till(merchant money.Merchant, name string) money.Till {
 	require.NoError(h.t, err)
 	code, err := h.Money.MakeEnrolmentCode(h.t.Context(), who, added.ID)
 	require.NoError(h.t, err)
-	_, err = h.Money.Enrol(h.t.Context(), added.ID, code.Code)
+	_, err = h.Money.Enrol(h.t.Context(), h.Policy().SignIn, added.ID, code.Code, "")
 	require.NoError(h.t, err)
 	till, err := h.Money.Till(h.t.Context(), added.ID)
 	require.NoError(h.t, err)

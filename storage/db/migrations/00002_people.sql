@@ -122,7 +122,7 @@ create table sign_in_entries (
 );
 create index sign_in_entries_wrong on sign_in_entries (wrong_at);
 
--- Waits after wrong entries: of staff, and of who enters codes that get past a lock. A row counts an account, an address, or
+-- Waits after wrong entries: of staff, and of who enters codes that get past a lock, or enrol a till. A row counts an account, an address, or
 -- an account from an address.
 create table entry_delays (
     key      bytea primary key,  -- keyed hash

@@ -12,6 +12,7 @@ create table counter_acts (
     document_type text not null default '',     -- of a verification: what was seen
     verdict       text not null default '',     -- of a verification or a check
     reason        text not null default '',
+    drawer_id     uuid,                         -- of cash: where it was put
     detail        text not null default '',     -- a code: the language chosen, the purpose of a file
     at            timestamptz not null,
     done_at       timestamptz                   -- none: done when the decision of this id is in the case's timeline

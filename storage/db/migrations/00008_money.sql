@@ -107,7 +107,6 @@ create table terminals (
     generation    int not null default 0,
     code_hash     bytea,                  -- of the enrolment code; it works once
     code_until    timestamptz,
-    code_tries    int not null default 0,
     made_at       timestamptz not null,
     enrolled_at   timestamptz,
     seen_at       timestamptz,            -- its last heartbeat
@@ -128,6 +127,7 @@ create table phone_keys (
     shown      bigint not null default 0  -- D5: of the last code that proved; it works once, too
 );
 create unique index phone_keys_one on phone_keys (account_id) where ended_at is null;
+create index phone_keys_of_person on phone_keys (person_id, made_at);
 
 -- E1: the chips of plastics that were handed over. One at most pays for an account; the others are kept, so that whoever
 -- shows one is told.
