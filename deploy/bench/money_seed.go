@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"campuscard/campus"
+	"campuscard/deploy"
 	"campuscard/storage"
 	"campuscard/storage/casework"
 	"campuscard/storage/money"
@@ -56,6 +57,10 @@ func (s *shop) openTills(ctx context.Context, count int) error {
 	if err != nil {
 		return err
 	}
+	policies, err := campus.LoadPolicies(deploy.Policy)
+	if err != nil {
+		return err
+	}
 	tills := s.store.Money
 	merchant, err := tills.ProposeMerchant(ctx, requestOf(first), first,
 		money.NewMerchant{NameZH: "食堂", NameEN: "Canteen", Trade: campus.Trades[0]})
@@ -75,7 +80,7 @@ func (s *shop) openTills(ctx context.Context, count int) error {
 		if err != nil {
 			return err
 		}
-		enrolled, err := tills.Enrol(ctx, added.ID, code.Code)
+		enrolled, err := tills.Enrol(ctx, policies.For("").SignIn, added.ID, code.Code, "bench")
 		if err != nil {
 			return err
 		}
