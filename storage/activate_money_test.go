@@ -34,7 +34,7 @@ func TestAReplacedCardPaysNoMore(t *testing.T) {
 	require.NoError(t, err)
 	first.TopUp(a.ID, 10000)
 	require.Equal(t, campus.Paid, first.Pays(a.ID, 100).Outcome)
-	phone, err := first.Money.BindPhone(t.Context(), first.Holder.ID, []byte("a key"))
+	phone, err := first.Money.BindPhone(t.Context(), first.Holder.ID, []byte("a key"), 5)
 	require.NoError(t, err)
 	require.NoError(t, next.Activates())
 	require.Zero(t, storagetest.Count(first.Env, `phone_keys where ended_at is null`), "its phone pays no more, either")

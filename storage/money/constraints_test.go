@@ -75,7 +75,7 @@ func TestConstraintsOfTillsAndTopUps(t *testing.T) {
 	h.Till(h.Merchant("第一食堂", "canteen"), "1")
 	h.Merchant("第二食堂", "canteen")
 	h.Till(h.Merchant("第三食堂", "canteen"), "1")
-	require.NoError(t, storagetest.Err(h.Money.BindPhone(t.Context(), person, []byte("a key"))))
+	require.NoError(t, storagetest.Err(h.Money.BindPhone(t.Context(), person, []byte("a key"), 5)))
 	require.Error(t, storagetest.Err(h.Money.TakePayment(t.Context(),
 		h.PaidAt(o, "tx-"+o.ID.String(), func(p *money.ChannelPayment) { p.Cents++ }))))
 	who, _ := h.Staff(storagetest.University, campus.Grant{Role: campus.Cashier})
