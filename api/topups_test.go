@@ -36,10 +36,11 @@ func (h *apiTest) withAccount() uuid.UUID {
 	return a
 }
 
-func (h *apiTest) topUp(t *testing.T, cents string) shownTopUp {
+// topUp opens a top-up of 20 yuan.
+func (h *apiTest) topUp(t *testing.T) shownTopUp {
 	t.Helper()
 	got := h.do(t, call{who: "student", method: "POST", path: topups,
-		body: `{"channel":"wallet","amount_cents":` + cents + `}`})
+		body: `{"channel":"wallet","amount_cents":2000}`})
 	require.Equal(t, 201, got.status, "%s", got.body)
 	return read[shownTopUp](t, got)
 }
@@ -74,7 +75,7 @@ func TestATopUpFromAskingToRefund(t *testing.T) {
 	t.Parallel()
 	h := newAPITest(t)
 	account := h.withAccount()
-	o := h.topUp(t, "2000")
+	o := h.topUp(t)
 	require.Equal(t, "created", o.State)
 	paid := paidBody(o.ID.String(), "wx-1", "2000", "CNY")
 	for range 3 {
@@ -108,7 +109,7 @@ func TestCallBacksOfTheWallet(t *testing.T) {
 	t.Parallel()
 	h := newAPITest(t)
 	account := h.withAccount()
-	o := h.topUp(t, "2000")
+	o := h.topUp(t)
 	id := o.ID.String()
 	for sentence, test := range map[string]struct {
 		secret, body string
@@ -151,7 +152,7 @@ func TestTheIDOfACallBackOfTheWalletIsOfOneThing(t *testing.T) {
 	t.Parallel()
 	h := newAPITest(t)
 	account := h.withAccount()
-	first, second := h.topUp(t, "2000"), h.topUp(t, "2000")
+	first, second := h.topUp(t), h.topUp(t)
 	hear := func(id, body string) reply { return h.do(t, h.walletCallAs(t, id, walletSecret, body)) }
 	paid := paidBody(first.ID.String(), "wx-1", "2000", "CNY")
 	require.Equal(t, 422, hear("msg-1", paidBody(first.ID.String(), "wx-1", "0", "CNY")).status, "what is refused is not kept")
@@ -199,7 +200,7 @@ func TestTopUpsOfBadAmounts(t *testing.T) {
 	h := newAPITest(t)
 	h.withAccount()
 	for _, cents := range []string{"0", "-2000", "20.5", "9223372036854775808", "1e30", `"2000"`, "999", "50001"} {
-		got := h.do(t, call{who: "student", method: "POST", path: topups, body: `{"channel":"wallet","amount_cents":` + cents + `}`})
+		got := h.do(t, call{who: "student", method: "POST", path: topups, body: `{"channel":"wallet","amount_cents":2000}`})
 		require.Equal(t, 422, got.status, "%s: %s", cents, got.body)
 	}
 	require.Zero(t, storagetest.Count(h.Env, "topup_orders"))

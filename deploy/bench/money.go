@@ -77,7 +77,7 @@ func (b *moneyBench) measure(ctx context.Context) (results []result, err error) 
 		if !b.wants(figure.name) {
 			continue
 		}
-		fmt.Fprintf(b.log, "bench: measuring %s\n", figure.name)
+		b.say("measuring %s", figure.name)
 		taken, err := figure.measure(ctx)
 		if err != nil {
 			return results, fmt.Errorf("%s: %w", figure.name, err)
@@ -85,6 +85,11 @@ func (b *moneyBench) measure(ctx context.Context) (results []result, err error) 
 		results = append(results, taken...)
 	}
 	return results, nil
+}
+
+// say tells on standard error how far the bench is; figures go to standard output.
+func (b *moneyBench) say(format string, args ...any) {
+	fmt.Fprintf(b.log, "bench: "+format+"\n", args...) //nolint:errcheck // a terminal
 }
 
 func (b *moneyBench) wants(name string) bool {
@@ -119,7 +124,7 @@ func (b *moneyBench) turns(ctx context.Context, sides ...side) ([][]round, error
 		}
 	}
 	for i, s := range sides {
-		fmt.Fprintf(b.log, "bench:   %-24s CPU per request: %s\n", s.name, perRequest(rounds[i]))
+		b.say("  %-24s CPU per request: %s", s.name, perRequest(rounds[i]))
 	}
 	return rounds, nil
 }
@@ -248,7 +253,7 @@ func (b *moneyBench) statement(ctx context.Context) ([]result, error) {
 
 // compareBooks looks whether everything that was measured has happened.
 func (b *moneyBench) compareBooks(ctx context.Context) error {
-	fmt.Fprintln(b.log, "bench: comparing the journals with the transfers")
+	b.say("comparing the journals with the transfers")
 	for _, s := range []*shop{b.reference, b.shop, b.many} {
 		if s == nil {
 			continue
@@ -267,7 +272,7 @@ func (b *moneyBench) open(ctx context.Context) (err error) {
 		return err
 	}
 	h := b.house
-	fmt.Fprintf(b.log, "bench: opening %d accounts\n", b.Accounts)
+	b.say("opening %d accounts", b.Accounts)
 	if b.shop, err = openShop(ctx, h.env["DATABASE_OWNER_URL"], h.store, b.Accounts, b.Tills); err != nil {
 		return err
 	}

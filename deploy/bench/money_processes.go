@@ -57,7 +57,7 @@ func (b *moneyBench) openMany(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(b.log, "bench: opening %d accounts\n", b.Many)
+	b.say("opening %d accounts", b.Many)
 	if b.many, err = openShop(ctx, env["DATABASE_OWNER_URL"], store, b.Many, b.Tills); err != nil {
 		return err
 	}
@@ -87,12 +87,12 @@ func (b *moneyBench) startReference(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("try the reference: %w", err)
 		}
-		fmt.Fprintf(b.log, "bench: the reference with %d connections: %.0f/s\n", pool, r.rate())
+		b.say("the reference with %d connections: %.0f/s", pool, r.rate())
 		if r.rate() > most {
 			best, most = pool, r.rate()
 		}
 	}
-	fmt.Fprintf(b.log, "bench: the reference has %d connections\n", best)
+	b.say("the reference has %d connections", best)
 	stop, err := b.referenceWith(ctx, best)
 	if err != nil {
 		return err
@@ -146,7 +146,7 @@ func (b *moneyBench) pgbench(ctx context.Context) ([]result, error) {
 	}
 	program := filepath.Join(bin, "pgbench")
 	if _, err := os.Stat(program); err != nil {
-		fmt.Fprintln(b.log, "bench: no pgbench beside Postgres")
+		b.say("no pgbench beside Postgres")
 		return nil, nil
 	}
 	owner := b.house.env["DATABASE_OWNER_URL"]
@@ -161,7 +161,7 @@ func (b *moneyBench) pgbench(ctx context.Context) ([]result, error) {
 	}
 	found := tps.FindSubmatch(text)
 	if found == nil { // it tells none when nothing was done
-		fmt.Fprintln(b.log, "bench: pgbench tells no figure")
+		b.say("pgbench tells no figure")
 		return nil, nil
 	}
 	value, err := strconv.ParseFloat(string(found[1]), 64)

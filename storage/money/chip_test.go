@@ -128,7 +128,7 @@ func TestReplacedWhileATapWaits(t *testing.T) {
 		got, _ := h.Money.Pay(t.Context(), payment)
 		answer <- got
 	}()
-	paymentsWait(t, h, 1)
+	paymentWaits(t, h)
 	require.NoError(t, tx.Commit(t.Context()))
 	require.Equal(t, campus.ChipEnded, (<-answer).Outcome)
 }
