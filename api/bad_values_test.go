@@ -264,6 +264,9 @@ func values() map[string]string {
 	}
 }
 
+// momentNobodyMeans is refused wherever a moment is asked for, as days are.
+const momentNobodyMeans = "a moment that nobody means"
+
 // No value is a fault of ours: what Postgres would refuse is refused before, at every field of every route.
 func TestEveryRouteRefusesWhatPostgresWould(t *testing.T) {
 	t.Parallel()
@@ -281,10 +284,16 @@ func TestEveryRouteRefusesWhatPostgresWould(t *testing.T) {
 			if what == "NUL" || what == "no UTF-8" {
 				require.GreaterOrEqual(t, answer.Code, 400, "%s of %s: %s", what, name, answer.Body)
 			}
+			if what == momentNobodyMeans {
+				require.Equal(t, http.StatusUnprocessableEntity, answer.Code, "%s of %s: %s", what, name, answer.Body)
+			}
 		}
 		for _, l := range p.leaves(r) {
 			for what, value := range values() {
 				check(what, p.path(r), l.body(value), nil)
+			}
+			if l.schema.Format == "date-time" {
+				check(momentNobodyMeans, p.path(r), l.body(`"9999-12-31T00:00:00Z"`), nil)
 			}
 		}
 		p.probePath(r, check)
@@ -327,6 +336,9 @@ func (p *prober) probePath(r *core.Route, check func(what, path, body string, he
 				text = strings.Trim(value, `"`)
 			}
 			check(what, p.path(r)+"?"+p.others(op, q.Name)+url.QueryEscape(q.Name)+"="+url.QueryEscape(text), "{}", nil)
+		}
+		if q.Schema.Format == "date-time" {
+			check(momentNobodyMeans, p.path(r)+"?"+p.others(op, q.Name)+url.QueryEscape(q.Name)+"=1899-12-31T00:00:00Z", "{}", nil)
 		}
 		if q.Name == "cursor" {
 			for _, key := range []string{"2147483648", "-1", "1e3", `"a"`, "null", `"0000-01-01T00:00:00Z"`,

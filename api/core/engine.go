@@ -81,7 +81,7 @@ func Handle[I, O any](s *Server, r Route, fn func(context.Context, *I) (*O, erro
 		if err := s.checkBodiless(ctx); err != nil {
 			return nil, s.Problem(ctx, err)
 		}
-		if err := checkWords(in); err != nil {
+		if err := checkInput(in); err != nil {
 			return nil, s.Problem(ctx, err)
 		}
 		out, err := fn(ctx, in)

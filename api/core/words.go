@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -17,11 +18,11 @@ const (
 	manyLines = "lines"
 )
 
-// checkWords looks at all texts of people in the input of a route, before its handler does.
-func checkWords(in any) error { return wordsBelow("", "", reflect.ValueOf(in)) }
+// checkInput looks at all texts of people and all moments in the input of a route, before its handler does.
+func checkInput(in any) error { return inputBelow("", "", reflect.ValueOf(in)) }
 
-// wordsBelow looks at a value and what is in it. field is where in the request it stands.
-func wordsBelow(field, mark string, v reflect.Value) error {
+// inputBelow looks at a value and what is in it. field is where in the request it stands.
+func inputBelow(field, mark string, v reflect.Value) error {
 	switch v.Kind() {
 	case reflect.String:
 		if mark != "" {
@@ -29,29 +30,40 @@ func wordsBelow(field, mark string, v reflect.Value) error {
 		}
 	case reflect.Pointer:
 		if !v.IsNil() {
-			return wordsBelow(field, mark, v.Elem())
+			return inputBelow(field, mark, v.Elem())
 		}
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.Uint8 {
 			return nil
 		}
 		for i := range v.Len() {
-			if err := wordsBelow(field+"["+strconv.Itoa(i)+"]", mark, v.Index(i)); err != nil {
+			if err := inputBelow(field+"["+strconv.Itoa(i)+"]", mark, v.Index(i)); err != nil {
 				return err
 			}
 		}
 	case reflect.Struct:
+		if at, ok := v.Interface().(time.Time); ok {
+			return checkMoment(field, at)
+		}
 		for i := range v.NumField() {
 			of := v.Type().Field(i)
 			if !of.IsExported() {
 				continue
 			}
-			if err := wordsBelow(fieldBelow(field, of), of.Tag.Get(wordsTag), v.Field(i)); err != nil {
+			if err := inputBelow(fieldBelow(field, of), of.Tag.Get(wordsTag), v.Field(i)); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// checkMoment refuses a moment that nobody means, as days are. The zero one was not sent.
+func checkMoment(field string, at time.Time) error {
+	if at.IsZero() || campus.PlausibleTime(at) {
+		return nil
+	}
+	return campus.FieldErrorf(field, "date_range", "a moment of the year %d", at.Year())
 }
 
 // fieldBelow returns the name of a field as the request has it. The body, and what is embedded, has none of its own.
