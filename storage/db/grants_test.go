@@ -42,7 +42,7 @@ func TestWhatTheProgramMayDo(t *testing.T) {
 	for table, may := range map[string]string{
 		"audit": "select insert", "moves": "select insert", "transfers": "select insert", "goose_db_version": "select",
 		"accounts": "select insert update", "account_checks": "select insert update", "books": "select insert",
-		"books_closed": "select insert", "refundables": "select insert update", "dropped_answers": "select update",
+		"books_closed": "select insert", "chips": "select insert update", "refundables": "select insert update", "dropped_answers": "select update",
 	} {
 		require.Equal(t, may, found[table], table)
 		delete(others, table)

@@ -85,7 +85,7 @@ func TestConstraintsOfTillsAndTopUps(t *testing.T) {
 		"merchants_state_known":     `update merchants set state = 'tired'`,
 		"merchants_two_people":      `update merchants set opened_by = proposed_by`,
 		"merchants_opened":          `update merchants set opened_by = null`,
-		"merchants_name":            `update merchants set name_zh = 'one'`,
+		"merchants_name":            `update merchants set name_key = 'one'`,
 		"terminals_state_known":     `update terminals set state = 'tired'`,
 		"terminals_active_enrolled": `update terminals set secret = null`,
 		"terminals_name":            `update terminals set name = 'x', merchant_id = (select merchant_id from terminals limit 1)`,

@@ -306,9 +306,9 @@ func TestADebtIsPaidWhileAPaymentWaits(t *testing.T) {
 		Cents: 80 * yuan, Kind: campus.TopUpTransfer, TakenAt: h.Clock.Now()}
 	go func() { topped <- storagetest.Err(h.Money.Credit(t.Context(), credit)) }()
 	require.Eventually(t, func() bool { return storagetest.LockWaits(h, `%`) == 1 }, time.Minute, time.Millisecond)
-	payment := h.Payment(a.ID, 10*yuan)
+	payment, second := h.Payment(a.ID, 10*yuan), another(t, h)
 	go func() {
-		got, _ := h.Money.Pay(t.Context(), payment)
+		got, _ := second.Money.Pay(t.Context(), payment) // of another process: here it would wait for its turn
 		answer <- got
 	}()
 	paymentWaits(t, h)
