@@ -69,7 +69,7 @@ func crowd(t *testing.T) *storagetest.Story {
 			values (nth(0), 'lcu', 'students', now(), now() + interval '9 days', 2000, nth(0), now())`,
 		`insert into invitation_waves (campaign_id, seq, kind, at, size) values (nth(0), 1, 'invitation', now(), 2000)`,
 		`insert into invitations (campaign_id, person_id, wave, invited_at) select nth(0), id, 1, now() from people where university = 'lcu'`,
-		`vacuum analyze`, // as the server does by itself: an index of names keeps what is new in a list that is read whole
+		`vacuum analyze`,                    // as the server does by itself: an index of names keeps what is new in a list that is read whole
 		`select pg_stat_force_next_flush()`, // or what all this has read is counted among what is asked later
 	} {
 		s.ExecAsOwner(sql)
