@@ -143,10 +143,10 @@ func (l *engineTest) failedChecks() (n int) {
 // Nobody works for longer than a step is tried: that is no failure of the school either.
 func TestNothingParksWhileNobodyWorks(t *testing.T) {
 	t.Parallel()
-	l := newLiveUnder(t, "steps: {tries: 2, backoff: 2s, call: 1s, budget: 3s}", workflowtest.Good)
+	l := newLiveUnder(t, "steps: {tries: 9, backoff: 2s, call: 1s, budget: 12s}", workflowtest.Good)
 	l.School.Fault("face", "outage")
 	stop := l.work()
-	l.Await(func() bool { return l.failedChecks() == 1 }, "the face service has failed once")
+	l.Await(func() bool { return l.failedChecks() > 0 }, "the face service has failed, and more tries than there is time for are left")
 	stop()
 	l.Await(func() bool {
 		for _, event := range l.History(l.ref).GetEvents() {
