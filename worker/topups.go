@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	topUpBatch = 32 // at once, of one channel
+	topUpBatch = 32 // at once, of one channel of a university
 	topUpCalls = 3  // the most that one row takes, one after the other
 	topUpOwn   = 15 * time.Second
 	topUpPause = 200 * time.Millisecond
@@ -24,7 +24,7 @@ const (
 
 // topUps speaks to the channels by which cards are topped up (L2): it tells them of orders, asks what became of those
 // for which no call-back comes, and has refunds paid. What waits is in rows, so nothing is lost with a worker, and two
-// workers share it. Each channel is asked by itself, so one that is away holds up no other.
+// workers share it. Each channel of each university is asked by itself, so one that is away holds up no other.
 type topUps struct {
 	store    *storage.Store
 	wallets  *school.Wallets
@@ -33,32 +33,32 @@ type topUps struct {
 
 	asking sync.WaitGroup
 	mu     sync.Mutex
-	busy   map[string]bool // the channels that are being asked
-	failed error           // what went wrong since the last round
+	busy   map[money.Contract]bool // those that are being asked
+	failed error                   // what went wrong since the last round
 }
 
 func newTopUps(store *storage.Store, wallets *school.Wallets, policies *campus.Policies, log *slog.Logger) *topUps {
-	return &topUps{store: store, wallets: wallets, policies: policies, log: log, busy: map[string]bool{}}
+	return &topUps{store: store, wallets: wallets, policies: policies, log: log, busy: map[money.Contract]bool{}}
 }
 
 // round begins to ask each channel for which something is due, but for those that are still being asked.
 func (w *topUps) round(ctx context.Context) (time.Duration, error) {
-	channels, err := w.store.Money.DueChannels(ctx)
+	due, err := w.store.Money.DueContracts(ctx)
 	if err != nil {
 		return topUpPause, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, channel := range channels {
-		if w.busy[channel] {
+	for _, of := range due {
+		if w.busy[of] {
 			continue
 		}
-		w.busy[channel] = true
+		w.busy[of] = true
 		w.asking.Go(func() {
-			err := w.askChannel(ctx, channel)
+			err := w.askChannel(ctx, of)
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			w.busy[channel], w.failed = false, errors.Join(w.failed, err)
+			w.busy[of], w.failed = false, errors.Join(w.failed, err)
 		})
 	}
 	failed := w.failed
@@ -67,11 +67,11 @@ func (w *topUps) round(ctx context.Context) (time.Duration, error) {
 }
 
 // askChannel does all that is due at a channel.
-func (w *topUps) askChannel(ctx context.Context, channel string) error {
+func (w *topUps) askChannel(ctx context.Context, of money.Contract) error {
 	for more := true; more && ctx.Err() == nil; {
 		lease := topUpCalls*w.wallets.Patience() + topUpOwn // longer than the work on one row
-		orders, failed := w.store.Money.DueOrders(ctx, channel, topUpBatch, lease)
-		refunds, err := w.store.Money.DueRefunds(ctx, channel, topUpBatch, lease)
+		orders, failed := w.store.Money.DueOrders(ctx, of, topUpBatch, lease)
+		refunds, err := w.store.Money.DueRefunds(ctx, of, topUpBatch, lease)
 		failed = errors.Join(failed, err)
 		wrong := make([]error, len(orders)+len(refunds))
 		var all sync.WaitGroup

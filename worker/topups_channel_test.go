@@ -14,6 +14,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/school"
+	"campuscard/storage/people"
 	"campuscard/storage/storagetest"
 )
 
@@ -46,7 +47,10 @@ func (c *channelTest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	call := words[1] + " " + r.Method + " " + words[4]
 	c.mu.Lock()
 	c.asked[call]++
-	says := c.says[call]
+	says, own := c.says[words[2]+" "+call]
+	if !own {
+		says = c.says[call]
+	}
 	c.mu.Unlock()
 	if says == "hang" {
 		<-c.over
@@ -58,7 +62,7 @@ func (c *channelTest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(body)) // the loop hears it or not
 }
 
-// says has a channel answer a call.
+// says has a channel answer a call, with a university in front of it that university's alone.
 func (c *channelTest) say(call, answer string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -146,7 +150,7 @@ func TestALastLookThatFails(t *testing.T) {
 	require.Equal(t, campus.OrderExpired, c.order(person, o.ID).State)
 }
 
-// A channel that hangs holds up no other, also with more rows than are asked at once; and while it hangs no other worker
+// A channel that hangs at one university holds up none of another, also with more rows than are asked at once; and while it hangs no other worker
 // asks it for the same.
 func TestAChannelThatHangsHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
@@ -159,8 +163,9 @@ func TestAChannelThatHangsHoldsUpNoOther(t *testing.T) {
 	c.say("wallet POST orders", "hang")
 	person, _ := c.h.Holder(0)
 	free := c.h.Order(person, 20_00)
-	c.h.Exec(`update topup_orders set channel = 'bank' where id = $1`, free.ID)
-	c.say("bank POST orders", `200 {"order":"`+free.ID.String()+`","state":"waiting","pay_code":"pay","payments":[]}`)
+	require.NoError(t, c.h.People.SeedUniversity(t.Context(), people.University{Code: "lcvtc", NameZH: "学院", NameEN: "College"}))
+	c.h.Exec(`update topup_orders set university = 'lcvtc' where id = $1`, free.ID)
+	c.say("lcvtc wallet POST orders", `200 {"order":"`+free.ID.String()+`","state":"waiting","pay_code":"pay","payments":[]}`)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
@@ -174,7 +179,7 @@ func TestAChannelThatHangsHoldsUpNoOther(t *testing.T) {
 	require.Eventually(t, func() bool { return c.order(person, free.ID).State == campus.OrderWaiting }, 20*time.Second,
 		time.Millisecond)
 	c.h.Clock.Advance(topUpCalls * time.Minute) // as long as the calls for one may take
-	due, err := c.h.Money.DueOrders(t.Context(), campus.WalletAdapter, topUpBatch+1, time.Minute)
+	due, err := c.h.Money.DueOrders(t.Context(), storagetest.Wallet(), topUpBatch+1, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, due, 1, "of %d, those that are being asked are nobody else's", len(stuck))
 	cancel()

@@ -127,7 +127,7 @@ func TestAClosedOrder(t *testing.T) {
 	c.round()
 	require.Equal(t, campus.OrderClosed, c.order(person, o.ID).State)
 	c.h.Clock.Advance(100 * 24 * time.Hour)
-	due, err := c.h.Money.DueOrders(t.Context(), campus.WalletAdapter, 10, time.Minute)
+	due, err := c.h.Money.DueOrders(t.Context(), storagetest.Wallet(), 10, time.Minute)
 	require.NoError(t, err)
 	require.Empty(t, due)
 }

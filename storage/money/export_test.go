@@ -44,6 +44,6 @@ func PayIn(ctx context.Context, conn *pgx.Conn, d *db.DB, lot []Payment) error {
 
 // The statements that find what is due at channels.
 const (
-	DueOrdersSQL   = string(dueOrdersSQL)
-	DueChannelsSQL = string(dueChannelsSQL)
+	DueOrdersSQL    = string(dueOrdersSQL)
+	DueContractsSQL = string(dueContractsSQL)
 )

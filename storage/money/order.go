@@ -186,47 +186,48 @@ func (s *Store) addRefunds(ctx context.Context, orders []Order) error {
 	return err
 }
 
-// DueChannels are the channels for which an order or a refund is due.
-func (s *Store) DueChannels(ctx context.Context) ([]string, error) {
-	due, err := db.All[dueChannel](ctx, s.DB, dueChannelsSQL, map[string]any{"now": s.Now()})
-	channels := make([]string, len(due))
-	for i, row := range due {
-		channels[i] = row.Channel
-	}
-	return channels, db.Wrap("find channels to ask", err)
+// Contract is a channel as one university has it, with an account and secrets of its own.
+type Contract struct{ University, Channel string }
+
+// DueContracts are those for which an order or a refund is due.
+func (s *Store) DueContracts(ctx context.Context) ([]Contract, error) {
+	due, err := db.All[Contract](ctx, s.DB, dueContractsSQL, map[string]any{"now": s.Now()})
+	return due, db.Wrap("find channels to ask", err)
 }
 
-type dueChannel struct{ Channel string }
-
-// It goes from one channel to the next in the index, so that its cost follows the channels and not what waits for them.
-const dueChannelsSQL db.Statement = `with recursive ordered as (
-	(select channel from topup_orders where next_look is not null order by channel limit 1)
+// It goes from one contract to the next in the index, so that its cost follows the contracts and not what waits for them.
+const dueContractsSQL db.Statement = `with recursive ordered as (
+	(select university, channel from topup_orders where next_look is not null order by university, channel limit 1)
 	union all
-	select (select channel from topup_orders where next_look is not null and channel > o.channel order by channel limit 1)
-	from ordered o where o.channel is not null
+	select n.* from ordered o, lateral (select university, channel from topup_orders where next_look is not null
+		and (university, channel) > (o.university, o.channel) order by university, channel limit 1) n
 ), refunded as (
-	(select channel from topup_refunds where next_try is not null order by channel limit 1)
+	(select university, channel from topup_refunds where next_try is not null order by university, channel limit 1)
 	union all
-	select (select channel from topup_refunds where next_try is not null and channel > r.channel order by channel limit 1)
-	from refunded r where r.channel is not null
+	select n.* from refunded r, lateral (select university, channel from topup_refunds where next_try is not null
+		and (university, channel) > (r.university, r.channel) order by university, channel limit 1) n
 )
-select channel from ordered o
-where exists (select from topup_orders t where t.channel = o.channel and t.next_look <= @now)
+select university, channel from ordered o where exists (select from topup_orders t
+	where t.university = o.university and t.channel = o.channel and t.next_look <= @now)
 union
-select channel from refunded r
-where exists (select from topup_refunds t where t.channel = r.channel and t.next_try <= @now)
-order by channel`
+select university, channel from refunded r where exists (select from topup_refunds t
+	where t.university = r.university and t.channel = r.channel and t.next_try <= @now)
+order by university, channel`
 
 // DueOrders are those of a channel that it is to be asked for now: to make the order, or what became of it. Nobody else
 // gets them until lease is over.
-func (s *Store) DueOrders(ctx context.Context, channel string, limit int, lease time.Duration) ([]Order, error) {
-	orders, err := db.All[Order](ctx, s.DB, dueOrdersSQL,
-		map[string]any{"channel": channel, "now": s.Now(), "lease": s.Now().Add(lease), "limit": limit})
+func (s *Store) DueOrders(ctx context.Context, of Contract, limit int, lease time.Duration) ([]Order, error) {
+	orders, err := db.All[Order](ctx, s.DB, dueOrdersSQL, of.due(s.Now(), limit, lease))
 	return orders, db.Wrap("find top-ups to ask for", err)
 }
 
+// due are the words of what is due at a channel.
+func (c Contract) due(now time.Time, limit int, lease time.Duration) map[string]any {
+	return map[string]any{"university": c.University, "channel": c.Channel, "now": now, "lease": now.Add(lease), "limit": limit}
+}
+
 const dueOrdersSQL db.Statement = `update topup_orders set next_look = @lease where id in (select id from topup_orders
-		where channel = @channel and next_look <= @now order by next_look limit @limit for update skip locked)
+		where university = @university and channel = @channel and next_look <= @now order by next_look limit @limit for update skip locked)
 	returning id, university, person_id, account_id, channel, amount_cents, state, pay_code, failure, created_at,
 		expires_at, look_until, paid_at, looks`
 

@@ -258,7 +258,7 @@ func TestDueOrders(t *testing.T) {
 	person, _ := h.Holder(0)
 	o := h.Order(person, 20*yuan)
 	due := func() int {
-		orders, err := h.Money.DueOrders(t.Context(), campus.WalletAdapter, 10, time.Minute)
+		orders, err := h.Money.DueOrders(t.Context(), storagetest.Wallet(), 10, time.Minute)
 		require.NoError(t, err)
 		return len(orders)
 	}

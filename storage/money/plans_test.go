@@ -134,11 +134,11 @@ func TestWhatIsDueIsFoundByItsChannel(t *testing.T) {
 		return strings.Join(plan, "\n")
 	}
 	for _, set := range []string{`set enable_seqscan = off`, `set plan_cache_mode = force_generic_plan`} {
-		plan := read(set, money.DueOrdersSQL, pgx.NamedArgs{"channel": "bank", "now": h.Clock.Now(), "limit": 10,
+		plan := read(set, money.DueOrdersSQL, pgx.NamedArgs{"university": storagetest.University, "channel": "bank", "now": h.Clock.Now(), "limit": 10,
 			"lease": h.Clock.Now()})
 		require.Regexp(t, `Index Scan using topup_orders_due on topup_orders[^\n]* \(actual rows=10[ .]`, plan)
 		require.NotContains(t, plan, "Seq Scan on topup_orders")
-		channels := read(set, money.DueChannelsSQL, pgx.NamedArgs{"now": h.Clock.Now()})
-		require.NotRegexp(t, `Scan [^\n]*topup_orders[^\n]*\(actual rows=\d{3,}`, channels, "it goes by channels, not by rows")
+		contracts := read(set, money.DueContractsSQL, pgx.NamedArgs{"now": h.Clock.Now()})
+		require.NotRegexp(t, `Scan [^\n]*topup_orders[^\n]*\(actual rows=\d{3,}`, contracts, "it goes by contracts, not by rows")
 	}
 }

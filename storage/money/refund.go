@@ -153,15 +153,16 @@ func addRefunded(t db.Tx, payment uuid.UUID, cents int64) error {
 }
 
 // DueRefunds are those for which a channel is to be asked now. Nobody else gets them until lease is over.
-func (s *Store) DueRefunds(ctx context.Context, channel string, limit int, lease time.Duration) ([]Refunding, error) {
+func (s *Store) DueRefunds(ctx context.Context, of Contract, limit int, lease time.Duration) ([]Refunding, error) {
 	refunds, err := db.All[Refunding](ctx, s.DB, `with due as (
 			update topup_refunds set next_try = @lease where id in (select id from topup_refunds
-				where channel = @channel and next_try <= @now order by next_try limit @limit for update skip locked)
+				where university = @university and channel = @channel and next_try <= @now
+				order by next_try limit @limit for update skip locked)
 			returning *)
 		select r.id, r.payment_id, r.university, r.channel, r.kind, r.amount_cents, r.state, r.failure, r.asked_by,
 			r.asked_at, r.done_at, r.next_try, r.tries, p.transaction, p.order_id, p.order_ref, p.currency, p.stray
 		from due r join topup_payments p on p.id = r.payment_id`,
-		map[string]any{"channel": channel, "now": s.Now(), "lease": s.Now().Add(lease), "limit": limit})
+		of.due(s.Now(), limit, lease))
 	return refunds, db.Wrap("find refunds to ask for", err)
 }
 

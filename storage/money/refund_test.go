@@ -149,7 +149,7 @@ func TestARefundThatWaits(t *testing.T) {
 	r, err := h.RefundBy(person, o.ID, 0)
 	require.NoError(t, err)
 	due := func() []money.Refunding {
-		refunds, err := h.Money.DueRefunds(t.Context(), campus.WalletAdapter, 10, time.Minute)
+		refunds, err := h.Money.DueRefunds(t.Context(), storagetest.Wallet(), 10, time.Minute)
 		require.NoError(t, err)
 		return refunds
 	}

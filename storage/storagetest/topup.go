@@ -66,13 +66,18 @@ func (h *Env) RefundBy(person, order uuid.UUID, cents int64) (money.Refunding, e
 	return h.Money.AskRefund(h.Context(), h.Requested(campus.Student(person)), h.Policy().Money.TopUp, person, order, cents)
 }
 
+// Wallet is the wallet that the university of the tests has.
+func Wallet() money.Contract {
+	return money.Contract{University: University, Channel: campus.WalletAdapter}
+}
+
 // DueRefunds are all refunds that wait for a channel; a later call finds them again.
 func (h *Env) DueRefunds() (all []money.Refunding) {
 	h.t.Helper()
-	channels, err := h.Money.DueChannels(h.Context())
+	contracts, err := h.Money.DueContracts(h.Context())
 	require.NoError(h.t, err)
-	for _, channel := range channels {
-		refunds, err := h.Money.DueRefunds(h.Context(), channel, 1000, -time.Second)
+	for _, of := range contracts {
+		refunds, err := h.Money.DueRefunds(h.Context(), of, 1000, -time.Second)
 		require.NoError(h.t, err)
 		all = append(all, refunds...)
 	}

@@ -318,7 +318,7 @@ create table topup_orders (
     constraint topup_orders_paid_at check ((state = 'paid') = (paid_at is not null))
 );
 create index topup_orders_of_person on topup_orders (person_id, id);
-create index topup_orders_due on topup_orders (channel, next_look) where next_look is not null;
+create index topup_orders_due on topup_orders (university, channel, next_look) where next_look is not null;
 
 -- Every payment that a channel has told of, for ever: each is credited once, or was never credited and went back.
 create table topup_payments (
@@ -366,7 +366,7 @@ create table topup_refunds (
     constraint topup_refunds_asked check ((state = 'asked') = (done_at is null) and (state = 'asked') = (next_try is not null))
 );
 create index topup_refunds_of_payment on topup_refunds (payment_id);
-create index topup_refunds_due on topup_refunds (channel, next_try) where next_try is not null;
+create index topup_refunds_due on topup_refunds (university, channel, next_try) where next_try is not null;
 
 -- What a channel says that does not fit what it has said before, each thing once: people ask it, and settle it.
 create table channel_conflicts (
