@@ -45,26 +45,24 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.received = append(r.received, got)
 }
 
-func (r *receiver) statuses(orderID string) (statuses []string) {
+// told is a part of each report about an order, in the order in which they came.
+func (r *receiver) told(orderID string, part func(school.Callback) string) (parts []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range r.received {
 		if c.OrderID == orderID {
-			statuses = append(statuses, c.Status)
+			parts = append(parts, part(c))
 		}
 	}
-	return statuses
+	return parts
 }
 
-func (r *receiver) chips(orderID string) (chips []string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, c := range r.received {
-		if c.OrderID == orderID {
-			chips = append(chips, c.Chip)
-		}
-	}
-	return chips
+func (r *receiver) statuses(orderID string) []string {
+	return r.told(orderID, func(c school.Callback) string { return c.Status })
+}
+
+func (r *receiver) chips(orderID string) []string {
+	return r.told(orderID, func(c school.Callback) string { return c.Chip })
 }
 
 func startWithReceiver(t *testing.T) (*bundle, *receiver) {

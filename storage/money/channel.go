@@ -41,7 +41,7 @@ type RefundOutcome struct {
 }
 
 // Hear takes a call-back of a channel, once for its id. Conflict: callback_conflict (the id was used for something
-// else). And as TakePayment, OrderClosed, SettleRefund.
+// else). And as TakePayment, SettleRefund.
 func (s *Store) Hear(ctx context.Context, call casework.Callback, h Heard) error {
 	account, err := s.accountHeardOf(ctx, h)
 	if err != nil {

@@ -262,17 +262,13 @@ func (s *Store) OrderLooked(ctx context.Context, l Looked) error {
 	})
 }
 
-// OrderClosed keeps that a channel says by itself that nobody can pay an order any more, and has the channel asked once
+// orderClosed keeps that a channel says by itself that nobody can pay an order any more, and has the channel asked once
 // more: it may have been paid before, and word of that got lost. One that is none of ours, or that was paid, stays as it
 // is.
-func (s *Store) OrderClosed(ctx context.Context, university, channel, ref string) error {
-	return s.InTx(ctx, "close an order", func(t db.Tx) error { return orderClosed(t, university, channel, ref) })
-}
-
 func orderClosed(t db.Tx, university, channel, ref string) error {
-	id, err := uuid.Parse(ref)
-	if err != nil {
-		return nil //nolint:nilerr // it names no order of ours
+	id, ours := orderID(ref)
+	if !ours {
+		return nil
 	}
 	o, found, err := lockOrder(t, id)
 	if err != nil || !found || o.University != university || o.Channel != channel || o.State == campus.OrderPaid {
