@@ -59,11 +59,14 @@ unwatched := image/... github.com/go-text/typesetting/... golang.org/x/crypto/ar
 race      := -race $(unwatched:%=-gcflags=%=-race=false)
 gotest    := go test -vet=off $(race) -timeout 30m
 
+# go test begins with the packages that are named first: those that take longest, so that none is waited for in the end.
+long      := ./workflows ./api ./worker ./storage/people
+
 .PHONY: test record
 test: ## run every test on the tests' stack, with the race detector; the stories last, with the machine for themselves
 	@$(stack) tool gcc >/dev/null
 	@$(stack) --test run --clear --parts infra -- env RACE_FLAGS='$(race)' \
-		bash -c '$(gotest) $$(go list ./... | grep -v /e2e) && $(gotest) ./e2e/...'
+		bash -c '$(gotest) $(long) $$(go list ./... | grep -v /e2e) && $(gotest) ./e2e/...'
 
 record: ## record the histories of courses that have none; those that are there stay
 	@$(stack) --test run --parts infra -- go test ./workflows -run TestAnswersThatAreLost -count=1 -record

@@ -60,7 +60,7 @@ func (c *apiCommand) config(h *openedServices) api.Config {
 		Address: c.Address, Version: string(h.build), Policies: h.policies, DrainDelay: c.DrainDelay,
 		TemporalUI: c.TemporalUI, Namespace: c.Namespace, CallbackSecret: c.CallbackKey, Metrics: h.tell.Registry,
 		TrustedProxies: c.Proxies, PerAddress: c.PerAddress, HRSecrets: c.HRSecrets, ReceiptFonts: fonts,
-		ChannelSecrets: c.ChannelSecrets, ChipKeys: c.ChipKeys,
+		ChannelSecrets: c.ChannelSecrets, ChipKeys: c.ChipKeys, Traced: h.tell.Tracing != nil,
 	}
 }
 

@@ -360,7 +360,7 @@ func TestFaultsOfTheSchool(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			if test.mode == "slow" {
 				cancel()
-				ctx, cancel = context.WithTimeout(t.Context(), 400*time.Millisecond) // the step's time is over first
+				ctx, cancel = context.WithTimeout(t.Context(), time.Second) // the step's time is over first
 			}
 			_, err := runWithin[nothing](ctx, h, step.activity, step.input(ref))
 			cancel()

@@ -46,7 +46,7 @@ func (a *Activities) CheckServices() error {
 func (a *Activities) service(name campus.Service) (serviceClient, error) {
 	client, found := a.services()[name]
 	if !found {
-		return client, campus.Errorf(campus.Invalid, "", "no system provides the service %s", name)
+		return client, campus.Errorf(campus.Invalid, "", "no system provides the service %s (services in activities/provision.go)", name)
 	}
 	return client, nil
 }

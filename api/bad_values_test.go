@@ -51,7 +51,8 @@ func newProber(t *testing.T) *prober {
 	p.callers["student"] = caller{core.Student, nil,
 		func(r *http.Request, _ string) { r.Header.Set("Authorization", "Bearer "+token) }}
 	ids := func(id uuid.UUID) *strings.Replacer {
-		return strings.NewReplacer("{id}", id.String(), "{file}", uuid.NewString(), "{step}", "phone", "{code}", "laundry",
+		return strings.NewReplacer("{generation}", "1", "{sequence}", "1", "{number}", "1", "{day}", "2026-11-17", "{id}", id.String(),
+			"{file}", uuid.NewString(), "{step}", "phone", "{code}", "laundry",
 			"{name}", "approved", "{key}", "s-000001", "{channel}", "wallet",
 			"{university}", storagetest.University)
 	}
@@ -267,6 +268,9 @@ func values() map[string]string {
 // momentNobodyMeans is refused wherever a moment is asked for, as days are.
 const momentNobodyMeans = "a moment that nobody means"
 
+// nullOfABody is refused at every field: it is read as one that was left out, and that can mean more.
+const nullOfABody = "null in a body"
+
 // No value is a fault of ours: what Postgres would refuse is refused before, at every field of every route.
 func TestEveryRouteRefusesWhatPostgresWould(t *testing.T) {
 	t.Parallel()
@@ -284,6 +288,9 @@ func TestEveryRouteRefusesWhatPostgresWould(t *testing.T) {
 			if what == "NUL" || what == "no UTF-8" {
 				require.GreaterOrEqual(t, answer.Code, 400, "%s of %s: %s", what, name, answer.Body)
 			}
+			if what == nullOfABody {
+				require.GreaterOrEqual(t, answer.Code, 400, "%s of %s: %s", what, name, answer.Body)
+			}
 			if what == momentNobodyMeans {
 				require.Equal(t, http.StatusUnprocessableEntity, answer.Code, "%s of %s: %s", what, name, answer.Body)
 			}
@@ -292,8 +299,11 @@ func TestEveryRouteRefusesWhatPostgresWould(t *testing.T) {
 			for what, value := range values() {
 				check(what, p.path(r), l.body(value), nil)
 			}
+			check(nullOfABody, p.path(r), l.body("null"), nil)
 			if l.schema.Format == "date-time" {
-				check(momentNobodyMeans, p.path(r), l.body(`"9999-12-31T00:00:00Z"`), nil)
+				for _, moment := range []string{`"9999-12-31T00:00:00Z"`, `"0001-01-01T00:00:00Z"`} {
+					check(momentNobodyMeans, p.path(r), l.body(moment), nil)
+				}
 			}
 		}
 		p.probePath(r, check)
@@ -382,7 +392,7 @@ func TestEveryTextOfPeopleHasTheRule(t *testing.T) {
 	p := newProber(t)
 	codes := []string{
 		"university", "number", "username", "password", "code", "document_number", "kiosk", "version", "step", "cause", "packages", // in a body
-		"missing", "damaged", "no_room", "frames", "public_key", "phone", // numbers of cards, ids, keys, phones
+		"keys", "missing", "damaged", "no_room", "frames", "public_key", "phone", // numbers of cards, ids, keys, phones
 		"cursor", "campus", "stage", "waits_for", "kind", "permission", // in a query
 	}
 	templates := []string{"subject", "mail", "sms"} // NoticeTemplate.Check has the rule, and reasons of its own

@@ -61,8 +61,8 @@ func (s *Server) foundPeople(ctx context.Context, f people.PersonSearch) (*core.
 	if err != nil {
 		return nil, err
 	}
-	same := func(p people.FoundPerson) people.FoundPerson { return p }
-	return core.Answered(core.NewPage(persons, limit, same, func(p people.FoundPerson) uuid.UUID { return p.ID })), nil
+	return core.Answered(core.NewPage(persons, limit, core.AsItIs,
+		func(p people.FoundPerson) uuid.UUID { return p.ID })), nil
 }
 
 type documentSearchInput struct {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -28,4 +29,29 @@ func TestRunningOutOfTimeIsNobodysOutage(t *testing.T) {
 	require.Equal(t, campus.Text("", "problem.outcome_unknown", nil), s.Problem(over, down).Detail)
 	require.Equal(t, campus.ObjectsDown, s.Problem(upload, down).Reason, "in time: it is the store that is away")
 	require.Equal(t, http.StatusServiceUnavailable, s.Problem(over, down).Status)
+}
+
+// Whoever sends a change whose outcome is not known is told how to find out: a till by the key of its sale, which is
+// taken once.
+func TestUnknownOutcomeSaysHowToFindOut(t *testing.T) {
+	t.Parallel()
+	s, _ := newServer(t)
+	for route, how := range map[string]string{
+		"POST /api/v1/terminals/payments":  "_till",
+		"POST /api/v1/terminals/reversals": "_till",
+		"POST /api/v1/terminals/refunds":   "_till",
+		"POST /api/v1/uploads":             "",
+		"POST /api/v1/me/payments":         "_keyless",
+	} {
+		declared := s.Declared[route]
+		require.NotNil(t, declared, route)
+		for _, language := range campus.Languages() {
+			ctx := core.WithCall(t.Context(), &core.Call{Route: declared, Language: language})
+			for text, err := range map[string]error{
+				"problem.outcome_unknown": context.DeadlineExceeded, "problem.internal_change": errors.New("a fault of ours"),
+			} {
+				require.Equal(t, campus.Text(language, text+how, nil), s.Problem(ctx, err).Detail, route)
+			}
+		}
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"campuscard/api/core"
@@ -21,21 +20,8 @@ type actReceiptInput struct {
 	Lang campus.Language `query:"lang" enum:"zh-CN,en" doc:"The person's if left out"`
 }
 
-// receiptAnswer is paper for the person at the counter; nobody on the way keeps it.
-type receiptAnswer struct {
-	ContentType  string `header:"Content-Type"`
-	CacheControl string `header:"Cache-Control"`
-	Disposition  string `header:"Content-Disposition"`
-	Body         []byte
-}
-
-// Describe tells /openapi.json of the file.
-func (*receiptAnswer) Describe(op *huma.Operation) {
-	op.Responses["200"].Content = core.FileContent(pdfType)
-}
-
 // getReceipt returns the receipt of an act at the counter (L1). The look is audited.
-func (s *Server) getReceipt(ctx context.Context, in *actReceiptInput) (*receiptAnswer, error) {
+func (s *Server) getReceipt(ctx context.Context, in *actReceiptInput) (*core.File, error) {
 	if s.receiptFonts == nil {
 		return nil, campus.Errorf(campus.Unavailable, "receipts_unavailable", "there are no fonts for receipts")
 	}
@@ -53,8 +39,7 @@ func (s *Server) getReceipt(ctx context.Context, in *actReceiptInput) (*receiptA
 	if err != nil {
 		return nil, err
 	}
-	return &receiptAnswer{ContentType: pdfType, CacheControl: "no-store", Body: content,
-		Disposition: `inline; filename="receipt-` + in.ID.String() + `.pdf"`}, nil
+	return core.NewFile(pdfType, `inline; filename="receipt-`+in.ID.String()+`.pdf"`, content), nil
 }
 
 // receiptsAtOnce is how many receipts are drawn at the same time.

@@ -25,7 +25,7 @@ func (s *Server) caseRoutes() {
 	core.Handle(s.Server, core.Get("/api/v1/staff/cases/{id}",
 		"One case with timeline and attempts", core.Staff(campus.ReadCases)), s.getStaffCase)
 	core.Handle(s.Server, core.Get("/api/v1/staff/cases/{id}/files/{file}",
-		"Look at evidence", core.Staff(campus.ReadPeople)), s.getCaseFile)
+		"Look at evidence", core.Staff(campus.ReadPeople)).Files(evidenceTypes()...), s.getCaseFile)
 	core.Handle(s.Server, core.Post("/api/v1/staff/cases/{id}/steps/{step}/settlement",
 		"Retry, skip or abort a parked step", core.Staff(campus.SettleSteps)), s.settleStep)
 	core.Handle(s.Server, core.Post("/api/v1/staff/cases/{id}/pickup-code",
@@ -55,5 +55,5 @@ func (s *Server) counterRoutes() {
 	core.Handle(s.Server, core.Post("/api/v1/staff/people/{id}/notices", "Write to a person",
 		core.Staff(campus.ServeCounter)), s.writeNotice)
 	core.Handle(s.Server, core.Get("/api/v1/staff/receipts/{id}",
-		"The receipt of an act at the counter, as PDF", core.Staff(campus.ServeCounter)), s.getReceipt)
+		"The receipt of an act at the counter, as PDF", core.Staff(campus.ServeCounter)).Files(pdfType), s.getReceipt)
 }

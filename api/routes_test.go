@@ -105,7 +105,7 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 	s.Cfg.CallbackSecret, s.Cfg.HRSecrets = testBureau, map[string]string{storagetest.University: testHR}
 	s.Cfg.ChannelSecrets = map[string]string{"wallet/" + storagetest.University: testWallet}
 	everybody := callers(h)
-	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone", "{code}",
+	path := strings.NewReplacer("{generation}", "1", "{sequence}", "1", "{number}", "1", "{day}", "2026-11-17", "{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone", "{code}",
 		"laundry", "{name}", "approved", "{key}", "s-000001", "{channel}", "wallet")
 	for _, name := range slices.Sorted(maps.Keys(s.Declared)) {
 		r := s.Declared[name]
@@ -207,7 +207,10 @@ func TestEveryListHasPages(t *testing.T) {
 	for _, path := range []string{"/api/v1/applications", "/api/v1/notices", "/api/v1/sessions",
 		"/api/v1/staff/work-items", "/api/v1/staff/cases",
 		"/api/v1/staff/batches", "/api/v1/staff/deliveries", "/api/v1/staff/invitations", "/api/v1/staff/colleagues", "/api/v1/staff/people",
-		"/api/v1/me/topups", "/api/v1/staff/drawers", "/api/v1/staff/topup-refunds", "/api/v1/staff/channel-conflicts",
+		"/api/v1/me/topups", "/api/v1/staff/drawers", "/api/v1/staff/drawers/{id}/takings", "/api/v1/staff/merchants", "/api/v1/staff/terminals",
+		"/api/v1/staff/topup-refunds", "/api/v1/staff/channel-conflicts",
+		"/api/v1/staff/offline-sales", "/api/v1/staff/silent-terminals",
+		"/api/v1/staff/closes", "/api/v1/staff/closes/{id}/settlements", "/api/v1/staff/closes/{id}/differences",
 		"/api/v1/staff/group-retries/{id}/items", "/api/v1/staff/people/{id}/cases", "/api/v1/staff/people/{id}/acts", "/api/v1/staff/notice-templates/{name}/versions"} {
 		names := []string{}
 		for _, p := range s.Huma.OpenAPI().Paths[path].Get.Parameters {

@@ -56,7 +56,7 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 		s.WithoutReceipts = true
 	}
 	s.routes()
-	if err := s.checkKinds(); err != nil {
+	if err := checkKinds(); err != nil {
 		return nil, fmt.Errorf("something is not registered: %w", err)
 	}
 	s.Finish()

@@ -1,9 +1,11 @@
 package api_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -210,6 +212,18 @@ func TestDocuments(t *testing.T) {
 	sum := sha256.Sum256([]byte(style))
 	require.Contains(t, docs.header.Get("Content-Security-Policy"), base64.StdEncoding.EncodeToString(sum[:]),
 		"the browser takes the style")
+}
+
+// A process whose documents cannot be written does not start: nobody is told so by a request.
+func TestAServerThatCannotDescribeItselfDoesNotStart(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	server, err := api.New(config(h), h.Store, nowhere(t), h.Log)
+	require.NoError(t, err)
+	server.Spec = func() ([]byte, error) { return nil, errors.New("no schema") }
+	soon, end := context.WithTimeout(t.Context(), 5*time.Second) // one that starts would go on
+	defer end()
+	require.ErrorContains(t, server.Run(soon), "write /openapi.json: no schema")
 }
 
 func TestRateLimit(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"campuscard/api/cards"
@@ -19,9 +18,9 @@ import (
 
 type staffCaseListInput struct {
 	core.PageQuery
-	Kind     campus.CaseKind `query:"kind" enum:"application,plastic,batch,package,invitation,ending"`
+	Kind     campus.CaseKind `query:"kind"`
 	Stage    campus.Stage    `query:"stage" maxLength:"30"`
-	WaitsFor campus.Party    `query:"waits_for" enum:"engine,student,reviewer,card_centre,operator,school,registry,bureau,nobody,date,administrator,courier"`
+	WaitsFor campus.Party    `query:"waits_for"`
 	Campus   string          `query:"campus" maxLength:"40"`
 	Parked   bool            `query:"parked" doc:"Only cases with a parked step"`
 	Open     bool            `query:"open" doc:"Only cases that are not closed"`
@@ -89,6 +88,7 @@ type staffCaseDetail struct {
 	WorkItems []work.WorkItemView `json:"work_items" doc:"What the case waits for people to decide"`
 	Files     []caseFileView      `json:"files" doc:"Evidence that can still be looked at"`
 	Package   *cards.PackageView  `json:"package,omitempty" doc:"That the case changes"`
+	Appeal    *cards.AppealView   `json:"appeal,omitempty" doc:"For who answers for merchants or decides about appeals"`
 
 	Pending []core.PendingView `json:"pending" doc:"Decisions whose end is not known yet"`
 }
@@ -139,13 +139,49 @@ func (s *Server) getStaffCase(ctx context.Context, in *core.CaseInput) (*core.An
 		}
 		detail.Next = &next
 	}
-	switch c.Kind {
-	case campus.ApplicationCase:
-		err = s.addEvidence(ctx, c, &detail)
-	case campus.PackageCase:
-		detail.Package, err = s.cards.CasePackage(ctx, c)
+	add, found := staffDetails[c.Kind]
+	if !found {
+		return nil, campus.Errorf(campus.Internal, "", "nobody shows a case of kind %s to staff", c.Kind)
 	}
+	err = add(s, ctx, c, &detail)
 	return core.Answered(detail), err
+}
+
+// staffDetails add what staff are shown of a kind of case besides what every case has.
+var staffDetails = map[campus.CaseKind]func(*Server, context.Context, casework.Case, *staffCaseDetail) error{
+	campus.ApplicationCase: (*Server).addEvidence,
+	campus.PackageCase:     (*Server).addPackage,
+	campus.AppealCase:      (*Server).addAppeal,
+	campus.PlasticCase:     (*Server).addNothing,
+	campus.BatchCase:       (*Server).addNothing,
+	campus.InvitationCase:  (*Server).addNothing,
+	campus.EndingCase:      (*Server).addNothing,
+	campus.CloseCase:       (*Server).addNothing,
+}
+
+// ShownToStaff tells whether cases of a kind are shown to staff.
+func ShownToStaff(kind campus.CaseKind) bool { return staffDetails[kind] != nil }
+
+// addNothing is for kinds of which all is said by what every case has.
+func (*Server) addNothing(context.Context, casework.Case, *staffCaseDetail) error { return nil }
+
+func (s *Server) addPackage(ctx context.Context, c casework.Case, detail *staffCaseDetail) (err error) {
+	detail.Package, err = s.cards.CasePackage(ctx, c)
+	return err
+}
+
+// addAppeal shows what an appeal is about to those whose work it is: the holder's words are for nobody else.
+func (s *Server) addAppeal(ctx context.Context, c casework.Case, detail *staffCaseDetail) error {
+	who := core.Member(ctx)
+	if !who.May(campus.ManageMerchants, c.Campus) && !who.May(campus.RefundPayments, c.Campus) {
+		return nil
+	}
+	a, err := s.Store.Money.Appeal(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	detail.Appeal = cards.AppealOf(core.Language(ctx), a, true)
+	return nil
 }
 
 func (s *Server) addEvidence(ctx context.Context, c casework.Case, detail *staffCaseDetail) error {
@@ -210,25 +246,17 @@ type caseFileInput struct {
 	File uuid.UUID `path:"file" format:"uuid"`
 }
 
-// fileAnswer is a file's content, not to be kept by anybody on the way.
-type fileAnswer struct {
-	ContentType  string `header:"Content-Type"`
-	CacheControl string `header:"Cache-Control"`
-	Disposition  string `header:"Content-Disposition"`
-	Body         []byte
-}
-
-// Describe tells /openapi.json of the files there are.
-func (*fileAnswer) Describe(op *huma.Operation) {
-	var kinds []string
+// evidenceTypes are the content types that evidence has.
+func evidenceTypes() []string {
+	var types []string
 	for _, kind := range files.Formats() {
-		kinds = append(kinds, kind.ContentType)
+		types = append(types, kind.ContentType)
 	}
-	op.Responses["200"].Content = core.FileContent(kinds...)
+	return types
 }
 
 // getCaseFile shows a piece of evidence to who may read people. Every look is audited.
-func (s *Server) getCaseFile(ctx context.Context, in *caseFileInput) (*fileAnswer, error) {
+func (s *Server) getCaseFile(ctx context.Context, in *caseFileInput) (*core.File, error) {
 	who := core.Member(ctx)
 	c, err := s.Store.Casework.StaffCase(ctx, who, in.ID)
 	if err != nil {
@@ -248,8 +276,7 @@ func (s *Server) getCaseFile(ctx context.Context, in *caseFileInput) (*fileAnswe
 		c.University); err != nil {
 		return nil, err
 	}
-	return &fileAnswer{ContentType: upload.ContentType, CacheControl: "no-store", Disposition: "inline",
-		Body: content}, nil
+	return core.NewFile(upload.ContentType, "inline", content), nil
 }
 
 // renewPickupCode gives the holder another code, once the card centre has seen person and document (D3).

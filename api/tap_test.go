@@ -137,7 +137,7 @@ func TestRepeatedTaps(t *testing.T) {
 	require.NoError(t, err, "a fresh tap is the same sale")
 	require.Equal(t, receipt.Transfer, again.Transfer)
 	require.Equal(t, int64(97_00), h.balance())
-	_, _, err = h.till.Look(t.Context(), next)
+	_, err = h.till.Look(t.Context(), next)
 	require.Equal(t, "code_purpose", refusal(t, err))
 	require.NoError(t, h.sold(t, next))
 }

@@ -35,6 +35,7 @@ type tillTest struct {
 // testPhone is a phone: it makes codes by its clock.
 type testPhone struct {
 	id      uuid.UUID
+	shows   string // its certificate
 	private *ecdsa.PrivateKey
 	clock   func() time.Time
 	mu      sync.Mutex
@@ -53,6 +54,9 @@ func (p *testPhone) code(t *testing.T, purpose campus.CodePurpose) string {
 	p.mu.Unlock()
 	text, err := campus.SignPhoneCode(rand.Reader, p.private, p.id, purpose, at)
 	require.NoError(t, err)
+	if purpose == campus.ToPay {
+		return campus.WithCertificate(text, p.shows)
+	}
 	return text
 }
 
@@ -118,7 +122,11 @@ func (h *tillTest) bound(t *testing.T, who string) *testPhone {
 	require.NoError(t, err)
 	got := h.do(t, call{who: who, method: "PUT", path: "/api/v1/me/phone", body: string(body)})
 	require.Equal(t, 200, got.status, "%s", got.body)
-	return &testPhone{id: read[struct{ ID uuid.UUID }](t, got).ID, private: private, clock: h.Clock.Now}
+	bound := read[struct {
+		ID          uuid.UUID
+		Certificate string
+	}](t, got)
+	return &testPhone{id: bound.ID, shows: bound.Certificate, private: private, clock: h.Clock.Now}
 }
 
 // sells has the till take a payment from the student's phone.
@@ -304,6 +312,7 @@ func TestTillsThatDoNotWork(t *testing.T) {
 	}
 	require.Equal(t, "signature_wrong", refusal(t, sell(till.Fault{WrongKey: true})))
 	require.Equal(t, "clock_off", refusal(t, sell(till.Fault{ClockOff: time.Hour})))
+	require.NoError(t, sell(till.Fault{ClockOff: campus.TillClockOff - time.Second}), "and of when the sale is")
 	require.NoError(t, sell(till.Fault{}))
 	h.set(t, "terminals", "stopped")
 	require.Equal(t, "terminal_stopped", refusal(t, sell(till.Fault{})))
@@ -322,7 +331,7 @@ func TestTillsThatDoNotWork(t *testing.T) {
 	require.Equal(t, "signature_wrong", refusal(t, sell(till.Fault{})), "the secret of before")
 	h.set(t, "terminals", "retired")
 	require.Equal(t, "terminal_stopped", refusal(t, anew.Beat(t.Context(), till.Fault{})))
-	require.Equal(t, int64(98_00), h.balance())
+	require.Equal(t, int64(97_00), h.balance())
 }
 
 // E4: voids and refunds give back what a till of the merchant has taken, never more, and never another's.
@@ -347,7 +356,7 @@ func TestGivingBackAtATill(t *testing.T) {
 	refund := call{who: "finance", method: "POST", path: "/api/v1/staff/payments/" + paid.Transfer.String() + "/refunds",
 		body: `{"amount_cents": 600}`}
 	require.Equal(t, 200, h.do(t, refund).status)
-	require.Equal(t, "refund_too_high", read[problem](t, h.do(t, refund)).Reason)
+	require.Equal(t, "already_back", read[problem](t, h.do(t, refund)).Reason)
 	h.hire("elsewhere", "lcvtc", campus.Grant{Role: campus.Finance})
 	refund.who = "elsewhere"
 	require.Equal(t, 404, h.do(t, refund).status)
@@ -361,6 +370,56 @@ func TestGivingBackAtATill(t *testing.T) {
 	require.NoError(t, h.till.Totals(t.Context(), h.Clock.Now().Add(-time.Hour), h.Clock.Now().Add(time.Hour), &sum))
 	require.Equal(t, []int64{2, 12_00, 2, 6_00}, []int64{int64(sum.Payments), sum.PaidCents, int64(sum.GivenBack),
 		sum.GivenCents})
+}
+
+// E1: a till prints by "paid", so a sale that was given back as a whole is not paid, whoever asks and however.
+func TestASaleThatWasGivenBackIsNotPaid(t *testing.T) {
+	t.Parallel()
+	h := newTillTest(t, 100_00)
+	type answer struct {
+		Paid      bool
+		GivenBack bool   `json:"given_back"`
+		Balance   *int64 `json:"balance_cents"`
+		Text      string
+	}
+	receipt, code, err := h.till.Show(6_00)
+	require.NoError(t, err)
+	scan := call{who: "student", method: "POST", path: "/api/v1/me/payments", body: fmt.Sprintf(`{"code": %q}`, code)}
+	require.True(t, read[answer](t, h.do(t, scan)).Paid)
+	shown, err := h.till.Await(t.Context(), receipt, time.Minute)
+	require.NoError(t, err)
+	_, err = h.till.GiveBack(t.Context(), shown.Transfer, 0)
+	require.NoError(t, err)
+	require.Equal(t, answer{false, true, nil, campus.Text(campus.English, "payment.given_back.holder", nil)},
+		read[answer](t, h.do(t, scan.in(campus.English))))
+	h.Clock.Advance(4 * time.Minute)
+	require.False(t, read[answer](t, h.do(t, scan)).Paid, "with a code that has run out")
+	asked, err := h.till.Ask(t.Context(), receipt, h.phone.code(t, campus.ToPay), till.Fault{})
+	require.NoError(t, err)
+	printed, err := h.till.Reprint(t.Context(), receipt.Key)
+	require.NoError(t, err)
+	require.Equal(t, []bool{false, false}, []bool{asked.Paid, printed.Paid}, "at the till")
+	require.Equal(t, campus.Text(campus.Chinese, "payment.given_back", nil), printed.Text, "in the words of a cashier")
+	h.set(t, "merchants", "stopped")
+	_, code, err = h.till.Show(1_00)
+	require.NoError(t, err)
+	scan.body = fmt.Sprintf(`{"code": %q}`, code)
+	require.Equal(t, campus.Text(campus.Chinese, "problem.terminal_stopped.holder", nil), read[problem](t, h.do(t, scan)).Detail)
+	h.set(t, "merchants", "open")
+
+	sold := h.sells(t, 10_00, till.Fault{})
+	_, err = h.till.GiveBack(t.Context(), sold.Transfer, 4_00)
+	require.NoError(t, err)
+	printed, err = h.till.Reprint(t.Context(), sold.Key)
+	require.NoError(t, err)
+	require.True(t, printed.Paid, "of which a part was given back")
+	got := h.do(t, call{who: "finance", method: "POST", path: "/api/v1/staff/payments/" + sold.Transfer.String() + "/refunds",
+		body: `{"amount_cents": 600}`})
+	require.Equal(t, 200, got.status, "%s", got.body)
+	printed, err = h.till.Reprint(t.Context(), sold.Key)
+	require.NoError(t, err)
+	require.False(t, printed.Paid, "refunded as a whole")
+	require.Equal(t, int64(100_00), h.balance())
 }
 
 // E4: the statement shows each line with what has become of it, newest first, page by page.
@@ -407,10 +466,29 @@ func TestShowingACard(t *testing.T) {
 	require.Equal(t, "code_used", read[problem](t, look("warden", code)).Reason)
 	require.Equal(t, "code_purpose", read[problem](t, look("warden", h.phone.code(t, campus.ToPay))).Reason)
 	require.Equal(t, 403, look("reviewer", h.phone.code(t, campus.ToProve)).status)
-	name, state, err := h.till.Look(t.Context(), h.phone.code(t, campus.ToProve))
-	require.NoError(t, err)
-	require.Equal(t, []string{holder.Name, "active"}, []string{name, state})
+	atTill := func() till.Shown {
+		shown, err := h.till.Look(t.Context(), h.phone.code(t, campus.ToProve))
+		require.NoError(t, err)
+		return shown
+	}
+	require.Equal(t, till.Shown{Name: holder.Name, State: "active"}, atTill())
 	require.Equal(t, 2, storagetest.One[int](h.Env, `select count(*) from audit where action = 'card.look'`))
+
+	card := storagetest.One[uuid.UUID](h.Env, `select id from cards`)
+	photo := storagetest.JPEG(60, 80)
+	require.NoError(t, h.Cards.KeepPortrait(t.Context(), card, photo))
+	require.Equal(t, till.Shown{Name: holder.Name, State: "active", Photo: photo}, atTill())
+	type shown struct {
+		Photo   []byte
+		Missing string `json:"photo_missing"`
+	}
+	require.Equal(t, shown{Photo: photo}, read[shown](t, look("warden", h.phone.code(t, campus.ToProve))))
+	_, err = h.DB.Objects.Delete(t.Context(), "portraits/"+card.String())
+	require.NoError(t, err)
+	require.Equal(t, shown{Missing: "away"}, read[shown](t, look("warden", h.phone.code(t, campus.ToProve))),
+		"the rest is answered")
+	h.Exec(`update portraits set state = 'gone', next_try = null`)
+	require.Equal(t, shown{Missing: "none"}, read[shown](t, look("warden", h.phone.code(t, campus.ToProve))))
 }
 
 // L3: a merchant takes two people; an enrolment code works once, and wrong ones do not end it.
@@ -463,6 +541,71 @@ func TestTakingAMerchantOn(t *testing.T) {
 	code = h.code(t, h.terminal)
 	h.Clock.Advance(25 * time.Hour)
 	require.Equal(t, "enrolment_code", enrol(code), "a day")
+}
+
+// Who has proposed and opened a merchant is named, states have words, and one merchant or till has an address of its own.
+func TestMerchantsAndTillsAreTold(t *testing.T) {
+	t.Parallel()
+	h := newTillTest(t, 0)
+	h.hire("elsewhere", "lcvtc", campus.Grant{Role: campus.Finance})
+	type shown struct {
+		ID         uuid.UUID
+		StateText  string `json:"state_text"`
+		ProposedBy string `json:"proposed_by_name"`
+		OpenedBy   string `json:"opened_by_name"`
+		MerchantZH string `json:"merchant_zh"`
+	}
+	for path, id := range map[string]uuid.UUID{"/api/v1/staff/merchants": h.merchant, "/api/v1/staff/terminals": h.terminal} {
+		one := ask[shown](t, h.apiTest, "finance", path+"/"+id.String())
+		list := ask[struct{ Items []shown }](t, h.apiTest, "finance", path)
+		require.Equal(t, []shown{one}, list.Items, path)
+		require.Equal(t, id, one.ID)
+		require.NotEmpty(t, one.StateText)
+		require.Equal(t, id == h.merchant, one.ProposedBy != "" && one.OpenedBy != "", "of merchants")
+		require.Equal(t, id == h.terminal, one.MerchantZH == "第一食堂", "of tills")
+		require.Equal(t, 404, h.do(t, call{who: "elsewhere", method: "GET", path: path + "/" + id.String()}).status, "A0")
+	}
+}
+
+// E2: whoever has chosen a limit can have the university's again. Where that is more, it is raising it.
+func TestTheUniversitysLimitCountsAgain(t *testing.T) {
+	t.Parallel()
+	h := newTillTest(t, 0)
+	const limit = "/api/v1/me/account/limit"
+	drop := call{who: "student", method: "DELETE", path: limit}
+	require.Equal(t, 200, h.do(t, drop).status, "there was none")
+	set := func(cents int64) {
+		require.Equal(t, 200, h.do(t, call{who: "student", method: "PUT", path: limit,
+			body: fmt.Sprintf(`{"limit_cents": %d}`, cents)}).status)
+	}
+	set(h.Policy().Money.DailyLimit)
+	own := func() bool {
+		return ask[struct {
+			Own bool `json:"own_limit"`
+		}](t, h.apiTest, "student", "/api/v1/me/account").Own
+	}
+	require.True(t, own())
+	require.Equal(t, 200, h.do(t, drop).status)
+	require.False(t, own())
+	set(h.Policy().Money.DailyLimit - 1)
+	require.Equal(t, "password_needed", read[problem](t, h.do(t, drop)).Reason)
+	require.True(t, own())
+}
+
+// F5: wrong codes for a till are held up by the address they come from, and counted for the alarm of a wave.
+func TestWrongEnrolmentCodesAreHeldUpByAddress(t *testing.T) {
+	t.Parallel()
+	h := behindProxy(t)
+	enrolment := call{method: "POST", path: "/api/v1/terminals/" + uuid.NewString() + "/enrolment", body: `{"code": "000000000000"}`}
+	for range h.Policy().SignIn.CodeDelays.Pair.Free {
+		require.Equal(t, 401, h.do(t, enrolment.from(strangers)).status)
+	}
+	held := h.do(t, enrolment.from(strangers))
+	require.Equal(t, "enrolment_delayed", read[problem](t, held).Reason)
+	require.NotEmpty(t, held.header.Get("Retry-After"))
+	require.Equal(t, 401, h.do(t, enrolment.from("203.0.113.99")).status)
+	require.Contains(t, string(h.do(t, call{method: "GET", path: "/metrics"}).body),
+		`campuscard_sign_ins_total{outcome="delayed",who="till"} 1`)
 }
 
 // E1: what a code that has run out is told is what its own sale was answered, not another one under the key.
@@ -553,12 +696,12 @@ func TestARefundUnderAReversedKeyIsNotMade(t *testing.T) {
 func TestAFrozenCardIsNotValid(t *testing.T) {
 	t.Parallel()
 	h := newTillTest(t, 0)
-	_, state, err := h.till.Look(t.Context(), h.phone.code(t, campus.ToProve))
+	shown, err := h.till.Look(t.Context(), h.phone.code(t, campus.ToProve))
 	require.NoError(t, err)
-	require.Equal(t, "active", state)
+	require.Equal(t, "active", shown.State)
 	card := h.AccountOf(h.account).CardID
 	require.NoError(t, h.Money.Freeze(t.Context(), campus.System(), card))
-	_, state, err = h.till.Look(t.Context(), h.phone.code(t, campus.ToProve))
+	shown, err = h.till.Look(t.Context(), h.phone.code(t, campus.ToProve))
 	require.NoError(t, err)
-	require.Equal(t, "frozen", state)
+	require.Equal(t, "frozen", shown.State)
 }

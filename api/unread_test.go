@@ -30,7 +30,7 @@ func anybody(everybody map[string]caller, a core.Access) caller {
 // askOnce sends one request to a route, as somebody who may.
 func askOnce(t *testing.T, s *Server, h *storagetest.Env, r *core.Route, query, body string) (int, core.Problem) {
 	t.Helper()
-	path := strings.NewReplacer("{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone",
+	path := strings.NewReplacer("{generation}", "1", "{sequence}", "1", "{number}", "1", "{day}", "2026-11-17", "{id}", uuid.NewString(), "{file}", uuid.NewString(), "{step}", "phone",
 		"{code}", "laundry", "{name}", "approved", "{university}", storagetest.University).Replace(r.Path)
 	request := httptest.NewRequestWithContext(t.Context(), r.Method, path+query, strings.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")

@@ -82,18 +82,6 @@ func (c Calendar) EstimatedDue(due *time.Time) int {
 	return c.Estimated(DateOf(due.Add(-time.Nanosecond)))
 }
 
-// DueInWorkingDays tells whether the date by which something has to happen at a stage is counted in working days:
-// reviews (C3), and all that has to keep the promise of a plastic (D2).
-func DueInWorkingDays(kind CaseKind, stage Stage) bool {
-	switch kind {
-	case ApplicationCase:
-		return stage == StageReview
-	case PlasticCase:
-		return stage == StageBatching || stage == StageOrdering || stage == StageProduction
-	}
-	return kind == BatchCase
-}
-
 func (c Calendar) check() error {
 	for _, day := range c.MakeUpDays {
 		if slices.Contains(c.Holidays, day) {

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
+	"strings"
 )
 
 // CaseRule is all that the product has to know about a kind of case before it begins one. Its process is registered in
@@ -19,6 +21,9 @@ type CaseRule struct {
 	// OnlyPeople are the changes of stage that it makes for a decision of a person and for nothing else, by the stage it
 	// comes to: the stages it comes from.
 	OnlyPeople map[Stage][]Stage
+	// InWorkingDays are the stages whose date is counted in working days: reviews (C3), and all that has to keep the
+	// promise of a plastic (D2).
+	InWorkingDays []Stage
 }
 
 var caseRules = map[CaseKind]CaseRule{
@@ -46,6 +51,7 @@ var caseRules = map[CaseKind]CaseRule{
 			StageActivation:   {StageLapsed},
 			StageDone:         {StageActivation},
 		},
+		InWorkingDays: []Stage{StageReview},
 	},
 	PlasticCase: {
 		Stages: []Stage{StageOrdering, StageBatching, StageProduction, StagePickup, StageReturned}, Holder: true,
@@ -53,7 +59,8 @@ var caseRules = map[CaseKind]CaseRule{
 			ResendUpdate:     {Stages: []Stage{StageReturned}, About: aboutHolder},
 			SettleStepUpdate: settleRule,
 		},
-		OnlyPeople: map[Stage][]Stage{StageBatching: {StageReturned}},
+		OnlyPeople:    map[Stage][]Stage{StageBatching: {StageReturned}},
+		InWorkingDays: []Stage{StageOrdering, StageBatching, StageProduction},
 	},
 	InvitationCase: {
 		Stages: []Stage{StageScheduled, StageInviting, StageReminding, StagePaused},
@@ -75,8 +82,42 @@ var caseRules = map[CaseKind]CaseRule{
 		Decisions: map[string]DecisionRule{SettleStepUpdate: settleRule},
 	},
 	BatchCase: {
-		Stages:    []Stage{StageOrderFile, StageSending, StageProduction, StageDelivery},
-		Decisions: map[string]DecisionRule{SettleStepUpdate: settleRule},
+		Stages:        []Stage{StageOrderFile, StageSending, StageProduction, StageDelivery},
+		Decisions:     map[string]DecisionRule{SettleStepUpdate: settleRule},
+		InWorkingDays: []Stage{StageOrderFile, StageSending, StageProduction, StageDelivery},
+	},
+	AppealCase: {
+		Stages: []Stage{StageWeighing, StageAnswer, StageVerdict, StageSecondPerson, StageRefund, StageObjection,
+			StageContest, StageDispute, StageRecovery},
+		Holder: true,
+		Decisions: map[string]DecisionRule{
+			AnswerAppealUpdate:  {Stages: []Stage{StageAnswer}, About: aboutMerchant},
+			DecideAppealUpdate:  {Stages: []Stage{StageVerdict}, About: aboutReview},
+			ConfirmAppealUpdate: {Stages: []Stage{StageSecondPerson}, About: aboutReview},
+			ObjectAppealUpdate:  {Stages: []Stage{StageObjection}, About: aboutHolder},
+			ContestUpdate:       {Stages: []Stage{StageContest}, About: aboutMerchant},
+			DecideDisputeUpdate: {Stages: []Stage{StageDispute}, About: aboutReview},
+			WithdrawUpdate:      {Stages: appealing, Stands: true, About: aboutHolder},
+			SettleStepUpdate:    settleRule,
+		},
+		OnlyPeople: map[Stage][]Stage{
+			StageSecondPerson: {StageVerdict},
+			StageRefund:       {StageVerdict, StageSecondPerson},
+			StageObjection:    {StageVerdict},
+			StageVerdict:      {StageSecondPerson, StageObjection},
+			StageDispute:      {StageContest},
+			StageRecovery:     {StageDispute},
+			StageDone:         {StageDispute}, // from the others also when its payment went back elsewhere
+		},
+		InWorkingDays: []Stage{StageAnswer, StageVerdict, StageSecondPerson, StageDispute},
+	},
+	CloseCase: {
+		Stages: []Stage{StageWatermarks, StageBooks, StageSettling, StageComparing, StageReporting, StageSigning},
+		Decisions: map[string]DecisionRule{
+			SignUpdate:             {Stages: []Stage{StageSigning}, About: aboutClose},
+			SettleDifferenceUpdate: {Stages: []Stage{StageSigning}, Stands: true, About: aboutDifference},
+			SettleStepUpdate:       settleRule,
+		},
 	},
 	EndingCase: {
 		Stages: []Stage{StageRevoking}, Holder: true,
@@ -89,6 +130,11 @@ func CaseKinds() []CaseKind { return slices.Sorted(maps.Keys(caseRules)) }
 
 // Rule returns the rule of the kind; an empty one for a kind that is not listed: nobody decides about its cases.
 func (k CaseKind) Rule() CaseRule { return caseRules[k] }
+
+// DueInWorkingDays tells whether the date by which something has to happen at a stage is counted in working days.
+func (k CaseKind) DueInWorkingDays(stage Stage) bool {
+	return slices.Contains(k.Rule().InWorkingDays, stage)
+}
 
 // NextKey returns the text that tells the holder of a case what to do next.
 func (k CaseKind) NextKey(stage Stage, outcome Outcome) string {
@@ -121,6 +167,10 @@ func CheckCaseRules(rules map[CaseKind]CaseRule) error {
 		if len(rule.Stages) == 0 {
 			lacks(kind, "no stages")
 		}
+		if at := slices.IndexFunc(rule.Stages, takesTextsOfOthers); at >= 0 {
+			lacks(kind, "stage %q takes texts of others: a name has small letters and _ only, and does not begin with done",
+				rule.Stages[at])
+		}
 		for _, key := range rule.textKeys(kind) {
 			if !HasText(key) {
 				lacks(kind, "no text %s in campus/text", key)
@@ -129,9 +179,24 @@ func CheckCaseRules(rules map[CaseKind]CaseRule) error {
 		if _, found := rule.Decisions[SettleStepUpdate]; !found {
 			lacks(kind, "nobody could settle a parked step (K3)")
 		}
+		for to, from := range rule.OnlyPeople {
+			for _, stage := range append([]Stage{to}, from...) {
+				if stage != StageDone && !slices.Contains(rule.Stages, stage) {
+					lacks(kind, "OnlyPeople names %s, which is none of its stages", stage)
+				}
+			}
+		}
+		for _, stage := range rule.InWorkingDays {
+			if !slices.Contains(rule.Stages, stage) {
+				lacks(kind, "InWorkingDays names %s, which is none of its stages", stage)
+			}
+		}
 		for update, decision := range rule.Decisions {
 			if !slices.Contains(updates, update) {
 				lacks(kind, "%s is none of the updates in campus/decision.go: no workflow would take it", update)
+			}
+			if update != SettleStepUpdate && decision.About == "" {
+				lacks(kind, "nothing says what %s is about", update)
 			}
 			for _, stage := range decision.Stages {
 				if !slices.Contains(rule.Stages, stage) {
@@ -141,6 +206,14 @@ func CheckCaseRules(rules map[CaseKind]CaseRule) error {
 		}
 	}
 	return errors.Join(wrong...)
+}
+
+var stageName = regexp.MustCompile(`^[a-z_]+$`)
+
+// takesTextsOfOthers tells that the texts of a stage could be those of something else. Beside next.<stage> there is
+// what a card under another number changes (next.<stage>.other_card), and what is told at the end (next.done_<outcome>).
+func takesTextsOfOthers(stage Stage) bool {
+	return !stageName.MatchString(string(stage)) || strings.HasPrefix(string(stage), "done")
 }
 
 // textKeys are the texts without which a case of the kind cannot be shown.

@@ -3,6 +3,7 @@ package campus
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -44,6 +45,16 @@ const (
 	WaitsForBureau     Party = "bureau"      // the card bureau
 	WaitsForNobody     Party = "nobody"      // done
 )
+
+// Parties returns all parties a case can wait for, in an order that stays: each has a text.
+func Parties() (parties []Party) {
+	for _, key := range TextKeys() {
+		if party, found := strings.CutPrefix(key, "waits."); found {
+			parties = append(parties, Party(party))
+		}
+	}
+	return parties
+}
 
 // Outcome is how a case ended; empty while it runs.
 type Outcome string
@@ -235,7 +246,8 @@ type StepCall struct {
 	Step    string `json:"step"`
 	Attempt int    `json:"attempt"`
 	Key     int    `json:"key"`
-	Stay    int64  `json:"stay"` // version at which the stage was entered that it belongs to
+	Stay    int64  `json:"stay"`             // version at which the stage was entered that it belongs to
+	Failed  int    `json:"failed,omitempty"` // tries that the other system has failed, unless one went well since
 }
 
 // ParkedItem is a step that waits for staff.

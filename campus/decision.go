@@ -24,6 +24,12 @@ const (
 	PauseUpdate         = "pause"          // an administrator stops a campaign for a while (C5)
 	ResumeUpdate        = "resume"         // an administrator goes on with it
 	CancelUpdate        = "cancel"         // an administrator ends it
+	AnswerAppealUpdate  = "answer-appeal"  // the merchant says what it knows of an appealed payment (E3)
+	DecideAppealUpdate  = "decide-appeal"  // staff give all of it back, a part, or nothing
+	ConfirmAppealUpdate = "confirm-appeal" // a second person confirms that, or sends it back
+	ObjectAppealUpdate  = "object-appeal"  // the holder objects to a refusal
+	ContestUpdate       = "contest-refund" // the merchant objects to the refund of a duplicate
+	DecideDisputeUpdate = "decide-dispute" // staff decide about that
 	SettleStepUpdate    = "settle-step"    // staff retry, skip or abort a parked step (K3)
 )
 
@@ -115,6 +121,10 @@ const (
 	aboutPerson   = "in_person"
 	aboutHolder   = "holder" // what is the holder's to say
 	aboutCampaign = "campaign"
+	aboutMerchant = "merchant" // what is the merchant's to say
+
+	aboutClose      = "close"
+	aboutDifference = "difference"
 )
 
 // beforeIdentity are the stages at which the route without a face can be chosen (B3).
@@ -128,12 +138,17 @@ var withdrawable = []Stage{StageChecking, StageIdentity, StageLiveness, StagePho
 // campaigning are the stages of a campaign that can be paused.
 var campaigning = []Stage{StageScheduled, StageInviting, StageReminding}
 
+// appealing are the stages at which an appeal can be taken back: nothing was given back yet.
+var appealing = []Stage{StageAnswer, StageVerdict, StageSecondPerson}
+
 var settleRule = DecisionRule{Stands: true}
 
 // updates are all decisions, in an order that stays.
 var updates = []string{TryLivenessUpdate, ChooseCounterUpdate, VerifyUpdate, ReviewUpdate, BringEvidenceUpdate,
 	ActivateUpdate, ReopenUpdate,
-	WithdrawUpdate, ResendUpdate, PauseUpdate, ResumeUpdate, CancelUpdate, SettleStepUpdate}
+	WithdrawUpdate, ResendUpdate, PauseUpdate, ResumeUpdate, CancelUpdate, AnswerAppealUpdate,
+	DecideAppealUpdate, ConfirmAppealUpdate, ObjectAppealUpdate, ContestUpdate, DecideDisputeUpdate, SignUpdate,
+	SettleDifferenceUpdate, SettleStepUpdate}
 
 // DecisionUpdates returns the names of the decisions that can be made about a kind of case.
 func DecisionUpdates(kind CaseKind) []string {
@@ -147,6 +162,21 @@ func DecisionUpdates(kind CaseKind) []string {
 func RuleOf(kind CaseKind, update string) (DecisionRule, bool) {
 	rule, found := kind.Rule().Decisions[update]
 	return rule, found
+}
+
+// updateRule is the rule of a decision about any kind of case: what it is about is the same for all.
+func updateRule(update string) (rule DecisionRule) {
+	for _, kind := range CaseKinds() {
+		if rule, found := RuleOf(kind, update); found {
+			return rule
+		}
+	}
+	return rule
+}
+
+// carriedOut tells whether a decision can be made about some kind of case.
+func carriedOut(update string) bool {
+	return slices.ContainsFunc(CaseKinds(), func(kind CaseKind) bool { _, found := RuleOf(kind, update); return found })
 }
 
 // At tells whether the decision can be made at a stage. One that can be made at any can be made before the first, too:

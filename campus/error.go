@@ -70,10 +70,9 @@ type Error struct {
 	Also    []string // more fields of which the same is true; they stay on our side of Temporal's border
 	Message string
 
-	Needs Permission // what a member of staff lacks, with permission_missing; it stays on our side of Temporal's border
-	Least int64      // with Most: the bounds of an amount in fen, told in yuan; they stay on our side, too
-	Most  int64
-	Wait  time.Duration // after it the same may be tried again, if that is known
+	Needs   Permission       // what a member of staff lacks, with permission_missing; it stays on our side of Temporal's border
+	Amounts map[string]int64 // in fen, told in yuan, by their places in the text; they stay on our side, too
+	Wait    time.Duration    // after it the same may be tried again, if that is known
 }
 
 // Error implements error.
@@ -96,7 +95,15 @@ func NotPermitted(needs Permission) *Error {
 
 // Between says between which amounts, in fen, the amount has to be.
 func (e *Error) Between(least, most int64) *Error {
-	e.Least, e.Most = least, most
+	return e.With("least", least).With("most", most)
+}
+
+// With names an amount, in fen, that the text has a place for.
+func (e *Error) With(place string, cents int64) *Error {
+	if e.Amounts == nil {
+		e.Amounts = map[string]int64{}
+	}
+	e.Amounts[place] = cents
 	return e
 }
 

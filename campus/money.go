@@ -3,6 +3,7 @@ package campus
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"time"
 
@@ -21,7 +22,13 @@ type MoneyPolicy struct {
 	RetryWithin  Duration       `yaml:"retry_within"`
 	SubsidyScope []string       `yaml:"subsidy_scope"`
 	PhonesHourly int            `yaml:"phones_per_hour"` // E1: how many a holder may bind
+	Telling      TellingPolicy  `yaml:"telling"`         // E1
+	Files        FilesPolicy    `yaml:"statement_files"` // E4
 	TopUp        TopUpPolicy    `yaml:"top_up"`          // E4, L2
+	Payouts      PayoutPolicy   `yaml:"payouts"`         // L3
+	Offline      OfflinePolicy  `yaml:"offline"`         // E1
+	Appeals      AppealPolicy   `yaml:"appeals"`         // E3
+	Close        ClosePolicy    `yaml:"close"`           // L8
 }
 
 func (p MoneyPolicy) check() error {
@@ -46,7 +53,8 @@ func (p MoneyPolicy) check() error {
 			return Errorf(Invalid, "", "policy money.limit_counts: %q takes nothing from a card", kind)
 		}
 	}
-	return p.TopUp.check()
+	return errors.Join(p.Telling.check(), p.Files.check(), p.Offline.check(), p.Appeals.check(), p.TopUp.check(),
+		p.Payouts.check(), p.Close.check())
 }
 
 // RetryMost is the longest that a till may go on asking with a key: answers are kept longer than that.
@@ -99,7 +107,15 @@ const (
 	TopUpBackTransfer   TransferKind = "top_up_back"   // a refund to the source that the channel did not pay
 	StrayTransfer       TransferKind = "stray"         // came by a channel and could not be credited; or went back there
 	UnclaimedTransfer   TransferKind = "unclaimed"     // nobody is left to have it
+	CoverTransfer       TransferKind = "cover"         // E1: of a sale without network that nobody could know to be bad
 	CashTransfer        TransferKind = "cash"          // what a drawer had too much or too little when it was counted
+	FeeTransfer         TransferKind = "fee"           // L3: what a merchant pays for a settlement
+
+	PayoutTransfer     TransferKind = "payout"      // L3: from a merchant's book, before the bank is asked
+	PayoutBackTransfer TransferKind = "payout_back" // the bank did not pay it after all
+	ManualTransfer     TransferKind = "manual"      // 补记: a mistake put right by two people
+	CashBackTransfer   TransferKind = "cash_back"   // 退现
+	WriteOffTransfer   TransferKind = "write_off"   // a debt that nobody will pay
 )
 
 // BookKind is what a book is for. Books are the other side of each transfer.
@@ -169,6 +185,11 @@ type Purses struct {
 // Net is what the person has in all: what is owed counts against it.
 func (p Purses) Net() int64 { return p.Main + p.Subsidy - p.Debt }
 
+// Plus is both together.
+func (p Purses) Plus(other Purses) Purses {
+	return Purses{p.Main + other.Main, p.Subsidy + other.Subsidy, p.Debt + other.Debt}
+}
+
 // TakeBeyond returns how an amount that must be taken changes the purses: first the subsidy, if it may be spent there,
 // then the main one, and the rest is owed (E4: an account never goes below zero).
 func (p Purses) TakeBeyond(cents int64, subsidyTakes bool) Purses {
@@ -188,13 +209,25 @@ func (p Purses) PutMain(cents int64) Purses {
 }
 
 // GiveBack splits a refund over what a payment took and was not given back yet: the main purse first. Conflict:
-// refund_too_high.
+// refund_too_high, already_back.
 func (p Purses) GiveBack(cents int64) (Purses, error) {
-	if cents > p.Main+p.Subsidy {
-		return Purses{}, Errorf(Conflict, "refund_too_high", "only %d fen of the payment are left", p.Main+p.Subsidy)
+	if err := CheckLeft(cents, p.Main+p.Subsidy); err != nil {
+		return Purses{}, err
 	}
 	main := min(cents, p.Main)
 	return Purses{Main: main, Subsidy: cents - main}, nil
+}
+
+// CheckLeft refuses to give back more than is left of a payment or a top-up. Conflict: refund_too_high, which says how much
+// is left; already_back.
+func CheckLeft(cents, left int64) error {
+	switch {
+	case left <= 0:
+		return Errorf(Conflict, "already_back", "all of it was given back")
+	case cents > left:
+		return Errorf(Conflict, "refund_too_high", "only %d fen are left", left).With("left", left)
+	}
+	return nil
 }
 
 // PaymentHash returns the hash of what a key stands for. Neither a code nor a cryptogram is in it: an honest repetition

@@ -11,6 +11,7 @@ import (
 	"io"
 	"math/big"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,7 +50,7 @@ const (
 	phoneCodeDomain = "campuscard phone code v1\n"
 )
 
-// How far a code's time may be from ours (E1): it is shown for 30 seconds, and clocks differ by a step.
+// How far the time of a phone's code may be from ours (E1): it is shown for 30 seconds, and clocks differ by a step.
 const (
 	CodeShown = 30 * time.Second
 	CodeSlack = 30 * time.Second
@@ -85,8 +86,10 @@ func phoneCodeHash(head []byte) []byte {
 	return hash.Sum(nil)
 }
 
-// ParsePhoneCode reads a code; nothing is known of its signature yet. Invalid: code_unreadable.
+// ParsePhoneCode reads a code; nothing is known of its signature yet. A certificate behind it is for tills without network.
+// Invalid: code_unreadable.
 func ParsePhoneCode(text string) (c PhoneCode, err error) {
+	text, _, _ = strings.Cut(text, ".")
 	code, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(code) != phoneCodeSize || code[0] != phoneCodeMark {
 		return c, FieldErrorf("code", "code_unreadable", "not a code of a phone")
@@ -150,8 +153,8 @@ const (
 
 	tillCodeDomain = "campuscard till code v1\n"
 
-	// TillCodeShown is how long a till may show a sale.
-	TillCodeShown = 3 * time.Minute
+	// TillCodeShown is how long a till may show a sale. One that is behind by TillClockOff may do so as long.
+	TillCodeShown = time.Minute
 )
 
 // Sign makes the code under the till's secret.
@@ -203,14 +206,17 @@ func tillCodeUnreadable(why string) error {
 	return FieldErrorf("code", "till_code_unreadable", "%s", why)
 }
 
-// Check tells whether the till has signed the code, and about now. Refused: till_code_forged,
-// till_code_stale.
+// Check tells whether the till has signed the code, and about now. Refused: till_code_forged, till_code_stale,
+// till_code_ahead (the till's clock).
 func (c TillCode) Check(secret []byte, now time.Time) error {
 	if !hmac.Equal(c.mac, tillCodeSum(secret, c.signed)) {
 		return Errorf(Refused, "till_code_forged", "the code is not signed by the till it names")
 	}
-	if age := now.Sub(c.At); age > TillCodeShown || age < -CodeSlack {
+	switch age := now.Sub(c.At); {
+	case age > TillCodeShown+TillClockOff:
 		return Errorf(Refused, "till_code_stale", "the till has shown the code %s ago", age.Round(time.Second))
+	case age < -TillClockOff:
+		return Errorf(Refused, "till_code_ahead", "the code is from %s ahead", (-age).Round(time.Second))
 	}
 	return nil
 }

@@ -109,8 +109,9 @@ func TestTillCodes(t *testing.T) {
 		"at once":             {secret, noon, ""},
 		"after three minutes": {secret, noon.Add(3 * time.Minute), ""},
 		"later":               {secret, noon.Add(3*time.Minute + time.Millisecond), "till_code_stale"},
-		"a till ahead":        {secret, noon.Add(-31 * time.Second), "till_code_stale"},
-		"another till":        {[]byte("another secret"), noon, "till_code_forged"},
+		"a till two minutes ahead, as far as its clock may be": {secret, noon.Add(-TillClockOff), ""},
+		"a till further ahead":                                 {secret, noon.Add(-TillClockOff - time.Millisecond), "till_code_ahead"},
+		"another till":                                         {[]byte("another secret"), noon, "till_code_forged"},
 	} {
 		require.Equal(t, test.reason, ReasonOf(code.Check(test.secret, test.now)), name)
 	}

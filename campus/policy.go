@@ -31,6 +31,7 @@ type Policy struct {
 	Rush        RushPolicy        `yaml:"rush" json:"rush"`
 	Invitations InvitationPolicy  `yaml:"invitations" json:"invitations"`
 	Money       MoneyPolicy       `yaml:"money" json:"money"`
+	Portrait    PortraitPolicy    `yaml:"portrait" json:"portrait"`
 }
 
 // ApplicationPolicy holds the numbers of the review (C3).
@@ -265,5 +266,5 @@ func (p Policy) check() error {
 	}
 	return errors.Join(p.Packages.check(), p.Production.check(), p.Work.check(), p.Counter.check(), p.Notices.check(),
 		p.Watch.check(), p.Rush.check(),
-		p.Calendar.check(), p.Invitations.check(), p.SignIn.check(), p.Money.check())
+		p.Calendar.check(), p.Invitations.check(), p.SignIn.check(), p.Money.check(), p.Portrait.check())
 }

@@ -26,7 +26,7 @@ const (
 	// it.
 	Head Role = "head"
 
-	Finance Role = "finance" // merchants, their tills, refunds (L3)
+	Finance Role = "finance" // merchants, their tills, refunds (L3), appeals for merchants and about them (E3)
 	Warden  Role = "warden"  // looks whose card is shown (D5)
 )
 
@@ -54,7 +54,14 @@ const (
 	RefundPayments  Permission = "payments.refund"  // gives a part of a payment back (E4)
 	LookAtCards     Permission = "cards.look"       // is told whose card is shown; every look is recorded (D5)
 
+	UseVouchers  Permission = "vouchers.use"  // proposes and confirms what is put right by hand, as far as its kind allows
+	CorrectMoney Permission = "money.correct" // corrections and write-offs, each by two people (E4)
+	CloseDays    Permission = "days.close"    // closes days of the books, settles differences, signs (L8)
+
 	HandleCash Permission = "cash.handle" // takes cash, counts a drawer, confirms what a colleague has counted (L1)
+
+	// CheckChannels looks into what top-up channels say that does not fit, and into money that came by them (L2).
+	CheckChannels Permission = "channels.check"
 )
 
 var rolePermissions = map[Role][]Permission{
@@ -65,10 +72,11 @@ var rolePermissions = map[Role][]Permission{
 	Auditor:    {ReadCases, ReadAudit},
 	Administrator: {ReadCases, ReadPeople, ReviewCases, VerifyInPerson, HandlePlastic, SettleSteps, ReadAudit, AssignWork,
 		ServeCounter, EditNotices,
-		ManageInvitations, ManageStaff, ManageMerchants, RefundPayments, LookAtCards, HandleCash},
-	Cashier: {ReadCases, ReadPeople, ServeCounter, HandleCash},
+		ManageInvitations, ManageStaff, ManageMerchants, RefundPayments, UseVouchers, CorrectMoney, LookAtCards,
+		HandleCash, CheckChannels, CloseDays},
+	Cashier: {ReadCases, ReadPeople, ServeCounter, HandleCash, UseVouchers, CheckChannels},
 	Head:    {ReadCases, AssignWork},
-	Finance: {ManageMerchants, RefundPayments},
+	Finance: {ReadCases, ManageMerchants, RefundPayments, UseVouchers, CorrectMoney, CheckChannels, CloseDays},
 	Warden:  {LookAtCards},
 }
 

@@ -221,6 +221,9 @@ func TimeText(in Language, at time.Time) string {
 	return Text(in, "time.zone", map[string]string{"time": at.In(Shanghai).Format("2006-01-02 15:04")})
 }
 
+// CellTime is a moment as a cell of a table, in the time of Shanghai; the head of its column names the zone.
+func CellTime(at time.Time) string { return at.In(Shanghai).Format("2006-01-02 15:04:05") }
+
 // CauseText returns why a step is parked, for staff.
 func CauseText(in Language, cause Code) string { return Text(in, "cause."+string(cause), nil) }
 
@@ -229,7 +232,7 @@ func StepText(in Language, step string) string {
 	if step == "" {
 		return ""
 	}
-	for _, verb := range []string{"subscribe", "unsubscribe"} { // at the system of a package
+	for _, verb := range []string{"subscribe", "unsubscribe", ChannelFileStep} { // at the system of a package; a channel's
 		if system, ours := strings.CutPrefix(step, verb+"-"); ours {
 			return Text(in, "step."+verb, map[string]string{"system": system})
 		}

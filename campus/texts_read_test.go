@@ -115,3 +115,37 @@ func TestStepsAndCausesInWords(t *testing.T) {
 	}
 	require.Equal(t, "没有应答", campus.CauseText(campus.Chinese, campus.Unavailable))
 }
+
+// A message about a top-up names it by its reference and the moment at which it was asked for: its holder may have asked for
+// several of the same amount.
+func TestMessagesNameTheTopUp(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	for _, key := range campus.TextKeys() {
+		if strings.HasSuffix(key, ".subject") || key == "notice.topped_up_cash" ||
+			!strings.HasPrefix(key, "notice.topup_") && !strings.HasPrefix(key, "notice.topped_up") {
+			continue
+		}
+		seen++
+		for _, in := range campus.Languages() {
+			require.Contains(t, campus.Text(in, key, nil), "{order}", key)
+			require.Contains(t, campus.Text(in, key, nil), "{time}", key)
+		}
+	}
+	require.Equal(t, 9, seen)
+}
+
+// Nobody is sent to people who can do nothing: at the card centre no money that a channel sent back is paid out, and no
+// refund is made that the holder cannot ask for.
+func TestNobodyIsSentWhereNothingCanBeDone(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	for _, key := range campus.TextKeys() {
+		if strings.HasPrefix(key, "notice.topup_") || strings.HasPrefix(key, "refund.") || strings.HasPrefix(key, "problem.refund") {
+			seen++
+			require.NotRegexp(t, "(?i)claim|(come|go) to the card centre", campus.Text(campus.English, key, nil), key)
+			require.NotRegexp(t, "认领|请.*到卡务中心", campus.Text(campus.Chinese, key, nil), key)
+		}
+	}
+	require.Greater(t, seen, 12)
+}

@@ -5,7 +5,22 @@ import (
 	"crypto/sha256"
 	"io"
 	"slices"
+	"time"
 )
+
+// TillClockOff is how far a till's time may be from ours, whatever it says it of: a request that it signs, a sale, a
+// code that it shows, what it gives back (E1). A sale or what is given back may be told of later, by a till that has
+// had no answer, and so be older: never further ahead.
+const TillClockOff = 2 * time.Minute
+
+// CheckGivenBack refuses a time of a void or refund that a till cannot mean: ahead by more than its clock may be off,
+// or older than it may be when nothing was heard of it. Invalid: moment_invalid.
+func CheckGivenBack(at, now time.Time, retryWithin time.Duration) error {
+	if at.Sub(now) > TillClockOff || now.Sub(at) > retryWithin {
+		return FieldErrorf("taken_at", "moment_invalid", "a till cannot mean what is %s away", at.Sub(now))
+	}
+	return nil
+}
 
 // TerminalHeader names a till in its requests. They are signed as those of kiosks (X-Timestamp, X-Signature), without a
 // nonce: what a till asks for has a key of its own, and the same again is the same answer.

@@ -46,6 +46,9 @@ func (p *Policies) Channels() []string {
 // WalletAdapter is the adapter of channels that speak like a mobile wallet (school.Wallets), the one there is.
 const WalletAdapter = "wallet"
 
+// CashWay is the way of money that is no channel: over the counter (L1).
+const CashWay = "cash"
+
 var channelName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
 
 // IsChannelName tells whether the text can be the name of a channel: it is part of an address, and must not lead to
@@ -76,7 +79,7 @@ func (p TopUpPolicy) check() error {
 		return Errorf(Invalid, "", "policy money.top_up.open_orders must be at least 1")
 	}
 	for name, channel := range p.Channels {
-		if !IsChannelName(name) || channel.Adapter != WalletAdapter {
+		if !IsChannelName(name) || name == CashWay || channel.Adapter != WalletAdapter {
 			return Errorf(Invalid, "", "policy money.top_up.channels: %q is no name, or nobody speaks %q", name,
 				channel.Adapter)
 		}
@@ -84,7 +87,7 @@ func (p TopUpPolicy) check() error {
 	return nil
 }
 
-// Check refuses a top-up that nobody may ask for. Invalid: channel_unknown, amount_invalid, topup_range.
+// Check refuses a top-up that nobody may ask for. Invalid: channel_unknown, topup_range.
 func (p TopUpPolicy) Check(channel string, cents int64) error {
 	if _, known := p.Channels[channel]; !known {
 		return FieldErrorf("channel", "channel_unknown", "no such channel")
@@ -92,16 +95,29 @@ func (p TopUpPolicy) Check(channel string, cents int64) error {
 	return amountBetween(cents, p.Least, p.Most)
 }
 
-// CheckCash refuses a top-up in cash that no counter may take. Invalid: amount_invalid, topup_range.
+// CheckCash refuses a top-up in cash that no counter may take. Invalid: topup_range.
 func (p TopUpPolicy) CheckCash(cents int64) error {
 	return amountBetween(cents, p.CashLeast, p.CashMost)
 }
 
-func amountBetween(cents, least, most int64) error {
-	if err := CheckAmount(cents); err != nil {
-		return err
+// CheckCeiling refuses what would make the main purse hold more than it may, with what was asked for and is not paid yet:
+// that is credited when it is paid, so it counts for cash, too. The refusal says what counts, and what is possible.
+// Conflict: balance_ceiling, balance_ceiling_unpaid.
+func (p TopUpPolicy) CheckCeiling(has Purses, unpaid, cents int64) error {
+	room := p.BalanceMost - (has.Main - has.Debt) - unpaid
+	if cents <= room {
+		return nil
 	}
-	if cents < least || cents > most {
+	reason := "balance_ceiling"
+	if unpaid > 0 {
+		reason = "balance_ceiling_unpaid"
+	}
+	return Errorf(Conflict, reason, "the account would have %d fen too much", cents-room).
+		With("ceiling", p.BalanceMost).With("most", max(room, 0)).With("unpaid", unpaid)
+}
+
+func amountBetween(cents, least, most int64) error {
+	if cents < least || cents > most { // these are amounts, whatever was sent
 		return FieldErrorf("amount_cents", "topup_range", "a top-up is between %d and %d fen", least, most).
 			Between(least, most)
 	}
@@ -112,7 +128,17 @@ func amountBetween(cents, least, most int64) error {
 // drawer_amount.
 func CheckFloat(field string, cents, most int64) error {
 	if cents < 0 || cents > most {
-		return FieldErrorf(field, "drawer_amount", "what lies in a drawer is between 0 and %d fen", most)
+		return FieldErrorf(field, "drawer_amount", "what lies in a drawer is between 0 and %d fen", most).Between(0, most)
+	}
+	return nil
+}
+
+// CheckDrawer refuses cash that would make a drawer hold more than may lie in it. Conflict: drawer_full, which says how
+// much it still takes.
+func (p TopUpPolicy) CheckDrawer(has, cents int64) error {
+	if room := p.FloatMost - has; cents > room {
+		return Errorf(Conflict, "drawer_full", "the drawer would have %d fen too much", cents-room).
+			With("most", max(room, 0)).With("ceiling", p.FloatMost)
 	}
 	return nil
 }
@@ -184,7 +210,10 @@ const (
 	RefundAsked     RefundState = "asked"     // the money is taken; what the channel does is not known yet
 	RefundDone      RefundState = "refunded"  // the channel has paid it back
 	RefundFailed    RefundState = "failed"    // the channel will not; it is on the account again
-	RefundUnclaimed RefundState = "unclaimed" // the channel will not, and there is no account to put it
+	RefundUnclaimed RefundState = "unclaimed" // the channel will not, and there is no account to put it: people settle it
+	RefundResent    RefundState = "resent"    // so they have it asked for once more, as another refund
+	RefundPaidOut   RefundState = "paid_out"  // or paid to a bank account of the payer
+	RefundKept      RefundState = "kept"      // or kept for good
 )
 
 // RefundKind is who wants the money back.

@@ -10,6 +10,7 @@ type WatchPolicy struct {
 	NoticeAge      Duration `yaml:"notice_age"`
 	ForgottenAge   Duration `yaml:"forgotten_age"`
 	TopUpAge       Duration `yaml:"topup_age"`
+	CloseLate      Duration `yaml:"close_late"`
 	SchoolFailures int      `yaml:"school_failures"` // percent of the calls of a system
 	Connections    int      `yaml:"connections"`     // percent of what Postgres allows
 	Disk           int      `yaml:"disk"`            // percent
@@ -23,7 +24,7 @@ type WatchPolicy struct {
 func (p WatchPolicy) check() error {
 	for name, value := range map[string]Duration{
 		"outbox_age": p.OutboxAge, "queued_age": p.QueuedAge, "parked_age": p.ParkedAge, "notice_age": p.NoticeAge,
-		"forgotten_age": p.ForgottenAge, "decision_age": p.DecisionAge, "topup_age": p.TopUpAge,
+		"forgotten_age": p.ForgottenAge, "decision_age": p.DecisionAge, "topup_age": p.TopUpAge, "close_late": p.CloseLate,
 		"clock_skew": p.ClockSkew, "calendar_ahead": p.CalendarAhead, "certificate": p.Certificate,
 		"wrong_window": p.WrongWindow,
 	} {

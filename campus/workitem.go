@@ -27,25 +27,46 @@ type WorkItemRule struct {
 	Permission    Permission // to see and decide items of the kind
 	Actions       []string   // what can be decided
 	Update        string     // that carries the decision to the case's workflow; empty: none waits for it
-	About         string     // what such a decision is about; empty: the item's step
 	InWorkingDays bool       // its date is counted in working days
 	AtCounter     bool       // what is decided is done at the counter, and has a receipt (B3)
 }
 
 var workItemRules = map[WorkItemKind]WorkItemRule{
 	ReviewItem: {
-		Permission: ReviewCases, Update: ReviewUpdate, About: aboutReview, InWorkingDays: true,
+		Permission: ReviewCases, Update: ReviewUpdate, InWorkingDays: true,
 		Actions: []string{string(Approve), string(Reject), string(AskMore)},
 	},
 	InPersonItem: {
-		Permission: VerifyInPerson, Update: VerifyUpdate, About: aboutPerson, AtCounter: true,
+		Permission: VerifyInPerson, Update: VerifyUpdate, AtCounter: true,
 		Actions: []string{string(Pass), string(Fail)},
 	},
 	IncidentItem: {
 		Permission: SettleSteps, Update: SettleStepUpdate,
 		Actions: []string{string(RetryStep), string(SkipStep), string(AbortSteps)},
 	},
-	OverdueItem: {Permission: HandlePlastic, InWorkingDays: true, Actions: []string{Acknowledge}},
+	AppealAnswerItem: {
+		Permission: ManageMerchants, Update: AnswerAppealUpdate, InWorkingDays: true,
+		Actions: []string{string(AgreeAppeal), string(ContestAppeal)},
+	},
+	AppealItem: {
+		Permission: RefundPayments, Update: DecideAppealUpdate, InWorkingDays: true,
+		Actions: []string{string(RefundAll), string(RefundPart), string(RefundNothing)},
+	},
+	AppealSecondItem: {
+		Permission: RefundPayments, Update: ConfirmAppealUpdate, InWorkingDays: true,
+		Actions: []string{string(ConfirmVerdict), string(SendBack)},
+	},
+	DuplicateItem: {
+		Permission: ManageMerchants, Update: ContestUpdate, Actions: []string{string(ObjectRefund)},
+	},
+	DuplicateObjected: {
+		Permission: RefundPayments, Update: DecideDisputeUpdate, InWorkingDays: true,
+		Actions: []string{string(UpholdObjection), string(DismissObjection)},
+	},
+	OverdueItem:     {Permission: HandlePlastic, InWorkingDays: true, Actions: []string{Acknowledge}},
+	SilentTillsItem: {Permission: ManageMerchants, Actions: []string{Acknowledge}},
+	DifferenceItem:  {Permission: CloseDays, Update: SettleDifferenceUpdate, Actions: []string{SettleDifference}},
+	UnsignedItem:    {Permission: CloseDays, Actions: []string{Acknowledge}},
 }
 
 // WorkItemKinds returns all kinds, in an order that stays.
@@ -67,10 +88,8 @@ func CheckWorkItemRules(rules map[WorkItemKind]WorkItemRule) error {
 			lacks = "nothing can be decided"
 		case !HasText("work." + string(kind)):
 			lacks = "no text work." + string(kind)
-		case rule.Update != "" && !slices.Contains(updates, rule.Update):
+		case rule.Update != "" && !carriedOut(rule.Update):
 			lacks = "no case carries out " + rule.Update
-		case (rule.Update == "" || rule.Update == SettleStepUpdate) != (rule.About == ""):
-			lacks = "what its decision is about does not fit its update"
 		default:
 			continue
 		}
@@ -93,10 +112,10 @@ func (k WorkItemKind) DueInWorkingDays() bool { return k.Rule().InWorkingDays }
 
 // About returns the subject of a decision about an item of the kind, as Said.About; empty when no workflow decides it.
 func (k WorkItemKind) About(step string) string {
-	if k.Rule().Update == SettleStepUpdate {
-		return Said{Step: step}.About(settleRule)
+	if k.Rule().Update == "" {
+		return ""
 	}
-	return k.Rule().About
+	return Said{Step: step}.About(updateRule(k.Rule().Update))
 }
 
 // NewWorkItem asks a person for a decision. At most one item of a kind and step is open in a case.

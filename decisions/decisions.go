@@ -58,24 +58,67 @@ func (s *Sender) send(ctx context.Context, d casework.Decision, wait, keep time.
 		s.log.ErrorContext(ctx, "a decision says more than codes", "decision", d.ID, "case", d.Case.WorkflowID())
 		return s.kept(d)(s.store.Casework.RefuseDecision(ctx, d.ID, err))
 	}
-	answer, err := s.outcome(ctx, d, wait)
+	answered, err := s.outcome(ctx, d, wait)
 	// What became of it is kept also when whoever has sent it waits no more.
 	kept, cancel := context.WithTimeout(context.WithoutCancel(ctx), keep)
 	defer cancel()
 	switch {
 	case err == nil:
-		return s.kept(d)(s.store.Casework.CloseDecision(kept, d.ID, answer))
+		return s.done(kept, d, answered)
 	case engine.IsGone(err):
 		if open, err := s.store.Casework.CaseIsOpen(kept, d.Case); err != nil || open {
 			return s.waits(kept, d, err)
 		}
-		over := campus.Errorf(campus.Conflict, campus.WrongStage, "the case is not open to this any more")
-		return s.kept(d)(s.store.Casework.RefuseDecision(kept, d.ID, over))
+		return s.kept(d)(s.store.Casework.RefuseDecision(kept, d.ID, isOver()))
 	case !engine.IsAnswer(err):
 		s.log.WarnContext(ctx, "a decision is still open", "decision", d.ID, "case", d.Case.WorkflowID(), "error", err)
 		return d, nil
 	}
 	return s.refuse(kept, d, engine.FromTemporal(err))
+}
+
+// done keeps what the workflow has answered. Temporal answers a decision that it has in its history whatever has become
+// of Postgres since. Where no move stands for one, the case may have been set back to before it, so that it counts only
+// where the run that has answered is at the same place as the case; else it stays open for the run that begins from the
+// row (K8), which may have begun meanwhile.
+func (s *Sender) done(ctx context.Context, d casework.Decision, a answer) (casework.Decision, error) {
+	moved, err := s.store.Casework.IsCarriedOut(ctx, d.ID)
+	if err != nil {
+		return d, err
+	}
+	if moved || d.Step == campus.BeginAgain { // its retry is about the run that has ended with it
+		return s.kept(d)(s.store.Casework.CloseDecision(ctx, d.ID, a.says))
+	}
+	run, err := s.place(ctx, d.Case, a.run)
+	if err != nil {
+		return d, err
+	}
+	now, err := s.store.Casework.Place(ctx, d.Case)
+	switch {
+	case err != nil:
+		return d, err
+	case run.Version == now.Version && run.Stage == now.Stage && run.Outcome == now.Outcome:
+		return s.kept(d)(s.store.Casework.CloseDecision(ctx, d.ID, a.says))
+	case run.Outcome != "" && now.Outcome != "":
+		return s.kept(d)(s.store.Casework.RefuseDecision(ctx, d.ID, isOver()))
+	}
+	if err := s.Lost(ctx, d.Case); err != nil { // the run may be over, and its case open
+		return d, err
+	}
+	return s.again(ctx, d)
+}
+
+// again leaves a decision open that the run which begins now is to carry out.
+func (s *Sender) again(ctx context.Context, d casework.Decision) (casework.Decision, error) {
+	begins, err := s.beginsAgain(ctx, d.Case)
+	if err == nil && begins {
+		err = s.store.Casework.ResendSoon(ctx, d.ID) // the person waits: not until the lease is over
+	}
+	return d, err
+}
+
+func isOver() error {
+	return campus.Errorf(campus.Conflict, campus.WrongStage, "the case is not open to this any more")
 }
 
 // waits leaves a decision open whose case goes on and has no workflow: it has not begun yet, or Temporal has lost it.
@@ -98,11 +141,7 @@ func (s *Sender) waits(ctx context.Context, d casework.Decision, err error) (cas
 // may have lost that, as it has when it says that it is behind: another run begins from the row of the case.
 func (s *Sender) refuse(ctx context.Context, d casework.Decision, why error) (casework.Decision, error) {
 	if campus.ReasonOf(why) == campus.EngineBehind {
-		again, err := s.beginsAgain(ctx, d.Case)
-		if err == nil && again {
-			err = s.store.Casework.ResendSoon(ctx, d.ID) // the person waits: not until the lease is over
-		}
-		return d, err
+		return s.again(ctx, d)
 	}
 	if campus.CodeOf(why).Retryable() { // the person is told that it failed, and not why
 		s.log.ErrorContext(ctx, "a decision was not carried out", "decision", d.ID, "case", d.Case.WorkflowID(), "error", why)
@@ -124,8 +163,14 @@ func (*Sender) kept(before casework.Decision) func(casework.Decision, error) (ca
 	}
 }
 
+// answer is what a workflow has said to a decision.
+type answer struct {
+	says json.RawMessage
+	run  string // that has said it: another may have begun since
+}
+
 // outcome sends the update and waits for its answer.
-func (s *Sender) outcome(ctx context.Context, d casework.Decision, wait time.Duration) (json.RawMessage, error) {
+func (s *Sender) outcome(ctx context.Context, d casework.Decision, wait time.Duration) (a answer, err error) {
 	admitting, cancel := context.WithTimeout(ctx, admission)
 	defer cancel()
 	handle, err := s.temporal.UpdateWorkflow(admitting, client.UpdateWorkflowOptions{
@@ -133,11 +178,11 @@ func (s *Sender) outcome(ctx context.Context, d casework.Decision, wait time.Dur
 		WaitForStage: client.WorkflowUpdateStageAccepted,
 	})
 	if err != nil {
-		return nil, err
+		return a, err
 	}
 	waiting, stop := context.WithTimeout(ctx, wait)
 	defer stop()
-	var answer json.RawMessage
-	err = handle.Get(waiting, &answer)
-	return answer, err
+	err = handle.Get(waiting, &a.says)
+	a.run = handle.RunID()
+	return a, err
 }

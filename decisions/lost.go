@@ -39,13 +39,9 @@ func (s *Sender) Apart(ctx context.Context, ref campus.CaseRef) error {
 
 // beginsAgain does so, and tells whether another run may begin for it.
 func (s *Sender) beginsAgain(ctx context.Context, ref campus.CaseRef) (bool, error) {
-	answer, err := s.temporal.QueryWorkflow(ctx, ref.WorkflowID(), "", campus.PlaceQuery)
+	place, err := s.place(ctx, ref, newest)
 	if err != nil {
-		return false, fmt.Errorf("ask a workflow for its place: %w", err)
-	}
-	var place campus.Place
-	if err := answer.Get(&place); err != nil {
-		return false, fmt.Errorf("read the place of a workflow: %w", err)
+		return false, err
 	}
 	if place.Outcome != "" || slices.Contains(place.Stuck, campus.BeginAgain) {
 		return false, nil
@@ -55,6 +51,21 @@ func (s *Sender) beginsAgain(ctx context.Context, ref campus.CaseRef) (bool, err
 		return false, fmt.Errorf("have a workflow begin again: %w", err)
 	}
 	return true, nil
+}
+
+// newest is the run of a case that Temporal takes for its workflow.
+const newest = ""
+
+// place asks a run of a case where it stands, or stood when it ended.
+func (s *Sender) place(ctx context.Context, ref campus.CaseRef, run string) (place campus.Place, err error) {
+	answer, err := s.temporal.QueryWorkflow(ctx, ref.WorkflowID(), run, campus.PlaceQuery)
+	if err != nil {
+		return place, fmt.Errorf("ask a workflow for its place: %w", err)
+	}
+	if err := answer.Get(&place); err != nil {
+		return place, fmt.Errorf("read the place of a workflow: %w", err)
+	}
+	return place, nil
 }
 
 // runs tells whether Temporal runs a case.

@@ -77,6 +77,8 @@ func TestAlarmsHaveTheNumbersOfThePolicy(t *testing.T) {
 	for name, want := range map[string]float64{
 		"OutboxStands": watch.OutboxAge.Std().Seconds(), "DecisionsOpen": watch.DecisionAge.Std().Seconds(),
 		"RefundsLate": policy.Money.TopUp.RefundLate.Std().Seconds(),
+		"DayLate":     watch.CloseLate.Std().Seconds(), "DaysUnsigned": policy.Money.Close.SignWithin.Std().Seconds(),
+		"PayoutsLate": policy.Money.Payouts.Late.Std().Seconds(),
 		"CasesQueue":  watch.QueuedAge.Std().Seconds(),
 		"StepsParked": watch.ParkedAge.Std().Seconds(), "MessagesWait": watch.NoticeAge.Std().Seconds(),
 		"TopUpsWait": watch.TopUpAge.Std().Seconds(),
@@ -96,6 +98,29 @@ func TestTheWaveIsOfOneTime(t *testing.T) {
 	require.NoError(t, err)
 	minutes := int(policies.For("").Watch.WrongWindow.Std().Minutes())
 	require.Contains(t, alarms(t)["WrongEntries"].Expr, fmt.Sprintf("[%dm]", minutes))
+}
+
+// What a worker shows is on a dashboard (K5): a figure that nobody draws tells nobody.
+func TestEveryFigureIsOnADashboard(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("grafana/*.json")
+	require.NoError(t, err)
+	var boards strings.Builder
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		boards.Write(content)
+	}
+	figures := 0
+	for file, name := range map[string]string{"figures.go": `figure\("(\w+)"`, "metrics.go": `Name: +"campuscard_(\w+)"`} {
+		source, err := os.ReadFile("../worker/" + file)
+		require.NoError(t, err)
+		for _, found := range regexp.MustCompile(name).FindAllStringSubmatch(string(source), -1) {
+			require.Regexp(t, `\bcampuscard_`+found[1]+`\b`, boards.String())
+			figures++
+		}
+	}
+	require.Greater(t, figures, 40)
 }
 
 func TestDashboardsCanBeImported(t *testing.T) {

@@ -128,6 +128,9 @@ func (d *doctor) checks() []check {
 		{name: "sign-ins", needs: []string{schemaCheck, policyCheck}, look: d.lookAtSignIns},
 		{name: "accounts", needs: []string{schemaCheck}, look: d.lookAtAccounts},
 		{name: "channels", needs: []string{schemaCheck, policyCheck}, look: d.lookAtChannels},
+		{name: "tills", needs: []string{schemaCheck, policyCheck}, look: d.lookAtTills},
+		{name: "days", needs: []string{schemaCheck, policyCheck}, look: d.lookAtDays},
+		{name: "payouts", needs: []string{schemaCheck, policyCheck}, look: d.lookAtPayouts},
 		{name: "topups", needs: []string{schemaCheck, policyCheck}, look: d.lookAtTopUps},
 		{name: "forgotten", needs: []string{schemaCheck, policyCheck}, look: d.lookAtForgotten},
 

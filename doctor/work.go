@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -161,6 +163,29 @@ func (d *doctor) lookAtAccounts(ctx context.Context) []Finding {
 	return warn("accounts.held", values{"count": strconv.Itoa(count), "accounts": strings.Join(names, ", ")})
 }
 
+// lookAtTills says of each university how many tills at work are silent (L8).
+func (d *doctor) lookAtTills(ctx context.Context) []Finding {
+	figures, err := d.store.Figures(ctx)
+	if err != nil {
+		return broken(err)
+	}
+	silent := map[string]int{}
+	for _, t := range figures.Tills {
+		if age(figures.At, &t.Seen) > d.policies.For(t.University).Money.Offline.Silent.Std() {
+			silent[t.University]++
+		}
+	}
+	var found []Finding
+	for _, university := range slices.Sorted(maps.Keys(silent)) {
+		found = append(found, warn("tills.silent", values{"university": university,
+			"count": strconv.Itoa(silent[university])})...)
+	}
+	if len(found) == 0 {
+		return well("tills.fine", values{"count": strconv.Itoa(len(figures.Tills))})
+	}
+	return found
+}
+
 // lookAtChannels names the channels of top-ups that owe us an answer about refunds for too long, or contradict
 // themselves (L2).
 func (d *doctor) lookAtChannels(ctx context.Context) []Finding {
@@ -181,6 +206,53 @@ func (d *doctor) lookAtChannels(ctx context.Context) []Finding {
 	}
 	if len(found) == 0 {
 		return well("channels.fine", nil)
+	}
+	return found
+}
+
+// lookAtDays names the universities that close their books too late, or have days that nobody has signed in time (L8).
+func (d *doctor) lookAtDays(ctx context.Context) []Finding {
+	figures, err := d.store.Figures(ctx)
+	if err != nil {
+		return broken(err)
+	}
+	var found []Finding
+	unsigned := 0
+	for _, day := range figures.Days {
+		policy := d.policies.For(day.University).Money.Close
+		if late := policy.Overdue(day.Ends, figures.At); late > d.watch().CloseLate.Std() {
+			found = append(found, warn("days.late", values{"university": day.University,
+				"day": campus.DateOf(day.Ends).AddDays(-1).String(), "time": span(late)})...)
+		}
+		if waits := age(figures.At, day.ClosedAt); waits > policy.SignWithin.Std() {
+			found = append(found, warn("days.unsigned", values{"university": day.University,
+				"count": strconv.Itoa(day.Unsigned), "time": span(waits)})...)
+		}
+		unsigned += day.Unsigned
+	}
+	if len(found) == 0 {
+		return well("days.fine", values{"count": strconv.Itoa(unsigned)})
+	}
+	return found
+}
+
+// lookAtPayouts names the universities whose bank says nothing of payouts to merchants (L3).
+func (d *doctor) lookAtPayouts(ctx context.Context) []Finding {
+	figures, err := d.store.Figures(ctx)
+	if err != nil {
+		return broken(err)
+	}
+	var found []Finding
+	waiting := 0
+	for _, p := range figures.Payouts {
+		if waits := age(figures.At, &p.Oldest); waits > d.policies.For(p.University).Money.Payouts.Late.Std() {
+			found = append(found, warn("payouts.late", values{"university": p.University, "count": strconv.Itoa(p.Count),
+				"time": span(waits)})...)
+		}
+		waiting += p.Count
+	}
+	if len(found) == 0 {
+		return well("payouts.fine", values{"count": strconv.Itoa(waiting)})
 	}
 	return found
 }

@@ -125,7 +125,8 @@ func environment(t *testing.T, temporal string) map[string]string {
 		"SIMULATOR_STATE": t.TempDir(), "SIMULATOR_PEOPLE": people, "SCHOOL_API_KEY": random(16),
 		"CALLBACK_SECRET":     newSecret(),
 		"HR_CALLBACK_SECRETS": "lcu=" + newSecret() + ";lcvtc=" + newSecret(),
-		"CHANNEL_SECRETS":     "wallet/lcu=" + newSecret() + ";wallet/lcvtc=" + newSecret(),
+		"CHANNEL_SECRETS": "wallet/lcu=" + newSecret() + ";wallet/lcvtc=" + newSecret() +
+			";bank/lcu=" + newSecret() + ";bank/lcvtc=" + newSecret(),
 		"CHIP_KEYS":           "1=" + base64.StdEncoding.EncodeToString([]byte(random(8))),
 		"SEED_STAFF_PASSWORD": random(8), "SEED_KIOSK_KEY": random(16), "POLICY_FILE": policy,
 		"DRAIN_DELAY": "200ms",

@@ -87,7 +87,7 @@ type rosterPage struct {
 	Next     *string           `json:"next"`
 }
 
-func (p *rosterPage) complete() bool { return p.Students != nil && p.Next != nil }
+func (p *rosterPage) complete() bool { return p.Students != nil && isNext(p.Next) }
 
 // Roster reads a page of the roster, students and admitted freshmen, in the order of numbers. An empty cursor begins,
 // an empty next ends. A line that cannot be read says so, and the others are read.

@@ -100,7 +100,7 @@ func (c *client) jsonStatus(ctx context.Context, r call, out checked) (status in
 	}
 	read := readStrictly
 	if r.lines { // each line is read by itself
-		read = json.Unmarshal
+		read = readPage
 	}
 	if err := read(a.body, out); err != nil { // the error is not shown, it may quote the answer
 		return a.status, c.badAnswer("not the JSON that was agreed on")

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"campuscard/campus"
 )
@@ -38,6 +39,33 @@ func readLines[P any, C interface {
 	}
 	return lines
 }
+
+// readPage reads a page without its lines. A raw control byte in a text is no JSON, and would keep the whole page out: it
+// becomes the character NUL, so that only the line that has it cannot be read.
+func readPage(body []byte, page any) error { return json.Unmarshal(escapeControls(body), page) }
+
+// escapeControls writes each raw control byte within a text as JSON writes NUL.
+func escapeControls(body []byte) []byte {
+	escaped := make([]byte, 0, len(body))
+	text, after := false, false // a text has begun; a backslash was just read
+	for _, b := range body {
+		switch {
+		case text && b < ' ':
+			if !after {
+				escaped = append(escaped, '\\')
+			}
+			escaped = append(escaped, "u0000"...)
+		default:
+			escaped = append(escaped, b)
+			text = text != (b == '"' && !after)
+		}
+		after = text && b == '\\' && !after
+	}
+	return escaped
+}
+
+// isNext tells whether a page says where the next one begins.
+func isNext(next *string) bool { return next != nil && !strings.ContainsRune(*next, 0) }
 
 // exportCall asks for a page of an export.
 func exportCall(university, collection, cursor string, limit int) call {

@@ -60,7 +60,7 @@ type employeePage struct {
 	Next      *string           `json:"next"`
 }
 
-func (p *employeePage) complete() bool { return p.Employees != nil && p.Next != nil }
+func (p *employeePage) complete() bool { return p.Employees != nil && isNext(p.Next) }
 
 // Employees reads a page of HR's export in the order of numbers, as Academic.Roster does.
 func (h *HR) Employees(ctx context.Context, university, cursor string, limit int) (employees []Line[Employee],

@@ -43,6 +43,7 @@ type Systems struct {
 	International *International
 	Services      *Services
 	Wallets       *Wallets
+	Bank          *Bank
 	clients       []*client // of the systems over HTTP
 }
 
@@ -85,6 +86,8 @@ func New(cfg Config) (*Systems, error) {
 		International: &International{system("international")},
 		Services:      &Services{cfg, transport, timing},
 		Wallets:       &Wallets{cfg, transport, timing},
+		// It is reached as the channel of its name is, and not looked at twice.
+		Bank: &Bank{&client{system: BankSystem, cfg: cfg, web: newWeb(BankSystem, transport), timing: timing}},
 	}
 	systems.clients = clients
 	return systems, nil

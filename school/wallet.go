@@ -62,9 +62,11 @@ type WalletPayment struct {
 	PaidAt      time.Time `json:"paid_at"`
 }
 
+// complete does not look at PaidAt: the money is there, whatever the channel's clock says, and is credited with our
+// moment when its own cannot be meant (L2).
 func (p *WalletPayment) complete() bool {
 	return p.Order != "" && p.Transaction != "" && opaque(p.Order) && opaque(p.Transaction) && isCurrency(p.Currency) &&
-		campus.CheckAmount(p.AmountCents) == nil && campus.PlausibleTime(p.PaidAt)
+		campus.CheckAmount(p.AmountCents) == nil
 }
 
 // isCurrency tells whether a text is the code of a currency (ISO 4217).
@@ -92,6 +94,8 @@ type WalletRefundState struct {
 	Refund string `json:"refund"`
 	State  string `json:"state"`
 	Reason string `json:"reason"` // why it has failed, as a code
+
+	At time.Time `json:"at"` // since when it is so, by the channel's clock
 }
 
 func (r *WalletRefundState) complete() bool {
@@ -119,6 +123,13 @@ func (s *Wallets) PlaceOrder(ctx context.Context, channel, university string, o 
 func (s *Wallets) Order(ctx context.Context, channel, university, order string) (WalletState, error) {
 	return s.order(ctx, channel, order, call{method: http.MethodGet, university: university,
 		path: []string{"orders", order}})
+}
+
+// CloseOrder has a channel take no payment for an order any more. One that was paid before stays paid, and says so.
+// NotFound if the channel does not know it.
+func (s *Wallets) CloseOrder(ctx context.Context, channel, university, order string) (WalletState, error) {
+	return s.order(ctx, channel, order, call{method: http.MethodPost, university: university,
+		path: []string{"orders", order, "closure"}, key: order + "/closure"})
 }
 
 func (s *Wallets) order(ctx context.Context, channel, order string, r call) (w WalletState, err error) {

@@ -84,6 +84,12 @@ func TestLinesOfAnExportAreReadStrictly(t *testing.T) {
 		"of a megabyte":           {with(`"x":"` + strings.Repeat("x", 2<<20) + `",`), "roster.unreadable"},
 		"a half of a pair":        {strings.Replace(studentLine, "张伟", `\ud800`, 1), "roster.unreadable"},
 		"a number that is a text": {strings.Replace(studentLine, `"7"`, "7", 1), "roster.unreadable"},
+		"a raw line feed":         {strings.Replace(studentLine, "张伟", "张\n伟", 1), "roster.unreadable"},
+		"a raw NUL":               {strings.Replace(studentLine, "张伟", "张\x00", 1), "roster.unreadable"},
+		"one behind a backslash":  {strings.Replace(studentLine, "张伟", "张\\\\\\\x1f", 1), "roster.unreadable"},
+		"one in a name":           {with("\"x\ty\":1,"), "roster.unreadable"},
+		"blanks between":          {with("\r\n\t\"x\": \"\\\\\",\n"), ""},
+		"texts with marks":        {with(`"x\"":"\"{\\\"",`), ""},
 	} {
 		page := `{"students":[` + c.line + `,` + studentLine + `],"next":""}`
 		lines, _, err := answering(t, nil, page).Academic.Roster(t.Context(), lcu, "", 3)
@@ -92,4 +98,11 @@ func TestLinesOfAnExportAreReadStrictly(t *testing.T) {
 		require.Equal(t, c.fault, lines[0].Fault, name)
 		require.Empty(t, lines[1].Fault, name)
 	}
+}
+
+// A raw control byte outside of the lines is no line's, and no page is read with it.
+func TestAPageWhoseNextIsNoCursor(t *testing.T) {
+	t.Parallel()
+	_, _, err := answering(t, nil, `{"students":[`+studentLine+`],"next":"`+"a\nb"+`"}`).Academic.Roster(t.Context(), lcu, "", 3)
+	require.Equal(t, campus.BadAnswer, campus.CodeOf(err))
 }

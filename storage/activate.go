@@ -28,6 +28,9 @@ func (s *Store) ActivateCard(ctx context.Context, m campus.Move, a cards.Activat
 		if err := money.OpenAccount(t, a.Card, cards.HumanIDs(others)); err != nil {
 			return err
 		}
+		if err := cards.WantPortrait(t, a.Card); err != nil {
+			return err
+		}
 		if err := cards.CloseApplication(t, m.Case.ID); err != nil {
 			return err
 		}

@@ -71,6 +71,43 @@ func TestAChangeOfNumberTakesTheLimitAlong(t *testing.T) {
 	require.Equal(t, int64(35000), first.AccountOf(a.ID).MainCents, "it stays until it is moved")
 }
 
+// E4, D4: so do top-ups. What was asked for under the first number is listed under the next one, counts among what is open,
+// comes to the account that pays now, goes back from there, and is told of there. Nobody else sees it.
+func TestAChangeOfNumberTakesTheTopUpsAlong(t *testing.T) {
+	t.Parallel()
+	first, next := storagetest.Replacing(t, func(s *storagetest.Story) { s.Activate() })
+	paid, open := first.Order(first.Holder.ID, 2000), first.Order(first.Holder.ID, 2000)
+	require.NoError(t, next.Activates())
+	first.Takes(first.PaidAt(paid, "tx-1"))
+	now, err := next.Money.CurrentAccount(t.Context(), next.Holder.ID)
+	require.NoError(t, err)
+	require.Equal(t, int64(2000), now.MainCents)
+	listed := func(person uuid.UUID) (ids []uuid.UUID) {
+		orders, err := first.Money.Orders(t.Context(), person, uuid.Nil, 10)
+		require.NoError(t, err)
+		for _, o := range orders {
+			ids = append(ids, o.ID)
+		}
+		return ids
+	}
+	require.Equal(t, []uuid.UUID{open.ID, paid.ID}, listed(next.Holder.ID))
+	require.NoError(t, storagetest.Err(first.Money.Order(t.Context(), next.Holder.ID, open.ID)))
+	terms := first.Policy().Money.TopUp
+	terms.OpenOrders = 1
+	require.Equal(t, "orders_open", storagetest.Outcome(storagetest.Err(first.Money.OpenOrder(t.Context(),
+		first.Requested(campus.Student(next.Holder.ID)), money.NewOrder{Person: next.Holder.ID, Channel: campus.WalletAdapter,
+			Cents: 2000, Terms: terms}))))
+	refund, err := first.RefundBy(next.Holder.ID, paid.ID, 500)
+	require.NoError(t, err)
+	require.NoError(t, first.Settles(refund.ID, true))
+	require.Equal(t, int64(1500), first.AccountOf(now.ID).MainCents)
+	require.Equal(t, 2, storagetest.Count(first.Env, `notices where person_id = $1
+		and template in ('notice.topped_up', 'notice.topup_refunded')`, next.Holder.ID))
+	stranger := first.Person().ID
+	require.Empty(t, listed(stranger))
+	require.Equal(t, "topup_unknown", storagetest.Outcome(storagetest.Err(first.RefundBy(stranger, paid.ID, 500))))
+}
+
 // E2: what the holder has chosen and spent today goes along to the account of the next card; refunds and top-ups of the
 // old one come to the new one. A person has one current account.
 func TestTheNextCardFollowsTheFirst(t *testing.T) {

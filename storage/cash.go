@@ -21,12 +21,7 @@ type CashTaken struct {
 // verified. Errors are those of money.TakeCash. NotFound: person_unknown.
 func (s *Store) TakeCashAtCounter(ctx context.Context, req casework.Request, who campus.StaffMember,
 	c money.CashTaking) (CashTaken, error) {
-	done, err := s.Money.PersonTurn(ctx, c.Person)
-	if err != nil {
-		return CashTaken{}, err
-	}
-	defer done()
-	return casework.OnceAlone(ctx, s.Casework, "take cash", req, func(t db.Tx) (taken CashTaken, err error) {
+	return money.OnceForPerson(ctx, s.Money, c.Person, "take cash", req, func(t db.Tx) (taken CashTaken, err error) {
 		drawer, err := money.LockDrawer(t, who, c.Drawer)
 		if err != nil {
 			return taken, err

@@ -83,6 +83,41 @@ func TestADayOfADrawer(t *testing.T) {
 	require.Equal(t, "drawer_closed", c.take(c.cashier, person, 50_00))
 }
 
+// L1: whoever closes a drawer counts it by themselves: until then only its cashier sees what the cashier has counted.
+func TestACountIsTheCashiersUntilTheDrawerIsClosed(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	c := newCounter(t, h)
+	require.Equal(t, "done", c.count(c.cashier, 99_00))
+	seen := func(who campus.StaffMember) *int64 {
+		d, err := h.Money.Drawer(t.Context(), who, c.drawer.ID)
+		require.NoError(t, err)
+		return d.For(who).CountedCents
+	}
+	require.Equal(t, int64(99_00), *seen(c.cashier))
+	require.Nil(t, seen(c.other))
+	require.Equal(t, "done", c.close(c.other, 99_00))
+	require.Equal(t, int64(99_00), *seen(c.other))
+	require.Equal(t, []string{c.cashier.Name, c.other.Name}, []string{c.drawer.CashierName, c.drawer.ConfirmedByName})
+}
+
+// L1: what lies in a drawer has a bound, float and takings together; what a drawer does not take leaves nothing behind.
+func TestADrawerThatIsFullTakesNothing(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	c := newCounter(t, h)
+	person, account := h.Holder(0)
+	h.Exec(`update drawers set float_cents = $1`, h.Policy().Money.TopUp.FloatMost-10_00)
+	require.Equal(t, "drawer_full", c.take(c.cashier, person, 10_01))
+	require.Equal(t, "done", c.take(c.cashier, person, 10_00))
+	require.Equal(t, "drawer_full", c.take(c.cashier, person, 1_00))
+	require.Equal(t, int64(10_00), h.AccountOf(account).MainCents)
+	acts, err := h.People.DrawerActs(t.Context(), c.drawer.ID, uuid.Nil, 10)
+	require.NoError(t, err)
+	require.Len(t, acts, 1)
+	require.Equal(t, []any{"1000", person, c.cashier.Name}, []any{acts[0].Detail, acts[0].PersonID, acts[0].StaffName})
+}
+
 // What is too much is in the book of differences, too.
 func TestADrawerWithTooMuch(t *testing.T) {
 	t.Parallel()
@@ -125,7 +160,7 @@ func TestCashThatIsNotTaken(t *testing.T) {
 	h := storagetest.New(t)
 	c := newCounter(t, h)
 	person, account := h.Holder(h.Policy().Money.TopUp.BalanceMost - 10_00)
-	for cents, want := range map[int64]string{0: "amount_invalid", -1: "amount_invalid", 99: "topup_range",
+	for cents, want := range map[int64]string{0: "topup_range", -1: "topup_range", 99: "topup_range",
 		h.Policy().Money.TopUp.CashMost + 1: "topup_range", 10_01: "balance_ceiling"} {
 		require.Equal(t, want, c.take(c.cashier, person, cents))
 	}

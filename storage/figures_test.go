@@ -86,6 +86,7 @@ func TestFiguresOfTopUps(t *testing.T) {
 	o := h.Order(person, 1000)
 	h.Clock.Advance(time.Minute)
 	next := h.Clock.Now().Add(time.Minute)
+	var orders []storage.OrderFigure
 	look := func(l money.Looked) []int {
 		l.Order = o.ID
 		require.NoError(t, h.Money.OrderLooked(t.Context(), l))
@@ -94,13 +95,23 @@ func TestFiguresOfTopUps(t *testing.T) {
 		if f.TopUps.Rows > 0 {
 			require.True(t, f.TopUps.Oldest.Equal(began))
 		}
+		orders = f.Orders
 		return []int{f.TopUps.Rows, f.TopUps.Failing}
 	}
 	require.Equal(t, []int{1, 0}, look(money.Looked{Next: next}))
 	require.Equal(t, []int{1, 1}, look(money.Looked{Failure: "unavailable", Next: next}))
+	of := func(open, late, failing int) []storage.OrderFigure {
+		return []storage.OrderFigure{{University: storagetest.University, Channel: campus.WalletAdapter, Open: open, Late: late,
+			Failing: failing}}
+	}
+	require.Equal(t, of(1, 0, 1), orders)
 	require.Equal(t, []int{0, 0}, look(money.Looked{PayCode: "pay", Next: next}), "it waits for its payer")
 	require.Equal(t, []int{1, 1}, look(money.Looked{Failure: "unavailable", Next: next}))
+	h.Clock.Advance(h.Policy().Money.TopUp.OrderLife.Std())
+	require.Equal(t, []int{0, 0}, look(money.Looked{PayCode: "pay", Next: next}), "nobody has paid in time")
+	require.Equal(t, of(0, 1, 0), orders)
 	require.Equal(t, []int{0, 0}, look(money.Looked{Closed: true}), "there is nothing to ask")
+	require.Empty(t, orders)
 }
 
 // Nobody waits for Temporal who waits for staff because their workflow is lost, whatever becomes of Temporal.

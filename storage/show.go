@@ -21,9 +21,11 @@ type ShownCode struct {
 
 // ShownCard is all that a card proves (D5).
 type ShownCard struct {
-	Name  string
-	State campus.CardState
-	Valid bool // active, not held, not past its last day
+	Card     uuid.UUID
+	Name     string
+	State    campus.CardState
+	Valid    bool // active, not held, not past its last day
+	Portrait bool // one is kept: Cards.Portrait
 }
 
 // ShowCard uses a code up and tells whose card it stands for (D5). Each look is recorded, also one at a card that has
@@ -45,6 +47,10 @@ func (s *Store) ShowCard(ctx context.Context, by campus.Actor, shown ShownCode) 
 		if found.Name, err = people.NameOf(t, account.PersonID); err != nil {
 			return err
 		}
+		if found.Portrait, err = cards.HasPortrait(t, account.CardID); err != nil {
+			return err
+		}
+		found.Card = account.CardID
 		return casework.AddAudit(t, by, "card.look", "card/"+account.CardID.String(), account.University)
 	})
 	return found, err

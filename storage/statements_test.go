@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"io/fs"
 	"path"
 	"path/filepath"
 	"slices"
@@ -27,6 +28,7 @@ func TestStatementsAreConstants(t *testing.T) {
 	seen := 0
 	ours.each(func(_ string, info types.Info, file *ast.File) {
 		ast.Inspect(file, func(n ast.Node) bool {
+			assert.False(t, addsToStatement(info, n), "a statement is put together at run time: %v", position(ours, n))
 			call, ok := n.(*ast.CallExpr)
 			if !ok || !slices.Contains(sqlCalls, calledName(call)) || otherWriter(info, call) {
 				return true
@@ -36,7 +38,7 @@ func TestStatementsAreConstants(t *testing.T) {
 				return true
 			}
 			seen++
-			assert.True(t, isConstant(info, arg), "%s: the statement is put together at run time",
+			assert.True(t, isConstant(info, arg), "%s: the statement is put together at run time; make it a constant (AGENTS.md, Rules)",
 				ours.fset.Position(call.Pos()))
 			return true
 		})
@@ -44,20 +46,84 @@ func TestStatementsAreConstants(t *testing.T) {
 	require.Greater(t, seen, 300, "the statements are found")
 }
 
+// addsToStatement tells whether text is added to a statement at run time.
+func addsToStatement(info types.Info, n ast.Node) bool {
+	isStatement := func(e ast.Expr) bool {
+		of := info.Types[e]
+		return of.Value == nil && of.Type != nil && of.Type.String() == home+"/db.Statement"
+	}
+	switch n := n.(type) {
+	case *ast.BinaryExpr:
+		return isStatement(n)
+	case *ast.AssignStmt:
+		return n.Tok == token.ADD_ASSIGN && isStatement(n.Lhs[0])
+	}
+	return false
+}
+
+// position is where something stands; nothing is at the end of a visit.
+func position(ours *sources, n ast.Node) token.Position {
+	if n == nil {
+		return token.Position{}
+	}
+	return ours.fset.Position(n.Pos())
+}
+
+// The functions of gorm that are given a part of a statement, or what it is about in another form.
+var clauseCalls = []string{"Where", "Or", "Not", "Joins", "Select", "Order", "Group", "Having", "Table"}
+
+// What gorm makes statements of is constant as well.
+func TestPartsOfStatementsAreConstants(t *testing.T) {
+	t.Parallel()
+	ours := allSources(t)
+	seen := 0
+	ours.each(func(_ string, info types.Info, file *ast.File) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) == 0 || !slices.Contains(clauseCalls, calledName(call)) ||
+				isConstant(info, call.Args[0]) || types.ExprString(call.Fun) == "cmp.Or" {
+				return true
+			}
+			seen++
+			assert.False(t, isText(info, call.Args[0]), "%s: a part of a statement is put together at run time; "+
+				"make it a constant (AGENTS.md, Rules)", ours.fset.Position(call.Pos()))
+			return true
+		})
+	})
+	require.Positive(t, seen, "what gorm is given is found")
+}
+
+// isText tells whether a value that is no constant is a text, as far as is known here: what others give back is not.
+func isText(info types.Info, arg ast.Expr) bool {
+	if call, ok := arg.(*ast.CallExpr); ok {
+		if method, ok := call.Fun.(*ast.SelectorExpr); ok {
+			pkg, _ := method.X.(*ast.Ident)
+			return pkg != nil && slices.Contains([]string{"fmt", "strings", "strconv"}, pkg.Name)
+		}
+	}
+	of := info.Types[arg].Type
+	if of == nil {
+		return false
+	}
+	basic, ok := of.Underlying().(*types.Basic)
+	return ok && basic.Info()&types.IsString != 0
+}
+
 // home is where the packages with statements are.
 const home = "campuscard/storage"
 
-// areas are the packages with statements; the root is the one without a name.
-var areas = []string{"", "db", "casework", "people", "cards", "production", "outreach", "money"}
-
-// allSources reads every area.
+// allSources reads every package with statements: the root, and every area below it, whatever areas there are.
 func allSources(t *testing.T) *sources {
 	t.Helper()
 	ours := &sources{fset: token.NewFileSet(), known: map[string]*source{}}
-	for _, area := range areas {
-		_, err := ours.Import(path.Join(home, area))
-		require.NoError(t, err)
-	}
+	require.NoError(t, filepath.WalkDir(".", func(dir string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() || dir == "storagetest" || dir == "db/migrations" {
+			return err
+		}
+		_, err = ours.Import(path.Join(home, filepath.ToSlash(dir)))
+		return err
+	}))
+	require.Greater(t, len(ours.known), 7, "the areas are found")
 	return ours
 }
 

@@ -29,7 +29,8 @@ func TestAreasWriteTheirOwnTables(t *testing.T) {
 		for _, table := range written(text) {
 			seen++
 			of, known := owner[table]
-			assert.True(t, known && of == area, "%s: area %q writes table %s of %q", at, area, table, of)
+			assert.True(t, known && of == area, "%s: area %q writes table %s of %q; "+
+				"what spans areas is a method of storage itself, which calls a function of each", at, area, table, of)
 		}
 	})
 	require.Greater(t, seen, 100, "the statements are found")
@@ -49,7 +50,8 @@ func TestRowsOfEveryProcessAreMadeInOnePlace(t *testing.T) {
 	for table, places := range map[string]int{
 		"cases": 2, "moves": 1, "events": 2, "outbox": 2, "audit": 2, "notices": 2, "work_items": 1,
 	} {
-		require.Equal(t, places, made[table], "how many statements make rows of %s", table)
+		require.Equal(t, places, made[table], "how many statements make rows of %s: "+
+			"call the function of casework that does", table)
 	}
 }
 
@@ -68,7 +70,8 @@ func TestGormWritesRowsOfItsArea(t *testing.T) {
 			seen++
 			row := rowType(info, call.Args[0])
 			own := row != "" && owner[tables[row]] == area && !slices.Contains(chain(call), "Table")
-			assert.True(t, own, "%s: gorm writes what is no row of area %q", ours.fset.Position(call.Pos()), area)
+			assert.True(t, own, "%s: gorm writes what is no row of a table of area %q: "+
+				"hand it a type of the area that has TableName", ours.fset.Position(call.Pos()), area)
 			return true
 		})
 	})

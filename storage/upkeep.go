@@ -22,5 +22,5 @@ func (s *Store) DropExpired(ctx context.Context, limit int) (dropped int64, err 
 // BringForward has what was put off by a clock that has gone back since come up now, as after a failover of Postgres.
 // It answers how many rows that were.
 func (s *Store) BringForward(ctx context.Context) (rows int64, err error) {
-	return s.DB.BringForward(ctx, slices.Concat(casework.PutOff(), people.PutOff()))
+	return s.DB.BringForward(ctx, slices.Concat(casework.PutOff(), people.PutOff(), money.PutOff()))
 }

@@ -159,8 +159,8 @@ func (c Comparison) place(ctx context.Context, ref campus.CaseRef) (place campus
 	return place, err
 }
 
-// queued looks whether Temporal has the workflow of a case that waits for it: it may have nobody yet who could be
-// asked. One that says that it has begun is ahead: Postgres was set back.
+// queued looks whether Temporal has the workflow of a case that waits for it. One that says that it has begun is ahead:
+// Postgres was set back.
 func (c Comparison) queued(ctx context.Context, standing casework.StandingCase) (Apart, error) {
 	found, err := c.Temporal.DescribeWorkflowExecution(ctx, standing.WorkflowID(), "")
 	switch {
@@ -171,10 +171,30 @@ func (c Comparison) queued(ctx context.Context, standing casework.StandingCase) 
 	case found.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
 		return Missing, nil
 	}
-	if place, err := c.place(ctx, standing.CaseRef); err == nil && place.Version > 0 {
+	place, err := c.place(ctx, standing.CaseRef)
+	switch {
+	case err != nil:
+		return "", nil //nolint:nilerr // it has nobody yet who could be asked
+	case place.Version > 0:
 		return Ahead, nil
 	}
-	return "", nil
+	return c.alone(ctx, standing, place.Stuck)
+}
+
+// alone looks at a workflow that does not get past its first move: it has asked staff for help, unless its case was not
+// there then, because Postgres was set back. Now the case is there, the workflow waits, and nobody knows of it.
+func (c Comparison) alone(ctx context.Context, standing casework.StandingCase, stuck []string) (Apart, error) {
+	if len(stuck) == 0 {
+		return "", nil
+	}
+	asked, err := c.Store.Casework.CaseWorkItems(ctx, standing.ID)
+	if err != nil {
+		return Silent, err
+	}
+	if slices.ContainsFunc(asked, func(w casework.WorkItem) bool { return slices.Contains(stuck, w.Step) }) {
+		return "", nil
+	}
+	return Behind, nil
 }
 
 // difference compares version and stage. That another move stands at the same version shows when the workflow makes its

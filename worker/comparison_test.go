@@ -233,3 +233,26 @@ func gauges(t *testing.T, registry *prometheus.Registry, name string) map[string
 	require.NotEmpty(t, seen, "no metric %s", name)
 	return seen
 }
+
+// A workflow whose case was not there when it began, because Postgres was set back, waits for staff whom it could not ask.
+// Once the case is there it does not wait for the hour. Where staff were asked, nothing is tried without them.
+func TestWorkflowThatBeganBeforeItsCaseCameAgain(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	e.ExecAsOwner(`alter table moves add constraint moves_forbidden check (name <> 'begin') not valid`)
+	ref := e.Apply(e.Student(), workflowtest.Good)
+	e.Exec(`update cases set opened_at = opened_at - interval '1 hour'`)
+	e.Work(worker.Config{})
+	e.AwaitParked(ref, "begin", 1)
+	registry := prometheus.NewRegistry()
+	round := worker.CompareRounds(e.Store, e.Client, registry, 10)
+	require.NoError(t, round(t.Context()))
+	require.Zero(t, gauges(t, registry, "campuscard_cases_apart")["behind"], "staff were asked")
+
+	e.Exec(`delete from work_items`) // as if there had been no case to ask about
+	e.ExecAsOwner(`alter table moves drop constraint moves_forbidden`)
+	require.NoError(t, round(t.Context()))
+	require.InDelta(t, 1, gauges(t, registry, "campuscard_cases_apart")["behind"], 0)
+	e.AwaitStage(ref, campus.StageReview)
+	require.Empty(t, e.OpenItems(ref)[1:], "the review, and no incident")
+}

@@ -107,8 +107,11 @@ var (
 
 	topUpsWaiting = figure("topups_waiting",
 		"Top-ups that no channel has taken, or that it does not answer about (L2).")
-	topUpsFailing = figure("topups_failing", "Of these, those about which the channel was asked in vain.")
-	topUpsOldest  = figure("topups_oldest_seconds", "How long ago the first of them was asked for.")
+	topUpsOldest = figure("topups_oldest_seconds", "How long ago the first of them was asked for.")
+	topUpsOpen   = figure("topups_open", "Top-ups that can be paid in time.", "university", "channel")
+	topUpsLate   = figure("topups_late", "Top-ups whose time is over, and about which the channel is asked once more.",
+		"university", "channel")
+	topUpsFailing = figure("topups_failing", "Top-ups about which the channel was asked in vain.", "university", "channel")
 
 	calendarUnknown = figure("calendar_unknown_years",
 		"Years that begin within watch.calendar_ahead, this one included, whose holidays are not in the policy (D2).")
@@ -117,6 +120,18 @@ var (
 
 	refundsOpen   = figure("topup_refunds_open", "Refunds of top-ups without an outcome (L2).", "university", "channel")
 	refundsOldest = figure("topup_refunds_oldest_seconds", "How long the first of them waits.", "university", "channel")
+
+	tillsSilent = figure("tills_silent", "Tills at work that were not heard of for longer than money.offline.silent (L8).",
+		"university")
+
+	booksLate = figure("books_late_seconds", "How long ago the books of a day that is over should have been closed (L8).",
+		"university")
+	daysUnsigned = figure("days_unsigned", "Days whose books are closed, and that nobody has signed (L8).", "university")
+	daysOldest   = figure("days_unsigned_oldest_seconds", "How long ago the books of the first of them were closed.",
+		"university")
+
+	payoutsWaiting = figure("payouts_waiting", "Payouts to merchants without an outcome (L3).", "university")
+	payoutsOldest  = figure("payouts_oldest_seconds", "How long the first of them waits.", "university")
 
 	conflictsOpen = figure("channel_conflicts", "What a channel says that contradicts itself, and nobody has settled (L2).",
 		"university", "channel")
@@ -149,6 +164,8 @@ func (f *figures) Collect(metrics chan<- prometheus.Metric) {
 		f.showWaitingForTemporal(s, show)
 		f.showCases(s.figures, show)
 		showChannels(s.figures, show)
+		f.showTills(s.figures, show)
+		f.showDays(s.figures, show)
 		f.showQueues(s, show)
 	}
 }
@@ -193,8 +210,47 @@ func (f *figures) showCases(seen storage.Figures, show shower) {
 	}
 }
 
+// showTills shows how many tills are silent, by the policy of their university.
+func (f *figures) showTills(seen storage.Figures, show shower) {
+	silent := map[string]int{}
+	for _, t := range seen.Tills {
+		silent[t.University] += 0 // it is shown also when all are heard, so that an alarm ends
+		if age(seen.At, &t.Seen) > f.policies.For(t.University).Money.Offline.Silent.Std().Seconds() {
+			silent[t.University]++
+		}
+	}
+	for university, count := range silent {
+		show(tillsSilent, float64(count), university)
+	}
+}
+
+// showDays shows how far the close of days is, and what waits at the bank. A university that has books is shown also when
+// nothing waits, so that an alarm ends.
+func (f *figures) showDays(seen storage.Figures, show shower) {
+	payouts := map[string]storage.PayoutFigure{}
+	for _, p := range seen.Payouts {
+		payouts[p.University] = p
+	}
+	for _, d := range seen.Days {
+		show(booksLate, f.policies.For(d.University).Money.Close.Overdue(d.Ends, seen.At).Seconds(), d.University)
+		show(daysUnsigned, float64(d.Unsigned), d.University)
+		show(daysOldest, age(seen.At, d.ClosedAt), d.University)
+		waits := 0.0
+		if p, some := payouts[d.University]; some {
+			waits = age(seen.At, &p.Oldest)
+		}
+		show(payoutsWaiting, float64(payouts[d.University].Count), d.University)
+		show(payoutsOldest, waits, d.University)
+	}
+}
+
 // showChannels shows what waits at the channels of top-ups.
 func showChannels(seen storage.Figures, show shower) {
+	for _, o := range seen.Orders {
+		show(topUpsOpen, float64(o.Open), o.University, o.Channel)
+		show(topUpsLate, float64(o.Late), o.University, o.Channel)
+		show(topUpsFailing, float64(o.Failing), o.University, o.Channel)
+	}
 	for _, r := range seen.Refunds {
 		show(refundsOpen, float64(r.Count), r.University, r.Channel)
 		show(refundsOldest, age(seen.At, &r.Oldest), r.University, r.Channel)
@@ -231,7 +287,6 @@ func (f *figures) showQueues(s state, show shower) {
 	show(fileDeletions, float64(seen.Forgotten.Rows))
 	show(deletionsOldest, age(seen.At, seen.Forgotten.Oldest))
 	show(topUpsWaiting, float64(seen.TopUps.Rows))
-	show(topUpsFailing, float64(seen.TopUps.Failing))
 	show(topUpsOldest, age(seen.At, seen.TopUps.Oldest))
 	show(connections, float64(seen.Connections))
 	show(connectionsMax, float64(seen.ConnectionsMax))

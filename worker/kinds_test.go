@@ -20,6 +20,6 @@ func TestKindsOfAWorker(t *testing.T) {
 // A worker of which something is not registered does not begin to work.
 func TestAWorkerDoesNotStartWithoutAKind(t *testing.T) {
 	t.Parallel()
-	require.ErrorContains(t, worker.RunWithout("case kind loan: no process"),
-		"something is not registered: case kind loan: no process")
+	require.ErrorContains(t, worker.RunWithout("case kind sauna: no process"),
+		"something is not registered: case kind sauna: no process")
 }

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
 
 	"campuscard/campus"
 	"campuscard/decisions"
@@ -174,13 +176,8 @@ func TestCaseOfAPostgresThatWasSetBackGoesOn(t *testing.T) {
 	require.NoError(t, err)
 	e.AwaitStage(ref, campus.StageActivation)
 	e.Await(func() bool { return placeOf(t, e, ref).Stage == campus.StageActivation }, "the workflow knows that")
-	e.ExecAsOwner(`delete from moves where case_id = $1 and name = 'provisioned'`, ref.ID)
-	e.ExecAsOwner(`delete from events where case_id = $1 and kind = 'provisioned'`, ref.ID)
 	e.ExecAsOwner(`delete from attempts where case_id = $1 and step like 'grant-%'`, ref.ID)
-	e.ExecAsOwner(`update moves set at = at - interval '1 hour'`)
-	e.ExecAsOwner(`update cases c set version = m.version, stage = m.stage, waits_for = m.waits_for, due = m.due,
-			entered = m.version, entered_at = m.at
-		from moves m where m.case_id = c.id and m.version = c.version - 1 and c.id = $1`, ref.ID)
+	e.SetBack(ref, "provisioned")
 	goesOn(t, e, ref, "ahead")
 	e.AwaitStage(ref, campus.StageActivation)
 	_, err = e.Send(ref, campus.ActivateUpdate, campus.Student(student.ID), campus.Said{}, struct{}{})
@@ -188,6 +185,103 @@ func TestCaseOfAPostgresThatWasSetBackGoesOn(t *testing.T) {
 	for _, operation := range []string{"grant", "open_patron", "open_account"} {
 		require.Equal(t, 1, e.School.Effects(operation), "%s: under its key of before", operation)
 	}
+}
+
+// askedForMore is a case of which a reviewer has asked for more, and whose workflow knows that.
+func askedForMore(t *testing.T, e *workflowtest.Engine, sender *decisions.Sender) (casework.Decision, casework.Case) {
+	t.Helper()
+	ref := reviewed(t, e, 1)[0]
+	said := campus.Said{Action: string(campus.AskMore), Reason: "certificate_unreadable"}
+	d, err := e.Env.Decide(ref, campus.ReviewUpdate, workflowtest.Staff("reviewer"), said, struct{}{})
+	require.NoError(t, err)
+	done, err := sender.Send(t.Context(), d)
+	require.NoError(t, err)
+	require.Equal(t, casework.DecisionDone, done.State)
+	decided := e.Case(ref)
+	e.Await(func() bool { return placeOf(t, e, ref).Version == decided.Version }, "the workflow knows that")
+	return d, decided
+}
+
+// forgetAskedForMore has Postgres set back to before that decision was carried out, when it was open.
+func forgetAskedForMore(e *workflowtest.Engine, d casework.Decision) {
+	e.SetBack(d.Case, "more_asked")
+	e.ExecAsOwner(`update work_items set closed_at = null where case_id = $1 and kind = 'review'`, d.Case.ID)
+	e.ExecAsOwner(`update requests set state = 'open', status = null, response = null where id = $1`, d.ID)
+}
+
+// The copy was made while a decision was open: Temporal says that it was carried out, and Postgres knows nothing of that.
+// It stays open until a run that begins from the row of the case, or for a workflow that has ended, has carried it out.
+func TestOpenDecisionOfAPostgresThatWasSetBackIsCarriedOut(t *testing.T) {
+	t.Parallel()
+	for name, then := range map[string]func(e *workflowtest.Engine, ref campus.CaseRef){
+		"the workflow is ahead": func(*workflowtest.Engine, campus.CaseRef) {},
+		"the workflow has ended": func(e *workflowtest.Engine, ref campus.CaseRef) {
+			require.NoError(t, e.Client.TerminateWorkflow(t.Context(), ref.WorkflowID(), "", "by the test"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := workflowtest.New(t, workflowtest.Quick).Engine()
+			e.Work(worker.Config{})
+			sender := decisions.NewSender(e.Store, e.Client, e.Log)
+			d, decided := askedForMore(t, e, sender)
+			ref := d.Case
+
+			then(e, ref)
+			forgetAskedForMore(e, d)
+			require.Equal(t, campus.StageReview, e.Case(ref).Stage)
+			e.Await(func() bool {
+				again, err := e.Casework.FindDecision(t.Context(), d.By, d.ID)
+				require.NoError(t, err)
+				again, err = sender.Send(t.Context(), again)
+				require.NoError(t, err)
+				return again.State == casework.DecisionDone
+			}, "it is carried out")
+			require.Equal(t, decided.Stage, e.Case(ref).Stage)
+			require.Equal(t, 1, storagetest.One[int](e.Env.Env, `select count(*) from moves where decision = $1`, d.ID))
+			require.Contains(t, e.Events(ref), "begun_again")
+			require.Zero(t, storagetest.One[int](e.Env.Env, `select count(*) from work_items where kind = 'incident'`))
+		})
+	}
+}
+
+// meanwhile is a client of Temporal between two calls of which something else happens.
+type meanwhile struct {
+	client.Client
+	happens func()
+}
+
+func (m meanwhile) UpdateWorkflow(ctx context.Context,
+	o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+	handle, err := m.Client.UpdateWorkflow(ctx, o)
+	m.happens()
+	return handle, err
+}
+
+// A run that has ended answers a decision that Postgres has forgotten, and before it is asked for its place another has
+// begun, which is where the case is. The answer is of the first, and the decision not carried out.
+func TestAnswersOfARunThatAnotherHasFollowedAreNotTheCases(t *testing.T) {
+	t.Parallel()
+	e := workflowtest.New(t, workflowtest.Quick).Engine()
+	e.Work(worker.Config{})
+	sender := decisions.NewSender(e.Store, e.Client, e.Log)
+	d, decided := askedForMore(t, e, sender)
+	ref := d.Case
+	e.ExecAsOwner(`update requests set resend_at = now() + interval '1 hour' where id = $1`, d.ID)
+	require.NoError(t, e.Client.TerminateWorkflow(t.Context(), ref.WorkflowID(), "", "by the test"))
+	forgetAskedForMore(e, d)
+
+	begins := meanwhile{Client: e.Client, happens: func() {
+		require.NoError(t, sender.Lost(t.Context(), ref))
+		e.Await(func() bool { return placeOf(t, e, ref).Version == e.Case(ref).Version }, "another run has begun")
+	}}
+	d, err := e.Casework.FindDecision(t.Context(), d.By, d.ID)
+	require.NoError(t, err)
+	d, err = decisions.NewSender(e.Store, begins, e.Log).Send(t.Context(), d)
+	require.NoError(t, err)
+	require.Equal(t, casework.DecisionOpen, d.State)
+	require.Equal(t, campus.StageReview, e.Case(ref).Stage)
+	e.Await(func() bool { return e.Case(ref).Stage == decided.Stage }, "the run that has begun carries it out")
 }
 
 // A workflow that somebody has ended in the middle of its case begins again. One that ends once more and has moved

@@ -30,6 +30,7 @@ var schoolLimits = map[string]taskQueue{
 	engine.BureauQueue:        {rate: 50, slots: 8},
 	engine.HRQueue:            {rate: 50, slots: 8},
 	engine.InternationalQueue: {rate: 50, slots: 8},
+	engine.ChannelQueue:       {rate: 50, slots: 4},
 }
 
 // CheckQueues tells which of the school's systems have no limits. Their steps would wait for ever.
@@ -37,7 +38,7 @@ func CheckQueues(queues []string) error {
 	var wrong []error
 	for _, queue := range queues {
 		if _, found := schoolLimits[queue]; !found {
-			wrong = append(wrong, fmt.Errorf("task queue %s: no limits, so nobody works it", queue))
+			wrong = append(wrong, fmt.Errorf("task queue %s: no limits, so nobody works it (schoolLimits in worker/queues.go)", queue))
 		}
 	}
 	return errors.Join(wrong...)

@@ -93,7 +93,7 @@ func (w *topUps) askChannel(ctx context.Context, of money.Contract) error {
 // look tells a channel of an order, or asks what became of it.
 func (w *topUps) look(ctx context.Context, o money.Order) error {
 	terms, now := w.policies.For(o.University).Money.TopUp, w.store.Now()
-	looked := money.Looked{Order: o.ID, Next: terms.NextLook(now, o.ExpiresAt, o.LookUntil, o.Looks)}
+	looked := money.Looked{Order: o.ID, GivenUp: o.GivenUpAt != nil, Next: terms.NextLook(now, o.ExpiresAt, o.LookUntil, o.Looks)}
 	state, err := w.ask(ctx, o, now)
 	if ctx.Err() != nil { // what fails while we stop says nothing about the channel
 		return nil
@@ -123,7 +123,7 @@ func (w *topUps) lookAgain(o money.Order, terms campus.TopUpPolicy, next, now ti
 	switch soon := now.Add(placeAgain); {
 	case next.IsZero():
 		return terms.LateLook(now, o.LookUntil)
-	case o.State == campus.OrderCreated && soon.Before(next):
+	case (o.State == campus.OrderCreated || o.GivenUpAt != nil) && soon.Before(next):
 		return soon
 	}
 	return next
@@ -134,6 +134,9 @@ func (w *topUps) lookAgain(o money.Order, terms campus.TopUpPolicy, next, now ti
 // (409), contradicts itself: it may have been paid.
 func (w *topUps) ask(ctx context.Context, o money.Order, now time.Time) (school.WalletState, error) {
 	has := o.PayCode != ""
+	if o.GivenUpAt != nil && o.State.Open() {
+		return w.close(ctx, o, has)
+	}
 	if o.State == campus.OrderCreated && now.Before(o.ExpiresAt) {
 		state, err := w.wallets.PlaceOrder(ctx, o.Channel, o.University, school.WalletOrder{Order: o.ID.String(),
 			AmountCents: o.AmountCents, Currency: campus.Yuan, ExpiresAt: o.ExpiresAt})
@@ -143,6 +146,15 @@ func (w *topUps) ask(ctx context.Context, o money.Order, now time.Time) (school.
 	}
 	state, err := w.wallets.Order(ctx, o.Channel, o.University, o.ID.String())
 	if campus.CodeOf(err) == campus.NotFound && !has { // nobody can have paid it
+		return school.WalletState{Order: o.ID.String(), State: school.WalletClosed}, nil
+	}
+	return state, err
+}
+
+// close has a channel take no payment for an order that its holder has given up. What was paid before is credited.
+func (w *topUps) close(ctx context.Context, o money.Order, has bool) (school.WalletState, error) {
+	state, err := w.wallets.CloseOrder(ctx, o.Channel, o.University, o.ID.String())
+	if campus.CodeOf(err) == campus.NotFound && !has { // it was never told of it
 		return school.WalletState{Order: o.ID.String(), State: school.WalletClosed}, nil
 	}
 	return state, err

@@ -178,6 +178,9 @@ func TestAChannelThatHangsHoldsUpNoOther(t *testing.T) {
 	}()
 	require.Eventually(t, func() bool { return c.order(person, free.ID).State == campus.OrderWaiting }, 20*time.Second,
 		time.Millisecond)
+	require.Eventually(t, func() bool {
+		return storagetest.Count(c.h, `topup_orders where next_look <= $1`, c.h.Clock.Now()) == 1
+	}, 20*time.Second, time.Millisecond, "the others are being asked")
 	c.h.Clock.Advance(topUpCalls * time.Minute) // as long as the calls for one may take
 	due, err := c.h.Money.DueOrders(t.Context(), storagetest.Wallet(), topUpBatch+1, time.Minute)
 	require.NoError(t, err)

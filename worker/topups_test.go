@@ -23,6 +23,7 @@ type topUpTest struct {
 	*testing.T
 	h    *storagetest.Env
 	loop *topUps
+	bank *school.Bank
 	url  string
 }
 
@@ -39,7 +40,7 @@ func newTopUpTest(t *testing.T) *topUpTest {
 	systems, err := school.New(school.Config{BaseURL: sim.URL(), APIKey: "a key of the tests",
 		SMTPAddress: sim.SMTPAddress(), MailFrom: "card@campus.example"})
 	require.NoError(t, err)
-	return &topUpTest{T: t, h: h, url: sim.URL(),
+	return &topUpTest{T: t, h: h, url: sim.URL(), bank: systems.Bank,
 		loop: newTopUps(h.Store, systems.Wallets, h.Policies, h.Log)}
 }
 
@@ -130,6 +131,58 @@ func TestAClosedOrder(t *testing.T) {
 	due, err := c.h.Money.DueOrders(t.Context(), storagetest.Wallet(), 10, time.Minute)
 	require.NoError(t, err)
 	require.Empty(t, due)
+}
+
+// E4: a top-up that its holder gives up is closed at the channel, counts until then, and is credited if it was paid before.
+func TestAnOrderThatIsGivenUp(t *testing.T) {
+	t.Parallel()
+	for sentence, test := range map[string]struct {
+		before, fault string // what happens before it is given up, and how the channel is then
+		want          campus.OrderState
+	}{
+		"it was never told of it":         {want: campus.OrderClosed},
+		"it is told to close it":          {before: "told", want: campus.OrderClosed},
+		"it was paid":                     {before: "paid", want: campus.OrderPaid},
+		"its answer gets lost":            {before: "told", fault: `{"mode":"flaky","rate":1,"moment":"after"}`, want: campus.OrderClosed},
+		"it is away for a while":          {before: "told", fault: `{"mode":"outage"}`, want: campus.OrderClosed},
+		"its answer to an order got lost": {before: "lost", want: campus.OrderClosed},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			c := newTopUpTest(t)
+			person, account := c.h.Holder(0)
+			o := c.h.Order(person, 20_00)
+			switch test.before {
+			case "lost":
+				c.admin("PUT", "/admin/faults/wallet", `{"mode":"flaky","rate":1,"moment":"after"}`)
+				c.round()
+				c.admin("PUT", "/admin/faults/wallet", `{"mode":"none"}`)
+			case "told":
+				c.round()
+			case "paid":
+				c.round()
+				c.admin("POST", "/admin/wallet/lcu/payments", `{"order":"`+o.ID.String()+`"}`)
+			}
+			for range 2 {
+				require.NoError(t, c.h.Money.GiveUpOrder(t.Context(), c.h.Requested(campus.Student(person)), person, o.ID))
+			}
+			require.True(t, c.order(person, o.ID).State.Open(), "it counts until the channel has closed it")
+			if test.fault != "" {
+				c.admin("PUT", "/admin/faults/wallet", test.fault)
+				c.round()
+				require.True(t, c.order(person, o.ID).State.Open())
+				c.admin("PUT", "/admin/faults/wallet", `{"mode":"none"}`)
+				c.h.Clock.Advance(placeAgain)
+			}
+			c.round()
+			require.Equal(t, test.want, c.order(person, o.ID).State)
+			credited := map[campus.OrderState]int64{campus.OrderPaid: 20_00}[test.want]
+			require.Equal(t, credited, c.h.AccountOf(account).MainCents)
+			stranger, _ := c.h.Holder(0)
+			require.Equal(t, "topup_unknown", storagetest.Outcome(
+				c.h.Money.GiveUpOrder(t.Context(), c.h.Requested(campus.Student(stranger)), stranger, o.ID)))
+		})
+	}
 }
 
 // What becomes of a refund at the channel.

@@ -102,6 +102,7 @@ func loops(
 		{name: "send phone messages", round: phoneSender{messages}.round},
 		{name: "mail about deadlines", round: (&deadlineMailer{store: store, policies: policies}).round},
 		{name: "ask top-up channels", round: channels.round, end: channels.asking.Wait},
+		{name: "pay merchants", round: (&payouts{store: store, bank: systems.Bank, policies: policies, log: log}).round},
 		{name: "admit from the line", round: (&admission{store: store, policies: policies}).round},
 		{name: "resend decisions", temporal: true, first: resendPause, round: resends.round, end: resends.sending.Wait},
 		{name: "retry groups of steps", temporal: true, round: retries.round, end: retries.end},
@@ -109,12 +110,15 @@ func loops(
 		{name: "drop what has expired", round: (&upkeep{store: store, policies: policies}).round},
 		{name: "make months of transfers", round: (&monthMaker{store: store, ahead: counts.months}).round},
 		{name: "check accounts", round: (&accountChecker{store: store, held: counts.held}).round},
+		{name: "fetch portraits", round: (&portraitFetcher{store: store, systems: systems, policies: policies, log: log}).round},
+		{name: "tell holders of their money", round: (&moneyTeller{store: store, policies: policies}).round},
 		{name: "bring forward after a clock", round: (&clockMinder{store: store, log: log}).round},
 		// What fell behind with the last worker is catching up while the first round waits.
 		{name: "compare cases with workflows", temporal: true, first: compared.pause, round: compared.round},
 	}
 	if cfg.Schedules {
-		all = append(all, loop{name: "open scheduled batches", round: newBatchOpener(store, policies).round})
+		all = append(all, loop{name: "open scheduled batches", round: newBatchOpener(store, policies).round},
+			loop{name: "open closes", round: (&closeOpener{store: store, policies: policies}).round})
 	}
 	return all
 }

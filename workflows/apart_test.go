@@ -15,6 +15,7 @@ import (
 	"campuscard/decisions"
 	"campuscard/storage/casework"
 	"campuscard/storage/storagetest"
+	"campuscard/worker"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -41,8 +42,8 @@ func newOutruns(t *testing.T) *outruns {
 
 // coursesBehind are of every kind of case, with what waits, parks and comes back. Where a run begins is the same for all
 // courses, and TestRunsThatEndAfterEveryMove plays each of them.
-var coursesBehind = []string{"application-asked-for-more", "application-freshman", "application-parked-then-retried",
-	"application-photo-renewed", "batch-parked", "ending-parked", "invitation-paused-and-cancelled", "package-parked",
+var coursesBehind = []string{"appeal-duplicate-contested", "appeal-objected-and-granted", "application-asked-for-more", "application-freshman", "application-parked-then-retried",
+	"application-photo-renewed", "batch-parked", "close-tills-file-and-difference", "ending-parked", "invitation-paused-and-cancelled", "package-parked",
 	"plastic-spoilt", "plastic-unclaimed-resent"}
 
 // TestRunsThatAreBehindAtEveryMove plays courses of every kind with each run behind its case as soon as that moves: the
@@ -55,13 +56,11 @@ func TestRunsThatAreBehindAtEveryMove(t *testing.T) {
 			t.Parallel()
 			outrun := newOutruns(t)
 			l := recorded[name](t, outrun)
-			require.Equal(t, told[name].story, joined(slices.DeleteFunc(l.Events(l.ref), isBegunAgain)))
+			require.Equal(t, told[name].story, joined(slices.DeleteFunc(l.Events(l.ref), isOfTheMoment)))
 			require.Equal(t, told[name].effects, l.effects())
 			require.Positive(t, outrun.runs.Load())
 			require.Zero(t, storagetest.One[int](l.Env.Env, `select count(*) from work_items where step = 'begin-again'`))
-			l.Await(func() bool {
-				return storagetest.One[int](l.Env.Env, `select count(*) from requests where state = 'open'`) == 0
-			}, "every decision is answered")
+			l.answered()
 		})
 	}
 }
@@ -82,6 +81,7 @@ func TestDecisionsThatTheServerHasLost(t *testing.T) {
 		"evidence": {"application: {evidence_wait: 6s}", func(l *engineTest) { l.review(campus.AskMore, "certificate_unreadable") },
 			(*caseTest).loseEvidence, func(l *engineTest) {
 				l.review(campus.Approve, "")
+				l.answered() // one decision of a student at a time
 				l.activate()
 			}, campus.Completed},
 		"an activation": {"activation: {wait: 6s, reopen: 1s}", func(l *engineTest) {
@@ -109,13 +109,19 @@ func TestDecisionsThatTheServerHasLost(t *testing.T) {
 				l.work()
 				test.after(l)
 				l.end(test.outcome)
-				l.Await(func() bool {
-					return storagetest.One[int](l.Env.Env, `select count(*) from requests where state = 'open'`) == 0
-				}, "every decision is answered")
+				l.answered()
 				p.requireNoHelp()
 			})
 		}
 	}
+}
+
+// answered waits until every decision has its answer.
+func (l *engineTest) answered() {
+	l.t.Helper()
+	l.Await(func() bool {
+		return storagetest.One[int](l.Env.Env, `select count(*) from requests where state = 'open'`) == 0
+	}, "every decision is answered")
 }
 
 // A workflow that waits for a person is behind: who sends it a decision has it begin again from the row of its case, and
@@ -171,13 +177,66 @@ func TestRunThatEndsInACall(t *testing.T) {
 	l.Await(func() bool { return l.School.Calls("open_patron") > 0 }, "the call is being made")
 	l.loseReminder()
 	require.NoError(t, decisions.NewSender(l.Store, l.Client, l.Log).Apart(t.Context(), l.ref))
-	l.Await(func() bool { return slices.ContainsFunc(l.Events(l.ref), isBegunAgain) }, "another run begins")
+	l.Await(func() bool { return slices.ContainsFunc(l.Events(l.ref), isOfTheMoment) }, "another run begins")
 	require.Equal(t, campus.StageProvisioning, l.Case(l.ref).Stage)
 	l.School.Fault("library", "none")
 	l.activate()
 	l.end(campus.Completed)
 	require.Equal(t, 1, l.School.Effects("open_patron"))
 	require.Len(t, l.School.Keys("open_patron"), 1)
+}
+
+// A move waits for staff, as it does while its case is not there because Postgres was set back. Once the case is there
+// again and apart, nobody waits for the hour after which the move is tried once more.
+func TestRunWhoseMoveIsStuckBeginsAgain(t *testing.T) {
+	t.Parallel()
+	l := newLive(t, workflowtest.Good)
+	mend := (&caseTest{Env: l.Env, t: t, ref: l.ref}).forbids("ask-review")
+	l.Work(worker.Config{})
+	l.AwaitParked(l.ref, "ask-review", 1)
+	l.loseReminder()
+	mend()
+	require.NoError(t, decisions.NewSender(l.Store, l.Client, l.Log).Apart(t.Context(), l.ref))
+	l.await(campus.StageReview)
+	require.Contains(t, l.Events(l.ref), "begun_again")
+	l.Await(func() bool {
+		return storagetest.One[int](l.Env.Env,
+			`select count(*) from work_items where kind = 'incident' and closed_at is null`) == 0
+	}, "nobody is asked for help any more")
+}
+
+// Postgres was set back to before a batch was sent, which the bureau has: it is sent again under its key, and is the same
+// batch with the same orders (D3).
+func TestBatchThatPostgresHasAsNotSentIsSentOnce(t *testing.T) {
+	t.Parallel()
+	l := workingUnder(t, workflowtest.Batched)
+	l.School.Bureau(workflowtest.Fields{"silent": true, "produce_ms": 3_600_000})
+	l.queued()
+	plastic := l.ref
+	l.ref = l.batch()
+	l.await(campus.StageProduction)
+	l.AwaitStage(plastic, campus.StageProduction)
+	for _, ref := range []campus.CaseRef{l.ref, plastic} {
+		l.Await(func() bool { return l.placeOf(ref).Stage == campus.StageProduction }, "its workflow knows that")
+	}
+	ordered := storagetest.One[string](l.Env.Env, `select order_id from plastics`)
+	number := storagetest.One[string](l.Env.Env, `select number from batches`)
+	l.SetBack(l.ref, "batch_sent")
+	l.SetBack(plastic, "plastic_ordered")
+	l.Exec(`delete from attempts where step = 'send-batch'`)
+	l.Exec(`update batches set state = 'open', sent_at = null, number = '', order_key = ''`)
+	l.Exec(`update plastics set state = 'ordered', order_id = '', order_key = '', bureau_seq = 0`)
+
+	sender := decisions.NewSender(l.Store, l.Client, l.Log)
+	for _, ref := range []campus.CaseRef{l.ref, plastic} {
+		require.NoError(t, sender.Apart(t.Context(), ref))
+		l.AwaitStage(ref, campus.StageProduction)
+	}
+	require.Equal(t, number, storagetest.One[string](l.Env.Env, `select number from batches`))
+	require.Equal(t, ordered, storagetest.One[string](l.Env.Env, `select order_id from plastics`))
+	require.Equal(t, map[string]int{"batch": 1, "order": 1}, map[string]int{"batch": l.School.Effects("batch"),
+		"order": l.School.Effects("order")})
+	(&caseTest{Env: l.Env, t: t, ref: l.ref}).requireNoHelp()
 }
 
 // Where beginning again does not help, it is not repeated in silence: after some runs staff are asked, and the next

@@ -3,7 +3,6 @@ package workflows_test
 import (
 	"encoding/json"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -105,7 +104,7 @@ func (m *meeting) open(by campus.Actor, said campus.Said) casework.Decision {
 	m.t.Helper()
 	d, err := m.Env.Decide(m.ref, campus.ReviewUpdate, by, said, cards.ReviewNote{})
 	require.NoError(m.t, err)
-	m.Exec(`update requests set resend_at = $2 where id = $1`, d.ID, m.Now().Add(time.Hour)) // the test sends it
+	m.Hold(d)
 	return d
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/storage/cards"
+	"campuscard/storage/money"
 	"campuscard/storage/production"
 	"campuscard/storage/storagetest"
 	"campuscard/workflows/engine"
@@ -22,8 +23,7 @@ import (
 
 // forgedPolicy is a policy under which nothing happens by itself while decisions are forged.
 const forgedPolicy = `
-steps: {tries: 2, backoff: 50ms, call: 5s}
-activation: {wait: 15s}
+steps: {tries: 2, backoff: 50ms}
 plastic: {pickup_wait: 1s}
 production: {schedule: "", urgent_before: 0s}
 `
@@ -79,7 +79,7 @@ func (f *forgery) forge(update string, by campus.Actor, said campus.Said) {
 		}
 		kept, err := f.Env.Decide(f.ref, update, by, said, cards.ReviewNote{})
 		require.NoError(f.t, err)
-		f.Exec(`update requests set resend_at = $2 where id = $1`, kept.ID, f.Now().Add(time.Hour))
+		f.Hold(kept)
 		if what == "the id of another case's" {
 			f.Exec(`update requests set case_id = $2 where id = $1`, kept.ID, f.other.ID)
 		} else {
@@ -162,12 +162,15 @@ func forgingOn(t *testing.T, e *workflowtest.Engine, all *forgedUpdates, flaw wo
 
 // forgeries are the courses in which decisions about each kind of case are forged.
 var forgeries = map[campus.CaseKind]map[string]func(*testing.T, *forgedUpdates){
-	campus.ApplicationCase: {"of a student": forgedApplication, "of a freshman": forgedFreshman},
-	campus.PlasticCase:     {"with its batch": forgedPlastic},
-	campus.BatchCase:       {}, // with that of a plastic
-	campus.PackageCase:     {"chosen": forgedPackage},
-	campus.InvitationCase:  {"campaign": forgedCampaign},
-	campus.EndingCase:      {"of a card": forgedEnding},
+	campus.ApplicationCase: {"of a student": forgedApplication, "of a freshman": forgedFreshman,
+		"that has lapsed": forgedLapsed},
+	campus.PlasticCase:    {"with its batch": forgedPlastic},
+	campus.BatchCase:      {}, // with that of a plastic
+	campus.PackageCase:    {"chosen": forgedPackage},
+	campus.InvitationCase: {"campaign": forgedCampaign},
+	campus.EndingCase:     {"of a card": forgedEnding},
+	campus.AppealCase:     {"of a payment": forgedAppeal, "of a duplicate": forgedDuplicate},
+	campus.CloseCase:      {"of a day": forgedClose},
 }
 
 // K3, C3: whatever Temporal is told, only a decision that its person has made, and that is open, changes anything.
@@ -219,11 +222,18 @@ func forgedApplication(t *testing.T, all *forgedUpdates) {
 	f.settlements("library", "grant-library", func() { f.review(campus.Approve, "") })
 	f.await(campus.StageActivation)
 	f.forge(campus.ActivateUpdate, student, campus.Said{})
-	f.await(campus.StageLapsed)
-	f.forge(campus.ReopenUpdate, student, campus.Said{})
-	f.byStudent(campus.ReopenUpdate, struct{}{})
 	f.activate()
 	f.end(campus.Completed)
+}
+
+// forgedLapsed is a house of its own: where activations lapse soon, that is a change of its own beside the forged ones.
+func forgedLapsed(t *testing.T, all *forgedUpdates) {
+	e := workflowtest.New(t, forgedPolicy+"activation: {wait: 1s}\n").Engine()
+	f := forgingOn(t, e, all, workflowtest.Good, (*workflowtest.Engine).Student)
+	f.review(campus.Approve, "")
+	f.await(campus.StageLapsed)
+	f.forge(campus.ReopenUpdate, campus.Student(f.student.ID), campus.Said{})
+	f.byStudent(campus.ReopenUpdate, struct{}{})
 }
 
 // settlements forges settlements of a step that parks while a system is away. What was forged first is not the first of
@@ -321,6 +331,64 @@ func forgedEnding(t *testing.T, all *forgedUpdates) {
 	f.graduates(next.student)
 	f.ref = campus.CaseRef{Kind: campus.EndingCase, ID: f.card().ID}
 	f.settlements("library", "revoke-library", next.activate)
+	f.end(campus.Completed)
+}
+
+func forgedAppeal(t *testing.T, all *forgedUpdates) {
+	f := forging(t, all, workflowtest.Good)
+	f.await(campus.StageReview)
+	student, first := campus.Student(f.student.ID), workflowtest.Staff("first")
+	x := paid(t, f.Env, f.student, 101*yuan, false)
+	f.ref = campus.CaseRef{Kind: campus.AppealCase, ID: f.Appealed(f.student.ID, x.payment).CaseID}
+	f.await(campus.StageAnswer)
+	f.forge(campus.AnswerAppealUpdate, first, campus.Said{Action: string(campus.AgreeAppeal)})
+	f.forge(campus.WithdrawUpdate, student, campus.Said{})
+	f.forge(campus.SettleStepUpdate, first, campus.Said{Action: string(campus.RetryStep), Step: "refund-appeal", Attempt: 1})
+	refundAll := campus.Said{Action: string(campus.RefundAll), Reason: "appeal_proven"}
+	f.says(campus.StageAnswer, "merchant", campus.AnswerAppealUpdate, campus.AgreeAppeal, "")
+	f.await(campus.StageVerdict)
+	f.forge(campus.DecideAppealUpdate, first, refundAll)
+	f.forge(campus.DecideAppealUpdate, first, campus.Said{Action: string(campus.RefundNothing), Reason: "own_payment"})
+	f.says(campus.StageVerdict, "first", campus.DecideAppealUpdate, campus.RefundNothing, "appeal_not_proven")
+	f.await(campus.StageObjection)
+	f.forge(campus.ObjectAppealUpdate, student, campus.Said{})
+	f.byStudent(campus.ObjectAppealUpdate, money.AppealNote{Note: "我有小票"})
+	f.says(campus.StageVerdict, "second", campus.DecideAppealUpdate, campus.RefundAll, "appeal_proven")
+	f.await(campus.StageSecondPerson)
+	f.forge(campus.ConfirmAppealUpdate, workflowtest.Staff("operator"), campus.Said{Action: string(campus.ConfirmVerdict)})
+	f.forge(campus.ConfirmAppealUpdate, workflowtest.Staff("reviewer"), campus.Said{Action: string(campus.SendBack)})
+	f.says(campus.StageSecondPerson, "operator", campus.ConfirmAppealUpdate, campus.ConfirmVerdict, "")
+	f.end(campus.Completed)
+	f.requireMoney(303 * yuan)
+}
+
+func forgedDuplicate(t *testing.T, all *forgedUpdates) {
+	f := forging(t, all, workflowtest.Good)
+	f.await(campus.StageReview)
+	x := paid(t, f.Env, f.student, 10*yuan, true)
+	f.ref = campus.CaseRef{Kind: campus.AppealCase, ID: f.Appealed(f.student.ID, x.payment).CaseID}
+	f.await(campus.StageContest)
+	f.forge(campus.ContestUpdate, workflowtest.Staff("merchant"),
+		campus.Said{Action: string(campus.ObjectRefund), Reason: "two_sales"})
+	f.says(campus.StageContest, "merchant", campus.ContestUpdate, campus.ObjectRefund, "two_sales")
+	f.await(campus.StageDispute)
+	f.forge(campus.DecideDisputeUpdate, workflowtest.Staff("first"),
+		campus.Said{Action: string(campus.UpholdObjection), Reason: "two_sales"})
+	f.says(campus.StageDispute, "first", campus.DecideDisputeUpdate, campus.DismissObjection, "objection_not_proven")
+	f.end(campus.Completed)
+	f.requireMoney(20 * yuan)
+}
+
+func forgedClose(t *testing.T, all *forgedUpdates) {
+	f := forging(t, all, workflowtest.Good)
+	f.await(campus.StageReview)
+	paidUnknown(f.Env)
+	f.settlements("wallet", "channel-file-wallet", func() { f.ref = openClose(t, f.Env) })
+	f.await(campus.StageSigning)
+	f.forge(campus.SignUpdate, workflowtest.Staff("first"), campus.Said{})
+	f.forge(campus.SettleDifferenceUpdate, workflowtest.Staff("first"), explained(1))
+	f.send(campus.SettleDifferenceUpdate, workflowtest.Staff("first"), explained(1), money.DifferenceNote{Note: "明日补记"})
+	f.signs("first")
 	f.end(campus.Completed)
 }
 

@@ -61,13 +61,9 @@ func (l *engineTest) effects() map[string]int {
 	if l.ref.Kind == campus.ApplicationCase && l.Case(l.ref).Outcome == campus.Completed {
 		l.AwaitStage(l.PlasticCase(l.ref), campus.StageProduction)
 	}
-	effects := map[string]int{}
-	for _, operation := range []string{"liveness_check", "comparison", "order", "batch", "cancellation", "grant",
-		"revoke", "open_patron",
-		"close_patron", "open_account", "close_account", "subscribe", "unsubscribe"} {
-		if n := l.School.Effects(operation); n > 0 {
-			effects[operation] = n
-		}
+	effects := l.School.AllEffects()
+	for _, told := range []string{"message", "mail"} { // they go out when their time has come, beside the case
+		delete(effects, told)
 	}
 	return effects
 }

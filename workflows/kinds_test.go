@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ func TestKindsHaveProcesses(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, workflows.CheckKinds())
 	err := workflows.CheckProcesses(map[campus.CaseKind]engine.Process{
-		"loan":             {Run: production.Plastic},
+		"sauna":            {Run: production.Plastic},
 		campus.BatchCase:   {Run: production.Batch, Stages: []campus.Stage{campus.StageOrderFile, campus.StageLapsed}},
 		campus.PackageCase: {Stages: campus.PackageCase.Rule().Stages},
 		campus.InvitationCase: {Run: outreach.Invitation, Stages: campus.InvitationCase.Rule().Stages,
@@ -26,7 +27,7 @@ func TestKindsHaveProcesses(t *testing.T) {
 	})
 	require.ErrorContains(t, err, "case kind plastic: no process")
 	require.ErrorContains(t, err, "case kind package: no process")
-	require.ErrorContains(t, err, "process loan: no such case kind")
+	require.ErrorContains(t, err, "process sauna: no such case kind")
 	require.ErrorContains(t, err, "process batch: no way in at stage sending", "K8")
 	require.ErrorContains(t, err, "process batch: lapsed is none of its stages")
 	require.ErrorContains(t, err, "process invitation: nothing carries out the decision "+campus.CancelUpdate)
@@ -47,9 +48,11 @@ func TestKindsHaveCourses(t *testing.T) {
 			found = found || strings.HasPrefix(name, string(kind)+"-")
 		}
 		require.True(t, found, "no course of %s in recorded (workflows/record_test.go)", kind)
+		behind := slices.ContainsFunc(coursesBehind, func(name string) bool { return strings.HasPrefix(name, string(kind)+"-") })
+		require.True(t, behind, "no course of %s in coursesBehind (workflows/apart_test.go)", kind)
 		require.Contains(t, forgeries, kind, "no course of forged decisions (workflows/forged_test.go)")
 	}
 	for name := range recorded {
-		require.Contains(t, told, name, "what a course comes to (workflows/record_test.go)")
+		require.Contains(t, told, name, "what a course comes to (told in workflows/record_test.go)")
 	}
 }

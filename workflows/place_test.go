@@ -11,9 +11,11 @@ import (
 )
 
 // place is where the workflow of the case says that it stands.
-func (l *engineTest) place() campus.Place {
+func (l *engineTest) place() campus.Place { return l.placeOf(l.ref) }
+
+func (l *engineTest) placeOf(ref campus.CaseRef) campus.Place {
 	l.t.Helper()
-	answer, err := l.Client.QueryWorkflow(l.t.Context(), l.ref.WorkflowID(), "", campus.PlaceQuery)
+	answer, err := l.Client.QueryWorkflow(l.t.Context(), ref.WorkflowID(), "", campus.PlaceQuery)
 	require.NoError(l.t, err)
 	var place campus.Place
 	require.NoError(l.t, answer.Get(&place))

@@ -43,6 +43,18 @@ func away(name string) (*around, *atomic.Bool) {
 	}}, &fails
 }
 
+// What another system has failed counts over all runs: each has what is left of the budget, and not all of it (K3).
+func TestTriesCountOverRuns(t *testing.T) {
+	t.Parallel()
+	l := newLiveUnder(t, "steps: {tries: 2, backoff: 10s, call: 5s, budget: 5m}", workflowtest.Good)
+	l.School.Fault("face", "outage")
+	l.work()
+	l.Await(func() bool { return l.failedChecks() == 1 }, "the face service has failed once")
+	l.nextRun(func() {})
+	l.AwaitParked(l.ref, "liveness", 1)
+	require.Equal(t, 2, l.failedChecks())
+}
+
 func interceptors(all ...interceptor.WorkerInterceptor) []interceptor.WorkerInterceptor { return all }
 
 // A retry takes a proposal away, also where the run ends while it is made.

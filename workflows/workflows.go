@@ -13,6 +13,7 @@ import (
 	"campuscard/campus"
 	"campuscard/workflows/cards"
 	"campuscard/workflows/engine"
+	"campuscard/workflows/money"
 	"campuscard/workflows/outreach"
 	"campuscard/workflows/production"
 )
@@ -23,7 +24,8 @@ type Registry interface {
 }
 
 // areas are the processes of each area.
-var areas = []map[campus.CaseKind]engine.Process{cards.Processes(), production.Processes(), outreach.Processes()}
+var areas = []map[campus.CaseKind]engine.Process{cards.Processes(), production.Processes(), outreach.Processes(),
+	money.Processes()}
 
 // processes are the workflows of each kind of case.
 var processes = func() map[campus.CaseKind]engine.Process {

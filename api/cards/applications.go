@@ -3,7 +3,9 @@ package cards
 import (
 	"context"
 	"net/http"
+	"slices"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"campuscard/api/core"
@@ -183,7 +185,15 @@ func checkFrames(field string, l LivenessInput) error {
 
 type caseListInput struct {
 	core.PageQuery
-	Kind campus.CaseKind `query:"kind" enum:"application,plastic,package,ending" doc:"Only cases of this kind"`
+	Kind holderKind `query:"kind" doc:"Only cases of this kind"`
+}
+
+// holderKind is a kind of case that is about a person.
+type holderKind campus.CaseKind
+
+// Schema implements huma.SchemaProvider.
+func (holderKind) Schema(huma.Registry) *huma.Schema {
+	return core.OneOf(slices.DeleteFunc(campus.CaseKinds(), func(kind campus.CaseKind) bool { return !kind.Rule().Holder }))
 }
 
 // listApplications returns one's cases, newest first.
@@ -192,7 +202,7 @@ func (s *Server) listApplications(ctx context.Context, in *caseListInput) (*core
 	if err != nil {
 		return nil, err
 	}
-	kind := in.Kind
+	kind := campus.CaseKind(in.Kind)
 	if kind == "" {
 		kind = campus.ApplicationCase
 	}

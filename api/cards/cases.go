@@ -43,7 +43,7 @@ func (s *Server) CaseOf(in campus.Language, c casework.Case) CaseView {
 		WaitsForText: campus.Text(in, "waits."+string(c.WaitsFor), nil),
 		ReasonText:   campus.ReasonText(in, c.Reason),
 	}
-	if campus.DueInWorkingDays(c.Kind, c.Stage) {
+	if c.Kind.DueInWorkingDays(c.Stage) {
 		view.DueNote = s.DueNote(in, c.University, c.Due)
 	}
 	if c.Outcome != "" {
@@ -63,15 +63,20 @@ type actionView struct {
 	Href   string `json:"href"`
 }
 
-// NextOf returns what the student can do at a stage (C4).
+// applicationActions are what the student can do at the stages of an application, besides taking it back.
+var applicationActions = map[campus.Stage][]string{
+	campus.StageChecking: {"counter-check"}, campus.StageIdentity: {"counter-check"},
+	campus.StageLiveness: {"liveness-tries", "counter-check"}, campus.StagePhoto: {"counter-check"},
+	campus.StageEvidence: {"evidence"}, campus.StageActivation: {"activation"}, campus.StageEnrolment: {"activation"},
+	campus.StageLapsed: {"reopening"},
+}
+
+// NextOf returns what the student can do at a stage (C4). What they can do about other cases than an application is added
+// with all else that is shown of these (caseDetails).
 func NextOf(in campus.Language, c casework.Case) NextView {
-	actions := map[campus.Stage][]string{
-		campus.StageChecking: {"counter-check"}, campus.StageIdentity: {"counter-check"},
-		campus.StageLiveness: {"liveness-tries", "counter-check"}, campus.StageEvidence: {"evidence"},
-		campus.StageActivation: {"activation"}, campus.StageEnrolment: {"activation"}, campus.StageLapsed: {"reopening"}, campus.StagePhoto: {"counter-check"},
-	}[c.Stage]
+	var actions []string
 	if c.Kind == campus.ApplicationCase && c.Outcome == "" && c.Stage != campus.StageClosing {
-		actions = append(actions, "withdrawal")
+		actions = append(slices.Clone(applicationActions[c.Stage]), "withdrawal")
 	}
 	return NextView{Text: campus.Text(in, c.Kind.NextKey(c.Stage, c.Outcome), nil),
 		Actions: core.Each(actions, func(action string) actionView {
@@ -111,7 +116,8 @@ func (s *Server) ownPending(ctx context.Context, c casework.Case) (string, error
 	for _, d := range slices.Backward(open) {
 		if d.Actor == holder {
 			in := core.Language(ctx)
-			return campus.Text(in, "next.deciding", map[string]string{"what": campus.Text(in, "deciding."+d.Update, nil)}), nil
+			what := map[string]string{"what": campus.Text(in, "deciding."+d.Update, nil)}
+			return campus.Text(in, "open_decision.next", what), nil
 		}
 	}
 	return "", err
@@ -184,6 +190,7 @@ type caseDetail struct {
 	Timeline []EventView   `json:"timeline"`
 	Plastic  *PlasticView  `json:"plastic,omitempty"`
 	Package  *PackageView  `json:"package,omitempty"`
+	Appeal   *AppealView   `json:"appeal,omitempty"`
 	Line     *lineView     `json:"line,omitempty" doc:"While the case is queued and has not been let in yet"`
 }
 
@@ -245,11 +252,12 @@ func (s *Server) caseDetail(ctx context.Context, c casework.Case) (*core.Answer[
 	return core.Answered(detail), err
 }
 
-// caseDetails add what the holder is shown of a kind of case besides what every case has.
+// caseDetails add what the holder is shown of a kind of case, and can do, besides what every case has.
 var caseDetails = map[campus.CaseKind]func(*Server, context.Context, casework.Case, *caseDetail) error{
 	campus.ApplicationCase: (*Server).addApplication,
 	campus.PlasticCase:     (*Server).addPlastic,
 	campus.PackageCase:     (*Server).addPackage,
+	campus.AppealCase:      (*Server).addAppeal,
 	campus.EndingCase: func(*Server, context.Context, casework.Case, *caseDetail) error {
 		return nil // all there is to say is in its timeline
 	},

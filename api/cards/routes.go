@@ -26,6 +26,15 @@ func (s *Server) Routes() {
 		core.Students()), s.reopen)
 	core.Handle(s.Server, core.Post("/api/v1/applications/{id}/withdrawal", "Take an application back", core.Students()),
 		s.withdraw)
+	core.Handle(s.Server, core.Post("/api/v1/me/payments/{id}/appeal", "Ask for a payment back", core.Students(),
+		core.Created), s.openAppeal)
+	core.Handle(s.Server, core.Get("/api/v1/me/appeals", "One's appeals, newest first", core.Students()), s.listAppeals)
+	core.Handle(s.Server, core.Get("/api/v1/me/appeals/{id}", "Where an appeal stands, and what to do next",
+		core.Students()), s.getAppeal)
+	core.Handle(s.Server, core.Post("/api/v1/me/appeals/{id}/withdrawal", "Take an appeal back", core.Students()),
+		s.withdrawAppeal)
+	core.Handle(s.Server, core.Post("/api/v1/me/appeals/{id}/objection", "Object to a refusal, once", core.Students()),
+		s.objectAppeal)
 	core.Handle(s.Server, core.Get("/api/v1/cards", "One's cards with their plastics", core.Students()), s.listCards)
 	core.Handle(s.Server, core.Get("/api/v1/notices", "Messages to the holder", core.Students()), s.listNotices)
 	core.Handle(s.Server, core.Post("/api/v1/notices/{id}/read", "Note that a message was read", core.Students()),

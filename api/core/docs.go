@@ -49,7 +49,8 @@ type docsField struct {
 	Required            bool
 }
 
-// describeItself has /openapi.json and /docs written by the first who asks: neither changes while the process lives.
+// describeItself has /openapi.json and /docs written once, by the start of a process or the first who asks: neither
+// changes while it lives.
 func (s *Server) describeItself() {
 	spec := s.Huma.OpenAPI()
 	for _, name := range []string{"ErrorModel", "ErrorDetail"} {
@@ -57,6 +58,17 @@ func (s *Server) describeItself() {
 	}
 	s.Spec = sync.OnceValues(func() ([]byte, error) { return json.MarshalIndent(spec, "", " ") })
 	s.docsHTML = sync.OnceValues(func() ([]byte, error) { return renderDocs(spec) })
+}
+
+// checkDocuments writes both, so that a process whose documents cannot be written does not start. Tests make servers by
+// the hundred that never listen: they do without.
+func (s *Server) checkDocuments() error {
+	for name, written := range map[string]func() ([]byte, error){"/openapi.json": s.Spec, "/docs": s.docsHTML} {
+		if _, err := written(); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 func renderDocs(spec *huma.OpenAPI) ([]byte, error) {

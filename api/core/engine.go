@@ -27,7 +27,7 @@ func (s *Server) openEngine() error {
 	s.Engine.Use(
 		s.begin, // request id, language, headers that every answer has
 		// A span, below the caller's. Its metrics would have the caller's Host as a label.
-		otelgin.Middleware("campuscard-api", otelgin.WithMeterProvider(noop.NewMeterProvider())),
+		otelgin.Middleware("campuscard-api", otelgin.WithMeterProvider(noop.NewMeterProvider()), otelgin.WithFilter(s.traces)),
 		s.observe,       // one line in the log, one count in the metrics
 		s.withinTime,    // all that follows, middlewares and handler, has one time limit
 		s.recovered,     // a panic is an answer, too
@@ -62,9 +62,22 @@ func (s *Server) openEngine() error {
 		"kiosk":   {Type: "apiKey", In: "header", Name: SignatureHeader},
 		"till":    {Type: "apiKey", In: "header", Name: SignatureHeader},
 	}
-	config.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[campus.Date](), reflect.TypeFor[plausibleDay]())
+	for ours, described := range map[reflect.Type]reflect.Type{
+		reflect.TypeFor[campus.Date]():         reflect.TypeFor[plausibleDay](),
+		reflect.TypeFor[campus.CaseKind]():     reflect.TypeFor[caseKinds](),
+		reflect.TypeFor[campus.WorkItemKind](): reflect.TypeFor[itemKinds](),
+		reflect.TypeFor[campus.Party]():        reflect.TypeFor[parties](),
+	} {
+		config.Components.Schemas.RegisterTypeAlias(ours, described)
+	}
 	s.Huma = humagin.New(s.Engine, config)
 	return nil
+}
+
+// traces tells whether a request belongs to a trace: one that a collector here is sent, or one of the caller's, whose name
+// goes on with what the request begins.
+func (s *Server) traces(r *http.Request) bool {
+	return s.Cfg.Traced || r.Header.Get("Traceparent") != ""
 }
 
 // Raw declares a route that is not an operation of /openapi.json.
@@ -79,6 +92,9 @@ func Handle[I, O any](s *Server, r Route, fn func(context.Context, *I) (*O, erro
 	s.declare(&r)
 	huma.Register(s.Huma, r.document(s.Huma), func(ctx context.Context, in *I) (*O, error) {
 		if err := s.checkBodiless(ctx); err != nil {
+			return nil, s.Problem(ctx, err)
+		}
+		if err := s.checkNulls(ctx); err != nil {
 			return nil, s.Problem(ctx, err)
 		}
 		if err := checkInput(in); err != nil {
@@ -97,6 +113,9 @@ func Handle[I, O any](s *Server, r Route, fn func(context.Context, *I) (*O, erro
 	op := operationOf(s.Huma.OpenAPI().Paths[r.Path], r.Method)
 	if r.Has(Form) { // told afterwards: before, huma would check the form against it as if it were JSON
 		op.RequestBody = formBody()
+	}
+	if len(r.files) > 0 {
+		op.Responses["200"].Content = fileContent(r.files...)
 	}
 	if answer, ok := any((*O)(nil)).(described); ok {
 		answer.Describe(op)
@@ -118,8 +137,8 @@ func operationOf(item *huma.PathItem, method string) *huma.Operation {
 	return item.Get
 }
 
-// FileContent is content in /openapi.json that is no JSON.
-func FileContent(contentTypes ...string) map[string]*huma.MediaType {
+// fileContent is content in /openapi.json that is no JSON.
+func fileContent(contentTypes ...string) map[string]*huma.MediaType {
 	content := map[string]*huma.MediaType{}
 	for _, kind := range contentTypes {
 		content[kind] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}

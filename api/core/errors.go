@@ -137,7 +137,7 @@ func (s *Server) Problem(ctx context.Context, err error) *Problem {
 			in := CallOf(ctx).Language
 			p.Detail = strings.ReplaceAll(p.Detail, "{wait}", campus.WaitText(in, p.wait))
 		}
-		p.tellBounds(known)
+		p.tellAmounts(known)
 		for _, field := range known.Also {
 			p.Errors = append(p.Errors, s.newProblem(ctx, known.Code, known.Reason, field).Errors...)
 		}
@@ -162,6 +162,8 @@ func (s *Server) internal(ctx context.Context) *Problem {
 	request := CallOf(ctx)
 	switch {
 	case request.Route == nil || !request.Route.changes():
+	case request.Route.Access.Audience == Till: // its key is in what it asks for
+		p.Detail = campus.Text(request.Language, "problem.internal_change_till", nil)
 	case request.Route.Keyed():
 		p.Detail = campus.Text(request.Language, "problem.internal_change", nil)
 	default:
@@ -170,15 +172,14 @@ func (s *Server) internal(ctx context.Context) *Problem {
 	return p
 }
 
-// tellBounds names the bounds of an amount, in yuan.
-func (p *Problem) tellBounds(known *campus.Error) {
-	if known.Most == 0 {
-		return
-	}
-	bounds := strings.NewReplacer("{least}", campus.YuanText(known.Least), "{most}", campus.YuanText(known.Most))
-	p.Detail = bounds.Replace(p.Detail)
-	for i := range p.Errors {
-		p.Errors[i].Message = bounds.Replace(p.Errors[i].Message)
+// tellAmounts names the amounts of a refusal, such as the bounds, in yuan. They may be nothing.
+func (p *Problem) tellAmounts(known *campus.Error) {
+	for place, cents := range known.Amounts {
+		told := strings.NewReplacer("{"+place+"}", campus.YuanText(cents))
+		p.Detail = told.Replace(p.Detail)
+		for i := range p.Errors {
+			p.Errors[i].Message = told.Replace(p.Errors[i].Message)
+		}
 	}
 }
 
@@ -214,6 +215,8 @@ func (s *Server) unclear(ctx context.Context, reason string) *Problem {
 	case request.Route == nil || !request.Route.changes():
 	case request.Route.Access.Audience == Hook:
 		p.Detail = campus.Text(request.Language, "problem.outcome_unknown_callback", nil)
+	case request.Route.Access.Audience == Till: // its key is in what it asks for
+		p.Detail = campus.Text(request.Language, "problem.outcome_unknown_till", nil)
 	case request.Route.Keyed():
 		p.Detail = campus.Text(request.Language, "problem.outcome_unknown", nil)
 	default:
@@ -225,7 +228,7 @@ func (s *Server) unclear(ctx context.Context, reason string) *Problem {
 func (s *Server) newProblem(ctx context.Context, code campus.Code, reason, field string) *Problem {
 	request := CallOf(ctx)
 	p := &Problem{
-		Type: problemURN + cmp.Or(reason, string(code)), Title: ProblemText(request.Language, code, ""), Status: status(code,
+		Type: problemURN + cmp.Or(reason, string(code)), Title: problemTitle(request, code), Status: status(code,
 			reason),
 		Detail: ProblemDetail(request, code, reason), Code: code, Reason: reason, RequestID: request.ID,
 	}
@@ -234,6 +237,17 @@ func (s *Server) newProblem(ctx context.Context, code campus.Code, reason, field
 		p.Errors = []fieldProblem{{Location: location, Field: field, Reason: reason, Message: p.Detail}}
 	}
 	return p
+}
+
+// problemTitle names the class of a problem. A machine or another system cannot sign in: it signs what it sends.
+func problemTitle(request *Call, code campus.Code) string {
+	if code == campus.Unauthenticated && request.Route != nil {
+		switch request.Route.Access.Audience {
+		case Till, Kiosk, Hook:
+			return campus.Text(request.Language, "problem.unauthenticated_machine", nil)
+		}
+	}
+	return ProblemText(request.Language, code, "")
 }
 
 // locate tells where in a request a field stands: among the parameters of the operation, or in the body.
@@ -252,7 +266,7 @@ func (s *Server) locate(r *Route, field string) string {
 
 // ProblemDetail is problemText. That what an address names is not there is told by the kind of thing it names, so
 // that the reader knows where to look; what is somebody else's is told as what there is not. Staff who act for somebody
-// read about that person what the person would read about themselves.
+// read about that person what the person would read about themselves, and holders read no words of a cashier.
 func ProblemDetail(request *Call, code campus.Code, reason string) string {
 	if code == campus.NotFound && reason == "" && request.Route != nil {
 		if key := "problem.not_found." + request.Route.Names(); campus.HasText(key) {
@@ -260,6 +274,9 @@ func ProblemDetail(request *Call, code campus.Code, reason string) string {
 		}
 	}
 	if key := "problem." + reason + ".staff"; request.Principal.Staff != nil && campus.HasText(key) {
+		return campus.Text(request.Language, key, nil)
+	}
+	if key := "problem." + reason + ".holder"; request.Principal.Person != nil && campus.HasText(key) {
 		return campus.Text(request.Language, key, nil)
 	}
 	return ProblemText(request.Language, code, reason)

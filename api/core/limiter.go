@@ -10,18 +10,27 @@ import (
 // limiterSize bounds the memory that strangers can make us use.
 const limiterSize = 20_000
 
-// limiter gives each key a rate of its own, and 10 seconds' worth of it at once.
-type limiter struct {
-	perSecond float64
-	mu        sync.Mutex
-	keys      map[string]*rate.Limiter
+// Limiter gives each key a rate of its own. It is of this process: it keeps one caller from causing much work, and
+// counts nothing that has to be exact.
+type Limiter struct {
+	mu   sync.Mutex
+	keys map[string]*rate.Limiter
 }
 
-func newLimiter(perSecond float64) *limiter {
-	return &limiter{perSecond: perSecond, keys: map[string]*rate.Limiter{}}
+// NewLimiter has seen no key yet.
+func NewLimiter() *Limiter { return &Limiter{keys: map[string]*rate.Limiter{}} }
+
+// Allow tells whether a key may do something once more that it may do so often within a time, all at once or not.
+func (l *Limiter) Allow(key string, times int, within time.Duration, now time.Time) bool {
+	return l.allow(key, rate.Limit(float64(times)/within.Seconds()), times, now)
 }
 
-func (l *limiter) allow(key string, now time.Time) bool {
+// allowPerSecond is the same by the second; 10 seconds' worth may come at once.
+func (l *Limiter) allowPerSecond(key string, perSecond float64, now time.Time) bool {
+	return l.allow(key, rate.Limit(perSecond), max(1, int(10*perSecond)), now)
+}
+
+func (l *Limiter) allow(key string, often rate.Limit, burst int, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	bucket, found := l.keys[key]
@@ -29,14 +38,14 @@ func (l *limiter) allow(key string, now time.Time) bool {
 		if len(l.keys) >= limiterSize {
 			l.forget(now)
 		}
-		bucket = rate.NewLimiter(rate.Limit(l.perSecond), max(1, int(10*l.perSecond)))
+		bucket = rate.NewLimiter(often, burst)
 		l.keys[key] = bucket
 	}
 	return bucket.AllowN(now, 1)
 }
 
 // forget drops keys that have all their tokens again, for they are as good as new; if there are none, all of them.
-func (l *limiter) forget(now time.Time) {
+func (l *Limiter) forget(now time.Time) {
 	for key, bucket := range l.keys {
 		if bucket.TokensAt(now) >= float64(bucket.Burst()) {
 			delete(l.keys, key)

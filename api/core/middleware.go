@@ -59,8 +59,9 @@ func (s *Server) observe(c *gin.Context) {
 		level = slog.LevelDebug // probes and scrapes
 	}
 	request := callOfGin(c)
-	s.Log.Log(c.Request.Context(), level, "request", "request_id", request.ID, "method", methodLabel(c.Request.Method),
-		"route", pattern, "status", status, "ms", took.Milliseconds(), "by", string(request.Actor.Kind))
+	s.Log.LogAttrs(c.Request.Context(), level, "request", slog.String("request_id", request.ID),
+		slog.String("method", methodLabel(c.Request.Method)), slog.String("route", pattern), slog.Int("status", status),
+		slog.Int64("ms", took.Milliseconds()), slog.String("by", string(request.Actor.Kind)))
 }
 
 // methodLabel keeps a method that somebody made up from becoming a label.
@@ -120,7 +121,8 @@ func storable(text string) bool {
 // only keeps a single machine from trying many accounts.
 func (s *Server) slowDown(c *gin.Context) {
 	request := callOfGin(c)
-	if request.Route == nil || !request.Route.Has(SignIn) || s.signIns.allow(request.Address, time.Now()) {
+	if request.Route == nil || !request.Route.Has(SignIn) ||
+		s.signIns.allowPerSecond(request.Address, s.Cfg.SignInsPerSec, time.Now()) {
 		return
 	}
 	s.refuse(c, campus.Errorf(campus.TooMany, "rate_limited", "too many sign-ins from one address").After(retryAfter))

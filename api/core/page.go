@@ -34,6 +34,9 @@ func NewPage[R, T, K any](rows []R, limit int, item func(R) T, key func(R) K) Pa
 	return list
 }
 
+// AsItIs is the item of a list that is answered as its area keeps it.
+func AsItIs[T any](row T) T { return row }
+
 // WriteCursor makes a key opaque: callers hand it back and do not make their own.
 func WriteCursor(key any) string {
 	text, err := json.Marshal(key)

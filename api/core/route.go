@@ -78,6 +78,7 @@ type Route struct {
 	Summary string
 	Access  Access
 	traits  trait
+	files   []string // content types of what it answers, if that is no JSON
 
 	described bool // huma reads and checks what it is asked with
 }

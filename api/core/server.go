@@ -40,6 +40,7 @@ type Config struct {
 	ChannelSecrets map[string]string    // the same of each top-up channel, by channel and university: "wallet/lcu"
 	ChipKeys       map[string]string    // master keys of the chips of plastics, base64 by version
 	Metrics        *prometheus.Registry // of the process, shown with the server's own; may be nil
+	Traced         bool                 // spans are sent to a collector
 	TrustedProxies []string             // addresses whose X-Forwarded-For is believed; none by default
 	SignInsPerSec  float64              // of one client address; 0 means 20: a campus behind one address signs in too
 	PerAddress     int                  // connections that one client address may hold; 0 means 1000, for the same reason
@@ -64,7 +65,7 @@ type Server struct {
 	Engine      *gin.Engine
 	Huma        huma.API
 	Declared    map[string]*Route // by method and gin's pattern; what is not here is refused
-	signIns     *limiter
+	signIns     *Limiter
 	tills       *tills
 	connections *shares
 	AtWork      *shares        // requests
@@ -100,7 +101,7 @@ func New(cfg Config, store *storage.Store, temporal client.Client, log *slog.Log
 		Cfg: cfg, ChipKeys: chipKeys, Policies: cfg.Policies, Store: store, temporal: temporal, Log: log,
 		decisions: decisions.NewSender(store, temporal, log),
 		Declared:  map[string]*Route{},
-		signIns:   newLimiter(cfg.SignInsPerSec),
+		signIns:   NewLimiter(),
 		tills:     &tills{known: map[uuid.UUID]knownTill{}},
 		Looking:   files.NewLooking(cfg.PDFReader, log),
 		Metrics:   newMetrics(cfg.Metrics),
@@ -155,6 +156,9 @@ const (
 // Run listens until ctx ends. Then it says so on /readyz, goes on answering for DrainDelay, so that nobody is sent
 // here any more, and closes when the last request is answered.
 func (s *Server) Run(ctx context.Context) error {
+	if err := s.checkDocuments(); err != nil {
+		return err
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Cfg.Address)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", s.Cfg.Address, err)

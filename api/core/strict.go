@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -31,6 +32,53 @@ func unmarshalStrictly(body []byte, into any) error {
 func checkNames(body []byte) error {
 	_, err := jsontext.NewDecoder(bytes.NewReader(body)).ReadValue()
 	return err
+}
+
+// checkNulls refuses null as the value of anything in a body. Go reads it as a field that was left out, and what is left
+// out can mean more than whoever had no value has meant, such as all of an amount. Invalid: field_null.
+func (s *Server) checkNulls(ctx context.Context) error {
+	call := CallOf(ctx)
+	if op := s.Operation(call.Route); op == nil || op.RequestBody == nil || call.Route.Has(Form) || call.Route.Access.Audience == Hook {
+		return nil // no body of ours, or one whose reader knows what stands in it
+	}
+	if field, found := firstNull(call.body); found {
+		return campus.FieldErrorf(field, "field_null", "a field is null")
+	}
+	return nil
+}
+
+// firstNull names the first value of a body that is null; the body itself has no name.
+func firstNull(body []byte) (field string, found bool) {
+	if !bytes.Contains(body, []byte("null")) {
+		return "", false
+	}
+	for in := jsontext.NewDecoder(bytes.NewReader(body)); ; {
+		token, err := in.ReadToken()
+		if err != nil { // its end: huma has read the body before
+			return "", false
+		}
+		if token.Kind() == 'n' {
+			return fieldAt(in), true
+		}
+	}
+}
+
+// fieldAt names the value that was read last as problems do: "items[3].note".
+func fieldAt(in *jsontext.Decoder) (field string) {
+	depth := 0
+	for name := range in.StackPointer().Tokens() {
+		depth++
+		kind, _ := in.StackIndex(depth)
+		switch {
+		case kind == '[':
+			field += "[" + name + "]"
+		case field == "":
+			field = name
+		default:
+			field += "." + name
+		}
+	}
+	return field
 }
 
 // whereBroken tells what is wrong with a body that cannot be read, and at which byte. The name itself is not repeated.

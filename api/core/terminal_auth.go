@@ -16,9 +16,6 @@ import (
 	"campuscard/storage/money"
 )
 
-// clockTolerance is how far the clock of a till may be from ours.
-const clockTolerance = 2 * time.Minute
-
 // checkTerminal lets a till's request through if the till has signed it, now. Whether the till works now is looked at
 // where something is done for it, in the same statement.
 func (s *Server) checkTerminal(c *gin.Context) {
@@ -47,8 +44,8 @@ func (s *Server) verifyTerminal(r *http.Request, request *Call) error {
 		return err
 	}
 	seconds, err := strconv.ParseInt(stamp, 10, 64)
-	if err != nil || s.Store.Now().Sub(time.Unix(seconds, 0)).Abs() > clockTolerance {
-		return campus.Errorf(campus.Unauthenticated, "clock_off", "the timestamp is more than %s away", clockTolerance)
+	if err != nil || s.Store.Now().Sub(time.Unix(seconds, 0)).Abs() > campus.TillClockOff {
+		return campus.Errorf(campus.Unauthenticated, "clock_off", "the timestamp is more than %s away", campus.TillClockOff)
 	}
 	request.till, request.Actor = till, campus.Machine(id.String())
 	return nil

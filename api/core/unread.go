@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"net/http"
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -26,8 +25,7 @@ func (s *Server) Operation(r *Route) *huma.Operation {
 	if item == nil {
 		return nil
 	}
-	return map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put,
-		http.MethodDelete: item.Delete}[r.Method]
+	return operationOf(item, r.Method)
 }
 
 func (s *Server) parameters(r *Route) []*huma.Param {
@@ -39,6 +37,9 @@ func (s *Server) parameters(r *Route) []*huma.Param {
 
 // checkQuery refuses a parameter that is there twice: only the first would be read. None is a list.
 func (s *Server) checkQuery(c *gin.Context) {
+	if c.Request.URL.RawQuery == "" {
+		return
+	}
 	sent := c.Request.URL.Query()
 	for _, parameter := range s.parameters(callOfGin(c).Route) {
 		if parameter.In == "query" && len(sent[parameter.Name]) > 1 {

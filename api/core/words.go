@@ -58,9 +58,10 @@ func inputBelow(field, mark string, v reflect.Value) error {
 	return nil
 }
 
-// checkMoment refuses a moment that nobody means, as days are. The zero one was not sent.
+// checkMoment refuses a moment that nobody means, as days are. So is the first one of the year 1, which is Go's zero: a
+// moment that may be left out is a pointer.
 func checkMoment(field string, at time.Time) error {
-	if at.IsZero() || campus.PlausibleTime(at) {
+	if campus.PlausibleTime(at) {
 		return nil
 	}
 	return campus.FieldErrorf(field, "date_range", "a moment of the year %d", at.Year())

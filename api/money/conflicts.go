@@ -24,6 +24,7 @@ type ConflictView struct {
 	LastAt      time.Time              `json:"last_at"`
 	Times       int                    `json:"times"`
 	SettledAt   *time.Time             `json:"settled_at,omitempty"`
+	SettledBy   string                 `json:"settled_by_name,omitempty"`
 	Note        string                 `json:"note,omitempty"`
 }
 
@@ -31,7 +32,7 @@ func conflictOf(in campus.Language) func(money.ChannelConflict) ConflictView {
 	return func(c money.ChannelConflict) ConflictView {
 		return ConflictView{ID: c.ID, Channel: c.Channel, Subject: c.Subject,
 			SubjectText: campus.Text(in, "conflict."+string(c.Subject), nil), Ref: c.Ref, Kept: c.Kept, Said: c.Said,
-			ToldAt: c.ToldAt, LastAt: c.LastAt, Times: c.Times, SettledAt: c.SettledAt, Note: c.Note}
+			ToldAt: c.ToldAt, LastAt: c.LastAt, Times: c.Times, SettledAt: c.SettledAt, SettledBy: c.SettledByName, Note: c.Note}
 	}
 }
 

@@ -28,7 +28,7 @@ type voidInput struct {
 	Body struct {
 		Key      string    `json:"key" minLength:"1" maxLength:"100" pattern:"^[!-,0-~-][!-.0-~]*$" doc:"Of the void, not of the payment"`
 		Transfer uuid.UUID `json:"transfer" format:"uuid" doc:"The payment"`
-		TakenAt  time.Time `json:"taken_at"`
+		TakenAt  time.Time `json:"taken_at" doc:"By the till's clock; the same when it asks again"`
 	}
 }
 
@@ -36,7 +36,8 @@ type voidInput struct {
 func (s *Server) void(ctx context.Context, in *voidInput) (*core.Answer[GiveBackView], error) {
 	till := core.TillOf(ctx)
 	answer, err := s.Store.Money.Refund(ctx, money.Refund{Terminal: till.ID.String(), Key: in.Body.Key,
-		Payment: in.Body.Transfer, Void: true, TakenAt: in.Body.TakenAt, By: core.Actor(ctx), Till: till})
+		Payment: in.Body.Transfer, Void: true, TakenAt: in.Body.TakenAt, By: core.Actor(ctx), Till: till,
+		RetryWithin: s.Policies.For(till.University).Money.RetryWithin.Std()})
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +49,7 @@ type refundInput struct {
 		Key         string    `json:"key" minLength:"1" maxLength:"100" pattern:"^[!-,0-~-][!-.0-~]*$" doc:"Of the refund, not of the payment"`
 		Transfer    uuid.UUID `json:"transfer" format:"uuid" doc:"The payment"`
 		AmountCents int64     `json:"amount_cents" minimum:"1" maximum:"2000000000" doc:"Fen; at most what is left of the payment"`
-		TakenAt     time.Time `json:"taken_at"`
+		TakenAt     time.Time `json:"taken_at" doc:"By the till's clock; the same when it asks again"`
 	}
 }
 
@@ -56,7 +57,8 @@ type refundInput struct {
 func (s *Server) refund(ctx context.Context, in *refundInput) (*core.Answer[GiveBackView], error) {
 	till, b := core.TillOf(ctx), in.Body
 	answer, err := s.Store.Money.Refund(ctx, money.Refund{Terminal: till.ID.String(), Key: b.Key, Payment: b.Transfer,
-		Cents: b.AmountCents, TakenAt: b.TakenAt, By: core.Actor(ctx), Till: till})
+		Cents: b.AmountCents, TakenAt: b.TakenAt, By: core.Actor(ctx), Till: till,
+		RetryWithin: s.Policies.For(till.University).Money.RetryWithin.Std()})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package money
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"time"
 
 	"github.com/google/uuid"
@@ -72,6 +73,19 @@ func (s *Server) setLimit(ctx context.Context, in *limitInput) (*core.Answer[Acc
 	return s.getAccount(ctx, nil)
 }
 
+// dropLimit has the university's daily limit count again (E2); the answer is the account with it.
+func (s *Server) dropLimit(ctx context.Context, _ *struct{}) (*core.Answer[AccountView], error) {
+	account, err := s.Store.Money.CurrentAccount(ctx, core.Person(ctx).ID)
+	if err != nil {
+		return nil, err
+	}
+	policy := s.Policies.For(account.University).Money
+	if err := s.Store.Money.DropLimit(ctx, policy, core.Actor(ctx), account.ID); err != nil {
+		return nil, err
+	}
+	return s.getAccount(ctx, nil)
+}
+
 // EntryView is a line of a statement.
 type EntryView struct {
 	ID            uuid.UUID           `json:"id" doc:"Named by refunds and appeals"`
@@ -83,6 +97,8 @@ type EntryView struct {
 	KindText      string              `json:"kind_text"`
 	MerchantZH    string              `json:"merchant_zh,omitempty"`
 	MerchantEN    string              `json:"merchant_en,omitempty"`
+	Way           string              `json:"way,omitempty" doc:"By which money came or went: a channel of the policy, or cash"`
+	WayText       string              `json:"way_text,omitempty"`
 	ChangeCents   int64               `json:"change_cents" doc:"Below nothing: it was taken"`
 	MainChange    int64               `json:"main_change_cents"`
 	SubsidyChange int64               `json:"subsidy_change_cents"`
@@ -92,24 +108,33 @@ type EntryView struct {
 	DebtAfter     int64               `json:"debt_after_cents"`
 	BackCents     int64               `json:"back_cents" doc:"What of it was given back by now"`
 	Cause         *uuid.UUID          `json:"cause,omitempty" doc:"The payment that it gives back"`
-	State         string              `json:"state" enum:"posted,partly_back,back"`
+	State         campus.EntryState   `json:"state" enum:"posted,partly_back,back"`
 	StateText     string              `json:"state_text"`
+	Appeal        *AppealState        `json:"appeal,omitempty" doc:"It was asked back"`
+}
+
+// AppealState is how far the appeal of a payment has come (E3).
+type AppealState struct {
+	ID        uuid.UUID      `json:"id" doc:"Of the case"`
+	Stage     campus.Stage   `json:"stage"`
+	StageText string         `json:"stage_text"`
+	Outcome   campus.Outcome `json:"outcome,omitempty"`
 }
 
 func entryView(in campus.Language) func(money.Entry) EntryView {
 	return func(e money.Entry) EntryView {
 		view := EntryView{ID: e.ID, Account: e.AccountID, Seq: e.Seq, At: e.At, TakenAt: e.TakenAt, Kind: e.Kind,
 			KindText: campus.Text(in, "transfer."+string(e.Kind), nil), MerchantZH: e.MerchantZH, MerchantEN: e.MerchantEN,
-			ChangeCents: e.MainChange + e.SubsidyChange - e.DebtChange,
+			Way: e.Way, WayText: wayText(in, e.Way),
+			ChangeCents: e.Change().Net(),
 			MainChange:  e.MainChange, SubsidyChange: e.SubsidyChange, DebtChange: e.DebtChange, MainAfter: e.MainAfter,
-			SubsidyAfter: e.SubsidyAfter, DebtAfter: e.DebtAfter, BackCents: e.BackCents, State: "posted"}
-		switch {
-		case e.BackCents > 0 && e.BackCents >= e.AmountCents:
-			view.State = "back"
-		case e.BackCents > 0:
-			view.State = "partly_back"
+			SubsidyAfter: e.SubsidyAfter, DebtAfter: e.DebtAfter, BackCents: e.BackCents,
+			State: campus.EntryStateOf(e.AmountCents, e.BackCents, "")} // how it was given back is a line of its own
+		view.StateText = campus.Text(in, "entry."+string(view.State), nil)
+		if e.AppealID.Valid {
+			view.Appeal = &AppealState{e.AppealID.UUID, e.AppealStage, campus.Text(in, "stage."+string(e.AppealStage), nil),
+				e.AppealOutcome}
 		}
-		view.StateText = campus.Text(in, "entry."+view.State, nil)
 		if e.Cause.Valid {
 			view.Cause = &e.Cause.UUID
 		}
@@ -142,6 +167,8 @@ func (s *Server) getStatement(ctx context.Context, in *core.PageQuery) (*core.An
 type PhoneView struct {
 	money.PhoneKey
 	Now time.Time `json:"now" doc:"Our clock: a phone makes its codes by it"`
+
+	Certificate string `json:"certificate,omitempty" doc:"Shown behind each code that pays, after a full stop, so that a till without network can tell that it is good. None while the card is held"`
 }
 
 type phoneInput struct {
@@ -152,7 +179,8 @@ type phoneInput struct {
 
 // bindPhone has a phone pay, and the one before it no more (E1).
 func (s *Server) bindPhone(ctx context.Context, in *phoneInput) (*core.Answer[PhoneView], error) {
-	if _, err := campus.ParsePhoneKey(in.Body.PublicKey); err != nil {
+	public, err := campus.ParsePhoneKey(in.Body.PublicKey)
+	if err != nil {
 		return nil, err
 	}
 	who := core.Person(ctx)
@@ -160,7 +188,16 @@ func (s *Server) bindPhone(ctx context.Context, in *phoneInput) (*core.Answer[Ph
 	if err != nil {
 		return nil, err
 	}
-	return core.Answered(PhoneView{key, s.Store.Now()}), nil
+	return core.Answered(s.phoneView(key, public)), nil
+}
+
+// phoneView is a phone with its certificate, good for as long as its codes are taken.
+func (s *Server) phoneView(key money.PhoneKey, public *ecdsa.PublicKey) PhoneView {
+	view := PhoneView{PhoneKey: key, Now: s.Store.Now()}
+	if !key.Held && view.Now.Before(key.ValidUntil) {
+		view.Certificate = s.Store.Money.Certify(key.ID, key.University, public, key.ValidUntil)
+	}
+	return view
 }
 
 func (s *Server) getPhone(ctx context.Context, _ *struct{}) (*core.Answer[PhoneView], error) {
@@ -168,7 +205,11 @@ func (s *Server) getPhone(ctx context.Context, _ *struct{}) (*core.Answer[PhoneV
 	if err != nil {
 		return nil, err
 	}
-	return core.Answered(PhoneView{key, s.Store.Now()}), nil
+	phone, err := s.phones.find(key.ID, func() (money.Phone, error) { return s.Store.Money.Phone(ctx, key.ID) })
+	if err != nil {
+		return nil, err
+	}
+	return core.Answered(s.phoneView(key, phone.Public)), nil
 }
 
 // unbindPhone has no phone pay, from now on (L6).

@@ -2,6 +2,7 @@ package money
 
 import (
 	"context"
+	"time"
 
 	"campuscard/api/core"
 	"campuscard/campus"
@@ -10,16 +11,20 @@ import (
 
 type lookInput struct {
 	Body struct {
-		Code string `json:"code" minLength:"1" maxLength:"200" doc:"What the phone shows: a code that proves"`
+		Code string `json:"code" minLength:"1" maxLength:"300" doc:"What the phone shows: a code that proves"`
 	}
 }
 
-// LookView is all that a card proves (D5): who its holder is, and whether the card is valid.
+// LookView is all that a card proves (D5): who its holder is, what they look like, and whether the card is valid.
 type LookView struct {
 	Name      string           `json:"name"`
 	Valid     bool             `json:"valid" doc:"Active, not held, not past its last day"`
 	State     campus.CardState `json:"state" enum:"pending,active,frozen,lost,replaced,closed,alumni"`
 	StateText string           `json:"state_text"`
+
+	Photo            []byte `json:"photo,omitempty" doc:"JPEG or PNG, in base64. It is nowhere else, and not to be kept"`
+	PhotoMissing     string `json:"photo_missing,omitempty" enum:"none,away" doc:"none: there is no photo of the holder; away: it cannot be shown at this moment"`
+	PhotoMissingText string `json:"photo_missing_text,omitempty"`
 }
 
 // lookAtTill tells a till whose card is shown (D5).
@@ -48,6 +53,28 @@ func (s *Server) look(ctx context.Context, text, university string) (*core.Answe
 	if err != nil {
 		return nil, err
 	}
-	return core.Answered(LookView{Name: shown.Name, Valid: shown.Valid, State: shown.State,
-		StateText: campus.Text(core.Language(ctx), "card."+string(shown.State), nil)}), nil
+	view := LookView{Name: shown.Name, Valid: shown.Valid, State: shown.State,
+		StateText: campus.Text(core.Language(ctx), "card."+string(shown.State), nil)}
+	if view.Photo, view.PhotoMissing = s.photo(ctx, shown); view.PhotoMissing != "" {
+		view.PhotoMissingText = campus.Text(core.Language(ctx), "photo_missing."+view.PhotoMissing, nil)
+	}
+	return core.Answered(view), nil
+}
+
+// photoTime is how long a look waits for the photo: somebody stands at the gate, and the code is used up.
+const photoTime = 3 * time.Second
+
+// photo reads the portrait of a card that was shown, or says why there is none.
+func (s *Server) photo(ctx context.Context, shown storage.ShownCard) (content []byte, missing string) {
+	if !shown.Portrait {
+		return nil, "none"
+	}
+	ctx, cancel := context.WithTimeout(ctx, photoTime)
+	defer cancel()
+	content, err := s.Store.Cards.Portrait(ctx, shown.Card)
+	if err != nil {
+		s.Log.WarnContext(ctx, "a portrait cannot be shown", "card", shown.Card, "error", err)
+		return nil, "away"
+	}
+	return content, ""
 }

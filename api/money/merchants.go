@@ -10,8 +10,28 @@ import (
 	"campuscard/storage/money"
 )
 
-func (s *Server) listMerchants(ctx context.Context, in *core.PageQuery) (*core.Answer[core.Page[money.Merchant]],
-	error) {
+// MerchantView is a merchant as finance sees it.
+type MerchantView struct {
+	money.Merchant
+	StateText string `json:"state_text"`
+}
+
+func merchantOf(in campus.Language) func(money.Merchant) MerchantView {
+	return func(m money.Merchant) MerchantView {
+		return MerchantView{m, campus.Text(in, "merchant."+string(m.State), nil)}
+	}
+}
+
+func merchantAnswer(ctx context.Context, m money.Merchant, err error) (*core.Answer[MerchantView], error) {
+	return core.Answered(merchantOf(core.Language(ctx))(m)), err
+}
+
+func (s *Server) getMerchant(ctx context.Context, in *idInput) (*core.Answer[MerchantView], error) {
+	m, err := s.Store.Money.Merchant(ctx, core.Member(ctx).University, in.ID)
+	return merchantAnswer(ctx, m, err)
+}
+
+func (s *Server) listMerchants(ctx context.Context, in *core.PageQuery) (*core.Answer[core.Page[MerchantView]], error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
@@ -20,7 +40,8 @@ func (s *Server) listMerchants(ctx context.Context, in *core.PageQuery) (*core.A
 	if err != nil {
 		return nil, err
 	}
-	return core.Answered(core.NewPage(found, in.Limit, itself, func(m money.Merchant) uuid.UUID { return m.ID })), nil
+	return core.Answered(core.NewPage(found, in.Limit, merchantOf(core.Language(ctx)),
+		func(m money.Merchant) uuid.UUID { return m.ID })), nil
 }
 
 type newMerchantInput struct {
@@ -32,16 +53,16 @@ type newMerchantInput struct {
 }
 
 // proposeMerchant is the first of the two people who take a merchant on (L3).
-func (s *Server) proposeMerchant(ctx context.Context, in *newMerchantInput) (*core.Answer[money.Merchant], error) {
+func (s *Server) proposeMerchant(ctx context.Context, in *newMerchantInput) (*core.Answer[MerchantView], error) {
 	m, err := s.Store.Money.ProposeMerchant(ctx, s.Request(ctx), core.Member(ctx),
 		money.NewMerchant{NameZH: in.Body.NameZH, NameEN: in.Body.NameEN, Trade: in.Body.Trade})
-	return core.Answered(m), err
+	return merchantAnswer(ctx, m, err)
 }
 
 // openMerchant is the second.
-func (s *Server) openMerchant(ctx context.Context, in *idInput) (*core.Answer[money.Merchant], error) {
+func (s *Server) openMerchant(ctx context.Context, in *idInput) (*core.Answer[MerchantView], error) {
 	m, err := s.Store.Money.OpenMerchant(ctx, s.Request(ctx), core.Member(ctx), in.ID)
-	return core.Answered(m), err
+	return merchantAnswer(ctx, m, err)
 }
 
 type merchantStateInput struct {
@@ -51,7 +72,7 @@ type merchantStateInput struct {
 	}
 }
 
-func (s *Server) setMerchantState(ctx context.Context, in *merchantStateInput) (*core.Answer[money.Merchant], error) {
+func (s *Server) setMerchantState(ctx context.Context, in *merchantStateInput) (*core.Answer[MerchantView], error) {
 	m, err := s.Store.Money.SetMerchantState(ctx, s.Request(ctx), core.Member(ctx), in.ID, in.Body.State)
-	return core.Answered(m), err
+	return merchantAnswer(ctx, m, err)
 }

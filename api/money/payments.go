@@ -17,23 +17,32 @@ type PaymentView struct {
 	Outcome      campus.PaymentOutcome `json:"outcome" doc:"paid, or why not"`
 	Paid         bool                  `json:"paid" doc:"The money is taken, and was not given back as a whole. A till prints by this"`
 	Reversed     bool                  `json:"reversed" doc:"The key was reversed: nothing is taken under it any more"`
+	GivenBack    bool                  `json:"given_back" doc:"It was paid, and all of it was given back since, by a void or refunds"`
 	Text         string                `json:"text"`
 	Transfer     *uuid.UUID            `json:"transfer,omitempty" doc:"Named by voids and refunds"`
-	BalanceCents *int64                `json:"balance_cents,omitempty" doc:"Afterwards; not of what was reversed since"`
+	BalanceCents *int64                `json:"balance_cents,omitempty" doc:"Afterwards; not of what was reversed or given back since"`
 	LeftCents    *int64                `json:"left_cents,omitempty" doc:"Of the limit of the day, the same"`
 	At           time.Time             `json:"at" doc:"By our clock"`
 }
 
-func paymentView(in campus.Language, key string, a money.Answer) PaymentView {
-	view := PaymentView{Key: key, Outcome: a.Outcome, Paid: a.Outcome == campus.Paid && !a.Reversed, Reversed: a.Reversed,
-		At: a.At}
-	words := a.Outcome
-	if a.Reversed {
-		words = campus.ReversedFirst
-	} else {
+// paymentView is an answer in the words of the till, or of a holder who has scanned its code.
+func paymentView(ctx context.Context, key string, a money.Answer) PaymentView {
+	in, holder := core.Language(ctx), core.CallOf(ctx).Principal.Person != nil
+	view := PaymentView{Key: key, Outcome: a.Outcome, Reversed: a.Reversed, GivenBack: a.GivenBack && !a.Reversed, At: a.At}
+	view.Paid = a.Outcome == campus.Paid && !a.Reversed && !a.GivenBack
+	words := string(a.Outcome)
+	switch {
+	case a.Reversed:
+		words = string(campus.ReversedFirst)
+	case a.GivenBack:
+		words = "given_back"
+	default:
 		view.BalanceCents, view.LeftCents = &a.BalanceCents, &a.LeftCents
 	}
-	view.Text = campus.Text(in, "payment."+string(words), nil)
+	view.Text = campus.Text(in, "payment."+words, nil)
+	if key := "payment." + words + ".holder"; holder && campus.HasText(key) {
+		view.Text = campus.Text(in, key, nil)
+	}
 	if a.Transfer != uuid.Nil {
 		view.Transfer = &a.Transfer
 	}
@@ -45,7 +54,7 @@ type paymentInput struct {
 		Key         string    `json:"key" minLength:"1" maxLength:"100" pattern:"^[!-,0-~-][!-.0-~]*$" doc:"Of the sale at this till; the same again is the same payment"`
 		AmountCents int64     `json:"amount_cents" minimum:"1" maximum:"2000000000" doc:"Fen"`
 		TakenAt     time.Time `json:"taken_at" doc:"By the till's clock; the same when it asks again"`
-		Code        string    `json:"code" minLength:"1" maxLength:"200" doc:"What the phone shows or sends, or the plastic's chip says"`
+		Code        string    `json:"code" minLength:"1" maxLength:"300" doc:"What the phone shows or sends, or the plastic's chip says"`
 	}
 }
 
@@ -90,7 +99,7 @@ func (s *Server) answerAgain(ctx context.Context, p money.Payment, stale error) 
 	case !found:
 		return nil, stale
 	}
-	return core.Answered(paymentView(core.Language(ctx), p.Key, first)), nil
+	return core.Answered(paymentView(ctx, p.Key, first)), nil
 }
 
 // payment is what a till asks for, without whose account it is.
@@ -106,7 +115,7 @@ func (s *Server) answer(ctx context.Context, p money.Payment) (*core.Answer[Paym
 	if err != nil {
 		return nil, err
 	}
-	return core.Answered(paymentView(core.Language(ctx), p.Key, answer)), nil
+	return core.Answered(paymentView(ctx, p.Key, answer)), nil
 }
 
 type keyInput struct {
@@ -120,7 +129,7 @@ func (s *Server) findPayment(ctx context.Context, in *keyInput) (*core.Answer[Pa
 	if err != nil {
 		return nil, err
 	}
-	return core.Answered(paymentView(core.Language(ctx), in.Key, answer)), nil
+	return core.Answered(paymentView(ctx, in.Key, answer)), nil
 }
 
 type reversalInput struct {
@@ -138,7 +147,7 @@ func (s *Server) reverse(ctx context.Context, in *reversalInput) (*core.Answer[P
 	if err != nil {
 		return nil, err
 	}
-	return core.Answered(paymentView(core.Language(ctx), in.Body.Key, answer)), nil
+	return core.Answered(paymentView(ctx, in.Body.Key, answer)), nil
 }
 
 type scannedInput struct {

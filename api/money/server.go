@@ -4,6 +4,7 @@ package money
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -17,17 +18,25 @@ type Server struct {
 	*core.Server
 	phones known[uuid.UUID, money.Phone] // by their keys
 	chips  known[string, money.Chip]     // by their serial numbers
+	taken  *core.Limiter                 // statements, by whose they are
+	making chan struct{}                 // those that are being made
 }
 
 // New adds the addresses to those of a server.
 func New(s *core.Server) *Server {
-	return &Server{Server: s}
+	return &Server{Server: s, taken: core.NewLimiter(), making: make(chan struct{}, filesAtOnce)}
 }
 
 // readCode reads what a phone shows and tells whose it is. Refused: code_forged, also for a phone that nobody has;
 // code_purpose, code_stale, code_ahead, card_elsewhere. Invalid: code_unreadable.
 func (s *Server) readCode(ctx context.Context, text string, purpose campus.CodePurpose,
 	university string) (code campus.PhoneCode, phone money.Phone, err error) {
+	return s.readCodeOf(ctx, text, purpose, university, s.Store.Now())
+}
+
+// readCodeOf is readCode of a moment: that of a sale without network is the till's.
+func (s *Server) readCodeOf(ctx context.Context, text string, purpose campus.CodePurpose, university string,
+	at time.Time) (code campus.PhoneCode, phone money.Phone, err error) {
 	if code, err = campus.ParsePhoneCode(text); err != nil {
 		return code, phone, err
 	}
@@ -38,7 +47,7 @@ func (s *Server) readCode(ctx context.Context, text string, purpose campus.CodeP
 	if err != nil {
 		return code, phone, err
 	}
-	if err := code.Check(phone.Public, purpose, s.Store.Now()); err != nil {
+	if err := code.Check(phone.Public, purpose, at); err != nil {
 		return code, phone, err
 	}
 	if phone.University != university { // A0: tills take cards of their own university

@@ -14,7 +14,8 @@ import (
 type enrolmentInput struct {
 	ID   uuid.UUID `path:"id" format:"uuid"`
 	Body struct {
-		Code string `json:"code" maxLength:"40" doc:"Twelve digits, from staff"`
+		Code     string `json:"code" maxLength:"40" doc:"Twelve digits, from staff"`
+		Sequence *int64 `json:"offline_sequence,omitempty" minimum:"0" maximum:"2147483647" doc:"Of the last sale without network in the till's journal since its enrolment before; none: it has no such journal. What is in it and was not sent is lost"`
 	}
 }
 
@@ -32,7 +33,8 @@ func (s *Server) enrol(ctx context.Context, in *enrolmentInput) (*core.Answer[En
 	if err != nil {
 		return nil, err
 	}
-	enrolled, err := s.Store.Money.Enrol(ctx, s.Policies.For("").SignIn, in.ID, code, core.CallOf(ctx).Address)
+	enrolled, err := s.Store.Money.Enrol(ctx, s.Policies.For("").SignIn, in.ID, code, core.CallOf(ctx).Address,
+		in.Body.Sequence)
 	s.Metrics.CountSignIn("till", err)
 	if err != nil {
 		return nil, err
@@ -43,7 +45,9 @@ func (s *Server) enrol(ctx context.Context, in *enrolmentInput) (*core.Answer[En
 
 type heartbeatInput struct {
 	Body struct {
-		Clock time.Time `json:"clock" doc:"The till's"`
+		Clock    time.Time `json:"clock" doc:"The till's"`
+		Epoch    int64     `json:"epoch,omitempty" minimum:"0" maximum:"2147483647" doc:"Of the newest denial that it knows"`
+		Sequence int64     `json:"offline_sequence,omitempty" minimum:"0" maximum:"2147483647" doc:"Of the last sale without network that it has made since its enrolment"`
 	}
 }
 
@@ -52,16 +56,39 @@ type HeartbeatView struct {
 	Now        time.Time `json:"now" doc:"Our clock"`
 	MerchantZH string    `json:"merchant_zh"`
 	MerchantEN string    `json:"merchant_en"`
+
+	Sequence  int64      `json:"offline_sequence" doc:"Of the last sale without network that we have"`
+	Watermark *time.Time `json:"watermark,omitempty" doc:"When we last had all of them. So long after it the till may sell without network"`
+	Until     *time.Time `json:"offline_until,omitempty" doc:"When that is over; none: it may not sell without network"`
+
+	University string       `json:"university" doc:"Of the till: it stands in the certificates of phones"`
+	Issuers    []IssuerView `json:"issuers" nullable:"false" doc:"The two keys that may have signed certificates of phones until then"`
 }
 
-// heartbeat notes that a till is there (L8).
+// IssuerView is the public half of a key that signs certificates of phones.
+type IssuerView struct {
+	Number int    `json:"number"`
+	Public []byte `json:"public" doc:"Ed25519, 32 bytes in base64"`
+}
+
+// heartbeat notes that a till is there (L8), and whether we have all of its sales without network (E1).
 func (s *Server) heartbeat(ctx context.Context, in *heartbeatInput) (*core.Answer[HeartbeatView], error) {
-	till := core.TillOf(ctx)
-	now, err := s.Store.Money.Heartbeat(ctx, *till, in.Body.Clock)
+	till, offline := core.TillOf(ctx), s.Policies.For(core.TillOf(ctx).University).Money.Offline
+	h, err := s.Store.Money.Beat(ctx, *till, offline.ClockOff.Std(),
+		money.Heartbeat{Clock: in.Body.Clock, Epoch: in.Body.Epoch, Sequence: in.Body.Sequence})
 	if err != nil {
 		return nil, err
 	}
-	return core.Answered(HeartbeatView{now, till.MerchantZH, till.MerchantEN}), nil
+	view := HeartbeatView{Now: h.At, MerchantZH: till.MerchantZH, MerchantEN: till.MerchantEN, Sequence: h.Sequence,
+		Watermark: h.Watermark, University: till.University}
+	for _, number := range campus.IssuersAt(h.At) {
+		view.Issuers = append(view.Issuers, IssuerView{number, s.Store.Money.Issuer(number)})
+	}
+	if h.Watermark != nil && h.EndedAt == nil {
+		until := h.Watermark.Add(offline.Contact.Std())
+		view.Until = &until
+	}
+	return core.Answered(view), nil
 }
 
 type totalsInput struct {
@@ -83,8 +110,28 @@ type terminalListInput struct {
 	Merchant uuid.UUID `query:"merchant" format:"uuid" doc:"Only of this one"`
 }
 
-func (s *Server) listTerminals(ctx context.Context, in *terminalListInput) (*core.Answer[core.Page[money.Terminal]],
-	error) {
+// TerminalView is a till as finance sees it.
+type TerminalView struct {
+	money.Terminal
+	StateText string `json:"state_text"`
+}
+
+func terminalOf(in campus.Language) func(money.Terminal) TerminalView {
+	return func(x money.Terminal) TerminalView {
+		return TerminalView{x, campus.Text(in, "terminal."+string(x.State), nil)}
+	}
+}
+
+func terminalAnswer(ctx context.Context, x money.Terminal, err error) (*core.Answer[TerminalView], error) {
+	return core.Answered(terminalOf(core.Language(ctx))(x)), err
+}
+
+func (s *Server) getTerminal(ctx context.Context, in *idInput) (*core.Answer[TerminalView], error) {
+	x, err := s.Store.Money.Terminal(ctx, core.Member(ctx).University, in.ID)
+	return terminalAnswer(ctx, x, err)
+}
+
+func (s *Server) listTerminals(ctx context.Context, in *terminalListInput) (*core.Answer[core.Page[TerminalView]], error) {
 	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
 	if err != nil {
 		return nil, err
@@ -93,10 +140,9 @@ func (s *Server) listTerminals(ctx context.Context, in *terminalListInput) (*cor
 	if err != nil {
 		return nil, err
 	}
-	return core.Answered(core.NewPage(found, in.Limit, itself, func(t money.Terminal) uuid.UUID { return t.ID })), nil
+	return core.Answered(core.NewPage(found, in.Limit, terminalOf(core.Language(ctx)),
+		func(t money.Terminal) uuid.UUID { return t.ID })), nil
 }
-
-func itself[T any](t T) T { return t }
 
 type newTerminalInput struct {
 	ID   uuid.UUID `path:"id" format:"uuid" doc:"The merchant"`
@@ -105,9 +151,9 @@ type newTerminalInput struct {
 	}
 }
 
-func (s *Server) addTerminal(ctx context.Context, in *newTerminalInput) (*core.Answer[money.Terminal], error) {
+func (s *Server) addTerminal(ctx context.Context, in *newTerminalInput) (*core.Answer[TerminalView], error) {
 	x, err := s.Store.Money.AddTerminal(ctx, s.Request(ctx), core.Member(ctx), in.ID, in.Body.Name)
-	return core.Answered(x), err
+	return terminalAnswer(ctx, x, err)
 }
 
 type idInput struct {
@@ -126,7 +172,7 @@ type terminalStateInput struct {
 	}
 }
 
-func (s *Server) setTerminalState(ctx context.Context, in *terminalStateInput) (*core.Answer[money.Terminal], error) {
+func (s *Server) setTerminalState(ctx context.Context, in *terminalStateInput) (*core.Answer[TerminalView], error) {
 	x, err := s.Store.Money.SetTerminalState(ctx, s.Request(ctx), core.Member(ctx), in.ID, in.Body.State)
-	return core.Answered(x), err
+	return terminalAnswer(ctx, x, err)
 }

@@ -17,10 +17,11 @@ import (
 // TopUpView is a top-up as its holder sees it.
 type TopUpView struct {
 	ID              uuid.UUID    `json:"id"`
+	Reference       string       `json:"reference" doc:"What messages call it"`
 	Channel         string       `json:"channel"`
 	ChannelText     string       `json:"channel_text"`
 	AmountCents     int64        `json:"amount_cents"`
-	State           string       `json:"state" enum:"created,waiting,paid,expired,closed,refused,refunding,refunded,refund_failed"`
+	State           string       `json:"state" enum:"created,waiting,giving_up,given_up,paid,expired,closed,refused,refunding,refunded,refund_failed,returning,returned,paid_out,not_returned"`
 	StateText       string       `json:"state_text"`
 	PayCode         string       `json:"pay_code,omitempty" doc:"What one pays with, in the channel's own form; there from the state waiting on"`
 	CreatedAt       time.Time    `json:"created_at"`
@@ -28,13 +29,22 @@ type TopUpView struct {
 	PaidAt          *time.Time   `json:"paid_at,omitempty" doc:"Since when it is on the card"`
 	RefundableCents int64        `json:"refundable_cents" doc:"What could go back to where it came from, if the main purse has it"`
 	Refunds         []RefundView `json:"refunds" nullable:"false"`
+	Returns         []ReturnView `json:"returns" nullable:"false" doc:"What was paid for it and could not be credited"`
+}
+
+// ReturnView is a payment for a top-up that could not be credited and goes back to its source.
+type ReturnView struct {
+	RefundView
+	Currency   string             `json:"currency" doc:"Of amount_cents, which are hundredths of it"`
+	Reason     campus.StrayReason `json:"reason" enum:"currency_differs,amount_differs,paid_twice,account_closed"`
+	ReasonText string             `json:"reason_text"`
 }
 
 // RefundView is a refund to the source.
 type RefundView struct {
 	ID          uuid.UUID          `json:"id"`
 	AmountCents int64              `json:"amount_cents"`
-	State       campus.RefundState `json:"state" enum:"asked,refunded,failed,unclaimed"`
+	State       campus.RefundState `json:"state" enum:"asked,refunded,failed,unclaimed,resent,paid_out,kept"`
 	StateText   string             `json:"state_text"`
 	AskedAt     time.Time          `json:"asked_at"`
 	DoneAt      *time.Time         `json:"done_at,omitempty"`
@@ -47,17 +57,33 @@ func refundOf(in campus.Language) func(money.Refunding) RefundView {
 	}
 }
 
-func topUpOf(in campus.Language) func(money.Order) TopUpView {
+func returnOf(in campus.Language) func(money.Refunding) ReturnView {
+	return func(r money.Refunding) ReturnView {
+		return ReturnView{RefundView: refundOf(in)(r), Currency: r.Currency, Reason: r.Stray,
+			ReasonText: campus.Text(in, "stray."+string(r.Stray), nil)}
+	}
+}
+
+func (s *Server) topUpOf(in campus.Language) func(money.Order) TopUpView {
 	return func(o money.Order) TopUpView {
-		view := TopUpView{ID: o.ID, Channel: o.Channel, ChannelText: channelText(in, o.Channel), AmountCents: o.AmountCents,
+		view := TopUpView{ID: o.ID, Reference: campus.ShortRef(o.ID), Channel: o.Channel, ChannelText: channelText(in, o.Channel), AmountCents: o.AmountCents,
 			State: stateOf(o), CreatedAt: o.CreatedAt, ExpiresAt: o.ExpiresAt, PaidAt: o.PaidAt,
-			RefundableCents: o.RefundableCents(), Refunds: core.Each(o.Refunds, refundOf(in))}
+			Refunds: core.Each(o.Refunds, refundOf(in)), Returns: core.Each(o.Returns, returnOf(in))}
+		view.RefundableCents = o.RefundableCents(s.Policies.For(o.University).Money.TopUp, s.Store.Now())
 		view.StateText = campus.Text(in, "topup."+view.State, nil)
-		if o.State.Open() {
+		if o.State.Open() && o.GivenUpAt == nil {
 			view.PayCode = o.PayCode
 		}
 		return view
 	}
+}
+
+// wayText names the channel by which money came or went, or cash; empty where it is neither.
+func wayText(in campus.Language, way string) string {
+	if way == "" {
+		return ""
+	}
+	return channelText(in, way)
 }
 
 // channelText names a channel; one that is configuration alone is called as it is there.
@@ -68,8 +94,17 @@ func channelText(in campus.Language, channel string) string {
 	return channel
 }
 
-// stateOf is how far a top-up is, with the last of its refunds.
+// stateOf is how far a top-up is, with the last of its refunds, or of what was paid for it and could not be credited.
 func stateOf(o money.Order) string {
+	if o.State != campus.OrderPaid && len(o.Returns) > 0 {
+		return stateOfReturned(o)
+	}
+	if o.GivenUpAt != nil && o.State.Open() {
+		return "giving_up"
+	}
+	if o.GivenUpAt != nil && o.State == campus.OrderClosed {
+		return "given_up"
+	}
 	if len(o.Refunds) == 0 {
 		return string(o.State)
 	}
@@ -84,10 +119,26 @@ func stateOf(o money.Order) string {
 	return string(o.State)
 }
 
+// stateOfReturned is that of a top-up for which something was paid that could not be credited. While it may still be paid
+// as it was asked for, it waits for that once the money is back.
+func stateOfReturned(o money.Order) string {
+	switch last := o.Returns[len(o.Returns)-1]; {
+	case last.State == campus.RefundAsked:
+		return "returning"
+	case o.State.Open():
+		return string(o.State)
+	case last.State == campus.RefundDone:
+		return "returned"
+	case last.State == campus.RefundPaidOut:
+		return "paid_out"
+	}
+	return "not_returned"
+}
+
 type topUpInput struct {
 	Body struct {
 		Channel     string `json:"channel" maxLength:"40" pattern:"^[a-z][a-z0-9-]*$" doc:"A name of the policy"`
-		AmountCents int64  `json:"amount_cents" minimum:"1" maximum:"2000000000" doc:"Whole fen"`
+		AmountCents int64  `json:"amount_cents" minimum:"0" maximum:"2000000000" doc:"Whole fen, within the bounds of the university"`
 	}
 }
 
@@ -96,7 +147,7 @@ func (s *Server) askTopUp(ctx context.Context, in *topUpInput) (*core.Answer[Top
 	who := core.Person(ctx)
 	o, err := s.Store.Money.OpenOrder(ctx, s.Request(ctx), money.NewOrder{Person: who.ID, Channel: in.Body.Channel,
 		Cents: in.Body.AmountCents, Terms: s.Policies.For(who.University).Money.TopUp})
-	return core.Answered(topUpOf(core.Language(ctx))(o)), err
+	return core.Answered(s.topUpOf(core.Language(ctx))(o)), err
 }
 
 func (s *Server) listTopUps(ctx context.Context, in *core.PageQuery) (*core.Answer[core.Page[TopUpView]], error) {
@@ -105,7 +156,7 @@ func (s *Server) listTopUps(ctx context.Context, in *core.PageQuery) (*core.Answ
 		return nil, err
 	}
 	orders, err := s.Store.Money.Orders(ctx, core.Person(ctx).ID, after, in.Limit+1)
-	return core.Answered(core.NewPage(orders, in.Limit, topUpOf(core.Language(ctx)),
+	return core.Answered(core.NewPage(orders, in.Limit, s.topUpOf(core.Language(ctx)),
 		func(o money.Order) uuid.UUID { return o.ID })), err
 }
 
@@ -113,7 +164,17 @@ func (s *Server) getTopUp(ctx context.Context, in *struct {
 	ID uuid.UUID `path:"id" format:"uuid"`
 }) (*core.Answer[TopUpView], error) {
 	o, err := s.Store.Money.Order(ctx, core.Person(ctx).ID, in.ID)
-	return core.Answered(topUpOf(core.Language(ctx))(o)), err
+	return core.Answered(s.topUpOf(core.Language(ctx))(o)), err
+}
+
+// giveUpTopUp has a top-up that is not paid close (E4).
+func (s *Server) giveUpTopUp(ctx context.Context, in *idInput) (*core.Answer[TopUpView], error) {
+	who := core.Person(ctx).ID
+	if err := s.Store.Money.GiveUpOrder(ctx, s.Request(ctx), who, in.ID); err != nil {
+		return nil, err
+	}
+	o, err := s.Store.Money.Order(ctx, who, in.ID)
+	return core.Answered(s.topUpOf(core.Language(ctx))(o)), err
 }
 
 type topUpRefundInput struct {

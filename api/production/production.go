@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"campuscard/api/core"
@@ -123,23 +122,10 @@ func (s *Server) getBatch(ctx context.Context, in *core.CaseInput) (*core.Answer
 	}), nil
 }
 
-// orderFileAnswer is an order file, not to be kept by anybody on the way.
-type orderFileAnswer struct {
-	ContentType  string `header:"Content-Type"`
-	CacheControl string `header:"Cache-Control"`
-	Disposition  string `header:"Content-Disposition"`
-	Body         []byte
-}
-
 const orderFileType = "application/x-ndjson"
 
-// Describe tells /openapi.json of the file.
-func (*orderFileAnswer) Describe(op *huma.Operation) {
-	op.Responses["200"].Content = core.FileContent(orderFileType)
-}
-
 // getOrderFile shows the file that the bureau was sent. It names people, so every look is audited.
-func (s *Server) getOrderFile(ctx context.Context, in *core.CaseInput) (*orderFileAnswer, error) {
+func (s *Server) getOrderFile(ctx context.Context, in *core.CaseInput) (*core.File, error) {
 	who := core.Member(ctx)
 	b, err := s.Store.Production.StaffBatch(ctx, who, in.ID)
 	if err != nil {
@@ -156,8 +142,7 @@ func (s *Server) getOrderFile(ctx context.Context, in *core.CaseInput) (*orderFi
 		b.University); err != nil {
 		return nil, err
 	}
-	return &orderFileAnswer{ContentType: orderFileType, CacheControl: "no-store",
-		Disposition: "attachment; filename=" + b.ID.String() + ".jsonl", Body: content}, nil
+	return core.NewFile(orderFileType, "attachment; filename="+b.ID.String()+".jsonl", content), nil
 }
 
 // kioskDeliveryView is what a kiosk has to receive.
@@ -204,8 +189,7 @@ func (s *Server) listDeliveries(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	same := func(d production.KioskDelivery) production.KioskDelivery { return d }
-	return core.Answered(core.NewPage(deliveries, in.Limit, same,
+	return core.Answered(core.NewPage(deliveries, in.Limit, core.AsItIs,
 		func(d production.KioskDelivery) uuid.UUID { return d.ID })), nil
 }
 

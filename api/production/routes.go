@@ -15,7 +15,7 @@ func (s *Server) Routes() {
 	core.Handle(s.Server, core.Get("/api/v1/staff/batches/{id}",
 		"One batch with its cards and deliveries", core.Staff(campus.HandlePlastic)), s.getBatch)
 	core.Handle(s.Server, core.Get("/api/v1/staff/batches/{id}/order-file",
-		"What the bureau was sent", core.Staff(campus.ReadPeople)), s.getOrderFile)
+		"What the bureau was sent", core.Staff(campus.ReadPeople)).Files(orderFileType), s.getOrderFile)
 	core.Handle(s.Server, core.Get("/api/v1/staff/deliveries",
 		"Deliveries to the kiosks, newest first", core.Staff(campus.HandlePlastic)), s.listDeliveries)
 	core.Handle(s.Server, core.Post("/api/v1/staff/deliveries/{id}/receipt",

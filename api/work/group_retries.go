@@ -86,7 +86,6 @@ func (s *Server) listGroupRetryItems(ctx context.Context,
 		return nil, err
 	}
 	items, err := s.Store.Casework.GroupRetryItems(ctx, core.Member(ctx), in.ID, after, in.Limit+1)
-	return core.Answered(core.NewPage(items, in.Limit,
-		func(i casework.GroupRetryItem) casework.GroupRetryItem { return i },
+	return core.Answered(core.NewPage(items, in.Limit, core.AsItIs,
 		func(i casework.GroupRetryItem) uuid.UUID { return i.ID })), err
 }

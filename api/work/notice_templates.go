@@ -107,8 +107,7 @@ func (s *Server) listNoticeVersions(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	same := func(v casework.NoticeVersion) casework.NoticeVersion { return v }
-	return core.Answered(core.NewPage(versions, in.Limit, same,
+	return core.Answered(core.NewPage(versions, in.Limit, core.AsItIs,
 		func(v casework.NoticeVersion) int { return v.Version })), nil
 }
 

@@ -48,7 +48,7 @@ func (s *Server) claimLife(ctx context.Context) time.Duration {
 
 type colleagueListInput struct {
 	core.PageQuery
-	Kind       campus.WorkItemKind `query:"kind" enum:"review,incident,in_person,overdue" doc:"Who may decide items of this kind"`
+	Kind       campus.WorkItemKind `query:"kind" doc:"Who may decide items of this kind"`
 	Permission campus.Permission   `query:"permission" maxLength:"40" doc:"Or, without kind: who has this permission"`
 	Campus     string              `query:"campus" maxLength:"40" doc:"On this campus"`
 }
@@ -74,8 +74,7 @@ func (s *Server) listColleagues(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	same := func(c casework.Assignee) casework.Assignee { return c }
-	return core.Answered(core.NewPage(colleagues, in.Limit, same,
+	return core.Answered(core.NewPage(colleagues, in.Limit, core.AsItIs,
 		func(c casework.Assignee) uuid.UUID { return c.ID })), nil
 }
 

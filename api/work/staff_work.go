@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
@@ -16,6 +18,7 @@ import (
 	"campuscard/campus"
 	"campuscard/storage/cards"
 	"campuscard/storage/casework"
+	"campuscard/storage/money"
 	"campuscard/storage/people"
 )
 
@@ -34,6 +37,8 @@ type WorkItemView struct {
 
 	RejectReasons []reasonView `json:"reject_reasons,omitempty" doc:"Of a review: why this application may be rejected"`
 	AskReasons    []reasonView `json:"ask_reasons,omitempty" doc:"Of a review: for what this applicant may be asked"`
+
+	ActionReasons map[string][]reasonView `json:"action_reasons,omitempty" doc:"Of an appeal: the reasons that each action takes"`
 }
 
 // reasonView is a reason that a reviewer can choose.
@@ -67,6 +72,9 @@ func (s *Server) WorkItemOf(in campus.Language) func(casework.WorkItem) WorkItem
 			}
 			view.RejectReasons, view.AskReasons = reasonsOf(in, campus.Reject, w), reasonsOf(in, campus.AskMore, w)
 		}
+		if isAppeal(w.Kind) {
+			view.ActionReasons = appealReasons(in, w.Kind)
+		}
 		switch {
 		case w.Kind == campus.IncidentItem && w.Reason != "":
 			view.CauseText = causeText(in, w.Cause, w.Reason)
@@ -89,7 +97,7 @@ func causeText(in campus.Language, cause campus.Code, reason string) string {
 
 type workItemListInput struct {
 	core.PageQuery
-	Kind campus.WorkItemKind `query:"kind" enum:"review,incident,in_person,overdue"`
+	Kind campus.WorkItemKind `query:"kind"`
 	Mine bool                `query:"mine" doc:"Only those I have claimed"`
 	Free bool                `query:"free" doc:"Only those nobody has claimed"`
 	Late bool                `query:"late" doc:"Only those whose deadline nears or has passed"`
@@ -140,10 +148,25 @@ func (s *Server) releaseWorkItem(ctx context.Context, in *WorkItemInput) (*core.
 
 // ItemDecision is what a member of staff decides. Which actions fit depends on the kind of item.
 type ItemDecision struct {
-	Action  string `json:"action" enum:"approve,reject,ask_more,pass,fail,retry,skip,abort,acknowledge" doc:"review: approve, reject, ask_more; in_person: pass, fail; incident: retry, skip, abort; overdue: acknowledge"`
-	Reason  string `json:"reason,omitempty" required:"false" maxLength:"60" pattern:"^[a-z_]*$" doc:"Needed to reject or ask for more: one of the item's reject_reasons or ask_reasons"`
-	Note    string `json:"note,omitempty" required:"false" maxLength:"1000" words:"lines" doc:"Of a review: to the student; else to colleagues. A skip and an abort need it"`
+	Action  string `json:"action"`
+	Reason  string `json:"reason,omitempty" required:"false" maxLength:"60" pattern:"^[a-z_]*$" doc:"Needed to reject or ask for more: one of the item's reject_reasons or ask_reasons; of an appeal one of its action_reasons"`
+	Note    string `json:"note,omitempty" required:"false" maxLength:"1000" words:"lines" doc:"Of a review and of an appeal: to the student; else to colleagues. A skip, an abort and a difference need it"`
 	Attempt int    `json:"attempt,omitempty" required:"false" minimum:"1" maximum:"2147483647" doc:"Of an incident: the attempt that was looked at"`
+
+	AmountCents int64 `json:"amount_cents,omitempty" required:"false" minimum:"1" maximum:"2000000000" doc:"Of an appeal of which a part is given back: fen"`
+}
+
+// TransformSchema implements huma.SchemaTransformer: what can be decided is said by the kinds of items.
+func (ItemDecision) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	var all, said []string
+	for _, kind := range campus.WorkItemKinds() {
+		all = append(all, kind.Rule().Actions...)
+		said = append(said, string(kind)+": "+strings.Join(kind.Rule().Actions, ", "))
+	}
+	action := core.OneOf(all)
+	action.Description = strings.Join(said, "; ")
+	s.Properties["action"] = action
+	return s
 }
 
 type workItemDecisionInput struct {
@@ -207,6 +230,18 @@ var actionFields = map[string][]string{
 	string(campus.SkipStep):   {"attempt", "note"},
 	string(campus.AbortSteps): {"attempt", "note"},
 	campus.Acknowledge:        {},
+	campus.SettleDifference:   {"note"},
+
+	string(campus.AgreeAppeal):      {"note"},
+	string(campus.ContestAppeal):    {"reason", "note"},
+	string(campus.RefundAll):        {"reason", "note"},
+	string(campus.RefundPart):       {"reason", "note", "amount_cents"},
+	string(campus.RefundNothing):    {"reason", "note"},
+	string(campus.ConfirmVerdict):   {},
+	string(campus.SendBack):         {},
+	string(campus.ObjectRefund):     {"reason", "note"},
+	string(campus.UpholdObjection):  {"reason"},
+	string(campus.DismissObjection): {"reason"},
 }
 
 // CheckActions tells which actions of a kind of work item nobody can send: their fields are not listed.
@@ -214,7 +249,8 @@ func CheckActions(kind campus.WorkItemKind) error {
 	var wrong []error
 	for _, action := range kind.Rule().Actions {
 		if _, found := actionFields[action]; !found {
-			wrong = append(wrong, fmt.Errorf("work item kind %s: no fields of the action %s", kind, action))
+			wrong = append(wrong, fmt.Errorf("work item kind %s: nothing says which fields its action %s has (actionFields)", kind,
+				action))
 		}
 	}
 	return errors.Join(wrong...)
@@ -227,17 +263,22 @@ func CheckItemDecision(item casework.WorkItem, d ItemDecision) error {
 		return campus.FieldErrorf("action", "action_unknown", "%s is nothing to do with an item of kind %s", d.Action, kind)
 	}
 	err := core.Misplaced(d.Action, actionFields[d.Action],
-		core.SentIf("reason", d.Reason != ""), core.SentIf("attempt", d.Attempt != 0), core.SentIf("note", d.Note != ""))
+		core.SentIf("reason", d.Reason != ""), core.SentIf("attempt", d.Attempt != 0), core.SentIf("note", d.Note != ""),
+		core.SentIf("amount_cents", d.AmountCents != 0))
 	if err != nil {
 		return err
 	}
 	switch {
 	case kind == campus.ReviewItem:
 		return checkReviewReason(item, d)
+	case isAppeal(kind):
+		return checkAppeal(d)
 	case kind == campus.IncidentItem && d.Attempt == 0:
 		return campus.FieldErrorf("attempt", "attempt_missing", "name the attempt that was looked at")
 	case kind == campus.IncidentItem && campus.Settlement(d.Action).FourEyes() && d.Note == "":
 		return campus.FieldErrorf("note", "note_missing", "a skip or an abort needs a reason")
+	case kind == campus.DifferenceItem && d.Note == "":
+		return campus.FieldErrorf("note", "note_missing", "nobody has said what the difference was")
 	}
 	return nil
 }
@@ -260,8 +301,14 @@ func ItemUpdate(ref campus.CaseRef, kind campus.WorkItemKind, step string, d Ite
 	u := core.Update{NewDecision: casework.NewDecision{Case: ref, Update: kind.Rule().Update,
 		Payload: cards.ReviewNote{Note: d.Note},
 		Said:    campus.Said{Action: d.Action, Reason: d.Reason}}}
-	if u.Update == campus.SettleStepUpdate {
+	if isAppeal(kind) {
+		u.Payload = money.AppealNote{Note: d.Note, AmountCents: d.AmountCents}
+	}
+	switch u.Update {
+	case campus.SettleStepUpdate:
 		u.Said = campus.Said{Action: d.Action, Step: step, Attempt: d.Attempt}
+	case campus.SettleDifferenceUpdate:
+		u.Said = campus.Said{Action: d.Action, Step: step}
 	}
 	return u
 }

@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"strconv"
 	"time"
@@ -15,6 +12,7 @@ import (
 
 	"campuscard/campus"
 	"campuscard/deploy/stack"
+	"campuscard/deploy/stackstore"
 	"campuscard/e2e/client"
 	"campuscard/school"
 	"campuscard/school/simulator"
@@ -58,7 +56,7 @@ func openEnv(ctx context.Context, opts stack.Options, people int, log io.Writer,
 	if h.pool, err = pgxpool.New(ctx, h.env["DATABASE_OWNER_URL"]); err != nil {
 		return h, fmt.Errorf("open the database: %w", err)
 	}
-	if h.store, err = openStore(ctx, h.env); err != nil {
+	if h.store, err = stackstore.Open(ctx, h.env); err != nil {
 		return h, err
 	}
 	if h.systems, err = openSchool(h.env); err != nil {
@@ -67,22 +65,6 @@ func openEnv(ctx context.Context, opts stack.Options, people int, log io.Writer,
 	h.api = client.New("http://"+h.env["API_ADDRESS"], campus.English, 0)
 	h.school = client.NewSchool(h.env["SCHOOL_URL"], 0)
 	return h, h.school.SetBureau(ctx, simulator.BureauSettings{ProduceMS: never, ShipMS: never, DeliverMS: never})
-}
-
-func openStore(ctx context.Context, env map[string]string) (*storage.Store, error) {
-	data, dataErr := base64.StdEncoding.DecodeString(env["DATA_KEY"])
-	pepper, pepperErr := base64.StdEncoding.DecodeString(env["PEPPER"])
-	if err := errors.Join(dataErr, pepperErr); err != nil {
-		return nil, fmt.Errorf("read the stack's keys: %w", err)
-	}
-	return storage.Open(ctx, storage.Config{
-		DatabaseURL: env["DATABASE_URL"],
-		Objects: storage.ObjectsConfig{
-			Endpoint: env["S3_ENDPOINT"], AccessKey: env["S3_ACCESS_KEY"], SecretKey: env["S3_SECRET_KEY"],
-			Bucket: env["S3_BUCKET"],
-		},
-		Keys: storage.Keys{Data: data, Pepper: pepper},
-	}, time.Now, slog.New(slog.DiscardHandler))
 }
 
 func openSchool(env map[string]string) (*school.Systems, error) {

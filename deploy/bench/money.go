@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 
 	"campuscard/deploy/stack"
 )
@@ -22,7 +23,7 @@ import (
 // moneyBench measures payments (E1, E2, E4) on a stack of its own.
 type moneyBench struct {
 	runOptions
-	Only     []string      `help:"Only these figures: payments_c1,payments_c64,payments_c256,payments_open,payments_1m,statement."`
+	Only     []string      `help:"Only these figures: payments_c1,payments_c64,payments_c256,payments_open,offline_upload,settle,payments_close,payments_1m,statement."`
 	Short    bool          `help:"A look of a minute and a half, for who changes something; it decides nothing."`
 	Pairs    int           `default:"5" help:"How often ours and the reference take turns."`
 	Round    time.Duration `default:"4s" help:"How long each turn is."`
@@ -34,6 +35,7 @@ type moneyBench struct {
 	shop      *shop     `kong:"-"`
 	many      *shop     `kong:"-"` // with many accounts, in a database of its own; nil: it is not measured
 	reference *shop     `kong:"-"`
+	closing   *closing  `kong:"-"` // nil: no day was asked for yet
 	postgres  int       `kong:"-"` // its process
 	stops     []func()  `kong:"-"`
 	log       io.Writer `kong:"-"`
@@ -71,6 +73,9 @@ func (b *moneyBench) measure(ctx context.Context) (results []result, err error) 
 		{"payments_c64", b.paymentsC64},
 		{"payments_c256", b.paymentsC256},
 		{"payments_open", b.paymentsOpen},
+		{"offline_upload", b.offlineUpload},
+		{"settle", b.settle},
+		{"payments_close", b.paymentsClose},
 		{"payments_1m", b.payments1M},
 		{"statement", b.statement},
 	} {
@@ -102,6 +107,12 @@ type side struct {
 	shop *shop
 	load load
 	ask  func(l *line, client int) error
+
+	beside func(context.Context) error // what else goes on, once in each turn; nil: nothing
+}
+
+func newSide(name string, s *shop, l load, ask func(*line, int) error) side {
+	return side{name: name, shop: s, load: l, ask: ask}
 }
 
 // turns has the sides take turns, in this order and in the other, and answers the rounds of each.
@@ -137,7 +148,12 @@ func (b *moneyBench) one(ctx context.Context, s side) (r round, err error) {
 	if err != nil {
 		return r, err
 	}
-	if r, err = s.load.run(ctx, s.shop.address, s.ask); err != nil {
+	var beside errgroup.Group
+	if s.beside != nil {
+		beside.Go(func() error { return s.beside(ctx) })
+	}
+	r, err = s.load.run(ctx, s.shop.address, s.ask)
+	if err = errors.Join(err, beside.Wait()); err != nil {
 		return r, err
 	}
 	after, err := measureCPU(programs)
@@ -150,7 +166,7 @@ func (b *moneyBench) closed(clients int) load { return load{clients: clients, le
 
 // against has ours and the reference pay by turns.
 func (b *moneyBench) against(ctx context.Context, l load) (ours, theirs []round, err error) {
-	rounds, err := b.turns(ctx, side{"reference", b.reference, l, b.reference.pay}, side{"ours", b.shop, l, b.shop.pay})
+	rounds, err := b.turns(ctx, newSide("reference", b.reference, l, b.reference.pay), newSide("ours", b.shop, l, b.shop.pay))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -168,9 +184,9 @@ func (b *moneyBench) paymentsC1(ctx context.Context) ([]result, error) {
 // paymentsC64 measures what the other figures are compared with, too: the same key again, and refusals.
 func (b *moneyBench) paymentsC64(ctx context.Context) ([]result, error) {
 	l := b.closed(64)
-	rounds, err := b.turns(ctx, side{"reference", b.reference, l, b.reference.pay}, side{"ours", b.shop, l, b.shop.pay},
-		side{"ours, the same again", b.shop, l, b.shop.again},
-		side{"ours, declined", b.shop, l, b.shop.decline})
+	rounds, err := b.turns(ctx, newSide("reference", b.reference, l, b.reference.pay), newSide("ours", b.shop, l, b.shop.pay),
+		newSide("ours, the same again", b.shop, l, b.shop.again),
+		newSide("ours, declined", b.shop, l, b.shop.decline))
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +226,7 @@ func (b *moneyBench) paymentsOpen(ctx context.Context) ([]result, error) {
 // payments1M compares many accounts with fewer, both ours. Their payers are any of all accounts.
 func (b *moneyBench) payments1M(ctx context.Context) ([]result, error) {
 	l := b.closed(64)
-	rounds, err := b.turns(ctx, side{"ours", b.shop, l, b.shop.pay}, side{"ours, many accounts", b.many, l, b.many.pay})
+	rounds, err := b.turns(ctx, newSide("ours", b.shop, l, b.shop.pay), newSide("ours, many accounts", b.many, l, b.many.pay))
 	if err != nil {
 		return nil, err
 	}
@@ -244,7 +260,7 @@ func (b *moneyBench) statement(ctx context.Context) ([]result, error) {
 		}
 	}
 	l := load{clients: 1, length: b.Round / 2}
-	rounds, err := b.turns(ctx, side{"of a month", b.shop, l, read(short)}, side{"of 24 months", b.shop, l, read(long)})
+	rounds, err := b.turns(ctx, newSide("of a month", b.shop, l, read(short)), newSide("of 24 months", b.shop, l, read(long)))
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,8 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
+
+	"campuscard/deploy/stackstore"
 )
 
 // manyPort is where the api answers that has the database with many accounts.
@@ -53,7 +55,7 @@ func (b *moneyBench) openMany(ctx context.Context) error {
 			return fmt.Errorf("campuscard %s: %w", job, err)
 		}
 	}
-	store, err := openStore(ctx, env)
+	store, err := stackstore.Open(ctx, env)
 	if err != nil {
 		return err
 	}
@@ -82,7 +84,7 @@ func (b *moneyBench) startReference(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r, err := b.one(ctx, side{"reference", b.reference, load{clients: 64, length: b.Round / 2}, b.reference.pay})
+		r, err := b.one(ctx, newSide("reference", b.reference, load{clients: 64, length: b.Round / 2}, b.reference.pay))
 		stop()
 		if err != nil {
 			return fmt.Errorf("try the reference: %w", err)
@@ -107,7 +109,7 @@ func (b *moneyBench) warmUp(ctx context.Context) error {
 		if s == nil {
 			continue
 		}
-		if _, err := b.one(ctx, side{"warm up", s, b.closed(64), s.pay}); err != nil {
+		if _, err := b.one(ctx, newSide("warm up", s, b.closed(64), s.pay)); err != nil {
 			return fmt.Errorf("warm up: %w", err)
 		}
 	}

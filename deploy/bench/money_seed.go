@@ -80,7 +80,7 @@ func (s *shop) openTills(ctx context.Context, count int) error {
 		if err != nil {
 			return err
 		}
-		enrolled, err := tills.Enrol(ctx, policies.For("").SignIn, added.ID, code.Code, "bench")
+		enrolled, err := tills.Enrol(ctx, policies.For("").SignIn, added.ID, code.Code, "bench", nil)
 		if err != nil {
 			return err
 		}
@@ -137,7 +137,7 @@ func (s *shop) openAccounts(ctx context.Context, count int) error {
 	now := time.Now().Truncate(time.Millisecond)
 	for _, sql := range seedAccountsSQL {
 		if _, err := s.pool.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol, pgx.NamedArgs{"now": now, "channel": channel,
-			"today": campus.DateOf(now).Start(), "until": now.Add(24 * time.Hour), "university": moneyUniversity}); err != nil {
+			"today": campus.DateOf(now).String(), "until": now.Add(24 * time.Hour), "university": moneyUniversity}); err != nil {
 			return err
 		}
 	}

@@ -39,6 +39,9 @@ type shop struct {
 	turn     atomic.Int64
 	repeated atomic.Int64
 	journal  journal
+
+	sequences    [64]int64 // of the last sale without network, by client
+	certificates sync.Map  // by phone
 }
 
 type till struct {

@@ -71,6 +71,9 @@ func bars() map[string]bar {
 		"payments_open":    {upTo: 2},
 		"repeats":          {ratio: 1},
 		"declines":         {ratio: 1},
+		"offline_upload":   {ratio: 1},
+		"settle":           {upTo: 3},
+		"payments_close":   {ratio: 0.9},
 		"payments_1m":      {ratio: 0.9},
 		"statement":        {upTo: 2},
 	}

@@ -28,6 +28,15 @@ const (
 		join cases c on c.id = a.id where r.key = $1)`
 	claimedBy = `select exists (select from requests r join work_items w on w.id::text = r.response->>'id'
 		where r.key = $1 and w.claimed_by is not null)`
+	topUpBy  = `select exists (select from requests r join topup_orders o on o.id = r.id where r.key = $1)`
+	refundBy = `select exists (select from requests r join topup_refunds f on f.id = r.id where r.key = $1)`
+
+	// The answers of these are kept as they were found.
+	appealedBy = `select exists (select from requests r join appeals a on a.case_id::text = r.response->>'CaseID'
+		where r.key = $1)`
+	dayClosedBy = `select exists (select from requests r join closes l on l.id::text = r.response->>'ID' where r.key = $1)`
+	paidOutBy   = `select exists (select from requests r join payout_files f on f.id::text = r.response->>'id' where r.key = $1)`
+
 	pickedUpBy = `select exists (select from requests r join plastics p on p.id::text = r.response->>'plastic'
 		where r.key = $1 and p.state = 'picked_up')`
 )
@@ -68,20 +77,21 @@ type about struct {
 
 // find looks in the tables, and for a decision at its address, too.
 func (h *env) find(
-	ctx context.Context, s client.Sent, deadline time.Time,
+	ctx context.Context, s witnessed, deadline time.Time,
 ) (is found, a about, err error) {
-	if is, a, err = h.lookUp(ctx, s.Key, s.Path); err != nil || a.Decision == uuid.Nil {
+	if is, a, err = h.lookUp(ctx, s.Key, s.Path, s.kind); err != nil || a.Decision == uuid.Nil {
 		return is, a, err
 	}
-	is.Now, err = h.ends(ctx, s, a.Decision, deadline)
+	is.Now, err = h.ends(ctx, s.Sent, a.Decision, deadline)
 	return is, a, err
 }
 
 // lookUp returns what the tables say about a request.
-func (h *env) lookUp(ctx context.Context, key, path string) (is found, a about, err error) {
+func (h *env) lookUp(ctx context.Context, key, path string, k kind) (is found, a about, err error) {
 	a.Case = path // where no better name is known
-	k := kindOf(path)
-	if query, ok := map[kind]string{application: appliedBy, claim: claimedBy, pickup: pickedUpBy}[k]; ok {
+	if query, ok := map[kind]string{application: appliedBy, claim: claimedBy, pickup: pickedUpBy,
+		topUpAsked: topUpBy, refundAsked: refundBy, appealAsked: appealedBy, dayClosed: dayClosedBy,
+		payoutAsked: paidOutBy}[k]; ok {
 		err := h.pool.QueryRow(ctx, query, key).Scan(&is.Carried)
 		is.Kept = is.Carried
 		return is, a, err
@@ -109,8 +119,8 @@ func (h *env) ends(ctx context.Context, s client.Sent, id uuid.UUID, deadline ti
 }
 
 // compared counts an answer, and keeps what was wrong with it.
-func (r *report) compared(s client.Sent, is found, a about) {
-	k, heard := kindOf(s.Path), hear(s.Status, s.Body, s.Problem)
+func (r *report) compared(s witnessed, is found, a about) {
+	k, heard := s.kind, hear(s.Status, s.Body, s.Problem)
 	r.Answers++
 	r.said[heard]++
 	if heard == saidVague && is.Carried {

@@ -10,6 +10,7 @@ import (
 	"campuscard/campus"
 	"campuscard/storage/cards"
 	"campuscard/storage/casework"
+	"campuscard/storage/money"
 	"campuscard/storage/storagetest"
 )
 
@@ -21,7 +22,7 @@ func TestWhatTheTablesSay(t *testing.T) {
 	t.Cleanup(pool.Close)
 	h := &env{pool: pool}
 	look := func(key, path string) (found, about) {
-		is, a, err := h.lookUp(t.Context(), key, path)
+		is, a, err := h.lookUp(t.Context(), key, path, kindOf(path))
 		require.NoError(t, err)
 		return is, a
 	}
@@ -34,7 +35,8 @@ func TestWhatTheTablesSay(t *testing.T) {
 	is, _ := look(apply.Key, applications)
 	require.Equal(t, found{Kept: true, Carried: true}, is)
 
-	for _, path := range []string{applications, decision, "/api/v1/kiosk/pickups", "/api/v1/staff/work-items/0190/claim"} {
+	for _, path := range []string{applications, decision, "/api/v1/kiosk/pickups", "/api/v1/staff/work-items/0190/claim",
+		"/api/v1/me/topups", "/api/v1/me/topups/0190/refund"} {
 		is, a := look("no-such-key", path)
 		require.Equal(t, found{}, is, path)
 		require.Equal(t, about{Case: path}, a)
@@ -61,6 +63,16 @@ func TestWhatTheTablesSay(t *testing.T) {
 		require.True(t, locked, path)
 		require.True(t, storagetest.One[bool](store, free, accepted.ID), path)
 	}
+
+	holder, _ := store.Holder(0)
+	order := store.Order(holder, 20_00)
+	is, _ = look(order.ID.String(), "/api/v1/me/topups")
+	require.Equal(t, found{Kept: true, Carried: true}, is)
+	store.Takes(store.PaidAt(order, "tx-1"))
+	back, err := store.RefundBy(holder, order.ID, 0)
+	require.NoError(t, err)
+	is, _ = look(back.ID.String(), "/api/v1/me/topups/0190/refund")
+	require.Equal(t, found{Kept: true, Carried: true}, is)
 
 	ref := campus.CaseRef{Kind: campus.ApplicationCase, ID: accepted.ID}
 	approve := storagetest.Request(campus.Staff(reviewer.ID))
@@ -91,4 +103,45 @@ func TestJudgesFitTheTables(t *testing.T) {
 	require.Zero(t, storagetest.One[int](store, acceptedCases, []uuid.UUID{uuid.New()}))
 	store.Exec(activeCards)
 	store.Exec(orders)
+}
+
+// L3, L8, E3: what is answered with the transaction that does it is found by its key, and only then.
+func TestWhatTheTablesSayOfDays(t *testing.T) {
+	t.Parallel()
+	store := storagetest.New(t)
+	pool, err := pgxpool.New(t.Context(), store.Config.DatabaseURL)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	h := &env{pool: pool}
+	carried := func(key string, k kind) bool {
+		is, _, err := h.lookUp(t.Context(), key, "/", k)
+		require.NoError(t, err)
+		require.Equal(t, is.Kept, is.Carried)
+		return is.Carried
+	}
+	for _, k := range []kind{appealAsked, dayClosed, payoutAsked} {
+		require.False(t, carried("no-such-key", k), k)
+	}
+
+	shop := store.Merchant("超市", "supermarket")
+	store.BankAccount(shop.ID)
+	person, account := store.Holder(100_00)
+	sold := store.Sells(shop, account, 10_00)
+	appeal := storagetest.Request(campus.Student(person))
+	_, err = store.Money.OpenAppeal(t.Context(), appeal, money.NewAppeal{Person: person, Payment: sold.Transfer,
+		Reason: campus.WrongAmount, Policy: store.Policy().Money.Appeals, PolicyVersion: store.Policies.Version()})
+	require.NoError(t, err)
+	require.True(t, carried(appeal.Key, appealAsked))
+
+	who, _ := store.Staff(storagetest.University, campus.Grant{Role: campus.Finance})
+	day := storagetest.Request(campus.Staff(who.ID))
+	_, err = store.Money.OpenCloseNow(t.Context(), day, who, money.NewClose{PolicyVersion: store.Policies.Version()})
+	require.NoError(t, err)
+	require.True(t, carried(day.Key, dayClosed))
+
+	store.Settled(shop, campus.DateOf(store.Clock.Now()), 10_00, 0)
+	file := storagetest.Request(campus.Staff(who.ID))
+	_, err = store.Money.MakePayouts(t.Context(), file, storagetest.University, 1)
+	require.NoError(t, err)
+	require.True(t, carried(file.Key, payoutAsked))
 }

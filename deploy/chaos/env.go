@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -17,10 +18,12 @@ import (
 
 // env is the stack that suffers, and the ways into it.
 type env struct {
-	stack  *stack.Stack
-	pool   *pgxpool.Pool
-	school *client.School
-	world  *story.World
+	stack   *stack.Stack
+	pool    *pgxpool.Pool
+	school  *client.School
+	cashier *client.Tills
+	world   *story.World
+	books   *story.World // of finance
 
 	witness witness // of all that was answered
 }
@@ -28,8 +31,10 @@ type env struct {
 // patience is how long a request with an unclear outcome is repeated; a hang and what follows it must fit in.
 const patience = 2 * time.Minute
 
-func openEnv(ctx context.Context, opts stack.Options) (h *env, err error) {
-	opts.Env = map[string]string{"SIMULATOR_PEOPLE": "6000"}
+// openEnv starts a stack for a crowd. Its rosters are short, because each restart imports them again: ten people for one
+// who applies leave enough to choose from.
+func openEnv(ctx context.Context, opts stack.Options, crowd int) (h *env, err error) {
+	opts.Env = map[string]string{"SIMULATOR_PEOPLE": strconv.Itoa(10 * max(crowd, 100))}
 	h = &env{}
 	if h.stack, err = stack.Open(ctx, opts); err != nil {
 		return nil, err
@@ -48,17 +53,24 @@ func openEnv(ctx context.Context, opts stack.Options) (h *env, err error) {
 		return h, fmt.Errorf("open the database: %w", err)
 	}
 	h.school = client.NewSchool(env["SCHOOL_URL"], patience)
-	h.world = story.New(story.Config{
+	h.cashier = client.NewTills("http://" + env["TERMINAL_ADDRESS"])
+	world := story.Config{
 		API: "http://" + env["API_ADDRESS"], School: env["SCHOOL_URL"],
 		StaffPassword: env["SEED_STAFF_PASSWORD"], KioskKey: env["SEED_KIOSK_KEY"],
-		Language: campus.English, Patience: patience, Limit: 4 * time.Minute, Tell: func(string) {}, Watch: h.witness.hear,
-	})
+		Language: campus.English, Patience: patience, Limit: 4 * time.Minute, Tell: func(string) {},
+		Watch: h.witness.hears(kindOf),
+	}
+	h.world = story.New(world)
+	world.Watch = h.witness.hears(financeKind)
+	h.books = story.New(world)
 	return h, nil
 }
 
 // flaky has a part of all calls of the systems fail, before or after they had their effect.
 func (h *env) flaky(ctx context.Context, rate float64) error {
-	for _, system := range []string{"academic", "carrier", "face", "access", "library", "canteen", "bureau", "sms"} {
+	for _, system := range []string{
+		"academic", "carrier", "face", "access", "library", "canteen", "bureau", "sms", "wallet", "bank",
+	} {
 		if err := h.school.Break(ctx, simulator.Fault{System: system, Mode: "flaky", Rate: rate}); err != nil {
 			return err
 		}

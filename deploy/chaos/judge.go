@@ -16,9 +16,9 @@ const (
 	// for.
 	stuckCases = `select count(*) from cases c where c.closed_at is null and c.due is null and c.waits_for <> 'student'
 		and not exists (select 1 from work_items w where w.case_id = c.id and w.closed_at is null)`
-	// People with more than one case of a kind; a batch is nobody's.
-	doubledCases = `select count(*) from (
-		select person_id from cases where person_id is not null group by person_id, kind having count(*) > 1) d`
+	// People with more than one case of a kind; a batch is nobody's, and appeals are about a payment each.
+	doubledCases = `select count(*) from (select person_id from cases where person_id is not null and kind <> 'appeal'
+		group by person_id, kind having count(*) > 1) d`
 	twoActive = `select count(*) from (
 		select person_id from cards where state = 'active' group by person_id having count(*) > 1) d`
 	// Dates that have passed and nobody was told: no reminder, no escalation, no end.

@@ -27,7 +27,7 @@ type strike struct {
 
 // everyPart is what is killed.
 var everyPart = []stack.Part{
-	stack.Postgres, stack.Temporal, stack.S3, stack.Simulator, stack.API, stack.Worker, stack.UI,
+	stack.Postgres, stack.Temporal, stack.S3, stack.Simulator, stack.API, stack.Worker, stack.Terminal, stack.UI,
 }
 
 // strikes returns all strikes of a run, drawn from its seed: the same arguments strike the same parts in the same
@@ -70,7 +70,7 @@ const (
 
 	// restartLimit is how long the stack may take to be whole again after a kill.
 	restartLimit = 10 * time.Second
-	usualRestart = 15 * time.Second // under load
+	usualRestart = 6 * time.Second // under load
 )
 
 // length returns about how long strikes take, with the time it takes to bring everything back.

@@ -12,7 +12,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -31,16 +30,17 @@ type chaos struct {
 	DataDir   string        `env:"DATA_DIR" help:"Of that stack; its data is deleted."`
 	Keep      bool          `help:"Leave the stack running."`
 	Out       string        `default:".run/chaos.json" help:"Where the figures are written."`
-	Kills     int           `default:"14" help:"How many processes are killed, every part as often as the others."`
+	Kills     int           `default:"16" help:"How many processes are killed, every part as often as the others."`
 	Hangs     int           `default:"2" help:"How many times a part hangs (SIGSTOP, later SIGCONT), between two kills."`
-	HangParts []stack.Part  `default:"postgres,temporal,s3,simulator,api,worker" help:"Parts that may hang."`
+	HangParts []stack.Part  `default:"postgres,temporal,s3,simulator,api,worker,terminal" help:"Parts that may hang."`
 	HangFor   time.Duration `help:"How long each hangs; if 0, 20 to 60 seconds are drawn."`
 	Aim       bool          `default:"true" negatable:"" help:"Strike while a decision waits for its case, which is locked for a moment."`
 	People    int           `default:"200" help:"How many apply."`
 	Once      float64       `default:"0.5" help:"Share of people and staff who send each change once, never again."`
 	AtOnce    int           `default:"24" help:"How many of them are on their way at the same time."`
 	Pace      time.Duration `help:"Between two who apply; if 0, so that they last as long as the strikes."`
-	Every     time.Duration `default:"6s" help:"Between a restart and the next strike, half of it at least."`
+	Every     time.Duration `default:"5s" help:"Between a restart and the next strike, half of it at least."`
+	Payers    int           `default:"10" help:"How many of those who have their card top up and pay; 0: nobody."`
 	Flaky     float64       `default:"0.1" help:"Part of the calls of the school's systems that fail."`
 	Settle    time.Duration `default:"90s" help:"From the last strike until everybody must have come to an end."`
 	Wait      time.Duration `default:"2m" help:"How long a review, an activation and a pickup wait for a person."`
@@ -97,7 +97,7 @@ func (c *chaos) Run(ctx context.Context) (err error) {
 	}
 	h, err := openEnv(ctx, stack.Options{
 		Name: c.Name, PortBase: c.PortBase, DataDir: c.DataDir, Policy: policy, Log: os.Stderr,
-	})
+	}, c.People)
 	//nolint:contextcheck // it cleans up after an interrupt as well
 	defer func() { err = errors.Join(err, h.close(c.Keep)) }()
 	if err != nil {
@@ -107,30 +107,28 @@ func (c *chaos) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("sign the people in: %w", err)
 	}
-	if err := h.flaky(ctx, c.Flaky); err != nil {
-		return err
-	}
-	r, err := c.play(ctx, h, crowd)
+	shop, err := h.openShop(ctx, c.Seed, c.Payers)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(h.judge(ctx, r), h.compare(ctx, r)); err != nil {
+	if err := h.flaky(ctx, c.Flaky); err != nil {
 		return err
 	}
-	r.show(os.Stdout)
-	if err := r.write(out); err != nil {
+	r, err := c.play(ctx, h, crowd, shop)
+	if err != nil {
 		return err
 	}
-	if bad := r.bad(); len(bad) > 0 {
-		return fmt.Errorf("not as it should be: %s", strings.Join(bad, ", "))
+	if err := errors.Join(h.judge(ctx, r), h.judgeMoney(ctx, r, shop.ids), h.compare(ctx, r)); err != nil {
+		return err
 	}
-	return nil
+	return r.conclude(out)
 }
 
-// play has people apply and go on, operators retry what is parked, and processes die and hang, until all is done or the
-// time to settle after the last strike is over, and the waits of what was decided have ended.
-func (c *chaos) play(ctx context.Context, h *env, crowd *story.Crowd) (*report, error) {
-	r, list := &report{said: map[said]int{}}, c.strikes()
+// play has people apply and go on and pay with their card, operators retry what is parked, finance close days, decide about
+// appeals and pay merchants, and processes die and hang,
+// until all is done or the time to settle after the last strike is over, and the waits of what was decided have ended.
+func (c *chaos) play(ctx context.Context, h *env, crowd *story.Crowd, shop *shop) (*report, error) {
+	r, list := &report{said: map[said]int{}, acts: shop.acts}, c.strikes()
 	if c.Pace == 0 && c.People > 0 {
 		c.Pace = length(list) / time.Duration(c.People)
 	}
@@ -138,28 +136,39 @@ func (c *chaos) play(ctx context.Context, h *env, crowd *story.Crowd) (*report, 
 	defer end()
 	mending, mended := context.WithCancel(ctx)
 	defer mended()
+	keepers, err := shop.openBooks(ctx, length(list))
+	if err != nil {
+		return r, err
+	}
 	var background errgroup.Group
+	background.Go(func() error { shop.keepBooks(mending, keepers); return nil })
 	background.Go(func() error { r.retries = crowd.Mend(mending, time.Second); return nil })
 	lived, quiet := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(lived)
-		c.live(all, crowd, r, quiet)
+		c.live(all, crowd, shop, r, quiet)
 	}()
 
 	k := &killer{stack: h.stack, pool: h.pool, witness: &h.witness, report: r, aims: c.Aim}
 	struck := k.run(ctx, list)
 	close(quiet)
+	paid := make(chan error, 1)
+	go func() { paid <- shop.shut(ctx) }()
 	if struck == nil {
 		select {
 		case <-lived:
 		case <-ctx.Done():
 		case <-time.After(c.Settle):
 		}
+		struck = <-paid
 	}
 	end()
 	<-lived
 	if struck == nil {
-		struck = c.rest(ctx, h.witness.last())
+		struck = shop.morning(ctx)
+	}
+	if struck == nil {
+		struck = rest(ctx, h.witness.last().Add(c.Wait+c.Rest), shop.looked())
 	}
 	mended()
 	return r, errors.Join(struck, background.Wait())
@@ -167,7 +176,7 @@ func (c *chaos) play(ctx context.Context, h *env, crowd *story.Crowd) (*report, 
 
 // live has one after the other of the crowd apply and go on, and returns when all have come to an end. Once it is
 // quiet, those who have not applied yet come without a pause.
-func (c *chaos) live(ctx context.Context, crowd *story.Crowd, r *report, quiet <-chan struct{}) {
+func (c *chaos) live(ctx context.Context, crowd *story.Crowd, shop *shop, r *report, quiet <-chan struct{}) {
 	var alive errgroup.Group
 	alive.SetLimit(c.AtOnce)
 	for i := range crowd.Len() {
@@ -181,6 +190,9 @@ func (c *chaos) live(ctx context.Context, crowd *story.Crowd, r *report, quiet <
 				r.accept(id)
 				err = crowd.GoOn(ctx, i)
 			}
+			if err == nil {
+				shop.welcome(ctx, crowd.Student(i))
+			}
 			r.end(err)
 			return nil
 		})
@@ -193,9 +205,10 @@ func (c *chaos) live(ctx context.Context, crowd *story.Crowd, r *report, quiet <
 	_ = alive.Wait() // what went wrong is in the report
 }
 
-// rest waits until the waits that decisions have ended, or should have, are over, and what was sent again has come in.
-func (c *chaos) rest(ctx context.Context, last time.Time) error {
-	pause := time.Until(last.Add(c.Wait + c.Rest))
-	fmt.Printf("chaos: everybody has come to an end; the waits are over in %.0f s\n", max(pause, 0).Seconds())
+// rest waits until the waits that decisions have ended, or should have, are over, what was sent again has come in, and
+// the channel has been asked about every top-up.
+func rest(ctx context.Context, until ...time.Time) error {
+	pause := max(time.Until(slices.MaxFunc(until, time.Time.Compare)), 0)
+	fmt.Printf("chaos: everybody has come to an end; the waits are over in %.0f s\n", pause.Seconds())
 	return client.Sleep(ctx, pause)
 }

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,23 +19,32 @@ import (
 	"campuscard/e2e/story"
 )
 
-// report has the figures of a run. A figure of something that is not built yet is null.
+// report has the figures of a run.
 type report struct {
-	Kills         int  `json:"kills"`
-	Hangs         int  `json:"hangs"`
-	Cases         int  `json:"cases"`
-	Payments      *int `json:"payments"`
-	Lost          int  `json:"lost"`    // accepted and not there
-	Doubled       int  `json:"doubled"` // done twice
-	Stuck         int  `json:"stuck"`   // open, with neither a date nor a work item
-	Overdrawn     *int `json:"overdrawn"`
-	Unbalanced    *int `json:"unbalanced"`
-	LimitPassed   *int `json:"limit_passed"`
-	RefusedPosted *int `json:"refused_posted"`
-	TwoActive     int  `json:"two_active"` // people with two active cards
-	Late          int  `json:"late"`       // open past their date, and nobody was told
-	Answers       int  `json:"answers"`    // given to changes, and compared with what became of them
-	Untrue        int  `json:"untrue"`     // those that were not so
+	Kills         int `json:"kills"`
+	Hangs         int `json:"hangs"`
+	Cases         int `json:"cases"`
+	Payments      int `json:"payments"`      // that tills have begun
+	TopUps        int `json:"topups"`        // that were paid at the channel
+	Refunds       int `json:"topup_refunds"` // of them, back to their source
+	Closes        int `json:"closes"`        // of days
+	Settlements   int `json:"settlements"`   // of merchants, for them
+	Payouts       int `json:"payouts"`       // to merchants
+	Appeals       int `json:"appeals"`
+	Lost          int `json:"lost"`           // accepted and not there
+	Doubled       int `json:"doubled"`        // done twice
+	Stuck         int `json:"stuck"`          // open, with neither a date nor a work item
+	Overdrawn     int `json:"overdrawn"`      // accounts below zero
+	Unbalanced    int `json:"unbalanced"`     // accounts that do not agree with their transfers
+	LimitPassed   int `json:"limit_passed"`   // accounts that have spent more on a day than they may (E2)
+	RefusedPosted int `json:"refused_posted"` // refused, taken back or never asked for, and posted
+	TwoActive     int `json:"two_active"`     // people with two active cards
+	Late          int `json:"late"`           // open past their date, and nobody was told
+	Answers       int `json:"answers"`        // given to changes, and compared with what became of them
+	Untrue        int `json:"untrue"`         // those that were not so
+
+	sales map[tillSays]int // as the tills say
+	acts  map[string]int   // what payers did
 
 	mu       sync.Mutex
 	accepted []uuid.UUID
@@ -49,6 +61,28 @@ type report struct {
 
 func (r *report) note(format string, args ...any) {
 	r.notes = append(r.notes, fmt.Sprintf(format, args...))
+}
+
+// counts adds to a figure, and notes why.
+func (r *report) counts(in figure, format string, args ...any) {
+	*r.figures()[in]++
+	r.note(string(in)+": "+format, args...)
+}
+
+// figures are those that must be 0.
+func (r *report) figures() map[figure]*int {
+	return map[figure]*int{lost: &r.Lost, doubled: &r.Doubled, stuck: &r.Stuck, overdrawn: &r.Overdrawn,
+		unbalanced: &r.Unbalanced, limitPassed: &r.LimitPassed, refusedPosted: &r.RefusedPosted, "two_active": &r.TwoActive,
+		"late": &r.Late, untrueFigure: &r.Untrue}
+}
+
+// sold counts a sale.
+func (r *report) sold(s sale) {
+	r.Payments++
+	if r.sales == nil {
+		r.sales = map[tillSays]int{}
+	}
+	r.sales[s.Says]++
 }
 
 func (r *report) accept(id uuid.UUID) {
@@ -95,13 +129,19 @@ func (r *report) progress() string {
 
 // bad returns the figures that are not as they should be.
 func (r *report) bad() (bad []string) {
-	for name, count := range map[string]int{
-		"lost": r.Lost, "doubled": r.Doubled, "stuck": r.Stuck, "two_active": r.TwoActive, "late": r.Late, "untrue": r.Untrue,
-		"without a card": len(r.failed),
-	} {
-		if count > 0 {
-			bad = append(bad, fmt.Sprintf("%s: %d", name, count))
+	for name, count := range r.figures() {
+		if *count > 0 {
+			bad = append(bad, fmt.Sprintf("%s: %d", name, *count))
 		}
+	}
+	if len(r.failed) > 0 {
+		bad = append(bad, fmt.Sprintf("without a card: %d", len(r.failed)))
+	}
+	if len(r.acts) > 0 && (r.sales[salePaid] == 0 || r.TopUps == 0) { // what never happens is never wrong
+		bad = append(bad, "nobody has topped up and paid")
+	}
+	if len(r.acts) > 0 && (r.Closes == 0 || r.Settlements == 0) {
+		bad = append(bad, "no day was closed on which a merchant has taken something")
 	}
 	return bad
 }
@@ -120,8 +160,28 @@ func (r *report) show(w io.Writer) {
 	}
 	tell("answers %d: done %d, running %d, not taken %d, neither yes nor no %d (%d carried out), none %d",
 		r.Answers, r.said[saidDone], r.said[saidRunning], r.said[saidNot], r.said[saidVague], r.vague, r.said[saidSilent])
-	tell("kills %d, hangs %d, cases %d, lost %d, doubled %d, stuck %d, two_active %d, late %d, untrue %d",
-		r.Kills, r.Hangs, r.Cases, r.Lost, r.Doubled, r.Stuck, r.TwoActive, r.Late, r.Untrue)
+	tell("payments %d: paid %d, refused %d, taken back %d; %d paid at the wallet, %d refunds to it", r.Payments,
+		r.sales[salePaid], r.sales[saleOff], r.sales[takenBack], r.TopUps, r.Refunds)
+	tell("days closed %d, settlements %d, payouts %d, appeals %d", r.Closes, r.Settlements, r.Payouts, r.Appeals)
+	for _, act := range slices.Sorted(maps.Keys(r.acts)) {
+		tell("  %d %s", r.acts[act], act)
+	}
+	tell("kills %d, hangs %d, cases %d, payments %d, lost %d, doubled %d, stuck %d, two_active %d, late %d, untrue %d",
+		r.Kills, r.Hangs, r.Cases, r.Payments, r.Lost, r.Doubled, r.Stuck, r.TwoActive, r.Late, r.Untrue)
+	tell("overdrawn %d, unbalanced %d, limit_passed %d, refused_posted %d",
+		r.Overdrawn, r.Unbalanced, r.LimitPassed, r.RefusedPosted)
+}
+
+// conclude tells the figures and keeps them, and fails if one is not as it should be.
+func (r *report) conclude(out string) error {
+	r.show(os.Stdout)
+	if err := r.write(out); err != nil {
+		return err
+	}
+	if bad := r.bad(); len(bad) > 0 {
+		return fmt.Errorf("not as it should be: %s", strings.Join(bad, ", "))
+	}
+	return nil
 }
 
 // write keeps the figures where scripts look for them.

@@ -21,10 +21,53 @@ const (
 	activation  kind = "activation"
 	settlement  kind = "settlement"
 	pickup      kind = "pickup"
+	topUpAsked  kind = "top-up"
+	refundAsked kind = "refund of a top-up"
+	appealAsked kind = "appeal"
+	ruling      kind = "decision about an appeal" // or the holder's objection
+	dayClosed   kind = "close of a day"
+	explanation kind = "settlement of a difference"
+	signature   kind = "signature of a day"
+	payoutAsked kind = "payout file"
 )
 
 // decided tells that a workflow answers it, so that it has an address of its own.
-func (k kind) decided() bool { return k == approval || k == activation || k == settlement }
+func (k kind) decided() bool {
+	switch k {
+	case approval, activation, settlement, ruling, explanation, signature:
+		return true
+	}
+	return false
+}
+
+// waits tells that it ends or begins a wait of an application.
+func (k kind) waits() bool {
+	switch k {
+	case application, claim, approval, activation, pickup:
+		return true
+	}
+	return false
+}
+
+// financeKind is kindOf of those who close days, decide about appeals and pay merchants.
+func financeKind(path string) kind {
+	switch path {
+	case "/api/v1/staff/closes":
+		return dayClosed
+	case "/api/v1/staff/payout-files":
+		return payoutAsked
+	}
+	about, what := path[:strings.LastIndexByte(path, '/')], path[strings.LastIndexByte(path, '/')+1:]
+	switch {
+	case what == "decision" && strings.HasPrefix(about, "/api/v1/staff/work-items/"):
+		return ruling
+	case what == "settlement" && strings.HasPrefix(about, "/api/v1/staff/closes/"):
+		return explanation
+	case what == "signature":
+		return signature
+	}
+	return ""
+}
 
 // kindOf reads from a request's path what was asked for; empty for what is not compared.
 func kindOf(path string) kind {
@@ -33,6 +76,8 @@ func kindOf(path string) kind {
 		return application
 	case "/api/v1/kiosk/pickups":
 		return pickup
+	case "/api/v1/me/topups":
+		return topUpAsked
 	}
 	switch path[strings.LastIndexByte(path, '/')+1:] {
 	case "claim":
@@ -43,6 +88,12 @@ func kindOf(path string) kind {
 		return activation
 	case "settlement":
 		return settlement
+	case "refund":
+		return refundAsked
+	case "appeal":
+		return appealAsked
+	case "objection":
+		return ruling
 	}
 	return ""
 }
@@ -161,6 +212,10 @@ func contradicted(k kind, f found) string {
 			return "its case has ended all the same"
 		case f.Card == "":
 			return "it has led to no card"
+		}
+	case signature:
+		if f.Outcome != campus.Completed {
+			return "its day is not signed"
 		}
 	case activation:
 		switch {

@@ -144,10 +144,35 @@ func TestWhatWasAskedFor(t *testing.T) {
 		"/api/v1/staff/work-items/0190/decision":            approval,
 		"/api/v1/staff/cases/0190/steps/grant-a/settlement": settlement,
 		"/api/v1/kiosk/pickups":                             pickup,
+		"/api/v1/me/topups":                                 topUpAsked,
+		"/api/v1/me/topups/0190/refund":                     refundAsked,
+		"/api/v1/me/payments/0190/appeal":                   appealAsked,
+		"/api/v1/me/appeals/0190/objection":                 ruling,
 		"/api/v1/uploads":                                   "",
 		"/api/v1/me/liveness-challenges":                    "",
 		"/api/v1/sessions/current/phone-codes":              "",
 	} {
 		require.Equal(t, want, kindOf(path), path)
 	}
+}
+
+func TestWhatFinanceHasAskedFor(t *testing.T) {
+	for path, want := range map[string]kind{
+		"/api/v1/staff/closes":                               dayClosed,
+		"/api/v1/staff/closes/0190/signature":                signature,
+		"/api/v1/staff/closes/0190/differences/1/settlement": explanation,
+		"/api/v1/staff/payout-files":                         payoutAsked,
+		"/api/v1/staff/work-items/0190/decision":             ruling,
+		"/api/v1/staff/bank-accounts/0190/decision":          "",
+		"/api/v1/staff/merchants":                            "",
+		"/api/v1/staff/terminals/0190/enrolment-code":        "",
+	} {
+		require.Equal(t, want, financeKind(path), path)
+	}
+	for _, k := range []kind{ruling, signature, explanation} {
+		require.True(t, k.decided(), k)
+		require.False(t, k.waits(), k)
+	}
+	require.Equal(t, "its day is not signed", untrue(signature, saidDone, found{Kept: true, Carried: true, Now: 200,
+		Stage: campus.StageSigning}))
 }

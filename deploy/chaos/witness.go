@@ -11,8 +11,14 @@ import (
 // witness keeps every change that was asked for, with the last answer to it.
 type witness struct {
 	mu   sync.Mutex
-	sent []client.Sent
+	sent []witnessed
 	next chan *onItsWay // is told the next decision that is sent once; nil when nobody waits for one
+}
+
+// witnessed is a change with what was asked for by it.
+type witnessed struct {
+	client.Sent
+	kind kind
 }
 
 // onItsWay is a decision that is about to be sent, and is sent when send is closed.
@@ -24,9 +30,13 @@ type onItsWay struct {
 // holdLimit is how long a decision may be held back at most.
 const holdLimit = 3 * time.Second
 
-// hear takes all changes, and keeps those that are compared later.
-func (w *witness) hear(s client.Sent) {
-	k := kindOf(s.Path)
+// hears returns a listener that takes all changes, and keeps those that are compared later. By the path alone it cannot be
+// told what a decision is about: what it is with these people, kindOf says.
+func (w *witness) hears(kindOf func(path string) kind) func(client.Sent) {
+	return func(s client.Sent) { w.hear(s, kindOf(s.Path)) }
+}
+
+func (w *witness) hear(s client.Sent, k kind) {
 	if k == "" {
 		return
 	}
@@ -38,7 +48,7 @@ func (w *witness) hear(s client.Sent) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.sent = append(w.sent, s)
+	w.sent = append(w.sent, witnessed{s, k})
 }
 
 // offer holds a decision back while somebody who waits for one prepares.
@@ -74,17 +84,17 @@ func (w *witness) decision(ctx context.Context, limit time.Duration) (*onItsWay,
 	}
 }
 
-func (w *witness) all() []client.Sent {
+func (w *witness) all() []witnessed {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return append([]client.Sent(nil), w.sent...)
+	return append([]witnessed(nil), w.sent...)
 }
 
 // last returns when the sender of the last decision about an application had its answer; the waits that it ends, or
 // should have ended, began before.
 func (w *witness) last() (last time.Time) {
 	for _, s := range w.all() {
-		if k := kindOf(s.Path); k != settlement && s.Ended.After(last) {
+		if s.kind.waits() && s.Ended.After(last) {
 			last = s.Ended
 		}
 	}

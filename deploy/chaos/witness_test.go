@@ -14,6 +14,7 @@ func TestAStrikeFindsADecisionThatIsSentOnceOnItsWay(t *testing.T) {
 	t.Parallel()
 	const path = "/api/v1/applications/0190/activation"
 	w := &witness{}
+	hear := w.hears(kindOf)
 	caught := make(chan *onItsWay, 1)
 	go func() {
 		decision, err := w.decision(t.Context(), time.Minute)
@@ -29,14 +30,14 @@ func TestAStrikeFindsADecisionThatIsSentOnceOnItsWay(t *testing.T) {
 	require.Eventually(t, waits, time.Minute, time.Millisecond)
 
 	now := time.Now()
-	w.hear(client.Sent{Key: "repeated", Path: path})
-	w.hear(client.Sent{Key: "upload", Path: "/api/v1/uploads", Once: true})
-	w.hear(client.Sent{Key: "claim", Path: "/api/v1/staff/work-items/0190/claim", Once: true})
-	w.hear(client.Sent{Key: "answered", Path: path, Once: true, Ended: now})
+	hear(client.Sent{Key: "repeated", Path: path})
+	hear(client.Sent{Key: "upload", Path: "/api/v1/uploads", Once: true})
+	hear(client.Sent{Key: "claim", Path: "/api/v1/staff/work-items/0190/claim", Once: true})
+	hear(client.Sent{Key: "answered", Path: path, Once: true, Ended: now})
 	require.True(t, waits())
 
 	sent := make(chan struct{})
-	go func() { w.hear(client.Sent{Key: "sent", Path: path, Once: true}); close(sent) }()
+	go func() { hear(client.Sent{Key: "sent", Path: path, Once: true}); close(sent) }()
 	decision := <-caught
 	require.Equal(t, path, decision.path)
 	select {

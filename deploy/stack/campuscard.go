@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +23,10 @@ func (s *Stack) binary() string { return s.dataPath("bin", "campuscard") }
 
 // build compiles this tree. The new binary takes the old one's place only as a whole, and under a running process.
 func (s *Stack) build(ctx context.Context) error {
-	fresh := s.binary() + ".new"
+	fresh, err := s.beginBinary()
+	if err != nil {
+		return err
+	}
 	// No version stamp: it changes with every commit, and the same program would look like another one.
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", fresh, ".")
 	cmd.Dir = s.opts.Root
@@ -34,6 +39,19 @@ func (s *Stack) build(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// beginBinary returns where a new binary is written. The one that runs stands there as well, under a second name: go build
+// leaves it when it is current, and writes another file otherwise. Without it go build would link each time.
+func (s *Stack) beginBinary() (string, error) {
+	fresh := s.binary() + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("remove what a build has left: %w", err)
+	}
+	if err := os.Link(s.binary(), fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("keep the binary: %w", err)
+	}
+	return fresh, nil
 }
 
 // campuscardEnv returns what one of campuscard's programs is given: what it needs of Env, and the build's id, by which

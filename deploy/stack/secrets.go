@@ -32,7 +32,7 @@ func secretMakers() map[string]func() string {
 		"SCHOOL_API_KEY":            func() string { return randomHex(24) },
 		"CALLBACK_SECRET":           func() string { return "whsec_" + randomKey() }, // the form Standard Webhooks asks for
 		"HR_CALLBACK_SECRETS":       func() string { return secretOfEach("") },
-		"CHANNEL_SECRETS":           func() string { return secretOfEach("wallet/") },
+		"CHANNEL_SECRETS":           func() string { return withChannels("") },
 		"CHIP_KEYS":                 func() string { return "1=" + base64.StdEncoding.EncodeToString(randomBytes(16)) },
 		"PEPPER":                    randomKey,
 		"DATA_KEY":                  randomKey,
@@ -53,6 +53,23 @@ func secretOfEach(system string) string {
 	return strings.Join(all, ";")
 }
 
+// channels are the top-up channels of the policy (L2).
+var channels = []string{"wallet", "bank"}
+
+// withChannels adds the secrets of the channels that have none yet: a stack may be older than a channel.
+func withChannels(secrets string) string {
+	var all []string
+	if secrets != "" {
+		all = append(all, secrets)
+	}
+	for _, channel := range channels {
+		if !strings.Contains(";"+secrets, ";"+channel+"/") {
+			all = append(all, secretOfEach(channel+"/"))
+		}
+	}
+	return strings.Join(all, ";")
+}
+
 func loadSecrets(path string) (secrets, error) {
 	found, err := readSecrets(path)
 	if err != nil {
@@ -63,6 +80,9 @@ func loadSecrets(path string) (secrets, error) {
 		if found[name] == "" {
 			found[name], missing = newSecret(), true
 		}
+	}
+	if all := withChannels(found["CHANNEL_SECRETS"]); all != found["CHANNEL_SECRETS"] {
+		found["CHANNEL_SECRETS"], missing = all, true
 	}
 	if !missing {
 		return found, nil

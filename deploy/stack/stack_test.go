@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -265,7 +266,10 @@ func TestNewSecretJoinsOldOnes(t *testing.T) {
 		form = append(form, university.Code+"=whsec_[^;]{44}")
 	}
 	require.Regexp(t, "^"+strings.Join(form, ";")+"$", s["HR_CALLBACK_SECRETS"])
-	require.Regexp(t, "^wallet/"+strings.Join(form, ";wallet/")+"$", s["CHANNEL_SECRETS"])
+	wallet := "wallet/" + strings.Join(form, ";wallet/")
+	require.Regexp(t, "^"+wallet+";bank/"+strings.Join(form, ";bank/")+"$", s["CHANNEL_SECRETS"])
+	first, _, _ := strings.Cut(s["CHANNEL_SECRETS"], ";bank/")
+	require.Regexp(t, "^"+regexp.QuoteMeta(first)+";bank/.*;bank/", withChannels(first), "a channel that came later has its secrets, too")
 	require.Regexp(t, "^1=[^;]{24}$", s["CHIP_KEYS"])
 }
 
@@ -275,4 +279,33 @@ func TestBrokenSecretsAreNotQuoted(t *testing.T) {
 	_, err := loadSecrets(path)
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "hunter2")
+}
+
+// A restart of what has died is a matter of seconds only when a program that is current is not linked again.
+func TestOnlyWhatHasChangedIsBuilt(t *testing.T) {
+	root := t.TempDir()
+	write := func(file, content string) {
+		t.Helper()
+		require.NoError(t, os.WriteFile(filepath.Join(root, file), []byte(content), 0o600))
+	}
+	write("go.mod", "module campuscard\n")
+	s, _ := open(t, root)
+	build := func(says string) os.FileInfo {
+		t.Helper()
+		write("main.go", "package main\n\nfunc main() { println(\""+says+"\") }\n")
+		require.NoError(t, s.build(t.Context()))
+		info, err := os.Stat(s.binary())
+		require.NoError(t, err)
+		return info
+	}
+	first, again := build("one"), build("one")
+	require.True(t, os.SameFile(first, again), "it is current")
+	running, err := os.ReadFile(s.binary())
+	require.NoError(t, err)
+	beside := s.binary() + ".running"
+	require.NoError(t, os.Link(s.binary(), beside))
+	require.False(t, os.SameFile(first, build("two")))
+	kept, err := os.ReadFile(beside)
+	require.NoError(t, err)
+	require.Equal(t, running, kept, "a process that runs keeps its program")
 }

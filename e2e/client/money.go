@@ -34,6 +34,11 @@ func (s *Student) SetLimit(ctx context.Context, cents int64) error {
 	return s.client.put(ctx, s.token, "/api/v1/me/account/limit", map[string]int64{"limit_cents": cents})
 }
 
+// BeTold has each payment told.
+func (s *Student) BeTold(ctx context.Context) error {
+	return s.client.put(ctx, s.token, "/api/v1/me/account/notices", map[string]bool{"payments": true})
+}
+
 // Entry is a line of a statement.
 type Entry struct {
 	ID          uuid.UUID           `json:"id"`
@@ -51,6 +56,7 @@ func (s *Student) Statement(ctx context.Context) ([]Entry, error) {
 // Phone is a phone that pays: it makes codes by this machine's clock.
 type Phone struct {
 	id      uuid.UUID
+	shows   string // its certificate
 	private *ecdsa.PrivateKey
 	last    time.Time
 }
@@ -69,9 +75,12 @@ func (s *Student) BindPhone(ctx context.Context) (*Phone, error) {
 	if err != nil {
 		return nil, err
 	}
-	var bound struct{ ID uuid.UUID }
+	var bound struct {
+		ID          uuid.UUID
+		Certificate string
+	}
 	err = s.client.do(ctx, r, &bound)
-	return &Phone{id: bound.ID, private: private}, err
+	return &Phone{id: bound.ID, private: private, shows: bound.Certificate}, err
 }
 
 // Code makes a code that was never shown.
@@ -81,7 +90,11 @@ func (p *Phone) Code(purpose campus.CodePurpose) (string, error) {
 		at = p.last.Add(time.Millisecond)
 	}
 	p.last = at
-	return campus.SignPhoneCode(rand.Reader, p.private, p.id, purpose, at)
+	code, err := campus.SignPhoneCode(rand.Reader, p.private, p.id, purpose, at)
+	if purpose != campus.ToPay {
+		return code, err
+	}
+	return campus.WithCertificate(code, p.shows), err
 }
 
 // Scan pays what a till shows.
@@ -106,6 +119,15 @@ func (s *Student) TopUp(ctx context.Context, id uuid.UUID) (t TopUp, err error) 
 	return t, s.client.do(ctx, get(s.token, "/api/v1/me/topups/"+id.String(), nil), &t)
 }
 
+// RefundTopUp asks for an amount of a top-up back to where it came from; 0 is all that is left of it.
+func (s *Student) RefundTopUp(ctx context.Context, id uuid.UUID, cents int64) error {
+	var body any
+	if cents != 0 {
+		body = map[string]int64{"amount_cents": cents}
+	}
+	return s.client.post(ctx, s.token, "/api/v1/me/topups/"+id.String()+"/refund", body, nil)
+}
+
 // Ask has a member of staff do something by its address, and reads the answer.
 func (s *Staff) Ask(ctx context.Context, path string, body, into any) error {
 	return s.client.post(ctx, s.token, path, body, into)
@@ -116,7 +138,15 @@ func (s *Staff) See(ctx context.Context, path string, query url.Values, into any
 	return s.client.do(ctx, get(s.token, path, query), into)
 }
 
-// PayWallet has the holder pay a top-up in their wallet.
-func (s *School) PayWallet(ctx context.Context, university string, order uuid.UUID) error {
-	return s.client.post(ctx, "", "/admin/wallet/"+university+"/payments", map[string]any{"order": order}, nil)
+// Appeal asks for a payment back.
+func (s *Student) Appeal(ctx context.Context, payment uuid.UUID, reason, word string) (uuid.UUID, error) {
+	var opened struct{ ID uuid.UUID }
+	err := s.client.post(ctx, s.token, "/api/v1/me/payments/"+payment.String()+"/appeal",
+		map[string]string{"reason": reason, "word": word}, &opened)
+	return opened.ID, err
+}
+
+// ObjectAppeal objects to the refusal of an appeal.
+func (s *Student) ObjectAppeal(ctx context.Context, appeal uuid.UUID, note string) error {
+	return s.client.post(ctx, s.token, "/api/v1/me/appeals/"+appeal.String()+"/objection", map[string]string{"note": note}, nil)
 }

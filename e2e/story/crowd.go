@@ -26,7 +26,7 @@ const signInAtOnce = 4
 // and never again, and so does the staff that decides about them.
 func (w *World) Crowd(ctx context.Context, n int, once float64) (*Crowd, error) {
 	c := &Crowd{staff: map[string]storyRun{}, once: once}
-	for i, at := range []string{university, college} {
+	for i, at := range Universities() {
 		now := storyRun{World: w}
 		var err error
 		if now.reviewer, err = w.staff(ctx, at, "reviewer"); err != nil {
@@ -72,6 +72,9 @@ func (w *World) Crowd(ctx context.Context, n int, once float64) (*Crowd, error) 
 
 // Len returns how many they are.
 func (c *Crowd) Len() int { return len(c.scenes) }
+
+// Student is one of them, signed in.
+func (c *Crowd) Student(i int) *client.Student { return c.scenes[i].student }
 
 // Apply has one of them apply; from then on the application must not be lost.
 func (c *Crowd) Apply(ctx context.Context, i int) (uuid.UUID, error) {

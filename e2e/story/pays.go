@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,41 +18,62 @@ import (
 )
 
 // pays plays a student whose card pays: topped up by a wallet and in cash, at a till in both ways, up to the limit, with an
-// answer that gets lost (E1, E2, E4), by tapping the plastic (E1), and shown to prove who they are (D5).
+// answer that gets lost (E1, E2, E4), by tapping the plastic, of which they are told (E1), and shown to prove who they are (D5).
+// In the end finance closes the day, and the canteen is paid (L3, L8).
 func pays() story {
 	return story{name: "R", kind: "plain", university: university,
 		steps: append(toCard((*storyRun).signInFirst, (*storyRun).apply), (*storyRun).isProduced, (*storyRun).picksUp,
-			(*storyRun).topsUp, (*storyRun).bringsCash, (*storyRun).paysAtATill, (*storyRun).tapsThePlastic,
-			(*storyRun).reachesTheLimit,
-			(*storyRun).losesAnAnswer, (*storyRun).provesWhoTheyAre, (*storyRun).readsTheStatement)}
+			(*storyRun).topsUp, (*storyRun).topsUpAtTheBank, (*storyRun).bringsCash, (*storyRun).paysAtATill, (*storyRun).tapsThePlastic,
+			(*storyRun).isTold, (*storyRun).reachesTheLimit,
+			(*storyRun).losesAnAnswer, (*storyRun).isChargedTwice, (*storyRun).disputesAPayment, (*storyRun).sellsWithoutNetwork,
+			(*storyRun).provesWhoTheyAre, (*storyRun).closesTheDay, (*storyRun).readsTheStatement)}
 }
 
 // purse is what a story knows of the holder's money.
 type purse struct {
-	till  *till.Till
-	phone *client.Phone
-	cents int64 // that should be in the main purse
+	till     *till.Till
+	merchant uuid.UUID // whose till it is
+	phone    *client.Phone
+	cents    int64 // that should be in the main purse
 }
 
-// topsUp has the wallet put money on the card, and a wallet that calls back late is asked.
+// topsUp has the wallet put money on the card.
 func (s *storyRun) topsUp(ctx context.Context) error {
 	const cents = 100_00
-	asked, err := s.student.AskTopUp(ctx, "wallet", cents)
+	if err := s.topsUpBy(ctx, "wallet", cents); err != nil {
+		return err
+	}
+	s.say("用钱包充值 %s 元", "the wallet puts %s yuan on the card", yuan(cents))
+	return s.has(ctx)
+}
+
+// topsUpAtTheBank has a channel that is configuration alone put money on the card (L2).
+func (s *storyRun) topsUpAtTheBank(ctx context.Context) error {
+	const cents = 30_00
+	if err := s.topsUpBy(ctx, "bank", cents); err != nil {
+		return err
+	}
+	s.say("从银行充值 %s 元", "the bank puts %s yuan on the card", yuan(cents))
+	return s.has(ctx)
+}
+
+// topsUpBy asks for a top-up, pays it at its channel, and waits until it is on the card.
+func (s *storyRun) topsUpBy(ctx context.Context, channel string, cents int64) error {
+	asked, err := s.student.AskTopUp(ctx, channel, cents)
 	if err != nil {
 		return err
 	}
 	if err := s.topUpIs(ctx, asked.ID, "waiting"); err != nil {
 		return err
 	}
-	if err := s.school.PayWallet(ctx, university, asked.ID); err != nil {
+	if err := s.school.Pay(ctx, channel, university, asked.ID); err != nil {
 		return err
 	}
 	if err := s.topUpIs(ctx, asked.ID, "paid"); err != nil {
 		return err
 	}
 	s.purse.cents += cents
-	s.say("用钱包充值 %s 元", "the wallet puts %s yuan on the card", yuan(cents))
-	return s.has(ctx)
+	return nil
 }
 
 func (s *storyRun) topUpIs(ctx context.Context, id uuid.UUID, state string) error {
@@ -173,44 +195,8 @@ func (s *storyRun) paysAtATill(ctx context.Context) (err error) {
 	return s.has(ctx)
 }
 
-// enrolTill is a till of a canteen that was taken on for this story.
-func (s *storyRun) enrolTill(ctx context.Context) (*till.Till, error) {
-	first, err := s.staff(ctx, university, "finance")
-	if err != nil {
-		return nil, err
-	}
-	second, err := s.staff(ctx, university, "finance2")
-	if err != nil {
-		return nil, err
-	}
-	name := "演示食堂 " + time.Now().Format("15:04:05.000")
-	var merchant, terminal struct{ ID uuid.UUID }
-	if err := first.Ask(ctx, "/api/v1/staff/merchants",
-		map[string]string{"name_zh": name, "name_en": "Canteen of the story", "trade": "canteen"}, &merchant); err != nil {
-		return nil, err
-	}
-	path := "/api/v1/staff/merchants/" + merchant.ID.String()
-	if err := second.Ask(ctx, path+"/opening", nil, nil); err != nil {
-		return nil, err
-	}
-	if err := first.Ask(ctx, path+"/terminals", map[string]string{"name": "一号窗口"}, &terminal); err != nil {
-		return nil, err
-	}
-	var code struct{ Code string }
-	if err := first.Ask(ctx, "/api/v1/staff/terminals/"+terminal.ID.String()+"/enrolment-code", nil, &code); err != nil {
-		return nil, err
-	}
-	folder, err := os.MkdirTemp("", "campuscard-till-")
-	if err != nil {
-		return nil, err
-	}
-	x, err := till.Open(folder, s.cfg.API, time.Now)
-	if err != nil {
-		return nil, err
-	}
-	s.say("两名财务人员核准商户“%s”，终端注册", "two people of finance take the merchant %q on; its till is enrolled", name)
-	return x, x.Enrol(ctx, terminal.ID, code.Code)
-}
+// tapped is what the plastic pays.
+const tapped = 2_50
 
 // tapsThePlastic pays by what the plastic's chip says: once. What it has said before, and what another chip says in its
 // name, buys nothing.
@@ -219,8 +205,10 @@ func (s *storyRun) tapsThePlastic(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := s.student.BeTold(ctx); err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, chip.Close()) }()
-	const tapped = 2_50
 	tap := func(fault till.Fault) func() (string, error) {
 		return func() (string, error) { return chip.Tap(fault) }
 	}
@@ -239,6 +227,23 @@ func (s *storyRun) tapsThePlastic(ctx context.Context) (err error) {
 	}
 	s.say("刷实体卡付 %s 元；重放和伪造的刷卡被拒", "taps the plastic for %s yuan; a replayed and a forged tap are refused", yuan(tapped))
 	return s.has(ctx)
+}
+
+// isTold waits for the message about the payment by plastic, which comes once (E1).
+func (s *storyRun) isTold(ctx context.Context) error {
+	amount := yuan(tapped)
+	err := s.await(ctx, "message about a payment", func(ctx context.Context) (bool, string, error) {
+		messages, err := s.school.Messages(ctx, s.person.Phone)
+		told := count(messages, func(m client.Message) bool { return strings.Contains(m.Text, " "+amount+" ") })
+		if told > 1 {
+			err = errors.Join(err, fmt.Errorf("the payment of %s yuan is told %d times", amount, told))
+		}
+		return told == 1, fmt.Sprintf("%d messages, none of them it", len(messages)), err
+	})
+	if err == nil {
+		s.say("短信通知：消费 %s 元", "is told by SMS of the payment of %s yuan", amount)
+	}
+	return err
 }
 
 // takesThePlastic has the holder's plastic there to be tapped, with what the bureau has written its chip with.
@@ -323,6 +328,59 @@ func (s *storyRun) losesAnAnswer(ctx context.Context) error {
 	return s.has(ctx)
 }
 
+// sellsWithoutNetwork has the canteen go on without network, and send what it has sold: a sale whose online answer got lost
+// is charged once (E1).
+func (s *storyRun) sellsWithoutNetwork(ctx context.Context) error {
+	x := s.purse.till
+	if err := s.until(ctx, func() error { return x.Beat(ctx, till.Fault{}) }); err != nil {
+		return fmt.Errorf("the till is not heard: %w", err)
+	}
+	const lost, offline = 3_00, 2_00
+	for _, cents := range []int64{lost, offline} {
+		code, err := s.purse.phone.Code(campus.ToPay)
+		if err != nil {
+			return err
+		}
+		receipt, err := x.Begin(cents, till.Fault{})
+		if err != nil {
+			return err
+		}
+		if cents == lost {
+			x.AskUnheard(ctx, receipt, code)
+		}
+		if receipt, err = x.SellOffline(receipt, code, till.Fault{}); err != nil {
+			return fmt.Errorf("a sale without network is %s: %w", receipt.Outcome, err)
+		}
+	}
+	var answers []till.OfflineAnswer
+	err := s.until(ctx, func() error {
+		sent, err := x.Upload(ctx, till.Fault{})
+		answers = append(answers, sent...)
+		return err
+	})
+	if err != nil || len(answers) != 2 || !answers[0].Posted || answers[1].Bearer != string(campus.HolderBears) {
+		return errors.Join(err, fmt.Errorf("sales without network are answered %v", answers))
+	}
+	s.purse.cents -= lost + offline
+	s.say("食堂断网：一笔联网时未收到应答的 %s 元改为离线，再离线收 %s 元；恢复后上传，各扣一次",
+		"the canteen has no network: a sale of %s yuan whose answer got lost is taken again offline, and one of %s; "+
+			"when they are sent, each is charged once", yuan(lost), yuan(offline))
+	return s.has(ctx)
+}
+
+// until tries something again for as long as a story waits.
+func (s *storyRun) until(ctx context.Context, try func() error) error {
+	for deadline := time.Now().Add(s.cfg.Limit); ; {
+		err := try()
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		if err := client.Sleep(ctx, time.Second); err != nil {
+			return err
+		}
+	}
+}
+
 // provesWhoTheyAre shows the card: at a gate to a warden, and to a till, which cannot take money by that code (D5).
 func (s *storyRun) provesWhoTheyAre(ctx context.Context) error {
 	warden, err := s.staff(ctx, university, "warden")
@@ -367,6 +425,13 @@ func (s *storyRun) readsTheStatement(ctx context.Context) error {
 	}
 	s.say("对账单共 %d 行，与余额 %s 元一致", "the statement has %d lines and adds up to the balance, %s yuan", len(lines),
 		yuan(sum))
+	finance, err := s.staff(ctx, university, "finance")
+	if err != nil {
+		return err
+	}
+	if err := finance.Ask(ctx, "/api/v1/staff/terminals/"+s.purse.till.ID().String()+"/put-away", nil, nil); err != nil {
+		return fmt.Errorf("put the till away: %w", err)
+	}
 	return s.purse.till.Close()
 }
 

@@ -58,6 +58,9 @@ const (
 	college    = "lcvtc"
 )
 
+// Universities are those where stories play.
+func Universities() []string { return []string{university, college} }
+
 // Play plays all stories side by side, to the end of each: what goes wrong in one is no reason to stop the others.
 func (w *World) Play(ctx context.Context) error {
 	var group errgroup.Group
@@ -140,6 +143,15 @@ func (w *World) find(ctx context.Context, of story) (client.Person, *client.Stud
 func takenAlready(err error) bool {
 	problem, ok := errors.AsType[*client.Problem](err)
 	return ok && (problem.Status == http.StatusUnauthorized || problem.Reason == "sign_in_locked")
+}
+
+// Staff signs a member of the first staff of a university in, who sends each change once.
+func (w *World) Staff(ctx context.Context, at, username string) (*client.Staff, error) {
+	found, err := w.staff(ctx, at, username)
+	if err != nil {
+		return nil, err
+	}
+	return found.SendOnce(), nil
 }
 
 // staff signs the first staff of a university in.

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 )
@@ -44,12 +45,18 @@ func (s *Simulator) routes() []route {
 		{"international", "letter", "GET /international/{university}/v1/letters/{code}", s.letter},
 		{"international", "residence_registration", "GET /international/{university}/v1/residence-registrations/{code}",
 			s.residenceRegistration},
-
-		{walletSystem, "order", "POST /wallet/{university}/v1/orders", s.placeWalletOrder},
-		{walletSystem, "order_state", "GET /wallet/{university}/v1/orders/{order}", s.walletOrder},
-		{walletSystem, "refund", "POST /wallet/{university}/v1/refunds", s.refundWallet},
-		{walletSystem, "refund_state", "GET /wallet/{university}/v1/refunds/{refund}", s.walletRefund},
 	}
+	for _, channel := range channels() {
+		path := "/" + channel + "/{university}/v1/"
+		routes = append(routes, route{channel, "order", "POST " + path + "orders", s.placeWalletOrder},
+			route{channel, "closure", "POST " + path + "orders/{order}/closure", s.closeWalletOrder},
+			route{channel, "order_state", "GET " + path + "orders/{order}", s.walletOrder},
+			route{channel, "file", "GET " + path + "files/{day}", s.channelFile},
+			route{channel, "refund", "POST " + path + "refunds", s.refundWallet},
+			route{channel, "refund_state", "GET " + path + "refunds/{refund}", s.walletRefund})
+	}
+	routes = append(routes, route{bankSystem, "payout_file", "POST /bank/{university}/v1/payout-files", s.takePayoutFile},
+		route{bankSystem, "payout_file_state", "GET /bank/{university}/v1/payout-files/{file}", s.payoutFile})
 	for _, service := range s.cfg.Services {
 		path := "/" + service + "/{university}/v1/subscriptions"
 		routes = append(routes, route{service, "subscribe", "POST " + path, s.openHolder},
@@ -83,12 +90,19 @@ func (s *Simulator) handler() http.Handler {
 		"PUT /admin/letters/{university}/{code}":                 s.changeLetter,
 		"PUT /admin/residence-registrations/{university}/{code}": s.changeRegistration,
 		"POST /admin/hr/{university}/submissions":                s.submitStaff,
-
-		"GET /admin/wallet":                        s.listWallet,
-		"PUT /admin/wallet":                        s.setWallet,
-		"POST /admin/wallet/{university}/payments": s.payWallet,
-		"POST /admin/wallet/{university}/closures": s.closeWallet,
-		"POST /admin/wallet/{university}/refunds":  s.endWalletRefund,
+	}
+	admin["GET /admin/payouts"] = s.listPayouts
+	admin["PUT /admin/payouts"] = s.setPayouts
+	admin["POST /admin/payouts/{university}/lines"] = s.endPayout
+	for _, channel := range channels() {
+		for what, handle := range map[string]http.HandlerFunc{
+			"GET %s": s.listWallet, "GET %s/payments": s.listWalletPayments, "GET %s/refunds": s.listWalletRefunds,
+			"PUT %s": s.setWallet, "POST %s/{university}/payments": s.payWallet,
+			"PUT %s/{university}/file":      s.spoilChannelFile,
+			"POST %s/{university}/closures": s.closeWallet, "POST %s/{university}/refunds": s.endWalletRefund,
+		} {
+			admin[fmt.Sprintf(what, "/admin/"+channel)] = atChannel(channel, handle)
+		}
 	}
 	for pattern, handle := range admin {
 		mux.HandleFunc(pattern, fromHere(handle))

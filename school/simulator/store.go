@@ -51,14 +51,15 @@ const (
 
 	walletOrderBucket  = "wallet-orders"  // wallet/university/order: order
 	walletRefundBucket = "wallet-refunds" // wallet/university/refund: refund
-	walletLeftBucket   = "wallet-left"    // wallet/university/transaction: payment, with what was not refunded of it
+	payoutBucket       = "payout-files"   // university/file: file
+	walletPaidBucket   = "wallet-paid"    // wallet/university/transaction: payment, with what went back of it
 )
 
 func buckets() []string {
 	return []string{callBucket, effectBucket, answerBucket, personBucket, photoBucket, orderBucket, plasticBucket,
 		dueBucket,
 		callbackBucket, holderBucket, messageBucket, mailBucket, settingBucket, batchBucket, letterBucket, registrationBucket,
-		walletOrderBucket, walletRefundBucket, walletLeftBucket}
+		walletOrderBucket, walletRefundBucket, walletPaidBucket, payoutBucket}
 }
 
 func openStore(path string) (*store, error) {

@@ -3,7 +3,6 @@ package cards
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -60,7 +59,7 @@ func (s *Store) AddUploadWith(ctx context.Context, req casework.Request, up NewU
 		Width: up.Width, Height: up.Height, SHA256: sum[:],
 	}
 	key := "uploads/" + upload.ID.String()
-	if err := s.Objects.Put(ctx, key, s.Keys.File.Seal(nil, nil, up.Content, []byte(key))); err != nil {
+	if err := s.PutSealed(ctx, key, up.Content); err != nil {
 		return Upload{}, err
 	}
 	kept, err := casework.Once(ctx, s.casework, "add an upload", req, func(t db.Tx) (Upload, error) {
@@ -109,15 +108,7 @@ func (s *Store) openFile(ctx context.Context, file keptFile) ([]byte, error) {
 	if file.Gone {
 		return nil, campus.Errorf(campus.NotFound, "file_gone", "the file of upload %s was deleted", file.ID)
 	}
-	sealed, err := s.Objects.Get(ctx, file.Key)
-	if err != nil {
-		return nil, err
-	}
-	content, err := s.Keys.File.Open(nil, nil, sealed, []byte(file.Key))
-	if err != nil {
-		return nil, fmt.Errorf("open upload %s: wrong key or damaged", file.ID)
-	}
-	return content, nil
+	return s.GetSealed(ctx, file.Key, "upload "+file.ID.String())
 }
 
 // OwnUpload returns what is known about a person's file; somebody else's is NotFound as if it did not exist.

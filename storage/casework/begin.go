@@ -57,7 +57,9 @@ func standing(t db.Tx, ref campus.CaseRef) (begun campus.Begun, err error) {
 
 // newestCalls are the newest attempts at the steps of a case.
 func newestCalls(t db.Tx, caseID uuid.UUID) (calls []campus.StepCall, err error) {
-	err = t.Raw(`select distinct on (step) step, attempt, key, stay from attempts where case_id = ?
+	err = t.Raw(`select distinct on (step) step, attempt, key, stay, case when bool_or(outcome = 'ok') over same then 0
+			else count(*) filter (where outcome = 'failed') over same end as failed
+		from attempts where case_id = ? window same as (partition by step, attempt)
 		order by step, attempt desc, key desc`, caseID).Scan(&calls).Error
 	return calls, err
 }

@@ -1,6 +1,7 @@
 package casework
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 
@@ -9,6 +10,12 @@ import (
 	"campuscard/campus"
 	"campuscard/storage/db"
 )
+
+// IsCarriedOut tells whether a move stands for a decision.
+func (s *Store) IsCarriedOut(ctx context.Context, id uuid.UUID) (moved bool, err error) {
+	err = s.Pool.QueryRow(ctx, `select exists (select 1 from moves where decision = $1)`, id).Scan(&moved)
+	return moved, db.Wrap("look for the move of a decision", err)
+}
 
 // answerFromMoves returns what became of a decision that was carried out, as its workflow would have answered; nil of
 // one that was not.

@@ -71,35 +71,54 @@ type Mailing struct {
 }
 
 // QueueNotices keeps a message to many people, with one statement however many they are; to nobody it costs the same.
-// Each is sealed for itself, as its parameters are bound to its id.
 func QueueNotices(t db.Tx, m Mailing) error {
-	params, err := json.Marshal(m.Notice.Params)
-	if err != nil {
-		return fmt.Errorf("write a notice: %w", err)
-	}
-	type sealed struct {
-		id, person uuid.UUID
-		params     []byte
-	}
-	rows := make([]sealed, len(m.People))
+	own := make([]OwnNotice, len(m.People))
 	for i, person := range m.People {
 		id, err := uuid.NewV7()
 		if err != nil {
 			return err
 		}
-		rows[i] = sealed{id, person, t.Keys.Seal(noticeContext(id), params)}
+		own[i] = OwnNotice{ID: id, Person: person, University: m.University, Notice: m.Notice}
+	}
+	return insertNotices(t, own, m.Case, m.Expires)
+}
+
+// OwnNotice is a message to one of many people who are each told something else. Its id says what it is about: a message
+// that is kept again under the same id is not told again.
+type OwnNotice struct {
+	ID         uuid.UUID
+	Person     uuid.UUID
+	University string
+	Notice     campus.Notice
+}
+
+// QueueOwnNotices keeps messages, with one statement however many they are.
+func QueueOwnNotices(t db.Tx, notices []OwnNotice) error { return insertNotices(t, notices, nil, nil) }
+
+// insertNotices keeps messages to people. Each is sealed for itself, as its parameters are bound to its id.
+func insertNotices(t db.Tx, notices []OwnNotice, of *uuid.UUID, expires *time.Time) error {
+	params := make([][]byte, len(notices))
+	for i, n := range notices {
+		text, err := json.Marshal(n.Notice.Params)
+		if err != nil {
+			return fmt.Errorf("write a notice: %w", err)
+		}
+		params[i] = t.Keys.Seal(noticeContext(n.ID), text)
 	}
 	return t.Write(`insert into notices
 			(id, person_id, case_id, template, template_version, params, created_at, expires_at, next_try)
-		select n.id, n.person_id, cast(@case as uuid), @template, coalesce((select max(version) from notice_templates
-				where university = @university and template = @template), 0),
+		select n.id, n.person_id, cast(@case as uuid), n.template, coalesce((select max(version) from notice_templates w
+				where w.university = n.university and w.template = n.template), 0),
 			n.params, cast(@now as timestamptz), cast(@expires as timestamptz), cast(@now as timestamptz)
-		from unnest(cast(@ids as uuid[]), cast(@people as uuid[]), cast(@params as bytea[]))
-			n (id, person_id, params)`, map[string]any{
-		"case": m.Case, "template": m.Notice.Template, "university": m.University, "now": t.Now, "expires": m.Expires,
-		"ids":    db.IDs(rows, func(r sealed) uuid.UUID { return r.id }),
-		"people": db.IDs(rows, func(r sealed) uuid.UUID { return r.person }),
-		"params": db.Column(rows, func(r sealed) []byte { return r.params }),
+		from unnest(cast(@ids as uuid[]), cast(@people as uuid[]), cast(@universities as text[]), cast(@templates as text[]),
+			cast(@params as bytea[])) n (id, person_id, university, template, params)
+		on conflict (id) do nothing`, map[string]any{
+		"case": of, "now": t.Now, "expires": expires,
+		"params":       db.Column(params, func(p []byte) []byte { return p }),
+		"ids":          db.IDs(notices, func(n OwnNotice) uuid.UUID { return n.ID }),
+		"people":       db.IDs(notices, func(n OwnNotice) uuid.UUID { return n.Person }),
+		"universities": db.Column(notices, func(n OwnNotice) string { return n.University }),
+		"templates":    db.Column(notices, func(n OwnNotice) string { return n.Notice.Template }),
 	})
 }
 

@@ -153,3 +153,46 @@ func TestOneOfEachInALot(t *testing.T) {
 		require.Equal(t, want, got)
 	}
 }
+
+// Who comes alone takes their lot themselves, and whoever comes meanwhile goes with the next; nothing is begun for who has
+// left before.
+func TestWhoComesAloneStays(t *testing.T) {
+	t.Parallel()
+	held, free := make(chan struct{}), make(chan struct{})
+	var lots atomic.Int64
+	g := Batcher[int, int]{Most: 10, AtOnce: 1, Stay: true, Take: func(ctx context.Context, jobs []int) []Result[int] {
+		if lots.Add(1) == 1 {
+			close(held)
+			<-free
+		}
+		answers := make([]Result[int], len(jobs))
+		for i, job := range jobs {
+			answers[i] = Result[int]{Value: 2 * job, Err: ctx.Err()}
+		}
+		return answers
+	}}
+	ctx, leave := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	ask := func(ctx context.Context, job int) {
+		all.Go(func() {
+			answer, err := g.Do(ctx, job)
+			require.NoError(t, err, "what was begun is not cancelled")
+			require.Equal(t, 2*job, answer)
+		})
+	}
+	ask(ctx, 1)
+	<-held
+	leave()
+	ask(t.Context(), 2)
+	ask(t.Context(), 3)
+	require.Eventually(t, func() bool { g.mu.Lock(); defer g.mu.Unlock(); return len(g.queue) == 2 }, patience, tick)
+	close(free)
+	all.Wait()
+	require.EqualValues(t, 2, lots.Load(), "the others went together")
+	require.Eventually(t, g.idle, patience, tick)
+	g.crowd = false
+	_, err := g.Do(ctx, 4)
+	require.ErrorIs(t, err, context.Canceled)
+	require.EqualValues(t, 2, lots.Load())
+	require.True(t, g.idle())
+}

@@ -241,7 +241,8 @@ func (e dataRefused) Unwrap() []error {
 var ErrContested = campus.Errorf(campus.Unavailable, "contested", "other requests were as fast, each time")
 
 // ruled are the unique constraints that say a rule of the trade. Who breaks one is told so: another look changes nothing.
-var ruled = []string{"requests_one_open", "cards_one_active", "drawers_one_open"}
+var ruled = []string{"requests_one_open", "cards_one_active", "drawers_one_open",
+	"merchant_accounts_one_proposed", "manual_vouchers_one_merchant"}
 
 // contested tells whether another transaction was as fast: what this one wanted to add has been added since it looked, or
 // each waited for what the other had locked.

@@ -13,10 +13,14 @@ revoke insert, update, delete on goose_db_version from :program;
 -- To these rows are only added. What they say was so, and no fault of the program can make it read otherwise.
 revoke update, delete on audit, moves, transfers from :program;
 
--- Money. Accounts and books stay for ever, a chip stays that of the account it was bound to, a day that is closed stays closed, what was taken of a payment and what was
+-- Money. Accounts and books stay for ever, a chip stays that of the account it was bound to, a day that is closed stays closed
+-- with what a channel said of it and what differed, what was taken of a payment and what was
 -- answered stays as it was written, and only answers to payments are deleted (answers_posted_stay).
-revoke delete on accounts, account_checks, chips, refundables from :program;
-revoke update, delete on books, books_closed from :program;
+revoke delete on accounts, account_checks, appeals, chips, refundables, offline_settlements, lost_generations, closes,
+    close_differences from :program;
+revoke update, delete on books, books_closed, channel_lines, denials, offline_records, offline_variants, till_journals from :program;
+revoke update, delete on settlements from :program;
+grant update (payout_id) on settlements to :program;
 revoke insert, delete, update on dropped_answers from :program;
 grant update (until) on dropped_answers to :program;
 revoke update on answers, chips, refundables from :program;

@@ -42,7 +42,10 @@ func TestWhatTheProgramMayDo(t *testing.T) {
 	for table, may := range map[string]string{
 		"audit": "select insert", "moves": "select insert", "transfers": "select insert", "goose_db_version": "select",
 		"accounts": "select insert update", "account_checks": "select insert update", "books": "select insert",
-		"books_closed": "select insert", "chips": "select insert update", "refundables": "select insert update", "dropped_answers": "select update",
+		"books_closed": "select insert", "denials": "select insert", "offline_records": "select insert", "offline_variants": "select insert", "offline_settlements": "select insert update",
+		"lost_generations": "select insert update", "chips": "select insert update", "refundables": "select insert update", "dropped_answers": "select update",
+		"settlements": "select insert update", "appeals": "select insert update", "till_journals": "select insert",
+		"closes": "select insert update", "close_differences": "select insert update", "channel_lines": "select insert",
 	} {
 		require.Equal(t, may, found[table], table)
 		delete(others, table)

@@ -35,10 +35,10 @@ type Statement string
 // first.
 func (t Tx) Write(sql Statement, words map[string]any) error {
 	if t.queued == nil {
-		_, err := t.pool.Exec(t.Statement.Context, string(sql), pgx.NamedArgs(words))
+		_, err := t.pool.Exec(t.Statement.Context, string(sql), Named(words))
 		return err
 	}
-	t.queued.batch.Queue(string(sql), pgx.NamedArgs(words))
+	t.queued.batch.Queue(string(sql), Named(words))
 	return nil
 }
 
@@ -64,7 +64,7 @@ type row interface{ Scan(into ...any) error }
 // every step take as much time as the statement itself. Lists are column's: gorm writes others out.
 func (t Tx) Ask(sql Statement, words map[string]any) row {
 	if t.queued == nil {
-		return t.pool.QueryRow(t.Statement.Context, string(sql), pgx.NamedArgs(words))
+		return t.pool.QueryRow(t.Statement.Context, string(sql), Named(words))
 	}
 	return askedRow{t, sql, words}
 }
@@ -79,8 +79,21 @@ type askedRow struct {
 // Scan implements row.
 func (r askedRow) Scan(into ...any) error {
 	return r.t.onConn(func(conn *pgx.Conn) error {
-		return conn.QueryRow(r.t.Statement.Context, string(r.sql), pgx.NamedArgs(r.words)).Scan(into...)
+		return conn.QueryRow(r.t.Statement.Context, string(r.sql), Named(r.words)).Scan(into...)
 	})
+}
+
+// Rows runs a statement of a transaction that answers with some rows, and reads each.
+func Rows[T any](t Tx, sql Statement, words map[string]any, scan pgx.RowToFunc[T]) (found []T, err error) {
+	err = t.onConn(func(conn *pgx.Conn) error {
+		rows, err := conn.Query(t.Statement.Context, string(sql), Named(words))
+		if err != nil {
+			return err
+		}
+		found, err = pgx.CollectRows(rows, scan)
+		return err
+	})
+	return found, err
 }
 
 // One returns the row a statement answers with, on the pool like ask; found tells whether it has one.
@@ -94,7 +107,7 @@ func One[T any](ctx context.Context, s *DB, sql Statement, words map[string]any)
 
 // All returns the rows a statement answers with.
 func All[T any](ctx context.Context, s *DB, sql Statement, words map[string]any) ([]T, error) {
-	rows, err := s.Pool.Query(ctx, string(sql), pgx.NamedArgs(words))
+	rows, err := s.Pool.Query(ctx, string(sql), Named(words))
 	if err != nil {
 		return nil, err
 	}

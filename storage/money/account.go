@@ -113,6 +113,10 @@ const openSQL = `with locked as materialized (
 	returning a.id, a.limit_cents, a.day, a.spent_cents
 ), unbound as (
 	update phone_keys k set ended_at = @now from locked l where k.account_id = l.id and k.ended_at is null
+	returning k.id, k.account_id
+), denied as (
+	insert into denials (university, account_id, phone, denied, at)
+	select a.university, u.account_id, u.id, true, @now from unbound u join accounts a on a.id = u.account_id
 )
 insert into accounts (id, card_id, person_id, university, valid_until, limit_cents, day, spent_cents, opened_day,
 	opened_spent, opened_at)
@@ -125,16 +129,26 @@ from cards c cross join (
 ) b where c.id = @card`
 
 // Hold has the account of a card pay no more, from the commit on: a payment that waits for the row sees it. A card
-// without an account has nothing to hold.
+// without an account has nothing to hold. The first hold is a denial for tills without network (F1).
 func Hold(t db.Tx, card uuid.UUID, hold campus.AccountHold) error {
-	return t.Write(`update accounts set holds = array_append(holds, @hold)
-		where card_id = @card and not holds @> array[@hold]`, map[string]any{"card": card, "hold": string(hold)})
+	return t.Write(`with held as (
+			update accounts set holds = array_append(holds, @hold) where card_id = @card and not holds @> array[@hold]
+			returning id, university, holds
+		)
+		insert into denials (university, account_id, denied, at)
+		select university, id, true, @now from held where cardinality(holds) = 1`,
+		map[string]any{"card": card, "hold": string(hold), "now": t.Now})
 }
 
-// Lift takes a hold away; others stay.
+// Lift takes a hold away; others stay. The last one that goes ends the denial.
 func Lift(t db.Tx, card uuid.UUID, hold campus.AccountHold) error {
-	return t.Write(`update accounts set holds = array_remove(holds, @hold)
-		where card_id = @card and holds @> array[@hold]`, map[string]any{"card": card, "hold": string(hold)})
+	return t.Write(`with lifted as (
+			update accounts set holds = array_remove(holds, @hold) where card_id = @card and holds @> array[@hold]
+			returning id, university, holds
+		)
+		insert into denials (university, account_id, denied, at)
+		select university, id, false, @now from lifted where holds = '{}'`,
+		map[string]any{"card": card, "hold": string(hold), "now": t.Now})
 }
 
 // Account reads an account. NotFound: account_unknown.
@@ -199,6 +213,19 @@ func (s *Store) SetLimit(ctx context.Context, p campus.MoneyPolicy, actor campus
 	if err := p.CheckLimit(cents); err != nil {
 		return err
 	}
+	return s.setLimit(ctx, p, actor, account, &cents)
+}
+
+// DropLimit has the university's daily limit count for a holder again, whatever it will be; that is raising it where the
+// holder's own is lower. Errors as SetLimit.
+func (s *Store) DropLimit(ctx context.Context, p campus.MoneyPolicy, actor campus.Actor, account uuid.UUID) error {
+	return s.setLimit(ctx, p, actor, account, nil)
+}
+
+// setLimit keeps a limit; nil is the university's.
+func (s *Store) setLimit(ctx context.Context, p campus.MoneyPolicy, actor campus.Actor, account uuid.UUID,
+	chosen *int64) error {
+	cents := p.Limit(chosen)
 	return s.alone(ctx, account, "set a limit", func(t db.Tx) error {
 		a, err := lockAccount(t, account)
 		if err != nil {
@@ -209,7 +236,7 @@ func (s *Store) SetLimit(ctx context.Context, p campus.MoneyPolicy, actor campus
 			return campus.Errorf(campus.Refused, "password_needed", "raising a limit takes the payment password")
 		}
 		if err := t.Write(`update accounts set limit_cents = @limit where id = @id`,
-			map[string]any{"id": a.ID, "limit": cents}); err != nil {
+			map[string]any{"id": a.ID, "limit": chosen}); err != nil {
 			return err
 		}
 		return casework.AddAudit(t, actor, fmt.Sprintf("account.limit_from_%d_to_%d", before, cents),

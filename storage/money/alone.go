@@ -4,43 +4,44 @@ import (
 	"context"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"campuscard/storage/casework"
 	"campuscard/storage/db"
 )
 
-// alone runs fn in a transaction that may have to wait for an account, when it is the account's turn: one that stays
-// locked takes one of the few connections, and holds up nobody else's (decision 93).
-func (s *Store) alone(ctx context.Context, account uuid.UUID, what string, fn func(db.Tx) error) error {
-	done, err := s.Alone.Turn(ctx, account)
-	if err != nil {
-		return db.Wrap(what, err)
-	}
-	defer done()
-	return s.Alone.InTx(ctx, what, fn)
-}
-
-// onceAlone is casework.OnceAlone when it is the turn of an account.
-func onceAlone[T any](ctx context.Context, s *Store, account uuid.UUID, what string, req casework.Request,
-	fn func(db.Tx) (T, error)) (result T, err error) {
+// inTurn runs fn when it is the turn of an account: one that stays locked takes one of the few connections that may have
+// to wait, and holds up nobody else's (decision 93).
+func inTurn[T any](ctx context.Context, s *Store, account uuid.UUID, what string, fn func() (T, error)) (result T,
+	err error) {
 	done, err := s.Alone.Turn(ctx, account)
 	if err != nil {
 		return result, db.Wrap(what, err)
 	}
 	defer done()
-	return casework.OnceAlone(ctx, s.casework, what, req, fn)
+	return fn()
 }
 
-// PersonTurn waits for the turn of the account that a person pays with, and answers what gives it back.
-func (s *Store) PersonTurn(ctx context.Context, person uuid.UUID) (done func(), err error) {
+// alone runs fn in a transaction when it is the turn of an account.
+func (s *Store) alone(ctx context.Context, account uuid.UUID, what string, fn func(db.Tx) error) error {
+	_, err := inTurn(ctx, s, account, what, func() (struct{}, error) { return struct{}{}, s.Alone.InTx(ctx, what, fn) })
+	return err
+}
+
+// onceAlone is casework.OnceAlone when it is the turn of an account.
+func onceAlone[T any](ctx context.Context, s *Store, account uuid.UUID, what string, req casework.Request,
+	fn func(db.Tx) (T, error)) (T, error) {
+	return inTurn(ctx, s, account, what, func() (T, error) { return casework.OnceAlone(ctx, s.casework, what, req, fn) })
+}
+
+// OnceForPerson is casework.OnceAlone when it is the turn of the account that a person pays with.
+func OnceForPerson[T any](ctx context.Context, s *Store, person uuid.UUID, what string, req casework.Request,
+	fn func(db.Tx) (T, error)) (result T, err error) {
 	account, err := s.accountOf(ctx, `select id from accounts where person_id = @id and successor is null
 		and closed_at is null`, person)
 	if err != nil {
-		return nil, err
+		return result, err
 	}
-	done, err = s.Alone.Turn(ctx, account)
-	return done, db.Wrap("wait for an account", err)
+	return onceAlone(ctx, s, account, what, req, fn)
 }
 
 // These find the account that will be locked, before a connection is taken to wait for it; uuid.Nil: there is none yet.
@@ -70,7 +71,7 @@ func (s *Store) accountOfRefund(ctx context.Context, refund uuid.UUID) (uuid.UUI
 
 func (s *Store) accountOfPayment(ctx context.Context, transfer uuid.UUID) (uuid.UUID, error) {
 	found, err := query[accountID](ctx, s.DB, `select account_id from transfers where id = @id and account_id is not null`,
-		pgx.NamedArgs{"id": transfer})
+		db.Named{"id": transfer})
 	if err != nil || len(found) == 0 {
 		return uuid.Nil, db.Wrap("find an account", err)
 	}

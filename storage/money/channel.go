@@ -47,21 +47,22 @@ func (s *Store) Hear(ctx context.Context, call casework.Callback, h Heard) error
 	if err != nil {
 		return err
 	}
-	done, err := s.Alone.Turn(ctx, account)
-	if err != nil {
-		return db.Wrap("take a call-back of a channel", err)
+	const what = "take a call-back of a channel"
+	_, err = inTurn(ctx, s, account, what, func() (struct{}, error) {
+		return struct{}{}, casework.TakeOnceAlone(ctx, s.casework, what, call, h.take)
+	})
+	return s.refused(ctx, err)
+}
+
+func (h Heard) take(t db.Tx) error {
+	switch {
+	case h.Payment != nil:
+		_, err := takePayment(t, *h.Payment)
+		return err
+	case h.Refund != nil:
+		return settleRefund(t, h.University, h.Channel, h.Refund.ID, h.Refund.Paid, h.Refund.Failure)
 	}
-	defer done()
-	return s.refused(ctx, casework.TakeOnceAlone(ctx, s.casework, "take a call-back of a channel", call, func(t db.Tx) error {
-		switch {
-		case h.Payment != nil:
-			_, err := takePayment(t, *h.Payment)
-			return err
-		case h.Refund != nil:
-			return settleRefund(t, h.University, h.Channel, h.Refund.ID, h.Refund.Paid, h.Refund.Failure)
-		}
-		return orderClosed(t, h.University, h.Channel, h.Closed)
-	}))
+	return orderClosed(t, h.University, h.Channel, h.Closed)
 }
 
 func (s *Store) accountHeardOf(ctx context.Context, h Heard) (uuid.UUID, error) {
@@ -173,7 +174,7 @@ func takeNew(t db.Tx, o Order, found bool, p ChannelPayment) (campus.StrayReason
 	return campus.NotStray, creditOrder(t, id, o, a, p)
 }
 
-// creditOrder credits the payment of an order, and tells its holder.
+// creditOrder credits the payment of an order, and tells whose account it is by now.
 func creditOrder(t db.Tx, id uuid.UUID, o Order, a Account, p ChannelPayment) error {
 	book, err := channelBook(t, p.University, campus.ChannelBook, p.Channel)
 	if err != nil {
@@ -190,11 +191,11 @@ func creditOrder(t db.Tx, id uuid.UUID, o Order, a Account, p ChannelPayment) er
 		map[string]any{"id": o.ID, "now": t.Now}); err != nil {
 		return err
 	}
-	notice := campus.Notice{Template: "notice.topped_up", Params: yuanParams(p.Cents)}
+	notice := campus.Notice{Template: "notice.topped_up", Params: orderParams(o, p.Cents)}
 	if !t.Now.Before(o.ExpiresAt) || !o.State.Open() { // the holder may have given it up
 		notice.Template = "notice.topped_up_late"
 	}
-	return casework.QueueNotice(t, o.PersonID, nil, notice, nil)
+	return casework.QueueNotice(t, a.PersonID, nil, notice, nil)
 }
 
 // keepStray keeps a payment that cannot be credited, and has it go back. Money of another currency is in no book: there
@@ -251,6 +252,13 @@ func insertPayment(t db.Tx, id, order, account uuid.UUID, stray campus.StrayReas
 // yuanParams are the parameters of a notice about an amount.
 func yuanParams(cents int64) map[string]string {
 	return map[string]string{"amount": campus.YuanText(cents)}
+}
+
+// orderParams are those of a notice about a top-up: by its short reference and the moment at which it was asked for, its
+// holder knows it among others.
+func orderParams(o Order, cents int64) map[string]string {
+	return map[string]string{"amount": campus.YuanText(cents), "order": campus.ShortRef(o.ID),
+		"time_zh": campus.TimeText(campus.Chinese, o.CreatedAt), "time_en": campus.TimeText(campus.English, o.CreatedAt)}
 }
 
 // none takes "no rows" for an answer.

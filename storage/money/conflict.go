@@ -29,9 +29,12 @@ type ChannelConflict struct {
 	Times      int
 	SettledAt  *time.Time
 	Note       string // what people have found
+
+	SettledByName string
 }
 
-const conflictColumns = `select id, university, channel, subject, ref, kept, said, told_at, last_at, times, settled_at, note
+const conflictColumns = `select id, university, channel, subject, ref, kept, said, told_at, last_at, times, settled_at, note,
+		coalesce((select name from staff where staff.id = channel_conflicts.settled_by), '') as settled_by_name
 	from channel_conflicts `
 
 // saidOf is what a channel has told of a payment, as people read it.
@@ -91,14 +94,15 @@ func (s *Store) SettleConflict(ctx context.Context, req casework.Request, who ca
 	return casework.Once(ctx, s.casework, "settle a contradiction", req, func(t db.Tx) (c ChannelConflict, err error) {
 		err = t.Ask(conflictColumns+`where id = @id and university = @university for update`,
 			map[string]any{"id": id, "university": who.University}).Scan(&c.ID, &c.University, &c.Channel, &c.Subject, &c.Ref,
-			&c.Kept, &c.Said, &c.ToldAt, &c.LastAt, &c.Times, &c.SettledAt, &c.Note)
+			&c.Kept, &c.Said, &c.ToldAt, &c.LastAt, &c.Times, &c.SettledAt, &c.Note,
+			&c.SettledByName)
 		if err = absent(err, "conflict_unknown", "no such contradiction"); err != nil {
 			return c, err
 		}
 		if c.SettledAt != nil {
 			return c, campus.Errorf(campus.Conflict, "conflict_settled", "contradiction %s is settled", id)
 		}
-		c.SettledAt, c.Note = &t.Now, note
+		c.SettledAt, c.Note, c.SettledByName = &t.Now, note, who.Name
 		if err := t.Write(`update channel_conflicts set settled_at = @now, settled_by = @by, note = @note where id = @id`,
 			map[string]any{"id": id, "now": t.Now, "by": who.ID, "note": note}); err != nil {
 			return c, err

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
@@ -34,7 +35,8 @@ func TestConstraints(t *testing.T) {
 			card_id = (select card_id from accounts where id <> $1 limit 1) where id = $1`,
 		"accounts_one_current": `update accounts set
 			person_id = (select person_id from accounts where id <> $1 limit 1) where id = $1`,
-		"books_kind_known": `update books set kind = 'pocket' where $1::uuid is not null`,
+		"books_university_fkey": `update books set university = 'moon' where $1::uuid is not null`,
+		"books_kind_known":      `update books set kind = 'pocket' where $1::uuid is not null`,
 		"books_one": `insert into books (id, university, kind, ref, opened_at)
 			select $1, university, kind, ref, opened_at from books limit 1`,
 		"transfers_amount_positive":    `update transfers set amount_cents = 0, main_change = 0 where account_id = $1`,
@@ -78,6 +80,8 @@ func TestConstraintsOfTillsAndTopUps(t *testing.T) {
 	require.NoError(t, storagetest.Err(h.Money.BindPhone(t.Context(), person, []byte("a key"), 5)))
 	require.Error(t, storagetest.Err(h.Money.TakePayment(t.Context(),
 		h.PaidAt(o, "tx-"+o.ID.String(), func(p *money.ChannelPayment) { p.Cents++ }))))
+	require.NoError(t, h.Money.Choose(t.Context(), someone, person, storagetest.University, campus.TellingChoice{}))
+	require.NoError(t, storagetest.Err(h.Money.Untold(t.Context(), uuid.Nil, 1)))
 	who, _ := h.Staff(storagetest.University, campus.Grant{Role: campus.Cashier})
 	h.Exec(`insert into drawers (id, university, campus, cashier, float_cents, opened_at)
 		values (gen_random_uuid(), 'lcu', 'east', $1, 100, now())`, who.ID)
@@ -91,18 +95,26 @@ func TestConstraintsOfTillsAndTopUps(t *testing.T) {
 		"terminals_name":            `update terminals set name = 'x', merchant_id = (select merchant_id from terminals limit 1)`,
 		"phone_keys_one": `insert into phone_keys (id, account_id, person_id, public_key, made_at)
 			select gen_random_uuid(), account_id, person_id, '', now() from phone_keys`,
-		"dropped_answers_one":             `update dropped_answers set one = false`,
-		"topup_orders_state_known":        `update topup_orders set state = 'tired' where state <> 'paid'`,
-		"topup_orders_amount_positive":    `update topup_orders set amount_cents = 0`,
-		"topup_orders_paid_at":            `update topup_orders set paid_at = null`,
-		"topup_orders_university_fkey":    `update topup_orders set university = 'moon'`,
-		"topup_orders_person_id_fkey":     `update topup_orders set person_id = gen_random_uuid()`,
-		"topup_orders_account_id_fkey":    `update topup_orders set account_id = gen_random_uuid()`,
-		"topup_payments_amount_positive":  `update topup_payments set amount_cents = 0, refunded_cents = 0`,
-		"topup_payments_refunded_within":  `update topup_payments set refunded_cents = amount_cents + 1`,
-		"topup_payments_credited":         `update topup_payments set account_id = null`,
-		"topup_payments_stray_known":      `update topup_payments set stray = 'tired', account_id = null`,
-		"topup_payments_university_fkey":  `update topup_payments set university = 'moon'`,
+		"telling_choices_not_negative":   `update telling_choices set low_cents = -1`,
+		"told_until_one":                 `update told_until set one = false`,
+		"dropped_answers_one":            `update dropped_answers set one = false`,
+		"topup_orders_state_known":       `update topup_orders set state = 'tired' where state <> 'paid'`,
+		"topup_orders_amount_positive":   `update topup_orders set amount_cents = 0`,
+		"topup_orders_paid_at":           `update topup_orders set paid_at = null`,
+		"topup_orders_university_fkey":   `update topup_orders set university = 'moon'`,
+		"topup_orders_person_id_fkey":    `update topup_orders set person_id = gen_random_uuid()`,
+		"topup_orders_account_id_fkey":   `update topup_orders set account_id = gen_random_uuid()`,
+		"topup_payments_amount_positive": `update topup_payments set amount_cents = 0, refunded_cents = 0`,
+		"topup_payments_refunded_within": `update topup_payments set refunded_cents = amount_cents + 1`,
+		"topup_payments_credited":        `update topup_payments set account_id = null`,
+		"topup_payments_stray_known":     `update topup_payments set stray = 'tired', account_id = null`,
+		"topup_payments_university_fkey": `update topup_payments set university = 'moon'`,
+		"topup_payments_once": `insert into topup_payments
+				(id, university, channel, transaction, order_ref, amount_cents, currency, stray, paid_at, taken_at)
+			select gen_random_uuid(), university, channel, transaction, '', 1, 'CNY', 'paid_twice', now(), now() from topup_payments`,
+		"topup_payments_one_credited": `insert into topup_payments
+				(id, university, channel, transaction, order_ref, order_id, account_id, amount_cents, currency, paid_at, taken_at)
+			select gen_random_uuid(), university, channel, 'another', '', order_id, account_id, 1, 'CNY', now(), now() from topup_payments`,
 		"topup_refunds_kind_known":        `update topup_refunds set kind = 'tired'`,
 		"topup_refunds_state_known":       `update topup_refunds set state = 'tired', done_at = now(), next_try = null`,
 		"topup_refunds_amount_positive":   `update topup_refunds set amount_cents = 0`,
@@ -121,6 +133,47 @@ func TestConstraintsOfTillsAndTopUps(t *testing.T) {
 		"drawers_cashier_fkey":    `update drawers set cashier = gen_random_uuid()`,
 		"drawers_one_open": `insert into drawers (id, university, campus, cashier, float_cents, opened_at)
 			select gen_random_uuid(), university, campus, cashier, 0, now() from drawers`,
+	} {
+		var broken *pgconn.PgError
+		require.ErrorAs(t, tryAsOwner(t, h, sql), &broken, name)
+		require.Equal(t, name, broken.ConstraintName)
+	}
+}
+
+// The same of the tables of the close of a day.
+func TestConstraintsOfCloses(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	h.BookOf(campus.FeesBook, "")
+	m := h.Merchant("第一食堂", "canteen")
+	c := openedClose(t, h)
+	h.Settled(m, c.Day, 10*yuan, 1)
+	require.NoError(t, h.Money.KeepChannelLines(t.Context(), c.University, "wallet", c.Day, []money.ChannelLine{
+		{Number: 1, Kind: campus.PaymentLine, Ref: "stranger", Cents: 1, Currency: campus.Yuan}}))
+	require.NoError(t, h.Money.CompareChannel(t.Context(), c, "wallet", c.Day))
+	for name, sql := range map[string]string{
+		"closes_one": `insert into closes (id, university, day, until, opened_at)
+			select gen_random_uuid(), university, day, until, opened_at from closes`,
+		"closes_signed":            `update closes set signed_at = now()`,
+		"closes_university_fkey":   `update closes set university = 'moon'`,
+		"closes_opened_by_fkey":    `update closes set opened_by = gen_random_uuid()`,
+		"closes_signed_by_fkey":    `update closes set signed_at = now(), signed_by = gen_random_uuid()`,
+		"channel_lines_kind_known": `update channel_lines set kind = 'tired'`,
+		"channel_lines_pkey":       `insert into channel_lines select * from channel_lines`,
+		"close_differences_number": `insert into close_differences (id, close_id, number, channel, line, kind, ref, what, ours_cents,
+				theirs_cents, found_at)
+			select gen_random_uuid(), close_id, number, channel, line, kind, 'other', what, 0, 0, found_at from close_differences`,
+		"close_differences_once": `insert into close_differences (id, close_id, number, channel, line, kind, ref, what, ours_cents,
+				theirs_cents, found_at)
+			select gen_random_uuid(), close_id, 2, channel, line, kind, ref, what, 0, 0, found_at from close_differences`,
+		"close_differences_what_known":    `update close_differences set what = 'tired'`,
+		"close_differences_settled":       `update close_differences set settled_at = now()`,
+		"close_differences_close_id_fkey": `update close_differences set close_id = gen_random_uuid()`,
+		"settlements_one": `insert into settlements (id, university, merchant_id, day, sales_cents, sales, back_cents, other_cents,
+				fee_cents, due_cents, settled_at)
+			select gen_random_uuid(), university, merchant_id, day, 0, 0, 0, 0, 0, 0, settled_at from settlements`,
+		"settlements_adds_up":          `update settlements set due_cents = due_cents + 1`,
+		"settlements_fee_not_negative": `update settlements set fee_cents = -1, due_cents = due_cents + fee_cents + 1`,
 	} {
 		var broken *pgconn.PgError
 		require.ErrorAs(t, tryAsOwner(t, h, sql), &broken, name)
@@ -225,7 +278,7 @@ func TestAClockThatLeapsHasNothingPaidTwice(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
 	a := h.Account(100 * yuan)
-	p, early := h.Payment(a.ID, 10*yuan, taken(h, 9*time.Minute)), h.Payment(a.ID, 1*yuan)
+	p, early := h.Payment(a.ID, 10*yuan, taken(h, 90*time.Second)), h.Payment(a.ID, 1*yuan)
 	require.NoError(t, storagetest.Err(h.Money.Pay(t.Context(), p)))
 	require.NoError(t, storagetest.Err(h.Money.Reverse(t.Context(), reversal(h, early.Terminal, early.Key))))
 	h.Clock.Advance(40 * 24 * time.Hour)

@@ -21,15 +21,28 @@ type Drawer struct {
 	FloatCents   int64              `json:"float_cents" doc:"What lay in it at the opening"`
 	TakenCents   int64              `json:"taken_cents" doc:"What was taken in since"`
 	Takings      int                `json:"takings"`
+	GivenCents   int64              `json:"given_cents" doc:"What was paid out of it since (退现)"`
 	OpenedAt     time.Time          `json:"opened_at"`
 	CountedCents *int64             `json:"counted_cents,omitempty" doc:"All that lay in it when it was counted"`
 	CountedAt    *time.Time         `json:"counted_at,omitempty"`
 	ConfirmedBy  *uuid.UUID         `json:"confirmed_by,omitempty"`
 	ClosedAt     *time.Time         `json:"closed_at,omitempty"`
+
+	CashierName     string `json:"cashier_name"`
+	ConfirmedByName string `json:"confirmed_by_name,omitempty"`
+}
+
+// For is the drawer as a member sees it. Whoever closes it for the second time counts it by themselves, so what the
+// cashier has counted is the cashier's own until it is closed (L1).
+func (d Drawer) For(who campus.StaffMember) Drawer {
+	if d.State == campus.DrawerCounted && d.Cashier != who.ID {
+		d.CountedCents = nil
+	}
+	return d
 }
 
 // ExpectedCents are what lies in it if nothing is wrong.
-func (d Drawer) ExpectedCents() int64 { return d.FloatCents + d.TakenCents }
+func (d Drawer) ExpectedCents() int64 { return d.FloatCents + d.TakenCents - d.GivenCents }
 
 // DifferenceCents are what was counted beyond that; below nothing if something lacks.
 func (d Drawer) DifferenceCents() int64 {
@@ -39,8 +52,10 @@ func (d Drawer) DifferenceCents() int64 {
 	return *d.CountedCents - d.ExpectedCents()
 }
 
-const drawerColumns = `select id, university, campus, cashier, state, float_cents, taken_cents, takings, opened_at,
-	counted_cents, counted_at, confirmed_by, closed_at from drawers `
+const drawerColumns = `select id, university, campus, cashier, state, float_cents, taken_cents, takings, given_cents,
+	opened_at, counted_cents, counted_at, confirmed_by, closed_at,
+	(select name from staff where staff.id = drawers.cashier) as cashier_name,
+	coalesce((select name from staff where staff.id = drawers.confirmed_by), '') as confirmed_by_name from drawers `
 
 // OpenDrawer opens the drawer of a cashier on a campus with what was counted into it. Forbidden: not_permitted.
 // Invalid: drawer_amount, campus_unknown. Conflict: drawer_open.
@@ -53,8 +68,8 @@ func (s *Store) OpenDrawer(ctx context.Context, req casework.Request, who campus
 		return Drawer{}, campus.NotPermitted(campus.HandleCash)
 	}
 	d, err := casework.OnceAlone(ctx, s.casework, "open a drawer", req, func(t db.Tx) (Drawer, error) {
-		d := Drawer{ID: req.ID, University: who.University, Campus: place, Cashier: who.ID, State: campus.DrawerOpen,
-			FloatCents: float, OpenedAt: t.Now}
+		d := Drawer{ID: req.ID, University: who.University, Campus: place, Cashier: who.ID, CashierName: who.Name,
+			State: campus.DrawerOpen, FloatCents: float, OpenedAt: t.Now}
 		if err := insertDrawer(t, d); err != nil {
 			return d, err
 		}
@@ -84,13 +99,24 @@ func insertDrawer(t db.Tx, d Drawer) error {
 func (s *Store) Drawers(ctx context.Context, who campus.StaffMember, open bool, after uuid.UUID,
 	limit int) ([]Drawer, error) {
 	campuses, all := who.Campuses(campus.HandleCash)
-	drawers, err := db.All[Drawer](ctx, s.Reports, drawerColumns+`where university = @university
-			and (@all or campus = any(@campuses)) and (not @open or closed_at is null)
-			and (cast(@after as uuid) is null or id < @after) order by id desc limit @limit`, map[string]any{
-		"university": who.University, "all": all, "campuses": campuses, "open": open,
-		"after": casework.Nullable(after), "limit": limit})
+	sql := drawersSQL
+	if open {
+		sql = openDrawersSQL
+	}
+	drawers, err := db.All[Drawer](ctx, s.Reports, sql, map[string]any{"university": who.University, "all": all,
+		"campuses": campuses, "after": casework.Nullable(after), "limit": limit})
 	return drawers, db.Wrap("list drawers", err)
 }
+
+// Two statements: what is open is found by an index of that, however many were closed.
+const (
+	drawersSQL     db.Statement = drawersOf + drawersPage
+	openDrawersSQL db.Statement = drawersOf + `and closed_at is null ` + drawersPage
+
+	drawersOf = drawerColumns + `where university = @university and (@all or campus = any(@campuses))
+		and (cast(@after as uuid) is null or id < @after) `
+	drawersPage = `order by id desc limit @limit`
+)
 
 // Drawer is one that the member may see. NotFound: drawer_unknown.
 func (s *Store) Drawer(ctx context.Context, who campus.StaffMember, id uuid.UUID) (Drawer, error) {
@@ -112,8 +138,8 @@ func (d Drawer) seenBy(who campus.StaffMember, id uuid.UUID) error {
 // LockDrawer locks a drawer that the member may see. NotFound: drawer_unknown.
 func LockDrawer(t db.Tx, who campus.StaffMember, id uuid.UUID) (d Drawer, err error) {
 	err = t.Ask(drawerColumns+`where id = @id for no key update`, map[string]any{"id": id}).Scan(&d.ID, &d.University,
-		&d.Campus, &d.Cashier, &d.State, &d.FloatCents, &d.TakenCents, &d.Takings, &d.OpenedAt, &d.CountedCents,
-		&d.CountedAt, &d.ConfirmedBy, &d.ClosedAt)
+		&d.Campus, &d.Cashier, &d.State, &d.FloatCents, &d.TakenCents, &d.Takings, &d.GivenCents, &d.OpenedAt,
+		&d.CountedCents, &d.CountedAt, &d.ConfirmedBy, &d.ClosedAt, &d.CashierName, &d.ConfirmedByName)
 	if err = none(err); err != nil {
 		return d, err
 	}
@@ -135,8 +161,9 @@ type Cash struct {
 }
 
 // TakeCash puts cash of a cashier's open drawer on a person's card, in the transaction that keeps its receipt. Invalid:
-// amount_invalid, topup_range. NotFound: drawer_unknown, account_unknown. Forbidden: drawer_of_another. Conflict:
-// drawer_counted, drawer_closed, card_ended, balance_ceiling, account_closed.
+// topup_range. NotFound: drawer_unknown, account_unknown. Forbidden: drawer_of_another. Conflict:
+// drawer_counted, drawer_closed, drawer_full, card_ended, balance_ceiling,
+// balance_ceiling_unpaid, account_closed.
 func TakeCash(t db.Tx, who campus.StaffMember, receipt uuid.UUID, c CashTaking) (Cash, error) {
 	if err := c.Terms.CheckCash(c.Cents); err != nil {
 		return Cash{}, err
@@ -146,6 +173,9 @@ func TakeCash(t db.Tx, who campus.StaffMember, receipt uuid.UUID, c CashTaking) 
 		err = d.takes(who)
 	}
 	if err != nil {
+		return Cash{}, err
+	}
+	if err := c.Terms.CheckDrawer(d.ExpectedCents(), c.Cents); err != nil {
 		return Cash{}, err
 	}
 	a, err := lockPersonal(t, c.Person)
@@ -169,7 +199,7 @@ func TakeCash(t db.Tx, who campus.StaffMember, receipt uuid.UUID, c CashTaking) 
 		return Cash{}, err
 	}
 	return Cash{after.MainCents, after.DebtCents}, casework.QueueNotice(t, c.Person, nil,
-		campus.Notice{Template: "notice.topped_up", Params: yuanParams(c.Cents)}, nil)
+		campus.Notice{Template: "notice.topped_up_cash", Params: yuanParams(c.Cents)}, nil)
 }
 
 // withoutOrders are the terms of who pays at once: how many orders are open does not matter.
@@ -243,7 +273,7 @@ func (s *Store) CloseDrawer(ctx context.Context, req casework.Request, who campu
 		if err := postDifference(t, d); err != nil {
 			return d, err
 		}
-		d.State, d.ConfirmedBy, d.ClosedAt = campus.DrawerClosed, &who.ID, &t.Now
+		d.State, d.ConfirmedBy, d.ConfirmedByName, d.ClosedAt = campus.DrawerClosed, &who.ID, who.Name, &t.Now
 		if err := t.Write(`update drawers set state = 'closed', confirmed_by = @by, closed_at = @now where id = @id`,
 			map[string]any{"id": id, "by": who.ID, "now": t.Now}); err != nil {
 			return d, err

@@ -12,6 +12,11 @@ import (
 // Refusal is refusal, for tests of every constraint.
 func Refusal(err error) error { return refusal(err) }
 
+// MonthsFor is monthsFor, for tests.
+func MonthsFor(missing, found int, took time.Duration, looked int) int {
+	return monthsFor(missing, found, took, looked)
+}
+
 // PlanOf is how Postgres does the statement of a lot.
 func PlanOf(ctx context.Context, conn *pgx.Conn, d *db.DB, lot []Payment) ([]string, error) {
 	rows, err := conn.Query(ctx, "explain (analyze, costs off, timing off, summary off) "+string(payLotSQL),
@@ -32,6 +37,16 @@ func PlanOfDrop(ctx context.Context, conn *pgx.Conn, before time.Time, limit int
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
+// PlanOfUntold is how Postgres finds what may have to be told, on a connection of reports.
+func PlanOfUntold(ctx context.Context, conn *pgx.Conn, from, until time.Time, limit int) ([]string, error) {
+	rows, err := conn.Query(ctx, "explain (analyze, costs off, timing off, summary off, buffers off) "+string(untoldSQL),
+		pgx.QueryExecModeSimpleProtocol, pgx.NamedArgs{"after": lowestID(from), "until": lowestID(until), "limit": limit})
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
 // PayIn does the statement of a lot on a connection, in whatever transaction it has.
 func PayIn(ctx context.Context, conn *pgx.Conn, d *db.DB, lot []Payment) error {
 	rows, err := conn.Query(ctx, string(payLotSQL), lotArgs(d.Now(), lot))
@@ -42,8 +57,15 @@ func PayIn(ctx context.Context, conn *pgx.Conn, d *db.DB, lot []Payment) error {
 	return rows.Err()
 }
 
-// The statements that find what is due at channels.
+// Statements, for tests of how Postgres does them.
 const (
-	DueOrdersSQL    = string(dueOrdersSQL)
-	DueContractsSQL = string(dueContractsSQL)
+	DueOrdersSQL       = string(dueOrdersSQL)
+	DueRefundsSQL      = string(dueRefundsSQL)
+	DueContractsSQL    = string(dueContractsSQL)
+	OrdersSQL          = string(ordersSQL)
+	RefundsOfOrdersSQL = string(refundsOfOrdersSQL)
+	StuckRefundsSQL    = string(stuckRefundsSQL)
+	DrawersSQL         = string(drawersSQL)
+	OpenDrawersSQL     = string(openDrawersSQL)
+	TotalsSQL          = string(totalsSQL)
 )

@@ -2,6 +2,7 @@ package money_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -40,6 +41,25 @@ func TestAStatementGoesOnWithTheAccountsBefore(t *testing.T) {
 	require.Equal(t, "cursor_invalid", storagetest.Outcome(statementErr(h.Money.Statement(t.Context(), now.ID,
 		&money.Cursor{Account: other.ID, Seq: 2, At: h.Clock.Now()}, 5))), "of somebody else")
 	require.Equal(t, "account_unknown", storagetest.Outcome(statementErr(h.Money.Statement(t.Context(), uuid.New(), nil, 5))))
+}
+
+// E4: the rest of a page is looked for in the months in which it should lie.
+func TestMonthsOfTheRestOfAPage(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for name, c := range map[string]struct {
+		missing, found int
+		took           time.Duration
+		looked, want   int
+	}{
+		"two each month, 46 to go":           {46, 2, 30 * day, 1, 25},
+		"one a day, a few to go":             {5, 28, 28 * day, 1, 2},
+		"one in a year":                      {47, 1, 365 * day, 1, 64},
+		"all on one day, and yet not enough": {20, 10, time.Hour, 8, 16},
+		"all at one moment":                  {20, 10, 0, 1, 2},
+	} {
+		require.Equal(t, c.want, money.MonthsFor(c.missing, c.found, c.took, c.looked), name)
+	}
 }
 
 func statementErr(_ []money.Entry, _ *money.Cursor, err error) error { return err }

@@ -24,8 +24,9 @@ type Refund struct {
 	TakenAt  time.Time
 	By       campus.Actor
 
-	Till       *Till  // that asks: of payments of its merchant, and while it works
-	University string // of the member of staff who asks; empty with a till
+	Till        *Till         // that asks: of payments of its merchant, and while it works
+	RetryWithin time.Duration // how old it may be at a till if its key was never seen
+	University  string        // of the member of staff who asks; empty with a till
 }
 
 // sees tells whether the payment is one that whoever asks may know of.
@@ -54,7 +55,7 @@ type original struct {
 // Refund gives money back to the purses that a payment took it from, the main one first, and on the same day to the
 // limit of the day (E2). What goes to a subsidy that has ended goes to the fund, and what goes to a closed account to
 // what nobody has claimed. Two at once never give back more than was paid. Conflict: key_reused, refund_too_high,
-// settled, partly_back. NotFound: payment_unknown.
+// already_back, settled, partly_back. Invalid: moment_invalid. NotFound: payment_unknown.
 func (s *Store) Refund(ctx context.Context, r Refund) (answer Answer, err error) {
 	if err := r.check(); err != nil {
 		return answer, err
@@ -109,6 +110,9 @@ func (r Refund) post(t db.Tx) (answer Answer, err error) {
 		if err := tillGivesBack(t, *r.Till); err != nil {
 			return answer, err
 		}
+		if err := campus.CheckGivenBack(r.TakenAt, t.Now, r.RetryWithin); err != nil {
+			return answer, err
+		}
 	}
 	o, err := lockOriginal(t, r.Payment)
 	if err != nil {
@@ -136,7 +140,7 @@ func (r Refund) post(t db.Tx) (answer Answer, err error) {
 	return answer, casework.AddAudit(t, r.By, "payment."+string(kind), "transfer/"+o.ID.String(), a.University)
 }
 
-// part is what goes back of a payment. Conflict: refund_too_high; of a void settled, partly_back: only a refund is
+// part is what goes back of a payment. Conflict: refund_too_high, already_back; of a void settled, partly_back: only a refund is
 // possible then.
 func (r Refund) part(o original) (campus.TransferKind, campus.Purses, error) {
 	if !r.Void {
@@ -211,7 +215,7 @@ func keepReversalFirst(t db.Tx, r Reversal) error {
 	if err := t.Ask(`select until from dropped_answers`, nil).Scan(&dropped); err != nil {
 		return err
 	}
-	if r.SoldAt.Before(t.Now.Add(-r.RetryWithin)) || !r.SoldAt.After(dropped) || r.SoldAt.After(t.Now.Add(clockAhead)) {
+	if r.SoldAt.Before(t.Now.Add(-r.RetryWithin)) || !r.SoldAt.After(dropped) || r.SoldAt.After(t.Now.Add(campus.TillClockOff)) {
 		return campus.Errorf(campus.Conflict, string(campus.PaymentTime), "nobody can say whether the sale was paid")
 	}
 	return t.Ask(`insert into answers (terminal, key, hash, outcome, at, reversed_at)
@@ -249,7 +253,8 @@ func reversePaid(t db.Tx, first kept, p posting) (Answer, error) {
 func lockOriginal(t db.Tx, id uuid.UUID) (o original, err error) {
 	err = t.Ask(`select t.id, t.account_id, t.to_id, t.kind, t.main_change, t.subsidy_change, t.debt_change,
 			t.spent_change, t.at, t.books_day, t.subsidy_until,
-			not exists (select from books_closed c where c.day >= t.books_day) as open, a.university
+			not exists (select from books_closed c join books b on b.university = c.university
+				where b.id = t.to_id and c.day >= t.books_day) as open, a.university
 		from transfers t join accounts a on a.id = t.account_id
 		where t.id = @id and t.account_id = t.from_id and t.kind in ('payment', 'charge')`, map[string]any{"id": id}).
 		Scan(&o.ID, &o.Account, &o.Book, &o.Kind, &o.Change.Main, &o.Change.Subsidy, &o.Change.Debt, &o.Spent, &o.At,
@@ -282,6 +287,11 @@ func (o original) giveBack(t db.Tx, back campus.Purses, p posting) (a Account, i
 	if err := t.Write(`update refundables set main_back = main_back + @main, subsidy_back = subsidy_back + @subsidy
 		where transfer_id = @id`, map[string]any{"id": o.ID, "main": back.Main, "subsidy": back.Subsidy}); err != nil {
 		return a, id, err
+	}
+	if back == o.left && p.terminal != appealTerminal {
+		if err := nudgeAppeal(t, o.ID); err != nil {
+			return a, id, err
+		}
 	}
 	if a, err = lockAccount(t, o.Account); err != nil {
 		return a, id, err

@@ -37,7 +37,7 @@ func TestRefunds(t *testing.T) {
 	got = h.AccountOf(a.ID)
 	require.Equal(t, campus.Purses{Main: 85 * yuan, Subsidy: 25 * yuan}, got.Purses())
 	require.Equal(t, int64(20*yuan), got.SpentCents, "a later refund does not give the limit back")
-	require.Equal(t, "refund_too_high", back(1))
+	require.Equal(t, "already_back", back(1))
 	require.Equal(t, "amount_invalid", back(0))
 	require.Equal(t, "amount_invalid", back(-5))
 	page, _, err := h.Money.Statement(t.Context(), a.ID, nil, 20)
@@ -60,6 +60,43 @@ func TestRefunds(t *testing.T) {
 func refund(h *storagetest.Env, payment uuid.UUID, cents int64) money.Refund {
 	return money.Refund{Terminal: "merchant-1", Key: uuid.NewString(), Payment: payment, Cents: cents,
 		TakenAt: h.Clock.Now(), By: someone}
+}
+
+// E1: whoever asks for the answer to a key again is told that all of the payment was given back, however that was.
+func TestTheAnswerToAKeySaysThatAllWasGivenBack(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(100 * yuan)
+	h.Subsidise(a.ID, 5*yuan, campus.Date{})
+	for name, test := range map[string]struct {
+		parts []int64 // 0: a void
+		want  bool
+	}{
+		"by nothing":           {nil, false},
+		"by a void":            {[]int64{0}, true},
+		"by a refund of all":   {[]int64{10 * yuan}, true},
+		"by refunds in parts":  {[]int64{4 * yuan, 6 * yuan}, true},
+		"all but a fen of it":  {[]int64{4 * yuan, 6*yuan - 1}, false},
+		"a part from one side": {[]int64{5 * yuan}, false},
+	} {
+		p := h.Payment(a.ID, 10*yuan)
+		paid, err := h.Money.Pay(t.Context(), p)
+		require.NoError(t, err)
+		for _, part := range test.parts {
+			r := refund(h, paid.Transfer, part)
+			r.Void = part == 0
+			require.NoError(t, storagetest.Err(h.Money.Refund(t.Context(), r)), name)
+		}
+		again, err := h.Money.Pay(t.Context(), p)
+		require.NoError(t, err)
+		kept, _, err := h.Money.FindAnswer(t.Context(), p.Terminal, p.Key)
+		require.NoError(t, err)
+		late, _, err := h.Money.Answered(t.Context(), p)
+		require.NoError(t, err)
+		require.Equal(t, []bool{test.want, test.want, test.want}, []bool{again.GivenBack, kept.GivenBack, late.GivenBack}, name)
+		require.Equal(t, paid.Transfer, again.Transfer, name)
+	}
+	agree(t, h)
 }
 
 // A part that would go to a subsidy that has ended goes to the fund.
@@ -128,10 +165,11 @@ func TestVoid(t *testing.T) {
 	}
 	first, second, third := h.Pays(a.ID, 10*yuan), h.Pays(a.ID, 20*yuan), h.Pays(a.ID, 30*yuan)
 	require.Equal(t, "done", void(first.Transfer))
-	require.Equal(t, "refund_too_high", void(first.Transfer))
+	require.Equal(t, "already_back", void(first.Transfer))
 	require.NoError(t, storagetest.Err(h.Money.Refund(t.Context(), refund(h, second.Transfer, 1))))
 	require.Equal(t, "partly_back", void(second.Transfer))
-	h.Exec(`insert into books_closed (day, closed_at) values ($1, now())`, campus.DateOf(h.Clock.Now()))
+	h.Exec(`insert into books_closed (university, day, closed_at) values ($1, $2, now())`, storagetest.University,
+		campus.DateOf(h.Clock.Now()))
 	require.Equal(t, "settled", void(third.Transfer))
 	require.Equal(t, "settled", storagetest.Outcome(storagetest.Err(h.Money.Reverse(t.Context(), reversal(h, "till-1",
 		storagetest.One[string](h, `select key from transfers where id = $1`, third.Transfer))))))
@@ -186,7 +224,7 @@ func TestReversals(t *testing.T) {
 	require.NoError(t, storagetest.Err(h.Money.Refund(t.Context(), refund(h, paid.Transfer, 15*yuan))))
 	reverse(partly.Key)
 	require.Equal(t, int64(100*yuan), h.AccountOf(a.ID).MainCents, "only what is left")
-	require.Equal(t, "refund_too_high",
+	require.Equal(t, "already_back",
 		storagetest.Outcome(storagetest.Err(h.Money.Refund(t.Context(), refund(h, paid.Transfer, 1)))))
 	r := refund(h, paid.Transfer, 1)
 	r.Terminal, r.Key = "till-1", partly.Key
@@ -237,13 +275,14 @@ func TestAReversalThatComesTooLate(t *testing.T) {
 	require.NoError(t, storagetest.Err(h.DropExpired(t.Context(), 100)))
 	late, fresh, ahead := reversal(h, p.Terminal, p.Key), reversal(h, p.Terminal, "x"), reversal(h, p.Terminal, "y")
 	late.SoldAt = p.TakenAt
-	ahead.SoldAt = h.Clock.Now().Add(time.Hour)
+	ahead.SoldAt = h.Clock.Now().Add(campus.TillClockOff + time.Second)
 	old := reversal(h, p.Terminal, "z")
 	old.SoldAt = h.Clock.Now().Add(-h.Policy().Money.RetryWithin.Std() - time.Second)
 	for _, r := range []money.Reversal{late, ahead, old} {
 		require.Equal(t, "payment_time", storagetest.Outcome(storagetest.Err(h.Money.Reverse(t.Context(), r))))
 	}
 	require.Zero(t, storagetest.Count(h, `answers where outcome = 'reversed'`), "nothing is kept")
+	fresh.SoldAt = h.Clock.Now().Add(campus.TillClockOff)
 	require.NoError(t, storagetest.Err(h.Money.Reverse(t.Context(), fresh)))
 	require.Equal(t, int64(60*yuan), h.AccountOf(a.ID).MainCents)
 }
@@ -359,4 +398,39 @@ func TestRefundsByStaffHaveTheKeysOfRequests(t *testing.T) {
 	first.Route = "POST /another"
 	require.Equal(t, "idempotency_key_reused", propose(first), "and the other way round")
 	require.Equal(t, int64(60*yuan), h.AccountOf(a.ID).MainCents)
+}
+
+// E4: what a till gives back has a time that it can mean, by the rule of its sales; staff have ours.
+func TestTheTimeOfWhatATillGivesBack(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	a := h.Account(100 * yuan)
+	till := h.Till(h.Merchant("食堂", "canteen"), "一号窗口")
+	within := h.Policy().Money.RetryWithin.Std()
+	for sentence, test := range map[string]struct {
+		off  time.Duration
+		want string
+	}{
+		"of a clock two minutes fast":          {campus.TillClockOff, ""},
+		"of a clock further ahead":             {campus.TillClockOff + time.Second, "moment_invalid"},
+		"in the year 2100":                     {74 * 365 * 24 * time.Hour, "moment_invalid"},
+		"as old as a sale may be":              {-within, ""},
+		"older, under a key that is not known": {-within - time.Second, "moment_invalid"},
+	} {
+		for _, void := range []bool{false, true} {
+			paid := h.Pays(a.ID, yuan, func(p *money.Payment) { p.Book = till.Book })
+			r := refund(h, paid.Transfer, yuan)
+			r.Void, r.Till, r.RetryWithin, r.TakenAt = void, &till, within, h.Clock.Now().Add(test.off)
+			first, err := h.Money.Refund(t.Context(), r)
+			require.Equal(t, test.want, campus.ReasonOf(err), sentence)
+			if test.want != "" {
+				continue
+			}
+			r.TakenAt = r.TakenAt.AddDate(-1, 0, 0)
+			again, err := h.Money.Refund(t.Context(), r)
+			require.NoError(t, err, "the same again is the same answer, however old by now")
+			require.Equal(t, first.Transfer, again.Transfer)
+		}
+	}
+	agree(t, h)
 }

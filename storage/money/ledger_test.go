@@ -87,6 +87,39 @@ func TestDebt(t *testing.T) {
 	agree(t, h)
 }
 
+// E4: what must be taken of an account whose card was replaced, the holder owes where they pay now. Of one that is closed
+// nobody owes anything: the loss cover pays what was sold before, once, and what was sold afterwards is the merchant's.
+func TestAChargeOfAnAccountThatIsOver(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	first, next, closed := h.Account(20*yuan), h.Account(10*yuan), h.Account(0)
+	h.Exec(`update accounts set successor = $2 where id = $1`, first.ID, next.ID)
+	charge := func(account money.Account) money.Payment {
+		return h.Payment(account.ID, 15*yuan, func(p *money.Payment) { p.Kind = campus.ChargeTransfer })
+	}
+	require.NoError(t, storagetest.Err(h.Money.Charge(t.Context(), charge(first))))
+	require.Equal(t, []campus.Purses{{Main: 20 * yuan}, {Debt: 5 * yuan}},
+		[]campus.Purses{h.AccountOf(first.ID).Purses(), h.AccountOf(next.ID).Purses()})
+
+	before := charge(closed)
+	h.Clock.Advance(time.Minute)
+	h.Exec(`update accounts set closed_at = $2 where id = $1`, closed.ID, h.Clock.Now())
+	answer, err := h.Money.Charge(t.Context(), before)
+	require.NoError(t, err)
+	require.Equal(t, []any{money.Posted, int64(0)}, []any{answer.Outcome, answer.BalanceCents})
+	require.True(t, answer.At.Equal(h.Clock.Now()))
+	again, err := h.Money.Charge(t.Context(), before)
+	require.NoError(t, err)
+	require.Equal(t, answer.Transfer, again.Transfer)
+	require.Equal(t, "account_closed", storagetest.Outcome(storagetest.Err(h.Money.Charge(t.Context(), charge(closed)))))
+	require.Equal(t, []int64{-15 * yuan, 30 * yuan, 5 * yuan}, []int64{h.Holds(campus.LossCoverBook, ""),
+		h.Holds(campus.MerchantBook, "canteen"), h.Holds(campus.ReceivableBook, "")})
+	require.Zero(t, h.AccountOf(closed.ID).Purses())
+	require.Equal(t, "payment_unknown", storagetest.Outcome(storagetest.Err(h.Money.Refund(t.Context(),
+		refund(h, answer.Transfer, 1)))), "it was nobody's money")
+	agree(t, h)
+}
+
 // A top-up is posted once for each key, also when it is asked for 64 times at once.
 func TestATopUpIsPostedOnce(t *testing.T) {
 	t.Parallel()

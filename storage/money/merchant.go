@@ -23,9 +23,14 @@ type Merchant struct {
 	ProposedBy uuid.UUID            `json:"proposed_by"`
 	ProposedAt time.Time            `json:"proposed_at"`
 	OpenedBy   *uuid.UUID           `json:"opened_by,omitempty"`
+
+	ProposedByName string `json:"proposed_by_name"`
+	OpenedByName   string `json:"opened_by_name,omitempty"`
 }
 
-const merchantColumns = `select id, university, name_zh, name_en, trade, book_id, state, proposed_by, proposed_at, opened_by
+const merchantColumns = `select id, university, name_zh, name_en, trade, book_id, state, proposed_by, proposed_at, opened_by,
+		(select name from staff where staff.id = merchants.proposed_by) as proposed_by_name,
+		coalesce((select name from staff where staff.id = merchants.opened_by), '') as opened_by_name
 	from merchants `
 
 // NewMerchant is what is proposed.
@@ -35,22 +40,23 @@ type NewMerchant struct {
 	Trade  string
 }
 
-// ProposeMerchant asks for a merchant to be taken on; another person opens it. Conflict: merchant_exists,
-// whatever look the name has (campus.SameName).
+// ProposeMerchant asks for a merchant to be taken on; another person opens it. Conflict: merchant_exists, in either
+// language and whatever look the name has (campus.SameName): a statement in English has no other.
 func (s *Store) ProposeMerchant(ctx context.Context, req casework.Request, who campus.StaffMember,
 	n NewMerchant) (Merchant, error) {
 	return casework.Once(ctx, s.casework, "propose a merchant", req, func(t db.Tx) (m Merchant, err error) {
 		m = Merchant{ID: uuid.Must(uuid.NewV7()), University: who.University, NameZH: n.NameZH, NameEN: n.NameEN,
-			Trade: n.Trade, State: campus.MerchantProposed, ProposedBy: who.ID, ProposedAt: t.Now}
+			Trade: n.Trade, State: campus.MerchantProposed, ProposedBy: who.ID, ProposedByName: who.Name, ProposedAt: t.Now}
 		m.BookID, err = findBook(t, map[string]any{"id": uuid.Must(uuid.NewV7()), "university": who.University,
 			"kind": string(campus.MerchantBook), "ref": m.ID.String(), "now": t.Now})
 		if err != nil {
 			return m, err
 		}
-		err = t.Write(`insert into merchants (id, university, name_zh, name_key, name_en, trade, book_id, state,
+		err = t.Write(`insert into merchants (id, university, name_zh, name_key, name_en, name_en_key, trade, book_id, state,
 				proposed_by, proposed_at)
-			values (@id, @university, @zh, @key, @en, @trade, @book, 'proposed', @by, @now)`, map[string]any{"id": m.ID,
-			"university": m.University, "zh": m.NameZH, "key": campus.FoldName(m.NameZH), "en": m.NameEN, "trade": m.Trade,
+			values (@id, @university, @zh, @key, @en, @en_key, @trade, @book, 'proposed', @by, @now)`, map[string]any{"id": m.ID,
+			"university": m.University, "zh": m.NameZH, "key": campus.FoldName(m.NameZH), "en": m.NameEN,
+			"en_key": campus.FoldName(m.NameEN), "trade": m.Trade,
 			"book": m.BookID, "by": m.ProposedBy, "now": t.Now})
 		if err == nil {
 			err = t.Flush()
@@ -80,7 +86,7 @@ func (s *Store) OpenMerchant(ctx context.Context, req casework.Request, who camp
 		case m.ProposedBy == who.ID:
 			return m, campus.Errorf(campus.Forbidden, "same_person", "merchant %s takes a second person", id)
 		}
-		m.State, m.OpenedBy = campus.MerchantOpen, &who.ID
+		m.State, m.OpenedBy, m.OpenedByName = campus.MerchantOpen, &who.ID, who.Name
 		if err := t.Write(`update merchants set state = 'open', opened_by = @by where id = @id`,
 			map[string]any{"id": id, "by": who.ID}); err != nil {
 			return m, err
@@ -117,7 +123,7 @@ func lockMerchant(t db.Tx, university string, id uuid.UUID) (Merchant, error) {
 
 func oneMerchant(t db.Tx, sql db.Statement, words map[string]any) (m Merchant, err error) {
 	err = t.Ask(sql, words).Scan(&m.ID, &m.University, &m.NameZH, &m.NameEN, &m.Trade, &m.BookID, &m.State, &m.ProposedBy,
-		&m.ProposedAt, &m.OpenedBy)
+		&m.ProposedAt, &m.OpenedBy, &m.ProposedByName, &m.OpenedByName)
 	return m, absent(err, "merchant_unknown", "no such merchant")
 }
 

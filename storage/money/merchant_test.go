@@ -1,6 +1,7 @@
 package money_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,6 +32,12 @@ func TestNamesOfMerchantsAndTillsAreCompared(t *testing.T) {
 		_, err := h.Money.ProposeMerchant(t.Context(), storagetest.Request(campus.Staff(who.ID)), who,
 			money.NewMerchant{NameZH: name, NameEN: "x", Trade: "print"})
 		require.Equal(t, "merchant_exists", campus.ReasonOf(err), look)
+		_, err = h.Money.ProposeMerchant(t.Context(), storagetest.Request(campus.Staff(who.ID)), who,
+			money.NewMerchant{NameZH: "甲", NameEN: name, Trade: "print"})
+		require.Equal(t, "merchant_exists", campus.ReasonOf(err), "in English, "+look)
+		refused, ok := errors.AsType[*campus.Error](err)
+		require.True(t, ok)
+		require.Equal(t, "name_en", refused.Field)
 		require.Equal(t, campus.Conflict, campus.CodeOf(err), look)
 		_, err = h.Money.AddTerminal(t.Context(), storagetest.Request(campus.Staff(who.ID)), who, shop.ID, name)
 		require.Equal(t, "terminal_exists", campus.ReasonOf(err), look)

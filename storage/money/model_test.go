@@ -32,6 +32,42 @@ type modelAccount struct {
 	counted map[int]int64
 	today   int // by the clock, which may go back
 	last    int // day of the last transfer, which does not
+
+	shown    map[tokenKind]int64 // E1: the count of the last code, and of the last tap, that has paid
+	closed   bool
+	closedAt time.Time
+}
+
+// tokenKind is what names an account at a till.
+type tokenKind string
+
+const (
+	phoneToken tokenKind = "phone"
+	chipToken  tokenKind = "chip"
+)
+
+// modelToken is what somebody shows; none is shown by who is signed in.
+type modelToken struct {
+	kind  tokenKind
+	bound bool // it is the account's
+	count int64
+}
+
+// refused is why it does not pay.
+func (k modelToken) refused(a *modelAccount) string {
+	switch {
+	case k.kind == "":
+		return ""
+	case !k.bound && k.kind == phoneToken:
+		return "phone_unbound"
+	case !k.bound:
+		return "chip_ended"
+	case k.count > a.shown[k.kind]:
+		return ""
+	case k.kind == phoneToken:
+		return "code_used"
+	}
+	return "tap_used"
 }
 
 // day is the one on which a transfer would be now.
@@ -43,7 +79,7 @@ func (a *modelAccount) day() int {
 }
 
 func newModelAccount() *modelAccount {
-	return &modelAccount{limit: 20000, counted: map[int]int64{}}
+	return &modelAccount{limit: 20000, counted: map[int]int64{}, shown: map[tokenKind]int64{}}
 }
 
 func (a *modelAccount) has(purse modelPurse) (sum int64) {
@@ -125,6 +161,8 @@ type modelPay struct {
 	age     time.Duration
 	day     int
 	content string
+	token   modelToken
+	stopped bool // the till does not work
 }
 
 // judge says what becomes of a payment, and does it if it is taken.
@@ -137,8 +175,17 @@ func (q modelPay) judge() modelAnswer {
 		}
 		return modelAnswer{outcome: outcome, left: left, balance: a.has(mainPurse) + a.has(subsidyPurse), content: q.content}
 	}
-	if q.age > 24*time.Hour {
+	if q.age > 24*time.Hour || q.age < -2*time.Minute {
 		return answer("payment_time")
+	}
+	if q.stopped {
+		return answer("stopped")
+	}
+	if why := q.token.refused(a); why != "" {
+		return answer(why)
+	}
+	if a.closed {
+		return answer("account_closed")
 	}
 	if a.frozen {
 		return answer("card_frozen")
@@ -164,6 +211,9 @@ func (q modelPay) judge() modelAnswer {
 	if q.counts {
 		a.counted[a.day()] += q.cents
 	}
+	if q.token.kind != "" {
+		a.shown[q.token.kind] = q.token.count
+	}
 	done := answer("paid")
 	done.payment = paid
 	return done
@@ -178,6 +228,9 @@ func (p *modelPayment) giveBack(kind string, cents int64, day int) {
 	toSubsidy := cents - toMain
 	p.backMain += toMain
 	p.backSubsidy += toSubsidy
+	if p.account.closed {
+		return // it goes to nobody, and to the fund
+	}
 	if p.until != 0 && day >= p.until {
 		toSubsidy = 0 // it goes to the fund
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
+	"campuscard/storage/casework"
 	"campuscard/storage/money"
 	"campuscard/storage/storagetest"
 )
@@ -96,7 +97,7 @@ func TestStrayPayments(t *testing.T) {
 		"another amount": {func(_ *storagetest.Env, _ uuid.UUID, p *money.ChannelPayment) { p.Cents-- },
 			campus.AmountDiffers, []string{"notice.topup_returned"}},
 		"another currency": {func(_ *storagetest.Env, _ uuid.UUID, p *money.ChannelPayment) { p.Currency = "HKD" },
-			campus.CurrencyDiffers, nil},
+			campus.CurrencyDiffers, []string{"notice.topup_returned"}},
 		"an order that nobody has asked for": {
 			func(_ *storagetest.Env, _ uuid.UUID, p *money.ChannelPayment) { p.OrderRef = uuid.NewString() },
 			campus.OrderUnknown, nil},
@@ -141,6 +142,13 @@ func TestStrayPayments(t *testing.T) {
 			require.Equal(t, []int64{0, held},
 				[]int64{h.Holds(campus.SuspenseBook, ""), h.Holds(campus.ChannelBook, p.Channel)})
 			require.Equal(t, test.notice, templates(h, person))
+			if test.want != campus.OrderUnknown {
+				orders, err := h.Money.Orders(t.Context(), person, uuid.Nil, 1)
+				require.NoError(t, err)
+				require.Empty(t, orders[0].Refunds)
+				require.Equal(t, []any{test.want, campus.RefundDone, p.Currency}, []any{orders[0].Returns[0].Stray,
+					orders[0].Returns[0].State, orders[0].Returns[0].Currency}, "the order says so")
+			}
 			agree(t, h)
 		})
 	}
@@ -160,6 +168,7 @@ func TestAStrayPaymentThatDoesNotGoBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, stuck, 1)
 	require.Equal(t, campus.RefundUnclaimed, stuck[0].State)
+	require.Equal(t, []string{"notice.topup_not_returned"}, templates(h, person))
 }
 
 // A channel that says two things of one payment is not believed the second.
@@ -185,14 +194,21 @@ func TestAPaymentIsOneThing(t *testing.T) {
 	require.Equal(t, int64(20*yuan), h.AccountOf(account).MainCents)
 }
 
+// follows is the account of a person's next card, in place of the one they have.
+func follows(h *storagetest.Env, person, account uuid.UUID) uuid.UUID {
+	next := h.Account(0).ID
+	h.Exec(`update accounts set successor = $1 where id = $2`, next, account)
+	h.Exec(`update accounts set person_id = $1 where id = $2`, person, next)
+	return next
+}
+
 // F3: what was paid for a card that was replaced meanwhile goes to the new one.
 func TestATopUpFollowsTheSuccessor(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
 	person, account := h.Holder(0)
 	p := h.PaidAt(h.Order(person, 20*yuan), "tx-1")
-	next := h.Account(0).ID
-	h.Exec(`update accounts set successor = $1 where id = $2`, next, account)
+	next := follows(h, person, account)
 	require.Equal(t, money.Taken{}, h.Takes(p))
 	require.Equal(t, int64(20*yuan), h.AccountOf(next).MainCents)
 }
@@ -206,8 +222,8 @@ func TestAskingForATopUp(t *testing.T) {
 	outcome := func(cents int64) string {
 		return storagetest.Outcome(storagetest.Err(h.OrderBy(person, cents)))
 	}
-	for cents, want := range map[int64]string{0: "amount_invalid", -1: "amount_invalid",
-		campus.AmountMost + 1: "amount_invalid", terms.Least - 1: "topup_range", terms.Most + 1: "topup_range"} {
+	for cents, want := range map[int64]string{0: "topup_range", -1: "topup_range",
+		campus.AmountMost + 1: "topup_range", terms.Least - 1: "topup_range", terms.Most + 1: "topup_range"} {
 		require.Equal(t, want, outcome(cents))
 	}
 	_, err := h.Money.OpenOrder(t.Context(), h.Requested(someone), money.NewOrder{Person: person, Channel: "shells",
@@ -215,7 +231,7 @@ func TestAskingForATopUp(t *testing.T) {
 	require.Equal(t, "channel_unknown", storagetest.Outcome(err))
 	require.Equal(t, "account_unknown", storagetest.Outcome(storagetest.Err(h.OrderBy(uuid.New(), terms.Least))))
 	require.Equal(t, "done", outcome(terms.Most))
-	require.Equal(t, "balance_ceiling", outcome(100*yuan+1), "what is asked for counts")
+	require.Equal(t, "balance_ceiling_unpaid", outcome(100*yuan+1), "what is asked for counts")
 	for range terms.OpenOrders - 1 {
 		require.Equal(t, "done", outcome(terms.Least))
 	}
@@ -306,4 +322,22 @@ func TestAChannelWhoseClockIsWrong(t *testing.T) {
 		require.WithinDuration(t, now, storagetest.One[time.Time](h, `select taken_at from transfers where account_id = $1
 			order by seq desc limit 1`, account), time.Millisecond)
 	}
+}
+
+// L2: the id of a call-back is of one channel at one university: each of them numbers its own.
+func TestCallBacksOfSeveralChannelsHaveTheSameIDs(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	person, account := h.Holder(0)
+	h.University("lcvtc")
+	o := h.Order(person, 20*yuan)
+	for i, of := range []money.Contract{storagetest.Wallet(), {University: storagetest.University, Channel: "bank"},
+		{University: "lcvtc", Channel: campus.WalletAdapter}} {
+		p := h.PaidAt(o, "tx-1", func(p *money.ChannelPayment) { p.University, p.Channel = of.University, of.Channel })
+		require.NoError(t, h.Money.Hear(t.Context(), casework.Callback{ID: "msg-1", BodyHash: []byte{byte(i)},
+			Sender: casework.ChannelSender(of.Channel, of.University)}, money.Heard{University: of.University, Channel: of.Channel,
+			Payment: &p}), "%+v", of)
+	}
+	require.Equal(t, 3, storagetest.Count(h, `topup_payments`))
+	require.Equal(t, int64(20*yuan), h.AccountOf(account).MainCents, "the order is one channel's")
 }

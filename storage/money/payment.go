@@ -58,6 +58,7 @@ type Answer struct {
 	BalanceCents int64     // of both purses, afterwards
 	At           time.Time
 	Reversed     bool // by now
+	GivenBack    bool // by now, all of it: by a void, or by refunds
 
 	given int64 // fen that were given back, of all purses and wherever they went
 }
@@ -85,11 +86,12 @@ type lotResult struct {
 	BalanceCents int64
 	At           time.Time
 	Reversed     bool
+	GivenBack    bool
 }
 
 func (r lotResult) answer() Answer {
 	return Answer{Outcome: campus.PaymentOutcome(r.Outcome), Transfer: r.Transfer.Bytes, LeftCents: r.LeftCents,
-		BalanceCents: r.BalanceCents, At: r.At, Reversed: r.Reversed}
+		BalanceCents: r.BalanceCents, At: r.At, Reversed: r.Reversed, GivenBack: r.GivenBack}
 }
 
 // Pay takes a payment and answers what became of it, which may be a reason why not (E1, E2). The answer is kept before
@@ -196,21 +198,19 @@ func setsApart(err error) bool {
 // payAlone takes one payment and waits for its account.
 func (s *Store) payAlone(ctx context.Context, p Payment) (lotResult, error) {
 	const tries = 3 // deadlocks and keys that were as fast
-	done, err := s.Alone.Turn(ctx, p.Account)
-	if err != nil {
-		return lotResult{}, err
-	}
-	defer done()
-	var rows []lotResult
-	for range tries {
-		if rows, err = askLot(ctx, s.Alone, payAloneSQL, []Payment{p}); err == nil {
-			return rows[0], nil
+	return inTurn(ctx, s, p.Account, "wait for an account", func() (lotResult, error) {
+		var rows []lotResult
+		var err error
+		for range tries {
+			if rows, err = askLot(ctx, s.Alone, payAloneSQL, []Payment{p}); err == nil {
+				return rows[0], nil
+			}
+			if !setsApart(err) || db.Violated(err) != "" {
+				break
+			}
 		}
-		if !setsApart(err) || db.Violated(err) != "" {
-			break
-		}
-	}
-	return lotResult{}, refusal(err)
+		return lotResult{}, refusal(err)
+	})
 }
 
 // askLot runs a statement for payments and answers a row for each.
@@ -219,7 +219,7 @@ func askLot(ctx context.Context, d *db.DB, sql db.Statement, lot []Payment) ([]l
 	if err != nil {
 		return nil, err
 	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[lotResult])
+	found, err := pgx.CollectRows(rows, scanLotResult)
 	if err != nil {
 		return nil, err
 	}
@@ -230,9 +230,17 @@ func askLot(ctx context.Context, d *db.DB, sql db.Statement, lot []Payment) ([]l
 	return inOrder, nil
 }
 
-func lotArgs(now time.Time, lot []Payment) pgx.NamedArgs {
-	return pgx.NamedArgs{
-		"now": now, "today": campus.DateOf(now), "ahead": now.Add(clockAhead),
+// scanLotResult reads a row in the order of its columns: to find them by their names, each time, costs a lot of one more
+// than all its other work here.
+func scanLotResult(row pgx.CollectableRow) (r lotResult, err error) {
+	err = row.Scan(&r.N, &r.State, &r.Outcome, &r.Transfer, &r.LeftCents, &r.BalanceCents, &r.At, &r.Reversed,
+		&r.GivenBack)
+	return r, err
+}
+
+func lotArgs(now time.Time, lot []Payment) db.Named {
+	return db.Named{
+		"now": now, "today": campus.DateOf(now), "ahead": now.Add(campus.TillClockOff),
 		"terminals": db.Column(lot, func(p Payment) string { return p.Terminal }),
 		"keys":      db.Column(lot, func(p Payment) string { return p.Key }),
 		"hashes":    db.Column(lot, Payment.hash),
@@ -258,10 +266,6 @@ func lotArgs(now time.Time, lot []Payment) pgx.NamedArgs {
 	}
 }
 
-// clockAhead is how far the clock of a till may be ahead of ours. A time further ahead would make a key last longer
-// than the answer to it is kept.
-const clockAhead = 10 * time.Minute
-
 // kept is the answer to a key, with what it stands for.
 type kept struct {
 	Answer
@@ -273,9 +277,11 @@ type kept struct {
 func findAnswer(t db.Tx, terminal, key string) (k kept, found bool, err error) {
 	var transfer, account uuid.NullUUID
 	var reversed *time.Time
-	err = t.Ask(`select outcome, transfer_id, account_id, left_cents, balance_cents, at, reversed_at, hash from answers
-		where terminal = @terminal and key = @key`, map[string]any{"terminal": terminal, "key": key}).
-		Scan(&k.Outcome, &transfer, &account, &k.LeftCents, &k.BalanceCents, &k.At, &reversed, &k.Hash)
+	err = t.Ask(`select a.outcome, a.transfer_id, a.account_id, a.left_cents, a.balance_cents, a.at, a.reversed_at, a.hash,
+			coalesce(b.main_back = b.main_cents and b.subsidy_back = b.subsidy_cents, false)
+		from answers a left join refundables b on b.transfer_id = a.transfer_id
+		where a.terminal = @terminal and a.key = @key`, map[string]any{"terminal": terminal, "key": key}).
+		Scan(&k.Outcome, &transfer, &account, &k.LeftCents, &k.BalanceCents, &k.At, &reversed, &k.Hash, &k.GivenBack)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return k, false, nil
 	}

@@ -3,9 +3,12 @@ package money
 import (
 	"context"
 	"crypto/ecdsa"
+	"crypto/ed25519"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"campuscard/campus"
 	"campuscard/storage/casework"
@@ -18,10 +21,30 @@ type PhoneKey struct {
 	AccountID  uuid.UUID `json:"account_id"`
 	MadeAt     time.Time `json:"made_at"`
 	ValidUntil time.Time `json:"valid_until" doc:"Until then its codes are taken; bind the same key again before"`
+
+	University string `json:"-"`
+	Held       bool   `json:"-"` // the card is: no till without network may take it (F1)
 }
 
 // PhoneKeyTime is how long the codes of a phone are taken before it has to be heard of again.
-const PhoneKeyTime = 24 * time.Hour
+const PhoneKeyTime = campus.CertificateTime
+
+// issuer is the key that signs certificates in a period, by its number. Whoever has the pepper has it, and nobody else.
+func issuer(keys db.Keyring, number int) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(keys.Keyed("phone_keys.certificate", strconv.Itoa(number)))
+}
+
+// Issuer is the public half of the key that signs certificates of phones, by its number (E1).
+func (s *Store) Issuer(number int) ed25519.PublicKey {
+	public, _ := issuer(s.Keys, number).Public().(ed25519.PublicKey)
+	return public
+}
+
+// Certify makes the certificate of a phone's key, now.
+func (s *Store) Certify(key uuid.UUID, university string, public *ecdsa.PublicKey, until time.Time) string {
+	number := campus.IssuerNumber(s.Now())
+	return campus.Certify(issuer(s.Keys, number), number, key, university, public, until)
+}
 
 // BindPhone has a phone pay for a holder: the one that did before pays no more, from the commit on. The same key again is
 // the same phone, for another day. At most hourly others are bound within an hour: each costs a message. NotFound:
@@ -36,6 +59,7 @@ func (s *Store) BindPhone(ctx context.Context, person uuid.UUID, public []byte, 
 		if err := bind(t, &k, person, a.University, public, hourly); err != nil {
 			return err
 		}
+		k.University, k.Held = a.University, len(a.Holds) > 0
 		return t.Write(`update accounts set phone_key = @key, phone_key_until = @until where id = @account`,
 			map[string]any{"key": k.ID, "until": k.ValidUntil, "account": a.ID})
 	})
@@ -55,8 +79,7 @@ func bind(t db.Tx, k *PhoneKey, person uuid.UUID, university string, public []by
 	if err := mayBind(t, person, hourly); err != nil {
 		return err
 	}
-	if err := t.Write(`update phone_keys set ended_at = @now where account_id = @account and ended_at is null`,
-		words); err != nil {
+	if err := t.Write(endPhoneSQL, words); err != nil {
 		return err
 	}
 	if err := t.Write(`insert into phone_keys (id, account_id, person_id, public_key, made_at)
@@ -69,6 +92,13 @@ func bind(t db.Tx, k *PhoneKey, person uuid.UUID, university string, public []by
 	}
 	return casework.AddAudit(t, campus.Student(person), "phone.bind", "account/"+k.AccountID.String(), university)
 }
+
+// endPhoneSQL ends the phone of an account, and has tills without network know of it: what it signed stays good to look at.
+const endPhoneSQL = `with ended as (
+	update phone_keys set ended_at = @now where account_id = @account and ended_at is null returning id, account_id
+)
+insert into denials (university, account_id, phone, denied, at)
+select a.university, e.account_id, e.id, true, @now from ended e join accounts a on a.id = e.account_id`
 
 // mayBind refuses one phone more than a person may bind within an hour, with when the next may be. TooMany: phones_spent.
 func mayBind(t db.Tx, person uuid.UUID, hourly int) error {
@@ -94,8 +124,7 @@ func (s *Store) UnbindPhone(ctx context.Context, person uuid.UUID) error {
 			return err
 		}
 		words := map[string]any{"account": a.ID, "now": t.Now}
-		if err := t.Write(`update phone_keys set ended_at = @now where account_id = @account and ended_at is null`,
-			words); err != nil {
+		if err := t.Write(endPhoneSQL, words); err != nil {
 			return err
 		}
 		if err := t.Write(`update accounts set phone_key = null, phone_key_until = null where id = @account`,
@@ -108,10 +137,10 @@ func (s *Store) UnbindPhone(ctx context.Context, person uuid.UUID) error {
 
 // BoundPhone reads the phone that pays for a holder. NotFound: phone_unbound.
 func (s *Store) BoundPhone(ctx context.Context, person uuid.UUID) (k PhoneKey, err error) {
-	err = s.Read(ctx).Ask(`select k.id, a.id, k.made_at, a.phone_key_until from accounts a
-		join phone_keys k on k.id = a.phone_key
+	err = s.Read(ctx).Ask(`select k.id, a.id, k.made_at, a.phone_key_until, a.university, a.holds <> '{}'
+		from accounts a join phone_keys k on k.id = a.phone_key
 		where a.person_id = @person and a.successor is null and a.closed_at is null`, map[string]any{"person": person}).
-		Scan(&k.ID, &k.AccountID, &k.MadeAt, &k.ValidUntil)
+		Scan(&k.ID, &k.AccountID, &k.MadeAt, &k.ValidUntil, &k.University, &k.Held)
 	return k, db.Wrap("read the phone of a holder", absent(err, "phone_unbound", "no phone is bound"))
 }
 
@@ -150,8 +179,7 @@ const phonesSQL db.Statement = `select k.id, k.account_id, k.person_id, a.univer
 // readPhones answers the phones of some keys, in their order.
 func (s *Store) readPhones(ctx context.Context, keys []uuid.UUID) []db.Result[Phone] {
 	answers := make([]db.Result[Phone], len(keys))
-	rows, err := db.All[phoneRow](ctx, s.DB, phonesSQL,
-		map[string]any{"keys": db.IDs(keys, func(key uuid.UUID) uuid.UUID { return key })})
+	rows, err := s.phoneRows(ctx, keys)
 	found := map[uuid.UUID]phoneRow{}
 	for _, row := range rows {
 		found[row.ID] = row
@@ -168,6 +196,19 @@ func (s *Store) readPhones(ctx context.Context, keys []uuid.UUID) []db.Result[Ph
 		}
 	}
 	return answers
+}
+
+// phoneRows reads columns in their order, as scanLotResult does.
+func (s *Store) phoneRows(ctx context.Context, keys []uuid.UUID) ([]phoneRow, error) {
+	rows, err := s.Pool.Query(ctx, string(phonesSQL),
+		db.Named{"keys": db.IDs(keys, func(key uuid.UUID) uuid.UUID { return key })})
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (r phoneRow, err error) {
+		err = row.Scan(&r.ID, &r.AccountID, &r.PersonID, &r.University, &r.PublicKey)
+		return r, err
+	})
 }
 
 func (row phoneRow) phone() db.Result[Phone] {

@@ -21,34 +21,41 @@ type posting struct {
 	terminal string
 	key      string
 	taken    time.Time
+	sold     time.Time // E1: when a sale without network was made, to whose day it belongs while its books are open; none: now
+}
+
+// on is the account as a posting of a moment leaves it; its number and moment come with the transfer.
+func (p posting) on(a Account, at time.Time) Account {
+	a.MainCents += p.change.Main
+	a.SubsidyCents += p.change.Subsidy
+	a.DebtCents += p.change.Debt
+	if day := campus.DateOf(at); p.spent != 0 && a.Day.Before(day) { // E2
+		a.Day, a.SpentCents = day, 0
+	}
+	a.SpentCents += p.spent
+	return a
 }
 
 // post changes a locked account, and answers it as it is then with the id of the transfer.
 func post(t db.Tx, a Account, p posting) (Account, uuid.UUID, error) {
 	var id uuid.UUID
 	at := a.moment(t.Now)
-	after, amount, from, to := a, p.change.Net(), p.book, a.ID
+	after, from, to := p.on(a, at), p.book, a.ID
+	amount := p.change.Net()
 	if amount < 0 {
 		amount, from, to = -amount, to, from
-	}
-	after.MainCents += p.change.Main
-	after.SubsidyCents += p.change.Subsidy
-	after.DebtCents += p.change.Debt
-	if day := campus.DateOf(at); p.spent != 0 && after.Day.Before(day) { // E2
-		after.Day, after.SpentCents = day, 0
 	}
 	until := campus.Date{}
 	if p.change.Subsidy != 0 {
 		until = a.SubsidyUntil
 	}
-	after.SpentCents += p.spent
 	err := t.Ask(postSQL, map[string]any{
-		"account": a.ID, "from": from, "to": to, "amount": amount, "kind": string(p.kind), "at": at, "until": until,
+		"account": a.ID, "book": p.book, "from": from, "to": to, "amount": amount, "kind": string(p.kind), "at": at, "until": until,
 		"main": after.MainCents, "subsidy": after.SubsidyCents, "debt": after.DebtCents, "day": after.Day,
 		"spent": after.SpentCents, "main_change": p.change.Main, "subsidy_change": p.change.Subsidy,
 		"debt_change": p.change.Debt, "spent_change": p.spent, "previous": a.LastAt,
 		"cause": uuid.NullUUID{UUID: p.cause, Valid: p.cause != uuid.Nil}, "terminal": p.terminal, "key": p.key,
-		"taken": p.taken,
+		"taken": p.taken, "sold": moment(p.sold),
 	}).Scan(&id, &after.Seq, &after.LastAt)
 	return after, id, refusal(err)
 }
@@ -61,24 +68,35 @@ const postSQL = `with changed as (
 insert into transfers (id, from_id, to_id, amount_cents, kind, cause, books_day, terminal, key, taken_at, at,
 	account_id, seq, previous_at, main_change, subsidy_change, debt_change, spent_change, main_after,
 	subsidy_after, debt_after, subsidy_until)
-select money_id(last_at), @from, @to, @amount, @kind, @cause, ` + booksDay + `, @terminal, @key, @taken, last_at,
+select money_id(last_at), @from, @to, @amount, @kind, @cause, ` + soldDay + `, @terminal, @key, @taken, last_at,
 	@account, seq, @previous, @main_change, @subsidy_change, @debt_change, @spent_change, @main, @subsidy, @debt, @until
 from changed returning id, seq, at`
 
-// booksDay is the day of the books to which what happens at last_at belongs.
-const booksDay = `(select greatest(cast(last_at at time zone 'Asia/Shanghai' as date), max(day) + 1) from books_closed)`
+// What decides to which day of the books of a book's university a transfer belongs (L8): the calendar day in Shanghai of
+// a moment while its books are open, else the first open day. It is read in the statement that inserts, so that whoever
+// closes a day knows when nobody can write to it any more. The moment is that of the transfer, last_at; of a sale without
+// network that of the sale, if that is not later (E1).
+const (
+	soldDay     = booksDayOf + `least(cast(@sold as timestamptz), last_at)` + whileOpen // of one transfer
+	uploadedDay = booksDayOf + `least(taken, at)` + whileOpen                           // of each that a till sends
+
+	booksDayOf = `(select greatest(cast(`
+	whileOpen  = ` at time zone 'Asia/Shanghai' as date), max(c.day) + 1) from books_closed c
+	where c.university = (select b.university from books b where b.id = @book))`
+)
 
 // postBetween adds a transfer from book to book.
 func postBetween(t db.Tx, from, to uuid.UUID, cents int64, p posting) (id uuid.UUID, err error) {
-	err = t.Ask(betweenSQL, map[string]any{"from": from, "to": to, "amount": cents, "kind": string(p.kind), "now": t.Now,
+	err = t.Ask(betweenSQL, map[string]any{"book": from, "from": from, "to": to, "amount": cents,
+		"kind": string(p.kind), "now": t.Now,
 		"cause": uuid.NullUUID{UUID: p.cause, Valid: p.cause != uuid.Nil}, "terminal": p.terminal, "key": p.key,
-		"taken": p.taken}).Scan(&id)
+		"taken": p.taken, "sold": moment(p.sold)}).Scan(&id)
 	return id, refusal(err)
 }
 
 const betweenSQL = `insert into transfers
 		(id, from_id, to_id, amount_cents, kind, cause, books_day, terminal, key, taken_at, at)
-	select money_id(last_at), @from, @to, @amount, @kind, @cause, ` + booksDay + `, @terminal, @key, @taken, last_at
+	select money_id(last_at), @from, @to, @amount, @kind, @cause, ` + soldDay + `, @terminal, @key, @taken, last_at
 	from (select cast(@now as timestamptz) as last_at) now returning id`
 
 // keepAnswer keeps the answer to a key that had none when it was looked for. When somebody was as fast, the
@@ -121,7 +139,7 @@ func (s *Store) Credit(ctx context.Context, c Credit) (Answer, error) {
 				return a, id, err
 			}
 			if a.ClosedAt != nil {
-				return a, id, campus.Errorf(campus.Conflict, "account_closed", "account %s is closed", a.ID)
+				return a, id, accountClosed(a)
 			}
 			p := posting{kind: c.Kind, book: c.Book, terminal: c.Terminal, key: c.Key, taken: c.TakenAt}
 			switch c.Kind {
@@ -141,7 +159,8 @@ func (s *Store) Credit(ctx context.Context, c Credit) (Answer, error) {
 
 // Charge takes an amount that must be taken, whatever the account has and whoever holds it: what is missing is owed
 // (E4). So are sales posted that were made without network: one counts towards the limit of its own day, if that is not
-// over (E2). Errors as Credit.
+// over (E2). Of an account that is closed by now nobody owes anything any more: the loss cover pays what was sold before,
+// and a merchant who has sold afterwards bears it (account_closed). Errors as Credit.
 func (s *Store) Charge(ctx context.Context, p Payment) (Answer, error) {
 	return s.once(ctx, p.Account, "charge an account", p.Terminal, p.Key, p.Cents, p.Book, p.hash(),
 		func(t db.Tx) (a Account, id uuid.UUID, err error) {
@@ -149,18 +168,33 @@ func (s *Store) Charge(ctx context.Context, p Payment) (Answer, error) {
 				return a, id, err
 			}
 			if a.ClosedAt != nil {
-				return a, id, campus.Errorf(campus.Conflict, "account_closed", "account %s is closed", a.ID)
-			}
-			if a, err = expire(t, a); err != nil {
+				id, err = coverLoss(t, a, p)
 				return a, id, err
 			}
-			change := posting{kind: p.Kind, book: p.Book, change: a.Purses().TakeBeyond(p.Cents, p.Terms.SubsidyTakes),
-				terminal: p.Terminal, key: p.Key, taken: p.TakenAt}
-			if p.Terms.Counts && campus.DateOf(p.TakenAt) == campus.DateOf(a.moment(t.Now)) {
-				change.spent = p.Cents
-			}
-			return post(t, a, change)
+			return charge(t, a, p)
 		})
+}
+
+// coverLoss pays a merchant what was sold before an account was closed. Conflict: account_closed.
+func coverLoss(t db.Tx, a Account, p Payment) (id uuid.UUID, err error) {
+	if !p.TakenAt.Before(*a.ClosedAt) {
+		return id, accountClosed(a)
+	}
+	return payFromCover(t, a.University, p, posting{kind: p.Kind, cause: a.ID, sold: p.TakenAt})
+}
+
+// payFromCover has a merchant get a sale from what the university has put aside for losses; how says as what.
+func payFromCover(t db.Tx, university string, p Payment, how posting) (id uuid.UUID, err error) {
+	cover, err := bookOf(t, university, campus.LossCoverBook)
+	if err != nil {
+		return id, err
+	}
+	how.terminal, how.key, how.taken = p.Terminal, p.Key, p.TakenAt
+	return postBetween(t, cover, p.Book, p.Cents, how)
+}
+
+func accountClosed(a Account) error {
+	return campus.Errorf(campus.Conflict, "account_closed", "account %s is closed", a.ID)
 }
 
 // once answers what a key was answered, or has fn post, and keeps the answer.
@@ -185,7 +219,10 @@ func (s *Store) once(ctx context.Context, account uuid.UUID, what, terminal, key
 		if err != nil {
 			return err
 		}
-		answer = Answer{Outcome: Posted, Transfer: id, BalanceCents: a.MainCents + a.SubsidyCents, At: *a.LastAt}
+		answer = Answer{Outcome: Posted, Transfer: id, BalanceCents: a.MainCents + a.SubsidyCents, At: t.Now}
+		if a.ClosedAt == nil { // else the transfer was none of the account's
+			answer.At = *a.LastAt
+		}
 		return keepAnswer(t, terminal, key, hash, a.ID, answer)
 	})
 	return answer, err

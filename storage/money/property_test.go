@@ -30,22 +30,30 @@ type ledgerRun struct {
 	asked     map[string]asked // what each key was first asked for
 	earned    int64            // by the merchants, as the model has it
 	n         int
+
+	till    money.Till // zero: nobody asks at a till
+	stopped bool
 }
 
-func newLedgerRun(t *rapid.T, h *storagetest.Env, accounts int) *ledgerRun {
+func newLedgerRun(h *storagetest.Env, accounts int) *ledgerRun {
 	r := &ledgerRun{h: h, name: uuid.NewString()[:8], merchants: map[bool]uuid.UUID{}, answers: map[string]modelAnswer{}, asked: map[string]asked{},
 		transfers: map[*modelPayment]uuid.UUID{}}
 	for _, covered := range []bool{false, true} {
-		book, err := h.Money.Book(h.Context(), storagetest.University, campus.MerchantBook, fmt.Sprint(r.name, covered))
-		require.NoError(t, err)
-		r.merchants[covered] = book
+		r.merchants[covered] = h.BookOf(campus.MerchantBook, fmt.Sprint(r.name, covered))
 	}
 	for range accounts {
-		r.ids = append(r.ids, h.Account(0).ID)
-		r.accounts = append(r.accounts, newModelAccount())
+		r.open()
 	}
 	r.shift(0)
 	return r
+}
+
+// open opens one more account, with a phone and a chip of its own.
+func (r *ledgerRun) open() {
+	id := r.h.Account(0).ID
+	r.h.Exec(`update accounts set phone_key = id, phone_key_until = '2200-01-01', chip = id::text where id = $1`, id)
+	r.ids = append(r.ids, id)
+	r.accounts = append(r.accounts, newModelAccount())
 }
 
 func (r *ledgerRun) day() int { return dayOf(r.h.Clock.Now()) }
@@ -75,13 +83,16 @@ type asked struct {
 
 func (r *ledgerRun) ask(t *rapid.T, key string) asked {
 	n, covered := r.which(t), rapid.Bool().Draw(t, "covered")
-	age := rapid.SampledFrom([]time.Duration{0, 0, 0, 0, 0, time.Hour, 23 * time.Hour, 25 * time.Hour}).Draw(t, "age")
+	age := rapid.SampledFrom([]time.Duration{0, 0, 0, 0, 0, time.Hour, 23 * time.Hour, 25 * time.Hour,
+		-time.Minute, -3 * time.Minute}).Draw(t, "age")
 	trade := map[bool]string{true: "canteen", false: "shop"}[covered]
 	p := money.Payment{Terminal: r.name, Key: key, Account: r.ids[n], Book: r.merchants[covered], Cents: amount(t),
 		Kind: campus.PaymentTransfer, TakenAt: r.h.Clock.Now().Add(-age), Proved: rapid.Bool().Draw(t, "proved"),
 		Terms: r.h.Policy().Money.Terms(campus.PaymentTransfer, trade)}
 	p.Terms.Counts = rapid.IntRange(0, 9).Draw(t, "counts") > 0
-	return asked{p, modelPay{account: r.accounts[n], cents: p.Cents, covered: covered,
+	var token modelToken
+	p.Token, token = r.token(t, n)
+	return asked{p, modelPay{account: r.accounts[n], cents: p.Cents, covered: covered, token: token,
 		counts: p.Terms.Counts, proved: p.Proved, age: age, content: fmt.Sprint(n, covered, p.Cents, p.TakenAt.UnixMicro())}, key}
 }
 
@@ -97,9 +108,16 @@ func (r *ledgerRun) pay(t *rapid.T, a asked) {
 		require.Contains(t, []string{"key_reused", "already_paid"}, campus.ReasonOf(err)) // E1: the same sale, of another card
 		return
 	case !known:
-		a.model.day = r.day()
+		a.model.day, a.model.age = r.day(), r.h.Clock.Now().Sub(a.product.TakenAt)
+		a.model.stopped = a.product.Till != uuid.Nil && r.stopped
 		want = a.model.judge()
-		r.answers[a.key] = want
+		if want.outcome == "stopped" {
+			require.Equal(t, "terminal_stopped", storagetest.Outcome(err))
+			return
+		}
+		if want.payment != nil || !a.product.Scanned { // why not is told to who has scanned, and is no answer to the key
+			r.answers[a.key] = want
+		}
 		if want.payment != nil {
 			r.payments = append(r.payments, want.payment)
 			r.transfers[want.payment] = got.Transfer
@@ -120,6 +138,10 @@ func (r *ledgerRun) credit(t *rapid.T, kind campus.TransferKind) {
 	c := money.Credit{Terminal: r.name, Key: r.fresh(), Account: r.ids[n], Book: r.h.BookOf(campus.SuspenseBook, ""),
 		Cents: amount(t), Kind: kind, TakenAt: r.h.Clock.Now()}
 	a := r.accounts[n]
+	if a.closed {
+		require.Equal(t, "account_closed", storagetest.Outcome(storagetest.Err(r.h.Money.Credit(r.h.Context(), c))))
+		return
+	}
 	if kind == campus.SubsidyTransfer {
 		days := rapid.IntRange(0, 3).Draw(t, "days")
 		until := 0
@@ -155,7 +177,10 @@ func (r *ledgerRun) refund(t *rapid.T, void bool) {
 	want := "done"
 	if cents > p.left() {
 		want = "refund_too_high"
-		if void && p.left() > 0 {
+		switch {
+		case p.left() == 0:
+			want = "already_back"
+		case void:
 			want = "partly_back"
 		}
 	} else {
@@ -167,6 +192,14 @@ func (r *ledgerRun) refund(t *rapid.T, void bool) {
 
 func (r *ledgerRun) reverse(t *rapid.T) {
 	key := rapid.SampledFrom(append([]string{r.fresh()}, r.keys()...)).Draw(t, "key")
+	asks := reversal(r.h, r.name, key)
+	if r.atTheTill(t) {
+		asks.Till = &r.till
+	}
+	if asks.Till != nil && r.stopped {
+		require.Equal(t, "terminal_stopped", storagetest.Outcome(storagetest.Err(r.h.Money.Reverse(r.h.Context(), asks))))
+		return
+	}
 	answer, known := r.answers[key]
 	if !known {
 		answer = modelAnswer{outcome: "reversed"}
@@ -177,7 +210,7 @@ func (r *ledgerRun) reverse(t *rapid.T) {
 			answer.payment.giveBack("reversal", left, r.day())
 		}
 	}
-	got, err := r.h.Money.Reverse(r.h.Context(), reversal(r.h, r.name, key))
+	got, err := r.h.Money.Reverse(r.h.Context(), asks)
 	require.NoError(t, err)
 	require.Equal(t, []any{answer.outcome, true}, []any{string(got.Outcome), got.Reversed})
 	answer.reversed = answer.payment != nil || answer.outcome == "reversed"
@@ -196,6 +229,10 @@ func (r *ledgerRun) keys() []string {
 func (r *ledgerRun) charge(t *rapid.T) {
 	a := r.ask(t, r.fresh())
 	a.product.Kind = campus.ChargeTransfer
+	if a.model.account.closed {
+		r.chargeClosed(t, a)
+		return
+	}
 	a.model.account.endSubsidy(r.day())
 	cents, covered := a.product.Cents, a.model.covered
 	amounts := [3]int64{}
@@ -292,11 +329,15 @@ func (r *ledgerRun) history(t *rapid.T) {
 func TestTheLedgerIsItsModel(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
+	till := canteenTill(h)
 	rapid.Check(t, func(t *rapid.T) {
-		r := newLedgerRun(t, h, 2)
+		r := newLedgerRun(h, 3)
+		r.standsAt(till)
 		t.Repeat(map[string]func(*rapid.T){
-			"pay":       func(t *rapid.T) { r.pay(t, r.ask(t, r.fresh())) },
-			"pay more":  func(t *rapid.T) { r.pay(t, r.ask(t, r.fresh())) },
+			"pay":       func(t *rapid.T) { r.pay(t, r.anywhere(t, r.ask(t, r.fresh()))) },
+			"pay more":  func(t *rapid.T) { r.pay(t, r.anywhere(t, r.ask(t, r.fresh()))) },
+			"stop":      func(*rapid.T) { r.stop() },
+			"close":     r.close,
 			"reuse":     func(t *rapid.T) { r.pay(t, r.ask(t, rapid.SampledFrom(append(r.keys(), "a")).Draw(t, "key"))) },
 			"top up":    func(t *rapid.T) { r.credit(t, campus.TopUpTransfer) },
 			"subsidise": func(t *rapid.T) { r.credit(t, campus.SubsidyTransfer) },
@@ -343,7 +384,7 @@ func TestPaymentsAtOnceAreInSomeOrder(t *testing.T) {
 	h := storagetest.New(t)
 	second := another(t, h)
 	rapid.Check(t, func(t *rapid.T) {
-		r := newLedgerRun(t, h, 2)
+		r := newLedgerRun(h, 2)
 		for range 3 {
 			r.credit(t, campus.TopUpTransfer)
 			r.credit(t, campus.SubsidyTransfer)
@@ -389,6 +430,7 @@ func (r *ledgerRun) inSomeOrder(t *rapid.T, before []int, jobs []asked, got []mo
 			model := jobs[i].model
 			copied := *model.account
 			copied.counted = map[int]int64{model.day: model.account.counted[model.day]}
+			copied.shown = maps.Clone(model.account.shown)
 			copied.events = slices.Clone(model.account.events)
 			model.account = &copied
 			if said := model.judge(); answer.Outcome != campus.Paid && said.outcome == string(answer.Outcome) &&

@@ -49,7 +49,7 @@ func insertRefund(t db.Tx, r Refunding) error {
 
 // AskRefund takes an amount of a top-up from the main purse, to go back to where it came from: never more in all than
 // the top-up has brought, and no subsidy. The money is taken before the channel is asked. Cents of 0 are all that is left
-// of the top-up. NotFound: topup_unknown. Conflict: topup_not_paid, refund_too_high, refunds_spent, refund_too_late, account_held,
+// of the top-up. NotFound: topup_unknown. Conflict: topup_not_paid, refund_too_high, already_back, refunds_spent, refund_too_late, account_held,
 // refund_beyond_purse, account_closed.
 func (s *Store) AskRefund(ctx context.Context, req casework.Request, terms campus.TopUpPolicy, person, order uuid.UUID,
 	cents int64) (r Refunding, err error) {
@@ -80,15 +80,21 @@ func (s *Store) AskRefund(ctx context.Context, req casework.Request, terms campu
 func refundable(t db.Tx, terms campus.TopUpPolicy, person, order uuid.UUID, cents int64) (o Order, r Refunding,
 	err error) {
 	o, found, err := lockOrder(t, order)
+	if err == nil && found {
+		found, err = o.isOf(t, person)
+	}
 	switch {
 	case err != nil:
 		return o, r, err
-	case !found || o.PersonID != person:
+	case !found:
 		return o, r, orderUnknown(order)
-	case o.State != campus.OrderPaid:
-		return o, r, campus.Errorf(campus.Conflict, "topup_not_paid", "top-up %s was not paid", order)
-	case !t.Now.Before(o.PaidAt.Add(terms.RefundWithin.Std())):
-		return o, r, campus.Errorf(campus.Conflict, "refund_too_late", "top-up %s was paid too long ago", order)
+	}
+	asked, err := refundsOf(t, order)
+	if err != nil {
+		return o, r, err
+	}
+	if err := o.mayRefund(terms, t.Now, asked); err != nil {
+		return o, r, err
 	}
 	var left int64
 	err = t.Ask(`select id, transaction, amount_cents - refunded_cents from topup_payments
@@ -98,24 +104,17 @@ func refundable(t db.Tx, terms campus.TopUpPolicy, person, order uuid.UUID, cent
 	if cents == 0 {
 		r.AmountCents = left
 	}
-	if err == nil && (r.AmountCents > left || left == 0) {
-		err = refundTooHigh("more than is left of the top-up")
-	}
 	if err == nil {
-		err = refundsLeft(t, r.PaymentID, terms.RefundsMost)
+		err = campus.CheckLeft(r.AmountCents, left)
 	}
 	return o, r, err
 }
 
-// refundsLeft refuses one refund more than a top-up may have. The payment is locked. Conflict: refunds_spent.
-func refundsLeft(t db.Tx, payment uuid.UUID, most int) error {
-	var asked int
-	err := t.Ask(`select count(*) from topup_refunds where payment_id = @payment`, map[string]any{"payment": payment}).
-		Scan(&asked)
-	if err == nil && asked >= most {
-		err = campus.Errorf(campus.Conflict, "refunds_spent", "the top-up was refunded in %d parts", asked)
-	}
-	return err
+// refundsOf counts the refunds that were asked for of a top-up, which is locked.
+func refundsOf(t db.Tx, order uuid.UUID) (asked int, err error) {
+	err = t.Ask(`select count(*) from topup_refunds r join topup_payments p on p.id = r.payment_id
+		where p.order_id = @order and p.stray = ''`, map[string]any{"order": order}).Scan(&asked)
+	return asked, err
 }
 
 // takeRefund takes the money of a refund from the account, and keeps that the channel is to be asked.
@@ -125,7 +124,7 @@ func takeRefund(t db.Tx, o Order, r Refunding) error {
 	case err != nil:
 		return err
 	case a.ClosedAt != nil:
-		return campus.Errorf(campus.Conflict, "account_closed", "account %s is closed", a.ID)
+		return accountClosed(a)
 	case a.held(): // whoever has the card, or the phone, is not known to be the holder
 		return campus.Errorf(campus.Conflict, "account_held", "account %s is held", a.ID)
 	case a.MainCents < r.AmountCents:
@@ -154,17 +153,18 @@ func addRefunded(t db.Tx, payment uuid.UUID, cents int64) error {
 
 // DueRefunds are those for which a channel is to be asked now. Nobody else gets them until lease is over.
 func (s *Store) DueRefunds(ctx context.Context, of Contract, limit int, lease time.Duration) ([]Refunding, error) {
-	refunds, err := db.All[Refunding](ctx, s.DB, `with due as (
-			update topup_refunds set next_try = @lease where id in (select id from topup_refunds
-				where university = @university and channel = @channel and next_try <= @now
-				order by next_try limit @limit for update skip locked)
-			returning *)
-		select r.id, r.payment_id, r.university, r.channel, r.kind, r.amount_cents, r.state, r.failure, r.asked_by,
-			r.asked_at, r.done_at, r.next_try, r.tries, p.transaction, p.order_id, p.order_ref, p.currency, p.stray
-		from due r join topup_payments p on p.id = r.payment_id`,
-		of.due(s.Now(), limit, lease))
+	refunds, err := db.All[Refunding](ctx, s.DB, dueRefundsSQL, of.due(s.Now(), limit, lease))
 	return refunds, db.Wrap("find refunds to ask for", err)
 }
+
+const dueRefundsSQL db.Statement = `with due as (
+		update topup_refunds set next_try = @lease where id in (select id from topup_refunds
+			where university = @university and channel = @channel and next_try <= @now
+			order by next_try limit @limit for update skip locked)
+		returning *)
+	select r.id, r.payment_id, r.university, r.channel, r.kind, r.amount_cents, r.state, r.failure, r.asked_by,
+		r.asked_at, r.done_at, r.next_try, r.tries, p.transaction, p.order_id, p.order_ref, p.currency, p.stray
+	from due r join topup_payments p on p.id = r.payment_id`
 
 // RefundTried keeps that a refund has no outcome yet, and when it is asked for again, under the same key.
 func (s *Store) RefundTried(ctx context.Context, id uuid.UUID, failure string, next time.Time) error {
@@ -317,30 +317,59 @@ func refundPosting(t db.Tx, r Refunding, kind campus.TransferKind) posting {
 	return posting{kind: kind, cause: r.PaymentID, terminal: "refund", key: r.ID.String() + "/end", taken: t.Now}
 }
 
-// tellRefund tells the holder of the order how a refund has ended. For what has no order, nobody is known.
+// tellRefund tells the holder of the order, under the number that they have by now, how a refund has ended. For what has
+// no order, nobody is known. What could not be credited may be in any currency, and is told with the top-up that it was
+// paid for.
 func tellRefund(t db.Tx, o Order, r Refunding, state campus.RefundState) error {
-	if o.ID == uuid.Nil || r.Currency != campus.Yuan {
+	if o.ID == uuid.Nil {
 		return nil
 	}
-	template := map[campus.RefundState]string{campus.RefundDone: "notice.topup_refunded",
-		campus.RefundFailed: "notice.topup_refund_failed", campus.RefundUnclaimed: "notice.topup_unclaimed"}[state]
-	if r.Kind == campus.StrayRefund && state == campus.RefundDone {
-		template = "notice.topup_returned"
+	notice := campus.Notice{Params: orderParams(o, r.AmountCents)}
+	notice.Params["currency"] = r.Currency
+	switch {
+	case state == campus.RefundPaidOut:
+		notice.Template = "notice.topup_paid_out"
+	case state == campus.RefundKept:
+		notice.Template = "notice.topup_kept"
+	case r.Kind == campus.StrayRefund && state == campus.RefundDone:
+		notice.Template = "notice.topup_returned"
+	case r.Kind == campus.StrayRefund:
+		notice.Template = "notice.topup_not_returned"
+	case state == campus.RefundDone:
+		notice.Template = "notice.topup_refunded"
+	case state == campus.RefundFailed:
+		notice.Template = "notice.topup_refund_failed"
+	default:
+		notice.Template = "notice.topup_unclaimed"
 	}
-	return casework.QueueNotice(t, o.PersonID, nil, campus.Notice{Template: template, Params: yuanParams(r.AmountCents)},
-		nil)
+	if r.Kind == campus.StrayRefund {
+		notice.Params["asked"] = campus.YuanText(o.AmountCents)
+	}
+	var holder uuid.UUID
+	if err := t.Ask(holderSQL, map[string]any{"account": o.AccountID}).Scan(&holder); err != nil {
+		return err
+	}
+	return casework.QueueNotice(t, holder, nil, notice, nil)
 }
+
+// holderSQL is the person of the account that has come in place of one by now.
+const holderSQL = `with recursive line as (
+	select person_id, successor from accounts where id = @account
+	union all select a.person_id, a.successor from accounts a join line l on a.id = l.successor
+) select person_id from line where successor is null`
 
 // StuckRefunds are what people of a university should look at, oldest first: refunds that have waited for an outcome
 // since before a moment, and what nobody has claimed.
 func (s *Store) StuckRefunds(ctx context.Context, university string, before time.Time, after uuid.UUID,
 	limit int) ([]Refunding, error) {
-	refunds, err := db.All[Refunding](ctx, s.Reports, refundColumns+`where r.university = @university
-			and (r.state = 'asked' and r.asked_at < @before or r.state = 'unclaimed')
-			and (cast(@after as uuid) is null or r.id > @after) order by r.id limit @limit`, map[string]any{
+	refunds, err := db.All[Refunding](ctx, s.Reports, stuckRefundsSQL, map[string]any{
 		"university": university, "before": before, "after": casework.Nullable(after), "limit": limit})
 	return refunds, db.Wrap("list refunds that wait", err)
 }
+
+const stuckRefundsSQL db.Statement = refundColumns + `where r.university = @university and r.state in ('asked', 'unclaimed')
+	and (r.state = 'unclaimed' or r.asked_at < @before)
+	and (cast(@after as uuid) is null or r.id > @after) order by r.id limit @limit`
 
 // RetryRefund has the channel asked for a refund at once, under its key. NotFound: refund_unknown. Conflict:
 // refund_settled.
@@ -348,8 +377,9 @@ func (s *Store) RetryRefund(ctx context.Context, req casework.Request, who campu
 	id uuid.UUID) (r Refunding, err error) {
 	return casework.Once(ctx, s.casework, "ask for a refund again", req, func(t db.Tx) (Refunding, error) {
 		err := t.Ask(`update topup_refunds set next_try = case when state = 'asked' then cast(@now as timestamptz) end
-			where id = @id and university = @university returning id, state, amount_cents`, map[string]any{"id": id,
-			"university": who.University, "now": t.Now}).Scan(&r.ID, &r.State, &r.AmountCents)
+			where id = @id and university = @university returning id, state, amount_cents, asked_at, done_at`,
+			map[string]any{"id": id, "university": who.University, "now": t.Now}).
+			Scan(&r.ID, &r.State, &r.AmountCents, &r.AskedAt, &r.DoneAt)
 		switch {
 		case err != nil && none(err) == nil:
 			return r, campus.Errorf(campus.NotFound, "refund_unknown", "no refund %s", id)

@@ -44,7 +44,7 @@ func TestARefundToTheSource(t *testing.T) {
 	rest, err := h.RefundBy(person, o.ID, 0)
 	require.NoError(t, err)
 	require.Equal(t, int64(15*yuan), rest.AmountCents, "all that is left")
-	require.Equal(t, "refund_too_high", storagetest.Outcome(storagetest.Err(h.RefundBy(person, o.ID, 0))))
+	require.Equal(t, "already_back", storagetest.Outcome(storagetest.Err(h.RefundBy(person, o.ID, 0))))
 	require.Equal(t, []string{"notice.topped_up", "notice.topup_refunded"}, templates(h, person))
 	agree(t, h)
 }
@@ -63,7 +63,7 @@ func TestAFailedRefundComesBack(t *testing.T) {
 	require.Equal(t, []int64{0, -20 * yuan}, inTransit(h))
 	got, err := h.Money.Order(t.Context(), person, o.ID)
 	require.NoError(t, err)
-	require.Equal(t, []any{int64(20 * yuan), campus.RefundFailed}, []any{got.RefundableCents(), got.Refunds[0].State})
+	require.Equal(t, []any{int64(20 * yuan), campus.RefundFailed}, []any{got.RefundableCents(h.Policy().Money.TopUp, h.Clock.Now()), got.Refunds[0].State})
 	require.Equal(t, []string{"notice.topped_up", "notice.topup_refund_failed"}, templates(h, person))
 	agree(t, h)
 }
@@ -77,8 +77,7 @@ func TestAFailedRefundFollowsTheAccount(t *testing.T) {
 	require.NoError(t, err)
 	second, err := h.RefundBy(person, o.ID, 15*yuan)
 	require.NoError(t, err)
-	next := h.Account(0).ID
-	h.Exec(`update accounts set successor = $1 where id = $2`, next, account)
+	next := follows(h, person, account)
 	require.NoError(t, h.Settles(first.ID, false))
 	require.Equal(t, int64(5*yuan), h.AccountOf(next).MainCents)
 	h.Exec(`update accounts set main_cents = 0, closed_at = now() where id = $1`, next)
@@ -168,7 +167,10 @@ func TestARefundThatWaits(t *testing.T) {
 		return storagetest.Outcome(storagetest.Err(h.Money.RetryRefund(t.Context(), h.Requested(campus.Staff(who.ID)), who, r.ID)))
 	}
 	require.Equal(t, "refund_unknown", retry(other), "of another university (A0)")
-	require.Equal(t, "done", retry(who))
+	again, err := h.Money.RetryRefund(t.Context(), h.Requested(campus.Staff(who.ID)), who, r.ID)
+	require.NoError(t, err)
+	require.Equal(t, []any{r.ID, r.AmountCents, campus.RefundAsked}, []any{again.ID, again.AmountCents, again.State})
+	require.WithinDuration(t, r.AskedAt, again.AskedAt, time.Millisecond, "since when it waits")
 	require.Equal(t, r.ID, due()[0].ID)
 	require.NoError(t, h.Settles(r.ID, true))
 	require.Equal(t, "refund_settled", retry(who))
@@ -187,6 +189,13 @@ func TestATopUpIsRefundedInSoManyParts(t *testing.T) {
 	kept, err := h.Money.Order(t.Context(), person, o.ID)
 	require.NoError(t, err)
 	require.Len(t, kept.Refunds, most)
+	require.Zero(t, kept.RefundableCents(h.Policy().Money.TopUp, h.Clock.Now()), "what cannot be asked for is not refundable")
+	person, _, o = paidOrder(h)
+	kept, err = h.Money.Order(t.Context(), person, o.ID)
+	require.NoError(t, err)
+	until := kept.PaidAt.Add(h.Policy().Money.TopUp.RefundWithin.Std())
+	require.Equal(t, []int64{20 * yuan, 0}, []int64{kept.RefundableCents(h.Policy().Money.TopUp, until.Add(-1)),
+		kept.RefundableCents(h.Policy().Money.TopUp, until)}, "nor is what was paid too long ago")
 	agree(t, h)
 }
 

@@ -19,7 +19,10 @@ func TestWhatTheProgramMayNotDoWithMoney(t *testing.T) {
 	a := h.Account(100 * yuan)
 	paid := h.Pays(a.ID, 2*yuan)
 	require.NoError(t, storagetest.Err(h.Money.Refund(t.Context(), refund(h, paid.Transfer, 1*yuan))))
-	h.Exec(`insert into books_closed (day, closed_at) values ($1, now())`, campus.DateOf(h.Clock.Now()))
+	h.Exec(`insert into books_closed (university, day, closed_at) values ($1, $2, now())`, storagetest.University,
+		campus.DateOf(h.Clock.Now()))
+	h.Exec(`insert into channel_lines (university, channel, day, number, kind, ref, amount_cents, currency)
+		values ($1, 'wallet', $2, 1, 'payment', 'one', 1, 'CNY')`, storagetest.University, campus.DateOf(h.Clock.Now()))
 	before := storagetest.Everything(t, h)
 	conn := storagetest.Connect(t, h)
 	for name, sql := range map[string]string{
@@ -29,6 +32,10 @@ func TestWhatTheProgramMayNotDoWithMoney(t *testing.T) {
 		"change a book":                `update books set kind = 'fees'`,
 		"open a closed day again":      `delete from books_closed`,
 		"move a closed day":            `update books_closed set day = '2000-01-01'`,
+		"change a line of a file":      `update channel_lines set amount_cents = 2`,
+		"delete lines of a file":       `delete from channel_lines`,
+		"forget a close":               `delete from closes`,
+		"forget a difference":          `delete from close_differences`,
 		"forget what was given back":   `delete from refundables`,
 		"change what a payment took":   `update refundables set main_cents = 1000000`,
 		"forget what was checked":      `delete from account_checks`,

@@ -35,11 +35,20 @@ type Entry struct {
 	PreviousAt    *time.Time // nil: it is the first
 	MerchantZH    string     // at the other side, if it is one
 	MerchantEN    string
+	Way           string        // by which money came or went: the name of a channel, or campus.CashWay (L2)
+	AppealID      uuid.NullUUID // E3: the case in which it is asked back
+	AppealStage   campus.Stage
+	AppealOutcome campus.Outcome
 }
 
 // Purses are what the account had after the transfer.
 func (e Entry) Purses() campus.Purses {
 	return campus.Purses{Main: e.MainAfter, Subsidy: e.SubsidyAfter, Debt: e.DebtAfter}
+}
+
+// Change is what it did to the account.
+func (e Entry) Change() campus.Purses {
+	return campus.Purses{Main: e.MainChange, Subsidy: e.SubsidyChange, Debt: e.DebtChange}
 }
 
 // Cursor is where a statement goes on: the transfer that was shown last, and when the one before it was.
@@ -55,8 +64,8 @@ const monthsAtOnce = 64
 // Statement is a page of the transfers of an account and then of those whose place it has taken, each with the newest
 // first, from a cursor on; nil: from the newest. next is nil behind the first transfer. Each transfer names the moment of
 // the one before it, so that looking goes on in a month in which something was paid. Most pages lie in one; when there is
-// room on the page, ever more months are looked at in one statement, so that a page of two years is not 24. NotFound:
-// account_unknown.
+// room on the page, as many months are looked at in one statement as the rest should lie in, so that a page of two years
+// is not 24. NotFound: account_unknown.
 func (s *Store) Statement(ctx context.Context, account uuid.UUID, from *Cursor, limit int) (page []Entry, next *Cursor,
 	err error) {
 	line, err := db.All[lineAccount](ctx, s.Reports, lineSQL, map[string]any{"account": account})
@@ -74,7 +83,7 @@ func (s *Store) Statement(ctx context.Context, account uuid.UUID, from *Cursor, 
 		}
 		line = line[1:]
 	}
-	for months := 1; ; months = min(4*months, monthsAtOnce) {
+	for months := 1; ; {
 		for from == nil && len(line) > 0 {
 			from, line = line[0].newest(), line[1:]
 		}
@@ -90,10 +99,20 @@ func (s *Store) Statement(ctx context.Context, account uuid.UUID, from *Cursor, 
 		}
 		page = append(page, found...)
 		last := found[len(found)-1]
+		began := from.At
 		if from = nil; last.PreviousAt != nil {
+			months = monthsFor(limit-len(page), len(found), began.Sub(*last.PreviousAt), months)
 			from = &Cursor{Account: last.AccountID, Seq: last.Seq, At: *last.PreviousAt}
 		}
 	}
+}
+
+// monthsFor is in how many months so many transfers should lie, if so many before them took so long; at least twice as many
+// as were looked at, so that a guess that was too low costs few statements.
+func monthsFor(missing, found int, took time.Duration, looked int) int {
+	const month = 30 * 24 * time.Hour
+	guess := 2 + int(float64(missing)/float64(found)*float64(took)/float64(month)) // of the first and the last a part
+	return min(max(guess, 2*looked), monthsAtOnce)
 }
 
 func cursorInvalid() error {
@@ -123,16 +142,20 @@ select id, seq, last_at from line order by id <> @account, id desc`
 
 // entries are those of some months: the cursor's, and those before it.
 func (s *Store) entries(ctx context.Context, from Cursor, months, limit int) ([]Entry, error) {
-	return query[Entry](ctx, s.Reports, entriesSQL, pgx.NamedArgs{"account": from.Account, "seq": from.Seq,
+	return query[Entry](ctx, s.Reports, entriesSQL, db.Named{"account": from.Account, "seq": from.Seq,
 		"low": monthID(from.At, 1-months), "high": monthID(from.At, 1), "limit": limit})
 }
 
 const entryColumns = `select t.id, t.account_id, t.seq, t.at, t.taken_at, t.kind, t.amount_cents, t.from_id, t.to_id, t.cause,
 	t.terminal, t.main_change, t.subsidy_change, t.debt_change, t.main_after, t.subsidy_after, t.debt_after, t.previous_at,
 	coalesce(b.main_back + b.subsidy_back, 0) as back_cents, coalesce(m.name_zh, '') as merchant_zh,
-	coalesce(m.name_en, '') as merchant_en
+	coalesce(m.name_en, '') as merchant_en, case o.kind when 'channel' then o.ref when 'transit' then o.ref
+		when 'drawer' then 'cash' else '' end as way,
+	c.id as appeal_id, coalesce(c.stage, '') as appeal_stage, coalesce(c.outcome, '') as appeal_outcome
 	from transfers t left join refundables b on b.transfer_id = t.id
-		left join merchants m on m.book_id = case when t.account_id = t.from_id then t.to_id else t.from_id end `
+		left join books o on o.id = case when t.account_id = t.from_id then t.to_id else t.from_id end
+		left join merchants m on m.book_id = o.id
+		left join appeals a on a.transfer_id = t.id left join cases c on c.id = a.case_id `
 
 const entriesSQL db.Statement = entryColumns + `where t.account_id = @account and t.seq < @seq
 	and t.id >= @low and t.id < @high
@@ -140,7 +163,7 @@ const entriesSQL db.Statement = entryColumns + `where t.account_id = @account an
 
 // query runs a statement with its values in its text. So it is planned for them, and touches the months that they name
 // alone; a plan for any values would lock every month.
-func query[T any](ctx context.Context, d *db.DB, sql db.Statement, args pgx.NamedArgs) ([]T, error) {
+func query[T any](ctx context.Context, d *db.DB, sql db.Statement, args db.Named) ([]T, error) {
 	rows, err := d.Pool.Query(ctx, string(sql), pgx.QueryExecModeSimpleProtocol, args)
 	if err != nil {
 		return nil, err
@@ -187,7 +210,7 @@ func (s *Store) lastUntil(ctx context.Context, a Account, at time.Time) (*Entry,
 		at = *a.LastAt
 	}
 	for month := at; !month.Before(monthStart(a.OpenedAt)); month = monthStart(month).Add(-time.Millisecond) {
-		found, err := query[Entry](ctx, s.Reports, lastUntilSQL, pgx.NamedArgs{"account": a.ID, "at": at,
+		found, err := query[Entry](ctx, s.Reports, lastUntilSQL, db.Named{"account": a.ID, "at": at,
 			"low": monthID(month, 0), "high": monthID(month, 1)})
 		if err != nil {
 			return nil, err

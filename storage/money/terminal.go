@@ -25,14 +25,21 @@ type Terminal struct {
 	EnrolledAt *time.Time           `json:"enrolled_at,omitempty"`
 	SeenAt     *time.Time           `json:"seen_at,omitempty" doc:"Its last heartbeat"`
 	ClockOffMS int64                `json:"clock_off_ms" doc:"How far its clock was ahead of ours then, in milliseconds"`
+
+	MerchantZH string `json:"merchant_zh"`
+	MerchantEN string `json:"merchant_en"`
 }
 
 const terminalColumns = `select id, university, merchant_id, name, state, generation, made_at, enrolled_at, seen_at,
-	clock_off_ms from terminals `
+	clock_off_ms, ` + merchantNames + ` from terminals `
+
+// merchantNames are those of the merchant that a row of terminals is of.
+const merchantNames = `(select name_zh from merchants where merchants.id = terminals.merchant_id) as merchant_zh,
+	(select name_en from merchants where merchants.id = terminals.merchant_id) as merchant_en`
 
 func (x *Terminal) scan(row interface{ Scan(into ...any) error }) error {
 	err := row.Scan(&x.ID, &x.University, &x.MerchantID, &x.Name, &x.State, &x.Generation, &x.MadeAt, &x.EnrolledAt,
-		&x.SeenAt, &x.ClockOffMS)
+		&x.SeenAt, &x.ClockOffMS, &x.MerchantZH, &x.MerchantEN)
 	return absent(err, "terminal_unknown", "no such till")
 }
 
@@ -47,6 +54,7 @@ func (s *Store) AddTerminal(ctx context.Context, req casework.Request, who campu
 		if err != nil {
 			return x, err
 		}
+		x.MerchantZH, x.MerchantEN = m.NameZH, m.NameEN
 		if m.State != campus.MerchantOpen {
 			return x, campus.Errorf(campus.Conflict, "merchant_state", "merchant %s is %s", merchant, m.State)
 		}
@@ -115,8 +123,11 @@ type Enrolled struct {
 // no longer believed. A till that is stopped stays so. Wrong codes are held up by the address they come from, whether
 // there is the till or not, and never end the right one: strangers see the till's id in what it shows.
 // Unauthenticated: enrolment_code, whatever is wrong. TooMany: enrolment_delayed.
-func (s *Store) Enrol(ctx context.Context, policy campus.SignInPolicy, id uuid.UUID, code, address string) (e Enrolled,
-	err error) {
+//
+// What the till had sold without network and not sent is lost, unless kept says that we have all that its journal has: the
+// number of the last sale in it. Of a till that does not know it any more, two people close the generation.
+func (s *Store) Enrol(ctx context.Context, policy campus.SignInPolicy, id uuid.UUID, code, address string,
+	kept *int64) (e Enrolled, err error) {
 	e.Secret = make([]byte, 32)
 	_, _ = rand.Read(e.Secret) // never fails
 	entry := people.NewCodeEntry(s.Keys, policy, "enrolment", id.String(), address)
@@ -145,7 +156,7 @@ func (s *Store) Enrol(ctx context.Context, policy campus.SignInPolicy, id uuid.U
 		if err := entry.Forgive(t); err != nil {
 			return err
 		}
-		return enrol(t, id, &e)
+		return enrol(t, id, kept, &e)
 	})
 	if err == nil {
 		err = refusal
@@ -170,10 +181,21 @@ func noteWrongCode(t db.Tx, entry people.CodeEntry, id uuid.UUID) error {
 	return casework.AddAudit(t, campus.System(), "terminal.delay", "terminal/"+id.String(), university)
 }
 
-func enrol(t db.Tx, id uuid.UUID, e *Enrolled) error {
-	err := e.scan(t.Ask(`update terminals set state = case state when 'new' then 'active' else state end, secret = @secret, generation = generation + 1,
-			code_hash = null, code_until = null, enrolled_at = @now where id = @id
-		returning id, university, merchant_id, name, state, generation, made_at, enrolled_at, seen_at, clock_off_ms`,
+func enrol(t db.Tx, id uuid.UUID, kept *int64, e *Enrolled) error {
+	whole := false
+	err := t.Ask(`select coalesce(offline_sequence = cast(@kept as bigint), false) from terminals where id = @id`,
+		map[string]any{"id": id, "kept": kept}).Scan(&whole)
+	if err == nil && !whole {
+		err = beginLoss(t, id)
+	}
+	if err != nil {
+		return err
+	}
+	err = e.scan(t.Ask(`update terminals set state = case state when 'new' then 'active' else state end, secret = @secret, generation = generation + 1,
+			offline_sequence = 0, offline_cents = 0, offline_records = 0, offline_ended_at = null, offline_upto_at = null,
+			put_away_at = null, code_hash = null, code_until = null, enrolled_at = @now where id = @id
+		returning id, university, merchant_id, name, state, generation, made_at, enrolled_at, seen_at, clock_off_ms,
+			`+merchantNames,
 		map[string]any{"id": id, "secret": t.Keys.Seal(secretContext(id), e.Secret), "now": t.Now}))
 	if err != nil {
 		return err
@@ -200,6 +222,13 @@ func (s *Store) SetTerminalState(ctx context.Context, req casework.Request, who 
 		}
 		return x, auditTerminal(t, who, x, "terminal."+string(to))
 	})
+}
+
+// Terminal reads a till of a university. NotFound: terminal_unknown.
+func (s *Store) Terminal(ctx context.Context, university string, id uuid.UUID) (x Terminal, err error) {
+	err = x.scan(s.Read(ctx).Ask(terminalColumns+`where university = @university and id = @id`,
+		map[string]any{"university": university, "id": id}))
+	return x, db.Wrap("read a till", err)
 }
 
 // Terminals lists the tills of a university, newest first; merchant may be zero, after is the last of the page before.
@@ -298,23 +327,77 @@ select count(*) filter (where m.outcome = 'paid' and answered) as payments,
 from mine m left join transfers t on t.id = m.transfer_id and m.outcome = 'paid' and m.answered
 where answered or reversed`
 
-// Heartbeat notes that a till is there, and how far its clock is ahead (L8). Conflict: terminal_stopped, which is noted
-// all the same. Invalid: moment_invalid.
-func (s *Store) Heartbeat(ctx context.Context, till Till, clock time.Time) (at time.Time, err error) {
-	if !campus.PlausibleTime(clock) {
-		return at, campus.FieldErrorf("clock", "moment_invalid", "a moment that cannot be meant")
+// Heartbeat is what a till says of itself, now and then.
+type Heartbeat struct {
+	Clock    time.Time // its own
+	Epoch    int64     // of the newest denial that it knows; 0: it sells nothing without network
+	Sequence int64     // of the last sale without network that it has made in this generation
+}
+
+// TillStanding is what a till is answered.
+type TillStanding struct {
+	At        time.Time
+	Sequence  int64      // of the last sale without network that we have: what it has beyond, it sends
+	EndedAt   *time.Time // since when it may not sell without network
+	Watermark *time.Time // when we last had all of its sales
+}
+
+// Beat notes that a till is there, and how far its clock is ahead (L8). When we have all of its sales without network and
+// its clock is about right, that is its watermark: what it may take begins anew (E1). Conflict: terminal_stopped, which is
+// noted all the same. Invalid: moment_invalid.
+func (s *Store) Beat(ctx context.Context, till Till, clockOff time.Duration, beat Heartbeat) (h TillStanding, err error) {
+	if !campus.PlausibleTime(beat.Clock) {
+		return h, campus.FieldErrorf("clock", "moment_invalid", "a moment that cannot be meant")
 	}
 	err = s.InTx(ctx, "note a heartbeat", func(t db.Tx) error {
-		at = t.Now
-		return t.Write(`update terminals set seen_at = @now, clock_off_ms = @off where id = @id and generation = @generation`,
-			map[string]any{"id": till.ID, "generation": till.Generation, "now": t.Now,
-				"off": clock.Sub(t.Now).Milliseconds()})
+		h.At = t.Now
+		off := beat.Clock.Sub(t.Now)
+		err := t.Ask(beatSQL, map[string]any{"id": till.ID, "generation": till.Generation, "now": t.Now,
+			"off": off.Milliseconds(), "sequence": beat.Sequence, "right": off.Abs() <= clockOff, "epoch": beat.Epoch}).
+			Scan(&h.Sequence, &h.EndedAt, &h.Watermark)
+		if isAbsent(err) {
+			return nil // of an earlier generation: it is told below
+		}
+		return err
 	})
 	if err != nil {
-		return at, err
+		return h, err
 	}
-	return at, s.TillWorks(ctx, till)
+	return h, s.TillWorks(ctx, till)
 }
+
+// The denials that a till says it knows are at most those that there are.
+const beatSQL = `with heard as (
+	select id, @right and offline_sequence = @sequence as whole,
+		least(@epoch, (select coalesce(max(epoch), 0) from denials)) as epoch
+	from terminals where id = @id and generation = @generation for no key update
+)
+update terminals t set seen_at = @now, clock_off_ms = @off, put_away_at = null,
+	offline_upto_at = case when h.whole then @now else t.offline_upto_at end,
+	offline_upto_epoch = case when h.whole then h.epoch else t.offline_upto_epoch end,
+	offline_cents = case when h.whole then 0 else t.offline_cents end,
+	offline_records = case when h.whole then 0 else t.offline_records end
+from heard h where t.id = h.id returning t.offline_sequence, t.offline_ended_at, t.offline_upto_at`
+
+// Denial is an account that tills without network must not take, or may take again.
+type Denial struct {
+	Epoch     int64      `json:"epoch" doc:"Its number: they only grow"`
+	AccountID uuid.UUID  `json:"account"`
+	Phone     *uuid.UUID `json:"phone,omitempty" doc:"The key of its phone by now, or the one that is not bound any more; a chip does not tell a till which it is"`
+	Denied    bool       `json:"denied" doc:"False: it may pay again"`
+}
+
+// Denials are what tills of a university have to know beyond an epoch (E1, F1), the oldest first. What is being written
+// at this moment is left to the next time, with all that is above it, so that nothing is passed over.
+func (s *Store) Denials(ctx context.Context, university string, after int64, limit int) ([]Denial, error) {
+	found, err := db.All[Denial](ctx, s.DB, denialsSQL, map[string]any{"university": university, "after": after, "limit": limit})
+	return found, db.Wrap("list denials", err)
+}
+
+const denialsSQL db.Statement = `select d.epoch, d.account_id, coalesce(d.phone, a.phone_key) as phone, d.denied
+	from denials d join accounts a on a.id = d.account_id
+	where d.university = @university and d.epoch > @after and d.tx < pg_snapshot_xmin(pg_current_snapshot())
+	order by d.epoch limit @limit`
 
 // ErrTillStopped is the answer to a till that does not work now: it, or its merchant, was stopped or retired, or it has
 // been enrolled again. Conflict: terminal_stopped.

@@ -24,13 +24,13 @@ func TestWrongEnrolmentCodesEndNoRightOne(t *testing.T) {
 	require.NoError(t, err)
 	policy := h.Policy().SignIn
 	enrol := func(id uuid.UUID, code, address string) string {
-		_, err := h.Money.Enrol(t.Context(), policy, id, code, address)
+		_, err := h.Money.Enrol(t.Context(), policy, id, code, address, nil)
 		return storagetest.Outcome(err)
 	}
 	free := policy.CodeDelays.Pair.Free
 	for _, id := range []uuid.UUID{till.ID, uuid.New()} {
 		wrong := storagetest.AtOnce(20, func(int) error {
-			_, err := h.Money.Enrol(t.Context(), policy, id, "000000000000", id.String())
+			_, err := h.Money.Enrol(t.Context(), policy, id, "000000000000", id.String(), nil)
 			return err
 		})
 		require.Equal(t, map[string]int{"enrolment_code": free, "enrolment_delayed": 20 - free},
@@ -47,4 +47,48 @@ func TestWrongEnrolmentCodesEndNoRightOne(t *testing.T) {
 	require.Equal(t, []int{150 + 2*free, 2}, []int{wrong.Entries, wrong.Accounts})
 	require.Equal(t, "done", enrol(till.ID, code.Code, "shop"))
 	require.Equal(t, "enrolment_code", enrol(till.ID, code.Code, "shop"), "once")
+
+	code, err = h.Money.MakeEnrolmentCode(t.Context(), who, till.ID)
+	require.NoError(t, err)
+	for range free - 1 {
+		require.Equal(t, "enrolment_code", enrol(till.ID, "000000000000", "desk"))
+	}
+	require.Equal(t, "done", enrol(till.ID, code.Code, "desk"))
+	for range free {
+		require.Equal(t, "enrolment_code", enrol(till.ID, "000000000000", "desk"), "with the right one everything begins anew")
+	}
+}
+
+// E1: stopping a till ends its code, a till that is enrolled while it is stopped stays so, and with each enrolment what
+// was signed before is no longer believed.
+func TestEnrollingAStoppedTill(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	h.University(storagetest.University)
+	who, _ := h.Staff(storagetest.University, campus.Grant{Role: campus.Finance})
+	till := h.Till(h.Merchant("食堂", "canteen"), "一号窗口")
+	code := func() string {
+		made, err := h.Money.MakeEnrolmentCode(t.Context(), who, till.ID)
+		require.NoError(t, err)
+		return made.Code
+	}
+	enrol := func(code string) string {
+		return storagetest.Outcome(storagetest.Err(h.Money.Enrol(t.Context(), h.Policy().SignIn, till.ID, code, "shop", nil)))
+	}
+	set := func(state campus.TerminalState) {
+		require.NoError(t, storagetest.Err(h.Money.SetTerminalState(t.Context(), storagetest.Request(campus.Staff(who.ID)), who,
+			till.ID, state)))
+	}
+	before := code()
+	set(campus.TerminalStopped)
+	require.Equal(t, "enrolment_code", enrol(before), "whoever has the till may have the code")
+	require.Equal(t, "done", enrol(code()))
+	anew, err := h.Money.Till(t.Context(), till.ID)
+	require.NoError(t, err)
+	require.Equal(t, till.Generation+1, anew.Generation)
+	require.NotEqual(t, till.Secret, anew.Secret)
+	require.Equal(t, "terminal_stopped", storagetest.Outcome(h.Money.TillWorks(t.Context(), anew)))
+	set(campus.TerminalActive)
+	require.NoError(t, h.Money.TillWorks(t.Context(), anew))
+	require.Equal(t, "terminal_stopped", storagetest.Outcome(h.Money.TillWorks(t.Context(), till)))
 }

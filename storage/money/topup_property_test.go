@@ -2,6 +2,7 @@ package money_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
@@ -9,95 +10,126 @@ import (
 	"pgregory.net/rapid"
 
 	"campuscard/campus"
+	"campuscard/storage/casework"
 	"campuscard/storage/money"
 	"campuscard/storage/storagetest"
 )
 
-// topUpRun is the product beside what a channel knows: what was paid there, and what was paid back.
+// topUpRun is the product beside what two channels know: what was paid there, and what was paid back.
 type topUpRun struct {
 	h        *storagetest.Env
-	channel  string // of this run
+	channels []string // of this run
 	person   uuid.UUID
 	account  uuid.UUID
 	orders   []money.Order
 	credited map[uuid.UUID]bool
-	payments map[string]money.ChannelPayment // by transaction
+	payments map[string]money.ChannelPayment // by channel and transaction
 	strays   map[string]campus.StrayReason
 	pending  map[uuid.UUID]int64 // refunds without an outcome
-	stray    map[uuid.UUID]bool  // of those, what was never credited
-	ended    map[uuid.UUID]bool  // by refund: whether it was paid
+	by       map[uuid.UUID]string
+	stray    map[uuid.UUID]bool // of those, what was never credited
+	ended    map[uuid.UUID]bool // by refund: whether it was paid
 	main     int64
 	suspense int64
 	unclaim  int64
-	owed     int64 // by the channel: paid, and not paid back
+	owed     map[string]int64 // by a channel: paid, and not paid back
+	calls    int
 }
 
 func (r *topUpRun) order(t *rapid.T) {
 	cents := rapid.SampledFrom([]int64{1000, 1001, 2000}).Draw(t, "cents")
 	terms := r.h.Policy().Money.TopUp
-	terms.Channels, terms.OpenOrders = map[string]campus.ChannelPolicy{r.channel: {}}, 1<<20
+	terms.Channels, terms.OpenOrders = map[string]campus.ChannelPolicy{r.channels[0]: {}, r.channels[1]: {}}, 1<<20
 	terms.BalanceMost = campus.AmountMost
 	o, err := r.h.Money.OpenOrder(r.h.Context(), r.h.Requested(campus.Student(r.person)), money.NewOrder{Person: r.person,
-		Channel: r.channel, Cents: cents, Terms: terms})
+		Channel: rapid.SampledFrom(r.channels).Draw(t, "channel"), Cents: cents, Terms: terms})
 	require.NoError(t, err)
 	r.orders = append(r.orders, o)
 }
 
-// paid tells of a payment: one that is new, or one that was told before, as it was or otherwise.
+// paid tells of a payment: one that is new, or one that was told before, as it was or otherwise. Each channel has names of
+// its own, and knows its own orders alone.
 func (r *topUpRun) paid(t *rapid.T) {
-	p := r.h.PaidAt(rapid.SampledFrom(r.orders).Draw(t, "order"),
-		fmt.Sprint("tx-", rapid.IntRange(0, 9).Draw(t, "transaction")))
-	p.Channel = r.channel
+	o := rapid.SampledFrom(r.orders).Draw(t, "order")
+	p := r.h.PaidAt(o, fmt.Sprint("tx-", rapid.IntRange(0, 9).Draw(t, "transaction")))
+	if p.Channel = o.Channel; rapid.IntRange(0, 5).Draw(t, "elsewhere") == 0 {
+		p.Channel = rapid.SampledFrom(r.channels).Draw(t, "by")
+	}
 	p.Cents += rapid.SampledFrom([]int64{0, 0, 0, 1}).Draw(t, "more")
 	p.Currency = rapid.SampledFrom([]string{"CNY", "CNY", "CNY", "HKD"}).Draw(t, "currency")
 	if rapid.IntRange(0, 9).Draw(t, "unknown") == 0 {
 		p.OrderRef = "nothing of ours"
 	}
-	before, known := r.payments[p.Transaction]
-	taken, err := r.h.Money.TakePayment(r.h.Context(), p)
+	name := p.Channel + "/" + p.Transaction
+	before, known := r.payments[name]
+	var taken money.Taken
+	var err error
+	if rapid.Bool().Draw(t, "calls back") {
+		taken, err = r.hear(t, p, known)
+	} else {
+		taken, err = r.h.Money.TakePayment(r.h.Context(), p)
+	}
 	if known && (before.OrderRef != p.OrderRef || before.Cents != p.Cents || before.Currency != p.Currency) {
 		require.Equal(t, campus.ChannelContradicts, campus.ReasonOf(err))
 		return
 	}
 	require.NoError(t, err)
 	if !known {
-		r.payments[p.Transaction], r.strays[p.Transaction] = p, r.book(p)
+		r.payments[name], r.strays[name] = p, r.book(p)
 	}
-	require.Equal(t, money.Taken{Stray: r.strays[p.Transaction], Again: known}, taken)
+	require.Equal(t, money.Taken{Stray: r.strays[name], Again: known}, taken)
+}
+
+// hear has a channel call back about a payment, once or twice, and looks what became of it.
+func (r *topUpRun) hear(t *rapid.T, p money.ChannelPayment, known bool) (money.Taken, error) {
+	r.calls++
+	call := casework.Callback{Sender: casework.ChannelSender(p.Channel, storagetest.University), ID: fmt.Sprint("call-", r.calls),
+		BodyHash: []byte{byte(r.calls)}}
+	for range rapid.IntRange(1, 2).Draw(t, "calls") {
+		if err := r.h.Money.Hear(r.h.Context(), call, money.Heard{University: p.University, Channel: p.Channel,
+			Payment: &p}); err != nil {
+			return money.Taken{}, err
+		}
+	}
+	again, err := r.h.Money.TakePayment(r.h.Context(), p)
+	require.True(t, again.Again)
+	again.Again = known
+	return again, err
 }
 
 // book is what the model does with a payment that is new.
 func (r *topUpRun) book(p money.ChannelPayment) (stray campus.StrayReason) {
 	id, err := uuid.Parse(p.OrderRef)
 	switch {
-	case err != nil:
+	case err != nil || r.known(id).Channel != p.Channel:
 		stray = campus.OrderUnknown
 	case p.Currency != "CNY":
 		return campus.CurrencyDiffers
 	case r.credited[id]:
 		stray = campus.PaidTwice
-	case p.Cents != r.asked(id):
+	case p.Cents != r.known(id).AmountCents:
 		stray = campus.AmountDiffers
 	default:
 		r.credited[id] = true
 		r.main += p.Cents
-		r.owed += p.Cents
+		r.owed[p.Channel] += p.Cents
 		return ""
 	}
 	if p.Currency == "CNY" {
 		r.suspense += p.Cents
-		r.owed += p.Cents
+		r.owed[p.Channel] += p.Cents
 	}
 	return stray
 }
 
-func (r *topUpRun) asked(id uuid.UUID) int64 {
-	for _, o := range r.orders {
-		if o.ID == id {
-			return o.AmountCents
+// known is an order as it was asked for.
+func (r *topUpRun) known(id uuid.UUID) (o money.Order) {
+	for _, one := range r.orders {
+		if one.ID == id {
+			return one
 		}
 	}
-	return 0
+	return o
 }
 
 // unpaid tells that an order was closed, or that its time is over.
@@ -112,18 +144,18 @@ func (r *topUpRun) refund(t *rapid.T) {
 	cents := rapid.Int64Range(1, 1500).Draw(t, "cents")
 	refund, err := r.h.RefundBy(r.person, o.ID, cents)
 	if err != nil {
-		require.Contains(t, []string{"topup_not_paid", "refund_too_high", "refund_beyond_purse", "refunds_spent"}, campus.ReasonOf(err))
+		require.Contains(t, []string{"topup_not_paid", "refund_too_high", "already_back", "refund_beyond_purse", "refunds_spent"}, campus.ReasonOf(err))
 		return
 	}
 	require.True(t, r.credited[o.ID])
-	r.pending[refund.ID] = cents
+	r.pending[refund.ID], r.by[refund.ID] = cents, o.Channel
 	r.main -= cents
 }
 
 // settle tells an outcome: of a refund that waits for one, or once more.
 func (r *topUpRun) settle(t *rapid.T) {
 	for _, due := range r.h.DueRefunds() {
-		if due.Channel != r.channel {
+		if !slices.Contains(r.channels, due.Channel) {
 			continue
 		}
 		if _, known := r.pending[due.ID]; !known && !r.stray[due.ID] {
@@ -131,12 +163,15 @@ func (r *topUpRun) settle(t *rapid.T) {
 		}
 		paid := rapid.Bool().Draw(t, "paid")
 		for range rapid.IntRange(1, 2).Draw(t, "times") {
-			require.NoError(t, r.h.Money.SettleRefund(r.h.Context(), storagetest.University, r.channel, due.ID, paid, ""))
+			require.NoError(t, r.h.Money.SettleRefund(r.h.Context(), storagetest.University, due.Channel, due.ID, paid, ""))
 		}
+		other := r.channels[1-slices.Index(r.channels, due.Channel)]
+		require.Equal(t, "refund_unknown", campus.ReasonOf(r.h.Money.SettleRefund(r.h.Context(), storagetest.University, other,
+			due.ID, paid, "")), "it is not that channel's")
 		r.end(due, paid)
 		r.ended[due.ID] = paid
 		require.Equal(t, campus.ChannelContradicts, campus.ReasonOf(r.h.Money.SettleRefund(r.h.Context(),
-			storagetest.University, r.channel, due.ID, !paid, "")))
+			storagetest.University, due.Channel, due.ID, !paid, "")))
 	}
 }
 
@@ -155,38 +190,42 @@ func (r *topUpRun) end(due money.Refunding, paid bool) {
 		r.main += cents
 	}
 	if paid {
-		r.owed -= cents
+		r.owed[due.Channel] -= cents
 	}
 }
 
-// agrees compares books and account with what the channel knows. Suspense and unclaimed are of all runs together, so a
+// agrees compares books and account with what the channels know. Suspense and unclaimed are of all runs together, so a
 // run has them to itself.
 func (r *topUpRun) agrees(t *rapid.T, before [2]int64) {
-	transit := int64(0)
+	h, transit, owed := r.h, map[string]int64{}, int64(0)
 	for id, cents := range r.pending {
 		if !r.stray[id] {
-			transit += cents
+			transit[r.by[id]] += cents
 		}
 	}
-	h := r.h
 	a, err := h.Money.Account(h.Context(), r.account)
 	require.NoError(t, err)
-	require.Equal(t, []int64{r.main, r.suspense, r.unclaim, transit, -r.owed}, []int64{a.MainCents,
-		h.Holds(campus.SuspenseBook, "") - before[0], h.Holds(campus.UnclaimedBook, "") - before[1],
-		h.Holds(campus.TransitBook, r.channel), h.Holds(campus.ChannelBook, r.channel)})
-	require.Equal(t, r.owed, r.main+r.suspense+r.unclaim+transit, "what was paid and not paid back is somewhere")
+	require.Equal(t, []int64{r.main, r.suspense, r.unclaim}, []int64{a.MainCents,
+		h.Holds(campus.SuspenseBook, "") - before[0], h.Holds(campus.UnclaimedBook, "") - before[1]})
+	for _, channel := range r.channels {
+		require.Equal(t, []int64{transit[channel], -r.owed[channel]}, []int64{h.Holds(campus.TransitBook, channel),
+			h.Holds(campus.ChannelBook, channel)}, channel)
+		owed += r.owed[channel] - transit[channel]
+	}
+	require.Equal(t, owed, r.main+r.suspense+r.unclaim, "what was paid and not paid back is somewhere")
 }
 
-// E4, L2: call-backs in any order, repeated or contradicting themselves: what is in account and books is always what the
-// channel says was paid and not refunded.
-func TestTopUpsAgreeWithTheChannel(t *testing.T) {
+// E4, L2: call-backs of two channels in any order, repeated or contradicting themselves: what is in account and books is
+// always what each channel says was paid and not refunded.
+func TestTopUpsAgreeWithTheChannels(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
 	n := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
 		person, account := h.Holder(0)
-		r := &topUpRun{h: h, channel: fmt.Sprint("wallet-", n), person: person, account: account,
+		r := &topUpRun{h: h, channels: []string{fmt.Sprint("wallet-", n), fmt.Sprint("bank-", n)}, person: person,
+			account: account, by: map[uuid.UUID]string{}, owed: map[string]int64{},
 			credited: map[uuid.UUID]bool{}, payments: map[string]money.ChannelPayment{},
 			strays: map[string]campus.StrayReason{}, pending: map[uuid.UUID]int64{}, stray: map[uuid.UUID]bool{},
 			ended: map[uuid.UUID]bool{}}

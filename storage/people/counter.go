@@ -50,7 +50,7 @@ func (s *Store) FindPeople(ctx context.Context, who campus.StaffMember, f Person
 			query = query.Where("campus in ?", campuses)
 		}
 		words, args := searchWords(t, f)
-		query = query.Where(words, args...)
+		query = query.Where(string(words), args...)
 		if f.After != uuid.Nil {
 			query = query.Where("id > ?", f.After)
 		}
@@ -59,47 +59,53 @@ func (s *Store) FindPeople(ctx context.Context, who campus.StaffMember, f Person
 	return people, err
 }
 
+// The conditions of a search. The index on the pairs of signs finds whose name may be meant (any one of them is enough
+// for it), and the words say whose is.
+const (
+	byNumber   db.Statement = `number_key = ?`
+	byPhone    db.Statement = `(right(phone, ?) = ? and phone like ?)`
+	byName     db.Statement = `(search_grams @> cast(? as text[]) and search_text like all(cast(? as text[])))`
+	byDocument db.Statement = `(document_hash = ? or document_type = ? and document_hash = ?)`
+	byNothing  db.Statement = `false`
+
+	byNumberOrPhone = `(` + byNumber + ` or ` + byPhone + `)`
+	byNumberOrName  = `(` + byNumber + ` or ` + byName + `)`
+)
+
 // searchWords returns the condition of a search. Words with too few digits for a phone find nobody by it.
-func searchWords(t db.Tx, f PersonSearch) (string, []any) {
+func searchWords(t db.Tx, f PersonSearch) (db.Statement, []any) {
 	digits := campus.PlainNumber(f.Q)
-	number, byNumber := []any{campus.FoldNumber(f.Q)}, "number_key = ?"
-	tail, byPhone := []any{campus.PhoneTail, phoneTail(digits), "%" + digits}, "(right(phone, ?) = ? and phone like ?)"
+	number, tail := []any{campus.FoldNumber(f.Q)}, []any{campus.PhoneTail, phoneTail(digits), "%" + digits}
 	phone := campus.AllDigits(digits) && len(digits) >= campus.PhoneTail
-	byName, name := nameWords(f.Q)
-	switch f.By {
-	case campus.SearchNumber:
+	name, named := nameWords(f.Q)
+	switch {
+	case f.By == campus.SearchNumber:
 		return byNumber, number
-	case campus.SearchName:
+	case f.By == campus.SearchName && named:
 		return byName, name
-	case campus.SearchDocument:
+	case f.By == campus.SearchDocument:
 		// What it is a number of is not said. A number that looks like a renewed permit may be that of a passport.
-		return "(document_hash = ? or document_type = ? and document_hash = ?)", []any{
-			t.Keys.Document("", f.Q), campus.TravelPermit, t.Keys.Document(campus.TravelPermit, f.Q)}
-	case campus.SearchPhone:
-		if !phone {
-			return "false", nil
-		}
+		return byDocument, []any{t.Keys.Document("", f.Q), campus.TravelPermit, t.Keys.Document(campus.TravelPermit, f.Q)}
+	case f.By == campus.SearchPhone && phone:
 		return byPhone, tail
+	case f.By == campus.SearchName, f.By == campus.SearchPhone:
+		return byNothing, nil
+	case phone:
+		return byNumberOrPhone, append(number, tail...)
+	case named:
+		return byNumberOrName, append(number, name...)
 	}
-	if phone {
-		return "(" + byNumber + " or " + byPhone + ")", append(number, tail...)
-	}
-	return "(" + byNumber + " or " + byName + ")", append(number, name...)
+	return byNumber, number
 }
 
-// nameWords returns the condition of a search by name. The index on the pairs of signs finds who may be meant (any one
-// of them is enough for it), and the words say who is.
-func nameWords(typed string) (string, []any) {
+// nameWords returns what a search by name looks for; false when nothing of what was typed can be of a name.
+func nameWords(typed string) (args []any, found bool) {
 	words := campus.SearchWords(typed)
-	if len(words) == 0 {
-		return "false", nil
+	patterns := make([]string, len(words))
+	for i, word := range words {
+		patterns[i] = casework.LikePattern(word)
 	}
-	condition := "(search_grams @> cast(? as text[])"
-	args := []any{db.TextArray(campus.SearchGrams(strings.Join(words, " ")))}
-	for _, word := range words {
-		condition, args = condition+" and search_text like ?", append(args, casework.LikePattern(word))
-	}
-	return condition + ")", args
+	return []any{db.TextArray(campus.SearchGrams(strings.Join(words, " "))), db.TextArray(patterns)}, len(words) > 0
 }
 
 // phoneTail returns what is shown of a number.
@@ -283,6 +289,16 @@ func ActNow(t db.Tx, id uuid.UUID, who campus.StaffMember, a NewCounterAct) (Cou
 func SetActCase(t db.Tx, act, caseID uuid.UUID) error {
 	return t.Write(`update counter_acts set case_id = @case where id = @id`, map[string]any{"case": caseID, "id": act})
 }
+
+// DrawerActs are what was done with the cash of a drawer, newest first; after is the last of the page before (L1).
+func (s *Store) DrawerActs(ctx context.Context, drawer, after uuid.UUID, limit int) ([]CounterAct, error) {
+	acts, err := db.All[CounterAct](ctx, s.Reports, drawerActsSQL,
+		map[string]any{"drawer": drawer, "after": casework.Nullable(after), "limit": limit})
+	return acts, db.Wrap("list what was done with a drawer", err)
+}
+
+const drawerActsSQL db.Statement = selectAct + ` where a.drawer_id = @drawer
+	and (cast(@after as uuid) is null or a.id < @after) order by a.id desc limit @limit`
 
 // CounterActs are what was done for a person at the counter, newest first.
 func (s *Store) CounterActs(ctx context.Context, person, after uuid.UUID, limit int) ([]CounterAct, error) {

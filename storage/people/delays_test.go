@@ -219,6 +219,21 @@ func TestStaffWaitInsteadOfBeingLocked(t *testing.T) {
 	})
 }
 
+// F5: a release ends no wait of an address: it is of all who try there, and short. Elsewhere the colleague signs in.
+func TestAReleaseLeavesTheAddressWaiting(t *testing.T) {
+	t.Parallel()
+	s := employ(t, "wang")
+	boss, _ := s.Staff(storagetest.University, campus.Grant{Role: campus.Administrator})
+	for i := range s.policy.StaffDelays.Address.Free {
+		require.Equal(t, "wrong_password", storagetest.Outcome(s.enter(fmt.Sprint("nobody-", i), "wrong", "hall")), i)
+	}
+	require.NoError(t, s.People.ReleaseStaff(t.Context(), storagetest.Request(campus.Staff(boss.ID)), boss, "wang"))
+	require.Equal(t, "sign_in_delayed", storagetest.Outcome(s.enter("wang", staffPassword, "hall")))
+	require.NoError(t, s.enter("wang", staffPassword, "office"))
+	s.Clock.Advance(s.policy.StaffDelays.Address.Most.Std())
+	require.NoError(t, s.enter("wang", staffPassword, "hall"))
+}
+
 // An administrator ends the wait of a colleague.
 func TestReleasingStaff(t *testing.T) {
 	t.Parallel()

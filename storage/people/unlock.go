@@ -82,7 +82,8 @@ func (s *Store) UnlockAtCounter(ctx context.Context, req casework.Request, polic
 	})
 }
 
-// ReleaseStaff ends every wait of a member of staff of one's own university at the sign-in. NotFound: username_unknown.
+// ReleaseStaff ends every wait of the account of a member of staff of one's own university at the sign-in. That of an
+// address stays: who guesses there is not to go on at once. NotFound: username_unknown.
 func (s *Store) ReleaseStaff(ctx context.Context, req casework.Request, who campus.StaffMember, username string) error {
 	_, err := casework.Once(ctx, s.casework, "release a member of staff", req, func(t db.Tx) (struct{}, error) {
 		var colleague struct{ ID uuid.UUID }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,7 +38,7 @@ func (s *Store) OrderLines(ctx context.Context, batch uuid.UUID) ([]OrderLine, e
 func (s *Store) KeepOrderFile(ctx context.Context, batch uuid.UUID, content []byte, lines int) error {
 	sum := sha256.Sum256(content)
 	key := "batches/" + batch.String() + "/" + hex.EncodeToString(sum[:])
-	if err := s.Objects.Put(ctx, key, s.Keys.File.Seal(nil, nil, content, []byte(key))); err != nil {
+	if err := s.PutSealed(ctx, key, content); err != nil {
 		return err
 	}
 	var kept string
@@ -63,15 +62,7 @@ func (s *Store) OrderFile(ctx context.Context, b Batch) ([]byte, error) {
 	if b.ObjectKey == "" || b.DeletedAt != nil {
 		return nil, campus.Errorf(campus.NotFound, "file_gone", "batch %s has no order file", b.ID)
 	}
-	sealed, err := s.Objects.Get(ctx, b.ObjectKey)
-	if err != nil {
-		return nil, err
-	}
-	content, err := s.Keys.File.Open(nil, nil, sealed, []byte(b.ObjectKey))
-	if err != nil {
-		return nil, fmt.Errorf("open the order file of batch %s: wrong key or damaged", b.ID)
-	}
-	return content, nil
+	return s.GetSealed(ctx, b.ObjectKey, "the order file of batch "+b.ID.String())
 }
 
 // ExpireOrderFiles forgets up to limit order files of batches that ended before a moment; their hashes stay.

@@ -53,6 +53,7 @@ func (h *Env) Subsidise(account uuid.UUID, cents int64, until campus.Date) {
 // Merchant is a merchant of the default university that two people have taken on.
 func (h *Env) Merchant(name, trade string) money.Merchant {
 	h.t.Helper()
+	h.haveUniversity()
 	first, _ := h.Staff(University, campus.Grant{Role: campus.Finance})
 	second, _ := h.Staff(University, campus.Grant{Role: campus.Finance})
 	proposed, err := h.Money.ProposeMerchant(h.t.Context(), Request(campus.Staff(first.ID)), first,
@@ -71,7 +72,7 @@ func (h *Env) Till(merchant money.Merchant, name string) money.Till {
 	require.NoError(h.t, err)
 	code, err := h.Money.MakeEnrolmentCode(h.t.Context(), who, added.ID)
 	require.NoError(h.t, err)
-	_, err = h.Money.Enrol(h.t.Context(), h.Policy().SignIn, added.ID, code.Code, "")
+	_, err = h.Money.Enrol(h.t.Context(), h.Policy().SignIn, added.ID, code.Code, "", nil)
 	require.NoError(h.t, err)
 	till, err := h.Money.Till(h.t.Context(), added.ID)
 	require.NoError(h.t, err)
@@ -81,6 +82,7 @@ func (h *Env) Till(merchant money.Merchant, name string) money.Till {
 // BookOf is a book of the default university.
 func (h *Env) BookOf(kind campus.BookKind, ref string) uuid.UUID {
 	h.t.Helper()
+	h.Exec(`insert into universities (code, name_zh, name_en) values ($1, $1, $1) on conflict do nothing`, University)
 	id, err := h.Money.Book(h.t.Context(), University, kind, ref)
 	require.NoError(h.t, err)
 	return id
@@ -104,6 +106,20 @@ func (h *Env) Pays(account uuid.UUID, cents int64, change ...func(*money.Payment
 	answer, err := h.Money.Pay(h.t.Context(), h.Payment(account, cents, change...))
 	require.NoError(h.t, err)
 	return answer
+}
+
+// Tells has holders told of their money by a policy, so many transfers at once.
+func (h *Env) Tells(policy campus.TellingPolicy, limit int) error {
+	for after := uuid.Nil; ; {
+		page, err := h.Money.Untold(h.t.Context(), after, limit)
+		if err != nil {
+			return err
+		}
+		err = h.Money.Tell(h.t.Context(), page, func(string) campus.TellingPolicy { return policy })
+		if after = page.Last; err != nil || after == uuid.Nil {
+			return err
+		}
+	}
 }
 
 // Proved says that the payment password of a payment was right.

@@ -53,10 +53,16 @@ type Person struct {
 // Person imports a person of the default university, which is seeded if it has to be. change may alter the roster.
 func (h *Env) Person(change ...func(*people.RosterPerson)) Person {
 	h.t.Helper()
+	h.haveUniversity()
+	return h.PersonOf(University, change...)
+}
+
+// haveUniversity makes the default university, unless it is there.
+func (h *Env) haveUniversity() {
+	h.t.Helper()
 	if One[int](h, `select count(*) from universities where code = $1`, University) == 0 {
 		h.University(University)
 	}
-	return h.PersonOf(University, change...)
 }
 
 // PersonOf imports a person of a university that is there.

@@ -28,6 +28,7 @@ func (c *Casework) compares(ctx workflow.Context) {
 	asked := workflow.GetSignalChannel(ctx, campus.BeginAgain)
 	workflow.GoNamed(ctx, campus.BeginAgain, func(ctx workflow.Context) {
 		for asked.Receive(ctx, nil) {
+			c.tryStuck()
 			err := c.compare(ctx)
 			if temporal.IsCanceledError(err) {
 				return
@@ -37,6 +38,14 @@ func (c *Casework) compares(ctx workflow.Context) {
 			}
 		}
 	})
+}
+
+// tryStuck has the steps that wait for staff tried once more. One that makes a move has the turn, and may be stuck only
+// because its case was not there for a while: now the move itself finds out that run and case are apart.
+func (c *Casework) tryStuck() {
+	for _, name := range workflow.DeterministicKeys(c.stuck) {
+		c.stuck[name].retry = true
+	}
 }
 
 // compare looks for the case when no move is under way.

@@ -75,6 +75,7 @@ var (
 	BureauQueue        = schoolQueue("bureau")
 	HRQueue            = schoolQueue("hr")
 	InternationalQueue = schoolQueue("international")
+	ChannelQueue       = schoolQueue("channel") // of all by which cards are topped up
 )
 
 var schoolQueues []string

@@ -33,6 +33,7 @@ const lostRounds = 8
 type Rounds struct {
 	Ref    campus.StepRef
 	Files  bool // a try needs our own file store, too
+	failed int  // tries that have failed before, in another run
 	unseen int  // rounds in a row that an outage may end which no look sees; 0: any number
 	Round  func(ctx workflow.Context, failed int) error
 }
@@ -41,7 +42,7 @@ type Rounds struct {
 // have failed counts as before, over all rounds; what we have failed is waited out, however long it lasts, and parks
 // nothing (K3). The error is Temporal's.
 func (c *Casework) Outlast(ctx workflow.Context, r Rounds) error {
-	failed, unseen := 0, 0
+	failed, unseen := r.failed, 0
 	for pause := cmp.Or(c.Steps.Backoff.Std(), firstPause); ; pause = min(2*pause, longestPause) {
 		outage := r.Round(ctx, failed)
 		if !ownOutage(outage) {

@@ -60,7 +60,7 @@ func Step[R any](ctx workflow.Context, c *Casework, kind StepKind, call Call) (R
 		return result, err
 	}
 	ref := c.ref(kind)
-	err := c.Outlast(ctx, Rounds{Ref: ref, Files: true, unseen: lostRounds,
+	err := c.Outlast(ctx, Rounds{Ref: ref, Files: true, failed: c.failedBefore(kind.Name), unseen: lostRounds,
 		Round: func(ctx workflow.Context, failed int) error {
 			return call.start(c.budget(ctx, failed), ref).Get(ctx, &result)
 		}})
@@ -89,6 +89,15 @@ func (c *Casework) ref(kind StepKind) campus.StepRef {
 	}
 	return campus.StepRef{Case: c.Input.Case, Step: kind.Name, Attempt: last.Attempt, Key: last.Key, By: campus.System(),
 		Stay: last.Stay, Moves: kind.Moves}
+}
+
+// failedBefore is how many tries of a step runs before this one have spent, in the same attempt: they count once (K3).
+func (c *Casework) failedBefore(step string) int {
+	last := c.calls[step]
+	failed := last.Failed
+	last.Failed = 0
+	c.calls[step] = last
+	return failed
 }
 
 // before tells that a run before this one has come to a step in this stay already: it waits for staff, or they have

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -59,6 +60,8 @@ type Engine struct {
 	Client    client.Client
 	Address   string // of the server
 	Namespace string
+
+	broken atomic.Bool // a worker has ended that nobody stopped
 }
 
 // Engine borrows a namespace for the test and lets the house's clock run from now on.
@@ -181,6 +184,7 @@ func (e *Engine) work(c client.Client, store *storage.Store, cfg worker.Config) 
 		defer close(done)
 		if err := w.Run(ctx); err != nil {
 			e.t.Errorf("the worker ended: %v", err)
+			e.broken.Store(true)
 		}
 	}()
 	stop = func() { cancel(); <-done }
@@ -207,10 +211,12 @@ func (e *Engine) AwaitParked(ref campus.CaseRef, step string, attempt int) {
 	}, "step %s parks at attempt %d", step, attempt)
 }
 
-// Await waits until something is so.
+// Await waits until something is so. Without a worker it does not become so.
 func (e *Engine) Await(so func() bool, what string, args ...any) {
 	e.t.Helper()
-	require.Eventually(e.t, so, 2*time.Minute, 20*time.Millisecond, append([]any{what}, args...)...)
+	waits := func() bool { return e.broken.Load() || so() }
+	require.Eventually(e.t, waits, 2*time.Minute, 20*time.Millisecond, append([]any{what}, args...)...)
+	require.False(e.t, e.broken.Load(), append([]any{what}, args...)...)
 }
 
 // Decide makes a decision on a case as the API does, and sends it until it is done or refused.

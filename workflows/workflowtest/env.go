@@ -185,6 +185,13 @@ func (h *Env) Decide(ref campus.CaseRef, update string, by campus.Actor, said ca
 		casework.NewDecision{Case: ref, Update: update, Said: said, Payload: payload})
 }
 
+// Hold keeps the worker from sending a decision: the test does so. Were it for longer, the worker took it for the work
+// of a clock that was set back, and brings it forward (storage/casework/upkeep.go).
+func (h *Env) Hold(d casework.Decision) {
+	h.t.Helper()
+	h.Exec(`update requests set resend_at = $2 where id = $1`, d.ID, h.Now().Add(time.Minute))
+}
+
 // Staff is somebody who works here, another one for each name.
 func Staff(name string) campus.Actor {
 	return campus.Staff(uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)))
@@ -195,6 +202,17 @@ func Staff(name string) campus.Actor {
 //nolint:gochecknoglobals // it never changes
 var everything = campus.StaffMember{University: storagetest.University,
 	Grants: []campus.Grant{{Role: campus.Administrator}}}
+
+// SetBack has Postgres forget the newest move of a case and its line in the timeline, as a copy does that was made before.
+func (h *Env) SetBack(ref campus.CaseRef, event string) {
+	h.t.Helper()
+	h.ExecAsOwner(`delete from moves m using cases c where c.id = $1 and m.case_id = c.id and m.version = c.version`, ref.ID)
+	h.ExecAsOwner(`delete from events where case_id = $1 and kind = $2`, ref.ID, event)
+	h.ExecAsOwner(`update moves set at = at - interval '1 hour'`)
+	h.ExecAsOwner(`update cases c set version = m.version, stage = m.stage, waits_for = m.waits_for, due = m.due,
+			entered = m.version, entered_at = m.at
+		from moves m where m.case_id = c.id and m.version = c.version - 1 and c.id = $1`, ref.ID)
+}
 
 // Case is how a case stands in the tables.
 func (h *Env) Case(ref campus.CaseRef) casework.Case {
@@ -299,11 +317,12 @@ func startSchool(t testing.TB) *School {
 	return s
 }
 
-// Facts is a fingerprint of every table but the attempts, which are a new row each time by their nature.
+// Facts is a fingerprint of every table but the attempts, which are a new row each time by their nature, and those in which
+// loops of the worker keep how far they have looked.
 func (h *Env) Facts() string {
 	h.t.Helper()
 	return storagetest.One[string](h.Env,
 		`select string_agg(relname || md5(query_to_xml('select * from ' || relname || ' t order by t::text',
 		true, true, '')::text), ' ' order by relname) from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace
-		and relname not in ('attempts', 'goose_db_version')`)
+		and relname not in ('attempts', 'goose_db_version', 'told_until', 'account_checks')`)
 }

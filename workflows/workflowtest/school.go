@@ -132,6 +132,19 @@ func (s *School) PutPhoto(who Student, flaw Flaw) {
 		frames(who.Identity, flaw)[0], nil)
 }
 
+// PaidBy has somebody pay at a channel, which tells nobody.
+func (s *School) PaidBy(channel, transaction string, cents int64) {
+	s.t.Helper()
+	s.ask(http.MethodPost, "/admin/"+channel+"/"+storagetest.University+"/payments",
+		Fields{"order": "of nobody", "transaction": transaction, "amount_cents": cents, "silent": true}, nil)
+}
+
+// ChannelFile has something go wrong in the files of a channel.
+func (s *School) ChannelFile(channel string, settings Fields) {
+	s.t.Helper()
+	s.ask(http.MethodPut, "/admin/"+channel+"/"+storagetest.University+"/file", settings, nil)
+}
+
 // Bureau changes how the card bureau works.
 func (s *School) Bureau(settings Fields) {
 	s.t.Helper()
@@ -144,6 +157,22 @@ func (s *School) Effects(operation string) int {
 	var found struct{ Count int }
 	s.ask(http.MethodGet, "/admin/effects?limit=1&operation="+url.QueryEscape(operation), nil, &found)
 	return found.Count
+}
+
+// AllEffects is how often each operation of the school has had its effect.
+func (s *School) AllEffects() map[string]int {
+	s.t.Helper()
+	var found struct {
+		Count   int
+		Effects []struct{ Operation string }
+	}
+	s.ask(http.MethodGet, "/admin/effects?limit=1000", nil, &found)
+	require.Len(s.t, found.Effects, found.Count, "all are told")
+	effects := map[string]int{}
+	for _, effect := range found.Effects {
+		effects[effect.Operation]++
+	}
+	return effects
 }
 
 // Calls is how often an operation of the school was called.

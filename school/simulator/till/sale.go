@@ -44,8 +44,10 @@ type payment struct {
 	LeftCents    int64     `json:"left_cents"`
 }
 
-// tries is how often a till asks before it takes the sale back.
-const tries = 3
+const (
+	tries    = 3 // as often a till asks before it takes the sale back
+	askAgain = 200 * time.Millisecond
+)
 
 // Begin gives a sale its number and writes it down.
 func (t *Till) Begin(cents int64, fault Fault) (Receipt, error) {
@@ -79,6 +81,9 @@ func (t *Till) Ask(ctx context.Context, r Receipt, code string, fault Fault) (Re
 		err := t.call(ctx, http.MethodPost, "/api/v1/terminals/payments", body, &got, fault)
 		switch {
 		case try < fault.LoseAnswers: // it was asked, and nothing is known
+		case err == nil && fault.Forgets:
+			r.Outcome, r.Transfer = Forgotten, got.Transfer
+			return r, nil
 		case err == nil:
 			return t.print(r, got)
 		case refused(err) && try == 0: // later ones say nothing about the first
@@ -118,7 +123,6 @@ func (t *Till) reverse(ctx context.Context, r Receipt) (Receipt, error) {
 	if err := t.journal.add(Line{Step: Reversing, Key: r.Key, AmountCents: r.AmountCents, TakenAt: r.TakenAt}); err != nil {
 		return r, err
 	}
-	const pause = 200 * time.Millisecond
 	for {
 		var got payment
 		err := t.call(ctx, http.MethodPost, "/api/v1/terminals/reversals",
@@ -131,7 +135,7 @@ func (t *Till) reverse(ctx context.Context, r Receipt) (Receipt, error) {
 			return r, fmt.Errorf("reverse %s: %w", r.Key, err)
 		}
 		select {
-		case <-time.After(pause):
+		case <-time.After(askAgain):
 		case <-ctx.Done():
 			return r, fmt.Errorf("reverse %s: %w", r.Key, ctx.Err())
 		}
@@ -139,7 +143,8 @@ func (t *Till) reverse(ctx context.Context, r Receipt) (Receipt, error) {
 }
 
 // Recover takes back what was begun and never printed when the till was opened: it was killed meanwhile. A sale that
-// cannot be taken back any more is written down as such, and is for people to look at.
+// cannot be taken back any more is written down as such, and is for people to look at. What was being given back is asked
+// for again.
 func (t *Till) Recover(ctx context.Context) error {
 	var wrong []error
 	for _, r := range t.left {
@@ -147,6 +152,10 @@ func (t *Till) Recover(ctx context.Context) error {
 		if refused(err) {
 			err = errors.Join(err, t.journal.add(Line{Step: Printed, Key: r.Key, Outcome: reasonOf(err)}))
 		}
+		wrong = append(wrong, err)
+	}
+	for _, line := range t.owed {
+		_, err := t.askBack(ctx, line)
 		wrong = append(wrong, err)
 	}
 	return errors.Join(wrong...)
@@ -180,14 +189,13 @@ func (t *Till) Show(cents int64) (Receipt, string, error) {
 
 // Await asks until a shown sale is paid; when the time is over it is taken back.
 func (t *Till) Await(ctx context.Context, r Receipt, limit time.Duration) (Receipt, error) {
-	const pause = 200 * time.Millisecond
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); {
 		var got payment
 		if err := t.call(ctx, http.MethodGet, "/api/v1/terminals/payments/"+r.Key, nil, &got, Fault{}); err == nil {
 			return t.print(r, got)
 		}
 		select {
-		case <-time.After(pause):
+		case <-time.After(askAgain):
 		case <-ctx.Done():
 			return r, ctx.Err()
 		}
@@ -209,33 +217,17 @@ func (t *Till) Reprint(ctx context.Context, key string) (r Receipt, err error) {
 	return t.print(r, got)
 }
 
-// GiveBack voids a payment, or gives a part of it back when cents is not zero, and answers the transfer.
-func (t *Till) GiveBack(ctx context.Context, payment uuid.UUID, cents int64) (uuid.UUID, error) {
-	key := "g-" + uuid.NewString()
-	body, path := map[string]any{"key": key, "transfer": payment, "taken_at": t.now(Fault{})}, "/api/v1/terminals/voids"
-	if cents != 0 {
-		body["amount_cents"], path = cents, "/api/v1/terminals/refunds"
-	}
-	var got struct {
-		Transfer uuid.UUID `json:"transfer"`
-	}
-	err := t.call(ctx, http.MethodPost, path, body, &got, Fault{})
-	return got.Transfer, err
-}
-
 // Look asks whose card is shown (D5).
-func (t *Till) Look(ctx context.Context, code string) (name, state string, err error) {
-	var got struct {
-		Name  string `json:"name"`
-		State string `json:"state"`
-	}
-	err = t.call(ctx, http.MethodPost, "/api/v1/terminals/looks", map[string]any{"code": code}, &got, Fault{})
-	return got.Name, got.State, err
+func (t *Till) Look(ctx context.Context, code string) (shown Shown, err error) {
+	err = t.call(ctx, http.MethodPost, "/api/v1/terminals/looks", map[string]any{"code": code}, &shown, Fault{})
+	return shown, err
 }
 
-// Beat says that the till is there.
-func (t *Till) Beat(ctx context.Context, fault Fault) error {
-	return t.call(ctx, http.MethodPost, "/api/v1/terminals/heartbeats", map[string]any{"clock": t.now(fault)}, nil, fault)
+// Shown is what a card proves.
+type Shown struct {
+	Name  string `json:"name"`
+	State string `json:"state"`
+	Photo []byte `json:"photo,omitempty"`
 }
 
 // Totals asks for the sums of a shift.

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -124,12 +126,40 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	server := intime.Server(s.Handler(), bodyTime)
 	server.Addr = s.cfg.Address
+	go s.beat(ctx)
 	stopped := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stopped()
 	if err := server.ListenAndServe(); ctx.Err() == nil {
 		return err
 	}
 	return nil
+}
+
+// beatEvery is how often each till says that it is there (L8).
+const beatEvery = 20 * time.Second
+
+// beat has all tills say that they are there, until ctx ends. One that is not heard says so the next time.
+func (s *Server) beat(ctx context.Context) {
+	ticker := time.NewTicker(beatEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		s.mu.Lock()
+		tills := slices.Collect(maps.Values(s.tills))
+		s.mu.Unlock()
+		for _, t := range tills {
+			if t.ID() == uuid.Nil {
+				continue
+			}
+			if err := t.Beat(ctx, Fault{}); err != nil {
+				s.log.DebugContext(ctx, "a till is not heard", "till", t.ID(), "error", err)
+			}
+		}
+	}
 }
 
 // Handler is the server without its listener.
@@ -159,11 +189,28 @@ func (s *Server) Handler() http.Handler {
 		return map[string]any{"transfer": transfer}, err
 	})
 	handle(s, mux, "POST /tills/{till}/looks", func(r *http.Request, t *Till, in Sale) (any, error) {
-		name, state, err := t.Look(r.Context(), in.Code)
-		return map[string]string{"name": name, "state": state}, err
+		return t.Look(r.Context(), in.Code)
 	})
 	handle(s, mux, "POST /tills/{till}/heartbeats", func(r *http.Request, t *Till, in Sale) (any, error) {
 		return struct{}{}, t.Beat(r.Context(), in.Fault)
+	})
+	handle(s, mux, "POST /tills/{till}/offline-sales", func(r *http.Request, t *Till, in Sale) (any, error) {
+		sale, err := s.tapped(in)
+		if err != nil {
+			return nil, err
+		}
+		receipt, err := t.Begin(sale.AmountCents, sale.Fault)
+		if err != nil {
+			return nil, err
+		}
+		if sale.Fault.LoseAnswers > 0 && t.takes(sale.Code) { // the network was there, and went
+			t.AskUnheard(r.Context(), receipt, sale.Code)
+		}
+		return t.SellOffline(receipt, sale.Code, sale.Fault)
+	})
+	handle(s, mux, "POST /tills/{till}/uploads", func(r *http.Request, t *Till, in Sale) (any, error) {
+		answers, err := t.Upload(r.Context(), in.Fault)
+		return map[string]any{"items": answers}, err
 	})
 	handle(s, mux, "POST /tills/{till}/reprints/{key}", func(r *http.Request, t *Till, _ struct{}) (any, error) {
 		return t.Reprint(r.Context(), r.PathValue("key"))

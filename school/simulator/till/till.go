@@ -30,6 +30,7 @@ type Till struct {
 	dir     string
 	journal *journal
 	left    []Receipt // begun and never printed when the till was opened
+	owed    []Line    // give-backs of which nobody knew then what had become
 
 	mu    sync.Mutex
 	state state
@@ -40,6 +41,9 @@ type state struct {
 	ID     uuid.UUID `json:"id"`
 	Secret []byte    `json:"secret"`
 	Serial int       `json:"serial"` // of its last sale
+
+	Offline offline `json:"offline"`
+	Flashed bool    `json:"flashed,omitempty"` // its journal of sales without network is lost
 }
 
 // Open takes a till's folder into use, as it was left. base is the address of the campus card.
@@ -55,8 +59,8 @@ func Open(dir, base string, clock func() time.Time) (*Till, error) {
 	if err != nil && !os.IsNotExist(err) {
 		return nil, fmt.Errorf("read a till: %w", err)
 	}
-	if t.journal, err = openJournal(filepath.Join(dir, "journal.jsonl")); err == nil {
-		t.left = open(t.journal.all())
+	if t.journal, err = openJournal(filepath.Join(dir, journalFile)); err == nil {
+		t.left, t.owed = open(t.journal.all()), owed(t.journal.all())
 	}
 	return t, err
 }
@@ -99,7 +103,13 @@ func (t *Till) keep() error {
 
 // Enrol gets the till its secret for the code that staff have made.
 func (t *Till) Enrol(ctx context.Context, id uuid.UUID, code string) error {
-	body, err := json.Marshal(map[string]string{"code": code})
+	asked := map[string]any{"code": code}
+	t.mu.Lock()
+	if t.state.ID == id && !t.state.Flashed {
+		asked["offline_sequence"] = t.state.Offline.Sequence
+	}
+	t.mu.Unlock()
+	body, err := json.Marshal(asked)
 	if err != nil {
 		return err
 	}
@@ -117,6 +127,7 @@ func (t *Till) Enrol(ctx context.Context, id uuid.UUID, code string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.state.ID, t.state.Secret = id, enrolled.Secret
+	t.state.Offline, t.state.Flashed = offline{}, false // another generation begins
 	return t.keep()
 }
 
@@ -125,9 +136,16 @@ type Fault struct {
 	LoseAnswers int           `json:"lose_answers,omitempty"` // so many answers in a row do not arrive
 	WrongKey    bool          `json:"wrong_key,omitempty"`    // it signs with another secret
 	ClockOff    time.Duration `json:"clock_off,omitempty"`    // its clock is ahead
+	Forgets     bool          `json:"forgets,omitempty"`      // it has the answer, and loses all that it knew of the sale
 
 	OldTap    bool `json:"old_tap,omitempty"`    // the plastic says once more what it has said before
 	ForgedTap bool `json:"forged_tap,omitempty"` // a chip with the plastic's serial number, and another key
+
+	Careless bool `json:"careless,omitempty"` // it looks at nothing when it sells without network
+	Gap      bool `json:"gap,omitempty"`      // it leaves out a sale that it has to send
+	Regroup  bool `json:"regroup,omitempty"`  // it sends what was answered once more
+	Twice    bool `json:"twice,omitempty"`    // it sends everything twice at once
+	Few      bool `json:"few,omitempty"`      // it sends few sales in a call
 }
 
 // Problem is what the campus card answers instead.

@@ -18,6 +18,7 @@ create table counter_acts (
     done_at       timestamptz                   -- none: done when the decision of this id is in the case's timeline
 );
 create index counter_acts_person on counter_acts (person_id, id);
+create index counter_acts_drawer on counter_acts (drawer_id, id) where drawer_id is not null;
 create index counter_acts_verifications on counter_acts (person_id, staff_id, at) where kind = 'verification';
 
 -- +goose Down

@@ -108,6 +108,17 @@ create table cards (
 create unique index cards_one_active on cards (person_id) where state = 'active';
 create index cards_person on cards (person_id, created_at);
 
+-- D5: the photo that the register has of a holder, sealed in the bucket while the card lives.
+create table portraits (
+    card_id  uuid primary key references cards,
+    state    text not null default 'wanted',
+    next_try timestamptz,          -- when the register is asked next; none: it is kept, or the card has ended
+    tries    int not null default 0,
+    constraint portraits_state_known check (state in ('wanted', 'kept', 'gone')),
+    constraint portraits_asked check ((state = 'wanted') = (next_try is not null))
+);
+create index portraits_due on portraits (next_try) where next_try is not null;
+
 create table card_changes (
     id         bigint generated always as identity primary key,
     card_id    uuid not null references cards,
@@ -159,6 +170,6 @@ create table package_changes (
 create index package_changes_package on package_changes (package_id, at);
 
 -- +goose Down
-drop table package_changes, packages, provisions, card_changes, cards, findings, liveness_tries, evidence, applications,
+drop table package_changes, packages, provisions, portraits, card_changes, cards, findings, liveness_tries, evidence, applications,
     challenges, uploads;
 drop sequence card_serial;
