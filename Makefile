@@ -57,7 +57,8 @@ chaos: ## kill and hang the processes of a stack of its own while people apply; 
 unwatched := image/... github.com/go-text/typesetting/... golang.org/x/crypto/argon2 golang.org/x/crypto/blake2b github.com/mattn/go-runewidth github.com/goccy/go-yaml/... \
 	campuscard/school/portrait campuscard/school/simulator/vision
 race      := -race $(unwatched:%=-gcflags=%=-race=false)
-gotest    := go test -vet=off $(race) -timeout 30m
+# Tests wait more than they compute: for timers, pauses between tries, each other's processes.
+gotest    := go test -vet=off $(race) -timeout 30m -parallel 4
 
 # go test begins with the packages that are named first: those that take longest, so that none is waited for in the end.
 long      := ./workflows ./api ./worker ./storage/people

@@ -47,7 +47,8 @@ func newRunEnder(t *testing.T) *runEnder {
 	e := &runEnder{t: t, ended: map[string]int{}, runs: map[string]bool{}}
 	e.do = func(ctx context.Context, run func() (any, error)) (any, error) {
 		if e.over(activity.GetInfo(ctx).WorkflowExecution.RunID) {
-			return nil, campus.Errorf(campus.Unavailable, "", "the run is over")
+			// An answer, and no fault that is tried again: the worker would keep the run for a whole task, and not stop before.
+			return nil, engine.ToTemporal(campus.Errorf(campus.Conflict, "", "the run is over"))
 		}
 		result, err := run()
 		if info := activity.GetInfo(ctx); err == nil && info.IsLocalActivity && isNewMove(e.t, info, result) {

@@ -131,14 +131,15 @@ func (e *Engine) Dial(address string) client.Client {
 	e.t.Helper()
 	quiet := sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
 	c, err := client.NewLazyClient(client.Options{HostPort: address, Namespace: e.Namespace, Identity: "test",
-		Logger: quiet})
+		Logger: quiet, ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}}})
 	require.NoError(e.t, err)
 	return c
 }
 
-// runClock makes the house's clock show the time of day and go on.
+// runClock makes the house's clock show the time of day and go on. What a test puts it forward stays.
 func (h *Env) runClock() {
-	h.Clock.Advance(time.Since(h.Clock.Now()))
+	last := time.Now()
+	h.Clock.Advance(last.Sub(h.Clock.Now()))
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -149,8 +150,9 @@ func (h *Env) runClock() {
 			select {
 			case <-ctx.Done():
 				return
-			case <-ticker.C:
-				h.Clock.Advance(time.Since(h.Clock.Now()))
+			case now := <-ticker.C:
+				h.Clock.Advance(now.Sub(last))
+				last = now
 			}
 		}
 	}()
@@ -215,7 +217,7 @@ func (e *Engine) AwaitParked(ref campus.CaseRef, step string, attempt int) {
 func (e *Engine) Await(so func() bool, what string, args ...any) {
 	e.t.Helper()
 	waits := func() bool { return e.broken.Load() || so() }
-	require.Eventually(e.t, waits, 2*time.Minute, 20*time.Millisecond, append([]any{what}, args...)...)
+	require.Eventually(e.t, waits, 2*time.Minute, 50*time.Millisecond, append([]any{what}, args...)...)
 	require.False(e.t, e.broken.Load(), append([]any{what}, args...)...)
 }
 
