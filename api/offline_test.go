@@ -269,6 +269,7 @@ func TestAFlashedTillIsSeen(t *testing.T) {
 		Generation int
 		What       string
 		Text       string
+		MerchantZH string `json:"merchant_zh"`
 	}
 	list := func() []silent {
 		got := h.do(t, call{who: "finance", method: "GET", path: "/api/v1/staff/silent-terminals"})
@@ -279,6 +280,7 @@ func TestAFlashedTillIsSeen(t *testing.T) {
 	require.Len(t, found, 1)
 	require.Equal(t, "lost", found[0].What)
 	require.NotEmpty(t, found[0].Text)
+	require.NotEmpty(t, found[0].MerchantZH)
 	path := fmt.Sprintf("/api/v1/staff/terminals/%s/generations/%d/", h.terminal, found[0].Generation)
 	for _, step := range []struct {
 		who, path, body string

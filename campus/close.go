@@ -83,10 +83,11 @@ type DifferenceKind string
 
 // The kinds of differences.
 const (
-	MissingHere   DifferenceKind = "missing_here"   // the channel's file has it, we do not
-	MissingThere  DifferenceKind = "missing_there"  // we have it, no file of the channel until then has
-	AmountsDiffer DifferenceKind = "amounts_differ" // other amounts or currencies
-	ToldTwice     DifferenceKind = "told_twice"     // the channel's files have it more than once
+	MissingHere      DifferenceKind = "missing_here"      // the channel's file has it, we do not
+	MissingThere     DifferenceKind = "missing_there"     // we have it, no file of the channel until then has
+	AmountsDiffer    DifferenceKind = "amounts_differ"    // in one currency
+	CurrenciesDiffer DifferenceKind = "currencies_differ" // whatever the amounts
+	ToldTwice        DifferenceKind = "told_twice"        // the channel's files have it more than once
 )
 
 // ClosePolicy holds the numbers of the close of a day (L3, L8).

@@ -2,6 +2,7 @@ package campus
 
 import (
 	"strings"
+	"time"
 )
 
 // Message is a notice in the words of a language. Subject is empty for templates that are sent by SMS only, and not
@@ -18,7 +19,7 @@ func NoticeText(language Language, template string, params map[string]string) Me
 }
 
 // RenderNotice renders a notice, in a university's own words if there are any. The parameters "reason", "items" and
-// "work_kind" become {reason}, {items} and {kind} in words; of "kiosk_zh" and "kiosk_en" the one of the language
+// "work_kind" become {reason}, {items} and {kind} in words, the moment "until" (RFC 3339) one of the clock here; of "kiosk_zh" and "kiosk_en" the one of the language
 // becomes {kiosk}, and so for every such pair.
 func RenderNotice(language Language, template string, params map[string]string, own NoticeTexts) Message {
 	words, found := own[language]
@@ -43,6 +44,10 @@ func noticePlaces(language Language, params map[string]string) *strings.Replacer
 			value = ReasonText(language, value)
 		case "items":
 			value = ItemsText(language, value)
+		case "until":
+			if at, err := time.Parse(time.RFC3339, value); err == nil {
+				value = TimeText(language, at)
+			}
 		case "work_kind":
 			name, value = "kind", Text(language, "work."+value, nil)
 		default:
@@ -71,4 +76,15 @@ func ReasonText(language Language, reason string) string {
 		return ""
 	}
 	return Text(language, "reason."+reason, nil)
+}
+
+// BounceText returns in words why the bank has sent a payout back; empty for no reason. A code that we do not know is named.
+func BounceText(language Language, code string) string {
+	if code == "" {
+		return ""
+	}
+	if key := "bounce." + code; code != "other" && HasText(key) {
+		return Text(language, key, nil)
+	}
+	return Text(language, "bounce.other", map[string]string{"code": code})
 }

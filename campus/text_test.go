@@ -104,7 +104,7 @@ var typesWithTexts = map[string]string{"Stage": "stage.", "Party": "waits.", "Ou
 // source, of what CheckKinds looks at when the program starts, of steps, and of a few words
 // beside the call.
 var otherBeginnings = []string{"event.", "reason.", "deciding.", "next.", "step.", "statement.", "photo_missing.", "line.", "mark.",
-	"cause.", "detail.", "merchant_statement.", "day_voucher."}
+	"cause.", "detail.", "bounce.", "merchant_statement.", "day_voucher."}
 
 // A key that is made from a code has a text for each code there is, or somebody would read the key: whoever makes one
 // puts the type of the code into the list that is walked.
@@ -223,6 +223,15 @@ func TestParseLanguage(t *testing.T) {
 		require.False(t, asked, "%s asks for nothing that we speak", header)
 		require.Equal(t, campus.Chinese, got, header)
 	}
+}
+
+// A bank's code that we do not know is named, so that staff can ask about it.
+func TestBounceText(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "账户已销户", campus.BounceText(campus.Chinese, "account_closed"))
+	require.Equal(t, "Please ask the bank; its code is X-17", campus.BounceText(campus.English, "X-17"))
+	require.Contains(t, campus.BounceText(campus.English, "other"), "its code is other")
+	require.Empty(t, campus.BounceText(campus.English, ""))
 }
 
 func TestNoticeText(t *testing.T) {

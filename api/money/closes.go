@@ -106,7 +106,7 @@ type DifferenceView struct {
 	Kind        campus.ChannelLineKind `json:"kind" enum:"payment,refund,sale"`
 	KindText    string                 `json:"kind_text"`
 	Ref         string                 `json:"ref" doc:"The channel's name of the payment, or the id of the refund; of a till the key of the sale"`
-	What        campus.DifferenceKind  `json:"what" enum:"missing_here,missing_there,amounts_differ,told_twice"`
+	What        campus.DifferenceKind  `json:"what" enum:"missing_here,missing_there,amounts_differ,currencies_differ,told_twice"`
 	WhatText    string                 `json:"what_text"`
 	OursCents   int64                  `json:"ours_cents" doc:"Hundredths of the currency; 0: we have none"`
 	TheirsCents int64                  `json:"theirs_cents" doc:"What the channel says, in all"`

@@ -112,7 +112,8 @@ func (s *Server) makePayouts(ctx context.Context, _ *struct{}) (*core.Answer[mon
 // PayoutView is a line of a file.
 type PayoutView struct {
 	money.Payout
-	StateText string `json:"state_text"`
+	StateText  string `json:"state_text"`
+	ReasonText string `json:"reason_text,omitempty" doc:"Why it bounced, in words"`
 }
 
 // PayoutFileView is a file with its lines.
@@ -124,7 +125,8 @@ type PayoutFileView struct {
 func (s *Server) getPayoutFile(ctx context.Context, in *idInput) (*core.Answer[PayoutFileView], error) {
 	f, lines, err := s.Store.Money.PayoutFile(ctx, core.Member(ctx).University, in.ID)
 	return core.Answered(PayoutFileView{f, core.Each(lines, func(p money.Payout) PayoutView {
-		return PayoutView{p, campus.Text(core.Language(ctx), "payout."+string(p.State), nil)}
+		in := core.Language(ctx)
+		return PayoutView{p, campus.Text(in, "payout."+string(p.State), nil), campus.BounceText(in, p.Reason)}
 	})}), err
 }
 

@@ -104,6 +104,8 @@ func (s *Server) confirmSale(ctx context.Context, in *recordID) (*core.Answer[Su
 type SilentView struct {
 	ID         uuid.UUID            `json:"id"`
 	MerchantID uuid.UUID            `json:"merchant_id"`
+	MerchantZH string               `json:"merchant_zh"`
+	MerchantEN string               `json:"merchant_en"`
 	Name       string               `json:"name"`
 	State      campus.TerminalState `json:"state"`
 	Generation int                  `json:"generation"`
@@ -117,7 +119,7 @@ type SilentView struct {
 
 func silentOf(in campus.Language, since time.Time) func(money.SilentTerminal) SilentView {
 	return func(x money.SilentTerminal) SilentView {
-		v := SilentView{ID: x.ID, MerchantID: x.MerchantID, Name: x.Name, State: x.State, Generation: x.Generation,
+		v := SilentView{ID: x.ID, MerchantID: x.MerchantID, MerchantZH: x.MerchantZH, MerchantEN: x.MerchantEN, Name: x.Name, State: x.State, Generation: x.Generation,
 			What: campus.TillUnsent, SeenAt: x.SeenAt, Watermark: x.Watermark, ProposedBy: x.ProposedBy, Note: x.Reason}
 		switch {
 		case x.Lost || x.ProposedBy != nil:

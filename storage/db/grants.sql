@@ -18,7 +18,8 @@ revoke update, delete on audit, moves, transfers from :program;
 -- answered stays as it was written, and only answers to payments are deleted (answers_posted_stay).
 revoke delete on accounts, account_checks, appeals, chips, refundables, offline_settlements, lost_generations, closes,
     close_differences from :program;
-revoke update, delete on books, books_closed, channel_lines, denials, offline_records, offline_variants, till_journals from :program;
+revoke update, delete on books, books_closed, channel_lines, compared_files, compared_journals, denials, offline_records, offline_variants,
+    till_journals from :program;
 revoke update, delete on settlements from :program;
 grant update (payout_id) on settlements to :program;
 revoke insert, delete, update on dropped_answers from :program;

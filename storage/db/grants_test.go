@@ -46,6 +46,7 @@ func TestWhatTheProgramMayDo(t *testing.T) {
 		"lost_generations": "select insert update", "chips": "select insert update", "refundables": "select insert update", "dropped_answers": "select update",
 		"settlements": "select insert update", "appeals": "select insert update", "till_journals": "select insert",
 		"closes": "select insert update", "close_differences": "select insert update", "channel_lines": "select insert",
+		"compared_files": "select insert", "compared_journals": "select insert",
 	} {
 		require.Equal(t, may, found[table], table)
 		delete(others, table)

@@ -175,7 +175,7 @@ func TestDifferencesWithAChannel(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
 	person, _ := h.Holder(0)
-	for _, transaction := range []string{"same", "above", "lacks", "twice"} {
+	for _, transaction := range []string{"same", "above", "dollars", "lacks", "twice"} {
 		h.Takes(h.PaidAt(h.Order(person, 20*yuan), transaction, func(p *money.ChannelPayment) { p.PaidAt = h.Clock.Now() }))
 	}
 	c := openedClose(t, h)
@@ -183,7 +183,8 @@ func TestDifferencesWithAChannel(t *testing.T) {
 		return money.ChannelLine{Number: number, Kind: campus.PaymentLine, Ref: ref, Cents: cents, Currency: "CNY"}
 	}
 	file := []money.ChannelLine{line(1, "same", 20*yuan), line(2, "above", 20*yuan+1), line(3, "stranger", 5*yuan),
-		line(4, "twice", 20*yuan), line(5, "twice", 20*yuan)}
+		line(4, "twice", 20*yuan), line(5, "twice", 20*yuan), line(6, "dollars", 20*yuan)}
+	file[5].Currency = "USD"
 	for range 2 {
 		require.NoError(t, h.Money.KeepChannelLines(t.Context(), c.University, "wallet", c.Day, file))
 		require.NoError(t, h.Money.CompareChannel(t.Context(), c, "wallet", c.Day))
@@ -203,7 +204,8 @@ func TestDifferencesWithAChannel(t *testing.T) {
 			{1, 2, "above", campus.AmountsDiffer, 20 * yuan, 20*yuan + 1},
 			{2, 3, "stranger", campus.MissingHere, 0, 5 * yuan},
 			{3, 5, "twice", campus.ToldTwice, 20 * yuan, 40 * yuan},
-			{4, 0, "lacks", campus.MissingThere, 20 * yuan, 0},
+			{4, 6, "dollars", campus.CurrenciesDiffer, 20 * yuan, 20 * yuan},
+			{5, 0, "lacks", campus.MissingThere, 20 * yuan, 0},
 		}, all)
 	}
 	h.Tomorrow()
@@ -389,14 +391,14 @@ func TestTheRestOfADayThatWasClosedEarly(t *testing.T) {
 		h.Takes(h.PaidAt(h.Order(person, 20*yuan), transaction, func(p *money.ChannelPayment) { p.PaidAt = h.Clock.Now() }))
 	}
 	compare := func(c money.Close, lines ...string) (found []string) {
-		days, err := h.Money.DaysToCompare(t.Context(), c)
+		days, err := h.Money.DaysToCompare(t.Context(), c, "wallet")
 		require.NoError(t, err)
 		for i, ref := range lines {
-			require.NoError(t, h.Money.KeepChannelLines(t.Context(), c.University, "wallet", days[0], []money.ChannelLine{
+			require.NoError(t, h.Money.KeepChannelLines(t.Context(), c.University, "wallet", days[0].Day, []money.ChannelLine{
 				{Number: i + 1, Kind: campus.PaymentLine, Ref: ref, Cents: 20 * yuan, Currency: campus.Yuan}}))
 		}
 		for _, day := range days {
-			require.NoError(t, h.Money.CompareChannel(t.Context(), c, "wallet", day))
+			require.NoError(t, h.Money.CompareChannel(t.Context(), c, "wallet", day.Day))
 		}
 		all, err := h.Money.Differences(t.Context(), c.ID, 0, 10)
 		require.NoError(t, err)
@@ -414,9 +416,49 @@ func TestTheRestOfADayThatWasClosedEarly(t *testing.T) {
 	h.Tomorrow()
 	require.Equal(t, []string{"evening missing_here", "afternoon missing_there"},
 		compare(openedClose(t, h), "stranger", "evening"))
-	days, err := h.Money.DaysToCompare(t.Context(), openedClose(t, h))
+	days, err := h.Money.DaysToCompare(t.Context(), openedClose(t, h), "wallet")
 	require.NoError(t, err)
 	require.Len(t, days, 1, "the day before was over")
+}
+
+// L2: a channel's file that a close has gone without is compared by the next one that gets it, once, and for a month.
+func TestFilesThatACloseWentWithout(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	h.BookOf(campus.FeesBook, "")
+	first := campus.DateOf(h.Clock.Now())
+	h.Tomorrow() // it is over
+	closes := func(stage campus.Stage, compares bool) (c money.Close, days []money.FileDay) {
+		c = openedClose(t, h)
+		days, err := h.Money.DaysToCompare(t.Context(), c, "wallet")
+		require.NoError(t, err)
+		for _, day := range days {
+			if compares || !day.Missed && c.Day != first {
+				require.NoError(t, h.Money.CompareChannel(t.Context(), c, "wallet", day.Day))
+			}
+		}
+		closeBooks(h, c)
+		h.Exec(`update cases set stage = $1 where id = $2`, stage, c.ID)
+		h.Tomorrow()
+		return c, days
+	}
+	without, _ := closes(campus.StageComparing, false)
+	second, days := closes(campus.StageDone, false)
+	require.Equal(t, []money.FileDay{{Day: second.Day}}, days, "the close before still compares")
+	h.Exec(`update cases set stage = 'done' where id = $1`, without.ID)
+	third, days := closes(campus.StageDone, false)
+	require.Equal(t, []money.FileDay{{Day: third.Day}, {Day: first, Missed: true}}, days, "the close before went without")
+	fourth, days := closes(campus.StageDone, true)
+	require.Equal(t, []money.FileDay{{Day: fourth.Day}, {Day: first, Missed: true}}, days, "it did not come")
+	report, err := h.Money.DayReport(t.Context(), fourth)
+	require.NoError(t, err)
+	require.Empty(t, report.Channels, "nobody has topped up")
+	fifth, days := closes(campus.StageDone, true)
+	require.Equal(t, []money.FileDay{{Day: fifth.Day}}, days, "it was compared")
+	h.ExecAsOwner(`delete from compared_files`)
+	h.Exec(`update closes set day = day - 31 where id = $1`, without.ID)
+	_, days = closes(campus.StageDone, true)
+	require.Len(t, days, 5, "its own, and those of a month without the first")
 }
 
 // L1, L2: each drawer is in one report, also one that was closed after the close of the day, and the rest of such a day is
@@ -542,6 +584,5 @@ func TestDifferencesWithTheJournalsOfTills(t *testing.T) {
 	h.Tomorrow()
 	h.Journal(till, "printed", "never heard of")
 	h.Exec(`update terminals set offline_upto_at = $1 where id = $2`, h.Clock.Now(), away.ID)
-	h.Journal(away, "on its way")
 	require.Equal(t, []string{"1 false on its way missing_here 0"}, found(openedClose(t, h)), "each once")
 }

@@ -81,15 +81,17 @@ func (s *Store) DayReport(ctx context.Context, c Close) (r DayReport, err error)
 	return r, db.Wrap("list the drawers of a day", err)
 }
 
-// channelSums are those of each day that a close compares.
+// channelSums are those of each day that a close compares, and of those that it has compared because no close before it had.
 func (s *Store) channelSums(ctx context.Context, c Close) (sums []ChannelSum, err error) {
-	days, err := s.DaysToCompare(ctx, c)
+	days, err := db.All[FileDay](ctx, s.Reports, `select l.day from closes l where l.university = @university and (`+ownDays+`
+			or l.day in (select day from compared_files where close_id = @id)) order by l.day`,
+		map[string]any{"university": c.University, "id": c.ID, "day": c.Day})
 	if err != nil {
 		return nil, err
 	}
-	for _, day := range days {
-		found, err := db.All[ChannelSum](ctx, s.Reports, channelSumsSQL, map[string]any{"university": c.University, "day": day,
-			"from": day.Start(), "until": day.End()})
+	for _, d := range days {
+		found, err := db.All[ChannelSum](ctx, s.Reports, channelSumsSQL, map[string]any{"university": c.University, "day": d.Day,
+			"from": d.Day.Start(), "until": d.Day.End()})
 		if err != nil {
 			return nil, err
 		}

@@ -41,17 +41,32 @@ type Difference struct {
 	Note        string
 }
 
-// DaysToCompare are the days whose files a close compares: its own, and the day before if that was closed before it was
-// over, for the lines that its file has got since.
-func (s *Store) DaysToCompare(ctx context.Context, c Close) (days []campus.Date, err error) {
-	found, err := db.All[Close](ctx, s.DB, closeColumns+`where l.university = @university and (l.id = @id
-			or l.day = cast(@day as date) - 1 and l.until < cast(cast(@day as date) as timestamp) at time zone 'Asia/Shanghai')
-		order by l.day`, map[string]any{"university": c.University, "id": c.ID, "day": c.Day})
-	for _, one := range found {
-		days = append(days, one.Day)
-	}
-	return days, db.Wrap("list the days that a close compares", err)
+// FileDay is a day whose file of a channel a close compares.
+type FileDay struct {
+	Day    campus.Date
+	Missed bool // an earlier close went without it; if it does not come now either, the next asks again
 }
+
+// daysLeft is for how long a file that did not come is asked for again, in days.
+const daysLeft = 31
+
+// DaysToCompare are the days whose files of a channel a close compares: its own, the day before if that was closed before it was
+// over, for the lines that its file has got since, and those that earlier closes have gone without.
+func (s *Store) DaysToCompare(ctx context.Context, c Close, channel string) ([]FileDay, error) {
+	found, err := db.All[FileDay](ctx, s.DB, daysToCompareSQL, map[string]any{"university": c.University, "id": c.ID, "day": c.Day,
+		"channel": channel, "left": daysLeft})
+	return found, db.Wrap("list the days that a close compares", err)
+}
+
+const daysToCompareSQL = `select l.day, not (` + ownDays + `) as missed from closes l join cases c on c.id = l.id
+	where l.university = @university and (` + ownDays + ` or l.day < @day and l.day > cast(@day as date) - cast(@left as int)
+		and c.stage in ('reporting', 'signing', 'done') and not exists (select from compared_files f
+			where f.university = l.university and f.channel = @channel and f.day = l.day))
+	order by missed, l.day`
+
+// ownDays are that of a close, and the day before if that was closed before it was over.
+const ownDays = `l.id = @id or l.day = cast(@day as date) - 1
+	and l.until < cast(cast(@day as date) as timestamp) at time zone 'Asia/Shanghai'`
 
 // KeepChannelLines keeps a channel's file of a day, all of it at once. When it comes again it may have more lines, anywhere:
 // what it has of a payment or refund beyond what was kept is added, and a line that was there stays as it is. One whose
@@ -93,8 +108,13 @@ func (s *Store) CompareChannel(ctx context.Context, c Close, channel string, day
 		if err := lockClose(t, c.ID); err != nil {
 			return err
 		}
-		return t.Write(compareSQL, map[string]any{"close": c.ID, "university": c.University, "channel": channel, "day": day,
-			"from": day.Start(), "until": day.End(), "now": t.Now})
+		words := map[string]any{"close": c.ID, "university": c.University, "channel": channel, "day": day,
+			"from": day.Start(), "until": day.End(), "now": t.Now}
+		if err := t.Write(compareSQL, words); err != nil {
+			return err
+		}
+		return t.Write(`insert into compared_files (university, channel, day, close_id)
+			values (@university, @channel, @day, @close) on conflict on constraint compared_files_pkey do nothing`, words)
 	})
 }
 
@@ -123,7 +143,8 @@ const compareSQL = `with lines as materialized (
 	select l.number as line, l.kind, l.ref, 'missing_here' as what, 0 as ours, l.amount_cents as theirs
 	from lines l where not exists (select from ours o where o.kind = l.kind and o.ref = l.ref)
 	union all
-	select l.number, l.kind, l.ref, 'amounts_differ', o.amount_cents, l.amount_cents
+	select l.number, l.kind, l.ref, case when l.currency <> o.currency then 'currencies_differ' else 'amounts_differ' end,
+		o.amount_cents, l.amount_cents
 	from lines l join ours o on o.kind = l.kind and o.ref = l.ref
 	where (l.amount_cents, l.currency) <> (o.amount_cents, o.currency)
 	union all

@@ -16,6 +16,8 @@ type SilentTerminal struct {
 	ID         uuid.UUID
 	University string
 	MerchantID uuid.UUID
+	MerchantZH string
+	MerchantEN string
 	Name       string
 	State      campus.TerminalState
 	Generation int
@@ -27,13 +29,14 @@ type SilentTerminal struct {
 	Reason     string     // what they have found
 }
 
-const silentColumns = `select t.id, t.university, t.merchant_id, t.name, t.state, t.generation, t.offline_upto_at as watermark,
+const silentColumns = `select t.id, t.university, t.merchant_id, m.name_zh as merchant_zh, m.name_en as merchant_en, t.name, t.state, t.generation, t.offline_upto_at as watermark,
 		t.seen_at, t.put_away_at, false as lost, l.proposed_by, coalesce(l.reason, '') as reason
-	from terminals t left join lost_generations l on l.terminal = t.id and l.generation = t.generation and l.closed_at is null `
+	from terminals t join merchants m on m.id = t.merchant_id
+		left join lost_generations l on l.terminal = t.id and l.generation = t.generation and l.closed_at is null `
 
-const lostColumns = `select t.id, t.university, t.merchant_id, t.name, t.state, l.generation, l.upto_at, t.seen_at, null, true,
+const lostColumns = `select t.id, t.university, t.merchant_id, m.name_zh, m.name_en, t.name, t.state, l.generation, l.upto_at, t.seen_at, null, true,
 		l.proposed_by, l.reason
-	from lost_generations l join terminals t on t.id = l.terminal `
+	from lost_generations l join terminals t on t.id = l.terminal join merchants m on m.id = t.merchant_id `
 
 // SilentTerminals are the tills of a university that may have sold without network before a moment, and have not said since
 // that we have all of it (their watermark is not after it); with the generations that have ended so. One that is put away
@@ -144,7 +147,8 @@ func lockLoss(t db.Tx, id uuid.UUID, generation int) (l loss, err error) {
 }
 
 func silentOf(t Terminal, generation int, by *uuid.UUID, reason string) SilentTerminal {
-	return SilentTerminal{ID: t.ID, University: t.University, MerchantID: t.MerchantID, Name: t.Name, State: t.State,
+	return SilentTerminal{ID: t.ID, University: t.University, MerchantID: t.MerchantID, MerchantZH: t.MerchantZH,
+		MerchantEN: t.MerchantEN, Name: t.Name, State: t.State,
 		Generation: generation, SeenAt: t.SeenAt, Lost: generation < t.Generation, ProposedBy: by, Reason: reason}
 }
 

@@ -3,6 +3,7 @@ package money
 
 import (
 	"slices"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -192,9 +193,10 @@ func (w *appeal) askStaff(ctx workflow.Context, name string, stage campus.Stage,
 
 // askHolder is the move after which the holder may object, once.
 func (w *appeal) askHolder(ctx workflow.Context, name string) campus.Move {
-	return campus.Move{Name: name, Stage: campus.StageObjection, WaitsFor: campus.WaitsForStudent,
-		Due: engine.Until(ctx, w.plan.Policy.Objection), Reason: w.State.Reason,
-		Notices: []campus.Notice{{Template: "notice.appeal_may_object"}}}
+	until := engine.Until(ctx, w.plan.Policy.Objection)
+	return campus.Move{Name: name, Stage: campus.StageObjection, WaitsFor: campus.WaitsForStudent, Due: until, Reason: w.State.Reason,
+		Notices: []campus.Notice{{Template: "notice.appeal_may_object",
+			Params: map[string]string{"until": until.UTC().Format(time.RFC3339)}}}}
 }
 
 // ending is how an appeal ends whose decision stands.

@@ -373,10 +373,21 @@ create table close_differences (
     note         text not null default '',
     constraint close_differences_number unique (close_id, number),
     constraint close_differences_once unique (close_id, channel, kind, ref, what),
-    constraint close_differences_what_known check (what in ('missing_here', 'missing_there', 'amounts_differ', 'told_twice')),
+    constraint close_differences_what_known check (what in ('missing_here', 'missing_there', 'amounts_differ', 'currencies_differ',
+        'told_twice')),
     constraint close_differences_settled check ((settled_at is null) = (settled_by is null))
 );
 create index close_differences_ref on close_differences (ref);
+
+-- L2: the files of channels that a close has compared. A day of a channel that is not here is left to the closes after it.
+create table compared_files (
+    university text not null references universities,
+    channel    text not null,
+    day        date not null,
+    close_id   uuid not null references closes,
+    constraint compared_files_pkey primary key (university, channel, day, close_id)
+);
+create index compared_files_close on compared_files (close_id);
 
 -- The answer to each key of a terminal, given again to whoever asks again. A decline is an answer. Who was busy or
 -- late got none.
@@ -680,6 +691,12 @@ create table till_journals (
 );
 create index till_journals_at on till_journals (at); -- L8: those that a close compares
 
+-- E4: the journals that a close has compared. One that is not here is left to the next.
+create table compared_journals (
+    journal_id uuid primary key references till_journals,
+    close_id   uuid not null references closes
+);
+
 -- L1: the cash of a counter, from its opening until two people have closed it.
 create table drawers (
     id            uuid primary key,
@@ -804,9 +821,9 @@ create unique index manual_vouchers_one_merchant on manual_vouchers (merchant_id
     where merchant_id is not null and state = 'proposed';
 
 -- +goose Down
-drop table till_journals, appeals, manual_vouchers, payouts, payout_files, merchant_accounts;
+drop table compared_journals, till_journals, appeals, manual_vouchers, payouts, payout_files, merchant_accounts;
 drop table drawers, channel_conflicts, unclaimed_settlements, topup_refunds, topup_payments, topup_orders;
-drop table close_differences, channel_lines, closes;
+drop table compared_files, close_differences, channel_lines, closes;
 drop table told_until, telling_choices, refundables, dropped_answers, answers, settlements, transfers, books_closed,
     offline_settlements, offline_variants, offline_records, denials, chips, phone_keys, lost_generations, terminals, merchants, books,
     account_checks, accounts;
