@@ -6,23 +6,23 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
 
 	"campuscard/campus"
 	"campuscard/workflows"
 	"campuscard/workflows/engine"
-	"campuscard/workflows/outreach"
-	"campuscard/workflows/production"
 )
 
 // Every kind of case has its process, and every item of a checklist its check; else no worker starts.
 func TestKindsHaveProcesses(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, workflows.CheckKinds())
+	run := func(workflow.Context, *engine.Casework) error { return nil }
 	err := workflows.CheckProcesses(map[campus.CaseKind]engine.Process{
-		"sauna":            {Run: production.Plastic},
-		campus.BatchCase:   {Run: production.Batch, Stages: []campus.Stage{campus.StageOrderFile, campus.StageLapsed}},
+		"sauna":            {Run: run},
+		campus.BatchCase:   {Run: run, Stages: []campus.Stage{campus.StageOrderFile, campus.StageLapsed}},
 		campus.PackageCase: {Stages: campus.PackageCase.Rule().Stages},
-		campus.InvitationCase: {Run: outreach.Invitation, Stages: campus.InvitationCase.Rule().Stages,
+		campus.InvitationCase: {Run: run, Stages: campus.InvitationCase.Rule().Stages,
 			Decides: []string{campus.PauseUpdate, campus.ResumeUpdate, campus.ReviewUpdate}},
 	})
 	require.ErrorContains(t, err, "case kind plastic: no process")

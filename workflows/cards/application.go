@@ -48,8 +48,8 @@ type ending struct {
 func Processes() map[campus.CaseKind]engine.Process {
 	return map[campus.CaseKind]engine.Process{
 		campus.ApplicationCase: applicationStages.Process(Application, applicationHandlers),
-		campus.PackageCase:     packageStages.Process(Package, nil),
-		campus.EndingCase:      endingStages.Process(Ending, nil),
+		campus.PackageCase:     packageFlow.Process(),
+		campus.EndingCase:      endingFlow.Process(),
 	}
 }
 

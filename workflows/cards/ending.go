@@ -14,25 +14,17 @@ type cardEnding struct {
 	engine.Memory[struct{}] // nothing: the card is the case
 }
 
-// Ending is the process of a card that has ended. The card is over already: what is left is to tell the systems.
-func Ending(ctx workflow.Context, c *engine.Casework) error {
-	w := &cardEnding{casework: c}
-	if err := c.Setup(ctx, w, nil); err != nil {
-		return err
-	}
-	begin := campus.Move{Name: "begin", Stage: campus.StageRevoking, WaitsFor: campus.WaitsForSchool}
-	if _, _, err := engine.Begin[struct{}](ctx, w.casework, engine.Steps.BeginEnding, begin); err != nil {
-		return err
-	}
-	if w.casework.Outcome == "" {
-		if err := endingStages.Do(ctx, w.casework, w); err != nil && w.casework.Outcome == "" {
-			return err
-		}
-	}
-	return engine.Drain(ctx)
+// endingFlow is the process of a card that has ended. The card is over already: what is left is to tell the systems.
+var endingFlow = engine.Flow[*cardEnding]{
+	New:   func(c *engine.Casework) *cardEnding { return &cardEnding{casework: c} },
+	Begin: (*cardEnding).begin, Stages: engine.Stages[*cardEnding]{campus.StageRevoking: (*cardEnding).revoke},
 }
 
-var endingStages = engine.Stages[*cardEnding]{campus.StageRevoking: (*cardEnding).revoke}
+func (w *cardEnding) begin(ctx workflow.Context) error {
+	_, _, err := engine.Begin[struct{}](ctx, w.casework, engine.Steps.BeginEnding,
+		campus.Move{Name: "begin", Stage: campus.StageRevoking, WaitsFor: campus.WaitsForSchool})
+	return err
+}
 
 // revoke has all systems let the card go, side by side: one that is away keeps no other waiting. What two people have
 // skipped or given up they have seen to in the system itself.

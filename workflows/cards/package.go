@@ -17,22 +17,11 @@ type packageChange struct {
 	plan                    activities.PackagePlan
 }
 
-// Package is the process of one change of one value-added package. Each package of a card has cases of its own, so that
+// packageFlow is the process of one change of one value-added package. Each package of a card has cases of its own, so that
 // each fails and is settled alone, and the card is used meanwhile.
-func Package(ctx workflow.Context, c *engine.Casework) error {
-	w := &packageChange{casework: c}
-	if err := c.Setup(ctx, w, nil); err != nil {
-		return err
-	}
-	if err := w.begin(ctx); err != nil {
-		return err
-	}
-	if w.casework.Outcome == "" {
-		if err := packageStages.Do(ctx, w.casework, w); err != nil && w.casework.Outcome == "" {
-			return err
-		}
-	}
-	return engine.Drain(ctx)
+var packageFlow = engine.Flow[*packageChange]{
+	New:   func(c *engine.Casework) *packageChange { return &packageChange{casework: c} },
+	Begin: (*packageChange).begin, Stages: packageStages,
 }
 
 var packageStages = engine.Stages[*packageChange]{

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"maps"
 	"slices"
 
@@ -49,6 +50,38 @@ func (h Handlers[W]) Of(w W) map[string]Handler {
 		handlers[name] = func(ctx workflow.Context, d campus.Decision) (campus.Decided, error) { return handle(w, ctx, d) }
 	}
 	return handlers
+}
+
+// Flow is a process that goes from stage to stage until there is an outcome. W is what one run of it knows.
+type Flow[W process] struct {
+	New     func(*Casework) W
+	Begin   func(W, workflow.Context) error // takes the case out of the queue, or reads where it stands
+	Stages  Stages[W]
+	Decides Handlers[W]
+	GiveUp  func(W, workflow.Context) error // what comes of a step that two people have given up; none: its stage sees to that
+}
+
+// Process is the flow as the process of a kind of case.
+func (f Flow[W]) Process() Process { return f.Stages.Process(f.run, f.Decides) }
+
+func (f Flow[W]) run(ctx workflow.Context, c *Casework) error {
+	w := f.New(c)
+	if err := c.Setup(ctx, w, f.Decides.Of(w)); err != nil {
+		return err
+	}
+	if err := f.Begin(w, ctx); err != nil {
+		return err
+	}
+	for c.Outcome == "" {
+		err := f.Stages.Do(ctx, c, w)
+		if errors.Is(err, ErrAborted) && c.Outcome == "" && f.GiveUp != nil {
+			err = f.GiveUp(w, ctx)
+		}
+		if err != nil && c.Outcome == "" { // a decision that was faster than what has failed stands
+			return err
+		}
+	}
+	return Drain(ctx)
 }
 
 // Process is the process that works at these stages, and carries out these decisions.

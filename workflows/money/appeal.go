@@ -32,30 +32,19 @@ type appealState struct {
 
 // Processes are the processes of this area.
 func Processes() map[campus.CaseKind]engine.Process {
-	return map[campus.CaseKind]engine.Process{campus.AppealCase: appealStages.Process(Appeal, appealHandlers),
-		campus.CloseCase: closeStages.Process(Close, closeHandlers)}
+	return map[campus.CaseKind]engine.Process{campus.AppealCase: appealFlow.Process(),
+		campus.CloseCase: closeFlow.Process()}
 }
 
-// Appeal is the process of an appeal: an obvious duplicate goes back at once, of all others the merchant is heard, then
+// appealFlow is the process of an appeal: an obvious duplicate goes back at once, of all others the merchant is heard, then
 // staff decide, and the holder may object once.
-func Appeal(ctx workflow.Context, c *engine.Casework) error {
-	w := &appeal{casework: c, looked: -1} // a run that begins looks: an earlier one may have been nudged
-	if err := c.Setup(ctx, w, appealHandlers.Of(w)); err != nil {
-		return err
-	}
-	plan, _, err := engine.Begin[activities.AppealPlan](ctx, c, engine.Steps.BeginAppeal,
-		campus.Move{Name: "begin", Stage: campus.StageWeighing, WaitsFor: campus.WaitsForEngine})
-	if err != nil {
-		return err
-	}
-	w.plan = plan
-	for c.Outcome == "" {
-		if err := appealStages.Do(ctx, c, w); err != nil {
-			return err
-		}
-	}
-	return engine.Drain(ctx)
+var appealFlow = engine.Flow[*appeal]{
+	New:   newAppeal,
+	Begin: (*appeal).begin, Stages: appealStages, Decides: appealHandlers,
 }
+
+// newAppeal is a run that looks at the payment when it begins: an earlier one may have been nudged.
+func newAppeal(c *engine.Casework) *appeal { return &appeal{casework: c, looked: -1} }
 
 var appealStages = engine.Stages[*appeal]{
 	campus.StageWeighing:     (*appeal).weigh,
@@ -77,6 +66,12 @@ var appealHandlers = engine.Handlers[*appeal]{
 	campus.ContestUpdate:       (*appeal).contest,
 	campus.DecideDisputeUpdate: (*appeal).settleDispute,
 	campus.WithdrawUpdate:      (*appeal).withdraw,
+}
+
+func (w *appeal) begin(ctx workflow.Context) (err error) {
+	w.plan, _, err = engine.Begin[activities.AppealPlan](ctx, w.casework, engine.Steps.BeginAppeal,
+		campus.Move{Name: "begin", Stage: campus.StageWeighing, WaitsFor: campus.WaitsForEngine})
+	return err
 }
 
 // weigh sends an obvious duplicate to its refund, and asks the merchant about all else.

@@ -27,26 +27,11 @@ type closeState struct {
 	Compared int `json:"compared,omitempty"` // channels
 }
 
-// Close is the process of a close: tills are waited for, the books close, merchants are settled, channels compared, and
+// closeFlow is the process of a close: tills are waited for, the books close, merchants are settled, channels compared, and
 // finance signs.
-func Close(ctx workflow.Context, c *engine.Casework) error {
-	w := &closing{casework: c}
-	if err := c.Setup(ctx, w, closeHandlers.Of(w)); err != nil {
-		return err
-	}
-	if err := w.begin(ctx); err != nil {
-		return err
-	}
-	for c.Outcome == "" {
-		err := closeStages.Do(ctx, c, w)
-		if errors.Is(err, engine.ErrAborted) && c.Outcome == "" {
-			err = w.giveUp(ctx)
-		}
-		if err != nil && c.Outcome == "" {
-			return err
-		}
-	}
-	return engine.Drain(ctx)
+var closeFlow = engine.Flow[*closing]{
+	New:   func(c *engine.Casework) *closing { return &closing{casework: c} },
+	Begin: (*closing).begin, Stages: closeStages, Decides: closeHandlers, GiveUp: (*closing).giveUp,
 }
 
 var closeStages = engine.Stages[*closing]{

@@ -28,22 +28,11 @@ type invitationState struct {
 	From   campus.Stage `json:"from,omitempty"`   // where a paused campaign goes on
 }
 
-// Invitation is the process of a campaign: it waits for its first day, invites, reminds, and ends. Each of its stages
+// invitationFlow is the process of a campaign: it waits for its first day, invites, reminds, and ends. Each of its stages
 // is one function that does the next thing there is to do; a wave is one move.
-func Invitation(ctx workflow.Context, c *engine.Casework) error {
-	w := &invitation{casework: c}
-	if err := c.Setup(ctx, w, invitationHandlers.Of(w)); err != nil {
-		return err
-	}
-	if err := w.begin(ctx); err != nil {
-		return err
-	}
-	for w.casework.Outcome == "" {
-		if err := invitationStages.Do(ctx, w.casework, w); err != nil && w.casework.Outcome == "" {
-			return err
-		}
-	}
-	return engine.Drain(ctx)
+var invitationFlow = engine.Flow[*invitation]{
+	New:   func(c *engine.Casework) *invitation { return &invitation{casework: c} },
+	Begin: (*invitation).begin, Stages: invitationStages, Decides: invitationHandlers,
 }
 
 var invitationStages = engine.Stages[*invitation]{
@@ -61,7 +50,7 @@ var invitationHandlers = engine.Handlers[*invitation]{
 
 // Processes are the processes of this area.
 func Processes() map[campus.CaseKind]engine.Process {
-	return map[campus.CaseKind]engine.Process{campus.InvitationCase: invitationStages.Process(Invitation, invitationHandlers)}
+	return map[campus.CaseKind]engine.Process{campus.InvitationCase: invitationFlow.Process()}
 }
 
 // begin takes the campaign out of the queue: to where it stands by its first day.

@@ -1,7 +1,6 @@
 package production
 
 import (
-	"errors"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -24,29 +23,13 @@ type batchState struct {
 	Warned bool      `json:"warned,omitempty"` // that a delivery has no receipt
 }
 
-// Batch is the process of a batch: order file, bureau, production, delivery.
-func Batch(ctx workflow.Context, c *engine.Casework) error {
-	w := &batch{casework: c}
-	if err := c.Setup(ctx, w, nil); err != nil {
-		return err
-	}
-	return w.run(ctx)
-}
-
-func (w *batch) run(ctx workflow.Context) error {
-	if err := w.begin(ctx); err != nil {
-		return err
-	}
-	for w.casework.Outcome == "" {
-		err := batchStages.Do(ctx, w.casework, w)
-		if errors.Is(err, engine.ErrAborted) && w.casework.Outcome == "" {
-			err = w.giveUp(ctx, campus.Aborted, "batch_given_up", false)
-		}
-		if err != nil && w.casework.Outcome == "" {
-			return err
-		}
-	}
-	return engine.Drain(ctx)
+// batchFlow is the process of a batch: order file, bureau, production, delivery.
+var batchFlow = engine.Flow[*batch]{
+	New:   func(c *engine.Casework) *batch { return &batch{casework: c} },
+	Begin: (*batch).begin, Stages: batchStages,
+	GiveUp: func(w *batch, ctx workflow.Context) error {
+		return w.giveUp(ctx, campus.Aborted, "batch_given_up", false)
+	},
 }
 
 var batchStages = engine.Stages[*batch]{

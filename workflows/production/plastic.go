@@ -32,29 +32,11 @@ type plasticState struct {
 	Urged     bool      `json:"urged,omitempty"` // a batch was opened because the promise nears
 }
 
-// Plastic is the process of a physical card: order, production, pickup. It starts at the activation of the card.
-func Plastic(ctx workflow.Context, c *engine.Casework) error {
-	w := &plastic{casework: c}
-	if err := c.Setup(ctx, w, plasticHandlers.Of(w)); err != nil {
-		return err
-	}
-	return w.run(ctx)
-}
-
-func (w *plastic) run(ctx workflow.Context) error {
-	if err := w.begin(ctx); err != nil {
-		return err
-	}
-	for w.casework.Outcome == "" {
-		err := plasticStages.Do(ctx, w.casework, w)
-		if errors.Is(err, engine.ErrAborted) && w.casework.Outcome == "" {
-			err = w.giveUp(ctx, campus.Aborted, "order_given_up")
-		}
-		if err != nil && w.casework.Outcome == "" {
-			return err
-		}
-	}
-	return engine.Drain(ctx)
+// plasticFlow is the process of a physical card: order, production, pickup. It starts at the activation of the card.
+var plasticFlow = engine.Flow[*plastic]{
+	New:   func(c *engine.Casework) *plastic { return &plastic{casework: c} },
+	Begin: (*plastic).begin, Stages: plasticStages, Decides: plasticHandlers,
+	GiveUp: func(w *plastic, ctx workflow.Context) error { return w.giveUp(ctx, campus.Aborted, "order_given_up") },
 }
 
 var plasticStages = engine.Stages[*plastic]{
@@ -70,8 +52,8 @@ var plasticHandlers = engine.Handlers[*plastic]{campus.ResendUpdate: (*plastic).
 // Processes are the processes of this area.
 func Processes() map[campus.CaseKind]engine.Process {
 	return map[campus.CaseKind]engine.Process{
-		campus.PlasticCase: plasticStages.Process(Plastic, plasticHandlers),
-		campus.BatchCase:   batchStages.Process(Batch, nil),
+		campus.PlasticCase: plasticFlow.Process(),
+		campus.BatchCase:   batchFlow.Process(),
 	}
 }
 
