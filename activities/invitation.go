@@ -17,7 +17,8 @@ type CampaignPlan struct {
 	Period      campus.Period
 }
 
-// BeginCampaign takes a campaign's case out of the queue, to the stage of its first day, and reads its days and the policy it keeps to its end.
+// BeginCampaign takes a campaign's case out of the queue, to the stage of its first day, and reads its days and the
+// policy it keeps to its end.
 func (a *Activities) BeginCampaign(ctx context.Context, in BeginCase) (began Began[CampaignPlan], err error) {
 	c, version, err := a.store.Outreach.CampaignPlan(ctx, in.Move.Case.ID)
 	if err != nil {

@@ -20,8 +20,8 @@ type PackagePlan struct {
 	Name    campus.Words // what the holder calls it
 }
 
-// BeginPackage takes the case out of the queue, to the stage of what it is to do with a package, and reads the policy it
-// keeps to its end.
+// BeginPackage takes the case out of the queue, to the stage of what it is to do with a package, and reads the policy
+// it keeps to its end.
 func (a *Activities) BeginPackage(ctx context.Context, in BeginCase) (began Began[PackagePlan], err error) {
 	found, err := a.store.Cards.PackageChange(ctx, in.Move.Case.ID)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"campuscard/api/core"
 )
 
-// hangTime is the limit of a request in these tests, and slack what a busy machine may add to it: who heeds no limit waits
-// until Postgres answers again, which it does only after all have been answered.
+// hangTime is the limit of a request in these tests, and slack what a busy machine may add to it: who heeds no limit
+// waits until Postgres answers again, which it does only after all have been answered.
 const (
 	hangTime = 2 * time.Second
 	slack    = 20 * time.Second

@@ -139,7 +139,8 @@ func TestAFalseCodeIsRefusedWithoutNetwork(t *testing.T) {
 	require.Equal(t, "offline_ended", campus.ReasonOf(err), "somebody shows false codes there")
 }
 
-// F1, L6: a phone that is not bound any more is refused as soon as the till has heard of it; before, the university bears it.
+// F1, L6: a phone that is not bound any more is refused as soon as the till has heard of it; before, the university
+// bears it.
 func TestAPhoneThatIsUnboundWithoutNetwork(t *testing.T) {
 	t.Parallel()
 	h := newTillTest(t, 2000)

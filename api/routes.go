@@ -6,7 +6,8 @@ import (
 )
 
 // routes are all addresses of the product, each in the routes.go of its area: method, path, what it is for, who may
-// call it, and what is unusual about it. An address that is not here does not exist, and one without an access is refused.
+// call it, and what is unusual about it. An address that is not here does not exist, and one without an access is
+// refused.
 func (s *Server) routes() {
 	s.Routes()
 	s.people.Routes()

@@ -60,8 +60,8 @@ func TestChoosingWhatIsTold(t *testing.T) {
 
 func chooses(body string) call { return call{who: "student", method: "PUT", path: telling, body: body} }
 
-// E4: a holder takes a file with what was posted in a time, in their language, with the balance at its beginning and its
-// end, and what became of each line; a text of a merchant is no formula.
+// E4: a holder takes a file with what was posted in a time, in their language, with the balance at its beginning and
+// its end, and what became of each line; a text of a merchant is no formula.
 func TestAStatementAsAFile(t *testing.T) {
 	t.Parallel()
 	h := newTillTest(t, 100_00)

@@ -543,7 +543,8 @@ func TestTakingAMerchantOn(t *testing.T) {
 	require.Equal(t, "enrolment_code", enrol(code), "a day")
 }
 
-// Who has proposed and opened a merchant is named, states have words, and one merchant or till has an address of its own.
+// Who has proposed and opened a merchant is named, states have words, and one merchant or till has an address of its
+// own.
 func TestMerchantsAndTillsAreTold(t *testing.T) {
 	t.Parallel()
 	h := newTillTest(t, 0)

@@ -175,8 +175,9 @@ func TestCallBacksOfTheWallet(t *testing.T) {
 	require.Equal(t, int64(2000), h.AccountOf(account).MainCents)
 }
 
-// L2: a call-back that was signed long ago, or for later, is not believed, whatever it says: somebody may play an old one
-// again. The channel signs a repetition anew. One whose own time is old is taken: it may have waited there for days.
+// L2: a call-back that was signed long ago, or for later, is not believed, whatever it says: somebody may play an old
+// one again. The channel signs a repetition anew. One whose own time is old is taken: it may have waited there for
+// days.
 func TestOldCallBacksOfTheWallet(t *testing.T) {
 	t.Parallel()
 	h := newAPITest(t)
@@ -206,7 +207,8 @@ func forged(sign func(*http.Request, string), at time.Time) func(*http.Request, 
 	}
 }
 
-// L2: what can go neither back nor to an account is settled by two people of finance, and its holder reads what became of it.
+// L2: what can go neither back nor to an account is settled by two people of finance, and its holder reads what became
+// of it.
 func TestUnclaimedMoneyIsSettled(t *testing.T) {
 	t.Parallel()
 	h := newAPITest(t)

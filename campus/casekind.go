@@ -211,7 +211,8 @@ func CheckCaseRules(rules map[CaseKind]CaseRule) error {
 var stageName = regexp.MustCompile(`^[a-z_]+$`)
 
 // takesTextsOfOthers tells that the texts of a stage could be those of something else. Beside next.<stage> there is
-// what a card under another number changes (next.<stage>.other_card), and what is told at the end (next.done_<outcome>).
+// what a card under another number changes (next.<stage>.other_card), and what is told at the end
+// (next.done_<outcome>).
 func takesTextsOfOthers(stage Stage) bool {
 	return !stageName.MatchString(string(stage)) || strings.HasPrefix(string(stage), "done")
 }

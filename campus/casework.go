@@ -177,8 +177,9 @@ func (s Settlement) FourEyes() bool { return s != RetryStep }
 // may come twice.
 const FactsChanged = "facts-changed"
 
-// BeginAgain is the signal that has the workflow of a case look whether the case is where it has left it; if not, another
-// run begins from the row of the case (K8). It is also the step under which staff are told when that does not help.
+// BeginAgain is the signal that has the workflow of a case look whether the case is where it has left it; if not,
+// another run begins from the row of the case (K8). It is also the step under which staff are told when that does not
+// help.
 const BeginAgain = "begin-again"
 
 // LostWorkflow is the step under which staff are told of an open case that has no workflow any more.
@@ -215,7 +216,8 @@ type CaseInput struct {
 	Again Again `json:"again,omitzero"`
 }
 
-// Again counts the runs in a row that have begun from a version of a case and have ended because they were apart from it.
+// Again counts the runs in a row that have begun from a version of a case and have ended because they were apart from
+// it.
 type Again struct {
 	Version int64 `json:"version"`
 	Times   int   `json:"times"`

@@ -12,8 +12,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// A certificate says of a phone's key that it pays at a university until a moment. The phone shows it behind its code, so
-// that a till without network can tell a false one (E1). It is bytes in base64url:
+// A certificate says of a phone's key that it pays at a university until a moment. The phone shows it behind its code,
+// so that a till without network can tell a false one (E1). It is bytes in base64url:
 //
 //	0         C
 //	1 to 2    the number of the key that has signed it
@@ -29,17 +29,19 @@ const (
 	certificateDomain = "campuscard phone certificate v1\n"
 )
 
-// CertificateTime is how long a certificate is good, and so how long the codes of a phone are taken that is not heard of.
+// CertificateTime is how long a certificate is good, and so how long the codes of a phone are taken that is not heard
+// of.
 const CertificateTime = 24 * time.Hour
 
-// CertificatePeriod is how long we sign with a key. Each has a number; a certificate of its last day is good for a day more.
+// CertificatePeriod is how long we sign with a key. Each has a number; a certificate of its last day is good for a day
+// more.
 const CertificatePeriod = 7 * 24 * time.Hour
 
 // IssuerNumber is the number of the key with which certificates are signed at a moment.
 func IssuerNumber(now time.Time) int { return int(now.Unix() / int64(CertificatePeriod/time.Second)) }
 
-// IssuersAt are the two keys that a till needs from a moment on, for as long as it may go on without network: for a day the
-// one before and the present one, then that and the next.
+// IssuersAt are the two keys that a till needs from a moment on, for as long as it may go on without network: for a day
+// the one before and the present one, then that and the next.
 func IssuersAt(now time.Time) [2]int {
 	n := IssuerNumber(now)
 	if IssuerNumber(now.Add(-CertificateTime)) < n {
@@ -73,9 +75,9 @@ func WithCertificate(code, certificate string) string {
 	return code + "." + certificate
 }
 
-// CheckCertificate tells whether the key of a code was certified for a university at a moment, by a key of ours that issuer
-// finds by its number, nil if there is none; and answers the phone's key. Refused: certificate_missing, certificate_forged
-// (also of another university), certificate_stale.
+// CheckCertificate tells whether the key of a code was certified for a university at a moment, by a key of ours that
+// issuer finds by its number, nil if there is none; and answers the phone's key. Refused: certificate_missing,
+// certificate_forged (also of another university), certificate_stale.
 func CheckCertificate(code, university string, issuer func(number int) ed25519.PublicKey,
 	now time.Time) (*ecdsa.PublicKey, error) {
 	short, text, found := strings.Cut(code, ".")

@@ -55,7 +55,8 @@ func TestCertificates(t *testing.T) {
 	require.Less(t, len(WithCertificate(code, good)), 272, "a QR code of version 10 holds it")
 }
 
-// E1: a till that was heard of has the keys of all certificates that may be shown to it until it has to be heard of again.
+// E1: a till that was heard of has the keys of all certificates that may be shown to it until it has to be heard of
+// again.
 func TestTwoKeysAreEnough(t *testing.T) {
 	t.Parallel()
 	start := time.Unix(3000*int64(CertificatePeriod/time.Second), 0)

@@ -50,8 +50,8 @@ const ChannelFileStep = "channel-file"
 
 const differenceStep = "difference-"
 
-// DifferenceStep is the step of a difference, which its work item and its decision name. From 1000 on the number is written
-// in two parts, as 12.345: more digits in a row are no code (Decision.Check).
+// DifferenceStep is the step of a difference, which its work item and its decision name. From 1000 on the number is
+// written in two parts, as 12.345: more digits in a row are no code (Decision.Check).
 func DifferenceStep(number int) string {
 	if number < 1000 {
 		return differenceStep + strconv.Itoa(number)

@@ -218,8 +218,8 @@ func (p Purses) GiveBack(cents int64) (Purses, error) {
 	return Purses{Main: main, Subsidy: cents - main}, nil
 }
 
-// CheckLeft refuses to give back more than is left of a payment or a top-up. Conflict: refund_too_high, which says how much
-// is left; already_back.
+// CheckLeft refuses to give back more than is left of a payment or a top-up. Conflict: refund_too_high, which says how
+// much is left; already_back.
 func CheckLeft(cents, left int64) error {
 	switch {
 	case left <= 0:

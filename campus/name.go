@@ -28,9 +28,9 @@ func CleanName(name string) string {
 }
 
 // SameName tells whether two systems mean the same name, whatever way they write it. It is the only comparison of
-// names, of people as of merchants and tills: dots, hyphens and apostrophes of different looks, composed and decomposed letters, full width, capitals, and
-// blanks that separate nothing do not count. Every other difference does; so do accents, and so does the order of the
-// parts.
+// names, of people as of merchants and tills: dots, hyphens and apostrophes of different looks, composed and decomposed
+// letters, full width, capitals, and blanks that separate nothing do not count. Every other difference does; so do
+// accents, and so does the order of the parts.
 func SameName(a, b string) bool {
 	folded := FoldName(a)
 	return folded != "" && folded == FoldName(b)

@@ -19,8 +19,8 @@ func NoticeText(language Language, template string, params map[string]string) Me
 }
 
 // RenderNotice renders a notice, in a university's own words if there are any. The parameters "reason", "items" and
-// "work_kind" become {reason}, {items} and {kind} in words, the moment "until" (RFC 3339) one of the clock here; of "kiosk_zh" and "kiosk_en" the one of the language
-// becomes {kiosk}, and so for every such pair.
+// "work_kind" become {reason}, {items} and {kind} in words, the moment "until" (RFC 3339) one of the clock here; of
+// "kiosk_zh" and "kiosk_en" the one of the language becomes {kiosk}, and so for every such pair.
 func RenderNotice(language Language, template string, params map[string]string, own NoticeTexts) Message {
 	words, found := own[language]
 	if !found {
@@ -78,7 +78,8 @@ func ReasonText(language Language, reason string) string {
 	return Text(language, "reason."+reason, nil)
 }
 
-// BounceText returns in words why the bank has sent a payout back; empty for no reason. A code that we do not know is named.
+// BounceText returns in words why the bank has sent a payout back; empty for no reason. A code that we do not know is
+// named.
 func BounceText(language Language, code string) string {
 	if code == "" {
 		return ""

@@ -67,8 +67,8 @@ const (
 	RecordOther  Suspense = "differs"   // another sale was sent under its number before
 )
 
-// VariantsMost is how many sales are kept that differ from the one under their number. A till that makes up ever another
-// is broken, and its uploads are in the audit trail.
+// VariantsMost is how many sales are kept that differ from the one under their number. A till that makes up ever
+// another is broken, and its uploads are in the audit trail.
 const VariantsMost = 5
 
 // TillTrouble is why staff look at a till (L8).
@@ -144,8 +144,8 @@ func (p OfflinePolicy) decideRight(s OfflineSale, f OfflineFacts) (Bearer, strin
 	return "", ""
 }
 
-// unseen is what may be wrong with what a chip says, and no till can see without network. Of a phone's code a till can see
-// everything: it has a certificate.
+// unseen is what may be wrong with what a chip says, and no till can see without network. Of a phone's code a till can
+// see everything: it has a certificate.
 var unseen = []string{"tap_forged", "chip_unknown", "card_elsewhere"}
 
 // EndsOffline tells whether a fault of a code ends a till's selling without network: somebody shows false ones there.

@@ -86,8 +86,8 @@ func phoneCodeHash(head []byte) []byte {
 	return hash.Sum(nil)
 }
 
-// ParsePhoneCode reads a code; nothing is known of its signature yet. A certificate behind it is for tills without network.
-// Invalid: code_unreadable.
+// ParsePhoneCode reads a code; nothing is known of its signature yet. A certificate behind it is for tills without
+// network. Invalid: code_unreadable.
 func ParsePhoneCode(text string) (c PhoneCode, err error) {
 	text, _, _ = strings.Cut(text, ".")
 	code, err := base64.RawURLEncoding.DecodeString(text)
@@ -105,8 +105,9 @@ func ParsePhoneCode(text string) (c PhoneCode, err error) {
 	return c, nil
 }
 
-// Check tells whether the phone has signed the code, for this purpose and about now. Refused: code_forged, code_purpose,
-// code_stale, code_ahead (the phone's clock); bluetooth_off instead of code_purpose when the phone has said so.
+// Check tells whether the phone has signed the code, for this purpose and about now. Refused: code_forged,
+// code_purpose, code_stale, code_ahead (the phone's clock); bluetooth_off instead of code_purpose when the phone has
+// said so.
 func (c PhoneCode) Check(public *ecdsa.PublicKey, purpose CodePurpose, now time.Time) error {
 	r, s := new(big.Int).SetBytes(c.signature[:signatureSize/2]), new(big.Int).SetBytes(c.signature[signatureSize/2:])
 	switch {
@@ -134,8 +135,8 @@ func ParsePhoneKey(der []byte) (*ecdsa.PublicKey, error) {
 	return public, nil
 }
 
-// TillCode is what a till shows for the holder to scan (E1): a sale, signed by the till. It carries the key of the sale,
-// so that the sale is paid once, by whichever of the two ways.
+// TillCode is what a till shows for the holder to scan (E1): a sale, signed by the till. It carries the key of the
+// sale, so that the sale is paid once, by whichever of the two ways.
 type TillCode struct {
 	Terminal uuid.UUID
 	Key      string
@@ -182,8 +183,8 @@ var saleKey = regexp.MustCompile(SaleKey)
 
 const saleKeyLongest = 100
 
-// ParseTillCode reads a code; nothing is known of its signature yet. Invalid: till_code_unreadable, also for a sale that
-// the till could not ask for itself.
+// ParseTillCode reads a code; nothing is known of its signature yet. Invalid: till_code_unreadable, also for a sale
+// that the till could not ask for itself.
 func ParseTillCode(text string) (c TillCode, err error) {
 	code, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(code) <= tillCodeHead+tillCodeMAC || code[0] != tillCodeMark {

@@ -33,8 +33,8 @@ func (p PayoutPolicy) NextTry(now time.Time, tries int) time.Time {
 	return now.Add(min(p.Try.Std()<<min(tries, 20), p.Look.Std()))
 }
 
-// NextLook is when the bank is asked about a file again whose lines all have an outcome: what was paid may still bounce.
-// Zero: no more.
+// NextLook is when the bank is asked about a file again whose lines all have an outcome: what was paid may still
+// bounce. Zero: no more.
 func (p PayoutPolicy) NextLook(now, made time.Time) time.Time {
 	if !now.Before(made.Add(p.BounceWithin.Std())) {
 		return time.Time{}

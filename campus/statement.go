@@ -69,8 +69,8 @@ func SignedYuanText(cents int64) string {
 	return YuanText(cents)
 }
 
-// CellText is a text of somebody as a cell of a table: a program that opens the table takes none for a formula. Some drop
-// what nobody sees in front of a cell before they look whether it is one.
+// CellText is a text of somebody as a cell of a table: a program that opens the table takes none for a formula. Some
+// drop what nobody sees in front of a cell before they look whether it is one.
 func CellText(text string) string {
 	seen := strings.TrimLeftFunc(text, invisible)
 	if strings.IndexAny(seen, "=+-@＝＋－＠") == 0 || strings.IndexAny(text, "\t\r\n") == 0 {

@@ -100,9 +100,8 @@ var typesWithTexts = map[string]string{"Stage": "stage.", "Party": "waits.", "Ou
 	"VoucherState": "voucher.state.", "BookKind": "book.",
 	"UnclaimedWay": "unclaimed.way.", "UnclaimedState": "unclaimed.state."}
 
-// otherBeginnings are of keys that are made of what is no type of campus: of codes that TestEveryCodeHasAText finds in the
-// source, of what CheckKinds looks at when the program starts, of steps, and of a few words
-// beside the call.
+// otherBeginnings are of keys that are made of what is no type of campus: of codes that TestEveryCodeHasAText finds in
+// the source, of what CheckKinds looks at when the program starts, of steps, and of a few words beside the call.
 var otherBeginnings = []string{"event.", "reason.", "deciding.", "next.", "step.", "statement.", "photo_missing.", "line.", "mark.",
 	"cause.", "detail.", "bounce.", "merchant_statement.", "day_voucher."}
 

@@ -116,8 +116,8 @@ func TestStepsAndCausesInWords(t *testing.T) {
 	require.Equal(t, "没有应答", campus.CauseText(campus.Chinese, campus.Unavailable))
 }
 
-// A message about a top-up names it by its reference and the moment at which it was asked for: its holder may have asked for
-// several of the same amount.
+// A message about a top-up names it by its reference and the moment at which it was asked for: its holder may have
+// asked for several of the same amount.
 func TestMessagesNameTheTopUp(t *testing.T) {
 	t.Parallel()
 	seen := 0

@@ -100,9 +100,9 @@ func (p TopUpPolicy) CheckCash(cents int64) error {
 	return amountBetween(cents, p.CashLeast, p.CashMost)
 }
 
-// CheckCeiling refuses what would make the main purse hold more than it may, with what was asked for and is not paid yet:
-// that is credited when it is paid, so it counts for cash, too. The refusal says what counts, and what is possible.
-// Conflict: balance_ceiling, balance_ceiling_unpaid.
+// CheckCeiling refuses what would make the main purse hold more than it may, with what was asked for and is not paid
+// yet: that is credited when it is paid, so it counts for cash, too. The refusal says what counts, and what is
+// possible. Conflict: balance_ceiling, balance_ceiling_unpaid.
 func (p TopUpPolicy) CheckCeiling(has Purses, unpaid, cents int64) error {
 	room := p.BalanceMost - (has.Main - has.Debt) - unpaid
 	if cents <= room {

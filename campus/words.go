@@ -57,7 +57,8 @@ func reorders(r rune) bool {
 	return r >= embedding && r <= override || r >= isolate && r <= popIsolate
 }
 
-// tags tells whether a character is one of those that repeat ASCII without a look of their own. A text can hide in them.
+// tags tells whether a character is one of those that repeat ASCII without a look of their own. A text can hide in
+// them.
 func tags(r rune) bool {
 	const first, last = '\U000e0000', '\U000e007f'
 	return r >= first && r <= last

@@ -30,8 +30,8 @@ func (s *Sender) Lost(ctx context.Context, ref campus.CaseRef) error {
 	})
 }
 
-// Apart has the workflow of a case look whether the case is where it has left it, and begin again from the row of the case
-// if not (K8). Nothing happens where it waits for staff to see why that does not help, and where it is over.
+// Apart has the workflow of a case look whether the case is where it has left it, and begin again from the row of the
+// case if not (K8). Nothing happens where it waits for staff to see why that does not help, and where it is over.
 func (s *Sender) Apart(ctx context.Context, ref campus.CaseRef) error {
 	_, err := s.beginsAgain(ctx, ref)
 	return err

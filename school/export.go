@@ -40,8 +40,8 @@ func readLines[P any, C interface {
 	return lines
 }
 
-// readPage reads a page without its lines. A raw control byte in a text is no JSON, and would keep the whole page out: it
-// becomes the character NUL, so that only the line that has it cannot be read.
+// readPage reads a page without its lines. A raw control byte in a text is no JSON, and would keep the whole page out:
+// it becomes the character NUL, so that only the line that has it cannot be read.
 func readPage(body []byte, page any) error { return json.Unmarshal(escapeControls(body), page) }
 
 // escapeControls writes each raw control byte within a text as JSON writes NUL.

@@ -28,8 +28,8 @@ type closedOrder struct {
 func (c *closedOrder) complete() bool { return c.Order != "" && opaque(c.Order) }
 
 // VerifyChannelCallback checks a signed call-back of a channel (Standard Webhooks) and reads it, with the errors of
-// VerifyCallback. Each university has a secret of its own with each channel, under "channel/university": the call-back is
-// about the account of the one whose secret has signed it.
+// VerifyCallback. Each university has a secret of its own with each channel, under "channel/university": the call-back
+// is about the account of the one whose secret has signed it.
 func VerifyChannelCallback(secrets map[string]string, channel string, header http.Header, body []byte,
 	now time.Time) (ChannelCallback, error) {
 	own := map[string]string{}

@@ -93,7 +93,8 @@ func TestTheWallet(t *testing.T) {
 	require.Equal(t, campus.NotFound, campus.CodeOf(err))
 }
 
-// What the wallet has in the end: every payment, and every refund. One that has failed counts against its payment no more.
+// What the wallet has in the end: every payment, and every refund. One that has failed counts against its payment no
+// more.
 func TestTheWalletsJournal(t *testing.T) {
 	t.Parallel()
 	b := start(t, t.TempDir(), "")

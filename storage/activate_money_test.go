@@ -45,8 +45,8 @@ func TestAReplacedCardPaysNoMore(t *testing.T) {
 	require.Equal(t, int64(9900), first.AccountOf(a.ID).MainCents)
 }
 
-// E2, D4: so it is when the next card is under another number: the limit, the day and what is spent are the human's, and
-// what comes back of the old card is paid with the new one.
+// E2, D4: so it is when the next card is under another number: the limit, the day and what is spent are the human's,
+// and what comes back of the old card is paid with the new one.
 func TestAChangeOfNumberTakesTheLimitAlong(t *testing.T) {
 	t.Parallel()
 	first, next := storagetest.Replacing(t, func(s *storagetest.Story) { s.Activate() })
@@ -71,8 +71,8 @@ func TestAChangeOfNumberTakesTheLimitAlong(t *testing.T) {
 	require.Equal(t, int64(35000), first.AccountOf(a.ID).MainCents, "it stays until it is moved")
 }
 
-// E4, D4: so do top-ups. What was asked for under the first number is listed under the next one, counts among what is open,
-// comes to the account that pays now, goes back from there, and is told of there. Nobody else sees it.
+// E4, D4: so do top-ups. What was asked for under the first number is listed under the next one, counts among what is
+// open, comes to the account that pays now, goes back from there, and is told of there. Nobody else sees it.
 func TestAChangeOfNumberTakesTheTopUpsAlong(t *testing.T) {
 	t.Parallel()
 	first, next := storagetest.Replacing(t, func(s *storagetest.Story) { s.Activate() })

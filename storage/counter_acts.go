@@ -17,8 +17,8 @@ import (
 // Changes for somebody at the counter (L1), each with its act in the same transaction. A change that a workflow decides
 // has its act with the decision instead.
 
-// OpenDecisionAtCounter is OpenDecision for a decision that is made at the counter: its act has a receipt. Errors are also
-// those of openAct.
+// OpenDecisionAtCounter is OpenDecision for a decision that is made at the counter: its act has a receipt. Errors are
+// also those of openAct.
 func (s *Store) OpenDecisionAtCounter(ctx context.Context, req casework.Request, n casework.NewDecision,
 	who campus.StaffMember,
 	a people.NewCounterAct) (casework.Decision, error) {

@@ -146,8 +146,8 @@ func (s *Store) Figures(ctx context.Context) (Figures, error) {
 	return f, db.Wrap("read the figures", s.Reports.Pool.SendBatch(ctx, batch).Close())
 }
 
-// unsentSQL counts the cases that wait for Temporal. A decision that a move stands for has come to its workflow, and one
-// about a case whose workflow is lost does not go when Temporal is back: neither counts.
+// unsentSQL counts the cases that wait for Temporal. A decision that a move stands for has come to its workflow, and
+// one about a case whose workflow is lost does not go when Temporal is back: neither counts.
 const unsentSQL = `select count(distinct workflow), 0, min(at) from (
 		select workflow_id as workflow, created_at as at from outbox
 		union all select workflow, created_at from requests r

@@ -265,8 +265,8 @@ func TestPlansOfSmallTablesStand(t *testing.T) {
 	require.Equal(t, before.Whole, scans(t, s.Env)["uploads"].Whole)
 }
 
-// Reports are planned by Postgres's own settings: it reads a table of a few rows as a whole. What people wait for goes by
-// an index even then (decisions 41 and 89).
+// Reports are planned by Postgres's own settings: it reads a table of a few rows as a whole. What people wait for goes
+// by an index even then (decisions 41 and 89).
 func TestReportsArePlannedByPostgresItself(t *testing.T) {
 	t.Parallel()
 	s := storagetest.Apply(t)

@@ -64,8 +64,8 @@ func replaceCard(ctx context.Context, t db.Tx, card cards.Card, holder cards.Hum
 }
 
 // stopCard has everything stop that a card was good for, in the transaction that ends it: the systems that know it are
-// told by a case of its own, its packages are withdrawn, its plastic is handed out no more, its account does not pay, and its
-// portrait is gone. actor is who ended it.
+// told by a case of its own, its packages are withdrawn, its plastic is handed out no more, its account does not pay,
+// and its portrait is gone. actor is who ended it.
 func stopCard(ctx context.Context, t db.Tx, card cards.Card, owner casework.CaseOwner, policyVersion string,
 	actor campus.Actor) error {
 	if err := money.Hold(t, card.ID, campus.EndedHold); err != nil { // E4: it pays no more from the same instant

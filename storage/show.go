@@ -56,8 +56,8 @@ func (s *Store) ShowCard(ctx context.Context, by campus.Actor, shown ShownCode) 
 	return found, err
 }
 
-// stateShown is the state of a card with what holds its account: a card that is frozen or reported lost at the account is
-// so to everybody from that instant (F1).
+// stateShown is the state of a card with what holds its account: a card that is frozen or reported lost at the account
+// is so to everybody from that instant (F1).
 func stateShown(card campus.CardState, silent campus.PaymentOutcome) (state campus.CardState, valid bool) {
 	switch {
 	case card == campus.CardActive && silent == campus.CardIsFrozen:

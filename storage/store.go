@@ -1,6 +1,6 @@
 // Package storage holds all SQL and all object files. A public method is one transaction and one fact; nothing here
-// decides what should happen, and nothing here calls another system. Each area has a package of its own; what spans areas
-// stands here.
+// decides what should happen, and nothing here calls another system. Each area has a package of its own; what spans
+// areas stands here.
 package storage
 
 import (
@@ -51,8 +51,8 @@ const (
 	DatabaseDown = db.DatabaseDown
 )
 
-// Open connects to Postgres and to the object store and answers when both can be used. now is the local clock; the clock
-// of every transaction is that one set right by Postgres's, if cfg says so.
+// Open connects to Postgres and to the object store and answers when both can be used. now is the local clock; the
+// clock of every transaction is that one set right by Postgres's, if cfg says so.
 func Open(ctx context.Context, cfg Config, now func() time.Time, log *slog.Logger) (*Store, error) {
 	d, err := db.Open(ctx, cfg, now, log)
 	if err != nil {

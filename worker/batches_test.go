@@ -86,8 +86,8 @@ func TestOneUniversityDoesNotStopTheSchedulesOfOthers(t *testing.T) {
 	<-ended
 }
 
-// D3: a time of the schedule that nobody was there for is made up for within the hour. What is opened then is of the size
-// and the policy of now, and until the next time nobody looks.
+// D3: a time of the schedule that nobody was there for is made up for within the hour. What is opened then is of the
+// size and the policy of now, and until the next time nobody looks.
 func TestSchedulesAreMadeUpForWithinTheHour(t *testing.T) {
 	t.Parallel()
 	nine := time.Date(2026, time.November, 18, 9, 0, 0, 0, campus.Shanghai)

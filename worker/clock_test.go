@@ -17,8 +17,8 @@ import (
 	"campuscard/workflows/workflowtest"
 )
 
-// behind is how far the clock of a machine is behind: less than what is brought forward after a clock has been set back,
-// so that this does not help here.
+// behind is how far the clock of a machine is behind: less than what is brought forward after a clock has been set
+// back, so that this does not help here.
 const behind = 10 * time.Minute
 
 // workBehind runs a worker on a machine whose clock is behind, and answers its metrics.

@@ -234,8 +234,8 @@ func gauges(t *testing.T, registry *prometheus.Registry, name string) map[string
 	return seen
 }
 
-// A workflow whose case was not there when it began, because Postgres was set back, waits for staff whom it could not ask.
-// Once the case is there it does not wait for the hour. Where staff were asked, nothing is tried without them.
+// A workflow whose case was not there when it began, because Postgres was set back, waits for staff whom it could not
+// ask. Once the case is there it does not wait for the hour. Where staff were asked, nothing is tried without them.
 func TestWorkflowThatBeganBeforeItsCaseCameAgain(t *testing.T) {
 	t.Parallel()
 	e := workflowtest.New(t, workflowtest.Quick).Engine()

@@ -10,8 +10,8 @@ import (
 	"campuscard/storage"
 )
 
-// deadlineMailer tells staff of work whose deadline nears (C3). Workflows only mark the items: many deadlines fall on the same
-// moment, and one mail about all of them is read where a hundred are not.
+// deadlineMailer tells staff of work whose deadline nears (C3). Workflows only mark the items: many deadlines fall on
+// the same moment, and one mail about all of them is read where a hundred are not.
 type deadlineMailer struct {
 	store    *storage.Store
 	policies *campus.Policies

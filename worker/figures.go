@@ -20,9 +20,9 @@ const (
 	figuresPatience = 2 * time.Second  // for a part to answer
 )
 
-// figures shows the state of the house: what waits, for whom, since when, and which parts are there. It is read from the
-// tables when Prometheus asks. Labels are codes of ours, so there are as many series as places where a case can stand.
-// Every worker shows the same, so one takes the maximum over them.
+// figures shows the state of the house: what waits, for whom, since when, and which parts are there. It is read from
+// the tables when Prometheus asks. Labels are codes of ours, so there are as many series as places where a case can
+// stand. Every worker shows the same, so one takes the maximum over them.
 type figures struct {
 	build    Version
 	store    *storage.Store
@@ -224,8 +224,8 @@ func (f *figures) showTills(seen storage.Figures, show shower) {
 	}
 }
 
-// showDays shows how far the close of days is, and what waits at the bank. A university that has books is shown also when
-// nothing waits, so that an alarm ends.
+// showDays shows how far the close of days is, and what waits at the bank. A university that has books is shown also
+// when nothing waits, so that an alarm ends.
 func (f *figures) showDays(seen storage.Figures, show shower) {
 	payouts := map[string]storage.PayoutFigure{}
 	for _, p := range seen.Payouts {
@@ -292,8 +292,8 @@ func (f *figures) showQueues(s state, show shower) {
 	show(connectionsMax, float64(seen.ConnectionsMax))
 }
 
-// age is in seconds, and 0 when nothing waits. It is never negative: what another process wrote a moment ago may be ahead of
-// our clock.
+// age is in seconds, and 0 when nothing waits. It is never negative: what another process wrote a moment ago may be
+// ahead of our clock.
 func age(now time.Time, since *time.Time) float64 {
 	if since == nil {
 		return 0

@@ -15,8 +15,8 @@ import (
 	"campuscard/storage/casework"
 )
 
-// groupRetrier retries the parked steps of a group one after the other, at the rate of the policy: a system that has just
-// come back is not run down by all that waited for it (K3).
+// groupRetrier retries the parked steps of a group one after the other, at the rate of the policy: a system that has
+// just come back is not run down by all that waited for it (K3).
 type groupRetrier struct {
 	store    *storage.Store
 	sender   *decisions.Sender
@@ -98,8 +98,8 @@ func (g *groupRetrier) outcome(ctx context.Context, due casework.DueGroupRetry) 
 	}
 }
 
-// outcomeOf is what became of a step by the decision to retry it. One that was refused has come to its end, whatever its
-// code: with a fault of ours it was tried and has failed, as the member is told of a single one.
+// outcomeOf is what became of a step by the decision to retry it. One that was refused has come to its end, whatever
+// its code: with a fault of ours it was tried and has failed, as the member is told of a single one.
 func outcomeOf(d casework.Decision) (state string, failure error) {
 	switch d.State {
 	case casework.DecisionOpen:
@@ -123,8 +123,8 @@ func outcomeOf(d casework.Decision) (state string, failure error) {
 	return "failed", &campus.Error{Code: settled.Code, Reason: settled.Reason, Message: settled.Message}
 }
 
-// untried is the state of a step that was not tried by a retry: it had gone well or been settled, or its case had ended;
-// or somebody else was trying it, or had tried it and it was parked again. Empty for another reason.
+// untried is the state of a step that was not tried by a retry: it had gone well or been settled, or its case had
+// ended; or somebody else was trying it, or had tried it and it was parked again. Empty for another reason.
 func untried(err error) string {
 	if campus.CodeOf(err) == campus.NotFound {
 		return "not_parked"

@@ -17,7 +17,8 @@ import (
 // readyTime is how long the parts may take to answer a probe, so that the probe itself is answered within a second.
 const readyTime = 800 * time.Millisecond
 
-// Ops answers health and metrics of a worker. Whatever hangs, the answers come: who asks must learn what does not answer.
+// Ops answers health and metrics of a worker. Whatever hangs, the answers come: who asks must learn what does not
+// answer.
 func Ops(store *storage.Store, temporal client.Client, registry *prometheus.Registry) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })

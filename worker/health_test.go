@@ -18,7 +18,8 @@ import (
 	"campuscard/workflows/workflowtest"
 )
 
-// The probes of a worker answer while Postgres, the file store or Temporal accept and never answer, and say which it is.
+// The probes of a worker answer while Postgres, the file store or Temporal accept and never answer, and say which it
+// is.
 func TestProbesDoNotHang(t *testing.T) {
 	t.Parallel()
 	e := workflowtest.New(t, "").Engine()

@@ -124,8 +124,8 @@ func TestLostWorkflowOfADecidedCaseGoesOn(t *testing.T) {
 		strings.Join(e.Events(ref), " "))
 }
 
-// A workflow that waits for a person is behind its case: it begins again as soon as somebody sees that, and not only when
-// something happens.
+// A workflow that waits for a person is behind its case: it begins again as soon as somebody sees that, and not only
+// when something happens.
 func TestWorkflowThatIsBehindBeginsAgainWhenCompared(t *testing.T) {
 	t.Parallel()
 	e := workflowtest.New(t, workflowtest.Quick).Engine()
@@ -143,8 +143,8 @@ func TestWorkflowThatIsBehindBeginsAgainWhenCompared(t *testing.T) {
 	e.AwaitStage(ref, campus.StageActivation)
 }
 
-// goesOn requires that a comparison finds a workflow apart from its case, that it stands where the case does soon after,
-// and that nobody had to help.
+// goesOn requires that a comparison finds a workflow apart from its case, that it stands where the case does soon
+// after, and that nobody had to help.
 func goesOn(t *testing.T, e *workflowtest.Engine, ref campus.CaseRef, how string) {
 	t.Helper()
 	registry := prometheus.NewRegistry()
@@ -209,8 +209,9 @@ func forgetAskedForMore(e *workflowtest.Engine, d casework.Decision) {
 	e.ExecAsOwner(`update requests set state = 'open', status = null, response = null where id = $1`, d.ID)
 }
 
-// The copy was made while a decision was open: Temporal says that it was carried out, and Postgres knows nothing of that.
-// It stays open until a run that begins from the row of the case, or for a workflow that has ended, has carried it out.
+// The copy was made while a decision was open: Temporal says that it was carried out, and Postgres knows nothing of
+// that. It stays open until a run that begins from the row of the case, or for a workflow that has ended, has carried
+// it out.
 func TestOpenDecisionOfAPostgresThatWasSetBackIsCarriedOut(t *testing.T) {
 	t.Parallel()
 	for name, then := range map[string]func(e *workflowtest.Engine, ref campus.CaseRef){

@@ -11,8 +11,8 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-// E4: a year later there are months to pay in, because a worker has made them; while it cannot, it says how few are left
-// and tries again soon.
+// E4: a year later there are months to pay in, because a worker has made them; while it cannot, it says how few are
+// left and tries again soon.
 func TestMonthsAreMadeAhead(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)

@@ -21,8 +21,8 @@ const (
 	payoutFiles = 4                // at once
 )
 
-// payouts pays the merchants (L3): it gathers what is due when a day was settled, sends it to the bank as a file, and asks
-// what became of each line, until none can bounce any more. What waits is in rows (decision 103).
+// payouts pays the merchants (L3): it gathers what is due when a day was settled, sends it to the bank as a file, and
+// asks what became of each line, until none can bounce any more. What waits is in rows (decision 103).
 type payouts struct {
 	store    *storage.Store
 	bank     *school.Bank
@@ -84,8 +84,8 @@ func (w *payouts) ask(ctx context.Context, f money.DueFile) error {
 	return w.store.Money.PayoutFileAsked(ctx, asked)
 }
 
-// send gives the bank a file that it was never heard to have, under the same name each time. A bank that says that it has
-// another under that name (409) has it all the same: it is asked what became of it.
+// send gives the bank a file that it was never heard to have, under the same name each time. A bank that says that it
+// has another under that name (409) has it all the same: it is asked what became of it.
 func (w *payouts) send(ctx context.Context, f money.DueFile) (school.PayoutFileState, error) {
 	if f.TakenAt == nil {
 		file := school.PayoutFile{File: f.ID.String()}
@@ -101,8 +101,8 @@ func (w *payouts) send(ctx context.Context, f money.DueFile) (school.PayoutFileS
 	return w.bank.File(ctx, f.University, f.ID.String())
 }
 
-// refused asks about a file that the bank does not take: an earlier try, whose answer got lost, may have been taken. If it
-// does not know the file, no line will ever be paid.
+// refused asks about a file that the bank does not take: an earlier try, whose answer got lost, may have been taken. If
+// it does not know the file, no line will ever be paid.
 func (w *payouts) refused(ctx context.Context, f money.DueFile, refused error) (school.PayoutFileState, error) {
 	state, err := w.bank.File(ctx, f.University, f.ID.String())
 	if campus.CodeOf(err) != campus.NotFound {

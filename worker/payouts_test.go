@@ -100,8 +100,8 @@ func TestPayoutsAtTheBank(t *testing.T) {
 	}
 }
 
-// L3: a line that was paid bounces three days later; then it is in the merchant's book again, once. In the end the bank is
-// asked no more.
+// L3: a line that was paid bounces three days later; then it is in the merchant's book again, once. In the end the bank
+// is asked no more.
 func TestAPayoutBouncesAfterThreeDays(t *testing.T) {
 	t.Parallel()
 	p := newPayoutTest(t)
@@ -149,7 +149,8 @@ func TestAFileIsTakenOnce(t *testing.T) {
 	require.Equal(t, campus.NotFound, campus.CodeOf(err))
 }
 
-// L2: a second channel, which is configuration alone, is another one: the same name of a payment at both is two payments.
+// L2: a second channel, which is configuration alone, is another one: the same name of a payment at both is two
+// payments.
 func TestTheBankIsAChannelToo(t *testing.T) {
 	t.Parallel()
 	c := newTopUpTest(t)

@@ -211,8 +211,8 @@ func (w *topUps) settle(ctx context.Context, r money.Refunding, state school.Wal
 	return err
 }
 
-// askRefund asks for a refund. One that was asked for before may be there: to ask anew would get the first answer again,
-// not what has become of it since.
+// askRefund asks for a refund. One that was asked for before may be there: to ask anew would get the first answer
+// again, not what has become of it since.
 func (w *topUps) askRefund(ctx context.Context, r money.Refunding) (school.WalletRefundState, error) {
 	if r.Tries > 0 {
 		state, err := w.wallets.RefundState(ctx, r.Channel, r.University, r.ID.String())
@@ -224,8 +224,8 @@ func (w *topUps) askRefund(ctx context.Context, r money.Refunding) (school.Walle
 		Transaction: r.Transaction, AmountCents: r.AmountCents, Currency: r.Currency})
 }
 
-// refusedRefund asks what became of a refund that the channel has refused: an earlier try, whose answer got lost, may have
-// been taken. It has failed when the channel does not know it.
+// refusedRefund asks what became of a refund that the channel has refused: an earlier try, whose answer got lost, may
+// have been taken. It has failed when the channel does not know it.
 func (w *topUps) refusedRefund(ctx context.Context, r money.Refunding, refused error) (school.WalletRefundState, error) {
 	state, err := w.wallets.RefundState(ctx, r.Channel, r.University, r.ID.String())
 	if campus.CodeOf(err) == campus.NotFound {

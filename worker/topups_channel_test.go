@@ -107,8 +107,8 @@ func TestAChannelThatHasTheKey(t *testing.T) {
 	require.Equal(t, campus.RefundDone, c.order(person, o.ID).Refunds[0].State)
 }
 
-// A channel that does not know an order any more with whose code somebody may have paid says nothing: it is asked again.
-// One that never had it is believed.
+// A channel that does not know an order any more with whose code somebody may have paid says nothing: it is asked
+// again. One that never had it is believed.
 func TestAnOrderThatTheChannelForgets(t *testing.T) {
 	t.Parallel()
 	c := newChannelTest(t)
@@ -150,8 +150,8 @@ func TestALastLookThatFails(t *testing.T) {
 	require.Equal(t, campus.OrderExpired, c.order(person, o.ID).State)
 }
 
-// A channel that hangs at one university holds up none of another, also with more rows than are asked at once; and while it hangs no other worker
-// asks it for the same.
+// A channel that hangs at one university holds up none of another, also with more rows than are asked at once; and
+// while it hangs no other worker asks it for the same.
 func TestAChannelThatHangsHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	c := newChannelTest(t)

@@ -133,7 +133,8 @@ func TestAClosedOrder(t *testing.T) {
 	require.Empty(t, due)
 }
 
-// E4: a top-up that its holder gives up is closed at the channel, counts until then, and is credited if it was paid before.
+// E4: a top-up that its holder gives up is closed at the channel, counts until then, and is credited if it was paid
+// before.
 func TestAnOrderThatIsGivenUp(t *testing.T) {
 	t.Parallel()
 	for sentence, test := range map[string]struct {

@@ -1,5 +1,5 @@
-// Package worker runs the processes: task queues, registration, interceptors, and loops. It wires; what happens is decided in workflows and done in
-// activities.
+// Package worker runs the processes: task queues, registration, interceptors, and loops. It wires; what happens is
+// decided in workflows and done in activities.
 package worker
 
 import (
@@ -151,7 +151,8 @@ func (w *Worker) Run(ctx context.Context) error {
 }
 
 // heard waits for Temporal's first answer, and tells whether it came. The client keeps what the server can do from its
-// first call on, and looks at it without a lock when it starts a workflow: calls that are the first together are a race.
+// first call on, and looks at it without a lock when it starts a workflow: calls that are the first together are a
+// race.
 func heard(ctx context.Context, connected <-chan struct{}) bool {
 	select {
 	case <-connected:

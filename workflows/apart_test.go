@@ -40,8 +40,8 @@ func newOutruns(t *testing.T) *outruns {
 	return o
 }
 
-// coursesBehind are of every kind of case, with what waits, parks and comes back. Where a run begins is the same for all
-// courses, and TestRunsThatEndAfterEveryMove plays each of them.
+// coursesBehind are of every kind of case, with what waits, parks and comes back. Where a run begins is the same for
+// all courses, and TestRunsThatEndAfterEveryMove plays each of them.
 var coursesBehind = []string{"appeal-duplicate-contested", "appeal-objected-and-granted", "application-asked-for-more", "application-freshman", "application-parked-then-retried",
 	"application-photo-renewed", "batch-parked", "close-tills-file-and-difference", "ending-parked", "invitation-paused-and-cancelled", "package-parked",
 	"plastic-spoilt", "plastic-unclaimed-resent"}
@@ -124,8 +124,8 @@ func (l *engineTest) answered() {
 	}, "every decision is answered")
 }
 
-// A workflow that waits for a person is behind: who sends it a decision has it begin again from the row of its case, and
-// the decision is carried out as the case stands.
+// A workflow that waits for a person is behind: who sends it a decision has it begin again from the row of its case,
+// and the decision is carried out as the case stands.
 func TestSenderHasAWorkflowBeginAgain(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(l *engineTest){
@@ -166,8 +166,8 @@ func (l *engineTest) loseReminder() {
 	require.NoError(l.t, err)
 }
 
-// A run is found to be behind in the middle of a call of another system: the next calls it under the same key, so that it
-// acts once (K3, K8).
+// A run is found to be behind in the middle of a call of another system: the next calls it under the same key, so that
+// it acts once (K3, K8).
 func TestRunThatEndsInACall(t *testing.T) {
 	t.Parallel()
 	l := working(t, workflowtest.Good)
@@ -205,8 +205,8 @@ func TestRunWhoseMoveIsStuckBeginsAgain(t *testing.T) {
 	}, "nobody is asked for help any more")
 }
 
-// Postgres was set back to before a batch was sent, which the bureau has: it is sent again under its key, and is the same
-// batch with the same orders (D3).
+// Postgres was set back to before a batch was sent, which the bureau has: it is sent again under its key, and is the
+// same batch with the same orders (D3).
 func TestBatchThatPostgresHasAsNotSentIsSentOnce(t *testing.T) {
 	t.Parallel()
 	l := workingUnder(t, workflowtest.Batched)

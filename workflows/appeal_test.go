@@ -272,8 +272,8 @@ func TestAppealOfWhatWentBackOtherwise(t *testing.T) {
 		"appealed appeal_merchant_asked appeal_agreed appeal_refund_all appeal_over")
 }
 
-// E3: a payment that merchant or staff give back in full while the appeal waits ends it by itself, told as refunded; of a
-// part it goes on.
+// E3: a payment that merchant or staff give back in full while the appeal waits ends it by itself, told as refunded; of
+// a part it goes on.
 func TestAppealRefundedElsewhere(t *testing.T) {
 	t.Parallel()
 	agreed := func(x *appealTest) { x.answers(campus.AgreeAppeal, "") }

@@ -352,7 +352,8 @@ func TestStaffComeThroughHR(t *testing.T) {
 	})
 }
 
-// An outage of HR or of the International Student Service Centre is no verdict: the step parks, and passes when it is made.
+// An outage of HR or of the International Student Service Centre is no verdict: the step parks, and passes when it is
+// made.
 func TestOutagesOfTheOthersPark(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -170,8 +170,8 @@ func TestDocumentThatExpiresBeforeTheApproval(t *testing.T) {
 	p.requireEnd(campus.Completed, "")
 }
 
-// A worker dies after the commit of a decision, and the reminder of the review falls due before the decision is made again:
-// the run finds that it is behind, and ends.
+// A worker dies after the commit of a decision, and the reminder of the review falls due before the decision is made
+// again: the run finds that it is behind, and ends.
 func TestReminderOfAReviewThatWasDecidedIsNotWritten(t *testing.T) {
 	t.Parallel()
 	p := underReview(t)

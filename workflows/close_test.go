@@ -258,8 +258,8 @@ func TestChannelWithoutAFile(t *testing.T) {
 	require.Contains(t, p.story(), "channel_skipped")
 }
 
-// L8: whoever began before the books closed and has not ended may still post to the day: the close waits, however long it
-// is, and settles nothing before. That what they post is of the day is TestWhoeverIsHeldAcrossAClose.
+// L8: whoever began before the books closed and has not ended may still post to the day: the close waits, however long
+// it is, and settles nothing before. That what they post is of the day is TestWhoeverIsHeldAcrossAClose.
 func TestCloseWaitsForWhoeverIsHeld(t *testing.T) {
 	t.Parallel()
 	var held pgx.Tx

@@ -50,8 +50,8 @@ func (f *forgedUpdates) add(kind campus.CaseKind, update string) {
 	f.done[kind][update] = true
 }
 
-// falseIDs are the ids that a forger may give, each with what the table has under it: a decision like the forged one but for
-// one thing. An id without a statement is in no table.
+// falseIDs are the ids that a forger may give, each with what the table has under it: a decision like the forged one
+// but for one thing. An id without a statement is in no table.
 var falseIDs = map[string]struct {
 	id     func() uuid.UUID
 	change string

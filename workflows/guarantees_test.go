@@ -42,7 +42,8 @@ func (a *aroundActivity) ExecuteActivity(ctx context.Context, in *interceptor.Ex
 }
 
 // losesAnswers is a worker that dies, as it were, each time after it has done something new and before it could say so.
-// The one try of a staff retry is left alone: that its answer may be lost is TestRetryOfAStepWhoseAnswersWereLostActsOnce.
+// The one try of a staff retry is left alone: that its answer may be lost is
+// TestRetryOfAStepWhoseAnswersWereLostActsOnce.
 func losesAnswers() interceptor.WorkerInterceptor {
 	return &around{do: func(ctx context.Context, run func() (any, error)) (any, error) {
 		result, err := run()

@@ -38,8 +38,8 @@ func TestKindsHaveProcesses(t *testing.T) {
 	require.ErrorContains(t, workflows.CheckItems(none), "item issc_letter: no check")
 }
 
-// Every kind of case has a course that is played with lost answers, with its runs ended and with its runs behind, and whose
-// history is replayed; and every course says what it comes to.
+// Every kind of case has a course that is played with lost answers, with its runs ended and with its runs behind, and
+// whose history is replayed; and every course says what it comes to.
 func TestKindsHaveCourses(t *testing.T) {
 	t.Parallel()
 	for _, kind := range campus.CaseKinds() {

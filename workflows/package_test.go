@@ -19,8 +19,8 @@ var (
 	laboratory = campus.ChosenPackage{Code: "laboratory", System: "laboratory"}
 )
 
-// choosing is the case of a package that was chosen with an application, whose card is active and whose plastic is being
-// made.
+// choosing is the case of a package that was chosen with an application, whose card is active and whose plastic is
+// being made.
 func choosing(t *testing.T, chosen campus.ChosenPackage, with ...interceptor.WorkerInterceptor) *engineTest {
 	t.Helper()
 	l := applying(t, "kind=plain&category=mainland",

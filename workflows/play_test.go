@@ -27,8 +27,8 @@ import (
 	"campuscard/workflows/workflowtest"
 )
 
-// caseTest is a case whose people act at set times, in Temporal's test environment: its clock skips what nobody waits for.
-// Everything else is real. Verbs are said first, in the order in which they happen; run plays them.
+// caseTest is a case whose people act at set times, in Temporal's test environment: its clock skips what nobody waits
+// for. Everything else is real. Verbs are said first, in the order in which they happen; run plays them.
 type caseTest struct {
 	*workflowtest.Env
 	t       *testing.T

@@ -703,8 +703,8 @@ var told = map[string]struct {
 }
 
 // TestAnswersThatAreLostChangeNothing plays every course on the real server, and loses the first answer of all that is
-// called. With -record nothing is lost, and the histories are kept of courses that have none. One that is there stays: it is
-// what running cases of that build look like. A course that has changed is recorded under a new name.
+// called. With -record nothing is lost, and the histories are kept of courses that have none. One that is there stays:
+// it is what running cases of that build look like. A course that has changed is recorded under a new name.
 func TestAnswersThatAreLostChangeNothing(t *testing.T) {
 	t.Parallel()
 	for name, course := range recorded {
@@ -798,8 +798,8 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// requireShown requires the stages that Temporal's list of cases has shown, in their order. A stage beside them may be shown
-// only where the timer of engine.showIfItLasts has fired: a machine that is busy can make any stage last.
+// requireShown requires the stages that Temporal's list of cases has shown, in their order. A stage beside them may be
+// shown only where the timer of engine.showIfItLasts has fired: a machine that is busy can make any stage last.
 func requireShown(t *testing.T, h *history.History, why string, stages ...string) {
 	t.Helper()
 	var shown []string

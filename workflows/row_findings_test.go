@@ -115,8 +115,8 @@ func TestReminderThatFellDueTogetherWithTheEnd(t *testing.T) {
 	require.NotContains(t, l.Events(l.ref), "reminded")
 }
 
-// A decision leaves a stage at which a step is parked, and the run ends before the step has let go: nobody is asked about
-// it at the next stage.
+// A decision leaves a stage at which a step is parked, and the run ends before the step has let go: nobody is asked
+// about it at the next stage.
 func TestStepThatIsParkedAtAStageThatWasLeft(t *testing.T) {
 	t.Parallel()
 	l := working(t, workflowtest.Good, newRunEnder(t))

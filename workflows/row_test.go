@@ -108,8 +108,8 @@ func (e *runEnder) end(ctx context.Context) {
 	e.ended[ref.ID]++
 }
 
-// terminate ends a run, and answers with what it began. A server that is busy is asked again: what the run does counts no
-// more, so that it would do nothing for ever.
+// terminate ends a run, and answers with what it began. A server that is busy is asked again: what the run does counts
+// no more, so that it would do nothing for ever.
 func (e *runEnder) terminate(ctx context.Context, c client.Client, ref workflow.Execution) (first *history.HistoryEvent, err error) {
 	again := time.NewTicker(200 * time.Millisecond)
 	defer again.Stop()
@@ -149,8 +149,8 @@ func TestRunsThatEndAfterEveryMove(t *testing.T) {
 	}
 }
 
-// isOfTheMoment is said when somebody decides in the moment between two runs, and isOnTheWay when the bureau is looked at in
-// the moment in which the courier has the cards.
+// isOfTheMoment is said when somebody decides in the moment between two runs, and isOnTheWay when the bureau is looked
+// at in the moment in which the courier has the cards.
 func isOfTheMoment(event string) bool { return event == "begun_again" || isOnTheWay(event) }
 
 func isOnTheWay(event string) bool { return event == "batch_shipped" }
@@ -166,8 +166,8 @@ func endsRuns(with []interceptor.WorkerInterceptor) bool {
 	})
 }
 
-// A run ends in the middle of a retry that staff have asked for: the next makes the same attempt under its key, and that
-// is what staff are told, whoever sends their decision again (K3).
+// A run ends in the middle of a retry that staff have asked for: the next makes the same attempt under its key, and
+// that is what staff are told, whoever sends their decision again (K3).
 func TestRunThatEndsInARetry(t *testing.T) {
 	t.Parallel()
 	l := working(t, workflowtest.Good)

@@ -51,8 +51,8 @@ func (p *caseTest) incident(step string, attempt int) {
 	require.Fail(p.t, "there is no incident", step)
 }
 
-// What Postgres refuses for good becomes an incident at once, and is not repeated in silence. When it is mended staff have
-// it tried again, and the case goes on.
+// What Postgres refuses for good becomes an incident at once, and is not repeated in silence. When it is mended staff
+// have it tried again, and the case goes on.
 func TestMoveThatPostgresRefusesForGood(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -176,8 +176,8 @@ func TestDecisionThatPostgresRefusesForGood(t *testing.T) {
 	p.requireNoCard()
 }
 
-// An outage of Postgres, whether of a minute or of half an hour, is waited out by what is our own, and is no incident. A
-// server that answers and takes nothing, because its disk is full, is one too.
+// An outage of Postgres, whether of a minute or of half an hour, is waited out by what is our own, and is no incident.
+// A server that answers and takes nothing, because its disk is full, is one too.
 func TestOutageOfPostgresIsNoIncident(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -199,7 +199,8 @@ func TestOutageOfPostgresIsNoIncident(t *testing.T) {
 				begins, ends = p.fillDisk, p.emptyDisk
 			}
 			const reminder = 38 * time.Hour // when the review is reminded of
-			// Temporal's test environment lets every try of a step but the first time out at once: each round of tries ends in vain.
+			// Temporal's test environment lets every try of a step but the first time out at once: each round of tries ends in
+			// vain.
 			p.at = reminder - pause - time.Second
 			p.do(begins)
 			p.at += test.lasts - pause
@@ -219,8 +220,8 @@ func TestOutageOfPostgresIsNoIncident(t *testing.T) {
 	}
 }
 
-// What reads as an outage for one move alone, while Postgres answers everybody who looks, becomes an incident after some
-// rounds of tries.
+// What reads as an outage for one move alone, while Postgres answers everybody who looks, becomes an incident after
+// some rounds of tries.
 func TestOutageThatNoLookSeesIsAnIncident(t *testing.T) {
 	t.Parallel()
 	p := newApplication(t, "", workflowtest.Good)
@@ -241,7 +242,8 @@ func TestOutageThatNoLookSeesIsAnIncident(t *testing.T) {
 	p.requireEnd(campus.Withdrawn, "")
 }
 
-// A call that loses its worker each time, or hangs in it, is a fault of ours while all our parts are there: staff are told.
+// A call that loses its worker each time, or hangs in it, is a fault of ours while all our parts are there: staff are
+// told.
 func TestTryThatIsLostEachTimeIsAnIncident(t *testing.T) {
 	t.Parallel()
 	p := newApplication(t, "", workflowtest.Good)
@@ -304,8 +306,8 @@ func TestRetryThatIsLostEachTimeHasFailed(t *testing.T) {
 	p.requireEnd(campus.Withdrawn, "")
 }
 
-// Eight rounds in a row that no look explains are a fault. An outage that the looks have seen explains the rounds before
-// it.
+// Eight rounds in a row that no look explains are a fault. An outage that the looks have seen explains the rounds
+// before it.
 func TestRoundsThatAreLostAreCountedInARow(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ outageAt, rounds int32 }{
@@ -343,7 +345,8 @@ func TestRoundsThatAreLostAreCountedInARow(t *testing.T) {
 	}
 }
 
-// A step waits for our own file store, too, for as long as that is away: the looks see it, however many rounds that were.
+// A step waits for our own file store, too, for as long as that is away: the looks see it, however many rounds that
+// were.
 func TestLongOutageOfTheFileStoreIsNoIncident(t *testing.T) {
 	t.Parallel()
 	p := newApplication(t, "", workflowtest.Good)

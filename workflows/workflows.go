@@ -36,12 +36,12 @@ var processes = func() map[campus.CaseKind]engine.Process {
 	return all
 }()
 
-// CheckKinds tells for which kinds of case there is no process, or none that could begin at each of its stages, and which
-// items of evidence nobody checks.
+// CheckKinds tells for which kinds of case there is no process, or none that could begin at each of its stages, and
+// which items of evidence nobody checks.
 func CheckKinds() error { return errors.Join(CheckProcesses(processes), CheckItems(cards.Checks)) }
 
-// CheckProcesses tells for which kinds of case there is no process, at which of their stages none could begin (K8), which
-// decisions about them nothing carries out, and which processes are of no kind.
+// CheckProcesses tells for which kinds of case there is no process, at which of their stages none could begin (K8),
+// which decisions about them nothing carries out, and which processes are of no kind.
 func CheckProcesses(processes map[campus.CaseKind]engine.Process) error {
 	var wrong []error
 	for _, kind := range campus.CaseKinds() {

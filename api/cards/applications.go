@@ -130,8 +130,8 @@ func addFace(a *cards.NewApplication, b ApplicationBody) error {
 	return checkFrames("liveness.frames", *b.Liveness)
 }
 
-// refuseFace refuses, each at its own field, the pictures of a face and the consent of who has chosen the check in person
-// (B3).
+// refuseFace refuses, each at its own field, the pictures of a face and the consent of who has chosen the check in
+// person (B3).
 func refuseFace(b ApplicationBody) error {
 	var fields []string
 	if b.Liveness != nil {

@@ -71,8 +71,8 @@ var applicationActions = map[campus.Stage][]string{
 	campus.StageLapsed: {"reopening"},
 }
 
-// NextOf returns what the student can do at a stage (C4). What they can do about other cases than an application is added
-// with all else that is shown of these (caseDetails).
+// NextOf returns what the student can do at a stage (C4). What they can do about other cases than an application is
+// added with all else that is shown of these (caseDetails).
 func NextOf(in campus.Language, c casework.Case) NextView {
 	var actions []string
 	if c.Kind == campus.ApplicationCase && c.Outcome == "" && c.Stage != campus.StageClosing {

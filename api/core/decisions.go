@@ -79,8 +79,8 @@ func (s *Server) open(ctx context.Context, request casework.Request, u Update) (
 }
 
 // Again is what became of the decision that the same request has made before, whatever stands against making it by now:
-// somebody else may have claimed the item meanwhile, or the case be at another stage. What does not fit, and comes under the
-// key of another request, is told of that.
+// somebody else may have claimed the item meanwhile, or the case be at another stage. What does not fit, and comes
+// under the key of another request, is told of that.
 func (s *Server) Again(ctx context.Context, request casework.Request, first *DecisionAnswer,
 	err error) (*DecisionAnswer, error) {
 	if err == nil || request.Key == "" || campus.CodeOf(err).Retryable() {

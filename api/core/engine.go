@@ -74,8 +74,8 @@ func (s *Server) openEngine() error {
 	return nil
 }
 
-// traces tells whether a request belongs to a trace: one that a collector here is sent, or one of the caller's, whose name
-// goes on with what the request begins.
+// traces tells whether a request belongs to a trace: one that a collector here is sent, or one of the caller's, whose
+// name goes on with what the request begins.
 func (s *Server) traces(r *http.Request) bool {
 	return s.Cfg.Traced || r.Header.Get("Traceparent") != ""
 }
@@ -146,7 +146,8 @@ func fileContent(contentTypes ...string) map[string]*huma.MediaType {
 	return content
 }
 
-// answerHeads takes HEAD wherever GET is taken (RFC 9110, 9.1). The server of the standard library leaves the content out.
+// answerHeads takes HEAD wherever GET is taken (RFC 9110, 9.1). The server of the standard library leaves the content
+// out.
 func (s *Server) answerHeads() {
 	for _, r := range s.Engine.Routes() {
 		if r.Method == http.MethodGet {

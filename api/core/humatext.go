@@ -85,8 +85,8 @@ var PatternReasons = map[string]string{
 // notWhole is what the decoder says of 1.0 and 1e0, which are whole numbers to JSON Schema, and none to Go.
 var notWhole = regexp.MustCompile(`^json: cannot unmarshal number .* into Go struct field \w*\.(\S+) of type u?int`)
 
-// boundInWords returns a bound of a field as people write it, an amount in yuan, and the reason whose text has it. huma writes
-// 2e+09.
+// boundInWords returns a bound of a field as people write it, an amount in yuan, and the reason whose text has it. huma
+// writes 2e+09.
 func boundInWords(reason, location, number string) (of, text string) {
 	value, err := strconv.ParseFloat(number, 64)
 	switch {

@@ -8,8 +8,8 @@ import (
 	"campuscard/campus"
 )
 
-// Kinds have their entry in package campus. What has one there can be asked for in every list, and nobody lists the kinds
-// once more.
+// Kinds have their entry in package campus. What has one there can be asked for in every list, and nobody lists the
+// kinds once more.
 
 // caseKinds, itemKinds and parties are how the description of the API has the values of these types.
 type (

@@ -1,5 +1,5 @@
-// Package core is what every address of the api needs: who calls, what a request must look like, how errors are told, pages,
-// decisions. Each area adds its own addresses.
+// Package core is what every address of the api needs: who calls, what a request must look like, how errors are told,
+// pages, decisions. Each area adds its own addresses.
 package core
 
 import (

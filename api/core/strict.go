@@ -34,8 +34,8 @@ func checkNames(body []byte) error {
 	return err
 }
 
-// checkNulls refuses null as the value of anything in a body. Go reads it as a field that was left out, and what is left
-// out can mean more than whoever had no value has meant, such as all of an amount. Invalid: field_null.
+// checkNulls refuses null as the value of anything in a body. Go reads it as a field that was left out, and what is
+// left out can mean more than whoever had no value has meant, such as all of an amount. Invalid: field_null.
 func (s *Server) checkNulls(ctx context.Context) error {
 	call := CallOf(ctx)
 	if op := s.Operation(call.Route); op == nil || op.RequestBody == nil || call.Route.Has(Form) || call.Route.Access.Audience == Hook {

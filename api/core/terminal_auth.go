@@ -63,8 +63,8 @@ func (s *Server) ForgetTill(id uuid.UUID) {
 	delete(s.tills.known, id)
 }
 
-// tills are those that this process has heard of. A till that was enrolled again has another secret: one whose signature
-// does not fit what is known is read anew, at most twenty times a second.
+// tills are those that this process has heard of. A till that was enrolled again has another secret: one whose
+// signature does not fit what is known is read anew, at most twenty times a second.
 type tills struct {
 	mu    sync.RWMutex
 	known map[uuid.UUID]knownTill

@@ -57,7 +57,8 @@ type waitingLook struct {
 // lookShare says for how long files of one caller may be looked at within a while.
 type lookShare struct{ time, within time.Duration }
 
-// NewLooking makes the places at which files are looked at. pdfReader is what InspectPDFCommand is given to; empty: this program.
+// NewLooking makes the places at which files are looked at. pdfReader is what InspectPDFCommand is given to; empty:
+// this program.
 func NewLooking(pdfReader []string, log *slog.Logger) *Looking {
 	return &Looking{now: time.Now, pdfReader: pdfReader, log: log, Room: bytesOfAll, Callers: map[campus.Actor]*looker{}}
 }

@@ -105,8 +105,8 @@ func readPDF(content []byte, conf *model.Configuration) (err error) {
 	return err
 }
 
-// hasTrailer tells whether a PDF says where its objects begin. The library finds them without; viewers give up. One that is
-// linearized, for the web, says it in front, before the trailer of its other objects (ISO 32000-1, annex F).
+// hasTrailer tells whether a PDF says where its objects begin. The library finds them without; viewers give up. One
+// that is linearized, for the web, says it in front, before the trailer of its other objects (ISO 32000-1, annex F).
 func hasTrailer(content []byte) bool {
 	parts := bytes.Split(content, []byte("trailer"))
 	root := []byte("/Root")

@@ -42,9 +42,10 @@ const (
 	pdfLaborious pdfVerdict = "laborious" // a stream unpacks to more than it may
 )
 
-// readPDFApart has a PDF read by a process of its own: no call of a library can be interrupted, and what it takes cannot
-// be bounded, in a process that others need. It returns when that process has gone, and ends it with its context. Of what
-// the process may say beside its report nothing is kept. Invalid: file_laborious, if reading the file has ended the process.
+// readPDFApart has a PDF read by a process of its own: no call of a library can be interrupted, and what it takes
+// cannot be bounded, in a process that others need. It returns when that process has gone, and ends it with its
+// context. Of what the process may say beside its report nothing is kept. Invalid: file_laborious, if reading the file
+// has ended the process.
 func (l *Looking) readPDFApart(ctx context.Context, policy campus.UploadPolicy, content []byte) (pdfVerdict, error) {
 	bounds, err := json.Marshal(policy)
 	if err != nil {

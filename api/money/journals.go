@@ -16,7 +16,8 @@ type journalInput struct {
 	}
 }
 
-// takeJournal keeps what a till says that it has printed (E3): a sale that is not there is one whose answer it has not seen.
+// takeJournal keeps what a till says that it has printed (E3): a sale that is not there is one whose answer it has not
+// seen.
 func (s *Server) takeJournal(ctx context.Context, in *journalInput) (*core.NoContent, error) {
 	return &core.NoContent{}, s.Store.Money.TakeJournal(ctx, *core.TillOf(ctx),
 		money.TillJournal{From: in.Body.From, Until: in.Body.Until, Keys: in.Body.Keys})

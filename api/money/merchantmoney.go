@@ -10,7 +10,8 @@ import (
 	"campuscard/storage/money"
 )
 
-// merchantMoneyRoutes are what merchants are paid (L3), what finance books of it, and what people put right by hand (E4).
+// merchantMoneyRoutes are what merchants are paid (L3), what finance books of it, and what people put right by hand
+// (E4).
 func (s *Server) merchantMoneyRoutes() {
 	manage := core.Staff(campus.ManageMerchants)
 	core.Handle(s.Server, core.Get("/api/v1/staff/merchants/{id}/bank-accounts", "Where a merchant is paid", manage),

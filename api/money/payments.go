@@ -58,8 +58,8 @@ type paymentInput struct {
 	}
 }
 
-// pay takes a payment (E1). A code that is none, or is not for paying, is a problem and keeps nothing: the till asks again
-// with another. One that has run out since the first time is as good as it was then.
+// pay takes a payment (E1). A code that is none, or is not for paying, is a problem and keeps nothing: the till asks
+// again with another. One that has run out since the first time is as good as it was then.
 func (s *Server) pay(ctx context.Context, in *paymentInput) (*core.Answer[PaymentView], error) {
 	till, b := core.TillOf(ctx), in.Body
 	if campus.IsTap(b.Code) {
@@ -90,7 +90,8 @@ func (s *Server) payByTap(ctx context.Context, in *paymentInput) (*core.Answer[P
 	return s.answer(ctx, p)
 }
 
-// answerAgain gives the first answer to a payment whose code has run out since; stale is what it is told if there is none.
+// answerAgain gives the first answer to a payment whose code has run out since; stale is what it is told if there is
+// none.
 func (s *Server) answerAgain(ctx context.Context, p money.Payment, stale error) (*core.Answer[PaymentView], error) {
 	first, found, err := s.Store.Money.Answered(ctx, p)
 	switch {

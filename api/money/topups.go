@@ -119,8 +119,8 @@ func stateOf(o money.Order) string {
 	return string(o.State)
 }
 
-// stateOfReturned is that of a top-up for which something was paid that could not be credited. While it may still be paid
-// as it was asked for, it waits for that once the money is back.
+// stateOfReturned is that of a top-up for which something was paid that could not be credited. While it may still be
+// paid as it was asked for, it waits for that once the money is back.
 func stateOfReturned(o money.Order) string {
 	switch last := o.Returns[len(o.Returns)-1]; {
 	case last.State == campus.RefundAsked:
@@ -205,8 +205,8 @@ type channelInput struct {
 	RawBody   []byte
 }
 
-// channelCallback takes what a channel reports, signed as Standard Webhooks. A repetition is answered like the first, and
-// so is what a payment or a refund has come to under another id: that is kept by its own name, too.
+// channelCallback takes what a channel reports, signed as Standard Webhooks. A repetition is answered like the first,
+// and so is what a payment or a refund has come to under another id: that is kept by its own name, too.
 func (s *Server) channelCallback(ctx context.Context, in *channelInput) (*core.NoContent, error) {
 	header := map[string][]string{"Webhook-Id": {in.ID}, "Webhook-Timestamp": {in.Timestamp},
 		"Webhook-Signature": {in.Signature}}

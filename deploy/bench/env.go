@@ -33,8 +33,8 @@ type env struct {
 
 const never = int(365 * 24 * time.Hour / time.Millisecond)
 
-// openEnv starts a stack with the product's own policy and so many people, or some parts of it, and keeps the bureau from
-// finishing any card: its call-backs would come at any moment of a measurement.
+// openEnv starts a stack with the product's own policy and so many people, or some parts of it, and keeps the bureau
+// from finishing any card: its call-backs would come at any moment of a measurement.
 func openEnv(ctx context.Context, opts stack.Options, people int, log io.Writer, parts ...stack.Part) (h *env,
 	err error) {
 	opts.Policy, opts.Log = "deploy/policy.yaml", log

@@ -28,8 +28,8 @@ type closing struct {
 	policy campus.ClosePolicy
 }
 
-// openDay posts payments to yesterday, whose books are open until it is closed. Payers are the accounts that there are, and
-// the books stay balanced.
+// openDay posts payments to yesterday, whose books are open until it is closed. Payers are the accounts that there are,
+// and the books stay balanced.
 func (s *shop) openDay(ctx context.Context, payments int) (*closing, error) {
 	policies, err := campus.LoadPolicies(deploy.Policy)
 	if err != nil {
@@ -139,7 +139,8 @@ func (d *closing) bare(ctx context.Context) error {
 	return err
 }
 
-// whole is all that the close of a day asks of Postgres: who still writes to it, settlements, and the sums of its report.
+// whole is all that the close of a day asks of Postgres: who still writes to it, settlements, and the sums of its
+// report.
 func (d *closing) whole(ctx context.Context) error {
 	_, _, err := d.shop.store.Money.Writers(ctx, time.Time{})
 	if err == nil {

@@ -136,8 +136,8 @@ func (b *moneyBench) referenceWith(ctx context.Context, pool int) (stop func(), 
 
 var tps = regexp.MustCompile(`(?m)^tps = ([0-9.]+)`)
 
-// pgbench is the tool that comes with Postgres, with as many accounts and clients, on the same server. It is told beside the
-// others and decides nothing: there is no HTTP, no signature, and no key in it.
+// pgbench is the tool that comes with Postgres, with as many accounts and clients, on the same server. It is told
+// beside the others and decides nothing: there is no HTTP, no signature, and no key in it.
 func (b *moneyBench) pgbench(ctx context.Context) ([]result, error) {
 	var bin string
 	err := b.house.stack.Administer(ctx, func(conn *pgx.Conn) error {

@@ -24,10 +24,10 @@ import (
 	"campuscard/campus"
 )
 
-// moneyReferenceCommand serves what payments are compared with: what a school would write by hand for them. It reads the
-// same request with the same libraries, checks the till's signature, and pays in one statement, which checks balance, limit
-// and key. It believes the code to name the card: no signature of the phone, no count, no holds, no subsidy, no split of the
-// purses, no numbers, no kept refusal.
+// moneyReferenceCommand serves what payments are compared with: what a school would write by hand for them. It reads
+// the same request with the same libraries, checks the till's signature, and pays in one statement, which checks
+// balance, limit and key. It believes the code to name the card: no signature of the phone, no count, no holds, no
+// subsidy, no split of the purses, no numbers, no kept refusal.
 type moneyReferenceCommand struct {
 	Address     string `required:"" help:"Where to listen."`
 	Pool        int32  `required:"" help:"How many connections."`

@@ -40,8 +40,9 @@ func (r round) percentile(p int) float64 {
 func (r round) median() float64 { return r.percentile(50) }
 func (r round) p99() float64    { return r.percentile(99) }
 
-// run sends requests to an address. ask sends one by a client's line; every one must succeed. In an open loop the latency
-// counts from the moment at which the request was due, also when nobody was free to send it (coordinated omission).
+// run sends requests to an address. ask sends one by a client's line; every one must succeed. In an open loop the
+// latency counts from the moment at which the request was due, also when nobody was free to send it (coordinated
+// omission).
 func (l load) run(ctx context.Context, address string, ask func(l *line, client int) error) (round, error) {
 	lines := make([]*line, l.clients)
 	for i := range lines {

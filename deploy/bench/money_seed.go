@@ -100,8 +100,8 @@ func requestOf(who campus.StaffMember) casework.Request {
 	return casework.Request{ID: newID(), Key: uuid.NewString(), Actor: campus.Staff(who.ID), Route: "bench", BodyHash: []byte{}}
 }
 
-// openAccounts opens accounts with a phone each and a first top-up, the books balanced. They are of nobody on the roster: a
-// payment does not ask who it is.
+// openAccounts opens accounts with a phone each and a first top-up, the books balanced. They are of nobody on the
+// roster: a payment does not ask who it is.
 func (s *shop) openAccounts(ctx context.Context, count int) error {
 	keys, public, err := makeKeys()
 	if err != nil {
@@ -198,8 +198,8 @@ type holder struct{ token string }
 // statementLines are the transfers of a holder: a page.
 const statementLines = 48
 
-// openHolder has the nth on the roster sign in, with an account whose first transfer was at a moment, and as many as fit
-// on a page at the same distance from each other since.
+// openHolder has the nth on the roster sign in, with an account whose first transfer was at a moment, and as many as
+// fit on a page at the same distance from each other since.
 func (s *shop) openHolder(ctx context.Context, nth int, since time.Time) (h holder, err error) {
 	var person uuid.UUID
 	if err := s.pool.QueryRow(ctx, `select id from people where university = $1 order by id offset $2 limit 1`,

@@ -25,8 +25,8 @@ const (
 	atATime    = 20
 )
 
-// bookkeeper are those who close the days of a university, decide about appeals and have merchants paid, while processes
-// die. They send each change once, and look again.
+// bookkeeper are those who close the days of a university, decide about appeals and have merchants paid, while
+// processes die. They send each change once, and look again.
 type bookkeeper struct {
 	*shop
 	at       string

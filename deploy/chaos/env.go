@@ -31,8 +31,8 @@ type env struct {
 // patience is how long a request with an unclear outcome is repeated; a hang and what follows it must fit in.
 const patience = 2 * time.Minute
 
-// openEnv starts a stack for a crowd. Its rosters are short, because each restart imports them again: ten people for one
-// who applies leave enough to choose from.
+// openEnv starts a stack for a crowd. Its rosters are short, because each restart imports them again: ten people for
+// one who applies leave enough to choose from.
 func openEnv(ctx context.Context, opts stack.Options, crowd int) (h *env, err error) {
 	opts.Env = map[string]string{"SIMULATOR_PEOPLE": strconv.Itoa(10 * max(crowd, 100))}
 	h = &env{}

@@ -59,9 +59,9 @@ type keptRefund struct {
 	Cents       int64
 }
 
-// judgeMoney compares the transfers with the accounts, with the journals of the tills, with that of the channel, with what
-// merchants are settled and paid, and with what appeals are told.
-// The product's own checker says what it thinks as well.
+// judgeMoney compares the transfers with the accounts, with the journals of the tills, with that of the channel, with
+// what merchants are settled and paid, and with what appeals are told. The product's own checker says what it thinks as
+// well.
 func (h *env) judgeMoney(ctx context.Context, r *report, tills map[string]uuid.UUID) error {
 	l, err := h.readLedger(ctx)
 	if err != nil {

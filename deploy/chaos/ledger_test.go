@@ -18,8 +18,8 @@ import (
 )
 
 // ledgerTest is a day at a till and at the channel: a sale that was paid, one that was voided, one that was refused and
-// one that was taken back, a top-up, a stray one, and a refund. Then the day is closed, its merchant paid, and the first sale
-// given back by an appeal.
+// one that was taken back, a top-up, a stray one, and a refund. Then the day is closed, its merchant paid, and the
+// first sale given back by an appeal.
 type ledgerTest struct {
 	*storagetest.Env
 	t       *testing.T

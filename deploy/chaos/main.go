@@ -124,9 +124,9 @@ func (c *chaos) Run(ctx context.Context) (err error) {
 	return r.conclude(out)
 }
 
-// play has people apply and go on and pay with their card, operators retry what is parked, finance close days, decide about
-// appeals and pay merchants, and processes die and hang,
-// until all is done or the time to settle after the last strike is over, and the waits of what was decided have ended.
+// play has people apply and go on and pay with their card, operators retry what is parked, finance close days, decide
+// about appeals and pay merchants, and processes die and hang, until all is done or the time to settle after the last
+// strike is over, and the waits of what was decided have ended.
 func (c *chaos) play(ctx context.Context, h *env, crowd *story.Crowd, shop *shop) (*report, error) {
 	r, list := &report{said: map[said]int{}, acts: shop.acts}, c.strikes()
 	if c.Pace == 0 && c.People > 0 {

@@ -111,8 +111,8 @@ func readSales(lines []till.Line) map[string]sale {
 	return sales
 }
 
-// uploaded is what a sale without network is once it is answered. What its till has taken back, or is taking back, because
-// it was killed before it had printed it, stays so.
+// uploaded is what a sale without network is once it is answered. What its till has taken back, or is taking back,
+// because it was killed before it had printed it, stays so.
 func uploaded(says tillSays, bearer string) tillSays {
 	if says != saleKept {
 		return says

@@ -17,8 +17,8 @@ import (
 var topUpWaits = map[string]string{"order_life": orderLife.String(), "first_look": "2s", "look_for": lookFor.String(),
 	"refund_try": "2s"}
 
-// moneyWaits have appeals come to an end soon, some of them by two people, days close soon and at once when they are over,
-// and the bank asked often, so that the run sees what becomes of each.
+// moneyWaits have appeals come to an end soon, some of them by two people, days close soon and at once when they are
+// over, and the bank asked often, so that the run sees what becomes of each.
 var moneyWaits = map[string]map[string]any{
 	"appeals": {"objection": "10s", "two_people_above": 2000},
 	"close":   {"after": "0s", "tills": "15s", "fees": map[string]int{"canteen": 60}},

@@ -31,8 +31,8 @@ const (
 	sendTries  = 30               // in the morning
 )
 
-// shop is where cards are topped up and pay while processes die: tills at both universities, a wallet, and the bank that
-// pays merchants.
+// shop is where cards are topped up and pay while processes die: tills at both universities, a wallet, and the bank
+// that pays merchants.
 type shop struct {
 	*env
 	seed  uint64
@@ -89,7 +89,8 @@ func (s *shop) welcome(ctx context.Context, student *client.Student) {
 	s.group.Go(func() error { p.spend(ctx); return nil })
 }
 
-// shut ends all acts, waits for those under way, and has the wallet and the bank do what they were asked for from now on.
+// shut ends all acts, waits for those under way, and has the wallet and the bank do what they were asked for from now
+// on.
 func (s *shop) shut(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true

@@ -30,8 +30,8 @@ type onItsWay struct {
 // holdLimit is how long a decision may be held back at most.
 const holdLimit = 3 * time.Second
 
-// hears returns a listener that takes all changes, and keeps those that are compared later. By the path alone it cannot be
-// told what a decision is about: what it is with these people, kindOf says.
+// hears returns a listener that takes all changes, and keeps those that are compared later. By the path alone it cannot
+// be told what a decision is about: what it is with these people, kindOf says.
 func (w *witness) hears(kindOf func(path string) kind) func(client.Sent) {
 	return func(s client.Sent) { w.hear(s, kindOf(s.Path)) }
 }

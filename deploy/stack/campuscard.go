@@ -41,8 +41,8 @@ func (s *Stack) build(ctx context.Context) error {
 	})
 }
 
-// beginBinary returns where a new binary is written. The one that runs stands there as well, under a second name: go build
-// leaves it when it is current, and writes another file otherwise. Without it go build would link each time.
+// beginBinary returns where a new binary is written. The one that runs stands there as well, under a second name: go
+// build leaves it when it is current, and writes another file otherwise. Without it go build would link each time.
 func (s *Stack) beginBinary() (string, error) {
 	fresh := s.binary() + ".new"
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -31,8 +31,8 @@ func (t *Tills) Sell(ctx context.Context, name string, sale till.Sale) (r till.R
 	return r, err
 }
 
-// SellOffline has a till sell without network (E1). With a fault that loses answers it has asked online before, and heard
-// nothing.
+// SellOffline has a till sell without network (E1). With a fault that loses answers it has asked online before, and
+// heard nothing.
 func (t *Tills) SellOffline(ctx context.Context, name string, sale till.Sale) (r till.Receipt, err error) {
 	err = t.ask(ctx, name, "offline-sales", sale, &r)
 	return r, err

@@ -13,8 +13,8 @@ import (
 	"campuscard/school/simulator/till"
 )
 
-// isChargedTwice pays a sale of which the till forgets everything, and once more. The till's journal has one sale, so the
-// other goes back at once (E3). A friend's noodles, which the till has as well, are for the merchant and staff.
+// isChargedTwice pays a sale of which the till forgets everything, and once more. The till's journal has one sale, so
+// the other goes back at once (E3). A friend's noodles, which the till has as well, are for the merchant and staff.
 func (s *storyRun) isChargedTwice(ctx context.Context) error {
 	const cents = 2_00
 	from := time.Now()

@@ -37,8 +37,8 @@ type DayClose struct {
 }
 
 // closesTheDay has finance close today's books, look whether they come to zero, settle what differs, and sign; then the
-// bank pays the canteen (L3, L8). A day is closed once: who comes after an earlier story of the day finds it closed, and
-// what was paid since is of tomorrow.
+// bank pays the canteen (L3, L8). A day is closed once: who comes after an earlier story of the day finds it closed,
+// and what was paid since is of tomorrow.
 func (s *storyRun) closesTheDay(ctx context.Context) error {
 	finance, err := s.staff(ctx, university, "finance")
 	if err != nil {

@@ -17,9 +17,9 @@ import (
 	"campuscard/school/simulator/till"
 )
 
-// pays plays a student whose card pays: topped up by a wallet and in cash, at a till in both ways, up to the limit, with an
-// answer that gets lost (E1, E2, E4), by tapping the plastic, of which they are told (E1), and shown to prove who they are (D5).
-// In the end finance closes the day, and the canteen is paid (L3, L8).
+// pays plays a student whose card pays: topped up by a wallet and in cash, at a till in both ways, up to the limit,
+// with an answer that gets lost (E1, E2, E4), by tapping the plastic, of which they are told (E1), and shown to prove
+// who they are (D5). In the end finance closes the day, and the canteen is paid (L3, L8).
 func pays() story {
 	return story{name: "R", kind: "plain", university: university,
 		steps: append(toCard((*storyRun).signInFirst, (*storyRun).apply), (*storyRun).isProduced, (*storyRun).picksUp,
@@ -328,8 +328,8 @@ func (s *storyRun) losesAnAnswer(ctx context.Context) error {
 	return s.has(ctx)
 }
 
-// sellsWithoutNetwork has the canteen go on without network, and send what it has sold: a sale whose online answer got lost
-// is charged once (E1).
+// sellsWithoutNetwork has the canteen go on without network, and send what it has sold: a sale whose online answer got
+// lost is charged once (E1).
 func (s *storyRun) sellsWithoutNetwork(ctx context.Context) error {
 	x := s.purse.till
 	if err := s.until(ctx, func() error { return x.Beat(ctx, till.Fault{}) }); err != nil {

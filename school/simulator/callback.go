@@ -25,7 +25,8 @@ const (
 	longestPause  = time.Minute
 )
 
-// The hooks of ours that the school's systems call: {CallbackURL}/bureau, {CallbackURL}/hr, {CallbackURL}/channels/wallet.
+// The hooks of ours that the school's systems call: {CallbackURL}/bureau, {CallbackURL}/hr,
+// {CallbackURL}/channels/wallet.
 const (
 	bureauHook = "bureau"
 	hrHook     = "hr"

@@ -88,8 +88,8 @@ type MovedCase struct {
 	PolicyVersion string
 }
 
-// movedSQL takes a case to the next version and keeps the move. One that has ended is moved no more, and no stage is left
-// without the decision it takes.
+// movedSQL takes a case to the next version and keeps the move. One that has ended is moved no more, and no stage is
+// left without the decision it takes.
 const movedSQL = `with moved as (
 		update cases set stage = @stage, waits_for = @waits, due = @due, parked = cast(@parked as jsonb), cause = @cause,
 			outcome = @outcome, reason = @reason, version = @version, closed_at = @closed,
@@ -161,7 +161,8 @@ const (
 	selectDecided  = selectMove + `decision = @decision`
 )
 
-// findSame is a move that was delivered before. A process that comes to a case which has ended meanwhile gets the last one.
+// findSame is a move that was delivered before. A process that comes to a case which has ended meanwhile gets the last
+// one.
 func findSame(t db.Tx, m campus.Move, c CaseRow) (campus.Moved, bool, error) {
 	if c.Outcome != "" && m.Decision.ID == uuid.Nil {
 		return findMove(t, selectMoveAt, map[string]any{"id": c.ID, "version": c.Version})

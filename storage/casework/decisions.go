@@ -95,9 +95,9 @@ type NewDecision struct {
 	Payload any // what the person has written or handed in; no workflow gets it
 }
 
-// OpenDecision keeps a decision before its update is sent: what it says, what comes with it, and how the case stood. The
-// same request again gets the decision as it is by then. Conflict: wrong_stage when it cannot be made now, decision_pending
-// while another about the same is open.
+// OpenDecision keeps a decision before its update is sent: what it says, what comes with it, and how the case stood.
+// The same request again gets the decision as it is by then. Conflict: wrong_stage when it cannot be made now,
+// decision_pending while another about the same is open.
 func (s *Store) OpenDecision(ctx context.Context, req Request, n NewDecision) (Decision, error) {
 	return s.OpenDecisionWith(ctx, req, n, func(db.Tx, Decision) error { return nil })
 }
@@ -184,8 +184,8 @@ func insertDecision(t db.Tx, req Request, n NewDecision) (Decision, error) {
 	}, err
 }
 
-// whyNotRetried is why a retry is refused. Where its step waits for nobody any more, or its case has ended, and an incident
-// was there, what is asked for has come about and nothing has to be done: that is told (K3).
+// whyNotRetried is why a retry is refused. Where its step waits for nobody any more, or its case has ended, and an
+// incident was there, what is asked for has come about and nothing has to be done: that is told (K3).
 func whyNotRetried(t db.Tx, caseID uuid.UUID, said campus.Said, why error) error {
 	reason := campus.ReasonOf(why)
 	if said.Action != string(campus.RetryStep) || reason != campus.StepNotParked && reason != campus.WrongStage {

@@ -83,8 +83,8 @@ func QueueNotices(t db.Tx, m Mailing) error {
 	return insertNotices(t, own, m.Case, m.Expires)
 }
 
-// OwnNotice is a message to one of many people who are each told something else. Its id says what it is about: a message
-// that is kept again under the same id is not told again.
+// OwnNotice is a message to one of many people who are each told something else. Its id says what it is about: a
+// message that is kept again under the same id is not told again.
 type OwnNotice struct {
 	ID         uuid.UUID
 	Person     uuid.UUID

@@ -50,8 +50,8 @@ func (s *Store) StandingSample(ctx context.Context, before time.Time, each int) 
 	return s.standing(ctx, `(`+longest+`) union (`+latest+`)`, before, each)
 }
 
-// begunAgain is the line of the timeline that says that another run goes on with a case, because the last was lost or was
-// apart from it. beginsAgainAfter is how long a lost one that has made no move since is left to staff.
+// begunAgain is the line of the timeline that says that another run goes on with a case, because the last was lost or
+// was apart from it. beginsAgainAfter is how long a lost one that has made no move since is left to staff.
 const (
 	begunAgain       = "begun_again"
 	beginsAgainAfter = time.Hour
@@ -82,9 +82,9 @@ func (s *Store) NoteBegunAgain(ctx context.Context, ref campus.CaseRef) error {
 	})
 }
 
-// StartAgain asks for another run of a case whose workflow Temporal has lost, or that has ended before its case: it goes
-// on from the row of the case (K8). Nothing happens while a start is asked for already, or when the case has ended.
-// False where that was tried within the last hour and the case has not moved since: staff have to see why.
+// StartAgain asks for another run of a case whose workflow Temporal has lost, or that has ended before its case: it
+// goes on from the row of the case (K8). Nothing happens while a start is asked for already, or when the case has
+// ended. False where that was tried within the last hour and the case has not moved since: staff have to see why.
 func (s *Store) StartAgain(ctx context.Context, ref campus.CaseRef) (begins bool, err error) {
 	err = s.InTx(ctx, "start a case again", func(t db.Tx) error {
 		c, err := LockCase(t, ref)

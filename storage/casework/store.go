@@ -1,5 +1,5 @@
-// Package casework holds what every case has: its moves, attempts, work items and decisions, the outbox, notices, and the
-// audit. It knows no nouns.
+// Package casework holds what every case has: its moves, attempts, work items and decisions, the outbox, notices, and
+// the audit. It knows no nouns.
 package casework
 
 import (

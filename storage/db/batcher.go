@@ -72,9 +72,9 @@ func (g *Batcher[J, R]) Do(ctx context.Context, job J) (R, error) {
 	}
 }
 
-// alone has a caller take a lot of their own job. To hand it to somebody else and wait wakes two, for each answer, which
-// costs more than many a statement. A caller who leaves is not told at once: their lot ends as others do. Those who have
-// come meanwhile are not theirs.
+// alone has a caller take a lot of their own job. To hand it to somebody else and wait wakes two, for each answer,
+// which costs more than many a statement. A caller who leaves is not told at once: their lot ends as others do. Those
+// who have come meanwhile are not theirs.
 func (g *Batcher[J, R]) alone(mine *waiting[J, R]) (none R, err error) {
 	ctx := context.WithoutCancel(mine.ctx)
 	defer g.leave(ctx)

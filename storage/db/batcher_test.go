@@ -154,8 +154,8 @@ func TestOneOfEachInALot(t *testing.T) {
 	}
 }
 
-// Who comes alone takes their lot themselves, and whoever comes meanwhile goes with the next; nothing is begun for who has
-// left before.
+// Who comes alone takes their lot themselves, and whoever comes meanwhile goes with the next; nothing is begun for who
+// has left before.
 func TestWhoComesAloneStays(t *testing.T) {
 	t.Parallel()
 	held, free := make(chan struct{}), make(chan struct{})

@@ -37,15 +37,15 @@ type Config struct {
 	Keys       Keys
 }
 
-// DB is Postgres and the object store. Its connections are those of the instant path, with settings of their own (decision
-// 41).
+// DB is Postgres and the object store. Its connections are those of the instant path, with settings of their own
+// (decision 41).
 type DB struct {
 	// Reports is the same on few other connections, with Postgres's own settings: for reports, searches, scans and upkeep.
 	// They are planned for their values, and many of them at once take no connection from what people wait for.
 	Reports *DB
-	// Alone is the same on few other connections, for what may have to wait for an account that somebody else has locked: it
-	// waits two seconds, and takes no connection from those whose account is free. Statements are planned for their values,
-	// so that they lock the months of transfers that they read and no other (decision 93).
+	// Alone is the same on few other connections, for what may have to wait for an account that somebody else has locked:
+	// it waits two seconds, and takes no connection from those whose account is free. Statements are planned for their
+	// values, so that they lock the months of transfers that they read and no other (decision 93).
 	Alone *DB
 
 	Pool      *pgxpool.Pool
@@ -63,8 +63,8 @@ type DB struct {
 	files   probe
 }
 
-// Open connects to Postgres and to the object store and answers when both can be used. now is the local clock; the clock
-// of every transaction is that one set right by Postgres's, if cfg says so.
+// Open connects to Postgres and to the object store and answers when both can be used. now is the local clock; the
+// clock of every transaction is that one set right by Postgres's, if cfg says so.
 func Open(ctx context.Context, cfg Config, now func() time.Time, log *slog.Logger) (*DB, error) {
 	s, err := Prepare(ctx, cfg, now, log)
 	if err != nil {
@@ -131,18 +131,19 @@ func (s *DB) connect(ctx context.Context, url string, most int32, settings map[s
 	return nil
 }
 
-// dialector is gorm's for Postgres, but for one thing: gorm's Scan writes every statement out with its values, for a log
-// that nobody keeps. That is work, and the values are personal data.
+// dialector is gorm's for Postgres, but for one thing: gorm's Scan writes every statement out with its values, for a
+// log that nobody keeps. That is work, and the values are personal data.
 type dialector struct{ *postgres.Dialector }
 
 // Explain implements gorm.Dialector.
 func (dialector) Explain(sql string, _ ...any) string { return sql }
 
-// instantSettings are what connections of the instant path have unless DATABASE_URL says otherwise. Postgres reads a small table as a whole
-// rather than by its index, and keeps the plan of a prepared statement when the table has grown: on the day the line opens
-// (C5) that is a look at every upload for each application, until statistics are gathered. What we ask has an index, so
-// reading whole tables is made the last resort; and such plans look so dear that Postgres would compile them. Planned once, for
-// any value: else each is planned five times on each connection, and those with short lists always (decision 41).
+// instantSettings are what connections of the instant path have unless DATABASE_URL says otherwise. Postgres reads a
+// small table as a whole rather than by its index, and keeps the plan of a prepared statement when the table has grown:
+// on the day the line opens (C5) that is a look at every upload for each application, until statistics are gathered.
+// What we ask has an index, so reading whole tables is made the last resort; and such plans look so dear that Postgres
+// would compile them. Planned once, for any value: else each is planned five times on each connection, and those with
+// short lists always (decision 41).
 var instantSettings = map[string]string{
 	"timezone": "UTC", "application_name": "campuscard", "enable_seqscan": "off", "jit": "off", "plan_cache_mode": "force_generic_plan",
 }
@@ -156,8 +157,8 @@ var aloneSettings = map[string]string{
 	"plan_cache_mode": "force_custom_plan", "lock_timeout": "2s",
 }
 
-// connectTime is how long a new connection may take unless DATABASE_URL says otherwise. pgx's own two minutes would keep
-// the pool's places taken long after a server that did not answer is back.
+// connectTime is how long a new connection may take unless DATABASE_URL says otherwise. pgx's own two minutes would
+// keep the pool's places taken long after a server that did not answer is back.
 const connectTime = 5 * time.Second
 
 func openPool(ctx context.Context, url string, most int32, settings map[string]string) (*pgxpool.Pool, error) {
@@ -221,8 +222,8 @@ func Wrap(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// dataRefused says that Postgres does not take the values of a statement, or that they break a constraint: SQLSTATE classes
-// 22 and 23. Repetition does not mend that. What Postgres says of it may hold the values, so it is not told.
+// dataRefused says that Postgres does not take the values of a statement, or that they break a constraint: SQLSTATE
+// classes 22 and 23. Repetition does not mend that. What Postgres says of it may hold the values, so it is not told.
 type dataRefused struct {
 	what string
 	by   *pgconn.PgError
@@ -240,12 +241,13 @@ func (e dataRefused) Unwrap() []error {
 // ErrContested ends a transaction that came upon what another one had changed since it looked.
 var ErrContested = campus.Errorf(campus.Unavailable, "contested", "other requests were as fast, each time")
 
-// ruled are the unique constraints that say a rule of the trade. Who breaks one is told so: another look changes nothing.
+// ruled are the unique constraints that say a rule of the trade. Who breaks one is told so: another look changes
+// nothing.
 var ruled = []string{"requests_one_open", "cards_one_active", "drawers_one_open",
 	"merchant_accounts_one_proposed", "manual_vouchers_one_merchant"}
 
-// contested tells whether another transaction was as fast: what this one wanted to add has been added since it looked, or
-// each waited for what the other had locked.
+// contested tells whether another transaction was as fast: what this one wanted to add has been added since it looked,
+// or each waited for what the other had locked.
 func contested(err error) bool {
 	if errors.Is(err, ErrContested) || rolledBack(err) {
 		return true
@@ -276,8 +278,8 @@ const (
 	queryCanceled      = "57014"
 )
 
-// rolledBack tells whether Postgres has ended a transaction for the sake of another: SQLSTATE class 40, of which deadlocks
-// are the ones that happen here.
+// rolledBack tells whether Postgres has ended a transaction for the sake of another: SQLSTATE class 40, of which
+// deadlocks are the ones that happen here.
 func rolledBack(err error) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pgErr.Code[:2] == "40"

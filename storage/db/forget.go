@@ -34,8 +34,9 @@ func (s *DB) Forget(ctx context.Context, query Statement, words map[string]any) 
 // deletePatience is for the object store to delete one lot.
 const deletePatience = 20 * time.Second
 
-// DeleteFiles has the object store delete up to limit forgotten files, and answers how many are gone. The rows are locked
-// meanwhile: several may do so at once, and who writes a file again under its key waits. Those the store refuses stay.
+// DeleteFiles has the object store delete up to limit forgotten files, and answers how many are gone. The rows are
+// locked meanwhile: several may do so at once, and who writes a file again under its key waits. Those the store refuses
+// stay.
 func (s *DB) DeleteFiles(ctx context.Context, limit int) (gone int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, deletePatience)
 	defer cancel()

@@ -7,8 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Named are the values of a statement by their names, as pgx.NamedArgs are. pgx reads the whole text of a statement each
-// time to find the names in it, which for the statement of a payment takes longer than to send it. Statements are
+// Named are the values of a statement by their names, as pgx.NamedArgs are. pgx reads the whole text of a statement
+// each time to find the names in it, which for the statement of a payment takes longer than to send it. Statements are
 // constants, so each is read once.
 type Named map[string]any
 
@@ -38,8 +38,8 @@ func (n Named) RewriteQuery(ctx context.Context, conn *pgx.Conn, sql string, arg
 	return statement.sql, values, nil
 }
 
-// read has pgx find the names in a statement: each stands for itself. Not complete: there is one without a value, of which
-// pgx does not tell the name.
+// read has pgx find the names in a statement: each stands for itself. Not complete: there is one without a value, of
+// which pgx does not tell the name.
 func (n Named) read(ctx context.Context, conn *pgx.Conn, sql string) (p positional, complete bool, err error) {
 	itself := make(pgx.NamedArgs, len(n))
 	for name := range n {

@@ -24,9 +24,9 @@ type turn struct {
 // turnTime is how long somebody waits for their turn: longer than whoever has it waits for the row.
 const turnTime = 5 * time.Second
 
-// Turn waits until nobody else of this process has the turn for a row, and answers what gives it back. Who has it may wait
-// for the row on one of the few connections of Alone. So a row that stays locked takes one of them, however many want it
-// (decision 93); nobody waits for uuid.Nil. Unavailable: contested.
+// Turn waits until nobody else of this process has the turn for a row, and answers what gives it back. Who has it may
+// wait for the row on one of the few connections of Alone. So a row that stays locked takes one of them, however many
+// want it (decision 93); nobody waits for uuid.Nil. Unavailable: contested.
 func (s *DB) Turn(ctx context.Context, row uuid.UUID) (done func(), err error) {
 	if row == uuid.Nil {
 		return func() {}, nil

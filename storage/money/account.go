@@ -94,9 +94,8 @@ func (a *Account) scan(row interface{ Scan(into ...any) error }) error {
 
 // OpenAccount opens the account of a card that becomes active, in the transaction that makes it so. The account that
 // the human had with an earlier card, under the same number or another (decision 71), is followed by this one: what the
-// holder has chosen and spent today goes along (E2); its money stays until it is moved (F3), and its phone pays no more:
-// a phone is bound to an account. others are the people on
-// the roster who are the same human.
+// holder has chosen and spent today goes along (E2); its money stays until it is moved (F3), and its phone pays no
+// more: a phone is bound to an account. others are the people on the roster who are the same human.
 func OpenAccount(t db.Tx, card uuid.UUID, others []uuid.UUID) error {
 	return t.Write(openSQL, map[string]any{"id": uuid.Must(uuid.NewV7()), "card": card, "now": t.Now, "others": others})
 }
@@ -216,8 +215,8 @@ func (s *Store) SetLimit(ctx context.Context, p campus.MoneyPolicy, actor campus
 	return s.setLimit(ctx, p, actor, account, &cents)
 }
 
-// DropLimit has the university's daily limit count for a holder again, whatever it will be; that is raising it where the
-// holder's own is lower. Errors as SetLimit.
+// DropLimit has the university's daily limit count for a holder again, whatever it will be; that is raising it where
+// the holder's own is lower. Errors as SetLimit.
 func (s *Store) DropLimit(ctx context.Context, p campus.MoneyPolicy, actor campus.Actor, account uuid.UUID) error {
 	return s.setLimit(ctx, p, actor, account, nil)
 }

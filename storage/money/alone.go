@@ -9,8 +9,8 @@ import (
 	"campuscard/storage/db"
 )
 
-// inTurn runs fn when it is the turn of an account: one that stays locked takes one of the few connections that may have
-// to wait, and holds up nobody else's (decision 93).
+// inTurn runs fn when it is the turn of an account: one that stays locked takes one of the few connections that may
+// have to wait, and holds up nobody else's (decision 93).
 func inTurn[T any](ctx context.Context, s *Store, account uuid.UUID, what string, fn func() (T, error)) (result T,
 	err error) {
 	done, err := s.Alone.Turn(ctx, account)

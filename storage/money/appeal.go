@@ -65,10 +65,10 @@ type NewAppeal struct {
 	PolicyVersion string
 }
 
-// OpenAppeal opens the case in which a holder asks for a payment of theirs, under whatever number (decision 71). Whether
-// it is an obvious duplicate is seen here, while nobody else can appeal for the same account. NotFound: appeal_unknown,
-// for a payment of somebody else and for what is no payment. Conflict: appeal_late, appeal_exists, already_back,
-// refund_too_high.
+// OpenAppeal opens the case in which a holder asks for a payment of theirs, under whatever number (decision 71).
+// Whether it is an obvious duplicate is seen here, while nobody else can appeal for the same account. NotFound:
+// appeal_unknown, for a payment of somebody else and for what is no payment. Conflict: appeal_late, appeal_exists,
+// already_back, refund_too_high.
 func (s *Store) OpenAppeal(ctx context.Context, req casework.Request, n NewAppeal) (a Appeal, err error) {
 	if n.Cents != 0 {
 		if err := campus.CheckAmount(n.Cents); err != nil {
@@ -178,9 +178,9 @@ const appealSQL db.Statement = `select a.*, t.amount_cents as paid_cents, t.at a
 		left join refundables r on r.transfer_id = a.transfer_id left join merchants m on m.book_id = a.book_id
 	where a.case_id = @case`
 
-// nudgeAppeal has the open appeal of a payment, if there is one, look at it: all of it was given back in another way, and
-// so nobody has to decide (E3). The payment's refunds are locked, so an appeal that is opened at the same time finds
-// nothing left, or is found here.
+// nudgeAppeal has the open appeal of a payment, if there is one, look at it: all of it was given back in another way,
+// and so nobody has to decide (E3). The payment's refunds are locked, so an appeal that is opened at the same time
+// finds nothing left, or is found here.
 func nudgeAppeal(t db.Tx, payment uuid.UUID) error {
 	var id uuid.UUID
 	err := t.Ask(`select a.case_id from appeals a join cases c on c.id = a.case_id

@@ -14,8 +14,8 @@ import (
 
 // weigh looks whether our own tables say that a payment is an obvious duplicate (E3, decision 105): the till says in a
 // journal, which came after the payment, that it has printed another sale of the same account and amount within the
-// window, and this one not. It answers that other sale and the journal. The account is locked, so that of several appeals
-// at once each counts those before it.
+// window, and this one not. It answers that other sale and the journal. The account is locked, so that of several
+// appeals at once each counts those before it.
 func weigh(t db.Tx, o original, n NewAppeal) (twin, journal uuid.NullUUID, err error) {
 	p := n.Policy.Duplicates
 	if o.Kind != campus.PaymentTransfer || -o.Change.Net() > p.Most || n.Reason != campus.ChargedTwice {
@@ -39,8 +39,8 @@ func weigh(t db.Tx, o original, n NewAppeal) (twin, journal uuid.NullUUID, err e
 // retryReach is how far from its time by the till's clock a sale is looked for among those that were posted.
 const retryReach = campus.RetryMost + campus.DuplicateWindowMost
 
-// twinSQL finds the sale that a till has printed in the place of a payment. What was given back is no sale any more, and
-// a journal that has the payment itself speaks against all others.
+// twinSQL finds the sale that a till has printed in the place of a payment. What was given back is no sale any more,
+// and a journal that has the payment itself speaks against all others.
 const twinSQL db.Statement = `select q.id, j.id
 	from transfers p join transfers q on q.account_id = p.account_id and q.terminal = p.terminal
 			and q.amount_cents = p.amount_cents and q.id <> p.id and q.kind in ('payment', 'charge')

@@ -60,9 +60,9 @@ func (s *Store) ProposeBankAccount(ctx context.Context, req casework.Request, wh
 	return a, refusal(err)
 }
 
-// DecideBankAccount has a second person take an account for the merchant's, in place of the one before, or refuse it. Who
-// has proposed it may refuse it, too, and so take it back.
-// Forbidden: same_person. NotFound: bank_account_unknown. Conflict: bank_account_decided.
+// DecideBankAccount has a second person take an account for the merchant's, in place of the one before, or refuse it.
+// Who has proposed it may refuse it, too, and so take it back. Forbidden: same_person. NotFound: bank_account_unknown.
+// Conflict: bank_account_decided.
 func (s *Store) DecideBankAccount(ctx context.Context, req casework.Request, who campus.StaffMember, id uuid.UUID,
 	confirm bool) (MerchantAccount, error) {
 	return casework.Once(ctx, s.casework, "decide on a bank account", req, func(t db.Tx) (a MerchantAccount, err error) {

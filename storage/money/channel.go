@@ -83,8 +83,8 @@ type Taken struct {
 
 // TakePayment credits a payment that a channel tells of, once, however often and in whatever order it is told (E4, L2):
 // what comes after the end of its order is credited too. What cannot be credited lies in suspense and goes back to its
-// source. Invalid: amount_invalid. Conflict: channel_contradicts (the channel told of another payment under that name, and
-// people look into it).
+// source. Invalid: amount_invalid. Conflict: channel_contradicts (the channel told of another payment under that name,
+// and people look into it).
 func (s *Store) TakePayment(ctx context.Context, p ChannelPayment) (taken Taken, err error) {
 	account, err := s.accountOfRef(ctx, p.OrderRef)
 	if err != nil {
@@ -254,8 +254,8 @@ func yuanParams(cents int64) map[string]string {
 	return map[string]string{"amount": campus.YuanText(cents)}
 }
 
-// orderParams are those of a notice about a top-up: by its short reference and the moment at which it was asked for, its
-// holder knows it among others.
+// orderParams are those of a notice about a top-up: by its short reference and the moment at which it was asked for,
+// its holder knows it among others.
 func orderParams(o Order, cents int64) map[string]string {
 	return map[string]string{"amount": campus.YuanText(cents), "order": campus.ShortRef(o.ID),
 		"time_zh": campus.TimeText(campus.Chinese, o.CreatedAt), "time_en": campus.TimeText(campus.English, o.CreatedAt)}

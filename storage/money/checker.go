@@ -99,8 +99,8 @@ func (s *Store) check(ctx context.Context, sql db.Statement, after uuid.UUID, li
 	return doubts, next, nil
 }
 
-// What an account was when it last agreed is in account_checks. Nothing was there, or what an earlier account had spent,
-// before the first time.
+// What an account was when it last agreed is in account_checks. Nothing was there, or what an earlier account had
+// spent, before the first time.
 const (
 	checkNewsSQL = checkHead + checkTail
 	checkAllSQL  = checkHead + ` and false` + checkTail

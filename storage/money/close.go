@@ -147,9 +147,9 @@ func (s *Store) Closes(ctx context.Context, university string, before campus.Dat
 	return found, db.Wrap("list closes", err)
 }
 
-// SilentTills are how many tills may have sold on the day of a close without network, and have not said that we have all
-// of it. One goes on selling for so long after it was last heard of; what it had sold before that day is of a day that is
-// closed, and is not waited for again.
+// SilentTills are how many tills may have sold on the day of a close without network, and have not said that we have
+// all of it. One goes on selling for so long after it was last heard of; what it had sold before that day is of a day
+// that is closed, and is not waited for again.
 func (s *Store) SilentTills(ctx context.Context, c Close, contact time.Duration) (silent int, err error) {
 	tills, err := s.SilentTerminals(ctx, c.University, c.Until)
 	for _, till := range tills {
@@ -175,8 +175,9 @@ func (s *Store) CloseBooks(ctx context.Context, m campus.Move, silent int) (camp
 }
 
 // Writers are those who may still post to a day whose books are closed: transactions of our role that began before a
-// moment after the close had committed. The moment is Postgres's; zero asks for it. It is read anew in each look, because
-// pg_stat_activity stands still within a transaction. Reports and backups are of other roles, or wait no one long.
+// moment after the close had committed. The moment is Postgres's; zero asks for it. It is read anew in each look,
+// because pg_stat_activity stands still within a transaction. Reports and backups are of other roles, or wait no one
+// long.
 func (s *Store) Writers(ctx context.Context, since time.Time) (at time.Time, writers int, err error) {
 	err = s.Read(ctx).Ask(`select since.at, (select count(*) from pg_stat_activity
 			where usename = current_user and datname = current_database() and backend_type = 'client backend'

@@ -91,8 +91,8 @@ func TestSettlement(t *testing.T) {
 	agree(t, h)
 }
 
-// L8: a payment that was held at a lock when the books were closed belongs to the closed day, and the close waits for it;
-// a refund that was held between two of its statements belongs to the next. Both are settled once.
+// L8: a payment that was held at a lock when the books were closed belongs to the closed day, and the close waits for
+// it; a refund that was held between two of its statements belongs to the next. Both are settled once.
 func TestWhoeverIsHeldAcrossAClose(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
@@ -325,8 +325,8 @@ func TestTwoCloseADayAtOnce(t *testing.T) {
 	require.Equal(t, "close_unknown", campus.ReasonOf(err))
 }
 
-// L3: payouts and what came back of them are of the settlements that they pay. What people put right, what was written off
-// and what was taken again of a duplicate change what is due.
+// L3: payouts and what came back of them are of the settlements that they pay. What people put right, what was written
+// off and what was taken again of a duplicate change what is due.
 func TestWhatElseStandsOnAMerchantsBook(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
@@ -461,8 +461,8 @@ func TestFilesThatACloseWentWithout(t *testing.T) {
 	require.Len(t, days, 5, "its own, and those of a month without the first")
 }
 
-// L1, L2: each drawer is in one report, also one that was closed after the close of the day, and the rest of such a day is
-// among the channels of the next report.
+// L1, L2: each drawer is in one report, also one that was closed after the close of the day, and the rest of such a day
+// is among the channels of the next report.
 func TestTheReportAfterADayThatWasClosedEarly(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
@@ -546,8 +546,8 @@ func TestAFileThatHasChangedItsOrder(t *testing.T) {
 	require.Equal(t, []string{"twice", string(campus.ToldTwice)}, []string{found[0].Ref, string(found[0].What)})
 }
 
-// E4: the journals of tills are compared with what we have: what was printed and is not here, and what was charged and was
-// not printed. Each is found once; what went back, and what a till has not sent yet, is none.
+// E4: the journals of tills are compared with what we have: what was printed and is not here, and what was charged and
+// was not printed. Each is found once; what went back, and what a till has not sent yet, is none.
 func TestDifferencesWithTheJournalsOfTills(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)

@@ -14,8 +14,8 @@ import (
 	"campuscard/storage/db"
 )
 
-// ChannelConflict is what a channel says that does not fit what it has said before. Nothing is changed by it: people ask
-// the channel, and say what they have found.
+// ChannelConflict is what a channel says that does not fit what it has said before. Nothing is changed by it: people
+// ask the channel, and say what they have found.
 type ChannelConflict struct {
 	ID         uuid.UUID
 	University string
@@ -78,7 +78,8 @@ func (s *Store) keepConflict(ctx context.Context, c ChannelConflict, err error) 
 	return err
 }
 
-// ChannelConflicts are those of a university that nobody has settled, oldest first; after is the last of the page before.
+// ChannelConflicts are those of a university that nobody has settled, oldest first; after is the last of the page
+// before.
 func (s *Store) ChannelConflicts(ctx context.Context, university string, after uuid.UUID,
 	limit int) ([]ChannelConflict, error) {
 	found, err := db.All[ChannelConflict](ctx, s.Reports, conflictColumns+`where university = @university

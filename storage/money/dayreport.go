@@ -60,8 +60,8 @@ func (r DayReport) Net() (net int64) {
 	return net
 }
 
-// DayReport sums up a closed day of a university. Of a day that was closed before it was over, the next report has the drawers
-// that were closed afterwards, and the channels once more (decision 111).
+// DayReport sums up a closed day of a university. Of a day that was closed before it was over, the next report has the
+// drawers that were closed afterwards, and the channels once more (decision 111).
 func (s *Store) DayReport(ctx context.Context, c Close) (r DayReport, err error) {
 	words := map[string]any{"university": c.University, "day": c.Day, "until": c.Until}
 	if r.Books, err = db.All[BookSum](ctx, s.Reports, bookSumsSQL, words); err != nil {
@@ -81,7 +81,8 @@ func (s *Store) DayReport(ctx context.Context, c Close) (r DayReport, err error)
 	return r, db.Wrap("list the drawers of a day", err)
 }
 
-// channelSums are those of each day that a close compares, and of those that it has compared because no close before it had.
+// channelSums are those of each day that a close compares, and of those that it has compared because no close before it
+// had.
 func (s *Store) channelSums(ctx context.Context, c Close) (sums []ChannelSum, err error) {
 	days, err := db.All[FileDay](ctx, s.Reports, `select l.day from closes l where l.university = @university and (`+ownDays+`
 			or l.day in (select day from compared_files where close_id = @id)) order by l.day`,

@@ -50,8 +50,8 @@ type FileDay struct {
 // daysLeft is for how long a file that did not come is asked for again, in days.
 const daysLeft = 31
 
-// DaysToCompare are the days whose files of a channel a close compares: its own, the day before if that was closed before it was
-// over, for the lines that its file has got since, and those that earlier closes have gone without.
+// DaysToCompare are the days whose files of a channel a close compares: its own, the day before if that was closed
+// before it was over, for the lines that its file has got since, and those that earlier closes have gone without.
 func (s *Store) DaysToCompare(ctx context.Context, c Close, channel string) ([]FileDay, error) {
 	found, err := db.All[FileDay](ctx, s.DB, daysToCompareSQL, map[string]any{"university": c.University, "id": c.ID, "day": c.Day,
 		"channel": channel, "left": daysLeft})
@@ -68,9 +68,9 @@ const daysToCompareSQL = `select l.day, not (` + ownDays + `) as missed from clo
 const ownDays = `l.id = @id or l.day = cast(@day as date) - 1
 	and l.until < cast(cast(@day as date) as timestamp) at time zone 'Asia/Shanghai'`
 
-// KeepChannelLines keeps a channel's file of a day, all of it at once. When it comes again it may have more lines, anywhere:
-// what it has of a payment or refund beyond what was kept is added, and a line that was there stays as it is. One whose
-// number is taken gets the next that is free.
+// KeepChannelLines keeps a channel's file of a day, all of it at once. When it comes again it may have more lines,
+// anywhere: what it has of a payment or refund beyond what was kept is added, and a line that was there stays as it is.
+// One whose number is taken gets the next that is free.
 func (s *Store) KeepChannelLines(ctx context.Context, university, channel string, day campus.Date, lines []ChannelLine) error {
 	return s.InTx(ctx, "keep a channel's file", func(t db.Tx) error {
 		return t.Write(keepLinesSQL, map[string]any{

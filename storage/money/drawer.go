@@ -226,7 +226,8 @@ func drawerClosed(id uuid.UUID) error {
 }
 
 // CountDrawer keeps what its cashier has counted; from then on it takes no cash. Until a colleague confirms, it can be
-// counted anew. Invalid: drawer_amount. NotFound: drawer_unknown. Forbidden: drawer_of_another. Conflict: drawer_closed.
+// counted anew. Invalid: drawer_amount. NotFound: drawer_unknown. Forbidden: drawer_of_another. Conflict:
+// drawer_closed.
 func (s *Store) CountDrawer(ctx context.Context, req casework.Request, who campus.StaffMember, id uuid.UUID,
 	counted int64) (Drawer, error) {
 	if err := campus.CheckFloat("counted_cents", counted, campus.AmountMost); err != nil {

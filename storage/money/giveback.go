@@ -140,8 +140,8 @@ func (r Refund) post(t db.Tx) (answer Answer, err error) {
 	return answer, casework.AddAudit(t, r.By, "payment."+string(kind), "transfer/"+o.ID.String(), a.University)
 }
 
-// part is what goes back of a payment. Conflict: refund_too_high, already_back; of a void settled, partly_back: only a refund is
-// possible then.
+// part is what goes back of a payment. Conflict: refund_too_high, already_back; of a void settled, partly_back: only a
+// refund is possible then.
 func (r Refund) part(o original) (campus.TransferKind, campus.Purses, error) {
 	if !r.Void {
 		back, err := o.left.GiveBack(r.Cents)
@@ -171,8 +171,8 @@ type Reversal struct {
 // Reverse undoes what stands under a key of a terminal that has not seen the answer to it (冲正), whatever that is. When
 // nothing stands there yet, what comes finds that it is reversed; but a sale so old that its answer may be gone is
 // refused, because it may have been paid. The same again is the same answer. Conflict: settled (only a refund is
-// possible then), not_a_payment, payment_time, terminal_stopped: whoever has a stopped till, staff give back what it has
-// taken.
+// possible then), not_a_payment, payment_time, terminal_stopped: whoever has a stopped till, staff give back what it
+// has taken.
 func (s *Store) Reverse(ctx context.Context, r Reversal) (answer Answer, err error) {
 	if err := campus.CheckKey(r.Terminal, r.Key); err != nil {
 		return answer, err
@@ -319,8 +319,9 @@ func (o original) giveBack(t db.Tx, back campus.Purses, p posting) (a Account, i
 	return post(t, a, p)
 }
 
-// giveToNobody gives back what was paid from an account that is closed by now: nobody has claimed what was the holder's,
-// and the subsidy goes to those who gave it. The answer names one of the transfers, that of the holder's part first.
+// giveToNobody gives back what was paid from an account that is closed by now: nobody has claimed what was the
+// holder's, and the subsidy goes to those who gave it. The answer names one of the transfers, that of the holder's part
+// first.
 func (o original) giveToNobody(t db.Tx, back campus.Purses, p posting) (uuid.UUID, error) {
 	fund, err := o.giveTo(t, campus.SubsidyFundBook, back.Subsidy, p)
 	if err != nil || back.Main == 0 {

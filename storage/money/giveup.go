@@ -10,9 +10,9 @@ import (
 	"campuscard/storage/db"
 )
 
-// GiveUpOrder keeps that a holder does not want a top-up any more that is not paid (E4), and has its channel asked to close
-// it, at once if that can be. Until the channel has said so it counts as before, and what is paid is credited: who has the
-// pay code may be paying. The same again changes nothing. NotFound: topup_unknown. Conflict: topup_over.
+// GiveUpOrder keeps that a holder does not want a top-up any more that is not paid (E4), and has its channel asked to
+// close it, at once if that can be. Until the channel has said so it counts as before, and what is paid is credited:
+// who has the pay code may be paying. The same again changes nothing. NotFound: topup_unknown. Conflict: topup_over.
 func (s *Store) GiveUpOrder(ctx context.Context, req casework.Request, person, order uuid.UUID) error {
 	account, err := s.accountOfOrder(ctx, order)
 	if err != nil {

@@ -87,8 +87,9 @@ func TestDebt(t *testing.T) {
 	agree(t, h)
 }
 
-// E4: what must be taken of an account whose card was replaced, the holder owes where they pay now. Of one that is closed
-// nobody owes anything: the loss cover pays what was sold before, once, and what was sold afterwards is the merchant's.
+// E4: what must be taken of an account whose card was replaced, the holder owes where they pay now. Of one that is
+// closed nobody owes anything: the loss cover pays what was sold before, once, and what was sold afterwards is the
+// merchant's.
 func TestAChargeOfAnAccountThatIsOver(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)

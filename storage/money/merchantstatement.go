@@ -65,7 +65,8 @@ const merchantDaysSQL db.Statement = `with events as (
 )
 select *, (sum(due_cents - payout_cents + bounced_cents) over (order by day))::bigint as balance_cents from days order by day`
 
-// BookLine is what a book has had and given on a day of the books: money that comes is a debit, money that goes a credit.
+// BookLine is what a book has had and given on a day of the books: money that comes is a debit, money that goes a
+// credit.
 type BookLine struct {
 	Kind        string // of the book; of cards main, subsidy, debt
 	Ref         string // whose book: a merchant, a channel, a drawer
@@ -83,8 +84,8 @@ func (s *Store) DayVoucher(ctx context.Context, university string, day campus.Da
 	return lines, db.Wrap("add up a day", err)
 }
 
-// voucherLate is how many days after a day its last transfer may be posted: sales without network are older then at most
-// (policy money.offline.late), and later ones people decide.
+// voucherLate is how many days after a day its last transfer may be posted: sales without network are older then at
+// most (policy money.offline.late), and later ones people decide.
 const voucherLate = 31
 
 const dayVoucherSQL db.Statement = `with day as (

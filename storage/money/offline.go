@@ -68,8 +68,8 @@ type offlineTill struct {
 
 // TakeOffline takes sales that a till has made without network, in their order, and decides who bears each, once for
 // ever (E1). The same again is the same answer, in whatever grouping it comes; so two calls at once agree. Where one is
-// missing, nothing behind it is taken. A till that was stopped still sends what it has sold. Conflict: terminal_stopped,
-// when it was enrolled again since: that is another generation.
+// missing, nothing behind it is taken. A till that was stopped still sends what it has sold. Conflict:
+// terminal_stopped, when it was enrolled again since: that is another generation.
 //
 // However many there are, a few statements read what they are decided on, and a few write what was decided.
 func (s *Store) TakeOffline(ctx context.Context, till Till, p campus.MoneyPolicy, sales []OfflineSale) (answers []OfflineAnswer,
@@ -173,7 +173,8 @@ func (u *offlineUpload) take(sale OfflineSale) (answer OfflineAnswer, err error)
 	return answer, nil
 }
 
-// again answers a sale whose number is taken. Another content under it changes nothing of the first, and people decide it.
+// again answers a sale whose number is taken. Another content under it changes nothing of the first, and people decide
+// it.
 func (u *offlineUpload) again(sale OfflineSale) OfflineAnswer {
 	first := u.kept[sale.Sequence]
 	if bytes.Equal(first.hash, sale.hash()) {
@@ -189,8 +190,8 @@ func (u *offlineUpload) payment(sale OfflineSale) Payment {
 		Kind: campus.PaymentTransfer, TakenAt: sale.TakenAt, Terms: u.policy.Terms(campus.PaymentTransfer, u.till.Trade)}
 }
 
-// charge takes an amount off a locked account, whatever it has: what is missing is owed (E4). What was sold today counts
-// towards the limit (E2).
+// charge takes an amount off a locked account, whatever it has: what is missing is owed (E4). What was sold today
+// counts towards the limit (E2).
 func charge(t db.Tx, a Account, p Payment) (Account, uuid.UUID, error) {
 	a, err := expire(t, a)
 	if err != nil {

@@ -213,8 +213,8 @@ func (u *offlineUpload) readFacts(sales []OfflineSale) error {
 	return err
 }
 
-// A denial is the last of those that the till knew or that stood when it sold. The limit has each answer looked for by its
-// key, whatever Postgres thinks of the table.
+// A denial is the last of those that the till knew or that stood when it sold. The limit has each answer looked for by
+// its key, whatever Postgres thinks of the table.
 const offlineFactsSQL db.Statement = `select v.n, k.outcome, k.hash, k.transfer_id, k.reversed_at is not null,
 	v.token <> '' and exists (select from offline_records r where r.token = v.token and r.count = v.count and r.token <> ''),
 	coalesce((select case when d.denied then d.epoch end from denials d where d.account_id = v.account and d.phone is null

@@ -33,8 +33,8 @@ type movement struct {
 	until    campus.Date // of the subsidy, if it changes one
 }
 
-// post moves the money of a sale to the merchant, if the merchant does not bear it, and answers the transfer. The key of
-// the sale has an answer afterwards: an online try that is still under way finds it.
+// post moves the money of a sale to the merchant, if the merchant does not bear it, and answers the transfer. The key
+// of the sale has an answer afterwards: an online try that is still under way finds it.
 func (u *offlineUpload) post(sale OfflineSale, answer OfflineAnswer) (id uuid.UUID, err error) {
 	p := u.payment(sale)
 	sold := soldOffline{OfflineSale: sale, answer: answer}
@@ -157,8 +157,8 @@ func (u *offlineUpload) writeSold() error {
 		"records": u.row.Records, "ended": u.row.EndedAt}))
 }
 
-// writeVariants keeps what differs from the sale under its number, each content once: people decide it. A till that makes
-// up ever another content fills no table.
+// writeVariants keeps what differs from the sale under its number, each content once: people decide it. A till that
+// makes up ever another content fills no table.
 func (u *offlineUpload) writeVariants() error {
 	for _, sale := range u.differs {
 		if err := u.t.Write(`insert into offline_variants (terminal, generation, sequence, variant, hash, key, account_id,

@@ -64,8 +64,8 @@ const suspendedColumns = `select r.terminal, r.generation, r.sequence, r.variant
 			and s.variant = r.variant
 	where t.university = @university `
 
-// SuspendedSales lists the sales of a university that people have to decide, in the order in which they came; after is the
-// last of the page before.
+// SuspendedSales lists the sales of a university that people have to decide, in the order in which they came; after is
+// the last of the page before.
 func (s *Store) SuspendedSales(ctx context.Context, university string, at time.Time, after RecordID,
 	limit int) ([]SuspendedSale, error) {
 	found, err := db.All[SuspendedSale](ctx, s.Reports, suspendedSQL, map[string]any{"university": university, "at": at,
@@ -85,8 +85,8 @@ type SaleSettlement struct {
 }
 
 // SettleSale says who bears a sale that lies in suspense, and posts it, once (E1). Above the policy's amount it is a
-// proposal, and another person confirms it; until then a new one takes its place. Invalid: holder_unknown, when the code
-// was of nobody. Conflict: sale_settled; account_closed. NotFound: sale_unknown.
+// proposal, and another person confirms it; until then a new one takes its place. Invalid: holder_unknown, when the
+// code was of nobody. Conflict: sale_settled; account_closed. NotFound: sale_unknown.
 func (s *Store) SettleSale(ctx context.Context, req casework.Request, who campus.StaffMember, p campus.MoneyPolicy, id RecordID,
 	how SaleSettlement) (SuspendedSale, error) {
 	return casework.OnceAlone(ctx, s.casework, "settle a sale without network", req, func(t db.Tx) (x SuspendedSale, err error) {
@@ -106,8 +106,8 @@ func (s *Store) SettleSale(ctx context.Context, req casework.Request, who campus
 	})
 }
 
-// ConfirmSale settles a sale as somebody else has proposed. Forbidden: same_person. Conflict: sale_settled, also when nobody
-// has proposed anything; account_closed. NotFound: sale_unknown.
+// ConfirmSale settles a sale as somebody else has proposed. Forbidden: same_person. Conflict: sale_settled, also when
+// nobody has proposed anything; account_closed. NotFound: sale_unknown.
 func (s *Store) ConfirmSale(ctx context.Context, req casework.Request, who campus.StaffMember, p campus.MoneyPolicy,
 	id RecordID) (SuspendedSale, error) {
 	return casework.OnceAlone(ctx, s.casework, "confirm a sale without network", req, func(t db.Tx) (x SuspendedSale, err error) {

@@ -90,8 +90,8 @@ func TestOfflineSalesAreCharged(t *testing.T) {
 	require.Equal(t, campus.Purses{Main: 14 * yuan}, o.AccountOf(a.ID).Purses())
 }
 
-// E1: the same record is the same answer, in any grouping; other content under a number changes nothing; behind one that
-// is missing nothing is taken.
+// E1: the same record is the same answer, in any grouping; other content under a number changes nothing; behind one
+// that is missing nothing is taken.
 func TestOfflineSalesAreTakenOnceInTheirOrder(t *testing.T) {
 	t.Parallel()
 	o := newOffline(t)
@@ -211,8 +211,8 @@ func balance(t *testing.T, h *storagetest.Env, kind campus.BookKind) int64 {
 	return sum
 }
 
-// E1: a code that was used, without network or online, charges nobody a second time; a false one ends the till's selling
-// without network, and is never its holder's.
+// E1: a code that was used, without network or online, charges nobody a second time; a false one ends the till's
+// selling without network, and is never its holder's.
 func TestOfflineCodesThatAreNoGood(t *testing.T) {
 	t.Parallel()
 	o := newOffline(t)

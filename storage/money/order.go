@@ -79,9 +79,9 @@ type NewOrder struct {
 }
 
 // OpenOrder keeps that a holder wants to top up their card; a worker tells the channel, at once if it can. An account
-// takes orders up to the balance that the policy allows, what is asked for and not paid yet included; what comes then is
-// credited whatever the balance. Invalid: channel_unknown, topup_range. NotFound: account_unknown.
-// Conflict: card_ended, balance_ceiling, balance_ceiling_unpaid, orders_open.
+// takes orders up to the balance that the policy allows, what is asked for and not paid yet included; what comes then
+// is credited whatever the balance. Invalid: channel_unknown, topup_range. NotFound: account_unknown. Conflict:
+// card_ended, balance_ceiling, balance_ceiling_unpaid, orders_open.
 func (s *Store) OpenOrder(ctx context.Context, req casework.Request, n NewOrder) (o Order, err error) {
 	if err := n.Terms.Check(n.Channel, n.Cents); err != nil {
 		return o, err
@@ -233,7 +233,8 @@ func (s *Store) DueContracts(ctx context.Context) ([]Contract, error) {
 	return due, db.Wrap("find channels to ask", err)
 }
 
-// It goes from one contract to the next in the index, so that its cost follows the contracts and not what waits for them.
+// It goes from one contract to the next in the index, so that its cost follows the contracts and not what waits for
+// them.
 const dueContractsSQL db.Statement = `with recursive ordered as (
 	(select university, channel from topup_orders where next_look is not null order by university, channel limit 1)
 	union all
@@ -305,8 +306,8 @@ func (s *Store) OrderLooked(ctx context.Context, l Looked) error {
 }
 
 // orderClosed keeps that a channel says by itself that nobody can pay an order any more, and has the channel asked once
-// more: it may have been paid before, and word of that got lost. One that is none of ours, or that was paid, stays as it
-// is.
+// more: it may have been paid before, and word of that got lost. One that is none of ours, or that was paid, stays as
+// it is.
 func orderClosed(t db.Tx, university, channel, ref string) error {
 	id, ours := orderID(ref)
 	if !ours {

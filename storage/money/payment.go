@@ -38,8 +38,8 @@ type Payment struct {
 	Token      Token
 }
 
-// Token is what named the account (E1). Its count makes it work once; what it is a count of must still be the account's.
-// A zero Token is none: somebody signed in pays.
+// Token is what named the account (E1). Its count makes it work once; what it is a count of must still be the
+// account's. A zero Token is none: somebody signed in pays.
 type Token struct {
 	Phone uuid.UUID // the phone's key
 	Chip  string    // the plastic's serial number
@@ -143,8 +143,8 @@ func (s *Store) finish(ctx context.Context, p Payment, result lotResult) (Answer
 	return Answer{}, db.ErrContested
 }
 
-// otherSale says why a key cannot be used: the sale was paid by somebody else (E1: a code shown and a code scanned carry
-// the same key), or the key stands for something else.
+// otherSale says why a key cannot be used: the sale was paid by somebody else (E1: a code shown and a code scanned
+// carry the same key), or the key stands for something else.
 func (s *Store) otherSale(ctx context.Context, p Payment, first lotResult) error {
 	if first.Outcome != string(campus.Paid) || first.Reversed {
 		return keyReused(p.Terminal)
@@ -230,8 +230,8 @@ func askLot(ctx context.Context, d *db.DB, sql db.Statement, lot []Payment) ([]l
 	return inOrder, nil
 }
 
-// scanLotResult reads a row in the order of its columns: to find them by their names, each time, costs a lot of one more
-// than all its other work here.
+// scanLotResult reads a row in the order of its columns: to find them by their names, each time, costs a lot of one
+// more than all its other work here.
 func scanLotResult(row pgx.CollectableRow) (r lotResult, err error) {
 	err = row.Scan(&r.N, &r.State, &r.Outcome, &r.Transfer, &r.LeftCents, &r.BalanceCents, &r.At, &r.Reversed,
 		&r.GivenBack)
@@ -309,8 +309,8 @@ func (s *Store) FindAnswer(ctx context.Context, terminal, key string) (a Answer,
 	return k.Answer, k.Account, db.Wrap("find an answer", err)
 }
 
-// firstAnswer answers what a key has been answered, if it has. A key that was reversed before anything came is that of a
-// payment, and none of these. Conflict: key_reused.
+// firstAnswer answers what a key has been answered, if it has. A key that was reversed before anything came is that of
+// a payment, and none of these. Conflict: key_reused.
 func firstAnswer(t db.Tx, terminal, key string, hash []byte) (Answer, bool, error) {
 	first, found, err := findAnswer(t, terminal, key)
 	if err != nil || !found {

@@ -15,8 +15,8 @@ import "campuscard/storage/db"
 //	          before it finds that there is a newer one, the one that was locked
 //	posted    their transfers
 //
-// Each account is in a lot once: by it, answers are found again. What comes of one part to another is looked for in a list
-// and not joined: for a few rows, Postgres takes longer to make a join ready than to do it.
+// Each account is in a lot once: by it, answers are found again. What comes of one part to another is looked for in a
+// list and not joined: for a few rows, Postgres takes longer to make a join ready than to do it.
 const payLotSQL = db.Statement(payHead + `skip locked` + payTail)
 
 // payAloneSQL is the same for one, which waits for its account.

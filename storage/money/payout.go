@@ -45,18 +45,19 @@ type Payout struct {
 	Masked      string             `json:"number" doc:"The last four digits of the account"`
 }
 
-// MakePayouts gathers what is due to the merchants of a university, and has the bank asked for it. Of each merchant with a
-// bank account, all settlements that were not paid make one payout, if together they are at least so much; who is below
-// that, or below nothing, carries it forward. The money is taken from the merchants' books before the bank is asked.
-// Conflict: nothing_due.
+// MakePayouts gathers what is due to the merchants of a university, and has the bank asked for it. Of each merchant
+// with a bank account, all settlements that were not paid make one payout, if together they are at least so much; who
+// is below that, or below nothing, carries it forward. The money is taken from the merchants' books before the bank is
+// asked. Conflict: nothing_due.
 func (s *Store) MakePayouts(ctx context.Context, req casework.Request, university string, least int64) (PayoutFile, error) {
 	return casework.Once(ctx, s.casework, "make payouts", req, func(t db.Tx) (PayoutFile, error) {
 		return makePayouts(t, req.Actor, university, least)
 	})
 }
 
-// MakePayoutsDue is MakePayouts by itself, of a university that has settled another day since its last file, with something
-// to pay for it: what has bounced alone is not sent again. Who is as fast has made the file, and nothing is due any more.
+// MakePayoutsDue is MakePayouts by itself, of a university that has settled another day since its last file, with
+// something to pay for it: what has bounced alone is not sent again. Who is as fast has made the file, and nothing is
+// due any more.
 func (s *Store) MakePayoutsDue(ctx context.Context, university string, least int64) error {
 	err := s.InTx(ctx, "make payouts", func(t db.Tx) error {
 		var last campus.Date
@@ -119,8 +120,8 @@ func makePayouts(t db.Tx, by campus.Actor, university string, least int64) (f Pa
 	return f, casework.AddAudit(t, by, "payout.make", "payout_file/"+f.ID.String(), university)
 }
 
-// lockDue locks the settlements of a university that were not paid, and adds up those of each merchant that can be paid.
-// The sums are of rows that are locked, so that two who gather at once pay each once.
+// lockDue locks the settlements of a university that were not paid, and adds up those of each merchant that can be
+// paid. The sums are of rows that are locked, so that two who gather at once pay each once.
 func lockDue(t db.Tx, university string, least int64) (due []dueMerchant, err error) {
 	rows, err := t.Raw(lockDueSQL, map[string]any{"university": university, "least": least}).Rows()
 	if err != nil {

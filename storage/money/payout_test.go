@@ -127,8 +127,8 @@ func TestAPayoutThatBouncesIsDueAgain(t *testing.T) {
 	require.Equal(t, int64(29*yuan), p.payouts(again.ID)[0].AmountCents)
 }
 
-// L3: what has bounced is not sent again by itself for a merchant who cannot be paid yet, because of too little or what it
-// owes: neither until somebody is due for a day since the last file, nor once more after that.
+// L3: what has bounced is not sent again by itself for a merchant who cannot be paid yet, because of too little or what
+// it owes: neither until somebody is due for a day since the last file, nor once more after that.
 func TestWhatBouncesIsNotSentAgainForAnother(t *testing.T) {
 	t.Parallel()
 	p := newPayoutTest(t)
@@ -230,8 +230,8 @@ func TestPayoutsAreOfTheirUniversity(t *testing.T) {
 	require.Equal(t, []int64{1 * yuan, 29 * yuan}, p.holds())
 }
 
-// L3: the bank is asked about a file by one worker at a time; when it was first heard to have it stays, and news begins the
-// pauses anew.
+// L3: the bank is asked about a file by one worker at a time; when it was first heard to have it stays, and news begins
+// the pauses anew.
 func TestTheBankIsAskedByOne(t *testing.T) {
 	t.Parallel()
 	p := newPayoutTest(t)

@@ -48,7 +48,8 @@ const payoutsTo = ` from payouts p left join merchant_accounts a on a.id = p.acc
 	left join unclaimed_settlements u on u.id = p.unclaimed_id `
 
 // UniversitiesToPay are those that have settled a day since their last file, for a merchant that can be paid. What
-// bounced waits for the next day's file, or for finance: else it would be sent again at once, to where it came back from.
+// bounced waits for the next day's file, or for finance: else it would be sent again at once, to where it came back
+// from.
 func (s *Store) UniversitiesToPay(ctx context.Context) ([]string, error) {
 	due, err := db.All[struct{ University string }](ctx, s.Reports, universitiesToPaySQL, nil)
 	universities := make([]string, len(due))

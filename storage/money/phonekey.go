@@ -46,8 +46,8 @@ func (s *Store) Certify(key uuid.UUID, university string, public *ecdsa.PublicKe
 	return campus.Certify(issuer(s.Keys, number), number, key, university, public, until)
 }
 
-// BindPhone has a phone pay for a holder: the one that did before pays no more, from the commit on. The same key again is
-// the same phone, for another day. At most hourly others are bound within an hour: each costs a message. NotFound:
+// BindPhone has a phone pay for a holder: the one that did before pays no more, from the commit on. The same key again
+// is the same phone, for another day. At most hourly others are bound within an hour: each costs a message. NotFound:
 // account_unknown, when the holder has no card that pays. TooMany: phones_spent.
 func (s *Store) BindPhone(ctx context.Context, person uuid.UUID, public []byte, hourly int) (k PhoneKey, err error) {
 	err = s.InTx(ctx, "bind a phone", func(t db.Tx) error {
@@ -93,14 +93,16 @@ func bind(t db.Tx, k *PhoneKey, person uuid.UUID, university string, public []by
 	return casework.AddAudit(t, campus.Student(person), "phone.bind", "account/"+k.AccountID.String(), university)
 }
 
-// endPhoneSQL ends the phone of an account, and has tills without network know of it: what it signed stays good to look at.
+// endPhoneSQL ends the phone of an account, and has tills without network know of it: what it signed stays good to look
+// at.
 const endPhoneSQL = `with ended as (
 	update phone_keys set ended_at = @now where account_id = @account and ended_at is null returning id, account_id
 )
 insert into denials (university, account_id, phone, denied, at)
 select a.university, e.account_id, e.id, true, @now from ended e join accounts a on a.id = e.account_id`
 
-// mayBind refuses one phone more than a person may bind within an hour, with when the next may be. TooMany: phones_spent.
+// mayBind refuses one phone more than a person may bind within an hour, with when the next may be. TooMany:
+// phones_spent.
 func mayBind(t db.Tx, person uuid.UUID, hourly int) error {
 	var first time.Time // of the last so many
 	err := t.Ask(`select made_at from phone_keys where person_id = @person and made_at > @since

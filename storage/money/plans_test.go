@@ -185,8 +185,8 @@ func TestRefundsAreFoundByTheirIndexes(t *testing.T) {
 	}
 }
 
-// A holder's top-ups are found by their numbers, and the drawers of a university by it; those that are open, by an index
-// of what is open.
+// A holder's top-ups are found by their numbers, and the drawers of a university by it; those that are open, by an
+// index of what is open.
 func TestTopUpsAndDrawersAreFoundByTheirIndexes(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
@@ -248,8 +248,8 @@ func TestTotalsGoByTheTill(t *testing.T) {
 	require.Contains(t, totals, "(never executed)", "the months in which nothing of the till is are not read")
 }
 
-// What may have to be told is found by its time, however much was posted before: of the months its own alone is touched,
-// and of the accounts those that have moved.
+// What may have to be told is found by its time, however much was posted before: of the months its own alone is
+// touched, and of the accounts those that have moved.
 func TestWhatIsToldIsFoundByItsTime(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)

@@ -72,10 +72,10 @@ select money_id(last_at), @from, @to, @amount, @kind, @cause, ` + soldDay + `, @
 	@account, seq, @previous, @main_change, @subsidy_change, @debt_change, @spent_change, @main, @subsidy, @debt, @until
 from changed returning id, seq, at`
 
-// What decides to which day of the books of a book's university a transfer belongs (L8): the calendar day in Shanghai of
-// a moment while its books are open, else the first open day. It is read in the statement that inserts, so that whoever
-// closes a day knows when nobody can write to it any more. The moment is that of the transfer, last_at; of a sale without
-// network that of the sale, if that is not later (E1).
+// What decides to which day of the books of a book's university a transfer belongs (L8): the calendar day in Shanghai
+// of a moment while its books are open, else the first open day. It is read in the statement that inserts, so that
+// whoever closes a day knows when nobody can write to it any more. The moment is that of the transfer, last_at; of a
+// sale without network that of the sale, if that is not later (E1).
 const (
 	soldDay     = booksDayOf + `least(cast(@sold as timestamptz), last_at)` + whileOpen // of one transfer
 	uploadedDay = booksDayOf + `least(taken, at)` + whileOpen                           // of each that a till sends
@@ -159,8 +159,8 @@ func (s *Store) Credit(ctx context.Context, c Credit) (Answer, error) {
 
 // Charge takes an amount that must be taken, whatever the account has and whoever holds it: what is missing is owed
 // (E4). So are sales posted that were made without network: one counts towards the limit of its own day, if that is not
-// over (E2). Of an account that is closed by now nobody owes anything any more: the loss cover pays what was sold before,
-// and a merchant who has sold afterwards bears it (account_closed). Errors as Credit.
+// over (E2). Of an account that is closed by now nobody owes anything any more: the loss cover pays what was sold
+// before, and a merchant who has sold afterwards bears it (account_closed). Errors as Credit.
 func (s *Store) Charge(ctx context.Context, p Payment) (Answer, error) {
 	return s.once(ctx, p.Account, "charge an account", p.Terminal, p.Key, p.Cents, p.Book, p.hash(),
 		func(t db.Tx) (a Account, id uuid.UUID, err error) {

@@ -10,7 +10,8 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-// What properties do at a till: codes and taps, a till that is stopped, sales that are scanned, and the end of an account.
+// What properties do at a till: codes and taps, a till that is stopped, sales that are scanned, and the end of an
+// account.
 
 // canteenTill is a till of a canteen, for all runs of a property.
 func canteenTill(h *storagetest.Env) money.Till {

@@ -48,9 +48,9 @@ func insertRefund(t db.Tx, r Refunding) error {
 }
 
 // AskRefund takes an amount of a top-up from the main purse, to go back to where it came from: never more in all than
-// the top-up has brought, and no subsidy. The money is taken before the channel is asked. Cents of 0 are all that is left
-// of the top-up. NotFound: topup_unknown. Conflict: topup_not_paid, refund_too_high, already_back, refunds_spent, refund_too_late, account_held,
-// refund_beyond_purse, account_closed.
+// the top-up has brought, and no subsidy. The money is taken before the channel is asked. Cents of 0 are all that is
+// left of the top-up. NotFound: topup_unknown. Conflict: topup_not_paid, refund_too_high, already_back, refunds_spent,
+// refund_too_late, account_held, refund_beyond_purse, account_closed.
 func (s *Store) AskRefund(ctx context.Context, req casework.Request, terms campus.TopUpPolicy, person, order uuid.UUID,
 	cents int64) (r Refunding, err error) {
 	if cents != 0 {
@@ -278,8 +278,8 @@ func settleStray(t db.Tx, r Refunding, paid bool) (campus.RefundState, error) {
 	return state, err
 }
 
-// putBack puts the money of a refund that the channel did not pay back on the account. It counts as never refunded then,
-// unless nobody is left to have it.
+// putBack puts the money of a refund that the channel did not pay back on the account. It counts as never refunded
+// then, unless nobody is left to have it.
 func putBack(t db.Tx, o Order, r Refunding) (campus.RefundState, error) {
 	a, err := lockAccount(t, o.AccountID)
 	if err != nil {
@@ -317,9 +317,9 @@ func refundPosting(t db.Tx, r Refunding, kind campus.TransferKind) posting {
 	return posting{kind: kind, cause: r.PaymentID, terminal: "refund", key: r.ID.String() + "/end", taken: t.Now}
 }
 
-// tellRefund tells the holder of the order, under the number that they have by now, how a refund has ended. For what has
-// no order, nobody is known. What could not be credited may be in any currency, and is told with the top-up that it was
-// paid for.
+// tellRefund tells the holder of the order, under the number that they have by now, how a refund has ended. For what
+// has no order, nobody is known. What could not be credited may be in any currency, and is told with the top-up that it
+// was paid for.
 func tellRefund(t db.Tx, o Order, r Refunding, state campus.RefundState) error {
 	if o.ID == uuid.Nil {
 		return nil

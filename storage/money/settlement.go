@@ -30,8 +30,8 @@ type Settlement struct {
 }
 
 // SettlePage settles the next merchants of a close, in the order of their ids, and answers the last of them; none when
-// all are settled. Each merchant has one settlement a day at most, so that a page which is settled twice is settled once.
-// It has to come after whoever may have posted to the day has ended (Writers).
+// all are settled. Each merchant has one settlement a day at most, so that a page which is settled twice is settled
+// once. It has to come after whoever may have posted to the day has ended (Writers).
 func (s *Store) SettlePage(ctx context.Context, c Close, p campus.ClosePolicy, after uuid.UUID, limit int) (last uuid.UUID,
 	err error) {
 	taken, err := db.All[taking](ctx, s.DB, takingsSQL, map[string]any{"university": c.University, "day": c.Day,
@@ -62,8 +62,8 @@ type taking struct {
 }
 
 // A day has all that was posted to it and to days before it that have no books of their own. Fees are of the settlement
-// that they were taken for, and payouts, those that came back included, of those that they pay. A debt that was written off
-// and what was taken again of a duplicate (E3) change what is due, as what people put right by hand does.
+// that they were taken for, and payouts, those that came back included, of those that they pay. A debt that was written
+// off and what was taken again of a duplicate (E3) change what is due, as what people put right by hand does.
 const takingsSQL = `with page as materialized (
 	select id, book_id, trade from merchants where university = @university and id > @after order by id limit @limit
 ), sums as (
@@ -95,8 +95,8 @@ type settling struct {
 	FeeCents   int64     `json:"fee_cents"`
 }
 
-// settleMerchants keeps what is due to merchants for a day, and takes the fees, in one statement. Who has a settlement of the
-// day keeps it, and pays no fee again.
+// settleMerchants keeps what is due to merchants for a day, and takes the fees, in one statement. Who has a settlement
+// of the day keeps it, and pays no fee again.
 func settleMerchants(t db.Tx, c Close, p campus.ClosePolicy, taken []taking, fees uuid.UUID) error {
 	var due []settling
 	for _, m := range taken {

@@ -38,9 +38,10 @@ const lostColumns = `select t.id, t.university, t.merchant_id, m.name_zh, m.name
 		l.proposed_by, l.reason
 	from lost_generations l join terminals t on t.id = l.terminal join merchants m on m.id = t.merchant_id `
 
-// SilentTerminals are the tills of a university that may have sold without network before a moment, and have not said since
-// that we have all of it (their watermark is not after it); with the generations that have ended so. One that is put away
-// or retired, or a lost generation that two people have closed, is waited for by nobody. after zero: all that can be.
+// SilentTerminals are the tills of a university that may have sold without network before a moment, and have not said
+// since that we have all of it (their watermark is not after it); with the generations that have ended so. One that is
+// put away or retired, or a lost generation that two people have closed, is waited for by nobody. after zero: all that
+// can be.
 func (s *Store) SilentTerminals(ctx context.Context, university string, after time.Time) ([]SilentTerminal, error) {
 	found, err := db.All[SilentTerminal](ctx, s.Reports, silentTerminalsSQL, map[string]any{"university": university,
 		"after": after})
@@ -53,9 +54,9 @@ const silentTerminalsSQL db.Statement = silentColumns + `where t.university = @u
 		and l.upto_at < @after
 	order by id, generation`
 
-// QuietTerminals are the tills of a university that staff should look at (L8): at work, and not heard of since a moment;
-// heard of, and with sales that we do not have since then; put away; and lost generations that nobody has closed. after and
-// its generation are the last of the page before: a till may be there with several.
+// QuietTerminals are the tills of a university that staff should look at (L8): at work, and not heard of since a
+// moment; heard of, and with sales that we do not have since then; put away; and lost generations that nobody has
+// closed. after and its generation are the last of the page before: a till may be there with several.
 func (s *Store) QuietTerminals(ctx context.Context, university string, since time.Time, after uuid.UUID, generation,
 	limit int) ([]SilentTerminal, error) {
 	found, err := db.All[SilentTerminal](ctx, s.Reports, quietTerminalsSQL, map[string]any{"university": university,
@@ -90,8 +91,8 @@ func (s *Store) PutAway(ctx context.Context, req casework.Request, who campus.St
 }
 
 // LoseGeneration says that the journal of a till is lost, with what it has sold without network and not sent: of the
-// generation that it has now, or of one that ended so. Another person closes it. Conflict: generation_state, when all of it
-// is here, or two people have closed it. NotFound: terminal_unknown.
+// generation that it has now, or of one that ended so. Another person closes it. Conflict: generation_state, when all
+// of it is here, or two people have closed it. NotFound: terminal_unknown.
 func (s *Store) LoseGeneration(ctx context.Context, req casework.Request, who campus.StaffMember, id uuid.UUID, generation int,
 	reason string) (SilentTerminal, error) {
 	return casework.Once(ctx, s.casework, "propose to close a generation", req, func(t db.Tx) (x SilentTerminal, err error) {
@@ -117,8 +118,8 @@ func (s *Store) LoseGeneration(ctx context.Context, req casework.Request, who ca
 	})
 }
 
-// beginLoss keeps that what a till has not sent of its present generation may be lost. It is there once. One that has never
-// said that we have all of its sales had no right to make any.
+// beginLoss keeps that what a till has not sent of its present generation may be lost. It is there once. One that has
+// never said that we have all of its sales had no right to make any.
 func beginLoss(t db.Tx, id uuid.UUID) error {
 	if err := t.Write(`insert into lost_generations (terminal, generation, university, upto_at, lost_at)
 		select id, generation, university, offline_upto_at, @now from terminals where id = @id and offline_upto_at is not null
@@ -153,9 +154,9 @@ func silentOf(t Terminal, generation int, by *uuid.UUID, reason string) SilentTe
 }
 
 // CloseGeneration closes a lost generation, as a second person: nobody waits for its sales any more, and none of it is
-// taken. What is lost was never posted, so the merchant bears it. A till that has the generation now works again once it is
-// enrolled anew. Forbidden: same_person. Conflict: generation_state, also when the till was heard of
-// since. NotFound: terminal_unknown.
+// taken. What is lost was never posted, so the merchant bears it. A till that has the generation now works again once
+// it is enrolled anew. Forbidden: same_person. Conflict: generation_state, also when the till was heard of since.
+// NotFound: terminal_unknown.
 func (s *Store) CloseGeneration(ctx context.Context, req casework.Request, who campus.StaffMember, id uuid.UUID,
 	generation int) (SilentTerminal, error) {
 	return casework.Once(ctx, s.casework, "close a generation", req, func(t db.Tx) (x SilentTerminal, err error) {

@@ -62,10 +62,10 @@ type Cursor struct {
 const monthsAtOnce = 64
 
 // Statement is a page of the transfers of an account and then of those whose place it has taken, each with the newest
-// first, from a cursor on; nil: from the newest. next is nil behind the first transfer. Each transfer names the moment of
-// the one before it, so that looking goes on in a month in which something was paid. Most pages lie in one; when there is
-// room on the page, as many months are looked at in one statement as the rest should lie in, so that a page of two years
-// is not 24. NotFound: account_unknown.
+// first, from a cursor on; nil: from the newest. next is nil behind the first transfer. Each transfer names the moment
+// of the one before it, so that looking goes on in a month in which something was paid. Most pages lie in one; when
+// there is room on the page, as many months are looked at in one statement as the rest should lie in, so that a page of
+// two years is not 24. NotFound: account_unknown.
 func (s *Store) Statement(ctx context.Context, account uuid.UUID, from *Cursor, limit int) (page []Entry, next *Cursor,
 	err error) {
 	line, err := db.All[lineAccount](ctx, s.Reports, lineSQL, map[string]any{"account": account})
@@ -107,8 +107,8 @@ func (s *Store) Statement(ctx context.Context, account uuid.UUID, from *Cursor, 
 	}
 }
 
-// monthsFor is in how many months so many transfers should lie, if so many before them took so long; at least twice as many
-// as were looked at, so that a guess that was too low costs few statements.
+// monthsFor is in how many months so many transfers should lie, if so many before them took so long; at least twice as
+// many as were looked at, so that a guess that was too low costs few statements.
 func monthsFor(missing, found int, took time.Duration, looked int) int {
 	const month = 30 * 24 * time.Hour
 	guess := 2 + int(float64(missing)/float64(found)*float64(took)/float64(month)) // of the first and the last a part

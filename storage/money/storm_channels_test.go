@@ -73,8 +73,8 @@ func (s topUpStorm) channelOf(ref string) string {
 	return ""
 }
 
-// creditedOnce looks whether each payment that a channel has told of is on an account or in suspense, once, and no order
-// was credited twice (E4, L2).
+// creditedOnce looks whether each payment that a channel has told of is on an account or in suspense, once, and no
+// order was credited twice (E4, L2).
 func (s topUpStorm) creditedOnce(t *rapid.T) {
 	require.Zero(t, storagetest.One[int](s.r.h, `select count(*) from topup_payments p where channel = any($1) and (select
 		count(*) filter (where t.kind = case when p.stray = '' then 'top_up' else 'stray' end and t.amount_cents = p.amount_cents)

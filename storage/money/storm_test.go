@@ -74,8 +74,8 @@ func TestEverythingAtOnce(t *testing.T) {
 	agree(t, h)
 }
 
-// eachCodeOnce looks whether no code, and no tap, has paid two sales (E1). A sale that was asked for with two of them is
-// left out: nobody knows which has paid.
+// eachCodeOnce looks whether no code, and no tap, has paid two sales (E1). A sale that was asked for with two of them
+// is left out: nobody knows which has paid.
 func eachCodeOnce(t *rapid.T, jobs []job, answers []money.Answer) {
 	type shown struct {
 		account uuid.UUID
@@ -122,8 +122,8 @@ func (r *ledgerRun) posted(t *rapid.T, key string, paid bool) {
 		and kind = 'payment'`, r.name, key))
 }
 
-// withinLimit looks whether each payment that counts fitted into its day, with all that came before it. The limit is the
-// policy's or less: nobody can raise it.
+// withinLimit looks whether each payment that counts fitted into its day, with all that came before it. The limit is
+// the policy's or less: nobody can raise it.
 func (r *ledgerRun) withinLimit(t *rapid.T) {
 	require.Zero(t, storagetest.One[int](r.h, `select count(*) from (select kind, spent_change, sum(spent_change) over
 			(partition by account_id, cast(at at time zone 'Asia/Shanghai' as date) order by seq) as spent

@@ -124,8 +124,8 @@ type Enrolled struct {
 // there is the till or not, and never end the right one: strangers see the till's id in what it shows.
 // Unauthenticated: enrolment_code, whatever is wrong. TooMany: enrolment_delayed.
 //
-// What the till had sold without network and not sent is lost, unless kept says that we have all that its journal has: the
-// number of the last sale in it. Of a till that does not know it any more, two people close the generation.
+// What the till had sold without network and not sent is lost, unless kept says that we have all that its journal has:
+// the number of the last sale in it. Of a till that does not know it any more, two people close the generation.
 func (s *Store) Enrol(ctx context.Context, policy campus.SignInPolicy, id uuid.UUID, code, address string,
 	kept *int64) (e Enrolled, err error) {
 	e.Secret = make([]byte, 32)
@@ -306,7 +306,8 @@ type Totals struct {
 }
 
 // Totals adds up what stands under the keys of a till, by the time of their answers, and a reversal by its own: its
-// shift. What was given back counts wherever it went, so the totals are what the shift has changed in the merchant's book.
+// shift. What was given back counts wherever it went, so the totals are what the shift has changed in the merchant's
+// book.
 func (s *Store) Totals(ctx context.Context, till uuid.UUID, from, until time.Time) (sum Totals, err error) {
 	found, _, err := db.One[Totals](ctx, s.Reports, totalsSQL, map[string]any{"terminal": till.String(), "from": from,
 		"until": until})
@@ -342,9 +343,9 @@ type TillStanding struct {
 	Watermark *time.Time // when we last had all of its sales
 }
 
-// Beat notes that a till is there, and how far its clock is ahead (L8). When we have all of its sales without network and
-// its clock is about right, that is its watermark: what it may take begins anew (E1). Conflict: terminal_stopped, which is
-// noted all the same. Invalid: moment_invalid.
+// Beat notes that a till is there, and how far its clock is ahead (L8). When we have all of its sales without network
+// and its clock is about right, that is its watermark: what it may take begins anew (E1). Conflict: terminal_stopped,
+// which is noted all the same. Invalid: moment_invalid.
 func (s *Store) Beat(ctx context.Context, till Till, clockOff time.Duration, beat Heartbeat) (h TillStanding, err error) {
 	if !campus.PlausibleTime(beat.Clock) {
 		return h, campus.FieldErrorf("clock", "moment_invalid", "a moment that cannot be meant")

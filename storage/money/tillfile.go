@@ -8,9 +8,9 @@ import (
 	"campuscard/storage/db"
 )
 
-// CompareTills finds on which sales the journals of tills and we differ, each once over all closes (E4): the journals that
-// no close has compared, with the sales of the times that they are of. Nothing is changed by it. A till that sends no journal
-// has nothing to be compared with; one whose sales without network we lack is left to a later close.
+// CompareTills finds on which sales the journals of tills and we differ, each once over all closes (E4): the journals
+// that no close has compared, with the sales of the times that they are of. Nothing is changed by it. A till that sends
+// no journal has nothing to be compared with; one whose sales without network we lack is left to a later close.
 func (s *Store) CompareTills(ctx context.Context, c Close) error {
 	return s.InTx(ctx, "compare the journals of tills", func(t db.Tx) error {
 		if err := lockClose(t, c.ID); err != nil {

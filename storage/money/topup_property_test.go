@@ -47,8 +47,8 @@ func (r *topUpRun) order(t *rapid.T) {
 	r.orders = append(r.orders, o)
 }
 
-// paid tells of a payment: one that is new, or one that was told before, as it was or otherwise. Each channel has names of
-// its own, and knows its own orders alone.
+// paid tells of a payment: one that is new, or one that was told before, as it was or otherwise. Each channel has names
+// of its own, and knows its own orders alone.
 func (r *topUpRun) paid(t *rapid.T) {
 	o := rapid.SampledFrom(r.orders).Draw(t, "order")
 	p := r.h.PaidAt(o, fmt.Sprint("tx-", rapid.IntRange(0, 9).Draw(t, "transaction")))
@@ -215,8 +215,8 @@ func (r *topUpRun) agrees(t *rapid.T, before [2]int64) {
 	require.Equal(t, owed, r.main+r.suspense+r.unclaim, "what was paid and not paid back is somewhere")
 }
 
-// E4, L2: call-backs of two channels in any order, repeated or contradicting themselves: what is in account and books is
-// always what each channel says was paid and not refunded.
+// E4, L2: call-backs of two channels in any order, repeated or contradicting themselves: what is in account and books
+// is always what each channel says was paid and not refunded.
 func TestTopUpsAgreeWithTheChannels(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)

@@ -12,8 +12,8 @@ import (
 	"campuscard/storage/storagetest"
 )
 
-// The totals of a shift have all that the till has given back, also what went to the fund or to nobody, and each when it
-// was given back: what the till has in its drawer agrees with its merchant's book.
+// The totals of a shift have all that the till has given back, also what went to the fund or to nobody, and each when
+// it was given back: what the till has in its drawer agrees with its merchant's book.
 func TestTotalsOfAShift(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
@@ -49,7 +49,8 @@ func TestTotalsOfAShift(t *testing.T) {
 	require.Equal(t, before.PaidCents-now.GivenCents, book)
 }
 
-// Money of a closed account is not refused for ever: nobody has claimed it, and a subsidy goes back to those who gave it.
+// Money of a closed account is not refused for ever: nobody has claimed it, and a subsidy goes back to those who gave
+// it.
 func TestWhatComesBackToAClosedAccount(t *testing.T) {
 	t.Parallel()
 	for sentence, give := range map[string]func(h *storagetest.Env, p money.Payment, paid money.Answer) error{

@@ -86,8 +86,8 @@ type NewSettlement struct {
 	Reason string
 }
 
-// ProposeUnclaimed keeps what somebody would do with money that nobody has claimed; nothing is moved before another person
-// confirms. Invalid: unclaimed_account, account_number. NotFound: refund_unknown. Conflict: not_unclaimed,
+// ProposeUnclaimed keeps what somebody would do with money that nobody has claimed; nothing is moved before another
+// person confirms. Invalid: unclaimed_account, account_number. NotFound: refund_unknown. Conflict: not_unclaimed,
 // unclaimed_currency, unclaimed_proposed.
 func (s *Store) ProposeUnclaimed(ctx context.Context, req casework.Request, who campus.StaffMember,
 	n NewSettlement) (UnclaimedSettlement, error) {
@@ -154,8 +154,8 @@ func lockUnclaimed(t db.Tx, university string, id uuid.UUID) (r Refunding, o Ord
 	return r, o, nil
 }
 
-// DecideUnclaimed has a second person do what was proposed, or refuse it. Who has proposed it may refuse it, too, and so
-// take it back. Forbidden: same_person. NotFound: settlement_unknown. Conflict: settlement_decided, not_unclaimed.
+// DecideUnclaimed has a second person do what was proposed, or refuse it. Who has proposed it may refuse it, too, and
+// so take it back. Forbidden: same_person. NotFound: settlement_unknown. Conflict: settlement_decided, not_unclaimed.
 func (s *Store) DecideUnclaimed(ctx context.Context, req casework.Request, who campus.StaffMember, id uuid.UUID,
 	confirm bool) (UnclaimedSettlement, error) {
 	return casework.Once(ctx, s.casework, "decide what becomes of unclaimed money", req,
@@ -202,8 +202,8 @@ func (u UnclaimedSettlement) keep(t db.Tx, who campus.StaffMember, state campus.
 	return u, u.audit(t, who, action)
 }
 
-// carryOut does with locked money what two people have agreed on, and tells the holder. Of what goes back to its source the
-// holder hears once the channel has paid it.
+// carryOut does with locked money what two people have agreed on, and tells the holder. Of what goes back to its source
+// the holder hears once the channel has paid it.
 func (u UnclaimedSettlement) carryOut(t db.Tx, o Order, r Refunding) (err error) {
 	state := campus.RefundKept // it is in the book of what nobody has claimed already, and stays there
 	switch u.Way {

@@ -78,7 +78,8 @@ func (u *unclaimedTest) listed() []money.Unclaimed {
 	return found
 }
 
-// L2: what becomes of unclaimed money takes two people and a reason, and is done once, whoever confirms at the same time.
+// L2: what becomes of unclaimed money takes two people and a reason, and is done once, whoever confirms at the same
+// time.
 func TestUnclaimedMoneyTakesTwoPeople(t *testing.T) {
 	t.Parallel()
 	for way, want := range map[campus.UnclaimedWay]struct {
@@ -159,8 +160,8 @@ func TestUnclaimedMoneyGoesBackToItsSource(t *testing.T) {
 	require.Empty(t, u.listed())
 }
 
-// L2: a bank account of the payer is paid as a merchant is, by a file with one line; what bounces, also days after it was
-// paid, is unclaimed again, once.
+// L2: a bank account of the payer is paid as a merchant is, by a file with one line; what bounces, also days after it
+// was paid, is unclaimed again, once.
 func TestUnclaimedMoneyIsPaidOut(t *testing.T) {
 	t.Parallel()
 	u := newUnclaimedTest(t)
@@ -239,8 +240,8 @@ func TestUnclaimedMoneyOfAnotherCurrency(t *testing.T) {
 	}
 }
 
-// L2: a refund that its holder has asked for, and whose account is closed by now, is settled in the same way; the money lies
-// where it did when the channel was first asked.
+// L2: a refund that its holder has asked for, and whose account is closed by now, is settled in the same way; the money
+// lies where it did when the channel was first asked.
 func TestAnUnclaimedRefundGoesBackToItsSource(t *testing.T) {
 	t.Parallel()
 	u := &unclaimedTest{Env: storagetest.New(t), T: t}

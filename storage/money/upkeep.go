@@ -21,8 +21,9 @@ func PutOff() []db.PutOff {
 	return []db.PutOff{{SQL: `update told_until set until = $1 where until > $2`, After: db.LongestLease}}
 }
 
-// dropAnswersSQL deletes the oldest answers, and keeps until when sales may have had one that is gone: ten minutes after the
-// last, which is more than a till may be ahead (campus.TillClockOff). A sale from before that is refused, whatever the clock says: it may have leapt ahead and back.
+// dropAnswersSQL deletes the oldest answers, and keeps until when sales may have had one that is gone: ten minutes
+// after the last, which is more than a till may be ahead (campus.TillClockOff). A sale from before that is refused,
+// whatever the clock says: it may have leapt ahead and back.
 const dropAnswersSQL = `with old as materialized (
 	select terminal, key, at from answers where at < @before and outcome <> 'posted' order by at limit @limit
 ), noted as (

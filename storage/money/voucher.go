@@ -43,7 +43,8 @@ type NewVoucher struct {
 // ProposeVoucher keeps what somebody would put right; nothing is posted before another person confirms. Of a merchant's
 // write-off the amount is all that it owes. Forbidden: permission_missing. Invalid: amount_invalid, voucher_book,
 // voucher_about. NotFound: account_unknown, drawer_unknown, merchant_unknown. Conflict: insufficient_funds, debt_less,
-// account_held, account_closed, drawer_counted, drawer_closed, merchant_not_retired, merchant_owes_nothing, voucher_open.
+// account_held, account_closed, drawer_counted, drawer_closed, merchant_not_retired, merchant_owes_nothing,
+// voucher_open.
 func (s *Store) ProposeVoucher(ctx context.Context, req casework.Request, who campus.StaffMember,
 	n NewVoucher) (v Voucher, err error) {
 	if err := n.check(who); err != nil {
@@ -96,9 +97,9 @@ func (v Voucher) audit(t db.Tx, who campus.StaffMember, action string) error {
 	return casework.AddAudit(t, campus.Staff(who.ID), "voucher."+action, "voucher/"+v.ID.String(), who.University)
 }
 
-// DecideVoucher has a second person post what was proposed, or refuse it. Who has proposed it may refuse it, too, and so
-// take it back. Forbidden: permission_missing, same_person. NotFound: voucher_unknown. Conflict: voucher_decided, and what
-// ProposeVoucher says.
+// DecideVoucher has a second person post what was proposed, or refuse it. Who has proposed it may refuse it, too, and
+// so take it back. Forbidden: permission_missing, same_person. NotFound: voucher_unknown. Conflict: voucher_decided,
+// and what ProposeVoucher says.
 func (s *Store) DecideVoucher(ctx context.Context, req casework.Request, who campus.StaffMember, id uuid.UUID,
 	confirm bool) (Voucher, error) {
 	before, found, err := db.One[Voucher](ctx, s.DB, voucherColumns+`where id = @id and university = @university`,

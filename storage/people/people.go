@@ -188,7 +188,8 @@ func (s *Store) ImportPeople(ctx context.Context, university string, roster []Ro
 }
 
 // keepPhones keeps the phones on file of people for whom the roster has none any more: more often a gap in an export
-// than a phone that is gone, and without one they could not sign in. silent are their lines by number (campus.FoldNumber).
+// than a phone that is gone, and without one they could not sign in. silent are their lines by number
+// (campus.FoldNumber).
 func keepPhones(t db.Tx, university string, rows []PersonRow, silent map[string]int) (faults []RosterFault, err error) {
 	if len(silent) == 0 {
 		return nil, nil

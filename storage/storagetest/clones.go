@@ -9,9 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A database costs Postgres a file for each table and index, and a checkpoint when it is dropped: more than most tests do
-// with it. So a clone that a test gives back is cleaned and goes to the next, in this process or another. It says so in
-// its comment, which names the template; the one who has it holds an advisory lock on it.
+// A database costs Postgres a file for each table and index, and a checkpoint when it is dropped: more than most tests
+// do with it. So a clone that a test gives back is cleaned and goes to the next, in this process or another. It says so
+// in its comment, which names the template; the one who has it holds an advisory lock on it.
 
 const cloneLock = 7_203_114 // the first key of the advisory lock of a clone; the second is its id
 

@@ -16,7 +16,8 @@ func LockWaits(h *Env, statement string) int {
 		and wait_event_type = 'Lock' and query like $1`, statement)
 }
 
-// HoldCommits has every transaction that changed a table wait before it commits, with all its locks, until it is let go.
+// HoldCommits has every transaction that changed a table wait before it commits, with all its locks, until it is let
+// go.
 func HoldCommits(t *testing.T, h *Env, table string) (release func()) {
 	t.Helper()
 	h.ExecAsOwner(`create function wait_to_commit() returns trigger language plpgsql as

@@ -17,8 +17,8 @@ type packageChange struct {
 	plan                    activities.PackagePlan
 }
 
-// packageFlow is the process of one change of one value-added package. Each package of a card has cases of its own, so that
-// each fails and is settled alone, and the card is used meanwhile.
+// packageFlow is the process of one change of one value-added package. Each package of a card has cases of its own, so
+// that each fails and is settled alone, and the card is used meanwhile.
 var packageFlow = engine.Flow[*packageChange]{
 	New:   func(c *engine.Casework) *packageChange { return &packageChange{casework: c} },
 	Begin: (*packageChange).begin, Stages: packageStages,

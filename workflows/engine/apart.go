@@ -7,9 +7,9 @@ import (
 	"campuscard/campus"
 )
 
-// A run and its case are apart when the case has a move that the run has not made, because Temporal has lost it, or when
-// it lacks one that the run has made, because Postgres was set back. There is one way on from there: the run ends, and
-// another begins from the row of the case (K8).
+// A run and its case are apart when the case has a move that the run has not made, because Temporal has lost it, or
+// when it lacks one that the run has made, because Postgres was set back. There is one way on from there: the run ends,
+// and another begins from the row of the case (K8).
 
 // mostAgain is how many runs in a row may end so before staff are asked, while the case does not move: what repetition
 // does not mend is not repeated in silence.
@@ -22,8 +22,8 @@ func (c *Casework) leave(why error) {
 	}
 }
 
-// compares looks whether the case is where the run has left it, whenever somebody asks for that: a flow finds out when it
-// makes a move, but one that waits makes none for a long time.
+// compares looks whether the case is where the run has left it, whenever somebody asks for that: a flow finds out when
+// it makes a move, but one that waits makes none for a long time.
 func (c *Casework) compares(ctx workflow.Context) {
 	asked := workflow.GetSignalChannel(ctx, campus.BeginAgain)
 	workflow.GoNamed(ctx, campus.BeginAgain, func(ctx workflow.Context) {
@@ -101,8 +101,8 @@ func (c *Casework) askBeforeAgain(ctx workflow.Context) error {
 	return c.mended(ctx, campus.BeginAgain)
 }
 
-// answered carries a decision out beside the update that it answers. When the run ends first, the decision is left open:
-// whether it was carried out is read from Postgres, and the next run is sent it.
+// answered carries a decision out beside the update that it answers. When the run ends first, the decision is left
+// open: whether it was carried out is read from Postgres, and the next run is sent it.
 func answered[R any](ctx workflow.Context, c *Casework, d campus.Decision,
 	handle func(workflow.Context, campus.Decision) (R, error)) (R, error) {
 	var result, none R

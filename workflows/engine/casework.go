@@ -145,8 +145,8 @@ func made(d campus.Decision) error {
 	return nil
 }
 
-// caughtUp refuses for now what is about a version that this run does not know, and everything once the run ends. A move
-// is written before Temporal hears of it; when the worker, or Temporal, dies in between, the case is ahead of its
+// caughtUp refuses for now what is about a version that this run does not know, and everything once the run ends. A
+// move is written before Temporal hears of it; when the worker, or Temporal, dies in between, the case is ahead of its
 // workflow until the move has been made again, or another run goes on from it.
 func (c *Casework) caughtUp(seen int64) error {
 	if seen > c.version || c.apart != nil {

@@ -63,7 +63,8 @@ func FromTemporal(err error) error {
 	return err
 }
 
-// fromOwn is FromTemporal for a step of our own. It asks nobody else, so that what did not answer in time is our Postgres.
+// fromOwn is FromTemporal for a step of our own. It asks nobody else, so that what did not answer in time is our
+// Postgres.
 func fromOwn(err error) error {
 	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok {
 		return campus.Errorf(campus.Unavailable, campus.DatabaseDown, "no answer in time (%s)", timeout.TimeoutType())
@@ -118,11 +119,12 @@ func isOutageCode(code codes.Code) bool {
 	return false
 }
 
-// runEnded is the type of the error with which Temporal itself answers an update that a run had taken when it ended. The
-// next run is sent the decision again (K8).
+// runEnded is the type of the error with which Temporal itself answers an update that a run had taken when it ended.
+// The next run is sent the decision again (K8).
 const runEnded = "AcceptedUpdateCompletedWorkflow"
 
-// IsAnswer tells whether err is what a workflow has answered to an update: a refusal, or that it could not be carried out.
+// IsAnswer tells whether err is what a workflow has answered to an update: a refusal, or that it could not be carried
+// out.
 func IsAnswer(err error) bool {
 	if _, ours := errors.AsType[*campus.Error](err); ours {
 		return true

@@ -80,8 +80,8 @@ func (c *Casework) Advance(ctx workflow.Context, ch Change) error {
 	return err
 }
 
-// make makes a move. It does not stop for a cancelled flow: what has been decided is written. When the case is not where
-// this run has left it, the run ends, and make does not come back: what is left to do is the next run's.
+// make makes a move. It does not stop for a cancelled flow: what has been decided is written. When the case is not
+// where this run has left it, the run ends, and make does not come back: what is left to do is the next run's.
 func (c *Casework) make(ctx workflow.Context, build func() (Change, error)) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()

@@ -86,7 +86,8 @@ func schoolQueue(system string) string {
 	return queue
 }
 
-// SchoolQueues returns the queues of all systems but those of services. A worker has a limit for each, or does not start.
+// SchoolQueues returns the queues of all systems but those of services. A worker has a limit for each, or does not
+// start.
 func SchoolQueues() []string { return slices.Clone(schoolQueues) }
 
 // BaseQueue is the queue of the system that owns a service of the base package.

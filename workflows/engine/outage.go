@@ -25,8 +25,8 @@ const (
 	longestPause = 2 * time.Minute
 )
 
-// lostRounds is how many rounds in a row of a call of another system may be ended by an outage of our own parts that no look sees.
-// One that hangs or kills its worker each time is a fault, and staff have to know of it.
+// lostRounds is how many rounds in a row of a call of another system may be ended by an outage of our own parts that no
+// look sees. One that hangs or kills its worker each time is a fault, and staff have to know of it.
 const lostRounds = 8
 
 // Rounds are the tries of a step. An outage of our own parts ends a round of them, and not the step.

@@ -6,8 +6,8 @@ import (
 	"campuscard/campus"
 )
 
-// Pending is what has become known since the last move, and is written with the next one: a move of its own for each would
-// tell nobody anything sooner that matters.
+// Pending is what has become known since the last move, and is written with the next one: a move of its own for each
+// would tell nobody anything sooner that matters.
 type Pending struct {
 	closes   []campus.WorkItemKey  // incidents of steps that nobody needs any more
 	finished []campus.FinishedStep // calls that went well

@@ -17,8 +17,8 @@ type Process struct {
 	Decides []string       // the decisions that it carries out: all about the kind, but for those about steps
 }
 
-// Workflow is the process as Temporal runs it. The process works beside it, so that the run can end whatever the process
-// is at when the run and its case are found to be apart.
+// Workflow is the process as Temporal runs it. The process works beside it, so that the run can end whatever the
+// process is at when the run and its case are found to be apart.
 func (p Process) Workflow(ctx workflow.Context, input campus.CaseInput) (err error) {
 	c, over := newCasework(ctx, input), false
 	workflow.GoNamed(ctx, "process", func(ctx workflow.Context) {

@@ -21,8 +21,8 @@ type StepKind struct {
 	Name   string
 	NoSkip bool // nothing can go on without it
 	Moves  bool // when it has gone well a move follows, before it is taken again; that move closes its attempt
-	// Knows is what the process knows from when the step is parked: what it was told by the steps before, and would have to
-	// ask for again. None: what it does.
+	// Knows is what the process knows from when the step is parked: what it was told by the steps before, and would have
+	// to ask for again. None: what it does.
 	Knows func() any
 }
 
@@ -235,8 +235,8 @@ func (p *ParkedStep) waitsForSecond(action campus.Settlement) bool {
 	return action.FourEyes() && p.proposal != nil && p.proposal.Action == string(action)
 }
 
-// admitSettle lets a settlement in that is about the case as it is. A step that is stuck may be what keeps the run from the
-// version that was seen.
+// admitSettle lets a settlement in that is about the case as it is. A step that is stuck may be what keeps the run from
+// the version that was seen.
 func (c *Casework) admitSettle(d campus.Decision) error {
 	admits := c.known
 	if _, stuck := c.stuck[d.Step]; stuck {
@@ -290,7 +290,8 @@ func (c *Casework) settle(ctx workflow.Context, d campus.Decision) (campus.Settl
 	}
 }
 
-// decideStep is decide for a settlement. It looks once more, in the turn of its move, whether that is about the step as it is.
+// decideStep is decide for a settlement. It looks once more, in the turn of its move, whether that is about the step as
+// it is.
 func (c *Casework) decideStep(ctx workflow.Context, d campus.Decision, ch Change) error {
 	return c.DecideInTurn(ctx, d, func() (Change, error) { return ch, c.checkSettle(d) })
 }

@@ -36,8 +36,8 @@ func Processes() map[campus.CaseKind]engine.Process {
 		campus.CloseCase: closeFlow.Process()}
 }
 
-// appealFlow is the process of an appeal: an obvious duplicate goes back at once, of all others the merchant is heard, then
-// staff decide, and the holder may object once.
+// appealFlow is the process of an appeal: an obvious duplicate goes back at once, of all others the merchant is heard,
+// then staff decide, and the holder may object once.
 var appealFlow = engine.Flow[*appeal]{
 	New:   newAppeal,
 	Begin: (*appeal).begin, Stages: appealStages, Decides: appealHandlers,
@@ -136,7 +136,8 @@ func (w *appeal) awaitContest(ctx workflow.Context) error {
 	return w.casework.Advance(ctx, engine.Change{Move: m})
 }
 
-// refund gives back what was granted, once whatever crashes. What was given back otherwise meanwhile is not given twice.
+// refund gives back what was granted, once whatever crashes. What was given back otherwise meanwhile is not given
+// twice.
 func (w *appeal) refund(ctx workflow.Context) error {
 	var back activities.GivenBack
 	if err := w.casework.Own(ctx, "refund-appeal", engine.Steps.RefundAppeal, w.casework.Input.Case, &back); err != nil {
@@ -243,9 +244,9 @@ func (w *appeal) untilDecided(ctx workflow.Context, stage campus.Stage, kind cam
 	return err
 }
 
-// heeding waits at a stage, and ends the appeal as refunded once merchant, till or staff have given back all of the payment
-// in another way (E3). Whoever does so nudges; each nudge is looked at once. It answers true when the case has left the
-// stage. In a dispute there is nothing to heed: all of the payment went back by the appeal itself.
+// heeding waits at a stage, and ends the appeal as refunded once merchant, till or staff have given back all of the
+// payment in another way (E3). Whoever does so nudges; each nudge is looked at once. It answers true when the case has
+// left the stage. In a dispute there is nothing to heed: all of the payment went back by the appeal itself.
 func (w *appeal) heeding(ctx workflow.Context, stage campus.Stage, items []campus.WorkItemKey,
 	wait func(done func() bool) (bool, error)) (bool, error) {
 	left := w.left(stage)

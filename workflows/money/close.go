@@ -27,8 +27,8 @@ type closeState struct {
 	Compared int `json:"compared,omitempty"` // channels
 }
 
-// closeFlow is the process of a close: tills are waited for, the books close, merchants are settled, channels compared, and
-// finance signs.
+// closeFlow is the process of a close: tills are waited for, the books close, merchants are settled, channels compared,
+// and finance signs.
 var closeFlow = engine.Flow[*closing]{
 	New:   func(c *engine.Casework) *closing { return &closing{casework: c} },
 	Begin: (*closing).begin, Stages: closeStages, Decides: closeHandlers, GiveUp: (*closing).giveUp,
@@ -122,8 +122,8 @@ func (w *closing) settle(ctx workflow.Context) error {
 	}
 }
 
-// compare compares the journals of tills (E4), then the file of each channel (L2), one after the other. Two people may skip
-// one whose file does not come.
+// compare compares the journals of tills (E4), then the file of each channel (L2), one after the other. Two people may
+// skip one whose file does not come.
 func (w *closing) compare(ctx workflow.Context) error {
 	if err := w.casework.Own(ctx, "compare-tills", engine.Steps.CompareTills,
 		activities.CompareTills{Close: w.casework.Input.Case.ID}, nil); err != nil {
@@ -175,7 +175,8 @@ func (w *closing) report(ctx workflow.Context) error {
 	return w.casework.Advance(ctx, engine.Change{Move: move})
 }
 
-// awaitSignature waits for finance. Who is late is told, and again each time after as long: a day is signed by a person.
+// awaitSignature waits for finance. Who is late is told, and again each time after as long: a day is signed by a
+// person.
 func (w *closing) awaitSignature(ctx workflow.Context) error {
 	for {
 		due := *w.casework.Due

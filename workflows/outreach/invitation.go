@@ -28,8 +28,8 @@ type invitationState struct {
 	From   campus.Stage `json:"from,omitempty"`   // where a paused campaign goes on
 }
 
-// invitationFlow is the process of a campaign: it waits for its first day, invites, reminds, and ends. Each of its stages
-// is one function that does the next thing there is to do; a wave is one move.
+// invitationFlow is the process of a campaign: it waits for its first day, invites, reminds, and ends. Each of its
+// stages is one function that does the next thing there is to do; a wave is one move.
 var invitationFlow = engine.Flow[*invitation]{
 	New:   func(c *engine.Casework) *invitation { return &invitation{casework: c} },
 	Begin: (*invitation).begin, Stages: invitationStages, Decides: invitationHandlers,

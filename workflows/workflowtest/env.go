@@ -203,7 +203,8 @@ func Staff(name string) campus.Actor {
 var everything = campus.StaffMember{University: storagetest.University,
 	Grants: []campus.Grant{{Role: campus.Administrator}}}
 
-// SetBack has Postgres forget the newest move of a case and its line in the timeline, as a copy does that was made before.
+// SetBack has Postgres forget the newest move of a case and its line in the timeline, as a copy does that was made
+// before.
 func (h *Env) SetBack(ref campus.CaseRef, event string) {
 	h.t.Helper()
 	h.ExecAsOwner(`delete from moves m using cases c where c.id = $1 and m.case_id = c.id and m.version = c.version`, ref.ID)
@@ -317,8 +318,8 @@ func startSchool(t testing.TB) *School {
 	return s
 }
 
-// Facts is a fingerprint of every table but the attempts, which are a new row each time by their nature, and those in which
-// loops of the worker keep how far they have looked.
+// Facts is a fingerprint of every table but the attempts, which are a new row each time by their nature, and those in
+// which loops of the worker keep how far they have looked.
 func (h *Env) Facts() string {
 	h.t.Helper()
 	return storagetest.One[string](h.Env,

@@ -42,8 +42,8 @@ func steps(lines []Line) (said []string) {
 	return said
 }
 
-// A void or a refund without an answer is asked for again under its key; a till that was killed meanwhile does so when it
-// is opened.
+// A void or a refund without an answer is asked for again under its key; a till that was killed meanwhile does so when
+// it is opened.
 func TestAGiveBackIsAskedForUntilItIsAnswered(t *testing.T) {
 	t.Parallel()
 	card := &backCard{statuses: []int{http.StatusServiceUnavailable, http.StatusOK, http.StatusConflict}}

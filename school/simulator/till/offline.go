@@ -46,9 +46,9 @@ type offline struct {
 // ErrDenied is a card that the till knows not to take.
 var ErrDenied = errors.New("the card must not be taken without network")
 
-// SellOffline makes a sale without network (E1). The till refuses what it can see to be no good: a phone that is denied, a
-// code without a certificate of ours, a false one, one that has run out. What a chip says it cannot look at. r is a sale
-// that has begun, also one whose online answer never came. A careless till looks at nothing.
+// SellOffline makes a sale without network (E1). The till refuses what it can see to be no good: a phone that is
+// denied, a code without a certificate of ours, a false one, one that has run out. What a chip says it cannot look at.
+// r is a sale that has begun, also one whose online answer never came. A careless till looks at nothing.
 func (t *Till) SellOffline(r Receipt, code string, fault Fault) (Receipt, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -143,8 +143,8 @@ func (t *Till) reverse(ctx context.Context, r Receipt) (Receipt, error) {
 }
 
 // Recover takes back what was begun and never printed when the till was opened: it was killed meanwhile. A sale that
-// cannot be taken back any more is written down as such, and is for people to look at. What was being given back is asked
-// for again.
+// cannot be taken back any more is written down as such, and is for people to look at. What was being given back is
+// asked for again.
 func (t *Till) Recover(ctx context.Context) error {
 	var wrong []error
 	for _, r := range t.left {

@@ -1,5 +1,6 @@
-// Package till plays tills: each is enrolled with a code, signs what it asks for, and writes what it has asked, heard and
-// printed into a journal on disk before it goes on. So a till that is killed knows in the morning what it has to find out.
+// Package till plays tills: each is enrolled with a code, signs what it asks for, and writes what it has asked, heard
+// and printed into a journal on disk before it goes on. So a till that is killed knows in the morning what it has to
+// find out.
 package till
 
 import (
