@@ -24,6 +24,7 @@ import (
 
 // TestEndToEnd goes through the life of one house, from an empty database. The parts build on each other.
 func TestEndToEnd(t *testing.T) {
+	t.Parallel()
 	h := newEnv(t)
 	for _, part := range []struct {
 		name string

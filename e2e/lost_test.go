@@ -31,6 +31,7 @@ const (
 // worst moment: Postgres has them, and Temporal does not. Waits end while it is away. Nobody repeats anything and
 // nobody helps.
 func TestNothingDecidedIsLost(t *testing.T) {
+	t.Parallel()
 	h := openOwnEnv(t)
 	crowd, err := h.world.Crowd(t.Context(), rounds*story.PeopleOfRound, 0)
 	require.NoError(t, err)
