@@ -156,19 +156,12 @@ type personListInput struct {
 // listPersonCases returns the cases of a person, newest first.
 func (s *Server) listPersonCases(ctx context.Context, in *personListInput) (*core.Answer[core.Page[StaffCaseView]],
 	error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
 	if err := s.lookAt(ctx, in.ID, "person.read_cases"); err != nil {
 		return nil, err
 	}
-	cases, err := s.Store.Casework.PersonCases(ctx, in.ID, "", after, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	return core.Answered(core.NewPage(cases, in.Limit, s.staffCaseOf(core.Language(ctx)),
-		func(c casework.Case) uuid.UUID { return c.ID })), nil
+	return core.Listed(in.PageQuery, func(after uuid.UUID, limit int) ([]casework.Case, error) {
+		return s.Store.Casework.PersonCases(ctx, in.ID, "", after, limit)
+	}, s.staffCaseOf(core.Language(ctx)), func(c casework.Case) uuid.UUID { return c.ID })
 }
 
 // listPersonCards returns the cards of a person with their plastics. The pickup code is the holder's alone.
@@ -184,19 +177,12 @@ func (s *Server) listPersonCards(ctx context.Context, in *PersonInput) (*core.An
 // listCounterActs returns what was done for a person at the counter, newest first, each with its receipt.
 func (s *Server) listCounterActs(ctx context.Context, in *personListInput) (*core.Answer[core.Page[counterActView]],
 	error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
 	if err := s.lookAt(ctx, in.ID, "person.read_acts"); err != nil {
 		return nil, err
 	}
-	acts, err := s.Store.People.CounterActs(ctx, in.ID, after, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	return core.Answered(core.NewPage(acts, in.Limit, s.counterActOf(core.Language(ctx)),
-		func(a people.CounterAct) uuid.UUID { return a.ID })), nil
+	return core.Listed(in.PageQuery, func(after uuid.UUID, limit int) ([]people.CounterAct, error) {
+		return s.Store.People.CounterActs(ctx, in.ID, after, limit)
+	}, s.counterActOf(core.Language(ctx)), func(a people.CounterAct) uuid.UUID { return a.ID })
 }
 
 type counterUploadInput struct {

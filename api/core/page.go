@@ -34,6 +34,20 @@ func NewPage[R, T, K any](rows []R, limit int, item func(R) T, key func(R) K) Pa
 	return list
 }
 
+// Listed answers a page of a list: find answers at most limit rows after a key, which is what the list is ordered by.
+func Listed[R, T, K any](page PageQuery, find func(after K, limit int) ([]R, error), item func(R) T,
+	key func(R) K) (*Answer[Page[T]], error) {
+	after, err := ReadCursor[K](page.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := find(after, page.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return Answered(NewPage(rows, page.Limit, item, key)), nil
+}
+
 // AsItIs is the item of a list that is answered as its area keeps it.
 func AsItIs[T any](row T) T { return row }
 

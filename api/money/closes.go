@@ -54,13 +54,9 @@ func (s *Server) openClose(ctx context.Context, _ *struct{}) (*core.Answer[Close
 
 // listCloses returns the closes of one's university, the newest day first.
 func (s *Server) listCloses(ctx context.Context, in *core.PageQuery) (*core.Answer[core.Page[CloseView]], error) {
-	before, err := core.ReadCursor[campus.Date](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.Store.Money.Closes(ctx, core.Member(ctx).University, before, in.Limit+1)
-	return core.Answered(core.NewPage(found, in.Limit, closeOf(core.Language(ctx)),
-		func(c money.Close) campus.Date { return c.Day })), err
+	return core.Listed(*in, func(before campus.Date, limit int) ([]money.Close, error) {
+		return s.Store.Money.Closes(ctx, core.Member(ctx).University, before, limit)
+	}, closeOf(core.Language(ctx)), func(c money.Close) campus.Date { return c.Day })
 }
 
 // getClose returns one close with how many tills it waits for.
@@ -85,16 +81,13 @@ type closePartInput struct {
 // listSettlements returns what merchants are due for the day of a close.
 func (s *Server) listSettlements(ctx context.Context, in *closePartInput) (*core.Answer[core.Page[money.Settlement]],
 	error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
 	c, err := s.Store.Money.StaffClose(ctx, core.Member(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.Store.Money.Settlements(ctx, c.University, c.Day, after, in.Limit+1)
-	return core.Answered(core.NewPage(found, in.Limit, core.AsItIs, func(m money.Settlement) uuid.UUID { return m.MerchantID })), err
+	return core.Listed(in.PageQuery, func(after uuid.UUID, limit int) ([]money.Settlement, error) {
+		return s.Store.Money.Settlements(ctx, c.University, c.Day, after, limit)
+	}, core.AsItIs, func(m money.Settlement) uuid.UUID { return m.MerchantID })
 }
 
 // DifferenceView is a line on which a channel, or the journal of a till, and we differ.
@@ -138,17 +131,13 @@ func differsWith(in campus.Language, d money.Difference) string {
 
 // listDifferences returns the lines of a day on which channels or tills and we differ.
 func (s *Server) listDifferences(ctx context.Context, in *closePartInput) (*core.Answer[core.Page[DifferenceView]], error) {
-	after, err := core.ReadCursor[int](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
 	c, err := s.Store.Money.StaffClose(ctx, core.Member(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.Store.Money.Differences(ctx, c.ID, after, in.Limit+1)
-	return core.Answered(core.NewPage(found, in.Limit, differenceOf(core.Language(ctx)),
-		func(d money.Difference) int { return d.Number })), err
+	return core.Listed(in.PageQuery, func(after int, limit int) ([]money.Difference, error) {
+		return s.Store.Money.Differences(ctx, c.ID, after, limit)
+	}, differenceOf(core.Language(ctx)), func(d money.Difference) int { return d.Number })
 }
 
 type settleDifferenceInput struct {

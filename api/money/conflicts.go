@@ -38,13 +38,9 @@ func conflictOf(in campus.Language) func(money.ChannelConflict) ConflictView {
 
 // listConflicts returns the contradictions of channels that nobody has settled.
 func (s *Server) listConflicts(ctx context.Context, in *core.PageQuery) (*core.Answer[core.Page[ConflictView]], error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.Store.Money.ChannelConflicts(ctx, core.Member(ctx).University, after, in.Limit+1)
-	return core.Answered(core.NewPage(found, in.Limit, conflictOf(core.Language(ctx)),
-		func(c money.ChannelConflict) uuid.UUID { return c.ID })), err
+	return core.Listed(*in, func(after uuid.UUID, limit int) ([]money.ChannelConflict, error) {
+		return s.Store.Money.ChannelConflicts(ctx, core.Member(ctx).University, after, limit)
+	}, conflictOf(core.Language(ctx)), func(c money.ChannelConflict) uuid.UUID { return c.ID })
 }
 
 type settleConflictInput struct {

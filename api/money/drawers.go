@@ -62,13 +62,9 @@ type drawerListInput struct {
 
 // listDrawers returns the drawers of the campuses on which the member handles cash.
 func (s *Server) listDrawers(ctx context.Context, in *drawerListInput) (*core.Answer[core.Page[DrawerView]], error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	drawers, err := s.Store.Money.Drawers(ctx, core.Member(ctx), in.Open, after, in.Limit+1)
-	return core.Answered(core.NewPage(drawers, in.Limit, drawerOf(ctx),
-		func(d money.Drawer) uuid.UUID { return d.ID })), err
+	return core.Listed(in.PageQuery, func(after uuid.UUID, limit int) ([]money.Drawer, error) {
+		return s.Store.Money.Drawers(ctx, core.Member(ctx), in.Open, after, limit)
+	}, drawerOf(ctx), func(d money.Drawer) uuid.UUID { return d.ID })
 }
 
 func (s *Server) getDrawer(ctx context.Context, in *struct {
@@ -106,16 +102,12 @@ type takingListInput struct {
 
 // listTakings returns what was taken into a drawer, newest first.
 func (s *Server) listTakings(ctx context.Context, in *takingListInput) (*core.Answer[core.Page[TakingView]], error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
 	if _, err := s.Store.Money.Drawer(ctx, core.Member(ctx), in.ID); err != nil {
 		return nil, err
 	}
-	acts, err := s.Store.People.DrawerActs(ctx, in.ID, after, in.Limit+1)
-	return core.Answered(core.NewPage(acts, in.Limit, takingOf(core.Language(ctx)),
-		func(a people.CounterAct) uuid.UUID { return a.ID })), err
+	return core.Listed(in.PageQuery, func(after uuid.UUID, limit int) ([]people.CounterAct, error) {
+		return s.Store.People.DrawerActs(ctx, in.ID, after, limit)
+	}, takingOf(core.Language(ctx)), func(a people.CounterAct) uuid.UUID { return a.ID })
 }
 
 type cashInput struct {

@@ -94,13 +94,9 @@ func (s *Server) decideBankAccount(ctx context.Context, in *decisionInput) (*cor
 
 func (s *Server) listPayoutFiles(ctx context.Context, in *core.PageQuery) (*core.Answer[core.Page[money.PayoutFile]],
 	error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.Store.Money.PayoutFiles(ctx, core.Member(ctx).University, after, in.Limit+1)
-	return core.Answered(core.NewPage(found, in.Limit, core.AsItIs,
-		func(f money.PayoutFile) uuid.UUID { return f.ID })), err
+	return core.Listed(*in, func(after uuid.UUID, limit int) ([]money.PayoutFile, error) {
+		return s.Store.Money.PayoutFiles(ctx, core.Member(ctx).University, after, limit)
+	}, core.AsItIs, func(f money.PayoutFile) uuid.UUID { return f.ID })
 }
 
 // makePayouts pays what is due by hand: where the policy does not do so by itself, or after a payout has bounced.
@@ -156,13 +152,9 @@ type voucherListInput struct {
 }
 
 func (s *Server) listVouchers(ctx context.Context, in *voucherListInput) (*core.Answer[core.Page[VoucherView]], error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.Store.Money.Vouchers(ctx, core.Member(ctx), in.Open, after, in.Limit+1)
-	return core.Answered(core.NewPage(found, in.Limit, voucherOf(core.Language(ctx)),
-		func(v money.Voucher) uuid.UUID { return v.ID })), err
+	return core.Listed(in.PageQuery, func(after uuid.UUID, limit int) ([]money.Voucher, error) {
+		return s.Store.Money.Vouchers(ctx, core.Member(ctx), in.Open, after, limit)
+	}, voucherOf(core.Language(ctx)), func(v money.Voucher) uuid.UUID { return v.ID })
 }
 
 type voucherInput struct {

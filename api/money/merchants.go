@@ -32,16 +32,9 @@ func (s *Server) getMerchant(ctx context.Context, in *idInput) (*core.Answer[Mer
 }
 
 func (s *Server) listMerchants(ctx context.Context, in *core.PageQuery) (*core.Answer[core.Page[MerchantView]], error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.Store.Money.Merchants(ctx, core.Member(ctx).University, after, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	return core.Answered(core.NewPage(found, in.Limit, merchantOf(core.Language(ctx)),
-		func(m money.Merchant) uuid.UUID { return m.ID })), nil
+	return core.Listed(*in, func(after uuid.UUID, limit int) ([]money.Merchant, error) {
+		return s.Store.Money.Merchants(ctx, core.Member(ctx).University, after, limit)
+	}, merchantOf(core.Language(ctx)), func(m money.Merchant) uuid.UUID { return m.ID })
 }
 
 type newMerchantInput struct {

@@ -53,13 +53,10 @@ type suspendedCursor struct {
 
 // listSuspended lists the sales without network that people have to decide, in the order in which they came.
 func (s *Server) listSuspended(ctx context.Context, in *core.PageQuery) (*core.Answer[core.Page[SuspendedView]], error) {
-	after, err := core.ReadCursor[suspendedCursor](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.Store.Money.SuspendedSales(ctx, core.Member(ctx).University, after.At, after.ID, in.Limit+1)
-	return core.Answered(core.NewPage(found, in.Limit, suspendedOf(core.Language(ctx)),
-		func(x money.SuspendedSale) suspendedCursor { return suspendedCursor{x.At, x.ID()} })), err
+	return core.Listed(*in, func(after suspendedCursor, limit int) ([]money.SuspendedSale, error) {
+		return s.Store.Money.SuspendedSales(ctx, core.Member(ctx).University, after.At, after.ID, limit)
+	}, suspendedOf(core.Language(ctx)),
+		func(x money.SuspendedSale) suspendedCursor { return suspendedCursor{x.At, x.ID()} })
 }
 
 // recordID is a sale without network in an address.
@@ -142,16 +139,12 @@ type silentCursor struct {
 
 // listSilent lists the tills that staff should look at (L8).
 func (s *Server) listSilent(ctx context.Context, in *core.PageQuery) (*core.Answer[core.Page[SilentView]], error) {
-	after, err := core.ReadCursor[silentCursor](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
 	university := core.Member(ctx).University
 	since := s.Store.Now().Add(-s.Policies.For(university).Money.Offline.Silent.Std())
-	found, err := s.Store.Money.QuietTerminals(ctx, university, since, after.ID, after.Generation,
-		in.Limit+1)
-	return core.Answered(core.NewPage(found, in.Limit, silentOf(core.Language(ctx), since),
-		func(x money.SilentTerminal) silentCursor { return silentCursor{x.ID, x.Generation} })), err
+	return core.Listed(*in, func(after silentCursor, limit int) ([]money.SilentTerminal, error) {
+		return s.Store.Money.QuietTerminals(ctx, university, since, after.ID, after.Generation, limit)
+	}, silentOf(core.Language(ctx), since),
+		func(x money.SilentTerminal) silentCursor { return silentCursor{x.ID, x.Generation} })
 }
 
 // putAway says that a till is switched off for a time (L8).

@@ -132,16 +132,9 @@ func (s *Server) getTerminal(ctx context.Context, in *idInput) (*core.Answer[Ter
 }
 
 func (s *Server) listTerminals(ctx context.Context, in *terminalListInput) (*core.Answer[core.Page[TerminalView]], error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.Store.Money.Terminals(ctx, core.Member(ctx).University, in.Merchant, after, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	return core.Answered(core.NewPage(found, in.Limit, terminalOf(core.Language(ctx)),
-		func(t money.Terminal) uuid.UUID { return t.ID })), nil
+	return core.Listed(in.PageQuery, func(after uuid.UUID, limit int) ([]money.Terminal, error) {
+		return s.Store.Money.Terminals(ctx, core.Member(ctx).University, in.Merchant, after, limit)
+	}, terminalOf(core.Language(ctx)), func(t money.Terminal) uuid.UUID { return t.ID })
 }
 
 type newTerminalInput struct {

@@ -151,13 +151,9 @@ func (s *Server) askTopUp(ctx context.Context, in *topUpInput) (*core.Answer[Top
 }
 
 func (s *Server) listTopUps(ctx context.Context, in *core.PageQuery) (*core.Answer[core.Page[TopUpView]], error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	orders, err := s.Store.Money.Orders(ctx, core.Person(ctx).ID, after, in.Limit+1)
-	return core.Answered(core.NewPage(orders, in.Limit, s.topUpOf(core.Language(ctx)),
-		func(o money.Order) uuid.UUID { return o.ID })), err
+	return core.Listed(*in, func(after uuid.UUID, limit int) ([]money.Order, error) {
+		return s.Store.Money.Orders(ctx, core.Person(ctx).ID, after, limit)
+	}, s.topUpOf(core.Language(ctx)), func(o money.Order) uuid.UUID { return o.ID })
 }
 
 func (s *Server) getTopUp(ctx context.Context, in *struct {
@@ -278,15 +274,11 @@ func stuckOf(in campus.Language) func(money.Refunding) StuckRefundView {
 // listStuckRefunds returns refunds without an outcome for too long, and money that no channel takes back.
 func (s *Server) listStuckRefunds(ctx context.Context, in *core.PageQuery) (*core.Answer[core.Page[StuckRefundView]],
 	error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
 	university := core.Member(ctx).University
 	before := s.Store.Now().Add(-s.Policies.For(university).Money.TopUp.RefundLate.Std())
-	refunds, err := s.Store.Money.StuckRefunds(ctx, university, before, after, in.Limit+1)
-	return core.Answered(core.NewPage(refunds, in.Limit, stuckOf(core.Language(ctx)),
-		func(r money.Refunding) uuid.UUID { return r.ID })), err
+	return core.Listed(*in, func(after uuid.UUID, limit int) ([]money.Refunding, error) {
+		return s.Store.Money.StuckRefunds(ctx, university, before, after, limit)
+	}, stuckOf(core.Language(ctx)), func(r money.Refunding) uuid.UUID { return r.ID })
 }
 
 func (s *Server) retryRefund(ctx context.Context, in *struct {

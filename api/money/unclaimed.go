@@ -61,23 +61,15 @@ func unclaimedOf(in campus.Language) func(money.Unclaimed) UnclaimedView {
 }
 
 func (s *Server) listUnclaimed(ctx context.Context, in *core.PageQuery) (*core.Answer[core.Page[UnclaimedView]], error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.Store.Money.UnclaimedMoney(ctx, core.Member(ctx).University, after, in.Limit+1)
-	return core.Answered(core.NewPage(found, in.Limit, unclaimedOf(core.Language(ctx)),
-		func(u money.Unclaimed) uuid.UUID { return u.ID })), err
+	return core.Listed(*in, func(after uuid.UUID, limit int) ([]money.Unclaimed, error) {
+		return s.Store.Money.UnclaimedMoney(ctx, core.Member(ctx).University, after, limit)
+	}, unclaimedOf(core.Language(ctx)), func(u money.Unclaimed) uuid.UUID { return u.ID })
 }
 
 func (s *Server) listUnclaimedSettlements(ctx context.Context, in *core.PageQuery) (*core.Answer[core.Page[SettlementView]], error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.Store.Money.UnclaimedSettlements(ctx, core.Member(ctx).University, after, in.Limit+1)
-	return core.Answered(core.NewPage(found, in.Limit, settlementOf(core.Language(ctx)),
-		func(u money.UnclaimedSettlement) uuid.UUID { return u.ID })), err
+	return core.Listed(*in, func(after uuid.UUID, limit int) ([]money.UnclaimedSettlement, error) {
+		return s.Store.Money.UnclaimedSettlements(ctx, core.Member(ctx).University, after, limit)
+	}, settlementOf(core.Language(ctx)), func(u money.UnclaimedSettlement) uuid.UUID { return u.ID })
 }
 
 type unclaimedInput struct {

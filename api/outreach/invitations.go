@@ -149,16 +149,9 @@ type campaignListInput struct {
 // listCampaigns returns the campaigns of one's university with what they have come to, newest first.
 func (s *Server) listCampaigns(ctx context.Context, in *campaignListInput) (*core.Answer[core.Page[CampaignView]],
 	error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	campaigns, err := s.Store.Outreach.Campaigns(ctx, core.Member(ctx), in.Open, after, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	return core.Answered(core.NewPage(campaigns, in.Limit, campaignOf(core.Language(ctx)),
-		func(c outreach.CampaignProgress) uuid.UUID { return c.ID })), nil
+	return core.Listed(in.PageQuery, func(after uuid.UUID, limit int) ([]outreach.CampaignProgress, error) {
+		return s.Store.Outreach.Campaigns(ctx, core.Member(ctx), in.Open, after, limit)
+	}, campaignOf(core.Language(ctx)), func(c outreach.CampaignProgress) uuid.UUID { return c.ID })
 }
 
 // campaignDetail is a campaign with its waves.

@@ -181,16 +181,9 @@ type deliveryListInput struct {
 // listDeliveries returns the deliveries to the kiosks of one's university, newest first.
 func (s *Server) listDeliveries(ctx context.Context,
 	in *deliveryListInput) (*core.Answer[core.Page[production.KioskDelivery]], error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	deliveries, err := s.Store.Production.StaffDeliveries(ctx, core.Member(ctx), in.Open, after, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	return core.Answered(core.NewPage(deliveries, in.Limit, core.AsItIs,
-		func(d production.KioskDelivery) uuid.UUID { return d.ID })), nil
+	return core.Listed(in.PageQuery, func(after uuid.UUID, limit int) ([]production.KioskDelivery, error) {
+		return s.Store.Production.StaffDeliveries(ctx, core.Member(ctx), in.Open, after, limit)
+	}, core.AsItIs, func(d production.KioskDelivery) uuid.UUID { return d.ID })
 }
 
 type placedInput struct {

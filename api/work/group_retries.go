@@ -78,14 +78,10 @@ type groupRetryItemsInput struct {
 // listGroupRetryItems returns the steps of a group retry with what became of each.
 func (s *Server) listGroupRetryItems(ctx context.Context,
 	in *groupRetryItemsInput) (*core.Answer[core.Page[casework.GroupRetryItem]], error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
 	if _, err := s.Store.Casework.GroupRetry(ctx, core.Member(ctx), in.ID); err != nil {
 		return nil, err
 	}
-	items, err := s.Store.Casework.GroupRetryItems(ctx, core.Member(ctx), in.ID, after, in.Limit+1)
-	return core.Answered(core.NewPage(items, in.Limit, core.AsItIs,
-		func(i casework.GroupRetryItem) uuid.UUID { return i.ID })), err
+	return core.Listed(in.PageQuery, func(after uuid.UUID, limit int) ([]casework.GroupRetryItem, error) {
+		return s.Store.Casework.GroupRetryItems(ctx, core.Member(ctx), in.ID, after, limit)
+	}, core.AsItIs, func(i casework.GroupRetryItem) uuid.UUID { return i.ID })
 }

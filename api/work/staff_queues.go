@@ -56,10 +56,6 @@ type colleagueListInput struct {
 // listColleagues returns those who could take an item.
 func (s *Server) listColleagues(ctx context.Context,
 	in *colleagueListInput) (*core.Answer[core.Page[casework.Assignee]], error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
 	wanted := in.Permission
 	if in.Kind != "" {
 		if in.Permission != "" {
@@ -70,12 +66,9 @@ func (s *Server) listColleagues(ctx context.Context,
 	if wanted == "" {
 		return nil, campus.FieldErrorf("kind", "colleagues_of_what", "colleagues who may do what?")
 	}
-	colleagues, err := s.Store.Casework.Colleagues(ctx, core.Member(ctx), wanted, in.Campus, after, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	return core.Answered(core.NewPage(colleagues, in.Limit, core.AsItIs,
-		func(c casework.Assignee) uuid.UUID { return c.ID })), nil
+	return core.Listed(in.PageQuery, func(after uuid.UUID, limit int) ([]casework.Assignee, error) {
+		return s.Store.Casework.Colleagues(ctx, core.Member(ctx), wanted, in.Campus, after, limit)
+	}, core.AsItIs, func(c casework.Assignee) uuid.UUID { return c.ID })
 }
 
 // setStaffLanguage changes the language in which a member of staff gets mail.
