@@ -198,20 +198,14 @@ func (holderKind) Schema(huma.Registry) *huma.Schema {
 
 // listApplications returns one's cases, newest first.
 func (s *Server) listApplications(ctx context.Context, in *caseListInput) (*core.Answer[core.Page[CaseView]], error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
 	kind := campus.CaseKind(in.Kind)
 	if kind == "" {
 		kind = campus.ApplicationCase
 	}
-	cases, err := s.Store.Casework.PersonCases(ctx, core.Person(ctx).ID, kind, after, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
 	show := func(c casework.Case) CaseView { return s.CaseOf(core.Language(ctx), c) }
-	return core.Answered(core.NewPage(cases, in.Limit, show, func(c casework.Case) uuid.UUID { return c.ID })), nil
+	return core.Listed(in.PageQuery, func(after uuid.UUID, limit int) ([]casework.Case, error) {
+		return s.Store.Casework.PersonCases(ctx, core.Person(ctx).ID, kind, after, limit)
+	}, show, func(c casework.Case) uuid.UUID { return c.ID })
 }
 
 // getApplication returns everything a student follows (C4).

@@ -3,6 +3,8 @@ package core
 import (
 	"encoding/base64"
 	"encoding/json"
+	"math"
+	"reflect"
 
 	"campuscard/campus"
 )
@@ -69,7 +71,7 @@ func ReadCursor[K any](cursor string) (key K, err error) {
 	if err == nil {
 		err = json.Unmarshal(text, &key)
 	}
-	if err != nil {
+	if err != nil || !fits(reflect.ValueOf(key)) {
 		return key, campus.FieldErrorf("cursor", "cursor_invalid", "the cursor is none of ours")
 	}
 	return key, nil
@@ -82,4 +84,21 @@ func Each[A, B any](list []A, view func(A) B) []B {
 		views[i] = view(item)
 	}
 	return views
+}
+
+// fits tells whether the numbers of a key fit their columns: an int is of one of four bytes, an int64 of one of eight.
+func fits(key reflect.Value) bool {
+	switch key.Kind() {
+	case reflect.Int:
+		return math.MinInt32 <= key.Int() && key.Int() <= math.MaxInt32
+	case reflect.Pointer:
+		return key.IsNil() || fits(key.Elem())
+	case reflect.Struct:
+		for i := range key.NumField() {
+			if !fits(key.Field(i)) {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -41,16 +41,9 @@ type batchListInput struct {
 
 // listBatches returns the batches of one's university, newest first (D3).
 func (s *Server) listBatches(ctx context.Context, in *batchListInput) (*core.Answer[core.Page[BatchView]], error) {
-	after, err := core.ReadCursor[uuid.UUID](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	batches, err := s.Store.Production.StaffBatches(ctx, core.Member(ctx), in.State, after, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	id := func(b production.Batch) uuid.UUID { return b.ID }
-	return core.Answered(core.NewPage(batches, in.Limit, s.batchOf(core.Language(ctx)), id)), nil
+	return core.Listed(in.PageQuery, func(after uuid.UUID, limit int) ([]production.Batch, error) {
+		return s.Store.Production.StaffBatches(ctx, core.Member(ctx), in.State, after, limit)
+	}, s.batchOf(core.Language(ctx)), func(b production.Batch) uuid.UUID { return b.ID })
 }
 
 // openBatch opens a batch of the cards that wait now. It works while Temporal is away: the batch begins when it is

@@ -99,16 +99,9 @@ func (s *Server) listNoticeVersions(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	before, err := core.ReadCursor[int32](in.Cursor) // as the column has them
-	if err != nil {
-		return nil, err
-	}
-	versions, err := s.Store.Casework.NoticeVersions(ctx, core.Member(ctx).University, n, int(before), in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	return core.Answered(core.NewPage(versions, in.Limit, core.AsItIs,
-		func(v casework.NoticeVersion) int { return v.Version })), nil
+	return core.Listed(in.PageQuery, func(before int, limit int) ([]casework.NoticeVersion, error) {
+		return s.Store.Casework.NoticeVersions(ctx, core.Member(ctx).University, n, before, limit)
+	}, core.AsItIs, func(v casework.NoticeVersion) int { return v.Version })
 }
 
 type wordingInput struct {
