@@ -240,7 +240,7 @@ func decideAppeal(t db.Tx, words map[string]any, action campus.AppealAction, par
 		granted = 0
 	case campus.RefundPart:
 		if granted = part; part < 1 || part >= open {
-			return campus.FieldErrorf("amount_cents", "part_amount", "a part is between 1 and %d fen", open-1).Between(1, open-1)
+			return campus.FieldErrorf("amount_cents", "part_amount", "a part is more than nothing, and not all that is left")
 		}
 	}
 	words["granted"] = granted
