@@ -118,6 +118,8 @@ func TestJournalsOfTills(t *testing.T) {
 	require.Equal(t, "moment_invalid", send(from, h.Clock.Now().Add(time.Hour)))
 
 	got := h.do(t, appealCall("student", lost.Transfer, twice))
+	require.Equal(t, "period_invalid", send(h.Clock.Now().Add(-7*24*time.Hour-time.Millisecond), h.Clock.Now()))
+	require.NoError(t, h.till.SendJournal(t.Context(), h.Clock.Now().Add(-7*24*time.Hour), h.Clock.Now()), "a week")
 	require.Equal(t, 201, got.status, "%s", got.body)
 	shown := read[shownAppeal](t, got)
 	require.True(t, shown.Appeal.Duplicate)
