@@ -173,7 +173,7 @@ func TestABankAccountTakesTwoPeople(t *testing.T) {
 	}
 	_, err := propose("12")
 	require.Equal(t, "account_number", campus.ReasonOf(err))
-	a, err := propose("1111 2222 3333 4444")
+	a, err := propose("１１１１　２２２２－3333 4444 ") // as a Chinese keyboard writes it
 	require.NoError(t, err)
 	require.Equal(t, "****4444", a.Masked)
 	_, err = propose("5555666677778888")
