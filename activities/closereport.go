@@ -129,7 +129,7 @@ func (r *report) settlements(ctx context.Context, a *Activities, c money.Close) 
 			return err
 		}
 		for _, s := range page {
-			r.row(s.NameZH+" "+s.NameEN, s.Trade, s.Sales, yuan(s.SalesCents), yuan(s.BackCents), yuan(s.OtherCents),
+			r.row(s.NameZH+" "+s.NameEN, both("trade."+s.Trade), s.Sales, yuan(s.SalesCents), yuan(s.BackCents), yuan(s.OtherCents),
 				yuan(s.FeeCents), yuan(s.DueCents))
 		}
 		if len(page) < reportPage {
@@ -147,9 +147,9 @@ func (r *report) channels(day money.DayReport) {
 }
 
 func (r *report) drawers(day money.DayReport) {
-	r.begin("drawers", "campus", "float", "taken", "given", "counted", "difference")
+	r.begin("drawers", "campus", "cashier", "closed_at", "float", "taken", "given", "counted", "difference")
 	for _, d := range day.Drawers {
-		r.row(d.CampusZH+" "+d.CampusEN, yuan(d.FloatCents), yuan(d.TakenCents), yuan(d.GivenCents),
+		r.row(d.CampusZH+" "+d.CampusEN, d.Cashier, campus.CellTime(d.ClosedAt), yuan(d.FloatCents), yuan(d.TakenCents), yuan(d.GivenCents),
 			yuan(d.CountedCents), yuan(d.DifferenceCents()))
 	}
 }

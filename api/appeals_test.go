@@ -69,6 +69,9 @@ func TestAppealing(t *testing.T) {
 		"somebody else's look":  {call{who: "other", method: "GET", path: "/api/v1/me/appeals/" + shown.ID.String()}, 404, "appeal_absent", ""},
 		"an objection too soon": {call{who: "student", method: "POST", path: "/api/v1/me/appeals/" + shown.ID.String() + "/objection", body: `{"note": "x"}`}, 409, "queued", ""},
 	})
+	soon := h.do(t, call{who: "student", method: "POST", path: "/api/v1/me/appeals/" + shown.ID.String() + "/withdrawal"})
+	require.Equal(t, "该事项尚未开始办理，请稍后再试。排队中的办卡申请可以撤回。", read[problem](t, soon).Detail,
+		"an appeal that waits cannot be taken back, and nobody is told that it can")
 	list := read[struct{ Items []shownAppeal }](t, h.do(t, call{who: "student", method: "GET", path: "/api/v1/me/appeals"}))
 	require.Len(t, list.Items, 1)
 
@@ -115,6 +118,8 @@ func TestJournalsOfTills(t *testing.T) {
 	}
 	require.Equal(t, "journal_differs", send(from, h.Clock.Now(), "s-9"))
 	require.Equal(t, "period_invalid", send(from, from))
+	require.Equal(t, "period_invalid", send(h.Clock.Now().Add(-7*24*time.Hour-time.Millisecond), h.Clock.Now()))
+	require.NoError(t, h.till.SendJournal(t.Context(), h.Clock.Now().Add(-7*24*time.Hour), h.Clock.Now()), "a week")
 	require.Equal(t, "moment_invalid", send(from, h.Clock.Now().Add(time.Hour)))
 
 	got := h.do(t, appealCall("student", lost.Transfer, twice))

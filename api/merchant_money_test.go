@@ -60,6 +60,9 @@ func TestAMerchantIsPaid(t *testing.T) {
 		path: merchant + "/statement" + span + "&limit=1&cursor=" + first.NextCursor}))
 	require.Equal(t, []any{day.AddDays(1), ""}, []any{second.Items[0].Day, second.NextCursor})
 
+	many := h.do(t, call{who: "finance", method: "GET", path: merchant + "/statement" + span + "&limit=101"})
+	require.Equal(t, []any{422, "limit"}, []any{many.status, read[problem](t, many).Errors[0].Field}, "pages are as everywhere")
+
 	take := call{who: "finance", method: "GET", path: merchant + "/statement/file" + span}
 	rows := table(t, h.do(t, take.in(campus.English)).body)
 	require.Equal(t, []string{day.String(), "1", "30.00", "0.00", "0.00", "-1.00", "29.00", "-29.00", "0.00", "0.00"}, rows[5])
@@ -70,6 +73,11 @@ func TestAMerchantIsPaid(t *testing.T) {
 	require.Equal(t, []string{"Sum", sum[2]}, []string{sum[0], sum[3]}, "debits and credits are the same sum")
 	require.Contains(t, rows, []string{"Top-up channel", "mobile wallet", "0.00", "100.00"})
 	require.Contains(t, rows, []string{"Merchant", "第一食堂", "30.00", "29.00"})
+	require.Equal(t, []string{"Books closed at (Beijing time)", "Not closed yet, more may be posted"}, rows[2])
+	h.Exec(`insert into books_closed (university, day, closed_at) values ($1, $2, $3)`, storagetest.University,
+		day.AddDays(1).String(), h.Clock.Now())
+	require.Equal(t, campus.CellTime(h.Clock.Now()), table(t, h.do(t, take.in(campus.English)).body)[2][1],
+		"a later day takes it with it")
 	long := h.do(t, call{who: "finance", method: "GET", path: merchant + "/statement?from=2020-01-01&until=2026-01-01"})
 	require.Equal(t, []any{422, "statement_period"}, []any{long.status, read[problem](t, long).Errors[0].Reason})
 }

@@ -87,7 +87,8 @@ func TestAStatementAsAFile(t *testing.T) {
 		}
 		return cells
 	}
-	require.Equal(t, "Posted at (Beijing time)", rows[3][0])
+	require.Equal(t, []string{"Posted at (Beijing time)", "Merchant", "By", "Amount (CNY)"},
+		[]string{rows[3][0], rows[3][3], rows[3][4], rows[3][5]})
 	require.Equal(t, []string{
 		"|||0.00||",
 		"Top-up||100.00|100.00|posted|",

@@ -145,8 +145,12 @@ func (p AppealPolicy) CheckTime(posted, now time.Time) error {
 	return nil
 }
 
-// JournalMost is how many sales one journal of a till may name.
-const JournalMost = 1000
+// JournalMost is how many sales one journal of a till may name, JournalLongest how long a time it may be of: what it
+// does not name counts as not printed.
+const (
+	JournalMost    = 1000
+	JournalLongest = 7 * 24 * time.Hour
+)
 
 // RecoveryTransfer takes what went back of a duplicate again: the merchant's objection was upheld (E3).
 const RecoveryTransfer TransferKind = "recovery"

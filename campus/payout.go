@@ -76,7 +76,7 @@ var accountNumber = regexp.MustCompile(`^[0-9]{8,30}$`)
 // account_number.
 func (a BankAccount) Normal() (BankAccount, error) {
 	a.Holder, a.Bank = strings.TrimSpace(a.Holder), strings.TrimSpace(a.Bank)
-	a.Number = strings.NewReplacer(" ", "", "-", "").Replace(a.Number)
+	a.Number = strings.NewReplacer(" ", "", "-", "").Replace(Typed(a.Number))
 	if !accountNumber.MatchString(a.Number) {
 		return a, FieldErrorf("number", "account_number", "a bank account has between 8 and 30 digits")
 	}

@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"campuscard/storage/money"
 	"campuscard/storage/storagetest"
 	"campuscard/worker"
+	"campuscard/workflows/engine"
 	"campuscard/workflows/workflowtest"
 )
 
@@ -217,7 +219,8 @@ func TestAppealOfWhichAPartGoesBack(t *testing.T) {
 	t.Parallel()
 	x := newAppeal(t, 10*yuan, false)
 	x.answers(campus.ContestAppeal, "amount_right")
-	x.decides("first", campus.RefundPart, "appeal_proven", 10*yuan).refused("part_amount")
+	whole := x.decides("first", campus.RefundPart, "appeal_proven", 10*yuan)
+	whole.refused("part_amount")
 	x.decides("first", campus.RefundPart, "appeal_proven").refused("part_amount")
 	x.decides("first", campus.RefundPart, "appeal_proven", 4*yuan)
 	x.stands(campus.StageObjection, campus.WaitsForStudent)
@@ -228,6 +231,9 @@ func TestAppealOfWhichAPartGoesBack(t *testing.T) {
 	x.decides("second", campus.RefundAll, "appeal_proven")
 	x.run()
 	x.requireEnd(campus.Completed, "appeal_granted")
+	refused, ours := errors.AsType[*campus.Error](engine.FromTemporal(whole.err))
+	require.True(t, ours)
+	require.Equal(t, map[string]int64{"least": 1, "most": 10*yuan - 1}, refused.Amounts, "its text names the bounds")
 	require.Equal(t, int64(30*yuan), x.AccountOf(x.account).MainCents)
 }
 

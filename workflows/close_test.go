@@ -156,6 +156,7 @@ func (p *caseTest) requireReport(c money.Close) {
 	require.Zero(p.t, net)
 	due, fees := int64(0), int64(0)
 	for _, row := range p.sheet(file, "商户结算 Merchants")[1:] {
+		require.Contains(p.t, []string{"食堂 canteen", "超市 supermarket"}, row[1], "no code")
 		fees, due = fees+fen(p.t, row[6]), due+fen(p.t, row[7])
 	}
 	require.Equal(p.t, []int64{storagetest.One[int64](p.Env.Env, `select coalesce(sum(due_cents), 0)::bigint from settlements`), p.Holds(campus.FeesBook, "")},

@@ -39,11 +39,10 @@ func (s *Server) readMerchant(ctx context.Context, in merchantStatementInput) (m
 }
 
 type merchantStatementQuery struct {
-	ID     uuid.UUID   `path:"id" format:"uuid"`
-	From   campus.Date `query:"from" format:"date" required:"true" doc:"First day of the books"`
-	Until  campus.Date `query:"until" format:"date" required:"true" doc:"Last day"`
-	Cursor string      `query:"cursor" doc:"next_cursor of the page before"`
-	Limit  int         `query:"limit" default:"50" minimum:"1" maximum:"200"`
+	core.PageQuery
+	ID    uuid.UUID   `path:"id" format:"uuid"`
+	From  campus.Date `query:"from" format:"date" required:"true" doc:"First day of the books"`
+	Until campus.Date `query:"until" format:"date" required:"true" doc:"Last day"`
 }
 
 // getMerchantStatement shows what a merchant has had (L3).
@@ -112,14 +111,24 @@ type dayInput struct {
 
 // getDayVoucher makes the voucher of a day (凭证): debits and credits that are the same sum (L3).
 func (s *Server) getDayVoucher(ctx context.Context, in *dayInput) (*core.File, error) {
-	lines, err := s.Store.Money.DayVoucher(ctx, core.Member(ctx).University, in.Day)
+	who := core.Member(ctx)
+	closed, err := s.Store.Money.BooksClosed(ctx, who.University, in.Day) // before its lines are read: then they are all
+	if err != nil {
+		return nil, err
+	}
+	lines, err := s.Store.Money.DayVoucher(ctx, who.University, in.Day)
 	if err != nil {
 		return nil, err
 	}
 	language := core.Language(ctx)
 	text := func(key string) string { return campus.Text(language, "day_voucher."+key, nil) }
+	state := text("open")
+	if closed != nil {
+		state = campus.CellTime(*closed)
+	}
 	rows := [][]string{{text("title"), in.Day.String()},
-		{campus.Text(language, "statement.made", nil), campus.CellTime(s.Store.Now())}, core.Each(voucherHeads, text)}
+		{campus.Text(language, "statement.made", nil), campus.CellTime(s.Store.Now())}, {text("closed"), state},
+		core.Each(voucherHeads, text)}
 	var debit, credit int64
 	for _, line := range lines {
 		name := line.NameZH

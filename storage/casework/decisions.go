@@ -60,6 +60,8 @@ type refusal struct {
 	Reason  string      `json:"reason,omitempty"`
 	Field   string      `json:"field,omitempty"`
 	Message string      `json:"message,omitempty"`
+
+	Amounts map[string]int64 `json:"amounts,omitempty"`
 }
 
 func (r decisionRow) decision() (Decision, error) {
@@ -82,7 +84,7 @@ func (r decisionRow) decision() (Decision, error) {
 		if err := json.Unmarshal(r.Response, &why); err != nil {
 			return d, fmt.Errorf("read why decision %s was refused: %w", r.ID, err)
 		}
-		d.Why = &campus.Error{Code: why.Code, Reason: why.Reason, Field: why.Field, Message: why.Message}
+		d.Why = &campus.Error{Code: why.Code, Reason: why.Reason, Field: why.Field, Message: why.Message, Amounts: why.Amounts}
 	}
 	return d, nil
 }
@@ -254,7 +256,7 @@ func (s *Store) RefuseDecision(ctx context.Context, id uuid.UUID, why error) (De
 		why := whyNotRetried(t, d.Case.ID, d.Said, why)
 		kept := refusal{Code: campus.CodeOf(why), Reason: campus.ReasonOf(why), Message: why.Error()}
 		if ours, ok := errors.AsType[*campus.Error](why); ok {
-			kept.Field = ours.Field
+			kept.Field, kept.Amounts = ours.Field, ours.Amounts
 		}
 		return t.Exec(`update requests set state = 'refused', response = ? where id = ?`, db.JSONText(kept), id).Error
 	})

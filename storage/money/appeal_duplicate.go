@@ -66,8 +66,8 @@ type TillJournal struct {
 func (s *Store) TakeJournal(ctx context.Context, till Till, j TillJournal) error {
 	return s.InTx(ctx, "keep a journal of a till", func(t db.Tx) error {
 		switch {
-		case !j.Until.After(j.From):
-			return campus.FieldErrorf("until", "period_invalid", "a journal is of a time that is longer than nothing")
+		case !j.Until.After(j.From) || j.Until.Sub(j.From) > campus.JournalLongest:
+			return campus.FieldErrorf("until", "period_invalid", "a journal is of a time that is longer than nothing, and at most a week")
 		case j.Until.Sub(t.Now) > campus.TillClockOff || !campus.PlausibleTime(j.From):
 			return campus.FieldErrorf("until", "moment_invalid", "a till cannot know what it will print")
 		}

@@ -496,6 +496,7 @@ func TestTheReportAfterADayThatWasClosedEarly(t *testing.T) {
 		for _, d := range report.Drawers {
 			s.Floats = append(s.Floats, d.FloatCents)
 			require.Equal(t, []int64{40, -1}, []int64{d.GivenCents, d.DifferenceCents()}, "what was paid out does not lack")
+			require.Equal(t, []any{pair[0].Name, false}, []any{d.Cashier, d.ClosedAt.IsZero()}, "whose it was")
 		}
 		s.Paid = map[campus.Date]int64{}
 		for _, sum := range report.Channels {

@@ -2,6 +2,7 @@ package money
 
 import (
 	"context"
+	"time"
 
 	"campuscard/campus"
 	"campuscard/storage/db"
@@ -31,6 +32,8 @@ type ChannelSum struct {
 type DrawerSum struct {
 	CampusZH     string
 	CampusEN     string
+	Cashier      string
+	ClosedAt     time.Time
 	FloatCents   int64
 	TakenCents   int64
 	GivenCents   int64
@@ -73,9 +76,9 @@ func (s *Store) DayReport(ctx context.Context, c Close) (r DayReport, err error)
 	if r.Channels, err = s.channelSums(ctx, c); err != nil {
 		return r, db.Wrap("sum the channels of a day", err)
 	}
-	r.Drawers, err = db.All[DrawerSum](ctx, s.Reports, `select c.name_zh as campus_zh, c.name_en as campus_en, d.float_cents,
-			d.taken_cents, d.given_cents, d.counted_cents
-		from drawers d join campuses c on c.university = d.university and c.code = d.campus
+	r.Drawers, err = db.All[DrawerSum](ctx, s.Reports, `select c.name_zh as campus_zh, c.name_en as campus_en, w.name as cashier,
+			d.closed_at, d.float_cents, d.taken_cents, d.given_cents, d.counted_cents
+		from drawers d join campuses c on c.university = d.university and c.code = d.campus join staff w on w.id = d.cashier
 		where d.university = @university and d.state = 'closed' and d.closed_at < @until and d.closed_at >= coalesce(
 			(select max(until) from closes where university = @university and day < @day), '-infinity') order by d.id`, words)
 	return r, db.Wrap("list the drawers of a day", err)

@@ -2,6 +2,7 @@ package money
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -65,12 +66,19 @@ const merchantDaysSQL db.Statement = `with events as (
 )
 select *, (sum(due_cents - payout_cents + bounced_cents) over (order by day))::bigint as balance_cents from days order by day`
 
+// BooksClosed tells when the books of a day were closed, or of a later one; nil: they are open, and may still get more.
+func (s *Store) BooksClosed(ctx context.Context, university string, day campus.Date) (*time.Time, error) {
+	c, _, err := db.One[struct{ At *time.Time }](ctx, s.Reports, `select min(closed_at) as at from books_closed
+		where university = @university and day >= @day`, map[string]any{"university": university, "day": day})
+	return c.At, db.Wrap("look whether the books of a day are closed", err)
+}
+
 // BookLine is what a book has had and given on a day of the books: money that comes is a debit, money that goes a
 // credit.
 type BookLine struct {
 	Kind        string // of the book; of cards main, subsidy, debt
 	Ref         string // whose book: a merchant, a channel, a drawer
-	NameZH      string // of a merchant
+	NameZH      string // of a merchant; of a drawer its campus and its cashier
 	NameEN      string
 	DebitCents  int64
 	CreditCents int64
@@ -99,7 +107,10 @@ const dayVoucherSQL db.Statement = `with day as (
 	union all select null, 'subsidy', greatest(subsidy_change, 0), greatest(-subsidy_change, 0) from day where subsidy_change <> 0
 	union all select null, 'debt', greatest(-debt_change, 0), greatest(debt_change, 0) from day where debt_change <> 0
 )
-select coalesce(b.kind, s.purse) as kind, coalesce(b.ref, '') as ref, coalesce(m.name_zh, '') as name_zh,
-	coalesce(m.name_en, '') as name_en, sum(s.debit)::bigint as debit_cents, sum(s.credit)::bigint as credit_cents
+select coalesce(b.kind, s.purse) as kind, coalesce(b.ref, '') as ref, coalesce(m.name_zh, d.name_zh, '') as name_zh,
+	coalesce(m.name_en, d.name_en, '') as name_en, sum(s.debit)::bigint as debit_cents, sum(s.credit)::bigint as credit_cents
 from sides s left join books b on b.id = s.book left join merchants m on m.book_id = b.id
+	left join (select cast(d.id as text) as ref, c.name_zh || ' ' || w.name as name_zh, c.name_en || ' ' || w.name as name_en
+		from drawers d join campuses c on c.university = d.university and c.code = d.campus join staff w on w.id = d.cashier
+		where d.university = @university) d on b.kind = 'drawer' and d.ref = b.ref
 group by 1, 2, 3, 4 order by 1, 3, 2`

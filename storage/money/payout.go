@@ -24,6 +24,7 @@ type PayoutFile struct {
 	NextTry    *time.Time  `json:"next_try,omitempty" doc:"When the bank is asked next; none: nothing is asked any more"`
 	Lines      int         `json:"lines"`
 	Waiting    int         `json:"waiting" doc:"Lines without an outcome"`
+	Bounced    int         `json:"bounced" doc:"Lines that came back"`
 	TotalCents int64       `json:"total_cents"`
 }
 
@@ -33,6 +34,8 @@ type Payout struct {
 	FileID      uuid.UUID          `json:"file"`
 	University  string             `json:"-"`
 	MerchantID  uuid.UUID          `json:"merchant,omitzero" required:"false"`
+	NameZH      string             `json:"name_zh,omitempty" doc:"Of the merchant"`
+	NameEN      string             `json:"name_en,omitempty"`
 	AccountID   uuid.UUID          `json:"account,omitzero" required:"false"`
 	UnclaimedID uuid.UUID          `json:"unclaimed,omitzero" required:"false" doc:"Of unclaimed money: the settlement"`
 	AmountCents int64              `json:"amount_cents"`

@@ -173,7 +173,7 @@ func TestABankAccountTakesTwoPeople(t *testing.T) {
 	}
 	_, err := propose("12")
 	require.Equal(t, "account_number", campus.ReasonOf(err))
-	a, err := propose("1111 2222 3333 4444")
+	a, err := propose("１１１１　２２２２－3333 4444 ") // as a Chinese keyboard writes it
 	require.NoError(t, err)
 	require.Equal(t, "****4444", a.Masked)
 	_, err = propose("5555666677778888")
@@ -277,6 +277,10 @@ func TestAMerchantsStatementAndADaysVoucher(t *testing.T) {
 	require.Equal(t, []int64{0, 30 * yuan, 1 * yuan, 29 * yuan, 29 * yuan, 29 * yuan, 29 * yuan, 34 * yuan},
 		[]int64{all.OpeningCents, day.SalesCents, day.FeeCents, day.DueCents, day.PayoutCents, day.BouncedCents,
 			day.BalanceCents, all.ClosingCents})
+	listed, err := p.Money.PayoutFiles(t.Context(), storagetest.University, uuid.Nil, 10)
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 0, 1}, []int{listed[0].Lines, listed[0].Waiting, listed[0].Bounced}, "the list says what came back")
+	require.Equal(t, "第一食堂", p.payouts(f.ID)[0].NameZH)
 	_, later, err := p.Money.MerchantStatement(t.Context(), storagetest.University, p.merchant.ID, p.day.AddDays(1), p.day.AddDays(9))
 	require.NoError(t, err)
 	require.Equal(t, []int64{29 * yuan, 34 * yuan}, []int64{later.OpeningCents, later.ClosingCents})

@@ -14,8 +14,9 @@ import (
 )
 
 const payoutFileColumns = `select f.id, f.university, f.through, f.made_by, f.made_at, f.taken_at, f.failure, f.tries,
-	f.next_try, p.lines, p.waiting, p.total_cents
+	f.next_try, p.lines, p.waiting, p.bounced, p.total_cents
 	from payout_files f cross join lateral (select count(*)::int as lines, (count(*) filter (where state = 'asked'))::int as waiting,
+		(count(*) filter (where state = 'bounced'))::int as bounced,
 		coalesce(sum(amount_cents), 0)::bigint as total_cents from payouts where file_id = f.id) p `
 
 // PayoutFiles are those of a university, newest first.
@@ -42,10 +43,11 @@ func (s *Store) PayoutFile(ctx context.Context, university string, id uuid.UUID)
 }
 
 const payoutColumns = `select p.id, p.file_id, p.university, p.merchant_id, p.account_id, p.unclaimed_id, p.amount_cents,
-	p.first_day, p.last_day, p.state, p.reason, p.paid_at, p.bounced_at, coalesce(a.masked, u.masked) as masked` + payoutsTo
+	p.first_day, p.last_day, p.state, p.reason, p.paid_at, p.bounced_at, coalesce(a.masked, u.masked) as masked,
+	coalesce(m.name_zh, '') as name_zh, coalesce(m.name_en, '') as name_en` + payoutsTo
 
 const payoutsTo = ` from payouts p left join merchant_accounts a on a.id = p.account_id
-	left join unclaimed_settlements u on u.id = p.unclaimed_id `
+	left join unclaimed_settlements u on u.id = p.unclaimed_id left join merchants m on m.id = p.merchant_id `
 
 // UniversitiesToPay are those that have settled a day since their last file, for a merchant that can be paid. What
 // bounced waits for the next day's file, or for finance: else it would be sent again at once, to where it came back

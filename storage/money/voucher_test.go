@@ -1,6 +1,7 @@
 package money_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
@@ -191,6 +192,12 @@ func TestCashIsTakenBackByTwoPeople(t *testing.T) {
 	require.Equal(t, "drawer_lacks", campus.ReasonOf(v.decide(v.second, twice.ID, true)), "its cash is spent")
 	require.Equal(t, []int64{5 * yuan, 15 * yuan},
 		[]int64{v.AccountOf(v.account).MainCents, v.Holds(campus.DrawerBook, own.ID.String())})
+	lines, err := v.Money.DayVoucher(t.Context(), storagetest.University, campus.DateOf(v.Clock.Now()))
+	require.NoError(t, err)
+	i := slices.IndexFunc(lines, func(l money.BookLine) bool { return l.Kind == string(campus.DrawerBook) })
+	require.GreaterOrEqual(t, i, 0)
+	require.Equal(t, []any{own.ID.String(), int64(15 * yuan)}, []any{lines[i].Ref, lines[i].DebitCents})
+	require.Regexp(t, `^\S+ `+v.first.Name+"$", lines[i].NameZH, "campus and cashier, as people know it")
 	last, err := v.propose(back(own.ID, 0+1)) // there is no cash left for it
 	require.Equal(t, "drawer_lacks", campus.ReasonOf(err), "%v", last)
 	counted, err := v.Money.CountDrawer(t.Context(), v.Requested(campus.Staff(v.first.ID)), v.first, own.ID, 0)
