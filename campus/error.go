@@ -71,7 +71,7 @@ type Error struct {
 	Message string
 
 	Needs   Permission       // what a member of staff lacks, with permission_missing; it stays on our side of Temporal's border
-	Amounts map[string]int64 // in fen, told in yuan, by their places in the text
+	Amounts map[string]int64 // in fen, told in yuan, by their places in the text; they stay on our side, too
 	Wait    time.Duration    // after it the same may be tried again, if that is known
 }
 

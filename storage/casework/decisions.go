@@ -60,8 +60,6 @@ type refusal struct {
 	Reason  string      `json:"reason,omitempty"`
 	Field   string      `json:"field,omitempty"`
 	Message string      `json:"message,omitempty"`
-
-	Amounts map[string]int64 `json:"amounts,omitempty"`
 }
 
 func (r decisionRow) decision() (Decision, error) {
@@ -84,7 +82,7 @@ func (r decisionRow) decision() (Decision, error) {
 		if err := json.Unmarshal(r.Response, &why); err != nil {
 			return d, fmt.Errorf("read why decision %s was refused: %w", r.ID, err)
 		}
-		d.Why = &campus.Error{Code: why.Code, Reason: why.Reason, Field: why.Field, Message: why.Message, Amounts: why.Amounts}
+		d.Why = &campus.Error{Code: why.Code, Reason: why.Reason, Field: why.Field, Message: why.Message}
 	}
 	return d, nil
 }
@@ -256,7 +254,7 @@ func (s *Store) RefuseDecision(ctx context.Context, id uuid.UUID, why error) (De
 		why := whyNotRetried(t, d.Case.ID, d.Said, why)
 		kept := refusal{Code: campus.CodeOf(why), Reason: campus.ReasonOf(why), Message: why.Error()}
 		if ours, ok := errors.AsType[*campus.Error](why); ok {
-			kept.Field, kept.Amounts = ours.Field, ours.Amounts
+			kept.Field = ours.Field
 		}
 		return t.Exec(`update requests set state = 'refused', response = ? where id = ?`, db.JSONText(kept), id).Error
 	})

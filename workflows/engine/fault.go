@@ -20,11 +20,7 @@ import (
 type faultDetails struct {
 	Reason string `json:"reason,omitempty"`
 	Field  string `json:"field,omitempty"`
-
-	Amounts map[string]int64 `json:"amounts,omitempty"` // bounds that the text has places for
 }
-
-func detailsOf(e *campus.Error) []any { return []any{faultDetails{e.Reason, e.Field, e.Amounts}} }
 
 // ToTemporal turns an error into what Temporal keeps: the code as its type, final unless the code is an outage.
 // Errors of Temporal itself (cancelled, continued as new) pass as they are.
@@ -38,7 +34,7 @@ func ToTemporal(err error) error {
 	}
 	return temporal.NewApplicationErrorWithOptions(ours.Message, string(ours.Code), temporal.ApplicationErrorOptions{
 		NonRetryable: !ours.Code.Retryable() || ours.Reason == campus.DataRefused,
-		Details:      detailsOf(ours),
+		Details:      []any{faultDetails{ours.Reason, ours.Field}},
 	})
 }
 
@@ -61,8 +57,7 @@ func FromTemporal(err error) error {
 			_ = fault.Details(&details) // details of another shape say nothing to us
 		}
 		return &campus.Error{
-			Code: knownCode(fault.Type()), Reason: details.Reason, Field: details.Field, Amounts: details.Amounts,
-			Message: fault.Message(),
+			Code: knownCode(fault.Type()), Reason: details.Reason, Field: details.Field, Message: fault.Message(),
 		}
 	}
 	return err
@@ -92,7 +87,7 @@ func knownCode(name string) campus.Code {
 func EndRound(err error) error {
 	if ours, ok := errors.AsType[*campus.Error](err); ok && campus.OwnOutage(err) {
 		return temporal.NewApplicationErrorWithOptions(ours.Message, string(ours.Code), temporal.ApplicationErrorOptions{
-			NonRetryable: true, Details: detailsOf(ours),
+			NonRetryable: true, Details: []any{faultDetails{ours.Reason, ours.Field}},
 		})
 	}
 	return ToTemporal(err)
