@@ -12,7 +12,8 @@ import (
 	"campuscard/storage/db"
 )
 
-// MerchantAccount is where a merchant is paid (L3). What is not masked is sealed, and opened for the bank alone.
+// MerchantAccount is where a merchant is paid (L3). What is not masked is sealed, and opened for the bank, and for the second
+// person as long as they have not decided.
 type MerchantAccount struct {
 	ID         uuid.UUID               `json:"id"`
 	MerchantID uuid.UUID               `json:"merchant"`
@@ -22,10 +23,12 @@ type MerchantAccount struct {
 	ProposedAt time.Time               `json:"proposed_at"`
 	DecidedBy  *uuid.UUID              `json:"decided_by,omitempty"`
 	DecidedAt  *time.Time              `json:"decided_at,omitempty"`
+	Where      *campus.BankAccount     `json:"where,omitempty" doc:"Of one that is proposed: what the second person compares"`
+	Sealed     []byte                  `json:"-"`
 }
 
-const merchantAccountColumns = `select a.id, a.merchant_id, a.masked, a.state, a.proposed_by, a.proposed_at, a.decided_by,
-	a.decided_at from merchant_accounts a join merchants m on m.id = a.merchant_id `
+const merchantAccountColumns = `a.id, a.merchant_id, a.masked, a.state, a.proposed_by, a.proposed_at, a.decided_by,
+	a.decided_at`
 
 // sealedAccount is where the value stands that is sealed.
 func sealedAccount(id uuid.UUID) string { return "merchant_accounts/" + id.String() }
@@ -66,8 +69,8 @@ func (s *Store) ProposeBankAccount(ctx context.Context, req casework.Request, wh
 func (s *Store) DecideBankAccount(ctx context.Context, req casework.Request, who campus.StaffMember, id uuid.UUID,
 	confirm bool) (MerchantAccount, error) {
 	return casework.Once(ctx, s.casework, "decide on a bank account", req, func(t db.Tx) (a MerchantAccount, err error) {
-		err = t.Ask(merchantAccountColumns+`where a.id = @id and m.university = @university for update of a`,
-			map[string]any{"id": id, "university": who.University}).Scan(&a.ID, &a.MerchantID, &a.Masked, &a.State,
+		err = t.Ask(`select `+merchantAccountColumns+` from merchant_accounts a join merchants m on m.id = a.merchant_id
+			where a.id = @id and m.university = @university for update of a`, map[string]any{"id": id, "university": who.University}).Scan(&a.ID, &a.MerchantID, &a.Masked, &a.State,
 			&a.ProposedBy, &a.ProposedAt, &a.DecidedBy, &a.DecidedAt)
 		switch {
 		case err != nil:
@@ -103,8 +106,16 @@ func (s *Store) BankAccounts(ctx context.Context, university string, merchant uu
 	if _, err := s.Merchant(ctx, university, merchant); err != nil {
 		return nil, err
 	}
-	found, err := db.All[MerchantAccount](ctx, s.Reports, merchantAccountColumns+`where a.merchant_id = @merchant
-		order by a.id desc limit 100`, map[string]any{"merchant": merchant})
+	found, err := db.All[MerchantAccount](ctx, s.Reports, `select `+merchantAccountColumns+`,
+			case when a.state = 'proposed' then a.sealed end as sealed
+		from merchant_accounts a where a.merchant_id = @merchant order by a.id desc limit 100`, map[string]any{"merchant": merchant})
+	for i, a := range found {
+		if a.Sealed != nil && err == nil {
+			var where campus.BankAccount
+			where, err = s.openAccount(sealedAccount(a.ID), a.Sealed)
+			found[i].Where = &where
+		}
+	}
 	return found, db.Wrap("list bank accounts", err)
 }
 

@@ -179,7 +179,18 @@ func TestABankAccountTakesTwoPeople(t *testing.T) {
 	_, err = propose("5555666677778888")
 	require.Equal(t, "account_proposed", campus.ReasonOf(err))
 	require.Equal(t, "same_person", campus.ReasonOf(decide(first, a.ID, true)))
+	shown := func() (where []*campus.BankAccount) {
+		all, err := p.Money.BankAccounts(t.Context(), storagetest.University, p.merchant.ID)
+		require.NoError(t, err)
+		for _, one := range all {
+			where = append(where, one.Where)
+		}
+		return where
+	}
+	require.Equal(t, []*campus.BankAccount{{Holder: "食堂", Bank: "银行", Number: "1111222233334444"}, nil}, shown(),
+		"what the second person compares")
 	require.NoError(t, decide(second, a.ID, true))
+	require.Equal(t, []*campus.BankAccount{nil, nil}, shown())
 	require.Equal(t, "bank_account_decided", campus.ReasonOf(decide(second, a.ID, true)))
 	b, err := propose("5555666677778888")
 	require.NoError(t, err)
