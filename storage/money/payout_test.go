@@ -48,7 +48,12 @@ func (p *payoutTest) payouts(file uuid.UUID) []money.Payout {
 func TestPayoutsAreMadeOnce(t *testing.T) {
 	t.Parallel()
 	p := newPayoutTest(t)
-	errs := storagetest.AtOnce(4, func(int) error { return storagetest.Err(p.Gathers()) })
+	release, made := storagetest.HoldCommits(t, p.Env, "payout_files"), make(chan []error, 1)
+	go func() { made <- storagetest.AtOnce(4, func(int) error { return storagetest.Err(p.Gathers()) }) }()
+	require.Eventually(t, func() bool { return storagetest.LockWaits(p.Env, `with open as%`) == 3 }, time.Minute, time.Millisecond,
+		"each but the first waits until that has committed")
+	release()
+	errs := <-made
 	require.Equal(t, map[string]int{"done": 1, "nothing_due": 3}, storagetest.Outcomes(errs), "%v", errs)
 	require.Equal(t, []int64{1 * yuan, 29 * yuan}, p.holds(), "the fee is settled elsewhere")
 	files, err := p.Money.PayoutFiles(t.Context(), storagetest.University, uuid.Nil, 10)
@@ -58,6 +63,25 @@ func TestPayoutsAreMadeOnce(t *testing.T) {
 		[]any{files[0].Lines, files[0].Waiting, files[0].TotalCents, files[0].Through})
 	require.Equal(t, campus.PayoutAsked, p.payouts(files[0].ID)[0].State)
 	require.Zero(t, storagetest.Count(p.Env, `settlements where payout_id is null`))
+}
+
+// L3: a day that is settled while the payouts of those before are made is left to the next file.
+func TestADayThatIsSettledMeanwhileIsPaidNext(t *testing.T) {
+	t.Parallel()
+	p := newPayoutTest(t)
+	tx, err := storagetest.Connect(t, p.Env).Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), `lock table payout_files in share mode`) // what is due was added up by then
+	require.NoError(t, err)
+	made := make(chan error, 1)
+	go func() { made <- storagetest.Err(p.Gathers()) }()
+	require.Eventually(t, func() bool { return storagetest.LockWaits(p.Env, `insert into payout_files%`) == 1 }, time.Minute, time.Millisecond)
+	p.Settled(p.merchant, p.day.AddDays(1), 5*yuan, 0)
+	require.NoError(t, tx.Rollback(t.Context()))
+	require.NoError(t, <-made)
+	next, err := p.Gathers()
+	require.NoError(t, err)
+	require.Equal(t, int64(5*yuan), p.payouts(next.ID)[0].AmountCents)
 }
 
 // L3: who is below nothing carries it forward; what is less than the least waits, too.
@@ -102,9 +126,11 @@ func TestAPayoutThatBouncesIsDueAgain(t *testing.T) {
 		return p.Money.SettlePayout(t.Context(), storagetest.University, id, paid, "account_closed")
 	}
 	require.NoError(t, says(true))
-	require.NoError(t, says(true))
-	require.Equal(t, []int64{1 * yuan, 29 * yuan}, p.holds())
+	paid := p.payouts(f.ID)[0].PaidAt
 	p.Tomorrow()
+	require.NoError(t, says(true))
+	require.Equal(t, paid, p.payouts(f.ID)[0].PaidAt, "when it was first said")
+	require.Equal(t, []int64{1 * yuan, 29 * yuan}, p.holds())
 	p.Tomorrow()
 	p.Tomorrow()
 	errs := storagetest.AtOnce(3, func(int) error { return says(false) })
@@ -203,6 +229,9 @@ func TestABankAccountTakesTwoPeople(t *testing.T) {
 func TestPayoutsAreOfTheirUniversity(t *testing.T) {
 	t.Parallel()
 	p := newPayoutTest(t)
+	p.University("lcvtc")
+	_, err := p.Money.MakePayouts(t.Context(), p.Requested(campus.System()), "lcvtc", 1*yuan)
+	require.Equal(t, "nothing_due", campus.ReasonOf(err))
 	f, err := p.Gathers()
 	require.NoError(t, err)
 	line := p.payouts(f.ID)[0].ID
@@ -220,6 +249,11 @@ func TestPayoutsAreOfTheirUniversity(t *testing.T) {
 	_, _, err = p.Money.PayoutFile(t.Context(), "moon", f.ID)
 	require.Equal(t, "payout_unknown", campus.ReasonOf(err))
 	_, err = p.Money.BankAccounts(t.Context(), "moon", p.merchant.ID)
+	require.Equal(t, "merchant_unknown", campus.ReasonOf(err))
+	_, _, err = p.Money.MerchantStatement(t.Context(), "moon", p.merchant.ID, p.day, p.day)
+	require.Equal(t, "merchant_unknown", campus.ReasonOf(err))
+	_, err = p.Money.ProposeBankAccount(t.Context(), p.Requested(campus.Staff(who.ID)), who, p.merchant.ID,
+		campus.BankAccount{Holder: "食堂", Bank: "银行", Number: "1111222233334444"})
 	require.Equal(t, "merchant_unknown", campus.ReasonOf(err))
 	files, err := p.Money.PayoutFiles(t.Context(), "moon", uuid.Nil, 10)
 	require.NoError(t, err)
