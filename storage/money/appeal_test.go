@@ -126,7 +126,7 @@ func TestObviousDuplicates(t *testing.T) {
 			first := x.Sale(x.till, x.account, 12*yuan, "s-1")
 			other := x.Till(x.Merchant("第二食堂", "canteen"), "一号窗口")
 			x.Sale(other, x.account, 12*yuan, "s-2")
-			x.Journal(x.till)
+			x.Journal(x.till, "s-2") // a key is of one till
 			return first
 		}, false},
 		"another card": {func(x *appealTest) uuid.UUID {

@@ -305,9 +305,16 @@ func TestTwoCloseADayAtOnce(t *testing.T) {
 	open := func(req casework.Request, by campus.StaffMember) (money.Close, error) {
 		return h.Money.OpenCloseNow(t.Context(), req, by, money.NewClose{PolicyVersion: h.Policies.Version()})
 	}
-	errs := storagetest.AtOnce(4, func(n int) error {
-		return storagetest.Err(open(h.Requested(campus.Staff(who[n%2].ID)), who[n%2]))
-	})
+	release, opened := storagetest.HoldCommits(t, h, "closes"), make(chan []error, 1)
+	go func() {
+		opened <- storagetest.AtOnce(4, func(n int) error {
+			return storagetest.Err(open(h.Requested(campus.Staff(who[n%2].ID)), who[n%2]))
+		})
+	}()
+	require.Eventually(t, func() bool { return storagetest.LockWaits(h, `select 1 from universities%`) == 3 }, time.Minute,
+		time.Millisecond, "three wait for the first")
+	release()
+	errs := <-opened
 	require.Equal(t, map[string]int{"done": 1, "close_not_due": 3}, storagetest.Outcomes(errs), "%v", errs)
 	require.Equal(t, 1, storagetest.Count(h, `closes where until < (day + 1) at time zone 'Asia/Shanghai'`))
 	require.Equal(t, 1, storagetest.Count(h, `outbox where workflow_id like 'close/%'`))

@@ -1,6 +1,7 @@
 package money_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -79,9 +80,13 @@ func TestADayThatIsSettledMeanwhileIsPaidNext(t *testing.T) {
 	p.Settled(p.merchant, p.day.AddDays(1), 5*yuan, 0)
 	require.NoError(t, tx.Rollback(t.Context()))
 	require.NoError(t, <-made)
-	next, err := p.Gathers()
-	require.NoError(t, err)
-	require.Equal(t, int64(5*yuan), p.payouts(next.ID)[0].AmountCents)
+	for range 2 { // that the second bounces does not make the first due again
+		next, err := p.Gathers()
+		require.NoError(t, err)
+		line := p.payouts(next.ID)[0]
+		require.Equal(t, int64(5*yuan), line.AmountCents)
+		require.NoError(t, p.Money.SettlePayout(t.Context(), storagetest.University, line.ID, false, "account_closed"))
+	}
 }
 
 // L3: who is below nothing carries it forward; what is less than the least waits, too.
@@ -92,11 +97,11 @@ func TestAMerchantBelowNothingCarriesForward(t *testing.T) {
 	require.Equal(t, "nothing_due", campus.ReasonOf(storagetest.Err(p.Gathers())))
 	p.Settled(p.merchant, p.day.AddDays(2), 11*yuan+50, 0) // 50 fen are due now
 	require.Equal(t, "nothing_due", campus.ReasonOf(storagetest.Err(p.Gathers())))
-	p.Settled(p.merchant, p.day.AddDays(3), 10*yuan, 0)
+	p.Settled(p.merchant, p.day.AddDays(3), 50, 0)
 	f, err := p.Gathers()
 	require.NoError(t, err)
 	line := p.payouts(f.ID)[0]
-	require.Equal(t, int64(10*yuan+50), line.AmountCents)
+	require.Equal(t, int64(1*yuan), line.AmountCents, "the least itself is paid")
 	require.Equal(t, []campus.Date{p.day, p.day.AddDays(3)}, []campus.Date{line.FirstDay, line.LastDay})
 }
 
@@ -106,10 +111,18 @@ func TestAMerchantWithoutABankAccountIsNotPaid(t *testing.T) {
 	p := newPayoutTest(t)
 	other := p.Merchant("第二食堂", "canteen")
 	p.Settled(other, p.day, 50*yuan, 0)
+	first, second := p.Pair(campus.Finance)
+	a, err := p.Money.ProposeBankAccount(t.Context(), p.Requested(campus.Staff(first.ID)), first, other.ID,
+		campus.BankAccount{Holder: "食堂", Bank: "银行", Number: "1111222233334444"})
+	require.NoError(t, err)
 	f, err := p.Gathers()
 	require.NoError(t, err)
-	require.Len(t, p.payouts(f.ID), 1)
-	p.BankAccount(other.ID)
+	require.Len(t, p.payouts(f.ID), 1, "an account that is proposed is none")
+	p.Settled(other, p.day.AddDays(1), 1*yuan, 0)
+	due, err := p.Money.UniversitiesToPay(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, due)
+	require.NoError(t, storagetest.Err(p.Money.DecideBankAccount(t.Context(), p.Requested(campus.Staff(second.ID)), second, a.ID, true)))
 	f, err = p.Gathers()
 	require.NoError(t, err)
 	require.Equal(t, other.ID, p.payouts(f.ID)[0].MerchantID)
@@ -133,7 +146,12 @@ func TestAPayoutThatBouncesIsDueAgain(t *testing.T) {
 	require.Equal(t, []int64{1 * yuan, 29 * yuan}, p.holds())
 	p.Tomorrow()
 	p.Tomorrow()
-	errs := storagetest.AtOnce(3, func(int) error { return says(false) })
+	release, said := storagetest.HoldCommits(t, p.Env, "payouts"), make(chan []error, 1)
+	go func() { said <- storagetest.AtOnce(3, func(int) error { return says(false) }) }()
+	require.Eventually(t, func() bool { return storagetest.LockWaits(p.Env, `select p.state%`) == 2 }, time.Minute, time.Millisecond,
+		"two wait for the first")
+	release()
+	errs := <-said
 	require.Equal(t, map[string]int{"done": 3}, storagetest.Outcomes(errs), "%v", errs)
 	require.Equal(t, []int64{30 * yuan, 0}, p.holds(), "once")
 	line := p.payouts(f.ID)[0]
@@ -232,6 +250,11 @@ func TestPayoutsAreOfTheirUniversity(t *testing.T) {
 	p.University("lcvtc")
 	_, err := p.Money.MakePayouts(t.Context(), p.Requested(campus.System()), "lcvtc", 1*yuan)
 	require.Equal(t, "nothing_due", campus.ReasonOf(err))
+	p.Exec(`insert into payout_files (id, university, through, made_by, made_at) values ($1, 'lcvtc', $2, 'system', now())`,
+		uuid.New(), p.day.AddDays(30).String())
+	due, err := p.Money.UniversitiesToPay(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{storagetest.University}, due, "their file says nothing about our days")
 	f, err := p.Gathers()
 	require.NoError(t, err)
 	line := p.payouts(f.ID)[0].ID
@@ -239,6 +262,7 @@ func TestPayoutsAreOfTheirUniversity(t *testing.T) {
 	again, err := p.Money.RetryPayoutFile(t.Context(), p.Requested(campus.Staff(who.ID)), who, f.ID)
 	require.NoError(t, err)
 	require.Equal(t, f.ID, again.ID)
+	p.Clock.Advance(time.Hour)
 	who.University = "moon"
 	for sentence, err := range map[string]error{
 		"its outcome": p.Money.SettlePayout(t.Context(), "moon", line, false, "theirs"),
@@ -246,6 +270,9 @@ func TestPayoutsAreOfTheirUniversity(t *testing.T) {
 	} {
 		require.Equal(t, "payout_unknown", campus.ReasonOf(err), sentence)
 	}
+	same, _, err := p.Money.PayoutFile(t.Context(), storagetest.University, f.ID)
+	require.NoError(t, err)
+	require.Equal(t, again.NextTry, same.NextTry, "nobody asks for them")
 	_, _, err = p.Money.PayoutFile(t.Context(), "moon", f.ID)
 	require.Equal(t, "payout_unknown", campus.ReasonOf(err))
 	_, err = p.Money.BankAccounts(t.Context(), "moon", p.merchant.ID)
@@ -276,7 +303,16 @@ func TestTheBankIsAskedByOne(t *testing.T) {
 		require.NoError(t, err)
 		return len(files)
 	}
-	require.Equal(t, []int{1, 0}, []int{due(), due()})
+	release, one := storagetest.HoldCommits(t, p.Env, "payout_files"), make(chan int, 1)
+	go func() { one <- due() }()
+	require.Eventually(t, func() bool { return storagetest.LockWaits(p.Env, `%`) == 1 }, time.Minute, time.Millisecond)
+	soon, end := context.WithTimeout(t.Context(), 20*time.Second)
+	defer end()
+	none, err := p.Money.DuePayoutFiles(soon, 10, time.Minute)
+	require.NoError(t, err, "it waits for nobody")
+	require.Empty(t, none)
+	release()
+	require.Equal(t, []int{1, 0}, []int{<-one, due()})
 	p.Clock.Advance(time.Minute)
 	require.Equal(t, 1, due(), "whoever had it has died")
 	asked := func(taken, news bool) money.PayoutFile {

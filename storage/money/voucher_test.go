@@ -2,6 +2,7 @@ package money_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -236,6 +237,11 @@ func TestARetiredMerchantsDebtIsWrittenOff(t *testing.T) {
 	made, err = v.propose(off)
 	require.NoError(t, err)
 	require.Equal(t, "same_person", campus.ReasonOf(v.decide(v.first, made.ID, true)))
-	require.NoError(t, v.decide(v.second, made.ID, true))
+	release, decided := storagetest.HoldCommits(t, v.Env, "manual_vouchers"), make(chan []error, 1)
+	go func() { decided <- storagetest.AtOnce(3, func(int) error { return v.decide(v.second, made.ID, true) }) }()
+	require.Eventually(t, func() bool { return storagetest.LockWaits(v.Env, `select id, university, kind, person_id%`) == 2 },
+		time.Minute, time.Millisecond, "two wait for the first")
+	release()
+	require.Equal(t, map[string]int{"done": 1, "voucher_decided": 2}, storagetest.Outcomes(<-decided))
 	require.Equal(t, []int64{0, -5 * yuan}, []int64{v.Holds(campus.MerchantBook, m.ID.String()), v.Holds(campus.WrittenOffBook, "")})
 }
