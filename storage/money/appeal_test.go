@@ -169,6 +169,15 @@ func TestObviousDuplicates(t *testing.T) {
 			}
 			return lost
 		}, false},
+		"a journal that came before it": {func(x *appealTest) uuid.UUID {
+			x.Sale(x.till, x.account, 12*yuan, "s-2")
+			if err := x.Money.TakeJournal(x.Context(), x.till, money.TillJournal{From: x.Clock.Now().Add(-time.Hour),
+				Until: x.Clock.Now().Add(time.Minute), Keys: []string{"s-2"}}); err != nil {
+				panic(err)
+			}
+			x.Clock.Advance(time.Second)
+			return x.Sale(x.till, x.account, 12*yuan, "s-1")
+		}, false},
 		"too large": {func(x *appealTest) uuid.UUID {
 			lost, _ := x.Twice(x.till, x.account, 30*yuan+1)
 			return lost
