@@ -67,13 +67,13 @@ func TestCasesAndTheirWorkflowsAreCompared(t *testing.T) {
 	t.Parallel()
 	e := workflowtest.New(t, workflowtest.Quick).Engine()
 	e.Work(worker.Config{})
-	refs := reviewed(t, e, 6)
+	refs := reviewed(t, e, 7)
 	compared, err := comparison(e).Compare(t.Context(), standing(t, e))
 	require.NoError(t, err)
 	require.ElementsMatch(t, refs, compared.Cases)
 	require.Empty(t, compared.Apart, "a house that is well")
 
-	terminated, unknown, behind, ahead, other := refs[0], refs[1], refs[2], refs[3], refs[4]
+	terminated, unknown, behind, ahead, other, older := refs[0], refs[1], refs[2], refs[3], refs[4], refs[5]
 	require.NoError(t, e.Client.TerminateWorkflow(t.Context(), terminated.WorkflowID(), "", "by the test"))
 	lost := campus.CaseRef{Kind: campus.ApplicationCase, ID: uuid.New()}
 	e.Exec(`update cases set kind = 'plastic' where id = $1`, unknown.ID)
@@ -81,12 +81,15 @@ func TestCasesAndTheirWorkflowsAreCompared(t *testing.T) {
 	putAhead(e, behind)
 	putBack(e, ahead)
 	e.Exec(`update cases set stage = 'photo' where id = $1`, other.ID)
+	e.Exec(`insert into moves (case_id, version, name, stage, waits_for, at)
+		select id, version + 1, 'lost', stage, waits_for, now() - interval '1 hour' from cases where id = $1`, older.ID)
+	e.Exec(`update cases set version = version + 1 where id = $1`, older.ID)
 	cases := append(standing(t, e), casework.StandingCase{CaseRef: lost, Stage: campus.StageReview, Version: 1})
 	compared, err = comparison(e).Compare(t.Context(), cases)
 	require.NoError(t, err)
 	require.Equal(t, map[campus.CaseRef]worker.Apart{
 		terminated: worker.Missing, unknown: worker.Missing, behind: worker.Behind, other: worker.Behind,
-		ahead: worker.Ahead,
+		older: worker.Behind, ahead: worker.Ahead,
 	}, compared.Apart, "and not the one that is not there any more when it is looked at again")
 	require.Equal(t, []string{ahead.WorkflowID()}, compared.Of(worker.Ahead))
 }

@@ -100,6 +100,35 @@ func TestPayoutsAtTheBank(t *testing.T) {
 	}
 }
 
+// L3: a bank that has taken a file, and now takes none, or says that it has another under that name, is asked what became
+// of it: its lines are paid once.
+func TestAFileThatTheBankHasIsNotMadeAgain(t *testing.T) {
+	t.Parallel()
+	for sentence, test := range map[string]struct{ fault, settings string }{
+		"it takes no file any more": {`{"mode":"flaky","rate":1,"moment":"after"}`, `{"refused":true}`},
+		"it has another":            {`{"mode":"outage"}`, ``},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			p := newPayoutTest(t)
+			p.admin("PUT", "/admin/faults/bank", test.fault)
+			p.turn()
+			p.admin("PUT", "/admin/faults/bank", `{"mode":"none"}`)
+			if test.settings != "" {
+				p.admin("PUT", "/admin/payouts", test.settings)
+			} else {
+				require.NoError(t, storagetest.Err(p.bank.Send(t.Context(), storagetest.University, school.PayoutFile{File: p.file.String(),
+					Lines: []school.PayoutLine{{Line: p.line().ID.String(), AmountCents: 30_01, Currency: campus.Yuan, Holder: "食堂",
+						Bank: "银行", Number: "12345678"}}})))
+			}
+			p.h.Clock.Advance(time.Minute)
+			p.turn()
+			require.Equal(t, campus.PayoutPaid, p.line().State)
+			require.Zero(t, p.merchantHolds())
+		})
+	}
+}
+
 // L3: a line that was paid bounces three days later; then it is in the merchant's book again, once. In the end the bank
 // is asked no more.
 func TestAPayoutBouncesAfterThreeDays(t *testing.T) {

@@ -221,6 +221,7 @@ func TestBatchThatPostgresHasAsNotSentIsSentOnce(t *testing.T) {
 	}
 	ordered := storagetest.One[string](l.Env.Env, `select order_id from plastics`)
 	number := storagetest.One[string](l.Env.Env, `select number from batches`)
+	key := storagetest.One[string](l.Env.Env, `select order_key from batches`)
 	l.SetBack(l.ref, "batch_sent")
 	l.SetBack(plastic, "plastic_ordered")
 	l.Exec(`delete from attempts where step = 'send-batch'`)
@@ -233,6 +234,7 @@ func TestBatchThatPostgresHasAsNotSentIsSentOnce(t *testing.T) {
 		l.AwaitStage(ref, campus.StageProduction)
 	}
 	require.Equal(t, number, storagetest.One[string](l.Env.Env, `select number from batches`))
+	require.Equal(t, key, storagetest.One[string](l.Env.Env, `select order_key from batches`), "asked for under the same key")
 	require.Equal(t, ordered, storagetest.One[string](l.Env.Env, `select order_id from plastics`))
 	require.Equal(t, map[string]int{"batch": 1, "order": 1}, map[string]int{"batch": l.School.Effects("batch"),
 		"order": l.School.Effects("order")})

@@ -182,6 +182,9 @@ func TestAppealRefused(t *testing.T) {
 	x.stands(campus.StageObjection, campus.WaitsForStudent)
 	x.ends(campus.Rejected, "two_sales", 20*yuan, "appealed appeal_merchant_asked appeal_contested appeal_refund_nothing appeal_over")
 	require.Contains(t, x.Notices(x.ref), "notice.appeal_may_object")
+	a, err := x.Money.Appeal(t.Context(), x.ref.ID)
+	require.NoError(t, err)
+	require.Zero(t, a.GrantedCents)
 }
 
 // Somebody else decides about the holder's objection, for good.
@@ -206,6 +209,7 @@ func TestAppealObjected(t *testing.T) {
 			x.stands(campus.StageVerdict, campus.WaitsForFinance)
 			x.decides("first", action, want.reason).refused("same_person")
 			x.decides("second", action, want.reason)
+			x.after(time.Minute).do(func() { require.Equal(t, want.outcome, x.Case(x.ref).Outcome, "nobody objects again") })
 			x.ends(want.outcome, want.why, want.left, "appealed appeal_merchant_asked appeal_contested appeal_refund_nothing "+
 				"appeal_objected "+want.story+" appeal_over")
 		})

@@ -43,7 +43,7 @@ const retryReach = campus.RetryMost + campus.DuplicateWindowMost
 // and a journal that has the payment itself speaks against all others.
 const twinSQL db.Statement = `select q.id, j.id
 	from transfers p join transfers q on q.account_id = p.account_id and q.terminal = p.terminal
-			and q.amount_cents = p.amount_cents and q.id <> p.id and q.kind in ('payment', 'charge')
+			and q.amount_cents = p.amount_cents and q.kind in ('payment', 'charge')
 			and q.from_id = q.account_id
 		join till_journals j on cast(j.terminal as text) = p.terminal
 	where p.id = @payment and q.account_id = @account and q.id >= @low and q.id < @high

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"campuscard/campus"
+	"campuscard/storage"
 	"campuscard/storage/money"
 	"campuscard/storage/storagetest"
 )
@@ -60,6 +61,7 @@ func TestWhatCanBeAppealed(t *testing.T) {
 	require.Equal(t, "appeal_unknown", x.outcome(t, x.person, topUp))
 	require.Equal(t, "refund_too_high", x.outcome(t, x.person, payment, asking(10*yuan+1)))
 	require.Equal(t, "amount_invalid", x.outcome(t, x.person, payment, asking(-1)))
+	require.Equal(t, "amount_invalid", x.outcome(t, x.person, uuid.New(), asking(-1)), "whatever it is about")
 	back, err := x.Money.Refund(t.Context(), refund(x.Env, payment, 4*yuan))
 	require.NoError(t, err)
 	require.Equal(t, "appeal_unknown", x.outcome(t, x.person, back.Transfer), "a refund is no payment")
@@ -124,7 +126,7 @@ func TestObviousDuplicates(t *testing.T) {
 			first := x.Sale(x.till, x.account, 12*yuan, "s-1")
 			other := x.Till(x.Merchant("第二食堂", "canteen"), "一号窗口")
 			x.Sale(other, x.account, 12*yuan, "s-2")
-			x.Journal(x.till)
+			x.Journal(x.till, "s-2") // a key is of one till
 			return first
 		}, false},
 		"another card": {func(x *appealTest) uuid.UUID {
@@ -166,6 +168,15 @@ func TestObviousDuplicates(t *testing.T) {
 				panic(err)
 			}
 			return lost
+		}, false},
+		"a journal that came before it": {func(x *appealTest) uuid.UUID {
+			x.Sale(x.till, x.account, 12*yuan, "s-2")
+			if err := x.Money.TakeJournal(x.Context(), x.till, money.TillJournal{From: x.Clock.Now().Add(-time.Hour),
+				Until: x.Clock.Now().Add(time.Minute), Keys: []string{"s-2"}}); err != nil {
+				panic(err)
+			}
+			x.Clock.Advance(time.Second)
+			return x.Sale(x.till, x.account, 12*yuan, "s-1")
 		}, false},
 		"too large": {func(x *appealTest) uuid.UUID {
 			lost, _ := x.Twice(x.till, x.account, 30*yuan+1)
@@ -239,6 +250,31 @@ func TestObviousDuplicatesTwiceATerm(t *testing.T) {
 	require.True(t, x.Appealed(x.person, lost).Duplicate(), "the next term")
 }
 
+// E3: of two processes that ask at once for the last of the term, the second counts the first one's.
+func TestObviousDuplicatesOfTwoProcesses(t *testing.T) {
+	t.Parallel()
+	x := newAppealTest(t, 200*yuan)
+	var payments []uuid.UUID
+	for range 3 {
+		lost, _ := x.Twice(x.till, x.account, 5*yuan)
+		payments = append(payments, lost)
+		x.Clock.Advance(time.Hour)
+	}
+	require.True(t, x.Appealed(x.person, payments[0]).Duplicate())
+	release, obvious := storagetest.HoldCommits(t, x.Env, "appeals"), make(chan bool, 2)
+	for i, store := range []*storage.Store{x.Store, another(t, x.Env)} {
+		asks := *x.Env
+		asks.Store = store
+		go func() {
+			a, err := asks.Appeals(x.person, payments[1+i])
+			obvious <- err == nil && a.Duplicate()
+		}()
+	}
+	require.Eventually(t, func() bool { return storagetest.LockWaits(x.Env, `%`) == 2 }, time.Minute, time.Millisecond)
+	release()
+	require.ElementsMatch(t, []bool{true, false}, []bool{<-obvious, <-obvious})
+}
+
 // What goes back of an appeal goes back once, however often it is asked for, by purse, also after the books are closed.
 func TestAppealRefundedOnce(t *testing.T) {
 	t.Parallel()
@@ -268,6 +304,23 @@ func TestAppealRefundedOnce(t *testing.T) {
 	agree(t, x.Env)
 }
 
+// What each decision about an appeal grants goes back once, also if two grant as much.
+func TestEachDecisionAboutAnAppealIsRefundedOnce(t *testing.T) {
+	t.Parallel()
+	x := newAppealTest(t, 20*yuan)
+	a := x.Appealed(x.person, x.Sale(x.till, x.account, 10*yuan, "s-1"))
+	for round := 1; round <= 2; round++ {
+		x.Exec(`update appeals set round = $1, verdict = 'refund_part', granted_cents = $2`, round, 4*yuan)
+		for range 2 {
+			back, err := x.Money.RefundAppeal(t.Context(), a.CaseID)
+			require.NoError(t, err)
+			require.Equal(t, money.GivenBack{Some: true, All: true}, back)
+		}
+	}
+	require.Equal(t, int64(18*yuan), x.AccountOf(x.account).MainCents)
+	agree(t, x.Env)
+}
+
 // What was given back otherwise meanwhile is not given twice.
 func TestAppealRefundsWhatIsLeft(t *testing.T) {
 	t.Parallel()
@@ -286,6 +339,7 @@ func TestAppealRefundsWhatIsLeft(t *testing.T) {
 		x.Clock.Advance(time.Hour)
 	}
 	require.Equal(t, int64(30*yuan), x.AccountOf(x.account).MainCents)
+	require.Equal(t, 1, storagetest.Count(x.Env, `notices where template = 'notice.appeal_given_back'`), "of nothing nobody is told")
 	agree(t, x.Env)
 }
 
@@ -345,6 +399,7 @@ func TestTillJournals(t *testing.T) {
 	require.Equal(t, "done", take(-time.Hour, 0, "a", "b", "a"))
 	require.Equal(t, "journal_differs", take(-time.Hour, 0, "a"))
 	require.Equal(t, "period_invalid", take(0, 0))
+	require.Equal(t, "period_invalid", take(time.Hour, time.Hour), "whenever that is")
 	require.Equal(t, "moment_invalid", take(-time.Hour, 3*time.Minute))
 	require.Equal(t, "moment_invalid", take(-now.Sub(time.Unix(0, 0))-100*365*24*time.Hour, 0))
 	require.Equal(t, 1, storagetest.One[int](x.Env, `select count(*) from till_journals`))

@@ -175,9 +175,12 @@ func TestDifferencesWithAChannel(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)
 	person, _ := h.Holder(0)
-	for _, transaction := range []string{"same", "above", "dollars", "lacks", "twice"} {
+	for _, transaction := range []string{"same", "above", "dollars", "lacks", "twice", "theirs", "of the bank"} {
 		h.Takes(h.PaidAt(h.Order(person, 20*yuan), transaction, func(p *money.ChannelPayment) { p.PaidAt = h.Clock.Now() }))
 	}
+	h.University("lcvtc")
+	h.Exec(`update topup_payments set university = 'lcvtc' where transaction = 'theirs'`)
+	h.Exec(`update topup_payments set channel = 'bank' where transaction = 'of the bank'`)
 	c := openedClose(t, h)
 	line := func(number int, ref string, cents int64) money.ChannelLine {
 		return money.ChannelLine{Number: number, Kind: campus.PaymentLine, Ref: ref, Cents: cents, Currency: "CNY"}
@@ -211,12 +214,14 @@ func TestDifferencesWithAChannel(t *testing.T) {
 	h.Tomorrow()
 	closeBooks(h, c)
 	next := openedClose(t, h)
-	require.NoError(t, h.Money.KeepChannelLines(t.Context(), next.University, "wallet", next.Day, []money.ChannelLine{line(1, "same", 20*yuan)}))
+	require.NoError(t, h.Money.KeepChannelLines(t.Context(), next.University, "wallet", next.Day,
+		[]money.ChannelLine{line(1, "same", 20*yuan), line(2, "lacks", 19*yuan)}))
 	require.NoError(t, h.Money.CompareChannel(t.Context(), next, "wallet", next.Day))
 	found, err := h.Money.Differences(t.Context(), next.ID, 0, 100)
 	require.NoError(t, err)
-	require.Len(t, found, 1, "a line of yesterday's file")
-	require.Equal(t, campus.ToldTwice, found[0].What)
+	require.Len(t, found, 2)
+	require.Equal(t, campus.ToldTwice, found[0].What, "a line of yesterday's file")
+	require.Equal(t, []string{"lacks", string(campus.AmountsDiffer)}, []string{found[1].Ref, string(found[1].What)}, "it came, and differs")
 }
 
 // heldDay is to which day of the books a transfer belongs.
@@ -305,9 +310,16 @@ func TestTwoCloseADayAtOnce(t *testing.T) {
 	open := func(req casework.Request, by campus.StaffMember) (money.Close, error) {
 		return h.Money.OpenCloseNow(t.Context(), req, by, money.NewClose{PolicyVersion: h.Policies.Version()})
 	}
-	errs := storagetest.AtOnce(4, func(n int) error {
-		return storagetest.Err(open(h.Requested(campus.Staff(who[n%2].ID)), who[n%2]))
-	})
+	release, opened := storagetest.HoldCommits(t, h, "closes"), make(chan []error, 1)
+	go func() {
+		opened <- storagetest.AtOnce(4, func(n int) error {
+			return storagetest.Err(open(h.Requested(campus.Staff(who[n%2].ID)), who[n%2]))
+		})
+	}()
+	require.Eventually(t, func() bool { return storagetest.LockWaits(h, `select 1 from universities%`) == 3 }, time.Minute,
+		time.Millisecond, "three wait for the first")
+	release()
+	errs := <-opened
 	require.Equal(t, map[string]int{"done": 1, "close_not_due": 3}, storagetest.Outcomes(errs), "%v", errs)
 	require.Equal(t, 1, storagetest.Count(h, `closes where until < (day + 1) at time zone 'Asia/Shanghai'`))
 	require.Equal(t, 1, storagetest.Count(h, `outbox where workflow_id like 'close/%'`))
@@ -445,7 +457,12 @@ func TestFilesThatACloseWentWithout(t *testing.T) {
 	without, _ := closes(campus.StageComparing, false)
 	second, days := closes(campus.StageDone, false)
 	require.Equal(t, []money.FileDay{{Day: second.Day}}, days, "the close before still compares")
-	h.Exec(`update cases set stage = 'done' where id = $1`, without.ID)
+	h.Exec(`update cases set stage = 'reporting' where id = $1`, without.ID)
+	h.University("lcvtc")
+	for university, channel := range map[string]string{storagetest.University: "bank", "lcvtc": "wallet"} { // says nothing about ours
+		h.Exec(`insert into compared_files (university, channel, day, close_id) values ($1, $2, $3, $4)`, university, channel,
+			first.String(), without.ID)
+	}
 	third, days := closes(campus.StageDone, false)
 	require.Equal(t, []money.FileDay{{Day: third.Day}, {Day: first, Missed: true}}, days, "the close before went without")
 	fourth, days := closes(campus.StageDone, true)
@@ -456,7 +473,7 @@ func TestFilesThatACloseWentWithout(t *testing.T) {
 	fifth, days := closes(campus.StageDone, true)
 	require.Equal(t, []money.FileDay{{Day: fifth.Day}}, days, "it was compared")
 	h.ExecAsOwner(`delete from compared_files`)
-	h.Exec(`update closes set day = day - 31 where id = $1`, without.ID)
+	h.Exec(`update closes set day = day - 26 where id = $1`, without.ID) // 31 before that of the next
 	_, days = closes(campus.StageDone, true)
 	require.Len(t, days, 5, "its own, and those of a month without the first")
 }
@@ -545,6 +562,7 @@ func TestAFileThatHasChangedItsOrder(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	require.Equal(t, []string{"twice", string(campus.ToldTwice)}, []string{found[0].Ref, string(found[0].What)})
+	require.Contains(t, read("first", "second", "third", "twice", "twice", "first"), "7first", "a second line of what was there")
 }
 
 // E4: the journals of tills are compared with what we have: what was printed and is not here, and what was charged and
@@ -586,4 +604,52 @@ func TestDifferencesWithTheJournalsOfTills(t *testing.T) {
 	h.Journal(till, "printed", "never heard of")
 	h.Exec(`update terminals set offline_upto_at = $1 where id = $2`, h.Clock.Now(), away.ID)
 	require.Equal(t, []string{"1 false on its way missing_here 0"}, found(openedClose(t, h)), "each once")
+}
+
+// E4: what a journal says nothing about is no difference: sales before and after its time, those that came after it, what
+// a till has given back, tills of another university. What was declined and printed is one.
+func TestWhatAJournalSaysNothingAbout(t *testing.T) {
+	t.Parallel()
+	h := storagetest.New(t)
+	account := h.Account(100 * yuan).ID
+	m := h.Merchant("一食堂", "canteen")
+	till, second := h.Till(m, "一号窗口"), h.Till(m, "二号窗口")
+	found := func(c money.Close) (all []string) {
+		require.NoError(t, h.Money.CompareTills(t.Context(), c))
+		differences, err := h.Money.Differences(t.Context(), c.ID, 0, 10)
+		require.NoError(t, err)
+		for _, d := range differences {
+			all = append(all, d.Till+" "+d.Ref+" "+string(d.What))
+		}
+		closeBooks(h, c)
+		return all
+	}
+	takes := func(till money.Till, from, until time.Duration, keys ...string) {
+		require.NoError(t, h.Money.TakeJournal(t.Context(), till,
+			money.TillJournal{From: h.Clock.Now().Add(from), Until: h.Clock.Now().Add(until), Keys: keys}))
+	}
+	h.Sale(till, account, yuan, "before")
+	h.Clock.Advance(time.Hour)
+	sold := h.Sale(till, account, 2*yuan, "printed")
+	back := refund(h, sold, yuan)
+	back.Terminal, back.Key = till.ID.String(), "back"
+	require.NoError(t, storagetest.Err(h.Money.Refund(t.Context(), back)))
+	require.NotEqual(t, campus.Paid, h.Pays(account, 1000*yuan, func(p *money.Payment) {
+		p.Terminal, p.Key, p.Book, p.Proved = till.ID.String(), "declined", till.Book, true
+	}).Outcome)
+	h.Clock.Advance(time.Minute)
+	h.Sale(till, account, yuan, "after")
+	takes(till, -30*time.Minute, -30*time.Second, "printed", "declined")
+	takes(till, time.Millisecond, time.Minute)
+	h.Clock.Advance(time.Second)
+	h.Sale(till, account, yuan, "later than what tells")
+	other := h.Till(m, "三号窗口")
+	takes(other, -time.Hour, 0, "of another university")
+	h.University("lcvtc")
+	h.Exec(`update terminals set university = 'lcvtc' where id = $1`, other.ID)
+	require.Equal(t, []string{"一号窗口 declined missing_here"}, found(openedClose(t, h)))
+	require.Equal(t, 2, storagetest.Count(h, `compared_journals`), "and no close compares them again")
+	h.Tomorrow()
+	takes(second, -time.Minute, 0, "declined")
+	require.Equal(t, []string{"二号窗口 declined missing_here"}, found(openedClose(t, h)), "the key of another till")
 }

@@ -1,6 +1,7 @@
 package money_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -48,7 +49,12 @@ func (p *payoutTest) payouts(file uuid.UUID) []money.Payout {
 func TestPayoutsAreMadeOnce(t *testing.T) {
 	t.Parallel()
 	p := newPayoutTest(t)
-	errs := storagetest.AtOnce(4, func(int) error { return storagetest.Err(p.Gathers()) })
+	release, made := storagetest.HoldCommits(t, p.Env, "payout_files"), make(chan []error, 1)
+	go func() { made <- storagetest.AtOnce(4, func(int) error { return storagetest.Err(p.Gathers()) }) }()
+	require.Eventually(t, func() bool { return storagetest.LockWaits(p.Env, `with open as%`) == 3 }, time.Minute, time.Millisecond,
+		"each but the first waits until that has committed")
+	release()
+	errs := <-made
 	require.Equal(t, map[string]int{"done": 1, "nothing_due": 3}, storagetest.Outcomes(errs), "%v", errs)
 	require.Equal(t, []int64{1 * yuan, 29 * yuan}, p.holds(), "the fee is settled elsewhere")
 	files, err := p.Money.PayoutFiles(t.Context(), storagetest.University, uuid.Nil, 10)
@@ -60,6 +66,29 @@ func TestPayoutsAreMadeOnce(t *testing.T) {
 	require.Zero(t, storagetest.Count(p.Env, `settlements where payout_id is null`))
 }
 
+// L3: a day that is settled while the payouts of those before are made is left to the next file.
+func TestADayThatIsSettledMeanwhileIsPaidNext(t *testing.T) {
+	t.Parallel()
+	p := newPayoutTest(t)
+	tx, err := storagetest.Connect(t, p.Env).Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), `lock table payout_files in share mode`) // what is due was added up by then
+	require.NoError(t, err)
+	made := make(chan error, 1)
+	go func() { made <- storagetest.Err(p.Gathers()) }()
+	require.Eventually(t, func() bool { return storagetest.LockWaits(p.Env, `insert into payout_files%`) == 1 }, time.Minute, time.Millisecond)
+	p.Settled(p.merchant, p.day.AddDays(1), 5*yuan, 0)
+	require.NoError(t, tx.Rollback(t.Context()))
+	require.NoError(t, <-made)
+	for range 2 { // that the second bounces does not make the first due again
+		next, err := p.Gathers()
+		require.NoError(t, err)
+		line := p.payouts(next.ID)[0]
+		require.Equal(t, int64(5*yuan), line.AmountCents)
+		require.NoError(t, p.Money.SettlePayout(t.Context(), storagetest.University, line.ID, false, "account_closed"))
+	}
+}
+
 // L3: who is below nothing carries it forward; what is less than the least waits, too.
 func TestAMerchantBelowNothingCarriesForward(t *testing.T) {
 	t.Parallel()
@@ -68,11 +97,11 @@ func TestAMerchantBelowNothingCarriesForward(t *testing.T) {
 	require.Equal(t, "nothing_due", campus.ReasonOf(storagetest.Err(p.Gathers())))
 	p.Settled(p.merchant, p.day.AddDays(2), 11*yuan+50, 0) // 50 fen are due now
 	require.Equal(t, "nothing_due", campus.ReasonOf(storagetest.Err(p.Gathers())))
-	p.Settled(p.merchant, p.day.AddDays(3), 10*yuan, 0)
+	p.Settled(p.merchant, p.day.AddDays(3), 50, 0)
 	f, err := p.Gathers()
 	require.NoError(t, err)
 	line := p.payouts(f.ID)[0]
-	require.Equal(t, int64(10*yuan+50), line.AmountCents)
+	require.Equal(t, int64(1*yuan), line.AmountCents, "the least itself is paid")
 	require.Equal(t, []campus.Date{p.day, p.day.AddDays(3)}, []campus.Date{line.FirstDay, line.LastDay})
 }
 
@@ -82,10 +111,18 @@ func TestAMerchantWithoutABankAccountIsNotPaid(t *testing.T) {
 	p := newPayoutTest(t)
 	other := p.Merchant("第二食堂", "canteen")
 	p.Settled(other, p.day, 50*yuan, 0)
+	first, second := p.Pair(campus.Finance)
+	a, err := p.Money.ProposeBankAccount(t.Context(), p.Requested(campus.Staff(first.ID)), first, other.ID,
+		campus.BankAccount{Holder: "食堂", Bank: "银行", Number: "1111222233334444"})
+	require.NoError(t, err)
 	f, err := p.Gathers()
 	require.NoError(t, err)
-	require.Len(t, p.payouts(f.ID), 1)
-	p.BankAccount(other.ID)
+	require.Len(t, p.payouts(f.ID), 1, "an account that is proposed is none")
+	p.Settled(other, p.day.AddDays(1), 1*yuan, 0)
+	due, err := p.Money.UniversitiesToPay(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, due)
+	require.NoError(t, storagetest.Err(p.Money.DecideBankAccount(t.Context(), p.Requested(campus.Staff(second.ID)), second, a.ID, true)))
 	f, err = p.Gathers()
 	require.NoError(t, err)
 	require.Equal(t, other.ID, p.payouts(f.ID)[0].MerchantID)
@@ -102,12 +139,19 @@ func TestAPayoutThatBouncesIsDueAgain(t *testing.T) {
 		return p.Money.SettlePayout(t.Context(), storagetest.University, id, paid, "account_closed")
 	}
 	require.NoError(t, says(true))
+	paid := p.payouts(f.ID)[0].PaidAt
+	p.Tomorrow()
 	require.NoError(t, says(true))
+	require.Equal(t, paid, p.payouts(f.ID)[0].PaidAt, "when it was first said")
 	require.Equal(t, []int64{1 * yuan, 29 * yuan}, p.holds())
 	p.Tomorrow()
 	p.Tomorrow()
-	p.Tomorrow()
-	errs := storagetest.AtOnce(3, func(int) error { return says(false) })
+	release, said := storagetest.HoldCommits(t, p.Env, "payouts"), make(chan []error, 1)
+	go func() { said <- storagetest.AtOnce(3, func(int) error { return says(false) }) }()
+	require.Eventually(t, func() bool { return storagetest.LockWaits(p.Env, `select p.state%`) == 2 }, time.Minute, time.Millisecond,
+		"two wait for the first")
+	release()
+	errs := <-said
 	require.Equal(t, map[string]int{"done": 3}, storagetest.Outcomes(errs), "%v", errs)
 	require.Equal(t, []int64{30 * yuan, 0}, p.holds(), "once")
 	line := p.payouts(f.ID)[0]
@@ -214,6 +258,14 @@ func TestABankAccountTakesTwoPeople(t *testing.T) {
 func TestPayoutsAreOfTheirUniversity(t *testing.T) {
 	t.Parallel()
 	p := newPayoutTest(t)
+	p.University("lcvtc")
+	_, err := p.Money.MakePayouts(t.Context(), p.Requested(campus.System()), "lcvtc", 1*yuan)
+	require.Equal(t, "nothing_due", campus.ReasonOf(err))
+	p.Exec(`insert into payout_files (id, university, through, made_by, made_at) values ($1, 'lcvtc', $2, 'system', now())`,
+		uuid.New(), p.day.AddDays(30).String())
+	due, err := p.Money.UniversitiesToPay(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{storagetest.University}, due, "their file says nothing about our days")
 	f, err := p.Gathers()
 	require.NoError(t, err)
 	line := p.payouts(f.ID)[0].ID
@@ -221,6 +273,7 @@ func TestPayoutsAreOfTheirUniversity(t *testing.T) {
 	again, err := p.Money.RetryPayoutFile(t.Context(), p.Requested(campus.Staff(who.ID)), who, f.ID)
 	require.NoError(t, err)
 	require.Equal(t, f.ID, again.ID)
+	p.Clock.Advance(time.Hour)
 	who.University = "moon"
 	for sentence, err := range map[string]error{
 		"its outcome": p.Money.SettlePayout(t.Context(), "moon", line, false, "theirs"),
@@ -228,9 +281,17 @@ func TestPayoutsAreOfTheirUniversity(t *testing.T) {
 	} {
 		require.Equal(t, "payout_unknown", campus.ReasonOf(err), sentence)
 	}
+	same, _, err := p.Money.PayoutFile(t.Context(), storagetest.University, f.ID)
+	require.NoError(t, err)
+	require.Equal(t, again.NextTry, same.NextTry, "nobody asks for them")
 	_, _, err = p.Money.PayoutFile(t.Context(), "moon", f.ID)
 	require.Equal(t, "payout_unknown", campus.ReasonOf(err))
 	_, err = p.Money.BankAccounts(t.Context(), "moon", p.merchant.ID)
+	require.Equal(t, "merchant_unknown", campus.ReasonOf(err))
+	_, _, err = p.Money.MerchantStatement(t.Context(), "moon", p.merchant.ID, p.day, p.day)
+	require.Equal(t, "merchant_unknown", campus.ReasonOf(err))
+	_, err = p.Money.ProposeBankAccount(t.Context(), p.Requested(campus.Staff(who.ID)), who, p.merchant.ID,
+		campus.BankAccount{Holder: "食堂", Bank: "银行", Number: "1111222233334444"})
 	require.Equal(t, "merchant_unknown", campus.ReasonOf(err))
 	files, err := p.Money.PayoutFiles(t.Context(), "moon", uuid.Nil, 10)
 	require.NoError(t, err)
@@ -253,7 +314,16 @@ func TestTheBankIsAskedByOne(t *testing.T) {
 		require.NoError(t, err)
 		return len(files)
 	}
-	require.Equal(t, []int{1, 0}, []int{due(), due()})
+	release, one := storagetest.HoldCommits(t, p.Env, "payout_files"), make(chan int, 1)
+	go func() { one <- due() }()
+	require.Eventually(t, func() bool { return storagetest.LockWaits(p.Env, `%`) == 1 }, time.Minute, time.Millisecond)
+	soon, end := context.WithTimeout(t.Context(), 20*time.Second)
+	defer end()
+	none, err := p.Money.DuePayoutFiles(soon, 10, time.Minute)
+	require.NoError(t, err, "it waits for nobody")
+	require.Empty(t, none)
+	release()
+	require.Equal(t, []int{1, 0}, []int{<-one, due()})
 	p.Clock.Advance(time.Minute)
 	require.Equal(t, 1, due(), "whoever had it has died")
 	asked := func(taken, news bool) money.PayoutFile {
@@ -310,6 +380,14 @@ func TestAMerchantsStatementAndADaysVoucher(t *testing.T) {
 	_, until, err := p.Money.MerchantStatement(t.Context(), storagetest.University, p.merchant.ID, p.day, p.day)
 	require.NoError(t, err)
 	require.Equal(t, []any{1, int64(29 * yuan)}, []any{len(until.Days), until.ClosingCents}, "what came later is not in it")
+	other := p.Merchant("第二食堂", "canteen")
+	p.Settled(other, p.day, 7*yuan, 0)
+	p.Exec(`insert into payouts (id, file_id, university, merchant_id, account_id, amount_cents, first_day, last_day, state, bounced_at)
+		values (gen_random_uuid(), $1, $2, $3, $4, 300, $5, $5, 'bounced', $6)`, f.ID, storagetest.University, other.ID,
+		p.BankAccount(other.ID).ID, p.day.String(), p.Clock.Now())
+	_, same, err := p.Money.MerchantStatement(t.Context(), storagetest.University, p.merchant.ID, p.day, p.day.AddDays(1))
+	require.NoError(t, err)
+	require.Equal(t, all, same, "another merchant's is not in it")
 	none, err := p.Money.DayVoucher(t.Context(), storagetest.University, p.day.AddDays(-1))
 	require.NoError(t, err)
 	require.Empty(t, none)

@@ -3,6 +3,7 @@ package money_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -101,6 +102,7 @@ func TestAVoucherTakesNoMoreThanThereIs(t *testing.T) {
 	made, err := v.propose(correction(campus.DebitVoucher, v.person, 20*yuan))
 	require.NoError(t, err)
 	v.Pays(v.account, 1*yuan)
+	require.Equal(t, "same_person", campus.ReasonOf(v.decide(v.first, made.ID, true)), "whatever is on the card")
 	require.Equal(t, "insufficient_funds", campus.ReasonOf(v.decide(v.second, made.ID, true)))
 	require.NoError(t, v.decide(v.first, made.ID, false), "taken back by who has proposed it")
 	require.Equal(t, "voucher_decided", campus.ReasonOf(v.decide(v.second, made.ID, true)))
@@ -220,10 +222,18 @@ func TestARetiredMerchantsDebtIsWrittenOff(t *testing.T) {
 	v.Settled(m, campus.DateOf(v.Clock.Now()), 10*yuan, 0)
 	v.BankAccount(m.ID)
 	require.NoError(t, storagetest.Err(v.Gathers()))
-	require.NoError(t, storagetest.Err(v.Money.SetMerchantState(t.Context(), v.Requested(campus.Staff(v.first.ID)), v.first,
-		m.ID, campus.MerchantRetired)))
+	becomes := func(state campus.MerchantState) {
+		require.NoError(t, storagetest.Err(v.Money.SetMerchantState(t.Context(), v.Requested(campus.Staff(v.first.ID)), v.first, m.ID, state)))
+	}
+	becomes(campus.MerchantStopped)
+	require.Equal(t, "merchant_not_retired", campus.ReasonOf(storagetest.Err(v.propose(off))), "it may go on")
+	becomes(campus.MerchantRetired)
 	require.Equal(t, "merchant_owes_nothing", campus.ReasonOf(storagetest.Err(v.propose(off))))
 	require.NoError(t, storagetest.Err(v.Money.Refund(t.Context(), refund(v.Env, paid.Transfer, 4*yuan))))
+	elsewhere := v.first
+	elsewhere.University = "moon"
+	_, err := v.Money.ProposeVoucher(t.Context(), v.Requested(campus.Staff(elsewhere.ID)), elsewhere, off)
+	require.Equal(t, "merchant_unknown", campus.ReasonOf(err))
 	made, err := v.propose(off)
 	require.NoError(t, err)
 	require.Equal(t, int64(4*yuan), made.AmountCents, "all that it owes")
@@ -234,6 +244,11 @@ func TestARetiredMerchantsDebtIsWrittenOff(t *testing.T) {
 	made, err = v.propose(off)
 	require.NoError(t, err)
 	require.Equal(t, "same_person", campus.ReasonOf(v.decide(v.first, made.ID, true)))
-	require.NoError(t, v.decide(v.second, made.ID, true))
+	release, decided := storagetest.HoldCommits(t, v.Env, "manual_vouchers"), make(chan []error, 1)
+	go func() { decided <- storagetest.AtOnce(3, func(int) error { return v.decide(v.second, made.ID, true) }) }()
+	require.Eventually(t, func() bool { return storagetest.LockWaits(v.Env, `select id, university, kind, person_id%`) == 2 },
+		time.Minute, time.Millisecond, "two wait for the first")
+	release()
+	require.Equal(t, map[string]int{"done": 1, "voucher_decided": 2}, storagetest.Outcomes(<-decided))
 	require.Equal(t, []int64{0, -5 * yuan}, []int64{v.Holds(campus.MerchantBook, m.ID.String()), v.Holds(campus.WrittenOffBook, "")})
 }
