@@ -100,8 +100,8 @@ func TestPayoutsAtTheBank(t *testing.T) {
 	}
 }
 
-// L3: a bank that has taken a file, and now takes none, or says that it has another under that name, is asked what became
-// of it: its lines are paid once.
+// L3: a bank that has taken a file, and now takes none, or says that it has another under that name, is asked what
+// became of it: its lines are paid once.
 func TestAFileThatTheBankHasIsNotMadeAgain(t *testing.T) {
 	t.Parallel()
 	for sentence, test := range map[string]struct{ fault, settings string }{

@@ -10,7 +10,8 @@ import (
 	"campuscard/campus"
 )
 
-// A cursor is opaque, and yet anybody may make one: a number that its column cannot hold is refused before Postgres does.
+// A cursor is opaque, and yet anybody may make one: a number that its column cannot hold is refused before Postgres
+// does.
 func TestNumbersInCursorsFitTheirColumns(t *testing.T) {
 	t.Parallel()
 	type generation struct {

@@ -401,7 +401,9 @@ func TestTillJournals(t *testing.T) {
 	require.Equal(t, "period_invalid", take(0, 0))
 	require.Equal(t, "period_invalid", take(time.Hour, time.Hour), "whenever that is")
 	require.Equal(t, "moment_invalid", take(-time.Hour, 3*time.Minute))
-	require.Equal(t, "moment_invalid", take(-now.Sub(time.Unix(0, 0))-100*365*24*time.Hour, 0))
+	long := -now.Sub(time.Unix(0, 0)) - 100*365*24*time.Hour
+	require.Equal(t, "moment_invalid", take(long, long+time.Hour), "nobody printed then")
+	require.Equal(t, "period_invalid", take(long, 0), "of more than a week")
 	require.Equal(t, 1, storagetest.One[int](x.Env, `select count(*) from till_journals`))
 }
 

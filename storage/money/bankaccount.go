@@ -12,8 +12,8 @@ import (
 	"campuscard/storage/db"
 )
 
-// MerchantAccount is where a merchant is paid (L3). What is not masked is sealed, and opened for the bank, and for the second
-// person as long as they have not decided.
+// MerchantAccount is where a merchant is paid (L3). What is not masked is sealed, and opened for the bank, and for the
+// second person as long as they have not decided.
 type MerchantAccount struct {
 	ID         uuid.UUID               `json:"id"`
 	MerchantID uuid.UUID               `json:"merchant"`

@@ -606,8 +606,8 @@ func TestDifferencesWithTheJournalsOfTills(t *testing.T) {
 	require.Equal(t, []string{"1 false on its way missing_here 0"}, found(openedClose(t, h)), "each once")
 }
 
-// E4: what a journal says nothing about is no difference: sales before and after its time, those that came after it, what
-// a till has given back, tills of another university. What was declined and printed is one.
+// E4: what a journal says nothing about is no difference: sales before and after its time, those that came after it,
+// what a till has given back, tills of another university. What was declined and printed is one.
 func TestWhatAJournalSaysNothingAbout(t *testing.T) {
 	t.Parallel()
 	h := storagetest.New(t)

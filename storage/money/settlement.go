@@ -85,8 +85,8 @@ func (s *Store) takings(ctx context.Context, c Close, after uuid.UUID, limit int
 
 // A day has all that was posted to it and to days before it that have no books of their own. Fees are of the settlement
 // that they were taken for, and payouts, those that came back included, of those that they pay. A debt that was written
-// off and what was taken again of a duplicate (E3) change what is due, as what people put right by hand does. Both sides
-// are summed by kind first: a day has a hundred thousand transfers, and a merchant a dozen kinds.
+// off and what was taken again of a duplicate (E3) change what is due, as what people put right by hand does. Both
+// sides are summed by kind first: a day has a hundred thousand transfers, and a merchant a dozen kinds.
 const takingsSQL = `with of_day as (
 	select to_id as book, kind, count(*) as transfers, sum(amount_cents) as cents from transfers
 	where books_day > @since and books_day <= @day and to_id = any(cast(@books as uuid[])) group by to_id, kind

@@ -54,8 +54,8 @@ plastic: {poll: 1s}
 production: {batches: false}
 `
 
-// Longest is how long tests wait for what comes about in moments: on a machine that is busy with much else, a case has taken
-// more than two minutes to its review.
+// Longest is how long tests wait for what comes about in moments: on a machine that is busy with much else, a case has
+// taken more than two minutes to its review.
 const Longest = 5 * time.Minute
 
 // Engine is a namespace that a house has for itself on the Temporal server of the tests' stack.
