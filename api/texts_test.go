@@ -44,7 +44,7 @@ func TestTextsAreAboutWhatWasDone(t *testing.T) {
 		"an identity card is": {document("resident_card", "123"), "", "document_form", []string{"17 digits", "compare"}, nil},
 		"a question is not told of rejections only": {decision("reviewer", item, `{"action":"ask_more","reason":"because"}`),
 			"", "reason_unknown",
-			[]string{"ask for more", "choose"}, []string{"A rejection"}},
+			[]string{"choose one of the reasons that the task lists"}, []string{"reject"}},
 		"an action of another kind": {decision("reviewer", item, `{"action":"pass"}`), "", "action_unknown",
 			[]string{"check in person passes or fails"}, nil},
 		"a line break": {notice("one\ntwo"), "", "words_unreadable", []string{"line break"},
