@@ -156,9 +156,7 @@ type shownCard struct {
 // card is a student's only card as they see it.
 func (h *apiTest) card(t *testing.T, who string) shownCard {
 	t.Helper()
-	got := h.do(t, call{who: who, method: "GET", path: "/api/v1/cards"})
-	require.Equal(t, 200, got.status, "%s", got.body)
-	cards := read[struct{ Items []shownCard }](t, got).Items
+	cards := ask[struct{ Items []shownCard }](t, h, who, "/api/v1/cards").Items
 	require.Len(t, cards, 1)
 	return cards[0]
 }

@@ -36,7 +36,7 @@ production: {batches: false}
 `
 
 // patience is how long a case may take to come to a stage.
-const patience = workflowtest.Longest
+const patience = workflowtest.LongestWait
 
 func newLiveTest(t *testing.T, students ...string) *liveTest {
 	t.Helper()

@@ -225,9 +225,7 @@ func TestStaffDecideSalesOfAWrongClock(t *testing.T) {
 		SettledAt  *time.Time `json:"settled_at"`
 	}
 	list := func() []sale {
-		got := h.do(t, call{who: "finance", method: "GET", path: "/api/v1/staff/offline-sales"})
-		require.Equal(t, 200, got.status, "%s", got.body)
-		return read[struct{ Items []sale }](t, got).Items
+		return ask[struct{ Items []sale }](t, h.apiTest, "finance", "/api/v1/staff/offline-sales").Items
 	}
 	waiting := list()
 	require.Len(t, waiting, 3)
@@ -273,9 +271,7 @@ func TestAFlashedTillIsSeen(t *testing.T) {
 		MerchantZH string `json:"merchant_zh"`
 	}
 	list := func() []silent {
-		got := h.do(t, call{who: "finance", method: "GET", path: "/api/v1/staff/silent-terminals"})
-		require.Equal(t, 200, got.status, "%s", got.body)
-		return read[struct{ Items []silent }](t, got).Items
+		return ask[struct{ Items []silent }](t, h.apiTest, "finance", "/api/v1/staff/silent-terminals").Items
 	}
 	found := list()
 	require.Len(t, found, 1)

@@ -55,7 +55,7 @@ func current(t *testing.T, e *workflowtest.Engine) string {
 // promote waits until a build is current. Each call has its time, however long others took.
 func promote(t *testing.T, e *workflowtest.Engine, v worker.Version) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), workflowtest.Longest)
+	ctx, cancel := context.WithTimeout(t.Context(), workflowtest.LongestWait)
 	defer cancel()
 	require.NoError(t, worker.Promote(ctx, e.Client, v))
 }

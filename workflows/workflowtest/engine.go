@@ -54,9 +54,9 @@ plastic: {poll: 1s}
 production: {batches: false}
 `
 
-// Longest is how long tests wait for what comes about in moments: on a machine that is busy with much else, a case has
-// taken more than two minutes to its review.
-const Longest = 5 * time.Minute
+// LongestWait is how long tests wait for what comes about in moments: on a machine that is busy with much else, a case
+// has taken more than two minutes to its review.
+const LongestWait = 5 * time.Minute
 
 // Engine is a namespace that a house has for itself on the Temporal server of the tests' stack.
 type Engine struct {
@@ -221,7 +221,7 @@ func (e *Engine) AwaitParked(ref campus.CaseRef, step string, attempt int) {
 func (e *Engine) Await(so func() bool, what string, args ...any) {
 	e.t.Helper()
 	waits := func() bool { return e.broken.Load() || so() }
-	require.Eventually(e.t, waits, Longest, 50*time.Millisecond, append([]any{what}, args...)...)
+	require.Eventually(e.t, waits, LongestWait, 50*time.Millisecond, append([]any{what}, args...)...)
 	require.False(e.t, e.broken.Load(), append([]any{what}, args...)...)
 }
 
@@ -234,7 +234,7 @@ func (e *Engine) Decide(ref campus.CaseRef, update string, by campus.Actor, said
 		return d, err
 	}
 	sender := decisions.NewSender(e.Store, e.Client, e.Log)
-	for until := time.Now().Add(Longest); d.State == casework.DecisionOpen && time.Now().Before(until); {
+	for until := time.Now().Add(LongestWait); d.State == casework.DecisionOpen && time.Now().Before(until); {
 		d, err = sender.Send(e.t.Context(), d)
 	}
 	if err != nil && d.State == casework.DecisionOpen {
@@ -287,7 +287,7 @@ func (e *Engine) History(ref campus.CaseRef) *history.History {
 // Ended waits until the workflow of a case has ended, and answers how.
 func (e *Engine) Ended(ref campus.CaseRef) error {
 	e.t.Helper()
-	ctx, cancel := context.WithTimeout(e.t.Context(), Longest)
+	ctx, cancel := context.WithTimeout(e.t.Context(), LongestWait)
 	defer cancel()
 	return e.Client.GetWorkflow(ctx, ref.WorkflowID(), "").Get(ctx, nil)
 }
